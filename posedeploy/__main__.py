@@ -1,0 +1,5 @@
+"""``python -m posedeploy``."""
+
+from posedeploy.cli import main
+
+main()

@@ -1,0 +1,130 @@
+"""THE table: every target, what converts to it, what runs it, how its file is called and what installs it.
+
+A new runtime is one row here, one function in ``convert/``, one class in ``runtimes/`` and one extra.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from posedeploy.errors import ArtifactError, ExportError
+
+
+@dataclass(frozen=True)
+class Target:
+    """A format that a network can be exported to. ``runtimes`` lists what runs it, the usual one first, and
+    ``packages`` what converting to it needs."""
+
+    name: str
+    suffix: str
+    companions: tuple[str, ...]
+    converter: str
+    runtimes: tuple[str, ...]
+    packages: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Runtime:
+    """Something that runs artifacts: its runner class, the package it needs and the devices it can name."""
+
+    name: str
+    runner: str
+    package: str
+    devices: tuple[str, ...]
+
+
+TARGETS = {
+    target.name: target
+    for target in (
+        Target(
+            "torchscript",
+            ".torchscript",
+            (),
+            "posedeploy.convert.torchscript:convert",
+            ("torchscript",),
+            ("torch",),
+        ),
+        Target(
+            "onnx",
+            ".onnx",
+            (),
+            "posedeploy.convert.onnx:convert",
+            ("onnxruntime", "openvino"),
+            ("torch", "onnx", "onnxscript"),
+        ),
+        Target(
+            "openvino",
+            ".xml",
+            (".bin",),
+            "posedeploy.convert.openvino:convert",
+            ("openvino",),
+            ("torch", "onnx", "onnxscript", "openvino"),
+        ),
+    )
+}
+
+RUNTIMES = {
+    runtime.name: runtime
+    for runtime in (
+        Runtime("pytorch", "posedeploy.runtimes.pytorch:PyTorchRunner", "torch", ("CPU", "cuda")),
+        Runtime("torchscript", "posedeploy.runtimes.torchscript:TorchScriptRunner", "torch", ("CPU", "cuda")),
+        Runtime(
+            "onnxruntime", "posedeploy.runtimes.onnxruntime:OnnxRuntimeRunner", "onnxruntime", ("CPU", "cuda")
+        ),
+        Runtime(
+            "openvino",
+            "posedeploy.runtimes.openvino:OpenVinoRunner",
+            "openvino",
+            ("CPU", "GPU", "NPU", "AUTO"),
+        ),
+    )
+}
+
+CHECKPOINT_SUFFIXES = (".pth", ".pth.tar", ".pt", ".safetensors")
+
+
+def target_named(name: str) -> Target:
+    """The row of a target.
+
+    Raises:
+        ExportError: there is no such target.
+    """
+    if name not in TARGETS:
+        raise ExportError(f"no target is called {name!r}; the targets are {', '.join(TARGETS)}")
+    return TARGETS[name]
+
+
+def target_of(path: Path) -> Target:
+    """The target whose suffix a model file has.
+
+    Raises:
+        ArtifactError: no target has this suffix.
+    """
+    for target in TARGETS.values():
+        if path.name.endswith(target.suffix):
+            return target
+    wanted = ", ".join(target.suffix for target in TARGETS.values())
+    raise ArtifactError(
+        f"{path}: no target writes files named like this; a model file ends in one of {wanted}"
+    )
+
+
+def is_checkpoint(path: Path) -> bool:
+    """Whether a path is named like a checkpoint."""
+    return path.name.endswith(CHECKPOINT_SUFFIXES)
+
+
+def runtime_for(target: Target, name: str | None = None) -> Runtime:
+    """The runtime asked for, or the target's usual one.
+
+    Raises:
+        ArtifactError: the runtime does not exist or does not run this target.
+    """
+    wanted = name or target.runtimes[0]
+    if wanted not in target.runtimes:
+        raise ArtifactError(
+            f"the runtime {wanted!r} does not run {target.suffix} files; {target.name} runs on "
+            + " or ".join(target.runtimes)
+        )
+    return RUNTIMES[wanted]

@@ -1,0 +1,54 @@
+"""The machine that a measurement was made on."""
+
+from __future__ import annotations
+
+import os
+import platform
+from dataclasses import dataclass
+from pathlib import Path
+
+import psutil
+
+from posedeploy.runtimes.base import physical_cores
+
+
+@dataclass(frozen=True)
+class Machine:
+    """Processor, cores that this process may use, clock governor (None where it is not told), system."""
+
+    cpu: str
+    physical_cores: int
+    logical_cores: int
+    governor: str | None
+    memory_bytes: int
+    system: str
+    python: str
+    load: float
+
+    def __str__(self) -> str:
+        governor = f"governor {self.governor}" if self.governor else "governor not told"
+        return f"{self.cpu}, {self.physical_cores} cores, {governor}, {self.system}, Python {self.python}"
+
+
+def this_machine() -> Machine:
+    """What this process runs on, now."""
+    governor = Path("/sys/devices/system/cpu/cpu0/cpufreq/scaling_governor")
+    return Machine(
+        cpu=_cpu_name(),
+        physical_cores=physical_cores(),
+        logical_cores=os.cpu_count() or 1,
+        governor=governor.read_text().strip() if governor.is_file() else None,
+        memory_bytes=psutil.virtual_memory().total,
+        system=f"{platform.system()} {platform.release()}",
+        python=platform.python_version(),
+        load=psutil.getloadavg()[0],
+    )
+
+
+def _cpu_name() -> str:
+    information = Path("/proc/cpuinfo")
+    if information.is_file():
+        for line in information.read_text().splitlines():
+            if line.startswith("model name"):
+                return line.partition(":")[2].strip()
+    return platform.processor() or platform.machine()

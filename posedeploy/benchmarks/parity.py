@@ -1,0 +1,245 @@
+"""Whether a runtime gives what PyTorch gives, on the same pictures: every output, and the keypoints."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from posedeploy.benchmarks.inputs import Sample
+from posedeploy.benchmarks.keypoints import Decode, ImageParity, compare_image
+from posedeploy.errors import ArtifactError
+from posedeploy.runtimes.base import Runner
+from posedeploy.types import Array, Effective, Tensors
+
+
+@dataclass(frozen=True)
+class Bounds:
+    """What passes. relative: of an output's largest absolute value. px, mm: 99th percentile of keypoints."""
+
+    relative: float = 1e-4
+    px: float = 0.1
+    mm: float = 1.0
+
+
+@dataclass(frozen=True)
+class Place:
+    """One element of one output on one input, with both values."""
+
+    sample: str
+    index: tuple[int, ...]
+    reference: float
+    candidate: float
+
+
+@dataclass(frozen=True)
+class OutputParity:
+    """One output on every input: the raw arrays of both sides, pair by pair."""
+
+    name: str
+    samples: tuple[str, ...]
+    reference: tuple[Array, ...] = field(repr=False)
+    candidate: tuple[Array, ...] = field(repr=False)
+
+    @property
+    def max_absolute(self) -> float:
+        """The largest difference; infinite where a side has NaN or infinity."""
+        return max(float(_difference(a, b).max()) for a, b in self._pairs)
+
+    @property
+    def max_relative(self) -> float:
+        """The largest difference over the output's largest absolute value on that input."""
+        return max(float(_difference(a, b).max() / (np.abs(a).max() or 1.0)) for a, b in self._pairs)
+
+    @property
+    def cosine(self) -> float:
+        """The least cosine between the two outputs over the inputs, as vectors; 1 is the same direction."""
+        return min(_cosine(a.ravel(), b.ravel()) for a, b in self._pairs)
+
+    @property
+    def worst(self) -> Place:
+        """Where the two differ most, relative to the output's size on that input."""
+        differences = [_difference(a, b) / (np.abs(a).max() or 1.0) for a, b in self._pairs]
+        which = int(np.argmax([difference.max() for difference in differences]))
+        index = np.unravel_index(int(differences[which].argmax()), differences[which].shape)
+        place = tuple(int(axis) for axis in index)
+        return Place(
+            self.samples[which],
+            place,
+            float(self.reference[which][place]),
+            float(self.candidate[which][place]),
+        )
+
+    @property
+    def _pairs(self) -> list[tuple[Array, Array]]:
+        return list(zip(self.reference, self.candidate, strict=True))
+
+
+@dataclass(frozen=True)
+class PoseParity:
+    """The poses on every image, person matched with person.
+
+    A keypoint that only one side found counts as infinitely far, so that finding more or fewer fails the
+    bound.
+    """
+
+    images: tuple[ImageParity, ...]
+
+    @property
+    def people(self) -> int:
+        """Pairs of people that stand for each other."""
+        return sum(image.people for image in self.images)
+
+    @property
+    def missed(self) -> int:
+        """People of the reference that the candidate does not have."""
+        return sum(image.missed for image in self.images)
+
+    @property
+    def extra(self) -> int:
+        """People of the candidate that the reference does not have."""
+        return sum(image.extra for image in self.images)
+
+    @property
+    def keypoints(self) -> int:
+        """Keypoints found by both."""
+        return sum(len(image.distances_px) for image in self.images)
+
+    @property
+    def set_aside(self) -> int:
+        """Keypoints that PyTorch itself cannot tell: see ``posedeploy.benchmarks.keypoints``."""
+        return sum(image.set_aside for image in self.images)
+
+    @property
+    def set_aside_3d(self) -> int:
+        """The same for 3D joints."""
+        return sum(image.set_aside_3d for image in self.images)
+
+    @property
+    def error_px(self) -> float:
+        """The 99th percentile of the distance of a keypoint, in px; 0 where neither side found any."""
+        one_sided = sum(image.one_sided for image in self.images)
+        return _percentile([*(image.distances_px for image in self.images), np.full(one_sided, np.inf)])
+
+    @property
+    def error_mm(self) -> float | None:
+        """The same for the 3D joints of matched people, in mm; None for a family without them."""
+        distances = [image.distances_mm for image in self.images]
+        return _percentile(distances) if any(len(part) for part in distances) else None
+
+
+def _percentile(distances: Sequence[Array]) -> float:
+    every = np.concatenate(distances)
+    return float(np.percentile(every, 99, method="higher")) if len(every) else 0.0
+
+
+@dataclass(frozen=True)
+class Parity:
+    """A candidate against the reference. ``poses`` is None where no decoding is known for the network."""
+
+    label: str
+    effective: Effective
+    outputs: tuple[OutputParity, ...]
+    poses: PoseParity | None
+    bounds: Bounds
+
+    @property
+    def failures(self) -> tuple[str, ...]:
+        """What lies beyond the bounds, a sentence each; empty where the two are the same."""
+        found = [
+            f"{output.name}[{', '.join(map(str, output.worst.index))}] on {output.worst.sample} is "
+            f"{output.worst.candidate:.6g} instead of {output.worst.reference:.6g}: "
+            f"{output.max_relative:.2e} of the "
+            f"largest value, wanted {self.bounds.relative:.0e}"
+            for output in sorted(self.outputs, key=lambda output: -output.max_relative)
+            if not output.max_relative <= self.bounds.relative
+        ]
+        if self.poses is not None:
+            found += _pose_failures(self.poses, self.bounds)
+        return tuple(found)
+
+    @property
+    def passed(self) -> bool:
+        """Whether everything lies within the bounds."""
+        return not self.failures
+
+
+def _pose_failures(poses: PoseParity, bounds: Bounds) -> list[str]:
+    found = []
+    if not poses.error_px <= bounds.px:
+        found.append(
+            f"keypoints lie {poses.error_px:.3g} px off at the 99th percentile, wanted {bounds.px:g} "
+            f"({poses.people} people matched, {poses.missed} missed, {poses.extra} extra)"
+        )
+    if poses.error_mm is not None and not poses.error_mm <= bounds.mm:
+        found.append(
+            f"3D joints lie {poses.error_mm:.3g} mm off at the 99th percentile, wanted {bounds.mm:g}"
+        )
+    return found
+
+
+def compare(
+    label: str,
+    reference: Runner,
+    candidate: Runner,
+    pairs: Sequence[tuple[Sample, Sample]],
+    *,
+    bounds: Bounds,
+    decode: Decode | None = None,
+    on_progress: Callable[[int, int], None] = lambda done, total: None,
+) -> Parity:
+    """Run both on each pair of inputs (the same picture, as each side wants it) and keep the raw outputs.
+
+    Raises:
+        ArtifactError: the candidate's outputs have other names or shapes than the reference's.
+
+    Args:
+        decode: outputs of one image and its placement to poses; None where no decoding is known.
+    """
+    kept: dict[str, list[tuple[Array, Array]]] = {}
+    images: list[ImageParity] = []
+    for number, (ours, theirs) in enumerate(pairs):
+        expected, found = reference.run(ours.tensors), candidate.run(theirs.tensors)
+        for name, array in found.items():
+            kept.setdefault(name, []).append((_counterpart(label, name, array, expected), array))
+        if decode is not None:
+            for index, placement in enumerate(theirs.placements):
+                a, b = _one(expected, index), _one(found, index)
+                images.append(compare_image(decode, a, b, placement, max_px=bounds.px, max_mm=bounds.mm))
+        on_progress(number + 1, len(pairs))
+    names = tuple(sample.name for _, sample in pairs)
+    outputs = tuple(
+        OutputParity(name, names, tuple(a for a, _ in arrays), tuple(b for _, b in arrays))
+        for name, arrays in kept.items()
+    )
+    poses = PoseParity(tuple(images)) if decode is not None else None
+    return Parity(label, candidate.effective, outputs, poses, bounds)
+
+
+def _one(outputs: Tensors, index: int) -> Tensors:
+    return {name: array[index : index + 1] for name, array in outputs.items()}
+
+
+def _counterpart(label: str, name: str, array: Array, expected: Tensors) -> Array:
+    if name not in expected:
+        raise ArtifactError(
+            f"{label}: it gives {name!r}, and PyTorch gives {', '.join(expected)}: not the same network"
+        )
+    if expected[name].shape != array.shape:
+        raise ArtifactError(
+            f"{label}: {name} has the shape {array.shape} and PyTorch gives {expected[name].shape} on the "
+            "same input; "
+            "export it again"
+        )
+    return expected[name]
+
+
+def _difference(a: Array, b: Array) -> Array:
+    difference: Array = np.abs(a.astype(np.float64) - b.astype(np.float64))
+    return np.where(np.isnan(difference), np.inf, difference)
+
+
+def _cosine(a: Array, b: Array) -> float:
+    lengths = float(np.linalg.norm(a.astype(np.float64)) * np.linalg.norm(b.astype(np.float64)))
+    return float(a.astype(np.float64) @ b.astype(np.float64) / lengths) if lengths else 1.0

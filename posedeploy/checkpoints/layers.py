@@ -1,0 +1,158 @@
+"""The blocks that both Lightweight OpenPose networks are made of.
+
+Source: Osokin, Real-time 2D Multi-Person Pose Estimation on CPU: Lightweight OpenPose (arXiv:1811.12004). The
+nesting of the modules gives the tensor names of the published checkpoints.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+
+def conv(
+    inputs: int,
+    outputs: int,
+    kernel: int = 3,
+    *,
+    stride: int = 1,
+    dilation: int = 1,
+    bias: bool = True,
+    norm: bool = False,
+    relu: bool = True,
+) -> nn.Sequential:
+    """A convolution that keeps the size (before its stride), then BatchNorm and ReLU as asked."""
+    padding = dilation * (kernel // 2)
+    layers: list[nn.Module] = [nn.Conv2d(inputs, outputs, kernel, stride, padding, dilation, bias=bias)]
+    if norm:
+        layers.append(nn.BatchNorm2d(outputs))
+    if relu:
+        layers.append(nn.ReLU())
+    return nn.Sequential(*layers)
+
+
+def depthwise(inputs: int, outputs: int, stride: int = 1, dilation: int = 1) -> nn.Sequential:
+    """A depthwise 3x3 and a pointwise convolution, each with BatchNorm and ReLU (MobileNet v1)."""
+    return nn.Sequential(
+        nn.Conv2d(inputs, inputs, 3, stride, dilation, dilation, groups=inputs, bias=False),
+        nn.BatchNorm2d(inputs),
+        nn.ReLU(),
+        nn.Conv2d(inputs, outputs, 1, bias=False),
+        nn.BatchNorm2d(outputs),
+        nn.ReLU(),
+    )
+
+
+def backbone() -> nn.Sequential:
+    """MobileNet v1 up to its fifth group, at stride 8: the last group is dilated in place of its stride."""
+    return nn.Sequential(
+        conv(3, 32, stride=2, bias=False, norm=True),
+        depthwise(32, 64),
+        depthwise(64, 128, stride=2),
+        depthwise(128, 128),
+        depthwise(128, 256, stride=2),
+        depthwise(256, 256),
+        depthwise(256, 512),
+        depthwise(512, 512, dilation=2),
+        *(depthwise(512, 512) for _ in range(4)),
+    )
+
+
+class Cpm(nn.Module):
+    """Brings the backbone's features down to the working width."""
+
+    def __init__(self, inputs: int, channels: int) -> None:
+        super().__init__()
+        self.align = conv(inputs, channels, 1)
+        self.trunk = nn.Sequential(*(_elu_block(channels) for _ in range(3)))
+        self.conv = conv(channels, channels)
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = self.align(x)
+        result: Tensor = self.conv(x + self.trunk(x))
+        return result
+
+
+def _elu_block(channels: int) -> nn.Sequential:
+    return nn.Sequential(
+        nn.Conv2d(channels, channels, 3, padding=1, groups=channels, bias=False),
+        nn.ELU(),
+        nn.Conv2d(channels, channels, 1, bias=False),
+        nn.ELU(),
+    )
+
+
+class Heads(nn.Module):
+    """The two 1x1 branches that end a stage: keypoint heatmaps and part affinity fields."""
+
+    def __init__(self, channels: int, hidden: int, heatmaps: int, pafs: int) -> None:
+        super().__init__()
+        self.heatmaps = nn.Sequential(conv(channels, hidden, 1), conv(hidden, heatmaps, 1, relu=False))
+        self.pafs = nn.Sequential(conv(channels, hidden, 1), conv(hidden, pafs, 1, relu=False))
+
+    trunk: nn.Module
+
+    def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        x = self.trunk(x)
+        return self.heatmaps(x), self.pafs(x)
+
+
+class InitialStage(Heads):
+    """The first estimate, from the features alone."""
+
+    def __init__(self, channels: int, heatmaps: int, pafs: int) -> None:
+        super().__init__(channels, 512, heatmaps, pafs)
+        self.trunk = nn.Sequential(*(conv(channels, channels) for _ in range(3)))
+
+
+class RefinementStage(Heads):
+    """A better estimate, from the features and the last one."""
+
+    def __init__(self, channels: int, heatmaps: int, pafs: int) -> None:
+        super().__init__(channels, channels, heatmaps, pafs)
+        inputs = channels + heatmaps + pafs
+        self.trunk = nn.Sequential(
+            RefinementBlock(inputs, channels), *(RefinementBlock(channels, channels) for _ in range(4))
+        )
+
+
+class RefinementBlock(nn.Module):
+    """A 1x1 convolution plus two 3x3 ones on top of it."""
+
+    def __init__(self, inputs: int, channels: int) -> None:
+        super().__init__()
+        self.initial = conv(inputs, channels, 1)
+        self.trunk = nn.Sequential(
+            conv(channels, channels, norm=True), conv(channels, channels, dilation=2, norm=True)
+        )
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = self.initial(x)
+        result: Tensor = x + self.trunk(x)
+        return result
+
+
+def count(shapes: dict[str, tuple[int, ...]], pattern: str) -> int:
+    """How many of ``pattern.format(0)``, ``pattern.format(1)``, ... are there."""
+    number = 0
+    while pattern.format(number) in shapes:
+        number += 1
+    return number
+
+
+def outputs_of(shapes: dict[str, tuple[int, ...]], name: str, published: int) -> int:
+    """How many channels the convolution with these weights gives.
+
+    Where they are missing it is the published number, so that loading goes on and lists all that is missing.
+    """
+    return next(iter(shapes.get(name, ())), published)
+
+
+def refine(
+    stages: nn.ModuleList, features: Tensor, first: tuple[Tensor, Tensor]
+) -> list[tuple[Tensor, Tensor]]:
+    """The estimates of all stages: ``first``, then one (heatmaps, pafs) for each refinement."""
+    estimates = [first]
+    for stage in stages:
+        estimates.append(stage(torch.cat([features, *estimates[-1]], dim=1)))
+    return estimates

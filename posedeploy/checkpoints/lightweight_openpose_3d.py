@@ -1,0 +1,103 @@
+"""Lightweight OpenPose 3D: network 2D with a head for root-relative 3D positions."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+from posedeploy.checkpoints import layers
+from posedeploy.families import image_spec
+from posedeploy.types import ModelSpec
+
+FAMILY = "lightweight-openpose-3d"
+
+
+class ResidualBlock(nn.Module):
+    """A bottleneck of half the width added to its input, which ``align`` first brings to the same width."""
+
+    def __init__(self, inputs: int, outputs: int, *, aligned: bool) -> None:
+        super().__init__()
+        hidden = inputs // 2
+        self.bottleneck = nn.Sequential(
+            layers.conv(inputs, hidden, 1, norm=True),
+            layers.conv(hidden, hidden, norm=True),
+            layers.conv(hidden, outputs, 1, norm=True),
+        )
+        self.align = layers.conv(inputs, outputs, 1, norm=True) if aligned else nn.Identity()
+
+    def forward(self, x: Tensor) -> Tensor:
+        result: Tensor = self.align(x) + self.bottleneck(x)
+        return result
+
+
+class Prediction(nn.Module):
+    """From the stem's features to three coordinate maps per joint."""
+
+    def __init__(self, channels: int, maps: int) -> None:
+        super().__init__()
+        self.trunk = nn.Sequential(*(layers.RefinementBlock(channels, channels) for _ in range(2)))
+        self.feature_maps = nn.Sequential(
+            layers.conv(channels, channels, 1), layers.conv(channels, maps, 1, relu=False)
+        )
+
+    def forward(self, x: Tensor) -> Tensor:
+        result: Tensor = self.feature_maps(self.trunk(x))
+        return result
+
+
+class Pose3D(nn.Module):
+    """The 3D head, on the features and the last 2D estimate."""
+
+    def __init__(self, inputs: int, channels: int, maps: int) -> None:
+        super().__init__()
+        self.stem = nn.Sequential(
+            ResidualBlock(inputs, channels, aligned=True),
+            *(ResidualBlock(channels, channels, aligned=False) for _ in range(4)),
+        )
+        self.prediction = Prediction(channels, maps)
+
+    def forward(self, x: Tensor) -> Tensor:
+        result: Tensor = self.prediction(self.stem(x))
+        return result
+
+
+class LightweightOpenPose3d(nn.Module):
+    """3D coordinate maps, heatmaps and part affinity fields at stride 8.
+
+    Input (N, 3, H, W), H and W multiples of 8; outputs features (N, 3 per joint, H/8, W/8), heatmaps, pafs.
+    """
+
+    def __init__(
+        self, stages: int = 1, channels: int = 128, heatmaps: int = 19, pafs: int = 38, maps: int = 57
+    ) -> None:
+        super().__init__()
+        self.model = layers.backbone()
+        self.cpm = layers.Cpm(512, channels)
+        self.initial_stage = layers.InitialStage(channels, heatmaps, pafs)
+        self.refinement_stages = nn.ModuleList(
+            layers.RefinementStage(channels, heatmaps, pafs) for _ in range(stages)
+        )
+        self.Pose3D = Pose3D(channels + heatmaps + pafs, channels, maps)
+
+    def forward(self, data: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        features = self.cpm(self.model(data))
+        heatmaps, pafs = layers.refine(self.refinement_stages, features, self.initial_stage(features))[-1]
+        return self.Pose3D(torch.cat([features, heatmaps, pafs], dim=1)), heatmaps, pafs
+
+
+def recognises(shapes: dict[str, tuple[int, ...]]) -> bool:
+    """Whether these are the tensors of this network."""
+    return "Pose3D.prediction.feature_maps.1.0.weight" in shapes
+
+
+def build(shapes: dict[str, tuple[int, ...]]) -> tuple[nn.Module, ModelSpec]:
+    """The network of the variant that the shapes tell, with random weights still, and its spec."""
+    stages = layers.count(shapes, "refinement_stages.{}.heatmaps.1.0.weight")
+    channels = layers.outputs_of(shapes, "cpm.align.0.weight", 128)
+    heatmaps = layers.outputs_of(shapes, "initial_stage.heatmaps.1.0.weight", 19)
+    pafs = layers.outputs_of(shapes, "initial_stage.pafs.1.0.weight", 38)
+    maps = layers.outputs_of(shapes, "Pose3D.prediction.feature_maps.1.0.weight", 57)
+    outputs = {"features": maps, "heatmaps": heatmaps, "pafs": pafs}
+    variant = f"{stages} refinement stages, {channels} channels"
+    spec = image_spec(FAMILY, variant, outputs, roles={name: name for name in outputs})
+    return LightweightOpenPose3d(stages, channels, heatmaps, pafs, maps), spec

@@ -1,0 +1,89 @@
+"""The user's own network: a Python function builds it and gives its spec, or a TOML beside it does."""
+
+from __future__ import annotations
+
+import importlib.util
+import sys
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+from torch import nn
+
+from posedeploy import contracts
+from posedeploy.checkpoints.loading import load_weights
+from posedeploy.checkpoints.reader import read
+from posedeploy.checkpoints.shapes import measured
+from posedeploy.errors import NetworkError
+from posedeploy.types import Model, ModelSpec
+
+
+def open_user_network(path: Path, network: str) -> Model:
+    """A checkpoint in the user's own network. This RUNS the named Python file; call it only when asked to.
+
+    Args:
+        path: the checkpoint, read as safely and loaded as strictly as any other.
+        network: ``FILE.py:FUNCTION``. The function takes nothing and returns an ``nn.Module`` and its
+            ``ModelSpec``, or the module alone, whose contract is then read from ``FILE.toml``.
+
+    Raises:
+        NetworkError: the file or function is missing or returns something else, or the network does not fit
+            its spec. What the file itself raises keeps its traceback.
+        CheckpointError: the checkpoint cannot be read or does not fit the network exactly.
+    """
+    file, colon, function = network.rpartition(":")
+    if not colon or not file.endswith(".py") or not function.isidentifier():
+        raise NetworkError(f"--network {network}: wanted FILE.py:FUNCTION, such as my_net.py:build")
+    source = Path(file)
+    if not source.is_file():
+        raise NetworkError(f"--network {network}: there is no file {source}")
+    checkpoint = read(path)
+    build = getattr(_run(source), function, None)
+    if not callable(build):
+        raise NetworkError(f"{source}: has no function {function}")
+    module, spec = _built(network, build(), source.with_suffix(".toml"))
+    _check_names(network, spec)
+    load_weights(module, checkpoint)
+    return Model(module, measured(module, spec), path, checkpoint.sha256, network)
+
+
+def _run(source: Path) -> ModuleType:
+    name = f"posedeploy_user_{source.stem}"
+    location = importlib.util.spec_from_file_location(name, source)
+    assert location is not None and location.loader is not None, "a file that ends in .py has a loader"
+    module = importlib.util.module_from_spec(location)
+    sys.modules[name] = module  # dataclasses and pickling look their module up there
+    location.loader.exec_module(module)
+    return module
+
+
+def _built(network: str, result: Any, toml: Path) -> tuple[nn.Module, ModelSpec]:
+    if isinstance(result, nn.Module):
+        if not toml.is_file():
+            raise NetworkError(
+                f"--network {network}: it returned the module alone, so its contract is wanted in {toml}; "
+                "README.md, 'Your own network', shows one"
+            )
+        return result, contracts.read(toml)
+    match result:
+        case (nn.Module() as module, ModelSpec() as spec):
+            return module, spec
+    raise NetworkError(
+        f"--network {network}: wanted an nn.Module, or an nn.Module and its ModelSpec, got "
+        f"{type(result).__name__}"
+    )
+
+
+def _check_names(network: str, spec: ModelSpec) -> None:
+    names = [tensor.name for tensor in (*spec.inputs, *spec.outputs)]
+    if len(set(names)) < len(names):
+        raise NetworkError(
+            f"--network {network}: each tensor wants a name of its own, got {', '.join(names)}"
+        )
+    outputs = [output.name for output in spec.outputs]
+    for role, name in spec.roles.items():
+        if name not in outputs:
+            raise NetworkError(
+                f"--network {network}: {role!r} is the output {name!r}, and the outputs are "
+                f"{', '.join(outputs)}"
+            )

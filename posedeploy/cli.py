@@ -1,0 +1,280 @@
+"""The command line: each command parses, calls one function of ``commands/`` and leaves the printing to it.
+
+What a command needs is imported when it runs, so that ``--help`` loads no framework.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from posedeploy import __version__
+from posedeploy.backends import TARGETS
+from posedeploy.commands import options as shared
+from posedeploy.commands.boundary import Boundary
+
+ARTIFACTS = Path("artifacts")
+"""Where artifacts go, and are looked for, unless the user says otherwise."""
+
+app = typer.Typer(
+    cls=Boundary,
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    help="Takes a PyTorch human-pose checkpoint to any runtime and proves that the poses are still the same.",
+)
+
+
+def main() -> None:
+    """Run the command line."""
+    app()
+
+
+def _version(asked: bool) -> None:
+    if asked:
+        typer.echo(f"posedeploy {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def start(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version and leave.")
+    ] = False,
+) -> None:
+    """Nothing but what holds for every command."""
+
+
+@app.command()
+def export(
+    checkpoint: Annotated[
+        Path | None, typer.Argument(help="Weights; the built-in sample if not given.")
+    ] = None,
+    to: Annotated[
+        list[str] | None,
+        typer.Option(metavar="|".join(TARGETS), help="A target; once for each. [default: openvino]"),
+    ] = None,
+    output: Annotated[Path, typer.Option("-o", "--output", help="The folder for the artifacts.")] = ARTIFACTS,
+    name: Annotated[
+        str | None, typer.Option(help="What to call the artifacts; the checkpoint's name if not given.")
+    ] = None,
+    input_size: shared.InputSize = None,
+    batch: Annotated[int, typer.Option(help="Images at once.")] = 1,
+    dynamic: Annotated[
+        bool,
+        typer.Option("--dynamic", help="Leave batch, height and width free, where the network allows it."),
+    ] = False,
+    embed_preprocessing: Annotated[
+        bool,
+        typer.Option(
+            "--embed-preprocessing", help="Raw uint8 BGR image in; mean, scale and colour order inside."
+        ),
+    ] = False,
+    outputs: Annotated[
+        str,
+        typer.Option(metavar="all|last", help="Every published output, or only those that hold the poses."),
+    ] = "all",
+    family: shared.FamilyName = None,
+    network: shared.Network = None,
+) -> None:
+    """Convert a checkpoint to TorchScript, ONNX or OpenVINO, with a manifest beside each file.
+
+    Example: posedeploy export human.pth --to openvino --to onnx -o out/
+    """
+    from posedeploy.commands import export as command
+    from posedeploy.commands.opening import Described
+
+    command.run(
+        checkpoint,
+        to or ["openvino"],
+        output,
+        name,
+        command.options(shared.parse_size(input_size), batch, dynamic, embed_preprocessing, outputs),
+        Described(family, network),
+    )
+
+
+@app.command()
+def bench(
+    models: Annotated[
+        list[Path] | None, typer.Argument(help="Artifacts or checkpoints; all in ./artifacts if not given.")
+    ] = None,
+    device: shared.Device = "CPU",
+    threads: shared.Threads = None,
+    precision: shared.PrecisionName = "f32",
+    latency: Annotated[
+        bool,
+        typer.Option("--latency/--throughput", help="Tune for one image at a time, or for many in flight."),
+    ] = True,
+    runs: Annotated[int, typer.Option(help="Timed runs of each: p90 needs 100, p99 needs 1000.")] = 100,
+    batch: Annotated[int, typer.Option(help="Images at once, where the model leaves that free.")] = 1,
+    input_size: shared.InputSize = None,
+    runtime: shared.RuntimeName = None,
+    checkpoint: shared.Checkpoint = None,
+    family: shared.FamilyName = None,
+    network: shared.Network = None,
+    contract: shared.Contract = None,
+    json: shared.Json = None,
+) -> None:
+    """Time artifacts, all in the same rounds, with PyTorch on their checkpoint beside them.
+
+    Example: posedeploy bench out/human.xml out/human.onnx --threads 2 --json bench.json
+    """
+    from posedeploy.commands import bench as command
+    from posedeploy.commands.opening import Described
+
+    command.run(
+        models or [],
+        ARTIFACTS,
+        shared.run_options(device, precision, threads, "latency" if latency else "throughput"),
+        command.BenchOptions(runs, shared.parse_size(input_size), batch, runtime, checkpoint),
+        Described(family, network, contract),
+        json,
+    )
+
+
+@app.command()
+def parity(
+    models: Annotated[list[Path], typer.Argument(help="Artifacts.", show_default=False)],
+    images: Annotated[
+        Path | None, typer.Option(help="Also compare on this image, or on the images of this folder.")
+    ] = None,
+    device: shared.Device = "CPU",
+    threads: shared.Threads = None,
+    precision: shared.PrecisionName = "f32",
+    max_relative: Annotated[
+        float | None, typer.Option(help="What passes, of an output's largest value. [default: 1e-4]")
+    ] = None,
+    max_px: Annotated[
+        float | None,
+        typer.Option(help="What passes for keypoints at the 99th percentile, in px. [default: 0.1]"),
+    ] = None,
+    runtime: shared.RuntimeName = None,
+    checkpoint: shared.Checkpoint = None,
+    family: shared.FamilyName = None,
+    network: shared.Network = None,
+    contract: shared.Contract = None,
+    json: shared.Json = None,
+) -> None:
+    """Compare artifacts with PyTorch, output by output and keypoint by keypoint; exit 1 where they differ.
+
+    Example: posedeploy parity out/human.xml out/human.onnx --images photos/
+    """
+    from posedeploy.commands import parity as command
+    from posedeploy.commands.opening import Described
+
+    same = command.run(
+        models,
+        shared.run_options(device, precision, threads),
+        command.ParityOptions(images, checkpoint, runtime, command.bounds(max_relative, max_px)),
+        Described(family, network, contract),
+        json,
+    )
+    raise typer.Exit(0 if same else 1)
+
+
+@app.command()
+def predict(
+    model: Annotated[Path, typer.Argument(help="An artifact or a checkpoint.", show_default=False)],
+    source: Annotated[
+        str,
+        typer.Argument(help="An image, a folder of images, a video or a camera number.", show_default=False),
+    ],
+    output: Annotated[
+        Path, typer.Option("-o", "--output", help="The folder for pictures and poses.json.")
+    ] = Path("poses"),
+    device: shared.Device = "CPU",
+    threads: shared.Threads = None,
+    precision: shared.PrecisionName = "f32",
+    show: Annotated[
+        bool, typer.Option("--show", help="Show the pictures in a window too (q leaves).")
+    ] = False,
+    smooth: Annotated[bool, typer.Option(help="Smooth the keypoints of a video (one-euro filter).")] = True,
+    fx: Annotated[
+        float | None, typer.Option(help="3D: focal length in px. [default: 0.8 x image width]")
+    ] = None,
+    extrinsics: Annotated[
+        Path | None,
+        typer.Option(help="3D: JSON with R and t (cm), world to camera, to give world coordinates."),
+    ] = None,
+    runtime: shared.RuntimeName = None,
+    family: shared.FamilyName = None,
+    network: shared.Network = None,
+    contract: shared.Contract = None,
+) -> None:
+    """Find the people in images, videos or a camera's view: pictures with skeletons, and poses.json.
+
+    Example: posedeploy predict out/human.xml photo.jpg -o poses/
+    """
+    from posedeploy.commands import predict as command
+    from posedeploy.commands.opening import Described
+
+    complete = command.run(
+        model,
+        source,
+        output,
+        shared.run_options(device, precision, threads),
+        command.PredictSettings(show, smooth, fx, extrinsics, runtime),
+        Described(family, network, contract),
+    )
+    raise typer.Exit(0 if complete else 1)
+
+
+@app.command()
+def inspect(
+    file: Annotated[Path, typer.Argument(help="A checkpoint or a model file.", show_default=False)],
+    family: shared.FamilyName = None,
+    network: shared.Network = None,
+    contract: shared.Contract = None,
+    json: shared.Json = None,
+) -> None:
+    """Show what a checkpoint or a model file is: family, tensors, contract, provenance.
+
+    Example: posedeploy inspect out/human.xml
+    """
+    from posedeploy.commands import inspect as command
+    from posedeploy.commands.opening import Described
+
+    command.run(file, Described(family, network, contract), json)
+
+
+@app.command()
+def families(json: shared.Json = None) -> None:
+    """List the networks that are known: joints, inputs, licences, where weights are published.
+
+    Example: posedeploy families
+    """
+    from posedeploy.commands import families as command
+
+    command.run(json)
+
+
+@app.command()
+def fetch(
+    family: Annotated[str, typer.Argument(help="A family of `posedeploy families`.", show_default=False)],
+    output: Annotated[Path, typer.Option("-o", "--output", help="The folder for the file.")] = Path(
+        "checkpoints"
+    ),
+    url: Annotated[
+        str | None, typer.Option(help="Fetch from here, in place of the published address.")
+    ] = None,
+) -> None:
+    """Download a published checkpoint; resumes, records its hash, refuses a changed one.
+
+    Example: posedeploy fetch lightweight-openpose-2d
+    """
+    from posedeploy.commands import fetch as command
+
+    command.run(family, output, url)
+
+
+@app.command()
+def doctor(json: shared.Json = None) -> None:
+    """Try every target and runtime here: each works, or what is missing and the command that installs it.
+
+    Example: posedeploy doctor
+    """
+    from posedeploy.commands import doctor as command
+
+    raise typer.Exit(0 if command.run(json) else 1)

@@ -1,0 +1,71 @@
+"""The terminal: results go to standard output, everything said about the way there to standard error."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import msgspec
+from rich.console import Console
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    SpinnerColumn,
+    TextColumn,
+    TimeRemainingColumn,
+)
+
+from posedeploy import files
+
+out = Console(highlight=False)
+err = Console(stderr=True, highlight=False)
+
+
+def say(message: str) -> None:
+    """A remark on what is being done."""
+    err.print(message, style="dim", soft_wrap=True, markup=False)
+
+
+def warn(message: str) -> None:
+    """Something that the user should know and that is no error."""
+    err.print("warning: " + message, style="yellow", soft_wrap=True, markup=False)
+
+
+def fail(message: str) -> None:
+    """Why the command stops, on one line."""
+    err.print("error: " + message, style="bold red", soft_wrap=True, markup=False)
+
+
+@contextmanager
+def working(what: str) -> Iterator[None]:
+    """Show that something of unknown length goes on."""
+    with _progress(SpinnerColumn(), TextColumn("{task.description}")) as progress:
+        progress.add_task(what, total=None)
+        yield
+
+
+@contextmanager
+def counting(what: str) -> Iterator[Callable[[int, int | None], None]]:
+    """A progress bar; the block gets a function to call with what is done and the whole (None: unknown)."""
+    with _progress(
+        TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn()
+    ) as progress:
+        task = progress.add_task(what, total=None)
+        yield lambda done, total: progress.update(task, completed=done, total=total)
+
+
+def _progress(*columns: Any) -> Progress:
+    return Progress(*columns, console=err, transient=True)
+
+
+def write_json(path: Path, document: dict[str, Any]) -> None:
+    """Write a versioned result, whole or not at all.
+
+    Raises:
+        OutputError: the file cannot be written.
+    """
+    files.write_text(path, msgspec.json.format(msgspec.json.encode(document), indent=2).decode() + "\n")
+    say(f"wrote {path}")

@@ -1,0 +1,146 @@
+"""``posedeploy doctor``: every target and runtime tried for real, on a network of one convolution."""
+
+from __future__ import annotations
+
+import tempfile
+from dataclasses import asdict, dataclass
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from posedeploy import plugins
+from posedeploy.backends import RUNTIMES, TARGETS, Runtime, Target
+from posedeploy.commands.console import out, working, write_json
+from posedeploy.commands.opening import pytorch_runner
+from posedeploy.commands.tables import table
+from posedeploy.errors import DeviceError, PoseDeployError
+from posedeploy.runtimes.base import Runner
+from posedeploy.runtimes.opening import open_runner
+from posedeploy.types import Artifact, Model, RunOptions
+
+DISTRIBUTIONS = {"pygame": "pygame-ce"}
+"""The name under which a package is installed, where it is not its import name."""
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One target or runtime: ``works``, ``untried``, ``missing`` (and the command that installs it)
+    or ``broken`` (and why)."""
+
+    kind: str
+    name: str
+    state: str
+    detail: str
+
+
+def run(json: Path | None) -> bool:
+    """Show what works here; whether everything that is installed does."""
+    with working("trying every target and runtime"), tempfile.TemporaryDirectory() as folder:
+        findings = _findings(Path(folder))
+    shown = table("What works here", ["", "name", "state", ""])
+    colours = {"works": "green", "untried": "yellow", "missing": "yellow", "broken": "red"}
+    for finding in findings:
+        shown.add_row(
+            finding.kind, finding.name, f"[{colours[finding.state]}]{finding.state}[/]", finding.detail
+        )
+    out.print(shown)
+    if json is not None:
+        document = {"format": "posedeploy.doctor", "version": 1}
+        write_json(json, document | {"findings": [asdict(finding) for finding in findings]})
+    return all(finding.state != "broken" for finding in findings)
+
+
+def _findings(folder: Path) -> list[Finding]:
+    findings = []
+    artifacts: dict[str, Artifact] = {}
+    model = None if _missing(("torch",)) else plugins.load("posedeploy.checkpoints.probe:probe")()
+    for target in TARGETS.values():
+        finding, artifact = _try_target(target, model, folder)
+        findings.append(finding)
+        if artifact is not None:
+            artifacts[target.name] = artifact
+    findings += [_try_runtime(runtime, model, artifacts) for runtime in RUNTIMES.values()]
+    findings.append(_window())
+    return findings
+
+
+def _missing(packages: tuple[str, ...]) -> list[str]:
+    missing = []
+    for package in packages:
+        try:
+            version(DISTRIBUTIONS.get(package, package))
+        except PackageNotFoundError:
+            missing.append(package)
+    return missing
+
+
+def _install(packages: list[str]) -> str:
+    extras = ",".join(dict.fromkeys(plugins.EXTRA_OF_PACKAGE[package] for package in packages))
+    return f"{', '.join(packages)} not installed: pip install 'posedeploy[{extras}]'"
+
+
+def _versions(packages: tuple[str, ...]) -> str:
+    return ", ".join(f"{package} {version(DISTRIBUTIONS.get(package, package))}" for package in packages)
+
+
+def _try_target(target: Target, model: Model | None, folder: Path) -> tuple[Finding, Artifact | None]:
+    missing = _missing(target.packages)
+    if missing or model is None:
+        return Finding("target", target.name, "missing", _install(missing)), None
+    export = plugins.load("posedeploy.convert.export:export")
+    try:
+        (artifact,) = export(model, [target.name], folder, "probe")
+    except (PoseDeployError, ImportError) as error:
+        return Finding("target", target.name, "broken", _first_line(error)), None
+    return Finding("target", target.name, "works", _versions(target.packages)), artifact
+
+
+def _try_runtime(runtime: Runtime, model: Model | None, artifacts: dict[str, Artifact]) -> Finding:
+    missing = _missing((runtime.package,))
+    if missing:
+        return Finding("runtime", runtime.name, "missing", _install(missing))
+    usable = [artifact for name, artifact in artifacts.items() if runtime.name in TARGETS[name].runtimes]
+    if model is None or not (usable or runtime.name == "pytorch"):
+        detail = f"{_versions((runtime.package,))}; without a target that works there is nothing to try it on"
+        return Finding("runtime", runtime.name, "untried", detail)
+    devices, refused = [], ""
+    for device in runtime.devices:
+        try:
+            options = RunOptions(device=device, precision="auto" if runtime.name == "openvino" else "f32")
+            runner = (
+                pytorch_runner(model, options)
+                if not usable
+                else open_runner(usable[-1], options, runtime.name)
+            )
+            with runner:
+                _run(runner)
+            devices.append(device)
+        except DeviceError as error:
+            refused = refused or _first_line(error)
+        except (PoseDeployError, ImportError) as error:
+            return Finding("runtime", runtime.name, "broken", _first_line(error))
+    if not devices:
+        return Finding("runtime", runtime.name, "broken", refused)
+    return Finding(
+        "runtime", runtime.name, "works", f"{_versions((runtime.package,))}; devices {', '.join(devices)}"
+    )
+
+
+def _run(runner: Runner) -> None:
+    inputs: dict[str, Any] = {spec.name: np.ones(spec.shape, spec.dtype) for spec in runner.inputs}
+    (result,) = runner.run(inputs).values()
+    if not np.allclose(result, 27.0):
+        raise PoseDeployError(f"it gives {result.ravel()[0]:g} where 27 is right")
+
+
+def _window() -> Finding:
+    missing = _missing(("pygame",))
+    if missing:
+        return Finding("window", "pygame", "missing", _install(missing))
+    return Finding("window", "pygame", "works", _versions(("pygame",)))
+
+
+def _first_line(error: Exception) -> str:
+    return str(error).strip().partition("\n")[0]

@@ -1,0 +1,45 @@
+"""``posedeploy families``: the networks that are known here."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from pathlib import Path
+
+from rich.table import Table
+
+from posedeploy.commands.console import out, write_json
+from posedeploy.families import FAMILIES, Family
+
+
+def run(json: Path | None) -> None:
+    """Show the table of families, one block each: it stays readable at 80 columns."""
+    for family in FAMILIES.values():
+        out.print(family.name, style="bold")
+        out.print(_facts(family))
+        out.print()
+    if json is not None:
+        write_json(
+            json,
+            {
+                "format": "posedeploy.families",
+                "version": 1,
+                "families": [asdict(row) for row in FAMILIES.values()],
+            },
+        )
+
+
+def _facts(family: Family) -> Table:
+    shown = Table.grid(padding=(0, 2))
+    shown.add_column(style="dim")
+    shown.add_column(overflow="fold")
+    fetch = f"posedeploy fetch {family.name}" if family.weights_url else "no direct link"
+    for name, value in {
+        "finds": family.task,
+        "joints": family.joints,
+        "input": family.input,
+        "parameters": family.parameters,
+        "licence": f"code {family.code_licence}, weights {family.weights_licence}",
+        "weights": f"{family.weights_page} ({fetch})",
+    }.items():
+        shown.add_row(name, value)
+    return shown

@@ -1,0 +1,107 @@
+"""``posedeploy inspect``: what a checkpoint or a model file is."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import msgspec
+from rich.table import Table
+
+from posedeploy import plugins
+from posedeploy.backends import is_checkpoint
+from posedeploy.commands.console import out, working, write_json
+from posedeploy.commands.opening import Described
+from posedeploy.commands.tables import bytes_of, size, table, tensors_table
+from posedeploy.runtimes.opening import fitted, open_artifact, open_runner
+from posedeploy.types import Artifact, Model, ModelSpec, Provenance, RunOptions
+
+
+def run(path: Path, described: Described, json: Path | None) -> None:
+    """Show what is known of a file; a model file is also loaded, so that what is shown is what runs."""
+    with working(f"reading {path}"):
+        if is_checkpoint(path):
+            facts, spec, tensors = _checkpoint(path, described)
+        else:
+            facts, spec = _artifact(path, described)
+            tensors = []
+    _show(path, facts, spec, tensors)
+    if json is not None:
+        document = {"format": "posedeploy.inspect", "version": 1, "path": str(path)}
+        write_json(json, document | {"facts": facts, "spec": msgspec.to_builtins(spec), "tensors": tensors})
+
+
+def _checkpoint(path: Path, described: Described) -> tuple[dict[str, Any], ModelSpec, list[list[str]]]:
+    checkpoint = plugins.load("posedeploy.checkpoints.reader:read")(path)
+    model: Model = plugins.load("posedeploy.commands.models:open_model")(path, described)
+    tensors = [
+        [name, "x".join(map(str, tensor.shape)) or "scalar", str(tensor.dtype).removeprefix("torch.")]
+        for name, tensor in checkpoint.tensors.items()
+    ]
+    facts = {
+        "file": size(path.stat().st_size),
+        "sha256": checkpoint.sha256,
+        "wrapped in": checkpoint.wrapping or "nothing",
+        "beside the weights": ", ".join(checkpoint.beside) or "nothing",
+        "parameters": f"{sum(parameter.numel() for parameter in model.module.parameters()):,}",
+        "tensors": str(len(tensors)),
+    }
+    return facts, model.spec, tensors
+
+
+def _artifact(path: Path, described: Described) -> tuple[dict[str, Any], ModelSpec]:
+    artifact: Artifact = open_artifact(path, described.spec)
+    with open_runner(artifact, RunOptions()) as runner:
+        spec = fitted(artifact, runner)
+    facts = {
+        "target": artifact.target,
+        "file": size(bytes_of(path, artifact.files)),
+        "precision": artifact.precision,
+    }
+    return facts | (_provenance(artifact.provenance) if artifact.provenance else {"manifest": "none"}), spec
+
+
+def _provenance(made: Provenance) -> dict[str, Any]:
+    return {
+        "checkpoint": made.checkpoint or "the built-in sample, untrained",
+        "checkpoint sha256": made.checkpoint_sha256,
+        "network": made.network or "published",
+        "created": made.created,
+        "packages": ", ".join(f"{name} {version}" for name, version in made.packages.items()),
+        "options": ", ".join(f"{name}={value}" for name, value in made.options.items()),
+    }
+
+
+def _show(path: Path, facts: dict[str, Any], spec: ModelSpec, tensors: list[list[str]]) -> None:
+    shown = Table.grid(padding=(0, 2))
+    shown.add_column(style="bold")
+    shown.add_column(overflow="fold")
+    contract = spec.contract
+    rows = {"family": spec.family, "variant": spec.variant} | facts
+    if contract is not None:
+        rows |= {
+            "image": f"{contract.colour_order}, (value - {_three(contract.mean)}) / "
+            "{_three(contract.deviation)}",
+            "size": f"height {contract.height}, {contract.fit} to multiples of {contract.multiple}",
+            "embedded": ", ".join(contract.embedded) or "nothing: the caller prepares the image",
+        }
+    rows["keypoints"] = (
+        f"{len(spec.keypoint_names)}: {' '.join(spec.keypoint_names)}" if spec.keypoint_names else "unknown"
+    )
+    rows["unit"] = spec.unit
+    for name, value in rows.items():
+        shown.add_row(name, value)
+    out.print(str(path), style="bold", markup=False)
+    out.print(shown)
+    out.print(tensors_table(spec))
+    if tensors:
+        listed = table("Weights", ["name", "shape", "type"])
+        for row in tensors:
+            listed.add_row(*row)
+        out.print(listed)
+
+
+def _three(values: tuple[float, float, float]) -> str:
+    return (
+        f"{values[0]:g}" if len(set(values)) == 1 else "(" + ", ".join(f"{value:g}" for value in values) + ")"
+    )

@@ -1,0 +1,87 @@
+"""Checkpoints that the user names, or that an artifact was made from, as PyTorch models."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from posedeploy.backends import CHECKPOINT_SUFFIXES
+from posedeploy.checkpoints.loading import open_checkpoint
+from posedeploy.checkpoints.sample import open_sample
+from posedeploy.checkpoints.user_network import open_user_network
+from posedeploy.commands.console import say
+from posedeploy.commands.opening import Described
+from posedeploy.errors import CheckpointError, InputError
+from posedeploy.types import Artifact, Model
+
+SAMPLE_REMARK = (
+    "the built-in sample: lightweight-openpose-2d with pseudo-random weights, untrained. Its speed and its "
+    "parity are "
+    "real; there are no poses in it"
+)
+
+
+def open_model(path: Path | None, described: Described) -> Model:
+    """A checkpoint, or the built-in sample where no path is given, as a PyTorch model.
+
+    Raises:
+        CheckpointError, NetworkError, InputError: as the readers say.
+    """
+    if path is None:
+        if described.family or described.network:
+            raise InputError("--family and --network describe a checkpoint: name it")
+        return open_sample()
+    if described.network is not None:
+        if described.family is not None:
+            raise InputError("--network and --family: give one; your network says its own family")
+        say(f"running {described.network}, as --network asks")
+        return open_user_network(path, described.network)
+    return open_checkpoint(path, described.family)
+
+
+def reference_model(artifact: Artifact, checkpoint: Path | None, described: Described) -> Model:
+    """The PyTorch model that an artifact was made from.
+
+    Args:
+        checkpoint: the user's choice in place of the one that the manifest names.
+
+    Raises:
+        InputError: nothing says which checkpoint it is, or it needs the user's own network.
+        CheckpointError: the checkpoint is gone or is no longer the one that the manifest records.
+    """
+    made = artifact.provenance
+    if checkpoint is None and made is None:
+        raise InputError(
+            f"{artifact.path}: made by others, so nothing says what to compare it with; give --checkpoint"
+        )
+    if made is not None and made.network is not None and described.network is None:
+        raise InputError(
+            f"{artifact.path}: exported with --network {made.network}; give that option again, since it "
+            "runs the file"
+        )
+    source = checkpoint or (Path(made.checkpoint) if made and made.checkpoint else None)
+    if source is not None and not source.exists():
+        raise CheckpointError(
+            f"{artifact.path}: the checkpoint it was made from is not at {source}; say where it is with "
+            "--checkpoint"
+        )
+    if made is not None and source is not None and described.network is None:
+        described = Described(family=artifact.spec.family)
+    model = open_model(source, described)
+    if checkpoint is None and made is not None and model.sha256 != made.checkpoint_sha256:
+        raise CheckpointError(
+            f"{source or 'the built-in sample'}: its SHA-256 is {model.sha256[:12]}... but {artifact.path} "
+            "was made "
+            f"from {made.checkpoint_sha256[:12]}...; export it again, or name the right file with "
+            "--checkpoint"
+        )
+    return model
+
+
+def stem_of(path: Path | None) -> str:
+    """What an artifact made from this checkpoint is called before its suffix."""
+    if path is None:
+        return "sample"
+    name = path.name
+    for suffix in sorted(CHECKPOINT_SUFFIXES, key=len, reverse=True):
+        name = name.removesuffix(suffix)
+    return name

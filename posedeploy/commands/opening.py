@@ -1,0 +1,52 @@
+"""Whatever the user names, a checkpoint or a model file, becomes a runner with its spec."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from posedeploy import contracts, plugins
+from posedeploy.backends import RUNTIMES, is_checkpoint
+from posedeploy.errors import ArtifactError, InputError
+from posedeploy.runtimes.base import Runner
+from posedeploy.runtimes.opening import fitted, open_artifact, open_runner
+from posedeploy.types import Artifact, Model, ModelSpec, RunOptions
+
+
+@dataclass(frozen=True)
+class Described:
+    """What the user said of a model beside its path."""
+
+    family: str | None = None
+    network: str | None = None
+    contract: Path | None = None
+
+    @property
+    def spec(self) -> ModelSpec | None:
+        """The spec of a model made by others, from a contract file or a family's name; None without."""
+        if self.contract is not None and self.family is not None:
+            raise InputError("--contract and --family: give one; a contract file has its own `family` line")
+        if self.contract is not None:
+            return contracts.read(self.contract)
+        return contracts.described(self.family) if self.family is not None else None
+
+
+def open_named(
+    path: Path, options: RunOptions, described: Described, runtime: str | None = None
+) -> tuple[Runner, Artifact]:
+    """A runner for a checkpoint (on PyTorch) or a model file, and what it runs, its spec filled in."""
+    if is_checkpoint(path):
+        if runtime not in (None, "pytorch"):
+            raise ArtifactError(f"{path}: a checkpoint runs on pytorch; export it to run it on {runtime}")
+        model: Model = plugins.load("posedeploy.commands.models:open_model")(path, described)
+        artifact = Artifact(path, "pytorch", model.spec, "f32", {path.name: model.sha256})
+        return pytorch_runner(model, options), artifact
+    artifact = open_artifact(path, described.spec)
+    runner = open_runner(artifact, options, runtime)
+    return runner, replace(artifact, spec=fitted(artifact, runner))
+
+
+def pytorch_runner(model: Model, options: RunOptions) -> Runner:
+    """The reference: a model as PyTorch runs it."""
+    runner: Runner = plugins.load(RUNTIMES["pytorch"].runner)(model, options)
+    return runner

@@ -1,0 +1,72 @@
+"""The options that several commands share, each said once."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, TypeAlias
+
+import typer
+
+from posedeploy.errors import InputError
+from posedeploy.types import Hint, Precision, RunOptions
+
+Device: TypeAlias = Annotated[
+    str, typer.Option(help="CPU, GPU, NPU, AUTO (OpenVINO) or cuda: no other is taken in its place.")
+]
+RuntimeName: TypeAlias = Annotated[
+    str | None, typer.Option("--runtime", help="Run on this runtime, such as an ONNX file on openvino.")
+]
+Threads: TypeAlias = Annotated[
+    int | None, typer.Option(help="CPU threads; one per physical core if not given.")
+]
+PrecisionName: TypeAlias = Annotated[
+    Precision,
+    typer.Option("--precision", help="What the runtime computes in; auto leaves it to the runtime."),
+]
+FamilyName: TypeAlias = Annotated[
+    str | None,
+    typer.Option(
+        "--family", help="The network's name, where it is not told by the file: see `posedeploy families`."
+    ),
+]
+Network: TypeAlias = Annotated[
+    str | None,
+    typer.Option(metavar="FILE.py:FUNCTION", help="Your own network. This RUNS that Python file."),
+]
+Contract: TypeAlias = Annotated[
+    Path | None,
+    typer.Option(metavar="FILE.toml", help="Describes a model made by others, which has no manifest."),
+]
+Json: TypeAlias = Annotated[
+    Path | None,
+    typer.Option("--json", metavar="FILE", help="Also write the result, raw data included, as JSON."),
+]
+InputSize: TypeAlias = Annotated[
+    str | None, typer.Option(metavar="HxW", help="Height and width of the network's input, such as 256x456.")
+]
+Checkpoint: TypeAlias = Annotated[
+    Path | None,
+    typer.Option(
+        metavar="FILE.pth", help="The checkpoint to compare with, in place of the one in the manifest."
+    ),
+]
+
+
+def parse_size(text: str | None) -> tuple[int, int] | None:
+    """``256x456`` as (256, 456).
+
+    Raises:
+        InputError: it is written otherwise.
+    """
+    if text is None:
+        return None
+    height, cross, width = text.lower().partition("x")
+    if not cross or not height.isdecimal() or not width.isdecimal():
+        raise InputError(f"--input-size {text}: wanted HEIGHTxWIDTH in pixels, such as 256x456")
+    return int(height), int(width)
+
+
+def run_options(device: str, precision: Precision, threads: int | None, hint: Hint = "latency") -> RunOptions:
+    """How to run, from the options of a command; ``CUDA`` and ``cpu`` are ``cuda`` and ``CPU``."""
+    name = device.lower() if device.lower() == "cuda" else device.upper()
+    return RunOptions(name, precision, threads, hint)

@@ -1,0 +1,186 @@
+"""``posedeploy parity``: whether artifacts give what PyTorch gives."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from posedeploy import plugins
+from posedeploy.benchmarks.inputs import (
+    Sample,
+    image_samples,
+    image_size,
+    plain,
+    random_images,
+    random_tensors,
+    sized,
+)
+from posedeploy.benchmarks.keypoints import Decode
+from posedeploy.benchmarks.machine import this_machine
+from posedeploy.benchmarks.parity import Bounds, Parity, compare
+from posedeploy.commands.console import counting, fail, out, working, write_json
+from posedeploy.commands.models import reference_model
+from posedeploy.commands.opening import Described, pytorch_runner
+from posedeploy.commands.tables import parity_heading, parity_table, poses_line
+from posedeploy.errors import InputError
+from posedeploy.families import FAMILIES
+from posedeploy.predict.sources import open_source
+from posedeploy.runtimes.opening import fitted, open_artifact, open_runner
+from posedeploy.types import Array, Camera, ModelSpec, RunOptions
+
+RANDOM_INPUTS = 4
+"""Random pictures on which the two are compared, beside the user's."""
+
+
+@dataclass(frozen=True)
+class ParityOptions:
+    """What to compare on, with which checkpoint, and what passes (None: the bounds of a float32 export)."""
+
+    images: Path | None = None
+    checkpoint: Path | None = None
+    runtime: str | None = None
+    bounds: Bounds | None = None
+
+
+def run(
+    paths: list[Path], options: RunOptions, settings: ParityOptions, described: Described, json: Path | None
+) -> bool:
+    """Compare every artifact, show the tables; whether all are the same as PyTorch."""
+    if options.precision != "f32" and settings.bounds is None:
+        raise InputError(
+            f"--precision {options.precision}: the bounds of float32 do not hold for it; say what may pass "
+            "with "
+            "--max-relative and --max-px"
+        )
+    results = [_compare(path, options, settings, described) for path in paths]
+    for result in results:
+        out.print(parity_heading(result), soft_wrap=True)
+        out.print(parity_table(result))
+        out.print(poses_line(result) + "\n", markup=False)
+        for failure in result.failures:
+            fail(f"{result.label}: {failure}")
+    if json is not None:
+        write_json(json, document(results))
+    return all(result.passed for result in results)
+
+
+def bounds(max_relative: float | None, max_px: float | None) -> Bounds | None:
+    """What the user lets pass, None for the bounds of float32."""
+    if max_relative is None and max_px is None:
+        return None
+    usual = Bounds()
+    return Bounds(
+        usual.relative if max_relative is None else max_relative, usual.px if max_px is None else max_px
+    )
+
+
+def document(results: list[Parity]) -> dict[str, Any]:
+    """The results as a versioned document, without the raw outputs of both networks."""
+    return {
+        "format": "posedeploy.parity",
+        "version": 1,
+        "machine": asdict(this_machine()),
+        "results": [_entry(result) for result in results],
+    }
+
+
+def _entry(result: Parity) -> dict[str, Any]:
+    poses = result.poses
+    return {
+        "label": result.label,
+        "effective": asdict(result.effective),
+        "bounds": asdict(result.bounds),
+        "passed": result.passed,
+        "failures": result.failures,
+        "outputs": [
+            {
+                "name": output.name,
+                "samples": output.samples,
+                "max_absolute": output.max_absolute,
+                "max_relative": output.max_relative,
+                "cosine": output.cosine,
+                "worst": asdict(output.worst),
+            }
+            for output in result.outputs
+        ],
+        "poses": poses
+        and {
+            "people": poses.people,
+            "missed": poses.missed,
+            "extra": poses.extra,
+            "keypoints": poses.keypoints,
+            "error_px": poses.error_px,
+            "error_mm": poses.error_mm,
+            "set_aside": poses.set_aside,
+            "set_aside_3d": poses.set_aside_3d,
+            "images": [
+                asdict(image)
+                | {"distances_px": image.distances_px.tolist(), "distances_mm": image.distances_mm.tolist()}
+                for image in poses.images
+            ],
+        },
+    }
+
+
+def _compare(path: Path, options: RunOptions, settings: ParityOptions, described: Described) -> Parity:
+    artifact = open_artifact(path, described.spec)
+    with working(f"loading {path} and its checkpoint"):
+        model = reference_model(artifact, settings.checkpoint, described)
+        candidate = open_runner(artifact, options, settings.runtime)
+    with candidate:
+        spec = fitted(artifact, candidate)
+        with (
+            pytorch_runner(model, replace(options, device="CPU", precision="f32")) as reference,
+            counting(f"comparing {path.name}") as on_progress,
+        ):
+            return compare(
+                str(path),
+                reference,
+                candidate,
+                _pairs(model.spec, spec, settings.images),
+                bounds=settings.bounds or Bounds(),
+                decode=_decode(spec),
+                on_progress=on_progress,
+            )
+
+
+def _decode(spec: ModelSpec) -> Decode | None:
+    if spec.family not in FAMILIES or spec.contract is None:
+        return None
+    decode = plugins.load(f"{FAMILIES[spec.family].poses}:decode")
+    return lambda outputs, placement: decode(outputs, spec, placement, Camera())
+
+
+def _pairs(reference: ModelSpec, candidate: ModelSpec, images: Path | None) -> list[tuple[Sample, Sample]]:
+    """Every picture as the reference and as the candidate want it."""
+    if candidate.contract is None:
+        if images is not None:
+            raise InputError("--images: this network has no image contract, so no image can be given to it")
+        sample = random_tensors(candidate)
+        return [(sample, sample)]
+    pairs: list[tuple[Sample, Sample]] = []
+    for spec, named in _pictures(candidate, images):
+        theirs = image_samples(spec, named)
+        pairs += zip(image_samples(plain(reference, spec), named), theirs, strict=True)
+    return pairs
+
+
+def _pictures(candidate: ModelSpec, images: Path | None) -> list[tuple[ModelSpec, list[tuple[str, Array]]]]:
+    """Random pictures at the working size, at a second one where axes are free, then the user's."""
+    first = sized(candidate)
+    chosen = [first]
+    if candidate.inputs[0].is_dynamic and candidate.contract is not None:
+        height, width = image_size(first)
+        step = 4 * candidate.contract.multiple
+        chosen.append(sized(candidate, 2, (height + step, width - step)))
+    pictures = [
+        (spec, [(f"random {index}", image) for index, image in enumerate(random_images(spec, RANDOM_INPUTS))])
+        for spec in chosen
+    ]
+    if images is not None:
+        source = open_source(str(images))
+        if source.kind != "images":
+            raise InputError(f"--images {images}: wanted an image or a folder of images")
+        pictures.append((candidate, [(frame.name, frame.image) for frame in source]))
+    return pictures

@@ -1,0 +1,132 @@
+"""Results as tables for the terminal: views of the same data that ``--json`` writes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+from rich.box import SIMPLE_HEAD
+from rich.markup import escape
+from rich.table import Table
+
+from posedeploy.benchmarks.keypoints import ROUNDING
+from posedeploy.benchmarks.latency import Latency
+from posedeploy.benchmarks.parity import Parity
+from posedeploy.types import Artifact, Effective, ModelSpec
+
+
+def table(title: str | None, left: Sequence[str], right: Sequence[str] = ()) -> Table:
+    """An empty table: text columns, then columns of numbers."""
+    made = Table(title=title, box=SIMPLE_HEAD, title_justify="left", title_style="bold", pad_edge=False)
+    for column in left:
+        made.add_column(column, overflow="fold")
+    for column in right:
+        made.add_column(column, justify="right", no_wrap=True)
+    return made
+
+
+def size(count: int | None) -> str:
+    """A number of bytes for people."""
+    return "" if count is None else f"{count / 1e6:.1f} MB"
+
+
+def bytes_of(path: Path, companions: Iterable[str]) -> int:
+    """The size of a model file and of what belongs to it."""
+    names = {path.name, *companions}
+    return sum(path.with_name(name).stat().st_size for name in names)
+
+
+def artifacts_table(artifacts: Sequence[Artifact]) -> Table:
+    """What an export made."""
+    made = table("Artifacts", ["file", "target"], ["size"])
+    for artifact in artifacts:
+        made.add_row(str(artifact.path), artifact.target, size(bytes_of(artifact.path, artifact.files)))
+    return made
+
+
+def tensors_table(spec: ModelSpec) -> Table:
+    """The inputs and outputs of a network."""
+    made = table("Tensors", ["", "name", "type", "shape"])
+    for kind, tensors in (("input", spec.inputs), ("output", spec.outputs)):
+        for tensor in tensors:
+            shape = "x".join(map(str, tensor.shape)) + (f" {tensor.layout}" if tensor.layout else "")
+            made.add_row(kind, tensor.name, tensor.dtype, shape)
+    return made
+
+
+def running(effective: Effective) -> str:
+    """What really runs, in a few words."""
+    threads = f", {effective.threads} threads" if effective.threads else ""
+    return f"{effective.runtime} {effective.version}, {effective.device}, {effective.precision}{threads}"
+
+
+def latency_table(results: Sequence[Latency]) -> Table:
+    """The times. A percentile that no candidate ran often enough for has no column."""
+    percents = [percent for percent in (90, 99) if any(result.percentile_ms(percent) for result in results)]
+    headings = [f"p{percent} ms" for percent in percents]
+    made = table("Latency", ["model"], ["median ms", *headings, "spread", "images/s", "speed-up"])
+    for result in results:
+        made.add_row(
+            f"{result.label}\n[dim]{result.effective.runtime} {result.effective.precision}[/]",
+            f"{result.median_ms:.2f}",
+            *(_ms(result.percentile_ms(percent)) for percent in percents),
+            f"{result.spread:.1%}",
+            f"{result.images_per_s:.1f}",
+            f"{result.speed_up:.2f}x" if result.speed_up else "",
+        )
+    return made
+
+
+def footprint_table(results: Sequence[Latency]) -> Table:
+    """What it takes to get there."""
+    made = table("Footprint", ["model", "really in use"], ["load", "first run", "memory", "file"])
+    for result in results:
+        made.add_row(
+            result.label,
+            running(result.effective),
+            f"{result.load_s:.2f} s",
+            f"{1e3 * result.first_s:.1f} ms",
+            size(result.memory_bytes),
+            size(result.file_bytes),
+        )
+    return made
+
+
+def parity_heading(result: Parity) -> str:
+    """Which candidate, and the verdict."""
+    verdict = "[bold green]same as PyTorch[/]" if result.passed else "[bold red]different from PyTorch[/]"
+    return f"[bold]{escape(result.label)}[/]: {verdict}  [dim]{running(result.effective)}[/]"
+
+
+def parity_table(result: Parity) -> Table:
+    """Every output of one candidate."""
+    made = table(None, ["output"], ["max abs", "max rel", "cosine"])
+    for output in result.outputs:
+        made.add_row(
+            output.name, f"{output.max_absolute:.1e}", f"{output.max_relative:.1e}", f"{output.cosine:.9f}"
+        )
+    return made
+
+
+def poses_line(result: Parity) -> str:
+    """The keypoints of one candidate, in a sentence."""
+    poses = result.poses
+    if poses is None:
+        return "keypoints: not compared, since no decoding is known for this network"
+    line = (
+        f"keypoints: {poses.people} people matched, {poses.missed} missed, {poses.extra} extra; "
+        f"{poses.keypoints} "
+        f"keypoints, {poses.error_px:.3g} px off at the 99th percentile"
+    )
+    line += f", {poses.error_mm:.3g} mm in 3D" if poses.error_mm is not None else ""
+    if poses.set_aside or poses.set_aside_3d:
+        line += (
+            f"; {poses.set_aside} more and {poses.set_aside_3d} 3D joints set aside, since PyTorch's own "
+            "answer changes "
+            f"there when its outputs move by {ROUNDING:.0e}"
+        )
+    return line
+
+
+def _ms(value: float | None) -> str:
+    return "" if value is None else f"{value:.2f}"

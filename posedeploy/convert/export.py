@@ -1,0 +1,60 @@
+"""A model becomes an artifact: converted, hashed, described, and put in place whole or not at all."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import fields
+from datetime import UTC, datetime
+from importlib.metadata import version
+from pathlib import Path
+
+from posedeploy import files, manifest, plugins
+from posedeploy.backends import Target, target_named
+from posedeploy.convert.prepare import ExportOptions, Prepared, prepare
+from posedeploy.types import Artifact, Model, Provenance
+
+
+def export(
+    model: Model, targets: Iterable[str], folder: Path, stem: str, options: ExportOptions | None = None
+) -> list[Artifact]:
+    """Convert a model to each target, as ``STEM.SUFFIX`` with its manifest, in ``folder``.
+
+    Raises:
+        ExportError: there is no such target, or the network cannot go to it as asked.
+        OutputError: the folder cannot be written.
+        MissingPackageError: a package that the target needs is not installed.
+    """
+    rows = [target_named(name) for name in targets]
+    options = options or ExportOptions()
+    prepared = prepare(model, options)
+    return [_export(model, prepared, row, folder, stem, options) for row in rows]
+
+
+def _export(
+    model: Model, prepared: Prepared, target: Target, folder: Path, stem: str, options: ExportOptions
+) -> Artifact:
+    convert = plugins.load(target.converter)
+    name = stem + target.suffix
+    with files.staged(folder) as stage:
+        convert(prepared, stage / name)
+        artifact = Artifact(
+            path=folder / name,
+            target=target.name,
+            spec=prepared.spec,
+            precision="f32",
+            files={path.name: files.sha256(path) for path in sorted(stage.iterdir())},
+            provenance=_provenance(model, target, options),
+        )
+        manifest.write(artifact, stage)
+    return artifact
+
+
+def _provenance(model: Model, target: Target, options: ExportOptions) -> Provenance:
+    return Provenance(
+        checkpoint=str(model.source.resolve()) if model.source else None,
+        checkpoint_sha256=model.sha256,
+        network=model.network,
+        packages={name: version(name) for name in ("posedeploy", *target.packages)},
+        options={field.name: str(getattr(options, field.name)) for field in fields(options)},
+        created=datetime.now(UTC).isoformat(timespec="seconds"),
+    )

@@ -1,0 +1,84 @@
+"""A network becomes ONNX, by PyTorch's exporter that stands on torch.export."""
+
+from __future__ import annotations
+
+import logging
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import lru_cache
+from pathlib import Path
+
+import onnx
+import torch
+
+from posedeploy.convert.prepare import Prepared
+from posedeploy.errors import ExportError
+
+OPSET = 18
+"""The lowest opset that the exporter writes natively, so that the most runtimes read it."""
+
+
+def convert(prepared: Prepared, path: Path) -> None:
+    """Write ``path`` (.onnx), simplified by onnxscript's optimizer and checked.
+
+    Raises:
+        ExportError: the network holds something that the exporter cannot express.
+    """
+    onnx.save(graph(prepared), path)
+
+
+@lru_cache(maxsize=1)  # one export serves every target of a command that goes through ONNX
+def graph(prepared: Prepared) -> onnx.ModelProto:
+    """The ONNX model of a network, with the names and axes of its spec."""
+    spec = prepared.spec
+    with _quiet():
+        try:
+            program = torch.onnx.export(
+                prepared.module,
+                prepared.example,
+                dynamo=True,
+                opset_version=OPSET,
+                input_names=[tensor.name for tensor in spec.inputs],
+                output_names=[tensor.name for tensor in spec.outputs],
+                dynamic_shapes=(tuple(dict(axes) for axes in prepared.axes),) if prepared.axes else None,
+                optimize=True,
+                verbose=False,
+            )
+        except torch.onnx.OnnxExporterError as error:
+            raise ExportError(f"the ONNX exporter cannot take this network: {_cause(error)}") from error
+    assert program is not None, "with dynamo=True the exporter returns a program"
+    model: onnx.ModelProto = program.model_proto
+    _name_axes(model, prepared)
+    onnx.checker.check_model(model, full_check=True)
+    return model
+
+
+def _name_axes(model: onnx.ModelProto, prepared: Prepared) -> None:
+    """Give every free axis the name that the spec has for it: the exporter writes formulas."""
+    values = {value.name: value for value in (*model.graph.input, *model.graph.output)}
+    for tensor in (*prepared.spec.inputs, *prepared.spec.outputs):
+        for axis, wanted in zip(values[tensor.name].type.tensor_type.shape.dim, tensor.shape, strict=True):
+            if isinstance(wanted, str):
+                axis.dim_param = wanted
+
+
+def _cause(error: BaseException) -> str:
+    while error.__cause__ is not None:
+        error = error.__cause__
+    return str(error).strip().partition("\n")[0] or type(error).__name__
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Keep the exporter's remarks about packages that are not asked for off the user's screen."""
+    logger = logging.getLogger("torch.onnx")
+    level = logger.level
+    logger.setLevel(logging.ERROR)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", (FutureWarning))
+        warnings.simplefilter("ignore", DeprecationWarning)
+        try:
+            yield
+        finally:
+            logger.setLevel(level)

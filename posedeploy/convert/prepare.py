@@ -1,0 +1,196 @@
+"""What is the same for every target: the options of an export, and the network as it is to be deployed."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import Literal, TypeAlias
+
+import torch
+from torch import Tensor, nn
+
+from posedeploy.errors import ExportError
+from posedeploy.nesting import flat
+from posedeploy.types import InputContract, Model, ModelSpec, TensorSpec
+
+Outputs: TypeAlias = Literal["all", "last"]
+
+
+@dataclass(frozen=True)
+class ExportOptions:
+    """How a network is to be deployed.
+
+    input_size: (height, width) in px, None for the published one. batch: images at once. dynamic: free axes
+    keep their names and any length fits. embed_preprocessing: the input is a raw uint8 BGR image, N, H, W, 3,
+    and colour order, mean and deviation are inside. outputs: ``last`` keeps only those that poses are decoded
+    from.
+    """
+
+    input_size: tuple[int, int] | None = None
+    batch: int = 1
+    dynamic: bool = False
+    embed_preprocessing: bool = False
+    outputs: Outputs = "all"
+
+
+@dataclass(frozen=True, eq=False)
+class Prepared:
+    """A network ready for a converter: the module as deployed, its spec, and an example of each input.
+
+    ``axes`` holds the free axes by position, per input; empty where every shape is fixed.
+    """
+
+    module: nn.Module
+    spec: ModelSpec
+    example: tuple[Tensor, ...]
+    axes: tuple[Mapping[int, str], ...] = field(default=())
+
+
+class Deployed(nn.Module):
+    """A network with the image's arithmetic before it and only the wanted outputs after it, as a flat tuple.
+
+    With a contract, the input is an image, and the steps that the network does not yet hold inside are added.
+    """
+
+    def __init__(self, network: nn.Module, contract: InputContract | None, keep: tuple[int, ...]) -> None:
+        super().__init__()
+        self.network = network
+        self.keep = keep
+        self.embedded = contract is not None
+        self.flip = False
+        if contract is not None:
+            self.flip = contract.colour_order == "RGB" and "colour" not in contract.embedded
+            normalised = "normalisation" in contract.embedded
+            mean, deviation = ((0.0,), (1.0,)) if normalised else (contract.mean, contract.deviation)
+            self.register_buffer("mean", torch.tensor(mean).view(1, -1, 1, 1))
+            self.register_buffer("deviation", torch.tensor(deviation).view(1, -1, 1, 1))
+
+    mean: Tensor
+    deviation: Tensor
+
+    def forward(self, *inputs: Tensor) -> tuple[Tensor, ...]:
+        if self.embedded:
+            image = inputs[0].permute(0, 3, 1, 2).float()
+            image = image[:, [2, 1, 0]] if self.flip else image
+            inputs = ((image - self.mean) / self.deviation,)
+        outputs = flat(self.network(*inputs))
+        return tuple(outputs[index] for index in self.keep)
+
+
+def prepare(model: Model, options: ExportOptions) -> Prepared:
+    """The network as the options want it deployed.
+
+    Raises:
+        ExportError: the network does not allow what is asked.
+    """
+    spec = model.spec
+    lengths = _lengths(spec, options)
+    if spec.contract is not None and options.input_size is not None:
+        spec = replace(
+            spec, contract=replace(spec.contract, height=lengths["height"], width=lengths["width"])
+        )
+    kept = _kept(spec, options.outputs)
+    keep = tuple(index for index, output in enumerate(spec.outputs) if output.name in kept)
+    contract = spec.contract if options.embed_preprocessing else None
+    if options.embed_preprocessing:
+        spec = _embedded(spec)
+    deployed = Deployed(model.module, contract, keep).eval()
+    example = tuple(_example(tensor.fixed(lengths)) for tensor in spec.inputs)
+    spec = spec.with_outputs(kept)
+    axes: tuple[Mapping[int, str], ...] = ()
+    if options.dynamic:
+        axes = tuple(
+            {position: axis for position, axis in enumerate(tensor.shape) if isinstance(axis, str)}
+            for tensor in spec.inputs
+        )
+    else:
+        inputs = tuple(tensor.fixed(lengths) for tensor in spec.inputs)
+        spec = replace(spec, inputs=inputs, outputs=_outputs(deployed, example, replace(spec, inputs=inputs)))
+    return Prepared(deployed, spec, example, axes)
+
+
+def _outputs(deployed: Deployed, example: tuple[Tensor, ...], spec: ModelSpec) -> tuple[TensorSpec, ...]:
+    """The outputs with the shapes that they have for this example."""
+    try:
+        with torch.inference_mode():
+            results = deployed(*example)
+    except RuntimeError as error:
+        reason = str(error).strip().partition("\n")[0]
+        raise ExportError(
+            f"the network does not run on {', '.join(map(str, spec.inputs))}: {reason}"
+        ) from error
+    return tuple(
+        replace(output, shape=tuple(result.shape))
+        for output, result in zip(spec.outputs, results, strict=True)
+    )
+
+
+def _lengths(spec: ModelSpec, options: ExportOptions) -> dict[str, int]:
+    """How long each free axis is in the example, and in the artifact unless it stays free."""
+    free = {axis for tensor in spec.inputs for axis in tensor.shape if isinstance(axis, str)}
+    if options.batch < 1:
+        raise ExportError(f"--batch {options.batch}: a batch has at least 1 image")
+    for flag, asked, needed in (
+        ("--dynamic", options.dynamic, free),
+        (f"--batch {options.batch}", options.batch != 1, free & {"batch"}),
+        ("--input-size", options.input_size is not None, free & {"height", "width"}),
+    ):
+        if asked and not needed:
+            shapes = ", ".join(map(str, spec.inputs))
+            raise ExportError(
+                f"{flag}: this network's input is of fixed shape ({shapes}); leave the option out"
+            )
+    lengths = {"batch": options.batch}
+    size = options.input_size
+    if size is None and spec.contract is not None:
+        size = spec.contract.height, spec.contract.width
+    if size is not None:
+        height, width = size
+        _check_size(height, width, spec.contract.multiple if spec.contract else 1)
+        lengths |= {"height": height, "width": width}
+    open_axes = sorted(free - lengths.keys())
+    if open_axes:
+        raise ExportError(
+            f"nothing says how long the axis {' and '.join(open_axes)} is; give --input-size HxW for height "
+            "and width, and for any other axis a number in the shape of the network's input"
+        )
+    return lengths
+
+
+def _check_size(height: int, width: int, multiple: int) -> None:
+    if height > 0 and width > 0 and height % multiple == 0 and width % multiple == 0:
+        return
+    near = "x".join(str(max(multiple, round(length / multiple) * multiple)) for length in (height, width))
+    raise ExportError(
+        f"--input-size {height}x{width}: height and width must be multiples of {multiple}; the nearest is "
+        f"{near}"
+    )
+
+
+def _kept(spec: ModelSpec, outputs: Outputs) -> tuple[str, ...]:
+    if outputs == "all":
+        return tuple(output.name for output in spec.outputs)
+    if not spec.roles:
+        raise ExportError(
+            "--outputs last: this network's contract does not say which outputs poses come from"
+        )
+    return tuple(spec.roles.values())
+
+
+def _embedded(spec: ModelSpec) -> ModelSpec:
+    image_like = len(spec.inputs) == 1 and len(spec.inputs[0].shape) == 4 and spec.inputs[0].layout != "NHWC"
+    if spec.contract is None or not image_like:
+        raise ExportError(
+            "--embed-preprocessing: this network's input is not one NCHW image whose mean and deviation are "
+            f"known ({', '.join(map(str, spec.inputs))}); leave the option out"
+        )
+    batch, _, height, width = spec.inputs[0].shape
+    image = TensorSpec(spec.inputs[0].name, (batch, height, width, 3), "uint8", "NHWC")
+    return replace(
+        spec, inputs=(image,), contract=replace(spec.contract, embedded=("colour", "normalisation"))
+    )
+
+
+def _example(tensor: TensorSpec) -> Tensor:
+    lengths = [int(length) for length in tensor.shape]
+    return torch.zeros(lengths, dtype=getattr(torch, tensor.dtype))

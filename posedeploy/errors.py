@@ -1,0 +1,64 @@
+"""Every error that a user can cause or mend, as one tree.
+
+::
+
+    PoseDeployError              one line, exit status 1; all else that is raised is a bug, with its traceback
+    ├── CheckpointError          a weights file cannot be read, is unsafe, or does not fit the network
+    ├── NetworkError             the user's own network cannot be used as given
+    ├── ManifestError            a manifest is missing, damaged, newer, or belongs to another file
+    ├── ArtifactError            a model file cannot be loaded or run by its runtime
+    ├── ExportError              a network cannot go to the target as asked
+    ├── DeviceError              the device, precision or thread count asked for is not what the runtime gives
+    ├── InputError               an image, video, number or file that the user gave cannot be used
+    ├── OutputError              a result cannot be written
+    ├── DownloadError            a published file cannot be fetched, or is not the one recorded
+    └── MissingPackageError      an optional package is not installed
+
+Each message says what failed, what was found, what was wanted, and what to do.
+"""
+
+from __future__ import annotations
+
+
+class PoseDeployError(Exception):
+    """The root of all errors that are the user's to mend."""
+
+
+class CheckpointError(PoseDeployError):
+    """A weights file cannot be read, is unsafe, or does not fit the network."""
+
+
+class NetworkError(PoseDeployError):
+    """The user's own network (``--network``) cannot be used as given."""
+
+
+class ManifestError(PoseDeployError):
+    """A manifest is missing, damaged, newer than this release, or belongs to another file."""
+
+
+class ArtifactError(PoseDeployError):
+    """A model file cannot be loaded or run by its runtime."""
+
+
+class ExportError(PoseDeployError):
+    """A network cannot be converted to the target as asked."""
+
+
+class DeviceError(PoseDeployError):
+    """The runtime does not give the device, precision or threads that were asked for."""
+
+
+class InputError(PoseDeployError):
+    """Something that the user gave to run on cannot be used."""
+
+
+class OutputError(PoseDeployError):
+    """A result cannot be written."""
+
+
+class DownloadError(PoseDeployError):
+    """A published file cannot be fetched, or is not the file that was recorded."""
+
+
+class MissingPackageError(PoseDeployError):
+    """An optional package is not installed; the message holds the command that installs it."""

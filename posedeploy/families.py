@@ -1,0 +1,107 @@
+"""The published networks, as one table: which modules know each, and what a person asks before using it.
+
+A new network is one file in ``checkpoints/``, one in ``poses/`` and one row here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from importlib import import_module
+
+from posedeploy.errors import InputError
+from posedeploy.types import ModelSpec, TensorSpec
+
+
+@dataclass(frozen=True)
+class Family:
+    """One published network.
+
+    ``network`` (needs torch) and ``poses`` name the modules that know it. ``weights_url`` is None where the
+    publisher offers no direct link; ``weights_page`` then says where to look.
+    """
+
+    name: str
+    network: str
+    poses: str
+    task: str
+    joints: str
+    input: str
+    parameters: str
+    code_licence: str
+    weights_licence: str
+    weights_page: str
+    weights_url: str | None = None
+
+
+FAMILIES = {
+    family.name: family
+    for family in (
+        Family(
+            name="lightweight-openpose-2d",
+            network="posedeploy.checkpoints.lightweight_openpose_2d",
+            poses="posedeploy.poses.lightweight_openpose_2d",
+            task="people in an image, 2D",
+            joints="18 (COCO and neck)",
+            input="256x456 BGR, any multiple of 8",
+            parameters="4.1 M",
+            code_licence="Apache-2.0",
+            weights_licence="Apache-2.0",
+            weights_page="github.com/Daniil-Osokin/lightweight-human-pose-estimation.pytorch",
+            weights_url=(
+                "https://download.01.org/opencv/openvino_training_extensions/models/human_pose_estimation/"
+                "checkpoint_iter_370000.pth"
+            ),
+        ),
+        Family(
+            name="lightweight-openpose-3d",
+            network="posedeploy.checkpoints.lightweight_openpose_3d",
+            poses="posedeploy.poses.lightweight_openpose_3d",
+            task="people in an image, 3D",
+            joints="19 (Panoptic)",
+            input="256x448 BGR, any multiple of 8",
+            parameters="5.1 M",
+            code_licence="Apache-2.0",
+            weights_licence="Apache-2.0",
+            weights_page="github.com/Daniil-Osokin/lightweight-human-pose-estimation-3d-demo.pytorch",
+        ),
+    )
+}
+
+
+def family_named(name: str) -> Family:
+    """The row of a family.
+
+    Raises:
+        InputError: no network here has this name.
+    """
+    if name not in FAMILIES:
+        raise InputError(f"no network family is called {name!r}; the families are {', '.join(FAMILIES)}")
+    return FAMILIES[name]
+
+
+def image_spec(
+    family: str, variant: str, channels: Mapping[str, int], roles: Mapping[str, str], stride: int = 8
+) -> ModelSpec:
+    """The spec of a network whose input is the image ``data`` and whose outputs are maps, of free size.
+
+    Args:
+        channels: the number of channels of each output, by its name, in order.
+        roles: which output is what the family's decoding asks for.
+        stride: input pixels per output cell.
+    """
+    poses = import_module(family_named(family).poses)
+    return ModelSpec(
+        family=family,
+        variant=variant,
+        inputs=(TensorSpec("data", ("batch", 3, "height", "width"), layout="NCHW"),),
+        outputs=tuple(
+            TensorSpec(name, ("batch", count, f"height/{stride}", f"width/{stride}"), layout="NCHW")
+            for name, count in channels.items()
+        ),
+        contract=poses.CONTRACT,
+        roles=roles,
+        keypoint_names=poses.KEYPOINT_NAMES,
+        skeleton=poses.SKELETON,
+        unit=poses.UNIT,
+    )

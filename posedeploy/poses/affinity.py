@@ -1,0 +1,98 @@
+"""How well do part affinity fields join two keypoints into a limb?"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+
+from posedeploy.poses.fields import LIMBS, Fields
+from posedeploy.poses.peaks import Peaks
+from posedeploy.types import Array
+
+POINTS = 10
+POINT_THRESHOLD = 0.05
+CHUNK = 1 << 15
+
+
+@dataclass(frozen=True)
+class Pairs:
+    """Two peaks that could be the ends of a limb: (pairs,) int64 indices each of the limb and the peaks."""
+
+    limb: Array
+    a: Array
+    b: Array
+
+    def __getitem__(self, index: slice | Array) -> Pairs:
+        return Pairs(self.limb[index], self.a[index], self.b[index])
+
+    def __len__(self) -> int:
+        return len(self.limb)
+
+
+Rule = Callable[[Peaks, Pairs, Fields], tuple[Array, Array]]
+"""Gives, of peaks, pairs and fields, the score of each pair and the number of points that passed."""
+
+
+def candidates(peaks: Peaks) -> Pairs:
+    """Every pair of peaks of the right kinds, limb by limb; within a limb the first end varies fastest."""
+    count = np.diff(peaks.first)
+    start, end = np.array(LIMBS).T
+    sizes = count[start] * count[end]
+    limb = np.repeat(np.arange(len(LIMBS)), sizes)
+    within = np.arange(len(limb)) - np.repeat(np.cumsum(sizes) - sizes, sizes)
+    b, a = np.divmod(within, count[start][limb])
+    return Pairs(limb, peaks.first[start][limb] + a, peaks.first[end][limb] + b)
+
+
+def plausible(peaks: Peaks, fields: Fields, rule: Rule) -> tuple[Pairs, Array]:
+    """The pairs that the fields support: a score above 0, and more than 80 % of the points passed.
+
+    In chunks, so that a noisy map with a hundred thousand pairs does not need gigabytes.
+    """
+    pairs = candidates(peaks)
+    good, scores = [np.zeros(0, np.int64)], [np.zeros(0)]
+    for begin in range(0, len(pairs), CHUNK):
+        score, passed = rule(peaks, pairs[begin : begin + CHUNK], fields)
+        chosen = np.flatnonzero((score > 0) & (passed / POINTS > 0.8))
+        good.append(chosen + begin)
+        scores.append(score[chosen])
+    return pairs[np.concatenate(good)], np.concatenate(scores)
+
+
+def rounded_mean(peaks: Peaks, pairs: Pairs, fields: Fields) -> tuple[Array, Array]:
+    """The rule of the 2D network, in float32 as published: points rounded (half to even) to cells."""
+    x0, y0 = peaks.x.astype(np.float32)[pairs.a], peaks.y.astype(np.float32)[pairs.a]
+    dx, dy = peaks.x.astype(np.float32)[pairs.b] - x0, peaks.y.astype(np.float32)[pairs.b] - y0
+    share, grid = np.float32(1 / (POINTS - 1)), np.arange(POINTS, dtype=np.float32)
+    x = np.rint((share * dx)[:, None] * grid + x0[:, None]).astype(np.int32)
+    y = np.rint((share * dy)[:, None] * grid + y0[:, None]).astype(np.int32)
+    length = np.sqrt(dx * dx + dy * dy) + np.float32(1e-6)
+    along = _along(fields, pairs, x, y, dx / length, dy / length)
+    passed = along > np.float32(POINT_THRESHOLD)
+    number = passed.sum(1)
+    return (along * passed).sum(1) / (number + 1e-6), number
+
+
+def truncated_mean(peaks: Peaks, pairs: Pairs, fields: Fields) -> tuple[Array, Array]:
+    """The rule of the 3D network, in float64 as published: points truncated to cells, long limbs punished."""
+    x0, y0 = peaks.x[pairs.a], peaks.y[pairs.a]
+    dx, dy = peaks.x[pairs.b] - x0, peaks.y[pairs.b] - y0
+    share, grid = 1 / (POINTS - 1), np.arange(POINTS)
+    x = ((share * dx)[:, None] * grid + x0[:, None]).astype(np.int32)
+    y = ((share * dy)[:, None] * grid + y0[:, None]).astype(np.int32)
+    length = np.sqrt(dx * dx + dy * dy)
+    apart = np.where(length > 0, length, np.inf)
+    along = _along(fields, pairs, x, y, dx / apart, dy / apart)
+    passed = along > POINT_THRESHOLD
+    number = passed.sum(1)
+    mean = (along * passed).sum(1) / np.maximum(number, 1)
+    return mean + np.minimum(fields.height // 2 / apart - 1, 0), number
+
+
+def _along(fields: Fields, pairs: Pairs, x: Array, y: Array, unit_x: Array, unit_y: Array) -> Array:
+    """(pairs, points) the fields at the points, along each pair's direction."""
+    sampled = fields.at(pairs.limb, x, y)
+    along: Array = sampled[..., 0] * unit_x[:, None] + sampled[..., 1] * unit_y[:, None]
+    return along

@@ -1,0 +1,94 @@
+"""Part affinity fields, upsampled only where limbs can be."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+
+from posedeploy.poses.maps import UPSAMPLE
+from posedeploy.poses.peaks import Peaks
+from posedeploy.types import Array
+
+# Order matters: the people grow limb by limb.
+LIMBS = (
+    (1, 2), (1, 5), (2, 3), (3, 4), (5, 6), (6, 7), (1, 8), (8, 9), (9, 10), (1, 11),
+    (11, 12), (12, 13), (1, 0), (0, 14), (14, 16), (0, 15), (15, 17), (2, 16), (5, 17),
+)  # fmt: skip
+"""Keypoint pairs, in COCO order with the neck as keypoint 1; both published networks share them."""
+
+FIELDS = (6, 10, 7, 8, 11, 12, 0, 1, 2, 3, 4, 5, 14, 15, 17, 16, 18, 9, 13)
+"""For each limb the pair of PAF channels, (2i, 2i + 1), that holds x and y."""
+
+GROUPS = ((0, 6), (6, 14), (14, 19))
+"""Runs of channel pairs whose limbs lie together in an image: legs, arms, heads."""
+
+GROUP_ENDS = np.zeros((len(GROUPS), 18), np.bool_)
+"""Which keypoints are ends of a group's limbs."""
+for _limb, _pair in zip(LIMBS, FIELDS, strict=True):
+    GROUP_ENDS[sum(_pair >= last for _, last in GROUPS), list(_limb)] = True
+
+MARGIN = 2
+"""Cells around a crop that cubic interpolation reads, so that it gives what it gives on the whole map."""
+
+
+@dataclass(frozen=True)
+class Fields:
+    """Limb l has at x, y of the upsampled map the vector ``base[l] + y * per_row[l] + x * per_column[l]``.
+
+    vectors: (n, 2) float32. base, per_row, per_column: (19,) int32. height: of the upsampled map, in px.
+    """
+
+    vectors: Array
+    base: Array
+    per_row: Array
+    per_column: Array
+    height: int
+
+    def at(self, limb: Array, x: Array, y: Array) -> Array:
+        """(pairs, points, 2) vectors of (pairs,) limbs at (pairs, points) int32 positions."""
+        index = y * self.per_row[limb][:, None] + x * self.per_column[limb][:, None]
+        index += self.base[limb][:, None]
+        sampled: Array = self.vectors.take(index, axis=0)
+        return sampled
+
+
+def upsampled_fields(pafs: Array, peaks: Peaks, interpolation: int) -> Fields:
+    """The (38, h, w) fields upsampled around the peaks; elsewhere no limb is, and nothing is to be read.
+
+    The values are to the last bit those of upsampling the whole, which takes twice the time.
+    """
+    kind = np.repeat(np.arange(len(peaks.first) - 1), np.diff(peaks.first))
+    limits = [_limits(peaks, ends[kind], pafs.shape[1:]) for ends in GROUP_ENDS]
+    sizes = [
+        UPSAMPLE**2 * (bottom - top) * (right - left) * (last - first)
+        for (top, bottom, left, right), (first, last) in zip(limits, GROUPS, strict=True)
+    ]
+    vectors = np.empty((sum(sizes), 2), np.float32)
+    layout = np.zeros((3, len(LIMBS)), np.int32)
+    begin = 0
+    for size, (top, bottom, left, right), (first, last) in zip(sizes, limits, GROUPS, strict=True):
+        if not size:
+            continue
+        shape = (UPSAMPLE * (bottom - top), UPSAMPLE * (right - left), 2 * (last - first))
+        crop = pafs[2 * first : 2 * last, top:bottom, left:right].transpose(1, 2, 0)
+        out = vectors[begin : begin + size].reshape(shape)
+        cv2.resize(np.ascontiguousarray(crop), shape[1::-1], dst=out, interpolation=interpolation)
+        per_column, per_row = last - first, shape[1] * (last - first)
+        origin = begin - UPSAMPLE * (top * per_row + left * per_column)
+        for limb, pair in enumerate(FIELDS):
+            if first <= pair < last:
+                layout[:, limb] = origin + pair - first, per_row, per_column
+        begin += size
+    return Fields(vectors, layout[0], layout[1], layout[2], UPSAMPLE * pafs.shape[1])
+
+
+def _limits(peaks: Peaks, chosen: Array, size: tuple[int, ...]) -> tuple[int, int, int, int]:
+    """Top, bottom, left, right in cells, of the chosen peaks; zeros without any."""
+    if not chosen.any():
+        return 0, 0, 0, 0
+    x, y = peaks.x[chosen] // UPSAMPLE, peaks.y[chosen] // UPSAMPLE
+    top, left = max(0, int(y.min()) - MARGIN), max(0, int(x.min()) - MARGIN)
+    bottom, right = min(size[0], int(y.max()) + MARGIN + 1), min(size[1], int(x.max()) + MARGIN + 1)
+    return top, bottom, left, right

@@ -1,0 +1,127 @@
+"""Which keypoints belong to the same person?"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from posedeploy.poses.affinity import Pairs
+from posedeploy.poses.fields import LIMBS
+from posedeploy.poses.peaks import Peaks
+from posedeploy.types import Array
+
+KEYPOINTS = 18
+COMPLETING = (17, 18)
+"""The limbs that only complete a person: they never start one and do not count in its score."""
+
+MIN_KEYPOINTS = 3
+MIN_MEAN_SCORE = 0.2
+
+Connections = list[list[tuple[int, int, float]]]
+"""For each limb the peaks that it joins, and its score, best first."""
+
+
+@dataclass(frozen=True)
+class People:
+    """members: (people, 18) int64 peak indices, -1 where missing. scores: (people,) published sums."""
+
+    members: Array
+    scores: Array
+
+
+def best_first(pairs: Pairs, scores: Array, tie: Array) -> Connections:
+    """One-to-one connections per limb: greedily the best score; among equal scores the lowest ``tie``."""
+    connections: Connections = [[] for _ in LIMBS]
+    used: list[set[int]] = [set() for _ in LIMBS]
+    order = np.lexsort((tie, -scores, pairs.limb))
+    chosen = pairs[order]
+    rows = zip(
+        chosen.limb.tolist(), chosen.a.tolist(), chosen.b.tolist(), scores[order].tolist(), strict=True
+    )
+    for limb, a, b, score in rows:
+        # Peak indices are unique over all kinds of keypoint, so one set serves both ends.
+        if a not in used[limb] and b not in used[limb]:
+            used[limb].update((a, b))
+            connections[limb].append((a, b, score))
+    return connections
+
+
+def group(peaks: Peaks, connections: Connections, *, lone: bool) -> People:
+    """Grow people limb by limb, then keep those with enough keypoints and score.
+
+    ``lone``: where a limb has candidates at one end only, each that is in no person yet starts one (the older
+    grouping, of the 3D network).
+    """
+    crowd = _Crowd(peaks.scores.tolist())
+    for limb, (start, end) in enumerate(LIMBS):
+        ends = [range(peaks.first[kind], peaks.first[kind + 1]) for kind in (start, end)]
+        if lone and not (ends[0] and ends[1]):
+            crowd.start_alone(start, ends[0])
+            crowd.start_alone(end, ends[1])
+        elif limb in COMPLETING:
+            crowd.complete(start, end, connections[limb])
+        else:
+            crowd.extend(start, end, connections[limb])
+    return crowd.people()
+
+
+@dataclass
+class _Crowd:
+    """People in the making. ``holders`` lists, for a peak, the people that hold it: several may."""
+
+    peak_scores: list[float]
+    members: list[list[int]] = field(default_factory=list)
+    counts: list[int] = field(default_factory=list)
+    scores: list[float] = field(default_factory=list)
+    holders: dict[int, list[int]] = field(default_factory=dict)
+
+    def start_alone(self, kind: int, peaks: range) -> None:
+        for peak in peaks:
+            if not self.holders.get(peak):
+                self._start(self.peak_scores[peak], (kind, peak))
+
+    def extend(self, start: int, end: int, connections: list[tuple[int, int, float]]) -> None:
+        for a, b, score in connections:
+            holders = tuple(self.holders.get(a, ()))
+            for person in holders:
+                self._give(person, end, b)
+                self.counts[person] += 1
+                self.scores[person] += self.peak_scores[b] + score
+            if not holders:
+                self._start(self.peak_scores[a] + self.peak_scores[b] + score, (start, a), (end, b))
+
+    def complete(self, start: int, end: int, connections: list[tuple[int, int, float]]) -> None:
+        for a, b, _ in connections:
+            with_a, with_b = tuple(self.holders.get(a, ())), tuple(self.holders.get(b, ()))
+            for person in with_a:
+                if self.members[person][end] == -1:
+                    self._give(person, end, b)
+            for person in with_b:
+                if self.members[person][start] == -1:
+                    self._give(person, start, a)
+
+    def people(self) -> People:
+        kept = [
+            person
+            for person, (count, score) in enumerate(zip(self.counts, self.scores, strict=True))
+            if count >= MIN_KEYPOINTS and score / count >= MIN_MEAN_SCORE
+        ]
+        members = np.array([self.members[person] for person in kept], np.int64).reshape(-1, KEYPOINTS)
+        return People(members, np.array([self.scores[person] for person in kept], np.float64))
+
+    def _start(self, score: float, *parts: tuple[int, int]) -> None:
+        self.members.append([-1] * KEYPOINTS)
+        self.counts.append(len(parts))
+        self.scores.append(score)
+        for kind, peak in parts:
+            self._give(len(self.members) - 1, kind, peak)
+
+    def _give(self, person: int, kind: int, peak: int) -> None:
+        before = self.members[person][kind]
+        if before == peak:
+            return
+        if before != -1:
+            self.holders[before].remove(person)
+        self.members[person][kind] = peak
+        self.holders.setdefault(peak, []).append(person)

@@ -1,0 +1,52 @@
+"""lightweight-openpose-2d: several people in an image, 18 keypoints each.
+
+Source: Osokin, "Real-time 2D Multi-Person Pose Estimation on CPU: Lightweight OpenPose" (2018), and the
+published code that goes with it.
+"""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+
+from posedeploy.poses.affinity import plausible, rounded_mean
+from posedeploy.poses.fields import LIMBS, upsampled_fields
+from posedeploy.poses.grouping import COMPLETING, best_first, group
+from posedeploy.poses.maps import UPSAMPLE, maps_of, stride_of, upsampled
+from posedeploy.poses.peaks import find_peaks
+from posedeploy.types import Camera, InputContract, ModelSpec, Placement, Poses, Tensors
+
+KEYPOINT_NAMES = (
+    "nose", "neck", "r_sho", "r_elb", "r_wri", "l_sho", "l_elb", "l_wri", "r_hip",
+    "r_knee", "r_ank", "l_hip", "l_knee", "l_ank", "r_eye", "l_eye", "r_ear", "l_ear",
+)  # fmt: skip
+SKELETON = tuple(limb for index, limb in enumerate(LIMBS) if index not in COMPLETING)
+SIGMAS = (
+    0.026, 0.079, 0.079, 0.072, 0.062, 0.079, 0.072, 0.062, 0.107,
+    0.087, 0.089, 0.107, 0.087, 0.089, 0.025, 0.025, 0.035, 0.035,
+)  # fmt: skip
+CONTRACT = InputContract(height=256, width=456, mean=(128.0, 128.0, 128.0), deviation=(256.0, 256.0, 256.0))
+UNIT = "px"
+ROLES = ("heatmaps", "pafs")
+
+
+def decode(outputs: Tensors, spec: ModelSpec, placement: Placement, camera: Camera) -> Poses:
+    """The people in one image, from (1, 19, h, w) heatmaps and (1, 38, h, w) part affinity fields.
+
+    Positions are in pixels of the image, not rounded. ``camera`` has no say in 2D.
+
+    Raises:
+        InputError: an output is missing, holds several images, or does not fit the placement.
+    """
+    heatmaps, pafs = maps_of(outputs, spec, {"heatmaps": 19, "pafs": 38})
+    stride = stride_of(heatmaps, placement)
+    peaks = find_peaks(upsampled(heatmaps[: len(KEYPOINT_NAMES)], cv2.INTER_CUBIC))
+    pairs, scores = plausible(peaks, upsampled_fields(pafs, peaks, cv2.INTER_CUBIC), rounded_mean)
+    people = group(peaks, best_first(pairs, scores, tie=-np.arange(len(pairs))), lone=False)
+
+    cells = np.stack([peaks.x, peaks.y], axis=1)
+    pixels = (cells * stride / UPSAMPLE - placement.offset) / placement.scale
+    found = np.concatenate([pixels, peaks.scores[:, None]], axis=1)
+    # The last row stands for every missing keypoint: index -1.
+    table = np.concatenate([found, np.full((1, 3), -1.0)])
+    return Poses(keypoints=table[people.members], scores=people.scores)

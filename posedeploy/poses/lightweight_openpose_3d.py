@@ -1,0 +1,143 @@
+"""lightweight-openpose-3d: several people in an image, 19 joints each in camera or world coordinates.
+
+Source: Mehta et al., "Single-Shot Multi-Person 3D Pose Estimation From Monocular RGB" (2018), for the
+location maps, and the published code of Osokin's 3D demo.
+"""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+
+from posedeploy.errors import InputError
+from posedeploy.poses.affinity import plausible, truncated_mean
+from posedeploy.poses.fields import upsampled_fields
+from posedeploy.poses.grouping import best_first, group
+from posedeploy.poses.maps import UPSAMPLE, maps_of, stride_of, upsampled
+from posedeploy.poses.peaks import THRESHOLD, find_peaks
+from posedeploy.types import Array, Camera, InputContract, ModelSpec, Placement, Poses, Tensors
+
+KEYPOINT_NAMES = (
+    "neck", "nose", "body_centre", "l_sho", "l_elb", "l_wri", "l_hip", "l_knee", "l_ank", "r_sho",
+    "r_elb", "r_wri", "r_hip", "r_knee", "r_ank", "r_eye", "l_eye", "r_ear", "l_ear",
+)  # fmt: skip
+SKELETON = (
+    (0, 1), (1, 15), (15, 17), (1, 16), (16, 18), (0, 3), (3, 4), (4, 5), (0, 9), (9, 10), (10, 11),
+    (0, 6), (6, 7), (7, 8), (0, 12), (12, 13), (13, 14),
+)  # fmt: skip
+SIGMAS = (
+    0.079, 0.026, 0.107, 0.079, 0.072, 0.062, 0.107, 0.087, 0.089, 0.079,
+    0.072, 0.062, 0.107, 0.087, 0.089, 0.025, 0.025, 0.035, 0.035,
+)  # fmt: skip
+CONTRACT = InputContract(
+    height=256, width=448, mean=(128.0, 128.0, 128.0), deviation=(255.0, 255.0, 255.0), fit="crop"
+)
+UNIT = "mm"
+ROLES = ("features", "heatmaps", "pafs")
+
+PERSON_HEIGHT_MM = 1800.0
+"""The unit of the ``features`` maps."""
+
+PANOPTIC = np.array([1, 0, 9, 10, 11, 3, 4, 5, 12, 13, 14, 6, 7, 8, 15, 16, 17, 18])
+"""The Panoptic joint of each keypoint of the heatmaps."""
+
+LIMB_JOINTS = ((18, 17, 1), (16, 15, 1), (5, 4, 3), (8, 7, 6), (11, 10, 9), (14, 13, 12))
+"""Joints that are read together, at the cell of the first of them that is visible."""
+
+
+def decode(outputs: Tensors, spec: ModelSpec, placement: Placement, camera: Camera) -> Poses:
+    """The people in one image, from (1, 57, h, w) features, (1, 19, h, w) heatmaps and (1, 38, h, w) fields.
+
+    Joints are in Panoptic order; joint 2, the body centre, has no 2D position. 2D positions are whole
+    pixels, truncated as published. 3D positions are in mm: camera coordinates, or world ones where the
+    camera says how. A person whose neck is not seen is left out.
+
+    Raises:
+        InputError: an output is missing, holds several images, or does not fit the placement; or the camera's
+            numbers cannot be used.
+    """
+    joints = len(KEYPOINT_NAMES)
+    features, heatmaps, pafs = maps_of(outputs, spec, {"features": 3 * joints, "heatmaps": 19, "pafs": 38})
+    stride = stride_of(heatmaps, placement)
+    peaks = find_peaks(upsampled(heatmaps[: len(PANOPTIC)], cv2.INTER_LINEAR))
+    pairs, scores = plausible(peaks, upsampled_fields(pafs, peaks, cv2.INTER_LINEAR), truncated_mean)
+    people = group(peaks, best_first(pairs, scores, tie=pairs.a * len(peaks.x) + pairs.b), lone=True)
+
+    found = np.stack([peaks.x / UPSAMPLE, peaks.y / UPSAMPLE, peaks.scores], axis=1)
+    table = np.concatenate([found, np.full((1, 3), -1.0)])
+    cells = np.full((len(people.members), joints, 3), -1.0)
+    cells[:, PANOPTIC] = table[people.members]
+    necked = cells[:, 0, 2] > THRESHOLD
+    cells = cells[necked]
+    relative = _joints_at(features, cells)
+    fx_cells = _focal_length(camera, placement) * placement.scale / stride
+    camera_mm = relative + _translation(relative, cells, features.shape[1:], fx_cells)[:, None]
+    positions = np.concatenate([_to_world(camera_mm, camera), cells[..., 2:]], axis=2)
+    return Poses(_pixels(cells, stride, placement), people.scores[necked], keypoints_3d=positions)
+
+
+def _pixels(cells: Array, stride: float, placement: Placement) -> Array:
+    pixels = np.trunc((cells[..., :2] * stride - placement.offset) / placement.scale)
+    seen = cells[..., 2:] != -1
+    return np.where(seen, np.concatenate([pixels, cells[..., 2:]], axis=2), -1.0)
+
+
+def _joints_at(features: Array, cells: Array) -> Array:
+    """(people, joints, 3) mm, root-relative: all joints as the neck's cell has them, limbs as their own."""
+    where = np.repeat(cells[:, :1, :2].astype(np.int64), cells.shape[1], axis=1)
+    for limb in LIMB_JOINTS:
+        at = np.array(limb)
+        visible = cells[:, at, 2] > THRESHOLD
+        first = at[visible.argmax(axis=1)]
+        people = np.flatnonzero(visible.any(axis=1))
+        where[people[:, None], at] = cells[people, first[people], None, :2].astype(np.int64)
+    by_joint = features.reshape(-1, 3, *features.shape[1:])
+    read: Array = by_joint[np.arange(cells.shape[1]), :, where[..., 1], where[..., 0]]
+    return read * PERSON_HEIGHT_MM
+
+
+def _translation(relative: Array, cells: Array, map_size: tuple[int, ...], fx_cells: float) -> Array:
+    """(people, 3) in mm: where a person must stand for the spread of its joints to look as it does."""
+    seen = (cells[..., 2:] != -1).astype(np.float64)
+    number = seen.sum(axis=1)
+    flat = cells[..., :2] - (map_size[1] / 2, map_size[0] / 2)
+    mean_2d = (flat * seen).sum(axis=1) / number
+    mean_3d = (relative[..., :2] * seen).sum(axis=1) / number
+    spread_2d = np.sqrt((((flat - mean_2d[:, None]) * seen) ** 2).sum(axis=(1, 2)))
+    spread_3d = np.sqrt((((relative[..., :2] - mean_3d[:, None]) * seen) ** 2).sum(axis=(1, 2)))
+    mm_per_cell = (spread_3d / spread_2d)[:, None]
+    depth = np.full((len(cells), 1), fx_cells)
+    moved: Array = mm_per_cell * np.concatenate([mean_2d, depth], axis=1)
+    moved[:, :2] -= mean_3d
+    return moved
+
+
+def _focal_length(camera: Camera, placement: Placement) -> float:
+    if camera.fx is None:
+        return 0.8 * placement.image_size[0]
+    if not camera.fx > 0:
+        raise InputError(
+            f"a focal length of {camera.fx:g} px cannot be; fx is in pixels of the image and above 0"
+        )
+    return camera.fx
+
+
+def _to_world(points_mm: Array, camera: Camera) -> Array:
+    """Undo ``camera = R world + t`` for (…, 3) points, for as much of it as the camera gives."""
+    if camera.rotation is None and camera.translation is None:
+        return points_mm
+    rotation = np.eye(3) if camera.rotation is None else np.asarray(camera.rotation, np.float64)
+    translation = np.zeros(3) if camera.translation is None else np.asarray(camera.translation, np.float64)
+    if rotation.shape != (3, 3) or translation.size != 3:
+        raise InputError(
+            f"a camera's rotation is 3x3 and its translation 3 numbers; here they are {rotation.shape} and "
+            f"{translation.shape}"
+        )
+    try:
+        inverse = np.linalg.inv(rotation)
+    except np.linalg.LinAlgError as error:
+        raise InputError(
+            "the camera's rotation matrix cannot be inverted, so it is not a rotation"
+        ) from error
+    world: Array = (points_mm - translation.reshape(3)) @ inverse.T
+    return world

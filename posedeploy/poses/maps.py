@@ -1,0 +1,86 @@
+"""Which outputs of a network are the maps that a decoding asks for, and what do they measure?"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import cv2
+import numpy as np
+
+from posedeploy.errors import InputError
+from posedeploy.types import Array, ModelSpec, Placement, Tensors
+
+UPSAMPLE = 4
+"""Maps are enlarged by this before keypoints are read, as published."""
+
+
+def maps_of(outputs: Tensors, spec: ModelSpec, channels: Mapping[str, int]) -> list[Array]:
+    """(channels, h, w) float32 each: the outputs that play these roles, which have so many channels.
+
+    Raises:
+        InputError: no output plays a role, or its batch, channels or size are not what the decoding needs.
+    """
+    maps = [_map_of(outputs, spec, role, number) for role, number in channels.items()]
+    sizes = {role: f"{array.shape[2]}x{array.shape[1]}" for role, array in zip(channels, maps, strict=True)}
+    if len(set(sizes.values())) > 1:
+        listed = ", ".join(f"{role} {size}" for role, size in sizes.items())
+        raise InputError(f"maps of one image must have one size; here they have {listed} cells")
+    return maps
+
+
+def _map_of(outputs: Tensors, spec: ModelSpec, role: str, channels: int) -> Array:
+    name = spec.roles.get(role)
+    if name is None:
+        there = ", ".join(f"{known} = {output}" for known, output in spec.roles.items()) or "none"
+        raise InputError(
+            f"the decoding of {spec.family} needs an output for {role!r}; the roles named are: {there}"
+        )
+    if name not in outputs:
+        there = ", ".join(outputs) or "none"
+        raise InputError(
+            f"{role!r} should be the output {name!r}, which is not there; the outputs are: {there}"
+        )
+    array = outputs[name]
+    if array.ndim != 4 or array.shape[1] != channels:
+        raise InputError(
+            f"{role} ({name!r}) is {array.shape}; the decoding needs (1, {channels}, height, width)"
+        )
+    if array.shape[0] != 1:
+        raise InputError(
+            f"{role} ({name!r}) holds {array.shape[0]} images; decode them one at a time, as [i : i + 1]"
+        )
+    maps: Array = array[0].astype(np.float32, copy=False)
+    return maps
+
+
+def stride_of(maps: Array, placement: Placement) -> float:
+    """Pixels of the network's input per cell of (channels, h, w) maps.
+
+    Raises:
+        InputError: the maps are not those of an input of this size.
+    """
+    height, width = maps.shape[1:]
+    stride: float = placement.input_size[0] / width
+    if height * stride != placement.input_size[1]:
+        input_width, input_height = placement.input_size
+        raise InputError(
+            f"maps of {width}x{height} cells do not belong to an input of {input_width}x{input_height} px: "
+            f"its width says {stride:g} px a cell and its height {input_height / height:g}"
+        )
+    return stride
+
+
+def upsampled(maps: Array, interpolation: int) -> Array:
+    """(4h, 4w, channels) of (channels, h, w).
+
+    Channels go last because OpenCV then rounds as the published code does; plane by plane it does not, to the
+    last bit, and which of two equal neighbours is a peak hangs on that.
+    """
+    enlarged: Array = cv2.resize(
+        np.ascontiguousarray(maps.transpose(1, 2, 0)),
+        None,
+        fx=UPSAMPLE,
+        fy=UPSAMPLE,
+        interpolation=interpolation,
+    )
+    return enlarged

@@ -1,0 +1,68 @@
+"""Where do keypoints lie in upsampled heatmaps?"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from posedeploy.types import Array
+
+THRESHOLD = np.float32(0.1)
+RADIUS = 6
+"""Of two peaks of one channel closer than this, in px of the upsampled map, the later by x is dropped."""
+
+
+@dataclass(frozen=True)
+class Peaks:
+    """The peaks of all channels, channel by channel, each channel's in order of x, then y.
+
+    x, y: (peaks,) int64 positions in the upsampled map. scores: (peaks,) float64 values of the map there.
+    first: (channels + 1,) int64; channel c holds the peaks ``first[c]`` up to ``first[c + 1]``.
+    """
+
+    x: Array
+    y: Array
+    scores: Array
+    first: Array
+
+
+def find_peaks(heatmaps: Array) -> Peaks:
+    """The keypoint candidates of (H, W, channels) contiguous float32 heatmaps.
+
+    A peak is at least 0.1 and strictly greater than its four neighbours; what lies outside the map is less.
+    """
+    width, channels = heatmaps.shape[1:]
+    values = heatmaps.reshape(-1)
+    peak = heatmaps >= THRESHOLD
+    peak[1:] &= heatmaps[1:] > heatmaps[:-1]
+    peak[:-1] &= heatmaps[:-1] > heatmaps[1:]
+    at = np.flatnonzero(peak)
+    x = at // channels % width
+    here = values[at]
+    left = (x == 0) | (here > values.take(at - channels, mode="wrap"))
+    right = (x == width - 1) | (here > values.take(at + channels, mode="wrap"))
+    at, x = at[left & right], x[left & right]
+    y, channel = at // (width * channels), at % channels
+    line = channel * (width + RADIUS) + x
+    kept = np.lexsort((y, line))
+    kept = kept[_survivors(line[kept].tolist(), y[kept].tolist())]
+    first = np.searchsorted(channel[kept], np.arange(channels + 1))
+    return Peaks(x[kept], y[kept], values[at[kept]].astype(np.float64), first)
+
+
+def _survivors(line: list[int], y: list[int]) -> list[int]:
+    """Indices of the peaks that no earlier surviving peak is closer to than RADIUS.
+
+    ``line`` is ascending: x, with the channels laid end to end and further apart than RADIUS.
+    """
+    dropped = [False] * len(line)
+    for i, here in enumerate(line):
+        if dropped[i]:
+            continue
+        for j in range(i + 1, len(line)):
+            if line[j] - here >= RADIUS:
+                break
+            if (line[j] - here) ** 2 + (y[j] - y[i]) ** 2 < RADIUS**2:
+                dropped[j] = True
+    return [i for i, gone in enumerate(dropped) if not gone]

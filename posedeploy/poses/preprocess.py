@@ -1,0 +1,192 @@
+"""An image becomes the network's input."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Any
+
+import cv2
+import numpy as np
+
+from posedeploy.errors import InputError
+from posedeploy.types import Array, InputContract, ModelSpec, Placement, Tensors, TensorSpec
+
+MAX_FREE_LENGTH = 4096
+"""The longest side, in px, that an input of free size may take: 16 times the usual height of 256."""
+
+DTYPES = ("float32", "float16", "uint8")
+
+
+def as_bgr(image: Array) -> Array:
+    """(H, W, 3) uint8 BGR of a grey, BGR or BGRA image of 8 or 16 bits; the image itself where it is that.
+
+    Raises:
+        InputError: it is empty, has other channels or another type.
+    """
+    if image.ndim not in (2, 3) or 0 in image.shape or (image.ndim == 3 and image.shape[2] not in (1, 3, 4)):
+        raise InputError(
+            f"an image of shape {image.shape} cannot be used; it should be height x width, alone or with "
+            "1, 3 or 4 channels, and not empty"
+        )
+    if image.dtype == np.uint16:
+        # The high byte, as OpenCV's imread has it.
+        image = (image >> 8).astype(np.uint8)
+    if image.dtype != np.uint8:
+        raise InputError(f"an image of {image.dtype} values cannot be used; convert it to uint8, 0 to 255")
+    channels = 1 if image.ndim == 2 else image.shape[2]
+    if channels == 3:
+        return image
+    converted: Array = cv2.cvtColor(image, cv2.COLOR_GRAY2BGR if channels == 1 else cv2.COLOR_BGRA2BGR)
+    return converted
+
+
+def prepare(image: Array, spec: ModelSpec) -> tuple[Tensors, Placement]:
+    """The network's input for one (H, W, 3) uint8 BGR image, and where the image lies in it.
+
+    Follows ``spec.contract`` and the first input. Where that has a free size, the image decides the size by
+    the published rule. Where its size is fixed, the same rule is used if its result has that size;
+    otherwise the image is made to fit inside, centred on the padding value. The tensor is contiguous and
+    the caller's to keep.
+
+    Raises:
+        InputError: the network takes no image, or several at once, or this one leads to no usable size.
+    """
+    image = as_bgr(image)
+    contract, tensor = _image_input(spec)
+    plan = _plan(image.shape[1], image.shape[0], contract, _fixed_size(tensor))
+    resized = cv2.resize(image, None, fx=plan.scale, fy=plan.scale, interpolation=cv2.INTER_LINEAR)
+    array = _filled(resized, plan, contract, tensor)
+    placement = Placement(plan.scale, plan.offset, (image.shape[1], image.shape[0]), plan.size)
+    return {tensor.name: array}, placement
+
+
+@dataclass(frozen=True)
+class _Plan:
+    """Sizes as (width, height) in px. What of the resized image goes beyond ``size`` is cut off."""
+
+    scale: float
+    size: tuple[int, int]
+    offset: tuple[int, int]
+
+
+def _image_input(spec: ModelSpec) -> tuple[InputContract, TensorSpec]:
+    if spec.contract is None or not spec.inputs:
+        raise InputError(
+            f"{spec.family} has no input contract, so nothing says how an image becomes its input"
+        )
+    tensor = spec.inputs[0]
+    channels = 3 if tensor.layout == "NHWC" else 1
+    if tensor.layout is None or len(tensor.shape) != 4 or tensor.shape[channels] != 3 or _many(tensor):
+        raise InputError(f"the input {tensor} does not take one image; 1x3xHxW NCHW or 1xHxWx3 NHWC would")
+    if tensor.dtype not in DTYPES:
+        raise InputError(
+            f"the input {tensor} cannot be filled from an image; its type should be {', '.join(DTYPES)}"
+        )
+    if tensor.dtype == "uint8" and "normalisation" not in spec.contract.embedded:
+        raise InputError(f"the input {tensor} takes whole bytes, which normalised pixels are not")
+    return spec.contract, tensor
+
+
+def _many(tensor: TensorSpec) -> bool:
+    return isinstance(tensor.shape[0], int) and tensor.shape[0] != 1
+
+
+def _fixed_size(tensor: TensorSpec) -> tuple[int | None, int | None]:
+    """Width and height of an image input, None where free."""
+    height, width = tensor.shape[1:3] if tensor.layout == "NHWC" else tensor.shape[2:4]
+    return (width if isinstance(width, int) else None, height if isinstance(height, int) else None)
+
+
+def _plan(width: int, height: int, contract: InputContract, fixed: tuple[int | None, int | None]) -> _Plan:
+    working_height = fixed[1] or contract.height
+    scale = working_height / height
+    size = _resized(width, height, scale)
+    wanted = _published_size(size, working_height, contract)
+    final = (fixed[0] or wanted[0], fixed[1] or wanted[1])
+    published = (
+        fixed[0] is None or (wanted[0] == fixed[0] and wanted[0] > 0) or _overshoots(size, final, contract)
+    )
+    if not published:
+        scale = min(final[1] / height, final[0] / width)
+        size = _resized(width, height, scale)
+    _check(width, height, size, final, fixed)
+    return _Plan(scale, final, (max(0, (final[0] - size[0]) // 2), max(0, (final[1] - size[1]) // 2)))
+
+
+def _resized(width: int, height: int, scale: float) -> tuple[int, int]:
+    """The size that cv2.resize gives: rounded half to even."""
+    return round(width * scale), round(height * scale)
+
+
+def _published_size(size: tuple[int, int], working_height: int, contract: InputContract) -> tuple[int, int]:
+    step = contract.multiple
+    if contract.fit == "crop":
+        return size[0] // step * step, size[1] // step * step
+    return math.ceil(max(size[0], working_height) / step) * step, math.ceil(working_height / step) * step
+
+
+def _overshoots(size: tuple[int, int], final: tuple[int, int], contract: InputContract) -> bool:
+    """Whether cutting less than a multiple off the right makes the resized image fit."""
+    return contract.fit == "crop" and 0 <= size[0] - final[0] < contract.multiple
+
+
+def _check(
+    width: int,
+    height: int,
+    size: tuple[int, int],
+    final: tuple[int, int],
+    fixed: tuple[int | None, int | None],
+) -> None:
+    if 0 in size or 0 in final:
+        raise InputError(
+            f"an image of {width}x{height} px is too long and thin: at the network's scale it would be "
+            f"{size[0]}x{size[1]} px and leave an input of {final[0]}x{final[1]}; crop it to the people"
+        )
+    if None in fixed and max(final) > MAX_FREE_LENGTH:
+        raise InputError(
+            f"an image of {width}x{height} px would need a network input of {final[0]}x{final[1]} px, more "
+            f"than {MAX_FREE_LENGTH}; crop the image, or export the network with a fixed input size"
+        )
+
+
+def _filled(resized: Array, plan: _Plan, contract: InputContract, tensor: TensorSpec) -> Array:
+    (width, height), (left, top) = plan.size, plan.offset
+    inside = resized[: height - top, : width - left]
+    if contract.colour_order == "RGB" and "colour" not in contract.embedded:
+        inside = cv2.cvtColor(inside, cv2.COLOR_BGR2RGB)
+    table, ground = _pixel_table(contract, np.dtype(tensor.dtype))
+    whole = inside.shape[:2] == (height, width)
+    within = np.s_[top : top + inside.shape[0], left : left + inside.shape[1]]
+    if tensor.layout == "NHWC":
+        array = np.empty((height, width, 3), tensor.dtype)
+        if not whole:
+            array[...] = ground
+        _look_up(inside, table[None], array[within])
+        return array[None]
+    array = np.empty((3, height, width), tensor.dtype)
+    for channel, pixels in enumerate(cv2.split(inside)):
+        if not whole:
+            array[channel] = ground[channel]
+        _look_up(pixels, table[:, channel].copy(), array[channel][within])
+    return array[None]
+
+
+def _pixel_table(contract: InputContract, dtype: np.dtype[Any]) -> tuple[Array, Array]:
+    """(256, 3) what each pixel value becomes in each channel of the tensor, and (3,) the padding value."""
+    # The contract's numbers are in its own colour order; an artifact that swaps colours itself is given BGR.
+    in_bgr = contract.colour_order == "RGB" and "colour" in contract.embedded
+    step = -1 if in_bgr else 1
+    mean = np.array(contract.mean, np.float32)[::step]
+    values = np.repeat(np.arange(256, dtype=np.float32)[:, None], 3, axis=1)
+    if "normalisation" in contract.embedded:
+        return values.astype(dtype), (np.rint(mean) if dtype == np.uint8 else mean).astype(dtype)
+    factor = (1 / np.array(contract.deviation)[::step]).astype(np.float32)
+    return ((values - mean) * factor).astype(dtype), np.zeros(3, dtype)
+
+
+def _look_up(pixels: Array, table: Array, out: Array) -> None:
+    """``out[...] = table[pixels]`` per channel, into memory whose rows may be apart."""
+    # OpenCV 4 has no tables of float16; the bits are looked up all the same.
+    cast = np.int16 if table.itemsize == 2 else table.dtype
+    cv2.LUT(pixels, table.view(cast), dst=out.view(cast))

@@ -1,0 +1,167 @@
+"""``poses.json``: the people found, as COCO has keypoints, and what found them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import msgspec
+import numpy as np
+
+from posedeploy import __version__
+from posedeploy.predict.sources import Frame, Kind
+from posedeploy.types import Artifact, Effective, ModelSpec, Poses
+
+NAME = "poses.json"
+FORMAT = "posedeploy.poses"
+VERSION = 1
+PERSON = 1
+"""COCO's number of the category person."""
+
+DECIMALS = 3
+
+
+class MadeBy(msgspec.Struct, frozen=True, kw_only=True):
+    """What found the poses: the artifact's file with its hashes, and what really ran it."""
+
+    posedeploy: str = __version__
+    artifact: str
+    artifact_sha256: Mapping[str, str]
+    checkpoint_sha256: str | None
+    family: str
+    variant: str
+    precision: str
+    runtime: Effective
+
+
+class SourceRecord(msgspec.Struct, frozen=True):
+    """What they were found in. ``frames`` were done of ``expected_frames``, None where no one can know."""
+
+    name: str
+    kind: Kind
+    frames: int
+    expected_frames: int | None
+    skipped_files: int
+    fps: float | None
+    tracked: bool
+    smoothed: bool
+
+
+class _Image(msgspec.Struct, frozen=True, omit_defaults=True):
+    """``picture`` is the file beside this one that shows it, ``frame`` its number in a video, from 0."""
+
+    id: int
+    file_name: str
+    width: int
+    height: int
+    picture: str | None = None
+    frame: int | None = None
+    time_s: float | None = None
+
+
+class _Annotation(msgspec.Struct, frozen=True, omit_defaults=True):
+    """One person. Numbers are rounded to 3 decimals.
+
+    keypoints: x px, y px and v for each keypoint; v is 2, or 0 where it was not found, and x = y = 0 then.
+    keypoint_scores: one for each, 0 where not found. keypoints_3d: x, y, z in mm for each. bbox: x, y, width,
+    height around the found keypoints, in px. track_id: the same person has the same one throughout a video.
+    """
+
+    id: int
+    image_id: int
+    category_id: int
+    keypoints: list[float]
+    num_keypoints: int
+    keypoint_scores: list[float]
+    score: float
+    bbox: list[float]
+    keypoints_3d: list[float] | None = None
+    track_id: int | None = None
+
+
+class _Category(msgspec.Struct, frozen=True):
+    """The skeleton counts keypoints from 1, as COCO does."""
+
+    id: int
+    name: str
+    keypoints: tuple[str, ...]
+    skeleton: tuple[tuple[int, int], ...]
+
+
+class _Document(msgspec.Struct, frozen=True):
+    format: str
+    version: int
+    unit: str
+    made_by: MadeBy
+    source: SourceRecord
+    problems: Sequence[str]
+    images: Sequence[msgspec.Raw]
+    annotations: Sequence[msgspec.Raw]
+    categories: Sequence[_Category]
+
+
+def made_by(artifact: Artifact, effective: Effective, hashes: Mapping[str, str]) -> MadeBy:
+    """The record of an artifact; ``hashes`` are those of its files, by name."""
+    return MadeBy(
+        artifact=artifact.path.name,
+        artifact_sha256=hashes,
+        checkpoint_sha256=artifact.provenance.checkpoint_sha256 if artifact.provenance else None,
+        family=artifact.spec.family,
+        variant=artifact.spec.variant,
+        precision=artifact.precision,
+        runtime=effective,
+    )
+
+
+class Document:
+    """The document in the making. People are encoded as they come: so an hour of video fits in memory."""
+
+    def __init__(self, spec: ModelSpec) -> None:
+        self._spec = spec
+        self._images: list[msgspec.Raw] = []
+        self._annotations: list[msgspec.Raw] = []
+
+    def add(self, frame: Frame, poses: Poses, picture: str | None) -> None:
+        """The people of one frame; ``picture`` is the file that shows them."""
+        height, width = frame.image.shape[:2]
+        number = len(self._images) + 1
+        place = frame.index if frame.time_s is not None else None
+        time_s = None if frame.time_s is None else round(frame.time_s, DECIMALS)
+        image = _Image(number, frame.name, width, height, picture, place, time_s)
+        self._images.append(_encoded(image))
+        for person in range(len(poses)):
+            self._annotations.append(_encoded(_annotation(poses, person, len(self._annotations) + 1, number)))
+
+    def encoded(self, made: MadeBy, source: SourceRecord, problems: Sequence[str]) -> bytes:
+        """The whole file, UTF-8 JSON."""
+        spec = self._spec
+        skeleton = tuple((a + 1, b + 1) for a, b in spec.skeleton)
+        category = _Category(PERSON, "person", spec.keypoint_names, skeleton)
+        document = _Document(
+            FORMAT, VERSION, spec.unit, made, source, problems, self._images, self._annotations, (category,)
+        )
+        return msgspec.json.encode(document) + b"\n"
+
+
+def _encoded(record: msgspec.Struct) -> msgspec.Raw:
+    return msgspec.Raw(msgspec.json.encode(record))
+
+
+def _annotation(poses: Poses, person: int, number: int, image: int) -> _Annotation:
+    keypoints = np.round(poses.keypoints[person].astype(np.float64), DECIMALS)
+    found = keypoints[:, 2] >= 0
+    flat: list[float] = []
+    for (x, y, _), seen in zip(keypoints.tolist(), found.tolist(), strict=True):
+        flat += (x, y, 2) if seen else (0, 0, 0)
+    positions = None if poses.keypoints_3d is None else poses.keypoints_3d[person, :, :3]
+    return _Annotation(
+        id=number,
+        image_id=image,
+        category_id=PERSON,
+        keypoints=flat,
+        num_keypoints=int(found.sum()),
+        keypoint_scores=np.where(found, keypoints[:, 2], 0.0).tolist(),
+        score=round(float(poses.scores[person]), DECIMALS),
+        bbox=np.round(poses.boxes[person], DECIMALS).tolist(),
+        keypoints_3d=None if positions is None else np.round(positions, DECIMALS).ravel().tolist(),
+        track_id=None if poses.ids is None else int(poses.ids[person]),
+    )

@@ -1,0 +1,144 @@
+"""Poses become pictures, and pictures become files."""
+
+from __future__ import annotations
+
+import errno
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Protocol
+
+import cv2
+import numpy as np
+
+from posedeploy.errors import OutputError
+from posedeploy.poses.draw import draw_poses
+from posedeploy.poses.draw_3d import View, beside, draw_poses_3d, view_of
+from posedeploy.predict.images import quiet
+from posedeploy.predict.sources import Frame
+from posedeploy.types import Array, ModelSpec, Poses
+
+
+class Painter:
+    """Draws the people over their image and, where they are in 3D, the scene beside it."""
+
+    def __init__(self, spec: ModelSpec, *, still: bool) -> None:
+        """``still``: the images are not of one video, so each scene is seen from where its people need it."""
+        self._skeleton = spec.skeleton
+        self._still = still
+        self._view: View | None = None
+
+    def __call__(self, image: Array, poses: Poses) -> Array:
+        """A new (H, W, 3) uint8 BGR picture."""
+        drawn = draw_poses(image, poses, self._skeleton)
+        if poses.keypoints_3d is None:
+            return drawn
+        self._view = self._seen_from(poses)
+        height, width = image.shape[:2]
+        return beside(drawn, draw_poses_3d(poses, self._skeleton, (max(width, height), height), self._view))
+
+    def _seen_from(self, poses: Poses) -> View | None:
+        """The last view, for as long as the people stay on its floor."""
+        if not len(poses):
+            return self._view
+        own, last = view_of(poses), self._view
+        if last is None or self._still or own.span_mm > last.span_mm:
+            return own
+        moved = np.abs(np.subtract(own.centre_mm, last.centre_mm)).max()
+        return own if moved > last.span_mm / 2 else last
+
+
+class Sink(Protocol):
+    """Where pictures go: files in a folder that is put in place later."""
+
+    def write(self, frame: Frame, picture: Array) -> str:
+        """Write the picture of a frame; returns the name of the file that it is in."""
+
+    def close(self) -> None:
+        """Finish the files.
+
+        Raises:
+            OSError, OutputError: they could not be written whole.
+        """
+
+
+class PictureFiles:
+    """A JPEG for each frame."""
+
+    def __init__(self, folder: Path, names: Names) -> None:
+        self._folder = folder
+        self._names = names
+
+    def write(self, frame: Frame, picture: Array) -> str:
+        name = self._names.free(frame.name, ".jpg")
+        try:
+            _, encoded = cv2.imencode(".jpg", picture)
+        except cv2.error as error:
+            raise OutputError(
+                f"{name}: a picture of {picture.shape[1]}x{picture.shape[0]} px cannot be a JPEG (at most "
+                "65500 px wide and high); crop the image, or leave the pictures out"
+            ) from error
+        (self._folder / name).write_bytes(encoded.data)
+        return name
+
+    def close(self) -> None:
+        """Nothing is left to do."""
+
+
+class VideoFile:
+    """One MPEG-4 video. OpenCV's writer is silent when the disk is full, so the file is read at the end."""
+
+    def __init__(self, path: Path, fps: float) -> None:
+        self._path = path
+        self._fps = fps
+        self._written = 0
+        self._writer: cv2.VideoWriter | None = None
+
+    def write(self, frame: Frame, picture: Array) -> str:
+        self._writer = self._writer or self._opened(picture)
+        self._writer.write(picture)
+        self._written += 1
+        return self._path.name
+
+    def close(self) -> None:
+        if self._writer is None:
+            return
+        self._writer.release()
+        with quiet():
+            readable = int(cv2.VideoCapture(str(self._path), cv2.CAP_FFMPEG).get(cv2.CAP_PROP_FRAME_COUNT))
+        if readable != self._written:
+            raise OSError(
+                errno.ENOSPC,
+                f"of {self._written} video frames {max(0, readable)} can be read back; is the disk full?",
+                str(self._path),
+            )
+
+    def _opened(self, picture: Array) -> cv2.VideoWriter:
+        height, width = picture.shape[:2]
+        code = cv2.VideoWriter.fourcc(*"mp4v")
+        with quiet():
+            writer = cv2.VideoWriter(str(self._path), cv2.CAP_FFMPEG, code, self._fps, (width, height))
+        if not writer.isOpened():
+            raise OutputError(
+                f"{self._path.name}: OpenCV cannot write an MPEG-4 video of {width}x{height} px at "
+                f"{self._fps:g} frames per second here; leave the video out, or make the input smaller"
+            )
+        return writer
+
+
+class Names:
+    """File names in one folder: none twice, and never that of a file that is read."""
+
+    def __init__(self, folder: Path, inputs: Iterable[Path]) -> None:
+        here = folder.resolve()
+        self._taken = {path.name.casefold() for path in inputs if path.resolve().parent == here}
+
+    def free(self, source: str, suffix: str) -> str:
+        """``photo.png`` gives ``photo.jpg``; where taken, ``photo.png.poses.jpg``, then with numbers."""
+        wanted = [f"{Path(source).stem}{suffix}", f"{source}.poses{suffix}"]
+        number = 2
+        while wanted[0].casefold() in self._taken:
+            del wanted[0]
+            wanted.append(f"{source}.poses-{number}{suffix}")
+            number += 1
+        self._taken.add(wanted[0].casefold())
+        return wanted[0]

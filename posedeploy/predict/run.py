@@ -1,0 +1,191 @@
+"""Poses of everything in a source: pictures or a video that show them, and ``poses.json``."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import closing, nullcontext
+from dataclasses import dataclass, field
+from itertools import count
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from posedeploy import files, plugins
+from posedeploy.errors import InputError
+from posedeploy.poses.tracking import Tracker
+from posedeploy.predict import document
+from posedeploy.predict.chain import Predictor
+from posedeploy.predict.pictures import Names, Painter, PictureFiles, Sink, VideoFile
+from posedeploy.predict.sources import Frame, Source
+from posedeploy.runtimes.base import Runner
+from posedeploy.types import Array, Artifact, Camera, Poses
+
+if TYPE_CHECKING:
+    from posedeploy.predict.window import Window
+
+PENDING = 4
+"""Frames that may wait to be drawn and encoded while the network is ahead."""
+
+
+@dataclass(frozen=True)
+class PredictOptions:
+    """How to predict.
+
+    draw: write pictures or a video, besides the poses. show: in a window, too. track, smooth: ids and steady
+    poses in videos and from cameras; without ids there is no smoothing.
+    """
+
+    camera: Camera = field(default_factory=Camera)
+    draw: bool = True
+    show: bool = False
+    track: bool = True
+    smooth: bool = True
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """What came of it.
+
+    people: their number, frame by frame. problems: sentences for the user; any of them means that not
+    everything was done (exit status 1).
+    """
+
+    files: tuple[Path, ...]
+    people: tuple[int, ...]
+    skipped: int
+    problems: tuple[str, ...]
+
+    @property
+    def frames(self) -> int:
+        """How many frames were done."""
+        return len(self.people)
+
+
+def predict(
+    source: Source,
+    runner: Runner,
+    artifact: Artifact,
+    folder: Path,
+    options: PredictOptions | None = None,
+    on_progress: Callable[[int, int | None], None] | None = None,
+) -> Prediction:
+    """Find the people in every frame and write what was found into ``folder``: on an error, nothing of it.
+
+    Where the source ends early, the user closes the window or presses Ctrl-C, the files hold the frames so
+    far. Images of a folder that cannot be used are left out. All but the window is told in ``problems``.
+
+    Args:
+        artifact: what ``runner`` runs; its spec says how images go in and poses come out.
+        on_progress: called with the frames done and the frames expected, None where no one knows.
+
+    Raises:
+        InputError: no frame can be used, the network's family is unknown, or there is no display to show on.
+        OutputError: the folder cannot be written; what stood there before is as it was.
+    """
+    options = options or PredictOptions()
+    predictor = Predictor(runner, artifact.spec, options.camera)
+    made = document.made_by(artifact, runner.effective, artifact.files or _hashes(artifact))
+    with _window(source, options) as window, files.staged(folder) as stage:
+        finisher = _Finisher(source, predictor, artifact, options, stage)
+        _run(source, predictor, finisher, window, on_progress or (lambda done, total: None))
+        if not finisher.people:
+            reasons = "; ".join(source.problems) or "it is empty"
+            raise InputError(f"{source.name}: none of it can be used: {reasons}")
+        finisher.close()
+        record = document.SourceRecord(
+            name=source.name,
+            kind=source.kind,
+            frames=len(finisher.people),
+            expected_frames=source.total,
+            skipped_files=source.skipped,
+            fps=None if source.kind == "images" else source.fps,
+            tracked=finisher.tracks,
+            smoothed=finisher.tracks and options.smooth,
+        )
+        content = finisher.document.encoded(made, record, source.problems)
+        (stage / document.NAME).write_bytes(content)
+        names = sorted(path.name for path in stage.iterdir())
+    return Prediction(
+        tuple(folder / name for name in names), tuple(finisher.people), source.skipped, tuple(source.problems)
+    )
+
+
+def _run(
+    source: Source,
+    predictor: Predictor,
+    finisher: _Finisher,
+    window: Window | None,
+    on_progress: Callable[[int, int | None], None],
+) -> None:
+    """Network and decoding here, the rest of each frame's work in a thread beside it, in order."""
+    hold = source.kind == "images"
+    refused = source.problems if hold and source.total != 1 else None
+    pending: deque[Future[Array | None]] = deque()
+    done = count(1)
+
+    def finish_one() -> bool:
+        picture = pending.popleft().result()
+        on_progress(next(done), source.total)
+        return window is None or picture is None or window.show(picture, hold)
+
+    with ThreadPoolExecutor(1) as beside, closing(predictor.stream(source, refused)) as results:
+        try:
+            for frame, poses in results:
+                pending.append(beside.submit(finisher, frame, poses))
+                if len(pending) > PENDING and not finish_one():
+                    break
+            while pending and finish_one():
+                pass
+        except KeyboardInterrupt:
+            if source.kind != "camera":
+                source.problems.append(f"{source.name}: stopped by Ctrl-C; the frames done by then are kept")
+        for future in pending:
+            future.result()
+
+
+class _Finisher:
+    """All that happens to a frame after its poses are found: ids, smoothing, drawing, encoding, recording."""
+
+    def __init__(
+        self, source: Source, predictor: Predictor, artifact: Artifact, options: PredictOptions, stage: Path
+    ) -> None:
+        moving = source.kind != "images"
+        self.tracks = moving and options.track
+        self.people: list[int] = []
+        self.document = document.Document(artifact.spec)
+        self._tracker = Tracker(predictor.sigmas, options.smooth) if self.tracks else None
+        self._painter = Painter(artifact.spec, still=not moving) if options.draw or options.show else None
+        self._sink = _sink(source, stage) if options.draw else None
+
+    def __call__(self, frame: Frame, poses: Poses) -> Array | None:
+        """The picture of the frame, where one was asked for."""
+        if self._tracker is not None:
+            poses = self._tracker.update(poses)
+        picture = self._painter(frame.image, poses) if self._painter else None
+        name = self._sink.write(frame, picture) if self._sink and picture is not None else None
+        self.document.add(frame, poses, name)
+        self.people.append(len(poses))
+        return picture
+
+    def close(self) -> None:
+        if self._sink is not None:
+            self._sink.close()
+
+
+def _sink(source: Source, stage: Path) -> Sink:
+    names = Names(stage.parent, source.inputs)
+    if source.kind == "images":
+        return PictureFiles(stage, names)
+    return VideoFile(stage / names.free(source.name, ".mp4"), source.fps)
+
+
+def _window(source: Source, options: PredictOptions) -> Window | nullcontext[None]:
+    if not options.show:
+        return nullcontext()
+    window: Window = plugins.load("posedeploy.predict.window:Window")(f"{source.name} - posedeploy")
+    return window
+
+
+def _hashes(artifact: Artifact) -> dict[str, str]:
+    return {artifact.path.name: files.sha256(artifact.path)}

@@ -1,0 +1,86 @@
+"""ONNX Runtime."""
+
+from __future__ import annotations
+
+import onnxruntime
+from onnxruntime.capi import onnxruntime_pybind11_state as native
+
+from posedeploy.errors import ArtifactError, DeviceError
+from posedeploy.runtimes.base import Runner, threads_asked
+from posedeploy.types import Artifact, Effective, RunOptions, Tensors, TensorSpec
+
+PROVIDERS = {"CPU": "CPUExecutionProvider", "cuda": "CUDAExecutionProvider"}
+DTYPES = {
+    "tensor(float)": "float32",
+    "tensor(float16)": "float16",
+    "tensor(uint8)": "uint8",
+    "tensor(int64)": "int64",
+    "tensor(int32)": "int32",
+    "tensor(double)": "float64",
+}
+DAMAGE = (
+    native.InvalidProtobuf, native.InvalidGraph, native.Fail, native.InvalidArgument, native.NotImplemented,
+    native.NoSuchFile, native.RuntimeException,
+)  # fmt: skip
+
+
+class OnnxRuntimeRunner(Runner):
+    """Runs a ``.onnx`` file on one execution provider, and on no other."""
+
+    def __init__(self, artifact: Artifact, options: RunOptions) -> None:
+        provider = _provider(options)
+        settings = onnxruntime.SessionOptions()
+        settings.intra_op_num_threads = threads_asked(options)
+        settings.log_severity_level = 3  # its warnings go to the terminal; what matters is checked below
+        if options.hint == "throughput":
+            settings.execution_mode = onnxruntime.ExecutionMode.ORT_PARALLEL
+        try:
+            self._session = onnxruntime.InferenceSession(str(artifact.path), settings, providers=[provider])
+        except DAMAGE as error:
+            raise ArtifactError(
+                f"{artifact.path}: ONNX Runtime cannot load it ({_first_line(error)})"
+            ) from error
+        if self._session.get_providers()[0] != provider:
+            raise DeviceError(
+                f"device {options.device}: {provider} was asked for and ONNX Runtime fell back to "
+                f"{self._session.get_providers()[0]}; its CUDA libraries are missing or do not fit"
+            )
+        self.inputs = tuple(_spec(argument) for argument in self._session.get_inputs())
+        self.outputs = tuple(_spec(argument) for argument in self._session.get_outputs())
+        self._names = [spec.name for spec in self.outputs]
+        threads = self._session.get_session_options().intra_op_num_threads
+        self.effective = Effective(
+            "onnxruntime",
+            onnxruntime.__version__,
+            options.device,
+            "f32",
+            threads if options.device == "CPU" else None,
+            {"provider": provider},
+        )
+
+    def run(self, tensors: Tensors) -> Tensors:
+        self.check(tensors)
+        return dict(zip(self._names, self._session.run(self._names, tensors), strict=True))
+
+    def close(self) -> None:
+        self._session = None
+
+
+def _provider(options: RunOptions) -> str:
+    if options.precision not in ("f32", "auto"):
+        raise DeviceError(f"precision {options.precision}: ONNX Runtime runs a float32 graph in f32 only")
+    provider = PROVIDERS.get(options.device, options.device)
+    available = onnxruntime.get_available_providers()
+    if options.device not in PROVIDERS or provider not in available:
+        offered = [device for device, name in PROVIDERS.items() if name in available]
+        raise DeviceError(f"device {options.device!r}: ONNX Runtime offers {', '.join(offered)} here")
+    return provider
+
+
+def _spec(argument: onnxruntime.NodeArg) -> TensorSpec:
+    shape = tuple(length if isinstance(length, int) else str(length or "free") for length in argument.shape)
+    return TensorSpec(argument.name, shape, DTYPES.get(argument.type, argument.type))
+
+
+def _first_line(error: Exception) -> str:
+    return str(error).strip().partition("\n")[0]

@@ -1,0 +1,74 @@
+"""A model file becomes an artifact, and an artifact a runner."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from posedeploy import contracts, manifest, plugins
+from posedeploy.backends import runtime_for, target_named, target_of
+from posedeploy.errors import ArtifactError, InputError, ManifestError
+from posedeploy.runtimes.base import Runner
+from posedeploy.types import Artifact, ModelSpec, RunOptions
+
+
+def open_artifact(path: Path, described: ModelSpec | None = None) -> Artifact:
+    """A model file with what its manifest says, or, for one made by others, what the user says of it.
+
+    Args:
+        described: from a contract file or a family's name; only for a model without a manifest.
+
+    Raises:
+        ArtifactError: the file is missing or not named like any target's.
+        ManifestError: its manifest does not fit it.
+        InputError: it has a manifest and is described besides.
+    """
+    target = target_of(path)
+    if manifest.path_of(path).is_file() or not path.is_file():
+        if described is not None:
+            raise InputError(f"{path}: its manifest says what it is; leave out --contract and --family")
+        artifact = manifest.read(path)
+        if artifact.target != target.name:
+            raise ManifestError(
+                f"{path}: its manifest calls it {artifact.target!r}, and it is named like {target.name}; "
+                "rename it back"
+            )
+        return artifact
+    spec = described or ModelSpec(contracts.UNKNOWN, path.stem, (), ())
+    return Artifact(path, target.name, spec, "unknown")
+
+
+def open_runner(artifact: Artifact, options: RunOptions, runtime: str | None = None) -> Runner:
+    """Load an artifact into the runtime asked for, or its target's usual one.
+
+    Raises:
+        ArtifactError: the runtime cannot load it, or does not run this target.
+        DeviceError: the runtime does not give what ``options`` asks for.
+        MissingPackageError: the runtime is not installed.
+    """
+    runner: Runner = plugins.load(runtime_for(target_named(artifact.target), runtime).runner)(
+        artifact, options
+    )
+    return runner
+
+
+def fitted(artifact: Artifact, runner: Runner) -> ModelSpec:
+    """The artifact's spec, held against the tensors that the runtime found in the file.
+
+    Raises:
+        ArtifactError: the file's tensors are not those of its manifest.
+        InputError: the user's description names an output that is not there.
+    """
+    inputs, outputs = runner.inputs, runner.outputs
+    if artifact.provenance is not None:
+        wanted = [tensor.name for tensor in (*artifact.spec.inputs, *artifact.spec.outputs)]
+        found = [tensor.name for tensor in (*inputs, *outputs)]
+        if wanted != found:
+            runner.close()
+            raise ArtifactError(
+                f"{artifact.path}: its manifest names the tensors {', '.join(wanted)} and the file has "
+                f"{', '.join(found)}; export it again"
+            )
+        return artifact.spec
+    if artifact.spec.family == contracts.UNKNOWN and artifact.spec.contract is None:
+        return ModelSpec(contracts.UNKNOWN, artifact.path.stem, inputs, outputs)
+    return contracts.applied(artifact.spec, inputs, outputs, str(artifact.path))

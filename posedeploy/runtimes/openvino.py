@@ -1,0 +1,142 @@
+"""OpenVINO, for IR and for ONNX files."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+import numpy as np
+import openvino
+from openvino import properties
+
+from posedeploy.errors import ArtifactError, DeviceError
+from posedeploy.runtimes.base import Runner, threads_asked
+from posedeploy.types import Artifact, Effective, RunOptions, Tensors, TensorSpec
+
+PRECISIONS = {"f32": openvino.Type.f32, "f16": openvino.Type.f16, "bf16": openvino.Type.bf16}
+
+
+class OpenVinoRunner(Runner):
+    """Runs a ``.xml`` or ``.onnx`` file on one OpenVINO device.
+
+    On a CPU with bf16 OpenVINO would run a float32 network in bf16: precision ``f32`` forbids it, ``auto``
+    allows it.
+    """
+
+    def __init__(self, artifact: Artifact, options: RunOptions) -> None:
+        core = openvino.Core()
+        _check_device(core, options.device)
+        try:
+            model = core.read_model(artifact.path)
+        except RuntimeError as error:
+            raise ArtifactError(f"{artifact.path}: OpenVINO cannot read it ({_reason(error)})") from error
+        try:
+            self._compiled = core.compile_model(model, options.device, _config(options))
+        except RuntimeError as error:
+            raise DeviceError(
+                f"OpenVINO cannot compile {artifact.path} for {options.device}: {_reason(error)}"
+            ) from error
+        self.inputs = tuple(_spec(port) for port in self._compiled.inputs)
+        self.outputs = tuple(_spec(port) for port in self._compiled.outputs)
+        self.effective = _effective(self._compiled, options)
+        self._request = self._compiled.create_infer_request()
+
+    def run(self, tensors: Tensors) -> Tensors:
+        self.check(tensors)
+        self._request.infer(tensors, share_inputs=True)
+        return self._results(self._request)
+
+    def stream(self, batches: Iterable[Tensors]) -> Iterator[Tensors]:
+        """Results in order, with as many requests in flight as the device wants (its hint decides)."""
+        requests = [
+            self._compiled.create_infer_request()
+            for _ in range(self._compiled.get_property(properties.optimal_number_of_infer_requests) + 1)
+        ]
+        pending: list[Any] = []
+        for batch in batches:
+            self.check(batch)
+            if not requests:
+                yield self._finish(pending, requests)
+            request = requests.pop()
+            request.start_async(batch)  # the request keeps a copy: the caller may reuse its arrays
+            pending.append(request)
+        while pending:
+            yield self._finish(pending, requests)
+
+    def _finish(self, pending: list[Any], free: list[Any]) -> Tensors:
+        request = pending.pop(0)
+        request.wait()
+        free.append(request)
+        return self._results(request)
+
+    def _results(self, request: Any) -> Tensors:
+        return {
+            spec.name: request.get_output_tensor(index).data.copy() for index, spec in enumerate(self.outputs)
+        }
+
+    def close(self) -> None:
+        self._request = self._compiled = None
+
+
+def _check_device(core: openvino.Core, device: str) -> None:
+    available = [*core.available_devices, "AUTO"]
+    if device not in available:
+        raise DeviceError(f"device {device!r}: OpenVINO offers {', '.join(available)} here")
+
+
+def _config(options: RunOptions) -> dict[str, Any]:
+    config: dict[str, Any] = {properties.hint.performance_mode: options.hint.upper()}
+    if options.device == "CPU":
+        config[properties.inference_num_threads] = threads_asked(options)
+    elif options.threads is not None:
+        raise DeviceError(f"--threads {options.threads}: OpenVINO takes a thread count for the CPU only")
+    if options.device == "AUTO":  # the device that it settles on, not one that stands in until then
+        config[properties.intel_auto.enable_startup_fallback] = False
+        config[properties.intel_auto.enable_runtime_fallback] = False
+    if options.precision != "auto":
+        if options.precision not in PRECISIONS:
+            raise DeviceError(
+                f"precision {options.precision}: OpenVINO knows {', '.join(PRECISIONS)} and auto"
+            )
+        config[properties.hint.inference_precision] = PRECISIONS[options.precision]
+    return config
+
+
+def _effective(compiled: openvino.CompiledModel, options: RunOptions) -> Effective:
+    """What the compiled model says of itself, held against what was asked."""
+    devices = compiled.get_property("EXECUTION_DEVICES")
+    of_device = compiled.get_property("DEVICE_PROPERTIES")[devices[0]] if options.device == "AUTO" else {}
+
+    def told(name: str) -> Any:
+        return of_device[name] if of_device else compiled.get_property(name)
+
+    precision = told("INFERENCE_PRECISION_HINT").get_type_name()
+    if options.precision not in ("auto", precision):
+        raise DeviceError(
+            f"precision {options.precision}: {', '.join(devices)} runs this in {precision}; ask for "
+            f"{precision}, or for auto"
+        )
+    threads = told("INFERENCE_NUM_THREADS") if devices == ["CPU"] else None
+    if options.device == "CPU" and threads != threads_asked(options):
+        raise DeviceError(f"{threads_asked(options)} threads were asked for and OpenVINO uses {threads}")
+    return Effective(
+        "openvino",
+        openvino.__version__.partition("-")[0],
+        ", ".join(devices),
+        precision,
+        threads,
+        {"streams": str(told("NUM_STREAMS")), "hint": options.hint},
+    )
+
+
+def _spec(port: Any) -> TensorSpec:
+    shape = tuple(
+        axis.get_length() if axis.is_static else f"axis{position}"
+        for position, axis in enumerate(port.partial_shape)
+    )
+    return TensorSpec(port.any_name, shape, np.dtype(port.element_type.to_dtype()).name)
+
+
+def _reason(error: Exception) -> str:
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    return lines[-1] if lines else type(error).__name__

@@ -1,0 +1,88 @@
+"""PyTorch itself, eager: the reference that every other runtime is held against."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import torch
+
+from posedeploy.errors import DeviceError
+from posedeploy.nesting import flat
+from posedeploy.runtimes.base import Runner, threads_asked
+from posedeploy.types import Array, Effective, Model, RunOptions, Tensors, TensorSpec
+
+
+class PyTorchRunner(Runner):
+    """Runs a model's module as it is."""
+
+    def __init__(self, model: Model, options: RunOptions) -> None:
+        self.inputs, self.outputs = model.spec.inputs, model.spec.outputs
+        device, self.effective = settle("pytorch", options)
+        module = model.module if device.type == "cpu" else copy.deepcopy(model.module).to(device)
+        self._call = caller(module, device, self.outputs)
+
+    def run(self, tensors: Tensors) -> Tensors:
+        self.check(tensors)
+        return self._call([tensors[spec.name] for spec in self.inputs])
+
+
+def caller(
+    module: Callable[..., Any], device: torch.device, outputs: tuple[TensorSpec, ...]
+) -> Callable[[list[Any]], Tensors]:
+    """A function from the input arrays, in order, to the outputs by name, for anything that torch calls."""
+    names = [spec.name for spec in outputs]
+
+    def call(arrays: list[Any]) -> Tensors:
+        with torch.inference_mode():
+            results = flat(module(*(_tensor(array).to(device) for array in arrays)))
+            # Copied, since a network may hand back its own input or a weight, and what we return is to keep.
+            return {
+                name: result.to("cpu", copy=True).numpy() for name, result in zip(names, results, strict=True)
+            }
+
+    return call
+
+
+def _tensor(array: Array) -> torch.Tensor:
+    """The array as torch sees it; it takes neither negative strides nor what may not be written to."""
+    return torch.from_numpy(np.require(array, requirements=("C", "W")))
+
+
+def settle(runtime: str, options: RunOptions) -> tuple[torch.device, Effective]:
+    """Set the device and threads asked for, and read back what torch will use.
+
+    Torch has one thread count for the whole process.
+
+    Raises:
+        DeviceError: torch does not offer the device or the precision.
+    """
+    if options.precision not in ("f32", "auto"):
+        raise DeviceError(f"precision {options.precision}: {runtime} runs a float32 network in f32 only")
+    if options.device not in ("CPU", "cuda"):
+        raise DeviceError(f"device {options.device!r}: {runtime} runs on CPU or cuda")
+    if options.device == "cuda" and not torch.cuda.is_available():
+        raise DeviceError(
+            f"device cuda: this torch {torch.__version__} finds no CUDA device; use --device CPU, or install "
+            "a CUDA build of torch and a driver"
+        )
+    device = torch.device(options.device.lower())
+    threads = threads_asked(options)
+    torch.set_num_threads(threads)
+    if torch.get_num_threads() != threads:
+        raise DeviceError(f"{threads} threads were asked for and torch uses {torch.get_num_threads()}")
+    name = torch.cuda.get_device_name(device) if device.type == "cuda" else "CPU"
+    precision = _cuda_precision(options) if device.type == "cuda" else "f32"
+    return device, Effective(
+        runtime, str(torch.__version__), name, precision, threads if device.type == "cpu" else None
+    )
+
+
+def _cuda_precision(options: RunOptions) -> str:
+    """Torch would run float32 convolutions in TF32: ``f32`` forbids it, ``auto`` allows it."""
+    convolutions, products = torch.backends.cudnn, torch.backends.cuda.matmul
+    if options.precision == "f32":
+        convolutions.allow_tf32 = products.allow_tf32 = False
+    return "tf32" if convolutions.allow_tf32 or products.allow_tf32 else "f32"

@@ -1,0 +1,36 @@
+"""TorchScript, by torch's own interpreter."""
+
+from __future__ import annotations
+
+import warnings
+
+import torch
+
+from posedeploy.errors import ArtifactError
+from posedeploy.runtimes.base import Runner
+from posedeploy.runtimes.pytorch import caller, settle
+from posedeploy.types import Artifact, RunOptions, Tensors
+
+
+class TorchScriptRunner(Runner):
+    """Runs a ``.torchscript`` file. The format has no tensor names: they come from the manifest."""
+
+    def __init__(self, artifact: Artifact, options: RunOptions) -> None:
+        device, self.effective = settle("torchscript", options)
+        try:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore", DeprecationWarning)
+                program = torch.jit.load(str(artifact.path), map_location=device)  # type: ignore[no-untyped-call]
+        except (RuntimeError, ValueError) as error:
+            raise ArtifactError(f"{artifact.path}: not a whole TorchScript file; export it again") from error
+        if not artifact.spec.inputs:
+            raise ArtifactError(
+                f"{artifact.path}: TorchScript has no tensor names, and there is no manifest beside it; "
+                "describe its inputs and outputs with --contract"
+            )
+        self.inputs, self.outputs = artifact.spec.inputs, artifact.spec.outputs
+        self._call = caller(program, device, self.outputs)
+
+    def run(self, tensors: Tensors) -> Tensors:
+        self.check(tensors)
+        return self._call([tensors[spec.name] for spec in self.inputs])

@@ -1,0 +1,236 @@
+"""The nouns that every room shares: plain frozen data, no framework, no behaviour beyond derived values.
+
+Coordinates are px of the image that the user gave, x to the right and y down, unless a name says otherwise.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    import numpy as np
+    from torch import nn
+
+Array: TypeAlias = "np.ndarray[Any, np.dtype[Any]]"
+Tensors: TypeAlias = dict[str, Array]
+"""Arrays by tensor name."""
+
+Layout: TypeAlias = Literal["NCHW", "NHWC"]
+ColourOrder: TypeAlias = Literal["BGR", "RGB"]
+Fit: TypeAlias = Literal["pad", "crop"]
+Embedded: TypeAlias = Literal["colour", "normalisation"]
+Precision: TypeAlias = Literal["f32", "f16", "bf16", "auto"]
+Hint: TypeAlias = Literal["latency", "throughput"]
+Dimension: TypeAlias = int | str
+"""A length, or the name of an axis whose length is free."""
+
+
+@dataclass(frozen=True)
+class TensorSpec:
+    """One input or output of a network: its name, shape, NumPy dtype name and, for an image, its layout."""
+
+    name: str
+    shape: tuple[Dimension, ...]
+    dtype: str = "float32"
+    layout: Layout | None = None
+
+    @property
+    def is_dynamic(self) -> bool:
+        """Whether any axis has a free length."""
+        return any(isinstance(length, str) for length in self.shape)
+
+    def accepts(self, shape: tuple[int, ...]) -> bool:
+        """Whether an array of this shape fits: same rank, and equal along every fixed axis."""
+        return len(shape) == len(self.shape) and all(
+            isinstance(want, str) or want == got for want, got in zip(self.shape, shape, strict=True)
+        )
+
+    def fixed(self, lengths: Mapping[str, int]) -> TensorSpec:
+        """The same tensor with free axes at these lengths; ``height/8`` is an eighth of ``height``."""
+        return replace(self, shape=tuple(_length(axis, lengths) for axis in self.shape))
+
+    def __str__(self) -> str:
+        shape = "x".join(str(length) for length in self.shape)
+        return f"{self.name} {self.dtype} {shape}" + (f" {self.layout}" if self.layout else "")
+
+
+def _length(axis: Dimension, lengths: Mapping[str, int]) -> Dimension:
+    if isinstance(axis, int):
+        return axis
+    name, _, ratio = axis.partition("/")
+    return lengths[name] // int(ratio or 1) if name in lengths else axis
+
+
+@dataclass(frozen=True)
+class InputContract:
+    """What a network expects of an image, from the file's pixels to the input tensor.
+
+    A pixel becomes ``(value - mean) / deviation``, values 0 to 255, per channel in ``colour_order``.
+    ``height`` and ``width`` are the published working size in pixels, that of an export unless another is
+    asked for. Where the input's axes are free, the image is resized to that height (bilinear), keeping its
+    aspect. ``pad`` then centres it on a ground of normalised 0, up to a multiple of ``multiple`` and at least
+    ``height`` wide; ``crop`` cuts the width down to a multiple. ``embedded`` names the steps that an artifact
+    already holds inside, which a caller must therefore leave out.
+    """
+
+    height: int
+    width: int
+    mean: tuple[float, float, float]
+    deviation: tuple[float, float, float]
+    colour_order: ColourOrder = "BGR"
+    fit: Fit = "pad"
+    multiple: int = 8
+    embedded: tuple[Embedded, ...] = ()
+
+
+@dataclass(frozen=True)
+class ModelSpec:
+    """What a network is, apart from its weights: enough to turn an image into poses without the checkpoint.
+
+    ``family`` names the row of ``families.py`` whose decoding applies, or anything else for a network that
+    has none here. ``roles`` maps what the decoding asks for (such as ``heatmaps``) to output names.
+    ``contract`` is None for a network whose inputs are not an image. ``unit`` is that of the family's result,
+    ``px`` or ``mm``.
+    """
+
+    family: str
+    variant: str
+    inputs: tuple[TensorSpec, ...]
+    outputs: tuple[TensorSpec, ...]
+    contract: InputContract | None = None
+    roles: Mapping[str, str] = field(default_factory=dict)
+    keypoint_names: tuple[str, ...] = ()
+    skeleton: tuple[tuple[int, int], ...] = ()
+    unit: Literal["px", "mm"] = "px"
+
+    def with_outputs(self, names: tuple[str, ...]) -> ModelSpec:
+        """The same network with only these outputs kept."""
+        return replace(self, outputs=tuple(spec for spec in self.outputs if spec.name in names))
+
+
+@dataclass(frozen=True)
+class Model:
+    """A network with its weights: in eval mode, on the CPU, in float32.
+
+    ``source`` is the checkpoint's path, None for the built-in sample; ``sha256`` is the hash of that file, or
+    of the sample's tensors. ``network`` is the ``file.py:function`` that built a user's own network.
+    """
+
+    module: nn.Module
+    spec: ModelSpec
+    source: Path | None
+    sha256: str
+    network: str | None = None
+
+
+@dataclass(frozen=True)
+class Provenance:
+    """Where an artifact came from: checkpoint (None: the built-in sample), package versions, options."""
+
+    checkpoint: str | None
+    checkpoint_sha256: str
+    network: str | None = None
+    packages: Mapping[str, str] = field(default_factory=dict)
+    options: Mapping[str, str] = field(default_factory=dict)
+    created: str = ""
+
+
+@dataclass(frozen=True)
+class Artifact:
+    """A deployable model file, with what its manifest says of it.
+
+    ``files`` maps the name of each file that belongs to it, beside ``path``, to its SHA-256. A model made by
+    others has no manifest: ``provenance`` is then None, ``files`` empty, and the family of the spec
+    ``unknown`` until the user gives a contract.
+    """
+
+    path: Path
+    target: str
+    spec: ModelSpec
+    precision: str
+    files: Mapping[str, str] = field(default_factory=dict)
+    provenance: Provenance | None = None
+
+
+@dataclass(frozen=True)
+class RunOptions:
+    """How an artifact is to be run. ``threads`` None is one per physical core that this process may use."""
+
+    device: str = "CPU"
+    precision: Precision = "f32"
+    threads: int | None = None
+    hint: Hint = "latency"
+
+
+@dataclass(frozen=True)
+class Effective:
+    """What a runtime really uses, as read back from it. ``threads`` is None for a device without threads."""
+
+    runtime: str
+    version: str
+    device: str
+    precision: str
+    threads: int | None
+    details: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Placement:
+    """Where an image lies in the network's input: ``input = image * scale + offset``, in px, per axis x, y.
+
+    The scale is the resize factor as published (one factor for both axes, before rounding to whole pixels).
+    """
+
+    scale: float
+    offset: tuple[int, int]
+    image_size: tuple[int, int]
+    input_size: tuple[int, int]
+
+
+@dataclass(frozen=True)
+class Camera:
+    """The user's camera, for families whose poses are 3D.
+
+    fx: focal length in px of the image, None where unknown (then 0.8 times the image's width, as published).
+    rotation (3, 3) and translation (3,) in mm take world to camera coordinates, ``camera = R world + t``;
+    where they are given, poses come in world coordinates.
+    """
+
+    fx: float | None = None
+    rotation: Array | None = None
+    translation: Array | None = None
+
+
+@dataclass(frozen=True)
+class Poses:
+    """The people found in one image.
+
+    keypoints: (people, keypoints, 3) x px, y px, score; -1 in all three where a keypoint is missing.
+    scores: (people,) the decoder's confidence in a person, as published: a sum over keypoints and limbs.
+    keypoints_3d: (people, joints, 4) x, y, z in mm in camera coordinates and the score (-1: not seen in 2D),
+    or None.
+    ids: (people,) numbers that persist through a video, or None.
+    """
+
+    keypoints: Array
+    scores: Array
+    keypoints_3d: Array | None = None
+    ids: Array | None = None
+
+    def __len__(self) -> int:
+        return len(self.keypoints)
+
+    @property
+    def boxes(self) -> Array:
+        """(people, 4) the tight box x, y, width, height around each person's found keypoints, in px."""
+        found = self.keypoints[..., 2:] >= 0
+        points = self.keypoints[..., :2]
+        low = points.min(axis=1, where=found, initial=float("inf"))
+        box: Array = self.keypoints[:, 0, [0, 1, 0, 1]]
+        box[:, :2] = low
+        box[:, 2:] = points.max(axis=1, where=found, initial=float("-inf")) - low
+        return box

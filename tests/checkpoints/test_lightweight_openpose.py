@@ -1,0 +1,75 @@
+"""Both networks against the outputs of the published ones, and the variants that shapes tell."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import torch
+from torch import nn
+
+from posedeploy.checkpoints.lightweight_openpose_2d import LightweightOpenPose2d
+from posedeploy.checkpoints.lightweight_openpose_3d import LightweightOpenPose3d
+from posedeploy.checkpoints.loading import open_checkpoint
+from posedeploy.nesting import flat
+from tests.reference_cases import BUNDLED, Case
+
+TOLERANCE = 1e-5
+NAMES = ("lightweight-openpose-2d", "lightweight-openpose-3d")
+
+
+def _check_runs(case: Case, path: Path) -> None:
+    model = open_checkpoint(case.write(path))
+    assert model.spec.family == case.about["family"]
+    assert sum(t.numel() for t in model.module.state_dict().values()) == case.about["values"]
+    for run in case.about["runs"]:
+        assert [output.name for output in model.spec.outputs] == list(run["outputs"])
+        with torch.inference_mode():
+            outputs = flat(model.module(torch.from_numpy(case.input(run))))
+        height, width = run["shape"][2:]
+        for spec, output in zip(model.spec.outputs, outputs, strict=True):
+            shape = spec.fixed({"batch": 1, "height": height, "width": width}).shape
+            assert tuple(output.shape) == shape == tuple(run["outputs"][spec.name]["shape"])
+            assert case.distance(run, spec.name, output.numpy()) < TOLERANCE, (run["input"], spec.name)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_outputs_equal_those_of_the_published_network(tmp_path: Path, name: str) -> None:
+    _check_runs(Case(BUNDLED / name), tmp_path / "a.pth")
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_the_bundled_cases_are_those_of_the_reference_folder(reference: Path, name: str) -> None:
+    for bundled in (BUNDLED / name).iterdir():
+        assert bundled.read_bytes() == (reference / "cases" / name / bundled.name).read_bytes()
+
+
+VARIANTS: dict[str, nn.Module] = {
+    "2d without refinement": LightweightOpenPose2d(stages=0, channels=16),
+    "2d of 3 refinements, other maps": LightweightOpenPose2d(stages=3, channels=24, heatmaps=7, pafs=12),
+    "3d of 2 refinements, other maps": LightweightOpenPose3d(2, channels=16, heatmaps=5, pafs=6, maps=12),
+    "3d without refinement": LightweightOpenPose3d(stages=0, channels=16),
+}
+
+
+@pytest.mark.parametrize("variant", VARIANTS)
+def test_a_variant_is_told_from_its_shapes(tmp_path: Path, variant: str) -> None:
+    network = VARIANTS[variant].eval()
+    torch.save(network.state_dict(), tmp_path / "a.pth")
+    model = open_checkpoint(tmp_path / "a.pth")
+    image = torch.rand(2, 3, 32, 40, generator=torch.Generator().manual_seed(0))
+    with torch.inference_mode():
+        wanted, found = flat(network(image)), flat(model.module(image))
+    assert len(found) == len(model.spec.outputs) == len(wanted)
+    for spec, ours, theirs in zip(model.spec.outputs, found, wanted, strict=True):
+        assert torch.equal(ours, theirs)
+        assert spec.fixed({"batch": 2, "height": 32, "width": 40}).shape == tuple(ours.shape)
+    assert set(model.spec.roles.values()) <= {spec.name for spec in model.spec.outputs}
+
+
+def test_the_last_stage_of_a_variant_is_what_poses_come_from(tmp_path: Path) -> None:
+    torch.save(VARIANTS["2d of 3 refinements, other maps"].state_dict(), tmp_path / "a.pth")
+    assert open_checkpoint(tmp_path / "a.pth").spec.roles == {
+        "heatmaps": "stage_3_output_1_heatmaps",
+        "pafs": "stage_3_output_0_pafs",
+    }

@@ -1,0 +1,113 @@
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+
+from posedeploy.checkpoints.loading import open_checkpoint
+from posedeploy.errors import CheckpointError, InputError
+from posedeploy.families import FAMILIES
+from tests.reference_cases import BUNDLED, Case
+
+STATE = Case(BUNDLED / "lightweight-openpose-2d").tensors()
+HEAD = "initial_stage.heatmaps.1.0.weight"
+
+
+def _state() -> dict[str, torch.Tensor]:
+    return {name: torch.from_numpy(array.copy()) for name, array in STATE.items()}
+
+
+def _saved(state: dict[str, torch.Tensor], folder: Path) -> Path:
+    torch.save({"state_dict": state}, folder / "a.pth")
+    return folder / "a.pth"
+
+
+def test_a_model_is_in_eval_mode_on_the_cpu_in_float32_with_every_tensor_of_the_file(tmp_path: Path) -> None:
+    model = open_checkpoint(_saved(_state(), tmp_path))
+    assert model.spec.family == "lightweight-openpose-2d"
+    assert model.source == tmp_path / "a.pth"
+    assert not model.module.training
+    loaded = model.module.state_dict()
+    assert loaded.keys() == STATE.keys()
+    assert all(torch.equal(loaded[name], torch.from_numpy(array)) for name, array in STATE.items())
+
+
+def test_half_precision_weights_become_float32(tmp_path: Path) -> None:
+    halved = {name: t.half() if t.is_floating_point() else t for name, t in _state().items()}
+    model = open_checkpoint(_saved(halved, tmp_path))
+    assert model.module.state_dict()[HEAD].dtype == torch.float32
+    assert torch.equal(model.module.state_dict()[HEAD], halved[HEAD].float())
+
+
+def test_the_counters_of_batch_norm_may_be_missing(tmp_path: Path) -> None:
+    without = {name: t for name, t in _state().items() if not name.endswith("num_batches_tracked")}
+    assert len(without) < len(STATE)
+    open_checkpoint(_saved(without, tmp_path))
+
+
+def test_missing_left_over_and_misshaped_tensors_are_all_listed(tmp_path: Path) -> None:
+    state = _state()
+    del state["model.3.0.weight"], state["cpm.align.0.weight"]
+    state["extra.weight"] = torch.ones(1)
+    state["model.0.0.weight"] = torch.ones(32, 1, 3, 3)
+    with pytest.raises(CheckpointError) as refusal:
+        open_checkpoint(_saved(state, tmp_path))
+    assert str(refusal.value).endswith(
+        "does not fit the network. 2 missing: model.3.0.weight, cpm.align.0.weight. 1 left over: "
+        "extra.weight. 1 mis-shaped: model.0.0.weight 32x1x3x3, wanted 32x3x3x3"
+    )
+
+
+def test_a_long_list_of_tensors_is_cut_short(tmp_path: Path) -> None:
+    state = _state()
+    for name in [name for name in state if name.startswith("model.")]:
+        del state[name]
+    with pytest.raises(CheckpointError, match=r"missing: model\.0\.0\.weight, .* and \d+ more$"):
+        open_checkpoint(_saved(state, tmp_path))
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf"), float("-inf")])
+def test_weights_that_are_not_finite_are_named_and_refused(tmp_path: Path, value: float) -> None:
+    state = _state()
+    state["model.0.0.weight"][3, 1, 2, 0] = value
+    with pytest.raises(CheckpointError, match=r"NaN or infinite weights in model\.0\.0\.weight; training"):
+        open_checkpoint(_saved(state, tmp_path))
+
+
+def test_a_network_that_no_one_here_knows_is_refused_with_what_to_do(tmp_path: Path) -> None:
+    with pytest.raises(CheckpointError, match=r"of no network known .* 2 tensors from a to b, .* --network"):
+        open_checkpoint(_saved({"a": torch.ones(1), "b": torch.ones(1)}, tmp_path))
+
+
+def test_a_checkpoint_of_a_family_that_is_not_here_is_refused(reference: Path, tmp_path: Path) -> None:
+    gtrs = tmp_path / "gtrs.pth"
+    maker = reference / "make_checkpoint.py"
+    subprocess.run([sys.executable, maker, "gtrs-human36", gtrs], check=True, capture_output=True)
+    with pytest.raises(CheckpointError, match="of no network known here"):
+        open_checkpoint(gtrs)
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_naming_a_wrong_family_lists_what_does_not_fit(tmp_path: Path, family: str) -> None:
+    path = _saved({"a": torch.ones(1), "b": torch.tensor(1.0)}, tmp_path)
+    with pytest.raises(CheckpointError, match=r"does not fit the network. \d+ missing: .* 2 left over: a, b"):
+        open_checkpoint(path, family)
+
+
+def test_naming_the_2d_family_for_a_3d_checkpoint_is_refused(tmp_path: Path) -> None:
+    path = Case(BUNDLED / "lightweight-openpose-3d").write(tmp_path / "3d.pth")
+    with pytest.raises(CheckpointError, match=r"left over: Pose3D"):
+        open_checkpoint(path, "lightweight-openpose-2d")
+
+
+def test_naming_a_family_that_does_not_exist_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="no network family is called 'openpose'; the families are"):
+        open_checkpoint(_saved(_state(), tmp_path), "openpose")
+
+
+def test_a_trained_checkpoint_of_a_variant_is_refused_rather_than_half_loaded(real: Path) -> None:
+    with pytest.raises(CheckpointError, match=r"does not fit the network.*left over: model\.0\.0\.bias"):
+        open_checkpoint(real / "human-pose-estimation-0001.pth")

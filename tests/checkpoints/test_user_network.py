@@ -1,0 +1,178 @@
+from __future__ import annotations
+
+import traceback
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+import torch
+
+from posedeploy.checkpoints.user_network import open_user_network
+from posedeploy.errors import CheckpointError, InputError, NetworkError
+from posedeploy.poses.preprocess import prepare
+from posedeploy.types import ModelSpec, TensorSpec
+
+FILE = """
+from torch import nn
+from posedeploy.types import ModelSpec, TensorSpec
+
+class Net(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.maps = nn.Conv2d(3, 5, 8, 8)
+
+    def forward(self, data):
+        return self.maps(data)
+
+def build():
+    return Net()
+
+def build_with_spec():
+    spec = ModelSpec("mine", "v1", (TensorSpec("data", (1, 3, 16, 24)),), (TensorSpec("maps", ()),))
+    return Net(), spec
+
+def wrong():
+    return "a network"
+
+def wrong_pair():
+    return Net(), {"family": "mine"}
+
+def failing():
+    raise ZeroDivisionError("in the user's own file")
+
+number = 3
+"""
+
+TOML = """
+variant = "mine"
+
+[input]
+shape = ["batch", 3, "height", "width"]
+height = 32
+width = 40
+mean = [0.0, 0.0, 0.0]
+deviation = [255.0, 255.0, 255.0]
+
+[outputs]
+heatmaps = "my_maps"
+"""
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """A checkpoint, the file that builds its network, and the contract beside it."""
+    (tmp_path / "net.py").write_text(FILE)
+    (tmp_path / "net.toml").write_text(TOML)
+    weights = {"maps.weight": torch.rand(5, 3, 8, 8), "maps.bias": torch.rand(5)}
+    torch.save(weights, tmp_path / "net.pth")
+    return tmp_path
+
+
+def test_a_function_may_return_the_module_alone_with_its_contract_beside_it(folder: Path) -> None:
+    model = open_user_network(folder / "net.pth", f"{folder}/net.py:build")
+    assert model.network == f"{folder}/net.py:build"
+    assert model.spec.variant == "mine"
+    assert model.spec.outputs == (TensorSpec("my_maps", ("batch", 5, "height/8", "width/8")),)
+    assert model.spec.roles == {"heatmaps": "my_maps"}
+    assert not model.module.training
+    saved = torch.load(folder / "net.pth", weights_only=True)
+    assert torch.equal(model.module.state_dict()["maps.weight"], saved["maps.weight"])
+
+
+def test_a_function_may_return_the_module_and_its_spec(folder: Path) -> None:
+    (folder / "net.toml").unlink()
+    model = open_user_network(folder / "net.pth", f"{folder}/net.py:build_with_spec")
+    assert isinstance(model.spec, ModelSpec)
+    assert model.spec.inputs[0].shape == (1, 3, 16, 24)
+    assert model.spec.outputs[0].shape == (1, 5, 2, 3)
+
+
+@pytest.mark.parametrize(
+    ("network", "message"),
+    [
+        ("net.py", "wanted FILE.py:FUNCTION"),
+        ("net.txt:build", "wanted FILE.py:FUNCTION"),
+        ("net.py:", "wanted FILE.py:FUNCTION"),
+        ("other.py:build", "there is no file .*other.py"),
+        ("net.py:assemble", "has no function assemble"),
+        ("net.py:number", "has no function number"),
+        ("net.py:wrong", "wanted an nn.Module, or an nn.Module and its ModelSpec, got str"),
+        ("net.py:wrong_pair", "wanted an nn.Module, or an nn.Module and its ModelSpec, got tuple"),
+    ],
+)
+def test_what_is_not_a_network_is_refused(folder: Path, network: str, message: str) -> None:
+    with pytest.raises(NetworkError, match=message):
+        open_user_network(folder / "net.pth", f"{folder}/{network}")
+
+
+def test_a_module_alone_wants_its_contract(folder: Path) -> None:
+    (folder / "net.toml").unlink()
+    with pytest.raises(
+        NetworkError, match=r"returned the module alone, so its contract is wanted in .*net\.toml"
+    ):
+        open_user_network(folder / "net.pth", f"{folder}/net.py:build")
+
+
+def test_a_contract_of_other_fields_is_refused(folder: Path) -> None:
+    (folder / "net.toml").write_text("familly = 'x'")
+    with pytest.raises(InputError, match=r"net\.toml: not a contract: .*familly"):
+        open_user_network(folder / "net.pth", f"{folder}/net.py:build")
+
+
+def test_a_contract_that_names_another_number_of_outputs_is_refused(folder: Path) -> None:
+    (folder / "net.toml").write_text(TOML + 'pafs = "my_pafs"\n')
+    with pytest.raises(NetworkError, match="gives 1 outputs and its contract names 2: my_maps, my_pafs"):
+        open_user_network(folder / "net.pth", f"{folder}/net.py:build")
+
+
+def test_a_role_for_an_output_that_is_not_there_is_refused(folder: Path) -> None:
+    source = FILE.replace('(TensorSpec("maps", ()),))', '(TensorSpec("maps", ()),), roles={"pafs": "none"})')
+    (folder / "net.py").write_text(source)
+    with pytest.raises(NetworkError, match="'pafs' is the output 'none', and the outputs are maps"):
+        open_user_network(folder / "net.pth", f"{folder}/net.py:build_with_spec")
+
+
+def test_two_outputs_of_one_name_are_refused(folder: Path) -> None:
+    (folder / "net.toml").write_text(TOML + 'pafs = "my_maps"\n')
+    with pytest.raises(NetworkError, match="a name of its own, got data, my_maps, my_maps"):
+        open_user_network(folder / "net.pth", f"{folder}/net.py:build")
+
+
+def test_what_the_file_itself_raises_keeps_its_traceback(folder: Path) -> None:
+    with pytest.raises(ZeroDivisionError) as raised:
+        open_user_network(folder / "net.pth", f"{folder}/net.py:failing")
+    assert "net.py" in traceback.extract_tb(raised.tb)[-1].filename
+
+
+def test_weights_are_held_against_the_network_strictly(folder: Path) -> None:
+    torch.save({"maps.weight": torch.rand(5, 3, 8, 8)}, folder / "net.pth")
+    with pytest.raises(CheckpointError, match=r"1 missing: maps\.bias"):
+        open_user_network(folder / "net.pth", f"{folder}/net.py:build")
+
+
+def test_the_file_is_not_run_before_the_checkpoint_is_known_to_be_safe(folder: Path) -> None:
+    (folder / "net.py").write_text(f"open({str(folder / 'ran')!r}, 'w').close()\n" + FILE)
+    (folder / "net.pth").write_bytes(b"")
+    with pytest.raises(CheckpointError, match="empty"):
+        open_user_network(folder / "net.pth", f"{folder}/net.py:build")
+    assert not (folder / "ran").exists()
+
+
+@pytest.mark.parametrize("photo", ["one-person", "skiers"])
+def test_the_example_with_trained_weights_gives_the_maps_that_the_published_network_gave(
+    real: Path, photo: str
+) -> None:
+    example = Path(__file__).parents[2] / "examples" / "human_pose_estimation_0001.py"
+    model = open_user_network(real / "human-pose-estimation-0001.pth", f"{example}:build")
+    assert model.spec.roles == {"heatmaps": "Mconv7_stage2_L2", "pafs": "Mconv7_stage2_L1"}
+    image = cv2.imread(str(real / f"{photo}.jpg"))
+    assert image is not None
+    tensors, _ = prepare(image, model.spec)
+    golden = np.load(real / f"{photo}.npz")
+    with torch.inference_mode():
+        outputs = model.module(torch.from_numpy(tensors["data"]))
+    for spec, output in zip(model.spec.outputs, outputs, strict=True):
+        role = "heatmaps" if spec.name.endswith("L2") else "pafs"
+        wanted = golden[role].reshape(output.shape)
+        assert np.abs(output.numpy() - wanted).max() < 1e-5 * np.abs(wanted).max()

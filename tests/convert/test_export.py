@@ -1,0 +1,185 @@
+"""An export is whole or not at all, whatever ends it."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import sys
+import textwrap
+import time
+from collections.abc import Mapping
+from pathlib import Path
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+from posedeploy import manifest
+from posedeploy.backends import TARGETS
+from posedeploy.convert import openvino
+from posedeploy.convert.export import export
+from posedeploy.convert.prepare import ExportOptions, prepare
+from posedeploy.errors import ExportError, OutputError
+from posedeploy.types import Artifact, Model, ModelSpec, TensorSpec
+
+ROOT = Path(__file__).parents[2]
+
+
+def _contents(folder: Path) -> Mapping[str, bytes]:
+    """Every file below a folder; a temporary one left behind would show."""
+    return {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+def _copied(exported: dict[str, Artifact], folder: Path) -> Mapping[str, bytes]:
+    for artifact in exported.values():
+        for path in artifact.path.parent.iterdir():
+            (folder / path.name).write_bytes(path.read_bytes())
+    return _contents(folder)
+
+
+def test_a_target_that_does_not_exist_is_refused_before_anything_is_written(
+    tiny: Model, tmp_path: Path
+) -> None:
+    with pytest.raises(
+        ExportError, match="no target is called 'tflite'; the targets are torchscript, onnx, openvino"
+    ):
+        export(tiny, ["onnx", "tflite"], tmp_path / "out", "tiny")
+    assert not (tmp_path / "out").exists()
+
+
+def test_an_export_leaves_the_artifact_and_its_manifest_and_nothing_else(
+    exported: dict[str, Artifact],
+) -> None:
+    folder = exported["onnx"].path.parent
+    made = {name for artifact in exported.values() for name in artifact.files}
+    manifests = {manifest.path_of(artifact.path).name for artifact in exported.values()}
+    assert {path.name for path in folder.iterdir()} == made | manifests
+    assert exported["openvino"].files.keys() == {"tiny.xml", "tiny.bin"}
+
+
+def test_a_stem_with_dots_is_kept_whole(tiny: Model, tmp_path: Path) -> None:
+    (artifact,) = export(tiny, ["openvino"], tmp_path, "snapshot_1.0.2")
+    assert artifact.files.keys() == {"snapshot_1.0.2.xml", "snapshot_1.0.2.bin"}
+
+
+def test_exporting_again_replaces_what_was_there(tiny: Model, tmp_path: Path) -> None:
+    (first,) = export(tiny, ["torchscript"], tmp_path, "tiny")
+    (second,) = export(tiny, ["torchscript"], tmp_path, "tiny", ExportOptions(batch=2))
+    assert manifest.read(second.path).spec != first.spec
+    assert len(list(tmp_path.iterdir())) == 2
+
+
+class Interrupted(nn.Module):
+    """A network on which the user presses Ctrl-C: its forward pass does, once it is let."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.calls_left = 10**9
+
+    def forward(self, data: Tensor) -> Tensor:
+        self.calls_left -= 1
+        if self.calls_left < 0:
+            raise KeyboardInterrupt
+        return torch.relu(data)
+
+
+@pytest.mark.parametrize("target", TARGETS)
+def test_an_interrupt_during_the_conversion_leaves_the_previous_artifact_as_it_was(
+    tmp_path: Path, target: str
+) -> None:
+    network = Interrupted().eval()
+    spec = ModelSpec("x", "", (TensorSpec("data", (1, 3)),), (TensorSpec("out", (1, 3)),))
+    model = Model(network, spec, None, "")
+    export(model, [target], tmp_path, "a")
+    before = _contents(tmp_path)
+    network.calls_left = 1  # the first is the measuring of shapes
+    with pytest.raises(KeyboardInterrupt):
+        export(model, [target], tmp_path, "a")
+    assert _contents(tmp_path) == before
+    assert not list(tmp_path.glob(".posedeploy-*"))
+
+
+def _child(body: str, *arguments: str | Path) -> subprocess.Popen[str]:
+    code = """
+        import resource, sys
+        from pathlib import Path
+        from posedeploy.convert.export import export
+        from tests.networks import tiny_model
+        folder, target = Path(sys.argv[1]), sys.argv[2]
+    """
+    program = textwrap.dedent(code) + textwrap.dedent(body)
+    command = [sys.executable, "-W", "ignore", "-c", program, *map(str, arguments)]
+    return subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+
+
+@pytest.mark.slow
+def test_ctrl_c_leaves_the_previous_artifact_and_no_temporary_folder(
+    exported: dict[str, Artifact], tmp_path: Path
+) -> None:
+    before = _copied(exported, tmp_path)
+    child = _child('export(tiny_model(), [target], folder, "tiny")', tmp_path, "openvino")
+    deadline = time.monotonic() + 60
+    while not list(tmp_path.glob(".posedeploy-*")) and time.monotonic() < deadline:
+        time.sleep(0.005)
+    child.send_signal(signal.SIGINT)
+    _, errors = child.communicate(timeout=60)
+    assert errors.rstrip().endswith("KeyboardInterrupt"), errors
+    assert _contents(tmp_path) == before
+    assert not list(tmp_path.glob(".posedeploy-*"))
+
+
+@pytest.mark.slow
+def test_a_disk_that_fills_leaves_the_previous_artifact_of_every_target_as_it_was(
+    exported: dict[str, Artifact], tmp_path: Path
+) -> None:
+    before = _copied(exported, tmp_path)
+    child = _child(
+        """
+        from posedeploy.errors import OutputError
+        resource.setrlimit(resource.RLIMIT_FSIZE, (8000, resource.RLIM_INFINITY))
+        for name in target.split():
+            try:
+                export(tiny_model(), [name], folder, "tiny")
+            except OutputError as error:
+                print(error)
+        """,
+        tmp_path,
+        " ".join(TARGETS),
+    )
+    output, errors = child.communicate(timeout=120)
+    assert output.splitlines() == [
+        f"{tmp_path}: writing failed (File too large); nothing was left half-written, and what stood there "
+        "before is as it was"
+    ] * len(TARGETS), errors
+    assert _contents(tmp_path) == before
+    assert not list(tmp_path.glob(".posedeploy-*"))
+
+
+def test_openvino_that_cannot_write_says_so_as_the_operating_system_does(tiny: Model, tmp_path: Path) -> None:
+    (tmp_path / "tiny.bin").mkdir()
+    with pytest.raises(OSError, match="OpenVINO could not write its files"):
+        openvino.convert(prepare(tiny, ExportOptions()), tmp_path / "tiny.xml")
+
+
+@pytest.mark.parametrize("folder", ["file/out", "/proc/posedeploy"])
+def test_a_folder_that_cannot_be_written_is_refused(tiny: Model, tmp_path: Path, folder: str) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(OutputError, match=r"cannot write here \(.*\); name another folder with -o"):
+        export(tiny, ["torchscript"], tmp_path / folder, "tiny")
+
+
+class Sorts(nn.Module):
+    """Does what neither exporter can express: a loop whose length is in the data."""
+
+    def forward(self, data: Tensor) -> Tensor:
+        for _ in range(int(data.sum().item())):
+            data = data + 1
+        return data
+
+
+def test_a_network_that_onnx_cannot_express_is_refused_in_one_line(tmp_path: Path) -> None:
+    spec = ModelSpec("x", "", (TensorSpec("data", (1, 3)),), (TensorSpec("out", (1, 3)),))
+    with pytest.raises(ExportError, match="the ONNX exporter cannot take this network: ") as refusal:
+        export(Model(Sorts().eval(), spec, None, ""), ["onnx"], tmp_path, "a")
+    assert "\n" not in str(refusal.value)
+    assert not list(tmp_path.iterdir())

@@ -1,0 +1,198 @@
+"""Every target, with every option: the file is what its spec says, and computes what PyTorch computes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+import onnx
+import openvino
+import pytest
+import torch
+
+from posedeploy import manifest
+from posedeploy.backends import TARGETS
+from posedeploy.checkpoints.loading import open_checkpoint
+from posedeploy.convert.export import export
+from posedeploy.convert.onnx import OPSET
+from posedeploy.convert.prepare import ExportOptions
+from posedeploy.nesting import flat
+from posedeploy.runtimes.opening import open_runner
+from posedeploy.types import Array, Artifact, InputContract, Model, RunOptions, Tensors
+from tests.networks import two_input_model
+from tests.reference_cases import BUNDLED, Case
+
+TOLERANCE = 1e-5
+OPTIONS = {
+    "as published": ExportOptions(),
+    "another size": ExportOptions(input_size=(24, 16)),
+    "batch of 2": ExportOptions(batch=2),
+    "dynamic": ExportOptions(dynamic=True),
+    "embedded": ExportOptions(embed_preprocessing=True),
+    "last outputs": ExportOptions(outputs="last"),
+    "all at once": ExportOptions((24, 16), 2, dynamic=True, embed_preprocessing=True, outputs="last"),
+}
+
+
+@dataclass(frozen=True)
+class Exported:
+    """What one set of options gave, by target."""
+
+    options: ExportOptions
+    artifacts: dict[str, Artifact]
+
+
+@pytest.fixture(scope="module", params=OPTIONS)
+def case(request: pytest.FixtureRequest, tiny: Model, tmp_path_factory: pytest.TempPathFactory) -> Exported:
+    options = OPTIONS[request.param]
+    made = export(tiny, TARGETS, tmp_path_factory.mktemp("made"), "tiny", options)
+    return Exported(options, {artifact.target: artifact for artifact in made})
+
+
+def _image(batch: int, height: int, width: int) -> Array:
+    """A raw image, N, H, W, 3, uint8, its three channels unlike each other."""
+    return np.random.RandomState(height).randint(0, 256, (batch, height, width, 3)).astype(np.uint8)
+
+
+def _normalised(image: Array, contract: InputContract) -> Array:
+    """What the network wants of a BGR image, in plain NumPy."""
+    ordered = image[..., ::-1] if contract.colour_order == "RGB" else image
+    values = (ordered.astype(np.float64) - contract.mean) / contract.deviation
+    return np.ascontiguousarray(values.astype(np.float32).transpose(0, 3, 1, 2))
+
+
+def _wanted(model: Model, normalised: Array) -> Tensors:
+    with torch.inference_mode():
+        outputs = flat(model.module(torch.from_numpy(normalised)))
+    return {spec.name: out.numpy() for spec, out in zip(model.spec.outputs, outputs, strict=True)}
+
+
+def _check(found: Tensors, wanted: Tensors) -> None:
+    for name, array in found.items():
+        assert array.shape == wanted[name].shape
+        assert np.abs(array - wanted[name]).max() < TOLERANCE * np.abs(wanted[name]).max(), name
+
+
+@pytest.mark.parametrize("target", TARGETS)
+def test_the_artifact_computes_what_pytorch_computes(tiny: Model, case: Exported, target: str) -> None:
+    options, artifact = case.options, case.artifacts[target]
+    contract = tiny.spec.contract
+    assert contract is not None
+    size = options.input_size or (contract.height, contract.width)
+    shapes = [(options.batch, *size)] + ([(1, 40, 56), (3, 32, 40)] if options.dynamic else [])
+    with open_runner(artifact, RunOptions()) as runner:
+        for shape in shapes:
+            image = _image(*shape)
+            normalised = _normalised(image, contract)
+            found = runner.run({"data": image if options.embed_preprocessing else normalised})
+            assert list(found) == [output.name for output in artifact.spec.outputs]
+            _check(found, _wanted(tiny, normalised))
+
+
+@pytest.mark.parametrize("target", TARGETS)
+def test_the_manifest_says_what_was_asked(case: Exported, target: str) -> None:
+    options, artifact = case.options, manifest.read(case.artifacts[target].path)
+    assert artifact == case.artifacts[target]
+    (image,), outputs = artifact.spec.inputs, artifact.spec.outputs
+    assert (image.dtype, image.layout) == (
+        ("uint8", "NHWC") if options.embed_preprocessing else ("float32", "NCHW")
+    )
+    assert image.is_dynamic == outputs[0].is_dynamic == options.dynamic
+    assert [o.name for o in outputs][-2:] == ["heatmaps", "pafs"]
+    assert len(outputs) == (2 if options.outputs == "last" else 4)
+    assert artifact.spec.contract is not None
+    embedded = ("colour", "normalisation") if options.embed_preprocessing else ()
+    assert artifact.spec.contract.embedded == embedded
+    assert artifact.precision == "f32"
+    made = artifact.provenance
+    assert made is not None
+    assert made.options["dynamic"] == str(options.dynamic)
+    assert {"posedeploy", "torch"} <= made.packages.keys()
+
+
+def test_onnx_has_the_names_shapes_axes_and_types_of_the_spec(case: Exported) -> None:
+    artifact = case.artifacts["onnx"]
+    model = onnx.load(artifact.path)
+    onnx.checker.check_model(model, full_check=True)
+    assert model.opset_import[0].version >= OPSET >= 18
+    for values, specs in (
+        (model.graph.input, artifact.spec.inputs),
+        (model.graph.output, artifact.spec.outputs),
+    ):
+        assert [value.name for value in values] == [spec.name for spec in specs]
+        for value, spec in zip(values, specs, strict=True):
+            tensor = value.type.tensor_type
+            assert tuple(axis.dim_param or axis.dim_value for axis in tensor.shape.dim) == spec.shape
+            assert onnx.helper.tensor_dtype_to_np_dtype(tensor.elem_type) == spec.dtype
+
+
+def test_openvino_ir_has_the_names_and_shapes_of_the_spec(case: Exported) -> None:
+    artifact = case.artifacts["openvino"]
+    model = openvino.Core().read_model(artifact.path)
+    for ports, specs in ((model.inputs, artifact.spec.inputs), (model.outputs, artifact.spec.outputs)):
+        assert [port.names for port in ports] == [{spec.name} for spec in specs]
+        for port, spec in zip(ports, specs, strict=True):
+            lengths = tuple(axis.get_length() if axis.is_static else None for axis in port.partial_shape)
+            assert lengths == tuple(axis if isinstance(axis, int) else None for axis in spec.shape)
+    assert model.get_friendly_name() == "tiny"
+
+
+def test_onnx_is_simplified_to_the_layers_that_compute(exported: dict[str, Artifact]) -> None:
+    operators = [node.op_type for node in onnx.load(exported["onnx"].path).graph.node]
+    assert sorted(operators) == ["Conv"] * 6 + ["Elu", "Relu", "Tanh"]
+
+
+def test_openvino_weights_stay_float32(exported: dict[str, Artifact], tiny: Model) -> None:
+    convolutions = sum(
+        t.numel() for name, t in tiny.module.state_dict().items() if not name.startswith("stem.1.")
+    )
+    size = exported["openvino"].path.with_suffix(".bin").stat().st_size
+    assert 4 * convolutions <= size < 6 * convolutions
+
+
+def test_a_colour_order_of_bgr_is_not_flipped(tiny: Model, tmp_path: Path) -> None:
+    assert tiny.spec.contract is not None
+    contract = replace(tiny.spec.contract, colour_order="BGR")
+    model = replace(tiny, spec=replace(tiny.spec, contract=contract))
+    (artifact,) = export(model, ["torchscript"], tmp_path, "bgr", ExportOptions(embed_preprocessing=True))
+    image = _image(1, 32, 40)
+    with open_runner(artifact, RunOptions()) as runner:
+        _check(runner.run({"data": image}), _wanted(model, _normalised(image, contract)))
+
+
+def test_a_step_that_the_network_already_holds_is_not_embedded_twice(tiny: Model, tmp_path: Path) -> None:
+    assert tiny.spec.contract is not None
+    contract = replace(tiny.spec.contract, embedded=("normalisation",))
+    model = replace(tiny, spec=replace(tiny.spec, contract=contract))
+    (artifact,) = export(model, ["torchscript"], tmp_path, "once", ExportOptions(embed_preprocessing=True))
+    image = _image(1, 32, 40)
+    flipped = np.ascontiguousarray(image[..., ::-1].transpose(0, 3, 1, 2).astype(np.float32))
+    with open_runner(artifact, RunOptions()) as runner:
+        _check(runner.run({"data": image}), _wanted(model, flipped))
+
+
+@pytest.mark.parametrize("target", TARGETS)
+def test_a_network_of_several_inputs_and_no_image_goes_to_every_target(tmp_path: Path, target: str) -> None:
+    model = two_input_model()
+    (artifact,) = export(model, [target], tmp_path, "lifter")
+    joints = np.random.RandomState(0).rand(1, 5, 2).astype(np.float32)
+    scale = np.array([3.0], np.float32)
+    with torch.inference_mode():
+        mesh, again = model.module(torch.from_numpy(joints), torch.from_numpy(scale))
+    with open_runner(artifact, RunOptions()) as runner:
+        found = runner.run({"scale": scale, "joints": joints})
+    _check(found, {"mesh": mesh.numpy(), "joints_again": again.numpy()})
+
+
+@pytest.mark.slow
+def test_a_published_network_goes_to_every_target_unchanged(tmp_path: Path) -> None:
+    published = Case(BUNDLED / "lightweight-openpose-2d")
+    run = published.about["runs"][0]
+    model = open_checkpoint(published.write(tmp_path / "a.pth"))
+    options = ExportOptions(input_size=tuple(run["shape"][2:]))
+    for artifact in export(model, TARGETS, tmp_path, "a", options):
+        assert [output.name for output in artifact.spec.outputs] == list(run["outputs"])
+        with open_runner(artifact, RunOptions()) as runner:
+            for output, array in runner.run({"data": published.input(run)}).items():
+                assert published.distance(run, output, array) < TOLERANCE, (artifact.target, output)

@@ -1,0 +1,70 @@
+"""Networks small enough to export in a second, and real enough to have all that a pose network has."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+from posedeploy.types import InputContract, Model, ModelSpec, TensorSpec
+
+OUTPUTS = {"early_heatmaps": 2, "early_pafs": 4, "heatmaps": 2, "pafs": 4}
+CONTRACT = InputContract(
+    height=32, width=40, mean=(120.0, 110.0, 100.0), deviation=(50.0, 60.0, 70.0), colour_order="RGB"
+)
+
+
+class TinyPose(nn.Module):
+    """Two stages of heatmaps and part affinity fields at stride 8, in a nesting; all of them unlike."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.stem = nn.Sequential(nn.Conv2d(3, 24, 3, 2, 1), nn.BatchNorm2d(24), nn.ReLU())
+        self.body = nn.Sequential(nn.Conv2d(24, 24, 3, 4, 1), nn.ELU())
+        self.heatmaps = nn.Conv2d(24, 2, 1)
+        self.pafs = nn.Conv2d(24, 4, 1)
+
+    def forward(self, data: Tensor) -> dict[str, object]:
+        x = self.body(self.stem(data))
+        early = [self.heatmaps(x), self.pafs(x)]
+        x = torch.tanh(x)
+        return {"early": early, "late": (self.heatmaps(x), self.pafs(x))}
+
+
+def tiny_model() -> Model:
+    """TinyPose with fixed weights, its input's axes free, RGB."""
+    torch.manual_seed(7)
+    spec = ModelSpec(
+        family="tiny",
+        variant="for tests",
+        inputs=(TensorSpec("data", ("batch", 3, "height", "width"), layout="NCHW"),),
+        outputs=tuple(
+            TensorSpec(name, ("batch", channels, "height/8", "width/8"), layout="NCHW")
+            for name, channels in OUTPUTS.items()
+        ),
+        contract=CONTRACT,
+        roles={"heatmaps": "heatmaps", "pafs": "pafs"},
+    )
+    return Model(TinyPose().eval().requires_grad_(False), spec, None, "0" * 64)
+
+
+class TwoInputs(nn.Module):
+    """Joints and a scale become a mesh: no image anywhere. Gives back its own input and a weight as well."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.lift = nn.Linear(2, 3)
+
+    def forward(self, joints: Tensor, scale: Tensor) -> tuple[Tensor, Tensor]:
+        return self.lift(joints) * scale, joints + 0
+
+
+def two_input_model(frames: int | str = 1) -> Model:
+    """TwoInputs; ``frames`` is the first axis, a number or the name of a free one."""
+    torch.manual_seed(7)
+    spec = ModelSpec(
+        "lifter",
+        "",
+        inputs=(TensorSpec("joints", (frames, 5, 2)), TensorSpec("scale", (1,))),
+        outputs=(TensorSpec("mesh", (frames, 5, 3)), TensorSpec("joints_again", (frames, 5, 2))),
+    )
+    return Model(TwoInputs().eval().requires_grad_(False), spec, None, "0" * 64)

@@ -1,0 +1,202 @@
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from posedeploy.errors import InputError
+from posedeploy.poses.preprocess import MAX_FREE_LENGTH, as_bgr, prepare
+from posedeploy.types import InputContract, ModelSpec
+from tests.poses.helpers import FAMILIES, image_spec
+
+CONTRACT = FAMILIES["2d"].CONTRACT
+CROP = FAMILIES["3d"].CONTRACT
+TINTED = InputContract(
+    height=64, width=96, mean=(10.0, 20.0, 30.0), deviation=(2.0, 4.0, 8.0), colour_order="RGB"
+)
+
+
+def photo(height: int, width: int, seed: int = 0) -> np.ndarray:
+    return np.random.default_rng(seed).integers(0, 256, (height, width, 3), np.uint8)
+
+
+def check_golden(case: Any, family: str) -> None:
+    tensors, placement = prepare(case["image"], image_spec(FAMILIES[family].CONTRACT))
+    np.testing.assert_array_equal(tensors["data"], case["input"])
+    assert placement.scale == case["scale"]
+    assert placement.image_size == case["image"].shape[1::-1]
+    assert placement.input_size == case["input"].shape[:1:-1]
+    if "pad" in case:
+        assert placement.offset == (case["pad"][1], case["pad"][0])
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_equals_the_published_input(data: Path, family: str) -> None:
+    folder = data / "preprocess"
+    # One photograph for both: it does not compress.
+    case = dict(np.load(folder / f"lightweight-openpose-{family}_tall.npz"))
+    check_golden({**np.load(folder / "tall.npz"), **case}, family)
+
+
+@pytest.mark.parametrize("shape", ["wide", "tall"])
+@pytest.mark.parametrize("family", FAMILIES)
+def test_equals_every_published_input(reference: Path, family: str, shape: Any) -> None:
+    check_golden(np.load(reference / "preprocess" / f"lightweight-openpose-{family}_{shape}.npz"), family)
+
+
+@pytest.mark.parametrize("contract", [CONTRACT, CROP])
+@pytest.mark.parametrize("size", [(360, 641), (480, 360), (100, 130)])
+def test_a_fixed_size_that_the_rule_gives_changes_nothing(contract: InputContract, size: Any) -> None:
+    image = photo(*size)
+    free, where = prepare(image, image_spec(contract))
+    fixed, same = prepare(image, image_spec(contract, free["data"].shape))
+    np.testing.assert_array_equal(fixed["data"], free["data"])
+    assert same == where
+
+
+def test_cropping_goes_on_up_to_one_multiple() -> None:
+    image = photo(256, 455)
+    tensors, placement = prepare(image, image_spec(CROP, (1, 3, 256, 450)))
+    assert (placement.scale, placement.offset) == (1.0, (0, 0))
+    free, _ = prepare(image[:, :450], image_spec(CROP, (1, 3, 256, 450)))
+    np.testing.assert_array_equal(tensors["data"], free["data"])
+
+
+@pytest.mark.parametrize("contract", [CONTRACT, CROP])
+def test_another_fixed_size_holds_the_whole_image_centred(contract: InputContract) -> None:
+    tensors, placement = prepare(
+        np.full((100, 400, 3), 255, np.uint8), image_spec(contract, (1, 3, 256, 448))
+    )
+    assert placement.scale == 1.12
+    assert placement.offset == (0, 72)
+    array = tensors["data"][0]
+    assert (array[:, :72] == 0).all() and (array[:, 184:] == 0).all()
+    assert (array[:, 72:184] == (255 - 128) * np.float32(1 / contract.deviation[0])).all()
+
+
+def test_a_free_width_beside_a_fixed_height_follows_that_height() -> None:
+    tensors, placement = prepare(photo(360, 640), image_spec(CONTRACT, (1, 3, 128, "w")))
+    assert tensors["data"].shape == (1, 3, 128, 232)
+    assert placement.input_size == (232, 128)
+
+
+@pytest.mark.parametrize("layout", ["NCHW", "NHWC"])
+@pytest.mark.parametrize("embedded", [(), ("colour",), ("normalisation",), ("colour", "normalisation")])
+@pytest.mark.parametrize("dtype", ["float32", "float16"])
+def test_layouts_types_and_embedded_steps(dtype: str, layout: str, embedded: Any) -> None:
+    check_every_pixel(dtype, layout, embedded)
+
+
+@pytest.mark.parametrize("layout", ["NCHW", "NHWC"])
+@pytest.mark.parametrize("embedded", [("normalisation",), ("colour", "normalisation")])
+def test_bytes_for_a_network_that_normalises(layout: str, embedded: Any) -> None:
+    check_every_pixel("uint8", layout, embedded)
+
+
+def check_every_pixel(dtype: str, layout: str, embedded: Any) -> None:
+    image = photo(64, 70)
+    shape = (1, 3, 64, 80) if layout == "NCHW" else (1, 64, 80, 3)
+    tensors, placement = prepare(image, image_spec(replace(TINTED, embedded=embedded), shape, dtype, layout))
+    array = tensors["data"]
+    assert (array.dtype, array.shape, array.flags.c_contiguous) == (dtype, shape, True)
+    assert placement.offset == (5, 0)
+
+    in_rgb = image[..., ::-1].astype(np.float32)
+    padded = np.tile(np.float32(TINTED.mean), (64, 80, 1))
+    padded[:, 5:75] = in_rgb
+    if "normalisation" not in embedded:
+        padded = (padded - np.float32(TINTED.mean)) / np.float32(TINTED.deviation)
+    wanted = padded[..., ::-1] if "colour" in embedded else padded
+    got = array[0] if layout == "NHWC" else array[0].transpose(1, 2, 0)
+    np.testing.assert_array_equal(got, wanted.astype(dtype))
+
+
+def test_each_call_gives_its_own_memory() -> None:
+    image, spec = photo(64, 64), image_spec(CONTRACT, (1, 3, 64, 64))
+    before = image.copy()
+    first, _ = prepare(image, spec)
+    kept = first["data"].copy()
+    prepare(photo(64, 64, seed=1), spec)
+    np.testing.assert_array_equal(first["data"], kept)
+    np.testing.assert_array_equal(image, before)
+
+
+@pytest.mark.parametrize("contract", [CONTRACT, CROP])
+def test_one_pixel_is_an_image(contract: InputContract) -> None:
+    tensors, placement = prepare(np.full((1, 1, 3), 128, np.uint8), image_spec(contract))
+    assert tensors["data"].shape == (1, 3, 256, 256)
+    assert (tensors["data"] == 0).all() and placement.scale == 256
+
+
+@pytest.mark.parametrize(
+    ("size", "contract", "shape", "message"),
+    [
+        ((1, 20000), CONTRACT, (1, 3, "h", "w"), "5120000x256 px, more than 4096"),
+        ((100, 20000), CROP, (1, 3, "h", "w"), "export the network with a fixed input size"),
+        (
+            (1, 20000),
+            CONTRACT,
+            (1, 3, 256, 456),
+            "too long and thin: at the network's scale it would be 456x0",
+        ),
+        ((20000, 1), CONTRACT, (1, 3, "h", "w"), "would be 0x256 px"),
+        ((300, 5), CROP, (1, 3, "h", "w"), "4x256 px and leave an input of 0x256"),
+    ],
+)
+def test_sizes_that_cannot_be(size: Any, contract: InputContract, shape: Any, message: str) -> None:
+    with pytest.raises(InputError, match=message):
+        prepare(np.zeros((*size, 3), np.uint8), image_spec(contract, shape))
+
+
+def test_a_wide_image_fits_a_fixed_size() -> None:
+    tensors, placement = prepare(photo(100, 20000), image_spec(CONTRACT, (1, 3, 256, 456)))
+    assert tensors["data"].shape == (1, 3, 256, 456)
+    assert placement.offset == (0, 127)
+
+
+def test_the_longest_free_input_is_allowed() -> None:
+    tensors, _ = prepare(np.zeros((16, MAX_FREE_LENGTH // 16, 3), np.uint8), image_spec(CONTRACT))
+    assert tensors["data"].shape == (1, 3, 256, MAX_FREE_LENGTH)
+
+
+@pytest.mark.parametrize(
+    ("spec", "message"),
+    [
+        (image_spec(None), "some-network has no input contract"),
+        (image_spec(CONTRACT, (4, 3, 256, 456)), "does not take one image"),
+        (image_spec(CONTRACT, (1, 1, 256, 456)), "does not take one image"),
+        (image_spec(CONTRACT, layout=None), "does not take one image"),
+        (image_spec(CONTRACT, dtype="int64"), "its type should be float32, float16, uint8"),
+        (image_spec(CONTRACT, dtype="uint8"), "takes whole bytes, which normalised pixels are not"),
+    ],
+)
+def test_networks_that_take_no_such_image(spec: ModelSpec, message: str) -> None:
+    with pytest.raises(InputError, match=message):
+        prepare(photo(64, 64), spec)
+
+
+def test_as_bgr_takes_what_files_hold() -> None:
+    grey = np.arange(256, dtype=np.uint8).reshape(16, 16)
+    np.testing.assert_array_equal(as_bgr(grey), np.repeat(grey[..., None], 3, axis=2))
+    np.testing.assert_array_equal(as_bgr(grey[..., None]), as_bgr(grey))
+    np.testing.assert_array_equal(as_bgr(grey.astype(np.uint16) * 256 + 255), as_bgr(grey))
+    colour = photo(4, 5)
+    assert as_bgr(colour) is colour
+    np.testing.assert_array_equal(as_bgr(np.dstack([colour, grey[:4, :5]])), colour)
+
+
+@pytest.mark.parametrize(
+    ("image", "message"),
+    [
+        (np.zeros((0, 5, 3), np.uint8), "not empty"),
+        (np.zeros((5, 5, 2), np.uint8), "1, 3 or 4 channels"),
+        (np.zeros((1, 5, 5, 3), np.uint8), "height x width"),
+        (np.zeros((5, 5, 3), np.float32), "float32 values cannot be used"),
+    ],
+)
+def test_as_bgr_refuses(image: np.ndarray, message: str) -> None:
+    with pytest.raises(InputError, match=message):
+        as_bgr(image)

@@ -1,0 +1,78 @@
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from posedeploy.errors import InputError
+from posedeploy.predict.chain import Predictor
+from posedeploy.predict.sources import Frame
+from posedeploy.runtimes.openvino import OpenVinoRunner
+from posedeploy.types import Array, Artifact, RunOptions
+from tests.predict.conftest import HEIGHT, PEOPLE, WIDTH, CrowdRunner, spec_of
+from tools.synthetic_maps import crowd
+
+FAMILY = "lightweight-openpose-2d"
+
+
+def test_people_are_found_where_they_are(exported: Artifact, photo: Array) -> None:
+    with OpenVinoRunner(exported, RunOptions()) as runner:
+        poses = Predictor(runner, exported.spec)(photo)
+    people = crowd(PEOPLE, HEIGHT // 8, WIDTH // 8).keypoints * 8
+    assert len(poses) == PEOPLE
+    for person in people:
+        distance = np.linalg.norm(poses.keypoints[..., :2] - person, axis=-1).mean(axis=1).min()
+        assert distance < 4
+
+
+@pytest.mark.parametrize("hint", ["latency", "throughput"])
+def test_a_stream_gives_the_same_in_order(hint: str, exported: Artifact, photo: Array) -> None:
+    frames = [Frame(str(size), photo[:, :size], size) for size in range(200, 440, 20)]
+    with OpenVinoRunner(exported, RunOptions(hint=hint)) as runner:  # type: ignore[arg-type]
+        predictor = Predictor(runner, exported.spec)
+        results = list(predictor.stream(frames))
+        alone = [predictor(frame.image) for frame in frames]
+    assert [frame.index for frame, _ in results] == [frame.index for frame in frames]
+    for (_, poses), expected in zip(results, alone, strict=True):
+        np.testing.assert_array_equal(poses.keypoints, expected.keypoints)
+
+
+def test_an_unknown_family_is_refused() -> None:
+    spec = spec_of(FAMILY, height=HEIGHT, width=WIDTH)
+    with pytest.raises(
+        InputError, match=r"\('unknown'\) become poses; give --family light.* --contract FILE"
+    ):
+        Predictor(CrowdRunner(spec), replace(spec, family="unknown"))
+
+
+def test_a_network_that_takes_many_images_is_refused() -> None:
+    spec = spec_of(FAMILY, batch=4, height=HEIGHT, width=WIDTH)
+    with pytest.raises(InputError, match=r"takes 4 images at once \(data .*4x3x256x456.*without --batch, or"):
+        Predictor(CrowdRunner(spec), spec)
+
+
+def test_an_image_of_one_pixel_has_nobody_in_the_way(photo: Array) -> None:
+    spec = spec_of(FAMILY, height=HEIGHT, width=WIDTH)
+    assert len(Predictor(CrowdRunner(spec), spec)(photo[:1, :1])) == PEOPLE
+
+
+def test_an_image_too_wide_for_a_free_input_is_refused_by_name(photo: Array) -> None:
+    spec = spec_of(FAMILY)
+    wide = Frame("wide.jpg", np.zeros((100, 20000, 3), np.uint8), 0)
+    predictor = Predictor(CrowdRunner(spec), spec)
+    with pytest.raises(
+        InputError, match=r"wide\.jpg: an image of 20000x100 px would need a network input of"
+    ):
+        list(predictor.stream([wide]))
+    refused: list[str] = []
+    results = list(predictor.stream([wide, Frame("fits.jpg", photo, 1)], refused))
+    assert [frame.name for frame, _ in results] == ["fits.jpg"]
+    assert len(refused) == 1
+    assert refused[0].startswith("wide.jpg: an image of 20000x100 px")
+
+
+def test_an_image_20000_px_wide_fits_a_fixed_input() -> None:
+    spec = spec_of(FAMILY, height=HEIGHT, width=WIDTH)
+    poses = Predictor(CrowdRunner(spec), spec)(np.zeros((300, 20000, 3), np.uint8))
+    assert poses.keypoints[..., 0].max() > WIDTH

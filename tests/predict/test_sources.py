@@ -1,0 +1,131 @@
+from __future__ import annotations
+
+import re
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from posedeploy.errors import InputError
+from posedeploy.predict.sources import open_source
+from posedeploy.types import Array
+from tests.predict.conftest import HEIGHT, WIDTH, MakeVideo, write_image
+
+
+def test_an_image(tmp_path: Path, photo: Array) -> None:
+    source = open_source(str(write_image(tmp_path / "a b.png", photo)))
+    (frame,) = source
+    assert (source.kind, source.total, source.skipped) == ("images", 1, 0)
+    assert (frame.name, frame.index, frame.time_s) == ("a b.png", 0, None)
+    np.testing.assert_array_equal(frame.image, photo)
+
+
+def test_an_image_without_a_suffix_is_known_by_its_content(tmp_path: Path, photo: Array) -> None:
+    path = write_image(tmp_path / "a.png", photo).rename(tmp_path / "nameless")
+    assert open_source(str(path)).kind == "images"
+
+
+def test_a_folder_gives_its_images_in_order_and_counts_the_rest(tmp_path: Path, photo: Array) -> None:
+    for name in ("b.png", "a.JPG", "c.bmp"):
+        write_image(tmp_path / name, photo)
+    (tmp_path / "notes.txt").write_text("no image")
+    (tmp_path / "d.png").mkdir()
+    source = open_source(str(tmp_path))
+    assert [frame.name for frame in source] == ["a.JPG", "b.png", "c.bmp"]
+    assert (source.total, source.skipped, source.problems) == (3, 1, [])
+
+
+def test_one_damaged_image_of_a_folder_is_told_and_left_out(tmp_path: Path, photo: Array) -> None:
+    write_image(tmp_path / "a.png", photo)
+    (tmp_path / "b.jpg").write_bytes(b"")
+    source = open_source(str(tmp_path))
+    assert [frame.name for frame in source] == ["a.png"]
+    assert source.problems == [
+        f"{tmp_path / 'b.jpg'}: the file is empty (0 bytes), not an image; copy or download it again"
+    ]
+
+
+@pytest.mark.parametrize("name", ["clip.avi", "clip día 1.mp4"])
+def test_a_video(name: str, video: MakeVideo) -> None:
+    source = open_source(str(video(name, frames=10)))
+    frames = list(source)
+    assert (source.kind, source.total, source.fps, source.problems) == ("video", 10, 25.0, [])
+    assert [frame.index for frame in frames] == list(range(10))
+    assert [frame.time_s for frame in frames] == [index / 25 for index in range(10)]
+    assert {(frame.name, frame.image.shape) for frame in frames} == {(name, (HEIGHT, WIDTH, 3))}
+
+
+def test_a_video_that_ends_early_gives_what_it_has_and_says_so(video: MakeVideo) -> None:
+    path = video(frames=50, keep=0.6)
+    source = open_source(str(path))
+    done = len(list(source))
+    assert 20 < done < 40
+    assert source.problems == [
+        f"{path}: ended at frame {done} of 50; the file is damaged or cut off, and the results hold "
+        f"{done} frames"
+    ]
+
+
+def test_a_video_of_which_nothing_is_left(video: MakeVideo) -> None:
+    path = video(keep=0.2)
+    content = path.read_bytes()
+    path.write_bytes(content[: content.index(b"movi") + 4])
+    with pytest.raises(InputError, match=r"no frame can be decoded|no image or video that OpenCV reads"):
+        list(open_source(str(path)))
+
+
+def test_a_video_without_its_index_is_refused_quietly(
+    video: MakeVideo, capfd: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(
+        InputError, match=r"clip\.mp4: no image or video that OpenCV reads, or a damaged one; "
+    ):
+        open_source(str(video("clip.mp4", keep=0.5)))
+    assert capfd.readouterr() == ("", "")
+
+
+def test_a_file_that_is_neither(tmp_path: Path) -> None:
+    (tmp_path / "notes.txt").write_text("these are words")
+    with pytest.raises(
+        InputError, match=r"notes\.txt: no image or video that OpenCV reads.*wanted a video such"
+    ):
+        open_source(str(tmp_path / "notes.txt"))
+
+
+def test_an_empty_video(tmp_path: Path) -> None:
+    (tmp_path / "clip.mp4").touch()
+    with pytest.raises(
+        InputError, match=r"clip\.mp4: the file is empty \(0 bytes\); wanted an image or a video"
+    ):
+        open_source(str(tmp_path / "clip.mp4"))
+
+
+def test_a_folder_without_images(tmp_path: Path) -> None:
+    (tmp_path / "notes.txt").touch()
+    with pytest.raises(InputError, match=r"none of its 1 files is named like an image; wanted .*\.png"):
+        open_source(str(tmp_path))
+
+
+def test_nothing_by_that_name(tmp_path: Path) -> None:
+    missing = tmp_path / "gone.jpg"
+    with pytest.raises(
+        InputError, match=re.escape(f"{missing}: no such file or folder; name an image, a folder")
+    ):
+        open_source(str(missing))
+
+
+def test_an_unknown_camera(capfd: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(
+        InputError, match="camera 99: not here, or held by another program; try another number"
+    ):
+        open_source("99")
+    assert capfd.readouterr() == ("", "")
+
+
+def test_a_file_is_meant_before_a_camera(
+    tmp_path: Path, photo: Array, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shutil.move(write_image(tmp_path / "a.png", photo), tmp_path / "0")
+    monkeypatch.chdir(tmp_path)
+    assert open_source("0").kind == "images"

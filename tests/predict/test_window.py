@@ -1,0 +1,79 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+pygame = pytest.importorskip("pygame")
+
+from posedeploy.errors import InputError  # noqa: E402
+from posedeploy.predict.window import Window  # noqa: E402
+
+IMAGE = np.full((40, 60, 3), (10, 20, 30), np.uint8)
+
+
+@pytest.fixture
+def window(monkeypatch: pytest.MonkeyPatch) -> Window:
+    monkeypatch.setenv("SDL_VIDEODRIVER", "dummy")
+    return Window("test")
+
+
+def press(*keys: int) -> None:
+    for key in keys:
+        pygame.event.post(pygame.event.Event(pygame.KEYDOWN, key=key))
+
+
+def test_it_shows_the_picture_in_its_colours(window: Window) -> None:
+    with window:
+        assert window.show(IMAGE)
+        shown = pygame.display.get_surface()
+        assert shown.get_size() == (60, 40)
+        assert tuple(shown.get_at((5, 5)))[:3] == (30, 20, 10)
+        assert window.show(IMAGE[:20])
+        assert pygame.display.get_surface().get_size() == (60, 20)
+
+
+def test_a_picture_larger_than_the_screen_is_made_smaller(window: Window) -> None:
+    with window:
+        width, height = pygame.display.get_desktop_sizes()[0]
+        assert window.show(np.zeros((height * 2, width, 3), np.uint8))
+        assert pygame.display.get_surface().get_height() <= height
+
+
+@pytest.mark.parametrize("key", ["K_q", "K_ESCAPE"])
+def test_q_and_escape_end_it(key: str, window: Window) -> None:
+    with window:
+        press(getattr(pygame, key))
+        assert not window.show(IMAGE)
+
+
+def test_closing_it_ends_it(window: Window) -> None:
+    with window:
+        pygame.event.post(pygame.event.Event(pygame.QUIT))
+        assert not window.show(IMAGE)
+    window.close()
+
+
+def test_p_pauses_and_goes_on(window: Window) -> None:
+    with window:
+        press(pygame.K_p, pygame.K_SPACE, pygame.K_p)
+        assert window.show(IMAGE)
+        press(pygame.K_p)
+        pygame.time.set_timer(pygame.event.Event(pygame.QUIT), 60, 1)
+        assert not window.show(IMAGE)  # paused until it is closed
+
+
+def test_a_held_picture_waits_for_a_key(window: Window) -> None:
+    with window:
+        pygame.time.set_timer(pygame.event.Event(pygame.KEYDOWN, key=pygame.K_SPACE), 60, 1)
+        before = pygame.time.get_ticks()
+        assert window.show(IMAGE, hold=True)
+        assert pygame.time.get_ticks() - before >= 40
+
+
+def test_without_a_display_it_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("DISPLAY", "WAYLAND_DISPLAY", "SDL_VIDEODRIVER"):
+        monkeypatch.delenv(name, raising=False)
+    with pytest.raises(
+        InputError, match="a window was asked for and there is no display here; leave --show out"
+    ):
+        Window("test")

@@ -1,0 +1,123 @@
+from __future__ import annotations
+
+import shutil
+from dataclasses import replace
+from pathlib import Path
+
+import onnx
+import pytest
+
+from posedeploy import contracts, files, manifest
+from posedeploy.errors import ArtifactError, InputError, ManifestError
+from posedeploy.runtimes.opening import fitted, open_artifact, open_runner
+from posedeploy.types import Artifact, ModelSpec, Provenance, RunOptions
+
+FAMILY = "lightweight-openpose-2d"
+
+
+@pytest.fixture
+def bare(exported: dict[str, Artifact], tmp_path: Path) -> Path:
+    """An ONNX file as others make it: no manifest."""
+    return Path(shutil.copy(exported["onnx"].path, tmp_path / "theirs.onnx"))
+
+
+def test_our_own_artifact_is_what_its_manifest_says(exported: dict[str, Artifact]) -> None:
+    for artifact in exported.values():
+        opened = open_artifact(artifact.path)
+        assert opened == artifact
+        with open_runner(opened, RunOptions()) as runner:
+            assert fitted(opened, runner) == artifact.spec
+
+
+def test_our_own_artifact_needs_no_description(exported: dict[str, Artifact]) -> None:
+    with pytest.raises(InputError, match="its manifest says what it is; leave out --contract and --family"):
+        open_artifact(exported["onnx"].path, contracts.described(FAMILY))
+
+
+def test_a_model_made_by_others_is_known_by_its_tensors_alone(bare: Path) -> None:
+    artifact = open_artifact(bare)
+    assert artifact.provenance is None
+    with open_runner(artifact, RunOptions()) as runner:
+        spec = fitted(artifact, runner)
+    assert spec.family == contracts.UNKNOWN
+    assert [output.name for output in spec.outputs] == ["early_heatmaps", "early_pafs", "heatmaps", "pafs"]
+
+
+def test_a_model_made_by_others_may_be_given_a_family(bare: Path) -> None:
+    artifact = open_artifact(bare, contracts.described(FAMILY))
+    with open_runner(artifact, RunOptions()) as runner:
+        spec = fitted(artifact, runner)
+    assert spec.family == FAMILY
+    assert spec.roles == {"heatmaps": "heatmaps", "pafs": "pafs"}
+    assert spec.inputs[0].shape == (1, 3, 32, 40)
+
+
+def test_a_description_of_outputs_that_are_not_there_is_refused(bare: Path) -> None:
+    described = replace(contracts.described(FAMILY), roles={"heatmaps": "maps"})
+    artifact = open_artifact(bare, described)
+    with (
+        open_runner(artifact, RunOptions()) as runner,
+        pytest.raises(
+            InputError, match=r"no output for 'heatmaps'; wanted maps, and the outputs are early_heatmaps"
+        ),
+    ):
+        fitted(artifact, runner)
+
+
+def test_a_file_whose_tensors_are_not_those_of_its_manifest_is_refused(
+    exported: dict[str, Artifact], tmp_path: Path
+) -> None:
+    model = onnx.load(exported["onnx"].path)
+    model.graph.node[-1].output[0] = model.graph.output[-1].name = "renamed"
+    onnx.save(model, tmp_path / "tiny.onnx")
+    artifact = replace(exported["onnx"], path=tmp_path / "tiny.onnx")
+    with (
+        open_runner(artifact, RunOptions()) as runner,
+        pytest.raises(
+            ArtifactError, match=r"its manifest names the tensors .* pafs and the file has .* renamed"
+        ),
+    ):
+        fitted(artifact, runner)
+
+
+def test_a_file_that_was_given_the_suffix_of_another_target_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "a.onnx").write_bytes(b"IR")
+    spec = ModelSpec("x", "", (), ())
+    hashes = {"a.onnx": files.sha256(tmp_path / "a.onnx")}
+    made = Provenance(None, "")
+    manifest.write(Artifact(tmp_path / "a.onnx", "openvino", spec, "f32", hashes, made), tmp_path)
+    with pytest.raises(ManifestError, match="its manifest calls it 'openvino', and it is named like onnx"):
+        open_artifact(tmp_path / "a.onnx")
+
+
+def test_a_suffix_of_no_target_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(ArtifactError, match=r"model\.tflite: no target writes files named like this"):
+        open_artifact(tmp_path / "model.tflite")
+
+
+def test_a_missing_file_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(ArtifactError, match=r"gone\.onnx: no such file"):
+        open_artifact(tmp_path / "gone.onnx")
+
+
+def test_a_runtime_that_does_not_run_the_target_is_refused(exported: dict[str, Artifact]) -> None:
+    with pytest.raises(
+        ArtifactError, match=r"'onnxruntime' does not run \.xml files; openvino runs on openvino"
+    ):
+        open_runner(exported["openvino"], RunOptions(), "onnxruntime")
+
+
+def test_a_changed_file_is_refused(exported: dict[str, Artifact], tmp_path: Path) -> None:
+    for path in exported["onnx"].path.parent.glob("tiny.onnx*"):
+        shutil.copy(path, tmp_path)
+    with (tmp_path / "tiny.onnx").open("ab") as stream:
+        stream.write(b"more")
+    with pytest.raises(ManifestError, match="the file was changed"):
+        open_artifact(tmp_path / "tiny.onnx")
+    assert manifest.path_of(tmp_path / "tiny.onnx").is_file()
+
+
+def test_a_description_without_tensors_of_its_own_takes_those_of_the_file(bare: Path) -> None:
+    artifact = open_artifact(bare, ModelSpec("mine", "", (), (), contracts.described(FAMILY).contract))
+    with open_runner(artifact, RunOptions()) as runner:
+        assert len(fitted(artifact, runner).outputs) == 4

@@ -1,0 +1,186 @@
+"""The imports are read and held to ARCHITECTURE.md: who may import whom, and where a heavy package may be."""
+
+from __future__ import annotations
+
+import ast
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+PACKAGE = Path(__file__).parents[1] / "posedeploy"
+BASE = {"posedeploy", "errors", "types"}
+SHARED = BASE | {"plugins", "backends", "manifest", "files", "contracts", "families", "nesting"}
+
+MAY_IMPORT = {
+    "errors": set(),
+    "types": {"errors"},
+    "plugins": SHARED,
+    "backends": SHARED,
+    "manifest": SHARED,
+    "files": SHARED,
+    "contracts": SHARED,
+    "families": SHARED,
+    "nesting": SHARED,
+    "checkpoints": SHARED | {"checkpoints"},
+    "poses": SHARED | {"poses"},
+    "convert": SHARED | {"convert"},
+    "runtimes": SHARED | {"runtimes"},
+    "benchmarks": SHARED | {"benchmarks", "runtimes.base", "poses"},
+    "predict": SHARED | {"predict", "runtimes.base", "poses"},
+}
+"""What each room or module may import, by the first part of a name below ``posedeploy`` or by the whole of
+it.
+
+``commands``, ``cli`` and ``__main__`` are not here: they may import everything.
+"""
+
+FREE = {"commands", "cli", "__main__", "__init__"}
+HEAVY = {
+    "torch": {"checkpoints", "convert", "runtimes.pytorch", "runtimes.torchscript"},
+    "safetensors": {"checkpoints"},
+    "onnx": {"convert.onnx"},
+    "onnxscript": {"convert.onnx"},
+    "onnxruntime": {"runtimes.onnxruntime"},
+    "openvino": {"convert.openvino", "runtimes.openvino"},
+    "pygame": {"predict.window"},
+    "cv2": {"poses", "predict"},
+}
+"""Where each heavy package is imported: in these rooms or modules, at the top."""
+
+
+@dataclass(frozen=True)
+class Import:
+    """One import: the module that has it, what it names, and whether it stands at the top of the module."""
+
+    importer: str
+    name: str
+    at_top: bool
+
+    def within(self, places: set[str]) -> bool:
+        """Whether the importing module is in one of these rooms, or is one of these modules."""
+        return _within(self.importer, places)
+
+
+def _within(module: str, places: set[str]) -> bool:
+    return any(module == place or module.startswith(f"{place}.") for place in places)
+
+
+def _imports_of(path: Path) -> list[Import]:
+    importer = ".".join(path.relative_to(PACKAGE).with_suffix("").parts)
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    for_types = {
+        inner
+        for node in ast.walk(tree)
+        if isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING"
+        for inner in ast.walk(node)
+    }
+    found = []
+    for node in ast.walk(tree):
+        if node in for_types:
+            continue
+        if isinstance(node, ast.Import):
+            names = [alias.name for alias in node.names]
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{path}: a relative import"
+            names = [f"{node.module}.{alias.name}" for alias in node.names]
+        else:
+            continue
+        found += [Import(importer, name, node in tree.body) for name in names]
+    return found
+
+
+IMPORTS = [found for path in sorted(PACKAGE.rglob("*.py")) for found in _imports_of(path)]
+OURS = [found for found in IMPORTS if found.name.partition(".")[0] == "posedeploy"]
+
+
+def test_every_module_has_a_rule() -> None:
+    first = {
+        ".".join(path.relative_to(PACKAGE).with_suffix("").parts).partition(".")[0]
+        for path in PACKAGE.rglob("*.py")
+    }
+    assert first == MAY_IMPORT.keys() | FREE
+
+
+@pytest.mark.parametrize("room", MAY_IMPORT)
+def test_a_room_imports_only_what_it_may(room: str) -> None:
+    wrong = [
+        f"{found.importer} imports {found.name}"
+        for found in OURS
+        if found.within({room})
+        and found.name != "posedeploy.__version__"
+        and not _within(found.name.removeprefix("posedeploy."), MAY_IMPORT[room])
+    ]
+    assert not wrong
+
+
+def test_nothing_imports_the_command_line() -> None:
+    allowed = {"cli": {"__main__"}, "commands": {"cli", "commands"}}
+    for target, importers in allowed.items():
+        wrong = [f for f in OURS if _within(f.name, {f"posedeploy.{target}"}) and not f.within(importers)]
+        assert not wrong
+
+
+def test_there_are_no_circles() -> None:
+    modules = {".".join(path.relative_to(PACKAGE).with_suffix("").parts) for path in PACKAGE.rglob("*.py")}
+    needs: dict[str, set[str]] = {module: set() for module in modules}
+    for found in OURS:
+        name = found.name.removeprefix("posedeploy.")
+        needs[found.importer] |= {name, name.rpartition(".")[0]} & modules - {found.importer}
+    while free := {module for module, wanted in needs.items() if not wanted}:
+        needs = {module: wanted - free for module, wanted in needs.items() if module not in free}
+    assert not needs, f"a circle among {', '.join(sorted(needs))}"
+
+
+@pytest.mark.parametrize("package", HEAVY)
+def test_a_heavy_package_is_imported_at_the_top_of_its_leaves_and_nowhere_else(package: str) -> None:
+    uses = [found for found in IMPORTS if found.name.partition(".")[0] == package]
+    assert [found for found in uses if not found.within(HEAVY[package]) or not found.at_top] == []
+
+
+def _loaded(code: str) -> set[str]:
+    """Which heavy packages a fresh Python has loaded after this code."""
+    ending = f"\nimport sys\nprint('LOADED', *({set(HEAVY)!r} & sys.modules.keys()))"
+    process = subprocess.run(
+        [sys.executable, "-c", code + ending], capture_output=True, text=True, check=True, cwd=PACKAGE.parent
+    )
+    return set(process.stdout.rpartition("LOADED")[2].split())
+
+
+def test_importing_the_package_loads_no_framework() -> None:
+    assert _loaded("import posedeploy") == set()
+
+
+@pytest.mark.parametrize(
+    "arguments", [["--help"], ["--version"], ["export", "--help"], ["predict", "--help"]]
+)
+def test_help_loads_no_framework(arguments: list[str]) -> None:
+    code = f"""
+import runpy, sys
+sys.argv = ["posedeploy", *{arguments!r}]
+try:
+    runpy.run_module("posedeploy", run_name="__main__")
+except SystemExit as end:
+    assert not end.code, end.code
+"""
+    assert _loaded(code) == set()
+
+
+def test_what_a_device_needs_loads_neither_torch_nor_an_exporter() -> None:
+    code = """
+import posedeploy.runtimes.opening, posedeploy.predict.run
+from posedeploy.families import FAMILIES
+from importlib import import_module
+for family in FAMILIES.values():
+    import_module(family.poses)
+"""
+    assert _loaded(code) <= {"cv2"}
+
+
+def test_the_command_line_runs_as_a_module() -> None:
+    process = subprocess.run(
+        [sys.executable, "-m", "posedeploy", "--help"], capture_output=True, text=True, check=True
+    )
+    assert "export" in process.stdout

@@ -1,0 +1,60 @@
+from __future__ import annotations
+
+import inspect
+from pathlib import Path
+
+import pytest
+
+from posedeploy import plugins
+from posedeploy.backends import RUNTIMES, TARGETS, is_checkpoint, runtime_for, target_named, target_of
+from posedeploy.errors import ArtifactError, ExportError
+from posedeploy.runtimes.base import Runner
+
+
+@pytest.mark.parametrize("name", TARGETS)
+def test_a_target_has_a_converter_a_suffix_of_its_own_and_runtimes_that_exist(name: str) -> None:
+    target = TARGETS[name]
+    assert list(inspect.signature(plugins.load(target.converter)).parameters) == ["prepared", "path"]
+    assert set(target.runtimes) <= RUNTIMES.keys()
+    assert [other for other in TARGETS.values() if other.suffix == target.suffix] == [target]
+    assert set(target.packages) <= plugins.EXTRA_OF_PACKAGE.keys()
+    assert target_of(Path(f"a/b.c{target.suffix}")) is target is target_named(name)
+
+
+@pytest.mark.parametrize("name", RUNTIMES)
+def test_a_runtime_has_a_runner_and_a_package_that_an_extra_installs(name: str) -> None:
+    runtime = RUNTIMES[name]
+    assert issubclass(plugins.load(runtime.runner), Runner)
+    assert runtime.package in plugins.EXTRA_OF_PACKAGE
+    assert "CPU" in runtime.devices
+
+
+def test_an_unknown_target_is_refused_with_those_there_are() -> None:
+    with pytest.raises(
+        ExportError, match="no target is called 'x'; the targets are torchscript, onnx, openvino"
+    ):
+        target_named("x")
+
+
+@pytest.mark.parametrize("name", ["a.tflite", "a", "onnx", "a.pth", "a.onnx.posedeploy.json"])
+def test_a_file_of_no_target_is_refused(name: str) -> None:
+    with pytest.raises(ArtifactError, match=r"a model file ends in one of \.torchscript, \.onnx, \.xml"):
+        target_of(Path(name))
+
+
+def test_the_usual_runtime_is_the_first_and_another_may_be_named() -> None:
+    assert runtime_for(TARGETS["onnx"]).name == "onnxruntime"
+    assert runtime_for(TARGETS["onnx"], "openvino").name == "openvino"
+
+
+@pytest.mark.parametrize("runtime", ["torchscript", "tensorrt"])
+def test_a_runtime_that_does_not_run_a_target_is_refused(runtime: str) -> None:
+    with pytest.raises(
+        ArtifactError, match=f"'{runtime}' does not run .onnx files; onnx runs on onnxruntime or open"
+    ):
+        runtime_for(TARGETS["onnx"], runtime)
+
+
+def test_checkpoints_are_told_by_their_names() -> None:
+    assert all(is_checkpoint(Path(name)) for name in ("a.pth", "a.pth.tar", "a.pt", "a.safetensors"))
+    assert not any(is_checkpoint(Path(name)) for name in ("a.onnx", "a.tar", "a.xml", "pth"))

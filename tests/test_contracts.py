@@ -1,0 +1,133 @@
+from __future__ import annotations
+
+import inspect
+from pathlib import Path
+
+import pytest
+
+from posedeploy import contracts
+from posedeploy.errors import InputError
+from posedeploy.families import FAMILIES
+from posedeploy.types import InputContract, TensorSpec
+
+DATA = (TensorSpec("data", (1, 3, 256, 456)),)
+MAPS = tuple(
+    TensorSpec(name, (1, 1))
+    for name in ("stage_0_heatmaps", "stage_0_pafs", "stage_1_heatmaps", "stage_1_pafs")
+)
+
+
+def _written(folder: Path, text: str) -> Path:
+    (folder / "net.toml").write_text(text)
+    return folder / "net.toml"
+
+
+def test_the_example_in_the_docstring_is_a_contract(tmp_path: Path) -> None:
+    documentation = inspect.getdoc(contracts)
+    assert documentation is not None
+    spec = contracts.read(_written(tmp_path, documentation.partition("::\n")[2]))
+    assert spec.family == "lightweight-openpose-2d"
+    assert spec.variant == "human-pose-estimation-0001"
+    assert spec.inputs == (TensorSpec("data", (1, 3, "height", "width"), "float32", "NCHW"),)
+    assert spec.roles == {"heatmaps": "Mconv7_stage2_L2", "pafs": "Mconv7_stage2_L1"}
+    assert [output.name for output in spec.outputs] == ["Mconv7_stage2_L2", "Mconv7_stage2_L1"]
+    assert spec.contract is not None
+    assert spec.contract.embedded == ("normalisation",)
+    assert spec.contract.mean == (128.0, 128.0, 128.0)
+    assert len(spec.keypoint_names) == 18
+
+
+def test_the_example_network_has_a_contract() -> None:
+    examples = Path(__file__).parents[1] / "examples"
+    for path in examples.glob("*.toml"):
+        assert contracts.read(path).contract is not None
+
+
+def test_a_network_of_no_family_gives_its_own_image_and_keypoints(tmp_path: Path) -> None:
+    spec = contracts.read(
+        _written(
+            tmp_path,
+            """
+            keypoint_names = ["head", "tail"]
+            skeleton = [[0, 1]]
+            [input]
+            height = 64
+            width = 96
+            mean = [1, 2, 3]
+            deviation = [4, 5, 6]
+            colour_order = "RGB"
+            fit = "crop"
+            multiple = 32
+            """,
+        )
+    )
+    assert (spec.family, spec.variant) == (contracts.UNKNOWN, "net")
+    assert spec.contract == InputContract(64, 96, (1.0, 2.0, 3.0), (4.0, 5.0, 6.0), "RGB", "crop", 32)
+    assert (spec.keypoint_names, spec.skeleton) == (("head", "tail"), ((0, 1),))
+
+
+def test_a_contract_may_leave_everything_out(tmp_path: Path) -> None:
+    spec = contracts.read(_written(tmp_path, ""))
+    assert spec.contract is None
+    assert spec.inputs[0].shape == ("batch", 3, "height", "width")
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("family = ", "not a contract: "),
+        ("famly = 'x'", "not a contract: .*famly"),
+        ("[input]\ncolour_order = 'GRB'", "not a contract: .*GRB"),
+        ("[input]\ndtype = 'float31'", "not a contract: .*float31"),
+        ("[input]\nmean = [1, 2]", "not a contract: .*length 3"),
+        (
+            "[input]\nmean = [1, 2, 3]",
+            r"\[input\] gives mean but without a known family .* also give height, width",
+        ),
+        ("[input]\nheight = 0\nwidth = 8\nmean = [0, 0, 0]\ndeviation = [1, 1, 1]", "height"),
+        ("[input]\nheight = 8\nwidth = 8\nmean = [0, 0, 0]\ndeviation = [1, 0, 1]", "deviation"),
+        ("family = 'lightweight-openpose-2d'\n[input]\nmultiple = 0", "multiple"),
+    ],
+)
+def test_a_contract_that_cannot_be_meant_is_refused(tmp_path: Path, text: str, message: str) -> None:
+    with pytest.raises(InputError, match=rf"net\.toml: .*{message}") as refusal:
+        contracts.read(_written(tmp_path, text))
+    assert "\n" not in str(refusal.value)
+
+
+def test_a_file_that_is_no_text_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "net.toml").write_bytes(b"\xff\xfe")
+    with pytest.raises(InputError, match="not a contract"):
+        contracts.read(tmp_path / "net.toml")
+
+
+@pytest.mark.parametrize("make", [Path.mkdir, lambda path: None], ids=["folder", "missing"])
+def test_a_file_that_cannot_be_read_is_refused(tmp_path: Path, make: object) -> None:
+    path = tmp_path / "net.toml"
+    assert callable(make)
+    make(path)
+    with pytest.raises(InputError, match=r"net\.toml: cannot be read \("):
+        contracts.read(path)
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_a_family_s_name_says_its_image_and_keypoints(family: str) -> None:
+    spec = contracts.described(family)
+    assert spec.contract is not None
+    assert spec.keypoint_names
+    assert spec.inputs == spec.outputs == ()
+
+
+def test_roles_left_open_go_to_the_last_output_that_has_the_role_in_its_name() -> None:
+    spec = contracts.applied(contracts.described("lightweight-openpose-2d"), DATA, MAPS, "net.onnx")
+    assert spec.roles == {"heatmaps": "stage_1_heatmaps", "pafs": "stage_1_pafs"}
+    assert spec.outputs == MAPS
+    assert spec.inputs == (TensorSpec("data", (1, 3, 256, 456), layout="NCHW"),)
+
+
+def test_a_role_without_an_output_is_refused_with_what_there_is() -> None:
+    with pytest.raises(
+        InputError,
+        match=r"net\.onnx: no output for 'pafs'; wanted a name with pafs in it, and the outputs are stage",
+    ):
+        contracts.applied(contracts.described("lightweight-openpose-2d"), DATA, MAPS[:1], "net.onnx")

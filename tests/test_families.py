@@ -1,0 +1,43 @@
+from __future__ import annotations
+
+from importlib import import_module
+
+import pytest
+
+from posedeploy.errors import InputError
+from posedeploy.families import FAMILIES, family_named, image_spec
+
+
+@pytest.mark.parametrize("name", FAMILIES)
+def test_the_modules_of_a_family_are_there_and_have_what_the_others_use(name: str) -> None:
+    family = family_named(name)
+    network, poses = import_module(family.network), import_module(family.poses)
+    assert name == network.FAMILY
+    assert callable(network.recognises)
+    assert callable(network.build)
+    assert callable(poses.decode)
+    assert len(poses.KEYPOINT_NAMES) == int(family.joints.split()[0]) or poses.UNIT == "mm"
+    assert all(0 <= joint < len(poses.KEYPOINT_NAMES) for limb in poses.SKELETON for joint in limb)
+    assert f"{poses.CONTRACT.height}x{poses.CONTRACT.width}" in family.input
+
+
+@pytest.mark.parametrize("name", FAMILIES)
+def test_a_family_alone_recognises_its_own_tensors(name: str) -> None:
+    network = import_module(family_named(name).network)
+    module, spec = network.build({})
+    shapes = {key: tuple(tensor.shape) for key, tensor in module.state_dict().items()}
+    assert [f.name for f in FAMILIES.values() if import_module(f.network).recognises(shapes)] == [name]
+    assert spec.family == name
+    assert not network.recognises({})
+
+
+def test_an_unknown_family_is_refused_with_those_there_are() -> None:
+    with pytest.raises(
+        InputError, match="no network family is called 'x'; the families are lightweight-openpose-2d, "
+    ):
+        family_named("x")
+
+
+def test_maps_have_the_size_of_the_image_over_the_stride() -> None:
+    spec = image_spec("lightweight-openpose-2d", "v", {"maps": 5}, {"heatmaps": "maps"}, stride=4)
+    assert spec.outputs[0].shape == ("batch", 5, "height/4", "width/4")

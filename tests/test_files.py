@@ -1,0 +1,89 @@
+from __future__ import annotations
+
+import errno
+import hashlib
+import os
+from pathlib import Path
+
+import pytest
+
+from posedeploy.errors import OutputError
+from posedeploy.files import sha256, staged, write_text
+
+
+def _names(folder: Path) -> set[str]:
+    return {path.name for path in folder.iterdir()}
+
+
+def test_a_hash_is_that_of_the_bytes(tmp_path: Path) -> None:
+    (tmp_path / "a").write_bytes(b"abc" * 100_000)
+    assert sha256(tmp_path / "a") == hashlib.sha256(b"abc" * 100_000).hexdigest()
+
+
+def test_files_appear_together_when_the_block_ends(tmp_path: Path) -> None:
+    (tmp_path / "a").write_text("old")
+    with staged(tmp_path) as stage:
+        (stage / "a").write_text("new")
+        (stage / "b").write_text("new")
+        assert (tmp_path / "a").read_text() == "old"
+        assert not (tmp_path / "b").exists()
+    assert {path.name: path.read_text() for path in tmp_path.iterdir()} == {"a": "new", "b": "new"}
+
+
+def test_missing_folders_are_made(tmp_path: Path) -> None:
+    write_text(tmp_path / "x" / "y" / "a.txt", "grüße")
+    assert (tmp_path / "x" / "y" / "a.txt").read_text(encoding="utf-8") == "grüße"
+
+
+def test_a_new_file_has_the_permissions_that_any_other_has(tmp_path: Path) -> None:
+    (tmp_path / "plain").touch()
+    write_text(tmp_path / "staged", "")
+    assert (tmp_path / "staged").stat().st_mode == (tmp_path / "plain").stat().st_mode
+
+
+@pytest.mark.parametrize("failure", [KeyboardInterrupt, SystemExit, ValueError, MemoryError])
+def test_whatever_ends_the_block_leaves_what_was_there(tmp_path: Path, failure: type[BaseException]) -> None:
+    (tmp_path / "a").write_text("old")
+    with pytest.raises(failure), staged(tmp_path) as stage:
+        (stage / "a").write_text("half")
+        raise failure
+    assert _names(tmp_path) == {"a"}
+    assert (tmp_path / "a").read_text() == "old"
+
+
+@pytest.mark.parametrize("relative", [True, False], ids=["relative", "absolute"])
+def test_a_full_disk_is_the_users_error_however_the_folder_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, relative: bool
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    folder = Path("out") if relative else tmp_path / "out"
+    with (
+        pytest.raises(
+            OutputError, match=f"^{folder}: writing failed .No space left on device.; nothing was left"
+        ),
+        staged(folder) as stage,
+    ):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(stage / "a"))
+    assert not list(folder.iterdir())
+
+
+def test_an_error_about_a_file_elsewhere_passes_through(tmp_path: Path) -> None:
+    with pytest.raises(FileNotFoundError), staged(tmp_path / "out"):
+        (tmp_path / "elsewhere").read_bytes()
+
+
+@pytest.mark.parametrize("folder", ["file", "file/below", "/proc/posedeploy"])
+def test_a_folder_that_cannot_be_made_is_refused(tmp_path: Path, folder: str) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(OutputError, match=r"cannot write here \(.+\); name another folder with -o"):
+        write_text(tmp_path / folder / "a.txt", "")
+
+
+def test_a_folder_in_the_way_is_refused_before_any_file_is_replaced(tmp_path: Path) -> None:
+    (tmp_path / "a").write_text("old")
+    (tmp_path / "b").mkdir()
+    with pytest.raises(OutputError, match="b: a folder is in the way"), staged(tmp_path) as stage:
+        (stage / "a").write_text("new")
+        (stage / "b").write_text("new")
+    assert (tmp_path / "a").read_text() == "old"
+    assert _names(tmp_path) == {"a", "b"}

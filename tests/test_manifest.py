@@ -1,0 +1,141 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from posedeploy import files, manifest
+from posedeploy.errors import ArtifactError, ManifestError
+from posedeploy.types import Artifact, InputContract, ModelSpec, Provenance, TensorSpec
+
+SPEC = ModelSpec(
+    family="lightweight-openpose-2d",
+    variant="2 refinement stages",
+    inputs=(TensorSpec("data", ("batch", 3, "height", 456), "float32", "NCHW"),),
+    outputs=(TensorSpec("maps", ("batch", 19, "height/8", 57)), TensorSpec("cells", (1, 2), "int64")),
+    contract=InputContract(
+        256, 456, (1.0, 2.5, 3.0), (4.0, 5.0, 6.0), "RGB", "crop", 16, ("colour", "normalisation")
+    ),
+    roles={"heatmaps": "maps"},
+    keypoint_names=("nose", "neck"),
+    skeleton=((0, 1),),
+    unit="mm",
+)
+MADE = Provenance(
+    "/a/b.pth", "f" * 64, "net.py:build", {"torch": "2.13.0"}, {"batch": "1"}, "2026-01-01T00:00:00+00:00"
+)
+
+
+@pytest.fixture
+def artifact(tmp_path: Path) -> Artifact:
+    """An IR of two files, with the manifest beside it."""
+    (tmp_path / "net.xml").write_bytes(b"<net/>")
+    (tmp_path / "net.bin").write_bytes(b"1234")
+    hashes = {name: files.sha256(tmp_path / name) for name in ("net.xml", "net.bin")}
+    artifact = Artifact(tmp_path / "net.xml", "openvino", SPEC, "f32", hashes, MADE)
+    manifest.write(artifact, tmp_path)
+    return artifact
+
+
+def _edit(artifact: Artifact, **fields: Any) -> None:
+    path = manifest.path_of(artifact.path)
+    path.write_text(json.dumps({**json.loads(path.read_text()), **fields}))
+
+
+def test_what_is_written_is_read_again(artifact: Artifact) -> None:
+    assert manifest.read(artifact.path) == artifact
+
+
+def test_the_manifest_lies_beside_the_file_as_versioned_json(artifact: Artifact) -> None:
+    document = json.loads((artifact.path.parent / "net.xml.posedeploy.json").read_text())
+    assert (document["format"], document["version"]) == ("posedeploy.manifest", 1)
+
+
+@pytest.mark.parametrize("content", [b"", b"{", b"[1, 2]", b"\xff\xfe\x00", b"null"])
+def test_damaged_json_is_refused(artifact: Artifact, content: bytes) -> None:
+    manifest.path_of(artifact.path).write_bytes(content)
+    with pytest.raises(
+        ManifestError, match=r"net\.xml\.posedeploy\.json: the manifest is damaged \(.*\); export"
+    ):
+        manifest.read(artifact.path)
+
+
+@pytest.mark.parametrize("fields", [{"spec": {}}, {"files": 3}, {"precision": None}, {"target": 1}])
+def test_a_manifest_with_a_field_of_another_kind_is_refused(
+    artifact: Artifact, fields: dict[str, Any]
+) -> None:
+    _edit(artifact, **fields)
+    with pytest.raises(ManifestError, match="the manifest is damaged"):
+        manifest.read(artifact.path)
+
+
+def test_other_json_is_refused(artifact: Artifact) -> None:
+    manifest.path_of(artifact.path).write_text('{"name": "x"}')
+    with pytest.raises(ManifestError, match="it is not a posedeploy manifest"):
+        manifest.read(artifact.path)
+
+
+def test_a_newer_version_is_refused_even_where_it_looks_otherwise(artifact: Artifact) -> None:
+    _edit(artifact, version=2, files=["another", "shape"])
+    with pytest.raises(
+        ManifestError, match="it has version 2 and this release reads up to 1; upgrade posedeploy"
+    ):
+        manifest.read(artifact.path)
+
+
+def test_fields_that_a_later_release_adds_are_passed_over(artifact: Artifact) -> None:
+    _edit(artifact, remark="from a later release")
+    assert manifest.read(artifact.path) == artifact
+
+
+def test_the_manifest_of_another_file_is_refused(artifact: Artifact) -> None:
+    other = artifact.path.with_name("other.xml")
+    other.write_bytes(artifact.path.read_bytes())
+    manifest.path_of(artifact.path).rename(manifest.path_of(other))
+    with pytest.raises(ManifestError, match=r"it belongs to net\.xml, net\.bin, not to other\.xml"):
+        manifest.read(other)
+
+
+@pytest.mark.parametrize("name", ["net.xml", "net.bin"])
+def test_a_file_that_was_changed_is_refused(artifact: Artifact, name: str) -> None:
+    artifact.path.with_name(name).write_bytes(b"changed")
+    with pytest.raises(
+        ManifestError, match=rf"{name}: its SHA-256 is .* records .* the file was changed after"
+    ):
+        manifest.read(artifact.path)
+
+
+def test_weights_that_are_gone_are_missed(artifact: Artifact) -> None:
+    artifact.path.with_name("net.bin").unlink()
+    with pytest.raises(
+        ManifestError, match=r"it names net\.bin, which is not there; export the artifact again"
+    ):
+        manifest.read(artifact.path)
+
+
+@pytest.mark.parametrize("name", ["../secret", "/etc/passwd", "a/b", ""])
+def test_a_manifest_that_names_files_elsewhere_is_refused(artifact: Artifact, name: str) -> None:
+    _edit(artifact, files={**artifact.files, name: "0" * 64})
+    with pytest.raises(ManifestError, match="which is not a file beside it"):
+        manifest.read(artifact.path)
+
+
+def test_a_missing_manifest_is_missed_with_what_to_do(artifact: Artifact) -> None:
+    manifest.path_of(artifact.path).unlink()
+    with pytest.raises(
+        ManifestError, match=r"no manifest net\.xml\.posedeploy\.json beside it; export it again, or"
+    ):
+        manifest.read(artifact.path)
+
+
+def test_a_missing_artifact_is_missed(tmp_path: Path) -> None:
+    with pytest.raises(ArtifactError, match="no such file"):
+        manifest.read(tmp_path / "net.xml")
+
+
+def test_a_folder_is_not_an_artifact(tmp_path: Path) -> None:
+    (tmp_path / "net.xml").mkdir()
+    with pytest.raises(ArtifactError, match="is a folder, not a model file"):
+        manifest.read(tmp_path / "net.xml")

@@ -1,0 +1,52 @@
+from __future__ import annotations
+
+import sys
+import tomllib
+from pathlib import Path
+
+import pytest
+
+from posedeploy import plugins
+from posedeploy.errors import MissingPackageError
+
+
+@pytest.fixture
+def modules(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder on the import path, for modules of this test alone."""
+    monkeypatch.syspath_prepend(tmp_path)
+    return tmp_path
+
+
+def test_a_reference_is_imported_when_it_is_asked_for() -> None:
+    assert plugins.load("posedeploy.plugins:load") is plugins.load
+
+
+@pytest.mark.parametrize(("package", "extra"), plugins.EXTRA_OF_PACKAGE.items())
+def test_a_missing_package_is_one_line_with_the_command_that_installs_it(
+    modules: Path, monkeypatch: pytest.MonkeyPatch, package: str, extra: str
+) -> None:
+    monkeypatch.setitem(sys.modules, package, None)  # what the import system takes for "not installed"
+    (modules / f"needs_{package}.py").write_text(f"import {package}.deep.inside\nthing = 1\n")
+    with pytest.raises(MissingPackageError) as refusal:
+        plugins.load(f"needs_{package}:thing")
+    assert str(refusal.value) == (
+        f"this needs the package {package}, which is not installed; install it with: pip install "
+        f"'posedeploy[{extra}]'"
+    )
+
+
+def test_any_other_missing_module_is_a_bug_and_keeps_its_traceback(modules: Path) -> None:
+    (modules / "needs_nothing_known.py").write_text("import no_such_module_at_all\n")
+    with pytest.raises(ModuleNotFoundError, match="no_such_module_at_all") as raised:
+        plugins.load("needs_nothing_known:thing")
+    assert raised.value.__cause__ is None
+
+
+def test_a_name_that_is_not_there_is_a_bug() -> None:
+    with pytest.raises(AttributeError):
+        plugins.load("posedeploy.plugins:nothing")
+
+
+def test_every_extra_is_one_of_the_project() -> None:
+    project = tomllib.loads((Path(__file__).parents[1] / "pyproject.toml").read_text())["project"]
+    assert set(plugins.EXTRA_OF_PACKAGE.values()) <= project["optional-dependencies"].keys()

@@ -1,0 +1,132 @@
+"""How much of the bare network's speed is left when a video is predicted? Prints the ratio; the goal is 0.9.
+
+::
+
+    python tools/bench_video.py ARTIFACT.xml PHOTO.jpg [--rounds 5] [--frames 90]
+
+The video is made from the photograph (panned and zoomed, 640x360). Three things take turns in one process, so
+that a drifting machine hits all alike: ``predict`` on the video (asynchronous, throughput hint), the network
+alone, input after input (latency hint), and the network alone, asynchronous (throughput hint). In f32.
+"""
+
+from __future__ import annotations
+
+import argparse
+import math
+import statistics
+import tempfile
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from posedeploy import manifest
+from posedeploy.poses.preprocess import prepare
+from posedeploy.predict.images import read_image
+from posedeploy.predict.run import predict
+from posedeploy.predict.sources import open_source
+from posedeploy.runtimes.openvino import OpenVinoRunner
+from posedeploy.types import Array, RunOptions
+
+SIZE = (640, 360)
+GOAL = 0.9
+
+
+@dataclass(frozen=True)
+class Round:
+    """Seconds on the clock, and of processor time, per frame."""
+
+    wall_s: float
+    cpu_s: float
+
+
+def main() -> None:
+    arguments = _arguments()
+    artifact = manifest.read(arguments.artifact)
+    photo = read_image(arguments.photo)
+    with (
+        OpenVinoRunner(artifact, RunOptions(hint="throughput")) as asynchronous,
+        OpenVinoRunner(artifact, RunOptions(hint="latency")) as synchronous,
+        tempfile.TemporaryDirectory() as folder,
+    ):
+        video = Path(folder) / "video.mp4"
+        film(photo, video, arguments.frames)
+        tensors, _ = prepare(cv2.resize(photo, SIZE), artifact.spec)
+        shape = "x".join(str(length) for length in tensors[artifact.spec.inputs[0].name].shape)
+        print(
+            f"{artifact.path.name}, input {shape}, {synchronous.effective.threads} threads, "
+            f"{arguments.frames} frames"
+        )
+        rounds: dict[str, list[Round]] = {
+            "network alone, synchronous": [],
+            "network alone, asynchronous": [],
+            "predict on the video": [],
+        }
+        works: tuple[Callable[[], object], ...] = (
+            lambda: [synchronous.run(tensors) for _ in range(arguments.frames)],
+            lambda: [None for _ in asynchronous.stream(tensors for _ in range(arguments.frames))],
+            lambda: predict(open_source(str(video)), asynchronous, artifact, Path(folder) / "out"),
+        )
+        for number in range(arguments.rounds + 1):
+            for name, work in zip(rounds, works, strict=True):
+                measured = timed(work, arguments.frames)
+                if number:  # the first one warms up
+                    rounds[name].append(measured)
+    report(rounds)
+
+
+def timed(work: Callable[[], object], frames: int) -> Round:
+    """One turn."""
+    began, used = time.perf_counter(), time.process_time()
+    work()
+    return Round((time.perf_counter() - began) / frames, (time.process_time() - used) / frames)
+
+
+def report(rounds: dict[str, list[Round]]) -> None:
+    """Print medians, and the ratio to the first, round by round and as a median."""
+    bare, alone, whole = rounds.values()
+    for name, turns in rounds.items():
+        wall = statistics.median(turn.wall_s for turn in turns)
+        cpu = statistics.median(turn.cpu_s for turn in turns)
+        print(
+            f"{name:28} {1 / wall:7.2f} frames/s {1000 * wall:8.2f} ms {1000 * cpu:8.2f} ms of processor time"
+        )
+    ratios = [a.wall_s / b.wall_s for a, b in zip(bare, whole, strict=True)]
+    against = statistics.median(a.wall_s / b.wall_s for a, b in zip(alone, whole, strict=True))
+    print("ratio in each round: " + " ".join(f"{ratio:.3f}" for ratio in ratios))
+    print(f"predict / synchronous  {statistics.median(ratios):.3f}  (goal: {GOAL} or better)")
+    print(f"predict / asynchronous {against:.3f}")
+
+
+def film(photo: Array, path: Path, frames: int) -> None:
+    """A video that pans and zooms over a photograph."""
+    height, width = photo.shape[:2]
+    fill = max(SIZE[0] / width, SIZE[1] / height)
+    writer = cv2.VideoWriter(str(path), cv2.VideoWriter.fourcc(*"mp4v"), 25, SIZE)
+    for number in range(frames):
+        zoom = fill * (1.08 + 0.08 * math.sin(number / 20))
+        middle = (width / 2 + 6 * math.sin(number / 15), height / 2 + 6 * math.cos(number / 11))
+        shift = (SIZE[0] / 2 - zoom * middle[0], SIZE[1] / 2 - zoom * middle[1])
+        matrix = np.array([(zoom, 0, shift[0]), (0, zoom, shift[1])])
+        writer.write(cv2.warpAffine(photo, matrix, SIZE, borderMode=cv2.BORDER_REFLECT))
+    writer.release()
+
+
+def _arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument(
+        "artifact", type=Path, help="an OpenVINO artifact with its manifest, exported with --dynamic"
+    )
+    parser.add_argument("photo", type=Path, help="a photograph with people")
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--frames", type=int, default=90)
+    return parser.parse_args()
+
+
+if __name__ == "__main__":
+    main()
