@@ -12,7 +12,7 @@ from pathlib import Path
 import onnx
 import torch
 
-from posedeploy.convert.prepare import Prepared
+from posedeploy.convert.prepare import Prepared, first_line
 from posedeploy.errors import ExportError
 
 OPSET = 18
@@ -26,6 +26,7 @@ def convert(prepared: Prepared, path: Path) -> None:
         ExportError: the network holds something that the exporter cannot express.
     """
     onnx.save(graph(prepared), path)
+    onnx.checker.check_model(path, full_check=True)  # the file, since checking what is in memory copies it
 
 
 @lru_cache(maxsize=1)  # one export serves every target of a command that goes through ONNX
@@ -50,7 +51,6 @@ def graph(prepared: Prepared) -> onnx.ModelProto:
     assert program is not None, "with dynamo=True the exporter returns a program"
     model: onnx.ModelProto = program.model_proto
     _name_axes(model, prepared)
-    onnx.checker.check_model(model, full_check=True)
     return model
 
 
@@ -66,7 +66,7 @@ def _name_axes(model: onnx.ModelProto, prepared: Prepared) -> None:
 def _cause(error: BaseException) -> str:
     while error.__cause__ is not None:
         error = error.__cause__
-    return str(error).strip().partition("\n")[0] or type(error).__name__
+    return first_line(error)
 
 
 @contextmanager

@@ -104,9 +104,18 @@ def prepare(model: Model, options: ExportOptions) -> Prepared:
             for tensor in spec.inputs
         )
     else:
-        inputs = tuple(tensor.fixed(lengths) for tensor in spec.inputs)
-        spec = replace(spec, inputs=inputs, outputs=_outputs(deployed, example, replace(spec, inputs=inputs)))
+        inputs, outputs = (
+            tuple(tensor.fixed(lengths) for tensor in side) for side in (spec.inputs, spec.outputs)
+        )
+        spec = replace(spec, inputs=inputs, outputs=outputs)
+        if any(tensor.is_dynamic or not tensor.shape for tensor in outputs):
+            spec = replace(spec, outputs=_outputs(deployed, example, spec))
     return Prepared(deployed, spec, example, axes)
+
+
+def first_line(error: BaseException) -> str:
+    """What a framework's error says, without the pages that may follow."""
+    return str(error).strip().partition("\n")[0] or type(error).__name__
 
 
 def _outputs(deployed: Deployed, example: tuple[Tensor, ...], spec: ModelSpec) -> tuple[TensorSpec, ...]:
@@ -115,10 +124,8 @@ def _outputs(deployed: Deployed, example: tuple[Tensor, ...], spec: ModelSpec) -
         with torch.inference_mode():
             results = deployed(*example)
     except RuntimeError as error:
-        reason = str(error).strip().partition("\n")[0]
-        raise ExportError(
-            f"the network does not run on {', '.join(map(str, spec.inputs))}: {reason}"
-        ) from error
+        shapes = ", ".join(map(str, spec.inputs))
+        raise ExportError(f"the network does not run on {shapes}: {first_line(error)}") from error
     return tuple(
         replace(output, shape=tuple(result.shape))
         for output, result in zip(spec.outputs, results, strict=True)

@@ -14,14 +14,14 @@ MM_PER_CM = 10.0
 
 
 class _Extrinsics(msgspec.Struct):
-    """The file as the published demo has it: R (3, 3), and t (3, 1) or (3,) in cm; ``camera = R world + t``."""
+    """The published demo's file: R (3, 3), and t (3, 1) or (3,) in cm; ``camera = R world + t``."""
 
     R: list[list[float]]
     t: list[list[float] | float]
 
 
 def read_camera(fx: float | None, extrinsics: Path | None) -> Camera:
-    """A camera of focal length ``fx`` in px, and of the place that a JSON file with ``R`` and ``t`` (in cm) says.
+    """A camera of focal length ``fx`` in px, standing where a JSON file with ``R`` and ``t`` (in cm) says.
 
     Raises:
         InputError: the focal length is not positive, or the file is not such a JSON or R is no rotation.

@@ -10,6 +10,8 @@ from posedeploy.runtimes.base import Runner, threads_asked
 from posedeploy.types import Artifact, Effective, RunOptions, Tensors, TensorSpec
 
 PROVIDERS = {"CPU": "CPUExecutionProvider", "cuda": "CUDAExecutionProvider"}
+SETTINGS = {"CUDAExecutionProvider": {"use_tf32": "0"}}
+"""What a provider must be told to compute a float32 graph in float32."""
 DTYPES = {
     "tensor(float)": "float32",
     "tensor(float16)": "float16",
@@ -35,7 +37,9 @@ class OnnxRuntimeRunner(Runner):
         if options.hint == "throughput":
             settings.execution_mode = onnxruntime.ExecutionMode.ORT_PARALLEL
         try:
-            self._session = onnxruntime.InferenceSession(str(artifact.path), settings, providers=[provider])
+            self._session = onnxruntime.InferenceSession(
+                str(artifact.path), settings, providers=[(provider, SETTINGS.get(provider, {}))]
+            )
         except DAMAGE as error:
             raise ArtifactError(
                 f"{artifact.path}: ONNX Runtime cannot load it ({_first_line(error)})"

@@ -29,6 +29,7 @@ class TorchScriptRunner(Runner):
                 "describe its inputs and outputs with --contract"
             )
         self.inputs, self.outputs = artifact.spec.inputs, artifact.spec.outputs
+        self._program = program
         self._call = caller(program, device, self.outputs)
 
     def run(self, tensors: Tensors) -> Tensors:

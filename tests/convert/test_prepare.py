@@ -10,7 +10,7 @@ from torch import nn
 
 from posedeploy.convert.prepare import ExportOptions, prepare
 from posedeploy.errors import ExportError
-from posedeploy.types import InputContract, Model, ModelSpec, TensorSpec
+from posedeploy.types import Model, ModelSpec, TensorSpec
 from tests.networks import two_input_model
 
 
@@ -73,17 +73,6 @@ def test_a_network_without_contract_takes_the_size_that_is_asked_for() -> None:
     prepared = prepare(model, ExportOptions(input_size=(17, 24)))
     assert prepared.spec.inputs[0].shape == tuple(prepared.example[0].shape) == (1, 3, 17, 24)
     assert prepared.spec.outputs[0].shape == (1, 3, 2, 3)
-
-
-def test_a_network_that_does_not_run_at_the_size_is_refused() -> None:
-    network = nn.Sequential(nn.Flatten(), nn.Linear(3 * 32 * 40, 4)).eval()
-    contract = InputContract(32, 40, (0.0, 0.0, 0.0), (1.0, 1.0, 1.0))
-    spec = ModelSpec(
-        "unknown", "", (TensorSpec("data", (1, 3, "height", "width")),), (TensorSpec("x", (1, 4)),), contract
-    )
-    model = Model(network, spec, None, "")
-    with pytest.raises(ExportError, match="does not run on data float32 1x3x64x40: mat1 and mat2"):
-        prepare(model, ExportOptions(input_size=(64, 40)))
 
 
 def test_preprocessing_cannot_be_embedded_where_the_input_is_no_image(tiny: Model) -> None:

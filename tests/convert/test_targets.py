@@ -10,6 +10,7 @@ import onnx
 import openvino
 import pytest
 import torch
+from torch import nn
 
 from posedeploy import manifest
 from posedeploy.backends import TARGETS
@@ -17,9 +18,10 @@ from posedeploy.checkpoints.loading import open_checkpoint
 from posedeploy.convert.export import export
 from posedeploy.convert.onnx import OPSET
 from posedeploy.convert.prepare import ExportOptions
+from posedeploy.errors import ExportError
 from posedeploy.nesting import flat
 from posedeploy.runtimes.opening import open_runner
-from posedeploy.types import Array, Artifact, InputContract, Model, RunOptions, Tensors
+from posedeploy.types import Array, Artifact, InputContract, Model, ModelSpec, RunOptions, Tensors, TensorSpec
 from tests.networks import two_input_model
 from tests.reference_cases import BUNDLED, Case
 
@@ -183,6 +185,19 @@ def test_a_network_of_several_inputs_and_no_image_goes_to_every_target(tmp_path:
     with open_runner(artifact, RunOptions()) as runner:
         found = runner.run({"scale": scale, "joints": joints})
     _check(found, {"mesh": mesh.numpy(), "joints_again": again.numpy()})
+
+
+@pytest.mark.parametrize("target", TARGETS)
+def test_a_network_that_does_not_run_at_the_size_is_refused(tmp_path: Path, target: str) -> None:
+    network = nn.Sequential(nn.Flatten(), nn.Linear(3 * 32 * 40, 4)).eval()
+    contract = InputContract(32, 40, (0.0, 0.0, 0.0), (1.0, 1.0, 1.0))
+    spec = ModelSpec(
+        "unknown", "", (TensorSpec("data", (1, 3, "height", "width")),), (TensorSpec("x", (1, 4)),), contract
+    )
+    model = Model(network, spec, None, "")
+    with pytest.raises(ExportError, match=r"cannot take this network: .*7680"):
+        export(model, [target], tmp_path, "x", ExportOptions(input_size=(64, 40)))
+    assert not list(tmp_path.iterdir())
 
 
 @pytest.mark.slow
