@@ -1,6 +1,6 @@
 """Takes a PyTorch human-pose checkpoint to any runtime and proves that the poses are still the same.
 
-The public names below are imported when they are first used, so that ``import posedeploy`` loads no framework::
+The public names below are imported when first used, so that ``import posedeploy`` loads no framework::
 
     model = posedeploy.open_checkpoint(Path("human.pth"))
     (artifact,) = posedeploy.export(model, ["openvino"], Path("out"), "human")

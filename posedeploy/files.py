@@ -32,9 +32,7 @@ def staged(folder: Path) -> Iterator[Path]:
         folder.mkdir(parents=True, exist_ok=True)
         stage = Path(tempfile.mkdtemp(prefix=".posedeploy-", dir=folder.absolute()))
     except OSError as error:
-        raise OutputError(
-            f"{folder}: cannot write here ({error.strerror}); name another folder with -o"
-        ) from error
+        raise OutputError(f"{folder}: cannot write here ({error.strerror}); name another folder") from error
     try:
         yield stage
         _put_in_place(stage, folder)

@@ -120,6 +120,6 @@ def _moved(outputs: Tensors, seed: int) -> Tensors:
     stream = np.random.RandomState(seed)
     moved = {}
     for name, array in outputs.items():
-        reach = ROUNDING * np.abs(array).max()
+        reach = ROUNDING * np.abs(array).max(where=np.isfinite(array), initial=0.0)
         moved[name] = (array + stream.uniform(-reach, reach, array.shape)).astype(array.dtype)
     return moved

@@ -50,17 +50,18 @@ class OutputParity:
     @property
     def max_relative(self) -> float:
         """The largest difference over the output's largest absolute value on that input."""
-        return max(float(_difference(a, b).max() / (np.abs(a).max() or 1.0)) for a, b in self._pairs)
+        return max(float(_relative(a, b).max()) for a, b in self._pairs)
 
     @property
     def cosine(self) -> float:
-        """The least cosine between the two outputs over the inputs, as vectors; 1 is the same direction."""
+        """The least cosine between the two outputs over the inputs, as vectors; 1 is the same direction, and
+        where there is none (NaN, infinity) it is 0."""
         return min(_cosine(a.ravel(), b.ravel()) for a, b in self._pairs)
 
     @property
     def worst(self) -> Place:
         """Where the two differ most, relative to the output's size on that input."""
-        differences = [_difference(a, b) / (np.abs(a).max() or 1.0) for a, b in self._pairs]
+        differences = [_relative(a, b) for a, b in self._pairs]
         which = int(np.argmax([difference.max() for difference in differences]))
         index = np.unravel_index(int(differences[which].argmax()), differences[which].shape)
         place = tuple(int(axis) for axis in index)
@@ -80,8 +81,7 @@ class OutputParity:
 class PoseParity:
     """The poses on every image, person matched with person.
 
-    A keypoint that only one side found counts as infinitely far, so that finding more or fewer fails the
-    bound.
+    A keypoint that only one side found counts as infinitely far.
     """
 
     images: tuple[ImageParity, ...]
@@ -236,10 +236,19 @@ def _counterpart(label: str, name: str, array: Array, expected: Tensors) -> Arra
 
 
 def _difference(a: Array, b: Array) -> Array:
-    difference: Array = np.abs(a.astype(np.float64) - b.astype(np.float64))
+    with np.errstate(invalid="ignore"):
+        difference: Array = np.abs(a.astype(np.float64) - b.astype(np.float64))
     return np.where(np.isnan(difference), np.inf, difference)
 
 
+def _relative(a: Array, b: Array) -> Array:
+    """The differences over the largest finite value of the reference ``a``."""
+    return _difference(a, b) / (np.abs(a).max(where=np.isfinite(a), initial=0.0) or 1.0)
+
+
 def _cosine(a: Array, b: Array) -> float:
-    lengths = float(np.linalg.norm(a.astype(np.float64)) * np.linalg.norm(b.astype(np.float64)))
-    return float(a.astype(np.float64) @ b.astype(np.float64) / lengths) if lengths else 1.0
+    if not (np.isfinite(a).all() and np.isfinite(b).all()):
+        return 0.0
+    a, b = a.astype(np.float64), b.astype(np.float64)
+    lengths = float(np.linalg.norm(a) * np.linalg.norm(b))
+    return float(a @ b / lengths) if lengths else 1.0

@@ -37,11 +37,15 @@ def fetch(
     """
     path = folder / _name(url)
     record = path.with_name(path.name + RECORD)
-    recorded = record.read_text(encoding="utf-8").split()[0] if record.is_file() else None
+    recorded = _recorded(record)
     if path.is_file():
+        if recorded is None:
+            raise DownloadError(
+                f"{path}: is there, and nothing records that it was fetched (no {record.name}); move it, or "
+                "name another folder with -o"
+            )
         _check(path, recorded, f"delete it and its {RECORD} to fetch it anew")
-        if recorded is not None:
-            return path, False
+        return path, False
     part = path.with_name(path.name + ".part")
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -64,11 +68,25 @@ def fetch(
 
 
 def _name(url: str) -> str:
-    parts = urlsplit(url)
+    try:
+        parts = urlsplit(url)
+    except ValueError as error:
+        raise DownloadError(f"{url}: not an address ({error})") from error
     name = unquote(parts.path).rpartition("/")[2]
-    if parts.scheme not in ("http", "https") or not name:
-        raise DownloadError(f"{url}: wanted an http or https address that ends in a file's name")
+    if parts.scheme not in ("http", "https") or name in ("", ".", "..") or not (name + url).isprintable():
+        raise DownloadError(f"{url!r}: wanted an http or https address that ends in a file's name")
+    if not url.isascii():
+        raise DownloadError(f"{url}: wanted an address in ASCII; write other characters as %XX")
     return name
+
+
+def _recorded(record: Path) -> str | None:
+    if not record.is_file():
+        return None
+    digest = record.read_text(encoding="utf-8", errors="replace").partition(" ")[0].strip()
+    if len(digest) != 64:
+        raise DownloadError(f"{record}: holds no SHA-256; delete it to fetch the file anew")
+    return digest
 
 
 def _check(path: Path, recorded: str | None, remedy: str) -> None:
@@ -94,9 +112,13 @@ def _download(url: str, part: Path, on_progress: Callable[[int, int | None], Non
     try:
         response: HTTPResponse = urlopen(Request(url, headers=headers), timeout=TIMEOUT_S)
     except HTTPError as error:
-        if error.code == 416 and held:  # the part is as long as the file: nothing is missing
-            return
-        raise DownloadError(f"{url}: the server answered {error.code} {error.reason}") from error
+        error.close()
+        if error.code == 416 and error.headers.get("Content-Range") == f"bytes */{held}":
+            return  # the part is as long as the file: nothing is missing
+        raise DownloadError(
+            f"{url}: the server answered {error.code} {error.reason}"
+            + (f"; delete {part.name} to fetch it from the start" if held else "")
+        ) from error
     with response:
         held = held if response.status == 206 else 0
         version = response.headers.get("ETag") or response.headers.get("Last-Modified")

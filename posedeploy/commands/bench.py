@@ -12,7 +12,7 @@ from posedeploy.benchmarks import latency
 from posedeploy.benchmarks.inputs import image_samples, plain, random_images, random_tensors, sized
 from posedeploy.benchmarks.latency import Candidate, Latency
 from posedeploy.benchmarks.machine import this_machine
-from posedeploy.commands.console import counting, out, say, warn, working, write_json
+from posedeploy.commands.console import counting, out, say, show, warn, working, write_json
 from posedeploy.commands.opening import Described, pytorch_runner
 from posedeploy.commands.tables import bytes_of, footprint_table, latency_table
 from posedeploy.errors import InputError, PoseDeployError
@@ -53,8 +53,7 @@ def run(
     finally:
         for candidate in candidates:
             candidate.runner.close()
-    out.print(latency_table(results))
-    out.print(footprint_table(results))
+    show(latency_table(results), footprint_table(results))
     out.print(str(machine), style="dim")
     for result in results:
         if result.warning:

@@ -17,11 +17,25 @@ from rich.progress import (
     TextColumn,
     TimeRemainingColumn,
 )
+from rich.table import Table
 
 from posedeploy import files
+from posedeploy.errors import OutputError
 
 out = Console(highlight=False)
 err = Console(stderr=True, highlight=False)
+
+
+def counted(number: int, one: str, many: str | None = None) -> str:
+    """A number of things, such as ``1 image`` and ``2 images``."""
+    return f"{number} {one if number == 1 else many or one + 's'}"
+
+
+def show(*tables: Table) -> None:
+    """Tables, and an empty line after each."""
+    for table in tables:
+        out.print(table)
+        out.print()
 
 
 def say(message: str) -> None:
@@ -42,7 +56,7 @@ def fail(message: str) -> None:
 @contextmanager
 def working(what: str) -> Iterator[None]:
     """Show that something of unknown length goes on."""
-    with _progress(SpinnerColumn(), TextColumn("{task.description}")) as progress:
+    with _progress(SpinnerColumn(), _description()) as progress:
         progress.add_task(what, total=None)
         yield
 
@@ -50,15 +64,17 @@ def working(what: str) -> Iterator[None]:
 @contextmanager
 def counting(what: str) -> Iterator[Callable[[int, int | None], None]]:
     """A progress bar; the block gets a function to call with what is done and the whole (None: unknown)."""
-    with _progress(
-        TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn()
-    ) as progress:
+    with _progress(_description(), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn()) as progress:
         task = progress.add_task(what, total=None)
         yield lambda done, total: progress.update(task, completed=done, total=total)
 
 
+def _description() -> TextColumn:
+    return TextColumn("{task.description}", markup=False)  # it holds the user's paths
+
+
 def _progress(*columns: Any) -> Progress:
-    return Progress(*columns, console=err, transient=True)
+    return Progress(*columns, console=err, transient=True, disable=not err.is_terminal)
 
 
 def write_json(path: Path, document: dict[str, Any]) -> None:
@@ -67,5 +83,7 @@ def write_json(path: Path, document: dict[str, Any]) -> None:
     Raises:
         OutputError: the file cannot be written.
     """
+    if path.is_dir():
+        raise OutputError(f"{path}: is a folder; name a file for the JSON")
     files.write_text(path, msgspec.json.format(msgspec.json.encode(document), indent=2).decode() + "\n")
     say(f"wrote {path}")

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import tempfile
+from contextlib import suppress
 from dataclasses import asdict, dataclass
+from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from rich.markup import escape
 
 from posedeploy import plugins
 from posedeploy.backends import RUNTIMES, TARGETS, Runtime, Target
-from posedeploy.commands.console import out, working, write_json
+from posedeploy.commands.console import out, show, working, write_json
 from posedeploy.commands.opening import pytorch_runner
 from posedeploy.commands.tables import table
 from posedeploy.errors import DeviceError, PoseDeployError
@@ -26,8 +29,8 @@ DISTRIBUTIONS = {"pygame": "pygame-ce"}
 
 @dataclass(frozen=True)
 class Finding:
-    """One target or runtime: ``works``, ``untried``, ``missing`` (and the command that installs it)
-    or ``broken`` (and why)."""
+    """One target or runtime: ``works`` (and on which devices), ``untried``, ``missing`` (and the command
+    that installs it) or ``broken`` (and why)."""
 
     kind: str
     name: str
@@ -39,15 +42,16 @@ def run(json: Path | None) -> bool:
     """Show what works here; whether everything that is installed does."""
     with working("trying every target and runtime"), tempfile.TemporaryDirectory() as folder:
         findings = _findings(Path(folder))
-    shown = table("What works here", ["", "name", "state", ""])
+    found = table("What works here", ["", "name", "state", ""])
     colours = {"works": "green", "untried": "yellow", "missing": "yellow", "broken": "red"}
     for finding in findings:
-        shown.add_row(
-            finding.kind, finding.name, f"[{colours[finding.state]}]{finding.state}[/]", finding.detail
-        )
-    out.print(shown)
+        state = f"[{colours[finding.state]}]{finding.state}[/]"
+        found.add_row(finding.kind, finding.name, state, escape(finding.detail))
+    versions = _versions()
+    show(found)
+    out.print(", ".join(f"{name} {number}" for name, number in versions.items()), style="dim")
     if json is not None:
-        document = {"format": "posedeploy.doctor", "version": 1}
+        document = {"format": "posedeploy.doctor", "version": 1, "packages": versions}
         write_json(json, document | {"findings": [asdict(finding) for finding in findings]})
     return all(finding.state != "broken" for finding in findings)
 
@@ -67,22 +71,22 @@ def _findings(folder: Path) -> list[Finding]:
 
 
 def _missing(packages: tuple[str, ...]) -> list[str]:
-    missing = []
-    for package in packages:
-        try:
-            version(DISTRIBUTIONS.get(package, package))
-        except PackageNotFoundError:
-            missing.append(package)
-    return missing
+    return [package for package in packages if package not in _versions()]
 
 
 def _install(packages: list[str]) -> str:
     extras = ",".join(dict.fromkeys(plugins.EXTRA_OF_PACKAGE[package] for package in packages))
-    return f"{', '.join(packages)} not installed: pip install 'posedeploy[{extras}]'"
+    return f"{', '.join(packages)} not installed:\npip install 'posedeploy[{extras}]'"
 
 
-def _versions(packages: tuple[str, ...]) -> str:
-    return ", ".join(f"{package} {version(DISTRIBUTIONS.get(package, package))}" for package in packages)
+@cache
+def _versions() -> dict[str, str]:
+    """The optional packages that are installed here."""
+    found = {}
+    for package in plugins.EXTRA_OF_PACKAGE:
+        with suppress(PackageNotFoundError):
+            found[package] = version(DISTRIBUTIONS.get(package, package))
+    return found
 
 
 def _try_target(target: Target, model: Model | None, folder: Path) -> tuple[Finding, Artifact | None]:
@@ -94,7 +98,7 @@ def _try_target(target: Target, model: Model | None, folder: Path) -> tuple[Find
         (artifact,) = export(model, [target.name], folder, "probe")
     except (PoseDeployError, ImportError) as error:
         return Finding("target", target.name, "broken", _first_line(error)), None
-    return Finding("target", target.name, "works", _versions(target.packages)), artifact
+    return Finding("target", target.name, "works", ""), artifact
 
 
 def _try_runtime(runtime: Runtime, model: Model | None, artifacts: dict[str, Artifact]) -> Finding:
@@ -103,8 +107,9 @@ def _try_runtime(runtime: Runtime, model: Model | None, artifacts: dict[str, Art
         return Finding("runtime", runtime.name, "missing", _install(missing))
     usable = [artifact for name, artifact in artifacts.items() if runtime.name in TARGETS[name].runtimes]
     if model is None or not (usable or runtime.name == "pytorch"):
-        detail = f"{_versions((runtime.package,))}; without a target that works there is nothing to try it on"
-        return Finding("runtime", runtime.name, "untried", detail)
+        return Finding(
+            "runtime", runtime.name, "untried", "no target works, so there is nothing to try it on"
+        )
     devices, refused = [], ""
     for device in runtime.devices:
         try:
@@ -123,9 +128,7 @@ def _try_runtime(runtime: Runtime, model: Model | None, artifacts: dict[str, Art
             return Finding("runtime", runtime.name, "broken", _first_line(error))
     if not devices:
         return Finding("runtime", runtime.name, "broken", refused)
-    return Finding(
-        "runtime", runtime.name, "works", f"{_versions((runtime.package,))}; devices {', '.join(devices)}"
-    )
+    return Finding("runtime", runtime.name, "works", f"on {', '.join(devices)}")
 
 
 def _run(runner: Runner) -> None:
@@ -139,7 +142,7 @@ def _window() -> Finding:
     missing = _missing(("pygame",))
     if missing:
         return Finding("window", "pygame", "missing", _install(missing))
-    return Finding("window", "pygame", "works", _versions(("pygame",)))
+    return Finding("window", "pygame", "works", "")
 
 
 def _first_line(error: Exception) -> str:

@@ -7,7 +7,7 @@ from typing import get_args
 
 from posedeploy import manifest
 from posedeploy.backends import TARGETS
-from posedeploy.commands.console import out, say, working
+from posedeploy.commands.console import say, show, working
 from posedeploy.commands.models import SAMPLE_REMARK, open_model, stem_of
 from posedeploy.commands.opening import Described
 from posedeploy.commands.tables import artifacts_table, tensors_table
@@ -45,8 +45,7 @@ def run(
     with working(f"reading {checkpoint or 'the sample'}"):
         model = open_model(checkpoint, described)
     made = export_to(model, targets, folder, stem or stem_of(checkpoint), options)
-    out.print(artifacts_table(made))
-    out.print(tensors_table(made[0].spec))
+    show(artifacts_table(made), tensors_table(made[0].spec))
 
 
 def export_to(

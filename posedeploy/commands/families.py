@@ -16,7 +16,7 @@ def run(json: Path | None) -> None:
     for family in FAMILIES.values():
         out.print(family.name, style="bold")
         out.print(_facts(family))
-        out.print()
+        out.print(f"{family.weights_page}\n", style="dim", soft_wrap=True)
     if json is not None:
         write_json(
             json,
@@ -32,14 +32,14 @@ def _facts(family: Family) -> Table:
     shown = Table.grid(padding=(0, 2))
     shown.add_column(style="dim")
     shown.add_column(overflow="fold")
-    fetch = f"posedeploy fetch {family.name}" if family.weights_url else "no direct link"
+    fetch = f"posedeploy fetch {family.name}" if family.weights_url else "no direct link: see its page"
     for name, value in {
         "finds": family.task,
         "joints": family.joints,
         "input": family.input,
         "parameters": family.parameters,
         "licence": f"code {family.code_licence}, weights {family.weights_licence}",
-        "weights": f"{family.weights_page} ({fetch})",
+        "weights": fetch,
     }.items():
         shown.add_row(name, value)
     return shown

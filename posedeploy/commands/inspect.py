@@ -6,11 +6,12 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
+from rich.markup import escape
 from rich.table import Table
 
 from posedeploy import plugins
 from posedeploy.backends import is_checkpoint
-from posedeploy.commands.console import out, working, write_json
+from posedeploy.commands.console import out, show, working, write_json
 from posedeploy.commands.opening import Described
 from posedeploy.commands.tables import bytes_of, size, table, tensors_table
 from posedeploy.runtimes.opening import fitted, open_artifact, open_runner
@@ -64,7 +65,7 @@ def _artifact(path: Path, described: Described) -> tuple[dict[str, Any], ModelSp
 def _provenance(made: Provenance) -> dict[str, Any]:
     return {
         "checkpoint": made.checkpoint or "the built-in sample, untrained",
-        "checkpoint sha256": made.checkpoint_sha256,
+        "weights sha256": made.checkpoint_sha256,
         "network": made.network or "published",
         "created": made.created,
         "packages": ", ".join(f"{name} {version}" for name, version in made.packages.items()),
@@ -80,8 +81,8 @@ def _show(path: Path, facts: dict[str, Any], spec: ModelSpec, tensors: list[list
     rows = {"family": spec.family, "variant": spec.variant} | facts
     if contract is not None:
         rows |= {
-            "image": f"{contract.colour_order}, (value - {_three(contract.mean)}) / "
-            "{_three(contract.deviation)}",
+            "image": f"{contract.colour_order}, (value - {_three(contract.mean)})"
+            f" / {_three(contract.deviation)}",
             "size": f"height {contract.height}, {contract.fit} to multiples of {contract.multiple}",
             "embedded": ", ".join(contract.embedded) or "nothing: the caller prepares the image",
         }
@@ -90,15 +91,14 @@ def _show(path: Path, facts: dict[str, Any], spec: ModelSpec, tensors: list[list
     )
     rows["unit"] = spec.unit
     for name, value in rows.items():
-        shown.add_row(name, value)
-    out.print(str(path), style="bold", markup=False)
-    out.print(shown)
-    out.print(tensors_table(spec))
+        shown.add_row(name, escape(value))
+    out.print(str(path), style="bold", markup=False, soft_wrap=True)
+    show(shown, tensors_table(spec))
     if tensors:
         listed = table("Weights", ["name", "shape", "type"])
         for row in tensors:
-            listed.add_row(*row)
-        out.print(listed)
+            listed.add_row(*map(escape, row))
+        show(listed)
 
 
 def _three(values: tuple[float, float, float]) -> str:

@@ -59,7 +59,7 @@ def reference_model(artifact: Artifact, checkpoint: Path | None, described: Desc
             "runs the file"
         )
     source = checkpoint or (Path(made.checkpoint) if made and made.checkpoint else None)
-    if source is not None and not source.exists():
+    if checkpoint is None and source is not None and not source.exists():
         raise CheckpointError(
             f"{artifact.path}: the checkpoint it was made from is not at {source}; say where it is with "
             "--checkpoint"

@@ -50,8 +50,7 @@ def run(
     if options.precision != "f32" and settings.bounds is None:
         raise InputError(
             f"--precision {options.precision}: the bounds of float32 do not hold for it; say what may pass "
-            "with "
-            "--max-relative and --max-px"
+            "with --max-relative and --max-px"
         )
     results = [_compare(path, options, settings, described) for path in paths]
     for result in results:

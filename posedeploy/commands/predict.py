@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from posedeploy.commands.console import counting, out, warn, working
+from posedeploy.commands.console import counted, counting, out, warn, working
 from posedeploy.commands.opening import Described, open_named
 from posedeploy.predict.camera import read_camera
 from posedeploy.predict.run import Prediction, PredictOptions, predict
@@ -55,11 +55,9 @@ def run(
 
 
 def _show(result: Prediction) -> None:
-    frames = "1 image" if result.frames == 1 else f"{result.frames} images"
-    out.print(
-        f"{sum(result.people)} people in {frames}"
-        + (f", {result.skipped} files skipped" if result.skipped else "")
-    )
+    people = counted(sum(result.people), "person", "people")
+    skipped = f", {counted(result.skipped, 'file')} skipped" if result.skipped else ""
+    out.print(f"{people} in {counted(result.frames, 'image')}{skipped}")
     shown = result.files if len(result.files) <= 8 else (*result.files[:3], result.files[-1])
     for file in shown:
         out.print(f"  {file}", markup=False, soft_wrap=True)

@@ -12,12 +12,21 @@ from rich.table import Table
 from posedeploy.benchmarks.keypoints import ROUNDING
 from posedeploy.benchmarks.latency import Latency
 from posedeploy.benchmarks.parity import Parity
+from posedeploy.commands.console import counted
 from posedeploy.types import Artifact, Effective, ModelSpec
 
 
 def table(title: str | None, left: Sequence[str], right: Sequence[str] = ()) -> Table:
     """An empty table: text columns, then columns of numbers."""
-    made = Table(title=title, box=SIMPLE_HEAD, title_justify="left", title_style="bold", pad_edge=False)
+    made = Table(
+        title=title,
+        box=SIMPLE_HEAD,
+        show_edge=False,
+        pad_edge=False,
+        padding=(0, 1, 0, 0),
+        title_justify="left",
+        title_style="bold",
+    )
     for column in left:
         made.add_column(column, overflow="fold")
     for column in right:
@@ -40,7 +49,9 @@ def artifacts_table(artifacts: Sequence[Artifact]) -> Table:
     """What an export made."""
     made = table("Artifacts", ["file", "target"], ["size"])
     for artifact in artifacts:
-        made.add_row(str(artifact.path), artifact.target, size(bytes_of(artifact.path, artifact.files)))
+        made.add_row(
+            escape(str(artifact.path)), artifact.target, size(bytes_of(artifact.path, artifact.files))
+        )
     return made
 
 
@@ -49,15 +60,17 @@ def tensors_table(spec: ModelSpec) -> Table:
     made = table("Tensors", ["", "name", "type", "shape"])
     for kind, tensors in (("input", spec.inputs), ("output", spec.outputs)):
         for tensor in tensors:
-            shape = "x".join(map(str, tensor.shape)) + (f" {tensor.layout}" if tensor.layout else "")
-            made.add_row(kind, tensor.name, tensor.dtype, shape)
+            shape = " x ".join(map(str, tensor.shape)) + (f" {tensor.layout}" if tensor.layout else "")
+            made.add_row(kind, escape(tensor.name), tensor.dtype, escape(shape))
     return made
 
 
 def running(effective: Effective) -> str:
     """What really runs, in a few words."""
-    threads = f", {effective.threads} threads" if effective.threads else ""
-    return f"{effective.runtime} {effective.version}, {effective.device}, {effective.precision}{threads}"
+    threads = _threads(effective)
+    return ", ".join(
+        (f"{effective.runtime} {effective.version}", effective.device, effective.precision, *threads)
+    )
 
 
 def latency_table(results: Sequence[Latency]) -> Table:
@@ -67,7 +80,7 @@ def latency_table(results: Sequence[Latency]) -> Table:
     made = table("Latency", ["model"], ["median ms", *headings, "spread", "images/s", "speed-up"])
     for result in results:
         made.add_row(
-            f"{result.label}\n[dim]{result.effective.runtime} {result.effective.precision}[/]",
+            _two(result.label, f"{result.effective.runtime} {result.effective.precision}"),
             f"{result.median_ms:.2f}",
             *(_ms(result.percentile_ms(percent)) for percent in percents),
             f"{result.spread:.1%}",
@@ -79,11 +92,12 @@ def latency_table(results: Sequence[Latency]) -> Table:
 
 def footprint_table(results: Sequence[Latency]) -> Table:
     """What it takes to get there."""
-    made = table("Footprint", ["model", "really in use"], ["load", "first run", "memory", "file"])
+    made = table("Footprint", ["model", "in use"], ["load", "first run", "memory", "file"])
     for result in results:
+        effective = result.effective
         made.add_row(
-            result.label,
-            running(result.effective),
+            _two(result.label, f"{effective.runtime} {effective.version}"),
+            _two(f"{effective.device}, {effective.precision}", *_threads(effective)),
             f"{result.load_s:.2f} s",
             f"{1e3 * result.first_s:.1f} ms",
             size(result.memory_bytes),
@@ -95,7 +109,7 @@ def footprint_table(results: Sequence[Latency]) -> Table:
 def parity_heading(result: Parity) -> str:
     """Which candidate, and the verdict."""
     verdict = "[bold green]same as PyTorch[/]" if result.passed else "[bold red]different from PyTorch[/]"
-    return f"[bold]{escape(result.label)}[/]: {verdict}  [dim]{running(result.effective)}[/]"
+    return f"[bold]{escape(result.label)}[/]: {verdict}\n[dim]{escape(running(result.effective))}[/]"
 
 
 def parity_table(result: Parity) -> Table:
@@ -103,7 +117,10 @@ def parity_table(result: Parity) -> Table:
     made = table(None, ["output"], ["max abs", "max rel", "cosine"])
     for output in result.outputs:
         made.add_row(
-            output.name, f"{output.max_absolute:.1e}", f"{output.max_relative:.1e}", f"{output.cosine:.9f}"
+            escape(output.name),
+            f"{output.max_absolute:.1e}",
+            f"{output.max_relative:.1e}",
+            f"{output.cosine:.9f}",
         )
     return made
 
@@ -115,17 +132,24 @@ def poses_line(result: Parity) -> str:
         return "keypoints: not compared, since no decoding is known for this network"
     line = (
         f"keypoints: {poses.people} people matched, {poses.missed} missed, {poses.extra} extra; "
-        f"{poses.keypoints} "
-        f"keypoints, {poses.error_px:.3g} px off at the 99th percentile"
+        f"{poses.keypoints} keypoints, {poses.error_px:.3g} px off at the 99th percentile"
     )
     line += f", {poses.error_mm:.3g} mm in 3D" if poses.error_mm is not None else ""
     if poses.set_aside or poses.set_aside_3d:
         line += (
             f"; {poses.set_aside} more and {poses.set_aside_3d} 3D joints set aside, since PyTorch's own "
-            "answer changes "
-            f"there when its outputs move by {ROUNDING:.0e}"
+            f"answer changes there when its outputs move by {ROUNDING:.0e}"
         )
     return line
+
+
+def _two(first: str, second: str = "") -> str:
+    return f"{escape(first)}\n[dim]{escape(second)}[/]"
+
+
+def _threads(effective: Effective) -> tuple[str, ...]:
+    count = effective.threads
+    return (counted(count, "thread"),) if count else ()
 
 
 def _ms(value: float | None) -> str:

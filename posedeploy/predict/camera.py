@@ -26,7 +26,7 @@ def read_camera(fx: float | None, extrinsics: Path | None) -> Camera:
     Raises:
         InputError: the focal length is not positive, or the file is not such a JSON or R is no rotation.
     """
-    if fx is not None and not fx > 0:
+    if fx is not None and not 0 < fx < np.inf:
         raise InputError(f"--fx {fx:g}: a focal length in pixels is more than 0")
     if extrinsics is None:
         return Camera(fx)
@@ -44,6 +44,9 @@ def read_camera(fx: float | None, extrinsics: Path | None) -> Camera:
         raise InputError(
             f"{extrinsics}: R is {rotation.shape} and t {translation.shape}; wanted 3x3 and 3 numbers"
         )
-    if not np.allclose(rotation @ rotation.T, np.eye(3), atol=1e-3):
-        raise InputError(f"{extrinsics}: R is not a rotation: R times its transpose should be the identity")
+    if not np.allclose(rotation @ rotation.T, np.eye(3), atol=1e-3) or np.linalg.det(rotation) < 0:
+        raise InputError(
+            f"{extrinsics}: R is not a rotation: R times its transpose should be the identity, and its "
+            "determinant 1"
+        )
     return Camera(fx, rotation, translation * MM_PER_CM)

@@ -1,0 +1,15 @@
+from __future__ import annotations
+
+from dataclasses import replace
+
+from posedeploy.benchmarks.machine import this_machine
+
+
+def test_the_machine_says_what_it_is() -> None:
+    machine = this_machine()
+    assert machine.cpu
+    assert 1 <= machine.physical_cores <= machine.logical_cores
+    assert machine.memory_bytes > 1e8
+    assert f"{machine.cpu}, {machine.physical_cores} cores, governor " in str(machine)
+    assert str(machine).endswith(f"Python {machine.python}")
+    assert "governor powersave" in str(replace(machine, governor="powersave"))

@@ -1,0 +1,207 @@
+"""What fails and how it is told. Candidates that are wrong are subclasses of a runner that is right."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from posedeploy.benchmarks.inputs import Sample, image_samples, random_images, sized
+from posedeploy.benchmarks.parity import Bounds, Parity, compare
+from posedeploy.errors import ArtifactError
+from posedeploy.poses.lightweight_openpose_2d import decode
+from posedeploy.runtimes.opening import open_runner
+from posedeploy.runtimes.pytorch import PyTorchRunner
+from posedeploy.types import Artifact, Camera, Model, Placement, Poses, RunOptions, Tensors
+from tests.predict.conftest import HEIGHT, PEOPLE, WIDTH, CrowdRunner, spec_of
+
+SPEC = spec_of("lightweight-openpose-2d", height=HEIGHT, width=WIDTH)
+Change = Callable[[Tensors], Tensors]
+
+
+class Changed(CrowdRunner):
+    """The crowd, but for a change made to the maps of every second input."""
+
+    def __init__(self, change: Change) -> None:
+        super().__init__(SPEC)
+        self._change = change
+
+    def run(self, tensors: Tensors) -> Tensors:
+        outputs = super().run(tensors)
+        return outputs if self.runs % 2 else self._change(outputs)
+
+
+def _pairs(count: int = 2) -> list[tuple[Sample, Sample]]:
+    named = [(f"picture {index}", image) for index, image in enumerate(random_images(SPEC, count))]
+    samples = image_samples(SPEC, named)
+    return list(zip(samples, samples, strict=True))
+
+
+def _decode(outputs: Tensors, placement: Placement) -> Poses:
+    return decode(outputs, SPEC, placement, Camera())
+
+
+def _compare(change: Change, bounds: Bounds | None = None) -> Parity:
+    reference = CrowdRunner(SPEC)
+    return compare("x.xml", reference, Changed(change), _pairs(), bounds=bounds or Bounds(), decode=_decode)
+
+
+def _in_place(change: Callable[[Tensors], None]) -> Change:
+    def changed(outputs: Tensors) -> Tensors:
+        change(outputs)
+        return outputs
+
+    return changed
+
+
+def test_the_same_network_passes() -> None:
+    told: list[tuple[int, int]] = []
+    same = compare(
+        "x.xml",
+        CrowdRunner(SPEC),
+        CrowdRunner(SPEC),
+        _pairs(),
+        bounds=Bounds(),
+        decode=_decode,
+        on_progress=lambda done, of: told.append((done, of)),
+    )
+    assert same.passed and same.failures == ()
+    assert told == [(1, 2), (2, 2)]
+    assert [output.name for output in same.outputs] == ["heatmaps", "pafs"]
+    assert [output.max_absolute for output in same.outputs] == [0, 0]
+    assert all(output.cosine == pytest.approx(1) for output in same.outputs)
+    assert same.poses is not None
+    assert (same.poses.people, same.poses.missed, same.poses.extra) == (2 * PEOPLE, 0, 0)
+    assert (same.poses.error_px, same.poses.error_mm, same.poses.set_aside) == (0, None, 0)
+
+
+@pytest.mark.parametrize("target", ["torchscript", "onnx", "openvino"])
+def test_a_true_export_passes(tiny: Model, exported: dict[str, Artifact], target: str) -> None:
+    spec = sized(tiny.spec)
+    samples = image_samples(spec, [("noise", random_images(spec, 1)[0])])
+    pairs = list(zip(samples, samples, strict=True))
+    with (
+        PyTorchRunner(tiny, RunOptions(threads=1)) as reference,
+        open_runner(exported[target], RunOptions(threads=1)) as candidate,
+    ):
+        parity = compare("tiny", reference, candidate, pairs, bounds=Bounds())
+        assert parity.effective == candidate.effective
+    assert parity.failures == ()
+    assert parity.poses is None
+    assert max(output.max_relative for output in parity.outputs) < 1e-5
+
+
+def test_one_wrong_element_is_named_with_its_place_and_both_values() -> None:
+    def change(outputs: Tensors) -> None:
+        outputs["pafs"][0, 7, 3, 40] = 12.5
+
+    parity = _compare(_in_place(change))
+    right = CrowdRunner(SPEC).run(_pairs()[0][0].tensors)["pafs"]
+    heatmaps, pafs = parity.outputs
+    assert not parity.passed
+    assert heatmaps.max_relative == 0
+    assert (pafs.worst.sample, pafs.worst.index, pafs.worst.candidate) == ("picture 1", (0, 7, 3, 40), 12.5)
+    assert pafs.worst.reference == right[0, 7, 3, 40]
+    assert pafs.max_absolute == pytest.approx(12.5 - right[0, 7, 3, 40])
+    assert pafs.max_relative == pytest.approx(pafs.max_absolute / np.abs(right).max())
+    assert pafs.cosine < 0.999
+    assert parity.failures[0] == (
+        f"pafs[0, 7, 3, 40] on picture 1 is 12.5 instead of {right[0, 7, 3, 40]:.6g}: "
+        f"{pafs.max_relative:.2e} of the largest value, wanted 1e-04"
+    )
+
+
+def test_the_worst_output_is_told_first() -> None:
+    def change(outputs: Tensors) -> None:
+        outputs["heatmaps"][0, 18, 0, 0] += 0.01
+        outputs["pafs"][0, 0, 0, 0] += 1
+
+    failures = _compare(_in_place(change)).failures
+    assert [failure.partition("[")[0] for failure in failures] == ["pafs", "heatmaps"]
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
+@pytest.mark.parametrize("both", [False, True])
+def test_what_is_not_a_number_fails_on_either_side(value: float, both: bool) -> None:
+    def change(outputs: Tensors) -> Tensors:
+        outputs["pafs"][0, 0, 2, 1] = value
+        return outputs
+
+    reference = Changed(change) if both else CrowdRunner(SPEC)
+    parity = compare("x.xml", reference, Changed(change), _pairs(), bounds=Bounds(), decode=_decode)
+    assert parity.outputs[1].cosine == 0
+    assert parity.failures[0].startswith(f"pafs[0, 0, 2, 1] on picture 1 is {value:.6g} instead of ")
+
+
+def test_the_bounds_are_what_the_user_lets_pass() -> None:
+    def change(outputs: Tensors) -> None:
+        outputs["pafs"][0, 0, 0, 0] += 1e-3
+
+    assert not _compare(_in_place(change)).passed
+    assert _compare(_in_place(change), Bounds(relative=2e-3)).passed
+
+
+def test_people_who_moved_fail() -> None:
+    def moved(outputs: Tensors) -> Tensors:
+        return {name: np.roll(array, 1, axis=3) for name, array in outputs.items()}
+
+    parity = _compare(moved, Bounds(relative=np.inf))
+    assert parity.poses is not None
+    assert parity.poses.error_px == pytest.approx(8)
+    assert parity.failures == (
+        "keypoints lie 8 px off at the 99th percentile, wanted 0.1 (4 people matched, 0 missed, 0 extra)",
+    )
+    assert _compare(moved, Bounds(relative=np.inf, px=9)).passed
+
+
+def _without_left_half(outputs: Tensors) -> Tensors:
+    for array in outputs.values():
+        array[..., : WIDTH // 16] = 0
+    return outputs
+
+
+def test_a_person_who_is_missing_fails() -> None:
+    parity = _compare(_without_left_half, Bounds(relative=np.inf, px=1e3))
+    assert parity.failures == (
+        "keypoints lie inf px off at the 99th percentile, wanted 1000 (3 people matched, 1 missed, 0 extra)",
+    )
+
+
+def test_a_person_too_many_fails() -> None:
+    pairs = _pairs()
+    reference, bounds = Changed(_without_left_half), Bounds(relative=np.inf)
+    parity = compare("x.xml", reference, CrowdRunner(SPEC), pairs, bounds=bounds, decode=_decode)
+    assert parity.failures == (
+        "keypoints lie inf px off at the 99th percentile, wanted 0.1 (3 people matched, 0 missed, 1 extra)",
+    )
+
+
+def test_outputs_of_another_name_or_shape_are_another_network() -> None:
+    with pytest.raises(ArtifactError, match=r"x.xml: it gives 'maps', and PyTorch gives heatmaps, pafs: not"):
+        _compare(lambda outputs: {"maps": outputs["heatmaps"]})
+    with pytest.raises(ArtifactError, match=r"x.xml: pafs has the shape \(1, 38, 32, 1\) and PyTorch gives"):
+        _compare(lambda outputs: outputs | {"pafs": outputs["pafs"][..., :1]})
+
+
+def test_an_export_of_the_last_outputs_is_held_against_these_alone() -> None:
+    one = replace(SPEC, outputs=SPEC.outputs[:1])
+    parity = compare("x.xml", CrowdRunner(SPEC), CrowdRunner(one), _pairs(), bounds=Bounds())
+    assert parity.passed
+    assert [output.name for output in parity.outputs] == ["heatmaps"]
+
+
+def test_every_image_of_a_batch_is_compared() -> None:
+    samples = [
+        replace(ours, placements=ours.placements * 2) for ours, _ in _pairs(1)
+    ]  # the runner gives one image's maps; the second is then empty
+    pairs = list(zip(samples, samples, strict=True))
+
+    class Twice(CrowdRunner):
+        def run(self, tensors: Tensors) -> Tensors:
+            return {name: array.repeat(2, axis=0) for name, array in super().run(tensors).items()}
+
+    parity = compare("x", Twice(SPEC), Twice(SPEC), pairs, bounds=Bounds(), decode=_decode)
+    assert parity.poses is not None
+    assert parity.poses.people == 2 * PEOPLE

@@ -1,0 +1,234 @@
+"""Against a real server on this machine, one that breaks off, changes its file or knows no ranges."""
+
+from __future__ import annotations
+
+import hashlib
+import socket
+import threading
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from posedeploy.checkpoints.fetch import fetch
+from posedeploy.errors import DownloadError, OutputError
+
+CONTENT = np.random.RandomState(0).bytes(700_000)
+OTHER = np.random.RandomState(1).bytes(500_000)
+
+
+class FileServer(ThreadingHTTPServer):
+    """One file under every name but ``missing``. ``asked`` holds the headers of each request."""
+
+    daemon_threads = True
+
+    def __init__(self) -> None:
+        super().__init__(("127.0.0.1", 0), _Handler)
+        self.content = CONTENT
+        self.knows_ranges = True
+        self.etag: str | None = '"first"'
+        self.stop_after: int | None = None
+        self.asked: list[dict[str, str]] = []
+
+    def url(self, name: str = "human.pth") -> str:
+        return f"http://127.0.0.1:{self.server_address[1]}/weights/{name}"
+
+    def offer(self, content: bytes, etag: str) -> None:
+        self.content, self.etag, self.stop_after = content, etag, None
+
+
+class _Handler(BaseHTTPRequestHandler):
+    server: FileServer
+
+    def do_GET(self) -> None:
+        server = self.server
+        server.asked.append(dict(self.headers))
+        if self.path.endswith("missing"):
+            self.send_error(404)
+            return
+        start = self._start()
+        if start >= len(server.content):
+            self.send_response(416)
+            self.send_header("Content-Range", f"bytes */{len(server.content)}")
+            self.send_header("Content-Length", "0")
+            self.end_headers()
+            return
+        self.send_response(206 if start else 200)
+        if server.etag:
+            self.send_header("ETag", server.etag)
+        self.send_header("Content-Length", str(len(server.content) - start))
+        self.end_headers()
+        self.wfile.write(server.content[start : server.stop_after])
+
+    def _start(self) -> int:
+        asked = self.headers.get("Range")
+        same = self.headers.get("If-Range") == self.server.etag
+        return int(asked[len("bytes=") : -1]) if asked and same and self.server.knows_ranges else 0
+
+    def log_message(self, format: str, *args: object) -> None:
+        pass
+
+
+@pytest.fixture
+def server() -> Iterator[FileServer]:
+    with FileServer() as server:
+        thread = threading.Thread(target=server.serve_forever, args=(0.01,))
+        thread.start()
+        yield server
+        server.shutdown()
+        thread.join()
+
+
+def _names(folder: Path) -> list[str]:
+    return sorted(path.name for path in folder.iterdir())
+
+
+def _break_off(server: FileServer, folder: Path) -> None:
+    server.stop_after = 300_000
+    with pytest.raises(DownloadError, match="stopped after 300000 of 700000 bytes; run the command again"):
+        fetch(server.url(), folder)
+    server.stop_after = None
+
+
+def test_a_whole_file_and_the_record_of_its_hash(server: FileServer, tmp_path: Path) -> None:
+    told: list[tuple[int, int | None]] = []
+    folder = tmp_path / "new" / "weights"
+    path, fresh = fetch(server.url("a%20human.pth"), folder, lambda done, total: told.append((done, total)))
+    assert (path, fresh) == (folder / "a human.pth", True)
+    assert path.read_bytes() == CONTENT
+    digest = hashlib.sha256(CONTENT).hexdigest()
+    assert (folder / "a human.pth.sha256").read_text() == f"{digest}  a human.pth\n"
+    assert _names(folder) == ["a human.pth", "a human.pth.sha256"]
+    assert told[-1] == (700_000, 700_000)
+    assert [done for done, _ in told] == sorted(done for done, _ in told)
+
+
+def test_a_second_time_nothing_is_asked_of_the_server(server: FileServer, tmp_path: Path) -> None:
+    fetch(server.url(), tmp_path)
+    assert fetch(server.url(), tmp_path) == (tmp_path / "human.pth", False)
+    assert len(server.asked) == 1
+
+
+def test_it_goes_on_where_it_broke_off(server: FileServer, tmp_path: Path) -> None:
+    _break_off(server, tmp_path)
+    assert not (tmp_path / "human.pth").exists()
+    path, _ = fetch(server.url(), tmp_path)
+    assert path.read_bytes() == CONTENT
+    assert server.asked[1]["Range"] == "bytes=300000-"
+    assert server.asked[1]["If-Range"] == '"first"'
+    assert _names(tmp_path) == ["human.pth", "human.pth.sha256"]
+
+
+def test_a_part_that_is_whole_already_is_taken(server: FileServer, tmp_path: Path) -> None:
+    (tmp_path / "human.pth.part").write_bytes(CONTENT)
+    (tmp_path / "human.pth.part.etag").write_text('"first"')
+    path, _ = fetch(server.url(), tmp_path)
+    assert path.read_bytes() == CONTENT
+
+
+def test_a_part_longer_than_the_file_is_not_taken_for_it(server: FileServer, tmp_path: Path) -> None:
+    (tmp_path / "human.pth.part").write_bytes(CONTENT + b"more")
+    (tmp_path / "human.pth.part.etag").write_text('"first"')
+    with pytest.raises(DownloadError, match=r"answered 416 .*; delete human.pth.part to fetch it from the"):
+        fetch(server.url(), tmp_path)
+    assert not (tmp_path / "human.pth").exists()
+
+
+def test_it_starts_again_where_the_server_knows_no_ranges(server: FileServer, tmp_path: Path) -> None:
+    _break_off(server, tmp_path)
+    server.knows_ranges = False
+    assert fetch(server.url(), tmp_path)[0].read_bytes() == CONTENT
+    assert "Range" in server.asked[1]
+
+
+def test_it_starts_again_where_the_file_was_changed_meanwhile(server: FileServer, tmp_path: Path) -> None:
+    _break_off(server, tmp_path)
+    server.offer(OTHER, '"second"')
+    assert fetch(server.url(), tmp_path)[0].read_bytes() == OTHER
+
+
+@pytest.mark.parametrize("etag", [None, 'W/"weak"'])
+def test_it_starts_again_where_nothing_tells_one_version_from_another(
+    server: FileServer, tmp_path: Path, etag: str | None
+) -> None:
+    server.etag = etag
+    _break_off(server, tmp_path)
+    assert fetch(server.url(), tmp_path)[0].read_bytes() == CONTENT
+    assert "Range" not in server.asked[1]
+
+
+def test_a_file_other_than_the_one_recorded_is_refused(server: FileServer, tmp_path: Path) -> None:
+    path, _ = fetch(server.url(), tmp_path)
+    record = (tmp_path / "human.pth.sha256").read_text()
+    path.unlink()
+    server.offer(OTHER, '"second"')
+    with pytest.raises(DownloadError, match=r"human.pth.part: refused, .* what is published was changed"):
+        fetch(server.url(), tmp_path)
+    assert (tmp_path / "human.pth.sha256").read_text() == record
+    assert not path.exists()
+    server.offer(CONTENT, '"first"')
+    assert fetch(server.url(), tmp_path)[0].read_bytes() == CONTENT
+
+
+def test_a_file_that_was_changed_here_is_refused(server: FileServer, tmp_path: Path) -> None:
+    path, _ = fetch(server.url(), tmp_path)
+    path.write_bytes(OTHER)
+    with pytest.raises(DownloadError, match=r"human.pth: refused, .*; delete it and its .sha256 to fetch it"):
+        fetch(server.url(), tmp_path)
+    assert path.read_bytes() == OTHER
+
+
+def test_a_file_that_was_not_fetched_is_not_replaced(server: FileServer, tmp_path: Path) -> None:
+    (tmp_path / "human.pth").write_bytes(b"mine")
+    with pytest.raises(DownloadError, match=r"nothing records that it was fetched .*; move it, or name"):
+        fetch(server.url(), tmp_path)
+    assert (tmp_path / "human.pth").read_bytes() == b"mine"
+
+
+@pytest.mark.parametrize("content", ["", "  \n", "not a hash  human.pth\n"])
+def test_a_record_that_holds_no_hash_is_refused(server: FileServer, tmp_path: Path, content: str) -> None:
+    (tmp_path / "human.pth.sha256").write_text(content)
+    with pytest.raises(DownloadError, match="holds no SHA-256; delete it to fetch the file anew"):
+        fetch(server.url(), tmp_path)
+
+
+def test_a_server_that_lacks_the_file(server: FileServer, tmp_path: Path) -> None:
+    with pytest.raises(DownloadError, match=r"/weights/missing: the server answered 404 Not Found$"):
+        fetch(server.url("missing"), tmp_path)
+    assert _names(tmp_path) == []
+
+
+def test_no_server_at_all(tmp_path: Path) -> None:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        url = f"http://127.0.0.1:{free.getsockname()[1]}/human.pth"
+    with pytest.raises(DownloadError, match=r"human.pth: .*refused; what has arrived is kept, run the comm"):
+        fetch(url, tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("url", "message"),
+    [
+        ("ftp://example.org/human.pth", "wanted an http or https address that ends in a file's name"),
+        ("human.pth", "wanted an http or https address"),
+        ("http://127.0.0.1/weights/", "wanted an http or https address"),
+        ("http://127.0.0.1/weights/..", "wanted an http or https address"),
+        ("http://127.0.0.1/%00.pth", "wanted an http or https address"),
+        ("http://127.0.0.1/a\nb.pth", "wanted an http or https address"),
+        ("http://[127.0.0.1/human.pth", "not an address"),
+        ("http://127.0.0.1:port/human.pth", "nonnumeric port"),
+        ("http://127.0.0.1/a human.pth", "can't contain control characters"),
+        ("http://127.0.0.1/día.pth", "wanted an address in ASCII; write other characters as %XX"),
+    ],
+)
+def test_an_address_that_is_none(tmp_path: Path, url: str, message: str) -> None:
+    with pytest.raises(DownloadError, match=message):
+        fetch(url, tmp_path)
+
+
+def test_a_folder_that_cannot_be_written(server: FileServer, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("in the way")
+    with pytest.raises(OutputError, match=r"file/weights: cannot write here \(Not a directory\)"):
+        fetch(server.url(), tmp_path / "file" / "weights")

@@ -1,0 +1,118 @@
+"""The command line in this process, in a folder of its own, and a small network of one's own to give it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import TypeAlias
+
+import pytest
+import torch
+from typer.testing import CliRunner, Result
+
+from posedeploy.benchmarks.inputs import random_images
+from posedeploy.cli import app
+from posedeploy.types import Array
+from tests.predict.conftest import HEIGHT, PEOPLE, WIDTH, CrowdNetwork, spec_of
+from tools.synthetic_maps import crowd
+
+Invoke: TypeAlias = Callable[..., Result]
+
+BUILDER = f"""
+from tests.predict.conftest import CrowdNetwork, spec_of
+from tools.synthetic_maps import crowd
+
+
+def build():
+    spec = spec_of("lightweight-openpose-2d", height={HEIGHT}, width={WIDTH})
+    return CrowdNetwork(crowd({PEOPLE}, {HEIGHT // 8}, {WIDTH // 8}, seed=5)), spec
+"""
+"""The network of tests/predict with other people in it: those of the weights must take their place."""
+
+
+@pytest.fixture
+def photo() -> Array:
+    """(256, 456, 3) of noise in blocks."""
+    return random_images(spec_of("lightweight-openpose-2d", height=HEIGHT, width=WIDTH), 1)[0]
+
+
+@pytest.fixture(autouse=True)
+def elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """No test writes into the repository."""
+    monkeypatch.chdir(tmp_path)
+
+
+@pytest.fixture(scope="session")
+def invoke() -> Invoke:
+    """Runs the command line; whatever is not one of our errors comes through as it is."""
+
+    def run(*arguments: object, columns: int = 80) -> Result:
+        environment = {"COLUMNS": str(columns), "TERM": "dumb", "NO_COLOR": "1"}
+        result = CliRunner(env=environment).invoke(app, [str(argument) for argument in arguments])
+        if result.exception is not None and not isinstance(result.exception, SystemExit):
+            raise result.exception
+        return result
+
+    return run
+
+
+@pytest.fixture(scope="session")
+def done(invoke: Invoke) -> Invoke:
+    """The same, for what must succeed."""
+
+    def run(*arguments: object, columns: int = 80) -> Result:
+        result = invoke(*arguments, columns=columns)
+        assert result.exit_code == 0, result.output
+        return result
+
+    return run
+
+
+@pytest.fixture(scope="session")
+def refused(invoke: Invoke) -> Callable[..., str]:
+    """The same, for what must be refused: one line, which is given back, and exit status 1."""
+
+    def run(*arguments: object) -> str:
+        result = invoke(*arguments)
+        lines = [line for line in result.stderr.splitlines() if line]
+        assert result.exit_code == 1, result.output
+        assert lines[-1].startswith("error: "), result.output
+        assert sum(line.startswith("error: ") for line in lines) == 1
+        assert "Traceback" not in result.output
+        return lines[-1]
+
+    return run
+
+
+@pytest.fixture(scope="session")
+def own(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder, spaces and all, with weights ``human.pth`` and the network ``crowd_net.py:build``."""
+    folder = tmp_path_factory.mktemp("my own") / "día 1"
+    folder.mkdir()
+    (folder / "crowd_net.py").write_text(BUILDER)
+    torch.save(CrowdNetwork(crowd(PEOPLE, HEIGHT // 8, WIDTH // 8)).state_dict(), folder / "human.pth")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def network(own: Path) -> tuple[str, str]:
+    """The option that names the network."""
+    return "--network", f"{own / 'crowd_net.py'}:build"
+
+
+@pytest.fixture(scope="session")
+def human(own: Path, network: tuple[str, str], done: Invoke) -> Path:
+    """The folder, with every target in its ``out``; do not change the files."""
+    targets = ("--to", "torchscript", "--to", "onnx", "--to", "openvino")
+    done("export", own / "human.pth", *targets, "-o", own / "out", *network)
+    return own
+
+
+def lines_wider_than(width: int, text: str) -> list[str]:
+    return [line for line in text.splitlines() if len(line) > width]
+
+
+def words(text: str) -> str:
+    """The text as if on one line."""
+    return re.sub(r"\s+", " ", text)

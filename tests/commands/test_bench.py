@@ -1,0 +1,129 @@
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.commands.conftest import Invoke, lines_wider_than
+
+
+def _bench(done: Invoke, *arguments: object) -> tuple[dict[str, Any], str, str]:
+    result = done("bench", *arguments, "--threads", "1", "--json", "bench.json")
+    return json.loads(Path("bench.json").read_text()), result.stdout, result.stderr
+
+
+def _model(human: Path, name: str) -> Path:
+    """A model file as others make it: nothing beside it says what it is."""
+    for path in (human / "out" / name, human / "out" / "human.bin"):
+        shutil.copy(path, path.name)
+    return Path(name)
+
+
+def test_every_target_beside_pytorch(human: Path, network: tuple[str, str], done: Invoke) -> None:
+    models = [human / "out" / f"human.{suffix}" for suffix in ("torchscript", "onnx", "xml")]
+    document, shown, said = _bench(done, *models, "--runs", 100, *network)
+    assert (document["format"], document["version"]) == ("posedeploy.bench", 1)
+    assert document["machine"]["physical_cores"] >= 1
+    results = document["results"]
+    labels = ["human.pth (PyTorch)", "human.torchscript", "human.onnx", "human.xml"]
+    assert [result["label"] for result in results] == labels
+    runtimes = ["pytorch", "torchscript", "onnxruntime", "openvino"]
+    assert [result["effective"]["runtime"] for result in results] == runtimes
+    for result in results:
+        assert len(result["times_s"]) == 100
+        assert result["effective"]["threads"] == 1
+        assert result["p90_ms"] >= result["median_ms"] > 0
+        assert result["p99_ms"] is None
+        assert result["file_bytes"] > 1000
+    assert results[0]["speed_up"] is None
+    assert all(result["speed_up"] > 0 for result in results[1:])
+    assert "median ms" in shown and "p90 ms" in shown and "p99 ms" not in shown
+    assert "CPU, f32" in shown and "1 thread " in shown
+    assert not lines_wider_than(80, shown)
+    assert "wrote bench.json" in said
+    assert sum("warning: " in line for line in said.splitlines()) == sum(bool(r["warning"]) for r in results)
+
+
+def test_few_runs_have_no_percentiles(human: Path, done: Invoke) -> None:
+    document, shown, said = _bench(done, human / "out" / "human.onnx", "--runs", 1)
+    (result,) = document["results"]
+    assert len(result["times_s"]) == 10
+    assert (result["p90_ms"], result["speed_up"]) == (None, None)
+    assert "p90" not in shown
+    assert "no comparison with PyTorch for human.onnx: " in said
+    assert "give that option again, since it runs the file" in said
+
+
+def test_throughput_times_blocks_in_flight(human: Path, done: Invoke) -> None:
+    document, _, _ = _bench(done, human / "out" / "human.xml", "--runs", 20, "--throughput")
+    (result,) = document["results"]
+    assert result["hint"] == "throughput"
+    assert len(result["times_s"]) == 2
+
+
+@pytest.mark.parametrize("name", ["human.onnx", "human.xml"])
+def test_a_model_made_by_others(human: Path, done: Invoke, name: str) -> None:
+    document, _, said = _bench(done, _model(human, name), "--runs", 10)
+    assert [result["label"] for result in document["results"]] == [name]
+    assert f"no comparison with PyTorch for {name}: {name}: made by others" in said
+
+
+def test_an_onnx_file_on_openvino(human: Path, done: Invoke) -> None:
+    arguments = (human / "out" / "human.onnx", "--runs", 10, "--runtime", "openvino", "--precision", "auto")
+    document, _, _ = _bench(done, *arguments)
+    assert document["results"][0]["effective"]["runtime"] == "openvino"
+
+
+def test_a_checkpoint(human: Path, network: tuple[str, str], done: Invoke) -> None:
+    document, _, _ = _bench(done, human / "human.pth", "--runs", 10, *network)
+    assert [result["label"] for result in document["results"]] == ["human.pth"]
+
+
+@pytest.mark.slow
+def test_without_artifacts_the_sample_is_exported_first(done: Invoke) -> None:
+    document, shown, said = _bench(done, "--runs", 1)
+    assert said.startswith("there are no artifacts in artifacts yet, so the sample is exported first\n")
+    labels = ["sample (PyTorch)", "sample.onnx", "sample.torchscript", "sample.xml"]
+    assert sorted(result["label"] for result in document["results"]) == labels
+    assert not lines_wider_than(80, shown)
+    for label in labels:
+        assert shown.count(f"{label} ") == 2, "a row in each table, not folded"
+
+
+@pytest.mark.slow
+def test_free_axes_take_the_batch_and_size_asked_for(done: Invoke) -> None:
+    done("export", "--to", "onnx", "--dynamic", "-o", "out")
+    document, _, _ = _bench(done, "out/sample.onnx", "--runs", 1, "--batch", 2, "--input-size", "64x96")
+    assert [result["batch"] for result in document["results"]] == [2, 2]
+
+
+def test_bad_input(
+    human: Path, network: tuple[str, str], refused: Callable[..., str], tmp_path: Path
+) -> None:
+    onnx, openvino = human / "out" / "human.onnx", human / "out" / "human.xml"
+    (tmp_path / "file").write_text("")
+    for arguments, message in [
+        ((onnx, "--device", "TPU"), "TPU"),
+        ((onnx, "--device", "cuda"), "cuda"),
+        ((openvino, "--device", "GPU"), "GPU"),
+        ((onnx, "--threads", 0), "--threads 0: a thread count is at least 1"),
+        ((onnx, "--runs", 0), "--runs 0 --batch 1: both are at least 1"),
+        ((onnx, "--batch", 0), "--runs 100 --batch 0: both are at least 1"),
+        ((onnx, "--precision", "bf16"), "bf16"),
+        ((onnx, "--runtime", "tensorrt"), "the runtime 'tensorrt' does not run .onnx files; onnx runs on"),
+        ((openvino, "--runtime", "onnxruntime"), "does not run .xml files; openvino runs on openvino"),
+        ((onnx, "--input-size", "64x64"), "is of fixed size; leave the option out"),
+        ((onnx, "--family", "lightweight-openpose-2d"), "its manifest says what it is; leave out"),
+        (("none.onnx",), "none.onnx: no such file"),
+        (("none.tflite",), "none.tflite: no target writes files named like this"),
+        ((tmp_path,), "a model file ends in one of .torchscript, .onnx, .xml"),
+        ((onnx, "--checkpoint", "none.pth"), "give that option again, since it runs the file"),
+        ((onnx, "--checkpoint", "none.pth", *network), "error: none.pth: "),
+        ((onnx, "--runs", 1, "--json", "."), "error: .: is a folder; name a file for the JSON"),
+        ((onnx, "--runs", 1, "--json", "file/x.json"), "error: file: cannot write here"),
+    ]:
+        assert message in refused("bench", *arguments), arguments

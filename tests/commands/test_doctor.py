@@ -1,0 +1,24 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from posedeploy.backends import RUNTIMES, TARGETS
+from tests.commands.conftest import Invoke, lines_wider_than
+
+
+@pytest.mark.slow
+def test_everything_here_works(done: Invoke) -> None:
+    result = done("doctor", "--json", "d.json")
+    document = json.loads(Path("d.json").read_text())
+    assert (document["format"], document["version"]) == ("posedeploy.doctor", 1)
+    states = {(finding["kind"], finding["name"]): finding["state"] for finding in document["findings"]}
+    tried = {("target", name) for name in TARGETS} | {("runtime", name) for name in RUNTIMES}
+    assert tried <= states.keys()
+    assert {states[row] for row in tried} == {"works"}
+    assert document["packages"]["openvino"] in result.stdout
+    assert not lines_wider_than(80, result.stdout)
+    rows = [line for line in result.stdout.splitlines() if line.startswith(("target", "runtime", "window"))]
+    assert len(rows) == len(states), "one line each"

@@ -1,0 +1,103 @@
+from __future__ import annotations
+
+import json
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from tests.commands.conftest import Invoke, lines_wider_than, words
+
+
+def test_every_target_from_a_folder_with_spaces_and_accents(human: Path) -> None:
+    names = sorted(path.name for path in (human / "out").iterdir())
+    models = ["human.bin", "human.onnx", "human.torchscript", "human.xml"]
+    manifests = [f"{name}.posedeploy.json" for name in models if name != "human.bin"]
+    assert names == sorted(models + manifests)
+    manifest = json.loads((human / "out" / "human.xml.posedeploy.json").read_text())
+    assert manifest["provenance"]["checkpoint"] == str(human / "human.pth")
+
+
+def test_what_was_made_is_shown(own: Path, network: tuple[str, str], done: Invoke) -> None:
+    result = done("export", own / "human.pth", "--to", "onnx", "--name", "[x] a", "-o", "o", *network)
+    lines = [line.rstrip() for line in result.stdout.splitlines()]
+    assert lines[:4] == [
+        "Artifacts",
+        "file          target    size",
+        "────────────────────────────",
+        "o/[x] a.onnx  onnx    0.4 MB",
+    ]
+    assert "input   data      float32  1 x 3 x 256 x 456 NCHW" in result.stdout
+    assert result.stderr.splitlines() == [
+        f"running {network[1]}, as --network asks",
+        "wrote o/[x] a.onnx and [x] a.onnx.posedeploy.json",
+    ]
+
+
+@pytest.mark.slow
+def test_the_sample_goes_to_artifacts_with_free_axes(done: Invoke) -> None:
+    result = done("export", "--dynamic", "--outputs", "last")
+    assert "the built-in sample: lightweight-openpose-2d with pseudo-random weights" in result.stderr
+    names = ["sample.bin", "sample.xml", "sample.xml.posedeploy.json"]
+    assert sorted(path.name for path in Path("artifacts").iterdir()) == names
+    assert "stage_1_output_0_pafs      float32  batch x 38 x height/8 x width/8 NCHW" in result.stdout
+    assert not lines_wider_than(80, result.stdout)
+    inspected = words(done("inspect", "artifacts/sample.xml").stdout)
+    assert "checkpoint the built-in sample, untrained" in inspected
+
+
+def test_bad_options(
+    own: Path, network: tuple[str, str], refused: Callable[..., str], tmp_path: Path
+) -> None:
+    weights = own / "human.pth"
+    (tmp_path / "file").write_text("")
+    for arguments, message in [
+        (("--to", "tflite"), "no target is called 'tflite'; the targets are torchscript, onnx, openvino"),
+        (("--outputs", "some"), "--outputs some: wanted all or last"),
+        (("--input-size", "256"), "--input-size 256: wanted HEIGHTxWIDTH in pixels, such as 256x456"),
+        (("--input-size", "250x456"), "--input-size: this network's input is of fixed shape"),
+        (("-o", "file/out"), "file/out: cannot write here (Not a directory)"),
+        (("--family", "lightweight-openpose-2d"), "--network and --family: give one"),
+    ]:
+        assert message in refused("export", weights, *arguments, *network)
+    assert "250x456: height and width must be multiples of 8" in refused("export", "--input-size", "250x456")
+    assert "--batch 0" in refused("export", "--batch", "0")
+    assert list(tmp_path.iterdir()) == [tmp_path / "file"]
+
+
+def test_what_is_no_checkpoint(own: Path, refused: Callable[..., str], tmp_path: Path) -> None:
+    (tmp_path / "empty.pth").write_bytes(b"")
+    (tmp_path / "folder.pth").mkdir()
+    assert "no.pth" in refused("export", "no.pth")
+    assert "folder.pth" in refused("export", "folder.pth")
+    assert "empty.pth" in refused("export", "empty.pth")
+    assert "human.pth" in refused("export", own / "human.pth")
+    message = "no network family is called 'openpose'; the families are lightweight-openpose-2d,"
+    assert message in refused("export", own / "human.pth", "--family", "openpose")
+    assert "--family and --network describe a checkpoint: name it" in refused("export", "--family", "x")
+    assert not Path("artifacts").exists()
+
+
+@pytest.mark.slow
+def test_ctrl_c_leaves_what_stood_before(tmp_path: Path) -> None:
+    before = {"sample.xml": "an old artifact", "sample.bin": "and its weights"}
+    (tmp_path / "artifacts").mkdir()
+    for name, text in before.items():
+        (tmp_path / "artifacts" / name).write_text(text)
+    with subprocess.Popen(
+        [sys.executable, "-m", "posedeploy", "export"], cwd=tmp_path, stderr=subprocess.PIPE, text=True
+    ) as process:
+        assert process.stderr is not None
+        deadline = time.monotonic() + 60
+        while not list((tmp_path / "artifacts").glob(".posedeploy-*")) and time.monotonic() < deadline:
+            time.sleep(0.05)
+        process.send_signal(signal.SIGINT)
+        told = process.stderr.read()
+    assert process.returncode == 1
+    assert told.splitlines()[-1].startswith("error: interrupted; files that were not finished are not there")
+    assert "Traceback" not in told
+    assert {path.name: path.read_text() for path in (tmp_path / "artifacts").iterdir()} == before

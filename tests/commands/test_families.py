@@ -1,0 +1,21 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from posedeploy.families import FAMILIES
+from tests.commands.conftest import Invoke, lines_wider_than
+
+
+@pytest.mark.parametrize("columns", [80, 120])
+def test_every_family_is_shown(done: Invoke, columns: int) -> None:
+    result = done("families", "--json", "f.json", columns=columns)
+    document = json.loads(Path("f.json").read_text())
+    assert (document["format"], document["version"]) == ("posedeploy.families", 1)
+    assert [family["name"] for family in document["families"]] == list(FAMILIES)
+    for family in FAMILIES.values():
+        assert family.name in result.stdout
+        assert family.weights_page in result.stdout
+    assert not lines_wider_than(columns, result.stdout)

@@ -1,0 +1,45 @@
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from threading import Thread
+
+from tests.commands.conftest import Invoke
+
+
+class _Quiet(SimpleHTTPRequestHandler):
+    def log_message(self, format: str, *args: object) -> None:
+        pass
+
+
+def test_a_published_checkpoint(done: Invoke, tmp_path: Path) -> None:
+    (tmp_path / "human.pth").write_bytes(b"weights")
+    digest = hashlib.sha256(b"weights").hexdigest()
+    with ThreadingHTTPServer(("127.0.0.1", 0), partial(_Quiet, directory=tmp_path)) as server:
+        thread = Thread(target=server.serve_forever, args=(0.01,))
+        thread.start()
+        arguments = (
+            "fetch",
+            "lightweight-openpose-3d",
+            "--url",
+            f"http://127.0.0.1:{server.server_port}/human.pth",
+        )
+        first, second = done(*arguments), done(*arguments)
+        server.shutdown()
+        thread.join()
+    assert first.stdout.splitlines() == [
+        f"checkpoints/human.pth fetched, SHA-256 {digest}",
+        "weights licence: Apache-2.0",
+    ]
+    assert second.stdout.startswith("checkpoints/human.pth is there already, SHA-256 ")
+
+
+def test_bad_input(refused: Callable[..., str]) -> None:
+    assert "no network family is called 'openpose'" in refused("fetch", "openpose")
+    message = refused("fetch", "lightweight-openpose-3d")
+    assert "its publisher has no direct link; see github.com/" in message
+    assert message.endswith("download the file there and name it, or give its address with --url")
+    assert "wanted an http or https address" in refused("fetch", "lightweight-openpose-2d", "--url", "x")

@@ -1,0 +1,61 @@
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+from tests.commands.conftest import Invoke, lines_wider_than, words
+from tests.reference_cases import BUNDLED, Case
+
+
+def test_a_checkpoint(done: Invoke, tmp_path: Path) -> None:
+    Case(BUNDLED / "lightweight-openpose-2d").write(tmp_path / "human.pth")
+    result = done("inspect", "human.pth", "--json", "i.json")
+    shown = words(result.stdout)
+    for said in (
+        "human.pth family lightweight-openpose-2d variant ",
+        "wrapped in state_dict",
+        "image BGR, (value - 128) / 256 ",
+        "keypoints 18: nose neck r_sho",
+        "input data float32 batch x 3 x height x width NCHW",
+        "model.0.0.weight",
+    ):
+        assert said in shown
+    assert not lines_wider_than(80, result.stdout)
+    document = json.loads(Path("i.json").read_text())
+    assert (document["format"], document["version"]) == ("posedeploy.inspect", 1)
+    assert document["spec"]["family"] == "lightweight-openpose-2d"
+    assert len(document["tensors"]) == int(document["facts"]["tensors"])
+
+
+def test_an_artifact(human: Path, network: tuple[str, str], done: Invoke) -> None:
+    result = done("inspect", human / "out" / "human.xml", "--json", "i.json")
+    facts = json.loads(Path("i.json").read_text())["facts"]
+    assert facts["target"] == "openvino"
+    assert facts["checkpoint"] == str(human / "human.pth")
+    assert facts["network"] == network[1]
+    assert facts["weights sha256"] in result.stdout, "the hash is not folded"
+    assert "embedded nothing: the caller prepares the image" in words(result.stdout)
+
+
+def test_a_model_made_by_others(human: Path, done: Invoke) -> None:
+    shutil.copy(human / "out" / "human.onnx", "[bold].onnx")
+    shown = words(done("inspect", "[bold].onnx").stdout)
+    assert "[bold].onnx family unknown" in shown
+    assert "manifest none" in shown
+    assert "input data float32 1 x 3 x 256 x 456" in shown
+
+
+def test_bad_input(human: Path, refused: Callable[..., str]) -> None:
+    Path("human.txt").write_text("")
+    Path("folder.xml").mkdir()
+    for arguments, message in [
+        (("none.xml",), "none.xml: no such file"),
+        (("folder.xml",), "folder.xml: is a folder, not a model file"),
+        (("human.txt",), "a model file ends in one of .torchscript, .onnx, .xml"),
+        (("none.pth",), "none.pth"),
+        ((human / "out" / "human.xml", "--contract", "none.toml"), "none.toml: cannot be read"),
+        ((human / "human.pth", "--network", "net.py"), "--network net.py: wanted FILE.py:FUNCTION"),
+    ]:
+        assert message in refused("inspect", *arguments), arguments

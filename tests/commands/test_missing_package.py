@@ -1,0 +1,130 @@
+"""What works, and what is said, where neither torch nor OpenVINO is installed: in an environment without."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import venv
+from collections.abc import Callable
+from importlib.metadata import PackageNotFoundError, distribution
+from pathlib import Path
+
+import pytest
+
+from posedeploy.types import Array
+from tests.commands.conftest import Invoke
+from tests.predict.conftest import write_image
+
+pytestmark = pytest.mark.slow
+Run = Callable[..., subprocess.CompletedProcess[str]]
+
+ROOT = Path(__file__).parents[2]
+DEVICE = ("numpy", "opencv-python-headless", "msgspec", "psutil", "rich", "typer", "onnxruntime")
+"""What a device is promised to need for an ONNX artifact: our dependencies and one runtime."""
+
+
+def _link(name: str, site: Path) -> None:
+    """Make a distribution, and all that it asks for, importable from ``site`` too."""
+    try:
+        found = distribution(name)
+    except PackageNotFoundError:  # asked for on other systems only
+        return
+    for top in {Path(file).parts[0] for file in found.files or ()} - {"..", "__pycache__"}:
+        if not (site / top).exists():
+            (site / top).symlink_to(Path(str(found.locate_file(top))))
+    for requirement in found.requires or ():
+        wanted = re.match(r"[\w.-]+", requirement)
+        if wanted is not None and "extra ==" not in requirement:
+            _link(wanted[0], site)
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory: pytest.TempPathFactory) -> Run:
+    """Runs the command line in an environment that lacks torch, onnx, OpenVINO and pygame."""
+    folder = tmp_path_factory.mktemp("device")
+    venv.create(folder, symlinks=True)
+    (site,) = folder.glob("lib/python3*/site-packages")
+    for name in DEVICE:
+        _link(name, site)
+    (site / "posedeploy").symlink_to(ROOT / "posedeploy")
+
+    def run(*arguments: object) -> subprocess.CompletedProcess[str]:
+        command = [str(folder / "bin" / "python"), "-I", "-m", "posedeploy", *map(str, arguments)]
+        return subprocess.run(command, capture_output=True, text=True, check=False)
+
+    return run
+
+
+def _refused(process: subprocess.CompletedProcess[str]) -> str:
+    assert process.returncode == 1, process.stdout + process.stderr
+    (line,) = process.stderr.splitlines()
+    assert line.startswith("error: ")
+    return line
+
+
+def _missing(package: str, extra: str) -> str:
+    return (
+        f"error: this needs the package {package}, which is not installed; install it with: "
+        f"pip install 'posedeploy[{extra}]'"
+    )
+
+
+def test_an_onnx_artifact_needs_numpy_opencv_and_its_runtime(
+    run: Run, human: Path, photo: Array, done: Invoke, tmp_path: Path
+) -> None:
+    write_image(tmp_path / "photo.png", photo)
+    process = run("predict", human / "out" / "human.onnx", "photo.png", "-o", "device")
+    assert process.returncode == 0, process.stderr
+    assert process.stdout.startswith("2 people in 1 image\n")
+    assert process.stderr == ""
+    done("predict", human / "out" / "human.onnx", "photo.png", "-o", "here")
+    assert Path("device/poses.json").read_text() == Path("here/poses.json").read_text()
+
+
+def test_any_other_command_names_the_package_and_the_command(
+    run: Run, human: Path, photo: Array, tmp_path: Path
+) -> None:
+    write_image(tmp_path / "photo.png", photo)
+    out = human / "out"
+    for arguments, package, extra in [
+        (("predict", out / "human.xml", "photo.png"), "openvino", "openvino"),
+        (("predict", out / "human.onnx", "photo.png", "--runtime", "openvino"), "openvino", "openvino"),
+        (("predict", out / "human.torchscript", "photo.png"), "torch", "torch"),
+        (("predict", human / "human.pth", "photo.png"), "torch", "torch"),
+        (("predict", out / "human.onnx", "photo.png", "--show"), "pygame", "window"),
+        (("export", human / "human.pth"), "torch", "torch"),
+        (("export",), "torch", "torch"),
+        (("bench", human / "human.pth"), "torch", "torch"),
+        (("bench",), "torch", "torch"),
+        (("parity", out / "human.onnx"), "torch", "torch"),
+        (("inspect", human / "human.pth"), "torch", "torch"),
+    ]:
+        assert _refused(run(*arguments)) == _missing(package, extra), arguments
+
+
+def test_an_artifact_is_timed_without_a_comparison(run: Run, human: Path) -> None:
+    process = run("bench", human / "out" / "human.onnx", "--runs", 1)
+    assert process.returncode == 0, process.stderr
+    assert "no comparison with PyTorch for human.onnx: this needs the package torch" in process.stderr
+    assert "human.onnx" in process.stdout
+
+
+def test_what_needs_no_framework_works(run: Run, human: Path) -> None:
+    for arguments in (("families",), ("inspect", human / "out" / "human.onnx"), ("--version",), ("--help",)):
+        process = run(*arguments)
+        assert (process.returncode, process.stderr) == (0, ""), arguments
+
+
+def test_the_doctor_says_what_is_missing_and_how_to_install_it(run: Run) -> None:
+    process = run("doctor")
+    assert (process.returncode, process.stderr) == (0, "")
+    shown = [line.strip() for line in process.stdout.splitlines()]
+    for row in (
+        "target   torchscript  missing",
+        "runtime  openvino     missing",
+        "window   pygame       missing",
+    ):
+        assert any(line.startswith(row) for line in shown), process.stdout
+    assert any(line.startswith("runtime  onnxruntime  untried") for line in shown)
+    for extra in ("torch", "torch,export", "torch,export,openvino", "openvino", "window"):
+        assert f"pip install 'posedeploy[{extra}]'" in shown, "on a line of its own, to be copied"

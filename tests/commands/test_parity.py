@@ -1,0 +1,112 @@
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from posedeploy.types import Array
+from tests.commands.conftest import Invoke, lines_wider_than, words
+from tests.predict.conftest import PEOPLE, write_image
+from tests.reference_cases import BUNDLED, Case
+
+
+def test_every_target_is_the_same_as_pytorch(
+    human: Path, network: tuple[str, str], done: Invoke, photo: Array, tmp_path: Path
+) -> None:
+    write_image(tmp_path / "photo.png", photo)
+    models = [human / "out" / f"human.{suffix}" for suffix in ("torchscript", "onnx", "xml")]
+    result = done("parity", *models, "--images", "photo.png", "--json", "p.json", *network)
+    document = json.loads(Path("p.json").read_text())
+    assert (document["format"], document["version"]) == ("posedeploy.parity", 1)
+    assert [entry["label"] for entry in document["results"]] == [str(model) for model in models]
+    for entry in document["results"]:
+        assert (entry["passed"], entry["failures"]) == (True, [])
+        assert entry["poses"]["people"] == 5 * PEOPLE
+        assert entry["outputs"][0]["samples"] == ["random 0", "random 1", "random 2", "random 3", "photo.png"]
+        assert all(output["max_relative"] < 1e-4 for output in entry["outputs"])
+    assert result.stdout.count("same as PyTorch") == 3
+    assert "10 people matched, 0 missed, 0 extra" in words(result.stdout)
+
+
+def test_other_weights_are_told_with_the_place(
+    human: Path, network: tuple[str, str], invoke: Invoke, tmp_path: Path
+) -> None:
+    weights = torch.load(human / "human.pth", weights_only=True)
+    weights["pafs"][0, 7, 3, 5] = 99.0
+    torch.save(weights, tmp_path / "other.pth")
+    arguments = (human / "out" / "human.onnx", "--checkpoint", "other.pth", "--json", "p.json", *network)
+    result = invoke("parity", *arguments)
+    assert result.exit_code == 1
+    assert "different from PyTorch" in result.stdout
+    assert "human.onnx: pafs[0, 7, 3, 5] on random 0 is " in result.stderr
+    assert "instead of 99: " in result.stderr
+    (entry,) = json.loads(Path("p.json").read_text())["results"]
+    assert not entry["passed"]
+    assert entry["outputs"][1]["worst"]["index"] == [0, 7, 3, 5]
+    assert invoke("parity", *arguments, "--max-relative", "2", "--max-px", "1e4").exit_code == 0
+
+
+def test_a_checkpoint_that_moved_or_changed(
+    own: Path, network: tuple[str, str], done: Invoke, refused: Callable[..., str], tmp_path: Path
+) -> None:
+    shutil.copy(own / "human.pth", "human.pth")
+    done("export", "human.pth", "--to", "onnx", "-o", "out", *network)
+    Path("human.pth").rename("moved.pth")
+    assert "say where it is with --checkpoint" in refused("parity", "out/human.onnx", *network)
+    done("parity", "out/human.onnx", "--checkpoint", "moved.pth", *network)
+    weights = torch.load("moved.pth", weights_only=True)
+    torch.save({name: array + 1 for name, array in weights.items()}, "human.pth")
+    message = refused("parity", "out/human.onnx", *network)
+    assert "human.pth: its SHA-256 is " in message and "export it again, or name the right file" in message
+
+
+def test_an_artifact_that_was_changed(human: Path, refused: Callable[..., str]) -> None:
+    shutil.copytree(human / "out", "out")
+    with Path("out/human.onnx").open("ab") as stream:
+        stream.write(b"\0")
+    weights = np.fromfile("out/human.bin", np.uint8)
+    weights[-1] ^= 1
+    weights.tofile("out/human.bin")
+    for name, changed in (("human.onnx", "human.onnx"), ("human.xml", "human.bin")):
+        message = refused("parity", f"out/{name}")
+        assert message.startswith(f"error: out/{changed}: its SHA-256 is ")
+        assert "the file was changed after it was exported" in message
+    manifest = Path("out/human.torchscript.posedeploy.json")
+    manifest.write_text(manifest.read_text().replace('"version": 1', '"version": 2'))
+    message = refused("parity", "out/human.torchscript")
+    assert "it has version 2 and this release reads up to 1; upgrade posedeploy" in message
+
+
+def test_bad_input(
+    human: Path, network: tuple[str, str], refused: Callable[..., str], tmp_path: Path
+) -> None:
+    onnx = human / "out" / "human.onnx"
+    (tmp_path / "text.txt").write_text("no image")
+    shutil.copy(onnx, "human.onnx")
+    for arguments, message in [
+        ((onnx,), "give that option again, since it runs the file"),
+        (
+            (onnx, "--precision", "bf16", *network),
+            "the bounds of float32 do not hold for it; say what may pass",
+        ),
+        ((onnx, "--images", "none.jpg", *network), "none.jpg"),
+        ((onnx, "--images", "text.txt", *network), "text.txt"),
+        (("human.onnx",), "made by others, so nothing says what to compare it with; give --checkpoint"),
+        ((human / "human.pth",), "no target writes files named like this"),
+    ]:
+        assert message in refused("parity", *arguments), arguments
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("family", ["lightweight-openpose-2d", "lightweight-openpose-3d"])
+def test_the_published_networks_are_the_same(family: str, done: Invoke, tmp_path: Path) -> None:
+    Case(BUNDLED / family).write(tmp_path / "human.pth")
+    done("export", "human.pth", "--to", "openvino", "--input-size", "128x160", "-o", "out")
+    result = done("parity", "out/human.xml")
+    assert "same as PyTorch" in result.stdout
+    assert not lines_wider_than(80, result.stdout)

@@ -1,0 +1,140 @@
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import cv2
+import pytest
+
+from posedeploy.types import Array
+from tests.commands.conftest import Invoke
+from tests.predict.conftest import HEIGHT, PEOPLE, WIDTH, write_image
+from tests.reference_cases import BUNDLED, Case
+
+
+@pytest.fixture(autouse=True)
+def picture(photo: Array, tmp_path: Path) -> Path:
+    """``photo.png`` in the folder where everything runs."""
+    return write_image(tmp_path / "photo.png", photo)
+
+
+def _poses(folder: str = "poses") -> Any:
+    return json.loads(Path(folder, "poses.json").read_text())
+
+
+def _names(folder: str = "poses") -> list[str]:
+    return sorted(path.name for path in Path(folder).iterdir())
+
+
+@pytest.mark.parametrize("suffix", ["torchscript", "onnx", "xml"])
+def test_a_picture_on_every_target(human: Path, done: Invoke, suffix: str) -> None:
+    result = done("predict", human / "out" / f"human.{suffix}", "photo.png")
+    assert _names() == ["photo.jpg", "poses.json"]
+    document = _poses()
+    assert document["source"]["frames"] == 1
+    assert result.stdout.splitlines() == ["2 people in 1 image", "  poses/photo.jpg", "  poses/poses.json"]
+    assert result.stderr == ""
+
+
+def test_a_checkpoint(human: Path, network: tuple[str, str], done: Invoke) -> None:
+    result = done("predict", human / "human.pth", "photo.png", "-o", "new/poses", *network)
+    assert f"{PEOPLE} people in 1 image" in result.stdout
+    assert _names("new/poses") == ["photo.jpg", "poses.json"]
+
+
+def test_an_artifact_with_its_preprocessing_inside(
+    own: Path, network: tuple[str, str], done: Invoke, human: Path
+) -> None:
+    done("export", own / "human.pth", "--embed-preprocessing", "-o", "raw", *network)
+    assert f"{PEOPLE} people in 1 image" in done("predict", "raw/human.xml", "photo.png").stdout
+    inside = _poses()
+    done("predict", human / "out" / "human.xml", "photo.png")
+    assert inside["annotations"] == _poses()["annotations"]
+
+
+def test_a_folder_with_what_cannot_be_used_in_it(human: Path, invoke: Invoke, picture: Path) -> None:
+    Path("photos").mkdir()
+    for name in ("a.png", "b.png"):
+        shutil.copy(picture, Path("photos", name))
+    Path("photos", "broken.jpg").write_bytes(b"no image")
+    Path("photos", "notes.txt").write_text("none either")
+    result = invoke("predict", human / "out" / "human.onnx", "photos")
+    assert result.exit_code == 1
+    assert f"{2 * PEOPLE} people in 2 images, 1 file skipped" in result.stdout
+    assert result.stderr.startswith("warning: ") and "broken.jpg" in result.stderr
+    assert _names() == ["a.jpg", "b.jpg", "poses.json"]
+
+
+def test_a_video(human: Path, done: Invoke, photo: Array) -> None:
+    writer = cv2.VideoWriter("clip.avi", cv2.VideoWriter.fourcc(*"MJPG"), 25, (WIDTH, HEIGHT))
+    for _ in range(6):
+        writer.write(photo)
+    writer.release()
+    result = done("predict", human / "out" / "human.xml", "clip.avi")
+    assert f"{6 * PEOPLE} people in 6 images" in result.stdout
+    assert _names() == ["clip.mp4", "poses.json"]
+    assert _poses()["source"]["smoothed"]
+    done("predict", human / "out" / "human.xml", "clip.avi", "--no-smooth")
+    assert not _poses()["source"]["smoothed"]
+
+
+def test_a_model_made_by_others(human: Path, done: Invoke, refused: Callable[..., str]) -> None:
+    shutil.copy(human / "out" / "human.onnx", "other.onnx")
+    assert "give --family lightweight-openpose-2d or" in refused("predict", "other.onnx", "photo.png")
+    result = done("predict", "other.onnx", "photo.png", "--family", "lightweight-openpose-2d")
+    assert f"{PEOPLE} people in 1 image" in result.stdout
+
+
+@pytest.mark.slow
+def test_free_axes_take_any_picture(done: Invoke, photo: Array, tmp_path: Path) -> None:
+    write_image(tmp_path / "narrow.png", photo[:, :200])
+    done("export", "--dynamic", "--to", "openvino")
+    done("predict", "artifacts/sample.xml", "narrow.png")
+    assert (_poses()["images"][0]["width"], _poses()["images"][0]["height"]) == (200, 256)
+
+
+@pytest.mark.slow
+def test_3d_with_a_camera_of_ones_own(done: Invoke, refused: Callable[..., str], tmp_path: Path) -> None:
+    Case(BUNDLED / "lightweight-openpose-3d").write(tmp_path / "human.pth")
+    camera = {"R": [[1, 0, 0], [0, 1, 0], [0, 0, 1]], "t": [[0], [0], [100]]}
+    Path("camera.json").write_text(json.dumps(camera))
+    done("export", "human.pth", "--to", "onnx")
+    done("predict", "artifacts/human.onnx", "photo.png", "--fx", "700", "--extrinsics", "camera.json")
+    assert _poses()["unit"] == "mm"
+    assert _names() == ["photo.jpg", "poses.json"]
+    assert "--fx 0: a focal length in pixels" in refused(
+        "predict", "artifacts/human.onnx", "photo.png", "--fx", 0
+    )
+    Path("camera.json").write_text("{}")
+    message = refused("predict", "artifacts/human.onnx", "photo.png", "--extrinsics", "camera.json")
+    assert 'camera.json: wanted JSON with "R", 3x3, and "t", 3 numbers in cm' in message
+
+
+def test_bad_input(human: Path, refused: Callable[..., str]) -> None:
+    onnx = human / "out" / "human.onnx"
+    Path("empty.png").write_bytes(b"")
+    Path("file").write_text("")
+    Path("corrupt.onnx").write_bytes(onnx.read_bytes()[:1000])
+    Path("corrupt.xml").write_text("<net")
+    Path("folder.onnx").mkdir()
+    for arguments, message in [
+        ((onnx, "none.png"), "none.png: no such file or folder; name an image, a folder of images, a video"),
+        ((onnx, "empty.png"), "empty.png: the file is empty (0 bytes)"),
+        ((onnx, "photo.png", "-o", "file/poses"), "file/poses: cannot write here (Not a directory)"),
+        ((onnx, "photo.png", "--device", "NPU"), "NPU"),
+        ((onnx, "photo.png", "--threads", -1), "--threads -1: a thread count is at least 1"),
+        (("none.onnx", "photo.png"), "none.onnx: no such file"),
+        (("folder.onnx", "photo.png"), "folder.onnx: is a folder, not a model file"),
+        (("none.pth", "photo.png"), "none.pth"),
+        (("corrupt.onnx", "photo.png"), "corrupt.onnx"),
+        (("corrupt.xml", "photo.png"), "corrupt.xml"),
+        (
+            (human / "human.pth", "photo.png", "--runtime", "openvino"),
+            "a checkpoint runs on pytorch; export",
+        ),
+    ]:
+        assert message in refused("predict", *arguments), arguments
+    assert not list(Path("poses").glob("*"))

@@ -1,0 +1,100 @@
+"""Tables fit a terminal of 80 columns, and hold what the user's files are called, brackets and all."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+from rich.console import Console, RenderableType
+
+from posedeploy.benchmarks.keypoints import ImageParity
+from posedeploy.benchmarks.latency import Latency
+from posedeploy.benchmarks.parity import Bounds, OutputParity, Parity, PoseParity
+from posedeploy.commands.tables import (
+    footprint_table,
+    latency_table,
+    parity_heading,
+    parity_table,
+    poses_line,
+)
+from posedeploy.types import Effective
+
+SAMPLE = ("sample (PyTorch)", "sample.torchscript", "sample.onnx", "sample.xml")
+EFFECTIVE = Effective("torchscript", "2.13.0+cpu", "CPU", "f32", 16)
+
+
+def _shown(what: RenderableType, columns: int) -> list[str]:
+    console = Console(width=columns, color_system=None, highlight=False)
+    with console.capture() as capture:
+        console.print(what)
+    return [line.rstrip() for line in capture.get().splitlines()]
+
+
+def _latency(label: str, runs: int = 1000) -> Latency:
+    times = tuple(np.linspace(1.0, 1.1, runs))
+    return Latency(label, EFFECTIVE, "latency", 1, 16_500_000, 10.5, 1.25, 107_700_000, times, 12.5)
+
+
+@pytest.mark.parametrize("columns", [80, 120])
+@pytest.mark.parametrize("table", [latency_table, footprint_table])
+def test_the_samples_rows_are_not_folded(
+    table: Callable[[list[Latency]], RenderableType], columns: int
+) -> None:
+    lines = _shown(table([_latency(label) for label in SAMPLE]), columns)
+    assert len(lines) == 3 + 2 * len(SAMPLE)
+    assert [line.startswith(label) for line, label in zip(lines[3::2], SAMPLE, strict=True)] == [True] * 4
+    assert max(map(len, lines)) <= columns
+
+
+def test_a_percentile_that_no_one_has_gets_no_column() -> None:
+    both = _shown(latency_table([_latency("a"), _latency("b", 10)]), 80)[1]
+    assert "p90 ms" in both and "p99 ms" in both
+    assert "p9" not in _shown(latency_table([_latency("a", 10)]), 80)[1]
+
+
+def test_a_long_name_is_folded_and_numbers_are_not() -> None:
+    name = "human-pose-estimation-0001-trained-on-everything-at-256x456.torchscript"
+    lines = _shown(latency_table([_latency(name)]), 80)
+    assert max(map(len, lines)) <= 80
+    assert lines[3].endswith("1050.00  1090.00  1099.00    4.8%       1.0    11.90x")
+
+
+def test_brackets_in_names_are_no_markup() -> None:
+    for table in (latency_table, footprint_table):
+        assert any("[/old] [b].xml" in line for line in _shown(table([_latency("[/old] [b].xml")]), 80))
+
+
+def _parity(poses: PoseParity | None, error: float = 0.0) -> Parity:
+    a = np.ones((1, 2), np.float32)
+    output = OutputParity("stage_1_output_1_heatmaps", ("random 0",), (a,), (a + np.float32(error),))
+    return Parity("artifacts/[/]sample.xml", EFFECTIVE, (output,), poses, Bounds())
+
+
+def test_a_verdict_and_what_ran() -> None:
+    heading = _shown(parity_heading(_parity(None)), 80)
+    assert heading == [
+        "artifacts/[/]sample.xml: same as PyTorch",
+        "torchscript 2.13.0+cpu, CPU, f32, 16 threads",
+    ]
+    assert _shown(parity_heading(_parity(None, 1.0)), 80)[0].endswith(": different from PyTorch")
+    assert _shown(parity_table(_parity(None, 1.0)), 80)[-1].split() == [
+        "stage_1_output_1_heatmaps",
+        "1.0e+00",
+        "1.0e+00",
+        "1.000000000",
+    ]
+
+
+def test_keypoints_in_a_sentence() -> None:
+    assert poses_line(_parity(None)).startswith("keypoints: not compared, since no decoding is known")
+    image = ImageParity(2, 1, 0, np.zeros(30), 0, np.zeros(19), 0, 0)
+    assert poses_line(_parity(PoseParity((image,)))) == (
+        "keypoints: 2 people matched, 1 missed, 0 extra; 30 keypoints, 0 px off at the 99th percentile, "
+        "0 mm in 3D"
+    )
+    image = ImageParity(2, 1, 0, np.zeros(30), 0, np.zeros(0), 3, 4)
+    assert poses_line(_parity(PoseParity((image,)))).endswith(
+        "; 3 more and 4 3D joints set aside, since PyTorch's own answer changes there when its outputs move "
+        "by 1e-05"
+    )
