@@ -53,7 +53,7 @@ def export(
     ] = None,
     to: Annotated[
         list[str] | None,
-        typer.Option(metavar="|".join(TARGETS), help="A target; once for each. [default: openvino]"),
+        typer.Option(metavar="|".join(TARGETS), help="A target; once for each.", show_default="openvino"),
     ] = None,
     output: Annotated[Path, typer.Option("-o", "--output", help="The folder for the artifacts.")] = ARTIFACTS,
     name: Annotated[
@@ -107,8 +107,13 @@ def bench(
         bool,
         typer.Option("--latency/--throughput", help="Tune for one image at a time, or for many in flight."),
     ] = True,
-    runs: Annotated[int, typer.Option(help="Timed runs of each: p90 needs 100, p99 needs 1000.")] = 100,
-    batch: Annotated[int, typer.Option(help="Images at once, where the model leaves that free.")] = 1,
+    runs: Annotated[
+        int,
+        typer.Option(help="Timed runs of each: p90 needs 100, p99 1000; with --throughput 10 times as many."),
+    ] = 100,
+    batch: Annotated[
+        int | None, typer.Option(help="Images at once, where the model leaves that free.", show_default="1")
+    ] = None,
     input_size: shared.InputSize = None,
     runtime: shared.RuntimeName = None,
     checkpoint: shared.Checkpoint = None,
@@ -144,11 +149,11 @@ def parity(
     threads: shared.Threads = None,
     precision: shared.PrecisionName = "f32",
     max_relative: Annotated[
-        float | None, typer.Option(help="What passes, of an output's largest value. [default: 1e-4]")
+        float | None, typer.Option(help="What passes, of an output's largest value.", show_default="1e-4")
     ] = None,
     max_px: Annotated[
         float | None,
-        typer.Option(help="What passes for keypoints at the 99th percentile, in px. [default: 0.1]"),
+        typer.Option(help="What passes for keypoints at the 99th percentile, in px.", show_default="0.1"),
     ] = None,
     runtime: shared.RuntimeName = None,
     checkpoint: shared.Checkpoint = None,
@@ -187,12 +192,21 @@ def predict(
     device: shared.Device = "CPU",
     threads: shared.Threads = None,
     precision: shared.PrecisionName = "f32",
+    draw: Annotated[
+        bool, typer.Option(help="Write the pictures or the video; poses.json is always written.")
+    ] = True,
     show: Annotated[
-        bool, typer.Option("--show", help="Show the pictures in a window too (q leaves).")
-    ] = False,
+        bool | None,
+        typer.Option(
+            "--show/--no-show",
+            show_default="a camera's, where there is a display",
+            help="Show the pictures in a window too (q leaves).",
+        ),
+    ] = None,
+    track: Annotated[bool, typer.Option(help="Give the people of a video ids; smoothing needs them.")] = True,
     smooth: Annotated[bool, typer.Option(help="Smooth the keypoints of a video (one-euro filter).")] = True,
     fx: Annotated[
-        float | None, typer.Option(help="3D: focal length in px. [default: 0.8 x image width]")
+        float | None, typer.Option(help="3D: focal length in px.", show_default="0.8 x image width")
     ] = None,
     extrinsics: Annotated[
         Path | None,
@@ -215,7 +229,7 @@ def predict(
         source,
         output,
         shared.run_options(device, precision, threads),
-        command.PredictSettings(show, smooth, fx, extrinsics, runtime),
+        command.PredictSettings(show, draw, track, smooth, fx, extrinsics, runtime),
         Described(family, network, contract),
     )
     raise typer.Exit(0 if complete else 1)

@@ -19,12 +19,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
-from importlib import import_module
 from pathlib import Path
 from typing import Annotated, Literal, TypeAlias
 
 import msgspec
 
+from posedeploy import plugins
 from posedeploy.errors import InputError
 from posedeploy.families import FAMILIES, family_named
 from posedeploy.types import (
@@ -128,7 +128,7 @@ def described(family: str) -> ModelSpec:
     Raises:
         InputError: there is no such family.
     """
-    poses = import_module(family_named(family).poses)
+    poses = plugins.module(family_named(family).poses)
     return ModelSpec(family, "", (), (), poses.CONTRACT, {}, poses.KEYPOINT_NAMES, poses.SKELETON, poses.UNIT)
 
 
@@ -140,8 +140,11 @@ def applied(
     Roles that the description leaves open go to the last output whose name contains the role.
 
     Raises:
-        InputError: an output that the description names is not in the model, or a role finds no output.
+        InputError: the input that the description gives is another than the model's, an output that it names
+            is not in the model, or a role finds no output.
     """
+    if described.inputs and inputs:
+        _check_input(described.inputs[0], inputs[0], where)
     names = [spec.name for spec in outputs]
     wanted = described.roles or dict.fromkeys(_roles(described.family))
     roles = {}
@@ -161,6 +164,24 @@ def applied(
     )
 
 
+def _check_input(given: TensorSpec, found: TensorSpec, where: str) -> None:
+    """Refuse a name, shape or dtype that the file contradicts; what is as by default was not given."""
+    usual = _Input()
+    lengths = list(zip(given.shape, found.shape, strict=False))
+    fits = len(given.shape) == len(found.shape) and all(
+        want == got or isinstance(want, str) or isinstance(got, str) for want, got in lengths
+    )
+    if (
+        given.name not in (usual.name, found.name)
+        or given.dtype not in (usual.dtype, found.dtype)
+        or not (fits or given.shape == usual.shape)
+    ):
+        raise InputError(
+            f"{where}: its contract gives the input {given}, and the file has {found}; correct [input], or "
+            "leave name, shape and dtype out"
+        )
+
+
 def _roles(family: str) -> tuple[str, ...]:
-    roles: tuple[str, ...] = import_module(family_named(family).poses).ROLES if family in FAMILIES else ()
+    roles: tuple[str, ...] = plugins.module(family_named(family).poses).ROLES if family in FAMILIES else ()
     return roles

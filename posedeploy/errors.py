@@ -62,3 +62,8 @@ class DownloadError(PoseDeployError):
 
 class MissingPackageError(PoseDeployError):
     """An optional package is not installed; the message holds the command that installs it."""
+
+
+def first_line(error: BaseException) -> str:
+    """What another library's error says, without the pages that may follow."""
+    return str(error).strip().partition("\n")[0] or type(error).__name__

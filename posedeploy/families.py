@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from importlib import import_module
 
+from posedeploy import plugins
 from posedeploy.errors import InputError
 from posedeploy.types import ModelSpec, TensorSpec
 
@@ -90,7 +90,7 @@ def image_spec(
         roles: which output is what the family's decoding asks for.
         stride: input pixels per output cell.
     """
-    poses = import_module(family_named(family).poses)
+    poses = plugins.module(family_named(family).poses)
     return ModelSpec(
         family=family,
         variant=variant,

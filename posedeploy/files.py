@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
+import os
 import shutil
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from posedeploy.errors import OutputError
+
+WRITING = {
+    errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EACCES, errno.EROFS, errno.EIO, errno.ENAMETOOLONG,
+}  # fmt: skip
+"""What an operating system says of a write that fails, where it does not say of which file."""
 
 
 def sha256(path: Path) -> str:
@@ -23,37 +30,78 @@ def staged(folder: Path) -> Iterator[Path]:
     """A new empty folder inside ``folder``, whose files replace those of the same name when the block ends.
 
     When the block raises (Ctrl-C too) nothing of it remains and what stood before is untouched. ``folder`` is
-    created where it is missing. An ``OSError`` about a file elsewhere passes through as it is.
+    created where it is missing, and then goes again with a block that fails. An ``OSError`` that is not about
+    writing here passes through as it is.
 
     Raises:
         OutputError: the folder cannot be made or written, or the disk is full.
     """
+    made: list[Path] = []
     try:
+        made = [path for path in (folder, *folder.parents) if not path.exists()]
         folder.mkdir(parents=True, exist_ok=True)
-        stage = Path(tempfile.mkdtemp(prefix=".posedeploy-", dir=folder.absolute()))
+        work = Path(tempfile.mkdtemp(prefix=".posedeploy-", dir=folder.absolute()))
     except OSError as error:
+        _remove_empty(made)
         raise OutputError(f"{folder}: cannot write here ({error.strerror}); name another folder") from error
+    new, old = work / "new", work / "old"
     try:
-        yield stage
-        _put_in_place(stage, folder)
+        new.mkdir()
+        old.mkdir()
+        yield new
+        _put_in_place(new, old, folder)
+        made = []
     except OSError as error:
-        if error.filename is not None and stage not in Path(error.filename).absolute().parents:
+        if not _about_writing(error, work):
             raise
         raise OutputError(
             f"{folder}: writing failed ({error.strerror or error}); nothing was left half-written, and what "
             "stood there before is as it was"
         ) from error
     finally:
-        shutil.rmtree(stage, ignore_errors=True)
+        shutil.rmtree(new, ignore_errors=True)
+        _remove_empty([old, work, *made])
 
 
-def _put_in_place(stage: Path, folder: Path) -> None:
-    written = sorted(stage.iterdir())
-    for path in written:
-        if (folder / path.name).is_dir():
-            raise OutputError(f"{folder / path.name}: a folder is in the way; move it, or write elsewhere")
-    for path in written:
-        path.replace(folder / path.name)
+def _about_writing(error: OSError, work: Path) -> bool:
+    if error.filename is None:
+        return error.errno in WRITING
+    names = [Path(str(name)).absolute() for name in (error.filename, error.filename2) if name is not None]
+    return any(work in name.parents for name in names)
+
+
+def _remove_empty(folders: list[Path]) -> None:
+    """Remove those of these folders, the inner ones first, that are there and hold nothing."""
+    for folder in folders:
+        with suppress(OSError):
+            folder.rmdir()
+
+
+def _put_in_place(new: Path, old: Path, folder: Path) -> None:
+    """Move what is in ``new`` to ``folder``: all of it, or, where anything ends it, nothing."""
+    written = sorted(path.name for path in new.iterdir())
+    for name in written:
+        if (folder / name).is_dir():
+            raise OutputError(f"{folder / name}: a folder is in the way; move it, or write elsewhere")
+    try:
+        for name in written:
+            if os.path.lexists(folder / name):
+                (folder / name).replace(old / name)
+        for name in written:
+            (new / name).replace(folder / name)
+    except BaseException:
+        _put_back(written, new, old, folder)
+        raise
+    for name in written:
+        (old / name).unlink(missing_ok=True)
+
+
+def _put_back(written: list[str], new: Path, old: Path, folder: Path) -> None:
+    for name in written:
+        if os.path.lexists(old / name):
+            (old / name).replace(folder / name)
+        elif not os.path.lexists(new / name):
+            (folder / name).unlink()
 
 
 def write_text(path: Path, text: str) -> None:

@@ -90,8 +90,8 @@ def read(artifact: Path) -> Artifact:
 
 
 def _parse(path: Path) -> _Manifest:
-    content = path.read_bytes()
     try:
+        content = path.read_bytes()
         head = msgspec.json.decode(content, type=_Head)
         if head.format == FORMAT and head.version > VERSION:
             raise ManifestError(
@@ -103,6 +103,8 @@ def _parse(path: Path) -> _Manifest:
                 f"{path}: it is not a posedeploy manifest (format {head.format!r}, not {FORMAT!r})"
             )
         return msgspec.json.decode(content, type=_Manifest)
+    except OSError as error:
+        raise ManifestError(f"{path}: cannot be read ({error.strerror})") from error
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise ManifestError(
             f"{path}: the manifest is damaged ({error}); export the artifact again"
@@ -114,7 +116,10 @@ def _check_hash(path: Path, recorded: str, manifest: Path) -> None:
         raise ManifestError(
             f"{manifest}: it names {path.name}, which is not there; export the artifact again"
         )
-    found = files.sha256(path)
+    try:
+        found = files.sha256(path)
+    except OSError as error:
+        raise ArtifactError(f"{path}: cannot be read ({error.strerror})") from error
     if found != recorded:
         raise ManifestError(
             f"{path}: its SHA-256 is {found[:12]}... but its manifest records {recorded[:12]}...: the file "

@@ -1,8 +1,11 @@
-"""The one place that imports what a table names as ``module:name``."""
+"""The one place that imports what a table names, a module or ``module:name``, and asks for versions."""
 
 from __future__ import annotations
 
+import sys
 from importlib import import_module
+from importlib.metadata import PackageNotFoundError, packages_distributions, version
+from types import ModuleType
 from typing import Any
 
 from posedeploy.errors import MissingPackageError
@@ -25,9 +28,18 @@ def load(reference: str) -> Any:
     Raises:
         MissingPackageError: an optional package that the module needs is not installed.
     """
-    module, _, name = reference.partition(":")
+    name, _, attribute = reference.partition(":")
+    return getattr(module(name), attribute)
+
+
+def module(name: str) -> ModuleType:
+    """The module of this name.
+
+    Raises:
+        MissingPackageError: an optional package that it needs is not installed.
+    """
     try:
-        return getattr(import_module(module), name)
+        return import_module(name)
     except ModuleNotFoundError as error:
         refusal = missing_package(error)
         if refusal is error:
@@ -45,3 +57,15 @@ def missing_package(error: ModuleNotFoundError) -> Exception:
         f"this needs the package {package}, which is not installed; install it with: "
         f"pip install 'posedeploy[{extra}]'"
     )
+
+
+def version_of(package: str) -> str | None:
+    """The version of a package by its import name, whatever distribution brought it; None where it is not
+    installed. Imports nothing."""
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        for distribution in packages_distributions().get(package, ()):
+            return version(distribution)
+    loaded: str | None = getattr(sys.modules.get(package), "__version__", None)
+    return loaded

@@ -43,6 +43,12 @@ class TensorSpec:
         """Whether any axis has a free length."""
         return any(isinstance(length, str) for length in self.shape)
 
+    @property
+    def image_size(self) -> tuple[Dimension, Dimension]:
+        """(height, width) of an image in this tensor, by its layout (NCHW where it has none)."""
+        height, width = self.shape[1:3] if self.layout == "NHWC" else self.shape[2:4]
+        return height, width
+
     def accepts(self, shape: tuple[int, ...]) -> bool:
         """Whether an array of this shape fits: same rank, and equal along every fixed axis."""
         return len(shape) == len(self.shape) and all(
@@ -72,9 +78,9 @@ class InputContract:
     A pixel becomes ``(value - mean) / deviation``, values 0 to 255, per channel in ``colour_order``.
     ``height`` and ``width`` are the published working size in pixels, that of an export unless another is
     asked for. Where the input's axes are free, the image is resized to that height (bilinear), keeping its
-    aspect. ``pad`` then centres it on a ground of normalised 0, up to a multiple of ``multiple`` and at least
-    ``height`` wide; ``crop`` cuts the width down to a multiple. ``embedded`` names the steps that an artifact
-    already holds inside, which a caller must therefore leave out.
+    aspect. ``pad`` then centres it on a ground of the whole pixel value nearest to the mean, up to a multiple
+    of ``multiple`` and at least ``height`` wide; ``crop`` cuts the width down to a multiple. ``embedded``
+    names the steps that an artifact already holds inside, which a caller must therefore leave out.
     """
 
     height: int
@@ -117,7 +123,8 @@ class Model:
     """A network with its weights: in eval mode, on the CPU, in float32.
 
     ``source`` is the checkpoint's path, None for the built-in sample; ``sha256`` is the hash of that file, or
-    of the sample's tensors. ``network`` is the ``file.py:function`` that built a user's own network.
+    of the sample's tensors. ``network`` is the ``file.py:function`` that built a user's own network, and
+    ``network_sha256`` the hash of that file.
     """
 
     module: nn.Module
@@ -125,11 +132,15 @@ class Model:
     source: Path | None
     sha256: str
     network: str | None = None
+    network_sha256: str | None = None
 
 
 @dataclass(frozen=True)
 class Provenance:
-    """Where an artifact came from: checkpoint (None: the built-in sample), package versions, options."""
+    """Where an artifact came from: checkpoint (None: the built-in sample), package versions, options.
+
+    ``network_sha256`` is the hash of the user's own file that ``network`` names.
+    """
 
     checkpoint: str | None
     checkpoint_sha256: str
@@ -137,6 +148,7 @@ class Provenance:
     packages: Mapping[str, str] = field(default_factory=dict)
     options: Mapping[str, str] = field(default_factory=dict)
     created: str = ""
+    network_sha256: str | None = None
 
 
 @dataclass(frozen=True)
@@ -183,6 +195,7 @@ class Placement:
     """Where an image lies in the network's input: ``input = image * scale + offset``, in px, per axis x, y.
 
     The scale is the resize factor as published (one factor for both axes, before rounding to whole pixels).
+    Sizes are (width, height) in px.
     """
 
     scale: float
@@ -211,8 +224,8 @@ class Poses:
 
     keypoints: (people, keypoints, 3) x px, y px, score; -1 in all three where a keypoint is missing.
     scores: (people,) the decoder's confidence in a person, as published: a sum over keypoints and limbs.
-    keypoints_3d: (people, joints, 4) x, y, z in mm in camera coordinates and the score (-1: not seen in 2D),
-    or None.
+    keypoints_3d: (people, joints, 4) x, y, z in mm and the score (-1: not seen in 2D), in the coordinates of
+    the camera, or of the world where the ``Camera`` has a pose; None for a family without.
     ids: (people,) numbers that persist through a video, or None.
     """
 

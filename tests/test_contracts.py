@@ -131,3 +131,29 @@ def test_a_role_without_an_output_is_refused_with_what_there_is() -> None:
         match=r"net\.onnx: no output for 'pafs'; wanted a name with pafs in it, and the outputs are stage",
     ):
         contracts.applied(contracts.described("lightweight-openpose-2d"), DATA, MAPS[:1], "net.onnx")
+
+
+@pytest.mark.parametrize(
+    "given",
+    ['name = "image"', "shape = [1, 3, 256, 448]", "shape = [3, 256, 456]", 'dtype = "uint8"'],
+)
+def test_an_input_that_the_file_contradicts_is_refused(tmp_path: Path, given: str) -> None:
+    spec = contracts.read(_written(tmp_path, f"[input]\n{given}"))
+    with pytest.raises(
+        InputError,
+        match=r"net\.onnx: its contract gives the input .*, and the file has data float32 1x3x256x456; ",
+    ):
+        contracts.applied(spec, DATA, MAPS, "net.onnx")
+
+
+@pytest.mark.parametrize("given", ["", 'name = "data"', 'shape = [1, 3, "height", 456]'])
+def test_an_input_that_the_file_does_not_contradict_is_taken(tmp_path: Path, given: str) -> None:
+    spec = contracts.read(_written(tmp_path, f"[input]\n{given}"))
+    assert contracts.applied(spec, DATA, MAPS, "net.onnx").inputs[0].shape == (1, 3, 256, 456)
+
+
+def test_an_input_that_is_not_given_contradicts_nothing(tmp_path: Path) -> None:
+    other = (TensorSpec("image", (1, 256, 456, 3), "uint8"),)
+    assert (
+        contracts.applied(contracts.read(_written(tmp_path, "")), other, MAPS, "x").inputs[0].dtype == "uint8"
+    )

@@ -64,12 +64,50 @@ def test_a_full_disk_is_the_users_error_however_the_folder_is_named(
         staged(folder) as stage,
     ):
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(stage / "a"))
-    assert not list(folder.iterdir())
+    assert not folder.exists()
 
 
 def test_an_error_about_a_file_elsewhere_passes_through(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError), staged(tmp_path / "out"):
         (tmp_path / "elsewhere").read_bytes()
+    assert not (tmp_path / "out").exists()
+
+
+def test_an_error_that_is_not_about_writing_passes_through(tmp_path: Path) -> None:
+    with pytest.raises(ConnectionResetError), staged(tmp_path):
+        raise ConnectionResetError(errno.ECONNRESET, os.strerror(errno.ECONNRESET))
+
+
+def test_a_full_disk_is_known_without_a_file_s_name(tmp_path: Path) -> None:
+    with pytest.raises(OutputError, match="No space left on device"), staged(tmp_path):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+
+@pytest.mark.parametrize("failure", [OSError(errno.EACCES, "Permission denied"), KeyboardInterrupt()])
+def test_a_replacing_that_breaks_off_is_undone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, failure: BaseException
+) -> None:
+    (tmp_path / "a").write_text("old")
+    (tmp_path / "c").write_text("old")
+    replace = Path.replace
+
+    def breaking(self: Path, target: Path) -> Path:
+        if self.read_text() == "new c":
+            raise failure
+        return replace(self, target)
+
+    monkeypatch.setattr(Path, "replace", breaking)
+    with pytest.raises((OutputError, KeyboardInterrupt)), staged(tmp_path) as stage:
+        for name in ("a", "b", "c"):
+            (stage / name).write_text(f"new {name}")
+    assert {path.name: path.read_text() for path in tmp_path.iterdir()} == {"a": "old", "c": "old"}
+
+
+def test_only_folders_that_were_made_here_go_with_a_block_that_fails(tmp_path: Path) -> None:
+    (tmp_path / "x").mkdir()
+    with pytest.raises(ValueError), staged(tmp_path / "x" / "y" / "z"):
+        raise ValueError
+    assert [path.name for path in tmp_path.rglob("*")] == ["x"]
 
 
 @pytest.mark.parametrize("folder", ["file", "file/below", "/proc/posedeploy"])

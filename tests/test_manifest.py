@@ -139,3 +139,15 @@ def test_a_folder_is_not_an_artifact(tmp_path: Path) -> None:
     (tmp_path / "net.xml").mkdir()
     with pytest.raises(ArtifactError, match="is a folder, not a model file"):
         manifest.read(tmp_path / "net.xml")
+
+
+@pytest.mark.skipif(not Path("/proc/self/mem").exists(), reason="wants a file that no one can read: Linux")
+@pytest.mark.parametrize(
+    ("name", "kind"), [("net.bin", ArtifactError), ("net.xml.posedeploy.json", ManifestError)]
+)
+def test_a_file_that_cannot_be_read_is_refused(artifact: Artifact, name: str, kind: type[Exception]) -> None:
+    path = artifact.path.with_name(name)
+    path.unlink()
+    path.symlink_to("/proc/self/mem")
+    with pytest.raises(kind, match=rf"{name}: cannot be read \(Input/output error\)"):
+        manifest.read(artifact.path)

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import sys
 import tomllib
+from importlib.metadata import version
 from pathlib import Path
 
 import pytest
@@ -50,3 +51,18 @@ def test_a_name_that_is_not_there_is_a_bug() -> None:
 def test_every_extra_is_one_of_the_project() -> None:
     project = tomllib.loads((Path(__file__).parents[1] / "pyproject.toml").read_text())["project"]
     assert set(plugins.EXTRA_OF_PACKAGE.values()) <= project["optional-dependencies"].keys()
+
+
+def test_a_version_is_that_of_the_distribution_whatever_its_name() -> None:
+    assert plugins.version_of("torch") == version("torch")
+    assert plugins.version_of("_pytest") == version("pytest")
+    assert plugins.version_of("no_such_package") is None
+
+
+def test_a_package_that_is_not_installed_but_imported_has_its_own_version(
+    modules: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (modules / "from_source.py").write_text("__version__ = '1.2'\n")
+    monkeypatch.delitem(sys.modules, "from_source", raising=False)
+    plugins.module("from_source")
+    assert plugins.version_of("from_source") == "1.2"

@@ -37,3 +37,8 @@ def test_boxes_are_tight_around_the_keypoints_that_were_found() -> None:
     assert len(poses) == 1
     assert poses.boxes == pytest.approx(np.array([[10.0, 20.0, 20.0, 5.0]]))
     assert Poses(np.empty((0, 3, 3)), np.empty(0)).boxes.shape == (0, 4)
+
+
+def test_height_and_width_are_found_by_the_layout() -> None:
+    assert TensorSpec("x", (1, 3, "height", 40)).image_size == ("height", 40)
+    assert TensorSpec("x", (1, 32, 40, 3), layout="NHWC").image_size == (32, 40)

@@ -4,6 +4,7 @@
     python tools/bench_costs.py                           all
 
 Each pairs ours with the alternative in one run, interleaved, and prints the ratio. Nothing here asserts.
+``export`` reads the peak memory from ``/proc``, so it runs on Linux only.
 """
 
 from __future__ import annotations

@@ -24,30 +24,58 @@ class Sample:
     placements: tuple[Placement, ...] = ()
 
 
-def sized(spec: ModelSpec, batch: int = 1, size: tuple[int, int] | None = None) -> ModelSpec:
-    """An image network's spec with the input's free axes at these lengths; size None is the working size.
+def sized(spec: ModelSpec, batch: int | None = None, size: tuple[int, int] | None = None) -> ModelSpec:
+    """An image network's spec with free axes at these lengths, 1 and the working size where not given.
 
     Raises:
-        InputError: a size is asked for and the input has another, fixed one.
+        InputError: a batch or size is asked for and the input has another, fixed one.
     """
     assert spec.contract is not None, "the caller asks only for networks that take an image"
-    height, width = size or (spec.contract.height, spec.contract.width)
     tensor = spec.inputs[0]
-    wanted = (batch, height, width, 3) if tensor.layout == "NHWC" else (batch, 3, height, width)
+    height, width = size or (spec.contract.height, spec.contract.width)
+    wanted = (batch or 1, height, width, 3) if tensor.layout == "NHWC" else (batch or 1, 3, height, width)
+    tensor = _filled_in(tensor, dict(enumerate(wanted)))
+    _check([tensor], batch, size)
+    return replace(spec, inputs=(tensor,))
+
+
+def resized(spec: ModelSpec) -> ModelSpec:
+    """The same with free axes at other lengths: two images, higher and wider than the working size."""
+    assert spec.contract is not None, "the caller asks only for networks that take an image"
+    step = 4 * spec.contract.multiple
+    tensor, height, width = spec.inputs[0], spec.contract.height + step, spec.contract.width + step
+    wanted = (2, height, width, 3) if tensor.layout == "NHWC" else (2, 3, height, width)
+    return replace(spec, inputs=(_filled_in(tensor, dict(enumerate(wanted))),))
+
+
+def _filled_in(tensor: TensorSpec, wanted: Mapping[int, int]) -> TensorSpec:
+    """The tensor with its free axes at the wanted lengths, by position."""
     shape = tuple(
-        length if isinstance(axis, str) else axis for axis, length in zip(tensor.shape, wanted, strict=True)
+        wanted.get(position, axis) if isinstance(axis, str) else axis
+        for position, axis in enumerate(tensor.shape)
     )
-    if size is not None and shape[1:] != wanted[1:]:
+    return replace(tensor, shape=shape)
+
+
+def _check(tensors: Sequence[TensorSpec], batch: int | None, size: tuple[int, int] | None) -> None:
+    """Refuse a batch or size that none of the inputs has."""
+    inputs = ", ".join(map(str, tensors))
+    if batch is not None and not any(tensor.shape[:1] == (batch,) for tensor in tensors):
         raise InputError(
-            f"--input-size {height}x{width}: the input {tensor} is of fixed size; leave the option out"
+            f"--batch {batch}: the input {inputs} is of another, fixed batch; leave the option out"
         )
-    return replace(spec, inputs=(replace(tensor, shape=shape),))
+    if size is not None and not any(
+        len(tensor.shape) == 4 and tensor.image_size == size for tensor in tensors
+    ):
+        raise InputError(
+            f"--input-size {size[0]}x{size[1]}: the input {inputs} is of another, fixed size; leave the "
+            "option out"
+        )
 
 
 def image_size(spec: ModelSpec) -> tuple[int, int]:
     """(height, width) of the input of a ``sized`` spec."""
-    shape = spec.inputs[0].shape
-    height, width = shape[1:3] if spec.inputs[0].layout == "NHWC" else shape[2:4]
+    height, width = spec.inputs[0].image_size
     return int(height), int(width)
 
 
@@ -55,9 +83,8 @@ def plain(reference: ModelSpec, candidate: ModelSpec) -> ModelSpec:
     """The reference's spec for the candidate's picture: the same size, with its own part embedded."""
     if candidate.contract is None or reference.contract is None:
         return replace(reference, inputs=candidate.inputs)
-    shape = candidate.inputs[0].shape
-    height, width = shape[1:3] if candidate.inputs[0].layout == "NHWC" else shape[2:4]
-    tensor = replace(reference.inputs[0], shape=(shape[0], 3, height, width))
+    tensor = candidate.inputs[0]
+    tensor = replace(reference.inputs[0], shape=(tensor.shape[0], 3, *tensor.image_size))
     contract = replace(candidate.contract, embedded=reference.contract.embedded)
     return replace(reference, inputs=(tensor,), contract=contract)
 
@@ -78,25 +105,44 @@ def image_samples(spec: ModelSpec, images: Sequence[tuple[str, Array]]) -> list[
     return [_sample(spec, name, image) for name, image in images]
 
 
-def random_tensors(spec: ModelSpec, lengths: Mapping[str, int] | None = None) -> Sample:
-    """Seeded noise for inputs that are not an image; a free axis has length 1 or that of ``lengths``."""
+def random_tensors(spec: ModelSpec, batch: int | None = None, size: tuple[int, int] | None = None) -> Sample:
+    """Seeded noise for a network that has no image contract.
+
+    Free axes are filled in by position: the first is the batch (1 if not given), the third and fourth of a
+    tensor of four are ``size``.
+
+    Raises:
+        InputError: nothing says how long a free axis is, or what was asked for is not what the input has.
+    """
     stream = np.random.RandomState(SEED)
-    return Sample("random", {tensor.name: _noise(tensor, stream, lengths or {}) for tensor in spec.inputs})
+    height_and_width = dict(zip((2, 3), size, strict=True)) if size else {}
+    wanted = {0: batch or 1} | height_and_width
+    tensors = [_filled_in(tensor, wanted) for tensor in spec.inputs]
+    _check(tensors, batch, size)
+    for tensor in tensors:
+        if tensor.is_dynamic:
+            hint = "--input-size HxW" if len(tensor.shape) == 4 else "fixed shapes when it is exported"
+            raise InputError(f"nothing says how long the free axes of the input {tensor} are; give {hint}")
+    return Sample("random", {tensor.name: _noise(tensor, stream) for tensor in tensors})
 
 
 def _sample(spec: ModelSpec, name: str, image: Array) -> Sample:
     batch = spec.inputs[0].shape[0]
     count = batch if isinstance(batch, int) else 1
     one = replace(spec, inputs=(replace(spec.inputs[0], shape=(1, *spec.inputs[0].shape[1:])),))
-    prepared = [prepare(image if index % 2 == 0 else image[:, ::-1], one) for index in range(count)]
+    try:
+        prepared = [prepare(image if index % 2 == 0 else image[:, ::-1], one) for index in range(count)]
+    except InputError as error:
+        raise InputError(f"{name}: {error}") from error
     tensor = spec.inputs[0].name
     stacked = np.concatenate([tensors[tensor] for tensors, _ in prepared])
     return Sample(name, {tensor: stacked}, tuple(placement for _, placement in prepared))
 
 
-def _noise(tensor: TensorSpec, stream: np.random.RandomState, lengths: Mapping[str, int]) -> Array:
-    free = {axis: 1 for axis in tensor.shape if isinstance(axis, str)}
-    shape = tensor.fixed(free | dict(lengths)).shape
+def _noise(tensor: TensorSpec, stream: np.random.RandomState) -> Array:
+    shape = tuple(int(axis) for axis in tensor.shape)
+    if tensor.dtype not in np.sctypeDict or 0 in shape:
+        raise InputError(f"the input {tensor} cannot be filled with noise; only whole numbers and floats can")
     if np.issubdtype(tensor.dtype, np.integer):
-        return stream.randint(0, 256, shape).astype(tensor.dtype)  # type: ignore[arg-type]
-    return stream.standard_normal(shape).astype(tensor.dtype)  # type: ignore[arg-type]
+        return stream.randint(0, 256, shape).astype(tensor.dtype)
+    return stream.standard_normal(shape).astype(tensor.dtype)

@@ -7,6 +7,7 @@ candidate before it has filled the caches, then ``BLOCK`` times on the clock.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from time import perf_counter
 
@@ -21,6 +22,9 @@ BLOCK = 10
 
 BEYOND = 10
 """A percentile needs this many runs beyond it: p90 is given from 100 runs, p99 from 1000."""
+
+FEW = 5
+"""Times below which a spread says nothing."""
 
 WIDE = 0.10
 """The middle half of the runs lying further apart than this part of their median calls for a warning."""
@@ -44,6 +48,7 @@ class Latency:
     first_s: float
     memory_bytes: int
     times_s: tuple[float, ...] = field(repr=False)
+    load_average: float = 0.0
     baseline_median_s: float | None = None
 
     @property
@@ -58,8 +63,10 @@ class Latency:
         return 1e3 * float(np.percentile(self.times_s, percent))
 
     @property
-    def spread(self) -> float:
-        """The distance between the quartiles over the median."""
+    def spread(self) -> float | None:
+        """The distance between the quartiles over the median; None for fewer than ``FEW`` times."""
+        if len(self.times_s) < FEW:
+            return None
         low, high = np.percentile(self.times_s, [25, 75])
         return float((high - low) / np.median(self.times_s))
 
@@ -76,30 +83,32 @@ class Latency:
     @property
     def warning(self) -> str | None:
         """Why these times should not be trusted, None where nothing speaks against them."""
+        if self.spread is None:
+            return (
+                f"{self.label}: {len(self.times_s)} times are too few to tell their spread; give more --runs"
+            )
         if self.spread <= WIDE:
             return None
-        times = np.asarray(self.times_s)
-        half = len(times) // 2
-        drift = float(np.median(times[half:]) / np.median(times[:half]) - 1) if half else 0.0
+        half = len(self.times_s) // 2
+        drift = float(np.median(self.times_s[half:]) / np.median(self.times_s[:half]) - 1)
         why = (
-            f"the second half ran {abs(drift):.0%} {'slower' if drift > 0 else 'faster'} than the first: "
-            "the clock "
-            "rate or the load drifted"
+            f"the second half ran {abs(drift):.0%} {'slower' if drift > 0 else 'faster'} than the first: the "
+            "clock rate or the load drifted"
             if abs(drift) > WIDE / 2
-            else f"with a steady centre: others use the cores (load {_load()} on {psutil.cpu_count()})"
+            else f"with a steady centre: others use the cores (load {self.load_average:.1f} on "
+            f"{psutil.cpu_count()})"
         )
         return (
             f"{self.label}: half of the runs lie {self.spread:.0%} apart, {why}; run again on a quiet machine"
         )
 
 
-def _load() -> str:
-    return f"{psutil.getloadavg()[0]:.1f}"
-
-
 @dataclass(frozen=True)
 class Candidate:
-    """Something to be timed: a runner already loaded, its input, and what loading it took."""
+    """Something to be timed: a runner already loaded, its input, and what loading it took.
+
+    ``baseline`` is another candidate of the same measurement, to be compared with.
+    """
 
     label: str
     runner: Runner
@@ -109,7 +118,7 @@ class Candidate:
     load_s: float
     first_s: float
     memory_bytes: int
-    baseline: str | None = None
+    baseline: Candidate | None = None
 
 
 def load(
@@ -118,21 +127,23 @@ def load(
     inputs: Callable[[Runner], Tensors],
     *,
     file_bytes: int | None = None,
-    baseline: str | None = None,
 ) -> Candidate:
-    """Open a runner and run it once, on the clock. ``baseline`` is the label of what to compare with."""
+    """Open a runner and run it once, on the clock. It is closed if that fails."""
     process = psutil.Process()
     before = process.memory_info().rss
     start = perf_counter()
     runner = opener()
-    loaded = perf_counter()
-    tensors = inputs(runner)
-    ready = perf_counter()
-    runner.run(tensors)
-    first = perf_counter() - ready
-    batch = next(iter(tensors.values())).shape[0]
+    load_s = perf_counter() - start
+    with ExitStack() as on_error:
+        on_error.callback(runner.close)
+        tensors = inputs(runner)
+        start = perf_counter()
+        runner.run(tensors)
+        first_s = perf_counter() - start
+        on_error.pop_all()
+    batch = next((array.shape[0] for array in tensors.values() if array.ndim), 1)
     grown = max(0, process.memory_info().rss - before)
-    return Candidate(label, runner, tensors, batch, file_bytes, loaded - start, first, grown, baseline)
+    return Candidate(label, runner, tensors, batch, file_bytes, load_s, first_s, grown)
 
 
 def measure(
@@ -152,8 +163,8 @@ def measure(
     """
     time_block = _one_by_one if hint == "latency" else _in_flight
     for candidate in candidates:
-        for _ in range(warm_up):
-            candidate.runner.run(candidate.tensors)
+        for _ in range(-(-warm_up // BLOCK)):
+            time_block(candidate)
     rounds = -(-runs // BLOCK)
     times: list[list[float]] = [[] for _ in candidates]
     for turn in range(rounds):
@@ -162,7 +173,7 @@ def measure(
             times[number].extend(time_block(candidate))
             on_progress(turn * len(candidates) + number + 1, rounds * len(candidates))
     medians = {
-        candidate.label: float(np.median(mine)) for candidate, mine in zip(candidates, times, strict=True)
+        id(candidate): float(np.median(mine)) for candidate, mine in zip(candidates, times, strict=True)
     }
     return [
         _result(candidate, mine, hint, medians) for candidate, mine in zip(candidates, times, strict=True)
@@ -186,8 +197,7 @@ def _in_flight(candidate: Candidate) -> list[float]:
     return [(perf_counter() - start) / BLOCK]
 
 
-def _result(candidate: Candidate, times: list[float], hint: Hint, medians: dict[str, float]) -> Latency:
-    baseline = medians.get(candidate.baseline) if candidate.baseline else None
+def _result(candidate: Candidate, times: list[float], hint: Hint, medians: dict[int, float]) -> Latency:
     return Latency(
         candidate.label,
         candidate.runner.effective,
@@ -198,5 +208,6 @@ def _result(candidate: Candidate, times: list[float], hint: Hint, medians: dict[
         candidate.first_s,
         candidate.memory_bytes,
         tuple(times),
-        baseline,
+        psutil.getloadavg()[0],
+        medians[id(candidate.baseline)] if candidate.baseline else None,
     )

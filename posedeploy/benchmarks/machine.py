@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import os
 import platform
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
 import psutil
 
+import posedeploy
 from posedeploy.runtimes.base import physical_cores
 
 
 @dataclass(frozen=True)
 class Machine:
-    """Processor, cores that this process may use, clock governor (None where it is not told), system."""
+    """Processor, cores for this process, clock governor (None where it is not told), system, packages."""
 
     cpu: str
     physical_cores: int
@@ -24,6 +27,7 @@ class Machine:
     system: str
     python: str
     load: float
+    packages: Mapping[str, str]
 
     def __str__(self) -> str:
         governor = f"governor {self.governor}" if self.governor else "governor not told"
@@ -42,6 +46,7 @@ def this_machine() -> Machine:
         system=f"{platform.system()} {platform.release()}",
         python=platform.python_version(),
         load=psutil.getloadavg()[0],
+        packages={"posedeploy": posedeploy.__version__, "numpy": np.__version__},
     )
 
 

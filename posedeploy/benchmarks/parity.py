@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from posedeploy.benchmarks.inputs import Sample
-from posedeploy.benchmarks.keypoints import Decode, ImageParity, compare_image
+from posedeploy.benchmarks.keypoints import Decode, ImageParity, PoseParity, compare_image
 from posedeploy.errors import ArtifactError
 from posedeploy.runtimes.base import Runner
 from posedeploy.types import Array, Effective, Tensors
@@ -78,63 +78,6 @@ class OutputParity:
 
 
 @dataclass(frozen=True)
-class PoseParity:
-    """The poses on every image, person matched with person.
-
-    A keypoint that only one side found counts as infinitely far.
-    """
-
-    images: tuple[ImageParity, ...]
-
-    @property
-    def people(self) -> int:
-        """Pairs of people that stand for each other."""
-        return sum(image.people for image in self.images)
-
-    @property
-    def missed(self) -> int:
-        """People of the reference that the candidate does not have."""
-        return sum(image.missed for image in self.images)
-
-    @property
-    def extra(self) -> int:
-        """People of the candidate that the reference does not have."""
-        return sum(image.extra for image in self.images)
-
-    @property
-    def keypoints(self) -> int:
-        """Keypoints found by both."""
-        return sum(len(image.distances_px) for image in self.images)
-
-    @property
-    def set_aside(self) -> int:
-        """Keypoints that PyTorch itself cannot tell: see ``posedeploy.benchmarks.keypoints``."""
-        return sum(image.set_aside for image in self.images)
-
-    @property
-    def set_aside_3d(self) -> int:
-        """The same for 3D joints."""
-        return sum(image.set_aside_3d for image in self.images)
-
-    @property
-    def error_px(self) -> float:
-        """The 99th percentile of the distance of a keypoint, in px; 0 where neither side found any."""
-        one_sided = sum(image.one_sided for image in self.images)
-        return _percentile([*(image.distances_px for image in self.images), np.full(one_sided, np.inf)])
-
-    @property
-    def error_mm(self) -> float | None:
-        """The same for the 3D joints of matched people, in mm; None for a family without them."""
-        distances = [image.distances_mm for image in self.images]
-        return _percentile(distances) if any(len(part) for part in distances) else None
-
-
-def _percentile(distances: Sequence[Array]) -> float:
-    every = np.concatenate(distances)
-    return float(np.percentile(every, 99, method="higher")) if len(every) else 0.0
-
-
-@dataclass(frozen=True)
 class Parity:
     """A candidate against the reference. ``poses`` is None where no decoding is known for the network."""
 
@@ -150,33 +93,20 @@ class Parity:
         found = [
             f"{output.name}[{', '.join(map(str, output.worst.index))}] on {output.worst.sample} is "
             f"{output.worst.candidate:.6g} instead of {output.worst.reference:.6g}: "
-            f"{output.max_relative:.2e} of the "
-            f"largest value, wanted {self.bounds.relative:.0e}"
+            f"{output.max_relative:.2e} of the largest value, wanted {self.bounds.relative:.0e}"
             for output in sorted(self.outputs, key=lambda output: -output.max_relative)
             if not output.max_relative <= self.bounds.relative
         ]
+        if not self.outputs:
+            found.append("there is no output to compare")
         if self.poses is not None:
-            found += _pose_failures(self.poses, self.bounds)
+            found += self.poses.failures(self.bounds.px, self.bounds.mm)
         return tuple(found)
 
     @property
     def passed(self) -> bool:
         """Whether everything lies within the bounds."""
         return not self.failures
-
-
-def _pose_failures(poses: PoseParity, bounds: Bounds) -> list[str]:
-    found = []
-    if not poses.error_px <= bounds.px:
-        found.append(
-            f"keypoints lie {poses.error_px:.3g} px off at the 99th percentile, wanted {bounds.px:g} "
-            f"({poses.people} people matched, {poses.missed} missed, {poses.extra} extra)"
-        )
-    if poses.error_mm is not None and not poses.error_mm <= bounds.mm:
-        found.append(
-            f"3D joints lie {poses.error_mm:.3g} mm off at the 99th percentile, wanted {bounds.mm:g}"
-        )
-    return found
 
 
 def compare(
@@ -229,8 +159,7 @@ def _counterpart(label: str, name: str, array: Array, expected: Tensors) -> Arra
     if expected[name].shape != array.shape:
         raise ArtifactError(
             f"{label}: {name} has the shape {array.shape} and PyTorch gives {expected[name].shape} on the "
-            "same input; "
-            "export it again"
+            "same input; export it again"
         )
     return expected[name]
 

@@ -120,6 +120,10 @@ def _download(url: str, part: Path, on_progress: Callable[[int, int | None], Non
             + (f"; delete {part.name} to fetch it from the start" if held else "")
         ) from error
     with response:
+        if response.headers.get_content_type() == "text/html":
+            raise DownloadError(
+                f"{url}: the server sent a web page, not a file; look at the address in a browser"
+            )
         held = held if response.status == 206 else 0
         version = response.headers.get("ETag") or response.headers.get("Last-Modified")
         if version and not version.startswith("W/"):

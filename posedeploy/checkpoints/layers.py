@@ -6,6 +6,8 @@ nesting of the modules gives the tensor names of the published checkpoints.
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import torch
 from torch import Tensor, nn
 
@@ -132,12 +134,36 @@ class RefinementBlock(nn.Module):
         return result
 
 
-def count(shapes: dict[str, tuple[int, ...]], pattern: str) -> int:
-    """How many of ``pattern.format(0)``, ``pattern.format(1)``, ... are there."""
-    number = 0
-    while pattern.format(number) in shapes:
-        number += 1
-    return number
+class Sizes(NamedTuple):
+    """What the variants of the networks differ in: refinement stages, working width, and channels of each
+    output; as published where nothing else is said."""
+
+    stages: int = 1
+    channels: int = 128
+    heatmaps: int = 19
+    pafs: int = 38
+
+    @property
+    def variant(self) -> str:
+        """The variant in words."""
+        stages = "1 refinement stage" if self.stages == 1 else f"{self.stages} refinement stages"
+        return f"{stages}, {self.channels} channels"
+
+
+PUBLISHED = Sizes()
+
+
+def sizes_of(shapes: dict[str, tuple[int, ...]]) -> Sizes:
+    """The sizes that a checkpoint's tensors tell."""
+    stages = 0
+    while f"refinement_stages.{stages}.heatmaps.1.0.weight" in shapes:
+        stages += 1
+    return Sizes(
+        stages,
+        outputs_of(shapes, "cpm.align.0.weight", PUBLISHED.channels),
+        outputs_of(shapes, "initial_stage.heatmaps.1.0.weight", PUBLISHED.heatmaps),
+        outputs_of(shapes, "initial_stage.pafs.1.0.weight", PUBLISHED.pafs),
+    )
 
 
 def outputs_of(shapes: dict[str, tuple[int, ...]], name: str, published: int) -> int:
@@ -148,11 +174,23 @@ def outputs_of(shapes: dict[str, tuple[int, ...]], name: str, published: int) ->
     return next(iter(shapes.get(name, ())), published)
 
 
-def refine(
-    stages: nn.ModuleList, features: Tensor, first: tuple[Tensor, Tensor]
-) -> list[tuple[Tensor, Tensor]]:
-    """The estimates of all stages: ``first``, then one (heatmaps, pafs) for each refinement."""
-    estimates = [first]
-    for stage in stages:
-        estimates.append(stage(torch.cat([features, *estimates[-1]], dim=1)))
-    return estimates
+class Estimator(nn.Module):
+    """What both networks begin with: from an image to heatmaps and part affinity fields, stage by stage."""
+
+    def __init__(self, sizes: Sizes = PUBLISHED) -> None:
+        super().__init__()
+        _, channels, heatmaps, pafs = sizes
+        self.model = backbone()
+        self.cpm = Cpm(512, channels)
+        self.initial_stage = InitialStage(channels, heatmaps, pafs)
+        self.refinement_stages = nn.ModuleList(
+            RefinementStage(channels, heatmaps, pafs) for _ in range(sizes.stages)
+        )
+
+    def estimates(self, data: Tensor) -> tuple[Tensor, list[tuple[Tensor, Tensor]]]:
+        """The features, and (heatmaps, pafs) of every stage."""
+        features = self.cpm(self.model(data))
+        estimates = [self.initial_stage(features)]
+        for stage in self.refinement_stages:
+            estimates.append(stage(torch.cat([features, *estimates[-1]], dim=1)))
+        return features, estimates

@@ -61,27 +61,19 @@ class Pose3D(nn.Module):
         return result
 
 
-class LightweightOpenPose3d(nn.Module):
+class LightweightOpenPose3d(layers.Estimator):
     """3D coordinate maps, heatmaps and part affinity fields at stride 8.
 
     Input (N, 3, H, W), H and W multiples of 8; outputs features (N, 3 per joint, H/8, W/8), heatmaps, pafs.
     """
 
-    def __init__(
-        self, stages: int = 1, channels: int = 128, heatmaps: int = 19, pafs: int = 38, maps: int = 57
-    ) -> None:
-        super().__init__()
-        self.model = layers.backbone()
-        self.cpm = layers.Cpm(512, channels)
-        self.initial_stage = layers.InitialStage(channels, heatmaps, pafs)
-        self.refinement_stages = nn.ModuleList(
-            layers.RefinementStage(channels, heatmaps, pafs) for _ in range(stages)
-        )
-        self.Pose3D = Pose3D(channels + heatmaps + pafs, channels, maps)
+    def __init__(self, sizes: layers.Sizes = layers.PUBLISHED, maps: int = 57) -> None:
+        super().__init__(sizes)
+        self.Pose3D = Pose3D(sizes.channels + sizes.heatmaps + sizes.pafs, sizes.channels, maps)
 
     def forward(self, data: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        features = self.cpm(self.model(data))
-        heatmaps, pafs = layers.refine(self.refinement_stages, features, self.initial_stage(features))[-1]
+        features, estimates = self.estimates(data)
+        heatmaps, pafs = estimates[-1]
         return self.Pose3D(torch.cat([features, heatmaps, pafs], dim=1)), heatmaps, pafs
 
 
@@ -92,12 +84,8 @@ def recognises(shapes: dict[str, tuple[int, ...]]) -> bool:
 
 def build(shapes: dict[str, tuple[int, ...]]) -> tuple[nn.Module, ModelSpec]:
     """The network of the variant that the shapes tell, with random weights still, and its spec."""
-    stages = layers.count(shapes, "refinement_stages.{}.heatmaps.1.0.weight")
-    channels = layers.outputs_of(shapes, "cpm.align.0.weight", 128)
-    heatmaps = layers.outputs_of(shapes, "initial_stage.heatmaps.1.0.weight", 19)
-    pafs = layers.outputs_of(shapes, "initial_stage.pafs.1.0.weight", 38)
+    sizes = layers.sizes_of(shapes)
     maps = layers.outputs_of(shapes, "Pose3D.prediction.feature_maps.1.0.weight", 57)
-    outputs = {"features": maps, "heatmaps": heatmaps, "pafs": pafs}
-    variant = f"{stages} refinement stages, {channels} channels"
-    spec = image_spec(FAMILY, variant, outputs, roles={name: name for name in outputs})
-    return LightweightOpenPose3d(stages, channels, heatmaps, pafs, maps), spec
+    outputs = {"features": maps, "heatmaps": sizes.heatmaps, "pafs": sizes.pafs}
+    spec = image_spec(FAMILY, sizes.variant, outputs, roles={name: name for name in outputs})
+    return LightweightOpenPose3d(sizes, maps), spec

@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
-from importlib import import_module
 from pathlib import Path
 from types import ModuleType
 
 import torch
 from torch import nn
 
-from posedeploy.checkpoints.reader import Checkpoint, read
+from posedeploy import plugins
+from posedeploy.checkpoints.reader import Checkpoint, listed, read
 from posedeploy.errors import CheckpointError
 from posedeploy.families import FAMILIES, family_named
 from posedeploy.types import Model
 
 UNUSED_IN_EVAL = ".num_batches_tracked"
 """A counter of BatchNorm that evaluation never reads; checkpoints older than PyTorch 0.4.1 lack it."""
+REMEDY = "Your own variant goes in with --network FILE.py:FUNCTION; another family with --family"
 
 
 def open_checkpoint(path: Path, family: str | None = None) -> Model:
@@ -30,15 +31,15 @@ def open_checkpoint(path: Path, family: str | None = None) -> Model:
         InputError: there is no such family.
     """
     checkpoint = read(path)
-    network = import_module(family_named(family).network) if family else _recognise(checkpoint)
+    network = plugins.module(family_named(family).network) if family else _recognise(checkpoint)
     module, spec = network.build(checkpoint.shapes)
-    load_weights(module, checkpoint)
+    load_weights(module, checkpoint, REMEDY)
     return Model(module, spec, path, checkpoint.sha256)
 
 
 def _recognise(checkpoint: Checkpoint) -> ModuleType:
     for family in FAMILIES.values():
-        network = import_module(family.network)
+        network = plugins.module(family.network)
         if network.recognises(checkpoint.shapes):
             return network
     names = list(checkpoint.shapes)
@@ -49,11 +50,17 @@ def _recognise(checkpoint: Checkpoint) -> ModuleType:
     )
 
 
-def load_weights(module: nn.Module, checkpoint: Checkpoint) -> None:
+def load_weights(module: nn.Module, checkpoint: Checkpoint, remedy: str) -> None:
     """Put every tensor in its place and the network in eval mode, float32, on the CPU.
 
+    Weights in float16, bfloat16 or float64 become float32.
+
+    Args:
+        remedy: what the user can do about a checkpoint that does not fit.
+
     Raises:
-        CheckpointError: a tensor is missing, left over, of another shape, not numeric, NaN or infinite.
+        CheckpointError: a tensor is missing, left over, of another shape, whole numbers where weights belong,
+            NaN or infinite.
     """
     wanted = {name: tuple(tensor.shape) for name, tensor in module.state_dict().items()}
     found = checkpoint.shapes
@@ -66,16 +73,26 @@ def load_weights(module: nn.Module, checkpoint: Checkpoint) -> None:
         if name in found and found[name] != wanted[name]
     ]
     faults = [
-        f"{len(names)} {what}: {_listed(names)}"
+        f"{len(names)} {what}: {listed(names)}"
         for what, names in (("missing", missing), ("left over", left_over), ("mis-shaped", misshaped))
         if names
     ]
     if faults:
-        raise CheckpointError(f"{checkpoint.path}: does not fit the network. " + ". ".join(faults))
+        raise CheckpointError(f"{checkpoint.path}: does not fit the network. " + ". ".join((*faults, remedy)))
+    whole = [
+        name
+        for name, tensor in module.state_dict().items()
+        if name in found and tensor.is_floating_point() and not checkpoint.tensors[name].is_floating_point()
+    ]
+    if whole:
+        raise CheckpointError(
+            f"{checkpoint.path}: no floating-point numbers in {listed(whole)}; wanted are the "
+            "weights from before they were quantised"
+        )
     broken = [name for name, tensor in checkpoint.tensors.items() if not bool(torch.isfinite(tensor).all())]
     if broken:
         raise CheckpointError(
-            f"{checkpoint.path}: NaN or infinite weights in {_listed(broken)}; training diverged"
+            f"{checkpoint.path}: NaN or infinite weights in {listed(broken)}; training diverged"
         )
     module.float()
     module.load_state_dict(
@@ -86,7 +103,3 @@ def load_weights(module: nn.Module, checkpoint: Checkpoint) -> None:
 
 def _shape(shape: tuple[int, ...]) -> str:
     return "x".join(map(str, shape)) or "scalar"
-
-
-def _listed(names: list[str]) -> str:
-    return ", ".join(names[:12]) + (f" and {len(names) - 12} more" if len(names) > 12 else "")

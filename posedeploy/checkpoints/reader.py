@@ -142,11 +142,12 @@ def _tensors(path: Path, content: dict[Any, Any]) -> dict[str, torch.Tensor]:
     strangers = [str(key) for key, value in content.items() if not isinstance(value, torch.Tensor)]
     if strangers or not content:
         raise CheckpointError(
-            f"{path}: no weights found; its keys are {_few(strangers) or 'none'}, and wanted were tensors, "
+            f"{path}: no weights found; its keys are {listed(strangers) or 'none'}, and wanted were tensors, "
             f"alone or under {', '.join(WRAPPINGS)}"
         )
     return {str(key): value for key, value in content.items()}
 
 
-def _few(names: list[str]) -> str:
-    return ", ".join(names[:8]) + (f" and {len(names) - 8} more" if len(names) > 8 else "")
+def listed(names: list[str]) -> str:
+    """The first names of a list that may be long, and how many more there are."""
+    return ", ".join(names[:12]) + (f" and {len(names) - 12} more" if len(names) > 12 else "")

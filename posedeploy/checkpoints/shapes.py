@@ -8,7 +8,7 @@ from dataclasses import replace
 import torch
 from torch import Tensor, nn
 
-from posedeploy.errors import NetworkError
+from posedeploy.errors import NetworkError, first_line
 from posedeploy.nesting import flat
 from posedeploy.types import Dimension, ModelSpec
 
@@ -36,7 +36,7 @@ def measured(module: nn.Module, spec: ModelSpec) -> ModelSpec:
     except RuntimeError as error:
         raise NetworkError(
             f"the network's contract leaves {', '.join(free)} free, but it runs at {_listed(first)} and not "
-            f"at {_listed(second)} ({str(error).strip().partition(chr(10))[0]}); write the lengths that it "
+            f"at {_listed(second)} ({first_line(error)}); write the lengths that it "
             "needs in the shape of its input"
         ) from error
     outputs = tuple(

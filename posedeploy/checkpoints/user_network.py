@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import importlib.util
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
 from torch import nn
 
-from posedeploy import contracts
+from posedeploy import contracts, files
 from posedeploy.checkpoints.loading import load_weights
 from posedeploy.checkpoints.reader import read
 from posedeploy.checkpoints.shapes import measured
@@ -38,13 +40,30 @@ def open_user_network(path: Path, network: str) -> Model:
     if not source.is_file():
         raise NetworkError(f"--network {network}: there is no file {source}")
     checkpoint = read(path)
-    build = getattr(_run(source), function, None)
-    if not callable(build):
-        raise NetworkError(f"{source}: has no function {function}")
-    module, spec = _built(network, build(), source.with_suffix(".toml"))
+    with _importing_beside(source):
+        try:
+            build = getattr(_run(source), function, None)
+            if not callable(build):
+                raise NetworkError(f"{source}: has no function {function}")
+            result = build()
+        except SystemExit as error:
+            raise NetworkError(f"{source}: it ended the program ({error}); {function} must return") from error
+        module, spec = _built(network, result, source.with_suffix(".toml"))
     _check_names(network, spec)
-    load_weights(module, checkpoint)
-    return Model(module, measured(module, spec), path, checkpoint.sha256, network)
+    load_weights(module, checkpoint, f"{source} must build a network of exactly the checkpoint's tensors")
+    spec = measured(module, spec)
+    return Model(module, spec, path, checkpoint.sha256, network, files.sha256(source))
+
+
+@contextmanager
+def _importing_beside(source: Path) -> Iterator[None]:
+    """Let the file import those beside it, as Python does for a script."""
+    folder = str(source.resolve().parent)
+    sys.path.insert(0, folder)
+    try:
+        yield
+    finally:
+        sys.path.remove(folder)
 
 
 def _run(source: Path) -> ModuleType:

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from contextlib import ExitStack
 from dataclasses import asdict, dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
-from posedeploy import plugins
+from posedeploy import manifest, plugins
 from posedeploy.backends import RUNTIMES, TARGETS, is_checkpoint, runtime_for, target_named
 from posedeploy.benchmarks import latency
 from posedeploy.benchmarks.inputs import image_samples, plain, random_images, random_tensors, sized
 from posedeploy.benchmarks.latency import Candidate, Latency
 from posedeploy.benchmarks.machine import this_machine
-from posedeploy.commands.console import counting, out, say, show, warn, working, write_json
+from posedeploy.commands.console import check_json, counting, out, say, show, warn, working, write_json
 from posedeploy.commands.opening import Described, pytorch_runner
 from posedeploy.commands.tables import bytes_of, footprint_table, latency_table
 from posedeploy.errors import InputError, PoseDeployError
@@ -27,7 +30,7 @@ class BenchOptions:
 
     runs: int = 100
     input_size: tuple[int, int] | None = None
-    batch: int = 1
+    batch: int | None = None
     runtime: str | None = None
     checkpoint: Path | None = None
 
@@ -41,18 +44,17 @@ def run(
     json: Path | None,
 ) -> None:
     """Time every model named, or every artifact in the folder, and show the tables."""
-    if settings.runs < 1 or settings.batch < 1:
-        raise InputError(f"--runs {settings.runs} --batch {settings.batch}: both are at least 1")
+    for option, number in (("--runs", settings.runs), ("--batch", settings.batch)):
+        if number is not None and number < 1:
+            raise InputError(f"{option} {number}: it is at least 1")
+    check_json(json)
     machine = this_machine()
-    candidates = _candidates(paths or _in_folder(folder), options, settings, described)
-    try:
+    with ExitStack() as opened:
+        candidates = _candidates(paths or _in_folder(folder), options, settings, described, opened)
         with counting(f"timing {len(candidates)} models, {settings.runs} runs each") as on_progress:
             results = latency.measure(
                 candidates, runs=settings.runs, hint=options.hint, on_progress=on_progress
             )
-    finally:
-        for candidate in candidates:
-            candidate.runner.close()
     show(latency_table(results), footprint_table(results))
     out.print(str(machine), style="dim")
     for result in results:
@@ -95,26 +97,49 @@ def _in_folder(folder: Path) -> list[Path]:
 
 
 def _candidates(
-    paths: list[Path], options: RunOptions, settings: BenchOptions, described: Described
+    paths: list[Path], options: RunOptions, settings: BenchOptions, described: Described, opened: ExitStack
 ) -> list[Candidate]:
-    """Every model named, after PyTorch on its checkpoint, which comes once per checkpoint and input."""
+    """Every model named, after PyTorch on its checkpoint, which comes once per checkpoint and input.
+
+    ``opened`` closes the runners of all that could be loaded.
+    """
     candidates: list[Candidate] = []
-    baselines: dict[tuple[str, str], str | None] = {}
+    baselines: dict[tuple[str, str], Candidate | None] = {}
+
+    def keep(candidate: Candidate) -> Candidate:
+        candidates.append(replace(candidate, label=_unique(candidate.label, candidates)))
+        opened.callback(candidate.runner.close)
+        return candidates[-1]
+
     for path in paths:
         with working(f"loading {path}"):
             if is_checkpoint(path):
-                model: Model = plugins.load("posedeploy.commands.models:open_model")(path, described)
-                candidates.append(_pytorch(path.name, model, model.spec, options, settings))
+                keep(_pytorch(path.name, options, settings, partial(_model, path, described)))
                 continue
-            artifact = open_artifact(path, described.spec)
+            artifact = open_artifact(path, _description(path, paths, described))
             candidate, spec = _loaded(artifact, options, settings)
             key = (artifact.provenance.checkpoint_sha256 if artifact.provenance else "", _input_of(candidate))
             if key not in baselines:
                 baseline = _baseline(artifact, spec, options, settings, described)
-                baselines[key] = baseline.label if baseline else None
-                candidates += [baseline] if baseline else []
-            candidates.append(replace(candidate, baseline=baselines[key]))
+                baselines[key] = keep(baseline) if baseline else None
+            keep(replace(candidate, baseline=baselines[key]))
     return candidates
+
+
+def _unique(label: str, candidates: list[Candidate]) -> str:
+    """The label, with a number where another candidate has it."""
+    same = sum(candidate.label.partition(" #")[0] == label for candidate in candidates)
+    return f"{label} #{same + 1}" if same else label
+
+
+def _description(path: Path, paths: list[Path], described: Described) -> ModelSpec | None:
+    """What the user said, for a model without a manifest, or for the only one that is named."""
+    return described.spec if len(paths) == 1 or not manifest.path_of(path).is_file() else None
+
+
+def _model(path: Path, described: Described) -> tuple[Model, ModelSpec]:
+    model: Model = plugins.load("posedeploy.commands.models:open_model")(path, described)
+    return model, model.spec
 
 
 def _input_of(candidate: Candidate) -> str:
@@ -123,9 +148,8 @@ def _input_of(candidate: Candidate) -> str:
 
 
 def _loaded(artifact: Artifact, options: RunOptions, settings: BenchOptions) -> tuple[Candidate, ModelSpec]:
-    plugins.load(
-        runtime_for(target_named(artifact.target), settings.runtime).runner
-    )  # its import is not its load
+    # Its import is not its load.
+    plugins.load(runtime_for(target_named(artifact.target), settings.runtime).runner)
     specs: list[ModelSpec] = []
 
     def tensors(runner: Runner) -> Tensors:
@@ -136,52 +160,58 @@ def _loaded(artifact: Artifact, options: RunOptions, settings: BenchOptions) -> 
         artifact.path.name,
         lambda: open_runner(artifact, options, settings.runtime),
         tensors,
-        file_bytes=bytes_of(artifact.path, artifact.files or _companions(artifact)),
+        file_bytes=bytes_of(artifact),
     )
     return candidate, specs[0]
-
-
-def _companions(artifact: Artifact) -> list[str]:
-    """What belongs to a model without a manifest: files of its name with its target's other suffixes."""
-    names = [artifact.path.with_suffix(suffix).name for suffix in target_named(artifact.target).companions]
-    return [name for name in names if artifact.path.with_name(name).is_file()]
 
 
 def _baseline(
     artifact: Artifact, spec: ModelSpec, options: RunOptions, settings: BenchOptions, described: Described
 ) -> Candidate | None:
     """PyTorch on the artifact's checkpoint; None, and a remark, where that is not to be had."""
-    try:
+
+    def reference() -> tuple[Model, ModelSpec]:
         reference_model = plugins.load("posedeploy.commands.models:reference_model")
         model: Model = reference_model(artifact, settings.checkpoint, described)
+        return model, plain(model.spec, spec)
+
+    device = options.device if options.device in RUNTIMES["pytorch"].devices else "CPU"
+    if device != options.device:
+        say(f"PyTorch does not run on {options.device}: the comparison is with PyTorch on the {device}")
+    made = artifact.provenance
+    source = settings.checkpoint or (Path(made.checkpoint) if made and made.checkpoint else None)
+    name = source.name if source else "sample"
+    try:
+        asked = replace(options, device=device, precision="f32")
+        return _pytorch(f"{name} (PyTorch)", asked, settings, reference)
     except PoseDeployError as error:
         if settings.checkpoint is not None:
             raise
         say(f"no comparison with PyTorch for {artifact.path.name}: {error}")
         return None
-    label = f"{model.source.name if model.source else 'sample'} (PyTorch)"
-    return _pytorch(label, model, plain(model.spec, spec), options, settings)
 
 
 def _pytorch(
-    label: str, model: Model, spec: ModelSpec, options: RunOptions, settings: BenchOptions
+    label: str,
+    options: RunOptions,
+    settings: BenchOptions,
+    opener: Callable[[], tuple[Model, ModelSpec]],
 ) -> Candidate:
+    """PyTorch, its loading timed from the checkpoint's file on."""
     plugins.load(RUNTIMES["pytorch"].runner)
-    device = options.device if options.device in RUNTIMES["pytorch"].devices else "CPU"
-    asked = replace(options, device=device, precision="f32", hint="latency")
-    return latency.load(
-        label,
-        lambda: pytorch_runner(model, asked),
-        lambda runner: _tensors(spec, settings),
-        file_bytes=model.source.stat().st_size if model.source else None,
-    )
+    opened: list[tuple[Model, ModelSpec]] = []
+
+    def runner() -> Runner:
+        opened.append(opener())
+        return pytorch_runner(opened[0][0], options)
+
+    candidate = latency.load(label, runner, lambda runner: _tensors(opened[0][1], settings))
+    source = opened[0][0].source
+    return replace(candidate, file_bytes=source.stat().st_size if source else None)
 
 
 def _tensors(spec: ModelSpec, settings: BenchOptions) -> Tensors:
     if spec.contract is None:
-        lengths = {"batch": settings.batch}
-        if settings.input_size is not None:
-            lengths |= dict(zip(("height", "width"), settings.input_size, strict=True))
-        return random_tensors(spec, lengths).tensors
+        return random_tensors(spec, settings.batch, settings.input_size).tensors
     spec = sized(spec, settings.batch, settings.input_size)
     return image_samples(spec, [("random", random_images(spec, 1)[0])])[0].tensors

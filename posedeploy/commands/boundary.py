@@ -24,6 +24,8 @@ class Boundary(TyperGroup):
             fail(
                 "interrupted; files that were not finished are not there, and what stood before is as it was"
             )
+        except MemoryError as error:
+            fail(f"not enough memory: {error}")
         except ModuleNotFoundError as error:
             cause = missing_package(error)
             if cause is error:

@@ -77,13 +77,26 @@ def _progress(*columns: Any) -> Progress:
     return Progress(*columns, console=err, transient=True, disable=not err.is_terminal)
 
 
+def check_json(path: Path | None) -> None:
+    """Refuse, before anything is measured, a place where the result cannot be written.
+
+    Raises:
+        OutputError: the path is a folder, or its folder cannot be written.
+    """
+    if path is None:
+        return
+    if path.is_dir():
+        raise OutputError(f"{path}: is a folder; name a file for the JSON")
+    with files.staged(path.parent):
+        pass
+
+
 def write_json(path: Path, document: dict[str, Any]) -> None:
     """Write a versioned result, whole or not at all.
 
     Raises:
         OutputError: the file cannot be written.
     """
-    if path.is_dir():
-        raise OutputError(f"{path}: is a folder; name a file for the JSON")
+    check_json(path)
     files.write_text(path, msgspec.json.format(msgspec.json.encode(document), indent=2).decode() + "\n")
     say(f"wrote {path}")

@@ -18,7 +18,7 @@ from posedeploy.backends import RUNTIMES, TARGETS, Runtime, Target
 from posedeploy.commands.console import out, show, working, write_json
 from posedeploy.commands.opening import pytorch_runner
 from posedeploy.commands.tables import table
-from posedeploy.errors import DeviceError, PoseDeployError
+from posedeploy.errors import DeviceError, PoseDeployError, first_line
 from posedeploy.runtimes.base import Runner
 from posedeploy.runtimes.opening import open_runner
 from posedeploy.types import Artifact, Model, RunOptions
@@ -97,7 +97,7 @@ def _try_target(target: Target, model: Model | None, folder: Path) -> tuple[Find
     try:
         (artifact,) = export(model, [target.name], folder, "probe")
     except (PoseDeployError, ImportError) as error:
-        return Finding("target", target.name, "broken", _first_line(error)), None
+        return Finding("target", target.name, "broken", first_line(error)), None
     return Finding("target", target.name, "works", ""), artifact
 
 
@@ -123,9 +123,9 @@ def _try_runtime(runtime: Runtime, model: Model | None, artifacts: dict[str, Art
                 _run(runner)
             devices.append(device)
         except DeviceError as error:
-            refused = refused or _first_line(error)
+            refused = refused or first_line(error)
         except (PoseDeployError, ImportError) as error:
-            return Finding("runtime", runtime.name, "broken", _first_line(error))
+            return Finding("runtime", runtime.name, "broken", first_line(error))
     if not devices:
         return Finding("runtime", runtime.name, "broken", refused)
     return Finding("runtime", runtime.name, "works", f"on {', '.join(devices)}")
@@ -143,7 +143,3 @@ def _window() -> Finding:
     if missing:
         return Finding("window", "pygame", "missing", _install(missing))
     return Finding("window", "pygame", "works", "")
-
-
-def _first_line(error: Exception) -> str:
-    return str(error).strip().partition("\n")[0]

@@ -53,7 +53,7 @@ def export_to(
 ) -> list[Artifact]:
     """Export while the terminal shows it."""
     with working(f"exporting {stem} to {', '.join(targets)}"):
-        made = export(model, targets, folder, stem, options)
+        made = export(model, dict.fromkeys(targets), folder, stem, options)
     for artifact in made:
         say(f"wrote {artifact.path} and {manifest.path_of(artifact.path).name}")
     return made

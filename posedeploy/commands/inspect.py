@@ -56,7 +56,7 @@ def _artifact(path: Path, described: Described) -> tuple[dict[str, Any], ModelSp
         spec = fitted(artifact, runner)
     facts = {
         "target": artifact.target,
-        "file": size(bytes_of(path, artifact.files)),
+        "file": size(bytes_of(artifact)),
         "precision": artifact.precision,
     }
     return facts | (_provenance(artifact.provenance) if artifact.provenance else {"manifest": "none"}), spec

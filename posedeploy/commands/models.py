@@ -8,10 +8,10 @@ from posedeploy.backends import CHECKPOINT_SUFFIXES
 from posedeploy.checkpoints.loading import open_checkpoint
 from posedeploy.checkpoints.sample import open_sample
 from posedeploy.checkpoints.user_network import open_user_network
-from posedeploy.commands.console import say
+from posedeploy.commands.console import say, warn
 from posedeploy.commands.opening import Described
 from posedeploy.errors import CheckpointError, InputError
-from posedeploy.types import Artifact, Model
+from posedeploy.types import Artifact, Model, Provenance
 
 SAMPLE_REMARK = (
     "the built-in sample: lightweight-openpose-2d with pseudo-random weights, untrained. Its speed and its "
@@ -58,23 +58,34 @@ def reference_model(artifact: Artifact, checkpoint: Path | None, described: Desc
             f"{artifact.path}: exported with --network {made.network}; give that option again, since it "
             "runs the file"
         )
-    source = checkpoint or (Path(made.checkpoint) if made and made.checkpoint else None)
-    if checkpoint is None and source is not None and not source.exists():
-        raise CheckpointError(
-            f"{artifact.path}: the checkpoint it was made from is not at {source}; say where it is with "
-            "--checkpoint"
-        )
+    source = checkpoint or (_recorded(artifact, made) if made and made.checkpoint else None)
     if made is not None and source is not None and described.network is None:
         described = Described(family=artifact.spec.family)
     model = open_model(source, described)
-    if checkpoint is None and made is not None and model.sha256 != made.checkpoint_sha256:
-        raise CheckpointError(
+    if made is not None and model.sha256 != made.checkpoint_sha256:
+        differs = (
             f"{source or 'the built-in sample'}: its SHA-256 is {model.sha256[:12]}... but {artifact.path} "
             "was made "
-            f"from {made.checkpoint_sha256[:12]}...; export it again, or name the right file with "
-            "--checkpoint"
+            f"from {made.checkpoint_sha256[:12]}..."
         )
+        if checkpoint is None:
+            raise CheckpointError(f"{differs}; export it again, or name the right file with --checkpoint")
+        warn(f"{differs}; comparing with it all the same, as --checkpoint asks")
     return model
+
+
+def _recorded(artifact: Artifact, made: Provenance) -> Path:
+    """The checkpoint that the manifest names, at its place or beside the artifact."""
+    recorded = Path(str(made.checkpoint))
+    beside = artifact.path.with_name(recorded.name)
+    for place in (recorded, beside):
+        if place.exists():
+            return place
+    raise CheckpointError(
+        f"{artifact.path}: the checkpoint it was made from is neither at {recorded} nor beside it; say "
+        "where it is "
+        "with --checkpoint"
+    )
 
 
 def stem_of(path: Path | None) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -42,8 +43,11 @@ def open_named(
         artifact = Artifact(path, "pytorch", model.spec, "f32", {path.name: model.sha256})
         return pytorch_runner(model, options), artifact
     artifact = open_artifact(path, described.spec)
-    runner = open_runner(artifact, options, runtime)
-    return runner, replace(artifact, spec=fitted(artifact, runner))
+    with ExitStack() as on_error:
+        runner = on_error.enter_context(open_runner(artifact, options, runtime))
+        artifact = replace(artifact, spec=fitted(artifact, runner))
+        on_error.pop_all()
+    return runner, artifact
 
 
 def pytorch_runner(model: Model, options: RunOptions) -> Runner:

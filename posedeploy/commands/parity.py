@@ -10,22 +10,22 @@ from posedeploy import plugins
 from posedeploy.benchmarks.inputs import (
     Sample,
     image_samples,
-    image_size,
     plain,
     random_images,
     random_tensors,
+    resized,
     sized,
 )
 from posedeploy.benchmarks.keypoints import Decode
 from posedeploy.benchmarks.machine import this_machine
 from posedeploy.benchmarks.parity import Bounds, Parity, compare
-from posedeploy.commands.console import counting, fail, out, working, write_json
+from posedeploy.commands.console import check_json, counting, fail, out, working, write_json
 from posedeploy.commands.models import reference_model
 from posedeploy.commands.opening import Described, pytorch_runner
 from posedeploy.commands.tables import parity_heading, parity_table, poses_line
 from posedeploy.errors import InputError
 from posedeploy.families import FAMILIES
-from posedeploy.predict.sources import open_source
+from posedeploy.predict.sources import open_images
 from posedeploy.runtimes.opening import fitted, open_artifact, open_runner
 from posedeploy.types import Array, Camera, ModelSpec, RunOptions
 
@@ -52,6 +52,7 @@ def run(
             f"--precision {options.precision}: the bounds of float32 do not hold for it; say what may pass "
             "with --max-relative and --max-px"
         )
+    check_json(json)
     results = [_compare(path, options, settings, described) for path in paths]
     for result in results:
         out.print(parity_heading(result), soft_wrap=True)
@@ -68,6 +69,9 @@ def bounds(max_relative: float | None, max_px: float | None) -> Bounds | None:
     """What the user lets pass, None for the bounds of float32."""
     if max_relative is None and max_px is None:
         return None
+    for option, bound in (("--max-relative", max_relative), ("--max-px", max_px)):
+        if bound is not None and not bound >= 0:
+            raise InputError(f"{option} {bound:g}: what may pass is a number of at least 0")
     usual = Bounds()
     return Bounds(
         usual.relative if max_relative is None else max_relative, usual.px if max_px is None else max_px
@@ -111,8 +115,7 @@ def _entry(result: Parity) -> dict[str, Any]:
             "keypoints": poses.keypoints,
             "error_px": poses.error_px,
             "error_mm": poses.error_mm,
-            "set_aside": poses.set_aside,
-            "set_aside_3d": poses.set_aside_3d,
+            "last_bits": poses.last_bits,
             "images": [
                 asdict(image)
                 | {"distances_px": image.distances_px.tolist(), "distances_mm": image.distances_mm.tolist()}
@@ -166,20 +169,19 @@ def _pairs(reference: ModelSpec, candidate: ModelSpec, images: Path | None) -> l
 
 
 def _pictures(candidate: ModelSpec, images: Path | None) -> list[tuple[ModelSpec, list[tuple[str, Array]]]]:
-    """Random pictures at the working size, at a second one where axes are free, then the user's."""
-    first = sized(candidate)
-    chosen = [first]
-    if candidate.inputs[0].is_dynamic and candidate.contract is not None:
-        height, width = image_size(first)
-        step = 4 * candidate.contract.multiple
-        chosen.append(sized(candidate, 2, (height + step, width - step)))
+    """Random pictures at the working size, at another one where axes are free, then the user's."""
+    chosen = [sized(candidate)] + ([resized(candidate)] if candidate.inputs[0].is_dynamic else [])
     pictures = [
         (spec, [(f"random {index}", image) for index, image in enumerate(random_images(spec, RANDOM_INPUTS))])
         for spec in chosen
     ]
-    if images is not None:
-        source = open_source(str(images))
-        if source.kind != "images":
-            raise InputError(f"--images {images}: wanted an image or a folder of images")
-        pictures.append((candidate, [(frame.name, frame.image) for frame in source]))
-    return pictures
+    return pictures + ([(candidate, _read(images))] if images is not None else [])
+
+
+def _read(images: Path) -> list[tuple[str, Array]]:
+    """The user's images, every one of them: the proof is of what was asked for, or there is none."""
+    source = open_images(images)
+    read = [(frame.name, frame.image) for frame in source]
+    if source.problems:
+        raise InputError(f"--images {images}: {'; '.join(source.problems)}")
+    return read

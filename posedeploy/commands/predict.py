@@ -7,17 +7,20 @@ from pathlib import Path
 
 from posedeploy.commands.console import counted, counting, out, warn, working
 from posedeploy.commands.opening import Described, open_named
+from posedeploy.errors import InputError
 from posedeploy.predict.camera import read_camera
 from posedeploy.predict.run import Prediction, PredictOptions, predict
 from posedeploy.predict.sources import open_source
-from posedeploy.types import RunOptions
+from posedeploy.types import ModelSpec, RunOptions
 
 
 @dataclass(frozen=True)
 class PredictSettings:
     """What the command was given beside the model, the source and the device."""
 
-    show: bool = False
+    show: bool | None = None
+    draw: bool = True
+    track: bool = True
     smooth: bool = True
     fx: float | None = None
     extrinsics: Path | None = None
@@ -33,25 +36,32 @@ def run(
     described: Described,
 ) -> bool:
     """Predict, show what was written; whether all of the source was used."""
+    if Path(source_name).is_dir() and Path(source_name).resolve() == folder.resolve():
+        raise InputError(f"-o {folder}: the images are read from there; name another folder for the pictures")
     camera = read_camera(settings.fx, settings.extrinsics)
-    source = open_source(source_name)
-    if source.total != 1:
-        options = replace(options, hint="throughput")
-    with working(f"loading {path}"):
-        runner, artifact = open_named(path, options, described, settings.runtime)
-    with runner, counting(f"finding people in {source.name}") as on_progress:
-        result = predict(
-            source,
-            runner,
-            artifact,
-            folder,
-            PredictOptions(camera=camera, show=settings.show, smooth=settings.smooth),
-            on_progress,
-        )
+    chosen = PredictOptions(camera, settings.draw, settings.show, settings.track, settings.smooth)
+    with open_source(source_name) as source:
+        if source.total != 1:
+            options = replace(options, hint="throughput")
+        with working(f"loading {path}"):
+            runner, artifact = open_named(path, options, described, settings.runtime)
+        with runner, counting(f"finding people in {source.name}") as on_progress:
+            _check_camera(settings, artifact.spec)
+            result = predict(source, runner, artifact, folder, chosen, on_progress)
     _show(result)
     for problem in result.problems:
         warn(problem)
     return not result.problems
+
+
+def _check_camera(settings: PredictSettings, spec: ModelSpec) -> None:
+    given = {"--fx": settings.fx, "--extrinsics": settings.extrinsics}
+    useless = [option for option, value in given.items() if value is not None]
+    if useless and spec.unit != "mm":
+        raise InputError(
+            f"{' and '.join(useless)}: {spec.family} finds people in 2D, where the camera has no say; leave "
+            "it out, or give a 3D network"
+        )
 
 
 def _show(result: Prediction) -> None:

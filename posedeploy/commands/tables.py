@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from pathlib import Path
+from collections.abc import Sequence
 
 from rich.box import SIMPLE_HEAD
 from rich.markup import escape
 from rich.table import Table
 
-from posedeploy.benchmarks.keypoints import ROUNDING
+from posedeploy.backends import target_named
+from posedeploy.benchmarks.keypoints import STEP
 from posedeploy.benchmarks.latency import Latency
 from posedeploy.benchmarks.parity import Parity
 from posedeploy.commands.console import counted
@@ -39,19 +39,19 @@ def size(count: int | None) -> str:
     return "" if count is None else f"{count / 1e6:.1f} MB"
 
 
-def bytes_of(path: Path, companions: Iterable[str]) -> int:
-    """The size of a model file and of what belongs to it."""
-    names = {path.name, *companions}
-    return sum(path.with_name(name).stat().st_size for name in names)
+def bytes_of(artifact: Artifact) -> int:
+    """The size of a model file and of what belongs to it, by its manifest or else its target's suffixes."""
+    suffixes = target_named(artifact.target).companions
+    beside = (artifact.path.with_suffix(suffix) for suffix in suffixes)
+    names = artifact.files or [path.name for path in beside if path.is_file()]
+    return sum(artifact.path.with_name(name).stat().st_size for name in {artifact.path.name, *names})
 
 
 def artifacts_table(artifacts: Sequence[Artifact]) -> Table:
     """What an export made."""
     made = table("Artifacts", ["file", "target"], ["size"])
     for artifact in artifacts:
-        made.add_row(
-            escape(str(artifact.path)), artifact.target, size(bytes_of(artifact.path, artifact.files))
-        )
+        made.add_row(escape(str(artifact.path)), artifact.target, size(bytes_of(artifact)))
     return made
 
 
@@ -83,7 +83,7 @@ def latency_table(results: Sequence[Latency]) -> Table:
             _two(result.label, f"{result.effective.runtime} {result.effective.precision}"),
             f"{result.median_ms:.2f}",
             *(_ms(result.percentile_ms(percent)) for percent in percents),
-            f"{result.spread:.1%}",
+            "" if result.spread is None else f"{result.spread:.1%}",
             f"{result.images_per_s:.1f}",
             f"{result.speed_up:.2f}x" if result.speed_up else "",
         )
@@ -130,15 +130,21 @@ def poses_line(result: Parity) -> str:
     poses = result.poses
     if poses is None:
         return "keypoints: not compared, since no decoding is known for this network"
+    if not (poses.people or poses.missed or poses.extra):
+        return (
+            "keypoints: no people found on either side, so they prove nothing here; give photographs with "
+            "--images"
+        )
     line = (
         f"keypoints: {poses.people} people matched, {poses.missed} missed, {poses.extra} extra; "
         f"{poses.keypoints} keypoints, {poses.error_px:.3g} px off at the 99th percentile"
     )
     line += f", {poses.error_mm:.3g} mm in 3D" if poses.error_mm is not None else ""
-    if poses.set_aside or poses.set_aside_3d:
+    if poses.last_bits:
         line += (
-            f"; {poses.set_aside} more and {poses.set_aside_3d} 3D joints set aside, since PyTorch's own "
-            f"answer changes there when its outputs move by {ROUNDING:.0e}"
+            f"; {poses.last_bits} keypoints and joints differed in the last bits alone: they are the same "
+            "once both "
+            f"sides' outputs are rounded to {STEP:.0e}"
         )
     return line
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import fields
 from datetime import UTC, datetime
-from importlib.metadata import version
 from pathlib import Path
 
-from posedeploy import files, manifest, plugins
+from posedeploy import __version__, files, manifest, plugins
 from posedeploy.backends import Target, target_named
 from posedeploy.convert.prepare import ExportOptions, Prepared, prepare
+from posedeploy.errors import ExportError
 from posedeploy.types import Artifact, Model, Provenance
 
 
@@ -20,10 +20,13 @@ def export(
     """Convert a model to each target, as ``STEM.SUFFIX`` with its manifest, in ``folder``.
 
     Raises:
-        ExportError: there is no such target, or the network cannot go to it as asked.
+        ExportError: there is no such target, the network cannot go to it as asked, or the stem names no file
+            in ``folder``.
         OutputError: the folder cannot be written.
         MissingPackageError: a package that the target needs is not installed.
     """
+    if not stem or stem.startswith(".") or Path(stem).name != stem:
+        raise ExportError(f"{stem!r} cannot begin a file's name; leave out folders and a leading dot")
     rows = [target_named(name) for name in targets]
     options = options or ExportOptions()
     prepared = prepare(model, options)
@@ -54,7 +57,9 @@ def _provenance(model: Model, target: Target, options: ExportOptions) -> Provena
         checkpoint=str(model.source.resolve()) if model.source else None,
         checkpoint_sha256=model.sha256,
         network=model.network,
-        packages={name: version(name) for name in ("posedeploy", *target.packages)},
+        packages={"posedeploy": __version__}
+        | {name: plugins.version_of(name) or "unknown" for name in target.packages},
         options={field.name: str(getattr(options, field.name)) for field in fields(options)},
         created=datetime.now(UTC).isoformat(timespec="seconds"),
+        network_sha256=model.network_sha256,
     )

@@ -6,17 +6,19 @@ import logging
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
-from functools import lru_cache
 from pathlib import Path
+from weakref import WeakKeyDictionary
 
 import onnx
 import torch
 
-from posedeploy.convert.prepare import Prepared, first_line
-from posedeploy.errors import ExportError
+from posedeploy.convert.prepare import Prepared
+from posedeploy.errors import ExportError, first_line
 
 OPSET = 18
 """The lowest opset that the exporter writes natively, so that the most runtimes read it."""
+_GRAPHS: WeakKeyDictionary[Prepared, onnx.ModelProto] = WeakKeyDictionary()
+"""The ONNX models of the exports that are under way: each goes with its network."""
 
 
 def convert(prepared: Prepared, path: Path) -> None:
@@ -29,9 +31,14 @@ def convert(prepared: Prepared, path: Path) -> None:
     onnx.checker.check_model(path, full_check=True)  # the file, since checking what is in memory copies it
 
 
-@lru_cache(maxsize=1)  # one export serves every target of a command that goes through ONNX
 def graph(prepared: Prepared) -> onnx.ModelProto:
-    """The ONNX model of a network, with the names and axes of its spec."""
+    """The ONNX model of a network, with the names and axes of its spec; made once for all its targets."""
+    if prepared not in _GRAPHS:
+        _GRAPHS[prepared] = _exported(prepared)
+    return _GRAPHS[prepared]
+
+
+def _exported(prepared: Prepared) -> onnx.ModelProto:
     spec = prepared.spec
     with _quiet():
         try:

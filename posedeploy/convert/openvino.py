@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import errno
+import os
+import shutil
 from pathlib import Path
 
 import openvino
 
 from posedeploy.convert import onnx
 from posedeploy.convert.prepare import Prepared
-from posedeploy.errors import ExportError
+from posedeploy.errors import ExportError, OutputError, first_line
 
 
 def convert(prepared: Prepared, path: Path) -> None:
@@ -16,18 +19,23 @@ def convert(prepared: Prepared, path: Path) -> None:
 
     Raises:
         ExportError: the network holds something that ONNX or OpenVINO cannot express.
-        OSError: the files cannot be written.
+        OutputError: OpenVINO cannot write its files.
+        OSError: the disk is full, or the files cannot be written.
     """
     through = path.with_suffix(".onnx")
     onnx.convert(prepared, through)
+    size = through.stat().st_size
     try:
         model = openvino.convert_model(through)
     except RuntimeError as error:
-        raise ExportError(f"OpenVINO cannot take this network: {error}") from error
+        raise ExportError(f"OpenVINO cannot take this network: {first_line(error)}") from error
     finally:
         through.unlink()
     model.set_friendly_name(path.stem)
     try:
         openvino.save_model(model, path, compress_to_fp16=False)
     except RuntimeError as error:
-        raise OSError("OpenVINO could not write its files: is the disk full?") from error
+        if shutil.disk_usage(path.parent).free < size:  # the IR is about as large
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC)) from error
+        reason = " ".join(str(error).split())
+        raise OutputError(f"{path.name}: OpenVINO could not write it ({reason})") from error

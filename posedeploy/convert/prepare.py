@@ -9,7 +9,7 @@ from typing import Literal, TypeAlias
 import torch
 from torch import Tensor, nn
 
-from posedeploy.errors import ExportError
+from posedeploy.errors import ExportError, first_line
 from posedeploy.nesting import flat
 from posedeploy.types import InputContract, Model, ModelSpec, TensorSpec
 
@@ -113,11 +113,6 @@ def prepare(model: Model, options: ExportOptions) -> Prepared:
     return Prepared(deployed, spec, example, axes)
 
 
-def first_line(error: BaseException) -> str:
-    """What a framework's error says, without the pages that may follow."""
-    return str(error).strip().partition("\n")[0] or type(error).__name__
-
-
 def _outputs(deployed: Deployed, example: tuple[Tensor, ...], spec: ModelSpec) -> tuple[TensorSpec, ...]:
     """The outputs with the shapes that they have for this example."""
     try:
@@ -137,6 +132,11 @@ def _lengths(spec: ModelSpec, options: ExportOptions) -> dict[str, int]:
     free = {axis for tensor in spec.inputs for axis in tensor.shape if isinstance(axis, str)}
     if options.batch < 1:
         raise ExportError(f"--batch {options.batch}: a batch has at least 1 image")
+    if options.dynamic and options.batch != 1:
+        raise ExportError(
+            f"--dynamic and --batch {options.batch}: a dynamic input takes any number of images; give one of "
+            "the two"
+        )
     for flag, asked, needed in (
         ("--dynamic", options.dynamic, free),
         (f"--batch {options.batch}", options.batch != 1, free & {"batch"}),
@@ -200,4 +200,7 @@ def _embedded(spec: ModelSpec) -> ModelSpec:
 
 def _example(tensor: TensorSpec) -> Tensor:
     lengths = [int(length) for length in tensor.shape]
-    return torch.zeros(lengths, dtype=getattr(torch, tensor.dtype))
+    try:
+        return torch.zeros(lengths, dtype=getattr(torch, tensor.dtype))
+    except RuntimeError as error:
+        raise ExportError(f"an input of {tensor} does not fit into memory; ask for a smaller one") from error

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import torch
 
-from posedeploy.convert.prepare import Prepared, first_line
-from posedeploy.errors import ExportError
+from posedeploy.convert.prepare import Prepared
+from posedeploy.errors import ExportError, first_line
 
 
 def convert(prepared: Prepared, path: Path) -> None:

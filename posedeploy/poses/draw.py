@@ -22,8 +22,8 @@ SHIFT = 3
 """Positions are drawn to 1/8 px."""
 
 
-def draw_poses(image: Array, poses: Poses, skeleton: Skeleton, *, boxes: bool = True) -> Array:
-    """A copy of a (H, W, 3) uint8 BGR image with the people's skeletons and, if asked, labelled boxes.
+def draw_poses(image: Array, poses: Poses, skeleton: Skeleton) -> Array:
+    """A copy of a (H, W, 3) uint8 BGR image with the people's skeletons and labelled boxes.
 
     A person's colour goes by its id, or by its place in the list. The label says the id and the score.
     """
@@ -31,10 +31,9 @@ def draw_poses(image: Array, poses: Poses, skeleton: Skeleton, *, boxes: bool = 
     unit = max(1.0, float(np.hypot(*image.shape[:2])) / 400)
     for person in np.argsort(poses.scores, kind="stable").tolist():
         draw_person(drawn, poses.keypoints[person], skeleton, colour_of(poses, person), unit)
-    if boxes:
-        for person, box in enumerate(poses.boxes):
-            if np.isfinite(box).all():
-                _draw_box(drawn, box, _label(poses, person), colour_of(poses, person), unit)
+    for person, box in enumerate(poses.boxes):
+        if np.isfinite(box).all():
+            _draw_box(drawn, box, _label(poses, person), colour_of(poses, person), unit)
     return drawn
 
 

@@ -1,4 +1,4 @@
-"""How far are two answers about the same image apart, person by person?"""
+"""Who in one answer about an image is who in another?"""
 
 from __future__ import annotations
 
@@ -17,23 +17,17 @@ FAR = 0.3
 class Match:
     """Two sets of poses, matched one-to-one.
 
-    pairs: (matched, 2) indices of a reference person and its candidate. distances_px: (n,) of every
-    keypoint that both have. distances_mm: (m,) of every joint of matched people in 3D, empty without.
-    missed, extra: people of the reference, or of the candidate, without a counterpart. missed_keypoints,
-    extra_keypoints: keypoints that only one side has, those of people without a counterpart included.
+    pairs: (matched, 2) indices of a reference person and its candidate. missed, extra: people of the
+    reference, or of the candidate, without a counterpart.
     """
 
     pairs: Array
-    distances_px: Array
-    distances_mm: Array
     missed: int
     extra: int
-    missed_keypoints: int
-    extra_keypoints: int
 
 
 def match(reference: Poses, candidate: Poses) -> Match:
-    """Match people greedily, the closest pair first, and measure the distances between their keypoints.
+    """Match people greedily, the closest pair first.
 
     Raises:
         InputError: the poses have different numbers of keypoints, so they are not of the same network.
@@ -48,17 +42,7 @@ def match(reference: Poses, candidate: Poses) -> Match:
     )
     seen_a, seen_b = reference.keypoints[..., 2] >= 0, candidate.keypoints[..., 2] >= 0
     pairs = _closest_first(distances, seen_a, seen_b, reference.boxes)
-    a, b = pairs.T
-    both = seen_a[a] & seen_b[b]
-    return Match(
-        pairs=pairs,
-        distances_px=distances[a, b][both],
-        distances_mm=_distances_mm(reference, candidate, pairs),
-        missed=len(reference) - len(pairs),
-        extra=len(candidate) - len(pairs),
-        missed_keypoints=int(seen_a.sum() - both.sum()),
-        extra_keypoints=int(seen_b.sum() - both.sum()),
-    )
+    return Match(pairs, missed=len(reference) - len(pairs), extra=len(candidate) - len(pairs))
 
 
 def _closest_first(distances: Array, seen_a: Array, seen_b: Array, boxes: Array) -> Array:
@@ -81,11 +65,3 @@ def _closest_first(distances: Array, seen_a: Array, seen_b: Array, boxes: Array)
         if all(a != other_a and b != other_b for other_a, other_b in taken):
             taken.append((a, b))
     return np.array(taken, np.int64).reshape(-1, 2)
-
-
-def _distances_mm(reference: Poses, candidate: Poses, pairs: Array) -> Array:
-    if reference.keypoints_3d is None or candidate.keypoints_3d is None:
-        return np.zeros(0)
-    a, b = reference.keypoints_3d[pairs[:, 0], :, :3], candidate.keypoints_3d[pairs[:, 1], :, :3]
-    distances: Array = np.linalg.norm(a - b, axis=-1).reshape(-1)
-    return distances

@@ -94,7 +94,7 @@ def _many(tensor: TensorSpec) -> bool:
 
 def _fixed_size(tensor: TensorSpec) -> tuple[int | None, int | None]:
     """Width and height of an image input, None where free."""
-    height, width = tensor.shape[1:3] if tensor.layout == "NHWC" else tensor.shape[2:4]
+    height, width = tensor.image_size
     return (width if isinstance(width, int) else None, height if isinstance(height, int) else None)
 
 
@@ -173,16 +173,22 @@ def _filled(resized: Array, plan: _Plan, contract: InputContract, tensor: Tensor
 
 
 def _pixel_table(contract: InputContract, dtype: np.dtype[Any]) -> tuple[Array, Array]:
-    """(256, 3) what each pixel value becomes in each channel of the tensor, and (3,) the padding value."""
+    """(256, 3) what each pixel value becomes in each channel of the tensor, and (3,) the padding.
+
+    That is what becomes of the value nearest to the mean, so that it is the same ground whether the network
+    normalises or we do.
+    """
     # The contract's numbers are in its own colour order; an artifact that swaps colours itself is given BGR.
     in_bgr = contract.colour_order == "RGB" and "colour" in contract.embedded
     step = -1 if in_bgr else 1
     mean = np.array(contract.mean, np.float32)[::step]
     values = np.repeat(np.arange(256, dtype=np.float32)[:, None], 3, axis=1)
-    if "normalisation" in contract.embedded:
-        return values.astype(dtype), (np.rint(mean) if dtype == np.uint8 else mean).astype(dtype)
-    factor = (1 / np.array(contract.deviation)[::step]).astype(np.float32)
-    return ((values - mean) * factor).astype(dtype), np.zeros(3, dtype)
+    if "normalisation" not in contract.embedded:
+        factor = (1 / np.array(contract.deviation)[::step]).astype(np.float32)
+        values = (values - mean) * factor
+    table = values.astype(dtype)
+    nearest = np.rint(mean).clip(0, 255).astype(int)
+    return table, table[nearest, range(3)]
 
 
 def _look_up(pixels: Array, table: Array, out: Array) -> None:

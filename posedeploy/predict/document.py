@@ -90,7 +90,7 @@ class _Category(msgspec.Struct, frozen=True):
 class _Document(msgspec.Struct, frozen=True):
     format: str
     version: int
-    unit: str
+    units: Mapping[str, str]
     made_by: MadeBy
     source: SourceRecord
     problems: Sequence[str]
@@ -137,9 +137,22 @@ class Document:
         skeleton = tuple((a + 1, b + 1) for a, b in spec.skeleton)
         category = _Category(PERSON, "person", spec.keypoint_names, skeleton)
         document = _Document(
-            FORMAT, VERSION, spec.unit, made, source, problems, self._images, self._annotations, (category,)
+            FORMAT,
+            VERSION,
+            _units(spec),
+            made,
+            source,
+            problems,
+            self._images,
+            self._annotations,
+            (category,),
         )
         return msgspec.json.encode(document) + b"\n"
+
+
+def _units(spec: ModelSpec) -> dict[str, str]:
+    pixels = {"keypoints": "px", "bbox": "px"}
+    return pixels if spec.unit == "px" else pixels | {"keypoints_3d": spec.unit}
 
 
 def _encoded(record: msgspec.Struct) -> msgspec.Raw:

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import cv2
@@ -12,6 +10,9 @@ import numpy as np
 
 from posedeploy.errors import InputError
 from posedeploy.types import Array
+
+# OpenCV's own remarks stay off the terminal: what matters of them is in our errors.
+cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
 
 SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff", ".jp2", ".avif", ".ppm", ".pgm")
 
@@ -43,9 +44,8 @@ def read_image(path: Path) -> Array:
             "copy or download it again"
         )
     try:
-        with quiet():
-            # Not IMREAD_UNCHANGED: that leaves the EXIF orientation out.
-            image = cv2.imdecode(np.frombuffer(content, np.uint8), cv2.IMREAD_COLOR)
+        # Not IMREAD_UNCHANGED: that leaves the EXIF orientation out.
+        image = cv2.imdecode(np.frombuffer(content, np.uint8), cv2.IMREAD_COLOR)
     except cv2.error as error:
         reason = str(error.err).strip()
         raise InputError(f"{path}: OpenCV refuses the image ({reason}); make it smaller") from error
@@ -72,13 +72,3 @@ def _jpeg_ends(content: bytes) -> bool:
             return True
         at = found.end() + int.from_bytes(content[found.end() : found.end() + 2])
     return False
-
-
-@contextmanager
-def quiet() -> Iterator[None]:
-    """Keep OpenCV's own remarks off the terminal: what matters of them is in our errors."""
-    before = cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
-    try:
-        yield
-    finally:
-        cv2.utils.logging.setLogLevel(before)

@@ -13,7 +13,6 @@ import numpy as np
 from posedeploy.errors import OutputError
 from posedeploy.poses.draw import draw_poses
 from posedeploy.poses.draw_3d import View, beside, draw_poses_3d, view_of
-from posedeploy.predict.images import quiet
 from posedeploy.predict.sources import Frame
 from posedeploy.types import Array, ModelSpec, Poses
 
@@ -53,12 +52,15 @@ class Sink(Protocol):
     def write(self, frame: Frame, picture: Array) -> str:
         """Write the picture of a frame; returns the name of the file that it is in."""
 
-    def close(self) -> None:
-        """Finish the files.
+    def finish(self) -> None:
+        """Bring the files to their end.
 
         Raises:
-            OSError, OutputError: they could not be written whole.
+            OSError: they could not be written whole.
         """
+
+    def close(self) -> None:
+        """Give back what is held, finished or not. Closing twice does nothing."""
 
 
 class PictureFiles:
@@ -74,14 +76,17 @@ class PictureFiles:
             _, encoded = cv2.imencode(".jpg", picture)
         except cv2.error as error:
             raise OutputError(
-                f"{name}: a picture of {picture.shape[1]}x{picture.shape[0]} px cannot be a JPEG (at most "
-                "65500 px wide and high); crop the image, or leave the pictures out"
+                f"{name}: a picture of {_size(picture.shape)} cannot be a JPEG (at most "
+                "65500 px wide and high); crop the image, or leave the pictures out with --no-draw"
             ) from error
         (self._folder / name).write_bytes(encoded.data)
         return name
 
-    def close(self) -> None:
+    def finish(self) -> None:
         """Nothing is left to do."""
+
+    def close(self) -> None:
+        """Nothing is held."""
 
 
 class VideoFile:
@@ -91,20 +96,25 @@ class VideoFile:
         self._path = path
         self._fps = fps
         self._written = 0
+        self._shape: tuple[int, ...] = ()
         self._writer: cv2.VideoWriter | None = None
 
     def write(self, frame: Frame, picture: Array) -> str:
-        self._writer = self._writer or self._opened(picture)
+        if self._writer is None:
+            self._writer, self._shape = self._opened(picture), picture.shape
+        if picture.shape != self._shape:  # OpenCV drops it without a word
+            raise OutputError(
+                f"{self._path.name}: frame {frame.index} is {_size(picture.shape)} and the video began with "
+                f"{_size(self._shape)}; cut the input where its size changes, or leave the video out with "
+                "--no-draw"
+            )
         self._writer.write(picture)
         self._written += 1
         return self._path.name
 
-    def close(self) -> None:
-        if self._writer is None:
-            return
-        self._writer.release()
-        with quiet():
-            readable = int(cv2.VideoCapture(str(self._path), cv2.CAP_FFMPEG).get(cv2.CAP_PROP_FRAME_COUNT))
+    def finish(self) -> None:
+        self.close()
+        readable = int(cv2.VideoCapture(str(self._path), cv2.CAP_FFMPEG).get(cv2.CAP_PROP_FRAME_COUNT))
         if readable != self._written:
             raise OSError(
                 errno.ENOSPC,
@@ -112,17 +122,25 @@ class VideoFile:
                 str(self._path),
             )
 
+    def close(self) -> None:
+        if self._writer is not None:
+            self._writer.release()
+
     def _opened(self, picture: Array) -> cv2.VideoWriter:
         height, width = picture.shape[:2]
         code = cv2.VideoWriter.fourcc(*"mp4v")
-        with quiet():
-            writer = cv2.VideoWriter(str(self._path), cv2.CAP_FFMPEG, code, self._fps, (width, height))
+        writer = cv2.VideoWriter(str(self._path), cv2.CAP_FFMPEG, code, self._fps, (width, height))
         if not writer.isOpened():
             raise OutputError(
-                f"{self._path.name}: OpenCV cannot write an MPEG-4 video of {width}x{height} px at "
-                f"{self._fps:g} frames per second here; leave the video out, or make the input smaller"
+                f"{self._path.name}: OpenCV cannot write an MPEG-4 video of {_size(picture.shape)} at "
+                f"{self._fps:g} frames per second here; make the input smaller, or leave the video out with "
+                "--no-draw"
             )
         return writer
+
+
+def _size(shape: tuple[int, ...]) -> str:
+    return f"{shape[1]}x{shape[0]} px"
 
 
 class Names:

@@ -6,13 +6,13 @@ from collections import deque
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing, nullcontext
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from posedeploy import files, plugins
-from posedeploy.errors import InputError
+from posedeploy.errors import InputError, MissingPackageError
 from posedeploy.poses.tracking import Tracker
 from posedeploy.predict import document
 from posedeploy.predict.chain import Predictor
@@ -32,13 +32,14 @@ PENDING = 4
 class PredictOptions:
     """How to predict.
 
-    draw: write pictures or a video, besides the poses. show: in a window, too. track, smooth: ids and steady
-    poses in videos and from cameras; without ids there is no smoothing.
+    draw: write pictures or a video, besides the poses. show: in a window, too; None is for a camera alone,
+    and only where there is a display and pygame. track, smooth: ids and steady poses in videos and from
+    cameras; without ids there is no smoothing.
     """
 
     camera: Camera = field(default_factory=Camera)
     draw: bool = True
-    show: bool = False
+    show: bool | None = False
     track: bool = True
     smooth: bool = True
 
@@ -82,17 +83,29 @@ def predict(
     Raises:
         InputError: no frame can be used, the network's family is unknown, or there is no display to show on.
         OutputError: the folder cannot be written; what stood there before is as it was.
+        KeyboardInterrupt: Ctrl-C came before anything was done.
     """
     options = options or PredictOptions()
     predictor = Predictor(runner, artifact.spec, options.camera)
     made = document.made_by(artifact, runner.effective, artifact.files or _hashes(artifact))
-    with _window(source, options) as window, files.staged(folder) as stage:
-        finisher = _Finisher(source, predictor, artifact, options, stage)
+    with (
+        _window(source, options) as window,
+        files.staged(folder) as stage,
+        closing(
+            _Finisher(
+                predictor,
+                artifact,
+                replace(options, show=window is not None),
+                moving=source.kind != "images",
+                sink=_sink(source, stage, folder) if options.draw else None,
+            )
+        ) as finisher,
+    ):
         _run(source, predictor, finisher, window, on_progress or (lambda done, total: None))
         if not finisher.people:
             reasons = "; ".join(source.problems) or "it is empty"
             raise InputError(f"{source.name}: none of it can be used: {reasons}")
-        finisher.close()
+        finisher.finish()
         record = document.SourceRecord(
             name=source.name,
             kind=source.kind,
@@ -138,25 +151,37 @@ def _run(
             while pending and finish_one():
                 pass
         except KeyboardInterrupt:
-            if source.kind != "camera":
-                source.problems.append(f"{source.name}: stopped by Ctrl-C; the frames done by then are kept")
+            if not (finisher.people or pending):
+                raise
+            source.problems += _stopped(source)
         for future in pending:
             future.result()
+
+
+def _stopped(source: Source) -> list[str]:
+    if source.kind == "camera":  # there is no other end to it
+        return []
+    return [f"{source.name}: stopped by Ctrl-C; the frames done by then are kept"]
 
 
 class _Finisher:
     """All that happens to a frame after its poses are found: ids, smoothing, drawing, encoding, recording."""
 
     def __init__(
-        self, source: Source, predictor: Predictor, artifact: Artifact, options: PredictOptions, stage: Path
+        self,
+        predictor: Predictor,
+        artifact: Artifact,
+        options: PredictOptions,
+        *,
+        moving: bool,
+        sink: Sink | None,
     ) -> None:
-        moving = source.kind != "images"
         self.tracks = moving and options.track
         self.people: list[int] = []
         self.document = document.Document(artifact.spec)
         self._tracker = Tracker(predictor.sigmas, options.smooth) if self.tracks else None
         self._painter = Painter(artifact.spec, still=not moving) if options.draw or options.show else None
-        self._sink = _sink(source, stage) if options.draw else None
+        self._sink = sink
 
     def __call__(self, frame: Frame, poses: Poses) -> Array | None:
         """The picture of the frame, where one was asked for."""
@@ -168,22 +193,31 @@ class _Finisher:
         self.people.append(len(poses))
         return picture
 
+    def finish(self) -> None:
+        if self._sink is not None:
+            self._sink.finish()
+
     def close(self) -> None:
         if self._sink is not None:
             self._sink.close()
 
 
-def _sink(source: Source, stage: Path) -> Sink:
-    names = Names(stage.parent, source.inputs)
+def _sink(source: Source, stage: Path, folder: Path) -> Sink:
+    names = Names(folder, source.inputs)
     if source.kind == "images":
         return PictureFiles(stage, names)
     return VideoFile(stage / names.free(source.name, ".mp4"), source.fps)
 
 
 def _window(source: Source, options: PredictOptions) -> Window | nullcontext[None]:
-    if not options.show:
+    if not options.show and (options.show is not None or source.kind != "camera"):
         return nullcontext()
-    window: Window = plugins.load("posedeploy.predict.window:Window")(f"{source.name} - posedeploy")
+    try:
+        window: Window = plugins.load("posedeploy.predict.window:Window")(f"{source.name} - posedeploy")
+    except (InputError, MissingPackageError):
+        if options.show:
+            raise
+        return nullcontext()
     return window
 
 

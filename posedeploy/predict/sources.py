@@ -8,12 +8,13 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal, TypeAlias
+from types import TracebackType
+from typing import Literal, Self, TypeAlias
 
 import cv2
 
 from posedeploy.errors import InputError
-from posedeploy.predict.images import SUFFIXES, is_image, quiet, read_image
+from posedeploy.predict.images import SUFFIXES, is_image, read_image
 from posedeploy.types import Array
 
 # Read when OpenCV first meets a video: FFmpeg's remarks stay off the terminal, what matters is in our errors.
@@ -22,7 +23,9 @@ os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", "-8")
 Kind: TypeAlias = Literal["images", "video", "camera"]
 
 DEFAULT_FPS = 25.0
-"""For a camera or video that does not tell."""
+"""For a camera or video that does not tell, or tells what cannot be."""
+
+MAX_FPS = 1000.0
 
 
 @dataclass(frozen=True, eq=False)
@@ -36,10 +39,11 @@ class Frame:
 
 
 class Source(ABC):
-    """Frames, once. ``total`` is how many to expect, None where no one knows.
+    """Frames, once. Use it as a context manager, or call ``close``.
 
-    inputs: the files read. skipped: files of a folder that are no images. problems: what went wrong without
-    stopping it, one sentence each; complete when the frames are through.
+    total: how many frames to expect, None where no one knows. inputs: the files read. skipped: files of a
+    folder that are no images. problems: what went wrong without stopping it, one sentence each; complete when
+    the frames are through.
     """
 
     kind: Kind
@@ -60,6 +64,17 @@ class Source(ABC):
             InputError: the only image, or the first frame, cannot be read.
         """
 
+    def close(self) -> None:  # noqa: B027 - optional: a source may hold nothing
+        """Give back what the source holds. Closing twice does nothing."""
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
 
 class Images(Source):
     """Image files. Where there are several, one that cannot be read is left out and told in ``problems``."""
@@ -79,26 +94,43 @@ class Images(Source):
                 self.problems.append(str(error))
 
 
-class Video(Source):
+class _Captured(Source):
+    """What OpenCV captures: it holds the file or the device until it is closed."""
+
+    def __init__(
+        self, capture: cv2.VideoCapture, name: str, inputs: tuple[Path, ...], total: int | None
+    ) -> None:
+        super().__init__(name, inputs, total)
+        self._capture = capture
+        fps = capture.get(cv2.CAP_PROP_FPS)
+        self.fps = fps if 0 < fps <= MAX_FPS else DEFAULT_FPS  # never NaN
+
+    def close(self) -> None:
+        self._capture.release()
+
+    def _images(self) -> Iterator[Array]:
+        while (read := self._capture.read())[0]:
+            yield read[1]
+
+
+class Video(_Captured):
     """A video file. One that ends early is told in ``problems``."""
 
     kind: Kind = "video"
 
     def __init__(self, path: Path) -> None:
-        with quiet():
-            self._capture = cv2.VideoCapture(str(path), cv2.CAP_FFMPEG)
-        if not self._capture.isOpened():
+        capture = cv2.VideoCapture(str(path), cv2.CAP_FFMPEG)
+        if not capture.isOpened():
             raise InputError(
                 f"{path}: no image or video that OpenCV reads, or a damaged one; wanted a video such as "
                 f".mp4 or .avi, or an image: {', '.join(SUFFIXES)}"
             )
-        frames = int(self._capture.get(cv2.CAP_PROP_FRAME_COUNT))
-        self.fps = self._capture.get(cv2.CAP_PROP_FPS) or DEFAULT_FPS
-        super().__init__(path.name, (path,), frames if frames > 0 else None)
+        frames = int(capture.get(cv2.CAP_PROP_FRAME_COUNT))
+        super().__init__(capture, path.name, (path,), frames if frames > 0 else None)
 
     def __iter__(self) -> Iterator[Frame]:
         done = 0
-        for image in _captured(self._capture):
+        for image in self._images():
             yield Frame(self.name, image, done, done / self.fps)
             done += 1
         if not done:
@@ -110,22 +142,20 @@ class Video(Source):
             )
 
 
-class CameraFeed(Source):
+class CameraFeed(_Captured):
     """A camera, by its number; it ends when the user ends it."""
 
     kind: Kind = "camera"
 
     def __init__(self, number: int) -> None:
-        with quiet():
-            self._capture = cv2.VideoCapture(number)
-        if not self._capture.isOpened():
+        capture = cv2.VideoCapture(number)
+        if not capture.isOpened():
             raise InputError(f"camera {number}: not here, or held by another program; try another number")
-        self.fps = self._capture.get(cv2.CAP_PROP_FPS) or DEFAULT_FPS
-        super().__init__(f"camera-{number}", (), None)
+        super().__init__(capture, f"camera-{number}", (), None)
 
     def __iter__(self) -> Iterator[Frame]:
         began = time.monotonic()
-        for index, image in enumerate(_captured(self._capture)):
+        for index, image in enumerate(self._images()):
             yield Frame(self.name, image, index, time.monotonic() - began)
         self.problems.append(f"{self.name}: it stopped giving images")
 
@@ -137,16 +167,29 @@ def open_source(argument: str) -> Source:
         InputError: there is nothing by this name, or it holds no images.
     """
     path = Path(argument)
-    if path.is_dir():
-        return _open_folder(path)
     if path.exists():
-        return Images(path.name, (path,)) if is_image(path) else _open_video(path)
+        return open_images(path) if path.is_dir() or is_image(path) else _open_video(path)
     if argument.isdecimal():
         return CameraFeed(int(argument))
     raise InputError(
         f"{argument}: no such file or folder; name an image, a folder of images, a video file or a camera "
         "number such as 0"
     )
+
+
+def open_images(path: Path) -> Images:
+    """An image, or the images of a folder.
+
+    Raises:
+        InputError: there is nothing at this path, it is no image, or it holds none.
+    """
+    if path.is_dir():
+        return _open_folder(path)
+    if not path.exists():
+        raise InputError(f"{path}: no such file or folder; name an image or a folder of images")
+    if not is_image(path):
+        raise InputError(f"{path}: not an image; name an image or a folder of images")
+    return Images(path.name, (path,))
 
 
 def _open_folder(folder: Path) -> Images:
@@ -167,17 +210,6 @@ def _open_video(path: Path) -> Video:
     if path.is_file() and path.stat().st_size == 0:
         raise InputError(f"{path}: the file is empty (0 bytes); wanted an image or a video, so copy it again")
     return Video(path)
-
-
-def _captured(capture: cv2.VideoCapture) -> Iterator[Array]:
-    try:
-        while True:
-            found, image = capture.read()
-            if not found:
-                return
-            yield image
-    finally:
-        capture.release()
 
 
 def _tolerance(total: int) -> int:

@@ -6,6 +6,7 @@ import os
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from types import TracebackType
 from typing import Self
 
@@ -28,6 +29,8 @@ class Runner(ABC):
     @abstractmethod
     def run(self, tensors: Tensors) -> Tensors:
         """Run once; returns when the device is done. The arrays returned are the caller's to keep.
+
+        One call at a time: neither a second ``run`` nor a ``stream`` may be under way on the same runner.
 
         Raises:
             InputError: a tensor is missing, unknown, or of another shape or dtype than ``inputs`` says.
@@ -74,19 +77,31 @@ def _mismatch(tensors: Tensors, wanted: tuple[TensorSpec, ...]) -> str:
     return f"these inputs do not fit the network: got {got or 'none'}; wanted {', '.join(map(str, wanted))}"
 
 
-def physical_cores() -> int:
-    """The number of physical cores that this process may use, at least 1."""
+def physical_cores(quota: Path = Path("/sys/fs/cgroup/cpu.max")) -> int:
+    """The machine's physical cores, at least 1, and no more than this process is given logical ones: by its
+    affinity, or by the quota of its container (cgroup v2)."""
     allowed = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    if quota.is_file():
+        time, period = quota.read_text(encoding="ascii").split()
+        allowed = allowed if time == "max" else min(allowed, int(time) // int(period))
     return max(1, min(allowed, psutil.cpu_count(logical=False) or allowed))
 
 
-def threads_asked(options: RunOptions) -> int:
-    """The thread count that the options ask for.
+def threads_asked(options: RunOptions, runtime: str) -> int | None:
+    """The thread count that the options ask for; None for a device other than the CPU, which takes none.
 
     Raises:
-        DeviceError: it is less than 1.
+        DeviceError: it is less than 1, more than the machine's cores, or given for such a device.
     """
+    if options.device != "CPU":
+        if options.threads is not None:
+            raise DeviceError(f"--threads {options.threads}: {runtime} takes a thread count for the CPU only")
+        return None
     threads = physical_cores() if options.threads is None else options.threads
     if threads < 1:
         raise DeviceError(f"--threads {threads}: a thread count is at least 1")
+    if threads > (logical_cores := os.cpu_count() or 1):
+        raise DeviceError(
+            f"--threads {threads}: this machine has {logical_cores} logical cores; ask for no more"
+        )
     return threads

@@ -5,7 +5,7 @@ from __future__ import annotations
 import onnxruntime
 from onnxruntime.capi import onnxruntime_pybind11_state as native
 
-from posedeploy.errors import ArtifactError, DeviceError
+from posedeploy.errors import ArtifactError, DeviceError, PoseDeployError, first_line
 from posedeploy.runtimes.base import Runner, threads_asked
 from posedeploy.types import Artifact, Effective, RunOptions, Tensors, TensorSpec
 
@@ -30,20 +30,20 @@ class OnnxRuntimeRunner(Runner):
     """Runs a ``.onnx`` file on one execution provider, and on no other."""
 
     def __init__(self, artifact: Artifact, options: RunOptions) -> None:
+        threads = threads_asked(options, "ONNX Runtime")
         provider = _provider(options)
         settings = onnxruntime.SessionOptions()
-        settings.intra_op_num_threads = threads_asked(options)
+        if threads is not None:
+            settings.intra_op_num_threads = threads
+        else:  # a node that the provider does not have is an error then, and not run on the CPU in silence
+            settings.add_session_config_entry("session.disable_cpu_ep_fallback", "1")
         settings.log_severity_level = 3  # its warnings go to the terminal; what matters is checked below
-        if options.hint == "throughput":
-            settings.execution_mode = onnxruntime.ExecutionMode.ORT_PARALLEL
         try:
             self._session = onnxruntime.InferenceSession(
                 str(artifact.path), settings, providers=[(provider, SETTINGS.get(provider, {}))]
             )
         except DAMAGE as error:
-            raise ArtifactError(
-                f"{artifact.path}: ONNX Runtime cannot load it ({_first_line(error)})"
-            ) from error
+            raise refusal(artifact, options.device, error) from error
         if self._session.get_providers()[0] != provider:
             raise DeviceError(
                 f"device {options.device}: {provider} was asked for and ONNX Runtime fell back to "
@@ -52,14 +52,14 @@ class OnnxRuntimeRunner(Runner):
         self.inputs = tuple(_spec(argument) for argument in self._session.get_inputs())
         self.outputs = tuple(_spec(argument) for argument in self._session.get_outputs())
         self._names = [spec.name for spec in self.outputs]
-        threads = self._session.get_session_options().intra_op_num_threads
         self.effective = Effective(
             "onnxruntime",
             onnxruntime.__version__,
             options.device,
-            "f32",
-            threads if options.device == "CPU" else None,
-            {"provider": provider},
+            # ONNX Runtime does not show the types inside a graph; what is known of them is in the manifest.
+            "as in the file" if artifact.precision == "unknown" else artifact.precision,
+            threads and self._session.get_session_options().intra_op_num_threads,
+            {"provider": provider, "hint": options.hint},
         )
 
     def run(self, tensors: Tensors) -> Tensors:
@@ -86,5 +86,11 @@ def _spec(argument: onnxruntime.NodeArg) -> TensorSpec:
     return TensorSpec(argument.name, shape, DTYPES.get(argument.type, argument.type))
 
 
-def _first_line(error: Exception) -> str:
-    return str(error).strip().partition("\n")[0]
+def refusal(artifact: Artifact, device: str, error: Exception) -> PoseDeployError:
+    """What the user is told of a session that could not be made."""
+    if "fallback to CPU EP has been explicitly disabled" in str(error):
+        return DeviceError(
+            f"device {device}: {artifact.path} has operators that ONNX Runtime does not run there; use "
+            "--device CPU"
+        )
+    return ArtifactError(f"{artifact.path}: ONNX Runtime cannot load it ({first_line(error)})")

@@ -24,7 +24,7 @@ def open_artifact(path: Path, described: ModelSpec | None = None) -> Artifact:
     """
     target = target_of(path)
     if manifest.path_of(path).is_file() or not path.is_file():
-        if described is not None:
+        if described is not None and path.is_file():
             raise InputError(f"{path}: its manifest says what it is; leave out --contract and --family")
         artifact = manifest.read(path)
         if artifact.target != target.name:
@@ -54,6 +54,8 @@ def open_runner(artifact: Artifact, options: RunOptions, runtime: str | None = N
 def fitted(artifact: Artifact, runner: Runner) -> ModelSpec:
     """The artifact's spec, held against the tensors that the runtime found in the file.
 
+    The runner stays the caller's to close, whatever is found.
+
     Raises:
         ArtifactError: the file's tensors are not those of its manifest.
         InputError: the user's description names an output that is not there.
@@ -63,7 +65,6 @@ def fitted(artifact: Artifact, runner: Runner) -> ModelSpec:
         wanted = [tensor.name for tensor in (*artifact.spec.inputs, *artifact.spec.outputs)]
         found = [tensor.name for tensor in (*inputs, *outputs)]
         if wanted != found:
-            runner.close()
             raise ArtifactError(
                 f"{artifact.path}: its manifest names the tensors {', '.join(wanted)} and the file has "
                 f"{', '.join(found)}; export it again"

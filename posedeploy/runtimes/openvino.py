@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Iterable, Iterator
 from typing import Any
 
@@ -14,6 +15,8 @@ from posedeploy.runtimes.base import Runner, threads_asked
 from posedeploy.types import Artifact, Effective, RunOptions, Tensors, TensorSpec
 
 PRECISIONS = {"f32": openvino.Type.f32, "f16": openvino.Type.f16, "bf16": openvino.Type.bf16}
+MULTIPLYING = ("Convolution", "Deconvolution", "FullyConnected", "MatMul")
+"""The layers, by the runtime's own names, whose precision is that of the network."""
 
 
 class OpenVinoRunner(Runner):
@@ -40,6 +43,7 @@ class OpenVinoRunner(Runner):
         self.outputs = tuple(_spec(port) for port in self._compiled.outputs)
         self.effective = _effective(self._compiled, options)
         self._request = self._compiled.create_infer_request()
+        self._pool: list[Any] = []
 
     def run(self, tensors: Tensors) -> Tensors:
         self.check(tensors)
@@ -48,23 +52,27 @@ class OpenVinoRunner(Runner):
 
     def stream(self, batches: Iterable[Tensors]) -> Iterator[Tensors]:
         """Results in order, with as many requests in flight as the device wants (its hint decides)."""
-        requests = [
-            self._compiled.create_infer_request()
-            for _ in range(self._compiled.get_property(properties.optimal_number_of_infer_requests) + 1)
-        ]
-        pending: list[Any] = []
-        for batch in batches:
-            self.check(batch)
-            if not requests:
-                yield self._finish(pending, requests)
-            request = requests.pop()
-            request.start_async(batch)  # the request keeps a copy: the caller may reuse its arrays
-            pending.append(request)
-        while pending:
-            yield self._finish(pending, requests)
+        if not self._pool:
+            count = self._compiled.get_property(properties.optimal_number_of_infer_requests) + 1
+            self._pool = [self._compiled.create_infer_request() for _ in range(count)]
+        free = list(self._pool)
+        pending: deque[Any] = deque()
+        try:
+            for batch in batches:
+                self.check(batch)
+                if not free:
+                    yield self._finish(pending, free)
+                request = free.pop()
+                request.start_async(batch)  # the request keeps a copy: the caller may reuse its arrays
+                pending.append(request)
+            while pending:
+                yield self._finish(pending, free)
+        finally:
+            for request in pending:
+                request.wait()
 
-    def _finish(self, pending: list[Any], free: list[Any]) -> Tensors:
-        request = pending.pop(0)
+    def _finish(self, pending: deque[Any], free: list[Any]) -> Tensors:
+        request = pending.popleft()
         request.wait()
         free.append(request)
         return self._results(request)
@@ -76,6 +84,7 @@ class OpenVinoRunner(Runner):
 
     def close(self) -> None:
         self._request = self._compiled = None
+        self._pool = []
 
 
 def _check_device(core: openvino.Core, device: str) -> None:
@@ -86,10 +95,9 @@ def _check_device(core: openvino.Core, device: str) -> None:
 
 def _config(options: RunOptions) -> dict[str, Any]:
     config: dict[str, Any] = {properties.hint.performance_mode: options.hint.upper()}
-    if options.device == "CPU":
-        config[properties.inference_num_threads] = threads_asked(options)
-    elif options.threads is not None:
-        raise DeviceError(f"--threads {options.threads}: OpenVINO takes a thread count for the CPU only")
+    threads = threads_asked(options, "OpenVINO")
+    if threads is not None:
+        config[properties.inference_num_threads] = threads
     if options.device == "AUTO":  # the device that it settles on, not one that stands in until then
         config[properties.intel_auto.enable_startup_fallback] = False
         config[properties.intel_auto.enable_runtime_fallback] = False
@@ -110,23 +118,38 @@ def _effective(compiled: openvino.CompiledModel, options: RunOptions) -> Effecti
     def told(name: str) -> Any:
         return of_device[name] if of_device else compiled.get_property(name)
 
-    precision = told("INFERENCE_PRECISION_HINT").get_type_name()
-    if options.precision not in ("auto", precision):
+    hinted = told("INFERENCE_PRECISION_HINT").get_type_name()
+    if options.precision not in ("auto", hinted):
         raise DeviceError(
-            f"precision {options.precision}: {', '.join(devices)} runs this in {precision}; ask for "
-            f"{precision}, or for auto"
+            f"precision {options.precision}: {', '.join(devices)} runs this in {hinted}; ask for "
+            f"{hinted}, or for auto"
         )
     threads = told("INFERENCE_NUM_THREADS") if devices == ["CPU"] else None
-    if options.device == "CPU" and threads != threads_asked(options):
-        raise DeviceError(f"{threads_asked(options)} threads were asked for and OpenVINO uses {threads}")
+    asked = threads_asked(options, "OpenVINO")
+    if asked is not None and threads != asked:
+        raise DeviceError(f"{asked} threads were asked for and OpenVINO uses {threads}")
     return Effective(
         "openvino",
         openvino.__version__.partition("-")[0],
         ", ".join(devices),
-        precision,
+        _precision(compiled) or hinted,
         threads,
         {"streams": str(told("NUM_STREAMS")), "hint": options.hint},
     )
+
+
+def _precision(compiled: openvino.CompiledModel) -> str:
+    """What the layers that multiply run in, such as ``f32``, ``i8`` or ``f32+i8``; '' where none says so."""
+    try:
+        operations = compiled.get_runtime_model().get_ops()
+    except RuntimeError:  # not every device shows what it runs
+        return ""
+    found = set()
+    for operation in operations:
+        about = operation.get_rt_info()
+        if "layerType" in about and about["layerType"].astype(str) in MULTIPLYING:
+            found.add(about["runtimePrecision"].astype(str).replace("u8", "i8"))
+    return "+".join(sorted(found))
 
 
 def _spec(port: Any) -> TensorSpec:

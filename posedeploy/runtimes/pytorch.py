@@ -57,27 +57,26 @@ def settle(runtime: str, options: RunOptions) -> tuple[torch.device, Effective]:
     Torch has one thread count for the whole process.
 
     Raises:
-        DeviceError: torch does not offer the device or the precision.
+        DeviceError: torch does not offer the device, the precision or the thread count.
     """
     if options.precision not in ("f32", "auto"):
         raise DeviceError(f"precision {options.precision}: {runtime} runs a float32 network in f32 only")
     if options.device not in ("CPU", "cuda"):
         raise DeviceError(f"device {options.device!r}: {runtime} runs on CPU or cuda")
+    threads = threads_asked(options, runtime)
     if options.device == "cuda" and not torch.cuda.is_available():
         raise DeviceError(
             f"device cuda: this torch {torch.__version__} finds no CUDA device; use --device CPU, or install "
             "a CUDA build of torch and a driver"
         )
     device = torch.device(options.device.lower())
-    threads = threads_asked(options)
-    torch.set_num_threads(threads)
-    if torch.get_num_threads() != threads:
-        raise DeviceError(f"{threads} threads were asked for and torch uses {torch.get_num_threads()}")
+    if threads is not None:
+        torch.set_num_threads(threads)
+        if torch.get_num_threads() != threads:
+            raise DeviceError(f"{threads} threads were asked for and torch uses {torch.get_num_threads()}")
     name = torch.cuda.get_device_name(device) if device.type == "cuda" else "CPU"
     precision = _cuda_precision(options) if device.type == "cuda" else "f32"
-    return device, Effective(
-        runtime, str(torch.__version__), name, precision, threads if device.type == "cpu" else None
-    )
+    return device, Effective(runtime, str(torch.__version__), name, precision, threads)
 
 
 def _cuda_precision(options: RunOptions) -> str:

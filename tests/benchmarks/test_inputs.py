@@ -11,6 +11,7 @@ from posedeploy.benchmarks.inputs import (
     plain,
     random_images,
     random_tensors,
+    resized,
     sized,
 )
 from posedeploy.errors import InputError
@@ -39,12 +40,27 @@ def test_free_axes_take_the_working_size_or_what_is_asked(spec: ModelSpec) -> No
 
 def test_a_fixed_size_stays_and_another_is_refused(spec: ModelSpec) -> None:
     fixed = sized(spec, 1, (64, 48))
-    assert sized(fixed, 5).inputs[0].shape == (1, 3, 64, 48)
+    assert sized(fixed).inputs[0].shape == (1, 3, 64, 48)
     assert sized(fixed, 1, (64, 48)).inputs[0].shape == (1, 3, 64, 48)
-    with pytest.raises(
-        InputError, match=r"--input-size 32x48: the input data float32 1x3x64x48 NCHW is of fi"
-    ):
+    with pytest.raises(InputError, match=r"--batch 5: the input data float32 1x3x64x48 NCHW is of another"):
+        sized(fixed, 5)
+    with pytest.raises(InputError, match=r"--input-size 32x48: the input data float32 1x3x64x48 NCHW is of "):
         sized(fixed, 1, (32, 48))
+
+
+def test_free_axes_can_be_given_another_size(spec: ModelSpec) -> None:
+    assert resized(spec).inputs[0].shape == (2, 3, 64, 72)
+    only_batch = replace(spec, inputs=(replace(spec.inputs[0], shape=("batch", 3, 32, 40)),))
+    assert resized(only_batch).inputs[0].shape == (2, 3, 32, 40)
+
+
+def test_free_axes_that_nothing_gives_are_refused() -> None:
+    foreign = ModelSpec("unknown", "", (TensorSpec("x", ("axis0", 3, "axis2", "axis3")),), ())
+    assert random_tensors(foreign, 4, (16, 24)).tensors["x"].shape == (4, 3, 16, 24)
+    with pytest.raises(InputError, match=r"free axes of the input x .* are; give --input-size HxW"):
+        random_tensors(foreign)
+    with pytest.raises(InputError, match="give fixed shapes when it is exported"):
+        random_tensors(replace(foreign, inputs=(TensorSpec("x", (1, "tokens")),)))
 
 
 def test_pictures_are_the_same_every_time_and_unlike_each_other(spec: ModelSpec) -> None:
@@ -80,14 +96,14 @@ def test_the_same_picture_reaches_both_sides_however_they_want_it(spec: ModelSpe
 
 def test_inputs_that_are_no_image_are_seeded_noise() -> None:
     spec = two_input_model("frames").spec
-    sample = random_tensors(spec, {"frames": 3})
+    sample = random_tensors(spec, 3)
     assert {name: array.shape for name, array in sample.tensors.items()} == {
         "joints": (3, 5, 2),
         "scale": (1,),
     }
     assert sample.placements == ()
     assert random_tensors(spec).tensors["joints"].shape == (1, 5, 2)
-    again = random_tensors(spec, {"frames": 3}).tensors
+    again = random_tensors(spec, 3).tensors
     assert all(np.array_equal(again[name], array) for name, array in sample.tensors.items())
     whole = replace(spec, inputs=(TensorSpec("ids", (4,), "int64"),))
     assert random_tensors(whole).tensors["ids"].dtype == "int64"

@@ -36,11 +36,8 @@ class Diary(Runner):
             yield batch
 
 
-def _candidates(diary: list[str], **baselines: str) -> list[Candidate]:
-    return [
-        load(name, lambda name=name: Diary(name, diary), lambda _: INPUT, baseline=baselines.get(name))
-        for name in "ab"
-    ]
+def _candidates(diary: list[str]) -> list[Candidate]:
+    return [load(name, lambda name=name: Diary(name, diary), lambda _: INPUT) for name in "ab"]
 
 
 def _latency(*times_s: float) -> Latency:
@@ -54,7 +51,7 @@ def test_candidates_take_turns_in_rounds_and_what_warms_up_is_not_counted() -> N
     diary.clear()
     results = measure(candidates, runs=3 * BLOCK, warm_up=4)
     one_round = ["a"] * (1 + BLOCK) + ["b"] * (1 + BLOCK)
-    assert diary == ["a"] * 4 + ["b"] * 4 + 3 * one_round
+    assert diary == ["a"] * BLOCK + ["b"] * BLOCK + 3 * one_round
     assert [len(result.times_s) for result in results] == [3 * BLOCK, 3 * BLOCK]
     assert [result.label for result in results] == ["a", "b"]
 
@@ -77,7 +74,8 @@ def test_throughput_is_timed_with_many_in_flight() -> None:
 
 
 def test_a_speed_up_is_that_over_the_baseline_named() -> None:
-    ours, theirs = measure(_candidates([], b="a"), runs=BLOCK)
+    first, second = _candidates([])
+    ours, theirs = measure([first, replace(second, label="a", baseline=first)], runs=BLOCK)
     assert ours.speed_up is None
     assert theirs.baseline_median_s == float(np.median(ours.times_s))
     assert theirs.speed_up == pytest.approx(ours.median_ms / theirs.median_ms)
@@ -134,6 +132,22 @@ def test_a_drift_is_told_from_a_spread(first: float, second: float, said: str) -
     assert f"the second half ran {said} than the first: the clock rate or the load drifted" in result.warning
 
 
-def test_a_single_run_has_no_spread() -> None:
+def test_a_single_run_has_no_spread_and_says_so() -> None:
     result = _latency(0.1)
-    assert (result.spread, result.warning, result.percentile_ms(90)) == (0.0, None, None)
+    assert (result.spread, result.percentile_ms(90)) == (None, None)
+    assert result.warning == "human.xml: 1 times are too few to tell their spread; give more --runs"
+
+
+def test_a_runner_whose_first_run_fails_is_closed() -> None:
+    closed: list[str] = []
+
+    class Failing(Diary):
+        def run(self, tensors: Tensors) -> Tensors:
+            raise RuntimeError("no")
+
+        def close(self) -> None:
+            closed.append(self.name)
+
+    with pytest.raises(RuntimeError, match="no"):
+        load("a", lambda: Failing("a", []), lambda _: INPUT)
+    assert closed == ["a"]

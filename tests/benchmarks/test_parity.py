@@ -74,7 +74,7 @@ def test_the_same_network_passes() -> None:
     assert all(output.cosine == pytest.approx(1) for output in same.outputs)
     assert same.poses is not None
     assert (same.poses.people, same.poses.missed, same.poses.extra) == (2 * PEOPLE, 0, 0)
-    assert (same.poses.error_px, same.poses.error_mm, same.poses.set_aside) == (0, None, 0)
+    assert (same.poses.error_px, same.poses.error_mm, same.poses.last_bits) == (0, None, 0)
 
 
 @pytest.mark.parametrize("target", ["torchscript", "onnx", "openvino"])
@@ -165,6 +165,7 @@ def _without_left_half(outputs: Tensors) -> Tensors:
 def test_a_person_who_is_missing_fails() -> None:
     parity = _compare(_without_left_half, Bounds(relative=np.inf, px=1e3))
     assert parity.failures == (
+        "1 people missed and 0 extra, 3 matched",
         "keypoints lie inf px off at the 99th percentile, wanted 1000 (3 people matched, 1 missed, 0 extra)",
     )
 
@@ -174,6 +175,7 @@ def test_a_person_too_many_fails() -> None:
     reference, bounds = Changed(_without_left_half), Bounds(relative=np.inf)
     parity = compare("x.xml", reference, CrowdRunner(SPEC), pairs, bounds=bounds, decode=_decode)
     assert parity.failures == (
+        "0 people missed and 1 extra, 3 matched",
         "keypoints lie inf px off at the 99th percentile, wanted 0.1 (3 people matched, 0 missed, 1 extra)",
     )
 
@@ -205,3 +207,9 @@ def test_every_image_of_a_batch_is_compared() -> None:
     parity = compare("x", Twice(SPEC), Twice(SPEC), pairs, bounds=Bounds(), decode=_decode)
     assert parity.poses is not None
     assert parity.poses.people == 2 * PEOPLE
+
+
+def test_nothing_compared_is_nothing_proved() -> None:
+    assert Parity("x.xml", CrowdRunner(SPEC).effective, (), None, Bounds()).failures == (
+        "there is no output to compare",
+    )

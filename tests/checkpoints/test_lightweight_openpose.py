@@ -8,6 +8,7 @@ import pytest
 import torch
 from torch import nn
 
+from posedeploy.checkpoints.layers import Sizes
 from posedeploy.checkpoints.lightweight_openpose_2d import LightweightOpenPose2d
 from posedeploy.checkpoints.lightweight_openpose_3d import LightweightOpenPose3d
 from posedeploy.checkpoints.loading import open_checkpoint
@@ -45,10 +46,10 @@ def test_the_bundled_cases_are_those_of_the_reference_folder(reference: Path, na
 
 
 VARIANTS: dict[str, nn.Module] = {
-    "2d without refinement": LightweightOpenPose2d(stages=0, channels=16),
-    "2d of 3 refinements, other maps": LightweightOpenPose2d(stages=3, channels=24, heatmaps=7, pafs=12),
-    "3d of 2 refinements, other maps": LightweightOpenPose3d(2, channels=16, heatmaps=5, pafs=6, maps=12),
-    "3d without refinement": LightweightOpenPose3d(stages=0, channels=16),
+    "2d without refinement": LightweightOpenPose2d(Sizes(0, 16)),
+    "2d of 3 refinements, other maps": LightweightOpenPose2d(Sizes(3, 24, 7, 12)),
+    "3d of 2 refinements, other maps": LightweightOpenPose3d(Sizes(2, 16, 5, 6), maps=12),
+    "3d without refinement": LightweightOpenPose3d(Sizes(0, 16)),
 }
 
 
@@ -73,3 +74,10 @@ def test_the_last_stage_of_a_variant_is_what_poses_come_from(tmp_path: Path) -> 
         "heatmaps": "stage_3_output_1_heatmaps",
         "pafs": "stage_3_output_0_pafs",
     }
+
+
+@pytest.mark.parametrize(
+    ("stages", "words"), [(0, "0 refinement stages"), (1, "1 refinement stage"), (2, "2 refinement stages")]
+)
+def test_a_variant_is_told_in_words(stages: int, words: str) -> None:
+    assert Sizes(stages).variant == f"{words}, 128 channels"

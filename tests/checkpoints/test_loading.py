@@ -57,7 +57,8 @@ def test_missing_left_over_and_misshaped_tensors_are_all_listed(tmp_path: Path) 
         open_checkpoint(_saved(state, tmp_path))
     assert str(refusal.value).endswith(
         "does not fit the network. 2 missing: model.3.0.weight, cpm.align.0.weight. 1 left over: "
-        "extra.weight. 1 mis-shaped: model.0.0.weight 32x1x3x3, wanted 32x3x3x3"
+        "extra.weight. 1 mis-shaped: model.0.0.weight 32x1x3x3, wanted 32x3x3x3. Your own variant goes in "
+        "with --network FILE.py:FUNCTION; another family with --family"
     )
 
 
@@ -65,7 +66,9 @@ def test_a_long_list_of_tensors_is_cut_short(tmp_path: Path) -> None:
     state = _state()
     for name in [name for name in state if name.startswith("model.")]:
         del state[name]
-    with pytest.raises(CheckpointError, match=r"missing: model\.0\.0\.weight, .* and \d+ more$"):
+    with pytest.raises(
+        CheckpointError, match=r"missing: model\.0\.0\.weight, .* and \d+ more\. Your own variant"
+    ):
         open_checkpoint(_saved(state, tmp_path))
 
 
@@ -111,3 +114,12 @@ def test_naming_a_family_that_does_not_exist_is_refused(tmp_path: Path) -> None:
 def test_a_trained_checkpoint_of_a_variant_is_refused_rather_than_half_loaded(real: Path) -> None:
     with pytest.raises(CheckpointError, match=r"does not fit the network.*left over: model\.0\.0\.bias"):
         open_checkpoint(real / "human-pose-estimation-0001.pth")
+
+
+def test_whole_numbers_where_weights_belong_are_named_and_refused(tmp_path: Path) -> None:
+    state = _state()
+    state[HEAD] = state[HEAD].to(torch.int8)
+    with pytest.raises(
+        CheckpointError, match=rf"no floating-point numbers in {HEAD}; wanted are the weights"
+    ):
+        open_checkpoint(_saved(state, tmp_path))

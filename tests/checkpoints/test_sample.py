@@ -9,7 +9,7 @@ from posedeploy.checkpoints.loading import open_checkpoint
 from posedeploy.checkpoints.sample import open_sample
 from posedeploy.types import Model
 
-SHA256 = "e0f86922e20b9314a020f08d30bb8566c40b54ab34f9634d6bf5e14ae303ae4f"
+SHA256 = "d8bf09833bf3cc1658f3dc33ad67a1287f142e6d6bb729f14ad936e4cadebe47"
 
 
 @pytest.fixture(scope="module")
@@ -35,4 +35,4 @@ def test_activations_of_the_sample_are_of_the_size_of_trained_ones(sample: Model
     assert 0.1 < features.std() < 10
     for output in outputs:
         assert torch.isfinite(output).all()
-        assert 0.1 < output.abs().max() < 5
+        assert 0.5 < output.abs().max() < 2

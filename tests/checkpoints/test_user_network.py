@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import sys
 import traceback
 from pathlib import Path
 
@@ -8,6 +9,7 @@ import numpy as np
 import pytest
 import torch
 
+from posedeploy import files
 from posedeploy.checkpoints.user_network import open_user_network
 from posedeploy.errors import CheckpointError, InputError, NetworkError
 from posedeploy.poses.preprocess import prepare
@@ -72,6 +74,7 @@ def folder(tmp_path: Path) -> Path:
 def test_a_function_may_return_the_module_alone_with_its_contract_beside_it(folder: Path) -> None:
     model = open_user_network(folder / "net.pth", f"{folder}/net.py:build")
     assert model.network == f"{folder}/net.py:build"
+    assert model.network_sha256 == files.sha256(folder / "net.py")
     assert model.spec.variant == "mine"
     assert model.spec.outputs == (TensorSpec("my_maps", ("batch", 5, "height/8", "width/8")),)
     assert model.spec.roles == {"heatmaps": "my_maps"}
@@ -147,7 +150,7 @@ def test_what_the_file_itself_raises_keeps_its_traceback(folder: Path) -> None:
 
 def test_weights_are_held_against_the_network_strictly(folder: Path) -> None:
     torch.save({"maps.weight": torch.rand(5, 3, 8, 8)}, folder / "net.pth")
-    with pytest.raises(CheckpointError, match=r"1 missing: maps\.bias"):
+    with pytest.raises(CheckpointError, match=r"1 missing: maps\.bias\. .*net\.py must build a network"):
         open_user_network(folder / "net.pth", f"{folder}/net.py:build")
 
 
@@ -176,3 +179,15 @@ def test_the_example_with_trained_weights_gives_the_maps_that_the_published_netw
         role = "heatmaps" if spec.name.endswith("L2") else "pafs"
         wanted = golden[role].reshape(output.shape)
         assert np.abs(output.numpy() - wanted).max() < 1e-5 * np.abs(wanted).max()
+
+
+def test_the_file_may_import_those_beside_it_and_the_import_path_is_as_before(folder: Path) -> None:
+    (folder / "net.py").write_text(
+        "import beside_this_network\n"
+        + FILE.replace("    return Net()\n", "    import beside_later\n    return Net()\n", 1)
+    )
+    for name in ("beside_this_network", "beside_later"):
+        (folder / f"{name}.py").touch()
+    before = list(sys.path)
+    open_user_network(folder / "net.pth", f"{folder}/net.py:build")
+    assert sys.path == before

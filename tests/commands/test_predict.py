@@ -79,6 +79,9 @@ def test_a_video(human: Path, done: Invoke, photo: Array) -> None:
     assert _poses()["source"]["smoothed"]
     done("predict", human / "out" / "human.xml", "clip.avi", "--no-smooth")
     assert not _poses()["source"]["smoothed"]
+    done("predict", human / "out" / "human.xml", "clip.avi", "--no-track", "--no-draw", "-o", "bare")
+    assert not _poses("bare")["source"]["tracked"]
+    assert _names("bare") == ["poses.json"]
 
 
 def test_a_model_made_by_others(human: Path, done: Invoke, refused: Callable[..., str]) -> None:
@@ -103,7 +106,7 @@ def test_3d_with_a_camera_of_ones_own(done: Invoke, refused: Callable[..., str],
     Path("camera.json").write_text(json.dumps(camera))
     done("export", "human.pth", "--to", "onnx")
     done("predict", "artifacts/human.onnx", "photo.png", "--fx", "700", "--extrinsics", "camera.json")
-    assert _poses()["unit"] == "mm"
+    assert _poses()["units"]["keypoints_3d"] == "mm"
     assert _names() == ["photo.jpg", "poses.json"]
     assert "--fx 0: a focal length in pixels" in refused(
         "predict", "artifacts/human.onnx", "photo.png", "--fx", 0
@@ -113,6 +116,9 @@ def test_3d_with_a_camera_of_ones_own(done: Invoke, refused: Callable[..., str],
     assert 'camera.json: wanted JSON with "R", 3x3, and "t", 3 numbers in cm' in message
 
 
+TWO_D = "lightweight-openpose-2d finds people in 2D, where the camera has no say; leave it out"
+
+
 def test_bad_input(human: Path, refused: Callable[..., str]) -> None:
     onnx = human / "out" / "human.onnx"
     Path("empty.png").write_bytes(b"")
@@ -120,11 +126,14 @@ def test_bad_input(human: Path, refused: Callable[..., str]) -> None:
     Path("corrupt.onnx").write_bytes(onnx.read_bytes()[:1000])
     Path("corrupt.xml").write_text("<net")
     Path("folder.onnx").mkdir()
+    Path("c.json").write_text('{"R": [[1, 0, 0], [0, 1, 0], [0, 0, 1]], "t": [0, 0, 0]}')
     for arguments, message in [
         ((onnx, "none.png"), "none.png: no such file or folder; name an image, a folder of images, a video"),
         ((onnx, "empty.png"), "empty.png: the file is empty (0 bytes)"),
         ((onnx, "photo.png", "-o", "file/poses"), "file/poses: cannot write here (Not a directory)"),
         ((onnx, "photo.png", "--device", "NPU"), "NPU"),
+        ((onnx, "photo.png", "--fx", 700), f"--fx: {TWO_D}"),
+        ((onnx, "photo.png", "--fx", 700, "--extrinsics", "c.json"), f"--fx and --extrinsics: {TWO_D}"),
         ((onnx, "photo.png", "--threads", -1), "--threads -1: a thread count is at least 1"),
         (("none.onnx", "photo.png"), "none.onnx: no such file"),
         (("folder.onnx", "photo.png"), "folder.onnx: is a folder, not a model file"),

@@ -2,23 +2,28 @@
 
 from __future__ import annotations
 
+import gc
+import shutil
 import signal
 import subprocess
 import sys
 import textwrap
 import time
 from collections.abc import Mapping
+from dataclasses import replace
+from importlib.metadata import version
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import torch
 from torch import Tensor, nn
 
-from posedeploy import manifest
+from posedeploy import __version__, manifest
 from posedeploy.backends import TARGETS
 from posedeploy.convert import openvino
 from posedeploy.convert.export import export
-from posedeploy.convert.prepare import ExportOptions, prepare
+from posedeploy.convert.prepare import ExportOptions, Prepared, prepare
 from posedeploy.errors import ExportError, OutputError
 from posedeploy.types import Artifact, Model, ModelSpec, TensorSpec
 
@@ -155,10 +160,41 @@ def test_a_disk_that_fills_leaves_the_previous_artifact_of_every_target_as_it_wa
     assert not list(tmp_path.glob(".posedeploy-*"))
 
 
-def test_openvino_that_cannot_write_says_so_as_the_operating_system_does(tiny: Model, tmp_path: Path) -> None:
+def test_openvino_that_cannot_write_says_so_in_its_own_words(tiny: Model, tmp_path: Path) -> None:
     (tmp_path / "tiny.bin").mkdir()
-    with pytest.raises(OSError, match="OpenVINO could not write its files"):
+    with pytest.raises(OutputError, match=r"^tiny\.xml: OpenVINO could not write it \(.*tiny\.bin.*\)$"):
         openvino.convert(prepare(tiny, ExportOptions()), tmp_path / "tiny.xml")
+
+
+def test_openvino_that_cannot_write_for_lack_of_room_says_that(
+    tiny: Model, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "tiny.bin").mkdir()
+    monkeypatch.setattr(shutil, "disk_usage", lambda path: SimpleNamespace(free=100))
+    with pytest.raises(OSError, match="No space left on device"):
+        openvino.convert(prepare(tiny, ExportOptions()), tmp_path / "tiny.xml")
+
+
+@pytest.mark.parametrize("stem", ["", ".", "..", "../evil", "a/b", "/tmp/evil", ".hidden"])
+def test_a_stem_that_leads_out_of_the_folder_is_refused(tiny: Model, tmp_path: Path, stem: str) -> None:
+    with pytest.raises(ExportError, match="cannot begin a file's name; leave out folders and a leading dot"):
+        export(tiny, ["torchscript"], tmp_path / "out", stem)
+    assert not list(tmp_path.iterdir())
+
+
+def test_an_export_keeps_no_network_alive(tiny: Model, tmp_path: Path) -> None:
+    export(tiny, ["onnx"], tmp_path, "tiny")
+    gc.collect()
+    assert not [kept for kept in gc.get_objects() if type(kept) is Prepared]
+
+
+def test_the_provenance_names_the_packages_and_the_user_s_file(tiny: Model, tmp_path: Path) -> None:
+    model = replace(tiny, network="net.py:build", network_sha256="a" * 64)
+    (artifact,) = export(model, ["torchscript"], tmp_path, "tiny")
+    made = manifest.read(artifact.path).provenance
+    assert made is not None
+    assert (made.network, made.network_sha256) == ("net.py:build", "a" * 64)
+    assert made.packages == {"posedeploy": __version__, "torch": version("torch")}
 
 
 @pytest.mark.parametrize("folder", ["file/out", "/proc/posedeploy"])

@@ -101,3 +101,10 @@ def test_free_axes_are_named_by_position(tiny: Model) -> None:
     prepared = prepare(tiny, ExportOptions(dynamic=True, embed_preprocessing=True))
     assert prepared.axes == ({0: "batch", 1: "height", 2: "width"},)
     assert prepared.spec.inputs[0].shape == ("batch", "height", "width", 3)
+
+
+def test_a_dynamic_input_and_a_batch_are_not_both_asked_for(tiny: Model) -> None:
+    with pytest.raises(
+        ExportError, match="--dynamic and --batch 4: a dynamic input takes any number of images"
+    ):
+        prepare(tiny, ExportOptions(batch=4, dynamic=True))

@@ -33,7 +33,7 @@ OPTIONS = {
     "dynamic": ExportOptions(dynamic=True),
     "embedded": ExportOptions(embed_preprocessing=True),
     "last outputs": ExportOptions(outputs="last"),
-    "all at once": ExportOptions((24, 16), 2, dynamic=True, embed_preprocessing=True, outputs="last"),
+    "all at once": ExportOptions((24, 16), dynamic=True, embed_preprocessing=True, outputs="last"),
 }
 
 

@@ -37,7 +37,7 @@ def test_nobody_changes_nothing() -> None:
 
 def test_a_missing_keypoint_takes_its_limbs_along() -> None:
     missing = [[(60.0, 40), (np.nan, np.nan), (90, 130)]]
-    drawn = draw_poses(picture(), some_poses(missing), SKELETON, boxes=False)
+    drawn = draw_poses(picture(), some_poses(missing), SKELETON)
     assert (drawn[70, 50:100] == 128).all()
     assert (drawn[36:44, 56:64] != 128).any() and (drawn[:20, :20] == 128).all()
 
@@ -52,13 +52,6 @@ def test_people_at_the_edge_and_beyond(at: Any, size: Any) -> None:
 def test_a_person_without_keypoints_is_not_drawn() -> None:
     nothing = some_poses(np.full((1, 3, 2), np.nan))
     np.testing.assert_array_equal(draw_poses(picture(), nothing, SKELETON), picture())
-
-
-def test_boxes_can_be_left_out() -> None:
-    with_boxes, without = (
-        draw_poses(picture(), some_poses(POSITIONS), SKELETON, boxes=b) for b in (True, False)
-    )
-    assert (with_boxes != without).any()
 
 
 def test_colours_follow_the_id() -> None:

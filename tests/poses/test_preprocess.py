@@ -200,3 +200,18 @@ def test_as_bgr_takes_what_files_hold() -> None:
 def test_as_bgr_refuses(image: np.ndarray, message: str) -> None:
     with pytest.raises(InputError, match=message):
         as_bgr(image)
+
+
+@pytest.mark.parametrize("mean", [(103.53, 116.28, 123.675), (-3.0, 0.5, 300.0)])
+def test_the_ground_is_the_same_whether_the_network_normalises_or_we_do(
+    mean: tuple[float, float, float],
+) -> None:
+    contract = replace(TINTED, mean=mean)
+    image = photo(64, 70)
+    raw, _ = prepare(
+        image,
+        image_spec(replace(contract, embedded=("colour", "normalisation")), (1, 64, 80, 3), "uint8", "NHWC"),
+    )
+    normalised, _ = prepare(image, image_spec(contract, (1, 3, 64, 80)))
+    inside = (raw["data"][..., ::-1].astype(np.float32) - np.float32(mean)) / np.float32(contract.deviation)
+    np.testing.assert_allclose(normalised["data"], inside.transpose(0, 3, 1, 2), rtol=1e-6, atol=1e-6)

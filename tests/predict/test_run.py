@@ -1,9 +1,10 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import resource
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -15,9 +16,9 @@ import pytest
 from posedeploy.errors import InputError, OutputError
 from posedeploy.predict.images import read_image
 from posedeploy.predict.run import Prediction, PredictOptions, predict
-from posedeploy.predict.sources import open_source
+from posedeploy.predict.sources import Frame, Kind, Source, open_source
 from posedeploy.runtimes.openvino import OpenVinoRunner
-from posedeploy.types import Array, Artifact, RunOptions
+from posedeploy.types import Array, Artifact, RunOptions, Tensors
 from tests.predict.conftest import HEIGHT, PEOPLE, WIDTH, CrowdRunner, MakeVideo, write_image
 
 
@@ -57,7 +58,8 @@ def test_a_picture_and_its_poses(exported: Artifact, tmp_path: Path, photo: Arra
     assert np.abs(drawn.astype(int) - photo).max() > 50
 
     found = document(folder)
-    assert (found["format"], found["version"], found["unit"]) == ("posedeploy.poses", 1, "px")
+    assert (found["format"], found["version"]) == ("posedeploy.poses", 1)
+    assert found["units"] == {"keypoints": "px", "bbox": "px"}
     assert found["made_by"]["artifact"] == "crowd.xml"
     assert found["made_by"]["artifact_sha256"] == exported.files
     assert found["made_by"]["runtime"]["version"] == effective.version
@@ -124,7 +126,7 @@ def test_a_folder_of_which_nothing_can_be_used(artifact: Artifact, tmp_path: Pat
         InputError, match=r"images: none of it can be used: .*a\.jpg: the file is empty.*b\.jpg"
     ):
         run(images, artifact, tmp_path / "out")
-    assert list((tmp_path / "out").iterdir()) == []
+    assert not (tmp_path / "out").exists()
 
 
 def test_a_video(artifact: Artifact, tmp_path: Path, video: MakeVideo) -> None:
@@ -183,6 +185,18 @@ def test_ctrl_c_keeps_what_was_done(artifact: Artifact, tmp_path: Path, video: M
     assert len(document(tmp_path / "out")["images"]) == prediction.frames
 
 
+def test_ctrl_c_before_anything_is_done_is_no_error_of_the_source(
+    artifact: Artifact, tmp_path: Path, video: MakeVideo
+) -> None:
+    class Interrupted(CrowdRunner):
+        def stream(self, batches: Iterable[Tensors]) -> Iterator[Tensors]:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        predict(open_source(str(video())), Interrupted(artifact.spec), artifact, tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+
+
 def test_an_error_on_the_way_leaves_nothing(artifact: Artifact, tmp_path: Path, video: MakeVideo) -> None:
     def fail(done: int, total: int | None) -> None:
         raise RuntimeError("a bug")
@@ -192,13 +206,14 @@ def test_an_error_on_the_way_leaves_nothing(artifact: Artifact, tmp_path: Path, 
     before = {path: path.read_bytes() for path in folder.iterdir()}
     with pytest.raises(RuntimeError, match="a bug"):
         run(video(frames=50), artifact, folder, fail)
+    assert not [path for path in map(os.path.realpath, Path("/proc/self/fd").glob("*")) if "clip.mp4" in path]
     assert {path: path.read_bytes() for path in folder.iterdir()} == before
 
 
 def test_three_dimensions(artifact_3d: Artifact, tmp_path: Path, photo: Array, video: MakeVideo) -> None:
     run(write_image(tmp_path / "a.png", photo), artifact_3d, tmp_path / "out")
     found = document(tmp_path / "out")
-    assert found["unit"] == "mm"
+    assert found["units"] == {"keypoints": "px", "bbox": "px", "keypoints_3d": "mm"}
     assert found["annotations"]
     positions = np.reshape(found["annotations"][0]["keypoints_3d"], (-1, 3))
     assert len(positions) == len(found["categories"][0]["keypoints"])
@@ -223,6 +238,57 @@ def test_a_window_closed_ends_it(
     assert prediction.problems == ()
     assert len(read_video(tmp_path / "out" / "clip.mp4")) == prediction.frames
     assert not pygame.display.get_init()
+
+
+class Feed(Source):
+    """A camera that gives 50 frames, all the same but those from ``turned_at`` on, which stand upright."""
+
+    kind: Kind = "camera"
+
+    def __init__(self, image: Array, turned_at: int = 50) -> None:
+        super().__init__("camera-0", (), None)
+        self._images = [image] * turned_at + [np.rot90(image)] * (50 - turned_at)
+
+    def __iter__(self) -> Iterator[Frame]:
+        for index, image in enumerate(self._images):
+            yield Frame(self.name, image, index, index / self.fps)
+
+
+@pytest.mark.parametrize(
+    ("display", "show", "shown"), [(True, None, True), (True, False, False), (False, None, False)]
+)
+def test_a_camera_is_shown_where_there_is_a_display(
+    display: bool,
+    show: bool | None,
+    shown: bool,
+    artifact: Artifact,
+    tmp_path: Path,
+    photo: Array,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    pygame = pytest.importorskip("pygame")
+    for name in ("DISPLAY", "WAYLAND_DISPLAY", "SDL_VIDEODRIVER"):
+        monkeypatch.delenv(name, raising=False)
+    if display:
+        monkeypatch.setenv("SDL_VIDEODRIVER", "dummy")
+    seen = []
+    predict(
+        Feed(photo), CrowdRunner(artifact.spec), artifact, tmp_path / "out", PredictOptions(show=show),
+        lambda done, total: seen.append(pygame.display.get_init()),
+    )  # fmt: skip
+    assert seen == [shown] * 50
+
+
+def test_frames_of_another_size_are_refused(artifact_3d: Artifact, tmp_path: Path, photo: Array) -> None:
+    runner = CrowdRunner(artifact_3d.spec)
+    message = (
+        "camera-0.mp4: frame 3 is 712x456 px and the video began with 912x256 px; cut the input where its "
+        "size changes, or leave the video out with --no-draw"
+    )
+    with pytest.raises(OutputError, match=re.escape(message)):
+        predict(Feed(photo, turned_at=3), runner, artifact_3d, tmp_path / "out")
+    predict(Feed(photo, turned_at=3), runner, artifact_3d, tmp_path / "out", PredictOptions(draw=False))
+    assert len(document(tmp_path / "out")["images"]) == 50
 
 
 @pytest.mark.parametrize("place", ["file", "/proc/posedeploy"])

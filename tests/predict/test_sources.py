@@ -2,13 +2,14 @@ from __future__ import annotations
 
 import re
 import shutil
+import struct
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from posedeploy.errors import InputError
-from posedeploy.predict.sources import open_source
+from posedeploy.predict.sources import DEFAULT_FPS, Video, open_images, open_source
 from posedeploy.types import Array
 from tests.predict.conftest import HEIGHT, WIDTH, MakeVideo, write_image
 
@@ -54,6 +55,25 @@ def test_a_video(name: str, video: MakeVideo) -> None:
     assert [frame.index for frame in frames] == list(range(10))
     assert [frame.time_s for frame in frames] == [index / 25 for index in range(10)]
     assert {(frame.name, frame.image.shape) for frame in frames} == {(name, (HEIGHT, WIDTH, 3))}
+
+
+def test_a_video_that_is_closed_gives_no_more(video: MakeVideo) -> None:
+    with open_source(str(video(frames=10))) as source:
+        frames = iter(source)
+        next(frames)
+    assert list(frames) == []
+    source.close()
+
+
+@pytest.mark.parametrize("rate", [(0, 1), (2_000_000, 1)])
+def test_a_frame_rate_that_cannot_be_is_not_believed(rate: tuple[int, int], video: MakeVideo) -> None:
+    path = video(frames=5)
+    content = bytearray(path.read_bytes())
+    header = content.index(b"strh") + 8
+    content[header + 20 : header + 28] = struct.pack("<II", rate[1], rate[0])
+    path.write_bytes(content)
+    with Video(path) as source:
+        assert source.fps == DEFAULT_FPS
 
 
 def test_a_video_that_ends_early_gives_what_it_has_and_says_so(video: MakeVideo) -> None:
@@ -129,3 +149,22 @@ def test_a_file_is_meant_before_a_camera(
     shutil.move(write_image(tmp_path / "a.png", photo), tmp_path / "0")
     monkeypatch.chdir(tmp_path)
     assert open_source("0").kind == "images"
+
+
+def test_images_alone(tmp_path: Path, photo: Array, video: MakeVideo) -> None:
+    folder = tmp_path / "images"
+    folder.mkdir()
+    image = write_image(folder / "a.png", photo)
+    (folder / "b.png").write_bytes(b"")
+    assert [frame.name for frame in open_images(image)] == ["a.png"]
+    images = open_images(folder)
+    assert [frame.name for frame in images] == ["a.png"]
+    assert len(images.problems) == 1 and "b.png: the file is empty" in images.problems[0]
+    for path, message in [
+        (video(), "not an image"),
+        (tmp_path / "0", "no such file or folder"),
+    ]:
+        with pytest.raises(
+            InputError, match=re.escape(f"{path}: {message}; name an image or a folder of images")
+        ):
+            open_images(path)

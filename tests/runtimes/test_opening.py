@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import shutil
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -121,3 +122,14 @@ def test_a_description_without_tensors_of_its_own_takes_those_of_the_file(bare: 
     artifact = open_artifact(bare, ModelSpec("mine", "", (), (), contracts.described(FAMILY).contract))
     with open_runner(artifact, RunOptions()) as runner:
         assert len(fitted(artifact, runner).outputs) == 4
+
+
+@pytest.mark.parametrize(
+    ("make", "message"), [(Path.mkdir, "is a folder"), (lambda path: None, "no such file")]
+)
+def test_a_description_of_what_is_not_there_is_not_blamed(
+    tmp_path: Path, make: Callable[[Path], None], message: str
+) -> None:
+    make(tmp_path / "gone.onnx")
+    with pytest.raises(ArtifactError, match=rf"gone\.onnx: {message}"):
+        open_artifact(tmp_path / "gone.onnx", contracts.described(FAMILY))

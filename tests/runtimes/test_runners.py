@@ -20,6 +20,7 @@ from posedeploy.convert.prepare import ExportOptions
 from posedeploy.errors import ArtifactError, DeviceError, InputError
 from posedeploy.nesting import flat
 from posedeploy.runtimes.base import Runner, physical_cores
+from posedeploy.runtimes.onnxruntime import refusal
 from posedeploy.runtimes.opening import open_runner
 from posedeploy.types import Artifact, Model, ModelSpec, Precision, RunOptions, Tensors, TensorSpec
 
@@ -325,3 +326,49 @@ def test_a_network_of_open_model_zoo_runs_under_its_own_names(real: Path) -> Non
             "Mconv7_stage2_L1": (1, 38, 32, 57),
             "Mconv7_stage2_L2": (1, 19, 32, 57),
         }
+
+
+def test_a_quantised_network_is_run_in_what_its_file_says_and_that_is_told(real: Path) -> None:
+    artifact = Artifact(
+        real / "human-pose-estimation-0001.xml", "openvino", ModelSpec("unknown", "", (), ()), "unknown"
+    )
+    with open_runner(artifact, RunOptions(precision="f32")) as runner:
+        assert runner.effective.precision == "i8"
+
+
+def test_onnx_runtime_does_not_guess_the_precision_of_a_file_made_by_others(
+    exported: dict[str, Artifact],
+) -> None:
+    theirs = Artifact(exported["onnx"].path, "onnx", ModelSpec("unknown", "", (), ()), "unknown")
+    with open_runner(theirs, RunOptions(hint="throughput")) as runner:
+        assert runner.effective.precision == "as in the file"
+        assert runner.effective.details["hint"] == "throughput"
+
+
+@pytest.mark.parametrize("runtime", [name for name, row in RUNTIMES.items() if "cuda" in row.devices])
+def test_threads_for_another_device_than_the_cpu_are_refused(
+    tiny: Model, exported: dict[str, Artifact], runtime: str
+) -> None:
+    target = next((target for target, name in ARTIFACT_PAIRS if name == runtime), PYTORCH)
+    opened = _opener(target, runtime, tiny, exported)
+    with pytest.raises(DeviceError, match=r"^--threads 2: .* takes a thread count for the CPU only$"):
+        opened(RunOptions(device="cuda", threads=2))
+
+
+def test_an_operator_that_the_device_does_not_have_is_refused_with_what_to_do(
+    exported: dict[str, Artifact],
+) -> None:
+    text = (
+        "nodes that are assigned to the default CPU EP, but fallback to CPU EP has been explicitly disabled"
+    )
+    error = refusal(exported["onnx"], "cuda", RuntimeError(text))
+    assert isinstance(error, DeviceError)
+    assert str(error).startswith("device cuda: ") and str(error).endswith("use --device CPU")
+
+
+@pytest.mark.parametrize(
+    ("quota", "most"), [("max 100000", 10**6), ("150000 100000", 1), ("10000 100000", 1)]
+)
+def test_cores_are_no_more_than_the_quota_of_the_container(tmp_path: Path, quota: str, most: int) -> None:
+    (tmp_path / "cpu.max").write_text(f"{quota}\n")
+    assert physical_cores(tmp_path / "cpu.max") == min(most, physical_cores(tmp_path / "none"))
