@@ -29,6 +29,7 @@ class FileServer(ThreadingHTTPServer):
         self.content = CONTENT
         self.knows_ranges = True
         self.etag: str | None = '"first"'
+        self.kind = "application/octet-stream"
         self.stop_after: int | None = None
         self.asked: list[dict[str, str]] = []
 
@@ -58,6 +59,7 @@ class _Handler(BaseHTTPRequestHandler):
         self.send_response(206 if start else 200)
         if server.etag:
             self.send_header("ETag", server.etag)
+        self.send_header("Content-Type", server.kind)
         self.send_header("Content-Length", str(len(server.content) - start))
         self.end_headers()
         self.wfile.write(server.content[start : server.stop_after])
@@ -198,6 +200,13 @@ def test_a_server_that_lacks_the_file(server: FileServer, tmp_path: Path) -> Non
     with pytest.raises(DownloadError, match=r"/weights/missing: the server answered 404 Not Found$"):
         fetch(server.url("missing"), tmp_path)
     assert _names(tmp_path) == []
+
+
+def test_a_web_page_is_no_checkpoint(server: FileServer, tmp_path: Path) -> None:
+    server.kind = "text/html; charset=utf-8"
+    with pytest.raises(DownloadError, match="the server sent a web page, not a file"):
+        fetch(server.url(), tmp_path)
+    assert not list(tmp_path.iterdir())
 
 
 def test_no_server_at_all(tmp_path: Path) -> None:

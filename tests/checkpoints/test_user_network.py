@@ -148,6 +148,12 @@ def test_what_the_file_itself_raises_keeps_its_traceback(folder: Path) -> None:
     assert "net.py" in traceback.extract_tb(raised.tb)[-1].filename
 
 
+def test_a_file_that_ends_the_program_is_an_error(folder: Path) -> None:
+    (folder / "leaving.py").write_text("import sys\n\ndef build():\n    sys.exit(0)\n")
+    with pytest.raises(NetworkError, match=r"leaving\.py: it ended the program \(0\); build must return"):
+        open_user_network(folder / "net.pth", f"{folder}/leaving.py:build")
+
+
 def test_weights_are_held_against_the_network_strictly(folder: Path) -> None:
     torch.save({"maps.weight": torch.rand(5, 3, 8, 8)}, folder / "net.pth")
     with pytest.raises(CheckpointError, match=r"1 missing: maps\.bias\. .*net\.py must build a network"):

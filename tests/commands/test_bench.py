@@ -6,6 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import onnx
 import pytest
 
 from tests.commands.conftest import Invoke, lines_wider_than
@@ -72,6 +73,33 @@ def test_a_model_made_by_others(human: Path, done: Invoke, name: str) -> None:
     assert f"no comparison with PyTorch for {name}: {name}: made by others" in said
 
 
+@pytest.mark.slow
+def test_a_speed_up_is_over_pytorch_at_the_same_size(done: Invoke) -> None:
+    for name, size in (("small", "64x96"), ("large", "128x160")):
+        done("export", "--to", "torchscript", "--name", name, "--input-size", size, "-o", "out")
+    document, _, _ = _bench(done, "out/small.torchscript", "out/large.torchscript", "--runs", 1)
+    rows = {result["label"]: result for result in document["results"]}
+    assert list(rows) == ["sample (PyTorch)", "small.torchscript", "sample (PyTorch) #2", "large.torchscript"]
+    for baseline, name in (("sample (PyTorch)", "small"), ("sample (PyTorch) #2", "large")):
+        ratio = rows[baseline]["median_ms"] / rows[f"{name}.torchscript"]["median_ms"]
+        assert rows[f"{name}.torchscript"]["speed_up"] == pytest.approx(ratio)
+
+
+@pytest.mark.parametrize(("kind", "shape"), [("BOOL", [1, 3]), ("STRING", [2]), ("FLOAT", [1, 0])])
+def test_inputs_that_noise_cannot_fill_are_refused(
+    refused: Callable[..., str], kind: str, shape: list[int]
+) -> None:
+    element = getattr(onnx.TensorProto, kind)
+    value = onnx.helper.make_tensor_value_info
+    node = onnx.helper.make_node("Identity", ["x"], ["y"])
+    graph = onnx.helper.make_graph([node], "g", [value("x", element, shape)], [value("y", element, shape)])
+    onnx.save(
+        onnx.helper.make_model(graph, opset_imports=[onnx.helper.make_opsetid("", 18)], ir_version=9),
+        "x.onnx",
+    )
+    assert "cannot be filled with noise" in refused("bench", "x.onnx", "--runs", 1)
+
+
 def test_an_onnx_file_on_openvino(human: Path, done: Invoke) -> None:
     arguments = (human / "out" / "human.onnx", "--runs", 10, "--runtime", "openvino", "--precision", "auto")
     document, _, _ = _bench(done, *arguments)
@@ -104,26 +132,33 @@ def test_free_axes_take_the_batch_and_size_asked_for(done: Invoke) -> None:
 def test_bad_input(
     human: Path, network: tuple[str, str], refused: Callable[..., str], tmp_path: Path
 ) -> None:
-    onnx, openvino = human / "out" / "human.onnx", human / "out" / "human.xml"
+    model, openvino = human / "out" / "human.onnx", human / "out" / "human.xml"
     (tmp_path / "file").write_text("")
     for arguments, message in [
-        ((onnx, "--device", "TPU"), "TPU"),
-        ((onnx, "--device", "cuda"), "cuda"),
+        ((model, "--device", "TPU"), "TPU"),
+        ((model, "--device", "cuda"), "cuda"),
         ((openvino, "--device", "GPU"), "GPU"),
-        ((onnx, "--threads", 0), "--threads 0: a thread count is at least 1"),
-        ((onnx, "--runs", 0), "--runs 0: it is at least 1"),
-        ((onnx, "--batch", 0), "--batch 0: it is at least 1"),
-        ((onnx, "--precision", "bf16"), "bf16"),
-        ((onnx, "--runtime", "tensorrt"), "the runtime 'tensorrt' does not run .onnx files; onnx runs on"),
+        ((model, "--threads", 0), "--threads 0: a thread count is at least 1"),
+        ((model, "--threads", 9999), "logical cores; ask for no more"),
+        (
+            (model, "--batch", 4),
+            "--batch 4: the input data float32 1x3x256x456 NCHW is of another, fixed batch",
+        ),
+        ((human / "human.pth", "--device", "GPU", *network), "device 'GPU': pytorch runs on CPU or cuda"),
+        ((human / "human.pth", "--precision", "bf16", *network), "precision bf16: pytorch runs a float32"),
+        ((model, "--runs", 0), "--runs 0: it is at least 1"),
+        ((model, "--batch", 0), "--batch 0: it is at least 1"),
+        ((model, "--precision", "bf16"), "bf16"),
+        ((model, "--runtime", "tensorrt"), "the runtime 'tensorrt' does not run .onnx files; onnx runs on"),
         ((openvino, "--runtime", "onnxruntime"), "does not run .xml files; openvino runs on openvino"),
-        ((onnx, "--input-size", "64x64"), "fixed size; leave the option out"),
-        ((onnx, "--family", "lightweight-openpose-2d"), "its manifest says what it is; leave out"),
+        ((model, "--input-size", "64x64"), "fixed size; leave the option out"),
+        ((model, "--family", "lightweight-openpose-2d"), "its manifest says what it is; leave out"),
         (("none.onnx",), "none.onnx: no such file"),
         (("none.tflite",), "none.tflite: no target writes files named like this"),
         ((tmp_path,), "a model file ends in one of .torchscript, .onnx, .xml"),
-        ((onnx, "--checkpoint", "none.pth"), "give that option again, since it runs the file"),
-        ((onnx, "--checkpoint", "none.pth", *network), "error: none.pth: "),
-        ((onnx, "--runs", 1, "--json", "."), "error: .: is a folder; name a file for the JSON"),
-        ((onnx, "--runs", 1, "--json", "file/x.json"), "error: file: cannot write here"),
+        ((model, "--checkpoint", "none.pth"), "give that option again, since it runs the file"),
+        ((model, "--checkpoint", "none.pth", *network), "error: none.pth: "),
+        ((model, "--runs", 1, "--json", "."), "error: .: is a folder; name a file for the JSON"),
+        ((model, "--runs", 1, "--json", "file/x.json"), "error: file: cannot write here"),
     ]:
         assert message in refused("bench", *arguments), arguments

@@ -5,6 +5,7 @@ import shutil
 from collections.abc import Callable
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 import torch
@@ -87,6 +88,9 @@ def test_bad_input(
 ) -> None:
     onnx = human / "out" / "human.onnx"
     (tmp_path / "text.txt").write_text("no image")
+    (tmp_path / "photos").mkdir()
+    (tmp_path / "photos" / "broken.jpg").write_bytes(b"no image")
+    cv2.imwrite(str(tmp_path / "photos" / "grey.png"), np.full((64, 64), 128, np.uint8))
     shutil.copy(onnx, "human.onnx")
     for arguments, message in [
         ((onnx,), "give that option again, since it runs the file"),
@@ -94,6 +98,9 @@ def test_bad_input(
             (onnx, "--precision", "bf16", *network),
             "the bounds of float32 do not hold for it; say what may pass",
         ),
+        ((onnx, "--max-px", "nan", *network), "--max-px nan: what may pass is a number of at least 0"),
+        ((onnx, "--json", ".", *network), ".: is a folder; name a file for the JSON"),
+        ((onnx, "--images", "photos", *network), "--images photos: photos/broken.jpg: "),
         ((onnx, "--images", "none.jpg", *network), "none.jpg"),
         ((onnx, "--images", "text.txt", *network), "text.txt"),
         (("human.onnx",), "made by others, so nothing says what to compare it with; give --checkpoint"),

@@ -131,6 +131,7 @@ def test_bad_input(human: Path, refused: Callable[..., str]) -> None:
         ((onnx, "none.png"), "none.png: no such file or folder; name an image, a folder of images, a video"),
         ((onnx, "empty.png"), "empty.png: the file is empty (0 bytes)"),
         ((onnx, "photo.png", "-o", "file/poses"), "file/poses: cannot write here (Not a directory)"),
+        ((onnx, ".", "-o", "."), "-o .: the images are read from there; name another folder"),
         ((onnx, "photo.png", "--device", "NPU"), "NPU"),
         ((onnx, "photo.png", "--fx", 700), f"--fx: {TWO_D}"),
         ((onnx, "photo.png", "--fx", 700, "--extrinsics", "c.json"), f"--fx and --extrinsics: {TWO_D}"),
