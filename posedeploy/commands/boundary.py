@@ -2,8 +2,14 @@
 
 from __future__ import annotations
 
+import signal
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from types import FrameType
 from typing import Any
 
+import typer
 from typer.core import TyperGroup
 
 from posedeploy.commands.console import fail
@@ -16,19 +22,48 @@ class Boundary(TyperGroup):
 
     def invoke(self, ctx: Any) -> Any:
         """Run the command named."""
-        try:
-            return super().invoke(ctx)
-        except PoseDeployError as error:
-            fail(str(error))
-        except KeyboardInterrupt:
-            fail(
-                "interrupted; files that were not finished are not there, and what stood before is as it was"
-            )
-        except MemoryError as error:
-            fail(f"not enough memory: {error}")
-        except ModuleNotFoundError as error:
-            cause = missing_package(error)
-            if cause is error:
+        with _noticing_ctrl_c() as pressed:
+            try:
+                return super().invoke(ctx)
+            except typer.Exit:
                 raise
-            fail(str(cause))
+            except BaseException as error:
+                # Whatever a framework makes of Ctrl-C on the way up, it was Ctrl-C.
+                message = INTERRUPTED if pressed or isinstance(error, KeyboardInterrupt) else _of_user(error)
+                if message is None:
+                    raise
+                fail(message)
         raise SystemExit(1)
+
+
+INTERRUPTED = "interrupted; files that were not finished are not there, and what stood before is as it was"
+
+
+def _of_user(error: BaseException) -> str | None:
+    """What to tell of an error that is the user's to mend; None for any other."""
+    if isinstance(error, PoseDeployError):
+        return str(error)
+    if isinstance(error, MemoryError):
+        return f"not enough memory: {error}"
+    if isinstance(error, ModuleNotFoundError) and (cause := missing_package(error)) is not error:
+        return str(cause)
+    return None
+
+
+@contextmanager
+def _noticing_ctrl_c() -> Iterator[list[int]]:
+    """A list that is empty until Ctrl-C is pressed, which still raises ``KeyboardInterrupt``."""
+    pressed: list[int] = []
+
+    def notice(number: int, frame: FrameType | None) -> None:
+        pressed.append(number)
+        raise KeyboardInterrupt
+
+    if threading.current_thread() is not threading.main_thread():
+        yield pressed
+        return
+    before = signal.signal(signal.SIGINT, notice)
+    try:
+        yield pressed
+    finally:
+        signal.signal(signal.SIGINT, before)

@@ -1,0 +1,73 @@
+"""What becomes of an error on its way out of a command."""
+
+from __future__ import annotations
+
+import os
+import signal
+from collections.abc import Callable
+
+import pytest
+import typer
+from typer.testing import CliRunner
+
+from posedeploy.commands.boundary import Boundary
+from posedeploy.errors import InputError
+
+
+def _swallow_ctrl_c() -> None:
+    try:
+        os.kill(os.getpid(), signal.SIGINT)
+    except KeyboardInterrupt as error:
+        raise TypeError("expected a message argument") from error
+
+
+def _interrupt_and_finish() -> None:
+    try:
+        os.kill(os.getpid(), signal.SIGINT)
+    except KeyboardInterrupt:
+        raise typer.Exit(0) from None
+
+
+def _raising(error: BaseException) -> Callable[[], None]:
+    def command() -> None:
+        raise error
+
+    return command
+
+
+def _run(command: Callable[[], None]) -> tuple[int, str, BaseException | None]:
+    app = typer.Typer(cls=Boundary, pretty_exceptions_enable=False)
+    app.command("run")(command)
+    app.command("other")(lambda: None)
+    result = CliRunner().invoke(app, ["run"])
+    return result.exit_code, result.stderr, result.exception
+
+
+@pytest.mark.parametrize(
+    ("command", "line"),
+    [
+        (_raising(InputError("no such thing")), "error: no such thing\n"),
+        (_raising(KeyboardInterrupt()), "error: interrupted; files that were not finished are not there"),
+        (_swallow_ctrl_c, "error: interrupted; files that were not finished are not there"),
+        (_raising(MemoryError("894 GiB")), "error: not enough memory: 894 GiB\n"),
+        (_raising(ModuleNotFoundError("no", name="openvino")), "pip install 'posedeploy[openvino]'"),
+    ],
+)
+def test_what_is_the_users_to_mend_is_one_line_and_status_1(command: Callable[[], None], line: str) -> None:
+    status, told, _ = _run(command)
+    assert status == 1
+    assert line in told
+    assert told.count("\n") == 1
+
+
+@pytest.mark.parametrize("error", [TypeError("a bug"), ModuleNotFoundError("no", name="mine")])
+def test_a_bug_comes_through_as_it_is(error: Exception) -> None:
+    _, told, raised = _run(_raising(error))
+    assert raised is error
+    assert told == ""
+
+
+def test_a_command_that_ends_well_after_ctrl_c_ends_well() -> None:
+    before = signal.getsignal(signal.SIGINT)
+    assert _run(_interrupt_and_finish)[:2] == (0, "")
+    assert signal.getsignal(signal.SIGINT) is before
