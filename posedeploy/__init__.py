@@ -15,8 +15,6 @@ from typing import TYPE_CHECKING, Any
 from posedeploy import plugins
 
 if TYPE_CHECKING:
-    from posedeploy.benchmarks.latency import measure as measure
-    from posedeploy.benchmarks.parity import compare as compare
     from posedeploy.checkpoints.loading import open_checkpoint as open_checkpoint
     from posedeploy.checkpoints.sample import open_sample as open_sample
     from posedeploy.checkpoints.user_network import open_user_network as open_user_network
@@ -26,9 +24,11 @@ if TYPE_CHECKING:
     from posedeploy.poses.preprocess import prepare as prepare
     from posedeploy.predict.chain import Predictor as Predictor
     from posedeploy.runtimes.base import Runner as Runner
+    from posedeploy.runtimes.opening import fitted as fitted
     from posedeploy.runtimes.opening import open_artifact as open_artifact
     from posedeploy.runtimes.opening import open_runner as open_runner
     from posedeploy.types import Artifact as Artifact
+    from posedeploy.types import Camera as Camera
     from posedeploy.types import InputContract as InputContract
     from posedeploy.types import Model as Model
     from posedeploy.types import ModelSpec as ModelSpec
@@ -41,6 +41,7 @@ __version__ = "0.1.0"
 _PUBLIC = {
     "Artifact": "posedeploy.types:Artifact",
     "ExportOptions": "posedeploy.convert.prepare:ExportOptions",
+    "Camera": "posedeploy.types:Camera",
     "InputContract": "posedeploy.types:InputContract",
     "Model": "posedeploy.types:Model",
     "ModelSpec": "posedeploy.types:ModelSpec",
@@ -50,9 +51,8 @@ _PUBLIC = {
     "RunOptions": "posedeploy.types:RunOptions",
     "Runner": "posedeploy.runtimes.base:Runner",
     "TensorSpec": "posedeploy.types:TensorSpec",
-    "compare": "posedeploy.benchmarks.parity:compare",
     "export": "posedeploy.convert.export:export",
-    "measure": "posedeploy.benchmarks.latency:measure",
+    "fitted": "posedeploy.runtimes.opening:fitted",
     "open_artifact": "posedeploy.runtimes.opening:open_artifact",
     "open_checkpoint": "posedeploy.checkpoints.loading:open_checkpoint",
     "open_runner": "posedeploy.runtimes.opening:open_runner",

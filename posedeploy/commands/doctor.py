@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import tempfile
-from contextlib import suppress
 from dataclasses import asdict, dataclass
 from functools import cache
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from rich.markup import escape
@@ -23,8 +21,8 @@ from posedeploy.runtimes.base import Runner
 from posedeploy.runtimes.opening import open_runner
 from posedeploy.types import Artifact, Model, RunOptions
 
-DISTRIBUTIONS = {"pygame": "pygame-ce"}
-"""The name under which a package is installed, where it is not its import name."""
+BROKEN = (PoseDeployError, ImportError, OSError, RuntimeError)
+"""What an installed package raises that does not work: its own errors, or those of the libraries it wants."""
 
 
 @dataclass(frozen=True)
@@ -32,9 +30,9 @@ class Finding:
     """One target or runtime: ``works`` (and on which devices), ``untried``, ``missing`` (and the command
     that installs it) or ``broken`` (and why)."""
 
-    kind: str
+    kind: Literal["target", "runtime", "window"]
     name: str
-    state: str
+    state: Literal["works", "untried", "missing", "broken"]
     detail: str
 
 
@@ -82,11 +80,8 @@ def _install(packages: list[str]) -> str:
 @cache
 def _versions() -> dict[str, str]:
     """The optional packages that are installed here."""
-    found = {}
-    for package in plugins.EXTRA_OF_PACKAGE:
-        with suppress(PackageNotFoundError):
-            found[package] = version(DISTRIBUTIONS.get(package, package))
-    return found
+    found = {package: plugins.version_of(package) for package in plugins.EXTRA_OF_PACKAGE}
+    return {package: version for package, version in found.items() if version is not None}
 
 
 def _try_target(target: Target, model: Model | None, folder: Path) -> tuple[Finding, Artifact | None]:
@@ -96,7 +91,7 @@ def _try_target(target: Target, model: Model | None, folder: Path) -> tuple[Find
     export = plugins.load("posedeploy.convert.export:export")
     try:
         (artifact,) = export(model, [target.name], folder, "probe")
-    except (PoseDeployError, ImportError) as error:
+    except BROKEN as error:
         return Finding("target", target.name, "broken", first_line(error)), None
     return Finding("target", target.name, "works", ""), artifact
 
@@ -113,7 +108,7 @@ def _try_runtime(runtime: Runtime, model: Model | None, artifacts: dict[str, Art
     devices, refused = [], ""
     for device in runtime.devices:
         try:
-            options = RunOptions(device=device, precision="auto" if runtime.name == "openvino" else "f32")
+            options = RunOptions(device=device, precision="auto")
             runner = (
                 pytorch_runner(model, options)
                 if not usable
@@ -124,7 +119,7 @@ def _try_runtime(runtime: Runtime, model: Model | None, artifacts: dict[str, Art
             devices.append(device)
         except DeviceError as error:
             refused = refused or first_line(error)
-        except (PoseDeployError, ImportError) as error:
+        except BROKEN as error:
             return Finding("runtime", runtime.name, "broken", first_line(error))
     if not devices:
         return Finding("runtime", runtime.name, "broken", refused)
@@ -142,4 +137,4 @@ def _window() -> Finding:
     missing = _missing(("pygame",))
     if missing:
         return Finding("window", "pygame", "missing", _install(missing))
-    return Finding("window", "pygame", "works", "")
+    return Finding("window", "pygame", "untried", "predict --show tries it")

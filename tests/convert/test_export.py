@@ -175,7 +175,7 @@ def test_openvino_that_cannot_write_for_lack_of_room_says_that(
         openvino.convert(prepare(tiny, ExportOptions()), tmp_path / "tiny.xml")
 
 
-@pytest.mark.parametrize("stem", ["", ".", "..", "../evil", "a/b", "/tmp/evil", ".hidden"])
+@pytest.mark.parametrize("stem", ["", ".", "..", "../evil", "a/b", "/evil", ".hidden"])
 def test_a_stem_that_leads_out_of_the_folder_is_refused(tiny: Model, tmp_path: Path, stem: str) -> None:
     with pytest.raises(ExportError, match="cannot begin a file's name; leave out folders and a leading dot"):
         export(tiny, ["torchscript"], tmp_path / "out", stem)
