@@ -12,7 +12,7 @@ import pytest
 
 PACKAGE = Path(__file__).parents[1] / "posedeploy"
 BASE = {"posedeploy", "errors", "types"}
-SHARED = BASE | {"plugins", "backends", "manifest", "files", "contracts", "families", "nesting"}
+SHARED = BASE | {"plugins", "backends", "manifest", "files", "contracts", "families", "nesting", "closing"}
 
 MAY_IMPORT = {
     "errors": set(),
@@ -24,6 +24,7 @@ MAY_IMPORT = {
     "contracts": SHARED,
     "families": SHARED,
     "nesting": SHARED,
+    "closing": SHARED,
     "checkpoints": SHARED | {"checkpoints"},
     "poses": SHARED | {"poses"},
     "convert": SHARED | {"convert"},

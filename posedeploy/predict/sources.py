@@ -8,11 +8,11 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from types import TracebackType
-from typing import Literal, Self, TypeAlias
+from typing import Literal, TypeAlias
 
 import cv2
 
+from posedeploy.closing import Closable
 from posedeploy.errors import InputError
 from posedeploy.predict.images import SUFFIXES, is_image, read_image
 from posedeploy.types import Array
@@ -38,7 +38,7 @@ class Frame:
     time_s: float | None = None
 
 
-class Source(ABC):
+class Source(Closable, ABC):
     """Frames, once. Use it as a context manager, or call ``close``.
 
     total: how many frames to expect, None where no one knows. inputs: the files read. skipped: files of a
@@ -63,17 +63,6 @@ class Source(ABC):
         Raises:
             InputError: the only image, or the first frame, cannot be read.
         """
-
-    def close(self) -> None:  # noqa: B027 - optional: a source may hold nothing
-        """Give back what the source holds. Closing twice does nothing."""
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
 
 
 class Images(Source):

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import os
-from types import TracebackType
-from typing import Self
 
 import cv2
 import numpy as np
@@ -13,6 +11,7 @@ os.environ.setdefault("PYGAME_HIDE_SUPPORT_PROMPT", "1")  # or it greets on stdo
 
 import pygame
 
+from posedeploy.closing import Closable
 from posedeploy.errors import InputError
 from posedeploy.types import Array
 
@@ -21,7 +20,7 @@ BLIND_DRIVERS = ("offscreen", "dummy")
 """SDL's drivers that show nothing: it takes one without a word where there is no display."""
 
 
-class Window:
+class Window(Closable):
     """Shows pictures. Keys: p pauses, q or Escape ends. Use it from the main thread, as a context manager."""
 
     def __init__(self, title: str) -> None:
@@ -73,14 +72,6 @@ class Window:
             surface = pygame.display.set_mode((width, height))
         surface.blit(pygame.image.frombuffer(image.tobytes(), (width, height), "BGR"), (0, 0))
         pygame.display.flip()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
 
 
 def _fitted(image: Array, screen: tuple[int, int]) -> Array:

@@ -7,16 +7,15 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from types import TracebackType
-from typing import Self
 
 import psutil
 
+from posedeploy.closing import Closable
 from posedeploy.errors import DeviceError, InputError
 from posedeploy.types import Effective, RunOptions, Tensors, TensorSpec
 
 
-class Runner(ABC):
+class Runner(Closable, ABC):
     """A network that is loaded and ready to run. Use it as a context manager, or call ``close``.
 
     inputs, outputs: the tensors as the runtime has them. effective: what is really in use, as read back.
@@ -50,17 +49,6 @@ class Runner(ABC):
                 ahead = following
             if ahead is not None:
                 yield ahead.result()
-
-    def close(self) -> None:  # noqa: B027 - optional: a runtime may hold nothing
-        """Give back what the runtime holds. Closing twice does nothing."""
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
 
     def check(self, tensors: Tensors) -> None:
         """Refuse inputs that do not fit, in a few microseconds."""
