@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 import msgspec
@@ -27,7 +27,7 @@ class _Manifest:
     precision: str
     files: Mapping[str, str]
     spec: ModelSpec
-    provenance: Provenance = field(default_factory=lambda: Provenance(None, ""))
+    provenance: Provenance
 
 
 @dataclass(frozen=True)

@@ -62,12 +62,23 @@ def test_damaged_json_is_refused(artifact: Artifact, content: bytes) -> None:
         manifest.read(artifact.path)
 
 
-@pytest.mark.parametrize("fields", [{"spec": {}}, {"files": 3}, {"precision": None}, {"target": 1}])
+@pytest.mark.parametrize(
+    "fields", [{"spec": {}}, {"files": 3}, {"precision": None}, {"target": 1}, {"provenance": None}]
+)
 def test_a_manifest_with_a_field_of_another_kind_is_refused(
     artifact: Artifact, fields: dict[str, Any]
 ) -> None:
     _edit(artifact, **fields)
     with pytest.raises(ManifestError, match="the manifest is damaged"):
+        manifest.read(artifact.path)
+
+
+def test_a_manifest_that_does_not_say_where_it_came_from_is_refused(artifact: Artifact) -> None:
+    path = manifest.path_of(artifact.path)
+    document = json.loads(path.read_text())
+    del document["provenance"]
+    path.write_text(json.dumps(document))
+    with pytest.raises(ManifestError, match=r"the manifest is damaged \(.*provenance"):
         manifest.read(artifact.path)
 
 

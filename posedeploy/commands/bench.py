@@ -108,19 +108,18 @@ def _candidates(
 
     def keep(candidate: Candidate) -> Candidate:
         candidates.append(replace(candidate, label=_unique(candidate.label, candidates)))
-        opened.callback(candidate.runner.close)
         return candidates[-1]
 
     for path in paths:
         with working(f"loading {path}"):
             if is_checkpoint(path):
-                keep(_pytorch(path.name, options, settings, partial(_model, path, described)))
+                keep(_pytorch(path.name, options, settings, partial(_model, path, described), opened))
                 continue
             artifact = open_artifact(path, _description(path, paths, described))
-            candidate, spec = _loaded(artifact, options, settings)
+            candidate, spec = _loaded(artifact, options, settings, opened)
             key = (artifact.provenance.checkpoint_sha256 if artifact.provenance else "", _input_of(candidate))
             if key not in baselines:
-                baseline = _baseline(artifact, spec, options, settings, described)
+                baseline = _baseline(artifact, spec, options, settings, described, opened)
                 baselines[key] = keep(baseline) if baseline else None
             keep(replace(candidate, baseline=baselines[key]))
     return candidates
@@ -147,7 +146,9 @@ def _input_of(candidate: Candidate) -> str:
     return "x".join(str(sorted(array.shape)) for array in candidate.tensors.values())
 
 
-def _loaded(artifact: Artifact, options: RunOptions, settings: BenchOptions) -> tuple[Candidate, ModelSpec]:
+def _loaded(
+    artifact: Artifact, options: RunOptions, settings: BenchOptions, opened: ExitStack
+) -> tuple[Candidate, ModelSpec]:
     # Its import is not its load.
     plugins.load(runtime_for(target_named(artifact.target), settings.runtime).runner)
     specs: list[ModelSpec] = []
@@ -162,11 +163,17 @@ def _loaded(artifact: Artifact, options: RunOptions, settings: BenchOptions) -> 
         tensors,
         file_bytes=bytes_of(artifact),
     )
+    opened.callback(candidate.runner.close)
     return candidate, specs[0]
 
 
 def _baseline(
-    artifact: Artifact, spec: ModelSpec, options: RunOptions, settings: BenchOptions, described: Described
+    artifact: Artifact,
+    spec: ModelSpec,
+    options: RunOptions,
+    settings: BenchOptions,
+    described: Described,
+    opened: ExitStack,
 ) -> Candidate | None:
     """PyTorch on the artifact's checkpoint; None, and a remark, where that is not to be had."""
 
@@ -183,7 +190,7 @@ def _baseline(
     name = source.name if source else "sample"
     try:
         asked = replace(options, device=device, precision="f32")
-        return _pytorch(f"{name} (PyTorch)", asked, settings, reference)
+        return _pytorch(f"{name} (PyTorch)", asked, settings, reference, opened)
     except PoseDeployError as error:
         if settings.checkpoint is not None:
             raise
@@ -196,17 +203,19 @@ def _pytorch(
     options: RunOptions,
     settings: BenchOptions,
     opener: Callable[[], tuple[Model, ModelSpec]],
+    opened: ExitStack,
 ) -> Candidate:
     """PyTorch, its loading timed from the checkpoint's file on."""
     plugins.load(RUNTIMES["pytorch"].runner)
-    opened: list[tuple[Model, ModelSpec]] = []
+    models: list[tuple[Model, ModelSpec]] = []
 
     def runner() -> Runner:
-        opened.append(opener())
-        return pytorch_runner(opened[0][0], options)
+        models.append(opener())
+        return pytorch_runner(models[0][0], options)
 
-    candidate = latency.load(label, runner, lambda runner: _tensors(opened[0][1], settings))
-    source = opened[0][0].source
+    candidate = latency.load(label, runner, lambda runner: _tensors(models[0][1], settings))
+    opened.callback(candidate.runner.close)
+    source = models[0][0].source
     return replace(candidate, file_bytes=source.stat().st_size if source else None)
 
 

@@ -65,12 +65,16 @@ def reference_model(artifact: Artifact, checkpoint: Path | None, described: Desc
     if made is not None and model.sha256 != made.checkpoint_sha256:
         differs = (
             f"{source or 'the built-in sample'}: its SHA-256 is {model.sha256[:12]}... but {artifact.path} "
-            "was made "
-            f"from {made.checkpoint_sha256[:12]}..."
+            f"was made from {made.checkpoint_sha256[:12]}..."
         )
         if checkpoint is None:
             raise CheckpointError(f"{differs}; export it again, or name the right file with --checkpoint")
         warn(f"{differs}; comparing with it all the same, as --checkpoint asks")
+    if made is not None and model.network_sha256 != made.network_sha256:
+        warn(
+            f"{model.network}: not the file that {artifact.path} was exported with; it was changed, "
+            "or is another"
+        )
     return model
 
 
@@ -83,8 +87,7 @@ def _recorded(artifact: Artifact, made: Provenance) -> Path:
             return place
     raise CheckpointError(
         f"{artifact.path}: the checkpoint it was made from is neither at {recorded} nor beside it; say "
-        "where it is "
-        "with --checkpoint"
+        "where it is with --checkpoint"
     )
 
 

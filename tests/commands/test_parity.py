@@ -66,6 +66,17 @@ def test_a_checkpoint_that_moved_or_changed(
     assert "human.pth: its SHA-256 is " in message and "export it again, or name the right file" in message
 
 
+def test_another_network_file_than_at_the_export_is_told(own: Path, done: Invoke) -> None:
+    shutil.copy(own / "crowd_net.py", "net.py")
+    network = ("--network", "net.py:build")
+    done("export", own / "human.pth", "--to", "onnx", "-o", "out", *network)
+    assert "not the file" not in done("parity", "out/human.onnx", *network).stderr
+    with Path("net.py").open("a") as stream:
+        stream.write("\n# edited since\n")
+    told = words(done("parity", "out/human.onnx", *network).stderr)
+    assert "not the file that out/human.onnx was exported with; it was changed, or is another" in told
+
+
 def test_an_artifact_that_was_changed(human: Path, refused: Callable[..., str]) -> None:
     shutil.copytree(human / "out", "out")
     with Path("out/human.onnx").open("ab") as stream:
