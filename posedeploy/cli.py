@@ -236,6 +236,48 @@ def predict(
 
 
 @app.command()
+def evaluate(
+    annotations: Annotated[
+        Path,
+        typer.Option(metavar="FILE", help="Who is in the images, as COCO keypoints.", show_default=False),
+    ],
+    images: Annotated[
+        Path, typer.Option(metavar="DIR", help="The folder of the images.", show_default=False)
+    ],
+    model: Annotated[
+        Path | None, typer.Argument(help="An artifact or a checkpoint; the built-in sample if not given.")
+    ] = None,
+    limit: Annotated[
+        int | None, typer.Option(help="Only that many images, the first ones of the file.")
+    ] = None,
+    device: shared.Device = "CPU",
+    threads: shared.Threads = None,
+    precision: shared.PrecisionName = "f32",
+    runtime: shared.RuntimeName = None,
+    family: shared.FamilyName = None,
+    network: shared.Network = None,
+    contract: shared.Contract = None,
+    json: shared.Json = None,
+) -> None:
+    """Score a network on annotated images: COCO's keypoint AP and AR by OKS.
+
+    Example: posedeploy evaluate human.xml --annotations coco.json --images coco/
+    """
+    from posedeploy.commands import evaluate as command
+    from posedeploy.commands.opening import Described
+
+    command.run(
+        model,
+        annotations,
+        images,
+        shared.run_options(device, precision, threads, "throughput"),
+        command.EvaluateOptions(limit, runtime),
+        Described(family, network, contract),
+        json,
+    )
+
+
+@app.command()
 def inspect(
     file: Annotated[Path, typer.Argument(help="A checkpoint or a model file.", show_default=False)],
     family: shared.FamilyName = None,

@@ -17,6 +17,7 @@ EXTRA_OF_PACKAGE = {
     "onnxscript": "export",
     "onnxruntime": "onnxruntime",
     "openvino": "openvino",
+    "pycocotools": "evaluate",
     "pygame": "window",
 }
 """The extra of pyproject.toml that installs each optional package, by its import name."""

@@ -46,6 +46,7 @@ HEAVY = {
     "onnxscript": {"convert.onnx"},
     "onnxruntime": {"runtimes.onnxruntime"},
     "openvino": {"convert.openvino", "runtimes.openvino"},
+    "pycocotools": {"benchmarks.oks"},
     "pygame": {"predict.window"},
     "cv2": {"poses", "predict"},
 }
@@ -155,7 +156,8 @@ def test_importing_the_package_loads_no_framework() -> None:
 
 
 @pytest.mark.parametrize(
-    "arguments", [["--help"], ["--version"], ["export", "--help"], ["predict", "--help"]]
+    "arguments",
+    [["--help"], ["--version"], ["export", "--help"], ["predict", "--help"], ["evaluate", "--help"]],
 )
 def test_help_loads_no_framework(arguments: list[str]) -> None:
     code = f"""

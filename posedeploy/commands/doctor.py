@@ -30,7 +30,7 @@ class Finding:
     """One target or runtime: ``works`` (and on which devices), ``untried``, ``missing`` (and the command
     that installs it) or ``broken`` (and why)."""
 
-    kind: Literal["target", "runtime", "window"]
+    kind: Literal["target", "runtime", "evaluate", "window"]
     name: str
     state: Literal["works", "untried", "missing", "broken"]
     detail: str
@@ -64,7 +64,7 @@ def _findings(folder: Path) -> list[Finding]:
         if artifact is not None:
             artifacts[target.name] = artifact
     findings += [_try_runtime(runtime, model, artifacts) for runtime in RUNTIMES.values()]
-    findings.append(_window())
+    findings += [_evaluation(), _window()]
     return findings
 
 
@@ -131,6 +131,17 @@ def _run(runner: Runner) -> None:
     (result,) = runner.run(inputs).values()
     if not np.allclose(result, 27.0):
         raise PoseDeployError(f"it gives {result.ravel()[0]:g} where 27 is right")
+
+
+def _evaluation() -> Finding:
+    missing = _missing(("pycocotools",))
+    if missing:
+        return Finding("evaluate", "pycocotools", "missing", _install(missing))
+    try:
+        plugins.module("posedeploy.benchmarks.oks")
+    except BROKEN as error:
+        return Finding("evaluate", "pycocotools", "broken", first_line(error))
+    return Finding("evaluate", "pycocotools", "works", "")
 
 
 def _window() -> Finding:

@@ -13,6 +13,9 @@ from posedeploy.runtimes.base import Runner
 from posedeploy.runtimes.opening import fitted, open_artifact, open_runner
 from posedeploy.types import Artifact, Model, ModelSpec, RunOptions
 
+SAMPLE = Path("sample")
+"""What the built-in sample is called where a checkpoint has a path."""
+
 
 @dataclass(frozen=True)
 class Described:
@@ -33,14 +36,18 @@ class Described:
 
 
 def open_named(
-    path: Path, options: RunOptions, described: Described, runtime: str | None = None
+    path: Path | None, options: RunOptions, described: Described, runtime: str | None = None
 ) -> tuple[Runner, Artifact]:
-    """A runner for a checkpoint (on PyTorch) or a model file, and what it runs, its spec filled in."""
-    if is_checkpoint(path):
+    """A runner for a checkpoint (on PyTorch) or a model file, and what it runs, its spec filled in.
+
+    Without a path it is the built-in sample.
+    """
+    if path is None or is_checkpoint(path):
+        named = path or SAMPLE
         if runtime not in (None, "pytorch"):
-            raise ArtifactError(f"{path}: a checkpoint runs on pytorch; export it to run it on {runtime}")
+            raise ArtifactError(f"{named}: a checkpoint runs on pytorch; export it to run it on {runtime}")
         model: Model = plugins.load("posedeploy.commands.models:open_model")(path, described)
-        artifact = Artifact(path, "pytorch", model.spec, "f32", {path.name: model.sha256})
+        artifact = Artifact(named, "pytorch", model.spec, "f32", {named.name: model.sha256})
         return pytorch_runner(model, options), artifact
     artifact = open_artifact(path, described.spec)
     with ExitStack() as on_error:

@@ -83,7 +83,7 @@ def _known(spec: ModelSpec) -> Family:
     images = spec.inputs[0].shape[0] if spec.inputs and spec.inputs[0].shape else 1
     if isinstance(images, int) and images != 1:
         raise InputError(
-            f"this network takes {images} images at once ({spec.inputs[0]}) and predict gives one at a time; "
-            "export it again without --batch, or with --dynamic"
+            f"this network takes {images} images at once ({spec.inputs[0]}) and is given one at a "
+            "time; export it again without --batch, or with --dynamic"
         )
     return FAMILIES[spec.family]

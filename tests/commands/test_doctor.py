@@ -16,9 +16,14 @@ def test_everything_here_works(done: Invoke) -> None:
     assert (document["format"], document["version"]) == ("posedeploy.doctor", 1)
     states = {(finding["kind"], finding["name"]): finding["state"] for finding in document["findings"]}
     tried = {("target", name) for name in TARGETS} | {("runtime", name) for name in RUNTIMES}
+    tried |= {("evaluate", "pycocotools")}
     assert tried <= states.keys()
     assert {states[row] for row in tried} == {"works"}
     assert document["packages"]["openvino"] in result.stdout
     assert not lines_wider_than(80, result.stdout)
-    rows = [line for line in result.stdout.splitlines() if line.startswith(("target", "runtime", "window"))]
+    rows = [
+        line
+        for line in result.stdout.splitlines()
+        if line.startswith(("target", "runtime", "evaluate", "window"))
+    ]
     assert len(rows) == len(states), "one line each"

@@ -40,7 +40,7 @@ def _link(name: str, site: Path) -> None:
 
 @pytest.fixture(scope="module")
 def run(tmp_path_factory: pytest.TempPathFactory) -> Run:
-    """Runs the command line in an environment that lacks torch, onnx, OpenVINO and pygame."""
+    """Runs the command line in an environment that lacks torch, onnx, OpenVINO, pycocotools and pygame."""
     folder = tmp_path_factory.mktemp("device")
     venv.create(folder, symlinks=True)
     (site,) = folder.glob("lib/python3*/site-packages")
@@ -98,6 +98,11 @@ def test_any_other_command_names_the_package_and_the_command(
         (("bench",), "torch", "torch"),
         (("parity", out / "human.onnx"), "torch", "torch"),
         (("inspect", human / "human.pth"), "torch", "torch"),
+        (
+            ("evaluate", out / "human.onnx", "--annotations", "people.json", "--images", "."),
+            "pycocotools",
+            "evaluate",
+        ),
     ]:
         assert _refused(run(*arguments)) == _missing(package, extra), arguments
 

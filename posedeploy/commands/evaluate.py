@@ -1,0 +1,164 @@
+"""``posedeploy evaluate``: COCO's keypoint AP and AR on annotated images."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import closing
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from rich.markup import escape
+from rich.table import Table
+
+from posedeploy import files, plugins
+from posedeploy.benchmarks.annotations import AnnotatedImage, Annotations, read_annotations
+from posedeploy.benchmarks.detections import Detection, common_keypoints
+from posedeploy.benchmarks.evaluation import Evaluation, SliceName, check_people, evaluate
+from posedeploy.benchmarks.machine import this_machine
+from posedeploy.benchmarks.oks import THRESHOLDS
+from posedeploy.commands.console import check_json, counted, counting, out, say, show, working, write_json
+from posedeploy.commands.opening import SAMPLE, Described, open_named
+from posedeploy.commands.tables import running, table
+from posedeploy.errors import InputError
+from posedeploy.predict.chain import Predictor
+from posedeploy.predict.images import read_image
+from posedeploy.predict.sources import Frame
+from posedeploy.types import RunOptions
+
+PEOPLE: dict[SliceName, str] = {"all": "all", "large": "at least 1/3 of the image high"}
+
+
+@dataclass(frozen=True)
+class EvaluateOptions:
+    """On how many of the images (None: all), and on which runtime."""
+
+    limit: int | None = None
+    runtime: str | None = None
+
+
+def run(
+    path: Path | None,
+    annotations_path: Path,
+    folder: Path,
+    options: RunOptions,
+    settings: EvaluateOptions,
+    described: Described,
+    json: Path | None,
+) -> None:
+    """Evaluate one model and show the table."""
+    if settings.limit is not None and settings.limit < 1:
+        raise InputError(f"--limit {settings.limit}: it is at least 1")
+    check_json(json)
+    with working(f"reading {annotations_path}"):
+        annotations = read_annotations(annotations_path, settings.limit)
+    _check_images(annotations, folder)
+    if path is None:
+        say(plugins.load("posedeploy.commands.models:SAMPLE_REMARK"))
+    with working(f"loading {path or SAMPLE}"):
+        runner, artifact = open_named(path, options, described, settings.runtime)
+    with runner:
+        predictor = Predictor(runner, artifact.spec)
+        common = common_keypoints(annotations.keypoint_names, artifact.spec.keypoint_names, predictor.sigmas)
+        check_people(annotations, common)
+        with (
+            counting(f"finding people in {folder}") as on_progress,
+            closing(predictor.stream(_frames(annotations, folder))) as found,
+        ):
+            result = evaluate(
+                str(artifact.path),
+                runner.effective,
+                annotations,
+                common,
+                (poses for _, poses in found),
+                on_progress,
+            )
+    _show(result)
+    if json is not None:
+        write_json(json, document(result, annotations))
+
+
+def document(result: Evaluation, annotations: Annotations) -> dict[str, Any]:
+    """The result as a versioned document; ``detections`` are as COCO's own tools read results."""
+    return {
+        "format": "posedeploy.evaluate",
+        "version": 1,
+        "machine": asdict(this_machine()),
+        "label": result.label,
+        "effective": asdict(result.effective),
+        "annotations": str(annotations.path),
+        "annotations_sha256": files.sha256(annotations.path),
+        "images": result.images,
+        "keypoints": result.keypoints,
+        "left_out": result.left_out,
+        "thresholds": THRESHOLDS,
+        "slices": [
+            asdict(part)
+            | {
+                "ap": part.ap,
+                "ap50": part.ap50,
+                "ap75": part.ap75,
+                "ar": part.ar,
+                "ar50": part.ar50,
+                "ar75": part.ar75,
+            }
+            for part in result.slices
+        ],
+        "detections": [_result(detection, annotations.category_id) for detection in result.detections],
+    }
+
+
+def evaluation_table(result: Evaluation) -> Table:
+    """The averages, for all people and for the large ones."""
+    made = table(None, ["people"], ["number", "AP", "AP50", "AP75", "AR", "AR50", "AR75"])
+    for part in result.slices:
+        averages = (part.ap, part.ap50, part.ap75, part.ar, part.ar50, part.ar75)
+        shown = ("" if value is None else f"{value:.3f}" for value in averages)
+        made.add_row(PEOPLE[part.name], str(part.people), *shown)
+    return made
+
+
+def _check_images(annotations: Annotations, folder: Path) -> None:
+    missing = [image.file_name for image in annotations.images if not (folder / image.file_name).is_file()]
+    if missing:
+        raise InputError(
+            f"--images {folder}: {len(missing)} of the {counted(len(annotations.images), 'annotated image')} "
+            f"are not there, the first {missing[0]}; name the folder that has them"
+        )
+
+
+def _frames(annotations: Annotations, folder: Path) -> Iterator[Frame]:
+    """The images one by one, each as it is asked for."""
+    for index, image in enumerate(annotations.images):
+        pixels = read_image(folder / image.file_name)
+        _check_size(folder / image.file_name, pixels.shape[:2], image)
+        yield Frame(image.file_name, pixels, index)
+
+
+def _check_size(path: Path, found: tuple[int, ...], image: AnnotatedImage) -> None:
+    if found != (image.height, image.width):
+        raise InputError(
+            f"{path}: is {found[1]}x{found[0]} px and the annotations are of {image.width}x{image.height}; "
+            "name the images that were annotated"
+        )
+
+
+def _show(result: Evaluation) -> None:
+    out.print(result.label, style="bold", markup=False, soft_wrap=True)
+    out.print(escape(running(result.effective)), style="dim", soft_wrap=True)
+    show(evaluation_table(result))
+    found = counted(len(result.detections), "person", "people")
+    line = f"{found} found in {counted(result.images, 'image')}; {len(result.keypoints)} keypoints scored"
+    if result.left_out:
+        line += f", not {', '.join(result.left_out)}, which the network or the annotations lack"
+    out.print(line, markup=False)
+
+
+def _result(detection: Detection, category: int) -> dict[str, Any]:
+    return {
+        "image_id": detection.image_id,
+        "category_id": category,
+        "keypoints": np.round(detection.keypoints, 3).ravel().tolist(),
+        "score": detection.score,
+    }

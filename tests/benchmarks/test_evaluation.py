@@ -1,0 +1,309 @@
+"""AP and AR on people drawn here, worked out by hand, and on photographs whose poses are published."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import pytest
+from pycocotools.coco import COCO
+from pycocotools.cocoeval import COCOeval
+
+from posedeploy.benchmarks.annotations import read_annotations
+from posedeploy.benchmarks.detections import coco_name, common_keypoints
+from posedeploy.benchmarks.evaluation import Evaluation, Slice, evaluate
+from posedeploy.benchmarks.oks import THRESHOLDS
+from posedeploy.checkpoints.user_network import open_user_network
+from posedeploy.convert.export import export
+from posedeploy.convert.prepare import ExportOptions
+from posedeploy.errors import InputError
+from posedeploy.poses import lightweight_openpose_2d, lightweight_openpose_3d
+from posedeploy.predict.chain import Predictor
+from posedeploy.runtimes.opening import open_runner
+from posedeploy.runtimes.pytorch import PyTorchRunner
+from posedeploy.types import Array, Effective, Poses, RunOptions
+from tests.benchmarks import coco
+from tools.synthetic_maps import STANDING
+
+SIZE = (400, 300)
+EFFECTIVE = Effective("none", "1", "CPU", "f32", 1)
+EXAMPLE = Path(__file__).resolve().parents[2] / "examples" / "human_pose_estimation_0001.py"
+
+
+def standing(x: float, height: float) -> Array:
+    """(18, 3) a person of a height in px, all keypoints found."""
+    return np.column_stack([STANDING * height + (x, 150), np.ones(18)])
+
+
+BIG, SMALL = standing(100, 200), standing(250, 50)
+BIG_ALONE, SMALL_ALONE = standing(320, 200), standing(320, 50)
+"""Where nobody is."""
+
+
+def _poses(*people: Array, scores: tuple[float, ...] | None = None) -> Poses:
+    keypoints = np.stack(people) if people else np.zeros((0, 18, 3))
+    return Poses(keypoints, np.array(scores or np.ones(len(people)), np.float64))
+
+
+def _file(path: Path, *people: dict[str, Any], names: tuple[str, ...] = coco.NAMES) -> Path:
+    return coco.write(path, {"a.png": SIZE}, list(people), names)
+
+
+def _known(*people: Array, **fields: Any) -> list[dict[str, Any]]:
+    return [coco.person(1, keypoints[list(coco.OURS)], **fields) for keypoints in people]
+
+
+def _evaluate(path: Path, *poses: Poses) -> Evaluation:
+    family = lightweight_openpose_2d
+    annotations = read_annotations(path)
+    common = common_keypoints(annotations.keypoint_names, family.KEYPOINT_NAMES, family.SIGMAS)
+    return evaluate("drawn", EFFECTIVE, annotations, common, poses)
+
+
+def _averages(part: Slice) -> tuple[float | None, ...]:
+    return part.ap, part.ap50, part.ap75, part.ar, part.ar50, part.ar75
+
+
+def test_whom_everyone_finds(tmp_path: Path) -> None:
+    result = _evaluate(_file(tmp_path / "a.json", *_known(BIG, SMALL)), _poses(BIG, SMALL))
+    assert [(part.name, part.people) for part in result.slices] == [("all", 2), ("large", 1)]
+    for part in result.slices:
+        assert _averages(part) == pytest.approx([1.0] * 6)
+    assert (result.images, len(result.detections)) == (1, 2)
+    assert result.keypoints == coco.NAMES
+    assert result.left_out == ("neck",)
+    assert THRESHOLDS == (0.5, 0.55, 0.6, 0.65, 0.7, 0.75, 0.8, 0.85, 0.9, 0.95)
+
+
+@pytest.mark.parametrize(
+    ("people", "scores", "everyone", "large"),
+    [
+        ((BIG,), (1,), (51 / 101, 0.5), (1, 1)),
+        ((SMALL,), (1,), (51 / 101, 0.5), (0, 0)),
+        ((BIG, SMALL, SMALL_ALONE), (1, 1, 9), (2 / 3, 1), (1, 1)),
+        ((BIG, SMALL, BIG_ALONE), (1, 1, 9), (2 / 3, 1), (1 / 2, 1)),
+        ((BIG, SMALL, BIG_ALONE), (2, 2, 1), (1, 1), (1, 1)),
+        ((BIG, BIG, SMALL), (2, 3, 1), ((51 + 50 * 2 / 3) / 101, 1), (1, 1)),
+        ((), (), (0, 0), (0, 0)),
+    ],
+    ids=["small missed", "big missed", "small extra", "big extra", "extra last", "big twice", "no one"],
+)
+def test_by_hand(
+    people: tuple[Array, ...],
+    scores: tuple[float, ...],
+    everyone: tuple[float, float],
+    large: tuple[float, float],
+    tmp_path: Path,
+) -> None:
+    found = _poses(*people, scores=scores)
+    result = _evaluate(_file(tmp_path / "a.json", *_known(BIG, SMALL)), found)
+    for part, (ap, ar) in zip(result.slices, (everyone, large), strict=True):
+        assert (part.ap, part.ar) == pytest.approx((ap, ar))
+        assert (part.ap50, part.ar75) == pytest.approx((ap, ar)), "all thresholds alike"
+
+
+def test_what_an_average_is_of(tmp_path: Path) -> None:
+    """All keypoints off by as much as makes an OKS of 0.72: five of ten thresholds are passed."""
+    path = _file(tmp_path / "a.json", *_known(BIG))
+    (person,) = read_annotations(path).people
+    sigmas = np.array(lightweight_openpose_2d.SIGMAS)[:, None]
+    off = BIG.copy()
+    off[:, :1] += 2 * sigmas * np.sqrt(-2 * np.log(0.72) * person.area)
+    everyone, large = _evaluate(path, _poses(off)).slices
+    assert _averages(everyone) == pytest.approx([0.5, 1, 0, 0.5, 1, 0])
+    assert _averages(large) == _averages(everyone)
+
+
+def test_a_third_of_the_height_is_large(tmp_path: Path) -> None:
+    for height, people in ((100.0, 1), (99.9, 0)):
+        path = _file(tmp_path / "a.json", *_known(BIG, height=height))
+        everyone, large = _evaluate(path, _poses(BIG)).slices
+        assert (everyone.people, large.people) == (1, people)
+    assert _averages(large) == (None,) * 6
+
+
+def test_crowds_and_people_without_keypoints_need_not_be_found(tmp_path: Path) -> None:
+    crowd = _known(BIG_ALONE, iscrowd=1)[0] | {"keypoints": [0] * 51}
+    unlabelled = _known(SMALL)[0] | {"keypoints": [0] * 51, "num_keypoints": 0}
+    path = _file(tmp_path / "a.json", *_known(BIG), crowd, unlabelled)
+    for found in ((BIG,), (BIG, BIG_ALONE, BIG_ALONE), (BIG, SMALL)):
+        everyone, _ = _evaluate(path, _poses(*found)).slices
+        assert (everyone.people, everyone.ap, everyone.ar) == (1, pytest.approx(1), 1)
+
+
+def test_the_score_is_the_decoders_times_the_keypoints_less_one(tmp_path: Path) -> None:
+    half = BIG.copy()
+    half[9:] = -1
+    result = _evaluate(_file(tmp_path / "a.json", *_known(BIG)), _poses(BIG, half, scores=(3.0, 4.0)))
+    whole, cut = result.detections
+    assert (whole.score, cut.score) == (3 * 17, 4 * 8)
+    assert (cut.keypoints[:, 2].sum(), whole.keypoints[:, 2].sum()) == (8, 17)
+    assert not cut.keypoints[cut.keypoints[:, 2] == 0].any(), "missing keypoints are 0, 0, 0"
+    assert whole.height == pytest.approx(np.ptp(BIG[:, 1]) / 300)
+
+
+def test_keypoints_are_matched_by_name(tmp_path: Path) -> None:
+    names = ("left_ankle", "tail", "neck", "nose")
+    mine = BIG[[13, 10, 1, 0]]
+    path = _file(tmp_path / "a.json", coco.person(1, mine), names=names)
+    elsewhere = BIG.copy()
+    elsewhere[[2, 3, 10, 14], :2] += 500
+    result = _evaluate(path, _poses(elsewhere))
+    assert result.keypoints == ("left_ankle", "neck", "nose")
+    assert "tail" in result.left_out and "right_wrist" in result.left_out
+    assert result.slices[0].ap == pytest.approx(1)
+    np.testing.assert_array_equal(result.detections[0].keypoints[[0, 2, 3], :2], mine[[0, 2, 3], :2])
+    assert not result.detections[0].keypoints[1].any()
+
+
+def test_a_person_without_scored_keypoints_is_no_detection(tmp_path: Path) -> None:
+    path = _file(tmp_path / "a.json", coco.person(1, BIG[:1]), names=("nose",))
+    faceless = BIG_ALONE.copy()
+    faceless[0] = -1
+    result = _evaluate(path, _poses(BIG, faceless, scores=(1, 9)))
+    assert (len(result.detections), result.slices[0].ap) == (1, pytest.approx(1))
+
+
+def test_the_3d_familys_names_are_cocos_too() -> None:
+    family = lightweight_openpose_3d
+    common = common_keypoints(coco.NAMES, family.KEYPOINT_NAMES, family.SIGMAS)
+    assert common.names == coco.NAMES
+    assert common.left_out == ("neck", "body_centre")
+    other = lightweight_openpose_2d
+    np.testing.assert_array_equal(
+        common.sigmas, common_keypoints(coco.NAMES, other.KEYPOINT_NAMES, other.SIGMAS).sigmas
+    )
+    np.testing.assert_array_equal(np.array(other.SIGMAS)[list(coco.OURS)], common.sigmas)
+    assert coco_name("R_Ankle") == "right_ankle"
+
+
+def test_what_cannot_be_scored_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="no keypoint in common: annotated are tail, and the network finds"):
+        common_keypoints(["tail"], ["nose"], [0.1])
+    with pytest.raises(InputError, match="2 keypoint names and its family decodes 1 keypoints"):
+        common_keypoints(["nose"], ["nose", "neck"], [0.1])
+    nobody = _file(tmp_path / "a.json", *_known(BIG, iscrowd=1))
+    with pytest.raises(InputError, match="none of the 1 images evaluated has a person with labelled"):
+        _evaluate(nobody, _poses())
+
+
+def test_nothing_of_pycocotools_is_printed(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    _evaluate(_file(tmp_path / "a.json", *_known(BIG)), _poses(BIG))
+    assert capfd.readouterr() == ("", "")
+
+
+def _replaced(**fields: Any) -> Callable[[Path], Path]:
+    return lambda path: coco.write(path, {"a.png": SIZE}, _known(BIG), **fields)
+
+
+def _text(content: bytes) -> Callable[[Path], Path]:
+    def write(path: Path) -> Path:
+        path.write_bytes(content)
+        return path
+
+    return write
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (lambda path: path, "cannot be read .No such file or directory.; name a COCO keypoints file"),
+        (_text(b"\xff\x00"), "not COCO keypoints: "),
+        (_text(b"[]"), "not COCO keypoints: Expected `object`, got `array`; wanted images, annotations and"),
+        (_text(b'{"images": []}'), "not COCO keypoints: Object missing required field `annotations`"),
+        (_replaced(images=[]), "it lists no images"),
+        (_replaced(categories=[{"id": 1, "name": "person"}]), "its categories are person"),
+        (_replaced(categories=[]), "its categories are none"),
+        (
+            _replaced(images=[{"id": 1, "file_name": "a.png", "width": 9, "height": 9}] * 2),
+            "its 2 images have only 1 different ids",
+        ),
+        (
+            _replaced(images=[{"id": 7, "file_name": "a.png", "width": 9, "height": 9}]),
+            "an annotation of the image 1, which it does not list",
+        ),
+        (
+            _replaced(categories=[{"id": 1, "name": "person", "keypoints": ["nose"]}]),
+            "an annotation of the image 1 has 51 numbers for its keypoints; wanted x, y and v of each",
+        ),
+    ],
+)
+def test_a_file_that_is_not_coco_keypoints(
+    make: Callable[[Path], Path], message: str, tmp_path: Path
+) -> None:
+    with pytest.raises(InputError, match=message) as refusal:
+        read_annotations(make(tmp_path / "a.json"))
+    assert str(refusal.value).startswith(f"{tmp_path}/a.json: ")
+    assert "\n" not in str(refusal.value)
+
+
+def test_a_limit_is_of_images_and_their_people(tmp_path: Path) -> None:
+    images = {"a.png": SIZE, "b.png": SIZE}
+    people = [coco.person(image, BIG[list(coco.OURS)]) for image in (2, 1, 2)]
+    path = coco.write(tmp_path / "a.json", images, people)
+    assert [person.image_id for person in read_annotations(path).people] == [2, 1, 2]
+    limited = read_annotations(path, 1)
+    assert [image.file_name for image in limited.images] == ["a.png"]
+    assert [person.image_id for person in limited.people] == [1]
+
+
+@pytest.mark.slow
+def test_the_published_poses_of_photographs_are_all_found(real: Path, tmp_path: Path) -> None:
+    names = ("skiers", "one-person")
+    images = {name: cv2.imread(str(real / f"{name}.jpg")) for name in names}
+    people = [
+        coco.person(number, keypoints[list(coco.OURS)])
+        for number, name in enumerate(names, start=1)
+        for keypoints in np.load(real / f"{name}.npz")["poses"]
+    ]
+    sizes = {name: (image.shape[1], image.shape[0]) for name, image in images.items()}
+    path = coco.write(tmp_path / "a.json", sizes, people)
+    model = open_user_network(real / "human-pose-estimation-0001.pth", f"{EXAMPLE}:build")
+    (artifact,) = export(model, ["onnx"], tmp_path, "human", ExportOptions(dynamic=True))
+    runners = (PyTorchRunner(model, RunOptions()), open_runner(artifact, RunOptions()))
+    for runner in runners:
+        with runner:
+            predictor = Predictor(runner, model.spec)
+            result = _evaluate(path, *(predictor(image) for image in images.values()))
+        everyone, large = result.slices
+        assert (everyone.people, len(result.detections)) == (7, 7)
+        assert large.people >= 1
+        for part in result.slices:
+            assert _averages(part) == pytest.approx([1.0] * 6)
+
+
+def test_all_people_are_scored_as_cocos_own_tools_score_the_same_files(tmp_path: Path) -> None:
+    random = np.random.default_rng(1)
+    images = {f"{number}.png": SIZE for number in range(12)}
+    people, found = [], []
+    for number in range(1, len(images) + 1):
+        here = [standing(x, h) for x, h in random.uniform((50, 30), (350, 280), (random.integers(0, 5), 2))]
+        people += [
+            coco.person(number, person[list(coco.OURS)], iscrowd=int(random.random() < 0.1))
+            for person in here
+        ]
+        noisy = [person + random.normal(0, 2, (18, 3)) * (1, 1, 0) for person in here[1:]]
+        noisy += [standing(random.uniform(50, 350), 100)] * int(random.random() < 0.2)
+        found.append(_poses(*noisy, scores=tuple(random.uniform(1, 9, len(noisy)))))
+    path = coco.write(tmp_path / "a.json", images, people)
+    result = _evaluate(path, *found)
+    results = [
+        {
+            "image_id": detection.image_id,
+            "category_id": 1,
+            "keypoints": detection.keypoints.ravel().tolist(),
+            "score": detection.score,
+        }
+        for detection in result.detections
+    ]
+    truth = COCO(str(path))
+    theirs = COCOeval(truth, truth.loadRes(results), "keypoints")
+    theirs.evaluate()
+    theirs.accumulate()
+    theirs.summarize()
+    expected = theirs.stats[[0, 1, 2, 5, 6, 7]]
+    assert 0.2 < expected[0] < 0.9
+    np.testing.assert_allclose(_averages(result.slices[0]), expected, atol=1e-12)

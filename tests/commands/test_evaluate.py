@@ -1,0 +1,145 @@
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from posedeploy.types import Array
+from tests.benchmarks import coco
+from tests.commands.conftest import Invoke, lines_wider_than, words
+from tests.predict.conftest import HEIGHT, PEOPLE, WIDTH, write_image
+
+IMAGES = ("a.png", "b.png")
+GIVEN = ("--annotations", "people.json", "--images", "photos")
+
+
+@pytest.fixture
+def people(human: Path, photo: Array, done: Invoke, tmp_path: Path) -> list[dict[str, Any]]:
+    """Annotations of what the network finds, in ``people.json``, of pictures in ``photos``."""
+    (tmp_path / "photos").mkdir()
+    for name in IMAGES:
+        write_image(tmp_path / "photos" / name, photo)
+    done("predict", human / "out" / "human.onnx", "photos", "-o", "found", "--no-draw")
+    found = json.loads(Path("found/poses.json").read_text())
+    made = []
+    for person in found["annotations"]:
+        keypoints = np.reshape(person["keypoints"], (-1, 3))
+        keypoints[keypoints[:, 2] == 0, 2] = -1
+        made.append(coco.person(person["image_id"], keypoints[list(coco.OURS)]))
+    coco.write(tmp_path / "people.json", dict.fromkeys(IMAGES, (WIDTH, HEIGHT)), made)
+    return made
+
+
+def test_every_runtime_finds_everyone(
+    people: list[dict[str, Any]], human: Path, network: tuple[str, str], done: Invoke
+) -> None:
+    out = human / "out"
+    runs = [
+        ((human / "human.pth", *network), "pytorch"),
+        ((out / "human.torchscript",), "torchscript"),
+        ((out / "human.onnx",), "onnxruntime"),
+        ((out / "human.onnx", "--runtime", "openvino"), "openvino"),
+        ((out / "human.xml",), "openvino"),
+    ]
+    for arguments, runtime in runs:
+        result = done("evaluate", *arguments, *GIVEN, "--json", "e.json")
+        document = json.loads(Path("e.json").read_text())
+        assert (document["format"], document["version"]) == ("posedeploy.evaluate", 1)
+        assert document["effective"]["runtime"] == runtime
+        assert document["label"] == str(arguments[0])
+        assert (document["images"], len(document["detections"])) == (2, 2 * PEOPLE)
+        assert [part["name"] for part in document["slices"]] == ["all", "large"]
+        for part in document["slices"]:
+            assert part["people"] == 2 * PEOPLE
+            averages = [part[name] for name in ("ap", "ap50", "ap75", "ar", "ar50", "ar75")]
+            assert averages == pytest.approx([1.0] * 6)
+            assert len(part["precision"]) == len(part["recall"]) == len(document["thresholds"]) == 10
+        found = [detection["keypoints"] for detection in document["detections"]]
+        np.testing.assert_allclose(found[0][:2], people[0]["keypoints"][:2], atol=2e-3)
+        assert "all 4 1.000 1.000 1.000 1.000 1.000 1.000" in words(result.stdout)
+        assert "at least 1/3 of the image high 4 1.000" in words(result.stdout)
+        assert "4 people found in 2 images; 17 keypoints scored, not neck, which" in words(result.stdout)
+        assert "Running per image evaluation" not in result.output
+        assert not lines_wider_than(80, "\n".join(result.stdout.splitlines()[2:]))
+
+
+def test_a_person_who_is_missed_and_a_limit(people: list[dict[str, Any]], human: Path, done: Invoke) -> None:
+    shifted = np.reshape(people[0]["keypoints"], (-1, 3)) + np.array([300, 0, 0])
+    more = [*people, coco.person(1, shifted)]
+    coco.write(Path("people.json"), dict.fromkeys(IMAGES, (WIDTH, HEIGHT)), more)
+    onnx = human / "out" / "human.onnx"
+    done("evaluate", onnx, *GIVEN, "--json", "e.json")
+    (everyone, _) = json.loads(Path("e.json").read_text())["slices"]
+    assert (everyone["people"], everyone["ar"]) == (2 * PEOPLE + 1, pytest.approx(0.8))
+    done("evaluate", onnx, *GIVEN, "--limit", 1, "--json", "e.json")
+    document = json.loads(Path("e.json").read_text())
+    assert (document["images"], document["slices"][0]["people"]) == (1, PEOPLE + 1)
+    assert document["slices"][0]["ar"] == pytest.approx(2 / 3)
+
+
+def test_no_large_people_have_no_average(people: list[dict[str, Any]], human: Path, done: Invoke) -> None:
+    small = [person | {"bbox": [*person["bbox"][:3], 20.0]} for person in people]
+    coco.write(Path("people.json"), dict.fromkeys(IMAGES, (WIDTH, HEIGHT)), small)
+    result = done("evaluate", human / "out" / "human.onnx", *GIVEN, "--json", "e.json")
+    large = json.loads(Path("e.json").read_text())["slices"][1]
+    assert (large["people"], large["ap"], large["precision"]) == (0, None, [])
+    (line,) = (line for line in result.stdout.splitlines() if line.startswith("at least 1/3"))
+    assert line.split()[-1] == "0"
+
+
+@pytest.mark.slow
+def test_without_a_model_it_is_the_sample(people: list[dict[str, Any]], done: Invoke) -> None:
+    result = done("evaluate", *GIVEN, "--limit", 1)
+    assert result.stdout.startswith("sample\npytorch ")
+    assert "the built-in sample" in result.stderr
+
+
+def test_bad_input(people: list[dict[str, Any]], human: Path, refused: Callable[..., str]) -> None:
+    onnx = human / "out" / "human.onnx"
+    shutil.copy(onnx, "theirs.onnx")
+    shutil.copytree("photos", "half")
+    Path("half/b.png").unlink()
+    shutil.copytree("photos", "broken")
+    Path("broken/b.png").write_bytes(b"no image")
+    Path("text.json").write_text("no JSON")
+    sizes = dict.fromkeys(IMAGES, (WIDTH, HEIGHT))
+    coco.write(Path("empty.json"), {}, [])
+    coco.write(Path("nobody.json"), sizes, [])
+    coco.write(Path("tails.json"), sizes, [], ("tail",))
+    coco.write(Path("larger.json"), dict.fromkeys(IMAGES, (2 * WIDTH, 2 * HEIGHT)), people)
+    for arguments, message in [
+        ((onnx, *GIVEN, "--limit", 0), "--limit 0: it is at least 1"),
+        ((onnx, *GIVEN, "--json", "."), ".: is a folder; name a file for the JSON"),
+        ((onnx, "--annotations", "none.json", "--images", "photos"), "none.json: cannot be read"),
+        ((onnx, "--annotations", "text.json", "--images", "photos"), "text.json: not COCO keypoints"),
+        ((onnx, "--annotations", "empty.json", "--images", "photos"), "empty.json: it lists no images"),
+        (
+            (onnx, "--annotations", "nobody.json", "--images", "photos"),
+            "nobody.json: none of the 2 images evaluated has a person with labelled keypoints",
+        ),
+        ((onnx, "--annotations", "tails.json", "--images", "photos"), "have no keypoint in common"),
+        (
+            (onnx, "--annotations", "larger.json", "--images", "photos"),
+            "photos/a.png: is 456x256 px and the annotations are of 912x512",
+        ),
+        (
+            (onnx, "--annotations", "people.json", "--images", "half"),
+            "--images half: 1 of the 2 annotated images are not there, the first b.png",
+        ),
+        (
+            (onnx, "--annotations", "people.json", "--images", "none"),
+            "--images none: 2 of the 2 annotated images are not there, the first a.png",
+        ),
+        ((onnx, "--annotations", "people.json", "--images", "broken"), "broken/b.png: its 8 bytes are not"),
+        (("theirs.onnx", *GIVEN), "nothing here says how the outputs of this network ('unknown')"),
+        (("none.onnx", *GIVEN), "none.onnx: no such file"),
+        ((onnx, *GIVEN, "--device", "TPU"), "TPU"),
+        (("--runtime", "openvino", *GIVEN), "sample: a checkpoint runs on pytorch; export it to run it on"),
+    ]:
+        assert message in refused("evaluate", *arguments), arguments
+    assert not Path("e.json").exists()
