@@ -30,7 +30,7 @@ class Finding:
     """One target or runtime: ``works`` (and on which devices), ``untried``, ``missing`` (and the command
     that installs it) or ``broken`` (and why)."""
 
-    kind: Literal["target", "runtime", "evaluate", "window"]
+    kind: Literal["target", "runtime", "scoring", "window"]
     name: str
     state: Literal["works", "untried", "missing", "broken"]
     detail: str
@@ -136,12 +136,12 @@ def _run(runner: Runner) -> None:
 def _evaluation() -> Finding:
     missing = _missing(("pycocotools",))
     if missing:
-        return Finding("evaluate", "pycocotools", "missing", _install(missing))
+        return Finding("scoring", "pycocotools", "missing", _install(missing))
     try:
         plugins.module("posedeploy.benchmarks.oks")
     except BROKEN as error:
-        return Finding("evaluate", "pycocotools", "broken", first_line(error))
-    return Finding("evaluate", "pycocotools", "works", "")
+        return Finding("scoring", "pycocotools", "broken", first_line(error))
+    return Finding("scoring", "pycocotools", "works", "")
 
 
 def _window() -> Finding:

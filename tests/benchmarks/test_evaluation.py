@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -13,19 +12,21 @@ from pycocotools.coco import COCO
 from pycocotools.cocoeval import COCOeval
 
 from posedeploy.benchmarks.annotations import read_annotations
-from posedeploy.benchmarks.detections import coco_name, common_keypoints
+from posedeploy.benchmarks.detections import common_keypoints
 from posedeploy.benchmarks.evaluation import Evaluation, Slice, evaluate
 from posedeploy.benchmarks.oks import THRESHOLDS
 from posedeploy.checkpoints.user_network import open_user_network
 from posedeploy.convert.export import export
 from posedeploy.convert.prepare import ExportOptions
 from posedeploy.errors import InputError
-from posedeploy.poses import lightweight_openpose_2d, lightweight_openpose_3d
+from posedeploy.poses import lightweight_openpose_2d
+from posedeploy.poses.lightweight_openpose_3d import PANOPTIC
 from posedeploy.predict.chain import Predictor
 from posedeploy.runtimes.opening import open_runner
 from posedeploy.runtimes.pytorch import PyTorchRunner
 from posedeploy.types import Array, Effective, Poses, RunOptions
 from tests.benchmarks import coco
+from tests.predict.conftest import HEIGHT, PEOPLE, WIDTH, CrowdRunner, spec_of
 from tools.synthetic_maps import STANDING
 
 SIZE = (400, 300)
@@ -167,24 +168,20 @@ def test_a_person_without_scored_keypoints_is_no_detection(tmp_path: Path) -> No
     assert (len(result.detections), result.slices[0].ap) == (1, pytest.approx(1))
 
 
-def test_the_3d_familys_names_are_cocos_too() -> None:
-    family = lightweight_openpose_3d
-    common = common_keypoints(coco.NAMES, family.KEYPOINT_NAMES, family.SIGMAS)
-    assert common.names == coco.NAMES
-    assert common.left_out == ("neck", "body_centre")
-    other = lightweight_openpose_2d
-    np.testing.assert_array_equal(
-        common.sigmas, common_keypoints(coco.NAMES, other.KEYPOINT_NAMES, other.SIGMAS).sigmas
-    )
-    np.testing.assert_array_equal(np.array(other.SIGMAS)[list(coco.OURS)], common.sigmas)
-    assert coco_name("R_Ankle") == "right_ankle"
+def test_a_3d_network_is_scored_by_its_2d_keypoints(tmp_path: Path) -> None:
+    spec = spec_of("lightweight-openpose-3d", height=HEIGHT, width=WIDTH)
+    predictor = Predictor(CrowdRunner(spec), spec)
+    poses = predictor(np.zeros((HEIGHT, WIDTH, 3), np.uint8))
+    people = [coco.person(1, keypoints[PANOPTIC[list(coco.OURS)]]) for keypoints in poses.keypoints]
+    path = coco.write(tmp_path / "a.json", {"a.png": (WIDTH, HEIGHT)}, people)
+    annotations = read_annotations(path)
+    common = common_keypoints(annotations.keypoint_names, spec.keypoint_names, predictor.sigmas)
+    (everyone, large) = evaluate("3d", EFFECTIVE, annotations, common, [poses]).slices
+    assert (everyone.people, large.people) == (PEOPLE, PEOPLE)
+    assert (everyone.ap, large.ar) == (pytest.approx(1), 1)
 
 
-def test_what_cannot_be_scored_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match="no keypoint in common: annotated are tail, and the network finds"):
-        common_keypoints(["tail"], ["nose"], [0.1])
-    with pytest.raises(InputError, match="2 keypoint names and its family decodes 1 keypoints"):
-        common_keypoints(["nose"], ["nose", "neck"], [0.1])
+def test_where_there_is_no_one_to_find(tmp_path: Path) -> None:
     nobody = _file(tmp_path / "a.json", *_known(BIG, iscrowd=1))
     with pytest.raises(InputError, match="none of the 1 images evaluated has a person with labelled"):
         _evaluate(nobody, _poses())
@@ -193,61 +190,6 @@ def test_what_cannot_be_scored_is_refused(tmp_path: Path) -> None:
 def test_nothing_of_pycocotools_is_printed(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
     _evaluate(_file(tmp_path / "a.json", *_known(BIG)), _poses(BIG))
     assert capfd.readouterr() == ("", "")
-
-
-def _replaced(**fields: Any) -> Callable[[Path], Path]:
-    return lambda path: coco.write(path, {"a.png": SIZE}, _known(BIG), **fields)
-
-
-def _text(content: bytes) -> Callable[[Path], Path]:
-    def write(path: Path) -> Path:
-        path.write_bytes(content)
-        return path
-
-    return write
-
-
-@pytest.mark.parametrize(
-    ("make", "message"),
-    [
-        (lambda path: path, "cannot be read .No such file or directory.; name a COCO keypoints file"),
-        (_text(b"\xff\x00"), "not COCO keypoints: "),
-        (_text(b"[]"), "not COCO keypoints: Expected `object`, got `array`; wanted images, annotations and"),
-        (_text(b'{"images": []}'), "not COCO keypoints: Object missing required field `annotations`"),
-        (_replaced(images=[]), "it lists no images"),
-        (_replaced(categories=[{"id": 1, "name": "person"}]), "its categories are person"),
-        (_replaced(categories=[]), "its categories are none"),
-        (
-            _replaced(images=[{"id": 1, "file_name": "a.png", "width": 9, "height": 9}] * 2),
-            "its 2 images have only 1 different ids",
-        ),
-        (
-            _replaced(images=[{"id": 7, "file_name": "a.png", "width": 9, "height": 9}]),
-            "an annotation of the image 1, which it does not list",
-        ),
-        (
-            _replaced(categories=[{"id": 1, "name": "person", "keypoints": ["nose"]}]),
-            "an annotation of the image 1 has 51 numbers for its keypoints; wanted x, y and v of each",
-        ),
-    ],
-)
-def test_a_file_that_is_not_coco_keypoints(
-    make: Callable[[Path], Path], message: str, tmp_path: Path
-) -> None:
-    with pytest.raises(InputError, match=message) as refusal:
-        read_annotations(make(tmp_path / "a.json"))
-    assert str(refusal.value).startswith(f"{tmp_path}/a.json: ")
-    assert "\n" not in str(refusal.value)
-
-
-def test_a_limit_is_of_images_and_their_people(tmp_path: Path) -> None:
-    images = {"a.png": SIZE, "b.png": SIZE}
-    people = [coco.person(image, BIG[list(coco.OURS)]) for image in (2, 1, 2)]
-    path = coco.write(tmp_path / "a.json", images, people)
-    assert [person.image_id for person in read_annotations(path).people] == [2, 1, 2]
-    limited = read_annotations(path, 1)
-    assert [image.file_name for image in limited.images] == ["a.png"]
-    assert [person.image_id for person in limited.people] == [1]
 
 
 @pytest.mark.slow

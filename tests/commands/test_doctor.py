@@ -16,7 +16,7 @@ def test_everything_here_works(done: Invoke) -> None:
     assert (document["format"], document["version"]) == ("posedeploy.doctor", 1)
     states = {(finding["kind"], finding["name"]): finding["state"] for finding in document["findings"]}
     tried = {("target", name) for name in TARGETS} | {("runtime", name) for name in RUNTIMES}
-    tried |= {("evaluate", "pycocotools")}
+    tried |= {("scoring", "pycocotools")}
     assert tried <= states.keys()
     assert {states[row] for row in tried} == {"works"}
     assert document["packages"]["openvino"] in result.stdout
@@ -24,6 +24,6 @@ def test_everything_here_works(done: Invoke) -> None:
     rows = [
         line
         for line in result.stdout.splitlines()
-        if line.startswith(("target", "runtime", "evaluate", "window"))
+        if line.startswith(("target", "runtime", "scoring", "window"))
     ]
     assert len(rows) == len(states), "one line each"

@@ -127,9 +127,10 @@ def test_the_doctor_says_what_is_missing_and_how_to_install_it(run: Run) -> None
     for row in (
         "target   torchscript  missing",
         "runtime  openvino     missing",
+        "scoring  pycocotools  missing",
         "window   pygame       missing",
     ):
         assert any(line.startswith(row) for line in shown), process.stdout
     assert any(line.startswith("runtime  onnxruntime  untried") for line in shown)
-    for extra in ("torch", "torch,export", "torch,export,openvino", "openvino", "window"):
+    for extra in ("torch", "torch,export", "torch,export,openvino", "openvino", "evaluate", "window"):
         assert f"pip install 'posedeploy[{extra}]'" in shown, "on a line of its own, to be copied"

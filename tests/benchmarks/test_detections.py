@@ -1,0 +1,31 @@
+"""The keypoints of annotations and network, matched by name."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from posedeploy.benchmarks.detections import coco_name, common_keypoints
+from posedeploy.errors import InputError
+from posedeploy.poses import lightweight_openpose_2d, lightweight_openpose_3d
+from tests.benchmarks import coco
+
+
+def test_the_3d_familys_names_are_cocos_too() -> None:
+    family = lightweight_openpose_3d
+    common = common_keypoints(coco.NAMES, family.KEYPOINT_NAMES, family.SIGMAS)
+    assert common.names == coco.NAMES
+    assert common.left_out == ("neck", "body_centre")
+    other = lightweight_openpose_2d
+    np.testing.assert_array_equal(
+        common.sigmas, common_keypoints(coco.NAMES, other.KEYPOINT_NAMES, other.SIGMAS).sigmas
+    )
+    np.testing.assert_array_equal(np.array(other.SIGMAS)[list(coco.OURS)], common.sigmas)
+    assert coco_name("R_Ankle") == "right_ankle"
+
+
+def test_keypoints_that_do_not_go_together_are_refused() -> None:
+    with pytest.raises(InputError, match="no keypoint in common: annotated are tail, and the network finds"):
+        common_keypoints(["tail"], ["nose"], [0.1])
+    with pytest.raises(InputError, match="2 keypoint names and its family decodes 1 keypoints"):
+        common_keypoints(["nose"], ["nose", "neck"], [0.1])
