@@ -334,3 +334,28 @@ def doctor(json: shared.Json = None) -> None:
     from posedeploy.commands import doctor as command
 
     raise typer.Exit(0 if command.run(json) else 1)
+
+
+samples = typer.Typer(no_args_is_help=True, help="Draw people with known joints, to test and train with.")
+app.add_typer(samples, name="samples")
+
+
+@samples.command()
+def draw(
+    output: Annotated[
+        Path, typer.Option("-o", "--output", help="The folder for the images.", show_default=False)
+    ],
+    count: Annotated[int, typer.Option(help="How many images.")] = 100,
+    seed: Annotated[int, typer.Option(help="Image i of a seed is the same on every machine.")] = 0,
+    size: Annotated[
+        str | None, typer.Option(metavar="HxW", help="Height and width; mixed if not given.")
+    ] = None,
+    people: Annotated[int | None, typer.Option(help="In each image, 0 to 8; mixed if not given.")] = None,
+) -> None:
+    """Draw images of people, with their keypoints and 3D joints as COCO-style annotations.
+
+    Example: posedeploy samples draw --count 100 --seed 7 -o drawn/
+    """
+    from posedeploy.commands import samples as command
+
+    command.run(count, seed, output, shared.parse_size(size, "--size"), people)

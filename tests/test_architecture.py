@@ -27,6 +27,7 @@ MAY_IMPORT = {
     "closing": SHARED,
     "checkpoints": SHARED | {"checkpoints"},
     "poses": SHARED | {"poses"},
+    "samples": SHARED | {"samples", "poses"},
     "convert": SHARED | {"convert"},
     "runtimes": SHARED | {"runtimes"},
     "benchmarks": SHARED | {"benchmarks", "runtimes.base", "poses"},
@@ -48,7 +49,7 @@ HEAVY = {
     "openvino": {"convert.openvino", "runtimes.openvino"},
     "pycocotools": {"benchmarks.oks"},
     "pygame": {"predict.window"},
-    "cv2": {"poses", "predict"},
+    "cv2": {"poses", "predict", "samples"},
 }
 """Where each heavy package is imported: in these rooms or modules, at the top."""
 
@@ -157,7 +158,14 @@ def test_importing_the_package_loads_no_framework() -> None:
 
 @pytest.mark.parametrize(
     "arguments",
-    [["--help"], ["--version"], ["export", "--help"], ["predict", "--help"], ["evaluate", "--help"]],
+    [
+        ["--help"],
+        ["--version"],
+        ["export", "--help"],
+        ["predict", "--help"],
+        ["evaluate", "--help"],
+        ["samples", "draw", "--help"],
+    ],
 )
 def test_help_loads_no_framework(arguments: list[str]) -> None:
     code = f"""

@@ -9,11 +9,8 @@ import numpy as np
 
 from posedeploy.benchmarks.annotations import AnnotatedImage
 from posedeploy.errors import InputError
+from posedeploy.poses.coco import coco_name
 from posedeploy.types import Array, Poses
-
-SIDES = {"l": "left", "r": "right"}
-PARTS = {"sho": "shoulder", "elb": "elbow", "wri": "wrist", "ank": "ankle"}
-"""What COCO calls the sides and the parts of the body that the families shorten."""
 
 
 @dataclass(frozen=True)
@@ -45,12 +42,6 @@ class Detection:
     keypoints: Array = field(repr=False)
     score: float
     height: float
-
-
-def coco_name(name: str) -> str:
-    """What COCO calls a keypoint, such as ``right_shoulder`` for ``r_sho``; other names stay as they are."""
-    side, _, part = name.lower().partition("_")
-    return f"{SIDES.get(side, side)}_{PARTS.get(part, part)}" if part else side
 
 
 def common_keypoints(annotated: Sequence[str], network: Sequence[str], sigmas: Sequence[float]) -> Keypoints:

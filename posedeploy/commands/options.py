@@ -52,7 +52,7 @@ Checkpoint: TypeAlias = Annotated[
 ]
 
 
-def parse_size(text: str | None) -> tuple[int, int] | None:
+def parse_size(text: str | None, option: str = "--input-size") -> tuple[int, int] | None:
     """``256x456`` as (256, 456).
 
     Raises:
@@ -62,7 +62,7 @@ def parse_size(text: str | None) -> tuple[int, int] | None:
         return None
     height, cross, width = text.lower().partition("x")
     if not cross or not height.isdecimal() or not width.isdecimal():
-        raise InputError(f"--input-size {text}: wanted HEIGHTxWIDTH in pixels, such as 256x456")
+        raise InputError(f"{option} {text}: wanted HEIGHTxWIDTH in pixels, such as 256x456")
     return int(height), int(width)
 
 

@@ -5,9 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from posedeploy.benchmarks.detections import coco_name, common_keypoints
+from posedeploy.benchmarks.detections import common_keypoints
 from posedeploy.errors import InputError
 from posedeploy.poses import lightweight_openpose_2d, lightweight_openpose_3d
+from posedeploy.poses.coco import KEYPOINTS, coco_name
 from tests.benchmarks import coco
 
 
@@ -21,7 +22,13 @@ def test_the_3d_familys_names_are_cocos_too() -> None:
         common.sigmas, common_keypoints(coco.NAMES, other.KEYPOINT_NAMES, other.SIGMAS).sigmas
     )
     np.testing.assert_array_equal(np.array(other.SIGMAS)[list(coco.OURS)], common.sigmas)
+
+
+def test_the_names_of_the_families_are_cocos_by_another_spelling() -> None:
     assert coco_name("R_Ankle") == "right_ankle"
+    assert coco_name("l_sho") == "left_shoulder"
+    assert coco_name("neck") == "neck"
+    assert {coco_name(name) for name in lightweight_openpose_2d.KEYPOINT_NAMES} == {*KEYPOINTS, "neck"}
 
 
 def test_keypoints_that_do_not_go_together_are_refused() -> None:

@@ -1,0 +1,20 @@
+"""``posedeploy samples``: drawn people with known joints."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from posedeploy.commands.console import counted, counting, out
+from posedeploy.samples.annotations import write_images
+
+
+def run(count: int, seed: int, folder: Path, size: tuple[int, int] | None, people: int | None) -> None:
+    """Draw them, ``size`` (height, width) in px, and say what was written."""
+    width_first = None if size is None else (size[1], size[0])
+    with counting(f"drawing into {folder}") as on_progress:
+        annotations, *images = write_images(folder, count, seed, width_first, people, on_progress)
+    out.print(f"{counted(len(images), 'image')} of seed {seed}")
+    out.print(f"  {annotations}", markup=False, soft_wrap=True)
+    out.print(
+        f"  {images[0]}" + (f" to {images[-1].name}" if len(images) > 1 else ""), markup=False, soft_wrap=True
+    )

@@ -1,0 +1,10 @@
+"""Drawn people with known joints, to calibrate, prove and train with; needs NumPy and OpenCV only.
+
+``draw(seed, index)`` gives one image and what is true of it, the same on every machine.
+"""
+
+from posedeploy.samples.body import JOINTS
+from posedeploy.samples.draws import Draws
+from posedeploy.samples.scene import Person, Scene, draw
+
+__all__ = ["JOINTS", "Draws", "Person", "Scene", "draw"]

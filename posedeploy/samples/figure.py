@@ -1,0 +1,237 @@
+"""A figure is drawn: its parts, farthest first."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+
+from posedeploy.samples.body import HEAD_POINTS, INDEX, Build, Skeleton
+from posedeploy.samples.canvas import Canvas, capsule, hull, shaded
+from posedeploy.samples.head import HEAD_PARTS, HeadPainter
+from posedeploy.samples.outfit import Colour, Outfit
+from posedeploy.types import Array
+
+PARTS = (
+    "torso", "neck", "r_upper_arm", "r_forearm", "l_upper_arm", "l_forearm", "r_thigh", "r_shin", "r_foot",
+    "l_thigh", "l_shin", "l_foot", *HEAD_PARTS,
+)  # fmt: skip
+"""What a figure is made of; a pixel's owner is ``figure * MOST_PARTS + 1 +`` the index in here."""
+MOST_PARTS = 32
+_NEARER_MM = {"arm": 70.0, "head": 60.0, "leg": 0.0, "foot": 20.0, "torso": 0.0, "neck": 10.0}
+"""Limbs lie on the trunk rather than in it: by this much they are drawn as if nearer."""
+_THICKNESS = {
+    "sho": 0.034, "elb": 0.026, "wri": 0.018, "hand": 0.021, "hip": 0.054, "knee": 0.034, "ank": 0.022,
+    "heel": 0.019, "toe": 0.014, "neck": 0.030,
+}  # fmt: skip
+"""Half the thickness of the limb at each joint, over the stature."""
+
+
+@dataclass(frozen=True)
+class Figure:
+    """One person as it stands before the camera.
+
+    camera_joints: (len(JOINTS), 3) mm in camera coordinates. points: (len(JOINTS), 2) px. scale:
+    (len(JOINTS),) px per mm at each joint. number: 0, 1, ... within the image.
+    """
+
+    number: int
+    build: Build
+    outfit: Outfit
+    skeleton: Skeleton
+    camera_joints: Array
+    points: Array
+    scale: Array
+
+    def owner(self, part: str) -> int:
+        """The number by which a canvas knows the pixels of this part of this figure."""
+        return self.number * MOST_PARTS + 1 + PARTS.index(part)
+
+    def point(self, joint: str) -> Array:
+        """(2,) px."""
+        found: Array = self.points[INDEX[joint]]
+        return found
+
+    def depth(self, *joints: str) -> float:
+        """The mean distance of some joints from the camera, in mm."""
+        return float(np.mean([self.camera_joints[INDEX[joint], 2] for joint in joints]))
+
+    def faces(self, joint: str) -> float:
+        """The cosine of where this place of the head faces to the line of sight: negative towards us."""
+        normal = np.array(HEAD_POINTS[joint])
+        return float((self.skeleton.head @ normal)[2] / np.linalg.norm(normal))
+
+    def radius(self, joint: str, factor: float = 1.0) -> float:
+        """Half the thickness of the body at a joint, in px."""
+        thickness = _THICKNESS[joint.split("_")[-1]] * self.build.stature * self.build.girth
+        return float(thickness * self.scale[INDEX[joint]] * factor)
+
+
+def draw_figure(canvas: Canvas, figure: Figure) -> None:
+    """Draw one figure over what is on the canvas, with each part's pixels under its own owner."""
+    head = HeadPainter(canvas, figure)
+    steps: list[tuple[float, Callable[[], None]]] = [
+        (figure.depth("neck", "r_hip", "l_hip"), lambda: _torso(canvas, figure)),
+        (figure.depth("neck", "head") + 20, lambda: _neck(canvas, figure)),
+        (figure.depth("head") - _NEARER_MM["head"], head.front),
+        (head.back_depth, head.back),
+    ]
+    for side in ("r", "l"):
+        steps += _arm_steps(canvas, figure, side) + _leg_steps(canvas, figure, side)
+    for _, step in sorted(steps, key=lambda step: -step[0]):
+        step()
+
+
+Step = tuple[float, Callable[[], None]]
+
+
+def _arm_steps(canvas: Canvas, figure: Figure, side: str) -> list[Step]:
+    shoulder, elbow, wrist, hand = (f"{side}_{name}" for name in ("sho", "elb", "wri", "hand"))
+    outfit = figure.outfit
+
+    def upper() -> None:
+        canvas.owner = figure.owner(f"{side}_upper_arm")
+        _limb(canvas, figure, shoulder, elbow, outfit.top, outfit.sleeve)
+
+    def lower() -> None:
+        canvas.owner = figure.owner(f"{side}_forearm")
+        direction = figure.point(hand) - figure.point(wrist)
+        palm = (
+            figure.point(wrist) + direction * 0.25,
+            figure.point(wrist) + direction * 0.8,
+        )
+        sizes = figure.radius(hand, 0.85), figure.radius(hand, 1.05)
+        _filled(canvas, figure, capsule(*palm, *sizes), outfit.skin, sizes[1])
+        _limb(canvas, figure, elbow, wrist, outfit.top, outfit.sleeve - 1)
+
+    near = _NEARER_MM["arm"]
+    return [
+        (figure.depth(shoulder, elbow) - near * 0.7, upper),
+        (figure.depth(elbow, wrist) - near, lower),
+    ]
+
+
+def _leg_steps(canvas: Canvas, figure: Figure, side: str) -> list[Step]:
+    hip, knee, ankle, heel, toe = (f"{side}_{name}" for name in ("hip", "knee", "ank", "heel", "toe"))
+    outfit = figure.outfit
+
+    def thigh() -> None:
+        canvas.owner = figure.owner(f"{side}_thigh")
+        _limb(canvas, figure, hip, knee, outfit.bottom, outfit.leg)
+        if outfit.skirt:
+            _skirt(canvas, figure)
+
+    def shin() -> None:
+        canvas.owner = figure.owner(f"{side}_shin")
+        _limb(canvas, figure, knee, ankle, outfit.bottom, outfit.leg - 1)
+
+    def foot() -> None:
+        canvas.owner = figure.owner(f"{side}_foot")
+        shoe = hull(
+            (figure.point(ankle), figure.point(heel), figure.point(toe)),
+            (figure.radius(ankle, 0.9), figure.radius(heel), figure.radius(toe)),
+        )
+        _filled(canvas, figure, shoe, outfit.shoes, figure.radius(heel))
+
+    return [
+        (figure.depth(hip, knee) + 15, thigh),
+        (figure.depth(knee, ankle) + 5, shin),
+        (figure.depth(ankle, toe), foot),
+    ]
+
+
+def _limb(canvas: Canvas, figure: Figure, start: str, end: str, cloth: Colour, covered: float) -> None:
+    """One segment, its first part (as much as is ``covered``, 1 or more for all of it) in cloth."""
+    outfit = figure.outfit
+    at, to = figure.point(start), figure.point(end)
+    radii = figure.radius(start), figure.radius(end)
+    if covered < 1:
+        _filled(canvas, figure, capsule(at, to, *radii), outfit.skin, max(radii))
+    if covered > 0:
+        share = min(1.0, covered)
+        until = at + (to - at) * share
+        loose = outfit.looseness
+        last = (radii[0] + (radii[1] - radii[0]) * share) * loose
+        _filled(canvas, figure, capsule(at, until, radii[0] * loose, last), cloth, last)
+
+
+def _filled(canvas: Canvas, figure: Figure, corners: Array, colour: Colour, width: float) -> None:
+    """A part in its colour, the side away from the light darker, with a dark edge where the style has one."""
+    outfit = figure.outfit
+    if width < 1.5 or not outfit.depth:
+        canvas.polygon(corners, colour)
+        return
+    centre = corners.mean(axis=0)
+    canvas.polygon(corners, shaded(colour, outfit.edge or 1 - outfit.depth))
+    inner = centre + (corners - centre) * (0.86 if outfit.edge else 0.94)
+    canvas.mark(inner, shaded(colour, 1 - outfit.depth * 0.5))
+    lit = centre + (corners - centre) * 0.72 + (outfit.light * width * 0.22, -width * 0.06)
+    canvas.mark(lit, colour)
+
+
+def _torso(canvas: Canvas, figure: Figure) -> None:
+    canvas.owner = figure.owner("torso")
+    outfit = figure.outfit
+    names = ("r_sho", "l_sho", "spine", "r_hip", "l_hip")
+    girth = figure.build.stature * figure.build.girth * figure.scale[INDEX["spine"]]
+    loose = 0.5 + outfit.looseness * 0.5
+    waist = girth * 0.068 * loose
+    hips = tuple(figure.radius(name, 1.0) for name in ("r_hip", "l_hip"))
+    below = (figure.point("r_hip"), figure.point("l_hip"), figure.point("pelvis"))
+    _filled(canvas, figure, hull(below, (*hips, waist * 0.9)), outfit.bottom, waist)
+    shoulders = tuple(figure.radius(name, loose) for name in ("r_sho", "l_sho"))
+    points = tuple(figure.point(name) for name in names[:3])
+    hem = tuple(
+        figure.point("spine") + (figure.point(name) - figure.point("spine")) * 0.8 for name in names[3:]
+    )
+    shirt = hull((*points, *hem), (*shoulders, waist, waist * 0.72, waist * 0.72))
+    _filled(canvas, figure, shirt, outfit.top, waist)
+    if waist > 3:
+        _pattern(canvas, figure, waist)
+
+
+def _pattern(canvas: Canvas, figure: Figure, waist: float) -> None:
+    outfit = figure.outfit
+    top, foot = figure.point("neck"), figure.point("pelvis")
+    half = (figure.point("l_sho") - figure.point("r_sho")) * 0.42
+
+    def across(start: float, end: float, left: float, right: float) -> Array:
+        return np.array(
+            [
+                top + (foot - top) * down + half * (side if abs(half).max() > waist else side * 0.8)
+                for down, side in ((start, left), (start, right), (end, right), (end, left))
+            ]
+        )
+
+    if outfit.pattern == "stripes":
+        for start in (0.14, 0.34, 0.54, 0.74):
+            canvas.mark(across(start, start + 0.09, -1, 1), outfit.second)
+    elif outfit.pattern == "bars":
+        for side in (-0.7, -0.1, 0.5):
+            canvas.mark(across(0.08, 0.8, side, side + 0.22), outfit.second)
+    elif outfit.pattern == "open" and figure.skeleton.head[2, 2] > 0:
+        canvas.mark(across(0.03, 0.84, -0.22, 0.22), outfit.second)
+
+
+def _neck(canvas: Canvas, figure: Figure) -> None:
+    canvas.owner = figure.owner("neck")
+    radius = figure.radius("neck")
+    neck = capsule(figure.point("neck"), figure.point("head"), radius * 1.1, radius)
+    _filled(canvas, figure, neck, shaded(figure.outfit.skin, 0.9), radius)
+
+
+def _skirt(canvas: Canvas, figure: Figure) -> None:
+    outfit = figure.outfit
+    share = min(outfit.skirt, 1.0)
+    hems, radii = [], []
+    for side in ("r", "l"):
+        hip, knee, ankle = (figure.point(f"{side}_{name}") for name in ("hip", "knee", "ank"))
+        hem = hip + (knee - hip) * share
+        if outfit.skirt > 1:
+            hem = knee + (ankle - knee) * (outfit.skirt - 1)
+        hems.append(hem)
+        radii.append(figure.radius(f"{side}_hip", 0.9))
+    hips = (figure.point("r_hip"), figure.point("l_hip"))
+    around = hull((*hips, *hems), (figure.radius("r_hip"), figure.radius("l_hip"), *radii))
+    _filled(canvas, figure, around, outfit.bottom, radii[0])

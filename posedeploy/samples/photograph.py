@@ -1,0 +1,47 @@
+"""What a camera makes of a scene: light, blur, noise and JPEG."""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+
+from posedeploy.samples.draws import Draws
+from posedeploy.types import Array
+
+
+def photographed(image: Array, draws: Draws) -> Array:
+    """The (H, W, 3) uint8 image as some camera would have it; most images get some of each."""
+    if draws.chance(0.8):
+        image = _lit(image, draws)
+    if draws.chance(0.45):
+        image = _blurred(image, draws)
+    if draws.chance(0.6):
+        strength = np.float32(draws.uniform(0.005, 0.075))
+        image = np.clip(image + draws.noise(image.shape) * strength, 0, 255).astype(np.uint8)
+    if draws.chance(0.7):
+        quality = draws.whole(35, 95)
+        _, encoded = cv2.imencode(".jpg", image, [cv2.IMWRITE_JPEG_QUALITY, quality])
+        decoded = cv2.imdecode(encoded, cv2.IMREAD_COLOR)
+        assert decoded is not None  # it was just encoded
+        image = decoded
+    return image
+
+
+def _lit(image: Array, draws: Draws) -> Array:
+    """Exposure, contrast and colour of the light, and light that falls off across the image."""
+    height, width = image.shape[:2]
+    middle, contrast = draws.uniform(90, 150), draws.uniform(0.65, 1.2)
+    gains = draws.uniform(0.7, 1.25) * draws.uniforms(0.88, 1.12, 3)
+    values = np.arange(256, dtype=np.float32)[:, None]
+    table = np.clip(((values - middle) * contrast + middle) * gains.astype(np.float32), 0, 255)
+    image = cv2.LUT(image, np.rint(table).astype(np.uint8)[None])
+    if draws.chance(0.5):
+        corners = (draws.uniforms(0.55, 1.1, 4) * 200).reshape(2, 2).astype(np.uint8)
+        light = cv2.resize(corners, (width, height), interpolation=cv2.INTER_LINEAR_EXACT)
+        image = cv2.multiply(image, cv2.merge([light] * 3), scale=1 / 200)
+    return image
+
+
+def _blurred(image: Array, draws: Draws) -> Array:
+    across, down = draws.pick(((3, 3), (3, 3), (5, 5), (7, 1), (1, 7), (9, 3)))
+    return cv2.GaussianBlur(image, (across, down), 0)

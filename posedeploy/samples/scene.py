@@ -1,0 +1,216 @@
+"""A drawn image of people, with what is true of it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from posedeploy.errors import InputError
+from posedeploy.poses.lightweight_openpose_2d import KEYPOINT_NAMES, SKELETON
+from posedeploy.samples.backdrop import draw_backdrop, draw_cover
+from posedeploy.samples.body import JOINTS, draw_build, draw_stance, pose
+from posedeploy.samples.canvas import NOBODY, Canvas
+from posedeploy.samples.draws import Draws
+from posedeploy.samples.figure import MOST_PARTS, Figure, draw_figure
+from posedeploy.samples.head import TURNED_AWAY
+from posedeploy.samples.outfit import draw_outfit
+from posedeploy.samples.photograph import photographed
+from posedeploy.types import Array
+
+SIZES = (
+    (320, 240),
+    (400, 300),
+    (456, 256),
+    (480, 320),
+    (512, 384),
+    (640, 480),
+    (288, 384),
+    (300, 400),
+    (384, 384),
+)
+"""Widths and heights in px that images are drawn in."""
+MOST_PEOPLE = 8
+SMALLEST_PX = 40
+"""No figure is smaller than this from top to bottom."""
+RECOGNISABLE = 4
+"""A person of whom fewer keypoints than this can be seen is not annotated."""
+
+HIDDEN, VISIBLE, UNLABELLED = 1, 2, 0
+_BESIDE = {
+    name: tuple(
+        KEYPOINT_NAMES[other]
+        for limb in SKELETON
+        if KEYPOINT_NAMES.index(name) in limb
+        for other in limb
+        if KEYPOINT_NAMES[other] != name
+    )
+    for name in KEYPOINT_NAMES
+}
+_SHOWN_BY = {
+    "nose": ("head",), "neck": ("neck", "torso", "head"), "r_eye": ("head",), "l_eye": ("head",),
+    "r_ear": ("r_ear", "head"), "l_ear": ("l_ear", "head"),
+    "sho": ("upper_arm", "torso"), "elb": ("upper_arm", "forearm"), "wri": ("forearm",),
+    "hip": ("thigh", "torso"), "knee": ("thigh", "shin"), "ank": ("shin", "foot"),
+}  # fmt: skip
+"""A keypoint is seen where the pixel on it shows one of these parts of its figure."""
+
+
+@dataclass(frozen=True)
+class Person:
+    """One drawn person.
+
+    keypoints: (18, 2) px, in the order of lightweight-openpose-2d; also where they are not seen.
+    visibility: (18,) 2 seen; 1 hidden, but beside one that is seen; 0 outside the image, turned away or
+    hidden altogether, as an annotator would leave it out.
+    joints_mm: (28, 3) mm, ``posedeploy.samples.JOINTS`` in camera coordinates (x right, y down, z ahead).
+    box: x, y, width, height px around all of the figure that is in the image, hidden or not.
+    area: the pixels that show this person. share: those, over the pixels that would if nothing covered it.
+    """
+
+    keypoints: Array
+    visibility: Array
+    joints_mm: Array
+    box: tuple[float, float, float, float]
+    area: int
+    share: float
+
+    @property
+    def recognisable(self) -> bool:
+        """Whether enough of it is seen for it to be annotated."""
+        return int((self.visibility == VISIBLE).sum()) >= RECOGNISABLE
+
+
+@dataclass(frozen=True)
+class Scene:
+    """An image of people.
+
+    image: (H, W, 3) uint8 BGR. people: farthest first. owners: (H, W) uint8, 0 or 1 + the index of the person
+    whom a pixel shows. focal_length: of the pinhole camera, in px; its axis goes through the image's centre.
+    """
+
+    image: Array
+    people: tuple[Person, ...]
+    owners: Array
+    focal_length: float
+
+
+def draw(seed: int, index: int, size: tuple[int, int] | None = None, people: int | None = None) -> Scene:
+    """Image ``index`` of ``seed``: the same on every machine.
+
+    Args:
+        seed, index: 0 to 2**32 - 1 each. size: (width, height) in px; one of ``SIZES`` where it is not given.
+        people: how many, 0 to 8; 1 to 8 by chance where it is not given, few more often than many.
+
+    Raises:
+        InputError: an argument is out of its range.
+    """
+    _check(seed, index, size, people)
+    draws = Draws(seed, index)
+    width, height = draws.pick(SIZES) if size is None else size
+    count = draws.pick((1, 1, 1, 2, 2, 2, 3, 3, 4, 5, 6, 8)) if people is None else people
+    focal_length = width * draws.uniform(0.8, 1.6)
+    canvas = draw_backdrop(draws, width, height)
+    figures = _figures(draws, count, (width, height), focal_length)
+    own = []
+    for figure in figures:
+        own.append(_drawn(canvas, figure))
+        if draws.chance(0.13):
+            _cover(canvas, draws, figure)
+    owners = ((canvas.owners + (MOST_PARTS - 1)) // MOST_PARTS).astype(np.uint8)
+    seen = [_person(figure, canvas.owners, owners, whole) for figure, whole in zip(figures, own, strict=True)]
+    return Scene(photographed(canvas.image, draws), tuple(seen), owners, focal_length)
+
+
+def _check(seed: int, index: int, size: tuple[int, int] | None, people: int | None) -> None:
+    if not (0 <= seed < 2**32 and 0 <= index < 2**32):
+        raise InputError(f"seed {seed}, image {index}: each should be 0 to {2**32 - 1}")
+    if size is not None and not all(64 <= length <= 4096 for length in size):
+        raise InputError(f"a drawn image of {size[0]}x{size[1]} px: each side should be 64 to 4096")
+    if people is not None and not 0 <= people <= MOST_PEOPLE:
+        raise InputError(f"{people} people: an image is drawn with 0 to {MOST_PEOPLE}")
+
+
+def _figures(draws: Draws, count: int, size: tuple[int, int], focal_length: float) -> list[Figure]:
+    """People as they stand before the camera, farthest first."""
+    placed = [_placed(draws, count, size, focal_length) for _ in range(count)]
+    placed.sort(key=lambda figure: -float(figure.camera_joints[:, 2].mean()))
+    return [replace(figure, number=number) for number, figure in enumerate(placed)]
+
+
+def _placed(draws: Draws, count: int, size: tuple[int, int], focal_length: float) -> Figure:
+    width, height = size
+    build, outfit = draw_build(draws), draw_outfit(draws)
+    skeleton = pose(build, draw_stance(draws))
+    low, high = skeleton.joints[:, 1].min(), skeleton.joints[:, 1].max()
+    most = min(1.0, 1.5 / count**0.5)
+    tall = max(SMALLEST_PX, height * most * draws.uniform(0.18, 1.0))
+    distance = max(focal_length * (high - low) / tall, 700.0)
+    # Where the middle of the figure is: most of it within the image, sometimes cut by the border.
+    overhang = 0.22 if draws.chance(0.25) else -0.06
+    x = draws.uniform(-overhang * tall, width + overhang * tall) - width / 2
+    space = max(0.0, (height - tall) / 2)
+    y = draws.about(0, 1) * space + (draws.uniform(-0.4, 0.4) * tall if draws.chance(0.2) else 0)
+    at = np.array([x * distance / focal_length, y * distance / focal_length - (low + high) / 2, distance])
+    joints = (skeleton.joints + at).round(3)
+    joints[:, 2] = np.maximum(joints[:, 2], 150.0)
+    scale = focal_length / joints[:, 2]
+    points = (joints[:, :2] * scale[:, None] + (width / 2, height / 2)).round(4)
+    return Figure(0, build, outfit, skeleton, joints, points, scale)
+
+
+def _drawn(canvas: Canvas, figure: Figure) -> tuple[int, tuple[float, float, float, float]]:
+    """Draw it; its pixels before anything covers them, and the box around them (of 0 without any)."""
+    draw_figure(canvas, figure)
+    canvas.owner = NOBODY
+    first = figure.number * MOST_PARTS
+    own = (canvas.owners > first) & (canvas.owners <= first + MOST_PARTS)
+    rows, columns = np.flatnonzero(own.any(axis=1)), np.flatnonzero(own.any(axis=0))
+    if not len(rows):
+        return 0, (0.0, 0.0, 0.0, 0.0)
+    box = (columns[0], rows[0], columns[-1] - columns[0] + 1, rows[-1] - rows[0] + 1)
+    x, y, width, height = (float(length) for length in box)
+    return int(own.sum()), (x, y, width, height)
+
+
+def _cover(canvas: Canvas, draws: Draws, figure: Figure) -> None:
+    low, high = figure.points.min(axis=0), figure.points.max(axis=0)
+    spot = low + (high - low) * (draws.uniform(-0.1, 1.1), draws.uniform(0.3, 1.1))
+    draw_cover(canvas, draws, spot, float(high[1] - low[1]) * draws.uniform(0.2, 0.6))
+
+
+def _person(
+    figure: Figure, parts: Array, owners: Array, whole: tuple[int, tuple[float, float, float, float]]
+) -> Person:
+    size, box = whole
+    area = int((owners == figure.number + 1).sum())
+    return Person(
+        keypoints=figure.points[: len(KEYPOINT_NAMES)],
+        visibility=_visibility(figure, parts),
+        joints_mm=figure.camera_joints,
+        box=box,
+        area=area,
+        share=area / size if size else 0.0,
+    )
+
+
+def _visibility(figure: Figure, parts: Array) -> Array:
+    states = {name: _seen(figure, name, parts) for name in KEYPOINT_NAMES}
+    for name, state in list(states.items()):
+        if state == HIDDEN and not any(states[other] == VISIBLE for other in _BESIDE[name]):
+            states[name] = UNLABELLED
+    return np.array(list(states.values()))
+
+
+def _seen(figure: Figure, name: str, parts: Array) -> int:
+    height, width = parts.shape
+    x, y = np.rint(figure.points[JOINTS.index(name)]).astype(int)
+    if not (0 <= x < width and 0 <= y < height):
+        return UNLABELLED
+    if name in TURNED_AWAY and figure.faces(name) > TURNED_AWAY[name]:
+        return UNLABELLED
+    side, _, joint = name.rpartition("_")
+    names = _SHOWN_BY.get(name) or tuple(
+        part if part == "torso" else f"{side}_{part}" for part in _SHOWN_BY[joint]
+    )
+    return VISIBLE if parts[y, x] in [figure.owner(part) for part in names] else HIDDEN

@@ -1,0 +1,91 @@
+"""Joints are where anatomy has them."""
+
+from __future__ import annotations
+
+from dataclasses import fields, replace
+
+import numpy as np
+import pytest
+
+from posedeploy.samples.body import INDEX, Build, Limb, Stance, draw_build, draw_stance, pose, turned
+from posedeploy.samples.draws import Draws
+from posedeploy.types import Array
+
+STRAIGHT = Limb(0, 0, 0, 0)
+UPRIGHT = Stance(0, 0, 0, 0, 0, 0, 0, 0, 0, STRAIGHT, STRAIGHT, STRAIGHT, STRAIGHT)
+
+
+@pytest.fixture(scope="module")
+def build() -> Build:
+    return draw_build(Draws(3))
+
+
+def _at(build: Build, stance: Stance, joint: str) -> Array:
+    found: Array = pose(build, stance).joints[INDEX[joint]]
+    return found
+
+
+def test_one_who_faces_the_camera_has_its_right_at_the_left_of_the_image(build: Build) -> None:
+    joints = pose(build, UPRIGHT).joints
+    x, y, z = joints[INDEX["r_sho"]], joints[INDEX["nose"]], joints[INDEX["r_toe"]]
+    assert x[0] < 0 < joints[INDEX["l_sho"], 0]
+    assert y[1] < joints[INDEX["neck"], 1] < joints[INDEX["pelvis"], 1] < joints[INDEX["r_ank"], 1]
+    assert y[2] < 0
+    assert z[2] < joints[INDEX["r_heel"], 2]
+    np.testing.assert_allclose(
+        joints[INDEX["neck"]], (joints[INDEX["r_sho"]] + joints[INDEX["l_sho"]]) / 2, atol=1e-3
+    )
+
+
+@pytest.mark.parametrize(
+    ("change", "joint", "axis", "sign"),
+    [
+        ({"yaw": 90.0}, "nose", 0, -1),
+        ({"yaw": 90.0}, "l_sho", 2, -1),
+        ({"lean": 30.0}, "neck", 2, -1),
+        ({"stoop": 30.0}, "neck", 2, -1),
+        ({"right_arm": Limb(90, 0, 0, 0)}, "r_wri", 2, -1),
+        ({"left_arm": Limb(0, 90, 0, 0)}, "l_wri", 0, 1),
+        ({"left_arm": Limb(0, 0, 0, 90)}, "l_wri", 2, -1),
+        ({"left_leg": Limb(0, 0, 0, 90)}, "l_ank", 2, 1),
+        ({"right_leg": Limb(0, 30, 0, 0)}, "r_ank", 0, -1),
+    ],
+)
+def test_each_angle_bends_its_joint_the_way_it_says(
+    build: Build, change: dict[str, float], joint: str, axis: int, sign: int
+) -> None:
+    moved = _at(build, replace(UPRIGHT, **change), joint) - _at(build, UPRIGHT, joint)  # type: ignore[arg-type]
+    assert moved[axis] * sign > 50
+
+
+def test_limbs_keep_their_lengths_in_any_stance(build: Build) -> None:
+    lengths = {("r_sho", "r_elb"): build.upper_arm, ("l_elb", "l_wri"): build.forearm}
+    lengths |= {("r_hip", "r_knee"): build.thigh, ("l_knee", "l_ank"): build.shin}
+    for seed in range(50):
+        joints = pose(build, draw_stance(Draws(seed))).joints
+        for (start, end), length in lengths.items():
+            found = float(np.linalg.norm(joints[INDEX[start]] - joints[INDEX[end]]))
+            assert found == pytest.approx(length, abs=0.01)
+
+
+def test_elbows_and_knees_bend_one_way_only_and_not_through_themselves() -> None:
+    for seed in range(300):
+        stance = draw_stance(Draws(seed))
+        for arm in (stance.right_arm, stance.left_arm):
+            assert -10 <= arm.bend <= 150
+        for leg in (stance.right_leg, stance.left_leg):
+            assert 0 <= leg.bend <= 150
+            assert -35 <= leg.flexion <= 135
+
+
+def test_people_are_of_human_size() -> None:
+    statures = [draw_build(Draws(seed)).stature for seed in range(300)]
+    assert 1000 <= min(statures) < 1450 < 1750 < max(statures) < 2000
+    assert {field.name for field in fields(Build)} >= {"stature", "girth"}
+
+
+def test_turns_are_rotations() -> None:
+    for axis in range(3):
+        turn = turned(axis, 37.0)
+        np.testing.assert_allclose(turn @ turn.T, np.eye(3), atol=1e-12)
+        assert np.linalg.det(turn) == pytest.approx(1)
