@@ -17,7 +17,7 @@ from torch.utils.data import Dataset
 
 from posedeploy.poses.fields import FIELDS, LIMBS
 from posedeploy.poses.lightweight_openpose_2d import CONTRACT, KEYPOINT_NAMES
-from posedeploy.samples import Draws, Scene, draw
+from posedeploy.samples import PARTS, Draws, Person, Scene, draw
 from posedeploy.types import Array
 
 STRIDE = 8
@@ -26,91 +26,107 @@ LIMB_CELLS = 1.0
 CELL_PX = 3.0
 """Where in its 8 px a cell is: what the decoding makes of a peak in cell 0 (its enlargement by 4 puts the
 cell's middle at 1.5 of the fine cells, each 2 px)."""
-PIXELS = 14 * 192 * 192
-"""About as many in each batch, whatever its size."""
-SIZES = ((192, 192), (192, 192), (256, 192), (256, 256), (256, 256), (344, 256), (456, 256))
-"""Widths and heights in px that batches have."""
-CROPS = 2
+CROPS = 4
 """Crops that are taken of each drawn image."""
+SMALLEST_PX = 28
+"""Smaller people are masked: nothing can be told of them at a stride of 8."""
+
+
+@dataclass(frozen=True)
+class Phase:
+    """What training is at: widths and heights in px of its crops, about how many pixels a batch of them has, and
+    whether each is made to fit a person (which teaches fastest) or is at the scale of use."""
+
+    sizes: tuple[tuple[int, int], ...]
+    pixels: int
+    fitted: bool
+
+
+CLOSE = Phase(((128, 128), (128, 128), (160, 160)), 20 * 128 * 128, True)
+WIDE = Phase(((192, 192), (256, 192), (256, 256), (344, 256)), 14 * 192 * 192, False)
 FLIPPED = [
     KEYPOINT_NAMES.index({"r": "l", "l": "r"}[name[0]] + name[1:] if name[1] == "_" else name)
     for name in KEYPOINT_NAMES
 ]
+_MIRRORED = [{"r_": "l_", "l_": "r_"}.get(part[:2], part[:2]) + part[2:] for part in PARTS]
+FLIPPED_PARTS = np.array([0, *(1 + PARTS.index(part) for part in _MIRRORED)], np.uint8)
 
 
 @dataclass(frozen=True)
 class Batch:
-    """images (N, 3, H, W), normalised; heatmaps (N, 19, h, w); pafs (N, 38, h, w); mask (N, 1, h, w), 0 where
-    people are that nobody could recognise."""
+    """images (N, 3, H, W), normalised; heatmaps (N, 19, h, w); pafs (N, 38, h, w); parts (N, h, w), what of a
+    body a cell shows; mask (N, 1, h, w), 0 where people are of whom nothing could be told."""
 
     images: Tensor
     heatmaps: Tensor
     pafs: Tensor
+    parts: Tensor
     mask: Tensor
 
 
 class Batches(Dataset[Batch]):
     """Batch ``i`` of a seed is the same each time: training that resumes goes on with the next one."""
 
-    def __init__(self, seed: int) -> None:
-        self._seed = seed
+    def __init__(self, seed: int, phase: Phase) -> None:
+        self._seed, self._phase = seed, phase
 
     def __getitem__(self, number: int) -> Batch:
         cv2.setNumThreads(1)
         draws = Draws(self._seed, number, 1)
-        width, height = draws.pick(SIZES)
-        count = max(2, PIXELS // (width * height) // CROPS * CROPS)
+        width, height = draws.pick(self._phase.sizes)
+        count = max(1, self._phase.pixels // (width * height) // CROPS)
         examples = [
-            example(scene, draws, width, height)
-            for scene in _scenes(self._seed, number, count // CROPS)
+            example(scene, draws, (width, height), self._phase.fitted)
+            for scene in _scenes(self._seed, number, count)
             for _ in range(CROPS)
         ]
-        images, heatmaps, pafs, mask = (
-            torch.from_numpy(np.stack(arrays)) for arrays in zip(*examples, strict=True)
-        )
-        return Batch(images, heatmaps, pafs, mask)
+        return Batch(*(torch.from_numpy(np.stack(arrays)) for arrays in zip(*examples, strict=True)))
 
 
 def _scenes(seed: int, number: int, count: int) -> Iterator[Scene]:
     return (draw(seed, number * 64 + index) for index in range(count))
 
 
-def example(scene: Scene, draws: Draws, width: int, height: int) -> tuple[Array, Array, Array, Array]:
-    """One crop of a scene, near the scale at which the network sees it: image, heatmaps, pafs and mask."""
-    full = scene.image.shape[0]
-    scale = CONTRACT.height / full * 2 ** draws.about(0.05, 0.75)
+def example(scene: Scene, draws: Draws, size: tuple[int, int], fitted: bool) -> tuple[Array, ...]:
+    """One crop of a scene, of a size in px: what ``Batch`` holds of it."""
+    person = draws.pick(scene.people)
+    scale = CONTRACT.height / scene.image.shape[0] * 2 ** draws.about(0.1, 0.6)
+    if fitted:
+        scale = min(scale * 1.3, min(size) * draws.uniform(0.45, 1.15) / max(*person.box[2:], 24))
     image = cv2.resize(scene.image, None, fx=scale, fy=scale, interpolation=cv2.INTER_LINEAR)
-    left, top = _corner(draws, scene, scale, (image.shape[1], image.shape[0]), (width, height))
-    ignored = [index + 1 for index, person in enumerate(scene.people) if not person.recognisable]
-    owned = np.isin(scene.owners, ignored).astype(np.uint8)
-    unknown: Array = cv2.resize(owned, (image.shape[1], image.shape[0]), interpolation=cv2.INTER_NEAREST)
-    ground = [round(mean) for mean in CONTRACT.mean]
-    image = _cut(image, left, top, width, height, ground)
-    unknown = _cut(unknown, left, top, width, height, [0])
+    whole = (image.shape[1], image.shape[0])
+    left, top = _corner(draws, person, scale, whole, size)
+    known = [person.recognisable and max(person.box[2:]) * scale >= SMALLEST_PX for person in scene.people]
+    ignored = [index + 1 for index, is_known in enumerate(known) if not is_known]
+    unknown = cv2.resize(
+        np.isin(scene.owners, ignored).astype(np.uint8), whole, interpolation=cv2.INTER_NEAREST
+    )
+    parts = cv2.resize(scene.parts, whole, interpolation=cv2.INTER_NEAREST)
+    image = _cut(image, left, top, *size, [round(mean) for mean in CONTRACT.mean])
+    unknown, parts = _cut(unknown, left, top, *size, [0]), _cut(parts, left, top, *size, [0])
     people = [
         (person.keypoints * scale - (left, top), person.visibility > 0)
-        for person in scene.people
-        if person.recognisable
+        for person, is_known in zip(scene.people, known, strict=True)
+        if is_known
     ]
     if draws.chance(0.5):
-        image, unknown = image[:, ::-1], unknown[:, ::-1]
-        people = [((points * (-1, 1) + (width - 1, 0))[FLIPPED], seen[FLIPPED]) for points, seen in people]
-    if draws.chance(0.15):
+        image, unknown, parts = image[:, ::-1], unknown[:, ::-1], FLIPPED_PARTS[parts[:, ::-1]]
+        people = [((points * (-1, 1) + (size[0] - 1, 0))[FLIPPED], seen[FLIPPED]) for points, seen in people]
+    if draws.chance(0.1):
         image = np.repeat(cv2.cvtColor(np.ascontiguousarray(image), cv2.COLOR_BGR2GRAY)[..., None], 3, axis=2)
     tensor = (image.transpose(2, 0, 1).astype(np.float32) - 128) / 256
-    cells = (width // STRIDE, height // STRIDE)
+    cells = (size[0] // STRIDE, size[1] // STRIDE)
     mask = cv2.resize(np.ascontiguousarray(unknown), cells, interpolation=cv2.INTER_AREA) == 0
-    return tensor, heatmaps_of(people, *cells), pafs_of(people, *cells), mask[None].astype(np.float32)
+    middle = parts[STRIDE // 2 :: STRIDE, STRIDE // 2 :: STRIDE].astype(np.int64)
+    return tensor, heatmaps_of(people, *cells), pafs_of(people, *cells), middle, mask[None].astype(np.float32)
 
 
 def _corner(
-    draws: Draws, scene: Scene, scale: float, size: tuple[int, int], crop: tuple[int, int]
+    draws: Draws, person: Person, scale: float, size: tuple[int, int], crop: tuple[int, int]
 ) -> tuple[int, int]:
-    """Where to cut: around some person mostly, else anywhere."""
-    at = [draws.uniform(0, size[0]), draws.uniform(0, size[1])]
-    if scene.people and draws.chance(0.8):
-        x, y, width, height = draws.pick(scene.people).box
-        at = [draws.uniform(x, x + width) * scale, draws.uniform(y, y + height) * scale]
+    """Where to cut: around the person, give or take."""
+    x, y, width, height = person.box
+    at = draws.about(x + width / 2, width / 2) * scale, draws.about(y + height / 2, height / 2) * scale
     first, second = (
         round(min(max(place - want / 2, min(0, (have - want) / 2)), max(0, have - want)))
         for place, have, want in zip(at, size, crop, strict=True)

@@ -5,6 +5,7 @@
 
 from posedeploy.samples.body import JOINTS
 from posedeploy.samples.draws import Draws
+from posedeploy.samples.figure import PARTS
 from posedeploy.samples.scene import Person, Scene, draw
 
-__all__ = ["JOINTS", "Draws", "Person", "Scene", "draw"]
+__all__ = ["JOINTS", "PARTS", "Draws", "Person", "Scene", "draw"]

@@ -221,7 +221,7 @@ class Skeleton:
 
 
 def pose(build: Build, stance: Stance) -> Skeleton:
-    """Where a body's joints are when it is held so, from its pelvis, in the axes of the camera that it faces."""
+    """Where a body's joints are when it is held so, from its pelvis, in the camera's axes."""
     whole = turned(2, stance.roll) @ turned(1, stance.yaw) @ turned(0, stance.lean)
     chest = whole @ turned(0, stance.stoop) @ turned(2, stance.sway) @ turned(1, stance.twist)
     at = {"pelvis": np.zeros(3)}

@@ -86,12 +86,14 @@ class Scene:
     """An image of people.
 
     image: (H, W, 3) uint8 BGR. people: farthest first. owners: (H, W) uint8, 0 or 1 + the index of the person
-    whom a pixel shows. focal_length: of the pinhole camera, in px; its axis goes through the image's centre.
+    whom a pixel shows. parts: (H, W) uint8, 0 or 1 + the index in ``PARTS`` of what it shows of them.
+    focal_length: of the pinhole camera, in px; its axis goes through the image's centre.
     """
 
     image: Array
     people: tuple[Person, ...]
     owners: Array
+    parts: Array
     focal_length: float
 
 
@@ -118,8 +120,9 @@ def draw(seed: int, index: int, size: tuple[int, int] | None = None, people: int
         if draws.chance(0.13):
             _cover(canvas, draws, figure)
     owners = ((canvas.owners + (MOST_PARTS - 1)) // MOST_PARTS).astype(np.uint8)
+    parts = np.where(owners, (canvas.owners - 1) % MOST_PARTS + 1, 0).astype(np.uint8)
     seen = [_person(figure, canvas.owners, owners, whole) for figure, whole in zip(figures, own, strict=True)]
-    return Scene(photographed(canvas.image, draws), tuple(seen), owners, focal_length)
+    return Scene(photographed(canvas.image, draws), tuple(seen), owners, parts, focal_length)
 
 
 def _check(seed: int, index: int, size: tuple[int, int] | None, people: int | None) -> None:

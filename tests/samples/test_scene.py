@@ -9,7 +9,7 @@ import pytest
 
 from posedeploy.errors import InputError
 from posedeploy.poses.lightweight_openpose_2d import KEYPOINT_NAMES, SKELETON
-from posedeploy.samples import JOINTS, Scene, draw
+from posedeploy.samples import JOINTS, PARTS, Scene, draw
 from posedeploy.samples.body import INDEX
 from posedeploy.samples.scene import HIDDEN, SIZES, SMALLEST_PX, UNLABELLED, VISIBLE
 
@@ -64,6 +64,8 @@ def test_visibility_is_what_the_pixels_show(scenes: list[Scene]) -> None:
                 assert inside or state == UNLABELLED
                 if state == VISIBLE:
                     assert scene.owners[y, x] == index + 1
+                    assert 1 <= scene.parts[y, x] <= len(PARTS)
+        np.testing.assert_array_equal(scene.parts == 0, scene.owners == 0)
     assert (states > 60).all()
 
 
