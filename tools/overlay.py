@@ -1,7 +1,8 @@
 """Lays the skeletons that several runs of ``posedeploy predict`` found over each other, on one image.
 
-``python tools/overlay.py IMAGE -o PICTURE NAME=poses.json ...``, up to three: the first is drawn broadest, each
-next one narrower, so that all can be seen where they agree. The legend says how far each is from the first.
+``python tools/overlay.py IMAGE -o PICTURE NAME=poses.json ...``, up to three runs: the first is drawn
+broadest and each next one narrower, so that all are seen where they agree. The legend says how far each is
+from the first.
 """
 
 from __future__ import annotations
