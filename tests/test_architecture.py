@@ -30,7 +30,7 @@ MAY_IMPORT = {
     "samples": SHARED | {"samples", "poses"},
     "convert": SHARED | {"convert"},
     "runtimes": SHARED | {"runtimes"},
-    "benchmarks": SHARED | {"benchmarks", "runtimes.base", "poses"},
+    "benchmarks": SHARED | {"benchmarks", "runtimes.base", "poses", "samples"},
     "predict": SHARED | {"predict", "runtimes.base", "poses"},
 }
 """What each room or module may import, by the first part of a name below ``posedeploy`` or by the whole of

@@ -306,8 +306,7 @@ def evaluate(weights: Path) -> None:
     """Print AP and AR on held-out images, and keep both beside the weights."""
     held_out = weights.parent / "held_out"
     annotations = held_out / NAME
-    if not annotations.exists():
-        write_images(held_out, HELD_OUT, HELD_OUT_SEED)
+    write_images(held_out, HELD_OUT, HELD_OUT_SEED)
     result = weights.parent / "evaluation.json"
     command.run(weights, annotations, held_out, RunOptions(), command.EvaluateOptions(), Described(), result)
 

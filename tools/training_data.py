@@ -119,7 +119,8 @@ def example(scene: Scene, draws: Draws, size: tuple[int, int], fitted: bool) -> 
         image = np.repeat(cv2.cvtColor(np.ascontiguousarray(image), cv2.COLOR_BGR2GRAY)[..., None], 3, axis=2)
     tensor = (image.transpose(2, 0, 1).astype(np.float32) - 128) / 256
     cells = (size[0] // STRIDE, size[1] // STRIDE)
-    mask = cv2.resize(np.ascontiguousarray(unknown), cells, interpolation=cv2.INTER_AREA) == 0
+    touched = unknown.reshape(cells[1], STRIDE, cells[0], STRIDE).max(axis=(1, 3))
+    mask = cv2.dilate(touched, np.ones((3, 3), np.uint8)) == 0
     middle = parts[STRIDE // 2 :: STRIDE, STRIDE // 2 :: STRIDE].astype(np.int64)
     return tensor, heatmaps_of(people, *cells), pafs_of(people, *cells), middle, mask[None].astype(np.float32)
 

@@ -1,4 +1,4 @@
-"""The same pictures for every candidate: random or the user's, as each network's own contract wants them."""
+"""The same pictures for every candidate, as its contract wants them: noise, drawn people or the user's."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import numpy as np
 
 from posedeploy.errors import InputError
 from posedeploy.poses.preprocess import prepare
+from posedeploy.samples import LONGEST, SHORTEST, draw
 from posedeploy.types import Array, ModelSpec, Placement, Tensors, TensorSpec
 
 SEED = 20181129
@@ -98,6 +99,13 @@ def random_images(spec: ModelSpec, count: int) -> list[Array]:
     stream = np.random.RandomState(SEED)
     blocks = stream.randint(0, 256, (count, -(-height // 8), -(-width // 8), 3)).astype(np.uint8)
     return [block.repeat(8, axis=0).repeat(8, axis=1)[:height, :width] for block in blocks]
+
+
+def drawn_images(spec: ModelSpec, count: int) -> list[Array]:
+    """Images (H, W, 3) uint8 of drawn people, of the size of a ``sized`` spec's input, as far as they can be
+    drawn."""
+    height, width = (min(max(SHORTEST, length), LONGEST) for length in image_size(spec))
+    return [draw(SEED, index, (width, height)).image for index in range(count)]
 
 
 def image_samples(spec: ModelSpec, images: Sequence[tuple[str, Array]]) -> list[Sample]:

@@ -9,6 +9,7 @@ from typing import Any
 from posedeploy import plugins
 from posedeploy.benchmarks.inputs import (
     Sample,
+    drawn_images,
     image_samples,
     plain,
     random_images,
@@ -29,8 +30,8 @@ from posedeploy.predict.sources import open_images
 from posedeploy.runtimes.opening import fitted, open_artifact, open_runner
 from posedeploy.types import Array, Camera, ModelSpec, RunOptions
 
-RANDOM_INPUTS = 4
-"""Random pictures on which the two are compared, beside the user's."""
+NOISE, DRAWN = 2, 4
+"""Pictures of noise and of drawn people on which the two are compared, beside the user's."""
 
 
 @dataclass(frozen=True)
@@ -169,10 +170,16 @@ def _pairs(reference: ModelSpec, candidate: ModelSpec, images: Path | None) -> l
 
 
 def _pictures(candidate: ModelSpec, images: Path | None) -> list[tuple[ModelSpec, list[tuple[str, Array]]]]:
-    """Random pictures at the working size, at another one where axes are free, then the user's."""
+    """Noise and drawn people at the working size, at another one where axes are free, then the user's."""
     chosen = [sized(candidate)] + ([resized(candidate)] if candidate.inputs[0].is_dynamic else [])
     pictures = [
-        (spec, [(f"random {index}", image) for index, image in enumerate(random_images(spec, RANDOM_INPUTS))])
+        (
+            spec,
+            [
+                *((f"noise {index}", image) for index, image in enumerate(random_images(spec, NOISE))),
+                *((f"drawn {index}", image) for index, image in enumerate(drawn_images(spec, DRAWN))),
+            ],
+        )
         for spec in chosen
     ]
     return pictures + ([(candidate, _read(images))] if images is not None else [])

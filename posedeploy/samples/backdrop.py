@@ -85,15 +85,15 @@ def _box(canvas: Canvas, draws: Draws, centre: Array, size: float) -> None:
     colour = _colour(draws)
     canvas.polygon(corners, colour)
     for _ in range(draws.whole(0, 3)):
-        inner = corners * draws.uniform(0.3, 0.8) + centre * (1 - draws.uniform(0.3, 0.8))
+        inner = centre + (corners - centre) * draws.uniform(0.3, 0.8)
         canvas.mark(inner, shaded(colour, draws.uniform(0.6, 1.4)))
 
 
 def _ball(canvas: Canvas, draws: Draws, centre: Array, size: float) -> None:
     colour = _colour(draws)
-    axes = size * draws.uniform(0.2, 0.5), size * draws.uniform(0.2, 0.5)
-    canvas.polygon(ellipse(centre, axes, draws.uniform(0, 180)), colour)
-    canvas.mark(ellipse(centre - size * 0.05, (axes[0] * 0.5, axes[1] * 0.5)), shaded(colour, 1.25))
+    axes, turn = (size * draws.uniform(0.2, 0.5), size * draws.uniform(0.2, 0.5)), draws.uniform(0, 180)
+    canvas.polygon(ellipse(centre, axes, turn), colour)
+    canvas.mark(ellipse(centre - size * 0.02, (axes[0] * 0.5, axes[1] * 0.5), turn), shaded(colour, 1.25))
 
 
 def _pole(canvas: Canvas, draws: Draws, centre: Array, size: float) -> None:

@@ -3,7 +3,8 @@
 Lengths are in mm. The body's own axes are x to its left, y down and z to its back, the pelvis at the origin:
 seen by a camera that it faces, they are the camera's x, y and z.
 
-Proportions are fractions of the stature after Drillis and Contini (1966), "Body Segment Parameters".
+Proportions are fractions of the stature near those of Drillis and Contini (1966), "Body Segment Parameters",
+between the middles of the joints.
 """
 
 from __future__ import annotations
@@ -196,7 +197,8 @@ def _alike_arms(draws: Draws) -> tuple[Limb, Limb]:
     arm = _arm(draws)
 
     def like() -> Limb:
-        return Limb(*(getattr(arm, field.name) + draws.about(0, 9) for field in fields(Limb)))
+        changed = {field.name: getattr(arm, field.name) + draws.about(0, 9) for field in fields(Limb)}
+        return Limb(**changed | {"bend": max(0.0, changed["bend"])})
 
     return like(), like()
 

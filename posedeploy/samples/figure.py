@@ -15,7 +15,7 @@ from posedeploy.types import Array
 
 PARTS = (
     "torso", "neck", "r_upper_arm", "r_forearm", "l_upper_arm", "l_forearm", "r_thigh", "r_shin", "r_foot",
-    "l_thigh", "l_shin", "l_foot", *HEAD_PARTS,
+    "l_thigh", "l_shin", "l_foot", "skirt", *HEAD_PARTS,
 )  # fmt: skip
 """What a figure is made of; a pixel's owner is ``figure * MOST_PARTS + 1 +`` the index in here."""
 MOST_PARTS = 32
@@ -77,6 +77,9 @@ def draw_figure(canvas: Canvas, figure: Figure) -> None:
         (figure.depth("head") - _NEARER_MM["head"], head.front),
         (head.back_depth, head.back),
     ]
+    if figure.outfit.skirt:
+        thighs = [figure.depth(f"{side}_hip", f"{side}_knee") for side in ("r", "l")]
+        steps.append((min(thighs) + 10, lambda: _skirt(canvas, figure)))
     for side in ("r", "l"):
         steps += _arm_steps(canvas, figure, side) + _leg_steps(canvas, figure, side)
     for _, step in sorted(steps, key=lambda step: -step[0]):
@@ -119,8 +122,6 @@ def _leg_steps(canvas: Canvas, figure: Figure, side: str) -> list[Step]:
     def thigh() -> None:
         canvas.owner = figure.owner(f"{side}_thigh")
         _limb(canvas, figure, hip, knee, outfit.bottom, outfit.leg)
-        if outfit.skirt:
-            _skirt(canvas, figure)
 
     def shin() -> None:
         canvas.owner = figure.owner(f"{side}_shin")
@@ -222,6 +223,7 @@ def _neck(canvas: Canvas, figure: Figure) -> None:
 
 
 def _skirt(canvas: Canvas, figure: Figure) -> None:
+    canvas.owner = figure.owner("skirt")
     outfit = figure.outfit
     share = min(outfit.skirt, 1.0)
     hems, radii = [], []

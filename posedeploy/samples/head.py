@@ -106,7 +106,7 @@ class HeadPainter:
                 self._at((side, -0.52, depth))
                 for side, depth in ((-0.9, -0.5), (-0.6, -1.45), (0.6, -1.45), (0.9, -0.5))
             ]
-            self._canvas.mark(outline(np.array(brim)), shaded(outfit.second, 0.75))
+            self._canvas.polygon(outline(np.array(brim)), shaded(outfit.second, 0.75))
 
     def _patch(self, where: Array, colour: tuple[int, int, int], swell: float) -> None:
         points = self._surface[where & self._seen][:, :2]

@@ -38,7 +38,7 @@ def _lit(image: Array, draws: Draws) -> Array:
     if draws.chance(0.5):
         corners = (draws.uniforms(0.55, 1.1, 4) * 200).reshape(2, 2).astype(np.uint8)
         light = cv2.resize(corners, (width, height), interpolation=cv2.INTER_LINEAR_EXACT)
-        image = cv2.multiply(image, cv2.merge([light] * 3), scale=1 / 200)
+        image = (image.astype(np.uint16) * light[..., None] // 200).clip(0, 255).astype(np.uint8)
     return image
 
 

@@ -30,9 +30,13 @@ SIZES = (
     (384, 384),
 )
 """Widths and heights in px that images are drawn in."""
+SHORTEST, LONGEST = 64, 4096
+"""What a side of an image can be, in px."""
 MOST_PEOPLE = 8
 SMALLEST_PX = 40
-"""No figure is smaller than this from top to bottom."""
+"""About the least that a figure measures from top to bottom."""
+NEAREST_MM = 150.0
+"""No joint is nearer to the camera."""
 RECOGNISABLE = 4
 """A person of whom fewer keypoints than this can be seen is not annotated."""
 
@@ -47,11 +51,14 @@ _BESIDE = {
     )
     for name in KEYPOINT_NAMES
 }
+UNSIDED = ("torso", "skirt")
+BEHIND_MM = 60.0
+"""Beyond the trunk's middle by more than this, a shoulder or hip is hidden by what lies over it."""
 _SHOWN_BY = {
     "nose": ("head",), "neck": ("neck", "torso", "head"), "r_eye": ("head",), "l_eye": ("head",),
     "r_ear": ("r_ear", "head"), "l_ear": ("l_ear", "head"),
     "sho": ("upper_arm", "torso"), "elb": ("upper_arm", "forearm"), "wri": ("forearm",),
-    "hip": ("thigh", "torso"), "knee": ("thigh", "shin"), "ank": ("shin", "foot"),
+    "hip": ("thigh", "skirt", "torso"), "knee": ("thigh", "shin"), "ank": ("shin", "foot"),
 }  # fmt: skip
 """A keypoint is seen where the pixel on it shows one of these parts of its figure."""
 
@@ -64,7 +71,7 @@ class Person:
     visibility: (18,) 2 seen; 1 hidden, but beside one that is seen; 0 outside the image, turned away or
     hidden altogether, as an annotator would leave it out.
     joints_mm: (28, 3) mm, ``posedeploy.samples.JOINTS`` in camera coordinates (x right, y down, z ahead).
-    box: x, y, width, height px around all of the figure that is in the image, hidden or not.
+    box: x, y, width, height px around the pixels that show this person, as COCO has it; 0 where none do.
     area: the pixels that show this person. share: those, over the pixels that would if nothing covered it.
     """
 
@@ -116,10 +123,12 @@ def draw(seed: int, index: int, size: tuple[int, int] | None = None, people: int
     figures = _figures(draws, count, (width, height), focal_length)
     own = []
     for figure in figures:
-        own.append(_drawn(canvas, figure))
+        draw_figure(canvas, figure)
+        canvas.owner = NOBODY
+        own.append(int((figure_of(canvas.owners) == figure.number + 1).sum()))
         if draws.chance(0.13):
             _cover(canvas, draws, figure)
-    owners = ((canvas.owners + (MOST_PARTS - 1)) // MOST_PARTS).astype(np.uint8)
+    owners = figure_of(canvas.owners).astype(np.uint8)
     parts = np.where(owners, (canvas.owners - 1) % MOST_PARTS + 1, 0).astype(np.uint8)
     seen = [_person(figure, canvas.owners, owners, whole) for figure, whole in zip(figures, own, strict=True)]
     return Scene(photographed(canvas.image, draws), tuple(seen), owners, parts, focal_length)
@@ -128,8 +137,10 @@ def draw(seed: int, index: int, size: tuple[int, int] | None = None, people: int
 def _check(seed: int, index: int, size: tuple[int, int] | None, people: int | None) -> None:
     if not (0 <= seed < 2**32 and 0 <= index < 2**32):
         raise InputError(f"seed {seed}, image {index}: each should be 0 to {2**32 - 1}")
-    if size is not None and not all(64 <= length <= 4096 for length in size):
-        raise InputError(f"a drawn image of {size[0]}x{size[1]} px: each side should be 64 to 4096")
+    if size is not None and not all(SHORTEST <= length <= LONGEST for length in size):
+        raise InputError(
+            f"a drawn image of {size[0]}x{size[1]} px: each side should be {SHORTEST} to {LONGEST}"
+        )
     if people is not None and not 0 <= people <= MOST_PEOPLE:
         raise InputError(f"{people} people: an image is drawn with 0 to {MOST_PEOPLE}")
 
@@ -155,25 +166,17 @@ def _placed(draws: Draws, count: int, size: tuple[int, int], focal_length: float
     space = max(0.0, (height - tall) / 2)
     y = draws.about(0, 1) * space + (draws.uniform(-0.4, 0.4) * tall if draws.chance(0.2) else 0)
     at = np.array([x * distance / focal_length, y * distance / focal_length - (low + high) / 2, distance])
+    at[2] += max(0.0, NEAREST_MM - (skeleton.joints[:, 2].min() + distance))
     joints = (skeleton.joints + at).round(3)
-    joints[:, 2] = np.maximum(joints[:, 2], 150.0)
     scale = focal_length / joints[:, 2]
     points = (joints[:, :2] * scale[:, None] + (width / 2, height / 2)).round(4)
     return Figure(0, build, outfit, skeleton, joints, points, scale)
 
 
-def _drawn(canvas: Canvas, figure: Figure) -> tuple[int, tuple[float, float, float, float]]:
-    """Draw it; its pixels before anything covers them, and the box around them (of 0 without any)."""
-    draw_figure(canvas, figure)
-    canvas.owner = NOBODY
-    first = figure.number * MOST_PARTS
-    own = (canvas.owners > first) & (canvas.owners <= first + MOST_PARTS)
-    rows, columns = np.flatnonzero(own.any(axis=1)), np.flatnonzero(own.any(axis=0))
-    if not len(rows):
-        return 0, (0.0, 0.0, 0.0, 0.0)
-    box = (columns[0], rows[0], columns[-1] - columns[0] + 1, rows[-1] - rows[0] + 1)
-    x, y, width, height = (float(length) for length in box)
-    return int(own.sum()), (x, y, width, height)
+def figure_of(owners: Array) -> Array:
+    """For each of a canvas's owners 0 or 1 + the figure's number."""
+    figures: Array = (owners + (MOST_PARTS - 1)) // MOST_PARTS
+    return figures
 
 
 def _cover(canvas: Canvas, draws: Draws, figure: Figure) -> None:
@@ -182,19 +185,25 @@ def _cover(canvas: Canvas, draws: Draws, figure: Figure) -> None:
     draw_cover(canvas, draws, spot, float(high[1] - low[1]) * draws.uniform(0.2, 0.6))
 
 
-def _person(
-    figure: Figure, parts: Array, owners: Array, whole: tuple[int, tuple[float, float, float, float]]
-) -> Person:
-    size, box = whole
-    area = int((owners == figure.number + 1).sum())
+def _person(figure: Figure, parts: Array, owners: Array, uncovered: int) -> Person:
+    own = owners == figure.number + 1
+    area = int(own.sum())
     return Person(
         keypoints=figure.points[: len(KEYPOINT_NAMES)],
         visibility=_visibility(figure, parts),
         joints_mm=figure.camera_joints,
-        box=box,
+        box=_box_around(own),
         area=area,
-        share=area / size if size else 0.0,
+        share=area / uncovered if uncovered else 0.0,
     )
+
+
+def _box_around(own: Array) -> tuple[float, float, float, float]:
+    rows, columns = np.flatnonzero(own.any(axis=1)), np.flatnonzero(own.any(axis=0))
+    if not len(rows):
+        return 0.0, 0.0, 0.0, 0.0
+    left, top = float(columns[0]), float(rows[0])
+    return left, top, float(columns[-1]) - left + 1, float(rows[-1]) - top + 1
 
 
 def _visibility(figure: Figure, parts: Array) -> Array:
@@ -214,6 +223,8 @@ def _seen(figure: Figure, name: str, parts: Array) -> int:
         return UNLABELLED
     side, _, joint = name.rpartition("_")
     names = _SHOWN_BY.get(name) or tuple(
-        part if part == "torso" else f"{side}_{part}" for part in _SHOWN_BY[joint]
+        part if part in UNSIDED else f"{side}_{part}"
+        for part in _SHOWN_BY[joint]
+        if part not in UNSIDED or figure.depth(name) < figure.depth("spine", "pelvis") + BEHIND_MM
     )
     return VISIBLE if parts[y, x] in [figure.owner(part) for part in names] else HIDDEN

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from posedeploy.benchmarks.inputs import (
+    drawn_images,
     image_samples,
     image_size,
     plain,
@@ -29,6 +30,13 @@ def _embedded(spec: ModelSpec) -> ModelSpec:
     raw = TensorSpec("data", ("batch", "height", "width", 3), "uint8", "NHWC")
     contract = replace(spec.contract, embedded=("colour", "normalisation"))
     return replace(spec, inputs=(raw,), contract=contract)
+
+
+def test_drawn_images_are_of_the_inputs_size_but_not_too_small_to_draw(spec: ModelSpec) -> None:
+    images = drawn_images(sized(spec, None, (128, 160)), 2)
+    assert [image.shape for image in images] == [(128, 160, 3)] * 2
+    assert images[0].tobytes() != images[1].tobytes()
+    assert drawn_images(sized(spec), 1)[0].shape == (64, 64, 3)
 
 
 def test_free_axes_take_the_working_size_or_what_is_asked(spec: ModelSpec) -> None:

@@ -8,9 +8,19 @@ import torch
 
 from posedeploy.checkpoints.lightweight_openpose_2d import spec
 from posedeploy.poses.lightweight_openpose_2d import KEYPOINT_NAMES, decode
-from posedeploy.samples import PARTS, draw
+from posedeploy.samples import PARTS, Draws, draw
 from posedeploy.types import Array, Camera, Placement, Poses
-from tools.training_data import CLOSE, FLIPPED, FLIPPED_PARTS, WIDE, Batches, Phase, heatmaps_of, pafs_of
+from tools.training_data import (
+    CLOSE,
+    FLIPPED,
+    FLIPPED_PARTS,
+    WIDE,
+    Batches,
+    Phase,
+    example,
+    heatmaps_of,
+    pafs_of,
+)
 
 
 def _decoded(points: Array, labelled: Array) -> Poses:
@@ -82,3 +92,32 @@ def test_flipping_swaps_the_sides() -> None:
     assert FLIPPED_PARTS[1 + PARTS.index("r_shin")] == 1 + PARTS.index("l_shin")
     assert FLIPPED_PARTS[0] == 0
     np.testing.assert_array_equal(FLIPPED_PARTS[FLIPPED_PARTS], np.arange(len(PARTS) + 1))
+
+
+def test_a_crop_keeps_keypoints_on_their_people_flipped_or_not() -> None:
+    on_people = []
+    for index in range(30):
+        scene = draw(4, index, people=1)
+        image, heatmaps, _, parts, mask = example(scene, Draws(index), (192, 192), fitted=True)
+        assert (image.shape, parts.shape, mask.shape) == ((3, 192, 192), (24, 24), (1, 24, 24))
+        for keypoint in range(18):
+            y, x = np.unravel_index(heatmaps[keypoint].argmax(), heatmaps[keypoint].shape)
+            if heatmaps[keypoint, y, x] > 0.8:
+                near = parts[max(0, y - 1) : y + 2, max(0, x - 1) : x + 2]
+                on_people.append(bool((near > 0).any()))
+    assert len(on_people) > 150
+    assert np.mean(on_people) > 0.97
+
+
+def test_people_too_small_to_tell_are_masked_all_over() -> None:
+    masked = 0
+    for index in range(60):
+        scene = draw(6, index, people=8)
+        unknown = [number + 1 for number, person in enumerate(scene.people) if not person.recognisable]
+        scale_draws = Draws(index)
+        *_, parts, mask = example(scene, scale_draws, (256, 256), fitted=False)
+        masked += int((mask == 0).any())
+        assert mask.shape == (1, *parts.shape)
+        if not unknown and min(max(person.box[2:]) for person in scene.people) > 200:
+            assert mask.all()
+    assert masked > 10

@@ -1,0 +1,64 @@
+"""The most that any network can reach: ideal maps of drawn people, decoded and scored as a network's are.
+
+``python tools/ideal_maps.py --count 60 --seed 2`` prints AP and AR; what they lack to 1 is what a stride of 8
+and the decoding cost.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+from posedeploy.benchmarks.annotations import read_annotations
+from posedeploy.benchmarks.detections import common_keypoints
+from posedeploy.benchmarks.evaluation import evaluate
+from posedeploy.checkpoints import lightweight_openpose_2d as network
+from posedeploy.poses import lightweight_openpose_2d as family
+from posedeploy.poses.preprocess import prepare
+from posedeploy.samples import draw
+from posedeploy.samples.annotations import NAME, write_images
+from posedeploy.types import Camera, Effective, Poses
+from tools.training_data import STRIDE, heatmaps_of, pafs_of
+
+
+def ideal_poses(seed: int, count: int) -> Iterator[Poses]:
+    """What the decoding makes of each image's ideal maps."""
+    spec = network.spec()
+    for index in range(count):
+        scene = draw(seed, index)
+        _, placement = prepare(scene.image, spec)
+        cells = [length // STRIDE for length in placement.input_size]
+        people = [
+            (person.keypoints * placement.scale + placement.offset, person.visibility > 0)
+            for person in scene.people
+            if person.recognisable
+        ]
+        outputs = {
+            spec.roles["heatmaps"]: heatmaps_of(people, *cells)[None],
+            spec.roles["pafs"]: pafs_of(people, *cells)[None],
+        }
+        yield family.decode(outputs, spec, placement, Camera())
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--count", type=int, default=500)
+    parser.add_argument("--seed", type=int, default=2)
+    given = parser.parse_args()
+    with tempfile.TemporaryDirectory() as folder:
+        write_images(Path(folder), given.count, given.seed)
+        annotations = read_annotations(Path(folder) / NAME, None)
+    common = common_keypoints(annotations.keypoint_names, family.KEYPOINT_NAMES, family.SIGMAS)
+    nothing = Effective("none", "", "", "", None)
+    result = evaluate("ideal maps", nothing, annotations, common, ideal_poses(given.seed, given.count))
+    for part in result.slices:
+        print(f"{part.name}: {part.people} people, AP {part.ap:.3f}, AP50 {part.ap50:.3f}, AR {part.ar:.3f}")
+
+
+if __name__ == "__main__":
+    main()
