@@ -94,7 +94,7 @@ def prepare(model: Model, options: ExportOptions) -> Prepared:
     contract = spec.contract if options.embed_preprocessing else None
     if options.embed_preprocessing:
         spec = _embedded(spec)
-    deployed = Deployed(model.module, contract, keep).eval()
+    deployed = Deployed(model.deployed or model.module, contract, keep).eval()
     example = tuple(_example(tensor.fixed(lengths)) for tensor in spec.inputs)
     spec = spec.with_outputs(kept)
     axes: tuple[Mapping[int, str], ...] = ()
