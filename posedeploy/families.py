@@ -10,7 +10,8 @@ from dataclasses import dataclass
 
 from posedeploy import plugins
 from posedeploy.errors import InputError
-from posedeploy.types import ModelSpec, TensorSpec
+from posedeploy.joint_sets import JointSet
+from posedeploy.types import JointsContract, ModelSpec, TensorSpec
 
 
 @dataclass(frozen=True)
@@ -18,7 +19,8 @@ class Family:
     """One published network.
 
     ``network`` (needs torch) and ``poses`` name the modules that know it. ``weights_url`` is None where the
-    publisher offers no direct link; ``weights_page`` then says where to look.
+    publisher offers no direct link; ``weights_page`` then says where to look. ``mesh``: the network stands on
+    a mesh whose triangles the checkpoint does not hold, so its ``build`` takes them too.
     """
 
     name: str
@@ -32,6 +34,7 @@ class Family:
     weights_licence: str
     weights_page: str
     weights_url: str | None = None
+    mesh: bool = False
 
 
 FAMILIES = {
@@ -64,6 +67,31 @@ FAMILIES = {
             code_licence="Apache-2.0",
             weights_licence="Apache-2.0",
             weights_page="github.com/Daniil-Osokin/lightweight-human-pose-estimation-3d-demo.pytorch",
+        ),
+        Family(
+            name="pose2mesh",
+            network="posedeploy.checkpoints.pose2mesh",
+            poses="posedeploy.poses.pose2mesh",
+            task="from 2D joints: 3D joints and a mesh of a body or hand",
+            joints="17 (human36), 19 (coco), 24 (smpl) or 21 (mano)",
+            input="2D joints, and the mesh's triangles",
+            parameters="72 M; the lifter alone 67 M",
+            code_licence="MIT",
+            weights_licence="not stated; SMPL and MANO, which they give, are for non-commercial research",
+            weights_page="github.com/hongsukchoi/Pose2Mesh_RELEASE",
+            mesh=True,
+        ),
+        Family(
+            name="gtrs",
+            network="posedeploy.checkpoints.gtrs",
+            poses="posedeploy.poses.gtrs",
+            task="from 2D joints: 3D joints and a mesh of a body",
+            joints="17 (human36), 19 (coco) or 24 (smpl)",
+            input="2D joints",
+            parameters="7.7 M",
+            code_licence="MIT",
+            weights_licence="not stated; SMPL, which they give, is for non-commercial research",
+            weights_page="github.com/zczcwh/GTRS",
         ),
     )
 }
@@ -104,4 +132,27 @@ def image_spec(
         keypoint_names=poses.KEYPOINT_NAMES,
         skeleton=poses.SKELETON,
         unit=poses.UNIT,
+    )
+
+
+def joints_spec(family: str, joint_set: JointSet, vertices: int | None = None) -> ModelSpec:
+    """The spec of a network from the 2D joints ``pose2d`` of a batch of people to ``pose3d``, 3D joints in
+    mm.
+
+    Args:
+        vertices: of the mesh ``cam_mesh``, in m, that it gives before them; None for a network without.
+    """
+    poses = plugins.module(family_named(family).poses)
+    joints = len(joint_set)
+    outputs = {"cam_mesh": vertices, "pose3d": joints} if vertices else {"pose3d": joints}
+    return ModelSpec(
+        family=family,
+        variant=f"{joint_set.name}, {f'{vertices} vertices' if vertices else 'joints alone'}",
+        inputs=(TensorSpec("pose2d", ("batch", joints, 2)),),
+        outputs=tuple(TensorSpec(name, ("batch", count, 3)) for name, count in outputs.items()),
+        roles={name: name for name in outputs},
+        keypoint_names=joint_set.joints,
+        skeleton=joint_set.bones,
+        unit=poses.UNIT,
+        joints=JointsContract(joint_set.name),
     )

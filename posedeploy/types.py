@@ -94,13 +94,27 @@ class InputContract:
 
 
 @dataclass(frozen=True)
+class JointsContract:
+    """What a network expects of a person's 2D joints.
+
+    ``joint_set`` names the row of ``joint_sets.py`` that has their order. The joints are those in the tight
+    box around them, grown to ``aspect`` (width over height) and then ``margin`` times as large, normalised
+    per person and axis to a mean of 0 and a deviation of 1.
+    """
+
+    joint_set: str
+    aspect: float = 288 / 384
+    margin: float = 1.0
+
+
+@dataclass(frozen=True)
 class ModelSpec:
     """What a network is, apart from its weights: enough to turn an image into poses without the checkpoint.
 
     ``family`` names the row of ``families.py`` whose decoding applies, or anything else for a network that
     has none here. ``roles`` maps what the decoding asks for (such as ``heatmaps``) to output names.
-    ``contract`` is None for a network whose inputs are not an image. ``unit`` is that of the family's result,
-    ``px`` or ``mm``.
+    ``contract`` is None for a network whose inputs are not an image; ``joints`` is there for one on the 2D
+    joints of people. ``unit`` is that of the family's result, ``px`` or ``mm``.
     """
 
     family: str
@@ -112,6 +126,7 @@ class ModelSpec:
     keypoint_names: tuple[str, ...] = ()
     skeleton: tuple[tuple[int, int], ...] = ()
     unit: Literal["px", "mm"] = "px"
+    joints: JointsContract | None = None
 
     def with_outputs(self, names: tuple[str, ...]) -> ModelSpec:
         """The same network with only these outputs kept."""
@@ -124,7 +139,9 @@ class Model:
 
     ``source`` is the checkpoint's path, None for the built-in sample; ``sha256`` is the hash of that file, or
     of the sample's tensors. ``network`` is the ``file.py:function`` that built a user's own network, and
-    ``network_sha256`` the hash of that file.
+    ``network_sha256`` the hash of that file. ``mesh`` is the file of the mesh that the network stands on, and
+    ``mesh_sha256`` the hash of the triangles in it, which is the same whatever kind of file holds them.
+    ``deployed`` is the same network as targets get it, where that is written otherwise.
     """
 
     module: nn.Module
@@ -133,13 +150,17 @@ class Model:
     sha256: str
     network: str | None = None
     network_sha256: str | None = None
+    mesh: Path | None = None
+    mesh_sha256: str | None = None
+    deployed: nn.Module | None = None
 
 
 @dataclass(frozen=True)
 class Provenance:
     """Where an artifact came from: checkpoint (None: the built-in sample), package versions, options.
 
-    ``network_sha256`` is the hash of the user's own file that ``network`` names.
+    ``network_sha256`` is the hash of the user's own file that ``network`` names, ``mesh_sha256`` that of the
+    triangles in the file ``mesh``.
     """
 
     checkpoint: str | None
@@ -149,6 +170,8 @@ class Provenance:
     options: Mapping[str, str] = field(default_factory=dict)
     created: str = ""
     network_sha256: str | None = None
+    mesh: str | None = None
+    mesh_sha256: str | None = None
 
 
 @dataclass(frozen=True)
@@ -205,6 +228,23 @@ class Placement:
 
 
 @dataclass(frozen=True)
+class PlacedJoints:
+    """The people whose joints are in a network's input, one in each row of the batch.
+
+    joints: (people, joints, 3) x px, y px, score, in the order of the network's joint set.
+    """
+
+    joints: Array
+
+    def __len__(self) -> int:
+        return len(self.joints)
+
+
+Placed: TypeAlias = Placement | PlacedJoints
+"""What decoding must know of the input."""
+
+
+@dataclass(frozen=True)
 class Camera:
     """The user's camera, for families whose poses are 3D.
 
@@ -227,12 +267,15 @@ class Poses:
     keypoints_3d: (people, joints, 4) x, y, z in mm and the score (-1: not seen in 2D), in the coordinates of
     the camera, or of the world where the ``Camera`` has a pose; None for a family without.
     ids: (people,) numbers that persist through a video, or None.
+    vertices: (people, vertices, 3) x, y, z in mm of each person's mesh, relative to the pelvis as far as the
+    network was trained so, in the order of the mesh's file; None for a family without.
     """
 
     keypoints: Array
     scores: Array
     keypoints_3d: Array | None = None
     ids: Array | None = None
+    vertices: Array | None = None
 
     def __len__(self) -> int:
         return len(self.keypoints)

@@ -67,6 +67,7 @@ def _provenance(made: Provenance) -> dict[str, Any]:
         "checkpoint": made.checkpoint or "the built-in sample, untrained",
         "weights sha256": made.checkpoint_sha256,
         "network": made.network or "published",
+        **({"mesh": made.mesh, "triangles sha256": made.mesh_sha256} if made.mesh else {}),
         "created": made.created,
         "packages": ", ".join(f"{name} {version}" for name, version in made.packages.items()),
         "options": ", ".join(f"{name}={value}" for name, value in made.options.items()),
@@ -86,6 +87,8 @@ def _show(path: Path, facts: dict[str, Any], spec: ModelSpec, tensors: list[list
             "size": f"height {contract.height}, {contract.fit} to multiples of {contract.multiple}",
             "embedded": ", ".join(contract.embedded) or "nothing: the caller prepares the image",
         }
+    if spec.joints is not None:
+        rows["joints"] = f"2D, those of {spec.joints.joint_set}, normalised per person"
     rows["keypoints"] = (
         f"{len(spec.keypoint_names)}: {' '.join(spec.keypoint_names)}" if spec.keypoint_names else "unknown"
     )

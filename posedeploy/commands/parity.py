@@ -10,6 +10,7 @@ from posedeploy import plugins
 from posedeploy.benchmarks.inputs import (
     Sample,
     image_samples,
+    people_samples,
     plain,
     random_images,
     random_tensors,
@@ -115,10 +116,15 @@ def _entry(result: Parity) -> dict[str, Any]:
             "keypoints": poses.keypoints,
             "error_px": poses.error_px,
             "error_mm": poses.error_mm,
+            "error_vertices_mm": poses.error_vertices_mm,
             "last_bits": poses.last_bits,
             "images": [
                 asdict(image)
-                | {"distances_px": image.distances_px.tolist(), "distances_mm": image.distances_mm.tolist()}
+                | {
+                    "distances_px": image.distances_px.tolist(),
+                    "distances_mm": image.distances_mm.tolist(),
+                    "distances_vertices_mm": image.distances_vertices_mm.tolist(),
+                }
                 for image in poses.images
             ],
         },
@@ -148,7 +154,7 @@ def _compare(path: Path, options: RunOptions, settings: ParityOptions, described
 
 
 def _decode(spec: ModelSpec) -> Decode | None:
-    if spec.family not in FAMILIES or spec.contract is None:
+    if spec.family not in FAMILIES or (spec.contract is None and spec.joints is None):
         return None
     decode = plugins.load(f"{FAMILIES[spec.family].poses}:decode")
     return lambda outputs, placement: decode(outputs, spec, placement, Camera())
@@ -156,6 +162,11 @@ def _decode(spec: ModelSpec) -> Decode | None:
 
 def _pairs(reference: ModelSpec, candidate: ModelSpec, images: Path | None) -> list[tuple[Sample, Sample]]:
     """Every picture as the reference and as the candidate want it."""
+    if candidate.joints is not None:
+        if images is not None:
+            raise InputError("--images: this network takes 2D joints, so no image can be given to it")
+        samples = people_samples(candidate, RANDOM_INPUTS)
+        return list(zip(samples, samples, strict=True))
     if candidate.contract is None:
         if images is not None:
             raise InputError("--images: this network has no image contract, so no image can be given to it")

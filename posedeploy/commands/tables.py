@@ -140,6 +140,7 @@ def poses_line(result: Parity) -> str:
         f"{poses.keypoints} keypoints, {poses.error_px:.3g} px off at the 99th percentile"
     )
     line += f", {poses.error_mm:.3g} mm in 3D" if poses.error_mm is not None else ""
+    line += f", {poses.error_vertices_mm:.3g} mm on the mesh" if poses.error_vertices_mm is not None else ""
     if poses.last_bits:
         line += (
             f"; {poses.last_bits} keypoints and joints differed in the last bits alone: they are the same "

@@ -1,0 +1,15 @@
+"""pose2mesh: 2D joints of people to 3D joints and the mesh of a body or hand (arXiv:2008.09047)."""
+
+from __future__ import annotations
+
+from posedeploy.poses import lifted
+
+KEYPOINT_NAMES: tuple[str, ...] = ()
+"""The joint set is the checkpoint's (``joint_sets.py``), and with it names and skeleton."""
+SKELETON: tuple[tuple[int, int], ...] = ()
+SIGMAS: tuple[float, ...] = ()
+CONTRACT = None
+UNIT = "mm"
+ROLES = ("pose3d", "cam_mesh")
+
+decode = lifted.decode
