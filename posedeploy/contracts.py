@@ -41,11 +41,14 @@ from posedeploy.types import (
 UNKNOWN = "unknown"
 """The family of a model that nobody has described."""
 
-_IMAGE_FIELDS = ("height", "width", "mean", "deviation", "colour_order", "fit", "multiple", "embedded")
+_IMAGE_FIELDS = (
+    "height", "width", "mean", "deviation", "colour_order", "fit", "multiple", "embedded", "margin",
+)  # fmt: skip
 
 
 _Length: TypeAlias = Annotated[int, msgspec.Meta(ge=1)]
 _Deviation: TypeAlias = Annotated[float, msgspec.Meta(gt=0)]
+_Margin: TypeAlias = Annotated[float, msgspec.Meta(gt=0)]
 
 
 class _Input(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
@@ -61,6 +64,7 @@ class _Input(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
     fit: Fit | None = None
     multiple: _Length | None = None
     embedded: tuple[Embedded, ...] | None = None
+    margin: _Margin | None = None
 
 
 class _Document(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
@@ -70,6 +74,7 @@ class _Document(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
     outputs: Mapping[str, str] = msgspec.field(default_factory=dict)
     keypoint_names: tuple[str, ...] = ()
     skeleton: tuple[tuple[int, int], ...] = ()
+    cells: _Length | None = None
 
 
 def read(path: Path) -> ModelSpec:
@@ -101,6 +106,7 @@ def read(path: Path) -> ModelSpec:
         outputs=tuple(TensorSpec(name, ()) for name in document.outputs.values()),
         contract=_contract(path, base.contract, document.input),
         roles=dict(document.outputs),
+        cells=document.cells,
     )
     if document.keypoint_names:
         spec = replace(spec, keypoint_names=document.keypoint_names, skeleton=document.skeleton)

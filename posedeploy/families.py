@@ -10,7 +10,10 @@ from dataclasses import dataclass
 
 from posedeploy import plugins
 from posedeploy.errors import InputError
-from posedeploy.types import ModelSpec, TensorSpec
+from posedeploy.types import InputContract, JointSet, ModelSpec, TensorSpec
+
+UNKNOWN_SIGMA = 0.079
+"""The OKS sigma of a joint that nobody has measured: that of a shoulder, about the middle of all."""
 
 
 @dataclass(frozen=True)
@@ -65,6 +68,30 @@ FAMILIES = {
             weights_licence="Apache-2.0",
             weights_page="github.com/Daniil-Osokin/lightweight-human-pose-estimation-3d-demo.pytorch",
         ),
+        Family(
+            name="mobile-human-pose",
+            network="posedeploy.checkpoints.mobile_human_pose",
+            poses="posedeploy.poses.mobile_human_pose",
+            task="one person in a box, 3D",
+            joints="18 (Human3.6M) or 21 (MuCo)",
+            input="256x256 RGB, a person's box",
+            parameters="3.5 M (LPSKI), 7.3 M (LPRES), 4.0 M (LPWO)",
+            code_licence="MIT",
+            weights_licence="not stated; trained on Human3.6M and MuCo, for research",
+            weights_page="github.com/SangbumChoi/MobileHumanPose",
+        ),
+        Family(
+            name="pose-hg-3d",
+            network="posedeploy.checkpoints.pose_hg_3d",
+            poses="posedeploy.poses.pose_hg_3d",
+            task="one centred person, 2D or 3D",
+            joints="16 (MPII) or 17 (COCO)",
+            input="256x256 (COCO: 256x192) BGR, any multiple of 32",
+            parameters="34.0 M (ResNet-50; ResNet-18 to 152)",
+            code_licence="GPL-3.0 upstream; the code here is ours",
+            weights_licence="not stated; trained on MPII and Human3.6M, for research",
+            weights_page="github.com/xingyizhou/pytorch-pose-hg-3d",
+        ),
     )
 }
 
@@ -80,6 +107,53 @@ def family_named(name: str) -> Family:
     return FAMILIES[name]
 
 
+def joint_set(family: str, count: int | None = None) -> JointSet:
+    """The joints of a family, or of the variant of it that has so many.
+
+    A variant of some other number of joints has names by number, and no bones.
+    """
+    poses = plugins.module(family_named(family).poses)
+    sets: Mapping[int, JointSet] = getattr(poses, "JOINT_SETS", {})
+    if count is not None and count in sets:
+        return sets[count]
+    if sets and count is not None:
+        return JointSet(tuple(f"joint_{number}" for number in range(count)), (), (UNKNOWN_SIGMA,) * count)
+    return JointSet(poses.KEYPOINT_NAMES, poses.SKELETON, poses.SIGMAS)
+
+
+def family_spec(
+    family: str,
+    variant: str,
+    inputs: tuple[TensorSpec, ...],
+    outputs: tuple[TensorSpec, ...],
+    roles: Mapping[str, str],
+    joints: int | None = None,
+    cells: int | None = None,
+) -> ModelSpec:
+    """The spec of a network of a family, its contract and joints taken from the family's ``poses`` module.
+
+    Args:
+        roles: which output is what the family's decoding asks for.
+        joints: their number, for a family whose variants differ in it.
+        cells: as in the spec.
+    """
+    poses = plugins.module(family_named(family).poses)
+    found = joint_set(family, joints)
+    contracts: Mapping[int | None, InputContract] = getattr(poses, "CONTRACTS", {})
+    return ModelSpec(
+        family=family,
+        variant=variant,
+        inputs=inputs,
+        outputs=outputs,
+        contract=contracts.get(joints, poses.CONTRACT),
+        roles=roles,
+        keypoint_names=found.names,
+        skeleton=found.skeleton,
+        unit=poses.UNIT,
+        cells=cells,
+    )
+
+
 def image_spec(
     family: str, variant: str, channels: Mapping[str, int], roles: Mapping[str, str], stride: int = 8
 ) -> ModelSpec:
@@ -90,18 +164,13 @@ def image_spec(
         roles: which output is what the family's decoding asks for.
         stride: input pixels per output cell.
     """
-    poses = plugins.module(family_named(family).poses)
-    return ModelSpec(
-        family=family,
-        variant=variant,
-        inputs=(TensorSpec("data", ("batch", 3, "height", "width"), layout="NCHW"),),
-        outputs=tuple(
+    return family_spec(
+        family,
+        variant,
+        (TensorSpec("data", ("batch", 3, "height", "width"), layout="NCHW"),),
+        tuple(
             TensorSpec(name, ("batch", count, f"height/{stride}", f"width/{stride}"), layout="NCHW")
             for name, count in channels.items()
         ),
-        contract=poses.CONTRACT,
-        roles=roles,
-        keypoint_names=poses.KEYPOINT_NAMES,
-        skeleton=poses.SKELETON,
-        unit=poses.UNIT,
+        roles,
     )
