@@ -212,6 +212,18 @@ def predict(
         Path | None,
         typer.Option(help="3D: JSON with R and t (cm), world to camera, to give world coordinates."),
     ] = None,
+    boxes: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE.json",
+            help="One-person networks: a list of boxes [x, y, width, height], or of "
+            '{"image": NAME, "boxes": [...]}.',
+        ),
+    ] = None,
+    detector: Annotated[
+        Path | None,
+        typer.Option(metavar="MODEL", help="One-person networks: another model that finds the people first."),
+    ] = None,
     runtime: shared.RuntimeName = None,
     family: shared.FamilyName = None,
     network: shared.Network = None,
@@ -229,7 +241,7 @@ def predict(
         source,
         output,
         shared.run_options(device, precision, threads),
-        command.PredictSettings(show, draw, track, smooth, fx, extrinsics, runtime),
+        command.PredictSettings(show, draw, track, smooth, fx, extrinsics, runtime, boxes, detector),
         Described(family, network, contract),
     )
     raise typer.Exit(0 if complete else 1)

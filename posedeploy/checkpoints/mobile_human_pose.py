@@ -161,8 +161,7 @@ class Lpres(Backbone):
         before = self.first_conv(data)
         last = self.group(0, before)
         for number in range(1, len(GROUPS)):
-            # Whatever is one group back again already has the size of what it joins, but for the stem's.
-            skipped = before if before.shape[-1] == last.shape[-1] else self.halve(before)
+            skipped = self.halve(before) if self.strides[number - 1] == 2 else before
             before, last = last, self.group(number, torch.cat([skipped, last], dim=1))
         x = self.last_conv(torch.cat([before, last], dim=1))
         before, last = x, self.step(0, last, x)

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from posedeploy.commands.console import counted, counting, out, warn, working
+from posedeploy.commands.console import counted, counting, out, say, warn, working
 from posedeploy.commands.opening import Described, open_named
 from posedeploy.errors import InputError
+from posedeploy.predict import document
+from posedeploy.predict.boxes import Finder, detected_by, read_boxes, takes_boxes
 from posedeploy.predict.camera import read_camera
+from posedeploy.predict.chain import Predictor
 from posedeploy.predict.run import Prediction, PredictOptions, predict
-from posedeploy.predict.sources import open_source
-from posedeploy.types import ModelSpec, RunOptions
+from posedeploy.predict.sources import Source, open_source
+from posedeploy.types import Hint, ModelSpec, RunOptions
 
 
 @dataclass(frozen=True)
@@ -25,6 +29,8 @@ class PredictSettings:
     fx: float | None = None
     extrinsics: Path | None = None
     runtime: str | None = None
+    boxes: Path | None = None
+    detector: Path | None = None
 
 
 def run(
@@ -38,20 +44,51 @@ def run(
     """Predict, show what was written; whether all of the source was used."""
     if Path(source_name).is_dir() and Path(source_name).resolve() == folder.resolve():
         raise InputError(f"-o {folder}: the images are read from there; name another folder for the pictures")
+    if settings.boxes is not None and settings.detector is not None:
+        raise InputError("--boxes and --detector: give one of the two; both say where the people are")
     camera = read_camera(settings.fx, settings.extrinsics)
     chosen = PredictOptions(camera, settings.draw, settings.show, settings.track, settings.smooth)
-    with open_source(source_name) as source:
-        if source.total != 1:
-            options = replace(options, hint="throughput")
+    with ExitStack() as opened:
+        source = opened.enter_context(open_source(source_name))
+        hint: Hint = "latency" if source.total == 1 else "throughput"
         with working(f"loading {path}"):
-            runner, artifact = open_named(path, options, described, settings.runtime)
-        with runner, counting(f"finding people in {source.name}") as on_progress:
-            _check_camera(settings, artifact.spec)
-            result = predict(source, runner, artifact, folder, chosen, on_progress)
+            runner, artifact = open_named(path, replace(options, hint=hint), described, settings.runtime)
+        opened.enter_context(runner)
+        _check_camera(settings, artifact.spec)
+        finder = _finder(settings, source, artifact.spec, options, opened)
+        with counting(f"finding people in {source.name}") as on_progress:
+            result = predict(source, runner, artifact, folder, replace(chosen, finder=finder), on_progress)
     _show(result)
     for problem in result.problems:
         warn(problem)
     return not result.problems
+
+
+def _finder(
+    settings: PredictSettings, source: Source, spec: ModelSpec, options: RunOptions, opened: ExitStack
+) -> Finder | None:
+    """What says where the people are; ``opened`` closes the detector that was opened for it."""
+    option = "--boxes" if settings.boxes else "--detector" if settings.detector else None
+    if not takes_boxes(spec):
+        if option is not None:
+            raise InputError(
+                f"{option}: {spec.family} finds people in the whole image by itself; leave it out, or give "
+                "a network that looks at one person at a time"
+            )
+        return None
+    if settings.boxes is not None:
+        return read_boxes(settings.boxes, source)
+    if settings.detector is None:
+        say(
+            f"{spec.family} looks at one person at a time, and neither --boxes nor --detector says where: "
+            "the whole image is taken as one person's"
+        )
+        return None
+    with working(f"loading {settings.detector}"):
+        runner, artifact = open_named(settings.detector, options, Described())
+    opened.enter_context(runner)
+    made = document.made_by(artifact, runner.effective, artifact.files)
+    return detected_by(Predictor(runner, artifact.spec), settings.detector.name, made)
 
 
 def _check_camera(settings: PredictSettings, spec: ModelSpec) -> None:
@@ -59,8 +96,8 @@ def _check_camera(settings: PredictSettings, spec: ModelSpec) -> None:
     useless = [option for option, value in given.items() if value is not None]
     if useless and spec.unit != "mm":
         raise InputError(
-            f"{' and '.join(useless)}: {spec.family} finds people in 2D, where the camera has no say; leave "
-            "it out, or give a 3D network"
+            f"{' and '.join(useless)}: {spec.family} ({spec.variant}) finds people in 2D, where the camera "
+            "has no say; leave it out, or give a 3D network"
         )
 
 
