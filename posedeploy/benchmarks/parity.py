@@ -79,13 +79,17 @@ class OutputParity:
 
 @dataclass(frozen=True)
 class Parity:
-    """A candidate against the reference. ``poses`` is None where no decoding is known for the network."""
+    """A candidate against the reference. ``poses`` is None where no decoding is known for the network.
+
+    exact: the reference was PyTorch in float64, since in float32 it lies further from that than what passes.
+    """
 
     label: str
     effective: Effective
     outputs: tuple[OutputParity, ...]
     poses: PoseParity | None
     bounds: Bounds
+    exact: bool = False
 
     @property
     def failures(self) -> tuple[str, ...]:

@@ -109,7 +109,12 @@ def footprint_table(results: Sequence[Latency]) -> Table:
 def parity_heading(result: Parity) -> str:
     """Which candidate, and the verdict."""
     verdict = "[bold green]same as PyTorch[/]" if result.passed else "[bold red]different from PyTorch[/]"
-    return f"[bold]{escape(result.label)}[/]: {verdict}\n[dim]{escape(running(result.effective))}[/]"
+    exactly = (
+        " in float64: in float32 PyTorch itself lies further from that than what passes"
+        if result.exact
+        else ""
+    )
+    return f"[bold]{escape(result.label)}[/]: {verdict}{exactly}\n[dim]{escape(running(result.effective))}[/]"
 
 
 def parity_table(result: Parity) -> Table:
