@@ -81,7 +81,8 @@ class OutputParity:
 class Parity:
     """A candidate against the reference. ``poses`` is None where no decoding is known for the network.
 
-    exact: the reference was PyTorch in float64, since in float32 it lies further from that than what passes.
+    rounding: where it is given, the reference was PyTorch in float64, and PyTorch in float32 lies that far
+    from it itself, relative to an output's largest value.
     """
 
     label: str
@@ -89,7 +90,7 @@ class Parity:
     outputs: tuple[OutputParity, ...]
     poses: PoseParity | None
     bounds: Bounds
-    exact: bool = False
+    rounding: float | None = None
 
     @property
     def failures(self) -> tuple[str, ...]:

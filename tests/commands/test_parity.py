@@ -130,7 +130,7 @@ def test_the_published_networks_are_the_same(family: str, done: Invoke, tmp_path
     assert not lines_wider_than(80, result.stdout)
 
 
-def test_float64_does_not_excuse_what_differs(done: Invoke, invoke: Invoke) -> None:
+def test_float64_does_not_excuse_bounds_of_the_users_own(done: Invoke, invoke: Invoke) -> None:
     Case(BUNDLED / "lightweight-openpose-2d").write(Path("a.pth"))
     done("export", "a.pth", "--to", "onnx")
     arguments = ("parity", "artifacts/a.onnx", "--json", "p.json")
