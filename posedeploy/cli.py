@@ -215,6 +215,15 @@ def predict(
         Path | None,
         typer.Option(help="3D: JSON with R and t (cm), world to camera, to give world coordinates."),
     ] = None,
+    boxes: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE.json",
+            help="One-person networks: a list of boxes [x, y, width, height], or of "
+            '{"image": NAME, "boxes": [...]}.',
+        ),
+    ] = None,
+    detector: shared.Detector = None,
     runtime: shared.RuntimeName = None,
     family: shared.FamilyName = None,
     network: shared.Network = None,
@@ -226,6 +235,7 @@ def predict(
     Example: posedeploy predict out/human.xml photo.jpg -o poses/
     """
     from posedeploy.commands import predict as command
+    from posedeploy.commands.finding import Where
     from posedeploy.commands.opening import Described
 
     complete = command.run(
@@ -233,7 +243,7 @@ def predict(
         source,
         output,
         shared.run_options(device, precision, threads),
-        command.PredictSettings(show, draw, track, smooth, fx, extrinsics, runtime),
+        command.PredictSettings(show, draw, track, smooth, fx, extrinsics, runtime, Where(boxes, detector)),
         Described(family, network, contract, mesh),
     )
     raise typer.Exit(0 if complete else 1)
@@ -254,6 +264,7 @@ def evaluate(
     limit: Annotated[
         int | None, typer.Option(help="Only that many images, the first ones of the file.")
     ] = None,
+    detector: shared.Detector = None,
     device: shared.Device = "CPU",
     threads: shared.Threads = None,
     precision: shared.PrecisionName = "f32",
@@ -275,7 +286,7 @@ def evaluate(
         annotations,
         images,
         shared.run_options(device, precision, threads, "throughput"),
-        command.EvaluateOptions(limit, runtime),
+        command.EvaluateOptions(limit, runtime, detector),
         Described(family, network, contract),
         json,
     )

@@ -21,7 +21,7 @@ Tensors: TypeAlias = dict[str, Array]
 
 Layout: TypeAlias = Literal["NCHW", "NHWC"]
 ColourOrder: TypeAlias = Literal["BGR", "RGB"]
-Fit: TypeAlias = Literal["pad", "crop"]
+Fit: TypeAlias = Literal["pad", "crop", "box", "centre"]
 Embedded: TypeAlias = Literal["colour", "normalisation"]
 Precision: TypeAlias = Literal["f32", "f16", "bf16", "auto"]
 Hint: TypeAlias = Literal["latency", "throughput"]
@@ -79,8 +79,11 @@ class InputContract:
     ``height`` and ``width`` are the published working size in pixels, that of an export unless another is
     asked for. Where the input's axes are free, the image is resized to that height (bilinear), keeping its
     aspect. ``pad`` then centres it on a ground of the whole pixel value nearest to the mean, up to a multiple
-    of ``multiple`` and at least ``height`` wide; ``crop`` cuts the width down to a multiple. ``embedded``
-    names the steps that an artifact already holds inside, which a caller must therefore leave out.
+    of ``multiple`` and at least ``height`` wide; ``crop`` cuts the width down to a multiple. ``box`` and
+    ``centre`` are for networks of one person, whose box, widened to the input's aspect and ``margin`` times
+    as large, fills the input, on a black ground; where no box is given, ``box`` takes that of the whole image
+    and ``centre`` the whole image without a margin. ``embedded`` names the steps that an artifact already
+    holds inside, which a caller must therefore leave out.
     """
 
     height: int
@@ -91,6 +94,7 @@ class InputContract:
     fit: Fit = "pad"
     multiple: int = 8
     embedded: tuple[Embedded, ...] = ()
+    margin: float = 1.25
 
 
 @dataclass(frozen=True)
@@ -114,7 +118,8 @@ class ModelSpec:
     ``family`` names the row of ``families.py`` whose decoding applies, or anything else for a network that
     has none here. ``roles`` maps what the decoding asks for (such as ``heatmaps``) to output names.
     ``contract`` is None for a network whose inputs are not an image; ``joints`` is there for one on the 2D
-    joints of people. ``unit`` is that of the family's result, ``px`` or ``mm``.
+    joints of people. ``unit`` is that of the family's result, ``px`` or ``mm``. ``cells`` is the number of
+    cells that make the input's width, for a network whose outputs are positions in cells and not maps.
     """
 
     family: str
@@ -127,6 +132,7 @@ class ModelSpec:
     skeleton: tuple[tuple[int, int], ...] = ()
     unit: Literal["px", "mm"] = "px"
     joints: JointsContract | None = None
+    cells: int | None = None
 
     def with_outputs(self, names: tuple[str, ...]) -> ModelSpec:
         """The same network with only these outputs kept."""
@@ -218,11 +224,12 @@ class Placement:
     """Where an image lies in the network's input: ``input = image * scale + offset``, in px, per axis x, y.
 
     The scale is the resize factor as published (one factor for both axes, before rounding to whole pixels).
-    Sizes are (width, height) in px.
+    Sizes are (width, height) in px. The offset is whole where the image was resized, and is not where a box
+    was cut out of it.
     """
 
     scale: float
-    offset: tuple[int, int]
+    offset: tuple[float, float]
     image_size: tuple[int, int]
     input_size: tuple[int, int]
 
@@ -265,7 +272,8 @@ class Poses:
     keypoints: (people, keypoints, 3) x px, y px, score; -1 in all three where a keypoint is missing.
     scores: (people,) the decoder's confidence in a person, as published: a sum over keypoints and limbs.
     keypoints_3d: (people, joints, 4) x, y, z in mm and the score (-1: not seen in 2D), in the coordinates of
-    the camera, or of the world where the ``Camera`` has a pose; None for a family without.
+    the camera, or of the world where the ``Camera`` has a pose, or (pose-hg-3d) from the pelvis on; None for
+    a family without.
     ids: (people,) numbers that persist through a video, or None.
     vertices: (people, vertices, 3) x, y, z in mm of each person's mesh, relative to the pelvis as far as the
     network was trained so, in the order of the mesh's file; None for a family without.

@@ -34,8 +34,8 @@ SMALLEST_PX = 28
 
 @dataclass(frozen=True)
 class Phase:
-    """What training is at: widths and heights in px of its crops, about how many pixels a batch of them has, and
-    whether each is made to fit a person (which teaches fastest) or is at the scale of use."""
+    """What training is at: widths and heights in px of its crops, about how many pixels a batch of them has,
+    and whether each is made to fit a person (which teaches fastest) or is at the scale of use."""
 
     sizes: tuple[tuple[int, int], ...]
     pixels: int

@@ -9,8 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from posedeploy.families import joints_spec
-from posedeploy.joint_sets import joint_set_of
+from posedeploy.families import joints_spec, published_joint_set
 from posedeploy.types import ModelSpec
 
 FAMILY = "gtrs"
@@ -241,7 +240,7 @@ def build(shapes: dict[str, tuple[int, ...]]) -> tuple[nn.Module, ModelSpec]:
     """
     alone = "input_up.M" in shapes
     joints, width = shapes.get("input_up.M" if alone else "pose_PAM.input_up.M", (17, WIDTH))
-    joint_set = joint_set_of(joints)
+    joint_set = published_joint_set(FAMILY, joints)
     if alone:
         return PoseModule(joints, width), joints_spec(FAMILY, joint_set)
     vertices = shapes.get("pose_MRM.init_vertices", (1, VERTICES, 3))[1]

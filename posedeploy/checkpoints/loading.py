@@ -33,16 +33,15 @@ def open_checkpoint(path: Path, family: str | None = None, mesh: Path | None = N
     """Read a checkpoint of a published network.
 
     Args:
-        path: the file. family: the network's name where it shall not be recognised from the tensors. mesh:
-        the
-            file with the triangles of the mesh that the network stands on, for a family that has one.
+        path: the file.
+        family: the network's name where it shall not be recognised from the tensors.
+        mesh: the file with the triangles of the mesh that the network stands on, for a family that has one.
 
     Raises:
         CheckpointError: the file cannot be read, is of no known family, does not fit it exactly, or
             holds NaN or infinity.
         InputError: there is no such family; or the mesh is missing, unreadable, another than the checkpoint
-        was
-            trained on, or given for a network that has none.
+            was trained on, or given for a network that has none.
     """
     topology = read_mesh(mesh) if mesh is not None else None
     checkpoint = read(path)

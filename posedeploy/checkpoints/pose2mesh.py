@@ -16,8 +16,8 @@ from torch.nn import functional
 
 from posedeploy.checkpoints.pose2mesh_tiled import TiledMeshNet
 from posedeploy.errors import InputError
-from posedeploy.families import joints_spec
-from posedeploy.joint_sets import JointSet, joint_set_of
+from posedeploy.families import joints_spec, published_joint_set
+from posedeploy.joint_sets import JointSet
 from posedeploy.meshes.laplacians import joint_graph, normalised_laplacian
 from posedeploy.meshes.levels import Level, mesh_levels
 from posedeploy.meshes.sparse import Sparse
@@ -201,13 +201,12 @@ def build(shapes: dict[str, tuple[int, ...]], mesh: Mesh | None = None) -> tuple
 
     Raises:
         InputError: the mesh is missing, given for the lifter alone, or another than the checkpoint was
-        trained on;
-            or its set of joints is not known here.
+            trained on; or its set of joints is not known here.
     """
     whole = "pose2mesh.fc.weight" in shapes
     prefix = "pose_lifter." if whole else ""
     hidden, inputs = shapes.get(f"{prefix}w1.weight", (HIDDEN, 2 * 17))
-    joint_set = joint_set_of(inputs // 2)
+    joint_set = published_joint_set(FAMILY, inputs // 2)
     stages = sum(
         name.startswith(f"{prefix}linear_stages.") and name.endswith(".w1.weight") for name in shapes
     )

@@ -15,7 +15,15 @@ from posedeploy.commands.console import out, show, working, write_json
 from posedeploy.commands.opening import Described
 from posedeploy.commands.tables import bytes_of, size, table, tensors_table
 from posedeploy.runtimes.opening import fitted, open_artifact, open_runner
-from posedeploy.types import Artifact, Model, ModelSpec, Provenance, RunOptions
+from posedeploy.types import Artifact, Fit, Model, ModelSpec, Provenance, RunOptions
+
+FITS: dict[Fit, str] = {
+    "pad": "height {0.height}, pad to multiples of {0.multiple}",
+    "crop": "height {0.height}, crop to multiples of {0.multiple}",
+    "box": "{0.height}x{0.width}, a person's box {0.margin:g} times as large",
+    "centre": "{0.height}x{0.width}, the whole image, or a person's box {0.margin:g} times as large",
+}
+"""How an image comes to the size of the input, by the contract's ``fit``."""
 
 
 def run(path: Path, described: Described, json: Path | None) -> None:
@@ -84,7 +92,7 @@ def _show(path: Path, facts: dict[str, Any], spec: ModelSpec, tensors: list[list
         rows |= {
             "image": f"{contract.colour_order}, (value - {_three(contract.mean)})"
             f" / {_three(contract.deviation)}",
-            "size": f"height {contract.height}, {contract.fit} to multiples of {contract.multiple}",
+            "size": FITS[contract.fit].format(contract),
             "embedded": ", ".join(contract.embedded) or "nothing: the caller prepares the image",
         }
     if spec.joints is not None:

@@ -40,6 +40,10 @@ Mesh: TypeAlias = Annotated[
         help="pose2mesh: the triangles of its mesh, not in its checkpoint: .npy, .npz, .obj or .pkl.",
     ),
 ]
+Detector: TypeAlias = Annotated[
+    Path | None,
+    typer.Option(metavar="MODEL", help="One-person networks: another model that finds the people first."),
+]
 Contract: TypeAlias = Annotated[
     Path | None,
     typer.Option(metavar="FILE.toml", help="Describes a model made by others, which has no manifest."),

@@ -109,7 +109,13 @@ def footprint_table(results: Sequence[Latency]) -> Table:
 def parity_heading(result: Parity) -> str:
     """Which candidate, and the verdict."""
     verdict = "[bold green]same as PyTorch[/]" if result.passed else "[bold red]different from PyTorch[/]"
-    return f"[bold]{escape(result.label)}[/]: {verdict}\n[dim]{escape(running(result.effective))}[/]"
+    exactly = ""
+    if result.rounding is not None:
+        exactly = (
+            f" in float64, within {result.bounds.relative:.1e}: in float32 PyTorch itself is "
+            f"{result.rounding:.1e} away from it"
+        )
+    return f"[bold]{escape(result.label)}[/]: {verdict}{exactly}\n[dim]{escape(running(result.effective))}[/]"
 
 
 def parity_table(result: Parity) -> Table:

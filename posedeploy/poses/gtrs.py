@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
+from posedeploy.joint_sets import by_number
 from posedeploy.poses import lifted
 
-KEYPOINT_NAMES: tuple[str, ...] = ()
-"""The joint set is the checkpoint's (``joint_sets.py``), and with it names and skeleton."""
-SKELETON: tuple[tuple[int, int], ...] = ()
-SIGMAS: tuple[float, ...] = ()
+JOINT_SETS = by_number("human36", "coco", "smpl")
+KEYPOINT_NAMES, SKELETON = JOINT_SETS[17].joints, JOINT_SETS[17].bones
 CONTRACT = None
 UNIT = "mm"
 ROLES = ("pose3d", "cam_mesh")

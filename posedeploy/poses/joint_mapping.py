@@ -9,6 +9,7 @@ import numpy as np
 
 from posedeploy.errors import InputError
 from posedeploy.joint_sets import JOINT_SETS
+from posedeploy.poses.coco import coco_name
 from posedeploy.poses.lightweight_openpose_2d import KEYPOINT_NAMES
 from posedeploy.types import Array
 
@@ -78,8 +79,8 @@ def from_openpose(keypoints: Array, joint_set: str) -> Mapped:
     if joint_set not in JOINT_SETS:
         raise InputError(f"no joint set is called {joint_set!r}; the sets are {', '.join(JOINT_SETS)}")
     wanted = JOINT_SETS[joint_set].joints
-    makeable = {*KEYPOINT_NAMES, *(name for name, _ in MADE)}
-    impossible = [name for name in wanted if name not in makeable]
+    makeable = {coco_name(name) for name in (*KEYPOINT_NAMES, *(name for name, _ in MADE))}
+    impossible = [name for name in wanted if coco_name(name) not in makeable]
     if impossible:
         raise InputError(
             f"the joints of {joint_set} cannot be made from a detector's 18 keypoints: nothing says where "
@@ -95,7 +96,8 @@ def from_openpose(keypoints: Array, joint_set: str) -> Mapped:
         if missing:
             left_out.append(f"person {number} is left out: {', '.join(missing)} not seen")
         else:
-            kept[number] = np.stack([_completed(seen)[name] for name in wanted])
+            every = {coco_name(name): point for name, point in _completed(seen).items()}
+            kept[number] = np.stack([every[coco_name(name)] for name in wanted])
     joints = np.array(list(kept.values())).reshape(-1, len(wanted), 3)
     return Mapped(joints, np.array(list(kept), np.int64), tuple(left_out))
 

@@ -84,7 +84,7 @@ def _people(joints: Array, joint_set: JointSet) -> Array:
         )
     if people.shape[1] != len(joint_set):
         theirs = [known.name for known in JOINT_SETS.values() if len(known) == people.shape[1]]
-        hint = f", which is the number of {theirs[0]}" if theirs else ""
+        hint = f", which is the number of {' and '.join(theirs)}" if theirs else ""
         raise InputError(
             f"{people.shape[1]} joints in each person{hint}; this network takes the {len(joint_set)} of "
             f"{joint_set.name}: {' '.join(joint_set.joints)}"

@@ -120,7 +120,8 @@ def test_a_mesh_for_a_network_that_has_none_is_refused(checkpoint: Path, tmp_pat
 
 def test_an_unknown_number_of_joints_is_refused(tmp_path: Path) -> None:
     with pytest.raises(
-        InputError, match="a network on 16 joints, and no set has as many; the sets are human36 17"
+        InputError,
+        match="a network on 16 joints, and no set of pose2mesh has as many; the sets are human36 17, co",
     ):
         open_checkpoint(write(randomised(Lifter(16, 8)), tmp_path / "a.pth"))
 

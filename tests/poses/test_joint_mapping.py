@@ -5,6 +5,7 @@ import pytest
 
 from posedeploy.errors import InputError
 from posedeploy.joint_sets import JOINT_SETS
+from posedeploy.poses.coco import coco_name
 from posedeploy.poses.joint_mapping import from_openpose
 from posedeploy.poses.lightweight_openpose_2d import KEYPOINT_NAMES
 from posedeploy.types import Array
@@ -18,13 +19,14 @@ def _person() -> Array:
 
 def test_the_same_joints_keep_their_places() -> None:
     person = _person()
-    for joint_set in ("human36", "coco"):
+    places = {coco_name(name): place for name, place in AT.items()}
+    for joint_set in ("human36", "coco", "coco-17"):
         names = JOINT_SETS[joint_set].joints
         mapped = from_openpose(person, joint_set)
         assert mapped.joints.shape == (1, len(names), 3)
         for name, joint in zip(names, mapped.joints[0], strict=True):
-            if name in AT and name != "neck":
-                assert joint.tolist() == person[0, AT[name]].tolist(), name
+            if coco_name(name) in places and name != "neck":
+                assert joint.tolist() == person[0, places[coco_name(name)]].tolist(), name
 
 
 def test_what_a_detector_lacks_is_made_from_its_neighbours() -> None:
@@ -78,7 +80,7 @@ def test_nobody_is_nobody() -> None:
             "mano",
             "the joints of mano cannot be made .* where wrist, thumb_1, .* are; give a network on hu",
         ),
-        ((1, 18, 3), "x", "no joint set is called 'x'; the sets are human36, coco, smpl, mano"),
+        ((1, 18, 3), "x", "no joint set is called 'x'; the sets are human36, coco, smpl, mano, "),
         (
             (1, 17, 3),
             "coco",
