@@ -66,7 +66,7 @@ def gflop(network: nn.Module, shape: tuple[int, ...]) -> float:
     """10^9 operations of one run."""
     with torch.no_grad(), FlopCounterMode(display=False) as counter:
         network.eval()(torch.zeros(shape))
-    return counter.get_total_flops() / 1e9
+    return float(counter.get_total_flops()) / 1e9
 
 
 def main() -> None:
