@@ -45,16 +45,18 @@ SEED = 1
 """Of the images that it trains on; all other seeds are held out."""
 HELD_OUT_SEED, HELD_OUT = 2, 500
 """The images that it is judged by, and how many."""
-PEAK_RATE = 1e-3
+PEAK_RATE = 2e-3
 WARM_UP = 0.02
 """The share of the time in which the learning rate rises; then it falls as a cosine."""
-WEIGHT_DECAY = 1e-3
+WEIGHT_DECAY = 0.01
+LAST = ("heatmaps.1.0.weight", "pafs.1.0.weight")
+"""The layers that give the maps."""
 AVERAGE = 0.998
 """Each step moves the averaged weights, which are those that are kept, by the rest of this."""
 CLIP = 2000.0
 """Longer gradients are cut to this length."""
 PARTS_WEIGHT = 100.0
-CLOSE_SHARE = 0.6
+CLOSE_SHARE = 0.65
 """The share of the time for crops that fit a person."""
 SAVE_EVERY_S = 240.0
 LOG_EVERY = 25
@@ -62,11 +64,15 @@ LOG_EVERY = 25
 
 @dataclass
 class Training:
-    """All that a run needs to go on: the network, its averaged copy, the optimizer, and what was used up."""
+    """All that a run needs to go on: the network, its averaged copy, the optimizers, and what was used up.
+
+    matrices: the weights of the convolutions that the first optimizer moves, and the same memory as matrices.
+    """
 
     network: TrainedNetwork
     averaged: TrainedNetwork
-    optimizer: torch.optim.Optimizer
+    optimizers: tuple[torch.optim.Optimizer, torch.optim.Optimizer]
+    matrices: tuple[tuple[nn.Parameter, nn.Parameter], ...]
     steps: int = 0
     images: int = 0
     used_s: float = 0.0
@@ -77,7 +83,7 @@ class Training:
         return {
             "network": self.network.state_dict(),
             "averaged": self.averaged.state_dict(),
-            "optimizer": self.optimizer.state_dict(),
+            "optimizers": [optimizer.state_dict() for optimizer in self.optimizers],
             "progress": (self.steps, self.images, self.used_s, self.refused),
         }
 
@@ -85,7 +91,8 @@ class Training:
         """Go on from what ``state`` gave."""
         self.network.load_state_dict(state["network"])
         self.averaged.load_state_dict(state["averaged"])
-        self.optimizer.load_state_dict(state["optimizer"])
+        for optimizer, kept in zip(self.optimizers, state["optimizers"], strict=True):
+            optimizer.load_state_dict(kept)
         self.steps, self.images, self.used_s, self.refused = state["progress"]
 
 
@@ -115,25 +122,64 @@ class TrainedNetwork(LightweightOpenPose2d):
 
 
 def new_training(device: str) -> Training:
-    """A network with random weights (He et al., arXiv:1502.01852), its last layers near zero."""
+    """A network with random weights, and its optimizers: Muon for the convolutions, AdamW for all else."""
     torch.manual_seed(SEED)
     network = TrainedNetwork()
-    for name, module in network.named_modules():
-        if isinstance(module, nn.Conv2d) and name != "parts":
-            nn.init.kaiming_normal_(module.weight, nonlinearity="relu")
-            if name.endswith(("heatmaps.1.0", "pafs.1.0")):
-                nn.init.normal_(module.weight, std=0.005)
-            if module.bias is not None:
-                nn.init.zeros_(module.bias)
+    _begin(network)
     averaged = TrainedNetwork()
     averaged.load_state_dict(network.state_dict())
     network.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
     averaged.to(device).eval().requires_grad_(False)
-    decayed = [tensor for tensor in network.parameters() if tensor.ndim > 1]
-    others = [tensor for tensor in network.parameters() if tensor.ndim <= 1]
-    groups: list[dict[str, Any]] = [{"params": decayed}, {"params": others, "weight_decay": 0.0}]
-    optimizer = torch.optim.AdamW(groups, lr=PEAK_RATE, weight_decay=WEIGHT_DECAY)
-    return Training(network, averaged, optimizer)
+    moved = [
+        tensor
+        for name, tensor in network.named_parameters()
+        if tensor.ndim == 4 and tensor.shape[1] > 3 and not name.endswith(LAST)
+    ]
+    matrices = tuple((tensor, nn.Parameter(_as_matrix(tensor.data))) for tensor in moved)
+    others = [tensor for tensor in network.parameters() if all(tensor is not other for other in moved)]
+    muon = torch.optim.Muon(
+        [matrix for _, matrix in matrices],
+        lr=PEAK_RATE,
+        weight_decay=WEIGHT_DECAY,
+        adjust_lr_fn="match_rms_adamw",
+    )
+    adam = torch.optim.AdamW(others, lr=PEAK_RATE, weight_decay=0.0)
+    return Training(network, averaged, (muon, adam), matrices)
+
+
+def _as_matrix(weights: Tensor) -> Tensor:
+    """(outputs, inputs x kernel) of a convolution's weights that lie channels last: the same memory."""
+    matrix = weights.permute(0, 2, 3, 1).reshape(len(weights), -1)
+    assert matrix.data_ptr() == weights.data_ptr()
+    return matrix
+
+
+def _begin(network: TrainedNetwork) -> None:
+    """Random weights (He et al., arXiv:1502.01852), the last layers near zero.
+
+    The backbone has no shortcuts around its 24 layers of BatchNorm and ReLU, so at first its gradients are
+    chaotic. It begins near a linear map: depthwise kernels that pass on what they get, orthogonal pointwise
+    ones, and activations that are mostly positive.
+    """
+    for name, module in network.named_modules():
+        if isinstance(module, nn.Conv2d) and name != "parts":
+            nn.init.kaiming_normal_(module.weight, nonlinearity="relu")
+            if f"{name}.weight".endswith(LAST):
+                nn.init.normal_(module.weight, std=0.005)
+            if module.bias is not None:
+                nn.init.zeros_(module.bias)
+    _begin_linear(network.model)
+
+
+def _begin_linear(backbone: nn.Module) -> None:
+    for module in backbone.modules():
+        if isinstance(module, nn.BatchNorm2d):
+            nn.init.ones_(module.bias)
+        elif isinstance(module, nn.Conv2d) and module.groups > 1:
+            nn.init.normal_(module.weight, std=0.03)
+            module.weight.data[:, 0, 1, 1] += 1
+        elif isinstance(module, nn.Conv2d) and module.kernel_size == (1, 1):
+            nn.init.orthogonal_(module.weight)
 
 
 def rate(share: float) -> float:
@@ -165,7 +211,7 @@ def step(training: Training, batch: Batch, device: str) -> float:
     with torch.autocast(device.partition(":")[0], torch.bfloat16):
         outputs = training.network.with_parts(batch.images.contiguous(memory_format=torch.channels_last))
     loss = loss_of(outputs, batch)
-    training.optimizer.zero_grad()
+    training.network.zero_grad()
     loss.backward()  # type: ignore[no-untyped-call]
     length = nn.utils.clip_grad_norm_(training.network.parameters(), CLIP)
     training.steps += 1
@@ -174,7 +220,11 @@ def step(training: Training, batch: Batch, device: str) -> float:
         # counted, and not taken.
         training.refused += 1
         return float("nan")
-    training.optimizer.step()
+    for weights, matrix in training.matrices:
+        assert weights.grad is not None
+        matrix.grad = weights.grad.permute(0, 2, 3, 1).reshape(matrix.shape)
+    for optimizer in training.optimizers:
+        optimizer.step()
     training.images += len(batch.images)
     keep = min(AVERAGE, (1 + training.steps) / (10 + training.steps))
     with torch.no_grad():
@@ -207,8 +257,9 @@ def _train_phase(
     recent: list[float] = []
     training.network.train()
     for batch in batches:
-        for group in training.optimizer.param_groups:
-            group["lr"] = rate(training.used_s / budget_s)
+        for optimizer, factor in zip(training.optimizers, (1.0, 0.5), strict=True):
+            for group in optimizer.param_groups:
+                group["lr"] = rate(training.used_s / budget_s) * factor
         loss = step(training, batch, device)
         recent += [loss] if math.isfinite(loss) else []
         now = time.monotonic()

@@ -34,8 +34,11 @@ SMALLEST_PX = 28
 
 @dataclass(frozen=True)
 class Phase:
-    """What training is at: widths and heights in px of its crops, about how many pixels a batch of them has,
-    and whether each is made to fit a person (which teaches fastest) or is at the scale of use."""
+    """What training is at.
+
+    sizes: of crops, (width, height) in px. pixels: in a batch of them, at most. fitted: each crop fits a
+    person, which teaches fastest; else it is at the scale of use.
+    """
 
     sizes: tuple[tuple[int, int], ...]
     pixels: int

@@ -1,0 +1,39 @@
+"""The picture of the demo, and the contact sheet."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from tools.contact_sheet import GAP, HEIGHT, WIDTH, sheet
+from tools.overlay import COLOURS, distance_px, overlaid
+
+PEOPLE = np.zeros((1, 18, 3))
+PEOPLE[0, 1:4] = [(100, 60, 2), (140, 80, 2), (150, 120, 2)]
+
+
+def test_every_run_can_be_seen_where_they_agree() -> None:
+    image = np.zeros((200, 450, 3), np.uint8)
+    picture = overlaid(image, {"a": PEOPLE, "b": PEOPLE, "c": PEOPLE})
+    assert picture.shape[1] == 450 and picture.shape[0] > 200
+    for colour in COLOURS:
+        assert (picture[:200] == colour).all(axis=2).any()
+    np.testing.assert_array_equal(image, 0)
+
+
+def test_the_distance_is_the_largest_and_infinite_for_other_people() -> None:
+    moved = PEOPLE + np.array([3.0, 4.0, 0.0])
+    assert distance_px(PEOPLE, moved) == pytest.approx(5.0)
+    assert distance_px(PEOPLE, PEOPLE[:0]) == float("inf")
+    lost = PEOPLE.copy()
+    lost[0, 1] = 0
+    assert distance_px(PEOPLE, lost) == float("inf")
+    assert distance_px(PEOPLE[:0], PEOPLE[:0]) == 0
+
+
+def test_a_sheet_has_four_to_a_row() -> None:
+    images = [np.full((50, 100, 3), 10 * index, np.uint8) for index in range(6)]
+    tiled = sheet(images)
+    assert tiled.shape == (2 * (HEIGHT + GAP) + GAP, 4 * (WIDTH + GAP) + GAP, 3)
+    assert (tiled[GAP + HEIGHT // 2, GAP + WIDTH // 2] == 0).all()
+    assert (tiled[-GAP - HEIGHT // 2, GAP + WIDTH + GAP + WIDTH // 2] == 50).all()

@@ -1,0 +1,84 @@
+"""What the sample is trained towards: maps that decode to the people who are drawn."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+
+from posedeploy.checkpoints.lightweight_openpose_2d import spec
+from posedeploy.poses.lightweight_openpose_2d import KEYPOINT_NAMES, decode
+from posedeploy.samples import PARTS, draw
+from posedeploy.types import Array, Camera, Placement, Poses
+from tools.training_data import CLOSE, FLIPPED, FLIPPED_PARTS, WIDE, Batches, Phase, heatmaps_of, pafs_of
+
+
+def _decoded(points: Array, labelled: Array) -> Poses:
+    network = spec()
+    people = [(points, labelled)]
+    outputs = {
+        network.roles["heatmaps"]: heatmaps_of(people, 40, 32)[None],
+        network.roles["pafs"]: pafs_of(people, 40, 32)[None],
+    }
+    return decode(outputs, network, Placement(1.0, (0, 0), (320, 256), (320, 256)), Camera())
+
+
+def test_ideal_maps_decode_to_the_drawn_keypoints() -> None:
+    distances = []
+    for index in range(12):
+        (person,) = draw(3, index, size=(320, 256), people=1).people
+        labelled = person.visibility > 0
+        if person.box[3] < 120 or labelled.sum() < 8:
+            continue
+        poses = _decoded(person.keypoints, labelled)
+        assert len(poses) >= 1
+        best = poses.keypoints[np.argmax(poses.scores)]
+        both = labelled & (best[:, 2] >= 0)
+        assert both.sum() >= 0.8 * labelled.sum()
+        assert not (best[~labelled, 2] >= 0).any()
+        distances += np.hypot(*(best[both, :2] - person.keypoints[both]).T).tolist()
+    assert len(distances) > 50
+    assert np.median(distances) < 1.0
+    assert np.mean(distances) < 1.5
+
+
+def test_unlabelled_keypoints_leave_no_trace() -> None:
+    points, nothing = np.full((18, 2), 100.0), np.zeros(18, bool)
+    assert not heatmaps_of([(points, nothing)], 40, 32)[:-1].any()
+    assert not pafs_of([(points, nothing)], 40, 32).any()
+
+
+def test_the_background_is_what_no_keypoint_has() -> None:
+    person = draw(3, 0, size=(320, 256), people=1).people[0]
+    maps = heatmaps_of([(person.keypoints, person.visibility > 0)], 40, 32)
+    np.testing.assert_allclose(maps[-1] + maps[:-1].max(axis=0), 1)
+    assert 0.9 < maps[:-1].max() <= 1
+
+
+@pytest.mark.parametrize("phase", [CLOSE, WIDE])
+def test_a_batch_is_the_same_each_time(phase: Phase) -> None:
+    first, again = Batches(1, phase)[3], Batches(1, phase)[3]
+    for name in ("images", "heatmaps", "pafs", "parts", "mask"):
+        assert torch.equal(getattr(first, name), getattr(again, name))
+    count, _, height, width = first.images.shape
+    assert (width, height) in phase.sizes
+    assert first.heatmaps.shape == (count, 19, height // 8, width // 8)
+    assert first.pafs.shape == (count, 38, height // 8, width // 8)
+    assert first.parts.shape == (count, height // 8, width // 8)
+    assert first.parts.max() <= len(PARTS)
+    assert first.mask.mean() > 0.5
+    assert first.images.abs().max() <= 0.5
+
+
+def test_flipping_swaps_the_sides() -> None:
+    assert [KEYPOINT_NAMES[index] for index in FLIPPED[:6]] == [
+        "nose",
+        "neck",
+        "l_sho",
+        "l_elb",
+        "l_wri",
+        "r_sho",
+    ]
+    assert FLIPPED_PARTS[1 + PARTS.index("r_shin")] == 1 + PARTS.index("l_shin")
+    assert FLIPPED_PARTS[0] == 0
+    np.testing.assert_array_equal(FLIPPED_PARTS[FLIPPED_PARTS], np.arange(len(PARTS) + 1))

@@ -1,0 +1,56 @@
+"""Tiles a folder's pictures, in the order of names: ``python tools/contact_sheet.py DIR -o SHEET.jpg``."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+from posedeploy import files
+from posedeploy.predict.images import read_image
+from posedeploy.types import Array
+
+COLUMNS = 4
+WIDTH, HEIGHT, GAP = 360, 270, 6
+PAPER = 255
+
+
+def fitted(image: Array) -> Array:
+    """(HEIGHT, WIDTH, 3) with all of the image in its middle."""
+    scale = min(WIDTH / image.shape[1], HEIGHT / image.shape[0])
+    small = cv2.resize(image, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
+    cell = np.full((HEIGHT, WIDTH, 3), PAPER, np.uint8)
+    top, left = (HEIGHT - small.shape[0]) // 2, (WIDTH - small.shape[1]) // 2
+    cell[top : top + small.shape[0], left : left + small.shape[1]] = small
+    return cell
+
+
+def sheet(images: list[Array]) -> Array:
+    """All images, four to a row."""
+    rows = -(-len(images) // COLUMNS)
+    tiled = np.full((rows * (HEIGHT + GAP) + GAP, COLUMNS * (WIDTH + GAP) + GAP, 3), PAPER, np.uint8)
+    for index, image in enumerate(images):
+        top, left = GAP + index // COLUMNS * (HEIGHT + GAP), GAP + index % COLUMNS * (WIDTH + GAP)
+        tiled[top : top + HEIGHT, left : left + WIDTH] = fitted(image)
+    return tiled
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("folder", type=Path)
+    parser.add_argument("-o", "--output", type=Path, required=True)
+    given = parser.parse_args()
+    pictures = sorted(path for path in given.folder.iterdir() if path.suffix in (".png", ".jpg"))
+    _, encoded = cv2.imencode(given.output.suffix, sheet([read_image(path) for path in pictures]))
+    with files.staged(given.output.parent) as stage:
+        (stage / given.output.name).write_bytes(encoded.tobytes())
+    print(f"{len(pictures)} pictures in {given.output}")
+
+
+if __name__ == "__main__":
+    main()

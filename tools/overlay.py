@@ -1,0 +1,96 @@
+"""Lays the skeletons that several runs of ``posedeploy predict`` found over each other, on one image.
+
+``python tools/overlay.py IMAGE -o PICTURE NAME=poses.json ...``, up to three runs: the first is drawn
+broadest and each next one narrower, so that all are seen where they agree. The legend says how far each is
+from the first.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+from posedeploy import files
+from posedeploy.poses.draw import fixed, put_text
+from posedeploy.poses.lightweight_openpose_2d import SKELETON
+from posedeploy.predict.images import read_image
+from posedeploy.types import Array
+
+SHIFT = 3
+COLOURS = ((60, 60, 255), (70, 220, 250), (255, 255, 255))
+"""Blue, green, red: of the first run, the second and the third."""
+WIDTHS = (9, 5, 2)
+"""In px, on an image of 900 px."""
+INK, PAPER = (40, 32, 28), (255, 255, 255)
+
+
+def people_of(poses: Path) -> Array:
+    """(people, keypoints, 3) x px, y px and 2 where found, 0 where not, of a ``poses.json`` of one image."""
+    document = json.loads(poses.read_text(encoding="utf-8"))
+    found = [np.reshape(person["keypoints"], (-1, 3)) for person in document["annotations"]]
+    return np.array(found).reshape(len(found), -1, 3)
+
+
+def distance_px(people: Array, others: Array) -> float:
+    """The largest distance between keypoints of the same people; infinite where not the same were found."""
+    if people.shape != others.shape or (people[..., 2] != others[..., 2]).any():
+        return float("inf")
+    return float(np.hypot(*(people - others)[..., :2].T).max(initial=0.0))
+
+
+def overlaid(image: Array, runs: dict[str, Array]) -> Array:
+    """The image with every run's skeletons, and under it the legend."""
+    picture = image.copy()
+    unit = image.shape[1] / 900
+    for people, colour, width in zip(runs.values(), COLOURS, WIDTHS, strict=False):
+        for person in people:
+            points, found = fixed(person[:, :2]), person[:, 2] > 0
+            limbs = [points[[a, b]] for a, b in SKELETON if found[a] and found[b]]
+            cv2.polylines(picture, limbs, False, colour, max(1, round(width * unit)), cv2.LINE_AA, SHIFT)
+            for x, y in points[found].tolist():
+                radius = round((width * unit * 0.75 + 1) * 2**SHIFT)
+                cv2.circle(picture, (x, y), radius, colour, -1, cv2.LINE_AA, SHIFT)
+    return np.vstack([picture, _legend(image.shape[1], runs, unit)])
+
+
+def _legend(width: int, runs: dict[str, Array], unit: float) -> Array:
+    first = next(iter(runs.values()))
+    step = round(34 * unit)
+    legend = np.full((step * len(runs) + round(16 * unit), width, 3), PAPER, np.uint8)
+    for row, (name, people) in enumerate(runs.items()):
+        y = round(8 * unit) + step * row + step // 2
+        start, end = (round(20 * unit), y), (round(80 * unit), y)
+        cv2.line(legend, start, end, INK, round((WIDTHS[row] + 3) * unit), cv2.LINE_AA)
+        cv2.line(legend, start, end, COLOURS[row], max(1, round(WIDTHS[row] * unit)), cv2.LINE_AA)
+        text = f"{name}: {len(people)} people"
+        if row:
+            text += f", at most {distance_px(first, people):.3g} px from {next(iter(runs))}"
+        put_text(legend, text, (round(100 * unit), y + round(7 * unit)), 0.65 * unit, INK)
+    return legend
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("image", type=Path)
+    parser.add_argument("runs", nargs="+", metavar="NAME=poses.json")
+    parser.add_argument("-o", "--output", type=Path, required=True)
+    given = parser.parse_args()
+    named = (run.partition("=") for run in given.runs)
+    runs = {name: people_of(Path(path)) for name, _, path in named}
+    _, encoded = cv2.imencode(".png", overlaid(read_image(given.image), runs))
+    with files.staged(given.output.parent) as stage:
+        (stage / given.output.name).write_bytes(encoded.tobytes())
+    print(f"wrote {given.output}")
+
+
+if __name__ == "__main__":
+    main()
