@@ -77,6 +77,7 @@ def export(
     ] = "all",
     family: shared.FamilyName = None,
     network: shared.Network = None,
+    mesh: shared.Mesh = None,
 ) -> None:
     """Convert a checkpoint to TorchScript, ONNX or OpenVINO, with a manifest beside each file.
 
@@ -91,7 +92,7 @@ def export(
         output,
         name,
         command.options(shared.parse_size(input_size), batch, dynamic, embed_preprocessing, outputs),
-        Described(family, network),
+        Described(family, network, mesh=mesh),
     )
 
 
@@ -119,6 +120,7 @@ def bench(
     checkpoint: shared.Checkpoint = None,
     family: shared.FamilyName = None,
     network: shared.Network = None,
+    mesh: shared.Mesh = None,
     contract: shared.Contract = None,
     json: shared.Json = None,
 ) -> None:
@@ -134,7 +136,7 @@ def bench(
         ARTIFACTS,
         shared.run_options(device, precision, threads, "latency" if latency else "throughput"),
         command.BenchOptions(runs, shared.parse_size(input_size), batch, runtime, checkpoint),
-        Described(family, network, contract),
+        Described(family, network, contract, mesh),
         json,
     )
 
@@ -159,6 +161,7 @@ def parity(
     checkpoint: shared.Checkpoint = None,
     family: shared.FamilyName = None,
     network: shared.Network = None,
+    mesh: shared.Mesh = None,
     contract: shared.Contract = None,
     json: shared.Json = None,
 ) -> None:
@@ -173,7 +176,7 @@ def parity(
         models,
         shared.run_options(device, precision, threads),
         command.ParityOptions(images, checkpoint, runtime, command.bounds(max_relative, max_px)),
-        Described(family, network, contract),
+        Described(family, network, contract, mesh),
         json,
     )
     raise typer.Exit(0 if same else 1)
@@ -212,9 +215,19 @@ def predict(
         Path | None,
         typer.Option(help="3D: JSON with R and t (cm), world to camera, to give world coordinates."),
     ] = None,
+    boxes: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE.json",
+            help="One-person networks: a list of boxes [x, y, width, height], or of "
+            '{"image": NAME, "boxes": [...]}.',
+        ),
+    ] = None,
+    detector: shared.Detector = None,
     runtime: shared.RuntimeName = None,
     family: shared.FamilyName = None,
     network: shared.Network = None,
+    mesh: shared.Mesh = None,
     contract: shared.Contract = None,
 ) -> None:
     """Find the people in images, videos or a camera's view: pictures with skeletons, and poses.json.
@@ -222,6 +235,7 @@ def predict(
     Example: posedeploy predict out/human.xml photo.jpg -o poses/
     """
     from posedeploy.commands import predict as command
+    from posedeploy.commands.finding import Where
     from posedeploy.commands.opening import Described
 
     complete = command.run(
@@ -229,8 +243,8 @@ def predict(
         source,
         output,
         shared.run_options(device, precision, threads),
-        command.PredictSettings(show, draw, track, smooth, fx, extrinsics, runtime),
-        Described(family, network, contract),
+        command.PredictSettings(show, draw, track, smooth, fx, extrinsics, runtime, Where(boxes, detector)),
+        Described(family, network, contract, mesh),
     )
     raise typer.Exit(0 if complete else 1)
 
@@ -250,6 +264,7 @@ def evaluate(
     limit: Annotated[
         int | None, typer.Option(help="Only that many images, the first ones of the file.")
     ] = None,
+    detector: shared.Detector = None,
     device: shared.Device = "CPU",
     threads: shared.Threads = None,
     precision: shared.PrecisionName = "f32",
@@ -271,7 +286,7 @@ def evaluate(
         annotations,
         images,
         shared.run_options(device, precision, threads, "throughput"),
-        command.EvaluateOptions(limit, runtime),
+        command.EvaluateOptions(limit, runtime, detector),
         Described(family, network, contract),
         json,
     )
@@ -282,6 +297,7 @@ def inspect(
     file: Annotated[Path, typer.Argument(help="A checkpoint or a model file.", show_default=False)],
     family: shared.FamilyName = None,
     network: shared.Network = None,
+    mesh: shared.Mesh = None,
     contract: shared.Contract = None,
     json: shared.Json = None,
 ) -> None:
@@ -292,7 +308,7 @@ def inspect(
     from posedeploy.commands import inspect as command
     from posedeploy.commands.opening import Described
 
-    command.run(file, Described(family, network, contract), json)
+    command.run(file, Described(family, network, contract, mesh), json)
 
 
 @app.command()

@@ -26,13 +26,14 @@ import msgspec
 
 from posedeploy import plugins
 from posedeploy.errors import InputError
-from posedeploy.families import FAMILIES, family_named
+from posedeploy.families import FAMILIES, family_named, family_spec, published_joint_set
 from posedeploy.types import (
     ColourOrder,
     Dimension,
     Embedded,
     Fit,
     InputContract,
+    JointsContract,
     Layout,
     ModelSpec,
     TensorSpec,
@@ -41,11 +42,14 @@ from posedeploy.types import (
 UNKNOWN = "unknown"
 """The family of a model that nobody has described."""
 
-_IMAGE_FIELDS = ("height", "width", "mean", "deviation", "colour_order", "fit", "multiple", "embedded")
+_IMAGE_FIELDS = (
+    "height", "width", "mean", "deviation", "colour_order", "fit", "multiple", "embedded", "margin",
+)  # fmt: skip
 
 
 _Length: TypeAlias = Annotated[int, msgspec.Meta(ge=1)]
 _Deviation: TypeAlias = Annotated[float, msgspec.Meta(gt=0)]
+_Margin: TypeAlias = Annotated[float, msgspec.Meta(gt=0)]
 
 
 class _Input(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
@@ -61,6 +65,7 @@ class _Input(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
     fit: Fit | None = None
     multiple: _Length | None = None
     embedded: tuple[Embedded, ...] | None = None
+    margin: _Margin | None = None
 
 
 class _Document(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
@@ -70,6 +75,7 @@ class _Document(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
     outputs: Mapping[str, str] = msgspec.field(default_factory=dict)
     keypoint_names: tuple[str, ...] = ()
     skeleton: tuple[tuple[int, int], ...] = ()
+    cells: _Length | None = None
 
 
 def read(path: Path) -> ModelSpec:
@@ -101,6 +107,7 @@ def read(path: Path) -> ModelSpec:
         outputs=tuple(TensorSpec(name, ()) for name in document.outputs.values()),
         contract=_contract(path, base.contract, document.input),
         roles=dict(document.outputs),
+        cells=document.cells,
     )
     if document.keypoint_names:
         spec = replace(spec, keypoint_names=document.keypoint_names, skeleton=document.skeleton)
@@ -128,8 +135,7 @@ def described(family: str) -> ModelSpec:
     Raises:
         InputError: there is no such family.
     """
-    poses = plugins.module(family_named(family).poses)
-    return ModelSpec(family, "", (), (), poses.CONTRACT, {}, poses.KEYPOINT_NAMES, poses.SKELETON, poses.UNIT)
+    return family_spec(family, "", (), (), {})
 
 
 def applied(
@@ -141,7 +147,7 @@ def applied(
 
     Raises:
         InputError: the input that the description gives is another than the model's, an output that it names
-            is not in the model, or a role finds no output.
+            is not in the model, a role finds no output, or no joint set has the number that the model takes.
     """
     if described.inputs and inputs:
         _check_input(described.inputs[0], inputs[0], where)
@@ -158,9 +164,25 @@ def applied(
                 f"outputs are {', '.join(names)}. Name it under [outputs] in a --contract file"
             )
         roles[role] = found[-1]
+    if described.joints is not None:
+        return replace(_of_its_joints(described, inputs), inputs=inputs, outputs=outputs, roles=roles)
     layout = described.inputs[0].layout if described.inputs else "NCHW"
     return replace(
         described, inputs=tuple(replace(spec, layout=layout) for spec in inputs), outputs=outputs, roles=roles
+    )
+
+
+def _of_its_joints(described: ModelSpec, inputs: tuple[TensorSpec, ...]) -> ModelSpec:
+    """The description with the joint set that has as many joints as the model takes."""
+    count = inputs[0].shape[1] if inputs and len(inputs[0].shape) == 3 else None
+    if not isinstance(count, int) or count == len(described.keypoint_names):
+        return described
+    found = published_joint_set(described.family, count)
+    return replace(
+        described,
+        joints=JointsContract(found.name),
+        keypoint_names=found.joints,
+        skeleton=found.bones,
     )
 
 

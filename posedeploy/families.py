@@ -10,7 +10,8 @@ from dataclasses import dataclass
 
 from posedeploy import plugins
 from posedeploy.errors import InputError
-from posedeploy.types import ModelSpec, TensorSpec
+from posedeploy.joint_sets import JointSet
+from posedeploy.types import InputContract, JointsContract, ModelSpec, TensorSpec
 
 
 @dataclass(frozen=True)
@@ -18,7 +19,9 @@ class Family:
     """One published network.
 
     ``network`` (needs torch) and ``poses`` name the modules that know it. ``weights_url`` is None where the
-    publisher offers no direct link; ``weights_page`` then says where to look.
+    publisher offers no direct link; ``weights_page`` then says where to look. ``gflop`` is for one image or
+    person, as ``tools/count_flops.py`` counts it. ``mesh``: the network stands on a mesh whose triangles the
+    checkpoint does not hold, so its ``build`` takes them too.
     """
 
     name: str
@@ -28,10 +31,12 @@ class Family:
     joints: str
     input: str
     parameters: str
+    gflop: str
     code_licence: str
     weights_licence: str
     weights_page: str
     weights_url: str | None = None
+    mesh: bool = False
 
 
 FAMILIES = {
@@ -45,6 +50,7 @@ FAMILIES = {
             joints="18 (COCO and neck)",
             input="256x456 BGR, any multiple of 8",
             parameters="4.1 M",
+            gflop="15.3",
             code_licence="Apache-2.0",
             weights_licence="Apache-2.0",
             weights_page="github.com/Daniil-Osokin/lightweight-human-pose-estimation.pytorch",
@@ -61,9 +67,63 @@ FAMILIES = {
             joints="19 (Panoptic)",
             input="256x448 BGR, any multiple of 8",
             parameters="5.1 M",
+            gflop="18.6",
             code_licence="Apache-2.0",
             weights_licence="Apache-2.0",
             weights_page="github.com/Daniil-Osokin/lightweight-human-pose-estimation-3d-demo.pytorch",
+        ),
+        Family(
+            name="mobile-human-pose",
+            network="posedeploy.checkpoints.mobile_human_pose",
+            poses="posedeploy.poses.mobile_human_pose",
+            task="one person in a box, 3D",
+            joints="18 (Human3.6M) or 21 (MuCo)",
+            input="256x256 RGB, a person's box",
+            parameters="3.5 M (LPSKI), 7.3 M (LPRES), 4.0 M (LPWO)",
+            gflop="0.95 (LPSKI), 22.3 (LPRES), 10.6 (LPWO)",
+            code_licence="MIT",
+            weights_licence="not stated; trained on Human3.6M and MuCo, for research",
+            weights_page="github.com/SangbumChoi/MobileHumanPose",
+        ),
+        Family(
+            name="pose-hg-3d",
+            network="posedeploy.checkpoints.pose_hg_3d",
+            poses="posedeploy.poses.pose_hg_3d",
+            task="one centred person, 2D or 3D",
+            joints="16 (MPII) or 17 (COCO)",
+            input="256x256 (COCO: 256x192) BGR, any multiple of 32",
+            parameters="34.0 M (ResNet-50; ResNet-18 to 152)",
+            gflop="14.5 (ResNet-50; ResNet-18 7.8, ResNet-152 33.9)",
+            code_licence="GPL-3.0 upstream; the code here is ours",
+            weights_licence="not stated; trained on MPII and Human3.6M, for research",
+            weights_page="github.com/xingyizhou/pytorch-pose-hg-3d",
+        ),
+        Family(
+            name="pose2mesh",
+            network="posedeploy.checkpoints.pose2mesh",
+            poses="posedeploy.poses.pose2mesh",
+            task="from 2D joints: 3D joints and a mesh of a body or hand",
+            joints="17 (human36), 19 (coco), 24 (smpl) or 21 (mano)",
+            input="2D joints, and the mesh's triangles",
+            parameters="76 M (the size of SMPL); the lifter alone 67 M",
+            gflop="5.1 (the size of SMPL, as deployed); the lifter alone 0.13",
+            code_licence="MIT",
+            weights_licence="not stated; SMPL and MANO, which they give, are for non-commercial research",
+            weights_page="github.com/hongsukchoi/Pose2Mesh_RELEASE",
+            mesh=True,
+        ),
+        Family(
+            name="gtrs",
+            network="posedeploy.checkpoints.gtrs",
+            poses="posedeploy.poses.gtrs",
+            task="from 2D joints: 3D joints and a mesh of a body",
+            joints="17 (human36), 19 (coco) or 24 (smpl)",
+            input="2D joints",
+            parameters="7.7 M",
+            gflop="0.30",
+            code_licence="MIT",
+            weights_licence="not stated; SMPL, which they give, is for non-commercial research",
+            weights_page="github.com/zczcwh/GTRS",
         ),
     )
 }
@@ -80,6 +140,73 @@ def family_named(name: str) -> Family:
     return FAMILIES[name]
 
 
+def joint_set(family: str, count: int | None = None) -> JointSet:
+    """The joints of a family as usually published, or of the variant of it that has so many.
+
+    A variant of some other number of joints has names by number, and no bones.
+    """
+    poses = plugins.module(family_named(family).poses)
+    sets: Mapping[int, JointSet] = getattr(poses, "JOINT_SETS", {})
+    if not sets:
+        return JointSet(family, poses.KEYPOINT_NAMES, poses.SKELETON)
+    if count is None:
+        return next(iter(sets.values()))
+    return sets.get(count) or JointSet("", tuple(f"joint_{number}" for number in range(count)), ())
+
+
+def published_joint_set(family: str, count: int) -> JointSet:
+    """The same for a network that stands on the bones and pairs of its joints.
+
+    Raises:
+        InputError: the family knows no set of so many.
+    """
+    found = joint_set(family, count)
+    if not found.bones:
+        sets: Mapping[int, JointSet] = plugins.module(family_named(family).poses).JOINT_SETS
+        listed = ", ".join(f"{known.name} {number}" for number, known in sets.items())
+        raise InputError(
+            f"a network on {count} joints, and no set of {family} has as many; the sets are {listed}"
+        )
+    return found
+
+
+def family_spec(
+    family: str,
+    variant: str,
+    inputs: tuple[TensorSpec, ...],
+    outputs: tuple[TensorSpec, ...],
+    roles: Mapping[str, str],
+    joints: int | None = None,
+    cells: int | None = None,
+) -> ModelSpec:
+    """The spec of a network of a family, its contract and joints taken from the family's ``poses`` module.
+
+    A family without a contract for images is one on 2D joints.
+
+    Args:
+        roles: which output is what the family's decoding asks for.
+        joints: their number, for a family whose variants differ in it.
+        cells: as in the spec.
+    """
+    poses = plugins.module(family_named(family).poses)
+    found = joint_set(family, joints)
+    contracts: Mapping[int | None, InputContract] = getattr(poses, "CONTRACTS", {})
+    contract = contracts.get(joints, poses.CONTRACT)
+    return ModelSpec(
+        family=family,
+        variant=variant,
+        inputs=inputs,
+        outputs=outputs,
+        contract=contract,
+        roles=roles,
+        keypoint_names=found.joints,
+        skeleton=found.bones,
+        unit=poses.UNIT,
+        joints=JointsContract(found.name) if contract is None else None,
+        cells=cells,
+    )
+
+
 def image_spec(
     family: str, variant: str, channels: Mapping[str, int], roles: Mapping[str, str], stride: int = 8
 ) -> ModelSpec:
@@ -90,18 +217,32 @@ def image_spec(
         roles: which output is what the family's decoding asks for.
         stride: input pixels per output cell.
     """
-    poses = plugins.module(family_named(family).poses)
-    return ModelSpec(
-        family=family,
-        variant=variant,
-        inputs=(TensorSpec("data", ("batch", 3, "height", "width"), layout="NCHW"),),
-        outputs=tuple(
+    return family_spec(
+        family,
+        variant,
+        (TensorSpec("data", ("batch", 3, "height", "width"), layout="NCHW"),),
+        tuple(
             TensorSpec(name, ("batch", count, f"height/{stride}", f"width/{stride}"), layout="NCHW")
             for name, count in channels.items()
         ),
-        contract=poses.CONTRACT,
-        roles=roles,
-        keypoint_names=poses.KEYPOINT_NAMES,
-        skeleton=poses.SKELETON,
-        unit=poses.UNIT,
+        roles,
+    )
+
+
+def joints_spec(family: str, joint_set: JointSet, vertices: int | None = None) -> ModelSpec:
+    """The spec of a network from the 2D joints ``pose2d`` of a batch of people to ``pose3d``, 3D joints in
+    mm.
+
+    Args:
+        vertices: of the mesh ``cam_mesh``, in m, that it gives before them; None for a network without.
+    """
+    joints = len(joint_set)
+    outputs = {"cam_mesh": vertices, "pose3d": joints} if vertices else {"pose3d": joints}
+    return family_spec(
+        family,
+        f"{joint_set.name}, {f'{vertices} vertices' if vertices else 'joints alone'}",
+        (TensorSpec("pose2d", ("batch", joints, 2)),),
+        tuple(TensorSpec(name, ("batch", count, 3)) for name, count in outputs.items()),
+        {name: name for name in outputs},
+        joints,
     )

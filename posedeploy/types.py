@@ -21,7 +21,7 @@ Tensors: TypeAlias = dict[str, Array]
 
 Layout: TypeAlias = Literal["NCHW", "NHWC"]
 ColourOrder: TypeAlias = Literal["BGR", "RGB"]
-Fit: TypeAlias = Literal["pad", "crop"]
+Fit: TypeAlias = Literal["pad", "crop", "box", "centre"]
 Embedded: TypeAlias = Literal["colour", "normalisation"]
 Precision: TypeAlias = Literal["f32", "f16", "bf16", "auto"]
 Hint: TypeAlias = Literal["latency", "throughput"]
@@ -79,8 +79,11 @@ class InputContract:
     ``height`` and ``width`` are the published working size in pixels, that of an export unless another is
     asked for. Where the input's axes are free, the image is resized to that height (bilinear), keeping its
     aspect. ``pad`` then centres it on a ground of the whole pixel value nearest to the mean, up to a multiple
-    of ``multiple`` and at least ``height`` wide; ``crop`` cuts the width down to a multiple. ``embedded``
-    names the steps that an artifact already holds inside, which a caller must therefore leave out.
+    of ``multiple`` and at least ``height`` wide; ``crop`` cuts the width down to a multiple. ``box`` and
+    ``centre`` are for networks of one person, whose box, widened to the input's aspect and ``margin`` times
+    as large, fills the input, on a black ground; where no box is given, ``box`` takes that of the whole image
+    and ``centre`` the whole image without a margin. ``embedded`` names the steps that an artifact already
+    holds inside, which a caller must therefore leave out.
     """
 
     height: int
@@ -91,6 +94,21 @@ class InputContract:
     fit: Fit = "pad"
     multiple: int = 8
     embedded: tuple[Embedded, ...] = ()
+    margin: float = 1.25
+
+
+@dataclass(frozen=True)
+class JointsContract:
+    """What a network expects of a person's 2D joints.
+
+    ``joint_set`` names the row of ``joint_sets.py`` that has their order. The joints are those in the tight
+    box around them, grown to ``aspect`` (width over height) and then ``margin`` times as large, normalised
+    per person and axis to a mean of 0 and a deviation of 1.
+    """
+
+    joint_set: str
+    aspect: float = 288 / 384
+    margin: float = 1.0
 
 
 @dataclass(frozen=True)
@@ -99,8 +117,9 @@ class ModelSpec:
 
     ``family`` names the row of ``families.py`` whose decoding applies, or anything else for a network that
     has none here. ``roles`` maps what the decoding asks for (such as ``heatmaps``) to output names.
-    ``contract`` is None for a network whose inputs are not an image. ``unit`` is that of the family's result,
-    ``px`` or ``mm``.
+    ``contract`` is None for a network whose inputs are not an image; ``joints`` is there for one on the 2D
+    joints of people. ``unit`` is that of the family's result, ``px`` or ``mm``. ``cells`` is the number of
+    cells that make the input's width, for a network whose outputs are positions in cells and not maps.
     """
 
     family: str
@@ -112,6 +131,8 @@ class ModelSpec:
     keypoint_names: tuple[str, ...] = ()
     skeleton: tuple[tuple[int, int], ...] = ()
     unit: Literal["px", "mm"] = "px"
+    joints: JointsContract | None = None
+    cells: int | None = None
 
     def with_outputs(self, names: tuple[str, ...]) -> ModelSpec:
         """The same network with only these outputs kept."""
@@ -124,7 +145,9 @@ class Model:
 
     ``source`` is the checkpoint's path, None for the built-in sample; ``sha256`` is the hash of that file, or
     of the sample's tensors. ``network`` is the ``file.py:function`` that built a user's own network, and
-    ``network_sha256`` the hash of that file.
+    ``network_sha256`` the hash of that file. ``mesh`` is the file of the mesh that the network stands on, and
+    ``mesh_sha256`` the hash of the triangles in it, which is the same whatever kind of file holds them.
+    ``deployed`` is the same network as targets get it, where that is written otherwise.
     """
 
     module: nn.Module
@@ -133,13 +156,17 @@ class Model:
     sha256: str
     network: str | None = None
     network_sha256: str | None = None
+    mesh: Path | None = None
+    mesh_sha256: str | None = None
+    deployed: nn.Module | None = None
 
 
 @dataclass(frozen=True)
 class Provenance:
     """Where an artifact came from: checkpoint (None: the built-in sample), package versions, options.
 
-    ``network_sha256`` is the hash of the user's own file that ``network`` names.
+    ``network_sha256`` is the hash of the user's own file that ``network`` names, ``mesh_sha256`` that of the
+    triangles in the file ``mesh``.
     """
 
     checkpoint: str | None
@@ -149,6 +176,8 @@ class Provenance:
     options: Mapping[str, str] = field(default_factory=dict)
     created: str = ""
     network_sha256: str | None = None
+    mesh: str | None = None
+    mesh_sha256: str | None = None
 
 
 @dataclass(frozen=True)
@@ -195,13 +224,31 @@ class Placement:
     """Where an image lies in the network's input: ``input = image * scale + offset``, in px, per axis x, y.
 
     The scale is the resize factor as published (one factor for both axes, before rounding to whole pixels).
-    Sizes are (width, height) in px.
+    Sizes are (width, height) in px. The offset is whole where the image was resized, and is not where a box
+    was cut out of it.
     """
 
     scale: float
-    offset: tuple[int, int]
+    offset: tuple[float, float]
     image_size: tuple[int, int]
     input_size: tuple[int, int]
+
+
+@dataclass(frozen=True)
+class PlacedJoints:
+    """The people whose joints are in a network's input, one in each row of the batch.
+
+    joints: (people, joints, 3) x px, y px, score, in the order of the network's joint set.
+    """
+
+    joints: Array
+
+    def __len__(self) -> int:
+        return len(self.joints)
+
+
+Placed: TypeAlias = Placement | PlacedJoints
+"""What decoding must know of the input."""
 
 
 @dataclass(frozen=True)
@@ -225,14 +272,18 @@ class Poses:
     keypoints: (people, keypoints, 3) x px, y px, score; -1 in all three where a keypoint is missing.
     scores: (people,) the decoder's confidence in a person, as published: a sum over keypoints and limbs.
     keypoints_3d: (people, joints, 4) x, y, z in mm and the score (-1: not seen in 2D), in the coordinates of
-    the camera, or of the world where the ``Camera`` has a pose; None for a family without.
+    the camera, or of the world where the ``Camera`` has a pose, or (pose-hg-3d) from the pelvis on; None for
+    a family without.
     ids: (people,) numbers that persist through a video, or None.
+    vertices: (people, vertices, 3) x, y, z in mm of each person's mesh, relative to the pelvis as far as the
+    network was trained so, in the order of the mesh's file; None for a family without.
     """
 
     keypoints: Array
     scores: Array
     keypoints_3d: Array | None = None
     ids: Array | None = None
+    vertices: Array | None = None
 
     def __len__(self) -> int:
         return len(self.keypoints)

@@ -12,7 +12,17 @@ import pytest
 
 PACKAGE = Path(__file__).parents[1] / "posedeploy"
 BASE = {"posedeploy", "errors", "types"}
-SHARED = BASE | {"plugins", "backends", "manifest", "files", "contracts", "families", "nesting", "closing"}
+SHARED = BASE | {
+    "plugins",
+    "backends",
+    "manifest",
+    "files",
+    "contracts",
+    "families",
+    "nesting",
+    "closing",
+    "joint_sets",
+}
 
 MAY_IMPORT = {
     "errors": set(),
@@ -25,7 +35,9 @@ MAY_IMPORT = {
     "families": SHARED,
     "nesting": SHARED,
     "closing": SHARED,
-    "checkpoints": SHARED | {"checkpoints"},
+    "joint_sets": BASE,
+    "meshes": SHARED | {"meshes"},
+    "checkpoints": SHARED | {"checkpoints", "meshes"},
     "poses": SHARED | {"poses"},
     "samples": SHARED | {"samples", "poses"},
     "convert": SHARED | {"convert"},

@@ -113,9 +113,23 @@ def test_a_file_that_cannot_be_read_is_refused(tmp_path: Path, make: object) -> 
 @pytest.mark.parametrize("family", FAMILIES)
 def test_a_family_s_name_says_its_image_and_keypoints(family: str) -> None:
     spec = contracts.described(family)
-    assert spec.contract is not None
+    assert (spec.contract is None) == (spec.joints is not None)
     assert spec.keypoint_names
     assert spec.inputs == spec.outputs == ()
+
+
+def test_the_joint_set_is_the_one_that_has_as_many_joints_as_the_model_takes() -> None:
+    outputs = tuple(TensorSpec(name, ("batch", 19, 3)) for name in ("cam_mesh", "pose3d"))
+    spec = contracts.applied(
+        contracts.described("gtrs"), (TensorSpec("pose2d", ("batch", 19, 2)),), outputs, "net.onnx"
+    )
+    assert spec.joints is not None
+    assert (spec.joints.joint_set, len(spec.keypoint_names)) == ("coco", 19)
+    assert (spec.inputs[0].layout, spec.roles) == (None, {"cam_mesh": "cam_mesh", "pose3d": "pose3d"})
+    with pytest.raises(InputError, match="a network on 5 joints, and no set of gtrs has as many"):
+        contracts.applied(
+            contracts.described("gtrs"), (TensorSpec("pose2d", (1, 5, 2)),), outputs, "net.onnx"
+        )
 
 
 def test_roles_left_open_go_to_the_last_output_that_has_the_role_in_its_name() -> None:

@@ -18,6 +18,7 @@ from posedeploy.benchmarks.annotations import read_annotations
 from posedeploy.benchmarks.detections import common_keypoints
 from posedeploy.benchmarks.evaluation import evaluate
 from posedeploy.checkpoints import lightweight_openpose_2d as network
+from posedeploy.joint_sets import sigmas_of
 from posedeploy.poses import lightweight_openpose_2d as family
 from posedeploy.poses.preprocess import prepare
 from posedeploy.samples import draw
@@ -53,7 +54,9 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         write_images(Path(folder), given.count, given.seed)
         annotations = read_annotations(Path(folder) / NAME, None)
-    common = common_keypoints(annotations.keypoint_names, family.KEYPOINT_NAMES, family.SIGMAS)
+    common = common_keypoints(
+        annotations.keypoint_names, family.KEYPOINT_NAMES, sigmas_of(family.KEYPOINT_NAMES)
+    )
     nothing = Effective("none", "", "", "", None)
     result = evaluate("ideal maps", nothing, annotations, common, ideal_poses(given.seed, given.count))
     for part in result.slices:

@@ -8,9 +8,11 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from posedeploy.errors import InputError
+from posedeploy.joint_sets import JOINT_SETS, JointSet
+from posedeploy.poses.joints import prepare_joints
 from posedeploy.poses.preprocess import prepare
 from posedeploy.samples import LONGEST, SHORTEST, draw
-from posedeploy.types import Array, ModelSpec, Placement, Tensors, TensorSpec
+from posedeploy.types import Array, ModelSpec, Placed, PlacedJoints, Tensors, TensorSpec
 
 SEED = 20181129
 """The day of arXiv:1811.12004: any fixed number would do."""
@@ -18,11 +20,12 @@ SEED = 20181129
 
 @dataclass(frozen=True)
 class Sample:
-    """One input of a network. ``placements``: where each image of the batch lies in it; empty without."""
+    """One input of a network. ``placements``: where each image, or person, of the batch lies in it; empty
+    without."""
 
     name: str
     tensors: Tensors
-    placements: tuple[Placement, ...] = ()
+    placements: tuple[Placed, ...] = ()
 
 
 def sized(spec: ModelSpec, batch: int | None = None, size: tuple[int, int] | None = None) -> ModelSpec:
@@ -111,6 +114,37 @@ def drawn_images(spec: ModelSpec, count: int) -> list[Array]:
 def image_samples(spec: ModelSpec, images: Sequence[tuple[str, Array]]) -> list[Sample]:
     """Each image as an input of the network; a larger batch is the image and its mirror in turn."""
     return [_sample(spec, name, image) for name, image in images]
+
+
+def people_samples(spec: ModelSpec, count: int) -> list[Sample]:
+    """Inputs of a network on 2D joints: random people, as many as it takes; one, then more, where that is
+    free."""
+    assert spec.joints is not None, "the caller asks only for networks that take joints"
+    batch = spec.inputs[0].shape[0]
+    stream = np.random.RandomState(SEED)
+    samples = []
+    for number in range(count):
+        crowd = batch if isinstance(batch, int) else 1 + 2 * number
+        people = random_people(JOINT_SETS[spec.joints.joint_set], crowd, stream)
+        tensors, placed = prepare_joints(people, spec)
+        each = tuple(PlacedJoints(placed.joints[index : index + 1]) for index in range(crowd))
+        samples.append(Sample(f"{crowd} random people {number}", tensors, each))
+    return samples
+
+
+def random_people(joint_set: JointSet, count: int, stream: np.random.RandomState) -> Array:
+    """(count, joints, 2) px: bones of 20 to 80 px in random directions, from the first joint on."""
+    people = np.zeros((count, len(joint_set), 2))
+    placed = {0}
+    while len(placed) < len(joint_set):
+        for a, b in (*joint_set.bones, *(bone[::-1] for bone in joint_set.bones)):
+            if a in placed and b not in placed:
+                length, angle = stream.uniform(20, 80, count), stream.uniform(0, 2 * np.pi, count)
+                people[:, b] = people[:, a] + np.stack(
+                    [length * np.cos(angle), length * np.sin(angle)], axis=1
+                )
+                placed.add(b)
+    return people
 
 
 def random_tensors(spec: ModelSpec, batch: int | None = None, size: tuple[int, int] | None = None) -> Sample:

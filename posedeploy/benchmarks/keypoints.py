@@ -17,9 +17,9 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 
 from posedeploy.poses.matching import match
-from posedeploy.types import Array, Placement, Poses, Tensors
+from posedeploy.types import Array, Placed, Poses, Tensors
 
-Decode = Callable[[Tensors, Placement], Poses]
+Decode = Callable[[Tensors, Placed], Poses]
 
 STEP = 1e-4
 """The step of the grid, of each output's largest absolute value."""
@@ -34,7 +34,8 @@ class ImageParity:
 
     people: pairs that stand for each other. missed, extra: people on the reference's, or the candidate's side
     only. distances_px: (n,) of keypoints found by both. one_sided: keypoints that one side alone found.
-    distances_mm: (m,) of 3D joints, infinite for those of people missed. last_bits: keypoints and joints that
+    distances_mm: (m,) of 3D joints, infinite for those of people missed; distances_vertices_mm: the same of
+    the vertices of their meshes. last_bits: keypoints and joints that
     differed before both sides were rounded alike, and no more after.
     """
 
@@ -45,10 +46,12 @@ class ImageParity:
     one_sided: int
     distances_mm: Array = field(repr=False)
     last_bits: int = 0
+    distances_vertices_mm: Array = field(default_factory=lambda: np.zeros(0), repr=False)
 
     def beyond(self, max_px: float, max_mm: float) -> int:
-        """How many keypoints and joints lie further apart than this, or are on one side only."""
-        return self.one_sided + int((self.distances_px > max_px).sum() + (self.distances_mm > max_mm).sum())
+        """How many keypoints, joints and vertices lie further apart than this, or are on one side only."""
+        in_3d = (self.distances_mm > max_mm).sum() + (self.distances_vertices_mm > max_mm).sum()
+        return self.one_sided + int((self.distances_px > max_px).sum() + in_3d)
 
 
 @dataclass(frozen=True)
@@ -97,6 +100,12 @@ class PoseParity:
         distances = [image.distances_mm for image in self.images]
         return _percentile(distances) if any(len(part) for part in distances) else None
 
+    @property
+    def error_vertices_mm(self) -> float | None:
+        """The same for the vertices of meshes."""
+        distances = [image.distances_vertices_mm for image in self.images]
+        return _percentile(distances) if any(len(part) for part in distances) else None
+
     def failures(self, max_px: float, max_mm: float) -> list[str]:
         """What lies beyond the bounds, a sentence each. Of people, too, one in a hundred may differ."""
         found = []
@@ -107,10 +116,9 @@ class PoseParity:
                 f"keypoints lie {self.error_px:.3g} px off at the 99th percentile, wanted {max_px:g} "
                 f"({self.people} people matched, {self.missed} missed, {self.extra} extra)"
             )
-        if self.error_mm is not None and not self.error_mm <= max_mm:
-            found.append(
-                f"3D joints lie {self.error_mm:.3g} mm off at the 99th percentile, wanted {max_mm:g}"
-            )
+        for what, error in (("3D joints", self.error_mm), ("vertices", self.error_vertices_mm)):
+            if error is not None and not error <= max_mm:
+                found.append(f"{what} lie {error:.3g} mm off at the 99th percentile, wanted {max_mm:g}")
         return found
 
 
@@ -120,7 +128,7 @@ def _percentile(distances: Sequence[Array]) -> float:
 
 
 def compare_image(
-    decode: Decode, expected: Tensors, found: Tensors, placement: Placement, *, max_px: float, max_mm: float
+    decode: Decode, expected: Tensors, found: Tensors, placement: Placed, *, max_px: float, max_mm: float
 ) -> ImageParity:
     """Decode both sides' outputs of one image and compare the people; see above for the last bits."""
     plainly = _compared(decode(expected, placement), decode(found, placement))
@@ -168,19 +176,18 @@ def _compared(reference: Poses, candidate: Poses) -> ImageParity:
         extra=len(alone_b),
         distances_px=_infinite_for_nan(distances[both]),
         one_sided=int((seen_a[a] != seen_b[b]).sum()) + alone,
-        distances_mm=_distances_mm(reference, candidate, pairs),
+        distances_mm=_distances_mm(reference.keypoints_3d, candidate.keypoints_3d, pairs),
+        distances_vertices_mm=_distances_mm(reference.vertices, candidate.vertices, pairs),
     )
 
 
-def _distances_mm(reference: Poses, candidate: Poses, pairs: Array) -> Array:
-    """(joints,) of the reference's people, infinite for those whom the candidate lacks; empty without 3D."""
-    if reference.keypoints_3d is None or candidate.keypoints_3d is None:
+def _distances_mm(reference: Array | None, candidate: Array | None, pairs: Array) -> Array:
+    """(points,) of the reference's people, infinite for those whom the candidate lacks; empty without 3D."""
+    if reference is None or candidate is None:
         return np.zeros(0)
-    distances = np.full(reference.keypoints_3d.shape[:2], np.inf)
+    distances = np.full(reference.shape[:2], np.inf)
     a, b = pairs.T
-    distances[a] = np.linalg.norm(
-        reference.keypoints_3d[a, :, :3] - candidate.keypoints_3d[b, :, :3], axis=-1
-    )
+    distances[a] = np.linalg.norm(reference[a, :, :3] - candidate[b, :, :3], axis=-1)
     return _infinite_for_nan(distances.reshape(-1))
 
 

@@ -79,13 +79,18 @@ class OutputParity:
 
 @dataclass(frozen=True)
 class Parity:
-    """A candidate against the reference. ``poses`` is None where no decoding is known for the network."""
+    """A candidate against the reference. ``poses`` is None where no decoding is known for the network.
+
+    rounding: where it is given, the reference was PyTorch in float64, and PyTorch in float32 lies that far
+    from it itself, relative to an output's largest value.
+    """
 
     label: str
     effective: Effective
     outputs: tuple[OutputParity, ...]
     poses: PoseParity | None
     bounds: Bounds
+    rounding: float | None = None
 
     @property
     def failures(self) -> tuple[str, ...]:

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
-from types import ModuleType
+from typing import Protocol, runtime_checkable
 
 import torch
 from torch import nn
 
 from posedeploy import plugins
 from posedeploy.checkpoints.reader import Checkpoint, listed, read
-from posedeploy.errors import CheckpointError
-from posedeploy.families import FAMILIES, family_named
+from posedeploy.errors import CheckpointError, InputError
+from posedeploy.families import FAMILIES, Family, family_named
+from posedeploy.meshes.topology import read_mesh
 from posedeploy.types import Model
 
 UNUSED_IN_EVAL = ".num_batches_tracked"
@@ -19,29 +21,48 @@ UNUSED_IN_EVAL = ".num_batches_tracked"
 REMEDY = "Your own variant goes in with --network FILE.py:FUNCTION; another family with --family"
 
 
-def open_checkpoint(path: Path, family: str | None = None) -> Model:
+@runtime_checkable
+class Rewritten(Protocol):
+    """A network that goes to targets in another form than the published one."""
+
+    def deployed(self) -> nn.Module:
+        """The same network as targets get it; it may share the trained tensors."""
+
+
+def open_checkpoint(path: Path, family: str | None = None, mesh: Path | None = None) -> Model:
     """Read a checkpoint of a published network.
 
     Args:
-        path: the file. family: the network's name where it shall not be recognised from the tensors.
+        path: the file.
+        family: the network's name where it shall not be recognised from the tensors.
+        mesh: the file with the triangles of the mesh that the network stands on, for a family that has one.
 
     Raises:
         CheckpointError: the file cannot be read, is of no known family, does not fit it exactly, or
             holds NaN or infinity.
-        InputError: there is no such family.
+        InputError: there is no such family; or the mesh is missing, unreadable, another than the checkpoint
+            was trained on, or given for a network that has none.
     """
+    topology = read_mesh(mesh) if mesh is not None else None
     checkpoint = read(path)
-    network = plugins.module(family_named(family).network) if family else _recognise(checkpoint)
-    module, spec = network.build(checkpoint.shapes)
+    row = family_named(family) if family else _recognised(checkpoint)
+    if topology is not None and not row.mesh:
+        raise InputError(f"--mesh {mesh}: {row.name} needs no mesh beside its checkpoint; leave it out")
+    build = plugins.module(row.network).build
+    module, spec = build(checkpoint.shapes, topology) if row.mesh else build(checkpoint.shapes)
     load_weights(module, checkpoint, REMEDY)
-    return Model(module, spec, path, checkpoint.sha256)
+    model = Model(module, spec, path, checkpoint.sha256)
+    if isinstance(module, Rewritten):
+        model = replace(model, deployed=module.deployed().eval().requires_grad_(False))
+    if topology is not None:
+        model = replace(model, mesh=topology.path, mesh_sha256=topology.sha256)
+    return model
 
 
-def _recognise(checkpoint: Checkpoint) -> ModuleType:
+def _recognised(checkpoint: Checkpoint) -> Family:
     for family in FAMILIES.values():
-        network = plugins.module(family.network)
-        if network.recognises(checkpoint.shapes):
-            return network
+        if plugins.module(family.network).recognises(checkpoint.shapes):
+            return family
     names = list(checkpoint.shapes)
     raise CheckpointError(
         f"{checkpoint.path}: of no network known here; it holds {len(names)} tensors from {names[0]} to "

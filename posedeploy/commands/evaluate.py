@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import closing
+from contextlib import ExitStack, closing
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -19,6 +19,7 @@ from posedeploy.benchmarks.evaluation import Evaluation, SliceName, check_people
 from posedeploy.benchmarks.machine import this_machine
 from posedeploy.benchmarks.oks import THRESHOLDS
 from posedeploy.commands.console import check_json, counted, counting, out, say, show, working, write_json
+from posedeploy.commands.finding import Where, finder_of
 from posedeploy.commands.opening import SAMPLE, Described, open_named
 from posedeploy.commands.tables import running, table
 from posedeploy.errors import InputError
@@ -32,10 +33,12 @@ PEOPLE: dict[SliceName, str] = {"all": "all", "large": "at least 1/3 of the imag
 
 @dataclass(frozen=True)
 class EvaluateOptions:
-    """On how many of the images (None: all), and on which runtime."""
+    """On how many of the images (None: all), on which runtime, and what finds the people for a network that
+    looks at one at a time."""
 
     limit: int | None = None
     runtime: str | None = None
+    detector: Path | None = None
 
 
 def run(
@@ -56,10 +59,12 @@ def run(
     _check_images(annotations, folder)
     if path is None:
         say(plugins.load("posedeploy.commands.models:SAMPLE_REMARK"))
-    with working(f"loading {path or SAMPLE}"):
-        runner, artifact = open_named(path, options, described, settings.runtime)
-    with runner:
-        predictor = Predictor(runner, artifact.spec)
+    with ExitStack() as opened:
+        with working(f"loading {path or SAMPLE}"):
+            runner, artifact = open_named(path, options, described, settings.runtime)
+        opened.enter_context(runner)
+        finder = finder_of(Where(detector=settings.detector), artifact.spec, options, opened)
+        predictor = Predictor(runner, artifact.spec, boxes=finder.find if finder else None)
         common = common_keypoints(annotations.keypoint_names, artifact.spec.keypoint_names, predictor.sigmas)
         check_people(annotations, common)
         with (
@@ -76,10 +81,10 @@ def run(
             )
     _show(result)
     if json is not None:
-        write_json(json, document(result, annotations))
+        write_json(json, document(result, annotations, settings.detector))
 
 
-def document(result: Evaluation, annotations: Annotations) -> dict[str, Any]:
+def document(result: Evaluation, annotations: Annotations, detector: Path | None = None) -> dict[str, Any]:
     """The result as a versioned document; ``detections`` are as COCO's own tools read results."""
     return {
         "format": "posedeploy.evaluate",
@@ -87,6 +92,7 @@ def document(result: Evaluation, annotations: Annotations) -> dict[str, Any]:
         "machine": asdict(this_machine()),
         "label": result.label,
         "effective": asdict(result.effective),
+        "detector": None if detector is None else str(detector),
         "annotations": str(annotations.path),
         "annotations_sha256": files.sha256(annotations.path),
         "images": result.images,

@@ -38,6 +38,7 @@ def _facts(family: Family) -> Table:
         "joints": family.joints,
         "input": family.input,
         "parameters": family.parameters,
+        "GFLOP": family.gflop,
         "licence": f"code {family.code_licence}, weights {family.weights_licence}",
         "weights": fetch,
     }.items():

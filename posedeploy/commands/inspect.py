@@ -15,7 +15,15 @@ from posedeploy.commands.console import out, show, working, write_json
 from posedeploy.commands.opening import Described
 from posedeploy.commands.tables import bytes_of, size, table, tensors_table
 from posedeploy.runtimes.opening import fitted, open_artifact, open_runner
-from posedeploy.types import Artifact, Model, ModelSpec, Provenance, RunOptions
+from posedeploy.types import Artifact, Fit, Model, ModelSpec, Provenance, RunOptions
+
+FITS: dict[Fit, str] = {
+    "pad": "height {0.height}, pad to multiples of {0.multiple}",
+    "crop": "height {0.height}, crop to multiples of {0.multiple}",
+    "box": "{0.height}x{0.width}, a person's box {0.margin:g} times as large",
+    "centre": "{0.height}x{0.width}, the whole image, or a person's box {0.margin:g} times as large",
+}
+"""How an image comes to the size of the input, by the contract's ``fit``."""
 
 
 def run(path: Path, described: Described, json: Path | None) -> None:
@@ -67,6 +75,7 @@ def _provenance(made: Provenance) -> dict[str, Any]:
         "checkpoint": made.checkpoint or "the built-in sample, untrained",
         "weights sha256": made.checkpoint_sha256,
         "network": made.network or "published",
+        **({"mesh": made.mesh, "triangles sha256": made.mesh_sha256} if made.mesh else {}),
         "created": made.created,
         "packages": ", ".join(f"{name} {version}" for name, version in made.packages.items()),
         "options": ", ".join(f"{name}={value}" for name, value in made.options.items()),
@@ -83,9 +92,11 @@ def _show(path: Path, facts: dict[str, Any], spec: ModelSpec, tensors: list[list
         rows |= {
             "image": f"{contract.colour_order}, (value - {_three(contract.mean)})"
             f" / {_three(contract.deviation)}",
-            "size": f"height {contract.height}, {contract.fit} to multiples of {contract.multiple}",
+            "size": FITS[contract.fit].format(contract),
             "embedded": ", ".join(contract.embedded) or "nothing: the caller prepares the image",
         }
+    if spec.joints is not None:
+        rows["joints"] = f"2D, those of {spec.joints.joint_set}, normalised per person"
     rows["keypoints"] = (
         f"{len(spec.keypoint_names)}: {' '.join(spec.keypoint_names)}" if spec.keypoint_names else "unknown"
     )

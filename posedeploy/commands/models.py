@@ -27,15 +27,17 @@ def open_model(path: Path | None, described: Described) -> Model:
         CheckpointError, NetworkError, InputError: as the readers say.
     """
     if path is None:
-        if described.family or described.network:
-            raise InputError("--family and --network describe a checkpoint: name it")
+        if described.family or described.network or described.mesh:
+            raise InputError("--family, --network and --mesh describe a checkpoint: name it")
         return open_sample()
     if described.network is not None:
         if described.family is not None:
             raise InputError("--network and --family: give one; your network says its own family")
+        if described.mesh is not None:
+            raise InputError("--network and --mesh: give one; a network of your own finds its mesh itself")
         say(f"running {described.network}, as --network asks")
         return open_user_network(path, described.network)
-    return open_checkpoint(path, described.family)
+    return open_checkpoint(path, described.family, described.mesh)
 
 
 def reference_model(artifact: Artifact, checkpoint: Path | None, described: Described) -> Model:
@@ -60,8 +62,14 @@ def reference_model(artifact: Artifact, checkpoint: Path | None, described: Desc
         )
     source = checkpoint or (_recorded(artifact, made) if made and made.checkpoint else None)
     if made is not None and source is not None and described.network is None:
-        described = Described(family=artifact.spec.family)
+        mesh = described.mesh or (_recorded_mesh(artifact, made) if made.mesh else None)
+        described = Described(family=artifact.spec.family, mesh=mesh)
     model = open_model(source, described)
+    if made is not None and model.mesh_sha256 != made.mesh_sha256:
+        raise InputError(
+            f"--mesh {model.mesh}: its triangles are not those that {artifact.path} was exported with "
+            f"({made.mesh}); give that mesh, or export again with this one"
+        )
     if made is not None and model.sha256 != made.checkpoint_sha256:
         differs = (
             f"{source or 'the built-in sample'}: its SHA-256 is {model.sha256[:12]}... but {artifact.path} "
@@ -80,15 +88,29 @@ def reference_model(artifact: Artifact, checkpoint: Path | None, described: Desc
 
 def _recorded(artifact: Artifact, made: Provenance) -> Path:
     """The checkpoint that the manifest names, at its place or beside the artifact."""
-    recorded = Path(str(made.checkpoint))
+    found = _at_its_place_or_beside(artifact, Path(str(made.checkpoint)))
+    if found is None:
+        raise CheckpointError(
+            f"{artifact.path}: the checkpoint it was made from is neither at {made.checkpoint} nor beside "
+            "it; say where it is with --checkpoint"
+        )
+    return found
+
+
+def _recorded_mesh(artifact: Artifact, made: Provenance) -> Path:
+    """The mesh that the manifest names."""
+    found = _at_its_place_or_beside(artifact, Path(str(made.mesh)))
+    if found is None:
+        raise InputError(
+            f"{artifact.path}: the mesh it was made with is neither at {made.mesh} nor beside it; say where "
+            "it is with --mesh"
+        )
+    return found
+
+
+def _at_its_place_or_beside(artifact: Artifact, recorded: Path) -> Path | None:
     beside = artifact.path.with_name(recorded.name)
-    for place in (recorded, beside):
-        if place.exists():
-            return place
-    raise CheckpointError(
-        f"{artifact.path}: the checkpoint it was made from is neither at {recorded} nor beside it; say "
-        "where it is with --checkpoint"
-    )
+    return next((place for place in (recorded, beside) if place.exists()), None)
 
 
 def stem_of(path: Path | None) -> str:

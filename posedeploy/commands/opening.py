@@ -24,6 +24,7 @@ class Described:
     family: str | None = None
     network: str | None = None
     contract: Path | None = None
+    mesh: Path | None = None
 
     @property
     def spec(self) -> ModelSpec | None:

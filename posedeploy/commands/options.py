@@ -33,6 +33,17 @@ Network: TypeAlias = Annotated[
     str | None,
     typer.Option(metavar="FILE.py:FUNCTION", help="Your own network. This RUNS that Python file."),
 ]
+Mesh: TypeAlias = Annotated[
+    Path | None,
+    typer.Option(
+        metavar="FILE",
+        help="pose2mesh: the triangles of its mesh, not in its checkpoint: .npy, .npz, .obj or .pkl.",
+    ),
+]
+Detector: TypeAlias = Annotated[
+    Path | None,
+    typer.Option(metavar="MODEL", help="One-person networks: another model that finds the people first."),
+]
 Contract: TypeAlias = Annotated[
     Path | None,
     typer.Option(metavar="FILE.toml", help="Describes a model made by others, which has no manifest."),

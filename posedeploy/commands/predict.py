@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from contextlib import ExitStack
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from posedeploy.commands.console import counted, counting, out, warn, working
+from posedeploy.commands.finding import Where, finder_of
 from posedeploy.commands.opening import Described, open_named
 from posedeploy.errors import InputError
 from posedeploy.predict.camera import read_camera
 from posedeploy.predict.run import Prediction, PredictOptions, predict
 from posedeploy.predict.sources import open_source
-from posedeploy.types import ModelSpec, RunOptions
+from posedeploy.types import Hint, ModelSpec, RunOptions
 
 
 @dataclass(frozen=True)
@@ -25,6 +27,7 @@ class PredictSettings:
     fx: float | None = None
     extrinsics: Path | None = None
     runtime: str | None = None
+    where: Where = field(default_factory=Where)
 
 
 def run(
@@ -40,14 +43,16 @@ def run(
         raise InputError(f"-o {folder}: the images are read from there; name another folder for the pictures")
     camera = read_camera(settings.fx, settings.extrinsics)
     chosen = PredictOptions(camera, settings.draw, settings.show, settings.track, settings.smooth)
-    with open_source(source_name) as source:
-        if source.total != 1:
-            options = replace(options, hint="throughput")
+    with ExitStack() as opened:
+        source = opened.enter_context(open_source(source_name))
+        hint: Hint = "latency" if source.total == 1 else "throughput"
         with working(f"loading {path}"):
-            runner, artifact = open_named(path, options, described, settings.runtime)
-        with runner, counting(f"finding people in {source.name}") as on_progress:
-            _check_camera(settings, artifact.spec)
-            result = predict(source, runner, artifact, folder, chosen, on_progress)
+            runner, artifact = open_named(path, replace(options, hint=hint), described, settings.runtime)
+        opened.enter_context(runner)
+        _check_camera(settings, artifact.spec)
+        finder = finder_of(settings.where, artifact.spec, options, opened, source)
+        with counting(f"finding people in {source.name}") as on_progress:
+            result = predict(source, runner, artifact, folder, replace(chosen, finder=finder), on_progress)
     _show(result)
     for problem in result.problems:
         warn(problem)
@@ -59,8 +64,8 @@ def _check_camera(settings: PredictSettings, spec: ModelSpec) -> None:
     useless = [option for option, value in given.items() if value is not None]
     if useless and spec.unit != "mm":
         raise InputError(
-            f"{' and '.join(useless)}: {spec.family} finds people in 2D, where the camera has no say; leave "
-            "it out, or give a 3D network"
+            f"{' and '.join(useless)}: {spec.family} ({spec.variant}) finds people in 2D, where the camera "
+            "has no say; leave it out, or give a 3D network"
         )
 
 

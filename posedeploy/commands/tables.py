@@ -109,7 +109,13 @@ def footprint_table(results: Sequence[Latency]) -> Table:
 def parity_heading(result: Parity) -> str:
     """Which candidate, and the verdict."""
     verdict = "[bold green]same as PyTorch[/]" if result.passed else "[bold red]different from PyTorch[/]"
-    return f"[bold]{escape(result.label)}[/]: {verdict}\n[dim]{escape(running(result.effective))}[/]"
+    exactly = ""
+    if result.rounding is not None:
+        exactly = (
+            f" in float64, within {result.bounds.relative:.1e}: in float32 PyTorch itself is "
+            f"{result.rounding:.1e} away from it"
+        )
+    return f"[bold]{escape(result.label)}[/]: {verdict}{exactly}\n[dim]{escape(running(result.effective))}[/]"
 
 
 def parity_table(result: Parity) -> Table:
@@ -140,6 +146,7 @@ def poses_line(result: Parity) -> str:
         f"{poses.keypoints} keypoints, {poses.error_px:.3g} px off at the 99th percentile"
     )
     line += f", {poses.error_mm:.3g} mm in 3D" if poses.error_mm is not None else ""
+    line += f", {poses.error_vertices_mm:.3g} mm on the mesh" if poses.error_vertices_mm is not None else ""
     if poses.last_bits:
         line += (
             f"; {poses.last_bits} keypoints and joints differed in the last bits alone: they are the same "

@@ -62,4 +62,6 @@ def _provenance(model: Model, target: Target, options: ExportOptions) -> Provena
         options={field.name: str(getattr(options, field.name)) for field in fields(options)},
         created=datetime.now(UTC).isoformat(timespec="seconds"),
         network_sha256=model.network_sha256,
+        mesh=str(model.mesh.resolve()) if model.mesh else None,
+        mesh_sha256=model.mesh_sha256,
     )

@@ -94,8 +94,10 @@ def prepare(model: Model, options: ExportOptions) -> Prepared:
     contract = spec.contract if options.embed_preprocessing else None
     if options.embed_preprocessing:
         spec = _embedded(spec)
-    deployed = Deployed(model.module, contract, keep).eval()
-    example = tuple(_example(tensor.fixed(lengths)) for tensor in spec.inputs)
+    deployed = Deployed(model.deployed or model.module, contract, keep).eval()
+    # The exporter takes a length of 1 for a fixed one, and so would every reshaping inside the network.
+    shown = lengths | {"batch": 2} if options.dynamic else lengths
+    example = tuple(_example(tensor.fixed(shown)) for tensor in spec.inputs)
     spec = spec.with_outputs(kept)
     axes: tuple[Mapping[int, str], ...] = ()
     if options.dynamic:

@@ -27,5 +27,17 @@ def convert(prepared: Prepared, path: Path) -> None:
             traced = torch.jit.trace(prepared.module, prepared.example, check_trace=False)  # type: ignore[no-untyped-call]
         except RuntimeError as error:
             raise ExportError(f"TorchScript cannot take this network: {first_line(error)}") from error
-        frozen = torch.jit.freeze(traced)
+        frozen = torch.jit.freeze(traced, optimize_numerics=not _folds_wrongly(traced))
     path.write_bytes(frozen.save_to_buffer())  # torch's own writer ends the process where the disk is full
+
+
+def _folds_wrongly(traced: torch.jit.ScriptModule) -> bool:
+    """Whether freezing would change the outputs: PyTorch (2.13 too) folds a BatchNorm into the linear layer
+    before it even where that layer's output goes elsewhere as well, as into a residual sum.
+    """
+    uses = [
+        [use.user.kind() for use in node.output().uses()]
+        for node in traced.inlined_graph.nodes()
+        if node.kind() == "aten::linear"
+    ]
+    return any(len(kinds) > 1 and "aten::batch_norm" in kinds for kinds in uses)

@@ -21,10 +21,6 @@ KEYPOINT_NAMES = (
     "r_knee", "r_ank", "l_hip", "l_knee", "l_ank", "r_eye", "l_eye", "r_ear", "l_ear",
 )  # fmt: skip
 SKELETON = tuple(limb for index, limb in enumerate(LIMBS) if index not in COMPLETING)
-SIGMAS = (
-    0.026, 0.079, 0.079, 0.072, 0.062, 0.079, 0.072, 0.062, 0.107,
-    0.087, 0.089, 0.107, 0.087, 0.089, 0.025, 0.025, 0.035, 0.035,
-)  # fmt: skip
 CONTRACT = InputContract(height=256, width=456, mean=(128.0, 128.0, 128.0), deviation=(256.0, 256.0, 256.0))
 UNIT = "px"
 ROLES = ("heatmaps", "pafs")

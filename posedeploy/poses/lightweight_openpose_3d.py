@@ -9,8 +9,8 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
-from posedeploy.errors import InputError
 from posedeploy.poses.affinity import plausible, truncated_mean
+from posedeploy.poses.cameras import focal_length, to_world
 from posedeploy.poses.fields import upsampled_fields
 from posedeploy.poses.grouping import best_first, group
 from posedeploy.poses.maps import UPSAMPLE, maps_of, stride_of, upsampled
@@ -24,10 +24,6 @@ KEYPOINT_NAMES = (
 SKELETON = (
     (0, 1), (1, 15), (15, 17), (1, 16), (16, 18), (0, 3), (3, 4), (4, 5), (0, 9), (9, 10), (10, 11),
     (0, 6), (6, 7), (7, 8), (0, 12), (12, 13), (13, 14),
-)  # fmt: skip
-SIGMAS = (
-    0.079, 0.026, 0.107, 0.079, 0.072, 0.062, 0.107, 0.087, 0.089, 0.079,
-    0.072, 0.062, 0.107, 0.087, 0.089, 0.025, 0.025, 0.035, 0.035,
 )  # fmt: skip
 CONTRACT = InputContract(
     height=256, width=448, mean=(128.0, 128.0, 128.0), deviation=(255.0, 255.0, 255.0), fit="crop"
@@ -70,9 +66,9 @@ def decode(outputs: Tensors, spec: ModelSpec, placement: Placement, camera: Came
     necked = cells[:, 0, 2] > THRESHOLD
     cells = cells[necked]
     relative = _joints_at(features, cells)
-    fx_cells = _focal_length(camera, placement) * placement.scale / stride
+    fx_cells = focal_length(camera, placement) * placement.scale / stride
     camera_mm = relative + _translation(relative, cells, features.shape[1:], fx_cells)[:, None]
-    positions = np.concatenate([_to_world(camera_mm, camera), cells[..., 2:]], axis=2)
+    positions = np.concatenate([to_world(camera_mm, camera), cells[..., 2:]], axis=2)
     return Poses(_pixels(cells, stride, placement), people.scores[necked], keypoints_3d=positions)
 
 
@@ -110,34 +106,3 @@ def _translation(relative: Array, cells: Array, map_size: tuple[int, ...], fx_ce
     moved: Array = mm_per_cell * np.concatenate([mean_2d, depth], axis=1)
     moved[:, :2] -= mean_3d
     return moved
-
-
-def _focal_length(camera: Camera, placement: Placement) -> float:
-    if camera.fx is None:
-        return 0.8 * placement.image_size[0]
-    if not camera.fx > 0:
-        raise InputError(
-            f"a focal length of {camera.fx:g} px cannot be; fx is in pixels of the image and above 0"
-        )
-    return camera.fx
-
-
-def _to_world(points_mm: Array, camera: Camera) -> Array:
-    """Undo ``camera = R world + t`` for (…, 3) points, for as much of it as the camera gives."""
-    if camera.rotation is None and camera.translation is None:
-        return points_mm
-    rotation = np.eye(3) if camera.rotation is None else np.asarray(camera.rotation, np.float64)
-    translation = np.zeros(3) if camera.translation is None else np.asarray(camera.translation, np.float64)
-    if rotation.shape != (3, 3) or translation.size != 3:
-        raise InputError(
-            f"a camera's rotation is 3x3 and its translation 3 numbers; here they are {rotation.shape} and "
-            f"{translation.shape}"
-        )
-    try:
-        inverse = np.linalg.inv(rotation)
-    except np.linalg.LinAlgError as error:
-        raise InputError(
-            "the camera's rotation matrix cannot be inverted, so it is not a rotation"
-        ) from error
-    world: Array = (points_mm - translation.reshape(3)) @ inverse.T
-    return world

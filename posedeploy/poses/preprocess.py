@@ -10,6 +10,7 @@ import cv2
 import numpy as np
 
 from posedeploy.errors import InputError
+from posedeploy.poses.crops import CROPPING, affine, cut_out, region
 from posedeploy.types import Array, InputContract, ModelSpec, Placement, Tensors, TensorSpec
 
 MAX_FREE_LENGTH = 4096
@@ -41,24 +42,46 @@ def as_bgr(image: Array) -> Array:
     return converted
 
 
-def prepare(image: Array, spec: ModelSpec) -> tuple[Tensors, Placement]:
+def prepare(image: Array, spec: ModelSpec, box: Array | None = None) -> tuple[Tensors, Placement]:
     """The network's input for one (H, W, 3) uint8 BGR image, and where the image lies in it.
 
     Follows ``spec.contract`` and the first input. Where that has a free size, the image decides the size by
     the published rule. Where its size is fixed, the same rule is used if its result has that size;
-    otherwise the image is made to fit inside, centred on the padding value. The tensor is contiguous and
+    otherwise the image is made to fit inside, centred on the padding value. For a network of one person the
+    input is that person's box, at the size of the input or of the contract. The tensor is contiguous and
     the caller's to keep.
 
+    Args:
+        box: (4,) x, y, width, height in px of the person, for a network of one person; None for the whole
+            image.
+
     Raises:
-        InputError: the network takes no image, or several at once, or this one leads to no usable size.
+        InputError: the network takes no image, or several at once, or this one leads to no usable size; or
+            the box lies outside the image or is none, or the network takes no boxes.
     """
     image = as_bgr(image)
     contract, tensor = _image_input(spec)
+    if contract.fit in CROPPING:
+        return _cropped(image, contract, tensor, box)
+    if box is not None:
+        raise InputError(f"{spec.family} finds people in the whole image, so no box can be given to it")
     plan = _plan(image.shape[1], image.shape[0], contract, _fixed_size(tensor))
     resized = cv2.resize(image, None, fx=plan.scale, fy=plan.scale, interpolation=cv2.INTER_LINEAR)
     array = _filled(resized, plan, contract, tensor)
     placement = Placement(plan.scale, plan.offset, (image.shape[1], image.shape[0]), plan.size)
     return {tensor.name: array}, placement
+
+
+def _cropped(
+    image: Array, contract: InputContract, tensor: TensorSpec, box: Array | None
+) -> tuple[Tensors, Placement]:
+    width, height = _fixed_size(tensor)
+    size = (width or contract.width, height or contract.height)
+    matrix = affine(region(contract, image, box, size), size)
+    plan = _Plan(float(matrix[0, 0]), size, (0, 0))
+    array = _filled(cut_out(image, matrix, size), plan, contract, tensor)
+    offset = (float(matrix[0, 2]), float(matrix[1, 2]))
+    return {tensor.name: array}, Placement(plan.scale, offset, (image.shape[1], image.shape[0]), size)
 
 
 @dataclass(frozen=True)

@@ -3,40 +3,70 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Generator, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from itertools import chain
+from typing import TypeAlias
+
+import numpy as np
 
 from posedeploy import plugins
 from posedeploy.errors import InputError
-from posedeploy.families import FAMILIES, Family
+from posedeploy.families import FAMILIES, Family, joint_set
 from posedeploy.poses.preprocess import prepare
 from posedeploy.predict.sources import Frame
 from posedeploy.runtimes.base import Runner
 from posedeploy.types import Array, Camera, ModelSpec, Placement, Poses, Tensors
 
+Boxes: TypeAlias = Callable[[Frame], Array]
+"""Gives the (people, 4) boxes of a frame: x, y, width, height in px."""
+
+
+@dataclass
+class _Waiting:
+    """A frame whose inputs run: where each lies, and the poses so far."""
+
+    frame: Frame
+    placements: list[Placement]
+    found: list[Poses] = field(default_factory=list)
+
 
 class Predictor:
     """Finds the people in images with a network that is loaded. The runner stays its owner's to close."""
 
-    def __init__(self, runner: Runner, spec: ModelSpec, camera: Camera | None = None) -> None:
+    def __init__(
+        self, runner: Runner, spec: ModelSpec, camera: Camera | None = None, boxes: Boxes | None = None
+    ) -> None:
         """
+        Args:
+            boxes: finds the people in a frame, for a network that looks at one person at a time; without it
+                the whole image is taken as one person's.
+
         Raises:
-            InputError: no decoding is known for the spec's family, or the network takes many images at once.
+            InputError: no decoding is known for the spec's family, or the network takes no image or many at
+                once.
         """
         family = _known(spec)
+        self.spec = spec
         self._runner = runner
-        self._spec = spec
         self._camera = camera or Camera()
+        self._boxes = boxes
         self._decode = plugins.load(f"{family.poses}:decode")
-        self.sigmas: tuple[float, ...] = plugins.load(f"{family.poses}:SIGMAS")
+        self.sigmas: tuple[float, ...] = joint_set(spec.family, len(spec.keypoint_names)).sigmas
 
-    def __call__(self, image: Array) -> Poses:
+    def __call__(self, image: Array, boxes: Array | None = None) -> Poses:
         """The people in one (H, W, 3) uint8 BGR image.
 
+        Args:
+            boxes: (people, 4) x, y, width, height in px, for a network that looks at one person at a time.
+
         Raises:
-            InputError: the image cannot become the network's input.
+            InputError: the image or a box cannot become the network's input.
         """
-        tensors, placement = prepare(image, self._spec)
-        return self._decoded(self._runner.run(tensors), placement)
+        prepared = self._inputs(image, boxes)
+        return self._joined(
+            [self._decoded(self._runner.run(tensors), placement) for tensors, placement in prepared]
+        )
 
     def stream(
         self, frames: Iterable[Frame], refused: list[str] | None = None
@@ -50,28 +80,67 @@ class Predictor:
         Raises:
             InputError: a frame cannot become the network's input, and ``refused`` is not given.
         """
-        running: deque[tuple[Frame, Placement]] = deque()
-        for outputs in self._runner.stream(self._prepared(frames, running, refused)):
-            frame, placement = running.popleft()
-            yield frame, self._decoded(outputs, placement)
+        coming = iter(frames)
+        running: deque[_Waiting] = deque()
+        for first in coming:  # a frame without people ends a run of the network: nothing in it would come out
+            for outputs in self._runner.stream(self._prepared(chain([first], coming), running, refused)):
+                waiting = running[0]
+                waiting.found.append(self._decoded(outputs, waiting.placements[len(waiting.found)]))
+                if len(waiting.found) == len(waiting.placements):
+                    yield waiting.frame, self._joined(running.popleft().found)
+            while running:
+                yield running.popleft().frame, self._joined([])
 
     def _prepared(
-        self, frames: Iterable[Frame], running: deque[tuple[Frame, Placement]], refused: list[str] | None
+        self, frames: Iterable[Frame], running: deque[_Waiting], refused: list[str] | None
     ) -> Iterator[Tensors]:
         for frame in frames:
             try:
-                tensors, placement = prepare(frame.image, self._spec)
+                prepared = self._inputs(frame.image, self._boxes(frame) if self._boxes else None)
             except InputError as error:
                 if refused is None:
                     raise InputError(f"{frame.name}: {error}") from error
                 refused.append(f"{frame.name}: {error}")
                 continue
-            running.append((frame, placement))
-            yield tensors
+            running.append(_Waiting(frame, [placement for _, placement in prepared]))
+            yield from (tensors for tensors, _ in prepared)
+            if not prepared:
+                return
+
+    def _inputs(self, image: Array, boxes: Array | None) -> list[tuple[Tensors, Placement]]:
+        if boxes is None:
+            return [prepare(image, self.spec)]
+        return [prepare(image, self.spec, box) for box in boxes]
 
     def _decoded(self, outputs: Tensors, placement: Placement) -> Poses:
-        poses: Poses = self._decode(outputs, self._spec, placement, self._camera)
+        poses: Poses = self._decode(outputs, self.spec, placement, self._camera)
         return poses
+
+    def _joined(self, found: list[Poses]) -> Poses:
+        if len(found) == 1:
+            return found[0]
+        joints = len(self.spec.keypoint_names)
+        nobody = Poses(
+            np.zeros((0, joints, 3)),
+            np.zeros(0),
+            np.zeros((0, joints, 4)) if self.spec.unit == "mm" else None,
+        )
+        return joined(found or [nobody])
+
+
+def joined(found: Sequence[Poses]) -> Poses:
+    """The people of several answers of one network as one."""
+    return Poses(
+        np.concatenate([poses.keypoints for poses in found]),
+        np.concatenate([poses.scores for poses in found]),
+        _together([poses.keypoints_3d for poses in found]),
+        vertices=_together([poses.vertices for poses in found]),
+    )
+
+
+def _together(parts: Sequence[Array | None]) -> Array | None:
+    given = [part for part in parts if part is not None]
+    return np.concatenate(given) if given else None
 
 
 def _known(spec: ModelSpec) -> Family:
@@ -79,6 +148,11 @@ def _known(spec: ModelSpec) -> Family:
         raise InputError(
             f"nothing here says how the outputs of this network ({spec.family!r}) become poses; give "
             f"--family {' or '.join(FAMILIES)} where it is one of these, or describe it with --contract FILE"
+        )
+    if spec.joints is not None:
+        raise InputError(
+            f"{spec.family} takes the 2D joints of people and no image, so it cannot look for people in one; "
+            "give a network that does, such as lightweight-openpose-2d"
         )
     images = spec.inputs[0].shape[0] if spec.inputs and spec.inputs[0].shape else 1
     if isinstance(images, int) and images != 1:

@@ -33,8 +33,12 @@ class MadeBy(msgspec.Struct, frozen=True, kw_only=True):
     runtime: Effective
 
 
-class SourceRecord(msgspec.Struct, frozen=True):
-    """What they were found in. ``frames`` were done of ``expected_frames``, None where no one can know."""
+class SourceRecord(msgspec.Struct, frozen=True, omit_defaults=True):
+    """What they were found in. ``frames`` were done of ``expected_frames``, None where no one can know.
+
+    ``boxes``: the file or the detector that says where people are, or "the whole image", for a network that
+    looks at one person at a time.
+    """
 
     name: str
     kind: Kind
@@ -44,6 +48,8 @@ class SourceRecord(msgspec.Struct, frozen=True):
     fps: float | None
     tracked: bool
     smoothed: bool
+    boxes: str | None = None
+    detector: MadeBy | None = None
 
 
 class _Image(msgspec.Struct, frozen=True, omit_defaults=True):

@@ -15,6 +15,7 @@ from posedeploy import files, plugins
 from posedeploy.errors import InputError, MissingPackageError
 from posedeploy.poses.tracking import Tracker
 from posedeploy.predict import document
+from posedeploy.predict.boxes import Finder, takes_boxes
 from posedeploy.predict.chain import Predictor
 from posedeploy.predict.pictures import Names, Painter, PictureFiles, Sink, VideoFile
 from posedeploy.predict.sources import Frame, Source
@@ -24,6 +25,7 @@ from posedeploy.types import Array, Artifact, Camera, Poses
 if TYPE_CHECKING:
     from posedeploy.predict.window import Window
 
+WHOLE_IMAGE = "the whole image"
 PENDING = 4
 """Frames that may wait to be drawn and encoded while the network is ahead."""
 
@@ -34,7 +36,8 @@ class PredictOptions:
 
     draw: write pictures or a video, besides the poses. show: in a window, too; None is for a camera alone,
     and only where there is a display and pygame. track, smooth: ids and steady poses in videos and from
-    cameras; without ids there is no smoothing.
+    cameras; without ids there is no smoothing. finder: where people are, for a network that looks at one
+    person at a time; None takes the whole image as one person's.
     """
 
     camera: Camera = field(default_factory=Camera)
@@ -42,6 +45,7 @@ class PredictOptions:
     show: bool | None = False
     track: bool = True
     smooth: bool = True
+    finder: Finder | None = None
 
 
 @dataclass(frozen=True)
@@ -86,7 +90,8 @@ def predict(
         KeyboardInterrupt: Ctrl-C came before anything was done.
     """
     options = options or PredictOptions()
-    predictor = Predictor(runner, artifact.spec, options.camera)
+    finder = options.finder
+    predictor = Predictor(runner, artifact.spec, options.camera, finder.find if finder else None)
     made = document.made_by(artifact, runner.effective, artifact.files or _hashes(artifact))
     with (
         _window(source, options) as window,
@@ -115,6 +120,8 @@ def predict(
             fps=None if source.kind == "images" else source.fps,
             tracked=finisher.tracks,
             smoothed=finisher.tracks and options.smooth,
+            boxes=finder.name if finder else WHOLE_IMAGE if takes_boxes(artifact.spec) else None,
+            detector=finder.made_by if finder else None,
         )
         content = finisher.document.encoded(made, record, source.problems)
         (stage / document.NAME).write_bytes(content)

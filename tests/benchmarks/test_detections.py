@@ -7,6 +7,7 @@ import pytest
 
 from posedeploy.benchmarks.detections import common_keypoints
 from posedeploy.errors import InputError
+from posedeploy.joint_sets import sigmas_of
 from posedeploy.poses import lightweight_openpose_2d, lightweight_openpose_3d
 from posedeploy.poses.coco import KEYPOINTS, coco_name
 from tests.benchmarks import coco
@@ -14,14 +15,15 @@ from tests.benchmarks import coco
 
 def test_the_3d_familys_names_are_cocos_too() -> None:
     family = lightweight_openpose_3d
-    common = common_keypoints(coco.NAMES, family.KEYPOINT_NAMES, family.SIGMAS)
+    common = common_keypoints(coco.NAMES, family.KEYPOINT_NAMES, sigmas_of(family.KEYPOINT_NAMES))
     assert common.names == coco.NAMES
     assert common.left_out == ("neck", "body_centre")
     other = lightweight_openpose_2d
     np.testing.assert_array_equal(
-        common.sigmas, common_keypoints(coco.NAMES, other.KEYPOINT_NAMES, other.SIGMAS).sigmas
+        common.sigmas,
+        common_keypoints(coco.NAMES, other.KEYPOINT_NAMES, sigmas_of(other.KEYPOINT_NAMES)).sigmas,
     )
-    np.testing.assert_array_equal(np.array(other.SIGMAS)[list(coco.OURS)], common.sigmas)
+    np.testing.assert_array_equal(np.array(sigmas_of(other.KEYPOINT_NAMES))[list(coco.OURS)], common.sigmas)
 
 
 def test_the_names_of_the_families_are_cocos_by_another_spelling() -> None:

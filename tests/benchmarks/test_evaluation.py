@@ -19,6 +19,7 @@ from posedeploy.checkpoints.user_network import open_user_network
 from posedeploy.convert.export import export
 from posedeploy.convert.prepare import ExportOptions
 from posedeploy.errors import InputError
+from posedeploy.joint_sets import sigmas_of
 from posedeploy.poses import lightweight_openpose_2d
 from posedeploy.poses.lightweight_openpose_3d import PANOPTIC
 from posedeploy.predict.chain import Predictor
@@ -60,7 +61,9 @@ def _known(*people: Array, **fields: Any) -> list[dict[str, Any]]:
 def _evaluate(path: Path, *poses: Poses) -> Evaluation:
     family = lightweight_openpose_2d
     annotations = read_annotations(path)
-    common = common_keypoints(annotations.keypoint_names, family.KEYPOINT_NAMES, family.SIGMAS)
+    common = common_keypoints(
+        annotations.keypoint_names, family.KEYPOINT_NAMES, sigmas_of(family.KEYPOINT_NAMES)
+    )
     return evaluate("drawn", EFFECTIVE, annotations, common, poses)
 
 
@@ -110,7 +113,7 @@ def test_what_an_average_is_of(tmp_path: Path) -> None:
     """All keypoints off by as much as makes an OKS of 0.72: five of ten thresholds are passed."""
     path = _file(tmp_path / "a.json", *_known(BIG))
     (person,) = read_annotations(path).people
-    sigmas = np.array(lightweight_openpose_2d.SIGMAS)[:, None]
+    sigmas = np.array(sigmas_of(lightweight_openpose_2d.KEYPOINT_NAMES))[:, None]
     off = BIG.copy()
     off[:, :1] += 2 * sigmas * np.sqrt(-2 * np.log(0.72) * person.area)
     everyone, large = _evaluate(path, _poses(off)).slices

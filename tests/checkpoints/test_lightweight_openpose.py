@@ -13,13 +13,15 @@ from posedeploy.checkpoints.lightweight_openpose_2d import LightweightOpenPose2d
 from posedeploy.checkpoints.lightweight_openpose_3d import LightweightOpenPose3d
 from posedeploy.checkpoints.loading import open_checkpoint
 from posedeploy.nesting import flat
+from posedeploy.types import Model
 from tests.reference_cases import BUNDLED, Case
 
 TOLERANCE = 1e-5
 NAMES = ("lightweight-openpose-2d", "lightweight-openpose-3d")
 
 
-def _check_runs(case: Case, path: Path) -> None:
+def check_runs(case: Case, path: Path) -> Model:
+    """The model of a case, whose outputs are the published ones."""
     model = open_checkpoint(case.write(path))
     assert model.spec.family == case.about["family"]
     assert sum(t.numel() for t in model.module.state_dict().values()) == case.about["values"]
@@ -27,16 +29,17 @@ def _check_runs(case: Case, path: Path) -> None:
         assert [output.name for output in model.spec.outputs] == list(run["outputs"])
         with torch.inference_mode():
             outputs = flat(model.module(torch.from_numpy(case.input(run))))
-        height, width = run["shape"][2:]
+        batch, _, height, width = run["shape"]
         for spec, output in zip(model.spec.outputs, outputs, strict=True):
-            shape = spec.fixed({"batch": 1, "height": height, "width": width}).shape
+            shape = spec.fixed({"batch": batch, "height": height, "width": width}).shape
             assert tuple(output.shape) == shape == tuple(run["outputs"][spec.name]["shape"])
             assert case.distance(run, spec.name, output.numpy()) < TOLERANCE, (run["input"], spec.name)
+    return model
 
 
 @pytest.mark.parametrize("name", NAMES)
 def test_outputs_equal_those_of_the_published_network(tmp_path: Path, name: str) -> None:
-    _check_runs(Case(BUNDLED / name), tmp_path / "a.pth")
+    check_runs(Case(BUNDLED / name), tmp_path / "a.pth")
 
 
 @pytest.mark.parametrize("name", NAMES)

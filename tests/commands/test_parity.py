@@ -132,3 +132,13 @@ def test_the_published_networks_are_the_same(family: str, done: Invoke, tmp_path
     result = done("parity", "out/human.xml")
     assert "same as PyTorch" in result.stdout
     assert not lines_wider_than(80, result.stdout)
+
+
+def test_float64_does_not_excuse_bounds_of_the_users_own(done: Invoke, invoke: Invoke) -> None:
+    Case(BUNDLED / "lightweight-openpose-2d").write(Path("a.pth"))
+    done("export", "a.pth", "--to", "onnx")
+    arguments = ("parity", "artifacts/a.onnx", "--json", "p.json")
+    strict = invoke(*arguments, "--max-relative", "1e-9")
+    assert strict.exit_code == 1
+    (entry,) = json.loads(Path("p.json").read_text())["results"]
+    assert (entry["passed"], entry["reference_precision"]) == (False, "f32")

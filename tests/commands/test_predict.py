@@ -116,7 +116,7 @@ def test_3d_with_a_camera_of_ones_own(done: Invoke, refused: Callable[..., str],
     assert 'camera.json: wanted JSON with "R", 3x3, and "t", 3 numbers in cm' in message
 
 
-TWO_D = "lightweight-openpose-2d finds people in 2D, where the camera has no say; leave it out"
+TWO_D = "lightweight-openpose-2d (crowd) finds people in 2D, where the camera has no say; leave it out"
 
 
 def test_bad_input(human: Path, refused: Callable[..., str]) -> None:

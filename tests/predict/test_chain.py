@@ -6,10 +6,13 @@ import numpy as np
 import pytest
 
 from posedeploy.errors import InputError
-from posedeploy.predict.chain import Predictor
+from posedeploy.families import joints_spec
+from posedeploy.joint_sets import JOINT_SETS
+from posedeploy.predict.chain import Predictor, joined
 from posedeploy.predict.sources import Frame
 from posedeploy.runtimes.openvino import OpenVinoRunner
 from posedeploy.types import Array, Artifact, RunOptions
+from tests.poses.helpers import some_poses
 from tests.predict.conftest import HEIGHT, PEOPLE, WIDTH, CrowdRunner, spec_of
 from tools.synthetic_maps import crowd
 
@@ -44,6 +47,23 @@ def test_an_unknown_family_is_refused() -> None:
         InputError, match=r"\('unknown'\) become poses; give --family light.* --contract FILE"
     ):
         Predictor(CrowdRunner(spec), replace(spec, family="unknown"))
+
+
+def test_a_network_on_joints_cannot_look_for_people() -> None:
+    spec = joints_spec("gtrs", JOINT_SETS["human36"], 6890)
+    with pytest.raises(
+        InputError, match="gtrs takes the 2D joints of people and no image, so it cannot look for people in"
+    ):
+        Predictor(CrowdRunner(spec_of(FAMILY)), spec)
+
+
+def test_answers_joined_keep_all_that_they_have() -> None:
+    one = some_poses(np.ones((1, 2, 2)), vertices=np.zeros((1, 5, 3)))
+    two = some_poses(np.ones((2, 2, 2)), vertices=np.ones((2, 5, 3)))
+    together = joined([one, two])
+    assert (len(together), together.keypoints_3d) == (3, None)
+    assert together.vertices is not None and together.vertices[:, 0, 0].tolist() == [0, 1, 1]
+    assert joined([some_poses(np.ones((1, 2, 2)))]).vertices is None
 
 
 def test_a_network_that_takes_many_images_is_refused() -> None:

@@ -1,0 +1,239 @@
+"""Pose2Mesh: 2D joints of a person to 3D joints, and these to the vertices of a mesh (arXiv:2008.09047).
+
+The networks as published, the products with the mesh's Laplacians sparse. ``pose2mesh_tiled`` has them as
+they are exported.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from posedeploy.checkpoints.pose2mesh_tiled import TiledMeshNet
+from posedeploy.errors import InputError
+from posedeploy.families import joints_spec, published_joint_set
+from posedeploy.joint_sets import JointSet
+from posedeploy.meshes.laplacians import joint_graph, normalised_laplacian
+from posedeploy.meshes.levels import Level, mesh_levels
+from posedeploy.meshes.sparse import Sparse
+from posedeploy.meshes.topology import Mesh
+from posedeploy.types import ModelSpec
+
+FAMILY = "pose2mesh"
+HIDDEN, STAGES = 4096, 2
+PUBLISHED_MESHES = {12288: "SMPL's, of 6890 vertices", 1088: "MANO's, of 778 vertices"}
+"""By how many vertices they have once coarsening has added its own."""
+
+
+class Stage(nn.Module):
+    """Two layers, each with normalisation and ReLU before it, added to their input."""
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        self.w1 = nn.Linear(width, width)
+        self.batch_norm1 = nn.BatchNorm1d(width)
+        self.w2 = nn.Linear(width, width)
+        self.batch_norm2 = nn.BatchNorm1d(width)
+
+    def forward(self, x: Tensor) -> Tensor:
+        y = self.w1(functional.relu(self.batch_norm1(x)))
+        result: Tensor = x + self.w2(functional.relu(self.batch_norm2(y)))
+        return result
+
+
+class Lifter(nn.Module):
+    """(N, joints, 2) joints to (N, joints, 3) in mm. ``batch_norm1`` is in the checkpoints, and not used."""
+
+    def __init__(self, joints: int, width: int = HIDDEN, stages: int = STAGES) -> None:
+        super().__init__()
+        self.w1 = nn.Linear(2 * joints, width)
+        self.batch_norm1 = nn.BatchNorm1d(width)
+        self.linear_stages = nn.ModuleList(Stage(width) for _ in range(stages))
+        self.w2 = nn.Linear(width, 3 * joints)
+
+    def forward(self, pose2d: Tensor) -> Tensor:
+        x = self.w1(pose2d.flatten(1))
+        for stage in self.linear_stages:
+            x = stage(x)
+        result: Tensor = self.w2(x)
+        return result.reshape(-1, pose2d.shape[1], 3)
+
+
+@dataclass(frozen=True)
+class Widths:
+    """Channels before and after each graph convolution, block by block: three in the first, two in the
+    rest."""
+
+    blocks: tuple[tuple[int, ...], ...]
+
+    @classmethod
+    def of(cls, shapes: dict[str, tuple[int, ...]]) -> Widths:
+        """From the shapes of ``cl.N.weight``: (outputs, 3 times inputs)."""
+        count = sum(name.startswith("pose2mesh.cl.") and name.endswith(".weight") for name in shapes)
+        layers = [shapes[f"pose2mesh.cl.{index}.weight"] for index in range(count)]
+        ends = [0, *range(3, count + 1, 2)]
+        return cls(
+            tuple(
+                (layers[a][1] // ORDERS, *(outputs for outputs, _ in layers[a:b])) for a, b in pairwise(ends)
+            )
+        )
+
+    @property
+    def levels(self) -> int:
+        """How often the mesh is coarsened."""
+        return len(self.blocks) - 1
+
+
+ORDERS = 3
+"""Chebyshev polynomials of each convolution."""
+
+
+class MeshNet(nn.Module):
+    """(N, joints, 5) to (N, whole, 3): vertices in m, in the order of the coarsening, added ones included."""
+
+    def __init__(self, widths: Widths, joints: Sparse, levels: Sequence[Level]) -> None:
+        super().__init__()
+        self.widths = widths
+        self.graphs = len(levels)
+        self.fc = nn.Linear(joints.size * widths.blocks[0][-1], levels[-1].whole * widths.blocks[1][0])
+        pairs = [pair for block in widths.blocks for pair in pairwise(block)]
+        self.cl = nn.ModuleList(nn.Linear(ORDERS * inputs, outputs) for inputs, outputs in pairs)
+        self.bn = nn.ModuleList(nn.BatchNorm1d(outputs) for _, outputs in pairs[:-1])
+        self.register_buffer("joints_laplacian", _torch_sparse(joints), persistent=False)
+        for index, level in enumerate(levels):
+            laplacian = _torch_sparse(level.in_tree_order())
+            self.register_buffer(f"level{index}_laplacian", laplacian, persistent=False)
+
+    def forward(self, x: Tensor) -> Tensor:
+        blocks = self.widths.blocks
+        number = 0
+        for index, block in enumerate(blocks):
+            before = x
+            for _ in block[1:]:
+                x = self._convolved(x, number, self._laplacian(index))
+                number += 1
+            if index == 0:
+                x = self.fc(x.flatten(1)).reshape(len(x), -1, blocks[1][0])
+            elif index < len(blocks) - 1:
+                x = x + functional.interpolate(before, size=x.shape[2], mode="linear")
+                x = x.repeat_interleave(2, dim=1) if index < len(blocks) - 2 else x
+        return x
+
+    def _laplacian(self, block: int) -> Tensor:
+        """The first block is on the joints, the next on the coarsest level kept, the last two on the mesh."""
+        name = "joints" if block == 0 else f"level{max(self.graphs - block, 0)}"
+        found: Tensor = self.get_buffer(f"{name}_laplacian")
+        return found
+
+    def _convolved(self, x: Tensor, number: int, laplacian: Tensor) -> Tensor:
+        count, vertices, channels = x.shape
+        first = x.permute(1, 2, 0).reshape(vertices, -1)
+        second = torch.sparse.mm(laplacian, first)
+        third = 2 * torch.sparse.mm(laplacian, second) - first
+        basis = torch.stack([first, second, third]).reshape(ORDERS, vertices, channels, count)
+        x = self.cl[number](basis.permute(3, 1, 2, 0).reshape(count * vertices, -1))
+        if number < len(self.bn):
+            x = functional.relu(self.bn[number](x))
+        return x.reshape(count, vertices, -1)
+
+
+def _torch_sparse(matrix: Sparse) -> Tensor:
+    indices = torch.stack([torch.from_numpy(matrix.rows), torch.from_numpy(matrix.columns)])
+    values = torch.from_numpy(matrix.values).float()
+    return torch.sparse_coo_tensor(
+        indices, values, (matrix.size, matrix.size), check_invariants=True
+    ).coalesce()
+
+
+class Pose2Mesh(nn.Module):
+    """(N, joints, 2) joints to (N, V, 3) vertices in m, in the mesh's own order, and (N, joints, 3) in mm."""
+
+    def __init__(self, lifter: Lifter, widths: Widths, joint_set: JointSet, levels: Sequence[Level]) -> None:
+        super().__init__()
+        joints = normalised_laplacian(joint_graph(joint_set))  # as published: not rescaled
+        self.pose_lifter = lifter
+        self.pose2mesh = MeshNet(widths, joints, levels)
+        self._joints, self._levels = joints, levels
+        self.register_buffer("vertices", torch.from_numpy(levels[0].places), persistent=False)
+
+    vertices: Tensor
+
+    def forward(self, pose2d: Tensor) -> tuple[Tensor, Tensor]:
+        pose3d = self.pose_lifter(pose2d)
+        mesh = self.pose2mesh(torch.cat([pose2d, pose3d / 1000], dim=2))
+        return mesh[:, self.vertices], pose3d
+
+    def deployed(self) -> nn.Module:
+        """The same network with tiles in place of sparse products, and without the vertices that coarsening
+        added, which have no say in the others."""
+        net = self.pose2mesh
+        return Deployed(self.pose_lifter, TiledMeshNet(net.widths.blocks, net, self._joints, self._levels))
+
+
+class Deployed(nn.Module):
+    """Inputs and outputs of ``Pose2Mesh``; the lifter is the same one."""
+
+    def __init__(self, lifter: nn.Module, mesh: nn.Module) -> None:
+        super().__init__()
+        self.pose_lifter = lifter
+        self.pose2mesh = mesh
+
+    def forward(self, pose2d: Tensor) -> tuple[Tensor, Tensor]:
+        pose3d = self.pose_lifter(pose2d)
+        return self.pose2mesh(torch.cat([pose2d, pose3d / 1000], dim=2)), pose3d
+
+
+def recognises(shapes: dict[str, tuple[int, ...]]) -> bool:
+    """Whether these are the tensors of this network, or of its lifter alone."""
+    return any(f"{prefix}linear_stages.0.w1.weight" in shapes for prefix in ("", "pose_lifter."))
+
+
+def build(shapes: dict[str, tuple[int, ...]], mesh: Mesh | None = None) -> tuple[nn.Module, ModelSpec]:
+    """The network of the variant that the shapes tell, with random weights still, and its spec.
+
+    Args:
+        mesh: the topology that the checkpoint was trained on; the lifter alone has none.
+
+    Raises:
+        InputError: the mesh is missing, given for the lifter alone, or another than the checkpoint was
+            trained on; or its set of joints is not known here.
+    """
+    whole = "pose2mesh.fc.weight" in shapes
+    prefix = "pose_lifter." if whole else ""
+    hidden, inputs = shapes.get(f"{prefix}w1.weight", (HIDDEN, 2 * 17))
+    joint_set = published_joint_set(FAMILY, inputs // 2)
+    stages = sum(
+        name.startswith(f"{prefix}linear_stages.") and name.endswith(".w1.weight") for name in shapes
+    )
+    lifter = Lifter(len(joint_set), hidden, stages or STAGES)
+    if not whole:
+        if mesh is not None:
+            raise InputError(
+                f"--mesh {mesh.path}: this checkpoint is the lifter alone, which has no mesh; leave it out"
+            )
+        return lifter, joints_spec(FAMILY, joint_set)
+    if mesh is None:
+        raise InputError(
+            "this checkpoint of pose2mesh was trained on a mesh whose triangles it does not hold; give the "
+            "file that has them with --mesh, such as smpl_faces.npy (also .npz, .obj, .pkl)"
+        )
+    widths = Widths.of(shapes)
+    levels = mesh_levels(mesh.faces, widths.levels)
+    _check_mesh(mesh, levels, shapes["pose2mesh.fc.weight"][0] // widths.blocks[1][0])
+    return Pose2Mesh(lifter, widths, joint_set, levels), joints_spec(FAMILY, joint_set, mesh.vertices)
+
+
+def _check_mesh(mesh: Mesh, levels: Sequence[Level], coarsest: int) -> None:
+    """Refuse a mesh that does not coarsen to what the checkpoint was trained on."""
+    trained = coarsest * 2 ** (len(levels) - 1)
+    if levels[-1].whole != coarsest:
+        known = f" ({PUBLISHED_MESHES[trained]})" if trained in PUBLISHED_MESHES else ""
+        raise InputError(
+            f"--mesh {mesh.path}: {mesh.vertices} vertices, {levels[0].whole} once coarsening has added "
+            f"its own, but the checkpoint was trained on a mesh of {trained} then{known}; give that mesh"
+        )

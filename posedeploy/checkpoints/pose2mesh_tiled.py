@@ -1,0 +1,196 @@
+"""Pose2Mesh's mesh network as it is exported: the same outputs from operators that every runtime has.
+
+Three things differ from the published form. The vertices that coarsening added have no neighbours and their
+children are added ones too, so nothing real depends on them: they are left out, close to half of all at the
+size of SMPL's mesh. A Chebyshev convolution ``x W0 + Lx W1 + (2LLx - x) W2`` is written ``xA + L(xB +
+L(xC))``, so that the products with L are as wide as the outputs, which are never wider than the inputs where
+there are many vertices; they run as tiles (``meshes.tiles``). And where each vertex is repeated, what needs
+no neighbours is computed before. Normalisation is in the weights.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from posedeploy.meshes.levels import Level
+from posedeploy.meshes.sparse import Sparse
+from posedeploy.meshes.tiles import ROWS, patches, tiled
+from posedeploy.types import Array
+
+
+class Published(Protocol):
+    """What is taken from the network as published: its layers, in order."""
+
+    fc: nn.Linear
+    cl: nn.ModuleList
+    bn: nn.ModuleList
+
+
+@dataclass(frozen=True)
+class Ordered:
+    """A level in the order of its tiles. vertex: (vertices,) which one of the level stands at each place."""
+
+    level: Level
+    vertex: Array
+
+    @property
+    def place(self) -> Array:
+        """(vertices,) where each vertex of the level stands."""
+        return np.argsort(self.vertex)
+
+    @property
+    def length(self) -> int:
+        """Places, those that fill up the last tile included."""
+        return -(-len(self.vertex) // ROWS) * ROWS
+
+
+class Product(nn.Module):
+    """(N, inputs, F) to (N, places, F): a sparse matrix times each person's vertices."""
+
+    columns: Tensor
+    blocks: Tensor
+
+    def __init__(self, matrix: Sparse, rows: int = ROWS) -> None:
+        super().__init__()
+        tiles = tiled(matrix, rows)
+        self.register_buffer("columns", torch.from_numpy(tiles.columns))
+        self.register_buffer("blocks", torch.from_numpy(tiles.blocks))
+
+    def forward(self, x: Tensor) -> Tensor:
+        return torch.matmul(self.blocks, x[:, self.columns]).flatten(1, 2)
+
+
+class Convolution(nn.Module):
+    """One graph convolution with its normalisation inside the weights.
+
+    ``first`` is the product with the vertices as they come in; ``repeat`` says which of them each place
+    repeats, None where they come one for one.
+    """
+
+    def __init__(
+        self,
+        layer: nn.Module,
+        norm: nn.Module | None,
+        first: Product,
+        second: Product,
+        repeat: Tensor | None = None,
+    ) -> None:
+        super().__init__()
+        assert isinstance(layer, nn.Linear)
+        weight, bias = layer.weight.double(), layer.bias.double()
+        if norm is not None:
+            assert isinstance(norm, nn.BatchNorm1d)
+            assert norm.running_mean is not None and norm.running_var is not None
+            scale = norm.weight.double() / torch.sqrt(norm.running_var.double() + norm.eps)
+            weight = weight * scale[:, None]
+            bias = (bias - norm.running_mean.double()) * scale + norm.bias.double()
+        zeroth, once, twice = weight.T.reshape(-1, 3, len(bias)).unbind(1)
+        for name, tensor in {"a": zeroth - twice, "b": once, "c": 2 * twice, "bias": bias}.items():
+            self.register_buffer(name, tensor.float().contiguous())
+        self.register_buffer("repeat", repeat)
+        self.first, self.second = first, second
+        self.relu = norm is not None
+
+    a: Tensor
+    b: Tensor
+    c: Tensor
+    bias: Tensor
+    repeat: Tensor | None
+
+    def forward(self, x: Tensor) -> Tensor:
+        own, once = x @ self.a + self.bias, x @ self.b
+        if self.repeat is not None:
+            own, once = own[:, self.repeat], once[:, self.repeat]
+        y = own + self.second(once + self.first(x @ self.c))
+        return functional.relu(y) if self.relu else y
+
+
+class Block(nn.Module):
+    """Two convolutions on one level, added to their input, which is resized along its channels."""
+
+    def __init__(self, convolutions: Sequence[Convolution], *, residual: bool) -> None:
+        super().__init__()
+        self.convolutions = nn.Sequential(*convolutions)
+        inputs, outputs = len(convolutions[0].a), len(convolutions[-1].bias)
+        self.residual = residual
+        resized = functional.interpolate(torch.eye(inputs)[None], size=outputs, mode="linear")[0]
+        self.register_buffer("resized", None if inputs == outputs else resized)
+        self.register_buffer("repeat", convolutions[0].repeat)
+
+    resized: Tensor | None
+    repeat: Tensor | None
+
+    def forward(self, x: Tensor) -> Tensor:
+        y: Tensor = self.convolutions(x)
+        if not self.residual:
+            return y
+        before = x if self.resized is None else x @ self.resized
+        return y + (before if self.repeat is None else before[:, self.repeat])
+
+
+class TiledMeshNet(nn.Module):
+    """(N, joints, 5) to (N, V, 3): the mesh's vertices in m, in the order of the mesh's file."""
+
+    rows: Tensor
+    vertices: Tensor
+
+    def __init__(
+        self, blocks: Sequence[Sequence[int]], net: Published, joints: Sparse, levels: Sequence[Level]
+    ) -> None:
+        """``net`` has its trained weights."""
+        super().__init__()
+        self.fc = net.fc
+        self.channels = blocks[1][0]
+        ordered = [Ordered(level, patches(level.laplacian)) for level in levels]
+        products = [Product(_reordered(level, level)) for level in ordered]
+        layers = iter(zip(net.cl, [*net.bn, None], strict=True))
+        whole = Product(joints, joints.size)
+        self.joints = nn.Sequential(*(Convolution(*next(layers), whole, whole) for _ in blocks[0][1:]))
+        made = []
+        for number in range(1, len(blocks)):
+            last = number == len(blocks) - 1
+            level = max(len(levels) - number, 0)
+            first, repeat = products[level], None
+            if number > 1 and not last:
+                first, repeat = _after_repeating(ordered[level], ordered[level + 1])
+            pair = [
+                Convolution(*next(layers), first, products[level], repeat),
+                Convolution(*next(layers), products[level], products[level]),
+            ]
+            made.append(Block(pair, residual=not last))
+        self.blocks = nn.Sequential(*made)
+        coarsest = ordered[-1]
+        self.register_buffer("rows", _padded(coarsest.level.places[coarsest.vertex], coarsest.length))
+        self.register_buffer("vertices", torch.from_numpy(ordered[0].place))
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = self.fc(self.joints(x).flatten(1)).unflatten(1, (-1, self.channels))
+        x = self.blocks(x[:, self.rows])
+        return x[:, self.vertices]
+
+
+def _reordered(level: Ordered, columns: Ordered, parents: Array | None = None) -> Sparse:
+    """A level's Laplacian in the order of its tiles; with ``parents``, as it acts on the next level's
+    vertices."""
+    matrix = level.level.laplacian
+    inputs = matrix.columns if parents is None else parents[matrix.columns]
+    return Sparse.summed(matrix.size, level.place[matrix.rows], columns.place[inputs], matrix.values)
+
+
+def _after_repeating(fine: Ordered, coarse: Ordered) -> tuple[Product, Tensor]:
+    """The Laplacian of a level as it acts on the one below it, and which vertex of that each place
+    repeats."""
+    parents = fine.level.parents
+    repeat = _padded(coarse.place[parents[fine.vertex]], fine.length)
+    return Product(_reordered(fine, coarse, parents)), repeat
+
+
+def _padded(places: Array, length: int) -> Tensor:
+    return torch.from_numpy(np.pad(places, (0, length - len(places))))

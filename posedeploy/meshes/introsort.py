@@ -1,0 +1,100 @@
+"""The order that ``numpy.argsort`` gave through NumPy 1.24, on every machine and every NumPy.
+
+NumPy's default sort is not stable, so where values are equal their order is the algorithm's own. Meshes are
+coarsened in such an order, with thousands of ties, and checkpoints were trained on the result. Newer NumPy
+sorts otherwise where the processor has AVX2 or AVX-512. The algorithm is introsort (Musser, 1997): quicksort
+on the median of three, insertion sort for what is short, heapsort where the recursion gets too deep.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from posedeploy.types import Array
+
+SHORT = 15
+"""Stretches whose ends lie at most this far apart are sorted by insertion, so up to 16 values."""
+
+
+def classic_argsort(values: Array) -> Array:
+    """(n,) int64: the indices that sort ``values`` (n,), ties in the order of the classic introsort."""
+    keys: list[float] = values.tolist()
+    order = list(range(len(keys)))
+    waiting = [(0, len(keys) - 1, 2 * (len(keys).bit_length() - 1))]
+    while waiting:
+        low, high, depth = waiting.pop()
+        if depth < 0:
+            _heap(order, keys, low, high)
+            continue
+        while high - low > SHORT:
+            middle = _partitioned(order, keys, low, high)
+            depth -= 1
+            if middle - low < high - middle:
+                waiting.append((middle + 1, high, depth))
+                high = middle - 1
+            else:
+                waiting.append((low, middle - 1, depth))
+                low = middle + 1
+        _insertion(order, keys, low, high)
+    return np.array(order, np.int64)
+
+
+def _partitioned(order: list[int], keys: Sequence[float], low: int, high: int) -> int:
+    """Order a stretch around the median of its first, middle and last; where that one ends up."""
+    middle = (low + high) >> 1
+    for left, right in ((low, middle), (middle, high), (low, middle)):
+        if keys[order[right]] < keys[order[left]]:
+            order[left], order[right] = order[right], order[left]
+    pivot = keys[order[middle]]
+    last = high - 1
+    order[middle], order[last] = order[last], order[middle]
+    left, right = low, last
+    while True:
+        left += 1
+        while keys[order[left]] < pivot:
+            left += 1
+        right -= 1
+        while pivot < keys[order[right]]:
+            right -= 1
+        if left >= right:
+            break
+        order[left], order[right] = order[right], order[left]
+    order[left], order[last] = order[last], order[left]
+    return left
+
+
+def _insertion(order: list[int], keys: Sequence[float], low: int, high: int) -> None:
+    for index in range(low + 1, high + 1):
+        moved = order[index]
+        place = index
+        while place > low and keys[moved] < keys[order[place - 1]]:
+            order[place] = order[place - 1]
+            place -= 1
+        order[place] = moved
+
+
+def _heap(order: list[int], keys: Sequence[float], low: int, high: int) -> None:
+    heap = [-1, *order[low : high + 1]]
+    size = len(heap) - 1
+    for root in range(size >> 1, 0, -1):
+        _sift(heap, keys, heap[root], root, size)
+    while size > 1:
+        moved, heap[size] = heap[size], heap[1]
+        size -= 1
+        _sift(heap, keys, moved, 1, size)
+    order[low : high + 1] = heap[1:]
+
+
+def _sift(heap: list[int], keys: Sequence[float], moved: int, place: int, size: int) -> None:
+    """Let ``moved`` sink from ``place`` into the heap (counted from 1) that ends at ``size``."""
+    child = 2 * place
+    while child <= size:
+        if child < size and keys[heap[child]] < keys[heap[child + 1]]:
+            child += 1
+        if not keys[moved] < keys[heap[child]]:
+            break
+        heap[place] = heap[child]
+        place, child = child, 2 * child
+    heap[place] = moved

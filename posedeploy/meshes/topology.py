@@ -1,0 +1,149 @@
+"""The triangles of a mesh, from whatever file the user has them in."""
+
+from __future__ import annotations
+
+import hashlib
+import zipfile
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from posedeploy.errors import InputError
+from posedeploy.meshes.restricted_pickle import load_arrays
+from posedeploy.types import Array
+
+KEYS = ("f", "faces", "face", "triangles", "tri")
+"""What triangles are called in the files of SMPL and MANO, and elsewhere."""
+
+
+@dataclass(frozen=True)
+class Mesh:
+    """A mesh without its shape: (triangles, 3) ``faces`` of vertex numbers, each from 0 to ``vertices - 1``
+    in one or more. ``sha256`` is the hash of the triangles as little-endian int64, whatever the file."""
+
+    path: Path
+    faces: Array
+    vertices: int
+    sha256: str
+
+
+def read_mesh(path: Path) -> Mesh:
+    """The triangles in a ``.npy``, ``.npz``, ``.obj`` or ``.pkl`` file; nothing in it is run.
+
+    Raises:
+        InputError: the file is missing, damaged, of another kind or would run code, or what it holds are not
+            triangles of vertices that all belong to one.
+    """
+    reader = READERS.get(path.suffix.lower())
+    if reader is None:
+        raise InputError(f"--mesh {path}: not a file of triangles; wanted {', '.join(READERS)}")
+    try:
+        faces = _checked(path, reader(path))
+    except OSError as error:
+        raise InputError(f"--mesh {path}: cannot be read ({error.strerror or error})") from error
+    digest = hashlib.sha256(faces.astype("<i8").tobytes()).hexdigest()
+    return Mesh(path, faces, int(faces.max()) + 1, digest)
+
+
+def _checked(path: Path, faces: Array) -> Array:
+    if faces.ndim != 2 or faces.shape[1] != 3 or len(faces) == 0 or faces.dtype.kind not in "iu":
+        shape = "x".join(map(str, faces.shape)) or "a single number"
+        raise InputError(
+            f"--mesh {path}: an array of {faces.dtype}, {shape}; wanted triangles, Nx3 whole numbers"
+        )
+    faces = faces.astype(np.int64)
+    if faces.min() < 0:
+        raise InputError(f"--mesh {path}: a triangle names vertex {faces.min()}; vertices count from 0")
+    if int(faces.max()) >= 3 * len(faces):
+        raise InputError(
+            f"--mesh {path}: {len(faces)} triangles name vertex {faces.max()}, so most vertices "
+            "would be in none; wanted a whole mesh"
+        )
+    flat = (faces == np.roll(faces, 1, axis=1)).any(axis=1)
+    if flat.any():
+        raise InputError(
+            f"--mesh {path}: triangle {flat.argmax()} names a vertex twice: {faces[flat.argmax()].tolist()}"
+        )
+    unused = np.setdiff1d(np.arange(faces.max() + 1), faces)
+    if len(unused):
+        raise InputError(
+            f"--mesh {path}: {len(unused)} of {faces.max() + 1} vertices are in no triangle, the first "
+            f"of them {unused[0]}; wanted a whole mesh"
+        )
+    return faces
+
+
+def _npy(path: Path) -> Array:
+    content: Array = _numpy(path)
+    return content
+
+
+def _npz(path: Path) -> Array:
+    return _only_triangles(path, _numpy(path))
+
+
+def _numpy(path: Path) -> Any:
+    try:
+        with path.open("rb") as file:
+            content = np.load(file, allow_pickle=False)
+            return dict(content) if isinstance(content, np.lib.npyio.NpzFile) else content
+    except (ValueError, EOFError, zipfile.BadZipFile) as error:
+        raise InputError(f"--mesh {path}: damaged, or not what its name says; copy it again") from error
+
+
+def _pkl(path: Path) -> Array:
+    return _only_triangles(path, load_arrays(path))
+
+
+def _only_triangles(path: Path, content: Any) -> Array:
+    """The array that is named like triangles, or the only one of that form."""
+    if isinstance(content, np.ndarray):
+        return content
+    named = content if isinstance(content, Mapping) else {}
+    arrays = {str(name): array for name, array in named.items() if isinstance(array, np.ndarray)}
+    for key in KEYS:
+        if key in arrays:
+            return arrays[key]
+    like = [
+        array
+        for array in arrays.values()
+        if array.ndim == 2 and array.shape[1] == 3 and array.dtype.kind in "iu"
+    ]
+    if len(like) != 1:
+        raise InputError(
+            f"--mesh {path}: {len(like)} arrays look like triangles; wanted one, or one "
+            f"called {', '.join(KEYS)}; it holds {', '.join(arrays) or 'no arrays'}"
+        )
+    return like[0]
+
+
+def _obj(path: Path) -> Array:
+    """The ``f`` lines of a Wavefront file, of which each corner is ``v``, ``v/vt``, ``v//vn`` or
+    ``v/vt/vn``."""
+    faces: list[list[int]] = []
+    vertices = 0
+    for number, line in enumerate(path.read_text(encoding="utf-8", errors="replace").splitlines(), start=1):
+        kind, *corners = line.split() or [""]
+        vertices += kind == "v"
+        if kind == "f":
+            faces.append(_corners(path, number, corners, vertices))
+    return np.array(faces, np.int64).reshape(-1, 3)
+
+
+def _corners(path: Path, line: int, corners: list[str], vertices: int) -> list[int]:
+    try:
+        numbers = [int(corner.partition("/")[0]) for corner in corners]
+    except ValueError:
+        numbers = []
+    if len(numbers) != 3 or 0 in numbers:
+        raise InputError(
+            f"--mesh {path}, line {line}: {' '.join(corners) or 'nothing'} is not a triangle; wanted 3 "
+            "vertices, counted from 1"
+        )
+    return [number - 1 if number > 0 else vertices + number for number in numbers]
+
+
+READERS: Mapping[str, Callable[[Path], Array]] = {".npy": _npy, ".npz": _npz, ".obj": _obj, ".pkl": _pkl}

@@ -1,0 +1,105 @@
+"""2D joints become the input of a network that takes joints and not an image."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from posedeploy.errors import InputError
+from posedeploy.joint_sets import JOINT_SETS, JointSet
+from posedeploy.types import Array, JointsContract, ModelSpec, PlacedJoints, Tensors
+
+
+def prepare_joints(joints: Array, spec: ModelSpec) -> tuple[Tensors, PlacedJoints]:
+    """The input for people whose 2D joints are known.
+
+    The published preprocessing first maps the joints from their box to 288x384; normalising each axis to a
+    mean of 0 and a deviation of 1 undoes that again, so here the box only tells joints that cannot be used.
+
+    Args:
+        joints: (people, joints, 2 or 3) or, of one person, (joints, 2 or 3): x px, y px and, if at hand, the
+            score, in the order of the network's joint set. They stay the caller's.
+
+    Raises:
+        InputError: the network takes no joints, or these are of another set or number, not finite, all at one
+            place or in one line along an axis, or more people than the network takes at once.
+    """
+    contract, joint_set = _contract(spec)
+    people = _people(np.asarray(joints), joint_set)
+    batch = spec.inputs[0].shape[0]
+    if isinstance(batch, int) and len(people) != batch:
+        raise InputError(
+            f"{len(people)} people, and this network takes {batch} at once; export it again with --dynamic"
+        )
+    for number, person in enumerate(people):
+        _check(person, number, joint_set)
+        box_of(person[:, :2], contract)
+    points = people[..., :2]
+    normalised = (points - points.mean(axis=1, keepdims=True)) / points.std(axis=1, keepdims=True)
+    return {spec.inputs[0].name: normalised.astype(np.float32)}, PlacedJoints(people)
+
+
+def box_of(points: Array, contract: JointsContract) -> Array:
+    """(4,) x, y, width, height in px: the tight box around (joints, 2) points, grown to the contract's
+    aspect.
+
+    As published, a box from the first pixel to the last is a pixel less wide than their number.
+
+    Raises:
+        InputError: the points lie within a pixel of each other.
+    """
+    low = points.min(axis=0)
+    width, height = points.max(axis=0) - low - 1
+    if not (width > 0 and height > 0):
+        raise InputError(
+            f"the joints span {width + 1:.3g}x{height + 1:.3g} px: too little to tell a pose from; "
+            "wanted joints in pixels of the image"
+        )
+    centre = low + np.array([width, height]) / 2
+    size = np.array([max(width, contract.aspect * height), max(height, width / contract.aspect)])
+    size *= contract.margin
+    box: Array = np.concatenate([centre - size / 2, size])
+    return box
+
+
+def _contract(spec: ModelSpec) -> tuple[JointsContract, JointSet]:
+    if spec.joints is None or not spec.inputs:
+        raise InputError(f"{spec.family} takes no 2D joints; give it an image")
+    if spec.joints.joint_set not in JOINT_SETS:
+        raise InputError(
+            f"the network's joint set {spec.joints.joint_set!r} is not known here; known "
+            f"are {', '.join(JOINT_SETS)}"
+        )
+    return spec.joints, JOINT_SETS[spec.joints.joint_set]
+
+
+def _people(joints: Array, joint_set: JointSet) -> Array:
+    """(people, joints, 3), the score 1 where none was given."""
+    if joints.dtype.kind not in "iuf":
+        raise InputError(f"joints of type {joints.dtype}; wanted numbers")
+    people = joints[None] if joints.ndim == 2 else joints
+    if people.ndim != 3 or people.shape[2] not in (2, 3) or len(people) == 0:
+        raise InputError(
+            f"joints of shape {joints.shape}; wanted (people, {len(joint_set)}, 2): x and y in px, "
+            "or 3 with the score"
+        )
+    if people.shape[1] != len(joint_set):
+        theirs = [known.name for known in JOINT_SETS.values() if len(known) == people.shape[1]]
+        hint = f", which is the number of {' and '.join(theirs)}" if theirs else ""
+        raise InputError(
+            f"{people.shape[1]} joints in each person{hint}; this network takes the {len(joint_set)} of "
+            f"{joint_set.name}: {' '.join(joint_set.joints)}"
+        )
+    people = people.astype(np.float64)
+    scored = people.shape[2] == 3
+    return people if scored else np.pad(people, ((0, 0), (0, 0), (0, 1)), constant_values=1.0)
+
+
+def _check(person: Array, number: int, joint_set: JointSet) -> None:
+    broken = ~np.isfinite(person).all(axis=1)
+    if broken.any():
+        names = ", ".join(np.array(joint_set.joints)[broken])
+        raise InputError(f"person {number}: NaN or infinity in {names}; wanted every joint, in px")
+    equal = (person[:, :2] == person[0, :2]).all(axis=0)
+    if equal.any():
+        where = "at one place" if equal.all() else f"at one {'xy'[int(equal.argmax())]}"
+        raise InputError(f"person {number}: all joints lie {where}, so there is no pose in them")

@@ -1,0 +1,95 @@
+"""mobile-human-pose: one person in a box, 18 or 21 joints in camera or world coordinates.
+
+Source: Choi, Choi and Kim, "MobileHumanPose" (CVPR Workshops 2021), and, for the box, the volume and the
+root's depth, Moon, Chang and Lee, "Camera Distance-aware Top-down Approach for 3D Multi-person Pose
+Estimation" (arXiv:1907.11346).
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from posedeploy.errors import InputError
+from posedeploy.joint_sets import by_number
+from posedeploy.poses.cameras import focal_length, to_world
+from posedeploy.types import (
+    Array,
+    Camera,
+    InputContract,
+    ModelSpec,
+    Placement,
+    Poses,
+    Tensors,
+)
+
+JOINT_SETS = by_number("human36-18", "muco")
+KEYPOINT_NAMES, SKELETON = JOINT_SETS[18].joints, JOINT_SETS[18].bones
+
+# As published: values from 0 to 255, with the mean and deviation of values from 0 to 1.
+CONTRACT = InputContract(
+    height=256, width=256, mean=(0.485, 0.456, 0.406), deviation=(0.229, 0.224, 0.225),
+    colour_order="RGB", fit="box", margin=1.25,
+)  # fmt: skip
+UNIT = "mm"
+ROLES = ("coord",)
+
+HALF_DEPTH_MM = 1000.0
+"""The volume of depth bins reaches so far before and behind the root."""
+CROP_MM = 2000.0
+"""What a crop is taken to span where the person stands."""
+
+
+def decode(outputs: Tensors, spec: ModelSpec, placement: Placement, camera: Camera) -> Poses:
+    """The one person in a box, from (1, joints, 3): x and y in cells of the map, z in depth bins.
+
+    Positions are in pixels of the image, not rounded; in 3D in mm, in coordinates of the camera, whose axis
+    goes through the middle of the image, or of the world where the camera says how. The network tells depth
+    from the root (pelvis) on, and not how far away that is. Published results take it from another network,
+    RootNet; here it is that network's first guess, which it corrects by a factor: the crop, squared and
+    with its margin, spans 2 m. Sizes within a person are therefore as right as that guess. The network gives
+    no score: it is 1 for every joint.
+
+    Raises:
+        InputError: the output is missing or is not of one image and of the joints that the spec names; or the
+            camera's numbers cannot be used.
+    """
+    coord = _coordinates(outputs, spec)
+    cells = _cells(spec)
+    stride = np.divide(placement.input_size, cells)
+    pixels = (coord[:, :2] * stride - placement.offset) / placement.scale
+    fx = focal_length(camera, placement)
+    root_mm = fx * CROP_MM * placement.scale / placement.input_size[0]
+    depth_mm = root_mm + (coord[:, 2:] / cells * 2 - 1) * HALF_DEPTH_MM
+    middle = np.array(placement.image_size) / 2
+    camera_mm = np.concatenate([(pixels - middle) / fx * depth_mm, depth_mm], axis=1)
+    scores = np.ones((len(coord), 1))
+    positions = np.concatenate([to_world(camera_mm, camera), scores], axis=1)
+    keypoints = np.concatenate([pixels, scores], axis=1)
+    return Poses(keypoints[None], np.ones(1), keypoints_3d=positions[None])
+
+
+def _coordinates(outputs: Tensors, spec: ModelSpec) -> Array:
+    """(joints, 3) in float64."""
+    name = spec.roles.get("coord")
+    if name not in outputs:
+        raise InputError(
+            f"the decoding of {spec.family} needs the output 'coord' ({name!r}), which is not there; the "
+            f"outputs are: {', '.join(outputs) or 'none'}"
+        )
+    wanted = (1, len(spec.keypoint_names), 3)
+    if outputs[name].shape != wanted:
+        raise InputError(
+            f"coord ({name!r}) is {outputs[name].shape}; the decoding needs {wanted}: one box at a time, and "
+            "the joints that the model's description names"
+        )
+    coordinates: Array = outputs[name][0].astype(np.float64)
+    return coordinates
+
+
+def _cells(spec: ModelSpec) -> int:
+    if spec.cells is None:
+        raise InputError(
+            f"nothing says how many cells along each side the volumes of this {spec.family} have: 32 in "
+            "LPSKI, 64 in LPRES and LPWO; write `cells = 64` in a --contract file"
+        )
+    return spec.cells

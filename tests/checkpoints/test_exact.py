@@ -1,0 +1,38 @@
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+from posedeploy.checkpoints.exact import in_float64
+from posedeploy.families import joints_spec
+from posedeploy.joint_sets import JOINT_SETS
+from posedeploy.nesting import flat
+from posedeploy.types import Model
+from tests.lifting import small_gtrs, small_pose2mesh
+
+
+def both(model: Model, data: Tensor) -> None:
+    """The same from both but for rounding, and the first as it was."""
+    exact = in_float64(model)
+    with torch.inference_mode():
+        pairs = list(zip(flat(model.module(data)), flat(exact.module(data)), strict=True))
+    for single, double in pairs:
+        assert (single.dtype, double.dtype) == (torch.float32, torch.float64)
+        assert torch.allclose(single.double(), double, rtol=1e-4, atol=1e-5 * float(double.abs().max()))
+    assert all(parameter.dtype == torch.float32 for parameter in model.module.parameters())
+    assert exact.sha256 == model.sha256
+
+
+def test_a_network_in_float64_is_the_same_network(tiny: Model) -> None:
+    both(tiny, torch.rand(1, 3, 32, 40, generator=torch.Generator().manual_seed(0)))
+
+
+@pytest.mark.parametrize("make", [small_pose2mesh, small_gtrs])
+def test_so_is_one_on_joints(make: Callable[[], nn.Module]) -> None:
+    spec = joints_spec("gtrs", JOINT_SETS["human36"], 20)
+    model = Model(make(), spec, Path("a.pth"), "")
+    both(model, torch.randn(3, 17, 2, generator=torch.Generator().manual_seed(0)))

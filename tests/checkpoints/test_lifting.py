@@ -1,0 +1,144 @@
+"""Pose2Mesh and GTRS against the outputs of the published networks, their variants, and what is refused."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from posedeploy.checkpoints.loading import open_checkpoint
+from posedeploy.checkpoints.pose2mesh import Lifter
+from posedeploy.errors import CheckpointError, InputError
+from posedeploy.nesting import flat
+from tests.lifting import FACES, randomised, small_gtrs, small_pose2mesh, write
+from tests.meshes.meshes import torus
+from tests.reference_cases import Case
+
+TOLERANCE = 1e-5
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["pose2mesh-human36", "gtrs-human36"])
+def test_outputs_equal_those_of_the_published_network(tmp_path: Path, reference: Path, name: str) -> None:
+    case = Case(reference / "cases" / name)
+    path, mesh = case.write(tmp_path / "final.pth.tar"), None
+    if "mesh_faces" in case.golden:
+        mesh = tmp_path / "faces.npy"
+        np.save(mesh, case.golden["mesh_faces"])
+    model = open_checkpoint(path, mesh=mesh)
+    assert model.spec.family == case.about["family"]
+    assert sum(tensor.numel() for tensor in model.module.state_dict().values()) == case.about["values"]
+    for run in case.about["runs"]:
+        assert [output.name for output in model.spec.outputs] == list(run["outputs"])
+        for module in (model.module, model.deployed or model.module):
+            with torch.inference_mode():
+                outputs = flat(module(torch.from_numpy(case.input(run))))
+            for spec, output in zip(model.spec.outputs, outputs, strict=True):
+                assert spec.fixed({"batch": len(output)}).shape == tuple(output.shape)
+                published = case.golden[f"out:{run['input']}:{spec.name}"]
+                if mesh is not None and spec.name == "cam_mesh":
+                    published = published[:, case.golden["perm_reverse"][: output.shape[1]]]
+                distance = np.abs(output.numpy() - published).max() / run["outputs"][spec.name]["absmax"]
+                assert distance < TOLERANCE, (run["input"], spec.name)
+
+
+NETWORKS = {
+    "pose2mesh human36": (lambda: small_pose2mesh("human36"), "human36, 108 vertices"),
+    "pose2mesh coco": (lambda: small_pose2mesh("coco"), "coco, 108 vertices"),
+    "pose2mesh smpl": (lambda: small_pose2mesh("smpl"), "smpl, 108 vertices"),
+    "pose2mesh mano": (lambda: small_pose2mesh("mano"), "mano, 108 vertices"),
+    "pose2mesh lifter": (lambda: randomised(Lifter(21, 8, stages=3)), "mano, joints alone"),
+    "gtrs human36": (lambda: small_gtrs(17), "human36, 20 vertices"),
+    "gtrs coco": (lambda: small_gtrs(19), "coco, 20 vertices"),
+    "gtrs smpl": (lambda: small_gtrs(24), "smpl, 20 vertices"),
+    "gtrs pose module": (lambda: small_gtrs(24).pose_PAM, "smpl, joints alone"),
+}
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+def test_a_variant_is_told_from_its_shapes(tmp_path: Path, name: str) -> None:
+    make, variant = NETWORKS[name]
+    network: nn.Module = make()
+    path = write(network, tmp_path / "best.pth.tar")
+    stands_on_mesh = name.startswith("pose2mesh") and "vertices" in variant
+    model = open_checkpoint(path, mesh=tmp_path / "faces.npy" if stands_on_mesh else None)
+    assert (model.spec.family, model.spec.variant) == (name.split()[0], variant)
+    assert model.spec.joints is not None
+    assert model.spec.joints.joint_set == variant.split(",")[0]
+    assert (model.mesh is not None) == stands_on_mesh == (model.mesh_sha256 is not None)
+    joints = torch.randn(3, int(model.spec.inputs[0].shape[1]), 2, generator=torch.Generator().manual_seed(1))
+    wanted, found = flat(network(joints)), flat(model.module(joints))
+    for spec, ours, theirs in zip(model.spec.outputs, found, wanted, strict=True):
+        assert torch.equal(ours, theirs)
+        assert spec.fixed({"batch": 3}).shape == tuple(ours.shape)
+    if model.deployed is not None:
+        for ours, theirs in zip(flat(model.deployed(joints)), wanted, strict=True):
+            assert float((ours - theirs).abs().max() / theirs.abs().max()) < 1e-5
+
+
+def test_every_person_of_a_crowd_gets_what_they_get_alone() -> None:
+    crowd = torch.randn(5, 17, 2, generator=torch.Generator().manual_seed(1))
+    for network in (small_pose2mesh(), small_pose2mesh().deployed().eval(), small_gtrs()):
+        for together, alone in zip(flat(network(crowd)), flat(network(crowd[2:3])), strict=True):
+            assert torch.allclose(together[2:3], alone, atol=1e-5)
+
+
+@pytest.fixture(scope="module")
+def checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write(small_pose2mesh(), tmp_path_factory.mktemp("pose2mesh") / "final.pth.tar")
+
+
+def test_a_missing_mesh_is_asked_for(checkpoint: Path) -> None:
+    with pytest.raises(InputError, match=r"give the file that has them with --mesh, such as smpl_faces\.npy"):
+        open_checkpoint(checkpoint)
+
+
+def test_a_mesh_of_another_size_is_named_with_both_numbers(checkpoint: Path, tmp_path: Path) -> None:
+    np.save(tmp_path / "other.npy", torus(5, 8))
+    with pytest.raises(
+        InputError,
+        match=r"other\.npy: 40 vertices, \d+ once coarsening has added its own, but the checkpoint was "
+        r"trained on a mesh of \d+ then; give that mesh",
+    ):
+        open_checkpoint(checkpoint, mesh=tmp_path / "other.npy")
+
+
+def test_a_mesh_for_a_network_that_has_none_is_refused(checkpoint: Path, tmp_path: Path) -> None:
+    mesh = checkpoint.with_name("faces.npy")
+    with pytest.raises(
+        InputError, match=r"--mesh .*faces\.npy: gtrs needs no mesh beside its checkpoint; leave it"
+    ):
+        open_checkpoint(write(small_gtrs(), tmp_path / "gtrs.pth"), mesh=mesh)
+    with pytest.raises(
+        InputError, match="this checkpoint is the lifter alone, which has no mesh; leave it out"
+    ):
+        open_checkpoint(write(randomised(Lifter(17, 8)), tmp_path / "lifter.pth"), mesh=mesh)
+
+
+def test_an_unknown_number_of_joints_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(
+        InputError,
+        match="a network on 16 joints, and no set of pose2mesh has as many; the sets are human36 17, co",
+    ):
+        open_checkpoint(write(randomised(Lifter(16, 8)), tmp_path / "a.pth"))
+
+
+def test_a_tensor_that_is_missing_is_named(tmp_path: Path) -> None:
+    network = small_gtrs()
+    torch.save(
+        {n: t for n, t in network.state_dict().items() if n != "pose_MRM.norm.bias"}, tmp_path / "a.pth"
+    )
+    with pytest.raises(CheckpointError, match=r"1 missing: pose_MRM\.norm\.bias"):
+        open_checkpoint(tmp_path / "a.pth")
+
+
+def test_the_same_triangles_have_one_hash_whatever_the_file(checkpoint: Path, tmp_path: Path) -> None:
+    np.savez(tmp_path / "faces.npz", faces=FACES.astype(np.uint32))
+    hashes = {
+        open_checkpoint(checkpoint, mesh=path).mesh_sha256
+        for path in (checkpoint.with_name("faces.npy"), tmp_path / "faces.npz")
+    }
+    assert len(hashes) == 1

@@ -1,0 +1,178 @@
+"""The whole way of the networks of one person: export, parity, inspect, predict, and what is refused."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from posedeploy.checkpoints import mobile_human_pose, pose_hg_3d
+from posedeploy.types import Array
+from tests.benchmarks import coco
+from tests.commands.conftest import Invoke, words
+from tests.predict.conftest import HEIGHT, PEOPLE, WIDTH, write_image
+
+SUFFIXES = ("torchscript", "onnx", "xml")
+TARGETS = ("--to", "torchscript", "--to", "onnx", "--to", "openvino")
+SMALL = mobile_human_pose.Widths(8, (8, 8, 8, 8, 8, 8, 8), 16, (8, 8, 8), (8, 8, 8), 21 * 32)
+HEADS = {"hm": 16, "depth": 16}
+
+
+def networks() -> dict[str, nn.Module]:
+    """Small ones of each, with weights that keep their size from layer to layer."""
+    torch.manual_seed(3)
+    made: dict[str, nn.Module] = {
+        "mobile": mobile_human_pose.MobileHumanPose(mobile_human_pose.Lpski(SMALL), 21),
+        "hg": pose_hg_3d.PoseHg3d(pose_hg_3d.BasicBlock, (1, 1, 1, 1), 8, HEADS),
+        "hg2d": pose_hg_3d.PoseHg3d(pose_hg_3d.BasicBlock, (1, 1, 1, 1), 8, {"hm": 16}),
+    }
+    final = made["mobile"].get_submodule("backbone.final_layer")
+    nn.init.normal_(final.get_parameter("weight"), 0, 0.01)
+    return made
+
+
+@pytest.fixture(scope="session")
+def crops(tmp_path_factory: pytest.TempPathFactory, done: Invoke) -> Path:
+    """A folder with the checkpoints, every target of each in ``out``."""
+    folder = tmp_path_factory.mktemp("crops")
+    for name, network in networks().items():
+        torch.save({"state_dict": network.eval().state_dict(), "epoch": 1}, folder / f"{name}.pth")
+        done("export", folder / f"{name}.pth", *TARGETS, "-o", folder / "out")
+    return folder
+
+
+@pytest.fixture(autouse=True)
+def picture(photo: Array, tmp_path: Path) -> Path:
+    """``photo.png`` in the folder where everything runs."""
+    return write_image(tmp_path / "photo.png", photo)
+
+
+def _poses(folder: str = "poses") -> Any:
+    return json.loads(Path(folder, "poses.json").read_text())
+
+
+@pytest.mark.parametrize("name", ["mobile", "hg", "hg2d"])
+def test_every_target_gives_what_pytorch_gives(crops: Path, done: Invoke, name: str) -> None:
+    artifacts = [crops / "out" / f"{name}.{suffix}" for suffix in SUFFIXES]
+    result = done("parity", *artifacts, "--threads", 1, "--images", "photo.png", "--json", "p.json")
+    assert result.stdout.count("same as PyTorch") == len(SUFFIXES)
+    for entry in json.loads(Path("p.json").read_text())["results"]:
+        assert entry["poses"]["people"] == 5
+        assert (entry["poses"]["error_mm"] is None) == (name == "hg2d")
+
+
+@pytest.mark.parametrize("name", ["mobile", "hg"])
+@pytest.mark.parametrize("option", ["--embed-preprocessing", "--dynamic"])
+def test_the_options_of_an_export_hold(crops: Path, done: Invoke, name: str, option: str) -> None:
+    done("export", crops / f"{name}.pth", option, *TARGETS)
+    result = done("parity", "--threads", 1, *(f"artifacts/{name}.{suffix}" for suffix in SUFFIXES))
+    assert result.stdout.count("same as PyTorch") == len(SUFFIXES)
+    done("predict", f"artifacts/{name}.onnx", "photo.png")
+    inside = _poses()
+    done("predict", crops / "out" / f"{name}.onnx", "photo.png")
+    for found, wanted in zip(inside["annotations"], _poses()["annotations"], strict=True):
+        assert found["keypoints"] == pytest.approx(wanted["keypoints"], abs=0.02)
+
+
+def test_bench_and_inspect(crops: Path, done: Invoke) -> None:
+    for name in ("mobile", "hg"):
+        assert name in done("bench", crops / "out" / f"{name}.xml", "--runs", 2).stdout
+    shown = words(done("inspect", crops / "out" / "mobile.xml").stdout)
+    assert "LPSKI, 21 joints" in shown
+    assert "RGB, (value - (0.485, 0.456, 0.406)) / (0.229, 0.224, 0.225)" in shown
+    assert "256x256, a person's box 1.25 times as large" in shown
+    shown = words(done("inspect", crops / "hg2d.pth").stdout)
+    assert "ResNet of 1-1-1-1 basic blocks, 16 joints, 2D: no depth head" in shown
+
+
+@pytest.mark.parametrize("name", ["mobile", "hg", "hg2d"])
+def test_without_boxes_the_whole_image_is_one_person(crops: Path, done: Invoke, name: str) -> None:
+    result = done("predict", crops / "out" / f"{name}.xml", "photo.png")
+    assert "1 person in 1 image" in result.stdout
+    assert "the whole image is taken as one person's" in words(result.stderr)
+    document = _poses()
+    assert document["source"]["boxes"] == "the whole image"
+    assert ("keypoints_3d" in document["units"]) == (name != "hg2d")
+    assert len(document["annotations"][0]["keypoint_scores"]) == (21 if name == "mobile" else 16)
+
+
+@pytest.mark.parametrize("suffix", SUFFIXES)
+def test_boxes_from_a_file(crops: Path, done: Invoke, suffix: str) -> None:
+    Path("boxes.json").write_text("[[10, 20, 100, 180], [200, 30, 120, 200], [300, 10, 90, 200]]")
+    result = done("predict", crops / "out" / f"mobile.{suffix}", "photo.png", "--boxes", "boxes.json")
+    assert "3 people in 1 image" in result.stdout
+    assert "the whole image" not in result.stderr
+    document = _poses()
+    assert document["source"]["boxes"] == "boxes.json"
+    assert len(document["annotations"]) == 3
+    assert len(document["annotations"][0]["keypoints_3d"]) == 3 * 21
+    assert Path("poses/photo.jpg").is_file()
+
+
+@pytest.mark.parametrize("name", ["mobile", "hg"])
+def test_boxes_from_another_network(crops: Path, human: Path, done: Invoke, name: str) -> None:
+    detector = human / "out" / "human.onnx"
+    result = done("predict", crops / "out" / f"{name}.xml", "photo.png", "--detector", detector)
+    assert f"{PEOPLE} people in 1 image" in result.stdout
+    source = _poses()["source"]
+    assert source["boxes"] == "human.onnx"
+    assert source["detector"]["family"] == "lightweight-openpose-2d"
+
+
+def test_evaluate_finds_the_people_first(
+    crops: Path, human: Path, done: Invoke, refused: Callable[..., str]
+) -> None:
+    Path("photos").mkdir()
+    Path("photo.png").rename("photos/photo.png")
+    someone = np.column_stack([np.random.RandomState(1).uniform(20, 200, (17, 2)), np.ones(17)])
+    coco.write(Path("people.json"), {"photo.png": (WIDTH, HEIGHT)}, [coco.person(1, someone)])
+    given = ("--annotations", "people.json", "--images", "photos", "--json", "e.json")
+    network, detector = crops / "out" / "hg.onnx", human / "out" / "human.onnx"
+    done("evaluate", network, *given, "--detector", detector)
+    document = json.loads(Path("e.json").read_text())
+    assert (len(document["detections"]), document["detector"]) == (PEOPLE, str(detector))
+    assert len(document["keypoints"]) == 12
+    result = done("evaluate", network, *given)
+    assert "no --detector says where: the whole image is taken as one person's" in words(result.stderr)
+    document = json.loads(Path("e.json").read_text())
+    assert (len(document["detections"]), document["detector"]) == (1, None)
+    message = refused("evaluate", detector, *given, "--detector", network)
+    assert "--detector: lightweight-openpose-2d finds people in the whole image by itself" in message
+
+
+def test_bad_input(crops: Path, human: Path, refused: Callable[..., str]) -> None:
+    mobile, hg, hg2d = (crops / "out" / f"{name}.xml" for name in ("mobile", "hg", "hg2d"))
+    crowd = human / "out" / "human.onnx"
+    Path("outside.json").write_text("[[900, 20, 100, 180]]")
+    Path("flat.json").write_text("[[10, 20, 0, 180]]")
+    Path("short.json").write_text("[[10, 20, 100]]")
+    Path("nan.json").write_text("[[10, 20, NaN, 40]]")
+    two_d = "pose-hg-3d (ResNet of 1-1-1-1 basic blocks, 16 joints, 2D: no depth head) finds people in 2D"
+    for arguments, message in [
+        (
+            (mobile, "--boxes", "outside.json"),
+            "the box [900, 20, 100, 180] (x, y, width, height) lies outside",
+        ),
+        ((hg, "--boxes", "outside.json"), "photo.png: the box [900, 20, 100, 180]"),
+        ((mobile, "--boxes", "flat.json"), "the box [10, 20, 0, 180] has no size"),
+        ((mobile, "--boxes", "short.json"), "short.json: wanted a JSON list of boxes [x, y, width, height]"),
+        ((mobile, "--boxes", "nan.json"), "nan.json: wanted a JSON list of boxes"),
+        ((mobile, "--boxes", "none.json"), "none.json: cannot be read"),
+        ((mobile, "--boxes", "flat.json", "--detector", crowd), "--boxes and --detector: give one"),
+        ((crowd, "--boxes", "flat.json"), "--boxes: lightweight-openpose-2d finds people in the whole image"),
+        ((crowd, "--detector", crowd), "--detector: lightweight-openpose-2d finds people in the whole image"),
+        ((mobile, "--detector", hg), "--detector hg.xml: pose-hg-3d looks at one person at a time itself"),
+        ((mobile, "--detector", "none.xml"), "none.xml: no such file"),
+        ((hg2d, "--fx", 700), f"--fx: {two_d}, where the camera has no say"),
+        ((hg, "--fx", 700), "pose-hg-3d gives positions from the pelvis on, where the camera has no say"),
+        ((mobile, "--fx", 0), "--fx 0: a focal length in pixels is more than 0"),
+    ]:
+        model, *options = arguments
+        assert message in refused("predict", model, "photo.png", *options), arguments
+    assert not list(Path("poses").glob("*"))

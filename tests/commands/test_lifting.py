@@ -1,0 +1,124 @@
+"""Networks on 2D joints through the whole command line: export with a mesh, inspect, parity, bench."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import cv2
+import numpy as np
+import onnx
+import pytest
+
+from tests.commands.conftest import Invoke, words
+from tests.lifting import small_gtrs, small_pose2mesh, write
+from tests.meshes.meshes import torus
+
+TARGETS = ("--to", "torchscript", "--to", "onnx", "--to", "openvino")
+SUFFIXES = (".torchscript", ".onnx", ".xml")
+
+
+@pytest.fixture(scope="module")
+def lifting(tmp_path_factory: pytest.TempPathFactory, done: Invoke) -> Path:
+    """Both networks with every target, for any number of people, in ``out``; do not change the files."""
+    folder = tmp_path_factory.mktemp("lifting")
+    write(small_pose2mesh(), folder / "body.pth.tar")
+    write(small_gtrs(), folder / "gtrs.pth.tar")
+    mesh = ("--mesh", folder / "faces.npy")
+    done("export", folder / "body.pth.tar", *mesh, *TARGETS, "--dynamic", "-o", folder / "out")
+    done("export", folder / "gtrs.pth.tar", *TARGETS, "--dynamic", "-o", folder / "out")
+    return folder
+
+
+@pytest.mark.parametrize("name", ["body", "gtrs"])
+def test_parity_counts_joints_and_vertices_in_mm(lifting: Path, done: Invoke, name: str) -> None:
+    paths = [lifting / "out" / f"{name}{suffix}" for suffix in SUFFIXES]
+    result = done("parity", *paths, "--threads", 1, "--json", "p.json", columns=200)
+    text = words(result.stdout)
+    assert text.count("same as PyTorch") == 3
+    assert text.count("16 people matched, 0 missed, 0 extra") == 3
+    assert text.count("mm in 3D") == text.count("mm on the mesh") == 3
+    document = json.loads(Path("p.json").read_text())
+    poses = document["results"][0]["poses"]
+    assert 0 <= poses["error_mm"] < 0.1
+    assert 0 <= poses["error_vertices_mm"] < 0.1
+    assert len(poses["images"][0]["distances_vertices_mm"]) == (108 if name == "body" else 20)
+
+
+def test_a_fixed_batch_is_compared_and_timed(lifting: Path, done: Invoke) -> None:
+    mesh = ("--mesh", lifting / "faces.npy")
+    done("export", lifting / "body.pth.tar", *mesh, "--to", "onnx", "--batch", 3, "-o", "fixed")
+    assert "same as PyTorch" in done("parity", "fixed/body.onnx", "--threads", 1, columns=200).stdout
+    done(
+        "bench",
+        "fixed/body.onnx",
+        lifting / "out" / "gtrs.onnx",
+        "--threads",
+        1,
+        "--runs",
+        2,
+        "--json",
+        "b.json",
+    )
+    results = json.loads(Path("b.json").read_text())["results"]
+    assert len(results) == 4
+
+
+def test_nothing_in_the_graph_is_sparse_or_as_large_as_a_dense_laplacian(lifting: Path) -> None:
+    graph = onnx.load(lifting / "out" / "body.onnx").graph
+    assert {node.domain for node in graph.node} == {""}
+    assert (108, 108) not in {tuple(tensor.dims[-2:]) for tensor in graph.initializer}
+
+
+def test_the_manifest_and_inspect_name_the_mesh(lifting: Path, done: Invoke) -> None:
+    made = json.loads((lifting / "out" / "body.onnx.posedeploy.json").read_text())
+    assert made["provenance"]["mesh"] == str(lifting / "faces.npy")
+    assert len(made["provenance"]["mesh_sha256"]) == 64
+    assert made["spec"]["joints"] == {"joint_set": "human36", "aspect": 0.75, "margin": 1.0}
+    shown = words(done("inspect", lifting / "out" / "body.onnx", columns=300).stdout)
+    assert "2D, those of human36, normalised per person" in shown
+    assert f"mesh {lifting / 'faces.npy'}" in shown
+    shown = words(
+        done("inspect", lifting / "body.pth.tar", "--mesh", lifting / "faces.npy", columns=300).stdout
+    )
+    assert "human36, 108 vertices" in shown
+
+
+def test_a_mesh_that_has_moved_is_found_beside_the_artifact_or_asked_for(
+    lifting: Path, done: Invoke, refused: Callable[..., str]
+) -> None:
+    shutil.copytree(lifting, "all")
+    exported = Path("all/body.onnx")
+    done("export", "all/body.pth.tar", "--mesh", "all/faces.npy", "--to", "onnx", "-o", "all")
+    Path("all/faces.npy").rename("all/moved.npy")
+    assert refused("parity", exported).endswith(
+        f"neither at {Path('all/faces.npy').resolve()} nor beside it; say where it is with --mesh"
+    )
+    done("parity", exported, "--mesh", "all/moved.npy", "--threads", 1)
+    np.save("all/other.npy", torus(12, 9, seed=3))
+    assert "but the checkpoint was trained on a mesh of" in refused(
+        "parity", exported, "--mesh", "all/other.npy"
+    ) or ("its triangles are not those that" in refused("parity", exported, "--mesh", "all/other.npy"))
+
+
+def test_bad_input_is_one_line(lifting: Path, refused: Callable[..., str]) -> None:
+    body, faces = lifting / "body.pth.tar", lifting / "faces.npy"
+    assert "give the file that has them with --mesh, such as smpl_faces.npy" in refused("export", body)
+    assert refused("export", lifting / "gtrs.pth.tar", "--mesh", faces).endswith(
+        "needs no mesh beside its checkpoint; leave it out"
+    )
+    assert (
+        refused("export", "--mesh", faces)
+        == "error: --family, --network and --mesh describe a checkpoint: name it"
+    )
+    assert "--mesh none.obj: cannot be read (No such file" in refused("export", body, "--mesh", "none.obj")
+    message = refused("parity", lifting / "out" / "body.onnx", "--images", ".")
+    assert message == "error: --images: this network takes 2D joints, so no image can be given to it"
+    cv2.imwrite("a.png", np.zeros((64, 64, 3), np.uint8))
+    for options in ((), ("--detector", lifting / "out" / "gtrs.onnx")):
+        message = refused("predict", lifting / "out" / "gtrs.onnx", "a.png", *options)
+        assert "gtrs takes the 2D joints of people and no image, so it cannot look for people" in message
+    message = refused("export", body, "--mesh", faces, "--input-size", "8x8")
+    assert "--input-size: this network's input is of fixed shape (pose2d float32 batchx17x2)" in message

@@ -1,0 +1,153 @@
+from __future__ import annotations
+
+import pickle
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from posedeploy.errors import InputError
+from posedeploy.meshes.restricted_pickle import Ignored, load_arrays
+from posedeploy.meshes.topology import read_mesh
+from posedeploy.types import Array
+from tests.meshes.meshes import torus
+
+FACES = torus(4, 5)
+
+
+def _obj(faces: Array) -> str:
+    corners = ("{}", "{0}/1", "{0}//2", "{0}/1/2")
+    lines = [
+        "f " + " ".join(corners[row % 4].format(vertex + 1) for vertex in face)
+        for row, face in enumerate(faces)
+    ]
+    return "\n".join(["# a torus", *["v 0 0 0"] * 20, "vn 0 0 1", *lines, ""])
+
+
+def test_every_kind_of_file_holds_the_same_triangles(tmp_path: Path) -> None:
+    np.save(tmp_path / "a.npy", FACES.astype(np.uint32))
+    np.savez(tmp_path / "b.npz", f=FACES, v_template=np.zeros((20, 3)), other=FACES[:4])
+    np.savez(tmp_path / "c.npz", unnamed=FACES, weights=np.zeros((20, 24)))
+    (tmp_path / "d.obj").write_text(_obj(FACES))
+    for protocol in range(6):
+        content = {"f": FACES, "name": "x", "scale": np.float32(2), "more": [1, 2.5, None]}
+        (tmp_path / f"e{protocol}.pkl").write_bytes(pickle.dumps(content, protocol))
+    (tmp_path / "f.pkl").write_bytes(pickle.dumps(FACES))
+    files = sorted(tmp_path.iterdir())
+    meshes = [read_mesh(path) for path in files]
+    assert len(meshes) == 11
+    for path, mesh in zip(files, meshes, strict=True):
+        assert np.array_equal(mesh.faces, FACES), path
+        assert (mesh.path, mesh.vertices, mesh.sha256) == (path, 20, meshes[0].sha256)
+
+
+def test_vertices_of_an_obj_may_be_counted_from_the_end(tmp_path: Path) -> None:
+    (tmp_path / "a.obj").write_text("v 0 0 0\n" * 4 + "f -4 -3 -2\nf 1 2 4\nf 2 3 4\nf 1 3 4\n")
+    assert read_mesh(tmp_path / "a.obj").faces[0].tolist() == [0, 1, 2]
+
+
+class _Runs:
+    def __init__(self, function: Any, *arguments: object) -> None:
+        self.call = (function, arguments)
+
+    def __reduce__(self) -> Any:
+        return self.call
+
+
+def test_a_pickle_that_would_run_code_is_refused_and_nothing_runs(tmp_path: Path) -> None:
+    marker = tmp_path / "ran"
+    (tmp_path / "a.pkl").write_bytes(
+        pickle.dumps({"f": FACES, "x": _Runs(exec, f"open({str(marker)!r}, 'w')")})
+    )
+    with pytest.raises(
+        InputError,
+        match=r"a\.pkl: refused, since reading it would run code: it wants builtins\.exec\. Save the ",
+    ):
+        read_mesh(tmp_path / "a.pkl")
+    assert not marker.exists()
+
+
+@pytest.mark.parametrize(
+    "line", [b"cos\nsystem\n(S'true'\ntR.", b"cnumpy\nload\n(S'x'\ntR.", b"cbuiltins\ngetattr\n."]
+)
+def test_other_functions_are_refused_too(tmp_path: Path, line: bytes) -> None:
+    (tmp_path / "a.pkl").write_bytes(line)
+    with pytest.raises(InputError, match="refused, since reading it would run code"):
+        read_mesh(tmp_path / "a.pkl")
+
+
+def test_what_smpls_file_holds_beside_the_triangles_stands_empty(tmp_path: Path) -> None:
+    # As Python 2 wrote it: protocol 0, an old-style sparse matrix with its state.
+    sparse = (
+        b"ccopy_reg\n_reconstructor\n(cscipy.sparse.csc\ncsc_matrix\nc__builtin__\nobject\nNtR(dS'a'\nI1\nsb"
+    )
+    array = pickle.dumps(FACES, 0)[:-1]
+    (tmp_path / "a.pkl").write_bytes(b"(dS'J_regressor'\n" + sparse + b"sS'f'\n" + array + b"s.")
+    content = load_arrays(tmp_path / "a.pkl")
+    assert isinstance(content["J_regressor"], Ignored)
+    assert np.array_equal(read_mesh(tmp_path / "a.pkl").faces, FACES)
+
+
+def _save(name: str, content: Any) -> Any:
+    return lambda folder: np.save(folder / name, content)
+
+
+BAD = {
+    "an image": (
+        lambda folder: (folder / "a.png").write_bytes(b""),
+        "not a file of triangles; wanted .npy, .npz",
+    ),
+    "nothing": (lambda folder: None, r"a\.npy: cannot be read \(No such file"),
+    "half a file": (
+        lambda folder: (folder / "a.npy").write_bytes(b"\x93NUMPY"),
+        "damaged, or not what its name says",
+    ),
+    "half an archive": (
+        lambda folder: (folder / "a.npz").write_bytes(b"PK\x03\x04"),
+        "damaged, or not what its",
+    ),
+    "half a pickle": (
+        lambda folder: (folder / "a.pkl").write_bytes(pickle.dumps(FACES)[:-9]),
+        "damaged, or not a",
+    ),
+    "objects": (_save("a.npy", np.array([{}])), "damaged, or not what its name says"),
+    "vertices": (
+        _save("a.npy", np.zeros((20, 3))),
+        "an array of float64, 20x3; wanted triangles, Nx3 whole numbers",
+    ),
+    "quads": (_save("a.npy", np.zeros((20, 4), int)), "an array of int64, 20x4; wanted triangles"),
+    "none": (_save("a.npy", np.zeros((0, 3), int)), "an array of int64, 0x3; wanted triangles"),
+    "a line": (_save("a.npy", np.array([[0, 1, 1]])), r"triangle 0 names a vertex twice: \[0, 1, 1\]"),
+    "below zero": (_save("a.npy", np.array([[0, 1, -1]])), "names vertex -1; vertices count from 0"),
+    "far": (
+        _save("a.npy", np.array([[0, 1, 10**12]])),
+        "1 triangles name vertex 1000000000000, so most vertices",
+    ),
+    "a gap": (
+        _save("a.npy", np.array([[0, 1, 2], [1, 2, 4]])),
+        "1 of 5 vertices are in no triangle, the first of them 3",
+    ),
+    "two": (
+        lambda folder: np.savez(folder / "a.npz", a=FACES, b=FACES),
+        "2 arrays look like triangles; wanted one, or",
+    ),
+    "no arrays": (lambda folder: (folder / "a.pkl").write_bytes(pickle.dumps([1])), "it holds no arrays"),
+    "corners": (
+        lambda folder: (folder / "a.obj").write_text("v 0 0 0\nf 1 2 3 4\n"),
+        "line 2: 1 2 3 4 is not a tri",
+    ),
+    "words": (
+        lambda folder: (folder / "a.obj").write_text("f a b c\n"),
+        "line 1: a b c is not a triangle; wanted 3",
+    ),
+}
+
+
+@pytest.mark.parametrize("what", BAD)
+def test_what_is_no_mesh_is_refused(tmp_path: Path, what: str) -> None:
+    make, message = BAD[what]
+    make(tmp_path)
+    path = next(tmp_path.iterdir(), tmp_path / "a.npy")
+    with pytest.raises(InputError, match=message):
+        read_mesh(path)

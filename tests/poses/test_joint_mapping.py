@@ -1,0 +1,93 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from posedeploy.errors import InputError
+from posedeploy.joint_sets import JOINT_SETS
+from posedeploy.poses.coco import coco_name
+from posedeploy.poses.joint_mapping import from_openpose
+from posedeploy.poses.lightweight_openpose_2d import KEYPOINT_NAMES
+from posedeploy.types import Array
+
+AT = {name: index for index, name in enumerate(KEYPOINT_NAMES)}
+
+
+def _person() -> Array:
+    return np.random.RandomState(1).uniform(0.5, 100, (1, 18, 3))
+
+
+def test_the_same_joints_keep_their_places() -> None:
+    person = _person()
+    places = {coco_name(name): place for name, place in AT.items()}
+    for joint_set in ("human36", "coco", "coco-17"):
+        names = JOINT_SETS[joint_set].joints
+        mapped = from_openpose(person, joint_set)
+        assert mapped.joints.shape == (1, len(names), 3)
+        for name, joint in zip(names, mapped.joints[0], strict=True):
+            if coco_name(name) in places and name != "neck":
+                assert joint.tolist() == person[0, places[coco_name(name)]].tolist(), name
+
+
+def test_what_a_detector_lacks_is_made_from_its_neighbours() -> None:
+    person = _person()[0]
+    made = dict(
+        zip(JOINT_SETS["human36"].joints, from_openpose(person[None], "human36").joints[0], strict=True)
+    )
+    pelvis = (person[AT["r_hip"]] + person[AT["l_hip"]]) / 2
+    neck = (person[AT["r_sho"]] + person[AT["l_sho"]]) / 2
+    assert np.allclose(made["pelvis"], pelvis)
+    assert np.allclose(made["neck"], neck)
+    assert np.allclose(made["torso"], (pelvis + neck) / 2)
+    assert np.allclose(made["head"][:2], 2 * person[AT["nose"], :2] - neck[:2])
+    assert made["head"][2] == person[AT["nose"], 2]
+
+
+def test_a_hidden_point_of_the_face_takes_the_place_of_one_that_is_seen() -> None:
+    person = _person()
+    person[0, [AT["nose"], AT["l_eye"], AT["l_ear"], AT["neck"]]] = -1
+    mapped = dict(zip(JOINT_SETS["coco"].joints, from_openpose(person, "coco").joints[0], strict=True))
+    assert mapped["nose"].tolist() == mapped["l_eye"].tolist() == person[0, AT["r_eye"]].tolist()
+
+
+def test_people_with_too_few_joints_are_named_and_left_out() -> None:
+    people = np.repeat(_person(), 4, axis=0)
+    people[0, [AT["l_wri"], AT["r_ank"]]] = -1
+    people[2, [AT[name] for name in ("nose", "r_eye", "l_eye", "r_ear", "l_ear")]] = -1
+    mapped = from_openpose(people, "coco")
+    assert mapped.people.tolist() == [1, 3]
+    assert mapped.joints.shape == (2, 19, 3)
+    assert mapped.left_out == (
+        "person 0 is left out: l_wri, r_ank not seen",
+        "person 2 is left out: any point of the face not seen",
+    )
+
+
+def test_nobody_is_nobody() -> None:
+    assert from_openpose(np.zeros((0, 18, 3)), "human36").joints.shape == (0, 17, 3)
+
+
+@pytest.mark.parametrize(
+    ("shape", "joint_set", "message"),
+    [
+        (
+            (1, 18, 3),
+            "smpl",
+            "the joints of smpl cannot be made from a detector's 18 keypoints: nothing says where sp",
+        ),
+        (
+            (1, 18, 3),
+            "mano",
+            "the joints of mano cannot be made .* where wrist, thumb_1, .* are; give a network on hu",
+        ),
+        ((1, 18, 3), "x", "no joint set is called 'x'; the sets are human36, coco, smpl, mano, "),
+        (
+            (1, 17, 3),
+            "coco",
+            r"keypoints of shape \(1, 17, 3\); wanted \(people, 18, 3\) in the order of lightweight",
+        ),
+    ],
+)
+def test_what_cannot_be_mapped_is_refused(shape: tuple[int, ...], joint_set: str, message: str) -> None:
+    with pytest.raises(InputError, match=message):
+        from_openpose(np.ones(shape), joint_set)

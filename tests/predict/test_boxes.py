@@ -1,0 +1,187 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from posedeploy.errors import InputError
+from posedeploy.families import family_spec
+from posedeploy.predict.boxes import Finder, boxes_of, detected_by, read_boxes, takes_boxes
+from posedeploy.predict.chain import Predictor
+from posedeploy.predict.sources import Frame, Source, open_source
+from posedeploy.runtimes.base import Runner
+from posedeploy.types import Array, Effective, ModelSpec, Poses, Tensors, TensorSpec
+from tests.poses.helpers import some_poses
+from tests.predict.conftest import HEIGHT, PEOPLE, WIDTH, CrowdRunner, spec_of, write_image
+
+
+def person_spec() -> ModelSpec:
+    """mobile-human-pose of 18 joints."""
+    data = TensorSpec("data", (1, 3, 256, 256), layout="NCHW")
+    coord = TensorSpec("coord", (1, 18, 3))
+    return family_spec("mobile-human-pose", "", (data,), (coord,), {"coord": "coord"}, 18, cells=64)
+
+
+class PersonRunner(Runner):
+    """Sees every joint in the middle of its box; counts its runs."""
+
+    def __init__(self) -> None:
+        self.inputs, self.outputs = person_spec().inputs, person_spec().outputs
+        self.effective = Effective("person", "1", "CPU", "f32", 1)
+        self.runs = 0
+
+    def run(self, tensors: Tensors) -> Tensors:
+        self.check(tensors)
+        self.runs += 1
+        return {"coord": np.full((1, 18, 3), 32.0, np.float32)}
+
+
+@pytest.fixture
+def folder(tmp_path: Path, photo: Array) -> Path:
+    """Two images, ``a.png`` and ``b.png``."""
+    for name in ("a.png", "b.png"):
+        write_image(tmp_path / name, photo)
+    return tmp_path
+
+
+def source_of(path: Path) -> Source:
+    return open_source(str(path))
+
+
+def boxes_in(folder: Path, content: Any) -> Path:
+    path = folder / "boxes.json"
+    path.write_text(content if isinstance(content, str) else json.dumps(content))
+    return path
+
+
+def found(finder: Finder, frame: Frame) -> list[list[float]]:
+    boxes: list[list[float]] = finder.find(frame).tolist()
+    return boxes
+
+
+def test_a_plain_list_is_of_the_only_image(folder: Path) -> None:
+    source = source_of(folder / "a.png")
+    finder = read_boxes(boxes_in(folder, [[1, 2, 30, 40], [5, 6.5, 70, 80]]), source)
+    assert finder.name == "boxes.json"
+    assert found(finder, next(iter(source))) == [[1, 2, 30, 40], [5, 6.5, 70, 80]]
+
+
+def test_images_of_a_folder_are_named(folder: Path) -> None:
+    source = source_of(folder)
+    content = [{"image": "b.png", "boxes": []}, {"image": "a.png", "boxes": [[1, 2, 30, 40]]}]
+    finder = read_boxes(boxes_in(folder, content), source)
+    assert [found(finder, frame) for frame in source] == [[[1, 2, 30, 40]], []]
+
+
+A, B = ({"image": name, "boxes": [[1, 2, 30, 40]]} for name in ("a.png", "b.png"))
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ([[1, 2, 30]], r"wanted a JSON list of boxes \[x, y, width, height\] in px, or of .* length 4"),
+        ([[1, 2, 30, "x"]], "wanted a JSON list of boxes"),
+        ("[[1, 2, 30, NaN]]", "wanted a JSON list of boxes"),
+        ({"boxes": []}, "wanted a JSON list of boxes"),
+        ("", "wanted a JSON list of boxes"),
+        ([{"image": "a.png"}], "missing required field `boxes`"),
+        ([A, [1, 2, 30, 40]], "mixes boxes with images that have boxes"),
+        ([[1, 2, 30, 40]], "has 2 images, so each box must say which it is of"),
+        ([A, B, A], "names twice a.png"),
+        ([A, B, {"image": "c.png", "boxes": []}], "gives boxes for what .* does not have: c.png"),
+        ([A], "gives no boxes .* for b.png"),
+    ],
+)
+def test_a_file_that_cannot_be_used_is_refused(folder: Path, content: Any, message: str) -> None:
+    with pytest.raises(InputError, match=message):
+        read_boxes(boxes_in(folder, content), source_of(folder))
+
+
+def test_a_missing_file_is_refused(folder: Path) -> None:
+    with pytest.raises(InputError, match=r"none\.json: cannot be read"):
+        read_boxes(folder / "none.json", source_of(folder))
+
+
+def test_found_people_have_boxes_grown_within_the_image() -> None:
+    poses = some_poses([[[20, 10], [60, 90]], [[5, 50], [5, 150]], [[7, 7], [7, 7]], [[np.nan] * 2, [3, 3]]])
+    boxes = boxes_of(poses, np.zeros((120, 100, 3), np.uint8))
+    np.testing.assert_allclose(boxes, [[12, 2, 56, 96], [0, 40, 15, 80]])
+    nobody = some_poses(np.zeros((0, 2, 2)))
+    assert boxes_of(nobody, np.zeros((120, 100, 3), np.uint8)).shape == (0, 4)
+
+
+def predictor(boxes: Any = None) -> tuple[Predictor, PersonRunner]:
+    runner = PersonRunner()
+    return Predictor(runner, person_spec(), boxes=boxes), runner
+
+
+def test_each_box_is_a_person(photo: Array) -> None:
+    boxes = np.array([[10, 10, 51, 51], [200, 100, 41, 81]])
+    one_by_one, runner = predictor()
+    poses = one_by_one(photo, boxes)
+    assert len(poses) == runner.runs == 2
+    np.testing.assert_allclose(poses.keypoints[:, 0, :2], [[35, 35], [220, 140]], atol=1e-3)
+    assert poses.keypoints_3d is not None and poses.keypoints_3d.shape == (2, 18, 4)
+    nobody = one_by_one(photo, np.zeros((0, 4)))
+    assert nobody.keypoints.shape == (0, 18, 3)
+    assert nobody.keypoints_3d is not None and nobody.keypoints_3d.shape == (0, 18, 4)
+    whole = one_by_one(photo)
+    assert whole.keypoints[0, 0, :2].tolist() == pytest.approx([(WIDTH - 1) / 2, (HEIGHT - 1) / 2], abs=1e-3)
+
+
+def test_a_stream_keeps_frames_and_their_people_together(photo: Array) -> None:
+    counts = [0, 2, 1, 0, 0, 3, 0]
+    taken: list[int] = []
+
+    def boxes(frame: Frame) -> Array:
+        taken.append(frame.index)
+        return np.tile([10.0 + frame.index, 10, 51, 51], (counts[frame.index], 1))
+
+    streaming, _ = predictor(boxes)
+    frames = [Frame(f"{index}.png", photo, index) for index in range(len(counts))]
+    results = []
+    for frame, poses in streaming.stream(frames):
+        results.append((frame.index, len(poses)))
+        if len(poses):
+            assert poses.keypoints[0, 0, 0] == pytest.approx(35 + frame.index, abs=1e-3)
+        assert len(taken) <= len(results) + 4  # frames without people do not pile up
+    assert results == list(enumerate(counts))
+
+
+def test_a_frame_whose_box_cannot_be_used_is_left_out_and_told(photo: Array) -> None:
+    places = [[10.0, 10, 50, 50], [900.0, 10, 50, 50], [20.0, 10, 50, 50]]
+    frames = [Frame(f"{index}.png", photo, index) for index in range(3)]
+    streaming, _ = predictor(lambda frame: np.array([places[frame.index]]))
+    refused: list[str] = []
+    assert [frame.index for frame, _ in streaming.stream(frames, refused)] == [0, 2]
+    assert refused == [
+        "1.png: the box [900, 10, 50, 50] (x, y, width, height) lies outside the image of "
+        f"{WIDTH}x{HEIGHT} px"
+    ]
+    with pytest.raises(InputError, match=r"1\.png: the box"):
+        list(streaming.stream(frames))
+
+
+def test_another_network_finds_the_boxes(photo: Array) -> None:
+    crowd = spec_of("lightweight-openpose-2d", height=HEIGHT, width=WIDTH)
+    detector = Predictor(CrowdRunner(crowd), crowd)
+    finder = detected_by(detector, "crowd.onnx")
+    streaming, _ = predictor(finder.find)
+    ((_, poses),) = streaming.stream([Frame("a.png", photo, 0)])
+    assert len(poses) == PEOPLE
+    centres = poses.keypoints[:, 0, :2]
+    for box in detector(photo).boxes:
+        assert (np.abs(centres - (box[:2] + box[2:] / 2)) < box[2:].max()).all(axis=1).any()
+
+
+def test_a_detector_looks_at_the_whole_image() -> None:
+    one, _ = predictor()
+    message = "--detector a.xml: mobile-human-pose looks at one person at a time itself"
+    with pytest.raises(InputError, match=message):
+        detected_by(one, "a.xml")
+    assert takes_boxes(person_spec())
+    assert not takes_boxes(spec_of("lightweight-openpose-3d"))
+    assert isinstance(one(np.zeros((9, 9, 3), np.uint8)), Poses)
