@@ -12,13 +12,13 @@ import numpy as np
 from rich.markup import escape
 from rich.table import Table
 
-from posedeploy import files, plugins
+from posedeploy import files
 from posedeploy.benchmarks.annotations import AnnotatedImage, Annotations, read_annotations
 from posedeploy.benchmarks.detections import Detection, common_keypoints
 from posedeploy.benchmarks.evaluation import Evaluation, SliceName, check_people, evaluate
 from posedeploy.benchmarks.machine import this_machine
 from posedeploy.benchmarks.oks import THRESHOLDS
-from posedeploy.commands.console import check_json, counted, counting, out, say, show, working, write_json
+from posedeploy.commands.console import check_json, counted, counting, out, show, working, write_json
 from posedeploy.commands.finding import Where, finder_of
 from posedeploy.commands.opening import SAMPLE, Described, open_named
 from posedeploy.commands.tables import running, table
@@ -26,7 +26,7 @@ from posedeploy.errors import InputError
 from posedeploy.predict.chain import Predictor
 from posedeploy.predict.images import read_image
 from posedeploy.predict.sources import Frame
-from posedeploy.types import RunOptions
+from posedeploy.types import Artifact, RunOptions
 
 PEOPLE: dict[SliceName, str] = {"all": "all", "large": "at least 1/3 of the image high"}
 
@@ -57,8 +57,6 @@ def run(
     with working(f"reading {annotations_path}"):
         annotations = read_annotations(annotations_path, settings.limit)
     _check_images(annotations, folder)
-    if path is None:
-        say(plugins.load("posedeploy.commands.models:SAMPLE_REMARK"))
     with ExitStack() as opened:
         with working(f"loading {path or SAMPLE}"):
             runner, artifact = open_named(path, options, described, settings.runtime)
@@ -81,16 +79,19 @@ def run(
             )
     _show(result)
     if json is not None:
-        write_json(json, document(result, annotations, settings.detector))
+        write_json(json, document(result, annotations, artifact, settings.detector))
 
 
-def document(result: Evaluation, annotations: Annotations, detector: Path | None = None) -> dict[str, Any]:
+def document(
+    result: Evaluation, annotations: Annotations, artifact: Artifact, detector: Path | None = None
+) -> dict[str, Any]:
     """The result as a versioned document; ``detections`` are as COCO's own tools read results."""
     return {
         "format": "posedeploy.evaluate",
         "version": 1,
         "machine": asdict(this_machine()),
         "label": result.label,
+        "model_sha256": dict(artifact.files) or {artifact.path.name: files.sha256(artifact.path)},
         "effective": asdict(result.effective),
         "detector": None if detector is None else str(detector),
         "annotations": str(annotations.path),

@@ -8,8 +8,8 @@ from typing import get_args
 from posedeploy import manifest
 from posedeploy.backends import TARGETS
 from posedeploy.commands.console import say, show, working
-from posedeploy.commands.models import SAMPLE_REMARK, open_model, stem_of
-from posedeploy.commands.opening import Described
+from posedeploy.commands.models import open_model, stem_of
+from posedeploy.commands.opening import SAMPLE_REMARK, Described
 from posedeploy.commands.tables import artifacts_table, tensors_table
 from posedeploy.convert.export import export
 from posedeploy.convert.prepare import ExportOptions, Outputs

@@ -72,7 +72,7 @@ def _artifact(path: Path, described: Described) -> tuple[dict[str, Any], ModelSp
 
 def _provenance(made: Provenance) -> dict[str, Any]:
     return {
-        "checkpoint": made.checkpoint or "the built-in sample, untrained",
+        "checkpoint": made.checkpoint or "the built-in sample",
         "weights sha256": made.checkpoint_sha256,
         "network": made.network or "published",
         **({"mesh": made.mesh, "triangles sha256": made.mesh_sha256} if made.mesh else {}),

@@ -13,12 +13,6 @@ from posedeploy.commands.opening import Described
 from posedeploy.errors import CheckpointError, InputError
 from posedeploy.types import Artifact, Model, Provenance
 
-SAMPLE_REMARK = (
-    "the built-in sample: lightweight-openpose-2d with pseudo-random weights, untrained. Its speed and its "
-    "parity are "
-    "real; there are no poses in it"
-)
-
 
 def open_model(path: Path | None, described: Described) -> Model:
     """A checkpoint, or the built-in sample where no path is given, as a PyTorch model.

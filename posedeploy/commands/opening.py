@@ -8,12 +8,16 @@ from pathlib import Path
 
 from posedeploy import contracts, plugins
 from posedeploy.backends import RUNTIMES, is_checkpoint
+from posedeploy.commands.console import say
 from posedeploy.errors import ArtifactError, InputError
 from posedeploy.runtimes.base import Runner
 from posedeploy.runtimes.opening import fitted, open_artifact, open_runner
 from posedeploy.types import Artifact, Model, ModelSpec, RunOptions
 
 SAMPLE = Path("sample")
+SAMPLE_REMARK = (
+    "the built-in sample: lightweight-openpose-2d, trained on drawn people; it is no match for photographs"
+)
 """What the built-in sample is called where a checkpoint has a path."""
 
 
@@ -41,10 +45,14 @@ def open_named(
 ) -> tuple[Runner, Artifact]:
     """A runner for a checkpoint (on PyTorch) or a model file, and what it runs, its spec filled in.
 
-    Without a path it is the built-in sample.
+    Without a path, or by its name, it is the built-in sample.
     """
+    if path == SAMPLE and not path.exists():
+        path = None
     if path is None or is_checkpoint(path):
         named = path or SAMPLE
+        if path is None:
+            say(SAMPLE_REMARK)
         if runtime not in (None, "pytorch"):
             raise ArtifactError(f"{named}: a checkpoint runs on pytorch; export it to run it on {runtime}")
         model: Model = plugins.load("posedeploy.commands.models:open_model")(path, described)

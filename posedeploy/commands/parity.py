@@ -189,7 +189,7 @@ def _pairs(reference: ModelSpec, candidate: ModelSpec, images: Path | None) -> l
     if candidate.joints is not None:
         if images is not None:
             raise InputError("--images: this network takes 2D joints, so no image can be given to it")
-        samples = people_samples(candidate, NOISE + DRAWN)
+        samples = people_samples(candidate, DRAWN)
         return list(zip(samples, samples, strict=True))
     if candidate.contract is None:
         if images is not None:

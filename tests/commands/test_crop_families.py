@@ -63,7 +63,7 @@ def test_every_target_gives_what_pytorch_gives(crops: Path, done: Invoke, name: 
     result = done("parity", *artifacts, "--threads", 1, "--images", "photo.png", "--json", "p.json")
     assert result.stdout.count("same as PyTorch") == len(SUFFIXES)
     for entry in json.loads(Path("p.json").read_text())["results"]:
-        assert entry["poses"]["people"] == 5
+        assert entry["poses"]["people"] == 7
         assert (entry["poses"]["error_mm"] is None) == (name == "hg2d")
 
 

@@ -41,13 +41,13 @@ def test_what_was_made_is_shown(own: Path, network: tuple[str, str], done: Invok
 @pytest.mark.slow
 def test_the_sample_goes_to_artifacts_with_free_axes(done: Invoke) -> None:
     result = done("export", "--dynamic", "--outputs", "last")
-    assert "the built-in sample: lightweight-openpose-2d with pseudo-random weights" in result.stderr
+    assert "the built-in sample: lightweight-openpose-2d, trained on drawn people" in result.stderr
     names = ["sample.bin", "sample.xml", "sample.xml.posedeploy.json"]
     assert sorted(path.name for path in Path("artifacts").iterdir()) == names
     assert "stage_1_output_0_pafs      float32  batch x 38 x height/8 x width/8 NCHW" in result.stdout
     assert not lines_wider_than(80, result.stdout)
     inspected = words(done("inspect", "artifacts/sample.xml").stdout)
-    assert "checkpoint the built-in sample, untrained" in inspected
+    assert "checkpoint the built-in sample" in inspected
 
 
 def test_bad_options(
@@ -78,7 +78,9 @@ def test_what_is_no_checkpoint(own: Path, refused: Callable[..., str], tmp_path:
     assert "human.pth" in refused("export", own / "human.pth")
     message = "no network family is called 'openpose'; the families are lightweight-openpose-2d,"
     assert message in refused("export", own / "human.pth", "--family", "openpose")
-    assert "--family and --network describe a checkpoint: name it" in refused("export", "--family", "x")
+    assert "--family, --network and --mesh describe a checkpoint: name it" in refused(
+        "export", "--family", "x"
+    )
     assert not Path("artifacts").exists()
 
 

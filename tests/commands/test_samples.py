@@ -2,10 +2,17 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
+import pytest
+
 from tests.commands.conftest import Invoke
+
+AP_OF_LARGE, AP50_OF_LARGE = 0.2, 0.5
+"""What 24 held-out images must show at least; the model card has the figures of 500."""
 
 
 def test_images_are_drawn_and_named(done: Invoke, tmp_path: Path) -> None:
@@ -25,3 +32,25 @@ def test_what_cannot_be_drawn_is_refused(refused: Callable[..., str], tmp_path: 
     assert "--size 12: wanted HEIGHTxWIDTH" in refused("samples", "draw", "--size", 12, "-o", "out")
     assert "9 people" in refused("samples", "draw", "--people", 9, "-o", "out")
     assert not (tmp_path / "out").exists()
+
+
+def test_the_sample_goes_by_its_name(done: Invoke, refused: Callable[..., str]) -> None:
+    done("samples", "draw", "--count", 1, "--seed", 2, "--size", "256x456", "-o", "drawn")
+    done("predict", "sample", "drawn/000000.png", "-o", "poses")
+    assert json.loads(Path("poses/poses.json").read_text())["made_by"]["artifact"] == "sample"
+    assert "a checkpoint runs on pytorch" in refused("predict", "sample", "drawn", "--runtime", "openvino")
+
+
+@pytest.mark.slow
+def test_the_sample_finds_drawn_people_and_the_same_on_every_runtime(done: Invoke) -> None:
+    done("samples", "draw", "--count", 24, "--seed", 2, "-o", "drawn")
+    done("export", "--to", "onnx", "--to", "openvino", "--dynamic", "-o", "out")
+    given = ("--annotations", "drawn/annotations.json", "--images", "drawn", "--json", "e.json")
+    averages = []
+    for model in ("sample", "out/sample.onnx", "out/sample.xml"):
+        done("evaluate", model, *given)
+        slices = json.loads(Path("e.json").read_text())["slices"]
+        averages.append([value for part in slices for value in (part["ap"], part["ap50"], part["ar"])])
+    np.testing.assert_allclose(averages[1:], [averages[0]] * 2, atol=0.002)
+    assert averages[0][3] > AP_OF_LARGE
+    assert averages[0][4] > AP50_OF_LARGE
