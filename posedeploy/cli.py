@@ -187,7 +187,10 @@ def predict(
     model: Annotated[Path, typer.Argument(help="An artifact or a checkpoint.", show_default=False)],
     source: Annotated[
         str,
-        typer.Argument(help="An image, a folder of images, a video or a camera number.", show_default=False),
+        typer.Argument(
+            help="An image, a folder of images, a video, a camera number; or 2D joints, .npy.",
+            show_default=False,
+        ),
     ],
     output: Annotated[
         Path, typer.Option("-o", "--output", help="The folder for pictures and poses.json.")

@@ -42,7 +42,10 @@ Mesh: TypeAlias = Annotated[
 ]
 Detector: TypeAlias = Annotated[
     Path | None,
-    typer.Option(metavar="MODEL", help="One-person networks: another model that finds the people first."),
+    typer.Option(
+        metavar="MODEL",
+        help="Networks of one person or of joints: another model that finds the people first.",
+    ),
 ]
 Contract: TypeAlias = Annotated[
     Path | None,

@@ -37,7 +37,8 @@ class SourceRecord(msgspec.Struct, frozen=True, omit_defaults=True):
     """What they were found in. ``frames`` were done of ``expected_frames``, None where no one can know.
 
     ``boxes``: the file or the detector that says where people are, or "the whole image", for a network that
-    looks at one person at a time.
+    looks at one person at a time. ``joints``: the file or the detector that the 2D joints
+    are from, for one that lifts them.
     """
 
     name: str
@@ -49,6 +50,7 @@ class SourceRecord(msgspec.Struct, frozen=True, omit_defaults=True):
     tracked: bool
     smoothed: bool
     boxes: str | None = None
+    joints: str | None = None
     detector: MadeBy | None = None
 
 
@@ -93,7 +95,7 @@ class _Category(msgspec.Struct, frozen=True):
     skeleton: tuple[tuple[int, int], ...]
 
 
-class _Document(msgspec.Struct, frozen=True):
+class _Document(msgspec.Struct, frozen=True, omit_defaults=True):
     format: str
     version: int
     units: Mapping[str, str]
@@ -103,6 +105,7 @@ class _Document(msgspec.Struct, frozen=True):
     images: Sequence[msgspec.Raw]
     annotations: Sequence[msgspec.Raw]
     categories: Sequence[_Category]
+    remarks: Sequence[str] = ()
 
 
 def made_by(artifact: Artifact, effective: Effective, hashes: Mapping[str, str]) -> MadeBy:
@@ -137,7 +140,9 @@ class Document:
         for person in range(len(poses)):
             self._annotations.append(_encoded(_annotation(poses, person, len(self._annotations) + 1, number)))
 
-    def encoded(self, made: MadeBy, source: SourceRecord, problems: Sequence[str]) -> bytes:
+    def encoded(
+        self, made: MadeBy, source: SourceRecord, problems: Sequence[str], remarks: Sequence[str] = ()
+    ) -> bytes:
         """The whole file, UTF-8 JSON."""
         spec = self._spec
         skeleton = tuple((a + 1, b + 1) for a, b in spec.skeleton)
@@ -152,6 +157,7 @@ class Document:
             self._images,
             self._annotations,
             (category,),
+            tuple(remarks),
         )
         return msgspec.json.encode(document) + b"\n"
 

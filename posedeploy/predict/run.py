@@ -17,6 +17,7 @@ from posedeploy.poses.tracking import Tracker
 from posedeploy.predict import document
 from posedeploy.predict.boxes import Finder, takes_boxes
 from posedeploy.predict.chain import Predictor
+from posedeploy.predict.lifting import Lifter, People
 from posedeploy.predict.pictures import Names, Painter, PictureFiles, Sink, VideoFile
 from posedeploy.predict.sources import Frame, Source
 from posedeploy.runtimes.base import Runner
@@ -37,7 +38,8 @@ class PredictOptions:
     draw: write pictures or a video, besides the poses. show: in a window, too; None is for a camera alone,
     and only where there is a display and pygame. track, smooth: ids and steady poses in videos and from
     cameras; without ids there is no smoothing. finder: where people are, for a network that looks at one
-    person at a time; None takes the whole image as one person's.
+    person at a time; None takes the whole image as one person's. people: where their 2D joints come
+    from, for a network that lifts them.
     """
 
     camera: Camera = field(default_factory=Camera)
@@ -46,6 +48,7 @@ class PredictOptions:
     track: bool = True
     smooth: bool = True
     finder: Finder | None = None
+    people: People | None = None
 
 
 @dataclass(frozen=True)
@@ -53,13 +56,15 @@ class Prediction:
     """What came of it.
 
     people: their number, frame by frame. problems: sentences for the user; any of them means that not
-    everything was done (exit status 1).
+    everything was done (exit status 1). remarks: sentences of what is as it should be, and still worth
+    knowing.
     """
 
     files: tuple[Path, ...]
     people: tuple[int, ...]
     skipped: int
     problems: tuple[str, ...]
+    remarks: tuple[str, ...] = ()
 
     @property
     def frames(self) -> int:
@@ -90,8 +95,8 @@ def predict(
         KeyboardInterrupt: Ctrl-C came before anything was done.
     """
     options = options or PredictOptions()
-    finder = options.finder
-    predictor = Predictor(runner, artifact.spec, options.camera, finder.find if finder else None)
+    finder, people = options.finder, options.people
+    predictor = _predictor(runner, artifact, options)
     made = document.made_by(artifact, runner.effective, artifact.files or _hashes(artifact))
     with (
         _window(source, options) as window,
@@ -101,7 +106,7 @@ def predict(
                 predictor,
                 artifact,
                 replace(options, show=window is not None),
-                moving=source.kind != "images",
+                moving=source.moving,
                 sink=_sink(source, stage, folder) if options.draw else None,
             )
         ) as finisher,
@@ -117,29 +122,41 @@ def predict(
             frames=len(finisher.people),
             expected_frames=source.total,
             skipped_files=source.skipped,
-            fps=None if source.kind == "images" else source.fps,
+            fps=source.fps if source.moving else None,
             tracked=finisher.tracks,
             smoothed=finisher.tracks and options.smooth,
             boxes=finder.name if finder else WHOLE_IMAGE if takes_boxes(artifact.spec) else None,
-            detector=finder.made_by if finder else None,
+            joints=people.name if people else None,
+            detector=finder.made_by if finder else people.made_by if people else None,
         )
-        content = finisher.document.encoded(made, record, source.problems)
+        content = finisher.document.encoded(made, record, source.problems, predictor.remarks)
         (stage / document.NAME).write_bytes(content)
         names = sorted(path.name for path in stage.iterdir())
     return Prediction(
-        tuple(folder / name for name in names), tuple(finisher.people), source.skipped, tuple(source.problems)
+        tuple(folder / name for name in names),
+        tuple(finisher.people),
+        source.skipped,
+        tuple(source.problems),
+        tuple(predictor.remarks),
     )
+
+
+def _predictor(runner: Runner, artifact: Artifact, options: PredictOptions) -> Predictor | Lifter:
+    if options.people is not None:
+        return Lifter(runner, artifact.spec, options.people.find)
+    finder = options.finder
+    return Predictor(runner, artifact.spec, options.camera, finder.find if finder else None)
 
 
 def _run(
     source: Source,
-    predictor: Predictor,
+    predictor: Predictor | Lifter,
     finisher: _Finisher,
     window: Window | None,
     on_progress: Callable[[int, int | None], None],
 ) -> None:
     """Network and decoding here, the rest of each frame's work in a thread beside it, in order."""
-    hold = source.kind == "images"
+    hold = not source.moving
     refused = source.problems if hold and source.total != 1 else None
     pending: deque[Future[Array | None]] = deque()
     done = count(1)
@@ -176,7 +193,7 @@ class _Finisher:
 
     def __init__(
         self,
-        predictor: Predictor,
+        predictor: Predictor | Lifter,
         artifact: Artifact,
         options: PredictOptions,
         *,
@@ -211,9 +228,9 @@ class _Finisher:
 
 def _sink(source: Source, stage: Path, folder: Path) -> Sink:
     names = Names(folder, source.inputs)
-    if source.kind == "images":
-        return PictureFiles(stage, names)
-    return VideoFile(stage / names.free(source.name, ".mp4"), source.fps)
+    if source.moving:
+        return VideoFile(stage / names.free(source.name, ".mp4"), source.fps)
+    return PictureFiles(stage, names)
 
 
 def _window(source: Source, options: PredictOptions) -> Window | nullcontext[None]:
