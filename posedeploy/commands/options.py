@@ -37,7 +37,7 @@ Mesh: TypeAlias = Annotated[
     Path | None,
     typer.Option(
         metavar="FILE",
-        help="pose2mesh: the triangles of its mesh, not in its checkpoint: .npy, .npz, .obj or .pkl.",
+        help="The triangles of pose2mesh's mesh, and of what predict draws: .npy, .npz, .obj or .pkl.",
     ),
 ]
 Detector: TypeAlias = Annotated[

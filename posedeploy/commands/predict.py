@@ -10,11 +10,12 @@ from posedeploy.commands.console import counted, counting, out, say, warn, worki
 from posedeploy.commands.finding import Where, finder_of, people_of
 from posedeploy.commands.opening import Described, open_named
 from posedeploy.errors import InputError
+from posedeploy.meshes.topology import read_mesh
 from posedeploy.predict.camera import read_camera
 from posedeploy.predict.joints_file import SUFFIX, JointsFile
-from posedeploy.predict.run import Prediction, PredictOptions, predict
+from posedeploy.predict.run import MeshFormat, Prediction, PredictOptions, predict
 from posedeploy.predict.sources import Source, open_source
-from posedeploy.types import Hint, ModelSpec, RunOptions
+from posedeploy.types import Array, Artifact, Hint, ModelSpec, RunOptions
 
 SHOWN = 8
 """Of files, and of remarks."""
@@ -32,6 +33,7 @@ class PredictSettings:
     extrinsics: Path | None = None
     runtime: str | None = None
     where: Where = field(default_factory=Where)
+    mesh_format: str = "obj"
 
 
 def run(
@@ -45,6 +47,7 @@ def run(
     """Predict, show what was written; whether all of the source was used."""
     if Path(source_name).is_dir() and Path(source_name).resolve() == folder.resolve():
         raise InputError(f"-o {folder}: the images are read from there; name another folder for the pictures")
+    mesh_format = _mesh_format(settings.mesh_format)
     camera = read_camera(settings.fx, settings.extrinsics)
     chosen = PredictOptions(camera, settings.draw, settings.show, settings.track, settings.smooth)
     with ExitStack() as opened:
@@ -56,7 +59,8 @@ def run(
         _check_camera(settings, artifact.spec)
         people = people_of(settings.where, artifact.spec, options, opened, source)
         finder = None if people else finder_of(settings.where, artifact.spec, options, opened, source)
-        chosen = replace(chosen, finder=finder, people=people)
+        faces = faces_of(described.mesh, artifact)
+        chosen = replace(chosen, finder=finder, people=people, faces=faces, mesh_format=mesh_format)
         with counting(f"finding people in {source.name}") as on_progress:
             result = predict(source, runner, artifact, folder, chosen, on_progress)
     _show(result)
@@ -71,6 +75,39 @@ def run(
 
 def _source(name: str) -> Source:
     return JointsFile(Path(name)) if name.lower().endswith(SUFFIX) else open_source(name)
+
+
+def _mesh_format(name: str) -> MeshFormat:
+    formats: dict[str, MeshFormat] = {"obj": ".obj", "glb": ".glb"}
+    if name not in formats:
+        raise InputError(f"--mesh-format {name}: wanted {' or '.join(formats)}")
+    return formats[name]
+
+
+def faces_of(path: Path | None, artifact: Artifact) -> Array | None:
+    """The triangles of the mesh that the network gives, from the user's file; None without one.
+
+    Raises:
+        InputError: the network gives no mesh, or another than the file's.
+    """
+    if path is None:
+        return None
+    spec, made = artifact.spec, artifact.provenance
+    counts = [tensor.shape[1] for tensor in spec.outputs if tensor.name == spec.roles.get("cam_mesh")]
+    if not counts:
+        raise InputError(f"--mesh {path}: {spec.family} ({spec.variant}) gives no mesh; leave it out")
+    mesh = read_mesh(path)
+    if counts != [mesh.vertices]:
+        raise InputError(
+            f"--mesh {path}: its triangles are of {mesh.vertices} vertices, and {artifact.path.name} gives "
+            f"{counts[0]}; give the mesh that it was trained on"
+        )
+    if made is not None and made.mesh_sha256 not in (None, mesh.sha256):
+        raise InputError(
+            f"--mesh {path}: its triangles are not those that {artifact.path.name} was exported with "
+            f"({made.mesh}); give that mesh"
+        )
+    return mesh.faces
 
 
 def _check_camera(settings: PredictSettings, spec: ModelSpec) -> None:

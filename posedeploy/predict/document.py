@@ -72,6 +72,7 @@ class _Annotation(msgspec.Struct, frozen=True, omit_defaults=True):
     keypoints: x px, y px and v for each keypoint; v is 2, or 0 where it was not found, and x = y = 0 then.
     keypoint_scores: one for each, 0 where not found. keypoints_3d: x, y, z in mm for each. bbox: x, y, width,
     height around the found keypoints, in px. track_id: the same person has the same one throughout a video.
+    mesh: the file beside this one with the person's mesh, in m, y up and z towards the viewer.
     """
 
     id: int
@@ -84,6 +85,7 @@ class _Annotation(msgspec.Struct, frozen=True, omit_defaults=True):
     bbox: list[float]
     keypoints_3d: list[float] | None = None
     track_id: int | None = None
+    mesh: str | None = None
 
 
 class _Category(msgspec.Struct, frozen=True):
@@ -128,17 +130,21 @@ class Document:
         self._spec = spec
         self._images: list[msgspec.Raw] = []
         self._annotations: list[msgspec.Raw] = []
+        self._meshes = False
 
-    def add(self, frame: Frame, poses: Poses, picture: str | None) -> None:
-        """The people of one frame; ``picture`` is the file that shows them."""
+    def add(self, frame: Frame, poses: Poses, picture: str | None, meshes: Sequence[str] = ()) -> None:
+        """The people of one frame. picture: the file that shows them. meshes: the file of each person."""
         height, width = frame.image.shape[:2]
         number = len(self._images) + 1
         place = frame.index if frame.time_s is not None else None
         time_s = None if frame.time_s is None else round(frame.time_s, DECIMALS)
         image = _Image(number, frame.name, width, height, picture, place, time_s)
         self._images.append(_encoded(image))
+        self._meshes |= bool(meshes)
         for person in range(len(poses)):
-            self._annotations.append(_encoded(_annotation(poses, person, len(self._annotations) + 1, number)))
+            annotation = _annotation(poses, person, len(self._annotations) + 1, number)
+            mesh = meshes[person] if meshes else None
+            self._annotations.append(_encoded(msgspec.structs.replace(annotation, mesh=mesh)))
 
     def encoded(
         self, made: MadeBy, source: SourceRecord, problems: Sequence[str], remarks: Sequence[str] = ()
@@ -150,7 +156,7 @@ class Document:
         document = _Document(
             FORMAT,
             VERSION,
-            _units(spec),
+            _units(spec) | ({"mesh": "m"} if self._meshes else {}),
             made,
             source,
             problems,

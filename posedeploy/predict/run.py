@@ -9,7 +9,7 @@ from contextlib import closing, nullcontext
 from dataclasses import dataclass, field, replace
 from itertools import count
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from posedeploy import files, plugins
 from posedeploy.errors import InputError, MissingPackageError
@@ -18,6 +18,7 @@ from posedeploy.predict import document
 from posedeploy.predict.boxes import Finder, takes_boxes
 from posedeploy.predict.chain import Predictor
 from posedeploy.predict.lifting import Lifter, People
+from posedeploy.predict.mesh_files import MeshFiles
 from posedeploy.predict.pictures import Names, Painter, PictureFiles, Sink, VideoFile
 from posedeploy.predict.sources import Frame, Source
 from posedeploy.runtimes.base import Runner
@@ -26,6 +27,7 @@ from posedeploy.types import Array, Artifact, Camera, Poses
 if TYPE_CHECKING:
     from posedeploy.predict.window import Window
 
+MeshFormat = Literal[".obj", ".glb"]
 WHOLE_IMAGE = "the whole image"
 PENDING = 4
 """Frames that may wait to be drawn and encoded while the network is ahead."""
@@ -39,7 +41,8 @@ class PredictOptions:
     and only where there is a display and pygame. track, smooth: ids and steady poses in videos and from
     cameras; without ids there is no smoothing. finder: where people are, for a network that looks at one
     person at a time; None takes the whole image as one person's. people: where their 2D joints come
-    from, for a network that lifts them.
+    from, for a network that lifts them. faces: (triangles, 3) of the mesh that such a network gives, which is
+    drawn then and, of images, written as a file for each person.
     """
 
     camera: Camera = field(default_factory=Camera)
@@ -49,6 +52,8 @@ class PredictOptions:
     smooth: bool = True
     finder: Finder | None = None
     people: People | None = None
+    faces: Array | None = None
+    mesh_format: MeshFormat = ".obj"
 
 
 @dataclass(frozen=True)
@@ -108,6 +113,7 @@ def predict(
                 replace(options, show=window is not None),
                 moving=source.moving,
                 sink=_sink(source, stage, folder) if options.draw else None,
+                meshes=_mesh_files(source, stage, folder, options),
             )
         ) as finisher,
     ):
@@ -129,7 +135,8 @@ def predict(
             joints=people.name if people else None,
             detector=finder.made_by if finder else people.made_by if people else None,
         )
-        content = finisher.document.encoded(made, record, source.problems, predictor.remarks)
+        remarks = [*_of_the_mesh(source, artifact, options), *predictor.remarks]
+        content = finisher.document.encoded(made, record, source.problems, remarks)
         (stage / document.NAME).write_bytes(content)
         names = sorted(path.name for path in stage.iterdir())
     return Prediction(
@@ -137,7 +144,7 @@ def predict(
         tuple(finisher.people),
         source.skipped,
         tuple(source.problems),
-        tuple(predictor.remarks),
+        tuple(remarks),
     )
 
 
@@ -199,13 +206,17 @@ class _Finisher:
         *,
         moving: bool,
         sink: Sink | None,
+        meshes: MeshFiles | None,
     ) -> None:
         self.tracks = moving and options.track
         self.people: list[int] = []
         self.document = document.Document(artifact.spec)
         self._tracker = Tracker(predictor.sigmas, options.smooth) if self.tracks else None
-        self._painter = Painter(artifact.spec, still=not moving) if options.draw or options.show else None
+        self._painter: Painter | None = None
+        if options.draw or options.show:
+            self._painter = Painter(artifact.spec, still=not moving, faces=options.faces)
         self._sink = sink
+        self._meshes = meshes
 
     def __call__(self, frame: Frame, poses: Poses) -> Array | None:
         """The picture of the frame, where one was asked for."""
@@ -213,7 +224,7 @@ class _Finisher:
             poses = self._tracker.update(poses)
         picture = self._painter(frame.image, poses) if self._painter else None
         name = self._sink.write(frame, picture) if self._sink and picture is not None else None
-        self.document.add(frame, poses, name)
+        self.document.add(frame, poses, name, self._meshes.write(frame, poses) if self._meshes else ())
         self.people.append(len(poses))
         return picture
 
@@ -224,6 +235,23 @@ class _Finisher:
     def close(self) -> None:
         if self._sink is not None:
             self._sink.close()
+
+
+def _mesh_files(source: Source, stage: Path, folder: Path, options: PredictOptions) -> MeshFiles | None:
+    if options.faces is None or source.moving:
+        return None
+    return MeshFiles(stage, Names(folder, source.inputs), options.faces, options.mesh_format)
+
+
+def _of_the_mesh(source: Source, artifact: Artifact, options: PredictOptions) -> list[str]:
+    """What the user may wonder at."""
+    if "cam_mesh" not in artifact.spec.roles:
+        return []
+    if options.faces is None:
+        return ["no mesh is drawn or written: the network has no triangles in it; name them with --mesh FILE"]
+    if source.moving:
+        return [f"{source.name}: meshes are drawn and not written, which is done for images"]
+    return []
 
 
 def _sink(source: Source, stage: Path, folder: Path) -> Sink:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,10 +12,13 @@ import cv2
 import numpy as np
 import pytest
 
-from posedeploy.types import Array
+from posedeploy.commands.predict import faces_of
+from posedeploy.errors import InputError
+from posedeploy.types import Array, Artifact, Provenance
 from tests.commands.conftest import Invoke, words
 from tests.lifting import small_gtrs, small_pose2mesh, write
 from tests.predict.conftest import HEIGHT, PEOPLE, WIDTH, write_image
+from tests.predict.lifters import lifter_spec
 
 
 @pytest.fixture(scope="module")
@@ -56,6 +60,32 @@ def test_joints_from_a_file(lifters: Path, done: Invoke) -> None:
     assert "2 people in 1 image" in result.stdout
     assert document()["source"]["joints"] == "joints.npy"
     assert Path("poses/joints.jpg").is_file()
+
+
+def test_a_mesh_is_written_and_one_of_another_network_refused(
+    lifters: Path, done: Invoke, refused: Callable[..., str]
+) -> None:
+    body, gtrs, faces = lifters / "body.pth.tar", lifters / "gtrs.pth.tar", lifters / "faces.npy"
+    done("predict", body, "joints.npy", "--mesh", faces, "--mesh-format", "glb")
+    assert Path("poses/joints.person1.glb").read_bytes().startswith(b"glTF")
+    message = refused("predict", body, "joints.npy", "--mesh", faces, "--mesh-format", "stl")
+    assert message == "error: --mesh-format stl: wanted obj or glb"
+    assert refused("predict", gtrs, "joints.npy", "--mesh", faces).endswith("leave it out")
+
+
+def test_triangles_must_be_those_of_the_networks_mesh(lifters: Path) -> None:
+    faces = lifters / "faces.npy"
+    artifact = Artifact(Path("gtrs.onnx"), "onnx", lifter_spec(vertices=20), "f32")
+    with pytest.raises(InputError, match=r"its triangles are of 108 vertices, and gtrs\.onnx gives 20; give"):
+        faces_of(faces, artifact)
+    with pytest.raises(InputError, match=r"gtrs \(human36, joints alone\) gives no mesh; leave it out"):
+        faces_of(faces, replace(artifact, spec=lifter_spec()))
+    fitting = replace(artifact, spec=lifter_spec(vertices=108))
+    found = faces_of(faces, fitting)
+    assert found is not None and found.shape == (216, 3)
+    made = Provenance("body.pth", "", mesh="smpl.npy", mesh_sha256="0" * 64)
+    with pytest.raises(InputError, match=r"are not those that gtrs\.onnx was exported with \(smpl.npy\)"):
+        faces_of(faces, replace(fitting, provenance=made))
 
 
 def test_bad_input(lifters: Path, refused: Callable[..., str]) -> None:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,11 +17,12 @@ from posedeploy.predict.chain import Predictor
 from posedeploy.predict.images import read_image
 from posedeploy.predict.joints_file import LEAST, JointsFile
 from posedeploy.predict.lifting import Lifter, People, detected_people, given_people
+from posedeploy.predict.pictures import cameras_of, placed
 from posedeploy.predict.run import Prediction, PredictOptions, predict
 from posedeploy.predict.sources import Frame, Source, open_source
 from posedeploy.types import Array, Artifact, ModelSpec, Poses
 from tests.predict.conftest import HEIGHT, PEOPLE, WIDTH, CrowdRunner, MakeVideo, spec_of, write_image
-from tests.predict.lifters import MM, StretchRunner, lifter_spec
+from tests.predict.lifters import CORNERS_M, FACES, MM, StretchRunner, lifter_spec
 
 
 def people(joint_set: str = "human36", count: int = 2) -> Array:
@@ -227,3 +229,76 @@ def test_nobody_is_nobody(photo: Array) -> None:
     lifter = Lifter(runner, spec, lambda frames, refused: ((frame, empty) for frame in frames))
     ((_, poses),) = lifter.stream([Frame("a", photo, 0)])
     assert (len(poses), runner.batches) == (0, [])
+
+
+def test_a_mesh_for_each_person_of_an_image(tmp_path: Path) -> None:
+    spec = lifter_spec(vertices=4)
+    source = given(tmp_path, people())
+    prediction = done(source, spec, given_people(source, spec), tmp_path / "out", faces=FACES)
+    names = ["joints.jpg", "joints.person0.obj", "joints.person1.obj", "poses.json"]
+    assert [path.name for path in prediction.files] == names
+    assert prediction.remarks == ()
+    content = document(tmp_path / "out")
+    assert [person["mesh"] for person in content["annotations"]] == names[1:3]
+    assert content["units"]["mesh"] == "m"
+    lines = [line.split() for line in (tmp_path / "out" / names[1]).read_text().splitlines()]
+    vertices = np.array([line[1:] for line in lines if line[:1] == ["v"]], np.float64)
+    np.testing.assert_allclose(vertices, CORNERS_M * (1, -1, -1), atol=1e-6)
+    triangles = np.array([line[1:] for line in lines if line[:1] == ["f"]], np.int64)
+    np.testing.assert_array_equal(triangles, FACES + 1)
+
+
+def test_a_mesh_as_glb(tmp_path: Path) -> None:
+    spec = lifter_spec(vertices=4)
+    source = given(tmp_path, people(count=1))
+    found = given_people(source, spec)
+    done(source, spec, found, tmp_path / "out", faces=FACES, mesh_format=".glb", draw=False)
+    assert (tmp_path / "out" / "joints.person0.glb").read_bytes().startswith(b"glTF")
+
+
+def test_without_triangles_there_is_no_mesh_and_a_remark(tmp_path: Path) -> None:
+    spec = lifter_spec(vertices=4)
+    source = given(tmp_path, people())
+    prediction = done(source, spec, given_people(source, spec), tmp_path / "out")
+    assert prediction.remarks == (
+        "no mesh is drawn or written: the network has no triangles in it; name them with --mesh FILE",
+    )
+    assert [path.name for path in prediction.files] == ["joints.jpg", "poses.json"]
+
+
+def test_meshes_of_a_video_are_drawn_alone(tmp_path: Path, video: MakeVideo) -> None:
+    spec = lifter_spec(vertices=4)
+    found = detected_people(detector(), "d", spec)
+    prediction = done(open_source(str(video(frames=2))), spec, found, tmp_path / "out", faces=FACES)
+    assert prediction.remarks[0] == "clip.avi: meshes are drawn and not written, which is done for images"
+    assert [path.name for path in prediction.files] == ["clip.mp4", "poses.json"]
+
+
+def test_the_mesh_is_drawn_over_its_person(tmp_path: Path) -> None:
+    spec = lifter_spec(vertices=4)
+    pictures = []
+    for faces in (None, FACES):
+        source = given(tmp_path, people(count=1))
+        done(source, spec, given_people(source, spec), tmp_path / "out", faces=faces)
+        pictures.append(read_image(tmp_path / "out" / "joints.jpg").astype(int))
+    x, y = people(count=1)[0].mean(axis=0).astype(int)
+    differs = np.abs(pictures[0] - pictures[1]).max(axis=2) > 40
+    assert differs[y - 30 : y + 40, x - 30 : x + 30].mean() > 0.3
+    assert not differs[:, : x - 150].any()
+
+
+def test_people_stand_beside_each_other_in_the_scene() -> None:
+    spec = lifter_spec()
+    joints = np.pad(people(count=1), ((0, 0), (0, 0), (0, 1)), constant_values=0.5)
+    poses = Lifter(StretchRunner(spec), spec, nobody).lift(
+        np.concatenate([joints, joints + np.array([500, 0, 0])])
+    )
+    cameras = cameras_of(poses)
+    scene = placed(poses, cameras, (1000, 400))
+    assert poses.keypoints_3d is not None and scene.keypoints_3d is not None and cameras[0] is not None
+    apart = (scene.keypoints_3d - poses.keypoints_3d)[:, 0, :3]
+    assert apart[1, 0] - apart[0, 0] == pytest.approx(500 / cameras[0].scale, rel=1e-4)
+    assert apart[0, 2] == pytest.approx(800 / cameras[0].scale)
+    turned = replace(poses, keypoints_3d=poses.keypoints_3d * (-1, -1, 1, 1))
+    assert cameras_of(turned) == [None, None]
+    assert placed(turned, [None, None], (1000, 400)).keypoints_3d is not None
