@@ -34,6 +34,8 @@ class Painter:
         self._skeleton = spec.skeleton
         self._lifted = spec.joints is not None
         self._faces = faces
+        self.not_laid_over = 0
+        """People whose mesh is not drawn, since no camera lays them over the image."""
         self._still = still
         self._view: View | None = None
 
@@ -56,6 +58,7 @@ class Painter:
         if self._faces is None or poses.vertices is None:
             return drawn
         there = [(camera, person) for person, camera in enumerate(cameras) if camera is not None]
+        self.not_laid_over += len(cameras) - len(there)
         for camera, person in sorted(there, key=lambda one: one[0].scale):
             draw_mesh(drawn, poses.vertices[person], self._faces, camera, colour_of(poses, person))
         return drawn

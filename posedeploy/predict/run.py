@@ -135,7 +135,7 @@ def predict(
             joints=people.name if people else None,
             detector=finder.made_by if finder else people.made_by if people else None,
         )
-        remarks = [*_of_the_mesh(source, artifact, options), *predictor.remarks]
+        remarks = [*_of_the_mesh(source, artifact, options), *finisher.remarks, *predictor.remarks]
         content = finisher.document.encoded(made, record, source.problems, remarks)
         (stage / document.NAME).write_bytes(content)
         names = sorted(path.name for path in stage.iterdir())
@@ -227,6 +227,13 @@ class _Finisher:
         self.document.add(frame, poses, name, self._meshes.write(frame, poses) if self._meshes else ())
         self.people.append(len(poses))
         return picture
+
+    @property
+    def remarks(self) -> list[str]:
+        count = self._painter.not_laid_over if self._painter else 0
+        if not count:
+            return []
+        return [f"{count} meshes are not drawn: no camera in front of these people fits their 3D joints"]
 
     def finish(self) -> None:
         if self._sink is not None:

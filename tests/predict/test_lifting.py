@@ -17,7 +17,7 @@ from posedeploy.predict.chain import Predictor
 from posedeploy.predict.images import read_image
 from posedeploy.predict.joints_file import LEAST, JointsFile
 from posedeploy.predict.lifting import Lifter, People, detected_people, given_people
-from posedeploy.predict.pictures import cameras_of, placed
+from posedeploy.predict.pictures import Painter, cameras_of, placed
 from posedeploy.predict.run import Prediction, PredictOptions, predict
 from posedeploy.predict.sources import Frame, Source, open_source
 from posedeploy.types import Array, Artifact, ModelSpec, Poses
@@ -302,3 +302,15 @@ def test_people_stand_beside_each_other_in_the_scene() -> None:
     turned = replace(poses, keypoints_3d=poses.keypoints_3d * (-1, -1, 1, 1))
     assert cameras_of(turned) == [None, None]
     assert placed(turned, [None, None], (1000, 400)).keypoints_3d is not None
+
+
+def test_a_mesh_that_no_camera_lays_over_the_image_is_not_drawn(photo: Array) -> None:
+    spec = lifter_spec(vertices=4)
+    joints = np.pad(people(count=1), ((0, 0), (0, 0), (0, 1)), constant_values=0.5)
+    poses = Lifter(StretchRunner(spec), spec, nobody).lift(joints)
+    assert poses.keypoints_3d is not None
+    painter = Painter(spec, still=True, faces=FACES)
+    painter(photo, poses)
+    assert painter.not_laid_over == 0
+    painter(photo, replace(poses, keypoints_3d=poses.keypoints_3d * (-1, -1, 1, 1)))
+    assert painter.not_laid_over == 1
