@@ -187,7 +187,10 @@ def predict(
     model: Annotated[Path, typer.Argument(help="An artifact or a checkpoint.", show_default=False)],
     source: Annotated[
         str,
-        typer.Argument(help="An image, a folder of images, a video or a camera number.", show_default=False),
+        typer.Argument(
+            help="An image, a folder of images, a video, a camera number; or 2D joints, .npy.",
+            show_default=False,
+        ),
     ],
     output: Annotated[
         Path, typer.Option("-o", "--output", help="The folder for pictures and poses.json.")
@@ -228,6 +231,9 @@ def predict(
     family: shared.FamilyName = None,
     network: shared.Network = None,
     mesh: shared.Mesh = None,
+    mesh_format: Annotated[
+        str, typer.Option(metavar="obj|glb", help="With --mesh: what each person's mesh is written as.")
+    ] = "obj",
     contract: shared.Contract = None,
 ) -> None:
     """Find the people in images, videos or a camera's view: pictures with skeletons, and poses.json.
@@ -243,7 +249,9 @@ def predict(
         source,
         output,
         shared.run_options(device, precision, threads),
-        command.PredictSettings(show, draw, track, smooth, fx, extrinsics, runtime, Where(boxes, detector)),
+        command.PredictSettings(
+            show, draw, track, smooth, fx, extrinsics, runtime, Where(boxes, detector), mesh_format
+        ),
         Described(family, network, contract, mesh),
     )
     raise typer.Exit(0 if complete else 1)

@@ -19,6 +19,7 @@ EXTRA_OF_PACKAGE = {
     "openvino": "openvino",
     "pycocotools": "evaluate",
     "pygame": "window",
+    "trimesh": "mesh",
 }
 """The extra of pyproject.toml that installs each optional package, by its import name."""
 

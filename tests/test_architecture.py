@@ -61,6 +61,7 @@ HEAVY = {
     "openvino": {"convert.openvino", "runtimes.openvino"},
     "pycocotools": {"benchmarks.oks"},
     "pygame": {"predict.window"},
+    "trimesh": {"predict.mesh_writing"},
     "cv2": {"poses", "predict", "samples"},
 }
 """Where each heavy package is imported: in these rooms or modules, at the top."""

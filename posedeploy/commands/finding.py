@@ -1,4 +1,4 @@
-"""What says where the people are, for networks that look at one person at a time: the commands' options."""
+"""What says where the people are, for networks that need to be told: the commands' options."""
 
 from __future__ import annotations
 
@@ -12,6 +12,9 @@ from posedeploy.errors import InputError
 from posedeploy.predict import document
 from posedeploy.predict.boxes import Finder, detected_by, read_boxes, takes_boxes
 from posedeploy.predict.chain import Predictor
+from posedeploy.predict.document import MadeBy
+from posedeploy.predict.joints_file import SUFFIX, JointsFile
+from posedeploy.predict.lifting import People, detected_people, given_people
 from posedeploy.predict.sources import Source
 from posedeploy.types import ModelSpec, RunOptions
 
@@ -62,8 +65,58 @@ def finder_of(
             "the whole image is taken as one person's"
         )
         return None
-    with working(f"loading {where.detector}"):
-        runner, artifact = open_named(where.detector, options, Described())
+    detector, made = _opened(where.detector, options, opened)
+    return detected_by(detector, where.detector.name, made)
+
+
+def people_of(
+    where: Where, spec: ModelSpec, options: RunOptions, opened: ExitStack, source: Source
+) -> People | None:
+    """What gives 2D joints to a network that lifts them; None for one that takes images.
+
+    Args:
+        opened: closes the detector that is opened for it.
+
+    Raises:
+        InputError: the source and the options do not say what finds the joints, or the network cannot take
+            them.
+    """
+    if spec.joints is None:
+        if isinstance(source, JointsFile):
+            raise InputError(
+                f"{source.name}: joints, and {spec.family} takes images; name an image, or give a network "
+                "that lifts joints, such as gtrs"
+            )
+        return None
+    if isinstance(source, JointsFile) and where.option is None:
+        return given_people(source, spec)
+    if isinstance(source, JointsFile) or where.boxes is not None:
+        raise InputError(
+            f"{where.option}: {spec.family} takes the 2D joints of people, and "
+            + ("they are in " + source.name if isinstance(source, JointsFile) else "not their boxes")
+            + "; leave it out"
+        )
+    if where.detector is None:
+        raise InputError(
+            f"{spec.family} takes the 2D joints of people and no image; name what finds them in "
+            f"{source.name}, with --detector pose2d.xml, or give the joints themselves as a {SUFFIX} file"
+        )
+    detector, made = _opened(where.detector, options, opened)
+    return detected_people(detector, where.detector.name, spec, made)
+
+
+def _opened(path: Path, options: RunOptions, opened: ExitStack) -> tuple[Predictor, MadeBy]:
+    with working(f"loading {path}"):
+        runner, artifact = open_named(path, options, Described())
     opened.enter_context(runner)
+    _check_detector(path, artifact.spec)
     made = document.made_by(artifact, runner.effective, artifact.files)
-    return detected_by(Predictor(runner, artifact.spec), where.detector.name, made)
+    return Predictor(runner, artifact.spec), made
+
+
+def _check_detector(path: Path, spec: ModelSpec) -> None:
+    if spec.joints is not None:
+        raise InputError(
+            f"--detector {path.name}: {spec.family} takes the 2D joints of people itself; name a network "
+            "that finds the people in an image, such as lightweight-openpose-2d"
+        )

@@ -37,12 +37,15 @@ Mesh: TypeAlias = Annotated[
     Path | None,
     typer.Option(
         metavar="FILE",
-        help="pose2mesh: the triangles of its mesh, not in its checkpoint: .npy, .npz, .obj or .pkl.",
+        help="The triangles of pose2mesh's mesh, and of what predict draws: .npy, .npz, .obj or .pkl.",
     ),
 ]
 Detector: TypeAlias = Annotated[
     Path | None,
-    typer.Option(metavar="MODEL", help="One-person networks: another model that finds the people first."),
+    typer.Option(
+        metavar="MODEL",
+        help="Networks of one person or of joints: another model that finds the people first.",
+    ),
 ]
 Contract: TypeAlias = Annotated[
     Path | None,

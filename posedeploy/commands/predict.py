@@ -6,14 +6,19 @@ from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from posedeploy.commands.console import counted, counting, out, warn, working
-from posedeploy.commands.finding import Where, finder_of
+from posedeploy.commands.console import counted, counting, out, say, warn, working
+from posedeploy.commands.finding import Where, finder_of, people_of
 from posedeploy.commands.opening import Described, open_named
 from posedeploy.errors import InputError
+from posedeploy.meshes.topology import read_mesh
 from posedeploy.predict.camera import read_camera
-from posedeploy.predict.run import Prediction, PredictOptions, predict
-from posedeploy.predict.sources import open_source
-from posedeploy.types import Hint, ModelSpec, RunOptions
+from posedeploy.predict.joints_file import SUFFIX, JointsFile
+from posedeploy.predict.run import MeshFormat, Prediction, PredictOptions, predict
+from posedeploy.predict.sources import Source, open_source
+from posedeploy.types import Array, Artifact, Hint, ModelSpec, RunOptions
+
+SHOWN = 8
+"""Of files, and of remarks."""
 
 
 @dataclass(frozen=True)
@@ -28,6 +33,7 @@ class PredictSettings:
     extrinsics: Path | None = None
     runtime: str | None = None
     where: Where = field(default_factory=Where)
+    mesh_format: str = "obj"
 
 
 def run(
@@ -41,27 +47,77 @@ def run(
     """Predict, show what was written; whether all of the source was used."""
     if Path(source_name).is_dir() and Path(source_name).resolve() == folder.resolve():
         raise InputError(f"-o {folder}: the images are read from there; name another folder for the pictures")
+    mesh_format = _mesh_format(settings.mesh_format)
     camera = read_camera(settings.fx, settings.extrinsics)
     chosen = PredictOptions(camera, settings.draw, settings.show, settings.track, settings.smooth)
     with ExitStack() as opened:
-        source = opened.enter_context(open_source(source_name))
+        source = opened.enter_context(_source(source_name))
         hint: Hint = "latency" if source.total == 1 else "throughput"
         with working(f"loading {path}"):
             runner, artifact = open_named(path, replace(options, hint=hint), described, settings.runtime)
         opened.enter_context(runner)
         _check_camera(settings, artifact.spec)
-        finder = finder_of(settings.where, artifact.spec, options, opened, source)
+        people = people_of(settings.where, artifact.spec, options, opened, source)
+        finder = None if people else finder_of(settings.where, artifact.spec, options, opened, source)
+        faces = faces_of(described.mesh, artifact)
+        chosen = replace(chosen, finder=finder, people=people, faces=faces, mesh_format=mesh_format)
         with counting(f"finding people in {source.name}") as on_progress:
-            result = predict(source, runner, artifact, folder, replace(chosen, finder=finder), on_progress)
+            result = predict(source, runner, artifact, folder, chosen, on_progress)
     _show(result)
+    for remark in result.remarks[:SHOWN]:
+        say(remark)
+    if len(result.remarks) > SHOWN:
+        say(f"and {len(result.remarks) - SHOWN} more such remarks, all of them in poses.json")
     for problem in result.problems:
         warn(problem)
     return not result.problems
 
 
+def _source(name: str) -> Source:
+    return JointsFile(Path(name)) if name.lower().endswith(SUFFIX) else open_source(name)
+
+
+def _mesh_format(name: str) -> MeshFormat:
+    formats: dict[str, MeshFormat] = {"obj": ".obj", "glb": ".glb"}
+    if name not in formats:
+        raise InputError(f"--mesh-format {name}: wanted {' or '.join(formats)}")
+    return formats[name]
+
+
+def faces_of(path: Path | None, artifact: Artifact) -> Array | None:
+    """The triangles of the mesh that the network gives, from the user's file; None without one.
+
+    Raises:
+        InputError: the network gives no mesh, or another than the file's.
+    """
+    if path is None:
+        return None
+    spec, made = artifact.spec, artifact.provenance
+    counts = [tensor.shape[1] for tensor in spec.outputs if tensor.name == spec.roles.get("cam_mesh")]
+    if not counts:
+        raise InputError(f"--mesh {path}: {spec.family} ({spec.variant}) gives no mesh; leave it out")
+    mesh = read_mesh(path)
+    if counts != [mesh.vertices]:
+        raise InputError(
+            f"--mesh {path}: its triangles are of {mesh.vertices} vertices, and {artifact.path.name} gives "
+            f"{counts[0]}; give the mesh that it was trained on"
+        )
+    if made is not None and made.mesh_sha256 not in (None, mesh.sha256):
+        raise InputError(
+            f"--mesh {path}: its triangles are not those that {artifact.path.name} was exported with "
+            f"({made.mesh}); give that mesh"
+        )
+    return mesh.faces
+
+
 def _check_camera(settings: PredictSettings, spec: ModelSpec) -> None:
     given = {"--fx": settings.fx, "--extrinsics": settings.extrinsics}
     useless = [option for option, value in given.items() if value is not None]
+    if useless and spec.joints is not None:
+        raise InputError(
+            f"{' and '.join(useless)}: {spec.family} gives positions from each person's pelvis on, where the "
+            "camera has no say; leave it out"
+        )
     if useless and spec.unit != "mm":
         raise InputError(
             f"{' and '.join(useless)}: {spec.family} ({spec.variant}) finds people in 2D, where the camera "
@@ -73,7 +129,7 @@ def _show(result: Prediction) -> None:
     people = counted(sum(result.people), "person", "people")
     skipped = f", {counted(result.skipped, 'file')} skipped" if result.skipped else ""
     out.print(f"{people} in {counted(result.frames, 'image')}{skipped}")
-    shown = result.files if len(result.files) <= 8 else (*result.files[:3], result.files[-1])
+    shown = result.files if len(result.files) <= SHOWN else (*result.files[:3], result.files[-1])
     for file in shown:
         out.print(f"  {file}", markup=False, soft_wrap=True)
     if len(shown) < len(result.files):

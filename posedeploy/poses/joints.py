@@ -31,8 +31,11 @@ def prepare_joints(joints: Array, spec: ModelSpec) -> tuple[Tensors, PlacedJoint
             f"{len(people)} people, and this network takes {batch} at once; export it again with --dynamic"
         )
     for number, person in enumerate(people):
-        _check(person, number, joint_set)
-        box_of(person[:, :2], contract)
+        try:
+            _check(person, joint_set)
+            box_of(person[:, :2], contract)
+        except InputError as error:
+            raise InputError(f"person {number}: {error}") from error
     points = people[..., :2]
     normalised = (points - points.mean(axis=1, keepdims=True)) / points.std(axis=1, keepdims=True)
     return {spec.inputs[0].name: normalised.astype(np.float32)}, PlacedJoints(people)
@@ -94,12 +97,12 @@ def _people(joints: Array, joint_set: JointSet) -> Array:
     return people if scored else np.pad(people, ((0, 0), (0, 0), (0, 1)), constant_values=1.0)
 
 
-def _check(person: Array, number: int, joint_set: JointSet) -> None:
+def _check(person: Array, joint_set: JointSet) -> None:
     broken = ~np.isfinite(person).all(axis=1)
     if broken.any():
         names = ", ".join(np.array(joint_set.joints)[broken])
-        raise InputError(f"person {number}: NaN or infinity in {names}; wanted every joint, in px")
+        raise InputError(f"NaN or infinity in {names}; wanted every joint, in px")
     equal = (person[:, :2] == person[0, :2]).all(axis=0)
     if equal.any():
         where = "at one place" if equal.all() else f"at one {'xy'[int(equal.argmax())]}"
-        raise InputError(f"person {number}: all joints lie {where}, so there is no pose in them")
+        raise InputError(f"all joints lie {where}, so there is no pose in them")

@@ -25,7 +25,7 @@ class Tracker:
     As the published demos have it: the most confident person first takes the person of the frame before
     with which it has most similar keypoints, at least 3; two keypoints are similar when exp(-d² / (2 area
     (2 sigma)²)) > 0.5. In 2D every keypoint passes a one-euro filter, which lasts as long as the keypoint
-    is found in every frame. In 3D the person's mean position does, and all joints move with it.
+    is found in every frame. In 3D the person's mean position does, and all joints and vertices move with it.
 
     The demos cut positions down to whole pixels first, and the 3D one pairs joints with shifted sigmas; here
     positions keep their fractions, and each joint has its own sigma.
@@ -96,7 +96,8 @@ class Tracker:
         centres = positions.mean(axis=1)
         moved = self._filtered(POSITION_FILTER, centres, matched, (matched >= 0)[:, None]) - centres
         joints = np.concatenate([positions + moved[:, None], poses.keypoints_3d[..., 3:]], axis=2)
-        return replace(poses, keypoints_3d=joints)
+        vertices = None if poses.vertices is None else poses.vertices + moved[:, None]
+        return replace(poses, keypoints_3d=joints, vertices=vertices)
 
     def _filtered(self, filter_: OneEuro, values: Array, matched: Array, lasting: Array) -> Array:
         """The filter's answers; people keep their filters by ``matched``, where ``lasting`` says so."""

@@ -48,6 +48,7 @@ class Predictor:
         """
         family = _known(spec)
         self.spec = spec
+        self.remarks: list[str] = []
         self._runner = runner
         self._camera = camera or Camera()
         self._boxes = boxes

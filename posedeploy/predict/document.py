@@ -37,7 +37,8 @@ class SourceRecord(msgspec.Struct, frozen=True, omit_defaults=True):
     """What they were found in. ``frames`` were done of ``expected_frames``, None where no one can know.
 
     ``boxes``: the file or the detector that says where people are, or "the whole image", for a network that
-    looks at one person at a time.
+    looks at one person at a time. ``joints``: the file or the detector that the 2D joints
+    are from, for one that lifts them.
     """
 
     name: str
@@ -49,6 +50,7 @@ class SourceRecord(msgspec.Struct, frozen=True, omit_defaults=True):
     tracked: bool
     smoothed: bool
     boxes: str | None = None
+    joints: str | None = None
     detector: MadeBy | None = None
 
 
@@ -70,6 +72,7 @@ class _Annotation(msgspec.Struct, frozen=True, omit_defaults=True):
     keypoints: x px, y px and v for each keypoint; v is 2, or 0 where it was not found, and x = y = 0 then.
     keypoint_scores: one for each, 0 where not found. keypoints_3d: x, y, z in mm for each. bbox: x, y, width,
     height around the found keypoints, in px. track_id: the same person has the same one throughout a video.
+    mesh: the file beside this one with the person's mesh, in m, y up and z towards the viewer.
     """
 
     id: int
@@ -82,6 +85,7 @@ class _Annotation(msgspec.Struct, frozen=True, omit_defaults=True):
     bbox: list[float]
     keypoints_3d: list[float] | None = None
     track_id: int | None = None
+    mesh: str | None = None
 
 
 class _Category(msgspec.Struct, frozen=True):
@@ -93,7 +97,7 @@ class _Category(msgspec.Struct, frozen=True):
     skeleton: tuple[tuple[int, int], ...]
 
 
-class _Document(msgspec.Struct, frozen=True):
+class _Document(msgspec.Struct, frozen=True, omit_defaults=True):
     format: str
     version: int
     units: Mapping[str, str]
@@ -103,6 +107,7 @@ class _Document(msgspec.Struct, frozen=True):
     images: Sequence[msgspec.Raw]
     annotations: Sequence[msgspec.Raw]
     categories: Sequence[_Category]
+    remarks: Sequence[str] = ()
 
 
 def made_by(artifact: Artifact, effective: Effective, hashes: Mapping[str, str]) -> MadeBy:
@@ -125,19 +130,25 @@ class Document:
         self._spec = spec
         self._images: list[msgspec.Raw] = []
         self._annotations: list[msgspec.Raw] = []
+        self._meshes = False
 
-    def add(self, frame: Frame, poses: Poses, picture: str | None) -> None:
-        """The people of one frame; ``picture`` is the file that shows them."""
+    def add(self, frame: Frame, poses: Poses, picture: str | None, meshes: Sequence[str] = ()) -> None:
+        """The people of one frame. picture: the file that shows them. meshes: the file of each person."""
         height, width = frame.image.shape[:2]
         number = len(self._images) + 1
         place = frame.index if frame.time_s is not None else None
         time_s = None if frame.time_s is None else round(frame.time_s, DECIMALS)
         image = _Image(number, frame.name, width, height, picture, place, time_s)
         self._images.append(_encoded(image))
+        self._meshes |= bool(meshes)
         for person in range(len(poses)):
-            self._annotations.append(_encoded(_annotation(poses, person, len(self._annotations) + 1, number)))
+            annotation = _annotation(poses, person, len(self._annotations) + 1, number)
+            mesh = meshes[person] if meshes else None
+            self._annotations.append(_encoded(msgspec.structs.replace(annotation, mesh=mesh)))
 
-    def encoded(self, made: MadeBy, source: SourceRecord, problems: Sequence[str]) -> bytes:
+    def encoded(
+        self, made: MadeBy, source: SourceRecord, problems: Sequence[str], remarks: Sequence[str] = ()
+    ) -> bytes:
         """The whole file, UTF-8 JSON."""
         spec = self._spec
         skeleton = tuple((a + 1, b + 1) for a, b in spec.skeleton)
@@ -145,13 +156,14 @@ class Document:
         document = _Document(
             FORMAT,
             VERSION,
-            _units(spec),
+            _units(spec) | ({"mesh": "m"} if self._meshes else {}),
             made,
             source,
             problems,
             self._images,
             self._annotations,
             (category,),
+            tuple(remarks),
         )
         return msgspec.json.encode(document) + b"\n"
 

@@ -9,7 +9,7 @@ from contextlib import closing, nullcontext
 from dataclasses import dataclass, field, replace
 from itertools import count
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from posedeploy import files, plugins
 from posedeploy.errors import InputError, MissingPackageError
@@ -17,6 +17,8 @@ from posedeploy.poses.tracking import Tracker
 from posedeploy.predict import document
 from posedeploy.predict.boxes import Finder, takes_boxes
 from posedeploy.predict.chain import Predictor
+from posedeploy.predict.lifting import Lifter, People
+from posedeploy.predict.mesh_files import MeshFiles
 from posedeploy.predict.pictures import Names, Painter, PictureFiles, Sink, VideoFile
 from posedeploy.predict.sources import Frame, Source
 from posedeploy.runtimes.base import Runner
@@ -25,6 +27,7 @@ from posedeploy.types import Array, Artifact, Camera, Poses
 if TYPE_CHECKING:
     from posedeploy.predict.window import Window
 
+MeshFormat = Literal[".obj", ".glb"]
 WHOLE_IMAGE = "the whole image"
 PENDING = 4
 """Frames that may wait to be drawn and encoded while the network is ahead."""
@@ -37,7 +40,9 @@ class PredictOptions:
     draw: write pictures or a video, besides the poses. show: in a window, too; None is for a camera alone,
     and only where there is a display and pygame. track, smooth: ids and steady poses in videos and from
     cameras; without ids there is no smoothing. finder: where people are, for a network that looks at one
-    person at a time; None takes the whole image as one person's.
+    person at a time; None takes the whole image as one person's. people: where their 2D joints come
+    from, for a network that lifts them. faces: (triangles, 3) of the mesh that such a network gives, which is
+    drawn then and, of images, written as a file for each person.
     """
 
     camera: Camera = field(default_factory=Camera)
@@ -46,6 +51,9 @@ class PredictOptions:
     track: bool = True
     smooth: bool = True
     finder: Finder | None = None
+    people: People | None = None
+    faces: Array | None = None
+    mesh_format: MeshFormat = ".obj"
 
 
 @dataclass(frozen=True)
@@ -53,13 +61,15 @@ class Prediction:
     """What came of it.
 
     people: their number, frame by frame. problems: sentences for the user; any of them means that not
-    everything was done (exit status 1).
+    everything was done (exit status 1). remarks: sentences of what is as it should be, and still worth
+    knowing.
     """
 
     files: tuple[Path, ...]
     people: tuple[int, ...]
     skipped: int
     problems: tuple[str, ...]
+    remarks: tuple[str, ...] = ()
 
     @property
     def frames(self) -> int:
@@ -90,8 +100,8 @@ def predict(
         KeyboardInterrupt: Ctrl-C came before anything was done.
     """
     options = options or PredictOptions()
-    finder = options.finder
-    predictor = Predictor(runner, artifact.spec, options.camera, finder.find if finder else None)
+    finder, people = options.finder, options.people
+    predictor = _predictor(runner, artifact, options)
     made = document.made_by(artifact, runner.effective, artifact.files or _hashes(artifact))
     with (
         _window(source, options) as window,
@@ -101,8 +111,9 @@ def predict(
                 predictor,
                 artifact,
                 replace(options, show=window is not None),
-                moving=source.kind != "images",
+                moving=source.moving,
                 sink=_sink(source, stage, folder) if options.draw else None,
+                meshes=_mesh_files(source, stage, folder, options),
             )
         ) as finisher,
     ):
@@ -117,29 +128,42 @@ def predict(
             frames=len(finisher.people),
             expected_frames=source.total,
             skipped_files=source.skipped,
-            fps=None if source.kind == "images" else source.fps,
+            fps=source.fps if source.moving else None,
             tracked=finisher.tracks,
             smoothed=finisher.tracks and options.smooth,
             boxes=finder.name if finder else WHOLE_IMAGE if takes_boxes(artifact.spec) else None,
-            detector=finder.made_by if finder else None,
+            joints=people.name if people else None,
+            detector=finder.made_by if finder else people.made_by if people else None,
         )
-        content = finisher.document.encoded(made, record, source.problems)
+        remarks = [*_of_the_mesh(source, artifact, options), *finisher.remarks, *predictor.remarks]
+        content = finisher.document.encoded(made, record, source.problems, remarks)
         (stage / document.NAME).write_bytes(content)
         names = sorted(path.name for path in stage.iterdir())
     return Prediction(
-        tuple(folder / name for name in names), tuple(finisher.people), source.skipped, tuple(source.problems)
+        tuple(folder / name for name in names),
+        tuple(finisher.people),
+        source.skipped,
+        tuple(source.problems),
+        tuple(remarks),
     )
+
+
+def _predictor(runner: Runner, artifact: Artifact, options: PredictOptions) -> Predictor | Lifter:
+    if options.people is not None:
+        return Lifter(runner, artifact.spec, options.people.find)
+    finder = options.finder
+    return Predictor(runner, artifact.spec, options.camera, finder.find if finder else None)
 
 
 def _run(
     source: Source,
-    predictor: Predictor,
+    predictor: Predictor | Lifter,
     finisher: _Finisher,
     window: Window | None,
     on_progress: Callable[[int, int | None], None],
 ) -> None:
     """Network and decoding here, the rest of each frame's work in a thread beside it, in order."""
-    hold = source.kind == "images"
+    hold = not source.moving
     refused = source.problems if hold and source.total != 1 else None
     pending: deque[Future[Array | None]] = deque()
     done = count(1)
@@ -176,19 +200,23 @@ class _Finisher:
 
     def __init__(
         self,
-        predictor: Predictor,
+        predictor: Predictor | Lifter,
         artifact: Artifact,
         options: PredictOptions,
         *,
         moving: bool,
         sink: Sink | None,
+        meshes: MeshFiles | None,
     ) -> None:
         self.tracks = moving and options.track
         self.people: list[int] = []
         self.document = document.Document(artifact.spec)
         self._tracker = Tracker(predictor.sigmas, options.smooth) if self.tracks else None
-        self._painter = Painter(artifact.spec, still=not moving) if options.draw or options.show else None
+        self._painter: Painter | None = None
+        if options.draw or options.show:
+            self._painter = Painter(artifact.spec, still=not moving, faces=options.faces)
         self._sink = sink
+        self._meshes = meshes
 
     def __call__(self, frame: Frame, poses: Poses) -> Array | None:
         """The picture of the frame, where one was asked for."""
@@ -196,9 +224,16 @@ class _Finisher:
             poses = self._tracker.update(poses)
         picture = self._painter(frame.image, poses) if self._painter else None
         name = self._sink.write(frame, picture) if self._sink and picture is not None else None
-        self.document.add(frame, poses, name)
+        self.document.add(frame, poses, name, self._meshes.write(frame, poses) if self._meshes else ())
         self.people.append(len(poses))
         return picture
+
+    @property
+    def remarks(self) -> list[str]:
+        count = self._painter.not_laid_over if self._painter else 0
+        if not count:
+            return []
+        return [f"{count} meshes are not drawn: no camera in front of these people fits their 3D joints"]
 
     def finish(self) -> None:
         if self._sink is not None:
@@ -209,11 +244,28 @@ class _Finisher:
             self._sink.close()
 
 
+def _mesh_files(source: Source, stage: Path, folder: Path, options: PredictOptions) -> MeshFiles | None:
+    if options.faces is None or source.moving:
+        return None
+    return MeshFiles(stage, Names(folder, source.inputs), options.faces, options.mesh_format)
+
+
+def _of_the_mesh(source: Source, artifact: Artifact, options: PredictOptions) -> list[str]:
+    """What the user may wonder at."""
+    if "cam_mesh" not in artifact.spec.roles:
+        return []
+    if options.faces is None:
+        return ["no mesh is drawn or written: the network has no triangles in it; name them with --mesh FILE"]
+    if source.moving:
+        return [f"{source.name}: meshes are drawn and not written, which is done for images"]
+    return []
+
+
 def _sink(source: Source, stage: Path, folder: Path) -> Sink:
     names = Names(folder, source.inputs)
-    if source.kind == "images":
-        return PictureFiles(stage, names)
-    return VideoFile(stage / names.free(source.name, ".mp4"), source.fps)
+    if source.moving:
+        return VideoFile(stage / names.free(source.name, ".mp4"), source.fps)
+    return PictureFiles(stage, names)
 
 
 def _window(source: Source, options: PredictOptions) -> Window | nullcontext[None]:

@@ -20,7 +20,7 @@ from posedeploy.types import Array
 # Read when OpenCV first meets a video: FFmpeg's remarks stay off the terminal, what matters is in our errors.
 os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", "-8")
 
-Kind: TypeAlias = Literal["images", "video", "camera"]
+Kind: TypeAlias = Literal["images", "video", "camera", "joints"]
 
 DEFAULT_FPS = 25.0
 """For a camera or video that does not tell, or tells what cannot be."""
@@ -55,6 +55,11 @@ class Source(Closable, ABC):
         self.total = total
         self.skipped = skipped
         self.problems: list[str] = []
+
+    @property
+    def moving(self) -> bool:
+        """Whether its frames follow each other in time."""
+        return self.kind in ("video", "camera")
 
     @abstractmethod
     def __iter__(self) -> Iterator[Frame]:

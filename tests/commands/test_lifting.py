@@ -7,7 +7,6 @@ import shutil
 from collections.abc import Callable
 from pathlib import Path
 
-import cv2
 import numpy as np
 import onnx
 import pytest
@@ -116,9 +115,5 @@ def test_bad_input_is_one_line(lifting: Path, refused: Callable[..., str]) -> No
     assert "--mesh none.obj: cannot be read (No such file" in refused("export", body, "--mesh", "none.obj")
     message = refused("parity", lifting / "out" / "body.onnx", "--images", ".")
     assert message == "error: --images: this network takes 2D joints, so no image can be given to it"
-    cv2.imwrite("a.png", np.zeros((64, 64, 3), np.uint8))
-    for options in ((), ("--detector", lifting / "out" / "gtrs.onnx")):
-        message = refused("predict", lifting / "out" / "gtrs.onnx", "a.png", *options)
-        assert "gtrs takes the 2D joints of people and no image, so it cannot look for people" in message
     message = refused("export", body, "--mesh", faces, "--input-size", "8x8")
     assert "--input-size: this network's input is of fixed shape (pose2d float32 batchx17x2)" in message

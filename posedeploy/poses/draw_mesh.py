@@ -1,0 +1,40 @@
+"""A person's mesh drawn over the image: triangles from back to front, lit from where the camera is."""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+
+from posedeploy.poses.draw import SHIFT, Colour, fixed
+from posedeploy.poses.weak_perspective import WeakPerspective
+from posedeploy.types import Array
+
+LIGHT = np.array([-0.3, -0.5, -0.8]) / np.linalg.norm([-0.3, -0.5, -0.8])
+"""Towards the light, from above and a little from the left of the camera; y points down and z away."""
+AMBIENT = 0.3
+OPACITY = 0.85
+
+
+def draw_mesh(
+    image: Array, vertices_mm: Array, faces: Array, camera: WeakPerspective, colour: Colour
+) -> None:
+    """Draw a mesh into a (H, W, 3) uint8 BGR image.
+
+    Each triangle is of one shade (Lambert's law), seen from both sides alike: files of triangles differ in
+    which side is out.
+
+    Args:
+        vertices_mm: (vertices, 3), x to the right, y down and z away from the camera.
+        faces: (triangles, 3) vertex numbers.
+    """
+    corners = vertices_mm[faces]
+    order = np.argsort(-corners[..., 2].mean(axis=1), kind="stable")
+    corners = corners[order]
+    normals = np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0])
+    lengths = np.maximum(np.linalg.norm(normals, axis=1), np.finfo(np.float64).tiny)
+    shades = AMBIENT + (1 - AMBIENT) * np.abs(normals @ LIGHT) / lengths
+    colours = (shades[:, None] * np.array(colour)).tolist()
+    drawn = image.copy()
+    for triangle, shade in zip(fixed(camera.project(corners)), colours, strict=True):
+        cv2.fillConvexPoly(drawn, triangle, shade, cv2.LINE_8, SHIFT)
+    cv2.addWeighted(drawn, OPACITY, image, 1 - OPACITY, 0, dst=image)

@@ -1,0 +1,162 @@
+"""2D joints of people, from a detector or a file, go through a network that lifts them to 3D."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator, Iterable, Iterator
+from dataclasses import dataclass, replace
+from typing import TypeAlias
+
+import numpy as np
+
+from posedeploy import plugins
+from posedeploy.errors import InputError
+from posedeploy.families import family_named
+from posedeploy.joint_sets import JOINT_SETS
+from posedeploy.poses.joint_mapping import Mapped, from_openpose
+from posedeploy.poses.joints import prepare_joints
+from posedeploy.poses.lightweight_openpose_2d import KEYPOINT_NAMES
+from posedeploy.predict.chain import Predictor, joined
+from posedeploy.predict.document import MadeBy
+from posedeploy.predict.joints_file import JointsFile
+from posedeploy.predict.sources import Frame
+from posedeploy.runtimes.base import Runner
+from posedeploy.types import Array, Camera, ModelSpec, PlacedJoints, Poses
+
+Find: TypeAlias = Callable[[Iterable[Frame], list[str] | None], Iterator[tuple[Frame, Mapped]]]
+"""Gives each frame with its people's joints; a frame that cannot be used goes into the list, where there is
+one."""
+
+
+@dataclass(frozen=True)
+class People:
+    """Gives the people of frames. name: the file or artifact that they come from. made_by: the detector."""
+
+    name: str
+    find: Find
+    made_by: MadeBy | None = None
+
+
+def detected_people(detector: Predictor, name: str, spec: ModelSpec, made_by: MadeBy | None = None) -> People:
+    """The people that another network finds, their keypoints mapped to the joint set of ``spec``.
+
+    Raises:
+        InputError: that network's keypoints are others than OpenPose's 18, or the set cannot be made of them.
+    """
+    if detector.spec.keypoint_names != KEYPOINT_NAMES:
+        raise InputError(
+            f"--detector {name}: {detector.spec.family} finds {len(detector.spec.keypoint_names)} keypoints "
+            f"that {spec.family}'s joints are not made from; give one that finds OpenPose's "
+            f"{len(KEYPOINT_NAMES)}, such as lightweight-openpose-2d"
+        )
+    joint_set = _joint_set(spec)
+    from_openpose(np.zeros((0, len(KEYPOINT_NAMES), 3)), joint_set)
+
+    def find(frames: Iterable[Frame], refused: list[str] | None) -> Iterator[tuple[Frame, Mapped]]:
+        for frame, poses in detector.stream(frames, refused):
+            yield frame, _usable(from_openpose(poses.keypoints, joint_set), spec)
+
+    return People(name, find, made_by)
+
+
+def _usable(mapped: Mapped, spec: ModelSpec) -> Mapped:
+    """The same without people whose joints a network cannot take, such as all of them in one line."""
+    kept, left_out = [], list(mapped.left_out)
+    for row, number in enumerate(mapped.people.tolist()):
+        try:
+            prepare_joints(mapped.joints[row], _of_any_number(spec))
+            kept.append(row)
+        except InputError as error:
+            left_out.append(f"person {number} is left out: {str(error).removeprefix('person 0: ')}")
+    return Mapped(mapped.joints[kept], mapped.people[kept], tuple(left_out))
+
+
+def given_people(source: JointsFile, spec: ModelSpec) -> People:
+    """The people of a file of joints.
+
+    Raises:
+        InputError: the joints are of another set, or cannot be lifted.
+    """
+    joints = prepare_joints(source.joints, _of_any_number(spec))[1].joints
+    mapped = Mapped(joints, np.arange(len(joints)), ())
+
+    def find(frames: Iterable[Frame], refused: list[str] | None) -> Iterator[tuple[Frame, Mapped]]:
+        return ((frame, mapped) for frame in frames)
+
+    return People(source.name, find)
+
+
+class Lifter:
+    """Lifts the people of frames with a network that is loaded. The runner stays its owner's to close.
+
+    remarks: who was left out and why, a sentence each; complete when the frames are through.
+    """
+
+    def __init__(self, runner: Runner, spec: ModelSpec, people: Find) -> None:
+        """
+        Raises:
+            InputError: the network takes a fixed number of people, and not one at a time.
+        """
+        self._batch = spec.inputs[0].shape[0]
+        if isinstance(self._batch, int) and self._batch != 1:
+            raise InputError(
+                f"this network takes {self._batch} people at once ({spec.inputs[0]}), and images have any "
+                "number; export it again without --batch, or with --dynamic"
+            )
+        self.spec = spec
+        self.remarks: list[str] = []
+        self.sigmas: tuple[float, ...] = JOINT_SETS[_joint_set(spec)].sigmas
+        self._runner = runner
+        self._people = people
+        self._decode = plugins.load(f"{family_named(spec.family).poses}:decode")
+
+    def stream(
+        self, frames: Iterable[Frame], refused: list[str] | None = None
+    ) -> Generator[tuple[Frame, Poses], None, None]:
+        """The people of each frame, in order; what finds them runs ahead, where it can.
+
+        Args:
+            refused: where it is given, a frame that cannot be used is left out and the reason put here.
+
+        Raises:
+            InputError: a frame cannot be used, and ``refused`` is not given.
+        """
+        for frame, mapped in self._people(frames, refused):
+            at = frame.name if frame.time_s is None else f"{frame.name}, frame {frame.index}"
+            self.remarks += [f"{at}: {reason}" for reason in mapped.left_out]
+            yield frame, self.lift(mapped.joints)
+
+    def lift(self, joints: Array) -> Poses:
+        """People of (people, joints, 3) x px, y px and score: all at once, or one by one where the network
+        takes one.
+
+        Raises:
+            InputError: the joints are of another set, or cannot be lifted.
+        """
+        if not len(joints):
+            count = len(self.sigmas)
+            return Poses(np.zeros((0, count, 3)), np.zeros(0), np.zeros((0, count, 4)))
+        tensors, placed = prepare_joints(joints, _of_any_number(self.spec))
+        name = self.spec.inputs[0].name
+        size = len(joints) if isinstance(self._batch, str) else self._batch
+        parts = [slice(at, at + size) for at in range(0, len(joints), size)]
+        found = [
+            self._decode(
+                self._runner.run({name: tensors[name][part]}),
+                self.spec,
+                PlacedJoints(placed.joints[part]),
+                Camera(),
+            )
+            for part in parts
+        ]
+        return joined(found)
+
+
+def _of_any_number(spec: ModelSpec) -> ModelSpec:
+    """The spec for any number of people."""
+    tensor = spec.inputs[0]
+    return replace(spec, inputs=(replace(tensor, shape=("people", *tensor.shape[1:])), *spec.inputs[1:]))
+
+
+def _joint_set(spec: ModelSpec) -> str:
+    assert spec.joints is not None, "the caller lifts only with networks that take joints"
+    return spec.joints.joint_set

@@ -1,0 +1,37 @@
+"""Each person's mesh as a file."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from posedeploy import plugins
+from posedeploy.predict.pictures import Names
+from posedeploy.predict.sources import Frame
+from posedeploy.types import Array, Poses
+
+
+class MeshFiles:
+    """A file for each person of a frame: ``photo.person0.obj``."""
+
+    def __init__(self, folder: Path, names: Names, faces: Array, suffix: str) -> None:
+        """
+        Args:
+            faces: (triangles, 3) vertex numbers. suffix: ``.obj`` or ``.glb``.
+
+        Raises:
+            MissingPackageError: trimesh is not installed.
+        """
+        self._write = plugins.load("posedeploy.predict.mesh_writing:write_mesh")
+        self._folder = folder
+        self._names = names
+        self._faces = faces
+        self._suffix = suffix
+
+    def write(self, frame: Frame, poses: Poses) -> list[str]:
+        """Write the people of a frame; returns the names of the files, in their order."""
+        written = []
+        for person, vertices in enumerate(() if poses.vertices is None else poses.vertices):
+            name = self._names.free(frame.name, f".person{person}{self._suffix}")
+            self._write(self._folder / name, vertices, self._faces)
+            written.append(name)
+        return written

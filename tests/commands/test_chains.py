@@ -1,0 +1,126 @@
+"""2D joints, from a detector or a file, through networks that lift them: the whole command."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import pytest
+
+from posedeploy.commands.predict import faces_of
+from posedeploy.errors import InputError
+from posedeploy.types import Array, Artifact, Provenance
+from tests.commands.conftest import Invoke, words
+from tests.lifting import small_gtrs, small_pose2mesh, write
+from tests.predict.conftest import HEIGHT, PEOPLE, WIDTH, write_image
+from tests.predict.lifters import lifter_spec
+
+
+@pytest.fixture(scope="module")
+def lifters(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Checkpoints ``body`` and ``gtrs``, and ``smpl`` of 24 joints; do not change the files."""
+    folder = tmp_path_factory.mktemp("lifters")
+    write(small_pose2mesh(), folder / "body.pth.tar")
+    write(small_gtrs(), folder / "gtrs.pth.tar")
+    write(small_gtrs(24), folder / "smpl.pth.tar")
+    return folder
+
+
+@pytest.fixture(autouse=True)
+def picture(photo: Array, tmp_path: Path) -> Path:
+    """``photo.png`` and ``joints.npy`` in the folder where everything runs."""
+    joints = np.random.RandomState(2).uniform(20, (WIDTH - 20, HEIGHT - 20), (2, 17, 2))
+    np.save(tmp_path / "joints.npy", joints)
+    return write_image(tmp_path / "photo.png", photo)
+
+
+def document() -> Any:
+    return json.loads(Path("poses/poses.json").read_text())
+
+
+def test_a_detectors_people_are_lifted(lifters: Path, human: Path, done: Invoke) -> None:
+    detector = human / "out" / "human.onnx"
+    result = done("predict", lifters / "gtrs.pth.tar", "photo.png", "--detector", detector)
+    found = document()
+    assert len(found["annotations"]) + len(found.get("remarks", ())) == PEOPLE
+    assert (found["source"]["joints"], found["source"]["kind"]) == ("human.onnx", "images")
+    assert found["source"]["detector"]["family"] == "lightweight-openpose-2d"
+    for remark in found.get("remarks", ()):
+        assert words(result.stderr).count(remark) == 1
+    assert cv2.imread("poses/photo.jpg").shape == (HEIGHT, 2 * WIDTH, 3)
+
+
+def test_joints_from_a_file(lifters: Path, done: Invoke) -> None:
+    result = done("predict", lifters / "gtrs.pth.tar", "joints.npy")
+    assert "2 people in 1 image" in result.stdout
+    assert document()["source"]["joints"] == "joints.npy"
+    assert Path("poses/joints.jpg").is_file()
+
+
+def test_a_mesh_is_written_and_one_of_another_network_refused(
+    lifters: Path, done: Invoke, refused: Callable[..., str]
+) -> None:
+    body, gtrs, faces = lifters / "body.pth.tar", lifters / "gtrs.pth.tar", lifters / "faces.npy"
+    done("predict", body, "joints.npy", "--mesh", faces, "--mesh-format", "glb")
+    assert Path("poses/joints.person1.glb").read_bytes().startswith(b"glTF")
+    message = refused("predict", body, "joints.npy", "--mesh", faces, "--mesh-format", "stl")
+    assert message == "error: --mesh-format stl: wanted obj or glb"
+    assert refused("predict", gtrs, "joints.npy", "--mesh", faces).endswith("leave it out")
+
+
+def test_triangles_must_be_those_of_the_networks_mesh(lifters: Path) -> None:
+    faces = lifters / "faces.npy"
+    artifact = Artifact(Path("gtrs.onnx"), "onnx", lifter_spec(vertices=20), "f32")
+    with pytest.raises(InputError, match=r"its triangles are of 108 vertices, and gtrs\.onnx gives 20; give"):
+        faces_of(faces, artifact)
+    with pytest.raises(InputError, match=r"gtrs \(human36, joints alone\) gives no mesh; leave it out"):
+        faces_of(faces, replace(artifact, spec=lifter_spec()))
+    fitting = replace(artifact, spec=lifter_spec(vertices=108))
+    found = faces_of(faces, fitting)
+    assert found is not None and found.shape == (216, 3)
+    made = Provenance("body.pth", "", mesh="smpl.npy", mesh_sha256="0" * 64)
+    with pytest.raises(InputError, match=r"are not those that gtrs\.onnx was exported with \(smpl.npy\)"):
+        faces_of(faces, replace(fitting, provenance=made))
+
+
+def test_bad_input(lifters: Path, refused: Callable[..., str]) -> None:
+    gtrs, smpl = lifters / "gtrs.pth.tar", lifters / "smpl.pth.tar"
+    Path("boxes.json").write_text("[[10, 20, 100, 180]]")
+    for arguments, message in (
+        (
+            (gtrs, "photo.png"),
+            "gtrs takes the 2D joints of people and no image; name what finds them in phot",
+        ),
+        (
+            (gtrs, "photo.png", "--detector", smpl),
+            "--detector smpl.pth.tar: gtrs takes the 2D joints of peop",
+        ),
+        (
+            (gtrs, "photo.png", "--boxes", "boxes.json"),
+            "--boxes: gtrs takes the 2D joints of people, and not",
+        ),
+        (
+            (gtrs, "joints.npy", "--detector", gtrs),
+            "--detector: gtrs takes the 2D joints of people, and they",
+        ),
+        ((gtrs, "joints.npy", "--fx", 700), "--fx: gtrs gives positions from each person's pelvis on"),
+        ((smpl, "joints.npy"), "17 joints in each person, which is the number of human36 and coco-17; this"),
+        ((gtrs, "none.npy"), "none.npy: cannot be read (No such file or directory)"),
+    ):
+        assert message in refused("predict", *arguments), arguments
+    assert not list(Path("poses").glob("*"))
+
+
+def test_what_does_not_go_together_is_refused(
+    lifters: Path, human: Path, refused: Callable[..., str]
+) -> None:
+    detector = human / "out" / "human.onnx"
+    message = refused("predict", lifters / "smpl.pth.tar", "photo.png", "--detector", detector)
+    assert "the joints of smpl cannot be made from a detector's 18 keypoints" in message
+    message = refused("predict", detector, "joints.npy")
+    assert "joints.npy: joints, and lightweight-openpose-2d takes images; name an image, or give" in message

@@ -1,0 +1,316 @@
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from posedeploy import files
+from posedeploy.errors import InputError
+from posedeploy.joint_sets import JOINT_SETS
+from posedeploy.poses.joint_mapping import Mapped
+from posedeploy.poses.tracking import Tracker
+from posedeploy.predict.chain import Predictor
+from posedeploy.predict.images import read_image
+from posedeploy.predict.joints_file import LEAST, JointsFile
+from posedeploy.predict.lifting import Lifter, People, detected_people, given_people
+from posedeploy.predict.pictures import Painter, cameras_of, placed
+from posedeploy.predict.run import Prediction, PredictOptions, predict
+from posedeploy.predict.sources import Frame, Source, open_source
+from posedeploy.types import Array, Artifact, ModelSpec, Poses
+from tests.predict.conftest import HEIGHT, PEOPLE, WIDTH, CrowdRunner, MakeVideo, spec_of, write_image
+from tests.predict.lifters import CORNERS_M, FACES, MM, StretchRunner, lifter_spec
+
+
+def people(joint_set: str = "human36", count: int = 2) -> Array:
+    """(people, joints, 2) px."""
+    size = (count, len(JOINT_SETS[joint_set]), 2)
+    return np.random.RandomState(2).uniform(20, (WIDTH - 20, HEIGHT - 20), size)
+
+
+def detector(family: str = "lightweight-openpose-2d") -> Predictor:
+    spec = spec_of(family, height=HEIGHT, width=WIDTH)
+    return Predictor(CrowdRunner(spec), spec)
+
+
+def given(folder: Path, joints: Array) -> JointsFile:
+    np.save(folder / "joints.npy", joints)
+    return JointsFile(folder / "joints.npy")
+
+
+def done(source: Source, spec: ModelSpec, found: People, folder: Path, **options: Any) -> Prediction:
+    path = folder.with_suffix(".onnx")
+    path.write_bytes(b"a model")
+    artifact = Artifact(path, "onnx", spec, "f32", {path.name: files.sha256(path)})
+    return predict(source, StretchRunner(spec), artifact, folder, PredictOptions(people=found, **options))
+
+
+def document(folder: Path) -> Any:
+    return json.loads((folder / "poses.json").read_text())
+
+
+def nobody(frames: Any, refused: Any) -> Any:
+    raise AssertionError("not asked for")
+
+
+def test_all_people_at_once_or_one_by_one() -> None:
+    joints = np.pad(people(count=5), ((0, 0), (0, 0), (0, 1)), constant_values=0.5)
+    free, one = lifter_spec(), lifter_spec(batch=1)
+    runners = StretchRunner(free), StretchRunner(one)
+    together, apart = (
+        Lifter(runner, spec, nobody).lift(joints) for runner, spec in zip(runners, (free, one), strict=True)
+    )
+    assert (runners[0].batches, runners[1].batches) == ([5], [1] * 5)
+    assert together.keypoints_3d is not None and apart.keypoints_3d is not None
+    np.testing.assert_array_equal(together.keypoints_3d, apart.keypoints_3d)
+    np.testing.assert_array_equal(together.keypoints, joints)
+    normal = (joints[..., :2] - joints[..., :2].mean(1, keepdims=True)) / joints[..., :2].std(
+        1, keepdims=True
+    )
+    np.testing.assert_allclose(together.keypoints_3d[..., :2], MM * normal, rtol=1e-5, atol=1e-3)
+
+
+def test_a_fixed_number_of_people_is_refused() -> None:
+    spec = lifter_spec(batch=4)
+    with pytest.raises(
+        InputError, match=r"takes 4 people at once \(pose2d .*4x17x2\), and images have any n"
+    ):
+        Lifter(StretchRunner(spec), spec, nobody)
+
+
+@pytest.mark.parametrize("joint_set", ["human36", "coco"])
+def test_a_detectors_people_are_lifted(joint_set: str, tmp_path: Path, photo: Array) -> None:
+    spec = lifter_spec(joint_set)
+    found = detected_people(detector(), "crowd.onnx", spec)
+    source = open_source(str(write_image(tmp_path / "a.png", photo)))
+    prediction = done(source, spec, found, tmp_path / "out")
+    (seen,) = prediction.people
+    assert seen + len(prediction.remarks) == PEOPLE
+    content = document(tmp_path / "out")
+    assert tuple(content.get("remarks", ())) == prediction.remarks
+    assert content["source"]["joints"] == "crowd.onnx"
+    assert content["units"]["keypoints_3d"] == "mm"
+    names = JOINT_SETS[joint_set].joints
+    assert content["categories"][0]["keypoints"] == list(names)
+    for person in content["annotations"]:
+        assert len(person["keypoints_3d"]) == len(person["keypoints"]) == 3 * len(names)
+    assert read_image(tmp_path / "out" / "a.jpg").shape == (HEIGHT, 2 * WIDTH, 3)
+
+
+def test_people_that_cannot_be_lifted_are_named_and_left_out(tmp_path: Path, photo: Array) -> None:
+    whole = detector()(photo).keypoints[:1]
+    whole[0, :, :2] = people()[0, :1] + np.random.RandomState(3).uniform(0, 90, (18, 2))
+    whole[0, :, 2] = 0.8
+    crowd = np.repeat(whole, 3, axis=0)
+    crowd[0, 4, :] = -1
+    crowd[2, :, 0] = 70
+    spec = lifter_spec()
+
+    class Given:
+        spec = detector().spec
+
+        def stream(self, frames: Any, refused: Any) -> Any:
+            for frame in frames:
+                yield frame, Poses(crowd, np.ones(3))
+
+    found = detected_people(Given(), "given", spec)  # type: ignore[arg-type]
+    frame = Frame("clip.mp4", photo, 7, 0.28)
+    lifter = Lifter(StretchRunner(spec), spec, found.find)
+    ((_, poses),) = lifter.stream([frame])
+    assert len(poses) == 1
+    assert lifter.remarks == [
+        "clip.mp4, frame 7: person 0 is left out: r_wri not seen",
+        "clip.mp4, frame 7: person 2 is left out: all joints lie at one x, so there is no pose in them",
+    ]
+
+
+def test_a_video_is_tracked(tmp_path: Path, video: MakeVideo) -> None:
+    spec = lifter_spec()
+    prediction = done(
+        open_source(str(video(frames=4))), spec, detected_people(detector(), "d", spec), tmp_path / "out"
+    )
+    assert prediction.frames == 4
+    content = document(tmp_path / "out")
+    assert content["source"]["tracked"]
+    assert len(prediction.remarks) == 4 * PEOPLE - len(content["annotations"])
+    assert {person["track_id"] for person in content["annotations"]} <= set(range(PEOPLE))
+
+
+def test_vertices_move_with_the_joints_that_are_smoothed(photo: Array) -> None:
+    spec = lifter_spec(vertices=4)
+    lifter = Lifter(StretchRunner(spec), spec, nobody)
+    joints = np.pad(people(count=1), ((0, 0), (0, 0), (0, 1)), constant_values=0.5)
+    tracker = Tracker(lifter.sigmas)
+    for turn in (joints, joints + np.random.RandomState(1).uniform(-3, 3, joints.shape) * (1, 1, 0)):
+        raw = lifter.lift(turn)
+        smooth = tracker.update(raw)
+    assert raw.keypoints_3d is not None and raw.vertices is not None
+    assert smooth.keypoints_3d is not None and smooth.vertices is not None
+    moved = (smooth.keypoints_3d - raw.keypoints_3d)[0, 0, :3]
+    np.testing.assert_allclose((smooth.vertices - raw.vertices)[0], np.tile(moved, (4, 1)), atol=1e-9)
+
+
+def test_joints_from_a_file(tmp_path: Path) -> None:
+    spec, joints = lifter_spec(), people()
+    source = given(tmp_path, joints)
+    prediction = done(source, spec, given_people(source, spec), tmp_path / "out")
+    assert prediction.people == (2,)
+    content = document(tmp_path / "out")
+    assert (content["source"]["kind"], content["source"]["joints"]) == ("joints", "joints.npy")
+    np.testing.assert_allclose(
+        np.reshape(content["annotations"][1]["keypoints"], (-1, 3))[:, :2], joints[1], atol=1e-3
+    )
+    assert (tmp_path / "out" / "joints.jpg").is_file()
+
+
+def test_one_person_of_a_file_may_have_scores_and_lie_near_the_origin(tmp_path: Path) -> None:
+    spec = lifter_spec()
+    source = given(tmp_path, np.pad(people()[0] / 10, ((0, 0), (0, 1)), constant_values=0.7))
+    done(source, spec, given_people(source, spec), tmp_path / "out", draw=False)
+    content = document(tmp_path / "out")
+    (person,) = content["annotations"]
+    assert person["keypoint_scores"] == [0.7] * 17
+    assert (content["images"][0]["width"], content["images"][0]["height"]) == (LEAST, LEAST)
+
+
+def test_joints_that_cannot_be_lifted_are_refused(tmp_path: Path) -> None:
+    nan, flat = people(), people()
+    nan[1, 4] = np.nan
+    flat[0, :, 1] = 70
+    spec = lifter_spec()
+    for joints, message in (
+        (people("coco"), "19 joints in each person, which is the number of coco; this network takes the 17"),
+        (nan, "person 1: NaN or infinity in l_hip; wanted every joint, in px"),
+        (flat, "person 0: all joints lie at one y, so there is no pose in them"),
+        (np.full((17, 2), 50.0), "person 0: all joints lie at one place"),
+        (people() / 1000, "person 0: the joints span"),
+        (np.zeros((17, 4)), r"joints of shape \(17, 4\); wanted \(people, 17, 2\)"),
+        (np.zeros(5), r"joints of shape \(5,\); wanted"),
+    ):
+        with pytest.raises(InputError, match=message):
+            given_people(given(tmp_path, joints), spec)
+    source = given(tmp_path, 1e6 * people())
+    with pytest.raises(InputError, match="wanted px of an image of at most 8192 px"):
+        done(source, spec, given_people(source, spec), tmp_path / "out")
+
+
+def test_a_file_that_holds_no_joints_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "text.npy").write_text("joints")
+    (tmp_path / "empty.npy").touch()
+    with (tmp_path / "several.npy").open("wb") as file:
+        np.savez(file, a=people())
+    for name, message in (
+        ("none.npy", r"none\.npy: cannot be read \(No such file"),
+        ("text.npy", r"text\.npy: damaged, or not an array of numbers"),
+        ("empty.npy", r"empty\.npy: damaged, or not an array of numbers"),
+        ("several.npy", r"several\.npy: several arrays in one file; wanted one"),
+    ):
+        with pytest.raises(InputError, match=message):
+            JointsFile(tmp_path / name)
+
+
+def test_a_detector_whose_keypoints_do_not_do_is_refused() -> None:
+    spec = lifter_spec()
+    with pytest.raises(
+        InputError, match="--detector d: lightweight-openpose-3d finds 19 keypoints that gtrs"
+    ):
+        detected_people(detector("lightweight-openpose-3d"), "d", spec)
+    with pytest.raises(InputError, match="the joints of smpl cannot be made from a detector's 18 keypoints"):
+        detected_people(detector(), "d", lifter_spec("smpl"))
+
+
+def test_nobody_is_nobody(photo: Array) -> None:
+    spec = lifter_spec()
+    empty = Mapped(np.zeros((0, 17, 3)), np.zeros(0, np.int64), ())
+    runner = StretchRunner(spec)
+    lifter = Lifter(runner, spec, lambda frames, refused: ((frame, empty) for frame in frames))
+    ((_, poses),) = lifter.stream([Frame("a", photo, 0)])
+    assert (len(poses), runner.batches) == (0, [])
+
+
+def test_a_mesh_for_each_person_of_an_image(tmp_path: Path) -> None:
+    spec = lifter_spec(vertices=4)
+    source = given(tmp_path, people())
+    prediction = done(source, spec, given_people(source, spec), tmp_path / "out", faces=FACES)
+    names = ["joints.jpg", "joints.person0.obj", "joints.person1.obj", "poses.json"]
+    assert [path.name for path in prediction.files] == names
+    assert prediction.remarks == ()
+    content = document(tmp_path / "out")
+    assert [person["mesh"] for person in content["annotations"]] == names[1:3]
+    assert content["units"]["mesh"] == "m"
+    lines = [line.split() for line in (tmp_path / "out" / names[1]).read_text().splitlines()]
+    vertices = np.array([line[1:] for line in lines if line[:1] == ["v"]], np.float64)
+    np.testing.assert_allclose(vertices, CORNERS_M * (1, -1, -1), atol=1e-6)
+    triangles = np.array([line[1:] for line in lines if line[:1] == ["f"]], np.int64)
+    np.testing.assert_array_equal(triangles, FACES + 1)
+
+
+def test_a_mesh_as_glb(tmp_path: Path) -> None:
+    spec = lifter_spec(vertices=4)
+    source = given(tmp_path, people(count=1))
+    found = given_people(source, spec)
+    done(source, spec, found, tmp_path / "out", faces=FACES, mesh_format=".glb", draw=False)
+    assert (tmp_path / "out" / "joints.person0.glb").read_bytes().startswith(b"glTF")
+
+
+def test_without_triangles_there_is_no_mesh_and_a_remark(tmp_path: Path) -> None:
+    spec = lifter_spec(vertices=4)
+    source = given(tmp_path, people())
+    prediction = done(source, spec, given_people(source, spec), tmp_path / "out")
+    assert prediction.remarks == (
+        "no mesh is drawn or written: the network has no triangles in it; name them with --mesh FILE",
+    )
+    assert [path.name for path in prediction.files] == ["joints.jpg", "poses.json"]
+
+
+def test_meshes_of_a_video_are_drawn_alone(tmp_path: Path, video: MakeVideo) -> None:
+    spec = lifter_spec(vertices=4)
+    found = detected_people(detector(), "d", spec)
+    prediction = done(open_source(str(video(frames=2))), spec, found, tmp_path / "out", faces=FACES)
+    assert prediction.remarks[0] == "clip.avi: meshes are drawn and not written, which is done for images"
+    assert [path.name for path in prediction.files] == ["clip.mp4", "poses.json"]
+
+
+def test_the_mesh_is_drawn_over_its_person(tmp_path: Path) -> None:
+    spec = lifter_spec(vertices=4)
+    pictures = []
+    for faces in (None, FACES):
+        source = given(tmp_path, people(count=1))
+        done(source, spec, given_people(source, spec), tmp_path / "out", faces=faces)
+        pictures.append(read_image(tmp_path / "out" / "joints.jpg").astype(int))
+    x, y = people(count=1)[0].mean(axis=0).astype(int)
+    differs = np.abs(pictures[0] - pictures[1]).max(axis=2) > 40
+    assert differs[y - 30 : y + 40, x - 30 : x + 30].mean() > 0.3
+    assert not differs[:, : x - 150].any()
+
+
+def test_people_stand_beside_each_other_in_the_scene() -> None:
+    spec = lifter_spec()
+    joints = np.pad(people(count=1), ((0, 0), (0, 0), (0, 1)), constant_values=0.5)
+    poses = Lifter(StretchRunner(spec), spec, nobody).lift(
+        np.concatenate([joints, joints + np.array([500, 0, 0])])
+    )
+    cameras = cameras_of(poses)
+    scene = placed(poses, cameras, (1000, 400))
+    assert poses.keypoints_3d is not None and scene.keypoints_3d is not None and cameras[0] is not None
+    apart = (scene.keypoints_3d - poses.keypoints_3d)[:, 0, :3]
+    assert apart[1, 0] - apart[0, 0] == pytest.approx(500 / cameras[0].scale, rel=1e-4)
+    assert apart[0, 2] == pytest.approx(800 / cameras[0].scale)
+    turned = replace(poses, keypoints_3d=poses.keypoints_3d * (-1, -1, 1, 1))
+    assert cameras_of(turned) == [None, None]
+    assert placed(turned, [None, None], (1000, 400)).keypoints_3d is not None
+
+
+def test_a_mesh_that_no_camera_lays_over_the_image_is_not_drawn(photo: Array) -> None:
+    spec = lifter_spec(vertices=4)
+    joints = np.pad(people(count=1), ((0, 0), (0, 0), (0, 1)), constant_values=0.5)
+    poses = Lifter(StretchRunner(spec), spec, nobody).lift(joints)
+    assert poses.keypoints_3d is not None
+    painter = Painter(spec, still=True, faces=FACES)
+    painter(photo, poses)
+    assert painter.not_laid_over == 0
+    painter(photo, replace(poses, keypoints_3d=poses.keypoints_3d * (-1, -1, 1, 1)))
+    assert painter.not_laid_over == 1
