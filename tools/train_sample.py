@@ -1,6 +1,6 @@
 """Trains the built-in sample: lightweight-openpose-2d on drawn people.
 
-``python tools/train_sample.py --minutes 110 -o FOLDER`` trains for that long on the CPU (or on a GPU where
+``python tools/train_sample.py --minutes 115 -o FOLDER`` trains for that long on the CPU (or on a GPU where
 there is one), going on where a run into the same folder stopped, writes ``FOLDER/sample.safetensors`` (16
 bits) and ``FOLDER/log.jsonl``, and prints AP and AR on held-out images. Copied to
 ``posedeploy/checkpoints/``, the file is the sample.
@@ -33,13 +33,12 @@ from torch.utils.data import DataLoader
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from posedeploy import files
-from posedeploy.checkpoints.lightweight_openpose_2d import LightweightOpenPose2d
 from posedeploy.commands import evaluate as command
 from posedeploy.commands.opening import Described
-from posedeploy.samples import PARTS
 from posedeploy.samples.annotations import NAME, write_images
 from posedeploy.types import RunOptions
 from tools.training_data import CLOSE, WIDE, Batch, Batches, Phase
+from tools.training_network import LAST, TrainedNetwork
 
 SEED = 1
 """Of the images that it trains on; all other seeds are held out."""
@@ -49,14 +48,14 @@ PEAK_RATE = 2e-3
 WARM_UP = 0.02
 """The share of the time in which the learning rate rises; then it falls as a cosine."""
 WEIGHT_DECAY = 0.01
-LAST = ("heatmaps.1.0.weight", "pafs.1.0.weight")
-"""The layers that give the maps."""
 AVERAGE = 0.998
 """Each step moves the averaged weights, which are those that are kept, by the rest of this."""
 CLIP = 2000.0
 """Longer gradients are cut to this length."""
 PARTS_WEIGHT = 100.0
-CLOSE_SHARE = 0.65
+EXACT_SHARE = 0.05
+"""The share of the time in which the backbone is computed in float32."""
+CLOSE_SHARE = 0.6
 """The share of the time for crops that fit a person."""
 SAVE_EVERY_S = 240.0
 LOG_EVERY = 25
@@ -96,36 +95,10 @@ class Training:
         self.steps, self.images, self.used_s, self.refused = state["progress"]
 
 
-class TrainedNetwork(LightweightOpenPose2d):
-    """The network, and a head that is for training alone: from its features it tells the parts of bodies.
-
-    That is learnt in minutes, and teaches the features what maps of points and thin limbs teach them slowly.
-    """
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.parts = nn.Conv2d(128, len(PARTS) + 1, 1)
-
-    def with_parts(self, images: Tensor) -> tuple[Tensor, ...]:
-        """The network's outputs, and last (N, parts + 1, H/8, W/8).
-
-        The backbone is computed in float32: in bfloat16 the gradients of its first layers had a cosine of 0.2
-        to the true ones, and it did not learn.
-        """
-        with torch.autocast(images.device.type, enabled=False):
-            deep = self.model(images)
-        features = self.cpm(deep)
-        estimates = [self.initial_stage(features)]
-        for stage in self.refinement_stages:
-            estimates.append(stage(torch.cat([features, *estimates[-1]], dim=1)))
-        return (*(output for estimate in estimates for output in estimate), self.parts(features))
-
-
 def new_training(device: str) -> Training:
     """A network with random weights, and its optimizers: Muon for the convolutions, AdamW for all else."""
     torch.manual_seed(SEED)
     network = TrainedNetwork()
-    _begin(network)
     averaged = TrainedNetwork()
     averaged.load_state_dict(network.state_dict())
     network.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
@@ -152,34 +125,6 @@ def _as_matrix(weights: Tensor) -> Tensor:
     matrix = weights.permute(0, 2, 3, 1).reshape(len(weights), -1)
     assert matrix.data_ptr() == weights.data_ptr()
     return matrix
-
-
-def _begin(network: TrainedNetwork) -> None:
-    """Random weights (He et al., arXiv:1502.01852), the last layers near zero.
-
-    The backbone has no shortcuts around its 24 layers of BatchNorm and ReLU, so at first its gradients are
-    chaotic. It begins near a linear map: depthwise kernels that pass on what they get, orthogonal pointwise
-    ones, and activations that are mostly positive.
-    """
-    for name, module in network.named_modules():
-        if isinstance(module, nn.Conv2d) and name != "parts":
-            nn.init.kaiming_normal_(module.weight, nonlinearity="relu")
-            if f"{name}.weight".endswith(LAST):
-                nn.init.normal_(module.weight, std=0.005)
-            if module.bias is not None:
-                nn.init.zeros_(module.bias)
-    _begin_linear(network.model)
-
-
-def _begin_linear(backbone: nn.Module) -> None:
-    for module in backbone.modules():
-        if isinstance(module, nn.BatchNorm2d):
-            nn.init.ones_(module.bias)
-        elif isinstance(module, nn.Conv2d) and module.groups > 1:
-            nn.init.normal_(module.weight, std=0.03)
-            module.weight.data[:, 0, 1, 1] += 1
-        elif isinstance(module, nn.Conv2d) and module.kernel_size == (1, 1):
-            nn.init.orthogonal_(module.weight)
 
 
 def rate(share: float) -> float:
@@ -260,13 +205,14 @@ def _train_phase(
         for optimizer, factor in zip(training.optimizers, (1.0, 0.5), strict=True):
             for group in optimizer.param_groups:
                 group["lr"] = rate(training.used_s / budget_s) * factor
+        training.network.exact = training.used_s < EXACT_SHARE * budget_s
         loss = step(training, batch, device)
         recent += [loss] if math.isfinite(loss) else []
         now = time.monotonic()
         training.used_s += now - last
         last = now
         if training.steps % LOG_EVERY == 0:
-            _log(training, folder, sum(recent) / max(1, len(recent)), budget_s)
+            _log(training, folder, recent, budget_s)
             recent.clear()
         done = training.used_s >= until * budget_s
         if done or now - saved > SAVE_EVERY_S:
@@ -277,13 +223,13 @@ def _train_phase(
             return
 
 
-def _log(training: Training, folder: Path, loss: float, budget_s: float) -> None:
+def _log(training: Training, folder: Path, losses: list[float], budget_s: float) -> None:
     line = {
         "step": training.steps,
         "images": training.images,
         "seconds": round(training.used_s, 1),
         "rate": rate(training.used_s / budget_s),
-        "loss": round(loss, 3),
+        "loss": round(sum(losses) / len(losses), 3) if losses else None,
         "refused_steps": training.refused,
     }
     with (folder / "log.jsonl").open("a") as log:
@@ -315,7 +261,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--minutes", type=float, default=110.0)
+    parser.add_argument("--minutes", type=float, default=115.0)
     parser.add_argument("-o", "--output", type=Path, default=Path("artifacts/training"))
     parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
     parser.add_argument("--workers", type=int, default=1, help="processes that draw")

@@ -187,9 +187,14 @@ class Estimator(nn.Module):
             RefinementStage(channels, heatmaps, pafs) for _ in range(sizes.stages)
         )
 
+    def features(self, data: Tensor) -> Tensor:
+        """(N, channels, H/8, W/8), what every stage starts from."""
+        features: Tensor = self.cpm(self.model(data))
+        return features
+
     def estimates(self, data: Tensor) -> tuple[Tensor, list[tuple[Tensor, Tensor]]]:
         """The features, and (heatmaps, pafs) of every stage."""
-        features = self.cpm(self.model(data))
+        features = self.features(data)
         estimates = [self.initial_stage(features)]
         for stage in self.refinement_stages:
             estimates.append(stage(torch.cat([features, *estimates[-1]], dim=1)))
