@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from posedeploy.checkpoints.sample import open_sample as open_sample
     from posedeploy.checkpoints.user_network import open_user_network as open_user_network
     from posedeploy.convert.export import export as export
-    from posedeploy.convert.prepare import ExportOptions as ExportOptions
+    from posedeploy.convert.options import ExportOptions as ExportOptions
     from posedeploy.errors import PoseDeployError as PoseDeployError
     from posedeploy.poses.preprocess import prepare as prepare
     from posedeploy.predict.chain import Predictor as Predictor
@@ -40,7 +40,7 @@ __version__ = "0.1.0"
 
 _PUBLIC = {
     "Artifact": "posedeploy.types:Artifact",
-    "ExportOptions": "posedeploy.convert.prepare:ExportOptions",
+    "ExportOptions": "posedeploy.convert.options:ExportOptions",
     "Camera": "posedeploy.types:Camera",
     "InputContract": "posedeploy.types:InputContract",
     "Model": "posedeploy.types:Model",

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import msgspec
 
@@ -28,6 +29,7 @@ class _Manifest:
     files: Mapping[str, str]
     spec: ModelSpec
     provenance: Provenance
+    details: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -52,6 +54,7 @@ def write(artifact: Artifact, folder: Path) -> None:
         artifact.files,
         artifact.spec,
         artifact.provenance,
+        artifact.details,
     )
     encoded = msgspec.json.format(msgspec.json.encode(document), indent=2)
     (folder / path_of(artifact.path).name).write_bytes(encoded + b"\n")
@@ -85,7 +88,13 @@ def read(artifact: Path) -> Artifact:
             )
         _check_hash(artifact.with_name(name), recorded, path)
     return Artifact(
-        artifact, document.target, document.spec, document.precision, document.files, document.provenance
+        artifact,
+        document.target,
+        document.spec,
+        document.precision,
+        document.files,
+        document.provenance,
+        document.details,
     )
 
 

@@ -186,7 +186,8 @@ class Artifact:
 
     ``files`` maps the name of each file that belongs to it, beside ``path``, to its SHA-256. A model made by
     others has no manifest: ``provenance`` is then None, ``files`` empty, and the family of the spec
-    ``unknown`` until the user gives a contract.
+    ``unknown`` until the user gives a contract. ``details`` is what only the target's own runtime needs to
+    know of the file, as its converter returned it: JSON.
     """
 
     path: Path
@@ -195,6 +196,7 @@ class Artifact:
     precision: str
     files: Mapping[str, str] = field(default_factory=dict)
     provenance: Provenance | None = None
+    details: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

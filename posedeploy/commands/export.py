@@ -12,7 +12,7 @@ from posedeploy.commands.models import open_model, stem_of
 from posedeploy.commands.opening import SAMPLE_REMARK, Described
 from posedeploy.commands.tables import artifacts_table, tensors_table
 from posedeploy.convert.export import export
-from posedeploy.convert.prepare import ExportOptions, Outputs
+from posedeploy.convert.options import ExportOptions, Outputs
 from posedeploy.errors import InputError
 from posedeploy.types import Artifact, Model
 

@@ -9,7 +9,8 @@ from pathlib import Path
 
 from posedeploy import __version__, files, manifest, plugins
 from posedeploy.backends import Target, target_named
-from posedeploy.convert.prepare import ExportOptions, Prepared, prepare
+from posedeploy.convert.options import ExportOptions
+from posedeploy.convert.prepare import Prepared, prepare
 from posedeploy.errors import ExportError
 from posedeploy.types import Artifact, Model, Provenance
 
@@ -39,7 +40,7 @@ def _export(
     convert = plugins.load(target.converter)
     name = stem + target.suffix
     with files.staged(folder) as stage:
-        convert(prepared, stage / name)
+        details = convert(prepared, stage / name)
         artifact = Artifact(
             path=folder / name,
             target=target.name,
@@ -47,6 +48,7 @@ def _export(
             precision="f32",
             files={path.name: files.sha256(path) for path in sorted(stage.iterdir())},
             provenance=_provenance(model, target, options),
+            details=details or {},
         )
         manifest.write(artifact, stage)
     return artifact

@@ -1,49 +1,32 @@
-"""What is the same for every target: the options of an export, and the network as it is to be deployed."""
+"""What is the same for every target: the network as it is to be deployed."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from typing import Literal, TypeAlias
 
 import torch
 from torch import Tensor, nn
 
+from posedeploy.convert.options import ExportOptions, Outputs
 from posedeploy.errors import ExportError, first_line
 from posedeploy.nesting import flat
 from posedeploy.types import InputContract, Model, ModelSpec, TensorSpec
-
-Outputs: TypeAlias = Literal["all", "last"]
-
-
-@dataclass(frozen=True)
-class ExportOptions:
-    """How a network is to be deployed.
-
-    input_size: (height, width) in px, None for the published one. batch: images at once. dynamic: free axes
-    keep their names and any length fits. embed_preprocessing: the input is a raw uint8 BGR image, N, H, W, 3,
-    and colour order, mean and deviation are inside. outputs: ``last`` keeps only those that poses are decoded
-    from.
-    """
-
-    input_size: tuple[int, int] | None = None
-    batch: int = 1
-    dynamic: bool = False
-    embed_preprocessing: bool = False
-    outputs: Outputs = "all"
 
 
 @dataclass(frozen=True, eq=False)
 class Prepared:
     """A network ready for a converter: the module as deployed, its spec, and an example of each input.
 
-    ``axes`` holds the free axes by position, per input; empty where every shape is fixed.
+    ``axes`` holds the free axes by position, per input; empty where every shape is fixed. ``options``:
+    those that it was prepared with, for what a single target asks.
     """
 
     module: nn.Module
     spec: ModelSpec
     example: tuple[Tensor, ...]
     axes: tuple[Mapping[int, str], ...] = field(default=())
+    options: ExportOptions = field(default_factory=ExportOptions)
 
 
 class Deployed(nn.Module):
@@ -112,7 +95,7 @@ def prepare(model: Model, options: ExportOptions) -> Prepared:
         spec = replace(spec, inputs=inputs, outputs=outputs)
         if any(tensor.is_dynamic or not tensor.shape for tensor in outputs):
             spec = replace(spec, outputs=_outputs(deployed, example, spec))
-    return Prepared(deployed, spec, example, axes)
+    return Prepared(deployed, spec, example, axes, options)
 
 
 def _outputs(deployed: Deployed, example: tuple[Tensor, ...], spec: ModelSpec) -> tuple[TensorSpec, ...]:

@@ -17,7 +17,7 @@ from posedeploy.benchmarks.evaluation import Evaluation, Slice, evaluate
 from posedeploy.benchmarks.oks import THRESHOLDS
 from posedeploy.checkpoints.user_network import open_user_network
 from posedeploy.convert.export import export
-from posedeploy.convert.prepare import ExportOptions
+from posedeploy.convert.options import ExportOptions
 from posedeploy.errors import InputError
 from posedeploy.joint_sets import sigmas_of
 from posedeploy.poses import lightweight_openpose_2d

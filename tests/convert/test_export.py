@@ -23,7 +23,8 @@ from posedeploy import __version__, manifest
 from posedeploy.backends import TARGETS
 from posedeploy.convert import openvino
 from posedeploy.convert.export import export
-from posedeploy.convert.prepare import ExportOptions, Prepared, prepare
+from posedeploy.convert.options import ExportOptions
+from posedeploy.convert.prepare import Prepared, prepare
 from posedeploy.errors import ExportError, OutputError
 from posedeploy.types import Artifact, Model, ModelSpec, TensorSpec
 

@@ -8,7 +8,8 @@ import pytest
 import torch
 from torch import nn
 
-from posedeploy.convert.prepare import ExportOptions, prepare
+from posedeploy.convert.options import ExportOptions
+from posedeploy.convert.prepare import prepare
 from posedeploy.errors import ExportError
 from posedeploy.types import Model, ModelSpec, TensorSpec
 from tests.networks import two_input_model

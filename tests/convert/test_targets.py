@@ -17,7 +17,7 @@ from posedeploy.backends import TARGETS
 from posedeploy.checkpoints.loading import open_checkpoint
 from posedeploy.convert.export import export
 from posedeploy.convert.onnx import OPSET
-from posedeploy.convert.prepare import ExportOptions
+from posedeploy.convert.options import ExportOptions
 from posedeploy.errors import ExportError
 from posedeploy.nesting import flat
 from posedeploy.runtimes.opening import open_runner

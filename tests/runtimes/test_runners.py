@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from posedeploy import plugins
 from posedeploy.backends import RUNTIMES, TARGETS
 from posedeploy.convert.export import export
-from posedeploy.convert.prepare import ExportOptions
+from posedeploy.convert.options import ExportOptions
 from posedeploy.errors import ArtifactError, DeviceError, InputError
 from posedeploy.nesting import flat
 from posedeploy.runtimes.base import Runner, physical_cores

@@ -1,0 +1,25 @@
+"""What can be asked of an export: of every target, and of a single one."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal, TypeAlias
+
+Outputs: TypeAlias = Literal["all", "last"]
+
+
+@dataclass(frozen=True)
+class ExportOptions:
+    """How a network is to be deployed.
+
+    input_size: (height, width) in px, None for the published one. batch: images at once. dynamic: free axes
+    keep their names and any length fits. embed_preprocessing: the input is a raw uint8 BGR image, N, H, W, 3,
+    and colour order, mean and deviation are inside. outputs: ``last`` keeps only those that poses are decoded
+    from.
+    """
+
+    input_size: tuple[int, int] | None = None
+    batch: int = 1
+    dynamic: bool = False
+    embed_preprocessing: bool = False
+    outputs: Outputs = "all"
