@@ -40,10 +40,21 @@ def sheet(images: list[Array]) -> Array:
     return tiled
 
 
+def picture_path(text: str) -> Path:
+    """The path of a picture to write, as ``argparse`` takes a type.
+
+    Raises:
+        ArgumentTypeError: its suffix is that of no picture.
+    """
+    if not cv2.haveImageWriter(text):
+        raise argparse.ArgumentTypeError(f"{text}: wanted a file like picture.png or picture.jpg")
+    return Path(text)
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("folder", type=Path)
-    parser.add_argument("-o", "--output", type=Path, required=True)
+    parser.add_argument("-o", "--output", type=picture_path, required=True)
     given = parser.parse_args()
     pictures = sorted(path for path in given.folder.iterdir() if path.suffix in (".png", ".jpg"))
     _, encoded = cv2.imencode(given.output.suffix, sheet([read_image(path) for path in pictures]))

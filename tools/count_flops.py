@@ -27,7 +27,7 @@ from posedeploy.checkpoints import (
 )
 from posedeploy.joint_sets import JOINT_SETS
 from posedeploy.meshes.levels import mesh_levels
-from tests.meshes.meshes import torus
+from tools.torus import torus
 
 MOBILE: dict[str, dict[str, tuple[int, ...]]] = {
     "LPSKI": {},

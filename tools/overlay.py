@@ -20,8 +20,10 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from posedeploy import files
 from posedeploy.poses.draw import fixed, put_text
 from posedeploy.poses.lightweight_openpose_2d import SKELETON
+from posedeploy.poses.matching import match
 from posedeploy.predict.images import read_image
-from posedeploy.types import Array
+from posedeploy.types import Array, Poses
+from tools.contact_sheet import picture_path
 
 SHIFT = 3
 COLOURS = ((60, 60, 255), (70, 220, 250), (255, 255, 255))
@@ -40,9 +42,18 @@ def people_of(poses: Path) -> Array:
 
 def distance_px(people: Array, others: Array) -> float:
     """The largest distance between keypoints of the same people; infinite where not the same were found."""
-    if people.shape != others.shape or (people[..., 2] != others[..., 2]).any():
+    if people.shape != others.shape:
         return float("inf")
-    return float(np.hypot(*(people - others)[..., :2].T).max(initial=0.0))
+    pairs = match(_poses(people), _poses(others)).pairs
+    first, second = people[pairs[:, 0]], others[pairs[:, 1]]
+    if len(pairs) < len(people) or (first[..., 2] != second[..., 2]).any():
+        return float("inf")
+    return float(np.hypot(*(first - second)[..., :2].T).max(initial=0.0))
+
+
+def _poses(people: Array) -> Poses:
+    """As decoding gives them: a keypoint that was not found is -1 in all three."""
+    return Poses(np.where(people[..., 2:] > 0, people, -1.0), np.ones(len(people)))
 
 
 def overlaid(image: Array, runs: dict[str, Array]) -> Array:
@@ -69,7 +80,7 @@ def _legend(width: int, runs: dict[str, Array], unit: float) -> Array:
         start, end = (round(20 * unit), y), (round(80 * unit), y)
         cv2.line(legend, start, end, INK, round((WIDTHS[row] + 3) * unit), cv2.LINE_AA)
         cv2.line(legend, start, end, COLOURS[row], max(1, round(WIDTHS[row] * unit)), cv2.LINE_AA)
-        text = f"{name}: {len(people)} people"
+        text = f"{name}: {len(people)} {'person' if len(people) == 1 else 'people'}"
         if row:
             text += f", at most {distance_px(first, people):.3g} px from {next(iter(runs))}"
         put_text(legend, text, (round(100 * unit), y + round(7 * unit)), 0.65 * unit, INK)
@@ -82,11 +93,13 @@ def main() -> None:
     )
     parser.add_argument("image", type=Path)
     parser.add_argument("runs", nargs="+", metavar="NAME=poses.json")
-    parser.add_argument("-o", "--output", type=Path, required=True)
+    parser.add_argument("-o", "--output", type=picture_path, required=True)
     given = parser.parse_args()
+    if len(given.runs) > len(COLOURS):
+        parser.error(f"{len(given.runs)} runs: the picture tells {len(COLOURS)} apart")
     named = (run.partition("=") for run in given.runs)
     runs = {name: people_of(Path(path)) for name, _, path in named}
-    _, encoded = cv2.imencode(".png", overlaid(read_image(given.image), runs))
+    _, encoded = cv2.imencode(given.output.suffix, overlaid(read_image(given.image), runs))
     with files.staged(given.output.parent) as stage:
         (stage / given.output.name).write_bytes(encoded.tobytes())
     print(f"wrote {given.output}")

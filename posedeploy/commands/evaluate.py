@@ -130,8 +130,8 @@ def _check_images(annotations: Annotations, folder: Path) -> None:
     missing = [image.file_name for image in annotations.images if not (folder / image.file_name).is_file()]
     if missing:
         raise InputError(
-            f"--images {folder}: {len(missing)} of the {counted(len(annotations.images), 'annotated image')} "
-            f"are not there, the first {missing[0]}; name the folder that has them"
+            f"--images {folder}: {len(missing)} of {counted(len(annotations.images), 'annotated image')} "
+            f"missing, the first {missing[0]}; name the folder that has them"
         )
 
 

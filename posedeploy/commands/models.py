@@ -11,7 +11,7 @@ from posedeploy.checkpoints.user_network import open_user_network
 from posedeploy.commands.console import say, warn
 from posedeploy.commands.opening import Described
 from posedeploy.errors import CheckpointError, InputError
-from posedeploy.types import Artifact, Model, Provenance
+from posedeploy.types import Artifact, Model
 
 
 def open_model(path: Path | None, described: Described) -> Model:
@@ -41,8 +41,9 @@ def reference_model(artifact: Artifact, checkpoint: Path | None, described: Desc
         checkpoint: the user's choice in place of the one that the manifest names.
 
     Raises:
-        InputError: nothing says which checkpoint it is, or it needs the user's own network.
-        CheckpointError: the checkpoint is gone or is no longer the one that the manifest records.
+        InputError: nothing says which checkpoint it is, it or its mesh is gone, or it needs the user's own
+            network.
+        CheckpointError: the checkpoint is no longer the one that the manifest records.
     """
     made = artifact.provenance
     if checkpoint is None and made is None:
@@ -54,9 +55,9 @@ def reference_model(artifact: Artifact, checkpoint: Path | None, described: Desc
             f"{artifact.path}: exported with --network {made.network}; give that option again, since it "
             "runs the file"
         )
-    source = checkpoint or (_recorded(artifact, made) if made and made.checkpoint else None)
+    source = checkpoint or (_recorded(artifact, made.checkpoint, "checkpoint") if made else None)
     if made is not None and source is not None and described.network is None:
-        mesh = described.mesh or (_recorded_mesh(artifact, made) if made.mesh else None)
+        mesh = described.mesh or _recorded(artifact, made.mesh, "mesh")
         described = Described(family=artifact.spec.family, mesh=mesh)
     model = open_model(source, described)
     if made is not None and model.mesh_sha256 != made.mesh_sha256:
@@ -80,31 +81,21 @@ def reference_model(artifact: Artifact, checkpoint: Path | None, described: Desc
     return model
 
 
-def _recorded(artifact: Artifact, made: Provenance) -> Path:
-    """The checkpoint that the manifest names, at its place or beside the artifact."""
-    found = _at_its_place_or_beside(artifact, Path(str(made.checkpoint)))
-    if found is None:
-        raise CheckpointError(
-            f"{artifact.path}: the checkpoint it was made from is neither at {made.checkpoint} nor beside "
-            "it; say where it is with --checkpoint"
-        )
-    return found
+def _recorded(artifact: Artifact, path: str | None, what: str) -> Path | None:
+    """A file that the manifest names, at its place or beside the artifact; None where it names none.
 
-
-def _recorded_mesh(artifact: Artifact, made: Provenance) -> Path:
-    """The mesh that the manifest names."""
-    found = _at_its_place_or_beside(artifact, Path(str(made.mesh)))
-    if found is None:
-        raise InputError(
-            f"{artifact.path}: the mesh it was made with is neither at {made.mesh} nor beside it; say where "
-            "it is with --mesh"
-        )
-    return found
-
-
-def _at_its_place_or_beside(artifact: Artifact, recorded: Path) -> Path | None:
-    beside = artifact.path.with_name(recorded.name)
-    return next((place for place in (recorded, beside) if place.exists()), None)
+    Raises:
+        InputError: it is at neither.
+    """
+    if path is None:
+        return None
+    for place in (Path(path), artifact.path.with_name(Path(path).name)):
+        if place.exists():
+            return place
+    raise InputError(
+        f"{artifact.path}: the {what} it was made from is neither at {path} nor beside it; say where it is "
+        f"with --{what}"
+    )
 
 
 def stem_of(path: Path | None) -> str:

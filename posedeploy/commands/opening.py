@@ -15,10 +15,10 @@ from posedeploy.runtimes.opening import fitted, open_artifact, open_runner
 from posedeploy.types import Artifact, Model, ModelSpec, RunOptions
 
 SAMPLE = Path("sample")
+"""What the built-in sample is called where a checkpoint has a path."""
 SAMPLE_REMARK = (
     "the built-in sample: lightweight-openpose-2d, trained on drawn people; it is no match for photographs"
 )
-"""What the built-in sample is called where a checkpoint has a path."""
 
 
 @dataclass(frozen=True)

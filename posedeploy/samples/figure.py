@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import TypeAlias
 
 import numpy as np
 
@@ -13,13 +14,16 @@ from posedeploy.samples.head import HEAD_PARTS, HeadPainter
 from posedeploy.samples.outfit import Colour, Outfit
 from posedeploy.types import Array
 
+Step: TypeAlias = tuple[float, Callable[[], None]]
+"""How far what is drawn is from the camera, in mm, and what draws it."""
+
 PARTS = (
     "torso", "neck", "r_upper_arm", "r_forearm", "l_upper_arm", "l_forearm", "r_thigh", "r_shin", "r_foot",
     "l_thigh", "l_shin", "l_foot", "skirt", *HEAD_PARTS,
 )  # fmt: skip
 """What a figure is made of; a pixel's owner is ``figure * MOST_PARTS + 1 +`` the index in here."""
 MOST_PARTS = 32
-_NEARER_MM = {"arm": 70.0, "head": 60.0, "leg": 0.0, "foot": 20.0, "torso": 0.0, "neck": 10.0}
+_NEARER_MM = {"arm": 70.0, "head": 60.0}
 """Limbs lie on the trunk rather than in it: by this much they are drawn as if nearer."""
 _THICKNESS = {
     "sho": 0.034, "elb": 0.026, "wri": 0.018, "hand": 0.021, "hip": 0.054, "knee": 0.034, "ank": 0.022,
@@ -71,7 +75,7 @@ class Figure:
 def draw_figure(canvas: Canvas, figure: Figure) -> None:
     """Draw one figure over what is on the canvas, with each part's pixels under its own owner."""
     head = HeadPainter(canvas, figure)
-    steps: list[tuple[float, Callable[[], None]]] = [
+    steps: list[Step] = [
         (figure.depth("neck", "r_hip", "l_hip"), lambda: _torso(canvas, figure)),
         (figure.depth("neck", "head") + 20, lambda: _neck(canvas, figure)),
         (figure.depth("head") - _NEARER_MM["head"], head.front),
@@ -84,9 +88,6 @@ def draw_figure(canvas: Canvas, figure: Figure) -> None:
         steps += _arm_steps(canvas, figure, side) + _leg_steps(canvas, figure, side)
     for _, step in sorted(steps, key=lambda step: -step[0]):
         step()
-
-
-Step = tuple[float, Callable[[], None]]
 
 
 def _arm_steps(canvas: Canvas, figure: Figure, side: str) -> list[Step]:

@@ -7,28 +7,21 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from posedeploy.errors import InputError
-from posedeploy.poses.lightweight_openpose_2d import KEYPOINT_NAMES, SKELETON
+from posedeploy.poses.lightweight_openpose_2d import KEYPOINT_NAMES
 from posedeploy.samples.backdrop import draw_backdrop, draw_cover
-from posedeploy.samples.body import JOINTS, draw_build, draw_stance, pose
+from posedeploy.samples.body import draw_build, draw_stance, pose
 from posedeploy.samples.canvas import NOBODY, Canvas
 from posedeploy.samples.draws import Draws
 from posedeploy.samples.figure import MOST_PARTS, Figure, draw_figure
-from posedeploy.samples.head import TURNED_AWAY
 from posedeploy.samples.outfit import draw_outfit
 from posedeploy.samples.photograph import photographed
+from posedeploy.samples.visibility import VISIBLE, visibility
 from posedeploy.types import Array
 
 SIZES = (
-    (320, 240),
-    (400, 300),
-    (456, 256),
-    (480, 320),
-    (512, 384),
-    (640, 480),
-    (288, 384),
-    (300, 400),
+    (320, 240), (400, 300), (456, 256), (480, 320), (512, 384), (640, 480), (288, 384), (300, 400),
     (384, 384),
-)
+)  # fmt: skip
 """Widths and heights in px that images are drawn in."""
 SHORTEST, LONGEST = 64, 4096
 """What a side of an image can be, in px."""
@@ -39,28 +32,6 @@ NEAREST_MM = 150.0
 """No joint is nearer to the camera."""
 RECOGNISABLE = 4
 """A person of whom fewer keypoints than this can be seen is not annotated."""
-
-HIDDEN, VISIBLE, UNLABELLED = 1, 2, 0
-_BESIDE = {
-    name: tuple(
-        KEYPOINT_NAMES[other]
-        for limb in SKELETON
-        if KEYPOINT_NAMES.index(name) in limb
-        for other in limb
-        if KEYPOINT_NAMES[other] != name
-    )
-    for name in KEYPOINT_NAMES
-}
-UNSIDED = ("torso", "skirt")
-BEHIND_MM = 60.0
-"""Beyond the trunk's middle by more than this, a shoulder or hip is hidden by what lies over it."""
-_SHOWN_BY = {
-    "nose": ("head",), "neck": ("neck", "torso", "head"), "r_eye": ("head",), "l_eye": ("head",),
-    "r_ear": ("r_ear", "head"), "l_ear": ("l_ear", "head"),
-    "sho": ("upper_arm", "torso"), "elb": ("upper_arm", "forearm"), "wri": ("forearm",),
-    "hip": ("thigh", "skirt", "torso"), "knee": ("thigh", "shin"), "ank": ("shin", "foot"),
-}  # fmt: skip
-"""A keypoint is seen where the pixel on it shows one of these parts of its figure."""
 
 
 @dataclass(frozen=True)
@@ -105,7 +76,7 @@ class Scene:
 
 
 def draw(seed: int, index: int, size: tuple[int, int] | None = None, people: int | None = None) -> Scene:
-    """Image ``index`` of ``seed``: the same on every machine.
+    """Image ``index`` of ``seed``: the same on every machine that has the same OpenCV and NumPy.
 
     Args:
         seed, index: 0 to 2**32 - 1 each. size: (width, height) in px; one of ``SIZES`` where it is not given.
@@ -190,7 +161,7 @@ def _person(figure: Figure, parts: Array, owners: Array, uncovered: int) -> Pers
     area = int(own.sum())
     return Person(
         keypoints=figure.points[: len(KEYPOINT_NAMES)],
-        visibility=_visibility(figure, parts),
+        visibility=visibility(figure, parts),
         joints_mm=figure.camera_joints,
         box=_box_around(own),
         area=area,
@@ -204,27 +175,3 @@ def _box_around(own: Array) -> tuple[float, float, float, float]:
         return 0.0, 0.0, 0.0, 0.0
     left, top = float(columns[0]), float(rows[0])
     return left, top, float(columns[-1]) - left + 1, float(rows[-1]) - top + 1
-
-
-def _visibility(figure: Figure, parts: Array) -> Array:
-    states = {name: _seen(figure, name, parts) for name in KEYPOINT_NAMES}
-    for name, state in list(states.items()):
-        if state == HIDDEN and not any(states[other] == VISIBLE for other in _BESIDE[name]):
-            states[name] = UNLABELLED
-    return np.array(list(states.values()))
-
-
-def _seen(figure: Figure, name: str, parts: Array) -> int:
-    height, width = parts.shape
-    x, y = np.rint(figure.points[JOINTS.index(name)]).astype(int)
-    if not (0 <= x < width and 0 <= y < height):
-        return UNLABELLED
-    if name in TURNED_AWAY and figure.faces(name) > TURNED_AWAY[name]:
-        return UNLABELLED
-    side, _, joint = name.rpartition("_")
-    names = _SHOWN_BY.get(name) or tuple(
-        part if part in UNSIDED else f"{side}_{part}"
-        for part in _SHOWN_BY[joint]
-        if part not in UNSIDED or figure.depth(name) < figure.depth("spine", "pelvis") + BEHIND_MM
-    )
-    return VISIBLE if parts[y, x] in [figure.owner(part) for part in names] else HIDDEN

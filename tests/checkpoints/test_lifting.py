@@ -14,8 +14,8 @@ from posedeploy.checkpoints.pose2mesh import Lifter
 from posedeploy.errors import CheckpointError, InputError
 from posedeploy.nesting import flat
 from tests.lifting import FACES, randomised, small_gtrs, small_pose2mesh, write
-from tests.meshes.meshes import torus
 from tests.reference_cases import Case
+from tools.torus import torus
 
 TOLERANCE = 1e-5
 

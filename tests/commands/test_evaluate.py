@@ -129,11 +129,11 @@ def test_bad_input(people: list[dict[str, Any]], human: Path, refused: Callable[
         ),
         (
             (onnx, "--annotations", "people.json", "--images", "half"),
-            "--images half: 1 of the 2 annotated images are not there, the first b.png",
+            "--images half: 1 of 2 annotated images missing, the first b.png",
         ),
         (
             (onnx, "--annotations", "people.json", "--images", "none"),
-            "--images none: 2 of the 2 annotated images are not there, the first a.png",
+            "--images none: 2 of 2 annotated images missing, the first a.png",
         ),
         ((onnx, "--annotations", "people.json", "--images", "broken"), "broken/b.png: its 8 bytes are not"),
         (("theirs.onnx", *GIVEN), "nothing here says how the outputs of this network ('unknown')"),

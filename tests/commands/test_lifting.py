@@ -13,7 +13,7 @@ import pytest
 
 from tests.commands.conftest import Invoke, words
 from tests.lifting import small_gtrs, small_pose2mesh, write
-from tests.meshes.meshes import torus
+from tools.torus import torus
 
 TARGETS = ("--to", "torchscript", "--to", "onnx", "--to", "openvino")
 SUFFIXES = (".torchscript", ".onnx", ".xml")

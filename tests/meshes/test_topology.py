@@ -11,7 +11,7 @@ from posedeploy.errors import InputError
 from posedeploy.meshes.restricted_pickle import Ignored, load_arrays
 from posedeploy.meshes.topology import read_mesh
 from posedeploy.types import Array
-from tests.meshes.meshes import torus
+from tools.torus import torus
 
 FACES = torus(4, 5)
 

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import argparse
+from pathlib import Path
+
 import numpy as np
 import pytest
 
-from tools.contact_sheet import GAP, HEIGHT, WIDTH, sheet
+from tools.contact_sheet import GAP, HEIGHT, WIDTH, picture_path, sheet
 from tools.overlay import COLOURS, distance_px, overlaid
 
 PEOPLE = np.zeros((1, 18, 3))
@@ -29,6 +32,17 @@ def test_the_distance_is_the_largest_and_infinite_for_other_people() -> None:
     lost[0, 1] = 0
     assert distance_px(PEOPLE, lost) == float("inf")
     assert distance_px(PEOPLE[:0], PEOPLE[:0]) == 0
+
+
+def test_people_are_told_apart_by_where_they_are_not_by_their_order() -> None:
+    pair = np.concatenate([PEOPLE, PEOPLE + np.array([200.0, 0.0, 0.0]) * (PEOPLE[..., 2:] > 0)])
+    assert distance_px(pair, pair[::-1]) == 0
+
+
+def test_a_picture_has_the_suffix_of_one() -> None:
+    assert picture_path("a.jpg") == Path("a.jpg")
+    with pytest.raises(argparse.ArgumentTypeError, match=r"^a: wanted a file like picture\.png"):
+        picture_path("a")
 
 
 def test_a_sheet_has_four_to_a_row() -> None:

@@ -1,4 +1,4 @@
-"""Closed meshes of any size, made by rule."""
+"""Closed meshes of any size, made by rule: no one's body, and free to pass on."""
 
 from __future__ import annotations
 
