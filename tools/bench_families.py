@@ -1,0 +1,106 @@
+"""The latency of every published network in every runtime, as a table for the README.
+
+``python tools/bench_families.py [NAME ...]``: random weights, one image or person, float32, all runtimes of
+a network timed in the same rounds, PyTorch eager beside them. Each cell is the median in ms and, in brackets,
+how many times as fast as PyTorch that is; last comes the largest spread of a row.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import tempfile
+from contextlib import ExitStack
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import nn
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+from posedeploy.backends import TARGETS, runtime_for
+from posedeploy.benchmarks import latency
+from posedeploy.benchmarks.inputs import random_tensors
+from posedeploy.benchmarks.machine import this_machine
+from posedeploy.checkpoints import pose2mesh
+from posedeploy.checkpoints.loading import open_checkpoint
+from posedeploy.convert.export import export
+from posedeploy.runtimes.base import Runner
+from posedeploy.runtimes.opening import open_runner
+from posedeploy.runtimes.pytorch import PyTorchRunner
+from posedeploy.types import Artifact, Model, RunOptions, Tensors
+from tools.published_networks import networks, smpl_like_mesh
+
+RUNS = 50
+
+
+def settled(network: nn.Module, shape: tuple[int, ...]) -> nn.Module:
+    """The network with BatchNorm statistics that fit its weights: without, values vanish layer by layer, and
+    arithmetic on vanishing numbers is slow."""
+    norms = [module for module in network.modules() if isinstance(module, nn.modules.batchnorm._BatchNorm)]
+    for norm in norms:
+        norm.momentum = 1.0
+    network.train()
+    with torch.no_grad():
+        network(torch.randn(2, *shape[1:]))
+    return network.eval()
+
+
+def row_of(model: Model, targets: list[str], folder: Path, options: RunOptions) -> dict[str, latency.Latency]:
+    """The times of PyTorch and of each target's usual runtime, by name."""
+    artifacts = export(model, targets, folder, "net")
+    tensors = random_tensors(model.spec).tensors
+    with ExitStack() as opened:
+
+        def candidate(name: str, artifact: Artifact | None) -> latency.Candidate:
+            def runner() -> Runner:
+                return PyTorchRunner(model, options) if artifact is None else open_runner(artifact, options)
+
+            def inputs(_: Runner) -> Tensors:
+                return tensors
+
+            made = latency.load(name, runner, inputs)
+            opened.callback(made.runner.close)
+            return made
+
+        candidates = [candidate("pytorch", None)]
+        candidates += [candidate(artifact.target, artifact) for artifact in artifacts]
+        return {result.label: result for result in latency.measure(candidates, runs=RUNS)}
+
+
+def cell(result: latency.Latency, baseline: latency.Latency) -> str:
+    """``12.3 (1.5x)``."""
+    return f"{result.median_ms:.3g} ({baseline.median_ms / result.median_ms:.2g}x)"
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("names", nargs="*", help="beginnings of the networks' names; all if not given")
+    usual = list(TARGETS)
+    parser.add_argument("--to", nargs="+", default=usual, choices=list(TARGETS))
+    given = parser.parse_args()
+    torch.manual_seed(0)
+    titles = [runtime_for(TARGETS[target]).name for target in given.to]
+    print("| network | pytorch | " + " | ".join(titles) + " | spread |")
+    print("|---" * (len(titles) + 3) + "|")
+    for name, network, shape in networks():
+        if given.names and not name.startswith(tuple(given.names)):
+            continue
+        with tempfile.TemporaryDirectory() as folder:
+            path, mesh = Path(folder) / "net.pth", Path(folder) / "mesh.npy"
+            torch.save(settled(network, shape).state_dict(), path)
+            np.save(mesh, smpl_like_mesh())
+            model = open_checkpoint(path, mesh=mesh if isinstance(network, pose2mesh.Pose2Mesh) else None)
+            results = row_of(model, given.to, Path(folder), RunOptions())
+        baseline = results["pytorch"]
+        cells = [f"{baseline.median_ms:.3g}", *(cell(results[target], baseline) for target in given.to)]
+        spread = max(result.spread or 0.0 for result in results.values())
+        print(f"| {name} | " + " | ".join(cells) + f" | {spread:.0%} |", flush=True)
+    print(f"\n{this_machine()}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,61 @@
+"""The published networks with random weights, in the variants that ``families.py`` states figures of."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+from torch import nn
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+from posedeploy.checkpoints import (
+    gtrs,
+    lightweight_openpose_2d,
+    lightweight_openpose_3d,
+    mobile_human_pose,
+    pose2mesh,
+    pose_hg_3d,
+)
+from posedeploy.joint_sets import JOINT_SETS
+from posedeploy.meshes.levels import mesh_levels
+from posedeploy.types import Array
+from tools.torus import torus
+
+MOBILE: dict[str, dict[str, tuple[int, ...]]] = {
+    "LPSKI": {},
+    "LPRES": {"backbone.deonv0.0.weight": (256, 2368, 1, 1)},
+    "LPWO": {"backbone.deconv0.0.weight": (160, 2048, 1, 1)},
+}
+"""The shapes that tell each backbone."""
+
+SMPL_BLOCKS = (
+    (5, 32, 64, 64), (64, 128, 256), *[(256, 256, 256)] * 4, (256, 128, 128), *[(128, 128, 128)] * 2,
+    (128, 64, 3),
+)  # fmt: skip
+SMPL_LIKE = (65, 106)
+"""A torus of 6890 vertices."""
+
+
+def smpl_like_mesh() -> Array:
+    """(13780, 3) triangles of a closed mesh of 6890 vertices."""
+    return torus(*SMPL_LIKE, seed=1)
+
+
+def networks() -> Iterator[tuple[str, nn.Module, tuple[int, ...]]]:
+    """Name, network and input shape of each, one after the other: some are large."""
+    yield "lightweight-openpose-2d", lightweight_openpose_2d.LightweightOpenPose2d(), (1, 3, 256, 456)
+    yield "lightweight-openpose-3d", lightweight_openpose_3d.LightweightOpenPose3d(), (1, 3, 256, 448)
+    for name, shapes in MOBILE.items():
+        yield f"mobile-human-pose {name}", mobile_human_pose.build(shapes)[0], (1, 3, 256, 256)
+    for (kind, blocks), name in pose_hg_3d.DEPTHS.items():
+        network = pose_hg_3d.PoseHg3d(pose_hg_3d.KINDS[kind], blocks, 256, {"hm": 16, "depth": 16})
+        yield f"pose-hg-3d {name}", network, (1, 3, 256, 256)
+    joints = JOINT_SETS["human36"]
+    lifter = pose2mesh.Lifter(len(joints), pose2mesh.HIDDEN, pose2mesh.STAGES)
+    yield "pose2mesh, the lifter alone", lifter, (1, 17, 2)
+    widths = pose2mesh.Widths(SMPL_BLOCKS)
+    levels = mesh_levels(smpl_like_mesh(), widths.levels)
+    yield "pose2mesh", pose2mesh.Pose2Mesh(lifter, widths, joints, levels), (1, 17, 2)
+    yield "gtrs", gtrs.build({})[0], (1, 17, 2)
