@@ -14,7 +14,8 @@ from posedeploy.errors import ArtifactError, ExportError
 @dataclass(frozen=True)
 class Target:
     """A format that a network can be exported to. ``runtimes`` lists what runs it, the usual one first, and
-    ``packages`` what converting to it needs."""
+    ``packages`` what converting to it needs. ``usual``: made where all targets are wanted and none is named;
+    the others take long, or a device."""
 
     name: str
     suffix: str
@@ -22,6 +23,7 @@ class Target:
     converter: str
     runtimes: tuple[str, ...]
     packages: tuple[str, ...]
+    usual: bool = True
 
 
 @dataclass(frozen=True)
@@ -61,6 +63,7 @@ TARGETS = {
             ("openvino",),
             ("torch", "onnx", "onnxscript", "openvino"),
         ),
+        Target("aoti", ".pt2", (), "posedeploy.convert.aoti:convert", ("aoti",), ("torch",), usual=False),
     )
 }
 
@@ -69,6 +72,7 @@ RUNTIMES = {
     for runtime in (
         Runtime("pytorch", "posedeploy.runtimes.pytorch:PyTorchRunner", "torch", ("CPU", "cuda")),
         Runtime("torchscript", "posedeploy.runtimes.torchscript:TorchScriptRunner", "torch", ("CPU", "cuda")),
+        Runtime("aoti", "posedeploy.runtimes.aoti:AotiRunner", "torch", ("CPU", "cuda")),
         Runtime(
             "onnxruntime", "posedeploy.runtimes.onnxruntime:OnnxRuntimeRunner", "onnxruntime", ("CPU", "cuda")
         ),

@@ -71,6 +71,9 @@ def export(
             "--embed-preprocessing", help="Raw uint8 BGR image in; mean, scale and colour order inside."
         ),
     ] = False,
+    device: Annotated[
+        str, typer.Option(metavar="CPU|cuda", help="What an aoti package is compiled for.")
+    ] = "CPU",
     outputs: Annotated[
         str,
         typer.Option(metavar="all|last", help="Every published output, or only those that hold the poses."),
@@ -79,7 +82,7 @@ def export(
     network: shared.Network = None,
     mesh: shared.Mesh = None,
 ) -> None:
-    """Convert a checkpoint to TorchScript, ONNX or OpenVINO, with a manifest beside each file.
+    """Convert a checkpoint to other runtimes, with a manifest beside each file.
 
     Example: posedeploy export human.pth --to openvino --to onnx -o out/
     """
@@ -91,7 +94,7 @@ def export(
         to or ["openvino"],
         output,
         name,
-        command.options(shared.parse_size(input_size), batch, dynamic, embed_preprocessing, outputs),
+        command.options(shared.parse_size(input_size), batch, dynamic, embed_preprocessing, outputs, device),
         Described(family, network, mesh=mesh),
     )
 

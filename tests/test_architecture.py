@@ -22,6 +22,7 @@ SHARED = BASE | {
     "nesting",
     "closing",
     "joint_sets",
+    "native_code",
 }
 
 MAY_IMPORT = {
@@ -36,6 +37,7 @@ MAY_IMPORT = {
     "nesting": SHARED,
     "closing": SHARED,
     "joint_sets": BASE,
+    "native_code": BASE,
     "meshes": SHARED | {"meshes"},
     "checkpoints": SHARED | {"checkpoints", "meshes"},
     "poses": SHARED | {"poses"},
@@ -53,7 +55,15 @@ it.
 
 FREE = {"commands", "cli", "__main__", "__init__"}
 HEAVY = {
-    "torch": {"checkpoints", "convert", "runtimes.pytorch", "runtimes.torchscript"},
+    "torch": {
+        "checkpoints",
+        "convert",
+        "native_code",
+        "runtimes.aoti",
+        "runtimes.cuda_graph",
+        "runtimes.pytorch",
+        "runtimes.torchscript",
+    },
     "safetensors": {"checkpoints"},
     "onnx": {"convert.onnx"},
     "onnxscript": {"convert.onnx"},

@@ -12,13 +12,18 @@ from posedeploy.commands.models import open_model, stem_of
 from posedeploy.commands.opening import SAMPLE_REMARK, Described
 from posedeploy.commands.tables import artifacts_table, tensors_table
 from posedeploy.convert.export import export
-from posedeploy.convert.options import ExportOptions, Outputs
+from posedeploy.convert.options import AotiOptions, ExportOptions, Outputs
 from posedeploy.errors import InputError
 from posedeploy.types import Artifact, Model
 
 
 def options(
-    input_size: tuple[int, int] | None, batch: int, dynamic: bool, embed_preprocessing: bool, outputs: str
+    input_size: tuple[int, int] | None,
+    batch: int,
+    dynamic: bool,
+    embed_preprocessing: bool,
+    outputs: str,
+    device: str = "CPU",
 ) -> ExportOptions:
     """The options of an export, from the command's.
 
@@ -27,7 +32,7 @@ def options(
     """
     for kept in get_args(Outputs):
         if outputs == kept:
-            return ExportOptions(input_size, batch, dynamic, embed_preprocessing, kept)
+            return ExportOptions(input_size, batch, dynamic, embed_preprocessing, kept, AotiOptions(device))
     raise InputError(f"--outputs {outputs}: wanted {' or '.join(get_args(Outputs))}")
 
 
@@ -39,7 +44,13 @@ def run(
     options: ExportOptions,
     described: Described,
 ) -> None:
-    """Export and show what was made."""
+    """Export and show what was made.
+
+    Raises:
+        InputError: an option is for a target that is not among those asked for.
+    """
+    if options.aoti != AotiOptions() and "aoti" not in targets:
+        raise InputError(f"--device {options.aoti.device}: only aoti is compiled for a device; add --to aoti")
     if checkpoint is None:
         say(SAMPLE_REMARK)
     with working(f"reading {checkpoint or 'the sample'}"):
@@ -63,4 +74,10 @@ def export_sample(folder: Path) -> list[Artifact]:
     """The built-in sample to every target, for a folder that has nothing in it yet."""
     say(f"there are no artifacts in {folder} yet, so the sample is exported first")
     say(SAMPLE_REMARK)
-    return export_to(open_model(None, Described()), list(TARGETS), folder, "sample", ExportOptions())
+    return export_to(
+        open_model(None, Described()),
+        [target.name for target in TARGETS.values() if target.usual],
+        folder,
+        "sample",
+        ExportOptions(),
+    )

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import fields
+from collections.abc import Iterable, Iterator
+from dataclasses import fields, is_dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -61,9 +61,19 @@ def _provenance(model: Model, target: Target, options: ExportOptions) -> Provena
         network=model.network,
         packages={"posedeploy": __version__}
         | {name: plugins.version_of(name) or "unknown" for name in target.packages},
-        options={field.name: str(getattr(options, field.name)) for field in fields(options)},
+        options=dict(_asked(options, target.name)),
         created=datetime.now(UTC).isoformat(timespec="seconds"),
         network_sha256=model.network_sha256,
         mesh=str(model.mesh.resolve()) if model.mesh else None,
         mesh_sha256=model.mesh_sha256,
     )
+
+
+def _asked(options: ExportOptions, target: str) -> Iterator[tuple[str, str]]:
+    """The options that concern this target: those of all, and its own."""
+    for field in fields(options):
+        value = getattr(options, field.name)
+        if not is_dataclass(value):
+            yield field.name, str(value)
+        elif field.name == target:
+            yield from ((own.name, str(getattr(value, own.name))) for own in fields(value))

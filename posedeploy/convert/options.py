@@ -9,6 +9,13 @@ Outputs: TypeAlias = Literal["all", "last"]
 
 
 @dataclass(frozen=True)
+class AotiOptions:
+    """device: ``CPU`` or ``cuda``, which the code is compiled for, on a machine that has it."""
+
+    device: str = "CPU"
+
+
+@dataclass(frozen=True)
 class ExportOptions:
     """How a network is to be deployed.
 
@@ -23,3 +30,4 @@ class ExportOptions:
     dynamic: bool = False
     embed_preprocessing: bool = False
     outputs: Outputs = "all"
+    aoti: AotiOptions = AotiOptions()

@@ -1,0 +1,97 @@
+"""A network becomes machine code: torch.export, then AOTInductor, packed with its weights.
+
+The package runs wherever the same PyTorch does, on the device and the kind of processor that it was made for.
+"""
+
+from __future__ import annotations
+
+import logging
+import warnings
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch._inductor import aoti_compile_and_package
+from torch._inductor.cpp_builder import get_cpp_compiler
+from torch._inductor.exc import InductorError, InvalidCxxCompiler
+from torch.export import Dim, ExportedProgram
+
+from posedeploy import native_code
+from posedeploy.convert.prepare import Prepared
+from posedeploy.errors import DeviceError, ExportError, first_line
+
+SETTINGS: Mapping[str, Any] = {"cpp.dynamic_threads": True}
+"""Otherwise the thread count of the machine that compiles is a constant of the code."""
+
+
+def convert(prepared: Prepared, path: Path) -> Mapping[str, Any]:
+    """Write ``path`` (.pt2), for ``options.aoti.device``. It has no tensor names: the manifest keeps them.
+
+    Returns:
+        What the code needs of a machine (``native_code.needs``).
+
+    Raises:
+        ExportError: the network cannot be exported or compiled, or there is no C++ compiler.
+        DeviceError: it is to be compiled for a device that is not here.
+    """
+    device = prepared.options.aoti.device
+    _check_device(device)
+    _check_compiler()
+    try:
+        with _quiet():
+            program = _exported(prepared, device)
+            aoti_compile_and_package(program, package_path=str(path), inductor_configs=dict(SETTINGS))
+    except (torch._dynamo.exc.TorchDynamoException, InductorError, RuntimeError, ValueError) as error:
+        raise ExportError(f"AOTInductor cannot take this network: {first_line(error)}") from error
+    return native_code.needs(device)
+
+
+def _exported(prepared: Prepared, device: str) -> ExportedProgram:
+    where = torch.device(device.lower())
+    module = prepared.module.to(where)
+    axes = tuple({position: Dim.DYNAMIC for position in axes} for axes in prepared.axes)
+    try:
+        with torch.no_grad():
+            return torch.export.export(
+                module,
+                tuple(example.to(where) for example in prepared.example),
+                dynamic_shapes=(axes,) if axes else None,
+            )
+    finally:
+        module.to("cpu")
+
+
+def _check_device(device: str) -> None:
+    if device not in ("CPU", "cuda"):
+        raise DeviceError(f"--device {device}: AOTInductor compiles for CPU or cuda")
+    if device == "cuda" and not torch.cuda.is_available():
+        raise DeviceError(
+            "--device cuda: AOTInductor compiles on the GPU that the package is for, and torch finds none; "
+            "export there, or for --device CPU"
+        )
+
+
+def _check_compiler() -> None:
+    try:
+        get_cpp_compiler()
+    except InvalidCxxCompiler as error:
+        raise ExportError(
+            "AOTInductor needs a C++ compiler and found none; install g++, or name one in the environment "
+            "variable CXX"
+        ) from error
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Keep remarks of torch about itself off the user's screen."""
+    logger = logging.getLogger("torch._inductor")
+    level = logger.level
+    logger.setLevel(logging.ERROR)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        try:
+            yield
+        finally:
+            logger.setLevel(level)

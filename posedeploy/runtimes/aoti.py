@@ -1,0 +1,41 @@
+"""Packages of AOTInductor, by the PyTorch that they were compiled for."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from torch._inductor import aoti_load_package
+
+from posedeploy import native_code
+from posedeploy.errors import ArtifactError
+from posedeploy.runtimes.base import Runner
+from posedeploy.runtimes.cuda_graph import GraphedCall
+from posedeploy.runtimes.pytorch import caller, settle
+from posedeploy.types import Artifact, RunOptions, Tensors
+
+
+class AotiRunner(Runner):
+    """Runs a ``.pt2`` file. On a GPU, a network of fixed shapes is replayed as one CUDA graph.
+
+    The file is machine code: open only what you trust.
+    """
+
+    def __init__(self, artifact: Artifact, options: RunOptions) -> None:
+        device, self.effective = settle("aoti", options)
+        native_code.check(artifact.path, artifact.details, options.device)
+        try:
+            program = aoti_load_package(str(artifact.path), run_single_threaded=device.type == "cuda")
+        except (RuntimeError, ValueError, OSError) as error:
+            raise ArtifactError(
+                f"{artifact.path}: not a whole AOTInductor package; export it again"
+            ) from error
+        self.inputs, self.outputs = artifact.spec.inputs, artifact.spec.outputs
+        # The loader takes and gives flat lists; calling the program itself parses its signature each time.
+        call: Callable[..., object] = lambda *tensors: program.loader.boxed_run(list(tensors))  # noqa: E731
+        if device.type == "cuda" and not any(spec.is_dynamic for spec in self.inputs):
+            call = GraphedCall(call, self.inputs, device)
+        self._call = caller(call, device, self.outputs)
+
+    def run(self, tensors: Tensors) -> Tensors:
+        self.check(tensors)
+        return self._call([tensors[spec.name] for spec in self.inputs])
