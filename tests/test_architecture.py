@@ -22,6 +22,8 @@ SHARED = BASE | {
     "nesting",
     "closing",
     "joint_sets",
+    "engines",
+    "cuda",
 }
 
 MAY_IMPORT = {
@@ -36,6 +38,8 @@ MAY_IMPORT = {
     "nesting": SHARED,
     "closing": SHARED,
     "joint_sets": BASE,
+    "engines": SHARED,
+    "cuda": SHARED,
     "meshes": SHARED | {"meshes"},
     "checkpoints": SHARED | {"checkpoints", "meshes"},
     "poses": SHARED | {"poses"},
@@ -55,9 +59,12 @@ FREE = {"commands", "cli", "__main__", "__init__"}
 HEAVY = {
     "torch": {"checkpoints", "convert", "runtimes.pytorch", "runtimes.torchscript"},
     "safetensors": {"checkpoints"},
-    "onnx": {"convert.onnx"},
+    "onnx": {"convert.half", "convert.onnx", "convert.tensorrt"},
     "onnxscript": {"convert.onnx"},
-    "onnxruntime": {"runtimes.onnxruntime"},
+    "onnxruntime": {"convert.half", "runtimes.onnxruntime"},
+    "cuda": {"cuda"},
+    "tensorrt": set(),
+    "tensorrt_rtx": set(),
     "openvino": {"convert.openvino", "runtimes.openvino"},
     "pycocotools": {"benchmarks.oks"},
     "pygame": {"predict.window"},
