@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import TypeVar
@@ -81,7 +82,7 @@ def tell(artifact: Artifact) -> None:
         say(f"wrote {artifact.path.with_name(passport.wrapped)} for torch2trt's TRTModule")
         if passport.flavour != "tensorrt":
             say(
-                f"torch2trt imports tensorrt, and this engine is of {passport.flavour}: have it find that, by "
+                f"torch2trt imports tensorrt, and this engine is of {passport.flavour}; it finds that after: "
                 "import sys, tensorrt_rtx; sys.modules['tensorrt'] = tensorrt_rtx"
             )
 
@@ -117,7 +118,7 @@ def _shapes(flag: str, text: str | None) -> dict[str, tuple[int, ...]]:
     return shapes
 
 
-def _chosen(flag: str, text: str, choices: dict[str, Choice]) -> Choice:
+def _chosen(flag: str, text: str, choices: Mapping[str, Choice]) -> Choice:
     if text not in choices:
         raise InputError(f"{flag} {text}: wanted {' or '.join(choices)}")
     return choices[text]
