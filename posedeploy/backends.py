@@ -14,8 +14,8 @@ from posedeploy.errors import ArtifactError, ExportError
 @dataclass(frozen=True)
 class Target:
     """A format that a network can be exported to. ``runtimes`` lists what runs it, the usual one first, and
-    ``packages`` what converting to it needs. ``usual``: made where all targets are wanted and none is named;
-    the others take long, or a device."""
+    ``packages`` what converting to it needs. ``usual``: the sample goes to it unasked. ``kept`` is the end of
+    the name of what is written beside to build the file from again, which nothing here runs."""
 
     name: str
     suffix: str
@@ -24,6 +24,7 @@ class Target:
     runtimes: tuple[str, ...]
     packages: tuple[str, ...]
     usual: bool = True
+    kept: str | None = None
 
 
 @dataclass(frozen=True)
@@ -64,6 +65,16 @@ TARGETS = {
             ("torch", "onnx", "onnxscript", "openvino"),
         ),
         Target("aoti", ".pt2", (), "posedeploy.convert.aoti:convert", ("aoti",), ("torch",), usual=False),
+        Target(
+            "tensorrt",
+            ".engine",
+            (),
+            "posedeploy.convert.tensorrt:convert",
+            ("tensorrt",),
+            ("torch", "onnx", "onnxscript"),  # and one of the flavours in engines.py
+            usual=False,
+            kept=".engine.onnx",
+        ),
     )
 }
 
@@ -82,6 +93,7 @@ RUNTIMES = {
             "openvino",
             ("CPU", "GPU", "NPU", "AUTO"),
         ),
+        Runtime("tensorrt", "posedeploy.runtimes.tensorrt:TensorRtRunner", "cuda", ("cuda",)),
     )
 }
 
@@ -106,12 +118,25 @@ def target_of(path: Path) -> Target:
         ArtifactError: no target has this suffix.
     """
     for target in TARGETS.values():
+        if target.kept and path.name.endswith(target.kept):
+            raise ArtifactError(
+                f"{path}: kept to build the {target.suffix} file from again; name that file, or export to "
+                "a target that runs here"
+            )
+    for target in TARGETS.values():
         if path.name.endswith(target.suffix):
             return target
     wanted = ", ".join(target.suffix for target in TARGETS.values())
     raise ArtifactError(
         f"{path}: no target writes files named like this; a model file ends in one of {wanted}"
     )
+
+
+def is_model(path: Path) -> bool:
+    """Whether a path is named like a target's file."""
+    kept = tuple(target.kept for target in TARGETS.values() if target.kept)
+    suffixes = tuple(target.suffix for target in TARGETS.values())
+    return path.name.endswith(suffixes) and not path.name.endswith(kept)
 
 
 def is_checkpoint(path: Path) -> bool:

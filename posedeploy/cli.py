@@ -78,6 +78,15 @@ def export(
         str,
         typer.Option(metavar="all|last", help="Every published output, or only those that hold the poses."),
     ] = "all",
+    precision: shared.EnginePrecision = None,
+    flavour: shared.EngineFlavour = None,
+    gpu: shared.Gpus = None,
+    smallest: shared.SmallestShape = None,
+    usual: shared.UsualShape = None,
+    largest: shared.LargestShape = None,
+    workspace: shared.Workspace = None,
+    timing_cache: shared.TimingCache = None,
+    wrap: shared.Wrap = None,
     family: shared.FamilyName = None,
     network: shared.Network = None,
     mesh: shared.Mesh = None,
@@ -88,13 +97,25 @@ def export(
     """
     from posedeploy.commands import export as command
     from posedeploy.commands.opening import Described
+    from posedeploy.commands.tensorrt import EngineFlags, engine_options
+    from posedeploy.convert.options import AotiOptions
+
+    engine = EngineFlags(flavour, gpu, precision, smallest, usual, largest, timing_cache, workspace, wrap)
 
     command.run(
         checkpoint,
         to or ["openvino"],
         output,
         name,
-        command.options(shared.parse_size(input_size), batch, dynamic, embed_preprocessing, outputs, device),
+        command.options(
+            shared.parse_size(input_size),
+            batch,
+            dynamic,
+            embed_preprocessing,
+            outputs,
+            AotiOptions(device),
+            engine_options(engine),
+        ),
         Described(family, network, mesh=mesh),
     )
 
@@ -361,6 +382,43 @@ def doctor(json: shared.Json = None) -> None:
     from posedeploy.commands import doctor as command
 
     raise typer.Exit(0 if command.run(json) else 1)
+
+
+engine = typer.Typer(no_args_is_help=True, help="TensorRT engines: build one again, or unwrap one.")
+app.add_typer(engine, name="engine")
+
+
+@engine.command()
+def rebuild(
+    file: Annotated[Path, typer.Argument(help="A .engine file.", show_default=False)],
+    flavour: shared.EngineFlavour = None,
+    gpu: shared.Gpus = None,
+    workspace: shared.Workspace = None,
+    timing_cache: shared.TimingCache = None,
+) -> None:
+    """Build an engine again, from the ONNX kept beside it: for this machine, or for the GPUs named.
+
+    Example: posedeploy engine rebuild out/human.engine --gpu sm89
+    """
+    from posedeploy.commands import engine as command
+    from posedeploy.commands.tensorrt import EngineFlags, engine_options
+
+    asked = EngineFlags(flavour, gpu, timing_cache=timing_cache, workspace=workspace)
+    command.rebuild_engine(file, engine_options(asked))
+
+
+@engine.command()
+def unwrap(
+    file: Annotated[Path, typer.Argument(help="A .pth that torch2trt wrote, or --wrap.", show_default=False)],
+    output: Annotated[Path, typer.Option("-o", "--output", help="The folder for the engine.")] = ARTIFACTS,
+) -> None:
+    """Take the engine out of a torch2trt file; nothing in it is run.
+
+    Example: posedeploy engine unwrap human-pose-estimation-3d-trt.pth -o out/
+    """
+    from posedeploy.commands import engine as command
+
+    command.unwrap_engine(file, output)
 
 
 samples = typer.Typer(no_args_is_help=True, help="Draw people with known joints, to test and train with.")

@@ -60,6 +60,32 @@ def write(artifact: Artifact, folder: Path) -> None:
     (folder / path_of(artifact.path).name).write_bytes(encoded + b"\n")
 
 
+def described(artifact: Path) -> Artifact:
+    """An artifact as its manifest says it is, whatever has become of its files.
+
+    Raises:
+        ManifestError: there is no manifest, it is damaged or of a newer version, or another's.
+    """
+    path = path_of(artifact)
+    if not path.is_file():
+        raise ManifestError(
+            f"{artifact}: there is no manifest {path.name} beside it; export it again, or describe a model "
+            "made by others with --contract or --family"
+        )
+    document = _parse(path)
+    if artifact.name not in document.files:
+        raise ManifestError(f"{path}: it belongs to {', '.join(document.files)}, not to {artifact.name}")
+    return Artifact(
+        artifact,
+        document.target,
+        document.spec,
+        document.precision,
+        document.files,
+        document.provenance,
+        document.details,
+    )
+
+
 def read(artifact: Path) -> Artifact:
     """An artifact with what its manifest says, its files checked against the hashes in it.
 
@@ -72,30 +98,14 @@ def read(artifact: Path) -> Artifact:
         raise ArtifactError(
             f"{artifact}: {'is a folder, not a model file' if artifact.is_dir() else 'no such file'}"
         )
-    path = path_of(artifact)
-    if not path.is_file():
-        raise ManifestError(
-            f"{artifact}: there is no manifest {path.name} beside it; export it again, or describe a model "
-            "made by others with --contract or --family"
-        )
-    document = _parse(path)
-    if artifact.name not in document.files:
-        raise ManifestError(f"{path}: it belongs to {', '.join(document.files)}, not to {artifact.name}")
-    for name, recorded in document.files.items():
+    found, path = described(artifact), path_of(artifact)
+    for name, recorded in found.files.items():
         if not name or Path(name).name != name:
             raise ManifestError(
                 f"{path}: it names {name!r}, which is not a file beside it; export the artifact again"
             )
         _check_hash(artifact.with_name(name), recorded, path)
-    return Artifact(
-        artifact,
-        document.target,
-        document.spec,
-        document.precision,
-        document.files,
-        document.provenance,
-        document.details,
-    )
+    return found
 
 
 def _parse(path: Path) -> _Manifest:

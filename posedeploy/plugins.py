@@ -20,6 +20,9 @@ EXTRA_OF_PACKAGE = {
     "pycocotools": "evaluate",
     "pygame": "window",
     "trimesh": "mesh",
+    "tensorrt": "tensorrt",
+    "tensorrt_rtx": "tensorrt-rtx",
+    "cuda": "tensorrt-rtx",
 }
 """The extra of pyproject.toml that installs each optional package, by its import name."""
 

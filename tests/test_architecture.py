@@ -23,6 +23,8 @@ SHARED = BASE | {
     "closing",
     "joint_sets",
     "native_code",
+    "engines",
+    "cuda",
 }
 
 MAY_IMPORT = {
@@ -38,6 +40,8 @@ MAY_IMPORT = {
     "closing": SHARED,
     "joint_sets": BASE,
     "native_code": BASE,
+    "engines": SHARED,
+    "cuda": SHARED,
     "meshes": SHARED | {"meshes"},
     "checkpoints": SHARED | {"checkpoints", "meshes"},
     "poses": SHARED | {"poses"},
@@ -65,9 +69,12 @@ HEAVY = {
         "runtimes.torchscript",
     },
     "safetensors": {"checkpoints"},
-    "onnx": {"convert.onnx"},
+    "onnx": {"convert.half", "convert.onnx", "convert.tensorrt"},
     "onnxscript": {"convert.onnx"},
-    "onnxruntime": {"runtimes.onnxruntime"},
+    "onnxruntime": {"convert.half", "runtimes.onnxruntime"},
+    "cuda": {"cuda"},
+    "tensorrt": set(),
+    "tensorrt_rtx": set(),
     "openvino": {"convert.openvino", "runtimes.openvino"},
     "pycocotools": {"benchmarks.oks"},
     "pygame": {"predict.window"},

@@ -6,7 +6,15 @@ from pathlib import Path
 import pytest
 
 from posedeploy import plugins
-from posedeploy.backends import RUNTIMES, TARGETS, is_checkpoint, runtime_for, target_named, target_of
+from posedeploy.backends import (
+    RUNTIMES,
+    TARGETS,
+    is_checkpoint,
+    is_model,
+    runtime_for,
+    target_named,
+    target_of,
+)
 from posedeploy.errors import ArtifactError, ExportError
 from posedeploy.runtimes.base import Runner
 
@@ -24,9 +32,10 @@ def test_a_target_has_a_converter_a_suffix_of_its_own_and_runtimes_that_exist(na
 @pytest.mark.parametrize("name", RUNTIMES)
 def test_a_runtime_has_a_runner_and_a_package_that_an_extra_installs(name: str) -> None:
     runtime = RUNTIMES[name]
+    pytest.importorskip(runtime.package)
     assert issubclass(plugins.load(runtime.runner), Runner)
     assert runtime.package in plugins.EXTRA_OF_PACKAGE
-    assert "CPU" in runtime.devices
+    assert runtime.devices
 
 
 def test_an_unknown_target_is_refused_with_those_there_are() -> None:
@@ -53,6 +62,14 @@ def test_a_runtime_that_does_not_run_a_target_is_refused(runtime: str) -> None:
         ArtifactError, match=f"'{runtime}' does not run .onnx files; onnx runs on onnxruntime or open"
     ):
         runtime_for(TARGETS["onnx"], runtime)
+
+
+def test_what_an_engine_is_kept_to_be_built_from_is_no_model_of_its_own() -> None:
+    with pytest.raises(
+        ArtifactError, match=r"^a\.engine\.onnx: kept to build the \.engine file from again; name"
+    ):
+        target_of(Path("a.engine.onnx"))
+    assert is_model(Path("a.engine")) and is_model(Path("a.onnx")) and not is_model(Path("a.engine.onnx"))
 
 
 def test_checkpoints_are_told_by_their_names() -> None:

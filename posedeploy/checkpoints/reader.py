@@ -54,6 +54,25 @@ def read(path: Path) -> Checkpoint:
     Raises:
         CheckpointError: the file is missing, unreadable, damaged, would run code, or holds no weights.
     """
+    digest = _digest(path)
+    tensors, wrapping, beside = _unwrap(path, _load(path))
+    if all(name.startswith(PREFIX) for name in tensors):
+        tensors = {name.removeprefix(PREFIX): tensor for name, tensor in tensors.items()}
+    return Checkpoint(path, digest, tensors, wrapping, beside)
+
+
+def content_of(path: Path) -> Any:
+    """What a checkpoint file holds, whatever that is.
+
+    Raises:
+        CheckpointError: the file is missing, unreadable, damaged, or would run code.
+    """
+    _digest(path)
+    return _load(path)
+
+
+def _digest(path: Path) -> str:
+    """The hash of a file that is named like a checkpoint and is not empty."""
     if path.is_dir():
         raise CheckpointError(f"{path}: is a folder; name the checkpoint file in it")
     if not path.name.endswith(CHECKPOINT_SUFFIXES):
@@ -64,10 +83,7 @@ def read(path: Path) -> Checkpoint:
             raise CheckpointError(f"{path}: the file is empty; download or copy it again")
     except OSError as error:
         raise CheckpointError(f"{path}: cannot be read ({error.strerror or error})") from error
-    tensors, wrapping, beside = _unwrap(path, _load(path))
-    if all(name.startswith(PREFIX) for name in tensors):
-        tensors = {name.removeprefix(PREFIX): tensor for name, tensor in tensors.items()}
-    return Checkpoint(path, digest, tensors, wrapping, beside)
+    return digest
 
 
 def _load(path: Path) -> Any:
@@ -139,6 +155,11 @@ def _unwrap(path: Path, content: Any) -> tuple[dict[str, torch.Tensor], str | No
 
 
 def _tensors(path: Path, content: dict[Any, Any]) -> dict[str, torch.Tensor]:
+    if {"engine", "input_names"} <= content.keys():
+        raise CheckpointError(
+            f"{path}: a TensorRT engine that torch2trt wrapped, not weights; take it out with: posedeploy "
+            f"engine unwrap {path}"
+        )
     strangers = [str(key) for key, value in content.items() if not isinstance(value, torch.Tensor)]
     if strangers or not content:
         raise CheckpointError(

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from posedeploy import manifest, plugins
-from posedeploy.backends import RUNTIMES, TARGETS, is_checkpoint, runtime_for, target_named
+from posedeploy.backends import RUNTIMES, is_checkpoint, is_model, runtime_for, target_named, target_of
 from posedeploy.benchmarks import latency
 from posedeploy.benchmarks.inputs import image_samples, plain, random_images, random_tensors, sized
 from posedeploy.benchmarks.latency import Candidate, Latency
@@ -50,7 +50,9 @@ def run(
     check_json(json)
     machine = this_machine()
     with ExitStack() as opened:
-        candidates = _candidates(paths or _in_folder(folder), options, settings, described, opened)
+        candidates = _candidates(
+            paths or _runnable(_in_folder(folder), options, settings), options, settings, described, opened
+        )
         with counting(f"timing {len(candidates)} models, {settings.runs} runs each") as on_progress:
             results = latency.measure(
                 candidates, runs=settings.runs, hint=options.hint, on_progress=on_progress
@@ -88,12 +90,25 @@ def document(results: list[Latency], machine: dict[str, Any]) -> dict[str, Any]:
 
 def _in_folder(folder: Path) -> list[Path]:
     """The artifacts of a folder; where there is none yet, the sample is exported into it first."""
-    suffixes = tuple(target.suffix for target in TARGETS.values())
-    found = sorted(path for path in folder.glob("*") if path.name.endswith(suffixes))
+    found = sorted(path for path in folder.glob("*") if is_model(path))
     if found:
         return found
     made: list[Artifact] = plugins.load("posedeploy.commands.export:export_sample")(folder)
     return [artifact.path for artifact in made]
+
+
+def _runnable(paths: list[Path], options: RunOptions, settings: BenchOptions) -> list[Path]:
+    """Those of a folder's artifacts whose runtime has the device; the others are named and left out, but
+    where none would be left."""
+    runtimes = {path: runtime_for(target_of(path), settings.runtime) for path in paths}
+    able = [path for path, runtime in runtimes.items() if options.device in runtime.devices]
+    for path in paths if able else ():
+        if path not in able:
+            runtime = runtimes[path]
+            warn(
+                f"{path}: left out; {runtime.name} runs on {', '.join(runtime.devices)}, not {options.device}"
+            )
+    return able or paths
 
 
 def _candidates(

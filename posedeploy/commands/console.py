@@ -14,6 +14,7 @@ from rich.progress import (
     MofNCompleteColumn,
     Progress,
     SpinnerColumn,
+    TaskProgressColumn,
     TextColumn,
     TimeRemainingColumn,
 )
@@ -67,6 +68,19 @@ def counting(what: str) -> Iterator[Callable[[int, int | None], None]]:
     with _progress(_description(), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn()) as progress:
         task = progress.add_task(what, total=None)
         yield lambda done, total: progress.update(task, completed=done, total=total)
+
+
+@contextmanager
+def advancing(what: str) -> Iterator[Callable[[str, float], None]]:
+    """Show that something goes on, and how far it is once that is told: the block gets a function to call
+    with what is being done and how much of the whole is, 0 to 1."""
+    with _progress(SpinnerColumn(), _description(), BarColumn(), TaskProgressColumn()) as progress:
+        task = progress.add_task(what, total=None)
+
+        def on_progress(doing: str, part: float) -> None:
+            progress.update(task, description=f"{what}: {doing}", completed=part, total=1.0)
+
+        yield on_progress
 
 
 def _description() -> TextColumn:

@@ -6,7 +6,7 @@ import tempfile
 from dataclasses import asdict, dataclass
 from functools import cache
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, TypeAlias
 
 import numpy as np
 from rich.markup import escape
@@ -16,11 +16,13 @@ from posedeploy.backends import RUNTIMES, TARGETS, Runtime, Target
 from posedeploy.commands.console import out, show, working, write_json
 from posedeploy.commands.opening import pytorch_runner
 from posedeploy.commands.tables import table
-from posedeploy.errors import DeviceError, PoseDeployError, first_line
+from posedeploy.engines import FLAVOURS, Flavour
+from posedeploy.errors import DeviceError, MissingPackageError, PoseDeployError, first_line
 from posedeploy.runtimes.base import Runner
 from posedeploy.runtimes.opening import open_runner
 from posedeploy.types import Artifact, Model, RunOptions
 
+State: TypeAlias = Literal["works", "untried", "missing", "broken"]
 BROKEN = (PoseDeployError, ImportError, OSError, RuntimeError)
 """What an installed package raises that does not work: its own errors, or those of the libraries it wants."""
 
@@ -30,9 +32,9 @@ class Finding:
     """One target or runtime: ``works`` (and on which devices), ``untried``, ``missing`` (and the command
     that installs it) or ``broken`` (and why)."""
 
-    kind: Literal["target", "runtime", "scoring", "window"]
+    kind: Literal["target", "runtime", "flavour", "device", "scoring", "window"]
     name: str
-    state: Literal["works", "untried", "missing", "broken"]
+    state: State
     detail: str
 
 
@@ -64,7 +66,8 @@ def _findings(folder: Path) -> list[Finding]:
         if artifact is not None:
             artifacts[target.name] = artifact
     findings += [_try_runtime(runtime, model, artifacts) for runtime in RUNTIMES.values()]
-    findings += [_evaluation(), _window()]
+    findings += [_flavour(flavour) for flavour in FLAVOURS.values()]
+    findings += [_cuda(), _evaluation(), _window()]
     return findings
 
 
@@ -91,6 +94,10 @@ def _try_target(target: Target, model: Model | None, folder: Path) -> tuple[Find
     export = plugins.load("posedeploy.convert.export:export")
     try:
         (artifact,) = export(model, [target.name], folder, "probe")
+    except MissingPackageError as error:
+        return Finding("target", target.name, "missing", _copyable(error)), None
+    except DeviceError as error:
+        return Finding("target", target.name, "untried", first_line(error)), None
     except BROKEN as error:
         return Finding("target", target.name, "broken", first_line(error)), None
     return Finding("target", target.name, "works", ""), artifact
@@ -121,8 +128,9 @@ def _try_runtime(runtime: Runtime, model: Model | None, artifacts: dict[str, Art
             refused = refused or first_line(error)
         except BROKEN as error:
             return Finding("runtime", runtime.name, "broken", first_line(error))
-    if not devices:
-        return Finding("runtime", runtime.name, "broken", refused)
+    if not devices:  # without the CPU among its devices, that this machine has none of them is no fault
+        state: State = "broken" if "CPU" in runtime.devices else "untried"
+        return Finding("runtime", runtime.name, state, refused)
     return Finding("runtime", runtime.name, "works", f"on {', '.join(devices)}")
 
 
@@ -131,6 +139,34 @@ def _run(runner: Runner) -> None:
     (result,) = runner.run(inputs).values()
     if not np.allclose(result, 27.0):
         raise PoseDeployError(f"it gives {result.ravel()[0]:g} where 27 is right")
+
+
+def _copyable(error: MissingPackageError) -> str:
+    """The message, its command on a line of its own."""
+    return str(error).replace("; install it with: ", ":\n")
+
+
+def _flavour(flavour: Flavour) -> Finding:
+    """One of the two libraries that build and run engines; the target's row tries it."""
+    if _missing((flavour.module,)):
+        return Finding("flavour", flavour.name, "missing", _install([flavour.module]))
+    try:
+        version = plugins.module(flavour.module).__version__
+    except BROKEN as error:
+        return Finding("flavour", flavour.name, "broken", first_line(error))
+    about = "builds without a GPU" if flavour.ahead else "builds on the GPU"
+    return Finding("flavour", flavour.name, "works", f"{version}, {about}")
+
+
+def _cuda() -> Finding:
+    if _missing(("cuda",)):
+        return Finding("device", "cuda", "missing", _install(["cuda"]))
+    try:
+        gpu = plugins.load("posedeploy.cuda:gpu")()
+    except DeviceError as error:
+        return Finding("device", "cuda", "missing", first_line(error).removeprefix("device cuda: "))
+    about = f"{gpu.name}, compute capability {gpu.capability}, driver for CUDA {gpu.driver}"
+    return Finding("device", "cuda", "works", about)
 
 
 def _evaluation() -> Finding:

@@ -7,12 +7,13 @@ from typing import get_args
 
 from posedeploy import manifest
 from posedeploy.backends import TARGETS
-from posedeploy.commands.console import say, show, working
+from posedeploy.commands.console import advancing, say, show, working
 from posedeploy.commands.models import open_model, stem_of
 from posedeploy.commands.opening import SAMPLE_REMARK, Described
 from posedeploy.commands.tables import artifacts_table, tensors_table
+from posedeploy.commands.tensorrt import check_targets, tell
 from posedeploy.convert.export import export
-from posedeploy.convert.options import AotiOptions, ExportOptions, Outputs
+from posedeploy.convert.options import AotiOptions, ExportOptions, Outputs, TensorRtOptions
 from posedeploy.errors import InputError
 from posedeploy.types import Artifact, Model
 
@@ -23,7 +24,8 @@ def options(
     dynamic: bool,
     embed_preprocessing: bool,
     outputs: str,
-    device: str = "CPU",
+    aoti: AotiOptions,
+    tensorrt: TensorRtOptions,
 ) -> ExportOptions:
     """The options of an export, from the command's.
 
@@ -32,7 +34,7 @@ def options(
     """
     for kept in get_args(Outputs):
         if outputs == kept:
-            return ExportOptions(input_size, batch, dynamic, embed_preprocessing, kept, AotiOptions(device))
+            return ExportOptions(input_size, batch, dynamic, embed_preprocessing, kept, aoti, tensorrt)
     raise InputError(f"--outputs {outputs}: wanted {' or '.join(get_args(Outputs))}")
 
 
@@ -51,6 +53,7 @@ def run(
     """
     if options.aoti != AotiOptions() and "aoti" not in targets:
         raise InputError(f"--device {options.aoti.device}: only aoti is compiled for a device; add --to aoti")
+    check_targets(options.tensorrt, targets)
     if checkpoint is None:
         say(SAMPLE_REMARK)
     with working(f"reading {checkpoint or 'the sample'}"):
@@ -63,10 +66,11 @@ def export_to(
     model: Model, targets: list[str], folder: Path, stem: str, options: ExportOptions
 ) -> list[Artifact]:
     """Export while the terminal shows it."""
-    with working(f"exporting {stem} to {', '.join(targets)}"):
-        made = export(model, dict.fromkeys(targets), folder, stem, options)
+    with advancing(f"exporting {stem} to {', '.join(targets)}") as on_progress:
+        made = export(model, dict.fromkeys(targets), folder, stem, options, on_progress)
     for artifact in made:
         say(f"wrote {artifact.path} and {manifest.path_of(artifact.path).name}")
+        tell(artifact)
     return made
 
 

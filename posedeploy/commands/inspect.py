@@ -10,7 +10,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from posedeploy import plugins
-from posedeploy.backends import is_checkpoint
+from posedeploy.backends import is_checkpoint, runtime_for, target_named
 from posedeploy.commands.console import out, show, working, write_json
 from posedeploy.commands.opening import Described
 from posedeploy.commands.tables import bytes_of, size, table, tensors_table
@@ -60,14 +60,21 @@ def _checkpoint(path: Path, described: Described) -> tuple[dict[str, Any], Model
 
 def _artifact(path: Path, described: Described) -> tuple[dict[str, Any], ModelSpec]:
     artifact: Artifact = open_artifact(path, described.spec)
-    with open_runner(artifact, RunOptions()) as runner:
-        spec = fitted(artifact, runner)
+    spec = artifact.spec
+    if artifact.provenance is None or "CPU" in runtime_for(target_named(artifact.target)).devices:
+        with open_runner(artifact, RunOptions()) as runner:
+            spec = fitted(artifact, runner)
     facts = {
         "target": artifact.target,
         "file": size(bytes_of(artifact)),
         "precision": artifact.precision,
+        **{name: _said(value) for name, value in artifact.details.items() if value},
     }
     return facts | (_provenance(artifact.provenance) if artifact.provenance else {"manifest": "none"}), spec
+
+
+def _said(detail: Any) -> str:
+    return ", ".join(map(str, detail)) if isinstance(detail, list) else str(detail)
 
 
 def _provenance(made: Provenance) -> dict[str, Any]:

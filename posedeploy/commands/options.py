@@ -65,6 +65,49 @@ Checkpoint: TypeAlias = Annotated[
     ),
 ]
 
+EngineFlavour: TypeAlias = Annotated[
+    str | None,
+    typer.Option(
+        "--flavour",
+        metavar="tensorrt|tensorrt-rtx",
+        help="TensorRT: which of the two; the one that is installed if not given.",
+        show_default=False,
+    ),
+]
+Gpus: TypeAlias = Annotated[
+    str | None,
+    typer.Option(
+        "--gpu", metavar="sm86,...", help="tensorrt-rtx: the GPUs to build for; none needs to be here."
+    ),
+]
+EnginePrecision: TypeAlias = Annotated[
+    str | None,
+    typer.Option(
+        "--precision", metavar="fp32|fp16", help="TensorRT: what to compute in.", show_default="fp32"
+    ),
+]
+SmallestShape: TypeAlias = Annotated[
+    str | None,
+    typer.Option("--min", metavar="SHAPE", help="TensorRT, --dynamic: the smallest input, as 1x3x256x256."),
+]
+UsualShape: TypeAlias = Annotated[
+    str | None, typer.Option("--opt", metavar="SHAPE", help="The same: the input to be fastest with.")
+]
+LargestShape: TypeAlias = Annotated[
+    str | None, typer.Option("--max", metavar="SHAPE", help="The same: the largest input.")
+]
+TimingCache: TypeAlias = Annotated[
+    Path | None,
+    typer.Option(metavar="FILE", help="tensorrt: remembers what was timed; read, and written."),
+]
+Workspace: TypeAlias = Annotated[
+    int | None, typer.Option(metavar="MiB", help="TensorRT: the most memory that a layer may use to work in.")
+]
+Wrap: TypeAlias = Annotated[
+    str | None,
+    typer.Option(metavar="torch2trt", help="TensorRT: also write the .pth that its TRTModule loads."),
+]
+
 
 def parse_size(text: str | None, option: str = "--input-size") -> tuple[int, int] | None:
     """``256x456`` as (256, 456).

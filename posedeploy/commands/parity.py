@@ -26,7 +26,7 @@ from posedeploy.commands.console import check_json, counting, fail, out, working
 from posedeploy.commands.models import reference_model
 from posedeploy.commands.opening import Described, pytorch_runner
 from posedeploy.commands.tables import parity_heading, parity_table, poses_line
-from posedeploy.errors import InputError
+from posedeploy.errors import DeviceError, InputError, MissingPackageError
 from posedeploy.families import FAMILIES
 from posedeploy.predict.sources import open_images
 from posedeploy.runtimes.base import Runner
@@ -60,7 +60,15 @@ def run(
             "with --max-relative and --max-px"
         )
     check_json(json)
-    results = [_compare(path, options, settings, described) for path in paths]
+    results, refused = [], 0
+    for path in paths:
+        try:
+            results.append(_compare(path, options, settings, described))
+        except (DeviceError, MissingPackageError) as error:
+            if len(paths) == 1:
+                raise
+            refused += 1  # nothing is proven of it; the others are compared all the same
+            fail(str(error))
     for result in results:
         out.print(parity_heading(result), soft_wrap=True)
         out.print(parity_table(result))
@@ -69,7 +77,7 @@ def run(
             fail(f"{result.label}: {failure}")
     if json is not None:
         write_json(json, document(results))
-    return all(result.passed for result in results)
+    return not refused and all(result.passed for result in results)
 
 
 def bounds(max_relative: float | None, max_px: float | None) -> Bounds | None:

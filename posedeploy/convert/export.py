@@ -10,15 +10,23 @@ from pathlib import Path
 from posedeploy import __version__, files, manifest, plugins
 from posedeploy.backends import Target, target_named
 from posedeploy.convert.options import ExportOptions
-from posedeploy.convert.prepare import Prepared, prepare
+from posedeploy.convert.prepare import OnProgress, Prepared, ignore, prepare
 from posedeploy.errors import ExportError
 from posedeploy.types import Artifact, Model, Provenance
 
 
 def export(
-    model: Model, targets: Iterable[str], folder: Path, stem: str, options: ExportOptions | None = None
+    model: Model,
+    targets: Iterable[str],
+    folder: Path,
+    stem: str,
+    options: ExportOptions | None = None,
+    on_progress: OnProgress = ignore,
 ) -> list[Artifact]:
     """Convert a model to each target, as ``STEM.SUFFIX`` with its manifest, in ``folder``.
+
+    What else a converter writes beside its file and its target's companions is put there too, and is the
+    user's to move: the manifest does not ask for it.
 
     Raises:
         ExportError: there is no such target, the network cannot go to it as asked, or the stem names no file
@@ -30,7 +38,7 @@ def export(
         raise ExportError(f"{stem!r} cannot begin a file's name; leave out folders and a leading dot")
     rows = [target_named(name) for name in targets]
     options = options or ExportOptions()
-    prepared = prepare(model, options)
+    prepared = prepare(model, options, on_progress)
     return [_export(model, prepared, row, folder, stem, options) for row in rows]
 
 
@@ -40,15 +48,16 @@ def _export(
     convert = plugins.load(target.converter)
     name = stem + target.suffix
     with files.staged(folder) as stage:
-        details = convert(prepared, stage / name)
+        details = dict(convert(prepared, stage / name) or {})
+        belonging = [name, *(Path(name).with_suffix(suffix).name for suffix in target.companions)]
         artifact = Artifact(
             path=folder / name,
             target=target.name,
             spec=prepared.spec,
-            precision="f32",
-            files={path.name: files.sha256(path) for path in sorted(stage.iterdir())},
+            precision=details.get("precision", "f32"),
+            files={name: files.sha256(stage / name) for name in sorted(belonging)},
             provenance=_provenance(model, target, options),
-            details=details or {},
+            details=details,
         )
         manifest.write(artifact, stage)
     return artifact

@@ -2,10 +2,36 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Literal, TypeAlias
 
 Outputs: TypeAlias = Literal["all", "last"]
+EnginePrecision: TypeAlias = Literal["f32", "f16"]
+Wrap: TypeAlias = Literal["torch2trt"]
+
+
+@dataclass(frozen=True)
+class TensorRtOptions:
+    """What can be asked of an engine.
+
+    flavour: a name of ``engines.FLAVOURS``, None for the one that is installed. gpus: compute capabilities,
+    such as ``8.6``, to build for (none: as the flavour does of itself). smallest, usual, largest: the range
+    of each dynamic input's shape by the input's name, "" where it goes without saying. timing_cache: a file
+    that is read where it is there, and written. workspace_mib: the most memory that a layer may take besides
+    its tensors. wrap: also write the file that this loader takes.
+    """
+
+    flavour: str | None = None
+    gpus: tuple[str, ...] = ()
+    precision: EnginePrecision = "f32"
+    smallest: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
+    usual: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
+    largest: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
+    timing_cache: Path | None = None
+    workspace_mib: int | None = None
+    wrap: Wrap | None = None
 
 
 @dataclass(frozen=True)
@@ -22,7 +48,7 @@ class ExportOptions:
     input_size: (height, width) in px, None for the published one. batch: images at once. dynamic: free axes
     keep their names and any length fits. embed_preprocessing: the input is a raw uint8 BGR image, N, H, W, 3,
     and colour order, mean and deviation are inside. outputs: ``last`` keeps only those that poses are decoded
-    from.
+    from. Then what only a single target asks, named for it.
     """
 
     input_size: tuple[int, int] | None = None
@@ -31,3 +57,4 @@ class ExportOptions:
     embed_preprocessing: bool = False
     outputs: Outputs = "all"
     aoti: AotiOptions = AotiOptions()
+    tensorrt: TensorRtOptions = field(default_factory=TensorRtOptions)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
+from typing import TypeAlias
 
 import torch
 from torch import Tensor, nn
@@ -13,13 +14,21 @@ from posedeploy.errors import ExportError, first_line
 from posedeploy.nesting import flat
 from posedeploy.types import InputContract, Model, ModelSpec, TensorSpec
 
+OnProgress: TypeAlias = Callable[[str, float], None]
+"""Called with what is being done and how much of the whole is, 0 to 1."""
+
+
+def ignore(doing: str, part: float) -> None:
+    """For whom progress is nothing to show."""
+
 
 @dataclass(frozen=True, eq=False)
 class Prepared:
     """A network ready for a converter: the module as deployed, its spec, and an example of each input.
 
     ``axes`` holds the free axes by position, per input; empty where every shape is fixed. ``options``:
-    those that it was prepared with, for what a single target asks.
+    those that it was prepared with, for what a single target asks. ``on_progress``: for a converter that
+    knows how far it is.
     """
 
     module: nn.Module
@@ -27,6 +36,7 @@ class Prepared:
     example: tuple[Tensor, ...]
     axes: tuple[Mapping[int, str], ...] = field(default=())
     options: ExportOptions = field(default_factory=ExportOptions)
+    on_progress: OnProgress = ignore
 
 
 class Deployed(nn.Module):
@@ -53,14 +63,15 @@ class Deployed(nn.Module):
 
     def forward(self, *inputs: Tensor) -> tuple[Tensor, ...]:
         if self.embedded:
-            image = inputs[0].permute(0, 3, 1, 2).float()
+            # A cast first of all: TensorRT takes bytes for nothing else.
+            image = inputs[0].float().permute(0, 3, 1, 2)
             image = image[:, [2, 1, 0]] if self.flip else image
             inputs = ((image - self.mean) / self.deviation,)
         outputs = flat(self.network(*inputs))
         return tuple(outputs[index] for index in self.keep)
 
 
-def prepare(model: Model, options: ExportOptions) -> Prepared:
+def prepare(model: Model, options: ExportOptions, on_progress: OnProgress = ignore) -> Prepared:
     """The network as the options want it deployed.
 
     Raises:
@@ -95,7 +106,7 @@ def prepare(model: Model, options: ExportOptions) -> Prepared:
         spec = replace(spec, inputs=inputs, outputs=outputs)
         if any(tensor.is_dynamic or not tensor.shape for tensor in outputs):
             spec = replace(spec, outputs=_outputs(deployed, example, spec))
-    return Prepared(deployed, spec, example, axes, options)
+    return Prepared(deployed, spec, example, axes, options, on_progress)
 
 
 def _outputs(deployed: Deployed, example: tuple[Tensor, ...], spec: ModelSpec) -> tuple[TensorSpec, ...]:

@@ -77,7 +77,10 @@ def _provider(options: RunOptions) -> str:
     available = onnxruntime.get_available_providers()
     if options.device not in PROVIDERS or provider not in available:
         offered = [device for device, name in PROVIDERS.items() if name in available]
-        raise DeviceError(f"device {options.device!r}: ONNX Runtime offers {', '.join(offered)} here")
+        raise DeviceError(
+            f"device {options.device!r}: ONNX Runtime offers {', '.join(offered)} here"
+            + ("; install onnxruntime-gpu in the place of onnxruntime" if options.device == "cuda" else "")
+        )
     return provider
 
 

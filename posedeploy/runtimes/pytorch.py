@@ -37,18 +37,31 @@ def caller(
 
     def call(arrays: list[Any]) -> Tensors:
         with torch.inference_mode():
-            results = flat(module(*(_tensor(array).to(device) for array in arrays)))
-            # Copied, since a network may hand back its own input or a weight, and what we return is to keep.
-            return {
-                name: result.to("cpu", copy=True).numpy() for name, result in zip(names, results, strict=True)
-            }
+            results = _here(flat(module(*(_there(array, device) for array in arrays))), device)
+            return {name: result.numpy() for name, result in zip(names, results, strict=True)}
 
     return call
 
 
-def _tensor(array: Array) -> torch.Tensor:
-    """The array as torch sees it; it takes neither negative strides nor what may not be written to."""
-    return torch.from_numpy(np.require(array, requirements=("C", "W")))
+def _there(array: Array, device: torch.device) -> torch.Tensor:
+    """The array on the device; torch takes neither negative strides nor what may not be written to.
+
+    From pinned memory, so that the copy is queued before the network's own work and not waited for.
+    """
+    tensor = torch.from_numpy(np.require(array, requirements=("C", "W")))
+    return tensor if device.type == "cpu" else tensor.pin_memory().to(device, non_blocking=True)
+
+
+def _here(results: tuple[torch.Tensor, ...], device: torch.device) -> list[torch.Tensor]:
+    """Copies on the CPU, since a network may hand back its own input or a weight, and what a runner returns
+    is to keep. From a GPU all are queued, and waited for once."""
+    if device.type == "cpu":
+        return [result.to("cpu", copy=True) for result in results]
+    copies = [torch.empty(result.shape, dtype=result.dtype, pin_memory=True) for result in results]
+    for here, result in zip(copies, results, strict=True):
+        here.copy_(result, non_blocking=True)
+    torch.cuda.current_stream(device).synchronize()
+    return copies
 
 
 def settle(runtime: str, options: RunOptions) -> tuple[torch.device, Effective]:

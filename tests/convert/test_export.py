@@ -20,13 +20,13 @@ import torch
 from torch import Tensor, nn
 
 from posedeploy import __version__, manifest
-from posedeploy.backends import TARGETS
 from posedeploy.convert import openvino
 from posedeploy.convert.export import export
 from posedeploy.convert.options import ExportOptions
 from posedeploy.convert.prepare import Prepared, prepare
 from posedeploy.errors import ExportError, OutputError
 from posedeploy.types import Artifact, Model, ModelSpec, TensorSpec
+from tests.tables import ON_CPU
 
 ROOT = Path(__file__).parents[2]
 
@@ -89,7 +89,7 @@ class Interrupted(nn.Module):
         return torch.relu(data)
 
 
-@pytest.mark.parametrize("target", TARGETS)
+@pytest.mark.parametrize("target", ON_CPU)
 def test_an_interrupt_during_the_conversion_leaves_the_previous_artifact_as_it_was(
     tmp_path: Path, target: str
 ) -> None:
@@ -150,13 +150,13 @@ def test_a_disk_that_fills_leaves_the_previous_artifact_of_every_target_as_it_wa
                 print(error)
         """,
         tmp_path,
-        " ".join(TARGETS),
+        " ".join(ON_CPU),
     )
     output, errors = child.communicate(timeout=120)
     assert output.splitlines() == [
         f"{tmp_path}: writing failed (File too large); nothing was left half-written, and what stood there "
         "before is as it was"
-    ] * len(TARGETS), errors
+    ] * len(ON_CPU), errors
     assert _contents(tmp_path) == before
     assert not list(tmp_path.glob(".posedeploy-*"))
 

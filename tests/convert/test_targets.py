@@ -13,7 +13,6 @@ import torch
 from torch import nn
 
 from posedeploy import manifest
-from posedeploy.backends import TARGETS
 from posedeploy.checkpoints.loading import open_checkpoint
 from posedeploy.convert.export import export
 from posedeploy.convert.onnx import OPSET
@@ -24,6 +23,7 @@ from posedeploy.runtimes.opening import open_runner
 from posedeploy.types import Array, Artifact, InputContract, Model, ModelSpec, RunOptions, Tensors, TensorSpec
 from tests.networks import two_input_model
 from tests.reference_cases import BUNDLED, Case
+from tests.tables import ON_CPU
 
 TOLERANCE = 1e-5
 OPTIONS = {
@@ -48,7 +48,7 @@ class Exported:
 @pytest.fixture(scope="module", params=OPTIONS)
 def case(request: pytest.FixtureRequest, tiny: Model, tmp_path_factory: pytest.TempPathFactory) -> Exported:
     options = OPTIONS[request.param]
-    made = export(tiny, TARGETS, tmp_path_factory.mktemp("made"), "tiny", options)
+    made = export(tiny, ON_CPU, tmp_path_factory.mktemp("made"), "tiny", options)
     return Exported(options, {artifact.target: artifact for artifact in made})
 
 
@@ -76,7 +76,7 @@ def _check(found: Tensors, wanted: Tensors) -> None:
         assert np.abs(array - wanted[name]).max() < TOLERANCE * np.abs(wanted[name]).max(), name
 
 
-@pytest.mark.parametrize("target", TARGETS)
+@pytest.mark.parametrize("target", ON_CPU)
 def test_the_artifact_computes_what_pytorch_computes(tiny: Model, case: Exported, target: str) -> None:
     options, artifact = case.options, case.artifacts[target]
     contract = tiny.spec.contract
@@ -92,7 +92,7 @@ def test_the_artifact_computes_what_pytorch_computes(tiny: Model, case: Exported
             _check(found, _wanted(tiny, normalised))
 
 
-@pytest.mark.parametrize("target", TARGETS)
+@pytest.mark.parametrize("target", ON_CPU)
 def test_the_manifest_says_what_was_asked(case: Exported, target: str) -> None:
     options, artifact = case.options, manifest.read(case.artifacts[target].path)
     assert artifact == case.artifacts[target]
@@ -174,7 +174,7 @@ def test_a_step_that_the_network_already_holds_is_not_embedded_twice(tiny: Model
         _check(runner.run({"data": image}), _wanted(model, flipped))
 
 
-@pytest.mark.parametrize("target", TARGETS)
+@pytest.mark.parametrize("target", ON_CPU)
 def test_a_network_of_several_inputs_and_no_image_goes_to_every_target(tmp_path: Path, target: str) -> None:
     model = two_input_model()
     (artifact,) = export(model, [target], tmp_path, "lifter")
@@ -187,7 +187,7 @@ def test_a_network_of_several_inputs_and_no_image_goes_to_every_target(tmp_path:
     _check(found, {"mesh": mesh.numpy(), "joints_again": again.numpy()})
 
 
-@pytest.mark.parametrize("target", TARGETS)
+@pytest.mark.parametrize("target", ON_CPU)
 def test_a_network_that_does_not_run_at_the_size_is_refused(tmp_path: Path, target: str) -> None:
     network = nn.Sequential(nn.Flatten(), nn.Linear(3 * 32 * 40, 4)).eval()
     contract = InputContract(32, 40, (0.0, 0.0, 0.0), (1.0, 1.0, 1.0))
@@ -206,7 +206,7 @@ def test_a_published_network_goes_to_every_target_unchanged(tmp_path: Path) -> N
     run = published.about["runs"][0]
     model = open_checkpoint(published.write(tmp_path / "a.pth"))
     options = ExportOptions(input_size=tuple(run["shape"][2:]))
-    for artifact in export(model, TARGETS, tmp_path, "a", options):
+    for artifact in export(model, ON_CPU, tmp_path, "a", options):
         assert [output.name for output in artifact.spec.outputs] == list(run["outputs"])
         with open_runner(artifact, RunOptions()) as runner:
             for output, array in runner.run({"data": published.input(run)}).items():

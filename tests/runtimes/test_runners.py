@@ -14,7 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from posedeploy import plugins
-from posedeploy.backends import RUNTIMES, TARGETS
+from posedeploy.backends import RUNTIMES
 from posedeploy.convert.export import export
 from posedeploy.convert.options import ExportOptions
 from posedeploy.errors import ArtifactError, DeviceError, InputError
@@ -23,9 +23,10 @@ from posedeploy.runtimes.base import Runner, physical_cores
 from posedeploy.runtimes.onnxruntime import refusal
 from posedeploy.runtimes.opening import open_runner
 from posedeploy.types import Artifact, Model, ModelSpec, Precision, RunOptions, Tensors, TensorSpec
+from tests.tables import ON_CPU
 
 PYTORCH = "pytorch"
-PAIRS = [(PYTORCH, PYTORCH), *((t.name, runtime) for t in TARGETS.values() for runtime in t.runtimes)]
+PAIRS = [(PYTORCH, PYTORCH), *((t.name, runtime) for t in ON_CPU.values() for runtime in t.runtimes)]
 ARTIFACT_PAIRS = PAIRS[1:]
 Opener = Callable[..., Runner]
 
@@ -260,7 +261,7 @@ def test_weights_that_are_cut_short_are_refused(
 
 @pytest.mark.parametrize(("target", "runtime"), ARTIFACT_PAIRS, ids=map("-on-".join, ARTIFACT_PAIRS))
 def test_a_file_that_is_gone_is_refused(tiny: Model, tmp_path: Path, target: str, runtime: str) -> None:
-    path = tmp_path / f"gone{TARGETS[target].suffix}"
+    path = tmp_path / f"gone{ON_CPU[target].suffix}"
     with pytest.raises(ArtifactError, match=rf"^{path}: "):
         open_runner(Artifact(path, target, tiny.spec, "f32"), RunOptions(), runtime)
 
@@ -292,8 +293,8 @@ def test_a_network_that_gives_back_its_input_or_a_weight_gives_copies() -> None:
 
 
 def test_a_free_axis_takes_any_length(tiny: Model, tmp_path: Path) -> None:
-    for artifact in export(tiny, TARGETS, tmp_path, "free", ExportOptions(dynamic=True)):
-        for runtime in TARGETS[artifact.target].runtimes:
+    for artifact in export(tiny, ON_CPU, tmp_path, "free", ExportOptions(dynamic=True)):
+        for runtime in ON_CPU[artifact.target].runtimes:
             with open_runner(artifact, RunOptions(), runtime) as runner:
                 for shape in ((1, 3, 32, 40), (2, 3, 16, 24)):
                     image = {"data": np.random.RandomState(0).standard_normal(shape).astype(np.float32)}
@@ -345,7 +346,9 @@ def test_onnx_runtime_does_not_guess_the_precision_of_a_file_made_by_others(
         assert runner.effective.details["hint"] == "throughput"
 
 
-@pytest.mark.parametrize("runtime", [name for name, row in RUNTIMES.items() if "cuda" in row.devices])
+@pytest.mark.parametrize(
+    "runtime", [name for name, row in RUNTIMES.items() if {"CPU", "cuda"} <= set(row.devices)]
+)
 def test_threads_for_another_device_than_the_cpu_are_refused(
     tiny: Model, exported: dict[str, Artifact], runtime: str
 ) -> None:

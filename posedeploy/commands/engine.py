@@ -1,0 +1,36 @@
+"""``posedeploy engine``: TensorRT engines built again, and taken out of torch2trt's files."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from posedeploy import files, manifest, plugins
+from posedeploy.commands.console import advancing, say, show
+from posedeploy.commands.tables import artifacts_table
+from posedeploy.commands.tensorrt import tell
+from posedeploy.convert.engine import rebuild
+from posedeploy.convert.options import TensorRtOptions
+from posedeploy.errors import InputError
+
+
+def rebuild_engine(path: Path, asked: TensorRtOptions) -> None:
+    """Build an engine again, in its place, and show it."""
+    artifact = manifest.described(path)
+    if artifact.target != "tensorrt":
+        raise InputError(f"{path}: a file of {artifact.target}, not a TensorRT engine; export it again")
+    with advancing(f"building {path}") as on_progress:
+        made = rebuild(artifact, asked, on_progress)
+    say(f"wrote {path} and {manifest.path_of(path).name}")
+    tell(made)
+    show(artifacts_table([made]))
+
+
+def unwrap_engine(path: Path, folder: Path) -> None:
+    """Write the engine in a torch2trt file as ``STEM.engine`` into ``folder``, and say what is in it."""
+    wrapped = plugins.load("posedeploy.checkpoints.torch2trt:read")(path)
+    name = f"{path.stem}.engine"
+    with files.staged(folder) as stage:
+        (stage / name).write_bytes(wrapped.engine)
+    say(f"wrote {folder / name}")
+    say(f"its inputs: {', '.join(wrapped.inputs)}; its outputs: {', '.join(wrapped.outputs)}")
+    say("it has no manifest: describe it with --family or --contract when it is run")

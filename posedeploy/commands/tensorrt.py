@@ -1,0 +1,124 @@
+"""What the command line asks and says of TensorRT: the flags of an export, and what of an engine made."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import TypeVar
+
+from posedeploy.commands.console import say
+from posedeploy.convert.options import EnginePrecision, TensorRtOptions, Wrap
+from posedeploy.engines import passport_of
+from posedeploy.errors import InputError
+from posedeploy.types import Artifact
+
+FLAGS = {"gpus": "gpu", "smallest": "min", "usual": "opt", "largest": "max", "workspace_mib": "workspace"}
+"""What a field of the options is called as a flag, where that is not its own name."""
+PRECISIONS: dict[str, EnginePrecision] = {"fp32": "f32", "f32": "f32", "fp16": "f16", "f16": "f16"}
+Choice = TypeVar("Choice")
+WRAPS: dict[str, Wrap] = {"torch2trt": "torch2trt"}
+
+
+@dataclass(frozen=True)
+class EngineFlags:
+    """The flags as they are written."""
+
+    flavour: str | None = None
+    gpu: str | None = None
+    precision: str | None = None
+    smallest: str | None = None
+    usual: str | None = None
+    largest: str | None = None
+    timing_cache: Path | None = None
+    workspace: int | None = None
+    wrap: str | None = None
+
+
+def engine_options(flags: EngineFlags) -> TensorRtOptions:
+    """What the flags ask.
+
+    Raises:
+        InputError: one is written otherwise than it is to be.
+    """
+    if flags.workspace is not None and flags.workspace < 1:
+        raise InputError(f"--workspace {flags.workspace}: wanted MiB, at least 1")
+    return TensorRtOptions(
+        flags.flavour,
+        parse_gpus(flags.gpu),
+        _chosen("--precision", flags.precision or "fp32", PRECISIONS),
+        _shapes("--min", flags.smallest),
+        _shapes("--opt", flags.usual),
+        _shapes("--max", flags.largest),
+        flags.timing_cache,
+        flags.workspace,
+        None if flags.wrap is None else _chosen("--wrap", flags.wrap, WRAPS),
+    )
+
+
+def check_targets(options: TensorRtOptions, targets: list[str]) -> None:
+    """Refuse what is asked of an engine where none is to be made.
+
+    Raises:
+        InputError: as said.
+    """
+    usual = TensorRtOptions()
+    for field in fields(options):
+        if "tensorrt" not in targets and getattr(options, field.name) != getattr(usual, field.name):
+            flag = FLAGS.get(field.name, field.name).replace("_", "-")
+            raise InputError(f"--{flag}: it is for TensorRT alone; add --to tensorrt, or leave it out")
+
+
+def tell(artifact: Artifact) -> None:
+    """Say what else there is to know of an engine that was made."""
+    passport = passport_of(artifact) if artifact.target == "tensorrt" else None
+    if passport is None:
+        return
+    built_for = ", ".join(passport.compute_capabilities)
+    say(f"built with {passport.of()} for compute capability {built_for}")
+    say(f"kept {passport.onnx}, to build it again from")
+    if passport.wrapped:
+        say(f"wrote {artifact.path.with_name(passport.wrapped)} for torch2trt's TRTModule")
+        if passport.flavour != "tensorrt":
+            say(
+                f"torch2trt imports tensorrt, and this engine is of {passport.flavour}; it finds that after: "
+                "import sys, tensorrt_rtx; sys.modules['tensorrt'] = tensorrt_rtx"
+            )
+
+
+def parse_gpus(text: str | None) -> tuple[str, ...]:
+    """``sm86,sm120`` or ``8.6,12.0`` as compute capabilities.
+
+    Raises:
+        InputError: it is written otherwise.
+    """
+    if text is None:
+        return ()
+    found = []
+    for name in text.split(","):
+        match = re.fullmatch(r"(?:sm_?)?(\d{1,2})\.?(\d)", name.strip().lower())
+        if match is None:
+            raise InputError(f"--gpu {text}: wanted compute capabilities, as sm86,sm120")
+        found.append(f"{match[1]}.{match[2]}")
+    return tuple(dict.fromkeys(found))
+
+
+def _shapes(flag: str, text: str | None) -> dict[str, tuple[int, ...]]:
+    """``1x3x256x256``, or ``NAME:1x17x2,OTHER:1x4``, as shapes by name."""
+    shapes: dict[str, tuple[int, ...]] = {}
+    for part in text.split(",") if text is not None else ():
+        name, _, shape = part.strip().rpartition(":")
+        lengths = shape.lower().split("x")
+        if not all(length.isdecimal() for length in lengths) or name in shapes:
+            raise InputError(
+                f"{flag} {text}: wanted a shape, such as 1x3x256x256, or NAME:SHAPE with commas between"
+            )
+        shapes[name] = tuple(int(length) for length in lengths)
+    return shapes
+
+
+def _chosen(flag: str, text: str, choices: Mapping[str, Choice]) -> Choice:
+    if text not in choices:
+        raise InputError(f"{flag} {text}: wanted {' or '.join(choices)}")
+    return choices[text]

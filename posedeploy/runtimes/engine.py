@@ -1,0 +1,106 @@
+"""A serialized TensorRT engine becomes something that takes addresses and queues its work on a stream."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from types import ModuleType
+from typing import Any, TypeAlias
+
+import numpy as np
+
+from posedeploy.engines import listener, reason
+from posedeploy.errors import ArtifactError, DeviceError
+from posedeploy.types import Artifact, TensorSpec
+
+Shape: TypeAlias = tuple[int, ...]
+
+
+class Engine(ABC):
+    """A network on the GPU, one of its executions at a time.
+
+    ranges: the smallest and the largest shape of each input, by its name.
+    """
+
+    inputs: tuple[TensorSpec, ...]
+    outputs: tuple[TensorSpec, ...]
+    ranges: Mapping[str, tuple[Shape, Shape]]
+
+    @abstractmethod
+    def reshape(self, shapes: Mapping[str, Shape]) -> dict[str, Shape]:
+        """Take inputs of these shapes from now on; the shapes of the outputs then."""
+
+    @abstractmethod
+    def bind(self, name: str, address: int) -> None:
+        """Where on the GPU a tensor lies."""
+
+    @abstractmethod
+    def enqueue(self, stream: int) -> None:
+        """Queue one execution.
+
+        Raises:
+            DeviceError: it cannot be queued.
+        """
+
+
+class TensorRtEngine(Engine):
+    """An engine as TensorRT, of either flavour, runs it."""
+
+    def __init__(self, api: ModuleType, artifact: Artifact) -> None:
+        self._listener = listener(api)
+        self._runtime = api.Runtime(self._listener)
+        self._engine = self._runtime.deserialize_cuda_engine(artifact.path.read_bytes())
+        if self._engine is None:
+            raise _refusal(artifact, api, self._listener.errors)
+        self._context = self._engine.create_execution_context()
+        if self._context is None:
+            raise DeviceError(
+                f"{artifact.path}: {api.__name__} cannot run it here ({reason(self._listener.errors)})"
+            )
+        names = [self._engine.get_tensor_name(index) for index in range(self._engine.num_io_tensors)]
+        inputs = [n for n in names if self._engine.get_tensor_mode(n) == api.TensorIOMode.INPUT]
+        self.inputs = tuple(self._spec(api, name) for name in inputs)
+        self.outputs = tuple(self._spec(api, name) for name in names if name not in inputs)
+        self.ranges = {name: self._range(name) for name in inputs}
+
+    def reshape(self, shapes: Mapping[str, Shape]) -> dict[str, Shape]:
+        for name, shape in shapes.items():
+            if not self._context.set_input_shape(name, shape):
+                raise DeviceError(
+                    f"TensorRT does not take {name} as {'x'.join(map(str, shape))} "
+                    f"({reason(self._listener.errors)})"
+                )
+        return {spec.name: tuple(self._context.get_tensor_shape(spec.name)) for spec in self.outputs}
+
+    def bind(self, name: str, address: int) -> None:
+        self._context.set_tensor_address(name, address)
+
+    def enqueue(self, stream: int) -> None:
+        if not self._context.execute_async_v3(stream):
+            raise DeviceError(f"TensorRT cannot run this engine ({reason(self._listener.errors)})")
+
+    def _spec(self, api: ModuleType, name: str) -> TensorSpec:
+        shape = tuple(
+            f"axis{axis}" if length < 0 else int(length)
+            for axis, length in enumerate(self._engine.get_tensor_shape(name))
+        )
+        return TensorSpec(name, shape, np.dtype(api.nptype(self._engine.get_tensor_dtype(name))).name)
+
+    def _range(self, name: str) -> tuple[Shape, Shape]:
+        shape = tuple(self._engine.get_tensor_shape(name))
+        if min(shape, default=0) >= 0:
+            return shape, shape
+        smallest, _, largest = self._engine.get_tensor_profile_shape(name, 0)
+        return tuple(smallest), tuple(largest)
+
+
+def _refusal(artifact: Artifact, api: ModuleType, errors: list[str]) -> Exception:
+    """What the user is told of bytes that did not become an engine: that they are none, or that the GPU or
+    its driver does not do."""
+    said: Any = reason(errors)
+    if "Error Code 1: Cuda Runtime" in said:
+        return DeviceError(f"device cuda: {api.__name__} cannot use this GPU ({said})")
+    return ArtifactError(
+        f"{artifact.path}: {api.__name__} {api.__version__} cannot load it ({said}); build it again from its "
+        f"kept ONNX: posedeploy engine rebuild {artifact.path}"
+    )

@@ -1,0 +1,168 @@
+"""The commands on engines, on a machine without a GPU: built, shown, wrapped, refused, left out."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from posedeploy.commands.tensorrt import EngineFlags, check_targets, engine_options, parse_gpus
+from posedeploy.convert.options import TensorRtOptions
+from posedeploy.errors import InputError
+from tests.commands.conftest import Invoke, lines_wider_than, words
+from tests.tables import gpu_here
+
+
+def test_flags_become_options() -> None:
+    flags = EngineFlags(
+        "tensorrt-rtx",
+        "sm86,8.9,sm120,SM_86",
+        "fp16",
+        "1x3x256x256",
+        "joints:1x17x2,scale:1",
+        workspace=512,
+        wrap="torch2trt",
+    )
+    assert engine_options(flags) == TensorRtOptions(
+        "tensorrt-rtx",
+        ("8.6", "8.9", "12.0"),
+        "f16",
+        {"": (1, 3, 256, 256)},
+        {"joints": (1, 17, 2), "scale": (1,)},
+        workspace_mib=512,
+        wrap="torch2trt",
+    )
+    assert engine_options(EngineFlags()) == TensorRtOptions()
+
+
+@pytest.mark.parametrize(
+    ("flags", "said"),
+    [
+        (EngineFlags(gpu="ampere"), "--gpu ampere: wanted compute capabilities, as sm86,sm120"),
+        (EngineFlags(gpu="sm86,"), "--gpu sm86,: wanted compute capabilities, as sm86,sm120"),
+        (EngineFlags(precision="int8"), "--precision int8: wanted fp32 or f32 or fp16 or f16"),
+        (
+            EngineFlags(smallest="1x3xHx8"),
+            "--min 1x3xHx8: wanted a shape, such as 1x3x256x256, or NAME:SHAPE",
+        ),
+        (EngineFlags(usual=""), "--opt : wanted a shape"),
+        (EngineFlags(largest="a:1x2,a:1x3"), "--max a:1x2,a:1x3: wanted a shape"),
+        (EngineFlags(workspace=0), "--workspace 0: wanted MiB, at least 1"),
+        (EngineFlags(wrap="tensorrt"), "--wrap tensorrt: wanted torch2trt"),
+    ],
+)
+def test_flags_written_otherwise_are_refused(flags: EngineFlags, said: str) -> None:
+    with pytest.raises(InputError) as refusal:
+        engine_options(flags)
+    assert str(refusal.value).startswith(said)
+
+
+@pytest.mark.parametrize(
+    ("options", "flag"),
+    [
+        (TensorRtOptions(gpus=("8.6",)), "--gpu"),
+        (TensorRtOptions(precision="f16"), "--precision"),
+        (TensorRtOptions(smallest={"": (1,)}), "--min"),
+        (TensorRtOptions(timing_cache=Path("x")), "--timing-cache"),
+        (TensorRtOptions(workspace_mib=1), "--workspace"),
+        (TensorRtOptions(wrap="torch2trt"), "--wrap"),
+        (TensorRtOptions("tensorrt"), "--flavour"),
+    ],
+)
+def test_a_flag_where_no_engine_is_made_is_refused(options: TensorRtOptions, flag: str) -> None:
+    check_targets(options, ["onnx", "tensorrt"])
+    with pytest.raises(
+        InputError, match=f"^{flag}: it is for TensorRT alone; add --to tensorrt, or leave it out$"
+    ):
+        check_targets(options, ["onnx"])
+
+
+def test_gpus_keep_their_order() -> None:
+    assert parse_gpus("12.0,sm75") == ("12.0", "7.5")
+    assert parse_gpus(None) == ()
+
+
+@pytest.fixture(scope="module")
+def made(own: Path, network: tuple[str, str], done: Invoke, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with the network as an engine and as ONNX; do not change its files."""
+    pytest.importorskip("tensorrt_rtx", reason="tensorrt-rtx builds the engines")
+    pytest.importorskip("cuda.bindings", reason="cuda-python runs them")
+    gpu_here(wanted=False)
+    out = tmp_path_factory.mktemp("engines")
+    flags = ("--gpu", "sm86,sm89", "--wrap", "torch2trt")
+    result = done(
+        "export", own / "human.pth", "--to", "tensorrt", "--to", "onnx", *flags, "-o", out, *network
+    )
+    (out / "said").write_text(result.stderr)
+    return out
+
+
+def test_what_was_made_is_said(made: Path) -> None:
+    said = (made / "said").read_text()
+    assert "for compute capability 8.6, 8.9\nkept human.engine.onnx, to build it again from\n" in said
+    assert f"wrote {made / 'human-trt.pth'} for torch2trt's TRTModule\n" in said
+    assert "torch2trt imports tensorrt, and this engine is of tensorrt-rtx;" in said
+    document = json.loads((made / "human.engine.posedeploy.json").read_text())
+    assert document["details"]["compute_capabilities"] == ["8.6", "8.9"]
+    assert document["details"]["wrapped"] == "human-trt.pth"
+
+
+def test_an_engine_is_shown_without_a_gpu(made: Path, done: Invoke) -> None:
+    result = done("inspect", made / "human.engine")
+    shown = words(result.stdout)
+    for fact in ("flavour tensorrt-rtx", "compute_capabilities 8.6, 8.9", "precision f32", "target tensorrt"):
+        assert fact in shown
+    assert not lines_wider_than(80, result.stdout.partition("\n")[2])
+
+
+def test_without_a_gpu_each_command_says_so_in_one_sentence(
+    made: Path, refused: Callable[..., str], network: tuple[str, str]
+) -> None:
+    path = made / "human.engine"
+    Path("people.npy").touch()
+    for arguments in (("bench", path, "--device", "cuda"), ("parity", path, "--device", "cuda", *network)):
+        assert "device cuda: CUDA finds no GPU here" in refused(*arguments)
+        told = refused(*arguments[:2], *arguments[4:])
+        assert "human.engine is a TensorRT engine, which runs on cuda only; use --device cuda" in told
+
+
+def test_parity_compares_the_others(made: Path, invoke: Invoke, network: tuple[str, str]) -> None:
+    result = invoke("parity", made / "human.engine", made / "human.onnx", *network)
+    assert result.exit_code == 1, "nothing is proven of the engine"
+    (error,) = [line for line in result.stderr.splitlines() if line.startswith("error: ")]
+    assert "human.engine is a TensorRT engine" in error
+    assert "human.onnx" in result.stdout
+
+
+def test_bench_of_a_folder_times_the_others(made: Path, done: Invoke, network: tuple[str, str]) -> None:
+    Path("artifacts").mkdir()
+    for path in made.glob("human*"):
+        (Path("artifacts") / path.name).symlink_to(path)
+    result = done("bench", "--runs", 1, *network)
+    assert "warning: artifacts/human.engine: left out; tensorrt runs on cuda, not CPU" in result.stderr
+    assert "human.onnx" in result.stdout and "human.engine" not in result.stdout
+
+
+def test_an_engine_is_built_again(made: Path, done: Invoke, refused: Callable[..., str]) -> None:
+    for path in made.glob("human*"):
+        Path(path.name).write_bytes(path.read_bytes())
+    result = done("engine", "rebuild", "human.engine", "--gpu", "sm120")
+    assert "built with tensorrt-rtx" in result.stderr and "for compute capability 12.0" in result.stderr
+    assert json.loads(Path("human.engine.posedeploy.json").read_text())["details"][
+        "compute_capabilities"
+    ] == ["12.0"]
+    assert "human.onnx: a file of onnx, not a TensorRT engine" in refused("engine", "rebuild", "human.onnx")
+    assert "no.engine: there is no manifest" in refused("engine", "rebuild", "no.engine")
+
+
+def test_an_engine_is_taken_out_of_its_wrapping(
+    made: Path, done: Invoke, refused: Callable[..., str]
+) -> None:
+    result = done("engine", "unwrap", made / "human-trt.pth", "-o", "out")
+    assert Path("out/human-trt.engine").read_bytes() == (made / "human.engine").read_bytes()
+    assert result.stderr.splitlines()[0] == "wrote out/human-trt.engine"
+    assert "its inputs: data; its outputs: stage_0_output_1_heatmaps" in result.stderr
+    told = refused("inspect", made / "human-trt.pth")
+    assert f"take it out with: posedeploy engine unwrap {made / 'human-trt.pth'}" in told

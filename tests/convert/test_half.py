@@ -1,0 +1,105 @@
+"""Float16 graphs, run by ONNX Runtime on the CPU beside the float32 ones."""
+
+from __future__ import annotations
+
+import numpy as np
+import onnx
+import onnxruntime
+import pytest
+from onnx import TensorProto, helper
+
+from posedeploy.convert.half import in_float16
+from posedeploy.types import Array
+
+F32, F16 = TensorProto.FLOAT, TensorProto.FLOAT16
+
+
+def _model(
+    nodes: list[onnx.NodeProto], shape: tuple[int, ...], output: tuple[int, ...], **weights: Array
+) -> onnx.ModelProto:
+    graph = helper.make_graph(
+        nodes,
+        "test",
+        [helper.make_tensor_value_info("x", F32, shape)],
+        [helper.make_tensor_value_info("y", F32, output)],
+        [onnx.numpy_helper.from_array(array, name) for name, array in weights.items()],
+    )
+    return helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=10)
+
+
+def _node(operator: str, inputs: list[str], output: str, **attributes: object) -> onnx.NodeProto:
+    return helper.make_node(operator, inputs, [output], name=f"node_{output}", **attributes)
+
+
+def _run(model: onnx.ModelProto, x: Array) -> Array:
+    session = onnxruntime.InferenceSession(model.SerializeToString(), providers=["CPUExecutionProvider"])
+    found: Array = session.run(None, {"x": x})[0]
+    return found
+
+
+def _soft_argmax(cells: int) -> onnx.ModelProto:
+    """The expected cell of a row, as pose networks write it: exponents, then sums of them by products."""
+    nodes = [
+        _node("Exp", ["x"], "exp"),
+        _node("Mul", ["exp", "cells"], "weighted"),
+        _node("ReduceSum", ["weighted", "axes"], "sum"),
+        _node("MatMul", ["exp", "ones"], "total"),
+        _node("Div", ["sum", "total"], "y"),
+    ]
+    row = np.arange(cells, dtype=np.float32)
+    ones = np.ones((cells, 1), np.float32)
+    return _model(nodes, (1, cells), (1, 1), cells=row, ones=ones, axes=np.array([1]))
+
+
+def test_sums_that_float16_cannot_hold_are_kept_in_float32() -> None:
+    model = _soft_argmax(2000)
+    flat = np.zeros((1, 2000), np.float32)
+    assert _run(model, flat) == 999.5
+    assert abs(_run(in_float16(model), flat) - 999.5) <= 0.25, "float16 has steps of 0.5 there"
+
+
+def test_a_softmax_stays_whole_up_to_the_sum_over_it() -> None:
+    cells = 4096
+    nodes = [
+        _node("Softmax", ["x"], "p", axis=1),
+        _node("Mul", ["p", "cells"], "weighted"),
+        _node("ReduceSum", ["weighted", "axes"], "y"),
+    ]
+    row = np.arange(cells, dtype=np.float32) / cells
+    model = _model(nodes, (1, cells), (1, 1), cells=row, axes=np.array([1]))
+    x = np.random.RandomState(0).standard_normal((1, cells)).astype(np.float16).astype(np.float32)
+    half = in_float16(model)
+    assert abs(_run(half, x) - _run(model, x)) < 3e-4
+    rounded = [node for node in half.graph.node if node.op_type == "Cast"]
+    assert len(rounded) <= 5, "nothing is rounded between nodes in float32"
+
+
+def test_a_tensor_that_two_such_sums_read_is_cast_once() -> None:
+    nodes = [
+        _node("Relu", ["x"], "r"),
+        _node("ReduceSum", ["r", "axes"], "a"),
+        _node("ReduceMean", ["r", "axes"], "b"),
+        _node("Add", ["a", "b"], "y"),
+    ]
+    model = in_float16(_model(nodes, (2, 8), (2, 1), axes=np.array([1])))
+    onnx.checker.check_model(model, full_check=True)
+    x = np.ones((2, 8), np.float32)
+    assert np.array_equal(_run(model, x), np.full((2, 1), 9.0, np.float32))
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_layers_compute_in_float16_and_inputs_and_outputs_stay(seed: int) -> None:
+    stream = np.random.RandomState(seed)
+    weight = stream.standard_normal((64, 16)).astype(np.float32)
+    model = _model([_node("MatMul", ["x", "w"], "h"), _node("Relu", ["h"], "y")], (4, 64), (4, 16), w=weight)
+    before = model.SerializeToString()
+    half = in_float16(model)
+    assert model.SerializeToString() == before
+    assert half.graph.initializer[0].data_type == F16
+    assert [value.type.tensor_type.elem_type for value in (*half.graph.input, *half.graph.output)] == [
+        F32,
+        F32,
+    ]
+    x = stream.standard_normal((4, 64)).astype(np.float32)
+    wanted = _run(model, x)
+    assert 0 < np.abs(_run(half, x) - wanted).max() < 2e-3 * np.abs(wanted).max()

@@ -1,0 +1,415 @@
+"""Engines built for real, without a GPU: what is asked is built, and what cannot be is refused by name."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import onnx
+import pytest
+import torch
+from torch import Tensor, nn
+
+pytest.importorskip("tensorrt_rtx", reason="tensorrt-rtx builds the engines")
+pytest.importorskip("cuda.bindings", reason="cuda-python runs them")
+
+from posedeploy import manifest
+from posedeploy.checkpoints.loading import open_checkpoint
+from posedeploy.convert import engine
+from posedeploy.convert.export import export
+from posedeploy.convert.options import ExportOptions, TensorRtOptions
+from posedeploy.convert.tensorrt import profile_of
+from posedeploy.engines import FLAVOURS, passport_of
+from posedeploy.errors import (
+    ArtifactError,
+    DeviceError,
+    ExportError,
+    MissingPackageError,
+    PoseDeployError,
+)
+from posedeploy.nesting import flat
+from posedeploy.plugins import version_of
+from posedeploy.types import Artifact, Model, ModelSpec, RunOptions, TensorSpec
+from tests.convert.test_targets import _check, _image, _normalised, _wanted
+from tests.lifting import small_gtrs, small_pose2mesh
+from tests.networks import CONTRACT, two_input_model
+from tests.reference_cases import BUNDLED, Case
+from tests.stand_ins import on_stand_in
+from tests.tables import gpu_here
+
+RANGE = TensorRtOptions(
+    smallest={"": (1, 3, 16, 16)}, usual={"": (1, 3, 32, 40)}, largest={"data": (2, 3, 40, 64)}
+)
+IMAGES = TensorRtOptions(
+    smallest={"": (1, 16, 16, 3)}, usual={"": (1, 32, 40, 3)}, largest={"data": (2, 40, 64, 3)}
+)
+OPTIONS = {
+    "as published": ExportOptions(),
+    "batch of 2": ExportOptions(batch=2),
+    "embedded": ExportOptions(embed_preprocessing=True),
+    "all at once": ExportOptions(
+        (24, 16), dynamic=True, embed_preprocessing=True, outputs="last", tensorrt=IMAGES
+    ),
+}
+
+
+@pytest.fixture(scope="module")
+def plain(tiny: Model, tmp_path_factory: pytest.TempPathFactory) -> Artifact:
+    """The tiny network as an engine; do not change its files."""
+    return _built(tiny, tmp_path_factory.mktemp("plain"))
+
+
+def _built(model: Model, folder: Path, options: ExportOptions | None = None) -> Artifact:
+    (artifact,) = export(model, ["tensorrt"], folder, "tiny", options)
+    return artifact
+
+
+@pytest.mark.parametrize("name", OPTIONS)
+def test_the_graph_an_engine_is_built_from_computes_what_pytorch_computes(
+    tiny: Model, tmp_path: Path, name: str
+) -> None:
+    options = OPTIONS[name]
+    artifact = _built(tiny, tmp_path, options)
+    size = options.input_size or (CONTRACT.height, CONTRACT.width)
+    shapes = [(options.batch, *size)] + ([(1, 40, 56), (2, 32, 40)] if options.dynamic else [])
+    assert manifest.read(artifact.path) == artifact
+    with on_stand_in(artifact) as runner:
+        for shape in shapes:
+            image = _image(*shape)
+            normalised = _normalised(image, CONTRACT)
+            found = runner.run({"data": image if options.embed_preprocessing else normalised})
+            assert list(found) == [output.name for output in artifact.spec.outputs]
+            _check(found, _wanted(tiny, normalised))
+
+
+def test_what_is_made_is_an_engine_its_graph_and_a_passport(plain: Artifact) -> None:
+    names = ["tiny.engine", "tiny.engine.onnx", "tiny.engine.posedeploy.json"]
+    assert sorted(path.name for path in plain.path.parent.iterdir()) == names
+    assert plain.files.keys() == {"tiny.engine"}, "the graph may stay behind when the engine is moved"
+    passport = passport_of(plain)
+    assert passport is not None
+    kept = plain.path.with_name(passport.onnx)
+    assert passport.onnx_sha256 == hashlib.sha256(kept.read_bytes()).hexdigest()
+    assert (passport.flavour, passport.version) == ("tensorrt-rtx", version_of("tensorrt_rtx"))
+    assert passport.compute_capabilities == ("8.0", "8.6", "8.9", "12.0+")
+    assert (plain.precision, passport.precision, passport.profile) == ("f32", "f32", {})
+    onnx.checker.check_model(kept, full_check=True)
+
+
+def test_the_kept_graph_holds_no_paths_of_the_machine(plain: Artifact) -> None:
+    assert b"/prepare.py" not in plain.path.with_name("tiny.engine.onnx").read_bytes()
+
+
+def test_gpus_that_are_named_are_those_it_is_built_for(tiny: Model, plain: Artifact, tmp_path: Path) -> None:
+    asked = TensorRtOptions(gpus=("8.6", "8.9", "12.0"))
+    artifact = _built(tiny, tmp_path, ExportOptions(tensorrt=asked))
+    assert artifact.details["compute_capabilities"] == ["8.6", "8.9", "12.0"]
+    assert artifact.path.read_bytes() != plain.path.read_bytes()
+
+
+def test_a_build_tells_how_far_it_is(tiny: Model, tmp_path: Path) -> None:
+    told: list[tuple[str, float]] = []
+    export(tiny, ["tensorrt"], tmp_path, "tiny", on_progress=lambda doing, part: told.append((doing, part)))
+    parts = [part for _, part in told]
+    assert len(told) > 20
+    assert parts == sorted(parts) and parts[0] > 0 and parts[-1] <= 1
+    assert "Building engine" in {doing for doing, _ in told}
+
+
+def test_ctrl_c_in_a_build_ends_it_and_leaves_what_stood_before(tiny: Model, tmp_path: Path) -> None:
+    before = _built(tiny, tmp_path)
+
+    def interrupt(doing: str, part: float) -> None:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        export(tiny, ["tensorrt"], tmp_path, "tiny", on_progress=interrupt)
+    assert manifest.read(before.path) == before
+
+
+@pytest.mark.parametrize(
+    ("asked", "error", "said"),
+    [
+        (
+            TensorRtOptions(gpus=("9.0",)),
+            DeviceError,
+            r"^--gpu sm90: tensorrt-rtx \S+ builds for sm75, sm80, sm86, sm89, sm120, sm121$",
+        ),
+        (
+            TensorRtOptions(timing_cache=Path("a.cache")),
+            ExportError,
+            r"^--timing-cache a\.cache: tensorrt-rtx times nothing while it builds, .*; leave the option out",
+        ),
+        (
+            TensorRtOptions(workspace_mib=1),
+            ExportError,
+            r"within workspace limit.*; --workspace 1 may be too little$",
+        ),
+        (
+            TensorRtOptions(smallest={"": (1, 3, 8, 8)}),
+            ExportError,
+            r"^--min: no input has free axes; give --dynamic too, or leave them out$",
+        ),
+    ],
+    ids=["GPU", "timing cache", "workspace", "range"],
+)
+def test_what_cannot_be_as_asked_is_refused(
+    tiny: Model, tmp_path: Path, asked: TensorRtOptions, error: type[PoseDeployError], said: str
+) -> None:
+    with pytest.raises(error, match=said):
+        _built(tiny, tmp_path, ExportOptions(tensorrt=asked))
+    assert not list(tmp_path.iterdir())
+
+
+def test_the_flavour_that_needs_a_gpu_is_refused_without_one(
+    tiny: Model, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    gpu_here(wanted=False)
+    asked = ExportOptions(tensorrt=TensorRtOptions("tensorrt"))
+    if version_of("tensorrt") is None:
+        with pytest.raises(MissingPackageError, match="needs the package tensorrt,"):
+            _built(tiny, tmp_path, asked)
+    monkeypatch.setitem(FLAVOURS, "tensorrt", replace(FLAVOURS["tensorrt"], module="tensorrt_rtx"))
+    with pytest.raises(
+        DeviceError, match=r"finds no GPU here .*; without one, build with --flavour tensorrt-rtx"
+    ):
+        _built(tiny, tmp_path, asked)
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.filterwarnings("ignore:.*Timing cache operations are no-ops:DeprecationWarning")
+def test_a_timing_cache_is_read_and_written(
+    plain: Artifact, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The flavour here has none, but takes the calls: what is tested is our part of it."""
+    monkeypatch.setitem(FLAVOURS, "tensorrt-rtx", replace(FLAVOURS["tensorrt-rtx"], times=True))
+    graph, cache = plain.path.with_name("tiny.engine.onnx"), tmp_path / "new" / "a.cache"
+    for _ in range(2):
+        engine.build(graph, TensorRtOptions(timing_cache=cache), {}, lambda doing, part: None)
+        assert cache.stat().st_size > 0
+    cache.unlink()
+    cache.mkdir()
+    with pytest.raises(ExportError, match=r"^--timing-cache .*a\.cache: cannot be read \(Is a directory\)$"):
+        engine.build(graph, TensorRtOptions(timing_cache=cache), {}, lambda doing, part: None)
+
+
+FREE = (TensorSpec("data", ("batch", 3, "height", 8)), TensorSpec("scale", ("batch",)), TensorSpec("k", (3,)))
+
+
+def _asked(
+    low: dict[str, tuple[int, ...]], mid: dict[str, tuple[int, ...]], top: dict[str, tuple[int, ...]]
+) -> ExportOptions:
+    return ExportOptions(dynamic=True, tensorrt=TensorRtOptions(smallest=low, usual=mid, largest=top))
+
+
+def test_every_input_with_free_axes_has_its_range() -> None:
+    low, mid, top = ({"data": (n, 3, 8 * n, 8), "scale": (n,)} for n in (1, 2, 4))
+    found = profile_of(FREE, _asked(low, mid, top))
+    assert found.keys() == {"data", "scale"}
+    assert (found["data"].smallest, found["scale"].usual, found["data"].largest) == (
+        (1, 3, 8, 8),
+        (2,),
+        (4, 3, 32, 8),
+    )
+
+
+DATA, SCALE = {"data": (1, 3, 8, 8)}, {"scale": (1,)}
+
+
+@pytest.mark.parametrize(
+    ("inputs", "asked", "said"),
+    [
+        (
+            FREE,
+            _asked({}, {}, {}),
+            r"^--dynamic: TensorRT tunes an engine for a range of shapes; give --min, --opt",
+        ),
+        (
+            FREE[:1],
+            _asked(DATA, DATA, {}),
+            r"^--dynamic: .* give --min, --opt and --max for data float32 batchx3x",
+        ),
+        (
+            FREE,
+            _asked(DATA, DATA, DATA),
+            r"^--min: given is nothing for the input scale float32 batch; wanted a",
+        ),
+        (
+            FREE,
+            _asked({"": (1,)}, DATA, DATA),
+            r"^--min without a name: the inputs with free axes are data, scale;",
+        ),
+        (
+            FREE[:1],
+            _asked({"x": (1,)}, DATA, DATA),
+            r"^--min x: the inputs with free axes are data; write NAME:SH",
+        ),
+        (
+            FREE[:1],
+            _asked({"": (1, 4, 8, 8)}, DATA, DATA),
+            r"^--min: given is 1x4x8x8 for the input data float32 batchx3xheightx8; wanted a shape that",
+        ),
+        (FREE[:1], _asked({"": (1, 3, 8)}, DATA, DATA), r"^--min: given is 1x3x8 for"),
+        (FREE[:1], _asked({"": (0, 3, 8, 8)}, DATA, DATA), r"^--min: given is 0x3x8x8 for"),
+        (
+            FREE[:1],
+            _asked(DATA, {"": (1, 3, 4, 8)}, DATA),
+            r"^--min, --opt and --max of data: no axis may be longer in an earlier .*, and one goes 8, 4, 8$",
+        ),
+    ],
+)
+def test_a_range_that_does_not_fit_is_refused(
+    inputs: tuple[TensorSpec, ...], asked: ExportOptions, said: str
+) -> None:
+    with pytest.raises(ExportError, match=said):
+        profile_of(inputs, asked)
+
+
+class Odd(nn.Module):
+    """Its second part has an operator that TensorRT lacks."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.first = nn.Conv2d(3, 4, 1)
+        self.heads = nn.ModuleList([nn.Identity(), Determinants()])
+
+    def forward(self, data: Tensor) -> Tensor:
+        x: Tensor = self.heads[1](self.heads[0](self.first(data)))
+        return x
+
+
+class Determinants(nn.Module):
+    def forward(self, x: Tensor) -> Tensor:
+        return torch.linalg.det(x)
+
+
+def test_an_operator_that_tensorrt_lacks_is_named_with_its_module(tmp_path: Path) -> None:
+    inputs, outputs = (TensorSpec("data", (1, 3, 4, 4)),), (TensorSpec("x", (1, 4)),)
+    model = Model(Odd().eval(), ModelSpec("x", "", inputs, outputs), None, "")
+    with pytest.raises(
+        ExportError,
+        match=r"^tensorrt-rtx cannot take this network: Det \(node \S+, in heads\.1 \(Determinants\)\): .",
+    ):
+        export(model, ["tensorrt"], tmp_path, "odd")
+    assert not list(tmp_path.iterdir())
+
+
+def test_half_precision_is_recorded_and_close(tiny: Model, tmp_path: Path) -> None:
+    artifact = _built(tiny, tmp_path, ExportOptions(tensorrt=TensorRtOptions(precision="f16")))
+    assert (artifact.precision, artifact.details["precision"]) == ("f16", "f16")
+    image = _normalised(_image(1, 32, 40), CONTRACT)
+    with on_stand_in(artifact, RunOptions("cuda", "f16")) as runner:
+        found = runner.run({"data": image})
+        assert runner.effective.precision == "f16"
+    for name, wanted in _wanted(tiny, image).items():
+        distance = np.abs(found[name] - wanted).max() / np.abs(wanted).max()
+        assert found[name].dtype == np.float32 and 1e-6 < distance < 3e-3
+
+
+def test_an_engine_is_built_again_from_its_graph(plain: Artifact, tmp_path: Path) -> None:
+    for path in plain.path.parent.iterdir():
+        (tmp_path / path.name).write_bytes(path.read_bytes())
+    path = tmp_path / "tiny.engine"
+    path.write_bytes(b"damaged")
+    again = engine.rebuild(manifest.described(path), TensorRtOptions(gpus=("8.9",)), lambda doing, part: None)
+    assert manifest.read(path) == again
+    assert again.details["compute_capabilities"] == ["8.9"]
+    assert again.provenance == plain.provenance
+    with on_stand_in(replace(again, details=plain.details)) as runner:
+        assert [spec.name for spec in runner.outputs] == [output.name for output in plain.spec.outputs]
+    (tmp_path / "tiny.engine.onnx").write_bytes(b"another")
+    with pytest.raises(
+        ArtifactError, match=r"tiny.engine.onnx: not the ONNX that tiny.engine was built from, by"
+    ):
+        engine.rebuild(again, TensorRtOptions(), lambda doing, part: None)
+    (tmp_path / "tiny.engine.onnx").unlink()
+    with pytest.raises(
+        ArtifactError, match=r"it was built from, tiny.engine.onnx, is not beside it; put it there"
+    ):
+        engine.rebuild(again, TensorRtOptions(), lambda doing, part: None)
+
+
+def test_an_engine_made_by_others_cannot_be_built_again() -> None:
+    theirs = Artifact(Path("a.engine"), "tensorrt", ModelSpec("x", "", (), ()), "unknown")
+    with pytest.raises(
+        ArtifactError, match=r"^a\.engine: made by others, so there is no ONNX to build it from"
+    ):
+        engine.rebuild(theirs, TensorRtOptions(), lambda doing, part: None)
+
+
+def test_several_inputs_with_free_axes(tmp_path: Path) -> None:
+    low, mid, top = ({"joints": (n, 5, 2)} for n in (1, 2, 4))
+    (artifact,) = export(two_input_model("frames"), ["tensorrt"], tmp_path, "x", _asked(low, mid, top))
+    joints = np.random.RandomState(0).rand(3, 5, 2).astype(np.float32)
+    with on_stand_in(artifact) as runner:
+        found = runner.run({"joints": joints, "scale": np.ones(1, np.float32)})
+    assert np.array_equal(found["joints_again"], joints)
+
+
+@pytest.mark.parametrize("make", [small_pose2mesh, small_gtrs], ids=["pose2mesh", "gtrs"])
+def test_networks_on_joints_become_engines(make: type[nn.Module], tmp_path: Path) -> None:
+    network = make()
+    spec = ModelSpec(
+        "x", "", (TensorSpec("joints", (1, 17, 2)),), (TensorSpec("mesh", ()), TensorSpec("pose", ()))
+    )
+    (artifact,) = export(Model(network, spec, None, ""), ["tensorrt"], tmp_path, "x")
+    joints = np.random.RandomState(0).standard_normal((1, 17, 2)).astype(np.float32)
+    with torch.inference_mode(), on_stand_in(artifact) as runner:
+        found = list(runner.run({"joints": joints}).values())
+        for mine, theirs in zip(found, network(torch.from_numpy(joints)), strict=True):
+            assert np.abs(mine - theirs.numpy()).max() < 1e-4 * theirs.abs().max().item()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("precision", ["f32", "f16"])
+@pytest.mark.parametrize("name", ["lightweight-openpose-2d", "lightweight-openpose-3d"])
+def test_published_networks_that_travel_with_the_tests_become_engines(
+    name: str, precision: str, tmp_path: Path
+) -> None:
+    _published(Case(BUNDLED / name), precision, tmp_path)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("precision", ["f32", "f16"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "mobile-human-pose-lpski",
+        "mobile-human-pose-lpres",
+        "mobile-human-pose-lpwo",
+        "pose2mesh-human36",
+        "gtrs-human36",
+        "pose-hg-3d-msra50",
+    ],
+)
+def test_published_networks_become_engines(
+    name: str, precision: str, reference: Path, tmp_path: Path
+) -> None:
+    _published(Case(reference / "cases" / name), precision, tmp_path)
+
+
+def _published(case: Case, precision: str, folder: Path) -> None:
+    """An engine from the graph that gives what PyTorch gives, as far as the precision goes."""
+    weights, mesh = case.write(folder / "a.pth"), None
+    if "mesh_faces" in case.golden:
+        mesh = folder / "faces.npy"
+        np.save(mesh, case.golden["mesh_faces"])
+    model = open_checkpoint(weights, None, mesh)
+    options = ExportOptions(tensorrt=TensorRtOptions(precision="f16" if precision == "f16" else "f32"))
+    (artifact,) = export(model, ["tensorrt"], folder, "a", options)
+    assert artifact.path.stat().st_size > 0
+    stream = np.random.RandomState(0)
+    inputs = {
+        spec.name: stream.standard_normal([int(n) for n in spec.shape]).astype(np.float32)
+        for spec in artifact.spec.inputs
+    }
+    with on_stand_in(artifact) as runner:
+        found = runner.run(inputs)
+    with torch.inference_mode():
+        results = (model.deployed or model.module)(*map(torch.from_numpy, inputs.values()))
+    bound = 1e-4 if precision == "f32" else 1e-2
+    for mine, theirs in zip(found.values(), flat(results), strict=True):
+        distance = np.abs(mine - theirs.numpy()).max() / theirs.abs().max().item()
+        assert distance < bound, (artifact.precision, distance)

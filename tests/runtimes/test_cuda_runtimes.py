@@ -1,0 +1,58 @@
+"""The runtimes that know both the CPU and cuda: refused without a GPU, and the same results with one."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+
+from posedeploy import plugins
+from posedeploy.backends import RUNTIMES
+from posedeploy.errors import DeviceError
+from posedeploy.runtimes.base import Runner
+from posedeploy.runtimes.opening import open_runner
+from posedeploy.types import Artifact, Model, RunOptions
+from tests.runtimes.test_runners import _image
+
+PAIRS = [("pytorch", "pytorch"), ("torchscript", "torchscript"), ("onnx", "onnxruntime")]
+OF_TORCH = r"^device cuda: this torch \S+ finds no CUDA device; use --device CPU, or install a CUDA build of"
+OF_ORT = r"^device 'cuda': ONNX Runtime offers CPU here; install onnxruntime-gpu in the place of onnxruntime$"
+WITHOUT = {"pytorch": OF_TORCH, "torchscript": OF_TORCH, "onnxruntime": OF_ORT}
+THERE = pytest.mark.skipif(not torch.cuda.is_available(), reason="this machine has no CUDA device")
+
+
+def _open(pair: tuple[str, str], tiny: Model, exported: dict[str, Artifact], options: RunOptions) -> Runner:
+    target, runtime = pair
+    if target == "pytorch":
+        runner: Runner = plugins.load(RUNTIMES["pytorch"].runner)(tiny, options)
+        return runner
+    return open_runner(exported[target], options, runtime)
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="this machine has a CUDA device")
+@pytest.mark.parametrize("pair", PAIRS, ids="-on-".join)
+def test_without_a_gpu_it_is_refused_with_what_to_do(
+    pair: tuple[str, str], tiny: Model, exported: dict[str, Artifact]
+) -> None:
+    with pytest.raises(DeviceError, match=WITHOUT[pair[1]]):
+        _open(pair, tiny, exported, RunOptions("cuda"))
+
+
+@THERE
+@pytest.mark.gpu
+@pytest.mark.parametrize("pair", PAIRS, ids="-on-".join)
+def test_a_gpu_gives_what_the_cpu_gives_in_float32(
+    pair: tuple[str, str], tiny: Model, exported: dict[str, Artifact]
+) -> None:
+    with (
+        _open(pair, tiny, exported, RunOptions("cuda")) as there,
+        _open(pair, tiny, exported, RunOptions(threads=1)) as here,
+    ):
+        assert (there.effective.precision, there.effective.threads) == ("f32", None)
+        kept = there.run(_image(0))
+        copies = {name: array.copy() for name, array in kept.items()}
+        for seed in (1, 0):
+            found, wanted = there.run(_image(seed)), here.run(_image(seed))
+            for name, array in wanted.items():
+                assert np.abs(found[name] - array).max() < 1e-5 * np.abs(array).max(), "TF32 is off by 1e-3"
+        assert all(np.array_equal(kept[name], copies[name]) for name in kept)

@@ -1,0 +1,272 @@
+"""The runner of engines: its contract where a GPU stands in, its refusals, and a GPU if there is one."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+pytest.importorskip("tensorrt_rtx", reason="tensorrt-rtx builds the engines")
+pytest.importorskip("cuda.bindings", reason="cuda-python runs them")
+
+from posedeploy import manifest
+from posedeploy.convert.export import export
+from posedeploy.convert.options import ExportOptions, TensorRtOptions
+from posedeploy.cuda import Gpu
+from posedeploy.errors import ArtifactError, DeviceError, InputError, ManifestError, MissingPackageError
+from posedeploy.plugins import version_of
+from posedeploy.runtimes.engine import TensorRtEngine
+from posedeploy.runtimes.opening import fitted, open_artifact, open_runner
+from posedeploy.runtimes.tensorrt import TensorRtRunner
+from posedeploy.types import Artifact, Model, ModelSpec, RunOptions
+from tests.networks import two_input_model
+from tests.runtimes.test_runners import (  # noqa: F401 - the contract, over the fixture below
+    DAMAGE,
+    Opener,
+    _close_to,
+    _image,
+    _wanted,
+    test_a_stream_gives_in_order_what_runs_would,
+    test_a_stream_may_be_left_early,
+    test_a_stream_reads_no_further_ahead_than_it_runs,
+    test_arrays_may_be_views_flipped_or_read_only,
+    test_closing_twice_does_nothing,
+    test_inputs_are_not_changed_and_may_be_reused_at_once,
+    test_inputs_that_do_not_fit_are_refused,
+    test_it_runs_and_says_what_its_tensors_are,
+    test_results_are_the_callers_to_keep_and_to_write_to,
+)
+from tests.stand_ins import StandInCuda, on_stand_in
+from tests.tables import gpu_here
+
+RANGE = TensorRtOptions(
+    smallest={"": (1, 3, 16, 16)}, usual={"": (1, 3, 32, 40)}, largest={"": (2, 3, 32, 64)}
+)
+ON_GPU = RunOptions("cuda")
+
+
+@pytest.fixture(scope="session")
+def engine(tiny: Model, tmp_path_factory: pytest.TempPathFactory) -> Artifact:
+    """The tiny network as an engine; do not change its files."""
+    (artifact,) = export(tiny, ["tensorrt"], tmp_path_factory.mktemp("engine"), "tiny")
+    return artifact
+
+
+@pytest.fixture(params=["fixed", "free axes", pytest.param("on a GPU", marks=pytest.mark.gpu)])
+def opener(request: pytest.FixtureRequest, tiny: Model, engine: Artifact, tmp_path: Path) -> Iterator[Opener]:
+    """What opens the tiny network; also for the tests that come from the other runtimes."""
+    artifact = engine
+    if request.param == "free axes":
+        (artifact,) = export(
+            tiny, ["tensorrt"], tmp_path, "free", ExportOptions(dynamic=True, tensorrt=RANGE)
+        )
+    if request.param == "on a GPU":
+        gpu_here()
+        yield lambda: open_runner(artifact, ON_GPU)
+        return
+    cudas: list[StandInCuda] = []
+
+    def opened() -> TensorRtRunner:
+        cudas.append(StandInCuda())
+        return on_stand_in(artifact, ON_GPU, cudas[-1])
+
+    yield opened
+    assert all(cuda.closed for cuda in cudas)
+
+
+def _copied(engine: Artifact, folder: Path) -> Artifact:
+    for path in engine.path.parent.iterdir():
+        (folder / path.name).write_bytes(path.read_bytes())
+    return replace(engine, path=folder / engine.path.name)
+
+
+def _doctored(engine: Artifact, **changes: Any) -> Artifact:
+    return replace(engine, details={**engine.details, **changes})
+
+
+def test_a_run_is_one_graph_and_one_wait(engine: Artifact) -> None:
+    cuda = StandInCuda()
+    with on_stand_in(engine, ON_GPU, cuda) as runner:
+        before = cuda.waits
+        runner.run(_image(0))
+        runner.run(_image(1))
+        assert (cuda.graphs, cuda.launches, cuda.waits - before) == (1, 2, 2)
+        assert runner.effective.details["CUDA graph"] == "yes"
+
+
+def test_what_is_in_use_is_said(engine: Artifact) -> None:
+    with on_stand_in(engine, ON_GPU) as runner:
+        effective = runner.effective
+    assert (effective.runtime, effective.device, effective.precision) == ("tensorrt", "a stand-in", "f32")
+    assert effective.threads is None
+    assert effective.version[0].isdigit()
+    assert effective.details["flavour"] == "tensorrt-rtx"
+    assert effective.details["compute capability"] == "8.6"
+
+
+def test_where_no_graph_can_be_recorded_it_runs_without_and_says_so(engine: Artifact, tiny: Model) -> None:
+    with on_stand_in(engine, ON_GPU, StandInCuda(recordable=False)) as runner:
+        assert "cudaErrorStreamCaptureUnsupported" in runner.effective.details["CUDA graph"]
+        assert _close_to(runner.run(_image()), _wanted(tiny, _image()))
+
+
+def test_free_axes_take_what_the_profile_has_and_no_more(tiny: Model, tmp_path: Path) -> None:
+    options = ExportOptions(dynamic=True, tensorrt=RANGE)
+    (artifact,) = export(tiny, ["tensorrt"], tmp_path, "free", options)
+    with on_stand_in(artifact, ON_GPU) as runner:
+        assert runner.effective.details["CUDA graph"] == "no"
+        for shape in ((1, 3, 32, 40), (2, 3, 16, 64), (1, 3, 16, 16), (2, 3, 32, 64)):
+            image = {"data": np.random.RandomState(0).standard_normal(shape).astype(np.float32)}
+            assert _close_to(runner.run(image), _wanted(tiny, image))
+        for shape, given in (((3, 3, 32, 40), "3x3x32x40"), ((1, 3, 8, 40), "1x3x8x40")):
+            with pytest.raises(InputError, match=rf"data is {given}, .* for 1x3x16x16 to 2x3x32x64; export"):
+                runner.run({"data": np.zeros(shape, np.float32)})
+
+
+def test_tensors_come_in_the_manifests_order(engine: Artifact) -> None:
+    with on_stand_in(engine, ON_GPU) as runner:
+        assert fitted(engine, runner) == engine.spec
+        assert list(runner.run(_image())) == [output.name for output in engine.spec.outputs]
+
+
+def test_several_inputs_of_which_none_is_an_image(tmp_path: Path) -> None:
+    model = two_input_model()
+    (artifact,) = export(model, ["tensorrt"], tmp_path, "lifter")
+    joints = np.random.RandomState(0).rand(1, 5, 2).astype(np.float32)
+    with on_stand_in(artifact) as runner:
+        found = runner.run({"scale": np.array([3.0], np.float32), "joints": joints})
+    assert np.array_equal(found["joints_again"], joints)
+
+
+@pytest.mark.parametrize("device", ["CPU", "GPU", "cpu", ""])
+def test_another_device_than_a_gpu_is_refused(engine: Artifact, device: str) -> None:
+    with pytest.raises(
+        DeviceError, match=rf"^device '{device}': tiny.engine .* on cuda only; use --device cuda$"
+    ):
+        open_runner(engine, RunOptions(device))
+
+
+def test_threads_are_refused(engine: Artifact) -> None:
+    with pytest.raises(DeviceError, match="--threads 2: TensorRT takes a thread count for the CPU only"):
+        open_runner(engine, RunOptions("cuda", threads=2))
+
+
+def test_another_precision_than_the_engines_is_refused(engine: Artifact) -> None:
+    with pytest.raises(
+        DeviceError, match=r"^precision f16: tiny.engine computes in f32, as it was built; give"
+    ):
+        open_runner(engine, RunOptions("cuda", "f16"))
+    half = replace(engine, precision="f16")
+    with pytest.raises(
+        DeviceError, match=r"^precision f32: tiny.engine computes in f16, as it was built; give"
+    ):
+        open_runner(half, RunOptions("cuda"))
+
+
+def test_without_a_gpu_it_is_refused_in_one_sentence(engine: Artifact) -> None:
+    gpu_here(wanted=False)
+    with pytest.raises(
+        DeviceError, match=r"^device cuda: CUDA finds no GPU here \(cudaError\w+\); this needs"
+    ):
+        open_runner(engine, ON_GPU)
+
+
+def _rebuild(artifact: Artifact) -> str:
+    return f"; build it for this machine from its kept ONNX: posedeploy engine rebuild {artifact.path}"
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        (
+            {"version": "1.2.0.54"},
+            "built with tensorrt-rtx 1.2.0.54, and tensorrt-rtx {version} is installed, which does not read "
+            "it",
+        ),
+        (
+            {"compute_capabilities": ["8.9", "12.0+"]},
+            "built for compute capability 8.9, 12.0+, and a stand-in has 8.6",
+        ),
+        (
+            {"flavour": "tensorrt-lean"},
+            "built with tensorrt-lean {version}, and known are tensorrt, tensorrt-rtx",
+        ),
+    ],
+    ids=["version", "GPU", "flavour"],
+)
+def test_an_engine_of_elsewhere_is_refused_before_tensorrt_sees_it(
+    engine: Artifact, changes: dict[str, Any], said: str
+) -> None:
+    theirs = _doctored(engine, **changes)
+    with pytest.raises(ArtifactError) as refusal:
+        on_stand_in(theirs, ON_GPU)
+    wanted = said.format(version=engine.details["version"])
+    assert str(refusal.value) == f"{theirs.path}: {wanted}{_rebuild(theirs)}"
+
+
+def test_an_engine_of_the_other_flavour_says_what_to_install(engine: Artifact) -> None:
+    theirs = _doctored(engine, flavour="tensorrt", version="10.13.0.35")
+    if version_of("tensorrt") is not None:
+        pytest.skip("tensorrt is installed")
+    with pytest.raises(MissingPackageError, match=r"needs the package tensorrt, .*posedeploy\[tensorrt\]"):
+        on_stand_in(theirs, ON_GPU)
+
+
+def test_a_passport_that_is_none_is_refused(engine: Artifact) -> None:
+    with pytest.raises(ManifestError, match=r"details are no engine's passport .*; export it again"):
+        on_stand_in(replace(engine, details={"flavour": 3}), ON_GPU)
+
+
+def test_a_changed_file_is_refused_by_its_hash(engine: Artifact, tmp_path: Path) -> None:
+    copy = _copied(engine, tmp_path)
+    content = bytearray(copy.path.read_bytes())
+    content[len(content) // 2] ^= 1
+    copy.path.write_bytes(content)
+    with pytest.raises(ManifestError, match=r"was changed after it was exported"):
+        open_artifact(copy.path)
+
+
+@pytest.mark.parametrize("damage", DAMAGE)
+def test_a_damaged_engine_is_refused_by_tensorrt_itself_in_one_line(
+    engine: Artifact, tmp_path: Path, damage: str
+) -> None:
+    copy = _copied(engine, tmp_path)
+    copy.path.write_bytes(DAMAGE[damage](copy.path.read_bytes()))
+    with pytest.raises(
+        ArtifactError, match=rf"^{copy.path}: tensorrt_rtx .* cannot load it \(.*; build it"
+    ) as refusal:
+        TensorRtRunner(copy, ON_GPU, StandInCuda, TensorRtEngine)
+    assert "\n" not in str(refusal.value)
+
+
+def test_a_whole_engine_without_a_gpu_is_not_called_damaged(engine: Artifact) -> None:
+    gpu_here(wanted=False)
+    with pytest.raises(DeviceError, match=r"^device cuda: tensorrt_rtx cannot use this GPU \("):
+        TensorRtRunner(engine, ON_GPU, StandInCuda, TensorRtEngine)
+
+
+def test_the_gpu_is_let_go_where_opening_fails(engine: Artifact) -> None:
+    cuda = StandInCuda(Gpu("an old one", "6.1", "12.0"))
+    with pytest.raises(ArtifactError, match=r"and an old one has 6\.1"):
+        on_stand_in(engine, ON_GPU, cuda)
+    assert cuda.closed
+
+
+def test_a_file_that_is_gone_is_refused(engine: Artifact, tmp_path: Path) -> None:
+    gone = replace(engine, path=tmp_path / "gone.engine")
+    with pytest.raises(ArtifactError, match=rf"^{gone.path}: no such file"):
+        on_stand_in(gone, ON_GPU)
+
+
+def test_an_engine_made_by_others_has_no_passport_to_check(engine: Artifact) -> None:
+    theirs = Artifact(engine.path, "tensorrt", ModelSpec("unknown", "", (), ()), "unknown")
+    with pytest.raises(DeviceError, match=r"^device cuda: "):
+        TensorRtRunner(theirs, ON_GPU, StandInCuda, TensorRtEngine)
+
+
+def test_the_manifest_gives_the_passport_back(engine: Artifact) -> None:
+    assert manifest.read(engine.path) == engine

@@ -1,0 +1,29 @@
+"""The rows of the tables that any machine can try."""
+
+from __future__ import annotations
+
+import pytest
+
+from posedeploy.backends import RUNTIMES, TARGETS
+from posedeploy.errors import DeviceError
+
+ON_CPU = {
+    name: target
+    for name, target in TARGETS.items()
+    if all("CPU" in RUNTIMES[runtime].devices for runtime in target.runtimes)
+}
+"""The targets whose runtimes run on a CPU; the others' tests say what stands in for their device."""
+
+
+def gpu_here(wanted: bool = True) -> None:
+    """Skip a test where there is no GPU, or, for one of what is said then, where there is one."""
+    from posedeploy.cuda import gpu
+
+    try:
+        found = gpu().name
+    except DeviceError as error:
+        if wanted:
+            pytest.skip(str(error))
+    else:
+        if not wanted:
+            pytest.skip(f"this machine has a GPU: {found}")
