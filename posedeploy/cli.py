@@ -383,3 +383,58 @@ def draw(
     from posedeploy.commands import samples as command
 
     command.run(count, seed, output, shared.parse_size(size, "--size"), people)
+
+
+toolchain = typer.Typer(
+    no_args_is_help=True, help="Add, list and remove what some targets need in an environment of its own."
+)
+app.add_typer(toolchain, name="toolchain")
+
+
+@toolchain.command()
+def add(
+    name: Annotated[
+        str, typer.Argument(help="A toolchain of `posedeploy toolchain list`.", show_default=False)
+    ],
+    python: Annotated[
+        Path | None,
+        typer.Option(metavar="PYTHON", help="The Python to make it with.", show_default="the running one"),
+    ] = None,
+    installer: Annotated[
+        str | None,
+        typer.Option(metavar="uv|pip", help="What installs.", show_default="uv where it is found, else pip"),
+    ] = None,
+) -> None:
+    """Make the environment of a toolchain, by the network; a broken one anew. Nothing else ever installs.
+
+    Example: posedeploy toolchain add onnx2tf
+    """
+    from posedeploy.commands import toolchain as command
+
+    command.run_add(name, python, installer)
+
+
+@toolchain.command(name="list")
+def list_(json: shared.Json = None) -> None:
+    """List the toolchains: whole, missing or broken and why, versions, size, folder.
+
+    Example: posedeploy toolchain list
+    """
+    from posedeploy.commands import toolchain as command
+
+    command.run_list(json)
+
+
+@toolchain.command()
+def remove(
+    name: Annotated[
+        str, typer.Argument(help="A toolchain of `posedeploy toolchain list`.", show_default=False)
+    ],
+) -> None:
+    """Delete the environment of a toolchain.
+
+    Example: posedeploy toolchain remove onnx2tf
+    """
+    from posedeploy.commands import toolchain as command
+
+    command.run_remove(name)

@@ -40,7 +40,8 @@ MAY_IMPORT = {
     "checkpoints": SHARED | {"checkpoints", "meshes"},
     "poses": SHARED | {"poses"},
     "samples": SHARED | {"samples", "poses"},
-    "convert": SHARED | {"convert"},
+    "toolchains": SHARED | {"toolchains"},
+    "convert": SHARED | {"convert", "toolchains"},
     "runtimes": SHARED | {"runtimes"},
     "benchmarks": SHARED | {"benchmarks", "runtimes.base", "poses", "samples"},
     "predict": SHARED | {"predict", "runtimes.base", "poses"},
@@ -55,6 +56,8 @@ FREE = {"commands", "cli", "__main__", "__init__"}
 HEAVY = {
     "torch": {"checkpoints", "convert", "runtimes.pytorch", "runtimes.torchscript"},
     "safetensors": {"checkpoints"},
+    "onnx2tf": {"toolchains.inside.onnx2tf"},
+    "tensorflow": {"toolchains.inside.onnx2tf"},
     "onnx": {"convert.onnx"},
     "onnxscript": {"convert.onnx"},
     "onnxruntime": {"runtimes.onnxruntime"},

@@ -16,9 +16,13 @@ from posedeploy.backends import RUNTIMES, TARGETS, Runtime, Target
 from posedeploy.commands.console import out, show, working, write_json
 from posedeploy.commands.opening import pytorch_runner
 from posedeploy.commands.tables import table
+from posedeploy.commands.toolchain import said_of
 from posedeploy.errors import DeviceError, PoseDeployError, first_line
 from posedeploy.runtimes.base import Runner
 from posedeploy.runtimes.opening import open_runner
+from posedeploy.toolchains.child import ask
+from posedeploy.toolchains.state import look
+from posedeploy.toolchains.table import TOOLCHAINS, Toolchain
 from posedeploy.types import Artifact, Model, RunOptions
 
 BROKEN = (PoseDeployError, ImportError, OSError, RuntimeError)
@@ -30,7 +34,7 @@ class Finding:
     """One target or runtime: ``works`` (and on which devices), ``untried``, ``missing`` (and the command
     that installs it) or ``broken`` (and why)."""
 
-    kind: Literal["target", "runtime", "scoring", "window"]
+    kind: Literal["target", "runtime", "toolchain", "scoring", "window"]
     name: str
     state: Literal["works", "untried", "missing", "broken"]
     detail: str
@@ -64,6 +68,7 @@ def _findings(folder: Path) -> list[Finding]:
         if artifact is not None:
             artifacts[target.name] = artifact
     findings += [_try_runtime(runtime, model, artifacts) for runtime in RUNTIMES.values()]
+    findings += [_toolchain(toolchain, folder) for toolchain in TOOLCHAINS.values()]
     findings += [_evaluation(), _window()]
     return findings
 
@@ -131,6 +136,17 @@ def _run(runner: Runner) -> None:
     (result,) = runner.run(inputs).values()
     if not np.allclose(result, 27.0):
         raise PoseDeployError(f"it gives {result.ravel()[0]:g} where 27 is right")
+
+
+def _toolchain(toolchain: Toolchain, folder: Path) -> Finding:
+    found = look(toolchain)
+    if found.state != "whole":
+        return Finding("toolchain", toolchain.name, found.state, said_of(found))
+    try:
+        ask(found.folder, toolchain, {"task": "start"}, folder)
+    except BROKEN as error:
+        return Finding("toolchain", toolchain.name, "broken", first_line(error))
+    return Finding("toolchain", toolchain.name, "works", said_of(found))
 
 
 def _evaluation() -> Finding:

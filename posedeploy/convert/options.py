@@ -9,6 +9,13 @@ Outputs: TypeAlias = Literal["all", "last"]
 
 
 @dataclass(frozen=True)
+class ToolchainOptions:
+    """What only a route through a toolchain is asked. time_limit_s: how long its process may take."""
+
+    time_limit_s: float = 1800
+
+
+@dataclass(frozen=True)
 class ExportOptions:
     """How a network is to be deployed.
 
@@ -23,3 +30,4 @@ class ExportOptions:
     dynamic: bool = False
     embed_preprocessing: bool = False
     outputs: Outputs = "all"
+    toolchain: ToolchainOptions = ToolchainOptions()

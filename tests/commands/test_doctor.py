@@ -19,11 +19,13 @@ def test_everything_here_works(done: Invoke) -> None:
     tried |= {("scoring", "pycocotools")}
     assert tried <= states.keys()
     assert {states[row] for row in tried} == {"works"}
+    assert {state for (kind, _), state in states.items() if kind == "toolchain"} == {"missing"}
+    assert "posedeploy toolchain add onnx2tf" in result.stdout
     assert document["packages"]["openvino"] in result.stdout
     assert not lines_wider_than(80, result.stdout)
     rows = [
         line
         for line in result.stdout.splitlines()
-        if line.startswith(("target", "runtime", "scoring", "window"))
+        if line.startswith(("target", "runtime", "toolchain", "scoring", "window"))
     ]
     assert len(rows) == len(states), "one line each"
