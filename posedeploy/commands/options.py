@@ -58,6 +58,20 @@ Json: TypeAlias = Annotated[
 InputSize: TypeAlias = Annotated[
     str | None, typer.Option(metavar="HxW", help="Height and width of the network's input, such as 256x456.")
 ]
+Via: TypeAlias = Annotated[
+    str | None,
+    typer.Option(
+        metavar="litert-torch|onnx2tf", help="TFLite: what converts to it.", show_default="litert-torch"
+    ),
+]
+IoLayout: TypeAlias = Annotated[
+    str | None,
+    typer.Option(
+        metavar="nchw|nhwc",
+        help="TFLite: how the file's own images and maps lie, channels first or last.",
+        show_default="nchw",
+    ),
+]
 Checkpoint: TypeAlias = Annotated[
     Path | None,
     typer.Option(
