@@ -14,7 +14,8 @@ from posedeploy.errors import ArtifactError, ExportError
 @dataclass(frozen=True)
 class Target:
     """A format that a network can be exported to. ``runtimes`` lists what runs it, the usual one first, and
-    ``packages`` what converting to it needs."""
+    ``packages`` what converting to it needs. ``manifest_inside``: the file also carries its manifest, so that
+    it is complete alone."""
 
     name: str
     suffix: str
@@ -22,6 +23,7 @@ class Target:
     converter: str
     runtimes: tuple[str, ...]
     packages: tuple[str, ...]
+    manifest_inside: bool = False
 
 
 @dataclass(frozen=True)
@@ -61,6 +63,15 @@ TARGETS = {
             ("openvino",),
             ("torch", "onnx", "onnxscript", "openvino"),
         ),
+        Target(
+            "tflite",
+            ".tflite",
+            (),
+            "posedeploy.convert.tflite:convert",
+            ("litert",),
+            ("torch", "litert_torch", "ai_edge_litert"),
+            manifest_inside=True,
+        ),
     )
 }
 
@@ -78,6 +89,7 @@ RUNTIMES = {
             "openvino",
             ("CPU", "GPU", "NPU", "AUTO"),
         ),
+        Runtime("litert", "posedeploy.runtimes.litert:LiteRtRunner", "ai_edge_litert", ("CPU",)),
     )
 }
 

@@ -75,23 +75,35 @@ def export(
         str,
         typer.Option(metavar="all|last", help="Every published output, or only those that hold the poses."),
     ] = "all",
+    via: shared.Via = None,
+    layout: shared.IoLayout = None,
+    time_limit: shared.TimeLimit = None,
     family: shared.FamilyName = None,
     network: shared.Network = None,
     mesh: shared.Mesh = None,
 ) -> None:
-    """Convert a checkpoint to TorchScript, ONNX or OpenVINO, with a manifest beside each file.
+    """Convert a checkpoint to TorchScript, ONNX, OpenVINO or TFLite, with a manifest beside each file.
 
     Example: posedeploy export human.pth --to openvino --to onnx -o out/
     """
     from posedeploy.commands import export as command
     from posedeploy.commands.opening import Described
 
+    targets = to or ["openvino"]
     command.run(
         checkpoint,
-        to or ["openvino"],
+        targets,
         output,
         name,
-        command.options(shared.parse_size(input_size), batch, dynamic, embed_preprocessing, outputs),
+        command.options(
+            shared.parse_size(input_size),
+            batch,
+            dynamic,
+            embed_preprocessing,
+            outputs,
+            tflite=command.tflite_options(targets, via, layout),
+            toolchain=command.toolchain_options(via, time_limit),
+        ),
         Described(family, network, mesh=mesh),
     )
 

@@ -21,6 +21,8 @@ SHARED = BASE | {
     "families",
     "nesting",
     "closing",
+    "embedded",
+    "quiet",
     "joint_sets",
 }
 
@@ -35,6 +37,8 @@ MAY_IMPORT = {
     "families": SHARED,
     "nesting": SHARED,
     "closing": SHARED,
+    "embedded": BASE,
+    "quiet": BASE,
     "joint_sets": BASE,
     "meshes": SHARED | {"meshes"},
     "checkpoints": SHARED | {"checkpoints", "meshes"},
@@ -55,6 +59,9 @@ it.
 FREE = {"commands", "cli", "__main__", "__init__"}
 HEAVY = {
     "torch": {"checkpoints", "convert", "runtimes.pytorch", "runtimes.torchscript"},
+    "litert_torch": {"convert.litert_torch"},
+    "ai_edge_litert": {"convert.tflite_check", "convert.tflite_file", "runtimes.litert"},
+    "flatbuffers": {"convert.tflite_file"},
     "safetensors": {"checkpoints"},
     "onnx2tf": {"toolchains.inside.onnx2tf"},
     "tensorflow": {"toolchains.inside.onnx2tf"},

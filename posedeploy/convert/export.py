@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import fields
+from dataclasses import fields, is_dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -59,6 +59,8 @@ def _export(
             provenance=_provenance(model, target, options),
             details=details or {},
         )
+        if target.manifest_inside:
+            artifact = manifest.write_inside(artifact, stage)
         manifest.write(artifact, stage)
     return artifact
 
@@ -70,7 +72,11 @@ def _provenance(model: Model, target: Target, options: ExportOptions) -> Provena
         network=model.network,
         packages={"posedeploy": __version__}
         | {name: plugins.version_of(name) or "unknown" for name in target.packages},
-        options={field.name: str(getattr(options, field.name)) for field in fields(options)},
+        options={
+            field.name: str(asked)
+            for field in fields(options)
+            if not is_dataclass(asked := getattr(options, field.name))  # one target's: its details say it
+        },
         created=datetime.now(UTC).isoformat(timespec="seconds"),
         network_sha256=model.network_sha256,
         mesh=str(model.mesh.resolve()) if model.mesh else None,

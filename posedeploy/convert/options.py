@@ -6,6 +6,20 @@ from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
 Outputs: TypeAlias = Literal["all", "last"]
+Route: TypeAlias = Literal["litert-torch", "onnx2tf"]
+IoLayout: TypeAlias = Literal["nchw", "nhwc"]
+
+
+@dataclass(frozen=True)
+class TfliteOptions:
+    """What only TFLite is asked.
+
+    via: what converts, from the PyTorch module or from its ONNX graph. layout: how the file's own images and
+    maps lie, channels first or last; a runner takes and gives them as the spec has them either way.
+    """
+
+    via: Route = "litert-torch"
+    layout: IoLayout = "nchw"
 
 
 @dataclass(frozen=True)
@@ -30,4 +44,5 @@ class ExportOptions:
     dynamic: bool = False
     embed_preprocessing: bool = False
     outputs: Outputs = "all"
+    tflite: TfliteOptions = TfliteOptions()
     toolchain: ToolchainOptions = ToolchainOptions()
