@@ -15,7 +15,8 @@ from posedeploy.errors import ArtifactError, ExportError
 class Target:
     """A format that a network can be exported to. ``runtimes`` lists what runs it, the usual one first, and
     ``packages`` what converting to it needs. ``usual``: the sample goes to it unasked. ``kept`` is the end of
-    the name of what is written beside to build the file from again, which nothing here runs."""
+    the name of what is written beside to build the file from again, which nothing here runs.
+    ``manifest_inside``: the file also carries its manifest, so that it is complete alone."""
 
     name: str
     suffix: str
@@ -25,6 +26,7 @@ class Target:
     packages: tuple[str, ...]
     usual: bool = True
     kept: str | None = None
+    manifest_inside: bool = False
 
 
 @dataclass(frozen=True)
@@ -75,6 +77,15 @@ TARGETS = {
             usual=False,
             kept=".engine.onnx",
         ),
+        Target(
+            "tflite",
+            ".tflite",
+            (),
+            "posedeploy.convert.tflite:convert",
+            ("litert",),
+            ("torch", "litert_torch", "ai_edge_litert"),
+            manifest_inside=True,
+        ),
     )
 }
 
@@ -94,6 +105,7 @@ RUNTIMES = {
             ("CPU", "GPU", "NPU", "AUTO"),
         ),
         Runtime("tensorrt", "posedeploy.runtimes.tensorrt:TensorRtRunner", "cuda", ("cuda",)),
+        Runtime("litert", "posedeploy.runtimes.litert:LiteRtRunner", "ai_edge_litert", ("CPU",)),
     )
 }
 

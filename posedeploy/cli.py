@@ -87,6 +87,9 @@ def export(
     workspace: shared.Workspace = None,
     timing_cache: shared.TimingCache = None,
     wrap: shared.Wrap = None,
+    via: shared.Via = None,
+    layout: shared.IoLayout = None,
+    time_limit: shared.TimeLimit = None,
     family: shared.FamilyName = None,
     network: shared.Network = None,
     mesh: shared.Mesh = None,
@@ -102,9 +105,10 @@ def export(
 
     engine = EngineFlags(flavour, gpu, precision, smallest, usual, largest, timing_cache, workspace, wrap)
 
+    targets = to or ["openvino"]
     command.run(
         checkpoint,
-        to or ["openvino"],
+        targets,
         output,
         name,
         command.options(
@@ -113,8 +117,10 @@ def export(
             dynamic,
             embed_preprocessing,
             outputs,
-            AotiOptions(device),
-            engine_options(engine),
+            aoti=AotiOptions(device),
+            tensorrt=engine_options(engine),
+            tflite=command.tflite_options(targets, via, layout),
+            toolchain=command.toolchain_options(via, time_limit),
         ),
         Described(family, network, mesh=mesh),
     )
@@ -444,3 +450,58 @@ def draw(
     from posedeploy.commands import samples as command
 
     command.run(count, seed, output, shared.parse_size(size, "--size"), people)
+
+
+toolchain = typer.Typer(
+    no_args_is_help=True, help="Add, list and remove what some targets need in an environment of its own."
+)
+app.add_typer(toolchain, name="toolchain")
+
+
+@toolchain.command()
+def add(
+    name: Annotated[
+        str, typer.Argument(help="A toolchain of `posedeploy toolchain list`.", show_default=False)
+    ],
+    python: Annotated[
+        Path | None,
+        typer.Option(metavar="PYTHON", help="The Python to make it with.", show_default="the running one"),
+    ] = None,
+    installer: Annotated[
+        str | None,
+        typer.Option(metavar="uv|pip", help="What installs.", show_default="uv where it is found, else pip"),
+    ] = None,
+) -> None:
+    """Make the environment of a toolchain, by the network; a broken one anew. Nothing else ever installs.
+
+    Example: posedeploy toolchain add onnx2tf
+    """
+    from posedeploy.commands import toolchain as command
+
+    command.run_add(name, python, installer)
+
+
+@toolchain.command(name="list")
+def list_(json: shared.Json = None) -> None:
+    """List the toolchains: whole, missing or broken and why, versions, size, folder.
+
+    Example: posedeploy toolchain list
+    """
+    from posedeploy.commands import toolchain as command
+
+    command.run_list(json)
+
+
+@toolchain.command()
+def remove(
+    name: Annotated[
+        str, typer.Argument(help="A toolchain of `posedeploy toolchain list`.", show_default=False)
+    ],
+) -> None:
+    """Delete the environment of a toolchain.
+
+    Example: posedeploy toolchain remove onnx2tf
+    """
+    from posedeploy.commands import toolchain as command
+
+    command.run_remove(name)

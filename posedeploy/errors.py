@@ -12,6 +12,8 @@
     ├── InputError               an image, video, number or file that the user gave cannot be used
     ├── OutputError              a result cannot be written
     ├── DownloadError            a published file cannot be fetched, or is not the one recorded
+    ├── ToolchainError           an environment that a converter needs is missing, broken or cannot be made
+    │   └── ToolchainFailed      what ran in it failed; has its log
     └── MissingPackageError      an optional package is not installed
 
 Each message says what failed, what was found, what was wanted, and what to do.
@@ -58,6 +60,19 @@ class OutputError(PoseDeployError):
 
 class DownloadError(PoseDeployError):
     """A published file cannot be fetched, or is not the file that was recorded."""
+
+
+class ToolchainError(PoseDeployError):
+    """An environment of its own that a converter needs is missing or broken, or cannot be made."""
+
+
+class ToolchainFailed(ToolchainError):
+    """What ran in a toolchain failed. ``toolchain`` is its name, ``log`` all that it said."""
+
+    def __init__(self, message: str, toolchain: str, log: str) -> None:
+        super().__init__(message)
+        self.toolchain = toolchain
+        self.log = log
 
 
 class MissingPackageError(PoseDeployError):

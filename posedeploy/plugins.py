@@ -17,6 +17,8 @@ EXTRA_OF_PACKAGE = {
     "onnxscript": "export",
     "onnxruntime": "onnxruntime",
     "openvino": "openvino",
+    "litert_torch": "tflite",
+    "ai_edge_litert": "litert",
     "pycocotools": "evaluate",
     "pygame": "window",
     "trimesh": "mesh",

@@ -25,6 +25,8 @@ Fit: TypeAlias = Literal["pad", "crop", "box", "centre"]
 Embedded: TypeAlias = Literal["colour", "normalisation"]
 Precision: TypeAlias = Literal["f32", "f16", "bf16", "auto"]
 Hint: TypeAlias = Literal["latency", "throughput"]
+TO_CHANNELS_LAST, TO_CHANNELS_FIRST = (0, 2, 3, 1), (0, 3, 1, 2)
+"""How the axes of an image or of maps are permuted from NCHW to NHWC, and back."""
 Dimension: TypeAlias = int | str
 """A length, or the name of an axis whose length is free."""
 

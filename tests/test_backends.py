@@ -45,7 +45,7 @@ def test_an_unknown_target_is_refused_with_those_there_are() -> None:
         target_named("x")
 
 
-@pytest.mark.parametrize("name", ["a.tflite", "a", "onnx", "a.pth", "a.onnx.posedeploy.json"])
+@pytest.mark.parametrize("name", ["a.mlmodel", "a", "onnx", "a.pth", "a.onnx.posedeploy.json"])
 def test_a_file_of_no_target_is_refused(name: str) -> None:
     with pytest.raises(ArtifactError, match=r"a model file ends in one of \.torchscript, \.onnx, \.xml"):
         target_of(Path(name))

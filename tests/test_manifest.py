@@ -162,3 +162,49 @@ def test_a_file_that_cannot_be_read_is_refused(artifact: Artifact, name: str, ki
     path.symlink_to("/proc/self/mem")
     with pytest.raises(kind, match=rf"{name}: cannot be read \(Input/output error\)"):
         manifest.read(artifact.path)
+
+
+@pytest.fixture
+def lone(tmp_path: Path) -> Artifact:
+    """A TFLite file with its manifest inside and none beside it."""
+    (tmp_path / "net.tflite").write_bytes(b"flatbuffer" * 50)
+    hashes = {"net.tflite": files.sha256(tmp_path / "net.tflite")}
+    artifact = Artifact(tmp_path / "net.tflite", "tflite", SPEC, "f32", hashes, MADE, {"layout": "nhwc"})
+    return manifest.write_inside(artifact, tmp_path)
+
+
+def test_a_lone_file_is_read_by_the_manifest_inside(lone: Artifact) -> None:
+    assert manifest.has_one(lone.path) and manifest.is_inside(lone.path)
+    assert manifest.read(lone.path) == lone
+    assert lone.files == {"net.tflite": files.sha256(lone.path)}
+
+
+def test_a_lone_file_may_be_renamed(lone: Artifact) -> None:
+    renamed = lone.path.rename(lone.path.with_name("pose.tflite"))
+    assert manifest.read(renamed).files == {"pose.tflite": files.sha256(renamed)}
+
+
+def test_the_manifest_beside_a_file_goes_before_the_one_inside(lone: Artifact) -> None:
+    manifest.write(lone, lone.path.parent)
+    assert manifest.has_one(lone.path) and not manifest.is_inside(lone.path)
+    assert manifest.read(lone.path) == lone
+    _edit(lone, precision="f16")
+    assert manifest.read(lone.path).precision == "f16"
+
+
+def test_a_lone_file_whose_model_was_changed_is_refused(lone: Artifact) -> None:
+    lone.path.write_bytes(lone.path.read_bytes().replace(b"flatbuffer", b"fletbuffer", 1))
+    with pytest.raises(ManifestError, match=r"SHA-256 of the model in it is .* records another: .* export"):
+        manifest.read(lone.path)
+
+
+def test_a_lone_file_whose_manifest_was_changed_is_refused(lone: Artifact) -> None:
+    lone.path.write_bytes(lone.path.read_bytes().replace(b'"nhwc"', b'"nchw"', 1))
+    with pytest.raises(ManifestError, match=r"net\.tflite: the manifest inside is damaged \(.*CRC.*\); exp"):
+        manifest.read(lone.path)
+
+
+def test_a_lone_file_cut_short_has_no_manifest_any_more(lone: Artifact) -> None:
+    lone.path.write_bytes(lone.path.read_bytes()[:-10])
+    with pytest.raises(ManifestError, match="there is no manifest"):
+        manifest.read(lone.path)

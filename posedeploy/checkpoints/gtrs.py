@@ -33,12 +33,16 @@ class GraphConvolution(nn.Module):
         self.M = nn.Parameter(torch.zeros(joints, outputs))
         self.adj2 = nn.Parameter(torch.zeros(joints, joints))
         self.bias = nn.Parameter(torch.zeros(outputs))
+        # torch.diag would become counters and comparisons, and LiteRT's interpreter has not got the former.
+        self.register_buffer("identity", torch.eye(joints), persistent=False)
+
+    identity: Tensor
 
     def forward(self, x: Tensor, adjacency: Tensor | None = None) -> Tensor:
         graph = (self.adj if adjacency is None else adjacency) + self.adj2
         graph = (graph + graph.T) / 2
-        own = torch.diagonal(graph)
-        others = graph - torch.diag(own)
+        own = (graph * self.identity).sum(dim=0)
+        others = graph - graph * self.identity
         result: Tensor = (
             own[:, None] * self.M * (x @ self.W[0]) + others @ (self.M * (x @ self.W[1])) + self.bias
         )

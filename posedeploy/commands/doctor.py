@@ -16,10 +16,14 @@ from posedeploy.backends import RUNTIMES, TARGETS, Runtime, Target
 from posedeploy.commands.console import out, show, working, write_json
 from posedeploy.commands.opening import pytorch_runner
 from posedeploy.commands.tables import table
+from posedeploy.commands.toolchain import said_of
 from posedeploy.engines import FLAVOURS, Flavour
 from posedeploy.errors import DeviceError, MissingPackageError, PoseDeployError, first_line
 from posedeploy.runtimes.base import Runner
 from posedeploy.runtimes.opening import open_runner
+from posedeploy.toolchains.child import ask
+from posedeploy.toolchains.state import look
+from posedeploy.toolchains.table import TOOLCHAINS, Toolchain
 from posedeploy.types import Artifact, Model, RunOptions
 
 State: TypeAlias = Literal["works", "untried", "missing", "broken"]
@@ -32,7 +36,7 @@ class Finding:
     """One target or runtime: ``works`` (and on which devices), ``untried``, ``missing`` (and the command
     that installs it) or ``broken`` (and why)."""
 
-    kind: Literal["target", "runtime", "flavour", "device", "scoring", "window"]
+    kind: Literal["target", "runtime", "flavour", "device", "toolchain", "scoring", "window"]
     name: str
     state: State
     detail: str
@@ -67,6 +71,7 @@ def _findings(folder: Path) -> list[Finding]:
             artifacts[target.name] = artifact
     findings += [_try_runtime(runtime, model, artifacts) for runtime in RUNTIMES.values()]
     findings += [_flavour(flavour) for flavour in FLAVOURS.values()]
+    findings += [_toolchain(toolchain, folder) for toolchain in TOOLCHAINS.values()]
     findings += [_cuda(), _evaluation(), _window()]
     return findings
 
@@ -167,6 +172,17 @@ def _cuda() -> Finding:
         return Finding("device", "cuda", "missing", first_line(error).removeprefix("device cuda: "))
     about = f"{gpu.name}, compute capability {gpu.capability}, driver for CUDA {gpu.driver}"
     return Finding("device", "cuda", "works", about)
+
+
+def _toolchain(toolchain: Toolchain, folder: Path) -> Finding:
+    found = look(toolchain)
+    if found.state != "whole":
+        return Finding("toolchain", toolchain.name, found.state, said_of(found))
+    try:
+        ask(found.folder, toolchain, {"task": "start"}, folder)
+    except BROKEN as error:
+        return Finding("toolchain", toolchain.name, "broken", first_line(error))
+    return Finding("toolchain", toolchain.name, "works", said_of(found))
 
 
 def _evaluation() -> Finding:

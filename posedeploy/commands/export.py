@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import get_args
 
-from posedeploy import manifest
+from posedeploy import manifest, plugins
 from posedeploy.backends import TARGETS
 from posedeploy.commands.console import advancing, say, show, working
 from posedeploy.commands.models import open_model, stem_of
@@ -13,8 +13,18 @@ from posedeploy.commands.opening import SAMPLE_REMARK, Described
 from posedeploy.commands.tables import artifacts_table, tensors_table
 from posedeploy.commands.tensorrt import check_targets, tell
 from posedeploy.convert.export import export
-from posedeploy.convert.options import AotiOptions, ExportOptions, Outputs, TensorRtOptions
+from posedeploy.convert.options import (
+    AotiOptions,
+    ExportOptions,
+    IoLayout,
+    Outputs,
+    Route,
+    TensorRtOptions,
+    TfliteOptions,
+    ToolchainOptions,
+)
 from posedeploy.errors import InputError
+from posedeploy.toolchains.table import TOOLCHAINS
 from posedeploy.types import Artifact, Model
 
 
@@ -24,8 +34,11 @@ def options(
     dynamic: bool,
     embed_preprocessing: bool,
     outputs: str,
+    *,
     aoti: AotiOptions,
     tensorrt: TensorRtOptions,
+    tflite: TfliteOptions,
+    toolchain: ToolchainOptions,
 ) -> ExportOptions:
     """The options of an export, from the command's.
 
@@ -34,8 +47,46 @@ def options(
     """
     for kept in get_args(Outputs):
         if outputs == kept:
-            return ExportOptions(input_size, batch, dynamic, embed_preprocessing, kept, aoti, tensorrt)
+            return ExportOptions(
+                input_size, batch, dynamic, embed_preprocessing, kept, aoti, tensorrt, tflite, toolchain
+            )
     raise InputError(f"--outputs {outputs}: wanted {' or '.join(get_args(Outputs))}")
+
+
+def tflite_options(targets: list[str], via: str | None, layout: str | None) -> TfliteOptions:
+    """What the command asks of TFLite alone; None where a flag was not given.
+
+    Raises:
+        InputError: a flag is given without the target, or its value is none of those there are.
+    """
+    given = {"--via": via, "--layout": layout}
+    for flag, value in given.items():
+        if value is not None and "tflite" not in targets:
+            raise InputError(f"{flag} {value}: it is for --to tflite, which is not asked for; leave it out")
+    routes = {str(route): route for route in get_args(Route)}
+    layouts = {str(one): one for one in get_args(IoLayout)}
+    if via is not None and via not in routes:
+        raise InputError(f"--via {via}: wanted {' or '.join(routes)}")
+    if layout is not None and layout not in layouts:
+        raise InputError(f"--layout {layout}: wanted {' or '.join(layouts)}")
+    usual = TfliteOptions()
+    return TfliteOptions(routes[via] if via else usual.via, layouts[layout] if layout else usual.layout)
+
+
+def toolchain_options(via: str | None, time_limit_s: float | None) -> ToolchainOptions:
+    """What the command asks of a route through a toolchain; None where the flag was not given.
+
+    Raises:
+        InputError: the flag is given without such a route, or is no time.
+    """
+    if time_limit_s is None:
+        return ToolchainOptions()
+    if via not in TOOLCHAINS:
+        routes = " or ".join(f"--via {name}" for name in TOOLCHAINS)
+        raise InputError(f"--time-limit {time_limit_s:g}: it is for {routes}; leave it out")
+    if not 0 < time_limit_s < float("inf"):
+        raise InputError(f"--time-limit {time_limit_s:g}: wanted seconds, more than 0")
+    return ToolchainOptions(time_limit_s)
 
 
 def run(
@@ -75,13 +126,12 @@ def export_to(
 
 
 def export_sample(folder: Path) -> list[Artifact]:
-    """The built-in sample to every target, for a folder that has nothing in it yet."""
+    """The built-in sample to every target that can be made here, for a folder that has nothing in it yet."""
     say(f"there are no artifacts in {folder} yet, so the sample is exported first")
     say(SAMPLE_REMARK)
+    usable = [
+        name for name, row in TARGETS.items() if row.usual and all(map(plugins.version_of, row.packages))
+    ]
     return export_to(
-        open_model(None, Described()),
-        [target.name for target in TARGETS.values() if target.usual],
-        folder,
-        "sample",
-        ExportOptions(),
+        open_model(None, Described()), usable or list(TARGETS), folder, "sample", ExportOptions()
     )

@@ -9,11 +9,11 @@ import msgspec
 from rich.markup import escape
 from rich.table import Table
 
-from posedeploy import plugins
+from posedeploy import manifest, plugins
 from posedeploy.backends import is_checkpoint, runtime_for, target_named
 from posedeploy.commands.console import out, show, working, write_json
 from posedeploy.commands.opening import Described
-from posedeploy.commands.tables import bytes_of, size, table, tensors_table
+from posedeploy.commands.tables import bytes_of, running, size, table, tensors_table
 from posedeploy.runtimes.opening import fitted, open_artifact, open_runner
 from posedeploy.types import Artifact, Fit, Model, ModelSpec, Provenance, RunOptions
 
@@ -60,15 +60,18 @@ def _checkpoint(path: Path, described: Described) -> tuple[dict[str, Any], Model
 
 def _artifact(path: Path, described: Described) -> tuple[dict[str, Any], ModelSpec]:
     artifact: Artifact = open_artifact(path, described.spec)
-    spec = artifact.spec
+    spec, runs = artifact.spec, {}
     if artifact.provenance is None or "CPU" in runtime_for(target_named(artifact.target)).devices:
         with open_runner(artifact, RunOptions()) as runner:
             spec = fitted(artifact, runner)
+            runs = {"runs on": running(runner.effective), **runner.effective.details}
     facts = {
         "target": artifact.target,
         "file": size(bytes_of(artifact)),
         "precision": artifact.precision,
+        **({"manifest": "inside the file"} if manifest.is_inside(path) else {}),
         **{name: _said(value) for name, value in artifact.details.items() if value},
+        **runs,
     }
     return facts | (_provenance(artifact.provenance) if artifact.provenance else {"manifest": "none"}), spec
 

@@ -58,6 +58,24 @@ Json: TypeAlias = Annotated[
 InputSize: TypeAlias = Annotated[
     str | None, typer.Option(metavar="HxW", help="Height and width of the network's input, such as 256x456.")
 ]
+Via: TypeAlias = Annotated[
+    str | None,
+    typer.Option(
+        metavar="litert-torch|onnx2tf", help="TFLite: what converts to it.", show_default="litert-torch"
+    ),
+]
+IoLayout: TypeAlias = Annotated[
+    str | None,
+    typer.Option(
+        metavar="nchw|nhwc",
+        help="TFLite: how the file's own images and maps lie, channels first or last.",
+        show_default="nchw",
+    ),
+]
+TimeLimit: TypeAlias = Annotated[
+    float | None,
+    typer.Option(metavar="SECONDS", help="With --via onnx2tf: how long it may take.", show_default="1800"),
+]
 Checkpoint: TypeAlias = Annotated[
     Path | None,
     typer.Option(

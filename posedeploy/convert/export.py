@@ -11,7 +11,7 @@ from posedeploy import __version__, files, manifest, plugins
 from posedeploy.backends import Target, target_named
 from posedeploy.convert.options import ExportOptions
 from posedeploy.convert.prepare import OnProgress, Prepared, ignore, prepare
-from posedeploy.errors import ExportError
+from posedeploy.errors import ExportError, ToolchainFailed
 from posedeploy.types import Artifact, Model, Provenance
 
 
@@ -30,7 +30,8 @@ def export(
 
     Raises:
         ExportError: there is no such target, the network cannot go to it as asked, or the stem names no file
-            in ``folder``.
+            in ``folder``; where a toolchain failed, its log is kept there as ``STEM.TOOLCHAIN.log``.
+        ToolchainError: a toolchain that is needed is missing or broken.
         OutputError: the folder cannot be written.
         MissingPackageError: a package that the target needs is not installed.
     """
@@ -39,7 +40,15 @@ def export(
     rows = [target_named(name) for name in targets]
     options = options or ExportOptions()
     prepared = prepare(model, options, on_progress)
-    return [_export(model, prepared, row, folder, stem, options) for row in rows]
+    made = []
+    for row in rows:
+        try:
+            made.append(_export(model, prepared, row, folder, stem, options))
+        except ToolchainFailed as failed:
+            log = folder / f"{stem}.{failed.toolchain}.log"
+            files.write_text(log, failed.log)
+            raise ExportError(f"{failed}; its log is {log}") from failed
+    return made
 
 
 def _export(
@@ -59,6 +68,8 @@ def _export(
             provenance=_provenance(model, target, options),
             details=details,
         )
+        if target.manifest_inside:
+            artifact = manifest.write_inside(artifact, stage)
         manifest.write(artifact, stage)
     return artifact
 

@@ -41,6 +41,29 @@ class AotiOptions:
     device: str = "CPU"
 
 
+Route: TypeAlias = Literal["litert-torch", "onnx2tf"]
+IoLayout: TypeAlias = Literal["nchw", "nhwc"]
+
+
+@dataclass(frozen=True)
+class TfliteOptions:
+    """What only TFLite is asked.
+
+    via: what converts, from the PyTorch module or from its ONNX graph. layout: how the file's own images and
+    maps lie, channels first or last; a runner takes and gives them as the spec has them either way.
+    """
+
+    via: Route = "litert-torch"
+    layout: IoLayout = "nchw"
+
+
+@dataclass(frozen=True)
+class ToolchainOptions:
+    """What only a route through a toolchain is asked. time_limit_s: how long its process may take."""
+
+    time_limit_s: float = 1800
+
+
 @dataclass(frozen=True)
 class ExportOptions:
     """How a network is to be deployed.
@@ -58,3 +81,5 @@ class ExportOptions:
     outputs: Outputs = "all"
     aoti: AotiOptions = AotiOptions()
     tensorrt: TensorRtOptions = field(default_factory=TensorRtOptions)
+    tflite: TfliteOptions = TfliteOptions()
+    toolchain: ToolchainOptions = ToolchainOptions()

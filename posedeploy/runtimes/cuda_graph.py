@@ -31,7 +31,7 @@ class GraphedCall:
         )
         self._graph = torch.cuda.CUDAGraph()
         with torch.inference_mode():
-            aside = torch.cuda.Stream(device)
+            aside = torch.cuda.Stream(device)  # type: ignore[no-untyped-call]
             aside.wait_stream(torch.cuda.current_stream(device))
             with torch.cuda.stream(aside):
                 for _ in range(WARM_UPS):

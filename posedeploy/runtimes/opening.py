@@ -23,7 +23,7 @@ def open_artifact(path: Path, described: ModelSpec | None = None) -> Artifact:
         InputError: it has a manifest and is described besides.
     """
     target = target_of(path)
-    if manifest.path_of(path).is_file() or not path.is_file():
+    if not path.is_file() or manifest.has_one(path):
         if described is not None and path.is_file():
             raise InputError(f"{path}: its manifest says what it is; leave out --contract and --family")
         artifact = manifest.read(path)

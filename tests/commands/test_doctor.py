@@ -25,11 +25,13 @@ def test_everything_here_works(done: Invoke) -> None:
     assert "broken" not in states.values()
     if version_of("tensorrt_rtx") is not None:
         assert states["target", "tensorrt"] == states["flavour", "tensorrt-rtx"] == "works"
+    assert {state for (kind, _), state in states.items() if kind == "toolchain"} == {"missing"}
+    assert "posedeploy toolchain add onnx2tf" in result.stdout
     assert document["packages"]["openvino"] in result.stdout
     assert not lines_wider_than(80, result.stdout)
     rows = [
         line
         for line in result.stdout.splitlines()
-        if line.startswith(("target", "runtime", "flavour", "device", "scoring", "window"))
+        if line.startswith(("target", "runtime", "flavour", "device", "toolchain", "scoring", "window"))
     ]
     assert len(rows) == len(states), "one line each"

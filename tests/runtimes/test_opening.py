@@ -92,8 +92,8 @@ def test_a_file_that_was_given_the_suffix_of_another_target_is_refused(tmp_path:
 
 
 def test_a_suffix_of_no_target_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(ArtifactError, match=r"model\.tflite: no target writes files named like this"):
-        open_artifact(tmp_path / "model.tflite")
+    with pytest.raises(ArtifactError, match=r"model\.mlmodel: no target writes files named like this"):
+        open_artifact(tmp_path / "model.mlmodel")
 
 
 def test_a_missing_file_is_refused(tmp_path: Path) -> None:

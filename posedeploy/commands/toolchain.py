@@ -1,0 +1,85 @@
+"""``posedeploy toolchain``: the environments that some converters need, made, listed and removed."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import get_args
+
+from rich.markup import escape
+
+from posedeploy.commands.console import out, say, show, working, write_json
+from posedeploy.commands.tables import size, table
+from posedeploy.errors import InputError
+from posedeploy.toolchains import places
+from posedeploy.toolchains import remove as removing
+from posedeploy.toolchains.add import Installer, add
+from posedeploy.toolchains.state import Environment, look
+from posedeploy.toolchains.table import TOOLCHAINS, toolchain_named
+
+COLOURS = {"whole": "green", "missing": "yellow", "broken": "red"}
+
+
+def run_add(name: str, python: Path | None, installer: str | None) -> None:
+    """Make the environment of a toolchain."""
+    toolchain = toolchain_named(name)
+    chosen = _installer(installer)
+    with working(f"making the environment of {name}"):
+        made, fresh = add(toolchain, python, chosen, say)
+    out.print(
+        f"{made.folder} {'made' if fresh else 'is there already'}: {said_of(made)}",
+        markup=False,
+        soft_wrap=True,
+    )
+
+
+def run_list(json: Path | None) -> None:
+    """Show every toolchain, and where they are."""
+    found = [look(toolchain) for toolchain in TOOLCHAINS.values()]
+    shown = table("Toolchains", ["name", "state", ""], ["size"])
+    for environment in found:
+        state = f"[{COLOURS[environment.state]}]{environment.state}[/]"
+        taken = size(environment.size_bytes) if environment.state != "missing" else ""
+        shown.add_row(environment.toolchain.name, state, escape(said_of(environment)), taken)
+    show(shown)
+    say(f"in {places.home()}; {places.VARIABLE} names another folder")
+    if json is not None:
+        write_json(
+            json, {"format": "posedeploy.toolchains", "version": 1, "toolchains": [_data(e) for e in found]}
+        )
+
+
+def run_remove(name: str) -> None:
+    """Remove the environment of a toolchain."""
+    with working(f"removing {name}"):
+        folder = removing.remove(toolchain_named(name))
+    out.print(f"{folder} removed", markup=False, soft_wrap=True)
+
+
+def said_of(environment: Environment) -> str:
+    """What a user wants to know of a toolchain, in a few words."""
+    if environment.state == "missing":
+        return environment.toolchain.add_command
+    if environment.state == "broken":
+        return f"{environment.fault}: {environment.toolchain.add_command}"
+    versions = [f"{name} {version}" for name, version in environment.shown.items()]
+    return ", ".join([*versions, f"Python {environment.python}"])
+
+
+def _installer(name: str | None) -> Installer | None:
+    installers: dict[str, Installer] = {known: known for known in get_args(Installer)}
+    if name is not None and name not in installers:
+        raise InputError(f"--installer {name}: wanted {' or '.join(installers)}")
+    return installers[name] if name is not None else None
+
+
+def _data(environment: Environment) -> dict[str, object]:
+    return {
+        "name": environment.toolchain.name,
+        "state": environment.state,
+        "fault": environment.fault,
+        "folder": str(environment.folder),
+        "home": str(places.home()),
+        "python": environment.python,
+        "packages": dict(environment.packages),
+        "size_bytes": environment.size_bytes,
+    }

@@ -1,0 +1,166 @@
+"""A network becomes TFLite straight from PyTorch, by litert-torch. Weights stay float32."""
+
+from __future__ import annotations
+
+import copy
+import logging
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import litert_torch
+import torch
+from torch import Tensor, nn
+
+from posedeploy.convert.prepare import Deployed, Prepared
+from posedeploy.errors import ExportError, first_line
+from posedeploy.quiet import quiet
+from posedeploy.types import TO_CHANNELS_FIRST, TO_CHANNELS_LAST, TensorSpec
+
+REFUSALS = (AssertionError, AttributeError, LookupError, RuntimeError, TypeError, ValueError)
+"""What the converter raises of a network that it cannot take: whatever its own code stumbles over."""
+_LACKING = re.compile(r"While executing .*?target=torch\.ops\.([\w.]+)\]")
+
+
+class ChannelsLast(nn.Module):
+    """A network with some of its inputs and outputs channels last."""
+
+    def __init__(self, network: nn.Module, inputs: list[bool], outputs: list[bool]) -> None:
+        super().__init__()
+        self.deployed = network
+        self.inputs, self.outputs = inputs, outputs
+
+    def forward(self, *tensors: Tensor) -> tuple[Tensor, ...]:
+        given = (
+            tensor.permute(TO_CHANNELS_FIRST) if last else tensor
+            for tensor, last in zip(tensors, self.inputs, strict=True)
+        )
+        return tuple(
+            tensor.permute(TO_CHANNELS_LAST) if last else tensor
+            for tensor, last in zip(self.deployed(*given), self.outputs, strict=True)
+        )
+
+
+class Elu(nn.Module):
+    """ELU of slope 1 as XNNPACK takes it: torch.export would choose between two branches by comparing, which
+    LiteRT then does itself, with the network cut in two and its layout turned around it."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        return torch.relu(x) + (torch.exp(torch.clamp(x, max=0.0)) - 1)
+
+
+class Convolved(nn.Module):
+    """The image's arithmetic as one convolution: where axes are free, litert-torch takes neither a number for
+    each channel nor channels in another order."""
+
+    def __init__(self, deployed: Deployed) -> None:
+        super().__init__()
+        order = [2, 1, 0] if deployed.flip else [0, 1, 2]
+        scale = 1 / deployed.deviation.flatten().expand(3)
+        self.weight = nn.Parameter((torch.eye(3)[order] * scale[:, None])[..., None, None])
+        self.bias = nn.Parameter(-deployed.mean.flatten().expand(3) * scale)
+        self.deployed = copy.copy(deployed)
+        self.deployed.embedded = False
+
+    def forward(self, image: Tensor) -> tuple[Tensor, ...]:
+        channels_first = image.permute(0, 3, 1, 2).float()
+        result: tuple[Tensor, ...] = self.deployed(
+            torch.conv2d(channels_first, self.weight, self.bias)  # type: ignore[arg-type]
+        )
+        return result
+
+
+def _rewritten(network: nn.Module, *, free: bool) -> nn.Module:
+    """The same network, on the same weights, in operators that litert-torch and XNNPACK take."""
+    if free and isinstance(network, Deployed) and network.embedded:
+        network = Convolved(network)
+    if not any(isinstance(module, nn.ELU) for module in network.modules()):
+        return network
+    weights = {id(tensor): tensor for tensor in (*network.parameters(), *network.buffers())}
+    copied = copy.deepcopy(network, weights)
+    for parent in list(copied.modules()):
+        for name, child in list(parent.named_children()):
+            if isinstance(child, nn.ELU) and child.alpha == 1.0:
+                setattr(parent, name, Elu())
+    return copied
+
+
+def convert(prepared: Prepared, path: Path) -> dict[str, Any]:
+    """Write ``path`` (.tflite); what its signature calls the tensors, and which have their channels last.
+
+    Raises:
+        ExportError: the network holds something that litert-torch cannot express.
+    """
+    spec = prepared.spec
+    wanted = prepared.options.tflite.layout == "nhwc"
+
+    def turned(tensors: tuple[TensorSpec, ...]) -> list[bool]:
+        return [wanted and tensor.layout == "NCHW" for tensor in tensors]
+
+    inputs, outputs = turned(spec.inputs), turned(spec.outputs)
+    module = ChannelsLast(_rewritten(prepared.module, free=bool(prepared.axes)), inputs, outputs).eval()
+    example = tuple(
+        value.permute(TO_CHANNELS_LAST).contiguous() if last else value
+        for value, last in zip(prepared.example, inputs, strict=True)
+    )
+    with quiet(native=False), _silent_torch():
+        try:
+            edge = litert_torch.convert(module, example, dynamic_shapes=_free_axes(prepared, inputs))
+            content = edge.model_content()
+        except REFUSALS as error:
+            raise _refusal(error, module, example) from error
+    path.write_bytes(content)
+    tensors = zip((*spec.inputs, *spec.outputs), (*inputs, *outputs), strict=True)
+    return {
+        "inputs": {tensor.name: f"args_{number}" for number, tensor in enumerate(spec.inputs)},
+        "outputs": {tensor.name: f"output_{number}" for number, tensor in enumerate(spec.outputs)},
+        "channels_last": [tensor.name for tensor, last in tensors if last],
+    }
+
+
+def _free_axes(prepared: Prepared, last: list[bool]) -> tuple[Any, ...] | None:
+    """Which axes keep any length, by input, as torch.export wants them."""
+    if not prepared.axes:
+        return None
+    return (  # the axes go to the places that the way back names
+        tuple(
+            {TO_CHANNELS_FIRST[axis] if turned else axis: torch.export.Dim.DYNAMIC for axis in axes}
+            for axes, turned in zip(prepared.axes, last, strict=True)
+        ),
+    )
+
+
+def _refusal(error: Exception, module: nn.Module, example: tuple[Tensor, ...]) -> ExportError:
+    lacking = _LACKING.search(str(error))
+    if lacking is None:
+        return ExportError(f"litert-torch cannot take this network: {first_line(error)}")
+    places = _places(lacking[1], module, example)
+    return ExportError(
+        f"litert-torch cannot take this network: it has nothing for the operator {lacking[1]} in "
+        f"{', '.join(places) or 'it'} ({first_line(error)}); write that part otherwise, or choose another "
+        "target"
+    )
+
+
+def _places(operator: str, module: nn.Module, example: tuple[Tensor, ...]) -> list[str]:
+    """The paths of the modules in the network that an operator comes from, each once."""
+    program = torch.export.export(module, example, strict=False).run_decompositions()
+    stacks = [
+        node.meta.get("nn_module_stack", {}) for node in program.graph.nodes if str(node.target) == operator
+    ]
+    paths = [list(stack.values())[-1][0] for stack in stacks if stack]
+    return list(dict.fromkeys(path.removeprefix("deployed.network").lstrip(".") or "it" for path in paths))
+
+
+@contextmanager
+def _silent_torch() -> Iterator[None]:
+    """What torch.export logs of a network that it cannot take is in its error too."""
+    logger = logging.getLogger("torch")
+    level = logger.level
+    logger.setLevel(logging.CRITICAL)
+    try:
+        yield
+    finally:
+        logger.setLevel(level)

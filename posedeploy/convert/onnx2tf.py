@@ -1,0 +1,102 @@
+"""A network becomes TFLite through ONNX, by onnx2tf and TensorFlow in the toolchain of that name."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from posedeploy.convert import onnx
+from posedeploy.convert.prepare import Prepared
+from posedeploy.errors import ExportError
+from posedeploy.toolchains.child import ask
+from posedeploy.toolchains.state import whole
+from posedeploy.toolchains.table import TOOLCHAINS
+from posedeploy.types import TensorSpec
+
+SAME = 1e-3
+"""How far, of an output's largest value, the file may be from PyTorch: whether it is the same network."""
+
+
+def convert(prepared: Prepared, path: Path) -> Mapping[str, Any]:
+    """Write ``path`` (.tflite).
+
+    Returns:
+        ``inputs`` and ``outputs``, what the file's signature calls each tensor of the spec;
+        ``channels_last``, those whose channels come last in the file and not in the spec; ``toolchain``, the
+        versions that made it.
+
+    Raises:
+        ExportError: an axis is free, or the network holds something that ONNX cannot express.
+        ToolchainError: the toolchain is missing or broken.
+        ToolchainFailed: it cannot take this network, or took too long.
+    """
+    toolchain = TOOLCHAINS["onnx2tf"]
+    spec = prepared.spec
+    if prepared.axes:
+        raise ExportError("--dynamic: onnx2tf fixes every axis; leave it out, or use --via litert-torch")
+    environment = whole(toolchain)  # before minutes are spent on the graph
+    last = [t.name for t in (*spec.inputs, *spec.outputs) if _turns(t, prepared.options.tflite.layout)]
+    with tempfile.TemporaryDirectory(prefix="onnx2tf-", dir=path.parent) as folder:
+        graph, examples, made = (
+            Path(folder) / name for name in ("graph.onnx", "examples.npz", "made.tflite")
+        )
+        onnx.convert(prepared, graph)
+        np.savez(examples, **_examples(prepared))
+        answer = ask(
+            environment.folder,
+            toolchain,
+            {
+                "task": "convert",
+                "onnx": str(graph),
+                "examples": str(examples),
+                "tflite": str(made),
+                "inputs": [_asked(tensor, last) for tensor in spec.inputs],
+                "outputs": [_asked(tensor, last) for tensor in spec.outputs],
+            },
+            Path(folder),
+            prepared.options.toolchain.time_limit_s,
+        )
+        for name, distance in answer["distances"].items():
+            if not distance <= SAME:
+                raise ExportError(
+                    f"onnx2tf converted the network wrongly: the output {name} is {distance:.1e} of its "
+                    f"largest value off and {SAME:.0e} was allowed; use --via litert-torch"
+                )
+        made.replace(path)
+    return {
+        "inputs": answer["inputs"],
+        "outputs": answer["outputs"],
+        "channels_last": last,
+        "toolchain": answer["versions"],
+    }
+
+
+def _turns(tensor: TensorSpec, layout: str) -> bool:
+    return layout == "nhwc" and tensor.layout == "NCHW"
+
+
+def _asked(tensor: TensorSpec, last: list[str]) -> dict[str, Any]:
+    return {"name": tensor.name, "first": tensor.layout == "NCHW", "last": tensor.name in last}
+
+
+def _examples(prepared: Prepared) -> dict[str, Any]:
+    """Inputs in which no two values of a tensor are alike by design, and what PyTorch makes of them."""
+    chance = np.random.RandomState(0)
+    inputs = [_noise(chance, tuple(value.shape), value.numpy().dtype) for value in prepared.example]
+    with torch.inference_mode():
+        outputs = prepared.module(*map(torch.from_numpy, inputs))
+    return {
+        **{"in:" + t.name: value for t, value in zip(prepared.spec.inputs, inputs, strict=True)},
+        **{"out:" + t.name: v.numpy() for t, v in zip(prepared.spec.outputs, outputs, strict=True)},
+    }
+
+
+def _noise(chance: np.random.RandomState, shape: tuple[int, ...], dtype: Any) -> Any:
+    if np.issubdtype(dtype, np.integer):
+        return chance.randint(0, 256, shape).astype(dtype)
+    return chance.randn(*shape).astype(dtype)

@@ -1,0 +1,198 @@
+"""Whether LiteRT's interpreter runs a TFLite file just converted, at another size too where axes are free."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any, TypeAlias
+
+import numpy as np
+import torch
+from ai_edge_litert import schema_py_generated as schema
+from ai_edge_litert.interpreter import Interpreter
+
+from posedeploy.convert.prepare import Prepared
+from posedeploy.errors import ExportError, first_line
+from posedeploy.types import TO_CHANNELS_FIRST, TO_CHANNELS_LAST, Array, TensorSpec
+
+Place: TypeAlias = tuple[int, bool]
+"""A tensor's index in the file, and whether its channels come last there and not in the spec."""
+BUILTINS = {code: name for name, code in vars(schema.BuiltinOperator).items() if isinstance(code, int)}
+REMEDIES = {
+    False: "so litert-torch mistook an operator; choose another target",
+    True: "so its axes are not free; give --input-size and --batch instead, or choose another target",
+}
+"""What is told where a file runs and gives something else, and what to do, by whether its axes were to be
+free."""
+REMEDY = "write that part of the network otherwise, or choose another target"
+SAME = 1e-3
+"""How far, of an output's largest value, the file may be from PyTorch: whether it is the same network at all,
+since the converter folds some wrongly. Parity is another's matter."""
+
+
+def refuse_foreign(model: Any) -> None:
+    """Refuse TensorFlow's own (Flex) and custom operators: no phone has them unless the app brings them.
+
+    Args:
+        model: the file, as the schema's ``ModelT``.
+
+    Raises:
+        ExportError: there are some; named.
+    """
+    custom = [code.customCode.decode() for code in model.operatorCodes if code.customCode]
+    flex = [name for name in custom if name.startswith("Flex")]
+    if custom:
+        kind = "operators of TensorFlow (Flex)" if flex else "custom operators"
+        raise ExportError(
+            f"the file would need {kind}, which LiteRT does not have: {_placed(model, flex or custom)}; "
+            f"{REMEDY}"
+        )
+
+
+def check_runs(path: Path, model: Any, prepared: Prepared, about: Mapping[str, Any]) -> None:
+    """Run a file once, and where axes are free at a second size, against PyTorch.
+
+    Raises:
+        ExportError: the interpreter lacks an operator, a tensor is of another type than in the network, a
+            free axis is none, or the file computes something else.
+    """
+    interpreter = Interpreter(model_path=str(path))
+    entries, exits = _indices(interpreter, prepared, about)
+    for inputs, free in _sizes(prepared):
+        try:
+            found = _run(interpreter, entries, exits, inputs, free)
+        except (RuntimeError, ValueError) as error:
+            raise _refusal(error, model, free) from error
+        fault = _fault(found, prepared, inputs)
+        if fault:
+            raise ExportError(f"the converted network {fault}, {REMEDIES[bool(prepared.axes)]}")
+
+
+def _sizes(prepared: Prepared) -> Iterator[tuple[list[Array], bool]]:
+    """Inputs for each run, and whether their free axes are of another length than in the example."""
+    yield _drawn((tuple(value.shape) for value in prepared.example), prepared), False
+    if prepared.axes:
+        yield _drawn(_longer(prepared), prepared), True
+
+
+def _longer(prepared: Prepared) -> Iterator[tuple[int, ...]]:
+    """The shapes of the inputs with every free axis longer than in the example."""
+    contract = prepared.spec.contract
+    step = contract.multiple if contract is not None else 8
+    for value, axes in zip(prepared.example, prepared.axes, strict=True):
+        yield tuple(
+            length if axis not in axes else 3 if axes[axis] == "batch" else length + step
+            for axis, length in enumerate(value.shape)
+        )
+
+
+def _drawn(shapes: Iterable[tuple[int, ...]], prepared: Prepared) -> list[Array]:
+    """Random inputs: pixels where the network takes bytes, otherwise numbers about as large as those that it
+    takes."""
+    chance = np.random.RandomState(0)
+    return [
+        chance.randint(0, 256, shape).astype(np.uint8)
+        if tensor.dtype == "uint8"
+        else chance.standard_normal(shape).astype(tensor.dtype)
+        for shape, tensor in zip(shapes, prepared.spec.inputs, strict=True)
+    ]
+
+
+def _indices(
+    interpreter: Interpreter, prepared: Prepared, about: Mapping[str, Any]
+) -> tuple[list[Place], list[Place]]:
+    """Where each input and output of the spec is in the file, and whether its channels come last there."""
+    runner = interpreter.get_signature_runner()  # the interpreter does not run while this is there
+    last = about["channels_last"]
+
+    def places(side: str, details: Mapping[str, Any], tensors: tuple[TensorSpec, ...]) -> list[Place]:
+        return [(int(details[about[side][t.name]]["index"]), t.name in last) for t in tensors]
+
+    entries = places("inputs", runner.get_input_details(), prepared.spec.inputs)
+    return entries, places("outputs", runner.get_output_details(), prepared.spec.outputs)
+
+
+def _run(
+    interpreter: Interpreter, entries: list[Place], exits: list[Place], inputs: list[Array], resized: bool
+) -> list[Array]:
+    """The outputs for these inputs, all in the order and the layout of the spec."""
+    turned = [
+        np.ascontiguousarray(value.transpose(TO_CHANNELS_LAST)) if last else value
+        for value, (_, last) in zip(inputs, entries, strict=True)
+    ]
+    for value, (index, _) in zip(turned, entries, strict=True):
+        interpreter.resize_tensor_input(index, value.shape, strict=resized)
+    interpreter.allocate_tensors()
+    for value, (index, _) in zip(turned, entries, strict=True):
+        interpreter.set_tensor(index, value)
+    interpreter.invoke()
+    outputs = ((interpreter.get_tensor(index), last) for index, last in exits)
+    return [output.transpose(TO_CHANNELS_FIRST) if last else output for output, last in outputs]
+
+
+def _fault(found: list[Array], prepared: Prepared, inputs: list[Array]) -> str:
+    """What is wrong with the outputs for these inputs, in words; empty where nothing is."""
+    for tensor, output, right in zip(prepared.spec.outputs, found, _wanted(prepared, inputs), strict=True):
+        if output.dtype != right.dtype:
+            return f"gives {tensor.name} in {output.dtype} where PyTorch gives it in {right.dtype}"
+        if output.shape != right.shape:
+            shapes = ("x".join(map(str, array.shape)) for array in (output, right))
+            return "gives {} of {} where PyTorch gives it of {}".format(tensor.name, *shapes)
+        bound = SAME * np.abs(right[np.isfinite(right)]).max(initial=0)
+        if not np.allclose(output, right, rtol=0, atol=bound, equal_nan=True):
+            return f"gives something else than PyTorch for {tensor.name}"
+    return ""
+
+
+def _wanted(prepared: Prepared, inputs: list[Array]) -> list[Array]:
+    try:
+        with torch.inference_mode():
+            return [output.numpy() for output in prepared.module(*map(torch.from_numpy, inputs))]
+    except RuntimeError as error:
+        shapes = ", ".join("x".join(map(str, value.shape)) for value in inputs)
+        raise ExportError(f"the network does not run on {shapes}: {first_line(error)}") from error
+
+
+def _refusal(error: Exception, model: Any, free: bool) -> ExportError:
+    unknown = [name for name in _operators(model) if f"'{name}'" in str(error)]
+    if free:
+        return ExportError(
+            f"--dynamic: the converted network does not run at another size ({first_line(error)}); give "
+            "--input-size and --batch instead, or choose another target"
+        )
+    what = f"operators that LiteRT does not have: {_placed(model, unknown)}" if unknown else first_line(error)
+    return ExportError(f"LiteRT cannot run the converted network: {what}; {REMEDY}")
+
+
+def _operators(model: Any) -> list[str]:
+    """The name of each operator code, in order."""
+    return [
+        code.customCode.decode()
+        if code.customCode
+        else BUILTINS[max(code.builtinCode, code.deprecatedBuiltinCode)]
+        for code in model.operatorCodes
+    ]
+
+
+def _placed(model: Any, operators: Sequence[str]) -> str:
+    """Operators, each with the modules that it comes from."""
+    return ", ".join(
+        f"{operator} in {', '.join(dict.fromkeys(_places(model, operator)))}" for operator in operators
+    )
+
+
+def _places(model: Any, operator: str) -> Iterator[str]:
+    """Where in the network an operator comes from, as far as the names of its outputs tell."""
+    names = _operators(model)
+    for graph in model.subgraphs:
+        for node in graph.operators:
+            if names[node.opcodeIndex] == operator:
+                yield from (_module(graph.tensors[index].name.decode()) for index in node.outputs)
+
+
+def _module(location: str) -> str:
+    """The path of a module, each step with its class: ``own.Net_deployed/torch.nn.Sequential_body/
+    torch.nn.ELU_1;2`` is ``Net_deployed/Sequential_body/ELU_1``."""
+    steps = location.partition(";")[0].split("/")
+    inside = [step.rpartition(".")[2] for step in steps if not step.startswith("posedeploy.convert.")]
+    return "/".join(inside) or "the network"

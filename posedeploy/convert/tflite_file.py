@@ -1,0 +1,140 @@
+"""A TFLite file just converted: its operators checked, its tensors named, its metadata written.
+
+The metadata is that of TFLite's own schema (tflite-support, ``metadata_schema.fbs``, version 1.0.0), which
+mobile tools read; in it stand the names of the tensors and of the manifest that is packed behind.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+import flatbuffers
+import numpy as np
+from ai_edge_litert import schema_py_generated as schema
+
+from posedeploy import embedded
+from posedeploy.convert.prepare import Prepared
+from posedeploy.convert.tflite_check import check_runs, refuse_foreign
+from posedeploy.types import Array, InputContract, ModelSpec, TensorSpec
+
+IDENTIFIER, METADATA, METADATA_IDENTIFIER = b"TFL3", "TFLITE_METADATA", b"M001"
+ALIGNMENT = 16
+"""Bytes: what TFLite's schema forces weights to."""
+
+
+class Builder(flatbuffers.Builder):
+    """Weights lie as the schema wants them, which the package's own builder does not see to."""
+
+    def CreateNumpyVector(self, x: Array) -> int:
+        """Write an array of bytes, aligned; any other as the package does."""
+        if x.dtype != np.uint8:
+            return int(super().CreateNumpyVector(x))
+        self.StartVector(1, x.size, ALIGNMENT)
+        self.head = self.head - x.size
+        self.Bytes[self.head : self.head + x.size] = x.tobytes()
+        self.vectorNumElems = x.size
+        return int(self.EndVector())
+
+
+def finish(path: Path, prepared: Prepared, about: Mapping[str, Any]) -> None:
+    """Check a file, and name its tensors and write its metadata in place.
+
+    Args:
+        about: what the route returned: ``inputs`` and ``outputs``, what the file calls the tensors, and
+            ``channels_last``, those that lie so in the file alone.
+
+    Raises:
+        ExportError: LiteRT's interpreter lacks an operator of the file, or a free axis is none in it.
+    """
+    content = path.read_bytes()
+    model = schema.ModelT.InitFromObj(schema.Model.GetRootAs(content, 0))
+    refuse_foreign(model)
+    check_runs(path, model, prepared, about)
+    _name(model, prepared.spec, about)
+    _add_metadata(model, path.stem, prepared.spec, about["channels_last"])
+    builder = Builder(len(content) + 4096)
+    builder.Finish(model.Pack(builder), IDENTIFIER)
+    path.write_bytes(builder.Output())
+
+
+def _name(model: Any, spec: ModelSpec, about: Mapping[str, Any]) -> None:
+    """Give the signature, and the tensors that it names, the names of the spec."""
+    (signature,) = model.signatureDefs
+    tensors = model.subgraphs[signature.subgraphIndex].tensors
+    for side, entries, specs in (
+        ("inputs", signature.inputs, spec.inputs),
+        ("outputs", signature.outputs, spec.outputs),
+    ):
+        names = {about[side][tensor.name]: tensor.name for tensor in specs}
+        for entry in entries:
+            entry.name = names[entry.name.decode()]
+            tensors[entry.tensorIndex].name = entry.name
+
+
+def _add_metadata(model: Any, name: str, spec: ModelSpec, last: list[str]) -> None:
+    (signature,) = model.signatureDefs
+    graph = model.subgraphs[signature.subgraphIndex]
+    inputs = _order(graph.inputs, signature.inputs)
+    content = _metadata(name, spec, last, inputs, _order(graph.outputs, signature.outputs))
+    model.buffers.append(schema.BufferT(data=np.frombuffer(content, np.uint8)))
+    model.metadata = [*(model.metadata or []), schema.MetadataT(METADATA, len(model.buffers) - 1)]
+
+
+def _order(indices: Iterable[int], entries: Iterable[Any]) -> list[str]:
+    """The names of a graph's inputs or outputs, in the order in which it has them."""
+    names = {entry.tensorIndex: entry.name for entry in entries}
+    return [names[index] for index in indices]
+
+
+def _metadata(name: str, spec: ModelSpec, last: list[str], inputs: list[str], outputs: list[str]) -> bytes:
+    """A ModelMetadata table of the metadata schema, with those fields that are known."""
+    builder = flatbuffers.Builder(1024)
+    manifest = _table(
+        builder,
+        4,
+        {0: builder.CreateString(embedded.NAME), 1: builder.CreateString("posedeploy's manifest, JSON")},
+    )
+    tensors = {tensor.name: tensor for tensor in (*spec.inputs, *spec.outputs)}
+    sides = [
+        _vector(builder, [_tensor(builder, tensors[each], spec.contract, last) for each in side])
+        for side in (inputs, outputs)
+    ]
+    graph = _table(builder, 7, {2: sides[0], 3: sides[1]})
+    about = f"{spec.family}, {spec.variant}" if spec.variant else spec.family
+    fields = {
+        0: builder.CreateString(name),
+        1: builder.CreateString(about),
+        3: _vector(builder, [graph]),
+        6: _vector(builder, [manifest]),
+        7: builder.CreateString("1.0.0"),
+    }
+    builder.Finish(_table(builder, 8, fields), METADATA_IDENTIFIER)
+    return bytes(builder.Output())
+
+
+def _tensor(builder: Any, tensor: TensorSpec, contract: InputContract | None, last: list[str]) -> int:
+    """A TensorMetadata table: name and description."""
+    layout = "NHWC" if tensor.name in last else tensor.layout
+    words = [tensor.dtype, *([layout] if layout else [])]
+    if contract is not None and tensor.layout is not None and tensor.dtype == "uint8":
+        words.append("a BGR image, values 0 to 255")
+    return _table(
+        builder, 7, {0: builder.CreateString(tensor.name), 1: builder.CreateString(", ".join(words))}
+    )
+
+
+def _table(builder: Any, slots: int, offsets: Mapping[int, int]) -> int:
+    """A table of fields that are all elsewhere: strings, vectors, tables."""
+    builder.StartObject(slots)
+    for slot, offset in offsets.items():
+        builder.PrependUOffsetTRelativeSlot(slot, offset, 0)
+    return int(builder.EndObject())
+
+
+def _vector(builder: Any, offsets: list[int]) -> int:
+    builder.StartVector(4, len(offsets), 4)
+    for offset in reversed(offsets):
+        builder.PrependUOffsetTRelative(offset)
+    return int(builder.EndVector())

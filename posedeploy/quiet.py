@@ -1,0 +1,51 @@
+"""Keeping off the user's screen what packages print that no one asked for."""
+
+from __future__ import annotations
+
+import os
+import sys
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+NATIVE = {"TF_CPP_MIN_LOG_LEVEL": "3", "LITERT_TORCH_SHOW_PROGRESS": "n"}
+"""What silences LiteRT's own libraries, where they ask."""
+
+
+@contextmanager
+def quiet(*, native: bool = True) -> Iterator[None]:
+    """Nothing on stderr, native libraries' remarks included, and no warnings of what is deprecated.
+
+    Args:
+        native: False leaves stderr as it is, for what takes so long that the user should see it go on.
+    """
+    with warnings.catch_warnings(), _environment():
+        warnings.simplefilter("ignore")
+        if not native:
+            yield
+            return
+        sys.stderr.flush()
+        kept = os.dup(2)
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        try:
+            os.dup2(nowhere, 2)
+            yield
+        finally:
+            sys.stderr.flush()
+            os.dup2(kept, 2)
+            os.close(nowhere)
+            os.close(kept)
+
+
+@contextmanager
+def _environment() -> Iterator[None]:
+    before = {name: os.environ.get(name) for name in NATIVE}
+    os.environ.update(NATIVE)
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                del os.environ[name]
+            else:
+                os.environ[name] = value

@@ -1,0 +1,53 @@
+"""Runs one function in a toolchain's Python: a JSON object in at standard input, one out at standard output.
+
+``python -I -X utf8 harness.py SCRIPT`` calls ``run(request)`` of the script. Whatever the script and its
+packages print goes to standard error, so that it cannot get into the answer; nothing there reaches a network;
+and when the process that asked is gone, this one ends too.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import runpy
+import signal
+import sys
+import threading
+from typing import Any
+
+
+def main() -> None:
+    """Answer one request."""
+    answers = os.dup(1)
+    os.dup2(2, 1)
+    requests = os.dup(0)
+    os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
+    line = b""
+    while not line.endswith(b"\n"):
+        piece = os.read(requests, 1 << 16)
+        if not piece:
+            sys.exit("the request ended too soon")
+        line += piece
+    threading.Thread(target=_end_with_the_asker, args=(requests,), daemon=True).start()
+    sys.addaudithook(_refuse_network)
+    answer = runpy.run_path(sys.argv[1])["run"](json.loads(line))
+    with os.fdopen(answers, "w", encoding="utf-8") as stream:
+        json.dump(answer, stream)
+
+
+def _end_with_the_asker(requests: int) -> None:
+    os.read(requests, 1)  # returns when the other end is closed: nothing more is ever written
+    if hasattr(os, "killpg") and os.getpgrp() == os.getpid():
+        os.killpg(os.getpid(), signal.SIGKILL)
+    os._exit(1)
+
+
+def _refuse_network(event: str, arguments: tuple[Any, ...]) -> None:
+    if event == "socket.getaddrinfo":
+        raise OSError(f"{arguments[0]} was asked for: a toolchain works without a network")
+    if event == "socket.connect" and isinstance(arguments[1], tuple):
+        raise OSError(f"{arguments[1][0]} was asked for: a toolchain works without a network")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,170 @@
+"""ONNX becomes a TFLite file by onnx2tf and TensorFlow, its tensors named, laid out and proved.
+
+Runs in the toolchain's own Python. onnx2tf turns the graph into Keras layers, channels last; TensorFlow's
+own converter then writes the file, from a function whose inputs and outputs lie as asked. What is what is
+not told by shapes: outputs are found by their values for the inputs that come with the request.
+"""
+
+from __future__ import annotations
+
+import itertools
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any, TypeAlias
+
+import numpy as np
+import onnx2tf
+import tensorflow as tf
+
+Array: TypeAlias = "np.ndarray[Any, np.dtype[Any]]"
+Axes: TypeAlias = tuple[int, ...]
+
+SAMPLE = "calibration_image_sample_data_20x128x128x3_float32.npy"
+"""What onnx2tf takes for an input that looks like an image: from the folder it runs in, or by a download."""
+LAST, FIRST = (0, 2, 3, 1), (0, 3, 1, 2)
+"""From channels first to channels last, and back."""
+CLOSE = 1e-2
+"""How far, of an output's largest value, what onnx2tf made may be from PyTorch to be the same output at all;
+whether it is good enough, parity says."""
+
+
+def run(request: dict[str, Any]) -> dict[str, Any]:
+    """Say what is here (``task`` is ``start``), or convert.
+
+    To convert: ``onnx`` names the graph, ``examples`` an .npz of ``in:NAME`` and ``out:NAME`` as the graph
+    has them, ``tflite`` the file to write; ``inputs`` and ``outputs`` list for each tensor its ``name``,
+    whether it is an image or map with its channels ``first`` in the graph, and whether they come ``last`` in
+    the file.
+
+    Returns:
+        What the file's signature calls each input and output, and how far each output is from its example.
+    """
+    versions = {name: version(name) for name in ("onnx2tf", "tensorflow-cpu")}
+    if request["task"] == "start":
+        return {"versions": versions}
+    with np.load(request["examples"]) as stored:
+        examples = {name: stored[name] for name in stored.files}
+    inputs = {tensor["name"]: examples["in:" + tensor["name"]] for tensor in request["inputs"]}
+    outputs = {tensor["name"]: examples["out:" + tensor["name"]] for tensor in request["outputs"]}
+    last = {tensor["name"] for tensor in request["inputs"] + request["outputs"] if tensor["last"]}
+    model = _keras(request)
+    found = _found(_results(model, inputs), outputs)
+    signature = _write(Path(request["tflite"]), model, inputs, found, last)
+    distances = _distances(Path(request["tflite"]), signature, inputs, outputs, last)
+    return {"versions": versions, "distances": distances, **signature}
+
+
+def _keras(request: dict[str, Any]) -> Any:
+    """The graph as a Keras model whose inputs lie as in the graph."""
+    np.save(SAMPLE, np.random.default_rng(0).random((20, 128, 128, 3), np.float32))
+    return onnx2tf.convert(
+        input_onnx_file_path=request["onnx"],
+        output_folder_path="saved_model",
+        keep_ncw_or_nchw_or_ncdhw_input_names=[t["name"] for t in request["inputs"] if t["first"]] or None,
+        keep_shape_absolutely_input_names=[t["name"] for t in request["inputs"] if not t["first"]] or None,
+        not_use_onnxsim=True,
+        disable_model_save=True,
+        verbosity="info",
+    )
+
+
+def _results(model: Any, inputs: dict[str, Array]) -> list[Array]:
+    """What a Keras model gives, its inputs found by their names."""
+    if sorted(model.input_names) != sorted(inputs):
+        raise SystemExit(f"onnx2tf made the inputs {model.input_names} of {list(inputs)}")
+    return [output.numpy() for output in _called(model, {k: tf.constant(v) for k, v in inputs.items()})]
+
+
+def _called(model: Any, inputs: dict[str, Any]) -> list[Any]:
+    given = model([inputs[name] for name in model.input_names])
+    return list(given) if isinstance(given, (list, tuple)) else [given]
+
+
+def _found(given: list[Array], wanted: dict[str, Array]) -> dict[str, tuple[int, Axes]]:
+    """Which of the model's outputs each wanted one is, and how its axes are to be turned, by their values.
+
+    Of two that are equal, one that is nothing else's yet is taken, and the axes as they are.
+    """
+    free = set(range(len(given)))
+    found = {}
+    for name, array in wanted.items():
+        fitting = [
+            (_distance(output.transpose(axes), array), index not in free, axes, index)
+            for index, output in enumerate(given)
+            for axes in itertools.permutations(range(output.ndim))
+            if output.transpose(axes).shape == array.shape
+        ]
+        distance, _, axes, index = min(fitting, default=(np.inf, False, (), 0))
+        if not distance < CLOSE:
+            raise SystemExit(
+                f"onnx2tf converted the network wrongly: nothing it gives is the output {name}; the nearest "
+                f"is {distance:.1e} of its largest value off"
+            )
+        free.discard(index)
+        found[name] = index, axes
+    return found
+
+
+def _distance(array: Array, wanted: Array) -> float:
+    """The largest difference, in parts of the largest wanted value."""
+    largest = max(float(np.abs(wanted).max(initial=0)), float(np.finfo(np.float32).tiny))
+    return float(np.abs(array.astype(np.float64) - wanted).max(initial=0)) / largest
+
+
+def _write(
+    path: Path, model: Any, inputs: dict[str, Array], found: dict[str, tuple[int, Axes]], last: set[str]
+) -> dict[str, dict[str, str]]:
+    """Write the file; what its signature calls each tensor: any name is allowed in a network, not in it."""
+    called = {
+        "inputs": {name: f"input_{place:03}" for place, name in enumerate(inputs)},
+        "outputs": {name: f"output_{place:03}" for place, name in enumerate(found)},
+    }
+
+    def deployed(**entries: Any) -> dict[str, Any]:
+        given = {name: entries[called["inputs"][name]] for name in inputs}
+        given = {k: tf.transpose(v, FIRST) if k in last else v for k, v in given.items()}
+        outputs = _called(model, given)
+        return {
+            called["outputs"][name]: _turned(outputs[index], axes, name in last)
+            for name, (index, axes) in found.items()
+        }
+
+    module = tf.Module()
+    module.model = model
+    specs = {
+        entry: tf.TensorSpec(_laid_out(inputs[name], name in last).shape, inputs[name].dtype, name=entry)
+        for name, entry in called["inputs"].items()
+    }
+    function = tf.function(deployed).get_concrete_function(**specs)
+    converter = tf.lite.TFLiteConverter.from_concrete_functions([function], module)
+    path.write_bytes(converter.convert())
+    return called
+
+
+def _turned(output: Any, axes: Axes, last: bool) -> Any:
+    """A tensor with its axes turned, channels last; all in one step, or in none."""
+    axes = tuple(axes[axis] for axis in LAST) if last else axes
+    return output if axes == tuple(range(len(axes))) else tf.transpose(output, axes)
+
+
+def _laid_out(array: Array, last: bool) -> Array:
+    return np.ascontiguousarray(array.transpose(LAST)) if last else array
+
+
+def _distances(
+    path: Path,
+    signature: dict[str, dict[str, str]],
+    inputs: dict[str, Array],
+    outputs: dict[str, Array],
+    last: set[str],
+) -> dict[str, float]:
+    """How far what the file gives is from each wanted output."""
+    runner = tf.lite.Interpreter(model_path=str(path)).get_signature_runner()
+    given = runner(
+        **{signature["inputs"][name]: _laid_out(array, name in last) for name, array in inputs.items()}
+    )
+    found = {name: given[signature["outputs"][name]] for name in outputs}
+    return {
+        name: _distance(array.transpose(FIRST) if name in last else array, outputs[name])
+        for name, array in found.items()
+    }

@@ -1,0 +1,37 @@
+"""Where the environments of toolchains live, and where things are inside one."""
+
+from __future__ import annotations
+
+import os
+import sys
+import sysconfig
+from pathlib import Path
+
+VARIABLE = "POSEDEPLOY_TOOLCHAINS"
+"""The environment variable that names another folder for all toolchains."""
+
+
+def home() -> Path:
+    """The folder of all toolchains: that of ``POSEDEPLOY_TOOLCHAINS``, or one among the user's data."""
+    named = os.environ.get(VARIABLE)
+    return Path(named).expanduser().absolute() if named else _user_data() / "posedeploy" / "toolchains"
+
+
+def _user_data() -> Path:
+    if sys.platform == "win32":
+        return Path(os.environ.get("LOCALAPPDATA") or Path.home() / "AppData" / "Local")
+    if sys.platform == "darwin":
+        return Path.home() / "Library" / "Application Support"
+    named = Path(os.environ.get("XDG_DATA_HOME", ""))
+    return named if named.is_absolute() else Path.home() / ".local" / "share"
+
+
+def interpreter(environment: Path) -> Path:
+    """The Python of an environment."""
+    scripts = environment / ("Scripts" if sys.platform == "win32" else "bin")
+    return scripts / ("python.exe" if sys.platform == "win32" else "python")
+
+
+def packages(environment: Path, python: str) -> Path:
+    """Where an environment of this Python version, such as ``3.11``, has its packages."""
+    return Path(sysconfig.get_path("purelib", "venv", {"base": str(environment), "py_version_short": python}))

@@ -1,0 +1,110 @@
+"""Another program, run in a group of processes of its own that ends with it, all that it says in a log."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+import psutil
+
+from posedeploy.errors import ToolchainFailed
+
+
+@dataclass(frozen=True)
+class Ended:
+    """How a program ended: its exit status, what it wrote to standard output, and all else it said."""
+
+    status: int
+    output: bytes
+    log: str
+
+    @property
+    def last_line(self) -> str:
+        """The last thing it said: of a Python traceback, the error."""
+        lines = [line.strip() for line in self.log.splitlines() if line.strip()]
+        return lines[-1] if lines else "it said nothing"
+
+
+def run(
+    command: Sequence[str | Path],
+    work: Path,
+    *,
+    name: str,
+    request: bytes = b"",
+    time_limit_s: float | None = None,
+    variables: Mapping[str, str] | None = None,
+) -> Ended:
+    """Run a program in the folder ``work`` to its end, or to the end of its time.
+
+    It reads ``request`` from its standard input, which stays open as long as we live. Whatever ends this
+    function ends the program too, with all that it started.
+
+    Args:
+        name: the toolchain that it is run for.
+
+    Raises:
+        ToolchainFailed: its time is over, or it cannot be started.
+    """
+    output, log = work / "output", work / "log"
+    with output.open("wb") as to_output, log.open("wb") as to_log:
+        try:
+            process = subprocess.Popen(
+                [str(part) for part in command],
+                stdin=subprocess.PIPE,
+                stdout=to_output,
+                stderr=to_log,
+                cwd=work,
+                env={**os.environ, **(variables or {})},
+                start_new_session=True,
+            )
+        except OSError as error:
+            raise ToolchainFailed(f"{command[0]} cannot be started ({error.strerror})", name, "") from error
+        try:
+            status = _wait(process, request, time_limit_s)
+        except subprocess.TimeoutExpired as error:
+            _end(process)
+            raise ToolchainFailed(
+                f"{name} was not done after {time_limit_s:g} s and was ended; give it longer with "
+                "--time-limit",
+                name,
+                _text(log),
+            ) from error
+        except BaseException:
+            _end(process)
+            raise
+    return Ended(status, output.read_bytes(), _text(log))
+
+
+def _wait(process: subprocess.Popen[bytes], request: bytes, time_limit_s: float | None) -> int:
+    assert process.stdin is not None, "it was opened as a pipe"
+    try:
+        with suppress(BrokenPipeError):  # it ended without reading: its exit status says the rest
+            process.stdin.write(request)
+            process.stdin.flush()
+        return process.wait(time_limit_s)
+    finally:
+        with suppress(BrokenPipeError):
+            process.stdin.close()
+
+
+def _end(process: subprocess.Popen[bytes]) -> None:
+    """End a program and all that it started."""
+    if sys.platform == "win32":
+        with suppress(psutil.NoSuchProcess):
+            for child in psutil.Process(process.pid).children(recursive=True):
+                child.kill()
+        process.kill()
+    else:
+        with suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+    process.wait()
+
+
+def _text(log: Path) -> str:
+    return log.read_text(encoding="utf-8", errors="replace")
