@@ -65,7 +65,7 @@ class Deployed(nn.Module):
         if self.embedded:
             # A cast first of all: TensorRT takes bytes for nothing else.
             image = inputs[0].float().permute(0, 3, 1, 2)
-            image = torch.cat(torch.split(image, 1, dim=1)[::-1], dim=1) if self.flip else image
+            image = torch.cat([image.narrow(1, c, 1) for c in (2, 1, 0)], dim=1) if self.flip else image
             inputs = ((image - self.mean) / self.deviation,)
         outputs = flat(self.network(*inputs))
         return tuple(outputs[index] for index in self.keep)
