@@ -84,6 +84,7 @@ def add(
 
 def _python(toolchain: Toolchain, python: Path | None) -> _Python:
     path = python or Path(sys.executable)
+    path = Path(shutil.which(path) or path).absolute()  # it runs in another folder
     try:
         version = python_version(path)
     except Broken as broken:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -14,6 +15,8 @@ from pathlib import Path
 import psutil
 
 from posedeploy.errors import ToolchainFailed
+
+COLOUR = re.compile(r"\x1b\[[0-9;]*m")
 
 
 @dataclass(frozen=True)
@@ -27,7 +30,7 @@ class Ended:
     @property
     def last_line(self) -> str:
         """The last thing it said: of a Python traceback, the error."""
-        lines = [line.strip() for line in self.log.splitlines() if line.strip()]
+        lines = [line for line in map(str.strip, COLOUR.sub("", self.log).splitlines()) if line]
         return lines[-1] if lines else "it said nothing"
 
 

@@ -1,12 +1,14 @@
 from __future__ import annotations
 
+import fcntl
+import os
 from pathlib import Path
 
 import pytest
 
 from posedeploy.toolchains import places
 from posedeploy.toolchains.add import add
-from posedeploy.toolchains.table import Toolchain
+from posedeploy.toolchains.table import TOOLCHAINS, Toolchain
 from tests.toolchains.chains import place, tiny
 
 
@@ -35,3 +37,26 @@ def chain(home: Path, made: Path, tmp_path: Path) -> Toolchain:
     toolchain = tiny(tmp_path)
     place(made, toolchain)
     return toolchain
+
+
+@pytest.fixture(scope="session")
+def onnx2tf_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder of toolchains with the true onnx2tf in it, added once for all workers of a session; or that
+    of POSEDEPLOY_TEST_TOOLCHAINS, where it is kept from one session to the next."""
+    named = os.environ.get("POSEDEPLOY_TEST_TOOLCHAINS")
+    shared = tmp_path_factory.getbasetemp()
+    shared = shared.parent if "PYTEST_XDIST_WORKER" in os.environ else shared
+    folder = Path(named) if named else shared / "shared toolchains"
+    folder.mkdir(parents=True, exist_ok=True)
+    with pytest.MonkeyPatch.context() as patch, (folder / "lock").open("w") as lock:
+        patch.setenv(places.VARIABLE, str(folder))
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        add(TOOLCHAINS["onnx2tf"])
+    return folder
+
+
+@pytest.fixture
+def onnx2tf(onnx2tf_home: Path, monkeypatch: pytest.MonkeyPatch) -> Toolchain:
+    """The true toolchain, whole."""
+    monkeypatch.setenv(places.VARIABLE, str(onnx2tf_home))
+    return TOOLCHAINS["onnx2tf"]

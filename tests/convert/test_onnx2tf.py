@@ -1,0 +1,180 @@
+"""TFLite by way of onnx2tf: what fails in its child is told, the log kept; and once for real."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import get_args
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor, nn
+
+from posedeploy import manifest
+from posedeploy.checkpoints.loading import open_checkpoint
+from posedeploy.convert.export import export
+from posedeploy.convert.options import ExportOptions, IoLayout, TfliteOptions, ToolchainOptions
+from posedeploy.errors import ExportError, ToolchainError
+from posedeploy.nesting import flat
+from posedeploy.runtimes.opening import open_runner
+from posedeploy.toolchains.table import TOOLCHAINS, Toolchain
+from posedeploy.types import Artifact, Model, ModelSpec, RunOptions, Tensors, TensorSpec
+from tests.networks import two_input_model
+from tests.reference_cases import BUNDLED, Case
+from tests.toolchains import chains
+from tests.toolchains.conftest import home, made, onnx2tf, onnx2tf_home
+
+__all__ = ["home", "made", "onnx2tf", "onnx2tf_home"]
+
+BY_ONNX2TF = ExportOptions(tflite=TfliteOptions(via="onnx2tf"))
+WRONG = """
+import time
+
+def run(request):
+    return globals()[WHAT](request)
+
+def fail(request):
+    print("Model loaded")
+    raise KeyError("the operator Fancy")
+
+def sleep(request):
+    print("Model loaded")
+    time.sleep(600)
+
+def rubbish(request):
+    return "done"
+
+def differ(request):
+    open(request["tflite"], "wb").close()
+    return {"distances": {"heatmaps": 0.5}, "inputs": {}, "outputs": {}, "versions": {}}
+
+def nan(request):
+    open(request["tflite"], "wb").close()
+    return {"distances": {"heatmaps": float("nan")}, "inputs": {}, "outputs": {}, "versions": {}}
+"""
+
+
+@pytest.fixture
+def wrong(home: Path, made: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Toolchain:
+    """In the place of onnx2tf a toolchain whose script does, by ``WHAT``, something wrong."""
+    toolchain = chains.tiny(tmp_path, "onnx2tf", WRONG)
+    chains.place(made, toolchain)
+    monkeypatch.setitem(TOOLCHAINS, "onnx2tf", toolchain)
+    return toolchain
+
+
+@pytest.mark.parametrize(
+    ("what", "told"),
+    [
+        ("fail", "onnx2tf failed: KeyError: 'the operator Fancy'"),
+        ("sleep", "onnx2tf was not done after 10 s and was ended; give it longer with --time-limit"),
+        ("rubbish", "onnx2tf ended well and answered '\"done\"', not a JSON object"),
+    ],
+)
+def test_what_fails_in_the_child_is_told_and_its_log_kept(
+    wrong: Toolchain, tiny: Model, tmp_path: Path, what: str, told: str
+) -> None:
+    wrong.script.write_text(f"WHAT = {what!r}\n{WRONG}")
+    log = tmp_path / "out" / "human.onnx2tf.log"
+    options = replace(BY_ONNX2TF, toolchain=ToolchainOptions(10 if what == "sleep" else 300))
+    with pytest.raises(ExportError) as refusal:
+        export(tiny, ["tflite"], tmp_path / "out", "human", options)
+    assert str(refusal.value) == f"{told}; its log is {log}"
+    assert log.read_text().splitlines()[:1] == ([] if what == "rubbish" else ["Model loaded"])
+    assert list((tmp_path / "out").iterdir()) == [log], "nothing half-written"
+
+
+@pytest.mark.parametrize(("what", "distance"), [("differ", "5.0e-01"), ("nan", "nan")])
+def test_a_file_that_computes_something_else_is_refused(
+    wrong: Toolchain, tiny: Model, tmp_path: Path, what: str, distance: str
+) -> None:
+    wrong.script.write_text(f"WHAT = {what!r}\n{WRONG}")
+    with pytest.raises(ExportError, match=rf"wrongly: the output heatmaps is {distance} of its largest"):
+        export(tiny, ["tflite"], tmp_path / "out", "human", BY_ONNX2TF)
+    assert not (tmp_path / "out").exists()
+
+
+def test_without_the_toolchain_the_command_that_adds_it_is_told(
+    home: Path, tiny: Model, tmp_path: Path
+) -> None:
+    with pytest.raises(ToolchainError, match=r"is not installed .*; add it with: posedeploy toolchain add o"):
+        export(tiny, ["tflite"], tmp_path / "out", "human", BY_ONNX2TF)
+    assert not (tmp_path / "out").exists()
+    assert not home.exists(), "nothing installs itself"
+
+
+def test_free_axes_are_refused(home: Path, tiny: Model, tmp_path: Path) -> None:
+    with pytest.raises(ExportError, match="--dynamic: onnx2tf fixes every axis; leave it out, or use --via"):
+        export(tiny, ["tflite"], tmp_path / "out", "human", replace(BY_ONNX2TF, dynamic=True))
+
+
+def _check(artifact: Artifact, model: Model, inputs: Tensors) -> None:
+    with torch.inference_mode():
+        outputs = flat(model.module(*map(torch.from_numpy, inputs.values())))
+    with open_runner(artifact, RunOptions()) as runner:
+        found = runner.run(inputs)
+    assert list(found) == [spec.name for spec in model.spec.outputs]
+    for name, wanted in zip(found, outputs, strict=True):
+        assert found[name].shape == tuple(wanted.shape)
+        assert np.abs(found[name] - wanted.numpy()).max() < 1e-5 * float(wanted.abs().max()), name
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("layout", ["nchw", "nhwc"])
+def test_a_network_of_images_and_maps(
+    onnx2tf: Toolchain, tiny: Model, tmp_path: Path, layout: IoLayout
+) -> None:
+    options = replace(BY_ONNX2TF, batch=2, tflite=TfliteOptions("onnx2tf", layout))
+    (artifact,) = export(tiny, ["tflite"], tmp_path / "día 2", "tiny", options)
+    names = sorted(path.name for path in (tmp_path / "día 2").iterdir())
+    assert names == ["tiny.tflite", "tiny.tflite.posedeploy.json"], "no log, nothing of the work"
+    assert manifest.read(artifact.path) == artifact
+    assert artifact.details["toolchain"].keys() == {"onnx2tf", "tensorflow-cpu"}
+    assert len(artifact.details["channels_last"]) == (5 if layout == "nhwc" else 0)
+    _check(artifact, tiny, {"data": np.random.RandomState(0).randn(2, 3, 32, 40).astype(np.float32)})
+
+
+class Alike(nn.Module):
+    """Two inputs and two outputs, all of one shape along whose every axis the length is the same."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.first, self.second = nn.Conv2d(4, 4, 1), nn.Conv2d(4, 4, 1)
+
+    def forward(self, a: Tensor, b: Tensor) -> tuple[Tensor, Tensor]:
+        return self.first(a) - 2 * b, self.second(b) + a
+
+
+@pytest.mark.slow
+def test_what_shapes_cannot_tell_apart_is_told_by_values(onnx2tf: Toolchain, tmp_path: Path) -> None:
+    torch.manual_seed(3)
+    tensors = [TensorSpec(name, (4, 4, 4, 4), layout="NCHW") for name in ("z", "a", "y", "b")]
+    spec = ModelSpec("alike", "", tuple(tensors[:2]), tuple(tensors[2:]))
+    model = Model(Alike().eval().requires_grad_(False), spec, None, "0" * 64)
+    chance = np.random.RandomState(1)
+    inputs = {name: chance.randn(4, 4, 4, 4).astype(np.float32) for name in ("z", "a")}
+    for layout in get_args(IoLayout):
+        options = ExportOptions(tflite=TfliteOptions("onnx2tf", layout))
+        (artifact,) = export(model, ["tflite"], tmp_path, layout, options)
+        _check(artifact, model, inputs)
+
+
+@pytest.mark.slow
+def test_joints_and_a_scale(onnx2tf: Toolchain, tmp_path: Path) -> None:
+    model = two_input_model()
+    (artifact,) = export(model, ["tflite"], tmp_path, "lifter", BY_ONNX2TF)
+    joints = np.random.RandomState(1).rand(1, 5, 2).astype(np.float32)
+    _check(artifact, model, {"joints": joints, "scale": np.array([3.0], np.float32)})
+
+
+@pytest.mark.slow
+def test_a_published_network_whole(onnx2tf: Toolchain, tmp_path: Path) -> None:
+    published = Case(BUNDLED / "lightweight-openpose-2d")
+    run = published.about["runs"][0]
+    model = open_checkpoint(published.write(tmp_path / "a.pth"))
+    options = replace(BY_ONNX2TF, input_size=tuple(run["shape"][2:]))
+    (artifact,) = export(model, ["tflite"], tmp_path, "a", options)
+    with open_runner(artifact, RunOptions()) as runner:
+        for output, array in runner.run({"data": published.input(run)}).items():
+            assert published.distance(run, output, array) < 1e-5, output
