@@ -43,12 +43,14 @@ def sized(spec: ModelSpec, batch: int | None = None, size: tuple[int, int] | Non
     return replace(spec, inputs=(tensor,))
 
 
-def resized(spec: ModelSpec) -> ModelSpec:
-    """The same with free axes at other lengths: two images, higher and wider than the working size."""
+def resized(spec: ModelSpec, largest: Mapping[str, tuple[int, ...]] | None = None) -> ModelSpec:
+    """The same with free axes at other lengths: two images, higher and wider than the working size, as far as
+    the largest shapes by the inputs' names go."""
     assert spec.contract is not None, "the caller asks only for networks that take an image"
     step = 4 * spec.contract.multiple
     tensor, height, width = spec.inputs[0], spec.contract.height + step, spec.contract.width + step
     wanted = (2, height, width, 3) if tensor.layout == "NHWC" else (2, 3, height, width)
+    wanted = tuple(map(min, wanted, (largest or {}).get(tensor.name, wanted)))
     return replace(spec, inputs=(_filled_in(tensor, dict(enumerate(wanted))),))
 
 
@@ -116,15 +118,18 @@ def image_samples(spec: ModelSpec, images: Sequence[tuple[str, Array]]) -> list[
     return [_sample(spec, name, image) for name, image in images]
 
 
-def people_samples(spec: ModelSpec, count: int) -> list[Sample]:
+def people_samples(
+    spec: ModelSpec, count: int, largest: Mapping[str, tuple[int, ...]] | None = None
+) -> list[Sample]:
     """Inputs of a network on 2D joints: random people, as many as it takes; one, then more, where that is
-    free."""
+    free, as far as the largest shapes by the inputs' names go."""
     assert spec.joints is not None, "the caller asks only for networks that take joints"
     batch = spec.inputs[0].shape[0]
+    most, *_ = (largest or {}).get(spec.inputs[0].name, (1 + 2 * count,))
     stream = np.random.RandomState(SEED)
     samples = []
     for number in range(count):
-        crowd = batch if isinstance(batch, int) else 1 + 2 * number
+        crowd = batch if isinstance(batch, int) else min(1 + 2 * number, most)
         people = random_people(JOINT_SETS[spec.joints.joint_set], crowd, stream)
         tensors, placed = prepare_joints(people, spec)
         each = tuple(PlacedJoints(placed.joints[index : index + 1]) for index in range(crowd))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -154,7 +155,7 @@ def _compare(path: Path, options: RunOptions, settings: ParityOptions, described
         candidate = open_runner(artifact, options, settings.runtime)
     with candidate:
         spec = fitted(artifact, candidate)
-        pairs = _pairs(model.spec, spec, settings.images)
+        pairs = _pairs(model.spec, spec, settings.images, candidate.largest)
 
         on_cpu = replace(options, device="CPU", precision="f32")
         with pytorch_runner(model, on_cpu) as reference:
@@ -192,12 +193,17 @@ def _decode(spec: ModelSpec) -> Decode | None:
     return lambda outputs, placement: decode(outputs, spec, placement, Camera())
 
 
-def _pairs(reference: ModelSpec, candidate: ModelSpec, images: Path | None) -> list[tuple[Sample, Sample]]:
-    """Every picture as the reference and as the candidate want it."""
+def _pairs(
+    reference: ModelSpec,
+    candidate: ModelSpec,
+    images: Path | None,
+    largest: Mapping[str, tuple[int, ...]],
+) -> list[tuple[Sample, Sample]]:
+    """Every picture as the reference and as the candidate want it, inputs no larger than these."""
     if candidate.joints is not None:
         if images is not None:
             raise InputError("--images: this network takes 2D joints, so no image can be given to it")
-        samples = people_samples(candidate, DRAWN)
+        samples = people_samples(candidate, DRAWN, largest)
         return list(zip(samples, samples, strict=True))
     if candidate.contract is None:
         if images is not None:
@@ -205,15 +211,17 @@ def _pairs(reference: ModelSpec, candidate: ModelSpec, images: Path | None) -> l
         sample = random_tensors(candidate)
         return [(sample, sample)]
     pairs: list[tuple[Sample, Sample]] = []
-    for spec, named in _pictures(candidate, images):
+    for spec, named in _pictures(candidate, images, largest):
         theirs = image_samples(spec, named)
         pairs += zip(image_samples(plain(reference, spec), named), theirs, strict=True)
     return pairs
 
 
-def _pictures(candidate: ModelSpec, images: Path | None) -> list[tuple[ModelSpec, list[tuple[str, Array]]]]:
+def _pictures(
+    candidate: ModelSpec, images: Path | None, largest: Mapping[str, tuple[int, ...]]
+) -> list[tuple[ModelSpec, list[tuple[str, Array]]]]:
     """Noise and drawn people at the working size, at another one where axes are free, then the user's."""
-    chosen = [sized(candidate)] + ([resized(candidate)] if candidate.inputs[0].is_dynamic else [])
+    chosen = [sized(candidate)] + ([resized(candidate, largest)] if candidate.inputs[0].is_dynamic else [])
     pictures = [
         (
             spec,

@@ -197,6 +197,8 @@ def _refused(parser: Any, where: Where) -> str:
         error = parser.get_error(index)
         node = f"{error.node_operator()} (node {error.node_name()}{where(error.node_name())})"
         text = " ".join(error.desc().split())
+        if text in ("", "false"):  # of a whole operator that it lacks, the parser says no more than its code
+            text = error.code().name.lower().replace("_", " ")
         told.append(f"{node}: {text}" if error.node_operator() else text)
     return "; ".join(dict.fromkeys(told)) or "it does not say why"
 

@@ -58,8 +58,8 @@ def _mend_casts(graph: onnx.GraphProto) -> None:
     for node in graph.node:
         for index, name in enumerate(node.input):
             node.input[index] = unrounded.get(name, name)
-    read = {name for node in graph.node for name in node.input} | {output.name for output in graph.output}
-    nodes = list(graph.node)
+    nodes = [node for node in graph.node if node.output[0] not in unrounded]
+    read = {name for node in nodes for name in node.input} | {output.name for output in graph.output}
     del graph.node[:]
     written: set[str] = set()
     for node in nodes:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -24,6 +24,11 @@ class Runner(Closable, ABC):
     inputs: tuple[TensorSpec, ...]
     outputs: tuple[TensorSpec, ...]
     effective: Effective
+
+    @property
+    def largest(self) -> Mapping[str, tuple[int, ...]]:
+        """The largest shape of each input, where the runtime sets free axes a limit; else nothing."""
+        return {}
 
     @abstractmethod
     def run(self, tensors: Tensors) -> Tensors:

@@ -73,7 +73,8 @@ class TensorRtEngine(Engine):
         return {spec.name: tuple(self._context.get_tensor_shape(spec.name)) for spec in self.outputs}
 
     def bind(self, name: str, address: int) -> None:
-        self._context.set_tensor_address(name, address)
+        if not self._context.set_tensor_address(name, address):
+            raise DeviceError(f"TensorRT does not take {name} there ({reason(self._listener.errors)})")
 
     def enqueue(self, stream: int) -> None:
         if not self._context.execute_async_v3(stream):

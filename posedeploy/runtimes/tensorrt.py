@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass
 from types import ModuleType
@@ -81,6 +81,10 @@ class TensorRtRunner(Runner):
                 "hint": options.hint,
             },
         )
+
+    @property
+    def largest(self) -> Mapping[str, Shape]:
+        return {name: most for name, (_, most) in self._ranges.items()}
 
     def run(self, tensors: Tensors) -> Tensors:
         self.check(tensors)

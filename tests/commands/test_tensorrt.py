@@ -163,6 +163,6 @@ def test_an_engine_is_taken_out_of_its_wrapping(
     result = done("engine", "unwrap", made / "human-trt.pth", "-o", "out")
     assert Path("out/human-trt.engine").read_bytes() == (made / "human.engine").read_bytes()
     assert result.stderr.splitlines()[0] == "wrote out/human-trt.engine"
-    assert "its inputs: data; its outputs: stage_0_output_1_heatmaps" in result.stderr
+    assert "its inputs: data; its outputs: heatmaps, pafs" in result.stderr
     told = refused("inspect", made / "human-trt.pth")
     assert f"take it out with: posedeploy engine unwrap {made / 'human-trt.pth'}" in told
