@@ -50,8 +50,8 @@ def resized(spec: ModelSpec, largest: Mapping[str, tuple[int, ...]] | None = Non
     step = 4 * spec.contract.multiple
     tensor, height, width = spec.inputs[0], spec.contract.height + step, spec.contract.width + step
     wanted = (2, height, width, 3) if tensor.layout == "NHWC" else (2, 3, height, width)
-    wanted = tuple(map(min, wanted, (largest or {}).get(tensor.name, wanted)))
-    return replace(spec, inputs=(_filled_in(tensor, dict(enumerate(wanted))),))
+    most = (largest or {}).get(tensor.name, wanted)
+    return replace(spec, inputs=(_filled_in(tensor, dict(enumerate(map(min, wanted, most)))),))
 
 
 def _filled_in(tensor: TensorSpec, wanted: Mapping[int, int]) -> TensorSpec:
