@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from posedeploy.checkpoints.user_network import open_user_network as open_user_network
     from posedeploy.convert.export import export as export
     from posedeploy.convert.options import ExportOptions as ExportOptions
+    from posedeploy.convert.options import TfliteOptions as TfliteOptions
     from posedeploy.errors import PoseDeployError as PoseDeployError
     from posedeploy.poses.preprocess import prepare as prepare
     from posedeploy.predict.chain import Predictor as Predictor
@@ -51,6 +52,7 @@ _PUBLIC = {
     "RunOptions": "posedeploy.types:RunOptions",
     "Runner": "posedeploy.runtimes.base:Runner",
     "TensorSpec": "posedeploy.types:TensorSpec",
+    "TfliteOptions": "posedeploy.convert.options:TfliteOptions",
     "export": "posedeploy.convert.export:export",
     "fitted": "posedeploy.runtimes.opening:fitted",
     "open_artifact": "posedeploy.runtimes.opening:open_artifact",

@@ -27,7 +27,7 @@ from posedeploy.convert.export import export
 from posedeploy.runtimes.opening import open_runner
 from posedeploy.types import Artifact, RunOptions, Tensors
 
-FORBIDDEN = ("torch", "onnx", "onnxruntime", "openvino", "cv2")
+FORBIDDEN = ("torch", "onnx", "onnxruntime", "openvino", "litert_torch", "ai_edge_litert", "cv2")
 
 
 def measure_help() -> None:
@@ -77,7 +77,7 @@ def measure_run() -> None:
             (probe(8), "one convolution", 5000),
         ):
             artifacts = export(
-                model, ["onnx", "openvino", "torchscript"], Path(folder), name.replace(" ", "-")
+                model, ["onnx", "openvino", "torchscript", "tflite"], Path(folder), name.replace(" ", "-")
             )
             for artifact in artifacts:
                 times = interleaved(dict(zip(("ours", "bare"), _pair(artifact), strict=True)), rounds)
@@ -115,7 +115,26 @@ def _bare_torchscript(runner: Any, feed: Tensors) -> Callable[[], object]:
     return call
 
 
-BARE = {"onnx": _bare_onnx, "openvino": _bare_openvino, "torchscript": _bare_torchscript}
+def _bare_litert(runner: Any, feed: Tensors) -> Callable[[], object]:
+    interpreter = runner._interpreter
+    entries = [(details["index"], feed[details["name"]]) for details in interpreter.get_input_details()]
+    exits = [details["index"] for details in interpreter.get_output_details()]
+
+    def call() -> object:
+        for index, array in entries:
+            interpreter.set_tensor(index, array)
+        interpreter.invoke()
+        return [interpreter.get_tensor(index) for index in exits]
+
+    return call
+
+
+BARE = {
+    "onnx": _bare_onnx,
+    "openvino": _bare_openvino,
+    "torchscript": _bare_torchscript,
+    "tflite": _bare_litert,
+}
 
 
 EXPORTS = {

@@ -66,9 +66,7 @@ class Convolved(nn.Module):
 
     def forward(self, image: Tensor) -> tuple[Tensor, ...]:
         channels_first = image.permute(0, 3, 1, 2).float()
-        result: tuple[Tensor, ...] = self.deployed(
-            torch.conv2d(channels_first, self.weight, self.bias)  # type: ignore[arg-type]
-        )
+        result: tuple[Tensor, ...] = self.deployed(torch.conv2d(channels_first, self.weight, self.bias))
         return result
 
 

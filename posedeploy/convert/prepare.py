@@ -54,7 +54,7 @@ class Deployed(nn.Module):
     def forward(self, *inputs: Tensor) -> tuple[Tensor, ...]:
         if self.embedded:
             image = inputs[0].permute(0, 3, 1, 2).float()
-            image = torch.cat(image.split(1, dim=1)[::-1], dim=1) if self.flip else image
+            image = torch.cat([image.narrow(1, c, 1) for c in (2, 1, 0)], dim=1) if self.flip else image
             inputs = ((image - self.mean) / self.deviation,)
         outputs = flat(self.network(*inputs))
         return tuple(outputs[index] for index in self.keep)

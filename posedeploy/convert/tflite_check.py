@@ -56,13 +56,16 @@ def check_runs(path: Path, model: Any, prepared: Prepared, about: Mapping[str, A
         ExportError: the interpreter lacks an operator, a tensor is of another type than in the network, a
             free axis is none, or the file computes something else.
     """
-    interpreter = Interpreter(model_path=str(path))
+    try:
+        interpreter = Interpreter(model_path=str(path))
+    except (RuntimeError, ValueError) as error:
+        raise _refusal(error, model, free=False) from error
     entries, exits = _indices(interpreter, prepared, about)
     for inputs, free in _sizes(prepared):
         try:
             found = _run(interpreter, entries, exits, inputs, free)
         except (RuntimeError, ValueError) as error:
-            raise _refusal(error, model, free) from error
+            raise _refusal(error, model, free=free) from error
         fault = _fault(found, prepared, inputs)
         if fault:
             raise ExportError(f"the converted network {fault}, {REMEDIES[bool(prepared.axes)]}")
@@ -153,7 +156,7 @@ def _wanted(prepared: Prepared, inputs: list[Array]) -> list[Array]:
         raise ExportError(f"the network does not run on {shapes}: {first_line(error)}") from error
 
 
-def _refusal(error: Exception, model: Any, free: bool) -> ExportError:
+def _refusal(error: Exception, model: Any, *, free: bool) -> ExportError:
     unknown = [name for name in _operators(model) if f"'{name}'" in str(error)]
     if free:
         return ExportError(

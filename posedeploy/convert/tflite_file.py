@@ -24,8 +24,10 @@ ALIGNMENT = 16
 """Bytes: what TFLite's schema forces weights to."""
 
 
-class Builder(flatbuffers.Builder):
+class Builder(flatbuffers.Builder):  # type: ignore[misc]
     """Weights lie as the schema wants them, which the package's own builder does not see to."""
+
+    head: int
 
     def CreateNumpyVector(self, x: Array) -> int:
         """Write an array of bytes, aligned; any other as the package does."""

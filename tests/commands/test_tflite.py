@@ -1,0 +1,98 @@
+"""The whole way of a TFLite file, and what is refused of it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from posedeploy.types import Array
+from tests.commands.conftest import Invoke, lines_wider_than, words
+from tests.predict.conftest import write_image
+
+
+@pytest.fixture(scope="module")
+def made(own: Path, network: tuple[str, str], done: Invoke, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with the small network's ``human.tflite``, channels last, and no manifest beside it."""
+    folder = tmp_path_factory.mktemp("phone")
+    result = done("export", own / "human.pth", "--to", "tflite", "--layout", "nhwc", "-o", folder, *network)
+    assert result.stderr.splitlines()[-1].endswith("human.tflite and human.tflite.posedeploy.json")
+    assert "INFO" not in result.stderr and "[START]" not in result.stdout
+    (folder / "human.tflite.posedeploy.json").rename(folder / "aside.json")
+    return folder
+
+
+def test_the_file_alone_is_the_same_as_pytorch(made: Path, network: tuple[str, str], done: Invoke) -> None:
+    result = done("parity", made / "human.tflite", "--threads", 1, "--json", "p.json", *network)
+    assert "same as PyTorch" in result.stdout
+    (entry,) = json.loads(Path("p.json").read_text())["results"]
+    assert entry["effective"]["runtime"] == "litert"
+    assert entry["effective"]["details"]["XNNPACK"].endswith(" operators")
+
+
+def test_the_file_alone_finds_people(made: Path, human: Path, photo: Array, done: Invoke) -> None:
+    write_image(Path("photo.png"), photo)
+    done("predict", made / "human.tflite", "photo.png", "-o", "tflite")
+    done("predict", human / "out" / "human.onnx", "photo.png", "-o", "onnx")
+    found, wanted = (
+        json.loads(Path(name, "poses.json").read_text())["annotations"] for name in ("tflite", "onnx")
+    )
+    assert len(found) == len(wanted) > 0
+    for one, other in zip(found, wanted, strict=True):
+        np.testing.assert_allclose(one["keypoints"], other["keypoints"], atol=0.02)
+
+
+def test_inspect_shows_how_the_file_lies_and_what_runs_it(made: Path, done: Invoke) -> None:
+    result = done("inspect", made / "human.tflite")
+    shown = words(result.stdout)
+    for said in (
+        "manifest inside the file",
+        "via litert-torch",
+        "layout nhwc",
+        "runs on litert ",
+        "XNNPACK ",
+        "input data float32 1 x 3 x 256 x 456 NCHW",
+    ):
+        assert said in shown, said
+    assert not lines_wider_than(80, result.stdout)
+
+
+def test_bench_times_it(made: Path, network: tuple[str, str], done: Invoke) -> None:
+    result = done("bench", made / "human.tflite", "--runs", 3, "--threads", 1, *network)
+    assert "litert" in result.stdout
+
+
+def test_a_lone_file_that_is_damaged_is_refused(
+    made: Path, refused: Callable[..., str], tmp_path: Path
+) -> None:
+    content = (made / "human.tflite").read_bytes()
+    half = len(content) // 2
+    for name, damaged, message in (
+        ("empty", b"", "LiteRT cannot read it (mmap of size 0"),
+        ("short", content[:half], "LiteRT cannot read it (The model is not a valid Flatbuffer"),
+        ("random", np.random.RandomState(0).bytes(2000), "LiteRT cannot read it (The model is not a valid"),
+        (
+            "bit",
+            content[:half] + bytes([content[half] ^ 1]) + content[half + 1 :],
+            "the file was changed after",
+        ),
+    ):
+        path = tmp_path / f"{name}.tflite"
+        path.write_bytes(damaged)
+        assert message in refused("inspect", path), name
+
+
+def test_flags_of_a_target_that_is_not_asked_for_are_refused(refused: Callable[..., str]) -> None:
+    for arguments, message in (
+        (("--layout", "nhwc"), "--layout nhwc: it is for --to tflite, which is not asked for; leave it out"),
+        (
+            ("--to", "onnx", "--via", "onnx2tf"),
+            "--via onnx2tf: it is for --to tflite, which is not asked for",
+        ),
+        (("--to", "tflite", "--via", "tf"), "--via tf: wanted litert-torch or onnx2tf"),
+        (("--to", "tflite", "--layout", "hwc"), "--layout hwc: wanted nchw or nhwc"),
+    ):
+        assert message in refused("export", *arguments)

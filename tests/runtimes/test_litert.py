@@ -1,0 +1,127 @@
+"""What is LiteRT's own: what XNNPACK takes is told, files made by others run, sizes that do not fit."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from ai_edge_litert.interpreter import Interpreter
+
+from posedeploy.convert.export import export
+from posedeploy.convert.options import ExportOptions
+from posedeploy.errors import ArtifactError, DeviceError, InputError
+from posedeploy.runtimes.litert_details import Operators, operators_of, precision_of
+from posedeploy.runtimes.opening import open_runner
+from posedeploy.types import Artifact, Model, ModelSpec, RunOptions, TensorSpec
+
+
+@pytest.fixture(scope="module")
+def free(tiny: Model, tmp_path_factory: pytest.TempPathFactory) -> Artifact:
+    """The tiny network with every axis free."""
+    (artifact,) = export(
+        tiny, ["tflite"], tmp_path_factory.mktemp("free"), "free", ExportOptions(dynamic=True)
+    )
+    return artifact
+
+
+def _theirs(artifact: Artifact) -> Artifact:
+    return Artifact(artifact.path, "tflite", ModelSpec("unknown", "", (), ()), "unknown")
+
+
+def test_what_xnnpack_takes_is_told(exported: dict[str, Artifact], free: Artifact) -> None:
+    for artifact in (exported["tflite"], free):
+        with open_runner(artifact, RunOptions(threads=1, hint="throughput")) as runner:
+            assert runner.effective.details["hint"] == "throughput"
+            taken, _, count = runner.effective.details["XNNPACK"].partition(" of ")
+            assert taken == count.removesuffix(" operators"), "the tiny network's are all taken"
+            assert "not delegated" not in runner.effective.details
+
+
+class Told:
+    """An interpreter that has loaded this: an operator that is left between two that a delegate took."""
+
+    def _get_ops_details(self) -> list[Mapping[str, object]]:
+        def node(index: int, name: str, inputs: list[int], outputs: list[int]) -> Mapping[str, object]:
+            types = [np.float32, np.int8]
+            return {
+                "index": index, "op_name": name, "inputs": inputs, "outputs": outputs, "operand_types": types,
+            }  # fmt: skip
+
+        return [
+            node(0, "CONV_2D", [0, 9], [1]),
+            node(1, "SELECT", [1], [2]),
+            node(2, "RELU", [2], [3]),
+            node(3, "DELEGATE", [0, 9], [1]),
+            node(4, "DELEGATE", [2], [3]),
+        ]
+
+    def get_output_details(self) -> list[Mapping[str, object]]:
+        return [{"index": 3}]
+
+
+def test_what_is_left_to_the_interpreter_is_named() -> None:
+    operators = operators_of(Told())
+    assert operators == Operators(3, {"SELECT": 1}, frozenset({"int8"}))
+    assert operators.summary == {"XNNPACK": "2 of 3 operators", "not delegated": "1 SELECT"}
+    assert precision_of(operators) == "i8"
+
+
+def test_a_file_of_others_runs_under_the_names_in_its_signature(
+    exported: dict[str, Artifact], tiny: Model
+) -> None:
+    with open_runner(_theirs(exported["tflite"]), RunOptions(threads=1)) as runner:
+        assert runner.inputs == (TensorSpec("data", (1, 3, 32, 40)),)
+        assert {spec.name for spec in runner.outputs} == {spec.name for spec in tiny.spec.outputs}
+        found = runner.run({"data": np.zeros((1, 3, 32, 40), np.float32)})
+        assert found["pafs"].shape == (1, 4, 4, 5)
+
+
+def test_a_file_of_others_may_have_free_axes(free: Artifact) -> None:
+    with open_runner(_theirs(free), RunOptions(threads=1)) as runner:
+        assert runner.inputs == (TensorSpec("data", ("axis0", 3, "axis2", "axis3")),)
+        for shape in ((2, 3, 16, 24), (1, 3, 32, 40)):
+            assert runner.run({"data": np.zeros(shape, np.float32)})["pafs"].shape[0] == shape[0]
+
+
+def test_a_size_that_the_network_cannot_take_is_refused_and_the_next_one_runs(free: Artifact) -> None:
+    with open_runner(free, RunOptions(threads=1)) as runner:
+        with pytest.raises(
+            InputError, match=r"a size that the network cannot take: .*free\.tflite: L"
+        ):
+            runner.run({"data": np.zeros((1, 3, 0, 0), np.float32)})
+        assert runner.run({"data": np.zeros((1, 3, 32, 40), np.float32)})["pafs"].shape == (1, 4, 4, 5)
+
+
+def test_a_manifest_that_says_otherwise_than_the_file_is_refused(exported: dict[str, Artifact]) -> None:
+    artifact = exported["tflite"]
+    other = replace(artifact.spec, inputs=(TensorSpec("data", (1, 3, 32, 48), layout="NCHW"),))
+    with pytest.raises(
+        ArtifactError, match=r"its manifest says data .*x48 .* and the file has data .*x40; "
+    ):
+        open_runner(replace(artifact, spec=other), RunOptions(threads=1))
+
+
+def test_another_device_and_another_precision_are_refused(exported: dict[str, Artifact]) -> None:
+    with pytest.raises(DeviceError, match=r"^device 'GPU': LiteRT offers CPU here$"):
+        open_runner(exported["tflite"], RunOptions(device="GPU"))
+    with pytest.raises(DeviceError, match=r"^precision f16: LiteRT runs a float32 file in f32 only$"):
+        open_runner(exported["tflite"], RunOptions(precision="f16"))
+
+
+def test_a_runner_says_nothing_on_stderr(
+    exported: dict[str, Artifact], capfd: pytest.CaptureFixture[str]
+) -> None:
+    with open_runner(exported["tflite"], RunOptions(threads=1)) as runner:
+        runner.run({"data": np.zeros((1, 3, 32, 40), np.float32)})
+    assert capfd.readouterr().err == ""
+
+
+def test_any_interpreter_reads_the_file_with_the_manifest_behind_it(
+    exported: dict[str, Artifact], tmp_path: Path
+) -> None:
+    content = exported["tflite"].path.read_bytes()
+    assert content[4:8] == b"TFL3" and b"posedeploy.manifest" in content
+    Interpreter(model_content=content).allocate_tensors()
