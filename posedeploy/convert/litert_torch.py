@@ -21,6 +21,19 @@ from posedeploy.types import TO_CHANNELS_FIRST, TO_CHANNELS_LAST, TensorSpec
 
 REFUSALS = (AssertionError, AttributeError, LookupError, RuntimeError, TypeError, ValueError)
 """What the converter raises of a network that it cannot take: whatever its own code stumbles over."""
+REFUSED = {
+    False: (
+        "litert-torch cannot take this network",
+        "write that part of it otherwise, or choose another target",
+    ),
+    True: (
+        "--dynamic: litert-torch cannot take this network with free axes",
+        "give --batch and --input-size instead, or choose another target",
+    ),
+}
+"""What is told, and what to do, by whether axes were to be free."""
+SHOWN = 3
+"""Places in the network that a message names."""
 _LACKING = re.compile(r"While executing .*?target=torch\.ops\.([\w.]+)\]")
 
 
@@ -108,7 +121,7 @@ def convert(prepared: Prepared, path: Path) -> dict[str, Any]:
             edge = litert_torch.convert(module, example, dynamic_shapes=_free_axes(prepared, inputs))
             content = edge.model_content()
         except REFUSALS as error:
-            raise _refusal(error, module, example) from error
+            raise _refusal(error, module, example, free=bool(prepared.axes)) from error
     path.write_bytes(content)
     tensors = zip((*spec.inputs, *spec.outputs), (*inputs, *outputs), strict=True)
     return {
@@ -130,15 +143,16 @@ def _free_axes(prepared: Prepared, last: list[bool]) -> tuple[Any, ...] | None:
     )
 
 
-def _refusal(error: Exception, module: nn.Module, example: tuple[Tensor, ...]) -> ExportError:
+def _refusal(error: Exception, module: nn.Module, example: tuple[Tensor, ...], *, free: bool) -> ExportError:
+    cannot, remedy = REFUSED[free]
     lacking = _LACKING.search(str(error))
     if lacking is None:
-        return ExportError(f"litert-torch cannot take this network: {first_line(error)}")
+        return ExportError(f"{cannot}: {first_line(error)}")
     places = _places(lacking[1], module, example)
+    shown = ", ".join(places[:SHOWN]) or "it"
+    more = f" and {len(places) - SHOWN} more places" if len(places) > SHOWN else ""
     return ExportError(
-        f"litert-torch cannot take this network: it has nothing for the operator {lacking[1]} in "
-        f"{', '.join(places) or 'it'} ({first_line(error)}); write that part otherwise, or choose another "
-        "target"
+        f"{cannot}: it fails at the operator {lacking[1]} in {shown}{more} ({first_line(error)}); {remedy}"
     )
 
 
