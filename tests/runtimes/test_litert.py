@@ -88,9 +88,7 @@ def test_a_file_of_others_may_have_free_axes(free: Artifact) -> None:
 
 def test_a_size_that_the_network_cannot_take_is_refused_and_the_next_one_runs(free: Artifact) -> None:
     with open_runner(free, RunOptions(threads=1)) as runner:
-        with pytest.raises(
-            InputError, match=r"a size that the network cannot take: .*free\.tflite: L"
-        ):
+        with pytest.raises(InputError, match=r"a size that the network cannot take: .*free\.tflite: L"):
             runner.run({"data": np.zeros((1, 3, 0, 0), np.float32)})
         assert runner.run({"data": np.zeros((1, 3, 32, 40), np.float32)})["pafs"].shape == (1, 4, 4, 5)
 
@@ -98,9 +96,7 @@ def test_a_size_that_the_network_cannot_take_is_refused_and_the_next_one_runs(fr
 def test_a_manifest_that_says_otherwise_than_the_file_is_refused(exported: dict[str, Artifact]) -> None:
     artifact = exported["tflite"]
     other = replace(artifact.spec, inputs=(TensorSpec("data", (1, 3, 32, 48), layout="NCHW"),))
-    with pytest.raises(
-        ArtifactError, match=r"its manifest says data .*x48 .* and the file has data .*x40; "
-    ):
+    with pytest.raises(ArtifactError, match=r"its manifest says data .*x48 .* and the file has data .*x40; "):
         open_runner(replace(artifact, spec=other), RunOptions(threads=1))
 
 
