@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable, Mapping
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +19,7 @@ ROUTES: dict[Route, str] = {
 }
 """What converts, by the name of the route. Each writes the file and returns ``inputs`` and ``outputs``, what
 the file's signature calls each tensor of the spec, and ``channels_last``, those of them that lie so in the
-file and not in the spec."""
+file and not in the spec; whatever else it returns is recorded too."""
 
 
 def convert(prepared: Prepared, path: Path) -> dict[str, Any]:
@@ -39,25 +38,18 @@ def convert(prepared: Prepared, path: Path) -> dict[str, Any]:
             f"--layout nhwc: this network has no tensor with its channels first ({tensors}); leave it out"
         )
     with quiet():  # what the packages print as they are loaded is for their authors
-        route = _route(options.via)
+        route: Callable[[Prepared, Path], Mapping[str, Any]] = plugins.load(ROUTES[options.via])
         finish = plugins.load("posedeploy.convert.tflite_file:finish")
     # JAX, which litert-torch brings, warns of every fork from now on, such as that of OpenVINO's telemetry.
     warnings.filterwarnings("ignore", r"os\.fork\(\) was called", RuntimeWarning)
     about: Mapping[str, Any] = route(prepared, path)
     with quiet():
         finish(path, prepared, about)
-    return {"via": options.via, "layout": options.layout, "channels_last": about["channels_last"]}
+    kept = {name: value for name, value in about.items() if name not in ("inputs", "outputs")}
+    return {"via": options.via, "layout": options.layout, **kept}
 
 
 def images(prepared: Prepared) -> list[str]:
     """The names of the tensors whose channels come first in the spec."""
     spec = prepared.spec
     return [tensor.name for tensor in (*spec.inputs, *spec.outputs) if tensor.layout == "NCHW"]
-
-
-def _route(via: Route) -> Callable[[Prepared, Path], Mapping[str, Any]]:
-    if find_spec(ROUTES[via].partition(":")[0]) is None:
-        there = " or ".join(name for name in ROUTES if name != via)
-        raise ExportError(f"--via {via}: this release does not have this route; use --via {there}")
-    route: Callable[[Prepared, Path], Mapping[str, Any]] = plugins.load(ROUTES[via])
-    return route

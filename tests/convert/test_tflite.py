@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import zipfile
 from dataclasses import replace
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +18,6 @@ from torch import Tensor, nn
 
 from posedeploy import embedded, manifest
 from posedeploy.checkpoints.loading import open_checkpoint
-from posedeploy.convert import tflite
 from posedeploy.convert.export import export
 from posedeploy.convert.options import ExportOptions, TfliteOptions
 from posedeploy.convert.tflite_check import refuse_foreign
@@ -95,17 +93,6 @@ def test_channels_last_without_any_channels_first_is_refused(tmp_path: Path) -> 
     ):
         export(two_input_model(), ["tflite"], tmp_path, "a", ExportOptions(tflite=LAST))
     assert not list(tmp_path.iterdir())
-
-
-@pytest.mark.skipif(
-    find_spec(tflite.ROUTES["onnx2tf"].partition(":")[0]) is not None, reason="the route is there"
-)
-def test_a_route_that_is_not_there_is_refused_with_the_one_that_is(tiny: Model, tmp_path: Path) -> None:
-    options = ExportOptions(tflite=TfliteOptions(via="onnx2tf"))
-    with pytest.raises(
-        ExportError, match="--via onnx2tf: this release does not have this route; use --via litert-torch"
-    ):
-        export(tiny, ["tflite"], tmp_path, "a", options)
 
 
 def test_the_file_alone_opens_with_the_manifest_inside(last: Artifact, tiny: Model, tmp_path: Path) -> None:
