@@ -1,0 +1,52 @@
+"""How long TensorRT-RTX takes to build the sample's engine, ours beside its bare calls on the same ONNX.
+
+    python tools/bench_engine.py [ROUNDS]
+
+Needs no GPU. Nothing here asserts.
+"""
+
+from __future__ import annotations
+
+import statistics
+import sys
+import tempfile
+from pathlib import Path
+
+import tensorrt_rtx
+
+from posedeploy.checkpoints.sample import open_sample
+from posedeploy.convert.engine import build
+from posedeploy.convert.export import export
+from posedeploy.convert.options import TensorRtOptions
+from posedeploy.convert.prepare import ignore
+from posedeploy.engines import listener
+from tools.bench_costs import interleaved, spread
+
+
+def main(rounds: int) -> None:
+    """Print both times and their ratio."""
+    with tempfile.TemporaryDirectory() as folder:
+        (artifact,) = export(open_sample(), ["tensorrt"], Path(folder), "sample")
+        graph = artifact.path.with_name(artifact.details["onnx"])
+        calls = {
+            "ours": lambda: build(graph, TensorRtOptions("tensorrt-rtx"), {}, ignore),
+            "bare": lambda: _bare(graph),
+        }
+        times = interleaved(calls, rounds)
+    ratio = statistics.median(times["ours"]) / statistics.median(times["bare"])
+    print(
+        f"engine of lightweight-openpose-2d: ours {spread(times['ours'])} s, bare {spread(times['bare'])} s, "
+        f"ratio {ratio:.3f}; wanted under 2 s"
+    )
+
+
+def _bare(graph: Path) -> None:
+    log = listener(tensorrt_rtx)
+    builder = tensorrt_rtx.Builder(log)
+    network = builder.create_network(1 << int(tensorrt_rtx.NetworkDefinitionCreationFlag.STRONGLY_TYPED))
+    assert tensorrt_rtx.OnnxParser(network, log).parse(graph.read_bytes())
+    assert builder.build_serialized_network(network, builder.create_builder_config()) is not None
+
+
+if __name__ == "__main__":
+    main(int(sys.argv[1]) if len(sys.argv) > 1 else 9)
