@@ -192,7 +192,7 @@ class Nested(nn.Module):
     [
         (
             Svd(),
-            r"^litert-torch cannot .* nothing for the operator aten\._linalg_svd\.default in body\.odd_one ",
+            r"^litert-torch cannot .* at the operator aten\._linalg_svd\.default in body\.odd_one ",
         ),
         (
             Identity(),
