@@ -12,7 +12,7 @@ from posedeploy.checkpoints.loading import open_checkpoint
 from posedeploy.checkpoints.sample import WEIGHTS, open_sample
 from posedeploy.types import Model
 
-SHA256 = "5426e2a9f7372fa49c06d9376e97a5b370d4b90e3f337fdd144580c674fd07b2"
+SHA256 = "fd84560cdeaa032bfb250067c8441b7c2d8d503938555e0e332ad63c7f2a1adf"
 
 
 @pytest.fixture(scope="module")
