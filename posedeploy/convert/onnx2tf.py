@@ -72,7 +72,7 @@ def convert(prepared: Prepared, path: Path) -> Mapping[str, Any]:
         "inputs": answer["inputs"],
         "outputs": answer["outputs"],
         "channels_last": last,
-        "toolchain": answer["versions"],
+        "toolchain": ", ".join(f"{name} {number}" for name, number in answer["versions"].items()),
     }
 
 

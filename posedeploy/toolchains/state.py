@@ -49,7 +49,8 @@ class Environment:
     @property
     def shown(self) -> dict[str, str]:
         """The versions that say most about it."""
-        return {name: self.packages[name] for name in self.toolchain.shown if name in self.packages}
+        found = {name: self.packages[name] for name in self.toolchain.shown if name in self.packages}
+        return {name.replace("_", "-"): version for name, version in found.items()}
 
     @property
     def size_bytes(self) -> int:

@@ -30,7 +30,7 @@ def echo(request):
 
 def fail(request):
     print("on the way to line 3")
-    raise ValueError("the operator \x1b[31mFancy\x1b[0m is not known: é")
+    raise ValueError("the operator \x1b[31mFancy\x1b[0m is not known: é\\nwith\\nall this")
 
 def leave(request):
     os._exit(0)

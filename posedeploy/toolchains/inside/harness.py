@@ -13,6 +13,7 @@ import runpy
 import signal
 import sys
 import threading
+import traceback
 from typing import Any
 
 
@@ -30,7 +31,11 @@ def main() -> None:
         line += piece
     threading.Thread(target=_end_with_the_asker, args=(requests,), daemon=True).start()
     sys.addaudithook(_refuse_network)
-    answer = runpy.run_path(sys.argv[1])["run"](json.loads(line))
+    try:
+        answer = runpy.run_path(sys.argv[1])["run"](json.loads(line))
+    except Exception as error:
+        traceback.print_exc()  # whose last line may be the end of a long message: the first of it goes last
+        sys.exit(f"{type(error).__name__}: {str(error).strip().partition(chr(10))[0]}")
     with os.fdopen(answers, "w", encoding="utf-8") as stream:
         json.dump(answer, stream)
 
