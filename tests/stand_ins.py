@@ -115,6 +115,8 @@ class OnnxEngine(Engine):
         assert passport is not None, "only an engine of ours has its ONNX"
         settings = onnxruntime.SessionOptions()
         settings.intra_op_num_threads = 1
+        # With all of them ONNX Runtime 1.31 ends the process on Pose2Mesh in float16.
+        settings.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_ENABLE_BASIC
         self._session = onnxruntime.InferenceSession(
             artifact.path.with_name(passport.onnx), settings, providers=["CPUExecutionProvider"]
         )

@@ -10,6 +10,7 @@ from __future__ import annotations
 import statistics
 import sys
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
 
 import tensorrt_rtx
@@ -28,7 +29,7 @@ def main(rounds: int) -> None:
     with tempfile.TemporaryDirectory() as folder:
         (artifact,) = export(open_sample(), ["tensorrt"], Path(folder), "sample")
         graph = artifact.path.with_name(artifact.details["onnx"])
-        calls = {
+        calls: dict[str, Callable[[], object]] = {
             "ours": lambda: build(graph, TensorRtOptions("tensorrt-rtx"), {}, ignore),
             "bare": lambda: _bare(graph),
         }

@@ -49,9 +49,9 @@ def resized(spec: ModelSpec, largest: Mapping[str, tuple[int, ...]] | None = Non
     assert spec.contract is not None, "the caller asks only for networks that take an image"
     step = 4 * spec.contract.multiple
     tensor, height, width = spec.inputs[0], spec.contract.height + step, spec.contract.width + step
-    wanted = (2, height, width, 3) if tensor.layout == "NHWC" else (2, 3, height, width)
-    most = (largest or {}).get(tensor.name, wanted)
-    return replace(spec, inputs=(_filled_in(tensor, dict(enumerate(map(min, wanted, most)))),))
+    asked = (2, height, width, 3) if tensor.layout == "NHWC" else (2, 3, height, width)
+    wanted = map(min, asked, (largest or {}).get(tensor.name, asked))
+    return replace(spec, inputs=(_filled_in(tensor, dict(enumerate(wanted))),))
 
 
 def _filled_in(tensor: TensorSpec, wanted: Mapping[int, int]) -> TensorSpec:
