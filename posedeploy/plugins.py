@@ -27,6 +27,8 @@ EXTRA_OF_PACKAGE = {
     "cuda": "tensorrt-rtx",
 }
 """The extra of pyproject.toml that installs each optional package, by its import name."""
+WITHIN = {"export": {"torch"}, "tflite": {"litert", "torch"}}
+"""The extras that another one brings along."""
 
 
 def load(reference: str) -> Any:

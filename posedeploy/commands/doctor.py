@@ -81,8 +81,10 @@ def _missing(packages: tuple[str, ...]) -> list[str]:
 
 
 def _install(packages: list[str]) -> str:
-    extras = ",".join(dict.fromkeys(plugins.EXTRA_OF_PACKAGE[package] for package in packages))
-    return f"{', '.join(packages)} not installed:\npip install 'posedeploy[{extras}]'"
+    extras = dict.fromkeys(plugins.EXTRA_OF_PACKAGE[package] for package in packages)
+    brought = set().union(*(plugins.WITHIN.get(extra, set()) for extra in extras))
+    wanted = ",".join(extra for extra in extras if extra not in brought)
+    return f"{', '.join(packages)} not installed:\npip install 'posedeploy[{wanted}]'"
 
 
 @cache

@@ -35,6 +35,7 @@ def convert(prepared: Prepared, path: Path) -> Mapping[str, Any]:
     Raises:
         ExportError: the network cannot be exported or compiled, or there is no C++ compiler.
         DeviceError: it is to be compiled for a device that is not here.
+        OSError: a file of the compiler's could not be written.
     """
     device = prepared.options.aoti.device
     _check_device(device)
@@ -44,6 +45,9 @@ def convert(prepared: Prepared, path: Path) -> Mapping[str, Any]:
             program = _exported(prepared, device)
             aoti_compile_and_package(program, package_path=str(path), inductor_configs=dict(SETTINGS))
     except (torch._dynamo.exc.TorchDynamoException, InductorError, RuntimeError, ValueError) as error:
+        inner = getattr(error, "inner_exception", None)
+        if isinstance(inner, OSError):  # its own files could not be written, which is no fault of the network
+            raise inner from error
         raise ExportError(f"AOTInductor cannot take this network: {first_line(error)}") from error
     return native_code.needs(device)
 

@@ -115,7 +115,7 @@ def test_a_checkpoint(human: Path, network: tuple[str, str], done: Invoke) -> No
 def test_without_artifacts_the_sample_is_exported_first(done: Invoke) -> None:
     document, shown, said = _bench(done, "--runs", 1)
     assert said.startswith("there are no artifacts in artifacts yet, so the sample is exported first\n")
-    labels = ["sample (PyTorch)", "sample.onnx", "sample.torchscript", "sample.xml"]
+    labels = ["sample (PyTorch)", "sample.onnx", "sample.tflite", "sample.torchscript", "sample.xml"]
     assert sorted(result["label"] for result in document["results"]) == labels
     assert not lines_wider_than(80, shown)
     for label in labels:

@@ -56,10 +56,8 @@ def test_what_is_there_is_listed_and_removed(
 def test_a_broken_one_is_listed_with_what_broke_it(done: Invoke, listed: Toolchain) -> None:
     listed.requirements.write_text("# others\n")
     shown = words(done("toolchain", "list", columns=200).stdout)
-    assert (
-        "tiny broken it was made from the requirements of another release: posedeploy toolchain add tiny"
-        in shown
-    )
+    assert "tiny broken it was made from the requirements of another release:" in shown
+    assert "posedeploy toolchain add tiny" in shown
 
 
 def test_what_is_asked_wrongly_is_refused(

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import os
 import signal
 import subprocess
 import sys
-import threading
 from pathlib import Path
 
 import pytest
@@ -102,30 +100,31 @@ def test_a_time_limit_ends_it_with_all_that_it_started(chain: Toolchain, tmp_pat
 
 def test_ctrl_c_ends_it_with_all_that_it_started(chain: Toolchain, tmp_path: Path) -> None:
     pids = tmp_path / "pids"
-
-    def press() -> None:
+    with _asking(chain, tmp_path, pids) as asking:
         wait_for(pids)
-        os.kill(os.getpid(), signal.SIGINT)
-
-    pressing = threading.Thread(target=press)
-    pressing.start()
-    with pytest.raises(KeyboardInterrupt):
-        _asked(chain, tmp_path, "sleep", pids=str(pids))
-    pressing.join()
+        asking.send_signal(signal.SIGINT)
+        _, errors = asking.communicate(timeout=60)
+    assert errors.splitlines()[-1] == "KeyboardInterrupt"
     assert all_gone([int(pid) for pid in pids.read_text().split()])
     assert not list(tmp_path.glob("tiny-*"))
 
 
 def test_it_ends_when_the_one_who_asked_is_killed(chain: Toolchain, tmp_path: Path) -> None:
     pids = tmp_path / "pids"
+    with _asking(chain, tmp_path, pids) as asking:
+        wait_for(pids)
+        asking.kill()
+        asking.communicate(timeout=60)
+    assert all_gone([int(pid) for pid in pids.read_text().split()])
+
+
+def _asking(chain: Toolchain, folder: Path, pids: Path) -> subprocess.Popen[str]:
+    """Another process that asks, since ours has libraries in it that take signals for themselves."""
     code = f"""
 from pathlib import Path
 from posedeploy.toolchains.child import ask
 from tests.toolchains.chains import tiny
-folder = Path({str(tmp_path)!r})
+folder = Path({str(folder)!r})
 ask(Path({str(folder_of(chain))!r}), tiny(folder), {{"task": "sleep", "pids": {str(pids)!r}}}, folder)
 """
-    with subprocess.Popen([sys.executable, "-c", code], cwd=ROOT) as asking:
-        wait_for(pids)
-        asking.kill()
-    assert all_gone([int(pid) for pid in pids.read_text().split()])
+    return subprocess.Popen([sys.executable, "-c", code], cwd=ROOT, stderr=subprocess.PIPE, text=True)
