@@ -32,7 +32,7 @@ from posedeploy.runtimes.pytorch import PyTorchRunner
 from posedeploy.types import Artifact, Model, RunOptions, Tensors
 from tools.published_networks import networks, smpl_like_mesh
 
-RUNS = 50
+RUNS = 30
 
 
 def settled(network: nn.Module, shape: tuple[int, ...]) -> nn.Module:
@@ -50,7 +50,7 @@ def settled(network: nn.Module, shape: tuple[int, ...]) -> nn.Module:
 def row_of(model: Model, targets: list[str], folder: Path, options: RunOptions) -> dict[str, latency.Latency]:
     """The times of PyTorch and of each target's usual runtime, by name."""
     artifacts = export(model, targets, folder, "net")
-    tensors = random_tensors(model.spec).tensors
+    tensors = random_tensors(artifacts[0].spec).tensors
     with ExitStack() as opened:
 
         def candidate(name: str, artifact: Artifact | None) -> latency.Candidate:
@@ -79,7 +79,7 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("names", nargs="*", help="beginnings of the networks' names; all if not given")
-    usual = list(TARGETS)
+    usual = [target.name for target in TARGETS.values() if target.usual]
     parser.add_argument("--to", nargs="+", default=usual, choices=list(TARGETS))
     given = parser.parse_args()
     torch.manual_seed(0)
