@@ -55,7 +55,10 @@ CLIP = 2000.0
 PARTS_WEIGHT = 100.0
 EXACT_SHARE = 0.05
 """The share of the time in which the backbone is computed in float32."""
-CLOSE_SHARE = 0.6
+INITIAL_SHARE = 0.4
+"""The share of the time in which the refinement stage, more than a third of the work, is left out: what it
+starts from has to be learnt first."""
+CLOSE_SHARE = 0.65
 """The share of the time for crops that fit a person."""
 SAVE_EVERY_S = 240.0
 LOG_EVERY = 25
@@ -115,6 +118,7 @@ def new_training(device: str) -> Training:
         lr=PEAK_RATE,
         weight_decay=WEIGHT_DECAY,
         adjust_lr_fn="match_rms_adamw",
+        ns_steps=4,
     )
     adam = torch.optim.AdamW(others, lr=PEAK_RATE, weight_decay=0.0)
     return Training(network, averaged, (muon, adam), matrices)
@@ -166,8 +170,8 @@ def step(training: Training, batch: Batch, device: str) -> float:
         training.refused += 1
         return float("nan")
     for weights, matrix in training.matrices:
-        assert weights.grad is not None
-        matrix.grad = weights.grad.permute(0, 2, 3, 1).reshape(matrix.shape)
+        gradient = weights.grad
+        matrix.grad = None if gradient is None else gradient.permute(0, 2, 3, 1).reshape(matrix.shape)
     for optimizer in training.optimizers:
         optimizer.step()
     training.images += len(batch.images)
@@ -206,6 +210,7 @@ def _train_phase(
             for group in optimizer.param_groups:
                 group["lr"] = rate(training.used_s / budget_s) * factor
         training.network.exact = training.used_s < EXACT_SHARE * budget_s
+        training.network.refined = training.used_s >= INITIAL_SHARE * budget_s
         loss = step(training, batch, device)
         recent += [loss] if math.isfinite(loss) else []
         now = time.monotonic()
