@@ -7,62 +7,92 @@ from __future__ import annotations
 
 import platform
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import torch
 
-from posedeploy.errors import ArtifactError, DeviceError
+from posedeploy.errors import ArtifactError, DeviceError, ManifestError, MissingPackageError
 
 AGAIN = "posedeploy export CHECKPOINT --to aoti"
 
 
-def needs(device: str) -> dict[str, Any]:
-    """What code compiled now, for ``CPU`` or ``cuda``, needs: JSON.
+@dataclass(frozen=True)
+class Needs:
+    """What compiled code needs of a machine.
 
-    torch: the version, whose binary interface the code calls. machine: as ``platform.machine`` has it.
-    features: the processor's instruction sets, all of which the compiler may use. gpu: its compute
-    capability.
+    device: ``CPU`` or ``cuda``. torch: the version, whose binary interface the code calls. machine: as
+    ``platform.machine`` has it. features: the processor's instruction sets, all of which the compiler may
+    use. gpu: its compute capability, such as ``sm90``.
     """
-    common = {"device": device, "torch": str(torch.__version__), "machine": platform.machine()}
+
+    device: str
+    torch: str
+    machine: str
+    features: tuple[str, ...] = ()
+    gpu: str | None = None
+
+
+def needs(device: str) -> Needs:
+    """What code compiled here and now, for ``CPU`` or ``cuda``, needs.
+
+    Raises:
+        MissingPackageError: this PyTorch does not tell what the processor has.
+    """
+    version, machine = str(torch.__version__), platform.machine()
     if device == "cuda":
-        return common | {"gpu": "sm{}{}".format(*torch.cuda.get_device_capability())}
-    return common | {"features": _features()}
+        return Needs(device, version, machine, gpu="sm{}{}".format(*torch.cuda.get_device_capability()))
+    return Needs(device, version, machine, _features())
 
 
-def check(path: Path, wanted: Mapping[str, Any], device: str) -> None:
+def check(path: Path, details: Mapping[str, Any], device: str) -> None:
     """Refuse code that was compiled for something else.
 
     Args:
-        wanted: what ``needs`` gave where it was compiled.
+        details: the manifest's, what ``needs`` gave where it was compiled.
 
     Raises:
         ArtifactError: no manifest says what for, or it was for another PyTorch, processor or GPU.
+        ManifestError: what the manifest has in its place is something else.
         DeviceError: it was for another device than the one asked for.
     """
-    if not wanted:
+    if not details:
         raise ArtifactError(
             f"{path}: it is machine code, and no manifest says for what; make it with {AGAIN}"
         )
-    if wanted["device"] != device:
+    try:
+        wanted = msgspec.convert(details, Needs)
+    except msgspec.ValidationError as error:
+        raise ManifestError(
+            f"{path}: its manifest's details do not say what the code was compiled for ({error}); make it "
+            f"again: {AGAIN}"
+        ) from error
+    if wanted.device != device:
         raise DeviceError(
-            f"device {device}: {path} was compiled for {wanted['device']}; make one with {AGAIN} "
+            f"device {device}: {path} was compiled for {wanted.device}; make one with {AGAIN} "
             f"--device {device}"
         )
     found = needs(device)
-    lacking = sorted(set(wanted.get("features", [])) - set(found.get("features", [])))
+    lacking = sorted(set(wanted.features) - set(found.features))
     if lacking:
         raise ArtifactError(
             f"{path}: compiled for a processor with {', '.join(lacking)}, which this one lacks; make it "
             f"again here: {AGAIN}"
         )
     for what in ("torch", "machine", "gpu"):
-        if wanted.get(what) != found.get(what):
+        asked, here = getattr(wanted, what), getattr(found, what)
+        if asked != here:
             raise ArtifactError(
-                f"{path}: compiled for {what} {wanted.get(what)}, and here it is {found.get(what)}; make it "
-                f"again here: {AGAIN}"
+                f"{path}: compiled for {what} {asked}, and here it is {here}; make it again here: {AGAIN}"
             )
 
 
-def _features() -> list[str]:
-    return sorted(name for name, has in torch.cpu.get_capabilities().items() if has is True)
+def _features() -> tuple[str, ...]:
+    if not hasattr(torch.cpu, "get_capabilities"):
+        raise MissingPackageError(
+            f"machine code needs to know the processor's instruction sets, which torch {torch.__version__} "
+            "does not tell; install a newer one, 2.13 does: pip install --upgrade torch"
+        )
+    return tuple(sorted(name for name, has in torch.cpu.get_capabilities().items() if has is True))

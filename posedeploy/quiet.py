@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import sys
 import warnings
@@ -35,6 +36,23 @@ def quiet(*, native: bool = True) -> Iterator[None]:
             os.dup2(kept, 2)
             os.close(nowhere)
             os.close(kept)
+
+
+@contextmanager
+def only_errors(
+    name: str, level: int = logging.ERROR, ignored: tuple[type[Warning], ...] = (Warning,)
+) -> Iterator[None]:
+    """Nothing below ``level`` from the logger of this name, and none of the ``ignored`` warnings."""
+    logger = logging.getLogger(name)
+    before = logger.level
+    logger.setLevel(level)
+    try:
+        with warnings.catch_warnings():
+            for category in ignored:
+                warnings.simplefilter("ignore", category)
+            yield
+    finally:
+        logger.setLevel(before)
 
 
 @contextmanager

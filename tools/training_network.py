@@ -100,7 +100,7 @@ def _quicken(backbone: nn.Module) -> None:
         first = block[0]
         assert isinstance(first, nn.Conv2d)
         if first.groups > 1 and (first.stride, first.dilation) != ((1, 1), (1, 1)):
-            step, reach = first.stride, first.dilation
+            step, reach = first.stride[0], first.dilation[0]
             quick = QuickDepthwise(
                 first.in_channels, first.out_channels, 3, step, reach, reach, first.groups, bias=False
             )

@@ -5,10 +5,8 @@ The package runs wherever the same PyTorch does, on the device and the kind of p
 
 from __future__ import annotations
 
-import logging
-import warnings
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +19,7 @@ from torch.export import Dim, ExportedProgram
 from posedeploy import native_code
 from posedeploy.convert.prepare import Prepared
 from posedeploy.errors import DeviceError, ExportError, first_line
+from posedeploy.quiet import only_errors
 
 SETTINGS: Mapping[str, Any] = {"cpp.dynamic_threads": True}
 """Otherwise the thread count of the machine that compiles is a constant of the code."""
@@ -30,18 +29,20 @@ def convert(prepared: Prepared, path: Path) -> Mapping[str, Any]:
     """Write ``path`` (.pt2), for ``options.aoti.device``. It has no tensor names: the manifest keeps them.
 
     Returns:
-        What the code needs of a machine (``native_code.needs``).
+        What the code needs of a machine (``native_code.Needs``).
 
     Raises:
         ExportError: the network cannot be exported or compiled, or there is no C++ compiler.
         DeviceError: it is to be compiled for a device that is not here.
+        MissingPackageError: this PyTorch cannot tell what the code will need.
         OSError: a file of the compiler's could not be written.
     """
     device = prepared.options.aoti.device
     _check_device(device)
     _check_compiler()
+    needs = asdict(native_code.needs(device))
     try:
-        with _quiet():
+        with only_errors("torch._inductor"):
             program = _exported(prepared, device)
             aoti_compile_and_package(program, package_path=str(path), inductor_configs=dict(SETTINGS))
     except (torch._dynamo.exc.TorchDynamoException, InductorError, RuntimeError, ValueError) as error:
@@ -49,7 +50,7 @@ def convert(prepared: Prepared, path: Path) -> Mapping[str, Any]:
         if isinstance(inner, OSError):  # its own files could not be written, which is no fault of the network
             raise inner from error
         raise ExportError(f"AOTInductor cannot take this network: {first_line(error)}") from error
-    return native_code.needs(device)
+    return needs
 
 
 def _exported(prepared: Prepared, device: str) -> ExportedProgram:
@@ -85,17 +86,3 @@ def _check_compiler() -> None:
             "AOTInductor needs a C++ compiler and found none; install g++, or name one in the environment "
             "variable CXX"
         ) from error
-
-
-@contextmanager
-def _quiet() -> Iterator[None]:
-    """Keep remarks of torch about itself off the user's screen."""
-    logger = logging.getLogger("torch._inductor")
-    level = logger.level
-    logger.setLevel(logging.ERROR)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        try:
-            yield
-        finally:
-            logger.setLevel(level)

@@ -10,12 +10,11 @@ from types import ModuleType
 from typing import Any
 
 from posedeploy import engines, files, manifest, plugins
-from posedeploy.convert.options import TensorRtOptions
+from posedeploy.convert.options import OnProgress, TensorRtOptions
 from posedeploy.engines import AHEAD, Flavour, Passport, Shapes, passport_of
 from posedeploy.errors import ArtifactError, DeviceError, ExportError
 from posedeploy.types import Artifact
 
-OnProgress = Callable[[str, float], None]
 Where = Callable[[str], str]
 MIB = 1 << 20
 

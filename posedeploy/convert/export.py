@@ -9,8 +9,8 @@ from pathlib import Path
 
 from posedeploy import __version__, files, manifest, plugins
 from posedeploy.backends import Target, target_named
-from posedeploy.convert.options import ExportOptions
-from posedeploy.convert.prepare import OnProgress, Prepared, ignore, prepare
+from posedeploy.convert.options import ExportOptions, OnProgress, ignore
+from posedeploy.convert.prepare import Prepared, prepare
 from posedeploy.errors import ExportError, ToolchainFailed
 from posedeploy.types import Artifact, Model, Provenance
 

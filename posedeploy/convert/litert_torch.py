@@ -5,8 +5,6 @@ from __future__ import annotations
 import copy
 import logging
 import re
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +14,7 @@ from torch import Tensor, nn
 
 from posedeploy.convert.prepare import Deployed, Prepared
 from posedeploy.errors import ExportError, first_line
-from posedeploy.quiet import quiet
+from posedeploy.quiet import only_errors, quiet
 from posedeploy.types import TO_CHANNELS_FIRST, TO_CHANNELS_LAST, TensorSpec
 
 REFUSALS = (AssertionError, AttributeError, LookupError, RuntimeError, TypeError, ValueError)
@@ -116,7 +114,7 @@ def convert(prepared: Prepared, path: Path) -> dict[str, Any]:
         value.permute(TO_CHANNELS_LAST).contiguous() if last else value
         for value, last in zip(prepared.example, inputs, strict=True)
     )
-    with quiet(native=False), _silent_torch():
+    with quiet(native=False), only_errors("torch", logging.CRITICAL):
         try:
             edge = litert_torch.convert(module, example, dynamic_shapes=_free_axes(prepared, inputs))
             content = edge.model_content()
@@ -164,15 +162,3 @@ def _places(operator: str, module: nn.Module, example: tuple[Tensor, ...]) -> li
     ]
     paths = [list(stack.values())[-1][0] for stack in stacks if stack]
     return list(dict.fromkeys(path.removeprefix("deployed.network").lstrip(".") or "it" for path in paths))
-
-
-@contextmanager
-def _silent_torch() -> Iterator[None]:
-    """What torch.export logs of a network that it cannot take is in its error too."""
-    logger = logging.getLogger("torch")
-    level = logger.level
-    logger.setLevel(logging.CRITICAL)
-    try:
-        yield
-    finally:
-        logger.setLevel(level)

@@ -2,10 +2,6 @@
 
 from __future__ import annotations
 
-import logging
-import warnings
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from weakref import WeakKeyDictionary
 
@@ -14,6 +10,7 @@ import torch
 
 from posedeploy.convert.prepare import Prepared
 from posedeploy.errors import ExportError, first_line
+from posedeploy.quiet import only_errors
 
 OPSET = 18
 """The lowest opset that the exporter writes natively, so that the most runtimes read it."""
@@ -40,7 +37,7 @@ def graph(prepared: Prepared) -> onnx.ModelProto:
 
 def _exported(prepared: Prepared) -> onnx.ModelProto:
     spec = prepared.spec
-    with _quiet():
+    with only_errors("torch.onnx", ignored=(FutureWarning, DeprecationWarning)):
         try:
             program = torch.onnx.export(
                 prepared.module,
@@ -74,18 +71,3 @@ def _cause(error: BaseException) -> str:
     while error.__cause__ is not None:
         error = error.__cause__
     return first_line(error)
-
-
-@contextmanager
-def _quiet() -> Iterator[None]:
-    """Keep the exporter's remarks about packages that are not asked for off the user's screen."""
-    logger = logging.getLogger("torch.onnx")
-    level = logger.level
-    logger.setLevel(logging.ERROR)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", (FutureWarning))
-        warnings.simplefilter("ignore", DeprecationWarning)
-        try:
-            yield
-        finally:
-            logger.setLevel(level)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal, TypeAlias
@@ -10,6 +10,12 @@ from typing import Literal, TypeAlias
 Outputs: TypeAlias = Literal["all", "last"]
 EnginePrecision: TypeAlias = Literal["f32", "f16"]
 Wrap: TypeAlias = Literal["torch2trt"]
+OnProgress: TypeAlias = Callable[[str, float], None]
+"""Called with what is being done and how much of the whole is, 0 to 1."""
+
+
+def ignore(doing: str, part: float) -> None:
+    """For whom progress is nothing to show."""
 
 
 @dataclass(frozen=True)

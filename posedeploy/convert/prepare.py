@@ -2,24 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from typing import TypeAlias
 
 import torch
 from torch import Tensor, nn
 
-from posedeploy.convert.options import ExportOptions, Outputs
+from posedeploy.convert.options import ExportOptions, OnProgress, Outputs, ignore
 from posedeploy.errors import ExportError, first_line
 from posedeploy.nesting import flat
 from posedeploy.types import InputContract, Model, ModelSpec, TensorSpec
-
-OnProgress: TypeAlias = Callable[[str, float], None]
-"""Called with what is being done and how much of the whole is, 0 to 1."""
-
-
-def ignore(doing: str, part: float) -> None:
-    """For whom progress is nothing to show."""
 
 
 @dataclass(frozen=True, eq=False)

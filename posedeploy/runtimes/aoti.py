@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 from torch._inductor import aoti_load_package
 
@@ -32,8 +33,11 @@ class AotiRunner(Runner):
         self.inputs, self.outputs = artifact.spec.inputs, artifact.spec.outputs
         # The loader takes and gives flat lists; calling the program itself parses its signature each time.
         call: Callable[..., object] = lambda *tensors: program.loader.boxed_run(list(tensors))  # noqa: E731
-        if device.type == "cuda" and not any(spec.is_dynamic for spec in self.inputs):
-            call = GraphedCall(call, self.inputs, device)
+        if device.type == "cuda":
+            fixed = not any(spec.is_dynamic for spec in self.inputs)
+            call = GraphedCall(call, self.inputs, device) if fixed else call
+            details = {**self.effective.details, "CUDA graph": "yes" if fixed else "no"}
+            self.effective = replace(self.effective, details=details)
         self._call = caller(call, device, self.outputs)
 
     def run(self, tensors: Tensors) -> Tensors:
