@@ -72,8 +72,9 @@ def export(
         ),
     ] = False,
     device: Annotated[
-        str, typer.Option(metavar="CPU|cuda", help="What an aoti package is compiled for.")
-    ] = "CPU",
+        str | None,
+        typer.Option(metavar="CPU|cuda", help="What an aoti package is compiled for.", show_default="CPU"),
+    ] = None,
     outputs: Annotated[
         str,
         typer.Option(metavar="all|last", help="Every published output, or only those that hold the poses."),
@@ -103,9 +104,11 @@ def export(
     from posedeploy.commands.tensorrt import EngineFlags, engine_options
     from posedeploy.convert.options import AotiOptions
 
-    engine = EngineFlags(flavour, gpu, precision, smallest, usual, largest, timing_cache, workspace, wrap)
-
     targets = to or ["openvino"]
+    engine = EngineFlags(flavour, gpu, precision, smallest, usual, largest, timing_cache, workspace, wrap)
+    command.check_flags(targets, "aoti", {"--device": device})
+    command.check_flags(targets, "tensorrt", engine.by_name)
+    command.check_flags(targets, "tflite", {"--via": via, "--layout": layout})
     command.run(
         checkpoint,
         targets,
@@ -117,9 +120,9 @@ def export(
             dynamic,
             embed_preprocessing,
             outputs,
-            aoti=AotiOptions(device),
+            aoti=AotiOptions(device or "CPU"),
             tensorrt=engine_options(engine),
-            tflite=command.tflite_options(targets, via, layout),
+            tflite=command.tflite_options(via, layout),
             toolchain=command.toolchain_options(via, time_limit),
         ),
         Described(family, network, mesh=mesh),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import get_args
 
@@ -11,7 +12,7 @@ from posedeploy.commands.console import advancing, say, show, working
 from posedeploy.commands.models import open_model, stem_of
 from posedeploy.commands.opening import SAMPLE_REMARK, Described
 from posedeploy.commands.tables import artifacts_table, tensors_table
-from posedeploy.commands.tensorrt import check_targets, tell
+from posedeploy.commands.tensorrt import tell
 from posedeploy.convert.export import export
 from posedeploy.convert.options import (
     AotiOptions,
@@ -53,16 +54,26 @@ def options(
     raise InputError(f"--outputs {outputs}: wanted {' or '.join(get_args(Outputs))}")
 
 
-def tflite_options(targets: list[str], via: str | None, layout: str | None) -> TfliteOptions:
+def check_flags(targets: list[str], target: str, flags: Mapping[str, object]) -> None:
+    """Refuse flags that are for one target alone where that target is not asked for.
+
+    Args:
+        flags: the value of each, None where it was not given.
+
+    Raises:
+        InputError: as said.
+    """
+    for flag, value in flags.items():
+        if value is not None and target not in targets:
+            raise InputError(f"{flag} {value}: it is for --to {target}, which is not asked for; leave it out")
+
+
+def tflite_options(via: str | None, layout: str | None) -> TfliteOptions:
     """What the command asks of TFLite alone; None where a flag was not given.
 
     Raises:
-        InputError: a flag is given without the target, or its value is none of those there are.
+        InputError: a value is none of those there are.
     """
-    given = {"--via": via, "--layout": layout}
-    for flag, value in given.items():
-        if value is not None and "tflite" not in targets:
-            raise InputError(f"{flag} {value}: it is for --to tflite, which is not asked for; leave it out")
     routes = {str(route): route for route in get_args(Route)}
     layouts = {str(one): one for one in get_args(IoLayout)}
     if via is not None and via not in routes:
@@ -97,14 +108,7 @@ def run(
     options: ExportOptions,
     described: Described,
 ) -> None:
-    """Export and show what was made.
-
-    Raises:
-        InputError: an option is for a target that is not among those asked for.
-    """
-    if options.aoti != AotiOptions() and "aoti" not in targets:
-        raise InputError(f"--device {options.aoti.device}: only aoti is compiled for a device; add --to aoti")
-    check_targets(options.tensorrt, targets)
+    """Export and show what was made."""
     if checkpoint is None:
         say(SAMPLE_REMARK)
     with working(f"reading {checkpoint or 'the sample'}"):

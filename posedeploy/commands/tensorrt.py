@@ -14,8 +14,6 @@ from posedeploy.engines import passport_of
 from posedeploy.errors import InputError
 from posedeploy.types import Artifact
 
-FLAGS = {"gpus": "gpu", "smallest": "min", "usual": "opt", "largest": "max", "workspace_mib": "workspace"}
-"""What a field of the options is called as a flag, where that is not its own name."""
 PRECISIONS: dict[str, EnginePrecision] = {"fp32": "f32", "f32": "f32", "fp16": "f16", "f16": "f16"}
 Choice = TypeVar("Choice")
 WRAPS: dict[str, Wrap] = {"torch2trt": "torch2trt"}
@@ -34,6 +32,12 @@ class EngineFlags:
     timing_cache: Path | None = None
     workspace: int | None = None
     wrap: str | None = None
+
+    @property
+    def by_name(self) -> dict[str, object]:
+        """What was given, by the flag's name; None where it was not."""
+        names = {"smallest": "min", "usual": "opt", "largest": "max", "timing_cache": "timing-cache"}
+        return {f"--{names.get(field.name, field.name)}": getattr(self, field.name) for field in fields(self)}
 
 
 def engine_options(flags: EngineFlags) -> TensorRtOptions:
@@ -55,19 +59,6 @@ def engine_options(flags: EngineFlags) -> TensorRtOptions:
         flags.workspace,
         None if flags.wrap is None else _chosen("--wrap", flags.wrap, WRAPS),
     )
-
-
-def check_targets(options: TensorRtOptions, targets: list[str]) -> None:
-    """Refuse what is asked of an engine where none is to be made.
-
-    Raises:
-        InputError: as said.
-    """
-    usual = TensorRtOptions()
-    for field in fields(options):
-        if "tensorrt" not in targets and getattr(options, field.name) != getattr(usual, field.name):
-            flag = FLAGS.get(field.name, field.name).replace("_", "-")
-            raise InputError(f"--{flag}: it is for TensorRT alone; add --to tensorrt, or leave it out")
 
 
 def tell(artifact: Artifact) -> None:

@@ -92,6 +92,7 @@ def test_flags_of_a_target_that_is_not_asked_for_are_refused(refused: Callable[.
             ("--to", "onnx", "--via", "onnx2tf"),
             "--via onnx2tf: it is for --to tflite, which is not asked for",
         ),
+        (("--device", "CPU"), "--device CPU: it is for --to aoti, which is not asked for; leave it out"),
         (("--to", "tflite", "--via", "tf"), "--via tf: wanted litert-torch or onnx2tf"),
         (("--to", "tflite", "--layout", "hwc"), "--layout hwc: wanted nchw or nhwc"),
     ):
