@@ -21,6 +21,19 @@ from posedeploy.types import Array, Tensors
 
 BUNDLED = Path(__file__).parent / "data" / "cases"
 """The cases that the repository itself holds, for machines without the shared folder."""
+PUBLISHED = (
+    "lightweight-openpose-2d",
+    "lightweight-openpose-3d",
+    "mobile-human-pose-lpski",
+    "mobile-human-pose-lpres",
+    "mobile-human-pose-lpwo",
+    "pose2mesh-human36",
+    "gtrs-human36",
+    "pose-hg-3d-msra50",
+)
+"""A case of every network and of every variant that differs in its operators."""
+TRAVELLING = tuple(name for name in PUBLISHED if (BUNDLED / name).exists())
+"""Those of them that the repository itself holds."""
 
 
 @dataclass(frozen=True)
@@ -56,6 +69,13 @@ class Case:
         wrap = self.about["checkpoint"]
         weights = {wrap["prefix"] + name: torch.from_numpy(array) for name, array in self.tensors().items()}
         torch.save(weights if wrap["key"] is None else {**wrap["beside"], wrap["key"]: weights}, path)
+        return path
+
+    def write_mesh(self, path: Path) -> Path | None:
+        """The faces of the mesh that it was made with, .npy; None of a network without one."""
+        if "mesh_faces" not in self.golden:
+            return None
+        np.save(path, self.golden["mesh_faces"])
         return path
 
     def input(self, run: dict[str, Any]) -> Array:

@@ -11,6 +11,7 @@ import torch
 from ai_edge_litert import schema_py_generated as schema
 from ai_edge_litert.interpreter import Interpreter
 
+from posedeploy.convert.options import Route
 from posedeploy.convert.prepare import Prepared
 from posedeploy.errors import ExportError, first_line
 from posedeploy.types import TO_CHANNELS_FIRST, TO_CHANNELS_LAST, Array, TensorSpec
@@ -18,16 +19,19 @@ from posedeploy.types import TO_CHANNELS_FIRST, TO_CHANNELS_LAST, Array, TensorS
 Place: TypeAlias = tuple[int, bool]
 """A tensor's index in the file, and whether its channels come last there and not in the spec."""
 BUILTINS = {code: name for name, code in vars(schema.BuiltinOperator).items() if isinstance(code, int)}
-REMEDIES = {
-    False: "so litert-torch mistook an operator; choose another target",
-    True: "so its axes are not free; give --input-size and --batch instead, or choose another target",
+MISTOOK: dict[Route, str] = {
+    "litert-torch": "so litert-torch mistook an operator; choose another target",
+    "onnx2tf": "so onnx2tf mistook an operator; use --via litert-torch",
 }
-"""What is told where a file runs and gives something else, and what to do, by whether its axes were to be
-free."""
+"""What is told where a file runs and gives something else, and what to do, by the route that made it."""
+NOT_FREE = "so its axes are not free; give --input-size and --batch instead, or choose another target"
+"""What is told of such a file whose axes were to be free."""
 REMEDY = "write that part of the network otherwise, or choose another target"
 SAME = 1e-3
 """How far, of an output's largest value, the file may be from PyTorch: whether it is the same network at all,
 since the converter folds some wrongly. Parity is another's matter."""
+
+TINY = float(np.finfo(np.float32).tiny)
 
 
 def refuse_foreign(model: Any) -> None:
@@ -68,7 +72,8 @@ def check_runs(path: Path, model: Any, prepared: Prepared, about: Mapping[str, A
             raise _refusal(error, model, free=free) from error
         fault = _fault(found, prepared, inputs)
         if fault:
-            raise ExportError(f"the converted network {fault}, {REMEDIES[bool(prepared.axes)]}")
+            remedy = NOT_FREE if prepared.axes else MISTOOK[prepared.options.tflite.via]
+            raise ExportError(f"the converted network {fault}, {remedy}")
 
 
 def _sizes(prepared: Prepared) -> Iterator[tuple[list[Array], bool]]:
@@ -141,9 +146,13 @@ def _fault(found: list[Array], prepared: Prepared, inputs: list[Array]) -> str:
         if output.shape != right.shape:
             shapes = ("x".join(map(str, array.shape)) for array in (output, right))
             return "gives {} of {} where PyTorch gives it of {}".format(tensor.name, *shapes)
-        bound = SAME * np.abs(right[np.isfinite(right)]).max(initial=0)
-        if not np.allclose(output, right, rtol=0, atol=bound, equal_nan=True):
-            return f"gives something else than PyTorch for {tensor.name}"
+        largest = np.abs(right[np.isfinite(right)]).max(initial=0)
+        if not np.allclose(output, right, rtol=0, atol=SAME * largest, equal_nan=True):
+            off = np.abs(output.astype(np.float64) - right).max() / max(largest, TINY)
+            return (
+                f"gives something else than PyTorch for {tensor.name} ({off:.1e} of its largest value off, "
+                f"and {SAME:.0e} is allowed)"
+            )
     return ""
 
 

@@ -15,6 +15,7 @@ from posedeploy import manifest
 from posedeploy.checkpoints.loading import open_checkpoint
 from posedeploy.convert.export import export
 from posedeploy.convert.options import ExportOptions, IoLayout, TfliteOptions, ToolchainOptions
+from posedeploy.convert.prepare import prepare
 from posedeploy.errors import ExportError, ToolchainError
 from posedeploy.nesting import flat
 from posedeploy.runtimes.opening import open_runner
@@ -29,7 +30,7 @@ __all__ = ["home", "made", "onnx2tf", "onnx2tf_home"]
 
 BY_ONNX2TF = ExportOptions(tflite=TfliteOptions(via="onnx2tf"))
 WRONG = """
-import time
+import shutil, time
 
 def run(request):
     return globals()[WHAT](request)
@@ -45,14 +46,21 @@ def sleep(request):
 def rubbish(request):
     return "done"
 
-def differ(request):
-    open(request["tflite"], "wb").close()
-    return {"distances": {"heatmaps": 0.5}, "inputs": {}, "outputs": {}, "versions": {}}
-
-def nan(request):
-    open(request["tflite"], "wb").close()
-    return {"distances": {"heatmaps": float("nan")}, "inputs": {}, "outputs": {}, "versions": {}}
+def other(request):
+    shutil.copy(OTHER, request["tflite"])
+    return SAID
 """
+
+
+class Scaled(nn.Module):
+    """A network whose outputs are all larger by a factor."""
+
+    def __init__(self, network: nn.Module, factor: float) -> None:
+        super().__init__()
+        self.network, self.factor = network, factor
+
+    def forward(self, *inputs: Tensor) -> tuple[Tensor, ...]:
+        return tuple(output * self.factor for output in flat(self.network(*inputs)))
 
 
 @pytest.fixture
@@ -85,12 +93,17 @@ def test_what_fails_in_the_child_is_told_and_its_log_kept(
     assert list((tmp_path / "out").iterdir()) == [log], "nothing half-written"
 
 
-@pytest.mark.parametrize(("what", "distance"), [("differ", "5.0e-01"), ("nan", "nan")])
+@pytest.mark.parametrize(("scale", "distance"), [(1.5, "5.0e-01"), (float("nan"), "nan")])
 def test_a_file_that_computes_something_else_is_refused(
-    wrong: Toolchain, tiny: Model, tmp_path: Path, what: str, distance: str
+    wrong: Toolchain, tiny: Model, tmp_path: Path, scale: float, distance: str
 ) -> None:
-    wrong.script.write_text(f"WHAT = {what!r}\n{WRONG}")
-    with pytest.raises(ExportError, match=rf"wrongly: the output heatmaps is {distance} of its largest"):
+    litert_torch = pytest.importorskip("posedeploy.convert.litert_torch", reason="makes the file")
+    other = replace(tiny, module=Scaled(tiny.module, scale))
+    about = litert_torch.convert(prepare(other, ExportOptions()), tmp_path / "other.tflite")
+    given = {"OTHER": str(tmp_path / "other.tflite"), "SAID": about | {"versions": {}}, "WHAT": "other"}
+    wrong.script.write_text("".join(f"{name} = {value!r}\n" for name, value in given.items()) + WRONG)
+    said = rf"for \w+ \({distance} of its largest value off, .* so onnx2tf mistook an operator; use --via lit"
+    with pytest.raises(ExportError, match=said):
         export(tiny, ["tflite"], tmp_path / "out", "human", BY_ONNX2TF)
     assert not (tmp_path / "out").exists()
 

@@ -36,7 +36,7 @@ from posedeploy.types import Artifact, Model, ModelSpec, RunOptions, TensorSpec
 from tests.convert.test_targets import _check, _image, _normalised, _wanted
 from tests.lifting import small_gtrs, small_pose2mesh, write
 from tests.networks import CONTRACT, two_input_model
-from tests.reference_cases import BUNDLED, Case
+from tests.reference_cases import BUNDLED, PUBLISHED, TRAVELLING, Case
 from tests.stand_ins import on_stand_in
 from tests.tables import gpu_here
 
@@ -358,7 +358,7 @@ def test_networks_on_joints_become_engines(make: Callable[[], nn.Module], tmp_pa
 
 @pytest.mark.slow
 @pytest.mark.parametrize("precision", ["f32", "f16"])
-@pytest.mark.parametrize("name", ["lightweight-openpose-2d", "lightweight-openpose-3d"])
+@pytest.mark.parametrize("name", TRAVELLING)
 def test_published_networks_that_travel_with_the_tests_become_engines(
     name: str, precision: str, tmp_path: Path
 ) -> None:
@@ -367,17 +367,7 @@ def test_published_networks_that_travel_with_the_tests_become_engines(
 
 @pytest.mark.slow
 @pytest.mark.parametrize("precision", ["f32", "f16"])
-@pytest.mark.parametrize(
-    "name",
-    [
-        "mobile-human-pose-lpski",
-        "mobile-human-pose-lpres",
-        "mobile-human-pose-lpwo",
-        "pose2mesh-human36",
-        "gtrs-human36",
-        "pose-hg-3d-msra50",
-    ],
-)
+@pytest.mark.parametrize("name", sorted(set(PUBLISHED) - set(TRAVELLING)))
 def test_published_networks_become_engines(
     name: str, precision: str, reference: Path, tmp_path: Path
 ) -> None:
@@ -385,11 +375,8 @@ def test_published_networks_become_engines(
 
 
 def _published(case: Case, precision: str, folder: Path) -> None:
-    weights, mesh = case.write(folder / "a.pth"), None
-    if "mesh_faces" in case.golden:
-        mesh = folder / "faces.npy"
-        np.save(mesh, case.golden["mesh_faces"])
-    model = open_checkpoint(weights, None, mesh)
+    mesh = case.write_mesh(folder / "faces.npy")
+    model = open_checkpoint(case.write(folder / "a.pth"), mesh=mesh)
     if precision == "f32":
         _holds(model, 1e-4, TensorRtOptions(), folder)
     else:

@@ -27,7 +27,7 @@ from posedeploy.nesting import flat
 from posedeploy.runtimes.opening import open_artifact, open_runner
 from posedeploy.types import Artifact, Model, ModelSpec, RunOptions, TensorSpec
 from tests.networks import two_input_model
-from tests.reference_cases import Case
+from tests.reference_cases import PUBLISHED, Case
 
 LAST = TfliteOptions(layout="nhwc")
 
@@ -262,26 +262,11 @@ def test_an_axis_that_would_not_be_free_is_refused(tiny: Model, tmp_path: Path, 
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(
-    "name",
-    [
-        "lightweight-openpose-2d",
-        "lightweight-openpose-3d",
-        "mobile-human-pose-lpski",
-        "mobile-human-pose-lpres",
-        "mobile-human-pose-lpwo",
-        "pose2mesh-human36",
-        "gtrs-human36",
-        "pose-hg-3d-msra50",
-    ],
-)
+@pytest.mark.parametrize("name", PUBLISHED)
 def test_every_published_network_is_the_same_on_litert(tmp_path: Path, reference: Path, name: str) -> None:
     case = Case(reference / "cases" / name)
-    path, mesh = case.write(tmp_path / "published.pth"), None
-    if "mesh_faces" in case.golden:
-        mesh = tmp_path / "faces.npy"
-        np.save(mesh, case.golden["mesh_faces"])
-    model = open_checkpoint(path, mesh=mesh)
+    mesh = case.write_mesh(tmp_path / "faces.npy")
+    model = open_checkpoint(case.write(tmp_path / "published.pth"), mesh=mesh)
     (artifact,) = export(model, ["tflite"], tmp_path, "published")
     (tensor,) = artifact.spec.inputs
     shape = [int(length) for length in tensor.shape]

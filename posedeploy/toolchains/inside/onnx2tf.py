@@ -1,4 +1,4 @@
-"""ONNX becomes a TFLite file by onnx2tf and TensorFlow, its tensors named, laid out and proved.
+"""ONNX becomes a TFLite file by onnx2tf and TensorFlow, its tensors named and laid out.
 
 Runs in the toolchain's own Python. onnx2tf turns the graph into Keras layers, channels last; TensorFlow's
 own converter then writes the file, from a function whose inputs and outputs lie as asked. What is what is
@@ -25,7 +25,7 @@ LAST, FIRST = (0, 2, 3, 1), (0, 3, 1, 2)
 """From channels first to channels last, and back."""
 CLOSE = 1e-2
 """How far, of an output's largest value, what onnx2tf made may be from PyTorch to be the same output at all;
-whether it is good enough, parity says."""
+whether the file computes the same is found where it is used."""
 
 
 def run(request: dict[str, Any]) -> dict[str, Any]:
@@ -37,7 +37,7 @@ def run(request: dict[str, Any]) -> dict[str, Any]:
     the file.
 
     Returns:
-        What the file's signature calls each input and output, and how far each output is from its example.
+        What the file's signature calls each input and output.
     """
     versions = {name: version(name) for name in ("onnx2tf", "tensorflow-cpu")}
     if request["task"] == "start":
@@ -49,9 +49,7 @@ def run(request: dict[str, Any]) -> dict[str, Any]:
     last = {tensor["name"] for tensor in request["inputs"] + request["outputs"] if tensor["last"]}
     model = _keras(request)
     found = _found(_results(model, inputs), outputs)
-    signature = _write(Path(request["tflite"]), model, inputs, found, last)
-    distances = _distances(Path(request["tflite"]), signature, inputs, outputs, last)
-    return {"versions": versions, "distances": distances, **signature}
+    return {"versions": versions, **_write(Path(request["tflite"]), model, inputs, found, last)}
 
 
 def _keras(request: dict[str, Any]) -> Any:
@@ -149,22 +147,3 @@ def _turned(output: Any, axes: Axes, last: bool) -> Any:
 
 def _laid_out(array: Array, last: bool) -> Array:
     return np.ascontiguousarray(array.transpose(LAST)) if last else array
-
-
-def _distances(
-    path: Path,
-    signature: dict[str, dict[str, str]],
-    inputs: dict[str, Array],
-    outputs: dict[str, Array],
-    last: set[str],
-) -> dict[str, float]:
-    """How far what the file gives is from each wanted output."""
-    runner = tf.lite.Interpreter(model_path=str(path)).get_signature_runner()
-    given = runner(
-        **{signature["inputs"][name]: _laid_out(array, name in last) for name, array in inputs.items()}
-    )
-    found = {name: given[signature["outputs"][name]] for name in outputs}
-    return {
-        name: _distance(array.transpose(FIRST) if name in last else array, outputs[name])
-        for name, array in found.items()
-    }
