@@ -12,6 +12,7 @@ import litert_torch
 import torch
 from torch import Tensor, nn
 
+from posedeploy.convert.folding import fold_norms
 from posedeploy.convert.prepare import Deployed, Prepared
 from posedeploy.errors import ExportError, first_line
 from posedeploy.quiet import only_errors, quiet
@@ -81,18 +82,18 @@ class Convolved(nn.Module):
         return result
 
 
-def _rewritten(network: nn.Module, *, free: bool) -> nn.Module:
-    """The same network, on the same weights, in operators that litert-torch and XNNPACK take."""
-    if free and isinstance(network, Deployed) and network.embedded:
+def _rewritten(prepared: Prepared) -> nn.Module:
+    """The same network in operators that litert-torch and XNNPACK take, and in fewer of them."""
+    network = prepared.module
+    if prepared.axes and isinstance(network, Deployed) and network.embedded:
         network = Convolved(network)
-    if not any(isinstance(module, nn.ELU) for module in network.modules()):
-        return network
     weights = {id(tensor): tensor for tensor in (*network.parameters(), *network.buffers())}
     copied = copy.deepcopy(network, weights)
     for parent in list(copied.modules()):
         for name, child in list(parent.named_children()):
             if isinstance(child, nn.ELU) and child.alpha == 1.0:
                 setattr(parent, name, Elu())
+    fold_norms(copied, prepared.example)
     return copied
 
 
@@ -109,17 +110,17 @@ def convert(prepared: Prepared, path: Path) -> dict[str, Any]:
         return [wanted and tensor.layout == "NCHW" for tensor in tensors]
 
     inputs, outputs = turned(spec.inputs), turned(spec.outputs)
-    module = ChannelsLast(_rewritten(prepared.module, free=bool(prepared.axes)), inputs, outputs).eval()
     example = tuple(
         value.permute(TO_CHANNELS_LAST).contiguous() if last else value
         for value, last in zip(prepared.example, inputs, strict=True)
     )
     with quiet(native=False), only_errors("torch", logging.CRITICAL):
         try:
+            module = ChannelsLast(_rewritten(prepared), inputs, outputs).eval()
             edge = litert_torch.convert(module, example, dynamic_shapes=_free_axes(prepared, inputs))
             content = edge.model_content()
         except REFUSALS as error:
-            raise _refusal(error, module, example, free=bool(prepared.axes)) from error
+            raise _refusal(error, prepared) from error
     path.write_bytes(content)
     tensors = zip((*spec.inputs, *spec.outputs), (*inputs, *outputs), strict=True)
     return {
@@ -141,12 +142,12 @@ def _free_axes(prepared: Prepared, last: list[bool]) -> tuple[Any, ...] | None:
     )
 
 
-def _refusal(error: Exception, module: nn.Module, example: tuple[Tensor, ...], *, free: bool) -> ExportError:
-    cannot, remedy = REFUSED[free]
+def _refusal(error: Exception, prepared: Prepared) -> ExportError:
+    cannot, remedy = REFUSED[bool(prepared.axes)]
     lacking = _LACKING.search(str(error))
     if lacking is None:
         return ExportError(f"{cannot}: {first_line(error)}")
-    places = _places(lacking[1], module, example)
+    places = _places(lacking[1], prepared)
     shown = ", ".join(places[:SHOWN]) or "it"
     more = f" and {len(places) - SHOWN} more places" if len(places) > SHOWN else ""
     return ExportError(
@@ -154,11 +155,11 @@ def _refusal(error: Exception, module: nn.Module, example: tuple[Tensor, ...], *
     )
 
 
-def _places(operator: str, module: nn.Module, example: tuple[Tensor, ...]) -> list[str]:
+def _places(operator: str, prepared: Prepared) -> list[str]:
     """The paths of the modules in the network that an operator comes from, each once."""
-    program = torch.export.export(module, example, strict=False).run_decompositions()
+    program = torch.export.export(prepared.module, prepared.example, strict=False).run_decompositions()
     stacks = [
         node.meta.get("nn_module_stack", {}) for node in program.graph.nodes if str(node.target) == operator
     ]
     paths = [list(stack.values())[-1][0] for stack in stacks if stack]
-    return list(dict.fromkeys(path.removeprefix("deployed.network").lstrip(".") or "it" for path in paths))
+    return list(dict.fromkeys(path.removeprefix("network").lstrip(".") or "it" for path in paths))

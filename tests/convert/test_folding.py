@@ -1,0 +1,56 @@
+"""A BatchNorm is folded where that changes nothing, and only there."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+from posedeploy.convert.folding import fold_norms
+
+EXAMPLE = (torch.linspace(-1, 1, 2 * 3 * 8 * 8).reshape(2, 3, 8, 8),)
+
+
+class Net(nn.Module):
+    """One pair to fold, one convolution whose output is looked at too, and one pair that is called twice."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.plain = nn.Sequential(nn.Conv2d(3, 4, 3, bias=False), nn.BatchNorm2d(4), nn.ReLU())
+        self.seen = nn.Sequential(nn.Conv2d(4, 4, 1), nn.BatchNorm2d(4))
+        self.twice = nn.Sequential(nn.Conv2d(4, 4, 1), nn.BatchNorm2d(4))
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = self.plain(x)
+        between = self.seen[0](x)
+        result: Tensor = self.twice(self.twice(self.seen[1](between) + between))
+        return result
+
+
+def drawn() -> Net:
+    torch.manual_seed(0)
+    net = Net()
+    for module in net.modules():
+        if isinstance(module, nn.BatchNorm2d):
+            for tensor in (module.weight.data, module.bias.data, module.running_mean, module.running_var):
+                assert tensor is not None
+                tensor.uniform_(0.5, 2.0)
+    return net.eval()
+
+
+def test_what_nothing_else_sees_is_folded_and_no_more() -> None:
+    net, plain = drawn(), drawn()
+    fold_norms(net, EXAMPLE)
+    left = [name for name, module in net.named_modules() if isinstance(module, nn.BatchNorm2d)]
+    assert left == ["seen.1", "twice.1"]
+    with torch.inference_mode():
+        assert torch.allclose(net(*EXAMPLE), plain(*EXAMPLE), rtol=1e-5, atol=1e-5)
+
+
+def test_the_weights_that_were_there_stay() -> None:
+    net = drawn()
+    first = net.plain[0]
+    assert isinstance(first, nn.Conv2d)
+    before = first.weight.clone()
+    fold_norms(net, EXAMPLE)
+    assert torch.equal(first.weight, before)
+    assert not any(module._forward_hooks for module in net.modules())
