@@ -285,7 +285,7 @@ def predict(
         command.PredictSettings(
             show, draw, track, smooth, fx, extrinsics, runtime, Where(boxes, detector), mesh_format
         ),
-        Described(family, network, contract, mesh),
+        Described(family, network, contract, mesh, drawn=True),
     )
     raise typer.Exit(0 if complete else 1)
 

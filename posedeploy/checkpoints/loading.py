@@ -29,13 +29,16 @@ class Rewritten(Protocol):
         """The same network as targets get it; it may share the trained tensors."""
 
 
-def open_checkpoint(path: Path, family: str | None = None, mesh: Path | None = None) -> Model:
+def open_checkpoint(
+    path: Path, family: str | None = None, mesh: Path | None = None, *, drawn: bool = False
+) -> Model:
     """Read a checkpoint of a published network.
 
     Args:
         path: the file.
         family: the network's name where it shall not be recognised from the tensors.
         mesh: the file with the triangles of the mesh that the network stands on, for a family that has one.
+        drawn: the caller has a use of its own for the mesh, so any family may be given one.
 
     Raises:
         CheckpointError: the file cannot be read, is of no known family, does not fit it exactly, or
@@ -46,6 +49,8 @@ def open_checkpoint(path: Path, family: str | None = None, mesh: Path | None = N
     topology = read_mesh(mesh) if mesh is not None else None
     checkpoint = read(path)
     row = family_named(family) if family else _recognised(checkpoint)
+    if drawn and not row.mesh:
+        topology = None
     if topology is not None and not row.mesh:
         raise InputError(f"--mesh {mesh}: {row.name} needs no mesh beside its checkpoint; leave it out")
     build = plugins.module(row.network).build

@@ -31,7 +31,7 @@ def open_model(path: Path | None, described: Described) -> Model:
             raise InputError("--network and --mesh: give one; a network of your own finds its mesh itself")
         say(f"running {described.network}, as --network asks")
         return open_user_network(path, described.network)
-    return open_checkpoint(path, described.family, described.mesh)
+    return open_checkpoint(path, described.family, described.mesh, drawn=described.drawn)
 
 
 def reference_model(artifact: Artifact, checkpoint: Path | None, described: Described) -> Model:

@@ -23,12 +23,16 @@ SAMPLE_REMARK = (
 
 @dataclass(frozen=True)
 class Described:
-    """What the user said of a model beside its path."""
+    """What the user said of a model beside its path.
+
+    drawn: the command draws on the mesh itself, so it may be given for a network that stands on none.
+    """
 
     family: str | None = None
     network: str | None = None
     contract: Path | None = None
     mesh: Path | None = None
+    drawn: bool = False
 
     @property
     def spec(self) -> ModelSpec | None:

@@ -71,7 +71,12 @@ def test_a_mesh_is_written_and_one_of_another_network_refused(
     assert Path("poses/joints.person1.glb").read_bytes().startswith(b"glTF")
     message = refused("predict", body, "joints.npy", "--mesh", faces, "--mesh-format", "stl")
     assert message == "error: --mesh-format stl: wanted obj or glb"
-    assert refused("predict", gtrs, "joints.npy", "--mesh", faces).endswith("leave it out")
+    assert refused("predict", gtrs, "joints.npy", "--mesh", faces).endswith(
+        "its triangles are of 108 vertices, and gtrs.pth.tar gives 20; give the mesh that it was trained on"
+    )
+    np.save("fan.npy", [(0, corner, corner + 1) for corner in range(1, 19)])
+    done("predict", gtrs, "joints.npy", "--mesh", "fan.npy", "-o", "drawn")
+    assert Path("drawn/joints.person0.obj").read_text().count("\nf ") == 18
 
 
 def test_triangles_must_be_those_of_the_networks_mesh(lifters: Path) -> None:
