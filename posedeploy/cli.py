@@ -259,6 +259,7 @@ def predict(
             '{"image": NAME, "boxes": [...]}.',
         ),
     ] = None,
+    height: shared.Height = None,
     detector: shared.Detector = None,
     runtime: shared.RuntimeName = None,
     family: shared.FamilyName = None,
@@ -285,7 +286,7 @@ def predict(
         command.PredictSettings(
             show, draw, track, smooth, fx, extrinsics, runtime, Where(boxes, detector), mesh_format
         ),
-        Described(family, network, contract, mesh, drawn=True),
+        Described(family, network, contract, mesh, drawn=True, height=height),
     )
     raise typer.Exit(0 if complete else 1)
 
@@ -305,6 +306,7 @@ def evaluate(
     limit: Annotated[
         int | None, typer.Option(help="Only that many images, the first ones of the file.")
     ] = None,
+    height: shared.Height = None,
     detector: shared.Detector = None,
     device: shared.Device = "CPU",
     threads: shared.Threads = None,
@@ -328,7 +330,7 @@ def evaluate(
         images,
         shared.run_options(device, precision, threads, "throughput"),
         command.EvaluateOptions(limit, runtime, detector),
-        Described(family, network, contract),
+        Described(family, network, contract, height=height),
         json,
     )
 

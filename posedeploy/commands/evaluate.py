@@ -97,6 +97,7 @@ def document(
         "annotations": str(annotations.path),
         "annotations_sha256": files.sha256(annotations.path),
         "images": result.images,
+        "height": artifact.spec.contract.height if artifact.spec.contract is not None else None,
         "keypoints": result.keypoints,
         "left_out": result.left_out,
         "thresholds": THRESHOLDS,

@@ -10,6 +10,7 @@ from posedeploy import contracts, plugins
 from posedeploy.backends import RUNTIMES, is_checkpoint
 from posedeploy.commands.console import say
 from posedeploy.errors import ArtifactError, InputError
+from posedeploy.poses.preprocess import at_height
 from posedeploy.runtimes.base import Runner
 from posedeploy.runtimes.opening import fitted, open_artifact, open_runner
 from posedeploy.types import Artifact, Model, ModelSpec, RunOptions
@@ -26,6 +27,7 @@ class Described:
     """What the user said of a model beside its path.
 
     drawn: the command draws on the mesh itself, so it may be given for a network that stands on none.
+    height: what images are scaled to, in px; None for the family's own.
     """
 
     family: str | None = None
@@ -33,6 +35,7 @@ class Described:
     contract: Path | None = None
     mesh: Path | None = None
     drawn: bool = False
+    height: int | None = None
 
     @property
     def spec(self) -> ModelSpec | None:
@@ -60,14 +63,20 @@ def open_named(
         if runtime not in (None, "pytorch"):
             raise ArtifactError(f"{named}: a checkpoint runs on pytorch; export it to run it on {runtime}")
         model: Model = plugins.load("posedeploy.commands.models:open_model")(path, described)
-        artifact = Artifact(named, "pytorch", model.spec, "f32", {named.name: model.sha256})
+        artifact = Artifact(
+            named, "pytorch", _scaled(model.spec, described), "f32", {named.name: model.sha256}
+        )
         return pytorch_runner(model, options), artifact
     artifact = open_artifact(path, described.spec)
     with ExitStack() as on_error:
         runner = on_error.enter_context(open_runner(artifact, options, runtime))
-        artifact = replace(artifact, spec=fitted(artifact, runner))
+        artifact = replace(artifact, spec=_scaled(fitted(artifact, runner), described))
         on_error.pop_all()
     return runner, artifact
+
+
+def _scaled(spec: ModelSpec, described: Described) -> ModelSpec:
+    return spec if described.height is None else at_height(spec, described.height)
 
 
 def pytorch_runner(model: Model, options: RunOptions) -> Runner:

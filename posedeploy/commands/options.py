@@ -55,6 +55,14 @@ Json: TypeAlias = Annotated[
     Path | None,
     typer.Option("--json", metavar="FILE", help="Also write the result, raw data included, as JSON."),
 ]
+Height: TypeAlias = Annotated[
+    int | None,
+    typer.Option(
+        metavar="PX",
+        help="Scale images to this height, where the model leaves it free; larger finds more, slower.",
+        show_default="the family's, 256",
+    ),
+]
 InputSize: TypeAlias = Annotated[
     str | None, typer.Option(metavar="HxW", help="Height and width of the network's input, such as 256x456.")
 ]

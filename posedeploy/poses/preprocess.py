@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import cv2
@@ -70,6 +70,33 @@ def prepare(image: Array, spec: ModelSpec, box: Array | None = None) -> tuple[Te
     array = _filled(resized, plan, contract, tensor)
     placement = Placement(plan.scale, plan.offset, (image.shape[1], image.shape[0]), plan.size)
     return {tensor.name: array}, placement
+
+
+def at_height(spec: ModelSpec, height: int) -> ModelSpec:
+    """The spec of the same network with images scaled to another height than the family's own.
+
+    Args:
+        height: px, a multiple of the contract's.
+
+    Raises:
+        InputError: the network takes no image whose height decides its scale, or one of a fixed height, or
+            this height is none that it takes.
+    """
+    contract = spec.contract
+    if contract is None or contract.fit in CROPPING:
+        raise InputError(f"--height {height}: {spec.family} does not take whole images; leave it out")
+    fixed = _fixed_size(spec.inputs[0])[1]
+    if fixed is not None:
+        raise InputError(
+            f"--height {height}: the input is {spec.inputs[0]}, of a fixed height; leave it out, or export "
+            "with --dynamic"
+        )
+    if not 0 < height <= MAX_FREE_LENGTH or height % contract.multiple:
+        raise InputError(
+            f"--height {height}: wanted a multiple of {contract.multiple}, at most {MAX_FREE_LENGTH}"
+        )
+    width = max(1, round(contract.width * height / contract.height / contract.multiple)) * contract.multiple
+    return replace(spec, contract=replace(contract, height=height, width=width))
 
 
 def _cropped(

@@ -35,6 +35,15 @@ def people(human: Path, photo: Array, done: Invoke, tmp_path: Path) -> list[dict
     return made
 
 
+def test_another_height_of_the_images(
+    people: list[dict[str, Any]], human: Path, done: Invoke, refused: Callable[..., str]
+) -> None:
+    for height in (128, 256):
+        done("evaluate", *GIVEN, "--height", height, "--json", "e.json")
+        assert json.loads(Path("e.json").read_text())["height"] == height
+    assert "of a fixed height" in refused("evaluate", human / "out" / "human.onnx", *GIVEN, "--height", 64)
+
+
 def test_every_runtime_finds_everyone(
     people: list[dict[str, Any]], human: Path, network: tuple[str, str], done: Invoke
 ) -> None:

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from posedeploy.errors import InputError
-from posedeploy.poses.preprocess import MAX_FREE_LENGTH, as_bgr, prepare
+from posedeploy.poses.preprocess import MAX_FREE_LENGTH, as_bgr, at_height, prepare
 from posedeploy.types import InputContract, ModelSpec
 from tests.poses.helpers import FAMILIES, image_spec
 
@@ -215,3 +215,26 @@ def test_the_ground_is_the_same_whether_the_network_normalises_or_we_do(
     normalised, _ = prepare(image, image_spec(contract, (1, 3, 64, 80)))
     inside = (raw["data"][..., ::-1].astype(np.float32) - np.float32(mean)) / np.float32(contract.deviation)
     np.testing.assert_allclose(normalised["data"], inside.transpose(0, 3, 1, 2), rtol=1e-6, atol=1e-6)
+
+
+def test_images_are_scaled_to_another_height() -> None:
+    spec = at_height(image_spec(CONTRACT), 368)
+    assert spec.contract is not None
+    assert (spec.contract.height, spec.contract.width) == (368, 656)
+    tensors, placement = prepare(photo(184, 200), spec)
+    assert tensors["data"].shape == (1, 3, 368, 400)
+    assert placement.scale == 2
+
+
+@pytest.mark.parametrize("height", [0, -8, 100, MAX_FREE_LENGTH + 8])
+def test_a_height_that_the_network_does_not_take_is_refused(height: int) -> None:
+    with pytest.raises(InputError, match=rf"^--height {height}: wanted a multiple of 8, at most 4096$"):
+        at_height(image_spec(CONTRACT), height)
+
+
+def test_a_height_is_for_free_inputs_of_whole_images() -> None:
+    fixed = image_spec(CONTRACT, shape=(1, 3, 256, 456))
+    with pytest.raises(InputError, match=r"^--height 368: the input is data .*, of a fixed height; leave"):
+        at_height(fixed, 368)
+    with pytest.raises(InputError, match=r"does not take whole images; leave it out$"):
+        at_height(image_spec(replace(CONTRACT, fit="box")), 368)

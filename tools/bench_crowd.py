@@ -1,0 +1,114 @@
+"""What a crowd costs beside one person, for the networks on 2D joints, in every runtime that takes both.
+
+``python tools/bench_crowd.py [--people 32]``: random weights, float32, one artifact with a free batch, one
+person and the crowd timed in the same rounds. The last column is the least that the crowd could cost in that
+runtime: its arithmetic (``count_flops.py``) at the speed of a large matrix product, measured in the same run,
+over the time of one person.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import tempfile
+import time
+from contextlib import ExitStack
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+import torch
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+from posedeploy.benchmarks import latency
+from posedeploy.benchmarks.machine import this_machine
+from posedeploy.checkpoints import pose2mesh
+from posedeploy.checkpoints.loading import open_checkpoint
+from posedeploy.convert.export import export
+from posedeploy.convert.options import ExportOptions
+from posedeploy.runtimes.base import Runner
+from posedeploy.runtimes.opening import open_runner
+from posedeploy.runtimes.pytorch import PyTorchRunner
+from posedeploy.types import Artifact, Model, RunOptions, Tensors
+from tools.bench_families import settled
+from tools.count_flops import gflop
+from tools.published_networks import networks, smpl_like_mesh
+
+TARGETS = ("torchscript", "onnx", "openvino")
+"""Of the usual targets, those in which both networks keep a free batch."""
+RUNS = 20
+SIDE, PRODUCTS = 2048, 10
+
+
+def product_gflops() -> float:
+    """10^9 operations a second of a large float32 matrix product, the best of ten."""
+    a, b = torch.randn(SIDE, SIDE), torch.randn(SIDE, SIDE)
+    times = []
+    for _ in range(PRODUCTS):
+        start = time.perf_counter()
+        a @ b
+        times.append(time.perf_counter() - start)
+    return 2 * SIDE**3 / min(times) / 1e9
+
+
+def times_of(model: Model, folder: Path, people: int) -> dict[tuple[str, int], latency.Latency]:
+    """The times by runtime and number of people."""
+    artifacts = export(model, TARGETS, folder, "net", ExportOptions(dynamic=True))
+    (tensor,) = model.spec.inputs
+    chance = np.random.RandomState(0)
+    crowd = chance.standard_normal((people, *map(int, tensor.shape[1:]))).astype(np.float32)
+
+    def runner(artifact: Artifact | None) -> Runner:
+        options = RunOptions()
+        return PyTorchRunner(model, options) if artifact is None else open_runner(artifact, options)
+
+    def inputs(count: int, _: Runner) -> Tensors:
+        return {tensor.name: crowd[:count]}
+
+    with ExitStack() as opened:
+        candidates = []
+        for artifact in (None, *artifacts):
+            name = "pytorch" if artifact is None else artifact.target
+            for count in (1, people):
+                made = latency.load(f"{name} {count}", partial(runner, artifact), partial(inputs, count))
+                opened.callback(made.runner.close)
+                candidates.append(made)
+        results = latency.measure(candidates, runs=RUNS)
+    keys = [(name, count) for name in ("pytorch", *TARGETS) for count in (1, people)]
+    return dict(zip(keys, results, strict=True))
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--people", type=int, default=32)
+    people = parser.parse_args().people
+    torch.manual_seed(0)
+    print(f"| network | runtime | one person, ms | {people} people, ms | times one | spread | least |")
+    print("|---" * 7 + "|")
+    for name, network, shape in networks():
+        if not name.startswith(("gtrs", "pose2mesh")):
+            continue
+        with tempfile.TemporaryDirectory() as folder:
+            path, mesh = Path(folder) / "net.pth", Path(folder) / "mesh.npy"
+            torch.save(settled(network, shape).state_dict(), path)
+            np.save(mesh, smpl_like_mesh())
+            model = open_checkpoint(path, mesh=mesh if isinstance(network, pose2mesh.Pose2Mesh) else None)
+            results = times_of(model, Path(folder), people)
+            arithmetic_ms = 1e3 * people * gflop(model.deployed or model.module, shape) / product_gflops()
+        for runtime in ("pytorch", *TARGETS):
+            one, crowd = results[runtime, 1], results[runtime, people]
+            spread = max(one.spread or 0.0, crowd.spread or 0.0)
+            print(
+                f"| {name} | {runtime} | {one.median_ms:.3g} | {crowd.median_ms:.4g} "
+                f"| {crowd.median_ms / one.median_ms:.3g} | {spread:.0%} "
+                f"| {arithmetic_ms / one.median_ms:.3g} |",
+                flush=True,
+            )
+    print(f"\n{this_machine()}")
+
+
+if __name__ == "__main__":
+    main()
