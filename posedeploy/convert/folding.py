@@ -9,6 +9,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
+CONVOLUTIONS = (nn.Conv2d, nn.ConvTranspose2d)
+
 
 def fold_norms(network: nn.Module, example: tuple[Tensor, ...]) -> None:
     """Fold, in place, each BatchNorm that follows a convolution in an ``nn.Sequential``.
@@ -26,9 +28,11 @@ def fold_norms(network: nn.Module, example: tuple[Tensor, ...]) -> None:
     for parent in network.modules():
         if type(parent) is nn.Sequential and calls[parent] == 1:
             for (name, conv), (following, norm) in list(pairwise(parent.named_children())):
-                once = calls[conv] == calls[norm] == 1
-                if once and type(conv) is nn.Conv2d and type(norm) is nn.BatchNorm2d:
-                    setattr(parent, name, fuse_conv_bn_eval(conv, norm))
+                if type(norm) is not nn.BatchNorm2d or not calls[conv] == calls[norm] == 1:
+                    continue
+                if isinstance(conv, CONVOLUTIONS) and type(conv) in CONVOLUTIONS:
+                    transposed = isinstance(conv, nn.ConvTranspose2d)
+                    setattr(parent, name, fuse_conv_bn_eval(conv, norm, transpose=transposed))
                     setattr(parent, following, nn.Identity())
 
 

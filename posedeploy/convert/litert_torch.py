@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import logging
 import re
 from pathlib import Path
@@ -12,8 +11,8 @@ import litert_torch
 import torch
 from torch import Tensor, nn
 
-from posedeploy.convert.folding import fold_norms
-from posedeploy.convert.prepare import Deployed, Prepared
+from posedeploy.convert.litert_layers import rewritten
+from posedeploy.convert.prepare import Prepared
 from posedeploy.errors import ExportError, first_line
 from posedeploy.quiet import only_errors, quiet
 from posedeploy.types import TO_CHANNELS_FIRST, TO_CHANNELS_LAST, TensorSpec
@@ -55,48 +54,6 @@ class ChannelsLast(nn.Module):
         )
 
 
-class Elu(nn.Module):
-    """ELU of slope 1 as XNNPACK takes it: torch.export would choose between two branches by comparing, which
-    LiteRT then does itself, with the network cut in two and its layout turned around it."""
-
-    def forward(self, x: Tensor) -> Tensor:
-        return torch.relu(x) + (torch.exp(torch.clamp(x, max=0.0)) - 1)
-
-
-class Convolved(nn.Module):
-    """The image's arithmetic as one convolution: where axes are free, litert-torch takes neither a number for
-    each channel nor channels in another order."""
-
-    def __init__(self, deployed: Deployed) -> None:
-        super().__init__()
-        order = [2, 1, 0] if deployed.flip else [0, 1, 2]
-        scale = 1 / deployed.deviation.flatten().expand(3)
-        self.weight = nn.Parameter((torch.eye(3)[order] * scale[:, None])[..., None, None])
-        self.bias = nn.Parameter(-deployed.mean.flatten().expand(3) * scale)
-        self.deployed = copy.copy(deployed)
-        self.deployed.embedded = False
-
-    def forward(self, image: Tensor) -> tuple[Tensor, ...]:
-        channels_first = image.permute(0, 3, 1, 2).float()
-        result: tuple[Tensor, ...] = self.deployed(torch.conv2d(channels_first, self.weight, self.bias))
-        return result
-
-
-def _rewritten(prepared: Prepared) -> nn.Module:
-    """The same network in operators that litert-torch and XNNPACK take, and in fewer of them."""
-    network = prepared.module
-    if prepared.axes and isinstance(network, Deployed) and network.embedded:
-        network = Convolved(network)
-    weights = {id(tensor): tensor for tensor in (*network.parameters(), *network.buffers())}
-    copied = copy.deepcopy(network, weights)
-    for parent in list(copied.modules()):
-        for name, child in list(parent.named_children()):
-            if isinstance(child, nn.ELU) and child.alpha == 1.0:
-                setattr(parent, name, Elu())
-    fold_norms(copied, prepared.example)
-    return copied
-
-
 def convert(prepared: Prepared, path: Path) -> dict[str, Any]:
     """Write ``path`` (.tflite); what its signature calls the tensors, and which have their channels last.
 
@@ -116,7 +73,7 @@ def convert(prepared: Prepared, path: Path) -> dict[str, Any]:
     )
     with quiet(native=False), only_errors("torch", logging.CRITICAL):
         try:
-            module = ChannelsLast(_rewritten(prepared), inputs, outputs).eval()
+            module = ChannelsLast(rewritten(prepared), inputs, outputs).eval()
             edge = litert_torch.convert(module, example, dynamic_shapes=_free_axes(prepared, inputs))
             content = edge.model_content()
         except REFUSALS as error:

@@ -11,18 +11,19 @@ EXAMPLE = (torch.linspace(-1, 1, 2 * 3 * 8 * 8).reshape(2, 3, 8, 8),)
 
 
 class Net(nn.Module):
-    """One pair to fold, one convolution whose output is looked at too, and one pair that is called twice."""
+    """Two pairs to fold, one convolution whose output is looked at too, and one pair that is called twice."""
 
     def __init__(self) -> None:
         super().__init__()
         self.plain = nn.Sequential(nn.Conv2d(3, 4, 3, bias=False), nn.BatchNorm2d(4), nn.ReLU())
         self.seen = nn.Sequential(nn.Conv2d(4, 4, 1), nn.BatchNorm2d(4))
+        self.up = nn.Sequential(nn.ConvTranspose2d(4, 6, 4, 2, 1), nn.BatchNorm2d(6))
         self.twice = nn.Sequential(nn.Conv2d(4, 4, 1), nn.BatchNorm2d(4))
 
     def forward(self, x: Tensor) -> Tensor:
         x = self.plain(x)
         between = self.seen[0](x)
-        result: Tensor = self.twice(self.twice(self.seen[1](between) + between))
+        result: Tensor = self.up(self.twice(self.twice(self.seen[1](between) + between)))
         return result
 
 

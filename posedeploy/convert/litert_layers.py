@@ -1,0 +1,92 @@
+"""A network's layers as litert-torch and XNNPACK take them."""
+
+from __future__ import annotations
+
+import copy
+from itertools import product
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from posedeploy.convert.folding import fold_norms
+from posedeploy.convert.prepare import Deployed, Prepared
+
+
+class Elu(nn.Module):
+    """ELU of slope 1 as XNNPACK takes it: torch.export would choose between two branches by comparing, which
+    LiteRT then does itself, with the network cut in two and its layout turned around it."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        return torch.relu(x) + (torch.exp(torch.clamp(x, max=0.0)) - 1)
+
+
+class SubPixel(nn.Module):
+    """A transposed convolution of kernel 4, stride 2 and padding 1 as four convolutions of kernel 2, one for
+    each parity of row and column: XNNPACK does not take it as it is (LiteRT 2.3), and the interpreter's own
+    is slow."""
+
+    TAPS = ((3, 1), (2, 0))
+    """The rows, or columns, of the kernel that even ones and odd ones of the output sum over."""
+
+    kernels: Tensor
+
+    def __init__(self, transposed: nn.ConvTranspose2d) -> None:
+        super().__init__()
+        weight = transposed.weight.detach().transpose(0, 1)
+        kernels = [weight[:, :, rows][..., columns] for rows in self.TAPS for columns in self.TAPS]
+        self.register_buffer("kernels", torch.stack(kernels))
+        self.bias = transposed.bias
+
+    @staticmethod
+    def stands_for(layer: nn.ConvTranspose2d) -> bool:
+        """Whether it computes what this layer does."""
+        shape = (layer.kernel_size, layer.stride, layer.padding, layer.output_padding, layer.dilation)
+        return shape == ((4, 4), (2, 2), (1, 1), (0, 0), (1, 1)) and layer.groups == 1
+
+    def forward(self, x: Tensor) -> Tensor:
+        count, _, height, width = x.shape
+        parts = [
+            functional.conv2d(
+                functional.pad(x, (1 - right, right, 1 - down, down)), self.kernels[k], self.bias
+            )
+            for k, (down, right) in enumerate(product((0, 1), repeat=2))
+        ]
+        by_parity = torch.cat(parts, dim=1).reshape(count, 2, 2, -1, height, width)
+        return by_parity.permute(0, 3, 4, 1, 5, 2).reshape(count, -1, 2 * height, 2 * width)
+
+
+class Convolved(nn.Module):
+    """The image's arithmetic as one convolution: where axes are free, litert-torch takes neither a number for
+    each channel nor channels in another order."""
+
+    def __init__(self, deployed: Deployed) -> None:
+        super().__init__()
+        order = [2, 1, 0] if deployed.flip else [0, 1, 2]
+        scale = 1 / deployed.deviation.flatten().expand(3)
+        self.weight = nn.Parameter((torch.eye(3)[order] * scale[:, None])[..., None, None])
+        self.bias = nn.Parameter(-deployed.mean.flatten().expand(3) * scale)
+        self.deployed = copy.copy(deployed)
+        self.deployed.embedded = False
+
+    def forward(self, image: Tensor) -> tuple[Tensor, ...]:
+        channels_first = image.permute(0, 3, 1, 2).float()
+        result: tuple[Tensor, ...] = self.deployed(torch.conv2d(channels_first, self.weight, self.bias))
+        return result
+
+
+def rewritten(prepared: Prepared) -> nn.Module:
+    """The same network in operators that litert-torch and XNNPACK take, and in fewer of them."""
+    network = prepared.module
+    if prepared.axes and isinstance(network, Deployed) and network.embedded:
+        network = Convolved(network)
+    weights = {id(tensor): tensor for tensor in (*network.parameters(), *network.buffers())}
+    copied = copy.deepcopy(network, weights)
+    fold_norms(copied, prepared.example)
+    for parent in list(copied.modules()):
+        for name, child in list(parent.named_children()):
+            if isinstance(child, nn.ELU) and child.alpha == 1.0:
+                setattr(parent, name, Elu())
+            elif isinstance(child, nn.ConvTranspose2d) and SubPixel.stands_for(child):
+                setattr(parent, name, SubPixel(child))
+    return copied
