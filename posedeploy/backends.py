@@ -14,7 +14,8 @@ from posedeploy.errors import ArtifactError, ExportError
 @dataclass(frozen=True)
 class Target:
     """A format that a network can be exported to. ``runtimes`` lists what runs it, the usual one first, and
-    ``packages`` what converting to it needs. ``usual``: the sample goes to it unasked. ``kept`` is the end of
+    ``packages`` what converting to it needs, as far as all of its ways need it: a converter that used
+    others returns those as ``packages``. ``usual``: the sample goes to it unasked. ``kept`` is the end of
     the name of what is written beside to build the file from again, which nothing here runs.
     ``manifest_inside``: the file also carries its manifest, so that it is complete alone."""
 

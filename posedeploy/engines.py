@@ -5,6 +5,7 @@ from __future__ import annotations
 import platform
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from types import ModuleType
 from typing import Any
 
@@ -94,11 +95,15 @@ def passport_of(artifact: Artifact) -> Passport | None:
     if artifact.provenance is None and not artifact.details:
         return None
     try:
-        return msgspec.convert(artifact.details, Passport)
+        passport = msgspec.convert(artifact.details, Passport)
+        for name in (passport.onnx, passport.wrapped):
+            if name is not None and (name != Path(name).name or not name):
+                raise msgspec.ValidationError(f"{name!r} is no file beside it")
     except msgspec.ValidationError as error:
         raise ManifestError(
             f"{artifact.path}: its manifest's details are no engine's passport ({error}); export it again"
         ) from error
+    return passport
 
 
 def check_build(artifact: Artifact, passport: Passport) -> tuple[Flavour, ModuleType]:

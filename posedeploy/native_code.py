@@ -47,23 +47,29 @@ def needs(device: str) -> Needs:
     return Needs(device, version, machine, _features())
 
 
-def check(path: Path, details: Mapping[str, Any], device: str) -> None:
+def details(device: str) -> dict[str, Any]:
+    """``needs`` as the manifest has it, for ``check``."""
+    document: dict[str, Any] = msgspec.json.decode(msgspec.json.encode(needs(device)))
+    return document
+
+
+def check(path: Path, said: Mapping[str, Any], device: str) -> None:
     """Refuse code that was compiled for something else.
 
     Args:
-        details: the manifest's, what ``needs`` gave where it was compiled.
+        said: the manifest's details, what ``details`` gave where it was compiled.
 
     Raises:
         ArtifactError: no manifest says what for, or it was for another PyTorch, processor or GPU.
         ManifestError: what the manifest has in its place is something else.
         DeviceError: it was for another device than the one asked for.
     """
-    if not details:
+    if not said:
         raise ArtifactError(
             f"{path}: it is machine code, and no manifest says for what; make it with {AGAIN}"
         )
     try:
-        wanted = msgspec.convert(details, Needs)
+        wanted = msgspec.convert(said, Needs)
     except msgspec.ValidationError as error:
         raise ManifestError(
             f"{path}: its manifest's details do not say what the code was compiled for ({error}); make it "

@@ -5,12 +5,16 @@ from __future__ import annotations
 import logging
 import os
 import sys
+import threading
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 NATIVE = {"TF_CPP_MIN_LOG_LEVEL": "3", "LITERT_TORCH_SHOW_PROGRESS": "n"}
 """What silences LiteRT's own libraries, where they ask."""
+
+_ONE_AT_A_TIME = threading.RLock()
+"""What is changed here belongs to the whole process."""
 
 
 @contextmanager
@@ -20,22 +24,27 @@ def quiet(*, native: bool = True) -> Iterator[None]:
     Args:
         native: False leaves stderr as it is, for what takes so long that the user should see it go on.
     """
-    with warnings.catch_warnings(), _environment():
+    with _ONE_AT_A_TIME, warnings.catch_warnings(), _environment():
         warnings.simplefilter("ignore")
         if not native:
             yield
             return
-        sys.stderr.flush()
+        _flush()
         kept = os.dup(2)
         nowhere = os.open(os.devnull, os.O_WRONLY)
         try:
             os.dup2(nowhere, 2)
             yield
         finally:
-            sys.stderr.flush()
+            _flush()
             os.dup2(kept, 2)
             os.close(nowhere)
             os.close(kept)
+
+
+def _flush() -> None:
+    if sys.stderr is not None:  # a program without a terminal has none
+        sys.stderr.flush()
 
 
 @contextmanager

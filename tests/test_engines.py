@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from posedeploy.engines import FLAVOURS, Passport, Shapes, check_build, choose, details, passport_of
-from posedeploy.errors import ArtifactError, DeviceError, MissingPackageError
+from posedeploy.errors import ArtifactError, DeviceError, ManifestError, MissingPackageError
 from posedeploy.plugins import version_of
 from posedeploy.types import Artifact, ModelSpec, Provenance
 
@@ -46,6 +46,13 @@ def test_what_gpus_an_engine_was_built_for(capability: str, covered: bool) -> No
 
 def test_a_passport_comes_back_from_the_manifest_as_it_was() -> None:
     assert passport_of(_engine(PASSPORT)) == PASSPORT
+
+
+@pytest.mark.parametrize("name", ["", "../a.onnx", "x/y.onnx", 3])
+def test_a_passport_that_names_no_file_beside_it_is_refused(name: object) -> None:
+    doctored = replace(_engine(PASSPORT), details=details(PASSPORT) | {"onnx": name})
+    with pytest.raises(ManifestError, match=r"a\.engine: its manifest's details are no engine's passport"):
+        passport_of(doctored)
 
 
 def test_a_model_made_by_others_has_none() -> None:

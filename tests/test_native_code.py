@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +18,7 @@ PACKAGE = Path("net.pt2")
 @pytest.fixture
 def details() -> dict[str, Any]:
     """What a manifest says of code that was compiled here."""
-    return asdict(native_code.needs("CPU"))
+    return native_code.details("CPU")
 
 
 def test_what_was_compiled_here_runs_here(details: dict[str, Any]) -> None:

@@ -1,11 +1,14 @@
 from __future__ import annotations
 
+import logging
 import os
+import sys
+import threading
 import warnings
 
 import pytest
 
-from posedeploy.quiet import NATIVE, quiet
+from posedeploy.quiet import NATIVE, only_errors, quiet
 
 
 def test_nothing_comes_through_and_all_does_again_after(capfd: pytest.CaptureFixture[str]) -> None:
@@ -32,3 +35,45 @@ def test_the_environment_is_as_it_was(monkeypatch: pytest.MonkeyPatch) -> None:
         raise ZeroDivisionError
     assert os.environ[set_before] == "1"
     assert not_set not in os.environ
+
+
+def test_a_program_without_stderr(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "stderr", None)
+    with quiet():
+        os.write(2, b"")
+
+
+def test_two_threads_at_once_leave_stderr_as_it_was(capfd: pytest.CaptureFixture[str]) -> None:
+    inside, leave = threading.Event(), threading.Event()
+
+    def first() -> None:
+        with quiet():
+            inside.set()
+            leave.wait(10)
+
+    def second() -> None:
+        with quiet():
+            os.write(2, b"noise")
+
+    threads = [threading.Thread(target=work) for work in (first, second)]
+    threads[0].start()
+    inside.wait(10)
+    threads[1].start()
+    leave.set()
+    for thread in threads:
+        thread.join()
+    os.write(2, b"after\n")
+    assert capfd.readouterr().err == "after\n"
+
+
+def test_a_logger_says_errors_alone_and_then_what_it_said_before(caplog: pytest.LogCaptureFixture) -> None:
+    logger = logging.getLogger("posedeploy.test")
+    logger.setLevel(logging.INFO)
+    with only_errors("posedeploy.test"):
+        logger.warning("small talk")
+        logger.error("serious")
+        warnings.warn("old", UserWarning, stacklevel=1)
+    logger.info("again")
+    assert caplog.messages == ["serious", "again"]
+    with pytest.warns(UserWarning), only_errors("posedeploy.test", ignored=(FutureWarning,)):
+        warnings.warn("new", UserWarning, stacklevel=1)

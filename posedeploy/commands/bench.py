@@ -20,7 +20,7 @@ from posedeploy.commands.opening import Described, pytorch_runner
 from posedeploy.commands.tables import bytes_of, footprint_table, latency_table
 from posedeploy.errors import InputError, PoseDeployError
 from posedeploy.runtimes.base import Runner
-from posedeploy.runtimes.opening import fitted, open_artifact, open_runner
+from posedeploy.runtimes.opening import devices_of, fitted, open_artifact, open_runner
 from posedeploy.types import Artifact, Model, ModelSpec, RunOptions, Tensors
 
 
@@ -100,14 +100,12 @@ def _in_folder(folder: Path) -> list[Path]:
 def _runnable(paths: list[Path], options: RunOptions, settings: BenchOptions) -> list[Path]:
     """Those of a folder's artifacts whose runtime has the device; the others are named and left out, but
     where none would be left."""
-    runtimes = {path: runtime_for(target_of(path), settings.runtime) for path in paths}
-    able = [path for path, runtime in runtimes.items() if options.device in runtime.devices]
+    devices = {path: devices_of(open_artifact(path), settings.runtime) for path in paths}
+    able = [path for path in paths if options.device in devices[path]]
     for path in paths if able else ():
         if path not in able:
-            runtime = runtimes[path]
-            warn(
-                f"{path}: left out; {runtime.name} runs on {', '.join(runtime.devices)}, not {options.device}"
-            )
+            runtime = runtime_for(target_of(path), settings.runtime)
+            warn(f"{path}: left out; {runtime.name} runs on {', '.join(devices[path])}, not {options.device}")
     return able or paths
 
 
@@ -148,7 +146,7 @@ def _unique(label: str, candidates: list[Candidate]) -> str:
 
 def _description(path: Path, paths: list[Path], described: Described) -> ModelSpec | None:
     """What the user said, for a model without a manifest, or for the only one that is named."""
-    return described.spec if len(paths) == 1 or not manifest.path_of(path).is_file() else None
+    return described.spec if len(paths) == 1 or not manifest.has_one(path) else None
 
 
 def _model(path: Path, described: Described) -> tuple[Model, ModelSpec]:

@@ -172,6 +172,10 @@ def _cuda() -> Finding:
         gpu = plugins.load("posedeploy.cuda:gpu")()
     except DeviceError as error:
         return Finding("device", "cuda", "missing", first_line(error).removeprefix("device cuda: "))
+    except MissingPackageError as error:
+        return Finding("device", "cuda", "missing", _copyable(error))
+    except BROKEN as error:
+        return Finding("device", "cuda", "broken", first_line(error))
     about = f"{gpu.name}, compute capability {gpu.capability}, driver for CUDA {gpu.driver}"
     return Finding("device", "cuda", "works", about)
 

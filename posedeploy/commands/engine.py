@@ -5,11 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 
 from posedeploy import files, manifest, plugins
-from posedeploy.commands.console import advancing, say, show
+from posedeploy.commands.console import advancing, say, show, warn
 from posedeploy.commands.tables import artifacts_table
 from posedeploy.commands.tensorrt import tell
 from posedeploy.convert.engine import rebuild
 from posedeploy.convert.options import TensorRtOptions
+from posedeploy.engines import passport_of
 from posedeploy.errors import InputError
 
 
@@ -18,10 +19,13 @@ def rebuild_engine(path: Path, asked: TensorRtOptions) -> None:
     artifact = manifest.described(path)
     if artifact.target != "tensorrt":
         raise InputError(f"{path}: a file of {artifact.target}, not a TensorRT engine; export it again")
+    before = passport_of(artifact)
     with advancing(f"building {path}") as on_progress:
         made = rebuild(artifact, asked, on_progress)
     say(f"wrote {path} and {manifest.path_of(path).name}")
     tell(made)
+    if before is not None and before.wrapped:
+        warn(f"{path.with_name(before.wrapped)} still holds the engine of before; export again with --wrap")
     show(artifacts_table([made]))
 
 

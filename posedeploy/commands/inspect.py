@@ -10,11 +10,11 @@ from rich.markup import escape
 from rich.table import Table
 
 from posedeploy import manifest, plugins
-from posedeploy.backends import is_checkpoint, runtime_for, target_named
+from posedeploy.backends import is_checkpoint
 from posedeploy.commands.console import out, show, working, write_json
 from posedeploy.commands.opening import Described
 from posedeploy.commands.tables import bytes_of, running, size, table, tensors_table
-from posedeploy.runtimes.opening import fitted, open_artifact, open_runner
+from posedeploy.runtimes.opening import devices_of, fitted, open_artifact, open_runner
 from posedeploy.types import Artifact, Fit, Model, ModelSpec, Provenance, RunOptions
 
 FITS: dict[Fit, str] = {
@@ -61,7 +61,7 @@ def _checkpoint(path: Path, described: Described) -> tuple[dict[str, Any], Model
 def _artifact(path: Path, described: Described) -> tuple[dict[str, Any], ModelSpec]:
     artifact: Artifact = open_artifact(path, described.spec)
     spec, runs = artifact.spec, {}
-    if artifact.provenance is None or "CPU" in runtime_for(target_named(artifact.target)).devices:
+    if artifact.provenance is None or "CPU" in devices_of(artifact):
         with open_runner(artifact, RunOptions()) as runner:
             spec = fitted(artifact, runner)
             runs = {"runs on": running(runner.effective), **runner.effective.details}

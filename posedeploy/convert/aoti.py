@@ -6,7 +6,6 @@ The package runs wherever the same PyTorch does, on the device and the kind of p
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -29,7 +28,7 @@ def convert(prepared: Prepared, path: Path) -> Mapping[str, Any]:
     """Write ``path`` (.pt2), for ``options.aoti.device``. It has no tensor names: the manifest keeps them.
 
     Returns:
-        What the code needs of a machine (``native_code.Needs``).
+        What the code needs of a machine (``native_code.Needs``), as the manifest has it.
 
     Raises:
         ExportError: the network cannot be exported or compiled, or there is no C++ compiler.
@@ -40,7 +39,7 @@ def convert(prepared: Prepared, path: Path) -> Mapping[str, Any]:
     device = prepared.options.aoti.device
     _check_device(device)
     _check_compiler()
-    needs = asdict(native_code.needs(device))
+    needs = native_code.details(device)
     try:
         with only_errors("torch._inductor"):
             program = _exported(prepared, device)
@@ -55,17 +54,16 @@ def convert(prepared: Prepared, path: Path) -> Mapping[str, Any]:
 
 def _exported(prepared: Prepared, device: str) -> ExportedProgram:
     where = torch.device(device.lower())
-    module = prepared.module.to(where)
     axes = tuple({position: Dim.DYNAMIC for position in axes} for axes in prepared.axes)
     try:
         with torch.no_grad():
             return torch.export.export(
-                module,
+                prepared.module.to(where),
                 tuple(example.to(where) for example in prepared.example),
                 dynamic_shapes=(axes,) if axes else None,
             )
     finally:
-        module.to("cpu")
+        prepared.module.to("cpu")
 
 
 def _check_device(device: str) -> None:

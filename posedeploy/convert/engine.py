@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 from types import ModuleType
@@ -59,9 +60,7 @@ def build(
     cache = _timing_cache(config, asked.timing_cache)
     monitor = _monitor(api, on_progress)
     config.progress_monitor = monitor
-    built = builder.build_serialized_network(network, config)
-    if monitor.raised is not None:
-        raise monitor.raised
+    built = _built(builder, network, config, monitor)
     if built is None:
         limited = f"; --workspace {asked.workspace_mib} may be too little" if asked.workspace_mib else ""
         raise ExportError(
@@ -202,10 +201,25 @@ def _refused(parser: Any, where: Where) -> str:
     return "; ".join(dict.fromkeys(told)) or "it does not say why"
 
 
+def _built(builder: Any, network: Any, config: Any, monitor: Any) -> Any:
+    """What the builder gives, from a thread of its own: Ctrl-C comes to the main thread, and must not pass
+    through TensorRT. The build then ends at its next step."""
+    with ThreadPoolExecutor(1) as pool:
+        building = pool.submit(builder.build_serialized_network, network, config)
+        try:
+            built = building.result()
+        except KeyboardInterrupt as pressed:
+            monitor.raised = pressed
+            raise
+    if monitor.raised is not None:
+        raise monitor.raised
+    return built
+
+
 def _monitor(api: ModuleType, on_progress: OnProgress) -> Any:
     """What TensorRT tells of its phases, each within a step of another, as a part of the whole.
 
-    An exception cannot pass through TensorRT (Ctrl-C is one): it ends the build and is found in ``raised``.
+    An exception cannot pass through TensorRT: it ends the build and is found in ``raised``.
     """
 
     class Monitor(api.IProgressMonitor):  # type: ignore[misc, name-defined]
@@ -225,6 +239,8 @@ def _monitor(api: ModuleType, on_progress: OnProgress) -> Any:
             self._within[name], self._steps[name] = (start, length), (0, max(1, steps))
 
         def step_complete(self, name: str, step: int) -> bool:
+            if self.raised is not None:
+                return False
             try:
                 _, of = self._steps[name]
                 self._steps[name] = (step + 1, of)

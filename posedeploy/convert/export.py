@@ -58,6 +58,7 @@ def _export(
     name = stem + target.suffix
     with files.staged(folder) as stage:
         details = dict(convert(prepared, stage / name) or {})
+        packages = details.pop("packages", target.packages)
         belonging = [name, *(Path(name).with_suffix(suffix).name for suffix in target.companions)]
         artifact = Artifact(
             path=folder / name,
@@ -65,7 +66,7 @@ def _export(
             spec=prepared.spec,
             precision=details.get("precision", "f32"),
             files={name: files.sha256(stage / name) for name in sorted(belonging)},
-            provenance=_provenance(model, target, options),
+            provenance=_provenance(model, target, packages, options),
             details=details,
         )
         if target.manifest_inside:
@@ -74,13 +75,15 @@ def _export(
     return artifact
 
 
-def _provenance(model: Model, target: Target, options: ExportOptions) -> Provenance:
+def _provenance(
+    model: Model, target: Target, packages: tuple[str, ...], options: ExportOptions
+) -> Provenance:
     return Provenance(
         checkpoint=str(model.source.resolve()) if model.source else None,
         checkpoint_sha256=model.sha256,
         network=model.network,
         packages={"posedeploy": __version__}
-        | {name: plugins.version_of(name) or "unknown" for name in target.packages},
+        | {name: plugins.version_of(name) or "unknown" for name in packages},
         options=dict(_asked(options, target.name)),
         created=datetime.now(UTC).isoformat(timespec="seconds"),
         network_sha256=model.network_sha256,

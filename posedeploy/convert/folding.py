@@ -27,13 +27,14 @@ def fold_norms(network: nn.Module, example: tuple[Tensor, ...]) -> None:
     calls = _calls(network, example)
     for parent in network.modules():
         if type(parent) is nn.Sequential and calls[parent] == 1:
-            for (name, conv), (following, norm) in list(pairwise(parent.named_children())):
-                if type(norm) is not nn.BatchNorm2d or not calls[conv] == calls[norm] == 1:
+            for index, (conv, norm) in enumerate(list(pairwise(parent))):
+                if type(norm) is not nn.BatchNorm2d or norm.running_mean is None:
                     continue
-                if isinstance(conv, CONVOLUTIONS) and type(conv) in CONVOLUTIONS:
+                if type(conv) in CONVOLUTIONS and calls[conv] == calls[norm] == 1:
+                    assert isinstance(conv, CONVOLUTIONS)
                     transposed = isinstance(conv, nn.ConvTranspose2d)
-                    setattr(parent, name, fuse_conv_bn_eval(conv, norm, transpose=transposed))
-                    setattr(parent, following, nn.Identity())
+                    parent[index] = fuse_conv_bn_eval(conv, norm, transpose=transposed)
+                    parent[index + 1] = nn.Identity()
 
 
 def _calls(network: nn.Module, example: tuple[Tensor, ...]) -> Counter[nn.Module]:

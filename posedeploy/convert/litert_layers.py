@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from posedeploy.convert.folding import fold_norms
-from posedeploy.convert.prepare import Deployed, Prepared
+from posedeploy.convert.prepare import Deployed, Prepared, does_not_run
 
 
 class Elu(nn.Module):
@@ -76,13 +76,20 @@ class Convolved(nn.Module):
 
 
 def rewritten(prepared: Prepared) -> nn.Module:
-    """The same network in operators that litert-torch and XNNPACK take, and in fewer of them."""
+    """The same network in operators that litert-torch and XNNPACK take, and in fewer of them.
+
+    Raises:
+        ExportError: it does not run on its example.
+    """
     network = prepared.module
     if prepared.axes and isinstance(network, Deployed) and network.embedded:
         network = Convolved(network)
     weights = {id(tensor): tensor for tensor in (*network.parameters(), *network.buffers())}
     copied = copy.deepcopy(network, weights)
-    fold_norms(copied, prepared.example)
+    try:
+        fold_norms(copied, prepared.example)
+    except RuntimeError as error:
+        raise does_not_run(map(str, prepared.spec.inputs), error) from error
     for parent in list(copied.modules()):
         for name, child in list(parent.named_children()):
             if isinstance(child, nn.ELU) and child.alpha == 1.0:

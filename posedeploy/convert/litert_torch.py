@@ -26,7 +26,7 @@ REFUSED = {
     ),
     True: (
         "--dynamic: litert-torch cannot take this network with free axes",
-        "give --batch and --input-size instead, or choose another target",
+        "give --input-size and --batch instead, or choose another target",
     ),
 }
 """What is told, and what to do, by whether axes were to be free."""
@@ -72,8 +72,8 @@ def convert(prepared: Prepared, path: Path) -> dict[str, Any]:
         for value, last in zip(prepared.example, inputs, strict=True)
     )
     with quiet(native=False), only_errors("torch", logging.CRITICAL):
+        module = ChannelsLast(rewritten(prepared), inputs, outputs).eval()
         try:
-            module = ChannelsLast(rewritten(prepared), inputs, outputs).eval()
             edge = litert_torch.convert(module, example, dynamic_shapes=_free_axes(prepared, inputs))
             content = edge.model_content()
         except REFUSALS as error:
@@ -103,7 +103,7 @@ def _refusal(error: Exception, prepared: Prepared) -> ExportError:
     cannot, remedy = REFUSED[bool(prepared.axes)]
     lacking = _LACKING.search(str(error))
     if lacking is None:
-        return ExportError(f"{cannot}: {first_line(error)}")
+        return ExportError(f"{cannot}: {first_line(error)}; {remedy}")
     places = _places(lacking[1], prepared)
     shown = ", ".join(places[:SHOWN]) or "it"
     more = f" and {len(places) - SHOWN} more places" if len(places) > SHOWN else ""

@@ -11,7 +11,7 @@ import numpy as np
 import torch
 
 from posedeploy.convert import onnx
-from posedeploy.convert.prepare import Prepared
+from posedeploy.convert.prepare import Prepared, drawn
 from posedeploy.errors import ExportError
 from posedeploy.toolchains.child import ask
 from posedeploy.toolchains.state import whole
@@ -77,17 +77,10 @@ def _asked(tensor: TensorSpec, last: list[str]) -> dict[str, Any]:
 
 def _examples(prepared: Prepared) -> dict[str, Any]:
     """Inputs in which no two values of a tensor are alike by design, and what PyTorch makes of them."""
-    chance = np.random.RandomState(0)
-    inputs = [_noise(chance, tuple(value.shape), value.numpy().dtype) for value in prepared.example]
-    with torch.inference_mode():
-        outputs = prepared.module(*map(torch.from_numpy, inputs))
+    inputs = drawn(prepared, (tuple(value.shape) for value in prepared.example), seed=0)
+    with torch.inference_mode():  # of copies: a network may change its input
+        outputs = prepared.module(*(torch.from_numpy(value.copy()) for value in inputs))
     return {
         **{"in:" + t.name: value for t, value in zip(prepared.spec.inputs, inputs, strict=True)},
         **{"out:" + t.name: v.numpy() for t, v in zip(prepared.spec.outputs, outputs, strict=True)},
     }
-
-
-def _noise(chance: np.random.RandomState, shape: tuple[int, ...], dtype: Any) -> Any:
-    if np.issubdtype(dtype, np.integer):
-        return chance.randint(0, 256, shape).astype(dtype)
-    return chance.randn(*shape).astype(dtype)

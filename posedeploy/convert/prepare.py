@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
 from posedeploy.convert.options import ExportOptions, OnProgress, Outputs, ignore
 from posedeploy.errors import ExportError, first_line
 from posedeploy.nesting import flat
-from posedeploy.types import InputContract, Model, ModelSpec, TensorSpec
+from posedeploy.types import Array, InputContract, Model, ModelSpec, TensorSpec
 
 
 @dataclass(frozen=True, eq=False)
@@ -101,14 +102,30 @@ def prepare(model: Model, options: ExportOptions, on_progress: OnProgress = igno
     return Prepared(deployed, spec, example, axes, options, on_progress)
 
 
+def does_not_run(inputs: Iterable[str], error: RuntimeError) -> ExportError:
+    """What is told of a network that PyTorch itself cannot run on these inputs."""
+    return ExportError(f"the network does not run on {', '.join(inputs)}: {first_line(error)}")
+
+
+def drawn(prepared: Prepared, shapes: Iterable[tuple[int, ...]], seed: int) -> list[Array]:
+    """Random inputs of these shapes: whole numbers from 0 to 255 where the network takes such, otherwise
+    numbers about as large as those that it takes."""
+    chance = np.random.RandomState(seed)
+    return [
+        chance.randint(0, 256, shape).astype(tensor.dtype)
+        if np.issubdtype(np.dtype(tensor.dtype), np.integer)
+        else chance.standard_normal(shape).astype(tensor.dtype)
+        for shape, tensor in zip(shapes, prepared.spec.inputs, strict=True)
+    ]
+
+
 def _outputs(deployed: Deployed, example: tuple[Tensor, ...], spec: ModelSpec) -> tuple[TensorSpec, ...]:
     """The outputs with the shapes that they have for this example."""
     try:
         with torch.inference_mode():
             results = deployed(*example)
     except RuntimeError as error:
-        shapes = ", ".join(map(str, spec.inputs))
-        raise ExportError(f"the network does not run on {shapes}: {first_line(error)}") from error
+        raise does_not_run(map(str, spec.inputs), error) from error
     return tuple(
         replace(output, shape=tuple(result.shape))
         for output, result in zip(spec.outputs, results, strict=True)

@@ -10,6 +10,7 @@ from typing import Any, TypeAlias
 import onnx
 
 from posedeploy import engines, plugins
+from posedeploy.backends import TARGETS
 from posedeploy.convert import engine
 from posedeploy.convert.onnx import graph
 from posedeploy.convert.options import ExportOptions
@@ -50,6 +51,8 @@ def convert(prepared: Prepared, path: Path) -> Mapping[str, Any]:
     )
     path.write_bytes(built)
     details = engines.details(passport)
+    if asked.precision == "f16":
+        details["packages"] = (*TARGETS["tensorrt"].packages, "onnxruntime")
     if asked.wrap is not None:
         wrapped = path.with_name(path.stem + WRAPPED)
         plugins.load(f"posedeploy.convert.{asked.wrap}:wrap")(built, prepared.spec, wrapped)

@@ -1,8 +1,11 @@
-"""Whether LiteRT's interpreter runs a TFLite file just converted, at another size too where axes are free."""
+"""Whether LiteRT's interpreter runs a TFLite file just converted and gives what PyTorch gives.
+
+At another size too where axes are free.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -12,7 +15,7 @@ from ai_edge_litert import schema_py_generated as schema
 from ai_edge_litert.interpreter import Interpreter
 
 from posedeploy.convert.options import Route
-from posedeploy.convert.prepare import Prepared
+from posedeploy.convert.prepare import Prepared, does_not_run, drawn
 from posedeploy.errors import ExportError, first_line
 from posedeploy.types import TO_CHANNELS_FIRST, TO_CHANNELS_LAST, Array, TensorSpec
 
@@ -31,6 +34,8 @@ SAME = 1e-3
 """How far, of an output's largest value, the file may be from PyTorch: whether it is the same network at all,
 since the converter folds some wrongly. Parity is another's matter."""
 
+SEED = 1
+"""Of the inputs; onnx2tf's outputs are told apart by others."""
 TINY = float(np.finfo(np.float32).tiny)
 
 
@@ -72,15 +77,15 @@ def check_runs(path: Path, model: Any, prepared: Prepared, about: Mapping[str, A
             raise _refusal(error, model, free=free) from error
         fault = _fault(found, prepared, inputs)
         if fault:
-            remedy = NOT_FREE if prepared.axes else MISTOOK[prepared.options.tflite.via]
+            remedy = NOT_FREE if free else MISTOOK[prepared.options.tflite.via]
             raise ExportError(f"the converted network {fault}, {remedy}")
 
 
 def _sizes(prepared: Prepared) -> Iterator[tuple[list[Array], bool]]:
     """Inputs for each run, and whether their free axes are of another length than in the example."""
-    yield _drawn((tuple(value.shape) for value in prepared.example), prepared), False
+    yield drawn(prepared, (tuple(value.shape) for value in prepared.example), SEED), False
     if prepared.axes:
-        yield _drawn(_longer(prepared), prepared), True
+        yield drawn(prepared, _longer(prepared), SEED), True
 
 
 def _longer(prepared: Prepared) -> Iterator[tuple[int, ...]]:
@@ -92,18 +97,6 @@ def _longer(prepared: Prepared) -> Iterator[tuple[int, ...]]:
             length if axis not in axes else 3 if axes[axis] == "batch" else length + step
             for axis, length in enumerate(value.shape)
         )
-
-
-def _drawn(shapes: Iterable[tuple[int, ...]], prepared: Prepared) -> list[Array]:
-    """Random inputs: pixels where the network takes bytes, otherwise numbers about as large as those that it
-    takes."""
-    chance = np.random.RandomState(0)
-    return [
-        chance.randint(0, 256, shape).astype(np.uint8)
-        if tensor.dtype == "uint8"
-        else chance.standard_normal(shape).astype(tensor.dtype)
-        for shape, tensor in zip(shapes, prepared.spec.inputs, strict=True)
-    ]
 
 
 def _indices(
@@ -159,10 +152,10 @@ def _fault(found: list[Array], prepared: Prepared, inputs: list[Array]) -> str:
 def _wanted(prepared: Prepared, inputs: list[Array]) -> list[Array]:
     try:
         with torch.inference_mode():
-            return [output.numpy() for output in prepared.module(*map(torch.from_numpy, inputs))]
+            tensors = (torch.from_numpy(value.copy()) for value in inputs)  # a network may change its input
+            return [output.numpy() for output in prepared.module(*tensors)]
     except RuntimeError as error:
-        shapes = ", ".join("x".join(map(str, value.shape)) for value in inputs)
-        raise ExportError(f"the network does not run on {shapes}: {first_line(error)}") from error
+        raise does_not_run(("x".join(map(str, value.shape)) for value in inputs), error) from error
 
 
 def _refusal(error: Exception, model: Any, *, free: bool) -> ExportError:

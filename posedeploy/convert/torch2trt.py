@@ -7,6 +7,7 @@ out, and as ``size`` how many there are.
 
 from __future__ import annotations
 
+import io
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +26,9 @@ def wrap(engine: bytes, spec: ModelSpec, path: Path) -> None:
         "input_flattener": _flattener(spec.inputs),
         "output_flattener": _flattener(spec.outputs) if len(spec.outputs) > 1 else {"schema": 0, "size": 1},
     }
-    torch.save(state, path)
+    content = io.BytesIO()
+    torch.save(state, content)  # torch's own writer to a path ends the process where the disk is full
+    path.write_bytes(content.getbuffer())
 
 
 def _flattener(tensors: tuple[TensorSpec, ...]) -> dict[str, Any]:

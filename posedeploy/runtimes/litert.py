@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
+import msgspec
 import numpy as np
 from ai_edge_litert.interpreter import Interpreter
 
 from posedeploy import plugins
-from posedeploy.errors import ArtifactError, DeviceError, InputError, first_line
+from posedeploy.errors import ArtifactError, DeviceError, InputError, ManifestError, first_line
 from posedeploy.quiet import quiet
 from posedeploy.runtimes.base import Runner, threads_asked
 from posedeploy.runtimes.litert_details import operators_of, precision_of, tensors_of
@@ -36,7 +37,7 @@ class LiteRtRunner(Runner):
         self._path = artifact.path
         self._interpreter = _opened(artifact, threads)
         entering, leaving = tensors_of(self._interpreter)
-        last = set(artifact.details.get("channels_last", ()))
+        last = _channels_last(artifact)
         self.inputs = _specs(artifact, artifact.spec.inputs, entering, last)
         self.outputs = _specs(artifact, artifact.spec.outputs, leaving, last)
         self._entries = [
@@ -58,7 +59,7 @@ class LiteRtRunner(Runner):
             "CPU",
             precision_of(operators),
             threads,
-            {"hint": options.hint, **operators.summary},
+            {"hint": options.hint, **(operators.summary if self._shapes or not self._free else {})},
         )
 
     def run(self, tensors: Tensors) -> Tensors:
@@ -129,6 +130,24 @@ def _opened(artifact: Artifact, threads: int | None) -> Any:
         return Interpreter(model_path=str(artifact.path), num_threads=threads)
     except (RuntimeError, ValueError) as error:
         raise ArtifactError(f"{artifact.path}: LiteRT cannot read it ({first_line(error)})") from error
+
+
+def _channels_last(artifact: Artifact) -> set[str]:
+    """The tensors that have their channels last in the file alone, by its manifest."""
+    try:
+        last = set(msgspec.convert(artifact.details.get("channels_last", ()), list[str]))
+    except msgspec.ValidationError as error:
+        raise ManifestError(
+            f"{artifact.path}: its manifest's channels_last are no names ({error}); export it again"
+        ) from error
+    tensors = (*artifact.spec.inputs, *artifact.spec.outputs)
+    wrong = sorted(last - {tensor.name for tensor in tensors if len(tensor.shape) == 4})
+    if wrong:
+        raise ManifestError(
+            f"{artifact.path}: its manifest's channels_last names {', '.join(wrong)}, which is none of its "
+            "images and maps; export it again"
+        )
+    return last
 
 
 def _specs(

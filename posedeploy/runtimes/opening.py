@@ -51,6 +51,17 @@ def open_runner(artifact: Artifact, options: RunOptions, runtime: str | None = N
     return runner
 
 
+def devices_of(artifact: Artifact, runtime: str | None = None) -> tuple[str, ...]:
+    """The devices that it can be run on: those of its runtime, or the one that its code was compiled for.
+
+    Raises:
+        ArtifactError: the runtime does not run this target.
+    """
+    devices = runtime_for(target_named(artifact.target), runtime).devices
+    compiled = artifact.details.get("device")
+    return (compiled,) if compiled in devices else devices
+
+
 def fitted(artifact: Artifact, runner: Runner) -> ModelSpec:
     """The artifact's spec, held against the tensors that the runtime found in the file.
 

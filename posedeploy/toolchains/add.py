@@ -88,7 +88,8 @@ def _python(toolchain: Toolchain, python: Path | None) -> _Python:
     try:
         version = python_version(path)
     except Broken as broken:
-        raise ToolchainError(f"--python {path}: {str(broken).removeprefix('its ')}") from broken
+        named = path if python is None else f"--python {path}"
+        raise ToolchainError(f"{named}: {str(broken).removeprefix('its ')}") from broken
     supported = [f"{major}.{minor}" for major, minor in toolchain.pythons]
     if version not in supported:
         raise ToolchainError(

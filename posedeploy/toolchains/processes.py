@@ -45,8 +45,8 @@ def run(
 ) -> Ended:
     """Run a program in the folder ``work`` to its end, or to the end of its time.
 
-    It reads ``request`` from its standard input, which stays open as long as we live. Whatever ends this
-    function ends the program too, with all that it started.
+    It reads ``request`` from its standard input, which stays open as long as we live. An exception, the
+    end of its time among them, ends the program too, with all that it started.
 
     Args:
         name: the toolchain that it is run for.

@@ -59,7 +59,7 @@ class Environment:
 
 
 class Broken(Exception):
-    """Why an environment cannot be used; never leaves this module."""
+    """Why an environment cannot be used; never leaves ``toolchains/``."""
 
 
 def folder_of(toolchain: Toolchain) -> Path:

@@ -151,6 +151,7 @@ def test_an_engine_is_built_again(made: Path, done: Invoke, refused: Callable[..
         Path(path.name).write_bytes(path.read_bytes())
     result = done("engine", "rebuild", "human.engine", "--gpu", "sm120")
     assert "built with tensorrt-rtx" in result.stderr and "for compute capability 12.0" in result.stderr
+    assert "human-trt.pth still holds the engine of before" in words(result.stderr)
     assert json.loads(Path("human.engine.posedeploy.json").read_text())["details"][
         "compute_capabilities"
     ] == ["12.0"]

@@ -144,6 +144,9 @@ def test_a_network_of_images_and_maps(
     assert names == ["tiny.tflite", "tiny.tflite.posedeploy.json"], "no log, nothing of the work"
     assert manifest.read(artifact.path) == artifact
     assert artifact.details["toolchain"] == "onnx2tf 1.29.24, tensorflow-cpu 2.19.0"
+    assert artifact.provenance is not None
+    assert {"onnx", "onnxscript"} < artifact.provenance.packages.keys() and "packages" not in artifact.details
+    assert "litert_torch" not in artifact.provenance.packages
     assert len(artifact.details["channels_last"]) == (5 if layout == "nhwc" else 0)
     _check(artifact, tiny, {"data": np.random.RandomState(0).randn(2, 3, 32, 40).astype(np.float32)})
 

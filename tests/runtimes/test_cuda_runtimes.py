@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 import torch
 
 from posedeploy import plugins
 from posedeploy.backends import RUNTIMES
+from posedeploy.convert.export import export
+from posedeploy.convert.options import AotiOptions, ExportOptions
 from posedeploy.errors import DeviceError
 from posedeploy.runtimes.base import Runner
 from posedeploy.runtimes.opening import open_runner
@@ -56,3 +60,17 @@ def test_a_gpu_gives_what_the_cpu_gives_in_float32(
             for name, array in wanted.items():
                 assert np.abs(found[name] - array).max() < 1e-5 * np.abs(array).max(), "TF32 is off by 1e-3"
         assert all(np.array_equal(kept[name], copies[name]) for name in kept)
+
+
+@THERE
+@pytest.mark.gpu
+def test_a_compiled_package_is_replayed_as_one_graph_and_gives_the_same(tiny: Model, tmp_path: Path) -> None:
+    options = ExportOptions(aoti=AotiOptions("cuda"))
+    (artifact,) = export(tiny, ["aoti"], tmp_path, "tiny", options)
+    reference = plugins.load(RUNTIMES["pytorch"].runner)(tiny, RunOptions(threads=1))
+    with open_runner(artifact, RunOptions("cuda")) as there, reference as here:
+        assert there.effective.details["CUDA graph"] == "yes"
+        for seed in (0, 1):
+            found, wanted = there.run(_image(seed)), here.run(_image(seed))
+            for name, array in wanted.items():
+                assert np.abs(found[name] - array).max() < 1e-4 * np.abs(array).max()

@@ -12,7 +12,7 @@ from ai_edge_litert.interpreter import Interpreter
 
 from posedeploy.convert.export import export
 from posedeploy.convert.options import ExportOptions
-from posedeploy.errors import ArtifactError, DeviceError, InputError
+from posedeploy.errors import ArtifactError, DeviceError, InputError, ManifestError
 from posedeploy.runtimes.litert_details import Operators, operators_of, precision_of
 from posedeploy.runtimes.opening import open_runner
 from posedeploy.types import Artifact, Model, ModelSpec, RunOptions, TensorSpec
@@ -121,3 +121,16 @@ def test_any_interpreter_reads_the_file_with_the_manifest_behind_it(
     content = exported["tflite"].path.read_bytes()
     assert content[4:8] == b"TFL3" and b"posedeploy.manifest" in content
     Interpreter(model_content=content).allocate_tensors()
+
+
+@pytest.mark.parametrize(
+    ("named", "message"),
+    [
+        (3, r"channels_last are no names \(Expected `array`, got `int`\); export it again"),
+        (["nothing"], "channels_last names nothing, which is none of its images and maps; export it again"),
+    ],
+)
+def test_a_doctored_manifest_is_refused(exported: dict[str, Artifact], named: object, message: str) -> None:
+    doctored = replace(exported["tflite"], details={"channels_last": named})
+    with pytest.raises(ManifestError, match=message):
+        open_runner(doctored, RunOptions())

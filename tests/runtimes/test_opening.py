@@ -10,7 +10,7 @@ import pytest
 
 from posedeploy import contracts, files, manifest
 from posedeploy.errors import ArtifactError, InputError, ManifestError
-from posedeploy.runtimes.opening import fitted, open_artifact, open_runner
+from posedeploy.runtimes.opening import devices_of, fitted, open_artifact, open_runner
 from posedeploy.types import Artifact, ModelSpec, Provenance, RunOptions
 
 FAMILY = "lightweight-openpose-2d"
@@ -33,6 +33,14 @@ def test_our_own_artifact_is_what_its_manifest_says(exported: dict[str, Artifact
 def test_our_own_artifact_needs_no_description(exported: dict[str, Artifact]) -> None:
     with pytest.raises(InputError, match="its manifest says what it is; leave out --contract and --family"):
         open_artifact(exported["onnx"].path, contracts.described(FAMILY))
+
+
+def test_code_compiled_for_one_device_runs_there_alone() -> None:
+    spec = ModelSpec("x", "", (), ())
+    package = Artifact(Path("a.pt2"), "aoti", spec, "f32", details={"device": "cuda"})
+    assert devices_of(package) == ("cuda",)
+    assert devices_of(replace(package, details={})) == ("CPU", "cuda")
+    assert devices_of(Artifact(Path("a.tflite"), "tflite", spec, "f32", details={"device": "x"})) == ("CPU",)
 
 
 def test_a_model_made_by_others_is_known_by_its_tensors_alone(bare: Path) -> None:
