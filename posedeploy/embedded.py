@@ -6,6 +6,7 @@ A ZIP is read from its end and a flatbuffer from its beginning, so one file is b
 from __future__ import annotations
 
 import hashlib
+import mmap
 import zipfile
 from dataclasses import dataclass
 from pathlib import Path
@@ -34,16 +35,27 @@ def read(path: Path) -> Inside | None:
     """The manifest in a model file; None where there is none.
 
     Raises:
-        zipfile.BadZipFile: there is one, and its bytes are not those that were written.
+        zipfile.BadZipFile: there is one, and its bytes are not those that were written; or there was one.
     """
     try:
         archive = zipfile.ZipFile(path)
     except zipfile.BadZipFile:
+        if _is_named_in(path):
+            raise zipfile.BadZipFile("the file is cut off, or was written over at its end") from None
         return None
     with archive:
         if NAME not in archive.namelist():
             return None
         return Inside(archive.read(NAME), min(entry.header_offset for entry in archive.infolist()))
+
+
+def _is_named_in(path: Path) -> bool:
+    """Whether the model's own metadata say that a manifest is behind it."""
+    with path.open("rb") as stream:
+        if not stream.read(1):
+            return False
+        with mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_READ) as content:
+            return content.find(NAME.encode()) >= 0
 
 
 def sha256(path: Path, size: int) -> str:

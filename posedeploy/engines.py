@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import ModuleType
-from typing import Any
+from typing import Annotated, Any
 
 import msgspec
 
@@ -15,6 +15,7 @@ from posedeploy import plugins
 from posedeploy.errors import ArtifactError, DeviceError, ManifestError, MissingPackageError, PoseDeployError
 from posedeploy.types import Artifact
 
+MOST_WORKSPACE_MIB = 1 << 24
 AHEAD = ("8.0", "8.6", "8.9", "12.0+")
 """What an engine of TensorRT-RTX runs on that was built for no GPU in particular, by NVIDIA's documentation:
 Ampere, Ada and Blackwell; ``+`` is "and later". https://docs.nvidia.com/deeplearning/tensorrt-rtx/"""
@@ -71,7 +72,7 @@ class Passport:
     onnx_sha256: str
     gpu: str | None = None
     profile: Mapping[str, Shapes] = field(default_factory=dict)
-    workspace_mib: int | None = None
+    workspace_mib: Annotated[int, msgspec.Meta(ge=1, le=MOST_WORKSPACE_MIB)] | None = None
     wrapped: str | None = None
 
     def covers(self, capability: str) -> bool:
@@ -140,9 +141,11 @@ def check_gpu(artifact: Artifact, passport: Passport, name: str, capability: str
         ArtifactError: as said.
     """
     if not passport.covers(capability):
+        flavour = FLAVOURS.get(passport.flavour)
+        gpu = f" --gpu sm{capability.replace('.', '')}" if flavour is not None and flavour.ahead else ""
         raise ArtifactError(
             f"{artifact.path}: built for compute capability {', '.join(passport.compute_capabilities)}, and "
-            f"{name} has {capability}; {_rebuild(artifact)}"
+            f"{name} has {capability}; {_rebuild(artifact)}{gpu}"
         )
 
 

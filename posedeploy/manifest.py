@@ -182,7 +182,15 @@ def _parse(path: Path, content: bytes) -> _Manifest:
             raise ManifestError(
                 f"{path}: it is not a posedeploy manifest (format {head.format!r}, not {FORMAT!r})"
             )
-        return msgspec.json.decode(content, type=_Manifest)
+        document = msgspec.json.decode(content, type=_Manifest)
+        contract = document.spec.contract
+        if contract is not None and (
+            0 in contract.deviation or min(contract.height, contract.width, contract.multiple) < 1
+        ):
+            raise ManifestError(
+                f"{path}: the manifest is damaged (a deviation or a length of 0); export the artifact again"
+            )
+        return document
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise ManifestError(
             f"{path}: the manifest is damaged ({error}); export the artifact again"

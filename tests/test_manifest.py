@@ -73,6 +73,16 @@ def test_a_manifest_with_a_field_of_another_kind_is_refused(
         manifest.read(artifact.path)
 
 
+@pytest.mark.parametrize("field", ["deviation", "multiple", "height"])
+def test_a_contract_that_would_divide_by_zero_is_refused(artifact: Artifact, field: str) -> None:
+    document = json.loads(manifest.path_of(artifact.path).read_text())
+    contract = document["spec"]["contract"]
+    contract[field] = [1.0, 0.0, 1.0] if field == "deviation" else 0
+    _edit(artifact, spec=document["spec"])
+    with pytest.raises(ManifestError, match=r"damaged \(a deviation or a length of 0\); export the artifact"):
+        manifest.read(artifact.path)
+
+
 def test_a_manifest_that_does_not_say_where_it_came_from_is_refused(artifact: Artifact) -> None:
     path = manifest.path_of(artifact.path)
     document = json.loads(path.read_text())
@@ -204,7 +214,7 @@ def test_a_lone_file_whose_manifest_was_changed_is_refused(lone: Artifact) -> No
         manifest.read(lone.path)
 
 
-def test_a_lone_file_cut_short_has_no_manifest_any_more(lone: Artifact) -> None:
+def test_a_lone_file_cut_short_is_not_taken_for_one_made_by_others(lone: Artifact) -> None:
     lone.path.write_bytes(lone.path.read_bytes()[:-10])
-    with pytest.raises(ManifestError, match="there is no manifest"):
+    with pytest.raises(ManifestError, match=r"the manifest inside is damaged \(the file is cut off, or"):
         manifest.read(lone.path)

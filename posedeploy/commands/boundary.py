@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import signal
 import threading
 from collections.abc import Iterator
@@ -36,6 +37,8 @@ class Boundary(TyperGroup):
         raise SystemExit(1)
 
 
+NOT_FOR_US = (errno.EACCES, errno.EPERM, errno.ENAMETOOLONG, errno.ELOOP)
+"""What the system says of paths that the user gave and no code of ours asks after first."""
 INTERRUPTED = "interrupted; files that were not finished are not there, and what stood before is as it was"
 
 
@@ -45,6 +48,8 @@ def _of_user(error: BaseException) -> str | None:
         return str(error)
     if isinstance(error, MemoryError):
         return f"not enough memory: {error}"
+    if isinstance(error, OSError) and error.filename is not None and error.errno in NOT_FOR_US:
+        return f"{error.filename}: cannot be used ({error.strerror})"
     if isinstance(error, ModuleNotFoundError) and (cause := missing_package(error)) is not error:
         return str(cause)
     return None

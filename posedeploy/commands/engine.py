@@ -16,6 +16,8 @@ from posedeploy.errors import InputError
 
 def rebuild_engine(path: Path, asked: TensorRtOptions) -> None:
     """Build an engine again, in its place, and show it."""
+    if not path.name:
+        raise InputError(f"{path}: a folder, not a TensorRT engine; name the .engine file")
     artifact = manifest.described(path)
     if artifact.target != "tensorrt":
         raise InputError(f"{path}: a file of {artifact.target}, not a TensorRT engine; export it again")

@@ -54,7 +54,7 @@ def open_named(
 
     Without a path, or by its name, it is the built-in sample.
     """
-    if path == SAMPLE and not path.exists():
+    if path == SAMPLE and not path.is_file():
         path = None
     if path is None or is_checkpoint(path):
         named = path or SAMPLE

@@ -10,7 +10,7 @@ from typing import TypeVar
 
 from posedeploy.commands.console import say
 from posedeploy.convert.options import EnginePrecision, TensorRtOptions, Wrap
-from posedeploy.engines import passport_of
+from posedeploy.engines import MOST_WORKSPACE_MIB, passport_of
 from posedeploy.errors import InputError
 from posedeploy.types import Artifact
 
@@ -46,8 +46,10 @@ def engine_options(flags: EngineFlags) -> TensorRtOptions:
     Raises:
         InputError: one is written otherwise than it is to be.
     """
-    if flags.workspace is not None and flags.workspace < 1:
-        raise InputError(f"--workspace {flags.workspace}: wanted MiB, at least 1")
+    if flags.workspace is not None and not 1 <= flags.workspace <= MOST_WORKSPACE_MIB:
+        raise InputError(
+            f"--workspace {flags.workspace}: wanted MiB, at least 1 and at most {MOST_WORKSPACE_MIB}"
+        )
     return TensorRtOptions(
         flags.flavour,
         parse_gpus(flags.gpu),

@@ -44,12 +44,26 @@ def convert(prepared: Prepared, path: Path) -> Mapping[str, Any]:
         with only_errors("torch._inductor"):
             program = _exported(prepared, device)
             aoti_compile_and_package(program, package_path=str(path), inductor_configs=dict(SETTINGS))
+    except OSError as error:
+        raise _unwritable(error, path) from error
     except (torch._dynamo.exc.TorchDynamoException, InductorError, RuntimeError, ValueError) as error:
         inner = getattr(error, "inner_exception", None)
         if isinstance(inner, OSError):  # its own files could not be written, which is no fault of the network
-            raise inner from error
+            raise _unwritable(inner, path) from error
         raise ExportError(f"AOTInductor cannot take this network: {first_line(error)}") from error
     return needs
+
+
+def _unwritable(error: OSError, path: Path) -> Exception:
+    """What is told of a file that could not be written: where it is one of the compiler's, which folder that
+    is; else the error as it is."""
+    named = error.filename
+    if named is None or path.parent.absolute() in Path(str(named)).absolute().parents:
+        return error
+    return ExportError(
+        f"AOTInductor cannot write its own files ({error.strerror}: {named}); name another folder in the "
+        "environment variables TORCHINDUCTOR_CACHE_DIR and TMPDIR"
+    )
 
 
 def _exported(prepared: Prepared, device: str) -> ExportedProgram:

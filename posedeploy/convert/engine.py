@@ -83,7 +83,8 @@ def build(
 
 
 def rebuild(artifact: Artifact, asked: TensorRtOptions, on_progress: OnProgress) -> Artifact:
-    """Build an engine again from its kept ONNX and in its place, for this machine or as is asked.
+    """Build an engine again from its kept ONNX and in its place, as is asked; where nothing is, for the GPUs
+    that it was built for, or, by a flavour that builds on the GPU, for this one.
 
     Raises:
         ArtifactError: the ONNX is gone, or is not the one that the engine was built from.
@@ -106,8 +107,13 @@ def rebuild(artifact: Artifact, asked: TensorRtOptions, on_progress: OnProgress)
             f"{graph}: not the ONNX that {artifact.path.name} was built from, by its SHA-256; export the "
             "network again"
         )
+    gpus = asked.gpus
+    if not gpus and asked.flavour in (None, passport.flavour) and passport.compute_capabilities != AHEAD:
+        ahead = passport.flavour in engines.FLAVOURS and engines.FLAVOURS[passport.flavour].ahead
+        gpus = tuple(name.rstrip("+") for name in passport.compute_capabilities) if ahead else ()
     asked = replace(
         asked,
+        gpus=gpus,
         precision="f16" if passport.precision == "f16" else "f32",
         workspace_mib=asked.workspace_mib or passport.workspace_mib,
     )

@@ -37,6 +37,10 @@ def export(
     """
     if not stem or stem.startswith(".") or Path(stem).name != stem:
         raise ExportError(f"{stem!r} cannot begin a file's name; leave out folders and a leading dot")
+    if files.printable(stem) != stem:
+        raise ExportError(
+            f"{files.printable(stem)}: this name is no Unicode, which manifests are; give another with --name"
+        )
     rows = [target_named(name) for name in targets]
     options = options or ExportOptions()
     prepared = prepare(model, options, on_progress)
@@ -79,7 +83,7 @@ def _provenance(
     model: Model, target: Target, packages: tuple[str, ...], options: ExportOptions
 ) -> Provenance:
     return Provenance(
-        checkpoint=str(model.source.resolve()) if model.source else None,
+        checkpoint=files.printable(str(model.source.resolve())) if model.source else None,
         checkpoint_sha256=model.sha256,
         network=model.network,
         packages={"posedeploy": __version__}

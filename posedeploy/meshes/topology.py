@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import zipfile
+import zlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -90,7 +91,7 @@ def _numpy(path: Path) -> Any:
         with path.open("rb") as file:
             content = np.load(file, allow_pickle=False)
             return dict(content) if isinstance(content, np.lib.npyio.NpzFile) else content
-    except (ValueError, EOFError, zipfile.BadZipFile) as error:
+    except (ValueError, EOFError, zipfile.BadZipFile, zlib.error) as error:
         raise InputError(f"--mesh {path}: damaged, or not what its name says; copy it again") from error
 
 

@@ -85,10 +85,11 @@ def at_height(spec: ModelSpec, height: int) -> ModelSpec:
     contract = spec.contract
     if contract is None or contract.fit in CROPPING:
         raise InputError(f"--height {height}: {spec.family} does not take whole images; leave it out")
-    fixed = _fixed_size(spec.inputs[0])[1]
+    _, tensor = _image_input(spec)
+    fixed = _fixed_size(tensor)[1]
     if fixed is not None:
         raise InputError(
-            f"--height {height}: the input is {spec.inputs[0]}, of a fixed height; leave it out, or export "
+            f"--height {height}: the input is {tensor}, of a fixed height; leave it out, or export "
             "with --dynamic"
         )
     if not 0 < height <= MAX_FREE_LENGTH or height % contract.multiple:

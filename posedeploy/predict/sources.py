@@ -12,6 +12,7 @@ from typing import Literal, TypeAlias
 
 import cv2
 
+from posedeploy import files
 from posedeploy.closing import Closable
 from posedeploy.errors import InputError
 from posedeploy.predict.images import SUFFIXES, is_image, read_image
@@ -50,7 +51,7 @@ class Source(Closable, ABC):
     fps: float = DEFAULT_FPS
 
     def __init__(self, name: str, inputs: tuple[Path, ...], total: int | None, skipped: int = 0) -> None:
-        self.name = name
+        self.name = files.printable(name)
         self.inputs = inputs
         self.total = total
         self.skipped = skipped
@@ -81,6 +82,8 @@ class Images(Source):
     def __iter__(self) -> Iterator[Frame]:
         for index, path in enumerate(self.inputs):
             try:
+                if files.printable(path.name) != path.name:
+                    raise InputError(f"{files.printable(str(path))}: its name is no Unicode; rename it")
                 yield Frame(path.name, read_image(path), index)
             except InputError as error:
                 if self.total == 1:

@@ -8,7 +8,7 @@ from dataclasses import replace
 from torch._inductor import aoti_load_package
 
 from posedeploy import native_code
-from posedeploy.errors import ArtifactError
+from posedeploy.errors import ArtifactError, first_line
 from posedeploy.runtimes.base import Runner
 from posedeploy.runtimes.cuda_graph import GraphedCall
 from posedeploy.runtimes.pytorch import caller, settle
@@ -28,7 +28,8 @@ class AotiRunner(Runner):
             program = aoti_load_package(str(artifact.path), run_single_threaded=device.type == "cuda")
         except (RuntimeError, ValueError, OSError) as error:
             raise ArtifactError(
-                f"{artifact.path}: not a whole AOTInductor package; export it again"
+                f"{artifact.path}: torch cannot load this AOTInductor package ({first_line(error)}); "
+                "export it again"
             ) from error
         self.inputs, self.outputs = artifact.spec.inputs, artifact.spec.outputs
         # The loader takes and gives flat lists; calling the program itself parses its signature each time.

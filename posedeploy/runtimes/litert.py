@@ -85,7 +85,13 @@ class LiteRtRunner(Runner):
             return
         for (_, index, last), shape in zip(self._entries, shapes, strict=True):
             laid_out = tuple(shape[axis] for axis in TO_CHANNELS_LAST) if last else shape
-            self._interpreter.resize_tensor_input(index, laid_out, strict=True)
+            try:
+                self._interpreter.resize_tensor_input(index, laid_out, strict=True)
+            except (RuntimeError, ValueError) as error:
+                raise ArtifactError(
+                    f"{self._path}: its manifest says that its axes are free, and in the file they are not; "
+                    "export it again"
+                ) from error
         self._shapes = []
         try:
             self._allocate()

@@ -7,14 +7,25 @@ import sys
 import sysconfig
 from pathlib import Path
 
+from posedeploy.errors import ToolchainError
+
 VARIABLE = "POSEDEPLOY_TOOLCHAINS"
 """The environment variable that names another folder for all toolchains."""
 
 
 def home() -> Path:
-    """The folder of all toolchains: that of ``POSEDEPLOY_TOOLCHAINS``, or one among the user's data."""
+    """The folder of all toolchains: that of ``POSEDEPLOY_TOOLCHAINS``, or one among the user's data.
+
+    Raises:
+        ToolchainError: the variable names the home of a user who is not there.
+    """
     named = os.environ.get(VARIABLE)
-    return Path(named).expanduser().absolute() if named else _user_data() / "posedeploy" / "toolchains"
+    if not named:
+        return _user_data() / "posedeploy" / "toolchains"
+    try:
+        return Path(named).expanduser().absolute()
+    except RuntimeError as error:
+        raise ToolchainError(f"{VARIABLE}={named}: there is no such user; name a folder") from error
 
 
 def _user_data() -> Path:

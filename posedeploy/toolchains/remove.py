@@ -22,16 +22,15 @@ def remove(toolchain: Toolchain) -> Path:
         OutputError: it cannot be deleted.
     """
     found = look(toolchain)
-    if found.state == "missing":
-        sweep(toolchain)
-        raise ToolchainError(f"the toolchain {toolchain.name} is not installed (looked in {found.folder})")
-    if not is_ours(found.folder):
+    if found.state != "missing" and not is_ours(found.folder):
         raise ToolchainError(f"{found.folder}: {found.fault}; delete it yourself if it is not wanted")
     try:
         put_aside(toolchain)
         sweep(toolchain)
     except OSError as error:
         raise OutputError(f"{found.folder}: cannot be removed ({error.strerror})") from error
+    if found.state == "missing":
+        raise ToolchainError(f"the toolchain {toolchain.name} is not installed (looked in {found.folder})")
     return found.folder
 
 
@@ -54,6 +53,6 @@ def sweep(toolchain: Toolchain) -> None:
     """Delete the work folders that ended processes left."""
     prefix = f".{toolchain.name}-"
     for left in folder_of(toolchain).parent.glob(prefix + "*"):
-        owner = left.name.removeprefix(prefix).partition("-")[0]
-        if not (owner.isdecimal() and psutil.pid_exists(int(owner))):
+        owner, made_so, _ = left.name.removeprefix(prefix).partition("-")
+        if made_so and owner.isdecimal() and not psutil.pid_exists(int(owner)) and left.is_dir():
             shutil.rmtree(left)

@@ -172,7 +172,7 @@ def _check_package(site: Path, name: str, version: str) -> None:
             rows = [(path, digest, size) for path, digest, size in csv.reader(stream)]
     except OSError as error:
         raise Broken(f"its package {name} {version} is gone") from error
-    except ValueError as error:
+    except (ValueError, csv.Error) as error:
         raise Broken(f"the list of files of its package {name} is damaged") from error
     for path, _, size in rows:
         compiled = path.endswith(".pyc")  # Python writes these anew as it likes

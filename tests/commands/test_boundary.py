@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import signal
 from collections.abc import Callable
@@ -49,6 +50,10 @@ def _run(command: Callable[[], None]) -> tuple[int, str, BaseException | None]:
         (_raising(InputError("no such thing")), "error: no such thing\n"),
         (_raising(KeyboardInterrupt()), "error: interrupted; files that were not finished are not there"),
         (_swallow_ctrl_c, "error: interrupted; files that were not finished are not there"),
+        (
+            _raising(PermissionError(errno.EACCES, "Permission denied", "locked/a.png")),
+            "error: locked/a.png: cannot be used (Permission denied)\n",
+        ),
         (_raising(MemoryError("894 GiB")), "error: not enough memory: 894 GiB\n"),
         (_raising(ModuleNotFoundError("no", name="openvino")), "pip install 'posedeploy[openvino]'"),
     ],

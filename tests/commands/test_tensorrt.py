@@ -155,6 +155,8 @@ def test_an_engine_is_built_again(made: Path, done: Invoke, refused: Callable[..
     assert json.loads(Path("human.engine.posedeploy.json").read_text())["details"][
         "compute_capabilities"
     ] == ["12.0"]
+    again = done("engine", "rebuild", "human.engine")
+    assert "for compute capability 12.0\n" in again.stderr, "for the GPUs that it was built for"
     assert "human.onnx: a file of onnx, not a TensorRT engine" in refused("engine", "rebuild", "human.onnx")
     assert "no.engine: there is no manifest" in refused("engine", "rebuild", "no.engine")
 

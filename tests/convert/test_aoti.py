@@ -44,6 +44,18 @@ def test_without_a_compiler_it_says_what_to_install(tiny: Model, tmp_path: Path)
     assert not list(tmp_path.iterdir())
 
 
+def test_where_the_compiler_cannot_write_it_says_which_folder(
+    tiny: Model, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "file").touch()
+    monkeypatch.setenv("TORCHINDUCTOR_CACHE_DIR", str(tmp_path / "file" / "cache"))
+    with pytest.raises(
+        ExportError, match=r"cannot write its own files \(Not a dir.*name another folder in the"
+    ):
+        export(tiny, ["aoti"], tmp_path / "out", "tiny")
+    assert not (tmp_path / "out").exists()
+
+
 def test_a_network_that_branches_on_values_is_refused(tiny: Model, tmp_path: Path) -> None:
     model = replace(tiny, module=_Branching(), deployed=None)
     with pytest.raises(ExportError, match=r"^AOTInductor cannot take this network: .*data-dependent"):

@@ -93,6 +93,13 @@ def _save(name: str, content: Any) -> Any:
     return lambda folder: np.save(folder / name, content)
 
 
+def _compressed_with_zeros(folder: Path) -> None:
+    np.savez_compressed(folder / "a.npz", f=FACES)
+    content = bytearray((folder / "a.npz").read_bytes())
+    content[60:100] = bytes(40)
+    (folder / "a.npz").write_bytes(content)
+
+
 BAD = {
     "an image": (
         lambda folder: (folder / "a.png").write_bytes(b""),
@@ -106,6 +113,10 @@ BAD = {
     "half an archive": (
         lambda folder: (folder / "a.npz").write_bytes(b"PK\x03\x04"),
         "damaged, or not what its",
+    ),
+    "an archive with zeros": (
+        _compressed_with_zeros,
+        "damaged, or not what its name says",
     ),
     "half a pickle": (
         lambda folder: (folder / "a.pkl").write_bytes(pickle.dumps(FACES)[:-9]),

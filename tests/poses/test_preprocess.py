@@ -236,5 +236,8 @@ def test_a_height_is_for_free_inputs_of_whole_images() -> None:
     fixed = image_spec(CONTRACT, shape=(1, 3, 256, 456))
     with pytest.raises(InputError, match=r"^--height 368: the input is data .*, of a fixed height; leave"):
         at_height(fixed, 368)
+    joints = image_spec(CONTRACT, shape=(1, 17, 2), layout=None)
+    with pytest.raises(InputError, match="does not take one image"):
+        at_height(joints, 368)
     with pytest.raises(InputError, match=r"does not take whole images; leave it out$"):
         at_height(image_spec(replace(CONTRACT, fit="box")), 368)

@@ -1,8 +1,10 @@
 from __future__ import annotations
 
+import os
 import re
 import shutil
 import struct
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -45,6 +47,18 @@ def test_one_damaged_image_of_a_folder_is_told_and_left_out(tmp_path: Path, phot
     assert source.problems == [
         f"{tmp_path / 'b.jpg'}: the file is empty (0 bytes), not an image; copy or download it again"
     ]
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere every name is Unicode")
+def test_a_name_that_is_no_unicode_is_told_and_left_out(tmp_path: Path, photo: Array) -> None:
+    write_image(tmp_path / "a.png", photo)
+    latin = Path(os.fsdecode(os.fsencode(tmp_path) + b"/caf\xe9.png"))
+    latin.write_bytes((tmp_path / "a.png").read_bytes())
+    source = open_source(str(tmp_path))
+    assert [frame.name for frame in source] == ["a.png"]
+    assert source.problems == [f"{tmp_path}/caf\\xe9.png: its name is no Unicode; rename it"]
+    with pytest.raises(InputError, match="its name is no Unicode; rename it"):
+        list(open_source(str(latin)))
 
 
 @pytest.mark.parametrize("name", ["clip.avi", "clip día 1.mp4"])

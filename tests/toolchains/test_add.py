@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from dataclasses import replace
@@ -157,6 +158,20 @@ def test_an_installation_that_fails_leaves_its_log_and_nothing_else(home: Path, 
     assert "posedeploy-no-such-package==1.0" in log.read_text()
     assert list(home.iterdir()) == [log]
     assert look(toolchain).state == "missing"
+
+
+def test_what_posedeploy_did_not_make_stays(home: Path, tmp_path: Path) -> None:
+    home.mkdir(parents=True)
+    with subprocess.Popen([sys.executable, "-c", ""]) as ended:
+        pass
+    theirs = [home / name for name in (".tiny-backup", ".tiny-old-1", f".tiny-{os.getpid()}-x")]
+    for folder in theirs:
+        folder.mkdir()
+    (home / f".tiny-{ended.pid}-file").touch()
+    (home / f".tiny-{ended.pid}-left").mkdir()
+    with pytest.raises(ToolchainError, match="is not installed"):
+        remove(tiny(tmp_path))
+    assert sorted(home.iterdir()) == sorted([*theirs, home / f".tiny-{ended.pid}-file"])
 
 
 @pytest.mark.slow
