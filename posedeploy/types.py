@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 Array: TypeAlias = "np.ndarray[Any, np.dtype[Any]]"
 Tensors: TypeAlias = dict[str, Array]
 """Arrays by tensor name."""
+Ranges: TypeAlias = Mapping[str, tuple[tuple[int, ...], tuple[int, ...]]]
+"""The smallest and the largest shape of inputs, by name."""
 
 Layout: TypeAlias = Literal["NCHW", "NHWC"]
 ColourOrder: TypeAlias = Literal["BGR", "RGB"]

@@ -12,8 +12,9 @@ from posedeploy.joint_sets import JOINT_SETS, JointSet
 from posedeploy.poses.joints import prepare_joints
 from posedeploy.poses.preprocess import prepare
 from posedeploy.samples import LONGEST, SHORTEST, draw
-from posedeploy.types import Array, ModelSpec, Placed, PlacedJoints, Tensors, TensorSpec
+from posedeploy.types import Array, ModelSpec, Placed, PlacedJoints, Ranges, Tensors, TensorSpec
 
+NO_RANGES: Ranges = {}
 SEED = 20181129
 """The day of arXiv:1811.12004: any fixed number would do."""
 
@@ -28,8 +29,14 @@ class Sample:
     placements: tuple[Placed, ...] = ()
 
 
-def sized(spec: ModelSpec, batch: int | None = None, size: tuple[int, int] | None = None) -> ModelSpec:
-    """An image network's spec with free axes at these lengths, 1 and the working size where not given.
+def sized(
+    spec: ModelSpec,
+    batch: int | None = None,
+    size: tuple[int, int] | None = None,
+    ranges: Ranges = NO_RANGES,
+) -> ModelSpec:
+    """An image network's spec with free axes at these lengths, 1 and the working size where not given, or
+    what is nearest to that in the inputs' ranges.
 
     Raises:
         InputError: a batch or size is asked for and the input has another, fixed one.
@@ -37,21 +44,32 @@ def sized(spec: ModelSpec, batch: int | None = None, size: tuple[int, int] | Non
     assert spec.contract is not None, "the caller asks only for networks that take an image"
     tensor = spec.inputs[0]
     height, width = size or (spec.contract.height, spec.contract.width)
-    wanted = (batch or 1, height, width, 3) if tensor.layout == "NHWC" else (batch or 1, 3, height, width)
+    wanted: tuple[int, ...] = (batch or 1, 3, height, width)
+    if tensor.layout == "NHWC":
+        wanted = (batch or 1, height, width, 3)
+    if batch is None and size is None:
+        wanted = _within(wanted, tensor, ranges)
     tensor = _filled_in(tensor, dict(enumerate(wanted)))
     _check([tensor], batch, size)
     return replace(spec, inputs=(tensor,))
 
 
-def resized(spec: ModelSpec, largest: Mapping[str, tuple[int, ...]] | None = None) -> ModelSpec:
-    """The same with free axes at other lengths: two images, higher and wider than the working size, as far as
-    the largest shapes by the inputs' names go."""
+def resized(spec: ModelSpec, ranges: Ranges = NO_RANGES) -> ModelSpec:
+    """The same with free axes at other lengths: two images, higher and wider than the working size, or what
+    is nearest to that in the inputs' ranges."""
     assert spec.contract is not None, "the caller asks only for networks that take an image"
     step = 4 * spec.contract.multiple
     tensor, height, width = spec.inputs[0], spec.contract.height + step, spec.contract.width + step
     asked = (2, height, width, 3) if tensor.layout == "NHWC" else (2, 3, height, width)
-    wanted = map(min, asked, (largest or {}).get(tensor.name, asked))
+    wanted = _within(asked, tensor, ranges)
     return replace(spec, inputs=(_filled_in(tensor, dict(enumerate(wanted))),))
+
+
+def _within(wanted: tuple[int, ...], tensor: TensorSpec, ranges: Ranges) -> tuple[int, ...]:
+    smallest, largest = ranges.get(tensor.name, (wanted, wanted))
+    return tuple(
+        min(max(length, low), high) for length, low, high in zip(wanted, smallest, largest, strict=True)
+    )
 
 
 def _filled_in(tensor: TensorSpec, wanted: Mapping[int, int]) -> TensorSpec:
@@ -118,18 +136,17 @@ def image_samples(spec: ModelSpec, images: Sequence[tuple[str, Array]]) -> list[
     return [_sample(spec, name, image) for name, image in images]
 
 
-def people_samples(
-    spec: ModelSpec, count: int, largest: Mapping[str, tuple[int, ...]] | None = None
-) -> list[Sample]:
+def people_samples(spec: ModelSpec, count: int, ranges: Ranges = NO_RANGES) -> list[Sample]:
     """Inputs of a network on 2D joints: random people, as many as it takes; one, then more, where that is
-    free, as far as the largest shapes by the inputs' names go."""
+    free and in the inputs' ranges."""
     assert spec.joints is not None, "the caller asks only for networks that take joints"
     batch = spec.inputs[0].shape[0]
-    most, *_ = (largest or {}).get(spec.inputs[0].name, (1 + 2 * count,))
+    joints = spec.inputs[0].shape[1:]
     stream = np.random.RandomState(SEED)
     samples = []
     for number in range(count):
-        crowd = batch if isinstance(batch, int) else min(1 + 2 * number, most)
+        free, *_ = _within((1 + 2 * number, *map(int, joints)), spec.inputs[0], ranges)
+        crowd = batch if isinstance(batch, int) else free
         people = random_people(JOINT_SETS[spec.joints.joint_set], crowd, stream)
         tensors, placed = prepare_joints(people, spec)
         each = tuple(PlacedJoints(placed.joints[index : index + 1]) for index in range(crowd))

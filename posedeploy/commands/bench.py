@@ -12,7 +12,14 @@ from typing import Any
 from posedeploy import manifest, plugins
 from posedeploy.backends import RUNTIMES, is_checkpoint, is_model, runtime_for, target_named, target_of
 from posedeploy.benchmarks import latency
-from posedeploy.benchmarks.inputs import image_samples, plain, random_images, random_tensors, sized
+from posedeploy.benchmarks.inputs import (
+    NO_RANGES,
+    image_samples,
+    plain,
+    random_images,
+    random_tensors,
+    sized,
+)
 from posedeploy.benchmarks.latency import Candidate, Latency
 from posedeploy.benchmarks.machine import this_machine
 from posedeploy.commands.console import check_json, counting, out, say, show, warn, working, write_json
@@ -21,7 +28,7 @@ from posedeploy.commands.tables import bytes_of, footprint_table, latency_table
 from posedeploy.errors import InputError, PoseDeployError
 from posedeploy.runtimes.base import Runner
 from posedeploy.runtimes.opening import devices_of, fitted, open_artifact, open_runner
-from posedeploy.types import Artifact, Model, ModelSpec, RunOptions, Tensors
+from posedeploy.types import Artifact, Model, ModelSpec, Ranges, RunOptions, Tensors
 
 
 @dataclass(frozen=True)
@@ -168,7 +175,7 @@ def _loaded(
 
     def tensors(runner: Runner) -> Tensors:
         specs.append(fitted(artifact, runner))
-        return _tensors(specs[0], settings)
+        return _tensors(specs[0], settings, runner.ranges)
 
     candidate = latency.load(
         artifact.path.name,
@@ -232,8 +239,8 @@ def _pytorch(
     return replace(candidate, file_bytes=source.stat().st_size if source else None)
 
 
-def _tensors(spec: ModelSpec, settings: BenchOptions) -> Tensors:
+def _tensors(spec: ModelSpec, settings: BenchOptions, ranges: Ranges = NO_RANGES) -> Tensors:
     if spec.contract is None:
         return random_tensors(spec, settings.batch, settings.input_size).tensors
-    spec = sized(spec, settings.batch, settings.input_size)
+    spec = sized(spec, settings.batch, settings.input_size, ranges)
     return image_samples(spec, [("random", random_images(spec, 1)[0])])[0].tensors

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -32,7 +31,7 @@ from posedeploy.families import FAMILIES
 from posedeploy.predict.sources import open_images
 from posedeploy.runtimes.base import Runner
 from posedeploy.runtimes.opening import fitted, open_artifact, open_runner
-from posedeploy.types import Array, Camera, ModelSpec, RunOptions
+from posedeploy.types import Array, Camera, ModelSpec, Ranges, RunOptions
 
 ROUNDINGS = 2
 """How many times as far from float64 as PyTorch in float32 an artifact may be, where that is beyond the
@@ -155,7 +154,7 @@ def _compare(path: Path, options: RunOptions, settings: ParityOptions, described
         candidate = open_runner(artifact, options, settings.runtime)
     with candidate:
         spec = fitted(artifact, candidate)
-        pairs = _pairs(model.spec, spec, settings.images, candidate.largest)
+        pairs = _pairs(model.spec, spec, settings.images, candidate.ranges)
 
         on_cpu = replace(options, device="CPU", precision="f32")
         with pytorch_runner(model, on_cpu) as reference:
@@ -197,13 +196,13 @@ def _pairs(
     reference: ModelSpec,
     candidate: ModelSpec,
     images: Path | None,
-    largest: Mapping[str, tuple[int, ...]],
+    ranges: Ranges,
 ) -> list[tuple[Sample, Sample]]:
-    """Every picture as the reference and as the candidate want it, inputs no larger than these."""
+    """Every picture as the reference and as the candidate want it, inputs within these ranges."""
     if candidate.joints is not None:
         if images is not None:
             raise InputError("--images: this network takes 2D joints, so no image can be given to it")
-        samples = people_samples(candidate, DRAWN, largest)
+        samples = people_samples(candidate, DRAWN, ranges)
         return list(zip(samples, samples, strict=True))
     if candidate.contract is None:
         if images is not None:
@@ -211,17 +210,19 @@ def _pairs(
         sample = random_tensors(candidate)
         return [(sample, sample)]
     pairs: list[tuple[Sample, Sample]] = []
-    for spec, named in _pictures(candidate, images, largest):
+    for spec, named in _pictures(candidate, images, ranges):
         theirs = image_samples(spec, named)
         pairs += zip(image_samples(plain(reference, spec), named), theirs, strict=True)
     return pairs
 
 
 def _pictures(
-    candidate: ModelSpec, images: Path | None, largest: Mapping[str, tuple[int, ...]]
+    candidate: ModelSpec, images: Path | None, ranges: Ranges
 ) -> list[tuple[ModelSpec, list[tuple[str, Array]]]]:
     """Noise and drawn people at the working size, at another one where axes are free, then the user's."""
-    chosen = [sized(candidate)] + ([resized(candidate, largest)] if candidate.inputs[0].is_dynamic else [])
+    chosen = [sized(candidate, ranges=ranges)]
+    if candidate.inputs[0].is_dynamic:
+        chosen.append(resized(candidate, ranges))
     pictures = [
         (
             spec,

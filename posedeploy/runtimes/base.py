@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -12,7 +12,7 @@ import psutil
 
 from posedeploy.closing import Closable
 from posedeploy.errors import DeviceError, InputError
-from posedeploy.types import Effective, RunOptions, Tensors, TensorSpec
+from posedeploy.types import Effective, Ranges, RunOptions, Tensors, TensorSpec
 
 
 class Runner(Closable, ABC):
@@ -26,8 +26,8 @@ class Runner(Closable, ABC):
     effective: Effective
 
     @property
-    def largest(self) -> Mapping[str, tuple[int, ...]]:
-        """The largest shape of each input, where the runtime sets free axes a limit; else nothing."""
+    def ranges(self) -> Ranges:
+        """The smallest and the largest shape of each input, where free axes have limits; else nothing."""
         return {}
 
     @abstractmethod

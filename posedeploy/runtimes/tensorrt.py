@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass
 from types import ModuleType
@@ -15,7 +15,7 @@ from posedeploy.engines import check_build, check_gpu, choose, passport_of
 from posedeploy.errors import ArtifactError, DeviceError, InputError
 from posedeploy.runtimes.base import Runner, threads_asked
 from posedeploy.runtimes.engine import Engine, Shape, TensorRtEngine
-from posedeploy.types import Array, Artifact, Effective, RunOptions, Tensors, TensorSpec
+from posedeploy.types import Array, Artifact, Effective, Ranges, RunOptions, Tensors, TensorSpec
 
 Loader: TypeAlias = Callable[[ModuleType, Artifact], Engine]
 
@@ -83,8 +83,8 @@ class TensorRtRunner(Runner):
         )
 
     @property
-    def largest(self) -> Mapping[str, Shape]:
-        return {name: most for name, (_, most) in self._ranges.items()}
+    def ranges(self) -> Ranges:
+        return self._ranges
 
     def run(self, tensors: Tensors) -> Tensors:
         self.check(tensors)
