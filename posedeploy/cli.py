@@ -407,7 +407,7 @@ def rebuild(
     workspace: shared.Workspace = None,
     timing_cache: shared.TimingCache = None,
 ) -> None:
-    """Build an engine again, from the ONNX kept beside it: for this machine, or for the GPUs named.
+    """Build an engine again, from the ONNX kept beside it: for the GPUs named, or those of before.
 
     Example: posedeploy engine rebuild out/human.engine --gpu sm89
     """
