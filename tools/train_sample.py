@@ -1,6 +1,6 @@
 """Trains the built-in sample: lightweight-openpose-2d on drawn people.
 
-``python tools/train_sample.py --minutes 115 -o FOLDER`` trains for that long on the CPU (or on a GPU where
+``python tools/train_sample.py --minutes 117 -o FOLDER`` trains for that long on the CPU (or on a GPU where
 there is one), going on where a run into the same folder stopped, writes ``FOLDER/sample.safetensors`` (16
 bits) and ``FOLDER/log.jsonl``, and prints AP and AR on held-out images. Copied to
 ``posedeploy/checkpoints/``, the file is the sample.
@@ -266,7 +266,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--minutes", type=float, default=115.0)
+    parser.add_argument("--minutes", type=float, default=117.0)
     parser.add_argument("-o", "--output", type=Path, default=Path("artifacts/training"))
     parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
     parser.add_argument("--workers", type=int, default=1, help="processes that draw")

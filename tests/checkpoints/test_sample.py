@@ -12,7 +12,7 @@ from posedeploy.checkpoints.loading import open_checkpoint
 from posedeploy.checkpoints.sample import WEIGHTS, open_sample
 from posedeploy.types import Model
 
-SHA256 = "fd84560cdeaa032bfb250067c8441b7c2d8d503938555e0e332ad63c7f2a1adf"
+SHA256 = "1c0fe675b891161a6144851b2334171f9637b6fc9af719fc7115cac4750dcbbd"
 
 
 @pytest.fixture(scope="module")
