@@ -181,32 +181,35 @@ def _rebuild(artifact: Artifact) -> str:
 
 
 @pytest.mark.parametrize(
-    ("changes", "said"),
+    ("changes", "said", "gpu"),
     [
         (
             {"version": "1.2.0.54"},
             "built with tensorrt-rtx 1.2.0.54, and tensorrt-rtx {version} is installed, which does not read "
             "it",
+            "",
         ),
         (
             {"compute_capabilities": ["8.9", "12.0+"]},
             "built for compute capability 8.9, 12.0+, and a stand-in has 8.6",
+            " --gpu sm86",
         ),
         (
             {"flavour": "tensorrt-lean"},
             "built with tensorrt-lean {version}, and known are tensorrt, tensorrt-rtx",
+            "",
         ),
     ],
     ids=["version", "GPU", "flavour"],
 )
 def test_an_engine_of_elsewhere_is_refused_before_tensorrt_sees_it(
-    engine: Artifact, changes: dict[str, Any], said: str
+    engine: Artifact, changes: dict[str, Any], said: str, gpu: str
 ) -> None:
     theirs = _doctored(engine, **changes)
     with pytest.raises(ArtifactError) as refusal:
         on_stand_in(theirs, ON_GPU)
     wanted = said.format(version=engine.details["version"])
-    assert str(refusal.value) == f"{theirs.path}: {wanted}{_rebuild(theirs)}"
+    assert str(refusal.value) == f"{theirs.path}: {wanted}{_rebuild(theirs)}{gpu}"
 
 
 def test_an_engine_of_the_other_flavour_says_what_to_install(engine: Artifact) -> None:
