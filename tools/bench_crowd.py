@@ -23,17 +23,15 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from posedeploy.benchmarks import latency
 from posedeploy.benchmarks.machine import this_machine
-from posedeploy.checkpoints import pose2mesh
-from posedeploy.checkpoints.loading import open_checkpoint
 from posedeploy.convert.export import export
 from posedeploy.convert.options import ExportOptions
 from posedeploy.runtimes.base import Runner
 from posedeploy.runtimes.opening import open_runner
 from posedeploy.runtimes.pytorch import PyTorchRunner
 from posedeploy.types import Artifact, Model, RunOptions, Tensors
-from tools.bench_families import settled
+from tools.bench_families import opened
 from tools.count_flops import gflop
-from tools.published_networks import networks, smpl_like_mesh
+from tools.published_networks import networks
 
 TARGETS = ("torchscript", "onnx", "openvino")
 """Of the usual targets, those in which both networks keep a free batch."""
@@ -66,13 +64,13 @@ def times_of(model: Model, folder: Path, people: int) -> dict[tuple[str, int], l
     def inputs(count: int, _: Runner) -> Tensors:
         return {tensor.name: crowd[:count]}
 
-    with ExitStack() as opened:
+    with ExitStack() as running:
         candidates = []
         for artifact in (None, *artifacts):
             name = "pytorch" if artifact is None else artifact.target
             for count in (1, people):
                 made = latency.load(f"{name} {count}", partial(runner, artifact), partial(inputs, count))
-                opened.callback(made.runner.close)
+                running.callback(made.runner.close)
                 candidates.append(made)
         results = latency.measure(candidates, runs=RUNS)
     keys = [(name, count) for name in ("pytorch", *TARGETS) for count in (1, people)]
@@ -92,10 +90,7 @@ def main() -> None:
         if not name.startswith(("gtrs", "pose2mesh")):
             continue
         with tempfile.TemporaryDirectory() as folder:
-            path, mesh = Path(folder) / "net.pth", Path(folder) / "mesh.npy"
-            torch.save(settled(network, shape).state_dict(), path)
-            np.save(mesh, smpl_like_mesh())
-            model = open_checkpoint(path, mesh=mesh if isinstance(network, pose2mesh.Pose2Mesh) else None)
+            model = opened(network, shape, Path(folder))
             results = times_of(model, Path(folder), people)
             arithmetic_ms = 1e3 * people * gflop(model.deployed or model.module, shape) / product_gflops()
         for runtime in ("pytorch", *TARGETS):

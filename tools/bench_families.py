@@ -47,6 +47,14 @@ def settled(network: nn.Module, shape: tuple[int, ...]) -> nn.Module:
     return network.eval()
 
 
+def opened(network: nn.Module, shape: tuple[int, ...], folder: Path) -> Model:
+    """A network of ``published_networks``, by way of a checkpoint in the folder as a user's is."""
+    path, mesh = folder / "net.pth", folder / "mesh.npy"
+    torch.save(settled(network, shape).state_dict(), path)
+    np.save(mesh, smpl_like_mesh())
+    return open_checkpoint(path, mesh=mesh if isinstance(network, pose2mesh.Pose2Mesh) else None)
+
+
 def row_of(model: Model, targets: list[str], folder: Path, options: RunOptions) -> dict[str, latency.Latency]:
     """The times of PyTorch and of each target's usual runtime, by name."""
     artifacts = export(model, targets, folder, "net")
@@ -90,10 +98,7 @@ def main() -> None:
         if given.names and not name.startswith(tuple(given.names)):
             continue
         with tempfile.TemporaryDirectory() as folder:
-            path, mesh = Path(folder) / "net.pth", Path(folder) / "mesh.npy"
-            torch.save(settled(network, shape).state_dict(), path)
-            np.save(mesh, smpl_like_mesh())
-            model = open_checkpoint(path, mesh=mesh if isinstance(network, pose2mesh.Pose2Mesh) else None)
+            model = opened(network, shape, Path(folder))
             results = row_of(model, given.to, Path(folder), RunOptions())
         baseline = results["pytorch"]
         cells = [f"{baseline.median_ms:.3g}", *(cell(results[target], baseline) for target in given.to)]

@@ -49,10 +49,10 @@ def open_checkpoint(
     topology = read_mesh(mesh) if mesh is not None else None
     checkpoint = read(path)
     row = family_named(family) if family else _recognised(checkpoint)
-    if drawn and not row.mesh:
-        topology = None
     if topology is not None and not row.mesh:
-        raise InputError(f"--mesh {mesh}: {row.name} needs no mesh beside its checkpoint; leave it out")
+        if not drawn:
+            raise InputError(f"--mesh {mesh}: {row.name} needs no mesh beside its checkpoint; leave it out")
+        topology = None
     build = plugins.module(row.network).build
     module, spec = build(checkpoint.shapes, topology) if row.mesh else build(checkpoint.shapes)
     load_weights(module, checkpoint, REMEDY)

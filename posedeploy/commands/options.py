@@ -10,6 +10,9 @@ import typer
 from posedeploy.errors import InputError
 from posedeploy.types import Hint, Precision, RunOptions
 
+ARTIFACTS = Path("artifacts")
+"""Where artifacts go, and are looked for, unless the user says otherwise."""
+
 Device: TypeAlias = Annotated[
     str, typer.Option(help="CPU, GPU, NPU, AUTO (OpenVINO) or cuda: no other is taken in its place.")
 ]
