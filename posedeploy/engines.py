@@ -150,14 +150,14 @@ def check_gpu(artifact: Artifact, passport: Passport, name: str, capability: str
 
 
 def _rebuild(artifact: Artifact) -> str:
-    return f"build it for this machine from its kept ONNX: posedeploy engine rebuild {artifact.path}"
+    return f"build it anew from its kept ONNX: posedeploy engine rebuild {artifact.path}"
 
 
 def choose(name: str | None, gpus: Sequence[str] = ()) -> tuple[Flavour, ModuleType]:
     """The flavour asked for, or else the only one that can be meant, and its module.
 
     Raises:
-        DeviceError: there is no such flavour, it does not build for named GPUs, or both could be meant.
+        DeviceError: there is no such flavour, it does not build for the GPUs named, or both could be meant.
         MissingPackageError: it is not installed.
     """
     if name is None:
@@ -170,7 +170,21 @@ def choose(name: str | None, gpus: Sequence[str] = ()) -> tuple[Flavour, ModuleT
             f"--gpu {','.join(gpus)}: {flavour.name} builds for the GPU of this machine only; leave the "
             "option out, or take --flavour tensorrt-rtx"
         )
-    return flavour, plugins.module(flavour.module)
+    api = plugins.module(flavour.module)
+    for gpu in gpus:
+        if gpu not in capabilities(api):
+            known = (f"sm{name.replace('.', '')}" for name in capabilities(api))
+            raise DeviceError(
+                f"--gpu sm{gpu.replace('.', '')}: {flavour.name} {api.__version__} builds for "
+                + ", ".join(known)
+            )
+    return flavour, api
+
+
+def capabilities(api: ModuleType) -> dict[str, Any]:
+    """What a flavour that needs no GPU can build for: its own member, by the name as ``8.6``."""
+    members = api.ComputeCapability.__members__
+    return {f"{name[2:-1]}.{name[-1]}": member for name, member in members.items() if name.startswith("SM")}
 
 
 def _meant(gpus: Sequence[str]) -> str:

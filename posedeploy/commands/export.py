@@ -11,6 +11,7 @@ from posedeploy.backends import TARGETS
 from posedeploy.commands.console import advancing, say, show, working
 from posedeploy.commands.models import open_model, stem_of
 from posedeploy.commands.opening import SAMPLE_REMARK, Described
+from posedeploy.commands.options import chosen
 from posedeploy.commands.tables import artifacts_table, tensors_table
 from posedeploy.commands.tensorrt import tell
 from posedeploy.convert.export import export
@@ -27,6 +28,10 @@ from posedeploy.convert.options import (
 from posedeploy.errors import InputError
 from posedeploy.toolchains.table import TOOLCHAINS
 from posedeploy.types import Artifact, Model
+
+OUTPUTS: dict[str, Outputs] = {name: name for name in get_args(Outputs)}
+ROUTES: dict[str, Route] = {name: name for name in get_args(Route)}
+LAYOUTS: dict[str, IoLayout] = {name: name for name in get_args(IoLayout)}
 
 
 def options(
@@ -46,12 +51,10 @@ def options(
     Raises:
         InputError: ``outputs`` is neither all nor last.
     """
-    for kept in get_args(Outputs):
-        if outputs == kept:
-            return ExportOptions(
-                input_size, batch, dynamic, embed_preprocessing, kept, aoti, tensorrt, tflite, toolchain
-            )
-    raise InputError(f"--outputs {outputs}: wanted {' or '.join(get_args(Outputs))}")
+    kept = chosen("--outputs", outputs, OUTPUTS)
+    return ExportOptions(
+        input_size, batch, dynamic, embed_preprocessing, kept, aoti, tensorrt, tflite, toolchain
+    )
 
 
 def check_flags(targets: list[str], target: str, flags: Mapping[str, object]) -> None:
@@ -74,14 +77,11 @@ def tflite_options(via: str | None, layout: str | None) -> TfliteOptions:
     Raises:
         InputError: a value is none of those there are.
     """
-    routes = {str(route): route for route in get_args(Route)}
-    layouts = {str(one): one for one in get_args(IoLayout)}
-    if via is not None and via not in routes:
-        raise InputError(f"--via {via}: wanted {' or '.join(routes)}")
-    if layout is not None and layout not in layouts:
-        raise InputError(f"--layout {layout}: wanted {' or '.join(layouts)}")
     usual = TfliteOptions()
-    return TfliteOptions(routes[via] if via else usual.via, layouts[layout] if layout else usual.layout)
+    return TfliteOptions(
+        usual.via if via is None else chosen("--via", via, ROUTES),
+        usual.layout if layout is None else chosen("--layout", layout, LAYOUTS),
+    )
 
 
 def toolchain_options(via: str | None, time_limit_s: float | None) -> ToolchainOptions:

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, TypeAlias
+from typing import Annotated, TypeAlias, TypeVar
 
 import typer
 
 from posedeploy.errors import InputError
 from posedeploy.types import Hint, Precision, RunOptions
 
+Choice = TypeVar("Choice")
 ARTIFACTS = Path("artifacts")
 """Where artifacts go, and are looked for, unless the user says otherwise."""
 
@@ -24,7 +26,11 @@ Threads: TypeAlias = Annotated[
 ]
 PrecisionName: TypeAlias = Annotated[
     Precision,
-    typer.Option("--precision", help="What the runtime computes in; auto leaves it to the runtime."),
+    typer.Option(
+        "--precision",
+        help="What the runtime computes a float32 file in; auto leaves it to the runtime. A quantised file "
+        "runs as it is, and that is told.",
+    ),
 ]
 FamilyName: TypeAlias = Annotated[
     str | None,
@@ -150,6 +156,17 @@ def parse_size(text: str | None, option: str = "--input-size") -> tuple[int, int
     if not cross or not height.isdecimal() or not width.isdecimal():
         raise InputError(f"{option} {text}: wanted HEIGHTxWIDTH in pixels, such as 256x456")
     return int(height), int(width)
+
+
+def chosen(option: str, text: str, choices: Mapping[str, Choice]) -> Choice:
+    """What the text means, by the names there are.
+
+    Raises:
+        InputError: it is none of them.
+    """
+    if text not in choices:
+        raise InputError(f"{option} {text}: wanted {' or '.join(choices)}")
+    return choices[text]
 
 
 def run_options(device: str, precision: Precision, threads: int | None, hint: Hint = "latency") -> RunOptions:

@@ -9,6 +9,7 @@ from pathlib import Path
 from posedeploy.commands.console import counted, counting, out, say, warn, working
 from posedeploy.commands.finding import Where, finder_of, people_of
 from posedeploy.commands.opening import Described, open_named
+from posedeploy.commands.options import chosen
 from posedeploy.errors import InputError
 from posedeploy.meshes.topology import read_mesh
 from posedeploy.predict.camera import read_camera
@@ -17,6 +18,7 @@ from posedeploy.predict.run import MeshFormat, Prediction, PredictOptions, predi
 from posedeploy.predict.sources import Source, open_source
 from posedeploy.types import Array, Artifact, Hint, ModelSpec, RunOptions
 
+MESH_FORMATS: dict[str, MeshFormat] = {"obj": ".obj", "glb": ".glb"}
 SHOWN = 8
 """Of files, and of remarks."""
 
@@ -47,9 +49,9 @@ def run(
     """Predict, show what was written; whether all of the source was used."""
     if Path(source_name).is_dir() and Path(source_name).resolve() == folder.resolve():
         raise InputError(f"-o {folder}: the images are read from there; name another folder for the pictures")
-    mesh_format = _mesh_format(settings.mesh_format)
+    mesh_format = chosen("--mesh-format", settings.mesh_format, MESH_FORMATS)
     camera = read_camera(settings.fx, settings.extrinsics)
-    chosen = PredictOptions(camera, settings.draw, settings.show, settings.track, settings.smooth)
+    asked = PredictOptions(camera, settings.draw, settings.show, settings.track, settings.smooth)
     with ExitStack() as opened:
         source = opened.enter_context(_source(source_name))
         hint: Hint = "latency" if source.total == 1 else "throughput"
@@ -60,9 +62,9 @@ def run(
         people = people_of(settings.where, artifact.spec, options, opened, source)
         finder = None if people else finder_of(settings.where, artifact.spec, options, opened, source)
         faces = faces_of(described.mesh, artifact)
-        chosen = replace(chosen, finder=finder, people=people, faces=faces, mesh_format=mesh_format)
+        asked = replace(asked, finder=finder, people=people, faces=faces, mesh_format=mesh_format)
         with counting(f"finding people in {source.name}") as on_progress:
-            result = predict(source, runner, artifact, folder, chosen, on_progress)
+            result = predict(source, runner, artifact, folder, asked, on_progress)
     _show(result)
     for remark in result.remarks[:SHOWN]:
         say(remark)
@@ -75,13 +77,6 @@ def run(
 
 def _source(name: str) -> Source:
     return JointsFile(Path(name)) if name.lower().endswith(SUFFIX) else open_source(name)
-
-
-def _mesh_format(name: str) -> MeshFormat:
-    formats: dict[str, MeshFormat] = {"obj": ".obj", "glb": ".glb"}
-    if name not in formats:
-        raise InputError(f"--mesh-format {name}: wanted {' or '.join(formats)}")
-    return formats[name]
 
 
 def faces_of(path: Path | None, artifact: Artifact) -> Array | None:

@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import TypeVar
 
 from posedeploy.commands.console import say
+from posedeploy.commands.options import chosen
 from posedeploy.convert.options import EnginePrecision, TensorRtOptions, Wrap
 from posedeploy.engines import MOST_WORKSPACE_MIB, passport_of
 from posedeploy.errors import InputError
 from posedeploy.types import Artifact
 
 PRECISIONS: dict[str, EnginePrecision] = {"fp32": "f32", "f32": "f32", "fp16": "f16", "f16": "f16"}
-Choice = TypeVar("Choice")
 WRAPS: dict[str, Wrap] = {"torch2trt": "torch2trt"}
 
 
@@ -53,13 +51,13 @@ def engine_options(flags: EngineFlags) -> TensorRtOptions:
     return TensorRtOptions(
         flags.flavour,
         parse_gpus(flags.gpu),
-        _chosen("--precision", flags.precision or "fp32", PRECISIONS),
+        chosen("--precision", flags.precision or "fp32", PRECISIONS),
         _shapes("--min", flags.smallest),
         _shapes("--opt", flags.usual),
         _shapes("--max", flags.largest),
         flags.timing_cache,
         flags.workspace,
-        None if flags.wrap is None else _chosen("--wrap", flags.wrap, WRAPS),
+        None if flags.wrap is None else chosen("--wrap", flags.wrap, WRAPS),
     )
 
 
@@ -109,9 +107,3 @@ def _shapes(flag: str, text: str | None) -> dict[str, tuple[int, ...]]:
             )
         shapes[name] = tuple(int(length) for length in lengths)
     return shapes
-
-
-def _chosen(flag: str, text: str, choices: Mapping[str, Choice]) -> Choice:
-    if text not in choices:
-        raise InputError(f"{flag} {text}: wanted {' or '.join(choices)}")
-    return choices[text]

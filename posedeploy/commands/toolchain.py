@@ -8,8 +8,8 @@ from typing import get_args
 from rich.markup import escape
 
 from posedeploy.commands.console import out, say, show, working, write_json
+from posedeploy.commands.options import chosen
 from posedeploy.commands.tables import size, table
-from posedeploy.errors import InputError
 from posedeploy.toolchains import places
 from posedeploy.toolchains import remove as removing
 from posedeploy.toolchains.add import Installer, add
@@ -17,14 +17,15 @@ from posedeploy.toolchains.state import Environment, look
 from posedeploy.toolchains.table import TOOLCHAINS, toolchain_named
 
 COLOURS = {"whole": "green", "missing": "yellow", "broken": "red"}
+INSTALLERS: dict[str, Installer] = {name: name for name in get_args(Installer)}
 
 
 def run_add(name: str, python: Path | None, installer: str | None) -> None:
     """Make the environment of a toolchain."""
     toolchain = toolchain_named(name)
-    chosen = _installer(installer)
+    with_it = None if installer is None else chosen("--installer", installer, INSTALLERS)
     with working(f"making the environment of {name}"):
-        made, fresh = add(toolchain, python, chosen, say)
+        made, fresh = add(toolchain, python, with_it, say)
     out.print(
         f"{made.folder} {'made' if fresh else 'is there already'}: {said_of(made)}",
         markup=False,
@@ -63,13 +64,6 @@ def said_of(environment: Environment) -> str:
         return f"{environment.fault}: {environment.toolchain.add_command}"
     versions = [f"{name} {version}" for name, version in environment.shown.items()]
     return ", ".join([*versions, f"Python {environment.python}"])
-
-
-def _installer(name: str | None) -> Installer | None:
-    installers: dict[str, Installer] = {known: known for known in get_args(Installer)}
-    if name is not None and name not in installers:
-        raise InputError(f"--installer {name}: wanted {' or '.join(installers)}")
-    return installers[name] if name is not None else None
 
 
 def _data(environment: Environment) -> dict[str, object]:

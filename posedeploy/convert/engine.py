@@ -54,7 +54,7 @@ def build(
     config.clear_flag(api.BuilderFlag.TF32)
     if asked.workspace_mib is not None:
         config.set_memory_pool_limit(api.MemoryPoolType.WORKSPACE, asked.workspace_mib * MIB)
-    capabilities = (gpu.capability,) if gpu else _aimed(flavour, api, config, asked.gpus)
+    capabilities = (gpu.capability,) if gpu else _aimed(api, config, asked.gpus)
     if profile:
         _set_profile(builder, config, profile, listener)
     cache = _timing_cache(config, asked.timing_cache)
@@ -141,27 +141,15 @@ def _check_timing(flavour: Flavour, asked: TensorRtOptions) -> None:
         )
 
 
-def _aimed(flavour: Flavour, api: ModuleType, config: Any, gpus: tuple[str, ...]) -> tuple[str, ...]:
+def _aimed(api: ModuleType, config: Any, gpus: tuple[str, ...]) -> tuple[str, ...]:
     """Tell a builder that needs no GPU which ones to build for."""
     if not gpus:
         return AHEAD
-    members = api.ComputeCapability.__members__
-    known = {_capability(name): member for name, member in members.items() if name.startswith("SM")}
-    for gpu in gpus:
-        if gpu not in known:
-            raise DeviceError(
-                f"--gpu sm{gpu.replace('.', '')}: {flavour.name} {api.__version__} builds for "
-                + ", ".join(name.lower() for name in members if name.startswith("SM"))
-            )
+    known = engines.capabilities(api)
     config.num_compute_capabilities = len(gpus)
     for index, gpu in enumerate(gpus):
         config.set_compute_capability(known[gpu], index)
     return gpus
-
-
-def _capability(name: str) -> str:
-    """``SM86`` as ``8.6``."""
-    return f"{name[2:-1]}.{name[-1]}"
 
 
 def _set_profile(builder: Any, config: Any, profile: Mapping[str, Shapes], listener: Any) -> None:

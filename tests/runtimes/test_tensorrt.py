@@ -177,7 +177,7 @@ def test_without_a_gpu_it_is_refused_in_one_sentence(engine: Artifact) -> None:
 
 
 def _rebuild(artifact: Artifact) -> str:
-    return f"; build it for this machine from its kept ONNX: posedeploy engine rebuild {artifact.path}"
+    return f"; build it anew from its kept ONNX: posedeploy engine rebuild {artifact.path}"
 
 
 @pytest.mark.parametrize(
