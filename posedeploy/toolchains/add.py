@@ -28,9 +28,10 @@ from posedeploy.toolchains.state import (
     look,
     python_version,
 )
-from posedeploy.toolchains.table import Toolchain
+from posedeploy.toolchains.table import HERE, Toolchain
 
 Installer: TypeAlias = Literal["uv", "pip"]
+WATCHED = HERE / "inside" / "watched.py"
 PIP = ("--disable-pip-version-check", "--no-input")
 """Nobody is there to answer it."""
 
@@ -149,7 +150,8 @@ def _install(
     making, installing = commands[installer]
     for step, command in (("making an environment", making), (f"installing with {installer}", installing)):
         on_step(step)
-        ended = processes.run(command, work, name=toolchain.name)
+        watched = (sys.executable, "-I", WATCHED, *command)
+        ended = processes.run(watched, work, name=toolchain.name)
         if ended.status != 0:
             raise ToolchainFailed(
                 f"{toolchain.name}: {step} failed: {ended.last_line}",

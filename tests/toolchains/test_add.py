@@ -16,9 +16,19 @@ from posedeploy.toolchains.add import add
 from posedeploy.toolchains.remove import remove
 from posedeploy.toolchains.state import MARKER, folder_of, look, whole
 from posedeploy.toolchains.table import Toolchain
-from tests.toolchains.chains import SCRIPT, place, tiny, wait_for
+from tests.toolchains.chains import SCRIPT, all_gone, place, tiny, wait_for
 
 ROOT = Path(__file__).parents[2]
+INSTALLER = """
+import os, subprocess, sys, time
+
+child = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"])
+with open({pids!r} + ".part", "w") as stream:
+    stream.write(f"{{os.getpid()}} {{child.pid}}")
+os.rename({pids!r} + ".part", {pids!r})
+time.sleep(600)
+"""
+"""An installer that takes long, with a process of its own."""
 
 
 def _site(toolchain: Toolchain) -> Path:
@@ -172,6 +182,25 @@ def test_what_posedeploy_did_not_make_stays(home: Path, tmp_path: Path) -> None:
     with pytest.raises(ToolchainError, match="is not installed"):
         remove(tiny(tmp_path))
     assert sorted(home.iterdir()) == sorted([*theirs, home / f".tiny-{ended.pid}-file"])
+
+
+@pytest.mark.slow
+def test_what_installs_ends_with_who_asked_for_it(home: Path, tmp_path: Path) -> None:
+    pids = tmp_path / "pids"
+    installer = tmp_path / "uv"
+    installer.write_text(f"#!{sys.executable}\n{INSTALLER.format(pids=str(pids))}")
+    installer.chmod(0o755)
+    code = f"""
+from pathlib import Path
+from posedeploy.toolchains.add import add
+from tests.toolchains.chains import tiny
+add(tiny(Path({str(tmp_path)!r})), installer="uv")
+"""
+    path = os.pathsep.join([str(tmp_path), os.environ["PATH"]])
+    with subprocess.Popen([sys.executable, "-c", code], cwd=ROOT, env={**os.environ, "PATH": path}) as adding:
+        wait_for(pids)
+        adding.kill()
+    assert all_gone([int(pid) for pid in pids.read_text().split()])
 
 
 @pytest.mark.slow

@@ -29,7 +29,7 @@ def main() -> None:
         if not piece:
             sys.exit("the request ended too soon")
         line += piece
-    threading.Thread(target=_end_with_the_asker, args=(requests,), daemon=True).start()
+    threading.Thread(target=end_with_the_asker, args=(requests,), daemon=True).start()
     sys.addaudithook(_refuse_network)
     try:
         answer = runpy.run_path(sys.argv[1])["run"](json.loads(line))
@@ -40,7 +40,8 @@ def main() -> None:
         json.dump(answer, stream)
 
 
-def _end_with_the_asker(requests: int) -> None:
+def end_with_the_asker(requests: int) -> None:
+    """Wait until the other end of a pipe is closed; then end this process and all of its group."""
     os.read(requests, 1)  # returns when the other end is closed: nothing more is ever written
     if hasattr(os, "killpg") and os.getpgrp() == os.getpid():
         os.killpg(os.getpid(), signal.SIGKILL)
