@@ -278,11 +278,12 @@ class Poses:
     keypoints: (people, keypoints, 3) x px, y px, score; -1 in all three where a keypoint is missing.
     scores: (people,) the decoder's confidence in a person, as published: a sum over keypoints and limbs.
     keypoints_3d: (people, joints, 4) x, y, z in mm and the score (-1: not seen in 2D), in the coordinates of
-    the camera, or of the world where the ``Camera`` has a pose, or (pose-hg-3d) from the pelvis on; None for
-    a family without.
+    the camera, or of the world where the ``Camera`` has a pose; None for a family without.
     ids: (people,) numbers that persist through a video, or None.
     vertices: (people, vertices, 3) x, y, z in mm of each person's mesh, relative to the pelvis as far as the
     network was trained so, in the order of the mesh's file; None for a family without.
+    from_root: 3D positions are from each person's own root (pelvis, wrist) on: the network does not say where
+    the person stands.
     """
 
     keypoints: Array
@@ -290,6 +291,7 @@ class Poses:
     keypoints_3d: Array | None = None
     ids: Array | None = None
     vertices: Array | None = None
+    from_root: bool = False
 
     def __len__(self) -> int:
         return len(self.keypoints)

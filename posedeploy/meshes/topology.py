@@ -18,6 +18,8 @@ from posedeploy.types import Array
 
 KEYS = ("f", "faces", "face", "triangles", "tri")
 """What triangles are called in the files of SMPL and MANO, and elsewhere."""
+OBJECTS = "Object arrays cannot be loaded"
+"""How NumPy refuses an array of Python objects."""
 
 
 @dataclass(frozen=True)
@@ -78,21 +80,34 @@ def _checked(path: Path, faces: Array) -> Array:
 
 
 def _npy(path: Path) -> Array:
-    content: Array = _numpy(path)
-    return content
-
-
-def _npz(path: Path) -> Array:
     return _only_triangles(path, _numpy(path))
 
 
 def _numpy(path: Path) -> Any:
+    """The array of a ``.npy``, or those of a ``.npz`` by name, without any that hold Python objects."""
     try:
         with path.open("rb") as file:
             content = np.load(file, allow_pickle=False)
-            return dict(content) if isinstance(content, np.lib.npyio.NpzFile) else content
+            if not isinstance(content, np.lib.npyio.NpzFile):
+                return content
+            return {name: array for name in content if (array := _plain(content, name)) is not None}
     except (ValueError, EOFError, zipfile.BadZipFile, zlib.error) as error:
-        raise InputError(f"--mesh {path}: damaged, or not what its name says; copy it again") from error
+        what = (
+            "it holds Python objects, which are not run; save the triangles alone"
+            if OBJECTS in str(error)
+            else "damaged, or not what its name says; copy it again"
+        )
+        raise InputError(f"--mesh {path}: {what}") from error
+
+
+def _plain(archive: Any, name: str) -> Array | None:
+    try:
+        array: Array = archive[name]
+    except ValueError as error:
+        if OBJECTS in str(error):
+            return None
+        raise
+    return array
 
 
 def _pkl(path: Path) -> Array:
@@ -147,4 +162,4 @@ def _corners(path: Path, line: int, corners: list[str], vertices: int) -> list[i
     return [number - 1 if number > 0 else vertices + number for number in numbers]
 
 
-READERS: Mapping[str, Callable[[Path], Array]] = {".npy": _npy, ".npz": _npz, ".obj": _obj, ".pkl": _pkl}
+READERS: Mapping[str, Callable[[Path], Array]] = {".npy": _npy, ".npz": _npy, ".obj": _obj, ".pkl": _pkl}

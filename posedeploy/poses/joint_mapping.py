@@ -1,8 +1,11 @@
-"""The 18 keypoints of an OpenPose network become the joints that a lifting network was trained with."""
+"""The keypoints that a detector finds become the joints that a lifting network was trained with.
+
+Joints go by their names in COCO.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -10,21 +13,22 @@ import numpy as np
 from posedeploy.errors import InputError
 from posedeploy.joint_sets import JOINT_SETS
 from posedeploy.poses.coco import coco_name
-from posedeploy.poses.lightweight_openpose_2d import KEYPOINT_NAMES
 from posedeploy.types import Array
 
-BODY = (
-    "r_sho", "r_elb", "r_wri", "l_sho", "l_elb", "l_wri",
-    "r_hip", "r_knee", "r_ank", "l_hip", "l_knee", "l_ank",
-)  # fmt: skip
+BODY = tuple(
+    f"{side}_{part}"
+    for parts in (("shoulder", "elbow", "wrist"), ("hip", "knee", "ankle"))
+    for side in ("right", "left")
+    for part in parts
+)
 """What a person must show: nothing else says where these are."""
 
 FACE = {
-    "nose": ("r_eye", "l_eye", "r_ear", "l_ear"),
-    "r_eye": ("nose", "l_eye", "r_ear", "l_ear"),
-    "l_eye": ("nose", "r_eye", "l_ear", "r_ear"),
-    "r_ear": ("r_eye", "nose", "l_eye", "l_ear"),
-    "l_ear": ("l_eye", "nose", "r_eye", "r_ear"),
+    "nose": ("right_eye", "left_eye", "right_ear", "left_ear"),
+    "right_eye": ("nose", "left_eye", "right_ear", "left_ear"),
+    "left_eye": ("nose", "right_eye", "left_ear", "right_ear"),
+    "right_ear": ("right_eye", "nose", "left_eye", "left_ear"),
+    "left_ear": ("left_eye", "nose", "right_eye", "right_ear"),
 }
 """Which other point stands in for a point of the face that is hidden: the first of these that is seen."""
 
@@ -44,8 +48,8 @@ def _head(seen: Mapping[str, Array]) -> Array:
 
 
 MADE: tuple[tuple[str, Point], ...] = (
-    ("pelvis", _middle("r_hip", "l_hip")),
-    ("neck", _middle("r_sho", "l_sho")),
+    ("pelvis", _middle("right_hip", "left_hip")),
+    ("neck", _middle("right_shoulder", "left_shoulder")),
     ("torso", _middle("pelvis", "neck")),
     ("head", _head),
 )
@@ -63,43 +67,54 @@ class Mapped:
     left_out: tuple[str, ...]
 
 
-def from_openpose(keypoints: Array, joint_set: str) -> Mapped:
-    """(people, 18, 3) keypoints, x px, y px, score, -1 where one is missing, as the joints of a set.
+def map_joints(keypoints: Array, names: Sequence[str], joint_set: str) -> Mapped:
+    """Keypoints of any network, by their names, as the joints of a set.
 
     A person needs all joints of the limbs and one point of the face, and is left out without.
 
+    Args:
+        keypoints: (people, keypoints, 3) x px, y px and score, -1 where one is missing.
+        names: what the network calls them; ``r_sho``, ``r_shoulder`` and ``right_shoulder`` are the same.
+
     Raises:
-        InputError: the keypoints are not those 18, or the set has joints that cannot be made from them.
+        InputError: the keypoints are not as many, or the set has joints that cannot be made from them.
     """
-    if keypoints.ndim != 3 or keypoints.shape[1:] != (len(KEYPOINT_NAMES), 3):
-        raise InputError(
-            f"keypoints of shape {keypoints.shape}; wanted (people, {len(KEYPOINT_NAMES)}, 3) in the order "
-            "of lightweight-openpose-2d"
-        )
-    if joint_set not in JOINT_SETS:
-        raise InputError(f"no joint set is called {joint_set!r}; the sets are {', '.join(JOINT_SETS)}")
-    wanted = JOINT_SETS[joint_set].joints
-    makeable = {coco_name(name) for name in (*KEYPOINT_NAMES, *(name for name, _ in MADE))}
-    impossible = [name for name in wanted if coco_name(name) not in makeable]
-    if impossible:
-        raise InputError(
-            f"the joints of {joint_set} cannot be made from a detector's 18 keypoints: nothing says where "
-            f"{', '.join(impossible)} are; give a network on human36 or coco, or the joints themselves"
-        )
+    own = [coco_name(name) for name in names]
+    _check(keypoints, own, joint_set)
+    called = dict(zip(own, names, strict=True))
+    wanted = [coco_name(name) for name in JOINT_SETS[joint_set].joints]
     kept: dict[int, Array] = {}
     left_out = []
     for number, person in enumerate(keypoints.astype(np.float64)):
-        seen = {name: row for name, row in zip(KEYPOINT_NAMES, person, strict=True) if row[2] >= 0}
-        missing = [name for name in BODY if name not in seen]
+        seen = {name: row for name, row in zip(own, person, strict=True) if row[2] >= 0}
+        missing = [called[name] for name in BODY if name not in seen]
         if not FACE.keys() & seen.keys():
             missing.append("any point of the face")
         if missing:
             left_out.append(f"person {number} is left out: {', '.join(missing)} not seen")
         else:
-            every = {coco_name(name): point for name, point in _completed(seen).items()}
-            kept[number] = np.stack([every[coco_name(name)] for name in wanted])
+            every = _completed(seen)
+            kept[number] = np.stack([every[name] for name in wanted])
     joints = np.array(list(kept.values())).reshape(-1, len(wanted), 3)
     return Mapped(joints, np.array(list(kept), np.int64), tuple(left_out))
+
+
+def _check(keypoints: Array, own: Sequence[str], joint_set: str) -> None:
+    """Refuse keypoints that are not as many as their names, and a set that cannot be made from them."""
+    if keypoints.ndim != 3 or keypoints.shape[1:] != (len(own), 3):
+        raise InputError(f"keypoints of shape {keypoints.shape}; wanted (people, {len(own)}, 3)")
+    if joint_set not in JOINT_SETS:
+        raise InputError(f"no joint set is called {joint_set!r}; the sets are {', '.join(JOINT_SETS)}")
+    lacking = [name for name in BODY if name not in own]
+    lacking += [] if FACE.keys() & set(own) else ["nose"]
+    makeable = {*own, *FACE, *(name for name, _ in MADE)}
+    impossible = lacking or [n for n in JOINT_SETS[joint_set].joints if coco_name(n) not in makeable]
+    if impossible:
+        raise InputError(
+            f"the joints of {joint_set} cannot be made from a detector's {len(own)} keypoints: nothing says "
+            f"where {', '.join(impossible)} are; give a detector of OpenPose's or COCO's keypoints, such as "
+            "lightweight-openpose-2d, and a network on human36 or coco, or the joints themselves"
+        )
 
 
 def _completed(seen: Mapping[str, Array]) -> dict[str, Array]:

@@ -20,8 +20,9 @@ def prepare_joints(joints: Array, spec: ModelSpec) -> tuple[Tensors, PlacedJoint
             score, in the order of the network's joint set. They stay the caller's.
 
     Raises:
-        InputError: the network takes no joints, or these are of another set or number, not finite, all at one
-            place or in one line along an axis, or more people than the network takes at once.
+        InputError: the network takes no joints, or these are of another set or number, not finite, not seen
+            (a score under 0), all at one place or in one line along an axis, or more people than the network
+            takes at once.
     """
     contract, joint_set = _contract(spec)
     people = _people(np.asarray(joints), joint_set)
@@ -102,6 +103,10 @@ def _check(person: Array, joint_set: JointSet) -> None:
     if broken.any():
         names = ", ".join(np.array(joint_set.joints)[broken])
         raise InputError(f"NaN or infinity in {names}; wanted every joint, in px")
+    unseen = person[:, 2] < 0
+    if unseen.any():
+        names = ", ".join(np.array(joint_set.joints)[unseen])
+        raise InputError(f"not seen, by a score under 0: {names}; wanted every joint; leave this person out")
     equal = (person[:, :2] == person[0, :2]).all(axis=0)
     if equal.any():
         where = "at one place" if equal.all() else f"at one {'xy'[int(equal.argmax())]}"

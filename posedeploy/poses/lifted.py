@@ -30,6 +30,7 @@ def decode(outputs: Tensors, spec: ModelSpec, placed: PlacedJoints, camera: Came
         scores=scores.mean(axis=1),
         keypoints_3d=np.concatenate([positions, scores[..., None]], axis=2),
         vertices=1000.0 * _output(outputs, spec, "cam_mesh", people) if "cam_mesh" in spec.roles else None,
+        from_root=True,
     )
 
 

@@ -25,7 +25,9 @@ class Tracker:
     As the published demos have it: the most confident person first takes the person of the frame before
     with which it has most similar keypoints, at least 3; two keypoints are similar when exp(-d² / (2 area
     (2 sigma)²)) > 0.5. In 2D every keypoint passes a one-euro filter, which lasts as long as the keypoint
-    is found in every frame. In 3D the person's mean position does, and all joints and vertices move with it.
+    is found in every frame. In 3D the person's mean position does, and all joints and vertices move with it;
+    where positions are from the person's own root on, which stays where it is, every joint and vertex does,
+    and every keypoint.
 
     The demos cut positions down to whole pixels first, and the 3D one pairs joints with shifted sigmas; here
     positions keep their fractions, and each joint has its own sigma.
@@ -36,7 +38,7 @@ class Tracker:
         self._smooth = smooth
         self._next_id = 0
         self._previous: Poses | None = None
-        self._filters: FilterState | None = None
+        self._filters: dict[OneEuro, FilterState] = {}
 
     def update(self, poses: Poses) -> Poses:
         """The same people, in the same order, with ids and smoothed positions.
@@ -52,8 +54,7 @@ class Tracker:
         matched = self._match(poses)
         tracked = replace(poses, ids=self._ids(poses, matched))
         if self._smooth:
-            smoothed = self._smoothed_2d if poses.keypoints_3d is None else self._smoothed_3d
-            tracked = smoothed(tracked, matched)
+            tracked = self._smoothed(tracked, matched)
         self._previous = tracked
         return tracked
 
@@ -80,6 +81,13 @@ class Tracker:
                 self._next_id += 1
         return ids
 
+    def _smoothed(self, poses: Poses, matched: Array) -> Poses:
+        if poses.keypoints_3d is None:
+            return self._smoothed_2d(poses, matched)
+        if poses.from_root:
+            return self._smoothed_from_root(self._smoothed_2d(poses, matched), matched)
+        return self._smoothed_3d(poses, matched)
+
     def _smoothed_2d(self, poses: Poses, matched: Array) -> Poses:
         positions = poses.keypoints[..., :2]
         found = poses.keypoints[..., 2:] >= 0
@@ -99,12 +107,25 @@ class Tracker:
         vertices = None if poses.vertices is None else poses.vertices + moved[:, None]
         return replace(poses, keypoints_3d=joints, vertices=vertices)
 
+    def _smoothed_from_root(self, poses: Poses, matched: Array) -> Poses:
+        assert poses.keypoints_3d is not None
+        joints = poses.keypoints_3d.shape[1]
+        points = [poses.keypoints_3d[..., :3], *([] if poses.vertices is None else [poses.vertices])]
+        lasting = (matched >= 0)[:, None, None]
+        smooth = self._filtered(POSITION_FILTER, np.concatenate(points, axis=1), matched, lasting)
+        return replace(
+            poses,
+            keypoints_3d=np.concatenate([smooth[:, :joints], poses.keypoints_3d[..., 3:]], axis=2),
+            vertices=None if poses.vertices is None else smooth[:, joints:],
+        )
+
     def _filtered(self, filter_: OneEuro, values: Array, matched: Array, lasting: Array) -> Array:
         """The filter's answers; people keep their filters by ``matched``, where ``lasting`` says so."""
         state = filter_.start(values)
-        if self._filters is not None and len(self._filters.raw):
-            state = where(lasting, filter_.advance(self._filters[matched], values), state)
-        self._filters = state
+        before = self._filters.get(filter_)
+        if before is not None and len(before.raw):
+            state = where(lasting, filter_.advance(before[matched], values), state)
+        self._filters[filter_] = state
         return state.smooth
 
 

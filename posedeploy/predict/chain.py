@@ -11,7 +11,7 @@ from typing import TypeAlias
 import numpy as np
 
 from posedeploy import plugins
-from posedeploy.errors import InputError
+from posedeploy.errors import ArtifactError, InputError
 from posedeploy.families import FAMILIES, Family, joint_set
 from posedeploy.poses.preprocess import prepare
 from posedeploy.predict.sources import Frame
@@ -63,6 +63,7 @@ class Predictor:
 
         Raises:
             InputError: the image or a box cannot become the network's input.
+            ArtifactError: what the network gives is not finite.
         """
         prepared = self._inputs(image, boxes)
         return self._joined(
@@ -80,6 +81,7 @@ class Predictor:
 
         Raises:
             InputError: a frame cannot become the network's input, and ``refused`` is not given.
+            ArtifactError: what the network gives is not finite.
         """
         coming = iter(frames)
         running: deque[_Waiting] = deque()
@@ -114,7 +116,7 @@ class Predictor:
         return [prepare(image, self.spec, box) for box in boxes]
 
     def _decoded(self, outputs: Tensors, placement: Placement) -> Poses:
-        poses: Poses = self._decode(outputs, self.spec, placement, self._camera)
+        poses: Poses = self._decode(finite(outputs, self.spec), self.spec, placement, self._camera)
         return poses
 
     def _joined(self, found: list[Poses]) -> Poses:
@@ -129,6 +131,21 @@ class Predictor:
         return joined(found or [nobody])
 
 
+def finite(outputs: Tensors, spec: ModelSpec) -> Tensors:
+    """The outputs as they are.
+
+    Raises:
+        ArtifactError: one that poses are decoded from holds NaN or infinity.
+    """
+    for name in spec.roles.values():
+        if name in outputs and not np.isfinite(outputs[name]).all():
+            raise ArtifactError(
+                f"{name} of this network is NaN or infinite here, so there are no poses in it; `posedeploy "
+                "parity` tells whether PyTorch gives the same, and an export in float32 may help"
+            )
+    return outputs
+
+
 def joined(found: Sequence[Poses]) -> Poses:
     """The people of several answers of one network as one."""
     return Poses(
@@ -136,6 +153,7 @@ def joined(found: Sequence[Poses]) -> Poses:
         np.concatenate([poses.scores for poses in found]),
         _together([poses.keypoints_3d for poses in found]),
         vertices=_together([poses.vertices for poses in found]),
+        from_root=found[0].from_root,
     )
 
 

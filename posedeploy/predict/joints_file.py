@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -34,7 +35,7 @@ class JointsFile(Source):
                 content: Any = np.load(file, allow_pickle=False)
         except OSError as error:
             raise InputError(f"{path}: cannot be read ({error.strerror})") from error
-        except (ValueError, EOFError) as error:
+        except (ValueError, EOFError, zipfile.BadZipFile) as error:
             raise InputError(
                 f"{path}: damaged, or not an array of numbers; wanted joints as numpy.save writes them"
             ) from error

@@ -12,10 +12,9 @@ from posedeploy import plugins
 from posedeploy.errors import InputError
 from posedeploy.families import family_named
 from posedeploy.joint_sets import JOINT_SETS
-from posedeploy.poses.joint_mapping import Mapped, from_openpose
+from posedeploy.poses.joint_mapping import Mapped, map_joints
 from posedeploy.poses.joints import prepare_joints
-from posedeploy.poses.lightweight_openpose_2d import KEYPOINT_NAMES
-from posedeploy.predict.chain import Predictor, joined
+from posedeploy.predict.chain import Predictor, finite, joined
 from posedeploy.predict.document import MadeBy
 from posedeploy.predict.joints_file import JointsFile
 from posedeploy.predict.sources import Frame
@@ -40,20 +39,17 @@ def detected_people(detector: Predictor, name: str, spec: ModelSpec, made_by: Ma
     """The people that another network finds, their keypoints mapped to the joint set of ``spec``.
 
     Raises:
-        InputError: that network's keypoints are others than OpenPose's 18, or the set cannot be made of them.
+        InputError: the set cannot be made of that network's keypoints.
     """
-    if detector.spec.keypoint_names != KEYPOINT_NAMES:
-        raise InputError(
-            f"--detector {name}: {detector.spec.family} finds {len(detector.spec.keypoint_names)} keypoints "
-            f"that {spec.family}'s joints are not made from; give one that finds OpenPose's "
-            f"{len(KEYPOINT_NAMES)}, such as lightweight-openpose-2d"
-        )
-    joint_set = _joint_set(spec)
-    from_openpose(np.zeros((0, len(KEYPOINT_NAMES), 3)), joint_set)
+    joint_set, names = _joint_set(spec), detector.spec.keypoint_names
+    try:
+        map_joints(np.zeros((0, len(names), 3)), names, joint_set)
+    except InputError as error:
+        raise InputError(f"--detector {name}: {error}") from error
 
     def find(frames: Iterable[Frame], refused: list[str] | None) -> Iterator[tuple[Frame, Mapped]]:
         for frame, poses in detector.stream(frames, refused):
-            yield frame, _usable(from_openpose(poses.keypoints, joint_set), spec)
+            yield frame, _usable(map_joints(poses.keypoints, names, joint_set), spec)
 
     return People(name, find, made_by)
 
@@ -131,6 +127,7 @@ class Lifter:
 
         Raises:
             InputError: the joints are of another set, or cannot be lifted.
+            ArtifactError: what the network gives is not finite.
         """
         if not len(joints):
             count = len(self.sigmas)
@@ -141,7 +138,7 @@ class Lifter:
         parts = [slice(at, at + size) for at in range(0, len(joints), size)]
         found = [
             self._decode(
-                self._runner.run({name: tensors[name][part]}),
+                finite(self._runner.run({name: tensors[name][part]}), self.spec),
                 self.spec,
                 PlacedJoints(placed.joints[part]),
                 Camera(),

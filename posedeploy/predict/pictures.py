@@ -32,7 +32,6 @@ class Painter:
             faces: (triangles, 3) of the mesh that the network gives.
         """
         self._skeleton = spec.skeleton
-        self._lifted = spec.joints is not None
         self._faces = faces
         self.not_laid_over = 0
         """People whose mesh is not drawn, since no camera lays them over the image."""
@@ -41,7 +40,7 @@ class Painter:
 
     def __call__(self, image: Array, poses: Poses) -> Array:
         """A new (H, W, 3) uint8 BGR picture."""
-        if self._lifted:
+        if poses.from_root:
             cameras = cameras_of(poses)
             image = self._with_meshes(image, poses, cameras)
             poses = placed(poses, cameras, (image.shape[1], image.shape[0]))

@@ -29,6 +29,7 @@ def test_every_kind_of_file_holds_the_same_triangles(tmp_path: Path) -> None:
     np.save(tmp_path / "a.npy", FACES.astype(np.uint32))
     np.savez(tmp_path / "b.npz", f=FACES, v_template=np.zeros((20, 3)), other=FACES[:4])
     np.savez(tmp_path / "c.npz", unnamed=FACES, weights=np.zeros((20, 24)))
+    np.savez(tmp_path / "c2.npz", f=FACES, notes=np.array([{"made": "by others"}]))
     (tmp_path / "d.obj").write_text(_obj(FACES))
     for protocol in range(6):
         content = {"f": FACES, "name": "x", "scale": np.float32(2), "more": [1, 2.5, None]}
@@ -36,7 +37,7 @@ def test_every_kind_of_file_holds_the_same_triangles(tmp_path: Path) -> None:
     (tmp_path / "f.pkl").write_bytes(pickle.dumps(FACES))
     files = sorted(tmp_path.iterdir())
     meshes = [read_mesh(path) for path in files]
-    assert len(meshes) == 11
+    assert len(meshes) == 12
     for path, mesh in zip(files, meshes, strict=True):
         assert np.array_equal(mesh.faces, FACES), path
         assert (mesh.path, mesh.vertices, mesh.sha256) == (path, 20, meshes[0].sha256)
@@ -122,7 +123,10 @@ BAD = {
         lambda folder: (folder / "a.pkl").write_bytes(pickle.dumps(FACES)[:-9]),
         "damaged, or not a",
     ),
-    "objects": (_save("a.npy", np.array([{}])), "damaged, or not what its name says"),
+    "objects": (
+        _save("a.npy", np.array([{}])),
+        "it holds Python objects, which are not run; save the triangles alone",
+    ),
     "vertices": (
         _save("a.npy", np.zeros((20, 3))),
         "an array of float64, 20x3; wanted triangles, Nx3 whole numbers",

@@ -6,7 +6,7 @@ import pytest
 from posedeploy.errors import InputError
 from posedeploy.joint_sets import JOINT_SETS
 from posedeploy.poses.coco import coco_name
-from posedeploy.poses.joint_mapping import from_openpose
+from posedeploy.poses.joint_mapping import map_joints
 from posedeploy.poses.lightweight_openpose_2d import KEYPOINT_NAMES
 from posedeploy.types import Array
 
@@ -22,7 +22,7 @@ def test_the_same_joints_keep_their_places() -> None:
     places = {coco_name(name): place for name, place in AT.items()}
     for joint_set in ("human36", "coco", "coco-17"):
         names = JOINT_SETS[joint_set].joints
-        mapped = from_openpose(person, joint_set)
+        mapped = map_joints(person, KEYPOINT_NAMES, joint_set)
         assert mapped.joints.shape == (1, len(names), 3)
         for name, joint in zip(names, mapped.joints[0], strict=True):
             if coco_name(name) in places and name != "neck":
@@ -32,7 +32,11 @@ def test_the_same_joints_keep_their_places() -> None:
 def test_what_a_detector_lacks_is_made_from_its_neighbours() -> None:
     person = _person()[0]
     made = dict(
-        zip(JOINT_SETS["human36"].joints, from_openpose(person[None], "human36").joints[0], strict=True)
+        zip(
+            JOINT_SETS["human36"].joints,
+            map_joints(person[None], KEYPOINT_NAMES, "human36").joints[0],
+            strict=True,
+        )
     )
     pelvis = (person[AT["r_hip"]] + person[AT["l_hip"]]) / 2
     neck = (person[AT["r_sho"]] + person[AT["l_sho"]]) / 2
@@ -46,15 +50,31 @@ def test_what_a_detector_lacks_is_made_from_its_neighbours() -> None:
 def test_a_hidden_point_of_the_face_takes_the_place_of_one_that_is_seen() -> None:
     person = _person()
     person[0, [AT["nose"], AT["l_eye"], AT["l_ear"], AT["neck"]]] = -1
-    mapped = dict(zip(JOINT_SETS["coco"].joints, from_openpose(person, "coco").joints[0], strict=True))
+    mapped = dict(
+        zip(JOINT_SETS["coco"].joints, map_joints(person, KEYPOINT_NAMES, "coco").joints[0], strict=True)
+    )
     assert mapped["nose"].tolist() == mapped["l_eye"].tolist() == person[0, AT["r_eye"]].tolist()
+
+
+def test_keypoints_of_other_networks_go_by_their_names() -> None:
+    person = _person()
+    names = JOINT_SETS["coco-17"].joints
+    at = {coco_name(name): place for place, name in enumerate(KEYPOINT_NAMES)}
+    coco = person[:, [at[coco_name(name)] for name in names]]
+    for joint_set in ("human36", "coco"):
+        wanted = map_joints(person, KEYPOINT_NAMES, joint_set).joints
+        assert map_joints(coco, names, joint_set).joints.tolist() == wanted.tolist()
+    with pytest.raises(
+        InputError, match=r"of human36 cannot be made .* 16 keypoints: nothing says where nose"
+    ):
+        map_joints(np.ones((1, 16, 3)), JOINT_SETS["mpii"].joints, "human36")
 
 
 def test_people_with_too_few_joints_are_named_and_left_out() -> None:
     people = np.repeat(_person(), 4, axis=0)
     people[0, [AT["l_wri"], AT["r_ank"]]] = -1
     people[2, [AT[name] for name in ("nose", "r_eye", "l_eye", "r_ear", "l_ear")]] = -1
-    mapped = from_openpose(people, "coco")
+    mapped = map_joints(people, KEYPOINT_NAMES, "coco")
     assert mapped.people.tolist() == [1, 3]
     assert mapped.joints.shape == (2, 19, 3)
     assert mapped.left_out == (
@@ -64,7 +84,7 @@ def test_people_with_too_few_joints_are_named_and_left_out() -> None:
 
 
 def test_nobody_is_nobody() -> None:
-    assert from_openpose(np.zeros((0, 18, 3)), "human36").joints.shape == (0, 17, 3)
+    assert map_joints(np.zeros((0, 18, 3)), KEYPOINT_NAMES, "human36").joints.shape == (0, 17, 3)
 
 
 @pytest.mark.parametrize(
@@ -78,16 +98,16 @@ def test_nobody_is_nobody() -> None:
         (
             (1, 18, 3),
             "mano",
-            "the joints of mano cannot be made .* where wrist, thumb_1, .* are; give a network on hu",
+            "the joints of mano cannot be made .* where wrist, thumb_1, .* are; give a detector of O",
         ),
         ((1, 18, 3), "x", "no joint set is called 'x'; the sets are human36, coco, smpl, mano, "),
         (
             (1, 17, 3),
             "coco",
-            r"keypoints of shape \(1, 17, 3\); wanted \(people, 18, 3\) in the order of lightweight",
+            r"keypoints of shape \(1, 17, 3\); wanted \(people, 18, 3\)",
         ),
     ],
 )
 def test_what_cannot_be_mapped_is_refused(shape: tuple[int, ...], joint_set: str, message: str) -> None:
     with pytest.raises(InputError, match=message):
-        from_openpose(np.ones(shape), joint_set)
+        map_joints(np.ones(shape), KEYPOINT_NAMES, joint_set)

@@ -102,6 +102,10 @@ def test_a_network_of_another_kind_or_batch_is_refused() -> None:
         InputError, match="2 people, and this network takes 1 at once; export it again with --dynamic"
     ):
         prepare_joints(_people(2), fixed)
+    unseen = _people(2, numbers=3)
+    unseen[1, 4] = -1
+    with pytest.raises(InputError, match="person 1: not seen, by a score under 0: l_hip; wanted every joint"):
+        prepare_joints(unseen, SPEC)
 
 
 def test_outputs_become_joints_and_vertices_in_mm() -> None:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -124,6 +125,25 @@ def test_in_3d_the_whole_person_is_moved_and_2d_left_alone() -> None:
         smooth = [step(value) for step, value in zip(filters, centre, strict=True)]
         np.testing.assert_allclose(tracked.keypoints_3d[0, :, :3].mean(axis=0), smooth)
         np.testing.assert_allclose(np.diff(tracked.keypoints_3d, axis=1), np.diff(joints, axis=1), atol=1e-9)
+
+
+def test_in_3d_from_the_root_on_every_joint_is_smoothed_and_the_root_stays() -> None:
+    random = np.random.default_rng(3)
+    frames = [np.vstack([np.zeros((1, 3)), random.normal(0, 300, (4, 3))]) for _ in range(5)]
+    filters = [[ScalarFilter(80, 0.001) for _ in range(3)] for _ in range(7)]
+    tracker = Tracker(SIGMAS)
+    for joints in frames:
+        vertices = joints[1:3] * 1.1
+        poses = people((0, 0), keypoints_3d=np.pad(joints, ((0, 0), (0, 1)), constant_values=0.5)[None])
+        tracked = tracker.update(replace(poses, vertices=vertices[None], from_root=True))
+        smooth = [
+            [step(value) for step, value in zip(own, point, strict=True)]
+            for own, point in zip(filters, [*joints, *vertices], strict=True)
+        ]
+        np.testing.assert_allclose(tracked.keypoints_3d[0, :, :3], smooth[:5])
+        np.testing.assert_allclose(tracked.vertices[0], smooth[5:])
+        assert (tracked.keypoints_3d[0, :, 3] == 0.5).all()
+        assert (tracked.keypoints_3d[0, 0, :3] == 0).all()
 
 
 def test_frames_without_people() -> None:
