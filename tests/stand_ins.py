@@ -1,4 +1,4 @@
-"""What stands in for a GPU: a CUDA that queues and then does, and an engine that ONNX Runtime computes.
+"""What stands in for a GPU: CUDA's calls, which queue and then do, and an engine that ONNX Runtime computes.
 
 All that a runner asks of them is there, and what would go unnoticed is an error: work that is not waited for,
 a copy to memory that is not pinned, a tensor that has no place, use after closing.
@@ -6,104 +6,154 @@ a copy to memory that is not pinned, a tensor that has no place, use after closi
 
 from __future__ import annotations
 
+import ctypes
 from collections.abc import Callable, Mapping
-from types import ModuleType
+from itertools import count
+from types import ModuleType, SimpleNamespace
+from typing import Any, TypeAlias
 
 import numpy as np
 import onnxruntime
+from cuda.bindings import runtime
 
 from posedeploy.cuda import Cuda, Gpu
 from posedeploy.engines import passport_of
-from posedeploy.errors import DeviceError
 from posedeploy.runtimes.engine import Engine, Shape
 from posedeploy.runtimes.onnxruntime import DTYPES
 from posedeploy.runtimes.tensorrt import TensorRtRunner
 from posedeploy.types import Array, Artifact, RunOptions, TensorSpec
 
+Work: TypeAlias = Callable[[], object]
+Answer: TypeAlias = tuple[Any, ...]
+OK = runtime.cudaError_t.cudaSuccess
+STREAM = 7
 AMPERE = Gpu("a stand-in", "8.6", "13.0")
 
 
-class StandInCuda(Cuda):
-    """A GPU whose memory is this machine's. It counts what was waited for, recorded and launched."""
+class StandInCalls:
+    """CUDA's runtime, as far as a runner calls it, on a GPU whose memory is this machine's.
 
-    def __init__(self, gpu: Gpu = AMPERE, recordable: bool = True) -> None:
+    Work is queued on the one stream and done when that is waited for. ``held`` is what was given and is not
+    yet taken back; ``waits``, ``graphs`` and ``launches`` count.
+    """
+
+    def __init__(self, gpu: Gpu, recordable: bool) -> None:
         self._gpu = gpu
         self._recordable = recordable
-        self._device: dict[int, Array] = {}
-        self._pinned: list[Array] = []
-        self._queue: list[Callable[[], None]] = []
+        self.held: dict[int, Array | list[Work] | None] = {}
+        self._device: set[int] = set()
+        self.queue: list[Work] = []
+        self._recording: list[Work] | None = None
+        self._handles = count(100)
         self.waits = self.graphs = self.launches = 0
-        self.closed = False
 
-    def gpu(self) -> Gpu:
-        return self._gpu
+    def cudaGetDeviceCount(self) -> Answer:
+        return OK, 1
 
-    @property
-    def stream(self) -> int:
-        return 7
+    def cudaGetDeviceProperties(self, device: int) -> Answer:
+        major, _, minor = self._gpu.capability.partition(".")
+        return OK, SimpleNamespace(name=self._gpu.name.encode() + bytes(3), major=major, minor=minor)
 
-    def device_memory(self, size: int) -> int:
+    def cudaDriverGetVersion(self) -> Answer:
+        major, _, minor = self._gpu.driver.partition(".")
+        return OK, 1000 * int(major) + 10 * int(minor)
+
+    def cudaStreamCreateWithFlags(self, flags: int) -> Answer:
+        assert flags == runtime.cudaStreamNonBlocking and STREAM not in self.held
+        self.held[STREAM] = None
+        return OK, STREAM
+
+    def cudaMalloc(self, size: int) -> Answer:
+        _, address = self.cudaMallocHost(size)
+        self._device.add(address)
+        return OK, address
+
+    def cudaMallocHost(self, size: int) -> Answer:
         memory = np.full(size, 0xAA, np.uint8)
-        self._device[memory.ctypes.data] = memory
-        return int(memory.ctypes.data)
+        self.held[memory.ctypes.data] = memory
+        return OK, memory.ctypes.data
 
-    def host_memory(self, size: int) -> Array:
-        self._pinned.append(np.full(size, 0xAA, np.uint8))
-        return self._pinned[-1]
+    def cudaMemcpyAsync(self, to: int, origin: int, size: int, kind: Any, stream: int) -> Answer:
+        assert stream == STREAM in self.held
+        upload = kind == runtime.cudaMemcpyKind.cudaMemcpyHostToDevice
+        device, here = (to, origin) if upload else (origin, to)
+        memory = self.held[device]
+        assert device in self._device and isinstance(memory, np.ndarray) and size <= len(memory)
+        assert any(
+            isinstance(pinned, np.ndarray)
+            and address not in self._device
+            and address <= here
+            and here + size <= address + len(pinned)
+            for address, pinned in self.held.items()
+        ), "not pinned"
+        self.do_later(lambda: ctypes.memmove(to, origin, size))
+        return (OK,)
+
+    def do_later(self, work: Work) -> None:
+        """Do this when the stream is waited for; or record it."""
+        (self.queue if self._recording is None else self._recording).append(work)
+
+    def cudaStreamBeginCapture(self, stream: int, mode: Any) -> Answer:
+        assert stream == STREAM in self.held and self._recording is None
+        assert not self.queue, "work that was queued before is not waited for"
+        self._recording = []
+        return (OK,)
+
+    def cudaStreamEndCapture(self, stream: int) -> Answer:
+        recorded, self._recording = self._recording, None
+        if not self._recordable:
+            return runtime.cudaError_t.cudaErrorStreamCaptureUnsupported, None
+        handle = next(self._handles)
+        self.held[handle] = recorded
+        return OK, handle
+
+    def cudaGraphInstantiate(self, graph: int, flags: int) -> Answer:
+        handle = next(self._handles)
+        self.held[handle] = self.held[graph]
+        self.graphs += 1
+        return OK, handle
+
+    def cudaGraphLaunch(self, graph: int, stream: int) -> Answer:
+        recorded = self.held[graph]
+        assert isinstance(recorded, list) and stream == STREAM in self.held
+        self.queue += recorded
+        self.launches += 1
+        return (OK,)
+
+    def cudaStreamSynchronize(self, stream: int) -> Answer:
+        assert stream == STREAM in self.held
+        self.waits += 1
+        while self.queue:
+            self.queue.pop(0)()
+        return (OK,)
+
+    def take_back(self, what: int) -> Answer:
+        """Memory, a graph or the stream."""
+        assert not self.queue, "taken back while work is under way"
+        del self.held[what]
+        return (OK,)
+
+    cudaFree = cudaFreeHost = cudaStreamDestroy = cudaGraphDestroy = cudaGraphExecDestroy = take_back
+
+
+class StandInCuda(Cuda):
+    """CUDA as a runner has it, its calls those above."""
+
+    def __init__(self, gpu: Gpu = AMPERE, recordable: bool = True) -> None:
+        self.calls = StandInCalls(gpu, recordable)
+        super().__init__(self.calls)
+        self.closed = False
 
     def at(self, address: int) -> Array:
         """The memory at an address."""
-        return self._device[address]
-
-    def upload(self, address: int, array: Array) -> None:
-        self._check(array, address)
-        self.queue(lambda: self._copy(self._device[address], array))
-
-    def download(self, array: Array, address: int) -> None:
-        self._check(array, address)
-        self.queue(
-            lambda: self._copy(array.reshape(-1).view(np.uint8), self._device[address][: array.nbytes])
-        )
-
-    def queue(self, work: Callable[[], None]) -> None:
-        """Do this when the stream is waited for."""
-        assert not self.closed, "queued after closing"
-        self._queue.append(work)
-
-    def record(self, work: Callable[[], None]) -> Callable[[], None]:
-        if not self._recordable:
-            raise DeviceError("device cuda: CUDA cannot record here (cudaErrorStreamCaptureUnsupported)")
-        assert not self._queue, "work that was queued before would be recorded too"
-        work()
-        recorded, self._queue = self._queue, []
-        self.graphs += 1
-
-        def launch() -> None:
-            self.launches += 1
-            for each in recorded:
-                self.queue(each)
-
-        return launch
-
-    def synchronize(self) -> None:
-        self.waits += 1
-        while self._queue:
-            self._queue.pop(0)()
+        memory = self.calls.held[address]
+        assert isinstance(memory, np.ndarray)
+        return memory
 
     def close(self) -> None:
-        assert not self._queue, "closed while work is under way"
+        super().close()
+        assert not self.calls.held, "not all was given back"
         self.closed = True
-        self._device.clear()
-        self._pinned.clear()
-
-    def _check(self, array: Array, address: int) -> None:
-        assert array.flags.c_contiguous and address in self._device
-        assert any(np.shares_memory(array, pinned) for pinned in self._pinned), "not pinned"
-
-    @staticmethod
-    def _copy(to: Array, origin: Array) -> None:
-        flat = origin.reshape(-1).view(np.uint8)
-        to[: flat.size] = flat
 
 
 class OnnxEngine(Engine):
@@ -144,7 +194,7 @@ class OnnxEngine(Engine):
     def enqueue(self, stream: int) -> None:
         assert stream == self._cuda.stream
         shapes = dict(self._shapes)
-        self._cuda.queue(lambda: self._compute(shapes))
+        self._cuda.calls.do_later(lambda: self._compute(shapes))
 
     def _compute(self, shapes: Mapping[str, Shape]) -> None:
         tensors = {}

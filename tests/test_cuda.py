@@ -7,7 +7,7 @@ import pytest
 
 pytest.importorskip("cuda.bindings", reason="cuda-python is not installed")
 
-from posedeploy.cuda import CudaRuntime, gpu
+from posedeploy.cuda import Cuda, gpu
 from posedeploy.errors import DeviceError
 from tests.tables import gpu_here
 
@@ -22,7 +22,7 @@ def test_no_gpu_is_one_sentence() -> None:
 
 def test_what_cuda_refuses_has_the_name_of_its_error() -> None:
     gpu_here(wanted=False)
-    with CudaRuntime() as cuda:
+    with Cuda() as cuda:
         for what, call in (
             (r"take 100 bytes on the GPU", lambda: cuda.device_memory(100)),
             (r"pin 100 bytes", lambda: cuda.host_memory(100)),
@@ -36,7 +36,7 @@ def test_what_cuda_refuses_has_the_name_of_its_error() -> None:
 
 
 def test_closing_what_holds_nothing_does_nothing() -> None:
-    cuda = CudaRuntime()
+    cuda = Cuda()
     cuda.close()
     cuda.close()
 
@@ -52,7 +52,7 @@ def test_the_gpu_says_what_it_is() -> None:
 @pytest.mark.gpu
 def test_bytes_go_there_and_back_by_a_graph_too() -> None:
     gpu_here()
-    with CudaRuntime() as cuda:
+    with Cuda() as cuda:
         address, sent, back = cuda.device_memory(1000), cuda.host_memory(1000), cuda.host_memory(1000)
 
         def work() -> None:

@@ -35,9 +35,13 @@ class AotiRunner(Runner):
         # The loader takes and gives flat lists; calling the program itself parses its signature each time.
         call: Callable[..., object] = lambda *tensors: program.loader.boxed_run(list(tensors))  # noqa: E731
         if device.type == "cuda":
-            fixed = not any(spec.is_dynamic for spec in self.inputs)
-            call = GraphedCall(call, self.inputs, device) if fixed else call
-            details = {**self.effective.details, "CUDA graph": "yes" if fixed else "no"}
+            graph = "no"
+            if not any(spec.is_dynamic for spec in self.inputs):
+                try:
+                    call, graph = GraphedCall(call, self.inputs, device), "yes"
+                except RuntimeError as error:  # a network may do what a graph cannot hold
+                    graph = f"no: {first_line(error)}"
+            details = {**self.effective.details, "CUDA graph": graph}
             self.effective = replace(self.effective, details=details)
         self._call = caller(call, device, self.outputs)
 

@@ -9,8 +9,8 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
-from posedeploy.engines import listener, reason
-from posedeploy.errors import ArtifactError, DeviceError
+from posedeploy.engines import listener, passport_of, reason
+from posedeploy.errors import ArtifactError, DeviceError, InputError
 from posedeploy.types import Artifact, TensorSpec
 
 Shape: TypeAlias = tuple[int, ...]
@@ -28,7 +28,12 @@ class Engine(ABC):
 
     @abstractmethod
     def reshape(self, shapes: Mapping[str, Shape]) -> dict[str, Shape]:
-        """Take inputs of these shapes from now on; the shapes of the outputs then."""
+        """Take inputs of these shapes from now on; the shapes of the outputs then.
+
+        Raises:
+            DeviceError: one is not taken.
+            InputError: together they make no network.
+        """
 
     @abstractmethod
     def bind(self, name: str, address: int) -> None:
@@ -64,19 +69,25 @@ class TensorRtEngine(Engine):
         self.ranges = {name: self._range(name) for name in inputs}
 
     def reshape(self, shapes: Mapping[str, Shape]) -> dict[str, Shape]:
+        self._listener.errors.clear()
         for name, shape in shapes.items():
             if not self._context.set_input_shape(name, shape):
                 raise DeviceError(
                     f"TensorRT does not take {name} as {'x'.join(map(str, shape))} "
                     f"({reason(self._listener.errors)})"
                 )
-        return {spec.name: tuple(self._context.get_tensor_shape(spec.name)) for spec in self.outputs}
+        given = {spec.name: tuple(self._context.get_tensor_shape(spec.name)) for spec in self.outputs}
+        if any(length < 0 for shape in given.values() for length in shape):
+            together = ", ".join(f"{name} {'x'.join(map(str, shape))}" for name, shape in shapes.items())
+            raise InputError(f"these inputs do not go together: {together} ({reason(self._listener.errors)})")
+        return given
 
     def bind(self, name: str, address: int) -> None:
         if not self._context.set_tensor_address(name, address):
             raise DeviceError(f"TensorRT does not take {name} there ({reason(self._listener.errors)})")
 
     def enqueue(self, stream: int) -> None:
+        self._listener.errors.clear()
         if not self._context.execute_async_v3(stream):
             raise DeviceError(f"TensorRT cannot run this engine ({reason(self._listener.errors)})")
 
@@ -101,7 +112,11 @@ def _refusal(artifact: Artifact, api: ModuleType, errors: list[str]) -> Exceptio
     said: Any = reason(errors)
     if "Error Code 1: Cuda Runtime" in said:
         return DeviceError(f"device cuda: {api.__name__} cannot use this GPU ({said})")
+    remedy = (
+        "it was made by others: build it again where it came from, or export the network"
+        if passport_of(artifact) is None
+        else f"build it again from its kept ONNX: posedeploy engine rebuild {artifact.path}"
+    )
     return ArtifactError(
-        f"{artifact.path}: {api.__name__} {api.__version__} cannot load it ({said}); build it again from its "
-        f"kept ONNX: posedeploy engine rebuild {artifact.path}"
+        f"{artifact.path}: {api.__name__} {api.__version__} cannot load it ({said}); {remedy}"
     )

@@ -10,7 +10,7 @@ from typing import TypeAlias
 
 import numpy as np
 
-from posedeploy.cuda import Cuda, CudaRuntime
+from posedeploy.cuda import Cuda
 from posedeploy.engines import check_build, check_gpu, choose, passport_of
 from posedeploy.errors import ArtifactError, DeviceError, InputError
 from posedeploy.runtimes.base import Runner, threads_asked
@@ -44,7 +44,7 @@ class TensorRtRunner(Runner):
         self,
         artifact: Artifact,
         options: RunOptions,
-        cuda: Callable[[], Cuda] = CudaRuntime,
+        cuda: Callable[[], Cuda] = Cuda,
         load: Loader = TensorRtEngine,
     ) -> None:
         _check_options(artifact, options)
@@ -124,6 +124,7 @@ class TensorRtRunner(Runner):
                     f"the input {name} is {given}, and the engine was built for {low} to {high}; export it "
                     "with other --min and --max"
                 )
+        self._shapes = {}  # whatever becomes of this, it is no longer what it was
         self._hold(shapes, shapes | self._engine.reshape(shapes))
 
     def _hold(self, shapes: dict[str, Shape], every: dict[str, Shape]) -> None:

@@ -13,6 +13,8 @@ import pytest
 pytest.importorskip("tensorrt_rtx", reason="tensorrt-rtx builds the engines")
 pytest.importorskip("cuda.bindings", reason="cuda-python runs them")
 
+from cuda.bindings import runtime
+
 from posedeploy import manifest
 from posedeploy.convert.export import export
 from posedeploy.convert.options import ExportOptions, TensorRtOptions
@@ -91,11 +93,28 @@ def _doctored(engine: Artifact, **changes: Any) -> Artifact:
 def test_a_run_is_one_graph_and_one_wait(engine: Artifact) -> None:
     cuda = StandInCuda()
     with on_stand_in(engine, ON_GPU, cuda) as runner:
-        before = cuda.waits
+        before = cuda.calls.waits
         runner.run(_image(0))
         runner.run(_image(1))
-        assert (cuda.graphs, cuda.launches, cuda.waits - before) == (1, 2, 2)
+        assert (cuda.calls.graphs, cuda.calls.launches, cuda.calls.waits - before) == (1, 2, 2)
         assert runner.effective.details["CUDA graph"] == "yes"
+
+
+def test_what_was_taken_is_given_back_where_there_is_no_more_memory(
+    engine: Artifact, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cuda = StandInCuda()
+    pins = cuda.calls.cudaMallocHost
+    left = iter([True, True, True])  # device and host memory of the input, device memory of an output
+
+    def scarce(size: int) -> tuple[Any, ...]:
+        return pins(size) if next(left, False) else (runtime.cudaError_t.cudaErrorMemoryAllocation, None)
+
+    monkeypatch.setattr(cuda.calls, "cudaMallocHost", scarce)
+    said = r"^device cuda: CUDA cannot pin \d+ bytes here \(cudaErrorMemoryAllocation\)$"
+    with pytest.raises(DeviceError, match=said):
+        on_stand_in(engine, ON_GPU, cuda)
+    assert cuda.closed
 
 
 def test_what_is_in_use_is_said(engine: Artifact) -> None:
