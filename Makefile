@@ -3,11 +3,13 @@
 
 PYTHON ?= python3
 BIN := .venv/bin
+RUNS := .venv/.runs
 INSTALLED := .venv/.installed
+PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 
 .PHONY: demo test lint format bench clean
 
-demo: $(INSTALLED)
+demo: $(RUNS)
 	@sh tools/demo.sh $(BIN)
 
 test: lint
@@ -28,13 +30,19 @@ bench: $(INSTALLED)
 	$(BIN)/python tools/bench_costs.py
 	$(BIN)/python tools/bench_decode.py
 
-$(INSTALLED): pyproject.toml constraints.txt
+# What posedeploy itself needs for the usual targets, and then all that the tests need.
+$(RUNS): pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(0 if sys.version_info >= (3, 11) else \
 	    f"posedeploy needs Python 3.11 or later and {sys.executable} is {sys.version.split()[0]}; try: make PYTHON=python3.12")'
 	@echo "== making .venv and installing what constraints.txt pins (PyTorch is large: this takes minutes once)"
 	$(PYTHON) -m venv .venv
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt torch
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[all,dev,tensorrt-rtx,tflite]'
+	$(PIP) torch
+	$(PIP) --editable '.[all]'
+	@touch $(RUNS)
+
+$(INSTALLED): $(RUNS)
+	@echo "== installing what the tests need (TFLite's and TensorRT's packages are large)"
+	$(PIP) --editable '.[all,dev,tensorrt-rtx,tflite]'
 	@touch $(INSTALLED)
 
 clean:

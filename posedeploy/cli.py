@@ -190,6 +190,12 @@ def parity(
         float | None,
         typer.Option(help="What passes for keypoints at the 99th percentile, in px.", show_default="0.1"),
     ] = None,
+    max_mm: Annotated[
+        float | None,
+        typer.Option(
+            help="What passes for 3D joints and vertices at the 99th percentile, in mm.", show_default="1"
+        ),
+    ] = None,
     runtime: shared.RuntimeName = None,
     checkpoint: shared.Checkpoint = None,
     family: shared.FamilyName = None,
@@ -208,7 +214,7 @@ def parity(
     same = command.run(
         models,
         shared.run_options(device, precision, threads),
-        command.ParityOptions(images, checkpoint, runtime, command.bounds(max_relative, max_px)),
+        command.ParityOptions(images, checkpoint, runtime, command.bounds(max_relative, max_px, max_mm)),
         Described(family, network, contract, mesh),
         json,
     )

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import torch
 from torch import Tensor, nn
 
+from posedeploy.checkpoints import mobile_human_pose, pose_hg_3d
 from posedeploy.types import InputContract, Model, ModelSpec, TensorSpec
 
 OUTPUTS = {"early_heatmaps": 2, "early_pafs": 4, "heatmaps": 2, "pafs": 4}
@@ -28,6 +31,24 @@ class TinyPose(nn.Module):
         early = [self.heatmaps(x), self.pafs(x)]
         x = torch.tanh(x)
         return {"early": early, "late": (self.heatmaps(x), self.pafs(x))}
+
+
+CROPS = ("mobile", "hg", "hg2d")
+"""mobile-human-pose, and pose-hg-3d with a depth head and without."""
+MOBILE = mobile_human_pose.Widths(8, (8, 8, 8, 8, 8, 8, 8), 16, (8, 8, 8), (8, 8, 8), 21 * 32)
+
+
+def write_crop_network(name: str, path: Path) -> Path:
+    """The checkpoint of a small network of one person, with weights that keep their size."""
+    torch.manual_seed(3)
+    if name == "mobile":
+        network: nn.Module = mobile_human_pose.MobileHumanPose(mobile_human_pose.Lpski(MOBILE), 21)
+        nn.init.normal_(network.get_parameter("backbone.final_layer.weight"), 0, 0.01)
+    else:
+        heads = {"hm": 16, "depth": 16} if name == "hg" else {"hm": 16}
+        network = pose_hg_3d.PoseHg3d(pose_hg_3d.BasicBlock, (1, 1, 1, 1), 8, heads)
+    torch.save({"state_dict": network.state_dict(), "epoch": 1}, path)
+    return path
 
 
 def tiny_model() -> Model:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import argparse
 import sys
 import tempfile
+from collections.abc import Mapping
 from contextlib import ExitStack
 from pathlib import Path
 
@@ -55,10 +56,10 @@ def opened(network: nn.Module, shape: tuple[int, ...], folder: Path) -> Model:
     return open_checkpoint(path, mesh=mesh if isinstance(network, pose2mesh.Pose2Mesh) else None)
 
 
-def row_of(model: Model, targets: list[str], folder: Path, options: RunOptions) -> dict[str, latency.Latency]:
-    """The times of PyTorch and of each target's usual runtime, by name."""
-    artifacts = export(model, targets, folder, "net")
-    tensors = random_tensors(artifacts[0].spec).tensors
+def row_of(model: Model, artifacts: Mapping[str, Artifact]) -> dict[str, latency.Latency]:
+    """The times of PyTorch and of each artifact's usual runtime, by name; all have the same fixed shapes."""
+    options = RunOptions()
+    tensors = random_tensors(next(iter(artifacts.values())).spec).tensors
     with ExitStack() as opened:
 
         def candidate(name: str, artifact: Artifact | None) -> latency.Candidate:
@@ -73,7 +74,7 @@ def row_of(model: Model, targets: list[str], folder: Path, options: RunOptions) 
             return made
 
         candidates = [candidate("pytorch", None)]
-        candidates += [candidate(artifact.target, artifact) for artifact in artifacts]
+        candidates += [candidate(name, artifact) for name, artifact in artifacts.items()]
         return {result.label: result for result in latency.measure(candidates, runs=RUNS)}
 
 
@@ -99,7 +100,8 @@ def main() -> None:
             continue
         with tempfile.TemporaryDirectory() as folder:
             model = opened(network, shape, Path(folder))
-            results = row_of(model, given.to, Path(folder), RunOptions())
+            made = export(model, given.to, Path(folder), "net")
+            results = row_of(model, {artifact.target: artifact for artifact in made})
         baseline = results["pytorch"]
         cells = [f"{baseline.median_ms:.3g}", *(cell(results[target], baseline) for target in given.to)]
         spread = max(result.spread or 0.0 for result in results.values())

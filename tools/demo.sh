@@ -1,9 +1,11 @@
-# The main job on the built-in sample: each command is shown, run, and kept in artifacts/commands.txt. Called by
-# `make demo` with the folder of the environment's programs. No network is needed.
+# The main job on the built-in sample: each command is shown, run, and kept in artifacts/commands.txt, and so are the
+# two tables. Called by `make demo` with the folder of the environment's programs, and, to be quicker, how many runs
+# to time. No network is needed.
 set -e
 bin=$1
+runs=${2:+--runs $2}
 mkdir -p artifacts
-: > artifacts/commands.txt
+printf '. %s/activate\n' "$bin" > artifacts/commands.txt
 
 show() {
     printf '\n\033[1m$ %s\033[0m\n' "$*"
@@ -11,6 +13,17 @@ show() {
     program=$1
     shift
     "$bin/$program" "$@"
+}
+
+table() {
+    file=$1
+    shift
+    status=0
+    show "$@" > artifacts/shown.txt || status=$?
+    cat artifacts/shown.txt
+    sed 1,2d artifacts/shown.txt > "$file"
+    rm artifacts/shown.txt
+    return $status
 }
 
 show posedeploy samples draw --seed 8 --count 1 --size 512x912 --people 4 -o artifacts/drawn
@@ -22,9 +35,11 @@ show python tools/overlay.py artifacts/drawn/000000.png -o artifacts/skeletons.p
     PyTorch=artifacts/poses/sample/poses.json \
     ONNX-Runtime=artifacts/poses/sample.onnx/poses.json \
     OpenVINO=artifacts/poses/sample.xml/poses.json
-show posedeploy parity artifacts/sample.xml artifacts/sample.onnx artifacts/sample.torchscript \
+table artifacts/parity.txt posedeploy parity artifacts/sample.xml artifacts/sample.onnx artifacts/sample.torchscript \
     --images artifacts/drawn/000000.png --json artifacts/parity.json
-show posedeploy bench --device CPU --json artifacts/bench.json
-show posedeploy doctor
-printf '\nThe picture is artifacts/skeletons.png: what PyTorch, ONNX Runtime and OpenVINO found, over each other. The sample\n'
-printf 'was trained on drawn people. For photographs: %s/posedeploy predict CHECKPOINT PHOTO -o poses/\n' "$bin"
+# shellcheck disable=SC2086
+table artifacts/bench.txt posedeploy bench --device CPU --json artifacts/bench.json $runs
+show posedeploy doctor || printf 'Something that is installed does not work, as told above; the demo did.\n'
+printf '\nThe picture is artifacts/skeletons.png: what PyTorch, ONNX Runtime and OpenVINO found, over each other; the tables\n'
+printf 'are artifacts/parity.txt and artifacts/bench.txt. The sample was trained on drawn people. For photographs:\n'
+printf '%s/posedeploy predict CHECKPOINT PHOTO -o poses/\n' "$bin"

@@ -21,11 +21,14 @@ from posedeploy import files
 from posedeploy.poses.draw import fixed, put_text
 from posedeploy.poses.lightweight_openpose_2d import SKELETON
 from posedeploy.poses.matching import match
+from posedeploy.predict.document import DECIMALS
 from posedeploy.predict.images import read_image
 from posedeploy.types import Array, Poses
 from tools.contact_sheet import picture_path
 
 SHIFT = 3
+ROUNDED = 10.0**-DECIMALS
+"""px to which positions are known: they come from files that round them."""
 COLOURS = ((60, 60, 255), (70, 220, 250), (255, 255, 255))
 """Blue, green, red: of the first run, the second and the third."""
 WIDTHS = (9, 5, 2)
@@ -82,7 +85,9 @@ def _legend(width: int, runs: dict[str, Array], unit: float) -> Array:
         cv2.line(legend, start, end, COLOURS[row], max(1, round(WIDTHS[row] * unit)), cv2.LINE_AA)
         text = f"{name}: {len(people)} {'person' if len(people) == 1 else 'people'}"
         if row:
-            text += f", at most {distance_px(first, people):.3g} px from {next(iter(runs))}"
+            distance = distance_px(first, people)
+            apart = f"at most {distance:.3g} px" if distance >= ROUNDED else f"less than {ROUNDED:g} px"
+            text += f", {apart} from {next(iter(runs))}"
         put_text(legend, text, (round(100 * unit), y + round(7 * unit)), 0.65 * unit, INK)
     return legend
 

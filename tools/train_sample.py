@@ -269,14 +269,20 @@ def main() -> None:
     parser.add_argument("--minutes", type=float, default=117.0)
     parser.add_argument("-o", "--output", type=Path, default=Path("artifacts/training"))
     parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
-    parser.add_argument("--workers", type=int, default=1, help="processes that draw")
+    parser.add_argument(
+        "--workers",
+        type=int,
+        help="processes that draw; one beside a CPU, all but one core beside a GPU, if not given",
+    )
     given = parser.parse_args()
     given.output.mkdir(parents=True, exist_ok=True)
     training = new_training(given.device)
     kept = given.output / "training.pt"
     if kept.exists():
         training.restore(torch.load(kept, map_location=given.device, weights_only=True))
-    train(training, given.output, given.minutes * 60, given.device, given.workers)
+    alone = given.device.startswith("cpu")
+    workers = given.workers or (1 if alone else max(1, (os.cpu_count() or 2) - 1))
+    train(training, given.output, given.minutes * 60, given.device, workers)
     save(training, given.output / "sample.safetensors")
     evaluate(given.output / "sample.safetensors")
 

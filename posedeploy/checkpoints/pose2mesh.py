@@ -6,6 +6,7 @@ they are exported.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
@@ -15,7 +16,8 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from posedeploy.checkpoints.pose2mesh_tiled import TiledMeshNet
-from posedeploy.errors import InputError
+from posedeploy.checkpoints.reader import listed
+from posedeploy.errors import CheckpointError, InputError
 from posedeploy.families import joints_spec, published_joint_set
 from posedeploy.joint_sets import JointSet
 from posedeploy.meshes.laplacians import joint_graph, normalised_laplacian
@@ -73,9 +75,20 @@ class Widths:
 
     @classmethod
     def of(cls, shapes: dict[str, tuple[int, ...]]) -> Widths:
-        """From the shapes of ``cl.N.weight``: (outputs, 3 times inputs)."""
-        count = sum(name.startswith("pose2mesh.cl.") and name.endswith(".weight") for name in shapes)
-        layers = [shapes[f"pose2mesh.cl.{index}.weight"] for index in range(count)]
+        """From the shapes of ``cl.N.weight``: (outputs, 3 times inputs).
+
+        Raises:
+            CheckpointError: one of them is missing, or they are too few to be a mesh network's.
+        """
+        numbers = [int(found[1]) for name in shapes if (found := re.fullmatch(LAYER, name))]
+        count = max([LEAST_LAYERS, *(number + 1 for number in numbers)])
+        wanted = ["pose2mesh.fc.weight", *(f"pose2mesh.cl.{index}.weight" for index in range(count))]
+        if missing := [name for name in wanted if name not in shapes]:
+            raise CheckpointError(
+                f"a pose2mesh checkpoint without {listed(missing)}: cut off, or a variant of its own, which "
+                "goes in with --network FILE.py:FUNCTION"
+            )
+        layers = [shapes[name] for name in wanted[1:]]
         ends = [0, *range(3, count + 1, 2)]
         return cls(
             tuple(
@@ -89,6 +102,9 @@ class Widths:
         return len(self.blocks) - 1
 
 
+LAYER = r"pose2mesh\.cl\.(\d+)\.weight"
+LEAST_LAYERS = 7
+"""Three on the joints and two each on the coarsest level and the mesh."""
 ORDERS = 3
 """Chebyshev polynomials of each convolution."""
 
@@ -202,8 +218,9 @@ def build(shapes: dict[str, tuple[int, ...]], mesh: Mesh | None = None) -> tuple
     Raises:
         InputError: the mesh is missing, given for the lifter alone, or another than the checkpoint was
             trained on; or its set of joints is not known here.
+        CheckpointError: a tensor that the variant is told from is missing.
     """
-    whole = "pose2mesh.fc.weight" in shapes
+    whole = any(name.startswith("pose2mesh.") for name in shapes)
     prefix = "pose_lifter." if whole else ""
     hidden, inputs = shapes.get(f"{prefix}w1.weight", (HIDDEN, 2 * 17))
     joint_set = published_joint_set(FAMILY, inputs // 2)

@@ -14,7 +14,7 @@ from dataclasses import replace
 from torch import Tensor, nn
 
 from posedeploy.checkpoints.layers import outputs_of
-from posedeploy.families import family_spec
+from posedeploy.families import family_spec, published_joint_set
 from posedeploy.types import ModelSpec, TensorSpec
 
 FAMILY = "pose-hg-3d"
@@ -138,7 +138,11 @@ def recognises(shapes: dict[str, tuple[int, ...]]) -> bool:
 
 
 def build(shapes: dict[str, tuple[int, ...]]) -> tuple[nn.Module, ModelSpec]:
-    """The network of the variant that the shapes tell, with random weights still, and its spec."""
+    """The network of the variant that the shapes tell, with random weights still, and its spec.
+
+    Raises:
+        InputError: it has a depth head and a set of joints that is not known here.
+    """
     blocks = tuple(_count(shapes, number) or PUBLISHED_BLOCKS[number - 1] for number in (1, 2, 3, 4))
     basic = "layer1.0.conv2.weight" in shapes and "layer1.0.conv3.weight" not in shapes
     kind = "basic" if basic else "bottleneck"
@@ -164,6 +168,8 @@ def build(shapes: dict[str, tuple[int, ...]]) -> tuple[nn.Module, ModelSpec]:
     )
     if "depth" not in heads:
         spec = replace(spec, unit="px")
+    else:
+        published_joint_set(FAMILY, joints)  # which says where the pelvis is, and which bones give the size
     return PoseHg3d(KINDS[kind], blocks, deconv, heads), spec
 
 

@@ -27,8 +27,13 @@ from posedeploy.toolchains.table import TOOLCHAINS, Toolchain
 from posedeploy.types import Artifact, Model, RunOptions
 
 State: TypeAlias = Literal["works", "untried", "missing", "broken"]
-BROKEN = (PoseDeployError, ImportError, OSError, RuntimeError)
-"""What an installed package raises that does not work: its own errors, or those of the libraries it wants."""
+BROKEN = (PoseDeployError, ImportError, OSError, RuntimeError, TypeError)
+"""What an installed package raises that does not work: its own errors, or those of the libraries it wants
+(pybind11 has a TypeError where one gives nothing)."""
+
+
+START_LIMIT_S = 300.0
+"""How long a toolchain may take to start."""
 
 
 @dataclass(frozen=True)
@@ -181,11 +186,11 @@ def _cuda() -> Finding:
 
 
 def _toolchain(toolchain: Toolchain, folder: Path) -> Finding:
-    found = look(toolchain)
-    if found.state != "whole":
-        return Finding("toolchain", toolchain.name, found.state, said_of(found))
     try:
-        ask(found.folder, toolchain, {"task": "start"}, folder)
+        found = look(toolchain)
+        if found.state != "whole":
+            return Finding("toolchain", toolchain.name, found.state, said_of(found))
+        ask(found.folder, toolchain, {"task": "start"}, folder, START_LIMIT_S)
     except BROKEN as error:
         return Finding("toolchain", toolchain.name, "broken", first_line(error))
     return Finding("toolchain", toolchain.name, "works", said_of(found))

@@ -61,8 +61,9 @@ def _checkpoint(path: Path, described: Described) -> tuple[dict[str, Any], Model
 def _artifact(path: Path, described: Described) -> tuple[dict[str, Any], ModelSpec]:
     artifact: Artifact = open_artifact(path, described.spec)
     spec, runs = artifact.spec, {}
-    if artifact.provenance is None or "CPU" in devices_of(artifact):
-        with open_runner(artifact, RunOptions()) as runner:
+    devices = devices_of(artifact)
+    if artifact.provenance is None or "CPU" in devices:
+        with open_runner(artifact, RunOptions("CPU" if "CPU" in devices else devices[0])) as runner:
             spec = fitted(artifact, runner)
             runs = {"runs on": running(runner.effective), **runner.effective.details}
     facts = {

@@ -9,7 +9,7 @@ from posedeploy.checkpoints.loading import open_checkpoint
 from posedeploy.checkpoints.sample import open_sample
 from posedeploy.checkpoints.user_network import open_user_network
 from posedeploy.commands.console import say, warn
-from posedeploy.commands.opening import Described
+from posedeploy.commands.opening import Described, recorded
 from posedeploy.errors import CheckpointError, InputError
 from posedeploy.types import Artifact, Model
 
@@ -89,13 +89,13 @@ def _recorded(artifact: Artifact, path: str | None, what: str) -> Path | None:
     """
     if path is None:
         return None
-    for place in (Path(path), artifact.path.with_name(Path(path).name)):
-        if place.exists():
-            return place
-    raise InputError(
-        f"{artifact.path}: the {what} it was made from is neither at {path} nor beside it; say where it is "
-        f"with --{what}"
-    )
+    found = recorded(artifact, path)
+    if found is None:
+        raise InputError(
+            f"{artifact.path}: the {what} it was made from is neither at {path} nor beside it; say where it "
+            f"is with --{what}"
+        )
+    return found
 
 
 def stem_of(path: Path | None) -> str:

@@ -75,6 +75,12 @@ def open_named(
     return runner, artifact
 
 
+def recorded(artifact: Artifact, path: str) -> Path | None:
+    """A file that the manifest names, at its place or beside the artifact; None where it is at neither."""
+    places = (Path(path), artifact.path.with_name(Path(path).name))
+    return next((place for place in places if place.exists()), None)
+
+
 def _scaled(spec: ModelSpec, described: Described) -> ModelSpec:
     return spec if described.height is None else at_height(spec, described.height)
 

@@ -91,7 +91,7 @@ IoLayout: TypeAlias = Annotated[
 ]
 TimeLimit: TypeAlias = Annotated[
     float | None,
-    typer.Option(metavar="SECONDS", help="With --via onnx2tf: how long it may take.", show_default="1800"),
+    typer.Option(metavar="SECONDS", help="With --via onnx2tf: how long it may take.", show_default="3600"),
 ]
 Checkpoint: TypeAlias = Annotated[
     Path | None,

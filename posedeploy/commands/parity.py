@@ -57,13 +57,13 @@ def run(
     if options.precision != "f32" and settings.bounds is None:
         raise InputError(
             f"--precision {options.precision}: the bounds of float32 do not hold for it; say what may pass "
-            "with --max-relative and --max-px"
+            "with --max-relative, --max-px and --max-mm"
         )
     check_json(json)
     results, refused = [], 0
     for path in paths:
         try:
-            results.append(_compare(path, options, settings, described))
+            results.append(against_pytorch(path, options, settings, described))
         except (DeviceError, MissingPackageError) as error:
             if len(paths) == 1:
                 raise
@@ -80,17 +80,15 @@ def run(
     return not refused and all(result.passed for result in results)
 
 
-def bounds(max_relative: float | None, max_px: float | None) -> Bounds | None:
+def bounds(relative: float | None, px: float | None, mm: float | None) -> Bounds | None:
     """What the user lets pass, None for the bounds of float32."""
-    if max_relative is None and max_px is None:
-        return None
-    for option, bound in (("--max-relative", max_relative), ("--max-px", max_px)):
-        if bound is not None and not bound >= 0:
-            raise InputError(f"{option} {bound:g}: what may pass is a number of at least 0")
-    usual = Bounds()
-    return Bounds(
-        usual.relative if max_relative is None else max_relative, usual.px if max_px is None else max_px
-    )
+    given = {
+        name: bound for name, bound in {"relative": relative, "px": px, "mm": mm}.items() if bound is not None
+    }
+    for name, bound in given.items():
+        if not bound >= 0:
+            raise InputError(f"--max-{name} {bound:g}: what may pass is a number of at least 0")
+    return replace(Bounds(), **given) if given else None
 
 
 def document(results: list[Parity]) -> dict[str, Any]:
@@ -147,7 +145,9 @@ def _entry(result: Parity) -> dict[str, Any]:
     }
 
 
-def _compare(path: Path, options: RunOptions, settings: ParityOptions, described: Described) -> Parity:
+def against_pytorch(path: Path, options: RunOptions, settings: ParityOptions, described: Described) -> Parity:
+    """One artifact beside its checkpoint in PyTorch, or, where rounding alone takes both over the bounds,
+    beside that in float64."""
     artifact = open_artifact(path, described.spec)
     with working(f"loading {path} and its checkpoint"):
         model = reference_model(artifact, settings.checkpoint, described)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from posedeploy.commands.console import counted, counting, out, say, warn, working
 from posedeploy.commands.finding import Where, finder_of, people_of
-from posedeploy.commands.opening import Described, open_named
+from posedeploy.commands.opening import Described, open_named, recorded
 from posedeploy.commands.options import chosen
 from posedeploy.errors import InputError
 from posedeploy.meshes.topology import read_mesh
@@ -80,15 +80,18 @@ def _source(name: str) -> Source:
 
 
 def faces_of(path: Path | None, artifact: Artifact) -> Array | None:
-    """The triangles of the mesh that the network gives, from the user's file; None without one.
+    """The triangles of the mesh that the network gives, from the user's file, or the one that the artifact
+    was exported with, where it is still there; None without.
 
     Raises:
         InputError: the network gives no mesh, or another than the file's.
     """
-    if path is None:
-        return None
     spec, made = artifact.spec, artifact.provenance
     counts = [tensor.shape[1] for tensor in spec.outputs if tensor.name == spec.roles.get("cam_mesh")]
+    if path is None and counts and made is not None and made.mesh is not None:
+        path = recorded(artifact, made.mesh)
+    if path is None:
+        return None
     if not counts:
         raise InputError(f"--mesh {path}: {spec.family} ({spec.variant}) gives no mesh; leave it out")
     mesh = read_mesh(path)

@@ -14,7 +14,7 @@ from posedeploy import engines, files, manifest, plugins
 from posedeploy.convert.options import OnProgress, TensorRtOptions
 from posedeploy.engines import AHEAD, Flavour, Passport, Shapes, passport_of
 from posedeploy.errors import ArtifactError, DeviceError, ExportError
-from posedeploy.types import Artifact
+from posedeploy.types import Artifact, Provenance
 
 Where = Callable[[str], str]
 MIB = 1 << 20
@@ -83,8 +83,8 @@ def build(
 
 
 def rebuild(artifact: Artifact, asked: TensorRtOptions, on_progress: OnProgress) -> Artifact:
-    """Build an engine again from its kept ONNX and in its place, as is asked; where nothing is, for the GPUs
-    that it was built for, or, by a flavour that builds on the GPU, for this one.
+    """Build an engine again from its kept ONNX and in its place, as is asked; where nothing is, by its own
+    flavour and for the GPUs that it was built for, or, by one that builds on the GPU, for this one.
 
     Raises:
         ArtifactError: the ONNX is gone, or is not the one that the engine was built from.
@@ -107,12 +107,13 @@ def rebuild(artifact: Artifact, asked: TensorRtOptions, on_progress: OnProgress)
             f"{graph}: not the ONNX that {artifact.path.name} was built from, by its SHA-256; export the "
             "network again"
         )
-    gpus = asked.gpus
-    if not gpus and asked.flavour in (None, passport.flavour) and passport.compute_capabilities != AHEAD:
+    gpus, flavour = asked.gpus, asked.flavour or passport.flavour
+    if not gpus and flavour == passport.flavour and passport.compute_capabilities != AHEAD:
         ahead = passport.flavour in engines.FLAVOURS and engines.FLAVOURS[passport.flavour].ahead
         gpus = tuple(name.rstrip("+") for name in passport.compute_capabilities) if ahead else ()
     asked = replace(
         asked,
+        flavour=flavour,
         gpus=gpus,
         precision="f16" if passport.precision == "f16" else "f32",
         workspace_mib=asked.workspace_mib or passport.workspace_mib,
@@ -121,9 +122,22 @@ def rebuild(artifact: Artifact, asked: TensorRtOptions, on_progress: OnProgress)
     with files.staged(artifact.path.parent) as stage:
         path = stage / artifact.path.name
         path.write_bytes(engine)
-        made = replace(artifact, files={path.name: files.sha256(path)}, details=engines.details(built))
+        made = replace(
+            artifact,
+            files={path.name: files.sha256(path)},
+            details=engines.details(built),
+            provenance=_renewed(artifact, asked),
+        )
         manifest.write(made, stage)
     return made
+
+
+def _renewed(artifact: Artifact, asked: TensorRtOptions) -> Provenance | None:
+    """Where the artifact came from, with what was asked of its building now."""
+    if artifact.provenance is None:
+        return None
+    now = {name: str(getattr(asked, name)) for name in ("flavour", "gpus", "workspace_mib", "timing_cache")}
+    return replace(artifact.provenance, options={**artifact.provenance.options, **now})
 
 
 def _gpu() -> Any:
@@ -233,8 +247,8 @@ def _monitor(api: ModuleType, on_progress: OnProgress) -> Any:
             self._within[name], self._steps[name] = (start, length), (0, max(1, steps))
 
         def step_complete(self, name: str, step: int) -> bool:
-            if self.raised is not None:
-                return False
+            if self.raised is not None or name not in self._steps:
+                return self.raised is None  # another phase of this name may have ended meanwhile
             try:
                 _, of = self._steps[name]
                 self._steps[name] = (step + 1, of)

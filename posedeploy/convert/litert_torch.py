@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import re
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from posedeploy.convert.litert_layers import rewritten
+from posedeploy.convert.places import blamed, located
 from posedeploy.convert.prepare import Prepared
 from posedeploy.errors import ExportError, first_line
 from posedeploy.quiet import only_errors, quiet
@@ -30,9 +30,6 @@ REFUSED = {
     ),
 }
 """What is told, and what to do, by whether axes were to be free."""
-SHOWN = 3
-"""Places in the network that a message names."""
-_LACKING = re.compile(r"While executing .*?target=torch\.ops\.([\w.]+)\]")
 
 
 class ChannelsLast(nn.Module):
@@ -101,22 +98,9 @@ def _free_axes(prepared: Prepared, last: list[bool]) -> tuple[Any, ...] | None:
 
 def _refusal(error: Exception, prepared: Prepared) -> ExportError:
     cannot, remedy = REFUSED[bool(prepared.axes)]
-    lacking = _LACKING.search(str(error))
-    if lacking is None:
+    operator = blamed(error)
+    if operator is None:
         return ExportError(f"{cannot}: {first_line(error)}; {remedy}")
-    places = _places(lacking[1], prepared)
-    shown = ", ".join(places[:SHOWN]) or "it"
-    more = f" and {len(places) - SHOWN} more places" if len(places) > SHOWN else ""
     return ExportError(
-        f"{cannot}: it fails at the operator {lacking[1]} in {shown}{more} ({first_line(error)}); {remedy}"
+        f"{cannot}: it fails at the operator {located(operator, prepared)} ({first_line(error)}); {remedy}"
     )
-
-
-def _places(operator: str, prepared: Prepared) -> list[str]:
-    """The paths of the modules in the network that an operator comes from, each once."""
-    program = torch.export.export(prepared.module, prepared.example, strict=False).run_decompositions()
-    stacks = [
-        node.meta.get("nn_module_stack", {}) for node in program.graph.nodes if str(node.target) == operator
-    ]
-    paths = [list(stack.values())[-1][0] for stack in stacks if stack]
-    return list(dict.fromkeys(path.removeprefix("network").lstrip(".") or "it" for path in paths))

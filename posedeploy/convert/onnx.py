@@ -8,6 +8,7 @@ from weakref import WeakKeyDictionary
 import onnx
 import torch
 
+from posedeploy.convert.places import blamed, located
 from posedeploy.convert.prepare import Prepared
 from posedeploy.errors import ExportError, first_line
 from posedeploy.quiet import only_errors
@@ -51,7 +52,9 @@ def _exported(prepared: Prepared) -> onnx.ModelProto:
                 verbose=False,
             )
         except torch.onnx.OnnxExporterError as error:
-            raise ExportError(f"the ONNX exporter cannot take this network: {_cause(error)}") from error
+            raise ExportError(
+                f"the ONNX exporter cannot take this network: {_told(error, prepared)}"
+            ) from error
     assert program is not None, "with dynamo=True the exporter returns a program"
     model: onnx.ModelProto = program.model_proto
     _name_axes(model, prepared)
@@ -65,6 +68,13 @@ def _name_axes(model: onnx.ModelProto, prepared: Prepared) -> None:
         for axis, wanted in zip(values[tensor.name].type.tensor_type.shape.dim, tensor.shape, strict=True):
             if isinstance(wanted, str):
                 axis.dim_param = wanted
+
+
+def _told(error: BaseException, prepared: Prepared) -> str:
+    operator = blamed(error)
+    if operator is None:
+        return _cause(error)
+    return f"it fails at the operator {located(operator, prepared)} ({_cause(error)})"
 
 
 def _cause(error: BaseException) -> str:

@@ -8,15 +8,26 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import onnx
+import onnxscript.optimizer
 import torch
+from onnx import version_converter
 
-from posedeploy.convert import onnx
+from posedeploy.convert.onnx import graph
 from posedeploy.convert.prepare import Prepared, drawn
-from posedeploy.errors import ExportError
+from posedeploy.convert.tflite_check import SAME
+from posedeploy.errors import ExportError, first_line
 from posedeploy.toolchains.child import ask
 from posedeploy.toolchains.state import whole
 from posedeploy.toolchains.table import TOOLCHAINS
 from posedeploy.types import TensorSpec
+
+OPSET = 17
+"""The last one of which onnx2tf reads where a resized image's points lie (``Resize``): of later ones it takes
+them for those of ``half_pixel``."""
+READ_ANYWAY = {"half_pixel", "pytorch_half_pixel"}
+FOLDED = 1 << 24
+"""The largest tensor, in elements, that what is computed of constants may start from."""
 
 
 def convert(prepared: Prepared, path: Path) -> Mapping[str, Any]:
@@ -39,17 +50,18 @@ def convert(prepared: Prepared, path: Path) -> Mapping[str, Any]:
     environment = whole(toolchain)  # before minutes are spent on the graph
     last = [t.name for t in (*spec.inputs, *spec.outputs) if _turns(t, prepared.options.tflite.layout)]
     with tempfile.TemporaryDirectory(prefix="onnx2tf-", dir=path.parent) as folder:
-        graph, examples, made = (
+        network, examples, made = (
             Path(folder) / name for name in ("graph.onnx", "examples.npz", "made.tflite")
         )
-        onnx.convert(prepared, graph)
+        onnx.save(_readable(graph(prepared)), network)
         np.savez(examples, **_examples(prepared))
         answer = ask(
             environment.folder,
             toolchain,
             {
                 "task": "convert",
-                "onnx": str(graph),
+                "onnx": str(network),
+                "same": SAME,
                 "examples": str(examples),
                 "tflite": str(made),
                 "inputs": [_asked(tensor, last) for tensor in spec.inputs],
@@ -65,6 +77,27 @@ def convert(prepared: Prepared, path: Path) -> Mapping[str, Any]:
         "channels_last": last,
         "toolchain": ", ".join(f"{name} {number}" for name, number in answer["versions"].items()),
     }
+
+
+def _readable(model: onnx.ModelProto) -> onnx.ModelProto:
+    """The graph so that onnx2tf converts it rightly: without operators on constants alone, which Keras does
+    not take for layers, and no newer than it reads."""
+    model = onnxscript.optimizer.optimize(model, input_size_limit=FOLDED)
+    if all(_points(node) in READ_ANYWAY for node in model.graph.node if node.op_type == "Resize"):
+        return model
+    try:
+        return version_converter.convert_version(model, OPSET)
+    except (RuntimeError, version_converter.ConvertError) as error:
+        raise ExportError(
+            f"onnx2tf reads the points of a Resize up to opset {OPSET} only, and this network cannot be "
+            f"brought there ({first_line(error)}); use --via litert-torch"
+        ) from error
+
+
+def _points(resize: onnx.NodeProto) -> str:
+    """Where the points of the image lie that a ``Resize`` makes."""
+    modes = [each.s.decode() for each in resize.attribute if each.name == "coordinate_transformation_mode"]
+    return modes[0] if modes else "half_pixel"
 
 
 def _turns(tensor: TensorSpec, layout: str) -> bool:

@@ -7,6 +7,10 @@ import os
 import shutil
 from pathlib import Path
 
+from posedeploy import untold  # noqa: F401
+
+# isort: split
+
 import openvino
 
 from posedeploy.convert import onnx

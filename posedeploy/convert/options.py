@@ -67,7 +67,7 @@ class TfliteOptions:
 class ToolchainOptions:
     """What only a route through a toolchain is asked. time_limit_s: how long its process may take."""
 
-    time_limit_s: float = 1800
+    time_limit_s: float = 3600
 
 
 @dataclass(frozen=True)

@@ -40,9 +40,10 @@ def convert(prepared: Prepared, path: Path) -> Mapping[str, Any]:
     asked = prepared.options.tensorrt
     engines.choose(asked.flavour, asked.gpus)  # before the minutes that the ONNX may take
     profile = profile_of(prepared.spec.inputs, prepared.options)
+    halve = plugins.load("posedeploy.convert.half:in_float16") if asked.precision == "f16" else None
     model = graph(prepared)
-    if asked.precision == "f16":
-        model = plugins.load("posedeploy.convert.half:in_float16")(model)
+    if halve is not None:
+        model = halve(model)
     kept = path.with_name(path.name + ".onnx")
     onnx.save(_without_notes(model), kept)
     onnx.checker.check_model(kept, full_check=True)

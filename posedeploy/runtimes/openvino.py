@@ -7,6 +7,11 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 
 import numpy as np
+
+from posedeploy import untold  # noqa: F401
+
+# isort: split
+
 import openvino
 from openvino import properties
 

@@ -18,6 +18,7 @@ from posedeploy.samples.body import JOINTS
 from posedeploy.samples.scene import Person, Scene, draw
 
 NAME = "annotations.json"
+CAMERA = "pinhole: x right, y down, z ahead, in mm; its axis goes through (width / 2, height / 2)"
 _ORDER = [[coco.coco_name(name) for name in KEYPOINT_NAMES].index(name) for name in coco.KEYPOINTS]
 
 
@@ -33,8 +34,9 @@ def write_images(
 
     The annotations are COCO's "person_keypoints" (17 keypoints, visibility 0 to 2, bbox, area), and beside
     them for each person ``joints_mm``, (28, 3) in the order of ``info.joints``, in the coordinates of a
-    pinhole camera whose ``focal_length_px`` the image has and whose axis goes through its centre. A person
-    who cannot be recognised is annotated without keypoints.
+    pinhole camera whose ``focal_length_px`` the image has and whose axis goes through its centre, and
+    ``keypoints_18``, x, y and visibility of ``info.keypoints_18``, which are OpenPose's. A person who cannot
+    be recognised is annotated without COCO's keypoints.
 
     Args:
         size, people: as for ``draw``.
@@ -58,7 +60,13 @@ def write_images(
                 annotations.append(_annotation(person, len(annotations) + 1, index))
             on_progress(index + 1, count)
         document = {
-            "info": {"description": "people drawn by posedeploy", "seed": seed, "joints": JOINTS},
+            "info": {
+                "description": "people drawn by posedeploy",
+                "seed": seed,
+                "joints": JOINTS,
+                "keypoints_18": KEYPOINT_NAMES,
+                "camera": CAMERA,
+            },
             "images": images,
             "annotations": annotations,
             "categories": [
@@ -100,4 +108,5 @@ def _annotation(person: Person, number: int, image: int) -> dict[str, Any]:
         "iscrowd": 0,
         "share_seen": round(person.share, 4),
         "joints_mm": person.joints_mm.tolist(),
+        "keypoints_18": np.column_stack([person.keypoints, person.visibility]).ravel().tolist(),
     }

@@ -10,11 +10,11 @@ from torch import nn
 
 from posedeploy.checkpoints import mobile_human_pose, pose_hg_3d
 from posedeploy.checkpoints.loading import open_checkpoint
-from posedeploy.errors import CheckpointError
+from posedeploy.errors import CheckpointError, InputError
 from posedeploy.nesting import flat
 from posedeploy.types import Model
 from tests.checkpoints.test_lightweight_openpose import check_runs
-from tests.reference_cases import Case
+from tools.reference_cases import Case
 
 CASES = {
     "mobile-human-pose-lpski": "LPSKI, 18 joints",
@@ -120,3 +120,13 @@ def test_heads_and_joints_are_told_from_the_keys(
         outputs = flat(module(torch.zeros(2, 3, 64, 96)))
     for output, tensor in zip(outputs, spec.outputs, strict=True):
         assert tuple(output.shape) == tensor.fixed({"batch": 2, "height": 64, "width": 96}).shape
+
+
+def test_joints_that_nobody_knows_do_for_2d_alone(tmp_path: Path) -> None:
+    def network(*heads: str) -> pose_hg_3d.PoseHg3d:
+        return pose_hg_3d.PoseHg3d(pose_hg_3d.BasicBlock, (1, 1, 1, 1), 16, dict.fromkeys(heads, 5)).eval()
+
+    spec = reopened(network("hm"), tmp_path / "a.pth").spec
+    assert (spec.unit, len(spec.keypoint_names)) == ("px", 5)
+    with pytest.raises(InputError, match="a network on 5 joints, and no set of pose-hg-3d has as many"):
+        reopened(network("hm", "depth"), tmp_path / "b.pth")

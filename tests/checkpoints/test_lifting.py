@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -14,7 +15,7 @@ from posedeploy.checkpoints.pose2mesh import Lifter
 from posedeploy.errors import CheckpointError, InputError
 from posedeploy.nesting import flat
 from tests.lifting import FACES, randomised, small_gtrs, small_pose2mesh, write
-from tests.reference_cases import Case
+from tools.reference_cases import Case
 from tools.torus import torus
 
 TOLERANCE = 1e-5
@@ -35,11 +36,7 @@ def test_outputs_equal_those_of_the_published_network(tmp_path: Path, reference:
                 outputs = flat(module(torch.from_numpy(case.input(run))))
             for spec, output in zip(model.spec.outputs, outputs, strict=True):
                 assert spec.fixed({"batch": len(output)}).shape == tuple(output.shape)
-                published = case.golden[f"out:{run['input']}:{spec.name}"]
-                if mesh is not None and spec.name == "cam_mesh":
-                    published = published[:, case.golden["perm_reverse"][: output.shape[1]]]
-                distance = np.abs(output.numpy() - published).max() / run["outputs"][spec.name]["absmax"]
-                assert distance < TOLERANCE, (run["input"], spec.name)
+                assert case.distance(run, spec.name, output.numpy()) < TOLERANCE, (run["input"], spec.name)
 
 
 NETWORKS = {
@@ -123,13 +120,22 @@ def test_an_unknown_number_of_joints_is_refused(tmp_path: Path) -> None:
         open_checkpoint(write(randomised(Lifter(16, 8)), tmp_path / "a.pth"))
 
 
-def test_a_tensor_that_is_missing_is_named(tmp_path: Path) -> None:
-    network = small_gtrs()
-    torch.save(
-        {n: t for n, t in network.state_dict().items() if n != "pose_MRM.norm.bias"}, tmp_path / "a.pth"
-    )
-    with pytest.raises(CheckpointError, match=r"1 missing: pose_MRM\.norm\.bias"):
-        open_checkpoint(tmp_path / "a.pth")
+@pytest.mark.parametrize(
+    ("make", "name", "said"),
+    [
+        (small_gtrs, "pose_MRM.norm.bias", r"1 missing: pose_MRM\.norm\.bias"),
+        (small_pose2mesh, "pose2mesh.cl.3.weight", r"checkpoint without pose2mesh\.cl\.3\.weight: cut off"),
+        (small_pose2mesh, "pose2mesh.fc.weight", r"checkpoint without pose2mesh\.fc\.weight: cut off"),
+        (small_pose2mesh, "pose2mesh.bn.0.bias", r"1 missing: pose2mesh\.bn\.0\.bias"),
+    ],
+)
+def test_a_tensor_that_is_missing_is_named(
+    tmp_path: Path, make: Callable[[], nn.Module], name: str, said: str
+) -> None:
+    torch.save({n: t for n, t in make().state_dict().items() if n != name}, tmp_path / "a.pth")
+    np.save(tmp_path / "faces.npy", FACES)
+    with pytest.raises(CheckpointError, match=said):
+        open_checkpoint(tmp_path / "a.pth", mesh=tmp_path / "faces.npy" if make is small_pose2mesh else None)
 
 
 def test_the_same_triangles_have_one_hash_whatever_the_file(checkpoint: Path, tmp_path: Path) -> None:

@@ -14,7 +14,7 @@ from posedeploy.checkpoints.lightweight_openpose_3d import LightweightOpenPose3d
 from posedeploy.checkpoints.loading import open_checkpoint
 from posedeploy.nesting import flat
 from posedeploy.types import Model
-from tests.reference_cases import BUNDLED, Case
+from tools.reference_cases import BUNDLED, Case
 
 TOLERANCE = 1e-5
 NAMES = ("lightweight-openpose-2d", "lightweight-openpose-3d")

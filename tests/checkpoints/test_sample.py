@@ -12,7 +12,7 @@ from posedeploy.checkpoints.loading import open_checkpoint
 from posedeploy.checkpoints.sample import WEIGHTS, open_sample
 from posedeploy.types import Model
 
-SHA256 = "1c0fe675b891161a6144851b2334171f9637b6fc9af719fc7115cac4750dcbbd"
+SHA256 = "5f0ef1e8fbc770520dfea6a680c3fdb1be39d9566f6a25c8faa40c1c0f3cf465"
 
 
 @pytest.fixture(scope="module")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -77,6 +78,18 @@ def test_a_mesh_is_written_and_one_of_another_network_refused(
     np.save("fan.npy", [(0, corner, corner + 1) for corner in range(1, 19)])
     done("predict", gtrs, "joints.npy", "--mesh", "fan.npy", "-o", "drawn")
     assert Path("drawn/joints.person0.obj").read_text().count("\nf ") == 18
+
+
+def test_the_mesh_of_the_manifest_is_used_where_it_is(lifters: Path, done: Invoke) -> None:
+    for name in ("body.pth.tar", "faces.npy"):
+        shutil.copy(lifters / name, name)
+    done("export", "body.pth.tar", "--mesh", "faces.npy", "--to", "torchscript", "-o", "out")
+    done("predict", "out/body.torchscript", "joints.npy")
+    assert Path("poses/joints.person1.obj").is_file()
+    Path("faces.npy").unlink()
+    result = done("predict", "out/body.torchscript", "joints.npy", "-o", "without")
+    assert "no mesh is drawn or written" in words(result.stderr)
+    assert not list(Path("without").glob("*.obj"))
 
 
 def test_triangles_must_be_those_of_the_networks_mesh(lifters: Path) -> None:

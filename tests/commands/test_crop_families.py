@@ -9,40 +9,23 @@ from typing import Any
 
 import numpy as np
 import pytest
-import torch
-from torch import nn
 
-from posedeploy.checkpoints import mobile_human_pose, pose_hg_3d
 from posedeploy.types import Array
 from tests.benchmarks import coco
 from tests.commands.conftest import Invoke, words
+from tests.networks import CROPS, write_crop_network
 from tests.predict.conftest import HEIGHT, PEOPLE, WIDTH, write_image
 
 SUFFIXES = ("torchscript", "onnx", "xml")
 TARGETS = ("--to", "torchscript", "--to", "onnx", "--to", "openvino")
-SMALL = mobile_human_pose.Widths(8, (8, 8, 8, 8, 8, 8, 8), 16, (8, 8, 8), (8, 8, 8), 21 * 32)
-HEADS = {"hm": 16, "depth": 16}
-
-
-def networks() -> dict[str, nn.Module]:
-    """Small ones of each, with weights that keep their size from layer to layer."""
-    torch.manual_seed(3)
-    made: dict[str, nn.Module] = {
-        "mobile": mobile_human_pose.MobileHumanPose(mobile_human_pose.Lpski(SMALL), 21),
-        "hg": pose_hg_3d.PoseHg3d(pose_hg_3d.BasicBlock, (1, 1, 1, 1), 8, HEADS),
-        "hg2d": pose_hg_3d.PoseHg3d(pose_hg_3d.BasicBlock, (1, 1, 1, 1), 8, {"hm": 16}),
-    }
-    final = made["mobile"].get_submodule("backbone.final_layer")
-    nn.init.normal_(final.get_parameter("weight"), 0, 0.01)
-    return made
 
 
 @pytest.fixture(scope="session")
 def crops(tmp_path_factory: pytest.TempPathFactory, done: Invoke) -> Path:
     """A folder with the checkpoints, every target of each in ``out``."""
     folder = tmp_path_factory.mktemp("crops")
-    for name, network in networks().items():
-        torch.save({"state_dict": network.eval().state_dict(), "epoch": 1}, folder / f"{name}.pth")
+    for name in CROPS:
+        write_crop_network(name, folder / f"{name}.pth")
         done("export", folder / f"{name}.pth", *TARGETS, "-o", folder / "out")
     return folder
 

@@ -56,25 +56,48 @@ def test_every_runtime_finds_everyone(
         ((out / "human.xml",), "openvino"),
     ]
     for arguments, runtime in runs:
-        result = done("evaluate", *arguments, *GIVEN, "--json", "e.json")
-        document = json.loads(Path("e.json").read_text())
-        assert (document["format"], document["version"]) == ("posedeploy.evaluate", 1)
-        assert document["effective"]["runtime"] == runtime
-        assert document["label"] == str(arguments[0])
-        assert (document["images"], len(document["detections"])) == (2, 2 * PEOPLE)
-        assert [part["name"] for part in document["slices"]] == ["all", "large"]
-        for part in document["slices"]:
-            assert part["people"] == 2 * PEOPLE
-            averages = [part[name] for name in ("ap", "ap50", "ap75", "ar", "ar50", "ar75")]
-            assert averages == pytest.approx([1.0] * 6)
-            assert len(part["precision"]) == len(part["recall"]) == len(document["thresholds"]) == 10
-        found = [detection["keypoints"] for detection in document["detections"]]
-        np.testing.assert_allclose(found[0][:2], people[0]["keypoints"][:2], atol=2e-3)
-        assert "all 4 1.000 1.000 1.000 1.000 1.000 1.000" in words(result.stdout)
-        assert "at least 1/3 of the image high 4 1.000" in words(result.stdout)
-        assert "4 people found in 2 images; 17 keypoints scored, not neck, which" in words(result.stdout)
-        assert "Running per image evaluation" not in result.output
-        assert not lines_wider_than(80, "\n".join(result.stdout.splitlines()[2:]))
+        _finds_everyone(people, done, arguments, runtime)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("target", "name", "runtime"), [("tflite", "human.tflite", "litert"), ("aoti", "human.pt2", "aoti")]
+)
+def test_the_other_runtimes_find_everyone_too(
+    people: list[dict[str, Any]],
+    human: Path,
+    network: tuple[str, str],
+    done: Invoke,
+    target: str,
+    name: str,
+    runtime: str,
+) -> None:
+    done("export", human / "human.pth", "--to", target, "-o", "more", *network)
+    _finds_everyone(people, done, (Path("more", name),), runtime)
+
+
+def _finds_everyone(
+    people: list[dict[str, Any]], done: Invoke, arguments: tuple[Any, ...], runtime: str
+) -> None:
+    result = done("evaluate", *arguments, *GIVEN, "--json", "e.json")
+    document = json.loads(Path("e.json").read_text())
+    assert (document["format"], document["version"]) == ("posedeploy.evaluate", 1)
+    assert document["effective"]["runtime"] == runtime
+    assert document["label"] == str(arguments[0])
+    assert (document["images"], len(document["detections"])) == (2, 2 * PEOPLE)
+    assert [part["name"] for part in document["slices"]] == ["all", "large"]
+    for part in document["slices"]:
+        assert part["people"] == 2 * PEOPLE
+        averages = [part[name] for name in ("ap", "ap50", "ap75", "ar", "ar50", "ar75")]
+        assert averages == pytest.approx([1.0] * 6)
+        assert len(part["precision"]) == len(part["recall"]) == len(document["thresholds"]) == 10
+    found = [detection["keypoints"] for detection in document["detections"]]
+    np.testing.assert_allclose(found[0][:2], people[0]["keypoints"][:2], atol=2e-3)
+    assert "all 4 1.000 1.000 1.000 1.000 1.000 1.000" in words(result.stdout)
+    assert "at least 1/3 of the image high 4 1.000" in words(result.stdout)
+    assert "4 people found in 2 images; 17 keypoints scored, not neck, which" in words(result.stdout)
+    assert "Running per image evaluation" not in result.output
+    assert not lines_wider_than(80, "\n".join(result.stdout.splitlines()[2:]))
 
 
 def test_a_person_who_is_missed_and_a_limit(people: list[dict[str, Any]], human: Path, done: Invoke) -> None:

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from posedeploy.families import FAMILIES
-from tests.commands.conftest import Invoke, lines_wider_than
+from tests.commands.conftest import Invoke, lines_wider_than, words
 
 
 @pytest.mark.parametrize("columns", [80, 120])
@@ -18,4 +18,8 @@ def test_every_family_is_shown(done: Invoke, columns: int) -> None:
     for family in FAMILIES.values():
         assert family.name in result.stdout
         assert family.weights_page in result.stdout
+        licences = f"code {family.code_licence}, weights {family.weights_licence}"
+        facts = (family.task, family.joints, family.input, family.parameters, family.gflop, licences)
+        for fact in facts:
+            assert fact in words(result.stdout)
     assert not lines_wider_than(columns, result.stdout)

@@ -14,7 +14,7 @@ import torch
 from posedeploy.types import Array
 from tests.commands.conftest import Invoke, lines_wider_than, words
 from tests.predict.conftest import PEOPLE, write_image
-from tests.reference_cases import BUNDLED, Case
+from tools.reference_cases import BUNDLED, Case
 
 
 def test_every_target_is_the_same_as_pytorch(
@@ -113,6 +113,7 @@ def test_bad_input(
             (onnx, "--precision", "bf16", *network),
             "the bounds of float32 do not hold for it; say what may pass",
         ),
+        ((onnx, "--max-mm", "-1", *network), "--max-mm -1: what may pass is a number of at least 0"),
         ((onnx, "--max-px", "nan", *network), "--max-px nan: what may pass is a number of at least 0"),
         ((onnx, "--json", ".", *network), ".: is a folder; name a file for the JSON"),
         ((onnx, "--images", "photos", *network), "--images photos: photos/broken.jpg: "),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import os
 import shutil
 import signal
 import subprocess
@@ -161,6 +162,24 @@ def test_a_disk_that_fills_leaves_the_previous_artifact_of_every_target_as_it_wa
     assert not list(tmp_path.glob(".posedeploy-*"))
 
 
+@pytest.mark.slow
+def test_an_export_tells_nobody_and_leaves_nothing_elsewhere(tmp_path: Path) -> None:
+    home, out = tmp_path / "home", tmp_path / "out"
+    home.mkdir()
+    code = f"""
+from pathlib import Path
+from posedeploy.convert.export import export
+from tests.networks import tiny_model
+export(tiny_model(), ["onnx", "openvino", "torchscript"], Path({str(out)!r}), "tiny")
+"""
+    kept = {
+        name: value for name, value in os.environ.items() if name not in ("CI", "TF_BUILD", "JENKINS_URL")
+    }
+    subprocess.run([sys.executable, "-c", code], cwd=ROOT, env={**kept, "HOME": str(home)}, check=True)
+    assert (out / "tiny.xml").is_file()
+    assert not (home / "intel").exists(), "OpenVINO keeps an identity there, and sends it"
+
+
 def test_openvino_that_cannot_write_says_so_in_its_own_words(tiny: Model, tmp_path: Path) -> None:
     (tmp_path / "tiny.bin").mkdir()
     with pytest.raises(OutputError, match=r"^tiny\.xml: OpenVINO could not write it \(.*tiny\.bin.*\)$"):
@@ -214,9 +233,29 @@ class Sorts(nn.Module):
         return data
 
 
-def test_a_network_that_onnx_cannot_express_is_refused_in_one_line(tmp_path: Path) -> None:
+class Bessel(nn.Module):
+    """An operator that ONNX has not."""
+
+    def forward(self, data: Tensor) -> Tensor:
+        return torch.special.bessel_j0(data)
+
+
+@pytest.mark.parametrize(
+    ("network", "said"),
+    [
+        (Sorts(), ""),
+        (
+            nn.Sequential(nn.Linear(3, 3), nn.Sequential(nn.ReLU(), Bessel())),
+            r"it fails at the operator prims\.bessel_j0\.default in 1\.1 \(No ONNX function found for",
+        ),
+    ],
+    ids=["loop", "operator"],
+)
+def test_a_network_that_onnx_cannot_express_is_refused_in_one_line(
+    tmp_path: Path, network: nn.Module, said: str
+) -> None:
     spec = ModelSpec("x", "", (TensorSpec("data", (1, 3)),), (TensorSpec("out", (1, 3)),))
-    with pytest.raises(ExportError, match="the ONNX exporter cannot take this network: ") as refusal:
-        export(Model(Sorts().eval(), spec, None, ""), ["onnx"], tmp_path, "a")
+    with pytest.raises(ExportError, match=f"^the ONNX exporter cannot take this network: {said}") as refusal:
+        export(Model(network.eval(), spec, None, ""), ["onnx"], tmp_path, "a")
     assert "\n" not in str(refusal.value)
     assert not list(tmp_path.iterdir())

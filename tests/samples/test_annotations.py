@@ -45,6 +45,8 @@ def test_the_annotations_are_cocos(folder: Path, capsys: pytest.CaptureFixture[s
             assert annotation["num_keypoints"] == (keypoints[:, 2] > 0).sum()
             assert annotation["area"] == person.area
             np.testing.assert_allclose(annotation["joints_mm"], person.joints_mm)
+            every = np.reshape(annotation["keypoints_18"], (18, 3))
+            np.testing.assert_allclose(every, np.column_stack([person.keypoints, person.visibility]))
             if person.recognisable:
                 ankle = KEYPOINT_NAMES.index("l_ank")
                 assert keypoints[15, 2] == person.visibility[ankle]
@@ -58,6 +60,8 @@ def test_the_file_says_how_its_joints_are_ordered(folder: Path) -> None:
     document = json.loads((folder / "annotations.json").read_text())
     assert document["info"]["seed"] == 7
     assert document["info"]["joints"][:2] == ["nose", "neck"]
+    assert document["info"]["keypoints_18"] == list(KEYPOINT_NAMES)
+    assert "through (width / 2, height / 2)" in document["info"]["camera"]
     assert document["categories"][0]["keypoints"][5] == "left_shoulder"
 
 

@@ -8,6 +8,7 @@ not told by shapes: outputs are found by their values for the inputs that come w
 from __future__ import annotations
 
 import itertools
+import traceback
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any, TypeAlias
@@ -26,12 +27,16 @@ LAST, FIRST = (0, 2, 3, 1), (0, 3, 1, 2)
 CLOSE = 1e-2
 """How far, of an output's largest value, what onnx2tf made may be from PyTorch to be the same output at all;
 whether the file computes the same is found where it is used."""
+LASTING = (ImportError, OSError, MemoryError)
+"""What fails once more if it is tried again: an operator that onnx2tf does not have is a module that is not
+there."""
 
 
 def run(request: dict[str, Any]) -> dict[str, Any]:
     """Say what is here (``task`` is ``start``), or convert.
 
-    To convert: ``onnx`` names the graph, ``examples`` an .npz of ``in:NAME`` and ``out:NAME`` as the graph
+    To convert: ``onnx`` names the graph, ``same`` how far, of an output's largest value, the file may be from
+    PyTorch, ``examples`` an .npz of ``in:NAME`` and ``out:NAME`` as the graph
     has them, ``tflite`` the file to write; ``inputs`` and ``outputs`` list for each tensor its ``name``,
     whether it is an image or map with its channels ``first`` in the graph, and whether they come ``last`` in
     the file.
@@ -47,12 +52,30 @@ def run(request: dict[str, Any]) -> dict[str, Any]:
     inputs = {tensor["name"]: examples["in:" + tensor["name"]] for tensor in request["inputs"]}
     outputs = {tensor["name"]: examples["out:" + tensor["name"]] for tensor in request["outputs"]}
     last = {tensor["name"] for tensor in request["inputs"] + request["outputs"] if tensor["last"]}
-    model = _keras(request)
-    found = _found(_results(model, inputs), outputs)
+    model, found = _converted(request, inputs, outputs)
     return {"versions": versions, **_write(Path(request["tflite"]), model, inputs, found, last)}
 
 
-def _keras(request: dict[str, Any]) -> Any:
+def _converted(
+    request: dict[str, Any], inputs: dict[str, Array], outputs: dict[str, Array]
+) -> tuple[Any, dict[str, tuple[int, Axes]]]:
+    """The Keras model, and where its outputs are.
+
+    At every operator onnx2tf can try which order of axes fits best. That takes half an hour where operators
+    are many, and most networks need none of it: it is done where the result is wrong without.
+    """
+    try:
+        model = _keras(request, strict=False)
+        return model, _found(_results(model, inputs), outputs, request["same"])
+    except LASTING:
+        raise
+    except (Exception, SystemExit):  # which is how onnx2tf leaves
+        traceback.print_exc()
+    model = _keras(request, strict=True)
+    return model, _found(_results(model, inputs), outputs, CLOSE)
+
+
+def _keras(request: dict[str, Any], *, strict: bool) -> Any:
     """The graph as a Keras model whose inputs lie as in the graph."""
     np.save(SAMPLE, np.random.default_rng(0).random((20, 128, 128, 3), np.float32))
     return onnx2tf.convert(
@@ -62,6 +85,7 @@ def _keras(request: dict[str, Any]) -> Any:
         keep_shape_absolutely_input_names=[t["name"] for t in request["inputs"] if not t["first"]] or None,
         not_use_onnxsim=True,
         disable_model_save=True,
+        disable_strict_mode=not strict,
         verbosity="info",
     )
 
@@ -78,7 +102,7 @@ def _called(model: Any, inputs: dict[str, Any]) -> list[Any]:
     return list(given) if isinstance(given, (list, tuple)) else [given]
 
 
-def _found(given: list[Array], wanted: dict[str, Array]) -> dict[str, tuple[int, Axes]]:
+def _found(given: list[Array], wanted: dict[str, Array], close: float) -> dict[str, tuple[int, Axes]]:
     """Which of the model's outputs each wanted one is, and how its axes are to be turned, by their values.
 
     Of two that are equal, one that is nothing else's yet is taken, and the axes as they are.
@@ -93,7 +117,7 @@ def _found(given: list[Array], wanted: dict[str, Array]) -> dict[str, tuple[int,
             if output.transpose(axes).shape == array.shape
         ]
         distance, _, axes, index = min(fitting, default=(np.inf, False, (), 0))
-        if not distance < CLOSE:
+        if not distance < close:
             raise SystemExit(
                 f"onnx2tf converted the network wrongly: nothing it gives is the output {name}; the nearest "
                 f"is {distance:.1e} of its largest value off"

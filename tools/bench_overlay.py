@@ -1,0 +1,67 @@
+"""How long a mesh over the image takes: our camera beside the published demo's gradient steps, and drawing.
+
+    python tools/bench_overlay.py [ROUNDS]
+
+The camera lays 17 joints over the image; the mesh is of SMPL's size. Nothing here asserts.
+"""
+
+from __future__ import annotations
+
+import statistics
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+from posedeploy.poses.draw_mesh import draw_mesh
+from posedeploy.poses.weak_perspective import WeakPerspective, fit
+from posedeploy.types import Array
+from tools.bench_costs import interleaved, spread
+from tools.published_networks import smpl_like_mesh
+
+STEPS = 1500
+"""Of gradient descent, as in the published demo."""
+
+
+def descended(joints: Array, pixels: Array) -> WeakPerspective:
+    """The same camera by steps down the gradient; scale in units of the spread, so that one step length suits
+    all three unknowns."""
+    size = np.abs(joints).mean()
+    unknown = np.array([0.0, *pixels.mean(axis=0)])
+    for _ in range(STEPS):
+        error = unknown[0] * joints[:, :2] / size + unknown[1:] - pixels
+        unknown -= 0.02 * np.array([(error * joints[:, :2] / size).sum(), *error.sum(axis=0)])
+    return WeakPerspective(float(unknown[0] / size), (float(unknown[1]), float(unknown[2])))
+
+
+def main(rounds: int) -> None:
+    """Print the times of each, and how good both cameras are."""
+    stream = np.random.RandomState(4)
+    joints = stream.normal(0, 400, (17, 3))
+    pixels = WeakPerspective(0.23, (320.0, 240.0)).project(joints) + stream.normal(0, 5, (17, 2))
+    faces = smpl_like_mesh()
+    vertices = stream.normal(0, 300, (int(faces.max()) + 1, 3))
+    image = np.zeros((480, 640, 3), np.uint8)
+    camera = fit(joints, pixels)
+    calls: dict[str, Callable[[], object]] = {
+        "ours": lambda: fit(joints, pixels),
+        "steps": lambda: descended(joints, pixels),
+        "drawing": lambda: draw_mesh(image, vertices, faces, camera, (90, 160, 240)),
+    }
+    times = interleaved(calls, rounds)
+    errors = [
+        float(np.linalg.norm(made.project(joints) - pixels, axis=1).mean())
+        for made in (camera, descended(joints, pixels))
+    ]
+    ratio = statistics.median(times["steps"]) / statistics.median(times["ours"])
+    print(f"camera: closed form {spread(times['ours'], 1e3)} ms")
+    print(f"the same by {STEPS} steps: {spread(times['steps'], 1e3)} ms")
+    print(f"ratio {ratio:.0f}; joints off by {errors[0]:.6f} px and {errors[1]:.6f} px; wanted under 20 ms")
+    print(f"drawing {len(faces)} triangles on 640x480: {spread(times['drawing'], 1e3)} ms")
+
+
+if __name__ == "__main__":
+    main(int(sys.argv[1]) if len(sys.argv) > 1 else 15)

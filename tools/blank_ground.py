@@ -1,0 +1,64 @@
+"""Draws the people of a ``poses.json`` on a blank ground, where the picture itself is not to be shown.
+
+``python tools/blank_ground.py poses.json -o PICTURE``, of the first image in it.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+from posedeploy import files
+from posedeploy.predict.joints_file import GROUND
+from posedeploy.predict.pictures import Painter
+from posedeploy.types import Array, ModelSpec, Poses
+from tools.contact_sheet import picture_path
+
+
+def poses_of(document: dict[str, Any], image: int) -> Poses:
+    """The people of one image; those of a network that lifts joints are from their own root on."""
+    people = [person for person in document["annotations"] if person["image_id"] == image]
+    keypoints = np.array([person["keypoints"] for person in people], np.float64).reshape(len(people), -1, 3)
+    seen = keypoints[..., 2:] > 0
+    scores = np.array([person["keypoint_scores"] for person in people])[..., None]
+    keypoints = np.where(seen, np.concatenate([keypoints[..., :2], scores], axis=2), -1.0)
+    joints = None
+    if people and people[0].get("keypoints_3d"):
+        places = np.array([person["keypoints_3d"] for person in people]).reshape(len(people), -1, 3)
+        joints = np.concatenate([places, scores], axis=2)
+    lifted = document["source"].get("joints") is not None
+    return Poses(keypoints, np.array([person["score"] for person in people]), joints, from_root=lifted)
+
+
+def picture_of(document: dict[str, Any]) -> Array:
+    """(H, W, 3) uint8 BGR: the skeletons where they were found, and beside them the 3D scene."""
+    image, category = document["images"][0], document["categories"][0]
+    skeleton = tuple((a - 1, b - 1) for a, b in category["skeleton"])
+    spec = ModelSpec("", "", (), (), keypoint_names=tuple(category["keypoints"]), skeleton=skeleton)
+    ground = np.full((image["height"], image["width"], 3), GROUND, np.uint8)
+    return Painter(spec, still=True)(ground, poses_of(document, image["id"]))
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("poses", type=Path)
+    parser.add_argument("-o", "--output", type=picture_path, required=True)
+    given = parser.parse_args()
+    picture = picture_of(json.loads(given.poses.read_text(encoding="utf-8")))
+    _, encoded = cv2.imencode(given.output.suffix, picture)
+    with files.staged(given.output.absolute().parent) as stage:
+        (stage / given.output.name).write_bytes(encoded.data)
+
+
+if __name__ == "__main__":
+    main()
