@@ -7,22 +7,29 @@ runs=${2:+--runs $2}
 mkdir -p artifacts
 printf '. %s/activate\n' "$bin" > artifacts/commands.txt
 
-show() {
+announce() {
     printf '\n\033[1m$ %s\033[0m\n' "$*"
     printf '%s\n' "$*" >> artifacts/commands.txt
+}
+
+run() {
     program=$1
     shift
     "$bin/$program" "$@"
 }
 
+show() {
+    announce "$@"
+    run "$@"
+}
+
 table() {
     file=$1
     shift
+    announce "$@"
     status=0
-    show "$@" > artifacts/shown.txt || status=$?
-    cat artifacts/shown.txt
-    sed 1,2d artifacts/shown.txt > "$file"
-    rm artifacts/shown.txt
+    run "$@" > "$file" || status=$?
+    cat "$file"
     return $status
 }
 

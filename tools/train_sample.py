@@ -195,7 +195,11 @@ def train(training: Training, folder: Path, budget_s: float, device: str, worker
 def _loader(training: Training, phase: Phase, workers: int) -> Iterable[Batch]:
     numbers = range(training.steps, training.steps + 10**7)
     return DataLoader(
-        Batches(SEED, phase), batch_size=None, sampler=numbers, num_workers=workers, prefetch_factor=4
+        Batches(SEED, phase),
+        batch_size=None,
+        sampler=numbers,
+        num_workers=workers,
+        prefetch_factor=4 if workers else None,
     )
 
 

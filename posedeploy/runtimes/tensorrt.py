@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass
+from threading import Lock
 from types import ModuleType
 from typing import TypeAlias
 
@@ -48,6 +49,7 @@ class TensorRtRunner(Runner):
         load: Loader = TensorRtEngine,
     ) -> None:
         _check_options(artifact, options)
+        self._running = Lock()
         if not artifact.path.is_file():
             raise ArtifactError(f"{artifact.path}: no such file")
         passport = passport_of(artifact)
@@ -88,17 +90,19 @@ class TensorRtRunner(Runner):
 
     def run(self, tensors: Tensors) -> Tensors:
         self.check(tensors)
-        self._reshape({name: array.shape for name, array in tensors.items()})
-        for spec in self.inputs:
-            np.copyto(self._held[spec.name], tensors[spec.name])
-        self._go()
-        self._cuda.synchronize()
-        return {spec.name: self._held[spec.name].copy() for spec in self.outputs}
+        with self._running:
+            self._reshape({name: array.shape for name, array in tensors.items()})
+            for spec in self.inputs:
+                np.copyto(self._held[spec.name], tensors[spec.name])
+            self._go()
+            self._cuda.synchronize()
+            return {spec.name: self._held[spec.name].copy() for spec in self.outputs}
 
     def close(self) -> None:
-        self._engine = None
-        self._memory, self._held = {}, {}
-        self._cuda.close()
+        with self._running:  # a stream that was left early may still run one ahead
+            self._engine = None
+            self._memory, self._held = {}, {}
+            self._cuda.close()
 
     def _take(self, engine: Engine) -> None:
         """Take memory for the largest shapes, once, and say where it is."""
