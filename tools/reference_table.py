@@ -143,11 +143,13 @@ def main() -> None:
             results = [made(model, way, folder, mesh) for way in given.on]
             running = {each.way: each.artifact for each in results if each.artifact and each.parity}
             times = row_of(model, running) if running else {}
-        pytorch = times.get("pytorch")
-        median = (f"{pytorch.median_ms:.3g}", f"{pytorch.spread or 0:.0%}") if pytorch else ("", "")
-        show(f"{name}, strictly loaded", "pytorch", "", "", f"{golden:.1e} from the published", "", *median)
-        for result in results:
-            show("", *row(result, times))
+            pytorch = times.get("pytorch")
+            median = (f"{pytorch.median_ms:.3g}", f"{pytorch.spread or 0:.0%}") if pytorch else ("", "")
+            show(
+                f"{name}, strictly loaded", "pytorch", "", "", f"{golden:.1e} from the published", "", *median
+            )
+            for result in results:
+                show("", *row(result, times))
     print(f"\n{this_machine()}")
 
 
