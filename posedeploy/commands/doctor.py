@@ -30,8 +30,6 @@ State: TypeAlias = Literal["works", "untried", "missing", "broken"]
 BROKEN = (PoseDeployError, ImportError, OSError, RuntimeError, TypeError)
 """What an installed package raises that does not work: its own errors, or those of the libraries it wants
 (pybind11 has a TypeError where one gives nothing)."""
-
-
 START_LIMIT_S = 300.0
 """How long a toolchain may take to start."""
 

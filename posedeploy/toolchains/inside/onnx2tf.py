@@ -36,10 +36,9 @@ def run(request: dict[str, Any]) -> dict[str, Any]:
     """Say what is here (``task`` is ``start``), or convert.
 
     To convert: ``onnx`` names the graph, ``same`` how far, of an output's largest value, the file may be from
-    PyTorch, ``examples`` an .npz of ``in:NAME`` and ``out:NAME`` as the graph
-    has them, ``tflite`` the file to write; ``inputs`` and ``outputs`` list for each tensor its ``name``,
-    whether it is an image or map with its channels ``first`` in the graph, and whether they come ``last`` in
-    the file.
+    PyTorch, ``examples`` an .npz of ``in:NAME`` and ``out:NAME`` as the graph has them, ``tflite`` the file
+    to write; ``inputs`` and ``outputs`` list for each tensor its ``name``, whether it is an image or map with
+    its channels ``first`` in the graph, and whether they come ``last`` in the file.
 
     Returns:
         What the file's signature calls each input and output.
