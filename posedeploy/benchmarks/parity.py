@@ -82,7 +82,7 @@ class Parity:
     """A candidate against the reference. ``poses`` is None where no decoding is known for the network.
 
     rounding: where it is given, the reference was PyTorch in float64, and PyTorch in float32 lies that far
-    from it itself, relative to an output's largest value.
+    from it itself (``rounding_of``).
     """
 
     label: str
@@ -150,6 +150,18 @@ def compare(
     )
     poses = PoseParity(tuple(images)) if decode is not None else None
     return Parity(label, candidate.effective, outputs, poses, bounds)
+
+
+def rounding_of(exact: Runner, others: Sequence[Runner], samples: Sequence[Sample]) -> float:
+    """How far the others, the same network in float32, lie from it in float64 at most: an output's largest
+    difference over its largest value on that input. Infinite where float32 overflows."""
+    worst = 0.0
+    for sample in samples:
+        expected = exact.run(sample.tensors)
+        for other in others:
+            for name, array in other.run(sample.tensors).items():
+                worst = max(worst, float(_relative(expected[name], array).max()))
+    return worst
 
 
 def _one(outputs: Tensors, index: int) -> Tensors:

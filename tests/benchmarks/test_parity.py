@@ -9,7 +9,9 @@ import numpy as np
 import pytest
 
 from posedeploy.benchmarks.inputs import Sample, image_samples, random_images, sized
-from posedeploy.benchmarks.parity import Bounds, Parity, compare
+from posedeploy.benchmarks.parity import Bounds, Parity, compare, rounding_of
+from posedeploy.checkpoints.exact import in_float64
+from posedeploy.convert.folding import folded
 from posedeploy.errors import ArtifactError
 from posedeploy.poses.lightweight_openpose_2d import decode
 from posedeploy.runtimes.opening import open_runner
@@ -213,3 +215,22 @@ def test_nothing_compared_is_nothing_proved() -> None:
     assert Parity("x.xml", CrowdRunner(SPEC).effective, (), None, Bounds()).failures == (
         "there is no output to compare",
     )
+
+
+def test_the_rounding_of_a_network_is_that_of_its_worst_float32(tiny: Model) -> None:
+    samples = image_samples(tiny.spec, [("picture", image) for image in random_images(sized(tiny.spec), 1)])
+    with (
+        PyTorchRunner(in_float64(tiny), RunOptions()) as exact,
+        PyTorchRunner(tiny, RunOptions()) as plain,
+        PyTorchRunner(folded(tiny, samples[0].tensors), RunOptions()) as as_exported,
+    ):
+        apart = [rounding_of(exact, (other,), samples) for other in (plain, as_exported)]
+        assert rounding_of(exact, (exact,), samples) == 0
+        assert rounding_of(exact, (plain, as_exported), samples) == max(apart)
+        assert all(0 < each < 1e-5 for each in apart)
+
+
+def test_where_float32_overflows_the_rounding_has_no_end() -> None:
+    exact = CrowdRunner(SPEC)
+    overflown = Changed(_in_place(lambda outputs: outputs["heatmaps"].fill(np.inf)))
+    assert rounding_of(exact, (overflown,), [ours for ours, _ in _pairs()]) == np.inf
