@@ -26,7 +26,8 @@ import msgspec
 
 from posedeploy import plugins
 from posedeploy.errors import InputError
-from posedeploy.families import FAMILIES, family_named, family_spec, published_joint_set
+from posedeploy.families import FAMILIES, family_named, published_joint_set
+from posedeploy.specs import family_spec, unit_of
 from posedeploy.types import (
     ColourOrder,
     Dimension,
@@ -109,6 +110,8 @@ def read(path: Path) -> ModelSpec:
         roles=dict(document.outputs),
         cells=document.cells,
     )
+    if document.family in FAMILIES:
+        spec = replace(spec, unit=unit_of(document.family, document.outputs))
     if document.keypoint_names:
         spec = replace(spec, keypoint_names=document.keypoint_names, skeleton=document.skeleton)
     return spec

@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from posedeploy import plugins
 from posedeploy.errors import InputError
 from posedeploy.joint_sets import JointSet
-from posedeploy.types import InputContract, JointsContract, ModelSpec, TensorSpec
 
 
 @dataclass(frozen=True)
@@ -168,81 +167,3 @@ def published_joint_set(family: str, count: int) -> JointSet:
             f"a network on {count} joints, and no set of {family} has as many; the sets are {listed}"
         )
     return found
-
-
-def family_spec(
-    family: str,
-    variant: str,
-    inputs: tuple[TensorSpec, ...],
-    outputs: tuple[TensorSpec, ...],
-    roles: Mapping[str, str],
-    joints: int | None = None,
-    cells: int | None = None,
-) -> ModelSpec:
-    """The spec of a network of a family, its contract and joints taken from the family's ``poses`` module.
-
-    A family without a contract for images is one on 2D joints.
-
-    Args:
-        roles: which output is what the family's decoding asks for.
-        joints: their number, for a family whose variants differ in it.
-        cells: as in the spec.
-    """
-    poses = plugins.module(family_named(family).poses)
-    found = joint_set(family, joints)
-    contracts: Mapping[int | None, InputContract] = getattr(poses, "CONTRACTS", {})
-    contract = contracts.get(joints, poses.CONTRACT)
-    return ModelSpec(
-        family=family,
-        variant=variant,
-        inputs=inputs,
-        outputs=outputs,
-        contract=contract,
-        roles=roles,
-        keypoint_names=found.joints,
-        skeleton=found.bones,
-        unit=poses.UNIT,
-        joints=JointsContract(found.name) if contract is None else None,
-        cells=cells,
-    )
-
-
-def image_spec(
-    family: str, variant: str, channels: Mapping[str, int], roles: Mapping[str, str], stride: int = 8
-) -> ModelSpec:
-    """The spec of a network whose input is the image ``data`` and whose outputs are maps, of free size.
-
-    Args:
-        channels: the number of channels of each output, by its name, in order.
-        roles: which output is what the family's decoding asks for.
-        stride: input pixels per output cell.
-    """
-    return family_spec(
-        family,
-        variant,
-        (TensorSpec("data", ("batch", 3, "height", "width"), layout="NCHW"),),
-        tuple(
-            TensorSpec(name, ("batch", count, f"height/{stride}", f"width/{stride}"), layout="NCHW")
-            for name, count in channels.items()
-        ),
-        roles,
-    )
-
-
-def joints_spec(family: str, joint_set: JointSet, vertices: int | None = None) -> ModelSpec:
-    """The spec of a network from the 2D joints ``pose2d`` of a batch of people to ``pose3d``, 3D joints in
-    mm.
-
-    Args:
-        vertices: of the mesh ``cam_mesh``, in m, that it gives before them; None for a network without.
-    """
-    joints = len(joint_set)
-    outputs = {"cam_mesh": vertices, "pose3d": joints} if vertices else {"pose3d": joints}
-    return family_spec(
-        family,
-        f"{joint_set.name}, {f'{vertices} vertices' if vertices else 'joints alone'}",
-        (TensorSpec("pose2d", ("batch", joints, 2)),),
-        tuple(TensorSpec(name, ("batch", count, 3)) for name, count in outputs.items()),
-        {name: name for name in outputs},
-        joints,
-    )

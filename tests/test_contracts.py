@@ -171,3 +171,11 @@ def test_an_input_that_is_not_given_contradicts_nothing(tmp_path: Path) -> None:
     assert (
         contracts.applied(contracts.read(_written(tmp_path, "")), other, MAPS, "x").inputs[0].dtype == "uint8"
     )
+
+
+@pytest.mark.parametrize(
+    ("outputs", "unit"), [('hm = "a"', "px"), ('hm = "a"\ndepth = "b"', "mm"), ("", "mm")]
+)
+def test_without_depth_maps_there_is_nothing_in_mm(tmp_path: Path, outputs: str, unit: str) -> None:
+    spec = contracts.read(_written(tmp_path, f'family = "pose-hg-3d"\n[outputs]\n{outputs}'))
+    assert spec.unit == unit

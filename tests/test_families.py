@@ -5,7 +5,7 @@ from importlib import import_module
 import pytest
 
 from posedeploy.errors import InputError
-from posedeploy.families import FAMILIES, family_named, image_spec
+from posedeploy.families import FAMILIES, family_named
 
 
 @pytest.mark.parametrize("name", FAMILIES)
@@ -37,8 +37,3 @@ def test_an_unknown_family_is_refused_with_those_there_are() -> None:
         InputError, match="no network family is called 'x'; the families are lightweight-openpose-2d, "
     ):
         family_named("x")
-
-
-def test_maps_have_the_size_of_the_image_over_the_stride() -> None:
-    spec = image_spec("lightweight-openpose-2d", "v", {"maps": 5}, {"heatmaps": "maps"}, stride=4)
-    assert spec.outputs[0].shape == ("batch", 5, "height/4", "width/4")

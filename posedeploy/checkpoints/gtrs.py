@@ -9,7 +9,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from posedeploy.families import joints_spec, published_joint_set
+from posedeploy.families import published_joint_set
+from posedeploy.specs import joints_spec
 from posedeploy.types import ModelSpec
 
 FAMILY = "gtrs"

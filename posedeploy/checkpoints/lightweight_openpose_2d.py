@@ -5,7 +5,7 @@ from __future__ import annotations
 from torch import Tensor, nn
 
 from posedeploy.checkpoints import layers
-from posedeploy.families import image_spec
+from posedeploy.specs import image_spec
 from posedeploy.types import ModelSpec
 
 FAMILY = "lightweight-openpose-2d"

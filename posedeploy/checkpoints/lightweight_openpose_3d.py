@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from posedeploy.checkpoints import layers
-from posedeploy.families import image_spec
+from posedeploy.specs import image_spec
 from posedeploy.types import ModelSpec
 
 FAMILY = "lightweight-openpose-3d"

@@ -17,7 +17,7 @@ from torch import Tensor, nn
 from posedeploy.checkpoints.layers import outputs_of
 from posedeploy.checkpoints.mobile_layers import InvertedResidual, decoder_step, unit, upsample
 from posedeploy.errors import CheckpointError
-from posedeploy.families import family_spec
+from posedeploy.specs import family_spec
 from posedeploy.types import ModelSpec, TensorSpec
 
 FAMILY = "mobile-human-pose"

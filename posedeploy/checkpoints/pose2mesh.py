@@ -18,12 +18,13 @@ from torch.nn import functional
 from posedeploy.checkpoints.pose2mesh_tiled import TiledMeshNet
 from posedeploy.checkpoints.reader import listed
 from posedeploy.errors import CheckpointError, InputError
-from posedeploy.families import joints_spec, published_joint_set
+from posedeploy.families import published_joint_set
 from posedeploy.joint_sets import JointSet
 from posedeploy.meshes.laplacians import joint_graph, normalised_laplacian
 from posedeploy.meshes.levels import Level, mesh_levels
 from posedeploy.meshes.sparse import Sparse
 from posedeploy.meshes.topology import Mesh
+from posedeploy.specs import joints_spec
 from posedeploy.types import ModelSpec
 
 FAMILY = "pose2mesh"

@@ -9,12 +9,12 @@ torchvision's names. Written from these and from the tensors of a checkpoint: no
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
 
 from torch import Tensor, nn
 
 from posedeploy.checkpoints.layers import outputs_of
-from posedeploy.families import family_spec, published_joint_set
+from posedeploy.families import published_joint_set
+from posedeploy.specs import family_spec
 from posedeploy.types import ModelSpec, TensorSpec
 
 FAMILY = "pose-hg-3d"
@@ -166,9 +166,7 @@ def build(shapes: dict[str, tuple[int, ...]]) -> tuple[nn.Module, ModelSpec]:
         {head: head for head in heads},
         joints,
     )
-    if "depth" not in heads:
-        spec = replace(spec, unit="px")
-    else:
+    if "depth" in heads:
         published_joint_set(FAMILY, joints)  # which says where the pelvis is, and which bones give the size
     return PoseHg3d(KINDS[kind], blocks, deconv, heads), spec
 

@@ -34,7 +34,9 @@ CONTRACT = InputContract(
 )  # fmt: skip
 CONTRACTS = {16: CONTRACT, 17: replace(CONTRACT, width=192)}
 UNIT = "mm"
-ROLES = ("hm", "depth")
+DEPTH_ROLE = "depth"
+"""The output without which there are no 3D positions."""
+ROLES = ("hm", DEPTH_ROLE)
 
 LIMBS = (
     ("hip", "knee"), ("knee", "ankle"), ("shoulder", "elbow"), ("elbow", "wrist"),

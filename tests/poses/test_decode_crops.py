@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 from posedeploy.errors import InputError
-from posedeploy.families import family_spec
 from posedeploy.poses import mobile_human_pose, pose_hg_3d
+from posedeploy.specs import family_spec
 from posedeploy.types import Camera, ModelSpec, Placement
 
 WHERE = Placement(0.5, (10.0, 20.0), (400, 300), (256, 256))

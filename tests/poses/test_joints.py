@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 
 from posedeploy.errors import InputError
-from posedeploy.families import joints_spec
 from posedeploy.joint_sets import JOINT_SETS
 from posedeploy.poses import gtrs, pose2mesh
 from posedeploy.poses.joints import box_of, prepare_joints
+from posedeploy.specs import joints_spec
 from posedeploy.types import Array, Camera, JointsContract, PlacedJoints
 
 SPEC = joints_spec("pose2mesh", JOINT_SETS["human36"], 6890)

@@ -15,8 +15,8 @@ from torch import Tensor, nn
 
 from posedeploy import files
 from posedeploy.convert.export import export
-from posedeploy.families import image_spec
 from posedeploy.runtimes.base import Runner
+from posedeploy.specs import image_spec
 from posedeploy.types import Array, Artifact, Effective, Model, ModelSpec, Tensors
 from tools.synthetic_maps import Maps, crowd
 

@@ -6,9 +6,9 @@ from dataclasses import replace
 
 import numpy as np
 
-from posedeploy.families import joints_spec
 from posedeploy.joint_sets import JOINT_SETS
 from posedeploy.runtimes.base import Runner
+from posedeploy.specs import joints_spec
 from posedeploy.types import Array, Effective, ModelSpec, Tensors
 
 MM = 300.0

@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 
 from posedeploy.errors import InputError
-from posedeploy.families import family_spec
 from posedeploy.predict.boxes import Finder, boxes_of, detected_by, read_boxes, takes_boxes
 from posedeploy.predict.chain import Predictor
 from posedeploy.predict.sources import Frame, Source, open_source
 from posedeploy.runtimes.base import Runner
+from posedeploy.specs import family_spec
 from posedeploy.types import Array, Effective, ModelSpec, Poses, Tensors, TensorSpec
 from tests.poses.helpers import some_poses
 from tests.predict.conftest import HEIGHT, PEOPLE, WIDTH, CrowdRunner, spec_of, write_image

@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 
 from posedeploy.errors import InputError
-from posedeploy.families import joints_spec
 from posedeploy.joint_sets import JOINT_SETS
 from posedeploy.predict.chain import Predictor, joined
 from posedeploy.predict.sources import Frame
 from posedeploy.runtimes.openvino import OpenVinoRunner
+from posedeploy.specs import joints_spec
 from posedeploy.types import Array, Artifact, RunOptions
 from tests.poses.helpers import some_poses
 from tests.predict.conftest import HEIGHT, PEOPLE, WIDTH, CrowdRunner, spec_of

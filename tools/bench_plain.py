@@ -1,0 +1,101 @@
+"""Our exports beside plain ones of the same network, in the runtime of each.
+
+``python tools/bench_plain.py [NAME ...]``: random weights, one image or person, float32. Plain is what one
+call of the vendor's exporter makes: ``torch.onnx.export``, and ``openvino.convert_model`` on that file. Both
+are run by the same runner in the same rounds, PyTorch eager beside them. Each cell is our median in ms, the
+plain one's, and, in brackets, the plain one's over ours: above 1 we are faster.
+"""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import sys
+import tempfile
+from pathlib import Path
+
+import openvino
+import torch
+from torch import nn
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+from posedeploy.benchmarks.latency import Latency
+from posedeploy.benchmarks.machine import this_machine
+from posedeploy.convert.export import export
+from posedeploy.runtimes.opening import open_artifact
+from posedeploy.types import Artifact, Model
+from tools.bench_families import opened, row_of
+from tools.published_networks import networks
+
+TARGETS = ("onnx", "openvino")
+
+
+def plain_exports(network: nn.Module, model: Model, shape: tuple[int, ...], folder: Path) -> list[Artifact]:
+    """A file for each of ``TARGETS``, made without us.
+
+    Args:
+        network: in eval mode. model: of which it is; its input and outputs are named alike.
+    """
+    logging.getLogger("torch.onnx").setLevel(logging.ERROR)
+    onnx, xml = folder / "plain.onnx", folder / "plain.xml"
+    (data,) = model.spec.inputs
+    torch.onnx.export(
+        network,
+        (torch.zeros(shape),),
+        onnx,
+        dynamo=True,
+        verbose=False,
+        input_names=[data.name],
+        output_names=[output.name for output in model.spec.outputs],
+    )
+    openvino.save_model(openvino.convert_model(onnx), xml, compress_to_fp16=False)
+    return [open_artifact(onnx), open_artifact(xml)]
+
+
+def times_of(
+    network: nn.Module, model: Model, shape: tuple[int, ...], folder: Path
+) -> dict[str, tuple[Latency, Latency | None]]:
+    """By target, our times and the plain export's; and PyTorch's own, which has no other."""
+    ours = export(model, TARGETS, folder, "ours")
+    plain = plain_exports(network, model, shape, folder)
+    results = row_of(
+        model,
+        {artifact.target: artifact for artifact in ours}
+        | {f"plain {artifact.target}": artifact for artifact in plain},
+    )
+    return {name: (results[name], results.get(f"plain {name}")) for name in ("pytorch", *TARGETS)}
+
+
+def cells(times: dict[str, tuple[Latency, Latency | None]]) -> list[str]:
+    """``12.3, plain 14.5 (1.18x)`` for each, and the largest spread."""
+    made = []
+    for ours, plain in times.values():
+        beside = f", plain {plain.median_ms:.3g} ({plain.median_ms / ours.median_ms:.2f}x)" if plain else ""
+        made.append(f"{ours.median_ms:.3g}{beside}")
+    spread = max(each.spread or 0.0 for pair in times.values() for each in pair if each)
+    return [*made, f"{spread:.0%}"]
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("names", nargs="*", help="beginnings of the networks' names; all if not given")
+    given = parser.parse_args()
+    torch.manual_seed(0)
+    print("| network | pytorch | " + " | ".join(TARGETS) + " | spread |")
+    print("|---" * (len(TARGETS) + 3) + "|")
+    for name, network, shape in networks():
+        if given.names and not name.startswith(tuple(given.names)):
+            continue
+        with tempfile.TemporaryDirectory() as place:
+            folder = Path(place)
+            model = opened(network, shape, folder)
+            row = cells(times_of(network, model, shape, folder))
+        print(f"| {name} | " + " | ".join(row) + " |", flush=True)
+    print(f"\n{this_machine()}")
+
+
+if __name__ == "__main__":
+    main()
