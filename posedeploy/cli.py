@@ -267,6 +267,7 @@ def predict(
     ] = None,
     height: shared.Height = None,
     detector: shared.Detector = None,
+    detector_contract: shared.DetectorContract = None,
     runtime: shared.RuntimeName = None,
     family: shared.FamilyName = None,
     network: shared.Network = None,
@@ -284,14 +285,13 @@ def predict(
     from posedeploy.commands.finding import Where
     from posedeploy.commands.opening import Described
 
+    where = Where(boxes, detector, detector_contract)
     complete = command.run(
         model,
         source,
         output,
         shared.run_options(device, precision, threads),
-        command.PredictSettings(
-            show, draw, track, smooth, fx, extrinsics, runtime, Where(boxes, detector), mesh_format
-        ),
+        command.PredictSettings(show, draw, track, smooth, fx, extrinsics, runtime, where, mesh_format),
         Described(family, network, contract, mesh, drawn=True, height=height),
     )
     raise typer.Exit(0 if complete else 1)
@@ -314,6 +314,7 @@ def evaluate(
     ] = None,
     height: shared.Height = None,
     detector: shared.Detector = None,
+    detector_contract: shared.DetectorContract = None,
     device: shared.Device = "CPU",
     threads: shared.Threads = None,
     precision: shared.PrecisionName = "f32",
@@ -328,6 +329,7 @@ def evaluate(
     Example: posedeploy evaluate human.xml --annotations coco.json --images coco/
     """
     from posedeploy.commands import evaluate as command
+    from posedeploy.commands.finding import Where
     from posedeploy.commands.opening import Described
 
     command.run(
@@ -335,7 +337,7 @@ def evaluate(
         annotations,
         images,
         shared.run_options(device, precision, threads, "throughput"),
-        command.EvaluateOptions(limit, runtime, detector),
+        command.EvaluateOptions(limit, runtime, Where(None, detector, detector_contract)),
         Described(family, network, contract, height=height),
         json,
     )

@@ -118,7 +118,7 @@ def check_build(artifact: Artifact, passport: Passport) -> tuple[Flavour, Module
     if flavour is None:
         raise ArtifactError(
             f"{artifact.path}: built with {passport.of()}, and known are {', '.join(FLAVOURS)}; "
-            f"{_rebuild(artifact)}"
+            f"{_rebuild(artifact)} --flavour tensorrt-rtx"
         )
     api = plugins.module(flavour.module)
     if _release(api.__version__) != _release(passport.version):
@@ -134,15 +134,27 @@ def check_build(artifact: Artifact, passport: Passport) -> tuple[Flavour, Module
     return flavour, api
 
 
-def check_gpu(artifact: Artifact, passport: Passport, name: str, capability: str) -> None:
+def check_gpu(
+    artifact: Artifact, passport: Passport, library: tuple[Flavour, ModuleType], name: str, capability: str
+) -> None:
     """Refuse an engine that was not built for this GPU.
+
+    Args:
+        library: the one that built it, as ``check_build`` gives it.
 
     Raises:
         ArtifactError: as said.
+        DeviceError: neither was it, nor can its library build one that is.
     """
     if not passport.covers(capability):
-        flavour = FLAVOURS.get(passport.flavour)
-        gpu = f" --gpu sm{capability.replace('.', '')}" if flavour is not None and flavour.ahead else ""
+        flavour, api = library
+        if flavour.ahead and capability not in capabilities(api):
+            raise DeviceError(
+                f"{artifact.path}: {name} has compute capability {capability}, for which {flavour.name} "
+                f"{api.__version__} builds nothing; build it with the other: posedeploy engine rebuild "
+                f"{artifact.path} --flavour tensorrt"
+            )
+        gpu = f" --gpu sm{capability.replace('.', '')}" if flavour.ahead else ""
         raise ArtifactError(
             f"{artifact.path}: built for compute capability {', '.join(passport.compute_capabilities)}, and "
             f"{name} has {capability}; {_rebuild(artifact)}{gpu}"

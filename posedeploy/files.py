@@ -7,6 +7,9 @@ import hashlib
 import os
 import shutil
 import tempfile
+import tokenize
+import zipfile
+import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -17,6 +20,11 @@ WRITING = {
     errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EACCES, errno.EROFS, errno.EIO, errno.ENAMETOOLONG,
 }  # fmt: skip
 """What an operating system says of a write that fails, where it does not say of which file."""
+
+DAMAGED = (
+    ValueError, EOFError, SyntaxError, MemoryError, zipfile.BadZipFile, zlib.error, tokenize.TokenError,
+)  # fmt: skip
+"""What NumPy raises of a ``.npy`` or ``.npz`` that is none, or was cut off."""
 
 
 def sha256(path: Path) -> str:

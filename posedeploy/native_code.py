@@ -25,7 +25,7 @@ class Needs:
 
     device: ``CPU`` or ``cuda``. torch: the version, whose binary interface the code calls. machine: as
     ``platform.machine`` has it. features: the processor's instruction sets, all of which the compiler may
-    use. gpu: its compute capability, such as ``sm90``.
+    use, for what runs on the host beside a GPU too. gpu: its compute capability, such as ``sm90``.
     """
 
     device: str
@@ -41,10 +41,8 @@ def needs(device: str) -> Needs:
     Raises:
         MissingPackageError: this PyTorch does not tell what the processor has.
     """
-    version, machine = str(torch.__version__), platform.machine()
-    if device == "cuda":
-        return Needs(device, version, machine, gpu="sm{}{}".format(*torch.cuda.get_device_capability()))
-    return Needs(device, version, machine, _features())
+    gpu = "sm{}{}".format(*torch.cuda.get_device_capability()) if device == "cuda" else None
+    return Needs(device, str(torch.__version__), platform.machine(), _features(), gpu)
 
 
 def details(device: str) -> dict[str, Any]:
@@ -80,18 +78,19 @@ def check(path: Path, said: Mapping[str, Any], device: str) -> None:
             f"device {device}: {path} was compiled for {wanted.device}; make one with {AGAIN} "
             f"--device {device}"
         )
+    again = AGAIN if device == "CPU" else f"{AGAIN} --device {device}"
     found = needs(device)
     lacking = sorted(set(wanted.features) - set(found.features))
     if lacking:
         raise ArtifactError(
             f"{path}: compiled for a processor with {', '.join(lacking)}, which this one lacks; make it "
-            f"again here: {AGAIN}"
+            f"again here: {again}"
         )
     for what in ("torch", "machine", "gpu"):
         asked, here = getattr(wanted, what), getattr(found, what)
         if asked != here:
             raise ArtifactError(
-                f"{path}: compiled for {what} {asked}, and here it is {here}; make it again here: {AGAIN}"
+                f"{path}: compiled for {what} {asked}, and here it is {here}; make it again here: {again}"
             )
 
 

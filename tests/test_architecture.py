@@ -238,6 +238,10 @@ for family in FAMILIES.values():
     assert _loaded(code) <= {"cv2"}
 
 
+def test_an_engine_is_built_again_without_torch() -> None:
+    assert "torch" not in _loaded("import posedeploy.convert.engine, posedeploy.commands.engine")
+
+
 def test_the_command_line_runs_as_a_module() -> None:
     process = subprocess.run(
         [sys.executable, "-m", "posedeploy", "--help"], capture_output=True, text=True, check=True

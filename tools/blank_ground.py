@@ -24,7 +24,7 @@ from tools.contact_sheet import picture_path
 
 
 def poses_of(document: dict[str, Any], image: int) -> Poses:
-    """The people of one image; those of a network that lifts joints are from their own root on."""
+    """The people of one image."""
     people = [person for person in document["annotations"] if person["image_id"] == image]
     keypoints = np.array([person["keypoints"] for person in people], np.float64).reshape(len(people), -1, 3)
     seen = keypoints[..., 2:] > 0
@@ -34,8 +34,8 @@ def poses_of(document: dict[str, Any], image: int) -> Poses:
     if people and people[0].get("keypoints_3d"):
         places = np.array([person["keypoints_3d"] for person in people]).reshape(len(people), -1, 3)
         joints = np.concatenate([places, scores], axis=2)
-    lifted = document["source"].get("joints") is not None
-    return Poses(keypoints, np.array([person["score"] for person in people]), joints, from_root=lifted)
+    from_root = document.get("origin") == "root"
+    return Poses(keypoints, np.array([person["score"] for person in people]), joints, from_root=from_root)
 
 
 def picture_of(document: dict[str, Any]) -> Array:

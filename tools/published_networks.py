@@ -43,6 +43,13 @@ def smpl_like_mesh() -> Array:
     return torus(*SMPL_LIKE, seed=1)
 
 
+def smpl_pose2mesh() -> pose2mesh.Pose2Mesh:
+    """Pose2Mesh of human36's joints and a mesh of SMPL's size."""
+    joints, widths = JOINT_SETS["human36"], pose2mesh.Widths(SMPL_BLOCKS)
+    lifter = pose2mesh.Lifter(len(joints), pose2mesh.HIDDEN, pose2mesh.STAGES)
+    return pose2mesh.Pose2Mesh(lifter, widths, joints, mesh_levels(smpl_like_mesh(), widths.levels))
+
+
 def networks() -> Iterator[tuple[str, nn.Module, tuple[int, ...]]]:
     """Name, network and input shape of each, one after the other: some are large."""
     yield "lightweight-openpose-2d", lightweight_openpose_2d.LightweightOpenPose2d(), (1, 3, 256, 456)
@@ -52,10 +59,7 @@ def networks() -> Iterator[tuple[str, nn.Module, tuple[int, ...]]]:
     for (kind, blocks), name in pose_hg_3d.DEPTHS.items():
         network = pose_hg_3d.PoseHg3d(pose_hg_3d.KINDS[kind], blocks, 256, {"hm": 16, "depth": 16})
         yield f"pose-hg-3d {name}", network, (1, 3, 256, 256)
-    joints = JOINT_SETS["human36"]
-    lifter = pose2mesh.Lifter(len(joints), pose2mesh.HIDDEN, pose2mesh.STAGES)
-    yield "pose2mesh, the lifter alone", lifter, (1, 17, 2)
-    widths = pose2mesh.Widths(SMPL_BLOCKS)
-    levels = mesh_levels(smpl_like_mesh(), widths.levels)
-    yield "pose2mesh", pose2mesh.Pose2Mesh(lifter, widths, joints, levels), (1, 17, 2)
+    whole = smpl_pose2mesh()
+    yield "pose2mesh, the lifter alone", whole.pose_lifter, (1, 17, 2)
+    yield "pose2mesh", whole, (1, 17, 2)
     yield "gtrs", gtrs.build({})[0], (1, 17, 2)

@@ -169,19 +169,27 @@ def random_people(joint_set: JointSet, count: int, stream: np.random.RandomState
     return people
 
 
-def random_tensors(spec: ModelSpec, batch: int | None = None, size: tuple[int, int] | None = None) -> Sample:
+def random_tensors(
+    spec: ModelSpec,
+    batch: int | None = None,
+    size: tuple[int, int] | None = None,
+    ranges: Ranges = NO_RANGES,
+) -> Sample:
     """Seeded noise for a network that has no image contract.
 
-    Free axes are filled in by position: the first is the batch (1 if not given), the third and fourth of a
-    tensor of four are ``size``.
+    Free axes are filled in by position: the first is the batch (if not given 1, or the least that ``ranges``
+    allows), the third and fourth of a tensor of four are ``size``.
 
     Raises:
         InputError: nothing says how long a free axis is, or what was asked for is not what the input has.
     """
     stream = np.random.RandomState(SEED)
     height_and_width = dict(zip((2, 3), size, strict=True)) if size else {}
-    wanted = {0: batch or 1} | height_and_width
-    tensors = [_filled_in(tensor, wanted) for tensor in spec.inputs]
+    least = {name: smallest[0] for name, (smallest, _) in ranges.items()}
+    tensors = [
+        _filled_in(tensor, {0: batch or least.get(tensor.name, 1)} | height_and_width)
+        for tensor in spec.inputs
+    ]
     _check(tensors, batch, size)
     for tensor in tensors:
         if tensor.is_dynamic:

@@ -241,6 +241,6 @@ def _pytorch(
 
 def _tensors(spec: ModelSpec, settings: BenchOptions, ranges: Ranges = NO_RANGES) -> Tensors:
     if spec.contract is None:
-        return random_tensors(spec, settings.batch, settings.input_size).tensors
+        return random_tensors(spec, settings.batch, settings.input_size, ranges).tensors
     spec = sized(spec, settings.batch, settings.input_size, ranges)
     return image_samples(spec, [("random", random_images(spec, 1)[0])])[0].tensors

@@ -35,6 +35,11 @@ def unwrap_engine(path: Path, folder: Path) -> None:
     """Write the engine in a torch2trt file as ``STEM.engine`` into ``folder``, and say what is in it."""
     wrapped = plugins.load("posedeploy.checkpoints.torch2trt:read")(path)
     name = f"{path.stem}.engine"
+    if manifest.has_one(folder / name):
+        raise InputError(
+            f"{folder / name}: an engine with a manifest, which would not fit this one; name another folder "
+            "with -o"
+        )
     with files.staged(folder) as stage:
         (stage / name).write_bytes(wrapped.engine)
     say(f"wrote {folder / name}")

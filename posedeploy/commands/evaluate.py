@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import ExitStack, closing
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -38,7 +38,7 @@ class EvaluateOptions:
 
     limit: int | None = None
     runtime: str | None = None
-    detector: Path | None = None
+    where: Where = field(default_factory=Where)
 
 
 def run(
@@ -61,7 +61,7 @@ def run(
         with working(f"loading {path or SAMPLE}"):
             runner, artifact = open_named(path, options, described, settings.runtime)
         opened.enter_context(runner)
-        finder = finder_of(Where(detector=settings.detector), artifact.spec, options, opened)
+        finder = finder_of(settings.where, artifact.spec, options, opened)
         predictor = Predictor(runner, artifact.spec, boxes=finder.find if finder else None)
         common = common_keypoints(annotations.keypoint_names, artifact.spec.keypoint_names, predictor.sigmas)
         check_people(annotations, common)
@@ -79,7 +79,7 @@ def run(
             )
     _show(result)
     if json is not None:
-        write_json(json, document(result, annotations, artifact, settings.detector))
+        write_json(json, document(result, annotations, artifact, settings.where.detector))
 
 
 def document(

@@ -6,9 +6,11 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
+from posedeploy.backends import is_checkpoint
 from posedeploy.commands.console import say, working
 from posedeploy.commands.opening import Described, open_named
 from posedeploy.errors import InputError
+from posedeploy.families import FAMILIES
 from posedeploy.predict import document
 from posedeploy.predict.boxes import Finder, detected_by, read_boxes, takes_boxes
 from posedeploy.predict.chain import Predictor
@@ -18,15 +20,20 @@ from posedeploy.predict.lifting import People, detected_people, given_people
 from posedeploy.predict.sources import Source
 from posedeploy.types import ModelSpec, RunOptions
 
+ONE_PERSON = "the whole image is taken as one person's"
+
 
 @dataclass(frozen=True)
 class Where:
-    """What the user said of it; at most one of the two."""
+    """What the user said of it: boxes or a detector, with what describes one that was made by others."""
 
     boxes: Path | None = None
     detector: Path | None = None
+    contract: Path | None = None
 
     def __post_init__(self) -> None:
+        if self.contract is not None and self.detector is None:
+            raise InputError(f"--detector-contract {self.contract}: it describes a --detector; give that too")
         if self.boxes is not None and self.detector is not None:
             raise InputError("--boxes and --detector: give one of the two; both say where the people are")
 
@@ -60,12 +67,9 @@ def finder_of(
         return read_boxes(where.boxes, source)
     if where.detector is None:
         options_there = "neither --boxes nor --detector says" if source is not None else "no --detector says"
-        say(
-            f"{spec.family} looks at one person at a time, and {options_there} where: "
-            "the whole image is taken as one person's"
-        )
+        say(f"{spec.family} looks at one person at a time, and {options_there} where: {ONE_PERSON}")
         return None
-    detector, made = _opened(where.detector, options, opened)
+    detector, made = _opened(where.detector, where.contract, options, opened)
     return detected_by(detector, where.detector.name, made)
 
 
@@ -101,13 +105,22 @@ def people_of(
             f"{spec.family} takes the 2D joints of people and no image; name what finds them in "
             f"{source.name}, with --detector pose2d.xml, or give the joints themselves as a {SUFFIX} file"
         )
-    detector, made = _opened(where.detector, options, opened)
+    detector, made = _opened(where.detector, where.contract, options, opened)
+    if takes_boxes(detector.spec):
+        name = f"--detector {where.detector.name}"
+        say(f"{name}: {detector.spec.family} looks at one person at a time: {ONE_PERSON}")
     return detected_people(detector, where.detector.name, spec, made)
 
 
-def _opened(path: Path, options: RunOptions, opened: ExitStack) -> tuple[Predictor, MadeBy]:
+def _opened(
+    path: Path, contract: Path | None, options: RunOptions, opened: ExitStack
+) -> tuple[Predictor, MadeBy]:
+    if contract is not None and is_checkpoint(path):
+        raise InputError(
+            f"--detector-contract {contract}: {path.name} is a checkpoint, which says itself what it is"
+        )
     with working(f"loading {path}"):
-        runner, artifact = open_named(path, options, Described())
+        runner, artifact = open_named(path, options, Described(contract=contract))
     opened.enter_context(runner)
     _check_detector(path, artifact.spec)
     made = document.made_by(artifact, runner.effective, artifact.files)
@@ -115,6 +128,11 @@ def _opened(path: Path, options: RunOptions, opened: ExitStack) -> tuple[Predict
 
 
 def _check_detector(path: Path, spec: ModelSpec) -> None:
+    if spec.family not in FAMILIES:
+        raise InputError(
+            f"--detector {path.name}: nothing here says how the outputs of this network ({spec.family!r}) "
+            "become poses; describe it with --detector-contract FILE (README.md, 'Your own network', has one)"
+        )
     if spec.joints is not None:
         raise InputError(
             f"--detector {path.name}: {spec.family} takes the 2D joints of people itself; name a network "

@@ -56,6 +56,10 @@ Detector: TypeAlias = Annotated[
         help="Networks of one person or of joints: another model that finds the people first.",
     ),
 ]
+DetectorContract: TypeAlias = Annotated[
+    Path | None,
+    typer.Option(metavar="FILE.toml", help="Describes a --detector made by others, which has no manifest."),
+]
 Contract: TypeAlias = Annotated[
     Path | None,
     typer.Option(metavar="FILE.toml", help="Describes a model made by others, which has no manifest."),

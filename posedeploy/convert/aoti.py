@@ -5,6 +5,7 @@ The package runs wherever the same PyTorch does, on the device and the kind of p
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -69,15 +70,14 @@ def _unwritable(error: OSError, path: Path) -> Exception:
 def _exported(prepared: Prepared, device: str) -> ExportedProgram:
     where = torch.device(device.lower())
     axes = tuple({position: Dim.DYNAMIC for position in axes} for axes in prepared.axes)
-    try:
-        with torch.no_grad():
-            return torch.export.export(
-                prepared.module.to(where),
-                tuple(example.to(where) for example in prepared.example),
-                dynamic_shapes=(axes,) if axes else None,
-            )
-    finally:
-        prepared.module.to("cpu")
+    # What is exported keeps the module's own weights: moving them back would move them under the compiler.
+    module = prepared.module if where.type == "cpu" else copy.deepcopy(prepared.module).to(where)
+    with torch.no_grad():
+        return torch.export.export(
+            module,
+            tuple(example.to(where) for example in prepared.example),
+            dynamic_shapes=(axes,) if axes else None,
+        )
 
 
 def _check_device(device: str) -> None:

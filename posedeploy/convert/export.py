@@ -12,6 +12,7 @@ from posedeploy.backends import Target, target_named
 from posedeploy.convert.options import ExportOptions, OnProgress, ignore
 from posedeploy.convert.prepare import Prepared, prepare
 from posedeploy.errors import ExportError, ToolchainFailed
+from posedeploy.toolchains.table import TOOLCHAINS
 from posedeploy.types import Artifact, Model, Provenance
 
 
@@ -49,10 +50,17 @@ def export(
         try:
             made.append(_export(model, prepared, row, folder, stem, options))
         except ToolchainFailed as failed:
-            log = folder / f"{stem}.{failed.toolchain}.log"
+            log = _log(folder, stem, failed.toolchain)
             files.write_text(log, failed.log)
             raise ExportError(f"{failed}; its log is {log}") from failed
+        if "toolchain" in made[-1].details:  # which failed before, perhaps
+            for toolchain in TOOLCHAINS:
+                _log(folder, stem, toolchain).unlink(missing_ok=True)
     return made
+
+
+def _log(folder: Path, stem: str, toolchain: str) -> Path:
+    return folder / f"{stem}.{toolchain}.log"
 
 
 def _export(

@@ -37,6 +37,10 @@ def fold_norms(network: nn.Module, example: tuple[Tensor, ...]) -> None:
                 if type(conv) in CONVOLUTIONS and calls[conv] == calls[norm] == 1:
                     assert isinstance(conv, CONVOLUTIONS)
                     transposed = isinstance(conv, nn.ConvTranspose2d)
+                    if (
+                        transposed and conv.groups != 1
+                    ):  # whose weights torch's fusion takes for ungrouped ones
+                        continue
                     parent[index] = fuse_conv_bn_eval(conv, norm, transpose=transposed)
                     parent[index + 1] = nn.Identity()
 

@@ -26,7 +26,7 @@ REFUSED = {
     ),
     True: (
         "--dynamic: litert-torch cannot take this network with free axes",
-        "give --input-size and --batch instead, or choose another target",
+        "fix them (leave --dynamic out), or choose another target",
     ),
 }
 """What is told, and what to do, by whether axes were to be free."""

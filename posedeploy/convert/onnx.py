@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 from pathlib import Path
 from weakref import WeakKeyDictionary
 
@@ -15,6 +16,8 @@ from posedeploy.quiet import only_errors
 
 OPSET = 18
 """The lowest opset that the exporter writes natively, so that the most runtimes read it."""
+SCOPES, CLASSES = "pkg.torch.onnx.name_scopes", "pkg.torch.onnx.class_hierarchy"
+"""Where PyTorch's exporter notes on a node which modules it comes from, as lists written out."""
 _GRAPHS: WeakKeyDictionary[Prepared, onnx.ModelProto] = WeakKeyDictionary()
 """The ONNX models of the exports that are under way: each goes with its network."""
 
@@ -34,6 +37,23 @@ def graph(prepared: Prepared) -> onnx.ModelProto:
     if prepared not in _GRAPHS:
         _GRAPHS[prepared] = _exported(prepared)
     return _GRAPHS[prepared]
+
+
+def where(model: onnx.ModelProto, name: str) -> str:
+    """``, in body.0 (ELU)`` for a node that comes from that module; '' where the exporter left no note."""
+    for node in model.graph.node:
+        if node.name != name:
+            continue
+        notes = {note.key: note.value for note in node.metadata_props}
+        if SCOPES not in notes or CLASSES not in notes:
+            return ""
+        # The last of both is the operator itself; the first module is our own around the network.
+        paths, classes = ast.literal_eval(notes[SCOPES])[:-1], ast.literal_eval(notes[CLASSES])[:-1]
+        if not paths or not classes:
+            return ""
+        path = paths[-1].removeprefix("network").removeprefix(".") or "the network itself"
+        return f", in {path} ({classes[-1].rpartition('.')[2]})"
+    return ""
 
 
 def _exported(prepared: Prepared) -> onnx.ModelProto:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import tempfile
 from collections.abc import Mapping
 from pathlib import Path
@@ -13,10 +14,10 @@ import onnxscript.optimizer
 import torch
 from onnx import version_converter
 
-from posedeploy.convert.onnx import graph
+from posedeploy.convert.onnx import graph, where
 from posedeploy.convert.prepare import Prepared, drawn
 from posedeploy.convert.tflite_check import SAME
-from posedeploy.errors import ExportError, first_line
+from posedeploy.errors import ExportError, ToolchainFailed, first_line
 from posedeploy.toolchains.child import ask
 from posedeploy.toolchains.state import whole
 from posedeploy.toolchains.table import TOOLCHAINS
@@ -26,6 +27,10 @@ OPSET = 17
 """The last one of which onnx2tf reads where a resized image's points lie (``Resize``): of later ones it takes
 them for those of ``half_pixel``."""
 READ_ANYWAY = {"half_pixel", "pytorch_half_pixel"}
+LACKING = re.compile(r"onnx2tf\.ops\.(\w+)")
+"""How the child tells an operator that onnx2tf does not have: as a module that is not there."""
+SHOWN = 4
+"""Of the nodes of such an operator."""
 FOLDED = 1 << 24
 """The largest tensor, in elements, that what is computed of constants may start from."""
 
@@ -53,23 +58,23 @@ def convert(prepared: Prepared, path: Path) -> Mapping[str, Any]:
         network, examples, made = (
             Path(folder) / name for name in ("graph.onnx", "examples.npz", "made.tflite")
         )
-        onnx.save(_readable(graph(prepared)), network)
+        readable = _readable(graph(prepared))
+        onnx.save(readable, network)
         np.savez(examples, **_examples(prepared))
-        answer = ask(
-            environment.folder,
-            toolchain,
-            {
-                "task": "convert",
-                "onnx": str(network),
-                "same": SAME,
-                "examples": str(examples),
-                "tflite": str(made),
-                "inputs": [_asked(tensor, last) for tensor in spec.inputs],
-                "outputs": [_asked(tensor, last) for tensor in spec.outputs],
-            },
-            Path(folder),
-            prepared.options.toolchain.time_limit_s,
-        )
+        request = {
+            "task": "convert",
+            "onnx": str(network),
+            "same": SAME,
+            "examples": str(examples),
+            "tflite": str(made),
+            "inputs": [_asked(tensor, last) for tensor in spec.inputs],
+            "outputs": [_asked(tensor, last) for tensor in spec.outputs],
+        }
+        limit_s = prepared.options.toolchain.time_limit_s
+        try:
+            answer = ask(environment.folder, toolchain, request, Path(folder), limit_s)
+        except ToolchainFailed as failed:
+            raise _named(failed, readable) from failed
         made.replace(path)
     return {
         "inputs": answer["inputs"],
@@ -77,6 +82,20 @@ def convert(prepared: Prepared, path: Path) -> Mapping[str, Any]:
         "channels_last": last,
         "toolchain": ", ".join(f"{name} {number}" for name, number in answer["versions"].items()),
     }
+
+
+def _named(failed: ToolchainFailed, model: onnx.ModelProto) -> ToolchainFailed:
+    """The failure, with the operator and its place in the network where onnx2tf has none such."""
+    lacking = LACKING.search(str(failed))
+    nodes = [node for node in model.graph.node if lacking and node.op_type == lacking[1]]
+    if not nodes:
+        return failed
+    places = ", ".join(dict.fromkeys(f"{node.name}{where(model, node.name)}" for node in nodes[:SHOWN]))
+    return ToolchainFailed(
+        f"onnx2tf does not have the operator {nodes[0].op_type} ({places}); use --via litert-torch",
+        failed.toolchain,
+        failed.log,
+    )
 
 
 def _readable(model: onnx.ModelProto) -> onnx.ModelProto:

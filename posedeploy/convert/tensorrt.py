@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ast
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, TypeAlias
@@ -12,7 +11,7 @@ import onnx
 from posedeploy import engines, plugins
 from posedeploy.backends import TARGETS
 from posedeploy.convert import engine
-from posedeploy.convert.onnx import graph
+from posedeploy.convert.onnx import graph, where
 from posedeploy.convert.options import ExportOptions
 from posedeploy.convert.prepare import Prepared
 from posedeploy.engines import Shapes
@@ -23,8 +22,6 @@ Sides: TypeAlias = Mapping[str, Mapping[str, tuple[int, ...]]]
 """Shapes by the name of their input, by the option that gave them."""
 WRAPPED = "-trt.pth"
 """How the name of the file for torch2trt ends, as the published 3D demo calls it."""
-SCOPES, CLASSES = "pkg.torch.onnx.name_scopes", "pkg.torch.onnx.class_hierarchy"
-"""Where PyTorch's exporter notes on a node which modules it comes from, as lists written out."""
 
 
 def convert(prepared: Prepared, path: Path) -> Mapping[str, Any]:
@@ -114,23 +111,6 @@ def _shapes(tensor: TensorSpec, sides: Sides) -> Shapes:
                 f"later, and one goes {low}, {middle}, {high}"
             )
     return Shapes(smallest, usual, largest)
-
-
-def where(model: onnx.ModelProto, name: str) -> str:
-    """``, in body.0 (ELU)`` for a node that comes from that module; '' where the exporter left no note."""
-    for node in model.graph.node:
-        if node.name != name:
-            continue
-        notes = {note.key: note.value for note in node.metadata_props}
-        if SCOPES not in notes or CLASSES not in notes:
-            return ""
-        # The last of both is the operator itself; the first module is our own around the network.
-        paths, classes = ast.literal_eval(notes[SCOPES])[:-1], ast.literal_eval(notes[CLASSES])[:-1]
-        if not paths or not classes:
-            return ""
-        path = paths[-1].removeprefix("network").removeprefix(".") or "the network itself"
-        return f", in {path} ({classes[-1].rpartition('.')[2]})"
-    return ""
 
 
 def _without_notes(model: onnx.ModelProto) -> onnx.ModelProto:

@@ -27,7 +27,7 @@ MISTOOK: dict[Route, str] = {
     "onnx2tf": "so onnx2tf mistook an operator; use --via litert-torch",
 }
 """What is told where a file runs and gives something else, and what to do, by the route that made it."""
-NOT_FREE = "so its axes are not free; give --input-size and --batch instead, or choose another target"
+NOT_FREE = "so its axes are not free; fix them (leave --dynamic out), or choose another target"
 """What is told of such a file whose axes were to be free."""
 REMEDY = "write that part of the network otherwise, or choose another target"
 SAME = 1e-3
@@ -162,8 +162,8 @@ def _refusal(error: Exception, model: Any, *, free: bool) -> ExportError:
     unknown = [name for name in _operators(model) if f"'{name}'" in str(error)]
     if free:
         return ExportError(
-            f"--dynamic: the converted network does not run at another size ({first_line(error)}); give "
-            "--input-size and --batch instead, or choose another target"
+            f"--dynamic: the converted network does not run at another size ({first_line(error)}); fix "
+            "its axes (leave --dynamic out), or choose another target"
         )
     what = f"operators that LiteRT does not have: {_placed(model, unknown)}" if unknown else first_line(error)
     return ExportError(f"LiteRT cannot run the converted network: {what}; {REMEDY}")

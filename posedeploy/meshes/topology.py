@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import zipfile
-import zlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from posedeploy.errors import InputError
+from posedeploy.files import DAMAGED
 from posedeploy.meshes.restricted_pickle import load_arrays
 from posedeploy.types import Array
 
@@ -91,7 +90,7 @@ def _numpy(path: Path) -> Any:
             if not isinstance(content, np.lib.npyio.NpzFile):
                 return content
             return {name: array for name in content if (array := _plain(content, name)) is not None}
-    except (ValueError, EOFError, zipfile.BadZipFile, zlib.error) as error:
+    except DAMAGED as error:
         what = (
             "it holds Python objects, which are not run; save the triangles alone"
             if OBJECTS in str(error)

@@ -41,7 +41,8 @@ def region(contract: InputContract, image: Array, box: Array | None, input_size:
 def clipped(box: Array, width: int, height: int) -> Array:
     """(4,) the part of a box within an image, in float64, as published: from its first to its last pixel.
 
-    A box of the pixels 10 to 19 is 10 wide in COCO's way of counting and 9 here.
+    A box of the pixels 10 to 19 is 10 wide in COCO's way of counting and 9 here. One that begins before the
+    image keeps its size where the image has room for it: its first pixel is moved in, and with it its last.
 
     Raises:
         InputError: the box is not 4 finite numbers, has no size, or lies outside the image.
@@ -49,11 +50,12 @@ def clipped(box: Array, width: int, height: int) -> Array:
     found = np.asarray(box, np.float64)
     if found.shape != (4,) or not np.isfinite(found).all():
         raise InputError(f"the box {listed(found)} is not x, y, width, height: four finite numbers, in px")
+    last, reach = np.array([width - 1, height - 1]), np.maximum(found[2:] - 1, 0)
     low = np.maximum(found[:2], 0)
-    high = np.minimum((width - 1, height - 1), found[:2] + np.maximum(found[2:] - 1, 0))
+    high = np.minimum(last, low + reach)
     if (found[2:] <= 0).any():
         raise InputError(f"the box {listed(found)} has no size: its width and height must be above 0 px")
-    if (high < low).any():
+    if (low > last).any() or (found[:2] + reach < 0).any():
         raise InputError(
             f"the box {listed(found)} (x, y, width, height) lies outside the image of {width}x{height} px"
         )

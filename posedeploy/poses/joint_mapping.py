@@ -53,17 +53,17 @@ MADE: tuple[tuple[str, Point], ...] = (
     ("torso", _middle("pelvis", "neck")),
     ("head", _head),
 )
-"""Joints that are made from their neighbours, in this order; the published datasets make pelvis and neck
+"""Joints that are made from their neighbours, in this order, where the detector does not find them itself;
+the neck always is, since a detector's may be another place. The published datasets make pelvis and neck
 so."""
 
 
 @dataclass(frozen=True)
 class Mapped:
-    """joints: (kept people, joints, 3) x px, y px, score. people: (kept,) their numbers among those given.
-    left_out: why the others are not there, a sentence each."""
+    """joints: (kept people, joints, 3) x px, y px, score. left_out: why the others are not there, a sentence
+    each."""
 
     joints: Array
-    people: Array
     left_out: tuple[str, ...]
 
 
@@ -83,20 +83,28 @@ def map_joints(keypoints: Array, names: Sequence[str], joint_set: str) -> Mapped
     _check(keypoints, own, joint_set)
     called = dict(zip(own, names, strict=True))
     wanted = [coco_name(name) for name in JOINT_SETS[joint_set].joints]
-    kept: dict[int, Array] = {}
-    left_out = []
-    for number, person in enumerate(keypoints.astype(np.float64)):
+    kept, left_out = [], []
+    for person in keypoints.astype(np.float64):
         seen = {name: row for name, row in zip(own, person, strict=True) if row[2] >= 0}
         missing = [called[name] for name in BODY if name not in seen]
         if not FACE.keys() & seen.keys():
             missing.append("any point of the face")
         if missing:
-            left_out.append(f"person {number} is left out: {', '.join(missing)} not seen")
+            left_out.append(f"the person {whereabouts(person)} is left out: {', '.join(missing)} not seen")
         else:
             every = _completed(seen)
-            kept[number] = np.stack([every[name] for name in wanted])
-    joints = np.array(list(kept.values())).reshape(-1, len(wanted), 3)
-    return Mapped(joints, np.array(list(kept), np.int64), tuple(left_out))
+            kept.append(np.stack([every[name] for name in wanted]))
+    return Mapped(np.array(kept).reshape(-1, len(wanted), 3), tuple(left_out))
+
+
+def whereabouts(person: Array) -> str:
+    """Where a person of (joints, 3) x px, y px and score is seen: numbers would be other ones once some are
+    left out."""
+    seen = person[person[:, 2] >= 0, :2]
+    if not len(seen):
+        return "of whom nothing is seen"
+    (left, top), (right, bottom) = seen.min(axis=0), seen.max(axis=0)
+    return f"at x {left:.0f} to {right:.0f}, y {top:.0f} to {bottom:.0f} px"
 
 
 def _check(keypoints: Array, own: Sequence[str], joint_set: str) -> None:
@@ -124,5 +132,6 @@ def _completed(seen: Mapping[str, Array]) -> dict[str, Array]:
     }
     every = dict(seen) | face
     for name, made in MADE:
-        every[name] = made(every)
+        if name == "neck" or name not in seen:
+            every[name] = made(every)
     return every

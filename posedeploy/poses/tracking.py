@@ -53,7 +53,7 @@ class Tracker:
             )
         matched = self._match(poses)
         tracked = replace(poses, ids=self._ids(poses, matched))
-        if self._smooth:
+        if self._smooth and len(poses):
             tracked = self._smoothed(tracked, matched)
         self._previous = tracked
         return tracked

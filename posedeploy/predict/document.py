@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Literal, TypeAlias
 
 import msgspec
 import numpy as np
 
 from posedeploy import __version__
 from posedeploy.predict.sources import Frame, Kind
-from posedeploy.types import Artifact, Effective, ModelSpec, Poses
+from posedeploy.types import Artifact, Camera, Effective, ModelSpec, Poses
 
 NAME = "poses.json"
 FORMAT = "posedeploy.poses"
@@ -18,6 +19,10 @@ PERSON = 1
 """COCO's number of the category person."""
 
 DECIMALS = 3
+
+Origin: TypeAlias = Literal["root", "camera", "world"]
+"""Where 3D positions start: at each person's own root (pelvis, wrist), at the camera, or where its extrinsics
+say."""
 
 
 class MadeBy(msgspec.Struct, frozen=True, kw_only=True):
@@ -108,6 +113,7 @@ class _Document(msgspec.Struct, frozen=True, omit_defaults=True):
     annotations: Sequence[msgspec.Raw]
     categories: Sequence[_Category]
     remarks: Sequence[str] = ()
+    origin: Origin | None = None
 
 
 def made_by(artifact: Artifact, effective: Effective, hashes: Mapping[str, str]) -> MadeBy:
@@ -126,8 +132,10 @@ def made_by(artifact: Artifact, effective: Effective, hashes: Mapping[str, str])
 class Document:
     """The document in the making. People are encoded as they come: so an hour of video fits in memory."""
 
-    def __init__(self, spec: ModelSpec) -> None:
+    def __init__(self, spec: ModelSpec, camera: Camera | None = None) -> None:
         self._spec = spec
+        self._placed: Origin = "world" if camera is not None and camera.rotation is not None else "camera"
+        self._origin: Origin | None = None
         self._images: list[msgspec.Raw] = []
         self._annotations: list[msgspec.Raw] = []
         self._meshes = False
@@ -141,6 +149,8 @@ class Document:
         image = _Image(number, frame.name, width, height, picture, place, time_s)
         self._images.append(_encoded(image))
         self._meshes |= bool(meshes)
+        if len(poses) and poses.keypoints_3d is not None:
+            self._origin = "root" if poses.from_root else self._placed
         for person in range(len(poses)):
             annotation = _annotation(poses, person, len(self._annotations) + 1, number)
             mesh = meshes[person] if meshes else None
@@ -164,6 +174,7 @@ class Document:
             self._annotations,
             (category,),
             tuple(remarks),
+            self._origin,
         )
         return msgspec.json.encode(document) + b"\n"
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -10,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from posedeploy.errors import InputError
+from posedeploy.files import DAMAGED
 from posedeploy.predict.sources import Frame, Kind, Source
 from posedeploy.types import Array
 
@@ -35,7 +35,7 @@ class JointsFile(Source):
                 content: Any = np.load(file, allow_pickle=False)
         except OSError as error:
             raise InputError(f"{path}: cannot be read ({error.strerror})") from error
-        except (ValueError, EOFError, zipfile.BadZipFile) as error:
+        except DAMAGED as error:
             raise InputError(
                 f"{path}: damaged, or not an array of numbers; wanted joints as numpy.save writes them"
             ) from error

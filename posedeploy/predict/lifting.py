@@ -12,7 +12,7 @@ from posedeploy import plugins
 from posedeploy.errors import InputError
 from posedeploy.families import family_named
 from posedeploy.joint_sets import JOINT_SETS
-from posedeploy.poses.joint_mapping import Mapped, map_joints
+from posedeploy.poses.joint_mapping import Mapped, map_joints, whereabouts
 from posedeploy.poses.joints import prepare_joints
 from posedeploy.predict.chain import Predictor, finite, joined
 from posedeploy.predict.document import MadeBy
@@ -57,13 +57,14 @@ def detected_people(detector: Predictor, name: str, spec: ModelSpec, made_by: Ma
 def _usable(mapped: Mapped, spec: ModelSpec) -> Mapped:
     """The same without people whose joints a network cannot take, such as all of them in one line."""
     kept, left_out = [], list(mapped.left_out)
-    for row, number in enumerate(mapped.people.tolist()):
+    for row, person in enumerate(mapped.joints):
         try:
-            prepare_joints(mapped.joints[row], _of_any_number(spec))
+            prepare_joints(person, _of_any_number(spec))
             kept.append(row)
         except InputError as error:
-            left_out.append(f"person {number} is left out: {str(error).removeprefix('person 0: ')}")
-    return Mapped(mapped.joints[kept], mapped.people[kept], tuple(left_out))
+            why = str(error).removeprefix("person 0: ")
+            left_out.append(f"the person {whereabouts(person)} is left out: {why}")
+    return Mapped(mapped.joints[kept], tuple(left_out))
 
 
 def given_people(source: JointsFile, spec: ModelSpec) -> People:
@@ -73,7 +74,7 @@ def given_people(source: JointsFile, spec: ModelSpec) -> People:
         InputError: the joints are of another set, or cannot be lifted.
     """
     joints = prepare_joints(source.joints, _of_any_number(spec))[1].joints
-    mapped = Mapped(joints, np.arange(len(joints)), ())
+    mapped = Mapped(joints, ())
 
     def find(frames: Iterable[Frame], refused: list[str] | None) -> Iterator[tuple[Frame, Mapped]]:
         return ((frame, mapped) for frame in frames)
@@ -92,12 +93,18 @@ class Lifter:
         Raises:
             InputError: the network takes a fixed number of people, and not one at a time.
         """
-        self._batch = spec.inputs[0].shape[0]
-        if isinstance(self._batch, int) and self._batch != 1:
+        tensor = spec.inputs[0]
+        batch = tensor.shape[0]
+        limits = runner.ranges.get(tensor.name)
+        least, most = (limits[0][0], limits[1][0]) if limits else (1, None)
+        if isinstance(batch, int):
+            least = most = batch
+        if least != 1:
             raise InputError(
-                f"this network takes {self._batch} people at once ({spec.inputs[0]}), and images have any "
-                "number; export it again without --batch, or with --dynamic"
+                f"this network takes {least} people at once ({tensor}), and images have any number; export "
+                "it again without --batch, or with --dynamic, and a --min of one person where it has one"
             )
+        self._most = most
         self.spec = spec
         self.remarks: list[str] = []
         self.sigmas: tuple[float, ...] = JOINT_SETS[_joint_set(spec)].sigmas
@@ -122,8 +129,7 @@ class Lifter:
             yield frame, self.lift(mapped.joints)
 
     def lift(self, joints: Array) -> Poses:
-        """People of (people, joints, 3) x px, y px and score: all at once, or one by one where the network
-        takes one.
+        """People of (people, joints, 3) x px, y px and score: as many at once as the network takes.
 
         Raises:
             InputError: the joints are of another set, or cannot be lifted.
@@ -134,7 +140,7 @@ class Lifter:
             return Poses(np.zeros((0, count, 3)), np.zeros(0), np.zeros((0, count, 4)))
         tensors, placed = prepare_joints(joints, _of_any_number(self.spec))
         name = self.spec.inputs[0].name
-        size = len(joints) if isinstance(self._batch, str) else self._batch
+        size = self._most or len(joints)
         parts = [slice(at, at + size) for at in range(0, len(joints), size)]
         found = [
             self._decode(

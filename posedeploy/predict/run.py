@@ -210,7 +210,7 @@ class _Finisher:
     ) -> None:
         self.tracks = moving and options.track
         self.people: list[int] = []
-        self.document = document.Document(artifact.spec)
+        self.document = document.Document(artifact.spec, options.camera)
         self._tracker = Tracker(predictor.sigmas, options.smooth) if self.tracks else None
         self._painter: Painter | None = None
         if options.draw or options.show:

@@ -93,7 +93,8 @@ def refusal(artifact: Artifact, device: str, error: Exception) -> PoseDeployErro
     """What the user is told of a session that could not be made."""
     if "fallback to CPU EP has been explicitly disabled" in str(error):
         return DeviceError(
-            f"device {device}: {artifact.path} has operators that ONNX Runtime does not run there; use "
-            "--device CPU"
+            f"device {device}: ONNX Runtime would run a part of {artifact.path} on the CPU: it has no "
+            "code for an operator there, or its CUDA libraries are missing or do not fit (pip install "
+            "'onnxruntime-gpu[cuda,cudnn]' brings them); use --device CPU"
         )
     return ArtifactError(f"{artifact.path}: ONNX Runtime cannot load it ({first_line(error)})")

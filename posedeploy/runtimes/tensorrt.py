@@ -58,7 +58,7 @@ class TensorRtRunner(Runner):
             self._cuda = on_error.enter_context(cuda())
             gpu = self._cuda.gpu()
             if passport is not None:
-                check_gpu(artifact, passport, gpu.name, gpu.capability)
+                check_gpu(artifact, passport, (flavour, api), gpu.name, gpu.capability)
             self._engine: Engine | None = load(api, artifact)
             self.inputs = _ordered(self._engine.inputs, artifact.spec.inputs)
             self.outputs = _ordered(self._engine.outputs, artifact.spec.outputs)
@@ -170,7 +170,7 @@ def _check_options(artifact: Artifact, options: RunOptions) -> None:
     if options.precision not in ("auto", known):
         raise DeviceError(
             f"precision {options.precision}: {artifact.path.name} computes in {known}, as it was built; give "
-            f"--precision {known}, or export it otherwise"
+            f"--precision {known} or auto, or export it otherwise"
         )
 
 

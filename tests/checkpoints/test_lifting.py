@@ -15,6 +15,7 @@ from posedeploy.checkpoints.pose2mesh import Lifter
 from posedeploy.errors import CheckpointError, InputError
 from posedeploy.nesting import flat
 from tests.lifting import FACES, randomised, small_gtrs, small_pose2mesh, write
+from tools.published_networks import smpl_pose2mesh
 from tools.reference_cases import Case
 from tools.torus import torus
 
@@ -145,3 +146,14 @@ def test_the_same_triangles_have_one_hash_whatever_the_file(checkpoint: Path, tm
         for path in (checkpoint.with_name("faces.npy"), tmp_path / "faces.npz")
     }
     assert len(hashes) == 1
+
+
+@pytest.mark.slow
+def test_what_is_exported_at_smpl_s_size_is_not_much_larger_than_the_checkpoint() -> None:
+    network = smpl_pose2mesh()
+    exported = network.deployed()
+    sizes = [
+        sum(tensor.numel() * tensor.element_size() for tensor in tensors)
+        for tensors in ({*exported.parameters(), *exported.buffers()}, network.state_dict().values())
+    ]
+    assert sizes[0] < 1.2 * sizes[1]

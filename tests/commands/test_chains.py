@@ -12,7 +12,9 @@ from typing import Any
 import cv2
 import numpy as np
 import pytest
+import torch
 
+from posedeploy.checkpoints import pose_hg_3d
 from posedeploy.commands.predict import faces_of
 from posedeploy.errors import InputError
 from posedeploy.types import Array, Artifact, Provenance
@@ -143,3 +145,37 @@ def test_what_does_not_go_together_is_refused(
     assert "the joints of smpl cannot be made from a detector's 18 keypoints" in message
     message = refused("predict", detector, "joints.npy")
     assert "joints.npy: joints, and lightweight-openpose-2d takes images; name an image, or give" in message
+
+
+def test_a_detector_made_by_others_is_described(
+    lifters: Path, human: Path, done: Invoke, refused: Callable[..., str], tmp_path: Path
+) -> None:
+    shutil.copy(human / "out" / "human.onnx", "others.onnx")
+    Path("others.toml").write_text('family = "lightweight-openpose-2d"\n')
+    chain = ("predict", lifters / "gtrs.pth.tar", "photo.png", "--detector", "others.onnx")
+    assert words(refused(*chain)) == (
+        "error: --detector others.onnx: nothing here says how the outputs of this network ('unknown') become "
+        "poses; describe it with --detector-contract FILE (README.md, 'Your own network', has one)"
+    )
+    done(*chain, "--detector-contract", "others.toml")
+    assert document()["source"]["detector"]["family"] == "lightweight-openpose-2d"
+    assert document()["origin"] == "root"
+    for arguments, message in (
+        ((*chain[:3], "--detector-contract", "others.toml"), "it describes a --detector; give that too"),
+        (
+            (*chain[:4], human / "human.pth", "--detector-contract", "others.toml"),
+            "human.pth is a checkpoint, which says itself what it is",
+        ),
+    ):
+        assert message in words(refused(*arguments))
+
+
+def test_a_detector_of_one_person_says_that_it_takes_the_whole_image_for_one(
+    lifters: Path, done: Invoke, tmp_path: Path
+) -> None:
+    torch.manual_seed(3)
+    network = pose_hg_3d.PoseHg3d(pose_hg_3d.BasicBlock, (1, 1, 1, 1), 8, {"hm": 17})
+    torch.save(network.state_dict(), tmp_path / "one.pth")
+    result = done("predict", lifters / "gtrs.pth.tar", "photo.png", "--detector", tmp_path / "one.pth")
+    said = "one.pth: pose-hg-3d looks at one person at a time: the whole image is taken as one person's"
+    assert said in words(result.stderr)

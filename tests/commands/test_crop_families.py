@@ -9,7 +9,10 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
+from torch import nn
 
+from posedeploy.checkpoints import mobile_human_pose, pose_hg_3d
 from posedeploy.types import Array
 from tests.benchmarks import coco
 from tests.commands.conftest import Invoke, words
@@ -159,3 +162,26 @@ def test_bad_input(crops: Path, human: Path, refused: Callable[..., str]) -> Non
         model, *options = arguments
         assert message in refused("predict", model, "photo.png", *options), arguments
     assert not list(Path("poses").glob("*"))
+
+
+def _variant(name: str) -> nn.Module:
+    """A small network of a variant that ``CROPS`` does not have."""
+    if name == "ResNet of bottlenecks, 17 joints":
+        return pose_hg_3d.PoseHg3d(pose_hg_3d.Bottleneck, (1, 1, 1, 1), 8, {"hm": 17, "depth": 17})
+    kind = {"LPRES": mobile_human_pose.Lpres, "LPWO": mobile_human_pose.Lpwo}[name]
+    widths = mobile_human_pose.Widths(8, (8,) * 7, 16, (8, 8, 8), (8, 8, 8), 18 * kind.bins)
+    network = mobile_human_pose.MobileHumanPose(kind(widths), 18)
+    nn.init.normal_(network.get_parameter("backbone.final_layer.weight"), 0, 0.01)
+    return network
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["LPRES", "LPWO", "ResNet of bottlenecks, 17 joints"])
+def test_the_other_variants_are_the_same_too(name: str, tmp_path: Path, done: Invoke) -> None:
+    torch.manual_seed(3)
+    torch.save({"state_dict": _variant(name).state_dict()}, tmp_path / "a.pth")
+    done("export", "a.pth", *TARGETS)
+    result = done("parity", "--threads", 1, *(f"artifacts/a.{suffix}" for suffix in SUFFIXES))
+    assert result.stdout.count("same as PyTorch") == len(SUFFIXES)
+    shown = words(done("inspect", "artifacts/a.onnx").stdout)
+    assert (name in shown) or ("17 joints" in shown and "1x3x256x192" in shown)

@@ -10,8 +10,10 @@ import torch
 from torch import Tensor, nn
 from torch._inductor import config as inductor
 
+from posedeploy.convert import aoti
 from posedeploy.convert.export import export
 from posedeploy.convert.options import AotiOptions, ExportOptions
+from posedeploy.convert.prepare import prepare
 from posedeploy.errors import DeviceError, ExportError
 from posedeploy.types import Model
 
@@ -60,3 +62,10 @@ def test_a_network_that_branches_on_values_is_refused(tiny: Model, tmp_path: Pat
     model = replace(tiny, module=_Branching(), deployed=None)
     with pytest.raises(ExportError, match=r"^AOTInductor cannot take this network: .*data-dependent"):
         export(model, ["aoti"], tmp_path, "tiny", ExportOptions())
+
+
+def test_the_network_stays_where_it_is_and_its_copy_where_it_is_compiled(tiny: Model) -> None:
+    prepared = prepare(tiny, ExportOptions())
+    program = aoti._exported(prepared, "meta")  # a device that every machine has
+    assert {tensor.device.type for tensor in program.state_dict.values()} == {"meta"}
+    assert {tensor.device.type for tensor in prepared.module.parameters()} == {"cpu"}

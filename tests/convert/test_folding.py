@@ -20,6 +20,7 @@ class Net(nn.Module):
         super().__init__()
         self.plain = nn.Sequential(nn.Conv2d(3, 4, 3, bias=False), nn.BatchNorm2d(4), nn.ReLU())
         self.seen = nn.Sequential(nn.Conv2d(4, 4, 1), nn.BatchNorm2d(4))
+        self.wide = nn.Sequential(nn.ConvTranspose2d(6, 6, 2, groups=3), nn.BatchNorm2d(6))
         self.up = nn.Sequential(nn.ConvTranspose2d(4, 6, 4, 2, 1), nn.BatchNorm2d(6))
         shared = nn.ReLU()
         self.apart = nn.Sequential(shared, nn.Conv2d(4, 4, 1), shared, nn.BatchNorm2d(4))
@@ -29,7 +30,7 @@ class Net(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         x = self.batch(self.apart(self.plain(x)))
         between = self.seen[0](x)
-        result: Tensor = self.up(self.twice(self.twice(self.seen[1](between) + between)))
+        result: Tensor = self.wide(self.up(self.twice(self.twice(self.seen[1](between) + between))))
         return result
 
 
@@ -48,7 +49,7 @@ def test_what_nothing_else_sees_is_folded_and_no_more() -> None:
     net, plain = drawn(), drawn()
     fold_norms(net, EXAMPLE)
     left = [name for name, module in net.named_modules() if isinstance(module, nn.BatchNorm2d)]
-    assert left == ["seen.1", "apart.3", "batch.1", "twice.1"]
+    assert left == ["seen.1", "wide.1", "apart.3", "batch.1", "twice.1"]
     with torch.inference_mode():
         assert torch.allclose(net(*EXAMPLE), plain(*EXAMPLE), rtol=1e-5, atol=1e-5)
 

@@ -152,14 +152,15 @@ def test_a_network_of_images_and_maps(
 
 
 class Alike(nn.Module):
-    """Two inputs and two outputs, all of one shape along whose every axis the length is the same."""
+    """Two inputs and two outputs, all of one shape along whose every axis the length is the same; with a
+    GELU, whose Erf TFLite does not have."""
 
     def __init__(self) -> None:
         super().__init__()
         self.first, self.second = nn.Conv2d(4, 4, 1), nn.Conv2d(4, 4, 1)
 
     def forward(self, a: Tensor, b: Tensor) -> tuple[Tensor, Tensor]:
-        return self.first(a) - 2 * b, self.second(b) + a
+        return nn.functional.gelu(self.first(a)) - 2 * b, self.second(b) + a
 
 
 @pytest.mark.slow
@@ -224,3 +225,23 @@ def test_a_published_network_whole(onnx2tf: Toolchain, tmp_path: Path) -> None:
     with open_runner(artifact, RunOptions()) as runner:
         for output, array in runner.run({"data": published.input(run)}).items():
             assert published.distance(run, output, array) < 1e-5, output
+
+
+def test_an_operator_that_onnx2tf_lacks_is_named_with_its_place(
+    wrong: Toolchain, tiny: Model, tmp_path: Path
+) -> None:
+    wrong.script.write_text("def run(request):\n    import onnx2tf.ops.Elu\n")
+    with pytest.raises(
+        ExportError, match=r"^onnx2tf does not have the operator Elu \(\w+, in body\.1 \(ELU\)\)"
+    ):
+        export(tiny, ["tflite"], tmp_path / "out", "human", BY_ONNX2TF)
+
+
+@pytest.mark.slow
+def test_the_log_of_a_failure_goes_with_the_next_success(
+    onnx2tf: Toolchain, tiny: Model, tmp_path: Path
+) -> None:
+    log = tmp_path / "tiny.onnx2tf.log"
+    log.write_text("of before")
+    export(tiny, ["tflite"], tmp_path, "tiny", BY_ONNX2TF)
+    assert not log.exists()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import zipfile
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -26,6 +27,7 @@ from posedeploy.errors import ExportError
 from posedeploy.nesting import flat
 from posedeploy.runtimes.opening import open_artifact, open_runner
 from posedeploy.types import Artifact, Model, ModelSpec, RunOptions, TensorSpec
+from tests.lifting import small_gtrs, small_pose2mesh, write
 from tests.networks import CROPS, two_input_model, write_crop_network
 from tools.reference_cases import BUNDLED, PUBLISHED, TRAVELLING, Case
 
@@ -257,7 +259,7 @@ def test_an_axis_that_would_not_be_free_is_refused(tiny: Model, tmp_path: Path, 
     )
     with pytest.raises(ExportError) as refusal:
         export(Model(network.eval(), spec, None, ""), ["tflite"], tmp_path, "a", ExportOptions(dynamic=True))
-    assert "give --input-size and --batch instead, or choose another target" in str(refusal.value)
+    assert "(leave --dynamic out), or choose another target" in str(refusal.value)
     assert "\n" not in str(refusal.value)
     assert not list(tmp_path.iterdir())
 
@@ -266,6 +268,13 @@ def test_an_axis_that_would_not_be_free_is_refused(tiny: Model, tmp_path: Path, 
 @pytest.mark.parametrize("name", CROPS)
 def test_networks_of_one_person_are_the_same_on_litert(tmp_path: Path, name: str) -> None:
     _is_the_same(open_checkpoint(write_crop_network(name, tmp_path / "a.pth")), tmp_path)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("make", [small_pose2mesh, small_gtrs], ids=["pose2mesh", "gtrs"])
+def test_networks_on_joints_are_the_same_on_litert(make: Callable[[], nn.Module], tmp_path: Path) -> None:
+    mesh = tmp_path / "faces.npy" if make is small_pose2mesh else None
+    _is_the_same(open_checkpoint(write(make(), tmp_path / "a.pth.tar"), mesh=mesh), tmp_path)
 
 
 @pytest.mark.slow

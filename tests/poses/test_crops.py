@@ -106,7 +106,7 @@ def test_clipping_counts_pixels_as_published() -> None:
     assert clipped(np.array([90.5, 60.2, 140, 220]), 360, 480).tolist() == pytest.approx(
         [90.5, 60.2, 139, 219]
     )
-    assert clipped(np.array([-10, -10, 30, 1000]), 100, 100).tolist() == [0, 0, 19, 99]
+    assert clipped(np.array([-10, -10, 30, 1000]), 100, 100).tolist() == [0, 0, 29, 99]
 
 
 @pytest.mark.parametrize(

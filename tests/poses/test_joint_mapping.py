@@ -70,16 +70,41 @@ def test_keypoints_of_other_networks_go_by_their_names() -> None:
         map_joints(np.ones((1, 16, 3)), JOINT_SETS["mpii"].joints, "human36")
 
 
+def _seen(person: Array) -> list[float]:
+    """The least and the largest x and y of what is seen."""
+    seen = person[person[:, 2] >= 0, :2]
+    return [*seen.min(axis=0).tolist(), *seen.max(axis=0).tolist()]
+
+
+def test_of_whom_nothing_is_seen_no_place_is_told() -> None:
+    nobody = np.full((1, 18, 3), -1.0)
+    assert (
+        map_joints(nobody, KEYPOINT_NAMES, "coco")
+        .left_out[0]
+        .startswith("the person of whom nothing is seen is left out: ")
+    )
+
+
+def test_joints_that_the_detector_finds_itself_are_kept() -> None:
+    found = np.concatenate([_person(), [[[7.0, 8, 0.5], [1.0, 2, 0.25], [3.0, 4, 0.75]]]], axis=1)
+    names = (*KEYPOINT_NAMES, "pelvis", "torso", "head")
+    joints = map_joints(found, names, "human36").joints[0]
+    order = JOINT_SETS["human36"].joints
+    for name, wanted in (("pelvis", [7, 8, 0.5]), ("torso", [1, 2, 0.25]), ("head", [3, 4, 0.75])):
+        assert joints[order.index(name)].tolist() == wanted
+
+
 def test_people_with_too_few_joints_are_named_and_left_out() -> None:
     people = np.repeat(_person(), 4, axis=0)
     people[0, [AT["l_wri"], AT["r_ank"]]] = -1
     people[2, [AT[name] for name in ("nose", "r_eye", "l_eye", "r_ear", "l_ear")]] = -1
+    people[0, :, :2] += 100
+    places = [f"at x {x:.0f} to {w:.0f}, y {y:.0f} to {h:.0f} px" for x, y, w, h in map(_seen, people)]
     mapped = map_joints(people, KEYPOINT_NAMES, "coco")
-    assert mapped.people.tolist() == [1, 3]
     assert mapped.joints.shape == (2, 19, 3)
     assert mapped.left_out == (
-        "person 0 is left out: l_wri, r_ank not seen",
-        "person 2 is left out: any point of the face not seen",
+        f"the person {places[0]} is left out: l_wri, r_ank not seen",
+        f"the person {places[2]} is left out: any point of the face not seen",
     )
 
 

@@ -158,3 +158,21 @@ def test_frames_without_people() -> None:
 def test_poses_of_another_network_are_refused() -> None:
     with pytest.raises(InputError, match=r"people of 4 keypoints; it got an array of \(1, 5, 3\)"):
         Tracker(SIGMAS[:4]).update(people((0, 0)))
+
+
+@pytest.mark.parametrize("vertices", [False, True])
+def test_people_from_their_roots_who_vanish_and_come_back(vertices: bool) -> None:
+    joints = np.concatenate([np.random.RandomState(0).randn(1, 5, 3) * 300, np.ones((1, 5, 1))], axis=2)
+    there = replace(
+        people((0, 0)),
+        keypoints_3d=joints,
+        vertices=joints[..., :3] / 1000 if vertices else None,
+        from_root=True,
+    )
+    nobody = Poses(np.zeros((0, 5, 3)), np.zeros(0), np.zeros((0, 5, 4)))
+    tracker = Tracker(SIGMAS)
+    assert [len(tracker.update(poses)) for poses in (there, there, nobody, there)] == [1, 1, 0, 1]
+    again = tracker.update(there)
+    assert again.ids is not None and again.ids.tolist() == [1]
+    assert again.keypoints_3d is not None
+    np.testing.assert_allclose(again.keypoints_3d, joints)

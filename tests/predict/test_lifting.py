@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -20,7 +21,7 @@ from posedeploy.predict.lifting import Lifter, People, detected_people, given_pe
 from posedeploy.predict.pictures import Painter, cameras_of, placed
 from posedeploy.predict.run import Prediction, PredictOptions, predict
 from posedeploy.predict.sources import Frame, Source, open_source
-from posedeploy.types import Array, Artifact, ModelSpec, Poses, Tensors
+from posedeploy.types import Array, Artifact, ModelSpec, Poses, Ranges, Tensors
 from tests.predict.conftest import HEIGHT, PEOPLE, WIDTH, CrowdRunner, MakeVideo, spec_of, write_image
 from tests.predict.lifters import CORNERS_M, FACES, MM, StretchRunner, lifter_spec
 
@@ -121,10 +122,34 @@ def test_people_that_cannot_be_lifted_are_named_and_left_out(tmp_path: Path, pho
     lifter = Lifter(StretchRunner(spec), spec, found.find)
     ((_, poses),) = lifter.stream([frame])
     assert len(poses) == 1
-    assert lifter.remarks == [
-        "clip.mp4, frame 7: person 0 is left out: r_wri not seen",
-        "clip.mp4, frame 7: person 2 is left out: all joints lie at one x, so there is no pose in them",
-    ]
+    at = r"clip\.mp4, frame 7: the person at x {}, y \d+ to \d+ px is left out: "
+    unseen, flat = lifter.remarks
+    assert re.fullmatch(at.format(r"\d+ to \d+") + "r_wri not seen", unseen)
+    assert re.fullmatch(at.format("70 to 70") + "all joints lie at one x, so there is no pose in them", flat)
+
+
+class Ranged(StretchRunner):
+    """Takes as many people at once as it says."""
+
+    def __init__(self, spec: ModelSpec, least: int, most: int) -> None:
+        super().__init__(spec)
+        self.least, self.most = least, most
+
+    @property
+    def ranges(self) -> Ranges:
+        (tensor,) = self.inputs
+        rest = tuple(map(int, tensor.shape[1:]))
+        return {tensor.name: ((self.least, *rest), (self.most, *rest))}
+
+
+def test_more_people_than_a_network_takes_go_in_parts() -> None:
+    spec = lifter_spec()
+    joints = np.concatenate([people(count=5), np.ones((5, 17, 1))], axis=2)
+    runner = Ranged(spec, 1, 2)
+    assert len(Lifter(runner, spec, lambda frames, refused: iter(())).lift(joints)) == 5
+    assert runner.batches == [2, 2, 1]
+    with pytest.raises(InputError, match=r"this network takes 3 people at once .* and a --min of one person"):
+        Lifter(Ranged(spec, 3, 8), spec, lambda frames, refused: iter(()))
 
 
 def test_a_video_is_tracked(tmp_path: Path, video: MakeVideo) -> None:
@@ -241,7 +266,7 @@ def test_what_a_network_gives_that_is_no_number_is_refused(photo: Array) -> None
 
 def test_nobody_is_nobody(photo: Array) -> None:
     spec = lifter_spec()
-    empty = Mapped(np.zeros((0, 17, 3)), np.zeros(0, np.int64), ())
+    empty = Mapped(np.zeros((0, 17, 3)), ())
     runner = StretchRunner(spec)
     lifter = Lifter(runner, spec, lambda frames, refused: ((frame, empty) for frame in frames))
     ((_, poses),) = lifter.stream([Frame("a", photo, 0)])

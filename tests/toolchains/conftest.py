@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import fcntl
 import os
+import sys
 from pathlib import Path
 
 import pytest
@@ -43,6 +44,9 @@ def chain(home: Path, made: Path, tmp_path: Path) -> Toolchain:
 def onnx2tf_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder of toolchains with the true onnx2tf in it, added once for all workers of a session; or that
     of POSEDEPLOY_TEST_TOOLCHAINS, where it is kept from one session to the next."""
+    pythons = TOOLCHAINS["onnx2tf"].pythons
+    if sys.version_info[:2] not in pythons:
+        pytest.skip(f"onnx2tf's pins are for Python {pythons}")
     named = os.environ.get("POSEDEPLOY_TEST_TOOLCHAINS")
     shared = tmp_path_factory.getbasetemp()
     shared = shared.parent if "PYTEST_XDIST_WORKER" in os.environ else shared

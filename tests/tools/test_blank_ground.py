@@ -25,7 +25,7 @@ def document(positions: bool) -> dict[str, Any]:
         **({"keypoints_3d": stream.normal(0, 300, 51).tolist()} if positions else {}),
     }
     return {
-        "source": {"joints": "pose2d.xml"} if positions else {},
+        **({"origin": "root"} if positions else {}),
         "images": [{"id": 1, "width": 240, "height": 200}],
         "annotations": [person, {**person, "image_id": 2}],
         "categories": [
