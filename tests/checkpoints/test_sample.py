@@ -12,7 +12,7 @@ from posedeploy.checkpoints.loading import open_checkpoint
 from posedeploy.checkpoints.sample import WEIGHTS, open_sample
 from posedeploy.types import Model
 
-SHA256 = "5f0ef1e8fbc770520dfea6a680c3fdb1be39d9566f6a25c8faa40c1c0f3cf465"
+SHA256 = "7e26d60495b7ef50ba7d61151729d35e9e88e3725089a4efb8370ac6bec937af"
 
 
 @pytest.fixture(scope="module")
