@@ -230,7 +230,8 @@ def test_a_published_network_whole(onnx2tf: Toolchain, tmp_path: Path) -> None:
 def test_an_operator_that_onnx2tf_lacks_is_named_with_its_place(
     wrong: Toolchain, tiny: Model, tmp_path: Path
 ) -> None:
-    wrong.script.write_text("def run(request):\n    import onnx2tf.ops.Elu\n")
+    lacking = "No module named 'onnx2tf.ops.Elu'"
+    wrong.script.write_text(f"def run(request):\n    raise ModuleNotFoundError({lacking!r})\n")
     with pytest.raises(
         ExportError, match=r"^onnx2tf does not have the operator Elu \(\w+, in body\.1 \(ELU\)\)"
     ):
