@@ -83,7 +83,7 @@ HEAVY = {
     "safetensors": {"checkpoints"},
     "onnx2tf": {"toolchains.inside.onnx2tf"},
     "tensorflow": {"toolchains.inside.onnx2tf"},
-    "onnx": {"convert.half", "convert.onnx", "convert.onnx2tf", "convert.tensorrt"},
+    "onnx": {"convert.gelu", "convert.half", "convert.onnx", "convert.onnx2tf", "convert.tensorrt"},
     "onnxscript": {"convert.onnx2tf"},
     "onnxruntime": {"convert.half", "runtimes.onnxruntime"},
     "cuda": {"cuda"},

@@ -9,6 +9,7 @@ from weakref import WeakKeyDictionary
 import onnx
 import torch
 
+from posedeploy.convert.gelu import regroup
 from posedeploy.convert.places import blamed, located
 from posedeploy.convert.prepare import Prepared
 from posedeploy.errors import ExportError, first_line
@@ -78,6 +79,7 @@ def _exported(prepared: Prepared) -> onnx.ModelProto:
     assert program is not None, "with dynamo=True the exporter returns a program"
     model: onnx.ModelProto = program.model_proto
     _name_axes(model, prepared)
+    regroup(model)
     return model
 
 
