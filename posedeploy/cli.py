@@ -267,7 +267,7 @@ def predict(
     ] = None,
     height: shared.Height = None,
     detector: shared.Detector = None,
-    detector_contract: shared.DetectorContract = None,
+    detector_spec: shared.DetectorSpec = None,
     runtime: shared.RuntimeName = None,
     family: shared.FamilyName = None,
     network: shared.Network = None,
@@ -285,7 +285,7 @@ def predict(
     from posedeploy.commands.finding import Where
     from posedeploy.commands.opening import Described
 
-    where = Where(boxes, detector, detector_contract)
+    where = Where(boxes, detector, detector_spec)
     complete = command.run(
         model,
         source,
@@ -314,7 +314,7 @@ def evaluate(
     ] = None,
     height: shared.Height = None,
     detector: shared.Detector = None,
-    detector_contract: shared.DetectorContract = None,
+    detector_spec: shared.DetectorSpec = None,
     device: shared.Device = "CPU",
     threads: shared.Threads = None,
     precision: shared.PrecisionName = "f32",
@@ -337,7 +337,7 @@ def evaluate(
         annotations,
         images,
         shared.run_options(device, precision, threads, "throughput"),
-        command.EvaluateOptions(limit, runtime, Where(None, detector, detector_contract)),
+        command.EvaluateOptions(limit, runtime, Where(None, detector, detector_spec)),
         Described(family, network, contract, height=height),
         json,
     )

@@ -33,7 +33,7 @@ class Where:
 
     def __post_init__(self) -> None:
         if self.contract is not None and self.detector is None:
-            raise InputError(f"--detector-contract {self.contract}: it describes a --detector; give that too")
+            raise InputError(f"--detector-spec {self.contract}: it describes a --detector; give that too")
         if self.boxes is not None and self.detector is not None:
             raise InputError("--boxes and --detector: give one of the two; both say where the people are")
 
@@ -117,7 +117,7 @@ def _opened(
 ) -> tuple[Predictor, MadeBy]:
     if contract is not None and is_checkpoint(path):
         raise InputError(
-            f"--detector-contract {contract}: {path.name} is a checkpoint, which says itself what it is"
+            f"--detector-spec {contract}: {path.name} is a checkpoint, which says itself what it is"
         )
     with working(f"loading {path}"):
         runner, artifact = open_named(path, options, Described(contract=contract))
@@ -131,7 +131,7 @@ def _check_detector(path: Path, spec: ModelSpec) -> None:
     if spec.family not in FAMILIES:
         raise InputError(
             f"--detector {path.name}: nothing here says how the outputs of this network ({spec.family!r}) "
-            "become poses; describe it with --detector-contract FILE (README.md, 'Your own network', has one)"
+            "become poses; describe it with --detector-spec FILE (README.md, 'Your own network', has one)"
         )
     if spec.joints is not None:
         raise InputError(

@@ -56,7 +56,7 @@ Detector: TypeAlias = Annotated[
         help="Networks of one person or of joints: another model that finds the people first.",
     ),
 ]
-DetectorContract: TypeAlias = Annotated[
+DetectorSpec: TypeAlias = Annotated[
     Path | None,
     typer.Option(metavar="FILE.toml", help="Describes a --detector made by others, which has no manifest."),
 ]

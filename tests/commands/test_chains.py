@@ -155,15 +155,15 @@ def test_a_detector_made_by_others_is_described(
     chain = ("predict", lifters / "gtrs.pth.tar", "photo.png", "--detector", "others.onnx")
     assert words(refused(*chain)) == (
         "error: --detector others.onnx: nothing here says how the outputs of this network ('unknown') become "
-        "poses; describe it with --detector-contract FILE (README.md, 'Your own network', has one)"
+        "poses; describe it with --detector-spec FILE (README.md, 'Your own network', has one)"
     )
-    done(*chain, "--detector-contract", "others.toml")
+    done(*chain, "--detector-spec", "others.toml")
     assert document()["source"]["detector"]["family"] == "lightweight-openpose-2d"
     assert document()["origin"] == "root"
     for arguments, message in (
-        ((*chain[:3], "--detector-contract", "others.toml"), "it describes a --detector; give that too"),
+        ((*chain[:3], "--detector-spec", "others.toml"), "it describes a --detector; give that too"),
         (
-            (*chain[:4], human / "human.pth", "--detector-contract", "others.toml"),
+            (*chain[:4], human / "human.pth", "--detector-spec", "others.toml"),
             "human.pth is a checkpoint, which says itself what it is",
         ),
     ):
