@@ -10,7 +10,7 @@ from __future__ import annotations
 import argparse
 import sys
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 
@@ -78,6 +78,15 @@ def row_of(model: Model, artifacts: Mapping[str, Artifact]) -> dict[str, latency
         return {result.label: result for result in latency.measure(candidates, runs=RUNS)}
 
 
+def each_opened(names: Sequence[str]) -> Iterator[tuple[str, nn.Module, tuple[int, ...], Model, Path]]:
+    """Name, network, input shape and model of those whose names begin so (all if none is given), each with a
+    folder of its own for as long as it is looked at."""
+    for name, network, shape in networks():
+        if not names or name.startswith(tuple(names)):
+            with tempfile.TemporaryDirectory() as folder:
+                yield name, network, shape, opened(network, shape, Path(folder)), Path(folder)
+
+
 def cell(result: latency.Latency, baseline: latency.Latency) -> str:
     """``12.3 (1.5x)``."""
     return f"{result.median_ms:.3g} ({baseline.median_ms / result.median_ms:.2g}x)"
@@ -95,13 +104,9 @@ def main() -> None:
     titles = [runtime_for(TARGETS[target]).name for target in given.to]
     print("| network | pytorch | " + " | ".join(titles) + " | spread |")
     print("|---" * (len(titles) + 3) + "|")
-    for name, network, shape in networks():
-        if given.names and not name.startswith(tuple(given.names)):
-            continue
-        with tempfile.TemporaryDirectory() as folder:
-            model = opened(network, shape, Path(folder))
-            made = export(model, given.to, Path(folder), "net")
-            results = row_of(model, {artifact.target: artifact for artifact in made})
+    for name, _, _, model, folder in each_opened(given.names):
+        made = export(model, given.to, folder, "net")
+        results = row_of(model, {artifact.target: artifact for artifact in made})
         baseline = results["pytorch"]
         cells = [f"{baseline.median_ms:.3g}", *(cell(results[target], baseline) for target in given.to)]
         spread = max(result.spread or 0.0 for result in results.values())

@@ -11,7 +11,6 @@ from __future__ import annotations
 import argparse
 import logging
 import sys
-import tempfile
 from pathlib import Path
 
 import openvino
@@ -25,8 +24,7 @@ from posedeploy.benchmarks.machine import this_machine
 from posedeploy.convert.export import export
 from posedeploy.runtimes.opening import open_artifact
 from posedeploy.types import Artifact, Model
-from tools.bench_families import opened, row_of
-from tools.published_networks import networks
+from tools.bench_families import each_opened, row_of
 
 TARGETS = ("onnx", "openvino")
 
@@ -86,13 +84,8 @@ def main() -> None:
     torch.manual_seed(0)
     print("| network | pytorch | " + " | ".join(TARGETS) + " | spread |")
     print("|---" * (len(TARGETS) + 3) + "|")
-    for name, network, shape in networks():
-        if given.names and not name.startswith(tuple(given.names)):
-            continue
-        with tempfile.TemporaryDirectory() as place:
-            folder = Path(place)
-            model = opened(network, shape, folder)
-            row = cells(times_of(network, model, shape, folder))
+    for name, network, shape, model, folder in each_opened(given.names):
+        row = cells(times_of(network, model, shape, folder))
         print(f"| {name} | " + " | ".join(row) + " |", flush=True)
     print(f"\n{this_machine()}")
 
