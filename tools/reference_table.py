@@ -85,7 +85,7 @@ def made(model: Model, way: str, folder: Path, mesh: Path | None) -> Made:
     if way in NOT_RUN:
         return Made(way, artifact, export_s)
     try:
-        parity = against_pytorch(artifact.path, RunOptions(), ParityOptions(), Described(mesh=mesh))
+        parity = against_pytorch(artifact, RunOptions(), ParityOptions(), Described(mesh=mesh))
     except PoseDeployError as error:
         return Made(way, refusal=first_line(error))
     return Made(way, artifact, export_s, parity)

@@ -27,19 +27,17 @@ from posedeploy.commands.console import check_json, counting, fail, out, working
 from posedeploy.commands.models import reference_model
 from posedeploy.commands.opening import Described, pytorch_runner
 from posedeploy.commands.tables import parity_heading, parity_table, poses_line
-from posedeploy.convert.folding import folded
 from posedeploy.errors import DeviceError, InputError, MissingPackageError
 from posedeploy.families import FAMILIES
 from posedeploy.predict.sources import open_images
 from posedeploy.runtimes.base import Runner
 from posedeploy.runtimes.opening import fitted, open_artifact, open_runner
-from posedeploy.types import Array, Camera, ModelSpec, Ranges, RunOptions
+from posedeploy.types import Array, Artifact, Camera, ModelSpec, Ranges, RunOptions
 
 ROUNDINGS = 2
 """How many times as far from float64 as PyTorch in float32 an artifact may be, where that is beyond the
-bounds: rounding errors are drawn by chance, and the larger of two is seldom more than twice the other.
-PyTorch is measured as it is and with BatchNorm folded into the weights, as it is in every export: that rounds
-each weight once more."""
+bounds: each runtime sums in an order of its own, and the largest of PyTorch's draws (``rounding_of``) is
+seldom under half of another's."""
 NOISE, DRAWN = 2, 4
 """Pictures of noise and of drawn people on which the two are compared, beside the user's."""
 
@@ -64,10 +62,11 @@ def run(
             "with --max-relative, --max-px and --max-mm"
         )
     check_json(json)
+    artifacts = [open_artifact(path, described.spec) for path in paths]  # one that is missing is told at once
     results, refused = [], 0
-    for path in paths:
+    for artifact in artifacts:
         try:
-            results.append(against_pytorch(path, options, settings, described))
+            results.append(against_pytorch(artifact, options, settings, described))
         except (DeviceError, MissingPackageError) as error:
             if len(paths) == 1:
                 raise
@@ -149,11 +148,12 @@ def _entry(result: Parity) -> dict[str, Any]:
     }
 
 
-def against_pytorch(path: Path, options: RunOptions, settings: ParityOptions, described: Described) -> Parity:
+def against_pytorch(
+    artifact: Artifact, options: RunOptions, settings: ParityOptions, described: Described
+) -> Parity:
     """One artifact beside its checkpoint in PyTorch, or, where rounding alone takes both over the bounds,
     beside that in float64."""
-    artifact = open_artifact(path, described.spec)
-    with working(f"loading {path} and its checkpoint"):
+    with working(f"loading {artifact.path} and its checkpoint"):
         model = reference_model(artifact, settings.checkpoint, described)
         candidate = open_runner(artifact, options, settings.runtime)
     with candidate:
@@ -165,9 +165,9 @@ def against_pytorch(path: Path, options: RunOptions, settings: ParityOptions, de
 
             def against(runner: Runner, bounds: Bounds) -> Parity:
                 decode = _decode(spec)
-                with counting(f"comparing {path.name}") as on_progress:
+                with counting(f"comparing {artifact.path.name}") as on_progress:
                     return compare(
-                        str(path),
+                        str(artifact.path),
                         runner,
                         candidate,
                         pairs,
@@ -181,11 +181,8 @@ def against_pytorch(path: Path, options: RunOptions, settings: ParityOptions, de
                 return result
             # Where rounding weighs that much, PyTorch in float32 is no better a witness than the artifact.
             ours = [sample for sample, _ in pairs]
-            with (
-                pytorch_runner(in_float64(model), on_cpu) as exact,
-                pytorch_runner(folded(model, ours[0].tensors), on_cpu) as as_exported,
-            ):
-                rounding = rounding_of(exact, (reference, as_exported), ours)
+            with pytorch_runner(in_float64(model), on_cpu) as exact:
+                rounding = rounding_of(exact, reference, ours)
                 if not math.isfinite(rounding):
                     return result
                 relative = max(result.bounds.relative, ROUNDINGS * rounding)

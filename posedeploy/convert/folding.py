@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-import copy
 from collections import Counter
-from dataclasses import replace
 from itertools import pairwise
 
 import torch
 from torch import Tensor, nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
-
-from posedeploy.types import Model, Tensors
 
 CONVOLUTIONS = (nn.Conv2d, nn.ConvTranspose2d)
 
@@ -43,17 +39,6 @@ def fold_norms(network: nn.Module, example: tuple[Tensor, ...]) -> None:
                         continue
                     parent[index] = fuse_conv_bn_eval(conv, norm, transpose=transposed)
                     parent[index + 1] = nn.Identity()
-
-
-def folded(model: Model, tensors: Tensors) -> Model:
-    """The same model, its own module untouched, with each BatchNorm folded that ``fold_norms`` folds.
-
-    Args:
-        tensors: inputs that it runs on, by name.
-    """
-    module = copy.deepcopy(model.module)
-    fold_norms(module, tuple(torch.from_numpy(tensors[spec.name]) for spec in model.spec.inputs))
-    return replace(model, module=module)
 
 
 def _calls(network: nn.Module, example: tuple[Tensor, ...]) -> Counter[nn.Module]:

@@ -13,6 +13,7 @@ import torch
 
 from posedeploy.types import Array
 from tests.commands.conftest import Invoke, lines_wider_than, words
+from tests.networks import write_crop_network
 from tests.predict.conftest import PEOPLE, write_image
 from tools.reference_cases import BUNDLED, Case
 
@@ -143,3 +144,32 @@ def test_float64_does_not_excuse_bounds_of_the_users_own(done: Invoke, invoke: I
     assert strict.exit_code == 1
     (entry,) = json.loads(Path("p.json").read_text())["results"]
     assert (entry["passed"], entry["reference_precision"]) == (False, "f32")
+
+
+def test_where_rounding_is_beyond_the_bounds_float64_is_the_witness(done: Invoke, invoke: Invoke) -> None:
+    state = torch.load(write_crop_network("mobile", Path("mild.pth")), weights_only=True)
+    weights, factors = state["state_dict"], (75, 105)  # of which one may by chance round less
+    # A large sum that the softmax then takes away again: what is left of each number is its last digits.
+    weights["backbone.deconv2.4.bias"] += 1e4
+    final = weights["backbone.final_layer.weight"].clone()
+    for factor in factors:
+        weights["backbone.final_layer.weight"] = final * factor
+        torch.save(state, f"{factor}.pth")
+        done("export", f"{factor}.pth", "--to", "openvino")
+    done("parity", *(f"artifacts/{factor}.xml" for factor in factors), "--json", "p.json")
+    entries = json.loads(Path("p.json").read_text())["results"]
+    assert all(entry["passed"] for entry in entries)
+    held = [entry for entry in entries if entry["reference_precision"] == "f64"]
+    assert held
+    for entry in held:
+        assert entry["bounds"]["relative"] == 2 * entry["rounding"] > 1e-4
+
+    weights["backbone.final_layer.weight"] *= 1.1
+    torch.save(state, "other.pth")
+    other = invoke("parity", held[-1]["label"], "--checkpoint", "other.pth")
+    assert other.exit_code == 1 and "different from PyTorch" in other.stdout
+
+
+def test_a_missing_artifact_is_told_before_any_is_compared(human: Path, refused: Callable[..., str]) -> None:
+    message = refused("parity", human / "out" / "human.onnx", "gone.onnx")
+    assert "gone.onnx: no such file" in message and "loading" not in message

@@ -5,9 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from posedeploy.convert.folding import fold_norms, folded
-from posedeploy.nesting import flat
-from posedeploy.types import Model
+from posedeploy.convert.folding import fold_norms
 
 EXAMPLE = (torch.linspace(-1, 1, 2 * 3 * 8 * 8).reshape(2, 3, 8, 8),)
 
@@ -62,15 +60,3 @@ def test_the_weights_that_were_there_stay() -> None:
     fold_norms(net, EXAMPLE)
     assert torch.equal(first.weight, before)
     assert not any(module._forward_hooks for module in net.modules())
-
-
-def test_a_folded_model_is_a_copy(tiny: Model) -> None:
-    data = torch.linspace(0, 1, 3 * 32 * 40).reshape(1, 3, 32, 40)
-    before = {name: tensor.clone() for name, tensor in tiny.module.state_dict().items()}
-    copied = folded(tiny, {tiny.spec.inputs[0].name: data.numpy()})
-    assert not any(isinstance(module, nn.BatchNorm2d) for module in copied.module.modules())
-    assert all(torch.equal(tensor, before[name]) for name, tensor in tiny.module.state_dict().items())
-    assert copied.spec == tiny.spec
-    with torch.inference_mode():
-        for ours, theirs in zip(flat(copied.module(data)), flat(tiny.module(data)), strict=True):
-            assert torch.allclose(ours, theirs, rtol=1e-5, atol=1e-6)
