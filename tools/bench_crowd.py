@@ -1,9 +1,9 @@
 """What a crowd costs beside one person, for the networks on 2D joints, in every runtime that takes both.
 
-``python tools/bench_crowd.py [--people 32]``: random weights, float32, one artifact with a free batch, one
-person and the crowd timed in the same rounds. The last column is the least that the crowd could cost in that
-runtime: its arithmetic (``count_flops.py``) at the speed of a large matrix product, measured in the same run,
-over the time of one person.
+``python tools/bench_crowd.py [gtrs pose2mesh] [--people 32] [--runs 20]``: random weights, float32, one
+artifact with a free batch, one person and the crowd timed in the same rounds. The last column is the least
+that the crowd could cost in that runtime: its arithmetic (``count_flops.py``) at the speed of a large matrix
+product, measured in the same run, over the time of one person.
 """
 
 from __future__ import annotations
@@ -35,7 +35,6 @@ from tools.published_networks import networks
 
 TARGETS = ("torchscript", "onnx", "openvino")
 """Of the usual targets, those in which both networks keep a free batch."""
-RUNS = 20
 SIDE, PRODUCTS = 2048, 10
 
 
@@ -50,7 +49,7 @@ def product_gflops() -> float:
     return 2 * SIDE**3 / min(times) / 1e9
 
 
-def times_of(model: Model, folder: Path, people: int) -> dict[tuple[str, int], latency.Latency]:
+def times_of(model: Model, folder: Path, people: int, runs: int) -> dict[tuple[str, int], latency.Latency]:
     """The times by runtime and number of people."""
     artifacts = export(model, TARGETS, folder, "net", ExportOptions(dynamic=True))
     (tensor,) = model.spec.inputs
@@ -72,7 +71,7 @@ def times_of(model: Model, folder: Path, people: int) -> dict[tuple[str, int], l
                 made = latency.load(f"{name} {count}", partial(runner, artifact), partial(inputs, count))
                 running.callback(made.runner.close)
                 candidates.append(made)
-        results = latency.measure(candidates, runs=RUNS)
+        results = latency.measure(candidates, runs=runs)
     keys = [(name, count) for name in ("pytorch", *TARGETS) for count in (1, people)]
     return dict(zip(keys, results, strict=True))
 
@@ -81,17 +80,22 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
+    parser.add_argument(
+        "networks", nargs="*", default=["gtrs", "pose2mesh"], help="the starts of their names"
+    )
     parser.add_argument("--people", type=int, default=32)
-    people = parser.parse_args().people
+    parser.add_argument("--runs", type=int, default=20)
+    asked = parser.parse_args()
+    people = asked.people
     torch.manual_seed(0)
     print(f"| network | runtime | one person, ms | {people} people, ms | times one | spread | least |")
     print("|---" * 7 + "|")
     for name, network, shape in networks():
-        if not name.startswith(("gtrs", "pose2mesh")):
+        if not name.startswith(tuple(asked.networks)):
             continue
         with tempfile.TemporaryDirectory() as folder:
             model = opened(network, shape, Path(folder))
-            results = times_of(model, Path(folder), people)
+            results = times_of(model, Path(folder), people, asked.runs)
             arithmetic_ms = 1e3 * people * gflop(model.deployed or model.module, shape) / product_gflops()
         for runtime in ("pytorch", *TARGETS):
             one, crowd = results[runtime, 1], results[runtime, people]

@@ -257,7 +257,7 @@ def _of_the_mesh(source: Source, artifact: Artifact, options: PredictOptions) ->
     if options.faces is None:
         return ["no mesh is drawn or written: the network has no triangles in it; name them with --mesh FILE"]
     if source.moving:
-        return [f"{source.name}: meshes are drawn and not written, which is done for images"]
+        return [f"{source.name}: meshes are not written, which is done for images alone"]
     return []
 
 

@@ -12,6 +12,7 @@ import pytest
 from posedeploy.types import Array
 from tests.benchmarks import coco
 from tests.commands.conftest import Invoke, lines_wider_than, words
+from tests.lifting import small_pose2mesh, write
 from tests.predict.conftest import HEIGHT, PEOPLE, WIDTH, write_image
 
 IMAGES = ("a.png", "b.png")
@@ -98,6 +99,18 @@ def _finds_everyone(
     assert "4 people found in 2 images; 17 keypoints scored, not neck, which" in words(result.stdout)
     assert "Running per image evaluation" not in result.output
     assert not lines_wider_than(80, "\n".join(result.stdout.splitlines()[2:]))
+
+
+def test_a_network_on_joints_with_its_detector(
+    people: list[dict[str, Any]], human: Path, done: Invoke, refused: Callable[..., str]
+) -> None:
+    body = write(small_pose2mesh(), Path("body.pth.tar"))
+    arguments = ("evaluate", body, *GIVEN, "--detector", human / "out" / "human.onnx")
+    assert "give the file that has them with --mesh" in refused(*arguments)
+    done(*arguments, "--mesh", "faces.npy", "--json", "e.json")
+    everyone, _ = json.loads(Path("e.json").read_text())["slices"]
+    assert everyone["people"] == len(IMAGES) * PEOPLE
+    assert everyone["ap"] > 0.5, "the joints that it was fed, and people too cut off for it left out"
 
 
 def test_a_person_who_is_missed_and_a_limit(people: list[dict[str, Any]], human: Path, done: Invoke) -> None:

@@ -312,7 +312,7 @@ def test_meshes_of_a_video_are_drawn_alone(tmp_path: Path, video: MakeVideo) -> 
     spec = lifter_spec(vertices=4)
     found = detected_people(detector(), "d", spec)
     prediction = done(open_source(str(video(frames=2))), spec, found, tmp_path / "out", faces=FACES)
-    assert prediction.remarks[0] == "clip.avi: meshes are drawn and not written, which is done for images"
+    assert prediction.remarks[0] == "clip.avi: meshes are not written, which is done for images alone"
     assert [path.name for path in prediction.files] == ["clip.mp4", "poses.json"]
 
 
