@@ -322,7 +322,6 @@ def evaluate(
     family: shared.FamilyName = None,
     network: shared.Network = None,
     contract: shared.Contract = None,
-    mesh: shared.Mesh = None,
     json: shared.Json = None,
 ) -> None:
     """Score a network on annotated images: COCO's keypoint AP and AR by OKS.
@@ -339,7 +338,7 @@ def evaluate(
         images,
         shared.run_options(device, precision, threads, "throughput"),
         command.EvaluateOptions(limit, runtime, Where(None, detector, detector_spec)),
-        Described(family, network, contract, mesh, height=height),
+        Described(family, network, contract, height=height),
         json,
     )
 

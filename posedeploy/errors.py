@@ -10,6 +10,7 @@
     ├── ExportError              a network cannot go to the target as asked
     ├── DeviceError              the device, precision or thread count asked for is not what the runtime gives
     ├── InputError               an image, video, number or file that the user gave cannot be used
+    │   └── MeshMissingError     a checkpoint stands on a mesh that was not given
     ├── OutputError              a result cannot be written
     ├── DownloadError            a published file cannot be fetched, or is not the one recorded
     ├── ToolchainError           an environment that a converter needs is missing, broken or cannot be made
@@ -52,6 +53,14 @@ class DeviceError(PoseDeployError):
 
 class InputError(PoseDeployError):
     """Something that the user gave to run on cannot be used."""
+
+
+class MeshMissingError(InputError):
+    """A checkpoint of ``family`` stands on a mesh that was not given."""
+
+    def __init__(self, message: str, family: str) -> None:
+        super().__init__(message)
+        self.family = family
 
 
 class OutputError(PoseDeployError):

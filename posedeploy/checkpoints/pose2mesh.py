@@ -17,7 +17,7 @@ from torch.nn import functional
 
 from posedeploy.checkpoints.pose2mesh_tiled import TiledMeshNet
 from posedeploy.checkpoints.reader import listed
-from posedeploy.errors import CheckpointError, InputError
+from posedeploy.errors import CheckpointError, InputError, MeshMissingError
 from posedeploy.families import published_joint_set
 from posedeploy.joint_sets import JointSet
 from posedeploy.meshes.laplacians import joint_graph, normalised_laplacian
@@ -217,7 +217,8 @@ def build(shapes: dict[str, tuple[int, ...]], mesh: Mesh | None = None) -> tuple
         mesh: the topology that the checkpoint was trained on; the lifter alone has none.
 
     Raises:
-        InputError: the mesh is missing, given for the lifter alone, or another than the checkpoint was
+        MeshMissingError: the checkpoint stands on a mesh, and there is none.
+        InputError: the mesh is given for the lifter alone, or another than the checkpoint was
             trained on; or its set of joints is not known here.
         CheckpointError: a tensor that the variant is told from is missing.
     """
@@ -236,9 +237,10 @@ def build(shapes: dict[str, tuple[int, ...]], mesh: Mesh | None = None) -> tuple
             )
         return lifter, joints_spec(FAMILY, joint_set)
     if mesh is None:
-        raise InputError(
+        raise MeshMissingError(
             "this checkpoint of pose2mesh was trained on a mesh whose triangles it does not hold; give the "
-            "file that has them with --mesh, such as smpl_faces.npy (also .npz, .obj, .pkl)"
+            "file that has them with --mesh, such as smpl_faces.npy (also .npz, .obj, .pkl)",
+            FAMILY,
         )
     widths = Widths.of(shapes)
     levels = mesh_levels(mesh.faces, widths.levels)

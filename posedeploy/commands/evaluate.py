@@ -20,7 +20,7 @@ from posedeploy.benchmarks.machine import this_machine
 from posedeploy.benchmarks.oks import THRESHOLDS
 from posedeploy.commands.console import check_json, counted, counting, out, show, working, write_json
 from posedeploy.commands.finding import Where, finder_of
-from posedeploy.commands.opening import SAMPLE, Described, open_named
+from posedeploy.commands.opening import SAMPLE, Described, open_finder
 from posedeploy.commands.tables import running, table
 from posedeploy.errors import InputError
 from posedeploy.predict.chain import Predictor
@@ -59,7 +59,7 @@ def run(
     _check_images(annotations, folder)
     with ExitStack() as opened:
         with working(f"loading {path or SAMPLE}"):
-            runner, artifact = open_named(path, options, described, settings.runtime)
+            runner, artifact = open_finder(path, options, described, settings.runtime)
         opened.enter_context(runner)
         finder = finder_of(settings.where, artifact.spec, options, opened)
         predictor = Predictor(runner, artifact.spec, boxes=finder.find if finder else None)

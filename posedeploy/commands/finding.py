@@ -8,7 +8,7 @@ from pathlib import Path
 
 from posedeploy.backends import is_checkpoint
 from posedeploy.commands.console import say, working
-from posedeploy.commands.opening import Described, open_named
+from posedeploy.commands.opening import Described, open_finder
 from posedeploy.errors import InputError
 from posedeploy.families import FAMILIES
 from posedeploy.predict import document
@@ -120,7 +120,7 @@ def _opened(
             f"--detector-spec {contract}: {path.name} is a checkpoint, which says itself what it is"
         )
     with working(f"loading {path}"):
-        runner, artifact = open_named(path, options, Described(contract=contract))
+        runner, artifact = open_finder(path, options, Described(contract=contract))
     opened.enter_context(runner)
     _check_detector(path, artifact.spec)
     made = document.made_by(artifact, runner.effective, artifact.files)
@@ -132,9 +132,4 @@ def _check_detector(path: Path, spec: ModelSpec) -> None:
         raise InputError(
             f"--detector {path.name}: nothing here says how the outputs of this network ({spec.family!r}) "
             "become poses; describe it with --detector-spec FILE (README.md, 'Your own network', has one)"
-        )
-    if spec.joints is not None:
-        raise InputError(
-            f"--detector {path.name}: {spec.family} takes the 2D joints of people itself; name a network "
-            "that finds the people in an image, such as lightweight-openpose-2d"
         )

@@ -119,7 +119,11 @@ def test_bad_input(lifters: Path, refused: Callable[..., str]) -> None:
         ),
         (
             (gtrs, "photo.png", "--detector", smpl),
-            "--detector smpl.pth.tar: gtrs takes the 2D joints of peop",
+            "smpl.pth.tar: gtrs takes the 2D joints of people and no image, so it cannot look for people in",
+        ),
+        (
+            (gtrs, "photo.png", "--detector", lifters / "body.pth.tar"),
+            "body.pth.tar: pose2mesh takes the 2D joints of people and no image, so it cannot look for",
         ),
         (
             (gtrs, "photo.png", "--boxes", "boxes.json"),
