@@ -107,5 +107,9 @@ _ARRAYS: dict[tuple[str, str], Callable[..., Any]] = {
     ("copyreg", "_reconstructor"): _object,
     ("__builtin__", "object"): Ignored,
     ("builtins", "object"): Ignored,
+    ("__builtin__", "set"): set,  # every chumpy array keeps one, and SMPL's files are of protocol 2
+    ("builtins", "set"): set,
+    ("__builtin__", "frozenset"): frozenset,
+    ("builtins", "frozenset"): frozenset,
 }
-"""All that is ever called: these make arrays, numbers and bytes, and nothing else."""
+"""All that is ever called: these make arrays, numbers, bytes and sets, and nothing else."""

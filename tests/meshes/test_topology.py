@@ -1,7 +1,9 @@
 from __future__ import annotations
 
 import pickle
+import sys
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import numpy as np
@@ -87,6 +89,20 @@ def test_what_smpls_file_holds_beside_the_triangles_stands_empty(tmp_path: Path)
     (tmp_path / "a.pkl").write_bytes(b"(dS'J_regressor'\n" + sparse + b"sS'f'\n" + array + b"s.")
     content = load_arrays(tmp_path / "a.pkl")
     assert isinstance(content["J_regressor"], Ignored)
+    assert np.array_equal(read_mesh(tmp_path / "a.pkl").faces, FACES)
+
+
+@pytest.mark.parametrize("protocol", range(6))
+def test_chumpys_arrays_stand_empty(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, protocol: int) -> None:
+    # As in chumpy 0.70, whose arrays keep the sets of what changed.
+    made = type("Ch", (), {"__module__": "chumpy.ch"})
+    monkeypatch.setitem(sys.modules, "chumpy", ModuleType("chumpy"))
+    monkeypatch.setitem(sys.modules, "chumpy.ch", ModuleType("chumpy.ch"))
+    monkeypatch.setattr(sys.modules["chumpy.ch"], "Ch", made, raising=False)
+    array = made()
+    array.__dict__.update(x=np.ones((2, 3)), _dirty_vars={"x"}, _parents=frozenset({1}))
+    (tmp_path / "a.pkl").write_bytes(pickle.dumps({"shapedirs": array, "f": FACES}, protocol))
+    assert isinstance(load_arrays(tmp_path / "a.pkl")["shapedirs"], Ignored)
     assert np.array_equal(read_mesh(tmp_path / "a.pkl").faces, FACES)
 
 
