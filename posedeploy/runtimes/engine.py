@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
+from pathlib import Path
 from types import ModuleType
 from typing import Any, TypeAlias
 
 import numpy as np
 
-from posedeploy.engines import listener, passport_of, reason
+from posedeploy import plugins
+from posedeploy.engines import FLAVOURS, Flavour, choose, listener, passport_of, reason
 from posedeploy.errors import ArtifactError, DeviceError, InputError
 from posedeploy.types import Artifact, TensorSpec
 
@@ -104,6 +106,28 @@ class TensorRtEngine(Engine):
             return shape, shape
         smallest, _, largest = self._engine.get_tensor_profile_shape(name, 0)
         return tuple(smallest), tuple(largest)
+
+
+def library_of(path: Path) -> tuple[Flavour, ModuleType]:
+    """The library that built an engine without a passport, by how its bytes begin; where these tell nothing,
+    the only one that is installed, which then says itself what they are.
+
+    Raises:
+        ArtifactError: they tell nothing, and both are installed.
+        MissingPackageError: it is not installed.
+    """
+    with path.open("rb") as engine:
+        beginning = engine.read(max(len(flavour.magic) for flavour in FLAVOURS.values()))
+    for flavour in FLAVOURS.values():
+        if beginning.startswith(flavour.magic):
+            return choose(flavour.name)
+    if all(plugins.version_of(flavour.module) is not None for flavour in FLAVOURS.values()):
+        raise ArtifactError(
+            f"{path}: it begins with {beginning!r}, and engines of "
+            + ", ".join(f"{flavour.name} with {flavour.magic!r}" for flavour in FLAVOURS.values())
+            + ": it is damaged, or no engine alone; build it again where it came from, or export the network"
+        )
+    return choose(None)
 
 
 def _refusal(artifact: Artifact, api: ModuleType, errors: list[str]) -> Exception:
