@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 import numpy as np
+import onnxruntime
 import pytest
 import torch
 
@@ -14,6 +16,7 @@ from posedeploy.convert.export import export
 from posedeploy.convert.options import AotiOptions, ExportOptions
 from posedeploy.errors import DeviceError
 from posedeploy.runtimes.base import Runner
+from posedeploy.runtimes.onnxruntime import PROVIDERS, preload, refusal
 from posedeploy.runtimes.opening import open_runner
 from posedeploy.types import Artifact, Model, RunOptions
 from tests.runtimes.test_runners import _image
@@ -40,6 +43,50 @@ def test_without_a_gpu_it_is_refused_with_what_to_do(
 ) -> None:
     with pytest.raises(DeviceError, match=WITHOUT[pair[1]]):
         _open(pair, tiny, exported, RunOptions("cuda"))
+
+
+NOISE = "\033[33mFailed to load libcublas.so.13: no such file\033[0m\nPlease follow https://onnxruntime.ai\n"
+
+
+@pytest.fixture
+def cuda_build(monkeypatch: pytest.MonkeyPatch) -> None:
+    """ONNX Runtime as onnxruntime-gpu is where its CUDA libraries are missing."""
+    monkeypatch.setattr(onnxruntime, "preload_dlls", lambda: sys.stdout.write(NOISE))
+    monkeypatch.setattr(onnxruntime, "get_available_providers", lambda: list(PROVIDERS.values()))
+
+
+@pytest.mark.filterwarnings("ignore:Specified provider 'CUDAExecutionProvider':UserWarning")
+def test_onnx_runtime_says_why_it_has_no_cuda_and_prints_nothing(
+    cuda_build: None, exported: dict[str, Artifact], capsys: pytest.CaptureFixture[str]
+) -> None:
+    said = (
+        r"^device cuda: .*device CPU \(ONNX Runtime says: Failed to load libcublas\.so\.13: no such file\)$"
+    )
+    with pytest.raises(DeviceError, match=said):
+        open_runner(exported["onnx"], RunOptions("cuda"), "onnxruntime")
+    assert capsys.readouterr() == ("", "")
+
+
+def test_what_onnx_runtime_loads_before_is_asked_of_it_for_cuda_alone(
+    monkeypatch: pytest.MonkeyPatch, exported: dict[str, Artifact]
+) -> None:
+    def unasked() -> None:
+        raise AssertionError("not asked for")
+
+    monkeypatch.setattr(onnxruntime, "preload_dlls", unasked)
+    open_runner(exported["onnx"], RunOptions(), "onnxruntime").close()
+    monkeypatch.delattr(onnxruntime, "preload_dlls")
+    assert preload() == "", "a build of before 1.21"
+
+
+def test_a_gpu_that_onnx_runtime_cannot_use_is_no_damaged_file(exported: dict[str, Artifact]) -> None:
+    error = RuntimeError("CUDA failure 35: CUDA driver version is insufficient\nmore")
+    refused = refusal(exported["onnx"], "cuda", error, " (it says: x)")
+    assert isinstance(refused, DeviceError)
+    assert str(refused) == (
+        "device cuda: ONNX Runtime cannot use it (CUDA failure 35: CUDA driver version is insufficient) (it "
+        "says: x)"
+    )
 
 
 @THERE
