@@ -20,6 +20,7 @@ from torch._inductor.cpp_builder import get_cpp_compiler
 from torch._inductor.exc import InductorError, InvalidCxxCompiler
 from torch._subclasses.fake_tensor import UnsupportedOperatorException
 from torch.export import Dim, ExportedProgram
+from torch.utils import cpp_extension
 
 from posedeploy import native_code
 from posedeploy.convert.places import blamed, located, running
@@ -46,6 +47,8 @@ def convert(prepared: Prepared, path: Path) -> Mapping[str, Any]:
     device = prepared.options.aoti.device
     _check_device(device)
     _check_compiler()
+    if device == "cuda":
+        _check_toolkit(cpp_extension.CUDA_HOME)
     needs = native_code.details(device)
     module = _there(prepared.module, device)
     try:
@@ -117,6 +120,19 @@ def _check_device(device: str) -> None:
         raise DeviceError(
             "--device cuda: AOTInductor compiles on the GPU that the package is for, and torch finds none; "
             "export there, or for --device CPU"
+        )
+
+
+def _check_toolkit(home: str | None) -> None:
+    """Code for a GPU is compiled with CUDA's own headers, which no build of torch brings.
+
+    Args:
+        home: where torch finds the toolkit.
+    """
+    if home is None:
+        raise ExportError(
+            "--device cuda: AOTInductor needs the CUDA toolkit and found none; install that of CUDA "
+            f"{torch.version.cuda}, or name its folder in the environment variable CUDA_HOME"
         )
 
 

@@ -47,6 +47,14 @@ def test_without_a_compiler_it_says_what_to_install(tiny: Model, tmp_path: Path)
     assert not list(tmp_path.iterdir())
 
 
+def test_without_the_cuda_toolkit_it_says_what_to_install() -> None:
+    with pytest.raises(
+        ExportError, match=r"^--device cuda: AOTInductor needs the CUDA toolkit and found none; .* CUDA_HOME$"
+    ):
+        aoti._check_toolkit(None)
+    aoti._check_toolkit("somewhere")
+
+
 def test_where_the_compiler_cannot_write_it_says_which_folder(
     tiny: Model, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
