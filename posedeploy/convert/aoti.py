@@ -25,7 +25,7 @@ from torch.utils import cpp_extension
 from posedeploy import native_code
 from posedeploy.convert.places import blamed, located, running
 from posedeploy.convert.prepare import Prepared
-from posedeploy.errors import DeviceError, ExportError, first_line
+from posedeploy.errors import DeviceError, ExportError, MissingPackageError, first_line
 from posedeploy.quiet import only_errors
 
 SETTINGS: Mapping[str, Any] = {"cpp.dynamic_threads": True}
@@ -41,7 +41,7 @@ def convert(prepared: Prepared, path: Path) -> Mapping[str, Any]:
     Raises:
         ExportError: the network cannot be exported or compiled, or there is no C++ compiler.
         DeviceError: it is to be compiled for a device that is not here.
-        MissingPackageError: this PyTorch cannot tell what the code will need.
+        MissingPackageError: this PyTorch cannot tell what the code will need, or there is no CUDA toolkit.
         OSError: a file of the compiler's could not be written.
     """
     device = prepared.options.aoti.device
@@ -130,7 +130,7 @@ def _check_toolkit(home: str | None) -> None:
         home: where torch finds the toolkit.
     """
     if home is None:
-        raise ExportError(
+        raise MissingPackageError(
             "--device cuda: AOTInductor needs the CUDA toolkit and found none; install that of CUDA "
             f"{torch.version.cuda}, or name its folder in the environment variable CUDA_HOME"
         )

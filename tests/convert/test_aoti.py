@@ -15,7 +15,7 @@ from posedeploy.convert import aoti
 from posedeploy.convert.export import export
 from posedeploy.convert.options import AotiOptions, ExportOptions
 from posedeploy.convert.prepare import prepare
-from posedeploy.errors import DeviceError, ExportError
+from posedeploy.errors import DeviceError, ExportError, MissingPackageError
 from posedeploy.types import Model, ModelSpec, TensorSpec
 
 
@@ -49,7 +49,8 @@ def test_without_a_compiler_it_says_what_to_install(tiny: Model, tmp_path: Path)
 
 def test_without_the_cuda_toolkit_it_says_what_to_install() -> None:
     with pytest.raises(
-        ExportError, match=r"^--device cuda: AOTInductor needs the CUDA toolkit and found none; .* CUDA_HOME$"
+        MissingPackageError,
+        match=r"^--device cuda: AOTInductor needs the CUDA toolkit and found none; .* CUDA_HOME$",
     ):
         aoti._check_toolkit(None)
     aoti._check_toolkit("somewhere")
