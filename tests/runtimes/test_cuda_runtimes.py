@@ -19,7 +19,7 @@ from posedeploy.runtimes.base import Runner
 from posedeploy.runtimes.onnxruntime import PROVIDERS, preload, refusal
 from posedeploy.runtimes.opening import open_runner
 from posedeploy.types import Artifact, Model, RunOptions
-from tests.runtimes.test_runners import _image
+from tests.runtimes.test_runners import _image, _wanted
 
 PAIRS = [("pytorch", "pytorch"), ("torchscript", "torchscript"), ("onnx", "onnxruntime")]
 OF_TORCH = r"^device cuda: this torch \S+ finds no CUDA device; use --device CPU, or install a CUDA build of"
@@ -121,3 +121,18 @@ def test_a_compiled_package_is_replayed_as_one_graph_and_gives_the_same(tiny: Mo
             found, wanted = there.run(_image(seed)), here.run(_image(seed))
             for name, array in wanted.items():
                 assert np.abs(found[name] - array).max() < 1e-4 * np.abs(array).max()
+
+
+@THERE
+@pytest.mark.gpu
+def test_a_compiled_package_with_free_axes_takes_several_shapes_without_a_graph(
+    tiny: Model, tmp_path: Path
+) -> None:
+    options = ExportOptions(dynamic=True, aoti=AotiOptions("cuda"))
+    (artifact,) = export(tiny, ["aoti"], tmp_path, "tiny", options)
+    with open_runner(artifact, RunOptions("cuda")) as runner:
+        assert runner.effective.details["CUDA graph"] == "no"
+        for shape in ((1, 3, 32, 40), (2, 3, 16, 64)):
+            image = {"data": np.random.RandomState(0).standard_normal(shape).astype(np.float32)}
+            for name, array in _wanted(tiny, image).items():
+                assert np.abs(runner.run(image)[name] - array).max() < 1e-4 * np.abs(array).max()
