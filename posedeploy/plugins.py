@@ -29,6 +29,8 @@ EXTRA_OF_PACKAGE = {
 """The extra of pyproject.toml that installs each optional package, by its import name."""
 ALSO_OF_PACKAGE = {"cuda": ("tensorrt",)}
 """Other extras that install it, one of which is named where it is what was asked for."""
+DISTRIBUTION_OF_PACKAGE = {"cuda": "cuda-bindings"}
+"""The distribution that a package is meant from, where several share its name."""
 WITHIN = {"export": {"torch"}, "tflite": {"litert", "torch"}}
 """The extras that another one brings along."""
 
@@ -77,10 +79,11 @@ def missing_package(error: ModuleNotFoundError, asked: object = None) -> Excepti
 def version_of(package: str) -> str | None:
     """The version of a package by its import name, whatever distribution brought it; None where it is not
     installed. Imports nothing."""
+    meant = DISTRIBUTION_OF_PACKAGE.get(package)
     try:
-        return version(package)
+        return version(meant or package)
     except PackageNotFoundError:
-        for distribution in packages_distributions().get(package, ()):
+        for distribution in packages_distributions().get(package, ()) if meant is None else ():
             return version(distribution)
     loaded: str | None = getattr(sys.modules.get(package), "__version__", None)
     return loaded

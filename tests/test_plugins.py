@@ -76,6 +76,15 @@ def test_a_version_is_that_of_the_distribution_whatever_its_name() -> None:
     assert plugins.version_of("no_such_package") is None
 
 
+def test_of_distributions_that_share_a_name_the_one_that_is_meant_counts(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setitem(plugins.DISTRIBUTION_OF_PACKAGE, "cuda", "pytest")
+    assert plugins.version_of("cuda") == version("pytest")
+    monkeypatch.setitem(plugins.DISTRIBUTION_OF_PACKAGE, "cuda", "no-such-distribution")
+    assert plugins.version_of("cuda") is None, "whichever other has the name"
+
+
 def test_a_package_that_is_not_installed_but_imported_has_its_own_version(
     modules: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
