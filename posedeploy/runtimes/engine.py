@@ -66,8 +66,9 @@ class TensorRtEngine(Engine):
             )
         names = [self._engine.get_tensor_name(index) for index in range(self._engine.num_io_tensors)]
         inputs = [n for n in names if self._engine.get_tensor_mode(n) == api.TensorIOMode.INPUT]
-        self.inputs = tuple(self._spec(api, name) for name in inputs)
-        self.outputs = tuple(self._spec(api, name) for name in names if name not in inputs)
+        specs = {name: self._spec(api, name, artifact) for name in names}
+        self.inputs = tuple(specs[name] for name in inputs)
+        self.outputs = tuple(specs[name] for name in names if name not in inputs)
         self.ranges = {name: self._range(name) for name in inputs}
 
     def reshape(self, shapes: Mapping[str, Shape]) -> dict[str, Shape]:
@@ -93,12 +94,12 @@ class TensorRtEngine(Engine):
         if not self._context.execute_async_v3(stream):
             raise DeviceError(f"TensorRT cannot run this engine ({reason(self._listener.errors)})")
 
-    def _spec(self, api: ModuleType, name: str) -> TensorSpec:
+    def _spec(self, api: ModuleType, name: str, artifact: Artifact) -> TensorSpec:
         shape = tuple(
             f"axis{axis}" if length < 0 else int(length)
             for axis, length in enumerate(self._engine.get_tensor_shape(name))
         )
-        return TensorSpec(name, shape, np.dtype(api.nptype(self._engine.get_tensor_dtype(name))).name)
+        return TensorSpec(name, shape, numpy_type(api, self._engine.get_tensor_dtype(name), name, artifact))
 
     def _range(self, name: str) -> tuple[Shape, Shape]:
         shape = tuple(self._engine.get_tensor_shape(name))
@@ -106,6 +107,21 @@ class TensorRtEngine(Engine):
             return shape, shape
         smallest, _, largest = self._engine.get_tensor_profile_shape(name, 0)
         return tuple(smallest), tuple(largest)
+
+
+def numpy_type(api: ModuleType, dtype: Any, tensor: str, artifact: Artifact) -> str:
+    """The name of NumPy's type for one of TensorRT's.
+
+    Raises:
+        ArtifactError: it has none.
+    """
+    try:
+        return str(np.dtype(api.nptype(dtype)).name)
+    except TypeError as error:
+        raise ArtifactError(
+            f"{artifact.path}: its tensor {tensor} is {dtype.name}, which NumPy has no type for; build it "
+            "with another for its inputs and outputs"
+        ) from error
 
 
 def library_of(path: Path) -> tuple[Flavour, ModuleType]:

@@ -23,7 +23,7 @@ from posedeploy.cuda import gpu as this_gpu
 from posedeploy.engines import passport_of
 from posedeploy.errors import ArtifactError, DeviceError, InputError, ManifestError, MissingPackageError
 from posedeploy.plugins import version_of
-from posedeploy.runtimes.engine import TensorRtEngine, library_of
+from posedeploy.runtimes.engine import TensorRtEngine, library_of, numpy_type
 from posedeploy.runtimes.opening import fitted, open_artifact, open_runner
 from posedeploy.runtimes.tensorrt import TensorRtRunner
 from posedeploy.types import Artifact, Model, ModelSpec, RunOptions
@@ -335,6 +335,18 @@ def test_bytes_that_name_no_library_are_not_guessed_at(
     )
     with pytest.raises(ArtifactError, match=said):
         library_of(theirs)
+
+
+def test_a_tensor_of_a_type_that_numpy_lacks_is_refused(engine: Artifact) -> None:
+    api = pytest.importorskip("tensorrt_rtx")
+    names = {
+        dtype.name: numpy_type(api, dtype, "x", engine) for dtype in (api.float32, api.float16, api.int64)
+    }
+    assert names == {"FLOAT": "float32", "HALF": "float16", "INT64": "int64"}
+    with pytest.raises(
+        ArtifactError, match=r"tiny\.engine: its tensor x is BF16, which NumPy has no type for"
+    ):
+        numpy_type(api, api.bfloat16, "x", engine)
 
 
 def test_the_manifest_gives_the_passport_back(engine: Artifact) -> None:
