@@ -27,19 +27,21 @@ class Flavour:
 
     ahead: it builds without a GPU, for those that are named, and its engines go to any operating system.
     times: it times layers on the GPU while it builds, which a timing cache remembers.
+    magic: how the bytes of its engines begin.
     """
 
     name: str
     module: str
     ahead: bool
     times: bool
+    magic: bytes
 
 
 FLAVOURS = {
     flavour.name: flavour
     for flavour in (
-        Flavour("tensorrt", "tensorrt", ahead=False, times=True),
-        Flavour("tensorrt-rtx", "tensorrt_rtx", ahead=True, times=False),
+        Flavour("tensorrt", "tensorrt", ahead=False, times=True, magic=b"ftrt"),
+        Flavour("tensorrt-rtx", "tensorrt_rtx", ahead=True, times=False, magic=b"vtrt"),
     )
 }
 

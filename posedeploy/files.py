@@ -10,7 +10,7 @@ import tempfile
 import tokenize
 import zipfile
 import zlib
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
@@ -39,8 +39,9 @@ def printable(name: str) -> str:
 
 
 @contextmanager
-def staged(folder: Path) -> Iterator[Path]:
-    """A new empty folder inside ``folder``, whose files replace those of the same name when the block ends.
+def staged(folder: Path, outdated: Collection[str] = ()) -> Iterator[Path]:
+    """A new empty folder inside ``folder``, whose files replace those of the same name when the block ends;
+    those of ``outdated`` names then go too.
 
     When the block raises (Ctrl-C too) nothing of it remains and what stood before is untouched. ``folder`` is
     created where it is missing, and then goes again with a block that fails. An ``OSError`` that is not about
@@ -62,7 +63,7 @@ def staged(folder: Path) -> Iterator[Path]:
         new.mkdir()
         old.mkdir()
         yield new
-        _put_in_place(new, old, folder)
+        _put_in_place(new, old, folder, outdated)
         made = []
     except OSError as error:
         if not _about_writing(error, work):
@@ -90,14 +91,14 @@ def _remove_empty(folders: list[Path]) -> None:
             folder.rmdir()
 
 
-def _put_in_place(new: Path, old: Path, folder: Path) -> None:
+def _put_in_place(new: Path, old: Path, folder: Path, outdated: Collection[str]) -> None:
     """Move what is in ``new`` to ``folder``: all of it, or, where anything ends it, nothing."""
     written = sorted(path.name for path in new.iterdir())
     for name in written:
         if (folder / name).is_dir():
             raise OutputError(f"{folder / name}: a folder is in the way; move it, or write elsewhere")
     try:
-        for name in written:
+        for name in {*written, *outdated}:
             if os.path.lexists(folder / name):
                 (folder / name).replace(old / name)
         for name in written:
@@ -105,16 +106,16 @@ def _put_in_place(new: Path, old: Path, folder: Path) -> None:
     except BaseException:
         _put_back(written, new, old, folder)
         raise
-    for name in written:
-        (old / name).unlink(missing_ok=True)
+    for path in old.iterdir():
+        path.unlink()
 
 
 def _put_back(written: list[str], new: Path, old: Path, folder: Path) -> None:
     for name in written:
-        if os.path.lexists(old / name):
-            (old / name).replace(folder / name)
-        elif not os.path.lexists(new / name):
+        if not os.path.lexists(new / name):
             (folder / name).unlink()
+    for path in old.iterdir():
+        path.replace(folder / path.name)
 
 
 def write_text(path: Path, text: str) -> None:

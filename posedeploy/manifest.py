@@ -32,6 +32,7 @@ class _Manifest:
     spec: ModelSpec
     provenance: Provenance
     details: Mapping[str, Any] = field(default_factory=dict)
+    beside: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -69,6 +70,7 @@ def _document(artifact: Artifact) -> bytes:
         artifact.spec,
         artifact.provenance,
         artifact.details,
+        artifact.beside,
     )
     return msgspec.json.format(msgspec.json.encode(document), indent=2) + b"\n"
 
@@ -129,6 +131,21 @@ def read(artifact: Path) -> Artifact:
     return found
 
 
+def outdated(artifact: Path) -> list[str]:
+    """The files beside an artifact that a new one in its place makes outdated: those that were written with
+    it, by its manifest, and that nobody changed since. None where there is no manifest of it."""
+    try:
+        written = described(artifact).beside
+    except ManifestError:
+        return []
+    plain = ((name, recorded) for name, recorded in written.items() if name == Path(name).name)
+    return [name for name, recorded in plain if _holds(artifact.parent / name, recorded)]
+
+
+def _holds(path: Path, recorded: str) -> bool:
+    return path.is_file() and files.sha256(path) == recorded
+
+
 def _artifact(path: Path, document: _Manifest, hashes: Mapping[str, str]) -> Artifact:
     return Artifact(
         path,
@@ -138,6 +155,7 @@ def _artifact(path: Path, document: _Manifest, hashes: Mapping[str, str]) -> Art
         hashes,
         document.provenance,
         document.details,
+        document.beside,
     )
 
 

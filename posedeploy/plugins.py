@@ -27,21 +27,28 @@ EXTRA_OF_PACKAGE = {
     "cuda": "tensorrt-rtx",
 }
 """The extra of pyproject.toml that installs each optional package, by its import name."""
+ALSO_OF_PACKAGE = {"cuda": ("tensorrt",)}
+"""Other extras that install it, one of which is named where it is what was asked for."""
+DISTRIBUTION_OF_PACKAGE = {"cuda": "cuda-bindings"}
+"""The distribution that a package is meant from, where several share its name."""
 WITHIN = {"export": {"torch"}, "tflite": {"litert", "torch"}}
 """The extras that another one brings along."""
 
 
-def load(reference: str) -> Any:
+def load(reference: str, asked: object = None) -> Any:
     """The object that ``module:name`` names.
+
+    Args:
+        asked: the extra that what was asked for is of, where that is known.
 
     Raises:
         MissingPackageError: an optional package that the module needs is not installed.
     """
     name, _, attribute = reference.partition(":")
-    return getattr(module(name), attribute)
+    return getattr(module(name, asked), attribute)
 
 
-def module(name: str) -> ModuleType:
+def module(name: str, asked: object = None) -> ModuleType:
     """The module of this name.
 
     Raises:
@@ -50,18 +57,19 @@ def module(name: str) -> ModuleType:
     try:
         return import_module(name)
     except ModuleNotFoundError as error:
-        refusal = missing_package(error)
+        refusal = missing_package(error, asked)
         if refusal is error:
             raise
         raise refusal from error
 
 
-def missing_package(error: ModuleNotFoundError) -> Exception:
+def missing_package(error: ModuleNotFoundError, asked: object = None) -> Exception:
     """The user's error for a missing optional package; for any other module, a bug, the error as it is."""
     package = (error.name or "").partition(".")[0]
     extra = EXTRA_OF_PACKAGE.get(package)
     if extra is None:
         return error
+    extra = next((other for other in ALSO_OF_PACKAGE.get(package, ()) if other == asked), extra)
     return MissingPackageError(
         f"this needs the package {package}, which is not installed; install it with: "
         f"pip install 'posedeploy[{extra}]'"
@@ -71,10 +79,11 @@ def missing_package(error: ModuleNotFoundError) -> Exception:
 def version_of(package: str) -> str | None:
     """The version of a package by its import name, whatever distribution brought it; None where it is not
     installed. Imports nothing."""
+    meant = DISTRIBUTION_OF_PACKAGE.get(package)
     try:
-        return version(package)
+        return version(meant or package)
     except PackageNotFoundError:
-        for distribution in packages_distributions().get(package, ()):
+        for distribution in packages_distributions().get(package, ()) if meant is None else ():
             return version(distribution)
     loaded: str | None = getattr(sys.modules.get(package), "__version__", None)
     return loaded

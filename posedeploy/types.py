@@ -191,7 +191,8 @@ class Artifact:
     ``files`` maps the name of each file that belongs to it, beside ``path``, to its SHA-256. A model made by
     others has no manifest: ``provenance`` is then None, ``files`` empty, and the family of the spec
     ``unknown`` until the user gives a contract. ``details`` is what only the target's own runtime needs to
-    know of the file, as its converter returned it: JSON.
+    know of the file, as its converter returned it: JSON. ``beside`` are the files that were written beside
+    and that it does not need, as ``files`` has them: an export in its place replaces or removes them.
     """
 
     path: Path
@@ -201,6 +202,7 @@ class Artifact:
     files: Mapping[str, str] = field(default_factory=dict)
     provenance: Provenance | None = None
     details: Mapping[str, Any] = field(default_factory=dict)
+    beside: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

@@ -75,6 +75,7 @@ HEAVY = {
         "runtimes.aoti",
         "runtimes.cuda_graph",
         "runtimes.pytorch",
+        "runtimes.tf32",
         "runtimes.torchscript",
     },
     "litert_torch": {"convert.litert_torch"},

@@ -30,6 +30,37 @@ def test_files_appear_together_when_the_block_ends(tmp_path: Path) -> None:
     assert {path.name: path.read_text() for path in tmp_path.iterdir()} == {"a": "new", "b": "new"}
 
 
+def test_outdated_files_go_with_those_that_are_replaced(tmp_path: Path) -> None:
+    for name in "abc":
+        (tmp_path / name).write_text("old")
+    with staged(tmp_path, ["a", "b", "never there"]) as stage:
+        (stage / "a").write_text("new")
+        assert _names(tmp_path) > {"a", "b", "c"}
+    assert {path.name: path.read_text() for path in tmp_path.iterdir()} == {"a": "new", "c": "old"}
+
+
+def test_outdated_files_stay_where_the_new_ones_cannot_be_put(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in "ab":
+        (tmp_path / name).write_text("old")
+    replace = Path.replace
+
+    def full(path: Path, target: Path) -> Path:
+        if path.parent.name == "new" and path.name == "c":
+            raise OSError(errno.ENOSPC, "No space left on device", str(path))
+        return replace(path, target)
+
+    monkeypatch.setattr(Path, "replace", full)
+    with (
+        pytest.raises(OutputError, match="what stood there before is as it was"),
+        staged(tmp_path, ["b"]) as stage,
+    ):
+        for name in "ac":
+            (stage / name).write_text("new")
+    assert {path.name: path.read_text() for path in tmp_path.iterdir()} == {"a": "old", "b": "old"}
+
+
 def test_missing_folders_are_made(tmp_path: Path) -> None:
     write_text(tmp_path / "x" / "y" / "a.txt", "grüße")
     assert (tmp_path / "x" / "y" / "a.txt").read_text(encoding="utf-8") == "grüße"

@@ -218,3 +218,15 @@ def test_a_lone_file_cut_short_is_not_taken_for_one_made_by_others(lone: Artifac
     lone.path.write_bytes(lone.path.read_bytes()[:-10])
     with pytest.raises(ManifestError, match=r"the manifest inside is damaged \(the file is cut off, or"):
         manifest.read(lone.path)
+
+
+def test_what_is_outdated_is_beside_it_and_as_it_was_written(artifact: Artifact, tmp_path: Path) -> None:
+    for name in ("kept", "changed"):
+        (tmp_path / name).write_bytes(name.encode())
+    hashes = {name: files.sha256(tmp_path / name) for name in ("kept", "changed")}
+    (tmp_path / "changed").write_bytes(b"theirs")
+    elsewhere = {f"../{tmp_path.name}/kept": hashes["kept"], "": hashes["kept"], "gone": hashes["kept"]}
+    _edit(artifact, beside={**hashes, **elsewhere})
+    assert manifest.outdated(artifact.path) == ["kept"]
+    manifest.path_of(artifact.path).write_text("{")
+    assert manifest.outdated(artifact.path) == []

@@ -36,6 +36,22 @@ def test_a_missing_package_is_one_line_with_the_command_that_installs_it(
     )
 
 
+@pytest.mark.parametrize(
+    ("asked", "extra"),
+    [
+        ("tensorrt", "tensorrt"),
+        ("tensorrt-rtx", "tensorrt-rtx"),
+        ("torch", "tensorrt-rtx"),
+        ([], "tensorrt-rtx"),
+    ],
+)
+def test_of_the_extras_that_bring_a_package_the_one_asked_for_is_named(asked: object, extra: str) -> None:
+    refusal = plugins.missing_package(ModuleNotFoundError(name="cuda.bindings"), asked)
+    assert str(refusal).endswith(
+        f"package cuda, which is not installed; install it with: pip install 'posedeploy[{extra}]'"
+    )
+
+
 def test_any_other_missing_module_is_a_bug_and_keeps_its_traceback(modules: Path) -> None:
     (modules / "needs_nothing_known.py").write_text("import no_such_module_at_all\n")
     with pytest.raises(ModuleNotFoundError, match="no_such_module_at_all") as raised:
@@ -50,13 +66,23 @@ def test_a_name_that_is_not_there_is_a_bug() -> None:
 
 def test_every_extra_is_one_of_the_project() -> None:
     project = tomllib.loads((Path(__file__).parents[1] / "pyproject.toml").read_text())["project"]
-    assert set(plugins.EXTRA_OF_PACKAGE.values()) <= project["optional-dependencies"].keys()
+    extras = set(plugins.EXTRA_OF_PACKAGE.values()).union(*plugins.ALSO_OF_PACKAGE.values())
+    assert extras <= project["optional-dependencies"].keys()
 
 
 def test_a_version_is_that_of_the_distribution_whatever_its_name() -> None:
     assert plugins.version_of("torch") == version("torch")
     assert plugins.version_of("_pytest") == version("pytest")
     assert plugins.version_of("no_such_package") is None
+
+
+def test_of_distributions_that_share_a_name_the_one_that_is_meant_counts(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setitem(plugins.DISTRIBUTION_OF_PACKAGE, "cuda", "pytest")
+    assert plugins.version_of("cuda") == version("pytest")
+    monkeypatch.setitem(plugins.DISTRIBUTION_OF_PACKAGE, "cuda", "no-such-distribution")
+    assert plugins.version_of("cuda") is None, "whichever other has the name"
 
 
 def test_a_package_that_is_not_installed_but_imported_has_its_own_version(

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from posedeploy import manifest, plugins
-from posedeploy.backends import RUNTIMES, is_checkpoint, is_model, runtime_for, target_named, target_of
+from posedeploy.backends import RUNTIMES, is_checkpoint, is_model, runtime_for, target_of
 from posedeploy.benchmarks import latency
 from posedeploy.benchmarks.inputs import (
     NO_RANGES,
@@ -27,7 +27,7 @@ from posedeploy.commands.opening import Described, pytorch_runner
 from posedeploy.commands.tables import bytes_of, footprint_table, latency_table
 from posedeploy.errors import InputError, PoseDeployError
 from posedeploy.runtimes.base import Runner
-from posedeploy.runtimes.opening import devices_of, fitted, open_artifact, open_runner
+from posedeploy.runtimes.opening import devices_of, fitted, open_artifact, open_runner, runner_of
 from posedeploy.types import Artifact, Model, ModelSpec, Ranges, RunOptions, Tensors
 
 
@@ -170,7 +170,7 @@ def _loaded(
     artifact: Artifact, options: RunOptions, settings: BenchOptions, opened: ExitStack
 ) -> tuple[Candidate, ModelSpec]:
     # Its import is not its load.
-    plugins.load(runtime_for(target_named(artifact.target), settings.runtime).runner)
+    runner_of(artifact, settings.runtime)
     specs: list[ModelSpec] = []
 
     def tensors(runner: Runner) -> Tensors:

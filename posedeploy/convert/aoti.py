@@ -6,19 +6,26 @@ The package runs wherever the same PyTorch does, on the device and the kind of p
 from __future__ import annotations
 
 import copy
+import io
+import logging
 from collections.abc import Mapping
+from contextlib import redirect_stderr
 from pathlib import Path
 from typing import Any
 
 import torch
+from torch import nn
 from torch._inductor import aoti_compile_and_package
 from torch._inductor.cpp_builder import get_cpp_compiler
 from torch._inductor.exc import InductorError, InvalidCxxCompiler
+from torch._subclasses.fake_tensor import UnsupportedOperatorException
 from torch.export import Dim, ExportedProgram
+from torch.utils import cpp_extension
 
 from posedeploy import native_code
+from posedeploy.convert.places import blamed, located, running
 from posedeploy.convert.prepare import Prepared
-from posedeploy.errors import DeviceError, ExportError, first_line
+from posedeploy.errors import DeviceError, ExportError, MissingPackageError, first_line
 from posedeploy.quiet import only_errors
 
 SETTINGS: Mapping[str, Any] = {"cpp.dynamic_threads": True}
@@ -34,16 +41,19 @@ def convert(prepared: Prepared, path: Path) -> Mapping[str, Any]:
     Raises:
         ExportError: the network cannot be exported or compiled, or there is no C++ compiler.
         DeviceError: it is to be compiled for a device that is not here.
-        MissingPackageError: this PyTorch cannot tell what the code will need.
+        MissingPackageError: this PyTorch cannot tell what the code will need, or there is no CUDA toolkit.
         OSError: a file of the compiler's could not be written.
     """
     device = prepared.options.aoti.device
     _check_device(device)
     _check_compiler()
+    if device == "cuda":
+        _check_toolkit(cpp_extension.CUDA_HOME)
     needs = native_code.details(device)
+    module = _there(prepared.module, device)
     try:
-        with only_errors("torch._inductor"):
-            program = _exported(prepared, device)
+        with only_errors("torch", logging.CRITICAL):
+            program = _exported(module, prepared, device)
             aoti_compile_and_package(program, package_path=str(path), inductor_configs=dict(SETTINGS))
     except OSError as error:
         raise _unwritable(error, path) from error
@@ -51,8 +61,25 @@ def convert(prepared: Prepared, path: Path) -> Mapping[str, Any]:
         inner = getattr(error, "inner_exception", None)
         if isinstance(inner, OSError):  # its own files could not be written, which is no fault of the network
             raise _unwritable(inner, path) from error
-        raise ExportError(f"AOTInductor cannot take this network: {first_line(error)}") from error
+        raise ExportError(
+            f"AOTInductor cannot take this network: {_told(error, module, prepared)}"
+        ) from error
     return needs
+
+
+def _told(error: Exception, module: nn.Module, prepared: Prepared) -> str:
+    """Why, and, as far as the error tells, which operator it is and where in the network."""
+    unknown = isinstance(error, UnsupportedOperatorException)
+    why = (
+        "it has no fake implementation; torch.library.register_fake gives it one"
+        if unknown
+        else first_line(error)
+    )
+    operator, place = blamed(error), running(error, module)
+    if operator is None:
+        return why if place is None else f"in {place}: {why}"
+    named = located(operator, prepared) if place is None else f"{operator} in {place}"
+    return f"it fails at the operator {named} ({why})"
 
 
 def _unwritable(error: OSError, path: Path) -> Exception:
@@ -67,15 +94,21 @@ def _unwritable(error: OSError, path: Path) -> Exception:
     )
 
 
-def _exported(prepared: Prepared, device: str) -> ExportedProgram:
-    where = torch.device(device.lower())
+def _there(module: nn.Module, device: str) -> nn.Module:
+    """The network on the device. What is exported keeps the module's own weights: moving them back would move
+    them under the compiler."""
+    return module if device == "CPU" else copy.deepcopy(module).to(device)
+
+
+def _exported(module: nn.Module, prepared: Prepared, device: str) -> ExportedProgram:
     axes = tuple({position: Dim.DYNAMIC for position in axes} for axes in prepared.axes)
-    # What is exported keeps the module's own weights: moving them back would move them under the compiler.
-    module = prepared.module if where.type == "cpu" else copy.deepcopy(prepared.module).to(where)
-    with torch.no_grad():
+    with (
+        torch.no_grad(),
+        redirect_stderr(io.StringIO()),
+    ):  # it prints what it has of a network that it refuses
         return torch.export.export(
             module,
-            tuple(example.to(where) for example in prepared.example),
+            tuple(example.to(device.lower()) for example in prepared.example),
             dynamic_shapes=(axes,) if axes else None,
         )
 
@@ -87,6 +120,19 @@ def _check_device(device: str) -> None:
         raise DeviceError(
             "--device cuda: AOTInductor compiles on the GPU that the package is for, and torch finds none; "
             "export there, or for --device CPU"
+        )
+
+
+def _check_toolkit(home: str | None) -> None:
+    """Code for a GPU is compiled with CUDA's own headers, which no build of torch brings.
+
+    Args:
+        home: where torch finds the toolkit.
+    """
+    if home is None:
+        raise MissingPackageError(
+            "--device cuda: AOTInductor needs the CUDA toolkit and found none; install that of CUDA "
+            f"{torch.version.cuda}, or name its folder in the environment variable CUDA_HOME"
         )
 
 

@@ -42,7 +42,7 @@ def build(
     """
     flavour, api = engines.choose(asked.flavour, asked.gpus)
     _check_timing(flavour, asked)
-    gpu = None if flavour.ahead else _gpu()
+    gpu = None if flavour.ahead else _gpu(flavour)
     listener = engines.listener(api)
     builder = api.Builder(listener)
     network = builder.create_network(1 << int(api.NetworkDefinitionCreationFlag.STRONGLY_TYPED))
@@ -140,9 +140,9 @@ def _renewed(artifact: Artifact, asked: TensorRtOptions) -> Provenance | None:
     return replace(artifact.provenance, options={**artifact.provenance.options, **now})
 
 
-def _gpu() -> Any:
+def _gpu(flavour: Flavour) -> Any:
     try:
-        return plugins.load("posedeploy.cuda:gpu")()
+        return plugins.load("posedeploy.cuda:gpu", flavour.name)()
     except DeviceError as error:
         raise engines.without_gpu(error) from error
 

@@ -27,7 +27,7 @@ def export(
     """Convert a model to each target, as ``STEM.SUFFIX`` with its manifest, in ``folder``.
 
     What else a converter writes beside its file and its target's companions is put there too, and is the
-    user's to move: the manifest does not ask for it.
+    user's to move: the manifest does not ask for it. What an earlier export wrote and this one does not goes.
 
     Raises:
         ExportError: there is no such target, the network cannot go to it as asked, or the stem names no file
@@ -68,18 +68,20 @@ def _export(
 ) -> Artifact:
     convert = plugins.load(target.converter)
     name = stem + target.suffix
-    with files.staged(folder) as stage:
+    with files.staged(folder, manifest.outdated(folder / name)) as stage:
         details = dict(convert(prepared, stage / name) or {})
         packages = details.pop("packages", target.packages)
         belonging = [name, *(Path(name).with_suffix(suffix).name for suffix in target.companions)]
+        hashes = {path.name: files.sha256(path) for path in sorted(stage.iterdir())}
         artifact = Artifact(
             path=folder / name,
             target=target.name,
             spec=prepared.spec,
             precision=details.get("precision", "f32"),
-            files={name: files.sha256(stage / name) for name in sorted(belonging)},
+            files={name: hashes.pop(name) for name in sorted(belonging)},
             provenance=_provenance(model, target, packages, options),
             details=details,
+            beside=hashes,
         )
         if target.manifest_inside:
             artifact = manifest.write_inside(artifact, stage)

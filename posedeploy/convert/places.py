@@ -2,15 +2,26 @@
 
 from __future__ import annotations
 
+import io
+import logging
 import re
+from contextlib import redirect_stderr
 
 import torch
+from torch import nn
 
 from posedeploy.convert.prepare import Prepared
+from posedeploy.quiet import only_errors
 
 SHOWN = 3
 """Places that a message names."""
-_TARGET = re.compile(r"target=torch\.ops\.([\w.]+)\]")
+_TARGET = re.compile(
+    r"target=torch\.ops\.([\w.]+)\]"  # a node, as exporters show it
+    r"|^\s*target: ([\w.]+)$"  # what Inductor has no code for
+    r"|CustomOpDef\(([\w:]+)\)"  # what torch.export does not know the shapes of
+    r"|\A(\w+\.\w+\.\w+)$",  # the same, where it was registered in another way
+    re.MULTILINE,
+)
 
 
 def blamed(error: BaseException) -> str | None:
@@ -19,15 +30,28 @@ def blamed(error: BaseException) -> str | None:
     cause: BaseException | None = error
     while cause is not None:
         if found := _TARGET.search(str(cause)):
-            return found[1]
+            return found[found.lastindex or 0]
         cause = cause.__cause__
     return None
+
+
+def running(error: BaseException, network: nn.Module) -> str | None:
+    """The path of the innermost module of a network that was running when this was raised; None where none
+    was."""
+    paths = {id(module): path for path, module in network.named_modules()}
+    found, trace = None, error.__traceback__
+    while trace is not None:
+        found = paths.get(id(trace.tb_frame.f_locals.get("self")), found)
+        trace = trace.tb_next
+    return None if found is None else _shown(found)
 
 
 def located(operator: str, prepared: Prepared) -> str:
     """An operator and the modules that it comes from, the first few by their paths."""
     try:
-        program = torch.export.export(prepared.module, prepared.example, strict=False).run_decompositions()
+        with only_errors("torch", logging.CRITICAL), redirect_stderr(io.StringIO()):
+            program = torch.export.export(prepared.module, prepared.example, strict=False)
+            program = program.run_decompositions()
     except Exception:  # what torch.export cannot take either: the converter's own error tells more
         return operator
     stacks = {node: node.meta.get("nn_module_stack") for node in program.graph.nodes}
@@ -35,6 +59,11 @@ def located(operator: str, prepared: Prepared) -> str:
     name = operator.split(".")[1]  # of a decomposition it is part of that of the whole: special_bessel_j0
     found = found or [stack for node, stack in stacks.items() if name in str(node.target)]
     paths = [list(stack.values())[-1][0] for stack in found if stack]
-    places = list(dict.fromkeys(path.removeprefix("network").lstrip(".") or "it" for path in paths))
+    places = list(dict.fromkeys(map(_shown, paths)))
     more = f" and {len(places) - SHOWN} more places" if len(places) > SHOWN else ""
     return f"{operator} in {', '.join(places[:SHOWN]) or 'it'}{more}"
+
+
+def _shown(path: str) -> str:
+    """A module's path as the user knows it: without our own module around the network."""
+    return path.removeprefix("network").lstrip(".") or "it"

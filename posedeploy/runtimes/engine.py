@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
+from pathlib import Path
 from types import ModuleType
 from typing import Any, TypeAlias
 
 import numpy as np
 
-from posedeploy.engines import listener, passport_of, reason
+from posedeploy import plugins
+from posedeploy.engines import FLAVOURS, Flavour, choose, listener, passport_of, reason
 from posedeploy.errors import ArtifactError, DeviceError, InputError
 from posedeploy.types import Artifact, TensorSpec
 
@@ -64,8 +66,9 @@ class TensorRtEngine(Engine):
             )
         names = [self._engine.get_tensor_name(index) for index in range(self._engine.num_io_tensors)]
         inputs = [n for n in names if self._engine.get_tensor_mode(n) == api.TensorIOMode.INPUT]
-        self.inputs = tuple(self._spec(api, name) for name in inputs)
-        self.outputs = tuple(self._spec(api, name) for name in names if name not in inputs)
+        specs = {name: self._spec(api, name, artifact) for name in names}
+        self.inputs = tuple(specs[name] for name in inputs)
+        self.outputs = tuple(specs[name] for name in names if name not in inputs)
         self.ranges = {name: self._range(name) for name in inputs}
 
     def reshape(self, shapes: Mapping[str, Shape]) -> dict[str, Shape]:
@@ -91,12 +94,12 @@ class TensorRtEngine(Engine):
         if not self._context.execute_async_v3(stream):
             raise DeviceError(f"TensorRT cannot run this engine ({reason(self._listener.errors)})")
 
-    def _spec(self, api: ModuleType, name: str) -> TensorSpec:
+    def _spec(self, api: ModuleType, name: str, artifact: Artifact) -> TensorSpec:
         shape = tuple(
             f"axis{axis}" if length < 0 else int(length)
             for axis, length in enumerate(self._engine.get_tensor_shape(name))
         )
-        return TensorSpec(name, shape, np.dtype(api.nptype(self._engine.get_tensor_dtype(name))).name)
+        return TensorSpec(name, shape, numpy_type(api, self._engine.get_tensor_dtype(name), name, artifact))
 
     def _range(self, name: str) -> tuple[Shape, Shape]:
         shape = tuple(self._engine.get_tensor_shape(name))
@@ -104,6 +107,43 @@ class TensorRtEngine(Engine):
             return shape, shape
         smallest, _, largest = self._engine.get_tensor_profile_shape(name, 0)
         return tuple(smallest), tuple(largest)
+
+
+def numpy_type(api: ModuleType, dtype: Any, tensor: str, artifact: Artifact) -> str:
+    """The name of NumPy's type for one of TensorRT's.
+
+    Raises:
+        ArtifactError: it has none.
+    """
+    try:
+        return str(np.dtype(api.nptype(dtype)).name)
+    except TypeError as error:
+        raise ArtifactError(
+            f"{artifact.path}: its tensor {tensor} is {dtype.name}, which NumPy has no type for; build it "
+            "with another for its inputs and outputs"
+        ) from error
+
+
+def library_of(path: Path) -> tuple[Flavour, ModuleType]:
+    """The library that built an engine without a passport, by how its bytes begin; where these tell nothing,
+    the only one that is installed, which then says itself what they are.
+
+    Raises:
+        ArtifactError: they tell nothing, and both are installed.
+        MissingPackageError: it is not installed.
+    """
+    with path.open("rb") as engine:
+        beginning = engine.read(max(len(flavour.magic) for flavour in FLAVOURS.values()))
+    for flavour in FLAVOURS.values():
+        if beginning.startswith(flavour.magic):
+            return choose(flavour.name)
+    if all(plugins.version_of(flavour.module) is not None for flavour in FLAVOURS.values()):
+        raise ArtifactError(
+            f"{path}: it begins with {beginning!r}, and engines of "
+            + ", ".join(f"{flavour.name} with {flavour.magic!r}" for flavour in FLAVOURS.values())
+            + ": it is damaged, or no engine alone; build it again where it came from, or export the network"
+        )
+    return choose(None)
 
 
 def _refusal(artifact: Artifact, api: ModuleType, errors: list[str]) -> Exception:

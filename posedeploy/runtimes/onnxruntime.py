@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import io
+import re
+import warnings
+from contextlib import redirect_stdout
+
 import onnxruntime
 from onnxruntime.capi import onnxruntime_pybind11_state as native
 
@@ -24,6 +29,8 @@ DAMAGE = (
     native.InvalidProtobuf, native.InvalidGraph, native.Fail, native.InvalidArgument, native.NotImplemented,
     native.NoSuchFile, native.RuntimeException,
 )  # fmt: skip
+OF_THE_GPU = (native.EPFail, RuntimeError)
+"""What is raised of CUDA itself; on the CPU it would be a bug."""
 
 
 class OnnxRuntimeRunner(Runner):
@@ -31,6 +38,7 @@ class OnnxRuntimeRunner(Runner):
 
     def __init__(self, artifact: Artifact, options: RunOptions) -> None:
         threads = threads_asked(options, "ONNX Runtime")
+        said = preload() if options.device == "cuda" else ""
         provider = _provider(options)
         settings = onnxruntime.SessionOptions()
         if threads is not None:
@@ -38,16 +46,21 @@ class OnnxRuntimeRunner(Runner):
         else:  # a node that the provider does not have is an error then, and not run on the CPU in silence
             settings.add_session_config_entry("session.disable_cpu_ep_fallback", "1")
         settings.log_severity_level = 3  # its warnings go to the terminal; what matters is checked below
+        refused = DAMAGE if options.device == "CPU" else (*DAMAGE, *OF_THE_GPU)
         try:
             self._session = onnxruntime.InferenceSession(
-                str(artifact.path), settings, providers=[(provider, SETTINGS.get(provider, {}))]
+                str(artifact.path),
+                settings,
+                providers=[(provider, SETTINGS.get(provider, {}))],
+                enable_fallback=0,
             )
-        except DAMAGE as error:
-            raise refusal(artifact, options.device, error) from error
+        except refused as error:
+            raise refusal(artifact, options.device, error, said) from error
+        self._session.disable_fallback()  # a run that fails on the GPU would go to the CPU, in silence
         if self._session.get_providers()[0] != provider:
             raise DeviceError(
                 f"device {options.device}: {provider} was asked for and ONNX Runtime fell back to "
-                f"{self._session.get_providers()[0]}; its CUDA libraries are missing or do not fit"
+                f"{self._session.get_providers()[0]}; its CUDA libraries are missing or do not fit{said}"
             )
         self.inputs = tuple(_spec(argument) for argument in self._session.get_inputs())
         self.outputs = tuple(_spec(argument) for argument in self._session.get_outputs())
@@ -64,10 +77,29 @@ class OnnxRuntimeRunner(Runner):
 
     def run(self, tensors: Tensors) -> Tensors:
         self.check(tensors)
-        return dict(zip(self._names, self._session.run(self._names, tensors), strict=True))
+        try:
+            return dict(zip(self._names, self._session.run(self._names, tensors), strict=True))
+        except native.EPFail as error:
+            raise DeviceError(
+                f"device {self.effective.device}: ONNX Runtime failed there ({first_line(error)})"
+            ) from error
 
     def close(self) -> None:
         self._session = None
+
+
+def preload() -> str:
+    """Load the CUDA libraries that pip installed, where ONNX Runtime finds them only when it is told to; what
+    it said first of those that it could not load, to be added to a message: '' where it said nothing."""
+    if not hasattr(onnxruntime, "preload_dlls"):  # came with 1.21
+        return ""
+    printed = io.StringIO()
+    with redirect_stdout(printed), warnings.catch_warnings(record=True) as warned:
+        warnings.simplefilter("always")
+        onnxruntime.preload_dlls()
+    lines = [*printed.getvalue().splitlines(), *(str(warning.message) for warning in warned)]
+    said = [re.sub(r"\x1b\[\d*m", "", line).strip() for line in lines if line.strip()]
+    return f" (ONNX Runtime says: {said[0]})" if said else ""
 
 
 def _provider(options: RunOptions) -> str:
@@ -89,12 +121,18 @@ def _spec(argument: onnxruntime.NodeArg) -> TensorSpec:
     return TensorSpec(argument.name, shape, DTYPES.get(argument.type, argument.type))
 
 
-def refusal(artifact: Artifact, device: str, error: Exception) -> PoseDeployError:
-    """What the user is told of a session that could not be made."""
+def refusal(artifact: Artifact, device: str, error: Exception, said: str = "") -> PoseDeployError:
+    """What the user is told of a session that could not be made.
+
+    Args:
+        said: what ONNX Runtime said of its CUDA libraries before.
+    """
     if "fallback to CPU EP has been explicitly disabled" in str(error):
         return DeviceError(
             f"device {device}: ONNX Runtime would run a part of {artifact.path} on the CPU: it has no "
             "code for an operator there, or its CUDA libraries are missing or do not fit (pip install "
-            "'onnxruntime-gpu[cuda,cudnn]' brings them); use --device CPU"
+            f"'onnxruntime-gpu[cuda,cudnn]' brings them); use --device CPU{said}"
         )
+    if isinstance(error, OF_THE_GPU):
+        return DeviceError(f"device {device}: ONNX Runtime cannot use it ({first_line(error)}){said}")
     return ArtifactError(f"{artifact.path}: ONNX Runtime cannot load it ({first_line(error)})")

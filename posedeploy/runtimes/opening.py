@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 from posedeploy import contracts, manifest, plugins
@@ -45,10 +46,21 @@ def open_runner(artifact: Artifact, options: RunOptions, runtime: str | None = N
         DeviceError: the runtime does not give what ``options`` asks for.
         MissingPackageError: the runtime is not installed.
     """
-    runner: Runner = plugins.load(runtime_for(target_named(artifact.target), runtime).runner)(
-        artifact, options
+    return runner_of(artifact, runtime)(artifact, options)
+
+
+def runner_of(artifact: Artifact, runtime: str | None = None) -> Callable[[Artifact, RunOptions], Runner]:
+    """What loads an artifact into the runtime asked for, or its target's usual one.
+
+    Raises:
+        ArtifactError: the runtime does not run this target.
+        MissingPackageError: the runtime is not installed.
+    """
+    row = runtime_for(target_named(artifact.target), runtime)
+    found: Callable[[Artifact, RunOptions], Runner] = plugins.load(
+        row.runner, artifact.details.get("flavour")
     )
-    return runner
+    return found
 
 
 def devices_of(artifact: Artifact, runtime: str | None = None) -> tuple[str, ...]:

@@ -11,6 +11,7 @@ import torch
 
 from posedeploy.errors import DeviceError
 from posedeploy.nesting import flat
+from posedeploy.runtimes import tf32
 from posedeploy.runtimes.base import Runner, threads_asked
 from posedeploy.types import Array, Effective, Model, RunOptions, Tensors, TensorSpec
 
@@ -88,13 +89,5 @@ def settle(runtime: str, options: RunOptions) -> tuple[torch.device, Effective]:
         if torch.get_num_threads() != threads:
             raise DeviceError(f"{threads} threads were asked for and torch uses {torch.get_num_threads()}")
     name = torch.cuda.get_device_name(device) if device.type == "cuda" else "CPU"
-    precision = _cuda_precision(options) if device.type == "cuda" else "f32"
+    precision = tf32.settle(options) if device.type == "cuda" else "f32"
     return device, Effective(runtime, str(torch.__version__), name, precision, threads)
-
-
-def _cuda_precision(options: RunOptions) -> str:
-    """Torch would run float32 convolutions in TF32: ``f32`` forbids it, ``auto`` allows it."""
-    convolutions, products = torch.backends.cudnn, torch.backends.cuda.matmul
-    if options.precision == "f32":
-        convolutions.allow_tf32 = products.allow_tf32 = False
-    return "tf32" if convolutions.allow_tf32 or products.allow_tf32 else "f32"

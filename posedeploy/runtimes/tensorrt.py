@@ -12,10 +12,10 @@ from typing import TypeAlias
 import numpy as np
 
 from posedeploy.cuda import Cuda
-from posedeploy.engines import check_build, check_gpu, choose, passport_of
+from posedeploy.engines import check_build, check_gpu, passport_of
 from posedeploy.errors import ArtifactError, DeviceError, InputError
 from posedeploy.runtimes.base import Runner, threads_asked
-from posedeploy.runtimes.engine import Engine, Shape, TensorRtEngine
+from posedeploy.runtimes.engine import Engine, Shape, TensorRtEngine, library_of
 from posedeploy.types import Array, Artifact, Effective, Ranges, RunOptions, Tensors, TensorSpec
 
 Loader: TypeAlias = Callable[[ModuleType, Artifact], Engine]
@@ -53,7 +53,7 @@ class TensorRtRunner(Runner):
         if not artifact.path.is_file():
             raise ArtifactError(f"{artifact.path}: no such file")
         passport = passport_of(artifact)
-        flavour, api = choose(None) if passport is None else check_build(artifact, passport)
+        flavour, api = library_of(artifact.path) if passport is None else check_build(artifact, passport)
         with ExitStack() as on_error:
             self._cuda = on_error.enter_context(cuda())
             gpu = self._cuda.gpu()

@@ -7,6 +7,7 @@ import warnings
 import torch
 
 from posedeploy.errors import ArtifactError
+from posedeploy.runtimes import tf32
 from posedeploy.runtimes.base import Runner
 from posedeploy.runtimes.pytorch import caller, settle
 from posedeploy.types import Artifact, RunOptions, Tensors
@@ -28,6 +29,8 @@ class TorchScriptRunner(Runner):
                 f"{artifact.path}: TorchScript has no tensor names, and there is no manifest beside it; "
                 "describe its inputs and outputs with --contract"
             )
+        if device.type == "cuda":
+            tf32.write_into(program)
         self.inputs, self.outputs = artifact.spec.inputs, artifact.spec.outputs
         self._program = program
         self._call = caller(program, device, self.outputs)

@@ -1,14 +1,19 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
+import torch
 
-from posedeploy.backends import RUNTIMES
+from posedeploy.backends import RUNTIMES, TARGETS
+from posedeploy.checkpoints.probe import probe
+from posedeploy.commands.trying import WAYS, try_runtime, try_target
+from posedeploy.engines import FLAVOURS
 from posedeploy.plugins import version_of
 from tests.commands.conftest import Invoke, lines_wider_than
-from tests.tables import ON_CPU
+from tests.tables import ON_CPU, gpu_here
 
 
 @pytest.mark.slow
@@ -35,3 +40,35 @@ def test_everything_here_works(done: Invoke) -> None:
         if line.startswith(("target", "runtime", "flavour", "device", "toolchain", "scoring", "window"))
     ]
     assert len(rows) == len(states), "one line each"
+
+
+def test_each_flavour_that_is_installed_is_tried(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    pytest.importorskip("tensorrt_rtx", reason="tensorrt-rtx builds the engines")
+    gpu_here(wanted=False)
+    monkeypatch.setitem(FLAVOURS, "tensorrt", replace(FLAVOURS["tensorrt"], module="tensorrt_rtx"))
+    found, made = try_target(TARGETS["tensorrt"], probe(), tmp_path)
+    assert [(finding.name, finding.state) for finding in found] == [
+        ("tensorrt --flavour tensorrt", "untried"),
+        ("tensorrt --flavour tensorrt-rtx", "works"),
+    ]
+    assert [artifact.details["flavour"] for artifact in made] == ["tensorrt-rtx"]
+
+
+@pytest.mark.parametrize(("gpu", "flags"), [(False, [""]), (True, ["", "--device cuda"])])
+def test_aoti_is_tried_for_a_gpu_where_there_is_one(
+    gpu: bool, flags: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: gpu)
+    assert {way: options.aoti.device for way, options in WAYS["aoti"]().items()} == dict(
+        zip(flags, ["CPU", "cuda"], strict=False)
+    )
+
+
+def test_what_runs_nowhere_here_is_told_of_a_runtime_that_works(tmp_path: Path) -> None:
+    _, (made,) = try_target(TARGETS["onnx"], probe(), tmp_path)
+    for_gpus = replace(made, details={"device": "cuda"})
+    if torch.cuda.is_available():
+        pytest.skip("this machine has a CUDA device")
+    found = try_runtime(RUNTIMES["onnxruntime"], probe(), [made, for_gpus])
+    assert found.state == "works"
+    assert found.detail.startswith("on CPU; device 'cuda': ONNX Runtime offers CPU here")

@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 import torch
 from torch import Tensor, nn
 from torch._inductor import config as inductor
+from torch._inductor.lowering import lowerings
 
 from posedeploy.convert import aoti
 from posedeploy.convert.export import export
 from posedeploy.convert.options import AotiOptions, ExportOptions
 from posedeploy.convert.prepare import prepare
-from posedeploy.errors import DeviceError, ExportError
-from posedeploy.types import Model
+from posedeploy.errors import DeviceError, ExportError, MissingPackageError
+from posedeploy.types import Model, ModelSpec, TensorSpec
 
 
 class _Branching(nn.Module):
@@ -46,6 +47,15 @@ def test_without_a_compiler_it_says_what_to_install(tiny: Model, tmp_path: Path)
     assert not list(tmp_path.iterdir())
 
 
+def test_without_the_cuda_toolkit_it_says_what_to_install() -> None:
+    with pytest.raises(
+        MissingPackageError,
+        match=r"^--device cuda: AOTInductor needs the CUDA toolkit and found none; .* CUDA_HOME$",
+    ):
+        aoti._check_toolkit(None)
+    aoti._check_toolkit("somewhere")
+
+
 def test_where_the_compiler_cannot_write_it_says_which_folder(
     tiny: Model, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -58,14 +68,88 @@ def test_where_the_compiler_cannot_write_it_says_which_folder(
     assert not (tmp_path / "out").exists()
 
 
-def test_a_network_that_branches_on_values_is_refused(tiny: Model, tmp_path: Path) -> None:
-    model = replace(tiny, module=_Branching(), deployed=None)
-    with pytest.raises(ExportError, match=r"^AOTInductor cannot take this network: .*data-dependent"):
-        export(model, ["aoti"], tmp_path, "tiny", ExportOptions())
+class _Within(nn.Module):
+    """A network whose second head is the one given."""
+
+    def __init__(self, head: nn.Module) -> None:
+        super().__init__()
+        self.first = nn.Conv2d(3, 4, 1)
+        self.heads = nn.ModuleList([nn.Identity(), head])
+
+    def forward(self, data: Tensor) -> Tensor:
+        made: Tensor = self.heads[1](self.heads[0](self.first(data)))
+        return made
+
+
+class _Calling(nn.Module):
+    """One operator, as a part of a network."""
+
+    def __init__(self, operator: Callable[[Tensor], Tensor]) -> None:
+        super().__init__()
+        self.operator = operator
+
+    def forward(self, data: Tensor) -> Tensor:
+        return self.operator(data)
+
+
+def _refused(head: nn.Module, folder: Path) -> str:
+    inputs, outputs = (TensorSpec("data", (1, 3, 4, 4)),), (TensorSpec("made", (1, 4, 4, 4)),)
+    model = Model(_Within(head).eval(), ModelSpec("x", "", inputs, outputs), None, "")
+    with pytest.raises(ExportError) as refusal:
+        export(model, ["aoti"], folder, "x")
+    assert not list(folder.iterdir())
+    assert "\n" not in str(refusal.value)
+    return str(refusal.value)
+
+
+CANNOT = "AOTInductor cannot take this network: "
+
+
+def test_a_network_that_branches_on_values_is_refused_with_the_module_that_does(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    said = _refused(_Branching(), tmp_path)
+    assert said.startswith(f"{CANNOT}in heads.1: Could not guard on data-dependent expression")
+    assert capfd.readouterr() == ("", "")
+
+
+def test_an_operator_without_a_fake_implementation_is_named_with_its_module(tmp_path: Path) -> None:
+    @torch.library.custom_op("posedeploy_tests::lifted", mutates_args=())
+    def lifted(x: Tensor) -> Tensor:
+        return x + 1
+
+    said = _refused(_Calling(lifted), tmp_path)
+    assert said.startswith(
+        f"{CANNOT}it fails at the operator posedeploy_tests::lifted in heads.1 (There was no fake"
+    )
+
+
+def test_so_is_one_that_was_registered_in_c(tmp_path: Path) -> None:
+    library = torch.library.Library("posedeploy_tests_c", "DEF")  # as TORCH_LIBRARY does
+    library.define("lifted(Tensor x) -> Tensor")
+    library.impl("lifted", lambda x: x + 1, "CPU")
+    assert _refused(_Calling(torch.ops.posedeploy_tests_c.lifted), tmp_path) == (
+        f"{CANNOT}it fails at the operator posedeploy_tests_c.lifted.default in heads.1 (it has no fake "
+        "implementation; torch.library.register_fake gives it one)"
+    )
+
+
+def test_an_operator_that_inductor_has_no_code_for_is_named_with_its_module(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def lower(*arguments: object) -> None:
+        raise NotImplementedError("no code for this")
+
+    monkeypatch.setitem(lowerings, torch.ops.aten.sin.default, lower)
+    assert _refused(_Calling(torch.sin), tmp_path) == (
+        f"{CANNOT}it fails at the operator aten.sin.default in heads.1 (LoweringException: "
+        "NotImplementedError: no code for this)"
+    )
 
 
 def test_the_network_stays_where_it_is_and_its_copy_where_it_is_compiled(tiny: Model) -> None:
     prepared = prepare(tiny, ExportOptions())
-    program = aoti._exported(prepared, "meta")  # a device that every machine has
+    # a device that every machine has
+    program = aoti._exported(aoti._there(prepared.module, "meta"), prepared, "meta")
     assert {tensor.device.type for tensor in program.state_dict.values()} == {"meta"}
     assert {tensor.device.type for tensor in prepared.module.parameters()} == {"cpu"}

@@ -108,6 +108,41 @@ def test_the_kept_graph_holds_no_paths_of_the_machine(plain: Artifact) -> None:
     assert b"/prepare.py" not in plain.path.with_name("tiny.engine.onnx").read_bytes()
 
 
+def _names(folder: Path) -> set[str]:
+    return {path.name for path in folder.iterdir()}
+
+
+WRAPPED = ExportOptions(tensorrt=TensorRtOptions(wrap="torch2trt"))
+
+
+def test_what_was_wrapped_before_goes_with_its_engine(tiny: Model, tmp_path: Path) -> None:
+    before = _built(tiny, tmp_path, WRAPPED)
+    assert before.beside.keys() == {"tiny.engine.onnx", "tiny-trt.pth"}
+    assert manifest.read(before.path) == before
+    (tmp_path / "theirs-trt.pth").write_bytes(b"theirs")
+    after = _built(tiny, tmp_path)
+    assert after.beside.keys() == {"tiny.engine.onnx"}
+    assert _names(tmp_path) == {
+        "tiny.engine",
+        "tiny.engine.onnx",
+        "tiny.engine.posedeploy.json",
+        "theirs-trt.pth",
+    }
+
+
+@pytest.mark.parametrize("how", ["changed", "of an export that is not known"])
+def test_what_was_not_written_by_an_export_before_stays(tiny: Model, tmp_path: Path, how: str) -> None:
+    before = _built(tiny, tmp_path, WRAPPED)
+    wrapped = tmp_path / "tiny-trt.pth"
+    if how == "changed":
+        wrapped.write_bytes(b"theirs")
+    else:
+        manifest.path_of(before.path).unlink()
+    content = wrapped.read_bytes()
+    _built(tiny, tmp_path)
+    assert wrapped.read_bytes() == content
+
+
 def test_gpus_that_are_named_are_those_it_is_built_for(tiny: Model, plain: Artifact, tmp_path: Path) -> None:
     asked = TensorRtOptions(gpus=("8.6", "8.9", "12.0"))
     artifact = _built(tiny, tmp_path, ExportOptions(tensorrt=asked))

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 import numpy as np
+import onnxruntime
 import pytest
 import torch
 
@@ -14,9 +16,10 @@ from posedeploy.convert.export import export
 from posedeploy.convert.options import AotiOptions, ExportOptions
 from posedeploy.errors import DeviceError
 from posedeploy.runtimes.base import Runner
+from posedeploy.runtimes.onnxruntime import PROVIDERS, preload, refusal
 from posedeploy.runtimes.opening import open_runner
 from posedeploy.types import Artifact, Model, RunOptions
-from tests.runtimes.test_runners import _image
+from tests.runtimes.test_runners import _image, _wanted
 
 PAIRS = [("pytorch", "pytorch"), ("torchscript", "torchscript"), ("onnx", "onnxruntime")]
 OF_TORCH = r"^device cuda: this torch \S+ finds no CUDA device; use --device CPU, or install a CUDA build of"
@@ -40,6 +43,50 @@ def test_without_a_gpu_it_is_refused_with_what_to_do(
 ) -> None:
     with pytest.raises(DeviceError, match=WITHOUT[pair[1]]):
         _open(pair, tiny, exported, RunOptions("cuda"))
+
+
+NOISE = "\033[33mFailed to load libcublas.so.13: no such file\033[0m\nPlease follow https://onnxruntime.ai\n"
+
+
+@pytest.fixture
+def cuda_build(monkeypatch: pytest.MonkeyPatch) -> None:
+    """ONNX Runtime as onnxruntime-gpu is where its CUDA libraries are missing."""
+    monkeypatch.setattr(onnxruntime, "preload_dlls", lambda: sys.stdout.write(NOISE))
+    monkeypatch.setattr(onnxruntime, "get_available_providers", lambda: list(PROVIDERS.values()))
+
+
+@pytest.mark.filterwarnings("ignore:Specified provider 'CUDAExecutionProvider':UserWarning")
+def test_onnx_runtime_says_why_it_has_no_cuda_and_prints_nothing(
+    cuda_build: None, exported: dict[str, Artifact], capsys: pytest.CaptureFixture[str]
+) -> None:
+    said = (
+        r"^device cuda: .*device CPU \(ONNX Runtime says: Failed to load libcublas\.so\.13: no such file\)$"
+    )
+    with pytest.raises(DeviceError, match=said):
+        open_runner(exported["onnx"], RunOptions("cuda"), "onnxruntime")
+    assert capsys.readouterr() == ("", "")
+
+
+def test_what_onnx_runtime_loads_before_is_asked_of_it_for_cuda_alone(
+    monkeypatch: pytest.MonkeyPatch, exported: dict[str, Artifact]
+) -> None:
+    def unasked() -> None:
+        raise AssertionError("not asked for")
+
+    monkeypatch.setattr(onnxruntime, "preload_dlls", unasked)
+    open_runner(exported["onnx"], RunOptions(), "onnxruntime").close()
+    monkeypatch.delattr(onnxruntime, "preload_dlls")
+    assert preload() == "", "a build of before 1.21"
+
+
+def test_a_gpu_that_onnx_runtime_cannot_use_is_no_damaged_file(exported: dict[str, Artifact]) -> None:
+    error = RuntimeError("CUDA failure 35: CUDA driver version is insufficient\nmore")
+    refused = refusal(exported["onnx"], "cuda", error, " (it says: x)")
+    assert isinstance(refused, DeviceError)
+    assert str(refused) == (
+        "device cuda: ONNX Runtime cannot use it (CUDA failure 35: CUDA driver version is insufficient) (it "
+        "says: x)"
+    )
 
 
 @THERE
@@ -74,3 +121,18 @@ def test_a_compiled_package_is_replayed_as_one_graph_and_gives_the_same(tiny: Mo
             found, wanted = there.run(_image(seed)), here.run(_image(seed))
             for name, array in wanted.items():
                 assert np.abs(found[name] - array).max() < 1e-4 * np.abs(array).max()
+
+
+@THERE
+@pytest.mark.gpu
+def test_a_compiled_package_with_free_axes_takes_several_shapes_without_a_graph(
+    tiny: Model, tmp_path: Path
+) -> None:
+    options = ExportOptions(dynamic=True, aoti=AotiOptions("cuda"))
+    (artifact,) = export(tiny, ["aoti"], tmp_path, "tiny", options)
+    with open_runner(artifact, RunOptions("cuda")) as runner:
+        assert runner.effective.details["CUDA graph"] == "no"
+        for shape in ((1, 3, 32, 40), (2, 3, 16, 64)):
+            image = {"data": np.random.RandomState(0).standard_normal(shape).astype(np.float32)}
+            for name, array in _wanted(tiny, image).items():
+                assert np.abs(runner.run(image)[name] - array).max() < 1e-4 * np.abs(array).max()

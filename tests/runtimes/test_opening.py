@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import shutil
+import sys
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -9,7 +10,7 @@ import onnx
 import pytest
 
 from posedeploy import contracts, files, manifest
-from posedeploy.errors import ArtifactError, InputError, ManifestError
+from posedeploy.errors import ArtifactError, InputError, ManifestError, MissingPackageError
 from posedeploy.runtimes.opening import devices_of, fitted, open_artifact, open_runner
 from posedeploy.types import Artifact, ModelSpec, Provenance, RunOptions
 
@@ -41,6 +42,20 @@ def test_code_compiled_for_one_device_runs_there_alone() -> None:
     assert devices_of(package) == ("cuda",)
     assert devices_of(replace(package, details={})) == ("CPU", "cuda")
     assert devices_of(Artifact(Path("a.tflite"), "tflite", spec, "f32", details={"device": "x"})) == ("CPU",)
+
+
+@pytest.mark.parametrize("flavour", ["tensorrt", "tensorrt-rtx"])
+def test_what_an_engine_lacks_is_installed_with_its_own_flavour(
+    flavour: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("posedeploy.runtimes.tensorrt", "posedeploy.cuda"):
+        monkeypatch.delitem(sys.modules, name, raising=False)
+    for name in ("cuda", "cuda.bindings"):
+        monkeypatch.setitem(sys.modules, name, None)
+    spec = ModelSpec("x", "", (), ())
+    engine = Artifact(Path("a.engine"), "tensorrt", spec, "f32", details={"flavour": flavour})
+    with pytest.raises(MissingPackageError, match=rf"the package cuda, .*posedeploy\[{flavour}\]'$"):
+        open_runner(engine, RunOptions("cuda"))
 
 
 def test_a_model_made_by_others_is_known_by_its_tensors_alone(bare: Path) -> None:

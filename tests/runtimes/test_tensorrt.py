@@ -23,7 +23,7 @@ from posedeploy.cuda import gpu as this_gpu
 from posedeploy.engines import passport_of
 from posedeploy.errors import ArtifactError, DeviceError, InputError, ManifestError, MissingPackageError
 from posedeploy.plugins import version_of
-from posedeploy.runtimes.engine import TensorRtEngine
+from posedeploy.runtimes.engine import TensorRtEngine, library_of, numpy_type
 from posedeploy.runtimes.opening import fitted, open_artifact, open_runner
 from posedeploy.runtimes.tensorrt import TensorRtRunner
 from posedeploy.types import Artifact, Model, ModelSpec, RunOptions
@@ -298,6 +298,55 @@ def test_an_engine_made_by_others_has_no_passport_to_check(engine: Artifact) -> 
     theirs = Artifact(engine.path, "tensorrt", ModelSpec("unknown", "", (), ()), "unknown")
     with pytest.raises(DeviceError, match=r"^device cuda: "):
         TensorRtRunner(theirs, ON_GPU, StandInCuda, TensorRtEngine)
+
+
+def _both_installed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("posedeploy.plugins.version_of", lambda name: "1.0")
+
+
+def test_an_engine_made_by_others_goes_to_the_library_that_its_bytes_name(
+    engine: Artifact, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _both_installed(monkeypatch)
+    flavour, api = library_of(engine.path)
+    assert (flavour.name, api.__name__) == ("tensorrt-rtx", "tensorrt_rtx")
+
+
+def test_an_engine_of_a_library_that_is_missing_goes_to_no_other(tmp_path: Path) -> None:
+    if version_of("tensorrt") is not None:
+        pytest.skip("tensorrt is installed")
+    theirs = tmp_path / "theirs.engine"
+    theirs.write_bytes(b"ftrt" + bytes(100))
+    with pytest.raises(MissingPackageError, match=r"needs the package tensorrt, .*posedeploy\[tensorrt\]"):
+        library_of(theirs)
+
+
+@pytest.mark.parametrize("content", [b"", b"vt", b'{"names": 3}vtrt'])
+def test_bytes_that_name_no_library_are_not_guessed_at(
+    content: bytes, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    theirs = tmp_path / "theirs.engine"
+    theirs.write_bytes(content)
+    if version_of("tensorrt") is None:
+        assert library_of(theirs)[0].name == "tensorrt-rtx", "the only one, and it says what is wrong"
+    _both_installed(monkeypatch)
+    said = (
+        r"it begins with b.*, and engines of tensorrt with b'ftrt', tensorrt-rtx with b'vtrt': it is damaged"
+    )
+    with pytest.raises(ArtifactError, match=said):
+        library_of(theirs)
+
+
+def test_a_tensor_of_a_type_that_numpy_lacks_is_refused(engine: Artifact) -> None:
+    api = pytest.importorskip("tensorrt_rtx")
+    names = {
+        dtype.name: numpy_type(api, dtype, "x", engine) for dtype in (api.float32, api.float16, api.int64)
+    }
+    assert names == {"FLOAT": "float32", "HALF": "float16", "INT64": "int64"}
+    with pytest.raises(
+        ArtifactError, match=r"tiny\.engine: its tensor x is BF16, which NumPy has no type for"
+    ):
+        numpy_type(api, api.bfloat16, "x", engine)
 
 
 def test_the_manifest_gives_the_passport_back(engine: Artifact) -> None:

@@ -1,0 +1,155 @@
+"""Targets and runtimes tried for real, on a network of one convolution."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any, Literal, TypeAlias
+
+import numpy as np
+
+from posedeploy import plugins
+from posedeploy.backends import TARGETS, Runtime, Target
+from posedeploy.commands.opening import pytorch_runner
+from posedeploy.convert.options import AotiOptions, ExportOptions, TensorRtOptions
+from posedeploy.engines import FLAVOURS
+from posedeploy.errors import DeviceError, MissingPackageError, PoseDeployError, first_line
+from posedeploy.runtimes.base import Runner
+from posedeploy.runtimes.opening import devices_of, open_runner
+from posedeploy.types import Artifact, Model, RunOptions
+
+State: TypeAlias = Literal["works", "untried", "missing", "broken"]
+BROKEN = (PoseDeployError, ImportError, OSError, RuntimeError, TypeError)
+"""What an installed package raises that does not work: its own errors, or those of the libraries it wants
+(pybind11 has a TypeError where one gives nothing)."""
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One target or runtime: ``works`` (and on which devices), ``untried``, ``missing`` (and the command
+    that installs it) or ``broken`` (and why)."""
+
+    kind: Literal["target", "runtime", "flavour", "device", "toolchain", "scoring", "window"]
+    name: str
+    state: State
+    detail: str
+
+
+@cache
+def versions() -> dict[str, str]:
+    """The optional packages that are installed here."""
+    found = {package: plugins.version_of(package) for package in plugins.EXTRA_OF_PACKAGE}
+    return {package: version for package, version in found.items() if version is not None}
+
+
+def missing(*packages: str) -> list[str]:
+    """Those of these packages that are not installed."""
+    return [package for package in packages if package not in versions()]
+
+
+def install(packages: list[str]) -> str:
+    """That packages are missing, and on a line of its own the command that installs them."""
+    extras = dict.fromkeys(plugins.EXTRA_OF_PACKAGE[package] for package in packages)
+    brought = set().union(*(plugins.WITHIN.get(extra, set()) for extra in extras))
+    wanted = ",".join(extra for extra in extras if extra not in brought)
+    return f"{', '.join(packages)} not installed:\npip install 'posedeploy[{wanted}]'"
+
+
+def copyable(error: MissingPackageError) -> str:
+    """The message, its command on a line of its own."""
+    return str(error).replace("; install it with: ", ":\n")
+
+
+def try_target(target: Target, model: Model | None, folder: Path) -> tuple[list[Finding], list[Artifact]]:
+    """Export a model to a target in every way that this machine has; what was found, and what was made."""
+    lacking = missing(*target.packages)
+    if lacking or model is None:
+        return [Finding("target", target.name, "missing", install(lacking))], []
+    findings, made = [], []
+    for flags, options in WAYS.get(target.name, _one_way)().items():
+        name = f"{target.name} {flags}".rstrip()
+        try:
+            export = plugins.load("posedeploy.convert.export:export")
+            made += export(model, [target.name], folder / name, "probe", options)
+        except MissingPackageError as error:
+            findings.append(Finding("target", name, "missing", copyable(error)))
+        except DeviceError as error:
+            findings.append(Finding("target", name, "untried", first_line(error)))
+        except BROKEN as error:
+            findings.append(Finding("target", name, "broken", first_line(error)))
+        else:
+            findings.append(Finding("target", name, "works", ""))
+    return findings, made
+
+
+def _one_way() -> Mapping[str, ExportOptions]:
+    return {"": ExportOptions()}
+
+
+def _flavours() -> Mapping[str, ExportOptions]:
+    installed = [flavour.name for flavour in FLAVOURS.values() if not missing(flavour.module)]
+    if len(installed) < 2:
+        return _one_way()
+    return {f"--flavour {name}": ExportOptions(tensorrt=TensorRtOptions(flavour=name)) for name in installed}
+
+
+def _devices() -> Mapping[str, ExportOptions]:
+    if not plugins.module("torch").cuda.is_available():
+        return _one_way()
+    return {**_one_way(), "--device cuda": ExportOptions(aoti=AotiOptions("cuda"))}
+
+
+WAYS: Mapping[str, Callable[[], Mapping[str, ExportOptions]]] = {"tensorrt": _flavours, "aoti": _devices}
+"""The options to try a target with, by the flags that ask for them, where it has more than the usual ones."""
+
+
+def try_runtime(runtime: Runtime, model: Model | None, artifacts: list[Artifact]) -> Finding:
+    """Run what was made for a runtime, on each of its devices; for PyTorch the model itself."""
+    lacking = missing(runtime.package)
+    if lacking:
+        return Finding("runtime", runtime.name, "missing", install(lacking))
+    usable = [artifact for artifact in artifacts if runtime.name in TARGETS[artifact.target].runtimes]
+    if model is None or not (usable or runtime.name == "pytorch"):
+        return Finding(
+            "runtime", runtime.name, "untried", "no target works, so there is nothing to try it on"
+        )
+    tried: list[Artifact | None] = [*usable] or [None]
+    devices: list[str] = []
+    refusals: list[str] = []
+    try:
+        for artifact in tried:
+            on, refused = _run_on_each(runtime, model, artifact)
+            devices += [device for device in on if device not in devices]
+            refusals += [] if on else [refused]
+    except BROKEN as error:
+        return Finding("runtime", runtime.name, "broken", first_line(error))
+    if not devices:  # without the CPU among its devices, that this machine has none of them is no fault
+        state: State = "broken" if "CPU" in runtime.devices else "untried"
+        return Finding("runtime", runtime.name, state, refusals[0])
+    return Finding("runtime", runtime.name, "works", "; ".join([f"on {', '.join(devices)}", *refusals]))
+
+
+def _run_on_each(runtime: Runtime, model: Model, artifact: Artifact | None) -> tuple[list[str], str]:
+    """The devices that an artifact, or else the model, runs on, and what the first other one said."""
+    devices, refused = [], ""
+    for device in devices_of(artifact, runtime.name) if artifact else runtime.devices:
+        options = RunOptions(device=device, precision="auto")
+        try:
+            opened = (
+                open_runner(artifact, options, runtime.name) if artifact else pytorch_runner(model, options)
+            )
+            with opened as runner:
+                _run(runner)
+            devices.append(device)
+        except DeviceError as error:
+            refused = refused or first_line(error)
+    return devices, refused
+
+
+def _run(runner: Runner) -> None:
+    inputs: dict[str, Any] = {spec.name: np.ones(spec.shape, spec.dtype) for spec in runner.inputs}
+    (result,) = runner.run(inputs).values()
+    if not np.allclose(result, 27.0):
+        raise PoseDeployError(f"it gives {result.ravel()[0]:g} where 27 is right")

@@ -1,0 +1,87 @@
+"""Engines on a GPU, of each flavour that is installed: at fixed and free shapes, in either precision."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+pytest.importorskip("cuda.bindings", reason="cuda-python runs them")
+
+from posedeploy import plugins
+from posedeploy.convert.export import export
+from posedeploy.convert.options import EnginePrecision, ExportOptions, TensorRtOptions
+from posedeploy.cuda import gpu
+from posedeploy.engines import FLAVOURS, capabilities
+from posedeploy.errors import InputError
+from posedeploy.runtimes.base import Runner
+from posedeploy.runtimes.opening import open_runner
+from posedeploy.types import Model, RunOptions, Tensors
+from tests.runtimes.test_runners import _wanted
+from tests.tables import gpu_here
+
+pytestmark = pytest.mark.gpu
+WITHIN: dict[EnginePrecision, float] = {"f32": 1e-4, "f16": 1e-2}
+"""How far a value may be off, as a part of the largest; TF32 would be off by 1e-3."""
+SMALLEST, USUAL, LARGEST = (1, 3, 16, 16), (1, 3, 32, 40), (2, 3, 32, 64)
+
+
+@pytest.fixture(params=FLAVOURS)
+def asked(request: pytest.FixtureRequest) -> TensorRtOptions:
+    """A flavour that is installed and builds for this GPU."""
+    gpu_here()
+    flavour, capability = FLAVOURS[request.param], gpu().capability
+    if plugins.version_of(flavour.module) is None:
+        pytest.skip(f"{flavour.name} is not installed")
+    if not flavour.ahead:
+        return TensorRtOptions(flavour.name)
+    if capability not in capabilities(plugins.module(flavour.module)):
+        pytest.skip(f"{flavour.name} builds nothing for compute capability {capability}")
+    return TensorRtOptions(flavour.name, (capability,))
+
+
+def _opened(model: Model, folder: Path, options: ExportOptions) -> Runner:
+    (artifact,) = export(model, ["tensorrt"], folder, "tiny", options)
+    return open_runner(artifact, RunOptions("cuda", "auto"))
+
+
+def _image(shape: tuple[int, ...], seed: int) -> Tensors:
+    return {"data": np.random.RandomState(seed).standard_normal(shape).astype(np.float32)}
+
+
+def _check(runner: Runner, model: Model, image: Tensors, precision: EnginePrecision) -> None:
+    found, wanted = runner.run(image), _wanted(model, image)
+    assert list(found) == list(wanted)
+    for name, array in wanted.items():
+        assert (found[name].shape, found[name].dtype) == (array.shape, np.float32)
+        assert np.abs(found[name] - array).max() < WITHIN[precision] * np.abs(array).max()
+
+
+@pytest.mark.parametrize("precision", WITHIN)
+def test_a_fixed_shape_is_one_graph(
+    asked: TensorRtOptions, precision: EnginePrecision, tiny: Model, tmp_path: Path
+) -> None:
+    options = ExportOptions(tensorrt=replace(asked, precision=precision))
+    with _opened(tiny, tmp_path, options) as runner:
+        assert (runner.effective.details["CUDA graph"], runner.effective.precision) == ("yes", precision)
+        for seed in (0, 1, 0):
+            _check(runner, tiny, _image(USUAL, seed), precision)
+
+
+@pytest.mark.parametrize("precision", WITHIN)
+def test_free_axes_take_every_shape_of_their_range_in_any_order(
+    asked: TensorRtOptions, precision: EnginePrecision, tiny: Model, tmp_path: Path
+) -> None:
+    ranged = replace(
+        asked, precision=precision, smallest={"": SMALLEST}, usual={"": USUAL}, largest={"": LARGEST}
+    )
+    with _opened(tiny, tmp_path, ExportOptions(dynamic=True, tensorrt=ranged)) as runner:
+        assert runner.ranges == {"data": (SMALLEST, LARGEST)}
+        assert runner.effective.details["CUDA graph"] == "no"
+        for seed, shape in enumerate((USUAL, LARGEST, SMALLEST, (2, 3, 16, 64), USUAL)):
+            _check(runner, tiny, _image(shape, seed), precision)
+        with pytest.raises(InputError, match="the engine was built for 1x3x16x16 to 2x3x32x64"):
+            runner.run(_image((1, 3, 8, 40), 0))
+        _check(runner, tiny, _image(USUAL, 9), precision)

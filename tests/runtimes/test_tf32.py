@@ -1,0 +1,69 @@
+"""TF32 as it is asked for: torch's settings are those of any machine, and what a GPU makes of them is not."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+from posedeploy.runtimes import tf32
+from posedeploy.types import RunOptions
+
+
+class Convolving(nn.Module):
+    """Convolutions of both directions, the one of a part of its own."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.body = nn.Sequential(nn.Conv2d(3, 4, 3))
+        self.up = nn.ConvTranspose2d(4, 2, 2)
+
+    def forward(self, data: Tensor) -> Tensor:
+        grown: Tensor = self.up(torch.relu(self.body(data)))
+        return grown
+
+
+@pytest.fixture(autouse=True)
+def untouched() -> Iterator[None]:
+    """The process as it was."""
+    yield
+    torch.backends.cudnn.allow_tf32, torch.backends.cuda.matmul.allow_tf32 = True, False
+
+
+def test_auto_leaves_what_torch_allows_and_f32_forbids_it() -> None:
+    assert tf32.settle(RunOptions("cuda", "auto")) == "tf32"
+    assert tf32.settle(RunOptions("cuda", "f32")) == "f32"
+    assert [kind.fp32_precision for kind in tf32.KINDS] == ["ieee"] * 3
+    assert tf32.settle(RunOptions("cuda", "auto")) == "f32", "read back, not taken to be so"
+
+
+def test_what_was_allowed_by_the_older_flags_is_forbidden_too() -> None:
+    torch.backends.cuda.matmul.allow_tf32 = True
+    assert tf32.settle(RunOptions("cuda", "f32")) == "f32"
+    assert not torch.backends.cudnn.allow_tf32 and not torch.backends.cuda.matmul.allow_tf32
+
+
+@pytest.mark.filterwarnings("ignore:.*LeafSpec:FutureWarning")
+def test_torch_still_exports_afterwards() -> None:
+    """It reads the older flags, and raises where they contradict the newer ones."""
+    tf32.settle(RunOptions("cuda", "f32"))
+    program = torch.export.export(Convolving().eval(), (torch.zeros(1, 3, 8, 8),))
+    program.run_decompositions()
+    assert tf32.settle(RunOptions("cuda", "auto")) == "f32"
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")
+@pytest.mark.parametrize("frozen", [True, False])
+def test_a_traced_program_goes_by_what_holds_where_it_runs(frozen: bool) -> None:
+    data = torch.randn(1, 3, 8, 8)
+    module = Convolving().eval()
+    program = torch.jit.trace(module, data, check_trace=False)
+    program = torch.jit.freeze(program) if frozen else program
+    tf32.settle(RunOptions("cuda", "f32"))
+    tf32.write_into(program)
+    with torch.inference_mode():
+        assert torch.equal(program(data), module(data))
+    ran = torch.jit.last_executed_optimized_graph().findAllNodes(tf32.CONVOLUTION)
+    assert [list(node.inputs())[tf32.ALLOW_TF32].toIValue() for node in ran] == [False, False]
