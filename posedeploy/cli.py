@@ -261,7 +261,7 @@ def predict(
         Path | None,
         typer.Option(
             metavar="FILE.json",
-            help="One-person networks: a list of boxes [x, y, width, height], or of "
+            help=r"One-person networks: a list of boxes \[x, y, width, height], or of "
             '{"image": NAME, "boxes": [...]}.',
         ),
     ] = None,

@@ -11,7 +11,7 @@ from torch import nn
 
 from posedeploy import plugins
 from posedeploy.checkpoints.reader import Checkpoint, listed, read
-from posedeploy.errors import CheckpointError, InputError
+from posedeploy.errors import CheckpointError, InputError, MeshMissingError
 from posedeploy.families import FAMILIES, Family, family_named
 from posedeploy.meshes.topology import read_mesh
 from posedeploy.types import Model
@@ -43,7 +43,8 @@ def open_checkpoint(
     Raises:
         CheckpointError: the file cannot be read, is of no known family, does not fit it exactly, or
             holds NaN or infinity.
-        InputError: there is no such family; or the mesh is missing, unreadable, another than the checkpoint
+        MeshMissingError: it stands on a mesh, and none is given.
+        InputError: there is no such family; or the mesh is unreadable, another than the checkpoint
             was trained on, or given for a network that has none.
     """
     topology = read_mesh(mesh) if mesh is not None else None
@@ -54,7 +55,10 @@ def open_checkpoint(
             raise InputError(f"--mesh {mesh}: {row.name} needs no mesh beside its checkpoint; leave it out")
         topology = None
     build = plugins.module(row.network).build
-    module, spec = build(checkpoint.shapes, topology) if row.mesh else build(checkpoint.shapes)
+    try:
+        module, spec = build(checkpoint.shapes, topology) if row.mesh else build(checkpoint.shapes)
+    except MeshMissingError as error:
+        raise MeshMissingError(f"{path}: {error}", error.family) from error
     load_weights(module, checkpoint, REMEDY)
     model = Model(module, spec, path, checkpoint.sha256)
     if isinstance(module, Rewritten):

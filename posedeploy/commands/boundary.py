@@ -23,14 +23,14 @@ class Boundary(TyperGroup):
 
     def invoke(self, ctx: Any) -> Any:
         """Run the command named."""
-        with _noticing_ctrl_c() as pressed:
+        with _noticing_interrupts() as noticed:
             try:
                 return super().invoke(ctx)
             except typer.Exit:
                 raise
             except BaseException as error:
                 # Whatever a framework makes of Ctrl-C on the way up, it was Ctrl-C.
-                message = INTERRUPTED if pressed or isinstance(error, KeyboardInterrupt) else _of_user(error)
+                message = INTERRUPTED if noticed or isinstance(error, KeyboardInterrupt) else _of_user(error)
                 if message is None:
                     raise
                 fail(message)
@@ -56,19 +56,21 @@ def _of_user(error: BaseException) -> str | None:
 
 
 @contextmanager
-def _noticing_ctrl_c() -> Iterator[list[int]]:
-    """A list that is empty until Ctrl-C is pressed, which still raises ``KeyboardInterrupt``."""
-    pressed: list[int] = []
+def _noticing_interrupts() -> Iterator[list[int]]:
+    """A list that is empty until Ctrl-C is pressed or the process told to end; both then raise
+    ``KeyboardInterrupt``, so that what is half-written goes."""
+    noticed: list[int] = []
 
     def notice(number: int, frame: FrameType | None) -> None:
-        pressed.append(number)
+        noticed.append(number)
         raise KeyboardInterrupt
 
     if threading.current_thread() is not threading.main_thread():
-        yield pressed
+        yield noticed
         return
-    before = signal.signal(signal.SIGINT, notice)
+    before = {number: signal.signal(number, notice) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
-        yield pressed
+        yield noticed
     finally:
-        signal.signal(signal.SIGINT, before)
+        for number, handler in before.items():
+            signal.signal(number, handler)

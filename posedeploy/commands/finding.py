@@ -8,12 +8,12 @@ from pathlib import Path
 
 from posedeploy.backends import is_checkpoint
 from posedeploy.commands.console import say, working
-from posedeploy.commands.opening import Described, open_finder
-from posedeploy.errors import InputError
+from posedeploy.commands.opening import SAMPLE, Described, open_finder
+from posedeploy.errors import CheckpointError, InputError
 from posedeploy.families import FAMILIES
 from posedeploy.predict import document
 from posedeploy.predict.boxes import Finder, detected_by, read_boxes, takes_boxes
-from posedeploy.predict.chain import Predictor
+from posedeploy.predict.chain import Predictor, check_family
 from posedeploy.predict.document import MadeBy
 from posedeploy.predict.joints_file import SUFFIX, JointsFile
 from posedeploy.predict.lifting import People, detected_people, given_people
@@ -53,8 +53,9 @@ def finder_of(
         source: what the boxes of a file are of.
 
     Raises:
-        InputError: the network has no use for what was given, or it cannot be read or opened.
+        InputError: the network is not known or has no use for what was given, or that cannot be read.
     """
+    check_family(spec)
     if not takes_boxes(spec):
         if where.option is not None and spec.joints is None:
             raise InputError(
@@ -85,6 +86,7 @@ def people_of(
         InputError: the source and the options do not say what finds the joints, or the network cannot take
             them.
     """
+    check_family(spec)
     if spec.joints is None:
         if isinstance(source, JointsFile):
             raise InputError(
@@ -115,12 +117,17 @@ def people_of(
 def _opened(
     path: Path, contract: Path | None, options: RunOptions, opened: ExitStack
 ) -> tuple[Predictor, MadeBy]:
-    if contract is not None and is_checkpoint(path):
+    if contract is not None and (is_checkpoint(path) or path == SAMPLE):
         raise InputError(
             f"--detector-spec {contract}: {path.name} is a checkpoint, which says itself what it is"
         )
     with working(f"loading {path}"):
-        runner, artifact = open_finder(path, options, Described(contract=contract))
+        try:
+            runner, artifact = open_finder(path, options, Described(contract=contract))
+        except CheckpointError as error:
+            raise CheckpointError(
+                f"--detector {error}. Of a detector no more can be said: export it, and name the artifact"
+            ) from error
     opened.enter_context(runner)
     _check_detector(path, artifact.spec)
     made = document.made_by(artifact, runner.effective, artifact.files)

@@ -206,12 +206,16 @@ def _pairs(
     """Every picture as the reference and as the candidate want it, inputs within these ranges."""
     if candidate.joints is not None:
         if images is not None:
-            raise InputError("--images: this network takes 2D joints, so no image can be given to it")
+            raise InputError(
+                "--images: this network takes 2D joints, so no image can be given to it; leave it out"
+            )
         samples = people_samples(candidate, DRAWN, ranges)
         return list(zip(samples, samples, strict=True))
     if candidate.contract is None:
         if images is not None:
-            raise InputError("--images: this network has no image contract, so no image can be given to it")
+            raise InputError(
+                "--images: this network has no image contract, so no image can be given to it; leave it out"
+            )
         sample = random_tensors(candidate)
         return [(sample, sample)]
     pairs: list[tuple[Sample, Sample]] = []

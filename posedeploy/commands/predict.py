@@ -81,17 +81,15 @@ def _source(name: str) -> Source:
 
 def faces_of(path: Path | None, artifact: Artifact) -> Array | None:
     """The triangles of the mesh that the network gives, from the user's file, or the one that the artifact
-    was exported with, where it is still there; None without.
+    was exported with, where it is there and as it was; None without.
 
     Raises:
-        InputError: the network gives no mesh, or another than the file's.
+        InputError: the network gives no mesh, or another than the user's file has.
     """
     spec, made = artifact.spec, artifact.provenance
     counts = [tensor.shape[1] for tensor in spec.outputs if tensor.name == spec.roles.get("cam_mesh")]
-    if path is None and counts and made is not None and made.mesh is not None:
-        path = recorded(artifact, made.mesh)
     if path is None:
-        return None
+        return _recorded_faces(artifact) if counts else None
     if not counts:
         raise InputError(f"--mesh {path}: {spec.family} ({spec.variant}) gives no mesh; leave it out")
     mesh = read_mesh(path)
@@ -103,8 +101,27 @@ def faces_of(path: Path | None, artifact: Artifact) -> Array | None:
     if made is not None and made.mesh_sha256 not in (None, mesh.sha256):
         raise InputError(
             f"--mesh {path}: its triangles are not those that {artifact.path.name} was exported with "
-            f"({made.mesh}); give that mesh"
+            f"({made.mesh}, as it was then); give that mesh"
         )
+    return mesh.faces
+
+
+def _recorded_faces(artifact: Artifact) -> Array | None:
+    made = artifact.provenance
+    if made is None or made.mesh is None:
+        return None
+    path = recorded(artifact, made.mesh)
+    if path is None:
+        say(f"{made.mesh}, the mesh that {artifact.path.name} was exported with, is not there")
+        return None
+    try:
+        mesh = read_mesh(path)
+    except InputError as error:
+        say(str(error).removeprefix("--mesh "))
+        return None
+    if made.mesh_sha256 not in (None, mesh.sha256):
+        say(f"{path}: its triangles changed since {artifact.path.name} was exported")
+        return None
     return mesh.faces
 
 

@@ -52,13 +52,13 @@ def clipped(box: Array, width: int, height: int) -> Array:
         raise InputError(f"the box {listed(found)} is not x, y, width, height: four finite numbers, in px")
     last, reach = np.array([width - 1, height - 1]), np.maximum(found[2:] - 1, 0)
     low = np.maximum(found[:2], 0)
-    high = np.minimum(last, low + reach)
     if (found[2:] <= 0).any():
         raise InputError(f"the box {listed(found)} has no size: its width and height must be above 0 px")
-    if (low > last).any() or (found[:2] + reach < 0).any():
+    if (low > last).any() or (reach < -found[:2]).any():
         raise InputError(
             f"the box {listed(found)} (x, y, width, height) lies outside the image of {width}x{height} px"
         )
+    high = np.minimum(last, low + reach)
     if (high == low).any():
         raise InputError(
             f"the box {listed(found)} (x, y, width, height) is less than 2 px wide or high within the image "

@@ -10,6 +10,7 @@ A box is x, y, width, height in px of the image.
 
 from __future__ import annotations
 
+import codecs
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -61,7 +62,9 @@ def read_boxes(path: Path, source: Source) -> Finder:
         InputError: it cannot be read, is of another form, or is of other images than the source has.
     """
     try:
-        content = msgspec.json.decode(path.read_bytes(), type=list[_Entry | _Box])
+        content = msgspec.json.decode(
+            path.read_bytes().removeprefix(codecs.BOM_UTF8), type=list[_Entry | _Box]
+        )
     except OSError as error:
         raise InputError(f"{path}: cannot be read ({error.strerror})") from error
     except (msgspec.DecodeError, UnicodeDecodeError) as error:

@@ -162,12 +162,21 @@ def _together(parts: Sequence[Array | None]) -> Array | None:
     return np.concatenate(given) if given else None
 
 
-def _known(spec: ModelSpec) -> Family:
+def check_family(spec: ModelSpec) -> None:
+    """Refuse a network of which nothing here knows how its outputs become poses.
+
+    Raises:
+        InputError: it is such a one.
+    """
     if spec.family not in FAMILIES:
         raise InputError(
             f"nothing here says how the outputs of this network ({spec.family!r}) become poses; give "
             f"--family {' or '.join(FAMILIES)} where it is one of these, or describe it with --contract FILE"
         )
+
+
+def _known(spec: ModelSpec) -> Family:
+    check_family(spec)
     if spec.joints is not None:
         raise InputError(
             f"{spec.family} takes the 2D joints of people and no image, so it cannot look for people in one; "

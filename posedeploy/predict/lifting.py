@@ -73,7 +73,10 @@ def given_people(source: JointsFile, spec: ModelSpec) -> People:
     Raises:
         InputError: the joints are of another set, or cannot be lifted.
     """
-    joints = prepare_joints(source.joints, _of_any_number(spec))[1].joints
+    try:
+        joints = prepare_joints(source.joints, _of_any_number(spec))[1].joints
+    except InputError as error:
+        raise InputError(f"{source.name}: {error}") from error
     mapped = Mapped(joints, ())
 
     def find(frames: Iterable[Frame], refused: list[str] | None) -> Iterator[tuple[Frame, Mapped]]:
@@ -89,22 +92,13 @@ class Lifter:
     """
 
     def __init__(self, runner: Runner, spec: ModelSpec, people: Find) -> None:
-        """
-        Raises:
-            InputError: the network takes a fixed number of people, and not one at a time.
-        """
         tensor = spec.inputs[0]
         batch = tensor.shape[0]
         limits = runner.ranges.get(tensor.name)
         least, most = (limits[0][0], limits[1][0]) if limits else (1, None)
         if isinstance(batch, int):
             least = most = batch
-        if least != 1:
-            raise InputError(
-                f"this network takes {least} people at once ({tensor}), and images have any number; export "
-                "it again without --batch, or with --dynamic, and a --min of one person where it has one"
-            )
-        self._most = most
+        self._least, self._most = least, most
         self.spec = spec
         self.remarks: list[str] = []
         self.sigmas: tuple[float, ...] = JOINT_SETS[_joint_set(spec)].sigmas
@@ -129,7 +123,8 @@ class Lifter:
             yield frame, self.lift(mapped.joints)
 
     def lift(self, joints: Array) -> Poses:
-        """People of (people, joints, 3) x px, y px and score: as many at once as the network takes.
+        """People of (people, joints, 3) x px, y px and score: as many at once as the network takes. Where it
+        takes no fewer than are left, the last of them fills the other places.
 
         Raises:
             InputError: the joints are of another set, or cannot be lifted.
@@ -141,16 +136,13 @@ class Lifter:
         tensors, placed = prepare_joints(joints, _of_any_number(self.spec))
         name = self.spec.inputs[0].name
         size = self._most or len(joints)
-        parts = [slice(at, at + size) for at in range(0, len(joints), size)]
-        found = [
-            self._decode(
-                finite(self._runner.run({name: tensors[name][part]}), self.spec),
-                self.spec,
-                PlacedJoints(placed.joints[part]),
-                Camera(),
-            )
-            for part in parts
-        ]
+        found = []
+        for at in range(0, len(joints), size):
+            given, people = tensors[name][at : at + size], placed.joints[at : at + size]
+            given = np.pad(given, ((0, max(0, self._least - len(given))), (0, 0), (0, 0)), mode="edge")
+            outputs = {each: array[: len(people)] for each, array in self._runner.run({name: given}).items()}
+            poses = self._decode(finite(outputs, self.spec), self.spec, PlacedJoints(people), Camera())
+            found.append(poses)
         return joined(found)
 
 

@@ -130,3 +130,12 @@ def test_joints_that_nobody_knows_do_for_2d_alone(tmp_path: Path) -> None:
     assert (spec.unit, len(spec.keypoint_names)) == ("px", 5)
     with pytest.raises(InputError, match="a network on 5 joints, and no set of pose-hg-3d has as many"):
         reopened(network("hm", "depth"), tmp_path / "b.pth")
+
+
+def test_depth_maps_are_as_many_as_heatmaps(tmp_path: Path) -> None:
+    heads = {"hm": 16, "depth": 17}
+    network = pose_hg_3d.PoseHg3d(pose_hg_3d.BasicBlock, (1, 1, 1, 1), 16, heads).eval()
+    with pytest.raises(
+        CheckpointError, match="has 16 heatmaps and 17 depth maps, where each joint has one of"
+    ):
+        reopened(network, tmp_path / "a.pth")

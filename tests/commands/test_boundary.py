@@ -29,6 +29,10 @@ def _interrupt_and_finish() -> None:
         raise typer.Exit(0) from None
 
 
+def _told_to_end() -> None:
+    os.kill(os.getpid(), signal.SIGTERM)
+
+
 def _raising(error: BaseException) -> Callable[[], None]:
     def command() -> None:
         raise error
@@ -49,6 +53,7 @@ def _run(command: Callable[[], None]) -> tuple[int, str, BaseException | None]:
     [
         (_raising(InputError("no such thing")), "error: no such thing\n"),
         (_raising(KeyboardInterrupt()), "error: interrupted; files that were not finished are not there"),
+        (_told_to_end, "error: interrupted; files that were not finished are not there"),
         (_swallow_ctrl_c, "error: interrupted; files that were not finished are not there"),
         (
             _raising(PermissionError(errno.EACCES, "Permission denied", "locked/a.png")),

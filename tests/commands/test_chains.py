@@ -89,9 +89,18 @@ def test_the_mesh_of_the_manifest_is_used_where_it_is(lifters: Path, done: Invok
     done("predict", "out/body.torchscript", "joints.npy")
     assert Path("poses/joints.person1.obj").is_file()
     Path("faces.npy").unlink()
-    result = done("predict", "out/body.torchscript", "joints.npy", "-o", "without")
-    assert "no mesh is drawn or written" in words(result.stderr)
-    assert not list(Path("without").glob("*.obj"))
+    changes = {
+        "faces.npy, the mesh that body.torchscript was exported with, is not there": lambda: None,
+        "its triangles changed since body.torchscript was exported": lambda: np.save("faces.npy", turned),
+        "faces.npy: damaged": lambda: Path("faces.npy").write_bytes(b"\x93NUMPY"),
+    }
+    turned = np.load(lifters / "faces.npy")[::-1]
+    for remark, change in changes.items():
+        change()
+        result = done("predict", "out/body.torchscript", "joints.npy", "-o", "without")
+        assert remark in words(result.stderr)
+        assert "no mesh is drawn or written" in words(result.stderr)
+        assert not list(Path("without").glob("*.obj"))
 
 
 def test_triangles_must_be_those_of_the_networks_mesh(lifters: Path) -> None:
@@ -105,13 +114,14 @@ def test_triangles_must_be_those_of_the_networks_mesh(lifters: Path) -> None:
     found = faces_of(faces, fitting)
     assert found is not None and found.shape == (216, 3)
     made = Provenance("body.pth", "", mesh="smpl.npy", mesh_sha256="0" * 64)
-    with pytest.raises(InputError, match=r"are not those that gtrs\.onnx was exported with \(smpl.npy\)"):
+    with pytest.raises(InputError, match=r"are not those that gtrs\.onnx was exported with \(smpl.npy, as"):
         faces_of(faces, replace(fitting, provenance=made))
 
 
 def test_bad_input(lifters: Path, refused: Callable[..., str]) -> None:
     gtrs, smpl = lifters / "gtrs.pth.tar", lifters / "smpl.pth.tar"
     Path("boxes.json").write_text("[[10, 20, 100, 180]]")
+    np.save("deep.npy", np.pad(np.load("joints.npy"), ((0, 0), (0, 0), (0, 1)), constant_values=1000))
     for arguments, message in (
         (
             (gtrs, "photo.png"),
@@ -135,10 +145,39 @@ def test_bad_input(lifters: Path, refused: Callable[..., str]) -> None:
         ),
         ((gtrs, "joints.npy", "--fx", 700), "--fx: gtrs gives positions from each person's pelvis on"),
         ((smpl, "joints.npy"), "17 joints in each person, which is the number of human36 and coco-17; this"),
+        (
+            (gtrs, "deep.npy"),
+            "deep.npy: person 0: a score of 1000 in the third column, where scores go to about 1",
+        ),
         ((gtrs, "none.npy"), "none.npy: cannot be read (No such file or directory)"),
     ):
         assert message in refused("predict", *arguments), arguments
     assert not list(Path("poses").glob("*"))
+
+
+def test_without_its_manifest_a_network_is_not_known(
+    lifters: Path, done: Invoke, refused: Callable[..., str]
+) -> None:
+    done("export", lifters / "gtrs.pth.tar", "--to", "onnx", "-o", "out")
+    Path("out/gtrs.onnx.posedeploy.json").unlink()
+    for arguments in (("joints.npy",), ("photo.png", "--detector", "sample"), ("photo.png",)):
+        message = refused("predict", "out/gtrs.onnx", *arguments)
+        assert "nothing here says how the outputs of this network ('unknown') become poses" in message
+    assert "2 people" in done("predict", "out/gtrs.onnx", "joints.npy", "--family", "gtrs").stdout
+
+
+def test_a_fixed_number_of_people(lifters: Path, done: Invoke) -> None:
+    done("export", lifters / "gtrs.pth.tar", "--to", "onnx", "--batch", 3, "-o", "out")
+    done("predict", lifters / "gtrs.pth.tar", "joints.npy", "-o", "wanted")
+    done("predict", "out/gtrs.onnx", "joints.npy", "-o", "found")
+    found, wanted = (
+        [
+            person["keypoints_3d"]
+            for person in json.loads(Path(f"{name}/poses.json").read_text())["annotations"]
+        ]
+        for name in ("found", "wanted")
+    )
+    np.testing.assert_allclose(found, wanted, atol=0.01)
 
 
 def test_what_does_not_go_together_is_refused(
@@ -170,6 +209,11 @@ def test_a_detector_made_by_others_is_described(
             (*chain[:4], human / "human.pth", "--detector-spec", "others.toml"),
             "human.pth is a checkpoint, which says itself what it is",
         ),
+        (
+            (*chain[:4], "sample", "--detector-spec", "others.toml"),
+            "sample is a checkpoint, which says itself what it is",
+        ),
+        ((*chain[:4], human / "human.pth"), "error: --detector "),
     ):
         assert message in words(refused(*arguments))
 

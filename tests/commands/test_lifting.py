@@ -114,6 +114,9 @@ def test_bad_input_is_one_line(lifting: Path, refused: Callable[..., str]) -> No
     )
     assert "--mesh none.obj: cannot be read (No such file" in refused("export", body, "--mesh", "none.obj")
     message = refused("parity", lifting / "out" / "body.onnx", "--images", ".")
-    assert message == "error: --images: this network takes 2D joints, so no image can be given to it"
+    assert (
+        message
+        == "error: --images: this network takes 2D joints, so no image can be given to it; leave it out"
+    )
     message = refused("export", body, "--mesh", faces, "--input-size", "8x8")
     assert "--input-size: this network's input is of fixed shape (pose2d float32 batchx17x2)" in message

@@ -118,6 +118,8 @@ def test_clipping_counts_pixels_as_published() -> None:
         ),
         ((-30, 10, 20, 20), "lies outside the image of 90x120 px"),
         ((10, 500, 20, 20), "lies outside the image"),
+        ((1e308, 1e308, 1e308, 1e308), "lies outside the image"),
+        ((-1e308, 1e308, 1e308, 1e308), "lies outside the image"),
         ((10, 10, 0, 20), "has no size: its width and height must be above 0 px"),
         ((10, 10, -5, 20), "has no size"),
         ((89, 10, 20, 20), "less than 2 px wide or high within the image of 90x120 px"),

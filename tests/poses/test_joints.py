@@ -17,7 +17,9 @@ SPEC = joints_spec("pose2mesh", JOINT_SETS["human36"], 6890)
 
 
 def _people(count: int = 1, joints: int = 17, numbers: int = 2) -> Array:
-    return np.random.RandomState(0).uniform(10, 400, (count, joints, numbers))
+    people = np.random.RandomState(0).uniform(10, 400, (count, joints, numbers))
+    people[..., 2:] /= 400  # the scores
+    return people
 
 
 def test_joints_become_the_published_input(data: Path, reference: Path) -> None:
@@ -106,6 +108,12 @@ def test_a_network_of_another_kind_or_batch_is_refused() -> None:
     unseen[1, 4] = -1
     with pytest.raises(InputError, match="person 1: not seen, by a score under 0: l_hip; wanted every joint"):
         prepare_joints(unseen, SPEC)
+    deep = _people(2, numbers=3)
+    deep[1, 4, 2] = 850
+    with pytest.raises(
+        InputError, match="person 1: a score of 850 in the third column, where scores go to ab"
+    ):
+        prepare_joints(deep, SPEC)
 
 
 def test_outputs_become_joints_and_vertices_in_mm() -> None:

@@ -76,6 +76,13 @@ def test_images_of_a_folder_are_named(folder: Path) -> None:
     assert [found(finder, frame) for frame in source] == [[[1, 2, 30, 40]], []]
 
 
+def test_a_byte_order_mark_is_no_fault(folder: Path) -> None:
+    boxes = folder.parent / "marked.json"
+    boxes.write_text("[[1, 2, 30, 40]]", encoding="utf-8-sig")
+    source = source_of(folder / "a.png")
+    assert [found(read_boxes(boxes, source), frame) for frame in source] == [[[1, 2, 30, 40]]]
+
+
 A, B = ({"image": name, "boxes": [[1, 2, 30, 40]]} for name in ("a.png", "b.png"))
 
 

@@ -74,12 +74,18 @@ def test_all_people_at_once_or_one_by_one() -> None:
     np.testing.assert_allclose(together.keypoints_3d[..., :2], MM * normal, rtol=1e-5, atol=1e-3)
 
 
-def test_a_fixed_number_of_people_is_refused() -> None:
-    spec = lifter_spec(batch=4)
-    with pytest.raises(
-        InputError, match=r"takes 4 people at once \(pose2d .*4x17x2\), and images have any n"
-    ):
-        Lifter(StretchRunner(spec), spec, nobody)
+def test_of_a_fixed_number_of_people_places_are_filled_up() -> None:
+    fixed, free = lifter_spec(batch=4), lifter_spec()
+    joints = np.concatenate([people(count=6), np.ones((6, 17, 1))], axis=2)
+    runner = StretchRunner(fixed)
+    found, wanted = (
+        Lifter(runner, fixed, nobody).lift(joints),
+        Lifter(StretchRunner(free), free, nobody).lift(joints),
+    )
+    assert runner.batches == [4, 4]
+    assert found.keypoints_3d is not None and wanted.keypoints_3d is not None
+    np.testing.assert_array_equal(found.keypoints_3d, wanted.keypoints_3d)
+    np.testing.assert_array_equal(found.keypoints, joints)
 
 
 @pytest.mark.parametrize("joint_set", ["human36", "coco"])
@@ -148,8 +154,9 @@ def test_more_people_than_a_network_takes_go_in_parts() -> None:
     runner = Ranged(spec, 1, 2)
     assert len(Lifter(runner, spec, lambda frames, refused: iter(())).lift(joints)) == 5
     assert runner.batches == [2, 2, 1]
-    with pytest.raises(InputError, match=r"this network takes 3 people at once .* and a --min of one person"):
-        Lifter(Ranged(spec, 3, 8), spec, lambda frames, refused: iter(()))
+    several = Ranged(spec, 3, 4)
+    assert len(Lifter(several, spec, nobody).lift(joints)) == 5
+    assert several.batches == [4, 3]
 
 
 def test_a_video_is_tracked(tmp_path: Path, video: MakeVideo) -> None:
