@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 from rich.box import SIMPLE_HEAD
@@ -35,8 +36,11 @@ def table(title: str | None, left: Sequence[str], right: Sequence[str] = ()) -> 
 
 
 def size(count: int | None) -> str:
-    """A number of bytes for people."""
-    return "" if count is None else f"{count / 1e6:.1f} MB"
+    """A number of bytes for people: whole kB, rounded up, and from 1 MB on tenths of one."""
+    if count is None:
+        return ""
+    kilobytes = math.ceil(count / 1e3)
+    return f"{kilobytes} kB" if kilobytes < 1000 else f"{count / 1e6:.1f} MB"
 
 
 def bytes_of(artifact: Artifact) -> int:

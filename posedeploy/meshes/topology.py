@@ -61,8 +61,8 @@ def _checked(path: Path, faces: Array) -> Array:
         raise InputError(f"--mesh {path}: a triangle names vertex {faces.min()}; vertices count from 0")
     if int(faces.max()) >= 3 * len(faces):
         raise InputError(
-            f"--mesh {path}: {len(faces)} triangles name vertex {faces.max()}, so most vertices "
-            "would be in none; wanted a whole mesh"
+            f"--mesh {path}: it names vertex {faces.max()}, so most vertices would be in none of its "
+            f"triangles ({len(faces)}); wanted a whole mesh"
         )
     flat = (faces == np.roll(faces, 1, axis=1)).any(axis=1)
     if flat.any():

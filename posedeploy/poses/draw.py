@@ -69,7 +69,17 @@ def fixed(points: Array) -> Array:
 
 def put_text(image: Array, text: str, at: tuple[int, int], scale: float, colour: Colour) -> None:
     """Write with the text's lower left corner at a position."""
-    cv2.putText(image, text, at, FONT, scale, colour, max(1, round(scale * 1.6)), cv2.LINE_AA)
+    cv2.putText(image, text, at, FONT, scale, colour, _weight(scale), cv2.LINE_AA)
+
+
+def text_size(text: str, scale: float) -> tuple[int, int, int]:
+    """How wide a text of ``put_text`` is, and how high above its baseline and below it, in px."""
+    (width, height), below = cv2.getTextSize(text, FONT, scale, _weight(scale))
+    return width, height, below
+
+
+def _weight(scale: float) -> int:
+    return max(1, round(scale * 1.6))
 
 
 def _label(poses: Poses, person: int) -> str:
@@ -86,7 +96,7 @@ def _draw_box(image: Array, box: Array, label: str, colour: Colour, unit: float)
         return
     _draw_corners(image, low, high, colour, max(1, round(unit * 0.8)))
     scale = 0.2 + 0.13 * unit
-    (text_width, text_height), below = cv2.getTextSize(label, FONT, scale, max(1, round(scale * 1.6)))
+    text_width, text_height, below = text_size(label, scale)
     pad = max(2, round(unit * 1.5))
     label_width, label_height = text_width + 3 * pad, text_height + below + pad
     left = int(np.clip(low[0], 0, max(0, width - label_width)))

@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 
 from posedeploy.errors import InputError
-from posedeploy.poses.draw import DARK, SHIFT, Colour, Skeleton, colour_of, fixed, put_text
+from posedeploy.poses.draw import DARK, SHIFT, Colour, Skeleton, colour_of, fixed, put_text, text_size
 from posedeploy.types import Array, Poses
 
 GROUND: Colour = (250, 247, 244)
@@ -18,6 +18,11 @@ GRID: Colour = (214, 204, 196)
 SHADOW: Colour = (206, 196, 188)
 INK: Colour = (120, 104, 92)
 STEP_MM = 500.0
+"""Between the lines of a floor for people."""
+SMALL_MM = 600.0
+"""What is not longer is no body but a part of one, such as a hand."""
+HEIGHT = 0.95
+"""How high the box over the floor is, in sides of the floor; the people of a fresh view fill 0.9 at most."""
 UP = np.array([0.0, -1.0, 0.0])
 """Away from the floor, in camera and in world coordinates alike: y points down in both."""
 
@@ -27,24 +32,48 @@ class View:
     """Where the scene is seen from, in the coordinates of the poses.
 
     centre_mm: (3,) the middle of the floor. span_mm: the side of the floor. yaw_deg turns about the vertical;
-    pitch_deg looks down from above. Keep one View for a video, so that the floor stands still.
+    pitch_deg looks down from above. step_mm: between the floor's lines, a whole number of which make its
+    side. Keep one View for a video while it ``holds`` the people, so that the floor stands still.
     """
 
     centre_mm: tuple[float, float, float]
     span_mm: float
     yaw_deg: float = 30.0
     pitch_deg: float = 18.0
+    step_mm: float = STEP_MM
+
+    def holds(self, poses: Poses) -> bool:
+        """Whether every joint is in the box over the floor, all of which is in the picture."""
+        away = (_joints(poses)[..., :3].reshape(-1, 3) - np.array(self.centre_mm)) / self.span_mm
+        on_floor = np.abs(away[:, [0, 2]]) <= 0.5
+        return bool(on_floor.all() and (away[:, 1] <= 0).all() and (away[:, 1] >= -HEIGHT).all())
 
 
 def view_of(poses: Poses) -> View:
-    """A view that shows all the people, rounded so that it changes seldom from frame to frame."""
-    joints = _joints(poses)[..., :3].reshape(-1, 3)
+    """A view that holds all the people, rounded so that it changes seldom from frame to frame.
+
+    Everybody is a twentieth of the way from the floor's edge or more: who leaves one view is not about to
+    leave the next.
+    """
+    joints = _joints(poses)[..., :3].reshape(-1, 3).astype(np.float64)
     if not len(joints):
         return View((0.0, 0.0, 0.0), 4 * STEP_MM)
     low, high = joints.min(axis=0), joints.max(axis=0)
-    span = max(4.0, math.ceil(float((high - low).max()) * 1.15 / STEP_MM))
-    centre = np.rint((low + high) / 2 / STEP_MM) * STEP_MM + 0.0
-    return View((float(centre[0]), float(np.ceil(high[1] / 50) * 50), float(centre[2])), span * STEP_MM)
+    length = 1.15 * float((high - low).max())
+    step = _step_mm(length)
+    centre = np.rint((low + high) / 2 / step) * step + 0.0
+    reach = 1.05 * float(np.maximum(high - centre, centre - low)[[0, 2]].max())
+    span = step * max(4, math.ceil(max(length, 2 * reach) / step))
+    floor = float(np.ceil(high[1] / (step / 10)) * (step / 10))
+    return View((float(centre[0]), floor, float(centre[2])), span, step_mm=step)
+
+
+def _step_mm(length_mm: float) -> float:
+    """The step of a floor of about this length: 1, 2 or 5 times a power of ten, and one for all bodies."""
+    small = length_mm <= SMALL_MM
+    wanted = max(length_mm / (8 if small else 11), 1.0 if small else STEP_MM)
+    power = 10.0 ** math.floor(math.log10(wanted))
+    return next(step for step in (power, 2 * power, 5 * power, 10 * power) if step >= wanted)
 
 
 def draw_poses_3d(
@@ -81,6 +110,15 @@ def _joints(poses: Poses) -> Array:
     return poses.keypoints_3d
 
 
+@dataclass(frozen=True)
+class _Label:
+    """A text whose upper edge has its middle at a place in the scene. size: width and height in px."""
+
+    text: str
+    at: Array
+    size: tuple[int, int]
+
+
 class _Scene:
     """A picture in the making: a perspective camera that looks at the middle of a floor."""
 
@@ -95,8 +133,14 @@ class _Scene:
         self._rotation = tilt @ turn
         self._target = np.array(view.centre_mm) + UP * view.span_mm * 0.27
         self._distance = 3.0 * view.span_mm
-        self._zoom = 2.4 * min(size[0] * 0.86, size[1])
         self._unit = max(1.0, math.hypot(*size) / 500)
+        self._thick = max(1, round(self._unit * 1.6))
+        self._text_scale = 0.16 + 0.14 * self._unit
+        self._labels = self._axis_labels()
+        self._zoom, self._middle = self._fitted(self._labels)
+        zoom, middle = self._fitted([])
+        if self._zoom < zoom / 2:  # the picture is too small for labels
+            self._labels, self._zoom, self._middle = [], zoom, middle
 
     def depths(self, points: Array) -> Array:
         """(…,) distance in mm from the eye along its line of sight."""
@@ -104,28 +148,21 @@ class _Scene:
 
     def project(self, points: Array) -> Array:
         """(…, 2) px of (…, 3) mm."""
-        seen = self._seen(points)
-        middle = np.array([self.image.shape[1], self.image.shape[0]]) / 2
-        near = np.maximum(seen[..., 2:], 0.05 * self._view.span_mm)
-        pixels: Array = middle + self._zoom * seen[..., :2] / near
+        pixels: Array = self._middle + self._zoom * self._slopes(points)
         return pixels
 
     def draw_floor(self) -> None:
-        view, half = self._view, self._view.span_mm / 2
-        corners = self._floor_points(np.array([(-half, -half), (half, -half), (half, half), (-half, half)]))
-        cv2.fillConvexPoly(self.image, fixed(self.project(corners)), FLOOR, cv2.LINE_AA, SHIFT)
-        step = STEP_MM * max(1, round(view.span_mm / STEP_MM / 8))
-        at = np.arange(-half, half + 1, step)
-        ends = np.array([-half, half])
-        along_x = np.stack([np.stack([np.full(2, x), ends], axis=1) for x in at])
+        ends = np.array([-0.5, 0.5]) * self._view.span_mm
+        cv2.fillConvexPoly(self.image, fixed(self.project(self._corners())), FLOOR, cv2.LINE_AA, SHIFT)
+        along_x = np.stack([np.stack([np.full(2, x), ends], axis=1) for x in self._lines()])
         lines = self._floor_points(np.concatenate([along_x, along_x[..., ::-1]]))
         cv2.polylines(self.image, list(fixed(self.project(lines))), False, GRID, 1, cv2.LINE_AA, SHIFT)
-        every = max(1, math.ceil(len(at) / 5))
-        self._label_axes(at[::every], half)
+        for label in self._labels:
+            (width, height), (x, y) = label.size, self.project(label.at)
+            put_text(self.image, label.text, (int(x - width / 2), int(y + height)), self._text_scale, INK)
 
     def draw_person(self, joints: Array, skeleton: Skeleton, colour: Colour) -> None:
-        thick = max(1, round(self._unit * 1.6))
-        points = self.project(joints[:, :3])
+        thick, points = self._thick, self.project(joints[:, :3])
         on_floor = joints[:, :3].copy()
         on_floor[:, 1] = self._view.centre_mm[1]
         shadow = fixed(self.project(on_floor))
@@ -146,27 +183,62 @@ class _Scene:
         seen[..., 2] += self._distance
         return seen
 
+    def _slopes(self, points: Array) -> Array:
+        """(…, 2) right and down for each step ahead, of (…, 3) mm."""
+        seen = self._seen(points)
+        slopes: Array = seen[..., :2] / np.maximum(seen[..., 2:], 0.05 * self._view.span_mm)
+        return slopes
+
+    def _fitted(self, labels: list[_Label]) -> tuple[float, Array]:
+        """The zoom and the middle in px with which the labels and the box over the floor fill the picture."""
+        corners = self._corners()
+        places = [*corners, *(corners + UP * HEIGHT * self._view.span_mm), *(label.at for label in labels)]
+        slopes = self._slopes(np.array(places))
+        size = np.array([self.image.shape[1], self.image.shape[0]])
+        limb = np.minimum(3.0 * self._thick, size / 8)
+        before, after = np.tile(limb, (2, len(places), 1))  # px to keep free about each place
+        for row, label in enumerate(labels, start=2 * len(corners)):
+            (width, height), thick = label.size, self._thick
+            before[row], after[row] = (width / 2 + thick, thick), (width / 2 + thick, height + 2 * thick)
+        apart = slopes[:, None] - slopes[None]
+        room = size - after[:, None] - before[None]
+        zoom = float(np.min(room[apart > 0] / apart[apart > 0]))
+        low, high = (before - zoom * slopes).max(axis=0), (size - after - zoom * slopes).min(axis=0)
+        return zoom, (low + high) / 2
+
+    def _corners(self) -> Array:
+        """(4, 3) mm of the floor."""
+        return self._floor_points(np.array([(-1, -1), (1, -1), (1, 1), (-1, 1)]) * self._view.span_mm / 2)
+
+    def _lines(self) -> Array:
+        """Where the floor's lines are, in mm from its middle."""
+        view = self._view
+        return np.arange(-view.span_mm / 2, view.span_mm / 2 * (1 + 1e-9), view.step_mm)
+
     def _floor_points(self, points: Array) -> Array:
         """(…, 3) mm of (…, 2) x and z on the floor, from its middle."""
         x, y, z = self._view.centre_mm
         return np.stack([points[..., 0] + x, np.full(points.shape[:-1], y), points[..., 1] + z], axis=-1)
 
-    def _label_axes(self, at: Array, half: float) -> None:
-        """Numbers along the two edges of the floor that are nearest to the eye."""
-        corners = np.array([(-half, -half), (half, -half), (half, half), (-half, half)])
-        near_x, near_z = np.sign(corners[self.depths(self._floor_points(corners)).argmin()])
+    def _axis_labels(self) -> list[_Label]:
+        """Numbers along the two edges of the floor that are nearest to the eye, and what they count."""
+        corners, half = self._corners(), self._view.span_mm / 2
+        nearest = corners[self.depths(corners).argmin()]
+        near_x, near_z = np.sign(nearest - np.array(self._view.centre_mm))[[0, 2]]
+        at = self._lines()
+        at = at[:: max(1, math.ceil(len(at) / 5))]
         out = half * 1.07
         x_axis = np.stack([at, np.full(len(at), near_z * out)], axis=1)
         z_axis = np.stack([np.full(len(at), near_x * out), at], axis=1)
         z_axis = z_axis[at * near_z < half]  # the nearest corner is labelled once, by x
+        labels: list[_Label] = []
         for name, axis, kind, origin in (("x", x_axis, 0, 0), ("z", z_axis, 1, 2)):
-            texts = [f"{value + self._view.centre_mm[origin]:.0f}" for value in axis[:, kind]]
-            for point, text in zip(self.project(self._floor_points(axis)), texts, strict=True):
-                self._centred(text, point)
+            texts = [f"{value + self._view.centre_mm[origin]:.10g}" for value in axis[:, kind]]
             middle = axis.mean(axis=0) * np.where(np.arange(2) == kind, 1, 1.18)
-            self._centred(f"{name} mm", self.project(self._floor_points(middle)))
+            places = self._floor_points(np.array([*axis, middle]))
+            labels += map(self._label, [*texts, f"{name} mm"], places)
+        return labels
 
-    def _centred(self, text: str, at: Array) -> None:
-        scale = 0.16 + 0.14 * self._unit
-        (width, height), _ = cv2.getTextSize(text, cv2.FONT_HERSHEY_SIMPLEX, scale, 1)
-        put_text(self.image, text, (int(at[0] - width / 2), int(at[1] + height)), scale, INK)
+    def _label(self, text: str, at: Array) -> _Label:
+        width, height, below = text_size(text, self._text_scale)
+        return _Label(text, at, (width, height + below))

@@ -119,8 +119,8 @@ def _check(keypoints: Array, own: Sequence[str], joint_set: str) -> None:
     impossible = lacking or [n for n in JOINT_SETS[joint_set].joints if coco_name(n) not in makeable]
     if impossible:
         raise InputError(
-            f"the joints of {joint_set} cannot be made from a detector's {len(own)} keypoints: nothing says "
-            f"where {', '.join(impossible)} are; give a detector of OpenPose's or COCO's keypoints, such as "
+            f"the joints of {joint_set} cannot be made from a detector's {len(own)} keypoints, which lack "
+            f"{', '.join(impossible)}; give a detector of OpenPose's or COCO's keypoints, such as "
             "lightweight-openpose-2d, and a network on human36 or coco, or the joints themselves"
         )
 

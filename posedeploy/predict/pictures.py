@@ -63,14 +63,11 @@ class Painter:
         return drawn
 
     def _seen_from(self, poses: Poses) -> View | None:
-        """The last view, for as long as the people stay on its floor."""
-        if not len(poses):
-            return self._view
-        own, last = view_of(poses), self._view
-        if last is None or self._still or own.span_mm > last.span_mm:
-            return own
-        moved = np.abs(np.subtract(own.centre_mm, last.centre_mm)).max()
-        return own if moved > last.span_mm / 2 else last
+        """The last view, for as long as it holds the people: the floor of a video is to stand still."""
+        last = self._view
+        if not len(poses) or (last is not None and not self._still and last.holds(poses)):
+            return last
+        return view_of(poses)
 
 
 def cameras_of(poses: Poses) -> list[WeakPerspective | None]:

@@ -217,12 +217,14 @@ class _Finisher:
             self._painter = Painter(artifact.spec, still=not moving, faces=options.faces)
         self._sink = sink
         self._meshes = meshes
+        self._moving = moving
+        self._not_laid_over: list[str] = []
 
     def __call__(self, frame: Frame, poses: Poses) -> Array | None:
         """The picture of the frame, where one was asked for."""
         if self._tracker is not None:
             poses = self._tracker.update(poses)
-        picture = self._painter(frame.image, poses) if self._painter else None
+        picture = self._painted(frame, poses) if self._painter else None
         name = self._sink.write(frame, picture) if self._sink and picture is not None else None
         self.document.add(frame, poses, name, self._meshes.write(frame, poses) if self._meshes else ())
         self.people.append(len(poses))
@@ -230,10 +232,15 @@ class _Finisher:
 
     @property
     def remarks(self) -> list[str]:
-        count = self._painter.not_laid_over if self._painter else 0
-        if not count:
+        """Why pictures lack something."""
+        if not self._not_laid_over:
             return []
-        return [f"{count} meshes are not drawn: no camera in front of these people fits their 3D joints"]
+        first, more = self._not_laid_over[0], len(set(self._not_laid_over)) - 1
+        where = "" if self._moving else f", in {first}" + (f" and {more} more" if more else "")
+        return [
+            "meshes not drawn, since no camera in front of the person fits the 3D joints: "
+            f"{len(self._not_laid_over)}{where}"
+        ]
 
     def finish(self) -> None:
         if self._sink is not None:
@@ -242,6 +249,13 @@ class _Finisher:
     def close(self) -> None:
         if self._sink is not None:
             self._sink.close()
+
+    def _painted(self, frame: Frame, poses: Poses) -> Array:
+        assert self._painter is not None
+        before = self._painter.not_laid_over
+        picture = self._painter(frame.image, poses)
+        self._not_laid_over += [frame.name] * (self._painter.not_laid_over - before)
+        return picture
 
 
 def _mesh_files(source: Source, stage: Path, folder: Path, options: PredictOptions) -> MeshFiles | None:

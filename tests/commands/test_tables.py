@@ -17,6 +17,7 @@ from posedeploy.commands.tables import (
     parity_heading,
     parity_table,
     poses_line,
+    size,
 )
 from posedeploy.types import Effective
 
@@ -98,3 +99,20 @@ def test_keypoints_in_a_sentence() -> None:
         "; 7 keypoints and joints differed in the last bits alone: they are the same once both sides' "
         "outputs are rounded to 1e-04"
     )
+
+
+@pytest.mark.parametrize(
+    ("count", "shown"),
+    [
+        (None, ""),
+        (0, "0 kB"),
+        (1, "1 kB"),
+        (31_079, "32 kB"),
+        (999_000, "999 kB"),
+        (999_001, "1.0 MB"),
+        (1_050_001, "1.1 MB"),
+        (107_700_000, "107.7 MB"),
+    ],
+)
+def test_sizes_are_in_kb_below_a_megabyte(count: int | None, shown: str) -> None:
+    assert size(count) == shown

@@ -153,7 +153,7 @@ BAD = {
     "below zero": (_save("a.npy", np.array([[0, 1, -1]])), "names vertex -1; vertices count from 0"),
     "far": (
         _save("a.npy", np.array([[0, 1, 10**12]])),
-        "1 triangles name vertex 1000000000000, so most vertices",
+        r"names vertex 1000000000000, so most .* none of its triangles \(1\); wanted",
     ),
     "a gap": (
         _save("a.npy", np.array([[0, 1, 2], [1, 2, 4]])),

@@ -249,7 +249,8 @@ def test_a_file_that_holds_no_joints_is_refused(tmp_path: Path) -> None:
 def test_a_detector_whose_keypoints_do_not_do_is_refused() -> None:
     spec = lifter_spec()
     with pytest.raises(
-        InputError, match=r"--detector d: the joints of human36 cannot be made from .* 16 keypoints: .* nose"
+        InputError,
+        match=r"--detector d: the joints of human36 cannot be made from .* 16 keypoints, which lack nose",
     ):
         detected_people(detector("pose-hg-3d"), "d", spec)
     with pytest.raises(InputError, match="the joints of smpl cannot be made from a detector's 18 keypoints"):
@@ -363,3 +364,46 @@ def test_a_mesh_that_no_camera_lays_over_the_image_is_not_drawn(photo: Array) ->
     assert painter.not_laid_over == 0
     painter(photo, replace(poses, keypoints_3d=poses.keypoints_3d * (-1, -1, 1, 1)))
     assert painter.not_laid_over == 1
+
+
+class InsideOut(StretchRunner):
+    """Gives everybody's point reflection, which no camera lays over the image."""
+
+    def run(self, tensors: Tensors) -> Tensors:
+        return {name: -array for name, array in super().run(tensors).items()}
+
+
+@pytest.mark.parametrize(
+    ("names", "count", "end"),
+    [
+        (("a.png",), 1, ": 1, in a.png"),
+        (("a.png",), 2, ": 2, in a.png"),
+        (("a.png", "b.png"), 1, ": 2, in a.png and 1 more"),
+        (("a.png", "b.png", "c.png"), 2, ": 6, in a.png and 2 more"),
+        (("clip.avi",), 1, ": 3"),
+    ],
+)
+def test_images_whose_meshes_are_not_drawn_are_named(
+    names: tuple[str, ...], count: int, end: str, tmp_path: Path, photo: Array, video: MakeVideo
+) -> None:
+    spec = lifter_spec(vertices=4)
+    joints = np.pad(people(count=count), ((0, 0), (0, 0), (0, 1)), constant_values=0.5)
+    for name in names:
+        if name == "clip.avi":
+            source = open_source(str(video(frames=3)))
+        else:
+            (tmp_path / "in").mkdir(exist_ok=True)
+            write_image(tmp_path / "in" / name, photo)
+            source = open_source(str(tmp_path / "in"))
+
+    def find(frames: Any, refused: Any) -> Any:
+        for frame in frames:
+            yield frame, Mapped(joints, ())
+
+    path = tmp_path / "a.onnx"
+    path.write_bytes(b"a model")
+    artifact = Artifact(path, "onnx", spec, "f32", {path.name: files.sha256(path)})
+    options = PredictOptions(people=People("given", find), faces=FACES)
+    prediction = predict(source, InsideOut(spec), artifact, tmp_path / "out", options)
+    wanted = f"meshes not drawn, since no camera in front of the person fits the 3D joints{end}"
+    assert wanted in prediction.remarks
