@@ -4,6 +4,7 @@
 
     PoseDeployError              one line, exit status 1; all else that is raised is a bug, with its traceback
     ├── CheckpointError          a weights file cannot be read, is unsafe, or does not fit the network
+    │   └── MisfitError          it is of no network known here, or does not fit it
     ├── NetworkError             the user's own network cannot be used as given
     ├── ManifestError            a manifest is missing, damaged, newer, or belongs to another file
     ├── ArtifactError            a model file cannot be loaded or run by its runtime
@@ -29,6 +30,10 @@ class PoseDeployError(Exception):
 
 class CheckpointError(PoseDeployError):
     """A weights file cannot be read, is unsafe, or does not fit the network."""
+
+
+class MisfitError(CheckpointError):
+    """A checkpoint is of no network known here, or does not fit the one that it is said to be of."""
 
 
 class NetworkError(PoseDeployError):

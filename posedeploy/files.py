@@ -10,7 +10,7 @@ import tempfile
 import tokenize
 import zipfile
 import zlib
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
@@ -39,9 +39,9 @@ def printable(name: str) -> str:
 
 
 @contextmanager
-def staged(folder: Path, outdated: Collection[str] = ()) -> Iterator[Path]:
+def staged(folder: Path, outdated: Callable[[], Collection[str]] = tuple) -> Iterator[Path]:
     """A new empty folder inside ``folder``, whose files replace those of the same name when the block ends;
-    those of ``outdated`` names then go too.
+    those whose names ``outdated`` gives then go too.
 
     When the block raises (Ctrl-C too) nothing of it remains and what stood before is untouched. ``folder`` is
     created where it is missing, and then goes again with a block that fails. An ``OSError`` that is not about
@@ -91,14 +91,14 @@ def _remove_empty(folders: list[Path]) -> None:
             folder.rmdir()
 
 
-def _put_in_place(new: Path, old: Path, folder: Path, outdated: Collection[str]) -> None:
+def _put_in_place(new: Path, old: Path, folder: Path, outdated: Callable[[], Collection[str]]) -> None:
     """Move what is in ``new`` to ``folder``: all of it, or, where anything ends it, nothing."""
     written = sorted(path.name for path in new.iterdir())
     for name in written:
         if (folder / name).is_dir():
             raise OutputError(f"{folder / name}: a folder is in the way; move it, or write elsewhere")
     try:
-        for name in {*written, *outdated}:
+        for name in {*written, *outdated()}:
             if os.path.lexists(folder / name):
                 (folder / name).replace(old / name)
         for name in written:

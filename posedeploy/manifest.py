@@ -143,7 +143,10 @@ def outdated(artifact: Path) -> list[str]:
 
 
 def _holds(path: Path, recorded: str) -> bool:
-    return path.is_file() and files.sha256(path) == recorded
+    try:
+        return path.is_file() and files.sha256(path) == recorded
+    except OSError:  # what cannot be read is not known to be ours
+        return False
 
 
 def _artifact(path: Path, document: _Manifest, hashes: Mapping[str, str]) -> Artifact:

@@ -65,6 +65,17 @@ def only_errors(
 
 
 @contextmanager
+def unlogged() -> Iterator[None]:
+    """Nothing from any logger: torch's set the levels of theirs one by one."""
+    before = logging.root.manager.disable
+    logging.disable(logging.CRITICAL)
+    try:
+        yield
+    finally:
+        logging.disable(before)
+
+
+@contextmanager
 def _environment() -> Iterator[None]:
     before = {name: os.environ.get(name) for name in NATIVE}
     os.environ.update(NATIVE)

@@ -33,7 +33,7 @@ def test_files_appear_together_when_the_block_ends(tmp_path: Path) -> None:
 def test_outdated_files_go_with_those_that_are_replaced(tmp_path: Path) -> None:
     for name in "abc":
         (tmp_path / name).write_text("old")
-    with staged(tmp_path, ["a", "b", "never there"]) as stage:
+    with staged(tmp_path, lambda: ["a", "b", "never there"]) as stage:
         (stage / "a").write_text("new")
         assert _names(tmp_path) > {"a", "b", "c"}
     assert {path.name: path.read_text() for path in tmp_path.iterdir()} == {"a": "new", "c": "old"}
@@ -54,7 +54,7 @@ def test_outdated_files_stay_where_the_new_ones_cannot_be_put(
     monkeypatch.setattr(Path, "replace", full)
     with (
         pytest.raises(OutputError, match="what stood there before is as it was"),
-        staged(tmp_path, ["b"]) as stage,
+        staged(tmp_path, lambda: ["b"]) as stage,
     ):
         for name in "ac":
             (stage / name).write_text("new")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -13,8 +13,8 @@ from posedeploy.errors import ArtifactError
 from posedeploy.runtimes.base import Runner
 from posedeploy.types import Array, Effective, Tensors
 
-DRAWS = 10
-"""Runs that the rounding of a network is drawn from (``rounding_of``)."""
+ROUNDING_RUNS = 6
+"""Runs on each input that the rounding of a network is drawn from (``rounding_of``)."""
 
 
 @dataclass(frozen=True)
@@ -155,25 +155,37 @@ def compare(
     return Parity(label, candidate.effective, outputs, poses, bounds)
 
 
-def rounding_of(exact: Runner, single: Runner, samples: Sequence[Sample]) -> float:
-    """How far a network in float32 lies from itself in float64 at most: an output's largest difference over
-    its largest value on that input. Infinite where float32 overflows.
+def rounding_of(
+    exact: Runner,
+    single: Runner,
+    samples: Sequence[Sample],
+    on_progress: Callable[[int, int], None] = lambda done, total: None,
+) -> float:
+    """How far a network in float32 lies from itself in float64 on the same input at most: an output's largest
+    difference over its largest value on that input. Infinite where float32 overflows.
 
-    One run is one draw of its rounding errors, by chance a small one. Hence ``DRAWS`` of them, on inputs one
-    step of float32 apart, after which every later rounding falls otherwise: Monte Carlo arithmetic (Parker,
-    1997) with the input's last bit as the source of chance.
+    One run is one draw of its rounding errors, by chance a small one. Hence ``ROUNDING_RUNS`` of them, on
+    inputs one step of float32 apart, after which every later rounding falls otherwise: Monte Carlo arithmetic
+    (Parker, 1997) with the input's last bit as the source of chance. Inputs of whole numbers are not moved,
+    and are one draw.
     """
     chance = np.random.RandomState(0)
+    inputs = [moved for sample in samples for moved in _apart(sample.tensors, chance)]
     worst = 0.0
-    for sample in samples:
-        expected = exact.run(sample.tensors)
-        for draw in range(DRAWS):
-            tensors = {
-                name: _beside(array, chance) if draw else array for name, array in sample.tensors.items()
-            }
-            for name, array in single.run(tensors).items():
-                worst = max(worst, float(_relative(expected[name], array).max()))
+    for number, tensors in enumerate(inputs):
+        expected = exact.run(tensors)
+        for name, array in single.run(tensors).items():
+            worst = max(worst, float(_relative(expected[name], array).max()))
+        on_progress(number + 1, len(inputs))
     return worst
+
+
+def _apart(tensors: Tensors, chance: np.random.RandomState) -> Iterator[Tensors]:
+    """The tensors, and those that lie one float above or below them at each place."""
+    yield tensors
+    if any(np.issubdtype(array.dtype, np.floating) for array in tensors.values()):
+        for _ in range(ROUNDING_RUNS - 1):
+            yield {name: _beside(array, chance) for name, array in tensors.items()}
 
 
 def _beside(array: Array, chance: np.random.RandomState) -> Array:

@@ -11,7 +11,7 @@ from torch import nn
 
 from posedeploy import plugins
 from posedeploy.checkpoints.reader import Checkpoint, listed, read
-from posedeploy.errors import CheckpointError, InputError, MeshMissingError
+from posedeploy.errors import CheckpointError, InputError, MeshMissingError, MisfitError
 from posedeploy.families import FAMILIES, Family, family_named
 from posedeploy.meshes.topology import read_mesh
 from posedeploy.types import Model
@@ -73,7 +73,7 @@ def _recognised(checkpoint: Checkpoint) -> Family:
         if plugins.module(family.network).recognises(checkpoint.shapes):
             return family
     names = list(checkpoint.shapes)
-    raise CheckpointError(
+    raise MisfitError(
         f"{checkpoint.path}: of no network known here; it holds {len(names)} tensors from {names[0]} to "
         f"{names[-1]}, and known are {', '.join(FAMILIES)}. Your own network goes in with --network "
         "FILE.py:FUNCTION"
@@ -108,7 +108,7 @@ def load_weights(module: nn.Module, checkpoint: Checkpoint, remedy: str) -> None
         if names
     ]
     if faults:
-        raise CheckpointError(f"{checkpoint.path}: does not fit the network. " + ". ".join((*faults, remedy)))
+        raise MisfitError(f"{checkpoint.path}: does not fit the network. " + ". ".join((*faults, remedy)))
     whole = [
         name
         for name, tensor in module.state_dict().items()

@@ -57,12 +57,17 @@ def _of_user(error: BaseException) -> str | None:
 
 @contextmanager
 def _noticing_interrupts() -> Iterator[list[int]]:
-    """A list that is empty until Ctrl-C is pressed or the process told to end; both then raise
-    ``KeyboardInterrupt``, so that what is half-written goes."""
+    """A list that is empty until Ctrl-C is pressed or the process told to end (SIGTERM); both then raise
+    ``KeyboardInterrupt``, so that what is half-written goes, once a native call that is under way returns.
+
+    Being told to end again does not disturb that: ``timeout`` and supervisors say so twice.
+    """
     noticed: list[int] = []
 
     def notice(number: int, frame: FrameType | None) -> None:
         noticed.append(number)
+        if number == signal.SIGTERM and len(noticed) > 1:
+            return
         raise KeyboardInterrupt
 
     if threading.current_thread() is not threading.main_thread():

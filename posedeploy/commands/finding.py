@@ -9,7 +9,7 @@ from pathlib import Path
 from posedeploy.backends import is_checkpoint
 from posedeploy.commands.console import say, working
 from posedeploy.commands.opening import SAMPLE, Described, open_finder
-from posedeploy.errors import CheckpointError, InputError
+from posedeploy.errors import InputError, MisfitError
 from posedeploy.families import FAMILIES
 from posedeploy.predict import document
 from posedeploy.predict.boxes import Finder, detected_by, read_boxes, takes_boxes
@@ -124,9 +124,10 @@ def _opened(
     with working(f"loading {path}"):
         try:
             runner, artifact = open_finder(path, options, Described(contract=contract))
-        except CheckpointError as error:
-            raise CheckpointError(
-                f"--detector {error}. Of a detector no more can be said: export it, and name the artifact"
+        except MisfitError as error:
+            raise MisfitError(
+                f"--detector {error}. That is for a command's own network: export this one so, and name the "
+                "artifact here"
             ) from error
     opened.enter_context(runner)
     _check_detector(path, artifact.spec)

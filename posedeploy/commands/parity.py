@@ -36,8 +36,7 @@ from posedeploy.types import Array, Artifact, Camera, ModelSpec, Ranges, RunOpti
 
 ROUNDINGS = 2
 """How many times as far from float64 as PyTorch in float32 an artifact may be, where that is beyond the
-bounds: each runtime sums in an order of its own, and the largest of PyTorch's draws (``rounding_of``) is
-seldom under half of another's."""
+bounds: each runtime sums in an order of its own. Of PyTorch, ``rounding_of`` draws the errors."""
 NOISE, DRAWN = 2, 4
 """Pictures of noise and of drawn people on which the two are compared, beside the user's."""
 
@@ -180,9 +179,10 @@ def against_pytorch(
             if result.passed or settings.bounds is not None or model.network is not None:
                 return result
             # Where rounding weighs that much, PyTorch in float32 is no better a witness than the artifact.
-            ours = [sample for sample, _ in pairs]
+            ours = [sample for sample, _ in pairs[: NOISE + DRAWN]]
             with pytorch_runner(in_float64(model), on_cpu) as exact:
-                rounding = rounding_of(exact, reference, ours)
+                with counting("measuring how PyTorch rounds") as on_progress:
+                    rounding = rounding_of(exact, reference, ours, on_progress)
                 if not math.isfinite(rounding):
                     return result
                 relative = max(result.bounds.relative, ROUNDINGS * rounding)

@@ -89,7 +89,7 @@ def faces_of(path: Path | None, artifact: Artifact) -> Array | None:
     spec, made = artifact.spec, artifact.provenance
     counts = [tensor.shape[1] for tensor in spec.outputs if tensor.name == spec.roles.get("cam_mesh")]
     if path is None:
-        return _recorded_faces(artifact) if counts else None
+        return _recorded_faces(artifact, counts) if counts else None
     if not counts:
         raise InputError(f"--mesh {path}: {spec.family} ({spec.variant}) gives no mesh; leave it out")
     mesh = read_mesh(path)
@@ -106,7 +106,7 @@ def faces_of(path: Path | None, artifact: Artifact) -> Array | None:
     return mesh.faces
 
 
-def _recorded_faces(artifact: Artifact) -> Array | None:
+def _recorded_faces(artifact: Artifact, counts: list[int | str]) -> Array | None:
     made = artifact.provenance
     if made is None or made.mesh is None:
         return None
@@ -119,7 +119,7 @@ def _recorded_faces(artifact: Artifact) -> Array | None:
     except InputError as error:
         say(str(error).removeprefix("--mesh "))
         return None
-    if made.mesh_sha256 not in (None, mesh.sha256):
+    if made.mesh_sha256 not in (None, mesh.sha256) or counts != [mesh.vertices]:
         say(f"{path}: its triangles changed since {artifact.path.name} was exported")
         return None
     return mesh.faces

@@ -13,7 +13,7 @@ from posedeploy.commands.tables import size, table
 from posedeploy.toolchains import places
 from posedeploy.toolchains import remove as removing
 from posedeploy.toolchains.add import Installer, add
-from posedeploy.toolchains.state import Environment, look
+from posedeploy.toolchains.state import Environment, advice, look
 from posedeploy.toolchains.table import TOOLCHAINS, toolchain_named
 
 COLOURS = {"whole": "green", "missing": "yellow", "broken": "red"}
@@ -59,9 +59,9 @@ def run_remove(name: str) -> None:
 def said_of(environment: Environment) -> str:
     """What a user wants to know of a toolchain, in a few words."""
     if environment.state == "missing":
-        return environment.toolchain.add_command
+        return advice(environment)
     if environment.state == "broken":
-        return f"{environment.fault}: {environment.toolchain.add_command}"
+        return f"{environment.fault}; {advice(environment)}"
     versions = [f"{name} {version}" for name, version in environment.shown.items()]
     return ", ".join([*versions, f"Python {environment.python}"])
 

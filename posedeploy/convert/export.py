@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import fields, is_dataclass
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 
 from posedeploy import __version__, files, manifest, plugins
@@ -68,7 +69,7 @@ def _export(
 ) -> Artifact:
     convert = plugins.load(target.converter)
     name = stem + target.suffix
-    with files.staged(folder, manifest.outdated(folder / name)) as stage:
+    with files.staged(folder, partial(manifest.outdated, folder / name)) as stage:
         details = dict(convert(prepared, stage / name) or {})
         packages = details.pop("packages", target.packages)
         belonging = [name, *(Path(name).with_suffix(suffix).name for suffix in target.companions)]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from pathlib import Path
 from typing import Any
 
@@ -11,10 +10,10 @@ import torch
 from torch import Tensor, nn
 
 from posedeploy.convert.litert_layers import rewritten
-from posedeploy.convert.places import blamed, located
+from posedeploy.convert.places import blamed, located, running
 from posedeploy.convert.prepare import Prepared
 from posedeploy.errors import ExportError, first_line
-from posedeploy.quiet import only_errors, quiet
+from posedeploy.quiet import quiet, unlogged
 from posedeploy.types import TO_CHANNELS_FIRST, TO_CHANNELS_LAST, TensorSpec
 
 REFUSALS = (AssertionError, AttributeError, LookupError, RuntimeError, TypeError, ValueError)
@@ -68,13 +67,13 @@ def convert(prepared: Prepared, path: Path) -> dict[str, Any]:
         value.permute(TO_CHANNELS_LAST).contiguous() if last else value
         for value, last in zip(prepared.example, inputs, strict=True)
     )
-    with quiet(native=False), only_errors("torch", logging.CRITICAL):
+    with quiet(native=False), unlogged():
         module = ChannelsLast(rewritten(prepared), inputs, outputs).eval()
         try:
             edge = litert_torch.convert(module, example, dynamic_shapes=_free_axes(prepared, inputs))
             content = edge.model_content()
         except REFUSALS as error:
-            raise _refusal(error, prepared) from error
+            raise _refusal(error, prepared, module) from error
     path.write_bytes(content)
     tensors = zip((*spec.inputs, *spec.outputs), (*inputs, *outputs), strict=True)
     return {
@@ -96,11 +95,13 @@ def _free_axes(prepared: Prepared, last: list[bool]) -> tuple[Any, ...] | None:
     )
 
 
-def _refusal(error: Exception, prepared: Prepared) -> ExportError:
+def _refusal(error: Exception, prepared: Prepared, module: ChannelsLast) -> ExportError:
     cannot, remedy = REFUSED[bool(prepared.axes)]
     operator = blamed(error)
     if operator is None:
-        return ExportError(f"{cannot}: {first_line(error)}; {remedy}")
+        place = running(error, module.deployed)
+        where = "" if place is None else f"in {place}: "
+        return ExportError(f"{cannot}: {where}{first_line(error)}; {remedy}")
     return ExportError(
         f"{cannot}: it fails at the operator {located(operator, prepared)} ({first_line(error)}); {remedy}"
     )

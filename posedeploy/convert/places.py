@@ -56,7 +56,8 @@ def located(operator: str, prepared: Prepared) -> str:
         return operator
     stacks = {node: node.meta.get("nn_module_stack") for node in program.graph.nodes}
     found = [stack for node, stack in stacks.items() if str(node.target) == operator]
-    name = operator.split(".")[1]  # of a decomposition it is part of that of the whole: special_bessel_j0
+    # Of a decomposition the name is part of that of the whole: special_bessel_j0.
+    name = re.split(r"::|\.", operator)[1]
     found = found or [stack for node, stack in stacks.items() if name in str(node.target)]
     paths = [list(stack.values())[-1][0] for stack in found if stack]
     places = list(dict.fromkeys(map(_shown, paths)))

@@ -75,10 +75,10 @@ def check_runs(path: Path, model: Any, prepared: Prepared, about: Mapping[str, A
             found = _run(interpreter, entries, exits, inputs, free)
         except (RuntimeError, ValueError) as error:
             raise _refusal(error, model, free=free) from error
-        fault = _fault(found, prepared, inputs)
-        if fault:
+        wrong = fault(found, prepared, inputs)
+        if wrong:
             remedy = NOT_FREE if free else MISTOOK[prepared.options.tflite.via]
-            raise ExportError(f"the converted network {fault}, {remedy}")
+            raise ExportError(f"the converted network {wrong}, {remedy}")
 
 
 def _sizes(prepared: Prepared) -> Iterator[tuple[list[Array], bool]]:
@@ -131,8 +131,12 @@ def _run(
     return [output.transpose(TO_CHANNELS_FIRST) if last else output for output, last in outputs]
 
 
-def _fault(found: list[Array], prepared: Prepared, inputs: list[Array]) -> str:
-    """What is wrong with the outputs for these inputs, in words; empty where nothing is."""
+def fault(found: list[Array], prepared: Prepared, inputs: list[Array]) -> str:
+    """What is wrong with the outputs for these inputs, in words; empty where nothing is.
+
+    Raises:
+        ExportError: they differ where PyTorch gives no numbers.
+    """
     for tensor, output, right in zip(prepared.spec.outputs, found, _wanted(prepared, inputs), strict=True):
         if output.dtype != right.dtype:
             return f"gives {tensor.name} in {output.dtype} where PyTorch gives it in {right.dtype}"
@@ -141,6 +145,12 @@ def _fault(found: list[Array], prepared: Prepared, inputs: list[Array]) -> str:
             return "gives {} of {} where PyTorch gives it of {}".format(tensor.name, *shapes)
         largest = np.abs(right[np.isfinite(right)]).max(initial=0)
         if not np.allclose(output, right, rtol=0, atol=SAME * largest, equal_nan=True):
+            if not np.isfinite(right).all():
+                raise ExportError(
+                    f"PyTorch itself gives NaN or infinity for {tensor.name} on random inputs, and the "
+                    "converted network something else, so nothing tells whether it is right; keep the "
+                    "outputs finite"
+                )
             off = np.abs(output.astype(np.float64) - right).max() / max(largest, TINY)
             return (
                 f"gives something else than PyTorch for {tensor.name} ({off:.1e} of its largest value off, "

@@ -8,9 +8,6 @@ from posedeploy.errors import InputError
 from posedeploy.joint_sets import JOINT_SETS, JointSet
 from posedeploy.types import Array, JointsContract, ModelSpec, PlacedJoints, Tensors
 
-MOST = 2.0
-"""The highest score of a joint: heatmaps go a little over 1."""
-
 
 def prepare_joints(joints: Array, spec: ModelSpec) -> tuple[Tensors, PlacedJoints]:
     """The input for people whose 2D joints are known.
@@ -24,8 +21,8 @@ def prepare_joints(joints: Array, spec: ModelSpec) -> tuple[Tensors, PlacedJoint
 
     Raises:
         InputError: the network takes no joints, or these are of another set or number, not finite, not seen
-            (a score under 0), with a third column that is no score, all at one place or in one line along an
-            axis, or more people than the network takes at once.
+            (a score under 0), all at one place or in one line along an axis, or more people than the network
+            takes at once.
     """
     contract, joint_set = _contract(spec)
     people = _people(np.asarray(joints), joint_set)
@@ -110,12 +107,6 @@ def _check(person: Array, joint_set: JointSet) -> None:
     if unseen.any():
         names = ", ".join(np.array(joint_set.joints)[unseen])
         raise InputError(f"not seen, by a score under 0: {names}; wanted every joint; leave this person out")
-    highest = person[:, 2].max()
-    if highest > MOST:
-        raise InputError(
-            f"a score of {highest:g} in the third column, where scores go to about 1; wanted x px, y "
-            "px and the score, or x and y alone"
-        )
     equal = (person[:, :2] == person[0, :2]).all(axis=0)
     if equal.any():
         where = "at one place" if equal.all() else f"at one {'xy'[int(equal.argmax())]}"

@@ -25,6 +25,9 @@ Find: TypeAlias = Callable[[Iterable[Frame], list[str] | None], Iterator[tuple[F
 """Gives each frame with its people's joints; a frame that cannot be used goes into the list, where there is
 one."""
 
+MOST = 2
+"""What a file's scores reach: a heatmap's value, about 1, or COCO's visibility, 2. Depths in mm go beyond."""
+
 
 @dataclass(frozen=True)
 class People:
@@ -77,6 +80,12 @@ def given_people(source: JointsFile, spec: ModelSpec) -> People:
         joints = prepare_joints(source.joints, _of_any_number(spec))[1].joints
     except InputError as error:
         raise InputError(f"{source.name}: {error}") from error
+    highest = joints[..., 2].max()
+    if highest > MOST:
+        raise InputError(
+            f"{source.name}: {highest:g} in the third column, where scores are; wanted x px, y px and a "
+            f"score of at most {MOST}, or x and y alone"
+        )
     mapped = Mapped(joints, ())
 
     def find(frames: Iterable[Frame], refused: list[str] | None) -> Iterator[tuple[Frame, Mapped]]:

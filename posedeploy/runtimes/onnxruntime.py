@@ -27,10 +27,11 @@ DTYPES = {
 }
 DAMAGE = (
     native.InvalidProtobuf, native.InvalidGraph, native.Fail, native.InvalidArgument, native.NotImplemented,
-    native.NoSuchFile, native.RuntimeException,
+    native.NoSuchFile, native.RuntimeException, native.EPFail,
 )  # fmt: skip
-OF_THE_GPU = (native.EPFail, RuntimeError)
-"""What is raised of CUDA itself; on the CPU it would be a bug."""
+OF_THE_GPU = (native.EPFail, native.Fail, native.RuntimeException)
+"""What a run raises of CUDA, such as that its memory is full; on the CPU it would be a bug."""
+INSTALL_CUDA = "pip install 'onnxruntime-gpu[cuda,cudnn]' in the place of onnxruntime"
 
 
 class OnnxRuntimeRunner(Runner):
@@ -46,17 +47,19 @@ class OnnxRuntimeRunner(Runner):
         else:  # a node that the provider does not have is an error then, and not run on the CPU in silence
             settings.add_session_config_entry("session.disable_cpu_ep_fallback", "1")
         settings.log_severity_level = 3  # its warnings go to the terminal; what matters is checked below
-        refused = DAMAGE if options.device == "CPU" else (*DAMAGE, *OF_THE_GPU)
         try:
             self._session = onnxruntime.InferenceSession(
                 str(artifact.path),
                 settings,
                 providers=[(provider, SETTINGS.get(provider, {}))],
-                enable_fallback=0,
+                enable_fallback=0,  # what fails on the GPU would go to the CPU in silence, a run too
             )
-        except refused as error:
+        except DAMAGE as error:
             raise refusal(artifact, options.device, error, said) from error
-        self._session.disable_fallback()  # a run that fails on the GPU would go to the CPU, in silence
+        except RuntimeError as error:
+            if options.device == "CPU" or type(error) is not RuntimeError:
+                raise  # a bug
+            raise refusal(artifact, options.device, error, said) from error
         if self._session.get_providers()[0] != provider:
             raise DeviceError(
                 f"device {options.device}: {provider} was asked for and ONNX Runtime fell back to "
@@ -79,7 +82,9 @@ class OnnxRuntimeRunner(Runner):
         self.check(tensors)
         try:
             return dict(zip(self._names, self._session.run(self._names, tensors), strict=True))
-        except native.EPFail as error:
+        except OF_THE_GPU as error:
+            if self.effective.device == "CPU":
+                raise
             raise DeviceError(
                 f"device {self.effective.device}: ONNX Runtime failed there ({first_line(error)})"
             ) from error
@@ -111,7 +116,7 @@ def _provider(options: RunOptions) -> str:
         offered = [device for device, name in PROVIDERS.items() if name in available]
         raise DeviceError(
             f"device {options.device!r}: ONNX Runtime offers {', '.join(offered)} here"
-            + ("; install onnxruntime-gpu in the place of onnxruntime" if options.device == "cuda" else "")
+            + (f"; {INSTALL_CUDA}" if options.device == "cuda" else "")
         )
     return provider
 
@@ -130,9 +135,9 @@ def refusal(artifact: Artifact, device: str, error: Exception, said: str = "") -
     if "fallback to CPU EP has been explicitly disabled" in str(error):
         return DeviceError(
             f"device {device}: ONNX Runtime would run a part of {artifact.path} on the CPU: it has no "
-            "code for an operator there, or its CUDA libraries are missing or do not fit (pip install "
-            f"'onnxruntime-gpu[cuda,cudnn]' brings them); use --device CPU{said}"
+            "code for an operator there, or its CUDA libraries are missing or do not fit ("
+            f"{INSTALL_CUDA} brings them); use --device CPU{said}"
         )
-    if isinstance(error, OF_THE_GPU):
+    if not isinstance(error, DAMAGE) or isinstance(error, native.EPFail):  # CUDA's own
         return DeviceError(f"device {device}: ONNX Runtime cannot use it ({first_line(error)}){said}")
     return ArtifactError(f"{artifact.path}: ONNX Runtime cannot load it ({first_line(error)})")

@@ -21,6 +21,7 @@ from posedeploy.toolchains.state import (
     Broken,
     Environment,
     Marker,
+    advice,
     check,
     distributions,
     folder_of,
@@ -74,10 +75,7 @@ def add(
     if found.state == "whole":
         return found, False
     if found.state == "broken" and not is_ours(found.folder):
-        raise ToolchainError(
-            f"{found.folder}: {found.fault}; move it away, or name another folder for toolchains in "
-            f"{places.VARIABLE}"
-        )
+        raise ToolchainError(f"{found.folder}: {found.fault}; {advice(found)}")
     used = _python(toolchain, python)
     _make(toolchain, used, installer or installer_here(), on_step)
     return look(toolchain), True

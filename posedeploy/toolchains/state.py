@@ -92,13 +92,11 @@ def whole(toolchain: Toolchain) -> Environment:
     found = look(toolchain)
     if found.state == "missing":
         raise ToolchainError(
-            f"the toolchain {toolchain.name} is not installed (looked in {found.folder}); add it with: "
-            f"{toolchain.add_command}"
+            f"the toolchain {toolchain.name} is not installed (looked in {found.folder}); {advice(found)}"
         )
     if found.state == "broken":
         raise ToolchainError(
-            f"the toolchain {toolchain.name} in {found.folder} is broken: {found.fault}; make it anew with: "
-            f"{toolchain.add_command}"
+            f"the toolchain {toolchain.name} in {found.folder} is broken: {found.fault}; {advice(found)}"
         )
     return found
 
@@ -106,6 +104,14 @@ def whole(toolchain: Toolchain) -> Environment:
 def is_ours(folder: Path) -> bool:
     """Whether posedeploy made this environment, and so may replace or remove it."""
     return (folder / MARKER).is_file()
+
+
+def advice(environment: Environment) -> str:
+    """What to do about an environment that is missing or broken."""
+    if environment.state == "broken" and not is_ours(environment.folder):
+        return f"move it away, or name another folder for toolchains in {places.VARIABLE}"
+    how = "add it with" if environment.state == "missing" else "make it anew with"
+    return f"{how}: {environment.toolchain.add_command}"
 
 
 def read_marker(folder: Path) -> Marker:

@@ -14,6 +14,8 @@ from typer.testing import CliRunner
 from posedeploy.commands.boundary import Boundary
 from posedeploy.errors import InputError
 
+CLEANED: list[bool] = []
+
 
 def _swallow_ctrl_c() -> None:
     try:
@@ -31,6 +33,14 @@ def _interrupt_and_finish() -> None:
 
 def _told_to_end() -> None:
     os.kill(os.getpid(), signal.SIGTERM)
+
+
+def _told_to_end_twice() -> None:
+    try:
+        _told_to_end()
+    finally:
+        _told_to_end()
+        CLEANED.append(True)
 
 
 def _raising(error: BaseException) -> Callable[[], None]:
@@ -75,6 +85,12 @@ def test_a_bug_comes_through_as_it_is(error: Exception) -> None:
     _, told, raised = _run(_raising(error))
     assert raised is error
     assert told == ""
+
+
+def test_cleaning_up_is_not_disturbed_by_being_told_to_end_again() -> None:
+    CLEANED.clear()
+    assert _run(_told_to_end_twice)[0] == 1
+    assert CLEANED
 
 
 def test_a_command_that_ends_well_after_ctrl_c_ends_well() -> None:

@@ -147,7 +147,7 @@ def test_bad_input(lifters: Path, refused: Callable[..., str]) -> None:
         ((smpl, "joints.npy"), "17 joints in each person, which is the number of human36 and coco-17; this"),
         (
             (gtrs, "deep.npy"),
-            "deep.npy: person 0: a score of 1000 in the third column, where scores go to about 1",
+            "deep.npy: 1000 in the third column, where scores are; wanted x px, y px and a score of",
         ),
         ((gtrs, "none.npy"), "none.npy: cannot be read (No such file or directory)"),
     ):
@@ -213,7 +213,8 @@ def test_a_detector_made_by_others_is_described(
             (*chain[:4], "sample", "--detector-spec", "others.toml"),
             "sample is a checkpoint, which says itself what it is",
         ),
-        ((*chain[:4], human / "human.pth"), "error: --detector "),
+        ((*chain[:4], human / "human.pth"), "export this one so, and name the artifact here"),
+        ((*chain[:4], "gone.pth"), "error: gone.pth: cannot be read (No such file or directory)"),
     ):
         assert message in words(refused(*arguments))
 

@@ -32,7 +32,7 @@ def test_every_command_has_an_example(done: Invoke, command: str, columns: int) 
 
 def test_what_is_not_there_is_listed_with_the_command_that_adds_it(done: Invoke, tmp_path: Path) -> None:
     result = done("toolchain", "list", "--json", "t.json")
-    assert "onnx2tf missing posedeploy toolchain add onnx2tf" in words(result.stdout)
+    assert "onnx2tf missing add it with: posedeploy toolchain add onnx2tf" in words(result.stdout)
     assert not lines_wider_than(80, result.stdout)
     document = json.loads(Path("t.json").read_text())
     assert (document["format"], document["version"]) == ("posedeploy.toolchains", 1)
@@ -56,7 +56,7 @@ def test_what_is_there_is_listed_and_removed(
 def test_a_broken_one_is_listed_with_what_broke_it(done: Invoke, listed: Toolchain) -> None:
     listed.requirements.write_text("# others\n")
     shown = words(done("toolchain", "list", columns=200).stdout)
-    assert "tiny broken it was made from the requirements of another release:" in shown
+    assert "tiny broken it was made from the requirements of another release;" in shown
     assert "posedeploy toolchain add tiny" in shown
 
 

@@ -21,7 +21,8 @@ from posedeploy import embedded, manifest
 from posedeploy.checkpoints.loading import open_checkpoint
 from posedeploy.convert.export import export
 from posedeploy.convert.options import ExportOptions, TfliteOptions
-from posedeploy.convert.tflite_check import refuse_foreign
+from posedeploy.convert.prepare import prepare
+from posedeploy.convert.tflite_check import fault, refuse_foreign
 from posedeploy.convert.tflite_file import ALIGNMENT, METADATA
 from posedeploy.errors import ExportError
 from posedeploy.nesting import flat
@@ -200,7 +201,10 @@ class Nested(nn.Module):
             Identity(),
             r"^LiteRT cannot run the converted .*: STABLEHLO_IOTA in .*Identity_odd_one; write that",
         ),
-        (Counted(), r"^litert-torch cannot take this network: Could not .* data-dependent expression"),
+        (
+            Counted(),
+            r"^litert-torch cannot take this network: in body\.odd_one: Could not .* data-dependent expr",
+        ),
     ],
     ids=["operator", "builtin", "loop"],
 )
@@ -213,6 +217,21 @@ def test_what_the_target_lacks_is_named_with_its_place_in_the_network(
         export(model, ["tflite"], tmp_path, "a")
     assert "\n" not in str(refusal.value)
     assert not list(tmp_path.iterdir())
+
+
+def test_a_network_that_gives_no_numbers_is_not_blamed_on_the_converter() -> None:
+    class Endless(nn.Module):
+        def forward(self, x: Tensor) -> Tensor:
+            return x / 0
+
+    spec = ModelSpec("x", "", (TensorSpec("data", (4, 4)),), (TensorSpec("out", (4, 4)),))
+    prepared = prepare(Model(Endless(), spec, None, ""), ExportOptions())
+    data = np.ones((4, 4), np.float32)
+    assert not fault([np.full((4, 4), np.inf, np.float32)], prepared, [data])
+    with pytest.raises(
+        ExportError, match="PyTorch itself gives NaN or infinity for out on random inputs, and"
+    ):
+        fault([data], prepared, [data])
 
 
 @pytest.mark.parametrize(

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import onnxruntime
 import pytest
 import torch
+from onnxruntime.capi import onnxruntime_pybind11_state as native
 
 from posedeploy import plugins
 from posedeploy.backends import RUNTIMES
@@ -18,12 +20,12 @@ from posedeploy.errors import DeviceError
 from posedeploy.runtimes.base import Runner
 from posedeploy.runtimes.onnxruntime import PROVIDERS, preload, refusal
 from posedeploy.runtimes.opening import open_runner
-from posedeploy.types import Artifact, Model, RunOptions
+from posedeploy.types import Array, Artifact, Model, RunOptions, Tensors
 from tests.runtimes.test_runners import _image, _wanted
 
 PAIRS = [("pytorch", "pytorch"), ("torchscript", "torchscript"), ("onnx", "onnxruntime")]
 OF_TORCH = r"^device cuda: this torch \S+ finds no CUDA device; use --device CPU, or install a CUDA build of"
-OF_ORT = r"^device 'cuda': ONNX Runtime offers CPU here; install onnxruntime-gpu in the place of onnxruntime$"
+OF_ORT = r"^device 'cuda': ONNX Runtime offers CPU here; pip install 'onnxruntime-gpu\[cuda,cudnn\]' in the"
 WITHOUT = {"pytorch": OF_TORCH, "torchscript": OF_TORCH, "onnxruntime": OF_ORT}
 THERE = pytest.mark.skipif(not torch.cuda.is_available(), reason="this machine has no CUDA device")
 
@@ -87,6 +89,27 @@ def test_a_gpu_that_onnx_runtime_cannot_use_is_no_damaged_file(exported: dict[st
         "device cuda: ONNX Runtime cannot use it (CUDA failure 35: CUDA driver version is insufficient) (it "
         "says: x)"
     )
+
+
+@pytest.mark.parametrize("kind", [native.Fail, native.RuntimeException, native.EPFail])
+def test_a_run_that_fails_on_a_gpu_is_told_and_on_the_cpu_a_bug(
+    exported: dict[str, Artifact], monkeypatch: pytest.MonkeyPatch, kind: type[Exception]
+) -> None:
+    class Full:
+        """In the place of the session: a GPU whose memory is full."""
+
+        def run(self, names: list[str], tensors: Tensors) -> list[Array]:
+            raise kind("CUDA failure 2: out of memory")
+
+    with open_runner(exported["onnx"], RunOptions(), "onnxruntime") as runner:
+        monkeypatch.setattr(runner, "_session", Full())
+        with pytest.raises(kind):
+            runner.run(_image(0))
+        monkeypatch.setattr(runner, "effective", replace(runner.effective, device="cuda"))
+        with pytest.raises(
+            DeviceError, match=r"device cuda: .* failed there \(CUDA failure 2: out of memory\)"
+        ):
+            runner.run(_image(0))
 
 
 @THERE

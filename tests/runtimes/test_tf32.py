@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -59,6 +60,7 @@ def test_torch_still_exports_afterwards() -> None:
 def test_a_traced_program_goes_by_what_holds_where_it_runs(frozen: bool) -> None:
     data = torch.randn(1, 3, 8, 8)
     module = Convolving().eval()
+    torch.backends.cudnn.allow_tf32 = True
     program = torch.jit.trace(module, data, check_trace=False)
     program = torch.jit.freeze(program) if frozen else program
     tf32.settle(RunOptions("cuda", "f32"))
@@ -67,3 +69,15 @@ def test_a_traced_program_goes_by_what_holds_where_it_runs(frozen: bool) -> None
         assert torch.equal(program(data), module(data))
     ran = torch.jit.last_executed_optimized_graph().findAllNodes(tf32.CONVOLUTION)
     assert [list(node.inputs())[tf32.ALLOW_TF32].toIValue() for node in ran] == [False, False]
+
+
+def test_a_convolution_of_old_torch_says_nothing_of_tf32() -> None:
+    kinds = ["Tensor"] * 3 + ["int[]"] * 3 + ["bool", "int[]", "int", "bool", "bool", "bool"]
+    given = ", ".join(f"%in{number} : {kind}" for number, kind in enumerate(kinds))
+    called = ", ".join(f"%in{number}" for number in range(len(kinds)))
+    graph = torch._C.parse_ir(
+        f"graph({given}):\n  %out : Tensor = {tf32.CONVOLUTION}({called})\n  return (%out)"
+    )
+    before = str(graph)
+    tf32.write_into(SimpleNamespace(graph=graph))
+    assert str(graph) == before
