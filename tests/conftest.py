@@ -18,10 +18,13 @@ os.environ.setdefault(
 ROOT = Path(__file__).resolve().parents[1]
 
 
+REFERENCE = "POSEDEPLOY_REFERENCE", "reference"
+
+
 @pytest.fixture(scope="session")
 def reference() -> Path:
     """The folder of all reference cases: POSEDEPLOY_REFERENCE, or ``reference`` in ``../shared``."""
-    return _folder("POSEDEPLOY_REFERENCE", "reference")
+    return _folder(*REFERENCE)
 
 
 @pytest.fixture(scope="session")
@@ -55,8 +58,19 @@ def exported(tiny: Model, tmp_path_factory: pytest.TempPathFactory) -> dict[str,
     return {artifact.target: artifact for artifact in export(tiny, ON_CPU, folder, "tiny")}
 
 
+@pytest.fixture
+def small() -> None:
+    """Of a test of small networks in the place of the published: skipped where those are tested."""
+    if _place(*REFERENCE).is_dir():
+        pytest.skip("the published networks are tested")
+
+
+def _place(variable: str, name: str) -> Path:
+    return Path(os.environ.get(variable, ROOT.parent / "shared" / name))
+
+
 def _folder(variable: str, name: str) -> Path:
-    folder = Path(os.environ.get(variable, ROOT.parent / "shared" / name))
+    folder = _place(variable, name)
     if not folder.is_dir():
         pytest.skip(f"{folder} is not here; set {variable} to the folder of {name} cases")
     return folder

@@ -166,20 +166,6 @@ def test_without_its_manifest_a_network_is_not_known(
     assert "2 people" in done("predict", "out/gtrs.onnx", "joints.npy", "--family", "gtrs").stdout
 
 
-def test_a_fixed_number_of_people(lifters: Path, done: Invoke) -> None:
-    done("export", lifters / "gtrs.pth.tar", "--to", "onnx", "--batch", 3, "-o", "out")
-    done("predict", lifters / "gtrs.pth.tar", "joints.npy", "-o", "wanted")
-    done("predict", "out/gtrs.onnx", "joints.npy", "-o", "found")
-    found, wanted = (
-        [
-            person["keypoints_3d"]
-            for person in json.loads(Path(f"{name}/poses.json").read_text())["annotations"]
-        ]
-        for name in ("found", "wanted")
-    )
-    np.testing.assert_allclose(found, wanted, atol=0.01)
-
-
 def test_what_does_not_go_together_is_refused(
     lifters: Path, human: Path, refused: Callable[..., str]
 ) -> None:

@@ -446,6 +446,7 @@ def test_several_inputs_with_free_axes(tmp_path: Path) -> None:
     assert np.array_equal(found["joints_again"], joints)
 
 
+@pytest.mark.usefixtures("small")
 @pytest.mark.parametrize("make", [small_pose2mesh, small_gtrs], ids=["pose2mesh", "gtrs"])
 def test_networks_on_joints_become_engines(make: Callable[[], nn.Module], tmp_path: Path) -> None:
     mesh = tmp_path / "faces.npy" if make is small_pose2mesh else None

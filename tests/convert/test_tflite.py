@@ -289,6 +289,7 @@ def test_networks_of_one_person_are_the_same_on_litert(tmp_path: Path, name: str
     _is_the_same(open_checkpoint(write_crop_network(name, tmp_path / "a.pth")), tmp_path)
 
 
+@pytest.mark.usefixtures("small")
 @pytest.mark.slow
 @pytest.mark.parametrize("make", [small_pose2mesh, small_gtrs], ids=["pose2mesh", "gtrs"])
 def test_networks_on_joints_are_the_same_on_litert(make: Callable[[], nn.Module], tmp_path: Path) -> None:
