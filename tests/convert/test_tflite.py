@@ -305,8 +305,13 @@ def test_published_networks_that_travel_with_the_tests_are_the_same_on_litert(
     _published(Case(BUNDLED / name), tmp_path)
 
 
+BY_A_SMALL_ONE = {"pose-hg-3d-msra50"}
+"""Over a minute at full size, and nothing in it that its small one does not have; tools/reference_table.py
+has it whole."""
+
+
 @pytest.mark.slow
-@pytest.mark.parametrize("name", sorted(set(PUBLISHED) - set(TRAVELLING)))
+@pytest.mark.parametrize("name", sorted(set(PUBLISHED) - set(TRAVELLING) - BY_A_SMALL_ONE))
 def test_published_networks_are_the_same_on_litert(tmp_path: Path, reference: Path, name: str) -> None:
     _published(Case(reference / "cases" / name), tmp_path)
 
