@@ -10,25 +10,24 @@ from typing import Any
 
 from posedeploy.errors import MissingPackageError
 
-EXTRA_OF_PACKAGE = {
-    "torch": "torch",
-    "safetensors": "torch",
-    "onnx": "export",
-    "onnxscript": "export",
-    "onnxruntime": "onnxruntime",
-    "openvino": "openvino",
-    "litert_torch": "tflite",
-    "ai_edge_litert": "litert",
-    "pycocotools": "evaluate",
-    "pygame": "window",
-    "trimesh": "mesh",
-    "tensorrt": "tensorrt",
-    "tensorrt_rtx": "tensorrt-rtx",
-    "cuda": "tensorrt-rtx",
+EXTRAS_OF_PACKAGE = {
+    "torch": ("torch",),
+    "safetensors": ("torch",),
+    "onnx": ("export",),
+    "onnxscript": ("export",),
+    "onnxruntime": ("onnxruntime",),
+    "openvino": ("openvino",),
+    "litert_torch": ("tflite",),
+    "ai_edge_litert": ("litert",),
+    "pycocotools": ("evaluate",),
+    "pygame": ("window",),
+    "trimesh": ("mesh",),
+    "tensorrt": ("tensorrt",),
+    "tensorrt_rtx": ("tensorrt-rtx",),
+    "cuda": ("tensorrt-rtx", "tensorrt"),
 }
-"""The extra of pyproject.toml that installs each optional package, by its import name."""
-ALSO_OF_PACKAGE = {"cuda": ("tensorrt",)}
-"""Other extras that install it, one of which is named where it is what was asked for."""
+"""The extras of pyproject.toml that install each optional package, by its import name; the first is named
+where none of the others was asked for."""
 DISTRIBUTION_OF_PACKAGE = {"cuda": "cuda-bindings"}
 """The distribution that a package is meant from, where several share its name."""
 WITHIN = {"export": {"torch"}, "tflite": {"litert", "torch"}}
@@ -66,10 +65,10 @@ def module(name: str, asked: object = None) -> ModuleType:
 def missing_package(error: ModuleNotFoundError, asked: object = None) -> Exception:
     """The user's error for a missing optional package; for any other module, a bug, the error as it is."""
     package = (error.name or "").partition(".")[0]
-    extra = EXTRA_OF_PACKAGE.get(package)
-    if extra is None:
+    extras = EXTRAS_OF_PACKAGE.get(package)
+    if extras is None:
         return error
-    extra = next((other for other in ALSO_OF_PACKAGE.get(package, ()) if other == asked), extra)
+    extra = asked if asked in extras else extras[0]
     return MissingPackageError(
         f"this needs the package {package}, which is not installed; install it with: "
         f"pip install 'posedeploy[{extra}]'"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import logging
 import os
 import sys
@@ -9,6 +10,7 @@ import threading
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import TextIO
 
 NATIVE = {"TF_CPP_MIN_LOG_LEVEL": "3", "LITERT_TORCH_SHOW_PROGRESS": "n"}
 """What silences LiteRT's own libraries, where they ask."""
@@ -65,14 +67,29 @@ def only_errors(
 
 
 @contextmanager
-def unlogged() -> Iterator[None]:
-    """Nothing from any logger: torch's set the levels of theirs one by one."""
-    before = logging.root.manager.disable
+def unsaid() -> Iterator[None]:
+    """Nothing that Python code logs, warns of or prints on stderr; progress goes on being shown.
+
+    torch sets the level of each of its loggers, and prints what it has of a network that it refuses.
+    """
+    before, stderr = logging.root.manager.disable, sys.stderr
     logging.disable(logging.CRITICAL)
+    sys.stderr = _Unsaid(stderr)
     try:
-        yield
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
     finally:
+        sys.stderr = stderr
         logging.disable(before)
+
+
+class _Unsaid(io.StringIO):
+    """Takes what is printed. rich asks a stream that stands before another for that one."""
+
+    def __init__(self, stderr: TextIO | None) -> None:
+        super().__init__()
+        self.rich_proxied_file = getattr(stderr, "rich_proxied_file", stderr)
 
 
 @contextmanager

@@ -25,7 +25,7 @@ def test_a_target_has_a_converter_a_suffix_of_its_own_and_runtimes_that_exist(na
     assert list(inspect.signature(plugins.load(target.converter)).parameters) == ["prepared", "path"]
     assert set(target.runtimes) <= RUNTIMES.keys()
     assert [other for other in TARGETS.values() if other.suffix == target.suffix] == [target]
-    assert set(target.packages) <= plugins.EXTRA_OF_PACKAGE.keys()
+    assert set(target.packages) <= plugins.EXTRAS_OF_PACKAGE.keys()
     assert target_of(Path(f"a/b.c{target.suffix}")) is target is target_named(name)
 
 
@@ -34,7 +34,7 @@ def test_a_runtime_has_a_runner_and_a_package_that_an_extra_installs(name: str) 
     runtime = RUNTIMES[name]
     pytest.importorskip(runtime.package)
     assert issubclass(plugins.load(runtime.runner), Runner)
-    assert runtime.package in plugins.EXTRA_OF_PACKAGE
+    assert runtime.package in plugins.EXTRAS_OF_PACKAGE
     assert runtime.devices
 
 

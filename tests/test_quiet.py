@@ -7,8 +7,10 @@ import threading
 import warnings
 
 import pytest
+from rich.console import Console
+from rich.progress import Progress
 
-from posedeploy.quiet import NATIVE, only_errors, quiet
+from posedeploy.quiet import NATIVE, only_errors, quiet, unsaid
 
 
 def test_nothing_comes_through_and_all_does_again_after(capfd: pytest.CaptureFixture[str]) -> None:
@@ -24,6 +26,19 @@ def test_stderr_can_be_left_as_it_is(capfd: pytest.CaptureFixture[str]) -> None:
         os.write(2, b"a spinner\n")
         warnings.warn("old", FutureWarning, stacklevel=1)
     assert capfd.readouterr().err == "a spinner\n"
+
+
+def test_what_packages_say_is_not_shown_and_progress_is(capfd: pytest.CaptureFixture[str]) -> None:
+    console, logger = Console(stderr=True), logging.getLogger("posedeploy_tests.loud")
+    logger.setLevel(logging.DEBUG)
+    with Progress(console=console, transient=True), unsaid():
+        logger.critical("of a package")
+        warnings.warn("of a package", UserWarning, stacklevel=1)
+        sys.stderr.write("of a package\n")
+        console.print("of ours")
+    sys.stderr.write("after\n")
+    assert [line for line in capfd.readouterr().err.splitlines() if line.strip()] == ["of ours", "after"]
+    assert not logging.root.manager.disable
 
 
 def test_the_environment_is_as_it_was(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -11,6 +11,7 @@ from posedeploy.backends import RUNTIMES, is_checkpoint
 from posedeploy.commands.console import say
 from posedeploy.errors import ArtifactError, InputError, MeshMissingError
 from posedeploy.poses.preprocess import at_height
+from posedeploy.predict.chain import finds_nobody
 from posedeploy.runtimes.base import Runner
 from posedeploy.runtimes.opening import fitted, open_artifact, open_runner
 from posedeploy.types import Artifact, Model, ModelSpec, RunOptions
@@ -86,10 +87,10 @@ def open_finder(
     try:
         runner, artifact = open_named(path, options, described, runtime)
     except MeshMissingError as error:  # not to be mended by the mesh
-        raise _finds_nobody(path or SAMPLE, error.family) from error
+        raise InputError(f"{path}: {finds_nobody(error.family)}") from error
     if artifact.spec.joints is not None:
         runner.close()
-        raise _finds_nobody(artifact.path, artifact.spec.family)
+        raise InputError(f"{artifact.path}: {finds_nobody(artifact.spec.family)}")
     return runner, artifact
 
 
@@ -97,13 +98,6 @@ def recorded(artifact: Artifact, path: str) -> Path | None:
     """A file that the manifest names, at its place or beside the artifact; None where it is at neither."""
     places = (Path(path), artifact.path.with_name(Path(path).name))
     return next((place for place in places if place.exists()), None)
-
-
-def _finds_nobody(path: Path, family: str) -> InputError:
-    return InputError(
-        f"{path}: {family} takes the 2D joints of people and no image, so it cannot look for people in one; "
-        "give a network that does, such as lightweight-openpose-2d"
-    )
 
 
 def _scaled(spec: ModelSpec, described: Described) -> ModelSpec:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from functools import cache
 from pathlib import Path
 from typing import Any, Literal, TypeAlias
 
@@ -12,6 +11,7 @@ import numpy as np
 
 from posedeploy import plugins
 from posedeploy.backends import TARGETS, Runtime, Target
+from posedeploy.commands.installed import copyable, install, missing
 from posedeploy.commands.opening import pytorch_runner
 from posedeploy.convert.options import AotiOptions, ExportOptions, TensorRtOptions
 from posedeploy.engines import FLAVOURS
@@ -35,31 +35,6 @@ class Finding:
     name: str
     state: State
     detail: str
-
-
-@cache
-def versions() -> dict[str, str]:
-    """The optional packages that are installed here."""
-    found = {package: plugins.version_of(package) for package in plugins.EXTRA_OF_PACKAGE}
-    return {package: version for package, version in found.items() if version is not None}
-
-
-def missing(*packages: str) -> list[str]:
-    """Those of these packages that are not installed."""
-    return [package for package in packages if package not in versions()]
-
-
-def install(packages: list[str]) -> str:
-    """That packages are missing, and on a line of its own the command that installs them."""
-    extras = dict.fromkeys(plugins.EXTRA_OF_PACKAGE[package] for package in packages)
-    brought = set().union(*(plugins.WITHIN.get(extra, set()) for extra in extras))
-    wanted = ",".join(extra for extra in extras if extra not in brought)
-    return f"{', '.join(packages)} not installed:\npip install 'posedeploy[{wanted}]'"
-
-
-def copyable(error: MissingPackageError) -> str:
-    """The message, its command on a line of its own."""
-    return str(error).replace("; install it with: ", ":\n")
 
 
 def try_target(target: Target, model: Model | None, folder: Path) -> tuple[list[Finding], list[Artifact]]:

@@ -6,10 +6,7 @@ The package runs wherever the same PyTorch does, on the device and the kind of p
 from __future__ import annotations
 
 import copy
-import io
-import logging
 from collections.abc import Mapping
-from contextlib import redirect_stderr
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +23,7 @@ from posedeploy import native_code
 from posedeploy.convert.places import blamed, located, running
 from posedeploy.convert.prepare import Prepared
 from posedeploy.errors import DeviceError, ExportError, MissingPackageError, first_line
-from posedeploy.quiet import only_errors
+from posedeploy.quiet import unsaid
 
 SETTINGS: Mapping[str, Any] = {"cpp.dynamic_threads": True}
 """Otherwise the thread count of the machine that compiles is a constant of the code."""
@@ -52,7 +49,7 @@ def convert(prepared: Prepared, path: Path) -> Mapping[str, Any]:
     needs = native_code.details(device)
     module = _there(prepared.module, device)
     try:
-        with only_errors("torch", logging.CRITICAL):
+        with unsaid():
             program = _exported(module, prepared, device)
             aoti_compile_and_package(program, package_path=str(path), inductor_configs=dict(SETTINGS))
     except OSError as error:
@@ -102,10 +99,7 @@ def _there(module: nn.Module, device: str) -> nn.Module:
 
 def _exported(module: nn.Module, prepared: Prepared, device: str) -> ExportedProgram:
     axes = tuple({position: Dim.DYNAMIC for position in axes} for axes in prepared.axes)
-    with (
-        torch.no_grad(),
-        redirect_stderr(io.StringIO()),
-    ):  # it prints what it has of a network that it refuses
+    with torch.no_grad():
         return torch.export.export(
             module,
             tuple(example.to(device.lower()) for example in prepared.example),

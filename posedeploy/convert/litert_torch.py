@@ -13,7 +13,7 @@ from posedeploy.convert.litert_layers import rewritten
 from posedeploy.convert.places import blamed, located, running
 from posedeploy.convert.prepare import Prepared
 from posedeploy.errors import ExportError, first_line
-from posedeploy.quiet import quiet, unlogged
+from posedeploy.quiet import quiet, unsaid
 from posedeploy.types import TO_CHANNELS_FIRST, TO_CHANNELS_LAST, TensorSpec
 
 REFUSALS = (AssertionError, AttributeError, LookupError, RuntimeError, TypeError, ValueError)
@@ -67,7 +67,7 @@ def convert(prepared: Prepared, path: Path) -> dict[str, Any]:
         value.permute(TO_CHANNELS_LAST).contiguous() if last else value
         for value, last in zip(prepared.example, inputs, strict=True)
     )
-    with quiet(native=False), unlogged():
+    with quiet(native=False), unsaid():
         module = ChannelsLast(rewritten(prepared), inputs, outputs).eval()
         try:
             edge = litert_torch.convert(module, example, dynamic_shapes=_free_axes(prepared, inputs))

@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import io
-import logging
 import re
-from contextlib import redirect_stderr
 
 import torch
 from torch import nn
 
 from posedeploy.convert.prepare import Prepared
-from posedeploy.quiet import only_errors
+from posedeploy.quiet import unsaid
 
 SHOWN = 3
 """Places that a message names."""
@@ -49,7 +46,7 @@ def running(error: BaseException, network: nn.Module) -> str | None:
 def located(operator: str, prepared: Prepared) -> str:
     """An operator and the modules that it comes from, the first few by their paths."""
     try:
-        with only_errors("torch", logging.CRITICAL), redirect_stderr(io.StringIO()):
+        with unsaid():
             program = torch.export.export(prepared.module, prepared.example, strict=False)
             program = program.run_decompositions()
     except Exception:  # what torch.export cannot take either: the converter's own error tells more

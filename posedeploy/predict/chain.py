@@ -175,13 +175,18 @@ def check_family(spec: ModelSpec) -> None:
         )
 
 
+def finds_nobody(family: str) -> str:
+    """What is told of a network on joints where people are to be found in images."""
+    return (
+        f"{family} takes the 2D joints of people and no image, so it cannot look for people in one; give a "
+        "network that does, such as lightweight-openpose-2d"
+    )
+
+
 def _known(spec: ModelSpec) -> Family:
     check_family(spec)
     if spec.joints is not None:
-        raise InputError(
-            f"{spec.family} takes the 2D joints of people and no image, so it cannot look for people in one; "
-            "give a network that does, such as lightweight-openpose-2d"
-        )
+        raise InputError(finds_nobody(spec.family))
     images = spec.inputs[0].shape[0] if spec.inputs and spec.inputs[0].shape else 1
     if isinstance(images, int) and images != 1:
         raise InputError(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import os
+import re
 import subprocess
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -162,7 +163,10 @@ def python_version(python: Path) -> str:
         raise Broken(f"its Python {python} is gone or does not start ({error.strerror})") from error
     except subprocess.SubprocessError as error:
         raise Broken(f"its Python {python} does not run ({error})") from error
-    return ended.stdout.strip()
+    version = ended.stdout.strip()
+    if not re.fullmatch(r"\d+\.\d+", version):
+        raise Broken(f"its Python {python} is none: asked for its version it said {version!r}")
+    return version
 
 
 def distributions(site: Path) -> dict[str, str]:

@@ -209,7 +209,7 @@ class Nested(nn.Module):
     ids=["operator", "builtin", "loop"],
 )
 def test_what_the_target_lacks_is_named_with_its_place_in_the_network(
-    tmp_path: Path, inner: nn.Module, message: str
+    tmp_path: Path, inner: nn.Module, message: str, capfd: pytest.CaptureFixture[str]
 ) -> None:
     spec = ModelSpec("x", "", (TensorSpec("data", (4, 4)),), (TensorSpec("out", (4, 4)),))
     model = Model(Nested(inner).eval().requires_grad_(False), spec, None, "")
@@ -217,6 +217,7 @@ def test_what_the_target_lacks_is_named_with_its_place_in_the_network(
         export(model, ["tflite"], tmp_path, "a")
     assert "\n" not in str(refusal.value)
     assert not list(tmp_path.iterdir())
+    assert "def forward" not in capfd.readouterr().err, "torch prints the graph that it has so far"
 
 
 def test_a_network_that_gives_no_numbers_is_not_blamed_on_the_converter() -> None:
