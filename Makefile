@@ -7,14 +7,18 @@ RUNS := .venv/.runs
 INSTALLED := .venv/.installed
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 
-.PHONY: demo test lint format bench clean
+.PHONY: demo test test-all lint format bench clean
 
 demo: $(RUNS)
 	@sh tools/demo.sh $(BIN)
 
 test: lint
-	@echo "== tests: pytest, on every core"
-	$(BIN)/pytest -n auto
+	@echo "== tests: pytest on every core, without those marked slow"
+	$(BIN)/pytest -n auto -m 'not slow'
+
+test-all: test
+	@echo "== tests marked slow: pytest on every core"
+	$(BIN)/pytest -n auto -m slow
 
 lint: $(INSTALLED)
 	@echo "== ruff and mypy --strict"
