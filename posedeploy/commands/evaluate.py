@@ -24,8 +24,8 @@ from posedeploy.commands.opening import SAMPLE, Described, open_finder
 from posedeploy.commands.tables import running, table
 from posedeploy.errors import InputError
 from posedeploy.predict.chain import Predictor
+from posedeploy.predict.frames import Frame
 from posedeploy.predict.images import read_image
-from posedeploy.predict.sources import Frame
 from posedeploy.types import Artifact, RunOptions
 
 PEOPLE: dict[SliceName, str] = {"all": "all", "large": "at least 1/3 of the image high"}

@@ -15,9 +15,9 @@ from posedeploy.predict import document
 from posedeploy.predict.boxes import Finder, detected_by, read_boxes, takes_boxes
 from posedeploy.predict.chain import Predictor, check_family
 from posedeploy.predict.document import MadeBy
+from posedeploy.predict.frames import Source
 from posedeploy.predict.joints_file import SUFFIX, JointsFile
 from posedeploy.predict.lifting import People, detected_people, given_people
-from posedeploy.predict.sources import Source
 from posedeploy.types import ModelSpec, RunOptions
 
 ONE_PERSON = "the whole image is taken as one person's"

@@ -13,9 +13,11 @@ from posedeploy.commands.options import chosen
 from posedeploy.errors import InputError
 from posedeploy.meshes.topology import read_mesh
 from posedeploy.predict.camera import read_camera
+from posedeploy.predict.frames import Source
 from posedeploy.predict.joints_file import SUFFIX, JointsFile
-from posedeploy.predict.run import MeshFormat, Prediction, PredictOptions, predict
-from posedeploy.predict.sources import Source, open_source
+from posedeploy.predict.predict_options import MeshFormat, PredictOptions
+from posedeploy.predict.run import Prediction, predict
+from posedeploy.predict.sources import open_source
 from posedeploy.types import Array, Artifact, Hint, ModelSpec, RunOptions
 
 MESH_FORMATS: dict[str, MeshFormat] = {"obj": ".obj", "glb": ".glb"}

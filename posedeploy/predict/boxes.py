@@ -23,7 +23,7 @@ from posedeploy.errors import InputError
 from posedeploy.poses.crops import CROPPING
 from posedeploy.predict.chain import Predictor
 from posedeploy.predict.document import MadeBy
-from posedeploy.predict.sources import Frame, Source
+from posedeploy.predict.frames import Frame, Source
 from posedeploy.types import Array, ModelSpec, Poses
 
 GROWTH = 0.1

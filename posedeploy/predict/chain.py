@@ -14,7 +14,7 @@ from posedeploy import plugins
 from posedeploy.errors import ArtifactError, InputError
 from posedeploy.families import FAMILIES, Family, joint_set
 from posedeploy.poses.preprocess import prepare
-from posedeploy.predict.sources import Frame
+from posedeploy.predict.frames import Frame
 from posedeploy.runtimes.base import Runner
 from posedeploy.types import Array, Camera, ModelSpec, Placement, Poses, Tensors
 

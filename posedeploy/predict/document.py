@@ -9,7 +9,7 @@ import msgspec
 import numpy as np
 
 from posedeploy import __version__
-from posedeploy.predict.sources import Frame, Kind
+from posedeploy.predict.frames import Frame, Kind
 from posedeploy.types import Artifact, Camera, Effective, ModelSpec, Poses
 
 NAME = "poses.json"

@@ -10,7 +10,7 @@ import numpy as np
 
 from posedeploy.errors import InputError
 from posedeploy.files import DAMAGED
-from posedeploy.predict.sources import Frame, Kind, Source
+from posedeploy.predict.frames import Frame, Kind, Source
 from posedeploy.types import Array
 
 SUFFIX = ".npy"

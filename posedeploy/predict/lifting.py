@@ -16,8 +16,8 @@ from posedeploy.poses.joint_mapping import Mapped, map_joints, whereabouts
 from posedeploy.poses.joints import prepare_joints
 from posedeploy.predict.chain import Predictor, finite, joined
 from posedeploy.predict.document import MadeBy
+from posedeploy.predict.frames import Frame
 from posedeploy.predict.joints_file import JointsFile
-from posedeploy.predict.sources import Frame
 from posedeploy.runtimes.base import Runner
 from posedeploy.types import Array, Camera, ModelSpec, PlacedJoints, Poses
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 from posedeploy import plugins
+from posedeploy.predict.frames import Frame
 from posedeploy.predict.pictures import Names
-from posedeploy.predict.sources import Frame
 from posedeploy.types import Array, Poses
 
 

@@ -17,7 +17,7 @@ from posedeploy.poses.draw import colour_of, draw_poses
 from posedeploy.poses.draw_3d import View, beside, draw_poses_3d, view_of
 from posedeploy.poses.draw_mesh import draw_mesh
 from posedeploy.poses.weak_perspective import WeakPerspective, fit
-from posedeploy.predict.sources import Frame
+from posedeploy.predict.frames import Frame
 from posedeploy.types import Array, ModelSpec, Poses
 
 

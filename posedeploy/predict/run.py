@@ -6,54 +6,31 @@ from collections import deque
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing, nullcontext
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from itertools import count
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 from posedeploy import files, plugins
 from posedeploy.errors import InputError, MissingPackageError
-from posedeploy.poses.tracking import Tracker
 from posedeploy.predict import document
-from posedeploy.predict.boxes import Finder, takes_boxes
+from posedeploy.predict.boxes import takes_boxes
 from posedeploy.predict.chain import Predictor
-from posedeploy.predict.lifting import Lifter, People
+from posedeploy.predict.finishing import Finisher
+from posedeploy.predict.frames import Source
+from posedeploy.predict.lifting import Lifter
 from posedeploy.predict.mesh_files import MeshFiles
-from posedeploy.predict.pictures import Names, Painter, PictureFiles, Sink, VideoFile
-from posedeploy.predict.sources import Frame, Source
+from posedeploy.predict.pictures import Names, PictureFiles, Sink, VideoFile
+from posedeploy.predict.predict_options import PredictOptions
 from posedeploy.runtimes.base import Runner
-from posedeploy.types import Array, Artifact, Camera, Poses
+from posedeploy.types import Array, Artifact
 
 if TYPE_CHECKING:
     from posedeploy.predict.window import Window
 
-MeshFormat = Literal[".obj", ".glb"]
 WHOLE_IMAGE = "the whole image"
 PENDING = 4
 """Frames that may wait to be drawn and encoded while the network is ahead."""
-
-
-@dataclass(frozen=True)
-class PredictOptions:
-    """How to predict.
-
-    draw: write pictures or a video, besides the poses. show: in a window, too; None is for a camera alone,
-    and only where there is a display and pygame. track, smooth: ids and steady poses in videos and from
-    cameras; without ids there is no smoothing. finder: where people are, for a network that looks at one
-    person at a time; None takes the whole image as one person's. people: where their 2D joints come
-    from, for a network that lifts them. faces: (triangles, 3) of the mesh that such a network gives, which is
-    drawn then and, of images, written as a file for each person.
-    """
-
-    camera: Camera = field(default_factory=Camera)
-    draw: bool = True
-    show: bool | None = False
-    track: bool = True
-    smooth: bool = True
-    finder: Finder | None = None
-    people: People | None = None
-    faces: Array | None = None
-    mesh_format: MeshFormat = ".obj"
 
 
 @dataclass(frozen=True)
@@ -107,7 +84,7 @@ def predict(
         _window(source, options) as window,
         files.staged(folder) as stage,
         closing(
-            _Finisher(
+            Finisher(
                 predictor,
                 artifact,
                 replace(options, show=window is not None),
@@ -158,7 +135,7 @@ def _predictor(runner: Runner, artifact: Artifact, options: PredictOptions) -> P
 def _run(
     source: Source,
     predictor: Predictor | Lifter,
-    finisher: _Finisher,
+    finisher: Finisher,
     window: Window | None,
     on_progress: Callable[[int, int | None], None],
 ) -> None:
@@ -193,69 +170,6 @@ def _stopped(source: Source) -> list[str]:
     if source.kind == "camera":  # there is no other end to it
         return []
     return [f"{source.name}: stopped by Ctrl-C; the frames done by then are kept"]
-
-
-class _Finisher:
-    """All that happens to a frame after its poses are found: ids, smoothing, drawing, encoding, recording."""
-
-    def __init__(
-        self,
-        predictor: Predictor | Lifter,
-        artifact: Artifact,
-        options: PredictOptions,
-        *,
-        moving: bool,
-        sink: Sink | None,
-        meshes: MeshFiles | None,
-    ) -> None:
-        self.tracks = moving and options.track
-        self.people: list[int] = []
-        self.document = document.Document(artifact.spec, options.camera)
-        self._tracker = Tracker(predictor.sigmas, options.smooth) if self.tracks else None
-        self._painter: Painter | None = None
-        if options.draw or options.show:
-            self._painter = Painter(artifact.spec, still=not moving, faces=options.faces)
-        self._sink = sink
-        self._meshes = meshes
-        self._moving = moving
-        self._not_laid_over: list[str] = []
-
-    def __call__(self, frame: Frame, poses: Poses) -> Array | None:
-        """The picture of the frame, where one was asked for."""
-        if self._tracker is not None:
-            poses = self._tracker.update(poses)
-        picture = self._painted(frame, poses) if self._painter else None
-        name = self._sink.write(frame, picture) if self._sink and picture is not None else None
-        self.document.add(frame, poses, name, self._meshes.write(frame, poses) if self._meshes else ())
-        self.people.append(len(poses))
-        return picture
-
-    @property
-    def remarks(self) -> list[str]:
-        """Why pictures lack something."""
-        if not self._not_laid_over:
-            return []
-        first, more = self._not_laid_over[0], len(set(self._not_laid_over)) - 1
-        where = "" if self._moving else f", in {first}" + (f" and {more} more" if more else "")
-        return [
-            "meshes not drawn, since no camera in front of the person fits the 3D joints: "
-            f"{len(self._not_laid_over)}{where}"
-        ]
-
-    def finish(self) -> None:
-        if self._sink is not None:
-            self._sink.finish()
-
-    def close(self) -> None:
-        if self._sink is not None:
-            self._sink.close()
-
-    def _painted(self, frame: Frame, poses: Poses) -> Array:
-        assert self._painter is not None
-        before = self._painter.not_laid_over
-        picture = self._painter(frame.image, poses)
-        self._not_laid_over += [frame.name] * (self._painter.not_laid_over - before)
-        return picture
 
 
 def _mesh_files(source: Source, stage: Path, folder: Path, options: PredictOptions) -> MeshFiles | None:

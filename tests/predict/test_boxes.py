@@ -10,7 +10,8 @@ import pytest
 from posedeploy.errors import InputError
 from posedeploy.predict.boxes import Finder, boxes_of, detected_by, read_boxes, takes_boxes
 from posedeploy.predict.chain import Predictor
-from posedeploy.predict.sources import Frame, Source, open_source
+from posedeploy.predict.frames import Frame, Source
+from posedeploy.predict.sources import open_source
 from posedeploy.runtimes.base import Runner
 from posedeploy.specs import family_spec
 from posedeploy.types import Array, Effective, ModelSpec, Poses, Tensors, TensorSpec

@@ -8,7 +8,7 @@ import pytest
 from posedeploy.errors import InputError
 from posedeploy.joint_sets import JOINT_SETS
 from posedeploy.predict.chain import Predictor, joined
-from posedeploy.predict.sources import Frame
+from posedeploy.predict.frames import Frame
 from posedeploy.runtimes.openvino import OpenVinoRunner
 from posedeploy.specs import joints_spec
 from posedeploy.types import Array, Artifact, RunOptions

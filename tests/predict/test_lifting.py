@@ -15,12 +15,14 @@ from posedeploy.joint_sets import JOINT_SETS
 from posedeploy.poses.joint_mapping import Mapped
 from posedeploy.poses.tracking import Tracker
 from posedeploy.predict.chain import Predictor
+from posedeploy.predict.frames import Frame, Source
 from posedeploy.predict.images import read_image
 from posedeploy.predict.joints_file import LEAST, JointsFile
 from posedeploy.predict.lifting import Lifter, People, detected_people, given_people
 from posedeploy.predict.pictures import Painter, cameras_of, placed
-from posedeploy.predict.run import Prediction, PredictOptions, predict
-from posedeploy.predict.sources import Frame, Source, open_source
+from posedeploy.predict.predict_options import PredictOptions
+from posedeploy.predict.run import Prediction, predict
+from posedeploy.predict.sources import open_source
 from posedeploy.types import Array, Artifact, ModelSpec, Poses, Ranges, Tensors
 from tests.predict.conftest import HEIGHT, PEOPLE, WIDTH, CrowdRunner, MakeVideo, spec_of, write_image
 from tests.predict.lifters import CORNERS_M, FACES, MM, StretchRunner, lifter_spec

@@ -14,9 +14,11 @@ import numpy as np
 import pytest
 
 from posedeploy.errors import InputError, OutputError
+from posedeploy.predict.frames import Frame, Kind, Source
 from posedeploy.predict.images import read_image
-from posedeploy.predict.run import Prediction, PredictOptions, predict
-from posedeploy.predict.sources import Frame, Kind, Source, open_source
+from posedeploy.predict.predict_options import PredictOptions
+from posedeploy.predict.run import Prediction, predict
+from posedeploy.predict.sources import open_source
 from posedeploy.runtimes.openvino import OpenVinoRunner
 from posedeploy.types import Array, Artifact, RunOptions, Tensors
 from tests.predict.conftest import HEIGHT, PEOPLE, WIDTH, CrowdRunner, MakeVideo, write_image

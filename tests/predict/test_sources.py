@@ -11,7 +11,9 @@ import numpy as np
 import pytest
 
 from posedeploy.errors import InputError
-from posedeploy.predict.sources import DEFAULT_FPS, Video, open_images, open_source
+from posedeploy.predict.frames import DEFAULT_FPS
+from posedeploy.predict.opencv_video import Video
+from posedeploy.predict.sources import open_images, open_source
 from posedeploy.types import Array
 from tests.predict.conftest import HEIGHT, WIDTH, MakeVideo, write_image
 

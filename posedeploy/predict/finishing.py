@@ -1,0 +1,76 @@
+"""What happens to a frame after its poses are found."""
+
+from __future__ import annotations
+
+from posedeploy.poses.tracking import Tracker
+from posedeploy.predict import document
+from posedeploy.predict.chain import Predictor
+from posedeploy.predict.frames import Frame
+from posedeploy.predict.lifting import Lifter
+from posedeploy.predict.mesh_files import MeshFiles
+from posedeploy.predict.pictures import Painter, Sink
+from posedeploy.predict.predict_options import PredictOptions
+from posedeploy.types import Array, Artifact, Poses
+
+
+class Finisher:
+    """All that happens to a frame after its poses are found: ids, smoothing, drawing, encoding, recording."""
+
+    def __init__(
+        self,
+        predictor: Predictor | Lifter,
+        artifact: Artifact,
+        options: PredictOptions,
+        *,
+        moving: bool,
+        sink: Sink | None,
+        meshes: MeshFiles | None,
+    ) -> None:
+        self.tracks = moving and options.track
+        self.people: list[int] = []
+        self.document = document.Document(artifact.spec, options.camera)
+        self._tracker = Tracker(predictor.sigmas, options.smooth) if self.tracks else None
+        self._painter: Painter | None = None
+        if options.draw or options.show:
+            self._painter = Painter(artifact.spec, still=not moving, faces=options.faces)
+        self._sink = sink
+        self._meshes = meshes
+        self._moving = moving
+        self._not_laid_over: list[str] = []
+
+    def __call__(self, frame: Frame, poses: Poses) -> Array | None:
+        """The picture of the frame, where one was asked for."""
+        if self._tracker is not None:
+            poses = self._tracker.update(poses)
+        picture = self._painted(frame, poses) if self._painter else None
+        name = self._sink.write(frame, picture) if self._sink and picture is not None else None
+        self.document.add(frame, poses, name, self._meshes.write(frame, poses) if self._meshes else ())
+        self.people.append(len(poses))
+        return picture
+
+    @property
+    def remarks(self) -> list[str]:
+        """Why pictures lack something."""
+        if not self._not_laid_over:
+            return []
+        first, more = self._not_laid_over[0], len(set(self._not_laid_over)) - 1
+        where = "" if self._moving else f", in {first}" + (f" and {more} more" if more else "")
+        return [
+            "meshes not drawn, since no camera in front of the person fits the 3D joints: "
+            f"{len(self._not_laid_over)}{where}"
+        ]
+
+    def finish(self) -> None:
+        if self._sink is not None:
+            self._sink.finish()
+
+    def close(self) -> None:
+        if self._sink is not None:
+            self._sink.close()
+
+    def _painted(self, frame: Frame, poses: Poses) -> Array:
+        assert self._painter is not None
+        before = self._painter.not_laid_over
+        picture = self._painter(frame.image, poses)
+        self._not_laid_over += [frame.name] * (self._painter.not_laid_over - before)
+        return picture

@@ -1,0 +1,62 @@
+"""A frame, and what gives frames: every source that ``predict`` reads is one of these."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal, TypeAlias
+
+from posedeploy import files
+from posedeploy.closing import Closable
+from posedeploy.types import Array
+
+Kind: TypeAlias = Literal["images", "video", "camera", "joints"]
+
+DEFAULT_FPS = 25.0
+"""For a camera or video that does not tell, or tells what cannot be."""
+
+MAX_FPS = 1000.0
+
+
+@dataclass(frozen=True, eq=False)
+class Frame:
+    """One image, (H, W, 3) uint8 BGR. ``time_s`` counts from the start of a video or camera, else None."""
+
+    name: str
+    image: Array
+    index: int
+    time_s: float | None = None
+
+
+class Source(Closable, ABC):
+    """Frames, once. Use it as a context manager, or call ``close``.
+
+    total: how many frames to expect, None where no one knows. inputs: the files read. skipped: files of a
+    folder that are no images. problems: what went wrong without stopping it, one sentence each; complete when
+    the frames are through.
+    """
+
+    kind: Kind
+    fps: float = DEFAULT_FPS
+
+    def __init__(self, name: str, inputs: tuple[Path, ...], total: int | None, skipped: int = 0) -> None:
+        self.name = files.printable(name)
+        self.inputs = inputs
+        self.total = total
+        self.skipped = skipped
+        self.problems: list[str] = []
+
+    @property
+    def moving(self) -> bool:
+        """Whether its frames follow each other in time."""
+        return self.kind in ("video", "camera")
+
+    @abstractmethod
+    def __iter__(self) -> Iterator[Frame]:
+        """The frames in order.
+
+        Raises:
+            InputError: the only image, or the first frame, cannot be read.
+        """
