@@ -93,6 +93,7 @@ def export(
     time_limit: shared.TimeLimit = None,
     family: shared.FamilyName = None,
     network: shared.Network = None,
+    stages: shared.StagesText = None,
     mesh: shared.Mesh = None,
 ) -> None:
     """Convert a checkpoint to other runtimes, with a manifest beside each file.
@@ -125,7 +126,7 @@ def export(
             tflite=command.tflite_options(via, layout),
             toolchain=command.toolchain_options(via, time_limit),
         ),
-        Described(family, network, mesh=mesh),
+        Described(family, network, mesh=mesh, stages=shared.parse_stages(stages)),
     )
 
 
@@ -153,6 +154,7 @@ def bench(
     checkpoint: shared.Checkpoint = None,
     family: shared.FamilyName = None,
     network: shared.Network = None,
+    stages: shared.StagesText = None,
     mesh: shared.Mesh = None,
     contract: shared.Contract = None,
     json: shared.Json = None,
@@ -169,7 +171,7 @@ def bench(
         shared.ARTIFACTS,
         shared.run_options(device, precision, threads, "latency" if latency else "throughput"),
         command.BenchOptions(runs, shared.parse_size(input_size), batch, runtime, checkpoint),
-        Described(family, network, contract, mesh),
+        Described(family, network, contract, mesh, stages=shared.parse_stages(stages)),
         json,
     )
 
@@ -200,6 +202,7 @@ def parity(
     checkpoint: shared.Checkpoint = None,
     family: shared.FamilyName = None,
     network: shared.Network = None,
+    stages: shared.StagesText = None,
     mesh: shared.Mesh = None,
     contract: shared.Contract = None,
     json: shared.Json = None,
@@ -215,7 +218,7 @@ def parity(
         models,
         shared.run_options(device, precision, threads),
         command.ParityOptions(images, checkpoint, runtime, command.bounds(max_relative, max_px, max_mm)),
-        Described(family, network, contract, mesh),
+        Described(family, network, contract, mesh, stages=shared.parse_stages(stages)),
         json,
     )
     raise typer.Exit(0 if same else 1)
@@ -271,6 +274,7 @@ def predict(
     runtime: shared.RuntimeName = None,
     family: shared.FamilyName = None,
     network: shared.Network = None,
+    stages: shared.StagesText = None,
     mesh: shared.Mesh = None,
     mesh_format: Annotated[
         str, typer.Option(metavar="obj|glb", help="With --mesh: what each person's mesh is written as.")
@@ -292,7 +296,15 @@ def predict(
         output,
         shared.run_options(device, precision, threads),
         command.PredictSettings(show, draw, track, smooth, fx, extrinsics, runtime, where, mesh_format),
-        Described(family, network, contract, mesh, drawn=True, height=height),
+        Described(
+            family,
+            network,
+            contract,
+            mesh,
+            drawn=True,
+            height=height,
+            stages=shared.parse_stages(stages),
+        ),
     )
     raise typer.Exit(0 if complete else 1)
 
@@ -321,6 +333,7 @@ def evaluate(
     runtime: shared.RuntimeName = None,
     family: shared.FamilyName = None,
     network: shared.Network = None,
+    stages: shared.StagesText = None,
     contract: shared.Contract = None,
     json: shared.Json = None,
 ) -> None:
@@ -338,7 +351,7 @@ def evaluate(
         images,
         shared.run_options(device, precision, threads, "throughput"),
         command.EvaluateOptions(limit, runtime, Where(None, detector, detector_spec)),
-        Described(family, network, contract, height=height),
+        Described(family, network, contract, height=height, stages=shared.parse_stages(stages)),
         json,
     )
 
@@ -348,6 +361,7 @@ def inspect(
     file: Annotated[Path, typer.Argument(help="A checkpoint or a model file.", show_default=False)],
     family: shared.FamilyName = None,
     network: shared.Network = None,
+    stages: shared.StagesText = None,
     mesh: shared.Mesh = None,
     contract: shared.Contract = None,
     json: shared.Json = None,
@@ -359,7 +373,7 @@ def inspect(
     from posedeploy.commands import inspect as command
     from posedeploy.commands.opening import Described
 
-    command.run(file, Described(family, network, contract, mesh), json)
+    command.run(file, Described(family, network, contract, mesh, stages=shared.parse_stages(stages)), json)
 
 
 @app.command()

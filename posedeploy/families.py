@@ -20,7 +20,8 @@ class Family:
     ``network`` (needs torch) and ``poses`` name the modules that know it. ``weights_url`` is None where the
     publisher offers no direct link; ``weights_page`` then says where to look. ``gflop`` is for one image or
     person, as ``tools/count_flops.py`` counts it. ``mesh``: the network stands on a mesh whose triangles the
-    checkpoint does not hold, so its ``build`` takes them too.
+    checkpoint does not hold, so its ``build`` takes them too. ``stages``: its refinement stages can be left
+    out, and the published converter and demo use the first of them alone.
     """
 
     name: str
@@ -36,6 +37,7 @@ class Family:
     weights_page: str
     weights_url: str | None = None
     mesh: bool = False
+    stages: bool = False
 
 
 FAMILIES = {
@@ -57,6 +59,7 @@ FAMILIES = {
                 "https://download.01.org/opencv/openvino_training_extensions/models/human_pose_estimation/"
                 "checkpoint_iter_370000.pth"
             ),
+            stages=True,
         ),
         Family(
             name="lightweight-openpose-3d",

@@ -31,6 +31,8 @@ TO_CHANNELS_LAST, TO_CHANNELS_FIRST = (0, 2, 3, 1), (0, 3, 1, 2)
 """How the axes of an image or of maps are permuted from NCHW to NHWC, and back."""
 Dimension: TypeAlias = int | str
 """A length, or the name of an axis whose length is free."""
+StageCount: TypeAlias = int | Literal["all"]
+"""How many refinement stages of a checkpoint to use."""
 
 
 @dataclass(frozen=True)
@@ -144,6 +146,23 @@ class ModelSpec:
 
 
 @dataclass(frozen=True)
+class Stages:
+    """The refinement stages of a network: the first ``used`` of the ``stored`` ones in its checkpoint."""
+
+    used: int
+    stored: int
+
+    @property
+    def discarded(self) -> tuple[str, ...]:
+        """The modules whose tensors are in the checkpoint and not in the network."""
+        return tuple(f"refinement_stages.{number}" for number in range(self.used, self.stored))
+
+    def __str__(self) -> str:
+        unused = f"; not used: {', '.join(self.discarded)}" if self.discarded else ""
+        return f"{self.used} of the {self.stored} in the checkpoint{unused}"
+
+
+@dataclass(frozen=True)
 class Model:
     """A network with its weights: in eval mode, on the CPU, in float32.
 
@@ -151,7 +170,8 @@ class Model:
     of the sample's tensors. ``network`` is the ``file.py:function`` that built a user's own network, and
     ``network_sha256`` the hash of that file. ``mesh`` is the file of the mesh that the network stands on, and
     ``mesh_sha256`` the hash of the triangles in it, which is the same whatever kind of file holds them.
-    ``deployed`` is the same network as targets get it, where that is written otherwise.
+    ``deployed`` is the same network as targets get it, where that is written otherwise. ``stages`` is None
+    for a network without refinement stages to choose from.
     """
 
     module: nn.Module
@@ -163,6 +183,7 @@ class Model:
     mesh: Path | None = None
     mesh_sha256: str | None = None
     deployed: nn.Module | None = None
+    stages: Stages | None = None
 
 
 @dataclass(frozen=True)
@@ -170,7 +191,7 @@ class Provenance:
     """Where an artifact came from: checkpoint (None: the built-in sample), package versions, options.
 
     ``network_sha256`` is the hash of the user's own file that ``network`` names, ``mesh_sha256`` that of the
-    triangles in the file ``mesh``.
+    triangles in the file ``mesh``. ``stages`` is as in ``Model``.
     """
 
     checkpoint: str | None
@@ -182,6 +203,7 @@ class Provenance:
     network_sha256: str | None = None
     mesh: str | None = None
     mesh_sha256: str | None = None
+    stages: Stages | None = None
 
 
 @dataclass(frozen=True)

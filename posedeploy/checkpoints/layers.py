@@ -155,15 +155,20 @@ PUBLISHED = Sizes()
 
 def sizes_of(shapes: dict[str, tuple[int, ...]]) -> Sizes:
     """The sizes that a checkpoint's tensors tell."""
-    stages = 0
-    while f"refinement_stages.{stages}.heatmaps.1.0.weight" in shapes:
-        stages += 1
     return Sizes(
-        stages,
+        count_stages(shapes),
         outputs_of(shapes, "cpm.align.0.weight", PUBLISHED.channels),
         outputs_of(shapes, "initial_stage.heatmaps.1.0.weight", PUBLISHED.heatmaps),
         outputs_of(shapes, "initial_stage.pafs.1.0.weight", PUBLISHED.pafs),
     )
+
+
+def count_stages(shapes: dict[str, tuple[int, ...]]) -> int:
+    """How many refinement stages a checkpoint holds."""
+    count = 0
+    while f"refinement_stages.{count}.heatmaps.1.0.weight" in shapes:
+        count += 1
+    return count
 
 
 def outputs_of(shapes: dict[str, tuple[int, ...]], name: str, published: int) -> int:

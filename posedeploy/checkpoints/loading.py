@@ -11,10 +11,11 @@ from torch import nn
 
 from posedeploy import plugins
 from posedeploy.checkpoints.reader import Checkpoint, listed, read
+from posedeploy.checkpoints.stages import select_stages
 from posedeploy.errors import CheckpointError, InputError, MeshMissingError, MisfitError
 from posedeploy.families import FAMILIES, Family, family_named
 from posedeploy.meshes.topology import read_mesh
-from posedeploy.types import Model
+from posedeploy.types import Model, StageCount
 
 UNUSED_IN_EVAL = ".num_batches_tracked"
 """A counter of BatchNorm that evaluation never reads; checkpoints older than PyTorch 0.4.1 lack it."""
@@ -30,7 +31,12 @@ class Rewritten(Protocol):
 
 
 def open_checkpoint(
-    path: Path, family: str | None = None, mesh: Path | None = None, *, drawn: bool = False
+    path: Path,
+    family: str | None = None,
+    mesh: Path | None = None,
+    *,
+    drawn: bool = False,
+    stages: StageCount | None = None,
 ) -> Model:
     """Read a checkpoint of a published network.
 
@@ -39,13 +45,14 @@ def open_checkpoint(
         family: the network's name where it shall not be recognised from the tensors.
         mesh: the file with the triangles of the mesh that the network stands on, for a family that has one.
         drawn: the caller has a use of its own for the mesh, so any family may be given one.
+        stages: how many refinement stages to use of lightweight-openpose-2d; None for one, as published.
 
     Raises:
         CheckpointError: the file cannot be read, is of no known family, does not fit it exactly, or
             holds NaN or infinity.
         MeshMissingError: it stands on a mesh, and none is given.
         InputError: there is no such family; or the mesh is unreadable, another than the checkpoint
-            was trained on, or given for a network that has none.
+            was trained on, or given for a network that has none; or the checkpoint has not so many stages.
     """
     topology = read_mesh(mesh) if mesh is not None else None
     checkpoint = read(path)
@@ -54,13 +61,14 @@ def open_checkpoint(
         if not drawn:
             raise InputError(f"--mesh {mesh}: {row.name} needs no mesh beside its checkpoint; leave it out")
         topology = None
+    checkpoint, used_stages = select_stages(checkpoint, row, stages)
     build = plugins.module(row.network).build
     try:
         module, spec = build(checkpoint.shapes, topology) if row.mesh else build(checkpoint.shapes)
     except MeshMissingError as error:
         raise MeshMissingError(f"{path}: {error}", error.family) from error
     load_weights(module, checkpoint, REMEDY)
-    model = Model(module, spec, path, checkpoint.sha256)
+    model = Model(module, spec, path, checkpoint.sha256, stages=used_stages)
     if isinstance(module, Rewritten):
         model = replace(model, deployed=module.deployed().eval().requires_grad_(False))
     if topology is not None:

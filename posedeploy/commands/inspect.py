@@ -12,7 +12,7 @@ from rich.table import Table
 from posedeploy import manifest, plugins
 from posedeploy.backends import is_checkpoint
 from posedeploy.commands.console import out, show, working, write_json
-from posedeploy.commands.opening import Described
+from posedeploy.commands.opening import Described, refuse_stages
 from posedeploy.commands.tables import bytes_of, running, size, table, tensors_table
 from posedeploy.runtimes.opening import devices_of, fitted, open_artifact, open_runner
 from posedeploy.types import Artifact, Fit, Model, ModelSpec, Provenance, RunOptions
@@ -52,6 +52,7 @@ def _checkpoint(path: Path, described: Described) -> tuple[dict[str, Any], Model
         "sha256": checkpoint.sha256,
         "wrapped in": checkpoint.wrapping or "nothing",
         "beside the weights": ", ".join(checkpoint.beside) or "nothing",
+        **({"refinement stages": str(model.stages)} if model.stages else {}),
         "parameters": f"{sum(parameter.numel() for parameter in model.module.parameters()):,}",
         "tensors": str(len(tensors)),
     }
@@ -59,6 +60,7 @@ def _checkpoint(path: Path, described: Described) -> tuple[dict[str, Any], Model
 
 
 def _artifact(path: Path, described: Described) -> tuple[dict[str, Any], ModelSpec]:
+    refuse_stages(path, described)
     artifact: Artifact = open_artifact(path, described.spec)
     spec, runs = artifact.spec, {}
     devices = devices_of(artifact)
@@ -86,6 +88,7 @@ def _provenance(made: Provenance) -> dict[str, Any]:
         "checkpoint": made.checkpoint or "the built-in sample",
         "weights sha256": made.checkpoint_sha256,
         "network": made.network or "published",
+        **({"refinement stages": str(made.stages)} if made.stages else {}),
         **({"mesh": made.mesh, "triangles sha256": made.mesh_sha256} if made.mesh else {}),
         "created": made.created,
         "packages": ", ".join(f"{name} {version}" for name, version in made.packages.items()),

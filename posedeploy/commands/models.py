@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 from posedeploy.backends import CHECKPOINT_SUFFIXES
 from posedeploy.checkpoints.loading import open_checkpoint
 from posedeploy.checkpoints.sample import open_sample
+from posedeploy.checkpoints.stages import DEFAULT_STAGES
 from posedeploy.checkpoints.user_network import open_user_network
 from posedeploy.commands.console import say, warn
 from posedeploy.commands.opening import Described, recorded
 from posedeploy.errors import CheckpointError, InputError
-from posedeploy.types import Artifact, Model
+from posedeploy.types import Artifact, Model, Provenance, StageCount
 
 
 def open_model(path: Path | None, described: Described) -> Model:
@@ -23,15 +25,24 @@ def open_model(path: Path | None, described: Described) -> Model:
     if path is None:
         if described.family or described.network or described.mesh:
             raise InputError("--family, --network and --mesh describe a checkpoint: name it")
-        return open_sample()
+        return open_sample(described.stages)
     if described.network is not None:
+        if described.stages is not None:
+            raise InputError("--network and --stages: give one; your network has the stages that it builds")
         if described.family is not None:
             raise InputError("--network and --family: give one; your network says its own family")
         if described.mesh is not None:
             raise InputError("--network and --mesh: give one; a network of your own finds its mesh itself")
         say(f"running {described.network}, as --network asks")
         return open_user_network(path, described.network)
-    return open_checkpoint(path, described.family, described.mesh, drawn=described.drawn)
+    model = open_checkpoint(
+        path, described.family, described.mesh, drawn=described.drawn, stages=described.stages
+    )
+    if model.stages is not None and model.stages.discarded:
+        published = " (as in the published converter and demo)" if model.stages.used == DEFAULT_STAGES else ""
+        choice = "; --stages N|all chooses" if described.stages is None else ""
+        say(f"{path}: refinement stages{published}: {model.stages}{choice}")
+    return model
 
 
 def reference_model(artifact: Artifact, checkpoint: Path | None, described: Described) -> Model:
@@ -56,9 +67,8 @@ def reference_model(artifact: Artifact, checkpoint: Path | None, described: Desc
             "runs the file"
         )
     source = checkpoint or (_recorded(artifact, made.checkpoint, "checkpoint") if made else None)
-    if made is not None and source is not None and described.network is None:
-        mesh = described.mesh or _recorded(artifact, made.mesh, "mesh")
-        described = Described(family=artifact.spec.family, mesh=mesh)
+    if made is not None and described.network is None:
+        described = _as_recorded(artifact, made, source, described)
     model = open_model(source, described)
     if made is not None and model.mesh_sha256 != made.mesh_sha256:
         raise InputError(
@@ -79,6 +89,34 @@ def reference_model(artifact: Artifact, checkpoint: Path | None, described: Desc
             "or is another"
         )
     return model
+
+
+def _as_recorded(
+    artifact: Artifact, made: Provenance, source: Path | None, described: Described
+) -> Described:
+    """How to open the checkpoint ``source`` (None: the sample) as the network that was exported."""
+    stages = _recorded_stages(artifact, made, described.stages)
+    if source is None:
+        return replace(described, stages=stages)
+    mesh = described.mesh or _recorded(artifact, made.mesh, "mesh")
+    return Described(family=artifact.spec.family, mesh=mesh, stages=stages)
+
+
+def _recorded_stages(artifact: Artifact, made: Provenance, wanted: StageCount | None) -> StageCount | None:
+    """How many refinement stages an artifact was exported with.
+
+    Raises:
+        InputError: the user asks for another number.
+    """
+    if made.stages is None:
+        return wanted
+    if wanted not in (None, made.stages.used) and (wanted != "all" or made.stages.discarded):
+        raise InputError(
+            f"--stages {wanted}: {artifact.path} was exported with {made.stages.used} of "
+            f"{made.stages.stored} refinement stages, which its manifest says; leave the option out, or "
+            f"export again with --stages {wanted}"
+        )
+    return made.stages.used
 
 
 def _recorded(artifact: Artifact, path: str | None, what: str) -> Path | None:

@@ -14,7 +14,7 @@ from posedeploy.poses.preprocess import at_height
 from posedeploy.predict.chain import finds_nobody
 from posedeploy.runtimes.base import Runner
 from posedeploy.runtimes.opening import fitted, open_artifact, open_runner
-from posedeploy.types import Artifact, Model, ModelSpec, RunOptions
+from posedeploy.types import Artifact, Model, ModelSpec, RunOptions, StageCount
 
 SAMPLE = Path("sample")
 """What the built-in sample is called where a checkpoint has a path."""
@@ -28,7 +28,8 @@ class Described:
     """What the user said of a model beside its path.
 
     drawn: the command draws on the mesh itself, so it may be given for a network that stands on none.
-    height: what images are scaled to, in px; None for the family's own.
+    height: what images are scaled to, in px; None for the family's own. stages: how many refinement stages of
+    a checkpoint to use; None for the published number.
     """
 
     family: str | None = None
@@ -37,6 +38,7 @@ class Described:
     mesh: Path | None = None
     drawn: bool = False
     height: int | None = None
+    stages: StageCount | None = None
 
     @property
     def spec(self) -> ModelSpec | None:
@@ -68,6 +70,7 @@ def open_named(
             named, "pytorch", _scaled(model.spec, described), "f32", {named.name: model.sha256}
         )
         return pytorch_runner(model, options), artifact
+    refuse_stages(path, described)
     artifact = open_artifact(path, described.spec)
     with ExitStack() as on_error:
         runner = on_error.enter_context(open_runner(artifact, options, runtime))
@@ -92,6 +95,19 @@ def open_finder(
         runner.close()
         raise InputError(f"{artifact.path}: {finds_nobody(artifact.spec.family)}")
     return runner, artifact
+
+
+def refuse_stages(path: Path, described: Described) -> None:
+    """Refuse ``--stages`` for a model file, which has the stages that it was exported with.
+
+    Raises:
+        InputError: it is given.
+    """
+    if described.stages is not None:
+        raise InputError(
+            f"--stages {described.stages}: {path} is an exported model, whose stages are fixed; export its "
+            f"checkpoint again with --stages {described.stages}"
+        )
 
 
 def recorded(artifact: Artifact, path: str) -> Path | None:

@@ -9,7 +9,7 @@ from typing import Annotated, TypeAlias, TypeVar
 import typer
 
 from posedeploy.errors import InputError
-from posedeploy.types import Hint, Precision, RunOptions
+from posedeploy.types import Hint, Precision, RunOptions, StageCount
 
 Choice = TypeVar("Choice")
 ARTIFACTS = Path("artifacts")
@@ -47,6 +47,15 @@ Mesh: TypeAlias = Annotated[
     typer.Option(
         metavar="FILE",
         help="The triangles of pose2mesh's mesh, and of what predict draws: .npy, .npz, .obj or .pkl.",
+    ),
+]
+StagesText: TypeAlias = Annotated[
+    str | None,
+    typer.Option(
+        "--stages",
+        metavar="N|all",
+        help="lightweight-openpose-2d: how many refinement stages of the checkpoint to use.",
+        show_default="1, as published",
     ),
 ]
 Detector: TypeAlias = Annotated[
@@ -160,6 +169,21 @@ def parse_size(text: str | None, option: str = "--input-size") -> tuple[int, int
     if not cross or not height.isdecimal() or not width.isdecimal():
         raise InputError(f"{option} {text}: wanted HEIGHTxWIDTH in pixels, such as 256x456")
     return int(height), int(width)
+
+
+def parse_stages(text: str | None) -> StageCount | None:
+    """``2`` as 2, and ``all`` as it is.
+
+    Raises:
+        InputError: it is neither a number nor ``all``.
+    """
+    if text is None:
+        return None
+    if text.lower() == "all":
+        return "all"
+    if not text.isdecimal():
+        raise InputError(f"--stages {text}: expected a number of refinement stages, such as 1, or all")
+    return int(text)
 
 
 def chosen(option: str, text: str, choices: Mapping[str, Choice]) -> Choice:

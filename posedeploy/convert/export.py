@@ -104,6 +104,7 @@ def _provenance(
         network_sha256=model.network_sha256,
         mesh=str(model.mesh.resolve()) if model.mesh else None,
         mesh_sha256=model.mesh_sha256,
+        stages=model.stages,
     )
 
 
