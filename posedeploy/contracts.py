@@ -28,6 +28,7 @@ from posedeploy import plugins
 from posedeploy.errors import InputError
 from posedeploy.families import FAMILIES, family_named, published_joint_set
 from posedeploy.specs import family_spec, unit_of
+from posedeploy.text_files import read_toml
 from posedeploy.types import (
     ColourOrder,
     Dimension,
@@ -86,14 +87,7 @@ def read(path: Path) -> ModelSpec:
         InputError: the file is missing, not TOML, of other fields, or leaves out what its family cannot
             fill in.
     """
-    try:
-        document = msgspec.toml.decode(path.read_bytes(), type=_Document)
-    except OSError as error:
-        raise InputError(f"{path}: cannot be read ({error.strerror})") from error
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
-        raise InputError(
-            f"{path}: not a contract: {error}; README.md, 'Your own network', shows one"
-        ) from error
+    document = read_toml(path, "a contract", _Document, hint="README.md, 'Your own network', shows one")
     base = (
         described(document.family) if document.family in FAMILIES else ModelSpec(document.family, "", (), ())
     )

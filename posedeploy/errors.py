@@ -23,9 +23,15 @@ Each message says what failed, what was found, what was wanted, and what to do.
 
 from __future__ import annotations
 
+from posedeploy.printable import printable
+
 
 class PoseDeployError(Exception):
-    """The root of all errors that are the user's to mend."""
+    """The root of all errors that are the user's to mend. The message is one printable line, whatever names
+    of files are in it."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(printable(message))
 
 
 class CheckpointError(PoseDeployError):

@@ -33,11 +33,6 @@ def sha256(path: Path) -> str:
         return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
-def printable(name: str) -> str:
-    """A file's name as Unicode: bytes of it that are none become ``\\xe9`` and such."""
-    return os.fsencode(name).decode(errors="backslashreplace")
-
-
 @contextmanager
 def staged(folder: Path, outdated: Callable[[], Collection[str]] = tuple) -> Iterator[Path]:
     """A new empty folder inside ``folder``, whose files replace those of the same name when the block ends;

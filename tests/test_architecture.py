@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 PACKAGE = Path(__file__).parents[1] / "posedeploy"
-BASE = {"posedeploy", "errors", "types"}
+BASE = {"posedeploy", "errors", "printable", "types"}
 SHARED = BASE | {
     "plugins",
     "backends",
@@ -29,10 +29,13 @@ SHARED = BASE | {
     "native_code",
     "engines",
     "cuda",
+    "input_files",
+    "text_files",
 }
 
 MAY_IMPORT = {
-    "errors": set(),
+    "printable": set(),
+    "errors": {"printable"},
     "types": {"errors"},
     "plugins": SHARED,
     "backends": SHARED,
@@ -50,6 +53,8 @@ MAY_IMPORT = {
     "native_code": BASE,
     "engines": SHARED,
     "cuda": SHARED,
+    "input_files": BASE,
+    "text_files": BASE | {"input_files"},
     "meshes": SHARED | {"meshes"},
     "checkpoints": SHARED | {"checkpoints", "meshes"},
     "poses": SHARED | {"poses"},

@@ -96,17 +96,21 @@ def test_a_contract_that_cannot_be_meant_is_refused(tmp_path: Path, text: str, m
 
 
 def test_a_file_that_is_no_text_is_refused(tmp_path: Path) -> None:
-    (tmp_path / "net.toml").write_bytes(b"\xff\xfe")
+    (tmp_path / "net.toml").write_bytes(b"\xff\xfa")
     with pytest.raises(InputError, match="not a contract"):
         contracts.read(tmp_path / "net.toml")
 
 
-@pytest.mark.parametrize("make", [Path.mkdir, lambda path: None], ids=["folder", "missing"])
-def test_a_file_that_cannot_be_read_is_refused(tmp_path: Path, make: object) -> None:
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [(Path.mkdir, "a folder, which posedeploy does not read"), (lambda path: None, "no such file")],
+    ids=["folder", "missing"],
+)
+def test_a_file_that_cannot_be_read_is_refused(tmp_path: Path, make: object, message: str) -> None:
     path = tmp_path / "net.toml"
     assert callable(make)
     make(path)
-    with pytest.raises(InputError, match=r"net\.toml: cannot be read \("):
+    with pytest.raises(InputError, match=rf"net\.toml: {message}.*; name a contract"):
         contracts.read(path)
 
 

@@ -11,8 +11,11 @@ import msgspec
 import numpy as np
 
 from posedeploy.errors import InputError
+from posedeploy.text_files import read_json
 from posedeploy.types import Array
 
+MAX_BYTES = 1 << 30
+"""Those of COCO's train2017 are 240 MB."""
 WANTED = "wanted images, annotations and categories as COCO's person_keypoints_val2017.json has them"
 
 _Size: TypeAlias = Annotated[int, msgspec.Meta(ge=1)]
@@ -83,7 +86,7 @@ def read_annotations(path: Path, limit: int | None = None) -> Annotations:
     Raises:
         InputError: the file is missing, not JSON, not COCO keypoints, without images, or contradicts itself.
     """
-    document = _decoded(path)
+    document = read_json(path, "COCO keypoints", _Document, hint=WANTED, max_bytes=MAX_BYTES)
     if not document.images:
         raise InputError(f"{path}: it lists no images; {WANTED}")
     category = _category(path, document.categories)
@@ -99,15 +102,6 @@ def read_annotations(path: Path, limit: int | None = None) -> Annotations:
     kept = {image.id: image for image in document.images[:limit]}
     people = [_person(found, kept[found.image_id]) for found in mine if found.image_id in kept]
     return Annotations(path, category.id, category.keypoints, tuple(kept.values()), tuple(people))
-
-
-def _decoded(path: Path) -> _Document:
-    try:
-        return msgspec.json.decode(path.read_bytes(), type=_Document)
-    except OSError as error:
-        raise InputError(f"{path}: cannot be read ({error.strerror}); name a COCO keypoints file") from error
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
-        raise InputError(f"{path}: not COCO keypoints: {error}; {WANTED}") from error
 
 
 def _category(path: Path, categories: Sequence[_Category]) -> _Category:

@@ -13,6 +13,7 @@ from posedeploy.backends import Target, target_named
 from posedeploy.convert.options import ExportOptions, OnProgress, ignore
 from posedeploy.convert.prepare import Prepared, prepare
 from posedeploy.errors import ExportError, ToolchainFailed
+from posedeploy.printable import printable
 from posedeploy.toolchains.table import TOOLCHAINS
 from posedeploy.types import Artifact, Model, Provenance
 
@@ -39,9 +40,9 @@ def export(
     """
     if not stem or stem.startswith(".") or Path(stem).name != stem:
         raise ExportError(f"{stem!r} cannot begin a file's name; leave out folders and a leading dot")
-    if files.printable(stem) != stem:
+    if printable(stem) != stem:
         raise ExportError(
-            f"{files.printable(stem)}: this name is no Unicode, which manifests are; give another with --name"
+            f"{printable(stem)}: this name is no Unicode, which manifests are; give another with --name"
         )
     rows = [target_named(name) for name in targets]
     options = options or ExportOptions()
@@ -94,7 +95,7 @@ def _provenance(
     model: Model, target: Target, packages: tuple[str, ...], options: ExportOptions
 ) -> Provenance:
     return Provenance(
-        checkpoint=files.printable(str(model.source.resolve())) if model.source else None,
+        checkpoint=printable(str(model.source.resolve())) if model.source else None,
         checkpoint_sha256=model.sha256,
         network=model.network,
         packages={"posedeploy": __version__}

@@ -13,10 +13,12 @@ import numpy as np
 from posedeploy.errors import InputError
 from posedeploy.files import DAMAGED
 from posedeploy.meshes.restricted_pickle import load_arrays
+from posedeploy.text_files import read_text
 from posedeploy.types import Array
 
 KEYS = ("f", "faces", "face", "triangles", "tri")
 """What triangles are called in the files of SMPL and MANO, and elsewhere."""
+MAX_OBJ_BYTES = 256 << 20
 OBJECTS = "Object arrays cannot be loaded"
 """How NumPy refuses an array of Python objects."""
 
@@ -140,7 +142,8 @@ def _obj(path: Path) -> Array:
     ``v/vt/vn``."""
     faces: list[list[int]] = []
     vertices = 0
-    for number, line in enumerate(path.read_text(encoding="utf-8", errors="replace").splitlines(), start=1):
+    text = read_text(path, "a Wavefront file", max_bytes=MAX_OBJ_BYTES, replace=True)
+    for number, line in enumerate(text.split("\n"), start=1):
         kind, *corners = line.split() or [""]
         vertices += kind == "v"
         if kind == "f":

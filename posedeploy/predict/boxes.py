@@ -10,7 +10,6 @@ A box is x, y, width, height in px of the image.
 
 from __future__ import annotations
 
-import codecs
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,11 +23,14 @@ from posedeploy.poses.crops import CROPPING
 from posedeploy.predict.chain import Predictor
 from posedeploy.predict.document import MadeBy
 from posedeploy.predict.frames import Frame, Source
+from posedeploy.text_files import read_json
 from posedeploy.types import Array, ModelSpec, Poses
 
 GROWTH = 0.1
 """What a found person's box gains on every side, of its longer one: keypoints are joints, and heads, hands
 and feet reach beyond them."""
+
+WHAT = 'a JSON list of boxes [x, y, width, height] in px, or of {"image": NAME, "boxes": [...]}'
 
 _Box: TypeAlias = tuple[float, float, float, float]
 
@@ -61,17 +63,7 @@ def read_boxes(path: Path, source: Source) -> Finder:
     Raises:
         InputError: it cannot be read, is of another form, or is of other images than the source has.
     """
-    try:
-        content = msgspec.json.decode(
-            path.read_bytes().removeprefix(codecs.BOM_UTF8), type=list[_Entry | _Box]
-        )
-    except OSError as error:
-        raise InputError(f"{path}: cannot be read ({error.strerror})") from error
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
-        raise InputError(
-            f"{path}: wanted a JSON list of boxes [x, y, width, height] in px, or of "
-            f'{{"image": NAME, "boxes": [...]}} ({error})'
-        ) from error
+    content: list[_Entry | _Box] = read_json(path, WHAT, list[_Entry | _Box])
     entries = [entry for entry in content if isinstance(entry, _Entry)]
     plain = [box for box in content if not isinstance(box, _Entry)]
     if entries and plain:

@@ -8,9 +8,11 @@ import msgspec
 import numpy as np
 
 from posedeploy.errors import InputError
+from posedeploy.text_files import read_json
 from posedeploy.types import Camera
 
 MM_PER_CM = 10.0
+WHAT = 'a JSON file of extrinsics, with "R", 3x3, and "t", 3 numbers in cm'
 
 
 class _Extrinsics(msgspec.Struct):
@@ -30,16 +32,12 @@ def read_camera(fx: float | None, extrinsics: Path | None) -> Camera:
         raise InputError(f"--fx {fx:g}: a focal length in pixels is more than 0")
     if extrinsics is None:
         return Camera(fx)
+    document = read_json(extrinsics, WHAT, _Extrinsics)
     try:
-        document = msgspec.json.decode(extrinsics.read_bytes(), type=_Extrinsics)
         rotation = np.array(document.R, np.float64)
         translation = np.array(document.t, np.float64).reshape(-1)
-    except OSError as error:
-        raise InputError(f"{extrinsics}: cannot be read ({error.strerror})") from error
-    except (msgspec.DecodeError, UnicodeDecodeError, ValueError) as error:
-        raise InputError(
-            f'{extrinsics}: wanted JSON with "R", 3x3, and "t", 3 numbers in cm ({error})'
-        ) from error
+    except ValueError as error:
+        raise InputError(f"{extrinsics}: not {WHAT}: {error}") from error
     if rotation.shape != (3, 3) or translation.shape != (3,):
         raise InputError(
             f"{extrinsics}: R is {rotation.shape} and t {translation.shape}; wanted 3x3 and 3 numbers"

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, TypeAlias
 
-from posedeploy import files
 from posedeploy.closing import Closable
+from posedeploy.printable import printable
 from posedeploy.types import Array
 
 Kind: TypeAlias = Literal["images", "video", "camera", "joints"]
@@ -42,7 +42,7 @@ class Source(Closable, ABC):
     fps: float = DEFAULT_FPS
 
     def __init__(self, name: str, inputs: tuple[Path, ...], total: int | None, skipped: int = 0) -> None:
-        self.name = files.printable(name)
+        self.name = printable(name)
         self.inputs = inputs
         self.total = total
         self.skipped = skipped

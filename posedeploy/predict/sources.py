@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
-from posedeploy import files
 from posedeploy.errors import InputError
 from posedeploy.predict.frames import Frame, Kind, Source
 from posedeploy.predict.images import SUFFIXES, is_image, read_image
 from posedeploy.predict.opencv_video import CameraFeed, Video
+from posedeploy.printable import printable
 
 
 class Images(Source):
@@ -23,8 +23,8 @@ class Images(Source):
     def __iter__(self) -> Iterator[Frame]:
         for index, path in enumerate(self.inputs):
             try:
-                if files.printable(path.name) != path.name:
-                    raise InputError(f"{files.printable(str(path))}: its name is no Unicode; rename it")
+                if printable(path.name) != path.name:
+                    raise InputError(f"{printable(str(path))}: its name is no Unicode; rename it")
                 yield Frame(path.name, read_image(path), index)
             except InputError as error:
                 if self.total == 1:

@@ -53,7 +53,7 @@ def _text(content: bytes) -> Callable[[Path], Path]:
 @pytest.mark.parametrize(
     ("make", "message"),
     [
-        (lambda path: path, "cannot be read .No such file or directory.; name a COCO keypoints file"),
+        (lambda path: path, "no such file; name COCO keypoints"),
         (_text(b"\xff\x00"), "not COCO keypoints: "),
         (_text(b"[]"), "not COCO keypoints: Expected `object`, got `array`; wanted images, annotations and"),
         (_text(b'{"images": []}'), "not COCO keypoints: Object missing required field `annotations`"),

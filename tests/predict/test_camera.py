@@ -40,13 +40,13 @@ def test_a_focal_length_is_positive(fx: float) -> None:
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        ("", 'wanted JSON with "R", 3x3, and "t", 3 numbers in cm'),
-        ("R = 1", "wanted JSON"),
-        ("\xff", "wanted JSON"),
+        ("", 'not a JSON file of extrinsics, with "R", 3x3, and "t", 3 numbers in cm: line 1'),
+        ("R = 1", "not a JSON file of extrinsics"),
+        ("\xff", "not a JSON file of extrinsics"),
         (f'{{"R": {QUARTER_TURN}}}', "missing required field `t`"),
-        ('{"R": "none", "t": [1, 2, 3]}', "wanted JSON"),
-        ('{"R": [[1, 0, 0], [0, 1], [0, 0, 1]], "t": [1, 2, 3]}', "wanted JSON"),
-        (f'{{"R": {QUARTER_TURN}, "t": [[1], [2, 3]]}}', "wanted JSON"),
+        ('{"R": "none", "t": [1, 2, 3]}', "not a JSON file of extrinsics"),
+        ('{"R": [[1, 0, 0], [0, 1], [0, 0, 1]], "t": [1, 2, 3]}', "not a JSON file of extrinsics"),
+        (f'{{"R": {QUARTER_TURN}, "t": [[1], [2, 3]]}}', "not a JSON file of extrinsics"),
         ('{"R": [[1, 0], [0, 1]], "t": [1, 2, 3]}', r"R is \(2, 2\) and t \(3,\); wanted 3x3 and 3 numbers"),
         (f'{{"R": {QUARTER_TURN}, "t": [1, 2]}}', r"R is \(3, 3\) and t \(2,\)"),
         ('{"R": [[2, 0, 0], [0, 1, 0], [0, 0, 1]], "t": [1, 2, 3]}', "R is not a rotation"),
@@ -74,7 +74,7 @@ def test_a_file_that_holds_no_extrinsics(extrinsics: Path, content: str, message
 
 
 def test_a_file_that_cannot_be_read(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match=r"none.json: cannot be read \(No such file or directory\)"):
+    with pytest.raises(InputError, match=r"none.json: no such file; name a JSON file of extrinsics"):
         read_camera(None, tmp_path / "none.json")
-    with pytest.raises(InputError, match=r"cannot be read \(Is a directory\)"):
+    with pytest.raises(InputError, match=r"a folder, which posedeploy does not read"):
         read_camera(None, tmp_path)

@@ -1,0 +1,62 @@
+"""A file that the user named: only a regular file is opened, and no more of it is read than is allowed."""
+
+from __future__ import annotations
+
+import os
+import stat
+from collections.abc import Mapping
+from pathlib import Path
+
+from posedeploy.errors import InputError, PoseDeployError
+
+NOT_REGULAR: Mapping[int, str] = {
+    stat.S_IFDIR: "a folder",
+    stat.S_IFIFO: "a named pipe",
+    stat.S_IFSOCK: "a socket",
+    stat.S_IFCHR: "a character device",
+    stat.S_IFBLK: "a block device",
+}
+"""What can have a path and is no regular file, by its type. Reading most of them waits or never ends."""
+
+
+def check_regular(path: Path, what: str, error: type[PoseDeployError] = InputError) -> os.stat_result:
+    """Return the status of a regular file, without opening anything.
+
+    Args:
+        what: a noun phrase for the message, such as "a JSON file of boxes".
+        error: the class of the error to raise.
+
+    Raises:
+        PoseDeployError: of the class ``error``, for a path that is missing, cannot be examined, or names a
+            folder, a named pipe, a device or a socket.
+    """
+    try:
+        status = path.stat()
+    except FileNotFoundError:
+        raise error(f"{path}: no such file; name {what}") from None
+    except OSError as reason:
+        raise error(f"{path}: cannot be read ({reason.strerror}); name {what}") from reason
+    except ValueError as reason:  # a null character or a lone surrogate, from a library call or a JSON file
+        raise error(f"{path}: not a possible file name ({reason}); name {what}") from reason
+    if not stat.S_ISREG(status.st_mode):
+        found = NOT_REGULAR.get(stat.S_IFMT(status.st_mode), "not a regular file")
+        raise error(f"{path}: {found}, which posedeploy does not read; name {what} saved as a regular file")
+    return status
+
+
+def read_bytes(
+    path: Path, what: str, max_bytes: int | None = None, error: type[PoseDeployError] = InputError
+) -> bytes:
+    """Return the content of a regular file.
+
+    Raises:
+        PoseDeployError: of the class ``error``, for what ``check_regular`` refuses, for a file that cannot be
+            read, and for one larger than ``max_bytes``.
+    """
+    size = check_regular(path, what, error).st_size
+    if max_bytes is not None and size > max_bytes:
+        raise error(f"{path}: {size:,} bytes, and {what} may have {max_bytes:,}; name a smaller file")
+    try:
+        return path.read_bytes()
+    except OSError as reason:
+        raise error(f"{path}: cannot be read ({reason.strerror}); name {what}") from reason

@@ -1,0 +1,31 @@
+"""Text from outside, such as a file's name, made safe for a terminal and for JSON."""
+
+from __future__ import annotations
+
+import unicodedata
+
+ESCAPED = {"Cc", "Cf", "Cs", "Zl", "Zp"}
+"""The categories of Unicode that steer a terminal, end a line, reorder text or cannot be encoded."""
+JOINERS = "\u200c\u200d"
+"""Format characters that Persian, Indic scripts and emoji are written with."""
+
+
+def printable(text: str) -> str:
+    """Return the text on one line, with ``\\x1b``, ``\\n``, ``\\xe9`` and such for what cannot be shown.
+
+    A byte of a file's name that is not UTF-8, which Python holds as a lone surrogate, becomes ``\\xe9``.
+    """
+    if text.isprintable():
+        return text
+    return "".join(map(_escaped, text))
+
+
+def _escaped(character: str) -> str:
+    if unicodedata.category(character) not in ESCAPED or character in JOINERS:
+        return character
+    code = ord(character)
+    if 0xDC80 <= code <= 0xDCFF:
+        return f"\\x{code - 0xDC00:02x}"
+    if 0xD800 <= code <= 0xDFFF:
+        return f"\\u{code:04x}"
+    return character.encode("unicode_escape").decode()

@@ -1,0 +1,189 @@
+from __future__ import annotations
+
+import math
+import re
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from posedeploy.errors import InputError
+from posedeploy.text_files import MAX_DEPTH, CsvRow, read_csv, read_json, read_text, read_toml
+
+ENCODINGS = ("utf-8", "utf-8-sig", "utf-16", "utf-16-le", "utf-16-be", "utf-32", "utf-32-le")
+LINE_ENDS = {"lf": "\n", "crlf": "\r\n", "cr": "\r"}
+
+
+class _Box(msgspec.Struct, forbid_unknown_fields=True):
+    name: str
+    size: list[float]
+
+
+@pytest.fixture(params=ENCODINGS)
+def encoding(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
+
+
+@pytest.fixture(params=LINE_ENDS)
+def line_end(request: pytest.FixtureRequest) -> str:
+    return LINE_ENDS[request.param]
+
+
+def _write(path: Path, text: str, encoding: str = "utf-8", line_end: str = "\n") -> Path:
+    path.write_bytes(text.replace("\n", line_end).encode(encoding))
+    return path
+
+
+def test_every_encoding_and_line_end_is_read(tmp_path: Path, encoding: str, line_end: str) -> None:
+    def written(text: str) -> Path:
+        return _write(tmp_path / "file", text, encoding, line_end)
+
+    assert read_text(written("día\n雪\n"), "text") == "día\n雪\n"
+    json = written('{"name":\n"día",\n"size": [1,\n2]}\n')
+    assert read_json(json, "boxes", _Box) == _Box("día", [1, 2])
+    toml = written('name = "día"\n\nsize = [1.0,\n2]\n')
+    assert read_toml(toml, "boxes", _Box) == _Box("día", [1, 2])
+    csv = written("día,1\n\n雪,2\n")
+    assert read_csv(csv, "boxes") == [CsvRow(1, ("día", "1")), CsvRow(3, ("雪", "2"))]
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [
+        ("[1, 2,]", [1, 2]),
+        ("[[1, 2, ],\n\t[3, 4]\n,\n]\n", [[1, 2], [3, 4]]),
+        ('{"a": {"b": 1,}, "c": ",]",}', {"a": {"b": 1}, "c": ",]"}),
+        ('{"a": "\\",]",}', {"a": '",]'}),
+        ('{"a": 1},\n', {"a": 1}),
+    ],
+)
+def test_trailing_commas_of_json_are_passed_over(text: str, value: object, tmp_path: Path) -> None:
+    assert read_json(_write(tmp_path / "a.json", text), "a test") == value
+
+
+def test_what_python_writes_for_no_number_is_read_where_it_may_be(tmp_path: Path) -> None:
+    path = _write(tmp_path / "a.json", '{"name": "NaN", "size": [NaN, Infinity, -Infinity]}')
+    size = read_json(path, "boxes", _Box, nan=True).size
+    assert math.isnan(size[0]) and size[1:] == [math.inf, -math.inf]
+    with pytest.raises(InputError, match=r"a\.json: not boxes: it holds NaN, and numbers must be finite"):
+        read_json(path, "boxes", _Box)
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [
+        ("a = [1, 2,]", {"a": [1, 2]}),
+        ("a = { b = 1, }\n", {"a": {"b": 1}}),
+        ('a = 1, # one\nb = "x,",\n', {"a": 1, "b": "x,"}),
+        ("a = ''',}'''\nb = { c = ',}' , }", {"a": ",}", "b": {"c": ",}"}}),
+        ('a = """\n",}""",\nb = "\\",}"', {"a": '",}', "b": '",}'}),
+    ],
+)
+def test_trailing_commas_of_toml_are_passed_over(text: str, value: object, tmp_path: Path) -> None:
+    assert read_toml(_write(tmp_path / "a.toml", text), "a test") == value
+
+
+@pytest.mark.parametrize(
+    ("text", "delimiter"),
+    [("a,b\n1,2", ","), ("a;b\n1,5;2", ";"), ("a\tb\n1\t2", "\t"), ("sep=|\na|b\n1|2", "|")],
+)
+def test_the_delimiter_of_csv_is_found(text: str, delimiter: str, tmp_path: Path) -> None:
+    rows = read_csv(_write(tmp_path / "a.csv", text), "a test")
+    last = text.split("\n")[-1]
+    assert rows[-1] == CsvRow(text.count("\n") + 1, tuple(last.split(delimiter)))
+
+
+def test_csv_cells_may_be_quoted_and_rows_left_empty(tmp_path: Path) -> None:
+    text = '# boxes\nname,x\n"a, ""b""\nc", 1 \n,\n\nd,2\n'
+    assert read_csv(_write(tmp_path / "a.csv", text), "a test") == [
+        CsvRow(2, ("name", "x")),
+        CsvRow(3, ('a, "b"\nc', "1")),
+        CsvRow(7, ("d", "2")),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("", "line 1, column 1: the file is empty"),
+        ('{"size": [1,\n2', "line 2, column 2: Expecting ',' delimiter"),
+        ('{"a" 1}', "line 1, column 6: Expecting ':' delimiter"),
+        ("<!DOCTYPE html><p>", "line 1, column 1: the file is an HTML or XML page, as a failed download"),
+        (
+            "version https://git-lfs.github.com/spec/v1\n",
+            "line 1, column 1: the file is a Git LFS pointer",
+        ),
+        ('{"name": 1, "size": []}', "Expected `str`, got `int` - at `$.name`"),
+        ('{"name": 1, "size": [],}', "Expected `str`, got `int` - at `$.name`"),
+    ],
+)
+def test_what_is_not_the_json_wanted_is_refused_with_its_place(
+    text: str, message: str, tmp_path: Path
+) -> None:
+    path = _write(tmp_path / "a.json", text)
+    with pytest.raises(InputError, match=re.escape(f"{path}: not boxes: {message}") + ".*; see the manual$"):
+        read_json(path, "boxes", _Box, hint="see the manual")
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("[" * 100_000, f"lists and objects are nested 100000 deep, and {MAX_DEPTH} may be"),
+        ("[" + "9" * 5000 + ",]", "Integer value out of range"),
+    ],
+)
+def test_json_that_no_one_wrote_is_refused(text: str, message: str, tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"a\.json: not boxes: " + re.escape(message)):
+        read_json(_write(tmp_path / "a.json", text), "boxes")
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("name = \n", "line 1, column 8: Invalid value"),
+        ("name = [1", "line 1, column 10: Unclosed array"),
+        ("<html>", "line 1, column 1: the file is an HTML or XML page"),
+        ("name = 1", "Expected `str`, got `int` - at `$.name`"),
+        ("a = " + "[" * 1000, f"lists and objects are nested 1000 deep, and {MAX_DEPTH} may be"),
+        ("a" + ".a" * 100_000 + " = 1", f"line 1, column 1: a key of more than {MAX_DEPTH} parts"),
+    ],
+)
+def test_what_is_not_the_toml_wanted_is_refused_with_its_place(
+    text: str, message: str, tmp_path: Path
+) -> None:
+    path = _write(tmp_path / "a.toml", text)
+    with pytest.raises(InputError, match=re.escape(f"{path}: not boxes: {message}") + ".*; see the manual$"):
+        read_toml(path, "boxes", _Box, hint="see the manual")
+
+
+def test_a_quotation_that_does_not_end_is_refused_with_its_line(tmp_path: Path) -> None:
+    path = _write(tmp_path / "a.csv", 'a,b\n1,"2\n3,4\n')
+    with pytest.raises(InputError, match=r"a\.csv: not boxes: line 2: unexpected end of data; write b"):
+        read_csv(path, "boxes", hint="write boxes")
+
+
+def test_bytes_that_are_not_text_are_refused_with_their_place(tmp_path: Path) -> None:
+    path = tmp_path / "a.json"
+    path.write_bytes(b'{"a":\n "caf\xe9"}')
+    with pytest.raises(
+        InputError, match=r"line 2, column 6: the byte 0xe9 is not UTF-8; save the file as UTF-8$"
+    ):
+        read_json(path, "a test")
+    assert read_text(path, "a test", replace=True) == '{"a":\n "caf�"}'
+
+
+def test_a_file_that_is_too_large_is_refused_before_it_is_read(tmp_path: Path) -> None:
+    path = tmp_path / "a.json"
+    with path.open("wb") as file:
+        file.truncate(1 << 40)
+    with pytest.raises(InputError, match=r"1,099,511,627,776 bytes, and a test may have 67,108,864; name"):
+        read_json(path, "a test")
+
+
+@pytest.mark.parametrize("text", ['"' * 200_000, '"' + '\\"' * 100_000, "[" + ", " * 100_000, "'" * 200_001])
+def test_a_text_made_to_take_long_takes_no_longer_than_its_length(text: str, tmp_path: Path) -> None:
+    """Anything quadratic would take minutes."""
+    with pytest.raises(InputError):
+        read_json(_write(tmp_path / "a.json", text), "a test")
+    with pytest.raises(InputError):
+        read_toml(_write(tmp_path / "a.toml", text), "a test")
