@@ -137,7 +137,7 @@ def bench(
     ] = None,
     device: shared.Device = "CPU",
     threads: shared.Threads = None,
-    precision: shared.PrecisionName = "f32",
+    precision: shared.PrecisionName = "fp32",
     latency: Annotated[
         bool,
         typer.Option("--latency/--throughput", help="Tune for one image at a time, or for many in flight."),
@@ -184,7 +184,7 @@ def parity(
     ] = None,
     device: shared.Device = "CPU",
     threads: shared.Threads = None,
-    precision: shared.PrecisionName = "f32",
+    precision: shared.PrecisionName = "fp32",
     max_relative: Annotated[
         float | None, typer.Option(help="What passes, of an output's largest value.", show_default="1e-4")
     ] = None,
@@ -239,7 +239,7 @@ def predict(
     ] = Path("poses"),
     device: shared.Device = "CPU",
     threads: shared.Threads = None,
-    precision: shared.PrecisionName = "f32",
+    precision: shared.PrecisionName = "fp32",
     draw: Annotated[
         bool, typer.Option(help="Write the pictures or the video; poses.json is always written.")
     ] = True,
@@ -329,7 +329,7 @@ def evaluate(
     detector_spec: shared.DetectorSpec = None,
     device: shared.Device = "CPU",
     threads: shared.Threads = None,
-    precision: shared.PrecisionName = "f32",
+    precision: shared.PrecisionName = "fp32",
     runtime: shared.RuntimeName = None,
     family: shared.FamilyName = None,
     network: shared.Network = None,

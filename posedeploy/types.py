@@ -25,7 +25,7 @@ Layout: TypeAlias = Literal["NCHW", "NHWC"]
 ColourOrder: TypeAlias = Literal["BGR", "RGB"]
 Fit: TypeAlias = Literal["pad", "crop", "box", "centre"]
 Embedded: TypeAlias = Literal["colour", "normalisation"]
-Precision: TypeAlias = Literal["f32", "f16", "bf16", "auto"]
+Precision: TypeAlias = Literal["fp32", "fp16", "bf16", "auto"]
 Hint: TypeAlias = Literal["latency", "throughput"]
 TO_CHANNELS_LAST, TO_CHANNELS_FIRST = (0, 2, 3, 1), (0, 3, 1, 2)
 """How the axes of an image or of maps are permuted from NCHW to NHWC, and back."""
@@ -232,7 +232,7 @@ class RunOptions:
     """How an artifact is to be run. ``threads`` None is one per physical core that this process may use."""
 
     device: str = "CPU"
-    precision: Precision = "f32"
+    precision: Precision = "fp32"
     threads: int | None = None
     hint: Hint = "latency"
 

@@ -15,7 +15,7 @@ PASSPORT = Passport(
     "1.7.1.116",
     ("8.0", "8.9", "12.0+"),
     "Linux-x86_64",
-    "f32",
+    "fp32",
     "a.engine.onnx",
     "ab" * 32,
     profile={"data": Shapes((1, 3, 8, 8), (1, 3, 16, 16), (4, 3, 32, 32))},
@@ -25,7 +25,7 @@ PASSPORT = Passport(
 def _engine(passport: Passport) -> Artifact:
     made = Provenance(None, "0" * 64)
     spec = ModelSpec("x", "", (), ())
-    return Artifact(Path("a.engine"), "tensorrt", spec, "f32", {}, made, details(passport))
+    return Artifact(Path("a.engine"), "tensorrt", spec, "fp32", {}, made, details(passport))
 
 
 @pytest.mark.parametrize(

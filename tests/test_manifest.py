@@ -34,7 +34,7 @@ def artifact(tmp_path: Path) -> Artifact:
     (tmp_path / "net.xml").write_bytes(b"<net/>")
     (tmp_path / "net.bin").write_bytes(b"1234")
     hashes = {name: files.sha256(tmp_path / name) for name in ("net.xml", "net.bin")}
-    artifact = Artifact(tmp_path / "net.xml", "openvino", SPEC, "f32", hashes, MADE)
+    artifact = Artifact(tmp_path / "net.xml", "openvino", SPEC, "fp32", hashes, MADE)
     manifest.write(artifact, tmp_path)
     return artifact
 
@@ -179,7 +179,7 @@ def lone(tmp_path: Path) -> Artifact:
     """A TFLite file with its manifest inside and none beside it."""
     (tmp_path / "net.tflite").write_bytes(b"flatbuffer" * 50)
     hashes = {"net.tflite": files.sha256(tmp_path / "net.tflite")}
-    artifact = Artifact(tmp_path / "net.tflite", "tflite", SPEC, "f32", hashes, MADE, {"layout": "nhwc"})
+    artifact = Artifact(tmp_path / "net.tflite", "tflite", SPEC, "fp32", hashes, MADE, {"layout": "nhwc"})
     return manifest.write_inside(artifact, tmp_path)
 
 
@@ -198,8 +198,8 @@ def test_the_manifest_beside_a_file_goes_before_the_one_inside(lone: Artifact) -
     manifest.write(lone, lone.path.parent)
     assert manifest.has_one(lone.path) and not manifest.is_inside(lone.path)
     assert manifest.read(lone.path) == lone
-    _edit(lone, precision="f16")
-    assert manifest.read(lone.path).precision == "f16"
+    _edit(lone, precision="fp16")
+    assert manifest.read(lone.path).precision == "fp16"
 
 
 def test_a_lone_file_whose_model_was_changed_is_refused(lone: Artifact) -> None:

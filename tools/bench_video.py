@@ -8,7 +8,7 @@ Without arguments it takes the trained weights and the photograph of ../shared/r
 examples/, or, where these are not, the built-in sample and a picture of noise. The video is made from the
 photograph (panned and zoomed, 640x360). Three things take turns in one process, so a drifting machine hits
 all alike: ``predict`` on the video (asynchronous, throughput hint), the network alone, input after input
-(latency hint), and the network alone, asynchronous (throughput hint). In f32.
+(latency hint), and the network alone, asynchronous (throughput hint). In fp32.
 """
 
 from __future__ import annotations

@@ -67,7 +67,7 @@ def open_named(
             raise ArtifactError(f"{named}: a checkpoint runs on pytorch; export it to run it on {runtime}")
         model: Model = plugins.load("posedeploy.commands.models:open_model")(path, described)
         artifact = Artifact(
-            named, "pytorch", _scaled(model.spec, described), "f32", {named.name: model.sha256}
+            named, "pytorch", _scaled(model.spec, described), "fp32", {named.name: model.sha256}
         )
         return pytorch_runner(model, options), artifact
     refuse_stages(path, described)

@@ -55,7 +55,7 @@ def run(
     paths: list[Path], options: RunOptions, settings: ParityOptions, described: Described, json: Path | None
 ) -> bool:
     """Compare every artifact, show the tables; whether all are the same as PyTorch."""
-    if options.precision != "f32" and settings.bounds is None:
+    if options.precision != "fp32" and settings.bounds is None:
         raise InputError(
             f"--precision {options.precision}: the bounds of float32 do not hold for it; say what may pass "
             "with --max-relative, --max-px and --max-mm"
@@ -109,7 +109,7 @@ def _entry(result: Parity) -> dict[str, Any]:
         "label": result.label,
         "effective": asdict(result.effective),
         "bounds": asdict(result.bounds),
-        "reference_precision": "f32" if result.rounding is None else "f64",
+        "reference_precision": "fp32" if result.rounding is None else "f64",
         "rounding": result.rounding,
         "passed": result.passed,
         "failures": result.failures,
@@ -159,7 +159,7 @@ def against_pytorch(
         spec = fitted(artifact, candidate)
         pairs = _pairs(model.spec, spec, settings.images, candidate.ranges)
 
-        on_cpu = replace(options, device="CPU", precision="f32")
+        on_cpu = replace(options, device="CPU", precision="fp32")
         with pytorch_runner(model, on_cpu) as reference:
 
             def against(runner: Runner, bounds: Bounds) -> Parity:

@@ -13,7 +13,7 @@ from posedeploy.engines import MOST_WORKSPACE_MIB, passport_of
 from posedeploy.errors import InputError
 from posedeploy.types import Artifact
 
-PRECISIONS: dict[str, EnginePrecision] = {"fp32": "f32", "f32": "f32", "fp16": "f16", "f16": "f16"}
+PRECISIONS: dict[str, EnginePrecision] = {"fp32": "fp32", "fp16": "fp16"}
 WRAPS: dict[str, Wrap] = {"torch2trt": "torch2trt"}
 
 

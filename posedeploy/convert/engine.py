@@ -115,7 +115,7 @@ def rebuild(artifact: Artifact, asked: TensorRtOptions, on_progress: OnProgress)
         asked,
         flavour=flavour,
         gpus=gpus,
-        precision="f16" if passport.precision == "f16" else "f32",
+        precision="fp16" if passport.precision == "fp16" else "fp32",
         workspace_mib=asked.workspace_mib or passport.workspace_mib,
     )
     engine, built = build(graph, asked, passport.profile, on_progress)

@@ -79,7 +79,7 @@ def _export(
             path=folder / name,
             target=target.name,
             spec=prepared.spec,
-            precision=details.get("precision", "f32"),
+            precision=details.get("precision", "fp32"),
             files={name: hashes.pop(name) for name in sorted(belonging)},
             provenance=_provenance(model, target, packages, options),
             details=details,

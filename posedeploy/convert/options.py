@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Literal, TypeAlias
 
 Outputs: TypeAlias = Literal["all", "last"]
-EnginePrecision: TypeAlias = Literal["f32", "f16"]
+EnginePrecision: TypeAlias = Literal["fp32", "fp16"]
 Wrap: TypeAlias = Literal["torch2trt"]
 OnProgress: TypeAlias = Callable[[str, float], None]
 """Called with what is being done and how much of the whole is, 0 to 1."""
@@ -31,7 +31,7 @@ class TensorRtOptions:
 
     flavour: str | None = None
     gpus: tuple[str, ...] = ()
-    precision: EnginePrecision = "f32"
+    precision: EnginePrecision = "fp32"
     smallest: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
     usual: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
     largest: Mapping[str, tuple[int, ...]] = field(default_factory=dict)

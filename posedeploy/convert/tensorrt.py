@@ -37,7 +37,7 @@ def convert(prepared: Prepared, path: Path) -> Mapping[str, Any]:
     asked = prepared.options.tensorrt
     engines.choose(asked.flavour, asked.gpus)  # before the minutes that the ONNX may take
     profile = profile_of(prepared.spec.inputs, prepared.options)
-    halve = plugins.load("posedeploy.convert.half:in_float16") if asked.precision == "f16" else None
+    halve = plugins.load("posedeploy.convert.half:in_float16") if asked.precision == "fp16" else None
     model = graph(prepared)
     if halve is not None:
         model = halve(model)
@@ -49,7 +49,7 @@ def convert(prepared: Prepared, path: Path) -> Mapping[str, Any]:
     )
     path.write_bytes(built)
     details = engines.details(passport)
-    if asked.precision == "f16":
+    if asked.precision == "fp16":
         details["packages"] = (*TARGETS["tensorrt"].packages, "onnxruntime")
     if asked.wrap is not None:
         wrapped = path.with_name(path.stem + WRAPPED)

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-PRECISIONS = {"float32": "f32", "float16": "f16", "int8": "i8", "uint8": "i8", "int16": "i16"}
+PRECISIONS = {"float32": "fp32", "float16": "fp16", "int8": "int8", "uint8": "int8", "int16": "int16"}
 MULTIPLYING = {"CONV_2D", "DEPTHWISE_CONV_2D", "TRANSPOSE_CONV", "FULLY_CONNECTED", "BATCH_MATMUL"}
 """The operators whose precision is that of the network; each has its weights second."""
 DELEGATE = "DELEGATE"
@@ -68,5 +68,5 @@ def operators_of(interpreter: Any) -> Operators:
 
 
 def precision_of(operators: Operators) -> str:
-    """What the operators that multiply run in, such as ``f32``, ``i8`` or ``f32+i8``."""
-    return "+".join(sorted({PRECISIONS.get(name, name) for name in operators.weights})) or "f32"
+    """What the operators that multiply run in, such as ``fp32``, ``int8`` or ``fp32+int8``."""
+    return "+".join(sorted({PRECISIONS.get(name, name) for name in operators.weights})) or "fp32"

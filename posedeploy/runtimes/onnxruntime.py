@@ -108,8 +108,8 @@ def preload() -> str:
 
 
 def _provider(options: RunOptions) -> str:
-    if options.precision not in ("f32", "auto"):
-        raise DeviceError(f"precision {options.precision}: ONNX Runtime runs a float32 graph in f32 only")
+    if options.precision not in ("fp32", "auto"):
+        raise DeviceError(f"precision {options.precision}: ONNX Runtime runs a float32 graph in fp32 only")
     provider = PROVIDERS.get(options.device, options.device)
     available = onnxruntime.get_available_providers()
     if options.device not in PROVIDERS or provider not in available:

@@ -19,7 +19,9 @@ from posedeploy.errors import ArtifactError, DeviceError
 from posedeploy.runtimes.base import Runner, threads_asked
 from posedeploy.types import Artifact, Effective, RunOptions, Tensors, TensorSpec
 
-PRECISIONS = {"f32": openvino.Type.f32, "f16": openvino.Type.f16, "bf16": openvino.Type.bf16}
+PRECISIONS = {"fp32": openvino.Type.f32, "fp16": openvino.Type.f16, "bf16": openvino.Type.bf16}
+NAMES = {"f32": "fp32", "f16": "fp16", "i8": "int8", "u8": "int8"}
+"""Our names of the precisions that OpenVINO reports by another."""
 MULTIPLYING = ("Convolution", "Deconvolution", "FullyConnected", "MatMul")
 """The layers, by the runtime's own names, whose precision is that of the network."""
 
@@ -27,7 +29,7 @@ MULTIPLYING = ("Convolution", "Deconvolution", "FullyConnected", "MatMul")
 class OpenVinoRunner(Runner):
     """Runs a ``.xml`` or ``.onnx`` file on one OpenVINO device.
 
-    On a CPU with bf16 OpenVINO would run a float32 network in bf16: precision ``f32`` forbids it, ``auto``
+    On a CPU with bf16 OpenVINO would run a float32 network in bf16: precision ``fp32`` forbids it, ``auto``
     allows it.
     """
 
@@ -124,6 +126,7 @@ def _effective(compiled: openvino.CompiledModel, options: RunOptions) -> Effecti
         return of_device[name] if of_device else compiled.get_property(name)
 
     hinted = told("INFERENCE_PRECISION_HINT").get_type_name()
+    hinted = NAMES.get(hinted, hinted)
     if options.precision not in ("auto", hinted):
         raise DeviceError(
             f"precision {options.precision}: {', '.join(devices)} runs this in {hinted}; ask for "
@@ -144,7 +147,7 @@ def _effective(compiled: openvino.CompiledModel, options: RunOptions) -> Effecti
 
 
 def _precision(compiled: openvino.CompiledModel) -> str:
-    """What the layers that multiply run in, such as ``f32``, ``i8`` or ``f32+i8``; '' where none says so."""
+    """What the layers that multiply run in, such as ``fp32`` or ``fp32+int8``; '' where unknown."""
     try:
         operations = compiled.get_runtime_model().get_ops()
     except RuntimeError:  # not every device shows what it runs
@@ -153,7 +156,8 @@ def _precision(compiled: openvino.CompiledModel) -> str:
     for operation in operations:
         about = operation.get_rt_info()
         if "layerType" in about and about["layerType"].astype(str) in MULTIPLYING:
-            found.add(about["runtimePrecision"].astype(str).replace("u8", "i8"))
+            name = about["runtimePrecision"].astype(str)
+            found.add(NAMES.get(name, name))
     return "+".join(sorted(found))
 
 

@@ -73,8 +73,8 @@ def settle(runtime: str, options: RunOptions) -> tuple[torch.device, Effective]:
     Raises:
         DeviceError: torch does not offer the device, the precision or the thread count.
     """
-    if options.precision not in ("f32", "auto"):
-        raise DeviceError(f"precision {options.precision}: {runtime} runs a float32 network in f32 only")
+    if options.precision not in ("fp32", "auto"):
+        raise DeviceError(f"precision {options.precision}: {runtime} runs a float32 network in fp32 only")
     if options.device not in ("CPU", "cuda"):
         raise DeviceError(f"device {options.device!r}: {runtime} runs on CPU or cuda")
     threads = threads_asked(options, runtime)
@@ -89,5 +89,5 @@ def settle(runtime: str, options: RunOptions) -> tuple[torch.device, Effective]:
         if torch.get_num_threads() != threads:
             raise DeviceError(f"{threads} threads were asked for and torch uses {torch.get_num_threads()}")
     name = torch.cuda.get_device_name(device) if device.type == "cuda" else "CPU"
-    precision = tf32.settle(options) if device.type == "cuda" else "f32"
+    precision = tf32.settle(options) if device.type == "cuda" else "fp32"
     return device, Effective(runtime, str(torch.__version__), name, precision, threads)

@@ -166,7 +166,7 @@ def _check_options(artifact: Artifact, options: RunOptions) -> None:
         )
     threads_asked(options, "TensorRT")
     built = artifact.precision
-    known = built if built != "unknown" else "f32"
+    known = built if built != "unknown" else "fp32"
     if options.precision not in ("auto", known):
         raise DeviceError(
             f"precision {options.precision}: {artifact.path.name} computes in {known}, as it was built; give "

@@ -16,10 +16,10 @@ CONVOLUTION, ALLOW_TF32 = "aten::_convolution", 12
 """The operator that a traced convolution is, and which of its arguments says whether TF32 may be."""
 
 
-def settle(options: RunOptions) -> Literal["f32", "tf32"]:
-    """Forbid TF32 for ``f32``, for the whole process; ``auto`` leaves it as it is, which torch allows for
+def settle(options: RunOptions) -> Literal["fp32", "tf32"]:
+    """Forbid TF32 for ``fp32``, for the whole process; ``auto`` leaves it as it is, which torch allows for
     convolutions. What then holds is given back."""
-    if options.precision == "f32":
+    if options.precision == "fp32":
         with warnings.catch_warnings():
             # The older flags, which torch 2.9 calls deprecated, go along: torch.export (2.13 too) still reads
             # them, and refuses to go on where they say otherwise than the newer ones.
@@ -27,7 +27,7 @@ def settle(options: RunOptions) -> Literal["f32", "tf32"]:
             torch.backends.cudnn.allow_tf32 = torch.backends.cuda.matmul.allow_tf32 = False
         for kind in KINDS:
             kind.fp32_precision = "ieee"
-    return "tf32" if any(kind.fp32_precision == "tf32" for kind in KINDS) else "f32"
+    return "tf32" if any(kind.fp32_precision == "tf32" for kind in KINDS) else "fp32"
 
 
 def write_into(program: Any) -> None:

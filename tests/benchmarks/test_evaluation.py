@@ -31,7 +31,7 @@ from tests.predict.conftest import HEIGHT, PEOPLE, WIDTH, CrowdRunner, spec_of
 from tools.synthetic_maps import STANDING
 
 SIZE = (400, 300)
-EFFECTIVE = Effective("none", "1", "CPU", "f32", 1)
+EFFECTIVE = Effective("none", "1", "CPU", "fp32", 1)
 EXAMPLE = Path(__file__).resolve().parents[2] / "examples" / "human_pose_estimation_0001.py"
 
 

@@ -12,7 +12,7 @@ from posedeploy.benchmarks.latency import BLOCK, Candidate, Latency, load, measu
 from posedeploy.runtimes.base import Runner
 from posedeploy.types import Effective, Tensors, TensorSpec
 
-EFFECTIVE = Effective("diary", "1", "CPU", "f32", 1)
+EFFECTIVE = Effective("diary", "1", "CPU", "fp32", 1)
 INPUT = {"data": np.zeros((2, 1), np.float32)}
 
 

@@ -43,7 +43,7 @@ def test_every_target_beside_pytorch(human: Path, network: tuple[str, str], done
     assert results[0]["speed_up"] is None
     assert all(result["speed_up"] > 0 for result in results[1:])
     assert "median ms" in shown and "p90 ms" in shown and "p99 ms" not in shown
-    assert "CPU, f32" in shown and "1 thread " in shown
+    assert "CPU, fp32" in shown and "1 thread " in shown
     assert not lines_wider_than(80, shown)
     assert "wrote bench.json" in said
     assert sum("warning: " in line for line in said.splitlines()) == sum(bool(r["warning"]) for r in results)

@@ -105,7 +105,7 @@ def test_the_mesh_of_the_manifest_is_used_where_it_is(lifters: Path, done: Invok
 
 def test_triangles_must_be_those_of_the_networks_mesh(lifters: Path) -> None:
     faces = lifters / "faces.npy"
-    artifact = Artifact(Path("gtrs.onnx"), "onnx", lifter_spec(vertices=20), "f32")
+    artifact = Artifact(Path("gtrs.onnx"), "onnx", lifter_spec(vertices=20), "fp32")
     with pytest.raises(InputError, match=r"its triangles are of 108 vertices, and gtrs\.onnx gives 20; give"):
         faces_of(faces, artifact)
     with pytest.raises(InputError, match=r"gtrs \(human36, joints alone\) gives no mesh; leave it out"):

@@ -146,7 +146,7 @@ def test_float64_does_not_excuse_bounds_of_the_users_own(done: Invoke, invoke: I
     strict = invoke(*arguments, "--max-relative", "1e-9")
     assert strict.exit_code == 1
     (entry,) = json.loads(Path("p.json").read_text())["results"]
-    assert (entry["passed"], entry["reference_precision"]) == (False, "f32")
+    assert (entry["passed"], entry["reference_precision"]) == (False, "fp32")
 
 
 def test_where_rounding_is_beyond_the_bounds_float64_is_the_witness(

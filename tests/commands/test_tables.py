@@ -22,7 +22,7 @@ from posedeploy.commands.tables import (
 from posedeploy.types import Effective
 
 SAMPLE = ("sample (PyTorch)", "sample.torchscript", "sample.onnx", "sample.xml")
-EFFECTIVE = Effective("torchscript", "2.13.0+cpu", "CPU", "f32", 16)
+EFFECTIVE = Effective("torchscript", "2.13.0+cpu", "CPU", "fp32", 16)
 
 
 def _shown(what: RenderableType, columns: int) -> list[str]:
@@ -76,7 +76,7 @@ def test_a_verdict_and_what_ran() -> None:
     heading = _shown(parity_heading(_parity(None)), 80)
     assert heading == [
         "artifacts/[/]sample.xml: same as PyTorch",
-        "torchscript 2.13.0+cpu, CPU, f32, 16 threads",
+        "torchscript 2.13.0+cpu, CPU, fp32, 16 threads",
     ]
     assert _shown(parity_heading(_parity(None, 1.0)), 80)[0].endswith(": different from PyTorch")
     assert _shown(parity_table(_parity(None, 1.0)), 80)[-1].split() == [

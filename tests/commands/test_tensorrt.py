@@ -28,7 +28,7 @@ def test_flags_become_options() -> None:
     assert engine_options(flags) == TensorRtOptions(
         "tensorrt-rtx",
         ("8.6", "8.9", "12.0"),
-        "f16",
+        "fp16",
         {"": (1, 3, 256, 256)},
         {"joints": (1, 17, 2), "scale": (1,)},
         workspace_mib=512,
@@ -42,7 +42,7 @@ def test_flags_become_options() -> None:
     [
         (EngineFlags(gpu="ampere"), "--gpu ampere: wanted compute capabilities, as sm86,sm120"),
         (EngineFlags(gpu="sm86,"), "--gpu sm86,: wanted compute capabilities, as sm86,sm120"),
-        (EngineFlags(precision="int8"), "--precision int8: wanted fp32 or f32 or fp16 or f16"),
+        (EngineFlags(precision="int8"), "--precision int8: wanted fp32 or fp32 or fp16 or fp16"),
         (
             EngineFlags(smallest="1x3xHx8"),
             "--min 1x3xHx8: wanted a shape, such as 1x3x256x256, or NAME:SHAPE",
@@ -113,7 +113,12 @@ def test_what_was_made_is_said(made: Path) -> None:
 def test_an_engine_is_shown_without_a_gpu(made: Path, done: Invoke) -> None:
     result = done("inspect", made / "human.engine")
     shown = words(result.stdout)
-    for fact in ("flavour tensorrt-rtx", "compute_capabilities 8.6, 8.9", "precision f32", "target tensorrt"):
+    for fact in (
+        "flavour tensorrt-rtx",
+        "compute_capabilities 8.6, 8.9",
+        "precision fp32",
+        "target tensorrt",
+    ):
         assert fact in shown
     assert not lines_wider_than(80, result.stdout.partition("\n")[2])
 

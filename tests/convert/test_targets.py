@@ -106,7 +106,7 @@ def test_the_manifest_says_what_was_asked(case: Exported, target: str) -> None:
     assert artifact.spec.contract is not None
     embedded = ("colour", "normalisation") if options.embed_preprocessing else ()
     assert artifact.spec.contract.embedded == embedded
-    assert artifact.precision == "f32"
+    assert artifact.precision == "fp32"
     made = artifact.provenance
     assert made is not None
     assert made.options["dynamic"] == str(options.dynamic)

@@ -100,7 +100,7 @@ def test_what_is_made_is_an_engine_its_graph_and_a_passport(plain: Artifact) -> 
     assert passport.onnx_sha256 == hashlib.sha256(kept.read_bytes()).hexdigest()
     assert (passport.flavour, passport.version) == ("tensorrt-rtx", version_of("tensorrt_rtx"))
     assert passport.compute_capabilities == ("8.0", "8.6", "8.9", "12.0+")
-    assert (plain.precision, passport.precision, passport.profile) == ("f32", "f32", {})
+    assert (plain.precision, passport.precision, passport.profile) == ("fp32", "fp32", {})
     onnx.checker.check_model(kept, full_check=True)
 
 
@@ -386,12 +386,12 @@ def test_an_operator_that_tensorrt_lacks_is_named_with_its_module(tmp_path: Path
 
 
 def test_half_precision_is_recorded_and_close(tiny: Model, tmp_path: Path) -> None:
-    artifact = _built(tiny, tmp_path, ExportOptions(tensorrt=TensorRtOptions(precision="f16")))
-    assert (artifact.precision, artifact.details["precision"]) == ("f16", "f16")
+    artifact = _built(tiny, tmp_path, ExportOptions(tensorrt=TensorRtOptions(precision="fp16")))
+    assert (artifact.precision, artifact.details["precision"]) == ("fp16", "fp16")
     image = _normalised(_image(1, 32, 40), CONTRACT)
-    with on_stand_in(artifact, RunOptions("cuda", "f16")) as runner:
+    with on_stand_in(artifact, RunOptions("cuda", "fp16")) as runner:
         found = runner.run({"data": image})
-        assert runner.effective.precision == "f16"
+        assert runner.effective.precision == "fp16"
     for name, wanted in _wanted(tiny, image).items():
         distance = np.abs(found[name] - wanted).max() / np.abs(wanted).max()
         assert found[name].dtype == np.float32 and 1e-6 < distance < 3e-3
@@ -461,7 +461,7 @@ def test_networks_of_one_person_become_engines(name: str, tmp_path: Path) -> Non
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("precision", ["f32", "f16"])
+@pytest.mark.parametrize("precision", ["fp32", "fp16"])
 @pytest.mark.parametrize("name", TRAVELLING)
 def test_published_networks_that_travel_with_the_tests_become_engines(
     name: str, precision: str, tmp_path: Path
@@ -470,7 +470,7 @@ def test_published_networks_that_travel_with_the_tests_become_engines(
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("precision", ["f32", "f16"])
+@pytest.mark.parametrize("precision", ["fp32", "fp16"])
 @pytest.mark.parametrize("name", sorted(set(PUBLISHED) - set(TRAVELLING) - {"gtrs-human36"}))
 def test_published_networks_become_engines(
     name: str, precision: str, reference: Path, tmp_path: Path
@@ -481,16 +481,16 @@ def test_published_networks_become_engines(
 @pytest.mark.slow
 def test_gtrs_becomes_an_engine_of_half_precision(reference: Path, tmp_path: Path) -> None:
     # Its ONNX export is most of either precision's time, and the float16 graph is made of the float32 one.
-    _published(Case(reference / "cases" / "gtrs-human36"), "f16", tmp_path)
+    _published(Case(reference / "cases" / "gtrs-human36"), "fp16", tmp_path)
 
 
 def _published(case: Case, precision: str, folder: Path) -> None:
     mesh = case.write_mesh(folder / "faces.npy")
     model = open_checkpoint(case.write(folder / "a.pth"), mesh=mesh)
-    if precision == "f32":
+    if precision == "fp32":
         _holds(model, 1e-4, TensorRtOptions(), folder)
     else:
-        _holds(model, 1e-2, TensorRtOptions(precision="f16"), folder)
+        _holds(model, 1e-2, TensorRtOptions(precision="fp16"), folder)
 
 
 def _holds(model: Model, bound: float, asked: TensorRtOptions, folder: Path) -> None:

@@ -43,7 +43,7 @@ class CrowdRunner(Runner):
 
     def __init__(self, spec: ModelSpec) -> None:
         self.inputs, self.outputs = spec.inputs, spec.outputs
-        self.effective = Effective("crowd", "1", "CPU", "f32", 1)
+        self.effective = Effective("crowd", "1", "CPU", "fp32", 1)
         self.runs = 0
         maps = crowd(PEOPLE, HEIGHT // 8, WIDTH // 8)
         self._maps = {name: getattr(maps, name)[None] for name in (output.name for output in spec.outputs)}
@@ -92,7 +92,7 @@ def artifact_3d(tmp_path: Path) -> Artifact:
 def _artifact(path: Path, family: str) -> Artifact:
     path.write_bytes(b"a model")
     spec = spec_of(family, height=HEIGHT, width=WIDTH)
-    return Artifact(path, "onnx", spec, "f32", {path.name: files.sha256(path)})
+    return Artifact(path, "onnx", spec, "fp32", {path.name: files.sha256(path)})
 
 
 @pytest.fixture

@@ -35,7 +35,7 @@ class StretchRunner(Runner):
 
     def __init__(self, spec: ModelSpec) -> None:
         self.inputs, self.outputs = spec.inputs, spec.outputs
-        self.effective = Effective("stretch", "1", "CPU", "f32", 1)
+        self.effective = Effective("stretch", "1", "CPU", "fp32", 1)
         self.batches: list[int] = []
 
     def run(self, tensors: Tensors) -> Tensors:

@@ -31,7 +31,7 @@ class PersonRunner(Runner):
 
     def __init__(self) -> None:
         self.inputs, self.outputs = person_spec().inputs, person_spec().outputs
-        self.effective = Effective("person", "1", "CPU", "f32", 1)
+        self.effective = Effective("person", "1", "CPU", "fp32", 1)
         self.runs = 0
 
     def run(self, tensors: Tensors) -> Tensors:

@@ -47,7 +47,7 @@ def given(folder: Path, joints: Array) -> JointsFile:
 def done(source: Source, spec: ModelSpec, found: People, folder: Path, **options: Any) -> Prediction:
     path = folder.with_suffix(".onnx")
     path.write_bytes(b"a model")
-    artifact = Artifact(path, "onnx", spec, "f32", {path.name: files.sha256(path)})
+    artifact = Artifact(path, "onnx", spec, "fp32", {path.name: files.sha256(path)})
     return predict(source, StretchRunner(spec), artifact, folder, PredictOptions(people=found, **options))
 
 
@@ -404,7 +404,7 @@ def test_images_whose_meshes_are_not_drawn_are_named(
 
     path = tmp_path / "a.onnx"
     path.write_bytes(b"a model")
-    artifact = Artifact(path, "onnx", spec, "f32", {path.name: files.sha256(path)})
+    artifact = Artifact(path, "onnx", spec, "fp32", {path.name: files.sha256(path)})
     options = PredictOptions(people=People("given", find), faces=FACES)
     prediction = predict(source, InsideOut(spec), artifact, tmp_path / "out", options)
     wanted = f"meshes not drawn, since no camera in front of the person fits the 3D joints{end}"

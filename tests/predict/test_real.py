@@ -26,7 +26,7 @@ def test_the_poses_are_the_published_ones(name: str, real: Path, tmp_path: Path)
     with PyTorchRunner(model, RunOptions()) as runner:
         (frame,) = source
         poses = Predictor(runner, model.spec)(frame.image)
-        artifact = Artifact(real / "human-pose-estimation-0001.pth", "pytorch", model.spec, "f32")
+        artifact = Artifact(real / "human-pose-estimation-0001.pth", "pytorch", model.spec, "fp32")
         predict(source, runner, artifact, tmp_path)
     np.testing.assert_allclose(poses.keypoints, expected["poses"], atol=1e-3)
     np.testing.assert_allclose(poses.scores, expected["confidence"], rtol=1e-4)

@@ -122,7 +122,7 @@ def test_a_gpu_gives_what_the_cpu_gives_in_float32(
         _open(pair, tiny, exported, RunOptions("cuda")) as there,
         _open(pair, tiny, exported, RunOptions(threads=1)) as here,
     ):
-        assert (there.effective.precision, there.effective.threads) == ("f32", None)
+        assert (there.effective.precision, there.effective.threads) == ("fp32", None)
         kept = there.run(_image(0))
         copies = {name: array.copy() for name, array in kept.items()}
         for seed in (1, 0):

@@ -23,7 +23,7 @@ from tests.runtimes.test_runners import _wanted
 from tests.tables import gpu_here
 
 pytestmark = pytest.mark.gpu
-WITHIN: dict[EnginePrecision, float] = {"f32": 1e-4, "f16": 1e-2}
+WITHIN: dict[EnginePrecision, float] = {"fp32": 1e-4, "fp16": 1e-2}
 """How far a value may be off, as a part of the largest; TF32 would be off by 1e-3."""
 SMALLEST, USUAL, LARGEST = (1, 3, 16, 16), (1, 3, 32, 40), (2, 3, 32, 64)
 

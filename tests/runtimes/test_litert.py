@@ -66,7 +66,7 @@ def test_what_is_left_to_the_interpreter_is_named() -> None:
     operators = operators_of(Told())
     assert operators == Operators(3, {"SELECT": 1}, frozenset({"int8"}))
     assert operators.summary == {"XNNPACK": "2 of 3 operators", "not delegated": "1 SELECT"}
-    assert precision_of(operators) == "i8"
+    assert precision_of(operators) == "int8"
 
 
 def test_a_file_of_others_runs_under_the_names_in_its_signature(
@@ -103,8 +103,8 @@ def test_a_manifest_that_says_otherwise_than_the_file_is_refused(exported: dict[
 def test_another_device_and_another_precision_are_refused(exported: dict[str, Artifact]) -> None:
     with pytest.raises(DeviceError, match=r"^device 'GPU': LiteRT offers CPU here$"):
         open_runner(exported["tflite"], RunOptions(device="GPU"))
-    with pytest.raises(DeviceError, match=r"^precision f16: LiteRT runs a float32 file in f32 only$"):
-        open_runner(exported["tflite"], RunOptions(precision="f16"))
+    with pytest.raises(DeviceError, match=r"^precision fp16: LiteRT runs a float32 file in fp32 only$"):
+        open_runner(exported["tflite"], RunOptions(precision="fp16"))
 
 
 def test_a_runner_says_nothing_on_stderr(

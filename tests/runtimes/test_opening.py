@@ -38,10 +38,10 @@ def test_our_own_artifact_needs_no_description(exported: dict[str, Artifact]) ->
 
 def test_code_compiled_for_one_device_runs_there_alone() -> None:
     spec = ModelSpec("x", "", (), ())
-    package = Artifact(Path("a.pt2"), "aoti", spec, "f32", details={"device": "cuda"})
+    package = Artifact(Path("a.pt2"), "aoti", spec, "fp32", details={"device": "cuda"})
     assert devices_of(package) == ("cuda",)
     assert devices_of(replace(package, details={})) == ("CPU", "cuda")
-    assert devices_of(Artifact(Path("a.tflite"), "tflite", spec, "f32", details={"device": "x"})) == ("CPU",)
+    assert devices_of(Artifact(Path("a.tflite"), "tflite", spec, "fp32", details={"device": "x"})) == ("CPU",)
 
 
 @pytest.mark.parametrize("flavour", ["tensorrt", "tensorrt-rtx"])
@@ -53,7 +53,7 @@ def test_what_an_engine_lacks_is_installed_with_its_own_flavour(
     for name in ("cuda", "cuda.bindings"):
         monkeypatch.setitem(sys.modules, name, None)
     spec = ModelSpec("x", "", (), ())
-    engine = Artifact(Path("a.engine"), "tensorrt", spec, "f32", details={"flavour": flavour})
+    engine = Artifact(Path("a.engine"), "tensorrt", spec, "fp32", details={"flavour": flavour})
     with pytest.raises(MissingPackageError, match=rf"the package cuda, .*posedeploy\[{flavour}\]'$"):
         open_runner(engine, RunOptions("cuda"))
 
@@ -109,7 +109,7 @@ def test_a_file_that_was_given_the_suffix_of_another_target_is_refused(tmp_path:
     spec = ModelSpec("x", "", (), ())
     hashes = {"a.onnx": files.sha256(tmp_path / "a.onnx")}
     made = Provenance(None, "")
-    manifest.write(Artifact(tmp_path / "a.onnx", "openvino", spec, "f32", hashes, made), tmp_path)
+    manifest.write(Artifact(tmp_path / "a.onnx", "openvino", spec, "fp32", hashes, made), tmp_path)
     with pytest.raises(ManifestError, match="its manifest calls it 'openvino', and it is named like onnx"):
         open_artifact(tmp_path / "a.onnx")
 

@@ -131,7 +131,7 @@ def test_inputs_that_do_not_fit_are_refused(opener: Opener, tensors: Tensors, go
 def test_what_is_in_use_is_what_was_asked(opener: Opener, threads: int) -> None:
     with opener(RunOptions(threads=threads)) as runner:
         assert runner.effective.threads == threads
-        assert runner.effective.precision == "f32"
+        assert runner.effective.precision == "fp32"
         assert runner.effective.device == "CPU"
         assert RUNTIMES[runner.effective.runtime]
         assert runner.effective.version[0].isdigit()
@@ -165,7 +165,7 @@ def test_cuda_is_refused_where_there_is_none(opener: Opener) -> None:
         opener(RunOptions(device="cuda"))
 
 
-@pytest.mark.parametrize("precision", ["f16", "bf16"])
+@pytest.mark.parametrize("precision", ["fp16", "bf16"])
 def test_another_precision_is_given_or_refused_but_never_swapped(
     opener: Opener, precision: Precision
 ) -> None:
@@ -185,7 +185,7 @@ def test_a_precision_that_does_not_exist_is_refused(opener: Opener) -> None:
 
 def test_a_precision_left_to_the_runtime_is_said(opener: Opener) -> None:
     with opener(RunOptions(threads=1, precision="auto")) as runner:
-        assert runner.effective.precision in ("f32", "f16", "bf16")
+        assert runner.effective.precision in ("fp32", "fp16", "bf16")
         runner.run(_image())
 
 
@@ -244,7 +244,7 @@ def test_a_damaged_file_is_refused_in_one_line(
     broken = tmp_path / whole.path.name
     broken.write_bytes(DAMAGE[damage](broken.read_bytes()))
     with pytest.raises(ArtifactError, match=rf"^{broken}: ") as refusal:
-        open_runner(Artifact(broken, target, whole.spec, "f32"), RunOptions(), runtime)
+        open_runner(Artifact(broken, target, whole.spec, "fp32"), RunOptions(), runtime)
     assert "\n" not in str(refusal.value)
 
 
@@ -256,14 +256,14 @@ def test_weights_that_are_cut_short_are_refused(
     (tmp_path / "tiny.xml").write_bytes(whole.path.read_bytes())
     (tmp_path / "tiny.bin").write_bytes(whole.path.with_suffix(".bin").read_bytes()[:size])
     with pytest.raises(ArtifactError, match="OpenVINO cannot read it"):
-        open_runner(Artifact(tmp_path / "tiny.xml", "openvino", whole.spec, "f32"), RunOptions())
+        open_runner(Artifact(tmp_path / "tiny.xml", "openvino", whole.spec, "fp32"), RunOptions())
 
 
 @pytest.mark.parametrize(("target", "runtime"), ARTIFACT_PAIRS, ids=map("-on-".join, ARTIFACT_PAIRS))
 def test_a_file_that_is_gone_is_refused(tiny: Model, tmp_path: Path, target: str, runtime: str) -> None:
     path = tmp_path / f"gone{ON_CPU[target].suffix}"
     with pytest.raises(ArtifactError, match=rf"^{path}: "):
-        open_runner(Artifact(path, target, tiny.spec, "f32"), RunOptions(), runtime)
+        open_runner(Artifact(path, target, tiny.spec, "fp32"), RunOptions(), runtime)
 
 
 class Echo(nn.Module):
@@ -333,8 +333,8 @@ def test_a_quantised_network_is_run_in_what_its_file_says_and_that_is_told(real:
     artifact = Artifact(
         real / "human-pose-estimation-0001.xml", "openvino", ModelSpec("unknown", "", (), ()), "unknown"
     )
-    with open_runner(artifact, RunOptions(precision="f32")) as runner:
-        assert runner.effective.precision == "i8"
+    with open_runner(artifact, RunOptions(precision="fp32")) as runner:
+        assert runner.effective.precision == "int8"
 
 
 def test_onnx_runtime_does_not_guess_the_precision_of_a_file_made_by_others(

@@ -125,7 +125,7 @@ def test_what_was_taken_is_given_back_where_there_is_no_more_memory(
 def test_what_is_in_use_is_said(engine: Artifact) -> None:
     with on_stand_in(engine, ON_GPU) as runner:
         effective = runner.effective
-    assert (effective.runtime, effective.device, effective.precision) == ("tensorrt", "a stand-in", "f32")
+    assert (effective.runtime, effective.device, effective.precision) == ("tensorrt", "a stand-in", "fp32")
     assert effective.threads is None
     assert effective.version[0].isdigit()
     assert effective.details["flavour"] == "tensorrt-rtx"
@@ -182,12 +182,12 @@ def test_threads_are_refused(engine: Artifact) -> None:
 
 def test_another_precision_than_the_engines_is_refused(engine: Artifact) -> None:
     with pytest.raises(
-        DeviceError, match=r"^precision f16: tiny.engine computes in f32, as it was built; give"
+        DeviceError, match=r"^precision fp16: tiny.engine computes in fp32, as it was built; give"
     ):
-        open_runner(engine, RunOptions("cuda", "f16"))
-    half = replace(engine, precision="f16")
+        open_runner(engine, RunOptions("cuda", "fp16"))
+    half = replace(engine, precision="fp16")
     with pytest.raises(
-        DeviceError, match=r"^precision f32: tiny.engine computes in f16, as it was built; give"
+        DeviceError, match=r"^precision fp32: tiny.engine computes in fp16, as it was built; give"
     ):
         open_runner(half, RunOptions("cuda"))
 
