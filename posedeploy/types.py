@@ -25,7 +25,7 @@ Layout: TypeAlias = Literal["NCHW", "NHWC"]
 ColourOrder: TypeAlias = Literal["BGR", "RGB"]
 Fit: TypeAlias = Literal["pad", "crop", "box", "centre"]
 Embedded: TypeAlias = Literal["colour", "normalisation"]
-Precision: TypeAlias = Literal["fp32", "fp16", "bf16", "auto"]
+Precision: TypeAlias = Literal["fp32", "tf32", "fp16", "bf16", "auto"]
 Hint: TypeAlias = Literal["latency", "throughput"]
 TO_CHANNELS_LAST, TO_CHANNELS_FIRST = (0, 2, 3, 1), (0, 3, 1, 2)
 """How the axes of an image or of maps are permuted from NCHW to NHWC, and back."""
@@ -229,12 +229,16 @@ class Artifact:
 
 @dataclass(frozen=True)
 class RunOptions:
-    """How an artifact is to be run. ``threads`` None is one per physical core that this process may use."""
+    """How an artifact is to be run. ``threads`` None is one per physical core that this process may use.
+
+    ``cuda_graphs``: on a GPU, networks of fixed shapes are recorded and replayed as one CUDA graph.
+    """
 
     device: str = "CPU"
     precision: Precision = "fp32"
     threads: int | None = None
     hint: Hint = "latency"
+    cuda_graphs: bool = True
 
 
 @dataclass(frozen=True)

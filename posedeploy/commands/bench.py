@@ -209,7 +209,7 @@ def _baseline(
     source = settings.checkpoint or (Path(made.checkpoint) if made and made.checkpoint else None)
     name = source.name if source else "sample"
     try:
-        asked = replace(options, device=device, precision="fp32")
+        asked = replace(options, device=device, precision="fp32", cuda_graphs=False)
         return _pytorch(f"{name} (PyTorch)", asked, settings, reference, opened)
     except PoseDeployError as error:
         if settings.checkpoint is not None:

@@ -9,9 +9,9 @@ from torch._inductor import aoti_load_package
 
 from posedeploy import native_code
 from posedeploy.errors import ArtifactError, first_line
-from posedeploy.runtimes.base import Runner
-from posedeploy.runtimes.cuda_graph import GraphedCall
-from posedeploy.runtimes.pytorch import caller, settle
+from posedeploy.runtimes.base import Runner, check_precision
+from posedeploy.runtimes.pytorch import settle
+from posedeploy.runtimes.torch_call import open_call
 from posedeploy.types import Artifact, RunOptions, Tensors
 
 
@@ -22,7 +22,7 @@ class AotiRunner(Runner):
     """
 
     def __init__(self, artifact: Artifact, options: RunOptions) -> None:
-        device, self.effective = settle("aoti", options)
+        device, self.effective = settle("aoti", options, check_precision(artifact, options))
         native_code.check(artifact.path, artifact.details, options.device)
         try:
             program = aoti_load_package(str(artifact.path), run_single_threaded=device.type == "cuda")
@@ -34,16 +34,8 @@ class AotiRunner(Runner):
         self.inputs, self.outputs = artifact.spec.inputs, artifact.spec.outputs
         # The loader takes and gives flat lists; calling the program itself parses its signature each time.
         call: Callable[..., object] = lambda *tensors: program.loader.boxed_run(list(tensors))  # noqa: E731
-        if device.type == "cuda":
-            graph = "no"
-            if not any(spec.is_dynamic for spec in self.inputs):
-                try:
-                    call, graph = GraphedCall(call, self.inputs, device), "yes"
-                except RuntimeError as error:  # a network may do what a graph cannot hold
-                    graph = f"no: {first_line(error)}"
-            details = {**self.effective.details, "CUDA graph": graph}
-            self.effective = replace(self.effective, details=details)
-        self._call = caller(call, device, self.outputs)
+        self._call, details = open_call(call, device, self.inputs, self.outputs, graphs=options.cuda_graphs)
+        self.effective = replace(self.effective, details=details)
 
     def run(self, tensors: Tensors) -> Tensors:
         self.check(tensors)

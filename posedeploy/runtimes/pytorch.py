@@ -1,82 +1,70 @@
-"""PyTorch itself, eager: the reference that every other runtime is held against."""
+"""PyTorch itself, eager: the reference that every other runtime is compared with."""
 
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable
-from typing import Any
+from dataclasses import replace
 
-import numpy as np
 import torch
+from torch import nn
 
 from posedeploy.errors import DeviceError
-from posedeploy.nesting import flat
+from posedeploy.reduced_precision import DTYPES, ReducedPrecision, to_channels_last
 from posedeploy.runtimes import tf32
 from posedeploy.runtimes.base import Runner, threads_asked
-from posedeploy.types import Array, Effective, Model, RunOptions, Tensors, TensorSpec
+from posedeploy.runtimes.torch_call import open_call
+from posedeploy.types import Effective, Model, RunOptions, Tensors
 
 
 class PyTorchRunner(Runner):
-    """Runs a model's module as it is."""
+    """Runs a model's module: as it is on the CPU, in any of the precisions on a GPU."""
 
     def __init__(self, model: Model, options: RunOptions) -> None:
         self.inputs, self.outputs = model.spec.inputs, model.spec.outputs
-        device, self.effective = settle("pytorch", options)
-        module = model.module if device.type == "cpu" else copy.deepcopy(model.module).to(device)
-        self._call = caller(module, device, self.outputs)
+        device, self.effective = settle("pytorch", options, tuple(DTYPES) if options.device == "cuda" else ())
+        module = _on_device(model.module, device, options)
+        self._call, details = open_call(module, device, self.inputs, self.outputs, graphs=options.cuda_graphs)
+        self.effective = replace(self.effective, details=details)
 
     def run(self, tensors: Tensors) -> Tensors:
         self.check(tensors)
         return self._call([tensors[spec.name] for spec in self.inputs])
 
 
-def caller(
-    module: Callable[..., Any], device: torch.device, outputs: tuple[TensorSpec, ...]
-) -> Callable[[list[Any]], Tensors]:
-    """A function from the input arrays, in order, to the outputs by name, for anything that torch calls."""
-    names = [spec.name for spec in outputs]
-
-    def call(arrays: list[Any]) -> Tensors:
-        with torch.inference_mode():
-            results = _here(flat(module(*(_there(array, device) for array in arrays))), device)
-            return {name: result.numpy() for name, result in zip(names, results, strict=True)}
-
-    return call
-
-
-def _there(array: Array, device: torch.device) -> torch.Tensor:
-    """The array on the device; torch takes neither negative strides nor what may not be written to.
-
-    From pinned memory, so that the copy is queued before the network's own work and not waited for.
-    """
-    tensor = torch.from_numpy(np.require(array, requirements=("C", "W")))
-    return tensor if device.type == "cpu" else tensor.pin_memory().to(device, non_blocking=True)
-
-
-def _here(results: tuple[torch.Tensor, ...], device: torch.device) -> list[torch.Tensor]:
-    """Copies on the CPU, since a network may hand back its own input or a weight, and what a runner returns
-    is to keep. From a GPU all are queued, and waited for once."""
+def _on_device(module: nn.Module, device: torch.device, options: RunOptions) -> nn.Module:
+    """The module on its device; in a reduced precision or TF32 a copy whose convolutions are channels-last,
+    as those kernels want them."""
     if device.type == "cpu":
-        return [result.to("cpu", copy=True) for result in results]
-    copies = [torch.empty(result.shape, dtype=result.dtype, pin_memory=True) for result in results]
-    for here, result in zip(copies, results, strict=True):
-        here.copy_(result, non_blocking=True)
-    torch.cuda.current_stream(device).synchronize()
-    return copies
+        return module
+    if options.precision in DTYPES:
+        return ReducedPrecision(module, options.precision).to(device).eval()
+    moved = copy.deepcopy(module).to(device)
+    if options.precision == "tf32":
+        to_channels_last(moved)
+    return moved
 
 
-def settle(runtime: str, options: RunOptions) -> tuple[torch.device, Effective]:
-    """Set the device and threads asked for, and read back what torch will use.
+def settle(
+    runtime: str, options: RunOptions, reduced: tuple[str, ...] = ()
+) -> tuple[torch.device, Effective]:
+    """Set the device, precision and threads asked for, and read back what torch will use.
 
-    Torch has one thread count for the whole process.
+    Torch has one thread count, and one setting of TF32, for the whole process.
+
+    Args:
+        reduced: the precisions that the network can be run in besides FP32 and, on a GPU, TF32.
 
     Raises:
         DeviceError: torch does not offer the device, the precision or the thread count.
     """
-    if options.precision not in ("fp32", "auto"):
-        raise DeviceError(f"precision {options.precision}: {runtime} runs a float32 network in fp32 only")
     if options.device not in ("CPU", "cuda"):
         raise DeviceError(f"device {options.device!r}: {runtime} runs on CPU or cuda")
+    offered = ("fp32", *(("tf32",) if options.device == "cuda" else ()), *reduced, "auto")
+    if options.precision not in offered:
+        raise DeviceError(
+            f"precision {options.precision}: {runtime} runs this network in {' or '.join(offered)} on "
+            f"{options.device}"
+        )
     threads = threads_asked(options, runtime)
     if options.device == "cuda" and not torch.cuda.is_available():
         raise DeviceError(
@@ -89,5 +77,7 @@ def settle(runtime: str, options: RunOptions) -> tuple[torch.device, Effective]:
         if torch.get_num_threads() != threads:
             raise DeviceError(f"{threads} threads were asked for and torch uses {torch.get_num_threads()}")
     name = torch.cuda.get_device_name(device) if device.type == "cuda" else "CPU"
-    precision = tf32.settle(options) if device.type == "cuda" else "fp32"
+    precision: str = tf32.settle(options) if device.type == "cuda" else "fp32"
+    if options.precision in reduced:
+        precision = options.precision
     return device, Effective(runtime, str(torch.__version__), name, precision, threads)

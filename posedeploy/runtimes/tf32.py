@@ -17,16 +17,17 @@ CONVOLUTION, ALLOW_TF32 = "aten::_convolution", 12
 
 
 def settle(options: RunOptions) -> Literal["fp32", "tf32"]:
-    """Forbid TF32 for ``fp32``, for the whole process; ``auto`` leaves it as it is, which torch allows for
-    convolutions. What then holds is given back."""
-    if options.precision == "fp32":
+    """Allow TF32 for ``tf32`` and forbid it for other precisions, for the whole process; ``auto`` keeps it as
+    it is, which torch allows for convolutions. Returns what then holds, read back."""
+    if options.precision != "auto":
+        allowed = options.precision == "tf32"
         with warnings.catch_warnings():
-            # The older flags, which torch 2.9 calls deprecated, go along: torch.export (2.13 too) still reads
-            # them, and refuses to go on where they say otherwise than the newer ones.
+            # The older flags, deprecated since torch 2.9, are set too: torch.export (2.13 too) still reads
+            # them, and refuses to go on where they contradict the newer ones.
             warnings.simplefilter("ignore")
-            torch.backends.cudnn.allow_tf32 = torch.backends.cuda.matmul.allow_tf32 = False
+            torch.backends.cudnn.allow_tf32 = torch.backends.cuda.matmul.allow_tf32 = allowed
         for kind in KINDS:
-            kind.fp32_precision = "ieee"
+            kind.fp32_precision = "tf32" if allowed else "ieee"
     return "tf32" if any(kind.fp32_precision == "tf32" for kind in KINDS) else "fp32"
 
 

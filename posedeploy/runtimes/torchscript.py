@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import warnings
+from dataclasses import replace
 
 import torch
 
 from posedeploy.errors import ArtifactError
 from posedeploy.runtimes import tf32
-from posedeploy.runtimes.base import Runner
-from posedeploy.runtimes.pytorch import caller, settle
+from posedeploy.runtimes.base import Runner, check_precision
+from posedeploy.runtimes.pytorch import settle
+from posedeploy.runtimes.torch_call import open_call
 from posedeploy.types import Artifact, RunOptions, Tensors
 
 
@@ -17,7 +19,7 @@ class TorchScriptRunner(Runner):
     """Runs a ``.torchscript`` file. The format has no tensor names: they come from the manifest."""
 
     def __init__(self, artifact: Artifact, options: RunOptions) -> None:
-        device, self.effective = settle("torchscript", options)
+        device, self.effective = settle("torchscript", options, check_precision(artifact, options))
         try:
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore", DeprecationWarning)
@@ -33,7 +35,10 @@ class TorchScriptRunner(Runner):
             tf32.write_into(program)
         self.inputs, self.outputs = artifact.spec.inputs, artifact.spec.outputs
         self._program = program
-        self._call = caller(program, device, self.outputs)
+        self._call, details = open_call(
+            program, device, self.inputs, self.outputs, graphs=options.cuda_graphs
+        )
+        self.effective = replace(self.effective, details=details)
 
     def run(self, tensors: Tensors) -> Tensors:
         self.check(tensors)

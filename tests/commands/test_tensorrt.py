@@ -42,7 +42,7 @@ def test_flags_become_options() -> None:
     [
         (EngineFlags(gpu="ampere"), "--gpu ampere: wanted compute capabilities, as sm86,sm120"),
         (EngineFlags(gpu="sm86,"), "--gpu sm86,: wanted compute capabilities, as sm86,sm120"),
-        (EngineFlags(precision="int8"), "--precision int8: wanted fp32 or fp32 or fp16 or fp16"),
+        (EngineFlags(precision="int8"), "--precision int8: wanted fp32 or fp16"),
         (
             EngineFlags(smallest="1x3xHx8"),
             "--min 1x3xHx8: wanted a shape, such as 1x3x256x256, or NAME:SHAPE",

@@ -1,0 +1,135 @@
+"""Run a network's convolutions and linear layers in FP16 or BF16 and everything sensitive in FP32.
+
+This is what ``torch.autocast`` does on a GPU, independent of the device, so that a network can be traced on a
+CPU for a GPU, and with the weights cast once. What goes wrong in FP16 is left in FP32: exponents, softmaxes,
+normalizations, sums, and whatever is computed from their results until the next layer with weights.
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+from torch.overrides import TorchFunctionMode
+
+from posedeploy.nesting import flat
+
+DTYPES: Mapping[str, torch.dtype] = {"fp16": torch.float16, "bf16": torch.bfloat16}
+"""The precisions that a network can be cast to, by the name users give."""
+WITH_WEIGHTS = (
+    nn.Conv1d, nn.Conv2d, nn.Conv3d, nn.ConvTranspose1d, nn.ConvTranspose2d, nn.ConvTranspose3d, nn.Linear,
+)  # fmt: skip
+"""Modules whose weights are cast. A subclass may use its weights otherwise, so only these exact types."""
+LAYERS: frozenset[Callable[..., Any]] = frozenset(
+    (
+        functional.conv1d, functional.conv2d, functional.conv3d, functional.conv_transpose1d,
+        functional.conv_transpose2d, functional.conv_transpose3d, functional.linear,
+    )
+)  # fmt: skip
+"""Functions that compute in the reduced precision, whatever their inputs are."""
+SENSITIVE: frozenset[Callable[..., Any]] = frozenset(
+    (
+        torch.exp, Tensor.exp, torch.log, Tensor.log, torch.softmax, Tensor.softmax, functional.softmax,
+        torch.log_softmax, Tensor.log_softmax, functional.log_softmax, torch.logsumexp, Tensor.logsumexp,
+        torch.sum, Tensor.sum, torch.mean, Tensor.mean, torch.cumsum, Tensor.cumsum, torch.prod, Tensor.prod,
+        torch.var, Tensor.var, torch.std, Tensor.std, torch.norm, Tensor.norm, functional.normalize,
+        torch.pow, Tensor.pow, Tensor.__pow__, torch.rsqrt, Tensor.rsqrt, torch.reciprocal, Tensor.reciprocal,
+        functional.layer_norm, functional.group_norm, functional.instance_norm, functional.rms_norm,
+        functional.scaled_dot_product_attention, functional.multi_head_attention_forward, torch.cdist,
+        functional.grid_sample, functional.adaptive_avg_pool1d, functional.adaptive_avg_pool2d,
+    )
+)  # fmt: skip
+"""Functions that compute in FP32, whatever their inputs are."""
+NORMS = frozenset((functional.batch_norm, torch.batch_norm))
+"""Functions that take a reduced input beside FP32 statistics and keep both."""
+
+
+class ReducedPrecision(nn.Module):
+    """A copy of a network that computes in a reduced precision and takes and gives FP32.
+
+    ``network`` stays as it is. With ``channels_last``, convolutions keep their weights in that memory format,
+    which is the one that a GPU's reduced-precision kernels want.
+    """
+
+    def __init__(self, network: nn.Module, precision: str, *, channels_last: bool = True) -> None:
+        super().__init__()
+        self.network = copy.deepcopy(network)
+        self.dtype = DTYPES[precision]
+        for module in self.network.modules():
+            if type(module) in WITH_WEIGHTS:
+                module.to(self.dtype)
+        if channels_last:
+            to_channels_last(self.network)
+
+    def forward(self, *inputs: Tensor) -> tuple[Tensor, ...]:
+        with _Casting(self.dtype):
+            outputs = flat(self.network(*inputs))
+        return tuple(output.float() if output.dtype == self.dtype else output for output in outputs)
+
+
+def to_channels_last(network: nn.Module) -> None:
+    """Lay out the weights of 2D convolutions channels-last, in place."""
+    for module in network.modules():
+        if isinstance(module, nn.Conv2d | nn.ConvTranspose2d):
+            module.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+
+
+class _Casting(TorchFunctionMode):
+    """Casts what functions of torch are given, by the tables above."""
+
+    def __init__(self, dtype: torch.dtype) -> None:
+        super().__init__()
+        self.dtype = dtype
+
+    def __torch_function__(
+        self,
+        func: Callable[..., Any],
+        types: Iterable[type],
+        args: tuple[Any, ...] = (),
+        kwargs: dict[str, Any] | None = None,
+    ) -> Any:
+        kwargs = kwargs or {}
+        if func in LAYERS:
+            return func(*_cast(args, torch.float32, self.dtype), **_cast(kwargs, torch.float32, self.dtype))
+        if func is functional.prelu or func is torch.prelu:  # the slope has to have the input's type
+            return func(args[0], *_cast(args[1:], torch.float32, args[0].dtype), **kwargs)
+        if func in SENSITIVE or (self._is_mixed((args, kwargs)) and not _keeps_mixed(func)):
+            return func(*_cast(args, self.dtype, torch.float32), **_cast(kwargs, self.dtype, torch.float32))
+        return func(*args, **kwargs)
+
+    def _is_mixed(self, values: object) -> bool:
+        dtypes = {tensor.dtype for tensor in _tensors(values)}
+        return self.dtype in dtypes and torch.float32 in dtypes
+
+
+def _keeps_mixed(func: Callable[..., Any]) -> bool:
+    """Whether a function takes both precisions as they are: normalizations, what writes into one of its
+    arguments, and what only reads attributes."""
+    name = getattr(func, "__name__", "")
+    in_place = (name.endswith("_") and not name.endswith("__")) or name.startswith("__i")
+    return func in NORMS or in_place or name in ("__get__", "__set__", "__setitem__")
+
+
+def _tensors(values: object) -> Iterable[Tensor]:
+    if isinstance(values, Tensor):
+        yield values
+    elif isinstance(values, tuple | list):
+        for value in values:
+            yield from _tensors(value)
+    elif isinstance(values, dict):
+        yield from _tensors(tuple(values.values()))
+
+
+def _cast(values: Any, origin: torch.dtype, wanted: torch.dtype) -> Any:
+    """Every tensor of one type in a nesting of containers, cast to another."""
+    if isinstance(values, Tensor):
+        return values.to(wanted) if values.dtype == origin else values
+    if isinstance(values, tuple | list):
+        return type(values)(_cast(value, origin, wanted) for value in values)
+    if isinstance(values, dict):
+        return {key: _cast(value, origin, wanted) for key, value in values.items()}
+    return values
