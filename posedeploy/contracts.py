@@ -1,5 +1,8 @@
 """A small TOML that says what a network made by others expects and gives, in place of a manifest.
 
+An output is a name, or a table ``[outputs.heatmaps]`` with ``name``, ``layout``, ``scale``, ``zero_point``,
+``stride``, ``shape`` and ``dtype``; the input has the same fields but for ``stride``.
+
 ::
 
     family = "lightweight-openpose-2d"     # whose decoding turns the outputs into poses; may be left out
@@ -17,10 +20,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import Annotated, Literal, TypeAlias
+from typing import Annotated, Any, TypeAlias, get_args, get_type_hints
 
 import msgspec
 
@@ -28,19 +31,26 @@ from posedeploy import plugins
 from posedeploy.errors import InputError
 from posedeploy.families import FAMILIES, family_named, published_joint_set
 from posedeploy.specs import family_spec, unit_of
+from posedeploy.tensor_contracts import resolve_input, resolve_outputs
+from posedeploy.tensor_tables import (
+    DEFAULT_SHAPES,
+    OutputTable,
+    TensorTable,
+    described_outputs,
+    image_layout,
+)
 from posedeploy.text_files import read_toml
 from posedeploy.types import (
     ColourOrder,
-    Dimension,
     Embedded,
     Fit,
     InputContract,
     JointsContract,
-    Layout,
     ModelSpec,
     TensorSpec,
 )
 
+HINT = "docs/third-party-models.md shows one"
 UNKNOWN = "unknown"
 """The family of a model that nobody has described."""
 
@@ -54,11 +64,7 @@ _Deviation: TypeAlias = Annotated[float, msgspec.Meta(gt=0)]
 _Margin: TypeAlias = Annotated[float, msgspec.Meta(gt=0)]
 
 
-class _Input(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
-    name: str = "data"
-    shape: tuple[Dimension, ...] = ("batch", 3, "height", "width")
-    dtype: Literal["float32", "uint8"] = "float32"
-    layout: Layout = "NCHW"
+class _Input(TensorTable, frozen=True, kw_only=True):
     height: _Length | None = None
     width: _Length | None = None
     mean: tuple[float, float, float] | None = None
@@ -74,34 +80,32 @@ class _Document(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
     family: str = UNKNOWN
     variant: str = ""
     input: _Input = _Input()
-    outputs: Mapping[str, str] = msgspec.field(default_factory=dict)
+    outputs: Mapping[str, str | OutputTable] = msgspec.field(default_factory=dict)
     keypoint_names: tuple[str, ...] = ()
     skeleton: tuple[tuple[int, int], ...] = ()
     cells: _Length | None = None
 
 
 def read(path: Path) -> ModelSpec:
-    """The spec that a contract file describes; the shapes of its outputs are (), until something has run.
+    """The spec that a contract file describes; the shapes of its outputs are () where it leaves them out, and
+    the layout of its input is None where it gives neither layout nor shape.
 
     Raises:
-        InputError: the file is missing, not TOML, of other fields, or leaves out what its family cannot
-            fill in.
+        InputError: the file is missing, not TOML, of other fields, leaves out what its family cannot fill in,
+            or gives a tensor what it cannot have.
     """
-    document = read_toml(path, "a contract", _Document, hint="README.md, 'Your own network', shows one")
+    document = _document(path)
     base = (
         described(document.family) if document.family in FAMILIES else ModelSpec(document.family, "", (), ())
     )
+    outputs = described_outputs(str(path), document.outputs)
     spec = replace(
         base,
         variant=document.variant or path.stem,
-        inputs=(
-            TensorSpec(
-                document.input.name, document.input.shape, document.input.dtype, document.input.layout
-            ),
-        ),
-        outputs=tuple(TensorSpec(name, ()) for name in document.outputs.values()),
+        inputs=(_input(path, document.input),),
+        outputs=tuple(outputs.values()),
         contract=_contract(path, base.contract, document.input),
-        roles=dict(document.outputs),
+        roles={role: output.name for role, output in outputs.items()},
         cells=document.cells,
     )
     if document.family in FAMILIES:
@@ -109,6 +113,48 @@ def read(path: Path) -> ModelSpec:
     if document.keypoint_names:
         spec = replace(spec, keypoint_names=document.keypoint_names, skeleton=document.skeleton)
     return spec
+
+
+def _document(path: Path) -> _Document:
+    table = read_toml(path, "a contract", dict[str, Any], hint=HINT)
+    try:
+        return msgspec.convert(table, _Document)
+    except msgspec.ValidationError as error:
+        raise InputError(f"{path}: not a contract: {error}{_allowed(str(error))}; {HINT}") from error
+
+
+def _input(path: Path, table: _Input) -> TensorSpec:
+    layout = table.layout or image_layout(table.shape or ())
+    shape = table.shape or DEFAULT_SHAPES[layout or "NCHW"]
+    quantization = table.quantization(f"{path}: [input]")
+    return TensorSpec(table.name or "data", shape, table.dtype, layout, quantization)
+
+
+_TABLES: dict[str, type[msgspec.Struct]] = {
+    "$": _Document, "$.input": _Input, "$.outputs[...]": OutputTable,
+}  # fmt: skip
+
+
+def _allowed(error: str) -> str:
+    """What may stand in the place of what msgspec refuses; '' where its message says so already."""
+    problem, _, place = error.partition(" - at `")
+    table, _, field = place.removesuffix("`").rpartition(".")
+    if problem.startswith("Object contains unknown field"):
+        known = _TABLES.get(place.removesuffix("`") or "$", _Document)
+        return f"; the fields are {', '.join(known.__struct_fields__)}"
+    if problem.startswith("Invalid enum value"):
+        name = field.partition("[")[0]
+        values = [value for part in get_args(get_type_hints(_TABLES[table])[name]) for value in _values(part)]
+        return f"; allowed are {', '.join(values)}"
+    return ""
+
+
+def _values(kind: Any) -> Iterator[str]:
+    """The strings in a type such as ``tuple[Literal["a", "b"], ...] | None``."""
+    if isinstance(kind, str):
+        yield kind
+    for part in get_args(kind):
+        yield from _values(part)
 
 
 def _contract(path: Path, base: InputContract | None, table: _Input) -> InputContract | None:
@@ -143,13 +189,42 @@ def applied(
     Roles that the description leaves open go to the last output whose name contains the role.
 
     Raises:
-        InputError: the input that the description gives is another than the model's, an output that it names
-            is not in the model, a role finds no output, or no joint set has the number that the model takes.
+        InputError: a tensor that the description gives is another than the model's, an output that it names
+            is not in the model, a role finds no output or is unknown to the family's decoding, or no joint
+            set has the number that the model takes.
     """
-    if described.inputs and inputs:
-        _check_input(described.inputs[0], inputs[0], where)
+    roles = _resolve_roles(described, outputs, where)
+    first = next(iter(described.inputs), None)
+    resolved = tuple(resolve_input(first, found, where) for found in inputs[:1])
+    image = next((tensor for tensor in resolved if tensor.layout is not None), None)
+    if described.joints is not None:
+        described = _of_its_joints(described, inputs)
+    return replace(
+        described,
+        inputs=(*resolved, *inputs[1:]),
+        outputs=resolve_outputs(described, image, outputs, roles, where),
+        roles=roles,
+    )
+
+
+def _resolve_roles(described: ModelSpec, outputs: tuple[TensorSpec, ...], where: str) -> dict[str, str]:
+    """Which of the model's outputs has each role."""
+    known = _roles(described.family)
+    unknown = [role for role in described.roles if known and role not in known]
+    if unknown:
+        raise InputError(
+            f"{where}: [outputs] gives the role {', '.join(unknown)}, which the decoding of "
+            f"{described.family} does not know; its roles are {', '.join(known)}"
+        )
+    last = {name: role for role, name in described.roles.items()}
+    for role, output in described.roles.items():
+        if last[output] != role:
+            raise InputError(
+                f"{where}: [outputs] gives {output!r} to both {role} and {last[output]}; name each "
+                "output once"
+            )
     names = [spec.name for spec in outputs]
-    wanted = described.roles or dict.fromkeys(_roles(described.family))
+    wanted = described.roles or dict.fromkeys(known)
     roles = {}
     for role, name in wanted.items():
         found = [
@@ -161,12 +236,7 @@ def applied(
                 f"outputs are {', '.join(names)}. Name it under [outputs] in a --contract file"
             )
         roles[role] = found[-1]
-    if described.joints is not None:
-        return replace(_of_its_joints(described, inputs), inputs=inputs, outputs=outputs, roles=roles)
-    layout = described.inputs[0].layout if described.inputs else "NCHW"
-    return replace(
-        described, inputs=tuple(replace(spec, layout=layout) for spec in inputs), outputs=outputs, roles=roles
-    )
+    return roles
 
 
 def _of_its_joints(described: ModelSpec, inputs: tuple[TensorSpec, ...]) -> ModelSpec:
@@ -181,24 +251,6 @@ def _of_its_joints(described: ModelSpec, inputs: tuple[TensorSpec, ...]) -> Mode
         keypoint_names=found.joints,
         skeleton=found.bones,
     )
-
-
-def _check_input(given: TensorSpec, found: TensorSpec, where: str) -> None:
-    """Refuse a name, shape or dtype that the file contradicts; what is as by default was not given."""
-    usual = _Input()
-    lengths = list(zip(given.shape, found.shape, strict=False))
-    fits = len(given.shape) == len(found.shape) and all(
-        want == got or isinstance(want, str) or isinstance(got, str) for want, got in lengths
-    )
-    if (
-        given.name not in (usual.name, found.name)
-        or given.dtype not in (usual.dtype, found.dtype)
-        or not (fits or given.shape == usual.shape)
-    ):
-        raise InputError(
-            f"{where}: its contract gives the input {given}, and the file has {found}; correct [input], or "
-            "leave name, shape and dtype out"
-        )
 
 
 def _roles(family: str) -> tuple[str, ...]:

@@ -22,6 +22,9 @@ Ranges: TypeAlias = Mapping[str, tuple[tuple[int, ...], tuple[int, ...]]]
 """The smallest and the largest shape of inputs, by name."""
 
 Layout: TypeAlias = Literal["NCHW", "NHWC"]
+IntegerDtype: TypeAlias = Literal["uint8", "int8", "uint16", "int16"]
+"""What quantized tensors are of."""
+FloatDtype: TypeAlias = Literal["float32", "float16"]
 ColourOrder: TypeAlias = Literal["BGR", "RGB"]
 Fit: TypeAlias = Literal["pad", "crop", "box", "centre"]
 Embedded: TypeAlias = Literal["colour", "normalisation"]
@@ -36,13 +39,31 @@ StageCount: TypeAlias = int | Literal["all"]
 
 
 @dataclass(frozen=True)
+class Quantization:
+    """How the integers of a tensor stand for real numbers: ``real = (integer - zero_point) * scale``."""
+
+    scale: float
+    zero_point: int = 0
+
+    def __str__(self) -> str:
+        return f"scale {self.scale:.6g}, zero point {self.zero_point}"
+
+
+@dataclass(frozen=True)
 class TensorSpec:
-    """One input or output of a network: its name, shape, NumPy dtype name and, for an image, its layout."""
+    """One input or output of a network: its name, shape, NumPy dtype name and, for images and maps, layout.
+
+    ``quantization`` is that of a tensor of integers which stand for real numbers; None for floats, for raw
+    bytes and where it is unknown. ``stride`` is the number of input pixels per cell of an output map, None
+    where it follows from the shapes.
+    """
 
     name: str
     shape: tuple[Dimension, ...]
     dtype: str = "float32"
     layout: Layout | None = None
+    quantization: Quantization | None = None
+    stride: int | None = None
 
     @property
     def is_dynamic(self) -> bool:
@@ -67,7 +88,8 @@ class TensorSpec:
 
     def __str__(self) -> str:
         shape = "x".join(str(length) for length in self.shape)
-        return f"{self.name} {self.dtype} {shape}" + (f" {self.layout}" if self.layout else "")
+        words = f"{self.name} {self.dtype} {shape}" + (f" {self.layout}" if self.layout else "")
+        return words + (f" ({self.quantization})" if self.quantization else "")
 
 
 def _length(axis: Dimension, lengths: Mapping[str, int]) -> Dimension:
@@ -139,6 +161,11 @@ class ModelSpec:
     unit: Literal["px", "mm"] = "px"
     joints: JointsContract | None = None
     cells: int | None = None
+
+    @property
+    def map_stride(self) -> int | None:
+        """Input pixels per cell of the output maps, as described; None where it follows from the shapes."""
+        return next((spec.stride for spec in self.outputs if spec.stride is not None), None)
 
     def with_outputs(self, names: tuple[str, ...]) -> ModelSpec:
         """The same network with only these outputs kept."""

@@ -18,6 +18,9 @@ SHARED = BASE | {
     "manifest",
     "files",
     "contracts",
+    "tensor_tables",
+    "tensor_contracts",
+    "quantization",
     "families",
     "specs",
     "nesting",
@@ -43,6 +46,9 @@ MAY_IMPORT = {
     "manifest": SHARED,
     "files": SHARED,
     "contracts": SHARED,
+    "tensor_tables": SHARED,
+    "tensor_contracts": SHARED,
+    "quantization": SHARED,
     "families": SHARED,
     "specs": SHARED,
     "nesting": SHARED,
@@ -65,7 +71,7 @@ MAY_IMPORT = {
     "convert": SHARED | {"convert", "toolchains"},
     "runtimes": SHARED | {"runtimes"},
     "benchmarks": SHARED | {"benchmarks", "runtimes.base", "poses", "samples"},
-    "predict": SHARED | {"predict", "runtimes.base", "poses"},
+    "predict": SHARED | {"predict", "runtimes.base", "runtimes.adapted", "poses"},
 }
 """What each room or module may import, by the first part of a name below ``posedeploy`` or by the whole of
 it.

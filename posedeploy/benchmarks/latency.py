@@ -15,7 +15,7 @@ import numpy as np
 import psutil
 
 from posedeploy.runtimes.base import Runner
-from posedeploy.types import Effective, Hint, Tensors
+from posedeploy.types import Effective, Hint, Tensors, TensorSpec
 
 BLOCK = 10
 """Timed runs of one candidate in one round."""
@@ -36,7 +36,8 @@ class Latency:
 
     load_s: from the file to a runner. first_s: the first inference. memory_bytes: growth of the process's
     resident memory over both. times_s: one per timed inference; with the ``throughput`` hint, one per block
-    of ``BLOCK`` inferences in flight together, divided by their number.
+    of ``BLOCK`` inferences in flight together, divided by their number. input_specs, output_specs: the
+    tensors as the model file has them.
     """
 
     label: str
@@ -50,6 +51,8 @@ class Latency:
     times_s: tuple[float, ...] = field(repr=False)
     load_average: float = 0.0
     baseline_median_s: float | None = None
+    input_specs: tuple[TensorSpec, ...] = ()
+    output_specs: tuple[TensorSpec, ...] = ()
 
     @property
     def median_ms(self) -> float:
@@ -119,6 +122,8 @@ class Candidate:
     first_s: float
     memory_bytes: int
     baseline: Candidate | None = None
+    input_specs: tuple[TensorSpec, ...] = ()
+    output_specs: tuple[TensorSpec, ...] = ()
 
 
 def load(
@@ -143,7 +148,18 @@ def load(
         on_error.pop_all()
     batch = next((array.shape[0] for array in tensors.values() if array.ndim), 1)
     grown = max(0, process.memory_info().rss - before)
-    return Candidate(label, runner, tensors, batch, file_bytes, load_s, first_s, grown)
+    return Candidate(
+        label,
+        runner,
+        tensors,
+        batch,
+        file_bytes,
+        load_s,
+        first_s,
+        grown,
+        input_specs=runner.inputs,
+        output_specs=runner.outputs,
+    )
 
 
 def measure(
@@ -210,4 +226,6 @@ def _result(candidate: Candidate, times: list[float], hint: Hint, medians: dict[
         tuple(times),
         psutil.getloadavg()[0],
         medians[id(candidate.baseline)] if candidate.baseline else None,
+        candidate.input_specs,
+        candidate.output_specs,
     )

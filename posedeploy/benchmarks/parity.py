@@ -11,7 +11,7 @@ from posedeploy.benchmarks.inputs import Sample
 from posedeploy.benchmarks.keypoints import Decode, ImageParity, PoseParity, compare_image
 from posedeploy.errors import ArtifactError
 from posedeploy.runtimes.base import Runner
-from posedeploy.types import Array, Effective, Tensors
+from posedeploy.types import Array, Effective, Tensors, TensorSpec
 
 ROUNDING_RUNS = 6
 """Runs on each input that the rounding of a network is drawn from (``rounding_of``)."""
@@ -85,7 +85,7 @@ class Parity:
     """A candidate against the reference. ``poses`` is None where no decoding is known for the network.
 
     rounding: where it is given, the reference was PyTorch in float64, and PyTorch in float32 lies that far
-    from it itself (``rounding_of``).
+    from it itself (``rounding_of``). input_specs, output_specs: the candidate's tensors as its file has them.
     """
 
     label: str
@@ -94,6 +94,8 @@ class Parity:
     poses: PoseParity | None
     bounds: Bounds
     rounding: float | None = None
+    input_specs: tuple[TensorSpec, ...] = ()
+    output_specs: tuple[TensorSpec, ...] = ()
 
     @property
     def failures(self) -> tuple[str, ...]:

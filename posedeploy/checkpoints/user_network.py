@@ -6,6 +6,7 @@ import importlib.util
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -83,7 +84,9 @@ def _built(network: str, result: Any, toml: Path) -> tuple[nn.Module, ModelSpec]
                 f"--network {network}: it returned the module alone, so its contract is wanted in {toml}; "
                 "README.md, 'Your own network', shows one"
             )
-        return result, contracts.read(toml)
+        spec = contracts.read(toml)
+        image = tuple(replace(tensor, layout=tensor.layout or "NCHW") for tensor in spec.inputs)
+        return result, replace(spec, inputs=image)
     match result:
         case (nn.Module() as module, ModelSpec() as spec):
             return module, spec

@@ -24,7 +24,7 @@ from posedeploy.benchmarks.latency import Candidate, Latency
 from posedeploy.benchmarks.machine import this_machine
 from posedeploy.commands.console import check_json, counting, out, say, show, warn, working, write_json
 from posedeploy.commands.opening import Described, pytorch_runner
-from posedeploy.commands.tables import bytes_of, footprint_table, latency_table
+from posedeploy.commands.tables import bytes_of, footprint_table, integers_line, latency_table
 from posedeploy.errors import InputError, PoseDeployError
 from posedeploy.runtimes.base import Runner
 from posedeploy.runtimes.opening import devices_of, fitted, open_artifact, open_runner, runner_of
@@ -66,6 +66,8 @@ def run(
             )
     show(latency_table(results), footprint_table(results))
     out.print(str(machine), style="dim")
+    for line in filter(None, map(integers_line, results)):
+        out.print(line, markup=False, soft_wrap=True)
     for result in results:
         if result.warning:
             warn(result.warning)
@@ -184,7 +186,7 @@ def _loaded(
         file_bytes=bytes_of(artifact),
     )
     opened.callback(candidate.runner.close)
-    return candidate, specs[0]
+    return replace(candidate, input_specs=specs[0].inputs, output_specs=specs[0].outputs), specs[0]
 
 
 def _baseline(

@@ -26,10 +26,11 @@ from posedeploy.checkpoints.exact import in_float64
 from posedeploy.commands.console import check_json, counting, fail, out, working, write_json
 from posedeploy.commands.models import reference_model
 from posedeploy.commands.opening import Described, pytorch_runner
-from posedeploy.commands.tables import parity_heading, parity_table, poses_line
+from posedeploy.commands.tables import integers_line, parity_heading, parity_table, poses_line
 from posedeploy.errors import DeviceError, InputError, MissingPackageError
 from posedeploy.families import FAMILIES
 from posedeploy.predict.sources import open_images
+from posedeploy.runtimes.adapted import adapted
 from posedeploy.runtimes.base import Runner
 from posedeploy.runtimes.opening import fitted, open_artifact, open_runner
 from posedeploy.types import Array, Artifact, Camera, ModelSpec, Ranges, RunOptions
@@ -72,14 +73,20 @@ def run(
             refused += 1  # nothing is proven of it; the others are compared all the same
             fail(str(error))
     for result in results:
-        out.print(parity_heading(result), soft_wrap=True)
-        out.print(parity_table(result))
-        out.print(poses_line(result) + "\n", markup=False)
-        for failure in result.failures:
-            fail(f"{result.label}: {failure}")
+        _show(result)
     if json is not None:
         write_json(json, document(results))
     return not refused and all(result.passed for result in results)
+
+
+def _show(result: Parity) -> None:
+    out.print(parity_heading(result), soft_wrap=True)
+    if line := integers_line(result):
+        out.print(line, markup=False, soft_wrap=True)
+    out.print(parity_table(result))
+    out.print(poses_line(result) + "\n", markup=False)
+    for failure in result.failures:
+        fail(f"{result.label}: {failure}")
 
 
 def bounds(relative: float | None, px: float | None, mm: float | None) -> Bounds | None:
@@ -108,6 +115,8 @@ def _entry(result: Parity) -> dict[str, Any]:
     return {
         "label": result.label,
         "effective": asdict(result.effective),
+        "input_specs": [asdict(tensor) for tensor in result.input_specs],
+        "output_specs": [asdict(tensor) for tensor in result.output_specs],
         "bounds": asdict(result.bounds),
         "reference_precision": "fp32" if result.rounding is None else "f64",
         "rounding": result.rounding,
@@ -154,9 +163,10 @@ def against_pytorch(
     beside that in float64."""
     with working(f"loading {artifact.path} and its checkpoint"):
         model = reference_model(artifact, settings.checkpoint, described)
-        candidate = open_runner(artifact, options, settings.runtime)
-    with candidate:
-        spec = fitted(artifact, candidate)
+        opened = open_runner(artifact, options, settings.runtime)
+    with opened:
+        spec = fitted(artifact, opened)
+        candidate = adapted(opened, spec)
         pairs = _pairs(model.spec, spec, settings.images, candidate.ranges)
 
         on_cpu = replace(options, device="CPU", precision="fp32")
@@ -165,15 +175,16 @@ def against_pytorch(
             def against(runner: Runner, bounds: Bounds) -> Parity:
                 decode = _decode(spec)
                 with counting(f"comparing {artifact.path.name}") as on_progress:
-                    return compare(
+                    compared = compare(
                         str(artifact.path),
-                        runner,
+                        adapted(runner, model.spec),
                         candidate,
                         pairs,
                         bounds=bounds,
                         decode=decode,
                         on_progress=on_progress,
                     )
+                return replace(compared, input_specs=spec.inputs, output_specs=spec.outputs)
 
             result = against(reference, settings.bounds or Bounds())
             if result.passed or settings.bounds is not None or model.network is not None:

@@ -61,12 +61,26 @@ def artifacts_table(artifacts: Sequence[Artifact]) -> Table:
 
 def tensors_table(spec: ModelSpec) -> Table:
     """The inputs and outputs of a network."""
-    made = table("Tensors", ["", "name", "type", "shape"])
+    extra = [
+        field
+        for field in ("quantization", "stride")
+        if any(getattr(tensor, field) for tensor in (*spec.inputs, *spec.outputs))
+    ]
+    made = table("Tensors", ["", "name", "type", "shape", *extra])
     for kind, tensors in (("input", spec.inputs), ("output", spec.outputs)):
         for tensor in tensors:
             shape = " x ".join(map(str, tensor.shape)) + (f" {tensor.layout}" if tensor.layout else "")
-            made.add_row(kind, escape(tensor.name), tensor.dtype, escape(shape))
+            cells = (str(getattr(tensor, field) or "") for field in extra)
+            made.add_row(kind, escape(tensor.name), tensor.dtype, escape(shape), *cells)
     return made
+
+
+def integers_line(result: Latency | Parity) -> str:
+    """The tensors of a model that takes or gives other than float32, with quantization; '' for any other."""
+    if all(tensor.dtype == "float32" for tensor in (*result.input_specs, *result.output_specs)):
+        return ""
+    takes, gives = (", ".join(map(str, tensors)) for tensors in (result.input_specs, result.output_specs))
+    return f"{result.label}: takes {takes}; gives {gives}"
 
 
 def running(effective: Effective) -> str:

@@ -35,7 +35,7 @@ def decode(outputs: Tensors, spec: ModelSpec, placement: Placement, camera: Came
         InputError: an output is missing, holds several images, or does not fit the placement.
     """
     heatmaps, pafs = maps_of(outputs, spec, {"heatmaps": 19, "pafs": 38})
-    stride = stride_of(heatmaps, placement)
+    stride = stride_of(heatmaps, placement, spec.map_stride)
     peaks = find_peaks(upsampled(heatmaps[: len(KEYPOINT_NAMES)], cv2.INTER_CUBIC))
     pairs, scores = plausible(peaks, upsampled_fields(pafs, peaks, cv2.INTER_CUBIC), rounded_mean)
     people = group(peaks, best_first(pairs, scores, tie=-np.arange(len(pairs))), lone=False)

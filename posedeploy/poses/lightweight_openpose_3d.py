@@ -54,7 +54,7 @@ def decode(outputs: Tensors, spec: ModelSpec, placement: Placement, camera: Came
     """
     joints = len(KEYPOINT_NAMES)
     features, heatmaps, pafs = maps_of(outputs, spec, {"features": 3 * joints, "heatmaps": 19, "pafs": 38})
-    stride = stride_of(heatmaps, placement)
+    stride = stride_of(heatmaps, placement, spec.map_stride)
     peaks = find_peaks(upsampled(heatmaps[: len(PANOPTIC)], cv2.INTER_LINEAR))
     pairs, scores = plausible(peaks, upsampled_fields(pafs, peaks, cv2.INTER_LINEAR), truncated_mean)
     people = group(peaks, best_first(pairs, scores, tie=pairs.a * len(peaks.x) + pairs.b), lone=True)

@@ -13,6 +13,8 @@ from posedeploy.types import Array, ModelSpec, Placement, Tensors
 UPSAMPLE = 4
 """Maps are enlarged by this before keypoints are read, as published."""
 
+CHANNELS_LAST = '; where its channels are last, write layout = "NHWC" under [outputs] in a --contract file'
+
 
 def maps_of(outputs: Tensors, spec: ModelSpec, channels: Mapping[str, int]) -> list[Array]:
     """(channels, h, w) float32 each: the outputs that play these roles, which have so many channels.
@@ -44,6 +46,7 @@ def _map_of(outputs: Tensors, spec: ModelSpec, role: str, channels: int) -> Arra
     if array.ndim != 4 or array.shape[1] != channels:
         raise InputError(
             f"{role} ({name!r}) is {array.shape}; the decoding needs (1, {channels}, height, width)"
+            + (CHANNELS_LAST if array.ndim == 4 and array.shape[3] == channels else "")
         )
     if array.shape[0] != 1:
         raise InputError(
@@ -53,19 +56,32 @@ def _map_of(outputs: Tensors, spec: ModelSpec, role: str, channels: int) -> Arra
     return maps
 
 
-def stride_of(maps: Array, placement: Placement) -> float:
+def stride_of(maps: Array, placement: Placement, described: int | None = None) -> float:
     """Pixels of the network's input per cell of (channels, h, w) maps.
+
+    Args:
+        described: the stride that the spec gives. The last cell along an axis may then reach beyond the
+            input, as in networks of 257x257 px.
 
     Raises:
         InputError: the maps are not those of an input of this size.
     """
     height, width = maps.shape[1:]
-    stride: float = placement.input_size[0] / width
-    if height * stride != placement.input_size[1]:
-        input_width, input_height = placement.input_size
+    input_width, input_height = placement.input_size
+    if described is not None:
+        sizes = ((width, input_width), (height, input_height))
+        if all(cells in (pixels // described, -(-pixels // described)) for cells, pixels in sizes):
+            return float(described)
+        raise InputError(
+            f"maps of {width}x{height} cells do not belong to an input of {input_width}x{input_height} px at "
+            f"the stride {described} of the model's description; correct stride, or leave it out"
+        )
+    stride: float = input_width / width
+    if height * stride != input_height:
         raise InputError(
             f"maps of {width}x{height} cells do not belong to an input of {input_width}x{input_height} px: "
-            f"its width says {stride:g} px a cell and its height {input_height / height:g}"
+            f"its width says {stride:g} px a cell and its height {input_height / height:g}; where the last "
+            "cell reaches beyond the input, write stride under [outputs] in a --contract file"
         )
     return stride
 

@@ -66,7 +66,7 @@ def decode(outputs: Tensors, spec: ModelSpec, placement: Placement, camera: Came
     joints = len(spec.keypoint_names)
     roles = [role for role in ROLES if role == "hm" or role in spec.roles]
     heatmaps, *depths = maps_of(outputs, spec, dict.fromkeys(roles, joints))
-    stride = stride_of(heatmaps, placement)
+    stride = stride_of(heatmaps, placement, spec.map_stride)
     cells = peaks(heatmaps)
     scores = np.maximum(_read(heatmaps, cells), 0)[:, None].astype(np.float64)
     pixels = (cells * stride - placement.offset) / placement.scale

@@ -4,19 +4,19 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, replace
-from typing import Any
 
 import cv2
 import numpy as np
 
 from posedeploy.errors import InputError
 from posedeploy.poses.crops import CROPPING, affine, cut_out, region
+from posedeploy.quantization import INTEGERS, quantize_pixels
 from posedeploy.types import Array, InputContract, ModelSpec, Placement, Tensors, TensorSpec
 
 MAX_FREE_LENGTH = 4096
 """The longest side, in px, that an input of free size may take: 16 times the usual height of 256."""
 
-DTYPES = ("float32", "float16", "uint8")
+DTYPES = ("float32", "float16", *INTEGERS)
 
 
 def as_bgr(image: Array) -> Array:
@@ -134,9 +134,17 @@ def _image_input(spec: ModelSpec) -> tuple[InputContract, TensorSpec]:
         raise InputError(
             f"the input {tensor} cannot be filled from an image; its type should be {', '.join(DTYPES)}"
         )
-    if tensor.dtype == "uint8" and "normalisation" not in spec.contract.embedded:
-        raise InputError(f"the input {tensor} takes whole bytes, which normalised pixels are not")
+    if tensor.dtype in INTEGERS and tensor.quantization is None and not _takes_bytes(tensor, spec.contract):
+        raise InputError(
+            f"the input {tensor} takes integers, and nothing says how: write scale and zero_point under "
+            '[input] in a --contract file, or, for a uint8 image as it is, embedded = ["normalisation"]'
+        )
     return spec.contract, tensor
+
+
+def _takes_bytes(tensor: TensorSpec, contract: InputContract) -> bool:
+    """Whether the pixels go in as they are, whatever scale the file has for what follows."""
+    return tensor.dtype == "uint8" and "normalisation" in contract.embedded
 
 
 def _many(tensor: TensorSpec) -> bool:
@@ -206,7 +214,7 @@ def _filled(resized: Array, plan: _Plan, contract: InputContract, tensor: Tensor
     inside = resized[: height - top, : width - left]
     if contract.colour_order == "RGB" and "colour" not in contract.embedded:
         inside = cv2.cvtColor(inside, cv2.COLOR_BGR2RGB)
-    table, ground = _pixel_table(contract, np.dtype(tensor.dtype))
+    table, ground = _pixel_table(contract, tensor)
     whole = inside.shape[:2] == (height, width)
     within = np.s_[top : top + inside.shape[0], left : left + inside.shape[1]]
     if tensor.layout == "NHWC":
@@ -223,7 +231,7 @@ def _filled(resized: Array, plan: _Plan, contract: InputContract, tensor: Tensor
     return array[None]
 
 
-def _pixel_table(contract: InputContract, dtype: np.dtype[Any]) -> tuple[Array, Array]:
+def _pixel_table(contract: InputContract, tensor: TensorSpec) -> tuple[Array, Array]:
     """(256, 3) what each pixel value becomes in each channel of the tensor, and (3,) the padding.
 
     That is what becomes of the value nearest to the mean, so that it is the same ground whether the network
@@ -237,7 +245,8 @@ def _pixel_table(contract: InputContract, dtype: np.dtype[Any]) -> tuple[Array, 
     if "normalisation" not in contract.embedded:
         factor = (1 / np.array(contract.deviation)[::step]).astype(np.float32)
         values = (values - mean) * factor
-    table = values.astype(dtype)
+    quantized = tensor.quantization is not None and not _takes_bytes(tensor, contract)
+    table = quantize_pixels(values, tensor) if quantized else values.astype(tensor.dtype)
     nearest = np.rint(mean).clip(0, 255).astype(int)
     return table, table[nearest, range(3)]
 

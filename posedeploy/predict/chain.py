@@ -15,6 +15,7 @@ from posedeploy.errors import ArtifactError, InputError
 from posedeploy.families import FAMILIES, Family, joint_set
 from posedeploy.poses.preprocess import prepare
 from posedeploy.predict.frames import Frame
+from posedeploy.runtimes.adapted import adapted
 from posedeploy.runtimes.base import Runner
 from posedeploy.types import Array, Camera, ModelSpec, Placement, Poses, Tensors
 
@@ -43,13 +44,13 @@ class Predictor:
                 the whole image is taken as one person's.
 
         Raises:
-            InputError: no decoding is known for the spec's family, or the network takes no image or many at
-                once.
+            InputError: no decoding is known for the spec's family, the network takes no image or many at
+                once, or an output of integers has no scale.
         """
         family = _known(spec)
         self.spec = spec
         self.remarks: list[str] = []
-        self._runner = runner
+        self._runner = adapted(runner, spec)
         self._camera = camera or Camera()
         self._boxes = boxes
         self._decode = plugins.load(f"{family.poses}:decode")

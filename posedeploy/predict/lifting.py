@@ -18,6 +18,7 @@ from posedeploy.predict.chain import Predictor, finite, joined
 from posedeploy.predict.document import MadeBy
 from posedeploy.predict.frames import Frame
 from posedeploy.predict.joints_file import JointsFile
+from posedeploy.runtimes.adapted import adapted
 from posedeploy.runtimes.base import Runner
 from posedeploy.types import Array, Camera, ModelSpec, PlacedJoints, Poses
 
@@ -111,7 +112,7 @@ class Lifter:
         self.spec = spec
         self.remarks: list[str] = []
         self.sigmas: tuple[float, ...] = JOINT_SETS[_joint_set(spec)].sigmas
-        self._runner = runner
+        self._runner = adapted(runner, spec)
         self._people = people
         self._decode = plugins.load(f"{family_named(spec.family).poses}:decode")
 

@@ -12,7 +12,7 @@ from posedeploy import plugins
 from posedeploy.errors import ArtifactError, DeviceError, InputError, ManifestError, first_line
 from posedeploy.quiet import quiet
 from posedeploy.runtimes.base import Runner, threads_asked
-from posedeploy.runtimes.litert_details import operators_of, precision_of, tensors_of
+from posedeploy.runtimes.litert_details import operators_of, precision_of, quantization_of, tensors_of
 from posedeploy.types import (
     TO_CHANNELS_FIRST,
     TO_CHANNELS_LAST,
@@ -189,4 +189,4 @@ def _spec(name: str, details: dict[str, Any], last: bool) -> TensorSpec:
         for axis, length in enumerate(details["shape_signature"])
     )
     shape = tuple(shape[axis] for axis in TO_CHANNELS_FIRST) if last else shape
-    return TensorSpec(name, shape, np.dtype(details["dtype"]).name)
+    return TensorSpec(name, shape, np.dtype(details["dtype"]).name, quantization=quantization_of(details))

@@ -7,6 +7,11 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+
+from posedeploy.quantization import INTEGERS
+from posedeploy.types import Quantization
+
 PRECISIONS = {"float32": "fp32", "float16": "fp16", "int8": "int8", "uint8": "int8", "int16": "int16"}
 MULTIPLYING = {"CONV_2D", "DEPTHWISE_CONV_2D", "TRANSPOSE_CONV", "FULLY_CONNECTED", "BATCH_MATMUL"}
 """The operators whose precision is that of the network; each has its weights second."""
@@ -47,6 +52,15 @@ def _named(
 ) -> dict[str, dict[str, Any]]:
     place = {int(each["index"]): number for number, each in enumerate(ordered)}
     return dict(sorted(named.items(), key=lambda item: place[int(item[1]["index"])]))
+
+
+def quantization_of(details: Mapping[str, Any]) -> Quantization | None:
+    """The scale and zero point that the file gives a tensor of integers; None where it gives none, or one for
+    each channel, as weights have them."""
+    parameters = details["quantization_parameters"]
+    if len(parameters["scales"]) != 1 or np.dtype(details["dtype"]).name not in INTEGERS:
+        return None
+    return Quantization(float(parameters["scales"][0]), int(parameters["zero_points"][0]))
 
 
 def operators_of(interpreter: Any) -> Operators:

@@ -81,7 +81,7 @@ def fitted(artifact: Artifact, runner: Runner) -> ModelSpec:
 
     Raises:
         ArtifactError: the file's tensors are not those of its manifest.
-        InputError: the user's description names an output that is not there.
+        InputError: the user's description is of other tensors than the file's.
     """
     inputs, outputs = runner.inputs, runner.outputs
     if artifact.provenance is not None:
@@ -93,6 +93,7 @@ def fitted(artifact: Artifact, runner: Runner) -> ModelSpec:
                 f"{', '.join(found)}; export it again"
             )
         return artifact.spec
-    if artifact.spec.family == contracts.UNKNOWN and artifact.spec.contract is None:
+    unknown = artifact.spec.family == contracts.UNKNOWN and artifact.spec.contract is None
+    if unknown and not artifact.spec.outputs:
         return ModelSpec(contracts.UNKNOWN, artifact.path.stem, inputs, outputs)
     return contracts.applied(artifact.spec, inputs, outputs, str(artifact.path))

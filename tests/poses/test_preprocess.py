@@ -170,7 +170,10 @@ def test_the_longest_free_input_is_allowed() -> None:
         (image_spec(CONTRACT, (1, 1, 256, 456)), "does not take one image"),
         (image_spec(CONTRACT, layout=None), "does not take one image"),
         (image_spec(CONTRACT, dtype="int64"), "its type should be float32, float16, uint8"),
-        (image_spec(CONTRACT, dtype="uint8"), "takes whole bytes, which normalised pixels are not"),
+        (
+            image_spec(CONTRACT, dtype="uint8"),
+            "takes integers, and nothing says how: write scale and zero_point under",
+        ),
     ],
 )
 def test_networks_that_take_no_such_image(spec: ModelSpec, message: str) -> None:

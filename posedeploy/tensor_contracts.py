@@ -1,0 +1,173 @@
+"""The tensors that a contract describes, laid over those that a model file really has."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import get_args
+
+from posedeploy.errors import InputError
+from posedeploy.quantization import check_quantization
+from posedeploy.tensor_tables import DEFAULT_SHAPES, image_layout
+from posedeploy.types import Dimension, Layout, ModelSpec, TensorSpec
+
+LAYOUTS: tuple[Layout, ...] = get_args(Layout)
+
+
+def resolve_input(described: TensorSpec | None, found: TensorSpec, where: str) -> TensorSpec:
+    """The file's first input with the layout and quantization that the contract or its shape gives.
+
+    Raises:
+        InputError: the file contradicts the contract.
+    """
+    if described is not None:
+        _check_input(described, found, where)
+    layout = (described.layout if described else None) or image_layout(found.shape)
+    if layout is not None and len(found.shape) != 4:
+        layout = None
+    return _with_quantization(replace(found, layout=layout), described, where)
+
+
+def resolve_outputs(
+    described: ModelSpec,
+    image: TensorSpec | None,
+    outputs: tuple[TensorSpec, ...],
+    roles: Mapping[str, str],
+    where: str,
+) -> tuple[TensorSpec, ...]:
+    """The file's outputs with what the contract says of them.
+
+    The layout of maps that it leaves open follows from their shape: that of the input divided by a stride.
+
+    Args:
+        image: the input, resolved; None for a network that takes no image.
+
+    Raises:
+        InputError: the file contradicts the contract, or the layout of an output with a role follows from
+            neither.
+    """
+    stated = {spec.name: spec for spec in described.outputs}
+    return tuple(
+        _resolve_output(stated.get(found.name), found, image, found.name in roles.values(), where)
+        for found in outputs
+    )
+
+
+def _resolve_output(
+    described: TensorSpec | None, found: TensorSpec, image: TensorSpec | None, decoded: bool, where: str
+) -> TensorSpec:
+    if described is not None:
+        _check_output(described, found, where)
+    layout = described.layout if described else None
+    if layout is None and image is not None and len(found.shape) == 4:
+        layout = _map_layout(found, image, decoded, where)
+    stride = described.stride if described else None
+    resolved = _with_quantization(replace(found, layout=layout, stride=stride), described, where)
+    _check_stride(resolved, image, where)
+    return resolved
+
+
+def _check_output(described: TensorSpec, found: TensorSpec, where: str) -> None:
+    stated = described.shape or found.shape
+    if described.dtype not in ("float32", found.dtype) or not _compatible(stated, found.shape):
+        shown = replace(described, shape=stated, quantization=None)
+        raise InputError(
+            f"{where}: its contract gives the output {shown}, and the file has {found}; correct [outputs], "
+            "or leave shape and dtype out"
+        )
+    if described.layout is not None and len(found.shape) != 4:
+        raise InputError(
+            f"{where}: its contract gives the output {found.name} the layout {described.layout}, which maps "
+            f"of 4 axes have, and the file has {found}; leave layout out"
+        )
+
+
+def _check_input(described: TensorSpec, found: TensorSpec, where: str) -> None:
+    """Refuse a name, shape or dtype that the file contradicts; what is as by default was not given."""
+    default = TensorSpec("data", ())
+    if (
+        described.name not in (default.name, found.name)
+        or described.dtype not in (default.dtype, found.dtype)
+        or not (described.shape in DEFAULT_SHAPES.values() or _compatible(described.shape, found.shape))
+    ):
+        raise InputError(
+            f"{where}: its contract gives the input {described}, and the file has {found}; correct [input], "
+            "or leave name, shape and dtype out"
+        )
+
+
+def _compatible(stated: tuple[Dimension, ...], found: tuple[Dimension, ...]) -> bool:
+    """Whether two shapes have the same length along every axis that both fix."""
+    return len(stated) == len(found) and all(
+        want == got or isinstance(want, str) or isinstance(got, str)
+        for want, got in zip(stated, found, strict=True)
+    )
+
+
+def _with_quantization(found: TensorSpec, described: TensorSpec | None, where: str) -> TensorSpec:
+    """The tensor with the contract's scale and zero point, which must be the file's where it has its own."""
+    stated = described.quantization if described else None
+    own = found.quantization
+    if stated is None:
+        return found
+    if own is not None and (
+        own.zero_point != stated.zero_point or not math.isclose(own.scale, stated.scale, rel_tol=1e-4)
+    ):
+        raise InputError(
+            f"{where}: its contract gives {found.name} {stated}, and the file itself has {own}; leave scale "
+            "and zero_point out"
+        )
+    resolved = replace(found, quantization=own or stated)
+    check_quantization(resolved, where)
+    return resolved
+
+
+def _map_layout(found: TensorSpec, image: TensorSpec, decoded: bool, where: str) -> Layout:
+    fitting = [layout for layout in LAYOUTS if _tiles(replace(found, layout=layout), image)]
+    if len(fitting) > 1 and decoded and image.layout == "NHWC":
+        raise InputError(
+            f'{where}: {found} may have its channels first or last; write layout = "NCHW" or "NHWC" for it '
+            "under [outputs] in a --contract file"
+        )
+    return fitting[0] if fitting else "NCHW"
+
+
+def _tiles(maps: TensorSpec, image: TensorSpec) -> bool:
+    """Whether maps of this layout lie over the image in cells as wide as high. Of free axes: whether the
+    channels are the one that is not."""
+    channels = maps.shape[3] if maps.layout == "NHWC" else maps.shape[1]
+    height, width = maps.image_size
+    if isinstance(height, str) or isinstance(width, str) or isinstance(channels, str):
+        return isinstance(channels, int) and isinstance(height, str) and isinstance(width, str)
+    high, wide = image.image_size
+    if isinstance(high, str) or isinstance(wide, str):
+        return False
+    if 0 in (height, width):
+        return False
+    return high * width == wide * height or _strided(maps, image, max(1, round(high / height)))
+
+
+def _strided(maps: TensorSpec, image: TensorSpec, stride: int) -> bool:
+    """Whether the maps have a cell for every ``stride`` pixels of the image, the last one whole or not."""
+    cells_and_pixels = zip(maps.image_size, image.image_size, strict=True)
+    return all(
+        isinstance(cells, str) or isinstance(pixels, str) or cells in (pixels // stride, -(-pixels // stride))
+        for cells, pixels in cells_and_pixels
+    )
+
+
+def _check_stride(maps: TensorSpec, image: TensorSpec | None, where: str) -> None:
+    if maps.stride is None:
+        return
+    if image is None or len(maps.shape) != 4:
+        raise InputError(
+            f"{where}: its contract gives {maps.name} a stride, which maps of an image have, and it is "
+            f"{maps}; leave stride out"
+        )
+    if not _strided(maps, image, maps.stride):
+        (height, width), (high, wide) = maps.image_size, image.image_size
+        raise InputError(
+            f"{where}: its contract gives {maps.name} the stride {maps.stride}, and the file has "
+            f"{width}x{height} cells for an input of {wide}x{high} px; correct stride, or leave it out"
+        )

@@ -1,0 +1,99 @@
+"""Models by others on the command line, described by a contract."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from posedeploy.types import Array
+from tests import third_party
+from tests.commands.conftest import Invoke, words
+from tests.predict.conftest import PEOPLE, write_image
+from tests.third_party import TensorKind
+
+INT8, FLOAT = TensorKind("int8", "NHWC"), TensorKind("float32", "NHWC")
+DESCRIBED = ("--contract", "crowd.toml")
+
+
+@pytest.fixture
+def crowd(tmp_path: Path, photo: Array) -> Path:
+    """``crowd.onnx`` of integers, ``crowd.toml`` that describes it, and ``photo.png``."""
+    write_image(tmp_path / "photo.png", photo)
+    (tmp_path / "crowd.toml").write_text(third_party.contract(INT8, INT8))
+    return third_party.write_onnx(tmp_path / "crowd.onnx", INT8, INT8)
+
+
+@pytest.mark.parametrize("runtime", ["onnxruntime", "openvino"])
+def test_a_model_of_integers_predicts(crowd: Path, done: Invoke, runtime: str) -> None:
+    done("predict", crowd, "photo.png", *DESCRIBED, "--runtime", runtime, "-o", "found")
+    assert len(json.loads(Path("found/poses.json").read_text())["annotations"]) == PEOPLE
+
+
+def test_a_model_of_integers_is_inspected_and_timed_with_its_scales(crowd: Path, done: Invoke) -> None:
+    shown = words(done("inspect", crowd, *DESCRIBED, "--json", "i.json", columns=160).stdout)
+    assert "input images int8 1 x 256 x 456 x 3 NHWC scale 0.00392157, zero point 0" in shown
+    assert "output pafs int8 1 x 32 x 57 x 38 NHWC scale 0.01, zero point -3 8" in shown
+    pafs = json.loads(Path("i.json").read_text())["spec"]["outputs"][1]
+    assert (pafs["quantization"], pafs["stride"]) == ({"scale": 0.01, "zero_point": -3}, 8)
+    timed = done("bench", crowd, *DESCRIBED, "--runs", 10, "--json", "b.json").stdout
+    assert "crowd.onnx: takes images int8 1x256x456x3 NHWC (scale 0.00392157, zero point 0); gives" in timed
+    result = json.loads(Path("b.json").read_text())["results"][0]
+    assert [tensor["dtype"] for tensor in result["input_specs"] + result["output_specs"]] == ["int8"] * 3
+
+
+def test_a_model_of_integers_is_compared_with_pytorch(
+    crowd: Path, human: Path, network: tuple[str, str], done: Invoke, refused: Callable[..., str]
+) -> None:
+    arguments = ("parity", crowd, *DESCRIBED, "--checkpoint", human / "human.pth", *network)
+    shown = done(*arguments, "--max-relative", 0.01, "--max-px", 3, "--json", "p.json").stdout
+    assert "takes images int8 1x256x456x3 NHWC (scale 0.00392157, zero point 0); gives heatmaps" in shown
+    (result,) = json.loads(Path("p.json").read_text())["results"]
+    assert [output["name"] for output in result["outputs"]] == ["heatmaps", "pafs"]
+    assert 1e-4 < max(output["max_relative"] for output in result["outputs"]) < 0.01
+    assert result["output_specs"][0]["quantization"] == {"scale": 0.01, "zero_point": -3}
+
+
+def test_channels_last_need_no_word_where_the_shapes_tell(tmp_path: Path, photo: Array, done: Invoke) -> None:
+    write_image(tmp_path / "photo.png", photo)
+    path = third_party.write_onnx(tmp_path / "crowd.onnx", FLOAT, FLOAT)
+    done("predict", path, "photo.png", "--family", "lightweight-openpose-2d", "-o", "found")
+    assert len(json.loads(Path("found/poses.json").read_text())["annotations"]) == PEOPLE
+
+
+@pytest.mark.slow
+def test_a_tflite_file_of_integers_predicts(tmp_path: Path, photo: Array, done: Invoke) -> None:
+    write_image(tmp_path / "photo.png", photo)
+    path = third_party.write_tflite(tmp_path)
+    (tmp_path / "crowd.toml").write_text(
+        'family = "lightweight-openpose-2d"\n[outputs]\nheatmaps = "output_0"\npafs = "output_1"\n'
+    )
+    done("predict", path, "photo.png", *DESCRIBED, "-o", "found")
+    assert len(json.loads(Path("found/poses.json").read_text())["annotations"]) == PEOPLE
+
+
+def test_integers_that_nothing_describes_are_refused(crowd: Path, refused: Callable[..., str]) -> None:
+    arguments = ("predict", crowd, "photo.png", "-o", "found")
+    message = refused(*arguments, "--family", "lightweight-openpose-2d")
+    assert "the output heatmaps int8 1x32x57x19 NHWC is of integers, and nothing gives their scale" in message
+    text = re.sub(r"scale = 0\.00392.*\nzero_point = 0\n", "", Path("crowd.toml").read_text())
+    Path("crowd.toml").write_text(text)
+    assert "takes integers, and nothing says how: write scale and zero_point" in refused(
+        *arguments, *DESCRIBED
+    )
+    assert not Path("found").exists()
+
+
+def test_the_examples_in_the_documentation_are_contracts(tmp_path: Path, crowd: Path, done: Invoke) -> None:
+    page = (Path(__file__).parents[2] / "docs" / "third-party-models.md").read_text()
+    examples = re.findall(r"```toml\n(.*?)```", page, re.DOTALL)
+    assert len(examples) >= 3
+    for number, text in enumerate(examples):
+        (tmp_path / f"example {number}.toml").write_text(text)
+    from posedeploy import contracts
+
+    for number in range(len(examples)):
+        assert contracts.read(tmp_path / f"example {number}.toml").outputs

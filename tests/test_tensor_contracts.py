@@ -1,0 +1,223 @@
+"""What a contract says of tensors, held against those of a file."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from posedeploy import contracts
+from posedeploy.errors import InputError
+from posedeploy.types import Dimension, ModelSpec, Quantization, TensorSpec
+
+FAMILY = "lightweight-openpose-2d"
+IMAGE = TensorSpec("images", (1, 128, 96, 3))
+MAPS = (TensorSpec("heatmaps", (1, 16, 12, 19)), TensorSpec("pafs", (1, 16, 12, 38)))
+
+
+def _read(folder: Path, text: str, family: str = FAMILY) -> ModelSpec:
+    path = folder / "net.toml"
+    path.write_text(f'family = "{family}"\n{text}')
+    return contracts.read(path)
+
+
+def _applied(
+    described: ModelSpec, image: TensorSpec = IMAGE, outputs: tuple[TensorSpec, ...] = MAPS
+) -> ModelSpec:
+    return contracts.applied(described, (image,), outputs, "net.onnx")
+
+
+def test_an_output_may_be_described_in_full(tmp_path: Path) -> None:
+    spec = _read(
+        tmp_path,
+        """
+        [outputs]
+        pafs = "b"
+        [outputs.heatmaps]
+        name = "a"
+        dtype = "int8"
+        shape = [1, "height", "width", 19]
+        layout = "NHWC"
+        scale = 0.01
+        zero_point = -3
+        stride = 8
+        """,
+    )
+    assert spec.roles == {"pafs": "b", "heatmaps": "a"}
+    a = TensorSpec("a", (1, "height", "width", 19), "int8", "NHWC", Quantization(0.01, -3), 8)
+    assert spec.outputs == (TensorSpec("b", ()), a)
+    assert spec.map_stride == 8
+    found = TensorSpec("a", (1, 16, 12, 19), "int8"), TensorSpec("b", (1, 16, 12, 38))
+    heatmaps, pafs = _applied(spec, outputs=found).outputs
+    assert heatmaps == TensorSpec("a", (1, 16, 12, 19), "int8", "NHWC", Quantization(0.01, -3), 8)
+    assert pafs.layout == "NHWC"
+
+
+def test_a_table_without_a_name_is_the_output_called_like_the_role(tmp_path: Path) -> None:
+    assert _read(tmp_path, '[outputs.heatmaps]\nlayout = "NHWC"').roles == {"heatmaps": "heatmaps"}
+
+
+def test_the_input_has_a_layout_and_a_scale_too(tmp_path: Path) -> None:
+    spec = _read(tmp_path, '[input]\ndtype = "uint8"\nlayout = "NHWC"\nscale = 0.5\nzero_point = 255')
+    shape = ("batch", "height", "width", 3)
+    assert spec.inputs == (TensorSpec("data", shape, "uint8", "NHWC", Quantization(0.5, 255)),)
+    image = _applied(spec, TensorSpec("x", (1, 128, 96, 3), "uint8")).inputs[0]
+    assert image == TensorSpec("x", (1, 128, 96, 3), "uint8", "NHWC", Quantization(0.5, 255))
+
+
+@pytest.mark.parametrize(
+    ("image", "shape", "layout"),
+    [
+        ((1, 128, 96, 3), (1, 16, 12, 19), "NHWC"),
+        ((1, 3, 128, 96), (1, 19, 16, 12), "NCHW"),
+        ((1, 3, 128, 96), (1, 16, 12, 19), "NHWC"),
+        ((1, 128, 96, 3), (1, 19, 16, 12), "NCHW"),
+        ((1, 257, 257, 3), (1, 33, 33, 19), "NHWC"),
+        ((1, "h", "w", 3), (1, "a", "b", 19), "NHWC"),
+        (("n", 3, "h", "w"), ("n", 19, "a", "b"), "NCHW"),
+        ((1, 3, "h", "w"), ("a", "b", "c", "d"), "NCHW"),
+        ((1, 3, 128, 96), (1, 19, 5, 7), "NCHW"),
+        ((1, 3, 128, 128), (1, 16, 16, 16), "NCHW"),
+    ],
+)
+def test_a_layout_that_is_left_open_follows_from_the_shapes(
+    image: tuple[Dimension, ...], shape: tuple[Dimension, ...], layout: str
+) -> None:
+    outputs = tuple(TensorSpec(name, shape) for name in ("heatmaps", "pafs"))
+    spec = _applied(contracts.described(FAMILY), TensorSpec("x", image), outputs)
+    assert [output.layout for output in spec.outputs] == [layout] * 2
+    assert spec.inputs[0].layout == ("NHWC" if image[3] == 3 else "NCHW")
+
+
+def test_a_layout_that_could_be_either_is_asked_for(tmp_path: Path) -> None:
+    image, outputs = TensorSpec("x", (1, 64, 64, 3)), (TensorSpec("hm", (1, 16, 16, 16)),)
+    spec = _read(tmp_path, '[outputs]\nhm = "hm"', "pose-hg-3d")
+    with pytest.raises(
+        InputError, match=r'hm float32 1x16x16x16 may have its channels first or last; write layout = "NCHW"'
+    ):
+        _applied(spec, image, outputs)
+    spec = _read(tmp_path, '[outputs.hm]\nlayout = "NHWC"', "pose-hg-3d")
+    assert _applied(spec, image, outputs).outputs[0].layout == "NHWC"
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ('[outputs.heatmaps]\nlayout = "NCWH"', r"'NCWH'.*; allowed are NCHW, NHWC;"),
+        ('[input]\nlayout = "HWC"', "'HWC'.*; allowed are NCHW, NHWC;"),
+        ('[input]\ndtype = "int64"', "'int64'.*; allowed are float32, float16, uint8, int8, uint16, int16;"),
+        ('[input]\nembedded = ["scaling"]', "'scaling'.*; allowed are colour, normalisation;"),
+        ('[input]\nfit = "stretch"', "'stretch'.*; allowed are pad, crop, box, centre;"),
+        (
+            "[outputs.heatmaps]\nzero = 3",
+            "`zero`.*; the fields are name, shape, dtype, layout, scale, zero_p",
+        ),
+        ("[input]\nstride = 8", "`stride`.*; the fields are name, .*, zero_point, height, width, mean"),
+        ("output = 3", "`output`.*; the fields are family, variant, input, outputs"),
+        (
+            "[outputs.heatmaps]\nscale = 0",
+            r"\[outputs.heatmaps\] has the scale 0; a scale is a finite number",
+        ),
+        ("[outputs.heatmaps]\nscale = -1.5", r"has the scale -1.5; a scale is a finite number above 0"),
+        ("[input]\nscale = inf", r"\[input\] has the scale inf; a scale is a finite number above 0"),
+        ("[input]\nscale = nan", r"\[input\] has the scale nan; a scale is a finite number above 0"),
+        ("[input]\nscale = 0.0", r"\[input\] has the scale 0; "),
+        ("[outputs.pafs]\nzero_point = 3", r"\[outputs.pafs\] has a zero_point and no scale; write both"),
+        ("[outputs.pafs]\nzero_point = 0.5", "Expected `int"),
+        ("[outputs.pafs]\nstride = 0", "Expected `int` >= 1"),
+        ("[outputs]\npafs = 3", "not a contract: Expected `str | object`, got `int`"),
+        (
+            "[outputs.pafs]\nstride = 4\n[outputs.heatmaps]\nstride = 8",
+            r"has the strides pafs 4, heatmaps 8; maps of one image have one stride",
+        ),
+    ],
+)
+def test_what_a_tensor_cannot_have_is_refused_with_what_it_can(
+    text: str, message: str, tmp_path: Path
+) -> None:
+    with pytest.raises(InputError, match=message) as refusal:
+        _read(tmp_path, text)
+    assert str(refusal.value).startswith(f"{tmp_path}/net.toml: ")
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        (
+            '[outputs]\nheatmap = "heatmaps"',
+            "the role heatmap, which the decoding of .* its roles are heatmaps, p",
+        ),
+        (
+            '[outputs]\nheatmaps = "maps"',
+            "no output for 'heatmaps'; wanted maps, and the outputs are heatmaps, pafs",
+        ),
+        (
+            '[outputs]\nheatmaps = "pafs"\npafs = "pafs"',
+            "gives 'pafs' to both heatmaps and pafs; name each output once",
+        ),
+        (
+            "[outputs.pafs]\nshape = [1, 16, 12, 37]",
+            r"the output pafs float32 1x16x12x37, and the file has pafs",
+        ),
+        (
+            '[outputs.pafs]\ndtype = "int8"',
+            r"the output pafs int8 1x16x12x38, and the file has pafs float32 1x16",
+        ),
+        ("[outputs.pafs]\nscale = 0.1", "pafs is float32, so it has no scale and zero point; leave them out"),
+        ("[input]\nscale = 0.1", "images is float32, so it has no scale and zero point"),
+        (
+            "[outputs.pafs]\nstride = 4",
+            "the stride 4, and the file has 12x16 cells for an input of 96x128 px",
+        ),
+        (
+            "[outputs.pafs]\nstride = 9",
+            "the stride 9, and the file has 12x16 cells for an input of 96x128 px",
+        ),
+    ],
+)
+def test_what_the_file_contradicts_is_refused(text: str, message: str, tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=f"^net.onnx: .*{message}"):
+        _applied(_read(tmp_path, text))
+
+
+@pytest.mark.parametrize(
+    ("dtype", "zero_point", "limits"),
+    [("int8", 128, "-128 to 127"), ("uint8", -1, "0 to 255"), ("int16", 40000, "-32768 to 32767")],
+)
+def test_a_zero_point_beyond_the_type_is_refused(
+    dtype: str, zero_point: int, limits: str, tmp_path: Path
+) -> None:
+    spec = _read(tmp_path, f"[outputs.heatmaps]\nscale = 1\nzero_point = {zero_point}")
+    outputs = (TensorSpec("heatmaps", (1, 16, 12, 19), dtype),)
+    with pytest.raises(
+        InputError, match=f"has the zero point {zero_point}; that of {dtype} is from {limits}"
+    ):
+        _applied(spec, outputs=outputs)
+
+
+def test_what_is_no_map_has_neither_layout_nor_stride(tmp_path: Path) -> None:
+    image, outputs = TensorSpec("x", (1, 3, 256, 256)), (TensorSpec("coord", (1, 18, 3)),)
+    for field, message in (
+        ('layout = "NHWC"', "maps of 4 axes have"),
+        ("stride = 8", "maps of an image have"),
+    ):
+        with pytest.raises(InputError, match=message):
+            _applied(_read(tmp_path, f"[outputs.coord]\n{field}", "mobile-human-pose"), image, outputs)
+
+
+def test_a_stride_may_leave_the_last_cell_beyond_the_input(tmp_path: Path) -> None:
+    spec = _read(tmp_path, "[outputs.heatmaps]\nstride = 8\n[outputs.pafs]")
+    outputs = tuple(TensorSpec(name, (1, 33, 33, count)) for name, count in (("heatmaps", 19), ("pafs", 38)))
+    assert _applied(spec, TensorSpec("x", (1, 257, 257, 3)), outputs).map_stride == 8
+
+
+def test_the_scale_of_the_file_itself_stands(tmp_path: Path) -> None:
+    own = Quantization(0.0100001, -3)
+    outputs = (TensorSpec("heatmaps", (1, 16, 12, 19), "int8", quantization=own),)
+    spec = _read(tmp_path, "[outputs.heatmaps]\nscale = 0.01\nzero_point = -3")
+    assert _applied(spec, outputs=outputs).outputs[0].quantization == own
+    spec = _read(tmp_path, "[outputs.heatmaps]\nscale = 0.02\nzero_point = -3")
+    with pytest.raises(
+        InputError, match=r"heatmaps scale 0.02, zero point -3, and the file itself has scale 0.0100001, zero"
+    ):
+        _applied(spec, outputs=outputs)
