@@ -230,7 +230,8 @@ def predict(
     source: Annotated[
         str,
         typer.Argument(
-            help="An image, a folder of images, a video, a camera number; or 2D joints, .npy.",
+            help="An image, a folder, a video, 'frames/%06d.png', 'photos/*.jpg', a stream's URL, a camera "
+            "number; or 2D joints, .npy.",
             show_default=False,
         ),
     ],
@@ -249,6 +250,13 @@ def predict(
             "--show/--no-show",
             show_default="a camera's, where there is a display",
             help="Show the pictures in a window too (q leaves).",
+        ),
+    ] = None,
+    fps: Annotated[
+        float | None,
+        typer.Option(
+            metavar="N",
+            help="Frames per second of images and of formats without times; makes a video of a folder.",
         ),
     ] = None,
     track: Annotated[bool, typer.Option(help="Give the people of a video ids; smoothing needs them.")] = True,
@@ -295,7 +303,7 @@ def predict(
         source,
         output,
         shared.run_options(device, precision, threads),
-        command.PredictSettings(show, draw, track, smooth, fx, extrinsics, runtime, where, mesh_format),
+        command.PredictSettings(show, draw, track, smooth, fx, extrinsics, runtime, where, mesh_format, fps),
         Described(
             family,
             network,

@@ -19,6 +19,7 @@ EXTRAS_OF_PACKAGE = {
     "openvino": ("openvino",),
     "litert_torch": ("tflite",),
     "ai_edge_litert": ("litert",),
+    "av": ("video",),
     "pycocotools": ("evaluate",),
     "pygame": ("window",),
     "trimesh": ("mesh",),

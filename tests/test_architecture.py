@@ -107,6 +107,13 @@ HEAVY = {
     "tensorrt_rtx": set(),
     "openvino": {"convert.openvino", "runtimes.openvino"},
     "pycocotools": {"benchmarks.oks"},
+    "av": {
+        "predict.demuxing",
+        "predict.sound_writer",
+        "predict.stream_reader",
+        "predict.video_reader",
+        "predict.video_writer",
+    },
     "pygame": {"predict.window"},
     "trimesh": {"predict.mesh_writing"},
     "cv2": {"poses", "predict", "samples"},

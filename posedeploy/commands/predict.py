@@ -13,7 +13,7 @@ from posedeploy.commands.options import chosen
 from posedeploy.errors import InputError
 from posedeploy.meshes.topology import read_mesh
 from posedeploy.predict.camera import read_camera
-from posedeploy.predict.frames import Source
+from posedeploy.predict.frames import MAX_FPS, Source
 from posedeploy.predict.joints_file import SUFFIX, JointsFile
 from posedeploy.predict.predict_options import MeshFormat, PredictOptions
 from posedeploy.predict.run import Prediction, predict
@@ -38,6 +38,7 @@ class PredictSettings:
     runtime: str | None = None
     where: Where = field(default_factory=Where)
     mesh_format: str = "obj"
+    fps: float | None = None
 
 
 def run(
@@ -55,7 +56,7 @@ def run(
     camera = read_camera(settings.fx, settings.extrinsics)
     asked = PredictOptions(camera, settings.draw, settings.show, settings.track, settings.smooth)
     with ExitStack() as opened:
-        source = opened.enter_context(_source(source_name))
+        source = opened.enter_context(_source(source_name, settings.fps))
         hint: Hint = "latency" if source.total == 1 else "throughput"
         with working(f"loading {path}"):
             runner, artifact = open_named(path, replace(options, hint=hint), described, settings.runtime)
@@ -77,8 +78,10 @@ def run(
     return not result.problems
 
 
-def _source(name: str) -> Source:
-    return JointsFile(Path(name)) if name.lower().endswith(SUFFIX) else open_source(name)
+def _source(name: str, fps: float | None) -> Source:
+    if fps is not None and not 0 < fps <= MAX_FPS:
+        raise InputError(f"--fps {fps:g}: frames per second are above 0 and at most {MAX_FPS:g}")
+    return JointsFile(Path(name)) if name.lower().endswith(SUFFIX) else open_source(name, fps)
 
 
 def faces_of(path: Path | None, artifact: Artifact) -> Array | None:

@@ -19,6 +19,7 @@ PERSON = 1
 """COCO's number of the category person."""
 
 DECIMALS = 3
+TIME_DECIMALS = 6
 
 Origin: TypeAlias = Literal["root", "camera", "world"]
 """Where 3D positions start: at each person's own root (pelvis, wrist), at the camera, or where its extrinsics
@@ -145,7 +146,7 @@ class Document:
         height, width = frame.image.shape[:2]
         number = len(self._images) + 1
         place = frame.index if frame.time_s is not None else None
-        time_s = None if frame.time_s is None else round(frame.time_s, DECIMALS)
+        time_s = None if frame.time_s is None else round(frame.time_s, TIME_DECIMALS)
         image = _Image(number, frame.name, width, height, picture, place, time_s)
         self._images.append(_encoded(image))
         self._meshes |= bool(meshes)

@@ -50,14 +50,16 @@ class Finisher:
 
     @property
     def remarks(self) -> list[str]:
-        """Why pictures lack something."""
+        """What the user should know of the files, and why pictures lack something."""
+        of_the_files = list(self._sink.remarks) if self._sink else []
         if not self._not_laid_over:
-            return []
+            return of_the_files
         first, more = self._not_laid_over[0], len(set(self._not_laid_over)) - 1
         where = "" if self._moving else f", in {first}" + (f" and {more} more" if more else "")
         return [
+            *of_the_files,
             "meshes not drawn, since no camera in front of the person fits the 3D joints: "
-            f"{len(self._not_laid_over)}{where}"
+            f"{len(self._not_laid_over)}{where}",
         ]
 
     def finish(self) -> None:

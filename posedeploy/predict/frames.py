@@ -5,14 +5,16 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from dataclasses import dataclass
+from fractions import Fraction
 from pathlib import Path
 from typing import Literal, TypeAlias
 
 from posedeploy.closing import Closable
+from posedeploy.predict.sound import Sound
 from posedeploy.printable import printable
 from posedeploy.types import Array
 
-Kind: TypeAlias = Literal["images", "video", "camera", "joints"]
+Kind: TypeAlias = Literal["images", "video", "camera", "stream", "joints"]
 
 DEFAULT_FPS = 25.0
 """For a camera or video that does not tell, or tells what cannot be."""
@@ -35,11 +37,14 @@ class Source(Closable, ABC):
 
     total: how many frames to expect, None where no one knows. inputs: the files read. skipped: files of a
     folder that are no images. problems: what went wrong without stopping it, one sentence each; complete when
-    the frames are through.
+    the frames are through. remarks: what the user should know and is no fault, likewise. time_base: seconds
+    that every time stamp is a multiple of. sound: its sound for the video that is written, where it has any.
     """
 
     kind: Kind
     fps: float = DEFAULT_FPS
+    time_base: Fraction = Fraction(1, 90_000)
+    sound: Sound | None = None
 
     def __init__(self, name: str, inputs: tuple[Path, ...], total: int | None, skipped: int = 0) -> None:
         self.name = printable(name)
@@ -47,11 +52,17 @@ class Source(Closable, ABC):
         self.total = total
         self.skipped = skipped
         self.problems: list[str] = []
+        self.remarks: list[str] = []
 
     @property
     def moving(self) -> bool:
         """Whether its frames follow each other in time."""
-        return self.kind in ("video", "camera")
+        return self.kind in ("video", "camera", "stream")
+
+    @property
+    def file_name(self) -> str:
+        """What the files that are written for it are named after."""
+        return self.name
 
     @abstractmethod
     def __iter__(self) -> Iterator[Frame]:

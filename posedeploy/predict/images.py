@@ -16,6 +16,12 @@ cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
 
 SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff", ".jp2", ".avif", ".ppm", ".pgm")
 
+_BEGINNING = re.compile(
+    rb"\xff\xd8\xff|\x89PNG\r\n|BM....\0\0\0\0|II[*+]\0|MM\0[*+]|GIF8[79]a|P[1-7][\s#]|RIFF....WEBP"
+    rb"|\0\0\0\x0cjP  |....ftyp(avif|avis|heic|heix|mif1|msf1)|v/1\x01|#\?RADIANCE",
+    re.DOTALL,
+)
+"""JPEG, PNG, BMP, TIFF, GIF, PNM, WebP, JPEG 2000, AVIF and HEIC, EXR and HDR."""
 _PNG_END = b"IEND\xaeB`\x82"
 _JPEG_MARKER = re.compile(rb"\xff+([^\x00\xff\xd0-\xd7])")
 _JPEG_END = 0xD9
@@ -23,7 +29,10 @@ _JPEG_END = 0xD9
 
 def is_image(path: Path) -> bool:
     """Whether a file is named like an image, or begins like one."""
-    return path.suffix.lower() in SUFFIXES or cv2.haveImageReader(str(path))
+    if path.suffix.lower() in SUFFIXES:
+        return True
+    with path.open("rb") as file:  # OpenCV crashes on a name that is not UTF-8
+        return _BEGINNING.match(file.read(64)) is not None
 
 
 def read_image(path: Path) -> Array:

@@ -1,4 +1,4 @@
-"""Videos and cameras as OpenCV reads them."""
+"""Videos and cameras as OpenCV reads them: cameras always, videos where PyAV is not installed."""
 
 from __future__ import annotations
 
@@ -12,10 +12,17 @@ import cv2
 from posedeploy.errors import InputError
 from posedeploy.predict.frames import DEFAULT_FPS, MAX_FPS, Frame, Kind, Source
 from posedeploy.predict.images import SUFFIXES
+from posedeploy.predict.truncation import missing_bytes
+from posedeploy.printable import printable
 from posedeploy.types import Array
 
 # Read when OpenCV first meets a video: FFmpeg's remarks stay off the terminal, what matters is in our errors.
 os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", "-8")
+
+WITHOUT_PYAV = (
+    "PyAV is not installed, so OpenCV reads and writes the video: MPEG-4 at a constant rate, without sound; "
+    "pip install 'posedeploy[video]' gives H.264 with the times and the sound of the source"
+)
 
 
 class _Captured(Source):
@@ -27,7 +34,7 @@ class _Captured(Source):
         super().__init__(name, inputs, total)
         self._capture = capture
         fps = capture.get(cv2.CAP_PROP_FPS)
-        self.fps = fps if 0 < fps <= MAX_FPS else DEFAULT_FPS  # never NaN
+        self.fps = fps if 0 < fps < MAX_FPS else DEFAULT_FPS  # never NaN
 
     def close(self) -> None:
         self._capture.release()
@@ -37,32 +44,55 @@ class _Captured(Source):
             yield read[1]
 
 
-class Video(_Captured):
-    """A video file. One that ends early is told in ``problems``."""
+class OpenCvReader(_Captured):
+    """A video file. One that is cut off goes into ``problems``."""
 
     kind: Kind = "video"
 
-    def __init__(self, path: Path) -> None:
-        capture = cv2.VideoCapture(str(path), cv2.CAP_FFMPEG)
+    def __init__(self, path: Path, fps: float | None = None) -> None:
+        """
+        Args:
+            fps: instead of the rate of the file, as raw MJPEG and H.264 have none.
+
+        Raises:
+            InputError: it is no video, or its name holds bytes that are no UTF-8, which OpenCV cannot take.
+        """
+        shown = printable(str(path))
+        if shown != str(path):
+            raise InputError(
+                f"{shown}: OpenCV cannot open a name that is not UTF-8; rename the file, or pip install "
+                "'posedeploy[video]'"
+            )
+        capture = cv2.VideoCapture(shown, cv2.CAP_FFMPEG)
         if not capture.isOpened():
             raise InputError(
-                f"{path}: no image or video that OpenCV reads, or a damaged one; wanted a video such as "
-                f".mp4 or .avi, or an image: {', '.join(SUFFIXES)}"
+                f"{shown}: not an image or a video that OpenCV reads, or a damaged one; wanted a video such "
+                f"as .mp4 or .webm, or an image: {', '.join(SUFFIXES)}"
             )
+        self._path = path
         frames = int(capture.get(cv2.CAP_PROP_FRAME_COUNT))
         super().__init__(capture, path.name, (path,), frames if frames > 0 else None)
+        self._rate_is_set = fps is not None
+        self.fps = fps or self.fps
+        self.remarks.append(WITHOUT_PYAV)
 
     def __iter__(self) -> Iterator[Frame]:
-        done = 0
+        done, last_s = 0, -1.0
         for image in self._images():
-            yield Frame(self.name, image, done, done / self.fps)
+            at_s = self._capture.get(cv2.CAP_PROP_POS_MSEC) / 1000
+            if self._rate_is_set:
+                last_s = done / self.fps
+            else:
+                last_s = at_s if at_s > last_s else last_s + 1 / self.fps
+            yield Frame(self.name, image, done, last_s)
             done += 1
         if not done:
-            raise InputError(f"{self.inputs[0]}: no frame can be decoded; the video is damaged or cut off")
-        if self.total is not None and done < self.total - _tolerance(self.total):
+            raise InputError(f"{self._path}: no frame can be decoded; the video is damaged or cut off")
+        if missing_bytes(self._path):
+            of = f" of {self.total}" if self.total and self.total > done else ""
             self.problems.append(
-                f"{self.inputs[0]}: ended at frame {done} of {self.total}; the file is damaged or cut off, "
-                f"and the results hold {done} frames"
+                f"{self._path}: ended at frame {done}{of}; the file is damaged or cut off, and the results "
+                f"hold {done} frames"
             )
 
 
@@ -82,8 +112,3 @@ class CameraFeed(_Captured):
         for index, image in enumerate(self._images()):
             yield Frame(self.name, image, index, time.monotonic() - began)
         self.problems.append(f"{self.name}: it stopped giving images")
-
-
-def _tolerance(total: int) -> int:
-    """Frames that may be missing without a word: many formats only estimate their number."""
-    return max(2, total // 100)

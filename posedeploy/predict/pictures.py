@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -100,7 +99,10 @@ def placed(poses: Poses, cameras: Sequence[WeakPerspective | None], image_size: 
 
 
 class Sink(Protocol):
-    """Where pictures go: files in a folder that is put in place later."""
+    """Where pictures go: files in a folder that is put in place later. remarks: what the user should know of
+    them, complete when they are finished."""
+
+    remarks: list[str]
 
     def write(self, frame: Frame, picture: Array) -> str:
         """Write the picture of a frame; returns the name of the file that it is in."""
@@ -122,6 +124,7 @@ class PictureFiles:
     def __init__(self, folder: Path, names: Names) -> None:
         self._folder = folder
         self._names = names
+        self.remarks: list[str] = []
 
     def write(self, frame: Frame, picture: Array) -> str:
         name = self._names.free(frame.name, ".jpg")
@@ -129,7 +132,7 @@ class PictureFiles:
             _, encoded = cv2.imencode(".jpg", picture)
         except cv2.error as error:
             raise OutputError(
-                f"{name}: a picture of {_size(picture.shape)} cannot be a JPEG (at most "
+                f"{name}: a picture of {picture.shape[1]}x{picture.shape[0]} px cannot be a JPEG (at most "
                 "65500 px wide and high); crop the image, or leave the pictures out with --no-draw"
             ) from error
         (self._folder / name).write_bytes(encoded.data)
@@ -140,60 +143,6 @@ class PictureFiles:
 
     def close(self) -> None:
         """Nothing is held."""
-
-
-class VideoFile:
-    """One MPEG-4 video. OpenCV's writer is silent when the disk is full, so the file is read at the end."""
-
-    def __init__(self, path: Path, fps: float) -> None:
-        self._path = path
-        self._fps = fps
-        self._written = 0
-        self._shape: tuple[int, ...] = ()
-        self._writer: cv2.VideoWriter | None = None
-
-    def write(self, frame: Frame, picture: Array) -> str:
-        if self._writer is None:
-            self._writer, self._shape = self._opened(picture), picture.shape
-        if picture.shape != self._shape:  # OpenCV drops it without a word
-            raise OutputError(
-                f"{self._path.name}: frame {frame.index} is {_size(picture.shape)} and the video began with "
-                f"{_size(self._shape)}; cut the input where its size changes, or leave the video out with "
-                "--no-draw"
-            )
-        self._writer.write(picture)
-        self._written += 1
-        return self._path.name
-
-    def finish(self) -> None:
-        self.close()
-        readable = int(cv2.VideoCapture(str(self._path), cv2.CAP_FFMPEG).get(cv2.CAP_PROP_FRAME_COUNT))
-        if readable != self._written:
-            raise OSError(
-                errno.ENOSPC,
-                f"of {self._written} video frames {max(0, readable)} can be read back; is the disk full?",
-                str(self._path),
-            )
-
-    def close(self) -> None:
-        if self._writer is not None:
-            self._writer.release()
-
-    def _opened(self, picture: Array) -> cv2.VideoWriter:
-        height, width = picture.shape[:2]
-        code = cv2.VideoWriter.fourcc(*"mp4v")
-        writer = cv2.VideoWriter(str(self._path), cv2.CAP_FFMPEG, code, self._fps, (width, height))
-        if not writer.isOpened():
-            raise OutputError(
-                f"{self._path.name}: OpenCV cannot write an MPEG-4 video of {_size(picture.shape)} at "
-                f"{self._fps:g} frames per second here; make the input smaller, or leave the video out with "
-                "--no-draw"
-            )
-        return writer
-
-
-def _size(shape: tuple[int, ...]) -> str:
-    return f"{shape[1]}x{shape[0]} px"
 
 
 class Names:

@@ -20,7 +20,9 @@ from posedeploy.predict.finishing import Finisher
 from posedeploy.predict.frames import Source
 from posedeploy.predict.lifting import Lifter
 from posedeploy.predict.mesh_files import MeshFiles
-from posedeploy.predict.pictures import Names, PictureFiles, Sink, VideoFile
+from posedeploy.predict.opencv_video import WITHOUT_PYAV
+from posedeploy.predict.opencv_writer import OpenCvWriter
+from posedeploy.predict.pictures import Names, PictureFiles, Sink
 from posedeploy.predict.predict_options import PredictOptions
 from posedeploy.runtimes.base import Runner
 from posedeploy.types import Array, Artifact
@@ -112,7 +114,12 @@ def predict(
             joints=people.name if people else None,
             detector=finder.made_by if finder else people.made_by if people else None,
         )
-        remarks = [*_of_the_mesh(source, artifact, options), *finisher.remarks, *predictor.remarks]
+        remarks = [
+            *source.remarks,
+            *_of_the_mesh(source, artifact, options),
+            *finisher.remarks,
+            *predictor.remarks,
+        ]
         content = finisher.document.encoded(made, record, source.problems, remarks)
         (stage / document.NAME).write_bytes(content)
         names = sorted(path.name for path in stage.iterdir())
@@ -167,7 +174,7 @@ def _run(
 
 
 def _stopped(source: Source) -> list[str]:
-    if source.kind == "camera":  # there is no other end to it
+    if source.kind in ("camera", "stream"):  # there is no other end to it
         return []
     return [f"{source.name}: stopped by Ctrl-C; the frames done by then are kept"]
 
@@ -191,9 +198,16 @@ def _of_the_mesh(source: Source, artifact: Artifact, options: PredictOptions) ->
 
 def _sink(source: Source, stage: Path, folder: Path) -> Sink:
     names = Names(folder, source.inputs)
-    if source.moving:
-        return VideoFile(stage / names.free(source.name, ".mp4"), source.fps)
-    return PictureFiles(stage, names)
+    if not source.moving:
+        return PictureFiles(stage, names)
+    path = stage / names.free(source.file_name, ".mp4")
+    try:
+        writer: Callable[[Path, Source], Sink] = plugins.load("posedeploy.predict.video_writer:VideoWriter")
+    except MissingPackageError:
+        if WITHOUT_PYAV not in source.remarks:
+            source.remarks.append(WITHOUT_PYAV)
+        return OpenCvWriter(path, source)
+    return writer(path, source)
 
 
 def _window(source: Source, options: PredictOptions) -> Window | nullcontext[None]:

@@ -2,14 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import glob
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from posedeploy.errors import InputError
+from posedeploy import plugins
+from posedeploy.errors import InputError, MissingPackageError
+from posedeploy.predict.animations import Animation, is_animated
 from posedeploy.predict.frames import Frame, Kind, Source
+from posedeploy.predict.image_sequence import ImageSequence, is_pattern, numbered
 from posedeploy.predict.images import SUFFIXES, is_image, read_image
-from posedeploy.predict.opencv_video import CameraFeed, Video
+from posedeploy.predict.opencv_video import CameraFeed, OpenCvReader
+from posedeploy.predict.urls import SCHEMES, scheme_of, without_password
 from posedeploy.printable import printable
+
+STREAMED_ANIMATIONS = (".gif", ".png", ".apng")
+MOTION_JPEG = (".mjpg", ".mjpeg")
+"""One JPEG after another: each begins like an image."""
 
 
 class Images(Source):
@@ -32,21 +41,97 @@ class Images(Source):
                 self.problems.append(str(error))
 
 
-def open_source(argument: str) -> Source:
-    """What a path or a camera number names, opened.
+def open_source(argument: str, fps: float | None = None) -> Source:
+    """What the user named, opened: a path, a pattern such as ``%06d.png`` or ``*.jpg``, a URL or a camera's
+    number.
+
+    Args:
+        fps: frames per second of images and formats without times; a folder or several images become a video
+            by it.
 
     Raises:
-        InputError: there is nothing by this name, or it holds no images.
+        InputError: there is nothing by this name, it holds no images, or it has times of its own.
     """
     path = Path(argument)
+    if path.is_dir():
+        images = _open_folder(path)
+        return images if fps is None else _as_video(images.name, images.inputs, fps)
     if path.exists():
-        return open_images(path) if path.is_dir() or is_image(path) else _open_video(path)
+        return _open_file(path, fps)
+    if is_pattern(argument):
+        return ImageSequence(path.name, numbered(path), fps)
+    if glob.has_magic(argument):
+        return _open_glob(argument, fps)
+    return _open_live(argument, fps)
+
+
+def _open_live(argument: str, fps: float | None) -> Source:
+    scheme = scheme_of(argument)
+    known = scheme in SCHEMES or argument.isdecimal()
+    if known and fps is not None:
+        raise InputError(f"--fps {fps:g}: a stream or a camera has times of its own; leave --fps out")
     if argument.isdecimal():
         return CameraFeed(int(argument))
+    if scheme in SCHEMES:
+        reader: Callable[[str], Source] = plugins.load("posedeploy.predict.stream_reader:StreamReader")
+        return reader(argument)
+    if scheme is not None:
+        raise InputError(
+            f"{without_password(argument)}: not a stream that can be read; wanted a file, or a URL that "
+            f"begins with {'://, '.join(SCHEMES)}://"
+        )
     raise InputError(
-        f"{argument}: no such file or folder; name an image, a folder of images, a video file or a camera "
-        "number such as 0"
+        f"{argument}: no such file or folder; name an image, a folder of images, a video, a pattern such as "
+        "'frames/%06d.png' or 'photos/*.jpg', a stream such as rtsp://camera/1, or a camera number such as 0"
     )
+
+
+def _open_file(path: Path, fps: float | None) -> Source:
+    try:
+        if path.stat().st_size == 0 and path.is_file():
+            raise InputError(
+                f"{path}: the file is empty (0 bytes); wanted an image or a video, so copy it again"
+            )
+        if is_animated(path):
+            return _open_animation(path, fps)
+    except OSError as error:
+        raise InputError(f"{path}: cannot be read ({error.strerror}); name a file that can") from error
+    if is_image(path) and path.suffix.lower() not in MOTION_JPEG:
+        if fps is not None:
+            raise InputError(f"--fps {fps:g}: {path.name} is one image; leave --fps out")
+        return Images(path.name, (path,))
+    return _open_video(path, fps)
+
+
+def _open_animation(path: Path, fps: float | None) -> Source:
+    """By PyAV where it knows the format, since that reads a file that is cut off up to there."""
+    if path.suffix.lower() in STREAMED_ANIMATIONS and plugins.version_of("av"):
+        return _open_video(path, fps)
+    return Animation(path, fps)
+
+
+def _open_glob(argument: str, fps: float | None) -> Source:
+    names = glob.glob(argument, recursive=True)  # noqa: PTH207, which takes no absolute pattern
+    paths = sorted(path for name in names if (path := Path(name)).is_file())
+    if len(paths) == 1:
+        return _open_file(paths[0], fps)
+    images = tuple(path for path in paths if is_image(path))
+    if not images:
+        raise InputError(
+            f"{argument}: "
+            + (
+                f"fits {len(paths)} files, of which none is an image; name one video at a time"
+                if paths
+                else "fits no file; check the folder and the ending"
+            )
+        )
+    if fps is not None:
+        return _as_video(Path(argument).name, images, fps)
+    return Images(Path(argument).name, images, skipped=len(paths) - len(images))
+
+
+def _as_video(name: str, images: tuple[Path, ...], fps: float) -> Source:
+    return ImageSequence(name, list(enumerate(images)), fps)
 
 
 def open_images(path: Path) -> Images:
@@ -78,7 +163,11 @@ def _open_folder(folder: Path) -> Images:
     return Images(folder.name, images, skipped=len(files) - len(images))
 
 
-def _open_video(path: Path) -> Video:
-    if path.is_file() and path.stat().st_size == 0:
-        raise InputError(f"{path}: the file is empty (0 bytes); wanted an image or a video, so copy it again")
-    return Video(path)
+def _open_video(path: Path, fps: float | None) -> Source:
+    try:
+        reader: Callable[[Path, float | None], Source] = plugins.load(
+            "posedeploy.predict.video_reader:VideoReader"
+        )
+    except MissingPackageError:
+        return OpenCvReader(path, fps)
+    return reader(path, fps)

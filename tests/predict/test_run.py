@@ -281,16 +281,21 @@ def test_a_camera_is_shown_where_there_is_a_display(
     assert seen == [shown] * 50
 
 
-def test_frames_of_another_size_are_refused(artifact_3d: Artifact, tmp_path: Path, photo: Array) -> None:
+def test_frames_of_another_size_are_scaled_in_the_video(
+    artifact_3d: Artifact, tmp_path: Path, photo: Array
+) -> None:
     runner = CrowdRunner(artifact_3d.spec)
-    message = (
-        "camera-0.mp4: frame 3 is 712x456 px and the video began with 912x256 px; cut the input where its "
-        "size changes, or leave the video out with --no-draw"
+    prediction = predict(Feed(photo, turned_at=3), runner, artifact_3d, tmp_path / "out")
+    assert prediction.remarks == (
+        "camera-0.mp4: 47 frames have another size than the first one, and are scaled to it in this video",
     )
-    with pytest.raises(OutputError, match=re.escape(message)):
-        predict(Feed(photo, turned_at=3), runner, artifact_3d, tmp_path / "out")
-    predict(Feed(photo, turned_at=3), runner, artifact_3d, tmp_path / "out", PredictOptions(draw=False))
-    assert len(document(tmp_path / "out")["images"]) == 50
+    frames = read_video(tmp_path / "out" / "camera-0.mp4")
+    assert [frame.shape for frame in frames] == [(HEIGHT, 2 * WIDTH, 3)] * 50
+    found = document(tmp_path / "out")
+    assert [(image["width"], image["height"]) for image in found["images"][2:4]] == [
+        (WIDTH, HEIGHT),
+        (HEIGHT, WIDTH),
+    ]
 
 
 @pytest.mark.parametrize("place", ["file", "/proc/posedeploy"])

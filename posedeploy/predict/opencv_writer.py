@@ -1,0 +1,77 @@
+"""Pictures become a video as OpenCV writes it, where PyAV is not installed."""
+
+from __future__ import annotations
+
+import errno
+from pathlib import Path
+
+import cv2
+
+from posedeploy.errors import OutputError
+from posedeploy.predict.frames import Frame, Source
+from posedeploy.predict.picture_size import fit_picture, is_padding, scaled_frames
+from posedeploy.types import Array
+
+
+class OpenCvWriter:
+    """One MPEG-4 video. OpenCV's writer is silent when the disk is full, so the file is read at the end."""
+
+    def __init__(self, path: Path, source: Source) -> None:
+        self._path = path
+        self._fps = source.fps
+        self._scaled = 0
+        self._uneven = 0
+        self.remarks: list[str] = []
+        self._written = 0
+        self._shape: tuple[int, ...] = ()
+        self._writer: cv2.VideoWriter | None = None
+
+    def write(self, frame: Frame, picture: Array) -> str:
+        if self._writer is None:
+            self._writer, self._shape = self._opened(picture), picture.shape
+        size = (self._shape[1], self._shape[0])
+        self._scaled += not is_padding(picture, size)
+        self._check_times(frame)
+        self._writer.write(fit_picture(picture, size))
+        self._written += 1
+        return self._path.name
+
+    def finish(self) -> None:
+        self.close()
+        readable = int(cv2.VideoCapture(str(self._path), cv2.CAP_FFMPEG).get(cv2.CAP_PROP_FRAME_COUNT))
+        if readable != self._written:
+            raise OSError(
+                errno.ENOSPC,
+                f"of {self._written} video frames {max(0, readable)} can be read back; is the disk full?",
+                str(self._path),
+            )
+        self.remarks += scaled_frames(self._path.name, self._scaled)
+        if self._uneven:
+            self.remarks.append(
+                f"{self._path.name}: its frames follow each other evenly, {self._fps:g} a second, and those "
+                "of the source do not; pip install 'posedeploy[video]' keeps their times"
+            )
+
+    def close(self) -> None:
+        if self._writer is not None:
+            self._writer.release()
+
+    def _check_times(self, frame: Frame) -> None:
+        assert frame.time_s is not None
+        self._uneven += abs(frame.time_s * self._fps - self._written) > 1.5
+
+    def _opened(self, picture: Array) -> cv2.VideoWriter:
+        height, width = picture.shape[:2]
+        code = cv2.VideoWriter.fourcc(*"mp4v")
+        writer = cv2.VideoWriter(str(self._path), cv2.CAP_FFMPEG, code, self._fps, (width, height))
+        if not writer.isOpened():
+            raise OutputError(
+                f"{self._path.name}: OpenCV cannot write an MPEG-4 video of {_size(picture.shape)} at "
+                f"{self._fps:g} frames per second here; make the input smaller, or leave the video out with "
+                "--no-draw"
+            )
+        return writer
+
+
+def _size(shape: tuple[int, ...]) -> str:
+    return f"{shape[1]}x{shape[0]} px"

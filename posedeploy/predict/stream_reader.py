@@ -1,0 +1,160 @@
+"""Network streams as PyAV reads them; one that drops is connected again, a few times."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from urllib.parse import urlsplit
+
+import av
+
+from posedeploy.errors import InputError
+from posedeploy.predict.demuxing import Demuxed, image_of
+from posedeploy.predict.frames import Frame, Source
+from posedeploy.predict.sound import Sound
+from posedeploy.predict.timeline import Timeline
+from posedeploy.predict.urls import file_name_of, without_password
+
+TIMEOUT_S = 10.0
+"""For which a connection, and then each read, may take without a sign of the other side."""
+RECONNECTS = 5
+FIRST_WAIT_S = 0.5
+"""Before the first attempt to connect again; each further one waits twice as long."""
+STEADY_S = 60.0
+"""After which a connection counts as good, and all attempts are free again."""
+
+OPTIONS = {
+    "rtsp": {"rtsp_flags": "prefer_tcp"},
+    "rtsps": {"rtsp_flags": "prefer_tcp"},
+    "http": {"reconnect": "1", "reconnect_delay_max": "4"},
+    "https": {"reconnect": "1", "reconnect_delay_max": "4"},
+}
+"""FFmpeg's, by scheme. Over UDP, RTSP loses packets. HTTP goes on where it stopped, if the server can."""
+WITHOUT_STAMPS = {"mpjpeg", "mjpeg"}
+"""Formats whose frames are shown when they arrive."""
+
+
+class StreamReader(Source):
+    """What a URL gives: a stream without an end, or a file on a server."""
+
+    def __init__(self, url: str, *, reconnects: int = RECONNECTS, first_wait_s: float = FIRST_WAIT_S) -> None:
+        """
+        Raises:
+            InputError: nothing answers there, or it gives no video.
+        """
+        self._url, self._reconnects, self._first_wait_s = url, reconnects, first_wait_s
+        shown = without_password(url)
+        self._demuxed = _connected(url, shown)
+        container = self._demuxed.container
+        self._is_file = container.duration is not None or container.size > 0
+        self._has_stamps = self._demuxed.has_stamps and container.format.name not in WITHOUT_STAMPS
+        self.kind = "video" if self._is_file else "stream"
+        super().__init__(shown, (), self._demuxed.expected_packets if self._is_file else None)
+        self.time_base, self.fps = self._demuxed.time_base, self._demuxed.fps
+        if self._demuxed.sound is not None:
+            self.sound = Sound(self._demuxed.sound)
+        self._timeline = self._new_timeline()
+        self._left = reconnects
+        self._last_s = -1.0
+
+    @property
+    def file_name(self) -> str:
+        return file_name_of(self._url)
+
+    def close(self) -> None:
+        self._demuxed.close()
+
+    def __iter__(self) -> Iterator[Frame]:
+        done, first_s, began = 0, 0.0, time.monotonic()
+        while True:
+            connected = time.monotonic()
+            for frame in self._decoded():
+                time_s = self._time_of(frame, began)
+                if time_s <= self._last_s:  # read for the second time, after a file was opened again
+                    continue
+                first_s = first_s if done else time_s
+                self._last_s = time_s
+                yield Frame(self.name, image_of(frame), done, time_s)
+                done += 1
+                self.fps = (done - 1) / (time_s - first_s) if time_s > first_s else self.fps
+            if time.monotonic() - connected > STEADY_S:
+                self._left = self._reconnects
+            if self._is_whole() or not self._connect_again(done):
+                break
+        if self.sound is not None:
+            self.sound.is_complete = True
+
+    def _decoded(self) -> Iterator[av.VideoFrame]:
+        sound, timeline = self.sound, self._timeline
+        add = (lambda packet: sound.add(packet, timeline.known_shift_s)) if sound else None
+        self._reason = "the server closed it"
+        try:
+            yield from self._demuxed.frames(add)
+        except av.FFmpegError as error:
+            self._reason = _reason(error)
+
+    def _time_of(self, frame: av.VideoFrame, began: float) -> float:
+        return self._timeline.at(frame.pts) if self._has_stamps else time.monotonic() - began
+
+    def _is_whole(self) -> bool:
+        """Whether a file was read to its end; a stream has none."""
+        if not self._is_file or self._reason != "the server closed it":
+            return False
+        expected = self._demuxed.expected_packets
+        if expected is not None:
+            return self._demuxed.packets >= expected
+        duration = self._demuxed.container.duration
+        return duration is None or self._last_s >= duration / av.time_base - 1.0
+
+    def _connect_again(self, done: int) -> bool:
+        lost, lost_at_s, reason = time.monotonic(), max(self._last_s, 0.0), self._reason
+        self._demuxed.close()
+        while self._left:
+            time.sleep(self._first_wait_s * 2 ** (self._reconnects - self._left))
+            self._left -= 1
+            try:
+                self._demuxed = _connected(self._url, self.name)
+            except InputError as error:
+                reason = str(error).removeprefix(f"{self.name}: ").partition(";")[0]
+                continue
+            away_s = time.monotonic() - lost
+            self.remarks.append(
+                f"{self.name}: the connection was lost after {lost_at_s:.1f} s ({self._reason}) and made "
+                f"again {away_s:.1f} s later"
+            )
+            if self._is_file:
+                self._timeline = self._new_timeline()
+            else:
+                self._timeline.continue_at(lost_at_s + away_s)
+            return True
+        self.problems.append(
+            f"{self.name}: the connection was lost after {lost_at_s:.1f} s and not made again within "
+            f"{self._reconnects} attempts ({reason}); the results hold the {done} frames until then"
+        )
+        return False
+
+    def _new_timeline(self) -> Timeline:
+        from_first = self._demuxed.counts_from_first or not self._is_file
+        return Timeline(self.time_base, 1 / self.fps, from_first)
+
+
+def _connected(url: str, shown: str) -> Demuxed:
+    options = OPTIONS.get(urlsplit(url).scheme.lower(), {})
+    try:
+        container = av.open(url, options=options, timeout=TIMEOUT_S, metadata_errors="replace")
+    except av.FFmpegError as error:
+        raise InputError(
+            f"{shown}: {_reason(error)}; check the address, and that it gives a video"
+        ) from error
+    if container.format.name == "image2" or container.format.name.endswith("_pipe"):
+        container.close()
+        raise InputError(f"{shown}: a single image; download it, and name the file")
+    return Demuxed(container, shown)
+
+
+def _reason(error: av.FFmpegError) -> str:
+    if isinstance(error, av.ExitError):
+        return f"nothing came for {TIMEOUT_S:g} s"
+    if isinstance(error, av.InvalidDataError):
+        return "what comes is no video, or a damaged one"
+    return error.strerror or str(error)

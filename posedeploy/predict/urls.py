@@ -1,0 +1,33 @@
+"""Addresses of streams: which are known, and what of them may be shown."""
+
+from __future__ import annotations
+
+import re
+from urllib.parse import unquote, urlsplit
+
+SCHEMES = ("rtsp", "rtsps", "http", "https", "udp", "rtp", "tcp", "srt")
+
+_URL = re.compile(r"([A-Za-z][A-Za-z0-9+.-]+)://")
+
+
+def scheme_of(argument: str) -> str | None:
+    """The scheme of a URL, in lower case; None of anything else, such as a path."""
+    found = _URL.match(argument)
+    return found[1].lower() if found else None
+
+
+def without_password(url: str) -> str:
+    """The URL as it may be shown and recorded."""
+    parts = urlsplit(url)
+    if parts.password is None:
+        return url
+    host = parts.netloc.rpartition("@")[2]
+    return parts._replace(netloc=f"{parts.username}:***@{host}").geturl()
+
+
+def file_name_of(url: str) -> str:
+    """What files that are written for a URL are named after: its last part, or its host and port."""
+    parts = urlsplit(url)
+    last = unquote(parts.path).rstrip("/").rpartition("/")[2]
+    host = parts.netloc.rpartition("@")[2].replace(".", "-")
+    return re.sub(r"[^\w.-]+", "-", last or host).strip(".-") or "stream"

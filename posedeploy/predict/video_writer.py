@@ -1,0 +1,121 @@
+"""Pictures become an H.264 video in MP4, each shown when its frame is, with the source's sound."""
+
+from __future__ import annotations
+
+import errno
+from contextlib import suppress
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+import av
+import numpy as np
+from av.container import OutputContainer
+
+from posedeploy.errors import OutputError
+from posedeploy.predict.frames import Frame, Source
+from posedeploy.predict.picture_size import fit_picture, is_padding, scaled_frames
+from posedeploy.predict.sound_writer import SoundWriter
+from posedeploy.types import Array
+
+ENCODER = {"preset": "ultrafast", "crf": "23"}
+"""Slower presets make smaller files, and take as much of the processor as a small network does."""
+BT709 = 1
+MAX_TIMESCALE = 1_000_000
+LONGEST_SIDE = 16_384
+
+
+class VideoWriter:
+    """One video. remarks: what the user should know of it, complete when it is finished."""
+
+    def __init__(self, path: Path, source: Source) -> None:
+        self._path = path
+        self._source = source
+        base = source.time_base
+        self._time_base = base if base.denominator <= MAX_TIMESCALE else Fraction(1, 90_000)
+        self._container: OutputContainer | None = None
+        self._sound: SoundWriter | None = None
+        self._stream: Any = None
+        self._size = (0, 0)
+        self._scaled = 0
+        self._written = 0
+        self._last: int | None = None
+        self.remarks: list[str] = []
+
+    def write(self, frame: Frame, picture: Array) -> str:
+        if self._container is None:
+            self._open(picture)
+        assert self._container is not None and frame.time_s is not None
+        stamp = round(frame.time_s / float(self._time_base))
+        self._last = stamp if self._last is None else max(stamp, self._last + 1)
+        self._scaled += not is_padding(picture, self._size)
+        fitted = np.ascontiguousarray(fit_picture(picture, self._size))
+        image = av.VideoFrame.from_numpy_buffer(fitted, format="bgr24")
+        image = image.reformat(format="yuv420p", dst_colorspace="ITU709", dst_color_range="MPEG")
+        image.pts, image.time_base = self._last, self._time_base
+        self._mux(image)
+        if self._sound is not None:
+            self._sound.write(frame.time_s)
+        self._written += 1
+        return self._path.name
+
+    def finish(self) -> None:
+        if self._container is None:
+            return
+        if self._sound is not None:
+            self._sound.finish()
+        self._mux(None)
+        container, self._container = self._container, None
+        container.close()
+        self._check()
+        self.remarks += scaled_frames(self._path.name, self._scaled)
+
+    def close(self) -> None:
+        container, self._container = self._container, None
+        if container is not None:
+            with suppress(OSError):  # what is not finished is not kept
+                container.close()
+
+    def _check(self) -> None:
+        """A write that fails late is not always an error of the muxer."""
+        try:
+            with av.open(str(self._path)) as container:
+                readable = container.streams.video[0].frames
+        except av.FFmpegError:
+            readable = 0
+        if readable != self._written:
+            raise OSError(
+                errno.ENOSPC,
+                f"of {self._written} video frames {readable} can be read back; is the disk full?",
+                str(self._path),
+            )
+
+    def _mux(self, image: av.VideoFrame | None) -> None:
+        assert self._container is not None
+        for packet in self._stream.encode(image):
+            self._container.mux(packet)
+
+    def _open(self, picture: Array) -> None:
+        height, width = picture.shape[:2]
+        self._size = (width + width % 2, height + height % 2)
+        if max(self._size) > LONGEST_SIDE:
+            raise OutputError(
+                f"{self._path.name}: H.264 holds pictures of at most {LONGEST_SIDE} px a side, and these are "
+                f"{width}x{height} px; make the input smaller, or leave the video out with --no-draw"
+            )
+        self._container = av.open(
+            str(self._path), "w", format="mp4", container_options={"movflags": "+faststart"}
+        )
+        rate = Fraction(self._source.fps).limit_denominator(1001)
+        stream: Any = self._container.add_stream("libx264", rate=rate, options=dict(ENCODER))
+        stream.width, stream.height = self._size
+        stream.pix_fmt = "yuv420p"
+        stream.codec_context.time_base = self._time_base
+        context = stream.codec_context
+        context.colorspace = context.color_primaries = context.color_trc = BT709
+        context.color_range = 1  # limited, as TV has it
+        self._stream = stream
+        if self._source.sound is not None:
+            self._sound = SoundWriter(self._container, self._source.sound)
+            if self._sound.note is not None:
+                self.remarks.append(f"{self._path.name}: {self._sound.note}")

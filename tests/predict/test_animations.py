@@ -1,0 +1,108 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+from posedeploy.errors import InputError
+from posedeploy.predict.animations import Animation
+from posedeploy.predict.sources import open_source
+from posedeploy.predict.video_reader import VideoReader
+from tests.predict.videos import cut, picture
+
+DURATIONS = (100, 50, 0, 300, 40)
+TIMES = (0.0, 0.1, 0.15, 0.25, 0.55)
+
+
+def animated(path: Path, count: int = 5) -> Path:
+    """An animated image file. The third frame wants no time, which browsers take for a tenth of a second."""
+    animation = cv2.Animation()
+    animation.frames = [picture(number) for number in range(count)]
+    animation.durations = np.array(DURATIONS[:count], np.int32)
+    kind = ".png" if path.suffix == ".apng" else path.suffix
+    path.write_bytes(cv2.imencodeanimation(kind, animation)[1].tobytes())
+    return path
+
+
+@pytest.mark.parametrize("name", ["a.gif", "a.webp", "a.png", "a.apng", "a.avif"])
+@pytest.mark.parametrize("reader", [None, Animation])
+def test_all_frames_with_their_times(name: str, reader: type[Animation] | None, tmp_path: Path) -> None:
+    path = animated(tmp_path / name)
+    with reader(path) if reader else open_source(str(path)) as source:
+        frames = list(source)
+        assert (source.kind, len(frames), source.problems) == ("video", 5, [])
+    times = [frame.time_s for frame in frames]
+    assert times[:3] == pytest.approx(TIMES[:3], abs=0.001)
+    if reader or not name.endswith("png"):  # FFmpeg gives a frame of a PNG that wants no time a fifteenth
+        assert times == pytest.approx(TIMES, abs=0.002)
+    assert np.abs(frames[3].image.astype(int) - picture(3)).mean() < (
+        30 if name == "a.gif" else 12
+    )  # 256 colors
+
+
+@pytest.mark.parametrize("name", ["a.gif", "a.webp", "a.png", "a.tiff"])
+def test_one_frame_is_an_image(name: str, tmp_path: Path) -> None:
+    path = tmp_path / name
+    if name == "a.tiff":
+        cv2.imwrite(str(path), picture())
+    else:
+        animated(path, count=1)
+    with open_source(str(path)) as source:
+        assert source.kind == "images"
+        assert len(list(source)) == 1
+
+
+def test_frames_are_decoded_a_few_at_a_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("posedeploy.predict.animations.CHUNK_BYTES", 2 * picture().nbytes)
+    whole = list(Animation(animated(tmp_path / "a.webp")))
+    assert [frame.time_s for frame in whole] == pytest.approx(TIMES)
+    assert len({frame.image.tobytes() for frame in whole}) == 5
+
+
+@pytest.mark.parametrize("name", ["a.gif", "a.png"])
+def test_a_file_that_is_cut_off_is_read_up_to_there(name: str, tmp_path: Path) -> None:
+    path = cut(animated(tmp_path / name), 0.7)
+    with open_source(str(path)) as source:
+        assert isinstance(source, VideoReader)
+        assert 1 < len(list(source)) < 5
+        (problem,) = source.problems
+    assert "the file is damaged or cut off, and the results hold" in problem
+
+
+def test_a_webp_that_is_cut_off(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"a\.webp: no image in it can be decoded; it is damaged or cut off"):
+        list(open_source(str(cut(animated(tmp_path / "a.webp"), 0.7))))
+
+
+def pages(path: Path, *sizes: int) -> Path:
+    cv2.imwritemulti(
+        str(path), [cv2.resize(picture(number), (size, size)) for number, size in enumerate(sizes)]
+    )
+    return path
+
+
+def test_pages_of_a_tiff(tmp_path: Path) -> None:
+    path = pages(tmp_path / "a.tif", 64, 64, 32, 64)
+    with open_source(str(path)) as source:
+        assert [frame.time_s for frame in source] == pytest.approx([0, 0.04, 0.12])
+        assert source.remarks == [
+            "a.tif: a TIFF has no times, so 25 pages per second are assumed; --fps sets another rate",
+            "a.tif: 1 of its pages have another size than the first one and are left out",
+        ]
+    with open_source(str(path), fps=10) as source:
+        assert [frame.time_s for frame in source] == pytest.approx([0, 0.1, 0.3])
+    assert open_source(str(pages(tmp_path / "smaller.tif", 64, 32, 16))).kind == "images"
+    with pytest.raises(
+        InputError, match=r"--fps 10: a\.webp has times of its own, which are used; leave --fps"
+    ):
+        open_source(str(animated(tmp_path / "a.webp")), fps=10)
+
+
+def test_pages_that_are_cut_off(tmp_path: Path) -> None:
+    path = cut(pages(tmp_path / "a.tif", 64, 64, 64, 64), 0.8)
+    with open_source(str(path)) as source:
+        assert len(list(source)) in (2, 3)
+        (problem,) = source.problems
+    assert "pages cannot be decoded; the file is damaged or cut off" in problem

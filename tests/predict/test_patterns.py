@@ -1,0 +1,81 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from posedeploy.errors import InputError
+from posedeploy.predict.sources import open_source
+from posedeploy.types import Array
+from tests.predict.conftest import write_image
+from tests.predict.videos import make_video
+
+
+@pytest.fixture
+def folder(tmp_path: Path, photo: Array) -> Path:
+    """Images numbered 3, 4, 7 and 10, and others."""
+    for name in ("f_000003.png", "f_000004.png", "f_000007.png", "f_000010.png", "f_x.png", "other.jpg"):
+        write_image(tmp_path / name, photo)
+    (tmp_path / "f_000011.txt").touch()
+    return tmp_path
+
+
+@pytest.mark.parametrize("pattern", ["f_%06d.png", "f_%d.png", "f_%6d.png"])
+def test_numbered_images_are_a_video(pattern: str, folder: Path) -> None:
+    with open_source(str(folder / pattern)) as source:
+        frames = list(source)
+        assert (source.kind, source.total) == ("video", 4)
+        assert source.remarks == [
+            f"{pattern}: images have no times, so 25 per second are assumed; --fps sets another rate"
+        ]
+    assert [frame.name for frame in frames] == [f"f_{number:06}.png" for number in (3, 4, 7, 10)]
+    assert [frame.index for frame in frames] == [0, 1, 4, 7], "numbers that are missing are a pause"
+    assert [frame.time_s for frame in frames] == pytest.approx([0, 0.04, 0.16, 0.28])
+
+
+def test_one_that_cannot_be_read_is_left_out(folder: Path) -> None:
+    (folder / "f_000004.png").write_bytes(b"")
+    with open_source(str(folder / "f_%06d.png"), fps=10) as source:
+        assert [frame.time_s for frame in source] == pytest.approx([0, 0.4, 0.7])
+        (problem,) = source.problems
+    assert "f_000004.png: the file is empty" in problem
+
+
+def test_a_glob_is_its_images(folder: Path) -> None:
+    with open_source(str(folder / "f_*")) as source:
+        assert (source.kind, source.total, source.skipped) == ("images", 5, 1)
+        assert next(iter(source)).name == "f_000003.png"
+    with open_source(str(folder / "f_*.png"), fps=5) as source:
+        assert source.kind == "video"
+        assert [frame.time_s for frame in source] == pytest.approx([0, 0.2, 0.4, 0.6, 0.8])
+    with open_source(str(folder / "oth[e]r.*")) as source:
+        assert (source.kind, source.name) == ("images", "other.jpg")
+
+
+def test_a_folder_with_a_rate_is_a_video(folder: Path) -> None:
+    with open_source(str(folder), fps=2) as source:
+        assert source.kind == "video"
+        assert [frame.time_s for frame in source][-1] == 2.5
+
+
+def test_a_name_that_looks_like_a_pattern_and_is_there_is_that_file(folder: Path, photo: Array) -> None:
+    write_image(folder / "a%02d[1].png", photo)
+    with open_source(str(folder / "a%02d[1].png")) as source:
+        assert (source.kind, source.total) == ("images", 1)
+
+
+def test_patterns_that_fit_nothing(folder: Path) -> None:
+    make_video(folder / "a.mp4")
+    make_video(folder / "b.mp4")
+    for pattern, message in [
+        ("g_%06d.png", "g_%06d.png: no file has such a name; check the digits and the ending"),
+        ("%d_%d.png", "%d_%d.png: wanted one number in the name, such as %06d"),
+        ("none/%d.png", "none: cannot be read (No such file or directory)"),
+        ("*.gif", "*.gif: fits no file; check the folder and the ending"),
+        ("*.mp4", "*.mp4: fits 2 files, of which none is an image; name one video at a time"),
+    ]:
+        with pytest.raises(InputError) as refusal:
+            open_source(str(folder / pattern))
+        assert message in str(refusal.value)
+    with pytest.raises(InputError, match=r"--fps 5: other\.jpg is one image; leave --fps out"):
+        open_source(str(folder / "other.jpg"), fps=5)

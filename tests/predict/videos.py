@@ -1,0 +1,87 @@
+"""Videos for tests, made by PyAV: any codec, any time stamps, with or without sound."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+import av
+import cv2
+import numpy as np
+
+from posedeploy.types import Array
+
+SIZE = (128, 96)
+MARK = (16, 16)
+"""A white corner at the top left, to see how a picture was turned."""
+
+
+def picture(number: int = 0) -> Array:
+    """(96, 128, 3) of smooth noise that moves by a pixel a frame, with a white corner."""
+    noise = np.random.default_rng(0).integers(0, 255, (SIZE[1], SIZE[0], 3), np.uint8)
+    moved: Array = np.roll(cv2.GaussianBlur(noise, (0, 0), 3), number, axis=1)
+    moved[: MARK[1], : MARK[0]] = 255
+    return moved
+
+
+def make_video(
+    path: Path,
+    codec: str = "libx264",
+    *,
+    stamps: Sequence[int] = range(20),
+    time_base: Fraction = Fraction(1, 25),
+    pix_fmt: str = "yuv420p",
+    sound: str | None = None,
+    rotation: int | None = None,
+    format_: str | None = None,
+    size: tuple[int, int] = SIZE,
+    **container: str,
+) -> Path:
+    """A video of one frame for each stamp; ``sound`` names the codec of as many seconds of a tone."""
+    with av.open(str(path), "w", format=format_, container_options=container) as output:
+        stream: Any = output.add_stream(codec, rate=25)
+        stream.width, stream.height, stream.pix_fmt = *size, pix_fmt
+        stream.codec_context.time_base = time_base
+        if rotation is not None:
+            stream.set_display_rotation(rotation)
+        track: Any = None
+        if sound is not None:
+            track = output.add_stream(sound, rate=48000)
+            track.codec_context.layout = "stereo"
+        for number, stamp in enumerate(stamps):
+            frame = av.VideoFrame.from_ndarray(cv2.resize(picture(number), size), format="bgr24")
+            frame = frame.reformat(format=pix_fmt)
+            frame.pts, frame.time_base = stamp, time_base
+            output.mux(stream.encode(frame))
+        output.mux(stream.encode(None))
+        if track is not None:
+            write_tone(output, track, float((stamps[-1] + 1) * time_base))
+    return path
+
+
+def write_tone(output: Any, track: Any, seconds: float) -> None:
+    samples = track.codec_context.frame_size or 1024
+    resampler = av.AudioResampler(track.codec_context.format, "stereo", 48000)
+    for start in range(0, int(seconds * 48000), samples):
+        wave = (8000 * np.sin(np.arange(start, start + samples) / 20)).astype(np.int16)
+        frame = av.AudioFrame.from_ndarray(wave.repeat(2)[None], format="s16", layout="stereo")
+        frame.sample_rate, frame.pts, frame.time_base = 48000, start, Fraction(1, 48000)
+        for resampled in resampler.resample(frame):
+            output.mux(track.encode(resampled))
+    output.mux(track.encode(None))
+
+
+def stamps_of(path: Path, kind: str = "video") -> list[Fraction]:
+    """The time of every packet of a video's picture or sound, in seconds, in the order of time."""
+    with av.open(str(path)) as container:
+        packets = container.demux(**{kind: 0})
+        return sorted(packet.pts * packet.time_base for packet in packets if packet.pts is not None)
+
+
+def cut(path: Path, keep: float) -> Path:
+    """The same file with this share of its bytes."""
+    content = path.read_bytes()
+    path.write_bytes(content[: int(len(content) * keep)])
+    return path
