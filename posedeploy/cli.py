@@ -231,7 +231,7 @@ def predict(
         str,
         typer.Argument(
             help="An image, a folder, a video, 'frames/%06d.png', 'photos/*.jpg', a stream's URL, a camera "
-            "number; or 2D joints, .npy.",
+            "number; or a file of 2D joints.",
             show_default=False,
         ),
     ],
@@ -256,7 +256,8 @@ def predict(
         float | None,
         typer.Option(
             metavar="N",
-            help="Frames per second of images and of formats without times; makes a video of a folder.",
+            help="Frames per second of images and of formats without times; makes a video of a folder. "
+            "Joints with --sequence: 30 if not given.",
         ),
     ] = None,
     track: Annotated[bool, typer.Option(help="Give the people of a video ids; smoothing needs them.")] = True,
@@ -279,6 +280,24 @@ def predict(
     height: shared.Height = None,
     detector: shared.Detector = None,
     detector_spec: shared.DetectorSpec = None,
+    joints: Annotated[
+        str | None,
+        typer.Option(
+            metavar="coco|openpose18|body25|...",
+            help="2D joints from a file: their joint set (docs/joints-and-boxes.md lists all).",
+            show_default="the file's, or the network's",
+        ),
+    ] = None,
+    sequence: Annotated[
+        bool, typer.Option("--sequence", help="2D joints from a file: its frames follow each other in time.")
+    ] = False,
+    joints_key: Annotated[
+        str | None, typer.Option(metavar="NAME", help="2D joints from a file of several arrays: which one.")
+    ] = None,
+    image_size: Annotated[
+        str | None,
+        typer.Option(metavar="HxW", help="2D joints from 0 to 1: height and width of the image in px."),
+    ] = None,
     runtime: shared.RuntimeName = None,
     family: shared.FamilyName = None,
     network: shared.Network = None,
@@ -296,14 +315,19 @@ def predict(
     from posedeploy.commands import predict as command
     from posedeploy.commands.finding import Where
     from posedeploy.commands.opening import Described
+    from posedeploy.predict.joints.source import JointsOptions
 
     where = Where(boxes, detector, detector_spec)
+    size = shared.parse_size(image_size, "--image-size")
+    of_joints = JointsOptions(joints, sequence, key=joints_key, image_size=size)
     complete = command.run(
         model,
         source,
         output,
         shared.run_options(device, precision, threads),
-        command.PredictSettings(show, draw, track, smooth, fx, extrinsics, runtime, where, mesh_format, fps),
+        command.PredictSettings(
+            show, draw, track, smooth, fx, extrinsics, runtime, where, mesh_format, fps, of_joints
+        ),
         Described(
             family,
             network,

@@ -23,6 +23,7 @@ EXTRAS_OF_PACKAGE = {
     "pycocotools": ("evaluate",),
     "pygame": ("window",),
     "trimesh": ("mesh",),
+    "scipy": ("matlab",),
     "tensorrt": ("tensorrt",),
     "tensorrt_rtx": ("tensorrt-rtx",),
     "cuda": ("tensorrt-rtx", "tensorrt"),

@@ -116,6 +116,7 @@ HEAVY = {
     },
     "pygame": {"predict.window"},
     "trimesh": {"predict.mesh_writing"},
+    "scipy": {"predict.joints.matlab"},
     "cv2": {"poses", "predict", "samples"},
 }
 """Where each heavy package is imported: in these rooms or modules, at the top."""

@@ -16,8 +16,9 @@ from posedeploy.predict.boxes import Finder, detected_by, read_boxes, takes_boxe
 from posedeploy.predict.chain import Predictor, check_family
 from posedeploy.predict.document import MadeBy
 from posedeploy.predict.frames import Source
-from posedeploy.predict.joints_file import SUFFIX, JointsFile
-from posedeploy.predict.lifting import People, detected_people, given_people
+from posedeploy.predict.joints.people import given_people
+from posedeploy.predict.joints.source import JointsFile
+from posedeploy.predict.lifting import People, detected_people
 from posedeploy.types import ModelSpec, RunOptions
 
 ONE_PERSON = "the whole image is taken as one person's"
@@ -105,7 +106,8 @@ def people_of(
     if where.detector is None:
         raise InputError(
             f"{spec.family} takes the 2D joints of people and no image; name what finds them in "
-            f"{source.name}, with --detector pose2d.xml, or give the joints themselves as a {SUFFIX} file"
+            f"{source.name}, with --detector pose2d.xml, or give the joints themselves in a file "
+            "(docs/joints-and-boxes.md)"
         )
     detector, made = _opened(where.detector, where.contract, options, opened)
     if takes_boxes(detector.spec):

@@ -14,7 +14,8 @@ from posedeploy.errors import InputError
 from posedeploy.meshes.topology import read_mesh
 from posedeploy.predict.camera import read_camera
 from posedeploy.predict.frames import MAX_FPS, Source
-from posedeploy.predict.joints_file import SUFFIX, JointsFile
+from posedeploy.predict.joints.formats import is_joints
+from posedeploy.predict.joints.source import JointsFile, JointsOptions
 from posedeploy.predict.predict_options import MeshFormat, PredictOptions
 from posedeploy.predict.run import Prediction, predict
 from posedeploy.predict.sources import open_source
@@ -39,6 +40,7 @@ class PredictSettings:
     where: Where = field(default_factory=Where)
     mesh_format: str = "obj"
     fps: float | None = None
+    joints: JointsOptions = field(default_factory=JointsOptions)
 
 
 def run(
@@ -56,7 +58,7 @@ def run(
     camera = read_camera(settings.fx, settings.extrinsics)
     asked = PredictOptions(camera, settings.draw, settings.show, settings.track, settings.smooth)
     with ExitStack() as opened:
-        source = opened.enter_context(_source(source_name, settings.fps))
+        source = opened.enter_context(_source(source_name, settings.fps, settings.joints))
         hint: Hint = "latency" if source.total == 1 else "throughput"
         with working(f"loading {path}"):
             runner, artifact = open_named(path, replace(options, hint=hint), described, settings.runtime)
@@ -78,10 +80,21 @@ def run(
     return not result.problems
 
 
-def _source(name: str, fps: float | None) -> Source:
+def _source(name: str, fps: float | None, joints: JointsOptions) -> Source:
     if fps is not None and not 0 < fps <= MAX_FPS:
         raise InputError(f"--fps {fps:g}: frames per second are above 0 and at most {MAX_FPS:g}")
-    return JointsFile(Path(name)) if name.lower().endswith(SUFFIX) else open_source(name, fps)
+    if is_joints(Path(name)):
+        return JointsFile(Path(name), replace(joints, fps=fps))
+    flags = {
+        "--joints": joints.joint_set,
+        "--sequence": joints.is_sequence or None,
+        "--joints-key": joints.key,
+        "--image-size": joints.image_size,
+    }
+    useless = [flag for flag, value in flags.items() if value is not None]
+    if useless:
+        raise InputError(f"{' and '.join(useless)}: {name} is not a file of 2D joints; leave it out")
+    return open_source(name, fps)
 
 
 def faces_of(path: Path | None, artifact: Artifact) -> Array | None:

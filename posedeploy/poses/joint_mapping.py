@@ -81,20 +81,42 @@ def map_joints(keypoints: Array, names: Sequence[str], joint_set: str) -> Mapped
     """
     own = [coco_name(name) for name in names]
     _check(keypoints, own, joint_set)
-    called = dict(zip(own, names, strict=True))
-    wanted = [coco_name(name) for name in JOINT_SETS[joint_set].joints]
     kept, left_out = [], []
     for person in keypoints.astype(np.float64):
-        seen = {name: row for name, row in zip(own, person, strict=True) if row[2] >= 0}
-        missing = [called[name] for name in BODY if name not in seen]
-        if not FACE.keys() & seen.keys():
-            missing.append("any point of the face")
-        if missing:
-            left_out.append(f"the person {whereabouts(person)} is left out: {', '.join(missing)} not seen")
+        mapped = map_person(person, names, joint_set)
+        if isinstance(mapped, tuple):
+            left_out.append(f"the person {whereabouts(person)} is left out: {', '.join(mapped)} not seen")
         else:
-            every = _completed(seen)
-            kept.append(np.stack([every[name] for name in wanted]))
-    return Mapped(np.array(kept).reshape(-1, len(wanted), 3), tuple(left_out))
+            kept.append(mapped)
+    return Mapped(np.array(kept).reshape(-1, len(JOINT_SETS[joint_set]), 3), tuple(left_out))
+
+
+def map_person(person: Array, names: Sequence[str], joint_set: str) -> Array | tuple[str, ...]:
+    """Return one person's (joints, 3) of a set, or the names of what is missing for it.
+
+    Args:
+        person: (keypoints, 3) x px, y px and score, under 0 where one is missing.
+        names: what the keypoints are called; ``unmappable`` gives nothing for them and the set.
+    """
+    own = [coco_name(name) for name in names]
+    seen = {name: row for name, row in zip(own, person, strict=True) if row[2] >= 0}
+    called = dict(zip(own, names, strict=True))
+    missing = [called[name] for name in BODY if name not in seen]
+    if not FACE.keys() & seen.keys():
+        missing.append("any point of the face")
+    if missing:
+        return tuple(missing)
+    every = _completed(seen)
+    return np.stack([every[coco_name(name)] for name in JOINT_SETS[joint_set].joints])
+
+
+def unmappable(names: Sequence[str], joint_set: str) -> list[str]:
+    """Return what keypoints of these names lack so that the joints of a set could be made from them."""
+    own = [coco_name(name) for name in names]
+    lacking = [name for name in BODY if name not in own]
+    lacking += [] if FACE.keys() & set(own) else ["nose"]
+    makeable = {*own, *FACE, *(name for name, _ in MADE)}
+    return lacking or [name for name in JOINT_SETS[joint_set].joints if coco_name(name) not in makeable]
 
 
 def whereabouts(person: Array) -> str:
@@ -113,10 +135,7 @@ def _check(keypoints: Array, own: Sequence[str], joint_set: str) -> None:
         raise InputError(f"keypoints of shape {keypoints.shape}; wanted (people, {len(own)}, 3)")
     if joint_set not in JOINT_SETS:
         raise InputError(f"no joint set is called {joint_set!r}; the sets are {', '.join(JOINT_SETS)}")
-    lacking = [name for name in BODY if name not in own]
-    lacking += [] if FACE.keys() & set(own) else ["nose"]
-    makeable = {*own, *FACE, *(name for name, _ in MADE)}
-    impossible = lacking or [n for n in JOINT_SETS[joint_set].joints if coco_name(n) not in makeable]
+    impossible = unmappable(own, joint_set)
     if impossible:
         raise InputError(
             f"the joints of {joint_set} cannot be made from a detector's {len(own)} keypoints, which lack "

@@ -17,7 +17,6 @@ from posedeploy.poses.joints import prepare_joints
 from posedeploy.predict.chain import Predictor, finite, joined
 from posedeploy.predict.document import MadeBy
 from posedeploy.predict.frames import Frame
-from posedeploy.predict.joints_file import JointsFile
 from posedeploy.runtimes.adapted import adapted
 from posedeploy.runtimes.base import Runner
 from posedeploy.types import Array, Camera, ModelSpec, PlacedJoints, Poses
@@ -26,17 +25,18 @@ Find: TypeAlias = Callable[[Iterable[Frame], list[str] | None], Iterator[tuple[F
 """Gives each frame with its people's joints; a frame that cannot be used goes into the list, where there is
 one."""
 
-MOST = 2
-"""What a file's scores reach: a heatmap's value, about 1, or COCO's visibility, 2. Depths in mm go beyond."""
-
 
 @dataclass(frozen=True)
 class People:
-    """Gives the people of frames. name: the file or artifact that they come from. made_by: the detector."""
+    """Gives the people of frames. name: the file or artifact that they come from. made_by: the detector.
+
+    remarks: what the user must know of them, before any frame.
+    """
 
     name: str
     find: Find
     made_by: MadeBy | None = None
+    remarks: tuple[str, ...] = ()
 
 
 def detected_people(detector: Predictor, name: str, spec: ModelSpec, made_by: MadeBy | None = None) -> People:
@@ -45,7 +45,7 @@ def detected_people(detector: Predictor, name: str, spec: ModelSpec, made_by: Ma
     Raises:
         InputError: the set cannot be made of that network's keypoints.
     """
-    joint_set, names = _joint_set(spec), detector.spec.keypoint_names
+    joint_set, names = joint_set_of(spec), detector.spec.keypoint_names
     try:
         map_joints(np.zeros((0, len(names), 3)), names, joint_set)
     except InputError as error:
@@ -63,36 +63,12 @@ def _usable(mapped: Mapped, spec: ModelSpec) -> Mapped:
     kept, left_out = [], list(mapped.left_out)
     for row, person in enumerate(mapped.joints):
         try:
-            prepare_joints(person, _of_any_number(spec))
+            prepare_joints(person, of_any_number(spec))
             kept.append(row)
         except InputError as error:
             why = str(error).removeprefix("person 0: ")
             left_out.append(f"the person {whereabouts(person)} is left out: {why}")
     return Mapped(mapped.joints[kept], tuple(left_out))
-
-
-def given_people(source: JointsFile, spec: ModelSpec) -> People:
-    """The people of a file of joints.
-
-    Raises:
-        InputError: the joints are of another set, or cannot be lifted.
-    """
-    try:
-        joints = prepare_joints(source.joints, _of_any_number(spec))[1].joints
-    except InputError as error:
-        raise InputError(f"{source.name}: {error}") from error
-    highest = joints[..., 2].max()
-    if highest > MOST:
-        raise InputError(
-            f"{source.name}: {highest:g} in the third column, where scores are; wanted x px, y px and a "
-            f"score of at most {MOST}, or x and y alone"
-        )
-    mapped = Mapped(joints, ())
-
-    def find(frames: Iterable[Frame], refused: list[str] | None) -> Iterator[tuple[Frame, Mapped]]:
-        return ((frame, mapped) for frame in frames)
-
-    return People(source.name, find)
 
 
 class Lifter:
@@ -111,7 +87,7 @@ class Lifter:
         self._least, self._most = least, most
         self.spec = spec
         self.remarks: list[str] = []
-        self.sigmas: tuple[float, ...] = JOINT_SETS[_joint_set(spec)].sigmas
+        self.sigmas: tuple[float, ...] = JOINT_SETS[joint_set_of(spec)].sigmas
         self._runner = adapted(runner, spec)
         self._people = people
         self._decode = plugins.load(f"{family_named(spec.family).poses}:decode")
@@ -143,7 +119,7 @@ class Lifter:
         if not len(joints):
             count = len(self.sigmas)
             return Poses(np.zeros((0, count, 3)), np.zeros(0), np.zeros((0, count, 4)))
-        tensors, placed = prepare_joints(joints, _of_any_number(self.spec))
+        tensors, placed = prepare_joints(joints, of_any_number(self.spec))
         name = self.spec.inputs[0].name
         size = self._most or len(joints)
         found = []
@@ -156,12 +132,13 @@ class Lifter:
         return joined(found)
 
 
-def _of_any_number(spec: ModelSpec) -> ModelSpec:
-    """The spec for any number of people."""
+def of_any_number(spec: ModelSpec) -> ModelSpec:
+    """Return the spec for any number of people."""
     tensor = spec.inputs[0]
     return replace(spec, inputs=(replace(tensor, shape=("people", *tensor.shape[1:])), *spec.inputs[1:]))
 
 
-def _joint_set(spec: ModelSpec) -> str:
+def joint_set_of(spec: ModelSpec) -> str:
+    """Return the name of the joint set that a lifting network takes."""
     assert spec.joints is not None, "the caller lifts only with networks that take joints"
     return spec.joints.joint_set

@@ -116,6 +116,7 @@ def predict(
         )
         remarks = [
             *source.remarks,
+            *(people.remarks if people else ()),
             *_of_the_mesh(source, artifact, options),
             *finisher.remarks,
             *predictor.remarks,

@@ -18,6 +18,7 @@ from posedeploy.checkpoints import pose_hg_3d
 from posedeploy.commands.predict import faces_of
 from posedeploy.errors import InputError
 from posedeploy.types import Array, Artifact, Provenance
+from tests.bodies import drawn_people
 from tests.commands.conftest import Invoke, words
 from tests.lifting import small_gtrs, small_pose2mesh, write
 from tests.predict.conftest import HEIGHT, PEOPLE, WIDTH, write_image
@@ -37,8 +38,7 @@ def lifters(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(autouse=True)
 def picture(photo: Array, tmp_path: Path) -> Path:
     """``photo.png`` and ``joints.npy`` in the folder where everything runs."""
-    joints = np.random.RandomState(2).uniform(20, (WIDTH - 20, HEIGHT - 20), (2, 17, 2))
-    np.save(tmp_path / "joints.npy", joints)
+    np.save(tmp_path / "joints.npy", drawn_people("human36", 2) * (WIDTH / 640, HEIGHT / 480))
     return write_image(tmp_path / "photo.png", photo)
 
 
@@ -144,12 +144,15 @@ def test_bad_input(lifters: Path, refused: Callable[..., str]) -> None:
             "--detector: gtrs takes the 2D joints of people, and they",
         ),
         ((gtrs, "joints.npy", "--fx", 700), "--fx: gtrs gives positions from each person's pelvis on"),
-        ((smpl, "joints.npy"), "17 joints in each person, which is the number of human36 and coco-17; this"),
+        (
+            (smpl, "joints.npy"),
+            "17 joints in each person, which is the number of human36, coco-17, posetrack17 and 3dhp17; this",
+        ),
         (
             (gtrs, "deep.npy"),
             "deep.npy: 1000 in the third column, where scores are; wanted x px, y px and a score of",
         ),
-        ((gtrs, "none.npy"), "none.npy: cannot be read (No such file or directory)"),
+        ((gtrs, "none.npy"), "none.npy: no such file; name a file of 2D joints"),
     ):
         assert message in refused("predict", *arguments), arguments
     assert not list(Path("poses").glob("*"))

@@ -17,21 +17,22 @@ from posedeploy.poses.tracking import Tracker
 from posedeploy.predict.chain import Predictor
 from posedeploy.predict.frames import Frame, Source
 from posedeploy.predict.images import read_image
-from posedeploy.predict.joints_file import LEAST, JointsFile
-from posedeploy.predict.lifting import Lifter, People, detected_people, given_people
+from posedeploy.predict.joints.people import given_people
+from posedeploy.predict.joints.source import MIN_SIDE, JointsFile
+from posedeploy.predict.lifting import Lifter, People, detected_people
 from posedeploy.predict.pictures import Painter, cameras_of, placed
 from posedeploy.predict.predict_options import PredictOptions
 from posedeploy.predict.run import Prediction, predict
 from posedeploy.predict.sources import open_source
 from posedeploy.types import Array, Artifact, ModelSpec, Poses, Ranges, Tensors
+from tests.bodies import drawn_people
 from tests.predict.conftest import HEIGHT, PEOPLE, WIDTH, CrowdRunner, MakeVideo, spec_of, write_image
 from tests.predict.lifters import CORNERS_M, FACES, MM, StretchRunner, lifter_spec
 
 
 def people(joint_set: str = "human36", count: int = 2) -> Array:
     """(people, joints, 2) px."""
-    size = (count, len(JOINT_SETS[joint_set]), 2)
-    return np.random.RandomState(2).uniform(20, (WIDTH - 20, HEIGHT - 20), size)
+    return drawn_people(joint_set, count) * (WIDTH / 640, HEIGHT / 480)
 
 
 def detector(family: str = "lightweight-openpose-2d") -> Predictor:
@@ -207,45 +208,7 @@ def test_one_person_of_a_file_may_have_scores_and_lie_near_the_origin(tmp_path: 
     content = document(tmp_path / "out")
     (person,) = content["annotations"]
     assert person["keypoint_scores"] == [0.7] * 17
-    assert (content["images"][0]["width"], content["images"][0]["height"]) == (LEAST, LEAST)
-
-
-def test_joints_that_cannot_be_lifted_are_refused(tmp_path: Path) -> None:
-    nan, flat = people(), people()
-    nan[1, 4] = np.nan
-    flat[0, :, 1] = 70
-    spec = lifter_spec()
-    for joints, message in (
-        (people("coco"), "19 joints in each person, which is the number of coco; this network takes the 17"),
-        (nan, "person 1: NaN or infinity in l_hip; wanted every joint, in px"),
-        (flat, "person 0: all joints lie at one y, so there is no pose in them"),
-        (np.full((17, 2), 50.0), "person 0: all joints lie at one place"),
-        (people() / 1000, "person 0: the joints span"),
-        (np.zeros((17, 4)), r"joints of shape \(17, 4\); wanted \(people, 17, 2\)"),
-        (np.zeros(5), r"joints of shape \(5,\); wanted"),
-    ):
-        with pytest.raises(InputError, match=message):
-            given_people(given(tmp_path, joints), spec)
-    source = given(tmp_path, 1e6 * people())
-    with pytest.raises(InputError, match="wanted px of an image of at most 8192 px"):
-        done(source, spec, given_people(source, spec), tmp_path / "out")
-
-
-def test_a_file_that_holds_no_joints_is_refused(tmp_path: Path) -> None:
-    (tmp_path / "text.npy").write_text("joints")
-    (tmp_path / "empty.npy").touch()
-    with (tmp_path / "several.npy").open("wb") as file:
-        np.savez(file, a=people())
-    (tmp_path / "cut.npy").write_bytes((tmp_path / "several.npy").read_bytes()[:-20])
-    for name, message in (
-        ("none.npy", r"none\.npy: cannot be read \(No such file"),
-        ("text.npy", r"text\.npy: damaged, or not an array of numbers"),
-        ("empty.npy", r"empty\.npy: damaged, or not an array of numbers"),
-        ("cut.npy", r"cut\.npy: damaged, or not an array of numbers"),
-        ("several.npy", r"several\.npy: several arrays in one file; wanted one"),
-    ):
-        with pytest.raises(InputError, match=message):
-            JointsFile(tmp_path / name)
+    assert (content["images"][0]["width"], content["images"][0]["height"]) == (MIN_SIDE, MIN_SIDE)
 
 
 def test_a_detector_whose_keypoints_do_not_do_is_refused() -> None:

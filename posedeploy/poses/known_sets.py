@@ -1,0 +1,143 @@
+"""The joint sets that files of joints come in, beyond those that networks take, and the short names of all.
+
+Orders are those of the datasets' and tools' own documentation: OpenPose (BODY_25, COCO and MPI models),
+Halpe, CMU Panoptic Studio, COCO-WholeBody, CrowdPose, AI Challenger, LSP, PoseTrack18, MPI-INF-3DHP and
+MediaPipe's Pose Landmarker.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+from posedeploy.errors import InputError
+from posedeploy.joint_sets import JOINT_SETS, JointSet
+from posedeploy.poses import lightweight_openpose_2d as openpose
+from posedeploy.poses.coco import coco_name
+
+
+def _both(*parts: str) -> tuple[str, ...]:
+    """``l_sho r_sho l_elb r_elb ...``: each part on both sides in turn."""
+    return tuple(f"{side}_{part}" for part in parts for side in "lr")
+
+
+def _limbs(side: str, *parts: str) -> tuple[str, ...]:
+    return tuple(f"{side}_{part}" for part in parts)
+
+
+_ARM, _LEG = ("sho", "elb", "wri"), ("hip", "knee", "ank")
+_ARMS, _LEGS = (*_limbs("r", *_ARM), *_limbs("l", *_ARM)), (*_limbs("r", *_LEG), *_limbs("l", *_LEG))
+_COCO = ("nose", *_both("eye", "ear", *_ARM, *_LEG))
+_FEET = ("l_toe", "l_small_toe", "l_heel", "r_toe", "r_small_toe", "r_heel")
+
+_FILE_SETS: Mapping[str, tuple[str, ...]] = {
+    "openpose18": openpose.KEYPOINT_NAMES,
+    "openpose-mpi15": ("head_top", "neck", *_ARMS, *_LEGS, "torso"),
+    "body25": (
+        "nose", "neck", *_ARMS, "pelvis", *_LEGS, "r_eye", "l_eye", "r_ear", "l_ear", *_FEET,
+    ),
+    "halpe26": (*_COCO, "head_top", "neck", "pelvis", *_both("toe", "small_toe", "heel")),
+    "panoptic19": (
+        "neck", "nose", "pelvis", *_limbs("l", *_ARM), *_limbs("l", *_LEG), *_limbs("r", *_ARM),
+        *_limbs("r", *_LEG), "l_eye", "l_ear", "r_eye", "r_ear",
+    ),
+    "wholebody133": (
+        *_COCO, *_FEET, *(f"face_{number}" for number in range(68)),
+        *(f"l_hand_{number}" for number in range(21)), *(f"r_hand_{number}" for number in range(21)),
+    ),
+    "lsp14": (
+        "r_ank", "r_knee", "r_hip", "l_hip", "l_knee", "l_ank", "r_wri", "r_elb", "r_sho", "l_sho", "l_elb",
+        "l_wri", "neck", "head_top",
+    ),
+    "crowdpose14": (*_both(*_ARM, *_LEG), "head_top", "neck"),
+    "aic14": (*_ARMS, *_LEGS, "head_top", "neck"),
+    "posetrack17": ("nose", "upper_neck", "head_top", *_both("ear", *_ARM, *_LEG)),
+    "3dhp17": ("head_top", "neck", *_ARMS, *_LEGS, "pelvis", "spine", "face"),
+    "mediapipe33": (
+        "nose", "l_eye_inner", "l_eye", "l_eye_outer", "r_eye_inner", "r_eye", "r_eye_outer", "l_ear",
+        "r_ear", "l_mouth", "r_mouth", *_both(*_ARM, "pinky", "index", "thumb", *_LEG, "heel", "toe"),
+    ),
+}  # fmt: skip
+KNOWN_SETS: Mapping[str, JointSet] = JOINT_SETS | {
+    name: JointSet(name, joints, ()) for name, joints in _FILE_SETS.items()
+}
+"""All sets by name. Those that only files have are without bones: no graph is made of them."""
+
+SHORT_NAMES: Mapping[str, tuple[str, ...]] = {
+    "coco": ("coco-17", "coco"),
+    "coco17": ("coco-17",),
+    "coco19": ("coco",),
+    "openpose": ("openpose18", "body25", "openpose-mpi15"),
+    "coco18": ("openpose18",),
+    "openpose25": ("body25",),
+    "mpi15": ("openpose-mpi15",),
+    "halpe": ("halpe26",),
+    "h36m": ("human36", "human36-18"),
+    "h36m17": ("human36",),
+    "human36m": ("human36", "human36-18"),
+    "mpii16": ("mpii",),
+    "smpl24": ("smpl",),
+    "mano21": ("mano",),
+    "hand21": ("mano",),
+    "muco21": ("muco",),
+    "panoptic": ("panoptic19",),
+    "wholebody": ("wholebody133",),
+    "cocowholebody": ("wholebody133",),
+    "lsp": ("lsp14",),
+    "crowdpose": ("crowdpose14",),
+    "aic": ("aic14",),
+    "posetrack": ("posetrack17",),
+    "posetrack18": ("posetrack17",),
+    "3dhp": ("3dhp17",),
+    "mpiinf3dhp": ("3dhp17",),
+    "mediapipe": ("mediapipe33",),
+    "blazepose": ("mediapipe33",),
+}
+"""What else sets are called, and which these are: the first with as many joints as there are."""
+
+
+def set_called(name: str, joints: int) -> JointSet:
+    """Return the set that a user's name means for people of this many joints.
+
+    Raises:
+        InputError: no set is called so, or it has another number of joints.
+    """
+    plain = {_plain(known): (known,) for known in KNOWN_SETS} | {
+        short: names for short, names in SHORT_NAMES.items()
+    }
+    if _plain(name) not in plain:
+        raise InputError(f"no joint set is called {name!r}; the sets are {', '.join(KNOWN_SETS)}")
+    sets = [KNOWN_SETS[each] for each in plain[_plain(name)]]
+    for joint_set in sets:
+        if len(joint_set) == joints:
+            return joint_set
+    theirs = sets_of(joints)
+    hint = f"; sets of {joints} are {', '.join(theirs)}" if theirs else ""
+    counts = " or ".join(str(len(joint_set)) for joint_set in sets)
+    raise InputError(f"{name} has {counts} joints, and each person here {joints}{hint}")
+
+
+def sets_of(joints: int) -> list[str]:
+    """Return the names of the known sets of this many joints."""
+    return [name for name, joint_set in KNOWN_SETS.items() if len(joint_set) == joints]
+
+
+def set_of_names(names: Iterable[str]) -> JointSet | None:
+    """Return the known set whose joints are these, in this order; None where there is none.
+
+    Case, spaces, underscores and short names such as ``r_sho`` make no difference.
+    """
+    own = [key_of(name) for name in names]
+    return next((known for known in KNOWN_SETS.values() if [key_of(n) for n in known.joints] == own), None)
+
+
+def key_of(name: str) -> str:
+    """Return a joint's name in COCO's manner, as other names are compared with: ``left_shoulder``."""
+    words = "_".join(name.replace("-", " ").replace("_", " ").replace(".", " ").lower().split())
+    for side in ("left", "right"):
+        if words.endswith(f"_{side}"):
+            words = f"{side}_{words.removesuffix(f'_{side}')}"
+    return coco_name(words)
+
+
+def _plain(name: str) -> str:
+    return "".join(letter for letter in name.lower() if letter.isalnum())

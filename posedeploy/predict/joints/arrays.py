@@ -1,0 +1,220 @@
+"""Joints in NumPy's files: ``.npy``, and ``.npz`` with one array of joints. Python objects in them are never
+unpickled, and no array is read that its header makes larger than ``MAX_BYTES``."""
+
+from __future__ import annotations
+
+import io
+import math
+import zipfile
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import numpy as np
+
+from posedeploy.errors import InputError
+from posedeploy.files import DAMAGED
+from posedeploy.input_files import check_regular
+from posedeploy.predict.joints.content import FileFrame, RawJoints, Record
+from posedeploy.predict.joints.rows import split_rows
+from posedeploy.types import Array
+
+WHAT = "a file of 2D joints"
+MAX_BYTES = 512 << 20
+"""Of an array of joints: over a million people of 17 joints."""
+KEYS = ("keypoints", "joints", "poses", "joints_2d", "keypoints_2d", "pose2d", "positions_2d", "kpts", "data")
+"""What joints are called in files of several arrays; the first that is there is taken."""
+SCORE_KEYS = ("keypoint_scores", "scores", "score", "confidence", "conf", "visibility")
+OBJECTS = "holds Python objects, which posedeploy never unpickles"
+ENCRYPTED = 0x1
+"""The flag of a member of a zip file."""
+HEADER_BYTES = 1 << 16
+
+
+def read_npy(path: Path, key: str | None, *, sequence: bool) -> RawJoints:
+    """Return the joints of a ``.npy`` file.
+
+    Raises:
+        InputError: it is damaged, too large, or holds no numbers of the form of joints.
+    """
+    if key is not None:
+        raise InputError(f"--joints-key {key}: {path} holds one array without a name; leave it out")
+    check_regular(path, WHAT)
+    try:
+        with path.open("rb") as file:
+            array = _read_array(file, str(path))
+    except OSError as error:
+        raise InputError(f"{path}: cannot be read ({error.strerror}); name {WHAT}") from error
+    return from_array(array, path.name, sequence=sequence)
+
+
+def read_npz(path: Path, key: str | None, *, sequence: bool) -> RawJoints:
+    """Return the joints of a ``.npz`` file.
+
+    Raises:
+        InputError: it is damaged, encrypted or too large, or no one array in it is of the form of joints.
+    """
+    check_regular(path, WHAT)
+    try:
+        with zipfile.ZipFile(path) as archive:
+            members = {info.filename.removesuffix(".npy"): info for info in archive.infolist()}
+            headers = {name: _header(archive, info) for name, info in members.items()}
+            shapes = {name: header for name, header in headers.items() if not isinstance(header, str)}
+            refusals = {name: header for name, header in headers.items() if isinstance(header, str)}
+
+            def load(name: str) -> Array:
+                size, source = members[name].file_size, f"{path}: {members[name].filename}"
+                if size > MAX_BYTES + HEADER_BYTES:
+                    raise too_large(source, size)
+                with archive.open(members[name]) as file:
+                    return _read_array(io.BytesIO(file.read(size)), source)
+
+            return from_arrays(shapes, load, path, key, refusals, sequence=sequence)
+    except (*DAMAGED, RuntimeError, NotImplementedError, OSError) as error:
+        raise InputError(
+            f"{path}: damaged, or not an .npz file as numpy.savez writes it ({error})"
+        ) from error
+
+
+def from_arrays(
+    shapes: Mapping[str, tuple[int, ...]],
+    load: Callable[[str], Array],
+    path: Path,
+    key: str | None,
+    refusals: Mapping[str, str],
+    *,
+    sequence: bool,
+) -> RawJoints:
+    """Return the joints of the array that is called ``key``, or as joints are, or is alone of their form.
+
+    Args:
+        shapes: of the arrays of the file, by their names. load: reads one.
+        refusals: why others cannot be read, by their names.
+
+    Raises:
+        InputError: there is no such array, or more than one.
+    """
+    name = _name_of(shapes, path, key, refusals)
+    array = load(name)
+    scores = next(
+        (each for each in SCORE_KEYS if shapes.get(each) == array.shape[:-1] and each != name), None
+    )
+    if scores is not None and array.shape[-1:] == (2,):
+        array = np.concatenate([array, load(scores)[..., None]], axis=-1)
+    return from_array(array, path.name, sequence=sequence)
+
+
+def too_large(source: str, size: int) -> InputError:
+    """Return the error for an array whose header makes it larger than joints may be."""
+    return InputError(
+        f"{source}: {size:,} bytes by its header, and an array of joints may have {MAX_BYTES:,}"
+    )
+
+
+def from_array(array: Array, source: str, *, sequence: bool) -> RawJoints:
+    """Return the joints of an array of (J, 2 or 3), (people, J, 2 or 3) or (frames, people, J, 2 or 3).
+
+    With ``sequence``, (frames, J, 2 or 3) is one person over time. (people, 2 J or 3 J) is split, J being the
+    number of joints of a known set.
+
+    Raises:
+        InputError: it is of another shape or not of numbers.
+    """
+    if array.dtype.kind not in "iuf":
+        raise InputError(f"{source}: joints of type {array.dtype}; wanted numbers")
+    if array.ndim == 2 and array.shape[1] > 3:
+        array = split_rows(array, source)
+    if array.ndim == 2:
+        array = array[None]
+    if array.ndim == 3 and sequence:
+        array = array[:, None]
+    if array.ndim == 4 and not sequence and len(array) > 1 and array.shape[-1] in (2, 3):
+        raise InputError(
+            f"{source}: joints of shape {array.shape}: frames, people, joints, numbers; add --sequence"
+        )
+    if array.ndim == 3:
+        array = array[None]
+    if array.ndim != 4 or array.shape[3] not in (2, 3) or 0 in array.shape:
+        raise InputError(
+            f"{source}: joints of shape "
+            f"{array.shape if array.ndim != 4 else array.shape[array.shape[0] == 1 :]}; wanted (joints, "
+            "2), (people, joints, 2) or, with --sequence, (frames, joints, 2): x and y in px, or 3 with "
+            "the score"
+        )
+    return RawJoints(
+        [
+            FileFrame(
+                source,
+                [Record(person, f"person {index}") for index, person in enumerate(people)],
+                number if sequence else None,
+            )
+            for number, people in enumerate(array)
+        ]
+    )
+
+
+def _name_of(
+    shapes: Mapping[str, tuple[int, ...]], path: Path, key: str | None, refusals: Mapping[str, str]
+) -> str:
+    listed = ", ".join([f"{name} {shape}" for name, shape in shapes.items()] + list(refusals)) or "nothing"
+    if key is not None and key in refusals:
+        raise InputError(f"{path}: {key} {refusals[key]}; save it as an array of numbers")
+    if key is not None and key not in shapes:
+        raise InputError(f"--joints-key {key}: {path} has no such array; it holds {listed}")
+    if key is not None:
+        return key
+    alike = [name for name, shape in shapes.items() if len(shape) in (2, 3, 4) and shape[-1] in (2, 3)]
+    known = [name for name in KEYS if name in shapes]
+    if known or len(alike) == 1 or len(shapes) == 1:
+        return (known or alike or list(shapes))[0]
+    if not alike and refusals:
+        first, why = next(iter(refusals.items()))
+        raise InputError(f"{path}: {first} {why}; save the joints as an array of numbers")
+    raise InputError(
+        f"{path}: {len(alike)} arrays are of the form of joints, (..., joints, 2 or 3); it holds {listed}; "
+        "name one with --joints-key"
+    )
+
+
+def _header(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> tuple[int, ...] | str:
+    """The shape of an array, or why it cannot be read."""
+    if not info.filename.endswith(".npy"):
+        return "is not a NumPy array"
+    if info.flag_bits & ENCRYPTED:
+        return "is encrypted"
+    with archive.open(info) as file:
+        try:
+            shape, dtype = _shape_and_type(io.BytesIO(file.read(HEADER_BYTES)))
+        except DAMAGED as error:
+            return f"is damaged ({error})"
+    return OBJECTS if dtype.hasobject else shape
+
+
+def _shape_and_type(file: BinaryIO) -> tuple[tuple[int, ...], np.dtype[Any]]:
+    version = np.lib.format.read_magic(file)
+    readers = {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.read_array_header_2_0}
+    if version not in readers:
+        raise ValueError("an array with named fields; wanted one of numbers")
+    shape, _, dtype = readers[version](file)
+    return shape, dtype
+
+
+def _read_array(file: BinaryIO, source: str) -> Array:
+    """The array of a ``.npy`` file, whose header must agree with its size."""
+    try:
+        shape, dtype = _shape_and_type(file)
+        size = math.prod(shape) * dtype.itemsize
+        if dtype.hasobject:
+            raise InputError(f"{source}: {OBJECTS}; save the joints as an array of numbers")
+        if size > MAX_BYTES:
+            raise too_large(source, size)
+        start = file.tell()
+        if file.seek(0, io.SEEK_END) - start < size:
+            raise ValueError(f"cut off: {size:,} bytes by its header, and it has {file.tell() - start:,}")
+        file.seek(0)
+        array: Array = np.lib.format.read_array(file, allow_pickle=False)
+    except DAMAGED as error:
+        raise InputError(
+            f"{source}: damaged, or not an array of numbers as numpy.save writes it ({error})"
+        ) from error
+    return array

@@ -1,0 +1,71 @@
+"""A person's joints, in the set of a file, become those of the set that a network takes."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from posedeploy.joint_sets import JointSet
+from posedeploy.poses.joint_mapping import map_person, unmappable
+from posedeploy.poses.known_sets import key_of
+from posedeploy.types import Array
+
+HEAD_TOPS = ("head_top", "top_head")
+
+
+def same_joints(own: JointSet, wanted: JointSet) -> bool:
+    """Whether two sets have the same joints in the same order, whatever they call them."""
+    return [key_of(name) for name in own.joints] == [key_of(name) for name in wanted.joints]
+
+
+def lacking_joints(own: JointSet, wanted: JointSet) -> list[str]:
+    """Return what a set lacks so that the wanted one could be made from it."""
+    return [] if same_joints(own, wanted) else unmappable(_names(own), wanted.name)
+
+
+def to_set(joints: Array, own: JointSet, wanted: JointSet) -> Array | tuple[str, ...]:
+    """Return a person's joints in the wanted set, or the names of those that are missing for it.
+
+    Args:
+        joints: (joints, 3) x px, y px and score in the order of ``own``, from which the set can be made.
+    """
+    if not same_joints(own, wanted):
+        return map_person(_with_face(joints, own), _names(own), wanted.name)
+    missing = np.array(own.joints)[joints[:, 2] < 0]
+    return tuple(missing.tolist()) or joints
+
+
+def note_on_nose(own: JointSet) -> str:
+    """Return what to say where a set has no nose, and another place is taken for it."""
+    keys = [key_of(name) for name in own.joints]
+    return "" if "nose" in keys else f"; the nose is {_face(keys)[1]}"
+
+
+def _names(own: JointSet) -> list[str]:
+    """The names of a set's joints as ``map_person`` takes them, after ``_with_face``."""
+    keys = [key_of(name) for name in own.joints]
+    names = ["head" if key in HEAD_TOPS else f"inner_{key}" if key == "head" else key for key in keys]
+    return names if "nose" in keys or not _face(keys)[0] else [*names, "nose"]
+
+
+def _face(keys: Sequence[str]) -> tuple[list[str], str]:
+    """The joints whose middle is taken for the nose of a set without one, and how to say so."""
+    inner = [name for name in ("face", "head") if name in keys]
+    if inner:
+        return inner[:1], f"taken to be at the {inner[0]}"
+    tops, necks = ([name for name in names if name in keys] for names in (HEAD_TOPS, ("upper_neck", "neck")))
+    if tops and necks:
+        return [tops[0], necks[0]], "taken to be in the middle between the neck and the top of the head"
+    return [], "unknown"
+
+
+def _with_face(joints: Array, own: JointSet) -> Array:
+    """The joints and, of a set without a nose, what is taken for it."""
+    keys = [key_of(name) for name in own.joints]
+    names, _ = _face(keys)
+    if "nose" in keys or not names:
+        return joints
+    rows = joints[[keys.index(name) for name in names]]
+    nose = rows.mean(axis=0) if (rows[:, 2] >= 0).all() else np.array([0.0, 0.0, -1.0])
+    return np.concatenate([joints, nose[None]])

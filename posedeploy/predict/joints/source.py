@@ -1,0 +1,120 @@
+"""A file of 2D joints as a source of frames: a blank ground for each, with the people beside it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from posedeploy.errors import InputError
+from posedeploy.predict.frames import Frame, Kind, Source
+from posedeploy.predict.joints.content import JointsFrame, gather
+from posedeploy.predict.joints.formats import read_joints
+from posedeploy.predict.joints.pixels import in_pixels
+from posedeploy.printable import printable
+
+GROUND = (247, 250, 252)
+MIN_SIDE = 256
+"""px of the ground's sides."""
+MARGIN = 1.1
+SEQUENCE_FPS = 30.0
+"""Frames per second of a sequence without times."""
+MAX_NAME = 100
+
+
+@dataclass(frozen=True)
+class JointsOptions:
+    """How to read joints.
+
+    joint_set: the set that they are of, by a name of ``poses.known_sets``; None takes the file's own, or the
+    network's. is_sequence: the frames follow each other in time, ``fps`` a second where the file has no
+    times. key: the name of the array, where a file has several. image_size: height and width that x and y
+    from 0 to 1 are scaled to.
+    """
+
+    joint_set: str | None = None
+    is_sequence: bool = False
+    fps: float | None = None
+    key: str | None = None
+    image_size: tuple[int, int] | None = None
+
+    def __post_init__(self) -> None:
+        if self.fps is not None and not 0 < self.fps <= 1000:
+            raise InputError(f"--fps {self.fps:g}: wanted frames per second, more than 0 and at most 1000")
+
+
+class JointsFile(Source):
+    """content: the people of each frame, in the file's own order of joints. options: how they were read."""
+
+    kind: Kind = "joints"
+
+    def __init__(self, path: Path, options: JointsOptions | None = None) -> None:
+        """
+        Raises:
+            InputError: it cannot be read, or holds no joints.
+        """
+        self.options = options or JointsOptions()
+        raw = read_joints(path, self.options.key, sequence=self.options.is_sequence)
+        source = printable(path.name)
+        self.content = in_pixels(gather(raw, source), source, self.options.image_size)
+        self._is_sequence = self.options.is_sequence or self.content.is_sequence
+        inputs = tuple(sorted(path.iterdir())) if path.is_dir() else (path,)
+        super().__init__(path.name, inputs, len(self.content.frames))
+        self.fps = self.options.fps or _fps_of(self.content.frames) or SEQUENCE_FPS
+        if self.options.fps is not None and not self._is_sequence:
+            raise InputError(
+                f"--fps {self.options.fps:g}: {self.name} is not read as a sequence; add --sequence"
+            )
+
+    @property
+    def moving(self) -> bool:
+        """Whether its frames follow each other in time."""
+        return self._is_sequence
+
+    def __iter__(self) -> Iterator[Frame]:
+        """Blank frames: as large as the file says that the images are, or a tenth larger than the joints
+        reach."""
+        grounds: dict[tuple[int, int], np.ndarray] = {}
+        everywhere = self._size_of(self.content.frames)
+        for index, frame in enumerate(self.content.frames):
+            width, height = everywhere if self.moving else self._size_of([frame])
+            ground = grounds.setdefault((width, height), np.full((height, width, 3), GROUND, np.uint8))
+            yield Frame(self._name_of(frame), ground.copy(), index, self._time_of(frame, index))
+
+    def _time_of(self, frame: JointsFrame, index: int) -> float | None:
+        if not self.moving:
+            return None
+        if frame.time_s is not None and self.options.fps is None:
+            return frame.time_s
+        first = self.content.frames[0].number
+        number = index if frame.number is None or first is None else frame.number - first
+        return number / self.fps
+
+    def _name_of(self, frame: JointsFrame) -> str:
+        """The last part of the frame's name: it becomes the name of a file."""
+        last = printable(frame.name.replace("\\", "/").rpartition("/")[2])[-MAX_NAME:]
+        return self.name if self.moving or last in ("", ".", "..") else last
+
+    def _size_of(self, frames: list[JointsFrame] | tuple[JointsFrame, ...]) -> tuple[int, int]:
+        if self.options.image_size is not None:
+            return self.options.image_size[1], self.options.image_size[0]
+        sizes = [frame.size for frame in frames if frame.size is not None]
+        if len(sizes) == len(frames) and max(map(max, sizes)) <= MAX_SIZE:
+            return max(size[0] for size in sizes), max(size[1] for size in sizes)
+        points = [person.joints[:, :2].max(axis=0) for frame in frames for person in frame.people]
+        reach = np.max([*points, (0.0, 0.0)], axis=0) * MARGIN
+        width, height = np.maximum(np.ceil(reach), MIN_SIDE).astype(int).tolist()
+        return width, height
+
+
+MAX_SIZE = 16384
+
+
+def _fps_of(frames: tuple[JointsFrame, ...]) -> float | None:
+    """The rate of a file's own times."""
+    times = [frame.time_s for frame in frames if frame.time_s is not None]
+    if len(times) < 2 or not np.median(np.diff(times)) > 0:
+        return None
+    return float(np.clip(1 / np.median(np.diff(times)), 0.1, 1000))

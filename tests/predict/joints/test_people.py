@@ -1,0 +1,268 @@
+"""Joints of a file become the people of a network: their set, their order, who is left out."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from posedeploy.errors import InputError
+from posedeploy.joint_sets import JOINT_SETS
+from posedeploy.poses.joint_mapping import Mapped
+from posedeploy.predict.joints.people import given_people
+from posedeploy.predict.joints.source import JointsFile, JointsOptions
+from posedeploy.predict.lifting import People
+from posedeploy.types import Array
+from tests.bodies import drawn_people
+from tests.predict.lifters import lifter_spec
+from tests.predict.test_lifting import document, done
+
+HUMAN36 = drawn_people("human36", 3)
+
+
+def given(folder: Path, joints: Array, **options: Any) -> JointsFile:
+    np.save(folder / "joints.npy", joints)
+    return JointsFile(folder / "joints.npy", JointsOptions(**options))
+
+
+def found(source: JointsFile, joint_set: str = "human36") -> tuple[People, list[Mapped]]:
+    people = given_people(source, lifter_spec(joint_set))
+    return people, [mapped for _, mapped in people.find(source, None)]
+
+
+@pytest.mark.parametrize(
+    ("own", "wanted"),
+    [
+        ("coco", "human36"),
+        ("openpose18", "human36"),
+        ("body25", "human36"),
+        ("halpe26", "human36"),
+        ("panoptic19", "human36"),
+        ("mediapipe33", "human36"),
+        ("mpii", "human36"),
+        ("lsp14", "human36"),
+        ("crowdpose14", "human36"),
+        ("aic14", "human36"),
+        ("3dhp17", "human36"),
+        ("openpose-mpi15", "human36"),
+        ("coco", "coco"),
+        ("body25", "coco"),
+        ("human36", "coco"),
+    ],
+)
+def test_a_set_is_mapped_to_the_networks(own: str, wanted: str, tmp_path: Path) -> None:
+    name = "coco-17" if own == "coco" else own
+    source = given(tmp_path, drawn_people(name, 2), joint_set=own)
+    people, (mapped,) = found(source, wanted)
+    assert people.remarks[0].startswith(f"joints.npy: the joints of {name} are mapped to those of {wanted}")
+    expected = drawn_people(wanted, 2)
+    limbs = [
+        joint
+        for joint in JOINT_SETS[wanted].joints
+        if joint[2:5] in ("sho", "elb", "wri", "hip", "kne", "ank")
+    ]
+    for joint in (*limbs, "pelvis", "neck"):
+        at = JOINT_SETS[wanted].joints.index(joint)
+        np.testing.assert_allclose(mapped.joints[:, at, :2], expected[:, at], atol=2)
+    head = JOINT_SETS[wanted].joints.index("nose")
+    assert np.abs(mapped.joints[:, head, :2] - expected[:, head]).max() < 25
+
+
+def test_the_set_that_a_file_names_needs_no_option(tmp_path: Path) -> None:
+    people = drawn_people("body25", 1, scored=True)
+    path = tmp_path / "a.json"
+    path.write_text(json.dumps({"people": [{"pose_keypoints_2d": people.ravel().tolist()}]}))
+    gathered, (mapped,) = found(JointsFile(path))
+    assert len(mapped.joints) == 1
+    assert gathered.remarks == ("a.json: the joints of body25 are mapped to those of human36",)
+
+
+def test_a_missing_joint_leaves_that_person_out_and_no_other(tmp_path: Path) -> None:
+    joints = np.pad(HUMAN36, ((0, 0), (0, 0), (0, 1)), constant_values=0.9)
+    joints[1, 5] = 0
+    people, (mapped,) = found(given(tmp_path, joints))
+    assert people.remarks == ()
+    np.testing.assert_array_equal(mapped.joints, joints[[0, 2]])
+    assert mapped.left_out == ("person 1 is left out: l_knee missing (score 0, NaN, -1 or position 0, 0)",)
+    coco = drawn_people("coco-17", 2, scored=True)
+    coco[0, 1:3] = 0  # the eyes have others that stand in for them
+    coco[1, 9] = np.nan
+    _, (mapped,) = found(given(tmp_path, coco, joint_set="coco"))
+    assert len(mapped.joints) == 1
+    assert mapped.left_out == (
+        "person 1 is left out: left_wrist missing (score 0, NaN, -1 or position 0, 0)",
+    )
+
+
+def test_of_a_sequence_the_frame_is_named_and_stays(tmp_path: Path) -> None:
+    joints = np.stack([HUMAN36[0] + step for step in range(6)])
+    joints[3, 8] = 0
+    source = given(tmp_path, joints, is_sequence=True, fps=10.0)
+    spec = lifter_spec()
+    prediction = done(source, spec, given_people(source, spec), tmp_path / "out")
+    assert prediction.people == (1, 1, 1, 0, 1, 1)
+    content = document(tmp_path / "out")
+    assert (content["source"]["fps"], content["source"]["smoothed"]) == (10, True)
+    assert [image["time_s"] for image in content["images"]] == pytest.approx([0, 0.1, 0.2, 0.3, 0.4, 0.5])
+    assert "joints.npy, frame 3: person 0 is left out: neck missing" in content["remarks"][-1]
+    assert {path.name for path in prediction.files} == {"joints.mp4", "poses.json"}
+
+
+def test_poses_that_predict_wrote_are_read_again(tmp_path: Path) -> None:
+    spec = lifter_spec()
+    source = given(tmp_path, np.stack([HUMAN36[0]] * 3), is_sequence=True, fps=50.0)
+    done(source, spec, given_people(source, spec), tmp_path / "out", draw=False)
+    again = JointsFile(tmp_path / "out" / "poses.json")
+    assert again.moving and again.fps == pytest.approx(50)
+    people, frames = found(again)
+    assert people.remarks == ()
+    assert [len(frame.joints) for frame in frames] == [1, 1, 1]
+    np.testing.assert_allclose(frames[0].joints[0, :, :2], HUMAN36[0], atol=1e-3)
+
+
+def test_joints_in_another_order_are_refused_with_the_likely_set(tmp_path: Path) -> None:
+    with pytest.raises(
+        InputError, match=r"not in the order of human36: .*They fit coco-17: add --joints coco-17"
+    ):
+        found(given(tmp_path, drawn_people("coco-17", 1)))
+    with pytest.raises(
+        InputError, match=r"not in the order of coco-17: .*They fit human36: add --joints human36"
+    ):
+        found(given(tmp_path, HUMAN36, joint_set="coco"))
+    moved = HUMAN36.copy()
+    moved[:, 0] += 200
+    message = (
+        "human36: pelvis is not near the middle of the hips. They fit no other known set either .of 17 "
+        "joints are coco-17, posetrack17, 3dhp17.; say which they are of with --joints NAME, where "
+        "--joints human36 takes them as they are"
+    )
+    with pytest.raises(InputError, match=message):
+        found(given(tmp_path, moved))
+    people, (mapped,) = found(given(tmp_path, moved, joint_set="human36"))
+    assert len(mapped.joints) == 3
+    assert people.remarks[-1].startswith("joints.npy: the joints hardly fit human36: pelvis is not near")
+
+
+def test_an_odd_person_is_told_and_y_that_points_up(tmp_path: Path) -> None:
+    odd = HUMAN36.copy()
+    odd[1, 16] += 500
+    people, (mapped,) = found(given(tmp_path, odd))
+    assert len(mapped.joints) == 3
+    assert people.remarks[0].startswith("joints.npy: person 1 hardly is a person: r_elb to r_wri is")
+    people, _ = found(given(tmp_path, HUMAN36 * (1, -1) + (0, 480)))
+    assert "where y points up in this file, turn its sign" in people.remarks[0]
+
+
+@pytest.mark.parametrize(
+    ("own", "wanted", "message"),
+    [
+        (
+            "openpose18",
+            "human36",
+            "18 joints in each person, which is the number of human36-18 and openpose18; this network "
+            "takes the 17 of "
+            r"human36: pelvis .* r_wri\. They fit openpose18: add --joints openpose18",
+        ),
+        (
+            "coco-17",
+            "smpl",
+            "17 joints in each person, which is the number of human36, coco-17, posetrack17 and 3dhp17; "
+            "this network takes the 24 of smpl: .* r_hand, which cannot be made from them$",
+        ),
+    ],
+)
+def test_of_another_number_the_likely_set_is_named(
+    own: str, wanted: str, message: str, tmp_path: Path
+) -> None:
+    with pytest.raises(InputError, match=message):
+        found(given(tmp_path, drawn_people(own, 2)), wanted)
+
+
+def test_sets_that_do_not_do_are_refused(tmp_path: Path) -> None:
+    random = np.random.RandomState(1).uniform(20, 400, (1, 20, 2))
+    with pytest.raises(
+        InputError, match="20 joints in each person, which no known set has; this network takes the 17"
+    ):
+        found(given(tmp_path, random))
+    with pytest.raises(InputError, match=r"--joints body: joints\.npy: no joint set is called 'body'"):
+        found(given(tmp_path, HUMAN36, joint_set="body"))
+    with pytest.raises(
+        InputError, match=r"--joints halpe: joints\.npy: halpe has 26 joints, and each person here 17"
+    ):
+        found(given(tmp_path, HUMAN36, joint_set="halpe"))
+    with pytest.raises(
+        InputError, match=r"the joints of human36, .*made from those of mano, which lack right_shoulder"
+    ):
+        found(given(tmp_path, np.random.RandomState(1).uniform(20, 400, (1, 21, 2)), joint_set="hand21"))
+
+
+def test_normalized_joints_are_noticed(tmp_path: Path) -> None:
+    with pytest.raises(
+        InputError, match=r"x and y are from 0\.\d+ to 0\.\d+: normalized, .* add --image-size HxW"
+    ):
+        given(tmp_path, HUMAN36 / (640, 480))
+    source = given(tmp_path, HUMAN36 / (640, 480), image_size=(480, 640))
+    _, (mapped,) = found(source)
+    np.testing.assert_allclose(mapped.joints[..., :2], HUMAN36)
+    (frame,) = source
+    assert frame.image.shape == (480, 640, 3)
+    with pytest.raises(
+        InputError, match=r"normalized about the image's middle, .* x px is \(x \+ 1\) \* width / 2"
+    ):
+        given(tmp_path, HUMAN36 / (320, 320) - 1)
+
+
+def test_joints_that_are_no_poses_are_refused(tmp_path: Path) -> None:
+    flat = HUMAN36.copy()
+    flat[:, :, 1] = 70
+    with pytest.raises(
+        InputError, match="person 0 is left out: all joints lie at one y, so there is no pose in them, and"
+    ):
+        found(given(tmp_path, flat))
+    with pytest.raises(InputError, match="person 0 is left out: all joints lie at one place"):
+        found(given(tmp_path, np.full((17, 2), 50.0)))
+    flat = HUMAN36.copy()
+    flat[0, :, 1] = 70
+    _, (mapped,) = found(given(tmp_path, flat))
+    assert len(mapped.joints) == 2 and len(mapped.left_out) == 1
+    with pytest.raises(
+        InputError, match=r"joint 0 is missing in everybody, .* relative to it, add its position"
+    ):
+        found(given(tmp_path, HUMAN36 - HUMAN36[:, :1]))
+
+
+def test_people_far_from_any_image_are_left_out(tmp_path: Path) -> None:
+    joints = HUMAN36.copy()
+    joints[2] *= 1e5
+    people, (mapped,) = found(given(tmp_path, joints))
+    assert len(mapped.joints) == 2
+    assert people.remarks[0].startswith("joints.npy: person 2 is left out: it reaches to")
+    with pytest.raises(InputError, match="wanted px of an image of at most 8192 px"):
+        given(tmp_path, 1e6 * HUMAN36)
+
+
+def test_names_of_frames_cannot_leave_the_folder(tmp_path: Path) -> None:
+    person = drawn_people("coco-17", 1, scored=True).ravel().tolist()
+    names = ("../../a.jpg", "sub\\b.jpg", "x/a.jpg", "c\n.jpg", "..")
+    entries = [{"image_id": name, "category_id": 1, "keypoints": person} for name in names]
+    (tmp_path / "a.json").write_text(json.dumps(entries))
+    source, spec = JointsFile(tmp_path / "a.json"), lifter_spec()
+    prediction = done(source, spec, given_people(source, spec), tmp_path / "out")
+    assert {path.name for path in prediction.files} == {
+        "a.jpg",
+        "a.jpg.poses-2.jpg",
+        "a.jpg.poses.jpg",
+        "b.jpg",
+        "c\\n.jpg",
+        "poses.json",
+    }
+
+
+def test_a_rate_needs_a_sequence(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"--fps 5: joints\.npy is not read as a sequence; add --sequence"):
+        given(tmp_path, HUMAN36, fps=5.0)
+    with pytest.raises(InputError, match="--fps 0: wanted frames per second, more than 0 and at most 1000"):
+        given(tmp_path, HUMAN36, fps=0.0, is_sequence=True)

@@ -1,0 +1,447 @@
+"""Files of joints in every format, as people have them, and those that cannot be read."""
+
+from __future__ import annotations
+
+import json
+import pickle
+import zipfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import scipy.io
+
+from posedeploy.errors import InputError
+from posedeploy.poses.known_sets import KNOWN_SETS
+from posedeploy.predict.joints import arrays
+from posedeploy.predict.joints.content import JointsContent, gather
+from posedeploy.predict.joints.formats import is_joints, read_joints
+from posedeploy.types import Array
+from tests.bodies import drawn_people
+
+PEOPLE = drawn_people("coco-17", 3, scored=True).round(3)
+NAMES = KNOWN_SETS["coco-17"].joints
+
+
+def read(path: Path, key: str | None = None, *, sequence: bool = False) -> JointsContent:
+    return gather(read_joints(path, key, sequence=sequence), path.name)
+
+
+def as_json(path: Path, document: Any) -> None:
+    path.write_text(json.dumps(document), encoding="utf-8")
+
+
+def flat(person: Array) -> list[float]:
+    values: list[float] = person.ravel().tolist()
+    return values
+
+
+def openpose(people: Array) -> dict[str, Any]:
+    return {
+        "version": 1.3,
+        "people": [{"person_id": [-1], "pose_keypoints_2d": flat(each)} for each in people],
+    }
+
+
+def results(image: Any = 7) -> list[dict[str, Any]]:
+    return [{"image_id": image, "category_id": 1, "keypoints": flat(each), "score": 0.9} for each in PEOPLE]
+
+
+def annotations() -> dict[str, Any]:
+    names = [name.replace("l_", "left_", 1).replace("r_", "right_", 1) for name in NAMES]
+    people = [
+        {"id": 5 + index, "image_id": 1, "category_id": 1, "keypoints": flat(each)}
+        for index, each in enumerate(PEOPLE)
+    ]
+    return {
+        "images": [{"id": 1, "file_name": "a.jpg", "width": 640, "height": 480}],
+        "annotations": [*people, {"id": 9, "image_id": 1, "category_id": 3, "bbox": [0, 0, 5, 5]}],
+        "categories": [{"id": 1, "name": "person", "keypoints": names}],
+    }
+
+
+def wide(separator: str = ",", title: str = "{}_{}") -> str:
+    header = [title.format(name, axis) for name in NAMES for axis in ("x", "y", "score")]
+    rows = [header, *([str(value) for value in flat(each)] for each in PEOPLE)]
+    return "\n".join(separator.join(row) for row in rows)
+
+
+def long() -> str:
+    rows = [
+        f"{person},{name},{x},{y},{score}"
+        for person, joints in enumerate(PEOPLE)
+        for name, (x, y, score) in zip(NAMES, joints.tolist(), strict=True)
+    ]
+    return "\n".join(["person,joint,x,y,score", *rows])
+
+
+def mat(path: Path, **content: Any) -> None:
+    scipy.io.savemat(path, content)
+
+
+WRITERS: dict[str, tuple[str, Callable[[Path], object]]] = {
+    "npy": ("a.npy", lambda path: np.save(path, PEOPLE)),
+    "npy without a suffix": ("joints", lambda path: path.write_bytes(_npy(PEOPLE))),
+    "npy, rows": ("a.npy", lambda path: np.save(path, PEOPLE.reshape(3, -1))),
+    "npy, Fortran's order": ("a.npy", lambda path: np.save(path, np.asfortranarray(PEOPLE))),
+    "npz": ("a.npz", lambda path: np.savez(path, keypoints=PEOPLE, ids=np.arange(3))),
+    "npz, compressed": ("a.npz", lambda path: np.savez_compressed(path, PEOPLE)),
+    "npz, scores apart": ("a.npz", lambda path: np.savez(path, pose=PEOPLE[..., :2], scores=PEOPLE[..., 2])),
+    "npz beside objects": ("a.npz", lambda path: np.savez(path, joints=PEOPLE, meta=np.array({}, object))),
+    "mat": ("a.mat", lambda path: mat(path, joints=PEOPLE, name="x")),
+    "mat, compressed": ("a.mat", lambda path: scipy.io.savemat(path, {"j": PEOPLE}, do_compression=True)),
+    "csv, rows": ("a.csv", lambda path: np.savetxt(path, PEOPLE.reshape(3, -1), delimiter=",")),
+    "csv, semicolons": ("a.csv", lambda path: np.savetxt(path, PEOPLE.reshape(3, -1), delimiter=";")),
+    "csv, spaces": ("a.csv", lambda path: np.savetxt(path, PEOPLE.reshape(3, -1))),
+    "tsv": ("a.tsv", lambda path: np.savetxt(path, PEOPLE.reshape(3, -1), delimiter="\t")),
+    "csv, decimal commas": ("a.csv", lambda path: path.write_text(wide(";").replace(".", ","))),
+    "csv with a header": ("a.csv", lambda path: path.write_text(wide())),
+    "csv, x_nose": ("a.csv", lambda path: path.write_text(wide(title="{1}_{0}"))),
+    "csv, nose.x": ("a.csv", lambda path: path.write_text(wide(title="{0}.{1}"))),
+    "csv in UTF-16 with CRLF": (
+        "a.csv",
+        lambda path: path.write_bytes(wide().replace("\n", "\r\n").encode("utf-16")),
+    ),
+    "csv, a row for each joint": ("a.csv", lambda path: path.write_text(long())),
+    "OpenPose": ("a.json", lambda path: as_json(path, openpose(PEOPLE))),
+    "OpenPose with a byte order mark": (
+        "a.json",
+        lambda path: path.write_text(json.dumps(openpose(PEOPLE)), encoding="utf-8-sig"),
+    ),
+    "COCO results": ("a.json", lambda path: as_json(path, results())),
+    "COCO annotations": ("a.json", lambda path: as_json(path, annotations())),
+    "AlphaPose": ("a.json", lambda path: as_json(path, results("a.jpg"))),
+    "AlphaPose, cmu": (
+        "a.json",
+        lambda path: as_json(path, {"a.jpg": {"bodies": [{"joints": flat(each)} for each in PEOPLE]}}),
+    ),
+    "AlphaPose, open": ("a.json", lambda path: as_json(path, {"a.jpg": openpose(PEOPLE)})),
+    "MMPose": (
+        "a.json",
+        lambda path: as_json(
+            path,
+            [
+                {
+                    "keypoints": each[:, :2].tolist(),
+                    "keypoint_scores": each[:, 2].tolist(),
+                    "bbox": [[0, 0, 1, 1]],
+                }
+                for each in PEOPLE
+            ],
+        ),
+    ),
+    "MMPose, frames": (
+        "a.json",
+        lambda path: as_json(
+            path,
+            {
+                "instance_info": [
+                    {"frame_id": 1, "instances": [{"keypoints": each.tolist()} for each in PEOPLE]}
+                ]
+            },
+        ),
+    ),
+    "list": ("a.json", lambda path: as_json(path, PEOPLE.tolist())),
+    "list with a trailing comma": ("a.json", lambda path: path.write_text(f"{PEOPLE.tolist()}"[:-1] + ",]")),
+    "lists by name": ("a.json", lambda path: as_json(path, {"joints": PEOPLE.tolist(), "fps": 30})),
+}
+
+
+def _npy(array: Array) -> bytes:
+    from io import BytesIO
+
+    stream = BytesIO()
+    np.save(stream, array)
+    return stream.getvalue()
+
+
+@pytest.mark.parametrize("form", WRITERS)
+def test_every_format_gives_the_same_people(form: str, tmp_path: Path) -> None:
+    name, write = WRITERS[form]
+    write(tmp_path / name)
+    assert is_joints(tmp_path / name)
+    content = read(tmp_path / name)
+    assert len(content.frames) == 1
+    np.testing.assert_allclose(content.people, PEOPLE, atol=1e-9)
+
+
+def test_shapes_and_sequences(tmp_path: Path) -> None:
+    for array, sequence, frames, people in (
+        (PEOPLE[0], False, 1, 1),
+        (PEOPLE[0, :, :2], True, 1, 1),
+        (PEOPLE, False, 1, 3),
+        (PEOPLE, True, 3, 3),
+        (np.stack([PEOPLE] * 4), True, 4, 12),
+        (PEOPLE[None], False, 1, 3),
+        (PEOPLE.astype(np.float32), False, 1, 3),
+        (PEOPLE.round().astype(np.int16), False, 1, 3),
+    ):
+        np.save(tmp_path / "a.npy", array)
+        content = read(tmp_path / "a.npy", sequence=sequence)
+        assert (len(content.frames), len(content.people)) == (frames, people)
+
+
+@pytest.mark.parametrize("count", [1, 5])
+def test_matlabs_users_have_people_last(count: int, tmp_path: Path) -> None:
+    people = drawn_people("lsp14", count, scored=True)
+    mat(tmp_path / "a.mat", joints=people.T if count > 1 else people[0].T)
+    np.testing.assert_array_equal(read(tmp_path / "a.mat").people, people)
+
+
+def test_a_folder_of_openposes_files_is_in_the_order_of_its_numbers(tmp_path: Path) -> None:
+    for number in (10, 9, 2):
+        as_json(tmp_path / f"clip_{number}_keypoints.json", openpose(PEOPLE[: number % 3]))
+    (tmp_path / "notes.json").write_text("{}")
+    assert is_joints(tmp_path)
+    content = read(tmp_path)
+    assert [frame.name for frame in content.frames] == [
+        f"clip_{number}_keypoints.json" for number in (2, 9, 10)
+    ]
+    assert [len(frame.people) for frame in content.frames] == [2, 0, 1]
+    assert "notes.json: not OpenPose's file of a frame; left out" in content.remarks[0]
+    (tmp_path / "a.png").touch()
+    assert not is_joints(tmp_path)
+
+
+def test_coco_says_names_sizes_and_who_is_no_person(tmp_path: Path) -> None:
+    as_json(tmp_path / "a.json", annotations())
+    content = read(tmp_path / "a.json")
+    (frame,) = content.frames
+    assert (frame.name, frame.size, frame.people[1].label) == ("a.jpg", (640, 480), "annotation 6")
+    assert content.names is not None and content.names[5] == "left_shoulder"
+    assert content.remarks == ("a.json: 1 entry is not of people and left out",)
+
+
+def test_times_in_a_table_make_a_sequence(tmp_path: Path) -> None:
+    header, *rows = wide().split("\n")
+    rows = [f"{time},{row}" for time, row in zip((0.0, 0.5, 0.1), rows, strict=True)]
+    (tmp_path / "a.csv").write_text("\n".join([f"time_s,{header}", *rows]))
+    content = read(tmp_path / "a.csv")
+    assert content.is_sequence
+    assert [frame.time_s for frame in content.frames] == [0.0, 0.1, 0.5]
+    assert content.frames[1].people[0].joints.tolist() == PEOPLE[2].tolist()
+
+
+@pytest.mark.parametrize(
+    "missing",
+    [(0, 0, 0), (50, 60, 0), (np.nan, 60, 0.9), (50, 60, np.nan), (-1, -1, -1), (0, 0, 0.9), (9, 9, -1)],
+)
+def test_a_missing_joint_is_marked(missing: tuple[float, ...], tmp_path: Path) -> None:
+    people = PEOPLE.copy()
+    people[1, 4] = missing
+    np.save(tmp_path / "a.npy", people)
+    found = read(tmp_path / "a.npy").people
+    assert found[1, 4].tolist() == [0, 0, -1]
+    assert (found[..., 2] < 0).sum() == 1
+
+
+def test_null_and_nan_in_json_are_missing_joints(tmp_path: Path) -> None:
+    text = json.dumps(PEOPLE.tolist())
+    x = json.dumps(PEOPLE[0, 0, 0])
+    for value in ("null", "NaN"):
+        (tmp_path / "a.json").write_text(text.replace(x, value, 1))
+        assert read(tmp_path / "a.json").people[0, 0].tolist() == [0, 0, -1]
+
+
+def test_one_odd_entry_is_left_out_and_told(tmp_path: Path) -> None:
+    entries = results()
+    entries[0]["keypoints"] = entries[0]["keypoints"][:-3]
+    del entries[1]["keypoints"]
+    as_json(tmp_path / "a.json", [*entries, *results(), {"image_id": 7, "category_id": 2}])
+    content = read(tmp_path / "a.json")
+    assert len(content.people) == 4
+    assert content.remarks == (
+        "a.json: 1 entry is not of people and left out",
+        "a.json: entry 1 is left out: no 'keypoints'",
+        "a.json: entry 0 is left out: 16 joints, and 17 in most people",
+    )
+    lines = wide().split("\n")
+    (tmp_path / "a.csv").write_text("\n".join([*lines[:2], "1,2", lines[2].replace(",", ",x,", 1), lines[3]]))
+    content = read(tmp_path / "a.csv")
+    assert len(content.people) == 2
+    assert content.remarks == (
+        "a.csv: line 3 is left out: 2 cells, and 51 columns",
+        "a.csv: line 4 is left out: 52 cells, and 51 columns",
+    )
+
+
+def test_of_several_arrays_one_is_named(tmp_path: Path) -> None:
+    np.savez(tmp_path / "a.npz", left=PEOPLE, right=PEOPLE[::-1], odd=np.zeros(3))
+    assert read(tmp_path / "a.npz", "right").people.tolist() == PEOPLE[::-1].tolist()
+    message = (
+        r"2 arrays are of the form of joints.*it holds left \(3, 17, 3\), right \(3, 17, 3\), odd \(3,\); n"
+    )
+    with pytest.raises(InputError, match=message):
+        read(tmp_path / "a.npz")
+    with pytest.raises(InputError, match=r"--joints-key up: .*a\.npz has no such array; it holds left"):
+        read(tmp_path / "a.npz", "up")
+
+
+def _bomb(path: Path, shape: str) -> None:
+    header = f"{{'descr': '<f8', 'fortran_order': False, 'shape': {shape}, }}".ljust(117) + "\n"
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        content = b"\x93NUMPY\x01\x00" + len(header).to_bytes(2, "little") + header.encode()
+        archive.writestr("joints.npy", content + bytes(1000))
+
+
+def _objects(path: Path) -> None:
+    np.save(path, np.array({"a": 1}, object), allow_pickle=True)
+
+
+BAD: dict[str, tuple[str, Callable[[Path], object], str]] = {
+    "missing": ("none.npy", lambda path: None, r"none\.npy: no such file; name a file of 2D joints"),
+    "empty": ("a.npy", lambda path: path.touch(), "the file is empty"),
+    "text as npy": (
+        "a.npy",
+        lambda path: path.write_text("joints"),
+        r"a\.npy: damaged, or not an array of numbers",
+    ),
+    "cut off": (
+        "a.npy",
+        lambda path: path.write_bytes(_npy(PEOPLE)[:-20]),
+        r"cut off: 1,224 bytes by its header",
+    ),
+    "objects": ("a.npy", _objects, "holds Python objects, which posedeploy never unpickles"),
+    "objects in npz": (
+        "a.npz",
+        lambda path: np.savez(path, positions_2d=np.array({}, object)),
+        "positions_2d holds Python objects, which posedeploy never unpickles; save the joints as an array",
+    ),
+    "a pickle": (
+        "a.npy",
+        lambda path: path.write_bytes(pickle.dumps(1)),
+        "a pickle, which posedeploy never unpickles",
+    ),
+    "words": ("a.npy", lambda path: np.save(path, np.array([["a"]])), "joints of type <U1; wanted numbers"),
+    "fields": ("a.npy", lambda path: np.save(path, np.zeros(3, [("x", "<f8")])), "wanted numbers"),
+    "flat": (
+        "a.npy",
+        lambda path: np.save(path, np.zeros(5)),
+        r"joints of shape \(5,\); wanted \(joints, 2\), ",
+    ),
+    "quaternions": (
+        "a.npy",
+        lambda path: np.save(path, np.ones((17, 4))),
+        "4 numbers in a row, which is 2 or 3 for",
+    ),
+    "nobody": (
+        "a.npy",
+        lambda path: np.save(path, np.zeros((0, 17, 2))),
+        r"joints of shape \(0, 17, 2\); wanted",
+    ),
+    "frames of people": (
+        "a.npy",
+        lambda path: np.save(path, np.stack([PEOPLE] * 2)),
+        r"joints of shape \(2, 3, 17, 3\): frames, people, joints, numbers; add --sequence",
+    ),
+    "depths": (
+        "a.npy",
+        lambda path: np.save(path, PEOPLE * (1, 1, 1000)),
+        "900 in the third column, where scores are; wanted x px, y px and a score of at most 2, or x and y",
+    ),
+    "depths about 0": (
+        "a.npy",
+        lambda path: np.save(path, PEOPLE * (1, 1, -0.5)),
+        "-0.45 in the third column",
+    ),
+    "npz bomb": (
+        "a.npz",
+        lambda path: _bomb(path, "(999999999, 17, 2)"),
+        "271,999,999,728 bytes by its header, and an ar",
+    ),
+    "npz, cut off": (
+        "a.npz",
+        lambda path: _bomb(path, "(200, 17, 2)"),
+        "cut off: 54,400 bytes by its header, and it",
+    ),
+    "no zip": (
+        "a.npz",
+        lambda path: path.write_bytes(b"PK\x03\x04" + bytes(50)),
+        "damaged, or not an .npz file",
+    ),
+    "MATLAB 7.3": (
+        "a.mat",
+        lambda path: path.write_bytes(b"MATLAB 7.3 MAT-file, Platform: GLNXA64".ljust(512)),
+        r"an HDF5 file, such as MATLAB's version 7\.3, which is not read; save it in MATLAB",
+    ),
+    "MATLAB, cells": (
+        "a.mat",
+        lambda path: mat(path, annolist=np.array([{"a": 1}], object)),
+        "annolist is a cell; save the joints as an array of numbers",
+    ),
+    "MATLAB, damaged": (
+        "a.mat",
+        lambda path: path.write_bytes(b"MATLAB 5.0" + bytes(300)),
+        "damaged, or not a MATLAB",
+    ),
+    "no JSON": (
+        "a.json",
+        lambda path: path.write_text("[[1, 2"),
+        "not a JSON file of 2D joints: line 1, column 7",
+    ),
+    "a page": ("a.json", lambda path: path.write_text("<html>"), "the file is an HTML or XML page"),
+    "other JSON": (
+        "a.json",
+        lambda path: as_json(path, {"a": 1}),
+        "no known form of joints; wanted OpenPose's file",
+    ),
+    "JSON of words": (
+        "a.json",
+        lambda path: as_json(path, ["a", "b"]),
+        "looks like a list of joints, and is not",
+    ),
+    "OpenPose without people": (
+        "a.json",
+        lambda path: as_json(path, openpose(PEOPLE[:0])),
+        "a.json: holds no people",
+    ),
+    "OpenPose's hands": (
+        "a.json",
+        lambda path: as_json(path, {"people": [{"hand_left_keypoints_2d": []}]}),
+        "holds no people; a.json: person 0 is left out: no pose_keypoints_2d",
+    ),
+    "empty table": ("a.csv", lambda path: path.write_text("\n\n"), "the file is empty"),
+    "another table": (
+        "a.csv",
+        lambda path: path.write_text("a,b\n1,2"),
+        "no columns of joints in a, b; wanted such as",
+    ),
+    "odd table": (
+        "a.csv",
+        lambda path: path.write_text("1,2,3,4,5,6,7"),
+        "7 numbers in a row, which is 2 or 3 for each",
+    ),
+}
+
+
+@pytest.mark.parametrize("what", BAD)
+def test_what_cannot_be_read_is_refused_by_its_cause(what: str, tmp_path: Path) -> None:
+    name, write, message = BAD[what]
+    write(tmp_path / name)
+    with pytest.raises(InputError, match=message):
+        read(tmp_path / name)
+
+
+def test_a_key_for_what_has_no_names_is_refused(tmp_path: Path) -> None:
+    for form in ("npy", "list", "csv, rows"):
+        name, write = WRITERS[form]
+        write(tmp_path / name)
+        with pytest.raises(
+            InputError, match=r"--joints-key x: .* without a(rrays)? ?na?|without a name|named arrays"
+        ):
+            read(tmp_path / name, "x")
+
+
+def test_large_arrays_are_refused_before_they_are_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(arrays, "MAX_BYTES", 1000)
+    np.save(tmp_path / "a.npy", PEOPLE)
+    np.savez(tmp_path / "a.npz", joints=PEOPLE)
+    for name in ("a.npy", "a.npz"):
+        with pytest.raises(
+            InputError, match="1,224 bytes by its header, and an array of joints may have 1,000"
+        ):
+            read(tmp_path / name)
