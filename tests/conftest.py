@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,6 +15,8 @@ if TYPE_CHECKING:
 os.environ.setdefault(
     "OMP_NUM_THREADS", "1"
 )  # torch's threads and those of other workers spin in each other's way
+
+os.environ.setdefault("POSEDEPLOY_CACHE", tempfile.mkdtemp(prefix="posedeploy-tests-"))  # not the user's
 
 ROOT = Path(__file__).resolve().parents[1]
 

@@ -35,6 +35,7 @@ SHARED = BASE | {
     "cuda",
     "input_files",
     "text_files",
+    "processes",
 }
 
 MAY_IMPORT = {
@@ -63,13 +64,15 @@ MAY_IMPORT = {
     "cuda": SHARED,
     "input_files": BASE,
     "text_files": BASE | {"input_files"},
+    "processes": BASE,
+    "aoti_package": SHARED | {"aoti_package"},
     "meshes": SHARED | {"meshes"},
     "checkpoints": SHARED | {"checkpoints", "meshes"},
     "poses": SHARED | {"poses"},
     "samples": SHARED | {"samples", "poses"},
     "toolchains": SHARED | {"toolchains"},
-    "convert": SHARED | {"convert", "toolchains"},
-    "runtimes": SHARED | {"runtimes"},
+    "convert": SHARED | {"convert", "toolchains", "aoti_package"},
+    "runtimes": SHARED | {"runtimes", "aoti_package"},
     "benchmarks": SHARED | {"benchmarks", "runtimes.base", "poses", "samples"},
     "predict": SHARED | {"predict", "runtimes.base", "runtimes.adapted", "poses"},
 }
@@ -82,6 +85,9 @@ it.
 FREE = {"commands", "cli", "cli_groups", "__main__", "__init__"}
 HEAVY = {
     "torch": {
+        "aoti_package.admission",
+        "aoti_package.loader",
+        "aoti_package.trial_run",
         "checkpoints",
         "convert",
         "native_code",

@@ -55,6 +55,16 @@ class Latency:
     output_specs: tuple[TensorSpec, ...] = ()
 
     @property
+    def load_ms(self) -> float:
+        """The time from the file to a runner."""
+        return 1e3 * self.load_s
+
+    @property
+    def first_run_ms(self) -> float:
+        """The time of the first inference, in which a runtime may still set itself up."""
+        return 1e3 * self.first_s
+
+    @property
     def median_ms(self) -> float:
         """The median time of one inference."""
         return 1e3 * float(np.median(self.times_s))

@@ -84,6 +84,8 @@ def document(results: list[Latency], machine: dict[str, Any]) -> dict[str, Any]:
         "results": [
             asdict(result)
             | {
+                "load_ms": result.load_ms,
+                "first_run_ms": result.first_run_ms,
                 "median_ms": result.median_ms,
                 "p90_ms": result.percentile_ms(90),
                 "p99_ms": result.percentile_ms(99),

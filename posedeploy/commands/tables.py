@@ -110,14 +110,14 @@ def latency_table(results: Sequence[Latency]) -> Table:
 
 def footprint_table(results: Sequence[Latency]) -> Table:
     """What it takes to get there."""
-    made = table("Footprint", ["model", "in use"], ["load", "first run", "memory", "file"])
+    made = table("Footprint", ["model", "in use"], ["load ms", "first run ms", "memory", "file"])
     for result in results:
         effective = result.effective
         made.add_row(
             _two(result.label, f"{effective.runtime} {effective.version}"),
             _two(f"{effective.device}, {effective.precision}", *_threads(effective)),
-            f"{result.load_s:.2f} s",
-            f"{1e3 * result.first_s:.1f} ms",
+            f"{result.load_ms:.1f}",
+            f"{result.first_run_ms:.1f}",
             size(result.memory_bytes),
             size(result.file_bytes),
         )

@@ -6,6 +6,7 @@ The package runs wherever the same PyTorch does, on the device and the kind of p
 from __future__ import annotations
 
 import copy
+import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -20,6 +21,9 @@ from torch.export import Dim, ExportedProgram
 from torch.utils import cpp_extension
 
 from posedeploy import native_code
+from posedeploy.aoti_package.build import to_details
+from posedeploy.aoti_package.compilers import Compiler, choose_compiler
+from posedeploy.convert.aoti_check import check_package
 from posedeploy.convert.places import blamed, located, running
 from posedeploy.convert.prepare import Prepared
 from posedeploy.errors import DeviceError, ExportError, MissingPackageError, first_line
@@ -33,17 +37,18 @@ def convert(prepared: Prepared, path: Path) -> Mapping[str, Any]:
     """Write ``path`` (.pt2), for ``options.aoti.device``. It has no tensor names: the manifest keeps them.
 
     Returns:
-        What the code needs of a machine (``native_code.Needs``), as the manifest has it.
+        What the code needs of a machine (``native_code.Needs``) and its ``Build``, as the manifest has them.
 
     Raises:
-        ExportError: the network cannot be exported or compiled, or there is no C++ compiler.
+        ExportError: the network cannot be exported or compiled, there is no C++ compiler, or the package does
+            not run or computes something else than PyTorch.
         DeviceError: it is to be compiled for a device that is not here.
         MissingPackageError: this PyTorch cannot tell what the code will need, or there is no CUDA toolkit.
         OSError: a file of the compiler's could not be written.
     """
     device = prepared.options.aoti.device
     _check_device(device)
-    _check_compiler()
+    compiler = _compiler()
     if device == "cuda":
         _check_toolkit(cpp_extension.CUDA_HOME)
     needs = native_code.details(device)
@@ -51,7 +56,7 @@ def convert(prepared: Prepared, path: Path) -> Mapping[str, Any]:
     try:
         with unsaid():
             program = _exported(module, prepared, device)
-            aoti_compile_and_package(program, package_path=str(path), inductor_configs=dict(SETTINGS))
+            aoti_compile_and_package(program, package_path=str(path), inductor_configs=_settings(compiler))
     except OSError as error:
         raise _unwritable(error, path) from error
     except (torch._dynamo.exc.TorchDynamoException, InductorError, RuntimeError, ValueError) as error:
@@ -61,7 +66,7 @@ def convert(prepared: Prepared, path: Path) -> Mapping[str, Any]:
         raise ExportError(
             f"AOTInductor cannot take this network: {_told(error, module, prepared)}"
         ) from error
-    return needs
+    return {**needs, **to_details(check_package(path, prepared, device, compiler))}
 
 
 def _told(error: Exception, module: nn.Module, prepared: Prepared) -> str:
@@ -130,11 +135,23 @@ def _check_toolkit(home: str | None) -> None:
         )
 
 
-def _check_compiler() -> None:
+def _compiler() -> Compiler | None:
+    """The C++ compiler to use; None leaves the choice to torch, where it does not link libstdc++.
+
+    Raises:
+        ExportError: there is none.
+    """
+    if sys.platform == "linux":
+        return choose_compiler()
     try:
         get_cpp_compiler()
     except InvalidCxxCompiler as error:
         raise ExportError(
-            "AOTInductor needs a C++ compiler and found none; install g++, or name one in the environment "
+            "AOTInductor needs a C++ compiler and found none; install one, or name one in the environment "
             "variable CXX"
         ) from error
+    return None
+
+
+def _settings(compiler: Compiler | None) -> dict[str, Any]:
+    return {**SETTINGS, **({"cpp.cxx": (compiler.command,)} if compiler is not None else {})}

@@ -14,9 +14,9 @@ import onnxscript.optimizer
 import torch
 from onnx import version_converter
 
+from posedeploy.convert.agreement import SAME
 from posedeploy.convert.onnx import graph, where
 from posedeploy.convert.prepare import Prepared, drawn
-from posedeploy.convert.tflite_check import SAME
 from posedeploy.errors import ExportError, ToolchainFailed, first_line
 from posedeploy.toolchains.child import ask
 from posedeploy.toolchains.state import whole

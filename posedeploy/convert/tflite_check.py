@@ -10,12 +10,12 @@ from pathlib import Path
 from typing import Any, TypeAlias
 
 import numpy as np
-import torch
 from ai_edge_litert import schema_py_generated as schema
 from ai_edge_litert.interpreter import Interpreter
 
+from posedeploy.convert.agreement import fault, sizes
 from posedeploy.convert.options import Route
-from posedeploy.convert.prepare import Prepared, does_not_run, drawn
+from posedeploy.convert.prepare import Prepared
 from posedeploy.errors import ExportError, first_line
 from posedeploy.types import TO_CHANNELS_FIRST, TO_CHANNELS_LAST, Array, TensorSpec
 
@@ -30,13 +30,6 @@ MISTOOK: dict[Route, str] = {
 NOT_FREE = "so its axes are not free; fix them (leave --dynamic out), or choose another target"
 """What is told of such a file whose axes were to be free."""
 REMEDY = "write that part of the network otherwise, or choose another target"
-SAME = 1e-3
-"""How far, of an output's largest value, the file may be from PyTorch: whether it is the same network at all,
-since the converter folds some wrongly. Parity is another's matter."""
-
-SEED = 1
-"""Of the inputs; onnx2tf's outputs are told apart by others."""
-TINY = float(np.finfo(np.float32).tiny)
 
 
 def refuse_foreign(model: Any) -> None:
@@ -70,7 +63,7 @@ def check_runs(path: Path, model: Any, prepared: Prepared, about: Mapping[str, A
     except (RuntimeError, ValueError) as error:
         raise _refusal(error, model, free=False) from error
     entries, exits = _indices(interpreter, prepared, about)
-    for inputs, free in _sizes(prepared):
+    for inputs, free in sizes(prepared):
         try:
             found = _run(interpreter, entries, exits, inputs, free)
         except (RuntimeError, ValueError) as error:
@@ -79,24 +72,6 @@ def check_runs(path: Path, model: Any, prepared: Prepared, about: Mapping[str, A
         if wrong:
             remedy = NOT_FREE if free else MISTOOK[prepared.options.tflite.via]
             raise ExportError(f"the converted network {wrong}, {remedy}")
-
-
-def _sizes(prepared: Prepared) -> Iterator[tuple[list[Array], bool]]:
-    """Inputs for each run, and whether their free axes are of another length than in the example."""
-    yield drawn(prepared, (tuple(value.shape) for value in prepared.example), SEED), False
-    if prepared.axes:
-        yield drawn(prepared, _longer(prepared), SEED), True
-
-
-def _longer(prepared: Prepared) -> Iterator[tuple[int, ...]]:
-    """The shapes of the inputs with every free axis longer than in the example."""
-    contract = prepared.spec.contract
-    step = contract.multiple if contract is not None else 8
-    for value, axes in zip(prepared.example, prepared.axes, strict=True):
-        yield tuple(
-            length if axis not in axes else 3 if axes[axis] == "batch" else length + step
-            for axis, length in enumerate(value.shape)
-        )
 
 
 def _indices(
@@ -129,43 +104,6 @@ def _run(
     interpreter.invoke()
     outputs = ((interpreter.get_tensor(index), last) for index, last in exits)
     return [output.transpose(TO_CHANNELS_FIRST) if last else output for output, last in outputs]
-
-
-def fault(found: list[Array], prepared: Prepared, inputs: list[Array]) -> str:
-    """What is wrong with the outputs for these inputs, in words; empty where nothing is.
-
-    Raises:
-        ExportError: they differ where PyTorch gives no numbers.
-    """
-    for tensor, output, right in zip(prepared.spec.outputs, found, _wanted(prepared, inputs), strict=True):
-        if output.dtype != right.dtype:
-            return f"gives {tensor.name} in {output.dtype} where PyTorch gives it in {right.dtype}"
-        if output.shape != right.shape:
-            shapes = ("x".join(map(str, array.shape)) for array in (output, right))
-            return "gives {} of {} where PyTorch gives it of {}".format(tensor.name, *shapes)
-        largest = np.abs(right[np.isfinite(right)]).max(initial=0)
-        if not np.allclose(output, right, rtol=0, atol=SAME * largest, equal_nan=True):
-            if not np.isfinite(right).all():
-                raise ExportError(
-                    f"PyTorch itself gives NaN or infinity for {tensor.name} on random inputs, and the "
-                    "converted network something else, so nothing tells whether it is right; keep the "
-                    "outputs finite"
-                )
-            off = np.abs(output.astype(np.float64) - right).max() / max(largest, TINY)
-            return (
-                f"gives something else than PyTorch for {tensor.name} ({off:.1e} of its largest value off, "
-                f"and {SAME:.0e} is allowed)"
-            )
-    return ""
-
-
-def _wanted(prepared: Prepared, inputs: list[Array]) -> list[Array]:
-    try:
-        with torch.inference_mode():
-            tensors = (torch.from_numpy(value.copy()) for value in inputs)  # a network may change its input
-            return [output.numpy() for output in prepared.module(*tensors)]
-    except RuntimeError as error:
-        raise does_not_run(("x".join(map(str, value.shape)) for value in inputs), error) from error
 
 
 def _refusal(error: Exception, model: Any, *, free: bool) -> ExportError:

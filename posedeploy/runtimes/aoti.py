@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 
-from torch._inductor import aoti_load_package
-
 from posedeploy import native_code
+from posedeploy.aoti_package.admission import admit
+from posedeploy.aoti_package.loader import load_package
 from posedeploy.errors import ArtifactError, first_line
 from posedeploy.runtimes.base import Runner, check_precision
 from posedeploy.runtimes.pytorch import settle
@@ -24,18 +24,17 @@ class AotiRunner(Runner):
     def __init__(self, artifact: Artifact, options: RunOptions) -> None:
         device, self.effective = settle("aoti", options, check_precision(artifact, options))
         native_code.check(artifact.path, artifact.details, options.device)
+        trial = admit(artifact, device)
         try:
-            program = aoti_load_package(str(artifact.path), run_single_threaded=device.type == "cuda")
+            call: Callable[..., object] = load_package(artifact.path, device)
         except (RuntimeError, ValueError, OSError) as error:
             raise ArtifactError(
                 f"{artifact.path}: torch cannot load this AOTInductor package ({first_line(error)}); "
                 "export it again"
             ) from error
         self.inputs, self.outputs = artifact.spec.inputs, artifact.spec.outputs
-        # The loader takes and gives flat lists; calling the program itself parses its signature each time.
-        call: Callable[..., object] = lambda *tensors: program.loader.boxed_run(list(tensors))  # noqa: E731
         self._call, details = open_call(call, device, self.inputs, self.outputs, graphs=options.cuda_graphs)
-        self.effective = replace(self.effective, details=details)
+        self.effective = replace(self.effective, details={**details, "trial": trial})
 
     def run(self, tensors: Tensors) -> Tensors:
         self.check(tensors)

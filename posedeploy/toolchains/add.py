@@ -13,8 +13,8 @@ import msgspec
 
 from posedeploy import files
 from posedeploy.errors import OutputError, ToolchainError, ToolchainFailed
-from posedeploy.toolchains import places, processes
-from posedeploy.toolchains.child import ask
+from posedeploy.toolchains import places
+from posedeploy.toolchains.child import ask, run_program
 from posedeploy.toolchains.remove import put_aside, sweep, work_folder
 from posedeploy.toolchains.state import (
     MARKER,
@@ -149,7 +149,7 @@ def _install(
     for step, command in (("making an environment", making), (f"installing with {installer}", installing)):
         on_step(step)
         watched = (sys.executable, "-I", WATCHED, *command)
-        ended = processes.run(watched, work, name=toolchain.name)
+        ended = run_program(toolchain, watched, work)
         if ended.status != 0:
             raise ToolchainFailed(
                 f"{toolchain.name}: {step} failed: {ended.last_line}",

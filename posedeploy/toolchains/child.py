@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import json
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from posedeploy import processes
 from posedeploy.errors import ToolchainFailed
-from posedeploy.toolchains import processes
 from posedeploy.toolchains.places import interpreter
 from posedeploy.toolchains.table import HERE, Toolchain
 
@@ -37,10 +37,10 @@ def ask(
             JSON object.
     """
     with tempfile.TemporaryDirectory(prefix=f"{toolchain.name}-", dir=folder.absolute()) as work:
-        ended = processes.run(
+        ended = run_program(
+            toolchain,
             [interpreter(environment), *ISOLATED, HARNESS, toolchain.script.absolute()],
             Path(work),
-            name=toolchain.name,
             request=json.dumps(request).encode() + b"\n",
             time_limit_s=time_limit_s,
             variables=toolchain.variables,
@@ -55,6 +55,32 @@ def ask(
     if ended.status != 0:
         raise ToolchainFailed(f"{toolchain.name} failed: {ended.last_line}", toolchain.name, ended.log)
     return _answer(toolchain, ended)
+
+
+def run_program(
+    toolchain: Toolchain,
+    command: Sequence[str | Path],
+    work: Path,
+    request: bytes = b"",
+    time_limit_s: float | None = None,
+    variables: Mapping[str, str] | None = None,
+) -> processes.Ended:
+    """Run a program for a toolchain in the folder ``work`` (``processes.run``).
+
+    Raises:
+        ToolchainFailed: it cannot be started, or was not done after ``time_limit_s``.
+    """
+    try:
+        return processes.run(command, work, request=request, time_limit_s=time_limit_s, variables=variables)
+    except processes.NotStartedError as error:
+        raise ToolchainFailed(str(error), toolchain.name, "") from error
+    except processes.TimeLimitError as error:
+        raise ToolchainFailed(
+            f"{toolchain.name} was not done after {error.time_limit_s:g} s and was ended; give it longer "
+            "with --time-limit",
+            toolchain.name,
+            error.log,
+        ) from error
 
 
 def _answer(toolchain: Toolchain, ended: processes.Ended) -> dict[str, Any]:

@@ -89,6 +89,7 @@ def test_loading_keeps_what_it_took() -> None:
     assert candidate.load_s >= 0 and candidate.first_s >= 0 and candidate.memory_bytes >= 0
     (result,) = measure([candidate], runs=1)
     assert (result.batch, result.first_s, result.effective) == (2, candidate.first_s, EFFECTIVE)
+    assert (result.load_ms, result.first_run_ms) == (1e3 * candidate.load_s, 1e3 * candidate.first_s)
 
 
 @pytest.mark.parametrize(

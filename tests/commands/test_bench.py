@@ -40,8 +40,11 @@ def test_every_target_beside_pytorch(human: Path, network: tuple[str, str], done
         assert result["p90_ms"] >= result["median_ms"] > 0
         assert result["p99_ms"] is None
         assert result["file_bytes"] > 1000
+        assert result["load_ms"] == 1e3 * result["load_s"] > 0
+        assert result["first_run_ms"] == 1e3 * result["first_s"] > 0
     assert results[0]["speed_up"] is None
     assert all(result["speed_up"] > 0 for result in results[1:])
+    assert "load ms" in shown and "first run ms" in shown
     assert "median ms" in shown and "p90 ms" in shown and "p99 ms" not in shown
     assert "CPU, fp32" in shown and "1 thread " in shown
     assert not lines_wider_than(80, shown)
@@ -145,7 +148,10 @@ def test_bad_input(
             "--batch 4: the input data float32 1x3x256x456 NCHW is of another, fixed batch",
         ),
         ((human / "human.pth", "--device", "GPU", *network), "device 'GPU': pytorch runs on CPU or cuda"),
-        ((human / "human.pth", "--precision", "bf16", *network), "precision bf16: pytorch runs a float32"),
+        (
+            (human / "human.pth", "--precision", "bf16", *network),
+            "precision bf16: pytorch runs this network in fp32",
+        ),
         ((model, "--runs", 0), "--runs 0: it is at least 1"),
         ((model, "--batch", 0), "--batch 0: it is at least 1"),
         ((model, "--precision", "bf16"), "bf16"),

@@ -48,6 +48,12 @@ def test_the_samples_rows_are_not_folded(
     assert max(map(len, lines)) <= columns
 
 
+def test_loading_and_the_first_run_are_in_milliseconds_in_every_row() -> None:
+    heading, _, *rows = _shown(footprint_table([_latency(label) for label in SAMPLE]), 80)[1:]
+    assert "load ms  first run ms" in heading
+    assert [row.split()[-6:-4] for row in rows[::2]] == [["10500.0", "1250.0"]] * len(SAMPLE)
+
+
 def test_a_percentile_that_no_one_has_gets_no_column() -> None:
     both = _shown(latency_table([_latency("a"), _latency("b", 10)]), 80)[1]
     assert "p90 ms" in both and "p99 ms" in both

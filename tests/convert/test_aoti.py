@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 import torch
 from torch import Tensor, nn
-from torch._inductor import config as inductor
 from torch._inductor.lowering import lowerings
 
 from posedeploy.convert import aoti
@@ -16,7 +16,8 @@ from posedeploy.convert.export import export
 from posedeploy.convert.options import AotiOptions, ExportOptions
 from posedeploy.convert.prepare import prepare
 from posedeploy.errors import DeviceError, ExportError, MissingPackageError
-from posedeploy.types import Model, ModelSpec, TensorSpec
+from posedeploy.types import Artifact, Model, ModelSpec, TensorSpec
+from tests.aoti_package.packages import ABORT, LOAD, RUN, SEGFAULT, WRONG, harmful
 
 
 class _Branching(nn.Module):
@@ -40,11 +41,74 @@ def test_no_other_device_is_known(tiny: Model, tmp_path: Path) -> None:
         export(tiny, ["aoti"], tmp_path, "tiny", ExportOptions(aoti=AotiOptions("tpu")))
 
 
-def test_without_a_compiler_it_says_what_to_install(tiny: Model, tmp_path: Path) -> None:
-    without = inductor.patch({"cpp.cxx": ("no-such-compiler",)})
-    with without, pytest.raises(ExportError, match=r"needs a C\+\+ compiler and found none; install g\+\+"):
-        export(tiny, ["aoti"], tmp_path, "tiny")
-    assert not list(tmp_path.iterdir())
+def test_without_a_compiler_it_says_what_to_install(
+    tiny: Model, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("CXX", raising=False)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    with pytest.raises(ExportError, match=r"needs a C\+\+ compiler and .* on the PATH; install g\+\+, or"):
+        export(tiny, ["aoti"], tmp_path / "out", "tiny")
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize(
+    ("code", "before", "after", "message"),
+    [
+        (LOAD, SEGFAULT, "", "crashes when it is loaded (SIGSEGV); compiled by g++ "),
+        (RUN, ABORT, "", "crashes when it is run (SIGABRT; terminate called: no such symbol); compiled by "),
+        (RUN, "", WRONG, "gives something else than PyTorch for early_heatmaps ("),
+    ],
+    ids=["load", "run", "wrong"],
+)
+def test_a_package_that_crashes_or_is_wrong_is_not_put_in_place(
+    tiny: Model,
+    exported: dict[str, Artifact],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    code: str,
+    before: str,
+    after: str,
+    message: str,
+) -> None:
+    package = harmful(exported["aoti"], tmp_path / "harm", code, before, after)
+
+    def compile_harm(program: object, *, package_path: str, inductor_configs: object) -> None:
+        """In the place of a compiler that does not fit torch."""
+        shutil.copy(package.path, package_path)
+
+    monkeypatch.setattr(aoti, "aoti_compile_and_package", compile_harm)
+    with pytest.raises(ExportError) as refusal:
+        export(tiny, ["aoti"], tmp_path / "out", "tiny")
+    assert str(refusal.value).startswith(f"the package that AOTInductor compiled {message}")
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.slow
+def test_a_compiler_whose_code_crashes_is_named_with_what_helps(
+    tiny: Model, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "harm.cpp").write_text(LOAD.replace("BEFORE", ABORT).replace("AFTER", ""))
+    compiler = tmp_path / "mine++"
+    compiler.write_text(
+        f"""#!/bin/sh
+case " $* " in *" -print-file-name="*) echo "{tmp_path}/libstdc++.so.6"; exit;; esac
+case " $* " in *" -shared "*) exec g++ "$@" "{tmp_path}/harm.cpp";; *) exec g++ "$@";; esac
+"""
+    )
+    compiler.chmod(0o755)
+    (tmp_path / "libstdc++.so.6").write_bytes(b"GLIBCXX_3.4.99\0")
+    monkeypatch.setenv("CXX", str(compiler))
+    with pytest.raises(ExportError) as refusal:
+        export(tiny, ["aoti"], tmp_path / "out", "tiny")
+    said = str(refusal.value)
+    assert said.startswith("the package that AOTInductor compiled crashes when it is loaded (SIGABRT; ")
+    assert f"compiled by {compiler}, named in CXX, g++ (" in said
+    assert f" with {tmp_path}/libstdc++.so.6 (GLIBCXX_3.4.99), needs GLIBCXX_3." in said
+    assert said.endswith(
+        "; export it again with CXX set to a compiler whose C++ library is the one that torch loads, such as "
+        "g++"
+    )
+    assert not (tmp_path / "out").exists()
 
 
 def test_without_the_cuda_toolkit_it_says_what_to_install() -> None:

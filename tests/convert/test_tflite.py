@@ -19,10 +19,11 @@ from torch import Tensor, nn
 
 from posedeploy import embedded, manifest
 from posedeploy.checkpoints.loading import open_checkpoint
+from posedeploy.convert.agreement import fault
 from posedeploy.convert.export import export
 from posedeploy.convert.options import ExportOptions, TfliteOptions
 from posedeploy.convert.prepare import prepare
-from posedeploy.convert.tflite_check import fault, refuse_foreign
+from posedeploy.convert.tflite_check import refuse_foreign
 from posedeploy.convert.tflite_file import ALIGNMENT, METADATA
 from posedeploy.errors import ExportError
 from posedeploy.nesting import flat

@@ -1,4 +1,4 @@
-"""Another program, run in a group of processes of its own that ends with it, all that it says in a log."""
+"""Run another program in a process group of its own that ends with it, and keep all its output in a log."""
 
 from __future__ import annotations
 
@@ -14,14 +14,26 @@ from pathlib import Path
 
 import psutil
 
-from posedeploy.errors import ToolchainFailed
+COLOR = re.compile(r"\x1b\[[0-9;]*m")
 
-COLOUR = re.compile(r"\x1b\[[0-9;]*m")
+
+class NotStartedError(Exception):
+    """A program cannot be started; the cause is the ``OSError``."""
+
+
+class TimeLimitError(Exception):
+    """A program was not done at the end of its time and was ended. ``log`` is all that it printed."""
+
+    def __init__(self, time_limit_s: float, log: str) -> None:
+        super().__init__(f"not done after {time_limit_s:g} s")
+        self.time_limit_s = time_limit_s
+        self.log = log
 
 
 @dataclass(frozen=True)
 class Ended:
-    """How a program ended: its exit status, what it wrote to standard output, and all else it said."""
+    """How a program ended: its exit status (negative: minus the signal that ended it), what it wrote to
+    standard output, and what it wrote to standard error."""
 
     status: int
     output: bytes
@@ -29,30 +41,32 @@ class Ended:
 
     @property
     def last_line(self) -> str:
-        """The last thing it said: of a Python traceback, the error."""
-        lines = [line for line in map(str.strip, COLOUR.sub("", self.log).splitlines()) if line]
-        return lines[-1] if lines else "it said nothing"
+        """The last line of the log: of a Python traceback, the error."""
+        return last_line(self.log) or "it said nothing"
+
+
+def last_line(log: str) -> str:
+    """The last line of a log that is not blank, without colors; empty where there is none."""
+    lines = [line for line in map(str.strip, COLOR.sub("", log).splitlines()) if line]
+    return lines[-1] if lines else ""
 
 
 def run(
     command: Sequence[str | Path],
     work: Path,
     *,
-    name: str,
     request: bytes = b"",
     time_limit_s: float | None = None,
     variables: Mapping[str, str] | None = None,
 ) -> Ended:
     """Run a program in the folder ``work`` to its end, or to the end of its time.
 
-    It reads ``request`` from its standard input, which stays open as long as we live. An exception, the
-    end of its time among them, ends the program too, with all that it started.
-
-    Args:
-        name: the toolchain that it is run for.
+    It reads ``request`` from its standard input, which stays open as long as this process lives. An
+    exception, the end of its time among them, ends the program too, with all that it started.
 
     Raises:
-        ToolchainFailed: its time is over, or it cannot be started.
+        NotStartedError: it cannot be started.
+        TimeLimitError: its time is over.
     """
     output, log = work / "output", work / "log"
     with output.open("wb") as to_output, log.open("wb") as to_log:
@@ -67,17 +81,12 @@ def run(
                 start_new_session=True,
             )
         except OSError as error:
-            raise ToolchainFailed(f"{command[0]} cannot be started ({error.strerror})", name, "") from error
+            raise NotStartedError(f"{command[0]} cannot be started ({error.strerror})") from error
         try:
             status = _wait(process, request, time_limit_s)
         except subprocess.TimeoutExpired as error:
             _end(process)
-            raise ToolchainFailed(
-                f"{name} was not done after {time_limit_s:g} s and was ended; give it longer with "
-                "--time-limit",
-                name,
-                _text(log),
-            ) from error
+            raise TimeLimitError(error.timeout, _text(log)) from error
         except BaseException:
             _end(process)
             raise

@@ -1,0 +1,47 @@
+"""Whether this process may load a package: only one that passed its trial on this machine."""
+
+from __future__ import annotations
+
+import torch
+
+from posedeploy import files
+from posedeploy.aoti_package import verdicts
+from posedeploy.aoti_package.build import read_build
+from posedeploy.aoti_package.diagnosis import explain
+from posedeploy.aoti_package.trial import TIME_LIMIT_S, TrialFailedError, try_package
+from posedeploy.errors import ArtifactError, DeviceError
+from posedeploy.types import Artifact
+
+
+def admit(artifact: Artifact, device: torch.device, time_limit_s: float = TIME_LIMIT_S) -> str:
+    """Refuse a package that would end this process; one that was not tried here yet is tried.
+
+    Returns:
+        Whether it passed now or before; and why that could not be kept, where it could not.
+
+    Raises:
+        ArtifactError: it crashes, hangs, or torch cannot load or run it.
+        DeviceError: it cannot be tried, since the device or torch fails in a second process.
+        ManifestError: its manifest does not record its build.
+        OutputError: no temporary folder can be written.
+    """
+    kind = "CPU" if device.type == "cpu" else device.type
+    # Opening the artifact has compared this hash with the file.
+    sha256 = artifact.files.get(artifact.path.name) or files.sha256(artifact.path)
+    if verdicts.has_passed(sha256, kind):
+        return "passed before"
+    build = read_build(artifact.path, artifact.details, artifact.spec)
+    try:
+        try_package(artifact.path, torch_name(device), [build.zeros(artifact.spec)], time_limit_s)
+    except TrialFailedError as failure:
+        message = f"{artifact.path}: this AOTInductor package {explain(failure, artifact.path, build)}"
+        raise (DeviceError if failure.kind == "environment" else ArtifactError)(message) from failure
+    problem = verdicts.keep_pass(sha256, kind)
+    return f"passed; it will be tried again, since {problem}" if problem else "passed"
+
+
+def torch_name(device: torch.device) -> str:
+    """A device with the number that it has in this process, for another process."""
+    if device.type == "cuda" and device.index is None:
+        return f"cuda:{torch.cuda.current_device()}"
+    return str(device)

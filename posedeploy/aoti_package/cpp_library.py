@@ -1,0 +1,86 @@
+"""Which libstdc++ torch has loaded, which one a compiler links, and which versions compiled code needs.
+
+libstdc++ stays compatible in one direction: code runs with the library of the compiler that made it or with a
+newer one, and with an older one it may fail to load or crash.
+"""
+
+from __future__ import annotations
+
+import re
+import zipfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeAlias
+
+MAPS = Path("/proc/self/maps")
+"""The files that this process has mapped, on Linux."""
+
+Versions: TypeAlias = dict[str, tuple[int, ...]]
+"""The newest version of each kind of symbol: ``{"GLIBCXX": (3, 4, 30), "CXXABI": (1, 3, 13)}``."""
+
+_SYMBOL_VERSION = re.compile(rb"(GLIBCXX|CXXABI)_(\d+(?:\.\d+)+)\0")
+_LIBRARY = re.compile(r"(/\S.*/libstdc\+\+\.so[^/]*)$")
+
+
+@dataclass(frozen=True)
+class CppLibrary:
+    """A libstdc++, and the newest versions of its symbols."""
+
+    path: Path
+    versions: Versions
+
+    def __str__(self) -> str:
+        return f"{self.path} ({format_versions(self.versions)})"
+
+    def provides(self, versions: Versions) -> bool:
+        """Whether it has symbols as new as these."""
+        return all(self.versions.get(kind, ()) >= version for kind, version in versions.items())
+
+
+def format_versions(versions: Versions) -> str:
+    """Versions as ``objdump`` shows them: ``GLIBCXX_3.4.30, CXXABI_1.3.13``."""
+    names = (f"{kind}_{'.'.join(map(str, version))}" for kind, version in versions.items())
+    return ", ".join(names) or "no libstdc++ symbols"
+
+
+def find_loaded_path() -> Path | None:
+    """The file of the libstdc++ that this process has loaded, with torch; None where that cannot be known
+    (another system than Linux, or no libstdc++)."""
+    if not MAPS.is_file():
+        return None
+    lines = MAPS.read_text(encoding="utf-8", errors="surrogateescape").splitlines()
+    paths = (Path(match[1]) for line in lines if (match := _LIBRARY.search(line)))
+    return next((path for path in paths if path.is_file()), None)
+
+
+def read_library(path: Path) -> CppLibrary:
+    """A libstdc++ with the versions that it defines.
+
+    Raises:
+        OSError: it cannot be read.
+    """
+    return CppLibrary(path, read_versions(path.read_bytes()))
+
+
+def read_versions(content: bytes) -> Versions:
+    """The newest version of each kind that stands in a compiled file: what a libstdc++ defines, and what
+    other code needs of one."""
+    newest: Versions = {}
+    for kind, version in _SYMBOL_VERSION.findall(content):
+        numbers = tuple(int(part) for part in version.split(b"."))
+        newest[kind.decode()] = max(numbers, newest.get(kind.decode(), ()))
+    return newest
+
+
+def read_package_versions(package: Path) -> Versions:
+    """The versions that the code in a package needs; empty where the package is damaged or has none."""
+    newest: Versions = {}
+    try:
+        with zipfile.ZipFile(package) as archive:
+            for name in archive.namelist():
+                if name.endswith(".so"):
+                    for kind, version in read_versions(archive.read(name)).items():
+                        newest[kind] = max(version, newest.get(kind, ()))
+    except (zipfile.BadZipFile, OSError):
+        return {}
+    return newest

@@ -1,0 +1,83 @@
+"""What to report of a package that did not pass its trial: what was in use, and what helps."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from posedeploy.aoti_package.build import Build
+from posedeploy.aoti_package.compilers import VARIABLE, list_compilers
+from posedeploy.aoti_package.cpp_library import (
+    CppLibrary,
+    Versions,
+    find_loaded_path,
+    format_versions,
+    read_library,
+    read_package_versions,
+)
+from posedeploy.aoti_package.trial import TrialFailedError, signal_name
+
+REMEDIES = {
+    "SIGILL": "the compiler used an instruction that this processor lacks; export it again on this machine",
+    "SIGKILL": "the system ended it, most likely since there was not enough memory; free some and try again",
+}
+"""What helps, by the signal that ended the child, whatever the C++ library is."""
+
+
+@dataclass(frozen=True)
+class _Libraries:
+    """The libstdc++ that torch has loaded, the versions of the one that the compiler linked (and its file,
+    where that is on this machine), and the versions that the package needs."""
+
+    loaded: CppLibrary | None
+    linked: Versions
+    linked_path: Path | None
+    needed: Versions
+
+    @property
+    def differ(self) -> bool:
+        """Whether the library that torch has loaded is not the compiler's, or lacks what is needed."""
+        if self.loaded is None:
+            return False
+        return (
+            not self.loaded.provides(self.needed)
+            or bool(self.linked and self.linked != self.loaded.versions)
+            or (self.linked_path is not None and self.linked_path != self.loaded.path.resolve())
+        )
+
+    def __str__(self) -> str:
+        linked = f"{self.linked_path or 'a libstdc++'} ({format_versions(self.linked)})"
+        parts = [f"with {linked}"] if self.linked else []
+        parts.append(f"needs {format_versions(self.needed)}")
+        parts += [f"and torch has loaded {self.loaded}"] if self.loaded else []
+        return ", ".join(parts)
+
+
+def explain(failure: TrialFailedError, package: Path, build: Build, linked_path: Path | None = None) -> str:
+    """Why a package did not pass and what helps, as the rest of a sentence that begins with its name.
+
+    Args:
+        linked_path: the libstdc++ that the compiler linked, where that is on this machine.
+    """
+    if failure.kind == "environment":
+        return failure.what
+    path = find_loaded_path()
+    loaded = read_library(path) if path is not None else None
+    libraries = _Libraries(loaded, build.library, linked_path, read_package_versions(package))
+    compiler = build.compiler or "an unknown compiler"
+    return f"{failure.what}; compiled by {compiler} {libraries}; {_remedy(failure, libraries)}"
+
+
+def _remedy(failure: TrialFailedError, libraries: _Libraries) -> str:
+    known = REMEDIES.get(signal_name(failure.signal))
+    if known:
+        return known
+    if not libraries.differ:
+        right = "the C++ library is the right one, so " if libraries.loaded else ""
+        return f"{right}export it again with {VARIABLE} set to another compiler, or choose another target"
+    fitting = [compiler.command for compiler in list_compilers() if compiler.fits(libraries.loaded)]
+    such = f", such as {fitting[0]}" if fitting else ""
+    return (
+        f"export it again with {VARIABLE} set to a compiler whose C++ library is the one that torch "
+        f"loads{such}"
+    )

@@ -1,0 +1,156 @@
+"""Which compiler is chosen, by real ones and by stand-ins whose C++ library is too new."""
+
+from __future__ import annotations
+
+import re
+import shutil
+from pathlib import Path
+
+import pytest
+import torch
+
+from posedeploy.aoti_package.build import Build
+from posedeploy.aoti_package.compilers import choose_compiler, list_compilers, read_compiler
+from posedeploy.aoti_package.cpp_library import (
+    CppLibrary,
+    find_loaded_path,
+    format_versions,
+    read_library,
+    read_package_versions,
+    read_versions,
+)
+from posedeploy.aoti_package.diagnosis import explain
+from posedeploy.aoti_package.trial import TrialFailedError
+from posedeploy.errors import ExportError
+
+assert torch.__version__, "its libstdc++ is what is looked for"
+
+
+@pytest.fixture
+def path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty PATH, and no compiler in CXX."""
+    monkeypatch.delenv("CXX", raising=False)
+    folder = tmp_path / "bin"
+    folder.mkdir()
+    monkeypatch.setenv("PATH", str(folder))
+    return folder
+
+
+def _stand_in(path: Path, name: str, glibcxx: str) -> None:
+    """A compiler that links a libstdc++ with these symbols."""
+    library = path / f"libstdc++ of {name}"
+    library.write_bytes(f"\0GLIBCXX_3.4\0GLIBCXX_{glibcxx}\0CXXABI_1.3.13\0".encode())
+    compiler = path / name
+    compiler.write_text(
+        f'#!/bin/sh\ncase "$1" in --version) echo "{name} 99.1";; *) echo "{library}";; esac\n'
+    )
+    compiler.chmod(0o755)
+
+
+def _link(path: Path, name: str) -> None:
+    real = shutil.which("g++", path="/usr/bin:/usr/local/bin:/bin")
+    assert real, "AOTInductor's tests need g++"
+    (path / name).symlink_to(real)
+
+
+def test_the_first_compiler_whose_library_torch_can_load_is_chosen(path: Path) -> None:
+    _stand_in(path, "g++", "3.4.99")
+    _stand_in(path, "g++-98", "3.4.98")
+    _link(path, "g++-12")
+    (path / "g++-97").write_text("no program")
+    assert choose_compiler().command == "g++-12"
+    assert [compiler.command for compiler in list_compilers()] == ["g++", "g++-98", "g++-12"]
+
+
+def test_an_older_library_fits_too_and_the_usual_name_comes_first(path: Path) -> None:
+    _stand_in(path, "g++", "3.4.5")
+    _link(path, "g++-12")
+    assert choose_compiler().command == "g++"
+
+
+def test_where_none_fits_the_first_is_tried(path: Path) -> None:
+    _stand_in(path, "c++", "3.4.99")
+    compiler = choose_compiler()
+    assert (compiler.command, str(compiler)) == ("c++", "c++ 99.1")
+
+
+def test_the_one_that_is_named_is_used_whatever_its_library(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _stand_in(path, "mine", "3.4.99")
+    _link(path, "g++")
+    monkeypatch.setenv("CXX", str(path / "mine"))
+    assert str(choose_compiler()) == f"{path}/mine, named in CXX, 99.1"
+
+
+@pytest.mark.parametrize(
+    ("command", "why"),
+    [
+        ("/no/such/g++", "No such file or directory"),
+        ("ccache g++", "No such file or directory"),
+        ("/", "Permission denied"),
+        ("failing", "Command .* returned non-zero exit status 3"),
+        ("text", "Exec format error"),
+        ("my g++", "torch takes no path with spaces"),
+    ],
+)
+def test_one_that_is_named_and_does_not_run_is_refused(
+    path: Path, monkeypatch: pytest.MonkeyPatch, command: str, why: str
+) -> None:
+    _link(path, "g++")
+    _link(path, "my g++")
+    for name, content in (("failing", "#!/bin/sh\nexit 3\n"), ("text", "no program")):
+        (path / name).write_text(content)
+        (path / name).chmod(0o755)
+    monkeypatch.setenv("CXX", command)
+    refused = rf"use the C\+\+ compiler that CXX names: {re.escape(command)}: {why}.*; (set CXX|name a sym)"
+    with pytest.raises(ExportError, match=refused):
+        choose_compiler()
+
+
+def test_the_library_that_torch_has_loaded_is_found_with_its_versions() -> None:
+    found = find_loaded_path()
+    assert found is not None and found.name.startswith("libstdc++.so")
+    versions = read_library(found).versions
+    assert set(versions) == {"GLIBCXX", "CXXABI"} and versions["GLIBCXX"] > (3, 4, 9)
+
+
+def test_versions_are_compared_by_number() -> None:
+    versions = read_versions(b"\0GLIBCXX_3.4.9\0GLIBCXX_3.4.30\0CXXABI_1.3\0CXXABI_TM_1\0GLIBCXX_3.4.99@")
+    assert format_versions(versions) == "GLIBCXX_3.4.30, CXXABI_1.3"
+    library = CppLibrary(Path("a"), versions)
+    assert library.provides({"GLIBCXX": (3, 4, 9)}) and library.provides({})
+    assert not library.provides({"GLIBCXX": (3, 4, 32)}) and not library.provides({"OTHER": (1,)})
+
+
+def test_what_is_no_package_needs_nothing(tmp_path: Path) -> None:
+    (tmp_path / "a.pt2").write_text("text")
+    assert read_package_versions(tmp_path / "a.pt2") == read_package_versions(tmp_path / "gone.pt2") == {}
+
+
+@pytest.mark.parametrize(
+    ("signal_number", "end"),
+    [
+        (11, "with CXX set to a compiler whose C++ library is the one that torch loads, such as g++"),
+        (4, "the compiler used an instruction that this processor lacks; export it again on this machine"),
+        (9, "the system ended it, most likely since there was not enough memory; free some and try again"),
+    ],
+)
+def test_what_helps_depends_on_what_was_in_use(path: Path, signal_number: int, end: str) -> None:
+    _link(path, "g++")
+    failure = TrialFailedError("crash", "load", "", signal_number)
+    build = Build((), "clang++ 3", {"GLIBCXX": (3, 4, 99)})
+    text = explain(failure, path / "gone.pt2", build)
+    assert (
+        "compiled by clang++ 3 with a libstdc++ (GLIBCXX_3.4.99), needs no libstdc++ symbols, and torch"
+        in text
+    )
+    assert text.endswith(end)
+
+
+def test_a_compiler_without_libstdcxx_fits_nothing(path: Path) -> None:
+    (path / "c++").write_text('#!/bin/sh\necho "${1#-print-file-name=}"\n')
+    (path / "c++").chmod(0o755)
+    compiler = read_compiler("c++")
+    assert compiler.library is None
+    assert not compiler.fits(CppLibrary(Path("a"), {"GLIBCXX": (9,)}))
