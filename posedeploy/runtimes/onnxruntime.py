@@ -5,18 +5,30 @@ from __future__ import annotations
 import io
 import re
 import warnings
+from collections.abc import Mapping
 from contextlib import redirect_stdout
+from typing import TYPE_CHECKING, Any
 
 import onnxruntime
 from onnxruntime.capi import onnxruntime_pybind11_state as native
 
-from posedeploy.errors import ArtifactError, DeviceError, PoseDeployError, first_line
-from posedeploy.runtimes.base import Runner, threads_asked
+from posedeploy import plugins
+from posedeploy.errors import ArtifactError, DeviceError, MissingPackageError, PoseDeployError, first_line
+from posedeploy.runtimes import onnxruntime_placement as placement
+from posedeploy.runtimes.base import Runner, check_precision, threads_asked
 from posedeploy.types import Artifact, Effective, RunOptions, Tensors, TensorSpec
 
+if TYPE_CHECKING:
+    from posedeploy.runtimes.onnxruntime_graph import GraphedSession
+
 PROVIDERS = {"CPU": "CPUExecutionProvider", "cuda": "CUDAExecutionProvider"}
-SETTINGS = {"CUDAExecutionProvider": {"use_tf32": "0"}}
-"""What a provider must be told to compute a float32 graph in float32."""
+FORBID_CPU = ("session.disable_cpu_ep_fallback", "1")
+"""What an ONNX Runtime that cannot report where its nodes run is set to: then not even shape arithmetic may be
+on the CPU."""
+FATAL = 4
+"""The log level at which ONNX Runtime prints nothing that its exceptions do not have."""
+NAMED = 3
+"""Nodes that a message names."""
 DTYPES = {
     "tensor(float)": "float32",
     "tensor(float16)": "float16",
@@ -38,52 +50,33 @@ INSTALL_CUDA = "pip install 'onnxruntime-gpu[cuda,cudnn]' in the place of onnxru
 
 
 class OnnxRuntimeRunner(Runner):
-    """Runs a ``.onnx`` file on one execution provider, and on no other."""
+    """Runs a ``.onnx`` file on one execution provider, and on no other.
+
+    On a GPU, a network whose manifest states fixed shapes is replayed as one CUDA graph, which takes
+    cuda-python; what cannot be recorded is run call by call, and ``effective`` states why.
+    """
 
     def __init__(self, artifact: Artifact, options: RunOptions) -> None:
-        threads = threads_asked(options, "ONNX Runtime")
-        said = preload() if options.device == "cuda" else ""
-        provider = _provider(options)
-        settings = onnxruntime.SessionOptions()
-        if threads is not None:
-            settings.intra_op_num_threads = threads
-        else:  # a node that the provider does not have is an error then, and not run on the CPU in silence
-            settings.add_session_config_entry("session.disable_cpu_ep_fallback", "1")
-        settings.log_severity_level = 3  # its warnings go to the terminal; what matters is checked below
-        try:
-            self._session = onnxruntime.InferenceSession(
-                str(artifact.path),
-                settings,
-                providers=[(provider, SETTINGS.get(provider, {}))],
-                enable_fallback=0,  # what fails on the GPU would go to the CPU in silence, a run too
-            )
-        except DAMAGE as error:
-            raise refusal(artifact, options.device, error, said) from error
-        except RuntimeError as error:
-            if options.device == "CPU" or type(error) is not RuntimeError:
-                raise  # a bug
-            raise refusal(artifact, options.device, error, said) from error
-        if self._session.get_providers()[0] != provider:
-            raise DeviceError(
-                f"device {options.device}: {provider} was asked for and ONNX Runtime fell back to "
-                f"{self._session.get_providers()[0]}; its CUDA libraries are missing or do not fit{said}"
-            )
-        self.inputs = tuple(_spec(argument) for argument in self._session.get_inputs())
-        self.outputs = tuple(_spec(argument) for argument in self._session.get_outputs())
+        precision = _precision(artifact, options)
+        opening = _Opening(artifact, options)
+        self._graphed, details = _graphed(opening, artifact, options)
+        self._session = self._graphed.session if self._graphed else opening.session({})
+        self.inputs, self.outputs = _specs(self._session)
         self._names = [spec.name for spec in self.outputs]
         self.effective = Effective(
             "onnxruntime",
             onnxruntime.__version__,
             options.device,
-            # ONNX Runtime does not show the types inside a graph; what is known of them is in the manifest.
-            "as in the file" if artifact.precision == "unknown" else artifact.precision,
-            threads and self._session.get_session_options().intra_op_num_threads,
-            {"provider": provider, "hint": options.hint},
+            precision,
+            opening.threads and self._session.get_session_options().intra_op_num_threads,
+            {"provider": opening.provider, "hint": options.hint, **details},
         )
 
     def run(self, tensors: Tensors) -> Tensors:
         self.check(tensors)
         try:
+            if self._graphed is not None:
+                return self._graphed.run(tensors)
             return dict(zip(self._names, self._session.run(self._names, tensors), strict=True))
         except OF_THE_GPU as error:
             if self.effective.device == "CPU":
@@ -94,6 +87,108 @@ class OnnxRuntimeRunner(Runner):
 
     def close(self) -> None:
         self._session = None
+        if self._graphed is not None:
+            self._graphed.close()
+
+
+class _Opening:
+    """How sessions of one file are made: provider, threads, and what is refused."""
+
+    def __init__(self, artifact: Artifact, options: RunOptions) -> None:
+        self.threads = threads_asked(options, "ONNX Runtime")
+        self.artifact, self.options = artifact, options
+        self.preloaded = preload() if options.device == "cuda" else ""
+        self.provider = _provider(options)
+
+    def session(self, provider_options: Mapping[str, str]) -> Any:
+        """A session of the file.
+
+        Raises:
+            ArtifactError: the file cannot be loaded.
+            DeviceError: the device cannot be used, or lacks an operator of the network.
+        """
+        settings = onnxruntime.SessionOptions()
+        if self.threads is not None:
+            settings.intra_op_num_threads = self.threads
+        else:
+            reports = placement.can_report()
+            settings.add_session_config_entry(*((placement.RECORD, "1") if reports else FORBID_CPU))
+        settings.log_severity_level = FATAL
+        own = {"use_tf32": str(int(self.options.precision == "tf32"))} if self.threads is None else {}
+        try:
+            session = onnxruntime.InferenceSession(
+                str(self.artifact.path),
+                settings,
+                providers=[(self.provider, {**own, **provider_options})],
+                enable_fallback=0,  # what fails on the GPU would run on the CPU without an error, a run too
+            )
+        except DAMAGE as error:
+            raise refusal(self.artifact, self.options.device, error, self.preloaded) from error
+        except RuntimeError as error:
+            if self.options.device == "CPU" or type(error) is not RuntimeError:
+                raise  # a bug
+            raise refusal(self.artifact, self.options.device, error, self.preloaded) from error
+        self._check(session)
+        return session
+
+    def _check(self, session: Any) -> None:
+        device = self.options.device
+        if session.get_providers()[0] != self.provider:
+            raise DeviceError(
+                f"device {device}: {self.provider} was asked for and ONNX Runtime fell back to "
+                f"{session.get_providers()[0]}; its CUDA libraries are missing or do not fit{self.preloaded}"
+            )
+        if self.threads is None and placement.can_report():
+            fallen_back = placement.fallen_back(session)
+            if fallen_back:
+                raise DeviceError(
+                    f"device {device}: ONNX Runtime would run {len(fallen_back)} nodes of {self.artifact.path} "
+                    f"on the CPU, {', '.join(fallen_back[:NAMED])} among them, since it has no code for them "
+                    "there; use --device CPU, or export to another target"
+                )
+
+
+def _graphed(
+    opening: _Opening, artifact: Artifact, options: RunOptions
+) -> tuple[GraphedSession | None, dict[str, str]]:
+    """A session as a CUDA graph where that is possible, and what to report of it."""
+    if options.device == "CPU":
+        return None, {}
+    inputs = artifact.spec.inputs
+    if not options.cuda_graphs or not inputs or any(spec.is_dynamic for spec in inputs):
+        return None, {"CUDA graph": "no"}
+    try:
+        make: type[GraphedSession] = plugins.load(
+            "posedeploy.runtimes.onnxruntime_graph:GraphedSession", "onnxruntime-gpu"
+        )
+        return make(opening.session, _specs), {"CUDA graph": "yes"}
+    except MissingPackageError as error:
+        return None, {"CUDA graph": f"no: {first_line(error)}"}
+    except (DeviceError, ArtifactError, *OF_THE_GPU) as error:  # if it is more than that, a plain session fails
+        return None, {"CUDA graph": f"no: {first_line(error)}"}
+
+
+def _specs(session: Any) -> tuple[tuple[TensorSpec, ...], tuple[TensorSpec, ...]]:
+    """The inputs and outputs of a session."""
+    return tuple(map(_spec, session.get_inputs())), tuple(map(_spec, session.get_outputs()))
+
+
+def _precision(artifact: Artifact, options: RunOptions) -> str:
+    """What the file is run in.
+
+    Raises:
+        DeviceError: another precision was asked for than there is.
+    """
+    reduced = check_precision(artifact, options)
+    offered = (*(reduced or ("fp32",)), *(("tf32",) if options.device == "cuda" and not reduced else ()))
+    if options.precision not in (*offered, "auto"):
+        raise DeviceError(
+            f"precision {options.precision}: ONNX Runtime runs this file in {' or '.join(offered)} on "
+            f"{options.device}; export it with --precision {options.precision}"
+        )
+    if artifact.precision == "unknown":  # ONNX Runtime does not show the types inside a graph
+        return "as in the file"
+    return "tf32" if options.precision == "tf32" else artifact.precision
 
 
 def preload() -> str:
@@ -111,8 +206,6 @@ def preload() -> str:
 
 
 def _provider(options: RunOptions) -> str:
-    if options.precision not in ("fp32", "auto"):
-        raise DeviceError(f"precision {options.precision}: ONNX Runtime runs a float32 graph in fp32 only")
     provider = PROVIDERS.get(options.device, options.device)
     available = onnxruntime.get_available_providers()
     if options.device not in PROVIDERS or provider not in available:
