@@ -17,7 +17,8 @@ class Target:
     ``packages`` what converting to it needs, as far as all of its ways need it: a converter that used
     others returns those as ``packages``. ``usual``: the sample goes to it unasked. ``kept`` is the end of
     the name of what is written beside to build the file from again, which nothing here runs.
-    ``manifest_inside``: the file also carries its manifest, so that it is complete alone."""
+    ``manifest_inside``: the file also carries its manifest, so that it is complete alone. ``precisions``:
+    what it can be exported in."""
 
     name: str
     suffix: str
@@ -28,6 +29,7 @@ class Target:
     usual: bool = True
     kept: str | None = None
     manifest_inside: bool = False
+    precisions: tuple[str, ...] = ("fp32",)
 
 
 @dataclass(frozen=True)
@@ -50,6 +52,7 @@ TARGETS = {
             "posedeploy.convert.torchscript:convert",
             ("torchscript",),
             ("torch",),
+            precisions=("fp32", "fp16", "bf16"),
         ),
         Target(
             "onnx",
@@ -58,6 +61,7 @@ TARGETS = {
             "posedeploy.convert.onnx:convert",
             ("onnxruntime", "openvino"),
             ("torch", "onnx", "onnxscript"),
+            precisions=("fp32", "fp16"),
         ),
         Target(
             "openvino",
@@ -67,7 +71,16 @@ TARGETS = {
             ("openvino",),
             ("torch", "onnx", "onnxscript", "openvino"),
         ),
-        Target("aoti", ".pt2", (), "posedeploy.convert.aoti:convert", ("aoti",), ("torch",), usual=False),
+        Target(
+            "aoti",
+            ".pt2",
+            (),
+            "posedeploy.convert.aoti:convert",
+            ("aoti",),
+            ("torch",),
+            usual=False,
+            precisions=("fp32", "fp16", "bf16"),
+        ),
         Target(
             "tensorrt",
             ".engine",
@@ -77,6 +90,7 @@ TARGETS = {
             ("torch", "onnx", "onnxscript"),  # and one of the flavours in engines.py
             usual=False,
             kept=".engine.onnx",
+            precisions=("fp32", "fp16"),
         ),
         Target(
             "tflite",

@@ -79,7 +79,7 @@ def export(
         str,
         typer.Option(metavar="all|last", help="Every published output, or only those that hold the poses."),
     ] = "all",
-    precision: shared.EnginePrecision = None,
+    precision: shared.ExportPrecisionName = "fp32",
     flavour: shared.EngineFlavour = None,
     gpu: shared.Gpus = None,
     smallest: shared.SmallestShape = None,
@@ -106,7 +106,7 @@ def export(
     from posedeploy.convert.options import AotiOptions
 
     targets = to or ["openvino"]
-    engine = EngineFlags(flavour, gpu, precision, smallest, usual, largest, timing_cache, workspace, wrap)
+    engine = EngineFlags(flavour, gpu, smallest, usual, largest, timing_cache, workspace, wrap)
     command.check_flags(targets, "aoti", {"--device": device})
     command.check_flags(targets, "tensorrt", engine.by_name)
     command.check_flags(targets, "tflite", {"--via": via, "--layout": layout})
@@ -121,6 +121,7 @@ def export(
             dynamic,
             embed_preprocessing,
             outputs,
+            precision,
             aoti=AotiOptions(device or "CPU"),
             tensorrt=engine_options(engine),
             tflite=command.tflite_options(via, layout),

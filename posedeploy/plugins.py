@@ -26,7 +26,7 @@ EXTRAS_OF_PACKAGE = {
     "scipy": ("matlab",),
     "tensorrt": ("tensorrt",),
     "tensorrt_rtx": ("tensorrt-rtx",),
-    "cuda": ("tensorrt-rtx", "tensorrt"),
+    "cuda": ("tensorrt-rtx", "tensorrt", "onnxruntime-gpu"),
 }
 """The extras of pyproject.toml that install each optional package, by its import name; the first is named
 where none of the others was asked for."""

@@ -107,7 +107,7 @@ HEAVY = {
     "tensorflow": {"toolchains.inside.onnx2tf"},
     "onnx": {"convert.gelu", "convert.half", "convert.onnx", "convert.onnx2tf", "convert.tensorrt"},
     "onnxscript": {"convert.onnx2tf"},
-    "onnxruntime": {"convert.half", "runtimes.onnxruntime"},
+    "onnxruntime": {"convert.half", "runtimes.onnxruntime", "runtimes.onnxruntime_placement"},
     "cuda": {"cuda"},
     "tensorrt": set(),
     "tensorrt_rtx": set(),

@@ -18,6 +18,7 @@ from posedeploy.convert.export import export
 from posedeploy.convert.options import (
     AotiOptions,
     ExportOptions,
+    ExportPrecision,
     IoLayout,
     Outputs,
     Route,
@@ -30,6 +31,7 @@ from posedeploy.toolchains.table import TOOLCHAINS
 from posedeploy.types import Artifact, Model
 
 OUTPUTS: dict[str, Outputs] = {name: name for name in get_args(Outputs)}
+PRECISIONS: dict[str, ExportPrecision] = {name: name for name in get_args(ExportPrecision)}
 ROUTES: dict[str, Route] = {name: name for name in get_args(Route)}
 LAYOUTS: dict[str, IoLayout] = {name: name for name in get_args(IoLayout)}
 
@@ -40,6 +42,7 @@ def options(
     dynamic: bool,
     embed_preprocessing: bool,
     outputs: str,
+    precision: str = "fp32",
     *,
     aoti: AotiOptions,
     tensorrt: TensorRtOptions,
@@ -52,8 +55,9 @@ def options(
         InputError: ``outputs`` is neither all nor last.
     """
     kept = chosen("--outputs", outputs, OUTPUTS)
+    computed = chosen("--precision", precision, PRECISIONS)
     return ExportOptions(
-        input_size, batch, dynamic, embed_preprocessing, kept, aoti, tensorrt, tflite, toolchain
+        input_size, batch, dynamic, embed_preprocessing, kept, computed, aoti, tensorrt, tflite, toolchain
     )
 
 

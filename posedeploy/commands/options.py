@@ -128,10 +128,12 @@ Gpus: TypeAlias = Annotated[
         "--gpu", metavar="sm86,...", help="tensorrt-rtx: the GPUs to build for; none needs to be here."
     ),
 ]
-EnginePrecision: TypeAlias = Annotated[
-    str | None,
+ExportPrecisionName: TypeAlias = Annotated[
+    str,
     typer.Option(
-        "--precision", metavar="fp32|fp16", help="TensorRT: what to compute in.", show_default="fp32"
+        "--precision",
+        metavar="fp32|fp16|bf16",
+        help="What to compute in. Softmaxes, normalizations and sums, inputs and outputs stay FP32.",
     ),
 ]
 SmallestShape: TypeAlias = Annotated[

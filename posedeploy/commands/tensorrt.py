@@ -8,12 +8,11 @@ from pathlib import Path
 
 from posedeploy.commands.console import say
 from posedeploy.commands.options import chosen
-from posedeploy.convert.options import EnginePrecision, TensorRtOptions, Wrap
+from posedeploy.convert.options import TensorRtOptions, Wrap
 from posedeploy.engines import MOST_WORKSPACE_MIB, passport_of
 from posedeploy.errors import InputError
 from posedeploy.types import Artifact
 
-PRECISIONS: dict[str, EnginePrecision] = {"fp32": "fp32", "fp16": "fp16"}
 WRAPS: dict[str, Wrap] = {"torch2trt": "torch2trt"}
 
 
@@ -23,7 +22,6 @@ class EngineFlags:
 
     flavour: str | None = None
     gpu: str | None = None
-    precision: str | None = None
     smallest: str | None = None
     usual: str | None = None
     largest: str | None = None
@@ -51,7 +49,6 @@ def engine_options(flags: EngineFlags) -> TensorRtOptions:
     return TensorRtOptions(
         flags.flavour,
         parse_gpus(flags.gpu),
-        chosen("--precision", flags.precision or "fp32", PRECISIONS),
         _shapes("--min", flags.smallest),
         _shapes("--opt", flags.usual),
         _shapes("--max", flags.largest),

@@ -52,7 +52,7 @@ def convert(prepared: Prepared, path: Path) -> Mapping[str, Any]:
     if device == "cuda":
         _check_toolkit(cpp_extension.CUDA_HOME)
     needs = native_code.details(device)
-    module = _there(prepared.module, device)
+    module = _there(prepared.in_precision, device)
     try:
         with unsaid():
             program = _exported(module, prepared, device)

@@ -26,6 +26,8 @@ def build(
     profile: Mapping[str, Shapes],
     on_progress: OnProgress,
     where: Where = lambda node: "",
+    *,
+    precision: str = "fp32",
 ) -> tuple[bytes, Passport]:
     """The engine of an ONNX file, and its passport.
 
@@ -34,6 +36,7 @@ def build(
     Args:
         profile: the range of every dynamic input.
         where: what to add to the name of a node of the graph, to say where in the network it comes from.
+        precision: what the graph computes in, for the record.
 
     Raises:
         ExportError: TensorRT does not take the graph, or does not build it as asked.
@@ -73,7 +76,7 @@ def build(
         version=api.__version__,
         compute_capabilities=capabilities,
         system=engines.this_system(),
-        precision=asked.precision,
+        precision=precision,
         onnx=graph.name,
         onnx_sha256=hashlib.sha256(onnx).hexdigest(),
         gpu=gpu.name if gpu else None,
@@ -115,10 +118,9 @@ def rebuild(artifact: Artifact, asked: TensorRtOptions, on_progress: OnProgress)
         asked,
         flavour=flavour,
         gpus=gpus,
-        precision="fp16" if passport.precision == "fp16" else "fp32",
         workspace_mib=asked.workspace_mib or passport.workspace_mib,
     )
-    engine, built = build(graph, asked, passport.profile, on_progress)
+    engine, built = build(graph, asked, passport.profile, on_progress, precision=passport.precision)
     with files.staged(artifact.path.parent) as stage:
         path = stage / artifact.path.name
         path.write_bytes(engine)

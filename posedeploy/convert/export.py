@@ -46,6 +46,8 @@ def export(
         )
     rows = [target_named(name) for name in targets]
     options = options or ExportOptions()
+    for row in rows:
+        _check_precision(row, options)
     prepared = prepare(model, options, on_progress)
     made = []
     for row in rows:
@@ -59,6 +61,14 @@ def export(
             for toolchain in TOOLCHAINS:
                 _log(folder, stem, toolchain).unlink(missing_ok=True)
     return made
+
+
+def _check_precision(target: Target, options: ExportOptions) -> None:
+    if options.precision not in target.precisions:
+        raise ExportError(
+            f"--precision {options.precision}: --to {target.name} exports in "
+            f"{' or '.join(target.precisions)}; choose one of these, or another target"
+        )
 
 
 def _log(folder: Path, stem: str, toolchain: str) -> Path:
@@ -79,7 +89,7 @@ def _export(
             path=folder / name,
             target=target.name,
             spec=prepared.spec,
-            precision=details.get("precision", "fp32"),
+            precision=options.precision,
             files={name: hashes.pop(name) for name in sorted(belonging)},
             provenance=_provenance(model, target, packages, options),
             details=details,

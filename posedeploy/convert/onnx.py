@@ -9,6 +9,7 @@ from weakref import WeakKeyDictionary
 import onnx
 import torch
 
+from posedeploy import plugins
 from posedeploy.convert.gelu import regroup
 from posedeploy.convert.places import blamed, located
 from posedeploy.convert.prepare import Prepared
@@ -34,9 +35,18 @@ def convert(prepared: Prepared, path: Path) -> None:
 
 
 def graph(prepared: Prepared) -> onnx.ModelProto:
-    """The ONNX model of a network, with the names and axes of its spec; made once for all its targets."""
+    """The ONNX model of a network in the precision asked for, with the names and axes of its spec; made once
+    for all its targets.
+
+    Raises:
+        ExportError: the network holds something that the exporter cannot express.
+        MissingPackageError: ONNX Runtime, whose converter makes the FP16 graph, is not installed.
+    """
     if prepared not in _GRAPHS:
-        _GRAPHS[prepared] = _exported(prepared)
+        fp16 = prepared.options.precision == "fp16"
+        convert_to_fp16 = plugins.load("posedeploy.convert.half:in_float16") if fp16 else None
+        exported = _exported(prepared)
+        _GRAPHS[prepared] = convert_to_fp16(exported) if convert_to_fp16 else exported
     return _GRAPHS[prepared]
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Literal, TypeAlias
 
 Outputs: TypeAlias = Literal["all", "last"]
-EnginePrecision: TypeAlias = Literal["fp32", "fp16"]
+ExportPrecision: TypeAlias = Literal["fp32", "fp16", "bf16"]
 Wrap: TypeAlias = Literal["torch2trt"]
 OnProgress: TypeAlias = Callable[[str, float], None]
 """Called with what is being done and how much of the whole is, 0 to 1."""
@@ -31,7 +31,6 @@ class TensorRtOptions:
 
     flavour: str | None = None
     gpus: tuple[str, ...] = ()
-    precision: EnginePrecision = "fp32"
     smallest: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
     usual: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
     largest: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
@@ -77,7 +76,8 @@ class ExportOptions:
     input_size: (height, width) in px, None for the published one. batch: images at once. dynamic: free axes
     keep their names and any length fits. embed_preprocessing: the input is a raw uint8 BGR image, N, H, W, 3,
     and colour order, mean and deviation are inside. outputs: ``last`` keeps only those that poses are decoded
-    from. Then what only a single target asks, named for it.
+    from. precision: what convolutions and linear layers compute in; inputs and outputs stay FP32, and so does
+    what is sensitive. Then what only a single target asks, named for it.
     """
 
     input_size: tuple[int, int] | None = None
@@ -85,6 +85,7 @@ class ExportOptions:
     dynamic: bool = False
     embed_preprocessing: bool = False
     outputs: Outputs = "all"
+    precision: ExportPrecision = "fp32"
     aoti: AotiOptions = AotiOptions()
     tensorrt: TensorRtOptions = field(default_factory=TensorRtOptions)
     tflite: TfliteOptions = TfliteOptions()

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from posedeploy.convert.options import ExportOptions, OnProgress, Outputs, ignore
 from posedeploy.errors import ExportError, first_line
 from posedeploy.nesting import flat
+from posedeploy.reduced_precision import DTYPES, ReducedPrecision
 from posedeploy.types import Array, InputContract, Model, ModelSpec, TensorSpec
 
 
@@ -30,6 +31,12 @@ class Prepared:
     axes: tuple[Mapping[int, str], ...] = field(default=())
     options: ExportOptions = field(default_factory=ExportOptions)
     on_progress: OnProgress = ignore
+
+    @property
+    def in_precision(self) -> nn.Module:
+        """The module in the precision of the options, for targets that PyTorch itself writes."""
+        precision = self.options.precision
+        return ReducedPrecision(self.module, precision).eval() if precision in DTYPES else self.module
 
 
 class Deployed(nn.Module):

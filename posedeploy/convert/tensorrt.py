@@ -37,19 +37,21 @@ def convert(prepared: Prepared, path: Path) -> Mapping[str, Any]:
     asked = prepared.options.tensorrt
     engines.choose(asked.flavour, asked.gpus)  # before the minutes that the ONNX may take
     profile = profile_of(prepared.spec.inputs, prepared.options)
-    halve = plugins.load("posedeploy.convert.half:in_float16") if asked.precision == "fp16" else None
     model = graph(prepared)
-    if halve is not None:
-        model = halve(model)
     kept = path.with_name(path.name + ".onnx")
     onnx.save(_without_notes(model), kept)
     onnx.checker.check_model(kept, full_check=True)
     built, passport = engine.build(
-        kept, asked, profile, prepared.on_progress, lambda name: where(model, name)
+        kept,
+        asked,
+        profile,
+        prepared.on_progress,
+        lambda name: where(model, name),
+        precision=prepared.options.precision,
     )
     path.write_bytes(built)
     details = engines.details(passport)
-    if asked.precision == "fp16":
+    if prepared.options.precision == "fp16":
         details["packages"] = (*TARGETS["tensorrt"].packages, "onnxruntime")
     if asked.wrap is not None:
         wrapped = path.with_name(path.stem + WRAPPED)

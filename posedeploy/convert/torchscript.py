@@ -24,7 +24,7 @@ def convert(prepared: Prepared, path: Path) -> None:
         # The format is in maintenance, and still what C++ loads.
         warnings.simplefilter("ignore", DeprecationWarning)
         try:
-            traced = torch.jit.trace(prepared.module, prepared.example, check_trace=False)  # type: ignore[no-untyped-call]
+            traced = torch.jit.trace(prepared.in_precision, prepared.example, check_trace=False)  # type: ignore[no-untyped-call]
         except RuntimeError as error:
             raise ExportError(f"TorchScript cannot take this network: {first_line(error)}") from error
         frozen = torch.jit.freeze(traced, optimize_numerics=not _folds_wrongly(traced))

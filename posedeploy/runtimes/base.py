@@ -80,23 +80,23 @@ def physical_cores(quota: Path = Path("/sys/fs/cgroup/cpu.max")) -> int:
     return max(1, min(allowed, psutil.cpu_count(logical=False) or allowed))
 
 
-def check_precision(artifact: Artifact, options: RunOptions) -> tuple[str, ...]:
+def check_precision(artifact: Artifact, options: RunOptions) -> str | None:
     """Refuse to run a file that was exported in a reduced precision in any other.
 
     Returns:
-        The reduced precision of the file; nothing for one in FP32, or where it is not known.
+        The reduced precision of the file; None for one in FP32, or where it is not known.
 
     Raises:
         DeviceError: another precision was asked for than the file's.
     """
     if artifact.precision in ("fp32", "unknown"):
-        return ()
+        return None
     if options.precision not in ("auto", artifact.precision):
         raise DeviceError(
             f"precision {options.precision}: {artifact.path.name} was exported in {artifact.precision}; give "
             f"--precision {artifact.precision} or auto, or export it again with another --precision"
         )
-    return (artifact.precision,)
+    return artifact.precision
 
 
 def threads_asked(options: RunOptions, runtime: str) -> int | None:

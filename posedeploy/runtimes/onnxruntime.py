@@ -23,8 +23,8 @@ if TYPE_CHECKING:
 
 PROVIDERS = {"CPU": "CPUExecutionProvider", "cuda": "CUDAExecutionProvider"}
 FORBID_CPU = ("session.disable_cpu_ep_fallback", "1")
-"""What an ONNX Runtime that cannot report where its nodes run is set to: then not even shape arithmetic may be
-on the CPU."""
+"""The setting of an ONNX Runtime that cannot report where its nodes run: not even shape arithmetic may be on
+the CPU then."""
 FATAL = 4
 """The log level at which ONNX Runtime prints nothing that its exceptions do not have."""
 NAMED = 3
@@ -46,7 +46,7 @@ DAMAGE = (
 )  # fmt: skip
 OF_THE_GPU = (native.EPFail, native.Fail, native.RuntimeException)
 """What a run raises of CUDA, such as that its memory is full; on the CPU it would be a bug."""
-INSTALL_CUDA = "pip install 'onnxruntime-gpu[cuda,cudnn]' in the place of onnxruntime"
+INSTALL_CUDA = "pip uninstall onnxruntime, then pip install 'posedeploy[onnxruntime-gpu]'"
 
 
 class OnnxRuntimeRunner(Runner):
@@ -135,16 +135,17 @@ class _Opening:
         device = self.options.device
         if session.get_providers()[0] != self.provider:
             raise DeviceError(
-                f"device {device}: {self.provider} was asked for and ONNX Runtime fell back to "
-                f"{session.get_providers()[0]}; its CUDA libraries are missing or do not fit{self.preloaded}"
+                f"device {device}: ONNX Runtime cannot use {self.provider} and would run on "
+                f"{session.get_providers()[0]}: its CUDA libraries are missing or do not fit; "
+                f"{INSTALL_CUDA}, or use --device CPU{self.preloaded}"
             )
         if self.threads is None and placement.can_report():
             fallen_back = placement.fallen_back(session)
             if fallen_back:
                 raise DeviceError(
-                    f"device {device}: ONNX Runtime would run {len(fallen_back)} nodes of {self.artifact.path} "
-                    f"on the CPU, {', '.join(fallen_back[:NAMED])} among them, since it has no code for them "
-                    "there; use --device CPU, or export to another target"
+                    f"device {device}: ONNX Runtime would run {len(fallen_back)} nodes of "
+                    f"{self.artifact.path} on the CPU, {', '.join(fallen_back[:NAMED])} among them, since it "
+                    f"has no code for them on {device}; use --device CPU, or export to another target"
                 )
 
 
@@ -162,9 +163,8 @@ def _graphed(
             "posedeploy.runtimes.onnxruntime_graph:GraphedSession", "onnxruntime-gpu"
         )
         return make(opening.session, _specs), {"CUDA graph": "yes"}
-    except MissingPackageError as error:
-        return None, {"CUDA graph": f"no: {first_line(error)}"}
-    except (DeviceError, ArtifactError, *OF_THE_GPU) as error:  # if it is more than that, a plain session fails
+    except (MissingPackageError, DeviceError, ArtifactError, *OF_THE_GPU) as error:
+        # Where it is not the graph alone that fails, the plain session made next raises the error.
         return None, {"CUDA graph": f"no: {first_line(error)}"}
 
 
@@ -180,11 +180,11 @@ def _precision(artifact: Artifact, options: RunOptions) -> str:
         DeviceError: another precision was asked for than there is.
     """
     reduced = check_precision(artifact, options)
-    offered = (*(reduced or ("fp32",)), *(("tf32",) if options.device == "cuda" and not reduced else ()))
-    if options.precision not in (*offered, "auto"):
+    offered = ("fp32", "tf32") if options.device == "cuda" else ("fp32",)
+    if reduced is None and options.precision not in (*offered, "auto"):
         raise DeviceError(
             f"precision {options.precision}: ONNX Runtime runs this file in {' or '.join(offered)} on "
-            f"{options.device}; export it with --precision {options.precision}"
+            f"{options.device}; export it with --precision fp16 for another, or give one of these"
         )
     if artifact.precision == "unknown":  # ONNX Runtime does not show the types inside a graph
         return "as in the file"
@@ -232,7 +232,7 @@ def refusal(artifact: Artifact, device: str, error: Exception, said: str = "") -
         return DeviceError(
             f"device {device}: ONNX Runtime would run a part of {artifact.path} on the CPU: it has no "
             "code for an operator there, or its CUDA libraries are missing or do not fit ("
-            f"{INSTALL_CUDA} brings them); use --device CPU{said}"
+            f"{INSTALL_CUDA}); use --device CPU{said}"
         )
     if not isinstance(error, DAMAGE) or isinstance(error, native.EPFail):  # CUDA's own
         return DeviceError(f"device {device}: ONNX Runtime cannot use it ({first_line(error)}){said}")

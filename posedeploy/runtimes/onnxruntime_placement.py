@@ -8,15 +8,15 @@ import onnxruntime
 
 SHAPE_ARITHMETIC = frozenset(
     (
-        "Add", "And", "Cast", "Ceil", "Concat", "Constant", "ConstantOfShape", "Div", "Equal", "Expand", "Floor",
-        "Gather", "GatherElements", "GatherND", "Greater", "GreaterOrEqual", "Identity", "Less", "LessOrEqual",
-        "Max", "Min", "Mod", "Mul", "Neg", "NonZero", "Not", "Or", "Range", "ReduceMax", "ReduceMin",
-        "ReduceProd", "ReduceSum", "Reshape", "ScatterND", "Shape", "Size", "Slice", "Split", "Squeeze", "Sub",
-        "Unsqueeze", "Where",
+        "Add", "And", "Cast", "Ceil", "Concat", "Constant", "ConstantOfShape", "Div", "Equal",
+        "Expand", "Floor", "Gather", "GatherElements", "GatherND", "Greater", "GreaterOrEqual",
+        "Identity", "Less", "LessOrEqual", "Max", "Min", "Mod", "Mul", "Neg", "NonZero", "Not",
+        "Or", "Range", "ReduceMax", "ReduceMin", "ReduceProd", "ReduceSum", "Reshape", "ScatterND",
+        "Shape", "Size", "Slice", "Split", "Squeeze", "Sub", "Unsqueeze", "Where",
     )
 )  # fmt: skip
-"""Operators that compute lengths and indices from shapes. ONNX Runtime places them on the CPU on purpose, since
-their values are needed there. All others on the CPU mean that the device lacks an operator."""
+"""Operators that compute lengths and indices from shapes. ONNX Runtime places them on the CPU on purpose,
+since their values are needed there. All others on the CPU mean that the device lacks an operator."""
 RECORD = "session.record_ep_graph_assignment_info"
 """The session option without which ``assignment`` finds nothing."""
 CPU = "CPUExecutionProvider"

@@ -21,7 +21,8 @@ class PyTorchRunner(Runner):
 
     def __init__(self, model: Model, options: RunOptions) -> None:
         self.inputs, self.outputs = model.spec.inputs, model.spec.outputs
-        device, self.effective = settle("pytorch", options, tuple(DTYPES) if options.device == "cuda" else ())
+        reduced = options.precision if options.device == "cuda" and options.precision in DTYPES else None
+        device, self.effective = settle("pytorch", options, reduced)
         module = _on_device(model.module, device, options)
         self._call, details = open_call(module, device, self.inputs, self.outputs, graphs=options.cuda_graphs)
         self.effective = replace(self.effective, details=details)
@@ -44,26 +45,23 @@ def _on_device(module: nn.Module, device: torch.device, options: RunOptions) -> 
     return moved
 
 
-def settle(
-    runtime: str, options: RunOptions, reduced: tuple[str, ...] = ()
-) -> tuple[torch.device, Effective]:
+def settle(runtime: str, options: RunOptions, reduced: str | None = None) -> tuple[torch.device, Effective]:
     """Set the device, precision and threads asked for, and read back what torch will use.
 
     Torch has one thread count, and one setting of TF32, for the whole process.
 
     Args:
-        reduced: the precisions that the network can be run in besides FP32 and, on a GPU, TF32.
+        reduced: the reduced precision that the network is in, or will be put in; None for FP32 and TF32.
 
     Raises:
         DeviceError: torch does not offer the device, the precision or the thread count.
     """
     if options.device not in ("CPU", "cuda"):
         raise DeviceError(f"device {options.device!r}: {runtime} runs on CPU or cuda")
-    offered = ("fp32", *(("tf32",) if options.device == "cuda" else ()), *reduced, "auto")
-    if options.precision not in offered:
+    if options.precision not in ("fp32", "auto", reduced, *(("tf32",) if options.device == "cuda" else ())):
         raise DeviceError(
-            f"precision {options.precision}: {runtime} runs this network in {' or '.join(offered)} on "
-            f"{options.device}"
+            f"precision {options.precision}: {runtime} runs this network in fp32 on {options.device}; "
+            f"{_remedy(runtime, options)}"
         )
     threads = threads_asked(options, runtime)
     if options.device == "cuda" and not torch.cuda.is_available():
@@ -78,6 +76,12 @@ def settle(
             raise DeviceError(f"{threads} threads were asked for and torch uses {torch.get_num_threads()}")
     name = torch.cuda.get_device_name(device) if device.type == "cuda" else "CPU"
     precision: str = tf32.settle(options) if device.type == "cuda" else "fp32"
-    if options.precision in reduced:
-        precision = options.precision
-    return device, Effective(runtime, str(torch.__version__), name, precision, threads)
+    return device, Effective(runtime, str(torch.__version__), name, reduced or precision, threads)
+
+
+def _remedy(runtime: str, options: RunOptions) -> str:
+    if options.precision == "tf32":
+        return "TF32 is a GPU's; give --device cuda, or --precision fp32"
+    if runtime == "pytorch":
+        return "give --device cuda, or --precision fp32"
+    return f"export it with --precision {options.precision}, or give --precision fp32"

@@ -19,7 +19,6 @@ def test_flags_become_options() -> None:
     flags = EngineFlags(
         "tensorrt-rtx",
         "sm86,8.9,sm120,SM_86",
-        "fp16",
         "1x3x256x256",
         "joints:1x17x2,scale:1",
         workspace=512,
@@ -28,7 +27,6 @@ def test_flags_become_options() -> None:
     assert engine_options(flags) == TensorRtOptions(
         "tensorrt-rtx",
         ("8.6", "8.9", "12.0"),
-        "fp16",
         {"": (1, 3, 256, 256)},
         {"joints": (1, 17, 2), "scale": (1,)},
         workspace_mib=512,
@@ -42,7 +40,6 @@ def test_flags_become_options() -> None:
     [
         (EngineFlags(gpu="ampere"), "--gpu ampere: wanted compute capabilities, as sm86,sm120"),
         (EngineFlags(gpu="sm86,"), "--gpu sm86,: wanted compute capabilities, as sm86,sm120"),
-        (EngineFlags(precision="int8"), "--precision int8: wanted fp32 or fp16"),
         (
             EngineFlags(smallest="1x3xHx8"),
             "--min 1x3xHx8: wanted a shape, such as 1x3x256x256, or NAME:SHAPE",
@@ -64,7 +61,6 @@ def test_flags_written_otherwise_are_refused(flags: EngineFlags, said: str) -> N
     [
         ("--flavour", "tensorrt"),
         ("--gpu", "sm86"),
-        ("--precision", "fp16"),
         ("--min", "1x3x8x8"),
         ("--opt", "1x3x8x8"),
         ("--max", "1x3x8x8"),

@@ -386,7 +386,7 @@ def test_an_operator_that_tensorrt_lacks_is_named_with_its_module(tmp_path: Path
 
 
 def test_half_precision_is_recorded_and_close(tiny: Model, tmp_path: Path) -> None:
-    artifact = _built(tiny, tmp_path, ExportOptions(tensorrt=TensorRtOptions(precision="fp16")))
+    artifact = _built(tiny, tmp_path, ExportOptions(precision="fp16"))
     assert (artifact.precision, artifact.details["precision"]) == ("fp16", "fp16")
     image = _normalised(_image(1, 32, 40), CONTRACT)
     with on_stand_in(artifact, RunOptions("cuda", "fp16")) as runner:
@@ -451,13 +451,13 @@ def test_several_inputs_with_free_axes(tmp_path: Path) -> None:
 def test_networks_on_joints_become_engines(make: Callable[[], nn.Module], tmp_path: Path) -> None:
     mesh = tmp_path / "faces.npy" if make is small_pose2mesh else None
     model = open_checkpoint(write(make(), tmp_path / "a.pth.tar"), None, mesh)
-    _holds(model, 1e-4, TensorRtOptions(), tmp_path)
+    _holds(model, 1e-4, ExportOptions(), tmp_path)
 
 
 @pytest.mark.parametrize("name", CROPS)
 def test_networks_of_one_person_become_engines(name: str, tmp_path: Path) -> None:
     model = open_checkpoint(write_crop_network(name, tmp_path / "a.pth"))
-    _holds(model, 1e-4, TensorRtOptions(), tmp_path)
+    _holds(model, 1e-4, ExportOptions(), tmp_path)
 
 
 @pytest.mark.slow
@@ -488,14 +488,14 @@ def _published(case: Case, precision: str, folder: Path) -> None:
     mesh = case.write_mesh(folder / "faces.npy")
     model = open_checkpoint(case.write(folder / "a.pth"), mesh=mesh)
     if precision == "fp32":
-        _holds(model, 1e-4, TensorRtOptions(), folder)
+        _holds(model, 1e-4, ExportOptions(), folder)
     else:
-        _holds(model, 1e-2, TensorRtOptions(precision="fp16"), folder)
+        _holds(model, 1e-2, ExportOptions(precision="fp16"), folder)
 
 
-def _holds(model: Model, bound: float, asked: TensorRtOptions, folder: Path) -> None:
+def _holds(model: Model, bound: float, asked: ExportOptions, folder: Path) -> None:
     """An engine is built, from a graph that gives what PyTorch gives, as far as the precision goes."""
-    artifact = _built(model, folder, ExportOptions(tensorrt=asked))
+    artifact = _built(model, folder, asked)
     assert artifact.path.stat().st_size > 0
     stream = np.random.RandomState(0)
     inputs = {

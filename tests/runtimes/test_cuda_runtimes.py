@@ -25,7 +25,7 @@ from tests.runtimes.test_runners import _image, _wanted
 
 PAIRS = [("pytorch", "pytorch"), ("torchscript", "torchscript"), ("onnx", "onnxruntime")]
 OF_TORCH = r"^device cuda: this torch \S+ finds no CUDA device; use --device CPU, or install a CUDA build of"
-OF_ORT = r"^device 'cuda': ONNX Runtime offers CPU here; pip install 'onnxruntime-gpu\[cuda,cudnn\]' in the"
+OF_ORT = r"^device 'cuda': ONNX Runtime offers CPU here; pip uninstall onnxruntime, then pip install 'pose"
 WITHOUT = {"pytorch": OF_TORCH, "torchscript": OF_TORCH, "onnxruntime": OF_ORT}
 THERE = pytest.mark.skipif(not torch.cuda.is_available(), reason="this machine has no CUDA device")
 

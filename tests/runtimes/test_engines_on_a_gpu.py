@@ -12,7 +12,7 @@ pytest.importorskip("cuda.bindings", reason="cuda-python runs them")
 
 from posedeploy import plugins
 from posedeploy.convert.export import export
-from posedeploy.convert.options import EnginePrecision, ExportOptions, TensorRtOptions
+from posedeploy.convert.options import ExportOptions, ExportPrecision, TensorRtOptions
 from posedeploy.cuda import gpu
 from posedeploy.engines import FLAVOURS, capabilities
 from posedeploy.errors import InputError
@@ -23,7 +23,7 @@ from tests.runtimes.test_runners import _wanted
 from tests.tables import gpu_here
 
 pytestmark = pytest.mark.gpu
-WITHIN: dict[EnginePrecision, float] = {"fp32": 1e-4, "fp16": 1e-2}
+WITHIN: dict[ExportPrecision, float] = {"fp32": 1e-4, "fp16": 1e-2}
 """How far a value may be off, as a part of the largest; TF32 would be off by 1e-3."""
 SMALLEST, USUAL, LARGEST = (1, 3, 16, 16), (1, 3, 32, 40), (2, 3, 32, 64)
 
@@ -51,7 +51,7 @@ def _image(shape: tuple[int, ...], seed: int) -> Tensors:
     return {"data": np.random.RandomState(seed).standard_normal(shape).astype(np.float32)}
 
 
-def _check(runner: Runner, model: Model, image: Tensors, precision: EnginePrecision) -> None:
+def _check(runner: Runner, model: Model, image: Tensors, precision: ExportPrecision) -> None:
     found, wanted = runner.run(image), _wanted(model, image)
     assert list(found) == list(wanted)
     for name, array in wanted.items():
@@ -61,9 +61,9 @@ def _check(runner: Runner, model: Model, image: Tensors, precision: EnginePrecis
 
 @pytest.mark.parametrize("precision", WITHIN)
 def test_a_fixed_shape_is_one_graph(
-    asked: TensorRtOptions, precision: EnginePrecision, tiny: Model, tmp_path: Path
+    asked: TensorRtOptions, precision: ExportPrecision, tiny: Model, tmp_path: Path
 ) -> None:
-    options = ExportOptions(tensorrt=replace(asked, precision=precision))
+    options = ExportOptions(precision=precision, tensorrt=asked)
     with _opened(tiny, tmp_path, options) as runner:
         assert (runner.effective.details["CUDA graph"], runner.effective.precision) == ("yes", precision)
         for seed in (0, 1, 0):
@@ -72,12 +72,11 @@ def test_a_fixed_shape_is_one_graph(
 
 @pytest.mark.parametrize("precision", WITHIN)
 def test_free_axes_take_every_shape_of_their_range_in_any_order(
-    asked: TensorRtOptions, precision: EnginePrecision, tiny: Model, tmp_path: Path
+    asked: TensorRtOptions, precision: ExportPrecision, tiny: Model, tmp_path: Path
 ) -> None:
-    ranged = replace(
-        asked, precision=precision, smallest={"": SMALLEST}, usual={"": USUAL}, largest={"": LARGEST}
-    )
-    with _opened(tiny, tmp_path, ExportOptions(dynamic=True, tensorrt=ranged)) as runner:
+    ranged = replace(asked, smallest={"": SMALLEST}, usual={"": USUAL}, largest={"": LARGEST})
+    options = ExportOptions(dynamic=True, precision=precision, tensorrt=ranged)
+    with _opened(tiny, tmp_path, options) as runner:
         assert runner.ranges == {"data": (SMALLEST, LARGEST)}
         assert runner.effective.details["CUDA graph"] == "no"
         for seed, shape in enumerate((USUAL, LARGEST, SMALLEST, (2, 3, 16, 64), USUAL)):

@@ -1,0 +1,82 @@
+"""Exports in FP16 and BF16: close to PyTorch, with FP32 outside, recorded, and run in nothing else."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from posedeploy.backends import TARGETS
+from posedeploy.convert.export import export
+from posedeploy.convert.options import ExportOptions, ExportPrecision
+from posedeploy.errors import DeviceError, ExportError
+from posedeploy.runtimes.opening import open_runner
+from posedeploy.types import Model, RunOptions
+from tests.runtimes.test_runners import _image, _wanted
+
+RELATIVE = {"fp16": (1e-6, 3e-3), "bf16": (1e-5, 3e-2)}
+"""How far an output may be off at least and at most, of its largest value."""
+ON_CPU = [
+    ("torchscript", "fp16"),
+    ("torchscript", "bf16"),
+    ("onnx", "fp16"),
+    pytest.param("aoti", "bf16", marks=pytest.mark.slow),
+]
+
+
+@pytest.mark.parametrize(("target", "precision"), ON_CPU)
+def test_an_export_in_a_reduced_precision_is_close_and_recorded(
+    target: str, precision: ExportPrecision, tiny: Model, tmp_path: Path
+) -> None:
+    (artifact,) = export(tiny, [target], tmp_path, "tiny", ExportOptions(precision=precision))
+    assert artifact.precision == precision
+    with open_runner(artifact, RunOptions(precision="auto", threads=1)) as runner:
+        assert runner.effective.precision == precision
+        assert {spec.dtype for spec in (*runner.inputs, *runner.outputs)} == {"float32"}
+        found, wanted = runner.run(_image()), _wanted(tiny, _image())
+    low, high = RELATIVE[precision]
+    for name, array in wanted.items():
+        assert low < np.abs(found[name] - array).max() / np.abs(array).max() < high
+    with pytest.raises(
+        DeviceError, match=rf"^precision fp32: tiny\.\w+ was exported in {precision}; give --precision"
+    ):
+        open_runner(artifact, RunOptions(threads=1))
+
+
+@pytest.mark.parametrize(
+    ("target", "precision"),
+    [
+        (target.name, precision)
+        for target in TARGETS.values()
+        for precision in ("fp16", "bf16")
+        if precision not in target.precisions
+    ],
+)
+def test_a_target_without_the_precision_is_refused(
+    target: str, precision: ExportPrecision, tiny: Model, tmp_path: Path
+) -> None:
+    with pytest.raises(ExportError, match=rf"^--precision {precision}: --to {target} exports in fp32"):
+        export(tiny, ["torchscript", target], tmp_path, "tiny", ExportOptions(precision=precision))
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("target", ["torchscript", "onnx"])
+def test_raw_images_are_normalized_in_fp32(target: str, tiny: Model, tmp_path: Path) -> None:
+    """Preprocessing inside a file is no part of what is reduced: 255 levels less a mean are exact."""
+    plain, inside = (
+        export(tiny, [target], tmp_path, name, ExportOptions(precision="fp16", embed_preprocessing=embed))[0]
+        for name, embed in (("plain", False), ("inside", True))
+    )
+    image = np.random.RandomState(0).randint(0, 256, (1, 32, 40, 3)).astype(np.uint8)
+    contract = plain.spec.contract
+    assert contract is not None
+    normalized = (image[..., ::-1].astype(np.float32) - contract.mean) / contract.deviation
+    data = np.ascontiguousarray(normalized.transpose(0, 3, 1, 2).astype(np.float32))
+    with (
+        open_runner(plain, RunOptions(precision="fp16", threads=1)) as outside,
+        open_runner(inside, RunOptions(precision="fp16", threads=1)) as within,
+    ):
+        wanted, found = outside.run({"data": data}), within.run({"data": image})
+    for name, array in wanted.items():
+        assert np.abs(found[name] - array).max() / np.abs(array).max() < 1e-3

@@ -1,0 +1,104 @@
+"""Networks in FP16 and BF16: what is cast, what is not, and that both can be traced and exported."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from posedeploy.reduced_precision import DTYPES, ReducedPrecision
+
+STEP = {"fp16": 2**-11, "bf16": 2**-8}
+"""Half a unit in the last place of each, relative."""
+
+
+class Expectation(nn.Module):
+    """A softmax expectation over many cells, as networks of coordinates end; it overflows in FP16."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.body = nn.Sequential(nn.Conv2d(3, 4, 3, padding=1), nn.BatchNorm2d(4), nn.PReLU(4))
+        self.register_buffer("cells", torch.arange(64 * 64, dtype=torch.float32))
+
+    cells: Tensor
+
+    def forward(self, data: Tensor) -> tuple[Tensor, Tensor]:
+        maps = self.body(data)
+        weights = torch.exp((maps - maps.amax(dim=(2, 3), keepdim=True)).flatten(2))
+        return (weights @ self.cells) / weights.sum(dim=2), functional.softmax(maps.flatten(2), dim=2)
+
+
+class Mixing(nn.Module):
+    """Everything that meets a reduced tensor beside an FP32 one: sums, concatenations, in place, norms."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.first, self.second = nn.Linear(8, 8), nn.Linear(8, 8)
+        self.norm, self.attend = nn.LayerNorm(8), nn.MultiheadAttention(8, 2, batch_first=True)
+        self.scale = nn.Parameter(torch.full((8,), 0.5))
+
+    def forward(self, data: Tensor) -> Tensor:
+        x = self.first(data)
+        x += data
+        x = torch.cat([x * self.scale, data], dim=1)
+        x = self.norm(x) + self.attend(x, x, x, need_weights=False)[0]
+        scores = self.second(x) @ x.transpose(1, 2)
+        return torch.where(scores > 0, scores, torch.zeros(()))
+
+
+def _eval(make: Callable[[], nn.Module]) -> nn.Module:
+    torch.manual_seed(3)
+    return make().eval().requires_grad_(False)
+
+
+@pytest.mark.parametrize("precision", DTYPES)
+def test_layers_with_weights_compute_reduced_and_what_is_sensitive_in_fp32(precision: str) -> None:
+    network = _eval(Expectation)
+    reduced = ReducedPrecision(network, precision)
+    seen: list[torch.dtype] = []
+    reduced.network.body[0].register_forward_hook(lambda module, given, result: seen.append(result.dtype))
+    data = torch.rand(1, 3, 64, 64)
+    for found, wanted in zip(reduced(data), network(data), strict=True):
+        assert found.dtype == torch.float32
+        assert 0 < (found - wanted).abs().max() / wanted.abs().max() < 8 * STEP[precision]
+    assert seen == [DTYPES[precision]]
+    assert reduced(data)[1].sum(dim=2).sub(1).abs().max() < 1e-5, "a softmax in FP16 would not add up to 1"
+
+
+@pytest.mark.parametrize("precision", DTYPES)
+def test_reduced_tensors_meet_fp32_ones(precision: str) -> None:
+    network = _eval(Mixing)
+    data = torch.randn(2, 3, 8)
+    (found,), wanted = ReducedPrecision(network, precision)(data), network(data)
+    assert found.dtype == torch.float32
+    assert (found - wanted).abs().max() / wanted.abs().max() < 8 * STEP[precision]
+
+
+def test_the_network_given_stays_as_it_is() -> None:
+    network = _eval(Expectation)
+    before = {name: tensor.clone() for name, tensor in network.state_dict().items()}
+    ReducedPrecision(network, "fp16")
+    after = network.state_dict()
+    assert all(torch.equal(after[name], tensor) for name, tensor in before.items())
+    assert {tensor.dtype for tensor in network.parameters()} == {torch.float32}
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")
+def test_a_traced_and_an_exported_network_give_the_same() -> None:
+    reduced = ReducedPrecision(_eval(Expectation), "bf16")
+    data = torch.rand(1, 3, 64, 64)
+    wanted = reduced(data)
+    with torch.no_grad():
+        traced = torch.jit.trace(reduced, data, check_trace=False)
+        exported = torch.export.export(reduced, (data,)).module()
+    for program in (traced, exported):
+        for found, expected in zip(program(data), wanted, strict=True):
+            assert torch.equal(found, expected)
+
+
+def test_convolutions_keep_their_weights_channels_last() -> None:
+    weight = ReducedPrecision(_eval(Expectation), "fp16").network.body[0].weight
+    assert weight.is_contiguous(memory_format=torch.channels_last)
