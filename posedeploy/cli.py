@@ -242,6 +242,9 @@ def predict(
     device: shared.Device = "CPU",
     threads: shared.Threads = None,
     precision: shared.PrecisionName = "fp32",
+    recursive: Annotated[
+        bool, typer.Option("--recursive", help="Also read the folders inside a folder of images.")
+    ] = False,
     draw: Annotated[
         bool, typer.Option(help="Write the pictures or the video; poses.json is always written.")
     ] = True,
@@ -327,7 +330,7 @@ def predict(
         output,
         shared.run_options(device, precision, threads),
         command.PredictSettings(
-            show, draw, track, smooth, fx, extrinsics, runtime, where, mesh_format, fps, of_joints
+            show, draw, track, smooth, fx, extrinsics, runtime, where, mesh_format, fps, of_joints, recursive
         ),
         Described(
             family,

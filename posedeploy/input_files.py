@@ -19,6 +19,12 @@ NOT_REGULAR: Mapping[int, str] = {
 """What can have a path and is no regular file, by its type. Reading most of them waits or never ends."""
 
 
+def not_regular(status: os.stat_result) -> str | None:
+    """Return what has this status, such as "a named pipe"; None for a regular file."""
+    kind = stat.S_IFMT(status.st_mode)
+    return None if kind == stat.S_IFREG else NOT_REGULAR.get(kind, "not a regular file")
+
+
 def check_regular(path: Path, what: str, error: type[PoseDeployError] = InputError) -> os.stat_result:
     """Return the status of a regular file, without opening anything.
 
@@ -38,8 +44,7 @@ def check_regular(path: Path, what: str, error: type[PoseDeployError] = InputErr
         raise error(f"{path}: cannot be read ({reason.strerror}); name {what}") from reason
     except ValueError as reason:  # a null character or a lone surrogate, from a library call or a JSON file
         raise error(f"{path}: not a possible file name ({reason}); name {what}") from reason
-    if not stat.S_ISREG(status.st_mode):
-        found = NOT_REGULAR.get(stat.S_IFMT(status.st_mode), "not a regular file")
+    if (found := not_regular(status)) is not None:
         raise error(f"{path}: {found}, which posedeploy does not read; name {what} saved as a regular file")
     return status
 

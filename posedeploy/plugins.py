@@ -20,6 +20,7 @@ EXTRAS_OF_PACKAGE = {
     "litert_torch": ("tflite",),
     "ai_edge_litert": ("litert",),
     "av": ("video",),
+    "pillow_heif": ("heif",),
     "pycocotools": ("evaluate",),
     "pygame": ("window",),
     "trimesh": ("mesh",),

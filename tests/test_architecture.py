@@ -120,6 +120,7 @@ HEAVY = {
         "predict.video_reader",
         "predict.video_writer",
     },
+    "pillow_heif": {"predict.heif"},
     "pygame": {"predict.window"},
     "trimesh": {"predict.mesh_writing"},
     "scipy": {"predict.joints.matlab"},

@@ -18,14 +18,14 @@ from posedeploy.benchmarks.detections import Detection, common_keypoints
 from posedeploy.benchmarks.evaluation import Evaluation, SliceName, check_people, evaluate
 from posedeploy.benchmarks.machine import this_machine
 from posedeploy.benchmarks.oks import THRESHOLDS
-from posedeploy.commands.console import check_json, counted, counting, out, show, working, write_json
+from posedeploy.commands.console import check_json, counted, counting, out, say, show, working, write_json
 from posedeploy.commands.finding import Where, finder_of
 from posedeploy.commands.opening import SAMPLE, Described, open_finder
 from posedeploy.commands.tables import running, table
 from posedeploy.errors import InputError
 from posedeploy.predict.chain import Predictor
 from posedeploy.predict.frames import Frame
-from posedeploy.predict.images import read_image
+from posedeploy.predict.images import read_picture
 from posedeploy.types import Artifact, RunOptions
 
 PEOPLE: dict[SliceName, str] = {"all": "all", "large": "at least 1/3 of the image high"}
@@ -139,9 +139,11 @@ def _check_images(annotations: Annotations, folder: Path) -> None:
 def _frames(annotations: Annotations, folder: Path) -> Iterator[Frame]:
     """The images one by one, each as it is asked for."""
     for index, image in enumerate(annotations.images):
-        pixels = read_image(folder / image.file_name)
-        _check_size(folder / image.file_name, pixels.shape[:2], image)
-        yield Frame(image.file_name, pixels, index)
+        picture = read_picture(folder / image.file_name)
+        _check_size(folder / image.file_name, picture.pixels.shape[:2], image)
+        if picture.remark is not None:
+            say(f"{image.file_name}: {picture.remark}")
+        yield Frame(image.file_name, picture.pixels, index)
 
 
 def _check_size(path: Path, found: tuple[int, ...], image: AnnotatedImage) -> None:

@@ -23,13 +23,13 @@ from posedeploy.benchmarks.keypoints import Decode
 from posedeploy.benchmarks.machine import this_machine
 from posedeploy.benchmarks.parity import Bounds, Parity, compare, rounding_of
 from posedeploy.checkpoints.exact import in_float64
-from posedeploy.commands.console import check_json, counting, fail, out, working, write_json
+from posedeploy.commands.console import check_json, counting, fail, out, say, warn, working, write_json
 from posedeploy.commands.models import reference_model
 from posedeploy.commands.opening import Described, pytorch_runner
 from posedeploy.commands.tables import integers_line, parity_heading, parity_table, poses_line
 from posedeploy.errors import DeviceError, InputError, MissingPackageError
 from posedeploy.families import FAMILIES
-from posedeploy.predict.sources import open_images
+from posedeploy.predict.image_files import open_images
 from posedeploy.runtimes.adapted import adapted
 from posedeploy.runtimes.base import Runner
 from posedeploy.runtimes.opening import fitted, open_artifact, open_runner
@@ -257,9 +257,17 @@ def _pictures(
 
 
 def _read(images: Path) -> list[tuple[str, Array]]:
-    """The user's images, every one of them: the proof is of what was asked for, or there is none."""
+    """The user's images.
+
+    Raises:
+        InputError: none of them can be read.
+    """
     source = open_images(images)
     read = [(frame.name, frame.image) for frame in source]
-    if source.problems:
+    if not read:
         raise InputError(f"--images {images}: {'; '.join(source.problems)}")
+    for remark in source.remarks:
+        say(remark)
+    for problem in source.problems:
+        warn(problem)
     return read

@@ -41,6 +41,7 @@ class PredictSettings:
     mesh_format: str = "obj"
     fps: float | None = None
     joints: JointsOptions = field(default_factory=JointsOptions)
+    recursive: bool = False
 
 
 def run(
@@ -58,7 +59,7 @@ def run(
     camera = read_camera(settings.fx, settings.extrinsics)
     asked = PredictOptions(camera, settings.draw, settings.show, settings.track, settings.smooth)
     with ExitStack() as opened:
-        source = opened.enter_context(_source(source_name, settings.fps, settings.joints))
+        source = opened.enter_context(_source(source_name, folder, settings))
         hint: Hint = "latency" if source.total == 1 else "throughput"
         with working(f"loading {path}"):
             runner, artifact = open_named(path, replace(options, hint=hint), described, settings.runtime)
@@ -80,7 +81,8 @@ def run(
     return not result.problems
 
 
-def _source(name: str, fps: float | None, joints: JointsOptions) -> Source:
+def _source(name: str, output: Path, settings: PredictSettings) -> Source:
+    fps, joints = settings.fps, settings.joints
     if fps is not None and not 0 < fps <= MAX_FPS:
         raise InputError(f"--fps {fps:g}: frames per second are above 0 and at most {MAX_FPS:g}")
     if is_joints(Path(name)):
@@ -94,7 +96,7 @@ def _source(name: str, fps: float | None, joints: JointsOptions) -> Source:
     useless = [flag for flag, value in flags.items() if value is not None]
     if useless:
         raise InputError(f"{' and '.join(useless)}: {name} is not a file of 2D joints; leave it out")
-    return open_source(name, fps)
+    return open_source(name, fps, recursive=settings.recursive, without=output)
 
 
 def faces_of(path: Path | None, artifact: Artifact) -> Array | None:

@@ -82,7 +82,7 @@ def read_boxes(path: Path, source: Source) -> Finder:
 
 def _named(path: Path, entries: list[_Entry], source: Source) -> Mapping[str, Array]:
     names = [entry.image for entry in entries]
-    wanted = {file.name for file in source.inputs} or {source.name}
+    wanted = set(source.frame_names)
     faults = (
         (sorted({name for name in names if names.count(name) > 1}), "names twice"),
         (sorted(set(names) - wanted), f"gives boxes for what {source.name} does not have:"),

@@ -44,7 +44,7 @@ class SourceRecord(msgspec.Struct, frozen=True, omit_defaults=True):
 
     ``boxes``: the file or the detector that says where people are, or "the whole image", for a network that
     looks at one person at a time. ``joints``: the file or the detector that the 2D joints
-    are from, for one that lifts them.
+    are from, for one that lifts them. ``skipped``: the files of a folder that are not images.
     """
 
     name: str
@@ -58,6 +58,7 @@ class SourceRecord(msgspec.Struct, frozen=True, omit_defaults=True):
     boxes: str | None = None
     joints: str | None = None
     detector: MadeBy | None = None
+    skipped: tuple[str, ...] = ()
 
 
 class _Image(msgspec.Struct, frozen=True, omit_defaults=True):

@@ -35,10 +35,11 @@ class Frame:
 class Source(Closable, ABC):
     """Frames, once. Use it as a context manager, or call ``close``.
 
-    total: how many frames to expect, None where no one knows. inputs: the files read. skipped: files of a
-    folder that are no images. problems: what went wrong without stopping it, one sentence each; complete when
-    the frames are through. remarks: what the user should know and is no fault, likewise. time_base: seconds
-    that every time stamp is a multiple of. sound: its sound for the video that is written, where it has any.
+    total: how many frames to expect, None where no one knows. inputs: the files read. skipped: names of the
+    files of a folder that are not images. problems: what went wrong without stopping it, one sentence each;
+    complete when the frames are through. remarks: what the user should know and is no fault, likewise.
+    time_base: seconds that every time stamp is a multiple of. sound: its sound for the video that is written,
+    where it has any.
     """
 
     kind: Kind
@@ -46,13 +47,20 @@ class Source(Closable, ABC):
     time_base: Fraction = Fraction(1, 90_000)
     sound: Sound | None = None
 
-    def __init__(self, name: str, inputs: tuple[Path, ...], total: int | None, skipped: int = 0) -> None:
+    def __init__(
+        self, name: str, inputs: tuple[Path, ...], total: int | None, skipped: tuple[str, ...] = ()
+    ) -> None:
         self.name = printable(name)
         self.inputs = inputs
         self.total = total
         self.skipped = skipped
         self.problems: list[str] = []
         self.remarks: list[str] = []
+
+    @property
+    def frame_names(self) -> tuple[str, ...]:
+        """The name of each file's frame, or that of all frames of a camera."""
+        return tuple(printable(path.name) for path in self.inputs) or (self.name,)
 
     @property
     def moving(self) -> bool:

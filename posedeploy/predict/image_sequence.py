@@ -6,9 +6,10 @@ import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from posedeploy.errors import InputError
+from posedeploy.errors import InputError, MissingPackageError
 from posedeploy.predict.frames import DEFAULT_FPS, Frame, Kind, Source
-from posedeploy.predict.images import read_image
+from posedeploy.predict.images import read_picture
+from posedeploy.printable import printable
 
 _NUMBER = re.compile(r"%(0?)(\d*)d")
 
@@ -62,7 +63,12 @@ class ImageSequence(Source):
     def __iter__(self) -> Iterator[Frame]:
         for number, path in zip(self._numbers, self.inputs, strict=True):
             index = number - self._numbers[0]
+            name = printable(path.name)
             try:
-                yield Frame(path.name, read_image(path), index, index / self.fps)
-            except InputError as error:
+                picture = read_picture(path)
+            except (InputError, MissingPackageError) as error:
                 self.problems.append(str(error))
+                continue
+            if picture.remark is not None:
+                self.remarks.append(f"{name}: {picture.remark}")
+            yield Frame(name, picture.pixels, index, index / self.fps)

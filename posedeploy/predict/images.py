@@ -1,83 +1,160 @@
-"""One image file becomes BGR pixels, or a clear refusal."""
+"""One image file becomes BGR pixels, or a clear refusal: the one reader of predict, parity and evaluate."""
 
 from __future__ import annotations
 
-import re
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 
 import cv2
 import numpy as np
 
-from posedeploy.errors import InputError
+from posedeploy import plugins
+from posedeploy.errors import InputError, MissingPackageError, first_line
+from posedeploy.input_files import read_bytes
+from posedeploy.predict.image_headers import HEIC, Header, HeaderError, looks_like_image, read_header
+from posedeploy.predict.sample_depth import to_8_bits
 from posedeploy.types import Array
 
 # OpenCV's own remarks stay off the terminal: what matters of them is in our errors.
 cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
 
-SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff", ".jp2", ".avif", ".ppm", ".pgm")
+SUFFIXES = (
+    ".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff", ".jp2", ".avif", ".heic", ".heif", ".ppm",
+    ".pgm",
+)  # fmt: skip
 
-_BEGINNING = re.compile(
-    rb"\xff\xd8\xff|\x89PNG\r\n|BM....\0\0\0\0|II[*+]\0|MM\0[*+]|GIF8[79]a|P[1-7][\s#]|RIFF....WEBP"
-    rb"|\0\0\0\x0cjP  |....ftyp(avif|avis|heic|heix|mif1|msf1)|v/1\x01|#\?RADIANCE",
-    re.DOTALL,
-)
-"""JPEG, PNG, BMP, TIFF, GIF, PNM, WebP, JPEG 2000, AVIF and HEIC, EXR and HDR."""
-_PNG_END = b"IEND\xaeB`\x82"
-_JPEG_MARKER = re.compile(rb"\xff+([^\x00\xff\xd0-\xd7])")
-_JPEG_END = 0xD9
+MAX_SIDE = 65_535
+"""px; JPEG's own limit."""
+MAX_PIXELS = 1 << 28
+"""More than any camera's; 805 MB once decoded."""
+MAX_BYTES = 1 << 30
+
+_TURNS: dict[int, tuple[int | None, int | None]] = {
+    2: (None, 1), 3: (cv2.ROTATE_180, None), 4: (None, 0), 5: (cv2.ROTATE_90_CLOCKWISE, 1),
+    6: (cv2.ROTATE_90_CLOCKWISE, None), 7: (cv2.ROTATE_90_CLOCKWISE, 0),
+    8: (cv2.ROTATE_90_COUNTERCLOCKWISE, None),
+}  # fmt: skip
+"""What undoes each of EXIF's orientations: a rotation, then a flip."""
+
+
+@dataclass(frozen=True)
+class Picture:
+    """An image that was read.
+
+    pixels: (H, W, 3) uint8 BGR, upright. remark: how its samples were read, where the file leaves that open.
+    """
+
+    pixels: Array
+    remark: str | None = None
 
 
 def is_image(path: Path) -> bool:
-    """Whether a file is named like an image, or begins like one."""
+    """Return whether a file is named like an image, or begins like one."""
     if path.suffix.lower() in SUFFIXES:
         return True
-    with path.open("rb") as file:  # OpenCV crashes on a name that is not UTF-8
-        return _BEGINNING.match(file.read(64)) is not None
+    if not path.is_file():
+        return False
+    with path.open("rb") as file:
+        return looks_like_image(file.read(512))
 
 
 def read_image(path: Path) -> Array:
-    """(H, W, 3) uint8 BGR, upright as its EXIF says; grey becomes BGR, 16 bits 8, alpha is dropped.
+    """Return the pixels of ``read_picture``."""
+    return read_picture(path).pixels
+
+
+def read_picture(path: Path) -> Picture:
+    """Return an image file as (H, W, 3) uint8 BGR, upright as its EXIF or its boxes say.
+
+    Gray becomes BGR, alpha is dropped, and samples of more bits, or floats, become 8 bits.
 
     Raises:
-        InputError: the file is missing, unreadable, empty, cut off, or not an image.
+        InputError: the file is missing, unreadable, empty, cut off, too large, or not an image.
+        MissingPackageError: it is HEIC, and the package that reads HEIC is not installed.
     """
-    try:
-        content = path.read_bytes()
-    except OSError as error:
-        raise InputError(f"{path}: cannot be read ({error.strerror}); name an image that can") from error
+    content = read_bytes(path, "an image", MAX_BYTES)
     if not content:
         raise InputError(f"{path}: the file is empty (0 bytes), not an image; copy or download it again")
-    if is_cut_off(content):
-        raise InputError(
-            f"{path}: the image is cut off: its {len(content)} bytes end before the format's end marker; "
-            "copy or download it again"
-        )
     try:
-        # Not IMREAD_UNCHANGED: that leaves the EXIF orientation out.
-        image = cv2.imdecode(np.frombuffer(content, np.uint8), cv2.IMREAD_COLOR)
-    except cv2.error as error:
-        reason = str(error.err).strip()
-        raise InputError(f"{path}: OpenCV refuses the image ({reason}); make it smaller") from error
-    if image is None:
+        header = read_header(content)
+    except HeaderError as error:
+        raise InputError(f"{path}: {error}; copy or download it again") from error
+    if header is None:
+        raise _not_an_image(path, content)
+    _check_size(path, header)
+    if header.unreadable is not None:
         raise InputError(
-            f"{path}: its {len(content)} bytes are not an image that OpenCV reads, or a damaged one; wanted "
-            f"{', '.join(SUFFIXES)}"
+            f"{path}: {header.unreadable}, which OpenCV does not read; convert it to PNG or JPEG"
         )
-    return image
+    return _decoded(path, content, header)
 
 
-def is_cut_off(content: bytes) -> bool:
-    """Whether a JPEG or PNG ends too early: OpenCV 4 fills what is missing with grey, without a word."""
-    if content.startswith(b"\x89PNG"):
-        return _PNG_END not in content
-    return content.startswith(b"\xff\xd8\xff") and not _jpeg_ends(content)
+def _check_size(path: Path, header: Header) -> None:
+    allowed = MAX_PIXELS * 8 // max(header.bits, 8)
+    if max(header.width, header.height) > MAX_SIDE or header.width * header.height > allowed:
+        raise InputError(
+            f"{path}: the image has {header.width:,} x {header.height:,} px of {header.bits} bits, and may "
+            f"have {MAX_SIDE:,} px a side and {allowed:,} px in all; make it smaller"
+        )
+    if min(header.width, header.height) < 1:
+        raise InputError(
+            f"{path}: the image has {header.width} x {header.height} px; copy or download it again"
+        )
 
 
-def _jpeg_ends(content: bytes) -> bool:
-    """Walks the segments: a thumbnail inside one has an end marker of its own."""
-    at = 2
-    while found := _JPEG_MARKER.search(content, at):
-        if found[1][0] == _JPEG_END:
-            return True
-        at = found.end() + int.from_bytes(content[found.end() : found.end() + 2])
-    return False
+def _not_an_image(path: Path, content: bytes) -> InputError:
+    return InputError(
+        f"{path}: its {len(content)} bytes are not an image that OpenCV reads; wanted {', '.join(SUFFIXES)}"
+    )
+
+
+def _decoded(path: Path, content: bytes, header: Header) -> Picture:
+    decode = _DECODERS.get(header.format, _decode_deep if _is_deep(header) else _decode_8_bits)
+    try:
+        pixels, remark = decode(content, header)
+    except MissingPackageError as error:
+        raise MissingPackageError(f"{path}: {header.format}: {error}") from error
+    except (cv2.error, ValueError, RuntimeError, MemoryError) as error:
+        raise InputError(
+            f"{path}: the {header.format} image is damaged or of a kind that is not read "
+            f"({first_line(error)}); copy it again, or convert it to PNG or JPEG"
+        ) from error
+    turn, flip = _TURNS.get(header.orientation, (None, None))
+    pixels = pixels if turn is None else cv2.rotate(pixels, turn)
+    return Picture(pixels if flip is None else cv2.flip(pixels, flip), remark)
+
+
+def _is_deep(header: Header) -> bool:
+    narrow = header.format in ("PNM", "PAM") and header.white not in (None, 255)
+    return header.bits > 8 or header.samples != "unsigned" or narrow
+
+
+def _decode_8_bits(content: bytes, header: Header) -> tuple[Array, str | None]:
+    # Not IMREAD_UNCHANGED: that leaves the EXIF orientation out.
+    return _by_opencv(content, cv2.IMREAD_COLOR), None
+
+
+def _decode_deep(content: bytes, header: Header) -> tuple[Array, str | None]:
+    # OpenCV turns every TIFF, and reads one of floats with alpha only unchanged.
+    unchanged = header.format == "TIFF"
+    flags = cv2.IMREAD_UNCHANGED if unchanged else cv2.IMREAD_ANYCOLOR | cv2.IMREAD_ANYDEPTH
+    pixels = _by_opencv(content, flags)
+    pixels, remark = to_8_bits(pixels[..., :3] if pixels.ndim == 3 else pixels[..., None], header)
+    return cv2.cvtColor(pixels, cv2.COLOR_GRAY2BGR) if pixels.shape[2] == 1 else pixels, remark
+
+
+def _by_opencv(content: bytes, flags: int) -> Array:
+    pixels: Array | None = cv2.imdecode(np.frombuffer(content, np.uint8), flags)
+    if pixels is None:
+        raise ValueError("OpenCV cannot decode it")
+    return pixels
+
+
+def _decode_heic(content: bytes, header: Header) -> tuple[Array, str | None]:
+    decode: Callable[[bytes], Array] = plugins.load("posedeploy.predict.heif:decode_heic")
+    return decode(content), None
+
+
+_DECODERS: dict[str, Callable[[bytes, Header], tuple[Array, str | None]]] = {HEIC: _decode_heic}
+"""Those that are not OpenCV's, by format."""

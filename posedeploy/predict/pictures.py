@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Protocol
 
 import cv2
@@ -153,12 +153,24 @@ class Names:
         self._taken = {path.name.casefold() for path in inputs if path.resolve().parent == here}
 
     def free(self, source: str, suffix: str) -> str:
-        """``photo.png`` gives ``photo.jpg``; where taken, ``photo.png.poses.jpg``, then with numbers."""
-        wanted = [f"{Path(source).stem}{suffix}", f"{source}.poses{suffix}"]
+        """``photo.png`` gives ``photo.jpg``; where taken, ``photo.png.poses.jpg``, then with numbers. Of an
+        image in a folder below, the folder's name comes in front: ``day 1_photo.jpg``."""
+        flat = source.replace("/", "_")
+        wanted = [(PurePosixPath(flat).stem, suffix), (flat, f".poses{suffix}")]
         number = 2
-        while wanted[0].casefold() in self._taken:
+        while (name := _short(*wanted[0])).casefold() in self._taken:
             del wanted[0]
-            wanted.append(f"{source}.poses-{number}{suffix}")
+            wanted.append((flat, f".poses-{number}{suffix}"))
             number += 1
-        self._taken.add(wanted[0].casefold())
-        return wanted[0]
+        self._taken.add(name.casefold())
+        return name
+
+
+MAX_NAME_BYTES = 255
+"""Of a file's name on the file systems that are in use."""
+
+
+def _short(stem: str, suffix: str) -> str:
+    """A file's name, its stem cut where the name would be too long."""
+    kept = stem.encode()[: MAX_NAME_BYTES - len(suffix.encode())]
+    return kept.decode(errors="ignore") + suffix

@@ -106,7 +106,8 @@ def predict(
             kind=source.kind,
             frames=len(finisher.people),
             expected_frames=source.total,
-            skipped_files=source.skipped,
+            skipped_files=len(source.skipped),
+            skipped=source.skipped,
             fps=source.fps if source.moving else None,
             tracked=finisher.tracks,
             smoothed=finisher.tracks and options.smooth,
@@ -127,7 +128,7 @@ def predict(
     return Prediction(
         tuple(folder / name for name in names),
         tuple(finisher.people),
-        source.skipped,
+        len(source.skipped),
         tuple(source.problems),
         tuple(remarks),
     )

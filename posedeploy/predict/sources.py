@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import glob
-from collections.abc import Callable, Iterator
+import os
+from collections.abc import Callable
 from pathlib import Path
 
 from posedeploy import plugins
 from posedeploy.errors import InputError, MissingPackageError
+from posedeploy.input_files import check_regular
 from posedeploy.predict.animations import Animation, is_animated
-from posedeploy.predict.frames import Frame, Kind, Source
+from posedeploy.predict.frames import Source
+from posedeploy.predict.image_files import Images, open_images
 from posedeploy.predict.image_sequence import ImageSequence, is_pattern, numbered
-from posedeploy.predict.images import SUFFIXES, is_image, read_image
+from posedeploy.predict.images import is_image
 from posedeploy.predict.opencv_video import CameraFeed, OpenCvReader
 from posedeploy.predict.urls import SCHEMES, scheme_of, without_password
 from posedeploy.printable import printable
@@ -21,40 +24,23 @@ MOTION_JPEG = (".mjpg", ".mjpeg")
 """One JPEG after another: each begins like an image."""
 
 
-class Images(Source):
-    """Image files. Where there are several, one that cannot be read is left out and told in ``problems``."""
-
-    kind: Kind = "images"
-
-    def __init__(self, name: str, inputs: tuple[Path, ...], skipped: int = 0) -> None:
-        super().__init__(name, inputs, len(inputs), skipped)
-
-    def __iter__(self) -> Iterator[Frame]:
-        for index, path in enumerate(self.inputs):
-            try:
-                if printable(path.name) != path.name:
-                    raise InputError(f"{printable(str(path))}: its name is no Unicode; rename it")
-                yield Frame(path.name, read_image(path), index)
-            except InputError as error:
-                if self.total == 1:
-                    raise
-                self.problems.append(str(error))
-
-
-def open_source(argument: str, fps: float | None = None) -> Source:
+def open_source(
+    argument: str, fps: float | None = None, *, recursive: bool = False, without: Path | None = None
+) -> Source:
     """What the user named, opened: a path, a pattern such as ``%06d.png`` or ``*.jpg``, a URL or a camera's
     number.
 
     Args:
         fps: frames per second of images and formats without times; a folder or several images become a video
             by it.
+        recursive, without: as of ``open_images``, for a folder.
 
     Raises:
         InputError: there is nothing by this name, it holds no images, or it has times of its own.
     """
     path = Path(argument)
-    if path.is_dir():
-        images = _open_folder(path)
+    if path.is_dir() or recursive:
+        images = open_images(path, recursive=recursive, without=without)
         return images if fps is None else _as_video(images.name, images.inputs, fps)
     if path.exists():
         return _open_file(path, fps)
@@ -87,8 +73,9 @@ def _open_live(argument: str, fps: float | None) -> Source:
 
 
 def _open_file(path: Path, fps: float | None) -> Source:
+    size = check_regular(path, "an image or a video").st_size
     try:
-        if path.stat().st_size == 0 and path.is_file():
+        if size == 0:
             raise InputError(
                 f"{path}: the file is empty (0 bytes); wanted an image or a video, so copy it again"
             )
@@ -127,40 +114,13 @@ def _open_glob(argument: str, fps: float | None) -> Source:
         )
     if fps is not None:
         return _as_video(Path(argument).name, images, fps)
-    return Images(Path(argument).name, images, skipped=len(paths) - len(images))
+    skipped = tuple(printable(str(path)) for path in paths if path not in images)
+    folder = Path(os.path.commonpath([path.parent for path in images]))
+    return Images(Path(argument).name, images, folder, skipped)
 
 
 def _as_video(name: str, images: tuple[Path, ...], fps: float) -> Source:
     return ImageSequence(name, list(enumerate(images)), fps)
-
-
-def open_images(path: Path) -> Images:
-    """An image, or the images of a folder.
-
-    Raises:
-        InputError: there is nothing at this path, it is no image, or it holds none.
-    """
-    if path.is_dir():
-        return _open_folder(path)
-    if not path.exists():
-        raise InputError(f"{path}: no such file or folder; name an image or a folder of images")
-    if not is_image(path):
-        raise InputError(f"{path}: not an image; name an image or a folder of images")
-    return Images(path.name, (path,))
-
-
-def _open_folder(folder: Path) -> Images:
-    try:
-        files = sorted(path for path in folder.iterdir() if path.is_file())
-    except OSError as error:
-        raise InputError(f"{folder}: cannot be read ({error.strerror}); name a folder that can") from error
-    images = tuple(path for path in files if path.suffix.lower() in SUFFIXES)
-    if not images:
-        raise InputError(
-            f"{folder}: none of its {len(files)} files is named like an image; wanted files that end in "
-            f"{', '.join(SUFFIXES)}"
-        )
-    return Images(folder.name, images, skipped=len(files) - len(images))
 
 
 def _open_video(path: Path, fps: float | None) -> Source:

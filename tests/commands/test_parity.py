@@ -102,6 +102,18 @@ def test_an_artifact_that_was_changed(human: Path, refused: Callable[..., str]) 
     assert "it has version 2 and this release reads up to 1; upgrade posedeploy" in message
 
 
+def test_an_image_that_cannot_be_read_does_not_stop_the_others(
+    human: Path, network: tuple[str, str], done: Invoke, tmp_path: Path
+) -> None:
+    (tmp_path / "photos").mkdir()
+    (tmp_path / "photos" / "broken.jpg").write_bytes(b"no image")
+    cv2.imwrite(str(tmp_path / "photos" / "deep.png"), np.full((64, 64), 4000, np.uint16))
+    result = done("parity", human / "out" / "human.onnx", "--images", "photos", "--json", "p.json", *network)
+    assert "warning: photos/broken.jpg: its 8 bytes are not an image" in result.stderr
+    assert "deep.png: a file of 16 bits whose values reach 4000: read as 12 bits" in result.stderr
+    assert "deep.png" in Path("p.json").read_text() and "same as PyTorch" in result.stdout
+
+
 def test_bad_input(
     human: Path, network: tuple[str, str], refused: Callable[..., str], tmp_path: Path
 ) -> None:
@@ -109,7 +121,6 @@ def test_bad_input(
     (tmp_path / "text.txt").write_text("no image")
     (tmp_path / "photos").mkdir()
     (tmp_path / "photos" / "broken.jpg").write_bytes(b"no image")
-    cv2.imwrite(str(tmp_path / "photos" / "grey.png"), np.full((64, 64), 128, np.uint8))
     shutil.copy(onnx, "human.onnx")
     for arguments, message in [
         ((onnx,), "give that option again, since it runs the file"),

@@ -12,8 +12,9 @@ import pytest
 
 from posedeploy.errors import InputError
 from posedeploy.predict.frames import DEFAULT_FPS
+from posedeploy.predict.image_files import open_images
 from posedeploy.predict.opencv_video import OpenCvReader
-from posedeploy.predict.sources import open_images, open_source
+from posedeploy.predict.sources import open_source
 from posedeploy.types import Array
 from tests.predict.conftest import HEIGHT, WIDTH, MakeVideo, write_image
 
@@ -21,7 +22,7 @@ from tests.predict.conftest import HEIGHT, WIDTH, MakeVideo, write_image
 def test_an_image(tmp_path: Path, photo: Array) -> None:
     source = open_source(str(write_image(tmp_path / "a b.png", photo)))
     (frame,) = source
-    assert (source.kind, source.total, source.skipped) == ("images", 1, 0)
+    assert (source.kind, source.total, source.skipped) == ("images", 1, ())
     assert (frame.name, frame.index, frame.time_s) == ("a b.png", 0, None)
     np.testing.assert_array_equal(frame.image, photo)
 
@@ -31,14 +32,18 @@ def test_an_image_without_a_suffix_is_known_by_its_content(tmp_path: Path, photo
     assert open_source(str(path)).kind == "images"
 
 
-def test_a_folder_gives_its_images_in_order_and_counts_the_rest(tmp_path: Path, photo: Array) -> None:
+def test_a_folder_gives_its_images_in_order_and_names_the_rest(tmp_path: Path, photo: Array) -> None:
     for name in ("b.png", "a.JPG", "c.bmp"):
         write_image(tmp_path / name, photo)
     (tmp_path / "notes.txt").write_text("no image")
     (tmp_path / "d.png").mkdir()
     source = open_source(str(tmp_path))
     assert [frame.name for frame in source] == ["a.JPG", "b.png", "c.bmp"]
-    assert (source.total, source.skipped, source.problems) == (3, 1, [])
+    assert (source.total, source.skipped, source.problems) == (3, ("notes.txt",), [])
+    assert source.remarks == [
+        "skipped 1 file that is not an image: notes.txt",
+        "skipped 1 folder inside: d.png; --recursive reads those too",
+    ]
 
 
 def test_one_damaged_image_of_a_folder_is_told_and_left_out(tmp_path: Path, photo: Array) -> None:
@@ -52,15 +57,34 @@ def test_one_damaged_image_of_a_folder_is_told_and_left_out(tmp_path: Path, phot
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="elsewhere every name is Unicode")
-def test_a_name_that_is_no_unicode_is_told_and_left_out(tmp_path: Path, photo: Array) -> None:
-    write_image(tmp_path / "a.png", photo)
-    latin = Path(os.fsdecode(os.fsencode(tmp_path) + b"/caf\xe9.png"))
-    latin.write_bytes((tmp_path / "a.png").read_bytes())
-    source = open_source(str(tmp_path))
-    assert [frame.name for frame in source] == ["a.png"]
-    assert source.problems == [f"{tmp_path}/caf\\xe9.png: its name is no Unicode; rename it"]
-    with pytest.raises(InputError, match="its name is no Unicode; rename it"):
-        list(open_source(str(latin)))
+@pytest.mark.parametrize(
+    ("name", "shown"),
+    [(b"caf\xe9.png", r"caf\xe9.png"), (b"a\nb.png", r"a\nb.png"), (b"\x1b[31m.png", r"\x1b[31m.png")],
+)
+def test_a_name_that_cannot_be_shown_is_read_and_escaped(
+    name: bytes, shown: str, tmp_path: Path, photo: Array
+) -> None:
+    strange = Path(os.fsdecode(os.fsencode(tmp_path) + b"/" + name))
+    write_image(tmp_path / "z.png", photo).rename(strange)
+    for source in (open_source(str(strange)), open_source(str(tmp_path))):
+        (frame,) = source
+        assert (frame.name, source.frame_names, source.problems) == (shown, (shown,), [])
+
+
+def test_folders_inside_are_read_where_that_is_asked_for(tmp_path: Path, photo: Array) -> None:
+    for place in ("b.png", "a/c.png", "a/d/b.png", "out/b.png"):
+        (tmp_path / place).parent.mkdir(parents=True, exist_ok=True)
+        write_image(tmp_path / place, photo)
+    (tmp_path / "a" / "notes.txt").write_text("no image")
+    (tmp_path / "a" / "d" / "bad.jpg").write_text("no image")
+    os.mkfifo(tmp_path / "a" / "pipe.png")
+    source = open_source(str(tmp_path), recursive=True, without=tmp_path / "out")
+    assert [frame.name for frame in source] == ["a/c.png", "a/d/b.png", "b.png"]
+    assert source.skipped == ("a/notes.txt", "a/pipe.png")
+    assert source.remarks == ["skipped 2 files that are not images: a/notes.txt, a/pipe.png (a named pipe)"]
+    assert len(source.problems) == 1 and "bad.jpg: its 8 bytes are not an image" in source.problems[0]
+    with pytest.raises(InputError, match=r"--recursive: .*b\.png is not a folder; leave the option out"):
+        open_source(str(tmp_path / "b.png"), recursive=True)
 
 
 @pytest.mark.parametrize("name", ["clip.avi", "clip día 1.mp4"])
@@ -139,7 +163,7 @@ def test_an_empty_video(tmp_path: Path) -> None:
 
 def test_a_folder_without_images(tmp_path: Path) -> None:
     (tmp_path / "notes.txt").touch()
-    with pytest.raises(InputError, match=r"none of its 1 files is named like an image; wanted .*\.png"):
+    with pytest.raises(InputError, match=r"none of its 1 files is an image; wanted .*\.png"):
         open_source(str(tmp_path))
 
 

@@ -1,0 +1,145 @@
+"""Image files as a source: one, or those of a folder."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from posedeploy.errors import InputError, MissingPackageError
+from posedeploy.input_files import not_regular
+from posedeploy.predict.frames import Frame, Kind, Source
+from posedeploy.predict.images import SUFFIXES, is_image, read_picture
+from posedeploy.printable import printable
+
+NAMED = 12
+"""How many skipped files a remark names; ``Source.skipped`` has them all."""
+
+
+class Images(Source):
+    """Image files. Where there are several, one that cannot be read is left out and reported in
+    ``problems``."""
+
+    kind: Kind = "images"
+
+    def __init__(
+        self, name: str, inputs: tuple[Path, ...], folder: Path | None = None, skipped: tuple[str, ...] = ()
+    ) -> None:
+        """
+        Args:
+            folder: what the names of the frames start below; None takes each file's own name.
+        """
+        super().__init__(name, inputs, len(inputs), skipped)
+        self._folder = folder
+
+    @property
+    def frame_names(self) -> tuple[str, ...]:
+        if self._folder is None:
+            return super().frame_names
+        return tuple(printable(path.relative_to(self._folder).as_posix()) for path in self.inputs)
+
+    def __iter__(self) -> Iterator[Frame]:
+        for index, (path, name) in enumerate(zip(self.inputs, self.frame_names, strict=True)):
+            try:
+                picture = read_picture(path)
+            except (InputError, MissingPackageError) as error:
+                if self.total == 1 and self._folder is None:
+                    raise
+                self.problems.append(str(error))
+                continue
+            if picture.remark is not None:
+                self.remarks.append(f"{name}: {picture.remark}")
+            yield Frame(name, picture.pixels, index)
+
+
+def open_images(path: Path, *, recursive: bool = False, without: Path | None = None) -> Images:
+    """Return an image, or the images of a folder, as a source.
+
+    Args:
+        recursive: also those of the folders below.
+        without: a folder below that is not read, such as the one that results are written to.
+
+    Raises:
+        InputError: there is nothing at this path, it is not an image, or it holds none.
+    """
+    if path.is_dir():
+        return _open_folder(path, recursive, without)
+    if recursive:
+        raise InputError(f"--recursive: {path} is not a folder; leave the option out")
+    if not path.exists():
+        raise InputError(f"{path}: no such file or folder; name an image or a folder of images")
+    if not is_image(path):
+        raise InputError(f"{path}: not an image; name an image or a folder of images")
+    return Images(path.name, (path,))
+
+
+def _open_folder(folder: Path, recursive: bool, without: Path | None) -> Images:
+    files, below, unread = _listed(folder, recursive, without)
+    images: list[Path] = []
+    skipped: list[Path] = []
+    for file in files:
+        (images if _is_image(file) else skipped).append(file)
+    if not images:
+        hint = f"; --recursive also reads its {_counted(below, 'folder')}" if below else ""
+        raise InputError(
+            f"{folder}: none of its {len(files)} files is an image; wanted files that end in "
+            f"{', '.join(SUFFIXES)}{hint}"
+        )
+    names = tuple(printable(file.relative_to(folder).as_posix()) for file in skipped)
+    source = Images(folder.resolve().name, tuple(images), folder, names)
+    source.problems += unread
+    if skipped:
+        shown = [name + _of_kind(file) for name, file in zip(names[:NAMED], skipped, strict=False)]
+        are = "that is not an image" if len(names) == 1 else "that are not images"
+        source.remarks.append(f"skipped {_counted(names, 'file')} {are}: {_some(shown, len(names))}")
+    if below:
+        inside = f"{_counted(below, 'folder')} inside: {_some(below[:NAMED], len(below))}"
+        source.remarks.append(f"skipped {inside}; --recursive reads those too")
+    return source
+
+
+def _listed(folder: Path, recursive: bool, without: Path | None) -> tuple[list[Path], list[str], list[str]]:
+    """The files in order; the folders that are not read; and why others cannot be.
+
+    Raises:
+        InputError: the folder itself cannot be read.
+    """
+    errors: list[OSError] = []
+    files: list[Path] = []
+    below: list[str] = []
+    skipped = without.resolve() if without is not None else None
+    for where, folders, names in os.walk(folder, onerror=errors.append):
+        files += [Path(where, name) for name in names]
+        if not recursive:
+            below = sorted(printable(name) for name in folders if Path(where, name).resolve() != skipped)
+            break
+        folders[:] = [name for name in folders if Path(where, name).resolve() != skipped]
+    unread = [f"{error.filename}: cannot be read ({error.strerror})" for error in errors]
+    if unread and not files and not below:
+        raise InputError(f"{unread[0]}; name a folder that can")
+    return sorted(files), below, [printable(reason) for reason in unread]
+
+
+def _is_image(file: Path) -> bool:
+    try:
+        return file.is_file() and is_image(file)
+    except OSError:  # reading it says why
+        return file.suffix.lower() in SUFFIXES
+
+
+def _of_kind(file: Path) -> str:
+    """What a file is, where it is not a regular one."""
+    try:
+        kind = not_regular(file.stat())
+    except OSError as error:
+        return f" ({error.strerror})"
+    return f" ({kind})" if kind is not None else ""
+
+
+def _counted(things: Sequence[object], one: str) -> str:
+    return f"{len(things)} {one}{'' if len(things) == 1 else 's'}"
+
+
+def _some(names: Sequence[str], count: int) -> str:
+    more = f" and {count - len(names)} more" if count > len(names) else ""
+    return ", ".join(names) + more

@@ -1,0 +1,239 @@
+"""What an image says of itself before anything is decoded: format, size, and how deep its samples are.
+
+OpenCV allocates what a file claims to hold. This is read first, so that a claim can be refused.
+"""
+
+from __future__ import annotations
+
+import re
+import struct
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Literal
+
+from posedeploy.predict import heif_boxes, tiff_header
+
+HEIC = "HEIC"
+_CUT_OFF = "the image is cut off: its {:,} bytes end before the format's end marker"
+
+Samples = Literal["unsigned", "signed", "float"]
+
+
+class HeaderError(ValueError):
+    """A header that is damaged, or contradicts the file it stands in."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Header:
+    """The header of an image.
+
+    width, height: px, as stored. bits: of a sample, as stored. white: the value that the file declares to be
+    its largest; None where it declares none. is_inverted: 0 is white. orientation: as in EXIF, where OpenCV
+    leaves it to the caller, else 1. unreadable: what OpenCV does not read, None where it reads all.
+    """
+
+    format: str
+    width: int
+    height: int
+    bits: int = 8
+    samples: Samples = "unsigned"
+    white: int | None = None
+    is_inverted: bool = False
+    orientation: int = 1
+    unreadable: str | None = None
+
+
+def looks_like_image(beginning: bytes) -> bool:
+    """Return whether a file that begins with these bytes, 512 or more, is an image of a known format."""
+    return any(magic.match(beginning) for magic, _ in _PARSERS)
+
+
+def read_header(content: bytes) -> Header | None:
+    """Return the header of an image; None for what does not begin like one.
+
+    Raises:
+        HeaderError: it begins like an image, and its header is damaged.
+    """
+    for magic, parse in _PARSERS:
+        if magic.match(content):
+            try:
+                return parse(content)
+            except (struct.error, IndexError, AttributeError, UnicodeDecodeError) as error:
+                raise HeaderError("the header of the image is damaged or cut off") from error
+    return None
+
+
+def _png(content: bytes) -> Header:
+    """Walks the chunks: OpenCV allocates the length that one of them claims."""
+    width, height, bits, color = struct.unpack_from(">IIBB", content, 16)
+    header, at = Header(format="PNG", width=width, height=height, bits=bits), 8
+    while at < len(content):
+        length, kind = struct.unpack_from(">I4s", content, at)
+        if at + 12 + length > len(content):
+            name = kind.decode("ascii", "backslashreplace")
+            raise HeaderError(
+                f"the image is cut off or damaged: its chunk {name} at byte {at} claims {length:,} bytes, "
+                f"and {max(len(content) - at - 12, 0):,} follow"
+            )
+        if kind == b"sBIT" and length and color != 3:  # of a palette the bits are those of its colors
+            header = replace(header, white=(1 << max(content[at + 8 : at + 8 + length])) - 1)
+        if kind == b"IEND":
+            return header
+        at += 12 + length
+    raise HeaderError(_CUT_OFF.format(len(content)))
+
+
+_JPEG_SEGMENT = re.compile(rb"\xff+([^\x00\xff\xd0-\xd7])")
+_JPEG_END = 0xD9
+_JPEG_FRAMES = {*range(0xC0, 0xD0)} - {0xC4, 0xC8, 0xCC}
+
+
+def _jpeg(content: bytes) -> Header:
+    """Walks the segments, since a thumbnail inside one has a size and an end marker of its own."""
+    header, at = None, 2
+    while found := _JPEG_SEGMENT.search(content, at):
+        marker = found[1][0]
+        if marker == _JPEG_END and header is not None:
+            return header
+        if marker == _JPEG_END:
+            raise HeaderError("the JPEG holds no picture")
+        (length,) = struct.unpack_from(">H", content, found.end())
+        if marker in _JPEG_FRAMES and header is None:
+            bits, height, width = struct.unpack_from(">BHH", content, found.end() + 2)
+            unreadable = None if bits == 8 else f"{bits}-bit JPEG"
+            header = Header(format="JPEG", width=width, height=height, bits=bits, unreadable=unreadable)
+        at = found.end() + length
+    raise HeaderError(_CUT_OFF.format(len(content)))
+
+
+def _webp(content: bytes) -> Header:
+    length = int.from_bytes(content[4:8], "little") + 8
+    if length > len(content):
+        raise HeaderError(
+            f"the image is cut off: its header claims {length:,} bytes, and it has {len(content):,}"
+        )
+    if content[12:16] == b"VP8X":
+        size = [int.from_bytes(content[at : at + 3], "little") + 1 for at in (24, 27)]
+    elif content[12:16] == b"VP8L":
+        (packed,) = struct.unpack_from("<I", content, 21)
+        size = [(packed & 0x3FFF) + 1, (packed >> 14 & 0x3FFF) + 1]
+    else:
+        size = [length & 0x3FFF for length in struct.unpack_from("<HH", content, 26)]
+    return Header(format="WebP", width=size[0], height=size[1])
+
+
+def _bmp(content: bytes) -> Header:
+    old = int.from_bytes(content[14:18], "little") == 12
+    width, height = struct.unpack_from("<HH" if old else "<ii", content, 18)
+    return Header(format="BMP", width=abs(width), height=abs(height))
+
+
+def _gif(content: bytes) -> Header:
+    width, height = struct.unpack_from("<HH", content, 6)
+    return Header(format="GIF", width=width, height=height)
+
+
+def _tiff(content: bytes) -> Header:
+    tags = tiff_header.read_tags(content)
+    bits = max(tags.bits)
+    return Header(
+        format="TIFF",
+        width=tags.width,
+        height=tags.height,
+        bits=bits,
+        samples="float" if tags.sample_format == 3 else "signed" if tags.sample_format == 2 else "unsigned",
+        # OpenCV gives packed samples of 10, 12 and 14 bits the range of 16.
+        white=65535 if bits in (10, 12, 14) else tags.max_value,
+        is_inverted=tags.photometric == tiff_header.WHITE_IS_ZERO,
+        unreadable=tiff_header.why_unreadable(tags),
+    )
+
+
+def _jp2(content: bytes) -> Header:
+    at = content.index(b"\xff\x4f\xff\x51", 0, 1 << 16) if b"\xff\x4f\xff\x51" in content[: 1 << 16] else -1
+    if at < 0:
+        raise HeaderError("the JPEG 2000 image is damaged or cut off: it holds no code stream")
+    right, bottom, left, top = struct.unpack_from(">IIII", content, at + 8)
+    return Header(
+        format="JPEG 2000", width=right - left, height=bottom - top, bits=(content[at + 42] & 0x7F) + 1
+    )
+
+
+def _avif(content: bytes) -> Header:
+    image = heif_boxes.read_primary_image(content)
+    return Header(format="AVIF", width=image.width, height=image.height, orientation=image.orientation)
+
+
+def _heic(content: bytes) -> Header:
+    image = heif_boxes.read_primary_image(content)
+    orientation = 1 if image.by_box else image.orientation  # libheif does as the boxes say
+    return Header(format=HEIC, width=image.width, height=image.height, orientation=orientation)
+
+
+_PNM_NUMBER = re.compile(rb"(?:\s|#[^\n]*\n)+(-?[0-9.]+)")
+
+
+def _pnm(content: bytes) -> Header:
+    numbers, at = [], 2
+    for _ in range(2 if content[1:2] in b"14" else 3):
+        found = _PNM_NUMBER.match(content, at)
+        if found is None:
+            raise HeaderError("the header of the image is damaged")
+        numbers.append(found[1])
+        at = found.end()
+    width, height = int(numbers[0]), int(numbers[1])
+    if content[1:2] in b"Ff":
+        return Header(format="PFM", width=width, height=height, bits=32, samples="float")
+    white = int(numbers[2]) if len(numbers) == 3 else 255
+    bits = 16 if white > 255 else 8
+    return Header(format="PNM", width=width, height=height, bits=bits, white=white)
+
+
+_PAM_FIELD = re.compile(rb"^(WIDTH|HEIGHT|MAXVAL)\s+(\d+)\s*$", re.MULTILINE)
+
+
+def _pam(content: bytes) -> Header:
+    fields = {name: int(value) for name, value in _PAM_FIELD.findall(content[:1024])}
+    if len(fields) < 3:
+        raise HeaderError("the header of the image is damaged")
+    white = fields[b"MAXVAL"]
+    return Header(
+        format="PAM",
+        width=fields[b"WIDTH"],
+        height=fields[b"HEIGHT"],
+        bits=16 if white > 255 else 8,
+        white=white,
+    )
+
+
+def _sun(content: bytes) -> Header:
+    width, height = struct.unpack_from(">II", content, 4)
+    return Header(format="Sun raster", width=width, height=height)
+
+
+_HDR_SIZE = re.compile(rb"\n[-+][XY] (\d+) [-+][XY] (\d+)\n")
+
+
+def _hdr(content: bytes) -> Header:
+    found = _HDR_SIZE.search(content, 0, 1 << 16)
+    if found is None:
+        raise HeaderError("the header of the image is damaged")
+    return Header(format="Radiance HDR", width=int(found[2]), height=int(found[1]), bits=32, samples="float")
+
+
+_PARSERS: tuple[tuple[re.Pattern[bytes], Callable[[bytes], Header]], ...] = (
+    (re.compile(rb"\xff\xd8\xff"), _jpeg),
+    (re.compile(rb"\x89PNG\r\n\x1a\n"), _png),
+    (re.compile(rb"RIFF.{4}WEBPVP8", re.DOTALL), _webp),
+    (re.compile(rb"(II[*+]\0|MM\0[*+])"), _tiff),
+    (re.compile(rb".{4}ftyp(avi[fs]|.{4}.{4}(.{4}){,60}?avif)", re.DOTALL), _avif),
+    (re.compile(rb".{4}ftyp(hei[cxms]|hev[cxms]|mif1|msf1)", re.DOTALL), _heic),
+    (re.compile(rb"BM.{12}[\x0c\x28-\x7c]\0\0\0", re.DOTALL), _bmp),
+    (re.compile(rb"GIF8[79]a"), _gif),
+    (re.compile(rb"(\0\0\0\x0cjP  \r\n\x87\n|\xff\x4f\xff\x51)"), _jp2),
+    (re.compile(rb"P[1-6Ff][\s#]"), _pnm),
+    (re.compile(rb"P7\n"), _pam),
+    (re.compile(rb"\x59\xa6\x6a\x95"), _sun),
+    (re.compile(rb"#\?(RADIANCE|RGBE)\n"), _hdr),
+)
+"""By how a file begins."""

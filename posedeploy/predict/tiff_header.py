@@ -1,0 +1,86 @@
+"""The tags of a TIFF file's first image that say how its samples are stored."""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+WHITE_IS_ZERO, BLACK_IS_ZERO, RGB, PALETTE = range(4)
+COLORS: Mapping[int, str] = {4: "a mask", 5: "CMYK", 6: "YCbCr", 8: "Lab", 9: "Lab", 10: "Lab", 32803: "raw"}
+MAX_TAGS = 4096
+_CODES = {1: "B", 3: "H", 4: "I", 6: "b", 8: "h", 9: "i", 11: "f", 12: "d", 16: "Q"}
+"""Those of TIFF's types of numbers that the tags here may have, as ``struct`` knows them."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Tags:
+    """The tags, by their names in the TIFF 6.0 specification. ``max_value``: SMaxSampleValue or
+    MaxSampleValue, None where neither is given."""
+
+    width: int
+    height: int
+    bits: tuple[int, ...]
+    samples: int
+    sample_format: int
+    photometric: int
+    max_value: int | None
+
+
+def read_tags(content: bytes) -> Tags:
+    """Return the tags.
+
+    Raises:
+        struct.error, IndexError: they lie outside the file, or the size is not given.
+    """
+    values = read_numbers(content)
+    samples = int(values.get(277, (1,))[0])
+    largest = [value for tag in (341, 281) for value in values.get(tag, ()) if 0 < value < 1 << 32]
+    return Tags(
+        width=int(values.get(256, ())[0]),
+        height=int(values.get(257, ())[0]),
+        bits=tuple(map(int, values.get(258, (1,)))),
+        samples=samples,
+        sample_format=int(values.get(339, (1,))[0]),
+        photometric=int(values.get(262, (BLACK_IS_ZERO,))[0]),
+        max_value=int(max(largest)) if largest else None,
+    )
+
+
+def why_unreadable(tags: Tags) -> str | None:
+    """Return what OpenCV does not read in such a file, or reads wrongly; None where it reads it."""
+    bits = max(tags.bits)
+    if tags.sample_format == 3 and bits not in (32, 64):
+        return f"TIFF of {bits}-bit floats"
+    if bits > 8 and tags.photometric not in (WHITE_IS_ZERO, BLACK_IS_ZERO, RGB):
+        return f"TIFF of {bits}-bit {COLORS.get(tags.photometric, 'palette')} samples"
+    if bits > 8 and tags.samples not in (1, 3, 4):
+        return f"TIFF with {tags.samples} samples of {bits} bits a pixel"
+    if bits in (2, 4, 6) and tags.photometric != PALETTE:
+        return f"TIFF of {bits}-bit samples without a palette"
+    return None
+
+
+def read_numbers(content: bytes) -> dict[int, tuple[float, ...]]:
+    """Return the numbers of each tag of the first directory.
+
+    Raises:
+        struct.error: it lies outside the content.
+    """
+    order = "<" if content[:2] == b"II" else ">"
+    big = content[2:4] in (b"+\0", b"\0+")
+    count_code, entry_size, offset_code, inline = ("Q", 20, "Q", 8) if big else ("H", 12, "I", 4)
+    (at,) = struct.unpack_from(order + offset_code, content, 8 if big else 4)
+    (count,) = struct.unpack_from(order + count_code, content, at)
+    at += 8 if big else 2
+    values: dict[int, tuple[float, ...]] = {}
+    for entry in range(at, at + entry_size * min(count, MAX_TAGS), entry_size):
+        tag, kind, length = struct.unpack_from(order + "HH" + offset_code, content, entry)
+        code = _CODES.get(kind)
+        if code is None or not 0 < length <= 64:
+            continue
+        place = entry + (12 if big else 8)
+        if length * struct.calcsize(code) > inline:
+            (place,) = struct.unpack_from(order + offset_code, content, place)
+        values[tag] = struct.unpack_from(f"{order}{length}{code}", content, place)
+    return values

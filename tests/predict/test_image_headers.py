@@ -1,0 +1,157 @@
+from __future__ import annotations
+
+import struct
+from collections.abc import Callable
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+from posedeploy.errors import InputError
+from posedeploy.predict.image_headers import HeaderError, looks_like_image, read_header
+from posedeploy.predict.images import read_image, read_picture
+from posedeploy.types import Array
+from tests.predict.image_bytes import png_claiming, ramp, tiff
+
+SIZE = (40, 64)
+GRAY = (ramp(*SIZE) * 255).astype(np.uint8)
+COLOR = np.dstack([GRAY, GRAY[::-1], GRAY[:, ::-1]])
+SUFFIXES = [".jpg", ".png", ".webp", ".bmp", ".tif", ".avif", ".jp2", ".ppm", ".gif", ".ras", ".hdr", ".pam"]
+PLAIN = {
+    "pbm": b"P1\n# made by hand\n4 2\n0 1 0 1 0 1 0 1\n",
+    "pgm": b"P2 4 2 15\n0 1 2 3 4 5 6 15\n",
+    "pfm": b"Pf\n4 2\n-1.0\n" + bytes(32),
+    "jp2 code stream": None,
+}
+
+
+def _encoded(suffix: str) -> bytes:
+    return cv2.imencode(suffix, COLOR.astype(np.float32) if suffix == ".hdr" else COLOR)[1].tobytes()
+
+
+@pytest.mark.parametrize("suffix", SUFFIXES)
+def test_the_size_is_known_before_anything_is_decoded(suffix: str, tmp_path: Path) -> None:
+    content = _encoded(suffix)
+    header = read_header(content)
+    assert header is not None
+    assert (header.height, header.width) == SIZE
+    assert looks_like_image(content[:512])
+    (tmp_path / "image").write_bytes(content)
+    assert read_image(tmp_path / "image").shape == (*SIZE, 3)
+
+
+@pytest.mark.parametrize("lossless", [0, 101])
+def test_the_size_of_every_kind_of_webp(lossless: int) -> None:
+    alpha = np.dstack([COLOR, GRAY])
+    for pixels in (COLOR, alpha):
+        header = read_header(cv2.imencode(".webp", pixels, [cv2.IMWRITE_WEBP_QUALITY, lossless])[1].tobytes())
+        assert header is not None and (header.height, header.width) == SIZE
+
+
+@pytest.mark.parametrize("kind", ["pbm", "pgm", "pfm"])
+def test_plain_formats(kind: str, tmp_path: Path) -> None:
+    (tmp_path / "image").write_bytes(PLAIN[kind] or b"")
+    assert read_image(tmp_path / "image").shape == (2, 4, 3)
+
+
+@pytest.mark.parametrize("suffix", SUFFIXES)
+@pytest.mark.parametrize("share", [0.02, 0.1, 0.6, 0.95])
+def test_an_image_that_is_cut_off_is_refused(suffix: str, share: float, tmp_path: Path) -> None:
+    content = _encoded(suffix)
+    path = tmp_path / f"half{suffix}"
+    path.write_bytes(content[: max(4, int(len(content) * share))])
+    with pytest.raises(InputError, match=r"half\.\w+: .*(cut off|damaged|not an image).*(copy|wanted)"):
+        read_image(path)
+
+
+def _bmp(width: int, height: int) -> bytes:
+    return b"BM" + bytes(12) + struct.pack("<IiiHHIIiiII", 40, width, -height, 1, 24, 0, 0, 0, 0, 0, 0)
+
+
+def _pam(width: int, height: int) -> bytes:
+    return f"P7\nWIDTH {width}\nHEIGHT {height}\nDEPTH 3\nMAXVAL 255\nTUPLTYPE RGB\nENDHDR\n".encode()
+
+
+def _tiff(width: int, height: int) -> bytes:
+    return tiff(GRAY, tags={256: width, 257: height})
+
+
+@pytest.mark.parametrize(
+    ("make", "size"),
+    [
+        (png_claiming, (100_000, 1)),
+        (png_claiming, (100_000, 100_000)),
+        (png_claiming, (30_000, 30_000)),
+        (_bmp, (100_000, 100_000)),
+        (_pam, (100_000, 50)),
+        (_tiff, (65_000, 65_000)),
+    ],
+)
+def test_an_image_that_claims_too_many_px_is_refused_undecoded(
+    make: Callable[[int, int], bytes], size: tuple[int, int], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "big.png").write_bytes(make(*size))
+    monkeypatch.delattr(cv2, "imdecode")
+    with pytest.raises(
+        InputError,
+        match=rf"big\.png: the image has {size[0]:,} x {size[1]:,} px of 8 bits, and may have 65,535 px a "
+        "side and 268,435,456 px in all; make it smaller",
+    ):
+        read_image(tmp_path / "big.png")
+
+
+def test_deep_images_may_have_fewer_px(tmp_path: Path) -> None:
+    (tmp_path / "deep.tif").write_bytes(tiff(ramp(), tags={256: 10_000, 257: 10_000}))
+    with pytest.raises(InputError, match=r"10,000 x 10,000 px of 64 bits, and may .* 33,554,432 px in all"):
+        read_image(tmp_path / "deep.tif")
+
+
+def test_a_chunk_that_claims_more_than_the_file_has_is_refused_undecoded(tmp_path: Path) -> None:
+    content = bytearray(_encoded(".png"))
+    at = content.index(b"IDAT") - 4
+    content[at : at + 4] = b"\xff\0\0\x13"
+    (tmp_path / "big.png").write_bytes(content)
+    with pytest.raises(
+        InputError,
+        match=r"big\.png: the image is cut off or damaged: its chunk IDAT at byte \d+ claims 4,278,190,099 "
+        r"bytes, and [\d,]+ follow; copy or download it again",
+    ):
+        read_image(tmp_path / "big.png")
+
+
+def test_no_size_is_no_image(tmp_path: Path) -> None:
+    (tmp_path / "a.png").write_bytes(png_claiming(0, 5))
+    with pytest.raises(InputError, match=r"a\.png: the image has 0 x 5 px; copy or download it again"):
+        read_image(tmp_path / "a.png")
+
+
+@pytest.mark.parametrize("suffix", [".jpg", ".png", ".webp", ".tif", ".avif", ".jp2", ".pam"])
+def test_no_damage_is_an_error_of_ours(suffix: str, tmp_path: Path) -> None:
+    """Bytes at random places changed: the image is read, or refused in one line."""
+    content, random = _encoded(suffix), np.random.RandomState(1)
+    for _ in range(60):
+        damaged = np.frombuffer(content, np.uint8).copy()
+        damaged[random.randint(0, min(len(content), 400), 3)] = random.randint(0, 256, 3)
+        (tmp_path / "damaged").write_bytes(damaged.tobytes())
+        try:
+            picture: Array = read_picture(tmp_path / "damaged").pixels
+        except InputError:
+            continue
+        assert picture.ndim == 3 and picture.dtype == np.uint8
+
+
+def test_the_end_of_a_thumbnail_is_not_the_end_of_the_image(photo: Array) -> None:
+    jpeg = cv2.imencode(".jpg", photo)[1].tobytes()
+    thumbnail = cv2.imencode(".jpg", photo[::16, ::16])[1].tobytes()
+    segment = b"Exif\0\0" + thumbnail
+    with_thumbnail = jpeg[:2] + b"\xff\xe1" + struct.pack(">H", len(segment) + 2) + segment + jpeg[2:]
+    header = read_header(with_thumbnail + b"what some cameras append")
+    assert header is not None and (header.height, header.width) == photo.shape[:2]
+    progressive = cv2.imencode(".jpg", photo, [cv2.IMWRITE_JPEG_PROGRESSIVE, 1])[1].tobytes()
+    read_header(progressive)
+    for half in (with_thumbnail[: len(with_thumbnail) // 2], progressive[:-2]):
+        with pytest.raises(
+            HeaderError, match=r"the image is cut off: its [\d,]+ bytes end before the format's"
+        ):
+            read_header(half)
