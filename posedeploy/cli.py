@@ -95,6 +95,7 @@ def export(
     network: shared.Network = None,
     stages: shared.StagesText = None,
     mesh: shared.Mesh = None,
+    contract: shared.Contract = None,
 ) -> None:
     """Convert a checkpoint to other runtimes, with a manifest beside each file.
 
@@ -127,7 +128,7 @@ def export(
             tflite=command.tflite_options(via, layout),
             toolchain=command.toolchain_options(via, time_limit),
         ),
-        Described(family, network, mesh=mesh, stages=shared.parse_stages(stages)),
+        Described(family, network, contract, mesh, stages=shared.parse_stages(stages)),
     )
 
 

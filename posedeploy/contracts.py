@@ -30,6 +30,7 @@ import msgspec
 from posedeploy import plugins
 from posedeploy.errors import InputError
 from posedeploy.families import FAMILIES, family_named, published_joint_set
+from posedeploy.keypoint_descriptions import GUIDE, KeypointDescription, check_described, describe
 from posedeploy.specs import family_spec, unit_of
 from posedeploy.tensor_contracts import resolve_input, resolve_outputs
 from posedeploy.tensor_tables import (
@@ -83,7 +84,17 @@ class _Document(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
     outputs: Mapping[str, str | OutputTable] = msgspec.field(default_factory=dict)
     keypoint_names: tuple[str, ...] = ()
     skeleton: tuple[tuple[int, int], ...] = ()
+    paf_channels: tuple[tuple[int, int], ...] = ()
+    heatmap_names: tuple[str, ...] = ()
     cells: _Length | None = None
+
+    @property
+    def keypoints(self) -> KeypointDescription:
+        return KeypointDescription(self.keypoint_names, self.skeleton, self.paf_channels, self.heatmap_names)
+
+
+_KEYPOINT_FIELDS = ("family", "keypoint_names", "skeleton", "paf_channels", "heatmap_names")
+"""What a contract says of a checkpoint, or of a file with a manifest, which have all else themselves."""
 
 
 def read(path: Path) -> ModelSpec:
@@ -110,9 +121,36 @@ def read(path: Path) -> ModelSpec:
     )
     if document.family in FAMILIES:
         spec = replace(spec, unit=unit_of(document.family, document.outputs))
-    if document.keypoint_names:
-        spec = replace(spec, keypoint_names=document.keypoint_names, skeleton=document.skeleton)
-    return spec
+    return describe(spec, document.keypoints, str(path))
+
+
+def describe_keypoints(spec: ModelSpec, path: Path) -> ModelSpec:
+    """The spec of a checkpoint, or of a file with a manifest, with the keypoints that a contract file names.
+
+    Raises:
+        InputError: the file cannot be read, says more or other than that, or does not fit the network.
+    """
+    document = _document(path)
+    usual = _Document()
+    others = [
+        name
+        for name in document.__struct_fields__
+        if name not in _KEYPOINT_FIELDS and getattr(document, name) != getattr(usual, name)
+    ]
+    if others:
+        raise InputError(
+            f"{path}: {', '.join(others)}: the model has its own; keep only {', '.join(_KEYPOINT_FIELDS)}"
+        )
+    if document.family not in (UNKNOWN, spec.family):
+        raise InputError(
+            f"{path}: family is {document.family}, and the model is {spec.family}; correct the line"
+        )
+    if document.keypoints == KeypointDescription():
+        raise InputError(
+            f"{path}: it describes no keypoints, which is all that a model with its own description needs of "
+            f"it; give keypoint_names and skeleton, as in {GUIDE}"
+        )
+    return describe(spec, document.keypoints, str(path))
 
 
 def _document(path: Path) -> _Document:
@@ -199,12 +237,13 @@ def applied(
     image = next((tensor for tensor in resolved if tensor.layout is not None), None)
     if described.joints is not None:
         described = _of_its_joints(described, inputs)
-    return replace(
+    spec = replace(
         described,
         inputs=(*resolved, *inputs[1:]),
         outputs=resolve_outputs(described, image, outputs, roles, where),
         roles=roles,
     )
+    return check_described(spec, where)
 
 
 def _resolve_roles(described: ModelSpec, outputs: tuple[TensorSpec, ...], where: str) -> dict[str, str]:

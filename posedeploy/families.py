@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from posedeploy import plugins
 from posedeploy.errors import InputError
-from posedeploy.joint_sets import JointSet
+from posedeploy.joint_sets import JointSet, numbered
 
 
 @dataclass(frozen=True)
@@ -149,11 +149,11 @@ def joint_set(family: str, count: int | None = None) -> JointSet:
     """
     poses = plugins.module(family_named(family).poses)
     sets: Mapping[int, JointSet] = getattr(poses, "JOINT_SETS", {})
-    if not sets:
-        return JointSet(family, poses.KEYPOINT_NAMES, poses.SKELETON)
-    if count is None:
-        return next(iter(sets.values()))
-    return sets.get(count) or JointSet("", tuple(f"joint_{number}" for number in range(count)), ())
+    usual = next(iter(sets.values())) if sets else JointSet(family, poses.KEYPOINT_NAMES, poses.SKELETON)
+    if count in (None, len(usual)):
+        return usual
+    assert count is not None, "only a number differs from the usual one"
+    return sets.get(count) or JointSet("", numbered(count), ())
 
 
 def published_joint_set(family: str, count: int) -> JointSet:

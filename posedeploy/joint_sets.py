@@ -7,6 +7,7 @@ in its file in ``poses/``.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -23,6 +24,7 @@ SIGMAS = {
 }  # fmt: skip
 """How exactly people place each part of the body, as a share of a person's size: COCO's, and for the parts
 that COCO lacks those of their neighbours."""
+_SIDE = re.compile(r"^(l|r|left|right)[_ ]")
 UNKNOWN_SIGMA = 0.079
 """That of a joint that nobody has measured: a shoulder's, about the middle of all."""
 
@@ -47,9 +49,8 @@ class JointSet:
 
 
 def sigmas_of(names: Sequence[str]) -> tuple[float, ...]:
-    """The OKS sigmas of joints, by their names; ``l_`` and ``r_`` are left and right of a part."""
-    parts = (name.removeprefix("l_").removeprefix("r_") for name in names)
-    return tuple(SIGMAS.get(part, UNKNOWN_SIGMA) for part in parts)
+    """The OKS sigmas of joints, by their names; ``l_`` or ``left_`` is the left one of a part."""
+    return tuple(SIGMAS.get(_SIDE.sub("", name.lower()), UNKNOWN_SIGMA) for name in names)
 
 
 JOINT_SETS = {
@@ -150,6 +151,11 @@ JOINT_SETS = {
         ),
     )
 }  # fmt: skip
+
+
+def numbered(count: int) -> tuple[str, ...]:
+    """Names for joints of which only the number is known."""
+    return tuple(f"joint_{number}" for number in range(count))
 
 
 def by_number(*names: str) -> dict[int, JointSet]:

@@ -8,6 +8,7 @@ from typing import Literal
 from posedeploy import plugins
 from posedeploy.families import family_named, joint_set
 from posedeploy.joint_sets import JointSet
+from posedeploy.keypoint_descriptions import resolve_keypoints
 from posedeploy.types import InputContract, JointsContract, ModelSpec, TensorSpec
 
 
@@ -33,7 +34,7 @@ def family_spec(
     found = joint_set(family, joints)
     contracts: Mapping[int | None, InputContract] = getattr(poses, "CONTRACTS", {})
     contract = contracts.get(joints, poses.CONTRACT)
-    return ModelSpec(
+    spec = ModelSpec(
         family=family,
         variant=variant,
         inputs=inputs,
@@ -46,6 +47,7 @@ def family_spec(
         joints=JointsContract(found.name) if contract is None else None,
         cells=cells,
     )
+    return resolve_keypoints(spec)
 
 
 def unit_of(family: str, roles: Collection[str]) -> Literal["px", "mm"]:

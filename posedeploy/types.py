@@ -140,6 +140,19 @@ class JointsContract:
 
 
 @dataclass(frozen=True)
+class Limb:
+    """Two keypoints that a network's part affinity fields join.
+
+    start, end: which heatmaps hold them, counted from 0. channels: those of the fields that hold x and y of
+    the unit vector from ``start`` to ``end``.
+    """
+
+    start: int
+    end: int
+    channels: tuple[int, int]
+
+
+@dataclass(frozen=True)
 class ModelSpec:
     """What a network is, apart from its weights: enough to turn an image into poses without the checkpoint.
 
@@ -148,6 +161,9 @@ class ModelSpec:
     ``contract`` is None for a network whose inputs are not an image; ``joints`` is there for one on the 2D
     joints of people. ``unit`` is that of the family's result, ``px`` or ``mm``. ``cells`` is the number of
     cells that make the input's width, for a network whose outputs are positions in cells and not maps.
+    ``limbs`` are those of a network that has keypoints of its own and finds people by part affinity fields;
+    the published networks' stand in their family's ``poses`` module. ``heatmap_joints`` says which of the
+    keypoints each heatmap of such a network finds, where they are not the same.
     """
 
     family: str
@@ -161,6 +177,16 @@ class ModelSpec:
     unit: Literal["px", "mm"] = "px"
     joints: JointsContract | None = None
     cells: int | None = None
+    limbs: tuple[Limb, ...] = ()
+    heatmap_joints: tuple[int, ...] = ()
+
+    def channels_of(self, role: str) -> int | None:
+        """How many channels (joints, of coordinates) the output of a role has; None where nothing says."""
+        for tensor in self.outputs:
+            if tensor.name == self.roles.get(role) and len(tensor.shape) > 1:
+                length = tensor.shape[-1 if tensor.layout == "NHWC" else 1]
+                return length if isinstance(length, int) else None
+        return None
 
     @property
     def map_stride(self) -> int | None:

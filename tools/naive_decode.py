@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 import cv2
 import numpy as np
 
-from posedeploy.poses.fields import FIELDS, LIMBS
+from posedeploy.poses.limbs import FIELDS, LIMBS
 from posedeploy.types import Array
 
 

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from posedeploy.poses.fields import FIELDS, LIMBS
 from posedeploy.poses.lightweight_openpose_3d import PANOPTIC
+from posedeploy.poses.limbs import FIELDS, LIMBS
 from posedeploy.types import Array
 
 # A standing person of height 1 around (0, 0), x right and y down; keypoints as the 2D network's.

@@ -15,8 +15,8 @@ import torch
 from torch import Tensor
 from torch.utils.data import Dataset
 
-from posedeploy.poses.fields import FIELDS, LIMBS
 from posedeploy.poses.lightweight_openpose_2d import CONTRACT, KEYPOINT_NAMES
+from posedeploy.poses.limbs import FIELDS, LIMBS
 from posedeploy.samples import PARTS, Draws, Person, Scene, draw
 from posedeploy.types import Array
 

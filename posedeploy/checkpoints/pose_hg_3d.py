@@ -14,7 +14,6 @@ from torch import Tensor, nn
 
 from posedeploy.checkpoints.layers import outputs_of
 from posedeploy.errors import CheckpointError
-from posedeploy.families import published_joint_set
 from posedeploy.specs import family_spec
 from posedeploy.types import ModelSpec, TensorSpec
 
@@ -142,7 +141,6 @@ def build(shapes: dict[str, tuple[int, ...]]) -> tuple[nn.Module, ModelSpec]:
     """The network of the variant that the shapes tell, with random weights still, and its spec.
 
     Raises:
-        InputError: it has a depth head and a set of joints that is not known here.
         CheckpointError: its depth maps are not as many as its heatmaps.
     """
     blocks = tuple(_count(shapes, number) or PUBLISHED_BLOCKS[number - 1] for number in (1, 2, 3, 4))
@@ -168,13 +166,11 @@ def build(shapes: dict[str, tuple[int, ...]]) -> tuple[nn.Module, ModelSpec]:
         {head: head for head in heads},
         joints,
     )
-    if "depth" in heads:
-        if heads["depth"] != joints:
-            raise CheckpointError(
-                f"this checkpoint of {FAMILY} has {joints} heatmaps and {heads['depth']} depth maps, where "
-                "each joint has one of both; it is not of the published network"
-            )
-        published_joint_set(FAMILY, joints)  # which says where the pelvis is, and which bones give the size
+    if heads.get("depth", joints) != joints:
+        raise CheckpointError(
+            f"this checkpoint of {FAMILY} has {joints} heatmaps and {heads['depth']} depth maps, where "
+            "each joint has one of both; it is not of the published network"
+        )
     return PoseHg3d(KINDS[kind], blocks, deconv, heads), spec
 
 

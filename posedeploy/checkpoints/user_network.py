@@ -18,6 +18,7 @@ from posedeploy.checkpoints.loading import load_weights
 from posedeploy.checkpoints.reader import read
 from posedeploy.checkpoints.shapes import measured
 from posedeploy.errors import NetworkError
+from posedeploy.keypoint_descriptions import check_described
 from posedeploy.types import Model, ModelSpec
 
 
@@ -52,7 +53,7 @@ def open_user_network(path: Path, network: str) -> Model:
         module, spec = _built(network, result, source.with_suffix(".toml"))
     _check_names(network, spec)
     load_weights(module, checkpoint, f"{source} must build a network of exactly the checkpoint's tensors")
-    spec = measured(module, spec)
+    spec = check_described(measured(module, spec), f"--network {network}")
     return Model(module, spec, path, checkpoint.sha256, network, files.sha256(source))
 
 

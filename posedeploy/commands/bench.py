@@ -23,7 +23,7 @@ from posedeploy.benchmarks.inputs import (
 from posedeploy.benchmarks.latency import Candidate, Latency
 from posedeploy.benchmarks.machine import this_machine
 from posedeploy.commands.console import check_json, counting, out, say, show, warn, working, write_json
-from posedeploy.commands.opening import Described, pytorch_runner
+from posedeploy.commands.opening import Described, open_described, pytorch_runner
 from posedeploy.commands.tables import bytes_of, footprint_table, integers_line, latency_table
 from posedeploy.errors import InputError, PoseDeployError
 from posedeploy.runtimes.base import Runner
@@ -139,7 +139,7 @@ def _candidates(
             if is_checkpoint(path):
                 keep(_pytorch(path.name, options, settings, partial(_model, path, described), opened))
                 continue
-            artifact = open_artifact(path, _description(path, paths, described))
+            artifact = open_described(path, _description(path, paths, described))
             candidate, spec = _loaded(artifact, options, settings, opened)
             key = (artifact.provenance.checkpoint_sha256 if artifact.provenance else "", _input_of(candidate))
             if key not in baselines:
@@ -155,9 +155,9 @@ def _unique(label: str, candidates: list[Candidate]) -> str:
     return f"{label} #{same + 1}" if same else label
 
 
-def _description(path: Path, paths: list[Path], described: Described) -> ModelSpec | None:
+def _description(path: Path, paths: list[Path], described: Described) -> Described:
     """What the user said, for a model without a manifest, or for the only one that is named."""
-    return described.spec if len(paths) == 1 or not manifest.has_one(path) else None
+    return described if len(paths) == 1 or not manifest.has_one(path) else Described()
 
 
 def _model(path: Path, described: Described) -> tuple[Model, ModelSpec]:

@@ -6,9 +6,8 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
-from posedeploy.backends import is_checkpoint
 from posedeploy.commands.console import say, working
-from posedeploy.commands.opening import SAMPLE, Described, open_finder
+from posedeploy.commands.opening import Described, open_finder
 from posedeploy.errors import InputError, MisfitError
 from posedeploy.families import FAMILIES
 from posedeploy.predict import document
@@ -119,10 +118,6 @@ def people_of(
 def _opened(
     path: Path, contract: Path | None, options: RunOptions, opened: ExitStack
 ) -> tuple[Predictor, MadeBy]:
-    if contract is not None and (is_checkpoint(path) or path == SAMPLE):
-        raise InputError(
-            f"--detector-spec {contract}: {path.name} is a checkpoint, which says itself what it is"
-        )
     with working(f"loading {path}"):
         try:
             runner, artifact = open_finder(path, options, Described(contract=contract))

@@ -12,9 +12,11 @@ from rich.table import Table
 from posedeploy import manifest, plugins
 from posedeploy.backends import is_checkpoint
 from posedeploy.commands.console import out, show, working, write_json
-from posedeploy.commands.opening import Described, refuse_stages
+from posedeploy.commands.opening import Described, open_described, refuse_stages
 from posedeploy.commands.tables import bytes_of, running, size, table, tensors_table
-from posedeploy.runtimes.opening import devices_of, fitted, open_artifact, open_runner
+from posedeploy.families import FAMILIES
+from posedeploy.keypoint_descriptions import count_limbs, undescribed
+from posedeploy.runtimes.opening import devices_of, fitted, open_runner
 from posedeploy.types import Artifact, Fit, Model, ModelSpec, Provenance, RunOptions
 
 FITS: dict[Fit, str] = {
@@ -61,7 +63,7 @@ def _checkpoint(path: Path, described: Described) -> tuple[dict[str, Any], Model
 
 def _artifact(path: Path, described: Described) -> tuple[dict[str, Any], ModelSpec]:
     refuse_stages(path, described)
-    artifact: Artifact = open_artifact(path, described.spec)
+    artifact: Artifact = open_described(path, described)
     spec, runs = artifact.spec, {}
     devices = devices_of(artifact)
     if artifact.provenance is None or "CPU" in devices:
@@ -114,6 +116,8 @@ def _show(path: Path, facts: dict[str, Any], spec: ModelSpec, tensors: list[list
     rows["keypoints"] = (
         f"{len(spec.keypoint_names)}: {' '.join(spec.keypoint_names)}" if spec.keypoint_names else "unknown"
     )
+    if limbs := _limbs(spec):
+        rows["limbs"] = limbs
     rows["unit"] = spec.unit
     for name, value in rows.items():
         shown.add_row(name, escape(value))
@@ -124,6 +128,18 @@ def _show(path: Path, facts: dict[str, Any], spec: ModelSpec, tensors: list[list
         for row in tensors:
             listed.add_row(*map(escape, row))
         show(listed)
+
+
+def _limbs(spec: ModelSpec) -> str | None:
+    """The limbs of a network with part affinity fields, by the names of their ends."""
+    count = count_limbs(spec) if spec.family in FAMILIES else None
+    if count is None:
+        return None
+    if spec.limbs:
+        names = [spec.keypoint_names[joint] for joint in spec.heatmap_joints] or spec.keypoint_names
+        return f"{len(spec.limbs)}: " + " ".join(f"{names[a.start]}-{names[a.end]}" for a in spec.limbs)
+    missing = undescribed(spec)
+    return f"{count}, not described: {missing}" if missing else f"{count}, as published"
 
 
 def _three(values: tuple[float, float, float]) -> str:

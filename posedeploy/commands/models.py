@@ -12,6 +12,7 @@ from posedeploy.checkpoints.stages import DEFAULT_STAGES
 from posedeploy.checkpoints.user_network import open_user_network
 from posedeploy.commands.console import say, warn
 from posedeploy.commands.opening import Described, recorded
+from posedeploy.contracts import describe_keypoints
 from posedeploy.errors import CheckpointError, InputError
 from posedeploy.types import Artifact, Model, Provenance, StageCount
 
@@ -19,9 +20,18 @@ from posedeploy.types import Artifact, Model, Provenance, StageCount
 def open_model(path: Path | None, described: Described) -> Model:
     """A checkpoint, or the built-in sample where no path is given, as a PyTorch model.
 
+    With ``--contract``, its keypoints are those that the file names.
+
     Raises:
         CheckpointError, NetworkError, InputError: as the readers say.
     """
+    model = _opened(path, described)
+    if described.contract is None:
+        return model
+    return replace(model, spec=describe_keypoints(model.spec, described.contract))
+
+
+def _opened(path: Path | None, described: Described) -> Model:
     if path is None:
         if described.family or described.network or described.mesh:
             raise InputError("--family, --network and --mesh describe a checkpoint: name it")
@@ -56,7 +66,7 @@ def reference_model(artifact: Artifact, checkpoint: Path | None, described: Desc
             network.
         CheckpointError: the checkpoint is no longer the one that the manifest records.
     """
-    made = artifact.provenance
+    made, described = artifact.provenance, replace(described, contract=None)  # which is of the artifact
     if checkpoint is None and made is None:
         raise InputError(
             f"{artifact.path}: made by others, so nothing says what to compare it with; give --checkpoint"

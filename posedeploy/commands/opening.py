@@ -6,7 +6,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from posedeploy import contracts, plugins
+from posedeploy import contracts, manifest, plugins
 from posedeploy.backends import RUNTIMES, is_checkpoint
 from posedeploy.commands.console import say
 from posedeploy.errors import ArtifactError, InputError, MeshMissingError
@@ -71,12 +71,25 @@ def open_named(
         )
         return pytorch_runner(model, options), artifact
     refuse_stages(path, described)
-    artifact = open_artifact(path, described.spec)
+    artifact = open_described(path, described)
     with ExitStack() as on_error:
         runner = on_error.enter_context(open_runner(artifact, options, runtime))
         artifact = replace(artifact, spec=_scaled(fitted(artifact, runner), described))
         on_error.pop_all()
     return runner, artifact
+
+
+def open_described(path: Path, described: Described) -> Artifact:
+    """A model file with what its manifest says and, with ``--contract``, the keypoints that the file names;
+    or, for one without a manifest, with what the user says of it.
+
+    Raises:
+        ArtifactError, ManifestError, InputError: as ``open_artifact`` and ``contracts`` say.
+    """
+    if described.contract is None or described.family is not None or not manifest.has_one(path):
+        return open_artifact(path, described.spec)
+    artifact = open_artifact(path)
+    return replace(artifact, spec=contracts.describe_keypoints(artifact.spec, described.contract))
 
 
 def open_finder(

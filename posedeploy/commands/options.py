@@ -71,7 +71,11 @@ DetectorSpec: TypeAlias = Annotated[
 ]
 Contract: TypeAlias = Annotated[
     Path | None,
-    typer.Option(metavar="FILE.toml", help="Describes a model made by others, which has no manifest."),
+    typer.Option(
+        metavar="FILE.toml",
+        help="Names the keypoints and limbs of a network trained on its own set; or describes a third-party "
+        "model, which has no manifest.",
+    ),
 ]
 Json: TypeAlias = Annotated[
     Path | None,

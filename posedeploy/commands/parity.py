@@ -25,14 +25,15 @@ from posedeploy.benchmarks.parity import Bounds, Parity, compare, rounding_of
 from posedeploy.checkpoints.exact import in_float64
 from posedeploy.commands.console import check_json, counting, fail, out, say, warn, working, write_json
 from posedeploy.commands.models import reference_model
-from posedeploy.commands.opening import Described, pytorch_runner
+from posedeploy.commands.opening import Described, open_described, pytorch_runner
 from posedeploy.commands.tables import integers_line, parity_heading, parity_table, poses_line
 from posedeploy.errors import DeviceError, InputError, MissingPackageError
 from posedeploy.families import FAMILIES
+from posedeploy.keypoint_descriptions import undescribed
 from posedeploy.predict.image_files import open_images
 from posedeploy.runtimes.adapted import adapted
 from posedeploy.runtimes.base import Runner
-from posedeploy.runtimes.opening import fitted, open_artifact, open_runner
+from posedeploy.runtimes.opening import fitted, open_runner
 from posedeploy.types import Array, Artifact, Camera, ModelSpec, Ranges, RunOptions
 
 ROUNDINGS = 2
@@ -62,7 +63,7 @@ def run(
             "with --max-relative, --max-px and --max-mm"
         )
     check_json(json)
-    artifacts = [open_artifact(path, described.spec) for path in paths]  # one that is missing is told at once
+    artifacts = [open_described(path, described) for path in paths]  # one that is missing is told at once
     results, refused = [], 0
     for artifact in artifacts:
         try:
@@ -171,9 +172,9 @@ def against_pytorch(
 
         on_cpu = replace(options, device="CPU", precision="fp32")
         with pytorch_runner(model, on_cpu) as reference:
+            decode = _decode(spec)
 
             def against(runner: Runner, bounds: Bounds) -> Parity:
-                decode = _decode(spec)
                 with counting(f"comparing {artifact.path.name}") as on_progress:
                     compared = compare(
                         str(artifact.path),
@@ -203,6 +204,9 @@ def against_pytorch(
 
 def _decode(spec: ModelSpec) -> Decode | None:
     if spec.family not in FAMILIES or (spec.contract is None and spec.joints is None):
+        return None
+    if missing := undescribed(spec):
+        say(f"outputs are compared and keypoints are not: {missing}")
         return None
     decode = plugins.load(f"{FAMILIES[spec.family].poses}:decode")
     return lambda outputs, placement: decode(outputs, spec, placement, Camera())

@@ -153,7 +153,7 @@ def poses_line(result: Parity) -> str:
     """The keypoints of one candidate, in a sentence."""
     poses = result.poses
     if poses is None:
-        return "keypoints: not compared, since no decoding is known for this network"
+        return "keypoints: not compared, since nothing says how the outputs of this network become poses"
     if not (poses.people or poses.missed or poses.extra):
         return (
             "keypoints: no people found on either side, so they prove nothing here; give photographs with "

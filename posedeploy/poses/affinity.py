@@ -7,7 +7,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from posedeploy.poses.fields import LIMBS, Fields
+from posedeploy.poses.fields import Fields
+from posedeploy.poses.limbs import Limbs
 from posedeploy.poses.peaks import Peaks
 from posedeploy.types import Array
 
@@ -35,12 +36,12 @@ Rule = Callable[[Peaks, Pairs, Fields], tuple[Array, Array]]
 """Gives, of peaks, pairs and fields, the score of each pair and the number of points that passed."""
 
 
-def candidates(peaks: Peaks) -> Pairs:
+def candidates(peaks: Peaks, limbs: Limbs) -> Pairs:
     """Every pair of peaks of the right kinds, limb by limb; within a limb the first end varies fastest."""
     count = np.diff(peaks.first)
-    start, end = np.array(LIMBS).T
+    start, end = limbs.starts, limbs.ends
     sizes = count[start] * count[end]
-    limb = np.repeat(np.arange(len(LIMBS)), sizes)
+    limb = np.repeat(np.arange(len(limbs)), sizes)
     within = np.arange(len(limb)) - np.repeat(np.cumsum(sizes) - sizes, sizes)
     b, a = np.divmod(within, count[start][limb])
     return Pairs(limb, peaks.first[start][limb] + a, peaks.first[end][limb] + b)
@@ -51,7 +52,7 @@ def plausible(peaks: Peaks, fields: Fields, rule: Rule) -> tuple[Pairs, Array]:
 
     In chunks, so that a noisy map with a hundred thousand pairs does not need gigabytes.
     """
-    pairs = candidates(peaks)
+    pairs = candidates(peaks, fields.limbs)
     good, scores = [np.zeros(0, np.int64)], [np.zeros(0)]
     for begin in range(0, len(pairs), CHUNK):
         score, passed = rule(peaks, pairs[begin : begin + CHUNK], fields)

@@ -7,27 +7,10 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
+from posedeploy.poses.limbs import Limbs
 from posedeploy.poses.maps import UPSAMPLE
 from posedeploy.poses.peaks import Peaks
 from posedeploy.types import Array
-
-# Order matters: the people grow limb by limb.
-LIMBS = (
-    (1, 2), (1, 5), (2, 3), (3, 4), (5, 6), (6, 7), (1, 8), (8, 9), (9, 10), (1, 11),
-    (11, 12), (12, 13), (1, 0), (0, 14), (14, 16), (0, 15), (15, 17), (2, 16), (5, 17),
-)  # fmt: skip
-"""Keypoint pairs, in COCO order with the neck as keypoint 1; both published networks share them."""
-
-FIELDS = (6, 10, 7, 8, 11, 12, 0, 1, 2, 3, 4, 5, 14, 15, 17, 16, 18, 9, 13)
-"""For each limb the pair of PAF channels, (2i, 2i + 1), that holds x and y."""
-
-GROUPS = ((0, 6), (6, 14), (14, 19))
-"""Runs of channel pairs whose limbs lie together in an image: legs, arms, heads."""
-
-GROUP_ENDS = np.zeros((len(GROUPS), 18), np.bool_)
-"""Which keypoints are ends of a group's limbs."""
-for _limb, _pair in zip(LIMBS, FIELDS, strict=True):
-    GROUP_ENDS[sum(_pair >= last for _, last in GROUPS), list(_limb)] = True
 
 MARGIN = 2
 """Cells around a crop that cubic interpolation reads, so that it gives what it gives on the whole map."""
@@ -37,9 +20,10 @@ MARGIN = 2
 class Fields:
     """Limb l has at x, y of the upsampled map the vector ``base[l] + y * per_row[l] + x * per_column[l]``.
 
-    vectors: (n, 2) float32. base, per_row, per_column: (19,) int32. height: of the upsampled map, in px.
+    vectors: (n, 2) float32. base, per_row, per_column: (limbs,) int32. height: of the upsampled map, in px.
     """
 
+    limbs: Limbs
     vectors: Array
     base: Array
     per_row: Array
@@ -54,21 +38,22 @@ class Fields:
         return sampled
 
 
-def upsampled_fields(pafs: Array, peaks: Peaks, interpolation: int) -> Fields:
-    """The (38, h, w) fields upsampled around the peaks; elsewhere no limb is, and nothing is to be read.
+def upsampled_fields(pafs: Array, peaks: Peaks, limbs: Limbs, interpolation: int) -> Fields:
+    """The (channels, h, w) fields upsampled around the peaks; elsewhere there are no limbs to read.
 
     The values are to the last bit those of upsampling the whole, which takes twice the time.
     """
+    pafs = pafs if limbs.order is None else pafs[limbs.order]
     kind = np.repeat(np.arange(len(peaks.first) - 1), np.diff(peaks.first))
-    limits = [_limits(peaks, ends[kind], pafs.shape[1:]) for ends in GROUP_ENDS]
+    limits = [_limits(peaks, ends[kind], pafs.shape[1:]) for ends in limbs.group_ends]
     sizes = [
         UPSAMPLE**2 * (bottom - top) * (right - left) * (last - first)
-        for (top, bottom, left, right), (first, last) in zip(limits, GROUPS, strict=True)
+        for (top, bottom, left, right), (first, last) in zip(limits, limbs.groups, strict=True)
     ]
     vectors = np.empty((sum(sizes), 2), np.float32)
-    layout = np.zeros((3, len(LIMBS)), np.int32)
+    layout = np.zeros((3, len(limbs)), np.int32)
     begin = 0
-    for size, (top, bottom, left, right), (first, last) in zip(sizes, limits, GROUPS, strict=True):
+    for size, (top, bottom, left, right), (first, last) in zip(sizes, limits, limbs.groups, strict=True):
         if not size:
             continue
         shape = (UPSAMPLE * (bottom - top), UPSAMPLE * (right - left), 2 * (last - first))
@@ -77,11 +62,11 @@ def upsampled_fields(pafs: Array, peaks: Peaks, interpolation: int) -> Fields:
         cv2.resize(np.ascontiguousarray(crop), shape[1::-1], dst=out, interpolation=interpolation)
         per_column, per_row = last - first, shape[1] * (last - first)
         origin = begin - UPSAMPLE * (top * per_row + left * per_column)
-        for limb, pair in enumerate(FIELDS):
+        for limb, pair in enumerate(limbs.pairs):
             if first <= pair < last:
                 layout[:, limb] = origin + pair - first, per_row, per_column
         begin += size
-    return Fields(vectors, layout[0], layout[1], layout[2], UPSAMPLE * pafs.shape[1])
+    return Fields(limbs, vectors, layout[0], layout[1], layout[2], UPSAMPLE * pafs.shape[1])
 
 
 def _limits(peaks: Peaks, chosen: Array, size: tuple[int, ...]) -> tuple[int, int, int, int]:

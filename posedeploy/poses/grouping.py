@@ -7,13 +7,12 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from posedeploy.poses.affinity import Pairs
-from posedeploy.poses.fields import LIMBS
+from posedeploy.poses.limbs import Limbs
 from posedeploy.poses.peaks import Peaks
 from posedeploy.types import Array
 
-KEYPOINTS = 18
 COMPLETING = (17, 18)
-"""The limbs that only complete a person: they never start one and do not count in its score."""
+"""The published limbs that only complete a person: they never start one and do not count in its score."""
 
 MIN_KEYPOINTS = 3
 MIN_MEAN_SCORE = 0.2
@@ -24,16 +23,16 @@ Connections = list[list[tuple[int, int, float]]]
 
 @dataclass(frozen=True)
 class People:
-    """members: (people, 18) int64 peak indices, -1 where missing. scores: (people,) published sums."""
+    """members: (people, keypoints) int64 peak indices, -1 where missing. scores: (people,) published sums."""
 
     members: Array
     scores: Array
 
 
-def best_first(pairs: Pairs, scores: Array, tie: Array) -> Connections:
+def best_first(pairs: Pairs, scores: Array, tie: Array, limbs: Limbs) -> Connections:
     """One-to-one connections per limb: greedily the best score; among equal scores the lowest ``tie``."""
-    connections: Connections = [[] for _ in LIMBS]
-    used: list[set[int]] = [set() for _ in LIMBS]
+    connections: Connections = [[] for _ in limbs.pairs]
+    used: list[set[int]] = [set() for _ in limbs.pairs]
     order = np.lexsort((tie, -scores, pairs.limb))
     chosen = pairs[order]
     rows = zip(
@@ -47,16 +46,21 @@ def best_first(pairs: Pairs, scores: Array, tie: Array) -> Connections:
     return connections
 
 
-def group(peaks: Peaks, connections: Connections, *, lone: bool) -> People:
+def group(peaks: Peaks, connections: Connections, limbs: Limbs, *, lone: bool) -> People:
     """Grow people limb by limb, then keep those with enough keypoints and score.
 
-    ``lone``: where a limb has candidates at one end only, each that is in no person yet starts one (the older
-    grouping, of the 3D network).
+    The published rules need limbs in the order in which people grow from the neck. Limbs of a network's own
+    come in any order, so people also grow from a limb's second end, and two that a limb joins become one.
+
+    ``lone``: of the published limbs, where one has candidates at one end only, each that is in no person yet
+    starts one (the older grouping, of the 3D network).
     """
-    crowd = _Crowd(peaks.scores.tolist())
-    for limb, (start, end) in enumerate(LIMBS):
+    crowd = _Crowd(peaks.scores.tolist(), limbs.keypoints)
+    for limb, (start, end) in enumerate(zip(limbs.starts.tolist(), limbs.ends.tolist(), strict=True)):
         ends = [range(peaks.first[kind], peaks.first[kind + 1]) for kind in (start, end)]
-        if lone and not (ends[0] and ends[1]):
+        if not limbs.is_published:
+            crowd.join(start, end, connections[limb])
+        elif lone and not (ends[0] and ends[1]):
             crowd.start_alone(start, ends[0])
             crowd.start_alone(end, ends[1])
         elif limb in COMPLETING:
@@ -71,6 +75,7 @@ class _Crowd:
     """People in the making. ``holders`` lists, for a peak, the people that hold it: several may."""
 
     peak_scores: list[float]
+    keypoints: int
     members: list[list[int]] = field(default_factory=list)
     counts: list[int] = field(default_factory=list)
     scores: list[float] = field(default_factory=list)
@@ -101,17 +106,50 @@ class _Crowd:
                 if self.members[person][start] == -1:
                     self._give(person, start, a)
 
+    def join(self, start: int, end: int, connections: list[tuple[int, int, float]]) -> None:
+        """Grow people from either end of a limb, and make one of two that it joins; each peak is in one."""
+        for a, b, score in connections:
+            with_a, with_b = self.holders.get(a, []), self.holders.get(b, [])
+            if with_a and with_b:
+                self._merge(with_a[0], with_b[0], score)
+            elif with_a or with_b:
+                person = (with_a or with_b)[0]
+                kind, peak = (end, b) if with_a else (start, a)
+                if self.members[person][kind] == -1:
+                    self._give(person, kind, peak)
+                    self.counts[person] += 1
+                    self.scores[person] += self.peak_scores[peak] + score
+            else:
+                self._start(self.peak_scores[a] + self.peak_scores[b] + score, (start, a), (end, b))
+
+    def _merge(self, person: int, other: int, score: float) -> None:
+        """Give one person all that another has, unless both have the same kind of keypoint."""
+        if person == other:
+            self.scores[person] += score
+            return
+        parts = [(kind, peak) for kind, peak in enumerate(self.members[other]) if peak != -1]
+        if any(self.members[person][kind] != -1 for kind, _ in parts):
+            return
+        for kind, peak in parts:
+            self.holders[peak].remove(other)
+            self._give(person, kind, peak)
+        self.counts[person] += self.counts[other]
+        self.scores[person] += self.scores[other] + score
+        self.members[other], self.counts[other] = [-1] * self.keypoints, 0
+
     def people(self) -> People:
+        """Those with enough keypoints, all of them where the network has fewer, and a high enough score."""
+        least = min(MIN_KEYPOINTS, self.keypoints)
         kept = [
             person
             for person, (count, score) in enumerate(zip(self.counts, self.scores, strict=True))
-            if count >= MIN_KEYPOINTS and score / count >= MIN_MEAN_SCORE
+            if count >= least and score / count >= MIN_MEAN_SCORE
         ]
-        members = np.array([self.members[person] for person in kept], np.int64).reshape(-1, KEYPOINTS)
+        members = np.array([self.members[person] for person in kept], np.int64).reshape(-1, self.keypoints)
         return People(members, np.array([self.scores[person] for person in kept], np.float64))
 
     def _start(self, score: float, *parts: tuple[int, int]) -> None:
-        self.members.append([-1] * KEYPOINTS)
+        self.members.append([-1] * self.keypoints)
         self.counts.append(len(parts))
         self.scores.append(score)
         for kind, peak in parts:

@@ -10,5 +10,6 @@ KEYPOINT_NAMES, SKELETON = JOINT_SETS[17].joints, JOINT_SETS[17].bones
 CONTRACT = None
 UNIT = "mm"
 ROLES = ("pose3d", "cam_mesh")
+KEYPOINTS_OF = ("pose3d", 0, 1)
 
 decode = lifted.decode

@@ -10,8 +10,9 @@ import cv2
 import numpy as np
 
 from posedeploy.poses.affinity import plausible, rounded_mean
-from posedeploy.poses.fields import LIMBS, upsampled_fields
+from posedeploy.poses.fields import upsampled_fields
 from posedeploy.poses.grouping import COMPLETING, best_first, group
+from posedeploy.poses.limbs import LIMBS, limbs_of, undescribed_limbs
 from posedeploy.poses.maps import UPSAMPLE, maps_of, stride_of, upsampled
 from posedeploy.poses.peaks import find_peaks
 from posedeploy.types import Camera, InputContract, ModelSpec, Placement, Poses, Tensors
@@ -24,21 +25,33 @@ SKELETON = tuple(limb for index, limb in enumerate(LIMBS) if index not in COMPLE
 CONTRACT = InputContract(height=256, width=456, mean=(128.0, 128.0, 128.0), deviation=(256.0, 256.0, 256.0))
 UNIT = "px"
 ROLES = ("heatmaps", "pafs")
+CHANNELS = {"heatmaps": 19, "pafs": 38}
+"""Those of the published network; the last heatmap is the background."""
+KEYPOINTS_OF = ("heatmaps", 1, 1)
+"""The output that says how many keypoints there are: its channels without so many, over so many."""
+
+
+def undescribed(spec: ModelSpec) -> str | None:
+    """What must be described before people can be found with this network; None where nothing must."""
+    return undescribed_limbs(spec, CHANNELS)
 
 
 def decode(outputs: Tensors, spec: ModelSpec, placement: Placement, camera: Camera) -> Poses:
-    """The people in one image, from (1, 19, h, w) heatmaps and (1, 38, h, w) part affinity fields.
+    """The people in one image, from (1, 19, h, w) heatmaps and (1, 38, h, w) part affinity fields, or those
+    of the limbs that ``spec`` describes.
 
     Positions are in pixels of the image, not rounded. ``camera`` has no say in 2D.
 
     Raises:
-        InputError: an output is missing, holds several images, or does not fit the placement.
+        InputError: an output is missing, holds several images, or does not fit the placement; or nothing
+            describes the limbs of a network with keypoints of its own.
     """
-    heatmaps, pafs = maps_of(outputs, spec, {"heatmaps": 19, "pafs": 38})
+    limbs = limbs_of(spec, CHANNELS)
+    heatmaps, pafs = maps_of(outputs, spec, {"heatmaps": limbs.keypoints + 1, "pafs": limbs.channels})
     stride = stride_of(heatmaps, placement, spec.map_stride)
-    peaks = find_peaks(upsampled(heatmaps[: len(KEYPOINT_NAMES)], cv2.INTER_CUBIC))
-    pairs, scores = plausible(peaks, upsampled_fields(pafs, peaks, cv2.INTER_CUBIC), rounded_mean)
-    people = group(peaks, best_first(pairs, scores, tie=-np.arange(len(pairs))), lone=False)
+    peaks = find_peaks(upsampled(heatmaps[: limbs.keypoints], cv2.INTER_CUBIC))
+    pairs, scores = plausible(peaks, upsampled_fields(pafs, peaks, limbs, cv2.INTER_CUBIC), rounded_mean)
+    people = group(peaks, best_first(pairs, scores, -np.arange(len(pairs)), limbs), limbs, lone=False)
 
     cells = np.stack([peaks.x, peaks.y], axis=1)
     pixels = (cells * stride / UPSAMPLE - placement.offset) / placement.scale

@@ -6,6 +6,8 @@ location maps, and the published code of Osokin's 3D demo.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import cv2
 import numpy as np
 
@@ -13,6 +15,7 @@ from posedeploy.poses.affinity import plausible, truncated_mean
 from posedeploy.poses.cameras import focal_length, to_world
 from posedeploy.poses.fields import upsampled_fields
 from posedeploy.poses.grouping import best_first, group
+from posedeploy.poses.limbs import limbs_of, undescribed_limbs
 from posedeploy.poses.maps import UPSAMPLE, maps_of, stride_of, upsampled
 from posedeploy.poses.peaks import THRESHOLD, find_peaks
 from posedeploy.types import Array, Camera, InputContract, ModelSpec, Placement, Poses, Tensors
@@ -30,6 +33,10 @@ CONTRACT = InputContract(
 )
 UNIT = "mm"
 ROLES = ("features", "heatmaps", "pafs")
+CHANNELS = {"features": 57, "heatmaps": 19, "pafs": 38}
+"""Those of the published network; the last heatmap is the background."""
+KEYPOINTS_OF = ("features", 0, 3)
+"""The output that says how many joints there are: its channels without so many, over so many."""
 
 PERSON_HEIGHT_MM = 1800.0
 """The unit of the ``features`` maps."""
@@ -41,35 +48,71 @@ LIMB_JOINTS = ((18, 17, 1), (16, 15, 1), (5, 4, 3), (8, 7, 6), (11, 10, 9), (14,
 """Joints that are read together, at the cell of the first of them that is visible."""
 
 
+ROOT = "neck"
+"""The joint at whose cell all joints of a person are read; of joints of its own that lack it, the first one
+that has a heatmap."""
+
+
+def undescribed(spec: ModelSpec) -> str | None:
+    """What must be described before people can be found with this network; None where nothing must."""
+    return undescribed_limbs(spec, CHANNELS)
+
+
 def decode(outputs: Tensors, spec: ModelSpec, placement: Placement, camera: Camera) -> Poses:
-    """The people in one image, from (1, 57, h, w) features, (1, 19, h, w) heatmaps and (1, 38, h, w) fields.
+    """The people in one image, from (1, 57, h, w) features, (1, 19, h, w) heatmaps and (1, 38, h, w) fields,
+    or those of the joints and limbs that ``spec`` describes.
 
     Joints are in Panoptic order; joint 2, the body centre, has no 2D position. 2D positions are whole
     pixels, truncated as published. 3D positions are in mm: camera coordinates, or world ones where the
-    camera says how. A person whose neck is not seen is left out.
+    camera says how. A person whose neck is not seen is left out. Each joint of a described network that is
+    seen is read at its own cell.
 
     Raises:
-        InputError: an output is missing, holds several images, or does not fit the placement; or the camera's
-            numbers cannot be used.
+        InputError: an output is missing, holds several images, or does not fit the placement; the camera's
+            numbers cannot be used; or nothing describes the limbs of a network with joints of its own.
     """
-    joints = len(KEYPOINT_NAMES)
-    features, heatmaps, pafs = maps_of(outputs, spec, {"features": 3 * joints, "heatmaps": 19, "pafs": 38})
+    limbs, layout = limbs_of(spec, CHANNELS), _layout_of(spec)
+    joints = layout.joints
+    channels = {"features": 3 * joints, "heatmaps": limbs.keypoints + 1, "pafs": limbs.channels}
+    features, heatmaps, pafs = maps_of(outputs, spec, channels)
     stride = stride_of(heatmaps, placement, spec.map_stride)
-    peaks = find_peaks(upsampled(heatmaps[: len(PANOPTIC)], cv2.INTER_LINEAR))
-    pairs, scores = plausible(peaks, upsampled_fields(pafs, peaks, cv2.INTER_LINEAR), truncated_mean)
-    people = group(peaks, best_first(pairs, scores, tie=pairs.a * len(peaks.x) + pairs.b), lone=True)
+    peaks = find_peaks(upsampled(heatmaps[: limbs.keypoints], cv2.INTER_LINEAR))
+    fields = upsampled_fields(pafs, peaks, limbs, cv2.INTER_LINEAR)
+    pairs, scores = plausible(peaks, fields, truncated_mean)
+    tie = pairs.a * len(peaks.x) + pairs.b
+    people = group(peaks, best_first(pairs, scores, tie, limbs), limbs, lone=True)
 
     found = np.stack([peaks.x / UPSAMPLE, peaks.y / UPSAMPLE, peaks.scores], axis=1)
     table = np.concatenate([found, np.full((1, 3), -1.0)])
     cells = np.full((len(people.members), joints, 3), -1.0)
-    cells[:, PANOPTIC] = table[people.members]
-    necked = cells[:, 0, 2] > THRESHOLD
+    cells[:, layout.of_heatmap] = table[people.members]
+    necked = cells[:, layout.root, 2] > THRESHOLD
     cells = cells[necked]
-    relative = _joints_at(features, cells)
+    relative = _joints_at(features, cells, layout)
     fx_cells = focal_length(camera, placement) * placement.scale / stride
     camera_mm = relative + _translation(relative, cells, features.shape[1:], fx_cells)[:, None]
     positions = np.concatenate([to_world(camera_mm, camera), cells[..., 2:]], axis=2)
     return Poses(_pixels(cells, stride, placement), people.scores[necked], keypoints_3d=positions)
+
+
+@dataclass(frozen=True)
+class _Layout:
+    """Where a network's joints are. of_heatmap: the joint of each heatmap. root: at whose cell all joints are
+    read; read_together: then these, at the cell of the first of each group that is visible."""
+
+    joints: int
+    of_heatmap: Array
+    root: int
+    read_together: tuple[tuple[int, ...], ...]
+
+
+def _layout_of(spec: ModelSpec) -> _Layout:
+    if not spec.limbs:
+        return _Layout(len(KEYPOINT_NAMES), PANOPTIC, 0, LIMB_JOINTS)
+    joints = len(spec.keypoint_names)
+    of_heatmap = spec.heatmap_joints or tuple(range(joints))
+    root = spec.keypoint_names.index(ROOT) if ROOT in spec.keypoint_names else of_heatmap[0]
+    return _Layout(joints, np.array(of_heatmap), root, tuple((joint,) for joint in of_heatmap))
 
 
 def _pixels(cells: Array, stride: float, placement: Placement) -> Array:
@@ -78,10 +121,11 @@ def _pixels(cells: Array, stride: float, placement: Placement) -> Array:
     return np.where(seen, np.concatenate([pixels, cells[..., 2:]], axis=2), -1.0)
 
 
-def _joints_at(features: Array, cells: Array) -> Array:
+def _joints_at(features: Array, cells: Array, layout: _Layout) -> Array:
     """(people, joints, 3) mm, root-relative: all joints as the neck's cell has them, limbs as their own."""
-    where = np.repeat(cells[:, :1, :2].astype(np.int64), cells.shape[1], axis=1)
-    for limb in LIMB_JOINTS:
+    root = cells[:, layout.root : layout.root + 1, :2]
+    where = np.repeat(root.astype(np.int64), cells.shape[1], axis=1)
+    for limb in layout.read_together:
         at = np.array(limb)
         visible = cells[:, at, 2] > THRESHOLD
         first = at[visible.argmax(axis=1)]

@@ -32,6 +32,7 @@ CONTRACT = InputContract(
 )  # fmt: skip
 UNIT = "mm"
 ROLES = ("coord",)
+KEYPOINTS_OF = ("coord", 0, 1)
 
 HALF_DEPTH_MM = 1000.0
 """The volume of depth bins reaches so far before and behind the root."""

@@ -8,11 +8,14 @@ Motor Control of Human Movement" (after Drillis and Contini, 1966). No upstream 
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import lru_cache
 
 import numpy as np
 
 from posedeploy.errors import InputError
 from posedeploy.joint_sets import by_number
+from posedeploy.keypoint_descriptions import missing_description
+from posedeploy.poses.coco import coco_name
 from posedeploy.poses.maps import maps_of, stride_of
 from posedeploy.types import (
     Array,
@@ -37,12 +40,25 @@ UNIT = "mm"
 DEPTH_ROLE = "depth"
 """The output without which there are no 3D positions."""
 ROLES = ("hm", DEPTH_ROLE)
+KEYPOINTS_OF = ("hm", 0, 1)
 
 LIMBS = (
     ("hip", "knee"), ("knee", "ankle"), ("shoulder", "elbow"), ("elbow", "wrist"),
 )  # fmt: skip
-LIMBS_MM = 2 * (0.245 + 0.246 + 0.186 + 0.146) * 1800.0
-"""Thighs, shanks, upper arms and forearms together, of a person of 1.8 m."""
+LIMB_MM = (0.245 * 1800.0, 0.246 * 1800.0, 0.186 * 1800.0, 0.146 * 1800.0)
+"""How long these are, thigh, shank, upper arm and forearm, of a person of 1.8 m."""
+ROOTS = (("pelvis",), ("left_hip", "right_hip"))
+"""What 3D positions are relative to: the first of these that a network has."""
+
+
+def undescribed(spec: ModelSpec) -> str | None:
+    """What must be described before 3D positions can be had from this network; None where nothing must."""
+    if DEPTH_ROLE not in spec.roles or (_roots(spec.keypoint_names) and _bones(spec.keypoint_names)):
+        return None
+    return (
+        f"{missing_description(spec)}. Its 3D positions start at a joint called pelvis, or between l_hip and "
+        "r_hip, and their scale needs one limb at least, such as l_hip and l_knee"
+    )
 
 
 def decode(outputs: Tensors, spec: ModelSpec, placement: Placement, camera: Camera) -> Poses:
@@ -52,17 +68,20 @@ def decode(outputs: Tensors, spec: ModelSpec, placement: Placement, camera: Came
     values (0 where it is below), and the person's their mean. 3D positions are from the pelvis on (COCO: from
     the middle of the hips), x right, y down, z away from the camera. The network says nothing of size: as
     published, positions are in widths of the map. To be in mm they are made those of a person of 1.8 m, the
-    bones of whose arms and legs have 2.96 m together; errors in them are relative to that.
+    bones of whose arms and legs, as far as the network has them, have 2.96 m together; errors in them are
+    relative to that.
 
     Raises:
-        InputError: an output is missing, holds several images, or does not fit the placement; or a camera is
-            given, which has no say in either.
+        InputError: an output is missing, holds several images, or does not fit the placement; a camera is
+            given, which has no say in either; or nothing names the joints of a 3D network with its own.
     """
     if any(part is not None for part in (camera.fx, camera.rotation, camera.translation)):
         raise InputError(
             f"{spec.family} gives positions from the pelvis on, where the camera has no say; leave the focal "
             "length and the extrinsics out"
         )
+    if missing := undescribed(spec):
+        raise InputError(missing)
     joints = len(spec.keypoint_names)
     roles = [role for role in ROLES if role == "hm" or role in spec.roles]
     heatmaps, *depths = maps_of(outputs, spec, dict.fromkeys(roles, joints))
@@ -92,9 +111,27 @@ def relative_pose(cells: Array, depths: Array, names: tuple[str, ...]) -> Array:
     """(joints, 3) x, y, z from the root on, in widths of the map, from (joints, h, w) depth maps."""
     width = depths.shape[2]
     pose = np.concatenate([cells / width, _read(depths, cells)[:, None].astype(np.float64)], axis=1)
-    roots = [names.index(name) for name in (("pelvis",) if "pelvis" in names else ("l_hip", "r_hip"))]
-    centred: Array = pose - pose[roots].mean(axis=0)
+    centred: Array = pose - pose[_roots(names)].mean(axis=0)
     return centred
+
+
+@lru_cache(maxsize=16)
+def _roots(names: tuple[str, ...]) -> list[int]:
+    """The joints whose middle is the root; none where the names do not say."""
+    own = [coco_name(name) for name in names]
+    return next(([own.index(name) for name in root] for root in ROOTS if set(root) <= set(own)), [])
+
+
+@lru_cache(maxsize=16)
+def _bones(names: tuple[str, ...]) -> list[tuple[int, int, float]]:
+    """The limbs both of whose ends are there: these, and how long they are in mm."""
+    own = [coco_name(name) for name in names]
+    limbs = [
+        (f"{side}_{start}", f"{side}_{end}", length)
+        for side in ("left", "right")
+        for (start, end), length in zip(LIMBS, LIMB_MM, strict=True)
+    ]
+    return [(own.index(a), own.index(b), length) for a, b, length in limbs if {a, b} <= set(own)]
 
 
 def _read(maps: Array, cells: Array) -> Array:
@@ -104,8 +141,8 @@ def _read(maps: Array, cells: Array) -> Array:
 
 
 def _in_mm(relative: Array, names: tuple[str, ...]) -> Array:
-    ends = [[names.index(f"{side}_{joint}") for joint in limb] for side in ("l", "r") for limb in LIMBS]
-    bones = np.linalg.norm(relative[[a for a, _ in ends]] - relative[[b for _, b in ends]], axis=1)
-    total = float(bones.sum())
-    scaled: Array = relative * (LIMBS_MM / total if total else 0.0)
+    bones = _bones(names)
+    starts, ends = [start for start, _, _ in bones], [end for _, end, _ in bones]
+    total = float(np.linalg.norm(relative[starts] - relative[ends], axis=1).sum())
+    scaled: Array = relative * (sum(length for _, _, length in bones) / total if total else 0.0)
     return scaled

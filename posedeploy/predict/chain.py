@@ -12,7 +12,9 @@ import numpy as np
 
 from posedeploy import plugins
 from posedeploy.errors import ArtifactError, InputError
-from posedeploy.families import FAMILIES, Family, joint_set
+from posedeploy.families import FAMILIES, Family
+from posedeploy.joint_sets import sigmas_of
+from posedeploy.keypoint_descriptions import undescribed
 from posedeploy.poses.preprocess import prepare
 from posedeploy.predict.frames import Frame
 from posedeploy.runtimes.adapted import adapted
@@ -54,7 +56,7 @@ class Predictor:
         self._camera = camera or Camera()
         self._boxes = boxes
         self._decode = plugins.load(f"{family.poses}:decode")
-        self.sigmas: tuple[float, ...] = joint_set(spec.family, len(spec.keypoint_names)).sigmas
+        self.sigmas: tuple[float, ...] = sigmas_of(spec.keypoint_names)
 
     def __call__(self, image: Array, boxes: Array | None = None) -> Poses:
         """The people in one (H, W, 3) uint8 BGR image.
@@ -174,6 +176,8 @@ def check_family(spec: ModelSpec) -> None:
             f"nothing here says how the outputs of this network ({spec.family!r}) become poses; give "
             f"--family {' or '.join(FAMILIES)} where it is one of these, or describe it with --contract FILE"
         )
+    if missing := undescribed(spec):
+        raise InputError(missing)
 
 
 def finds_nobody(family: str) -> str:

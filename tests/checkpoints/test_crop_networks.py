@@ -10,7 +10,7 @@ from torch import nn
 
 from posedeploy.checkpoints import mobile_human_pose, pose_hg_3d
 from posedeploy.checkpoints.loading import open_checkpoint
-from posedeploy.errors import CheckpointError, InputError
+from posedeploy.errors import CheckpointError
 from posedeploy.nesting import flat
 from posedeploy.types import Model
 from tests.checkpoints.test_lightweight_openpose import check_runs
@@ -122,14 +122,14 @@ def test_heads_and_joints_are_told_from_the_keys(
         assert tuple(output.shape) == tensor.fixed({"batch": 2, "height": 64, "width": 96}).shape
 
 
-def test_joints_that_nobody_knows_do_for_2d_alone(tmp_path: Path) -> None:
+def test_another_number_of_joints_has_names_by_number(tmp_path: Path) -> None:
     def network(*heads: str) -> pose_hg_3d.PoseHg3d:
         return pose_hg_3d.PoseHg3d(pose_hg_3d.BasicBlock, (1, 1, 1, 1), 16, dict.fromkeys(heads, 5)).eval()
 
     spec = reopened(network("hm"), tmp_path / "a.pth").spec
     assert (spec.unit, len(spec.keypoint_names)) == ("px", 5)
-    with pytest.raises(InputError, match="a network on 5 joints, and no set of pose-hg-3d has as many"):
-        reopened(network("hm", "depth"), tmp_path / "b.pth")
+    spec = reopened(network("hm", "depth"), tmp_path / "b.pth").spec
+    assert (spec.unit, spec.keypoint_names[4], spec.skeleton) == ("mm", "joint_4", ())
 
 
 def test_depth_maps_are_as_many_as_heatmaps(tmp_path: Path) -> None:

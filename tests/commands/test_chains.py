@@ -195,12 +195,8 @@ def test_a_detector_made_by_others_is_described(
     for arguments, message in (
         ((*chain[:3], "--detector-spec", "others.toml"), "it describes a --detector; give that too"),
         (
-            (*chain[:4], human / "human.pth", "--detector-spec", "others.toml"),
-            "human.pth is a checkpoint, which says itself what it is",
-        ),
-        (
             (*chain[:4], "sample", "--detector-spec", "others.toml"),
-            "sample is a checkpoint, which says itself what it is",
+            "others.toml: it describes no keypoints, which is all that a model with its own description",
         ),
         ((*chain[:4], human / "human.pth"), "export this one so, and name the artifact here"),
         ((*chain[:4], "gone.pth"), "error: gone.pth: cannot be read (No such file or directory)"),

@@ -11,7 +11,7 @@ import pytest
 from posedeploy.errors import InputError
 from posedeploy.poses import mobile_human_pose, pose_hg_3d
 from posedeploy.specs import family_spec
-from posedeploy.types import Camera, ModelSpec, Placement
+from posedeploy.types import Camera, ModelSpec, Placement, TensorSpec
 
 WHERE = Placement(0.5, (10.0, 20.0), (400, 300), (256, 256))
 """Image px to input px: half, then 10 to the right and 20 down."""
@@ -78,6 +78,23 @@ def test_pose_hg_3d_without_a_depth_head_is_2d() -> None:
     poses = pose_hg_3d.decode(outputs, hg_spec(depth=False), where, Camera())
     assert poses.keypoints.shape == (1, 16, 3)
     assert poses.keypoints_3d is None
+
+
+def test_pose_hg_3d_of_its_own_joints_needs_names_for_3d() -> None:
+    where = replace(WHERE, input_size=(192, 256))
+    maps, own = hg_maps(16), [3, 2, 4, 5, 1]
+    maps = {role: array[:, own] for role, array in maps.items()}
+    bare = replace(hg_spec(5), outputs=tuple(TensorSpec(role, array.shape) for role, array in maps.items()))
+    message = "has 5 keypoints of its own .*, or between l_hip and r_hip, .* such as l_hip and l_knee"
+    with pytest.raises(InputError, match=message):
+        pose_hg_3d.decode(maps, bare, where, Camera())
+    described = replace(bare, keypoint_names=("left_hip", "right_hip", "l_knee", "l_ank", "R_Knee"))
+    poses = pose_hg_3d.decode(maps, described, where, Camera())
+    assert poses.keypoints_3d is not None
+    in_mm = poses.keypoints_3d[0, :, :3]
+    np.testing.assert_allclose(in_mm[0] + in_mm[1], 0, atol=1e-6)
+    legs = sum(np.linalg.norm(in_mm[a] - in_mm[b]) for a, b in ((0, 2), (2, 3), (1, 4)))
+    assert legs == pytest.approx(1800 * (2 * 0.245 + 0.246))
 
 
 def test_pose_hg_3d_of_a_flat_map_is_a_point_and_not_nan() -> None:

@@ -5,7 +5,8 @@ import numpy as np
 import pytest
 
 from posedeploy.poses.affinity import candidates
-from posedeploy.poses.fields import FIELDS, LIMBS, upsampled_fields
+from posedeploy.poses.fields import upsampled_fields
+from posedeploy.poses.limbs import FIELDS, LIMBS, PUBLISHED
 from posedeploy.poses.maps import upsampled
 from posedeploy.poses.peaks import find_peaks
 from tools.synthetic_maps import crowd
@@ -18,8 +19,8 @@ def test_a_crop_holds_what_the_whole_would(seed: int, interpolation: int) -> Non
     maps = crowd(seed % 4, height=int(random.integers(8, 40)), width=int(random.integers(8, 60)), seed=seed)
     peaks = find_peaks(upsampled(maps.heatmaps[:18], interpolation))
     whole = upsampled(maps.pafs, interpolation)
-    fields = upsampled_fields(maps.pafs, peaks, interpolation)
-    pairs = candidates(peaks)
+    fields = upsampled_fields(maps.pafs, peaks, PUBLISHED, interpolation)
+    pairs = candidates(peaks, PUBLISHED)
     for end in (pairs.a, pairs.b):
         x, y = peaks.x[end].astype(np.int32), peaks.y[end].astype(np.int32)
         got = fields.at(pairs.limb, x[:, None], y[:, None])[:, 0]
@@ -30,7 +31,7 @@ def test_a_crop_holds_what_the_whole_would(seed: int, interpolation: int) -> Non
 
 def test_candidates_are_all_pairs_of_each_limb() -> None:
     peaks = find_peaks(upsampled(crowd(3, seed=1).heatmaps[:18], cv2.INTER_CUBIC))
-    pairs = candidates(peaks)
+    pairs = candidates(peaks, PUBLISHED)
     counts = np.diff(peaks.first)
     assert np.bincount(pairs.limb, minlength=19).tolist() == [int(counts[a] * counts[b]) for a, b in LIMBS]
     kind = np.repeat(np.arange(18), counts)

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from posedeploy.poses.affinity import Pairs
-from posedeploy.poses.fields import LIMBS
 from posedeploy.poses.grouping import _Crowd, best_first, group
+from posedeploy.poses.limbs import LIMBS, PUBLISHED
 from posedeploy.poses.peaks import Peaks
 
 
@@ -22,34 +22,34 @@ def links(**by_limb: list[tuple[int, int, float]]) -> list[list[tuple[int, int, 
 
 def test_the_best_pair_goes_first_and_each_peak_once() -> None:
     pairs = Pairs(np.zeros(4, int), np.array([0, 1, 0, 1]), np.array([2, 2, 3, 3]))
-    connections = best_first(pairs, np.array([0.5, 0.9, 0.8, 0.7]), tie=np.arange(4))
+    connections = best_first(pairs, np.array([0.5, 0.9, 0.8, 0.7]), tie=np.arange(4), limbs=PUBLISHED)
     assert connections[0] == [(1, 2, 0.9), (0, 3, 0.8)]
 
 
 def test_ties_go_as_asked() -> None:
     pairs = Pairs(np.zeros(2, int), np.array([0, 1]), np.array([2, 2]))
-    assert best_first(pairs, np.array([0.5, 0.5]), tie=np.arange(2))[0] == [(0, 2, 0.5)]
-    assert best_first(pairs, np.array([0.5, 0.5]), tie=-np.arange(2))[0] == [(1, 2, 0.5)]
+    assert best_first(pairs, np.array([0.5, 0.5]), tie=np.arange(2), limbs=PUBLISHED)[0] == [(0, 2, 0.5)]
+    assert best_first(pairs, np.array([0.5, 0.5]), tie=-np.arange(2), limbs=PUBLISHED)[0] == [(1, 2, 0.5)]
 
 
 def test_people_grow_limb_by_limb() -> None:
     # neck 0, right shoulder 1, right elbow 2: peaks in the order of their kinds.
     peaks = peaks_of({1: 1, 2: 1, 3: 1})
-    people = group(peaks, links(limb0=[(0, 1, 0.9)], limb2=[(1, 2, 0.8)]), lone=False)
+    people = group(peaks, links(limb0=[(0, 1, 0.9)], limb2=[(1, 2, 0.8)]), PUBLISHED, lone=False)
     assert people.members[0, :4].tolist() == [-1, 0, 1, 2]
     np.testing.assert_allclose(people.scores, [0.5 + 0.5 + 0.9 + 0.5 + 0.8])
 
 
 def test_two_keypoints_are_not_a_person() -> None:
-    people = group(peaks_of({1: 1, 2: 1}), links(limb0=[(0, 1, 0.9)]), lone=False)
+    people = group(peaks_of({1: 1, 2: 1}), links(limb0=[(0, 1, 0.9)]), PUBLISHED, lone=False)
     assert people.members.shape == (0, 18)
 
 
 def test_the_last_two_limbs_complete_people_and_count_for_nothing() -> None:
     peaks = peaks_of({1: 1, 2: 2, 3: 2, 16: 2})
     grown = {"limb0": [(0, 1, 0.9)], "limb2": [(1, 3, 0.8)]}
-    before = group(peaks, links(**grown), lone=False)
-    people = group(peaks, links(**grown, limb17=[(1, 5, 0.7), (2, 6, 0.7)]), lone=False)
+    before = group(peaks, links(**grown), PUBLISHED, lone=False)
+    people = group(peaks, links(**grown, limb17=[(1, 5, 0.7), (2, 6, 0.7)]), PUBLISHED, lone=False)
     assert people.members[0, 16] == 5
     assert len(people.members) == 1
     np.testing.assert_array_equal(people.scores, before.scores)
@@ -59,14 +59,14 @@ def test_the_last_two_limbs_complete_people_and_count_for_nothing() -> None:
 def test_a_leg_without_a_neck_is_a_person(lone: bool) -> None:
     # In the older grouping the hip starts alone, and the score comes to the same.
     leg = links(limb7=[(0, 1, 0.9)], limb8=[(1, 2, 0.8)])
-    people = group(peaks_of({8: 1, 9: 1, 10: 1}), leg, lone=lone)
+    people = group(peaks_of({8: 1, 9: 1, 10: 1}), leg, PUBLISHED, lone=lone)
     assert people.members[0, 8:11].tolist() == [0, 1, 2]
     np.testing.assert_allclose(people.scores, [3 * 0.5 + 0.9 + 0.8])
 
 
 @pytest.mark.parametrize(("lone", "count"), [(False, 1), (True, 2)])
 def test_a_peak_without_a_person_starts_one_only_in_the_older_grouping(lone: bool, count: int) -> None:
-    crowd = _Crowd([0.5] * 3)
+    crowd = _Crowd([0.5] * 3, 18)
     crowd.extend(1, 2, [(0, 1, 0.9)])
     if lone:
         crowd.start_alone(3, range(1, 3))
@@ -79,6 +79,7 @@ def test_a_replaced_keypoint_is_held_no_more() -> None:
     people = group(
         peaks,
         links(limb6=[(0, 1, 0.9)], limb7=[(1, 2, 0.9)], limb8=[(2, 4, 0.9), (3, 5, 0.9)]),
+        PUBLISHED,
         lone=False,
     )
     assert people.members[0, [1, 8, 9, 10]].tolist() == [0, 1, 2, 4]

@@ -1,0 +1,104 @@
+"""A network trained on keypoints of one's own, from the checkpoint to poses."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import torch
+
+from posedeploy.checkpoints.layers import Sizes
+from posedeploy.checkpoints.lightweight_openpose_2d import LightweightOpenPose2d
+from tests.commands.conftest import Invoke, words
+
+BUILDER = """
+from dataclasses import replace
+
+import torch
+from posedeploy.specs import image_spec
+from tests.predict.conftest import CrowdNetwork, spec_of
+from tools.synthetic_maps import Maps, crowd
+
+KINDS = [1, 2, 3, 4]  # neck, right shoulder, elbow and wrist
+
+
+def build():
+    whole = crowd(2)
+    heatmaps, pafs = whole.heatmaps[[*KINDS, 18]], whole.pafs[12:18]
+    channels = {"heatmaps": 5, "pafs": 6}
+    spec = image_spec("lightweight-openpose-2d", "arm", channels, {name: name for name in channels})
+    lengths = {"batch": 1, "height": 256, "width": 456}
+    spec = replace(spec, inputs=tuple(tensor.fixed(lengths) for tensor in spec.inputs))
+    return CrowdNetwork(Maps(heatmaps, pafs, whole.features, whole.keypoints)), spec
+
+
+if __name__ == "__main__":
+    torch.save(build()[0].state_dict(), "arm.pth")
+"""
+NAMES = ["neck", "r_sho", "r_elb", "r_wri"]
+TOML = f"keypoint_names = {json.dumps(NAMES)}\nskeleton = [[0, 1], [1, 2], [2, 3]]\n"
+
+
+@pytest.fixture
+def arm() -> tuple[str, str]:
+    """``arm.pth`` and its description ``arm é.toml`` in the working folder; the option of the network."""
+    Path("arm_net.py").write_text(BUILDER)
+    Path("arm é.toml").write_text(TOML, encoding="utf-8")
+    scope: dict[str, object] = {"__name__": "__main__"}
+    exec(compile(BUILDER, "arm_net.py", "exec"), scope)
+    return "--network", "arm_net.py:build"
+
+
+def people_in(folder: str) -> list[list[float]]:
+    document = json.loads(Path(folder, "poses.json").read_text())
+    assert document["categories"][0]["keypoints"] == NAMES
+    assert document["categories"][0]["skeleton"] == [[1, 2], [2, 3], [3, 4]]
+    return [annotation["keypoints"] for annotation in document["annotations"]]
+
+
+def test_a_description_on_predict_or_on_export_gives_the_same_people(
+    arm: tuple[str, str], done: Invoke, refused: Callable[..., str]
+) -> None:
+    done("samples", "draw", "--count", "1", "-o", "images")
+    image = "images/000000.png"
+    done("export", "arm.pth", "--to", "onnx", "--name", "bare", "-o", "out", *arm)
+    template = "--contract FILE.toml, here or on export, which has the lines keypoint_names = "
+    assert template in refused("predict", "out/bare.onnx", image, "-o", "bare")
+    done("predict", "out/bare.onnx", image, "-o", "bare", "--contract", "arm é.toml")
+    done(
+        *("export", "arm.pth", "--to", "onnx", "--name", "named", "-o", "out"),
+        *("--contract", "arm é.toml", *arm),
+    )
+    done("predict", "out/named.onnx", image, "-o", "named")
+    assert len(people_in("bare")) == 2
+    assert people_in("bare") == people_in("named")
+    annotations = ("--annotations", "images/annotations.json", "--images", "images")
+    assert template in refused("evaluate", "out/bare.onnx", *annotations)
+    shown = words(done("evaluate", "out/named.onnx", *annotations).stdout)
+    assert "2 people found in 1 image; 3 keypoints scored" in shown, "COCO has no neck"
+
+
+def test_parity_compares_outputs_and_with_a_description_keypoints(arm: tuple[str, str], done: Invoke) -> None:
+    done("export", "arm.pth", "--to", "torchscript", "-o", "out", *arm)
+    result = done("parity", "out/arm.torchscript", *arm)
+    assert "outputs are compared and keypoints are not: this lightweight-openpose-2d has 4" in result.stderr
+    assert "keypoints: not compared" in words(result.stdout)
+    named = words(done("parity", "out/arm.torchscript", "--contract", "arm é.toml", *arm).stdout)
+    assert "12 people matched, 0 missed, 0 extra" in named
+
+
+def test_a_checkpoint_is_what_it_is(tmp_path: Path, done: Invoke, refused: Callable[..., str]) -> None:
+    torch.manual_seed(0)
+    torch.save(LightweightOpenPose2d(Sizes(1, 16, 7, 10)).state_dict(), "own.pth")
+    Path("own.toml").write_text("skeleton = [[0, 1], [1, 2], [2, 3], [3, 4], [4, 6]]")
+    shown = words(done("inspect", "own.pth").stdout)
+    assert "keypoints 6: joint_0 joint_1 joint_2 joint_3 joint_4 joint_5" in shown
+    assert "limbs 5, not described" in shown
+    assert "own.toml: skeleton[4] is [4, 6]; expected two different keypoints from 0 to 5" in refused(
+        "export", "own.pth", "--contract", "own.toml"
+    )
+    Path("own.toml").write_text("skeleton = [[0, 1], [1, 2], [2, 3], [3, 4], [4, 5]]")
+    shown = words(done("inspect", "own.pth", "--contract", "own.toml").stdout)
+    assert "limbs 5: joint_0-joint_1 joint_1-joint_2" in shown
