@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
 from posedeploy.checkpoints import mobile_human_pose, pose_hg_3d
-from posedeploy.types import InputContract, Model, ModelSpec, TensorSpec
+from posedeploy.nesting import flat
+from posedeploy.types import InputContract, Model, ModelSpec, Tensors, TensorSpec
 
 OUTPUTS = {"early_heatmaps": 2, "early_pafs": 4, "heatmaps": 2, "pafs": 4}
 CONTRACT = InputContract(
@@ -66,6 +68,18 @@ def tiny_model() -> Model:
         roles={"heatmaps": "heatmaps", "pafs": "pafs"},
     )
     return Model(TinyPose().eval().requires_grad_(False), spec, None, "0" * 64)
+
+
+def tiny_image(seed: int = 0) -> Tensors:
+    """An input of TinyPose at its published size, 1x3x32x40."""
+    return {"data": np.random.RandomState(seed).standard_normal((1, 3, 32, 40)).astype(np.float32)}
+
+
+def outputs_of(model: Model, tensors: Tensors) -> Tensors:
+    """What PyTorch gives for a model of one input, by the names of its spec."""
+    with torch.inference_mode():
+        outputs = flat(model.module(torch.from_numpy(tensors["data"].copy())))
+    return {spec.name: output.numpy() for spec, output in zip(model.spec.outputs, outputs, strict=True)}
 
 
 class TwoInputs(nn.Module):

@@ -2,56 +2,83 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from typing import Any
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any, TypeAlias
 
 import torch
 
 from posedeploy.nesting import flat
-from posedeploy.types import TensorSpec
 
 WARM_UPS = 3
 """Calls before the recording, in which libraries choose their kernels and take their memory."""
+Form: TypeAlias = tuple[tuple[int, ...], torch.dtype]
+"""The shape and type of a tensor."""
 
 
 class GraphedCall:
     """Calls a function of tensors of fixed shapes by replaying a CUDA graph of it.
 
-    The graph begins with the copies of its inputs from pinned memory to the GPU, and its outputs are
-    contiguous. The tensors that it returns are its own: the next call writes over them.
+    The graph begins with the copies of its inputs from pinned memory to the GPU, and ends with its outputs
+    side by side in one block of memory for each type, so that one copy brings all of them back.
+
+    Raises:
+        RuntimeError: the function does something that a graph cannot hold, or the GPU's memory is full.
     """
 
-    def __init__(
-        self, call: Callable[..., Any], inputs: tuple[TensorSpec, ...], device: torch.device
-    ) -> None:
+    def __init__(self, call: Callable[..., Any], inputs: Sequence[Form], device: torch.device) -> None:
         self._device = device
-        self._pinned = [
-            torch.zeros(
-                [int(length) for length in spec.shape], dtype=getattr(torch, spec.dtype), pin_memory=True
-            )
-            for spec in inputs
-        ]
+        self._pinned = [torch.zeros(shape, dtype=dtype, pin_memory=True) for shape, dtype in inputs]
         self._graph = torch.cuda.CUDAGraph()
-        with torch.inference_mode():
+        with torch.inference_mode(), _fastest_kernels():
             side = torch.cuda.Stream(device)  # type: ignore[no-untyped-call]
             side.wait_stream(torch.cuda.current_stream(device))
             with torch.cuda.stream(side):
                 for _ in range(WARM_UPS):
                     self._queue(call)
             torch.cuda.current_stream(device).wait_stream(side)
-            with torch.cuda.graph(self._graph):
-                self._outputs = self._queue(call)
+            # Other threads may use the GPU meanwhile.
+            with torch.cuda.graph(self._graph, capture_error_mode="thread_local"):
+                self._joined = self._queue(call)
 
-    def _queue(self, call: Callable[..., Any]) -> list[torch.Tensor]:
+    def _queue(self, call: Callable[..., Any]) -> dict[torch.dtype, torch.Tensor]:
         given = [pinned.to(self._device, non_blocking=True) for pinned in self._pinned]
-        return [output.contiguous() for output in flat(call(*given))]
+        outputs = flat(call(*given))
+        self._forms: list[Form] = [(tuple(output.shape), output.dtype) for output in outputs]
+        return {
+            dtype: torch.cat([output.reshape(-1) for output in outputs if output.dtype == dtype])
+            for dtype in dict.fromkeys(output.dtype for output in outputs)
+        }
 
     def __call__(self, tensors: Sequence[torch.Tensor]) -> list[torch.Tensor]:
-        """Replay on these host tensors; returns when the work is queued.
-
-        The caller waits for the stream before the next call, which writes to the pinned inputs.
-        """
+        """Replay on host tensors; returns outputs in pinned memory of the caller's when the GPU is done."""
         for pinned, given in zip(self._pinned, tensors, strict=True):
             pinned.copy_(given)
         self._graph.replay()
-        return self._outputs
+        here = {
+            dtype: torch.empty(joined.shape, dtype=dtype, pin_memory=True)
+            for dtype, joined in self._joined.items()
+        }
+        for dtype, joined in self._joined.items():
+            here[dtype].copy_(joined, non_blocking=True)
+        torch.cuda.current_stream(self._device).synchronize()
+        return list(_split(here, self._forms))
+
+
+def _split(joined: dict[torch.dtype, torch.Tensor], forms: Sequence[Form]) -> Iterator[torch.Tensor]:
+    starts = dict.fromkeys(joined, 0)
+    for shape, dtype in forms:
+        size = torch.Size(shape).numel()
+        yield joined[dtype][starts[dtype] : starts[dtype] + size].view(shape)
+        starts[dtype] += size
+
+
+@contextmanager
+def _fastest_kernels() -> Iterator[None]:
+    """Have cuDNN time its kernels in the warm-ups, once for each shape: the graph keeps the fastest."""
+    before = torch.backends.cudnn.benchmark
+    torch.backends.cudnn.benchmark = True
+    try:
+        yield
+    finally:
+        torch.backends.cudnn.benchmark = before

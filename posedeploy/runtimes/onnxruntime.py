@@ -97,7 +97,10 @@ class _Opening:
     def __init__(self, artifact: Artifact, options: RunOptions) -> None:
         self.threads = threads_asked(options, "ONNX Runtime")
         self.artifact, self.options = artifact, options
-        self.preloaded = preload() if options.device == "cuda" else ""
+        self.preloaded = ""
+        if options.device == "cuda":
+            onnxruntime.set_default_logger_severity(FATAL)  # cuDNN's refusals of single kernels, for instance
+            self.preloaded = preload()
         self.provider = _provider(options)
 
     def session(self, provider_options: Mapping[str, str]) -> Any:
@@ -142,10 +145,12 @@ class _Opening:
         if self.threads is None and placement.can_report():
             fallen_back = placement.fallen_back(session)
             if fallen_back:
+                more = len(fallen_back) - NAMED
+                listed = ", ".join(fallen_back[:NAMED]) + (f" and {more} more" if more > 0 else "")
                 raise DeviceError(
-                    f"device {device}: ONNX Runtime would run {len(fallen_back)} nodes of "
-                    f"{self.artifact.path} on the CPU, {', '.join(fallen_back[:NAMED])} among them, since it "
-                    f"has no code for them on {device}; use --device CPU, or export to another target"
+                    f"device {device}: ONNX Runtime has no code on {device} for {listed} of "
+                    f"{self.artifact.path} and would run that on the CPU; use --device CPU, or export to another "
+                    "target"
                 )
 
 

@@ -1,7 +1,8 @@
-"""From host arrays to host arrays, for anything that torch calls: on the CPU, on a GPU, as a CUDA graph."""
+"""From host arrays to host arrays, for anything that torch calls: on the CPU, on a GPU, as CUDA graphs."""
 
 from __future__ import annotations
 
+from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from typing import Any, TypeAlias
 
@@ -10,12 +11,17 @@ import torch
 
 from posedeploy.errors import first_line
 from posedeploy.nesting import flat
-from posedeploy.runtimes.cuda_graph import GraphedCall
+from posedeploy.runtimes.cuda_graph import Form, GraphedCall
 from posedeploy.types import Array, Tensors, TensorSpec
 
 Program: TypeAlias = Callable[..., Any]
 """Takes tensors and returns any nesting of tensors."""
 Call: TypeAlias = Callable[[list[Array]], Tensors]
+Forms: TypeAlias = tuple[Form, ...]
+Replay: TypeAlias = Callable[[Sequence[torch.Tensor]], Sequence[torch.Tensor]]
+"""From host tensors to host tensors of the caller's own."""
+MAX_GRAPHS = 4
+"""Input shapes whose graphs are kept, those used last; each holds the memory of a whole run."""
 
 
 def open_call(
@@ -28,19 +34,25 @@ def open_call(
 ) -> tuple[Call, dict[str, str]]:
     """A function from the input arrays, in order, to the outputs by name, and what to report of it.
 
-    On a GPU, a program of fixed shapes is recorded as a CUDA graph, copies of the inputs included, unless
-    ``graphs`` forbids it. A program that cannot be recorded is run call by call, and the report says why.
+    On a GPU, a program of fixed shapes is recorded as a CUDA graph at once, and one with free axes when
+    inputs of the same shapes come a second time, unless ``graphs`` forbids it. A program that cannot be
+    recorded runs call by call; the report, which is updated then, gives the reason.
     """
     names = [spec.name for spec in outputs]
     if device.type == "cpu":
         return _OnCpu(program, names), {}
-    if not graphs or any(spec.is_dynamic for spec in inputs):
+    if not graphs:
         return _OnGpu(program, names, device), {"CUDA graph": "no"}
-    try:
-        graphed = GraphedCall(program, tuple(inputs), device)
-    except RuntimeError as error:
-        return _OnGpu(program, names, device), {"CUDA graph": f"no: {first_line(error)}"}
-    return _Graphed(graphed, names, device), {"CUDA graph": "yes"}
+    graphed = Graphed(
+        _OnGpu(program, names, device), names, lambda forms: GraphedCall(program, forms, device)
+    )
+    if any(spec.is_dynamic for spec in inputs):
+        graphed.report["CUDA graph"] = "per input shape, from its second run"
+    else:
+        shapes = [tuple(int(length) for length in spec.shape) for spec in inputs]
+        dtypes = [getattr(torch, spec.dtype) for spec in inputs]
+        graphed.record(tuple(zip(shapes, dtypes, strict=True)))
+    return graphed, graphed.report
 
 
 class _OnCpu:
@@ -66,30 +78,56 @@ class _OnGpu:
     def __call__(self, arrays: list[Array]) -> Tensors:
         with torch.inference_mode():
             given = [_tensor(array).pin_memory().to(self._device, non_blocking=True) for array in arrays]
-            return _downloaded(self._names, flat(self._program(*given)), self._device)
+            results = flat(self._program(*given))
+            copies = [torch.empty(result.shape, dtype=result.dtype, pin_memory=True) for result in results]
+            for copy, result in zip(copies, results, strict=True):
+                copy.copy_(result, non_blocking=True)
+            torch.cuda.current_stream(self._device).synchronize()
+            return {name: copy.numpy() for name, copy in zip(self._names, copies, strict=True)}
 
 
-class _Graphed:
-    """Replays a recorded program. One replay at a time: the graph has one set of inputs and outputs."""
+class Graphed:
+    """Replays graphs of a program, one for each form of its inputs. One call at a time.
 
-    def __init__(self, graphed: GraphedCall, names: list[str], device: torch.device) -> None:
-        self._graphed, self._names, self._device = graphed, names, device
+    ``plain`` runs the program without a graph, and ``make`` records it on inputs of some forms.
+    """
+
+    def __init__(self, plain: Call, names: list[str], make: Callable[[Forms], Replay]) -> None:
+        self._plain, self._names, self._make = plain, names, make
+        self._graphs: OrderedDict[Forms, Replay | None] = OrderedDict()
+        self._can_record = True
+        self.report = {"CUDA graph": "yes"}
+
+    def record(self, forms: Forms) -> Replay | None:
+        """Record the program on inputs of these forms; None, and a reason reported, where it cannot be."""
+        try:
+            graph = self._graphs[forms] = self._make(forms)
+        except RuntimeError as error:
+            self._can_record, self.report["CUDA graph"] = False, f"no: {first_line(error)}"
+            return None
+        return graph
 
     def __call__(self, arrays: list[Array]) -> Tensors:
+        tensors = [_tensor(array) for array in arrays]
+        graph = self._graph(tuple((tuple(tensor.shape), tensor.dtype) for tensor in tensors))
+        if graph is None:
+            return self._plain(arrays)
         with torch.inference_mode():
-            results = self._graphed([_tensor(array) for array in arrays])
-            return _downloaded(self._names, results, self._device)
+            results = graph(tensors)
+            return {name: result.numpy() for name, result in zip(self._names, results, strict=True)}
+
+    def _graph(self, forms: Forms) -> Replay | None:
+        if not self._can_record:
+            return None
+        if forms not in self._graphs:
+            self._graphs[forms] = None  # seen once
+            while len(self._graphs) > MAX_GRAPHS:
+                self._graphs.popitem(last=False)
+            return None
+        self._graphs.move_to_end(forms)
+        return self._graphs[forms] or self.record(forms)
 
 
 def _tensor(array: Array) -> torch.Tensor:
     """The array as a tensor; torch takes neither negative strides nor read-only memory."""
     return torch.from_numpy(np.require(array, requirements=("C", "W")))
-
-
-def _downloaded(names: list[str], results: Sequence[torch.Tensor], device: torch.device) -> Tensors:
-    """Copies in pinned memory of the caller's own: all are queued, and waited for once."""
-    copies = [torch.empty(result.shape, dtype=result.dtype, pin_memory=True) for result in results]
-    for copy, result in zip(copies, results, strict=True):
-        copy.copy_(result, non_blocking=True)
-    torch.cuda.current_stream(device).synchronize()
-    return {name: copy.numpy() for name, copy in zip(names, copies, strict=True)}

@@ -13,7 +13,7 @@ from posedeploy.convert.options import ExportOptions, ExportPrecision
 from posedeploy.errors import DeviceError, ExportError
 from posedeploy.runtimes.opening import open_runner
 from posedeploy.types import Model, RunOptions
-from tests.runtimes.test_runners import _image, _wanted
+from tests.networks import outputs_of, tiny_image
 
 RELATIVE = {"fp16": (1e-6, 3e-3), "bf16": (1e-5, 3e-2)}
 """How far an output may be off at least and at most, of its largest value."""
@@ -34,7 +34,7 @@ def test_an_export_in_a_reduced_precision_is_close_and_recorded(
     with open_runner(artifact, RunOptions(precision="auto", threads=1)) as runner:
         assert runner.effective.precision == precision
         assert {spec.dtype for spec in (*runner.inputs, *runner.outputs)} == {"float32"}
-        found, wanted = runner.run(_image()), _wanted(tiny, _image())
+        found, wanted = runner.run(tiny_image()), outputs_of(tiny, tiny_image())
     low, high = RELATIVE[precision]
     for name, array in wanted.items():
         assert low < np.abs(found[name] - array).max() / np.abs(array).max() < high

@@ -5,29 +5,41 @@ from __future__ import annotations
 import sys
 from dataclasses import replace
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 import onnxruntime
 import pytest
 import torch
 from onnxruntime.capi import onnxruntime_pybind11_state as native
+from torch import Tensor, nn
 
 from posedeploy import plugins
-from posedeploy.backends import RUNTIMES
+from posedeploy.backends import RUNTIMES, TARGETS
 from posedeploy.convert.export import export
-from posedeploy.convert.options import AotiOptions, ExportOptions
+from posedeploy.convert.options import AotiOptions, ExportOptions, ExportPrecision
 from posedeploy.errors import DeviceError
 from posedeploy.runtimes.base import Runner
 from posedeploy.runtimes.onnxruntime import PROVIDERS, preload, refusal
 from posedeploy.runtimes.opening import open_runner
-from posedeploy.types import Array, Artifact, Model, RunOptions, Tensors
-from tests.runtimes.test_runners import _image, _wanted
+from posedeploy.types import Array, Artifact, Model, ModelSpec, RunOptions, Tensors, TensorSpec
+from tests.networks import outputs_of, tiny_image
 
 PAIRS = [("pytorch", "pytorch"), ("torchscript", "torchscript"), ("onnx", "onnxruntime")]
 OF_TORCH = r"^device cuda: this torch \S+ finds no CUDA device; use --device CPU, or install a CUDA build of"
 OF_ORT = r"^device 'cuda': ONNX Runtime offers CPU here; pip uninstall onnxruntime, then pip install 'pose"
 WITHOUT = {"pytorch": OF_TORCH, "torchscript": OF_TORCH, "onnxruntime": OF_ORT}
+OFF_BY = {"tf32": (1e-6, 3e-3), "fp16": (1e-6, 3e-3), "bf16": (1e-5, 3e-2)}
+"""How far an output may be off at least and at most, of its largest value."""
+GRAPHED = {"pytorch": "per input shape, from its second run", "torchscript": "yes", "onnx": "yes"}
 THERE = pytest.mark.skipif(not torch.cuda.is_available(), reason="this machine has no CUDA device")
+
+
+@pytest.fixture(scope="module")
+def exported(tiny: Model, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Artifact]:
+    """The tiny network for the runtimes here, whatever else is installed; do not change the files."""
+    made = export(tiny, ["torchscript", "onnx"], tmp_path_factory.mktemp("exported"), "tiny")
+    return {artifact.target: artifact for artifact in made}
 
 
 def _open(pair: tuple[str, str], tiny: Model, exported: dict[str, Artifact], options: RunOptions) -> Runner:
@@ -104,29 +116,31 @@ def test_a_run_that_fails_on_a_gpu_is_told_and_on_the_cpu_a_bug(
     with open_runner(exported["onnx"], RunOptions(), "onnxruntime") as runner:
         monkeypatch.setattr(runner, "_session", Full())
         with pytest.raises(kind):
-            runner.run(_image(0))
+            runner.run(tiny_image(0))
         monkeypatch.setattr(runner, "effective", replace(runner.effective, device="cuda"))
         with pytest.raises(
             DeviceError, match=r"device cuda: .* failed there \(CUDA failure 2: out of memory\)"
         ):
-            runner.run(_image(0))
+            runner.run(tiny_image(0))
 
 
 @THERE
 @pytest.mark.gpu
+@pytest.mark.parametrize("graphs", [True, False])
 @pytest.mark.parametrize("pair", PAIRS, ids="-on-".join)
-def test_a_gpu_gives_what_the_cpu_gives_in_float32(
-    pair: tuple[str, str], tiny: Model, exported: dict[str, Artifact]
+def test_a_gpu_gives_what_the_cpu_gives_in_fp32(
+    pair: tuple[str, str], graphs: bool, tiny: Model, exported: dict[str, Artifact]
 ) -> None:
     with (
-        _open(pair, tiny, exported, RunOptions("cuda")) as there,
+        _open(pair, tiny, exported, RunOptions("cuda", cuda_graphs=graphs)) as there,
         _open(pair, tiny, exported, RunOptions(threads=1)) as here,
     ):
         assert (there.effective.precision, there.effective.threads) == ("fp32", None)
-        kept = there.run(_image(0))
+        assert there.effective.details["CUDA graph"] == (GRAPHED[pair[0]] if graphs else "no")
+        kept = there.run(tiny_image(0))
         copies = {name: array.copy() for name, array in kept.items()}
-        for seed in (1, 0):
-            found, wanted = there.run(_image(seed)), here.run(_image(seed))
+        for seed in (1, 2, 0):
+            found, wanted = there.run(tiny_image(seed)), here.run(tiny_image(seed))
             for name, array in wanted.items():
                 assert np.abs(found[name] - array).max() < 1e-5 * np.abs(array).max(), "TF32 is off by 1e-3"
         assert all(np.array_equal(kept[name], copies[name]) for name in kept)
@@ -134,28 +148,83 @@ def test_a_gpu_gives_what_the_cpu_gives_in_float32(
 
 @THERE
 @pytest.mark.gpu
+@pytest.mark.parametrize("precision", OFF_BY)
+@pytest.mark.parametrize("pair", PAIRS, ids="-on-".join)
+def test_a_gpu_computes_in_the_precision_asked_for(
+    pair: tuple[str, str], precision: ExportPrecision | Literal["tf32"], tiny: Model, tmp_path: Path
+) -> None:
+    target, _ = pair
+    exported = {}
+    if target != "pytorch":
+        if precision not in (*TARGETS[target].precisions, "tf32"):
+            pytest.skip(f"{target} has no {precision}")
+        options = ExportOptions(precision="fp32" if precision == "tf32" else precision)
+        exported = {target: export(tiny, [target], tmp_path, "tiny", options)[0]}
+    low, high = OFF_BY[precision]
+    with _open(pair, tiny, exported, RunOptions("cuda", precision)) as runner:
+        assert runner.effective.precision == precision
+        for seed in (0, 1, 2):
+            found, wanted = runner.run(tiny_image(seed)), outputs_of(tiny, tiny_image(seed))
+            off = [np.abs(found[name] - array).max() / np.abs(array).max() for name, array in wanted.items()]
+            assert low < max(off) < high
+
+
+@THERE
+@pytest.mark.gpu
+def test_onnx_runtime_runs_free_axes_on_a_gpu_and_prints_nothing(
+    tiny: Model, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    (artifact,) = export(tiny, ["onnx"], tmp_path, "tiny", ExportOptions(dynamic=True))
+    capfd.readouterr()
+    with open_runner(artifact, RunOptions("cuda")) as runner:
+        for shape in ((1, 3, 32, 40), (2, 3, 16, 64)):
+            image = {"data": np.random.RandomState(0).standard_normal(shape).astype(np.float32)}
+            found = runner.run(image)
+            for name, array in outputs_of(tiny, image).items():
+                assert np.abs(found[name] - array).max() < 1e-5 * np.abs(array).max()
+    assert capfd.readouterr() == ("", "")
+
+
+class Branching(nn.Module):
+    """Reads a value back from the GPU, which no graph can hold."""
+
+    def forward(self, data: Tensor) -> Tensor:
+        return data * 2 if data.sum().item() > 0 else data * 3
+
+
+@THERE
+@pytest.mark.gpu
+def test_a_network_that_cannot_be_recorded_runs_and_the_reason_is_reported() -> None:
+    spec = TensorSpec("data", (4,))
+    model = Model(Branching().eval(), ModelSpec("x", "", (spec,), (replace(spec, name="out"),)), None, "")
+    with plugins.load(RUNTIMES["pytorch"].runner)(model, RunOptions("cuda")) as runner:
+        assert runner.effective.details["CUDA graph"].startswith("no: ")
+        assert runner.run({"data": np.ones(4, np.float32)})["out"].tolist() == [2, 2, 2, 2]
+        assert runner.run({"data": -np.ones(4, np.float32)})["out"].tolist() == [-3, -3, -3, -3]
+
+
+@THERE
+@pytest.mark.gpu
+@pytest.mark.slow
 def test_a_compiled_package_is_replayed_as_one_graph_and_gives_the_same(tiny: Model, tmp_path: Path) -> None:
     options = ExportOptions(aoti=AotiOptions("cuda"))
     (artifact,) = export(tiny, ["aoti"], tmp_path, "tiny", options)
-    reference = plugins.load(RUNTIMES["pytorch"].runner)(tiny, RunOptions(threads=1))
-    with open_runner(artifact, RunOptions("cuda")) as there, reference as here:
-        assert there.effective.details["CUDA graph"] == "yes"
+    with open_runner(artifact, RunOptions("cuda")) as runner:
+        assert runner.effective.details["CUDA graph"] == "yes"
         for seed in (0, 1):
-            found, wanted = there.run(_image(seed)), here.run(_image(seed))
+            found, wanted = runner.run(tiny_image(seed)), outputs_of(tiny, tiny_image(seed))
             for name, array in wanted.items():
                 assert np.abs(found[name] - array).max() < 1e-4 * np.abs(array).max()
 
 
 @THERE
 @pytest.mark.gpu
-def test_a_compiled_package_with_free_axes_takes_several_shapes_without_a_graph(
-    tiny: Model, tmp_path: Path
-) -> None:
+@pytest.mark.slow
+def test_a_compiled_package_with_free_axes_takes_several_shapes(tiny: Model, tmp_path: Path) -> None:
     options = ExportOptions(dynamic=True, aoti=AotiOptions("cuda"))
     (artifact,) = export(tiny, ["aoti"], tmp_path, "tiny", options)
     with open_runner(artifact, RunOptions("cuda")) as runner:
-        assert runner.effective.details["CUDA graph"] == "no"
-        for shape in ((1, 3, 32, 40), (2, 3, 16, 64)):
+        for shape in ((1, 3, 32, 40), (2, 3, 16, 64), (1, 3, 32, 40)):
             image = {"data": np.random.RandomState(0).standard_normal(shape).astype(np.float32)}
-            for name, array in _wanted(tiny, image).items():
+            for name, array in outputs_of(tiny, image).items():
                 assert np.abs(runner.run(image)[name] - array).max() < 1e-4 * np.abs(array).max()

@@ -19,7 +19,7 @@ from posedeploy.errors import InputError
 from posedeploy.runtimes.base import Runner
 from posedeploy.runtimes.opening import open_runner
 from posedeploy.types import Model, RunOptions, Tensors
-from tests.runtimes.test_runners import _wanted
+from tests.networks import outputs_of
 from tests.tables import gpu_here
 
 pytestmark = pytest.mark.gpu
@@ -52,7 +52,7 @@ def _image(shape: tuple[int, ...], seed: int) -> Tensors:
 
 
 def _check(runner: Runner, model: Model, image: Tensors, precision: ExportPrecision) -> None:
-    found, wanted = runner.run(image), _wanted(model, image)
+    found, wanted = runner.run(image), outputs_of(model, image)
     assert list(found) == list(wanted)
     for name, array in wanted.items():
         assert (found[name].shape, found[name].dtype) == (array.shape, np.float32)

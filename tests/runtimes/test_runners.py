@@ -18,11 +18,11 @@ from posedeploy.backends import RUNTIMES
 from posedeploy.convert.export import export
 from posedeploy.convert.options import ExportOptions
 from posedeploy.errors import ArtifactError, DeviceError, InputError
-from posedeploy.nesting import flat
 from posedeploy.runtimes.base import Runner, physical_cores
 from posedeploy.runtimes.onnxruntime import refusal
 from posedeploy.runtimes.opening import open_runner
 from posedeploy.types import Artifact, Model, ModelSpec, Precision, RunOptions, Tensors, TensorSpec
+from tests.networks import outputs_of, tiny_image
 from tests.tables import ON_CPU
 
 PYTORCH = "pytorch"
@@ -50,16 +50,6 @@ def opener(request: pytest.FixtureRequest, tiny: Model, exported: dict[str, Arti
     torch.set_num_threads(threads)  # torch's are the whole process's
 
 
-def _image(seed: int = 0) -> Tensors:
-    return {"data": np.random.RandomState(seed).standard_normal((1, 3, 32, 40)).astype(np.float32)}
-
-
-def _wanted(model: Model, tensors: Tensors) -> Tensors:
-    with torch.inference_mode():
-        outputs = flat(model.module(torch.from_numpy(tensors["data"].copy())))
-    return {spec.name: output.numpy() for spec, output in zip(model.spec.outputs, outputs, strict=True)}
-
-
 def _close_to(found: Tensors, wanted: Tensors) -> bool:
     return list(found) == list(wanted) and all(
         np.abs(found[name] - wanted[name]).max() < 1e-5 * np.abs(wanted[name]).max() for name in wanted
@@ -68,8 +58,8 @@ def _close_to(found: Tensors, wanted: Tensors) -> bool:
 
 def test_it_runs_and_says_what_its_tensors_are(opener: Opener, tiny: Model) -> None:
     with opener() as runner:
-        found = runner.run(_image())
-        assert _close_to(found, _wanted(tiny, _image()))
+        found = runner.run(tiny_image())
+        assert _close_to(found, outputs_of(tiny, tiny_image()))
         assert [spec.name for spec in runner.inputs] == ["data"]
         assert runner.inputs[0].accepts((1, 3, 32, 40))
         for spec in runner.outputs:
@@ -79,43 +69,43 @@ def test_it_runs_and_says_what_its_tensors_are(opener: Opener, tiny: Model) -> N
 
 def test_results_are_the_callers_to_keep_and_to_write_to(opener: Opener, tiny: Model) -> None:
     with opener() as runner:
-        first = runner.run(_image(0))
+        first = runner.run(tiny_image(0))
         kept = {name: array.copy() for name, array in first.items()}
-        second = runner.run(_image(1))
+        second = runner.run(tiny_image(1))
         assert all(np.array_equal(first[name], kept[name]) for name in kept)
         for array in second.values():
             array[:] = -1
-        assert _close_to(runner.run(_image(1)), _wanted(tiny, _image(1)))
+        assert _close_to(runner.run(tiny_image(1)), outputs_of(tiny, tiny_image(1)))
     assert all(np.array_equal(first[name], kept[name]) for name in kept)
 
 
 def test_inputs_are_not_changed_and_may_be_reused_at_once(opener: Opener, tiny: Model) -> None:
     with opener() as runner:
-        tensors = _image()
+        tensors = tiny_image()
         runner.run(tensors)
-        assert np.array_equal(tensors["data"], _image()["data"])
-        tensors["data"][:] = _image(1)["data"]
-        assert _close_to(runner.run(tensors), _wanted(tiny, _image(1)))
+        assert np.array_equal(tensors["data"], tiny_image()["data"])
+        tensors["data"][:] = tiny_image(1)["data"]
+        assert _close_to(runner.run(tensors), outputs_of(tiny, tiny_image(1)))
 
 
 def test_arrays_may_be_views_flipped_or_read_only(opener: Opener, tiny: Model) -> None:
-    flipped = _image()["data"][..., ::-1]
-    read_only = _image()["data"]
+    flipped = tiny_image()["data"][..., ::-1]
+    read_only = tiny_image()["data"]
     read_only.flags.writeable = False
-    channels_last = np.ascontiguousarray(_image()["data"].transpose(0, 2, 3, 1)).transpose(0, 3, 1, 2)
+    channels_last = np.ascontiguousarray(tiny_image()["data"].transpose(0, 2, 3, 1)).transpose(0, 3, 1, 2)
     with opener() as runner:
         for array in (flipped, read_only, channels_last):
-            assert _close_to(runner.run({"data": array}), _wanted(tiny, {"data": array}))
+            assert _close_to(runner.run({"data": array}), outputs_of(tiny, {"data": array}))
 
 
 @pytest.mark.parametrize(
     ("tensors", "got"),
     [
         ({}, "got none"),
-        ({"image": _image()["data"]}, "got image float32 1x3x32x40"),
-        ({**_image(), "more": np.zeros(1)}, "got data float32 1x3x32x40, more float64 1"),
-        ({"data": _image()["data"].astype(np.float64)}, "got data float64 1x3x32x40"),
-        ({"data": _image()["data"][0]}, "got data float32 3x32x40"),
+        ({"image": tiny_image()["data"]}, "got image float32 1x3x32x40"),
+        ({**tiny_image(), "more": np.zeros(1)}, "got data float32 1x3x32x40, more float64 1"),
+        ({"data": tiny_image()["data"].astype(np.float64)}, "got data float64 1x3x32x40"),
+        ({"data": tiny_image()["data"][0]}, "got data float32 3x32x40"),
         ({"data": np.zeros((1, 4, 32, 40), np.float32)}, "got data float32 1x4x32x40"),
     ],
     ids=["missing", "misnamed", "extra", "dtype", "rank", "channels"],
@@ -150,7 +140,7 @@ def test_no_threads_at_all_are_refused(opener: Opener, threads: int) -> None:
 
 def test_the_throughput_hint_runs_too(opener: Opener, tiny: Model) -> None:
     with opener(RunOptions(threads=1, hint="throughput")) as runner:
-        assert _close_to(runner.run(_image()), _wanted(tiny, _image()))
+        assert _close_to(runner.run(tiny_image()), outputs_of(tiny, tiny_image()))
 
 
 @pytest.mark.parametrize("device", ["TPU", "cpu", ""])
@@ -186,7 +176,7 @@ def test_a_precision_that_does_not_exist_is_refused(opener: Opener) -> None:
 def test_a_precision_left_to_the_runtime_is_said(opener: Opener) -> None:
     with opener(RunOptions(threads=1, precision="auto")) as runner:
         assert runner.effective.precision in ("fp32", "fp16", "bf16")
-        runner.run(_image())
+        runner.run(tiny_image())
 
 
 def test_closing_twice_does_nothing(opener: Opener) -> None:
@@ -199,9 +189,9 @@ def test_closing_twice_does_nothing(opener: Opener) -> None:
 @pytest.mark.parametrize("count", [0, 1, 7])
 def test_a_stream_gives_in_order_what_runs_would(opener: Opener, tiny: Model, count: int) -> None:
     with opener() as runner:
-        results = list(runner.stream(_image(seed) for seed in range(count)))
+        results = list(runner.stream(tiny_image(seed) for seed in range(count)))
     assert len(results) == count
-    assert all(_close_to(result, _wanted(tiny, _image(seed))) for seed, result in enumerate(results))
+    assert all(_close_to(result, outputs_of(tiny, tiny_image(seed))) for seed, result in enumerate(results))
 
 
 def test_a_stream_reads_no_further_ahead_than_it_runs(opener: Opener) -> None:
@@ -210,7 +200,7 @@ def test_a_stream_reads_no_further_ahead_than_it_runs(opener: Opener) -> None:
     def images() -> Iterator[Tensors]:
         for seed in range(50):
             drawn.append(seed)
-            yield _image(seed)
+            yield tiny_image(seed)
 
     with opener() as runner:
         stream = runner.stream(images())
@@ -220,9 +210,9 @@ def test_a_stream_reads_no_further_ahead_than_it_runs(opener: Opener) -> None:
 
 def test_a_stream_may_be_left_early(opener: Opener, tiny: Model) -> None:
     with opener() as runner:
-        for _ in runner.stream(_image(seed) for seed in range(5)):
+        for _ in runner.stream(tiny_image(seed) for seed in range(5)):
             break
-        assert _close_to(runner.run(_image(3)), _wanted(tiny, _image(3)))
+        assert _close_to(runner.run(tiny_image(3)), outputs_of(tiny, tiny_image(3)))
 
 
 DAMAGE: dict[str, Callable[[bytes], bytes]] = {
@@ -298,7 +288,7 @@ def test_a_free_axis_takes_any_length(tiny: Model, tmp_path: Path) -> None:
             with open_runner(artifact, RunOptions(), runtime) as runner:
                 for shape in ((1, 3, 32, 40), (2, 3, 16, 24)):
                     image = {"data": np.random.RandomState(0).standard_normal(shape).astype(np.float32)}
-                    assert _close_to(runner.run(image), _wanted(tiny, image))
+                    assert _close_to(runner.run(image), outputs_of(tiny, image))
 
 
 def test_torchscript_made_by_others_wants_its_names(exported: dict[str, Artifact]) -> None:
@@ -314,7 +304,7 @@ def test_torchscript_made_by_others_wants_its_names(exported: dict[str, Artifact
 def test_openvino_runs_on_auto_and_says_on_what(exported: dict[str, Artifact], tiny: Model) -> None:
     with open_runner(exported["openvino"], RunOptions(device="AUTO")) as runner:
         assert "CPU" in runner.effective.device or set(openvino.Core().available_devices) != {"CPU"}
-        assert _close_to(runner.run(_image()), _wanted(tiny, _image()))
+        assert _close_to(runner.run(tiny_image()), outputs_of(tiny, tiny_image()))
 
 
 def test_a_network_of_open_model_zoo_runs_under_its_own_names(real: Path) -> None:

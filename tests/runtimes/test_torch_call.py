@@ -1,0 +1,75 @@
+"""When a program is recorded as a graph and when it is not, with the CPU in the place of the GPU."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+
+from posedeploy.runtimes.torch_call import MAX_GRAPHS, Forms, Graphed, open_call
+from posedeploy.types import Array, TensorSpec
+
+
+class Recorder:
+    """Records what is asked of it; its graphs double, and the plain call triples, so that tests can tell."""
+
+    def __init__(self, refusal: str = "") -> None:
+        self.recorded: list[Forms] = []
+        self.refusal = refusal
+        self.graphed = Graphed(self.plain, ["out"], self.make)
+
+    def plain(self, arrays: list[Array]) -> dict[str, Array]:
+        return {"out": 3 * arrays[0]}
+
+    def make(self, forms: Forms) -> type[Doubling] | Doubling:
+        if self.refusal:
+            raise RuntimeError(self.refusal)
+        self.recorded.append(forms)
+        return Doubling()
+
+    def __call__(self, length: int) -> float:
+        return float(self.graphed([np.ones(length, np.float32)])["out"][0])
+
+
+class Doubling:
+    """In the place of a graph."""
+
+    def __call__(self, tensors: Sequence[torch.Tensor]) -> Sequence[torch.Tensor]:
+        return [2 * tensor for tensor in tensors]
+
+
+def test_free_axes_are_recorded_when_a_shape_comes_again() -> None:
+    recorder = Recorder()
+    assert [recorder(4), recorder(4), recorder(4), recorder(5), recorder(4), recorder(5)] == [
+        3,
+        2,
+        2,
+        3,
+        2,
+        2,
+    ]
+    assert recorder.recorded == [(((4,), torch.float32),), (((5,), torch.float32),)]
+
+
+def test_graphs_of_the_shapes_used_last_are_kept() -> None:
+    recorder = Recorder()
+    for length in range(1, MAX_GRAPHS + 2):
+        recorder(length), recorder(length)
+    assert len(recorder.recorded) == MAX_GRAPHS + 1
+    assert recorder(2) == 2, "kept"
+    assert recorder(1) == 3, "its graph went, and it is seen as if for the first time"
+
+
+def test_what_cannot_be_recorded_runs_call_by_call_and_the_report_gives_the_reason() -> None:
+    recorder = Recorder("operation not permitted when stream is capturing\nmore")
+    assert [recorder(4), recorder(4), recorder(4)] == [3, 3, 3]
+    assert recorder.graphed.report == {"CUDA graph": "no: operation not permitted when stream is capturing"}
+
+
+def test_a_call_on_the_cpu_returns_arrays_of_the_callers_own() -> None:
+    spec = TensorSpec("x", (2,))
+    call, report = open_call(lambda x: {"same": x}, torch.device("cpu"), (spec,), (spec,))
+    given = np.arange(4, dtype=np.float32)[::-2]
+    found = call([given])["x"]
+    assert report == {} and np.array_equal(found, given) and not np.shares_memory(found, given)
