@@ -149,8 +149,8 @@ class _Opening:
                 listed = ", ".join(fallen_back[:NAMED]) + (f" and {more} more" if more > 0 else "")
                 raise DeviceError(
                     f"device {device}: ONNX Runtime has no code on {device} for {listed} of "
-                    f"{self.artifact.path} and would run that on the CPU; use --device CPU, or export to another "
-                    "target"
+                    f"{self.artifact.path} and would run that on the CPU; use --device CPU, or export to "
+                    "another target"
                 )
 
 
