@@ -1,44 +1,20 @@
-"""The file beside an artifact that makes it complete, ``FILE.posedeploy.json``, and the same inside of it."""
+"""The manifest of an artifact: beside it as ``FILE.posedeploy.json``, and in some files inside.
+
+It belongs to the file whose hash it records, whatever the two are called.
+"""
 
 from __future__ import annotations
 
 import zipfile
-from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
-
-import msgspec
 
 from posedeploy import embedded, files
 from posedeploy.errors import ArtifactError, ManifestError
-from posedeploy.types import Artifact, ModelSpec, Provenance
-
-SUFFIX = ".posedeploy.json"
-FORMAT = "posedeploy.manifest"
-VERSION = 1
-
-
-@dataclass(frozen=True)
-class _Manifest:
-    """The JSON document, field by field. In one inside a model file, ``files`` has the hash of the model
-    without it."""
-
-    format: str
-    version: int
-    target: str
-    precision: str
-    files: Mapping[str, str]
-    spec: ModelSpec
-    provenance: Provenance
-    details: Mapping[str, Any] = field(default_factory=dict)
-    beside: Mapping[str, str] = field(default_factory=dict)
-
-
-@dataclass(frozen=True)
-class _Head:
-    format: str = ""
-    version: int = 0
+from posedeploy.manifest_document import SUFFIX, Manifest, content_of, encode, parse
+from posedeploy.manifest_search import Match, companion, hash_of, match, nearest
+from posedeploy.types import Artifact
 
 
 def path_of(artifact: Path) -> Path:
@@ -48,41 +24,32 @@ def path_of(artifact: Path) -> Path:
 
 def write(artifact: Artifact, folder: Path) -> None:
     """Write the manifest of an artifact that is complete (hashes, provenance) into ``folder``."""
-    (folder / path_of(artifact.path).name).write_bytes(_document(artifact))
+    (folder / path_of(artifact.path).name).write_bytes(encode(artifact))
 
 
 def write_inside(artifact: Artifact, folder: Path) -> Artifact:
     """Put the manifest of an artifact that is complete into its model file, which lies in ``folder``; the
     artifact with the hash that the file has then."""
     path = folder / artifact.path.name
-    embedded.append(path, _document(artifact))
+    embedded.append(path, encode(artifact))
     return replace(artifact, files={**artifact.files, path.name: files.sha256(path)})
 
 
-def _document(artifact: Artifact) -> bytes:
-    assert artifact.provenance is not None, "an artifact of ours has its provenance"
-    document = _Manifest(
-        FORMAT,
-        VERSION,
-        artifact.target,
-        artifact.precision,
-        artifact.files,
-        artifact.spec,
-        artifact.provenance,
-        artifact.details,
-        artifact.beside,
-    )
-    return msgspec.json.format(msgspec.json.encode(document), indent=2) + b"\n"
-
-
 def has_one(artifact: Path) -> bool:
-    """Whether a model file has a manifest, beside it or inside."""
-    return path_of(artifact).is_file() or is_inside(artifact)
+    """Whether a manifest belongs to a model file, beside it or inside.
+
+    Raises:
+        ArtifactError, ManifestError: the file cannot be read, or the manifest inside is damaged.
+    """
+    return artifact.is_file() and (_match(artifact) is not None or _inside(artifact) is not None)
 
 
-def is_inside(artifact: Path) -> bool:
-    """Whether the manifest of a model file is inside of it and no other lies beside it."""
-    return artifact.is_file() and not path_of(artifact).is_file() and _inside(artifact) is not None
+def place(artifact: Path) -> str:
+    """Where the manifest of a model file is: its name, or ``inside the file``; '' where it has none."""
+    found = _match(artifact) if artifact.is_file() else None
+    if found is not None:
+        return found.path.name
+    return "inside the file" if artifact.is_file() and _inside(artifact) is not None else ""
 
 
 def described(artifact: Path) -> Artifact:
@@ -91,23 +58,38 @@ def described(artifact: Path) -> Artifact:
     Raises:
         ManifestError: there is no manifest, it is damaged or of a newer version, or another's.
     """
+    found = _match(artifact) if artifact.is_file() else None
+    if found is None:
+        return _by_name(artifact)
+    return _artifact(artifact, found.document, dict(_names_now(artifact, found)))
+
+
+def _by_name(artifact: Path) -> Artifact:
+    """What the manifest says that is named for a file, whatever has become of that."""
     path = path_of(artifact)
     if not path.is_file():
-        raise ManifestError(
-            f"{artifact}: there is no manifest {path.name} beside it; export it again, or describe a model "
-            "made by others with --contract or --family"
-        )
-    document = _parse(path, _content(path))
+        raise _missing(artifact)
+    document = parse(path, content_of(path))
     if artifact.name not in document.files:
-        raise ManifestError(f"{path}: it belongs to {', '.join(document.files)}, not to {artifact.name}")
+        raise ManifestError(
+            f"{path}: it belongs to {', '.join(document.files)}, not to {artifact.name}, whose SHA-256 no "
+            "manifest beside it records; export it again"
+        )
     return _artifact(artifact, document, document.files)
+
+
+def _missing(artifact: Path) -> ManifestError:
+    return ManifestError(
+        f"{artifact}: there is no manifest {path_of(artifact).name} beside it; export it again, or describe "
+        "a model by others with --contract or --family"
+    )
 
 
 def read(artifact: Path) -> Artifact:
     """An artifact with what its manifest says, its files checked against the hashes in it.
 
-    The manifest beside the file, or, where there is none, the one inside of it; that one's hash is of the
-    model without it, and the file may have been renamed.
+    The manifest is that beside the file, under whatever name, which records its hash, or else the one inside
+    of it; that one's hash is of the model without it. ``files`` has the names that the files have now.
 
     Raises:
         ArtifactError: the model file is missing or unreadable.
@@ -118,25 +100,52 @@ def read(artifact: Path) -> Artifact:
         raise ArtifactError(
             f"{artifact}: {'is a folder, not a model file' if artifact.is_dir() else 'no such file'}"
         )
-    inside = None if path_of(artifact).is_file() else _inside(artifact)
+    found = find(artifact)
+    if found is None:
+        raise _missing(artifact)
+    return found
+
+
+def find(artifact: Path) -> Artifact | None:
+    """``read`` for a model file that is there; None where no manifest has its hash or is named for it.
+
+    Raises:
+        ArtifactError, ManifestError: as of ``read``.
+    """
+    found = _match(artifact)
+    if found is not None:
+        return _artifact(artifact, found.document, _checked_files(artifact, found))
+    inside = _inside(artifact)
     if inside is not None:
         return _read_inside(artifact, inside)
-    found, path = described(artifact), path_of(artifact)
-    for name, recorded in found.files.items():
-        if not name or Path(name).name != name:
-            raise ManifestError(
-                f"{path}: it names {name!r}, which is not a file beside it; export the artifact again"
-            )
-        _check_hash(artifact.with_name(name), recorded, path)
-    return found
+    if not path_of(artifact).is_file():
+        return None
+    recorded = _by_name(artifact).files[artifact.name]
+    raise ManifestError(
+        f"{artifact}: its SHA-256 is {hash_of(artifact)[:12]}... but {path_of(artifact).name} records "
+        f"{recorded[:12]}..., and no other manifest beside it has its own: the file was changed after it was "
+        "exported, or is another; export it again, or describe a model by others with --contract or --family"
+    )
+
+
+def nearest_to(artifact: Path) -> str:
+    """Which manifest may once have been that of a model file without one, in a sentence; '' for none."""
+    candidate = nearest(artifact, path_of(artifact))
+    if candidate is None:
+        return ""
+    return (
+        f"{artifact}: no manifest beside it records its SHA-256, {hash_of(artifact)[:12]}...; the nearest "
+        f"is {candidate.path.name}, which records {candidate.sha256[:12]}... for {candidate.name}, missing "
+        "here. If this is that file, it was changed after it was exported: export it again"
+    )
 
 
 def outdated(artifact: Path) -> list[str]:
     """The files beside an artifact that a new one in its place makes outdated: those that were written with
     it, by its manifest, and that nobody changed since. None where there is no manifest of it."""
     try:
-        written = described(artifact).beside
-    except ManifestError:
+        written = _by_name(artifact).beside
+    except (ArtifactError, ManifestError):
         return []
     plain = ((name, recorded) for name, recorded in written.items() if name == Path(name).name)
     return [name for name, recorded in plain if _holds(artifact.parent / name, recorded)]
@@ -149,7 +158,37 @@ def _holds(path: Path, recorded: str) -> bool:
         return False
 
 
-def _artifact(path: Path, document: _Manifest, hashes: Mapping[str, str]) -> Artifact:
+def _match(artifact: Path) -> Match | None:
+    """The manifest that records the hash of a model file; None where none does.
+
+    Raises:
+        ManifestError: the one that is named for it cannot be read, and no other does.
+    """
+    found = match(artifact, path_of(artifact))
+    if found is None and path_of(artifact).is_file():
+        parse(path_of(artifact), content_of(path_of(artifact)))
+    return found
+
+
+def _checked_files(artifact: Path, found: Match) -> dict[str, str]:
+    """The hashes of an artifact's files by the names that they have now, held against the files."""
+    hashes = dict(_names_now(artifact, found))
+    for name, recorded in found.document.files.items():
+        if name != found.name:
+            _check_hash(companion(artifact, found, name), recorded, found.path, name)
+    return hashes
+
+
+def _names_now(artifact: Path, found: Match) -> Iterator[tuple[str, str]]:
+    for name, recorded in found.document.files.items():
+        if not name or Path(name).name != name:
+            raise ManifestError(
+                f"{found.path}: it names {name!r}, which is not a file beside it; export the artifact again"
+            )
+        yield (artifact if name == found.name else companion(artifact, found, name)).name, recorded
+
+
+def _artifact(path: Path, document: Manifest, hashes: Mapping[str, str]) -> Artifact:
     return Artifact(
         path,
         document.target,
@@ -174,7 +213,7 @@ def _inside(artifact: Path) -> embedded.Inside | None:
 
 
 def _read_inside(artifact: Path, inside: embedded.Inside) -> Artifact:
-    document = _parse(artifact, inside.content)
+    document = parse(artifact, inside.content)
     found = embedded.sha256(artifact, inside.model_size)
     if list(document.files.values()) != [found]:
         raise ManifestError(
@@ -184,49 +223,23 @@ def _read_inside(artifact: Path, inside: embedded.Inside) -> Artifact:
     return _artifact(artifact, document, {artifact.name: files.sha256(artifact)})
 
 
-def _content(path: Path) -> bytes:
-    try:
-        return path.read_bytes()
-    except OSError as error:
-        raise ManifestError(f"{path}: cannot be read ({error.strerror})") from error
+def _check_hash(path: Path, recorded: str, manifest: Path, name: str) -> None:
+    """Hold a file beside a model file against the hash in the manifest.
 
-
-def _parse(path: Path, content: bytes) -> _Manifest:
-    try:
-        head = msgspec.json.decode(content, type=_Head)
-        if head.format == FORMAT and head.version > VERSION:
-            raise ManifestError(
-                f"{path}: it has version {head.version} and this release reads up to {VERSION}; upgrade "
-                "posedeploy"
-            )
-        if head.format != FORMAT:
-            raise ManifestError(
-                f"{path}: it is not a posedeploy manifest (format {head.format!r}, not {FORMAT!r})"
-            )
-        document = msgspec.json.decode(content, type=_Manifest)
-        contract = document.spec.contract
-        if contract is not None and (
-            0 in contract.deviation or min(contract.height, contract.width, contract.multiple) < 1
-        ):
-            raise ManifestError(
-                f"{path}: the manifest is damaged (a deviation or a length of 0); export the artifact again"
-            )
-        return document
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
-        raise ManifestError(
-            f"{path}: the manifest is damaged ({error}); export the artifact again"
-        ) from error
-
-
-def _check_hash(path: Path, recorded: str, manifest: Path) -> None:
+    Args:
+        name: what the manifest calls it.
+    """
     if not path.is_file():
+        former = path.with_name(name)
+        if path.name != name and _holds(former, recorded):
+            raise ManifestError(
+                f"{path}: missing; the model file was renamed without it. Rename {former} to {path.name}, "
+                "where the runtime looks for it"
+            )
         raise ManifestError(
             f"{manifest}: it names {path.name}, which is not there; export the artifact again"
         )
-    try:
-        found = files.sha256(path)
-    except OSError as error:
-        raise ArtifactError(f"{path}: cannot be read ({error.strerror})") from error
+    found = hash_of(path)
     if found != recorded:
         raise ManifestError(
             f"{path}: its SHA-256 is {found[:12]}... but its manifest records {recorded[:12]}...: the file "

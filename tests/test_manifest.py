@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -113,10 +114,103 @@ def test_fields_that_a_later_release_adds_are_passed_over(artifact: Artifact) ->
 
 def test_the_manifest_of_another_file_is_refused(artifact: Artifact) -> None:
     other = artifact.path.with_name("other.xml")
-    other.write_bytes(artifact.path.read_bytes())
+    other.write_bytes(b"another network")
     manifest.path_of(artifact.path).rename(manifest.path_of(other))
-    with pytest.raises(ManifestError, match=r"it belongs to net\.xml, net\.bin, not to other\.xml"):
+    with pytest.raises(
+        ManifestError, match=r"it belongs to net\.xml, net\.bin, not to other\.xml, whose SHA"
+    ):
         manifest.read(other)
+
+
+def _rename(folder: Path, **names: str) -> Path:
+    """Rename files of ``net``; their suffixes have ``_`` for ``.``."""
+    for suffix, name in names.items():
+        (folder / f"net.{suffix.replace('_', '.')}").rename(folder / name)
+    return folder / names["xml"]
+
+
+@pytest.mark.parametrize(
+    "manifest_name", ["net.xml.posedeploy.json", "b é.xml.posedeploy.json", "x.posedeploy.json"]
+)
+def test_an_artifact_may_be_renamed(artifact: Artifact, manifest_name: str) -> None:
+    path = _rename(artifact.path.parent, xml="b é.xml", bin="b é.bin", xml_posedeploy_json=manifest_name)
+    found = manifest.read(path)
+    assert found.files == {"b é.xml": artifact.files["net.xml"], "b é.bin": artifact.files["net.bin"]}
+    assert found == replace(artifact, path=path, files=found.files)
+    assert manifest.described(path) == found
+    assert manifest.has_one(path) and manifest.place(path) == manifest_name
+
+
+def test_an_artifact_may_be_moved(artifact: Artifact, tmp_path: Path) -> None:
+    (tmp_path / "elsewhere").mkdir()
+    for path in list(tmp_path.glob("net.*")):
+        path.rename(tmp_path / "elsewhere" / path.name)
+    path = tmp_path / "elsewhere" / "net.xml"
+    assert manifest.read(path) == replace(artifact, path=path)
+
+
+def test_weights_that_kept_their_name_are_named_with_the_one_that_is_needed(artifact: Artifact) -> None:
+    path = _rename(artifact.path.parent, xml="b.xml")
+    with pytest.raises(
+        ManifestError,
+        match=r"b\.bin: missing; the model file was renamed without it\. Rename .*net\.bin to b\.bin",
+    ):
+        manifest.read(path)
+    artifact.path.with_name("net.bin").write_bytes(b"others")
+    with pytest.raises(
+        ManifestError, match=r"net\.xml\.posedeploy\.json: it names b\.bin, which is not there"
+    ):
+        manifest.read(path)
+
+
+def test_the_manifest_that_has_the_hash_goes_before_a_stale_one_of_the_name(artifact: Artifact) -> None:
+    folder = artifact.path.parent
+    manifest.path_of(artifact.path).rename(folder / "kept.posedeploy.json")
+    (folder / "net.xml.posedeploy.json").write_text(
+        (folder / "kept.posedeploy.json").read_text().replace(artifact.files["net.xml"], "0" * 64)
+    )
+    assert manifest.place(artifact.path) == "kept.posedeploy.json"
+    assert manifest.read(artifact.path) == artifact
+
+
+def test_a_new_file_beside_a_stale_manifest_is_refused_unless_it_is_described(artifact: Artifact) -> None:
+    artifact.path.write_bytes(b"by others")
+    assert not manifest.has_one(artifact.path)
+    with pytest.raises(
+        ManifestError,
+        match=r"but net\.xml\.posedeploy\.json records .* the file was changed .* --contract or --f",
+    ):
+        manifest.find(artifact.path)
+
+
+def test_a_file_that_no_manifest_claims_names_the_nearest(artifact: Artifact) -> None:
+    path = _rename(artifact.path.parent, xml="net2.xml", bin="net2.bin")
+    path.write_bytes(b"changed")
+    (path.parent / "notes.posedeploy.json").write_text("no manifest")
+    assert manifest.find(path) is None and manifest.place(path) == ""
+    assert (
+        "net2.xml: no manifest beside it records its SHA-256, " in (sentence := manifest.nearest_to(path))
+        and f"net.xml.posedeploy.json, which records {artifact.files['net.xml'][:12]}..." in sentence
+    )
+    artifact.path.write_bytes(b"there again")
+    assert manifest.nearest_to(path) == "", "that manifest has its file"
+
+
+def test_what_a_copy_replaces_leaves_the_files_of_the_original(artifact: Artifact, tmp_path: Path) -> None:
+    (tmp_path / "kept").write_bytes(b"kept")
+    _edit(artifact, beside={"kept": files.sha256(tmp_path / "kept")})
+    copy = tmp_path / "copy.xml"
+    copy.write_bytes(artifact.path.read_bytes())
+    assert manifest.outdated(copy) == []
+
+
+@pytest.mark.parametrize("fields", [{"quantization": {"scale": 0.0, "zero_point": 0}}, {"stride": 0}])
+def test_tensors_that_would_divide_by_zero_are_refused(artifact: Artifact, fields: dict[str, Any]) -> None:
+    document = json.loads(manifest.path_of(artifact.path).read_text())
+    document["spec"]["outputs"][0] |= fields
+    _edit(artifact, spec=document["spec"])
+    with pytest.raises(ManifestError, match=r"damaged \(the scale .* or the stride .* of maps\); export"):
+        manifest.read(artifact.path)
 
 
 @pytest.mark.parametrize("name", ["net.xml", "net.bin"])
@@ -184,7 +278,7 @@ def lone(tmp_path: Path) -> Artifact:
 
 
 def test_a_lone_file_is_read_by_the_manifest_inside(lone: Artifact) -> None:
-    assert manifest.has_one(lone.path) and manifest.is_inside(lone.path)
+    assert manifest.has_one(lone.path) and manifest.place(lone.path) == "inside the file"
     assert manifest.read(lone.path) == lone
     assert lone.files == {"net.tflite": files.sha256(lone.path)}
 
@@ -196,7 +290,7 @@ def test_a_lone_file_may_be_renamed(lone: Artifact) -> None:
 
 def test_the_manifest_beside_a_file_goes_before_the_one_inside(lone: Artifact) -> None:
     manifest.write(lone, lone.path.parent)
-    assert manifest.has_one(lone.path) and not manifest.is_inside(lone.path)
+    assert manifest.has_one(lone.path) and manifest.place(lone.path) == "net.tflite.posedeploy.json"
     assert manifest.read(lone.path) == lone
     _edit(lone, precision="fp16")
     assert manifest.read(lone.path).precision == "fp16"

@@ -74,11 +74,17 @@ def _artifact(path: Path, described: Described) -> tuple[dict[str, Any], ModelSp
         "target": artifact.target,
         "file": size(bytes_of(artifact)),
         "precision": artifact.precision,
-        **({"manifest": "inside the file"} if manifest.is_inside(path) else {}),
+        **_manifest_place(path),
         **{name: _said(value) for name, value in artifact.details.items() if value},
         **runs,
     }
     return facts | (_provenance(artifact.provenance) if artifact.provenance else {"manifest": "none"}), spec
+
+
+def _manifest_place(path: Path) -> dict[str, str]:
+    """Where the manifest is, unless it lies beside the file under the file's name."""
+    place = manifest.place(path)
+    return {} if place in ("", manifest.path_of(path).name) else {"manifest": place}
 
 
 def _said(detail: Any) -> str:

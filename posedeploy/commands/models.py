@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
+from typing import NoReturn
 
 from posedeploy.backends import CHECKPOINT_SUFFIXES
 from posedeploy.checkpoints.loading import open_checkpoint
@@ -11,7 +12,8 @@ from posedeploy.checkpoints.sample import open_sample
 from posedeploy.checkpoints.stages import DEFAULT_STAGES
 from posedeploy.checkpoints.user_network import open_user_network
 from posedeploy.commands.console import say, warn
-from posedeploy.commands.opening import Described, recorded
+from posedeploy.commands.opening import Described
+from posedeploy.commands.recorded import recorded, recorded_checkpoint
 from posedeploy.contracts import describe_keypoints
 from posedeploy.errors import CheckpointError, InputError
 from posedeploy.types import Artifact, Model, Provenance, StageCount
@@ -76,7 +78,7 @@ def reference_model(artifact: Artifact, checkpoint: Path | None, described: Desc
             f"{artifact.path}: exported with --network {made.network}; give that option again, since it "
             "runs the file"
         )
-    source = checkpoint or (_recorded(artifact, made.checkpoint, "checkpoint") if made else None)
+    source = checkpoint or (_source(artifact, made) if made else None)
     if made is not None and described.network is None:
         described = _as_recorded(artifact, made, source, described)
     model = open_model(source, described)
@@ -108,7 +110,7 @@ def _as_recorded(
     stages = _recorded_stages(artifact, made, described.stages)
     if source is None:
         return replace(described, stages=stages)
-    mesh = described.mesh or _recorded(artifact, made.mesh, "mesh")
+    mesh = described.mesh or _mesh(artifact, made)
     return Described(family=artifact.spec.family, mesh=mesh, stages=stages)
 
 
@@ -129,21 +131,26 @@ def _recorded_stages(artifact: Artifact, made: Provenance, wanted: StageCount | 
     return made.stages.used
 
 
-def _recorded(artifact: Artifact, path: str | None, what: str) -> Path | None:
-    """A file that the manifest names, at its place or beside the artifact; None where it names none.
-
-    Raises:
-        InputError: it is at neither.
-    """
-    if path is None:
+def _source(artifact: Artifact, made: Provenance) -> Path | None:
+    """The checkpoint that an artifact was made from; None for the built-in sample."""
+    if made.checkpoint is None:
         return None
-    found = recorded(artifact, path)
-    if found is None:
-        raise InputError(
-            f"{artifact.path}: the {what} it was made from is neither at {path} nor beside it; say where it "
-            f"is with --{what}"
-        )
-    return found
+    found = recorded_checkpoint(artifact, made.checkpoint, made.checkpoint_sha256)
+    return found or _not_found(artifact, made.checkpoint, "checkpoint")
+
+
+def _mesh(artifact: Artifact, made: Provenance) -> Path | None:
+    """The mesh that an artifact was exported with; None for a network without."""
+    if made.mesh is None:
+        return None
+    return recorded(artifact, made.mesh) or _not_found(artifact, made.mesh, "mesh")
+
+
+def _not_found(artifact: Artifact, path: str, what: str) -> NoReturn:
+    raise InputError(
+        f"{artifact.path}: the {what} it was made from is neither at {path} nor beside it; say where it is "
+        f"with --{what}"
+    )
 
 
 def stem_of(path: Path | None) -> str:

@@ -87,7 +87,11 @@ def open_described(path: Path, described: Described) -> Artifact:
         ArtifactError, ManifestError, InputError: as ``open_artifact`` and ``contracts`` say.
     """
     if described.contract is None or described.family is not None or not manifest.has_one(path):
-        return open_artifact(path, described.spec)
+        artifact = open_artifact(path, described.spec)
+        unknown = artifact.provenance is None and artifact.spec.family == contracts.UNKNOWN
+        if unknown and (remark := manifest.nearest_to(path)):
+            say(remark)
+        return artifact
     artifact = open_artifact(path)
     return replace(artifact, spec=contracts.describe_keypoints(artifact.spec, described.contract))
 
@@ -121,12 +125,6 @@ def refuse_stages(path: Path, described: Described) -> None:
             f"--stages {described.stages}: {path} is an exported model, whose stages are fixed; export its "
             f"checkpoint again with --stages {described.stages}"
         )
-
-
-def recorded(artifact: Artifact, path: str) -> Path | None:
-    """A file that the manifest names, at its place or beside the artifact; None where it is at neither."""
-    places = (Path(path), artifact.path.with_name(Path(path).name))
-    return next((place for place in places if place.exists()), None)
 
 
 def _scaled(spec: ModelSpec, described: Described) -> ModelSpec:

@@ -8,8 +8,9 @@ from pathlib import Path
 
 from posedeploy.commands.console import counted, counting, out, say, warn, working
 from posedeploy.commands.finding import Where, finder_of, people_of
-from posedeploy.commands.opening import Described, open_named, recorded
+from posedeploy.commands.opening import Described, open_named
 from posedeploy.commands.options import chosen
+from posedeploy.commands.recorded import recorded
 from posedeploy.errors import InputError
 from posedeploy.meshes.topology import read_mesh
 from posedeploy.predict.camera import read_camera

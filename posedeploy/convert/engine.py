@@ -99,17 +99,7 @@ def rebuild(artifact: Artifact, asked: TensorRtOptions, on_progress: OnProgress)
         raise ArtifactError(
             f"{artifact.path}: made by others, so there is no ONNX to build it from again; export the network"
         )
-    graph = artifact.path.with_name(passport.onnx)
-    if not graph.is_file():
-        raise ArtifactError(
-            f"{artifact.path}: the ONNX it was built from, {passport.onnx}, is not beside it; put it there, "
-            "or export the network again"
-        )
-    if files.sha256(graph) != passport.onnx_sha256:
-        raise ArtifactError(
-            f"{graph}: not the ONNX that {artifact.path.name} was built from, by its SHA-256; export the "
-            "network again"
-        )
+    graph = _kept_graph(artifact.path, passport)
     gpus, flavour = asked.gpus, asked.flavour or passport.flavour
     if not gpus and flavour == passport.flavour and passport.compute_capabilities != AHEAD:
         ahead = passport.flavour in engines.FLAVOURS and engines.FLAVOURS[passport.flavour].ahead
@@ -132,6 +122,24 @@ def rebuild(artifact: Artifact, asked: TensorRtOptions, on_progress: OnProgress)
         )
         manifest.write(made, stage)
     return made
+
+
+def _kept_graph(engine: Path, passport: Passport) -> Path:
+    """The ONNX that an engine was built from: beside it under the name that it had, or renamed with it."""
+    names = dict.fromkeys((passport.onnx, f"{engine.name}.onnx"))
+    beside = [path for path in map(engine.with_name, names) if path.is_file()]
+    if not beside:
+        raise ArtifactError(
+            f"{engine}: the ONNX it was built from, {' or '.join(names)}, is not beside it; put it there, or "
+            "export the network again"
+        )
+    for path in beside:
+        if files.sha256(path) == passport.onnx_sha256:
+            return path
+    raise ArtifactError(
+        f"{beside[0]}: not the ONNX that {engine.name} was built from, by its SHA-256; export the network "
+        "again"
+    )
 
 
 def _renewed(artifact: Artifact, asked: TensorRtOptions) -> Provenance | None:

@@ -18,24 +18,28 @@ def open_artifact(path: Path, described: ModelSpec | None = None) -> Artifact:
     Args:
         described: from a contract file or a family's name; only for a model without a manifest.
 
+    A manifest belongs to the file whose hash it records. One that is named for this file and records another
+    hash is an error, unless the file is described.
+
     Raises:
         ArtifactError: the file is missing or not named like any target's.
         ManifestError: its manifest does not fit it.
         InputError: it has a manifest and is described besides.
     """
     target = target_of(path)
-    if not path.is_file() or manifest.has_one(path):
-        if described is not None and path.is_file():
+    if described is not None and path.is_file():
+        if manifest.has_one(path):
             raise InputError(f"{path}: its manifest says what it is; leave out --contract and --family")
-        artifact = manifest.read(path)
+        return Artifact(path, target.name, described, "unknown")
+    artifact = manifest.find(path) if path.is_file() else manifest.read(path)
+    if artifact is not None:
         if artifact.target != target.name:
             raise ManifestError(
                 f"{path}: its manifest calls it {artifact.target!r}, and it is named like {target.name}; "
                 "rename it back"
             )
         return artifact
-    spec = described or ModelSpec(contracts.UNKNOWN, path.stem, (), ())
-    return Artifact(path, target.name, spec, "unknown")
+    return Artifact(path, target.name, ModelSpec(contracts.UNKNOWN, path.stem, (), ()), "unknown")
 
 
 def open_runner(artifact: Artifact, options: RunOptions, runtime: str | None = None) -> Runner:

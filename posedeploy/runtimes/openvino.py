@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterable, Iterator
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -39,7 +40,7 @@ class OpenVinoRunner(Runner):
         try:
             model = core.read_model(artifact.path)
         except RuntimeError as error:
-            raise ArtifactError(f"{artifact.path}: OpenVINO cannot read it ({_reason(error)})") from error
+            raise _unreadable(artifact.path, error) from error
         try:
             self._compiled = core.compile_model(model, options.device, _config(options))
         except RuntimeError as error:
@@ -167,6 +168,16 @@ def _spec(port: Any) -> TensorSpec:
         for position, axis in enumerate(port.partial_shape)
     )
     return TensorSpec(port.any_name, shape, np.dtype(port.element_type.to_dtype()).name)
+
+
+def _unreadable(path: Path, error: Exception) -> ArtifactError:
+    weights = path.with_suffix(".bin")
+    if path.suffix == ".xml" and not weights.is_file():
+        return ArtifactError(
+            f"{path}: OpenVINO reads its weights from {weights.name}, which is not beside it; put it there, "
+            "and rename the two together"
+        )
+    return ArtifactError(f"{path}: OpenVINO cannot read it ({_reason(error)})")
 
 
 def _reason(error: Exception) -> str:

@@ -65,10 +65,11 @@ def test_a_checkpoint_that_moved_or_changed(
 ) -> None:
     shutil.copy(own / "human.pth", "human.pth")
     done("export", "human.pth", "--to", "onnx", "-o", "out", *network)
-    Path("human.pth").rename("moved.pth")
+    Path("elsewhere").mkdir()
+    Path("human.pth").rename("elsewhere/moved.pth")
     assert "say where it is with --checkpoint" in refused("parity", "out/human.onnx", *network)
-    done("parity", "out/human.onnx", "--checkpoint", "moved.pth", *network)
-    weights = torch.load("moved.pth", weights_only=True)
+    done("parity", "out/human.onnx", "--checkpoint", "elsewhere/moved.pth", *network)
+    weights = torch.load("elsewhere/moved.pth", weights_only=True)
     torch.save({name: array + 1 for name, array in weights.items()}, "human.pth")
     message = refused("parity", "out/human.onnx", *network)
     assert "human.pth: its SHA-256 is " in message and "export it again, or name the right file" in message

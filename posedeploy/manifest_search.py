@@ -1,0 +1,126 @@
+"""Which manifest in a folder belongs to a model file: the one that records its hash, whatever their names."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+
+from posedeploy import files
+from posedeploy.backends import TARGETS
+from posedeploy.errors import ArtifactError, ManifestError
+from posedeploy.manifest_document import SUFFIX, Manifest, content_of, parse
+
+MAX_MANIFESTS, MAX_BYTES = 1000, 8 << 20
+"""How many manifests of one folder are looked at, and how large each may be."""
+
+
+@dataclass(frozen=True)
+class Match:
+    """A manifest that belongs to a model file, and what it calls that file."""
+
+    path: Path
+    document: Manifest
+    name: str
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """A manifest that does not belong to a model file, and the file of that target that it does belong to."""
+
+    path: Path
+    name: str
+    sha256: str
+
+
+def match(artifact: Path, own: Path) -> Match | None:
+    """Return the manifest that records the hash of a model file; None where none does.
+
+    Args:
+        own: the one that is named for the file, which goes before the others.
+
+    Raises:
+        ArtifactError: the model file cannot be read.
+    """
+    digest = ""
+    for path in _manifests(artifact.parent, own):
+        document = _readable(path)
+        if document is None:
+            continue
+        digest = digest or hash_of(artifact)
+        names = [name for name in _models(document) if document.files[name] == digest]
+        if names:
+            return Match(path, document, artifact.name if artifact.name in names else names[0])
+    return None
+
+
+def nearest(artifact: Path, own: Path) -> Candidate | None:
+    """Return the manifest of the file's target whose own model file is gone from the folder and whose name is
+    most like the file's; None where there is none."""
+    found = []
+    for path in _manifests(artifact.parent, own):
+        document = _readable(path)
+        target = TARGETS.get(document.target) if document else None
+        if document is None or target is None or not artifact.name.endswith(target.suffix):
+            continue
+        names = [name for name in _models(document) if not artifact.with_name(Path(name).name).exists()]
+        found += [Candidate(path, name, document.files[name]) for name in names]
+    return max(found, key=lambda candidate: _likeness(candidate.name, artifact.name), default=None)
+
+
+def companion(artifact: Path, found: Match, name: str) -> Path:
+    """Return where a file lies that belongs to a model file, which may have been renamed since.
+
+    A runtime looks for the target's own second file under the model file's name; any other keeps its name,
+    which the model file holds.
+    """
+    target = TARGETS.get(found.document.target)
+    if target is None or not found.name.endswith(target.suffix):
+        return artifact.with_name(name)
+    before, after = found.name.removesuffix(target.suffix), artifact.name.removesuffix(target.suffix)
+    renamed = {before + suffix: after + suffix for suffix in target.companions}
+    return artifact.with_name(renamed.get(name, name))
+
+
+def hash_of(path: Path) -> str:
+    """Return the SHA-256 of a file that belongs to an artifact.
+
+    Raises:
+        ArtifactError: it cannot be read.
+    """
+    try:
+        return files.sha256(path)
+    except OSError as error:
+        raise ArtifactError(f"{path}: cannot be read ({error.strerror})") from error
+
+
+def _models(document: Manifest) -> list[str]:
+    """The names in a manifest that its model file may have: not those of the files beside that."""
+    target = TARGETS.get(document.target)
+    return [name for name in document.files if target is None or not name.endswith(target.companions)]
+
+
+def _manifests(folder: Path, own: Path) -> Iterator[Path]:
+    if own.is_file():
+        yield own
+    try:
+        others = (path for path in folder.iterdir() if path.name.endswith(SUFFIX) and path != own)
+        yield from sorted(islice(others, MAX_MANIFESTS))
+    except OSError:  # a folder that may be passed through and not listed: what is named for the file remains
+        return
+
+
+def _readable(path: Path) -> Manifest | None:
+    """A manifest; None for what is no whole one, which may be any other file of the folder."""
+    try:
+        if not path.is_file() or path.stat().st_size > MAX_BYTES:
+            return None
+        return parse(path, content_of(path))
+    except (ManifestError, OSError):
+        return None
+
+
+def _likeness(a: str, b: str) -> float:
+    return difflib.SequenceMatcher(None, a, b).ratio()
