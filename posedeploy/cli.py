@@ -277,10 +277,24 @@ def predict(
     boxes: Annotated[
         Path | None,
         typer.Option(
-            metavar="FILE.json",
-            help=r"One-person networks: a list of boxes \[x, y, width, height], or of "
-            '{"image": NAME, "boxes": [...]}.',
+            metavar="FILE",
+            help="One-person networks: boxes as JSON, COCO, LabelMe, YOLO or CSV (docs/joints-and-boxes.md).",
         ),
+    ] = None,
+    box_format: Annotated[
+        str | None,
+        typer.Option(
+            metavar="|".join(("xywh", "xyxy", "cxcywh", "yolo")),
+            help="How boxes are written.",
+            show_default="the file's",
+        ),
+    ] = None,
+    box_label: Annotated[
+        str | None,
+        typer.Option(metavar="LABEL", help="The label of boxes of people.", show_default="person"),
+    ] = None,
+    box_score: Annotated[
+        float | None, typer.Option(metavar="MIN", help="Use boxes of at least this score.")
     ] = None,
     height: shared.Height = None,
     detector: shared.Detector = None,
@@ -320,9 +334,12 @@ def predict(
     from posedeploy.commands import predict as command
     from posedeploy.commands.finding import Where
     from posedeploy.commands.opening import Described
+    from posedeploy.predict.box_files.content import BoxOptions
     from posedeploy.predict.joints.source import JointsOptions
 
-    where = Where(boxes, detector, detector_spec)
+    where = Where(
+        boxes, detector, detector_spec, BoxOptions(command.box_format(box_format), box_label, box_score)
+    )
     size = shared.parse_size(image_size, "--image-size")
     of_joints = JointsOptions(joints, sequence, key=joints_key, image_size=size)
     complete = command.run(

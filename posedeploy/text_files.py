@@ -44,6 +44,7 @@ _TOML_TOKENS = re.compile(
 )
 _TOML_LONG_KEY = re.compile(rf"""(?<![\w-])(?:(?:[\w-]+|"[^"\n]*"|'[^'\n]*')[ \t]*\.[ \t]*){{{MAX_DEPTH}}}""")
 _TOML_PLACE = re.compile(r" \(at (?:line (\d+), column (\d+)|end of document)\)$")
+_DECIMAL_COMMAS = re.compile(r"\s*-?\d*,?\d+(?:\s*;\s*-?\d*,?\d+)+\s*")
 _BLANK = re.compile(r"\s*")
 _TOML_BLANK = re.compile(r"(?:\s|\#[^\n]*)*")
 _REST_OF_LINE = re.compile(r"[^\S\n]*(?:\#[^\n]*)?(?:\n|\Z)")
@@ -163,14 +164,15 @@ def read_toml(path: Path, what: str, type: Any = Any, *, hint: str = "") -> Any:
 def read_csv(path: Path, what: str, *, hint: str = "") -> list[CsvRow]:
     """Return the rows of a CSV file, without those that are empty or begin with ``#``.
 
-    The delimiter is whichever of comma, semicolon and tab the first row has most of.
+    The delimiter is whichever of comma, semicolon and tab the first row has most of, and a semicolon between
+    numbers with decimal commas.
 
     Raises:
         InputError: it is not a regular file, is too large, is not Unicode, or has an unended quotation.
     """
     lines = read_text(path, what).split("\n")
     first = next((line for line in lines if line.strip() and not line.startswith("#")), "")
-    delimiter = max(",;\t", key=first.count)
+    delimiter = ";" if _DECIMAL_COMMAS.fullmatch(first) else max(",;\t", key=first.count)
     if first.lower().startswith("sep="):  # how Excel is told the delimiter
         delimiter, lines[lines.index(first)] = first[4:5] or ",", ""
     reader = csv.reader(io.StringIO("\n".join(lines)), delimiter=delimiter, strict=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from posedeploy.commands.console import say, working
@@ -11,6 +11,7 @@ from posedeploy.commands.opening import Described, open_finder
 from posedeploy.errors import InputError, MisfitError
 from posedeploy.families import FAMILIES
 from posedeploy.predict import document
+from posedeploy.predict.box_files.content import BoxOptions
 from posedeploy.predict.boxes import Finder, detected_by, read_boxes, takes_boxes
 from posedeploy.predict.chain import Predictor, check_family
 from posedeploy.predict.document import MadeBy
@@ -30,12 +31,15 @@ class Where:
     boxes: Path | None = None
     detector: Path | None = None
     contract: Path | None = None
+    box_options: BoxOptions = field(default_factory=BoxOptions)
 
     def __post_init__(self) -> None:
         if self.contract is not None and self.detector is None:
             raise InputError(f"--detector-spec {self.contract}: it describes a --detector; give that too")
         if self.boxes is not None and self.detector is not None:
             raise InputError("--boxes and --detector: give one of the two; both say where the people are")
+        if self.box_options != BoxOptions() and self.boxes is None:
+            raise InputError("--box-format, --box-label and --box-score are for --boxes; give that too")
 
     @property
     def option(self) -> str | None:
@@ -65,7 +69,7 @@ def finder_of(
         return None
     if where.boxes is not None:
         assert source is not None, "a command that takes boxes has a source"
-        return read_boxes(where.boxes, source)
+        return read_boxes(where.boxes, source, where.box_options)
     if where.detector is None:
         options_there = "neither --boxes nor --detector says" if source is not None else "no --detector says"
         say(f"{spec.family} looks at one person at a time, and {options_there} where: {ONE_PERSON}")

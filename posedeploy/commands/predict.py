@@ -13,6 +13,7 @@ from posedeploy.commands.options import chosen
 from posedeploy.commands.recorded import recorded
 from posedeploy.errors import InputError
 from posedeploy.meshes.topology import read_mesh
+from posedeploy.predict.box_files.content import BOX_FORMATS, BoxFormat
 from posedeploy.predict.camera import read_camera
 from posedeploy.predict.frames import MAX_FPS, Source
 from posedeploy.predict.joints.formats import is_joints
@@ -82,11 +83,22 @@ def run(
     return not result.problems
 
 
+def box_format(name: str | None) -> BoxFormat | None:
+    """Return the format of boxes that the user names.
+
+    Raises:
+        InputError: there is none of this name.
+    """
+    return (
+        None if name is None else chosen("--box-format", name.lower(), {each: each for each in BOX_FORMATS})
+    )
+
+
 def _source(name: str, output: Path, settings: PredictSettings) -> Source:
     fps, joints = settings.fps, settings.joints
     if fps is not None and not 0 < fps <= MAX_FPS:
         raise InputError(f"--fps {fps:g}: frames per second are above 0 and at most {MAX_FPS:g}")
-    if is_joints(Path(name)):
+    if is_joints(Path(name)) and not (settings.recursive and Path(name).is_dir()):
         return JointsFile(Path(name), replace(joints, fps=fps))
     flags = {
         "--joints": joints.joint_set,

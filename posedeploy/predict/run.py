@@ -117,7 +117,7 @@ def predict(
         )
         remarks = [
             *source.remarks,
-            *(people.remarks if people else ()),
+            *(people.remarks if people else finder.remarks if finder else ()),
             *_of_the_mesh(source, artifact, options),
             *finisher.remarks,
             *predictor.remarks,

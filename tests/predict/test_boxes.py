@@ -84,28 +84,40 @@ def test_a_byte_order_mark_is_no_fault(folder: Path) -> None:
     assert [found(read_boxes(boxes, source), frame) for frame in source] == [[[1, 2, 30, 40]]]
 
 
+def remarks(content: Any, folder: Path) -> list[str]:
+    return list(read_boxes(boxes_in(folder, content), source_of(folder)).remarks)
+
+
 A, B = ({"image": name, "boxes": [[1, 2, 30, 40]]} for name in ("a.png", "b.png"))
 
 
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        ([[1, 2, 30]], r"not a JSON list of boxes \[x, y, width, height\] in px, or of .* length 4"),
-        ([[1, 2, 30, "x"]], "not a JSON list of boxes"),
-        ("[[1, 2, 30, NaN]]", "not a JSON list of boxes"),
+        ([[1, 2, 30]], r"not a JSON list of boxes \[x, y, width, height\] in px, or of"),
+        ([[1, 2, 30, "x"]], "box 0 is left out: .*wanted a list of four numbers, and no box is left"),
+        ("[[1, 2, 30, NaN]]", "box 0 is left out: NaN or infinity; wanted four numbers, and no box is left"),
         ({"boxes": []}, "not a JSON list of boxes"),
-        ("", "not a JSON list of boxes"),
-        ([{"image": "a.png"}], "missing required field `boxes`"),
+        ("", "not a JSON list of boxes .*: the file is empty"),
+        ([{"image": "a.png"}], 'entry 0 is left out: no "image" with a name, or no list of "boxes", and no'),
         ([A, [1, 2, 30, 40]], "mixes boxes with images that have boxes"),
         ([[1, 2, 30, 40]], "has 2 images, so each box must say which it is of"),
-        ([A, B, A], "names twice a.png"),
-        ([A, B, {"image": "c.png", "boxes": []}], "gives boxes for what .* does not have: c.png"),
-        ([A], "gives no boxes .* for b.png"),
+        ([{"image": "c.png", "boxes": []}], r"has boxes of c\.png, and none of .* \(a\.png, b\.png\)"),
     ],
 )
 def test_a_file_that_cannot_be_used_is_refused(folder: Path, content: Any, message: str) -> None:
     with pytest.raises(InputError, match=message):
         read_boxes(boxes_in(folder, content), source_of(folder))
+
+
+def test_what_a_file_has_too_much_or_lacks_is_told_and_the_rest_used(folder: Path) -> None:
+    assert remarks([A, B], folder) == []
+    extra = {"image": "c.png", "boxes": []}
+    assert remarks([A, B, extra], folder) == [f"boxes.json: boxes of what {folder.name} does not have: c.png"]
+    assert remarks([A], folder) == ["boxes.json: no boxes for b.png: nobody is looked for there"]
+    source = source_of(folder)
+    twice = read_boxes(boxes_in(folder, [A, B, A]), source)
+    assert [len(found(twice, frame)) for frame in source] == [2, 1]
 
 
 def test_a_missing_file_is_refused(folder: Path) -> None:

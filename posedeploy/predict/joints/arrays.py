@@ -39,13 +39,24 @@ def read_npy(path: Path, key: str | None, *, sequence: bool) -> RawJoints:
     """
     if key is not None:
         raise InputError(f"--joints-key {key}: {path} holds one array without a name; leave it out")
-    check_regular(path, WHAT)
+    return from_array(load_npy(path, WHAT), path.name, sequence=sequence)
+
+
+def load_npy(path: Path, what: str) -> Array:
+    """Return the array of a ``.npy`` file, which is not of Python objects.
+
+    Args:
+        what: a noun phrase for the messages, such as "a file of 2D joints".
+
+    Raises:
+        InputError: it cannot be read, is damaged, too large or of Python objects.
+    """
+    check_regular(path, what)
     try:
         with path.open("rb") as file:
-            array = _read_array(file, str(path))
+            return _read_array(file, str(path))
     except OSError as error:
-        raise InputError(f"{path}: cannot be read ({error.strerror}); name {WHAT}") from error
-    return from_array(array, path.name, sequence=sequence)
+        raise InputError(f"{path}: cannot be read ({error.strerror}); name {what}") from error
 
 
 def read_npz(path: Path, key: str | None, *, sequence: bool) -> RawJoints:

@@ -26,8 +26,9 @@ MISSING = "missing (score 0, NaN, -1 or position 0, 0)"
 def given_people(source: JointsFile, spec: ModelSpec) -> People:
     """Return the people of a file of joints.
 
-    Raises: InputError: the joints are of a set that the network's cannot be made from, are in another order
-    than that of their set, or nobody in the file has a pose.
+    Raises:
+        InputError: the joints are of a set that the network's cannot be made from, are in another order than
+            that of their set, or nobody in the file has a pose.
     """
     wanted = JOINT_SETS[joint_set_of(spec)]
     own, is_stated = set_of_file(source.content, source.options.joint_set, wanted, source.name)

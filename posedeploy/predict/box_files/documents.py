@@ -1,0 +1,170 @@
+"""Boxes in JSON: our own two forms, COCO's results and annotations, and LabelMe's."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from functools import partial
+from pathlib import Path
+from typing import Any, TypeAlias
+
+from posedeploy.errors import InputError
+from posedeploy.predict.box_files.content import Box, ImageKey, RawBoxes, Size, collect, numbers_of
+from posedeploy.text_files import read_json
+
+WHAT = (
+    'a JSON list of boxes [x, y, width, height] in px, or of {"image": NAME, "boxes": [...]}, COCO results '
+    "or annotations, or LabelMe's file of an image"
+)
+COCO_PERSON = ("1",)
+MAX_BYTES = 512 << 20
+CORNERS = {"rectangle": 2, "polygon": 3, "linestrip": 2}
+"""LabelMe's shapes that a box lies around, and how many points they have at least."""
+
+Document: TypeAlias = Any
+_Entries: TypeAlias = Iterator[tuple[str, Callable[[], tuple[ImageKey, Box]]]]
+
+
+def read_document(path: Path) -> RawBoxes:
+    """Return the boxes of a JSON file.
+
+    Raises:
+        InputError: it cannot be read, or is of no known form.
+    """
+    document = read_json(path, WHAT, max_bytes=MAX_BYTES, nan=True)
+    for is_it, read in FORMS:
+        if is_it(document):
+            return read(document, path)
+    raise InputError(f"{path}: not {WHAT}")
+
+
+def _has(document: Document, *keys: str) -> bool:
+    return isinstance(document, dict) and all(isinstance(document.get(key), list) for key in keys)
+
+
+def _any_has(document: Document, key: str) -> bool:
+    return isinstance(document, list) and any(isinstance(each, dict) and key in each for each in document)
+
+
+def _labelme(document: Document, path: Path) -> RawBoxes:
+    name = str(document.get("imagePath") or path.stem).replace("\\", "/").rpartition("/")[2]
+    by_image, remarks = collect(_shapes(document["shapes"], name), path.name)
+    width, height = document.get("imageWidth"), document.get("imageHeight")
+    is_known = isinstance(width, int) and isinstance(height, int)
+    sizes: dict[ImageKey, Size] = {name: (width, height)} if is_known else {}
+    return RawBoxes(by_image or {name: []}, "xyxy", sizes=sizes, remarks=tuple(remarks))
+
+
+def _shapes(shapes: list[Any], name: str) -> _Entries:
+    def read(shape: Any, where: str) -> tuple[ImageKey, Box]:
+        kind = shape.get("shape_type") or "polygon"
+        if kind not in CORNERS or len(shape["points"]) < CORNERS[kind]:
+            raise ValueError(f"a {kind} of {len(shape['points'])} points, around which there is no box")
+        columns = list(zip(*shape["points"], strict=True))
+        corners = numbers_of([min(columns[0]), min(columns[1]), max(columns[0]), max(columns[1])])
+        return name, Box(corners, where, str(shape["label"]), shape.get("score"))
+
+    for index, shape in enumerate(shapes):
+        where = f"shape {index}"
+        yield where, partial(read, shape, where)
+
+
+def _annotations(document: Document, path: Path) -> RawBoxes:
+    images = {
+        each["id"]: each for each in document.get("images", []) if isinstance(each, dict) and "id" in each
+    }
+    categories = {each.get("id"): each.get("name") for each in document.get("categories", [])}
+
+    def key_of(image_id: Any) -> ImageKey:
+        image = images.get(image_id, {})
+        key: ImageKey = image.get("frame", image.get("file_name", image_id))
+        return key
+
+    by_image, remarks = collect(_coco(document["annotations"], "annotation", key_of, categories), path.name)
+    empty: dict[ImageKey, list[Box]] = {key_of(number): [] for number in images}
+    sizes = {
+        key_of(number): (image["width"], image["height"])
+        for number, image in images.items()
+        if isinstance(image.get("width"), int) and isinstance(image.get("height"), int)
+    }
+    framed = any("frame" in image for image in images.values())
+    return RawBoxes(empty | by_image, "xywh", COCO_PERSON, 0 if framed else None, sizes, tuple(remarks))
+
+
+def _results(document: Document, path: Path) -> RawBoxes:
+    by_image, remarks = collect(_coco(document, "entry", lambda image_id: image_id, {}), path.name)
+    return RawBoxes(by_image, "xywh", COCO_PERSON, remarks=tuple(remarks))
+
+
+def _coco(
+    entries: list[Any], what: str, key_of: Callable[[Any], ImageKey], categories: Mapping[Any, Any]
+) -> _Entries:
+    def read(entry: Any, where: str) -> tuple[ImageKey, Box]:
+        category = entry.get("category_id")
+        label = None if category is None else str(categories.get(category) or category)
+        score = entry.get("score")
+        box = Box(numbers_of(entry["bbox"]), where, label, None if score is None else float(score))
+        image_id = entry.get("image_id")
+        if not isinstance(image_id, str | int | None):
+            raise ValueError(f"image_id {image_id!r}; wanted a number or a name")
+        return key_of(image_id), box
+
+    for index, entry in enumerate(entries):
+        where = f"{what} {entry.get('id', index) if isinstance(entry, dict) else index}"
+        yield where, partial(read, entry, where)
+
+
+def _named(document: Document, path: Path) -> RawBoxes:
+    unnamed = [each for each in document if not isinstance(each, dict)]
+    if unnamed:
+        raise InputError(f"{path}: it mixes boxes with images that have boxes; put each box under its image")
+    places: list[tuple[str, Callable[[], tuple[ImageKey, Box]]]] = []
+    for index, each in enumerate(document):
+        if not (isinstance(each.get("image"), str) and _has(each, "boxes")):
+            places.append((f"entry {index}", _refuse_unnamed))
+            continue
+        names = (f"box {number} of {each['image']}" for number in range(len(each["boxes"])))
+        places += [
+            (where, partial(_plain_box, each["image"], box, where))
+            for where, box in zip(names, each["boxes"], strict=True)
+        ]
+    by_image, remarks = collect(places, path.name)
+    empty: dict[ImageKey, list[Box]] = {
+        each["image"]: [] for each in document if isinstance(each.get("image"), str) and _has(each, "boxes")
+    }
+    return RawBoxes(empty | by_image, remarks=tuple(remarks))
+
+
+def _refuse_unnamed() -> tuple[ImageKey, Box]:
+    raise ValueError('no "image" with a name, or no list of "boxes"')
+
+
+def _plain(document: Document, path: Path) -> RawBoxes:
+    if document and not any(isinstance(each, list) and len(each) in (4, 5) for each in document):
+        raise InputError(f"{path}: not {WHAT}: {str(document[0])[:80]}")
+    by_image, remarks = collect(
+        (
+            (f"box {index}", partial(_plain_box, None, box, f"box {index}"))
+            for index, box in enumerate(document)
+        ),
+        path.name,
+    )
+    empty: dict[ImageKey, list[Box]] = {None: []}
+    return RawBoxes(empty | by_image, remarks=tuple(remarks))
+
+
+def _plain_box(name: ImageKey, box: Any, where: str) -> tuple[ImageKey, Box]:
+    """Four numbers, and a fifth where there is a score."""
+    if not isinstance(box, list) or any(isinstance(value, str) for value in box):
+        raise ValueError(f"{box!r}; wanted a list of four numbers")
+    score = float(box[4]) if len(box) == 5 else None
+    return name, Box(numbers_of(box[:4] if score is not None else box), where, None, score)
+
+
+FORMS: tuple[tuple[Callable[[Document], bool], Callable[[Document, Path], RawBoxes]], ...] = (
+    (lambda document: _has(document, "shapes"), _labelme),
+    (lambda document: _has(document, "annotations"), _annotations),
+    (lambda document: _any_has(document, "bbox"), _results),
+    (lambda document: _any_has(document, "image"), _named),
+    (lambda document: isinstance(document, list), _plain),
+)
+"""Known forms, by what a document has; the first that fits is read."""

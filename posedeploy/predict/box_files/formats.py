@@ -1,0 +1,103 @@
+"""Which reader reads a file or folder of boxes: told by what it holds."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
+from pathlib import Path
+
+from posedeploy.errors import InputError
+from posedeploy.input_files import read_bytes
+from posedeploy.predict.box_files.content import Box, ImageKey, RawBoxes, Size, collect, numbers_of
+from posedeploy.predict.box_files.documents import read_document
+from posedeploy.predict.box_files.tables import read_table
+from posedeploy.predict.box_files.voc import read_annotation
+from posedeploy.predict.box_files.yolo import CLASSES, is_labels, read_all, read_labels
+from posedeploy.predict.joints.arrays import load_npy
+from posedeploy.text_files import decode
+from posedeploy.types import Array
+
+WHAT = "a file or folder of boxes"
+MAX_BYTES = 512 << 20
+NPY = b"\x93NUMPY"
+
+FOLDERS: Mapping[str, Callable[[Sequence[Path], str], RawBoxes]] = {
+    ".txt": read_all,
+    ".json": lambda files, source: merged([read_document(file) for file in files]),
+    ".xml": lambda files, source: merged([read_annotation(file) for file in files]),
+}
+"""What reads the files of a folder, by how they end."""
+
+
+def read_raw(path: Path) -> RawBoxes:
+    """Return the boxes of a file, or of a folder with a file for each image.
+
+    Raises:
+        InputError: it cannot be read, or is of no known form.
+    """
+    if path.is_dir():
+        return _read_folder(path)
+    content = read_bytes(path, WHAT, MAX_BYTES)
+    if content.startswith(NPY):
+        return _from_array(load_npy(path, WHAT), path)
+    text = decode(content, path, WHAT)
+    begin = text.lstrip()[:1]
+    if begin in ("[", "{") or path.suffix.lower() == ".json":
+        return read_document(path)
+    if begin == "<" and path.suffix.lower() == ".xml":
+        return read_annotation(path)
+    if is_labels(text) or (path.suffix.lower() == ".txt" and not begin):
+        return read_labels(path)
+    return read_table(path)
+
+
+def merged(parts: Sequence[RawBoxes]) -> RawBoxes:
+    """Return the boxes of several files, each of other images, as one."""
+    by_image: dict[ImageKey, list[Box]] = {}
+    sizes: dict[ImageKey, Size] = {}
+    for part in parts:
+        for key, boxes in part.by_image.items():
+            by_image.setdefault(key, []).extend(boxes)
+        sizes |= part.sizes
+    first = parts[0]
+    if len({part.box_format for part in parts}) > 1:
+        raise InputError(
+            "files of different forms in one folder; put those of one form into a folder of their own"
+        )
+    remarks = tuple(remark for part in parts for remark in part.remarks)
+    return RawBoxes(by_image, first.box_format, first.person_labels, first.first_number, sizes, remarks)
+
+
+def _from_array(array: Array, path: Path) -> RawBoxes:
+    if array.dtype.kind not in "iuf" or array.ndim != 2 or array.shape[1] not in (4, 5):
+        raise InputError(
+            f"{path}: an array of {array.dtype} {array.shape}; wanted (boxes, 4), or 5 with scores"
+        )
+    entries = (
+        (f"row {index}", partial(_from_row, row, f"row {index}")) for index, row in enumerate(array.tolist())
+    )
+    by_image, remarks = collect(entries, path.name)
+    return RawBoxes(by_image or {None: []}, remarks=tuple(remarks))
+
+
+def _from_row(row: list[float], where: str) -> tuple[ImageKey, Box]:
+    return None, Box(numbers_of(row[:4]), where, None, row[4] if len(row) == 5 else None)
+
+
+def _read_folder(folder: Path) -> RawBoxes:
+    try:
+        files = sorted(path for path in folder.iterdir() if path.is_file() and path.name not in CLASSES)
+    except OSError as error:
+        raise InputError(f"{folder}: cannot be read ({error.strerror}); name {WHAT}") from error
+    kinds = {suffix: [file for file in files if file.suffix.lower() == suffix] for suffix in FOLDERS}
+    there = [suffix for suffix, found in kinds.items() if found]
+    if len(there) != 1:
+        found = f"it holds {' and '.join(there)} files" if there else f"none of its {len(files)} files is one"
+        raise InputError(
+            f"{folder}: wanted YOLO's labels (.txt) or LabelMe's (.json) or Pascal VOC's (.xml) files, and "
+            f"{found}"
+        )
+    try:
+        return FOLDERS[there[0]](kinds[there[0]], folder.name)
+    except InputError as error:
+        raise InputError(str(error) if str(folder) in str(error) else f"{folder}: {error}") from error

@@ -1,0 +1,172 @@
+"""Boxes that are written otherwise than their file's kind has them, and boxes that no image has."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from posedeploy.errors import InputError
+from posedeploy.predict.box_files.content import BOX_FORMATS
+from posedeploy.predict.sources import open_source
+from posedeploy.types import Array
+from tests.predict.box_files.test_box_readers import as_json, coco, found
+from tests.predict.conftest import HEIGHT, WIDTH, MakeVideo, write_image
+
+BOXES = np.array([(100, 40, 120, 200), (300, 20, 100, 230), (10, 100, 60, 150)], np.float64)
+AS: dict[str, Array] = {
+    "xywh": BOXES,
+    "xyxy": np.concatenate([BOXES[:, :2], BOXES[:, :2] + BOXES[:, 2:]], axis=1),
+    "cxcywh": np.concatenate([BOXES[:, :2] + BOXES[:, 2:] / 2, BOXES[:, 2:]], axis=1),
+}
+AS["yolo"] = AS["cxcywh"] / (WIDTH, HEIGHT, WIDTH, HEIGHT)
+
+
+@pytest.fixture
+def image(tmp_path: Path, photo: Array) -> Path:
+    return write_image(tmp_path / "a.png", photo)
+
+
+@pytest.mark.parametrize("written", BOX_FORMATS)
+def test_the_format_may_be_said(written: str, tmp_path: Path, image: Path) -> None:
+    as_json(tmp_path / "b.json", AS[written].tolist())
+    _, (boxes,) = found(tmp_path / "b.json", image, box_format=written)
+    np.testing.assert_allclose(boxes, BOXES, atol=1e-4)
+
+
+@pytest.mark.parametrize("written", ["xyxy", "cxcywh", "yolo"])
+@pytest.mark.parametrize("kind", ["plain", "coco"])
+def test_another_format_is_noticed_and_named(written: str, kind: str, tmp_path: Path, image: Path) -> None:
+    boxes = AS[written].tolist()
+    as_json(tmp_path / "b.json", boxes if kind == "plain" else [coco(bbox=box) for box in boxes])
+    with pytest.raises(
+        InputError, match=rf"as left, top, width, height in px .*: add --box-format {written} \("
+    ):
+        found(tmp_path / "b.json", image)
+
+
+def test_one_box_is_enough_to_notice_it(tmp_path: Path, image: Path) -> None:
+    as_json(tmp_path / "b.json", [(100, 40, 200, 240)])
+    message = (
+        r"b\.json: box 0: the box \[100, 40, 200, 240\] as left, top, width, height in px reaches to 300, "
+        rf"280 in the image of {WIDTH}x{HEIGHT} px; all boxes fit as xyxy: add --box-format xyxy \(left, "
+        r"top, right, bottom in px\), or --box-format xywh if it is right"
+    )
+    with pytest.raises(InputError, match=message):
+        found(tmp_path / "b.json", image)
+    _, (boxes,) = found(tmp_path / "b.json", image, box_format="xywh")
+    assert boxes == [[100, 40, 200, 240]]
+
+
+def test_a_format_that_is_said_and_gives_no_box_is_refused(tmp_path: Path, image: Path) -> None:
+    as_json(tmp_path / "b.json", [(100, 40, 90, 35)])
+    with pytest.raises(
+        InputError, match=r"right, bottom in px has no size.* all boxes fit as xywh and cxcywh: add"
+    ):
+        found(tmp_path / "b.json", image, box_format="xyxy")
+    as_json(tmp_path / "b.json", [(9000, 40, 90, 35), (9000, 50, 90, 35)])
+    message = f"lies outside the image of {WIDTH}x{HEIGHT} px, and none of the other 1 can be used; give"
+    with pytest.raises(InputError, match=message):
+        found(tmp_path / "b.json", image)
+
+
+def test_the_odd_box_is_left_out_and_told(tmp_path: Path, image: Path) -> None:
+    odd = [(900, 40, 50, 50), (50, 50, 0, 9), (10, 10, 5000, 5000), (-60, 10, 100, 50), (454.5, 10, 2, 100)]
+    as_json(tmp_path / "b.json", [*BOXES.tolist(), *odd, *BOXES.tolist(), (440, 10, 30, 100)])
+    finder, (boxes,) = found(tmp_path / "b.json", image)
+    assert len(boxes) == 7
+    faults = (
+        "lies outside the image of",
+        "has no size: its width and height must be above 0 px",
+        "is far larger than the image of",
+        "lies mostly outside the image of",
+        "is less than 2 px wide or high within the image of",
+    )
+    assert len(finder.remarks) == len(faults)
+    for number, (remark, fault) in enumerate(zip(finder.remarks, faults, strict=True), start=3):
+        assert remark.startswith(f"b.json, a.png: box {number}: the box [")
+        assert fault in remark and remark.endswith("it is left out")
+
+
+def test_people_cut_by_the_images_edge_are_no_other_format(tmp_path: Path, image: Path) -> None:
+    cut = [(400, 100, 80, 170), (-5, 20, 60, 200), (200, 200, 50, 60)]
+    as_json(tmp_path / "b.json", cut)
+    finder, (boxes,) = found(tmp_path / "b.json", image)
+    assert len(boxes) == 3 and not finder.remarks
+
+
+def test_of_a_folder_the_first_images_are_judged(tmp_path: Path, photo: Array) -> None:
+    images = tmp_path / "images"
+    images.mkdir()
+    entries = []
+    for number in range(20):
+        write_image(images / f"{number:03}.png", photo)
+        entries.append({"image": f"{number:03}.png", "boxes": AS["xyxy"].tolist()})
+    as_json(tmp_path / "b.json", entries)
+    with pytest.raises(InputError, match=r"box . of 0\d\d\.png: the box .* all boxes fit as xyxy"):
+        found(tmp_path / "b.json", images)
+    (images / "000.png").write_bytes(b"no image")
+    with pytest.raises(InputError, match="all boxes fit as xyxy"):
+        found(tmp_path / "b.json", images)
+
+
+def frames(clip: Path, boxes: Path, **options: Any) -> tuple[list[str], list[list[list[float]]]]:
+    finder, people = found(boxes, clip, **options)
+    return list(finder.remarks), people
+
+
+@pytest.mark.parametrize("first", [0, 1])
+def test_frames_of_a_video_go_by_their_numbers(first: int, tmp_path: Path, video: MakeVideo) -> None:
+    clip, boxes = video(frames=4), tmp_path / "b.json"
+    as_json(
+        boxes, [coco(number + first, bbox=[10 + number, 20, 50, 60]) for number in range(4) if number != 2]
+    )
+    remarks, people = frames(clip, boxes)
+    assert people == [[[10, 20, 50, 60]], [[11, 20, 50, 60]], [], [[13, 20, 50, 60]]]
+    assert not remarks
+    as_json(boxes, [coco(2), coco(3)])
+    remarks, people = frames(clip, boxes)
+    assert [len(each) for each in people] == [0, 0, 1, 1]
+    assert remarks == ["b.json: its frames are taken to be counted from 0, as from 2 on"]
+
+
+def test_motchallenge_and_yolo_count_from_1(tmp_path: Path, video: MakeVideo) -> None:
+    clip = video(frames=3)
+    (tmp_path / "mot.txt").write_text("2,1,10,20,50,60,1,-1,-1,-1\n3,1,11,20,50,60,0.5,-1,-1,-1\n")
+    assert frames(clip, tmp_path / "mot.txt")[1] == [[], [[10, 20, 50, 60]], [[11, 20, 50, 60]]]
+    assert frames(clip, tmp_path / "mot.txt", min_score=0.7)[1] == [[], [[10, 20, 50, 60]], []]
+    (tmp_path / "labels").mkdir()
+    for number in (1, 3):
+        (tmp_path / "labels" / f"clip_{number}.txt").write_text("0 0.5 0.5 0.25 0.5\n")
+    assert [len(each) for each in frames(clip, tmp_path / "labels")[1]] == [1, 0, 1]
+
+
+def test_boxes_without_a_name_are_of_every_frame(tmp_path: Path, video: MakeVideo) -> None:
+    clip, boxes = video(frames=3), tmp_path / "b.json"
+    as_json(boxes, BOXES.tolist())
+    assert frames(clip, boxes)[1] == [BOXES.tolist()] * 3
+    as_json(boxes, [{"image": "clip.avi", "boxes": BOXES.tolist()}])
+    assert frames(clip, boxes)[1] == [BOXES.tolist()] * 3
+    as_json(boxes, [{"image": "photo", "boxes": BOXES.tolist()}])
+    with pytest.raises(
+        InputError, match=r"has boxes of photo, and clip\.avi is a video; number its frames, or give"
+    ):
+        frames(clip, boxes)
+    as_json(boxes, AS["xyxy"].tolist())
+    with pytest.raises(InputError, match="all boxes fit as xyxy"):
+        frames(clip, boxes)
+
+
+def test_poses_that_predict_wrote_give_boxes(tmp_path: Path, video: MakeVideo) -> None:
+    document = {
+        "images": [{"id": 1, "file_name": "x.avi", "frame": 0}, {"id": 2, "file_name": "x.avi", "frame": 1}],
+        "annotations": [{"id": 1, "image_id": 2, "category_id": 1, "bbox": [10, 20, 50, 60], "score": 0.5}],
+        "categories": [{"id": 1, "name": "person"}],
+    }
+    (tmp_path / "poses.json").write_text(json.dumps(document))
+    clip = video(frames=2)
+    assert frames(clip, tmp_path / "poses.json")[1] == [[], [[10, 20, 50, 60]]]
+    assert open_source(str(clip)).moving
