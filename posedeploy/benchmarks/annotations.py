@@ -2,68 +2,42 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Annotated, Literal, TypeAlias
+from typing import Any, TypeAlias
 
-import msgspec
 import numpy as np
 
-from posedeploy.errors import InputError
-from posedeploy.text_files import read_json
+from posedeploy.benchmarks.coco_file import Entry, Image, keypoints_of, read_coco
 from posedeploy.types import Array
 
-MAX_BYTES = 1 << 30
-"""Those of COCO's train2017 are 240 MB."""
-WANTED = "wanted images, annotations and categories as COCO's person_keypoints_val2017.json has them"
-
-_Size: TypeAlias = Annotated[int, msgspec.Meta(ge=1)]
-_Area: TypeAlias = Annotated[float, msgspec.Meta(ge=0)]
+Box: TypeAlias = tuple[float, float, float, float]
+"""x, y, width, height in px."""
 
 
-class AnnotatedImage(msgspec.Struct, frozen=True):
-    """One entry of ``images``, sizes in px; ``file_name`` is below the folder of the images."""
+@dataclass(frozen=True)
+class AnnotatedImage:
+    """An image of the file, sizes in px, 0 where the file does not say; ``file_name`` is as there."""
 
-    id: int
+    id: int | str
     file_name: str
-    width: _Size
-    height: _Size
-
-
-class _Annotation(msgspec.Struct, frozen=True):
-    image_id: int
-    category_id: int
-    bbox: tuple[float, float, float, float]
-    area: _Area
-    keypoints: Sequence[float] = ()
-    iscrowd: Literal[0, 1] = 0
-
-
-class _Category(msgspec.Struct, frozen=True):
-    id: int
-    name: str
-    keypoints: tuple[str, ...] = ()
-
-
-class _Document(msgspec.Struct, frozen=True):
-    images: tuple[AnnotatedImage, ...]
-    annotations: list[_Annotation]
-    categories: list[_Category]
+    width: int
+    height: int
 
 
 @dataclass(frozen=True)
 class Person:
     """A person who is in an image.
 
-    keypoints: (K, 3) x px, y px, v: 0 not labelled, 1 hidden, 2 seen. box: x, y, width, height in px. area:
-    of the person in px^2. crowd: it stands for many, who are not told apart. height: of the box, over the
-    image's.
+    keypoints: (K, 3) x px, y px, v: 0 not labelled, 1 hidden, 2 seen. area: of the person in px^2. crowd: it
+    stands for many, who are not told apart. height: of the box, over the image's.
     """
 
-    image_id: int
+    image_id: int | str
     keypoints: Array = field(repr=False)
-    box: tuple[float, float, float, float]
+    box: Box
     area: float
     crowd: bool
     height: float
@@ -71,74 +45,130 @@ class Person:
 
 @dataclass(frozen=True)
 class Annotations:
-    """What a file says of its images. ``keypoint_names`` are as there; ``category_id`` is a person's."""
+    """What a file says of its images. ``keypoint_names`` are as there; ``category_id`` is a person's;
+    ``remarks`` are what was left out or filled in, a sentence each."""
 
     path: Path
     category_id: int
     keypoint_names: tuple[str, ...]
     images: tuple[AnnotatedImage, ...]
     people: tuple[Person, ...]
+    remarks: tuple[str, ...] = ()
+
+    def of_images(self, sizes: Mapping[int | str, tuple[int, int]]) -> Annotations:
+        """Return the annotations of some of the images alone, by their ids, with these (width, height)."""
+        images = tuple(
+            replace(image, width=sizes[image.id][0], height=sizes[image.id][1])
+            for image in self.images
+            if image.id in sizes
+        )
+        people = tuple(
+            replace(person, height=person.box[3] / sizes[person.image_id][1])
+            for person in self.people
+            if person.image_id in sizes
+        )
+        return replace(self, images=images, people=people)
 
 
 def read_annotations(path: Path, limit: int | None = None) -> Annotations:
-    """The people of the first ``limit`` images of a file, or of all.
+    """Return the people of the first ``limit`` images of a file, or of all.
+
+    What other tools leave out is filled in, and what cannot be read is left out; ``remarks`` says so.
 
     Raises:
-        InputError: the file is missing, not JSON, not COCO keypoints, without images, or contradicts itself.
+        InputError: the file is missing, not JSON, not COCO keypoints, without images, or does not say what
+            its keypoints are.
     """
-    document = read_json(path, "COCO keypoints", _Document, hint=WANTED, max_bytes=MAX_BYTES)
-    if not document.images:
-        raise InputError(f"{path}: it lists no images; {WANTED}")
-    category = _category(path, document.categories)
-    images = {image.id: image for image in document.images}
-    if len(images) < len(document.images):
-        raise InputError(
-            f"{path}: its {len(document.images)} images have only {len(images)} different ids; each wants "
-            "its own"
-        )
-    mine = [annotation for annotation in document.annotations if annotation.category_id == category.id]
-    for annotation in mine:
-        _check(path, annotation, category, images)
-    kept = {image.id: image for image in document.images[:limit]}
-    people = [_person(found, kept[found.image_id]) for found in mine if found.image_id in kept]
-    return Annotations(path, category.id, category.keypoints, tuple(kept.values()), tuple(people))
+    remarks: list[str] = []
+    images, category, entries = read_coco(path, remarks)
+    kept = {image.id: _image(image) for image in images[:limit]}
+    entries = [entry for entry in entries if entry.image_id in kept]
+    filled: Counter[str] = Counter()
+    people = tuple(_person(entry, kept[entry.image_id], len(category.keypoints), filled) for entry in entries)
+    remarks += [f"{count} of {len(people)} annotations {what}" for what, count in filled.items()]
+    category_id = 1 if category.id is None else category.id
+    return Annotations(path, category_id, category.keypoints, tuple(kept.values()), people, tuple(remarks))
 
 
-def _category(path: Path, categories: Sequence[_Category]) -> _Category:
-    """The category with keypoints; among several, the one that is called ``person``."""
-    found = [category for category in categories if category.keypoints]
-    if len(found) > 1:
-        found = [category for category in found if category.name == "person"]
-    if len(found) != 1:
-        names = ", ".join(category.name for category in categories) or "none"
-        raise InputError(
-            f"{path}: not COCO keypoints: one category with keypoints, called person among "
-            f"several, is wanted; its categories are {names}"
-        )
-    return found[0]
+def _image(image: Image) -> AnnotatedImage:
+    return AnnotatedImage(image.id, image.file_name, image.width or 0, image.height or 0)
 
 
-def _check(
-    path: Path, annotation: _Annotation, category: _Category, images: dict[int, AnnotatedImage]
-) -> None:
-    if annotation.image_id not in images:
-        raise InputError(
-            f"{path}: it has an annotation of the image {annotation.image_id}, which it does "
-            "not list; add the image or remove the annotation"
-        )
-    if len(annotation.keypoints) != 3 * len(category.keypoints):
-        raise InputError(
-            f"{path}: an annotation of the image {annotation.image_id} has {len(annotation.keypoints)} "
-            f"numbers for its keypoints; wanted x, y and v of each of the {len(category.keypoints)}"
-        )
-
-
-def _person(annotation: _Annotation, image: AnnotatedImage) -> Person:
+def _person(entry: Entry, image: AnnotatedImage, count: int, filled: Counter[str]) -> Person:
+    """The person of an annotation; ``filled`` counts what had to be filled in, by the words for it."""
+    keypoints = _keypoints(entry, count, filled)
+    if entry.iscrowd is None:
+        filled["have no iscrowd: each is taken for one person"] += 1
+    box = _box(entry)
+    if box is None:
+        box = _around(keypoints[keypoints[:, 2] > 0, :2])
+        filled["have no bbox: it is the box around their keypoints"] += 1
     return Person(
         image.id,
-        np.reshape(annotation.keypoints, (-1, 3)),
-        annotation.bbox,
-        annotation.area,
-        bool(annotation.iscrowd),
-        annotation.bbox[3] / image.height,
+        keypoints,
+        box,
+        _area(entry, box, filled),
+        bool(entry.iscrowd),
+        box[3] / (image.height or 1),
     )
+
+
+def _keypoints(entry: Entry, count: int, filled: Counter[str]) -> Array:
+    numbers = keypoints_of(entry)
+    if len(numbers) == 2 * count:
+        filled["have x and y of their keypoints without v: those at 0, 0 are taken for not labelled"] += 1
+        pairs = numbers.reshape(-1, 2)
+        numbers = np.column_stack([pairs, 2 * pairs.any(axis=1)]).ravel()
+    if len(numbers) != 3 * count:
+        if len(numbers):
+            filled[
+                f"have other numbers than x, y and v of {count} keypoints: these people need not be found"
+            ] += 1
+        return np.zeros((count, 3))
+    keypoints: Array = numbers.reshape(-1, 3)
+    known = np.isfinite(keypoints).all(axis=1, keepdims=True)
+    return np.where(known, keypoints, 0)
+
+
+def _box(entry: Entry) -> Box | None:
+    box = entry.bbox
+    if box is None or len(box) != 4 or not np.isfinite(box).all() or min(box[2:]) < 0:
+        return None
+    return box[0], box[1], box[2], box[3]
+
+
+def _around(points: Array) -> Box:
+    if not len(points):
+        return 0.0, 0.0, 0.0, 0.0
+    low, high = points.min(axis=0), points.max(axis=0)
+    return float(low[0]), float(low[1]), float(high[0] - low[0]), float(high[1] - low[1])
+
+
+def _area(entry: Entry, box: Box, filled: Counter[str]) -> float:
+    if entry.area is not None and np.isfinite(entry.area) and entry.area > 0:
+        return entry.area
+    area = _segmented(entry.segmentation)
+    if area > 0:
+        filled["have no area: it is that of their segmentation"] += 1
+        return area
+    filled[
+        "have no area: it is that of their box, which is larger than the person, and AP rises with it"
+    ] += 1
+    return box[2] * box[3]
+
+
+def _segmented(segmentation: Any) -> float:
+    """The area of COCO's polygons or of its uncompressed runs; 0 for what is neither."""
+    try:
+        if isinstance(segmentation, dict):
+            return float(sum(segmentation["counts"][1::2]))
+        return sum(
+            _polygon_area(np.array(polygon, np.float64).reshape(-1, 2)) for polygon in segmentation or ()
+        )
+    except (KeyError, TypeError, ValueError):  # compressed runs, numbers that make no pairs
+        return 0.0
+
+
+def _polygon_area(points: Array) -> float:
+    x, y = points.T
+    return abs(float(x @ np.roll(y, 1) - y @ np.roll(x, 1))) / 2

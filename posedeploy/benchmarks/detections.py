@@ -38,7 +38,7 @@ class Detection:
     what COCO ranks by. height: of the box around everything found, over the image's.
     """
 
-    image_id: int
+    image_id: int | str
     keypoints: Array = field(repr=False)
     score: float
     height: float
@@ -51,15 +51,15 @@ def common_keypoints(annotated: Sequence[str], network: Sequence[str], sigmas: S
         sigmas: of the network's keypoints, in their order.
 
     Raises:
-        InputError: they have none in common, or the network has other than its family's.
+        InputError: they have none in common, a side has one twice, or the network has other than its
+            family's.
     """
     if len(network) != len(sigmas):
         raise InputError(
             f"the network has {len(network)} keypoint names and its family decodes {len(sigmas)} keypoints; "
             "name them all in the contract, or none"
         )
-    ours = {coco_name(name): index for index, name in enumerate(network)}
-    theirs = {coco_name(name): index for index, name in enumerate(annotated)}
+    ours, theirs = _by_name(network, "network"), _by_name(annotated, "annotations")
     names = tuple(name for name in theirs if name in ours)
     if not names:
         raise InputError(
@@ -75,6 +75,19 @@ def common_keypoints(annotated: Sequence[str], network: Sequence[str], sigmas: S
         tuple(name for name in (*ours, *theirs) if (name in ours) != (name in theirs)),
         len(annotated),
     )
+
+
+def _by_name(names: Sequence[str], side: str) -> dict[str, int]:
+    """The places of keypoints by COCO's names for them."""
+    places: dict[str, int] = {}
+    for index, name in enumerate(names):
+        if (key := coco_name(name)) in places:
+            raise InputError(
+                f"the keypoints {names[places[key]]!r} and {name!r} of the {side} have one name, {key}; give "
+                "each a name of its own"
+            )
+        places[key] = index
+    return places
 
 
 def detections(poses: Poses, image: AnnotatedImage, common: Keypoints) -> Iterator[Detection]:

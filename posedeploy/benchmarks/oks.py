@@ -39,8 +39,9 @@ def precision_and_recall(
     smaller people need not be found, though who finds them is not wrong, and of detections that are nobody
     only those whose own box is as high are wrong.
     """
+    numbers = _numbers([*(each.image_id for each in people), *(each.image_id for each in detections)])
     truths = [
-        _entry(person.image_id, person.keypoints, common)
+        _entry(numbers[person.image_id], person.keypoints, common)
         | {
             "bbox": person.box,
             "area": person.area,
@@ -53,7 +54,7 @@ def precision_and_recall(
     if not any(truth["num_keypoints"] for truth in truths):
         return np.zeros(0), np.zeros(0)
     found = [
-        _entry(detection.image_id, detection.keypoints, common)
+        _entry(numbers[detection.image_id], detection.keypoints, common)
         # Not a size, which a detection's OKS does not ask for, but the side of the range's bound.
         | {"score": detection.score, "area": 1.0 if detection.height >= min_height else -1.0}
         for detection in detections
@@ -73,6 +74,12 @@ def precision_and_recall(
     precision: Array = evaluation.eval["precision"][:, :, 0, 0, 0]
     recall: Array = evaluation.eval["recall"][:, 0, 0, 0]
     return precision.mean(axis=1), recall
+
+
+def _numbers(ids: Sequence[int | str]) -> dict[int | str, int]:
+    """Whole numbers in the order of the ids, which may be texts."""
+    ordered = sorted(set(ids), key=lambda each: (isinstance(each, str), each))
+    return {each: number for number, each in enumerate(ordered, start=1)}
 
 
 def _entry(image: int, keypoints: Array, common: Keypoints) -> dict[str, Any]:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, closing
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -14,11 +14,22 @@ from rich.table import Table
 
 from posedeploy import files
 from posedeploy.benchmarks.annotations import AnnotatedImage, Annotations, read_annotations
-from posedeploy.benchmarks.detections import Detection, common_keypoints
+from posedeploy.benchmarks.detections import Detection, Keypoints, common_keypoints
 from posedeploy.benchmarks.evaluation import Evaluation, SliceName, check_people, evaluate
 from posedeploy.benchmarks.machine import this_machine
 from posedeploy.benchmarks.oks import THRESHOLDS
-from posedeploy.commands.console import check_json, counted, counting, out, say, show, working, write_json
+from posedeploy.commands.annotated_images import find_images
+from posedeploy.commands.console import (
+    check_json,
+    counted,
+    counting,
+    out,
+    say,
+    show,
+    warn,
+    working,
+    write_json,
+)
 from posedeploy.commands.finding import Where, finder_of
 from posedeploy.commands.opening import SAMPLE, Described, open_finder
 from posedeploy.commands.tables import running, table
@@ -26,7 +37,7 @@ from posedeploy.errors import InputError
 from posedeploy.predict.chain import Predictor
 from posedeploy.predict.frames import Frame
 from posedeploy.predict.images import read_picture
-from posedeploy.types import Artifact, RunOptions
+from posedeploy.types import Artifact, ModelSpec, RunOptions
 
 PEOPLE: dict[SliceName, str] = {"all": "all", "large": "at least 1/3 of the image high"}
 
@@ -56,7 +67,8 @@ def run(
     check_json(json)
     with working(f"reading {annotations_path}"):
         annotations = read_annotations(annotations_path, settings.limit)
-    _check_images(annotations, folder)
+    paths, missing = find_images(annotations, folder)
+    annotations = _of_files(annotations, paths, missing)
     with ExitStack() as opened:
         with working(f"loading {path or SAMPLE}"):
             runner, artifact = open_finder(path, options, described, settings.runtime)
@@ -65,9 +77,13 @@ def run(
         predictor = Predictor(runner, artifact.spec, boxes=finder.find if finder else None)
         common = common_keypoints(annotations.keypoint_names, artifact.spec.keypoint_names, predictor.sigmas)
         check_people(annotations, common)
+        remarks = (*annotations.remarks, *_unmatched(annotations, artifact.spec, common))
+        for remark in remarks:
+            warn(f"{annotations_path}: {remark}")
+        annotations = replace(annotations, remarks=remarks)
         with (
             counting(f"finding people in {folder}") as on_progress,
-            closing(predictor.stream(_frames(annotations, folder))) as found,
+            closing(predictor.stream(_frames(annotations, paths))) as found,
         ):
             result = evaluate(
                 str(artifact.path),
@@ -100,6 +116,7 @@ def document(
         "height": artifact.spec.contract.height if artifact.spec.contract is not None else None,
         "keypoints": result.keypoints,
         "left_out": result.left_out,
+        "remarks": annotations.remarks,
         "thresholds": THRESHOLDS,
         "slices": [
             asdict(part)
@@ -127,20 +144,35 @@ def evaluation_table(result: Evaluation) -> Table:
     return made
 
 
-def _check_images(annotations: Annotations, folder: Path) -> None:
-    missing = [image.file_name for image in annotations.images if not (folder / image.file_name).is_file()]
-    if missing:
-        raise InputError(
-            f"--images {folder}: {len(missing)} of {counted(len(annotations.images), 'annotated image')} "
-            f"missing, the first {missing[0]}; name the folder that has them"
+def _of_files(annotations: Annotations, paths: Mapping[int | str, Path], missing: str) -> Annotations:
+    """The annotations of the images that are there, with the sizes of the files where they give none."""
+    sizes = {}
+    for image in annotations.images:
+        if image.id in paths:
+            size = image.width, image.height
+            if not all(size):
+                height, width = read_picture(paths[image.id]).pixels.shape[:2]
+                size = width, height
+            sizes[image.id] = size
+    found = annotations.of_images(sizes)
+    return replace(found, remarks=(*found.remarks, missing)) if missing else found
+
+
+def _unmatched(annotations: Annotations, spec: ModelSpec, common: Keypoints) -> Iterator[str]:
+    """A warning where fewer than half of the annotated keypoints are scored."""
+    if 2 * len(common.names) < len(annotations.keypoint_names):
+        yield (
+            f"only {len(common.names)} of the {len(annotations.keypoint_names)} annotated keypoints are "
+            f"among the network's, so AP is of {', '.join(common.names)} alone; annotated are "
+            f"{', '.join(annotations.keypoint_names)}, and the network finds {', '.join(spec.keypoint_names)}"
         )
 
 
-def _frames(annotations: Annotations, folder: Path) -> Iterator[Frame]:
+def _frames(annotations: Annotations, paths: Mapping[int | str, Path]) -> Iterator[Frame]:
     """The images one by one, each as it is asked for."""
     for index, image in enumerate(annotations.images):
-        picture = read_picture(folder / image.file_name)
-        _check_size(folder / image.file_name, picture.pixels.shape[:2], image)
+        picture = read_picture(paths[image.id])
+        _check_size(paths[image.id], picture.pixels.shape[:2], image)
         if picture.remark is not None:
             say(f"{image.file_name}: {picture.remark}")
         yield Frame(image.file_name, picture.pixels, index)

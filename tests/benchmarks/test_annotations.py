@@ -57,24 +57,16 @@ def _text(content: bytes) -> Callable[[Path], Path]:
         (_text(b"\xff\x00"), "not COCO keypoints: "),
         (_text(b"[]"), "not COCO keypoints: Expected `object`, got `array`; wanted images, annotations and"),
         (_text(b'{"images": []}'), "not COCO keypoints: Object missing required field `annotations`"),
-        (
-            _replaced(annotations=[{"image_id": 1, "category_id": 1, "bbox": [0, 0, 9, 9]}]),
-            r"missing required field `area` - at `\$.annotations\[0\]`; wanted images",
-        ),
         (_replaced(images=[]), "it lists no images"),
-        (_replaced(categories=[{"id": 1, "name": "person"}]), "its categories are person"),
-        (_replaced(categories=[]), "its categories are none"),
+        (_replaced(categories=[{"id": 2, "name": "dog"}]), "its categories are dog"),
+        (_replaced(categories=[], annotations=[]), "its categories are none"),
+        (
+            _replaced(categories=[{"id": 1}], annotations=[coco.person(1, PERSON[:14])]),
+            r"the category person names no keypoints, and their number in its annotations, 14, does not tell",
+        ),
         (
             _replaced(images=[{"id": 1, "file_name": "a.png", "width": 9, "height": 9}] * 2),
             "its 2 images have only 1 different ids",
-        ),
-        (
-            _replaced(images=[{"id": 7, "file_name": "a.png", "width": 9, "height": 9}]),
-            "an annotation of the image 1, which it does not list",
-        ),
-        (
-            _replaced(categories=[{"id": 1, "name": "person", "keypoints": ["nose"]}]),
-            "an annotation of the image 1 has 51 numbers for its keypoints; wanted x, y and v of each",
         ),
     ],
 )
@@ -95,3 +87,99 @@ def test_a_limit_is_of_images_and_their_people(tmp_path: Path) -> None:
     limited = read_annotations(path, 1)
     assert [image.file_name for image in limited.images] == ["a.png"]
     assert [person.image_id for person in limited.people] == [1]
+
+
+def _without(*fields: str, **more: Any) -> dict[str, Any]:
+    person = coco.person(1, PERSON)
+    return {name: value for name, value in person.items() if name not in fields} | more
+
+
+@pytest.mark.parametrize(
+    ("entry", "area", "remark"),
+    [
+        (_without("area"), None, "have no area: it is that of their box"),
+        (_without("area", area=None), None, "have no area: it is that of their box"),
+        (_without("area", area=0), None, "have no area: it is that of their box"),
+        (
+            _without("area", segmentation=[[0, 0, 10, 0, 10, 4, 0, 4], [20, 0, 22, 0, 22, 1]]),
+            41.0,
+            "their segmen",
+        ),
+        (_without("area", segmentation={"counts": [3, 5, 2, 7], "size": [4, 5]}), 12, "segmentation"),
+        (
+            _without("area", segmentation={"counts": "abc", "size": [4, 5]}),
+            None,
+            "have no area: it is that of th",
+        ),
+        (_without("area", segmentation=[]), None, "have no area: it is that of their box"),
+    ],
+)
+def test_an_area_that_is_missing_is_computed(
+    entry: dict[str, Any], area: float | None, remark: str, tmp_path: Path
+) -> None:
+    read = read_annotations(coco.write(tmp_path / "a.json", {"a.png": SIZE}, [entry, coco.person(1, PERSON)]))
+    person = read.people[0]
+    assert person.area == pytest.approx(person.box[2] * person.box[3] if area is None else area)
+    (said,) = read.remarks
+    assert said.startswith("1 of 2 annotations ") and remark in said
+
+
+def test_what_else_an_annotation_lacks_is_filled_in(tmp_path: Path) -> None:
+    entries = [
+        _without("id", "num_keypoints", "iscrowd"),
+        _without("bbox"),
+        _without("iscrowd", iscrowd=True),
+        _without("keypoints"),
+        _without(keypoints=[1.0, 2.0, 2]),
+        _without(keypoints=[[1.0, 2.0, 2]] * 17),
+        _without(keypoints=PERSON[:, :2].ravel().tolist()),
+        _without(keypoints=[None, None, 0] * 17),
+        _without(keypoints="none"),
+    ]
+    read = read_annotations(coco.write(tmp_path / "a.json", {"a.png": SIZE}, entries))
+    labelled = [int((person.keypoints[:, 2] > 0).sum()) for person in read.people]
+    assert labelled == [17, 17, 17, 0, 0, 17, 17, 0, 0]
+    assert [person.crowd for person in read.people] == [False, False, True] + [False] * 6
+    np.testing.assert_allclose(read.people[1].box, read.people[0].box)
+    assert set(read.remarks) == {
+        "1 of 9 annotations have no iscrowd: each is taken for one person",
+        "1 of 9 annotations have no bbox: it is the box around their keypoints",
+        "1 of 9 annotations have other numbers than x, y and v of 17 keypoints: these people need not be "
+        "found",
+        "1 of 9 annotations have x and y of their keypoints without v: those at 0, 0 are taken for not "
+        "labelled",
+    }
+
+
+def test_odd_entries_are_left_out_and_named(tmp_path: Path) -> None:
+    entries = [_without("image_id"), coco.person(9, PERSON), coco.person(1, PERSON), {"id": 3}]
+    read = read_annotations(coco.write(tmp_path / "a.json", {"a.png": SIZE}, entries))
+    assert len(read.people) == 1
+    assert read.remarks == (
+        "2 of 4 annotations left out, which cannot be read: annotations[0]: Object missing required field "
+        "`image_id`",
+        "1 of 4 annotations left out, whose image is not listed: annotations[1] is of the image 9",
+    )
+
+
+@pytest.mark.parametrize(
+    "categories",
+    [[{"id": 1, "name": "person"}], [], [{"id": 1, "name": "person", "keypoints": []}, {"id": 2}]],
+)
+@pytest.mark.parametrize("columns", [2, 3])
+def test_17_keypoints_without_names_are_cocos(columns: int, categories: list[Any], tmp_path: Path) -> None:
+    entry = _without(keypoints=PERSON[:, :columns].ravel().tolist())
+    path = coco.write(tmp_path / "a.json", {"a.png": SIZE}, [entry], categories=categories)
+    read = read_annotations(path)
+    assert read.keypoint_names == coco.NAMES and len(read.people) == 1
+    assert "category person names no keypoints: its 17 are taken for COCO's" in read.remarks
+
+
+def test_ids_may_be_texts_and_sizes_may_be_missing(tmp_path: Path) -> None:
+    images = [{"id": "a", "file_name": "a.png"}, {"id": "b", "file_name": "b.png"}]
+    people = [coco.person(1, PERSON, image_id=name) for name in ("a", "b")]
+    read = read_annotations(coco.write(tmp_path / "a.json", {}, people, images=images))
+    assert [(image.id, image.width, image.height) for image in read.images] == [("a", 0, 0), ("b", 0, 0)]
+    some = read.of_images({"b": (40, 300)})
+    assert [(image.id, image.height) for image in some.images] == [("b", 300)]
+    assert [person.height for person in some.people] == [pytest.approx(np.ptp(PERSON[:, 1]) / 300)]

@@ -30,6 +30,23 @@ def test_the_names_of_the_families_are_cocos_by_another_spelling() -> None:
     assert coco_name("R_Ankle") == "right_ankle"
     assert coco_name("l_sho") == "left_shoulder"
     assert coco_name("neck") == "neck"
+    for name in (
+        "LEFT SHOULDER", "left-shoulder", "Left.Shoulder", "leftShoulder", "LeftShoulder", "LShoulder",
+        "lshoulder",
+        "shoulder_left", "Shoulder.L", "leftshoulder", "shoulderleft", "l_sho", "L Shldr", " left  shoulder ",
+    ):  # fmt: skip
+        assert coco_name(name) == "left_shoulder", name
+    assert [coco_name(name) for name in ("REAR", "lEye", "l_eye", "EAR")] == [
+        "right_ear",
+        "left_eye",
+        "left_eye",
+        "ear",
+    ]
+    assert [coco_name(name) for name in ("MidHip", "hip_center", "mid-hip")] == ["pelvis"] * 3
+    assert [coco_name(name) for name in ("Head Top", "keypoint_17", "spine1", "左肩")] == [
+        "head_top", "keypoint_17", "spine_1", "左肩",
+    ]  # fmt: skip
+    assert coco_name("L_BigToe") == coco_name("left big toe") == "left_big_toe"
     assert {coco_name(name) for name in lightweight_openpose_2d.KEYPOINT_NAMES} == {*KEYPOINTS, "neck"}
 
 
@@ -38,3 +55,11 @@ def test_keypoints_that_do_not_go_together_are_refused() -> None:
         common_keypoints(["tail"], ["nose"], [0.1])
     with pytest.raises(InputError, match="2 keypoint names and its family decodes 1 keypoints"):
         common_keypoints(["nose"], ["nose", "neck"], [0.1])
+
+
+def test_two_keypoints_of_one_name_are_refused() -> None:
+    with pytest.raises(
+        InputError,
+        match=r"the keypoints 'left eye' and 'LEFT_EYE' of the annotations have one name, left_eye",
+    ):
+        common_keypoints(("left eye", "LEFT_EYE"), ("nose", "l_eye"), (0.1, 0.1))

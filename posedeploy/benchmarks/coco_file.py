@@ -1,0 +1,160 @@
+"""A COCO keypoints file as it lies on the disk, with all that other tools leave out or write otherwise."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Annotated, Any, TypeAlias
+
+import msgspec
+import numpy as np
+
+from posedeploy.errors import InputError
+from posedeploy.poses.coco import KEYPOINTS
+from posedeploy.text_files import read_json
+from posedeploy.types import Array
+
+MAX_BYTES = 1 << 30
+"""Those of COCO's train2017 are 240 MB."""
+WANTED = "wanted images, annotations and categories as COCO's person_keypoints_val2017.json has them"
+NAMES_BY_COUNT = {
+    17: KEYPOINTS,
+    23: (
+        *KEYPOINTS,
+        *(f"{side}_{part}" for side in ("left", "right") for part in ("big_toe", "small_toe", "heel")),
+    ),
+    133: (*KEYPOINTS, *(f"wholebody_{number}" for number in range(17, 133))),
+}
+"""The keypoints of COCO's own sets (body, body and feet, whole body), whose number no other set has there."""
+
+_Length: TypeAlias = Annotated[int, msgspec.Meta(ge=1)]
+
+
+class Image(msgspec.Struct, frozen=True):
+    """One entry of ``images``, sizes in px; ``file_name`` is below the folder of the images."""
+
+    id: int | str
+    file_name: str
+    width: _Length | None = None
+    height: _Length | None = None
+
+
+class Entry(msgspec.Struct, frozen=True):
+    """One entry of ``annotations``; what it lacks is None, or empty."""
+
+    image_id: int | str
+    category_id: int | None = None
+    bbox: Sequence[float] | None = None
+    area: float | None = None
+    segmentation: Any = None
+    keypoints: Any = ()
+    iscrowd: bool | int | None = None
+
+
+class Category(msgspec.Struct, frozen=True):
+    """One entry of ``categories``."""
+
+    id: int | None
+    name: str = "person"
+    keypoints: tuple[str, ...] = ()
+
+
+class _Document(msgspec.Struct, frozen=True):
+    images: tuple[Image, ...]
+    annotations: list[Any]
+    categories: list[Category] = msgspec.field(default_factory=list)
+
+
+def read_coco(path: Path, remarks: list[str]) -> tuple[tuple[Image, ...], Category, list[Entry]]:
+    """Return the images of a file, its category of people with names for their keypoints, and these people.
+
+    Args:
+        remarks: gets a sentence for whatever is left out or filled in.
+
+    Raises:
+        InputError: the file is missing, not JSON, not COCO keypoints, without images, or does not say what
+            its keypoints are.
+    """
+    document = read_json(path, "COCO keypoints", _Document, hint=WANTED, max_bytes=MAX_BYTES, nan=True)
+    if not document.images:
+        raise InputError(f"{path}: it lists no images; {WANTED}")
+    ids = {image.id for image in document.images}
+    if len(ids) < len(document.images):
+        raise InputError(
+            f"{path}: its {len(document.images)} images have only {len(ids)} different ids; each needs its "
+            "own"
+        )
+    entries = list(_entries(document.annotations, ids, remarks))
+    category = _category(path, document.categories, entries, remarks)
+    return document.images, category, [entry for entry in entries if entry.category_id == category.id]
+
+
+def keypoints_of(entry: Entry) -> Array:
+    """Return the numbers of an entry's keypoints in one row, NaN for null; none where they are no numbers."""
+    try:
+        return np.array(entry.keypoints, np.float64).ravel()
+    except (TypeError, ValueError):  # lists of unequal lengths, texts
+        return np.zeros(0)
+
+
+def _entries(found: list[Any], ids: set[int | str], remarks: list[str]) -> Iterator[Entry]:
+    """The annotations that can be read and are of an image that is listed."""
+    broken, unlisted = [], []
+    for number, each in enumerate(found):
+        try:
+            entry = msgspec.convert(each, Entry)
+        except msgspec.ValidationError as error:
+            broken.append(f"annotations[{number}]: {error}")
+            continue
+        if entry.image_id in ids:
+            yield entry
+        else:
+            unlisted.append(f"annotations[{number}] is of the image {entry.image_id}")
+    if broken:
+        remarks.append(
+            f"{len(broken)} of {len(found)} annotations left out, which cannot be read: {broken[0]}"
+        )
+    if unlisted:
+        remarks.append(
+            f"{len(unlisted)} of {len(found)} annotations left out, whose image is not listed: {unlisted[0]}"
+        )
+
+
+def _category(path: Path, categories: list[Category], entries: list[Entry], remarks: list[str]) -> Category:
+    """The category with keypoints, whose names may have to be taken from their number; among several, the one
+    that is called ``person``."""
+    found = [category for category in categories if category.keypoints]
+    if not found:
+        used = {entry.category_id for entry in entries if len(keypoints_of(entry))}
+        found = [category for category in categories if category.id in used]
+        found = found or [Category(each) for each in used if not categories]
+    if len(found) > 1:
+        found = [category for category in found if category.name.lower() == "person"]
+    if len(found) != 1:
+        names = ", ".join(category.name for category in categories) or "none"
+        raise InputError(
+            f"{path}: not COCO keypoints: one category with keypoints, called person among "
+            f"several, is wanted; its categories are {names}"
+        )
+    (category,) = found
+    if category.keypoints:
+        return category
+    return msgspec.structs.replace(category, keypoints=_names(path, category, entries, remarks))
+
+
+def _names(path: Path, category: Category, entries: list[Entry], remarks: list[str]) -> tuple[str, ...]:
+    lengths = Counter(len(keypoints_of(entry)) for entry in entries if entry.category_id == category.id)
+    del lengths[0]
+    for length, _ in lengths.most_common(1):
+        for count, names in NAMES_BY_COUNT.items():
+            if length in (3 * count, 2 * count):
+                remarks.append(
+                    f"category {category.name} names no keypoints: its {count} are taken for COCO's"
+                )
+                return names
+    counts = " or ".join(f"{length / 3:g}" for length, _ in lengths.most_common(2)) or "no"
+    raise InputError(
+        f"{path}: the category {category.name} names no keypoints, and their number in its annotations, "
+        f'{counts}, does not tell which they are; add "keypoints": ["name", ...] to the category'
+    )
