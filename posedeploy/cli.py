@@ -15,8 +15,9 @@ from posedeploy.backends import TARGETS
 from posedeploy.cli_groups import engine, samples, toolchain
 from posedeploy.commands import options as shared
 from posedeploy.commands.boundary import Boundary
+from posedeploy.commands.guarded import CommandGroup
 
-app = typer.Typer(
+app = CommandGroup(
     cls=Boundary,
     no_args_is_help=True,
     pretty_exceptions_enable=False,

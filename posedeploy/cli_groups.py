@@ -8,8 +8,9 @@ from typing import Annotated
 import typer
 
 from posedeploy.commands import options as shared
+from posedeploy.commands.guarded import CommandGroup
 
-engine = typer.Typer(
+engine = CommandGroup(
     name="engine", no_args_is_help=True, help="TensorRT engines: build one again, or unwrap one."
 )
 
@@ -49,7 +50,7 @@ def unwrap(
     command.unwrap_engine(file, output)
 
 
-samples = typer.Typer(
+samples = CommandGroup(
     name="samples", no_args_is_help=True, help="Draw people with known joints, to test and train with."
 )
 
@@ -75,7 +76,7 @@ def draw(
     command.run(count, seed, output, shared.parse_size(size, "--size"), people)
 
 
-toolchain = typer.Typer(
+toolchain = CommandGroup(
     name="toolchain",
     no_args_is_help=True,
     help="Add, list and remove what some targets need in an environment of its own.",

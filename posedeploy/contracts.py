@@ -31,6 +31,7 @@ from posedeploy import plugins
 from posedeploy.errors import InputError
 from posedeploy.families import FAMILIES, family_named, published_joint_set
 from posedeploy.keypoint_descriptions import GUIDE, KeypointDescription, check_described, describe
+from posedeploy.printable import printable
 from posedeploy.specs import family_spec, unit_of
 from posedeploy.tensor_contracts import resolve_input, resolve_outputs
 from posedeploy.tensor_tables import (
@@ -112,7 +113,7 @@ def read(path: Path) -> ModelSpec:
     outputs = described_outputs(str(path), document.outputs)
     spec = replace(
         base,
-        variant=document.variant or path.stem,
+        variant=document.variant or printable(path.stem),
         inputs=(_input(path, document.input),),
         outputs=tuple(outputs.values()),
         contract=_contract(path, base.contract, document.input),

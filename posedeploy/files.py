@@ -15,11 +15,15 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from posedeploy.errors import OutputError
+from posedeploy.input_files import not_regular
 
 WRITING = {
     errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EACCES, errno.EROFS, errno.EIO, errno.ENAMETOOLONG,
 }  # fmt: skip
 """What an operating system says of a write that fails, where it does not say of which file."""
+
+MAX_NAME_BYTES = 255
+"""Of a file's name, on the file systems that are in use."""
 
 DAMAGED = (
     ValueError, EOFError, SyntaxError, MemoryError, zipfile.BadZipFile, zlib.error, tokenize.TokenError,
@@ -90,8 +94,8 @@ def _put_in_place(new: Path, old: Path, folder: Path, outdated: Callable[[], Col
     """Move what is in ``new`` to ``folder``: all of it, or, where anything ends it, nothing."""
     written = sorted(path.name for path in new.iterdir())
     for name in written:
-        if (folder / name).is_dir():
-            raise OutputError(f"{folder / name}: a folder is in the way; move it, or write elsewhere")
+        if (folder / name).exists() and (kind := not_regular((folder / name).stat())) is not None:
+            raise OutputError(f"{folder / name}: {kind} is in the way; move it, or write elsewhere")
     try:
         for name in {*written, *outdated()}:
             if os.path.lexists(folder / name):

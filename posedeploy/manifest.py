@@ -5,6 +5,7 @@ It belongs to the file whose hash it records, whatever the two are called.
 
 from __future__ import annotations
 
+import errno
 import zipfile
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
@@ -67,7 +68,7 @@ def described(artifact: Path) -> Artifact:
 def _by_name(artifact: Path) -> Artifact:
     """What the manifest says that is named for a file, whatever has become of that."""
     path = path_of(artifact)
-    if not path.is_file():
+    if not _is_beside(artifact):
         raise _missing(artifact)
     document = parse(path, content_of(path))
     if artifact.name not in document.files:
@@ -76,6 +77,15 @@ def _by_name(artifact: Path) -> Artifact:
             "manifest beside it records; export it again"
         )
     return _artifact(artifact, document, document.files)
+
+
+def _is_beside(artifact: Path) -> bool:
+    try:
+        return path_of(artifact).is_file()
+    except OSError as error:
+        if error.errno == errno.ENAMETOOLONG:  # a name that is as long as may be has no manifest beside it
+            return False
+        raise
 
 
 def _missing(artifact: Path) -> ManifestError:
@@ -118,7 +128,7 @@ def find(artifact: Path) -> Artifact | None:
     inside = _inside(artifact)
     if inside is not None:
         return _read_inside(artifact, inside)
-    if not path_of(artifact).is_file():
+    if not _is_beside(artifact):
         return None
     recorded = _by_name(artifact).files[artifact.name]
     raise ManifestError(
@@ -165,7 +175,7 @@ def _match(artifact: Path) -> Match | None:
         ManifestError: the one that is named for it cannot be read, and no other does.
     """
     found = match(artifact, path_of(artifact))
-    if found is None and path_of(artifact).is_file():
+    if found is None and _is_beside(artifact):
         parse(path_of(artifact), content_of(path_of(artifact)))
     return found
 

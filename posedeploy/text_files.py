@@ -13,7 +13,7 @@ import io
 import json
 import re
 import tomllib
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar, overload
@@ -22,6 +22,7 @@ import msgspec
 
 from posedeploy.errors import InputError
 from posedeploy.input_files import read_bytes
+from posedeploy.printable import printable
 
 T = TypeVar("T")
 
@@ -275,3 +276,20 @@ def _without_trailing_commas(text: str, *, toml: bool = False) -> str:
             pieces += [text[kept : token.start()], " "]
             kept = token.end()
     return "".join([*pieces, text[kept:]])
+
+
+def encode_json(document: Any) -> bytes:
+    """Return a document as JSON. Names of files in it that are not UTF-8 are written as ``printable`` shows
+    them."""
+    try:
+        return msgspec.json.encode(document)
+    except UnicodeEncodeError:
+        return msgspec.json.encode(_with_printable(msgspec.to_builtins(document)))
+
+
+def _with_printable(value: Any) -> Any:
+    if isinstance(value, str):
+        return printable(value)
+    if isinstance(value, Mapping):
+        return {_with_printable(key): _with_printable(item) for key, item in value.items()}
+    return [_with_printable(item) for item in value] if isinstance(value, list | tuple) else value

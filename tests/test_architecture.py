@@ -37,6 +37,7 @@ SHARED = BASE | {
     "engines",
     "cuda",
     "input_files",
+    "native_paths",
     "text_files",
     "processes",
 }
@@ -69,6 +70,7 @@ MAY_IMPORT = {
     "engines": SHARED,
     "cuda": SHARED,
     "input_files": BASE,
+    "native_paths": BASE,
     "text_files": BASE | {"input_files"},
     "processes": BASE,
     "aoti_package": SHARED | {"aoti_package"},

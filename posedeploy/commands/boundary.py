@@ -14,17 +14,26 @@ import typer
 from typer.core import TyperGroup
 
 from posedeploy.commands.console import fail
+from posedeploy.commands.guarded import check_arguments
 from posedeploy.errors import PoseDeployError
 from posedeploy.plugins import missing_package
+
+ARGUMENTS = "posedeploy.arguments"
 
 
 class Boundary(TyperGroup):
     """The group that all commands run in."""
 
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """As of ``TyperGroup``; what was given is kept for ``invoke``, where errors become one line."""
+        ctx.meta[ARGUMENTS] = tuple(args)
+        return super().parse_args(ctx, args)
+
     def invoke(self, ctx: Any) -> Any:
         """Run the command named."""
         with _noticing_interrupts() as noticed:
             try:
+                check_arguments(ctx.meta[ARGUMENTS])
                 return super().invoke(ctx)
             except typer.Exit:
                 raise

@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
-from rich.console import Console
 from rich.progress import (
     BarColumn,
     MofNCompleteColumn,
@@ -21,10 +20,14 @@ from rich.progress import (
 from rich.table import Table
 
 from posedeploy import files
+from posedeploy.commands.safe_console import SafeConsole
 from posedeploy.errors import OutputError
+from posedeploy.input_files import not_regular
+from posedeploy.printable import printable
+from posedeploy.text_files import encode_json
 
-out = Console(highlight=False)
-err = Console(stderr=True, highlight=False)
+out = SafeConsole(highlight=False)
+err = SafeConsole(stderr=True, highlight=False)
 
 
 def counted(number: int, one: str, many: str | None = None) -> str:
@@ -41,17 +44,17 @@ def show(*tables: Table) -> None:
 
 def say(message: str) -> None:
     """A remark on what is being done."""
-    err.print(message, style="dim", soft_wrap=True, markup=False)
+    err.print(printable(message), style="dim", soft_wrap=True, markup=False)
 
 
 def warn(message: str) -> None:
     """Something that the user should know and that is no error."""
-    err.print("warning: " + message, style="yellow", soft_wrap=True, markup=False)
+    err.print("warning: " + printable(message), style="yellow", soft_wrap=True, markup=False)
 
 
 def fail(message: str) -> None:
     """Why the command stops, on one line."""
-    err.print("error: " + message, style="bold red", soft_wrap=True, markup=False)
+    err.print("error: " + printable(message), style="bold red", soft_wrap=True, markup=False)
 
 
 @contextmanager
@@ -101,6 +104,8 @@ def check_json(path: Path | None) -> None:
         return
     if path.is_dir():
         raise OutputError(f"{path}: is a folder; name a file for the JSON")
+    if path.exists() and (kind := not_regular(path.stat())) is not None:
+        raise OutputError(f"{path}: {kind}; name a file for the JSON")
     with files.staged(path.parent):
         pass
 
@@ -112,5 +117,5 @@ def write_json(path: Path, document: dict[str, Any]) -> None:
         OutputError: the file cannot be written.
     """
     check_json(path)
-    files.write_text(path, msgspec.json.format(msgspec.json.encode(document), indent=2).decode() + "\n")
+    files.write_text(path, msgspec.json.format(encode_json(document), indent=2).decode() + "\n")
     say(f"wrote {path}")

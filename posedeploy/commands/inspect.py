@@ -16,6 +16,7 @@ from posedeploy.commands.opening import Described, open_described, refuse_stages
 from posedeploy.commands.tables import bytes_of, running, size, table, tensors_table
 from posedeploy.families import FAMILIES
 from posedeploy.keypoint_descriptions import count_limbs, undescribed
+from posedeploy.printable import printable
 from posedeploy.runtimes.opening import devices_of, fitted, open_runner
 from posedeploy.types import Artifact, Fit, Model, ModelSpec, Provenance, RunOptions
 
@@ -127,7 +128,7 @@ def _show(path: Path, facts: dict[str, Any], spec: ModelSpec, tensors: list[list
     rows["unit"] = spec.unit
     for name, value in rows.items():
         shown.add_row(name, escape(value))
-    out.print(str(path), style="bold", markup=False, soft_wrap=True)
+    out.print(printable(str(path)), style="bold", markup=False, soft_wrap=True)
     show(shown, tensors_table(spec))
     if tensors:
         listed = table("Weights", ["name", "shape", "type"])

@@ -21,6 +21,7 @@ from posedeploy.predict.joints.source import JointsFile, JointsOptions
 from posedeploy.predict.predict_options import MeshFormat, PredictOptions
 from posedeploy.predict.run import Prediction, predict
 from posedeploy.predict.sources import open_source
+from posedeploy.printable import printable
 from posedeploy.types import Array, Artifact, Hint, ModelSpec, RunOptions
 
 MESH_FORMATS: dict[str, MeshFormat] = {"obj": ".obj", "glb": ".glb"}
@@ -179,6 +180,6 @@ def _show(result: Prediction) -> None:
     out.print(f"{people} in {counted(result.frames, 'image')}{skipped}")
     shown = result.files if len(result.files) <= SHOWN else (*result.files[:3], result.files[-1])
     for file in shown:
-        out.print(f"  {file}", markup=False, soft_wrap=True)
+        out.print(f"  {printable(str(file))}", markup=False, soft_wrap=True)
     if len(shown) < len(result.files):
         out.print(f"  and {len(result.files) - len(shown)} more")

@@ -14,6 +14,7 @@ from posedeploy.benchmarks.keypoints import STEP
 from posedeploy.benchmarks.latency import Latency
 from posedeploy.benchmarks.parity import Parity
 from posedeploy.commands.console import counted
+from posedeploy.printable import printable
 from posedeploy.types import Artifact, Effective, ModelSpec
 
 
@@ -55,7 +56,7 @@ def artifacts_table(artifacts: Sequence[Artifact]) -> Table:
     """What an export made."""
     made = table("Artifacts", ["file", "target"], ["size"])
     for artifact in artifacts:
-        made.add_row(escape(str(artifact.path)), artifact.target, size(bytes_of(artifact)))
+        made.add_row(escape(printable(str(artifact.path))), artifact.target, size(bytes_of(artifact)))
     return made
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import fields, is_dataclass
 from datetime import UTC, datetime
 from functools import partial
@@ -13,6 +13,8 @@ from posedeploy.backends import Target, target_named
 from posedeploy.convert.options import ExportOptions, OnProgress, ignore
 from posedeploy.convert.prepare import Prepared, prepare
 from posedeploy.errors import ExportError, ToolchainFailed
+from posedeploy.files import MAX_NAME_BYTES
+from posedeploy.native_paths import native_path
 from posedeploy.printable import printable
 from posedeploy.toolchains.table import TOOLCHAINS
 from posedeploy.types import Artifact, Model, Provenance
@@ -42,9 +44,10 @@ def export(
         raise ExportError(f"{stem!r} cannot begin a file's name; leave out folders and a leading dot")
     if printable(stem) != stem:
         raise ExportError(
-            f"{printable(stem)}: this name is no Unicode, which manifests are; give another with --name"
+            f"{printable(stem)}: this name cannot be written in a manifest; give another with --name"
         )
     rows = [target_named(name) for name in targets]
+    _check_length(stem, rows)
     options = options or ExportOptions()
     for row in rows:
         _check_precision(row, options)
@@ -61,6 +64,16 @@ def export(
             for toolchain in TOOLCHAINS:
                 _log(folder, stem, toolchain).unlink(missing_ok=True)
     return made
+
+
+def _check_length(stem: str, rows: Sequence[Target]) -> None:
+    longest = max((manifest.path_of(Path(stem + row.suffix)).name for row in rows), key=len, default=stem)
+    length = len(longest.encode())
+    if length > MAX_NAME_BYTES:
+        raise ExportError(
+            f"{longest}: a name of {length} bytes, and file systems take {MAX_NAME_BYTES}; give a shorter "
+            "one with --name"
+        )
 
 
 def _check_precision(target: Target, options: ExportOptions) -> None:
@@ -81,7 +94,8 @@ def _export(
     convert = plugins.load(target.converter)
     name = stem + target.suffix
     with files.staged(folder, partial(manifest.outdated, folder / name)) as stage:
-        details = dict(convert(prepared, stage / name) or {})
+        with native_path(stage) as writable:
+            details = dict(convert(prepared, writable / name) or {})
         packages = details.pop("packages", target.packages)
         belonging = [name, *(Path(name).with_suffix(suffix).name for suffix in target.companions)]
         hashes = {path.name: files.sha256(path) for path in sorted(stage.iterdir())}

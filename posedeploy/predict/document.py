@@ -10,6 +10,7 @@ import numpy as np
 
 from posedeploy import __version__
 from posedeploy.predict.frames import Frame, Kind
+from posedeploy.printable import printable
 from posedeploy.types import Artifact, Camera, Effective, ModelSpec, Poses
 
 NAME = "poses.json"
@@ -121,8 +122,8 @@ class _Document(msgspec.Struct, frozen=True, omit_defaults=True):
 def made_by(artifact: Artifact, effective: Effective, hashes: Mapping[str, str]) -> MadeBy:
     """The record of an artifact; ``hashes`` are those of its files, by name."""
     return MadeBy(
-        artifact=artifact.path.name,
-        artifact_sha256=hashes,
+        artifact=printable(artifact.path.name),
+        artifact_sha256={printable(name): digest for name, digest in hashes.items()},
         checkpoint_sha256=artifact.provenance.checkpoint_sha256 if artifact.provenance else None,
         family=artifact.spec.family,
         variant=artifact.spec.variant,

@@ -11,6 +11,7 @@ import cv2
 import numpy as np
 
 from posedeploy.errors import InputError, OutputError
+from posedeploy.files import MAX_NAME_BYTES
 from posedeploy.poses.cameras import FIELD_OF_VIEW
 from posedeploy.poses.draw import colour_of, draw_poses
 from posedeploy.poses.draw_3d import View, beside, draw_poses_3d, view_of
@@ -164,10 +165,6 @@ class Names:
             number += 1
         self._taken.add(name.casefold())
         return name
-
-
-MAX_NAME_BYTES = 255
-"""Of a file's name on the file systems that are in use."""
 
 
 def _short(stem: str, suffix: str) -> str:

@@ -24,6 +24,7 @@ from posedeploy.predict.opencv_video import WITHOUT_PYAV
 from posedeploy.predict.opencv_writer import OpenCvWriter
 from posedeploy.predict.pictures import Names, PictureFiles, Sink
 from posedeploy.predict.predict_options import PredictOptions
+from posedeploy.printable import printable
 from posedeploy.runtimes.base import Runner
 from posedeploy.types import Array, Artifact
 
@@ -111,8 +112,8 @@ def predict(
             fps=source.fps if source.moving else None,
             tracked=finisher.tracks,
             smoothed=finisher.tracks and options.smooth,
-            boxes=finder.name if finder else WHOLE_IMAGE if takes_boxes(artifact.spec) else None,
-            joints=people.name if people else None,
+            boxes=printable(finder.name) if finder else WHOLE_IMAGE if takes_boxes(artifact.spec) else None,
+            joints=printable(people.name) if people else None,
             detector=finder.made_by if finder else people.made_by if people else None,
         )
         remarks = [
@@ -122,6 +123,7 @@ def predict(
             *finisher.remarks,
             *predictor.remarks,
         ]
+        remarks = [printable(remark) for remark in remarks]
         content = finisher.document.encoded(made, record, source.problems, remarks)
         (stage / document.NAME).write_bytes(content)
         names = sorted(path.name for path in stage.iterdir())

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 from posedeploy import contracts, manifest, plugins
 from posedeploy.backends import runtime_for, target_named, target_of
-from posedeploy.errors import ArtifactError, InputError, ManifestError
+from posedeploy.errors import ArtifactError, InputError, ManifestError, PoseDeployError
+from posedeploy.native_paths import native_path
+from posedeploy.printable import printable
 from posedeploy.runtimes.base import Runner
 from posedeploy.types import Artifact, ModelSpec, RunOptions
 
@@ -39,7 +42,7 @@ def open_artifact(path: Path, described: ModelSpec | None = None) -> Artifact:
                 "rename it back"
             )
         return artifact
-    return Artifact(path, target.name, ModelSpec(contracts.UNKNOWN, path.stem, (), ()), "unknown")
+    return Artifact(path, target.name, ModelSpec(contracts.UNKNOWN, printable(path.stem), (), ()), "unknown")
 
 
 def open_runner(artifact: Artifact, options: RunOptions, runtime: str | None = None) -> Runner:
@@ -50,7 +53,14 @@ def open_runner(artifact: Artifact, options: RunOptions, runtime: str | None = N
         DeviceError: the runtime does not give what ``options`` asks for.
         MissingPackageError: the runtime is not installed.
     """
-    return runner_of(artifact, runtime)(artifact, options)
+    load = runner_of(artifact, runtime)
+    with native_path(artifact.path) as path:
+        if path == artifact.path:
+            return load(artifact, options)
+        try:
+            return load(replace(artifact, path=path), options)
+        except PoseDeployError as error:
+            raise type(error)(str(error).replace(str(path), str(artifact.path))) from error
 
 
 def runner_of(artifact: Artifact, runtime: str | None = None) -> Callable[[Artifact, RunOptions], Runner]:
