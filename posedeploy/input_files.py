@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import stat
 from collections.abc import Mapping
@@ -23,6 +24,16 @@ def not_regular(status: os.stat_result) -> str | None:
     """Return what has this status, such as "a named pipe"; None for a regular file."""
     kind = stat.S_IFMT(status.st_mode)
     return None if kind == stat.S_IFREG else NOT_REGULAR.get(kind, "not a regular file")
+
+
+def is_there(path: Path) -> bool:
+    """Return whether a file of this name is there; none is whose name is longer than the file system takes."""
+    try:
+        return path.is_file()
+    except OSError as error:
+        if error.errno == errno.ENAMETOOLONG:
+            return False
+        raise
 
 
 def check_regular(path: Path, what: str, error: type[PoseDeployError] = InputError) -> os.stat_result:

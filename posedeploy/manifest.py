@@ -5,7 +5,6 @@ It belongs to the file whose hash it records, whatever the two are called.
 
 from __future__ import annotations
 
-import errno
 import zipfile
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
@@ -13,6 +12,7 @@ from pathlib import Path
 
 from posedeploy import embedded, files
 from posedeploy.errors import ArtifactError, ManifestError
+from posedeploy.input_files import is_there
 from posedeploy.manifest_document import SUFFIX, Manifest, content_of, encode, parse
 from posedeploy.manifest_search import Match, companion, hash_of, match, nearest
 from posedeploy.types import Artifact
@@ -68,7 +68,7 @@ def described(artifact: Path) -> Artifact:
 def _by_name(artifact: Path) -> Artifact:
     """What the manifest says that is named for a file, whatever has become of that."""
     path = path_of(artifact)
-    if not _is_beside(artifact):
+    if not is_there(path_of(artifact)):
         raise _missing(artifact)
     document = parse(path, content_of(path))
     if artifact.name not in document.files:
@@ -77,15 +77,6 @@ def _by_name(artifact: Path) -> Artifact:
             "manifest beside it records; export it again"
         )
     return _artifact(artifact, document, document.files)
-
-
-def _is_beside(artifact: Path) -> bool:
-    try:
-        return path_of(artifact).is_file()
-    except OSError as error:
-        if error.errno == errno.ENAMETOOLONG:  # a name that is as long as may be has no manifest beside it
-            return False
-        raise
 
 
 def _missing(artifact: Path) -> ManifestError:
@@ -128,7 +119,7 @@ def find(artifact: Path) -> Artifact | None:
     inside = _inside(artifact)
     if inside is not None:
         return _read_inside(artifact, inside)
-    if not _is_beside(artifact):
+    if not is_there(path_of(artifact)):
         return None
     recorded = _by_name(artifact).files[artifact.name]
     raise ManifestError(
@@ -175,7 +166,7 @@ def _match(artifact: Path) -> Match | None:
         ManifestError: the one that is named for it cannot be read, and no other does.
     """
     found = match(artifact, path_of(artifact))
-    if found is None and _is_beside(artifact):
+    if found is None and is_there(path_of(artifact)):
         parse(path_of(artifact), content_of(path_of(artifact)))
     return found
 

@@ -11,6 +11,7 @@ from pathlib import Path
 from posedeploy import files
 from posedeploy.backends import TARGETS
 from posedeploy.errors import ArtifactError, ManifestError
+from posedeploy.input_files import is_there
 from posedeploy.manifest_document import SUFFIX, Manifest, content_of, parse
 
 MAX_MANIFESTS, MAX_BYTES = 1000, 8 << 20
@@ -103,7 +104,7 @@ def _models(document: Manifest) -> list[str]:
 
 
 def _manifests(folder: Path, own: Path) -> Iterator[Path]:
-    if own.is_file():
+    if is_there(own):
         yield own
     try:
         others = (path for path in folder.iterdir() if path.name.endswith(SUFFIX) and path != own)
