@@ -27,7 +27,7 @@ def not_regular(status: os.stat_result) -> str | None:
 
 
 def is_there(path: Path) -> bool:
-    """Return whether a file of this name is there; none is whose name is longer than the file system takes."""
+    """Return whether a file of this name is there; none is whose name is longer than file systems take."""
     try:
         return path.is_file()
     except OSError as error:
