@@ -27,10 +27,10 @@ from typing import Annotated, Any, TypeAlias, get_args, get_type_hints
 
 import msgspec
 
-from posedeploy import plugins
 from posedeploy.errors import InputError
-from posedeploy.families import FAMILIES, family_named, published_joint_set
+from posedeploy.families import FAMILIES, published_joint_set
 from posedeploy.keypoint_descriptions import GUIDE, KeypointDescription, check_described, describe
+from posedeploy.output_roles import resolve_roles, usual_channels
 from posedeploy.printable import printable
 from posedeploy.specs import family_spec, unit_of
 from posedeploy.tensor_contracts import resolve_input, resolve_outputs
@@ -225,14 +225,12 @@ def applied(
 ) -> ModelSpec:
     """A description laid over the tensors that a model file really has.
 
-    Roles that the description leaves open go to the last output whose name contains the role.
-
     Raises:
         InputError: a tensor that the description gives is another than the model's, an output that it names
             is not in the model, a role finds no output or is unknown to the family's decoding, or no joint
             set has the number that the model takes.
     """
-    roles = _resolve_roles(described, outputs, where)
+    roles = resolve_roles(described, outputs, where)
     first = next(iter(described.inputs), None)
     resolved = tuple(resolve_input(first, found, where) for found in inputs[:1])
     image = next((tensor for tensor in resolved if tensor.layout is not None), None)
@@ -241,42 +239,12 @@ def applied(
     spec = replace(
         described,
         inputs=(*resolved, *inputs[1:]),
-        outputs=resolve_outputs(described, image, outputs, roles, where),
+        outputs=resolve_outputs(described, image, outputs, usual_channels(described, roles), where),
         roles=roles,
     )
+    if spec.family in FAMILIES:
+        spec = replace(spec, unit=unit_of(spec.family, roles))
     return check_described(spec, where)
-
-
-def _resolve_roles(described: ModelSpec, outputs: tuple[TensorSpec, ...], where: str) -> dict[str, str]:
-    """Which of the model's outputs has each role."""
-    known = _roles(described.family)
-    unknown = [role for role in described.roles if known and role not in known]
-    if unknown:
-        raise InputError(
-            f"{where}: [outputs] gives the role {', '.join(unknown)}, which the decoding of "
-            f"{described.family} does not know; its roles are {', '.join(known)}"
-        )
-    last = {name: role for role, name in described.roles.items()}
-    for role, output in described.roles.items():
-        if last[output] != role:
-            raise InputError(
-                f"{where}: [outputs] gives {output!r} to both {role} and {last[output]}; name each "
-                "output once"
-            )
-    names = [spec.name for spec in outputs]
-    wanted = described.roles or dict.fromkeys(known)
-    roles = {}
-    for role, name in wanted.items():
-        found = [
-            candidate for candidate in names if (role in candidate if name is None else name == candidate)
-        ]
-        if not found:
-            raise InputError(
-                f"{where}: no output for {role!r}; wanted {name or f'a name with {role} in it'}, and the "
-                f"outputs are {', '.join(names)}. Name it under [outputs] in a --contract file"
-            )
-        roles[role] = found[-1]
-    return roles
 
 
 def _of_its_joints(described: ModelSpec, inputs: tuple[TensorSpec, ...]) -> ModelSpec:
@@ -291,8 +259,3 @@ def _of_its_joints(described: ModelSpec, inputs: tuple[TensorSpec, ...]) -> Mode
         keypoint_names=found.joints,
         skeleton=found.bones,
     )
-
-
-def _roles(family: str) -> tuple[str, ...]:
-    roles: tuple[str, ...] = plugins.module(family_named(family).poses).ROLES if family in FAMILIES else ()
-    return roles

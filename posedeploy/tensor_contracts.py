@@ -33,15 +33,17 @@ def resolve_outputs(
     described: ModelSpec,
     image: TensorSpec | None,
     outputs: tuple[TensorSpec, ...],
-    roles: Mapping[str, str],
+    channels: Mapping[str, int],
     where: str,
 ) -> tuple[TensorSpec, ...]:
     """The file's outputs with what the contract says of them.
 
-    The layout of maps that it leaves open follows from their shape: that of the input divided by a stride.
+    The layout of maps that it leaves open follows from their shape: that of the input divided by a stride, or
+    else the usual number of channels.
 
     Args:
         image: the input, resolved; None for a network that takes no image.
+        channels: the usual number of those outputs that poses are decoded from, by their names.
 
     Raises:
         InputError: the file contradicts the contract, or the layout of an output with a role follows from
@@ -49,19 +51,23 @@ def resolve_outputs(
     """
     stated = {spec.name: spec for spec in described.outputs}
     return tuple(
-        _resolve_output(stated.get(found.name), found, image, found.name in roles.values(), where)
+        _resolve_output(stated.get(found.name), found, image, channels.get(found.name), where)
         for found in outputs
     )
 
 
 def _resolve_output(
-    described: TensorSpec | None, found: TensorSpec, image: TensorSpec | None, decoded: bool, where: str
+    described: TensorSpec | None,
+    found: TensorSpec,
+    image: TensorSpec | None,
+    channels: int | None,
+    where: str,
 ) -> TensorSpec:
     if described is not None:
         _check_output(described, found, where)
     layout = described.layout if described else None
     if layout is None and image is not None and len(found.shape) == 4:
-        layout = _map_layout(found, image, decoded, where)
+        layout = _map_layout(found, image, channels, where)
     stride = described.stride if described else None
     resolved = _with_quantization(replace(found, layout=layout, stride=stride), described, where)
     _check_stride(resolved, image, where)
@@ -123,9 +129,14 @@ def _with_quantization(found: TensorSpec, described: TensorSpec | None, where: s
     return resolved
 
 
-def _map_layout(found: TensorSpec, image: TensorSpec, decoded: bool, where: str) -> Layout:
+def _map_layout(found: TensorSpec, image: TensorSpec, channels: int | None, where: str) -> Layout:
     fitting = [layout for layout in LAYOUTS if _tiles(replace(found, layout=layout), image)]
-    if len(fitting) > 1 and decoded and image.layout == "NHWC":
+    usual = [
+        layout for layout in fitting or LAYOUTS if channels_of(replace(found, layout=layout)) == channels
+    ]
+    if len(fitting) != 1 and len(usual) == 1:
+        return usual[0]
+    if len(fitting) > 1 and channels is not None and image.layout == "NHWC":
         raise InputError(
             f'{where}: {found} may have its channels first or last; write layout = "NCHW" or "NHWC" for it '
             "under [outputs] in a --contract file"
@@ -133,10 +144,15 @@ def _map_layout(found: TensorSpec, image: TensorSpec, decoded: bool, where: str)
     return fitting[0] if fitting else "NCHW"
 
 
+def channels_of(maps: TensorSpec) -> Dimension:
+    """The channels of maps of 4 axes, by their layout."""
+    return maps.shape[3] if maps.layout == "NHWC" else maps.shape[1]
+
+
 def _tiles(maps: TensorSpec, image: TensorSpec) -> bool:
     """Whether maps of this layout lie over the image in cells as wide as high. Of free axes: whether the
     channels are the one that is not."""
-    channels = maps.shape[3] if maps.layout == "NHWC" else maps.shape[1]
+    channels = channels_of(maps)
     height, width = maps.image_size
     if isinstance(height, str) or isinstance(width, str) or isinstance(channels, str):
         return isinstance(channels, int) and isinstance(height, str) and isinstance(width, str)

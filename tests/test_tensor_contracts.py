@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -76,6 +77,10 @@ def test_the_input_has_a_layout_and_a_scale_too(tmp_path: Path) -> None:
         ((1, "h", "w", 3), (1, "a", "b", 19), "NHWC"),
         (("n", 3, "h", "w"), ("n", 19, "a", "b"), "NCHW"),
         ((1, 3, "h", "w"), ("a", "b", "c", "d"), "NCHW"),
+        ((1, "h", "w", 3), (1, 32, 57, 19), "NHWC"),
+        ((1, "h", "w", 3), (1, "a", 57, 19), "NHWC"),
+        ((1, 152, 128, 3), (1, 19, 16, 19), "NHWC"),
+        ((1, 152, 152, 3), (1, 19, 19, 38), "NHWC"),
         ((1, 3, 128, 96), (1, 19, 5, 7), "NCHW"),
         ((1, 3, 128, 128), (1, 16, 16, 16), "NCHW"),
     ],
@@ -83,9 +88,13 @@ def test_the_input_has_a_layout_and_a_scale_too(tmp_path: Path) -> None:
 def test_a_layout_that_is_left_open_follows_from_the_shapes(
     image: tuple[Dimension, ...], shape: tuple[Dimension, ...], layout: str
 ) -> None:
-    outputs = tuple(TensorSpec(name, shape) for name in ("heatmaps", "pafs"))
-    spec = _applied(contracts.described(FAMILY), TensorSpec("x", image), outputs)
-    assert [output.layout for output in spec.outputs] == [layout] * 2
+    spec = contracts.applied(
+        replace(contracts.described(FAMILY), roles={"heatmaps": "heatmaps"}),
+        (TensorSpec("x", image),),
+        (TensorSpec("heatmaps", shape),),
+        "net.onnx",
+    )
+    assert spec.outputs[0].layout == layout
     assert spec.inputs[0].layout == ("NHWC" if image[3] == 3 else "NCHW")
 
 
@@ -221,3 +230,42 @@ def test_the_scale_of_the_file_itself_stands(tmp_path: Path) -> None:
         InputError, match=r"heatmaps scale 0.02, zero point -3, and the file itself has scale 0.0100001, zero"
     ):
         _applied(spec, outputs=outputs)
+
+
+def _of_shapes(*shapes: tuple[Dimension, ...]) -> tuple[TensorSpec, ...]:
+    return tuple(TensorSpec(f"output_{number}", shape) for number, shape in enumerate(shapes))
+
+
+@pytest.mark.parametrize(
+    ("family", "outputs", "roles"),
+    [
+        (FAMILY, _of_shapes((1, 16, 12, 38), (1, 16, 12, 19)), {"heatmaps": "output_1", "pafs": "output_0"}),
+        (FAMILY, _of_shapes((1, 38, 16, 12), (1, 19, 16, 12)), {"heatmaps": "output_1", "pafs": "output_0"}),
+        ("mobile-human-pose", _of_shapes((1, 18, 3)), {"coord": "output_0"}),
+        ("pose-hg-3d", _of_shapes((1, 16, 16, 12)), {"hm": "output_0"}),
+        ("pose-hg-3d", (TensorSpec("hm", (1, 16, 16, 12)), TensorSpec("x", (1, 2))), {"hm": "hm"}),
+        ("gtrs", _of_shapes((1, 17, 3)), {"pose3d": "output_0"}),
+    ],
+)
+def test_outputs_without_telling_names_are_known_by_their_shapes(
+    family: str, outputs: tuple[TensorSpec, ...], roles: dict[str, str]
+) -> None:
+    image = TensorSpec("x", (1, 17, 2) if family == "gtrs" else (1, 3, 128, 96))
+    spec = _applied(contracts.described(family), image, outputs)
+    assert spec.roles == roles
+    assert spec.unit == ("px" if family in (FAMILY, "pose-hg-3d") else "mm")
+
+
+@pytest.mark.parametrize(
+    ("family", "outputs"),
+    [
+        (FAMILY, _of_shapes((1, 19, 16, 12), (1, 19, 16, 12), (1, 38, 16, 12))),
+        (FAMILY, _of_shapes((1, 57, 16, 12))),
+        ("pose-hg-3d", _of_shapes((1, 16, 32, 24), (1, 16, 32, 24))),
+    ],
+)
+def test_outputs_that_could_be_either_must_be_named(family: str, outputs: tuple[TensorSpec, ...]) -> None:
+    with pytest.raises(
+        InputError, match=r"no output for '\w+'; wanted a name with \w+ in it, and the outputs are"
+    ):
+        _applied(contracts.described(family), TensorSpec("x", (1, 3, 128, 96)), outputs)
