@@ -75,10 +75,13 @@ def run(
         with counting(f"finding people in {source.name}") as on_progress:
             result = predict(source, runner, artifact, folder, asked, on_progress)
     _show(result)
-    for remark in result.remarks[:SHOWN]:
+    for warning in result.warnings:
+        warn(warning)
+    remarks = result.remarks[len(result.warnings) :]
+    for remark in remarks[:SHOWN]:
         say(remark)
-    if len(result.remarks) > SHOWN:
-        say(f"and {len(result.remarks) - SHOWN} more such remarks, all of them in poses.json")
+    if len(remarks) > SHOWN:
+        say(f"and {len(remarks) - SHOWN} more such remarks, all of them in poses.json")
     for problem in result.problems:
         warn(problem)
     return not result.problems

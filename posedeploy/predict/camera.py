@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from pathlib import Path
 
 import msgspec
 import numpy as np
 
 from posedeploy.errors import InputError
+from posedeploy.poses.camera_checks import doubt_focal_length, doubt_translation, why_not_rotation
 from posedeploy.text_files import read_json
-from posedeploy.types import Camera
+from posedeploy.types import Array, Camera
 
 MM_PER_CM = 10.0
 WHAT = 'a JSON file of extrinsics, with "R", 3x3, and "t", 3 numbers in cm'
@@ -18,7 +20,7 @@ WHAT = 'a JSON file of extrinsics, with "R", 3x3, and "t", 3 numbers in cm'
 class _Extrinsics(msgspec.Struct):
     """The published demo's file: R (3, 3), and t (3, 1) or (3,) in cm; ``camera = R world + t``."""
 
-    R: list[list[float]]
+    R: list[list[float] | float]
     t: list[list[float] | float]
 
 
@@ -40,11 +42,35 @@ def read_camera(fx: float | None, extrinsics: Path | None) -> Camera:
         raise InputError(f"{extrinsics}: not {WHAT}: {error}") from error
     if rotation.shape != (3, 3) or translation.shape != (3,):
         raise InputError(
-            f"{extrinsics}: R is {rotation.shape} and t {translation.shape}; wanted 3x3 and 3 numbers"
+            f"{extrinsics}: R is {_size(rotation)} and t {_size(translation)}; wanted 3x3 and 3 numbers"
+            + _LIKELY.get(rotation.shape, "")
         )
-    if not np.allclose(rotation @ rotation.T, np.eye(3), atol=1e-3) or np.linalg.det(rotation) < 0:
-        raise InputError(
-            f"{extrinsics}: R is not a rotation: R times its transpose should be the identity, and its "
-            "determinant 1"
-        )
+    reason = why_not_rotation(rotation)
+    if reason is not None:
+        raise InputError(f"{extrinsics}: R is not a rotation: {reason}")
     return Camera(fx, rotation, translation * MM_PER_CM)
+
+
+_LIKELY = {
+    (3,): ". 3 numbers are a rotation vector or angles; give the matrix, cv2.Rodrigues(vector)[0]",
+    (3, 1): ". 3 numbers are a rotation vector or angles; give the matrix, cv2.Rodrigues(vector)[0]",
+    (1, 3): ". 3 numbers are a rotation vector or angles; give the matrix, cv2.Rodrigues(vector)[0]",
+    (4,): ". 4 numbers are a quaternion; give the rotation matrix",
+    (9,): ". Give 3 rows of 3 numbers",
+    (3, 4): ". A matrix of 3x4 is R and t in one; give its first 3 columns as R and the last one as t",
+    (4, 4): ". A matrix of 4x4 is R and t in one; give its first 3x3 as R and the last column's 3 as t",
+}
+
+
+def _size(array: Array) -> str:
+    return "x".join(map(str, array.shape)) if array.ndim else "one number"
+
+
+def camera_doubts(camera: Camera, widths: Collection[int]) -> list[str]:
+    """Return warnings about a camera that is implausible for images of these widths in px."""
+    doubts = []
+    if camera.fx is not None:
+        doubts += [doubt_focal_length(camera.fx, width) for width in sorted(widths)][:1]
+    if camera.translation is not None:
+        doubts.append(doubt_translation(np.asarray(camera.translation)))
+    return [doubt for doubt in doubts if doubt is not None]

@@ -28,6 +28,7 @@ class Finisher:
     ) -> None:
         self.tracks = moving and options.track
         self.people: list[int] = []
+        self.widths: set[int] = set()
         self.document = document.Document(artifact.spec, options.camera)
         self._tracker = Tracker(predictor.sigmas, options.smooth) if self.tracks else None
         self._painter: Painter | None = None
@@ -46,6 +47,7 @@ class Finisher:
         name = self._sink.write(frame, picture) if self._sink and picture is not None else None
         self.document.add(frame, poses, name, self._meshes.write(frame, poses) if self._meshes else ())
         self.people.append(len(poses))
+        self.widths.add(frame.image.shape[1])
         return picture
 
     @property

@@ -15,6 +15,7 @@ from posedeploy import files, plugins
 from posedeploy.errors import InputError, MissingPackageError
 from posedeploy.predict import document
 from posedeploy.predict.boxes import takes_boxes
+from posedeploy.predict.camera import camera_doubts
 from posedeploy.predict.chain import Predictor
 from posedeploy.predict.finishing import Finisher
 from posedeploy.predict.frames import Source
@@ -42,7 +43,7 @@ class Prediction:
 
     people: their number, frame by frame. problems: sentences for the user; any of them means that not
     everything was done (exit status 1). remarks: sentences of what is as it should be, and still worth
-    knowing.
+    knowing; the first of them are the warnings.
     """
 
     files: tuple[Path, ...]
@@ -50,6 +51,7 @@ class Prediction:
     skipped: int
     problems: tuple[str, ...]
     remarks: tuple[str, ...] = ()
+    warnings: tuple[str, ...] = ()
 
     @property
     def frames(self) -> int:
@@ -116,7 +118,9 @@ def predict(
             joints=printable(people.name) if people else None,
             detector=finder.made_by if finder else people.made_by if people else None,
         )
+        warnings = camera_doubts(options.camera, finisher.widths)
         remarks = [
+            *warnings,
             *source.remarks,
             *(people.remarks if people else finder.remarks if finder else ()),
             *_of_the_mesh(source, artifact, options),
@@ -133,6 +137,7 @@ def predict(
         len(source.skipped),
         tuple(source.problems),
         tuple(remarks),
+        tuple(warnings),
     )
 
 

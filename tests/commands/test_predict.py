@@ -110,12 +110,14 @@ def test_3d_with_a_camera_of_ones_own(done: Invoke, refused: Callable[..., str],
     done("predict", "artifacts/human.onnx", "photo.png", "--fx", "700", "--extrinsics", "camera.json")
     assert _poses()["units"]["keypoints_3d"] == "mm"
     assert _names() == ["photo.jpg", "poses.json"]
+    implausible = done("predict", "artifacts/human.onnx", "photo.png", "--fx", "30", "--no-draw").stderr
+    assert "warning: --fx 30: a field of view of 165 degrees across 456 px" in implausible
     assert "--fx 0: a focal length in pixels" in refused(
         "predict", "artifacts/human.onnx", "photo.png", "--fx", 0
     )
     Path("camera.json").write_text("{}")
     message = refused("predict", "artifacts/human.onnx", "photo.png", "--extrinsics", "camera.json")
-    assert 'camera.json: wanted JSON with "R", 3x3, and "t", 3 numbers in cm' in message
+    assert 'camera.json: not a JSON file of extrinsics, with "R", 3x3, and "t", 3 numbers in cm' in message
 
 
 TWO_D = "lightweight-openpose-2d (crowd) finds people in 2D, where the camera has no say; leave it out"

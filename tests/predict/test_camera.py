@@ -1,12 +1,14 @@
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from posedeploy.errors import InputError
-from posedeploy.predict.camera import read_camera
+from posedeploy.predict.camera import camera_doubts, read_camera
+from posedeploy.types import Camera
 
 QUARTER_TURN = "[[0, -1, 0], [1, 0, 0], [0, 0, 1]]"
 
@@ -47,10 +49,15 @@ def test_a_focal_length_is_positive(fx: float) -> None:
         ('{"R": "none", "t": [1, 2, 3]}', "not a JSON file of extrinsics"),
         ('{"R": [[1, 0, 0], [0, 1], [0, 0, 1]], "t": [1, 2, 3]}', "not a JSON file of extrinsics"),
         (f'{{"R": {QUARTER_TURN}, "t": [[1], [2, 3]]}}', "not a JSON file of extrinsics"),
-        ('{"R": [[1, 0], [0, 1]], "t": [1, 2, 3]}', r"R is \(2, 2\) and t \(3,\); wanted 3x3 and 3 numbers"),
-        (f'{{"R": {QUARTER_TURN}, "t": [1, 2]}}', r"R is \(3, 3\) and t \(2,\)"),
-        ('{"R": [[2, 0, 0], [0, 1, 0], [0, 0, 1]], "t": [1, 2, 3]}', "R is not a rotation"),
-        ('{"R": [[-1, 0, 0], [0, 1, 0], [0, 0, 1]], "t": [1, 2, 3]}', "R is not a rotation"),
+        ('{"R": [[1, 0], [0, 1]], "t": [1, 2, 3]}', r"R is 2x2 and t 3; wanted 3x3 and 3 numbers"),
+        (f'{{"R": {QUARTER_TURN}, "t": [1, 2]}}', r"R is 3x3 and t 2; wanted"),
+        ('{"R": [[2, 0, 0], [0, 1, 0], [0, 0, 1]], "t": [1, 2, 3]}', "R is not a rotation: R times its tran"),
+        ('{"R": [[-1, 0, 0], [0, 1, 0], [0, 0, 1]], "t": [1, 2, 3]}', "its determinant is -1, so it mirrors"),
+        ('{"R": [[5, 0, 0], [0, 5, 0], [0, 0, 5]], "t": [1, 2, 3]}', "it is scaled by 5; divide it by that"),
+        ('{"R": [[90, 0, 0], [0, 45, 0], [0, 0, 0]], "t": [1, 2, 3]}', "as angles in degrees do; give the"),
+        ('{"R": [90, 0, 45], "t": [1, 2, 3]}', r"R is 3 and .*a rotation vector or angles; .*cv2\.Rodrigues"),
+        ('{"R": [[1, 0, 0, 1], [0, 1, 0, 1], [0, 0, 1, 1]], "t": [1, 2, 3]}', "R is 3x4 .*R and t in one"),
+        ('{"R": [[1, 0, 0], [0, 1, 0], [0, 0, NaN]], "t": [1, 2, 3]}', "holds NaN, and numbers must be fin"),
     ],
     ids=[
         "empty",
@@ -64,6 +71,11 @@ def test_a_focal_length_is_positive(fx: float) -> None:
         "t of 2",
         "scaled",
         "mirror",
+        "large",
+        "degrees",
+        "vector",
+        "joined",
+        "not finite",
     ],
 )
 def test_a_file_that_holds_no_extrinsics(extrinsics: Path, content: str, message: str) -> None:
@@ -78,3 +90,49 @@ def test_a_file_that_cannot_be_read(tmp_path: Path) -> None:
         read_camera(None, tmp_path / "none.json")
     with pytest.raises(InputError, match=r"a folder, which posedeploy does not read"):
         read_camera(None, tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("fx", "width", "cause"),
+    [
+        (192.0, 1920, None),
+        (1500.0, 1920, None),
+        (38400.0, 1920, None),
+        (
+            50.0,
+            1920,
+            "if it is in mm, multiply it by 1920 px and divide by the sensor's width in mm",
+        ),
+        (4.25, 4000, "if it is in mm"),
+        (1.2, 1920, "if it is relative to the image's width, give 2304; that of a phone is about 1536"),
+        (60_000.0, 1920, "if it is of a larger image or in micrometers, give it in px of this image"),
+    ],
+)
+def test_an_implausible_focal_length_is_doubted(fx: float, width: int, cause: str | None) -> None:
+    doubts = camera_doubts(Camera(fx), {width})
+    assert len(doubts) == (cause is not None)
+    if cause is not None:
+        assert doubts[0].startswith(f"--fx {fx:g}: a field of view of ") and cause in doubts[0]
+
+
+@pytest.mark.parametrize(
+    ("t_cm", "cause"),
+    [
+        ([0, 0, 0], None),
+        ([0, 0, 200], None),
+        ([10, 150, 2500], None),
+        (
+            [0.1, 1.5, 3],
+            "0.0336 m from the origin of the world, .* if yours is in m, multiply it by 100",
+        ),
+        ([100, 1500, 4000], "42.7 m from the origin of the world, .* if yours is in mm, divide it by 10"),
+    ],
+)
+def test_an_implausible_translation_is_doubted(
+    t_cm: list[float], cause: str | None, extrinsics: Path
+) -> None:
+    extrinsics.write_text(f'{{"R": {QUARTER_TURN}, "t": {t_cm}}}')
+    doubts = camera_doubts(read_camera(None, extrinsics), {640})
+    assert len(doubts) == (cause is not None)
+    if cause is not None:
+        assert re.search(cause, doubts[0])
