@@ -124,7 +124,11 @@ RUNTIMES = {
     )
 }
 
-CHECKPOINT_SUFFIXES = (".pth", ".pth.tar", ".pt", ".safetensors")
+CHECKPOINT_SUFFIXES = (
+    ".pth", ".pt", ".pth.tar", ".safetensors", ".ckpt", ".bin", ".pkl", ".tar", ".tar.gz", ".tgz", ".gz",
+    ".zip", ".bz2", ".xz",
+)  # fmt: skip
+"""How checkpoints are usually named, in any case; what a file is, its content decides."""
 
 
 def target_named(name: str) -> Target:
@@ -166,9 +170,9 @@ def is_model(path: Path) -> bool:
     return path.name.endswith(suffixes) and not path.name.endswith(kept)
 
 
-def is_checkpoint(path: Path) -> bool:
-    """Whether a path is named like a checkpoint."""
-    return path.name.endswith(CHECKPOINT_SUFFIXES)
+def is_named_like_model(path: Path) -> bool:
+    """Whether a name ends like a target's file, or like one that is kept to build such a file again."""
+    return path.name.endswith(tuple(target.suffix for target in TARGETS.values()))
 
 
 def runtime_for(target: Target, name: str | None = None) -> Runtime:

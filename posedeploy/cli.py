@@ -97,6 +97,7 @@ def export(
     stages: shared.StagesText = None,
     mesh: shared.Mesh = None,
     contract: shared.Contract = None,
+    weights: shared.WeightsKey = None,
 ) -> None:
     """Convert a checkpoint to other runtimes, with a manifest beside each file.
 
@@ -129,7 +130,7 @@ def export(
             tflite=command.tflite_options(via, layout),
             toolchain=command.toolchain_options(via, time_limit),
         ),
-        Described(family, network, contract, mesh, stages=shared.parse_stages(stages)),
+        Described(family, network, contract, mesh, stages=shared.parse_stages(stages), weights=weights),
     )
 
 
@@ -159,6 +160,7 @@ def bench(
     network: shared.Network = None,
     stages: shared.StagesText = None,
     mesh: shared.Mesh = None,
+    weights: shared.WeightsKey = None,
     contract: shared.Contract = None,
     json: shared.Json = None,
 ) -> None:
@@ -174,7 +176,7 @@ def bench(
         shared.ARTIFACTS,
         shared.run_options(device, precision, threads, "latency" if latency else "throughput"),
         command.BenchOptions(runs, shared.parse_size(input_size), batch, runtime, checkpoint),
-        Described(family, network, contract, mesh, stages=shared.parse_stages(stages)),
+        Described(family, network, contract, mesh, stages=shared.parse_stages(stages), weights=weights),
         json,
     )
 
@@ -207,6 +209,7 @@ def parity(
     network: shared.Network = None,
     stages: shared.StagesText = None,
     mesh: shared.Mesh = None,
+    weights: shared.WeightsKey = None,
     contract: shared.Contract = None,
     json: shared.Json = None,
 ) -> None:
@@ -221,7 +224,7 @@ def parity(
         models,
         shared.run_options(device, precision, threads),
         command.ParityOptions(images, checkpoint, runtime, command.bounds(max_relative, max_px, max_mm)),
-        Described(family, network, contract, mesh, stages=shared.parse_stages(stages)),
+        Described(family, network, contract, mesh, stages=shared.parse_stages(stages), weights=weights),
         json,
     )
     raise typer.Exit(0 if same else 1)
@@ -323,6 +326,7 @@ def predict(
     network: shared.Network = None,
     stages: shared.StagesText = None,
     mesh: shared.Mesh = None,
+    weights: shared.WeightsKey = None,
     mesh_format: Annotated[
         str, typer.Option(metavar="obj|glb", help="With --mesh: what each person's mesh is written as.")
     ] = "obj",
@@ -359,6 +363,7 @@ def predict(
             drawn=True,
             height=height,
             stages=shared.parse_stages(stages),
+            weights=weights,
         ),
     )
     raise typer.Exit(0 if complete else 1)
@@ -389,6 +394,7 @@ def evaluate(
     family: shared.FamilyName = None,
     network: shared.Network = None,
     stages: shared.StagesText = None,
+    weights: shared.WeightsKey = None,
     contract: shared.Contract = None,
     json: shared.Json = None,
 ) -> None:
@@ -406,7 +412,9 @@ def evaluate(
         images,
         shared.run_options(device, precision, threads, "throughput"),
         command.EvaluateOptions(limit, runtime, Where(None, detector, detector_spec)),
-        Described(family, network, contract, height=height, stages=shared.parse_stages(stages)),
+        Described(
+            family, network, contract, height=height, stages=shared.parse_stages(stages), weights=weights
+        ),
         json,
     )
 
@@ -418,6 +426,7 @@ def inspect(
     network: shared.Network = None,
     stages: shared.StagesText = None,
     mesh: shared.Mesh = None,
+    weights: shared.WeightsKey = None,
     contract: shared.Contract = None,
     json: shared.Json = None,
 ) -> None:
@@ -428,7 +437,11 @@ def inspect(
     from posedeploy.commands import inspect as command
     from posedeploy.commands.opening import Described
 
-    command.run(file, Described(family, network, contract, mesh, stages=shared.parse_stages(stages)), json)
+    command.run(
+        file,
+        Described(family, network, contract, mesh, stages=shared.parse_stages(stages), weights=weights),
+        json,
+    )
 
 
 @app.command()

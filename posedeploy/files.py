@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import hashlib
+import lzma
 import os
 import shutil
 import tempfile
@@ -26,15 +27,23 @@ MAX_NAME_BYTES = 255
 """Of a file's name, on the file systems that are in use."""
 
 DAMAGED = (
-    ValueError, EOFError, SyntaxError, MemoryError, zipfile.BadZipFile, zlib.error, tokenize.TokenError,
+    ValueError, EOFError, SyntaxError, MemoryError, zipfile.BadZipFile, zlib.error, lzma.LZMAError,
+    NotImplementedError, RuntimeError, tokenize.TokenError,
 )  # fmt: skip
-"""What NumPy raises of a ``.npy`` or ``.npz`` that is none, or was cut off."""
+"""What NumPy raises of a ``.npy`` or ``.npz`` that is none, was cut off or is encrypted."""
 
 
 def sha256(path: Path) -> str:
     """The SHA-256 of a file's bytes, in hexadecimal."""
     with path.open("rb") as stream:
         return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
+def size(path: Path) -> int:
+    """The bytes of a file, or of all files in a folder."""
+    if path.is_dir():
+        return sum(inner.stat().st_size for inner in path.rglob("*") if inner.is_file())
+    return path.stat().st_size
 
 
 @contextmanager

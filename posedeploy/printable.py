@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import unicodedata
+from collections.abc import Sequence
 
 ESCAPED = {"Cc", "Cf", "Cs", "Zl", "Zp"}
 """The categories of Unicode that steer a terminal, end a line, reorder text or cannot be encoded."""
 JOINERS = "\u200c\u200d"
 """Format characters that Persian, Indic scripts and emoji are written with."""
+MAX_LISTED, MAX_NAME = 12, 200
 
 
 def printable(text: str) -> str:
@@ -29,3 +31,9 @@ def _escaped(character: str) -> str:
     if 0xD800 <= code <= 0xDFFF:
         return f"\\u{code:04x}"
     return character.encode("unicode_escape").decode()
+
+
+def listed(names: Sequence[str]) -> str:
+    """Return the first names of a list that may be long, and how many more there are."""
+    more = f" and {len(names) - MAX_LISTED} more" if len(names) > MAX_LISTED else ""
+    return ", ".join(printable(name[:MAX_NAME]) for name in names[:MAX_LISTED]) + more

@@ -216,6 +216,26 @@ class Stages:
 
 
 @dataclass(frozen=True)
+class Weights:
+    """Where in a checkpoint the weights of a network were.
+
+    key: which set of weights it is, as ``--weights`` takes it; "." for tensors at the top of the file.
+    prefix: what stood before every name and was taken off; ``unwrapped`` are the wrappers that were taken out
+    of the names, such as ``_orig_mod``. module: the class of a whole module that was saved in place of its
+    state dict. inside: the archives around the checkpoint. others: the other sets of weights that fit the
+    network as well. beside: what else the file holds.
+    """
+
+    key: str = "."
+    prefix: str = ""
+    unwrapped: tuple[str, ...] = ()
+    module: str | None = None
+    inside: tuple[str, ...] = ()
+    others: tuple[str, ...] = ()
+    beside: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
 class Model:
     """A network with its weights: in eval mode, on the CPU, in float32.
 
@@ -224,7 +244,8 @@ class Model:
     ``network_sha256`` the hash of that file. ``mesh`` is the file of the mesh that the network stands on, and
     ``mesh_sha256`` the hash of the triangles in it, which is the same whatever kind of file holds them.
     ``deployed`` is the same network as targets get it, where that is written otherwise. ``stages`` is None
-    for a network without refinement stages to choose from.
+    for a network without refinement stages to choose from. ``weights`` is where in the checkpoint they were,
+    and ``stored`` are the tensors as they are there.
     """
 
     module: nn.Module
@@ -237,6 +258,8 @@ class Model:
     mesh_sha256: str | None = None
     deployed: nn.Module | None = None
     stages: Stages | None = None
+    weights: Weights | None = None
+    stored: tuple[TensorSpec, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -244,7 +267,7 @@ class Provenance:
     """Where an artifact came from: checkpoint (None: the built-in sample), package versions, options.
 
     ``network_sha256`` is the hash of the user's own file that ``network`` names, ``mesh_sha256`` that of the
-    triangles in the file ``mesh``. ``stages`` is as in ``Model``.
+    triangles in the file ``mesh``. ``stages`` and ``weights`` are as in ``Model``.
     """
 
     checkpoint: str | None
@@ -257,6 +280,7 @@ class Provenance:
     mesh: str | None = None
     mesh_sha256: str | None = None
     stages: Stages | None = None
+    weights: Weights | None = None
 
 
 @dataclass(frozen=True)

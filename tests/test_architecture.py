@@ -41,6 +41,7 @@ SHARED = BASE | {
     "native_paths",
     "text_files",
     "processes",
+    "content_kinds",
 }
 
 MAY_IMPORT = {
@@ -76,8 +77,10 @@ MAY_IMPORT = {
     "text_files": BASE | {"input_files"},
     "processes": BASE,
     "aoti_package": SHARED | {"aoti_package"},
-    "meshes": SHARED | {"meshes"},
-    "checkpoints": SHARED | {"checkpoints", "meshes"},
+    "content_kinds": BASE,
+    "pickles": BASE | {"pickles"},
+    "meshes": SHARED | {"meshes", "pickles"},
+    "checkpoints": SHARED | {"checkpoints", "meshes", "pickles"},
     "poses": SHARED | {"poses"},
     "samples": SHARED | {"samples", "poses"},
     "toolchains": SHARED | {"toolchains"},

@@ -9,8 +9,8 @@ from posedeploy import plugins
 from posedeploy.backends import (
     RUNTIMES,
     TARGETS,
-    is_checkpoint,
     is_model,
+    is_named_like_model,
     runtime_for,
     target_named,
     target_of,
@@ -72,6 +72,6 @@ def test_what_an_engine_is_kept_to_be_built_from_is_no_model_of_its_own() -> Non
     assert is_model(Path("a.engine")) and is_model(Path("a.onnx")) and not is_model(Path("a.engine.onnx"))
 
 
-def test_checkpoints_are_told_by_their_names() -> None:
-    assert all(is_checkpoint(Path(name)) for name in ("a.pth", "a.pth.tar", "a.pt", "a.safetensors"))
-    assert not any(is_checkpoint(Path(name)) for name in ("a.onnx", "a.tar", "a.xml", "pth"))
+def test_a_name_can_be_that_of_a_model() -> None:
+    assert all(is_named_like_model(Path(name)) for name in ("a.onnx", "a.xml", "a.engine", "a.engine.onnx"))
+    assert not any(is_named_like_model(Path(name)) for name in ("a.pth", "a.tar", "onnx", "a"))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Protocol, runtime_checkable
@@ -10,15 +11,18 @@ import torch
 from torch import nn
 
 from posedeploy import plugins
-from posedeploy.checkpoints.reader import Checkpoint, listed, read
+from posedeploy.checkpoints.reader import Checkpoint, read
 from posedeploy.checkpoints.stages import select_stages
+from posedeploy.checkpoints.weight_sets import Shapes
 from posedeploy.errors import CheckpointError, InputError, MeshMissingError, MisfitError
 from posedeploy.families import FAMILIES, Family, family_named
 from posedeploy.meshes.topology import read_mesh
+from posedeploy.printable import listed
 from posedeploy.types import Model, StageCount
 
 UNUSED_IN_EVAL = ".num_batches_tracked"
 """A counter of BatchNorm that evaluation never reads; checkpoints older than PyTorch 0.4.1 lack it."""
+NO_FIT = 1 << 30
 REMEDY = "Your own variant goes in with --network FILE.py:FUNCTION; another family with --family"
 
 
@@ -37,6 +41,7 @@ def open_checkpoint(
     *,
     drawn: bool = False,
     stages: StageCount | None = None,
+    weights: str | None = None,
 ) -> Model:
     """Read a checkpoint of a published network.
 
@@ -46,6 +51,7 @@ def open_checkpoint(
         mesh: the file with the triangles of the mesh that the network stands on, for a family that has one.
         drawn: the caller has a use of its own for the mesh, so any family may be given one.
         stages: how many refinement stages to use of lightweight-openpose-2d; None for one, as published.
+        weights: which set of weights, for a file that holds several; as ``Weights.key`` names it.
 
     Raises:
         CheckpointError: the file cannot be read, is of no known family, does not fit it exactly, or
@@ -55,12 +61,14 @@ def open_checkpoint(
             was trained on, or given for a network that has none; or the checkpoint has not so many stages.
     """
     topology = read_mesh(mesh) if mesh is not None else None
-    checkpoint = read(path)
-    row = family_named(family) if family else _recognised(checkpoint)
+    candidates = [family_named(family)] if family else list(FAMILIES.values())
+    checkpoint = read(path, weights, lambda shapes: 0 if _recognized(shapes, candidates) else NO_FIT)
+    row = candidates[0] if family else _family_of(checkpoint)
     if topology is not None and not row.mesh:
         if not drawn:
             raise InputError(f"--mesh {mesh}: {row.name} needs no mesh beside its checkpoint; leave it out")
         topology = None
+    stored = checkpoint.stored
     checkpoint, used_stages = select_stages(checkpoint, row, stages)
     build = plugins.module(row.network).build
     try:
@@ -68,7 +76,15 @@ def open_checkpoint(
     except MeshMissingError as error:
         raise MeshMissingError(f"{path}: {error}", error.family) from error
     load_weights(module, checkpoint, REMEDY)
-    model = Model(module, spec, path, checkpoint.sha256, stages=used_stages)
+    model = Model(
+        module,
+        spec,
+        path,
+        sha256=checkpoint.sha256,
+        stages=used_stages,
+        weights=checkpoint.weights,
+        stored=stored,
+    )
     if isinstance(module, Rewritten):
         model = replace(model, deployed=module.deployed().eval().requires_grad_(False))
     if topology is not None:
@@ -76,15 +92,35 @@ def open_checkpoint(
     return model
 
 
-def _recognised(checkpoint: Checkpoint) -> Family:
-    for family in FAMILIES.values():
-        if plugins.module(family.network).recognises(checkpoint.shapes):
-            return family
+def _recognized(shapes: Shapes, families: Sequence[Family]) -> Family | None:
+    return next((family for family in families if plugins.module(family.network).recognises(shapes)), None)
+
+
+def _family_of(checkpoint: Checkpoint) -> Family:
+    family = _recognized(checkpoint.shapes, list(FAMILIES.values()))
+    if family is not None:
+        return family
     names = list(checkpoint.shapes)
+    module = checkpoint.weights.module
+    origin = f"a whole module ({module}), saved by torch.save(model); " if module else ""
     raise MisfitError(
-        f"{checkpoint.path}: of no network known here; it holds {len(names)} tensors from {names[0]} to "
-        f"{names[-1]}, and known are {', '.join(FAMILIES)}. Your own network goes in with --network "
-        "FILE.py:FUNCTION"
+        f"{checkpoint.path}: {origin}of no network known here; it holds {len(names)} tensors from "
+        f"{names[0]} to {names[-1]}, and known are {', '.join(FAMILIES)}. Your own network goes in with "
+        "--network FILE.py:FUNCTION"
+    )
+
+
+def shapes_of(module: nn.Module) -> Shapes:
+    """The shapes of the tensors that a network's state dict has."""
+    return {name: tuple(tensor.shape) for name, tensor in module.state_dict().items()}
+
+
+def misfits(wanted: Shapes, found: Shapes) -> tuple[list[str], list[str], list[str]]:
+    """The names that are missing, left over and of another shape; counters of BatchNorm do not count."""
+    return (
+        [name for name in wanted if name not in found and not name.endswith(UNUSED_IN_EVAL)],
+        [name for name in found if name not in wanted and not name.endswith(UNUSED_IN_EVAL)],
+        [name for name in wanted if name in found and found[name] != wanted[name]],
     )
 
 
@@ -100,16 +136,11 @@ def load_weights(module: nn.Module, checkpoint: Checkpoint, remedy: str) -> None
         CheckpointError: a tensor is missing, left over, of another shape, whole numbers where weights belong,
             NaN or infinite.
     """
-    wanted = {name: tuple(tensor.shape) for name, tensor in module.state_dict().items()}
+    wanted = shapes_of(module)
     found = checkpoint.shapes
     counters = {name for name in wanted.keys() | found.keys() if name.endswith(UNUSED_IN_EVAL)}
-    missing = [name for name in wanted if name not in found and name not in counters]
-    left_over = [name for name in found if name not in wanted and name not in counters]
-    misshaped = [
-        f"{name} {_shape(found[name])}, wanted {_shape(wanted[name])}"
-        for name in wanted
-        if name in found and found[name] != wanted[name]
-    ]
+    missing, left_over, wrong = misfits(wanted, found)
+    misshaped = [f"{name} {_shape(found[name])}, wanted {_shape(wanted[name])}" for name in wrong]
     faults = [
         f"{len(names)} {what}: {listed(names)}"
         for what, names in (("missing", missing), ("left over", left_over), ("mis-shaped", misshaped))
@@ -127,7 +158,7 @@ def load_weights(module: nn.Module, checkpoint: Checkpoint, remedy: str) -> None
             f"{checkpoint.path}: no floating-point numbers in {listed(whole)}; wanted are the "
             "weights from before they were quantised"
         )
-    broken = [name for name, tensor in checkpoint.tensors.items() if not bool(torch.isfinite(tensor).all())]
+    broken = [name for name, tensor in checkpoint.tensors.items() if not _is_finite(tensor)]
     if broken:
         raise CheckpointError(
             f"{checkpoint.path}: NaN or infinite weights in {listed(broken)}; training diverged"
@@ -137,6 +168,11 @@ def load_weights(module: nn.Module, checkpoint: Checkpoint, remedy: str) -> None
         {name: tensor for name, tensor in checkpoint.tensors.items() if name in wanted}, strict=not counters
     )
     module.eval().requires_grad_(False)
+
+
+def _is_finite(tensor: torch.Tensor) -> bool:
+    small = tensor.is_floating_point() and tensor.element_size() == 1  # float8, of which torch knows little
+    return bool(torch.isfinite(tensor.float() if small else tensor).all())
 
 
 def _shape(shape: tuple[int, ...]) -> str:

@@ -16,7 +16,6 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from posedeploy.checkpoints.pose2mesh_tiled import TiledMeshNet
-from posedeploy.checkpoints.reader import listed
 from posedeploy.errors import CheckpointError, InputError, MeshMissingError
 from posedeploy.families import published_joint_set
 from posedeploy.joint_sets import JointSet
@@ -24,6 +23,7 @@ from posedeploy.meshes.laplacians import joint_graph, normalised_laplacian
 from posedeploy.meshes.levels import Level, mesh_levels
 from posedeploy.meshes.sparse import Sparse
 from posedeploy.meshes.topology import Mesh
+from posedeploy.printable import listed
 from posedeploy.specs import joints_spec
 from posedeploy.types import ModelSpec
 

@@ -2,173 +2,185 @@
 
 from __future__ import annotations
 
-import pickle
-import pickletools
-import re
-import struct
-import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import torch
 from safetensors import SafetensorError
-from safetensors.torch import load_file
+from safetensors.torch import load, load_file
 
-from posedeploy import files
-from posedeploy.backends import CHECKPOINT_SUFFIXES
+from posedeploy.checkpoints.choice import Choice, Misfit, WeightsError, choose
+from posedeploy.checkpoints.containers import Container, archive_of, open_container, reading, refusal
+from posedeploy.checkpoints.weight_sets import Shapes, WeightSet, find_sets
 from posedeploy.errors import CheckpointError
-
-WRAPPINGS = ("state_dict", "model_state_dict", "network")
-"""The keys under which training scripts save the weights, beside the epoch and the optimizer."""
-
-PREFIX = "module."
-"""What ``nn.DataParallel`` puts before every name."""
-
-_DAMAGE = (
-    RuntimeError, EOFError, ValueError, LookupError, AttributeError, TypeError, AssertionError,
-    ArithmeticError, MemoryError, OSError, struct.error,
-)  # fmt: skip
-"""What ``torch.load`` raises on bytes that are no checkpoint; ``OSError`` is a seek to before the start."""
+from posedeploy.pickles.arrays import ArrayRecord
+from posedeploy.pickles.calls import CALLS
+from posedeploy.pickles.reading import load_pickle
+from posedeploy.pickles.regions import Region
+from posedeploy.pickles.tensors import TensorRecord
+from posedeploy.pickles.torch_zip import load_torch_archive
+from posedeploy.pickles.values import PickleError, StandIn, Unreadable
+from posedeploy.printable import listed, printable
+from posedeploy.types import TensorSpec, Weights
 
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """A file's tensors by name, unwrapped and without the ``module.`` prefix, and the file's hash."""
+    """A file's tensors by name, the file's hash, and where in it the tensors were."""
 
     path: Path
     sha256: str
     tensors: dict[str, torch.Tensor]
-    wrapping: str | None
-    beside: tuple[str, ...]
+    weights: Weights
 
     @property
-    def shapes(self) -> dict[str, tuple[int, ...]]:
+    def shapes(self) -> Shapes:
         """The shape of each tensor by name."""
         return {name: tuple(tensor.shape) for name, tensor in self.tensors.items()}
 
+    @property
+    def stored(self) -> tuple[TensorSpec, ...]:
+        """Name, shape and element type of each tensor."""
+        return tuple(
+            TensorSpec(name, tuple(tensor.shape), str(tensor.dtype).removeprefix("torch."))
+            for name, tensor in self.tensors.items()
+        )
 
-def read(path: Path) -> Checkpoint:
-    """Read a ``.pth``, ``.pth.tar``, ``.pt`` or ``.safetensors`` file.
+
+@dataclass(frozen=True)
+class Contents:
+    """The sets of weights in a checkpoint, whose tensors have not been read yet."""
+
+    container: Container
+    sets: list[WeightSet]
+
+    def choose(self, key: str | None = None, misfit: Misfit | None = None) -> Checkpoint:
+        """Read the tensors of one set.
+
+        Args:
+            key: which set, where there are several; as ``Weights.key`` has it.
+            misfit: how far tensors of given shapes are from a network, 0 where they fit. The set and the
+                names are taken that fit best; without it, the largest set.
+
+        Raises:
+            CheckpointError: there is no such set, or a tensor of it cannot be read.
+        """
+        path = self.container.path
+        try:
+            choice = choose(self.sets, misfit, key)
+            held = choice.weights.tensors
+            with reading(path):
+                tensors = {name: _tensor(old, held[old]) for name, old in choice.view.names.items()}
+                self.container.check_unchanged()
+        except WeightsError as error:
+            raise CheckpointError(f"{path}: {error}") from error
+        return Checkpoint(path, self.container.sha256, tensors, _described(self.container, choice))
+
+
+@contextmanager
+def open_weights(path: Path) -> Iterator[Contents]:
+    """Open a checkpoint of any format, whatever its name is and whatever lies beside the weights.
 
     Raises:
-        CheckpointError: the file is missing, unreadable, damaged, would run code, or holds no weights.
+        CheckpointError: the file is missing, unreadable, damaged, of another kind or without weights.
     """
-    digest = _digest(path)
-    tensors, wrapping, beside = _unwrap(path, _load(path))
-    if all(name.startswith(PREFIX) for name in tensors):
-        tensors = {name.removeprefix(PREFIX): tensor for name, tensor in tensors.items()}
-    return Checkpoint(path, digest, tensors, wrapping, beside)
+    with open_container(path) as container:
+        content = _content(container)
+        sets = find_sets(content)
+        if not sets:
+            raise CheckpointError(_without_weights(path, content))
+        yield Contents(container, sets)
+
+
+def read(path: Path, key: str | None = None, misfit: Misfit | None = None) -> Checkpoint:
+    """``open_weights`` and ``choose`` in one.
+
+    Raises:
+        CheckpointError: as there.
+    """
+    with open_weights(path) as contents:
+        return contents.choose(key, misfit)
 
 
 def content_of(path: Path) -> Any:
-    """What a checkpoint file holds, whatever that is.
+    """What a checkpoint file holds, whatever that is; tensors cannot be read from it any more.
 
     Raises:
-        CheckpointError: the file is missing, unreadable, damaged, or would run code.
+        CheckpointError: the file is missing, unreadable, damaged or of another kind.
     """
-    _digest(path)
-    return _load(path)
+    with open_container(path) as container:
+        return _content(container)
 
 
-def _digest(path: Path) -> str:
-    """The hash of a file that is named like a checkpoint and is not empty."""
-    if path.is_dir():
-        raise CheckpointError(f"{path}: is a folder; name the checkpoint file in it")
-    if not path.name.endswith(CHECKPOINT_SUFFIXES):
-        raise CheckpointError(f"{path}: not named like a checkpoint; wanted {', '.join(CHECKPOINT_SUFFIXES)}")
-    try:
-        digest = files.sha256(path)
-        if path.stat().st_size == 0:
-            raise CheckpointError(f"{path}: the file is empty; download or copy it again")
-    except OSError as error:
-        raise CheckpointError(f"{path}: cannot be read ({error.strerror or error})") from error
-    return digest
-
-
-def _load(path: Path) -> Any:
-    if path.suffix == ".safetensors":
+def _content(container: Container) -> Any:
+    """Plain containers, tensors (of a safetensors file) or records of them, and stand-ins."""
+    path, kind, content = container.path, container.kind, container.content
+    if kind.name == "torch-zip":
+        with reading(path):
+            archive, root = archive_of(container)
+            return load_torch_archive(archive, root, container.meter, CALLS)
+    assert isinstance(content, Region), "only an archive can be a folder"
+    if kind.name == "safetensors":
+        return _safetensors(container, content)
+    with reading(path):
         try:
-            return load_file(path)
-        except (SafetensorError, OSError) as error:
-            raise CheckpointError(f"{path}: not a whole safetensors file ({error}); copy it again") from error
+            return load_pickle(content, container.meter)
+        except PickleError as error:
+            if kind.weights:
+                raise
+            raise CheckpointError(refusal(path, kind, content)) from error
+
+
+def _safetensors(container: Container, content: Region) -> dict[str, torch.Tensor]:
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter(
-                "ignore", UserWarning
-            )  # about TorchScript and old pickles; both are refused below
-            return torch.load(path, map_location="cpu", weights_only=True)
-    except pickle.UnpicklingError as error:
-        wanted = _globals_wanted(path, str(error))
-        if not wanted:
-            raise CheckpointError(
-                f"{path}: damaged, or not a PyTorch checkpoint; download or copy it again"
-            ) from error
+        if not container.around:
+            return load_file(container.path)
+        return load(content.array(0, content.size).tobytes())
+    except (SafetensorError, OSError) as error:
         raise CheckpointError(
-            f"{path}: refused, since reading it would run code: it wants {', '.join(wanted)}. Save only the "
-            "weights, torch.save(network.state_dict(), path), in a program that you trust"
-        ) from error
-    except _DAMAGE as error:
-        if "TorchScript" in str(error):
-            raise CheckpointError(
-                f"{path}: a TorchScript program, not a checkpoint; name it STEM.torchscript to run it, or "
-                "give the checkpoint that it was made from"
-            ) from error
-        raise CheckpointError(
-            f"{path}: damaged, or not a PyTorch checkpoint; download or copy it again"
+            f"{container.path}: not a whole safetensors file ({error}); copy it again"
         ) from error
 
 
-def _globals_wanted(path: Path, message: str) -> list[str]:
-    """The names that a refused pickle asks for; the list is empty where it is merely damaged."""
-    try:
-        return torch.serialization.get_unsafe_globals_in_checkpoint(path)
-    except _DAMAGE:  # a bare pickle, not an archive: PyTorch before 1.6, or pickle.dump
-        return re.findall(r"GLOBAL ([\w.]+)", message) or _globals_in(path)
+def _tensor(name: str, value: Any) -> torch.Tensor:
+    if isinstance(value, ArrayRecord):
+        value = value.value
+    if isinstance(value, torch.Tensor):
+        return value
+    if isinstance(value, TensorRecord):
+        return torch.from_numpy(value.bits()).view(getattr(torch, value.element))
+    if isinstance(value, Unreadable):
+        raise WeightsError(
+            f"{printable(name)[:200]} is {value.problem}; save plain floating-point weights, from before "
+            "they were quantized or compressed"
+        )
+    return torch.from_numpy(value.astype(value.dtype.newbyteorder("<")))
 
 
-def _globals_in(path: Path) -> list[str]:
-    """The names that a bare pickle asks for, of any protocol, read without following it."""
-    names: list[str] = []
-    strings: list[str] = []
-    try:
-        for opcode, argument, _ in pickletools.genops(path.read_bytes()):
-            if opcode.name == "GLOBAL":
-                names.append(str(argument).replace(" ", "."))
-            elif opcode.name == "STACK_GLOBAL":
-                names.append(".".join(strings[-2:]))
-            elif isinstance(argument, str):
-                strings.append(argument)
-    except _DAMAGE:
-        return []
-    return list(dict.fromkeys(names))
+def _described(container: Container, choice: Choice) -> Weights:
+    view = choice.view
+    return Weights(
+        key=choice.label,
+        prefix=view.prefix,
+        unwrapped=view.unwrapped,
+        module=choice.weights.module,
+        inside=container.around,
+        others=choice.others,
+        beside=tuple(map(printable, (*choice.weights.beside, *view.left_out))),
+    )
 
 
-def _unwrap(path: Path, content: Any) -> tuple[dict[str, torch.Tensor], str | None, tuple[str, ...]]:
-    if not isinstance(content, dict):
-        raise CheckpointError(f"{path}: it holds a {type(content).__name__}, not a dictionary of weights")
-    for key in WRAPPINGS:
-        inner = content.get(key)
-        if isinstance(inner, dict):
-            return _tensors(path, inner), key, tuple(str(other) for other in content if other != key)
-    return _tensors(path, content), None, ()
-
-
-def _tensors(path: Path, content: dict[Any, Any]) -> dict[str, torch.Tensor]:
-    if {"engine", "input_names"} <= content.keys():
-        raise CheckpointError(
+def _without_weights(path: Path, content: Any) -> str:
+    if isinstance(content, dict) and {"engine", "input_names"} <= content.keys():
+        return (
             f"{path}: a TensorRT engine that torch2trt wrapped, not weights; take it out with: posedeploy "
             f"engine unwrap {path}"
         )
-    strangers = [str(key) for key, value in content.items() if not isinstance(value, torch.Tensor)]
-    if strangers or not content:
-        raise CheckpointError(
-            f"{path}: no weights found; its keys are {listed(strangers) or 'none'}, and wanted were tensors, "
-            f"alone or under {', '.join(WRAPPINGS)}"
-        )
-    return {str(key): value for key, value in content.items()}
-
-
-def listed(names: list[str]) -> str:
-    """The first names of a list that may be long, and how many more there are."""
-    return ", ".join(names[:12]) + (f" and {len(names) - 12} more" if len(names) > 12 else "")
+    if isinstance(content, dict):
+        keys = listed([str(key) for key in content if isinstance(key, str)]) or "none"
+        return f"{path}: no weights found; its keys are {keys}, and none of them holds tensors by name"
+    kind = content.kind if isinstance(content, StandIn) else type(content).__name__.removesuffix("Record")
+    return f"{path}: it holds a {printable(kind)}, not a dictionary of weights"

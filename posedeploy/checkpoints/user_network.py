@@ -14,21 +14,22 @@ from typing import Any
 from torch import nn
 
 from posedeploy import contracts, files
-from posedeploy.checkpoints.loading import load_weights
-from posedeploy.checkpoints.reader import read
+from posedeploy.checkpoints.loading import load_weights, misfits, shapes_of
+from posedeploy.checkpoints.reader import open_weights
 from posedeploy.checkpoints.shapes import measured
 from posedeploy.errors import NetworkError
 from posedeploy.keypoint_descriptions import check_described
 from posedeploy.types import Model, ModelSpec
 
 
-def open_user_network(path: Path, network: str) -> Model:
+def open_user_network(path: Path, network: str, weights: str | None = None) -> Model:
     """A checkpoint in the user's own network. This RUNS the named Python file; call it only when asked to.
 
     Args:
         path: the checkpoint, read as safely and loaded as strictly as any other.
         network: ``FILE.py:FUNCTION``. The function takes nothing and returns an ``nn.Module`` and its
             ``ModelSpec``, or the module alone, whose contract is then read from ``FILE.toml``.
+        weights: which set of weights, for a file that holds several.
 
     Raises:
         NetworkError: the file or function is missing or returns something else, or the network does not fit
@@ -41,20 +42,33 @@ def open_user_network(path: Path, network: str) -> Model:
     source = Path(file)
     if not source.is_file():
         raise NetworkError(f"--network {network}: there is no file {source}")
-    checkpoint = read(path)
-    with _importing_beside(source):
-        try:
-            build = getattr(_run(source), function, None)
-            if not callable(build):
-                raise NetworkError(f"{source}: has no function {function}")
-            result = build()
-        except SystemExit as error:
-            raise NetworkError(f"{source}: it ended the program ({error}); {function} must return") from error
-        module, spec = _built(network, result, source.with_suffix(".toml"))
-    _check_names(network, spec)
+    with open_weights(path) as contents:
+        with _importing_beside(source):
+            try:
+                build = getattr(_run(source), function, None)
+                if not callable(build):
+                    raise NetworkError(f"{source}: has no function {function}")
+                result = build()
+            except SystemExit as error:
+                raise NetworkError(
+                    f"{source}: it ended the program ({error}); {function} must return"
+                ) from error
+            module, spec = _built(network, result, source.with_suffix(".toml"))
+        _check_names(network, spec)
+        wanted = shapes_of(module)
+        checkpoint = contents.choose(weights, lambda found: sum(map(len, misfits(wanted, found))))
     load_weights(module, checkpoint, f"{source} must build a network of exactly the checkpoint's tensors")
     spec = check_described(measured(module, spec), f"--network {network}")
-    return Model(module, spec, path, checkpoint.sha256, network, files.sha256(source))
+    return Model(
+        module,
+        spec,
+        path,
+        checkpoint.sha256,
+        network,
+        files.sha256(source),
+        weights=checkpoint.weights,
+        stored=checkpoint.stored,
+    )
 
 
 @contextmanager

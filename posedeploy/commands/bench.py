@@ -9,8 +9,8 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from posedeploy import manifest, plugins
-from posedeploy.backends import RUNTIMES, is_checkpoint, is_model, runtime_for, target_of
+from posedeploy import files, manifest, plugins
+from posedeploy.backends import RUNTIMES, is_model, runtime_for, target_of
 from posedeploy.benchmarks import latency
 from posedeploy.benchmarks.inputs import (
     NO_RANGES,
@@ -23,7 +23,7 @@ from posedeploy.benchmarks.inputs import (
 from posedeploy.benchmarks.latency import Candidate, Latency
 from posedeploy.benchmarks.machine import this_machine
 from posedeploy.commands.console import check_json, counting, out, say, show, warn, working, write_json
-from posedeploy.commands.opening import Described, open_described, pytorch_runner
+from posedeploy.commands.opening import Described, is_checkpoint, open_described, pytorch_runner
 from posedeploy.commands.tables import bytes_of, footprint_table, integers_line, latency_table
 from posedeploy.errors import InputError, PoseDeployError
 from posedeploy.runtimes.base import Runner
@@ -240,7 +240,7 @@ def _pytorch(
     candidate = latency.load(label, runner, lambda runner: _tensors(models[0][1], settings))
     opened.callback(candidate.runner.close)
     source = models[0][0].source
-    return replace(candidate, file_bytes=source.stat().st_size if source else None)
+    return replace(candidate, file_bytes=files.size(source) if source else None)
 
 
 def _tensors(spec: ModelSpec, settings: BenchOptions, ranges: Ranges = NO_RANGES) -> Tensors:

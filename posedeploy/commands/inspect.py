@@ -9,16 +9,21 @@ import msgspec
 from rich.markup import escape
 from rich.table import Table
 
-from posedeploy import manifest, plugins
-from posedeploy.backends import is_checkpoint
+from posedeploy import files, manifest, plugins
 from posedeploy.commands.console import out, show, working, write_json
-from posedeploy.commands.opening import Described, open_described, refuse_stages
+from posedeploy.commands.opening import (
+    Described,
+    check_unchosen,
+    is_checkpoint,
+    open_described,
+    refuse_stages,
+)
 from posedeploy.commands.tables import bytes_of, running, size, table, tensors_table
 from posedeploy.families import FAMILIES
 from posedeploy.keypoint_descriptions import count_limbs, undescribed
-from posedeploy.printable import printable
+from posedeploy.printable import listed, printable
 from posedeploy.runtimes.opening import devices_of, fitted, open_runner
-from posedeploy.types import Artifact, Fit, Model, ModelSpec, Provenance, RunOptions
+from posedeploy.types import Artifact, Fit, Model, ModelSpec, Provenance, RunOptions, Weights
 
 FITS: dict[Fit, str] = {
     "pad": "height {0.height}, pad to multiples of {0.multiple}",
@@ -44,17 +49,14 @@ def run(path: Path, described: Described, json: Path | None) -> None:
 
 
 def _checkpoint(path: Path, described: Described) -> tuple[dict[str, Any], ModelSpec, list[list[str]]]:
-    checkpoint = plugins.load("posedeploy.checkpoints.reader:read")(path)
     model: Model = plugins.load("posedeploy.commands.models:open_model")(path, described)
     tensors = [
-        [name, "x".join(map(str, tensor.shape)) or "scalar", str(tensor.dtype).removeprefix("torch.")]
-        for name, tensor in checkpoint.tensors.items()
+        [tensor.name, "x".join(map(str, tensor.shape)) or "scalar", tensor.dtype] for tensor in model.stored
     ]
     facts = {
-        "file": size(path.stat().st_size),
-        "sha256": checkpoint.sha256,
-        "wrapped in": checkpoint.wrapping or "nothing",
-        "beside the weights": ", ".join(checkpoint.beside) or "nothing",
+        "file": size(files.size(path)),
+        "sha256": model.sha256,
+        **(_weights(model.weights) if model.weights else {}),
         **({"refinement stages": str(model.stages)} if model.stages else {}),
         "parameters": f"{sum(parameter.numel() for parameter in model.module.parameters()):,}",
         "tensors": str(len(tensors)),
@@ -62,8 +64,23 @@ def _checkpoint(path: Path, described: Described) -> tuple[dict[str, Any], Model
     return facts, model.spec, tensors
 
 
+def _weights(weights: Weights) -> dict[str, str]:
+    """Where in the checkpoint the weights are; the first two lines always, the others where there is more."""
+    taken_off = [weights.prefix] if weights.prefix else []
+    facts = {
+        "wrapped in": "nothing" if weights.key == "." else weights.key,
+        "beside": listed(weights.beside) or "nothing",
+        "prefix": ", ".join([*taken_off, *weights.unwrapped]),
+        "whole module": f"{weights.module}, read without running its code" if weights.module else "",
+        "inside": ", in ".join(reversed(weights.inside)),
+        "other weights": listed(weights.others),
+    }
+    return {name: fact for name, fact in facts.items() if fact}
+
+
 def _artifact(path: Path, described: Described) -> tuple[dict[str, Any], ModelSpec]:
     refuse_stages(path, described)
+    check_unchosen(path, described)
     artifact: Artifact = open_described(path, described)
     spec, runs = artifact.spec, {}
     devices = devices_of(artifact)
@@ -96,6 +113,7 @@ def _provenance(made: Provenance) -> dict[str, Any]:
     return {
         "checkpoint": made.checkpoint or "the built-in sample",
         "weights sha256": made.checkpoint_sha256,
+        **(_weights(made.weights) if made.weights else {}),
         "network": made.network or "published",
         **({"refinement stages": str(made.stages)} if made.stages else {}),
         **({"mesh": made.mesh, "triangles sha256": made.mesh_sha256} if made.mesh else {}),

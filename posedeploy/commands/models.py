@@ -35,8 +35,8 @@ def open_model(path: Path | None, described: Described) -> Model:
 
 def _opened(path: Path | None, described: Described) -> Model:
     if path is None:
-        if described.family or described.network or described.mesh:
-            raise InputError("--family, --network and --mesh describe a checkpoint: name it")
+        if described.family or described.network or described.mesh or described.weights:
+            raise InputError("--family, --network, --mesh and --weights describe a checkpoint: name it")
         return open_sample(described.stages)
     if described.network is not None:
         if described.stages is not None:
@@ -46,14 +46,35 @@ def _opened(path: Path | None, described: Described) -> Model:
         if described.mesh is not None:
             raise InputError("--network and --mesh: give one; a network of your own finds its mesh itself")
         say(f"running {described.network}, as --network asks")
-        return open_user_network(path, described.network)
-    model = open_checkpoint(
-        path, described.family, described.mesh, drawn=described.drawn, stages=described.stages
+        return _reported(open_user_network(path, described.network, described.weights))
+    model = _reported(
+        open_checkpoint(
+            path,
+            described.family,
+            described.mesh,
+            drawn=described.drawn,
+            stages=described.stages,
+            weights=described.weights,
+        )
     )
     if model.stages is not None and model.stages.discarded:
         published = " (as in the published converter and demo)" if model.stages.used == DEFAULT_STAGES else ""
         choice = "; --stages N|all chooses" if described.stages is None else ""
         say(f"{path}: refinement stages{published}: {model.stages}{choice}")
+    return model
+
+
+def _reported(model: Model) -> Model:
+    """The same model; what was chosen or taken apart to get its weights is shown."""
+    found = model.weights
+    assert found is not None, "a checkpoint was read"
+    if found.module is not None:
+        say(f"{model.source}: a whole module ({found.module}); its weights were taken out, no code was run")
+    if found.others:
+        say(
+            f"{model.source}: using the weights {found.key}; --weights chooses others: "
+            f"{', '.join(found.others)}"
+        )
     return model
 
 
@@ -79,8 +100,8 @@ def reference_model(artifact: Artifact, checkpoint: Path | None, described: Desc
             "runs the file"
         )
     source = checkpoint or (_source(artifact, made) if made else None)
-    if made is not None and described.network is None:
-        described = _as_recorded(artifact, made, source, described)
+    if made is not None:
+        described = _as_recorded(artifact, made, source, described, named=checkpoint is not None)
     model = open_model(source, described)
     if made is not None and model.mesh_sha256 != made.mesh_sha256:
         raise InputError(
@@ -104,14 +125,22 @@ def reference_model(artifact: Artifact, checkpoint: Path | None, described: Desc
 
 
 def _as_recorded(
-    artifact: Artifact, made: Provenance, source: Path | None, described: Described
+    artifact: Artifact, made: Provenance, source: Path | None, described: Described, *, named: bool
 ) -> Described:
-    """How to open the checkpoint ``source`` (None: the sample) as the network that was exported."""
+    """How to open the checkpoint ``source`` (None: the sample) as the network that was exported.
+
+    Args:
+        named: the user names the checkpoint, so its weights can lie elsewhere than the manifest records.
+    """
+    if not named and made.weights is not None and described.weights is None and source is not None:
+        described = replace(described, weights=made.weights.key)
+    if described.network is not None:
+        return described
     stages = _recorded_stages(artifact, made, described.stages)
     if source is None:
         return replace(described, stages=stages)
     mesh = described.mesh or _mesh(artifact, made)
-    return Described(family=artifact.spec.family, mesh=mesh, stages=stages)
+    return replace(described, family=artifact.spec.family, mesh=mesh, stages=stages, contract=None)
 
 
 def _recorded_stages(artifact: Artifact, made: Provenance, wanted: StageCount | None) -> StageCount | None:
@@ -157,7 +186,9 @@ def stem_of(path: Path | None) -> str:
     """What an artifact made from this checkpoint is called before its suffix."""
     if path is None:
         return "sample"
-    name = path.name
-    for suffix in sorted(CHECKPOINT_SUFFIXES, key=len, reverse=True):
-        name = name.removesuffix(suffix)
-    return name
+    name = path.resolve().name if path.name in ("", "..") else path.name
+    while True:
+        suffix = next((end for end in CHECKPOINT_SUFFIXES if name.lower().endswith(end) and name != end), "")
+        if not suffix:
+            return name
+        name = name[: -len(suffix)]

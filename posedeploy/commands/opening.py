@@ -7,8 +7,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from posedeploy import contracts, manifest, plugins
-from posedeploy.backends import RUNTIMES, is_checkpoint
+from posedeploy.backends import RUNTIMES, is_named_like_model
 from posedeploy.commands.console import say
+from posedeploy.content_kinds import kind_of_file
 from posedeploy.errors import ArtifactError, InputError, MeshMissingError
 from posedeploy.poses.preprocess import at_height
 from posedeploy.predict.chain import finds_nobody
@@ -29,7 +30,8 @@ class Described:
 
     drawn: the command draws on the mesh itself, so it may be given for a network that stands on none.
     height: what images are scaled to, in px; None for the family's own. stages: how many refinement stages of
-    a checkpoint to use; None for the published number.
+    a checkpoint to use; None for the published number. weights: which set of weights of a checkpoint that
+    holds several.
     """
 
     family: str | None = None
@@ -39,6 +41,7 @@ class Described:
     drawn: bool = False
     height: int | None = None
     stages: StageCount | None = None
+    weights: str | None = None
 
     @property
     def spec(self) -> ModelSpec | None:
@@ -48,6 +51,31 @@ class Described:
         if self.contract is not None:
             return contracts.read(self.contract)
         return contracts.described(self.family) if self.family is not None else None
+
+
+def is_checkpoint(path: Path) -> bool:
+    """Whether a path is to be read as a checkpoint: by its content, and by its name where that is no other
+    model's.
+
+    What is neither is read as one too, since that reader names what it is.
+    """
+    kind = kind_of_file(path)
+    if not is_named_like_model(path):
+        return True
+    return kind is not None and kind.weights and kind.name != "pickle"
+
+
+def check_unchosen(path: Path, described: Described) -> None:
+    """Refuse ``--weights`` for a model file.
+
+    Raises:
+        InputError: it is given.
+    """
+    if described.weights is not None:
+        raise InputError(
+            f"--weights {described.weights}: {path} is a model file, whose weights were chosen when it was "
+            "exported; leave it out"
+        )
 
 
 def open_named(
@@ -71,6 +99,7 @@ def open_named(
         )
         return pytorch_runner(model, options), artifact
     refuse_stages(path, described)
+    check_unchosen(path, described)
     artifact = open_described(path, described)
     with ExitStack() as on_error:
         runner = on_error.enter_context(open_runner(artifact, options, runtime))

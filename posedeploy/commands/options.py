@@ -58,6 +58,15 @@ StagesText: TypeAlias = Annotated[
         show_default="1, as published",
     ),
 ]
+WeightsKey: TypeAlias = Annotated[
+    str | None,
+    typer.Option(
+        "--weights",
+        metavar="KEY",
+        help="Which weights of a checkpoint that holds several, such as state_dict_ema.",
+        show_default="those that the published code loads",
+    ),
+]
 Detector: TypeAlias = Annotated[
     Path | None,
     typer.Option(

@@ -7,7 +7,7 @@ from itertools import islice
 from pathlib import Path
 
 from posedeploy import files
-from posedeploy.backends import is_checkpoint
+from posedeploy.content_kinds import kind_of_file
 from posedeploy.types import Artifact
 
 MAX_CHECKPOINTS = 50
@@ -42,7 +42,12 @@ def _places(artifact: Artifact, path: str) -> Iterator[Path]:
 def _checkpoints(folder: Path) -> Iterator[Path]:
     if not folder.is_dir():
         return iter(())
-    return islice((path for path in sorted(folder.iterdir()) if is_checkpoint(path)), MAX_CHECKPOINTS)
+    return islice((path for path in sorted(folder.iterdir()) if _may_be_checkpoint(path)), MAX_CHECKPOINTS)
+
+
+def _may_be_checkpoint(path: Path) -> bool:
+    kind = kind_of_file(path)
+    return kind is not None and (kind.weights or kind.packed)
 
 
 def _has_hash(path: Path, sha256: str) -> bool:

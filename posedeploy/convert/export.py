@@ -130,6 +130,7 @@ def _provenance(
         mesh=str(model.mesh.resolve()) if model.mesh else None,
         mesh_sha256=model.mesh_sha256,
         stages=model.stages,
+        weights=model.weights,
     )
 
 

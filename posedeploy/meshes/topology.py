@@ -12,7 +12,10 @@ import numpy as np
 
 from posedeploy.errors import InputError
 from posedeploy.files import DAMAGED
-from posedeploy.meshes.restricted_pickle import load_arrays
+from posedeploy.input_files import check_regular
+from posedeploy.pickles.arrays import ArrayRecord
+from posedeploy.pickles.reading import read_pickle
+from posedeploy.pickles.values import PickleError, Unreadable
 from posedeploy.text_files import read_text
 from posedeploy.types import Array
 
@@ -38,13 +41,14 @@ def read_mesh(path: Path) -> Mesh:
     """The triangles in a ``.npy``, ``.npz``, ``.obj`` or ``.pkl`` file; nothing in it is run.
 
     Raises:
-        InputError: the file is missing, damaged, of another kind or would run code, or what it holds are not
-            triangles of vertices that all belong to one.
+        InputError: the file is missing, damaged or of another kind, or what it holds are not triangles of
+            vertices that all belong to one.
     """
     reader = READERS.get(path.suffix.lower())
     if reader is None:
         raise InputError(f"--mesh {path}: not a file of triangles; wanted {', '.join(READERS)}")
     try:
+        check_regular(path, "a file of triangles for --mesh")
         faces = _checked(path, reader(path))
     except OSError as error:
         raise InputError(f"--mesh {path}: cannot be read ({error.strerror or error})") from error
@@ -112,18 +116,32 @@ def _plain(archive: Any, name: str) -> Array | None:
 
 
 def _pkl(path: Path) -> Array:
-    return _only_triangles(path, load_arrays(path))
+    """The triangles in a pickle, such as SMPL's or MANO's file with its sparse matrices and chumpy arrays."""
+    try:
+        content = read_pickle(path)
+    except PickleError as error:
+        raise InputError(f"--mesh {path}: not a whole pickle: {error}; copy it again") from error
+    if isinstance(content, dict):
+        return _only_triangles(path, {name: _array_in(value) for name, value in content.items()})
+    return _only_triangles(path, _array_in(content))
+
+
+def _array_in(value: Any) -> Any:
+    return value.value if isinstance(value, ArrayRecord) else value
 
 
 def _only_triangles(path: Path, content: Any) -> Array:
     """The array that is named like triangles, or the only one of that form."""
     if isinstance(content, np.ndarray):
         return content
-    named = content if isinstance(content, Mapping) else {}
+    named = content if isinstance(content, Mapping) else {"the file": content}
     arrays = {str(name): array for name, array in named.items() if isinstance(array, np.ndarray)}
     for key in KEYS:
         if key in arrays:
             return arrays[key]
+    for name, value in named.items():
+        if isinstance(value, Unreadable) and name in (*KEYS, "the file"):
+            raise InputError(f"--mesh {path}: {name} cannot be read: {value.problem}; copy it again")
     like = [
         array
         for array in arrays.values()

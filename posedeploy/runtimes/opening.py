@@ -8,6 +8,7 @@ from pathlib import Path
 
 from posedeploy import contracts, manifest, plugins
 from posedeploy.backends import runtime_for, target_named, target_of
+from posedeploy.content_kinds import kind_of_file
 from posedeploy.errors import ArtifactError, InputError, ManifestError, PoseDeployError
 from posedeploy.native_paths import native_path
 from posedeploy.printable import printable
@@ -30,6 +31,9 @@ def open_artifact(path: Path, described: ModelSpec | None = None) -> Artifact:
         InputError: it has a manifest and is described besides.
     """
     target = target_of(path)
+    kind = kind_of_file(path)
+    if kind is not None and kind.refused:
+        raise ArtifactError(kind.named(path, "a model file"))
     if described is not None and path.is_file():
         if manifest.has_one(path):
             raise InputError(f"{path}: its manifest says what it is; leave out --contract and --family")

@@ -199,7 +199,7 @@ def test_a_detector_made_by_others_is_described(
             "others.toml: it describes no keypoints, which is all that a model with its own description",
         ),
         ((*chain[:4], human / "human.pth"), "export this one so, and name the artifact here"),
-        ((*chain[:4], "gone.pth"), "error: gone.pth: cannot be read (No such file or directory)"),
+        ((*chain[:4], "gone.pth"), "error: gone.pth: no such file; name a checkpoint file"),
     ):
         assert message in words(refused(*arguments))
 

@@ -79,7 +79,7 @@ def test_what_is_no_checkpoint(own: Path, refused: Callable[..., str], tmp_path:
     assert "human.pth" in refused("export", own / "human.pth")
     message = "no network family is called 'openpose'; the families are lightweight-openpose-2d,"
     assert message in refused("export", own / "human.pth", "--family", "openpose")
-    assert "--family, --network and --mesh describe a checkpoint: name it" in refused(
+    assert "--family, --network, --mesh and --weights describe a checkpoint: name it" in refused(
         "export", "--family", "x"
     )
     assert not Path("artifacts").exists()

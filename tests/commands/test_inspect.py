@@ -53,9 +53,9 @@ def test_bad_input(human: Path, refused: Callable[..., str]) -> None:
     for arguments, message in [
         (("none.xml",), "none.xml: no such file"),
         (("folder.xml",), "folder.xml: is a folder, not a model file"),
-        (("human.txt",), "a model file ends in one of .torchscript, .onnx, .xml"),
+        (("human.txt",), "human.txt: the file is empty"),
         (("none.pth",), "none.pth"),
-        ((human / "out" / "human.xml", "--contract", "none.toml"), "none.toml: cannot be read"),
+        ((human / "out" / "human.xml", "--contract", "none.toml"), "none.toml: no such file"),
         ((human / "human.pth", "--network", "net.py"), "--network net.py: wanted FILE.py:FUNCTION"),
     ]:
         assert message in refused("inspect", *arguments), arguments

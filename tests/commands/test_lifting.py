@@ -110,7 +110,7 @@ def test_bad_input_is_one_line(lifting: Path, refused: Callable[..., str]) -> No
     )
     assert (
         refused("export", "--mesh", faces)
-        == "error: --family, --network and --mesh describe a checkpoint: name it"
+        == "error: --family, --network, --mesh and --weights describe a checkpoint: name it"
     )
     assert "--mesh none.obj: cannot be read (No such file" in refused("export", body, "--mesh", "none.obj")
     message = refused("parity", lifting / "out" / "body.onnx", "--images", ".")

@@ -1,0 +1,237 @@
+"""The one checkpoint in a file, in an archive around it, or in the folder that it was unpacked to."""
+
+from __future__ import annotations
+
+import bz2
+import gzip
+import hashlib
+import lzma
+import os
+import tarfile
+import zlib
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, BinaryIO
+
+from posedeploy import content_kinds
+from posedeploy.content_kinds import KINDS, Kind, kind_of
+from posedeploy.errors import CheckpointError
+from posedeploy.input_files import check_regular
+from posedeploy.pickles.archives import FolderArchive, ZipArchive, unpack
+from posedeploy.pickles.limits import Meter
+from posedeploy.pickles.regions import Region
+from posedeploy.pickles.torch_zip import root_of
+from posedeploy.pickles.values import PickleError
+from posedeploy.printable import listed, printable
+
+MAX_LAYERS = 4
+"""Archives inside of each other."""
+MAX_MEMBERS = 10_000
+TAR_DAMAGE = (tarfile.TarError, EOFError, ValueError, OverflowError, zlib.error, lzma.LZMAError, LookupError)
+DECOMPRESSORS: dict[str, Callable[[BinaryIO], Any]] = {
+    "gzip": lambda stream: gzip.GzipFile(fileobj=stream),
+    "bzip2": bz2.BZ2File,
+    "xz": lzma.LZMAFile,
+}
+QUOTED = ("json", "text", "xml")
+"""Kinds of files whose beginning says what they are."""
+
+
+@dataclass(frozen=True)
+class Container:
+    """The checkpoint in a file: what kind it is, its bytes or its folder, and the archives around it.
+
+    ``sha256`` is the hash of the whole file; of a folder, that of its files' names and hashes. ``opened``
+    closes the files.
+    """
+
+    path: Path
+    kind: Kind
+    content: Region | FolderArchive
+    around: tuple[str, ...]
+    sha256: str
+    meter: Meter
+    opened: ExitStack
+    status: tuple[int, int]
+
+    def check_unchanged(self) -> None:
+        """Hold the file's size and time against those from before it was hashed.
+
+        Raises:
+            CheckpointError: it was changed since.
+        """
+        if self.status != _status(self.path):
+            raise CheckpointError(f"{self.path}: it was changed while it was read; run the command again")
+
+
+@contextmanager
+def open_container(path: Path) -> Iterator[Container]:
+    """Find the checkpoint; its bytes can be read until the block ends.
+
+    Raises:
+        CheckpointError: the path is missing or unreadable, it is of another kind, which is named, or it holds
+            no checkpoint or several.
+    """
+    with ExitStack() as opened:
+        with reading(path):
+            container = _folder(path, opened) if path.is_dir() else _file(path, opened)
+        yield container
+
+
+@contextmanager
+def reading(path: Path) -> Iterator[None]:
+    """Make one kind of error of all that can happen when a checkpoint is read.
+
+    Raises:
+        CheckpointError: the block raises an ``OSError`` or ``PickleError``.
+    """
+    try:
+        yield
+    except OSError as error:
+        raise CheckpointError(f"{path}: cannot be read ({error.strerror or error})") from error
+    except PickleError as error:
+        raise CheckpointError(
+            f"{path}: damaged, or not a PyTorch checkpoint: {error}; download or copy it again"
+        ) from error
+
+
+def _status(path: Path) -> tuple[int, int]:
+    status = path.stat()
+    return status.st_size, status.st_mtime_ns
+
+
+def _file(path: Path, opened: ExitStack) -> Container:
+    check_regular(path, "a checkpoint file", CheckpointError)
+    status = _status(path)
+    file: BinaryIO = opened.enter_context(path.open("rb", buffering=0))
+    digest = hashlib.file_digest(file, "sha256").hexdigest()  # type: ignore[arg-type]
+    whole = Region(file, 0, file.seek(0, os.SEEK_END))
+    if whole.size == 0:
+        raise CheckpointError(f"{path}: the file is empty; download or copy it again")
+    meter = Meter(whole.size)
+    region, kind, around = _innermost(path, whole, meter, opened)
+    return Container(path, kind, region, around, digest, meter, opened, status)
+
+
+def _innermost(
+    path: Path, region: Region, meter: Meter, opened: ExitStack
+) -> tuple[Region, Kind, tuple[str, ...]]:
+    """The checkpoint in a file, after the archives around it are opened."""
+    around: list[str] = []
+    for _ in range(MAX_LAYERS):
+        kind = kind_of(region.stream())
+        if kind.name in DECOMPRESSORS:
+            around.append(kind.what)
+            region = _decompressed(kind, region, meter, opened)
+        elif kind.name in ("tar", "zip"):
+            name, region = _only_checkpoint(path, kind, _members(kind, region, meter, opened))
+            around.append(f"{kind.what}, as {printable(name)}")
+        else:
+            _check(path, kind, region)
+            return region, kind, tuple(around)
+    raise CheckpointError(f"{path}: {MAX_LAYERS} archives inside of each other; unpack it first")
+
+
+def _check(path: Path, kind: Kind, region: Region) -> None:
+    """Refuse what is no checkpoint; a text can still be an old pickle."""
+    if kind.weights or kind.name in ("text", "unknown"):
+        return
+    raise CheckpointError(refusal(path, kind, region))
+
+
+def refusal(path: Path, kind: Kind, region: Region) -> str:
+    """The message for a file that is something else."""
+    if kind.name == "unknown":
+        return f"{path}: damaged, or not a PyTorch checkpoint; download or copy it again"
+    if kind.name not in QUOTED:
+        return kind.named(path)
+    beginning = printable(region.head(60).decode("utf-8", "replace").strip())
+    return f"{path}: {kind.what} ({beginning!r}), not a checkpoint; {kind.remedy}"
+
+
+def _decompressed(kind: Kind, region: Region, meter: Meter, opened: ExitStack) -> Region:
+    try:
+        with DECOMPRESSORS[kind.name](region.stream()) as source:
+            return unpack(source, meter.allowed, opened)
+    except (OSError, EOFError, zlib.error, lzma.LZMAError) as error:
+        raise PickleError(f"{kind.what} that is damaged or cut off") from error
+
+
+def _members(kind: Kind, region: Region, meter: Meter, opened: ExitStack) -> Iterator[tuple[str, Region]]:
+    if kind.name == "zip":
+        archive = ZipArchive(region, meter, opened)
+        for name in archive.names[:MAX_MEMBERS]:
+            if not name.endswith("/"):
+                yield name, archive.member(name)
+        return
+    try:
+        with tarfile.open(fileobj=region.stream(), mode="r:") as tar:
+            for _, member in zip(range(MAX_MEMBERS), tar, strict=False):
+                if member.isreg() and not member.issparse():
+                    yield member.name, region.part(member.offset_data, member.size)
+    except TAR_DAMAGE as error:
+        raise PickleError("a tar archive that is damaged or cut off") from error
+
+
+def _only_checkpoint(path: Path, kind: Kind, members: Iterator[tuple[str, Region]]) -> tuple[str, Region]:
+    held: dict[str, Region] = {}
+    checkpoints: dict[str, Kind] = {}
+    for name, region in members:
+        held[name] = region
+        found = kind_of(region.stream())
+        if found.weights:
+            checkpoints[name] = found
+    if {"pickle", "storages", "tensors"} <= held.keys():
+        raise CheckpointError(
+            f"{path}: in the format of PyTorch 0.1; load it and save it again with a PyTorch of 0.2 to 2.5"
+        )
+    sure = [name for name, found in checkpoints.items() if found.name != "pickle"] or list(checkpoints)
+    if len(sure) != 1:
+        what = f"{len(sure)} checkpoints: {listed(sure)}" if sure else f"no checkpoint: {listed(list(held))}"
+        raise CheckpointError(f"{path}: {kind.what} with {what}; unpack it and name one file")
+    return sure[0], held[sure[0]]
+
+
+def _folder(path: Path, opened: ExitStack) -> Container:
+    for folder in (path, *sorted(inner for inner in path.iterdir() if inner.is_dir())):
+        if (folder / "data.pkl").is_file() and (folder / "data").is_dir():
+            archive = FolderArchive(folder)
+            size = sum((folder / name).stat().st_size for name in archive.names)
+            digest = hashlib.sha256()
+            for name in archive.names:
+                digest.update(f"{name}\0{_hash_of(folder / name)}\n".encode(errors="surrogateescape"))
+            meter = Meter(size)
+            around = (KINDS["folder"].what,)
+            return Container(
+                path, KINDS["torch-zip"], archive, around, digest.hexdigest(), meter, opened, _status(path)
+            )
+    held = [inner.name for inner in sorted(path.iterdir()) if _is_checkpoint(inner)]
+    if held:
+        raise CheckpointError(f"{path}: is a folder, which holds {listed(held)}; name the checkpoint file")
+    raise CheckpointError(f"{path}: is a folder without a checkpoint in it; name the checkpoint file")
+
+
+def _hash_of(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _is_checkpoint(path: Path) -> bool:
+    kind = content_kinds.kind_of_file(path) if path.is_file() else None
+    return kind is not None and kind.weights
+
+
+def archive_of(container: Container) -> tuple[Any, str]:
+    """A zip archive of PyTorch or the folder of one, and the folder in it that has the pickle."""
+    content = container.content
+    archive = (
+        content
+        if isinstance(content, FolderArchive)
+        else ZipArchive(content, container.meter, container.opened)
+    )
+    root = root_of(archive.names)
+    if root is None:
+        raise PickleError("its pickle is missing")
+    return archive, root

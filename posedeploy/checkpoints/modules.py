@@ -1,0 +1,60 @@
+"""The state dict of a whole module (``torch.save(model)``), out of what stands in for it: no code is run."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from posedeploy.pickles.arrays import ArrayRecord
+from posedeploy.pickles.tensors import TensorRecord
+from posedeploy.pickles.values import StandIn, Unreadable
+
+MAX_DEPTH = 64
+MAX_TENSORS = 200_000
+WEIGHTS = (TensorRecord, ArrayRecord, Unreadable)
+
+
+def is_module(value: Any) -> bool:
+    """Whether it stands in for a ``torch.nn.Module``."""
+    return isinstance(value, StandIn) and {"_parameters", "_modules"} <= _attributes(value).keys()
+
+
+def state_dict_of(module: StandIn) -> dict[str, Any]:
+    """Its parameters and persistent buffers by name, and those of the modules in it."""
+    found: dict[str, Any] = {}
+    _collect(module, "", found, 0)
+    return found
+
+
+def _collect(module: StandIn, prefix: str, found: dict[str, Any], depth: int) -> None:
+    attributes = _attributes(module)
+    passing = attributes.get("_non_persistent_buffers_set")
+    passing = passing if isinstance(passing, set | list) else set()
+    for group in ("_parameters", "_buffers"):
+        for name, value in _entries(attributes.get(group)):
+            if isinstance(value, WEIGHTS) and not (group == "_buffers" and name in passing):
+                found[prefix + name] = value
+    for name, inner in _entries(attributes.get("_modules")):
+        if is_module(inner) and depth < MAX_DEPTH and len(found) < MAX_TENSORS:
+            _collect(inner, f"{prefix}{name}.", found, depth + 1)
+
+
+def _attributes(value: StandIn) -> dict[Any, Any]:
+    """The attributes that it was to be restored with; with slots, they are the first of a pair."""
+    state = value.state
+    if isinstance(state, tuple) and len(state) == 2:
+        state = state[0]
+    return state if isinstance(state, dict) else {}
+
+
+def _entries(group: Any) -> list[tuple[str, Any]]:
+    entries = group.mapping if isinstance(group, StandIn) else group
+    if not isinstance(entries, dict):
+        return []
+    return [(name, value) for name, value in entries.items() if isinstance(name, str)]
+
+
+def children_of(value: StandIn) -> dict[str, Any]:
+    """What an object of another class holds, by name."""
+    named = {str(key): inner for key, inner in _attributes(value).items() if isinstance(key, str)}
+    entries = {str(key): inner for key, inner in value.mapping.items() if isinstance(key, str)}
+    return named | entries

@@ -1,0 +1,104 @@
+"""The names that a set of weights can have: with and without what wrappers put before or into them."""
+
+from __future__ import annotations
+
+import re
+from collections import deque
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+AVERAGED = re.compile(r"(^|[._\-])(ema|swa|avg|averaged?|shadow|teacher|momentum)([._\-]|$)", re.IGNORECASE)
+"""Names of weights that were averaged over the training; no published loader reads those."""
+WRAPPERS = ("module", "_orig_mod", "_fsdp_wrapped_module", "_forward_module", "_checkpoint_wrapped_module")
+"""What DataParallel, torch.compile, FSDP, Lightning and activation checkpointing put into names, also in the
+middle of them; no network names a part of itself so."""
+MAX_VIEWS = 200
+MAX_PREFIX_PARTS = 8
+
+
+@dataclass(frozen=True)
+class View:
+    """A way to name tensors: the old name by each new one.
+
+    prefix: what was before all of these names. unwrapped: the wrappers that were taken out of the names.
+    left_out: the names that have another prefix.
+    """
+
+    names: dict[str, str]
+    prefix: str = ""
+    unwrapped: tuple[str, ...] = ()
+    left_out: tuple[str, ...] = ()
+
+
+def is_averaged(key: str) -> bool:
+    """Whether a key or prefix says that the weights are averages over the training."""
+    return AVERAGED.search(key) is not None
+
+
+def views(names: Sequence[str]) -> Iterator[View]:
+    """The names as they are and without the prefix that is common to all; the same without wrappers in the
+    middle; then those of one prefix only."""
+    plain = View({name: name for name in names})
+    bare = _without_wrappers(plain.names)
+    yield from _common(plain)
+    if bare is not None:
+        yield from _common(bare)
+    nodes = deque(_below(bare or plain))
+    for _ in range(MAX_VIEWS):
+        if not nodes:
+            return
+        view = nodes.popleft()
+        yield view
+        if view.prefix.count(".") < MAX_PREFIX_PARTS:
+            nodes.extend(_below(view))
+
+
+def _common(view: View) -> Iterator[View]:
+    """The view, and those without the first part of the names as long as all have the same; names of one
+    part, such as the counters of averaging, may stand beside them."""
+    while True:
+        yield view
+        groups = _below(view)
+        if len(groups) != 1 or view.prefix.count(".") >= MAX_PREFIX_PARTS:
+            return
+        view = groups[0]
+
+
+def _without_wrappers(names: dict[str, str]) -> View | None:
+    """The names without wrappers; None where they have none, or where two would become the same."""
+    bare: dict[str, str] = {}
+    for name in names:
+        parts = name.split(".")
+        bare[".".join(part for part in parts if part not in WRAPPERS)] = name
+    found = tuple(wrapper for wrapper in WRAPPERS if any(wrapper in name.split(".") for name in names))
+    if not found or len(bare) < len(names):
+        return None
+    return View(bare, unwrapped=found)
+
+
+def without_common_wrappers(names: Sequence[str]) -> View:
+    """The names without the wrappers that stand before all of them."""
+    view = View({name: name for name in names})
+    while len(groups := _below(view)) == 1:
+        if groups[0].left_out or groups[0].prefix.split(".")[-2] not in WRAPPERS:
+            break
+        view = groups[0]
+    return view
+
+
+def _below(view: View) -> list[View]:
+    """The same names by their first part, which is taken off: plain before averaged weights, then those of
+    most names."""
+    groups: dict[str, dict[str, str]] = {}
+    for name, old in view.names.items():
+        first, dot, rest = name.partition(".")
+        if dot:
+            groups.setdefault(first, {})[rest] = old
+    ordered = sorted(groups.items(), key=lambda group: (is_averaged(group[0]), -len(group[1])))
+    return [_group(view, first, inner) for first, inner in ordered[:MAX_VIEWS]]
+
+
+def _group(view: View, first: str, names: dict[str, str]) -> View:
+    kept = set(names.values())
+    left_out = tuple(old for old in view.names.values() if old not in kept)
+    return View(names, f"{view.prefix}{first}.", view.unwrapped, view.left_out + left_out)

@@ -1,0 +1,134 @@
+"""Every set of weights in what a file holds: mappings of tensors and whole modules, however deep they lie."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+
+from posedeploy.checkpoints.modules import WEIGHTS, children_of, is_module, state_dict_of
+from posedeploy.checkpoints.prefixes import is_averaged
+from posedeploy.pickles.values import StandIn
+
+USUAL_KEYS = ("state_dict", "model_state_dict", "network", "model", "net", "weights", "params", "model_state")
+"""The keys under which training scripts save the weights, those that the published loaders read first."""
+MAX_LISTED = 1_000
+MAX_NODES = 500_000
+MAX_DEPTH = 32
+MAX_SETS = 200
+
+Shapes = dict[str, tuple[int, ...]]
+
+
+@dataclass(frozen=True, eq=False)
+class Step:
+    """A step on the way from the top of the file: the container at ``key`` with the names in it, and the one
+    that was followed."""
+
+    key: str
+    names: Collection[str]
+    taken: str
+    before: Step | None
+
+    def passed(self) -> Iterator[str]:
+        """What lies beside the way."""
+        if self.before is not None:
+            yield from self.before.passed()
+        yield from (_path(self.key, name) for name in self.names if name != self.taken)
+
+
+@dataclass(frozen=True, eq=False)
+class WeightSet:
+    """Tensors by name. ``key`` is where they lie, "" for the whole file, such as ``model.state_dict``.
+
+    module: the class of the whole module that they were taken out of. strays: what stands among them and is
+    no tensor. joined: they lie in several mappings, whose keys became parts of their names.
+    """
+
+    key: str
+    tensors: Mapping[str, Any]
+    way: Step | None = None
+    module: str | None = None
+    strays: tuple[str, ...] = ()
+    joined: bool = False
+
+    @property
+    def beside(self) -> tuple[str, ...]:
+        """The other entries there and on the way."""
+        return (*(self.way.passed() if self.way else ()), *self.strays)
+
+
+def find_sets(content: Any) -> list[WeightSet]:
+    """All sets, those first that a published loader would take."""
+    found = sorted(_walk(content), key=lambda weights: -len(weights.tensors))[:MAX_SETS]
+    return sorted(found, key=_rank)
+
+
+def _rank(found: WeightSet) -> tuple[bool, bool, int, int]:
+    """Plain before averaged, then by depth, then by how usual the key is; else as they stand in the file."""
+    last = found.key.rpartition(".")[2]
+    usual = USUAL_KEYS.index(last) if last in USUAL_KEYS else len(USUAL_KEYS)
+    return is_averaged(found.key), found.joined, found.key.count(".") + bool(found.key), usual
+
+
+def _walk(content: Any) -> Iterator[WeightSet]:
+    nodes: deque[tuple[str, Any, Step | None]] = deque([("", content, None)])
+    seen: set[int] = set()
+    while nodes and len(seen) < MAX_NODES:
+        key, node, way = nodes.popleft()
+        if id(node) in seen or key.count(".") > MAX_DEPTH:
+            continue
+        seen.add(id(node))
+        if is_module(node):
+            yield WeightSet(key, state_dict_of(node), way, node.kind)
+            continue
+        children = _children(node)
+        yield from _sets_in(key, node, children, way)
+        nodes.extend(
+            (_path(key, name), child, Step(key, children, name, way))
+            for name, child in children.items()
+            if isinstance(child, dict | list | tuple | StandIn)
+        )
+
+
+def _sets_in(key: str, node: Any, children: dict[str, Any], way: Step | None) -> Iterator[WeightSet]:
+    tensors = {name: child for name, child in children.items() if _is_weight(child)}
+    if tensors:
+        strays = tuple(name for name in children if name not in tensors)
+        yield WeightSet(key, tensors, way, strays=strays)
+    joined = _joined(children) if isinstance(node, dict) else {}
+    if joined:
+        yield WeightSet(key, joined, way, joined=True)
+
+
+def _is_weight(value: Any) -> bool:
+    return isinstance(value, (*WEIGHTS, torch.Tensor))
+
+
+def _path(key: str, name: str) -> str:
+    return f"{key}.{name}" if key else name
+
+
+def _children(node: Any) -> dict[str, Any]:
+    if isinstance(node, dict):
+        return {name: child for name, child in node.items() if isinstance(name, str)}
+    if isinstance(node, StandIn):
+        return children_of(node)
+    if isinstance(node, list | tuple) and len(node) <= MAX_LISTED:
+        return {str(place): child for place, child in enumerate(node)}
+    return {}
+
+
+def _joined(children: dict[str, Any]) -> dict[str, Any]:
+    """The tensors of two or more mappings in a mapping, such as one for each part of a network."""
+    parts = {
+        name: inner
+        for name, child in children.items()
+        if isinstance(child, dict) and (inner := {n: t for n, t in _children(child).items() if _is_weight(t)})
+    }
+    if len(parts) < 2:
+        return {}
+    return {f"{name}.{inner}": tensor for name, part in parts.items() for inner, tensor in part.items()}

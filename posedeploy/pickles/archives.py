@@ -1,0 +1,117 @@
+"""A zip archive, or the folder that it was unpacked to: its members by name, as regions of files."""
+
+from __future__ import annotations
+
+import io
+import lzma
+import struct
+import tempfile
+import zipfile
+import zlib
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import IO, BinaryIO, Protocol
+
+from posedeploy.pickles.limits import Meter
+from posedeploy.pickles.regions import Region
+from posedeploy.pickles.values import PickleError
+
+LOCAL_HEADER = struct.Struct("<4s22xHH")
+LOCAL_MAGIC = b"PK\x03\x04"
+CHUNK = 1 << 20
+BROKEN_ZIP = (
+    zipfile.BadZipFile, zlib.error, lzma.LZMAError, NotImplementedError, RuntimeError, EOFError, ValueError,
+    LookupError, struct.error, OverflowError,
+)  # fmt: skip
+"""What ``zipfile`` raises on archives that are damaged, encrypted or of a method that it does not know."""
+
+
+class Archive(Protocol):
+    """Members by name."""
+
+    names: tuple[str, ...]
+
+    def member(self, name: str) -> Region:
+        """The bytes of a member.
+
+        Raises:
+            PickleError: there is none, it is damaged or too large.
+        """
+        ...
+
+
+class FolderArchive:
+    """The files of a folder that a zip archive was unpacked to."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.names = tuple(
+            sorted(path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file())
+        )
+
+    def member(self, name: str) -> Region:
+        """The bytes of a file, which is read at once: a folder may hold more files than can be open."""
+        if name not in self.names:
+            raise PickleError(f"{name} is missing")
+        content = (self.folder / name).read_bytes()
+        return Region(io.BytesIO(content), 0, len(content))
+
+
+class ZipArchive:
+    """A zip archive. A member that is stored is read where it lies, a compressed one is unpacked first."""
+
+    def __init__(self, region: Region, meter: Meter, opened: ExitStack) -> None:
+        self.region = region
+        self.meter = meter
+        self.opened = opened
+        with _whole("the archive"):
+            self.zip = opened.enter_context(zipfile.ZipFile(region.stream()))
+        self.names = tuple(self.zip.namelist())
+
+    def member(self, name: str) -> Region:
+        """The bytes of a member."""
+        with _whole(name):
+            info = self.zip.getinfo(name)
+            if info.flag_bits & 1:
+                raise PickleError(f"{name} is encrypted")
+            if info.compress_type != zipfile.ZIP_STORED:
+                return self._unpacked(info)
+            start = info.header_offset
+            magic, name_size, extra_size = LOCAL_HEADER.unpack(
+                bytes(self.region.array(start, LOCAL_HEADER.size))
+            )
+            if magic != LOCAL_MAGIC:
+                raise PickleError(f"{name} is damaged")
+            return self.region.part(start + LOCAL_HEADER.size + name_size + extra_size, info.file_size)
+
+    def _unpacked(self, info: zipfile.ZipInfo) -> Region:
+        self.meter.take(info.file_size, f"{info.filename}, unpacked")
+        with self.zip.open(info) as source:
+            return unpack(source, info.file_size, self.opened)
+
+
+def unpack(source: IO[bytes], limit: int, opened: ExitStack) -> Region:
+    """A stream's bytes in a temporary file without a name.
+
+    Raises:
+        PickleError: they are more than ``limit``.
+    """
+    file: BinaryIO = opened.enter_context(
+        tempfile.TemporaryFile(buffering=0)  # noqa: SIM115 (the stack closes it)
+    )
+    size = 0
+    while chunk := source.read(CHUNK):
+        size += len(chunk)
+        if size > limit:
+            raise PickleError(f"unpacked it has more than the {limit} bytes that are allowed")
+        file.write(chunk)
+    return Region(file, 0, size)
+
+
+@contextmanager
+def _whole(what: str) -> Iterator[None]:
+    try:
+        yield
+    except BROKEN_ZIP as error:
+        raise PickleError(f"{what} is damaged or missing") from error

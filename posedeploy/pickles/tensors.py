@@ -1,0 +1,210 @@
+"""PyTorch's tensors and storages as records: sizes and strides are checked, bytes are read when asked for."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.lib.stride_tricks import as_strided
+
+from posedeploy.pickles.arrays import ArrayRecord, shape_of
+from posedeploy.pickles.limits import Meter
+from posedeploy.pickles.values import Global, PickleError, Unreadable
+from posedeploy.types import Array
+
+ELEMENTS = {
+    "float64": "f8", "float32": "f4", "float16": "f2", "bfloat16": "i2", "int64": "i8", "int32": "i4",
+    "int16": "i2", "int8": "i1", "uint8": "u1", "uint16": "u2", "uint32": "u4", "uint64": "u8", "bool": "u1",
+    "complex64": "c8", "complex128": "c16", "float8_e4m3fn": "u1", "float8_e5m2": "u1",
+    "float8_e4m3fnuz": "u1", "float8_e5m2fnuz": "u1", "float8_e8m0fnu": "u1",
+}  # fmt: skip
+"""PyTorch's element types, and the type of NumPy whose elements have the same bits."""
+STORAGES = {
+    "DoubleStorage": "float64", "FloatStorage": "float32", "HalfStorage": "float16",
+    "BFloat16Storage": "bfloat16", "LongStorage": "int64", "IntStorage": "int32", "ShortStorage": "int16",
+    "CharStorage": "int8", "ByteStorage": "uint8", "BoolStorage": "bool", "ComplexFloatStorage": "complex64",
+    "ComplexDoubleStorage": "complex128", "UntypedStorage": "uint8", "_UntypedStorage": "uint8",
+}  # fmt: skip
+QUANTIZED = {
+    "QInt8Storage": 1,
+    "QUInt8Storage": 1,
+    "QInt32Storage": 4,
+    "QUInt4x2Storage": 1,
+    "QUInt2x4Storage": 1,
+}
+"""The storages of quantized tensors, with the bytes of an element."""
+
+ReadBytes = Callable[[str, int], Array]
+"""Takes a storage's key and its bytes, and gives them as uint8."""
+
+
+class Storage:
+    """The elements that tensors are views of. ``element`` is None for a type that is not read here."""
+
+    __slots__ = ("_content", "_read", "big_endian", "count", "element", "item_bytes", "key", "type_name")
+
+    def __init__(self, type_name: str, key: str, count: int, read: ReadBytes, big_endian: bool) -> None:
+        self.type_name = type_name
+        self.element = STORAGES.get(type_name)
+        self.item_bytes = item_bytes(self.element) if self.element else QUANTIZED.get(type_name, 0)
+        self.key = key
+        self.count = count
+        self.big_endian = big_endian
+        self._read = read
+        self._content: Array | None = None
+
+    @property
+    def byte_count(self) -> int:
+        """How many bytes it has."""
+        return self.count * self.item_bytes
+
+    def content(self) -> Array:
+        """Its bytes, read from the file the first time.
+
+        Raises:
+            PickleError: the file does not hold them.
+        """
+        if self._content is None:
+            self._content = self._read(self.key, self.byte_count)
+        return self._content
+
+
+@dataclass(frozen=True, eq=False)
+class TensorRecord:
+    """A tensor that has not been read yet: ``shape`` and ``stride`` in elements, within its storage."""
+
+    storage: Storage
+    element: str
+    offset: int
+    shape: tuple[int, ...]
+    stride: tuple[int, ...]
+
+    def bits(self) -> Array:
+        """The tensor's elements, as NumPy's type of the same bits; a view of its storage where it can be.
+
+        Raises:
+            PickleError: the file does not hold them.
+        """
+        order = ">" if self.storage.big_endian else "<"
+        kind = np.dtype(order + ELEMENTS[self.element])
+        content = self.storage.content()
+        flat = content[: len(content) // kind.itemsize * kind.itemsize].view(kind)[self.offset :]
+        view: Array = as_strided(flat, self.shape, [step * kind.itemsize for step in self.stride])
+        if self.element == "bool":
+            return np.not_equal(view, 0)
+        plain: Array = view.astype(kind.newbyteorder("<"), copy=False)
+        return plain
+
+
+def item_bytes(element: str) -> int:
+    """The bytes of one element."""
+    return np.dtype(ELEMENTS[element]).itemsize
+
+
+class Storages:
+    """The storages of one file by key, each made once; ``read`` gives the bytes of one."""
+
+    def __init__(self, read: ReadBytes, big_endian: bool = False) -> None:
+        self.by_key: dict[str, Storage] = {}
+        self.read = read
+        self.big_endian = big_endian
+
+    def named(self, identity: Any) -> Any:
+        """What a pickle of PyTorch names by ("storage", type, key, location, count, ...).
+
+        Raises:
+            PickleError: it is not written like this.
+        """
+        match identity:
+            case ("module", Global() as kind, *_):
+                return kind
+            case ("storage", Global() as kind, str() | int() as key, _, int() as count, *rest) if count >= 0:
+                storage = self._whole(kind.name, str(key), count)
+                return _part_of(storage, rest[0]) if rest and isinstance(rest[0], tuple) else storage
+        raise PickleError("it names something outside of it in a way that PyTorch does not")
+
+    def _whole(self, kind: str, key: str, count: int) -> Storage:
+        storage = self.by_key.get(key)
+        if storage is None:
+            storage = self.by_key[key] = Storage(kind, key, count, self.read, self.big_endian)
+        if (storage.type_name, storage.count) != (kind, count):
+            raise PickleError(f"storage {key} has two types or sizes")
+        return storage
+
+
+def _part_of(whole: Storage, part: tuple[Any, ...]) -> Storage:
+    """A storage that is a part of another, as PyTorch before 0.4 had it: (key, offset, count)."""
+    match part:
+        case (_, int() as offset, int() as count) if offset >= 0 and 0 <= count <= whole.count - offset:
+            first, last = offset * whole.item_bytes, (offset + count) * whole.item_bytes
+
+            def read(key: str, size: int) -> Array:
+                return whole.content()[first:last]
+
+            return Storage(whole.type_name, whole.key, count, read, whole.big_endian)
+    raise PickleError("it names a part of a storage that lies outside of it")
+
+
+def tensor_v2(meter: Meter, storage: Any, offset: Any, shape: Any, stride: Any, *_: Any) -> Any:
+    """``torch._utils._rebuild_tensor`` and ``_rebuild_tensor_v2``."""
+    return _tensor(meter, storage, None, offset, shape, stride)
+
+
+def tensor_v3(
+    meter: Meter,
+    storage: Any,
+    offset: Any,
+    shape: Any,
+    stride: Any,
+    grad: Any,
+    hooks: Any,
+    kind: Any,
+    *_: Any,
+) -> Any:
+    """``torch._utils._rebuild_tensor_v3``, whose element type is said beside an untyped storage."""
+    return _tensor(meter, storage, kind, offset, shape, stride)
+
+
+def _tensor(meter: Meter, storage: Any, kind: Any, offset: Any, shape: Any, stride: Any) -> Any:
+    if not isinstance(storage, Storage):
+        raise ValueError("it has no storage")
+    lengths, steps = shape_of(shape), shape_of(stride)
+    element = kind.name if isinstance(kind, Global) else storage.element
+    if element not in ELEMENTS:
+        quantized = "a quantized tensor" if storage.type_name in QUANTIZED else "a tensor"
+        return Unreadable(f"{quantized} of {element or storage.type_name}", lengths)
+    if type(offset) is not int or offset < 0 or len(steps) != len(lengths):
+        raise ValueError("its offset or its strides are none")
+    count = math.prod(lengths)
+    end = offset + sum((length - 1) * step for length, step in zip(lengths, steps, strict=True)) + 1
+    held = storage.byte_count // item_bytes(element)
+    if count and end > held:
+        raise ValueError(f"it ends at element {end} of a storage of {held}")
+    if count > held:  # a view that repeats its elements becomes as large as it says
+        meter.take(count * item_bytes(element), "a tensor that repeats its elements")
+    return TensorRecord(storage, element, offset, lengths, steps)
+
+
+def quantized_tensor(storage: Any, offset: Any, shape: Any, *_: Any) -> Unreadable:
+    """``torch._utils._rebuild_qtensor``."""
+    kind = storage.type_name if isinstance(storage, Storage) else "unknown type"
+    return Unreadable(f"a quantized tensor of {kind}", shape_of(shape))
+
+
+def same_tensor(data: Any, *_: Any) -> Any:
+    """``torch._utils._rebuild_parameter``, and others that give the tensor that they are given."""
+    if not isinstance(data, TensorRecord | Unreadable | ArrayRecord):
+        raise ValueError("it is of no tensor")
+    return data
+
+
+def unreadable_tensor(kind: str) -> Callable[..., Unreadable]:
+    """What gives a tensor of a kind that has no place among the weights of the networks here."""
+
+    def give(*_: Any) -> Unreadable:
+        return Unreadable(f"a {kind} tensor")
+
+    return give

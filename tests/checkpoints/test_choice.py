@@ -1,0 +1,132 @@
+"""Which weights are taken, under which names: wrappings, prefixes, averages, and what the user chooses."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from posedeploy.checkpoints.reader import Checkpoint, read
+from posedeploy.checkpoints.weight_sets import Shapes
+from posedeploy.errors import CheckpointError
+
+WEIGHTS = {
+    "stem.conv.weight": torch.ones(2, 3),
+    "stem.conv.bias": torch.ones(2),
+    "head.weight": torch.ones(4),
+}
+OTHERS = {name: 2 * tensor for name, tensor in WEIGHTS.items()}
+
+
+def _misfit(shapes: Shapes) -> int:
+    wanted = {name: tuple(tensor.shape) for name, tensor in WEIGHTS.items()}
+    return len(wanted.items() ^ shapes.items())
+
+
+def _named(prefix: str, weights: dict[str, torch.Tensor] = WEIGHTS) -> dict[str, torch.Tensor]:
+    return {prefix + name: tensor for name, tensor in weights.items()}
+
+
+def _read(path: Path, content: Any, key: str | None = None) -> Checkpoint:
+    torch.save(content, path / "a.pth")
+    return read(path / "a.pth", key, _misfit)
+
+
+OPTIMIZER = {
+    "state": {0: {"exp_avg": torch.ones(2, 3), "step": torch.tensor(1.0)}},
+    "param_groups": [{"lr": 1}],
+}
+SHARDED = {"state": {name: {"exp_avg": tensor} for name, tensor in WEIGHTS.items()}}
+"""The state of an optimizer by number, and by name as FSDP has it."""
+CONTENTS: dict[str, tuple[Any, str]] = {
+    "plain": (WEIGHTS, "."),
+    "wrapped": ({"state_dict": WEIGHTS, "epoch": 3}, "state_dict"),
+    "wrapped twice": ({"checkpoint": {"model": WEIGHTS, "epoch": 3}}, "checkpoint.model"),
+    "in a list": ([3, WEIGHTS], "1"),
+    "an unusual key": ({"my_best_weights": WEIGHTS}, "my_best_weights"),
+    "compiled": (_named("_orig_mod."), "."),
+    "compiled and parallel": ({"net": _named("module._orig_mod.")}, "net"),
+    "the other way round": (_named("_orig_mod.module."), "."),
+    "parallel twice": (_named("module.module."), "."),
+    "Lightning": ({"state_dict": _named("model."), "optimizer_states": [OPTIMIZER]}, "state_dict"),
+    "Lightning with a compiled network": ({"state_dict": _named("model._orig_mod.")}, "state_dict"),
+    "a prefix that nobody knows": (_named("pose_estimator.core."), "."),
+    "compiled parts": ({f"stem._orig_mod.{n[5:]}" if n[0] == "s" else n: t for n, t in WEIGHTS.items()}, "."),
+    "averages of torch": ({"n_averaged": torch.tensor(7), **_named("module.")}, "."),
+    "averages beside": ({"ema": OTHERS, "model": WEIGHTS}, "model"),
+    "averages beside, as timm": ({"state_dict_ema": OTHERS, "state_dict": WEIGHTS}, "state_dict"),
+    "averages beside, as BasicSR": ({"params_ema": OTHERS, "params": WEIGHTS}, "params"),
+    "averages in the same": (_named("ema_model.", OTHERS) | _named("online_model."), "online_model"),
+    "a teacher": ({"model": _named("teacher.", OTHERS) | _named("student.")}, "model.student"),
+    "a loss with weights": (
+        {"state_dict": _named("model.") | {"loss.scale": torch.ones(1)}},
+        "state_dict.model",
+    ),
+    "a discriminator first": ({"netD": {"conv.weight": torch.ones(9, 9)}, "netG": WEIGHTS}, "netG"),
+    "an optimizer first": ({"optimizer": OPTIMIZER, "model": WEIGHTS}, "model"),
+    "an optimizer by names": ({"optimizer": SHARDED, "model": WEIGHTS}, "model"),
+    "parts": (
+        {
+            "stem": {"conv.weight": torch.ones(2, 3), "conv.bias": torch.ones(2)},
+            "head": {"weight": torch.ones(4)},
+        },
+        ".",
+    ),
+}
+
+
+@pytest.mark.parametrize("what", CONTENTS)
+def test_the_weights_that_fit_are_found(tmp_path: Path, what: str) -> None:
+    content, key = CONTENTS[what]
+    checkpoint = _read(tmp_path, content)
+    assert checkpoint.tensors.keys() == WEIGHTS.keys()
+    assert all(torch.equal(checkpoint.tensors[name], WEIGHTS[name]) for name in WEIGHTS)
+    assert checkpoint.weights.key == key
+
+
+def test_only_averages_are_taken_where_there_is_nothing_else(tmp_path: Path) -> None:
+    assert _read(tmp_path, {"ema": WEIGHTS}).weights.key == "ema"
+
+
+@pytest.mark.parametrize(
+    ("content", "key", "others"),
+    [
+        ({"state_dict": WEIGHTS, "state_dict_ema": OTHERS}, "state_dict_ema", ("state_dict_ema",)),
+        ({"a": {"ema": OTHERS, "model": WEIGHTS}}, "a.ema", ("a.ema",)),
+        ({"w": _named("teacher.", OTHERS) | _named("student.")}, "w.teacher", ("w.teacher",)),
+    ],
+)
+def test_others_that_fit_are_named_and_can_be_chosen(
+    tmp_path: Path, content: Any, key: str, others: tuple[str, ...]
+) -> None:
+    assert _read(tmp_path, content).weights.others == others
+    chosen = _read(tmp_path, content, key)
+    assert chosen.weights.key == key
+    assert torch.equal(chosen.tensors["head.weight"], OTHERS["head.weight"])
+
+
+def test_a_key_that_is_not_there_is_refused_with_those_that_are(tmp_path: Path) -> None:
+    with pytest.raises(
+        CheckpointError,
+        match=r"a\.pth: --weights ema: no such weights; there are state_dict \(3 tensors\), other \(1",
+    ):
+        _read(tmp_path, {"state_dict": WEIGHTS, "other": {"x": torch.ones(1)}}, "ema")
+
+
+def test_what_lies_beside_and_what_was_left_out_is_named(tmp_path: Path) -> None:
+    content = {"epoch": 3, "state_dict": _named("model.") | {"loss.scale": torch.ones(1)}, "args": {}}
+    weights = _read(tmp_path, content).weights
+    assert weights.prefix == "model."
+    assert weights.beside == ("epoch", "args", "loss.scale")
+
+
+def test_names_that_would_break_a_line_are_escaped(tmp_path: Path) -> None:
+    torch.save({"a\nb": torch.ones(1), "\x1b[31m": 3}, tmp_path / "a.pth")
+    assert read(tmp_path / "a.pth").weights.beside == ("\\x1b[31m",)
+
+
+def test_many_small_sets_do_not_take_forever(tmp_path: Path) -> None:
+    clutter = {f"layer{number}": {"a": torch.ones(1), "b": torch.ones(1)} for number in range(3000)}
+    assert _read(tmp_path, {"clutter": clutter, "zz": WEIGHTS}).weights.key == "zz"

@@ -1,0 +1,213 @@
+from __future__ import annotations
+
+import bz2
+import gzip
+import lzma
+import os
+import tarfile
+import zipfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from posedeploy.checkpoints.reader import read
+from posedeploy.errors import CheckpointError
+from tests.checkpoints.test_reader import WEIGHTS
+
+
+@pytest.fixture
+def plain(tmp_path: Path) -> Path:
+    """A checkpoint, in a folder of its own."""
+    (tmp_path / "in").mkdir()
+    torch.save({"state_dict": WEIGHTS}, tmp_path / "in" / "a.pth")
+    return tmp_path / "in" / "a.pth"
+
+
+def _tar(mode: Any) -> Callable[[Path, Path], None]:
+    def pack(source: Path, path: Path) -> None:
+        with tarfile.open(path, mode) as archive:
+            archive.add(source, "run/a.pth")
+
+    return pack
+
+
+def _zip(method: int) -> Callable[[Path, Path], None]:
+    def pack(source: Path, path: Path) -> None:
+        with zipfile.ZipFile(path, "w", method) as archive:
+            archive.writestr("readme.txt", "a checkpoint")
+            archive.write(source, "a.pth")
+
+    return pack
+
+
+def _members_compressed(source: Path, path: Path) -> None:
+    with zipfile.ZipFile(source) as old, zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as new:
+        for name in old.namelist():
+            new.writestr(name, old.read(name))
+
+
+def _unpacked(source: Path, path: Path) -> None:
+    with zipfile.ZipFile(source) as archive:
+        archive.extractall(path)
+
+
+def _inner_folder(source: Path, path: Path) -> None:
+    _unpacked(source, path)
+    inner = path / source.stem
+    for name in inner.iterdir():
+        name.rename(path / name.name)
+    inner.rmdir()
+
+
+PACKINGS: dict[str, tuple[Callable[[Path, Path], Any], str]] = {
+    "tar": (_tar("w"), "a tar archive, as run/a.pth"),
+    "tar.gz": (_tar("w:gz"), "a tar archive, as run/a.pth"),
+    "tar.xz": (_tar("w:xz"), "a tar archive, as run/a.pth"),
+    "zip": (_zip(zipfile.ZIP_STORED), "a zip archive, as a.pth"),
+    "deflated zip": (_zip(zipfile.ZIP_DEFLATED), "a zip archive, as a.pth"),
+    "gz": (lambda source, path: path.write_bytes(gzip.compress(source.read_bytes())), "gzip"),
+    "bz2": (lambda source, path: path.write_bytes(bz2.compress(source.read_bytes())), "bzip2"),
+    "xz": (lambda source, path: path.write_bytes(lzma.compress(source.read_bytes())), "xz"),
+    "archive packed again": (_members_compressed, ""),
+    "folder that holds the folder": (_unpacked, "a folder"),
+    "folder": (_inner_folder, "a folder"),
+}
+
+
+@pytest.mark.parametrize("what", PACKINGS)
+def test_the_one_checkpoint_in_an_archive_or_folder_is_read(tmp_path: Path, plain: Path, what: str) -> None:
+    pack, around = PACKINGS[what]
+    pack(plain, tmp_path / "packed.pth")
+    checkpoint = read(tmp_path / "packed.pth")
+    assert checkpoint.tensors.keys() == WEIGHTS.keys()
+    assert all(torch.equal(checkpoint.tensors[name], WEIGHTS[name]) for name in WEIGHTS)
+    assert around in " ".join(checkpoint.weights.inside)
+
+
+def _several(folder: Path) -> None:
+    for name in ("a.pth", "b.pth"):
+        torch.save(WEIGHTS, folder / name)
+    with zipfile.ZipFile(folder / "x", "w") as archive:
+        archive.write(folder / "a.pth", "a.pth")
+        archive.write(folder / "b.pth", "b.pth")
+
+
+def _scripted(folder: Path) -> None:
+    torch.jit.script(nn.Conv2d(3, 2, 1)).save(str(folder / "x"))
+
+
+def _exported(folder: Path) -> None:
+    torch.export.save(torch.export.export(nn.Conv2d(3, 2, 1), (torch.zeros(1, 3, 4, 4),)), folder / "x.pt2")
+    (folder / "x.pt2").rename(folder / "x")
+
+
+def _folder_of(folder: Path) -> None:
+    (folder / "x").mkdir()
+    (folder / "x" / "notes.txt").write_text("epoch 3")
+    torch.save(WEIGHTS, folder / "x" / "best.ckpt")
+
+
+def _nested(folder: Path) -> None:
+    content = b"x"
+    for _ in range(5):
+        content = gzip.compress(content)
+    (folder / "x").write_bytes(content)
+
+
+def _encrypted(folder: Path) -> None:
+    torch.save(WEIGHTS, folder / "x")
+    content = bytearray((folder / "x").read_bytes())
+    for place in range(len(content) - 4):
+        if content[place : place + 4] == b"PK\x01\x02":
+            content[place + 8] |= 1
+    (folder / "x").write_bytes(content)
+
+
+def _writes(content: bytes) -> Callable[[Path], Any]:
+    return lambda folder: (folder / "x").write_bytes(content)
+
+
+OTHERS: dict[str, tuple[Callable[[Path], Any], str]] = {
+    "html": (
+        _writes(b"\n<!DOCTYPE html><html><title>Google Drive - Virus scan warning</title></html>"),
+        "an HTML page, not a checkpoint; it is often a download warning",
+    ),
+    "html without a type": (_writes(b"<HTML><body>404</body></HTML>"), "an HTML page, not a checkpoint"),
+    "lfs": (
+        _writes(b"version https://git-lfs.github.com/spec/v1\noid sha256:ab\nsize 1\n"),
+        "a Git LFS pointer, not a checkpoint; run `git lfs pull`",
+    ),
+    "json": (
+        _writes(b'{"message": "Not Found"}'),
+        r"a JSON document \('\{\"message\": \"Not Found\"\}'\), not a checkpoint; if it is a server's error",
+    ),
+    "an index": (_writes(b'{"weight_map": {}}'), "the index of a checkpoint in several files"),
+    "xml": (_writes(b"<?xml version='1.0'?><Error><Code>AccessDenied</Code></Error>"), "an XML document"),
+    "text": (_writes(b"404: Not Found"), r"a text file \('404: Not Found'\), not a checkpoint"),
+    "torchscript": (_scripted, "a TorchScript program, not a checkpoint; name it STEM.torchscript"),
+    "torch.export": (_exported, r"a torch\.export program, not a checkpoint; save its weights, "),
+    "onnx": (_writes(b"\x08\x0a\x12\x07pytorch\x1a"), r"an ONNX model, not a checkpoint; name it STEM\.onnx"),
+    "openvino": (_writes(b'<?xml version="1.0"?>\n<net name="a">'), r"an OpenVINO model, .* STEM\.xml"),
+    "tflite": (_writes(b"\x1c\0\0\0TFL3"), r"a TFLite model, not a checkpoint; name it STEM\.tflite"),
+    "tensorrt": (_writes(b"ftrt\0\0"), r"a TensorRT engine, not a checkpoint; name it STEM\.engine"),
+    "keras": (_writes(b"\x89HDF\r\n\x1a\n"), "an HDF5 file, such as Keras writes, not a checkpoint"),
+    "npz": (
+        lambda folder: (np.savez(folder / "x.npz", a=np.ones(2)), (folder / "x.npz").rename(folder / "x")),
+        r"an archive of NumPy arrays \(\.npz\), not a checkpoint; save them as tensors",
+    ),
+    "image": (_writes(b"\x89PNG\r\n\x1a\n"), "an image, not a checkpoint"),
+    "7z": (_writes(b"7z\xbc\xaf\x27\x1c"), "a 7z archive, not a checkpoint; unpack it first"),
+    "noise": (_writes(np.random.RandomState(0).bytes(5000)), "damaged, or not a PyTorch checkpoint"),
+    "several": (_several, r"a zip archive with 2 checkpoints: a\.pth, b\.pth; unpack it and name one"),
+    "a folder": (_folder_of, r"is a folder, which holds best\.ckpt; name the checkpoint file"),
+    "an empty folder": (lambda folder: (folder / "x").mkdir(), "is a folder without a checkpoint in it"),
+    "nothing": (lambda folder: None, "no such file; name a checkpoint file"),
+    "a pipe": (lambda folder: os.mkfifo(folder / "x"), "a named pipe, which posedeploy does not read"),
+    "an archive without": (
+        lambda folder: zipfile.ZipFile(folder / "x", "w").close(),
+        "a zip archive with no checkpoint",
+    ),
+    "nested archives": (_nested, "4 archives inside of each other; unpack it first"),
+    "an encrypted archive": (_encrypted, r"damaged, or not a PyTorch checkpoint: \S+ is encrypted"),
+    "a cut off gz": (_writes(gzip.compress(bytes(1000))[:-9]), "gzip that is damaged or cut off"),
+}
+
+
+@pytest.mark.parametrize("what", OTHERS)
+@pytest.mark.filterwarnings("ignore:.*torch.jit:DeprecationWarning")
+def test_what_is_no_checkpoint_is_named_for_what_it_is(tmp_path: Path, what: str) -> None:
+    make, message = OTHERS[what]
+    make(tmp_path)
+    with pytest.raises(CheckpointError, match=rf"^{tmp_path}/x: .*{message}") as refusal:
+        read(tmp_path / "x")
+    assert "\n" not in str(refusal.value)
+
+
+def test_a_bomb_is_refused_before_it_fills_the_disk(tmp_path: Path) -> None:
+    with gzip.open(tmp_path / "x", "wb", 9) as packed:
+        for _ in range(600):
+            packed.write(bytes(1 << 20))
+    with pytest.raises(CheckpointError, match=r"unpacked it has more than the \d+ bytes that are allowed"):
+        read(tmp_path / "x")
+
+
+def test_a_file_that_is_changed_while_it_is_read_is_refused(plain: Path) -> None:
+    def misfit(shapes: object) -> int:
+        os.utime(plain, (1, 1))
+        return 0
+
+    with pytest.raises(CheckpointError, match="it was changed while it was read; run the command again"):
+        read(plain, misfit=misfit)
+
+
+def test_a_folder_is_known_by_its_content(tmp_path: Path, plain: Path) -> None:
+    _unpacked(plain, tmp_path / "one")
+    _unpacked(plain, tmp_path / "two")
+    assert read(tmp_path / "one").sha256 == read(tmp_path / "two").sha256
+    (tmp_path / "two" / "a" / "data" / "0").write_bytes(bytes(24))
+    assert read(tmp_path / "one").sha256 != read(tmp_path / "two").sha256

@@ -1,0 +1,80 @@
+"""Whole modules, ``torch.save(model)``: their state dict is taken out of what stands in for them."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import pytest
+import torch
+from torch import nn
+
+from posedeploy.checkpoints.reader import read
+
+
+class Inner(nn.Module):
+    """With all that a module can hold."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.ones(2))
+        self.register_parameter("bias", None)
+        self.register_buffer("mean", torch.zeros(2))
+        self.register_buffer("scratch", torch.full((2,), 7.0), persistent=False)
+        self.notes = {"tensor": torch.zeros(3)}
+
+
+class Outer(nn.Module):
+    """Modules in modules, one of them twice."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.body = nn.Sequential(nn.Conv2d(3, 4, 1), nn.BatchNorm2d(4), Inner())
+        self.again = self.body[2]
+
+
+@pytest.fixture
+def vanished(monkeypatch: pytest.MonkeyPatch) -> Any:
+    """Save a network of a class that can no longer be imported afterwards."""
+
+    def save(network: nn.Module, path: Path, **options: Any) -> None:
+        module = ModuleType("somebody_s_training_code")
+        for kind in (Inner, Outer):
+            monkeypatch.setattr(kind, "__module__", module.__name__)
+            setattr(module, kind.__name__, kind)
+        with monkeypatch.context() as patched:
+            patched.setitem(sys.modules, module.__name__, module)
+            torch.save(network, path, **options)
+
+    return save
+
+
+@pytest.mark.parametrize("archive", [True, False], ids=["zip", "legacy"])
+@pytest.mark.parametrize("parallel", [False, True], ids=["plain", "DataParallel"])
+@pytest.mark.filterwarnings(
+    "ignore:.*source code:UserWarning", "ignore::torch.serialization.SourceChangeWarning"
+)
+def test_the_weights_of_a_whole_module_are_its_state_dict(
+    tmp_path: Path, vanished: Any, parallel: bool, archive: bool
+) -> None:
+    network = Outer()
+    wanted = network.state_dict()
+    saved = nn.DataParallel(network) if parallel else network
+    vanished(saved, tmp_path / "a.pth", _use_new_zipfile_serialization=archive)
+    checkpoint = read(tmp_path / "a.pth")
+    assert checkpoint.tensors.keys() == wanted.keys()
+    assert all(torch.equal(checkpoint.tensors[name], wanted[name]) for name in wanted)
+    kind = "torch.nn.parallel.data_parallel.DataParallel" if parallel else "somebody_s_training_code.Outer"
+    assert checkpoint.weights.module == kind
+    assert checkpoint.weights.prefix == ("module." if parallel else "")
+
+
+def test_a_module_in_a_dictionary_beside_an_object_that_holds_another(tmp_path: Path, vanished: Any) -> None:
+    content = {"epoch": 3, "model": Outer(), "ema": None}
+    vanished(content, tmp_path / "a.pth")
+    checkpoint = read(tmp_path / "a.pth")
+    assert checkpoint.weights.key == "model"
+    assert checkpoint.weights.beside == ("epoch", "ema")
+    assert len(checkpoint.tensors) == len(Outer().state_dict())

@@ -1,0 +1,145 @@
+"""Every limit is checked before memory is taken, and the message says what was found and what is allowed."""
+
+from __future__ import annotations
+
+import pickle
+import struct
+import tracemalloc
+from pathlib import Path
+
+import pytest
+
+from posedeploy.checkpoints.reader import read
+from posedeploy.errors import CheckpointError
+from posedeploy.pickles import limits, opcodes
+from posedeploy.pickles.arrays import ArrayRecord
+from posedeploy.pickles.values import PickleError, StandIn, Unreadable
+from tests.pickles.streams import text
+from tests.pickles.test_nothing_runs import _bare
+
+FORGED = b"ctorch._utils\n_rebuild_tensor_v2\n(N"
+STORAGE = b"(" + text("storage") + b"ctorch\nFloatStorage\n" + text("0") + text("cpu")
+BOMBS = {
+    "a memo index": (
+        b"\x80\x02]r" + struct.pack("<I", 10**8) + b".",
+        "number of a memo entry: 100000000, at most 8000000 allowed",
+    ),
+    "a memo index as text": (b"]p99999999999999999999\n.", "number of a memo entry: 9{20}, at most 8000000"),
+    "a memo entry that is not there": (b"\x80\x02h\x05.", "it refers to entry 5 of its memo"),
+    "a string": (b"\x80\x04\x8e" + struct.pack("<Q", 1 << 62) + b".", "it is cut off"),
+    "a text": (b"\x80\x04X" + struct.pack("<I", 1 << 31) + b".", "it is cut off"),
+    "an integer": (b"\x80\x02\x8b" + struct.pack("<I", 1 << 30) + b".", "bytes of an integer: 1073741824"),
+    "digits": (b"I" + b"9" * 3000 + b"\n.", "characters of a number: 3000, at most 2500 allowed"),
+    "marks": (b"(" * 3000 + b".", "containers open at the same time: 2001, at most 2000 allowed"),
+    "dimensions": (
+        b"cnumpy.core.numeric\n_frombuffer\n(C\x00cnumpy\ndtype\n(" + text("f4") + b"tR("
+        + b"K\x00" * 40 + b"t" + text("C") + b"tR.",
+        "dimensions of an array: 40, at most 32 allowed",
+    ),
+    "copies": (
+        b"\x80\x02cbuiltins\nlist\n(]q\x00(" + b"K\x01" * 100_000 + b"et\x85q\x01" + b"0" * 0
+        + b"0cbuiltins\nlist\nh\x00\x85R" * 100 + b".",
+        r"bytes with elements of sets and lists: \d+, at most \d+ allowed",
+    ),
+    "a protocol": (b"\x80\x09N.", "its protocol is 9, at most 5 is known"),
+    "bytes outside": (b"\x80\x05\x97.", "it needs bytes that are outside of it"),
+    "no instruction": (b"\x80\x05\xff.", "is no instruction of a pickle"),
+    "an empty stack": (b"\x80\x02R.", "it is damaged"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("what", BOMBS)
+def test_what_goes_beyond_a_limit_is_refused_in_little_memory(what: str) -> None:
+    content, message = BOMBS[what]
+    tracemalloc.start()
+    try:
+        with pytest.raises(PickleError, match=message):
+            _bare(content)
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert peak < 400 << 20
+
+
+def test_the_number_of_instructions_is_limited(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(opcodes, "MAX_OPCODES", 1000)
+    _bare(b"(" + b"N" * 900 + b"t.")
+    with pytest.raises(PickleError, match="more than 1000 instructions, which are allowed"):
+        _bare(b"(" + b"N" * 1100 + b"t.")
+
+
+def test_files_inside_each_other_are_limited() -> None:
+    content = pickle.dumps(1, 2)
+    for _ in range(limits.MAX_NESTED_FILES + 2):
+        content = b"ctorch.storage\n_load_from_bytes\n(" + pickle.dumps(content, 3)[2:-1] + b"tR."
+    with pytest.raises(PickleError, match="files inside each other: 3, at most 2 allowed"):
+        _bare(content)
+
+
+def _dtype(*state: bytes) -> bytes:
+    built = b"(" + b"".join(state) + b"tb" if state else b""
+    return b"cnumpy\ndtype\n(" + text("O8") + b"\x89\x88tR" + built
+
+
+FIELDS = (
+    b"K\x03",
+    text("|"),
+    b"N",
+    b"(" + text("a") + b"t",
+    b"}" + text("a") + b"K\x00s",
+    b"K\x08",
+    b"K\x01",
+    b"K\x00",
+)
+FORGED_ARRAYS = {
+    "objects": b"cnumpy.core.multiarray\nscalar\n(" + _dtype() + b"C\x08AAAAAAAAtR",
+    "objects with flags of numbers": b"cnumpy.core.multiarray\nscalar\n("
+    + _dtype(b"K\x03", text("|"), b"N", b"N", b"N", b"J\xff\xff\xff\xff", b"J\xff\xff\xff\xff", b"K\x00")
+    + b"C\x08AAAAAAAAtR",
+    "fields outside": b"cnumpy.core.numeric\n_frombuffer\n(C\x08AAAAAAAA" + _dtype(*FIELDS)
+    + b"(K\x01t" + text("C") + b"tR",
+    "a buffer that is too small": b"cnumpy.core.numeric\n_frombuffer\n(C\x08AAAAAAAAcnumpy\ndtype\n("
+    + text("f8") + b"tR(K\x02t" + text("C") + b"tR",
+    "a shape below zero": b"cnumpy.core.numeric\n_frombuffer\n(C\x08AAAAAAAAcnumpy\ndtype\n("
+    + text("f8") + b"tR(J\xff\xff\xff\xfft" + text("C") + b"tR",
+    "a shape beyond 2^63": b"cnumpy.core.numeric\n_frombuffer\n(C\x00cnumpy\ndtype\n("
+    + text("f8") + b"tR(\x8a\x09" + b"\xff" * 8 + b"\x00t" + text("C") + b"tR",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("what", FORGED_ARRAYS)
+def test_a_forged_array_is_none_and_does_not_stop_the_reading(what: str) -> None:
+    content = _bare(b"}" + text("a") + FORGED_ARRAYS[what] + b"s" + text("b") + b"K\x01s.")
+    assert isinstance(content["a"], Unreadable)
+    assert content["b"] == 1
+
+
+def test_an_array_is_never_made_by_its_class() -> None:
+    content = _bare(b"cnumpy\nndarray\n((K\x01t" + _dtype() + b"C\x08AAAAAAAAtR.")
+    assert isinstance(content, StandIn)
+    record = _bare(pickle.dumps(__import__("numpy").arange(3), 2))
+    assert isinstance(record, ArrayRecord)
+
+
+FORGED_TENSORS = {
+    "beyond its storage": (b"K\x00(K\x02t(K\x09t", "it ends at element 10 of a storage of 4"),
+    "an offset beyond": (b"K\x05(K\x01t(K\x01t", "it ends at element 6 of a storage of 4"),
+    "an offset below zero": (b"J\xff\xff\xff\xff(K\x01t(K\x01t", "its offset or its strides are none"),
+    "a stride below zero": (b"K\x00(K\x02t(J\xff\xff\xff\xfft", "its shape is none"),
+    "another number of strides": (b"K\x00(K\x02t(K\x01K\x01t", "its offset or its strides are none"),
+    "an endless repetition": (
+        b"K\x00(\x8a\x06\0\0\0\0\0\x01t(K\x00t",
+        "that repeats its elements: 4398",
+    ),
+}
+
+
+@pytest.mark.parametrize("what", FORGED_TENSORS)
+def test_a_forged_tensor_is_refused(tmp_path: Path, what: str) -> None:
+    place, message = FORGED_TENSORS[what]
+    tensor = b"ctorch._utils\n_rebuild_tensor_v2\n(" + STORAGE + b"K\x04tQ" + place + b"\x89NtR"
+    parts = [pickle.dumps(part, 2) for part in (0x1950A86A20F9469CFC6C, 1001, {})]
+    storages = pickle.dumps(["0"], 2) + struct.pack("<Q4f", 4, 1, 2, 3, 4)
+    (tmp_path / "a.pth").write_bytes(b"".join([*parts, b"}" + text("a") + tensor + b"s.", storages]))
+    with pytest.raises(CheckpointError, match=message):
+        read(tmp_path / "a.pth")
