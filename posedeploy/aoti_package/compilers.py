@@ -31,9 +31,8 @@ class Compiler:
     is_from_variable: bool = False
 
     def __str__(self) -> str:
-        name = Path(self.command).name
-        version = self.version.removeprefix(name).strip()
-        return f"{self.command}{f', named in {VARIABLE},' if self.is_from_variable else ''} {version}"
+        version = self.version.removeprefix(Path(self.command).name).strip()
+        return f"{self.command} {version}{f' (from {VARIABLE})' if self.is_from_variable else ''}"
 
     def fits(self, loaded: CppLibrary | None) -> bool:
         """Whether its code runs with the libstdc++ ``loaded``, as far as versions tell."""

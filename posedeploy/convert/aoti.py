@@ -6,7 +6,6 @@ The package runs wherever the same PyTorch does, on the device and the kind of p
 from __future__ import annotations
 
 import copy
-import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -14,19 +13,19 @@ from typing import Any
 import torch
 from torch import nn
 from torch._inductor import aoti_compile_and_package
-from torch._inductor.cpp_builder import get_cpp_compiler
-from torch._inductor.exc import InductorError, InvalidCxxCompiler
+from torch._inductor.exc import CppCompileError, InductorError
 from torch._subclasses.fake_tensor import UnsupportedOperatorException
 from torch.export import Dim, ExportedProgram
 from torch.utils import cpp_extension
 
 from posedeploy import native_code
 from posedeploy.aoti_package.build import to_details
-from posedeploy.aoti_package.compilers import Compiler, choose_compiler
+from posedeploy.aoti_package.compilers import Compiler
 from posedeploy.convert.aoti_check import check_package
+from posedeploy.convert.aoti_requirements import check_device, check_paths, check_toolkit, find_compiler
 from posedeploy.convert.places import blamed, located, running
 from posedeploy.convert.prepare import Prepared
-from posedeploy.errors import DeviceError, ExportError, MissingPackageError, first_line
+from posedeploy.errors import ExportError, first_line
 from posedeploy.quiet import unsaid
 
 SETTINGS: Mapping[str, Any] = {"cpp.dynamic_threads": True}
@@ -47,13 +46,14 @@ def convert(prepared: Prepared, path: Path) -> Mapping[str, Any]:
         OSError: a file of the compiler's could not be written.
     """
     device = prepared.options.aoti.device
-    _check_device(device)
-    compiler = _compiler()
+    check_device(device)
+    compiler = find_compiler()
     if device == "cuda":
-        _check_toolkit(cpp_extension.CUDA_HOME)
+        check_toolkit(cpp_extension.CUDA_HOME)
     needs = native_code.details(device)
     module = _there(prepared.in_precision, device)
     try:
+        check_paths()
         with unsaid():
             program = _exported(module, prepared, device)
             aoti_compile_and_package(program, package_path=str(path), inductor_configs=_settings(compiler))
@@ -63,6 +63,8 @@ def convert(prepared: Prepared, path: Path) -> Mapping[str, Any]:
         inner = getattr(error, "inner_exception", None)
         if isinstance(inner, OSError):  # its own files could not be written, which is no fault of the network
             raise _unwritable(inner, path) from error
+        if isinstance(inner or error, CppCompileError):
+            raise ExportError(_not_compiled(str(error), compiler)) from error
         raise ExportError(
             f"AOTInductor cannot take this network: {_told(error, module, prepared)}"
         ) from error
@@ -82,6 +84,18 @@ def _told(error: Exception, module: nn.Module, prepared: Prepared) -> str:
         return why if place is None else f"in {place}: {why}"
     named = located(operator, prepared) if place is None else f"{operator} in {place}"
     return f"it fails at the operator {named} ({why})"
+
+
+def _not_compiled(message: str, compiler: Compiler | None) -> str:
+    """What to report of a C++ compiler that fails at the code of a network: its first error, not the pages of
+    command line before it."""
+    output = message.partition("Output:")[2].strip() or message
+    lines = [line.strip() for line in output.splitlines()]
+    fault = next((line for line in lines if "error" in line.lower()), lines[0])
+    return (
+        f"AOTInductor cannot compile this network with {compiler or 'the C++ compiler'}: {fault}; install "
+        "what it lacks, or name another compiler in the environment variable CXX"
+    )
 
 
 def _unwritable(error: OSError, path: Path) -> Exception:
@@ -110,47 +124,6 @@ def _exported(module: nn.Module, prepared: Prepared, device: str) -> ExportedPro
             tuple(example.to(device.lower()) for example in prepared.example),
             dynamic_shapes=(axes,) if axes else None,
         )
-
-
-def _check_device(device: str) -> None:
-    if device not in ("CPU", "cuda"):
-        raise DeviceError(f"--device {device}: AOTInductor compiles for CPU or cuda")
-    if device == "cuda" and not torch.cuda.is_available():
-        raise DeviceError(
-            "--device cuda: AOTInductor compiles on the GPU that the package is for, and torch finds none; "
-            "export there, or for --device CPU"
-        )
-
-
-def _check_toolkit(home: str | None) -> None:
-    """Code for a GPU is compiled with CUDA's own headers, which no build of torch brings.
-
-    Args:
-        home: where torch finds the toolkit.
-    """
-    if home is None:
-        raise MissingPackageError(
-            "--device cuda: AOTInductor needs the CUDA toolkit and found none; install that of CUDA "
-            f"{torch.version.cuda}, or name its folder in the environment variable CUDA_HOME"
-        )
-
-
-def _compiler() -> Compiler | None:
-    """The C++ compiler to use; None leaves the choice to torch, where it does not link libstdc++.
-
-    Raises:
-        ExportError: there is none.
-    """
-    if sys.platform == "linux":
-        return choose_compiler()
-    try:
-        get_cpp_compiler()
-    except InvalidCxxCompiler as error:
-        raise ExportError(
-            "AOTInductor needs a C++ compiler and found none; install one, or name one in the environment "
-            "variable CXX"
-        ) from error
-    return None
 
 
 def _settings(compiler: Compiler | None) -> dict[str, Any]:

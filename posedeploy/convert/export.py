@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import fields, is_dataclass
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 from posedeploy import __version__, files, manifest, plugins
 from posedeploy.backends import Target, target_named
@@ -91,7 +92,7 @@ def _log(folder: Path, stem: str, toolchain: str) -> Path:
 def _export(
     model: Model, prepared: Prepared, target: Target, folder: Path, stem: str, options: ExportOptions
 ) -> Artifact:
-    convert = plugins.load(target.converter)
+    convert = _converter(target)
     name = stem + target.suffix
     with files.staged(folder, partial(manifest.outdated, folder / name)) as stage:
         with native_path(stage) as writable:
@@ -113,6 +114,20 @@ def _export(
             artifact = manifest.write_inside(artifact, stage)
         manifest.write(artifact, stage)
     return artifact
+
+
+def _converter(target: Target) -> Callable[[Prepared, Path], Mapping[str, Any] | None]:
+    try:
+        converter: Callable[[Prepared, Path], Mapping[str, Any] | None] = plugins.load(target.converter)
+    except OSError as error:  # some packages make a folder of their own as they are imported
+        if error.filename is None:
+            raise
+        raise ExportError(
+            f"a package that --to {target.name} needs cannot make its own folder ({error.strerror}: "
+            f"{error.filename}); name another folder in the environment variable that names it, which is "
+            "TORCHINDUCTOR_CACHE_DIR for torch"
+        ) from error
+    return converter
 
 
 def _provenance(

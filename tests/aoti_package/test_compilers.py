@@ -80,7 +80,7 @@ def test_the_one_that_is_named_is_used_whatever_its_library(
     _stand_in(path, "mine", "3.4.99")
     _link(path, "g++")
     monkeypatch.setenv("CXX", str(path / "mine"))
-    assert str(choose_compiler()) == f"{path}/mine, named in CXX, 99.1"
+    assert str(choose_compiler()) == f"{path}/mine 99.1 (from CXX)"
 
 
 @pytest.mark.parametrize(

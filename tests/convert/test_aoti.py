@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
@@ -12,6 +13,7 @@ from torch import Tensor, nn
 from torch._inductor.lowering import lowerings
 
 from posedeploy.convert import aoti
+from posedeploy.convert.aoti_requirements import check_toolkit
 from posedeploy.convert.export import export
 from posedeploy.convert.options import AotiOptions, ExportOptions
 from posedeploy.convert.prepare import prepare
@@ -102,7 +104,7 @@ case " $* " in *" -shared "*) exec g++ "$@" "{tmp_path}/harm.cpp";; *) exec g++ 
         export(tiny, ["aoti"], tmp_path / "out", "tiny")
     said = str(refusal.value)
     assert said.startswith("the package that AOTInductor compiled crashes when it is loaded (SIGABRT; ")
-    assert f"compiled by {compiler}, named in CXX, g++ (" in said
+    assert f"compiled by {compiler} g++ (" in said and " (from CXX) with " in said
     assert f" with {tmp_path}/libstdc++.so.6 (GLIBCXX_3.4.99), needs GLIBCXX_3." in said
     assert said.endswith(
         "; export it again with CXX set to a compiler whose C++ library is the one that torch loads, such as "
@@ -116,8 +118,8 @@ def test_without_the_cuda_toolkit_it_says_what_to_install() -> None:
         MissingPackageError,
         match=r"^--device cuda: AOTInductor needs the CUDA toolkit and found none; .* CUDA_HOME$",
     ):
-        aoti._check_toolkit(None)
-    aoti._check_toolkit("somewhere")
+        check_toolkit(None)
+    check_toolkit("somewhere")
 
 
 def test_where_the_compiler_cannot_write_it_says_which_folder(
@@ -130,6 +132,48 @@ def test_where_the_compiler_cannot_write_it_says_which_folder(
     ):
         export(tiny, ["aoti"], tmp_path / "out", "tiny")
     assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize(
+    ("variable", "what"), [("TORCHINDUCTOR_CACHE_DIR", "torch's cache"), ("TMPDIR", "temporary files")]
+)
+def test_a_folder_with_spaces_is_refused_with_the_variable_that_names_another(
+    tiny: Model, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, variable: str, what: str
+) -> None:
+    (tmp_path / "día 1").mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", None)  # it is kept
+    monkeypatch.setenv(variable, str(tmp_path / "día 1"))
+    with pytest.raises(
+        ExportError,
+        match=rf"a path has spaces, and the folder of {what} is /.*/día 1; name another .* {variable}$",
+    ):
+        export(tiny, ["aoti"], tmp_path / "out", "tiny")
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_compiler_that_fails_is_named_with_its_first_error(
+    tiny: Model, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    compiler = tmp_path / "failing++"
+    compiler.write_text(
+        """#!/bin/sh
+case "$1" in --version|-print-file-name=*) exec g++ "$@";; esac
+echo "In file included from a.cpp:1:" >&2
+echo "/usr/include/a.h:2:3: fatal error: omp.h: No such file or directory" >&2
+exit 1
+"""
+    )
+    compiler.chmod(0o755)
+    monkeypatch.setenv("CXX", str(compiler))
+    monkeypatch.setenv("TORCHINDUCTOR_CACHE_DIR", str(tmp_path / "cache"))  # with nothing compiled yet
+    with pytest.raises(ExportError) as refusal:
+        export(tiny, ["aoti"], tmp_path / "out", "tiny")
+    said = str(refusal.value)
+    assert said.startswith(f"AOTInductor cannot compile this network with {compiler} g++ (")
+    assert said.endswith(
+        " (from CXX): /usr/include/a.h:2:3: fatal error: omp.h: No such file or directory; install what it "
+        "lacks, or name another compiler in the environment variable CXX"
+    )
 
 
 class _Within(nn.Module):
