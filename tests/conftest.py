@@ -16,7 +16,8 @@ os.environ.setdefault(
     "OMP_NUM_THREADS", "1"
 )  # torch's threads and those of other workers spin in each other's way
 
-os.environ.setdefault("POSEDEPLOY_CACHE", tempfile.mkdtemp(prefix="posedeploy-tests-"))  # not the user's
+CACHE = tempfile.TemporaryDirectory(prefix="posedeploy-tests-")  # in the place of the user's; goes at exit
+os.environ["POSEDEPLOY_CACHE"] = CACHE.name
 
 ROOT = Path(__file__).resolve().parents[1]
 

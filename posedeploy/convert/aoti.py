@@ -102,6 +102,8 @@ def _unwritable(error: OSError, path: Path) -> Exception:
     """What is told of a file that could not be written: where it is one of the compiler's, which folder that
     is; else the error as it is."""
     named = error.filename
+    if isinstance(error, FileNotFoundError) and named is not None and Path(str(named)).name == str(named):
+        return ExportError(f"AOTInductor needs the program {named}, which is not on the PATH; install it")
     if named is None or path.parent.absolute() in Path(str(named)).absolute().parents:
         return error
     return ExportError(

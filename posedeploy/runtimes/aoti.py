@@ -39,3 +39,6 @@ class AotiRunner(Runner):
     def run(self, tensors: Tensors) -> Tensors:
         self.check(tensors)
         return self._call([tensors[spec.name] for spec in self.inputs])
+
+    def close(self) -> None:
+        vars(self).pop("_call", None)  # the last reference to the loader, which removes its temporary files

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import signal
 import subprocess
 import sys
@@ -213,12 +212,17 @@ try_package(Path({str(artifact.path)!r}), "cpu", [[np.zeros((1, 3, 32, 40), np.f
     assert all_gone([int(pid.read_text())])
 
 
-def test_a_package_is_opened_from_a_path_with_spaces(package: Artifact, tmp_path: Path) -> None:
+def test_a_package_is_opened_from_a_path_with_spaces_and_closed_without_a_trace(
+    package: Artifact, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TMPDIR", str(tmp_path))  # where torch unpacks it
+    monkeypatch.chdir(tmp_path)
     folder = tmp_path / "día 1 漢"
     folder.mkdir()
     for path in package.path.parent.glob("tiny.pt2*"):
         (folder / path.name).write_bytes(path.read_bytes())
-    os.chdir(tmp_path)
     artifact = open_artifact(Path(folder.name) / "tiny.pt2")
     with open_runner(artifact, RunOptions(threads=torch.get_num_threads())) as runner:
         assert len(runner.run({"data": INPUT})) == 4
+        assert len(list(tmp_path.glob("aotinductor_*"))) == 1
+    assert list(tmp_path.iterdir()) == [folder]
