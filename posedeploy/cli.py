@@ -261,6 +261,13 @@ def predict(
             help="Show the pictures in a window too (q leaves).",
         ),
     ] = None,
+    min_keypoints: Annotated[
+        int | None, typer.Option(metavar="N", help="Leave out people with fewer keypoints found.")
+    ] = None,
+    min_score: Annotated[
+        float | None,
+        typer.Option(metavar="X", help="Leave out people with a lower score, as poses.json has it."),
+    ] = None,
     fps: Annotated[
         float | None,
         typer.Option(
@@ -341,9 +348,14 @@ def predict(
     from posedeploy.commands.opening import Described
     from posedeploy.predict.box_files.content import BoxOptions
     from posedeploy.predict.joints.source import JointsOptions
+    from posedeploy.predict.threshold import Threshold
 
     where = Where(
-        boxes, detector, detector_spec, BoxOptions(command.box_format(box_format), box_label, box_score)
+        boxes,
+        detector,
+        detector_spec,
+        BoxOptions(command.box_format(box_format), box_label, box_score),
+        Threshold(min_keypoints, min_score),
     )
     size = shared.parse_size(image_size, "--image-size")
     of_joints = JointsOptions(joints, sequence, key=joints_key, image_size=size)

@@ -384,7 +384,7 @@ class Poses:
     scores: (people,) the decoder's confidence in a person, as published: a sum over keypoints and limbs.
     keypoints_3d: (people, joints, 4) x, y, z in mm and the score (-1: not seen in 2D), in the coordinates of
     the camera, or of the world where the ``Camera`` has a pose; None for a family without.
-    ids: (people,) numbers that persist through a video, or None.
+    ids: (people,) numbers that persist through a video, under 0 for people who have no id yet; or None.
     vertices: (people, vertices, 3) x, y, z in mm of each person's mesh, relative to the pelvis as far as the
     network was trained so, in the order of the mesh's file; None for a family without.
     from_root: 3D positions are from each person's own root (pelvis, wrist) on: the network does not say where

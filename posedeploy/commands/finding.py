@@ -19,6 +19,7 @@ from posedeploy.predict.frames import Source
 from posedeploy.predict.joints.people import given_people
 from posedeploy.predict.joints.source import JointsFile
 from posedeploy.predict.lifting import People, detected_people
+from posedeploy.predict.threshold import Threshold
 from posedeploy.types import ModelSpec, RunOptions
 
 ONE_PERSON = "the whole image is taken as one person's"
@@ -26,12 +27,14 @@ ONE_PERSON = "the whole image is taken as one person's"
 
 @dataclass(frozen=True)
 class Where:
-    """What the user said of it: boxes or a detector, with what describes one that was made by others."""
+    """What the user said of it: boxes or a detector, with what describes one that was made by others, and
+    which people are kept."""
 
     boxes: Path | None = None
     detector: Path | None = None
     contract: Path | None = None
     box_options: BoxOptions = field(default_factory=BoxOptions)
+    threshold: Threshold = field(default_factory=Threshold)
 
     def __post_init__(self) -> None:
         if self.contract is not None and self.detector is None:
@@ -74,7 +77,7 @@ def finder_of(
         options_there = "neither --boxes nor --detector says" if source is not None else "no --detector says"
         say(f"{spec.family} looks at one person at a time, and {options_there} where: {ONE_PERSON}")
         return None
-    detector, made = _opened(where.detector, where.contract, options, opened)
+    detector, made = _opened(where.detector, where, options, opened)
     return detected_by(detector, where.detector.name, made)
 
 
@@ -99,6 +102,11 @@ def people_of(
             )
         return None
     if isinstance(source, JointsFile) and where.option is None:
+        if where.threshold != Threshold():
+            raise InputError(
+                "--min-keypoints and --min-score choose among people found in images, and those of "
+                f"{source.name} are given; leave them out"
+            )
         return given_people(source, spec)
     if isinstance(source, JointsFile) or where.boxes is not None:
         raise InputError(
@@ -112,16 +120,15 @@ def people_of(
             f"{source.name}, with --detector pose2d.xml, or give the joints themselves in a file "
             "(docs/joints-and-boxes.md)"
         )
-    detector, made = _opened(where.detector, where.contract, options, opened)
+    detector, made = _opened(where.detector, where, options, opened)
     if takes_boxes(detector.spec):
         name = f"--detector {where.detector.name}"
         say(f"{name}: {detector.spec.family} looks at one person at a time: {ONE_PERSON}")
     return detected_people(detector, where.detector.name, spec, made)
 
 
-def _opened(
-    path: Path, contract: Path | None, options: RunOptions, opened: ExitStack
-) -> tuple[Predictor, MadeBy]:
+def _opened(path: Path, where: Where, options: RunOptions, opened: ExitStack) -> tuple[Predictor, MadeBy]:
+    contract = where.contract
     with working(f"loading {path}"):
         try:
             runner, artifact = open_finder(path, options, Described(contract=contract))
@@ -133,7 +140,7 @@ def _opened(
     opened.enter_context(runner)
     _check_detector(path, artifact.spec)
     made = document.made_by(artifact, runner.effective, artifact.files)
-    return Predictor(runner, artifact.spec), made
+    return Predictor(runner, artifact.spec, threshold=where.threshold), made
 
 
 def _check_detector(path: Path, spec: ModelSpec) -> None:

@@ -72,6 +72,7 @@ def run(
         finder = None if people else finder_of(settings.where, artifact.spec, options, opened, source)
         faces = faces_of(described.mesh, artifact)
         asked = replace(asked, finder=finder, people=people, faces=faces, mesh_format=mesh_format)
+        asked = replace(asked, threshold=settings.where.threshold)
         with counting(f"finding people in {source.name}") as on_progress:
             result = predict(source, runner, artifact, folder, asked, on_progress)
     _show(result)

@@ -84,7 +84,7 @@ def _weight(scale: float) -> int:
 
 def _label(poses: Poses, person: int) -> str:
     score = f"{poses.scores[person]:.1f}"
-    return score if poses.ids is None else f"#{int(poses.ids[person])}  {score}"
+    return score if poses.ids is None or poses.ids[person] < 0 else f"#{int(poses.ids[person])}  {score}"
 
 
 def _draw_box(image: Array, box: Array, label: str, colour: Colour, unit: float) -> None:

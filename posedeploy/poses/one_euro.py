@@ -28,7 +28,9 @@ class FilterState:
 
 @dataclass(frozen=True)
 class OneEuro:
-    """frequency: values per second. min_cutoff, speed_cutoff: Hz. beta: Hz per unit of speed."""
+    """frequency: values per second, where their times are not known. min_cutoff, speed_cutoff: Hz. beta: Hz
+    per unit of speed.
+    """
 
     frequency: float
     beta: float
@@ -39,17 +41,33 @@ class OneEuro:
         """A state that has seen these values only, and returns them as they are."""
         return FilterState(values, values, np.zeros_like(values))
 
-    def advance(self, state: FilterState, values: Array) -> FilterState:
-        """The state after these values; its ``smooth`` is the filter's answer."""
-        share = self._share(np.asarray(self.speed_cutoff))
-        speed = share * (values - state.raw) * self.frequency + (1 - share) * state.speed
-        share = self._share(self.min_cutoff + self.beta * np.abs(speed))
+    def advance(self, state: FilterState, values: Array, elapsed_s: Array | None = None) -> FilterState:
+        """The state after these values; its ``smooth`` is the filter's answer.
+
+        Args:
+            elapsed_s: seconds since the values before, of the values' shape or broadcast to it; None for the
+                constant ``frequency``.
+        """
+        frequency = np.asarray(self.frequency) if elapsed_s is None else 1 / elapsed_s
+        share = _share(np.asarray(self.speed_cutoff), frequency)
+        speed = share * (values - state.raw) * frequency + (1 - share) * state.speed
+        share = _share(self.min_cutoff + self.beta * np.abs(speed), frequency)
         return FilterState(values, share * values + (1 - share) * state.smooth, speed)
 
-    def _share(self, cutoff: Array) -> Array:
-        """How much of the new value a low-pass filter of this cutoff takes."""
-        share: Array = 1 / (1 + self.frequency / (2 * math.pi * cutoff))
-        return share
+
+def _share(cutoff: Array, frequency: Array) -> Array:
+    """How much of the new value a low-pass filter of this cutoff takes."""
+    share: Array = 1 / (1 + frequency / (2 * math.pi * cutoff))
+    return share
+
+
+def together(first: FilterState, second: FilterState) -> FilterState:
+    """The rows of two states, one after the other."""
+    return FilterState(
+        np.concatenate([first.raw, second.raw]),
+        np.concatenate([first.smooth, second.smooth]),
+        np.concatenate([first.speed, second.speed]),
+    )
 
 
 def where(mask: Array, yes: FilterState, no: FilterState) -> FilterState:

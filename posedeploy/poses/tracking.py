@@ -3,20 +3,45 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from posedeploy.errors import InputError
-from posedeploy.poses.one_euro import FilterState, OneEuro, where
+from posedeploy.poses.smoothing import KEYPOINT_FILTER, Before, Smoother
 from posedeploy.types import Array, Poses
 
 MIN_SIMILARITY = 0.5
 MIN_SIMILAR_KEYPOINTS = 3
 
-KEYPOINT_FILTER = OneEuro(frequency=15, beta=0.05)
-# Published for centimetres, with beta 0.01 per cm/s.
-POSITION_FILTER = OneEuro(frequency=80, beta=0.001)
+ID_AFTER_FRAMES, MAX_GAP_S = 3, 1.0
+"""What ``predict`` takes; a detector's false alarms seldom last three frames."""
+REACH, REACH_PER_S = 2.0, 6.0
+"""How far someone may be who was missed, in multiples of what counts as similar from one frame to the next:
+at once, and more for each second."""
+
+
+@dataclass(frozen=True, eq=False)
+class _Known:
+    """The people that are remembered, a row each: those of the last frame first, then those missed since.
+
+    keypoints: as they were last seen, smoothed. seen_s, found_s: when each person, and each of its keypoints,
+    was. ids: those under 0 are not given out yet. frames: in how many each was seen.
+    """
+
+    keypoints: Array
+    areas: Array
+    seen_s: Array
+    found_s: Array
+    ids: Array
+    frames: Array
+
+    def __getitem__(self, rows: Array) -> _Known:
+        return _Known(*(getattr(self, name)[rows] for name in self.__dataclass_fields__))
+
+    def __add__(self, other: _Known) -> _Known:
+        names = self.__dataclass_fields__
+        return _Known(*(np.concatenate([getattr(self, name), getattr(other, name)]) for name in names))
 
 
 class Tracker:
@@ -24,24 +49,49 @@ class Tracker:
 
     As the published demos have it: the most confident person first takes the person of the frame before
     with which it has most similar keypoints, at least 3; two keypoints are similar when exp(-d² / (2 area
-    (2 sigma)²)) > 0.5. In 2D every keypoint passes a one-euro filter, which lasts as long as the keypoint
-    is found in every frame. In 3D the person's mean position does, and all joints and vertices move with it;
-    where positions are from the person's own root on, which stays where it is, every joint and vertex does,
-    and every keypoint.
+    (2 sigma)²)) > 0.5. Every keypoint's filter lasts as long as the keypoint is found in every frame.
 
     The demos cut positions down to whole pixels first, and the 3D one pairs joints with shifted sigmas; here
-    positions keep their fractions, and each joint has its own sigma.
+    positions keep their fractions, and each joint has its own sigma. They have no times: their filters take
+    every frame for a 15th of a second (in 3D an 80th), and whoever is missed in one frame is someone new.
     """
 
-    def __init__(self, sigmas: Sequence[float], smooth: bool = True) -> None:
+    def __init__(
+        self,
+        sigmas: Sequence[float],
+        smooth: bool = True,
+        *,
+        id_after_frames: int = 1,
+        max_gap_s: float = 0.0,
+    ) -> None:
+        """
+        Args:
+            id_after_frames: in how many frames one after the other a person must be seen to get an id; 1 as
+                published.
+            max_gap_s: for how long whoever has an id may be missed, and a keypoint's filter lasts without it;
+                0 as published. The longer, the farther away may be who comes back.
+        """
         self._variances = (2 * np.asarray(sigmas, np.float64)) ** 2
-        self._smooth = smooth
+        self._smoother = Smoother() if smooth else None
+        self._id_after_frames = id_after_frames
+        self._max_gap_s = max_gap_s
         self._next_id = 0
-        self._previous: Poses | None = None
-        self._filters: dict[OneEuro, FilterState] = {}
+        self._next_candidate = -1
+        self._frames = 0
+        self._last = 0
+        self._last_s = 0.0
+        """How many of the rows are of the frame before, and its time."""
+        self._known: _Known | None = None
+        self.named: dict[int, int] = {}
+        """The ids that the last frame gave out, by the numbers under 0 that stood for them before."""
 
-    def update(self, poses: Poses) -> Poses:
+    def update(self, poses: Poses, time_s: float | None = None) -> Poses:
         """The same people, in the same order, with ids and smoothed positions.
+
+        A person without an id yet has a number under 0 for it, the same one in each frame.
+
+        Args:
+            time_s: of the frame, later than that of the one before; None for the published constant rates.
 
         Raises:
             InputError: the poses have another number of keypoints than there are sigmas.
@@ -51,82 +101,104 @@ class Tracker:
                 f"this tracker follows people of {len(self._variances)} keypoints; it got an array of "
                 f"{poses.keypoints.shape}, not (people, {len(self._variances)}, 3)"
             )
-        matched = self._match(poses)
-        tracked = replace(poses, ids=self._ids(poses, matched))
-        if self._smooth and len(poses):
-            tracked = self._smoothed(tracked, matched)
-        self._previous = tracked
+        self._frames += 1
+        now_s = self._frames / KEYPOINT_FILTER.frequency if time_s is None else time_s
+        rows = self._match(poses, now_s)
+        ids, frames = self._count(poses, rows)
+        tracked = replace(poses, ids=ids)
+        if self._smoother is not None and len(poses):
+            tracked = self._smoother.smooth(tracked, self._before(rows, now_s, time_s is not None))
+        self._remember(tracked, rows, frames, now_s)
         return tracked
 
-    def _match(self, poses: Poses) -> Array:
-        """(people,) for each the index of the same person in the frame before, or -1."""
-        matched = np.full(len(poses), -1)
-        if self._previous is None or not len(self._previous):
-            return matched
-        similar = _similar_keypoints(poses, self._previous, self._variances)
-        for person in _most_confident_first(poses):
-            best = similar[person].argmax()
-            if similar[person, best] >= MIN_SIMILAR_KEYPOINTS:
-                matched[person] = best
-                similar[:, best] = 0
-        return matched
+    def finish(self) -> dict[int, int]:
+        """The ids of those who were seen in every frame of a video too short for ids, as in ``named``."""
+        self.named = {}
+        if self._known is not None and self._frames < self._id_after_frames:
+            for candidate, frames in zip(self._known.ids, self._known.frames, strict=True):
+                if candidate < 0 and frames == self._frames:
+                    self._name(int(candidate))
+        return self.named
 
-    def _ids(self, poses: Poses, matched: Array) -> Array:
-        ids = np.full(len(poses), -1)
+    def _match(self, poses: Poses, now_s: float) -> Array:
+        """(people,) for each the row of the same person, or -1."""
+        rows = np.full(len(poses), -1)
+        known = self._known
+        if known is None or not len(known.ids) or not len(poses):
+            return rows
+        free = np.arange(len(known.ids)) < self._last
+        similarity = _similarity(poses, known, self._variances)
+        counts = (similarity > MIN_SIMILARITY).sum(axis=-1)
+        _take(rows, free, poses, counts, counts)
+        if self._max_gap_s > 0:
+            reach = REACH + REACH_PER_S * (now_s - known.seen_s)
+            similarity = _similarity(poses, known, self._variances * reach[:, None] ** 2)
+            counts = (similarity > MIN_SIMILARITY).sum(axis=-1)
+            free[self._last :] = True
+            free &= now_s - known.seen_s <= self._max_gap_s
+            free[rows[rows >= 0]] = False
+            _take(rows, free, poses, counts, similarity.sum(axis=-1))
+        return rows
+
+    def _count(self, poses: Poses, rows: Array) -> tuple[Array, Array]:
+        """(people,) ids, and in how many frames each was seen."""
+        ids, frames = np.zeros(len(poses), int), np.ones(len(poses), int)
+        self.named = {}
         for person in _most_confident_first(poses):
-            if matched[person] >= 0 and self._previous is not None and self._previous.ids is not None:
-                ids[person] = self._previous.ids[matched[person]]
+            if rows[person] >= 0 and self._known is not None:
+                ids[person] = self._known.ids[rows[person]]
+                frames[person] += self._known.frames[rows[person]]
             else:
-                ids[person] = self._next_id
-                self._next_id += 1
-        return ids
+                ids[person] = self._next_candidate
+                self._next_candidate -= 1
+            if ids[person] < 0 and frames[person] >= self._id_after_frames:
+                ids[person] = self._name(int(ids[person]))
+        return ids, frames
 
-    def _smoothed(self, poses: Poses, matched: Array) -> Poses:
-        if poses.keypoints_3d is None:
-            return self._smoothed_2d(poses, matched)
-        if poses.from_root:
-            return self._smoothed_from_root(self._smoothed_2d(poses, matched), matched)
-        return self._smoothed_3d(poses, matched)
+    def _name(self, candidate: int) -> int:
+        self.named[candidate] = self._next_id
+        self._next_id += 1
+        return self.named[candidate]
 
-    def _smoothed_2d(self, poses: Poses, matched: Array) -> Poses:
-        positions = poses.keypoints[..., :2]
-        found = poses.keypoints[..., 2:] >= 0
-        lasting = found & (matched >= 0)[:, None, None]
-        if self._previous is not None and len(self._previous):
-            lasting &= self._previous.keypoints[matched][..., 2:] >= 0
-        smooth = self._filtered(KEYPOINT_FILTER, positions, matched, lasting)
-        keypoints = np.concatenate([np.where(found, smooth, positions), poses.keypoints[..., 2:]], axis=2)
-        return replace(poses, keypoints=keypoints)
+    def _before(self, rows: Array, now_s: float, has_times: bool) -> Before:
+        known = self._known
+        if known is None or not len(known.ids):
+            people = len(rows)
+            return Before(np.full(people, -1), np.zeros((people, len(self._variances)), bool))
+        missed_s = now_s - known.found_s[rows]
+        lasting = (known.found_s[rows] == self._last_s) | (missed_s <= self._max_gap_s)
+        lasting &= (rows >= 0)[:, None]
+        if not has_times:
+            return Before(rows, lasting)
+        return Before(rows, lasting, now_s - known.seen_s[rows], missed_s)
 
-    def _smoothed_3d(self, poses: Poses, matched: Array) -> Poses:
-        assert poses.keypoints_3d is not None
-        positions = poses.keypoints_3d[..., :3]
-        centres = positions.mean(axis=1)
-        moved = self._filtered(POSITION_FILTER, centres, matched, (matched >= 0)[:, None]) - centres
-        joints = np.concatenate([positions + moved[:, None], poses.keypoints_3d[..., 3:]], axis=2)
-        vertices = None if poses.vertices is None else poses.vertices + moved[:, None]
-        return replace(poses, keypoints_3d=joints, vertices=vertices)
+    def _remember(self, poses: Poses, rows: Array, frames: Array, now_s: float) -> None:
+        assert poses.ids is not None
+        found_s = np.where(poses.keypoints[..., 2] >= 0, now_s, -np.inf)
+        kept = np.zeros(0, int)
+        if self._known is not None:
+            known = self._known
+            if len(known.ids):
+                found_before_s = np.where((rows >= 0)[:, None], known.found_s[rows], -np.inf)
+                found_s = np.maximum(found_s, found_before_s)
+            is_missed = (known.ids >= 0) & (now_s - known.seen_s <= self._max_gap_s)
+            is_missed[rows[rows >= 0]] = False
+            kept = np.flatnonzero(is_missed)
+        now = _Known(poses.keypoints, _areas(poses), np.full(len(poses), now_s), found_s, poses.ids, frames)
+        self._known = now + self._known[kept] if self._known is not None else now
+        self._last, self._last_s = len(poses), now_s
+        if self._smoother is not None:
+            self._smoother.keep(kept)
 
-    def _smoothed_from_root(self, poses: Poses, matched: Array) -> Poses:
-        assert poses.keypoints_3d is not None
-        joints = poses.keypoints_3d.shape[1]
-        points = [poses.keypoints_3d[..., :3], *([] if poses.vertices is None else [poses.vertices])]
-        lasting = (matched >= 0)[:, None, None]
-        smooth = self._filtered(POSITION_FILTER, np.concatenate(points, axis=1), matched, lasting)
-        return replace(
-            poses,
-            keypoints_3d=np.concatenate([smooth[:, :joints], poses.keypoints_3d[..., 3:]], axis=2),
-            vertices=None if poses.vertices is None else smooth[:, joints:],
-        )
 
-    def _filtered(self, filter_: OneEuro, values: Array, matched: Array, lasting: Array) -> Array:
-        """The filter's answers; people keep their filters by ``matched``, where ``lasting`` says so."""
-        state = filter_.start(values)
-        before = self._filters.get(filter_)
-        if before is not None and len(before.raw):
-            state = where(lasting, filter_.advance(before[matched], values), state)
-        self._filters[filter_] = state
-        return state.smooth
+def _take(rows: Array, free: Array, poses: Poses, counts: Array, closeness: Array) -> None:
+    """Give each person without a row, the most confident first, the closest one that is free and similar
+    enough."""
+    for person in _most_confident_first(poses):
+        usable = free & (counts[person] >= MIN_SIMILAR_KEYPOINTS)
+        if rows[person] < 0 and usable.any():
+            rows[person] = np.where(usable, closeness[person], -1).argmax()
+            free[rows[person]] = False
 
 
 def _most_confident_first(poses: Poses) -> list[int]:
@@ -134,15 +206,15 @@ def _most_confident_first(poses: Poses) -> list[int]:
     return order
 
 
-def _similar_keypoints(poses: Poses, others: Poses, variances: Array) -> Array:
-    """(people, others) how many keypoints, found in both, lie close for the size of the people."""
-    area = np.maximum(_areas(poses)[:, None], _areas(others))
-    a, b = poses.keypoints[:, None], others.keypoints[None]
+def _similarity(poses: Poses, known: _Known, variances: Array) -> Array:
+    """(people, known, keypoints) how close each keypoint lies for the size of the people, from 0 to 1, and 0
+    where it is not found in both."""
+    area = np.maximum(_areas(poses)[:, None], known.areas)
+    a, b = poses.keypoints[:, None], known.keypoints[None]
     both = (a[..., 2] >= 0) & (b[..., 2] >= 0)
     squared = ((a[..., :2] - b[..., :2]) ** 2).sum(axis=-1)
-    similar = np.exp(-squared / (2 * area[..., None] * variances)) > MIN_SIMILARITY
-    counts: Array = (both & similar).sum(axis=-1)
-    return counts
+    similarity: Array = np.where(both, np.exp(-squared / (2 * area[..., None] * variances)), 0.0)
+    return similarity
 
 
 def _areas(poses: Poses) -> Array:

@@ -17,10 +17,12 @@ from posedeploy.joint_sets import sigmas_of
 from posedeploy.keypoint_descriptions import undescribed
 from posedeploy.poses.preprocess import prepare
 from posedeploy.predict.frames import Frame
+from posedeploy.predict.threshold import Threshold
 from posedeploy.runtimes.adapted import adapted
 from posedeploy.runtimes.base import Runner
 from posedeploy.types import Array, Camera, ModelSpec, Placement, Poses, Tensors
 
+EVERYONE = Threshold()
 Boxes: TypeAlias = Callable[[Frame], Array]
 """Gives the (people, 4) boxes of a frame: x, y, width, height in px."""
 
@@ -38,18 +40,26 @@ class Predictor:
     """Finds the people in images with a network that is loaded. The runner stays its owner's to close."""
 
     def __init__(
-        self, runner: Runner, spec: ModelSpec, camera: Camera | None = None, boxes: Boxes | None = None
+        self,
+        runner: Runner,
+        spec: ModelSpec,
+        camera: Camera | None = None,
+        boxes: Boxes | None = None,
+        threshold: Threshold = EVERYONE,
     ) -> None:
         """
         Args:
             boxes: finds the people in a frame, for a network that looks at one person at a time; without it
                 the whole image is taken as one person's.
+            threshold: which people are kept.
 
         Raises:
             InputError: no decoding is known for the spec's family, the network takes no image or many at
-                once, or an output of integers has no scale.
+                once, an output of integers has no scale, or no person could be kept.
         """
         family = _known(spec)
+        threshold.check(spec)
+        self._threshold = threshold
         self.spec = spec
         self.remarks: list[str] = []
         self._runner = adapted(runner, spec)
@@ -124,14 +134,14 @@ class Predictor:
 
     def _joined(self, found: list[Poses]) -> Poses:
         if len(found) == 1:
-            return found[0]
+            return self._threshold.keep(found[0])
         joints = len(self.spec.keypoint_names)
         nobody = Poses(
             np.zeros((0, joints, 3)),
             np.zeros(0),
             np.zeros((0, joints, 4)) if self.spec.unit == "mm" else None,
         )
-        return joined(found or [nobody])
+        return self._threshold.keep(joined(found or [nobody]))
 
 
 def finite(outputs: Tensors, spec: ModelSpec) -> Tensors:

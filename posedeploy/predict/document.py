@@ -46,6 +46,7 @@ class SourceRecord(msgspec.Struct, frozen=True, omit_defaults=True):
     ``boxes``: the file or the detector that says where people are, or "the whole image", for a network that
     looks at one person at a time. ``joints``: the file or the detector that the 2D joints
     are from, for one that lifts them. ``skipped``: the files of a folder that are not images.
+    ``min_keypoints``, ``min_score``: what people had to have to be kept.
     """
 
     name: str
@@ -60,6 +61,8 @@ class SourceRecord(msgspec.Struct, frozen=True, omit_defaults=True):
     joints: str | None = None
     detector: MadeBy | None = None
     skipped: tuple[str, ...] = ()
+    min_keypoints: int | None = None
+    min_score: float | None = None
 
 
 class _Image(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -142,22 +145,37 @@ class Document:
         self._images: list[msgspec.Raw] = []
         self._annotations: list[msgspec.Raw] = []
         self._meshes = False
+        self._unnamed: dict[int, list[tuple[int, _Annotation]]] = {}
+        """Annotations of people without an id yet, with their places, by the number that stands for it."""
 
     def add(self, frame: Frame, poses: Poses, picture: str | None, meshes: Sequence[str] = ()) -> None:
         """The people of one frame. picture: the file that shows them. meshes: the file of each person."""
         height, width = frame.image.shape[:2]
         number = len(self._images) + 1
-        place = frame.index if frame.time_s is not None else None
+        index = frame.index if frame.time_s is not None else None
         time_s = None if frame.time_s is None else round(frame.time_s, TIME_DECIMALS)
-        image = _Image(number, frame.name, width, height, picture, place, time_s)
+        image = _Image(number, frame.name, width, height, picture, index, time_s)
         self._images.append(_encoded(image))
         self._meshes |= bool(meshes)
         if len(poses) and poses.keypoints_3d is not None:
             self._origin = "root" if poses.from_root else self._placed
+        present = set() if poses.ids is None else set(poses.ids.tolist())
+        for candidate in self._unnamed.keys() - present:  # no id is given to whoever is missed before
+            del self._unnamed[candidate]
         for person in range(len(poses)):
-            annotation = _annotation(poses, person, len(self._annotations) + 1, number)
-            mesh = meshes[person] if meshes else None
-            self._annotations.append(_encoded(msgspec.structs.replace(annotation, mesh=mesh)))
+            place = len(self._annotations)
+            annotation = _annotation(poses, person, place + 1, number)
+            annotation = msgspec.structs.replace(annotation, mesh=meshes[person] if meshes else None)
+            self._annotations.append(_encoded(annotation))
+            if poses.ids is not None and poses.ids[person] < 0:
+                self._unnamed.setdefault(int(poses.ids[person]), []).append((place, annotation))
+
+    def name(self, ids: Mapping[int, int]) -> None:
+        """Give people their ids in the frames before, by the numbers under 0 that stood for them; call it
+        before the frame that gives them is added."""
+        for candidate, id_ in ids.items():
+            for place, annotation in self._unnamed.pop(candidate, ()):
+                self._annotations[place] = _encoded(msgspec.structs.replace(annotation, track_id=id_))
 
     def encoded(
         self, made: MadeBy, source: SourceRecord, problems: Sequence[str], remarks: Sequence[str] = ()
@@ -208,5 +226,5 @@ def _annotation(poses: Poses, person: int, number: int, image: int) -> _Annotati
         score=round(float(poses.scores[person]), DECIMALS),
         bbox=np.round(poses.boxes[person], DECIMALS).tolist(),
         keypoints_3d=None if positions is None else np.round(positions, DECIMALS).ravel().tolist(),
-        track_id=None if poses.ids is None else int(poses.ids[person]),
+        track_id=None if poses.ids is None or poses.ids[person] < 0 else int(poses.ids[person]),
     )

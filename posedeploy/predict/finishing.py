@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from posedeploy.poses.tracking import Tracker
+from posedeploy.poses.tracking import ID_AFTER_FRAMES, MAX_GAP_S, Tracker
 from posedeploy.predict import document
 from posedeploy.predict.chain import Predictor
 from posedeploy.predict.frames import Frame
@@ -30,7 +30,11 @@ class Finisher:
         self.people: list[int] = []
         self.widths: set[int] = set()
         self.document = document.Document(artifact.spec, options.camera)
-        self._tracker = Tracker(predictor.sigmas, options.smooth) if self.tracks else None
+        self._tracker: Tracker | None = None
+        if self.tracks:
+            self._tracker = Tracker(
+                predictor.sigmas, options.smooth, id_after_frames=ID_AFTER_FRAMES, max_gap_s=MAX_GAP_S
+            )
         self._painter: Painter | None = None
         if options.draw or options.show:
             self._painter = Painter(artifact.spec, still=not moving, faces=options.faces)
@@ -42,7 +46,8 @@ class Finisher:
     def __call__(self, frame: Frame, poses: Poses) -> Array | None:
         """The picture of the frame, where one was asked for."""
         if self._tracker is not None:
-            poses = self._tracker.update(poses)
+            poses = self._tracker.update(poses, frame.time_s)
+            self.document.name(self._tracker.named)
         picture = self._painted(frame, poses) if self._painter else None
         name = self._sink.write(frame, picture) if self._sink and picture is not None else None
         self.document.add(frame, poses, name, self._meshes.write(frame, poses) if self._meshes else ())
@@ -65,6 +70,9 @@ class Finisher:
         ]
 
     def finish(self) -> None:
+        """Bring ids and files to their end."""
+        if self._tracker is not None:
+            self.document.name(self._tracker.finish())
         if self._sink is not None:
             self._sink.finish()
 

@@ -7,6 +7,7 @@ from typing import Literal
 
 from posedeploy.predict.boxes import Finder
 from posedeploy.predict.lifting import People
+from posedeploy.predict.threshold import Threshold
 from posedeploy.types import Array, Camera
 
 MeshFormat = Literal[".obj", ".glb"]
@@ -21,7 +22,7 @@ class PredictOptions:
     cameras; without ids there is no smoothing. finder: where people are, for a network that looks at one
     person at a time; None takes the whole image as one person's. people: where their 2D joints come
     from, for a network that lifts them. faces: (triangles, 3) of the mesh that such a network gives, which is
-    drawn then and, of images, written as a file for each person.
+    drawn then and, of images, written as a file for each person. threshold: which people are kept.
     """
 
     camera: Camera = field(default_factory=Camera)
@@ -33,3 +34,4 @@ class PredictOptions:
     people: People | None = None
     faces: Array | None = None
     mesh_format: MeshFormat = ".obj"
+    threshold: Threshold = field(default_factory=Threshold)

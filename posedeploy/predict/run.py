@@ -25,6 +25,7 @@ from posedeploy.predict.opencv_video import WITHOUT_PYAV
 from posedeploy.predict.opencv_writer import OpenCvWriter
 from posedeploy.predict.pictures import Names, PictureFiles, Sink
 from posedeploy.predict.predict_options import PredictOptions
+from posedeploy.predict.threshold import Threshold
 from posedeploy.printable import printable
 from posedeploy.runtimes.base import Runner
 from posedeploy.types import Array, Artifact
@@ -117,6 +118,8 @@ def predict(
             boxes=printable(finder.name) if finder else WHOLE_IMAGE if takes_boxes(artifact.spec) else None,
             joints=printable(people.name) if people else None,
             detector=finder.made_by if finder else people.made_by if people else None,
+            min_keypoints=options.threshold.min_keypoints,
+            min_score=options.threshold.min_score,
         )
         warnings = camera_doubts(options.camera, finisher.widths)
         remarks = [
@@ -145,7 +148,10 @@ def _predictor(runner: Runner, artifact: Artifact, options: PredictOptions) -> P
     if options.people is not None:
         return Lifter(runner, artifact.spec, options.people.find)
     finder = options.finder
-    return Predictor(runner, artifact.spec, options.camera, finder.find if finder else None)
+    find = finder.find if finder else None
+    has_detector = finder is not None and finder.made_by is not None  # which keeps people by it already
+    threshold = Threshold() if has_detector else options.threshold
+    return Predictor(runner, artifact.spec, options.camera, find, threshold)
 
 
 def _run(

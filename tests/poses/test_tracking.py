@@ -8,7 +8,7 @@ import pytest
 
 from posedeploy.errors import InputError
 from posedeploy.poses.one_euro import OneEuro
-from posedeploy.poses.tracking import Tracker
+from posedeploy.poses.tracking import ID_AFTER_FRAMES, MAX_GAP_S, Tracker
 from posedeploy.types import Poses
 from tests.poses.helpers import some_poses
 
@@ -31,10 +31,12 @@ class ScalarFilter:
     def share(self, cutoff: float) -> float:
         return 1 / (1 + 1 / (2 * math.pi * cutoff) * self.frequency)
 
-    def __call__(self, value: float) -> float:
+    def __call__(self, value: float, elapsed_s: float | None = None) -> float:
         if self.raw is None:
             self.raw = self.smooth = value
             return value
+        if elapsed_s is not None:
+            self.frequency = 1 / elapsed_s
         share = self.share(1.0)
         self.speed = share * (value - self.raw) * self.frequency + (1 - share) * self.speed
         share = self.share(1.0 + self.beta * abs(self.speed))
@@ -176,3 +178,136 @@ def test_people_from_their_roots_who_vanish_and_come_back(vertices: bool) -> Non
     assert again.ids is not None and again.ids.tolist() == [1]
     assert again.keypoints_3d is not None
     np.testing.assert_allclose(again.keypoints_3d, joints)
+
+
+NOBODY = Poses(np.zeros((0, 5, 3)), np.zeros(0))
+
+
+def patient() -> Tracker:
+    """A tracker as predict has it."""
+    return Tracker(SIGMAS, id_after_frames=ID_AFTER_FRAMES, max_gap_s=MAX_GAP_S)
+
+
+def test_an_id_comes_after_a_few_frames_and_is_known_for_those_before() -> None:
+    tracker, candidates, named = patient(), [], {}
+    for frame in range(4):
+        candidates.append(tracker.update(people((frame, 0), (500, 0)), frame / 30).ids.tolist())
+        named |= tracker.named
+    assert candidates[2:] == [[0, 1], [0, 1]]
+    first, second = candidates[0]
+    assert first < 0 > second and candidates[1] == candidates[0]
+    assert named == {first: 0, second: 1}
+
+
+def test_false_alarms_that_come_and_go_get_no_id() -> None:
+    tracker = patient()
+    for frame in range(20):
+        alarm = [(900, 30 * frame)] if frame % 3 else []
+        ids = tracker.update(people((0, 0), *alarm), frame / 30).ids.tolist()
+        assert all(id_ < 0 for id_ in ids[1:])
+    assert ids[0] == 0
+
+
+def test_people_of_a_video_too_short_for_ids_get_theirs_at_its_end() -> None:
+    tracker = patient()
+    (candidate,) = tracker.update(people((0, 0)), 0.0).ids.tolist()
+    _, newcomer = tracker.update(people((1, 0), (500, 0)), 0.1).ids.tolist()
+    assert tracker.finish() == {candidate: 0}
+    assert newcomer not in tracker.named
+
+
+@pytest.mark.parametrize(
+    ("gap_s", "moved", "same"),
+    [
+        (0.2, 0, True),
+        (0.2, 45, True),
+        (0.2, 100, False),  # too far for that time
+        (0.9, 100, True),
+        (MAX_GAP_S + 0.2, 0, False),
+    ],
+)
+def test_a_gap_is_bridged_by_time(gap_s: float, moved: float, same: bool) -> None:
+    tracker = patient()
+    for frame in range(5):
+        tracker.update(people((0, 0)), frame / 25)
+    for frame in range(5):
+        tracker.update(NOBODY, 0.16 + gap_s * frame / 5 + 0.001)
+    ids = [tracker.update(people((moved, 0)), 0.16 + gap_s + frame / 25).ids[0] for frame in range(3)]
+    assert ids[-1] == (0 if same else 1)
+    assert (ids[0] == 0) == same
+
+
+@pytest.mark.parametrize("fps", [3, 5, 30, 240])
+def test_who_walks_keeps_the_id_at_any_frame_rate(fps: int) -> None:
+    """At 90 px a second, which is 30 px from one frame to the next at 3 frames per second."""
+    tracker, ids = patient(), set()
+    for frame in range(2 * fps + 4):
+        time_s = frame / fps
+        ids |= set(tracker.update(people((90 * time_s, 0), (400 - 90 * time_s, 900)), time_s).ids.tolist())
+    assert {id_ for id_ in ids if id_ >= 0} == {0, 1}
+
+
+def test_a_pause_of_the_video_is_no_frame() -> None:
+    tracker = patient()
+    for time_s in (0, 0.03, 0.07, 0.1):
+        tracker.update(people((0, 0)), time_s)
+    assert tracker.update(people((100, 0)), 0.9).ids.tolist() == [0]
+    assert tracker.update(people((200, 0)), 0.93).ids.tolist() != [0], "not in a thirtieth of a second"
+
+
+def test_the_filters_take_the_time_that_passed() -> None:
+    random = np.random.default_rng(4)
+    times = np.cumsum(random.choice([0.02, 0.04, 0.4], 12))
+    tracker, filters = Tracker(SIGMAS), [[ScalarFilter(15, 0.05) for _ in "xy"] for _ in SHAPE]
+    for number, time_s in enumerate(times):
+        frame = SHAPE + random.normal(0, 2, SHAPE.shape)
+        elapsed_s = time_s - times[number - 1] if number else None
+        expected = [
+            [step(value, elapsed_s) for step, value in zip(own, point, strict=True)]
+            for own, point in zip(filters, frame, strict=True)
+        ]
+        found = tracker.update(some_poses([frame]), float(time_s))
+        np.testing.assert_allclose(found.keypoints[0, :, :2], expected)
+
+
+def test_at_the_published_rate_times_change_nothing() -> None:
+    random = np.random.default_rng(5)
+    timed, untimed = Tracker(SIGMAS), Tracker(SIGMAS)
+    for number in range(8):
+        poses = people(tuple(random.normal(0, 3, 2)), tuple(random.normal(500, 3, 2)))
+        np.testing.assert_allclose(
+            timed.update(poses, number / 15).keypoints, untimed.update(poses).keypoints, rtol=1e-9
+        )
+
+
+def test_a_keypoint_that_is_missed_for_a_moment_keeps_its_filter() -> None:
+    random = np.random.default_rng(6)
+    tracker, steps = patient(), [ScalarFilter(15, 0.05) for _ in "xy"]
+    seen_s = None
+    for number in range(12):
+        frame = SHAPE + random.normal(0, 2, SHAPE.shape)
+        if number in (4, 5):
+            frame[1] = np.nan
+        found = tracker.update(some_poses([frame]), number / 30).keypoints[0, 1]
+        if number in (4, 5):
+            assert (found == -1).all()
+            continue
+        elapsed_s = None if seen_s is None else number / 30 - seen_s
+        seen_s = number / 30
+        expected = [step(value, elapsed_s) for step, value in zip(steps, frame[1], strict=True)]
+        np.testing.assert_allclose(found[:2], expected)
+
+
+@pytest.mark.parametrize("from_root", [False, True])
+def test_in_3d_who_comes_back_is_smoothed_on(from_root: bool) -> None:
+    joints = np.concatenate([np.random.default_rng(7).normal(0, 300, (1, 5, 3)), np.ones((1, 5, 1))], axis=2)
+    tracker = patient()
+    for number in range(4):
+        moved = joints + np.array([10 * number, 0, 0, 0])
+        tracker.update(replace(people((0, 0)), keypoints_3d=moved, from_root=from_root), number / 30)
+    tracker.update(Poses(np.zeros((0, 5, 3)), np.zeros(0), np.zeros((0, 5, 4))), 0.15)
+    away = joints + np.array([200, 0, 0, 0])
+    back = tracker.update(replace(people((0, 0)), keypoints_3d=away, from_root=from_root), 0.2)
+    assert back.ids.tolist() == [0]
+    shift = (back.keypoints_3d - joints)[0, :, 0]
+    assert (shift > 40).all() and (shift < 199).all(), "between where they were and where they are"

@@ -19,6 +19,7 @@ from posedeploy.predict.images import read_image
 from posedeploy.predict.predict_options import PredictOptions
 from posedeploy.predict.run import Prediction, predict
 from posedeploy.predict.sources import open_source
+from posedeploy.predict.threshold import Threshold
 from posedeploy.runtimes.openvino import OpenVinoRunner
 from posedeploy.types import Array, Artifact, RunOptions, Tensors
 from tests.predict.conftest import HEIGHT, PEOPLE, WIDTH, CrowdRunner, MakeVideo, write_image
@@ -162,6 +163,41 @@ def test_ids_and_smoothing_can_be_left_out(artifact: Artifact, tmp_path: Path, v
     run(video(frames=3), artifact, tmp_path / "out", smooth=False)
     assert document(tmp_path / "out")["source"]["tracked"]
     assert not document(tmp_path / "out")["source"]["smoothed"]
+
+
+@pytest.mark.parametrize("frames", [1, 2, 5])
+def test_every_frame_has_the_ids_that_come_after_a_few(
+    frames: int, artifact: Artifact, tmp_path: Path, video: MakeVideo
+) -> None:
+    run(video(frames=frames), artifact, tmp_path / "out", draw=False)
+    annotations = document(tmp_path / "out")["annotations"]
+    assert [person["id"] for person in annotations] == list(range(1, PEOPLE * frames + 1))
+    ids = [person["track_id"] for person in annotations]
+    assert ids in ([0, 1] * frames, [1, 0] * frames)
+
+
+def test_only_people_beyond_the_threshold_are_kept(artifact: Artifact, tmp_path: Path, photo: Array) -> None:
+    image = write_image(tmp_path / "a.png", photo)
+    run(image, artifact, tmp_path / "out", draw=False)
+    everyone = document(tmp_path / "out")["annotations"]
+    (low, high) = sorted(person["score"] for person in everyone)
+    most = max(person["num_keypoints"] for person in everyone)
+    for threshold, count in [
+        (Threshold(min_score=high), 1),
+        (Threshold(min_score=low), 2),
+        (Threshold(min_score=high + 0.01), 0),
+        (Threshold(min_keypoints=most), sum(person["num_keypoints"] == most for person in everyone)),
+        (Threshold(min_keypoints=1, min_score=0), 2),
+    ]:
+        run(image, artifact, tmp_path / "out", draw=False, threshold=threshold)
+        found = document(tmp_path / "out")
+        assert len(found["annotations"]) == count
+        assert found["source"].get("min_score") == threshold.min_score
+        assert found["source"].get("min_keypoints") == threshold.min_keypoints
+    with pytest.raises(
+        InputError, match="--min-keypoints 19: a person of lightweight-openpose-2d has 1 to 18"
+    ):
+        run(image, artifact, tmp_path / "out", threshold=Threshold(min_keypoints=19))
 
 
 def test_a_video_that_ends_early_keeps_what_was_done(
