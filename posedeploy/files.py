@@ -27,7 +27,7 @@ MAX_NAME_BYTES = 255
 """Of a file's name, on the file systems that are in use."""
 
 DAMAGED = (
-    ValueError, EOFError, SyntaxError, MemoryError, zipfile.BadZipFile, zlib.error, lzma.LZMAError,
+    ValueError, EOFError, SyntaxError, TypeError, MemoryError, zipfile.BadZipFile, zlib.error, lzma.LZMAError,
     NotImplementedError, RuntimeError, tokenize.TokenError,
 )  # fmt: skip
 """What NumPy raises of a ``.npy`` or ``.npz`` that is none, was cut off or is encrypted."""

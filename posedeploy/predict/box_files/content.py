@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Literal, TypeAlias, get_args
 
 from posedeploy.errors import InputError
+from posedeploy.predict.coco_tables import ENTRY_ERRORS, reason_of
 
 BoxFormat: TypeAlias = Literal["xywh", "xyxy", "cxcywh", "yolo"]
 BOX_FORMATS: tuple[BoxFormat, ...] = get_args(BoxFormat)
@@ -81,9 +82,8 @@ def collect(
     for where, read in entries:
         try:
             key, box = read()
-        except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
-            reason = f"no {error}" if isinstance(error, KeyError) else str(error)
-            remarks.append(f"{source}: {where} is left out: {reason}")
+        except ENTRY_ERRORS as error:
+            remarks.append(f"{source}: {where} is left out: {reason_of(error)}")
             continue
         by_image.setdefault(key, []).append(box)
     return by_image, remarks

@@ -9,6 +9,7 @@ from typing import Any, TypeAlias
 
 from posedeploy.errors import InputError
 from posedeploy.predict.box_files.content import Box, ImageKey, RawBoxes, Size, collect, numbers_of
+from posedeploy.predict.coco_tables import categories_of, guarded, image_id_of, images_of
 from posedeploy.text_files import read_json
 
 WHAT = (
@@ -31,9 +32,9 @@ def read_document(path: Path) -> RawBoxes:
         InputError: it cannot be read, or is of no known form.
     """
     document = read_json(path, WHAT, max_bytes=MAX_BYTES, nan=True)
-    for is_it, read in FORMS:
+    for form, is_it, read in FORMS:
         if is_it(document):
-            return read(document, path)
+            return guarded(partial(read, document, path), form, lambda why: InputError(f"{path}: {why}"))
     raise InputError(f"{path}: not {WHAT}")
 
 
@@ -59,7 +60,7 @@ def _shapes(shapes: list[Any], name: str) -> _Entries:
         kind = shape.get("shape_type") or "polygon"
         if kind not in CORNERS or len(shape["points"]) < CORNERS[kind]:
             raise ValueError(f"a {kind} of {len(shape['points'])} points, around which there is no box")
-        columns = list(zip(*shape["points"], strict=True))
+        columns = list(zip(*((float(x), float(y)) for x, y in shape["points"]), strict=True))
         corners = numbers_of([min(columns[0]), min(columns[1]), max(columns[0]), max(columns[1])])
         return name, Box(corners, where, str(shape["label"]), shape.get("score"))
 
@@ -69,25 +70,20 @@ def _shapes(shapes: list[Any], name: str) -> _Entries:
 
 
 def _annotations(document: Document, path: Path) -> RawBoxes:
-    images = {
-        each["id"]: each for each in document.get("images", []) if isinstance(each, dict) and "id" in each
-    }
-    categories = {each.get("id"): each.get("name") for each in document.get("categories", [])}
+    images = images_of(document)
+    names = {number: category.name or str(number) for number, category in categories_of(document).items()}
 
-    def key_of(image_id: Any) -> ImageKey:
-        image = images.get(image_id, {})
-        key: ImageKey = image.get("frame", image.get("file_name", image_id))
-        return key
+    def key_of(image_id: ImageKey) -> ImageKey:
+        image = None if image_id is None else images.get(image_id)
+        if image is None:
+            return image_id
+        return image.frame if image.frame is not None else image.file_name or image_id
 
-    by_image, remarks = collect(_coco(document["annotations"], "annotation", key_of, categories), path.name)
+    by_image, remarks = collect(_coco(document["annotations"], "annotation", key_of, names), path.name)
     empty: dict[ImageKey, list[Box]] = {key_of(number): [] for number in images}
-    sizes = {
-        key_of(number): (image["width"], image["height"])
-        for number, image in images.items()
-        if isinstance(image.get("width"), int) and isinstance(image.get("height"), int)
-    }
-    framed = any("frame" in image for image in images.values())
-    return RawBoxes(empty | by_image, "xywh", COCO_PERSON, 0 if framed else None, sizes, tuple(remarks))
+    sizes = {key_of(number): image.size for number, image in images.items() if image.size is not None}
+    first = 0 if any(image.frame is not None for image in images.values()) else None
+    return RawBoxes(empty | by_image, "xywh", COCO_PERSON, first, sizes, tuple(remarks))
 
 
 def _results(document: Document, path: Path) -> RawBoxes:
@@ -96,17 +92,18 @@ def _results(document: Document, path: Path) -> RawBoxes:
 
 
 def _coco(
-    entries: list[Any], what: str, key_of: Callable[[Any], ImageKey], categories: Mapping[Any, Any]
+    entries: list[Any], what: str, key_of: Callable[[ImageKey], ImageKey], names: Mapping[int, str]
 ) -> _Entries:
     def read(entry: Any, where: str) -> tuple[ImageKey, Box]:
-        category = entry.get("category_id")
-        label = None if category is None else str(categories.get(category) or category)
-        score = entry.get("score")
-        box = Box(numbers_of(entry["bbox"]), where, label, None if score is None else float(score))
-        image_id = entry.get("image_id")
-        if not isinstance(image_id, str | int | None):
-            raise ValueError(f"image_id {image_id!r}; wanted a number or a name")
-        return key_of(image_id), box
+        category, score = entry.get("category_id"), entry.get("score")
+        label = names.get(category, str(category)) if isinstance(category, int) else category
+        box = Box(
+            numbers_of(entry["bbox"]),
+            where,
+            None if label is None else str(label),
+            None if score is None else float(score),
+        )
+        return key_of(image_id_of(entry)), box
 
     for index, entry in enumerate(entries):
         where = f"{what} {entry.get('id', index) if isinstance(entry, dict) else index}"
@@ -160,11 +157,11 @@ def _plain_box(name: ImageKey, box: Any, where: str) -> tuple[ImageKey, Box]:
     return name, Box(numbers_of(box[:4] if score is not None else box), where, None, score)
 
 
-FORMS: tuple[tuple[Callable[[Document], bool], Callable[[Document, Path], RawBoxes]], ...] = (
-    (lambda document: _has(document, "shapes"), _labelme),
-    (lambda document: _has(document, "annotations"), _annotations),
-    (lambda document: _any_has(document, "bbox"), _results),
-    (lambda document: _any_has(document, "image"), _named),
-    (lambda document: isinstance(document, list), _plain),
+FORMS: tuple[tuple[str, Callable[[Document], bool], Callable[[Document, Path], RawBoxes]], ...] = (
+    ("LabelMe's file of an image", lambda document: _has(document, "shapes"), _labelme),
+    ("COCO annotations", lambda document: _has(document, "annotations"), _annotations),
+    ("COCO results", lambda document: _any_has(document, "bbox"), _results),
+    ("boxes by image", lambda document: _any_has(document, "image"), _named),
+    ("a list of boxes", lambda document: isinstance(document, list), _plain),
 )
 """Known forms, by what a document has; the first that fits is read."""

@@ -146,8 +146,11 @@ def in_order(frames: Iterable[FileFrame]) -> list[FileFrame]:
 
 def natural(name: str) -> list[tuple[int, str]]:
     """Return what to sort names by so that 10 comes after 9."""
-    parts = re.split(r"(\d+)", name)
-    return [(int(part), "") if part.isdecimal() else (-1, part) for part in parts]
+    parts = re.split(r"([0-9]+)", name)
+    return [
+        (len(part.lstrip("0")), part.lstrip("0")) if index % 2 else (-1, part)
+        for index, part in enumerate(parts)
+    ]
 
 
 def _people(frame: FileFrame, joints: int, remarks: list[str], source: str) -> Iterable[Person]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -22,6 +23,8 @@ MARGIN = 1.1
 SEQUENCE_FPS = 30.0
 """Frames per second of a sequence without times."""
 MAX_NAME = 100
+MAX_GAP = 10
+"""Frames between two that a file has, on average; numbers further apart are the ids of images."""
 
 
 @dataclass(frozen=True)
@@ -59,6 +62,7 @@ class JointsFile(Source):
         raw = read_joints(path, self.options.key, sequence=self.options.is_sequence)
         source = printable(path.name)
         self.content = in_pixels(gather(raw, source), source, self.options.image_size)
+        self._numbers = _numbers_of(self.content.frames)
         self._is_sequence = self.options.is_sequence or self.content.is_sequence
         inputs = tuple(sorted(path.iterdir())) if path.is_dir() else (path,)
         super().__init__(path.name, inputs, len(self.content.frames))
@@ -88,9 +92,7 @@ class JointsFile(Source):
             return None
         if frame.time_s is not None and self.options.fps is None:
             return frame.time_s
-        first = self.content.frames[0].number
-        number = index if frame.number is None or first is None else frame.number - first
-        return number / self.fps
+        return (self._numbers[index] - self._numbers[0]) / self.fps
 
     def _name_of(self, frame: JointsFrame) -> str:
         """The last part of the frame's name: it becomes the name of a file."""
@@ -110,6 +112,16 @@ class JointsFile(Source):
 
 
 MAX_SIZE = 16384
+
+
+def _numbers_of(frames: tuple[JointsFrame, ...]) -> list[int]:
+    """The frames' own numbers where these rise and are close to each other, as those of a video are; or else
+    0, 1, 2 and so on."""
+    numbers = [frame.number for frame in frames if frame.number is not None]
+    rising = len(numbers) == len(frames) and all(a < b for a, b in pairwise(numbers))
+    if rising and numbers and numbers[-1] - numbers[0] < MAX_GAP * len(numbers):
+        return numbers
+    return list(range(len(frames)))
 
 
 def _fps_of(frames: tuple[JointsFrame, ...]) -> float | None:

@@ -35,6 +35,8 @@ PERSON = ("person", "person_id", "id", "track_id", "idx", "pid")
 TIME = ("time_s", "time", "timestamp", "seconds", "t")
 JOINT = ("joint", "keypoint", "landmark", "name", "part", "joint_name", "joint_id")
 SCORES = ("score", "s", "c", "conf", "confidence", "v", "visibility", "likelihood", "prob", "p")
+MAX_DIGITS = 16
+"""Of a frame's number."""
 AXES = {"x": 0, "y": 1} | dict.fromkeys(SCORES, 2)
 """What a number of a joint is called, and its place in x, y, score."""
 _LAST = re.compile(r"^(.*?)[ _.:\-]?(" + "|".join(sorted(AXES, key=len, reverse=True)) + r")(\d*)$")
@@ -96,6 +98,8 @@ def _array(rows: Sequence[CsvRow], source: str) -> tuple[Array, list[str]]:
             kept.append(numbers)
         else:
             remarks.append(f"{source}: line {row.line} is left out: wanted {width} numbers")
+    if not kept:
+        raise InputError(f"{source}: none of its {len(rows)} lines is a row of {width} numbers")
     return np.array(kept, np.float64), remarks
 
 
@@ -159,8 +163,12 @@ def _wide(
             "nose_score, or a row for each joint with the columns joint, x, y"
         )
     records = []
+    size = 3 if any(2 in axes for axes in joints.values()) else 2
     for row in rows:
-        numbers = [[number(row.cells[axes[axis]]) for axis in sorted(axes)] for axes in joints.values()]
+        numbers = [
+            [number(row.cells[axes[axis]]) if axis in axes else float("nan") for axis in range(size)]
+            for axes in joints.values()
+        ]
         if any(value is None for joint in numbers for value in joint):
             remarks.append(f"{path.name}: line {row.line} is left out: not all of it are numbers")
         else:
@@ -212,7 +220,7 @@ def _frames(
         FileFrame(
             source if name == "" or people[0][0].time_s is not None else name,
             [record for _, record in people],
-            int(name) if name.isdecimal() else None,
+            int(name) if name.isdecimal() and len(name) < MAX_DIGITS else None,
             people[0][0].time_s,
         )
         for name, people in frames.items()

@@ -295,3 +295,20 @@ def test_arrays_and_folders_of_other_things_are_refused(tmp_path: Path, image: P
     (tmp_path / "empty" / "a.xml").write_text(VOC)
     with pytest.raises(InputError, match=r"files, and it holds \.txt and \.xml files"):
         found(tmp_path / "empty", image)
+
+
+@pytest.mark.parametrize(
+    "document",
+    [
+        annotations(images=5, categories=[[], {"id": "x"}])
+        | {"annotations": [coco(None, category_id="person")]},
+        annotations()
+        | {"annotations": [*annotations()["annotations"], None, [], {"image_id": 7, "bbox": "x"}]},
+        [coco(), coco(10**400), coco(True), coco(1, score="x"), 5],
+        labelme(shapes=[*labelme()["shapes"], None, {"label": "person", "points": "12"}], imageWidth="x"),
+    ],
+)
+def test_odd_parts_of_json_do_not_stop_the_rest(document: Any, tmp_path: Path, image: Path) -> None:
+    as_json(tmp_path / "boxes.json", document)
+    _, ((box,),) = found(tmp_path / "boxes.json", image)
+    np.testing.assert_allclose(box, BOX, atol=1e-4)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import pickle
+import re
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
@@ -18,6 +19,7 @@ from posedeploy.poses.known_sets import KNOWN_SETS
 from posedeploy.predict.joints import arrays
 from posedeploy.predict.joints.content import JointsContent, gather
 from posedeploy.predict.joints.formats import is_joints, read_joints
+from posedeploy.predict.joints.source import JointsFile, JointsOptions
 from posedeploy.types import Array
 from tests.bodies import drawn_people
 
@@ -60,6 +62,10 @@ def annotations() -> dict[str, Any]:
         "annotations": [*people, {"id": 9, "image_id": 1, "category_id": 3, "bbox": [0, 0, 5, 5]}],
         "categories": [{"id": 1, "name": "person", "keypoints": names}],
     }
+
+
+def _instances() -> list[dict[str, Any]]:
+    return [{"frame_id": 1, "instances": [{"keypoints": each.tolist()} for each in PEOPLE]}]
 
 
 def wide(separator: str = ",", title: str = "{}_{}") -> str:
@@ -445,3 +451,33 @@ def test_large_arrays_are_refused_before_they_are_read(
             InputError, match="1,224 bytes by its header, and an array of joints may have 1,000"
         ):
             read(tmp_path / name)
+
+
+ODD_JSON: tuple[tuple[Any, str], ...] = (
+    (annotations() | {"images": 5, "categories": [[], {"id": "x"}]}, ""),
+    (annotations() | {"images": [{"id": 1, "frame": -1}, {"id": [], "width": "x"}]}, ""),
+    (annotations() | {"annotations": [*annotations()["annotations"], None, {"image_id": [1]}]}, "image_id"),
+    ([*results(), *results(10**400)], r"entry 3 is left out: image_id 1000+; wanted a number or a name"),
+    ([*results(), {"image_id": True, "category_id": 1, "keypoints": "x"}], "image_id True; wanted a number"),
+    ({"people": [*openpose(PEOPLE)["people"], "x", {"pose_keypoints_2d": [1, 2]}]}, "person 3 is left out"),
+    (
+        {"instance_info": [{"frame_id": "x", "instances": []}, *_instances()]},
+        "frame 0 of the list is left out",
+    ),
+)
+
+
+@pytest.mark.parametrize(("document", "remark"), ODD_JSON)
+def test_odd_parts_of_json_do_not_stop_the_rest(document: Any, remark: str, tmp_path: Path) -> None:
+    as_json(tmp_path / "a.json", document)
+    content = read(tmp_path / "a.json")
+    assert len(content.people) == 3
+    assert re.search(remark, " ".join(content.remarks))
+
+
+def test_ids_far_apart_are_no_times(tmp_path: Path) -> None:
+    for ids, times in (([3, 4, 7], [0, 0.1, 0.4]), ([139, 285, 90000], [0, 0.1, 0.2])):
+        entries = [entry | {"image_id": number} for number, entry in zip(ids, results(), strict=True)]
+        as_json(tmp_path / "a.json", entries)
+        source = JointsFile(tmp_path / "a.json", JointsOptions(is_sequence=True, fps=10.0))
+        assert [frame.time_s for frame in source] == pytest.approx(times)

@@ -1,0 +1,93 @@
+"""People as entries of a JSON document: their joints, and those that are none named and left out."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from typing import Any, TypeAlias
+
+import numpy as np
+
+from posedeploy.predict.coco_tables import ENTRY_ERRORS, image_id_of, reason_of
+from posedeploy.predict.joints.content import Record
+from posedeploy.types import Array
+
+Document: TypeAlias = Any
+"""What JSON holds."""
+
+
+def people_of(
+    entries: Sequence[Document],
+    joints_of: Callable[[Document], Array],
+    what: str,
+    source: str,
+    remarks: list[str],
+    *,
+    numbered: bool = True,
+) -> Iterator[Record]:
+    """Yield those entries that are people; one that is not goes to the remarks."""
+    for index, entry in enumerate(entries):
+        label = f"{what} {index}" if numbered else what
+        try:
+            joints = joints_of(entry)
+        except ENTRY_ERRORS as error:
+            remarks.append(f"{source}: {label} is left out: {reason_of(error)}")
+            continue
+        yield Record(joints, label)
+
+
+def by_image(
+    entries: Iterable[Document],
+    joints_of: Callable[[Document], Array],
+    what: str,
+    source: str,
+    remarks: list[str],
+) -> dict[int | str | None, list[Record]]:
+    """Return the people of each image, by its id or name; an entry that is none goes to the remarks."""
+    found: dict[int | str | None, list[Record]] = {}
+    for index, entry in enumerate(entries):
+        name = f"{what} {entry.get('id', index) if isinstance(entry, dict) else index}"
+        try:
+            people = found.setdefault(image_id_of(entry), [])
+        except ENTRY_ERRORS as error:
+            remarks.append(f"{source}: {name} is left out: {reason_of(error)}")
+            continue
+        people += people_of([entry], joints_of, name, source, remarks, numbered=False)
+    return found
+
+
+def scored_joints(entry: Document) -> Array:
+    """Return the joints of an entry: flat x, y, score, or pairs with ``keypoint_scores`` beside them."""
+    joints = numbers_of(entry["keypoints"])
+    scores = entry.get("keypoint_scores")
+    if scores is not None and joints.shape == (len(scores), 2):
+        joints = np.column_stack([joints, np.array(scores, np.float64)])
+    return joints
+
+
+def numbers_of(keypoints: Document) -> Array:
+    """Return (joints, 2 or 3) of a flat list of x, y and score, or of a list for each joint."""
+    array = array_of(keypoints)
+    if array.ndim == 1 and array.size and array.size % 3 == 0:
+        return array.reshape(-1, 3)
+    if array.ndim != 2 or array.shape[1] not in (2, 3):
+        raise ValueError(f"keypoints of shape {array.shape}; wanted x, y and a score for each joint in turn")
+    return array
+
+
+def array_of(value: Document) -> Array:
+    """Return an array of numbers; ``null`` is NaN."""
+    return np.array(value, np.float64)
+
+
+def tell_others(count: int, source: str, remarks: list[str]) -> None:
+    """Put the number of entries that are not of people into the remarks."""
+    if count:
+        remarks.append(
+            f"{source}: {count} {'entry is' if count == 1 else 'entries are'} not of people and left out"
+        )
+
+
+def set_by_count(sets: Mapping[int, str], groups: Iterable[Sequence[Record]]) -> str | None:
+    """Return the set of these that has as many joints as people do."""
+    counts = {len(person.joints) for people in groups for person in people}
+    return next((sets[count] for count in counts if count in sets), None)
