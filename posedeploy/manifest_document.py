@@ -10,9 +10,12 @@ from typing import Any
 
 import msgspec
 
-from posedeploy.errors import ManifestError
+from posedeploy.errors import InputError, ManifestError
+from posedeploy.printable import printable
+from posedeploy.text_files import parse_json
 from posedeploy.types import Artifact, ModelSpec, Provenance
 
+WHAT = "a manifest"
 SUFFIX = ".posedeploy.json"
 FORMAT = "posedeploy.manifest"
 VERSION = 1
@@ -79,7 +82,7 @@ def parse(path: Path, content: bytes) -> Manifest:
         ManifestError: they are damaged, of a newer version, or no manifest.
     """
     try:
-        head = msgspec.json.decode(content, type=_Head)
+        head = parse_json(content, path, WHAT, _Head)
         if head.format == FORMAT and head.version > VERSION:
             raise ManifestError(
                 f"{path}: it has version {head.version} and this release reads up to {VERSION}; upgrade "
@@ -89,13 +92,14 @@ def parse(path: Path, content: bytes) -> Manifest:
             raise ManifestError(
                 f"{path}: it is not a posedeploy manifest (format {head.format!r}, not {FORMAT!r})"
             )
-        document = msgspec.json.decode(content, type=Manifest)
+        document: Manifest = parse_json(content, path, WHAT, Manifest)
         if damage := _damage(document.spec):
             raise ManifestError(f"{path}: the manifest is damaged ({damage}); export the artifact again")
         return document
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+    except InputError as error:
+        reason = str(error).removeprefix(printable(f"{path}: not {WHAT}: "))
         raise ManifestError(
-            f"{path}: the manifest is damaged ({error}); export the artifact again"
+            f"{path}: the manifest is damaged ({reason}); export the artifact again"
         ) from error
 
 

@@ -63,6 +63,13 @@ def test_damaged_json_is_refused(artifact: Artifact, content: bytes) -> None:
         manifest.read(artifact.path)
 
 
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16"])
+def test_a_manifest_that_an_editor_saved_otherwise_is_read(artifact: Artifact, encoding: str) -> None:
+    path = manifest.path_of(artifact.path)
+    path.write_bytes(path.read_text().replace("\n", "\r\n").encode(encoding))
+    assert manifest.read(artifact.path) == artifact
+
+
 @pytest.mark.parametrize(
     "fields", [{"spec": {}}, {"files": 3}, {"precision": None}, {"target": 1}, {"provenance": None}]
 )

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -38,6 +40,21 @@ _TURNS: dict[int, tuple[int | None, int | None]] = {
 """What undoes each of EXIF's orientations: a rotation, then a flip."""
 
 
+_OTHER_CONTENT = (
+    (re.compile(rb"\s*<(!doctype\s+html|html)", re.I), "an HTML page, as a failed download leaves it"),
+    (re.compile(rb"version https://git-lfs"), "a Git LFS pointer (run `git lfs pull`)"),
+    (
+        re.compile(rb"\s*(<\?xml[^>]*>\s*)?<(!--.*?-->\s*)*svg", re.I | re.S),
+        "an SVG drawing",
+    ),
+    (re.compile(rb"%PDF"), "a PDF document"),
+    (re.compile(rb".{4}ftyp|\x1aE\xdf\xa3|RIFF.{4}AVI ", re.S), "a video"),
+    (re.compile(rb"\s*[\[{]\s*[\[{\"\]}0-9-]"), "a JSON document"),
+    (re.compile(rb"PK\x03\x04"), "a ZIP archive"),
+)
+"""What is often called .jpg and is no image, by how it begins."""
+
+
 @dataclass(frozen=True)
 class Picture:
     """An image that was read.
@@ -57,6 +74,25 @@ def is_image(path: Path) -> bool:
         return False
     with path.open("rb") as file:
         return looks_like_image(file.read(512))
+
+
+def check_claims(path: Path) -> None:
+    """Refuse an image that claims to be too large, before its frames are counted. JPEG, which has one alone,
+    is left to ``read_picture``, and so is damage.
+
+    Raises:
+        InputError: it claims too many px.
+        OSError: it cannot be read.
+    """
+    with path.open("rb") as file:
+        beginning = file.read(512)
+        if beginning.startswith(b"\xff\xd8\xff") or not looks_like_image(beginning):
+            return
+        content = beginning + file.read(MAX_BYTES)
+    with suppress(HeaderError):
+        header = read_header(content)
+        if header is not None:
+            _check_size(path, header)
 
 
 def read_image(path: Path) -> Array:
@@ -104,9 +140,9 @@ def _check_size(path: Path, header: Header) -> None:
 
 
 def _not_an_image(path: Path, content: bytes) -> InputError:
-    return InputError(
-        f"{path}: its {len(content)} bytes are not an image that OpenCV reads; wanted {', '.join(SUFFIXES)}"
-    )
+    found = next((what for pattern, what in _OTHER_CONTENT if pattern.match(content[:512])), None)
+    named = f"it is {found}" if found else f"its {len(content)} bytes are not an image that OpenCV reads"
+    return InputError(f"{path}: {named}; wanted {', '.join(SUFFIXES)}")
 
 
 def _decoded(path: Path, content: bytes, header: Header) -> Picture:

@@ -14,7 +14,7 @@ from posedeploy.predict.animations import Animation, is_animated
 from posedeploy.predict.frames import Source
 from posedeploy.predict.image_files import Images, open_images
 from posedeploy.predict.image_sequence import ImageSequence, is_pattern, numbered
-from posedeploy.predict.images import is_image
+from posedeploy.predict.images import check_claims, is_image
 from posedeploy.predict.opencv_video import CameraFeed, OpenCvReader
 from posedeploy.predict.urls import SCHEMES, scheme_of, without_password
 from posedeploy.printable import printable
@@ -79,6 +79,7 @@ def _open_file(path: Path, fps: float | None) -> Source:
             raise InputError(
                 f"{path}: the file is empty (0 bytes); wanted an image or a video, so copy it again"
             )
+        check_claims(path)
         if is_animated(path):
             return _open_animation(path, fps)
     except OSError as error:

@@ -143,13 +143,16 @@ def test_bad_input(crops: Path, human: Path, refused: Callable[..., str]) -> Non
     for arguments, message in [
         (
             (mobile, "--boxes", "outside.json"),
-            "the box [900, 20, 100, 180] (x, y, width, height) lies outside",
+            "the box [900, 20, 100, 180] as left, top, width, height in px lies outside",
         ),
-        ((hg, "--boxes", "outside.json"), "photo.png: the box [900, 20, 100, 180]"),
-        ((mobile, "--boxes", "flat.json"), "the box [10, 20, 0, 180] has no size"),
-        ((mobile, "--boxes", "short.json"), "short.json: wanted a JSON list of boxes [x, y, width, height]"),
-        ((mobile, "--boxes", "nan.json"), "nan.json: wanted a JSON list of boxes"),
-        ((mobile, "--boxes", "none.json"), "none.json: cannot be read"),
+        ((hg, "--boxes", "outside.json"), "outside.json: box 0: the box [900, 20, 100, 180]"),
+        (
+            (mobile, "--boxes", "flat.json"),
+            "[10, 20, 0, 180] as left, top, width, height in px has no size",
+        ),
+        ((mobile, "--boxes", "short.json"), "short.json: not a JSON list of boxes [x, y, width, height]"),
+        ((mobile, "--boxes", "nan.json"), "nan.json: box 0 is left out: NaN or infinity"),
+        ((mobile, "--boxes", "none.json"), "none.json: no such file; name a file or folder of boxes"),
         ((mobile, "--boxes", "flat.json", "--detector", crowd), "--boxes and --detector: give one"),
         ((crowd, "--boxes", "flat.json"), "--boxes: lightweight-openpose-2d finds people in the whole image"),
         ((crowd, "--detector", crowd), "--detector: lightweight-openpose-2d finds people in the whole image"),

@@ -37,6 +37,15 @@ def test_every_kind_of_image_becomes_8_bit_bgr(name: str, tmp_path: Path, photo:
     [
         (b"", "the file is empty (0 bytes), not an image; copy or download it again"),
         (b"these are words, not pixels", "its 27 bytes are not an image that OpenCV reads; wanted .jpg"),
+        (b"<!DOCTYPE html>\n<html>", "it is an HTML page, as a failed download leaves it; wanted .jpg"),
+        (
+            b"version https://git-lfs.github.com/spec/v1",
+            "it is a Git LFS pointer (run `git lfs pull`)",
+        ),
+        (b'<?xml version="1.0"?><svg xmlns="">', "it is an SVG drawing; wanted"),
+        (b'{"error": "Not Found"}', "it is a JSON document; wanted"),
+        (b"\0\0\0\x18ftypisom", "it is a video; wanted"),
+        (b"%PDF-1.7", "it is a PDF document; wanted"),
         (b"\xff\xd8\xff\xd9", "the JPEG holds no picture; copy or download it again"),
         (None, "no such file; name an image"),
     ],

@@ -7,6 +7,7 @@ import struct
 import sys
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 
@@ -17,6 +18,7 @@ from posedeploy.predict.opencv_video import OpenCvReader
 from posedeploy.predict.sources import open_source
 from posedeploy.types import Array
 from tests.predict.conftest import HEIGHT, WIDTH, MakeVideo, write_image
+from tests.predict.image_bytes import png_claiming, tiff
 
 
 def test_an_image(tmp_path: Path, photo: Array) -> None:
@@ -69,6 +71,22 @@ def test_a_name_that_cannot_be_shown_is_read_and_escaped(
     for source in (open_source(str(strange)), open_source(str(tmp_path))):
         (frame,) = source
         assert (frame.name, source.frame_names, source.problems) == (shown, (shown,), [])
+
+
+@pytest.mark.parametrize("name", ["a.tif", "a.gif", "a.png"])
+def test_what_claims_to_be_too_large_is_refused_before_its_frames_are_counted(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    content = {
+        "a.tif": tiff(np.zeros((4, 4), np.uint8), tags={256: 65_000, 257: 65_000}),
+        "a.gif": b"GIF89a" + struct.pack("<HH", 65_000, 65_000) + bytes(100),
+        "a.png": png_claiming(65_000, 65_000),
+    }[name]
+    (tmp_path / name).write_bytes(content)
+    for decoder in ("imdecode", "imdecodemulti", "imdecodeanimation"):
+        monkeypatch.delattr(cv2, decoder)
+    with pytest.raises(InputError, match="the image has 65,000 x 65,000 px of 8 bits, and may"):
+        open_source(str(tmp_path / name))
 
 
 def test_folders_inside_are_read_where_that_is_asked_for(tmp_path: Path, photo: Array) -> None:
