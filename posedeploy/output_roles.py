@@ -20,8 +20,6 @@ def resolve_roles(described: ModelSpec, outputs: Sequence[TensorSpec], where: st
         InputError: the description names an output that is not there, one output twice, or a role that the
             decoding does not know; or a role that the decoding needs finds no output.
     """
-    if not described.roles:
-        return _inferred(described.family, outputs, where)
     _check_described(described, where)
     names = [spec.name for spec in outputs]
     for role, name in described.roles.items():
@@ -30,7 +28,8 @@ def resolve_roles(described: ModelSpec, outputs: Sequence[TensorSpec], where: st
                 f"{where}: no output for {role!r}; wanted {name}, and the outputs are {', '.join(names)}. "
                 "Correct its name under [outputs] in the --contract file"
             )
-    return dict(described.roles)
+    free = [spec for spec in outputs if spec.name not in described.roles.values()]
+    return dict(described.roles) | _inferred(described, free, where)
 
 
 def usual_channels(described: ModelSpec, roles: Mapping[str, str]) -> dict[str, int]:
@@ -63,23 +62,27 @@ def _check_described(described: ModelSpec, where: str) -> None:
             )
 
 
-def _inferred(family: str, outputs: Sequence[TensorSpec], where: str) -> dict[str, str]:
-    if family not in FAMILIES:
+def _inferred(described: ModelSpec, outputs: Sequence[TensorSpec], where: str) -> dict[str, str]:
+    """The outputs of the roles that the description leaves open: all, or, where it names some, those that the
+    decoding cannot do without and that can be found."""
+    if described.family not in FAMILIES:
         return {}
-    channels = _channels(family)
-    needed = channels or (plugins.module(FAMILIES[family].poses).KEYPOINTS_OF[0],)
+    channels = _channels(described.family)
+    needed = tuple(channels) or (plugins.module(FAMILIES[described.family].poses).KEYPOINTS_OF[0],)
     roles = {}
-    for role in _known_roles(family):
+    for role in needed if described.roles else _known_roles(described.family):
+        if role in described.roles:
+            continue
         found = [spec.name for spec in outputs if role in spec.name]
         found = found or _of_channels(outputs, channels.get(role))
         if not found and role in needed and len(needed) == len(outputs) == 1:
             found = [outputs[0].name]
         if found:
             roles[role] = found[-1]
-        elif role in needed:
+        elif role in needed and not described.roles:
             raise InputError(
                 f"{where}: no output for {role!r}; wanted a name with {role} in it, and the outputs are "
-                f"{', '.join(map(str, outputs))}. Name it under [outputs] in a --contract file"
+                f"{', '.join(map(str, outputs)) or 'none'}. Name it under [outputs] in a --contract file"
             )
     return roles
 

@@ -269,3 +269,16 @@ def test_outputs_that_could_be_either_must_be_named(family: str, outputs: tuple[
         InputError, match=r"no output for '\w+'; wanted a name with \w+ in it, and the outputs are"
     ):
         _applied(contracts.described(family), TensorSpec("x", (1, 3, 128, 96)), outputs)
+
+
+def test_a_contract_may_name_some_of_the_outputs(tmp_path: Path) -> None:
+    outputs = (TensorSpec("a", (1, 16, 12, 19)), TensorSpec("b", (1, 16, 12, 38)))
+    spec = _applied(_read(tmp_path, "[outputs.heatmaps]\nname = 'a'"), outputs=outputs)
+    assert spec.roles == {"heatmaps": "a", "pafs": "b"}
+    spec = _applied(_read(tmp_path, "[outputs]\nhm = 'hm'", "pose-hg-3d"), outputs=_hm_and_depth())
+    assert (spec.roles, spec.unit) == ({"hm": "hm"}, "px"), "what can be left out is left out"
+    assert _applied(contracts.described("pose-hg-3d"), outputs=_hm_and_depth()).unit == "mm"
+
+
+def _hm_and_depth() -> tuple[TensorSpec, ...]:
+    return tuple(TensorSpec(name, (1, 16, 12, 16)) for name in ("hm", "depth"))

@@ -107,8 +107,9 @@ def plain(reference: ModelSpec, candidate: ModelSpec) -> ModelSpec:
     """The reference's spec for the candidate's picture: the same size, with its own part embedded."""
     if candidate.contract is None or reference.contract is None:
         return replace(reference, inputs=candidate.inputs)
-    tensor = candidate.inputs[0]
-    tensor = replace(reference.inputs[0], shape=(tensor.shape[0], 3, *tensor.image_size))
+    size = candidate.inputs[0].image_size
+    image = (*size, 3) if reference.inputs[0].layout == "NHWC" else (3, *size)
+    tensor = replace(reference.inputs[0], shape=(candidate.inputs[0].shape[0], *image))
     contract = replace(candidate.contract, embedded=reference.contract.embedded)
     return replace(reference, inputs=(tensor,), contract=contract)
 

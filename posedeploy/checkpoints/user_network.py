@@ -19,6 +19,7 @@ from posedeploy.checkpoints.reader import open_weights
 from posedeploy.checkpoints.shapes import measured
 from posedeploy.errors import NetworkError
 from posedeploy.keypoint_descriptions import check_described
+from posedeploy.quantization import check_quantization
 from posedeploy.types import Model, ModelSpec
 
 
@@ -59,6 +60,8 @@ def open_user_network(path: Path, network: str, weights: str | None = None) -> M
         checkpoint = contents.choose(weights, lambda found: sum(map(len, misfits(wanted, found))))
     load_weights(module, checkpoint, f"{source} must build a network of exactly the checkpoint's tensors")
     spec = check_described(measured(module, spec), f"--network {network}")
+    for tensor in (*spec.inputs, *spec.outputs):
+        check_quantization(tensor, f"--network {network}")
     return Model(
         module,
         spec,

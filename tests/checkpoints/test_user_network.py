@@ -142,6 +142,14 @@ def test_two_outputs_of_one_name_are_refused(folder: Path) -> None:
         open_user_network(folder / "net.pth", f"{folder}/net.py:build")
 
 
+def test_floats_have_no_scale(folder: Path) -> None:
+    (folder / "net.toml").write_text(TOML.replace('heatmaps = "my_maps"', "[outputs.my_maps]\nscale = 0.1"))
+    with pytest.raises(
+        InputError, match=r"net\.py:build: my_maps is float32, so it has no scale and zero point"
+    ):
+        open_user_network(folder / "net.pth", f"{folder}/net.py:build")
+
+
 def test_what_the_file_itself_raises_keeps_its_traceback(folder: Path) -> None:
     with pytest.raises(ZeroDivisionError) as raised:
         open_user_network(folder / "net.pth", f"{folder}/net.py:failing")

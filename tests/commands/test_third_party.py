@@ -64,6 +64,38 @@ def test_channels_last_need_no_word_where_the_shapes_tell(tmp_path: Path, photo:
     assert len(json.loads(Path("found/poses.json").read_text())["annotations"]) == PEOPLE
 
 
+CHANNELS_LAST = """
+from tests.predict.conftest import CrowdNetwork
+from tools.synthetic_maps import crowd
+
+
+class ChannelsLast(CrowdNetwork):
+    def forward(self, images):
+        return tuple(maps.permute(0, 2, 3, 1) for maps in super().forward(images.permute(0, 3, 1, 2)))
+
+
+def build():
+    return ChannelsLast(crowd(2, 32, 57, seed=5))
+"""
+
+
+def test_a_network_of_ones_own_may_have_its_channels_last(
+    human: Path, tmp_path: Path, photo: Array, done: Invoke
+) -> None:
+    write_image(tmp_path / "photo.png", photo)
+    (tmp_path / "last.py").write_text(CHANNELS_LAST)
+    (tmp_path / "last.toml").write_text(
+        'family = "lightweight-openpose-2d"\n[input]\nname = "images"\nshape = [1, 256, 456, 3]\n'
+        '[outputs.heatmaps]\nlayout = "NHWC"\n[outputs.pafs]\nlayout = "NHWC"\n'
+    )
+    network = ("--network", "last.py:build")
+    done("export", human / "human.pth", *network, "--to", "onnx", "-o", "out")
+    assert "same as PyTorch" in done("parity", "out/human.onnx", *network).stdout
+    for model in ((human / "human.pth", *network), ("out/human.onnx",)):
+        done("predict", model[0], "photo.png", *model[1:], "-o", "found")
+        assert len(json.loads(Path("found/poses.json").read_text())["annotations"]) == PEOPLE
+
+
 @pytest.mark.slow
 def test_a_tflite_file_of_integers_predicts(tmp_path: Path, photo: Array, done: Invoke) -> None:
     write_image(tmp_path / "photo.png", photo)
