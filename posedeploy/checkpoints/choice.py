@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from posedeploy.checkpoints.prefixes import View, views, without_common_wrappers
 from posedeploy.checkpoints.weight_sets import Shapes, WeightSet
-from posedeploy.printable import listed
+from posedeploy.printable import listed, printable
 
 Misfit = Callable[[Shapes], int]
 """How far tensors of these shapes are from a network: 0 where they fit."""
@@ -38,7 +38,7 @@ def label_of(weights: WeightSet, view: View) -> str:
     """The key of a set, with the prefix where only the tensors of that prefix are meant."""
     others = any("." in name for name in view.left_out)  # and not only counters
     prefix = view.prefix.rstrip(".") if others else ""
-    return ".".join(part for part in (weights.key, prefix) if part) or "."
+    return printable(".".join(part for part in (weights.key, prefix) if part)) or "."
 
 
 def choose(sets: Sequence[WeightSet], misfit: Misfit | None, key: str | None) -> Choice:
@@ -61,6 +61,8 @@ def choose(sets: Sequence[WeightSet], misfit: Misfit | None, key: str | None) ->
     best: Choice | None = None
     lowest, others = 0, list[str]()
     for weights, view in candidates:
+        if best is not None and lowest == 0 and 2 * len(view.names) < len(best.view.names):
+            continue  # too few to be the same network
         distance = misfit({name: tuple(weights.tensors[old].shape) for name, old in view.names.items()})
         if best is None or distance < lowest:
             best, lowest, others = Choice(weights, view), distance, []
@@ -79,7 +81,7 @@ def _candidates(sets: Sequence[WeightSet], key: str | None) -> Iterator[tuple[We
             looked_at += len(view.names)
             if looked_at > MAX_NAMES:
                 return
-            if key is None or key in (weights.key or ".", label_of(weights, view)):
+            if key is None or key in (printable(weights.key) or ".", label_of(weights, view)):
                 yield weights, view
 
 

@@ -143,6 +143,8 @@ def _check(path: Path, kind: Kind, region: Region) -> None:
 
 def refusal(path: Path, kind: Kind, region: Region) -> str:
     """The message for a file that is something else."""
+    if kind.name == "unknown" and path.suffix == ".bin" and path.with_suffix(".xml").is_file():
+        return f"{path}: the weights of an OpenVINO model, not a checkpoint; name {path.with_suffix('.xml')}"
     if kind.name == "unknown":
         return f"{path}: damaged, or not a PyTorch checkpoint; download or copy it again"
     if kind.name not in QUOTED:
@@ -185,7 +187,8 @@ def _only_checkpoint(path: Path, kind: Kind, members: Iterator[tuple[str, Region
             checkpoints[name] = found
     if {"pickle", "storages", "tensors"} <= held.keys():
         raise CheckpointError(
-            f"{path}: in the format of PyTorch 0.1; load it and save it again with a PyTorch of 0.2 to 2.5"
+            f"{path}: in the format of PyTorch 0.1; convert it in a program that you trust: "
+            "torch.save(torch.load(path, weights_only=False), 'new.pth')"
         )
     sure = [name for name, found in checkpoints.items() if found.name != "pickle"] or list(checkpoints)
     if len(sure) != 1:
@@ -210,7 +213,7 @@ def _folder(path: Path, opened: ExitStack) -> Container:
     held = [inner.name for inner in sorted(path.iterdir()) if _is_checkpoint(inner)]
     if held:
         raise CheckpointError(f"{path}: is a folder, which holds {listed(held)}; name the checkpoint file")
-    raise CheckpointError(f"{path}: is a folder without a checkpoint in it; name the checkpoint file")
+    raise CheckpointError(f"{path}: is a folder without a checkpoint; name a checkpoint or a model file")
 
 
 def _hash_of(path: Path) -> str:

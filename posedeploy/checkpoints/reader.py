@@ -26,6 +26,9 @@ from posedeploy.pickles.values import PickleError, StandIn, Unreadable
 from posedeploy.printable import listed, printable
 from posedeploy.types import TensorSpec, Weights
 
+MAX_BESIDE, MAX_NAME = 50, 200
+"""Names of what lies beside the weights that are recorded, and characters of each."""
+
 
 @dataclass(frozen=True)
 class Checkpoint:
@@ -161,16 +164,23 @@ def _tensor(name: str, value: Any) -> torch.Tensor:
 
 
 def _described(container: Container, choice: Choice) -> Weights:
-    view = choice.view
+    view, module = choice.view, choice.weights.module
     return Weights(
         key=choice.label,
-        prefix=view.prefix,
+        prefix=printable(view.prefix),
         unwrapped=view.unwrapped,
-        module=choice.weights.module,
+        module=printable(module[:MAX_NAME]) if module else None,
         inside=container.around,
         others=choice.others,
-        beside=tuple(map(printable, (*choice.weights.beside, *view.left_out))),
+        beside=_few((*choice.weights.beside, *view.left_out)),
     )
+
+
+def _few(names: tuple[str, ...]) -> tuple[str, ...]:
+    """The names, fit for a line and a manifest, and how many more there are."""
+    more = len(names) - MAX_BESIDE
+    shown = tuple(printable(name[:MAX_NAME]) for name in names[:MAX_BESIDE])
+    return (*shown, f"{more} more") if more > 0 else shown
 
 
 def _without_weights(path: Path, content: Any) -> str:

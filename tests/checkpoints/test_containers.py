@@ -17,6 +17,7 @@ from torch import nn
 
 from posedeploy.checkpoints.reader import read
 from posedeploy.errors import CheckpointError
+from posedeploy.pickles import limits
 from tests.checkpoints.test_reader import WEIGHTS
 
 
@@ -102,8 +103,10 @@ def _scripted(folder: Path) -> None:
 
 
 def _exported(folder: Path) -> None:
-    torch.export.save(torch.export.export(nn.Conv2d(3, 2, 1), (torch.zeros(1, 3, 4, 4),)), folder / "x.pt2")
-    (folder / "x.pt2").rename(folder / "x")
+    with zipfile.ZipFile(folder / "x", "w") as archive:
+        for name in ("data/weights/weight_0", "models/model.json", "data/sample_inputs/model.pt"):
+            archive.writestr(f"exported/{name}", b"")
+        archive.writestr("exported/archive_format", b"pt2")
 
 
 def _folder_of(folder: Path) -> None:
@@ -126,6 +129,12 @@ def _encrypted(folder: Path) -> None:
         if content[place : place + 4] == b"PK\x01\x02":
             content[place + 8] |= 1
     (folder / "x").write_bytes(content)
+
+
+def _tar_of_old(folder: Path) -> None:
+    with tarfile.open(folder / "x", "w") as archive:
+        for name in ("sys_info", "pickle", "storages", "tensors"):
+            archive.addfile(tarfile.TarInfo(name))
 
 
 def _writes(content: bytes) -> Callable[[Path], Any]:
@@ -165,7 +174,8 @@ OTHERS: dict[str, tuple[Callable[[Path], Any], str]] = {
     "noise": (_writes(np.random.RandomState(0).bytes(5000)), "damaged, or not a PyTorch checkpoint"),
     "several": (_several, r"a zip archive with 2 checkpoints: a\.pth, b\.pth; unpack it and name one"),
     "a folder": (_folder_of, r"is a folder, which holds best\.ckpt; name the checkpoint file"),
-    "an empty folder": (lambda folder: (folder / "x").mkdir(), "is a folder without a checkpoint in it"),
+    "an empty folder": (lambda folder: (folder / "x").mkdir(), "is a folder without a checkpoint; name"),
+    "PyTorch 0.1": (_tar_of_old, r"in the format of PyTorch 0\.1; convert it in a program that you trust"),
     "nothing": (lambda folder: None, "no such file; name a checkpoint file"),
     "a pipe": (lambda folder: os.mkfifo(folder / "x"), "a named pipe, which posedeploy does not read"),
     "an archive without": (
@@ -188,10 +198,25 @@ def test_what_is_no_checkpoint_is_named_for_what_it_is(tmp_path: Path, what: str
     assert "\n" not in str(refusal.value)
 
 
-def test_a_bomb_is_refused_before_it_fills_the_disk(tmp_path: Path) -> None:
-    with gzip.open(tmp_path / "x", "wb", 9) as packed:
-        for _ in range(600):
-            packed.write(bytes(1 << 20))
+def test_the_weights_of_an_openvino_model_are_known_by_the_file_beside_them(tmp_path: Path) -> None:
+    (tmp_path / "a.xml").touch()
+    (tmp_path / "a.bin").write_bytes(np.random.RandomState(1).bytes(500))
+    with pytest.raises(CheckpointError, match=r"the weights of an OpenVINO model, .*; name .*/a\.xml$"):
+        read(tmp_path / "a.bin")
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")
+def test_a_program_of_torch_export_is_named(tmp_path: Path) -> None:
+    program = torch.export.export(nn.Conv2d(3, 2, 1), (torch.zeros(1, 3, 4, 4),))
+    torch.export.save(program, tmp_path / "x.pt2")
+    with pytest.raises(CheckpointError, match=r"a torch\.export program, not a checkpoint; save its weights"):
+        read(tmp_path / "x.pt2")
+
+
+def test_a_bomb_is_refused_before_it_fills_the_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(limits, "BYTES_BESIDE", 1 << 20)
+    (tmp_path / "x").write_bytes(gzip.compress(bytes(5 << 20)))
     with pytest.raises(CheckpointError, match=r"unpacked it has more than the \d+ bytes that are allowed"):
         read(tmp_path / "x")
 

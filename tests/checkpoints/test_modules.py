@@ -78,3 +78,39 @@ def test_a_module_in_a_dictionary_beside_an_object_that_holds_another(tmp_path: 
     assert checkpoint.weights.key == "model"
     assert checkpoint.weights.beside == ("epoch", "ema")
     assert len(checkpoint.tensors) == len(Outer().state_dict())
+
+
+class Attributes(dict[str, Any]):
+    """A dictionary with attributes, as Lightning, EasyDict, Box and MMEngine have them."""
+
+
+class Config:
+    """An object with slots and a state, as OmegaConf has them."""
+
+    __slots__ = ("content", "parent")
+
+    def __init__(self, content: Any, parent: Any) -> None:
+        self.content = content
+        self.parent = parent
+
+
+@pytest.mark.parametrize("protocol", [2, 4])
+def test_objects_of_packages_that_are_not_installed_are_looked_into(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, protocol: int
+) -> None:
+    module = ModuleType("not_installed")
+    for kind in (Attributes, Config):
+        monkeypatch.setattr(kind, "__module__", module.__name__)
+        setattr(module, kind.__name__, kind)
+    weights = {"a.weight": torch.ones(2), "a.bias": torch.ones(2)}
+    config = Config({"lr": 0.1}, None)
+    content = Attributes(
+        state_dict=Attributes(weights), hyper_parameters=Config({"optimizer": config}, config)
+    )
+    with monkeypatch.context() as patched:
+        patched.setitem(sys.modules, module.__name__, module)
+        torch.save(content, tmp_path / "a.pth", pickle_protocol=protocol)
+    checkpoint = read(tmp_path / "a.pth")
+    assert checkpoint.tensors.keys() == weights.keys()
+    assert checkpoint.weights.key == "state_dict"
+    assert checkpoint.weights.beside == ("hyper_parameters",)
