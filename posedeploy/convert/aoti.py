@@ -31,6 +31,9 @@ from posedeploy.quiet import unsaid
 SETTINGS: Mapping[str, Any] = {"cpp.dynamic_threads": True}
 """Otherwise the thread count of the machine that compiles is a constant of the code."""
 
+SUMMARIES = ("collect2:", "In file included", "                 from", "clang: error: linker")
+"""How lines of a compiler begin that only lead to an error or sum it up."""
+
 
 def convert(prepared: Prepared, path: Path) -> Mapping[str, Any]:
     """Write ``path`` (.pt2), for ``options.aoti.device``. It has no tensor names: the manifest keeps them.
@@ -90,7 +93,7 @@ def _not_compiled(message: str, compiler: Compiler | None) -> str:
     """What to report of a C++ compiler that fails at the code of a network: its first error, not the pages of
     command line before it."""
     output = message.partition("Output:")[2].strip() or message
-    lines = [line.strip() for line in output.splitlines()]
+    lines = [line.strip() for line in output.splitlines() if not line.startswith(SUMMARIES)] or [output]
     fault = next((line for line in lines if "error" in line.lower()), lines[0])
     return (
         f"AOTInductor cannot compile this network with {compiler or 'the C++ compiler'}: {fault}; install "

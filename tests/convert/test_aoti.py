@@ -151,15 +151,20 @@ def test_a_folder_with_spaces_is_refused_with_the_variable_that_names_another(
     assert not (tmp_path / "out").exists()
 
 
+@pytest.mark.parametrize(
+    "fault",
+    ["/usr/include/a.h:2:3: fatal error: omp.h: No such file or directory", "/usr/bin/ld: cannot find -lx"],
+)
 def test_a_compiler_that_fails_is_named_with_its_first_error(
-    tiny: Model, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tiny: Model, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, fault: str
 ) -> None:
     compiler = tmp_path / "failing++"
     compiler.write_text(
-        """#!/bin/sh
+        f"""#!/bin/sh
 case "$1" in --version|-print-file-name=*) exec g++ "$@";; esac
 echo "In file included from a.cpp:1:" >&2
-echo "/usr/include/a.h:2:3: fatal error: omp.h: No such file or directory" >&2
+echo "{fault}" >&2
+echo "collect2: error: ld returned 1 exit status" >&2
 exit 1
 """
     )
@@ -171,8 +176,8 @@ exit 1
     said = str(refusal.value)
     assert said.startswith(f"AOTInductor cannot compile this network with {compiler} g++ (")
     assert said.endswith(
-        " (from CXX): /usr/include/a.h:2:3: fatal error: omp.h: No such file or directory; install what it "
-        "lacks, or name another compiler in the environment variable CXX"
+        f" (from CXX): {fault}; install what it lacks, or name another compiler in the environment variable "
+        "CXX"
     )
 
 
