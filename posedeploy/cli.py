@@ -81,6 +81,7 @@ def export(
         typer.Option(metavar="all|last", help="Every published output, or only those that hold the poses."),
     ] = "all",
     precision: shared.ExportPrecisionName = "fp32",
+    opset: shared.Opset = None,
     flavour: shared.EngineFlavour = None,
     gpu: shared.Gpus = None,
     smallest: shared.SmallestShape = None,
@@ -106,12 +107,13 @@ def export(
     from posedeploy.commands import export as command
     from posedeploy.commands.opening import Described
     from posedeploy.commands.tensorrt import EngineFlags, engine_options
-    from posedeploy.convert.options import AotiOptions
+    from posedeploy.convert.options import AotiOptions, OnnxOptions
 
     targets = to or ["openvino"]
     engine = EngineFlags(flavour, gpu, smallest, usual, largest, timing_cache, workspace, wrap)
     command.check_flags(targets, "aoti", {"--device": device})
     command.check_flags(targets, "tensorrt", engine.by_name)
+    command.check_flags(targets, "onnx", {"--opset": opset})
     command.check_flags(targets, "tflite", {"--via": via, "--layout": layout})
     command.run(
         checkpoint,
@@ -126,6 +128,7 @@ def export(
             outputs,
             precision,
             aoti=AotiOptions(device or "CPU"),
+            onnx=OnnxOptions(opset),
             tensorrt=engine_options(engine),
             tflite=command.tflite_options(via, layout),
             toolchain=command.toolchain_options(via, time_limit),

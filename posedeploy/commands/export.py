@@ -20,6 +20,7 @@ from posedeploy.convert.options import (
     ExportOptions,
     ExportPrecision,
     IoLayout,
+    OnnxOptions,
     Outputs,
     Route,
     TensorRtOptions,
@@ -45,6 +46,7 @@ def options(
     precision: str = "fp32",
     *,
     aoti: AotiOptions,
+    onnx: OnnxOptions,
     tensorrt: TensorRtOptions,
     tflite: TfliteOptions,
     toolchain: ToolchainOptions,
@@ -57,7 +59,17 @@ def options(
     kept = chosen("--outputs", outputs, OUTPUTS)
     computed = chosen("--precision", precision, PRECISIONS)
     return ExportOptions(
-        input_size, batch, dynamic, embed_preprocessing, kept, computed, aoti, tensorrt, tflite, toolchain
+        input_size,
+        batch,
+        dynamic,
+        embed_preprocessing,
+        kept,
+        computed,
+        aoti=aoti,
+        onnx=onnx,
+        tensorrt=tensorrt,
+        tflite=tflite,
+        toolchain=toolchain,
     )
 
 

@@ -126,6 +126,14 @@ Checkpoint: TypeAlias = Annotated[
     ),
 ]
 
+Opset: TypeAlias = Annotated[
+    int | None,
+    typer.Option(
+        metavar="N",
+        help="ONNX: the opset of the .onnx file, checked in ONNX Runtime against PyTorch.",
+        show_default="18",
+    ),
+]
 EngineFlavour: TypeAlias = Annotated[
     str | None,
     typer.Option(

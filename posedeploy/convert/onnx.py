@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 from pathlib import Path
+from typing import Any
 from weakref import WeakKeyDictionary
 
 import onnx
@@ -24,14 +25,32 @@ _GRAPHS: WeakKeyDictionary[Prepared, onnx.ModelProto] = WeakKeyDictionary()
 """The ONNX models of the exports that are under way: each goes with its network."""
 
 
-def convert(prepared: Prepared, path: Path) -> None:
-    """Write ``path`` (.onnx), simplified by onnxscript's optimizer and checked.
+def convert(prepared: Prepared, path: Path) -> dict[str, Any]:
+    """Write ``path`` (.onnx), simplified by onnxscript's optimizer and checked, in the opset of the options.
+
+    Returns:
+        The opset and the IR version, the lowest that this opset needs, for the manifest.
 
     Raises:
-        ExportError: the network holds something that the exporter cannot express.
+        ExportError: the network holds something that the exporter, or the opset, cannot express.
+        MissingPackageError: an opset is chosen, and ONNX Runtime, which checks it, is not installed.
     """
-    onnx.save(graph(prepared), path)
+    model, opset = graph(prepared), prepared.options.onnx.opset
+    if opset is not None:
+        at_opset = plugins.load("posedeploy.convert.onnx_opset:at_opset")
+        model = with_lowest_ir(at_opset(model, opset, prepared))
+    onnx.save(model, path)
     onnx.checker.check_model(path, full_check=True)  # the file, since checking what is in memory copies it
+    return {"opset": opset or OPSET, "ir_version": model.ir_version}
+
+
+def with_lowest_ir(model: onnx.ModelProto) -> onnx.ModelProto:
+    """The model, its IR version now the lowest that its opsets need: runtimes refuse files of a newer one.
+
+    What the exporter adds for its own IR version, notes on nodes, older readers of protobuf skip.
+    """
+    model.ir_version = onnx.helper.find_min_ir_version_for(model.opset_import, ignore_unknown=True)
+    return model
 
 
 def graph(prepared: Prepared) -> onnx.ModelProto:
@@ -46,7 +65,7 @@ def graph(prepared: Prepared) -> onnx.ModelProto:
         fp16 = prepared.options.precision == "fp16"
         convert_to_fp16 = plugins.load("posedeploy.convert.half:in_float16") if fp16 else None
         exported = _exported(prepared)
-        _GRAPHS[prepared] = convert_to_fp16(exported) if convert_to_fp16 else exported
+        _GRAPHS[prepared] = with_lowest_ir(convert_to_fp16(exported) if convert_to_fp16 else exported)
     return _GRAPHS[prepared]
 
 

@@ -63,6 +63,13 @@ class TfliteOptions:
 
 
 @dataclass(frozen=True)
+class OnnxOptions:
+    """opset: of the ``.onnx`` file; None for the exporter's own, which other targets through ONNX keep."""
+
+    opset: int | None = None
+
+
+@dataclass(frozen=True)
 class ToolchainOptions:
     """What only a route through a toolchain is asked. time_limit_s: how long its process may take."""
 
@@ -87,6 +94,7 @@ class ExportOptions:
     outputs: Outputs = "all"
     precision: ExportPrecision = "fp32"
     aoti: AotiOptions = AotiOptions()
+    onnx: OnnxOptions = OnnxOptions()
     tensorrt: TensorRtOptions = field(default_factory=TensorRtOptions)
     tflite: TfliteOptions = TfliteOptions()
     toolchain: ToolchainOptions = ToolchainOptions()
