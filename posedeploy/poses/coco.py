@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import cache
 
 KEYPOINTS = (
     "nose", "left_eye", "right_eye", "left_ear", "right_ear", "left_shoulder", "right_shoulder",
@@ -30,6 +31,7 @@ _RUN_TOGETHER = {
 """Names without anything between side and part, such as ``rshoulder`` and ``eyeleft``."""
 
 
+@cache
 def coco_name(name: str) -> str:
     """Return what COCO calls a keypoint, such as ``right_shoulder``, or other names in its manner.
 

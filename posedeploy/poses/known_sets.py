@@ -8,6 +8,7 @@ MediaPipe's Pose Landmarker.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from functools import cache
 
 from posedeploy.errors import InputError
 from posedeploy.joint_sets import JOINT_SETS, JointSet
@@ -29,21 +30,26 @@ _ARMS, _LEGS = (*_limbs("r", *_ARM), *_limbs("l", *_ARM)), (*_limbs("r", *_LEG),
 _COCO = ("nose", *_both("eye", "ear", *_ARM, *_LEG))
 _FEET = ("l_toe", "l_small_toe", "l_heel", "r_toe", "r_small_toe", "r_heel")
 
+_HALPE = (*_COCO, "head_top", "neck", "pelvis", *_both("toe", "small_toe", "heel"))
+_FACE_AND_HANDS = (
+    *(f"face_{number}" for number in range(68)),
+    *(f"l_hand_{number}" for number in range(21)),
+    *(f"r_hand_{number}" for number in range(21)),
+)
+
 _FILE_SETS: Mapping[str, tuple[str, ...]] = {
     "openpose18": openpose.KEYPOINT_NAMES,
     "openpose-mpi15": ("head_top", "neck", *_ARMS, *_LEGS, "torso"),
     "body25": (
         "nose", "neck", *_ARMS, "pelvis", *_LEGS, "r_eye", "l_eye", "r_ear", "l_ear", *_FEET,
     ),
-    "halpe26": (*_COCO, "head_top", "neck", "pelvis", *_both("toe", "small_toe", "heel")),
+    "halpe26": _HALPE,
+    "halpe136": (*_HALPE, *_FACE_AND_HANDS),
     "panoptic19": (
         "neck", "nose", "pelvis", *_limbs("l", *_ARM), *_limbs("l", *_LEG), *_limbs("r", *_ARM),
         *_limbs("r", *_LEG), "l_eye", "l_ear", "r_eye", "r_ear",
     ),
-    "wholebody133": (
-        *_COCO, *_FEET, *(f"face_{number}" for number in range(68)),
-        *(f"l_hand_{number}" for number in range(21)), *(f"r_hand_{number}" for number in range(21)),
-    ),
+    "wholebody133": (*_COCO, *_FEET, *_FACE_AND_HANDS),
     "lsp14": (
         "r_ank", "r_knee", "r_hip", "l_hip", "l_knee", "l_ank", "r_wri", "r_elb", "r_sho", "l_sho", "l_elb",
         "l_wri", "neck", "head_top",
@@ -70,7 +76,7 @@ SHORT_NAMES: Mapping[str, tuple[str, ...]] = {
     "coco18": ("openpose18",),
     "openpose25": ("body25",),
     "mpi15": ("openpose-mpi15",),
-    "halpe": ("halpe26",),
+    "halpe": ("halpe26", "halpe136"),
     "h36m": ("human36", "human36-18"),
     "h36m17": ("human36",),
     "human36m": ("human36", "human36-18"),
@@ -130,6 +136,7 @@ def set_of_names(names: Iterable[str]) -> JointSet | None:
     return next((known for known in KNOWN_SETS.values() if [key_of(n) for n in known.joints] == own), None)
 
 
+@cache
 def key_of(name: str) -> str:
     """Return a joint's name in COCO's manner, as other names are compared with: ``left_shoulder``."""
     words = "_".join(name.replace("-", " ").replace("_", " ").replace(".", " ").lower().split())

@@ -96,6 +96,8 @@ def _coco(
 ) -> _Entries:
     def read(entry: Any, where: str) -> tuple[ImageKey, Box]:
         category, score = entry.get("category_id"), entry.get("score")
+        if entry.get("iscrowd"):
+            raise ValueError("a crowd, and not one person")
         label = names.get(category, str(category)) if isinstance(category, int) else category
         box = Box(
             numbers_of(entry["bbox"]),

@@ -18,7 +18,8 @@ from posedeploy.printable import printable
 from posedeploy.types import Array
 
 JUDGED_IMAGES = 16
-"""Images that are read beforehand for their sizes, where the file does not have them."""
+"""Images that are read beforehand for their sizes."""
+JUDGED_BOXES = 2000
 
 
 class FileBoxes:
@@ -43,6 +44,7 @@ class FileBoxes:
         self._matcher = Matcher(raw, source, self.name)
         self._all = raw.boxes
         self._is_judged = not source.moving
+        self._is_size_told = False
         self.remarks = [*raw.remarks, *self._matcher.remarks]
         if self._is_judged:
             self._check(_sampled(source, self._matcher))
@@ -55,8 +57,10 @@ class FileBoxes:
         """
         size = frame.image.shape[1], frame.image.shape[0]
         if not self._is_judged:
-            self._check([(box, size) for box in self._all])
+            step = -(-len(self._all) // JUDGED_BOXES) or 1
+            self._check([(box, size) for box in self._all[::step]])
             self._is_judged = True
+        self._compare_size(frame, size)
         kept = []
         for box in self._matcher(frame):
             found = converted(box, self._format, size)
@@ -68,6 +72,17 @@ class FileBoxes:
             else:
                 kept.append(found)
         return np.array(kept, np.float64).reshape(-1, 4)
+
+    def _compare_size(self, frame: Frame, size: Size) -> None:
+        """Tell, once, of a frame of another size than that which the file of the boxes says."""
+        stated = self._matcher.size_of(frame)
+        if stated is None or stated == size or self._is_size_told:
+            return
+        self._is_size_told = True
+        self.remarks.append(
+            f"{self.name}: its boxes are of images of another size: {frame.name} is {size[0]}x{size[1]} "
+            f"px, and there it is {stated[0]}x{stated[1]}; they are used as they are"
+        )
 
     def _check(self, boxes: list[tuple[Box, Size]]) -> None:
         check_format(boxes, self._format, self.name, is_stated=self._is_stated)

@@ -17,6 +17,9 @@ MAX_SIZE = 1.5
 """Of a box's sides, over those of the image."""
 MARGIN = 0.05
 """How far a box may reach beyond the image, over its side, before its format is doubted."""
+DOUBTFUL, MOST_UNFIT, MOST_FIT = 0.2, 0.5, 0.75
+"""Shares of boxes: from the first on that reach beyond, another format that fits all of them is likelier;
+from the second on, one that fits the third."""
 MIN_PX = 2
 NORMALIZED = 1.01
 
@@ -81,14 +84,14 @@ def check_format(
         return
     unfit = [pair for pair in boxes if not _fits(*pair, box_format)]
     unusable = [pair for pair in boxes if fault_of(converted(pair[0], box_format, pair[1]), pair[1])]
-    doubtful = len(unusable) == len(boxes) if is_stated else 2 * len(unfit) >= len(boxes)
-    if not doubtful:
+    share = len(unfit) / len(boxes)
+    if share < DOUBTFUL or (is_stated and len(unusable) < len(boxes)):
         return
-    likely = [
-        other for other in BOX_FORMATS if other != box_format and all(_fits(*pair, other) for pair in boxes)
-    ]
+    needed = 1.0 if share < MOST_UNFIT else MOST_FIT
+    fitting = {other: sum(_fits(*pair, other) for pair in boxes) / len(boxes) for other in BOX_FORMATS}
+    likely = [other for other in BOX_FORMATS if other != box_format and fitting[other] >= needed]
     if likely:
-        box, size = unfit[0] if unfit else boxes[0]
+        box, size = unfit[0]
         raise InputError(f"{source}: {_shown(box, box_format, size)}; {_advice(likely, box_format)}")
     if len(unusable) == len(boxes):
         shown = _shown(unusable[0][0], box_format, unusable[0][1])
@@ -102,7 +105,7 @@ def check_format(
 def _advice(likely: Sequence[BoxFormat], box_format: BoxFormat) -> str:
     choices = " or ".join(f"--box-format {other} ({MEANINGS[other]})" for other in likely)
     return (
-        f"all boxes fit as {' and '.join(likely)}: add {choices}, or --box-format {box_format} if it is right"
+        f"the boxes fit as {' and '.join(likely)}: add {choices}, or --box-format {box_format} if it is right"
     )
 
 

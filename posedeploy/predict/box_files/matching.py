@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import PurePosixPath
 
 from posedeploy.errors import InputError
-from posedeploy.predict.box_files.content import Box, ImageKey, RawBoxes
+from posedeploy.predict.box_files.content import Box, ImageKey, RawBoxes, Size
 from posedeploy.predict.frames import Frame, Source
 
 SHOWN = 8
@@ -26,56 +26,60 @@ class Matcher:
             InputError: the boxes are not of the source's images.
         """
         self.remarks: list[str] = []
-        self._everywhere = raw.by_image.get(None)
+        self._raw = raw
         self._keys = [key for key in raw.by_image if key is not None]
         self._source = source
-        if self._everywhere is not None and not self._keys:
+        self._by_name: Mapping[str, ImageKey] = {}
+        self._by_number: Mapping[int, ImageKey] = {}
+        if not self._keys:
             self._check_one(name)
-            self._by_name: Mapping[str, Sequence[Box]] = {}
-            self._by_number: Mapping[int, Sequence[Box]] = {}
-            return
-        if source.moving:
+        elif source.moving:
             self._by_name, self._by_number = self._of_a_video(raw, name)
         else:
-            self._by_name, self._by_number = self._of_images(raw, name), {}
+            self._by_name, self._by_number = self._of_images(name), {}
 
     def __call__(self, frame: Frame) -> Sequence[Box]:
-        """Return the boxes of a frame."""
-        if self._everywhere is not None:
-            return self._everywhere
-        if frame.name in self._by_name:
-            return self._by_name[frame.name]
-        return self._by_number.get(frame.index, ())
+        """Return the boxes of a frame: those of its name or number, and those of every frame."""
+        key = self._key_of(frame)
+        own = () if key is None else self._raw.by_image[key]
+        return [*self._raw.by_image.get(None, ()), *own]
+
+    def size_of(self, frame: Frame) -> Size | None:
+        """Return the size of a frame by the file of the boxes, where it has that."""
+        key = self._key_of(frame)
+        return None if key is None else self._raw.sizes.get(key)
+
+    def _key_of(self, frame: Frame) -> ImageKey:
+        return self._by_name.get(frame.name, self._by_number.get(frame.index))
 
     def _check_one(self, name: str) -> None:
         if self._source.kind == "images" and self._source.total != 1:
             raise InputError(
                 f"{name}: {self._source.name} has {self._source.total} images, so each box must say which "
-                "it is of: "
-                '{"image": NAME, "boxes": [...]}'
+                'it is of: {"image": NAME, "boxes": [...]}'
             )
 
-    def _of_images(self, raw: RawBoxes, name: str) -> dict[str, Sequence[Box]]:
+    def _of_images(self, name: str) -> dict[str, ImageKey]:
         images = list(self._source.frame_names)
         if len(images) == len(self._keys) == 1 and isinstance(self._keys[0], int):
-            return {images[0]: raw.by_image[self._keys[0]]}
+            return {images[0]: self._keys[0]}
         keys = _keys_by_form(self._keys)
-        found = {image: key for image in images if (key := _key_of(image, keys)) is not None}
+        found: dict[str, ImageKey] = {
+            image: key for image in images if (key := _key_of(image, keys)) is not None
+        }
         self._tell(name, images, [image for image in images if image not in found], set(found.values()))
         if not found:
             raise InputError(
                 f"{name}: it has boxes of {_listed(list(map(str, self._keys)))}, and none of "
-                f"{self._source.name} "
-                f"({_listed(images)})" + (_ID_HINT if all(isinstance(key, int) for key in self._keys) else "")
+                f"{self._source.name} ({_listed(images)})"
+                + (_ID_HINT if all(isinstance(key, int) for key in self._keys) else "")
             )
-        return {image: raw.by_image[key] for image, key in found.items()}
+        return found
 
-    def _of_a_video(
-        self, raw: RawBoxes, name: str
-    ) -> tuple[dict[str, Sequence[Box]], dict[int, Sequence[Box]]]:
+    def _of_a_video(self, raw: RawBoxes, name: str) -> tuple[dict[str, ImageKey], dict[int, ImageKey]]:
         source = self._source
         whole = {source.name, PurePosixPath(source.name).stem}
-        named = [boxes for key, boxes in raw.by_image.items() if key in whole]
+        named = [key for key in self._keys if key in whole]
         if named:
             return {source.name: named[0]}, {}
         names = (
@@ -95,7 +99,7 @@ class Matcher:
             self.remarks.append(
                 f"{name}: its frames are taken to be counted from 0, as from {min(numbers)} on"
             )
-        return {}, {number - first: raw.by_image[key] for number, key in numbers.items()}
+        return {}, {number - first: key for number, key in numbers.items()}
 
     def _tell(self, name: str, images: Sequence[str], without: Sequence[str], used: set[ImageKey]) -> None:
         others = [str(key) for key in self._keys if key not in used]

@@ -81,7 +81,7 @@ def read_npz(path: Path, key: str | None, *, sequence: bool) -> RawJoints:
                     return _read_array(io.BytesIO(file.read(size)), source)
 
             return from_arrays(shapes, load, path, key, refusals, sequence=sequence)
-    except (*DAMAGED, RuntimeError, NotImplementedError, OSError) as error:
+    except (*DAMAGED, OSError) as error:
         raise InputError(
             f"{path}: damaged, or not an .npz file as numpy.savez writes it ({error})"
         ) from error

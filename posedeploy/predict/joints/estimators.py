@@ -11,7 +11,7 @@ from posedeploy.types import Array
 
 OPENPOSE = {18: "openpose18", 25: "body25", 15: "openpose-mpi15"}
 """OpenPose's models by their number of joints."""
-COCO = {17: "coco-17", 19: "coco", 26: "halpe26", 133: "wholebody133"}
+COCO = {17: "coco-17", 19: "coco", 26: "halpe26", 133: "wholebody133", 136: "halpe136"}
 """What results in COCO's form are of, by the number of joints: AlphaPose's and MMPose's are in it, too."""
 
 

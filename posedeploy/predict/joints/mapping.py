@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import cache
 
 import numpy as np
 
@@ -14,6 +15,7 @@ from posedeploy.types import Array
 HEAD_TOPS = ("head_top", "top_head")
 
 
+@cache
 def same_joints(own: JointSet, wanted: JointSet) -> bool:
     """Whether two sets have the same joints in the same order, whatever they call them."""
     return [key_of(name) for name in own.joints] == [key_of(name) for name in wanted.joints]
@@ -42,11 +44,12 @@ def note_on_nose(own: JointSet) -> str:
     return "" if "nose" in keys else f"; the nose is {_face(keys)[1]}"
 
 
-def _names(own: JointSet) -> list[str]:
+@cache
+def _names(own: JointSet) -> tuple[str, ...]:
     """The names of a set's joints as ``map_person`` takes them, after ``_with_face``."""
     keys = [key_of(name) for name in own.joints]
     names = ["head" if key in HEAD_TOPS else f"inner_{key}" if key == "head" else key for key in keys]
-    return names if "nose" in keys or not _face(keys)[0] else [*names, "nose"]
+    return tuple(names if "nose" in keys or not _face(keys)[0] else [*names, "nose"])
 
 
 def _face(keys: Sequence[str]) -> tuple[list[str], str]:

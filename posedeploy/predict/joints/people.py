@@ -35,9 +35,9 @@ def given_people(source: JointsFile, spec: ModelSpec) -> People:
     remarks = list(source.content.remarks)
     if not same_joints(own, wanted):
         remarks.append(_mapping(own, wanted, source.name))
-    frames, used = [], []
+    frames, used, any_number = [], [], of_any_number(spec)
     for frame in source.content.frames:
-        mapped, people = _mapped(frame, own, wanted, spec)
+        mapped, people = _mapped(frame, own, wanted, any_number)
         frames.append(mapped)
         used += people
     _check_anyone(source, frames)
@@ -92,7 +92,7 @@ def _listed(names: tuple[str, ...]) -> str:
 def _unusable(joints: Array, spec: ModelSpec) -> str:
     """Why a network cannot take these joints, such as all of them in one line; nothing where it can."""
     try:
-        prepare_joints(joints, of_any_number(spec))
+        prepare_joints(joints, spec)
     except InputError as error:
         return str(error).removeprefix("person 0: ")
     return ""

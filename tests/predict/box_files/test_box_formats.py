@@ -13,7 +13,7 @@ from posedeploy.errors import InputError
 from posedeploy.predict.box_files.content import BOX_FORMATS
 from posedeploy.predict.sources import open_source
 from posedeploy.types import Array
-from tests.predict.box_files.test_box_readers import as_json, coco, found
+from tests.predict.box_files.test_box_readers import annotations, as_json, coco, found
 from tests.predict.conftest import HEIGHT, WIDTH, MakeVideo, write_image
 
 BOXES = np.array([(100, 40, 120, 200), (300, 20, 100, 230), (10, 100, 60, 150)], np.float64)
@@ -52,7 +52,7 @@ def test_one_box_is_enough_to_notice_it(tmp_path: Path, image: Path) -> None:
     as_json(tmp_path / "b.json", [(100, 40, 200, 240)])
     message = (
         r"b\.json: box 0: the box \[100, 40, 200, 240\] as left, top, width, height in px reaches to 300, "
-        rf"280 in the image of {WIDTH}x{HEIGHT} px; all boxes fit as xyxy: add --box-format xyxy \(left, "
+        rf"280 in the image of {WIDTH}x{HEIGHT} px; the boxes fit as xyxy: add --box-format xyxy \(left, "
         r"top, right, bottom in px\), or --box-format xywh if it is right"
     )
     with pytest.raises(InputError, match=message):
@@ -64,7 +64,7 @@ def test_one_box_is_enough_to_notice_it(tmp_path: Path, image: Path) -> None:
 def test_a_format_that_is_said_and_gives_no_box_is_refused(tmp_path: Path, image: Path) -> None:
     as_json(tmp_path / "b.json", [(100, 40, 90, 35)])
     with pytest.raises(
-        InputError, match=r"right, bottom in px has no size.* all boxes fit as xywh and cxcywh: add"
+        InputError, match=r"right, bottom in px has no size.* the boxes fit as xywh and cxcywh: add"
     ):
         found(tmp_path / "b.json", image, box_format="xyxy")
     as_json(tmp_path / "b.json", [(9000, 40, 90, 35), (9000, 50, 90, 35)])
@@ -106,10 +106,10 @@ def test_of_a_folder_the_first_images_are_judged(tmp_path: Path, photo: Array) -
         write_image(images / f"{number:03}.png", photo)
         entries.append({"image": f"{number:03}.png", "boxes": AS["xyxy"].tolist()})
     as_json(tmp_path / "b.json", entries)
-    with pytest.raises(InputError, match=r"box . of 0\d\d\.png: the box .* all boxes fit as xyxy"):
+    with pytest.raises(InputError, match=r"box . of 0\d\d\.png: the box .* the boxes fit as xyxy"):
         found(tmp_path / "b.json", images)
     (images / "000.png").write_bytes(b"no image")
-    with pytest.raises(InputError, match="all boxes fit as xyxy"):
+    with pytest.raises(InputError, match="the boxes fit as xyxy"):
         found(tmp_path / "b.json", images)
 
 
@@ -156,7 +156,7 @@ def test_boxes_without_a_name_are_of_every_frame(tmp_path: Path, video: MakeVide
     ):
         frames(clip, boxes)
     as_json(boxes, AS["xyxy"].tolist())
-    with pytest.raises(InputError, match="all boxes fit as xyxy"):
+    with pytest.raises(InputError, match="the boxes fit as xyxy"):
         frames(clip, boxes)
 
 
@@ -170,3 +170,33 @@ def test_poses_that_predict_wrote_give_boxes(tmp_path: Path, video: MakeVideo) -
     clip = video(frames=2)
     assert frames(clip, tmp_path / "poses.json")[1] == [[], [[10, 20, 50, 60]]]
     assert open_source(str(clip)).moving
+
+
+def test_one_odd_box_does_not_hide_another_format(tmp_path: Path, image: Path) -> None:
+    as_json(tmp_path / "b.json", [*AS["xyxy"].tolist(), *AS["xyxy"].tolist(), [5, 5, 4, 4]])
+    with pytest.raises(InputError, match="the boxes fit as xyxy"):
+        found(tmp_path / "b.json", image)
+    inside = [(1, 1, 40, 50), (2, 2, 60, 70), (3, 3, 80, 90), (4, 4, 100, 110)]
+    as_json(tmp_path / "b.json", [*inside, (300, 100, 440, 250)])
+    with pytest.raises(InputError, match="the boxes fit as xyxy"):
+        found(tmp_path / "b.json", image)
+    as_json(tmp_path / "b.json", [*inside, (300, 100, 100, 250)])
+    assert len(found(tmp_path / "b.json", image)[1][0]) == 5
+
+
+def test_boxes_of_an_image_of_another_size_are_told(tmp_path: Path, image: Path) -> None:
+    document = annotations()
+    document["images"][0] |= {"width": 2 * WIDTH, "height": 2 * HEIGHT}
+    as_json(tmp_path / "b.json", document)
+    finder, _ = found(tmp_path / "b.json", image)
+    assert finder.remarks[-1] == (
+        f"b.json: its boxes are of images of another size: a.png is {WIDTH}x{HEIGHT} px, and there it is "
+        f"{2 * WIDTH}x{2 * HEIGHT}; they are used as they are"
+    )
+
+
+def test_a_crowd_is_no_person(tmp_path: Path, image: Path) -> None:
+    as_json(tmp_path / "b.json", [coco(), coco(iscrowd=1)])
+    finder, (boxes,) = found(tmp_path / "b.json", image)
+    assert len(boxes) == 1
+    assert finder.remarks == ["b.json: entry 1 is left out: a crowd, and not one person"]

@@ -190,7 +190,7 @@ def test_sets_that_do_not_do_are_refused(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"--joints body: joints\.npy: no joint set is called 'body'"):
         found(given(tmp_path, HUMAN36, joint_set="body"))
     with pytest.raises(
-        InputError, match=r"--joints halpe: joints\.npy: halpe has 26 joints, and each person here 17"
+        InputError, match=r"--joints halpe: joints\.npy: halpe has 26 or 136 joints, and each person here 17"
     ):
         found(given(tmp_path, HUMAN36, joint_set="halpe"))
     with pytest.raises(
