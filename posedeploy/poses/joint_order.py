@@ -6,7 +6,8 @@ mean square distance of the joints from their middle. Joints in another order ma
 
 ``LIMIT`` and ``FITS`` were measured on the people that ``samples`` draws, in poses of every kind and seen
 from any direction: the largest of a person's ratios was at most 5.6 where the camera stands upright, 10 in 1
-of 3000 seen from anywhere, and over 9 for 97 % of the people in another set's order of as many joints.
+of 3000 seen from anywhere, and over 9 for 97 % of the people in another set's order of as many joints. On
+photographs and two videos, of 654 people found by a trained network the largest was 6.7.
 """
 
 from __future__ import annotations
