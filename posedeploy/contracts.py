@@ -30,7 +30,7 @@ import msgspec
 from posedeploy.errors import InputError
 from posedeploy.families import FAMILIES, published_joint_set
 from posedeploy.keypoint_descriptions import GUIDE, KeypointDescription, check_described, describe
-from posedeploy.output_roles import resolve_roles, usual_channels
+from posedeploy.output_roles import published_channels, resolve_roles
 from posedeploy.printable import printable
 from posedeploy.specs import family_spec, unit_of
 from posedeploy.tensor_contracts import resolve_input, resolve_outputs
@@ -38,8 +38,8 @@ from posedeploy.tensor_tables import (
     DEFAULT_SHAPES,
     OutputTable,
     TensorTable,
-    described_outputs,
-    image_layout,
+    describe_outputs,
+    infer_image_layout,
 )
 from posedeploy.text_files import read_toml
 from posedeploy.types import (
@@ -110,7 +110,7 @@ def read(path: Path) -> ModelSpec:
     base = (
         described(document.family) if document.family in FAMILIES else ModelSpec(document.family, "", (), ())
     )
-    outputs = described_outputs(str(path), document.outputs)
+    outputs = describe_outputs(str(path), document.outputs)
     spec = replace(
         base,
         variant=document.variant or printable(path.stem),
@@ -163,7 +163,7 @@ def _document(path: Path) -> _Document:
 
 
 def _input(path: Path, table: _Input) -> TensorSpec:
-    layout = table.layout or image_layout(table.shape or ())
+    layout = table.layout or infer_image_layout(table.shape or ())
     shape = table.shape or DEFAULT_SHAPES[layout or "NCHW"]
     quantization = table.quantization(f"{path}: [input]")
     return TensorSpec(table.name or "data", shape, table.dtype, layout, quantization)
@@ -239,7 +239,7 @@ def applied(
     spec = replace(
         described,
         inputs=(*resolved, *inputs[1:]),
-        outputs=resolve_outputs(described, image, outputs, usual_channels(described, roles), where),
+        outputs=resolve_outputs(described, image, outputs, published_channels(described, roles), where),
         roles=roles,
     )
     if spec.family in FAMILIES:

@@ -13,8 +13,8 @@ from pathlib import Path
 from posedeploy import embedded, files
 from posedeploy.errors import ArtifactError, ManifestError
 from posedeploy.input_files import is_there
-from posedeploy.manifest_document import SUFFIX, Manifest, content_of, encode, parse
-from posedeploy.manifest_search import Match, companion, hash_of, match, nearest
+from posedeploy.manifest_document import SUFFIX, Manifest, encode, parse, read_content
+from posedeploy.manifest_search import Match, companion_path, find_match, find_nearest, hash_file
 from posedeploy.types import Artifact
 
 
@@ -70,7 +70,7 @@ def _by_name(artifact: Path) -> Artifact:
     path = path_of(artifact)
     if not is_there(path_of(artifact)):
         raise _missing(artifact)
-    document = parse(path, content_of(path))
+    document = parse(path, read_content(path))
     if artifact.name not in document.files:
         raise ManifestError(
             f"{path}: it belongs to {', '.join(document.files)}, not to {artifact.name}, whose SHA-256 no "
@@ -82,7 +82,7 @@ def _by_name(artifact: Path) -> Artifact:
 def _missing(artifact: Path) -> ManifestError:
     return ManifestError(
         f"{artifact}: there is no manifest {path_of(artifact).name} beside it; export it again, or describe "
-        "a model by others with --contract or --family"
+        "a third-party model with --contract or --family"
     )
 
 
@@ -121,23 +121,25 @@ def find(artifact: Path) -> Artifact | None:
         return _read_inside(artifact, inside)
     if not is_there(path_of(artifact)):
         return None
-    recorded = _by_name(artifact).files[artifact.name]
+    recorded, own = _by_name(artifact).files[artifact.name], hash_file(artifact)
     raise ManifestError(
-        f"{artifact}: its SHA-256 is {hash_of(artifact)[:12]}... but {path_of(artifact).name} records "
-        f"{recorded[:12]}..., and no other manifest beside it has its own: the file was changed after it was "
-        "exported, or is another; export it again, or describe a model by others with --contract or --family"
+        f"{artifact}: its SHA-256 is {own[:12]}... but {path_of(artifact).name} records "
+        f"{recorded[:12]}..., and no other manifest in the folder records the first: the file was changed "
+        "after it was exported, or is another file; export it again, or describe a third-party model with "
+        "--contract or --family"
     )
 
 
-def nearest_to(artifact: Path) -> str:
-    """Which manifest may once have been that of a model file without one, in a sentence; '' for none."""
-    candidate = nearest(artifact, path_of(artifact))
+def describe_nearest(artifact: Path) -> str:
+    """Return a sentence on the manifest that a model file without one may once have had; '' for none."""
+    candidate = find_nearest(artifact, path_of(artifact))
     if candidate is None:
         return ""
     return (
-        f"{artifact}: no manifest beside it records its SHA-256, {hash_of(artifact)[:12]}...; the nearest "
-        f"is {candidate.path.name}, which records {candidate.sha256[:12]}... for {candidate.name}, missing "
-        "here. If this is that file, it was changed after it was exported: export it again"
+        f"{artifact}: no manifest in the folder records its SHA-256, {hash_file(artifact)[:12]}...; the "
+        f"nearest is {candidate.path.name}, which records {candidate.sha256[:12]}... for {candidate.name}, "
+        f"a file that is missing. If this file was {candidate.name}, it changed after the export; export it "
+        "again"
     )
 
 
@@ -165,9 +167,9 @@ def _match(artifact: Path) -> Match | None:
     Raises:
         ManifestError: the one that is named for it cannot be read, and no other does.
     """
-    found = match(artifact, path_of(artifact))
+    found = find_match(artifact, path_of(artifact))
     if found is None and is_there(path_of(artifact)):
-        parse(path_of(artifact), content_of(path_of(artifact)))
+        parse(path_of(artifact), read_content(path_of(artifact)))
     return found
 
 
@@ -176,7 +178,7 @@ def _checked_files(artifact: Path, found: Match) -> dict[str, str]:
     hashes = dict(_names_now(artifact, found))
     for name, recorded in found.document.files.items():
         if name != found.name:
-            _check_hash(companion(artifact, found, name), recorded, found.path, name)
+            _check_hash(companion_path(artifact, found, name), recorded, found.path, name)
     return hashes
 
 
@@ -186,7 +188,7 @@ def _names_now(artifact: Path, found: Match) -> Iterator[tuple[str, str]]:
             raise ManifestError(
                 f"{found.path}: it names {name!r}, which is not a file beside it; export the artifact again"
             )
-        yield (artifact if name == found.name else companion(artifact, found, name)).name, recorded
+        yield (artifact if name == found.name else companion_path(artifact, found, name)).name, recorded
 
 
 def _artifact(path: Path, document: Manifest, hashes: Mapping[str, str]) -> Artifact:
@@ -240,7 +242,7 @@ def _check_hash(path: Path, recorded: str, manifest: Path, name: str) -> None:
         raise ManifestError(
             f"{manifest}: it names {path.name}, which is not there; export the artifact again"
         )
-    found = hash_of(path)
+    found = hash_file(path)
     if found != recorded:
         raise ManifestError(
             f"{path}: its SHA-256 is {found[:12]}... but its manifest records {recorded[:12]}...: the file "

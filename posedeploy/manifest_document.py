@@ -60,7 +60,7 @@ def encode(artifact: Artifact) -> bytes:
     return msgspec.json.format(msgspec.json.encode(document), indent=2) + b"\n"
 
 
-def content_of(path: Path) -> bytes:
+def read_content(path: Path) -> bytes:
     """Return the bytes of a manifest.
 
     Raises:

@@ -12,7 +12,7 @@ from posedeploy import files
 from posedeploy.backends import TARGETS
 from posedeploy.errors import ArtifactError, ManifestError
 from posedeploy.input_files import is_there
-from posedeploy.manifest_document import SUFFIX, Manifest, content_of, parse
+from posedeploy.manifest_document import SUFFIX, Manifest, parse, read_content
 
 MAX_MANIFESTS, MAX_BYTES = 1000, 8 << 20
 """How many manifests of one folder are looked at, and how large each may be."""
@@ -36,7 +36,7 @@ class Candidate:
     sha256: str
 
 
-def match(artifact: Path, own: Path) -> Match | None:
+def find_match(artifact: Path, own: Path) -> Match | None:
     """Return the manifest that records the hash of a model file; None where none does.
 
     Args:
@@ -50,14 +50,14 @@ def match(artifact: Path, own: Path) -> Match | None:
         document = _readable(path)
         if document is None:
             continue
-        digest = digest or hash_of(artifact)
+        digest = digest or hash_file(artifact)
         names = [name for name in _models(document) if document.files[name] == digest]
         if names:
             return Match(path, document, artifact.name if artifact.name in names else names[0])
     return None
 
 
-def nearest(artifact: Path, own: Path) -> Candidate | None:
+def find_nearest(artifact: Path, own: Path) -> Candidate | None:
     """Return the manifest of the file's target whose own model file is gone from the folder and whose name is
     most like the file's; None where there is none."""
     found = []
@@ -71,7 +71,7 @@ def nearest(artifact: Path, own: Path) -> Candidate | None:
     return max(found, key=lambda candidate: _likeness(candidate.name, artifact.name), default=None)
 
 
-def companion(artifact: Path, found: Match, name: str) -> Path:
+def companion_path(artifact: Path, found: Match, name: str) -> Path:
     """Return where a file lies that belongs to a model file, which may have been renamed since.
 
     A runtime looks for the target's own second file under the model file's name; any other keeps its name,
@@ -85,7 +85,7 @@ def companion(artifact: Path, found: Match, name: str) -> Path:
     return artifact.with_name(renamed.get(name, name))
 
 
-def hash_of(path: Path) -> str:
+def hash_file(path: Path) -> str:
     """Return the SHA-256 of a file that belongs to an artifact.
 
     Raises:
@@ -118,7 +118,7 @@ def _readable(path: Path) -> Manifest | None:
     try:
         if not path.is_file() or path.stat().st_size > MAX_BYTES:
             return None
-        return parse(path, content_of(path))
+        return parse(path, read_content(path))
     except (ManifestError, OSError):
         return None
 

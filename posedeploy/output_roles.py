@@ -32,7 +32,7 @@ def resolve_roles(described: ModelSpec, outputs: Sequence[TensorSpec], where: st
     return dict(described.roles) | _inferred(described, free, where)
 
 
-def usual_channels(described: ModelSpec, roles: Mapping[str, str]) -> dict[str, int]:
+def published_channels(described: ModelSpec, roles: Mapping[str, str]) -> dict[str, int]:
     """Return how many channels the outputs of these roles have in the published network, by their names."""
     published = _channels(described.family)
     return {name: published.get(role, len(described.keypoint_names)) for role, name in roles.items()}

@@ -9,7 +9,7 @@ from typing import get_args
 
 from posedeploy.errors import InputError
 from posedeploy.quantization import check_quantization
-from posedeploy.tensor_tables import DEFAULT_SHAPES, image_layout
+from posedeploy.tensor_tables import DEFAULT_SHAPES, infer_image_layout
 from posedeploy.types import Dimension, Layout, ModelSpec, TensorSpec
 
 LAYOUTS: tuple[Layout, ...] = get_args(Layout)
@@ -23,7 +23,7 @@ def resolve_input(described: TensorSpec | None, found: TensorSpec, where: str) -
     """
     if described is not None:
         _check_input(described, found, where)
-    layout = (described.layout if described else None) or image_layout(found.shape)
+    layout = (described.layout if described else None) or infer_image_layout(found.shape)
     if layout is not None and len(found.shape) != 4:
         layout = None
     return _with_quantization(replace(found, layout=layout), described, where)

@@ -50,7 +50,7 @@ class OutputTable(TensorTable, frozen=True, kw_only=True):
     stride: _Stride | None = None
 
 
-def described_outputs(where: str, tables: Mapping[str, str | OutputTable]) -> dict[str, TensorSpec]:
+def describe_outputs(where: str, tables: Mapping[str, str | OutputTable]) -> dict[str, TensorSpec]:
     """The outputs by role, in the file's order; a shape that is not described is ().
 
     Raises:
@@ -74,7 +74,7 @@ def described_outputs(where: str, tables: Mapping[str, str | OutputTable]) -> di
     return outputs
 
 
-def image_layout(shape: tuple[Dimension, ...]) -> Layout | None:
+def infer_image_layout(shape: tuple[Dimension, ...]) -> Layout | None:
     """The layout of an image input of this shape: channels last only where the 3 can be no other axis. None
     for what is no image."""
     if len(shape) != 4:

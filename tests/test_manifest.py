@@ -196,11 +196,12 @@ def test_a_file_that_no_manifest_claims_names_the_nearest(artifact: Artifact) ->
     (path.parent / "notes.posedeploy.json").write_text("no manifest")
     assert manifest.find(path) is None and manifest.place(path) == ""
     assert (
-        "net2.xml: no manifest beside it records its SHA-256, " in (sentence := manifest.nearest_to(path))
+        "net2.xml: no manifest in the folder records its SHA-256, "
+        in (sentence := manifest.describe_nearest(path))
         and f"net.xml.posedeploy.json, which records {artifact.files['net.xml'][:12]}..." in sentence
     )
     artifact.path.write_bytes(b"there again")
-    assert manifest.nearest_to(path) == "", "that manifest has its file"
+    assert manifest.describe_nearest(path) == "", "that manifest has its file"
 
 
 def test_what_a_copy_replaces_leaves_the_files_of_the_original(artifact: Artifact, tmp_path: Path) -> None:

@@ -55,7 +55,7 @@ class Annotations:
     people: tuple[Person, ...]
     remarks: tuple[str, ...] = ()
 
-    def of_images(self, sizes: Mapping[int | str, tuple[int, int]]) -> Annotations:
+    def select_images(self, sizes: Mapping[int | str, tuple[int, int]]) -> Annotations:
         """Return the annotations of some of the images alone, by their ids, with these (width, height)."""
         images = tuple(
             replace(image, width=sizes[image.id][0], height=sizes[image.id][1])
@@ -98,11 +98,11 @@ def _person(entry: Entry, image: AnnotatedImage, count: int, filled: Counter[str
     """The person of an annotation; ``filled`` counts what had to be filled in, by the words for it."""
     keypoints = _keypoints(entry, count, filled)
     if entry.iscrowd is None:
-        filled["have no iscrowd: each is taken for one person"] += 1
+        filled["have no iscrowd: read as single people"] += 1
     box = _box(entry)
     if box is None:
         box = _around(keypoints[keypoints[:, 2] > 0, :2])
-        filled["have no bbox: it is the box around their keypoints"] += 1
+        filled["have no bbox: computed from their keypoints"] += 1
     return Person(
         image.id,
         keypoints,
@@ -116,14 +116,12 @@ def _person(entry: Entry, image: AnnotatedImage, count: int, filled: Counter[str
 def _keypoints(entry: Entry, count: int, filled: Counter[str]) -> Array:
     numbers = keypoints_of(entry)
     if len(numbers) == 2 * count:
-        filled["have x and y of their keypoints without v: those at 0, 0 are taken for not labelled"] += 1
+        filled["have keypoints without v: those at 0, 0 are read as not labeled"] += 1
         pairs = numbers.reshape(-1, 2)
         numbers = np.column_stack([pairs, 2 * pairs.any(axis=1)]).ravel()
     if len(numbers) != 3 * count:
         if len(numbers):
-            filled[
-                f"have other numbers than x, y and v of {count} keypoints: these people need not be found"
-            ] += 1
+            filled[f"do not have x, y and v for {count} keypoints: these people are ignored"] += 1
         return np.zeros((count, 3))
     keypoints: Array = numbers.reshape(-1, 3)
     known = np.isfinite(keypoints).all(axis=1, keepdims=True)
@@ -149,11 +147,9 @@ def _area(entry: Entry, box: Box, filled: Counter[str]) -> float:
         return entry.area
     area = _segmented(entry.segmentation)
     if area > 0:
-        filled["have no area: it is that of their segmentation"] += 1
+        filled["have no area: computed from their segmentation"] += 1
         return area
-    filled[
-        "have no area: it is that of their box, which is larger than the person, and AP rises with it"
-    ] += 1
+    filled["have no area: computed from their box, which is larger than the person and raises AP"] += 1
     return box[2] * box[3]
 
 

@@ -149,12 +149,11 @@ def _names(path: Path, category: Category, entries: list[Entry], remarks: list[s
     for length, _ in lengths.most_common(1):
         for count, names in NAMES_BY_COUNT.items():
             if length in (3 * count, 2 * count):
-                remarks.append(
-                    f"category {category.name} names no keypoints: its {count} are taken for COCO's"
-                )
+                taken = f"its {count} keypoints are read as COCO's"
+                remarks.append(f"category {category.name} has no keypoint names: {taken}")
                 return names
     counts = " or ".join(f"{length / 3:g}" for length, _ in lengths.most_common(2)) or "no"
     raise InputError(
-        f"{path}: the category {category.name} names no keypoints, and their number in its annotations, "
-        f'{counts}, does not tell which they are; add "keypoints": ["name", ...] to the category'
+        f"{path}: the category {category.name} has no keypoint names, and {counts} keypoints per annotation "
+        'do not identify a set; add "keypoints": ["name", ...] to the category'
     )

@@ -76,11 +76,11 @@ def run(
         finder = finder_of(settings.where, artifact.spec, options, opened)
         predictor = Predictor(runner, artifact.spec, boxes=finder.find if finder else None)
         common = common_keypoints(annotations.keypoint_names, artifact.spec.keypoint_names, predictor.sigmas)
-        check_people(annotations, common)
-        remarks = (*annotations.remarks, *_unmatched(annotations, artifact.spec, common))
-        for remark in remarks:
+        unmatched = tuple(_unmatched(annotations, artifact.spec, common))
+        annotations = replace(annotations, remarks=(*annotations.remarks, *unmatched))
+        for remark in annotations.remarks:
             warn(f"{annotations_path}: {remark}")
-        annotations = replace(annotations, remarks=remarks)
+        check_people(annotations, common)
         with (
             counting(f"finding people in {folder}") as on_progress,
             closing(predictor.stream(_frames(annotations, paths))) as found,
@@ -154,7 +154,7 @@ def _of_files(annotations: Annotations, paths: Mapping[int | str, Path], missing
                 height, width = read_picture(paths[image.id]).pixels.shape[:2]
                 size = width, height
             sizes[image.id] = size
-    found = annotations.of_images(sizes)
+    found = annotations.select_images(sizes)
     return replace(found, remarks=(*found.remarks, missing)) if missing else found
 
 
@@ -162,8 +162,8 @@ def _unmatched(annotations: Annotations, spec: ModelSpec, common: Keypoints) -> 
     """A warning where fewer than half of the annotated keypoints are scored."""
     if 2 * len(common.names) < len(annotations.keypoint_names):
         yield (
-            f"only {len(common.names)} of the {len(annotations.keypoint_names)} annotated keypoints are "
-            f"among the network's, so AP is of {', '.join(common.names)} alone; annotated are "
+            f"only {len(common.names)} of the {len(annotations.keypoint_names)} annotated keypoints match "
+            f"the network's by name, so AP covers only {', '.join(common.names)}; annotated are "
             f"{', '.join(annotations.keypoint_names)}, and the network finds {', '.join(spec.keypoint_names)}"
         )
 

@@ -13,7 +13,7 @@ from posedeploy.checkpoints.stages import DEFAULT_STAGES
 from posedeploy.checkpoints.user_network import open_user_network
 from posedeploy.commands.console import say, warn
 from posedeploy.commands.opening import Described
-from posedeploy.commands.recorded import recorded, recorded_checkpoint
+from posedeploy.commands.recorded import find_recorded, find_recorded_checkpoint
 from posedeploy.contracts import describe_keypoints
 from posedeploy.errors import CheckpointError, InputError
 from posedeploy.types import Artifact, Model, Provenance, StageCount
@@ -164,7 +164,7 @@ def _source(artifact: Artifact, made: Provenance) -> Path | None:
     """The checkpoint that an artifact was made from; None for the built-in sample."""
     if made.checkpoint is None:
         return None
-    found = recorded_checkpoint(artifact, made.checkpoint, made.checkpoint_sha256)
+    found = find_recorded_checkpoint(artifact, made.checkpoint, made.checkpoint_sha256)
     return found or _not_found(artifact, made.checkpoint, "checkpoint")
 
 
@@ -172,7 +172,7 @@ def _mesh(artifact: Artifact, made: Provenance) -> Path | None:
     """The mesh that an artifact was exported with; None for a network without."""
     if made.mesh is None:
         return None
-    return recorded(artifact, made.mesh) or _not_found(artifact, made.mesh, "mesh")
+    return find_recorded(artifact, made.mesh) or _not_found(artifact, made.mesh, "mesh")
 
 
 def _not_found(artifact: Artifact, path: str, what: str) -> NoReturn:

@@ -118,7 +118,7 @@ def open_described(path: Path, described: Described) -> Artifact:
     if described.contract is None or described.family is not None or not manifest.has_one(path):
         artifact = open_artifact(path, described.spec)
         unknown = artifact.provenance is None and artifact.spec.family == contracts.UNKNOWN
-        if unknown and (remark := manifest.nearest_to(path)):
+        if unknown and (remark := manifest.describe_nearest(path)):
             say(remark)
         return artifact
     artifact = open_artifact(path)

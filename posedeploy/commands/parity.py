@@ -31,7 +31,7 @@ from posedeploy.errors import DeviceError, InputError, MissingPackageError
 from posedeploy.families import FAMILIES
 from posedeploy.keypoint_descriptions import undescribed
 from posedeploy.predict.image_files import open_images
-from posedeploy.runtimes.adapted import adapted
+from posedeploy.runtimes.adapted import adapt_runner
 from posedeploy.runtimes.base import Runner
 from posedeploy.runtimes.opening import fitted, open_runner
 from posedeploy.types import Array, Artifact, Camera, ModelSpec, Ranges, RunOptions
@@ -167,7 +167,7 @@ def against_pytorch(
         opened = open_runner(artifact, options, settings.runtime)
     with opened:
         spec = fitted(artifact, opened)
-        candidate = adapted(opened, spec)
+        candidate = adapt_runner(opened, spec)
         pairs = _pairs(model.spec, spec, settings.images, candidate.ranges)
 
         on_cpu = replace(options, device="CPU", precision="fp32")
@@ -178,7 +178,7 @@ def against_pytorch(
                 with counting(f"comparing {artifact.path.name}") as on_progress:
                     compared = compare(
                         str(artifact.path),
-                        adapted(runner, model.spec),
+                        adapt_runner(runner, model.spec),
                         candidate,
                         pairs,
                         bounds=bounds,

@@ -10,7 +10,7 @@ from posedeploy.commands.console import counted, counting, out, say, warn, worki
 from posedeploy.commands.finding import Where, finder_of, people_of
 from posedeploy.commands.opening import Described, open_named
 from posedeploy.commands.options import chosen
-from posedeploy.commands.recorded import recorded
+from posedeploy.commands.recorded import find_recorded
 from posedeploy.errors import InputError
 from posedeploy.meshes.topology import read_mesh
 from posedeploy.predict.box_files.content import BOX_FORMATS, BoxFormat
@@ -148,7 +148,7 @@ def _recorded_faces(artifact: Artifact, counts: list[int | str]) -> Array | None
     made = artifact.provenance
     if made is None or made.mesh is None:
         return None
-    path = recorded(artifact, made.mesh)
+    path = find_recorded(artifact, made.mesh)
     if path is None:
         say(f"{made.mesh}, the mesh that {artifact.path.name} was exported with, is not there")
         return None

@@ -14,13 +14,13 @@ MAX_CHECKPOINTS = 50
 """How many checkpoints of one folder are hashed in search of a renamed one."""
 
 
-def recorded(artifact: Artifact, path: str) -> Path | None:
+def find_recorded(artifact: Artifact, path: str) -> Path | None:
     """Return a file that the manifest names: at its place, beside the artifact, or where it lies after a
     folder above both was moved. None where it is at none of these."""
     return next(_places(artifact, path), None)
 
 
-def recorded_checkpoint(artifact: Artifact, path: str, sha256: str) -> Path | None:
+def find_recorded_checkpoint(artifact: Artifact, path: str, sha256: str) -> Path | None:
     """Return the checkpoint that the manifest names, by its hash: at those places or, renamed, beside the
     artifact or in its former folder. Where none has the hash it is the first that has the name, or None."""
     named = list(_places(artifact, path))

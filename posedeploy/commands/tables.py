@@ -77,11 +77,11 @@ def tensors_table(spec: ModelSpec) -> Table:
 
 
 def integers_line(result: Latency | Parity) -> str:
-    """The tensors of a model that takes or gives other than float32, with quantization; '' for any other."""
+    """Inputs and outputs with their quantization, of a model where not all are float32; '' for any other."""
     if all(tensor.dtype == "float32" for tensor in (*result.input_specs, *result.output_specs)):
         return ""
-    takes, gives = (", ".join(map(str, tensors)) for tensors in (result.input_specs, result.output_specs))
-    return f"{result.label}: takes {takes}; gives {gives}"
+    inputs, outputs = (", ".join(map(str, tensors)) for tensors in (result.input_specs, result.output_specs))
+    return f"{result.label}: inputs {inputs}; outputs {outputs}"
 
 
 def running(effective: Effective) -> str:

@@ -136,8 +136,8 @@ def _image_input(spec: ModelSpec) -> tuple[InputContract, TensorSpec]:
         )
     if tensor.dtype in INTEGERS and tensor.quantization is None and not _takes_bytes(tensor, spec.contract):
         raise InputError(
-            f"the input {tensor} takes integers, and nothing says how: write scale and zero_point under "
-            '[input] in a --contract file, or, for a uint8 image as it is, embedded = ["normalisation"]'
+            f"the input {tensor} holds integers whose scale and zero point are unknown; write both under "
+            '[input] in a --contract file, or, for an image in uint8, embedded = ["normalisation"]'
         )
     return spec.contract, tensor
 

@@ -18,7 +18,7 @@ from posedeploy.keypoint_descriptions import undescribed
 from posedeploy.poses.preprocess import prepare
 from posedeploy.predict.frames import Frame
 from posedeploy.predict.threshold import Threshold
-from posedeploy.runtimes.adapted import adapted
+from posedeploy.runtimes.adapted import adapt_runner
 from posedeploy.runtimes.base import Runner
 from posedeploy.types import Array, Camera, ModelSpec, Placement, Poses, Tensors
 
@@ -62,7 +62,7 @@ class Predictor:
         self._threshold = threshold
         self.spec = spec
         self.remarks: list[str] = []
-        self._runner = adapted(runner, spec)
+        self._runner = adapt_runner(runner, spec)
         self._camera = camera or Camera()
         self._boxes = boxes
         self._decode = plugins.load(f"{family.poses}:decode")

@@ -17,7 +17,7 @@ from posedeploy.poses.joints import prepare_joints
 from posedeploy.predict.chain import Predictor, finite, joined
 from posedeploy.predict.document import MadeBy
 from posedeploy.predict.frames import Frame
-from posedeploy.runtimes.adapted import adapted
+from posedeploy.runtimes.adapted import adapt_runner
 from posedeploy.runtimes.base import Runner
 from posedeploy.types import Array, Camera, ModelSpec, PlacedJoints, Poses
 
@@ -88,7 +88,7 @@ class Lifter:
         self.spec = spec
         self.remarks: list[str] = []
         self.sigmas: tuple[float, ...] = JOINT_SETS[joint_set_of(spec)].sigmas
-        self._runner = adapted(runner, spec)
+        self._runner = adapt_runner(runner, spec)
         self._people = people
         self._decode = plugins.load(f"{family_named(spec.family).poses}:decode")
 

@@ -13,7 +13,7 @@ from posedeploy.runtimes.base import Runner
 from posedeploy.types import TO_CHANNELS_FIRST, Array, ModelSpec, Ranges, Tensors, TensorSpec
 
 
-def adapted(runner: Runner, spec: ModelSpec) -> Runner:
+def adapt_runner(runner: Runner, spec: ModelSpec) -> Runner:
     """The runner itself where it gives what decoding needs, else one around it that converts.
 
     It gives maps with channels first and the real numbers behind integers, and it takes real numbers for a
@@ -25,8 +25,8 @@ def adapted(runner: Runner, spec: ModelSpec) -> Runner:
     for tensor in spec.outputs:
         if tensor.dtype in INTEGERS and tensor.quantization is None and tensor.name in spec.roles.values():
             raise InputError(
-                f"the output {tensor} is of integers, and nothing gives their scale and zero point; write "
-                "them under [outputs] in a --contract file"
+                f"the output {tensor} holds integers whose scale and zero point are unknown; write both "
+                "under [outputs] in a --contract file"
             )
     if any(_converts(tensor) for tensor in (*spec.inputs, *spec.outputs)):
         return AdaptedRunner(runner, spec)

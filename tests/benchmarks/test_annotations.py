@@ -62,7 +62,7 @@ def _text(content: bytes) -> Callable[[Path], Path]:
         (_replaced(categories=[], annotations=[]), "its categories are none"),
         (
             _replaced(categories=[{"id": 1}], annotations=[coco.person(1, PERSON[:14])]),
-            r"the category person names no keypoints, and their number in its annotations, 14, does not tell",
+            r"the category person has no keypoint names, and 14 keypoints per annotation do not identify",
         ),
         (
             _replaced(images=[{"id": 1, "file_name": "a.png", "width": 9, "height": 9}] * 2),
@@ -97,21 +97,21 @@ def _without(*fields: str, **more: Any) -> dict[str, Any]:
 @pytest.mark.parametrize(
     ("entry", "area", "remark"),
     [
-        (_without("area"), None, "have no area: it is that of their box"),
-        (_without("area", area=None), None, "have no area: it is that of their box"),
-        (_without("area", area=0), None, "have no area: it is that of their box"),
+        (_without("area"), None, "have no area: computed from their box"),
+        (_without("area", area=None), None, "have no area: computed from their box"),
+        (_without("area", area=0), None, "have no area: computed from their box"),
         (
             _without("area", segmentation=[[0, 0, 10, 0, 10, 4, 0, 4], [20, 0, 22, 0, 22, 1]]),
             41.0,
-            "their segmen",
+            "from their segmentation",
         ),
         (_without("area", segmentation={"counts": [3, 5, 2, 7], "size": [4, 5]}), 12, "segmentation"),
         (
             _without("area", segmentation={"counts": "abc", "size": [4, 5]}),
             None,
-            "have no area: it is that of th",
+            "computed from their box",
         ),
-        (_without("area", segmentation=[]), None, "have no area: it is that of their box"),
+        (_without("area", segmentation=[]), None, "have no area: computed from their box"),
     ],
 )
 def test_an_area_that_is_missing_is_computed(
@@ -142,12 +142,10 @@ def test_what_else_an_annotation_lacks_is_filled_in(tmp_path: Path) -> None:
     assert [person.crowd for person in read.people] == [False, False, True] + [False] * 6
     np.testing.assert_allclose(read.people[1].box, read.people[0].box)
     assert set(read.remarks) == {
-        "1 of 9 annotations have no iscrowd: each is taken for one person",
-        "1 of 9 annotations have no bbox: it is the box around their keypoints",
-        "1 of 9 annotations have other numbers than x, y and v of 17 keypoints: these people need not be "
-        "found",
-        "1 of 9 annotations have x and y of their keypoints without v: those at 0, 0 are taken for not "
-        "labelled",
+        "1 of 9 annotations have no iscrowd: read as single people",
+        "1 of 9 annotations have no bbox: computed from their keypoints",
+        "1 of 9 annotations do not have x, y and v for 17 keypoints: these people are ignored",
+        "1 of 9 annotations have keypoints without v: those at 0, 0 are read as not labeled",
     }
 
 
@@ -172,7 +170,7 @@ def test_17_keypoints_without_names_are_cocos(columns: int, categories: list[Any
     path = coco.write(tmp_path / "a.json", {"a.png": SIZE}, [entry], categories=categories)
     read = read_annotations(path)
     assert read.keypoint_names == coco.NAMES and len(read.people) == 1
-    assert "category person names no keypoints: its 17 are taken for COCO's" in read.remarks
+    assert "category person has no keypoint names: its 17 keypoints are read as COCO's" in read.remarks
 
 
 def test_ids_may_be_texts_and_sizes_may_be_missing(tmp_path: Path) -> None:
@@ -180,6 +178,6 @@ def test_ids_may_be_texts_and_sizes_may_be_missing(tmp_path: Path) -> None:
     people = [coco.person(1, PERSON, image_id=name) for name in ("a", "b")]
     read = read_annotations(coco.write(tmp_path / "a.json", {}, people, images=images))
     assert [(image.id, image.width, image.height) for image in read.images] == [("a", 0, 0), ("b", 0, 0)]
-    some = read.of_images({"b": (40, 300)})
+    some = read.select_images({"b": (40, 300)})
     assert [(image.id, image.height) for image in some.images] == [("b", 300)]
     assert [person.height for person in some.people] == [pytest.approx(np.ptp(PERSON[:, 1]) / 300)]

@@ -158,7 +158,7 @@ def test_annotations_as_other_tools_write_them(
     Path("people.json").write_text(json.dumps(document))
     result = done("evaluate", human / "out" / "human.onnx", *GIVEN, "--json", "e.json")
     errors = words(result.stderr)
-    assert "people.json: 4 of 5 annotations have no area: it is that of their box" in errors
+    assert "people.json: 4 of 5 annotations have no area: computed from their box" in errors
     assert (
         "--images photos: 1 of 3 annotated images missing: gone.png; left out, with the people in" in errors
     )
@@ -174,7 +174,9 @@ def test_an_average_of_few_keypoints_is_said_to_be_one(
     names = ("nose", *(f"point {number}" for number in range(1, 17)))
     coco.write(Path("people.json"), dict.fromkeys(IMAGES, (WIDTH, HEIGHT)), people, names)
     errors = words(done("evaluate", human / "out" / "human.onnx", *GIVEN).stderr)
-    assert "only 1 of the 17 annotated keypoints are among the network's, so AP is of nose alone" in errors
+    assert (
+        "only 1 of the 17 annotated keypoints match the network's by name, so AP covers only nose" in errors
+    )
 
 
 def test_bad_input(people: list[dict[str, Any]], human: Path, refused: Callable[..., str]) -> None:

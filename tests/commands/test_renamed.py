@@ -64,7 +64,8 @@ def test_a_changed_file_names_the_nearest_manifest(
     path.rename(copied / "human.torchscript")
     message = refused("inspect", copied / "human.torchscript")
     assert (
-        "the file was changed after it was exported, or is another; export it again, or describe" in message
+        "the file was changed after it was exported, or is another file; export it again, or describe"
+        in message
     )
 
 

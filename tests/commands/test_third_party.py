@@ -40,7 +40,9 @@ def test_a_model_of_integers_is_inspected_and_timed_with_its_scales(crowd: Path,
     pafs = json.loads(Path("i.json").read_text())["spec"]["outputs"][1]
     assert (pafs["quantization"], pafs["stride"]) == ({"scale": 0.01, "zero_point": -3}, 8)
     timed = done("bench", crowd, *DESCRIBED, "--runs", 10, "--json", "b.json").stdout
-    assert "crowd.onnx: takes images int8 1x256x456x3 NHWC (scale 0.00392157, zero point 0); gives" in timed
+    assert (
+        "crowd.onnx: inputs images int8 1x256x456x3 NHWC (scale 0.00392157, zero point 0); outputs" in timed
+    )
     result = json.loads(Path("b.json").read_text())["results"][0]
     assert [tensor["dtype"] for tensor in result["input_specs"] + result["output_specs"]] == ["int8"] * 3
 
@@ -50,7 +52,7 @@ def test_a_model_of_integers_is_compared_with_pytorch(
 ) -> None:
     arguments = ("parity", crowd, *DESCRIBED, "--checkpoint", human / "human.pth", *network)
     shown = done(*arguments, "--max-relative", 0.01, "--max-px", 3, "--json", "p.json").stdout
-    assert "takes images int8 1x256x456x3 NHWC (scale 0.00392157, zero point 0); gives heatmaps" in shown
+    assert "inputs images int8 1x256x456x3 NHWC (scale 0.00392157, zero point 0); outputs heatmaps" in shown
     (result,) = json.loads(Path("p.json").read_text())["results"]
     assert [output["name"] for output in result["outputs"]] == ["heatmaps", "pafs"]
     assert 1e-4 < max(output["max_relative"] for output in result["outputs"]) < 0.01
@@ -110,12 +112,10 @@ def test_a_tflite_file_of_integers_predicts(tmp_path: Path, photo: Array, done: 
 def test_integers_that_nothing_describes_are_refused(crowd: Path, refused: Callable[..., str]) -> None:
     arguments = ("predict", crowd, "photo.png", "-o", "found")
     message = refused(*arguments, "--family", "lightweight-openpose-2d")
-    assert "the output heatmaps int8 1x32x57x19 NHWC is of integers, and nothing gives their scale" in message
+    assert "the output heatmaps int8 1x32x57x19 NHWC holds integers whose scale" in message
     text = re.sub(r"scale = 0\.00392.*\nzero_point = 0\n", "", Path("crowd.toml").read_text())
     Path("crowd.toml").write_text(text)
-    assert "takes integers, and nothing says how: write scale and zero_point" in refused(
-        *arguments, *DESCRIBED
-    )
+    assert "holds integers whose scale and zero point are unknown" in refused(*arguments, *DESCRIBED)
     assert not Path("found").exists()
 
 

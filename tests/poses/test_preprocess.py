@@ -172,7 +172,7 @@ def test_the_longest_free_input_is_allowed() -> None:
         (image_spec(CONTRACT, dtype="int64"), "its type should be float32, float16, uint8"),
         (
             image_spec(CONTRACT, dtype="uint8"),
-            "takes integers, and nothing says how: write scale and zero_point under",
+            "holds integers whose scale and zero point are unknown; write both under",
         ),
     ],
 )

@@ -11,7 +11,7 @@ import pytest
 from posedeploy import contracts
 from posedeploy.errors import InputError
 from posedeploy.predict.chain import Predictor
-from posedeploy.runtimes.adapted import AdaptedRunner, adapted
+from posedeploy.runtimes.adapted import AdaptedRunner, adapt_runner
 from posedeploy.runtimes.base import Runner
 from posedeploy.runtimes.opening import fitted, open_artifact, open_runner
 from posedeploy.types import (
@@ -121,7 +121,7 @@ def _integer_spec(runner: Runner, maps: Quantization | None = Quantization(0.5, 
 
 def test_a_runner_around_one_of_integers_takes_and_gives_real_numbers() -> None:
     inner = IntegerRunner()
-    runner = adapted(inner, _integer_spec(inner))
+    runner = adapt_runner(inner, _integer_spec(inner))
     assert isinstance(runner, AdaptedRunner)
     assert runner.inputs == inner.inputs and runner.effective == inner.effective
     assert runner.outputs == (
@@ -141,15 +141,15 @@ def test_a_runner_around_one_of_integers_takes_and_gives_real_numbers() -> None:
 def test_a_runner_that_needs_no_conversion_stays_itself() -> None:
     spec = spec_of(FAMILY, height=HEIGHT, width=WIDTH)
     runner = CrowdRunner(spec)
-    assert adapted(runner, spec) is runner
+    assert adapt_runner(runner, spec) is runner
 
 
 def test_integers_without_a_scale_are_not_decoded() -> None:
     inner = IntegerRunner()
-    with pytest.raises(InputError, match=r"output maps uint8 1x2x3x4 NHWC is of integers, and nothing gives"):
-        adapted(inner, _integer_spec(inner, None))
+    with pytest.raises(InputError, match=r"output maps uint8 1x2x3x4 NHWC holds integers whose scale"):
+        adapt_runner(inner, _integer_spec(inner, None))
     spec = replace(_integer_spec(inner, None), roles={})
-    assert isinstance(adapted(inner, spec), AdaptedRunner), "what is not decoded stays as it is"
+    assert isinstance(adapt_runner(inner, spec), AdaptedRunner), "what is not decoded stays as it is"
 
 
 def _prepared(tensor: TensorSpec, image: Array, **contract: object) -> Array:
