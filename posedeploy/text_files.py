@@ -20,6 +20,7 @@ from typing import Any, TypeVar, overload
 
 import msgspec
 
+from posedeploy.content_kinds import HEAD_BYTES, kind_of
 from posedeploy.errors import InputError
 from posedeploy.input_files import read_bytes
 from posedeploy.printable import printable
@@ -213,14 +214,10 @@ def _refusal(path: Path, what: str, reason: str, hint: str) -> InputError:
 
 def _cause(message: str, text: str) -> str:
     """Why a text is not JSON or TOML, by what it begins with."""
-    start = text.lstrip()[:64].lower()
-    if not start:
+    if not text.strip():
         return "the file is empty"
-    if start.startswith("<"):
-        return "the file is an HTML or XML page, as a failed download leaves it"
-    if start.startswith("version https://git-lfs"):
-        return "the file is a Git LFS pointer; run `git lfs pull`"
-    return message
+    kind = kind_of(io.BytesIO(text.lstrip()[:HEAD_BYTES].encode(errors="replace")))
+    return f"{kind.what}; {kind.remedy}" if kind.name in ("html", "xml", "lfs") else message
 
 
 def _toml(text: str) -> Any:

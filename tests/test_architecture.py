@@ -74,7 +74,7 @@ MAY_IMPORT = {
     "cuda": SHARED,
     "input_files": BASE,
     "native_paths": BASE,
-    "text_files": BASE | {"input_files"},
+    "text_files": BASE | {"content_kinds", "input_files"},
     "processes": BASE,
     "aoti_package": SHARED | {"aoti_package"},
     "content_kinds": BASE,

@@ -108,10 +108,10 @@ def test_csv_cells_may_be_quoted_and_rows_left_empty(tmp_path: Path) -> None:
         ("", "line 1, column 1: the file is empty"),
         ('{"size": [1,\n2', "line 2, column 2: Expecting ',' delimiter"),
         ('{"a" 1}', "line 1, column 6: Expecting ':' delimiter"),
-        ("<!DOCTYPE html><p>", "line 1, column 1: the file is an HTML or XML page, as a failed download"),
+        ("<!DOCTYPE html><p>", "line 1, column 1: an HTML page; it is often a download warning"),
         (
             "version https://git-lfs.github.com/spec/v1\n",
-            "line 1, column 1: the file is a Git LFS pointer",
+            "line 1, column 1: a Git LFS pointer; run `git lfs pull`",
         ),
         ('{"name": 1, "size": []}', "Expected `str`, got `int` - at `$.name`"),
         ('{"name": 1, "size": [],}', "Expected `str`, got `int` - at `$.name`"),
@@ -142,7 +142,7 @@ def test_json_that_no_one_wrote_is_refused(text: str, message: str, tmp_path: Pa
     [
         ("name = \n", "line 1, column 8: Invalid value"),
         ("name = [1", "line 1, column 10: Unclosed array"),
-        ("<html>", "line 1, column 1: the file is an HTML or XML page"),
+        ("<html>", "line 1, column 1: an HTML page; it is often a download warning"),
         ("name = 1", "Expected `str`, got `int` - at `$.name`"),
         ("a = " + "[" * 1000, f"lists and objects are nested 1000 deep, and {MAX_DEPTH} may be"),
         ("a" + ".a" * 100_000 + " = 1", f"line 1, column 1: a key of more than {MAX_DEPTH} parts"),

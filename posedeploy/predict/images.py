@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import re
 from collections.abc import Callable
 from contextlib import suppress
@@ -12,6 +13,7 @@ import cv2
 import numpy as np
 
 from posedeploy import plugins
+from posedeploy.content_kinds import kind_of
 from posedeploy.errors import InputError, MissingPackageError, first_line
 from posedeploy.input_files import read_bytes
 from posedeploy.predict.image_headers import HEIC, Header, HeaderError, looks_like_image, read_header
@@ -40,19 +42,9 @@ _TURNS: dict[int, tuple[int | None, int | None]] = {
 """What undoes each of EXIF's orientations: a rotation, then a flip."""
 
 
-_OTHER_CONTENT = (
-    (re.compile(rb"\s*<(!doctype\s+html|html)", re.I), "an HTML page, as a failed download leaves it"),
-    (re.compile(rb"version https://git-lfs"), "a Git LFS pointer (run `git lfs pull`)"),
-    (
-        re.compile(rb"\s*(<\?xml[^>]*>\s*)?<(!--.*?-->\s*)*svg", re.I | re.S),
-        "an SVG drawing",
-    ),
-    (re.compile(rb"%PDF"), "a PDF document"),
-    (re.compile(rb".{4}ftyp|\x1aE\xdf\xa3|RIFF.{4}AVI ", re.S), "a video"),
-    (re.compile(rb"\s*[\[{]\s*[\[{\"\]}0-9-]"), "a JSON document"),
-    (re.compile(rb"PK\x03\x04"), "a ZIP archive"),
-)
-"""What is often called .jpg and is no image, by how it begins."""
+_VIDEO = re.compile(rb".{4}ftyp|\x1aE\xdf\xa3|RIFF.{4}AVI ", re.DOTALL)
+_TEXTS = ("html", "lfs", "json", "xml", "text")
+"""What a failed download leaves under the name of an image."""
 
 
 @dataclass(frozen=True)
@@ -140,9 +132,13 @@ def _check_size(path: Path, header: Header) -> None:
 
 
 def _not_an_image(path: Path, content: bytes) -> InputError:
-    found = next((what for pattern, what in _OTHER_CONTENT if pattern.match(content[:512])), None)
-    named = f"it is {found}" if found else f"its {len(content)} bytes are not an image that OpenCV reads"
-    return InputError(f"{path}: {named}; wanted {', '.join(SUFFIXES)}")
+    kind = kind_of(io.BytesIO(content))
+    found, remedy = kind.what, f"; {kind.remedy}" if kind.name in _TEXTS else ""
+    if _VIDEO.match(content):
+        found = "a video"
+    elif kind.name == "unknown":
+        found = f"{len(content):,} bytes of no format that is known"
+    return InputError(f"{path}: not an image but {found}{remedy}; wanted {', '.join(SUFFIXES)}")
 
 
 def _decoded(path: Path, content: bytes, header: Header) -> Picture:

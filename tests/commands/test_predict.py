@@ -66,7 +66,7 @@ def test_a_folder_with_what_cannot_be_used_in_it(human: Path, invoke: Invoke, pi
     assert f"{2 * PEOPLE} people in 2 images, 1 file skipped" in result.stdout
     remark, warning = result.stderr.splitlines()
     assert remark == "skipped 1 file that is not an image: notes.txt"
-    assert warning.startswith("warning: photos/broken.jpg: its 8 bytes are not an image")
+    assert warning.startswith("warning: photos/broken.jpg: not an image but a text file")
     assert _names() == ["a.jpg", "b.jpg", "poses.json"]
 
 

@@ -100,7 +100,7 @@ def test_folders_inside_are_read_where_that_is_asked_for(tmp_path: Path, photo: 
     assert [frame.name for frame in source] == ["a/c.png", "a/d/b.png", "b.png"]
     assert source.skipped == ("a/notes.txt", "a/pipe.png")
     assert source.remarks == ["skipped 2 files that are not images: a/notes.txt, a/pipe.png (a named pipe)"]
-    assert len(source.problems) == 1 and "bad.jpg: its 8 bytes are not an image" in source.problems[0]
+    assert len(source.problems) == 1 and "bad.jpg: not an image but a text file" in source.problems[0]
     with pytest.raises(InputError, match=r"--recursive: .*b\.png is not a folder; leave the option out"):
         open_source(str(tmp_path / "b.png"), recursive=True)
 
