@@ -1,0 +1,298 @@
+"""Every network in every runtime and precision on a GPU: load time, latency beside PyTorch eager, accuracy.
+
+``python tools/gpu_table.py [--cases FOLDER] [--networks NAME ...] [--aoti NAME ...] [--json FILE]``
+
+The networks are the built-in sample and the reference cases in the folder (POSEDEPLOY_REFERENCE if not given,
+else those that the repository holds). All rows of a network are timed in the same rounds, transfers included,
+at batch 1; the second table is images per second at batch 32. Poses are compared with PyTorch in FP32 on the
+CPU. The exit status is 1 where a row fails: it does not run, or its poses are beyond the tolerance.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import sys
+import tempfile
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+
+import torch
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+from posedeploy import plugins
+from posedeploy.benchmarks import latency
+from posedeploy.benchmarks.inputs import (
+    Sample,
+    drawn_images,
+    image_samples,
+    people_samples,
+    plain,
+    random_tensors,
+    sized,
+)
+from posedeploy.benchmarks.machine import this_machine
+from posedeploy.benchmarks.parity import Parity, compare
+from posedeploy.checkpoints.loading import open_checkpoint
+from posedeploy.checkpoints.sample import open_sample
+from posedeploy.convert.export import export
+from posedeploy.convert.options import AotiOptions, ExportOptions, ExportPrecision
+from posedeploy.errors import PoseDeployError, first_line
+from posedeploy.families import FAMILIES
+from posedeploy.runtimes.base import Runner
+from posedeploy.runtimes.opening import open_runner
+from posedeploy.runtimes.pytorch import PyTorchRunner
+from posedeploy.types import Artifact, Camera, Model, ModelSpec, Precision, RunOptions, Tensors
+from tools.reference_cases import BUNDLED, Case
+
+RUNS, IMAGES, MANY = 50, 6, 32
+TOLERANCES = {"fp32": (0.5, 1.0), "tf32": (1.0, 5.0), "fp16": (1.0, 5.0), "bf16": (4.0, 40.0)}
+"""What poses may be off at the 99th percentile, in px and mm, by precision."""
+EXPORTED: dict[str, tuple[ExportPrecision, ...]] = {
+    "torchscript": ("fp32", "fp16", "bf16"),
+    "onnx": ("fp32", "fp16"),
+    "aoti": ("fp32", "fp16"),
+}
+CASES = (
+    "lightweight-openpose-3d",
+    "mobile-human-pose-lpski",
+    "pose-hg-3d-msra50",
+    "gtrs-human36",
+    "pose2mesh-human36",
+)
+Opener = Callable[[RunOptions], Runner]
+
+
+@dataclass
+class Row:
+    """One runtime in one precision. ``failure`` is empty where it does what it should."""
+
+    network: str
+    runtime: str
+    precision: str
+    load_s: float = 0.0
+    median_ms: float = 0.0
+    speed_up: float = 0.0
+    spread: float = 0.0
+    graph: str = ""
+    error_px: float | None = None
+    error_mm: float | None = None
+    one_sided: int = 0
+    failure: str = ""
+
+    def cells(self) -> tuple[str, ...]:
+        """The row as text."""
+        px, mm = ("" if error is None else f"{error:.2g}" for error in (self.error_px, self.error_mm))
+        head = (self.network, self.runtime, self.precision)
+        if not self.median_ms:
+            return (*head, "", "", "", "", "", "", self.failure)
+        times = (f"{self.load_s:.2f}", f"{self.median_ms:.3f}", f"{self.speed_up:.1f}x", f"{self.spread:.0%}")
+        return (*head, *times, px, mm, self.failure or ("ok" if self.graph != "no" else "ok, no graph"))
+
+
+TITLES = ("network", "runtime", "precision", "load s", "ms", "x eager", "spread", "px", "mm", "verdict")
+
+
+@dataclass
+class Table:
+    """All rows, printed as they come."""
+
+    rows: list[Row] = field(default_factory=list)
+
+    def add(self, rows: Sequence[Row]) -> None:
+        """Print and keep."""
+        self.rows += rows
+        for row in rows:
+            show(*row.cells())
+
+
+def show(*cells: str) -> None:
+    """A row of a Markdown table."""
+    print("| " + " | ".join(cells) + " |", flush=True)
+
+
+def models(folder: Path, names: Sequence[str], place: Path) -> Iterator[tuple[str, Model]]:
+    """The sample, and the cases that are in the folder."""
+    if not names or "sample" in names:
+        yield "lightweight-openpose-2d, sample", open_sample()
+    for name in CASES:
+        if (folder / name).is_dir() and (not names or name.startswith(tuple(names))):
+            case = Case(folder / name)
+            mesh = case.write_mesh(place / f"{name}.npy")
+            yield name, open_checkpoint(case.write(place / f"{name}.pth"), mesh=mesh)
+
+
+def samples_of(spec: ModelSpec) -> list[Sample]:
+    """The same inputs for every row, at the fixed shapes of an export."""
+    if spec.joints is not None:
+        return people_samples(spec, IMAGES, {})
+    chosen = sized(spec)
+    named = [(f"synthetic {index}", image) for index, image in enumerate(drawn_images(chosen, IMAGES))]
+    return image_samples(plain(spec, chosen), named)
+
+
+def ways(model: Model, folder: Path, targets: Sequence[str]) -> Iterator[tuple[str, Precision, Opener | str]]:
+    """Runtime, precision, and what opens it, or why nothing does."""
+    for precision in ("fp32", "tf32", "fp16", "bf16"):
+        yield "pytorch", precision, lambda options: PyTorchRunner(model, options)
+    for target in targets:
+        for exported in EXPORTED[target]:
+            options = ExportOptions(precision=exported, aoti=AotiOptions("cuda"))
+            try:
+                (artifact,) = export(model, [target], folder, f"net-{exported}", options)
+            except PoseDeployError as error:
+                yield target, exported, first_line(error)
+                continue
+            for precision in (exported, "tf32") if exported == "fp32" else (exported,):
+                yield target, precision, opener(artifact)
+
+
+def opener(artifact: Artifact) -> Opener:
+    """What opens an artifact."""
+    return lambda options: open_runner(artifact, options)
+
+
+def rows_of(name: str, model: Model, folder: Path, targets: Sequence[str]) -> list[Row]:
+    """Every way of one network, eager first."""
+    decode = plugins.load(f"{FAMILIES[model.spec.family].poses}:decode")
+    samples = samples_of(model.spec)
+    tensors = samples[0].tensors
+    rows, candidates, kept = [], [], []
+    with ExitStack() as opened:
+        reference = opened.enter_context(PyTorchRunner(model, RunOptions()))
+
+        def inputs(_: Runner) -> Tensors:
+            return tensors
+
+        def add(row: Row, options: RunOptions, opening: Opener) -> None:
+            rows.append(row)
+            try:
+                candidate = latency.load(f"{row.runtime} {row.precision}", lambda: opening(options), inputs)
+                opened.callback(candidate.runner.close)
+                parity = compare(
+                    name,
+                    reference,
+                    candidate.runner,
+                    [(sample, sample) for sample in samples],
+                    bounds=parity_bounds,
+                    decode=lambda outputs, placed: decode(outputs, model.spec, placed, Camera()),
+                )
+            except (PoseDeployError, RuntimeError) as error:
+                row.failure = f"FAILED: {first_line(error)}"
+                return
+            row.load_s = candidate.load_s + candidate.first_s
+            row.graph = candidate.runner.effective.details.get("CUDA graph", "")
+            judge(row, parity)
+            candidates.append(candidate)
+            kept.append(row)
+
+        from posedeploy.benchmarks.parity import Bounds
+
+        parity_bounds = Bounds()
+        eager = RunOptions("cuda", cuda_graphs=False)
+        add(Row(name, "pytorch eager", "fp32"), eager, lambda options: PyTorchRunner(model, options))
+        for runtime, precision, opening in ways(model, folder, targets):
+            row = Row(name, runtime, precision)
+            if isinstance(opening, str):
+                rows.append(row)
+                row.failure = f"FAILED: {opening}"
+            else:
+                add(row, RunOptions("cuda", precision), opening)
+        results = latency.measure(candidates, runs=RUNS)
+        for row, result in zip(kept, results, strict=True):
+            row.median_ms, row.spread = result.median_ms, result.spread or 0.0
+            row.speed_up = results[0].median_ms / result.median_ms
+    torch.cuda.empty_cache()
+    return rows
+
+
+def judge(row: Row, parity: Parity) -> None:
+    """Hold the poses against the tolerance of the precision."""
+    poses = parity.poses
+    assert poses is not None
+    row.error_px, row.error_mm = poses.error_px, poses.error_mm
+    row.one_sided = sum(image.one_sided for image in poses.images)
+    px, mm = TOLERANCES[row.precision]
+    if not row.error_px <= px or not (row.error_mm or 0.0) <= mm:
+        row.failure = f"FAILED: poses beyond {px:g} px or {mm:g} mm"
+
+
+def throughput(name: str, model: Model, folder: Path) -> None:
+    """Images per second at batch 32: eager, and TorchScript in each precision, in the same rounds."""
+    with ExitStack() as opened:
+        candidates = []
+        options = RunOptions("cuda", cuda_graphs=False)
+        made = {
+            precision: export(
+                model, ["torchscript"], folder, f"many-{precision}", ExportOptions(batch=MANY, precision=precision)
+            )[0]
+            for precision in ("fp32", "fp16")
+        }
+        tensors = random_tensors(made["fp32"].spec).tensors
+        openers: dict[str, tuple[Opener, RunOptions]] = {
+            "eager": (lambda options: PyTorchRunner(model, options), options),
+            "torchscript fp32": (opener(made["fp32"]), RunOptions("cuda")),
+            "torchscript tf32": (opener(made["fp32"]), RunOptions("cuda", "tf32")),
+            "torchscript fp16": (opener(made["fp16"]), RunOptions("cuda", "fp16")),
+        }
+        for label, (opening, asked) in openers.items():
+            candidate = latency.load(label, lambda: opening(asked), lambda _: tensors)  # noqa: B023 - called here
+            opened.callback(candidate.runner.close)
+            candidates.append(candidate)
+        results = latency.measure(candidates, runs=20)
+    base = results[0].images_per_s
+    show(name, *(f"{result.images_per_s:.0f} ({result.images_per_s / base:.1f}x)" for result in results))
+    torch.cuda.empty_cache()
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    folder = Path(os.environ.get("POSEDEPLOY_REFERENCE", BUNDLED.parents[2] / ".." / "shared" / "reference"))
+    parser.add_argument("--cases", type=Path, default=folder / "cases" if folder.is_dir() else BUNDLED)
+    parser.add_argument("--networks", nargs="*", default=[], help="beginnings of names; all if not given")
+    parser.add_argument("--aoti", nargs="*", default=["sample"], help="networks that AOTInductor compiles too")
+    parser.add_argument("--throughput", action="store_true", help="also time batches of 32")
+    parser.add_argument("--json", type=Path)
+    parser.add_argument("--dry-run", action="store_true", help="print the rows that would be measured")
+    given = parser.parse_args()
+    if given.dry_run:
+        for name in ("sample", *CASES):
+            there = name == "sample" or (given.cases / name).is_dir()
+            targets = ["torchscript", "onnx", *(["aoti"] if name.startswith(tuple(given.aoti)) else [])]
+            print(f"{name}: " + ("pytorch, " + ", ".join(targets) if there else "left out, no case here"))
+        return 0
+    if not torch.cuda.is_available():
+        print("no CUDA device: nothing was measured", file=sys.stderr)
+        return 1
+    table = Table()
+    show(*TITLES)
+    show(*("---" for _ in TITLES))
+    with tempfile.TemporaryDirectory() as place:
+        found = list(models(given.cases, given.networks, Path(place)))
+        for index, (name, model) in enumerate(found):
+            targets = ["torchscript", "onnx"]
+            if any(asked in name for asked in given.aoti):
+                targets.append("aoti")
+            table.add(rows_of(name, model, Path(place) / str(index), targets))
+        if given.throughput:
+            print()
+            show("network, images/s at batch 32", "eager", *(f"torchscript {kind}" for kind in ("fp32", "tf32", "fp16")))
+            show(*("---" for _ in range(5)))
+            for index, (name, model) in enumerate(found):
+                throughput(name, model, Path(place) / f"many-{index}")
+    print(f"\n{torch.cuda.get_device_name()}, torch {torch.__version__}; {this_machine()}")
+    if given.json is not None:
+        given.json.write_text(json.dumps([asdict(row) for row in table.rows], indent=1))
+    failed = [row for row in table.rows if row.failure]
+    print(f"{len(table.rows) - len(failed)} of {len(table.rows)} rows passed")
+    return 1 if failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
