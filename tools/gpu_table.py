@@ -36,7 +36,7 @@ from posedeploy.benchmarks.inputs import (
     sized,
 )
 from posedeploy.benchmarks.machine import this_machine
-from posedeploy.benchmarks.parity import Parity, compare
+from posedeploy.benchmarks.parity import Bounds, Parity, compare
 from posedeploy.checkpoints.loading import open_checkpoint
 from posedeploy.checkpoints.sample import open_sample
 from posedeploy.convert.export import export
@@ -178,7 +178,7 @@ def rows_of(name: str, model: Model, folder: Path, targets: Sequence[str]) -> li
                     reference,
                     candidate.runner,
                     [(sample, sample) for sample in samples],
-                    bounds=parity_bounds,
+                    bounds=Bounds(),
                     decode=lambda outputs, placed: decode(outputs, model.spec, placed, Camera()),
                 )
             except (PoseDeployError, RuntimeError) as error:
@@ -190,9 +190,6 @@ def rows_of(name: str, model: Model, folder: Path, targets: Sequence[str]) -> li
             candidates.append(candidate)
             kept.append(row)
 
-        from posedeploy.benchmarks.parity import Bounds
-
-        parity_bounds = Bounds()
         eager = RunOptions("cuda", cuda_graphs=False)
         add(Row(name, "pytorch eager", "fp32"), eager, lambda options: PyTorchRunner(model, options))
         for runtime, precision, opening in ways(model, folder, targets):
@@ -227,10 +224,11 @@ def throughput(name: str, model: Model, folder: Path) -> None:
         candidates = []
         options = RunOptions("cuda", cuda_graphs=False)
         made = {
-            precision: export(
-                model, ["torchscript"], folder, f"many-{precision}", ExportOptions(batch=MANY, precision=precision)
-            )[0]
-            for precision in ("fp32", "fp16")
+            precision: export(model, ["torchscript"], folder, f"many-{precision}", asked)[0]
+            for precision, asked in (
+                ("fp32", ExportOptions(batch=MANY)),
+                ("fp16", ExportOptions(batch=MANY, precision="fp16")),
+            )
         }
         tensors = random_tensors(made["fp32"].spec).tensors
         openers: dict[str, tuple[Opener, RunOptions]] = {
@@ -249,48 +247,70 @@ def throughput(name: str, model: Model, folder: Path) -> None:
     torch.cuda.empty_cache()
 
 
-def main() -> int:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    folder = Path(os.environ.get("POSEDEPLOY_REFERENCE", BUNDLED.parents[2] / ".." / "shared" / "reference"))
-    parser.add_argument("--cases", type=Path, default=folder / "cases" if folder.is_dir() else BUNDLED)
-    parser.add_argument("--networks", nargs="*", default=[], help="beginnings of names; all if not given")
-    parser.add_argument("--aoti", nargs="*", default=["sample"], help="networks that AOTInductor compiles too")
-    parser.add_argument("--throughput", action="store_true", help="also time batches of 32")
-    parser.add_argument("--json", type=Path)
-    parser.add_argument("--dry-run", action="store_true", help="print the rows that would be measured")
-    given = parser.parse_args()
-    if given.dry_run:
-        for name in ("sample", *CASES):
-            there = name == "sample" or (given.cases / name).is_dir()
-            targets = ["torchscript", "onnx", *(["aoti"] if name.startswith(tuple(given.aoti)) else [])]
-            print(f"{name}: " + ("pytorch, " + ", ".join(targets) if there else "left out, no case here"))
-        return 0
-    if not torch.cuda.is_available():
-        print("no CUDA device: nothing was measured", file=sys.stderr)
-        return 1
+def many(found: Sequence[tuple[str, Model]], place: Path) -> None:
+    """The table of throughput."""
+    kinds = (f"torchscript {precision}" for precision in ("fp32", "tf32", "fp16"))
+    print()
+    show(f"network, images/s at batch {MANY}", "eager", *kinds)
+    show(*("---" for _ in range(5)))
+    for index, (name, model) in enumerate(found):
+        throughput(name, model, place / f"many-{index}")
+
+
+def plan(given: argparse.Namespace) -> None:
+    """Print what would be measured."""
+    for name in ("sample", *CASES):
+        targets = targets_of(name, given.aoti)
+        there = name == "sample" or (given.cases / name).is_dir()
+        print(
+            f"{name}: " + (f"pytorch, {', '.join(targets)}" if there else f"left out, not in {given.cases}")
+        )
+
+
+def targets_of(name: str, compiled: Sequence[str]) -> list[str]:
+    """What a network is exported to."""
+    return ["torchscript", "onnx", *(["aoti"] if any(part in name for part in compiled) else [])]
+
+
+def measure(given: argparse.Namespace) -> list[Row]:
+    """Every row, printed as it comes."""
     table = Table()
     show(*TITLES)
     show(*("---" for _ in TITLES))
     with tempfile.TemporaryDirectory() as place:
         found = list(models(given.cases, given.networks, Path(place)))
         for index, (name, model) in enumerate(found):
-            targets = ["torchscript", "onnx"]
-            if any(asked in name for asked in given.aoti):
-                targets.append("aoti")
-            table.add(rows_of(name, model, Path(place) / str(index), targets))
+            table.add(rows_of(name, model, Path(place) / str(index), targets_of(name, given.aoti)))
         if given.throughput:
-            print()
-            show("network, images/s at batch 32", "eager", *(f"torchscript {kind}" for kind in ("fp32", "tf32", "fp16")))
-            show(*("---" for _ in range(5)))
-            for index, (name, model) in enumerate(found):
-                throughput(name, model, Path(place) / f"many-{index}")
+            many(found, Path(place))
+    return table.rows
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    shared = Path(__file__).resolve().parents[2] / "shared" / "reference"
+    folder = Path(os.environ.get("POSEDEPLOY_REFERENCE", shared))
+    parser.add_argument("--cases", type=Path, default=folder / "cases" if folder.is_dir() else BUNDLED)
+    parser.add_argument("--networks", nargs="*", default=[], help="beginnings of names; all if not given")
+    parser.add_argument("--aoti", nargs="*", default=["sample"], help="parts of names to compile as well")
+    parser.add_argument("--throughput", action="store_true", help=f"also time batches of {MANY}")
+    parser.add_argument("--json", type=Path)
+    parser.add_argument("--dry-run", action="store_true", help="print the rows that would be measured")
+    given = parser.parse_args()
+    if given.dry_run:
+        plan(given)
+        return 0
+    if not torch.cuda.is_available():
+        print("no CUDA device: nothing was measured", file=sys.stderr)
+        return 1
+    rows = measure(given)
     print(f"\n{torch.cuda.get_device_name()}, torch {torch.__version__}; {this_machine()}")
     if given.json is not None:
-        given.json.write_text(json.dumps([asdict(row) for row in table.rows], indent=1))
-    failed = [row for row in table.rows if row.failure]
-    print(f"{len(table.rows) - len(failed)} of {len(table.rows)} rows passed")
+        given.json.write_text(json.dumps([asdict(row) for row in rows], indent=1), encoding="utf-8")
+    failed = sum(bool(row.failure) for row in rows)
+    print(f"{len(rows) - failed} of {len(rows)} rows passed")
     return 1 if failed else 0
 
 
