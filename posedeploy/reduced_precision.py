@@ -52,7 +52,7 @@ class ReducedPrecision(nn.Module):
     """A copy of a network that computes in a reduced precision and takes and gives FP32.
 
     ``network`` stays as it is. With ``channels_last``, convolutions keep their weights in that memory format,
-    which is the one that a GPU's reduced-precision kernels want.
+    which is faster on a GPU once BatchNorm is folded into them, as exports do.
     """
 
     def __init__(self, network: nn.Module, precision: str, *, channels_last: bool = True) -> None:

@@ -5,7 +5,10 @@
 The networks are the built-in sample and the reference cases in the folder (POSEDEPLOY_REFERENCE if not given,
 else those that the repository holds). All rows of a network are timed in the same rounds, transfers included,
 at batch 1; the second table is images per second at batch 32. Poses are compared with PyTorch in FP32 on the
-CPU. The exit status is 1 where a row fails: it does not run, or its poses are beyond the tolerance.
+CPU, in px and mm at the 95th percentile, and keypoints on one side only are counted. The weights of the
+reference cases are made by a rule and amplify rounding, so their poses are judged in FP32 only; the sample is
+trained, and judged in every precision. The exit status is 1 where a row fails: it does not run, or its poses
+are beyond the tolerance.
 """
 
 from __future__ import annotations
@@ -20,6 +23,7 @@ from contextlib import ExitStack
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
+import numpy as np
 import torch
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
@@ -49,9 +53,11 @@ from posedeploy.runtimes.pytorch import PyTorchRunner
 from posedeploy.types import Artifact, Camera, Model, ModelSpec, Precision, RunOptions, Tensors
 from tools.reference_cases import BUNDLED, Case
 
-RUNS, IMAGES, MANY = 50, 6, 32
+RUNS, IMAGES, MANY = 30, 4, 32
 TOLERANCES = {"fp32": (0.5, 1.0), "tf32": (1.0, 5.0), "fp16": (1.0, 5.0), "bf16": (4.0, 40.0)}
-"""What poses may be off at the 99th percentile, in px and mm, by precision."""
+"""What poses may be off at the 95th percentile, in px and mm, by precision."""
+MAX_ONE_SIDED = 0.05
+"""The part of all keypoints that may be on one side only, in a precision other than FP32."""
 EXPORTED: dict[str, tuple[ExportPrecision, ...]] = {
     "torchscript": ("fp32", "fp16", "bf16"),
     "onnx": ("fp32", "fp16"),
@@ -82,6 +88,8 @@ class Row:
     error_px: float | None = None
     error_mm: float | None = None
     one_sided: int = 0
+    keypoints: int = 0
+    is_judged: bool = False
     failure: str = ""
 
     def cells(self) -> tuple[str, ...]:
@@ -89,12 +97,18 @@ class Row:
         px, mm = ("" if error is None else f"{error:.2g}" for error in (self.error_px, self.error_mm))
         head = (self.network, self.runtime, self.precision)
         if not self.median_ms:
-            return (*head, "", "", "", "", "", "", self.failure)
+            return (*head, "", "", "", "", "", "", "", "", self.failure)
         times = (f"{self.load_s:.2f}", f"{self.median_ms:.3f}", f"{self.speed_up:.1f}x", f"{self.spread:.0%}")
-        return (*head, *times, px, mm, self.failure or ("ok" if self.graph != "no" else "ok, no graph"))
+        graph = "no" if self.graph.startswith("no") else "yes"
+        sides = f"{self.one_sided}/{self.keypoints + self.one_sided}"
+        verdict = self.failure or ("ok" if self.is_judged else "runs; poses not judged")
+        return (*head, *times, graph, px, mm, sides, verdict)
 
 
-TITLES = ("network", "runtime", "precision", "load s", "ms", "x eager", "spread", "px", "mm", "verdict")
+TITLES = (
+    "network", "runtime", "precision", "load s", "ms", "x eager", "spread", "CUDA graph", "px", "mm",
+    "one-sided", "verdict",
+)  # fmt: skip
 
 
 @dataclass
@@ -137,7 +151,8 @@ def samples_of(spec: ModelSpec) -> list[Sample]:
 
 def ways(model: Model, folder: Path, targets: Sequence[str]) -> Iterator[tuple[str, Precision, Opener | str]]:
     """Runtime, precision, and what opens it, or why nothing does."""
-    for precision in ("fp32", "tf32", "fp16", "bf16"):
+    precisions: tuple[Precision, ...] = ("fp32", "tf32", "fp16", "bf16")
+    for precision in precisions:
         yield "pytorch", precision, lambda options: PyTorchRunner(model, options)
     for target in targets:
         for exported in EXPORTED[target]:
@@ -147,8 +162,9 @@ def ways(model: Model, folder: Path, targets: Sequence[str]) -> Iterator[tuple[s
             except PoseDeployError as error:
                 yield target, exported, first_line(error)
                 continue
-            for precision in (exported, "tf32") if exported == "fp32" else (exported,):
-                yield target, precision, opener(artifact)
+            yield target, exported, opener(artifact)
+            if exported == "fp32":
+                yield target, "tf32", opener(artifact)
 
 
 def opener(artifact: Artifact) -> Opener:
@@ -186,7 +202,7 @@ def rows_of(name: str, model: Model, folder: Path, targets: Sequence[str]) -> li
                 return
             row.load_s = candidate.load_s + candidate.first_s
             row.graph = candidate.runner.effective.details.get("CUDA graph", "")
-            judge(row, parity)
+            judge(row, parity, trained=model.source is None)
             candidates.append(candidate)
             kept.append(row)
 
@@ -207,15 +223,22 @@ def rows_of(name: str, model: Model, folder: Path, targets: Sequence[str]) -> li
     return rows
 
 
-def judge(row: Row, parity: Parity) -> None:
-    """Hold the poses against the tolerance of the precision."""
+def judge(row: Row, parity: Parity, *, trained: bool) -> None:
+    """Note how far poses are off, and hold that against the tolerance of the precision."""
     poses = parity.poses
     assert poses is not None
-    row.error_px, row.error_mm = poses.error_px, poses.error_mm
-    row.one_sided = sum(image.one_sided for image in poses.images)
+    pixels = np.concatenate([image.distances_px for image in poses.images])
+    millimeters = np.concatenate([image.distances_mm for image in poses.images])
+    row.error_px = float(np.percentile(pixels, 95)) if len(pixels) else None
+    row.error_mm = float(np.percentile(millimeters, 95)) if len(millimeters) else None
+    row.one_sided, row.keypoints = sum(image.one_sided for image in poses.images), len(pixels)
+    if row.precision != "fp32" and not trained:
+        return
+    row.is_judged = True
     px, mm = TOLERANCES[row.precision]
-    if not row.error_px <= px or not (row.error_mm or 0.0) <= mm:
-        row.failure = f"FAILED: poses beyond {px:g} px or {mm:g} mm"
+    most = 0 if row.precision == "fp32" else MAX_ONE_SIDED * (row.keypoints + row.one_sided)
+    if not ((row.error_px or 0) <= px and (row.error_mm or 0) <= mm and row.one_sided <= most):
+        row.failure = f"FAILED: poses beyond {px:g} px, {mm:g} mm or {most:g} one-sided"
 
 
 def throughput(name: str, model: Model, folder: Path) -> None:

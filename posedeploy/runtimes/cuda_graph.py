@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
 from typing import Any, TypeAlias
 
 import torch
@@ -30,7 +29,7 @@ class GraphedCall:
         self._device = device
         self._pinned = [torch.zeros(shape, dtype=dtype, pin_memory=True) for shape, dtype in inputs]
         self._graph = torch.cuda.CUDAGraph()
-        with torch.inference_mode(), _fastest_kernels():
+        with torch.inference_mode():
             side = torch.cuda.Stream(device)  # type: ignore[no-untyped-call]
             side.wait_stream(torch.cuda.current_stream(device))
             with torch.cuda.stream(side):
@@ -71,14 +70,3 @@ def _split(joined: dict[torch.dtype, torch.Tensor], forms: Sequence[Form]) -> It
         size = torch.Size(shape).numel()
         yield joined[dtype][starts[dtype] : starts[dtype] + size].view(shape)
         starts[dtype] += size
-
-
-@contextmanager
-def _fastest_kernels() -> Iterator[None]:
-    """Have cuDNN time its kernels in the warm-ups, once for each shape: the graph keeps the fastest."""
-    before = torch.backends.cudnn.benchmark
-    torch.backends.cudnn.benchmark = True
-    try:
-        yield
-    finally:
-        torch.backends.cudnn.benchmark = before

@@ -117,7 +117,7 @@ class _Opening:
             reports = placement.can_report()
             settings.add_session_config_entry(*((placement.RECORD, "1") if reports else FORBID_CPU))
         settings.log_severity_level = FATAL
-        own = {"use_tf32": str(int(self.options.precision == "tf32"))} if self.threads is None else {}
+        own = _cuda_options(self.artifact, self.options) if self.threads is None else {}
         try:
             session = onnxruntime.InferenceSession(
                 str(self.artifact.path),
@@ -152,6 +152,17 @@ class _Opening:
                     f"{self.artifact.path} and would run that on the CPU; use --device CPU, or export to "
                     "another target"
                 )
+
+
+def _cuda_options(artifact: Artifact, options: RunOptions) -> dict[str, str]:
+    """The CUDA provider's options for a precision.
+
+    Without TF32, ONNX Runtime keeps convolutions in FP16 off the tensor cores too, so an FP16 file allows it;
+    channels-last is how those kernels take images.
+    """
+    if check_precision(artifact, options) is not None:
+        return {"use_tf32": "1", "prefer_nhwc": "1"}
+    return {"use_tf32": str(int(options.precision == "tf32"))}
 
 
 def _graphed(

@@ -1,0 +1,51 @@
+#!/usr/bin/env bash
+# Checks posedeploy on a machine with an NVIDIA GPU, in under 8 minutes: prints what is installed, runs the tests
+# marked gpu, and prints a table of every network, runtime and precision. Exits non-zero where something is wrong.
+#
+#   tools/gpu_check.sh [--dry-run] [--quick]     PYTHON=python3.12 tools/gpu_check.sh
+#
+# --dry-run prints what would run, on any machine. --quick leaves out what compiles machine code (AOTInductor).
+set -uo pipefail
+cd "$(dirname "$0")/.."
+PYTHON=${PYTHON:-$([ -x .venv/bin/python ] && echo .venv/bin/python || echo python3)}
+dry=0 quick=0
+for option in "$@"; do
+    case $option in
+        --dry-run) dry=1 ;;
+        --quick) quick=1 ;;
+        *) echo "$option: no such option; give --dry-run or --quick" >&2; exit 2 ;;
+    esac
+done
+export PYTHONPATH=$PWD${PYTHONPATH:+:$PYTHONPATH} PYTHONUNBUFFERED=1
+mapfile -t files < <(grep -rl --include='*.py' 'mark\.gpu' tests | sort)
+marks=gpu table=()
+if [ "$quick" = 1 ]; then marks='gpu and not slow' table=(--aoti none); fi
+
+if [ "$dry" = 1 ]; then
+    echo "nvidia-smi, and the versions of torch, onnxruntime, tensorrt and tensorrt_rtx"
+    echo "$PYTHON -m pytest -q -m '$marks' ${files[*]}"
+    echo "$PYTHON tools/gpu_table.py --throughput ${table[*]}"
+    exec "$PYTHON" tools/gpu_table.py --dry-run "${table[@]}"
+fi
+
+failed=0
+echo "== what is here"
+nvidia-smi --query-gpu=name,driver_version,compute_cap --format=csv,noheader || failed=1
+"$PYTHON" - <<'PY' || failed=1
+from importlib.metadata import PackageNotFoundError, version
+
+import torch
+
+for name in ("torch", "onnxruntime-gpu", "onnxruntime", "cuda-bindings", "tensorrt", "tensorrt_rtx"):
+    try:
+        print(f"{name} {version(name)}")
+    except PackageNotFoundError:
+        print(f"{name}: not installed")
+print(f"CUDA of torch {torch.version.cuda}, available: {torch.cuda.is_available()}")
+PY
+echo "== tests marked $marks"
+timeout 240 "$PYTHON" -m pytest -q -p no:cacheprovider -m "$marks" "${files[@]}" || failed=1
+echo "== networks, runtimes and precisions"
+timeout 240 "$PYTHON" tools/gpu_table.py --throughput "${table[@]}" || failed=1
+[ "$failed" = 0 ] && echo "gpu check: passed" || echo "gpu check: FAILED"
+exit "$failed"
