@@ -422,6 +422,19 @@ def test_an_engine_is_built_again_from_its_graph(plain: Artifact, tmp_path: Path
         engine.rebuild(again, TensorRtOptions(), lambda doing, part: None)
 
 
+@pytest.mark.parametrize("graph", ["b.engine.onnx", "tiny.engine.onnx"])
+def test_a_renamed_engine_is_built_again_from_its_graph(plain: Artifact, tmp_path: Path, graph: str) -> None:
+    names = {"tiny.engine": "b.engine", "tiny.engine.onnx": graph}
+    for path in plain.path.parent.iterdir():
+        (tmp_path / names.get(path.name, path.name)).write_bytes(path.read_bytes())
+    (tmp_path / "c.engine.onnx").write_bytes(b"another")
+    again = engine.rebuild(
+        manifest.described(tmp_path / "b.engine"), TensorRtOptions(), lambda doing, part: None
+    )
+    assert manifest.read(tmp_path / "b.engine") == again
+    assert list(again.files) == ["b.engine"]
+
+
 @pytest.mark.skipif(version_of("tensorrt") is not None, reason="the flavour that lacks is installed")
 def test_an_engine_of_a_flavour_that_is_not_here_is_not_built_again_as_another(plain: Artifact) -> None:
     theirs = replace(plain, details={**plain.details, "flavour": "tensorrt"})
