@@ -28,8 +28,8 @@ from typing import Annotated, Any, TypeAlias, get_args, get_type_hints
 import msgspec
 
 from posedeploy.errors import InputError
-from posedeploy.families import FAMILIES, published_joint_set
-from posedeploy.keypoint_descriptions import GUIDE, KeypointDescription, check_described, describe
+from posedeploy.families import FAMILIES, joint_set
+from posedeploy.keypoint_descriptions import GUIDE, OWN_JOINTS, KeypointDescription, check_described, describe
 from posedeploy.output_roles import published_channels, resolve_roles
 from posedeploy.printable import printable
 from posedeploy.specs import family_spec, unit_of
@@ -250,12 +250,13 @@ def applied(
 def _of_its_joints(described: ModelSpec, inputs: tuple[TensorSpec, ...]) -> ModelSpec:
     """The description with the joint set that has as many joints as the model takes."""
     count = inputs[0].shape[1] if inputs and len(inputs[0].shape) == 3 else None
-    if not isinstance(count, int) or count == len(described.keypoint_names):
+    is_own = described.joints is not None and described.joints.joint_set == OWN_JOINTS
+    if is_own or not isinstance(count, int) or count == len(described.keypoint_names):
         return described
-    found = published_joint_set(described.family, count)
+    found = joint_set(described.family, count)
     return replace(
         described,
-        joints=JointsContract(found.name),
+        joints=JointsContract(found.name or OWN_JOINTS),
         keypoint_names=found.joints,
         skeleton=found.bones,
     )

@@ -167,6 +167,8 @@ def published_joint_set(family: str, count: int) -> JointSet:
         sets: Mapping[int, JointSet] = plugins.module(family_named(family).poses).JOINT_SETS
         listed = ", ".join(f"{known.name} {number}" for number, known in sets.items())
         raise InputError(
-            f"a network on {count} joints, and no set of {family} has as many; the sets are {listed}"
+            f"a network on {count} joints, and no set of {family} has as many; the sets are {listed}. Its "
+            "layers use the bones and left-right pairs of its joints, which its checkpoint does not hold; "
+            "give your own network with --network FILE.py:FUNCTION"
         )
     return found

@@ -8,11 +8,13 @@ from dataclasses import dataclass, replace
 from posedeploy import plugins
 from posedeploy.errors import InputError
 from posedeploy.families import FAMILIES, joint_set
-from posedeploy.joint_sets import numbered
+from posedeploy.joint_sets import JOINT_SETS, JointSet, numbered
 from posedeploy.types import Limb, ModelSpec
 
 Pairs = tuple[tuple[int, int], ...]
 GUIDE = "docs/own-keypoints.md"
+OWN_JOINTS = "its own"
+"""What the joint set of a network is called that is trained on none of the published ones."""
 
 
 @dataclass(frozen=True)
@@ -29,6 +31,13 @@ class KeypointDescription:
     skeleton: Pairs = ()
     paf_channels: Pairs = ()
     heatmap_names: tuple[str, ...] = ()
+
+
+def joint_set_of(spec: ModelSpec) -> JointSet:
+    """The joints that a network on 2D joints takes: a published set, or its own."""
+    assert spec.joints is not None, "the caller asks only for networks that take joints"
+    known = JOINT_SETS.get(spec.joints.joint_set)
+    return known or JointSet(OWN_JOINTS, spec.keypoint_names, spec.skeleton)
 
 
 def count_keypoints(spec: ModelSpec) -> int | None:
@@ -70,8 +79,10 @@ def describe(spec: ModelSpec, description: KeypointDescription, where: str) -> M
     Raises:
         InputError: a number in it is not that of the network, or a name stands twice.
     """
-    if description.names:
+    if description.names and description.names != spec.keypoint_names:
         spec = replace(spec, keypoint_names=description.names, skeleton=())
+        if spec.joints is not None:
+            spec = replace(spec, joints=replace(spec.joints, joint_set=OWN_JOINTS))
     _check_names(spec, where)
     if description.skeleton:
         _check_pairs(description.skeleton, "skeleton", "keypoints", len(spec.keypoint_names), where)

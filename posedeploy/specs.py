@@ -8,7 +8,7 @@ from typing import Literal
 from posedeploy import plugins
 from posedeploy.families import family_named, joint_set
 from posedeploy.joint_sets import JointSet
-from posedeploy.keypoint_descriptions import resolve_keypoints
+from posedeploy.keypoint_descriptions import OWN_JOINTS, resolve_keypoints
 from posedeploy.types import InputContract, JointsContract, ModelSpec, TensorSpec
 
 
@@ -44,7 +44,7 @@ def family_spec(
         keypoint_names=found.joints,
         skeleton=found.bones,
         unit=unit_of(family, roles),
-        joints=JointsContract(found.name) if contract is None else None,
+        joints=JointsContract(found.name or OWN_JOINTS) if contract is None else None,
         cells=cells,
     )
     return resolve_keypoints(spec)
@@ -95,7 +95,7 @@ def joints_spec(family: str, joint_set: JointSet, vertices: int | None = None) -
     outputs = {"cam_mesh": vertices, "pose3d": joints} if vertices else {"pose3d": joints}
     return family_spec(
         family,
-        f"{joint_set.name}, {f'{vertices} vertices' if vertices else 'joints alone'}",
+        f"{joint_set.name or f'{joints} joints'}, {f'{vertices} vertices' if vertices else 'joints alone'}",
         (TensorSpec("pose2d", ("batch", joints, 2)),),
         tuple(TensorSpec(name, ("batch", count, 3)) for name, count in outputs.items()),
         {name: name for name in outputs},

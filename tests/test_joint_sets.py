@@ -61,8 +61,10 @@ def test_families_without_sets_have_their_own_joints() -> None:
         ("lightweight-openpose-2d", lightweight_openpose_2d),
         ("lightweight-openpose-3d", lightweight_openpose_3d),
     ):
-        found = joint_set(family, 5)
-        assert (found.joints, found.bones) == (poses.KEYPOINT_NAMES, poses.SKELETON)
+        for count in (None, len(poses.KEYPOINT_NAMES)):
+            found = joint_set(family, count)
+            assert (found.joints, found.bones) == (poses.KEYPOINT_NAMES, poses.SKELETON)
+        assert joint_set(family, 2).joints == ("joint_0", "joint_1")
     # As published for OpenPose's keypoints: nose neck r_sho r_elb r_wri l_sho ... r_eye l_eye r_ear l_ear.
     assert joint_set("lightweight-openpose-2d").sigmas == (
         0.026, 0.079, 0.079, 0.072, 0.062, 0.079, 0.072, 0.062, 0.107,

@@ -55,7 +55,7 @@ def people(seed: int, count: int) -> tuple[Array, Array]:
 def _mapped(points: Array) -> Array:
     """Two coordinates of the 18 keypoints as those of the joints."""
     scored = np.concatenate([points, np.ones((*points.shape[:2], 1))], axis=2)
-    return map_joints(scored, KEYPOINT_NAMES, JOINTS.name).joints[..., :2]
+    return map_joints(scored, KEYPOINT_NAMES, JOINTS).joints[..., :2]
 
 
 def normalised(joints_px: Array) -> torch.Tensor:

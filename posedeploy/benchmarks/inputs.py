@@ -8,7 +8,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from posedeploy.errors import InputError
-from posedeploy.joint_sets import JOINT_SETS, JointSet
+from posedeploy.joint_sets import JointSet
+from posedeploy.keypoint_descriptions import joint_set_of
 from posedeploy.poses.joints import prepare_joints
 from posedeploy.poses.preprocess import prepare
 from posedeploy.samples import LONGEST, SHORTEST, draw
@@ -148,7 +149,7 @@ def people_samples(spec: ModelSpec, count: int, ranges: Ranges = NO_RANGES) -> l
     for number in range(count):
         free, *_ = _within((1 + 2 * number, *map(int, joints)), spec.inputs[0], ranges)
         crowd = batch if isinstance(batch, int) else free
-        people = random_people(JOINT_SETS[spec.joints.joint_set], crowd, stream)
+        people = random_people(joint_set_of(spec), crowd, stream)
         tensors, placed = prepare_joints(people, spec)
         each = tuple(PlacedJoints(placed.joints[index : index + 1]) for index in range(crowd))
         samples.append(Sample(f"{crowd} random people {number}", tensors, each))
@@ -156,11 +157,15 @@ def people_samples(spec: ModelSpec, count: int, ranges: Ranges = NO_RANGES) -> l
 
 
 def random_people(joint_set: JointSet, count: int, stream: np.random.RandomState) -> Array:
-    """(count, joints, 2) px: bones of 20 to 80 px in random directions, from the first joint on."""
+    """(count, joints, 2) px: bones of 20 to 80 px in random directions, from the first joint on, which those
+    that no bone joins to it are as near to."""
     people = np.zeros((count, len(joint_set), 2))
+    bones = (*joint_set.bones, *(bone[::-1] for bone in joint_set.bones))
     placed = {0}
     while len(placed) < len(joint_set):
-        for a, b in (*joint_set.bones, *(bone[::-1] for bone in joint_set.bones)):
+        reached = any(a in placed and b not in placed for a, b in bones)
+        apart = next(joint for joint in range(len(joint_set)) if joint not in placed)
+        for a, b in bones if reached else ((0, apart),):
             if a in placed and b not in placed:
                 length, angle = stream.uniform(20, 80, count), stream.uniform(0, 2 * np.pi, count)
                 people[:, b] = people[:, a] + np.stack(

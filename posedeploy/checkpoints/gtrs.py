@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from posedeploy.families import published_joint_set
+from posedeploy.families import joint_set
 from posedeploy.specs import joints_spec
 from posedeploy.types import ModelSpec
 
@@ -238,17 +238,13 @@ def recognises(shapes: dict[str, tuple[int, ...]]) -> bool:
 
 
 def build(shapes: dict[str, tuple[int, ...]]) -> tuple[nn.Module, ModelSpec]:
-    """The network of the variant that the shapes tell, with random weights still, and its spec.
-
-    Raises:
-        InputError: the network is on a set of joints that is not known here.
-    """
+    """The network of the variant that the shapes tell, with random weights still, and its spec."""
     alone = "input_up.M" in shapes
     joints, width = shapes.get("input_up.M" if alone else "pose_PAM.input_up.M", (17, WIDTH))
-    joint_set = published_joint_set(FAMILY, joints)
+    joints_of = joint_set(FAMILY, joints)
     if alone:
-        return PoseModule(joints, width), joints_spec(FAMILY, joint_set)
+        return PoseModule(joints, width), joints_spec(FAMILY, joints_of)
     vertices = shapes.get("pose_MRM.init_vertices", (1, VERTICES, 3))[1]
     blocks = {name.split(".")[2] for name in shapes if name.startswith("pose_MRM.blocks.")}
     module = Gtrs(joints, width, vertices, len(blocks) or 4)
-    return module, joints_spec(FAMILY, joint_set, vertices)
+    return module, joints_spec(FAMILY, joints_of, vertices)

@@ -17,7 +17,7 @@ from torch.nn import functional
 
 from posedeploy.checkpoints.pose2mesh_tiled import TiledMeshNet
 from posedeploy.errors import CheckpointError, InputError, MeshMissingError
-from posedeploy.families import published_joint_set
+from posedeploy.families import joint_set, published_joint_set
 from posedeploy.joint_sets import JointSet
 from posedeploy.meshes.laplacians import joint_graph, normalised_laplacian
 from posedeploy.meshes.levels import Level, mesh_levels
@@ -225,17 +225,17 @@ def build(shapes: dict[str, tuple[int, ...]], mesh: Mesh | None = None) -> tuple
     whole = any(name.startswith("pose2mesh.") for name in shapes)
     prefix = "pose_lifter." if whole else ""
     hidden, inputs = shapes.get(f"{prefix}w1.weight", (HIDDEN, 2 * 17))
-    joint_set = published_joint_set(FAMILY, inputs // 2)
+    joints_of = published_joint_set(FAMILY, inputs // 2) if whole else joint_set(FAMILY, inputs // 2)
     stages = sum(
         name.startswith(f"{prefix}linear_stages.") and name.endswith(".w1.weight") for name in shapes
     )
-    lifter = Lifter(len(joint_set), hidden, stages or STAGES)
+    lifter = Lifter(len(joints_of), hidden, stages or STAGES)
     if not whole:
         if mesh is not None:
             raise InputError(
                 f"--mesh {mesh.path}: this checkpoint is the lifter alone, which has no mesh; leave it out"
             )
-        return lifter, joints_spec(FAMILY, joint_set)
+        return lifter, joints_spec(FAMILY, joints_of)
     if mesh is None:
         raise MeshMissingError(
             "this checkpoint of pose2mesh was trained on a mesh whose triangles it does not hold; give the "
@@ -245,7 +245,7 @@ def build(shapes: dict[str, tuple[int, ...]], mesh: Mesh | None = None) -> tuple
     widths = Widths.of(shapes)
     levels = mesh_levels(mesh.faces, widths.levels)
     _check_mesh(mesh, levels, shapes["pose2mesh.fc.weight"][0] // widths.blocks[1][0])
-    return Pose2Mesh(lifter, widths, joint_set, levels), joints_spec(FAMILY, joint_set, mesh.vertices)
+    return Pose2Mesh(lifter, widths, joints_of, levels), joints_spec(FAMILY, joints_of, mesh.vertices)
 
 
 def _check_mesh(mesh: Mesh, levels: Sequence[Level], coarsest: int) -> None:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from posedeploy.errors import InputError
-from posedeploy.joint_sets import JOINT_SETS
+from posedeploy.joint_sets import JointSet
 from posedeploy.poses.coco import coco_name
 from posedeploy.types import Array
 
@@ -67,7 +67,7 @@ class Mapped:
     left_out: tuple[str, ...]
 
 
-def map_joints(keypoints: Array, names: Sequence[str], joint_set: str) -> Mapped:
+def map_joints(keypoints: Array, names: Sequence[str], joint_set: JointSet) -> Mapped:
     """Keypoints of any network, by their names, as the joints of a set.
 
     A person needs all joints of the limbs and one point of the face, and is left out without.
@@ -88,10 +88,10 @@ def map_joints(keypoints: Array, names: Sequence[str], joint_set: str) -> Mapped
             left_out.append(f"the person {whereabouts(person)} is left out: {', '.join(mapped)} not seen")
         else:
             kept.append(mapped)
-    return Mapped(np.array(kept).reshape(-1, len(JOINT_SETS[joint_set]), 3), tuple(left_out))
+    return Mapped(np.array(kept).reshape(-1, len(joint_set), 3), tuple(left_out))
 
 
-def map_person(person: Array, names: Sequence[str], joint_set: str) -> Array | tuple[str, ...]:
+def map_person(person: Array, names: Sequence[str], joint_set: JointSet) -> Array | tuple[str, ...]:
     """Return one person's (joints, 3) of a set, or the names of what is missing for it.
 
     Args:
@@ -107,16 +107,16 @@ def map_person(person: Array, names: Sequence[str], joint_set: str) -> Array | t
     if missing:
         return tuple(missing)
     every = _completed(seen)
-    return np.stack([every[coco_name(name)] for name in JOINT_SETS[joint_set].joints])
+    return np.stack([every[coco_name(name)] for name in joint_set.joints])
 
 
-def unmappable(names: Sequence[str], joint_set: str) -> list[str]:
+def unmappable(names: Sequence[str], joint_set: JointSet) -> list[str]:
     """Return what keypoints of these names lack so that the joints of a set could be made from them."""
     own = [coco_name(name) for name in names]
     lacking = [name for name in BODY if name not in own]
     lacking += [] if FACE.keys() & set(own) else ["nose"]
     makeable = {*own, *FACE, *(name for name, _ in MADE)}
-    return lacking or [name for name in JOINT_SETS[joint_set].joints if coco_name(name) not in makeable]
+    return lacking or [name for name in joint_set.joints if coco_name(name) not in makeable]
 
 
 def whereabouts(person: Array) -> str:
@@ -129,17 +129,15 @@ def whereabouts(person: Array) -> str:
     return f"at x {left:.0f} to {right:.0f}, y {top:.0f} to {bottom:.0f} px"
 
 
-def _check(keypoints: Array, own: Sequence[str], joint_set: str) -> None:
+def _check(keypoints: Array, own: Sequence[str], joint_set: JointSet) -> None:
     """Refuse keypoints that are not as many as their names, and a set that cannot be made from them."""
     if keypoints.ndim != 3 or keypoints.shape[1:] != (len(own), 3):
         raise InputError(f"keypoints of shape {keypoints.shape}; wanted (people, {len(own)}, 3)")
-    if joint_set not in JOINT_SETS:
-        raise InputError(f"no joint set is called {joint_set!r}; the sets are {', '.join(JOINT_SETS)}")
     impossible = unmappable(own, joint_set)
     if impossible:
         raise InputError(
-            f"the joints of {joint_set} cannot be made from a detector's {len(own)} keypoints, which lack "
-            f"{', '.join(impossible)}; give a detector of OpenPose's or COCO's keypoints, such as "
+            f"the joints of {joint_set.name} cannot be made from a detector's {len(own)} keypoints, which "
+            f"lack {', '.join(impossible)}; give a detector of OpenPose's or COCO's keypoints, such as "
             "lightweight-openpose-2d, and a network on human36 or coco, or the joints themselves"
         )
 

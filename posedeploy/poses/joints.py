@@ -6,6 +6,7 @@ import numpy as np
 
 from posedeploy.errors import InputError
 from posedeploy.joint_sets import JOINT_SETS, JointSet
+from posedeploy.keypoint_descriptions import joint_set_of
 from posedeploy.types import Array, JointsContract, ModelSpec, PlacedJoints, Tensors
 
 
@@ -68,12 +69,7 @@ def box_of(points: Array, contract: JointsContract) -> Array:
 def _contract(spec: ModelSpec) -> tuple[JointsContract, JointSet]:
     if spec.joints is None or not spec.inputs:
         raise InputError(f"{spec.family} takes no 2D joints; give it an image")
-    if spec.joints.joint_set not in JOINT_SETS:
-        raise InputError(
-            f"the network's joint set {spec.joints.joint_set!r} is not known here; known "
-            f"are {', '.join(JOINT_SETS)}"
-        )
-    return spec.joints, JOINT_SETS[spec.joints.joint_set]
+    return spec.joints, joint_set_of(spec)
 
 
 def _people(joints: Array, joint_set: JointSet) -> Array:

@@ -11,7 +11,7 @@ import numpy as np
 from posedeploy import plugins
 from posedeploy.errors import InputError
 from posedeploy.families import family_named
-from posedeploy.joint_sets import JOINT_SETS
+from posedeploy.keypoint_descriptions import joint_set_of
 from posedeploy.poses.joint_mapping import Mapped, map_joints, whereabouts
 from posedeploy.poses.joints import prepare_joints
 from posedeploy.predict.chain import Predictor, finite, joined
@@ -87,7 +87,7 @@ class Lifter:
         self._least, self._most = least, most
         self.spec = spec
         self.remarks: list[str] = []
-        self.sigmas: tuple[float, ...] = JOINT_SETS[joint_set_of(spec)].sigmas
+        self.sigmas: tuple[float, ...] = joint_set_of(spec).sigmas
         self._runner = adapt_runner(runner, spec)
         self._people = people
         self._decode = plugins.load(f"{family_named(spec.family).poses}:decode")
@@ -136,9 +136,3 @@ def of_any_number(spec: ModelSpec) -> ModelSpec:
     """Return the spec for any number of people."""
     tensor = spec.inputs[0]
     return replace(spec, inputs=(replace(tensor, shape=("people", *tensor.shape[1:])), *spec.inputs[1:]))
-
-
-def joint_set_of(spec: ModelSpec) -> str:
-    """Return the name of the joint set that a lifting network takes."""
-    assert spec.joints is not None, "the caller lifts only with networks that take joints"
-    return spec.joints.joint_set

@@ -14,6 +14,7 @@ from posedeploy.checkpoints.loading import open_checkpoint
 from posedeploy.checkpoints.pose2mesh import Lifter
 from posedeploy.errors import CheckpointError, InputError
 from posedeploy.nesting import flat
+from posedeploy.types import JointsContract
 from tests.lifting import FACES, randomised, small_gtrs, small_pose2mesh, write
 from tools.published_networks import smpl_pose2mesh
 from tools.reference_cases import Case
@@ -113,12 +114,24 @@ def test_a_mesh_for_a_network_that_has_none_is_refused(checkpoint: Path, tmp_pat
         open_checkpoint(write(randomised(Lifter(17, 8)), tmp_path / "lifter.pth"), mesh=mesh)
 
 
-def test_an_unknown_number_of_joints_is_refused(tmp_path: Path) -> None:
+@pytest.mark.parametrize("make", [lambda: small_gtrs(14), lambda: randomised(Lifter(14, 8))])
+def test_joints_of_no_known_set_are_numbered(tmp_path: Path, make: Callable[[], nn.Module]) -> None:
+    spec = open_checkpoint(write(make(), tmp_path / "a.pth")).spec
+    assert spec.joints == JointsContract("its own")
+    assert (len(spec.keypoint_names), spec.keypoint_names[13], spec.skeleton) == (14, "joint_13", ())
+    assert spec.variant.startswith("14 joints, ")
+
+
+def test_a_mesh_network_on_an_unknown_number_of_joints_is_refused(checkpoint: Path, tmp_path: Path) -> None:
+    state = torch.load(checkpoint, weights_only=True)["model_state_dict"]
+    state["pose_lifter.w1.weight"] = state["pose_lifter.w1.weight"][:, :28]
+    torch.save(state, tmp_path / "a.pth")
     with pytest.raises(
         InputError,
-        match="a network on 16 joints, and no set of pose2mesh has as many; the sets are human36 17, co",
+        match=r"a network on 14 joints, and no set of pose2mesh has as many; the sets are human36 17, .* "
+        "bones and left-right pairs of its joints, which its checkpoint does not hold",
     ):
-        open_checkpoint(write(randomised(Lifter(16, 8)), tmp_path / "a.pth"))
+        open_checkpoint(tmp_path / "a.pth", mesh=checkpoint.with_name("faces.npy"))
 
 
 @pytest.mark.parametrize(

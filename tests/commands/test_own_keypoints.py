@@ -6,12 +6,14 @@ import json
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 
 from posedeploy.checkpoints.layers import Sizes
 from posedeploy.checkpoints.lightweight_openpose_2d import LightweightOpenPose2d
 from tests.commands.conftest import Invoke, words
+from tests.lifting import small_gtrs, write
 
 BUILDER = """
 from dataclasses import replace
@@ -102,3 +104,30 @@ def test_a_checkpoint_is_what_it_is(tmp_path: Path, done: Invoke, refused: Calla
     Path("own.toml").write_text("skeleton = [[0, 1], [1, 2], [2, 3], [3, 4], [4, 5]]")
     shown = words(done("inspect", "own.pth", "--contract", "own.toml").stdout)
     assert "limbs 5: joint_0-joint_1 joint_1-joint_2" in shown
+
+
+def test_a_lifting_network_on_its_own_joints(
+    tmp_path: Path, done: Invoke, refused: Callable[..., str]
+) -> None:
+    write(small_gtrs(6), Path("six.pth"))
+    done("export", "six.pth", "--to", "torchscript", "--dynamic", "-o", "out")
+    shown = words(done("inspect", "out/six.torchscript").stdout)
+    assert "joints 2D, those of its own, normalised per person keypoints 6: joint_0 joint_1" in shown
+    assert "same as PyTorch" in done("parity", "out/six.torchscript").stdout
+    people = np.random.RandomState(0).uniform(10, 200, (2, 6, 2))
+    np.save("people.npy", people)
+    done("predict", "out/six.torchscript", "people.npy", "-o", "numbered")
+    Path("six.toml").write_text(
+        "keypoint_names = ['a', 'b', 'c', 'd', 'e', 'f']\nskeleton = [[0, 1], [1, 5]]"
+    )
+    done("predict", "out/six.torchscript", "people.npy", "-o", "named", "--contract", "six.toml")
+    numbered, named = (json.loads(Path(folder, "poses.json").read_text()) for folder in ("numbered", "named"))
+    assert [category["keypoints"][5] for category in (*numbered["categories"], *named["categories"])] == [
+        "joint_5",
+        "f",
+    ]
+    assert numbered["annotations"] == named["annotations"]
+    assert len(named["annotations"]) == 2
+    message = "the joints of its own cannot be made from a detector's 18 keypoints, which lack joint_0"
+    done("samples", "draw", "--count", "1", "-o", "images")
+    assert message in refused("predict", "out/six.torchscript", "images", "--detector", "sample")

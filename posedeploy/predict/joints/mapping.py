@@ -23,7 +23,7 @@ def same_joints(own: JointSet, wanted: JointSet) -> bool:
 
 def lacking_joints(own: JointSet, wanted: JointSet) -> list[str]:
     """Return what a set lacks so that the wanted one could be made from it."""
-    return [] if same_joints(own, wanted) else unmappable(_names(own), wanted.name)
+    return [] if same_joints(own, wanted) else unmappable(_names(own), wanted)
 
 
 def to_set(joints: Array, own: JointSet, wanted: JointSet) -> Array | tuple[str, ...]:
@@ -33,7 +33,7 @@ def to_set(joints: Array, own: JointSet, wanted: JointSet) -> Array | tuple[str,
         joints: (joints, 3) x px, y px and score in the order of ``own``, from which the set can be made.
     """
     if not same_joints(own, wanted):
-        return map_person(_with_face(joints, own), _names(own), wanted.name)
+        return map_person(_with_face(joints, own), _names(own), wanted)
     missing = np.array(own.joints)[joints[:, 2] < 0]
     return tuple(missing.tolist()) or joints
 

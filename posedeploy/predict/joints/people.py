@@ -8,7 +8,8 @@ from collections.abc import Iterable, Iterator, Sequence
 import numpy as np
 
 from posedeploy.errors import InputError
-from posedeploy.joint_sets import JOINT_SETS, JointSet
+from posedeploy.joint_sets import JointSet
+from posedeploy.keypoint_descriptions import joint_set_of
 from posedeploy.poses.joint_mapping import Mapped
 from posedeploy.poses.joints import prepare_joints
 from posedeploy.predict.frames import Frame
@@ -16,7 +17,7 @@ from posedeploy.predict.joints.content import JointsFrame, Person
 from posedeploy.predict.joints.mapping import lacking_joints, note_on_nose, same_joints, to_set
 from posedeploy.predict.joints.order import check_order, set_of_file
 from posedeploy.predict.joints.source import JointsFile
-from posedeploy.predict.lifting import People, joint_set_of, of_any_number
+from posedeploy.predict.lifting import People, of_any_number
 from posedeploy.types import Array, ModelSpec
 
 MAX_NAMED = 6
@@ -30,7 +31,7 @@ def given_people(source: JointsFile, spec: ModelSpec) -> People:
         InputError: the joints are of a set that the network's cannot be made from, are in another order than
             that of their set, or nobody in the file has a pose.
     """
-    wanted = JOINT_SETS[joint_set_of(spec)]
+    wanted = joint_set_of(spec)
     own, is_stated = set_of_file(source.content, source.options.joint_set, wanted, source.name)
     remarks = list(source.content.remarks)
     if not same_joints(own, wanted):
