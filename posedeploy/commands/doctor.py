@@ -55,7 +55,7 @@ def _findings(folder: Path) -> list[Finding]:
     findings += [try_runtime(runtime, model, artifacts) for runtime in RUNTIMES.values()]
     findings += [_flavour(flavour) for flavour in FLAVOURS.values()]
     findings += [_toolchain(toolchain, folder) for toolchain in TOOLCHAINS.values()]
-    findings += [_cuda(), _evaluation(), _window()]
+    findings += [_cuda(), _evaluation(), _window(), _video()]
     return findings
 
 
@@ -105,6 +105,16 @@ def _evaluation() -> Finding:
     except BROKEN as error:
         return Finding("scoring", "pycocotools", "broken", first_line(error))
     return Finding("scoring", "pycocotools", "works", "")
+
+
+def _video() -> Finding:
+    if missing("av"):
+        return Finding("video", "PyAV", "missing", install(["av"]))
+    try:
+        plugins.module("posedeploy.predict.video_writer")
+    except BROKEN as error:
+        return Finding("video", "PyAV", "broken", first_line(error))
+    return Finding("video", "PyAV", "works", "")
 
 
 def _window() -> Finding:

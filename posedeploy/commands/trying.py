@@ -31,7 +31,7 @@ class Finding:
     """One target or runtime: ``works`` (and on which devices), ``untried``, ``missing`` (and the command
     that installs it) or ``broken`` (and why)."""
 
-    kind: Literal["target", "runtime", "flavour", "device", "toolchain", "scoring", "window"]
+    kind: Literal["target", "runtime", "flavour", "device", "toolchain", "scoring", "window", "video"]
     name: str
     state: State
     detail: str

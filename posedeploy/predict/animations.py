@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import mmap
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Literal
 
@@ -11,6 +13,9 @@ import numpy as np
 
 from posedeploy.errors import InputError
 from posedeploy.predict.frames import DEFAULT_FPS, Frame, Kind, Source
+from posedeploy.predict.image_headers import Header, HeaderError, read_header
+from posedeploy.predict.images import check_size, is_deep
+from posedeploy.predict.sample_depth import to_8_bits
 from posedeploy.printable import printable
 from posedeploy.types import Array
 
@@ -32,7 +37,7 @@ def is_animated(path: Path) -> bool:
         pages = _pages(_mapped(path), 0, 2)
         return len(pages) == 2 and pages[0].shape == pages[1].shape  # or the same picture smaller
     if start.startswith(b"GIF8"):
-        decoded, animation = cv2.imdecodeanimation(_mapped(path), 0, 2)
+        decoded, animation = cv2.imdecodeanimation(np.frombuffer(_mapped(path), np.uint8), 0, 2)
         return not decoded or len(animation.frames) > 1
     return (
         (start.startswith(b"\x89PNG") and start.find(b"acTL") > 0)
@@ -57,7 +62,9 @@ class Animation(Source):
         super().__init__(path.name, (path,), None)
         self._shown = printable(str(path))
         self._content = _mapped(path)
-        self._has_pages = bytes(self._content[:2]) in (b"II", b"MM")
+        self._has_pages = self._content[:2] in (b"II", b"MM")
+        self._header = _header_of(path, self._content)
+        self._white = 0
         if fps is not None and not self._has_pages:
             raise InputError(
                 f"--fps {fps:g}: {self.name} has times of its own, which are used; leave --fps out"
@@ -98,12 +105,27 @@ class Animation(Source):
     def _pages(self) -> Iterator[tuple[Array, float]]:
         for page in range(self.total or 0):
             for image in _pages(self._content, page, 1):
-                yield image, page / self.fps
+                yield self._in_8_bits(image), page / self.fps
+
+    def _in_8_bits(self, page: Array) -> Array:
+        """All pages by one scale, which grows where a later one holds more."""
+        if self._header is not None and is_deep(self._header):
+            white = self._header.white or 0
+            if page.dtype.kind != "f":
+                self._white = white = max(self._white, white, int(page.max()))
+            page = page[..., None] if page.ndim == 2 else page[..., :3]
+            page, remark = to_8_bits(page, replace(self._header, white=white or None))
+            if remark is not None and not any(remark in known for known in self.remarks):
+                self.remarks.append(f"{self.name}: {remark}")
+        if page.ndim == 2 or page.shape[2] == 1:
+            return cv2.cvtColor(page, cv2.COLOR_GRAY2BGR)
+        return page[..., :3]
 
     def _frames(self) -> Iterator[tuple[Array, float]]:
+        content = np.frombuffer(self._content, np.uint8)
         done, time_s, count = 0, 0.0, 1
         while True:
-            decoded, animation = cv2.imdecodeanimation(self._content, done, count)
+            decoded, animation = cv2.imdecodeanimation(content, done, count)
             for image, milliseconds in zip(animation.frames, animation.durations, strict=True):
                 yield np.asarray(image)[..., :3], time_s
                 shown_s = int(milliseconds) / 1000
@@ -119,25 +141,38 @@ class Animation(Source):
             count = max(1, CHUNK_BYTES // max(1, np.asarray(animation.frames[0]).nbytes))
 
 
-def _pages(content: Array, first: int, count: int) -> tuple[Array, ...]:
-    pages = cv2.imdecodemulti(content, cv2.IMREAD_COLOR, range=(first, first + count))[1]
+def _header_of(path: Path, content: mmap.mmap) -> Header | None:
+    try:
+        header = read_header(content[:])  # a TIFF may have its header at its end
+    except HeaderError:
+        return None  # what can be decoded is, and the rest is reported
+    if header is not None:
+        check_size(path, header)
+    return header
+
+
+def _pages(content: mmap.mmap, first: int, count: int) -> tuple[Array, ...]:
+    """Pages of a TIFF as they are stored: BGR, BGRA or gray, of any depth."""
+    data = np.frombuffer(content, np.uint8)
+    pages = cv2.imdecodemulti(data, cv2.IMREAD_UNCHANGED, range=(first, first + count))[1]
     return tuple(np.asarray(page) for page in pages)
 
 
-def _count_pages(content: Array) -> int:
+def _count_pages(content: mmap.mmap) -> int:
     """The directories of a TIFF, classic or big, that its chain names."""
-    order: Literal["little", "big"] = "little" if bytes(content[:2]) == b"II" else "big"
-    is_big = int.from_bytes(bytes(content[2:4]), order) == 43
+    order: Literal["little", "big"] = "little" if content[:2] == b"II" else "big"
+    is_big = int.from_bytes(content[2:4], order) == 43
     offset_bytes, count_bytes, entry_bytes = (8, 8, 20) if is_big else (4, 2, 12)
     seen: set[int] = set()
-    at = int.from_bytes(bytes(content[offset_bytes : 2 * offset_bytes]), order)
+    at = int.from_bytes(content[offset_bytes : 2 * offset_bytes], order)
     while at and at not in seen:
         seen.add(at)
-        entries = int.from_bytes(bytes(content[at : at + count_bytes]), order)
+        entries = int.from_bytes(content[at : at + count_bytes], order)
         at += count_bytes + entries * entry_bytes
-        at = int.from_bytes(bytes(content[at : at + offset_bytes]), order)
+        at = int.from_bytes(content[at : at + offset_bytes], order)
     return len(seen)
 
 
-def _mapped(path: Path) -> Array:
-    return np.memmap(path, np.uint8, "r")
+def _mapped(path: Path) -> mmap.mmap:
+    with path.open("rb") as file:
+        return mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)

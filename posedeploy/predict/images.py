@@ -110,7 +110,7 @@ def read_picture(path: Path) -> Picture:
         raise InputError(f"{path}: {error}; copy or download it again") from error
     if header is None:
         raise _not_an_image(path, content)
-    _check_size(path, header)
+    check_size(path, header)
     if header.unreadable is not None:
         raise InputError(
             f"{path}: {header.unreadable}, which OpenCV does not read; convert it to PNG or JPEG"
@@ -118,7 +118,12 @@ def read_picture(path: Path) -> Picture:
     return _decoded(path, content, header)
 
 
-def _check_size(path: Path, header: Header) -> None:
+def check_size(path: Path, header: Header) -> None:
+    """Refuse an image that is too large to decode, or has no pixels.
+
+    Raises:
+        InputError: it is.
+    """
     allowed = MAX_PIXELS * 8 // max(header.bits, 8)
     if max(header.width, header.height) > MAX_SIDE or header.width * header.height > allowed:
         raise InputError(
@@ -142,7 +147,7 @@ def _not_an_image(path: Path, content: bytes) -> InputError:
 
 
 def _decoded(path: Path, content: bytes, header: Header) -> Picture:
-    decode = _DECODERS.get(header.format, _decode_deep if _is_deep(header) else _decode_8_bits)
+    decode = _DECODERS.get(header.format, _decode_deep if is_deep(header) else _decode_8_bits)
     try:
         pixels, remark = decode(content, header)
     except MissingPackageError as error:
@@ -157,7 +162,8 @@ def _decoded(path: Path, content: bytes, header: Header) -> Picture:
     return Picture(pixels if flip is None else cv2.flip(pixels, flip), remark)
 
 
-def _is_deep(header: Header) -> bool:
+def is_deep(header: Header) -> bool:
+    """Return whether the samples are not 8 bits that stand for themselves."""
     narrow = header.format in ("PNM", "PAM") and header.white not in (None, 255)
     return header.bits > 8 or header.samples != "unsigned" or narrow
 

@@ -44,9 +44,9 @@ def open_source(
         return images if fps is None else _as_video(images.name, images.inputs, fps)
     if path.exists():
         return _open_file(path, fps)
-    if is_pattern(argument):
+    if scheme_of(argument) is None and is_pattern(argument):
         return ImageSequence(path.name, numbered(path), fps)
-    if glob.has_magic(argument):
+    if scheme_of(argument) is None and glob.has_magic(argument):
         return _open_glob(argument, fps)
     return _open_live(argument, fps)
 

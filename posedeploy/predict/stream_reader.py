@@ -50,7 +50,9 @@ class StreamReader(Source):
         self._has_stamps = self._demuxed.has_stamps and container.format.name not in WITHOUT_STAMPS
         self.kind = "video" if self._is_file else "stream"
         super().__init__(shown, (), self._demuxed.expected_packets if self._is_file else None)
-        self.time_base, self.fps = self._demuxed.time_base, self._demuxed.fps
+        self.fps = self._demuxed.fps
+        if self._has_stamps:  # or the fine one of a clock
+            self.time_base = self._demuxed.time_base
         if self._demuxed.sound is not None:
             self.sound = Sound(self._demuxed.sound)
         self._timeline = self._new_timeline()

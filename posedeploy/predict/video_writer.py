@@ -18,8 +18,9 @@ from posedeploy.predict.picture_size import fit_picture, is_padding, scaled_fram
 from posedeploy.predict.sound_writer import SoundWriter
 from posedeploy.types import Array
 
-ENCODER = {"preset": "ultrafast", "crf": "23"}
-"""Slower presets make smaller files, and take as much of the processor as a small network does."""
+ENCODERS = {"libx264": {"preset": "ultrafast", "crf": "23"}, "libopenh264": {}, "h264_videotoolbox": {}}
+"""For H.264, the best first, which PyAV's own wheels have. Its slower presets make smaller files, and take as
+much of the processor as a small network does."""
 BT709 = 1
 MAX_TIMESCALE = 1_000_000
 LONGEST_SIDE = 16_384
@@ -107,7 +108,13 @@ class VideoWriter:
             str(self._path), "w", format="mp4", container_options={"movflags": "+faststart"}
         )
         rate = Fraction(self._source.fps).limit_denominator(1001)
-        stream: Any = self._container.add_stream("libx264", rate=rate, options=dict(ENCODER))
+        encoder = next((name for name in ENCODERS if name in av.codecs_available), None)
+        if encoder is None:
+            raise OutputError(
+                f"{self._path.name}: the installed PyAV has no H.264 encoder; install the wheel of PyPI, or "
+                "leave the video out with --no-draw"
+            )
+        stream: Any = self._container.add_stream(encoder, rate=rate, options=dict(ENCODERS[encoder]))
         stream.width, stream.height = self._size
         stream.pix_fmt = "yuv420p"
         stream.codec_context.time_base = self._time_base

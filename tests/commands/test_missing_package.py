@@ -14,6 +14,7 @@ import pytest
 from posedeploy.types import Array
 from tests.commands.conftest import Invoke
 from tests.predict.conftest import write_image
+from tests.predict.videos import make_video, stamps_of
 
 pytestmark = pytest.mark.slow
 Run = Callable[..., subprocess.CompletedProcess[str]]
@@ -40,7 +41,7 @@ def _link(name: str, site: Path) -> None:
 
 @pytest.fixture(scope="module")
 def run(tmp_path_factory: pytest.TempPathFactory) -> Run:
-    """Runs the command line in an environment that lacks torch, onnx, OpenVINO, pycocotools and pygame."""
+    """Runs the command line where torch, onnx, OpenVINO, pycocotools, PyAV and pygame are missing."""
     folder = tmp_path_factory.mktemp("device")
     venv.create(folder, symlinks=True)
     (site,) = folder.glob("lib/python3*/site-packages")
@@ -79,6 +80,17 @@ def test_an_onnx_artifact_needs_numpy_opencv_and_its_runtime(
     assert process.stderr == ""
     done("predict", human / "out" / "human.onnx", "photo.png", "-o", "here")
     assert Path("device/poses.json").read_text() == Path("here/poses.json").read_text()
+
+
+def test_a_video_goes_through_opencv_without_pyav(run: Run, human: Path, tmp_path: Path) -> None:
+    make_video(tmp_path / "clip.mkv")
+    process = run("predict", human / "out" / "human.onnx", "clip.mkv", "-o", "device")
+    assert process.returncode == 0, process.stderr
+    assert process.stdout.startswith("40 people in 20 images\n")
+    assert "PyAV is not installed, so OpenCV reads and writes the video" in process.stderr
+    assert len(stamps_of(tmp_path / "device" / "clip.mp4")) == 20
+    refusal = _refused(run("predict", human / "out" / "human.onnx", "rtsp://127.0.0.1:1/a"))
+    assert refusal == _missing("av", "video")
 
 
 def test_any_other_command_names_the_package_and_the_command(
@@ -130,7 +142,8 @@ def test_the_doctor_says_what_is_missing_and_how_to_install_it(run: Run) -> None
         "runtime onnxruntime untried",
         "scoring pycocotools missing",
         "window pygame missing",
+        "video PyAV missing",
     ):
         assert any(line.startswith(row) for line in shown), process.stdout
-    for extra in ("torch", "export", "export,openvino", "tflite", "openvino", "evaluate", "window"):
+    for extra in ("torch", "export", "export,openvino", "tflite", "openvino", "evaluate", "window", "video"):
         assert f"pip install 'posedeploy[{extra}]'" in shown, "on a line of its own, to be copied"

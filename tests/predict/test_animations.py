@@ -106,3 +106,14 @@ def test_pages_that_are_cut_off(tmp_path: Path) -> None:
         assert len(list(source)) in (2, 3)
         (problem,) = source.problems
     assert "pages cannot be decoded; the file is damaged or cut off" in problem
+
+
+def test_pages_of_more_bits_are_scaled_by_what_they_hold(tmp_path: Path) -> None:
+    deep = [cv2.cvtColor(picture(number), cv2.COLOR_BGR2GRAY).astype(np.uint16) * 16 for number in range(3)]
+    cv2.imwritemulti(str(tmp_path / "a.tif"), deep)
+    with open_source(str(tmp_path / "a.tif"), fps=30) as source:
+        frames = list(source)
+        assert source.remarks == ["a.tif: a file of 16 bits whose values reach 4080: read as 12 bits"]
+    for frame, page in zip(frames, deep, strict=True):
+        assert frame.image.shape == (96, 128, 3)
+        assert np.abs(frame.image[..., 0].astype(int) - page // 16).max() <= 1

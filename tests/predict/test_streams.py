@@ -204,6 +204,10 @@ def test_nobody_answers() -> None:
         InputError, match="--fps 5: a stream or a camera has times of its own; leave --fps out"
     ):
         open_source("http://127.0.0.1:1/a", fps=5)
+    with pytest.raises(
+        InputError, match=r"^http://a:\*\*\*@127\.0\.0\.1:1/%d\?x=\[1\]: Connection refused; check"
+    ):
+        open_source("http://a:b@127.0.0.1:1/%d?x=[1]")
 
 
 def test_urls() -> None:
