@@ -84,7 +84,7 @@ def check_claims(path: Path) -> None:
     with suppress(HeaderError):
         header = read_header(content)
         if header is not None:
-            _check_size(path, header)
+            check_size(path, header)
 
 
 def read_image(path: Path) -> Array:
