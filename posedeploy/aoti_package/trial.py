@@ -125,6 +125,8 @@ def _try_in(
         "preload": [str(path) for path in (find_loaded_path(),) if path],
         "time_limit_s": time_limit_s,
     }
+    if getattr(sys, "frozen", False):  # its executable is the program itself, not a Python
+        raise TrialFailedError("environment", "start", "this program is frozen and has no Python to run")
     try:
         ended = processes.run(
             [sys.executable, *OPTIONS, SCRIPT],

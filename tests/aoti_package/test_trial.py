@@ -156,6 +156,15 @@ def test_a_time_limit_that_is_over_before_the_package_is_touched_is_not_its_faul
     assert (failure.value.kind, failure.value.stage) == ("environment", "start")
 
 
+def test_a_frozen_program_does_not_start_itself_again(
+    package: Artifact, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys, "frozen", True, raising=False)
+    with pytest.raises(TrialFailedError, match="frozen and has no Python to run") as failure:
+        try_package(package.path, "cpu", [[INPUT]])
+    assert failure.value.kind == "environment"
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize(("code", "stage"), [(LOAD, "loaded"), (RUN, "run")])
 def test_a_package_that_hangs_is_ended(package: Artifact, tmp_path: Path, code: str, stage: str) -> None:
