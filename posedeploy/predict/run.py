@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from posedeploy import files, plugins
 from posedeploy.errors import InputError, MissingPackageError
+from posedeploy.native_paths import native_path
 from posedeploy.predict import document
 from posedeploy.predict.boxes import takes_boxes
 from posedeploy.predict.camera import camera_doubts
@@ -89,14 +90,15 @@ def predict(
     with (
         _window(source, options) as window,
         files.staged(folder) as stage,
+        native_path(stage) as writable,
         closing(
             Finisher(
                 predictor,
                 artifact,
                 replace(options, show=window is not None),
                 moving=source.moving,
-                sink=_sink(source, stage, folder) if options.draw else None,
-                meshes=_mesh_files(source, stage, folder, options),
+                sink=_sink(source, writable, folder) if options.draw else None,
+                meshes=_mesh_files(source, writable, folder, options),
             )
         ) as finisher,
     ):
