@@ -66,6 +66,44 @@ def test_joints_from_a_file(lifters: Path, done: Invoke) -> None:
     assert Path("poses/joints.jpg").is_file()
 
 
+def test_joints_of_other_tools(lifters: Path, done: Invoke, refused: Callable[..., str]) -> None:
+    gtrs = lifters / "gtrs.pth.tar"
+    np.save("coco.npy", drawn_people("coco-17", 2))
+    message = refused("predict", gtrs, "coco.npy")
+    assert "coco.npy: the joints are not in the order of human36: " in message
+    assert message.endswith("They fit coco-17: add --joints coco-17")
+    result = done("predict", gtrs, "coco.npy", "--joints", "coco")
+    assert "coco.npy: the joints of coco-17 are mapped to those of human36" in words(result.stderr)
+    missing = drawn_people("human36", 1, scored=True)
+    missing[0, 5] = 0
+    np.save("missing.npy", missing)
+    result = done("predict", gtrs, "missing.npy")
+    assert "0 people in 1 image" in result.stdout
+    assert "missing.npy: person 0 is left out: l_knee missing" in words(result.stderr)
+
+
+def test_one_person_over_time(lifters: Path, done: Invoke, refused: Callable[..., str]) -> None:
+    gtrs = lifters / "gtrs.pth.tar"
+    np.save("walk.npy", np.stack([drawn_people("human36", 1)[0] + step for step in range(5)]))
+    result = done("predict", gtrs, "walk.npy", "--sequence", "--fps", 10)
+    assert "5 people in 5 images" in result.stdout
+    found = document()
+    assert (found["source"]["fps"], found["source"]["smoothed"]) == (10, True)
+    assert [image["time_s"] for image in found["images"]] == pytest.approx([0, 0.1, 0.2, 0.3, 0.4])
+    assert {person["track_id"] for person in found["annotations"]} == {0}
+    assert Path("poses/walk.mp4").is_file()
+    for arguments, message in (
+        (("walk.npy", "--fps", 10), "--fps 10: walk.npy is not read as a sequence; add --sequence"),
+        (("photo.png", "--sequence"), "--sequence: photo.png is not a file of 2D joints; leave it out"),
+        (("walk.npy", "--joints-key", "a"), "--joints-key a: walk.npy holds one array without a name"),
+        (
+            ("walk.npy", "--joints", "dog"),
+            "--joints dog: walk.npy: no joint set is called 'dog'; the sets are",
+        ),
+    ):
+        assert message in refused("predict", gtrs, *arguments)
+
+
 def test_a_mesh_is_written_and_one_of_another_network_refused(
     lifters: Path, done: Invoke, refused: Callable[..., str]
 ) -> None:

@@ -101,6 +101,33 @@ def test_boxes_from_a_file(crops: Path, done: Invoke, suffix: str) -> None:
     assert Path("poses/photo.jpg").is_file()
 
 
+def test_boxes_of_other_tools(crops: Path, done: Invoke, refused: Callable[..., str]) -> None:
+    predict = ("predict", crops / "out" / "mobile.onnx", "photo.png", "--no-draw", "--boxes")
+    Path("xyxy.json").write_text("[[100, 40, 200, 240]]")
+    assert "the boxes fit as xyxy: add --box-format xyxy" in refused(*predict, "xyxy.json")
+    done(*predict, "xyxy.json", "--box-format", "xyxy")
+    (xyxy,) = _poses()["annotations"]
+    Path("coco.json").write_text(
+        '[{"image_id": 1, "category_id": 1, "bbox": [100, 40, 100, 200], "score": 0.98},'
+        ' {"image_id": 1, "category_id": 1, "bbox": [10, 40, 100, 200], "score": 0.2},'
+        ' {"image_id": 1, "category_id": 3, "bbox": [10, 40, 100, 200], "score": 0.9}]'
+    )
+    result = done(*predict, "coco.json", "--box-score", "0.5")
+    assert words(result.stderr).strip() == "coco.json: 1 box of other labels not used"
+    assert _poses()["annotations"] == [xyxy]
+    assert "2 people" in done(*predict, "coco.json").stdout
+    assert "1 person" in done(*predict, "coco.json", "--box-label", "3").stdout
+    for options, message in (
+        (("coco.json", "--box-format", "ltrb"), "--box-format ltrb: wanted xywh or xyxy or cxcywh or yolo"),
+        (
+            ("coco.json", "--box-label", "dog"),
+            "none of its boxes is labelled dog; its labels are 1 (2 boxes), 3",
+        ),
+    ):
+        assert message in refused(*predict, *options)
+    assert "are for --boxes; give that too" in refused(*predict[:-1], "--box-format", "xyxy")
+
+
 @pytest.mark.parametrize("name", ["mobile", "hg"])
 def test_boxes_from_another_network(crops: Path, human: Path, done: Invoke, name: str) -> None:
     detector = human / "out" / "human.onnx"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import pickle
 import re
+import sys
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
@@ -14,7 +15,7 @@ import numpy as np
 import pytest
 import scipy.io
 
-from posedeploy.errors import InputError
+from posedeploy.errors import InputError, MissingPackageError
 from posedeploy.poses.known_sets import KNOWN_SETS
 from posedeploy.predict.joints import arrays
 from posedeploy.predict.joints.content import JointsContent, gather
@@ -481,3 +482,14 @@ def test_ids_far_apart_are_no_times(tmp_path: Path) -> None:
         as_json(tmp_path / "a.json", entries)
         source = JointsFile(tmp_path / "a.json", JointsOptions(is_sequence=True, fps=10.0))
         assert [frame.time_s for frame in source] == pytest.approx(times)
+
+
+def test_without_scipy_the_extra_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    mat(tmp_path / "a.mat", joints=PEOPLE)
+    monkeypatch.setitem(sys.modules, "scipy", None)
+    monkeypatch.delitem(sys.modules, "posedeploy.predict.joints.matlab", raising=False)
+    monkeypatch.delitem(sys.modules, "scipy.io")
+    with pytest.raises(
+        MissingPackageError, match=r"needs the package scipy, .* pip install 'posedeploy\[matlab\]'"
+    ):
+        read(tmp_path / "a.mat")
