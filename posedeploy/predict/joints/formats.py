@@ -15,7 +15,7 @@ from posedeploy.predict.joints.content import RawJoints
 from posedeploy.predict.joints.documents import read_document, read_folder
 from posedeploy.predict.joints.tables import read_table
 
-SUFFIXES = (".npy", ".npz", ".csv", ".tsv", ".json", ".mat")
+SUFFIXES = (".npy", ".npz", ".csv", ".tsv", ".txt", ".json", ".mat", ".pkl", ".pickle")
 """Names that people give to files of joints, and nobody to images."""
 HEAD = 128
 BINARY = (b"\x93NUMPY", b"MATLAB 5.0", b"MATLAB 7.3", b"\x89HDF")

@@ -101,7 +101,7 @@ WRITERS: dict[str, tuple[str, Callable[[Path], object]]] = {
     "mat, compressed": ("a.mat", lambda path: scipy.io.savemat(path, {"j": PEOPLE}, do_compression=True)),
     "csv, rows": ("a.csv", lambda path: np.savetxt(path, PEOPLE.reshape(3, -1), delimiter=",")),
     "csv, semicolons": ("a.csv", lambda path: np.savetxt(path, PEOPLE.reshape(3, -1), delimiter=";")),
-    "csv, spaces": ("a.csv", lambda path: np.savetxt(path, PEOPLE.reshape(3, -1))),
+    "txt, spaces": ("a.txt", lambda path: np.savetxt(path, PEOPLE.reshape(3, -1))),
     "tsv": ("a.tsv", lambda path: np.savetxt(path, PEOPLE.reshape(3, -1), delimiter="\t")),
     "csv, decimal commas": ("a.csv", lambda path: path.write_text(wide(";").replace(".", ","))),
     "csv with a header": ("a.csv", lambda path: path.write_text(wide())),
