@@ -54,10 +54,10 @@ class Container:
     sha256: str
     meter: Meter
     opened: ExitStack
-    status: tuple[int, int]
+    status: tuple[int, ...]
 
     def check_unchanged(self) -> None:
-        """Hold the file's size and time against those from before it was hashed.
+        """Compare the file's identity, size and time with those from before it was hashed.
 
         Raises:
             CheckpointError: it was changed since.
@@ -97,9 +97,10 @@ def reading(path: Path) -> Iterator[None]:
         ) from error
 
 
-def _status(path: Path) -> tuple[int, int]:
+def _status(path: Path) -> tuple[int, ...]:
+    """What differs where a file was written to or replaced."""
     status = path.stat()
-    return status.st_size, status.st_mtime_ns
+    return status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns
 
 
 def _file(path: Path, opened: ExitStack) -> Container:

@@ -68,10 +68,11 @@ def find_sets(content: Any) -> list[WeightSet]:
 
 
 def _rank(found: WeightSet) -> tuple[bool, bool, int, int]:
-    """Plain before averaged, then by depth, then by how usual the key is; else as they stand in the file."""
+    """Those of one mapping before joined ones, plain before averaged, then by depth and by how usual the key
+    is; else as they stand in the file."""
     last = found.key.rpartition(".")[2]
     usual = USUAL_KEYS.index(last) if last in USUAL_KEYS else len(USUAL_KEYS)
-    return is_averaged(found.key), found.joined, found.key.count(".") + bool(found.key), usual
+    return found.joined, is_averaged(found.key), found.key.count(".") + bool(found.key), usual
 
 
 def _walk(content: Any) -> Iterator[WeightSet]:

@@ -95,6 +95,7 @@ def test_only_averages_are_taken_where_there_is_nothing_else(tmp_path: Path) -> 
     [
         ({"state_dict": WEIGHTS, "state_dict_ema": OTHERS}, "state_dict_ema", ("state_dict_ema",)),
         ({"a": {"ema": OTHERS, "model": WEIGHTS}}, "a.ema", ("a.ema",)),
+        ({"ema": _named("module.", OTHERS), "model": _named("_orig_mod.")}, "ema", ("ema",)),
         ({"w": _named("teacher.", OTHERS) | _named("student.")}, "w.teacher", ("w.teacher",)),
     ],
 )

@@ -160,7 +160,7 @@ def test_bad_input(
         ((model, "--input-size", "64x64"), "fixed size; leave the option out"),
         ((model, "--family", "lightweight-openpose-2d"), "its manifest says what it is; leave out"),
         (("none.onnx",), "none.onnx: no such file"),
-        (("none.mlmodel",), "none.mlmodel: no target writes files named like this"),
+        (("none.mlmodel",), "none.mlmodel: no such file; name a checkpoint file"),
         ((tmp_path,), "a model file ends in one of .torchscript, .onnx, .xml"),
         ((model, "--checkpoint", "none.pth"), "give that option again, since it runs the file"),
         ((model, "--checkpoint", "none.pth", *network), "error: none.pth: "),

@@ -112,7 +112,9 @@ def test_bad_input_is_one_line(lifting: Path, refused: Callable[..., str]) -> No
         refused("export", "--mesh", faces)
         == "error: --family, --network, --mesh and --weights describe a checkpoint: name it"
     )
-    assert "--mesh none.obj: cannot be read (No such file" in refused("export", body, "--mesh", "none.obj")
+    assert "none.obj: no such file; name a file of triangles for --mesh" in refused(
+        "export", body, "--mesh", "none.obj"
+    )
     message = refused("parity", lifting / "out" / "body.onnx", "--images", ".")
     assert (
         message

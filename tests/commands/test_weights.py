@@ -1,0 +1,109 @@
+"""Checkpoints as people have them, from the command line: which weights, and what is no checkpoint."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from posedeploy.checkpoints import pose_hg_3d
+from tests.commands.conftest import Invoke, words
+from tests.networks import write_crop_network
+
+SMALL = ("--to", "torchscript", "--input-size", "32x32", "-o", "out")
+
+
+@pytest.fixture
+def both(tmp_path: Path) -> Path:
+    """The weights of a small network, their average beside them, under a name that nobody would look for."""
+    weights = torch.load(write_crop_network("hg2d", tmp_path / "one.pth"), weights_only=True)["state_dict"]
+    average = {name: tensor.clone().float() * 0.5 for name, tensor in weights.items()}
+    content = {"epoch": 3, "model_ema": {f"module.{name}": t for name, t in average.items()}}
+    torch.save({**content, "model": {f"_orig_mod.{name}": t for name, t in weights.items()}}, "été 1.CKPT")
+    return Path("été 1.CKPT")
+
+
+def test_the_plain_weights_are_used_and_the_others_are_named(both: Path, done: Invoke) -> None:
+    result = done("inspect", both, "--json", "i.json")
+    facts = json.loads(Path("i.json").read_text())["facts"]
+    assert facts["wrapped in"] == "model"
+    assert facts["prefix"] == "_orig_mod."
+    assert facts["beside"] == "epoch, model_ema"
+    assert facts["other weights"] == "model_ema"
+    assert "été 1.CKPT: using the weights model; --weights chooses others: model_ema" in words(result.stderr)
+
+
+def test_weights_chooses_and_parity_finds_the_same_again(
+    both: Path, done: Invoke, refused: Callable[..., str]
+) -> None:
+    done("export", both, *SMALL, "--weights", "model_ema")
+    made = json.loads(Path("out/été 1.torchscript.posedeploy.json").read_text())["provenance"]["weights"]
+    assert (made["key"], made["prefix"], made["beside"]) == ("model_ema", "module.", ["epoch", "model"])
+    shown = done("inspect", "out/été 1.torchscript").stdout
+    assert "wrapped in      model_ema" in shown
+    assert "same as PyTorch" in done("parity", "out/été 1.torchscript").stdout
+    assert "--weights x: out/été 1.torchscript is a model file, whose weights were chosen" in refused(
+        "inspect", "out/été 1.torchscript", "--weights", "x"
+    )
+
+
+@pytest.mark.slow
+def test_parity_with_other_weights_differs(both: Path, done: Invoke, invoke: Invoke) -> None:
+    done("export", both, *SMALL)
+    result = invoke("parity", "out/été 1.torchscript", "--weights", "model_ema")
+    assert result.exit_code == 1
+    assert "different from PyTorch" in words(result.stdout)
+
+
+def test_a_key_that_is_not_there_is_refused(both: Path, refused: Callable[..., str]) -> None:
+    for command in (("inspect", both), ("export", both, *SMALL), ("bench", both)):
+        said = refused(*command, "--weights", "ema")
+        assert "été 1.CKPT: --weights ema: no such weights; there are model (" in said
+        assert "model_ema (" in said
+
+
+def test_a_whole_module_is_exported_and_reported(tmp_path: Path, done: Invoke) -> None:
+    network = pose_hg_3d.PoseHg3d(pose_hg_3d.BasicBlock, (1, 1, 1, 1), 8, {"hm": 16})
+    torch.save(nn.DataParallel(network), "whole.bin")
+    result = done("export", "whole.bin", *SMALL)
+    kind = "torch.nn.parallel.data_parallel.DataParallel"
+    assert f"whole.bin: a whole module ({kind}); its weights were taken out, no code was run" in words(
+        result.stderr
+    )
+    assert Path("out/whole.torchscript").is_file()
+    assert f"whole module {kind}" in words(done("inspect", "out/whole.torchscript").stdout)
+
+
+COMMANDS = [("inspect",), ("export",), ("bench",), ("predict", "x.png"), ("parity",)]
+
+
+@pytest.mark.parametrize("name", ["a.pth", "a", "a.onnx"])
+@pytest.mark.parametrize("command", COMMANDS, ids=lambda command: command[0])
+def test_every_command_names_a_web_page_for_what_it_is(
+    name: str, command: tuple[str, ...], refused: Callable[..., str]
+) -> None:
+    cv2.imwrite("x.png", np.zeros((8, 8, 3), np.uint8))
+    Path(name).write_text("<!DOCTYPE html><title>Virus scan warning</title>")
+    if command[0] == "parity" and not name.endswith(".onnx"):
+        pytest.skip("parity takes artifacts, and says so")
+    said = refused(command[0], name, *command[1:])
+    assert f"{name}: an HTML page, not a " in said
+    assert "it is often a download warning or a login page" in said
+
+
+@pytest.mark.parametrize("command", ["inspect", "export", "bench"])
+def test_a_pipe_is_never_opened(command: str, refused: Callable[..., str]) -> None:
+    os.mkfifo("a.pth")
+    assert "a.pth: a named pipe" in refused(command, "a.pth")
+
+
+def test_a_checkpoint_that_is_named_like_a_model_is_a_checkpoint(tmp_path: Path, done: Invoke) -> None:
+    write_crop_network("hg2d", tmp_path / "a.onnx")
+    assert "pose-hg-3d" in done("inspect", "a.onnx").stdout
