@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import islice
@@ -14,6 +15,8 @@ from posedeploy.errors import ArtifactError, ManifestError
 from posedeploy.input_files import is_there
 from posedeploy.manifest_document import SUFFIX, Manifest, parse, read_content
 
+# A browser puts a number in: ``human.onnx.posedeploy (1).json``.
+_NAMED = re.compile(re.escape(SUFFIX.removesuffix(".json")) + r".*\.json$")
 MAX_MANIFESTS, MAX_BYTES = 1000, 8 << 20
 """How many manifests of one folder are looked at, and how large each may be."""
 
@@ -107,7 +110,7 @@ def _manifests(folder: Path, own: Path) -> Iterator[Path]:
     if is_there(own):
         yield own
     try:
-        others = (path for path in folder.iterdir() if path.name.endswith(SUFFIX) and path != own)
+        others = (path for path in folder.iterdir() if _NAMED.search(path.name) and path != own)
         yield from sorted(islice(others, MAX_MANIFESTS))
     except OSError:  # a folder that may be passed through and not listed: what is named for the file remains
         return

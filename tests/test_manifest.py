@@ -137,7 +137,13 @@ def _rename(folder: Path, **names: str) -> Path:
 
 
 @pytest.mark.parametrize(
-    "manifest_name", ["net.xml.posedeploy.json", "b é.xml.posedeploy.json", "x.posedeploy.json"]
+    "manifest_name",
+    [
+        "net.xml.posedeploy.json",
+        "b é.xml.posedeploy.json",
+        "x.posedeploy.json",
+        "net.xml.posedeploy (1).json",
+    ],
 )
 def test_an_artifact_may_be_renamed(artifact: Artifact, manifest_name: str) -> None:
     path = _rename(artifact.path.parent, xml="b é.xml", bin="b é.bin", xml_posedeploy_json=manifest_name)

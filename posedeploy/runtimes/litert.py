@@ -57,7 +57,7 @@ class LiteRtRunner(Runner):
             "litert",
             str(plugins.version_of("ai_edge_litert")),
             "CPU",
-            precision_of(operators),
+            precision_of(operators, self.inputs[0].dtype),
             threads,
             {"hint": options.hint, **(operators.summary if self._shapes or not self._free else {})},
         )

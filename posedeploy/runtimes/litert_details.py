@@ -81,6 +81,8 @@ def operators_of(interpreter: Any) -> Operators:
     return Operators(len(originals), dict(here), frozenset(weights))
 
 
-def precision_of(operators: Operators) -> str:
-    """What the operators that multiply run in, such as ``fp32``, ``int8`` or ``fp32+int8``."""
-    return "+".join(sorted({PRECISIONS.get(name, name) for name in operators.weights})) or "fp32"
+def precision_of(operators: Operators, input_dtype: str = "float32") -> str:
+    """What the operators that multiply run in, such as ``fp32``, ``int8`` or ``fp32+int8``; the input's type
+    where there are none."""
+    kinds = operators.weights or {input_dtype}
+    return "+".join(sorted({PRECISIONS.get(name, name) for name in kinds}))

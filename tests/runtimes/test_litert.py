@@ -67,6 +67,7 @@ def test_what_is_left_to_the_interpreter_is_named() -> None:
     assert operators == Operators(3, {"SELECT": 1}, frozenset({"int8"}))
     assert operators.summary == {"XNNPACK": "2 of 3 operators", "not delegated": "1 SELECT"}
     assert precision_of(operators) == "int8"
+    assert precision_of(Operators(0, {}, frozenset()), "int16") == "int16"
 
 
 def test_a_file_of_others_runs_under_the_names_in_its_signature(
