@@ -103,11 +103,21 @@ def check_described(spec: ModelSpec, where: str) -> ModelSpec:
     """
     if spec.family not in FAMILIES:
         return spec
-    if spec.keypoint_names != joint_set(spec.family).joints:
+    usual = joint_set(spec.family)
+    if spec.keypoint_names != usual.joints:
         _check_names(spec, where)
         _check_limbs(spec, where, are_all=True)
         return spec
-    return resolve_keypoints(spec)
+    resolved = resolve_keypoints(replace(spec, limbs=()))
+    if spec.skeleton == usual.bones or resolved.keypoint_names == usual.joints:
+        return replace(resolved, limbs=spec.limbs)
+    channels = tuple(limb.channels for limb in spec.limbs)
+    return describe(resolved, KeypointDescription(skeleton=spec.skeleton, paf_channels=channels), where)
+
+
+def are_numbered(spec: ModelSpec) -> bool:
+    """Whether nothing names the keypoints of a network."""
+    return bool(spec.keypoint_names) and spec.keypoint_names == numbered(len(spec.keypoint_names))
 
 
 def undescribed(spec: ModelSpec) -> str | None:

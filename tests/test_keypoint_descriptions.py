@@ -110,3 +110,18 @@ def test_a_third_party_model_is_described_by_the_same_lines(tmp_path: Path) -> N
         InputError, match="5 limbs in skeleton, and the network's 12 PAF channels are 6 pairs"
     ):
         third_party(tmp_path, SIX + CHAIN, pafs=12)
+
+
+@pytest.mark.parametrize("names", ["", SIX], ids=["numbered", "named"])
+def test_limbs_of_a_third_party_model_are_held_against_its_channels(tmp_path: Path, names: str) -> None:
+    assert third_party(tmp_path, names + CHAIN).limbs == tuple(
+        Limb(n, n + 1, (2 * n, 2 * n + 1)) for n in range(5)
+    )
+    explicit = third_party(tmp_path, names + "skeleton = [[0, 1]]\npaf_channels = [[4, 5]]")
+    assert explicit.limbs == (Limb(0, 1, (4, 5)),)
+    with pytest.raises(
+        InputError, match=r"skeleton\[0\] is \[0, 9\]; expected two different keypoints from 0 to 5"
+    ):
+        third_party(tmp_path, names + "skeleton = [[0, 9]]")
+    with pytest.raises(InputError, match="1 limb in skeleton, and the network's 10 PAF channels are 5 pairs"):
+        third_party(tmp_path, names + "skeleton = [[0, 1]]")

@@ -12,6 +12,7 @@ from posedeploy.commands.opening import Described, open_named
 from posedeploy.commands.options import chosen
 from posedeploy.commands.recorded import find_recorded
 from posedeploy.errors import InputError
+from posedeploy.keypoint_descriptions import GUIDE, are_numbered
 from posedeploy.meshes.topology import read_mesh
 from posedeploy.predict.box_files.content import BOX_FORMATS, BoxFormat
 from posedeploy.predict.camera import read_camera
@@ -70,6 +71,7 @@ def run(
         _check_camera(settings, artifact.spec)
         people = people_of(settings.where, artifact.spec, options, opened, source)
         finder = None if people else finder_of(settings.where, artifact.spec, options, opened, source)
+        _remark_numbers(artifact.spec)
         faces = faces_of(described.mesh, artifact)
         asked = replace(asked, finder=finder, people=people, faces=faces, mesh_format=mesh_format)
         asked = replace(asked, threshold=settings.where.threshold)
@@ -161,6 +163,14 @@ def _recorded_faces(artifact: Artifact, counts: list[int | str]) -> Array | None
         say(f"{path}: its triangles changed since {artifact.path.name} was exported")
         return None
     return mesh.faces
+
+
+def _remark_numbers(spec: ModelSpec) -> None:
+    if are_numbered(spec):
+        say(
+            f"the {len(spec.keypoint_names)} keypoints of this {spec.family} have numbers for names; "
+            f"--contract FILE.toml names them and their limbs ({GUIDE})"
+        )
 
 
 def _check_camera(settings: PredictSettings, spec: ModelSpec) -> None:

@@ -116,7 +116,8 @@ def test_a_lifting_network_on_its_own_joints(
     assert "same as PyTorch" in done("parity", "out/six.torchscript").stdout
     people = np.random.RandomState(0).uniform(10, 200, (2, 6, 2))
     np.save("people.npy", people)
-    done("predict", "out/six.torchscript", "people.npy", "-o", "numbered")
+    told = done("predict", "out/six.torchscript", "people.npy", "-o", "numbered").stderr
+    assert "the 6 keypoints of this gtrs have numbers for names; --contract FILE.toml names them" in told
     Path("six.toml").write_text(
         "keypoint_names = ['a', 'b', 'c', 'd', 'e', 'f']\nskeleton = [[0, 1], [1, 5]]"
     )
