@@ -117,24 +117,32 @@ def _named(document: Document, path: Path) -> RawBoxes:
     if unnamed:
         raise InputError(f"{path}: it mixes boxes with images that have boxes; put each box under its image")
     places: list[tuple[str, Callable[[], tuple[ImageKey, Box]]]] = []
+    empty: dict[ImageKey, list[Box]] = {}
     for index, each in enumerate(document):
-        if not (isinstance(each.get("image"), str) and _has(each, "boxes")):
+        key = _key_of(each)
+        if key is None or not _has(each, "boxes"):
             places.append((f"entry {index}", _refuse_unnamed))
             continue
-        names = (f"box {number} of {each['image']}" for number in range(len(each["boxes"])))
-        places += [
-            (where, partial(_plain_box, each["image"], box, where))
-            for where, box in zip(names, each["boxes"], strict=True)
-        ]
+        empty[key] = []
+        of = key if isinstance(key, str) else f"frame {key}"
+        for number, box in enumerate(each["boxes"]):
+            where = f"box {number} of {of}"
+            places.append((where, partial(_plain_box, key, box, where)))
     by_image, remarks = collect(places, path.name)
-    empty: dict[ImageKey, list[Box]] = {
-        each["image"]: [] for each in document if isinstance(each.get("image"), str) and _has(each, "boxes")
-    }
-    return RawBoxes(empty | by_image, remarks=tuple(remarks))
+    framed = any(isinstance(key, int) for key in empty)
+    return RawBoxes(empty | by_image, first_number=0 if framed else None, remarks=tuple(remarks))
+
+
+def _key_of(entry: dict[str, Any]) -> ImageKey:
+    """The name of an image, or the number of a video's frame; None where there is neither."""
+    name, frame = entry.get("image"), entry.get("frame")
+    if isinstance(name, str):
+        return name
+    return frame if isinstance(frame, int) and not isinstance(frame, bool) and frame >= 0 else None
 
 
 def _refuse_unnamed() -> tuple[ImageKey, Box]:
-    raise ValueError('no "image" with a name, or no list of "boxes"')
+    raise ValueError('no "image" with a name (or "frame" with a number), or no list of "boxes"')
 
 
 def _plain(document: Document, path: Path) -> RawBoxes:
@@ -163,7 +171,7 @@ FORMS: tuple[tuple[str, Callable[[Document], bool], Callable[[Document, Path], R
     ("LabelMe's file of an image", lambda document: _has(document, "shapes"), _labelme),
     ("COCO annotations", lambda document: _has(document, "annotations"), _annotations),
     ("COCO results", lambda document: _any_has(document, "bbox"), _results),
-    ("boxes by image", lambda document: _any_has(document, "image"), _named),
+    ("boxes by image", lambda document: _any_has(document, "boxes"), _named),
     ("a list of boxes", lambda document: isinstance(document, list), _plain),
 )
 """Known forms, by what a document has; the first that fits is read."""

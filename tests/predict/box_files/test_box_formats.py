@@ -133,6 +133,17 @@ def test_frames_of_a_video_go_by_their_numbers(first: int, tmp_path: Path, video
     assert remarks == ["b.json: its frames are taken to be counted from 0, as from 2 on"]
 
 
+def test_frames_may_be_numbered_in_json(tmp_path: Path, video: MakeVideo) -> None:
+    clip, boxes = video(frames=3), tmp_path / "b.json"
+    as_json(
+        boxes,
+        [{"frame": 1, "boxes": [BOXES[0].tolist()]}, {"frame": 2, "boxes": []}, {"frame": "x", "boxes": []}],
+    )
+    remarks, people = frames(clip, boxes)
+    assert people == [[], [BOXES[0].tolist()], []]
+    assert remarks[0].startswith('b.json: entry 2 is left out: no "image" with a name (or "frame" with')
+
+
 def test_motchallenge_and_yolo_count_from_1(tmp_path: Path, video: MakeVideo) -> None:
     clip = video(frames=3)
     (tmp_path / "mot.txt").write_text("2,1,10,20,50,60,1,-1,-1,-1\n3,1,11,20,50,60,0.5,-1,-1,-1\n")
