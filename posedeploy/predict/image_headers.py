@@ -108,7 +108,7 @@ def _jpeg(content: bytes) -> Header:
 
 def _webp(content: bytes) -> Header:
     length = int.from_bytes(content[4:8], "little") + 8
-    if length > len(content):
+    if length > len(content) + 1:  # some writers count a byte of padding that they leave out
         raise HeaderError(
             f"the image is cut off: its header claims {length:,} bytes, and it has {len(content):,}"
         )
@@ -231,7 +231,7 @@ _PARSERS: tuple[tuple[re.Pattern[bytes], Callable[[bytes], Header]], ...] = (
     (re.compile(rb"BM.{12}[\x0c\x28-\x7c]\0\0\0", re.DOTALL), _bmp),
     (re.compile(rb"GIF8[79]a"), _gif),
     (re.compile(rb"(\0\0\0\x0cjP  \r\n\x87\n|\xff\x4f\xff\x51)"), _jp2),
-    (re.compile(rb"P[1-6Ff][\s#]"), _pnm),
+    (re.compile(rb"P[1-6Ff](?:\s|#[^\n]*\n)+\d+\s"), _pnm),
     (re.compile(rb"P7\n"), _pam),
     (re.compile(rb"\x59\xa6\x6a\x95"), _sun),
     (re.compile(rb"#\?(RADIANCE|RGBE)\n"), _hdr),

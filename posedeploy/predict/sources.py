@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import glob
 import os
+import re
 from collections.abc import Callable
 from pathlib import Path
 
@@ -20,6 +21,7 @@ from posedeploy.predict.urls import SCHEMES, scheme_of, without_password
 from posedeploy.printable import printable
 
 STREAMED_ANIMATIONS = (".gif", ".png", ".apng")
+_CAMERA = re.compile(r"/dev/video(\d+)")
 MOTION_JPEG = (".mjpg", ".mjpeg")
 """One JPEG after another: each begins like an image."""
 
@@ -42,6 +44,8 @@ def open_source(
     if path.is_dir() or recursive:
         images = open_images(path, recursive=recursive, without=without)
         return images if fps is None else _as_video(images.name, images.inputs, fps)
+    if camera := _CAMERA.fullmatch(argument):
+        return _open_live(camera[1], fps)
     if path.exists():
         return _open_file(path, fps)
     if scheme_of(argument) is None and is_pattern(argument):

@@ -120,6 +120,11 @@ def test_a_chunk_that_claims_more_than_the_file_has_is_refused_undecoded(tmp_pat
         read_image(tmp_path / "big.png")
 
 
+@pytest.mark.parametrize("text", [b"P1 is a name", b"P5\nnotes of today", b"BM of a day, and more", b"II*"])
+def test_a_text_that_begins_alike_is_not_an_image(text: bytes) -> None:
+    assert not looks_like_image(text)
+
+
 def test_no_size_is_no_image(tmp_path: Path) -> None:
     (tmp_path / "a.png").write_bytes(png_claiming(0, 5))
     with pytest.raises(InputError, match=r"a\.png: the image has 0 x 5 px; copy or download it again"):

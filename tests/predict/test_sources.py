@@ -198,6 +198,8 @@ def test_an_unknown_camera(capfd: pytest.CaptureFixture[str]) -> None:
         InputError, match="camera 99: not here, or held by another program; try another number"
     ):
         open_source("99")
+    with pytest.raises(InputError, match="camera 99: not here"):
+        open_source("/dev/video99")
     assert capfd.readouterr() == ("", "")
 
 
