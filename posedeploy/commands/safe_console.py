@@ -1,4 +1,4 @@
-"""A terminal that the names of files cannot steer."""
+"""A terminal that the names of files can neither steer nor break."""
 
 from __future__ import annotations
 
@@ -12,13 +12,18 @@ from posedeploy.printable import printable
 
 
 class SafeConsole(Console):
-    """A console that escapes what would steer the terminal or cannot be encoded, in whatever is printed."""
+    """A console that escapes, in whatever is printed, what would steer the terminal and what its encoding
+    does not have."""
 
     def render(self, *arguments: Any, **options: Any) -> Iterable[Segment]:
         """As of ``Console``, through which everything goes; only line breaks stay."""
+        unicode = self.encoding.startswith("utf")
         for segment in super().render(*arguments, **options):
-            if segment.control or segment.text.isprintable() or segment.text == "\n":
+            if segment.control or (unicode and segment.text.isprintable()):
                 yield segment
             else:
-                text = "\n".join(map(printable, segment.text.split("\n")))
-                yield Segment(text, segment.style)
+                yield Segment(self._escaped(segment.text), segment.style)
+
+    def _escaped(self, text: str) -> str:
+        lines = "\n".join(map(printable, text.split("\n")))
+        return lines.encode(self.encoding, "backslashreplace").decode(self.encoding)
