@@ -194,18 +194,29 @@ def parity(
     threads: shared.Threads = None,
     precision: shared.PrecisionName = "fp32",
     max_relative: Annotated[
-        float | None, typer.Option(help="What passes, of an output's largest value.", show_default="1e-4")
+        float | None,
+        typer.Option(
+            help="Tolerance of an output's largest value; without it, 2 times the noise floor passes too.",
+            show_default="1e-4 in fp32",
+        ),
     ] = None,
     max_px: Annotated[
         float | None,
-        typer.Option(help="What passes for keypoints at the 99th percentile, in px.", show_default="0.1"),
+        typer.Option(
+            help="Tolerance of keypoints at the 99th percentile, in px.", show_default="0.1 in fp32, else 1"
+        ),
     ] = None,
     max_mm: Annotated[
         float | None,
         typer.Option(
-            help="What passes for 3D joints and vertices at the 99th percentile, in mm.", show_default="1"
+            help="Tolerance of 3D joints and vertices at the 99th percentile, in mm.",
+            show_default="1 in fp32, else 5",
         ),
     ] = None,
+    noise_floor: Annotated[
+        bool,
+        typer.Option(help="Measure PyTorch's own noise also where the verdict does not need it."),
+    ] = False,
     runtime: shared.RuntimeName = None,
     checkpoint: shared.Checkpoint = None,
     family: shared.FamilyName = None,
@@ -221,12 +232,13 @@ def parity(
     Example: posedeploy parity out/human.xml out/human.onnx --images photos/
     """
     from posedeploy.commands import parity as command
+    from posedeploy.commands.against_pytorch import ParityOptions
     from posedeploy.commands.opening import Described
 
     same = command.run(
         models,
         shared.run_options(device, precision, threads),
-        command.ParityOptions(images, checkpoint, runtime, command.bounds(max_relative, max_px, max_mm)),
+        ParityOptions(images, checkpoint, runtime, max_relative, max_px, max_mm, noise_floor=noise_floor),
         Described(family, network, contract, mesh, stages=shared.parse_stages(stages), weights=weights),
         json,
     )

@@ -40,9 +40,11 @@ from posedeploy.benchmarks.inputs import (
     sized,
 )
 from posedeploy.benchmarks.machine import this_machine
-from posedeploy.benchmarks.parity import Bounds, Parity, compare
+from posedeploy.benchmarks.parity import Parity, compare
+from posedeploy.benchmarks.tolerances import Tolerance
 from posedeploy.checkpoints.loading import open_checkpoint
 from posedeploy.checkpoints.sample import open_sample
+from posedeploy.commands.against_pytorch import peak_outputs
 from posedeploy.convert.export import export
 from posedeploy.convert.options import AotiOptions, ExportOptions, ExportPrecision
 from posedeploy.errors import PoseDeployError, first_line
@@ -194,7 +196,8 @@ def rows_of(name: str, model: Model, folder: Path, targets: Sequence[str]) -> li
                     reference,
                     candidate.runner,
                     [(sample, sample) for sample in samples],
-                    bounds=Bounds(),
+                    tolerance=Tolerance(),
+                    peaks=peak_outputs(model.spec),
                     decode=lambda outputs, placed: decode(outputs, model.spec, placed, Camera()),
                 )
             except (PoseDeployError, RuntimeError) as error:

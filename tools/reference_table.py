@@ -25,8 +25,8 @@ from posedeploy.benchmarks.latency import Latency
 from posedeploy.benchmarks.machine import this_machine
 from posedeploy.benchmarks.parity import Parity
 from posedeploy.checkpoints.loading import open_checkpoint
+from posedeploy.commands.against_pytorch import ParityOptions, against_pytorch
 from posedeploy.commands.opening import Described
-from posedeploy.commands.parity import ParityOptions, against_pytorch
 from posedeploy.convert.export import export
 from posedeploy.convert.options import ExportOptions, TensorRtOptions, TfliteOptions
 from posedeploy.errors import PoseDeployError, first_line
@@ -110,8 +110,8 @@ def row(result: Made, times: dict[str, Latency]) -> tuple[str, ...]:
         return (*cells, "not run here", "", "", "")
     parity, time = result.parity, times[result.way]
     off = f"{max(output.max_relative for output in parity.outputs):.1e}"
-    if parity.rounding is not None:
-        off += f" from float64, PyTorch itself {parity.rounding:.1e}"
+    if parity.floor is not None:
+        off += f" (noise floor {max(noise.largest for noise in parity.floor.outputs.values()):.1e})"
     verdict = "" if parity.passed else " NOT THE SAME"
     latency = cell(time, times["pytorch"])
     return *cells, off + verdict, poses_off(parity), latency, f"{time.spread or 0:.0%}"

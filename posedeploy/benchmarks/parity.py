@@ -1,29 +1,23 @@
-"""Whether a runtime gives what PyTorch gives, on the same pictures: every output, and the keypoints."""
+"""Whether a runtime gives what PyTorch gives, on the same images: every output, and the keypoints."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Literal
 
 import numpy as np
 
+from posedeploy.benchmarks.ambiguity import Decode, compare_image, noise_bounds
+from posedeploy.benchmarks.arrays import cosine, difference, relative_difference, root_mean_square
 from posedeploy.benchmarks.inputs import Sample
-from posedeploy.benchmarks.keypoints import Decode, ImageParity, PoseParity, compare_image
+from posedeploy.benchmarks.keypoints import ImageParity, PoseParity
+from posedeploy.benchmarks.noise_floor import Allowed, NoiseFloor, OutputNoise
+from posedeploy.benchmarks.tolerances import Tolerance
 from posedeploy.errors import ArtifactError
 from posedeploy.runtimes.base import Runner
 from posedeploy.types import Array, Effective, Tensors, TensorSpec
-
-ROUNDING_RUNS = 6
-"""Runs on each input that the rounding of a network is drawn from (``rounding_of``)."""
-
-
-@dataclass(frozen=True)
-class Bounds:
-    """What passes. relative: of an output's largest absolute value. px, mm: 99th percentile of keypoints."""
-
-    relative: float = 1e-4
-    px: float = 0.1
-    mm: float = 1.0
 
 
 @dataclass(frozen=True)
@@ -45,27 +39,33 @@ class OutputParity:
     reference: tuple[Array, ...] = field(repr=False)
     candidate: tuple[Array, ...] = field(repr=False)
 
-    @property
+    @cached_property
     def max_absolute(self) -> float:
         """The largest difference; infinite where a side has NaN or infinity."""
-        return max(float(_difference(a, b).max()) for a, b in self._pairs)
+        return max(float(difference(a, b).max()) for a, b in self._pairs)
 
-    @property
+    @cached_property
     def max_relative(self) -> float:
         """The largest difference over the output's largest absolute value on that input."""
-        return max(float(_relative(a, b).max()) for a, b in self._pairs)
+        return max(float(relative_difference(a, b).max()) for a, b in self._pairs)
 
-    @property
+    @cached_property
+    def rms_relative(self) -> float:
+        """The largest root mean square of the differences on an input, over the output's largest absolute
+        value there."""
+        return max(self._rms)
+
+    @cached_property
     def cosine(self) -> float:
         """The least cosine between the two outputs over the inputs, as vectors; 1 is the same direction, and
         where there is none (NaN, infinity) it is 0."""
-        return min(_cosine(a.ravel(), b.ravel()) for a, b in self._pairs)
+        return min(cosine(a.ravel(), b.ravel()) for a, b in self._pairs)
 
-    @property
+    @cached_property
     def worst(self) -> Place:
         """Where the two differ most, relative to the output's size on that input."""
-        differences = [_relative(a, b) for a, b in self._pairs]
-        which = int(np.argmax([difference.max() for difference in differences]))
+        differences = [relative_difference(a, b) for a, b in self._pairs]
+        which = int(np.argmax([apart.max() for apart in differences]))
         index = np.unravel_index(int(differences[which].argmax()), differences[which].shape)
         place = tuple(int(axis) for axis in index)
         return Place(
@@ -76,6 +76,15 @@ class OutputParity:
         )
 
     @property
+    def worst_rms_sample(self) -> str:
+        """The input on which the root mean square is largest."""
+        return self.samples[int(np.argmax(self._rms))]
+
+    @cached_property
+    def _rms(self) -> list[float]:
+        return [root_mean_square(relative_difference(a, b)) for a, b in self._pairs]
+
+    @property
     def _pairs(self) -> list[tuple[Array, Array]]:
         return list(zip(self.reference, self.candidate, strict=True))
 
@@ -84,39 +93,69 @@ class OutputParity:
 class Parity:
     """A candidate against the reference. ``poses`` is None where no decoding is known for the network.
 
-    rounding: where it is given, the reference was PyTorch in float64, and PyTorch in float32 lies that far
-    from it itself (``rounding_of``). input_specs, output_specs: the candidate's tensors as its file has them.
+    reference_precision: that of PyTorch as the reference, FP64 where the noise floor exceeds the tolerance.
+    floor: PyTorch's own noise on the candidate's device and in its precision; None where it was not measured,
+    which ``floor_note`` explains where it would have mattered. input_specs, output_specs: the candidate's
+    tensors as its file has them.
     """
 
     label: str
     effective: Effective
     outputs: tuple[OutputParity, ...]
     poses: PoseParity | None
-    bounds: Bounds
-    rounding: float | None = None
+    tolerance: Tolerance
+    reference_precision: Literal["fp32", "fp64"] = "fp32"
+    floor: NoiseFloor | None = None
+    floor_note: str = ""
     input_specs: tuple[TensorSpec, ...] = ()
     output_specs: tuple[TensorSpec, ...] = ()
 
-    @property
+    @cached_property
     def failures(self) -> tuple[str, ...]:
-        """What lies beyond the bounds, a sentence each; empty where the two are the same."""
-        found = [
-            f"{output.name}[{', '.join(map(str, output.worst.index))}] on {output.worst.sample} is "
-            f"{output.worst.candidate:.6g} instead of {output.worst.reference:.6g}: "
-            f"{output.max_relative:.2e} of the largest value, wanted {self.bounds.relative:.0e}"
-            for output in sorted(self.outputs, key=lambda output: -output.max_relative)
-            if not output.max_relative <= self.bounds.relative
-        ]
+        """What lies beyond the tolerance, a sentence each; empty where the two are the same."""
+        by_size = sorted(self.outputs, key=lambda output: -output.max_relative)
+        found = [sentence for output in by_size if (sentence := self._failure(output))]
         if not self.outputs:
             found.append("there is no output to compare")
         if self.poses is not None:
-            found += self.poses.failures(self.bounds.px, self.bounds.mm)
+            found += self.poses.failures(self.tolerance)
         return tuple(found)
 
     @property
     def passed(self) -> bool:
-        """Whether everything lies within the bounds."""
+        """Whether everything lies within the tolerance."""
         return not self.failures
+
+    def noise(self, output: str) -> OutputNoise | None:
+        """PyTorch's own noise in an output, where it was measured."""
+        return self.floor.outputs.get(output) if self.floor is not None else None
+
+    def allowed(self, output: str) -> Allowed:
+        """The largest differences of an output that pass."""
+        if self.floor is None:
+            return Allowed(self.tolerance.rtol, self.tolerance.rtol)
+        return self.floor.allowed(output, self.tolerance)
+
+    def _failure(self, output: OutputParity) -> str:
+        allowed, noise = self.allowed(output.name), self.noise(output.name)
+        if not output.max_relative <= allowed.largest:
+            worst = output.worst
+            place = f"{output.name}[{', '.join(map(str, worst.index))}] on {worst.sample}"
+            values = f"{worst.candidate:.6g} instead of {worst.reference:.6g}"
+            return (
+                f"{place} is {values}: {output.max_relative:.1e} of the largest value, tolerance "
+                f"{allowed.largest:.1e}{self._floor_text(noise.largest if noise else None)}"
+            )
+        if not output.rms_relative <= allowed.rms:
+            return (
+                f"{output.name} on {output.worst_rms_sample}: RMS difference {output.rms_relative:.1e} of "
+                f"the largest value, tolerance {allowed.rms:.1e}"
+                f"{self._floor_text(noise.rms if noise else None)}"
+            )
+        return ""
+
+    def _floor_text(self, noise: float | None) -> str:
+        return "" if noise is None else f" (noise floor of {self.floor}: {noise:.1e})"
 
 
 def compare(
@@ -125,28 +164,33 @@ def compare(
     candidate: Runner,
     pairs: Sequence[tuple[Sample, Sample]],
     *,
-    bounds: Bounds,
+    tolerance: Tolerance,
     decode: Decode | None = None,
+    peaks: Collection[str] = (),
+    floor: NoiseFloor | None = None,
     on_progress: Callable[[int, int], None] = lambda done, total: None,
 ) -> Parity:
-    """Run both on each pair of inputs (the same picture, as each side wants it) and keep the raw outputs.
+    """Run both on each pair of inputs (the same image, as each side wants it) and keep the raw outputs.
 
     Raises:
         ArtifactError: the candidate's outputs have other names or shapes than the reference's.
 
     Args:
         decode: outputs of one image and its placement to poses; None where no decoding is known.
+        peaks: the outputs whose peaks the decoding picks, so that keypoints can be ambiguous.
+        floor: the noise floor that the candidate is judged by.
     """
     kept: dict[str, list[tuple[Array, Array]]] = {}
     images: list[ImageParity] = []
+    bounds = noise_bounds(peaks, floor)
     for number, (ours, theirs) in enumerate(pairs):
         expected, found = reference.run(ours.tensors), candidate.run(theirs.tensors)
         for name, array in found.items():
             kept.setdefault(name, []).append((_counterpart(label, name, array, expected), array))
         if decode is not None:
             for index, placement in enumerate(theirs.placements):
-                a, b = _one(expected, index), _one(found, index)
-                images.append(compare_image(decode, a, b, placement, max_px=bounds.px, max_mm=bounds.mm))
+                sides = one_image(expected, index), one_image(found, index)
+                images.append(compare_image(decode, *sides, placement, tolerance, bounds))
         on_progress(number + 1, len(pairs))
     names = tuple(sample.name for _, sample in pairs)
     outputs = tuple(
@@ -154,53 +198,16 @@ def compare(
         for name, arrays in kept.items()
     )
     poses = PoseParity(tuple(images)) if decode is not None else None
-    return Parity(label, candidate.effective, outputs, poses, bounds)
+    return Parity(label, candidate.effective, outputs, poses, tolerance, floor=floor)
 
 
-def rounding_of(
-    exact: Runner,
-    single: Runner,
-    samples: Sequence[Sample],
-    on_progress: Callable[[int, int], None] = lambda done, total: None,
-) -> float:
-    """How far a network in float32 lies from itself in float64 on the same input at most: an output's largest
-    difference over its largest value on that input. Infinite where float32 overflows.
-
-    One run is one draw of its rounding errors, by chance a small one. Hence ``ROUNDING_RUNS`` of them, on
-    inputs one step of float32 apart, after which every later rounding falls otherwise: Monte Carlo arithmetic
-    (Parker, 1997) with the input's last bit as the source of chance. Inputs of whole numbers are not moved,
-    and are one draw.
-    """
-    chance = np.random.RandomState(0)
-    inputs = [moved for sample in samples for moved in _apart(sample.tensors, chance)]
-    worst = 0.0
-    for number, tensors in enumerate(inputs):
-        expected = exact.run(tensors)
-        for name, array in single.run(tensors).items():
-            worst = max(worst, float(_relative(expected[name], array).max()))
-        on_progress(number + 1, len(inputs))
-    return worst
-
-
-def _apart(tensors: Tensors, chance: np.random.RandomState) -> Iterator[Tensors]:
-    """The tensors, and those that lie one float above or below them at each place."""
-    yield tensors
-    if any(np.issubdtype(array.dtype, np.floating) for array in tensors.values()):
-        for _ in range(ROUNDING_RUNS - 1):
-            yield {name: _beside(array, chance) for name, array in tensors.items()}
-
-
-def _beside(array: Array, chance: np.random.RandomState) -> Array:
-    """Each number moved to the next float above or below; whole numbers as they are."""
-    if not np.issubdtype(array.dtype, np.floating):
-        return array
-    towards = np.where(chance.randint(0, 2, array.shape) == 1, np.inf, -np.inf).astype(array.dtype)
-    moved: Array = np.nextafter(array, towards)
-    return moved
-
-
-def _one(outputs: Tensors, index: int) -> Tensors:
-    return {name: array[index : index + 1] for name, array in outputs.items()}
+def one_image(outputs: Tensors, index: int) -> Tensors:
+    """The outputs of one image of a batch, FP64 as FP32: decoding breaks ties by the last bit of its own
+    arithmetic, which is then the same on both sides."""
+    return {
+        name: array[index : index + 1].astype(np.float32 if array.dtype == np.float64 else array.dtype)
+        for name, array in outputs.items()
+    }
 
 
 def _counterpart(label: str, name: str, array: Array, expected: Tensors) -> Array:
@@ -214,22 +221,3 @@ def _counterpart(label: str, name: str, array: Array, expected: Tensors) -> Arra
             "same input; export it again"
         )
     return expected[name]
-
-
-def _difference(a: Array, b: Array) -> Array:
-    with np.errstate(invalid="ignore"):
-        difference: Array = np.abs(a.astype(np.float64) - b.astype(np.float64))
-    return np.where(np.isnan(difference), np.inf, difference)
-
-
-def _relative(a: Array, b: Array) -> Array:
-    """The differences over the largest finite value of the reference ``a``."""
-    return _difference(a, b) / (np.abs(a).max(where=np.isfinite(a), initial=0.0) or 1.0)
-
-
-def _cosine(a: Array, b: Array) -> float:
-    if not (np.isfinite(a).all() and np.isfinite(b).all()):
-        return 0.0
-    a, b = a.astype(np.float64), b.astype(np.float64)
-    lengths = float(np.linalg.norm(a) * np.linalg.norm(b))
-    return float(a @ b / lengths) if lengths else 1.0

@@ -10,7 +10,6 @@ from rich.markup import escape
 from rich.table import Table
 
 from posedeploy.backends import target_named
-from posedeploy.benchmarks.keypoints import STEP
 from posedeploy.benchmarks.latency import Latency
 from posedeploy.benchmarks.parity import Parity
 from posedeploy.commands.console import counted
@@ -123,56 +122,6 @@ def footprint_table(results: Sequence[Latency]) -> Table:
             size(result.file_bytes),
         )
     return made
-
-
-def parity_heading(result: Parity) -> str:
-    """Which candidate, and the verdict."""
-    verdict = "[bold green]same as PyTorch[/]" if result.passed else "[bold red]different from PyTorch[/]"
-    exactly = ""
-    if result.rounding is not None:
-        exactly = (
-            f" in float64, within {result.bounds.relative:.1e}: in float32 PyTorch itself is "
-            f"{result.rounding:.1e} away from it"
-        )
-    return f"[bold]{escape(result.label)}[/]: {verdict}{exactly}\n[dim]{escape(running(result.effective))}[/]"
-
-
-def parity_table(result: Parity) -> Table:
-    """Every output of one candidate."""
-    made = table(None, ["output"], ["max abs", "max rel", "cosine"])
-    for output in result.outputs:
-        made.add_row(
-            escape(output.name),
-            f"{output.max_absolute:.1e}",
-            f"{output.max_relative:.1e}",
-            f"{output.cosine:.9f}",
-        )
-    return made
-
-
-def poses_line(result: Parity) -> str:
-    """The keypoints of one candidate, in a sentence."""
-    poses = result.poses
-    if poses is None:
-        return "keypoints: not compared, since nothing says how the outputs of this network become poses"
-    if not (poses.people or poses.missed or poses.extra):
-        return (
-            "keypoints: no people found on either side, so they prove nothing here; give photographs with "
-            "--images"
-        )
-    line = (
-        f"keypoints: {poses.people} people matched, {poses.missed} missed, {poses.extra} extra; "
-        f"{poses.keypoints} keypoints, {poses.error_px:.3g} px off at the 99th percentile"
-    )
-    line += f", {poses.error_mm:.3g} mm in 3D" if poses.error_mm is not None else ""
-    line += f", {poses.error_vertices_mm:.3g} mm on the mesh" if poses.error_vertices_mm is not None else ""
-    if poses.last_bits:
-        line += (
-            f"; {poses.last_bits} keypoints and joints differed in the last bits alone: they are the same "
-            "once both "
-            f"sides' outputs are rounded to {STEP:.0e}"
-        )
-    return line
 
 
 def _two(first: str, second: str = "") -> str:

@@ -25,6 +25,8 @@ SKELETON = tuple(limb for index, limb in enumerate(LIMBS) if index not in COMPLE
 CONTRACT = InputContract(height=256, width=456, mean=(128.0, 128.0, 128.0), deviation=(256.0, 256.0, 256.0))
 UNIT = "px"
 ROLES = ("heatmaps", "pafs")
+PEAK_ROLES = ROLES
+"""Maps whose highest cells are picked, so that noise decides where two are nearly equal."""
 CHANNELS = {"heatmaps": 19, "pafs": 38}
 """Those of the published network; the last heatmap is the background."""
 KEYPOINTS_OF = ("heatmaps", 1, 1)

@@ -33,6 +33,8 @@ CONTRACT = InputContract(
 )
 UNIT = "mm"
 ROLES = ("features", "heatmaps", "pafs")
+PEAK_ROLES = ("heatmaps", "pafs")
+"""Maps whose highest cells are picked, so that noise decides where two are nearly equal."""
 CHANNELS = {"features": 57, "heatmaps": 19, "pafs": 38}
 """Those of the published network; the last heatmap is the background."""
 KEYPOINTS_OF = ("features", 0, 3)

@@ -40,6 +40,8 @@ UNIT = "mm"
 DEPTH_ROLE = "depth"
 """The output without which there are no 3D positions."""
 ROLES = ("hm", DEPTH_ROLE)
+PEAK_ROLES = ("hm",)
+"""Maps whose highest cells are picked, so that noise decides where two are nearly equal."""
 KEYPOINTS_OF = ("hm", 0, 1)
 
 LIMBS = (

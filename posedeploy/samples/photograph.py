@@ -6,6 +6,7 @@ import cv2
 import numpy as np
 
 from posedeploy.samples.draws import Draws
+from posedeploy.samples.jpeg import compressed
 from posedeploy.types import Array
 
 
@@ -19,11 +20,7 @@ def photographed(image: Array, draws: Draws) -> Array:
         strength = np.float32(draws.uniform(0.005, 0.075))
         image = np.clip(image + draws.noise(image.shape) * strength, 0, 255).astype(np.uint8)
     if draws.chance(0.7):
-        quality = draws.whole(35, 95)
-        _, encoded = cv2.imencode(".jpg", image, [cv2.IMWRITE_JPEG_QUALITY, quality])
-        decoded = cv2.imdecode(encoded, cv2.IMREAD_COLOR)
-        assert decoded is not None  # it was just encoded
-        image = decoded
+        image = compressed(image, draws.whole(35, 95))
     return image
 
 

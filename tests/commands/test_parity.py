@@ -4,16 +4,18 @@ import json
 import re
 import shutil
 from collections.abc import Callable
-from functools import partial
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
 import pytest
 import torch
+from typer.testing import Result
 
-from posedeploy.benchmarks.parity import Bounds
-from posedeploy.commands import parity
+from posedeploy.benchmarks import noise_floor, tolerances
+from posedeploy.benchmarks.noise_floor import FACTOR
+from posedeploy.benchmarks.tolerances import Tolerance
 from posedeploy.types import Array
 from tests.commands.conftest import Invoke, lines_wider_than, words
 from tests.networks import write_crop_network
@@ -28,7 +30,7 @@ def test_every_target_is_the_same_as_pytorch(
     models = [human / "out" / f"human.{suffix}" for suffix in ("torchscript", "onnx", "xml")]
     result = done("parity", *models, "--images", "photo.png", "--json", "p.json", *network)
     document = json.loads(Path("p.json").read_text())
-    assert (document["format"], document["version"]) == ("posedeploy.parity", 1)
+    assert (document["format"], document["version"]) == ("posedeploy.parity", 2)
     assert [entry["label"] for entry in document["results"]] == [str(model) for model in models]
     for entry in document["results"]:
         assert (entry["passed"], entry["failures"]) == (True, [])
@@ -125,12 +127,9 @@ def test_bad_input(
     shutil.copy(onnx, "human.onnx")
     for arguments, message in [
         ((onnx,), "give that option again, since it runs the file"),
-        (
-            (onnx, "--precision", "bf16", *network),
-            "the bounds of float32 do not hold for it; say what may pass",
-        ),
-        ((onnx, "--max-mm", "-1", *network), "--max-mm -1: what may pass is a number of at least 0"),
-        ((onnx, "--max-px", "nan", *network), "--max-px nan: what may pass is a number of at least 0"),
+        ((onnx, "--precision", "bf16", *network), "precision bf16: ONNX Runtime runs a float32 graph in"),
+        ((onnx, "--max-mm", "-1", *network), "--max-mm -1: a tolerance is a number of at least 0"),
+        ((onnx, "--max-px", "nan", *network), "--max-px nan: a tolerance is a number of at least 0"),
         ((onnx, "--json", ".", *network), ".: is a folder; name a file for the JSON"),
         ((onnx, "--images", "photos", *network), "--images photos: photos/broken.jpg: "),
         ((onnx, "--images", "none.jpg", *network), "none.jpg"),
@@ -151,33 +150,105 @@ def test_the_published_networks_are_the_same(family: str, done: Invoke, tmp_path
     assert not lines_wider_than(80, result.stdout)
 
 
-def test_float64_does_not_excuse_bounds_of_the_users_own(done: Invoke, invoke: Invoke) -> None:
-    Case(BUNDLED / "lightweight-openpose-2d").write(Path("a.pth"))
-    done("export", "a.pth", "--to", "onnx")
-    arguments = ("parity", "artifacts/a.onnx", "--json", "p.json")
-    strict = invoke(*arguments, "--max-relative", "1e-9")
-    assert strict.exit_code == 1
+@pytest.fixture(scope="module")
+def small(done: Invoke, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A small network of one person as an ONNX and an OpenVINO file, and its checkpoint ``a.pth``; do not
+    change the files."""
+    folder = tmp_path_factory.mktemp("small")
+    write_crop_network("mobile", folder / "a.pth")
+    done("export", folder / "a.pth", "--to", "onnx", "--to", "openvino", "-o", folder)
+    return folder / "a.onnx"
+
+
+@pytest.fixture
+def few_runs(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(noise_floor, "RUNS", 2)
+
+
+def _entry(result: Result) -> dict[str, Any]:
     (entry,) = json.loads(Path("p.json").read_text())["results"]
+    assert (result.exit_code == 0) == entry["passed"]
+    return dict(entry)
+
+
+def test_a_tolerance_of_the_users_own_is_not_widened(small: Path, few_runs: None, invoke: Invoke) -> None:
+    entry = _entry(invoke("parity", small, "--json", "p.json", "--max-relative", "1e-9"))
+    assert (entry["passed"], entry["reference_precision"], entry["noise_floor"]) == (False, "fp32", None)
+    shown = invoke("parity", small, "--json", "p.json", "--max-relative", "1e-9", "--noise-floor")
+    assert "shown, and not used with --max-relative" in words(shown.stdout)
+    entry = _entry(shown)
     assert (entry["passed"], entry["reference_precision"]) == (False, "fp32")
+    assert entry["outputs"][0]["max_relative_tolerance"] == 1e-9
+    assert "tolerance 1.0e-09 (noise floor of PyTorch fp32 on CPU: " in entry["failures"][0]
 
 
-def test_where_rounding_is_beyond_the_bounds_float64_is_the_witness(
-    done: Invoke, invoke: Invoke, monkeypatch: pytest.MonkeyPatch
+def test_where_noise_exceeds_the_tolerance_fp64_is_the_reference(
+    small: Path, few_runs: None, done: Invoke, invoke: Invoke, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    # Bounds that rounding alone is beyond, on any machine.
-    monkeypatch.setattr(parity, "Bounds", partial(Bounds, relative=1e-9))
-    state = torch.load(write_crop_network("mobile", Path("a.pth")), weights_only=True)
-    done("export", "a.pth", "--to", "onnx")
-    arguments = ("parity", "artifacts/a.onnx", "--json", "p.json")
-    assert "same as PyTorch in float64, within" in words(done(*arguments, columns=200).stdout)
-    (entry,) = json.loads(Path("p.json").read_text())["results"]
-    assert entry["passed"] and entry["reference_precision"] == "f64"
-    assert entry["bounds"]["relative"] == parity.ROUNDINGS * entry["rounding"] > 1e-9
+    # A tolerance that noise alone exceeds, on any machine.
+    monkeypatch.setattr(tolerances, "TOLERANCES", {"fp32": Tolerance(rtol=1e-9)})
+    arguments = ("parity", small, "--json", "p.json")
+    result = done(*arguments)
+    assert "same as PyTorch in fp64" in words(result.stdout)
+    assert "floor: PyTorch fp32 on CPU against fp64, 12 runs on 6 inputs; 2x passes" in words(result.stdout)
+    assert "for scale, JPEG at quality 95 moves keypoints by " in words(result.stdout)
+    assert not lines_wider_than(80, result.stdout)
+    entry = _entry(result)
+    assert entry["reference_precision"] == "fp64"
+    (output,) = entry["outputs"]
+    noise = entry["noise_floor"]["outputs"]["coord"]
+    assert output["max_relative_floor"] == noise["largest"] > 1e-9
+    assert output["max_relative_tolerance"] == FACTOR * noise["largest"]
+    assert output["rms_relative_tolerance"] == FACTOR * noise["rms"]
+    assert entry["noise_floor"]["poses"]["keypoints"] == 6 * 21
+    assert entry["noise_floor"]["jpeg_poses"]["median_px"] > 0
 
+    state = torch.load(small.with_name("a.pth"), weights_only=True)
     state["state_dict"]["backbone.final_layer.weight"] *= 1.01
     torch.save(state, "other.pth")
     other = invoke(*arguments, "--checkpoint", "other.pth")
-    assert other.exit_code == 1 and "different from PyTorch" in other.stdout
+    assert other.exit_code == 1 and "different from PyTorch in fp64" in other.stdout
+
+
+def test_a_precision_is_judged_by_its_own_noise_and_tolerance(
+    small: Path, few_runs: None, invoke: Invoke
+) -> None:
+    """OpenVINO runs BF16 on every CPU, where it must in software."""
+    arguments = ("parity", small.with_suffix(".xml"), "--precision", "bf16", "--json", "p.json")
+    result = invoke(*arguments, "--max-px", "50", "--max-mm", "500")
+    if "runs this in fp32" in result.stderr:
+        pytest.skip("this CPU has no bf16")
+    assert "tolerance: 8e-03 of the largest value, 50 px, 500 mm" in result.stdout
+    assert "floor: PyTorch bf16 on CPU against fp64" in words(result.stdout)
+    entry = _entry(result)
+    assert entry["passed"]
+    assert entry["outputs"][0]["max_relative_floor"] > 2e-5, "that of FP32 is below 1e-6"
+
+
+def test_a_precision_that_pytorch_has_not_is_judged_without_a_noise_floor(
+    small: Path, done: Invoke, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tolerances, "MANTISSA_BITS", {"bf16": 7})
+    result = done("parity", small, "--noise-floor")
+    assert "no noise floor: PyTorch cannot run this network in fp32" in words(result.stdout)
+
+
+def test_a_network_of_the_users_own_that_has_no_fp64_is_judged_without_a_noise_floor(
+    own: Path, network: tuple[str, str], done: Invoke
+) -> None:
+    text = (own / "crowd_net.py").read_text()
+    Path("net.py").write_text(
+        "import torch\n"
+        + text.replace("return CrowdNetwork(", "return Picky(")
+        + "\n\nclass Picky(CrowdNetwork):\n"
+        + "    def forward(self, data):\n"
+        + "        return super().forward(data @ torch.eye(data.shape[-1]))\n"
+    )
+    shutil.copy(own / "human.pth", "human.pth")
+    arguments = ("--network", "net.py:build")
+    done("export", "human.pth", "--to", "onnx", "-o", "out", *arguments)
+    result = done("parity", "out/human.onnx", "--noise-floor", *arguments)
+    assert "no noise floor: net.py:build does not run in another precision (" in words(result.stdout)
 
 
 def test_a_missing_artifact_is_told_before_any_is_compared(human: Path, refused: Callable[..., str]) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -10,15 +11,11 @@ from rich.console import Console, RenderableType
 
 from posedeploy.benchmarks.keypoints import ImageParity
 from posedeploy.benchmarks.latency import Latency
-from posedeploy.benchmarks.parity import Bounds, OutputParity, Parity, PoseParity
-from posedeploy.commands.tables import (
-    footprint_table,
-    latency_table,
-    parity_heading,
-    parity_table,
-    poses_line,
-    size,
-)
+from posedeploy.benchmarks.noise_floor import NoiseFloor, OutputNoise
+from posedeploy.benchmarks.parity import OutputParity, Parity, PoseParity
+from posedeploy.benchmarks.tolerances import Tolerance
+from posedeploy.commands.parity_tables import noise_lines, parity_heading, parity_table, poses_line
+from posedeploy.commands.tables import footprint_table, latency_table, size
 from posedeploy.types import Effective
 
 SAMPLE = ("sample (PyTorch)", "sample.torchscript", "sample.onnx", "sample.xml")
@@ -75,7 +72,7 @@ def test_brackets_in_names_are_no_markup() -> None:
 def _parity(poses: PoseParity | None, error: float = 0.0) -> Parity:
     a = np.ones((1, 2), np.float32)
     output = OutputParity("stage_1_output_1_heatmaps", ("random 0",), (a,), (a + np.float32(error),))
-    return Parity("artifacts/[/]sample.xml", EFFECTIVE, (output,), poses, Bounds())
+    return Parity("artifacts/[/]sample.xml", EFFECTIVE, (output,), poses, Tolerance())
 
 
 def test_a_verdict_and_what_ran() -> None:
@@ -83,6 +80,7 @@ def test_a_verdict_and_what_ran() -> None:
     assert heading == [
         "artifacts/[/]sample.xml: same as PyTorch",
         "torchscript 2.13.0+cpu, CPU, fp32, 16 threads",
+        "tolerance: 1e-04 of the largest value, 0.1 px, 1 mm",
     ]
     assert _shown(parity_heading(_parity(None, 1.0)), 80)[0].endswith(": different from PyTorch")
     assert _shown(parity_table(_parity(None, 1.0)), 80)[-1].split() == [
@@ -102,9 +100,29 @@ def test_keypoints_in_a_sentence() -> None:
     )
     image = ImageParity(2, 1, 0, np.zeros(30), 0, np.zeros(0), 7)
     assert poses_line(_parity(PoseParity((image,)))).endswith(
-        "; 7 keypoints and joints differed in the last bits alone: they are the same once both sides' "
-        "outputs are rounded to 1e-04"
+        "; besides, 7 keypoints and 3D joints ambiguous: noise decides between nearly equal peaks"
     )
+
+
+def test_the_noise_floor_stands_beside_each_difference_within_80_columns() -> None:
+    noise = OutputNoise(9.8e-4, 1.2e-4, 3e-4)
+    image = ImageParity(2, 1, 0, np.full(30, 0.25), 2, np.full(19, 1.5))
+    poses = PoseParity((image,))
+    floor = NoiseFloor("cuda", "fp32", {"stage_1_output_1_heatmaps": noise}, 6, 36, poses, poses)
+    parity = replace(_parity(None, 1.0), floor=floor, reference_precision="fp64")
+    assert _shown(parity_heading(parity), 80)[0].endswith(": different from PyTorch in fp64")
+    lines = _shown(parity_table(parity), 80)
+    assert len(lines) == 3 and max(map(len, lines)) <= 80
+    assert lines[0].split() == ["output", "max", "abs", "max", "rel", "floor", "rms", "floor", "cosine"]
+    assert lines[2].split()[2:] == ["1.0e+00", "9.8e-04", "1.0e+00", "1.2e-04", "1.000000"]
+    assert noise_lines(parity) == [
+        "floor: PyTorch fp32 on cuda against fp64, 36 runs on 6 inputs; 2x passes",
+        "PyTorch fp32 on cuda itself moves keypoints by 0.25 px (median), 3D joints by 1.5 mm; 2 of 32 "
+        "keypoints are lost or new",
+        "for scale, JPEG at quality 95 moves keypoints by 0.25 px (median), 3D joints by 1.5 mm; 2 of 32 "
+        "keypoints are lost or new",
+    ]
+    assert noise_lines(_parity(None)) == []
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,46 @@
+"""What may pass, by the precision that the candidate runs in."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Tolerance:
+    """The largest differences that pass.
+
+    rtol: of an output's largest absolute value. px, mm: 99th percentile of the distances of keypoints, and of
+    3D joints and vertices. is_fixed: the user chose ``rtol``, so the noise floor does not widen it.
+    """
+
+    rtol: float = 1e-4
+    px: float = 0.1
+    mm: float = 1.0
+    is_fixed: bool = False
+
+
+MANTISSA_BITS: Mapping[str, int] = {"fp32": 23, "tf32": 10, "fp16": 10, "bf16": 7}
+"""The precisions that PyTorch computes in, the finest first, with the bits behind the point of a number."""
+
+TOLERANCES: Mapping[str, Tolerance] = {
+    "fp32": Tolerance(),
+    "tf32": Tolerance(rtol=1e-3, px=1.0, mm=5.0),
+    "fp16": Tolerance(rtol=1e-3, px=1.0, mm=5.0),
+    "bf16": Tolerance(rtol=8e-3, px=1.0, mm=5.0),
+}
+"""Defaults. Below FP32, ``rtol`` is one rounding step of that precision (2**-10, 2**-7)."""
+
+
+def torch_precision(reported: str) -> str | None:
+    """The precision of PyTorch that corresponds to what a runtime reports, such as ``bf16+fp32``: the
+    coarsest part. None where PyTorch has no counterpart to a part, such as int8."""
+    parts = reported.split("+")
+    if not all(part in MANTISSA_BITS for part in parts):
+        return None
+    return max(parts, key=list(MANTISSA_BITS).index)
+
+
+def default_tolerance(reported: str) -> Tolerance:
+    """The default for what a runtime reports; that of FP32 where PyTorch has no such precision."""
+    return TOLERANCES[torch_precision(reported) or "fp32"]

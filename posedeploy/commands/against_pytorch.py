@@ -1,0 +1,218 @@
+"""One artifact beside its checkpoint in PyTorch, judged by PyTorch's own noise where that matters."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import cast
+
+from posedeploy import plugins
+from posedeploy.benchmarks.ambiguity import Decode
+from posedeploy.benchmarks.inputs import Sample
+from posedeploy.benchmarks.keypoints import ImageParity, PoseParity, compare_poses
+from posedeploy.benchmarks.noise_floor import NoiseFloor, measure_noise
+from posedeploy.benchmarks.parity import Parity, compare, one_image
+from posedeploy.benchmarks.recorded import RecordedRunner
+from posedeploy.benchmarks.tolerances import Tolerance, default_tolerance, torch_precision
+from posedeploy.checkpoints.exact import in_float64
+from posedeploy.commands.console import counting, say, working
+from posedeploy.commands.models import reference_model
+from posedeploy.commands.opening import Described, pytorch_runner
+from posedeploy.commands.parity_inputs import ParityInputs, parity_inputs
+from posedeploy.errors import DeviceError, first_line
+from posedeploy.families import FAMILIES
+from posedeploy.keypoint_descriptions import undescribed
+from posedeploy.reduced_precision import DTYPES, ReducedPrecision
+from posedeploy.runtimes.adapted import adapt_runner
+from posedeploy.runtimes.base import Runner
+from posedeploy.runtimes.opening import fitted, open_runner
+from posedeploy.types import Artifact, Camera, Model, ModelSpec, Precision, RunOptions
+
+
+@dataclass(frozen=True)
+class ParityOptions:
+    """What to compare on, with which checkpoint, and what passes.
+
+    rtol, px, mm: tolerances of the user; None for the defaults of the precision that the candidate runs in.
+    noise_floor: measure the noise floor even where it is not needed for the verdict.
+    """
+
+    images: Path | None = None
+    checkpoint: Path | None = None
+    runtime: str | None = None
+    rtol: float | None = None
+    px: float | None = None
+    mm: float | None = None
+    noise_floor: bool = False
+
+    def tolerance(self, precision: str) -> Tolerance:
+        """What passes for a candidate that runs in this precision, as its runtime reports it."""
+        default = default_tolerance(precision)
+        return Tolerance(
+            default.rtol if self.rtol is None else self.rtol,
+            default.px if self.px is None else self.px,
+            default.mm if self.mm is None else self.mm,
+            is_fixed=self.rtol is not None,
+        )
+
+
+def against_pytorch(
+    artifact: Artifact, options: RunOptions, settings: ParityOptions, described: Described
+) -> Parity:
+    """Compare one artifact with its checkpoint.
+
+    A candidate in FP32 on a CPU that is within the tolerance of PyTorch there has passed. For any other the
+    noise floor is measured; where it exceeds the tolerance, PyTorch in FP64 is the reference.
+    """
+    with working(f"loading {artifact.path} and its checkpoint"):
+        model = reference_model(artifact, settings.checkpoint, described)
+        opened = open_runner(artifact, options, settings.runtime)
+    with opened:
+        spec = fitted(artifact, opened)
+        candidate = RecordedRunner(adapt_runner(opened, spec))
+        inputs = parity_inputs(model.spec, spec, settings.images, candidate.ranges)
+        tolerance = settings.tolerance(opened.effective.precision)
+        case = _Case(str(artifact.path), model, spec, candidate, inputs, tolerance, _decode(spec))
+        case.run_candidate()
+    on_cpu = RunOptions(threads=options.threads if options.device == "CPU" else None)
+    with _recorded(model, on_cpu) as reference:
+        effective = candidate.effective
+        if (effective.device, effective.precision) == ("CPU", "fp32") and not settings.noise_floor:
+            result = case.compared(reference, None)
+            if result.passed or case.tolerance.is_fixed:
+                return result
+        there = RunOptions("cuda", cuda_graphs=False) if options.device == "cuda" else on_cpu
+        return case.judged(reference, there)
+
+
+@contextmanager
+def _recorded(model: Model, options: RunOptions) -> Iterator[RecordedRunner]:
+    with pytorch_runner(model, options) as runner:
+        yield RecordedRunner(adapt_runner(runner, model.spec))
+
+
+@dataclass(frozen=True)
+class _Case:
+    """Everything that an artifact is compared with and on."""
+
+    label: str
+    model: Model
+    spec: ModelSpec
+    candidate: RecordedRunner
+    inputs: ParityInputs
+    tolerance: Tolerance
+    decode: Decode | None
+
+    def run_candidate(self) -> None:
+        """Run the candidate on all inputs, before PyTorch runs on its device: whether TF32 is allowed is one
+        setting of the whole process."""
+        with counting(f"running {Path(self.label).name}") as on_progress:
+            for number, (_, theirs) in enumerate(self.inputs.pairs):
+                self.candidate.run(theirs.tensors)
+                on_progress(number + 1, len(self.inputs.pairs))
+
+    def compared(self, reference: Runner, floor: NoiseFloor | None) -> Parity:
+        """The candidate beside a reference, judged by a noise floor."""
+        with counting(f"comparing {Path(self.label).name}") as on_progress:
+            compared = compare(
+                self.label,
+                reference,
+                self.candidate,
+                self.inputs.pairs,
+                tolerance=self.tolerance,
+                decode=self.decode,
+                peaks=peak_outputs(self.spec),
+                floor=floor,
+                on_progress=on_progress,
+            )
+        return replace(compared, input_specs=self.spec.inputs, output_specs=self.spec.outputs)
+
+    def judged(self, reference: RecordedRunner, options: RunOptions) -> Parity:
+        """The candidate, judged by the noise of PyTorch with these options in the candidate's precision."""
+        reported = self.candidate.effective.precision
+        precision = torch_precision(reported)
+        if precision is None:
+            note = f"no noise floor: PyTorch cannot run this network in {reported}"
+            return replace(self.compared(reference, None), floor_note=note)
+        try:
+            with _recorded(in_float64(self.model), options) as exact:
+                floor = self._floor(exact, options, precision)
+                floor = replace(floor, jpeg=self._poses(reference, self.inputs.jpegs))
+                if floor.exceeds(self.tolerance):
+                    return replace(self.compared(exact, floor), reference_precision="fp64")
+        except (DeviceError, _UnmeasurableError) as error:
+            return replace(self.compared(reference, None), floor_note=f"no noise floor: {first_line(error)}")
+        return self.compared(reference, floor)
+
+    def _floor(self, exact: RecordedRunner, options: RunOptions, precision: str) -> NoiseFloor:
+        samples = self.inputs.for_noise
+        inputs = [sample.tensors for sample in samples]
+        with (
+            _users_code(self.model),
+            _recorded(*_in_precision(self.model, options, precision)) as runner,
+            counting("measuring the noise floor of PyTorch") as on_progress,
+        ):
+            expected = [exact.run(tensors) for tensors in inputs]
+            floor = measure_noise(expected, runner, inputs, precision, options.device, on_progress)
+            return replace(floor, poses=self._poses(exact, [(each, each) for each in samples], runner))
+
+    def _poses(
+        self, reference: Runner, pairs: Sequence[tuple[Sample, Sample]], other: Runner | None = None
+    ) -> PoseParity | None:
+        """The poses that one network, or another, gives on the second input of each pair, beside those of the
+        first; None without inputs or a decoding."""
+        decode = self.decode
+        if decode is None or not pairs:
+            return None
+        images: list[ImageParity] = []
+        for first, second in pairs:
+            expected, found = reference.run(first.tensors), (other or reference).run(second.tensors)
+            for index, placement in enumerate(first.placements):
+                a, b = (decode(one_image(side, index), placement) for side in (expected, found))
+                images.append(compare_poses(a, b))
+        return PoseParity(tuple(images))
+
+
+class _UnmeasurableError(Exception):
+    """The user's own network does not run in another precision."""
+
+
+@contextmanager
+def _users_code(model: Model) -> Iterator[None]:
+    """What the code of the user's own network raises, which was written for FP32, is no bug of ours."""
+    try:
+        yield
+    except (RuntimeError, TypeError, ValueError) as error:
+        if model.network is None:
+            raise
+        why = f"{model.network} does not run in another precision ({first_line(error)})"
+        raise _UnmeasurableError(why) from error
+
+
+def _in_precision(model: Model, options: RunOptions, precision: str) -> tuple[Model, RunOptions]:
+    """The network and the options that PyTorch runs it with in a precision; on the CPU, whose runner has FP32
+    only, as a network that casts."""
+    if options.device == "CPU" and precision in DTYPES:
+        module = ReducedPrecision(model.deployed or model.module, precision, channels_last=False).eval()
+        return replace(model, module=module), options
+    return model, replace(options, precision=cast(Precision, precision))
+
+
+def _decode(spec: ModelSpec) -> Decode | None:
+    if spec.family not in FAMILIES or (spec.contract is None and spec.joints is None):
+        return None
+    if missing := undescribed(spec):
+        say(f"outputs are compared and keypoints are not: {missing}")
+        return None
+    decode = plugins.load(f"{FAMILIES[spec.family].poses}:decode")
+    return lambda outputs, placement: decode(outputs, spec, placement, Camera())
+
+
+def peak_outputs(spec: ModelSpec) -> list[str]:
+    """The outputs whose peaks the family's decoding picks."""
+    if spec.family not in FAMILIES:
+        return []
+    roles = getattr(plugins.module(FAMILIES[spec.family].poses), "PEAK_ROLES", ())
+    return [spec.roles[role] for role in roles if role in spec.roles]

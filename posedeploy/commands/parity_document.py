@@ -1,0 +1,97 @@
+"""The results of ``posedeploy parity`` as JSON."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import Any
+
+from posedeploy.benchmarks.keypoints import ImageParity, PoseParity
+from posedeploy.benchmarks.machine import this_machine
+from posedeploy.benchmarks.noise_floor import NoiseFloor
+from posedeploy.benchmarks.parity import OutputParity, Parity
+
+VERSION = 2
+"""Since 2: ``tolerance`` and ``noise_floor`` in place of ``bounds`` and ``rounding``, ``ambiguous`` in place
+of ``last_bits``, and what passes beside each output."""
+
+
+def document(results: list[Parity]) -> dict[str, Any]:
+    """The results as a versioned document, without the raw outputs of both networks."""
+    return {
+        "format": "posedeploy.parity",
+        "version": VERSION,
+        "machine": asdict(this_machine()),
+        "results": [_entry(result) for result in results],
+    }
+
+
+def _entry(result: Parity) -> dict[str, Any]:
+    return {
+        "label": result.label,
+        "effective": asdict(result.effective),
+        "input_specs": [asdict(tensor) for tensor in result.input_specs],
+        "output_specs": [asdict(tensor) for tensor in result.output_specs],
+        "tolerance": asdict(result.tolerance),
+        "reference_precision": result.reference_precision,
+        "noise_floor": result.floor and _floor(result.floor),
+        "noise_floor_note": result.floor_note,
+        "passed": result.passed,
+        "failures": result.failures,
+        "outputs": [_output(result, output) for output in result.outputs],
+        "poses": result.poses
+        and _poses(result.poses) | {"images": [_image(image) for image in result.poses.images]},
+    }
+
+
+def _output(result: Parity, output: OutputParity) -> dict[str, Any]:
+    allowed, noise = result.allowed(output.name), result.noise(output.name)
+    return {
+        "name": output.name,
+        "samples": output.samples,
+        "max_absolute": output.max_absolute,
+        "max_relative": output.max_relative,
+        "max_relative_floor": noise and noise.largest,
+        "max_relative_tolerance": allowed.largest,
+        "rms_relative": output.rms_relative,
+        "rms_relative_floor": noise and noise.rms,
+        "rms_relative_tolerance": allowed.rms,
+        "cosine": output.cosine,
+        "worst": asdict(output.worst),
+    }
+
+
+def _floor(floor: NoiseFloor) -> dict[str, Any]:
+    return {
+        "device": floor.device,
+        "precision": floor.precision,
+        "inputs": floor.inputs,
+        "runs": floor.runs,
+        "outputs": {name: asdict(noise) for name, noise in floor.outputs.items()},
+        "poses": floor.poses and _poses(floor.poses),
+        "jpeg_poses": floor.jpeg and _poses(floor.jpeg),
+    }
+
+
+def _poses(poses: PoseParity) -> dict[str, Any]:
+    return {
+        "people": poses.people,
+        "missed": poses.missed,
+        "extra": poses.extra,
+        "keypoints": poses.keypoints,
+        "one_sided": poses.one_sided,
+        "ambiguous": poses.ambiguous,
+        "median_px": poses.median_px,
+        "error_px": poses.error_px,
+        "median_mm": poses.median_mm,
+        "error_mm": poses.error_mm,
+        "median_vertices_mm": poses.median_vertices_mm,
+        "error_vertices_mm": poses.error_vertices_mm,
+    }
+
+
+def _image(image: ImageParity) -> dict[str, Any]:
+    return asdict(image) | {
+        "distances_px": image.distances_px.tolist(),
+        "distances_mm": image.distances_mm.tolist(),
+        "distances_vertices_mm": image.distances_vertices_mm.tolist(),
+    }

@@ -1,0 +1,89 @@
+"""Parity for the terminal: views of the same data that ``--json`` writes."""
+
+from __future__ import annotations
+
+from rich.markup import escape
+from rich.table import Table
+
+from posedeploy.benchmarks.keypoints import PoseParity
+from posedeploy.benchmarks.noise_floor import FACTOR
+from posedeploy.benchmarks.parity import Parity
+from posedeploy.commands.console import counted
+from posedeploy.commands.tables import running, table
+
+
+def parity_heading(result: Parity) -> str:
+    """Which candidate, the verdict, what ran and what passes."""
+    verdict = "[bold green]same as PyTorch[/]" if result.passed else "[bold red]different from PyTorch[/]"
+    reference = " in fp64" if result.reference_precision == "fp64" else ""
+    tolerance = result.tolerance
+    limits = f"{tolerance.rtol:.0e} of the largest value, {tolerance.px:g} px, {tolerance.mm:g} mm"
+    return (
+        f"[bold]{escape(result.label)}[/]: {verdict}{reference}\n"
+        f"[dim]{escape(running(result.effective))}\n"
+        f"tolerance: {limits}[/]"
+    )
+
+
+def parity_table(result: Parity) -> Table:
+    """Every output of one candidate; beside each difference the noise floor, where it was measured, and the
+    cosine then with fewer digits, so that names fit 80 columns."""
+    floor = result.floor
+    noise = ["floor", "rms", "floor"] if floor is not None else []
+    made = table(None, ["output"], ["max abs", "max rel", *noise, "cosine"])
+    for output in result.outputs:
+        cells = [output.max_absolute, output.max_relative]
+        if floor is not None:
+            of_output = floor.outputs[output.name]
+            cells += [of_output.largest, output.rms_relative, of_output.rms]
+        digits = 9 if floor is None else 6
+        made.add_row(escape(output.name), *(f"{cell:.1e}" for cell in cells), f"{output.cosine:.{digits}f}")
+    return made
+
+
+def poses_line(result: Parity) -> str:
+    """The keypoints of one candidate, in a sentence."""
+    poses = result.poses
+    if poses is None:
+        return "keypoints: not compared, since nothing says how the outputs of this network become poses"
+    if not (poses.people or poses.missed or poses.extra):
+        return (
+            "keypoints: no people found on either side, so they prove nothing here; give photographs with "
+            "--images"
+        )
+    line = (
+        f"keypoints: {poses.people} people matched, {poses.missed} missed, {poses.extra} extra; "
+        f"{poses.keypoints} keypoints, {poses.error_px:.3g} px off at the 99th percentile"
+    )
+    line += f", {poses.error_mm:.3g} mm in 3D" if poses.error_mm is not None else ""
+    line += f", {poses.error_vertices_mm:.3g} mm on the mesh" if poses.error_vertices_mm is not None else ""
+    if poses.ambiguous:
+        line += (
+            f"; besides, {counted(poses.ambiguous, 'keypoint or 3D joint', 'keypoints and 3D joints')} "
+            "ambiguous: noise decides between nearly equal peaks"
+        )
+    return line
+
+
+def noise_lines(result: Parity) -> list[str]:
+    """What the noise floor is, and what it does to poses; what JPEG does, as a yardstick."""
+    if result.floor_note:
+        return [result.floor_note]
+    floor = result.floor
+    if floor is None:
+        return []
+    fixed = "shown, and not used with --max-relative" if result.tolerance.is_fixed else f"{FACTOR:g}x passes"
+    lines = [f"floor: {floor} against fp64, {floor.runs} runs on {floor.inputs} inputs; {fixed}"]
+    if floor.poses is not None:
+        lines.append(f"{floor} itself {_moves(floor.poses)}")
+    if floor.jpeg is not None:
+        lines.append(f"for scale, JPEG at quality 95 {_moves(floor.jpeg)}")
+    return lines
+
+
+def _moves(poses: PoseParity) -> str:
+    moved = f"moves keypoints by {poses.median_px:.2g} px (median)"
+    moved += f", 3D joints by {poses.median_mm:.2g} mm" if poses.median_mm is not None else ""
+    if poses.median_vertices_mm is not None:
+        moved += f", vertices by {poses.median_vertices_mm:.2g} mm"
+    return f"{moved}; {poses.one_sided} of {poses.keypoints + poses.one_sided} keypoints are lost or new"

@@ -1,0 +1,115 @@
+"""How the noise floor is measured, with networks that are wrong by a known amount."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from posedeploy.benchmarks.inputs import image_samples, random_images, sized
+from posedeploy.benchmarks.noise_floor import RUNS, measure_noise
+from posedeploy.benchmarks.recorded import RecordedRunner
+from posedeploy.benchmarks.tolerances import TOLERANCES, default_tolerance, torch_precision
+from posedeploy.checkpoints.exact import in_float64
+from posedeploy.runtimes.pytorch import PyTorchRunner
+from posedeploy.types import Model, RunOptions, Tensors
+from tests.predict.conftest import HEIGHT, WIDTH, CrowdRunner, spec_of
+
+SPEC = spec_of("lightweight-openpose-2d", height=HEIGHT, width=WIDTH)
+OPTIONS = RunOptions(threads=1)
+
+
+def _inputs(model: Model, count: int = 2) -> list[Tensors]:
+    named = [("noise", image) for image in random_images(sized(model.spec), count)]
+    return [sample.tensors for sample in image_samples(model.spec, named)]
+
+
+def test_the_noise_of_a_network_is_the_largest_of_its_draws(tiny: Model) -> None:
+    inputs = _inputs(tiny)
+    told: list[tuple[int, int]] = []
+    with PyTorchRunner(in_float64(tiny), OPTIONS) as exact, PyTorchRunner(tiny, OPTIONS) as single:
+        expected = [exact.run(tensors) for tensors in inputs]
+        floor = measure_noise(
+            expected, single, inputs, "fp32", on_progress=lambda done, of: told.append((done, of))
+        )
+        again = measure_noise(expected, single, inputs, "fp32")
+        found = single.run(inputs[0])
+    assert floor == again, "the draws are the same each time"
+    assert (floor.inputs, floor.runs, len(told)) == (2, 2 * RUNS, 2 * RUNS)
+    assert list(floor.outputs) == [output.name for output in tiny.spec.outputs]
+    for name, noise in floor.outputs.items():
+        one_draw = np.abs(found[name] - expected[0][name]).max() / np.abs(expected[0][name]).max()
+        assert 0 < one_draw <= noise.largest < 1e-5
+        assert 0 < noise.rms < noise.largest
+        assert noise.rms < noise.at_peaks * 3 < 3 * noise.largest
+
+
+def _drawn_inputs(tensors: Tensors, precision: str) -> list[Tensors]:
+    """What a network is given when its noise is measured on these inputs."""
+    given: list[Tensors] = []
+
+    class Noting(CrowdRunner):
+        def run(self, tensors: Tensors) -> Tensors:
+            given.append(tensors)
+            return {}
+
+    measure_noise([{}], Noting(SPEC), [tensors], precision)
+    return given
+
+
+@pytest.mark.parametrize(
+    ("precision", "step"), [("fp32", 1), ("tf32", 2**13), ("fp16", 2**13), ("bf16", 2**16)]
+)
+def test_noise_is_drawn_on_inputs_one_rounding_step_apart(precision: str, step: int) -> None:
+    image = 1 + np.random.RandomState(0).uniform(0.1, 0.9, (1, 3, 8, 8)).astype(np.float32)
+    first, *others = (given["data"] for given in _drawn_inputs({"data": image}, precision))
+    assert np.array_equal(first, image)
+    for moved in others:
+        assert moved.dtype == np.float32
+        steps = moved.view(np.int32) - image.view(np.int32)
+        assert set(steps.ravel().tolist()) == {-step, step}
+    assert len({moved.tobytes() for moved in (first, *others)}) == RUNS
+
+
+def test_integers_are_not_moved_and_are_run_once() -> None:
+    whole = np.arange(12, dtype=np.uint8)
+    (given,) = _drawn_inputs({"data": whole}, "bf16")
+    assert np.array_equal(given["data"], whole)
+
+
+def test_what_overflows_has_noise_without_end() -> None:
+    class Overflowing(CrowdRunner):
+        def run(self, tensors: Tensors) -> Tensors:
+            outputs = super().run(tensors)
+            outputs["heatmaps"][0, 0, 0, 0] = np.inf
+            return outputs
+
+    tensors = {"data": np.zeros((1, 3, HEIGHT, WIDTH), np.float32)}
+    floor = measure_noise([CrowdRunner(SPEC).run(tensors)], Overflowing(SPEC), [tensors], "fp16")
+    assert floor.outputs["heatmaps"].largest == floor.outputs["heatmaps"].rms == np.inf
+    assert floor.outputs["pafs"].largest == 0
+
+
+@pytest.mark.parametrize(
+    ("reported", "precision"),
+    [
+        ("fp32", "fp32"),
+        ("tf32", "tf32"),
+        ("bf16+fp32", "bf16"),
+        ("fp16+fp32", "fp16"),
+        ("fp32+int8", None),
+        ("as in the file", None),
+    ],
+)
+def test_the_tolerance_is_that_of_the_coarsest_part(reported: str, precision: str | None) -> None:
+    assert torch_precision(reported) == precision
+    assert default_tolerance(reported) == TOLERANCES[precision or "fp32"]
+
+
+def test_a_recorded_runner_runs_each_input_once() -> None:
+    crowd = CrowdRunner(SPEC)
+    recorded = RecordedRunner(crowd)
+    first, second = ({"data": np.zeros((1, 3, HEIGHT, WIDTH), np.float32)} for _ in range(2))
+    assert recorded.run(first) is recorded.run(first)
+    assert recorded.run(second) is not recorded.run(first)
+    assert crowd.runs == 2
+    assert (recorded.inputs, recorded.effective) == (crowd.inputs, crowd.effective)

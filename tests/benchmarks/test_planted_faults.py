@@ -1,0 +1,234 @@
+"""The noise floor of the device and precision that a network runs in refuses wrong ones and no right one: on
+a CPU, on a stand-in for a GPU, and in BF16.
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor, nn
+
+from posedeploy.benchmarks.inputs import Sample, image_samples, random_images, sized
+from posedeploy.benchmarks.noise_floor import NoiseFloor, measure_noise
+from posedeploy.benchmarks.parity import Parity, compare
+from posedeploy.benchmarks.tolerances import default_tolerance
+from posedeploy.checkpoints.exact import in_float64
+from posedeploy.reduced_precision import ReducedPrecision
+from posedeploy.runtimes.base import Runner
+from posedeploy.runtimes.pytorch import PyTorchRunner
+from posedeploy.types import Model, RunOptions
+
+OPTIONS = RunOptions(threads=1)
+Place = Callable[[Model, int], Runner]
+Fault = Callable[[Any], nn.Module]
+"""Makes a wrong network of a copy of the right one, a TinyPose."""
+
+
+class WinogradLike(PyTorchRunner):
+    """A stand-in for PyTorch on a GPU: what every convolution gives is off by 1e-4 of itself at random, which
+    puts outputs as far from the CPU's as cuDNN's Winograd kernels do."""
+
+    def __init__(self, model: Model, seed: int) -> None:
+        self._random = torch.Generator().manual_seed(seed)
+        module = copy.deepcopy(model.module)
+        for layer in module.modules():
+            if isinstance(layer, nn.Conv2d):
+                layer.register_forward_hook(self._off)
+        super().__init__(replace(model, module=module), OPTIONS)
+        self.effective = replace(self.effective, device="stand-in")
+
+    def _off(self, layer: nn.Module, inputs: object, output: Tensor) -> Tensor:
+        return output * (1 + 1e-4 * torch.randn(output.shape, generator=self._random))
+
+
+class Bf16(PyTorchRunner):
+    """The whole network in BF16, as a runtime would run it that keeps nothing in FP32."""
+
+    def __init__(self, model: Model, seed: int) -> None:
+        class Whole(nn.Module):
+            def forward(self, data: Tensor) -> list[Tensor]:
+                given = network(data.bfloat16())
+                return [output.float() for output in (*given["early"], *given["late"])]
+
+        network = copy.deepcopy(model.module).bfloat16()
+        super().__init__(replace(model, module=Whole().eval()), OPTIONS)
+        self.effective = replace(self.effective, precision="bf16")
+
+
+def _reduced(model: Model, seed: int) -> Runner:
+    module = ReducedPrecision(model.module, "bf16", channels_last=False).eval()
+    return PyTorchRunner(replace(model, module=module), OPTIONS)
+
+
+def _plain(model: Model, seed: int) -> Runner:
+    return PyTorchRunner(model, OPTIONS)
+
+
+PLACES: dict[str, tuple[str, Place, Place]] = {
+    "cpu": ("fp32", _plain, _plain),
+    "gpu": ("fp32", WinogradLike, WinogradLike),
+    "bf16": ("bf16", Bf16, _reduced),
+}
+"""Precision, what runs the candidate and what runs PyTorch to measure its noise."""
+
+
+@pytest.fixture(scope="module")
+def model(tiny: Model) -> Model:
+    """The tiny network with the statistics of a trained one."""
+    module: Any = copy.deepcopy(tiny.module)
+    random = torch.Generator().manual_seed(5)
+    module.stem[1].running_var.uniform_(0.02, 0.5, generator=random)
+    module.stem[1].running_mean.normal_(0, 0.2, generator=random)
+    return replace(tiny, module=module)
+
+
+def _inputs(model: Model) -> list[Sample]:
+    named = [(f"noise {index}", image) for index, image in enumerate(random_images(sized(model.spec), 3))]
+    return image_samples(model.spec, named)
+
+
+def _judged(model: Model, candidate: nn.Module, place: str) -> Parity:
+    """A candidate beside the network in FP64, judged by the noise floor of the place."""
+    precision, run, measure = PLACES[place]
+    samples = _inputs(model)
+    inputs = [sample.tensors for sample in samples]
+    with PyTorchRunner(in_float64(model), OPTIONS) as exact, measure(model, 1) as noisy:
+        expected = [exact.run(tensors) for tensors in inputs]
+        floor: NoiseFloor = measure_noise(expected, noisy, inputs, precision, place)
+        with run(replace(model, module=candidate), 2) as runner:
+            return compare(
+                "tiny.engine",
+                exact,
+                runner,
+                [(sample, sample) for sample in samples],
+                tolerance=default_tolerance(runner.effective.precision),
+                floor=floor,
+            )
+
+
+@pytest.mark.parametrize("place", PLACES)
+def test_the_right_network_passes(place: str, model: Model) -> None:
+    parity = _judged(model, model.module, place)
+    assert parity.failures == ()
+    largest = max(output.max_relative for output in parity.outputs)
+    assert {"cpu": 1e-8 < largest < 1e-5, "gpu": 1e-4 < largest < 1e-3, "bf16": largest > 2e-3}[place]
+
+
+def _swapped_channels(network: Any) -> nn.Module:
+    network.heatmaps.weight.data = network.heatmaps.weight.flip(0)
+    return network  # type: ignore[no-any-return]
+
+
+def _swapped_colors(network: Any) -> nn.Module:
+    network.stem[0].weight.data = network.stem[0].weight.flip(1)
+    return network  # type: ignore[no-any-return]
+
+
+def _dropped_bias(network: Any) -> nn.Module:
+    network.pafs.bias.data.zero_()
+    return network  # type: ignore[no-any-return]
+
+
+def _wrong_eps(network: Any) -> nn.Module:
+    network.stem[1].eps = 1e-3
+    return network  # type: ignore[no-any-return]
+
+
+def _stale_statistics(network: Any) -> nn.Module:
+    network.stem[1].reset_running_stats()
+    return network  # type: ignore[no-any-return]
+
+
+def _one_weight(network: Any) -> nn.Module:
+    weight = network.body[0].weight.data
+    weight[3, 5, 1, 1] += 20 * weight.std()
+    return network  # type: ignore[no-any-return]
+
+
+class _Shifted(nn.Module):
+    """The same network, its last maps one cell further right."""
+
+    def __init__(self, network: nn.Module) -> None:
+        super().__init__()
+        self.network = network
+
+    def forward(self, data: Tensor) -> dict[str, object]:
+        given: dict[str, list[Tensor]] = self.network(data)
+        return {"early": given["early"], "late": [output.roll(1, 3) for output in given["late"]]}
+
+
+FAULTS: dict[str, Fault] = {
+    "channels swapped": _swapped_channels,
+    "RGB fed as BGR": _swapped_colors,
+    "a bias dropped": _dropped_bias,
+    "the eps of another framework": _wrong_eps,
+    "stale batch norm": _stale_statistics,
+    "one weight damaged": _one_weight,
+    "maps shifted": _Shifted,
+}
+
+
+SMALLER_THAN_NOISE = {("the eps of another framework", "bf16")}
+"""It changes outputs by less than BF16 rounds."""
+
+
+@pytest.mark.parametrize(
+    ("fault", "place"),
+    [(fault, place) for fault in FAULTS for place in PLACES if (fault, place) not in SMALLER_THAN_NOISE],
+)
+def test_a_wrong_network_is_refused(fault: str, place: str, model: Model) -> None:
+    parity = _judged(model, FAULTS[fault](copy.deepcopy(model.module)).eval(), place)
+    assert parity.failures
+    assert f"(noise floor of PyTorch {PLACES[place][0]} on {place}: " in parity.failures[0]
+
+
+def _rounded(tensor: Tensor, dropped: int) -> Tensor:
+    """With so many bits of the mantissa rounded away."""
+    half = 1 << (dropped - 1)
+    bits = tensor.contiguous().view(torch.int32) + half
+    return (bits & ~((1 << dropped) - 1)).view(torch.float32)
+
+
+def _in_tf32(network: nn.Module) -> nn.Module:
+    """What TF32 does on a GPU: convolutions read 10 bits of the mantissa."""
+
+    def rounded_input(layer: nn.Module, inputs: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
+        return tuple(_rounded(data, 13) for data in inputs)
+
+    for layer in network.modules():
+        if isinstance(layer, nn.Conv2d):
+            layer.weight.data = _rounded(layer.weight.data, 13)
+            layer.register_forward_pre_hook(rounded_input)
+    return network
+
+
+def _half_weights(network: nn.Module) -> nn.Module:
+    return network.half().float()
+
+
+def _bf16_weights(network: nn.Module) -> nn.Module:
+    return network.bfloat16().float()
+
+
+@pytest.mark.parametrize(
+    ("coarser", "places"),
+    [
+        pytest.param(_in_tf32, ["cpu", "gpu"], id="TF32"),
+        pytest.param(_half_weights, ["cpu"], id="FP16 weights"),
+        pytest.param(_bf16_weights, ["cpu", "gpu"], id="BF16 weights"),
+    ],
+)
+def test_a_coarser_precision_than_reported_is_refused(
+    coarser: Fault, places: list[str], model: Model
+) -> None:
+    """FP16 weights differ from FP32 by less than a GPU's own noise, and so cannot be told from it there."""
+    for place in places:
+        parity = _judged(model, coarser(copy.deepcopy(model.module)).eval(), place)
+        assert parity.failures, place
+        assert np.isfinite(max(output.max_relative for output in parity.outputs))
