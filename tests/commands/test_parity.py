@@ -127,7 +127,10 @@ def test_bad_input(
     shutil.copy(onnx, "human.onnx")
     for arguments, message in [
         ((onnx,), "give that option again, since it runs the file"),
-        ((onnx, "--precision", "bf16", *network), "precision bf16: ONNX Runtime runs a float32 graph in"),
+        (
+            (onnx, "--precision", "bf16", *network),
+            "precision bf16: ONNX Runtime runs this file in fp32 on CPU",
+        ),
         ((onnx, "--max-mm", "-1", *network), "--max-mm -1: a tolerance is a number of at least 0"),
         ((onnx, "--max-px", "nan", *network), "--max-px nan: a tolerance is a number of at least 0"),
         ((onnx, "--json", ".", *network), ".: is a folder; name a file for the JSON"),

@@ -92,7 +92,7 @@ def test_a_verdict_and_what_ran() -> None:
 
 
 def test_keypoints_in_a_sentence() -> None:
-    assert poses_line(_parity(None)).startswith("keypoints: not compared, since no decoding is known")
+    assert poses_line(_parity(None)).startswith("keypoints: not compared, since nothing says how")
     image = ImageParity(2, 1, 0, np.zeros(30), 0, np.zeros(19))
     assert poses_line(_parity(PoseParity((image,)))) == (
         "keypoints: 2 people matched, 1 missed, 0 extra; 30 keypoints, 0 px off at the 99th percentile, "
