@@ -12,6 +12,7 @@ from posedeploy.predict.boxes import Finder, boxes_of, detected_by, read_boxes, 
 from posedeploy.predict.chain import Predictor
 from posedeploy.predict.frames import Frame, Source
 from posedeploy.predict.sources import open_source
+from posedeploy.printable import printable
 from posedeploy.runtimes.base import Runner
 from posedeploy.specs import family_spec
 from posedeploy.types import Array, Effective, ModelSpec, Poses, Tensors, TensorSpec
@@ -75,6 +76,16 @@ def test_images_of_a_folder_are_named(folder: Path) -> None:
     content = [{"image": "b.png", "boxes": []}, {"image": "a.png", "boxes": [[1, 2, 30, 40]]}]
     finder = read_boxes(boxes_in(folder, content), source)
     assert [found(finder, frame) for frame in source] == [[[1, 2, 30, 40]], []]
+
+
+@pytest.mark.parametrize("name", ["a\nb.png", "\x1b[1m.png"])
+def test_an_image_is_named_as_it_is_or_as_it_is_shown(name: str, folder: Path) -> None:
+    shown = printable((folder / "a.png").rename(folder / name).name)
+    for image in (name, shown, f"photos/{name}"):
+        boxes = boxes_in(folder, [{"image": image, "boxes": [[1, 2, 30, 40]]}])
+        source = source_of(folder)
+        frames = {frame.name: frame for frame in source}
+        assert found(read_boxes(boxes, source), frames[shown]) == [[1, 2, 30, 40]]
 
 
 def test_a_byte_order_mark_is_no_fault(folder: Path) -> None:

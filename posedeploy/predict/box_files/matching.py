@@ -9,6 +9,7 @@ from pathlib import PurePosixPath
 from posedeploy.errors import InputError
 from posedeploy.predict.box_files.content import Box, ImageKey, RawBoxes, Size
 from posedeploy.predict.frames import Frame, Source
+from posedeploy.printable import printable
 
 SHOWN = 8
 _LAST_NUMBER = re.compile(r"(\d+)\D*$")
@@ -123,7 +124,7 @@ def _keys_by_form(keys: Sequence[ImageKey]) -> dict[str | int, ImageKey]:
         if isinstance(key, str):
             forms |= {int(key): key} if key.isdecimal() else {}
             last = PurePosixPath(key.replace("\\", "/")).name
-            for form in (last, PurePosixPath(last).stem):
+            for form in (printable(key), printable(last), last, PurePosixPath(last).stem):
                 forms.setdefault(form, key)
     return forms
 
