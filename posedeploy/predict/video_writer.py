@@ -52,7 +52,7 @@ class VideoWriter:
         self._scaled += not is_padding(picture, self._size)
         fitted = np.ascontiguousarray(fit_picture(picture, self._size))
         image = av.VideoFrame.from_numpy_buffer(fitted, format="bgr24")
-        image = image.reformat(format="yuv420p", dst_colorspace="ITU709", dst_color_range="MPEG")
+        image = image.reformat(format="yuv420p", dst_colorspace="ITU709", dst_color_range="MPEG", threads=1)
         image.pts, image.time_base = self._last, self._time_base
         self._mux(image)
         if self._sound is not None:
