@@ -17,7 +17,7 @@ from posedeploy.predict.image_files import Images, open_images
 from posedeploy.predict.image_sequence import ImageSequence, is_pattern, numbered
 from posedeploy.predict.images import check_claims, is_image
 from posedeploy.predict.opencv_video import CameraFeed, OpenCvReader
-from posedeploy.predict.urls import SCHEMES, scheme_of, without_password
+from posedeploy.predict.urls import SCHEMES, local_path, scheme_of, without_password
 from posedeploy.printable import printable
 
 STREAMED_ANIMATIONS = (".gif", ".png", ".apng")
@@ -40,6 +40,7 @@ def open_source(
     Raises:
         InputError: there is nothing by this name, it holds no images, or it has times of its own.
     """
+    argument = local_path(argument)
     path = Path(argument)
     if path.is_dir() or recursive:
         images = open_images(path, recursive=recursive, without=without)

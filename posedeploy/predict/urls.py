@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from urllib.parse import unquote, urlsplit
 
-SCHEMES = ("rtsp", "rtsps", "http", "https", "udp", "rtp", "tcp", "srt")
+SCHEMES = ("rtsp", "rtsps", "http", "https", "udp", "rtp", "tcp")
 
 _URL = re.compile(r"([A-Za-z][A-Za-z0-9+.-]+)://")
 
@@ -14,6 +14,11 @@ def scheme_of(argument: str) -> str | None:
     """The scheme of a URL, in lower case; None of anything else, such as a path."""
     found = _URL.match(argument)
     return found[1].lower() if found else None
+
+
+def local_path(argument: str) -> str:
+    """The path of a file:// URL, and anything else as it is."""
+    return unquote(urlsplit(argument).path) if scheme_of(argument) == "file" else argument
 
 
 def without_password(url: str) -> str:

@@ -86,6 +86,8 @@ def stream(url: str, reconnects: int = 2) -> StreamReader:
 
 def test_a_file_on_a_server_is_a_video(server: Server, tmp_path: Path) -> None:
     path = make_video(tmp_path / "clip.mp4", movflags="faststart")
+    with open_source(f"file://{path}") as source:
+        assert source.inputs == (path,)
     with open_source(server.url("clip.mp4")) as source:
         assert (source.kind, source.total, source.file_name) == ("video", 20, "clip.mp4")
         times = [frame.time_s for frame in source]
