@@ -388,7 +388,7 @@ BAD: dict[str, tuple[str, Callable[[Path], object], str]] = {
         lambda path: path.write_text("[[1, 2"),
         "not a JSON file of 2D joints: line 1, column 7",
     ),
-    "a page": ("a.json", lambda path: path.write_text("<html>"), "the file is an HTML or XML page"),
+    "a page": ("a.json", lambda path: path.write_text("<html>"), "an HTML page; it is often a download"),
     "other JSON": (
         "a.json",
         lambda path: as_json(path, {"a": 1}),
