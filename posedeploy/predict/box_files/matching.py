@@ -12,6 +12,8 @@ from posedeploy.predict.frames import Frame, Source
 from posedeploy.printable import printable
 
 SHOWN = 8
+MAX_DIGITS = 19
+"""Of the number of an image or a frame."""
 _LAST_NUMBER = re.compile(r"(\d+)\D*$")
 
 
@@ -122,7 +124,8 @@ def _keys_by_form(keys: Sequence[ImageKey]) -> dict[str | int, ImageKey]:
     for key in keys:
         forms.setdefault(key if key is not None else "", key)
         if isinstance(key, str):
-            forms |= {int(key): key} if key.isdecimal() else {}
+            if key.isdecimal() and len(key) < MAX_DIGITS:
+                forms.setdefault(int(key), key)
             last = PurePosixPath(key.replace("\\", "/")).name
             for form in (printable(key), printable(last), last, PurePosixPath(last).stem):
                 forms.setdefault(form, key)
@@ -140,7 +143,7 @@ def _number_of(key: ImageKey) -> int | None:
     if isinstance(key, int):
         return key
     found = _LAST_NUMBER.search(PurePosixPath(key or "").stem)
-    return int(found[1]) if found and len(found[1]) < 19 else None
+    return int(found[1]) if found and len(found[1]) < MAX_DIGITS else None
 
 
 def _first(numbers: Sequence[int], stated: int | None, total: int | None) -> int | None:

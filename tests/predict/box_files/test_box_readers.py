@@ -304,7 +304,7 @@ def test_arrays_and_folders_of_other_things_are_refused(tmp_path: Path, image: P
         | {"annotations": [coco(None, category_id="person")]},
         annotations()
         | {"annotations": [*annotations()["annotations"], None, [], {"image_id": 7, "bbox": "x"}]},
-        [coco(), coco(10**400), coco(True), coco(1, score="x"), 5],
+        [coco(), coco("9" * 5000), coco(10**400), coco(True), coco(1, score="x"), 5],
         labelme(shapes=[*labelme()["shapes"], None, {"label": "person", "points": "12"}], imageWidth="x"),
     ],
 )
