@@ -1,13 +1,16 @@
 from __future__ import annotations
 
+import io
 import re
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from posedeploy.errors import InputError
-from posedeploy.predict.images import read_image
+from posedeploy.predict.images import read_image, read_picture
 from posedeploy.types import Array
 from tests.predict.conftest import write_image
 
@@ -73,3 +76,41 @@ def test_a_refusal_leaves_the_terminal_to_the_error(
     with pytest.raises(InputError):
         read_image(path)
     assert capfd.readouterr() == ("", "")
+
+
+def _by_pillow(mode: str, form: str, photo: Array, **options: Any) -> tuple[bytes, Array]:
+    """A file, and what Pillow makes of it."""
+    image = Image.fromarray(np.ascontiguousarray(photo[..., ::-1])).convert(mode)
+    file = io.BytesIO()
+    image.save(file, form, **options)
+    return file.getvalue(), np.asarray(Image.open(file).convert("RGB"))[..., ::-1]
+
+
+@pytest.mark.parametrize(
+    ("mode", "form", "options"),
+    [
+        ("CMYK", "JPEG", {}),
+        ("L", "JPEG", {}),
+        ("RGB", "JPEG", {"progressive": True}),
+        ("P", "PNG", {}),
+        ("1", "PNG", {}),
+        ("LA", "PNG", {}),
+        ("RGBA", "WEBP", {"lossless": True}),
+        ("P", "BMP", {}),
+        ("P", "TIFF", {}),
+        ("1", "TIFF", {"compression": "group4"}),
+        ("CMYK", "TIFF", {}),
+        ("RGB", "TIFF", {"compression": "tiff_lzw"}),
+        ("RGB", "TIFF", {"compression": "jpeg"}),
+        ("RGB", "TIFF", {"big_tiff": True}),
+        ("P", "GIF", {}),
+    ],
+)
+def test_every_mode_becomes_bgr(
+    mode: str, form: str, options: dict[str, Any], tmp_path: Path, photo: Array
+) -> None:
+    content, expected = _by_pillow(mode, form, photo, **options)
+    (tmp_path / "image").write_bytes(content)
+    picture = read_picture(tmp_path / "image")
+    difference = np.abs(picture.pixels.astype(int) - expected)
+    assert difference.mean() < (12 if mode == "CMYK" else 2) and picture.remark is None
