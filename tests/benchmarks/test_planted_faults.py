@@ -23,28 +23,12 @@ from posedeploy.reduced_precision import ReducedPrecision
 from posedeploy.runtimes.base import Runner
 from posedeploy.runtimes.pytorch import PyTorchRunner
 from posedeploy.types import Model, RunOptions
+from tests.winograd import WinogradLike
 
 OPTIONS = RunOptions(threads=1)
 Place = Callable[[Model, int], Runner]
 Fault = Callable[[Any], nn.Module]
 """Makes a wrong network of a copy of the right one, a TinyPose."""
-
-
-class WinogradLike(PyTorchRunner):
-    """A stand-in for PyTorch on a GPU: what every convolution gives is off by 1e-4 of itself at random, which
-    puts outputs as far from the CPU's as cuDNN's Winograd kernels do."""
-
-    def __init__(self, model: Model, seed: int) -> None:
-        self._random = torch.Generator().manual_seed(seed)
-        module = copy.deepcopy(model.module)
-        for layer in module.modules():
-            if isinstance(layer, nn.Conv2d):
-                layer.register_forward_hook(self._off)
-        super().__init__(replace(model, module=module), OPTIONS)
-        self.effective = replace(self.effective, device="stand-in")
-
-    def _off(self, layer: nn.Module, inputs: object, output: Tensor) -> Tensor:
-        return output * (1 + 1e-4 * torch.randn(output.shape, generator=self._random))
 
 
 class Bf16(PyTorchRunner):
@@ -70,12 +54,25 @@ def _plain(model: Model, seed: int) -> Runner:
     return PyTorchRunner(model, OPTIONS)
 
 
+def _on_gpu(model: Model, seed: int) -> Runner:
+    return PyTorchRunner(model, RunOptions("cuda", cuda_graphs=False))
+
+
 PLACES: dict[str, tuple[str, Place, Place]] = {
     "cpu": ("fp32", _plain, _plain),
-    "gpu": ("fp32", WinogradLike, WinogradLike),
+    "stand-in": ("fp32", WinogradLike, WinogradLike),
     "bf16": ("bf16", Bf16, _reduced),
+    "cuda": ("fp32", _on_gpu, _on_gpu),
 }
 """Precision, what runs the candidate and what runs PyTorch to measure its noise."""
+ON_A_GPU = (
+    pytest.mark.gpu,
+    pytest.mark.skipif(not torch.cuda.is_available(), reason="this machine has no CUDA device"),
+)
+
+
+def _marked(place: str, *values: object) -> Any:
+    return pytest.param(*values, place, marks=ON_A_GPU if place == "cuda" else ())
 
 
 @pytest.fixture(scope="module")
@@ -112,12 +109,15 @@ def _judged(model: Model, candidate: nn.Module, place: str) -> Parity:
             )
 
 
-@pytest.mark.parametrize("place", PLACES)
+@pytest.mark.parametrize("place", [_marked(place) for place in PLACES])
 def test_the_right_network_passes(place: str, model: Model) -> None:
     parity = _judged(model, model.module, place)
     assert parity.failures == ()
     largest = max(output.max_relative for output in parity.outputs)
-    assert {"cpu": 1e-8 < largest < 1e-5, "gpu": 1e-4 < largest < 1e-3, "bf16": largest > 2e-3}[place]
+    low, high = {"cpu": (1e-8, 1e-5), "stand-in": (1e-4, 1e-3), "bf16": (2e-3, 1), "cuda": (1e-8, 1e-2)}[
+        place
+    ]
+    assert low < largest < high
 
 
 def _swapped_channels(network: Any) -> nn.Module:
@@ -180,7 +180,12 @@ SMALLER_THAN_NOISE = {("the eps of another framework", "bf16")}
 
 @pytest.mark.parametrize(
     ("fault", "place"),
-    [(fault, place) for fault in FAULTS for place in PLACES if (fault, place) not in SMALLER_THAN_NOISE],
+    [
+        _marked(place, fault)
+        for fault in FAULTS
+        for place in PLACES
+        if (fault, place) not in SMALLER_THAN_NOISE
+    ],
 )
 def test_a_wrong_network_is_refused(fault: str, place: str, model: Model) -> None:
     parity = _judged(model, FAULTS[fault](copy.deepcopy(model.module)).eval(), place)
@@ -219,9 +224,9 @@ def _bf16_weights(network: nn.Module) -> nn.Module:
 @pytest.mark.parametrize(
     ("coarser", "places"),
     [
-        pytest.param(_in_tf32, ["cpu", "gpu"], id="TF32"),
+        pytest.param(_in_tf32, ["cpu", "stand-in"], id="TF32"),
         pytest.param(_half_weights, ["cpu"], id="FP16 weights"),
-        pytest.param(_bf16_weights, ["cpu", "gpu"], id="BF16 weights"),
+        pytest.param(_bf16_weights, ["cpu", "stand-in"], id="BF16 weights"),
     ],
 )
 def test_a_coarser_precision_than_reported_is_refused(
@@ -232,3 +237,24 @@ def test_a_coarser_precision_than_reported_is_refused(
         parity = _judged(model, coarser(copy.deepcopy(model.module)).eval(), place)
         assert parity.failures, place
         assert np.isfinite(max(output.max_relative for output in parity.outputs))
+
+
+@pytest.mark.gpu
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="this machine has no CUDA device")
+def test_tf32_that_is_reported_as_fp32_is_refused_on_a_gpu(model: Model) -> None:
+    precision, _, measure = PLACES["cuda"]
+    samples = _inputs(model)
+    inputs = [sample.tensors for sample in samples]
+    with PyTorchRunner(in_float64(model), OPTIONS) as exact, measure(model, 1) as runner:
+        expected = [exact.run(tensors) for tensors in inputs]
+        floor = measure_noise(expected, runner, inputs, precision, "cuda")
+        with PyTorchRunner(model, RunOptions("cuda", "tf32", cuda_graphs=False)) as coarser:
+            parity = compare(
+                "tiny.engine",
+                exact,
+                coarser,
+                [(sample, sample) for sample in samples],
+                tolerance=default_tolerance("fp32"),
+                floor=floor,
+            )
+    assert "(noise floor of PyTorch fp32 on cuda: " in parity.failures[0]

@@ -1,0 +1,61 @@
+"""``parity --device cuda`` where a stand-in, with the noise of Winograd kernels, takes the GPU's place."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+import torch
+
+from posedeploy.benchmarks import noise_floor
+from posedeploy.checkpoints.loading import open_checkpoint
+from posedeploy.commands import against_pytorch
+from posedeploy.commands.opening import pytorch_runner
+from posedeploy.runtimes.base import Runner
+from posedeploy.types import Artifact, Model, RunOptions
+from tests.commands.conftest import Invoke, lines_wider_than, words
+from tests.networks import write_crop_network
+from tests.winograd import WinogradLike
+
+
+@pytest.fixture
+def network(done: Invoke, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A small network of one person with heatmaps, exported; whatever is opened on cuda is a stand-in."""
+    path = write_crop_network("hg", tmp_path / "a.pth")
+    done("export", path, "--to", "torchscript")
+
+    def open_candidate(artifact: Artifact, options: RunOptions, runtime: str | None) -> Runner:
+        return WinogradLike(open_checkpoint(path), 2)
+
+    def open_reference(model: Model, options: RunOptions) -> Runner:
+        on_gpu = options.device == "cuda" and type(model.module).__name__ != "InFloat64"
+        return WinogradLike(model, 1) if on_gpu else pytorch_runner(model, RunOptions(threads=1))
+
+    monkeypatch.setattr(noise_floor, "RUNS", 2)
+    monkeypatch.setattr(against_pytorch, "open_runner", open_candidate)
+    monkeypatch.setattr(against_pytorch, "pytorch_runner", open_reference)
+    return Path("artifacts/a.torchscript")
+
+
+def test_a_right_export_passes_by_the_noise_of_the_device(network: Path, invoke: Invoke) -> None:
+    result = invoke("parity", network, "--device", "cuda", "--json", "p.json", "--max-mm", "50")
+    assert result.exit_code == 0, result.output
+    assert "same as PyTorch in fp64" in result.stdout
+    assert "floor: PyTorch fp32 on cuda against fp64, 12 runs on 6 inputs; 2x passes" in words(result.stdout)
+    assert not lines_wider_than(80, result.stdout)
+    (entry,) = json.loads(Path("p.json").read_text())["results"]
+    assert entry["noise_floor"]["device"] == "cuda"
+    for output in entry["outputs"]:
+        assert 1e-4 < output["max_relative"] < output["max_relative_tolerance"]
+
+
+def test_a_wrong_one_does_not(network: Path, invoke: Invoke) -> None:
+    checkpoint = torch.load("a.pth", weights_only=True)
+    weights = checkpoint["state_dict"]
+    first = next(name for name, weight in weights.items() if weight.shape[1:2] == (3,))
+    weights[first] = weights[first].flip(1)
+    torch.save(checkpoint, "other.pth")
+    result = invoke("parity", network, "--device", "cuda", "--checkpoint", "other.pth", "--max-mm", "50")
+    assert result.exit_code == 1
+    assert "(noise floor of PyTorch fp32 on cuda: " in words(result.stderr)
