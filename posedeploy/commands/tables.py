@@ -98,7 +98,7 @@ def latency_table(results: Sequence[Latency]) -> Table:
     made = table("Latency", ["model"], ["median ms", *headings, "spread", "images/s", "speed-up"])
     for result in results:
         made.add_row(
-            _two(result.label, f"{result.effective.runtime} {result.effective.precision}"),
+            _two(result.label, _runtime(result.effective)),
             f"{result.median_ms:.2f}",
             *(_ms(result.percentile_ms(percent)) for percent in percents),
             "" if result.spread is None else f"{result.spread:.1%}",
@@ -106,6 +106,12 @@ def latency_table(results: Sequence[Latency]) -> Table:
             f"{result.speed_up:.2f}x" if result.speed_up else "",
         )
     return made
+
+
+def _runtime(effective: Effective) -> str:
+    """``onnxruntime fp16, CUDA graph``."""
+    graph = effective.details.get("CUDA graph", "no")
+    return f"{effective.runtime} {effective.precision}" + ("" if graph.startswith("no") else ", CUDA graph")
 
 
 def footprint_table(results: Sequence[Latency]) -> Table:

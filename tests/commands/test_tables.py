@@ -140,3 +140,17 @@ def test_the_noise_floor_stands_beside_each_difference_within_80_columns() -> No
 )
 def test_sizes_are_in_kb_below_a_megabyte(count: int | None, shown: str) -> None:
     assert size(count) == shown
+
+
+@pytest.mark.parametrize(
+    ("report", "shown"),
+    [
+        ({}, "torchscript fp32"),
+        ({"CUDA graph": "yes"}, "torchscript fp32, CUDA graph"),
+        ({"CUDA graph": "per input shape, from its second run"}, "torchscript fp32, CUDA graph"),
+        ({"CUDA graph": "no: a reason"}, "torchscript fp32"),
+    ],
+)
+def test_a_row_shows_whether_it_ran_as_a_cuda_graph(report: dict[str, str], shown: str) -> None:
+    result = replace(_latency("a.torchscript"), effective=replace(EFFECTIVE, details=report))
+    assert _shown(latency_table([result]), 80)[4].split("  ")[0] == shown
