@@ -109,9 +109,9 @@ def latency_table(results: Sequence[Latency]) -> Table:
 
 
 def _runtime(effective: Effective) -> str:
-    """``onnxruntime fp16, CUDA graph``."""
+    """``onnxruntime fp16, graph``."""
     graph = effective.details.get("CUDA graph", "no")
-    return f"{effective.runtime} {effective.precision}" + ("" if graph.startswith("no") else ", CUDA graph")
+    return f"{effective.runtime} {effective.precision}" + ("" if graph.startswith("no") else ", graph")
 
 
 def footprint_table(results: Sequence[Latency]) -> Table:

@@ -146,8 +146,8 @@ def test_sizes_are_in_kb_below_a_megabyte(count: int | None, shown: str) -> None
     ("report", "shown"),
     [
         ({}, "torchscript fp32"),
-        ({"CUDA graph": "yes"}, "torchscript fp32, CUDA graph"),
-        ({"CUDA graph": "per input shape, from its second run"}, "torchscript fp32, CUDA graph"),
+        ({"CUDA graph": "yes"}, "torchscript fp32, graph"),
+        ({"CUDA graph": "per input shape, from its second run"}, "torchscript fp32, graph"),
         ({"CUDA graph": "no: a reason"}, "torchscript fp32"),
     ],
 )
