@@ -41,6 +41,7 @@ from posedeploy.benchmarks.inputs import (
 )
 from posedeploy.benchmarks.machine import this_machine
 from posedeploy.benchmarks.parity import Parity, compare
+from posedeploy.benchmarks.recorded import RecordedRunner
 from posedeploy.benchmarks.tolerances import Tolerance
 from posedeploy.checkpoints.loading import open_checkpoint
 from posedeploy.checkpoints.sample import open_sample
@@ -66,11 +67,11 @@ EXPORTED: dict[str, tuple[ExportPrecision, ...]] = {
     "aoti": ("fp32", "fp16"),
 }
 CASES = (
-    "lightweight-openpose-3d",
-    "mobile-human-pose-lpski",
-    "pose-hg-3d-msra50",
     "gtrs-human36",
     "pose2mesh-human36",
+    "mobile-human-pose-lpski",
+    "lightweight-openpose-3d",
+    "pose-hg-3d-msra50",
 )
 Opener = Callable[[RunOptions], Runner]
 
@@ -181,7 +182,7 @@ def rows_of(name: str, model: Model, folder: Path, targets: Sequence[str]) -> li
     tensors = samples[0].tensors
     rows, candidates, kept = [], [], []
     with ExitStack() as opened:
-        reference = opened.enter_context(PyTorchRunner(model, RunOptions()))
+        reference = RecordedRunner(opened.enter_context(PyTorchRunner(model, RunOptions())))
 
         def inputs(_: Runner) -> Tensors:
             return tensors
