@@ -12,6 +12,7 @@ from posedeploy.predict.frames import Frame, Source
 from posedeploy.printable import printable
 
 SHOWN = 8
+MAX_SHOWN_NAME = 100
 MAX_DIGITS = 19
 """Of the number of an image or a frame."""
 _LAST_NUMBER = re.compile(r"(\d+)\D*$")
@@ -64,12 +65,13 @@ class Matcher:
 
     def _of_images(self, name: str) -> dict[str, ImageKey]:
         images = list(self._source.frame_names)
-        if len(images) == len(self._keys) == 1 and isinstance(self._keys[0], int):
-            return {images[0]: self._keys[0]}
         keys = _keys_by_form(self._keys)
         found: dict[str, ImageKey] = {
             image: key for image in images if (key := _key_of(image, keys)) is not None
         }
+        ids = [key for key in self._keys if isinstance(key, int)]
+        if not found and len(images) == len(ids) == 1:  # whatever its number, it is of the only image
+            found = {images[0]: ids[0]}
         self._tell(name, images, [image for image in images if image not in found], set(found.values()))
         if not found:
             raise InputError(
@@ -159,4 +161,4 @@ def _first(numbers: Sequence[int], stated: int | None, total: int | None) -> int
 
 def _listed(names: Sequence[str]) -> str:
     more = f" and {len(names) - SHOWN} more" if len(names) > SHOWN else ""
-    return ", ".join(names[:SHOWN]) + more
+    return ", ".join(name[:MAX_SHOWN_NAME] for name in names[:SHOWN]) + more
