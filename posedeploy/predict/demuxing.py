@@ -54,6 +54,7 @@ class Demuxed(Closable):
         self.packets = 0
         self.damaged = 0
         self._closed = False
+        self._matrices: dict[int, Array | None] = {}
 
     def close(self) -> None:
         self._closed = True
@@ -112,13 +113,18 @@ class Demuxed(Closable):
                 self.damaged += frame.is_corrupt
                 yield frame
 
-
-def image_of(frame: av.VideoFrame) -> Array:
-    """(H, W, 3) uint8 BGR, upright as the video's display matrix has it."""
-    image: Array = frame.to_ndarray(format="bgr24")
-    side_data: Any = frame.side_data
-    matrix = side_data.get(SideDataType.DISPLAYMATRIX)
-    return image if matrix is None else turned(image, np.frombuffer(bytes(matrix), np.int32))
+    def image_of(self, frame: av.VideoFrame) -> Array:
+        """(H, W, 3) uint8 BGR, upright as the video's display matrix has it."""
+        image: Array = frame.to_ndarray(format="bgr24")
+        rotation = frame.rotation
+        if (
+            rotation not in self._matrices
+        ):  # a frame whose side data were looked at lives until Python collects
+            side_data: Any = frame.side_data
+            matrix = side_data.get(SideDataType.DISPLAYMATRIX)
+            self._matrices[rotation] = None if matrix is None else np.frombuffer(bytes(matrix), np.int32)
+        known = self._matrices[rotation]
+        return image if known is None else turned(image, known)
 
 
 def turned(image: Array, matrix: Array) -> Array:

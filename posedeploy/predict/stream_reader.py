@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 import av
 
 from posedeploy.errors import InputError
-from posedeploy.predict.demuxing import Demuxed, image_of
+from posedeploy.predict.demuxing import Demuxed
 from posedeploy.predict.frames import Frame, Source
 from posedeploy.predict.sound import Sound
 from posedeploy.predict.timeline import Timeline
@@ -76,7 +76,7 @@ class StreamReader(Source):
                     continue
                 first_s = first_s if done else time_s
                 self._last_s = time_s
-                yield Frame(self.name, image_of(frame), done, time_s)
+                yield Frame(self.name, self._demuxed.image_of(frame), done, time_s)
                 done += 1
                 self.fps = (done - 1) / (time_s - first_s) if time_s > first_s else self.fps
             if time.monotonic() - connected > STEADY_S:

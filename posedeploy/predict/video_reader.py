@@ -8,7 +8,7 @@ from pathlib import Path
 import av
 
 from posedeploy.errors import InputError
-from posedeploy.predict.demuxing import HDR_TRANSFERS, Demuxed, image_of
+from posedeploy.predict.demuxing import HDR_TRANSFERS, Demuxed
 from posedeploy.predict.frames import Frame, Kind, Source
 from posedeploy.predict.images import SUFFIXES
 from posedeploy.predict.sound import Sound
@@ -50,7 +50,7 @@ class VideoReader(Source):
             first_s = first_s if done else time_s
             if not done:
                 self.remarks += _of_the_colors(frame)
-            yield Frame(self.name, image_of(frame), done, time_s)
+            yield Frame(self.name, self._demuxed.image_of(frame), done, time_s)
             done += 1
             self.fps = self._measured_fps(done, time_s - first_s)
         if not done:

@@ -10,6 +10,7 @@ from pathlib import Path
 import av
 import cv2
 import numpy as np
+import psutil
 import pytest
 
 from posedeploy.errors import InputError
@@ -176,6 +177,16 @@ def test_a_video_that_is_cut_off_is_reported_and_a_whole_one_is_not(
         + f"( of 40)?; the file is damaged or cut off, and the results hold {done} frames",
         problem,
     )
+
+
+def test_no_frame_is_kept(tmp_path: Path) -> None:
+    path = make_video(tmp_path / "long.mp4", "mpeg4", stamps=range(160), size=(640, 480))
+    used = []
+    with open_source(str(path)) as source:
+        for frame in source:
+            if frame.index in (40, 159):
+                used.append(psutil.Process().memory_info().rss)
+    assert used[1] - used[0] < 30 * 640 * 480 * 3, "of the 120 frames between the two"
 
 
 def test_what_is_no_video(tmp_path: Path) -> None:
