@@ -78,28 +78,29 @@ def check_order(people: Sequence[Person], own: JointSet, source: str, *, is_stat
         )
     if fit.is_wrong and not is_stated:
         raise InputError(
-            f"{source}: the joints are not in the order of {own.name}: {fit.worst}. They fit no other "
-            f"known set either{_others(own)}; say which they are of with --joints NAME, where --joints "
-            f"{own.name} takes them as they are"
+            f"{source}: the joints are not in the order of {own.name}: {fit.worst}. {_others(own)} Name "
+            f"the right set with --joints NAME; --joints {own.name} uses the joints as they are"
         )
     if fit.is_wrong:
-        return [f"{source}: the joints hardly fit {own.name}: {fit.worst}; they are used as they are"]
+        return [f"{source}: the joints do not fit {own.name}: {fit.worst}; they are used as they are"]
     remarks = [
-        f"{source}: {people[step * index].label} hardly is a person: "
-        f"{fit_of(everyone[index : index + 1], own).worst}; used as it is"
+        f"{source}: {people[step * index].label} has impossible proportions: "
+        f"{fit_of(everyone[index : index + 1], own).worst}; it is used as it is"
         for index in fit.odd
     ]
     if upside_down(everyone, own):
         remarks.append(
-            f"{source}: the people stand on their heads; where y points up in this file, turn its sign: in "
-            "images it points down"
+            f"{source}: nearly all people are upside down; if y points up in this file, negate it: in "
+            "images y points down"
         )
     return remarks
 
 
 def _others(own: JointSet) -> str:
     others = [name for name in sets_of(len(own)) if name != own.name]
-    return f" (of {len(own)} joints are {', '.join(others)})" if others else ""
+    if not others:
+        return f"No other set of {len(own)} joints is known."
+    return f"No other known set of {len(own)} joints fits either ({', '.join(others)})."
 
 
 def _advice(content: JointsContent, names: list[str], wanted: JointSet) -> str:

@@ -135,15 +135,14 @@ def test_joints_in_another_order_are_refused_with_the_likely_set(tmp_path: Path)
     moved = HUMAN36.copy()
     moved[:, 0] += 200
     message = (
-        "human36: pelvis is not near the middle of the hips. They fit no other known set either .of 17 "
-        "joints are coco-17, posetrack17, 3dhp17.; say which they are of with --joints NAME, where "
-        "--joints human36 takes them as they are"
+        r"human36: pelvis is not near the middle of the hips\. No other known set of 17 joints fits either "
+        r"\(coco-17, posetrack17, 3dhp17\)\. Name the right set with --joints NAME; --joints human36 uses the"
     )
     with pytest.raises(InputError, match=message):
         found(given(tmp_path, moved))
     people, (mapped,) = found(given(tmp_path, moved, joint_set="human36"))
     assert len(mapped.joints) == 3
-    assert people.remarks[-1].startswith("joints.npy: the joints hardly fit human36: pelvis is not near")
+    assert people.remarks[-1].startswith("joints.npy: the joints do not fit human36: pelvis is not near")
 
 
 def test_an_odd_person_is_told_and_y_that_points_up(tmp_path: Path) -> None:
@@ -151,9 +150,9 @@ def test_an_odd_person_is_told_and_y_that_points_up(tmp_path: Path) -> None:
     odd[1, 16] += 500
     people, (mapped,) = found(given(tmp_path, odd))
     assert len(mapped.joints) == 3
-    assert people.remarks[0].startswith("joints.npy: person 1 hardly is a person: r_elb to r_wri is")
+    assert people.remarks[0].startswith("joints.npy: person 1 has impossible proportions: r_elb to r_wri is")
     people, _ = found(given(tmp_path, HUMAN36 * (1, -1) + (0, 480)))
-    assert "where y points up in this file, turn its sign" in people.remarks[0]
+    assert "if y points up in this file, negate it" in people.remarks[0]
 
 
 @pytest.mark.parametrize(
