@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from posedeploy import contracts, manifest, plugins
-from posedeploy.backends import runtime_for, target_named, target_of
+from posedeploy.backends import is_named_like_model, runtime_for, target_named, target_of
 from posedeploy.content_kinds import kind_of_file
 from posedeploy.errors import ArtifactError, InputError, ManifestError, PoseDeployError
 from posedeploy.native_paths import native_path
@@ -30,10 +30,8 @@ def open_artifact(path: Path, described: ModelSpec | None = None) -> Artifact:
         ManifestError: its manifest does not fit it.
         InputError: it has a manifest and is described besides.
     """
+    _check_kind(path)
     target = target_of(path)
-    kind = kind_of_file(path)
-    if kind is not None and kind.refused:
-        raise ArtifactError(kind.named(path, "a model file"))
     if described is not None and path.is_file():
         if manifest.has_one(path):
             raise InputError(f"{path}: its manifest says what it is; leave out --contract and --family")
@@ -47,6 +45,21 @@ def open_artifact(path: Path, described: ModelSpec | None = None) -> Artifact:
             )
         return artifact
     return Artifact(path, target.name, ModelSpec(contracts.UNKNOWN, printable(path.stem), (), ()), "unknown")
+
+
+def _check_kind(path: Path) -> None:
+    """Name what is no model file, whatever its name is.
+
+    Raises:
+        ArtifactError: it is a web page or the like, or a checkpoint.
+    """
+    kind = kind_of_file(path)
+    if kind is not None and kind.refused:
+        raise ArtifactError(kind.named(path, "a model file"))
+    if kind is not None and kind.weights and not is_named_like_model(path):
+        raise ArtifactError(
+            f"{path}: {kind.what}, not an exported model; export it first: posedeploy export {path}"
+        )
 
 
 def open_runner(artifact: Artifact, options: RunOptions, runtime: str | None = None) -> Runner:

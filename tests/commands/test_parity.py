@@ -138,7 +138,7 @@ def test_bad_input(
         ((onnx, "--images", "none.jpg", *network), "none.jpg"),
         ((onnx, "--images", "text.txt", *network), "text.txt"),
         (("human.onnx",), "made by others, so nothing says what to compare it with; give --checkpoint"),
-        ((human / "human.pth",), "no target writes files named like this"),
+        ((human / "human.pth",), "not an exported model; export it first: posedeploy export"),
     ]:
         assert message in refused("parity", *arguments), arguments
 

@@ -91,8 +91,6 @@ def test_every_command_names_a_web_page_for_what_it_is(
 ) -> None:
     cv2.imwrite("x.png", np.zeros((8, 8, 3), np.uint8))
     Path(name).write_text("<!DOCTYPE html><title>Virus scan warning</title>")
-    if command[0] == "parity" and not name.endswith(".onnx"):
-        pytest.skip("parity takes artifacts, and says so")
     said = refused(command[0], name, *command[1:])
     assert f"{name}: an HTML page, not a " in said
     assert "it is often a download warning or a login page" in said
@@ -102,6 +100,11 @@ def test_every_command_names_a_web_page_for_what_it_is(
 def test_a_pipe_is_never_opened(command: str, refused: Callable[..., str]) -> None:
     os.mkfifo("a.pth")
     assert "a.pth: a named pipe" in refused(command, "a.pth")
+
+
+def test_parity_of_a_checkpoint_asks_for_its_export(both: Path, refused: Callable[..., str]) -> None:
+    said = refused("parity", both)
+    assert said.startswith(f"error: {both}: a PyTorch checkpoint, not an exported model; export it first: ")
 
 
 def test_a_checkpoint_that_is_named_like_a_model_is_a_checkpoint(tmp_path: Path, done: Invoke) -> None:
