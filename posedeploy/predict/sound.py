@@ -18,12 +18,14 @@ class Sound:
 
     stream: the one that they are of, open for as long as its source. early: those that came before the first
     frame, which says how stamps are shifted. is_complete: whether the last one was read.
+    is_wanted: whether someone writes it; otherwise no packet is taken.
     """
 
     stream: AudioStream
     packets: deque[tuple[Packet[AudioStream], float]] = field(default_factory=deque)
     early: list[Packet[AudioStream]] = field(default_factory=list)
     is_complete: bool = False
+    is_wanted: bool = False
 
     def add(self, packet: Packet[AudioStream], shift_s: float | None) -> None:
         """Take a packet; the shift is None until the first frame."""

@@ -75,7 +75,8 @@ class VideoReader(Source):
         return fps
 
     def _decoded(self) -> Iterator[av.VideoFrame]:
-        sound, timeline = self.sound, self._timeline
+        timeline = self._timeline
+        sound = self.sound if self.sound is not None and self.sound.is_wanted else None
         add = (lambda packet: sound.add(packet, timeline.known_shift_s)) if sound else None
         try:
             yield from self._demuxed.frames(add)

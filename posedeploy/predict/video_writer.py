@@ -32,6 +32,8 @@ class VideoWriter:
     def __init__(self, path: Path, source: Source) -> None:
         self._path = path
         self._source = source
+        if source.sound is not None:
+            source.sound.is_wanted = True
         base = source.time_base
         self._time_base = base if base.denominator <= MAX_TIMESCALE else Fraction(1, 90_000)
         self._container: OutputContainer | None = None

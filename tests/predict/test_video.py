@@ -117,6 +117,9 @@ def test_sound_is_copied(sound: str, name: str, written: str, note: list[str], t
     with VideoReader(path) as source:
         _, remarks = rewritten(source, tmp_path / "w.mp4")
         assert source.sound is not None and not source.sound.packets
+    with VideoReader(path) as source:
+        assert len(list(source)) == 20
+        assert source.sound is not None and not source.sound.packets, "nobody writes it, so nothing waits"
     assert remarks == [f"w.mp4: {sentence}" for sentence in note]
     with av.open(str(tmp_path / "w.mp4")) as container:
         assert container.streams.audio[0].codec.canonical_name == written
