@@ -209,7 +209,10 @@ def test_bad_input(people: list[dict[str, Any]], human: Path, refused: Callable[
             (onnx, "--annotations", "people.json", "--images", "none"),
             "--images none: 2 of 2 annotated images missing: a.png, b.png; name the folder that has them",
         ),
-        ((onnx, "--annotations", "people.json", "--images", "broken"), "broken/b.png: not an image but a text file"),
+        (
+            (onnx, "--annotations", "people.json", "--images", "broken"),
+            "broken/b.png: not an image but a text",
+        ),
         (("theirs.onnx", *GIVEN), "nothing here says how the outputs of this network ('unknown')"),
         (("none.onnx", *GIVEN), "none.onnx: no such file"),
         ((onnx, *GIVEN, "--device", "TPU"), "TPU"),
