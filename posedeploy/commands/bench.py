@@ -28,7 +28,7 @@ from posedeploy.commands.tables import bytes_of, footprint_table, integers_line,
 from posedeploy.errors import InputError, PoseDeployError
 from posedeploy.runtimes.base import Runner
 from posedeploy.runtimes.opening import devices_of, fitted, open_artifact, open_runner, runner_of
-from posedeploy.types import Artifact, Model, ModelSpec, Ranges, RunOptions, Tensors
+from posedeploy.types import Artifact, Model, ModelSpec, Ranges, RunOptions, Stages, Tensors
 
 
 @dataclass(frozen=True)
@@ -128,7 +128,7 @@ def _candidates(
     ``opened`` closes the runners of all that could be loaded.
     """
     candidates: list[Candidate] = []
-    baselines: dict[tuple[str, str], Candidate | None] = {}
+    baselines: dict[tuple[str, Stages | None, str], Candidate | None] = {}
 
     def keep(candidate: Candidate) -> Candidate:
         candidates.append(replace(candidate, label=_unique(candidate.label, candidates)))
@@ -141,7 +141,7 @@ def _candidates(
                 continue
             artifact = open_described(path, _description(path, paths, described))
             candidate, spec = _loaded(artifact, options, settings, opened)
-            key = (artifact.provenance.checkpoint_sha256 if artifact.provenance else "", _input_of(candidate))
+            key = (*_weights_of(artifact), _input_of(candidate))
             if key not in baselines:
                 baseline = _baseline(artifact, spec, options, settings, described, opened)
                 baselines[key] = keep(baseline) if baseline else None
@@ -163,6 +163,12 @@ def _description(path: Path, paths: list[Path], described: Described) -> Describ
 def _model(path: Path, described: Described) -> tuple[Model, ModelSpec]:
     model: Model = plugins.load("posedeploy.commands.models:open_model")(path, described)
     return model, model.spec
+
+
+def _weights_of(artifact: Artifact) -> tuple[str, Stages | None]:
+    """The checkpoint that an artifact was made from, and how much of it is used."""
+    made = artifact.provenance
+    return (made.checkpoint_sha256, made.stages) if made else ("", None)
 
 
 def _input_of(candidate: Candidate) -> str:
