@@ -60,6 +60,12 @@ class ImageSequence(Source):
             )
         self.fps = fps or DEFAULT_FPS
 
+    @property
+    def file_name(self) -> str:
+        """Named after the folder: a pattern is no name for a file."""
+        first = self.inputs[0]
+        return f"{first.resolve().parent.name or 'frames'}{first.suffix}"
+
     def __iter__(self) -> Iterator[Frame]:
         for number, path in zip(self._numbers, self.inputs, strict=True):
             index = number - self._numbers[0]

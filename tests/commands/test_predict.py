@@ -152,3 +152,24 @@ def test_bad_input(human: Path, refused: Callable[..., str]) -> None:
     ]:
         assert message in refused("predict", *arguments), arguments
     assert not list(Path("poses").glob("*"))
+
+
+def test_people_and_times_are_chosen(human: Path, done: Invoke, refused: Callable[..., str]) -> None:
+    onnx = human / "out" / "human.onnx"
+    Path("frames").mkdir()
+    for number in (1, 2, 4):
+        shutil.copy("photo.png", Path("frames", f"f{number:03}.png"))
+    done("predict", onnx, "frames/f%03d.png", "--fps", 10, "--min-score", 0.1)
+    assert _names() == ["frames.mp4", "poses.json"]
+    document = _poses()
+    assert [image["time_s"] for image in document["images"]] == [0, 0.1, 0.3]
+    assert {person["track_id"] for person in document["annotations"]} == set(range(PEOPLE))
+    done("predict", onnx, "photo.png", "--min-score", 1000, "-o", "nobody")
+    assert _poses("nobody")["annotations"] == []
+    for options, message in [
+        (("--min-keypoints", 19), "--min-keypoints 19: a person of lightweight-openpose-2d has 1 to 18"),
+        (("--min-score", "nan"), "--min-score nan: wanted a number"),
+        (("--fps", 0), "--fps 0: frames per second are above 0 and at most 1000"),
+        (("--fps", 5), "--fps 5: photo.png is one image; leave --fps out"),
+    ]:
+        assert message in refused("predict", onnx, "photo.png", *options)
