@@ -20,6 +20,7 @@ TIMEOUT_S = 10.0
 RECONNECTS = 5
 FIRST_WAIT_S = 0.5
 """Before the first attempt to connect again; each further one waits twice as long."""
+CLOSED = "the server closed it"
 STEADY_S = 60.0
 """After which a connection counts as good, and all attempts are free again."""
 
@@ -90,7 +91,7 @@ class StreamReader(Source):
         timeline = self._timeline
         sound = self.sound if self.sound is not None and self.sound.is_wanted else None
         add = (lambda packet: sound.add(packet, timeline.known_shift_s)) if sound else None
-        self._reason = "the server closed it"
+        self._reason = CLOSED
         try:
             yield from self._demuxed.frames(add)
         except av.FFmpegError as error:
@@ -100,14 +101,8 @@ class StreamReader(Source):
         return self._timeline.at(frame.pts) if self._has_stamps else time.monotonic() - began
 
     def _is_whole(self) -> bool:
-        """Whether a file was read to its end; a stream has none."""
-        if not self._is_file or self._reason != "the server closed it":
-            return False
-        expected = self._demuxed.expected_packets
-        if expected is not None:
-            return self._demuxed.packets >= expected
-        duration = self._demuxed.container.duration
-        return duration is None or self._last_s >= duration / av.time_base - 1.0
+        """Whether a file was read to its end, which is an error if it comes too early; a stream has none."""
+        return self._is_file and self._reason == CLOSED
 
     def _connect_again(self, done: int) -> bool:
         lost, lost_at_s, reason = time.monotonic(), max(self._last_s, 0.0), self._reason

@@ -96,6 +96,13 @@ def test_a_file_on_a_server_is_a_video(server: Server, tmp_path: Path) -> None:
         assert times == [frame.time_s for frame in source]
 
 
+def test_sound_that_lasts_longer_than_the_picture_is_no_loss(server: Server, tmp_path: Path) -> None:
+    make_video(tmp_path / "b.mkv", stamps=(0, 1, 2), sound="aac", sound_s=5)
+    with stream(server.url("b.mkv")) as reader:
+        assert len(list(reader)) == 3
+        assert (reader.problems, reader.remarks, server.requests) == ([], [], 1)
+
+
 @pytest.mark.parametrize("name", ["a.mp4", "a.mkv", "a.ts"])
 def test_a_file_whose_connection_is_cut_is_read_again_without_double_frames(
     name: str, server: Server, tmp_path: Path

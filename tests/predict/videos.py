@@ -34,12 +34,13 @@ def make_video(
     time_base: Fraction = Fraction(1, 25),
     pix_fmt: str = "yuv420p",
     sound: str | None = None,
+    sound_s: float | None = None,
     rotation: int | None = None,
     format_: str | None = None,
     size: tuple[int, int] = SIZE,
     **container: str,
 ) -> Path:
-    """A video of one frame for each stamp; ``sound`` names the codec of as many seconds of a tone."""
+    """A video of a frame for each stamp. ``sound``: the codec of a tone, as long or ``sound_s`` seconds."""
     with av.open(str(path), "w", format=format_, container_options=container) as output:
         stream: Any = output.add_stream(codec, rate=25)
         stream.width, stream.height, stream.pix_fmt = *size, pix_fmt
@@ -57,7 +58,7 @@ def make_video(
             output.mux(stream.encode(frame))
         output.mux(stream.encode(None))
         if track is not None:
-            write_tone(output, track, float((stamps[-1] + 1) * time_base))
+            write_tone(output, track, sound_s or float((stamps[-1] + 1) * time_base))
     return path
 
 
