@@ -21,7 +21,7 @@ import numpy as np
 
 from posedeploy.benchmarks.arrays import largest
 from posedeploy.benchmarks.keypoints import ImageParity, compare_poses, joints, seen
-from posedeploy.benchmarks.noise_floor import FACTOR, NoiseFloor
+from posedeploy.benchmarks.noise_floor import NoiseFloor
 from posedeploy.benchmarks.tolerances import Tolerance
 from posedeploy.poses.matching import match
 from posedeploy.types import Array, Placed, Poses, Tensors
@@ -30,14 +30,18 @@ Decode = Callable[[Tensors, Placed], Poses]
 
 MIN_BOUND = 1e-4
 """How far maps are moved at least, of their largest value: what passes in FP32."""
+BOUND_FACTOR = 4.0
+"""How far maps are moved, in root mean squares of the noise at their peaks: hardly any noise is larger."""
 
 
 def noise_bounds(maps: Collection[str], floor: NoiseFloor | None) -> dict[str, float]:
-    """How far each of these maps is moved at most, of its largest value: ``FACTOR`` times the noise at its
-    peaks, at least ``MIN_BOUND``."""
+    """How far each of these maps is moved at most, of its largest value: ``BOUND_FACTOR`` times the
+    noise at its peaks, at least ``MIN_BOUND``."""
     noise = {name: floor.outputs[name].at_peaks for name in maps if floor and name in floor.outputs}
     return {
-        name: max(MIN_BOUND, FACTOR * noise[name]) if np.isfinite(noise.get(name, np.inf)) else MIN_BOUND
+        name: max(MIN_BOUND, BOUND_FACTOR * noise[name])
+        if np.isfinite(noise.get(name, np.inf))
+        else MIN_BOUND
         for name in maps
     }
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -9,10 +10,10 @@ from pathlib import Path
 from typing import cast
 
 from posedeploy import plugins
-from posedeploy.benchmarks.ambiguity import Decode
+from posedeploy.benchmarks.ambiguity import Decode, compare_image, noise_bounds
 from posedeploy.benchmarks.inputs import Sample
-from posedeploy.benchmarks.keypoints import ImageParity, PoseParity, compare_poses
-from posedeploy.benchmarks.noise_floor import NoiseFloor, measure_noise
+from posedeploy.benchmarks.keypoints import ImageParity, PoseParity
+from posedeploy.benchmarks.noise_floor import FACTOR, NoiseFloor, measure_noise
 from posedeploy.benchmarks.parity import Parity, compare, one_image
 from posedeploy.benchmarks.recorded import RecordedRunner
 from posedeploy.benchmarks.tolerances import Tolerance, default_tolerance, torch_precision
@@ -74,7 +75,7 @@ def against_pytorch(
         candidate = RecordedRunner(adapt_runner(opened, spec))
         inputs = parity_inputs(model.spec, spec, settings.images, candidate.ranges)
         tolerance = settings.tolerance(opened.effective.precision)
-        case = _Case(str(artifact.path), model, spec, candidate, inputs, tolerance, _decode(spec))
+        case = _Case(str(artifact.path), model, spec, candidate, inputs, settings, tolerance, _decode(spec))
         case.run_candidate()
     on_cpu = RunOptions(threads=options.threads if options.device == "CPU" else None)
     with _recorded(model, on_cpu) as reference:
@@ -102,6 +103,7 @@ class _Case:
     spec: ModelSpec
     candidate: RecordedRunner
     inputs: ParityInputs
+    settings: ParityOptions
     tolerance: Tolerance
     decode: Decode | None
 
@@ -134,17 +136,29 @@ class _Case:
         reported = self.candidate.effective.precision
         precision = torch_precision(reported)
         if precision is None:
-            note = f"no noise floor: PyTorch cannot run this network in {reported}"
+            note = f"no noise floor: {reported!r}, as the runtime reports its precision, is none of PyTorch's"
             return replace(self.compared(reference, None), floor_note=note)
         try:
             with _recorded(in_float64(self.model), options) as exact:
                 floor = self._floor(exact, options, precision)
                 floor = replace(floor, jpeg=self._poses(reference, self.inputs.jpegs))
+                case = replace(self, tolerance=self._widened(floor))
                 if floor.exceeds(self.tolerance):
-                    return replace(self.compared(exact, floor), reference_precision="fp64")
+                    return replace(case.compared(exact, floor), reference_precision="fp64")
         except (DeviceError, _UnmeasurableError) as error:
             return replace(self.compared(reference, None), floor_note=f"no noise floor: {first_line(error)}")
-        return self.compared(reference, floor)
+        return case.compared(reference, floor)
+
+    def _widened(self, floor: NoiseFloor) -> Tolerance:
+        """The tolerance of poses, in FP32 at least ``FACTOR`` times what PyTorch's own noise does to them: on
+        that device nothing comes closer. A coarser precision is the user's choice and widens nothing."""
+        poses, tolerance = floor.poses, self.tolerance
+        if poses is None or floor.precision != "fp32":
+            return tolerance
+        error_mm = max(poses.error_mm or 0.0, poses.error_vertices_mm or 0.0)
+        px = tolerance.px if self.settings.px is not None else _widen(tolerance.px, poses.error_px)
+        mm = tolerance.mm if self.settings.mm is not None else _widen(tolerance.mm, error_mm)
+        return replace(tolerance, px=px, mm=mm)
 
     def _floor(self, exact: RecordedRunner, options: RunOptions, precision: str) -> NoiseFloor:
         samples = self.inputs.for_noise
@@ -156,23 +170,33 @@ class _Case:
         ):
             expected = [exact.run(tensors) for tensors in inputs]
             floor = measure_noise(expected, runner, inputs, precision, options.device, on_progress)
-            return replace(floor, poses=self._poses(exact, [(each, each) for each in samples], runner))
+            pairs = [(sample, sample) for sample in samples]
+            return replace(floor, poses=self._poses(exact, pairs, runner, floor))
 
     def _poses(
-        self, reference: Runner, pairs: Sequence[tuple[Sample, Sample]], other: Runner | None = None
+        self,
+        reference: Runner,
+        pairs: Sequence[tuple[Sample, Sample]],
+        other: Runner | None = None,
+        floor: NoiseFloor | None = None,
     ) -> PoseParity | None:
         """The poses that one network, or another, gives on the second input of each pair, beside those of the
-        first; None without inputs or a decoding."""
+        first, without what is ambiguous by the noise floor; None without inputs or a decoding."""
         decode = self.decode
         if decode is None or not pairs:
             return None
         images: list[ImageParity] = []
+        bounds = noise_bounds(peak_outputs(self.spec), floor) if floor is not None else {}
         for first, second in pairs:
             expected, found = reference.run(first.tensors), (other or reference).run(second.tensors)
             for index, placement in enumerate(first.placements):
-                a, b = (decode(one_image(side, index), placement) for side in (expected, found))
-                images.append(compare_poses(a, b))
+                sides = one_image(expected, index), one_image(found, index)
+                images.append(compare_image(decode, *sides, placement, self.tolerance, bounds))
         return PoseParity(tuple(images))
+
+
+def _widen(tolerance: float, noise: float) -> float:
+    return max(tolerance, FACTOR * noise) if math.isfinite(noise) else tolerance
 
 
 class _UnmeasurableError(Exception):

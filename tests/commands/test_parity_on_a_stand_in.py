@@ -39,13 +39,15 @@ def network(done: Invoke, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Pa
 
 
 def test_a_right_export_passes_by_the_noise_of_the_device(network: Path, invoke: Invoke) -> None:
-    result = invoke("parity", network, "--device", "cuda", "--json", "p.json", "--max-mm", "50")
+    result = invoke("parity", network, "--device", "cuda", "--json", "p.json")
     assert result.exit_code == 0, result.output
     assert "same as PyTorch in fp64" in result.stdout
     assert "floor: PyTorch fp32 on cuda against fp64, 12 runs on 6 inputs; 2x passes" in words(result.stdout)
     assert not lines_wider_than(80, result.stdout)
     (entry,) = json.loads(Path("p.json").read_text())["results"]
     assert entry["noise_floor"]["device"] == "cuda"
+    noise = entry["noise_floor"]["poses"]["error_mm"]
+    assert entry["tolerance"]["mm"] == max(1, 2 * noise) >= entry["poses"]["error_mm"]
     for output in entry["outputs"]:
         assert 1e-4 < output["max_relative"] < output["max_relative_tolerance"]
 
@@ -56,6 +58,6 @@ def test_a_wrong_one_does_not(network: Path, invoke: Invoke) -> None:
     first = next(name for name, weight in weights.items() if weight.shape[1:2] == (3,))
     weights[first] = weights[first].flip(1)
     torch.save(checkpoint, "other.pth")
-    result = invoke("parity", network, "--device", "cuda", "--checkpoint", "other.pth", "--max-mm", "50")
+    result = invoke("parity", network, "--device", "cuda", "--checkpoint", "other.pth")
     assert result.exit_code == 1
     assert "(noise floor of PyTorch fp32 on cuda: " in words(result.stderr)
