@@ -13,8 +13,13 @@ from posedeploy.errors import ArtifactError, DeviceError
 from posedeploy.types import Artifact
 
 
-def admit(artifact: Artifact, device: torch.device, time_limit_s: float = TIME_LIMIT_S) -> str:
+def admit(
+    artifact: Artifact, device: torch.device, time_limit_s: float = TIME_LIMIT_S, *, graphs: bool = True
+) -> str:
     """Refuse a package that would end this process; one that was not tried here yet is tried.
+
+    Args:
+        graphs: the package will be recorded as CUDA graphs, where it is for a GPU.
 
     Returns:
         Whether it passed now or before; and why that could not be kept, where it could not.
@@ -28,15 +33,17 @@ def admit(artifact: Artifact, device: torch.device, time_limit_s: float = TIME_L
     kind = "CPU" if device.type == "cpu" else device.type
     # Opening the artifact has compared this hash with the file.
     sha256 = artifact.files.get(artifact.path.name) or files.sha256(artifact.path)
-    if verdicts.has_passed(sha256, kind):
+    graph = graphs and kind == "cuda"
+    if verdicts.has_passed(sha256, kind, graph):
         return "passed before"
     build = read_build(artifact.path, artifact.details, artifact.spec)
     try:
-        try_package(artifact.path, torch_name(device), [build.zeros(artifact.spec)], time_limit_s)
+        inputs = [build.zeros(artifact.spec)]
+        try_package(artifact.path, torch_name(device), inputs, time_limit_s, graph=graph)
     except TrialFailedError as failure:
         message = f"{artifact.path}: this AOTInductor package {explain(failure, artifact.path, build)}"
         raise (DeviceError if failure.kind == "environment" else ArtifactError)(message) from failure
-    problem = verdicts.keep_pass(sha256, kind)
+    problem = verdicts.keep_pass(sha256, kind, graph)
     return f"passed; it will be tried again, since {problem}" if problem else "passed"
 
 

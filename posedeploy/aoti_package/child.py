@@ -10,9 +10,12 @@ from __future__ import annotations
 
 import ctypes
 import json
+import os
 import signal
 import sys
 import traceback
+from collections.abc import Iterator
+from contextlib import contextmanager
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -29,7 +32,11 @@ def main() -> None:
         ctypes.CDLL(library, mode=ctypes.RTLD_GLOBAL)
     _enter("start")
     try:
-        import_module("posedeploy.aoti_package.trial_run").run(request, _enter)
+        with _silent():
+            for name in request["imports"]:
+                import_module(name)
+            trial_run = import_module("posedeploy.aoti_package.trial_run")
+        trial_run.run(request, _enter)
     except Exception as error:
         traceback.print_exc()
         _answer(type(error).__name__, str(error))
@@ -45,6 +52,22 @@ def _limit_resources(time_limit_s: float) -> None:
 
         signal.alarm(int(time_limit_s) + 10)  # the system ends the process then, whatever it is busy with
         resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+
+
+@contextmanager
+def _silent() -> Iterator[None]:
+    """Discard what packages print as they are imported: the last line of the log is that of a crash."""
+    kept = [(number, os.dup(number)) for number in (1, 2)]
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    try:
+        for number, _ in kept:
+            os.dup2(nowhere, number)
+        yield
+    finally:
+        for number, copy in kept:
+            os.dup2(copy, number)
+            os.close(copy)
+        os.close(nowhere)
 
 
 def _enter(stage: str) -> None:

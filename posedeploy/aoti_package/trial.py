@@ -17,17 +17,17 @@ from typing import Literal, TypeAlias
 
 import numpy as np
 
-from posedeploy import processes
+from posedeploy import plugins, processes
 from posedeploy.aoti_package.cpp_library import find_loaded_path
 from posedeploy.errors import OutputError
 from posedeploy.types import Array
 
 SCRIPT = Path(__file__).with_name("child.py")
-OPTIONS = ("-P", "-u", "-X", "utf8")
+OPTIONS = ("-P", "-u", "-W", "ignore", "-X", "utf8")
 TIME_LIMIT_S = 120.0
 """Loading torch and running a pose network once takes seconds."""
 
-Stage: TypeAlias = Literal["start", "device", "load", "run", "unload", "exit"]
+Stage: TypeAlias = Literal["start", "device", "load", "run", "record", "unload", "exit"]
 Kind: TypeAlias = Literal["crash", "time limit", "refusal", "environment"]
 
 DOING: dict[Stage, str] = {
@@ -35,6 +35,7 @@ DOING: dict[Stage, str] = {
     "device": "the device is opened",
     "load": "it is loaded",
     "run": "it is run",
+    "record": "it is recorded as a CUDA graph",
     "unload": "it is unloaded",
     "exit": "the process that ran it ends",
 }
@@ -87,12 +88,18 @@ def try_package(
     device: str,
     inputs: Sequence[Sequence[Array]],
     time_limit_s: float = TIME_LIMIT_S,
+    *,
+    graph: bool = False,
 ) -> list[list[Array]]:
     """Load a package in a child process, and run it once on each set of inputs.
+
+    The child first imports what this process has imported of packages with native code, in the same order,
+    since the libraries that are loaded first serve the package too.
 
     Args:
         device: as torch has it: ``cpu``, ``cuda`` or ``cuda:1``.
         inputs: for each run, the arrays in the order of the network's inputs.
+        graph: also record it as a CUDA graph and replay that.
 
     Returns:
         The outputs of each run, in the network's order.
@@ -103,7 +110,7 @@ def try_package(
     """
     try:
         with tempfile.TemporaryDirectory(prefix="posedeploy-aoti-") as folder:
-            return _try_in(Path(folder), package, device, inputs, time_limit_s)
+            return _try_in(Path(folder), package, device, inputs, time_limit_s, graph)
     except OSError as error:
         raise OutputError(
             f"{tempfile.gettempdir()}: cannot write the files of the check of {package.name} here "
@@ -112,7 +119,12 @@ def try_package(
 
 
 def _try_in(
-    work: Path, package: Path, device: str, inputs: Sequence[Sequence[Array]], time_limit_s: float
+    work: Path,
+    package: Path,
+    device: str,
+    inputs: Sequence[Sequence[Array]],
+    time_limit_s: float,
+    graph: bool,
 ) -> list[list[Array]]:
     for number, arrays in enumerate(inputs):
         for index, array in enumerate(arrays):
@@ -123,6 +135,8 @@ def _try_in(
         "inputs": [len(arrays) for arrays in inputs],
         "sys_path": [str(Path(entry or os.curdir).absolute()) for entry in sys.path],
         "preload": [str(path) for path in (find_loaded_path(),) if path],
+        "imports": native_imports(),
+        "graph": graph,
         "time_limit_s": time_limit_s,
     }
     if getattr(sys, "frozen", False):  # its executable is the program itself, not a Python
@@ -144,6 +158,12 @@ def _try_in(
         raise TrialFailedError(kind, stage, f"no end after {time_limit_s:g} s") from error
     _check(_read(work), ended)
     return [_outputs(work, number) for number in range(len(inputs))]
+
+
+def native_imports() -> list[str]:
+    """The packages with native code that this process has imported, the first first."""
+    known = {"numpy", "cv2", *plugins.EXTRAS_OF_PACKAGE}
+    return [name for name in sys.modules if name in known]
 
 
 def _read(work: Path) -> _Child:

@@ -15,12 +15,13 @@ import msgspec
 
 from posedeploy import files, native_code
 from posedeploy.aoti_package.cpp_library import find_loaded_path
+from posedeploy.aoti_package.trial import native_imports
 from posedeploy.errors import OutputError
 
 VARIABLE = "POSEDEPLOY_CACHE"
 """The environment variable that names another folder for what can be made again."""
 
-VERSION = 1
+VERSION = 2
 """Of the trial: another one makes older verdicts void."""
 
 
@@ -33,19 +34,20 @@ def cache_folder() -> Path | None:
         return None
 
 
-def has_passed(sha256: str, device: str) -> bool:
-    """Whether the package of this hash passed here, for ``CPU`` or ``cuda``."""
-    path = _path(sha256, device)
+def has_passed(sha256: str, device: str, graph: bool) -> bool:
+    """Whether the package of this hash passed here, for ``CPU`` or ``cuda``, in a process that had imported
+    the same packages; with ``graph``, as a CUDA graph."""
+    path = _path(sha256, device, graph)
     return path is not None and path.is_file()
 
 
-def keep_pass(sha256: str, device: str) -> str:
+def keep_pass(sha256: str, device: str, graph: bool) -> str:
     """Keep that the package of this hash passed here.
 
     Returns:
         Why that could not be kept; empty where it could.
     """
-    path = _path(sha256, device)
+    path = _path(sha256, device, graph)
     if path is None:
         return f"the user has no home folder; name a folder in {VARIABLE}"
     try:
@@ -55,12 +57,12 @@ def keep_pass(sha256: str, device: str) -> str:
     return ""
 
 
-def _path(sha256: str, device: str) -> Path | None:
+def _path(sha256: str, device: str, graph: bool) -> Path | None:
     folder = cache_folder()
-    return folder and folder / "aoti" / _key(sha256, device)
+    return folder and folder / "aoti" / _key(sha256, device, graph)
 
 
-def _key(sha256: str, device: str) -> str:
+def _key(sha256: str, device: str, graph: bool) -> str:
     """A hash of all that decides whether the package runs."""
     library = find_loaded_path()
     state = library.stat() if library is not None else None
@@ -70,6 +72,8 @@ def _key(sha256: str, device: str) -> str:
         astuple(native_code.needs(device)),
         str(library),
         (state.st_size, state.st_mtime_ns) if state else (),
+        native_imports(),
+        graph,
     )
     return hashlib.sha256(msgspec.json.encode(facts)).hexdigest()
 

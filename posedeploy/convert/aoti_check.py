@@ -50,7 +50,8 @@ def check_package(
     library = compiler.library if compiler is not None else None
     build = Build(shapes, str(compiler or ""), library.versions if library else {})
     try:
-        results = try_package(path, torch_name(torch.device(device.lower())), runs, time_limit_s)
+        name, graph = torch_name(torch.device(device.lower())), device == "cuda"
+        results = try_package(path, name, runs, time_limit_s, graph=graph)
     except TrialFailedError as failure:
         why = explain(failure, path, build, library.path if library else None)
         raise ExportError(f"the package that AOTInductor compiled {why}") from failure
@@ -62,5 +63,5 @@ def check_package(
                 f"the package that AOTInductor compiled {wrong}, so it compiled an operator wrongly; choose "
                 "another target"
             )
-    keep_pass(files.sha256(path), device)
+    keep_pass(files.sha256(path), device, graph)
     return build

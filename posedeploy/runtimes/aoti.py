@@ -24,7 +24,7 @@ class AotiRunner(Runner):
     def __init__(self, artifact: Artifact, options: RunOptions) -> None:
         device, self.effective = settle("aoti", options, check_precision(artifact, options))
         native_code.check(artifact.path, artifact.details, options.device)
-        trial = admit(artifact, device)
+        trial = admit(artifact, device, graphs=options.cuda_graphs)
         try:
             call: Callable[..., object] = load_package(artifact.path, device)
         except (RuntimeError, ValueError, OSError) as error:

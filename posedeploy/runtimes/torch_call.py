@@ -9,9 +9,9 @@ from typing import Any, TypeAlias
 import numpy as np
 import torch
 
+from posedeploy.cuda_graph import Form, GraphedCall
 from posedeploy.errors import first_line
 from posedeploy.nesting import flat
-from posedeploy.runtimes.cuda_graph import Form, GraphedCall
 from posedeploy.types import Array, Tensors, TensorSpec
 
 Program: TypeAlias = Callable[..., Any]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any, TypeAlias
 
 import torch
@@ -37,7 +38,10 @@ class GraphedCall:
                     self._queue(call)
             torch.cuda.current_stream(device).wait_stream(side)
             # Other threads may use the GPU meanwhile.
-            with torch.cuda.graph(self._graph, capture_error_mode="thread_local"):
+            with (
+                _separate_random_state(device),
+                torch.cuda.graph(self._graph, capture_error_mode="thread_local"),
+            ):
                 self._joined = self._queue(call)
 
     def _queue(self, call: Callable[..., Any]) -> dict[torch.dtype, torch.Tensor]:
@@ -70,3 +74,17 @@ def _split(joined: dict[torch.dtype, torch.Tensor], forms: Sequence[Form]) -> It
         size = torch.Size(shape).numel()
         yield joined[dtype][starts[dtype] : starts[dtype] + size].view(shape)
         starts[dtype] += size
+
+
+@contextmanager
+def _separate_random_state(device: torch.device) -> Iterator[None]:
+    """Record with a copy of the GPU's random state: that of a recording that fails stays as if recording, and
+    torch then raises an error at any later random number of the process."""
+    index = torch.cuda.current_device() if device.index is None else device.index
+    generator = torch.cuda.default_generators[index]
+    own = generator.graphsafe_get_state()
+    generator.graphsafe_set_state(own.clone_state())
+    try:
+        yield
+    finally:
+        generator.graphsafe_set_state(own)

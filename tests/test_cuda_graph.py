@@ -1,0 +1,32 @@
+"""CUDA graphs on a GPU: what a recording that fails leaves behind."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+
+from posedeploy.cuda_graph import GraphedCall
+
+pytestmark = [
+    pytest.mark.gpu,
+    pytest.mark.skipif(not torch.cuda.is_available(), reason="this machine has no CUDA device"),
+]
+FORMS = (((4,), torch.float32),)
+
+
+def test_outputs_of_several_types_come_back_in_order() -> None:
+    device = torch.device("cuda")
+    call = GraphedCall(lambda x: (x * 2, x.long(), (x + 1).view(2, 2)), FORMS, device)
+    for start in (0.0, 1.0):
+        given = torch.arange(4.0) + start
+        doubled, whole, grown = call([given])
+        assert torch.equal(doubled, given * 2) and torch.equal(whole, given.long())
+        assert torch.equal(grown, (given + 1).view(2, 2))
+
+
+def test_random_numbers_come_after_a_recording_that_failed() -> None:
+    device = torch.device("cuda")
+    with pytest.raises(RuntimeError):
+        GraphedCall(lambda x: x * x.sum().item(), FORMS, device)
+    assert torch.randn(3, device=device).isfinite().all()
+    assert GraphedCall(lambda x: x * 2, FORMS, device)([torch.ones(4)])[0].tolist() == [2, 2, 2, 2]
