@@ -9,6 +9,7 @@ exception. A process that ends without an answer crashed at that stage.
 from __future__ import annotations
 
 import ctypes
+import faulthandler
 import json
 import os
 import signal
@@ -36,6 +37,7 @@ def main() -> None:
             for name in request["imports"]:
                 import_module(name)
             trial_run = import_module("posedeploy.aoti_package.trial_run")
+        _leave_crashes_alone()
         trial_run.run(request, _enter)
     except Exception as error:
         traceback.print_exc()
@@ -52,6 +54,14 @@ def _limit_resources(time_limit_s: float) -> None:
 
         signal.alarm(int(time_limit_s) + 10)  # the system ends the process then, whatever it is busy with
         resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+
+
+def _leave_crashes_alone() -> None:
+    """Undo what packages do about crashes, such as printing a stack: the signal itself is reported."""
+    faulthandler.disable()
+    for name in ("SIGSEGV", "SIGABRT", "SIGBUS", "SIGFPE", "SIGILL"):
+        if hasattr(signal, name):
+            signal.signal(getattr(signal, name), signal.SIG_DFL)
 
 
 @contextmanager

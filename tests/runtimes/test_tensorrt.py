@@ -27,13 +27,11 @@ from posedeploy.runtimes.engine import TensorRtEngine, library_of, numpy_type
 from posedeploy.runtimes.opening import fitted, open_artifact, open_runner
 from posedeploy.runtimes.tensorrt import TensorRtRunner
 from posedeploy.types import Artifact, Model, ModelSpec, RunOptions
-from tests.networks import two_input_model
+from tests.networks import outputs_of, tiny_image, two_input_model
 from tests.runtimes.test_runners import (  # noqa: F401 - the contract, over the fixture below
     DAMAGE,
     Opener,
     _close_to,
-    _image,
-    _wanted,
     test_a_stream_gives_in_order_what_runs_would,
     test_a_stream_may_be_left_early,
     test_a_stream_reads_no_further_ahead_than_it_runs,
@@ -99,8 +97,8 @@ def test_a_run_is_one_graph_and_one_wait(engine: Artifact) -> None:
     cuda = StandInCuda()
     with on_stand_in(engine, ON_GPU, cuda) as runner:
         before = cuda.calls.waits
-        runner.run(_image(0))
-        runner.run(_image(1))
+        runner.run(tiny_image(0))
+        runner.run(tiny_image(1))
         assert (cuda.calls.graphs, cuda.calls.launches, cuda.calls.waits - before) == (1, 2, 2)
         assert runner.effective.details["CUDA graph"] == "yes"
 
@@ -135,7 +133,7 @@ def test_what_is_in_use_is_said(engine: Artifact) -> None:
 def test_where_no_graph_can_be_recorded_it_runs_without_and_says_so(engine: Artifact, tiny: Model) -> None:
     with on_stand_in(engine, ON_GPU, StandInCuda(recordable=False)) as runner:
         assert "cudaErrorStreamCaptureUnsupported" in runner.effective.details["CUDA graph"]
-        assert _close_to(runner.run(_image()), _wanted(tiny, _image()))
+        assert _close_to(runner.run(tiny_image()), outputs_of(tiny, tiny_image()))
 
 
 def test_free_axes_take_what_the_profile_has_and_no_more(tiny: Model, tmp_path: Path) -> None:
@@ -146,7 +144,7 @@ def test_free_axes_take_what_the_profile_has_and_no_more(tiny: Model, tmp_path: 
         assert runner.ranges == {"data": ((1, 3, 16, 16), (2, 3, 32, 64))}
         for shape in ((1, 3, 32, 40), (2, 3, 16, 64), (1, 3, 16, 16), (2, 3, 32, 64)):
             image = {"data": np.random.RandomState(0).standard_normal(shape).astype(np.float32)}
-            assert _close_to(runner.run(image), _wanted(tiny, image))
+            assert _close_to(runner.run(image), outputs_of(tiny, image))
         for shape, given in (((3, 3, 32, 40), "3x3x32x40"), ((1, 3, 8, 40), "1x3x8x40")):
             with pytest.raises(InputError, match=rf"data is {given}, .* for 1x3x16x16 to 2x3x32x64; export"):
                 runner.run({"data": np.zeros(shape, np.float32)})
@@ -155,7 +153,7 @@ def test_free_axes_take_what_the_profile_has_and_no_more(tiny: Model, tmp_path: 
 def test_tensors_come_in_the_manifests_order(engine: Artifact) -> None:
     with on_stand_in(engine, ON_GPU) as runner:
         assert fitted(engine, runner) == engine.spec
-        assert list(runner.run(_image())) == [output.name for output in engine.spec.outputs]
+        assert list(runner.run(tiny_image())) == [output.name for output in engine.spec.outputs]
 
 
 def test_several_inputs_of_which_none_is_an_image(tmp_path: Path) -> None:
