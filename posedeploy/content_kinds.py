@@ -149,17 +149,21 @@ ZIP_DAMAGE = (
 )
 
 
-def kind_of(stream: BinaryIO) -> Kind:
+def kind_of(stream: BinaryIO, size: int | None = None) -> Kind:
     """What a stream holds from its start to its end.
+
+    Args:
+        size: of the whole content in bytes, where the stream has only its first ``HEAD_BYTES``, which are
+            enough for every kind except zip archives.
 
     Raises:
         OSError: it cannot be read.
     """
-    size = stream.seek(0, 2)
+    end = stream.seek(0, 2)
     stream.seek(0)
     head = stream.read(HEAD_BYTES)
     name = next((name for beginning, name in BEGINNINGS if head.startswith(beginning)), None)
-    return KINDS[name or _structured(head, size, stream)]
+    return KINDS[name or _structured(head, end if size is None else size, stream)]
 
 
 def _structured(head: bytes, size: int, stream: BinaryIO) -> str:

@@ -7,7 +7,6 @@ import gzip
 import hashlib
 import lzma
 import os
-import tarfile
 import zlib
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
@@ -16,6 +15,7 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from posedeploy import content_kinds
+from posedeploy.checkpoints.archive_members import Member, members_of
 from posedeploy.content_kinds import KINDS, Kind, kind_of
 from posedeploy.errors import CheckpointError
 from posedeploy.input_files import check_regular
@@ -28,8 +28,6 @@ from posedeploy.printable import listed, printable
 
 MAX_LAYERS = 4
 """Archives inside of each other."""
-MAX_MEMBERS = 10_000
-TAR_DAMAGE = (tarfile.TarError, EOFError, ValueError, OverflowError, zlib.error, lzma.LZMAError, LookupError)
 DECOMPRESSORS: dict[str, Callable[[BinaryIO], Any]] = {
     "gzip": lambda stream: gzip.GzipFile(fileobj=stream),
     "bzip2": bz2.BZ2File,
@@ -127,7 +125,7 @@ def _innermost(
             around.append(kind.what)
             region = _decompressed(kind, region, meter, opened)
         elif kind.name in ("tar", "zip"):
-            name, region = _only_checkpoint(path, kind, _members(kind, region, meter, opened))
+            name, region = _only_checkpoint(path, kind, members_of(kind, region, meter, opened))
             around.append(f"{kind.what}, as {printable(name)}")
         else:
             _check(path, kind, region)
@@ -162,40 +160,19 @@ def _decompressed(kind: Kind, region: Region, meter: Meter, opened: ExitStack) -
         raise PickleError(f"{kind.what} that is damaged or cut off") from error
 
 
-def _members(kind: Kind, region: Region, meter: Meter, opened: ExitStack) -> Iterator[tuple[str, Region]]:
-    if kind.name == "zip":
-        archive = ZipArchive(region, meter, opened)
-        for name in archive.names[:MAX_MEMBERS]:
-            if not name.endswith("/"):
-                yield name, archive.member(name)
-        return
-    try:
-        with tarfile.open(fileobj=region.stream(), mode="r:") as tar:
-            for _, member in zip(range(MAX_MEMBERS), tar, strict=False):
-                if member.isreg() and not member.issparse():
-                    yield member.name, region.part(member.offset_data, member.size)
-    except TAR_DAMAGE as error:
-        raise PickleError("a tar archive that is damaged or cut off") from error
-
-
-def _only_checkpoint(path: Path, kind: Kind, members: Iterator[tuple[str, Region]]) -> tuple[str, Region]:
-    held: dict[str, Region] = {}
-    checkpoints: dict[str, Kind] = {}
-    for name, region in members:
-        held[name] = region
-        found = kind_of(region.stream())
-        if found.weights:
-            checkpoints[name] = found
+def _only_checkpoint(path: Path, kind: Kind, members: Iterator[Member]) -> tuple[str, Region]:
+    held = {member.name: member for member in members}
     if {"pickle", "storages", "tensors"} <= held.keys():
         raise CheckpointError(
             f"{path}: in the format of PyTorch 0.1; convert it in a program that you trust: "
             "torch.save(torch.load(path, weights_only=False), 'new.pth')"
         )
-    sure = [name for name, found in checkpoints.items() if found.name != "pickle"] or list(checkpoints)
+    weights = [name for name, member in held.items() if member.kind.weights]
+    sure = [name for name in weights if held[name].kind.name != "pickle"] or weights
     if len(sure) != 1:
         what = f"{len(sure)} checkpoints: {listed(sure)}" if sure else f"no checkpoint: {listed(list(held))}"
         raise CheckpointError(f"{path}: {kind.what} with {what}; unpack it and name one file")
-    return sure[0], held[sure[0]]
+    return sure[0], held[sure[0]].open()
 
 
 def _folder(path: Path, opened: ExitStack) -> Container:

@@ -69,14 +69,30 @@ class ZipArchive:
             self.zip = opened.enter_context(zipfile.ZipFile(region.stream()))
         self.names = tuple(self.zip.namelist())
 
+    def head(self, name: str, size: int) -> tuple[bytes, int]:
+        """The first ``size`` bytes of a member, or all where it has fewer, and how many it has in all, as the
+        archive records it. Nothing is unpacked to a file.
+
+        Raises:
+            PickleError: it is damaged or encrypted.
+        """
+        with _whole(name):
+            info = self._info(name)
+            with self.zip.open(info) as source:
+                return source.read(size), info.file_size
+
     def member(self, name: str) -> Region:
         """The bytes of a member."""
+        return self.member_within(name, self.meter, self.opened)
+
+    def member_within(self, name: str, meter: Meter, opened: ExitStack) -> Region:
+        """The bytes of a member, counted by this meter where it is unpacked, until ``opened`` closes."""
         with _whole(name):
-            info = self.zip.getinfo(name)
-            if info.flag_bits & 1:
-                raise PickleError(f"{name} is encrypted")
+            info = self._info(name)
             if info.compress_type != zipfile.ZIP_STORED:
-                return self._unpacked(info)
+                meter.take(info.file_size, f"{info.filename}, unpacked")
+                with self.zip.open(info) as source:
+                    return unpack(source, info.file_size, opened)
             start = info.header_offset
             magic, name_size, extra_size = LOCAL_HEADER.unpack(
                 bytes(self.region.array(start, LOCAL_HEADER.size))
@@ -85,10 +101,11 @@ class ZipArchive:
                 raise PickleError(f"{name} is damaged")
             return self.region.part(start + LOCAL_HEADER.size + name_size + extra_size, info.file_size)
 
-    def _unpacked(self, info: zipfile.ZipInfo) -> Region:
-        self.meter.take(info.file_size, f"{info.filename}, unpacked")
-        with self.zip.open(info) as source:
-            return unpack(source, info.file_size, self.opened)
+    def _info(self, name: str) -> zipfile.ZipInfo:
+        info = self.zip.getinfo(name)
+        if info.flag_bits & 1:
+            raise PickleError(f"{name} is encrypted")
+        return info
 
 
 def unpack(source: IO[bytes], limit: int, opened: ExitStack) -> Region:

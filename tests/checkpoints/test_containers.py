@@ -4,6 +4,7 @@ import bz2
 import gzip
 import lzma
 import os
+import resource
 import tarfile
 import zipfile
 from collections.abc import Callable
@@ -236,3 +237,18 @@ def test_a_folder_is_known_by_its_content(tmp_path: Path, plain: Path) -> None:
     assert read(tmp_path / "one").sha256 == read(tmp_path / "two").sha256
     (tmp_path / "two" / "a" / "data" / "0").write_bytes(bytes(24))
     assert read(tmp_path / "one").sha256 != read(tmp_path / "two").sha256
+
+
+def test_an_archive_may_hold_more_files_than_can_be_open(tmp_path: Path, plain: Path) -> None:
+    """Only the checkpoint counts toward what may be unpacked, too."""
+    with zipfile.ZipFile(tmp_path / "run.zip", "w", zipfile.ZIP_DEFLATED) as archive:
+        for number in range(200):
+            archive.writestr(f"logs/{number}.txt", "step 1\n" * 200_000)
+        archive.write(plain, "best.pth")
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (len(list(Path("/proc/self/fd").iterdir())) + 100, hard))
+    try:
+        checkpoint = read(tmp_path / "run.zip")
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+    assert checkpoint.tensors.keys() == WEIGHTS.keys()

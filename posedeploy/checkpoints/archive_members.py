@@ -1,0 +1,65 @@
+"""The files in an archive around a checkpoint, each with its kind."""
+
+from __future__ import annotations
+
+import copy
+import io
+import lzma
+import tarfile
+import zlib
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass
+from functools import partial
+
+from posedeploy.content_kinds import HEAD_BYTES, Kind, kind_of
+from posedeploy.pickles.archives import ZipArchive
+from posedeploy.pickles.limits import Meter
+from posedeploy.pickles.regions import Region
+from posedeploy.pickles.values import PickleError
+
+MAX_MEMBERS = 10_000
+TAR_DAMAGE = (tarfile.TarError, EOFError, ValueError, OverflowError, zlib.error, lzma.LZMAError, LookupError)
+
+
+@dataclass(frozen=True)
+class Member:
+    """A file in an archive; ``open`` gives its bytes."""
+
+    name: str
+    kind: Kind
+    open: Callable[[], Region]
+
+
+def members_of(kind: Kind, region: Region, meter: Meter, opened: ExitStack) -> Iterator[Member]:
+    """The files in a zip or tar archive, of which none stays unpacked.
+
+    Args:
+        meter, opened: count and close the files that ``Member.open`` unpacks, and no others.
+
+    Raises:
+        PickleError: it is damaged or cut off.
+    """
+    if kind.name == "zip":
+        archive, passing = ZipArchive(region, meter, opened), copy.copy(meter)
+        for name in archive.names[:MAX_MEMBERS]:
+            if not name.endswith("/"):
+                yield Member(name, _kind_in_zip(archive, name, passing), partial(archive.member, name))
+        return
+    try:
+        with tarfile.open(fileobj=region.stream(), mode="r:") as tar:
+            for _, member in zip(range(MAX_MEMBERS), tar, strict=False):
+                if member.isreg() and not member.issparse():
+                    part = partial(region.part, member.offset_data, member.size)
+                    yield Member(member.name, kind_of(part().stream()), part)
+    except TAR_DAMAGE as error:
+        raise PickleError("a tar archive that is damaged or cut off") from error
+
+
+def _kind_in_zip(archive: ZipArchive, name: str, meter: Meter) -> Kind:
+    """What a member holds, by its beginning; only an archive in the archive is unpacked, and closed again."""
+    head, size = archive.head(name, HEAD_BYTES)
+    if not head.startswith(b"PK"):
+        return kind_of(io.BytesIO(head), size)
+    with ExitStack() as opened:
+        return kind_of(archive.member_within(name, meter, opened).stream())
