@@ -6,7 +6,8 @@ from collections.abc import Callable, Mapping
 
 import numpy as np
 
-from posedeploy.poses.known_sets import KNOWN_SETS, key_of
+from posedeploy.poses.coco import coco_name
+from posedeploy.poses.known_sets import KNOWN_SETS
 from posedeploy.samples.body import JOINTS, draw_build, draw_stance, pose
 from posedeploy.samples.draws import Draws
 from posedeploy.types import Array
@@ -41,13 +42,13 @@ def drawn_people(joint_set: str, count: int = 3, *, scored: bool = False) -> Arr
         draws = Draws(SEED, index)
         joints = pose(draw_build(draws), draw_stance(draws)).joints + np.array((0, 0, 4000))
         pixels = joints[:, :2] / joints[:, 2:] * 450 + (320, 240)
-        people.append(_in_order(dict(zip(map(key_of, JOINTS), pixels, strict=True)), joint_set))
+        people.append(_in_order(dict(zip(map(coco_name, JOINTS), pixels, strict=True)), joint_set))
     found = np.array(people)
     return np.pad(found, ((0, 0), (0, 0), (0, 1)), constant_values=0.9) if scored else found
 
 
 def _in_order(at: dict[str, Array], joint_set: str) -> Array:
-    return np.array([_place(at, key_of(name), joint_set) for name in KNOWN_SETS[joint_set].joints])
+    return np.array([_place(at, coco_name(name), joint_set) for name in KNOWN_SETS[joint_set].joints])
 
 
 def _place(at: dict[str, Array], name: str, joint_set: str) -> Array:

@@ -18,7 +18,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from posedeploy.joint_sets import JointSet
-from posedeploy.poses.known_sets import KNOWN_SETS, key_of
+from posedeploy.poses.coco import coco_name
+from posedeploy.poses.known_sets import KNOWN_SETS
 from posedeploy.types import Array
 
 FITS = 5.7
@@ -101,7 +102,7 @@ class Fit:
 
 def fit_of(people: Array, joint_set: JointSet) -> Fit:
     """Return how well (people, joints, 3) fit a set; a joint that is missing has a score under 0."""
-    at = {key_of(name): index for index, name in enumerate(joint_set.joints)}
+    at = {coco_name(name): index for index, name in enumerate(joint_set.joints)}
     columns = [index for name, index in at.items() if name in MEASURED]
     points = np.where(people[..., 2:] < 0, np.nan, people[..., :2])
     known = [row for row in DISTANCES if all(name in at for name in (*row[0], *row[1]))]
@@ -139,7 +140,7 @@ def best_set(people: Array, sets: Iterable[JointSet]) -> tuple[JointSet, Fit] | 
 
 def upside_down(people: Array, joint_set: JointSet) -> bool:
     """Whether nearly all of the people have the shoulders below the hips, and these below the ankles."""
-    at = {key_of(name): index for index, name in enumerate(joint_set.joints)}
+    at = {coco_name(name): index for index, name in enumerate(joint_set.joints)}
     rows = [
         [at[name] for name in names if name in at]
         for names in (SHOULDERS, HIPS, ("left_ankle", "right_ankle"))

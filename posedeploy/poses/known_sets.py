@@ -8,7 +8,6 @@ MediaPipe's Pose Landmarker.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from functools import cache
 
 from posedeploy.errors import InputError
 from posedeploy.joint_sets import JOINT_SETS, JointSet
@@ -132,18 +131,9 @@ def set_of_names(names: Iterable[str]) -> JointSet | None:
 
     Case, spaces, underscores and short names such as ``r_sho`` make no difference.
     """
-    own = [key_of(name) for name in names]
-    return next((known for known in KNOWN_SETS.values() if [key_of(n) for n in known.joints] == own), None)
-
-
-@cache
-def key_of(name: str) -> str:
-    """Return a joint's name in COCO's manner, as other names are compared with: ``left_shoulder``."""
-    words = "_".join(name.replace("-", " ").replace("_", " ").replace(".", " ").lower().split())
-    for side in ("left", "right"):
-        if words.endswith(f"_{side}"):
-            words = f"{side}_{words.removesuffix(f'_{side}')}"
-    return coco_name(words)
+    own = [coco_name(name) for name in names]
+    known_sets = KNOWN_SETS.values()
+    return next((known for known in known_sets if [coco_name(n) for n in known.joints] == own), None)
 
 
 def _plain(name: str) -> str:

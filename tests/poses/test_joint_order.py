@@ -7,8 +7,9 @@ import pytest
 
 from posedeploy.errors import InputError
 from posedeploy.joint_sets import JOINT_SETS
+from posedeploy.poses.coco import coco_name
 from posedeploy.poses.joint_order import fit_of, likely_set, upside_down
-from posedeploy.poses.known_sets import KNOWN_SETS, SHORT_NAMES, key_of, set_called, set_of_names, sets_of
+from posedeploy.poses.known_sets import KNOWN_SETS, SHORT_NAMES, set_called, set_of_names, sets_of
 from posedeploy.types import Array
 from tests.bodies import drawn_people
 
@@ -126,7 +127,7 @@ def test_the_tables_agree() -> None:
         assert number is None or name == "human36" or int(number[0]) == len(known)
     assert sets_of(17) == ["human36", "coco-17", "posetrack17", "3dhp17"]
     for known in KNOWN_SETS.values():
-        assert len({key_of(name) for name in known.joints}) == len(known)
+        assert len({coco_name(name) for name in known.joints}) == len(known)
 
 
 def test_a_set_is_known_by_its_names_however_they_are_written() -> None:
@@ -135,4 +136,7 @@ def test_a_set_is_known_by_its_names_however_they_are_written() -> None:
         ("nose", "eye.left", "eye_right", *KNOWN_SETS["coco-17"].joints[3:]),
     ):
         assert set_of_names(names) is KNOWN_SETS["coco-17"]
+    camel = {"head_top": "headTop", "l_small_toe": "leftSmallToe", "r_big_toe": "RBigToe"}
+    halpe = KNOWN_SETS["halpe26"]
+    assert set_of_names(camel.get(name, name) for name in halpe.joints) is halpe
     assert set_of_names(("nose", "tail")) is None

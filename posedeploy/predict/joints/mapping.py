@@ -8,8 +8,8 @@ from functools import cache
 import numpy as np
 
 from posedeploy.joint_sets import JointSet
+from posedeploy.poses.coco import coco_name
 from posedeploy.poses.joint_mapping import map_person, unmappable
-from posedeploy.poses.known_sets import key_of
 from posedeploy.types import Array
 
 HEAD_TOPS = ("head_top", "top_head")
@@ -18,7 +18,7 @@ HEAD_TOPS = ("head_top", "top_head")
 @cache
 def same_joints(own: JointSet, wanted: JointSet) -> bool:
     """Whether two sets have the same joints in the same order, whatever they call them."""
-    return [key_of(name) for name in own.joints] == [key_of(name) for name in wanted.joints]
+    return [coco_name(name) for name in own.joints] == [coco_name(name) for name in wanted.joints]
 
 
 def lacking_joints(own: JointSet, wanted: JointSet) -> list[str]:
@@ -40,14 +40,14 @@ def to_set(joints: Array, own: JointSet, wanted: JointSet) -> Array | tuple[str,
 
 def note_on_nose(own: JointSet) -> str:
     """Return what to say where a set has no nose, and another place is taken for it."""
-    keys = [key_of(name) for name in own.joints]
+    keys = [coco_name(name) for name in own.joints]
     return "" if "nose" in keys else f"; the nose is {_face(keys)[1]}"
 
 
 @cache
 def _names(own: JointSet) -> tuple[str, ...]:
     """The names of a set's joints as ``map_person`` takes them, after ``_with_face``."""
-    keys = [key_of(name) for name in own.joints]
+    keys = [coco_name(name) for name in own.joints]
     names = ["head" if key in HEAD_TOPS else f"inner_{key}" if key == "head" else key for key in keys]
     return tuple(names if "nose" in keys or not _face(keys)[0] else [*names, "nose"])
 
@@ -65,7 +65,7 @@ def _face(keys: Sequence[str]) -> tuple[list[str], str]:
 
 def _with_face(joints: Array, own: JointSet) -> Array:
     """The joints and, of a set without a nose, what is taken for it."""
-    keys = [key_of(name) for name in own.joints]
+    keys = [coco_name(name) for name in own.joints]
     names, _ = _face(keys)
     if "nose" in keys or not names:
         return joints
