@@ -69,7 +69,7 @@ def find_nearest(artifact: Path, own: Path) -> Candidate | None:
         target = TARGETS.get(document.target) if document else None
         if document is None or target is None or not artifact.name.endswith(target.suffix):
             continue
-        names = [name for name in _models(document) if not artifact.with_name(Path(name).name).exists()]
+        names = [name for name in _models(document) if _is_name(name) and not _exists(artifact, name)]
         found += [Candidate(path, name, document.files[name]) for name in names]
     return max(found, key=lambda candidate: _likeness(candidate.name, artifact.name), default=None)
 
@@ -104,6 +104,18 @@ def _models(document: Manifest) -> list[str]:
     """The names in a manifest that its model file may have: not those of the files beside that."""
     target = TARGETS.get(document.target)
     return [name for name in document.files if target is None or not name.endswith(target.companions)]
+
+
+def _is_name(name: str) -> bool:
+    """Whether a name in a manifest can be that of a file: "", ".." and a null character cannot."""
+    return Path(name).name not in ("", "..") and "\0" not in name
+
+
+def _exists(artifact: Path, name: str) -> bool:
+    try:
+        return artifact.with_name(Path(name).name).exists()
+    except OSError:  # a name that is too long for the file system
+        return False
 
 
 def _manifests(folder: Path, own: Path) -> Iterator[Path]:

@@ -206,7 +206,14 @@ def test_a_file_that_no_manifest_claims_names_the_nearest(artifact: Artifact) ->
         in (sentence := manifest.describe_nearest(path))
         and f"net.xml.posedeploy.json, which records {artifact.files['net.xml'][:12]}..." in sentence
     )
+    for number, name in enumerate(("", "..", "a\0.xml", "x" * 300 + ".xml")):
+        other = json.loads((path.parent / "net.xml.posedeploy.json").read_text())
+        other["files"] = {name: "0" * 64}
+        (path.parent / f"{number}.posedeploy.json").write_text(json.dumps(other))
+    assert "net.xml.posedeploy.json, which records" in manifest.describe_nearest(path)
     artifact.path.write_bytes(b"there again")
+    for number in range(4):
+        (path.parent / f"{number}.posedeploy.json").unlink()
     assert manifest.describe_nearest(path) == "", "that manifest has its file"
 
 

@@ -68,7 +68,7 @@ def choose_compiler() -> Compiler:
 
 def list_compilers() -> Iterator[Compiler]:
     """The compilers on the PATH that run: the usual names, then numbered ones, the newest first."""
-    for name in dict.fromkeys((*USUAL, *_numbered_names())):
+    for name in _names():
         if shutil.which(name):
             try:
                 yield read_compiler(name)
@@ -107,11 +107,19 @@ def _refusal(command: str, why: str) -> ExportError:
     return ExportError(f"AOTInductor cannot use the C++ compiler that {VARIABLE} names: {command}: {why}")
 
 
-def _numbered_names() -> list[str]:
-    folders = (Path(folder) for folder in os.environ.get("PATH", os.defpath).split(os.pathsep) if folder)
-    files = (path for folder in folders if folder.is_dir() for path in folder.iterdir())
-    names = {path.name for path in files if _NUMBERED.fullmatch(path.name)}
-    return sorted(names, key=lambda name: (name[0] != "g", -int(name.rpartition("-")[2])))
+def _names() -> Iterator[str]:
+    """The names of compilers. The folders on the PATH are listed only after the usual names are used up."""
+    yield from USUAL
+    folders = os.environ.get("PATH", os.defpath).split(os.pathsep)
+    names = {name for folder in folders if folder for name in _list(folder) if _NUMBERED.fullmatch(name)}
+    yield from sorted(names, key=lambda name: (name[0] != "g", -int(name.rpartition("-")[2])))
+
+
+def _list(folder: str) -> list[str]:
+    try:
+        return [path.name for path in Path(folder).iterdir()]
+    except OSError:  # missing, no folder, or not readable: nothing in it can be found by name
+        return []
 
 
 def _output_of(command: str, argument: str) -> str:

@@ -36,13 +36,23 @@ def _places(artifact: Artifact, path: str) -> Iterator[Path]:
         folder.parent / at.name,
         folder.parent / at.parent.name / at.name,
     )
-    return (place for place in places if place.exists())
+    return (place for place in places if _exists(place))
 
 
 def _checkpoints(folder: Path) -> Iterator[Path]:
-    if not folder.is_dir():
+    try:
+        paths = sorted(folder.iterdir())
+    except OSError:  # missing, no folder, or not readable
         return iter(())
-    return islice((path for path in sorted(folder.iterdir()) if _may_be_checkpoint(path)), MAX_CHECKPOINTS)
+    return islice((path for path in paths if _may_be_checkpoint(path)), MAX_CHECKPOINTS)
+
+
+def _exists(path: Path) -> bool:
+    """Whether a path exists; one that this user may not examine counts as missing."""
+    try:
+        return path.exists()
+    except OSError:
+        return False
 
 
 def _may_be_checkpoint(path: Path) -> bool:

@@ -33,7 +33,8 @@ def check_package(
 ) -> Build:
     """Run a package in a child process, and where axes are free at a second size, against PyTorch.
 
-    That it passed is kept, so that this machine does not try it again when it is opened.
+    A pass is kept, so that this machine does not try the package again when it opens it. Where it cannot be
+    kept, the export succeeds without a message, and opening the package tries it again and reports why.
 
     Args:
         device: ``CPU`` or ``cuda``. compiler: what compiled it; None where torch chose one.

@@ -38,7 +38,9 @@ class OpenCvWriter:
 
     def finish(self) -> None:
         self.close()
-        readable = int(cv2.VideoCapture(str(self._path), cv2.CAP_FFMPEG).get(cv2.CAP_PROP_FRAME_COUNT))
+        capture = cv2.VideoCapture(str(self._path), cv2.CAP_FFMPEG)
+        readable = int(capture.get(cv2.CAP_PROP_FRAME_COUNT))
+        capture.release()
         if readable != self._written:
             raise OSError(
                 errno.ENOSPC,

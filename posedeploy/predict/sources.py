@@ -120,7 +120,8 @@ def _open_glob(argument: str, fps: float | None) -> Source:
         )
     if fps is not None:
         return _as_video(Path(argument).name, images, fps)
-    skipped = tuple(printable(str(path)) for path in paths if path not in images)
+    taken = set(images)
+    skipped = tuple(printable(str(path)) for path in paths if path not in taken)
     folder = Path(os.path.commonpath([path.parent for path in images]))
     return Images(Path(argument).name, images, folder, skipped)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import shutil
 from pathlib import Path
@@ -66,6 +67,15 @@ def test_an_older_library_fits_too_and_the_usual_name_comes_first(path: Path) ->
     _stand_in(path, "g++", "3.4.5")
     _link(path, "g++-12")
     assert choose_compiler().command == "g++"
+
+
+def test_a_folder_on_the_path_that_cannot_be_listed_is_passed_over(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A name that is too long stands in for a folder without permission, which does not stop root."""
+    _stand_in(path, "g++-98", "3.4.5")
+    monkeypatch.setenv("PATH", os.pathsep.join([str(path / ("x" * 300)), str(path / "g++-98"), str(path)]))
+    assert [compiler.command for compiler in list_compilers()] == ["g++-98"]
 
 
 def test_where_none_fits_the_first_is_tried(path: Path) -> None:

@@ -219,7 +219,19 @@ def test_nobody_answers() -> None:
         open_source("http://a:b@127.0.0.1:1/%d?x=[1]")
 
 
+@pytest.mark.parametrize(
+    "url", ["http://user:secret@[abc/a.mp4", "file://[abc", "ftp://[abc", "rtsp://a]:1/"]
+)
+def test_what_is_no_url_is_refused(url: str) -> None:
+    with pytest.raises(
+        InputError, match=r": not a valid URL \(Invalid IPv6 URL\); wanted such as rtsp"
+    ) as refusal:
+        open_source(url)
+    assert "secret" not in str(refusal.value)
+
+
 def test_urls() -> None:
+    assert without_password("http://:secret@host/a") == "http://:***@host/a"
     assert without_password("rtsp://user:secret@host:554/a?b=c") == "rtsp://user:***@host:554/a?b=c"
     assert without_password("http://host/a") == "http://host/a"
     assert file_name_of("http://host/a%20b/clip%C3%A9.mp4?x=/y") == "clipé.mp4"

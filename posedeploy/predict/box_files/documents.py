@@ -62,7 +62,7 @@ def _shapes(shapes: list[Any], name: str) -> _Entries:
             raise ValueError(f"a {kind} of {len(shape['points'])} points, around which there is no box")
         columns = list(zip(*((float(x), float(y)) for x, y in shape["points"]), strict=True))
         corners = numbers_of([min(columns[0]), min(columns[1]), max(columns[0]), max(columns[1])])
-        return name, Box(corners, where, str(shape["label"]), shape.get("score"))
+        return name, Box(corners, where, str(shape["label"]), _score_of(shape))
 
     for index, shape in enumerate(shapes):
         where = f"shape {index}"
@@ -95,7 +95,7 @@ def _coco(
     entries: list[Any], what: str, key_of: Callable[[ImageKey], ImageKey], names: Mapping[int, str]
 ) -> _Entries:
     def read(entry: Any, where: str) -> tuple[ImageKey, Box]:
-        category, score = entry.get("category_id"), entry.get("score")
+        category = entry.get("category_id")
         if entry.get("iscrowd"):
             raise ValueError("a crowd, and not one person")
         label = names.get(category, str(category)) if isinstance(category, int) else category
@@ -103,13 +103,21 @@ def _coco(
             numbers_of(entry["bbox"]),
             where,
             None if label is None else str(label),
-            None if score is None else float(score),
+            _score_of(entry),
         )
         return key_of(image_id_of(entry)), box
 
     for index, entry in enumerate(entries):
         where = f"{what} {entry.get('id', index) if isinstance(entry, dict) else index}"
         yield where, partial(read, entry, where)
+
+
+def _score_of(entry: Any) -> float | None:
+    score = entry.get("score")
+    try:
+        return None if score is None else float(score)
+    except (TypeError, ValueError) as error:
+        raise ValueError(f"the score {score!r}; wanted a number") from error
 
 
 def _named(document: Document, path: Path) -> RawBoxes:

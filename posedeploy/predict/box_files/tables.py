@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from pathlib import Path
@@ -110,8 +111,7 @@ def _column(header: Sequence[str], names: Sequence[str], taken: Sequence[str]) -
 
 
 def _plain(path: Path, rows: Sequence[CsvRow]) -> RawBoxes:
-    widths = [len(row.cells) for row in rows]
-    width = max(set(widths), key=widths.count)
+    ((width, _),) = Counter(len(row.cells) for row in rows).most_common(1)
     if width in MOT_COLUMNS and _numeric(rows[0].cells):
         by_image, remarks = collect(_lines(rows, partial(_mot, width)), path.name)
         return RawBoxes(by_image, "xywh", MOT_PERSON, 1, remarks=tuple(remarks))

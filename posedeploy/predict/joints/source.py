@@ -80,12 +80,11 @@ class JointsFile(Source):
     def __iter__(self) -> Iterator[Frame]:
         """Blank frames: as large as the file says that the images are, or a tenth larger than the joints
         reach."""
-        grounds: dict[tuple[int, int], np.ndarray] = {}
         everywhere = self._size_of(self.content.frames)
         for index, frame in enumerate(self.content.frames):
             width, height = everywhere if self.moving else self._size_of([frame])
-            ground = grounds.setdefault((width, height), np.full((height, width, 3), GROUND, np.uint8))
-            yield Frame(self._name_of(frame), ground.copy(), index, self._time_of(frame, index))
+            ground = np.full((height, width, 3), GROUND, np.uint8)
+            yield Frame(self._name_of(frame), ground, index, self._time_of(frame, index))
 
     def _time_of(self, frame: JointsFrame, index: int) -> float | None:
         if not self.moving:

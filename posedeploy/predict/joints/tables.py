@@ -7,6 +7,7 @@ With a header, joints go by names such as ``nose_x, nose_y, nose_score``, and co
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -89,8 +90,7 @@ def _split(row: CsvRow) -> CsvRow:
 
 def _array(rows: Sequence[CsvRow], source: str) -> tuple[Array, list[str]]:
     """Rows of as many numbers as most have; others go to the remarks."""
-    lengths = [len(row.cells) for row in rows]
-    width = max(set(lengths), key=lengths.count)
+    ((width, _),) = Counter(len(row.cells) for row in rows).most_common(1)
     kept, remarks = [], []
     for row in rows:
         numbers = [number(cell) for cell in row.cells]

@@ -223,6 +223,11 @@ def test_what_is_no_box_is_left_out_and_told(tmp_path: Path, image: Path) -> Non
         ),
         (
             "a.json",
+            lambda path: as_json(path, [coco(), coco(score="high")]),
+            "entry 1 is left out: the score 'high'; wanted a number",
+        ),
+        (
+            "a.json",
             lambda path: as_json(path, [BOX, [1, 2, 3]]),
             "box 1 is left out: 3 numbers; wanted 4 for a box",
         ),
@@ -242,6 +247,10 @@ def test_what_is_no_box_is_left_out_and_told(tmp_path: Path, image: Path) -> Non
         finder, ((box,),) = found(path, image)
         np.testing.assert_allclose(box, BOX, atol=1e-4)
         assert remark in finder.remarks[0]
+    shape = labelme()["shapes"][0]
+    as_json(tmp_path / "a.json", labelme(shapes=[shape | {"score": "0.9"}, shape | {"score": "high"}]))
+    finder, ((box,),) = found(tmp_path / "a.json", image, min_score=0.5)
+    assert finder.remarks[0] == "a.json: shape 1 is left out: the score 'high'; wanted a number"
     shapes = [*labelme()["shapes"], {"label": "person", "points": [[1, 1]], "shape_type": "point"}]
     as_json(tmp_path / "a.json", labelme(shapes=shapes))
     finder, ((box,),) = found(tmp_path / "a.json", image)

@@ -1,0 +1,20 @@
+"""Where a recorded file is looked for, at paths that this user may not examine."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from posedeploy import files
+from posedeploy.commands.recorded import find_recorded, find_recorded_checkpoint
+from posedeploy.types import Artifact
+from tests.predict.conftest import spec_of
+
+
+def test_a_path_that_cannot_be_examined_counts_as_missing(tmp_path: Path) -> None:
+    """A name that is too long stands in for a folder without permission, which does not stop root."""
+    (tmp_path / "renamed.pth").write_bytes(b"\x80\x02}.")
+    sha256 = files.sha256(tmp_path / "renamed.pth")
+    artifact = Artifact(tmp_path / "net.onnx", "onnx", spec_of("lightweight-openpose-2d"), "fp32")
+    recorded = str(tmp_path / ("x" * 300) / ("y" * 300))
+    assert find_recorded(artifact, recorded) is None
+    assert find_recorded_checkpoint(artifact, recorded, sha256) == tmp_path / "renamed.pth"
