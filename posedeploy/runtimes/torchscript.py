@@ -33,7 +33,6 @@ class TorchScriptRunner(Runner):
             )
         if device.type == "cuda":
             tf32.write_into(program)
-            torch._C._jit_pass_fuse_frozen_conv_add_relu(program.graph)
         self.inputs, self.outputs = artifact.spec.inputs, artifact.spec.outputs
         self._program = program
         self._call, details = open_call(
