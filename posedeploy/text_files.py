@@ -32,7 +32,8 @@ MAX_BYTES = 64 << 20
 MAX_TOML_BYTES = 1 << 20
 """TOML is written by hand, and its reader takes seconds for each MiB."""
 MAX_DEPTH = 200
-"""Lists and objects inside each other."""
+"""Lists and objects inside each other, in TOML and in JSON that msgspec cannot read. msgspec itself stops at
+Python's recursion limit, about 1,000."""
 
 # Strings are passed over whole, ended or not, so that each character is looked at once.
 _JSON_TOKENS = re.compile(r'"[^"\\\n]*(?:\\.[^"\\\n]*)*"?|[\[\]{},]')

@@ -78,6 +78,9 @@ class Animation(Source):
             self.total = _count_pages(self._content)
         self.fps = fps or DEFAULT_FPS
 
+    def close(self) -> None:
+        self._content.close()
+
     def __iter__(self) -> Iterator[Frame]:
         done, left_out = 0, 0
         size: tuple[int, ...] = ()
@@ -122,10 +125,12 @@ class Animation(Source):
         return page[..., :3]
 
     def _frames(self) -> Iterator[tuple[Array, float]]:
-        content = np.frombuffer(self._content, np.uint8)
         done, time_s, count = 0, 0.0, 1
         while True:
+            # A view that lived on between frames would keep the file from being closed.
+            content = np.frombuffer(self._content, np.uint8)
             decoded, animation = cv2.imdecodeanimation(content, done, count)
+            del content
             for image, milliseconds in zip(animation.frames, animation.durations, strict=True):
                 yield np.asarray(image)[..., :3], time_s
                 shown_s = int(milliseconds) / 1000

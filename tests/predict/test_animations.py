@@ -117,3 +117,19 @@ def test_pages_of_more_bits_are_scaled_by_what_they_hold(tmp_path: Path) -> None
     for frame, page in zip(frames, deep, strict=True):
         assert frame.image.shape == (96, 128, 3)
         assert np.abs(frame.image[..., 0].astype(int) - page // 16).max() <= 1
+
+
+@pytest.mark.parametrize("name", ["a.webp", "a.tif"])
+def test_an_animation_that_is_closed_holds_its_file_no_longer(tmp_path: Path, name: str) -> None:
+    """Also where its frames were left before the last one."""
+    if name == "a.tif":
+        cv2.imwritemulti(str(tmp_path / name), [np.full((8, 8, 3), 9, np.uint8)] * 3)
+    else:
+        animated(tmp_path / name)
+    source = Animation(tmp_path / name)
+    frames = iter(source)
+    next(frames)
+    assert str(tmp_path / name) in Path("/proc/self/maps").read_text()
+    source.close()
+    source.close()
+    assert str(tmp_path / name) not in Path("/proc/self/maps").read_text()

@@ -7,18 +7,19 @@ from functools import partial
 from pathlib import Path
 
 from posedeploy.errors import InputError
-from posedeploy.input_files import read_bytes
+from posedeploy.input_files import check_regular
 from posedeploy.predict.box_files.content import Box, ImageKey, RawBoxes, Size, collect, numbers_of
 from posedeploy.predict.box_files.documents import read_document
 from posedeploy.predict.box_files.tables import read_table
 from posedeploy.predict.box_files.voc import read_annotation
 from posedeploy.predict.box_files.yolo import CLASSES, is_labels, read_all, read_labels
-from posedeploy.predict.joints.arrays import load_npy
+from posedeploy.predict.npy_files import load_npy
 from posedeploy.text_files import decode
 from posedeploy.types import Array
 
 WHAT = "a file or folder of boxes"
-MAX_BYTES = 512 << 20
+HEAD_BYTES = 1 << 16
+"""How much of a file is read to tell its format."""
 NPY = b"\x93NUMPY"
 
 FOLDERS: Mapping[str, Callable[[Sequence[Path], str], RawBoxes]] = {
@@ -37,10 +38,10 @@ def read_raw(path: Path) -> RawBoxes:
     """
     if path.is_dir():
         return _read_folder(path)
-    content = read_bytes(path, WHAT, MAX_BYTES)
-    if content.startswith(NPY):
-        return _from_array(load_npy(path, WHAT), path)
-    text = decode(content, path, WHAT)
+    head = _head(path)
+    if head.startswith(NPY):
+        return _from_array(load_npy(path, WHAT, "boxes"), path)
+    text = decode(head, path, WHAT, replace=True)  # the head may end within a character
     begin = text.lstrip()[:1]
     if begin in ("[", "{") or path.suffix.lower() == ".json":
         return read_document(path)
@@ -49,6 +50,15 @@ def read_raw(path: Path) -> RawBoxes:
     if is_labels(text) or (path.suffix.lower() == ".txt" and not begin):
         return read_labels(path)
     return read_table(path)
+
+
+def _head(path: Path) -> bytes:
+    check_regular(path, WHAT)
+    try:
+        with path.open("rb") as file:
+            return file.read(HEAD_BYTES)
+    except OSError as error:
+        raise InputError(f"{path}: cannot be read ({error.strerror}); name {WHAT}") from error
 
 
 def merged(parts: Sequence[RawBoxes]) -> RawBoxes:

@@ -4,11 +4,9 @@ unpickled, and no array is read that its header makes larger than ``MAX_BYTES``.
 from __future__ import annotations
 
 import io
-import math
 import zipfile
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any, BinaryIO
 
 import numpy as np
 
@@ -17,15 +15,13 @@ from posedeploy.files import DAMAGED
 from posedeploy.input_files import check_regular
 from posedeploy.predict.joints.content import FileFrame, RawJoints, Record
 from posedeploy.predict.joints.rows import split_rows
+from posedeploy.predict.npy_files import MAX_BYTES, OBJECTS, load_npy, read_array, read_header, too_large
 from posedeploy.types import Array
 
-WHAT = "a file of 2D joints"
-MAX_BYTES = 512 << 20
-"""Of an array of joints: over a million people of 17 joints."""
+WHAT, JOINTS = "a file of 2D joints", "joints"
 KEYS = ("keypoints", "joints", "poses", "joints_2d", "keypoints_2d", "pose2d", "positions_2d", "kpts", "data")
 """What joints are called in files of several arrays; the first that is there is taken."""
 SCORE_KEYS = ("keypoint_scores", "scores", "score", "confidence", "conf", "visibility")
-OBJECTS = "holds Python objects, which posedeploy never unpickles"
 ENCRYPTED = 0x1
 """The flag of a member of a zip file."""
 HEADER_BYTES = 1 << 16
@@ -39,24 +35,7 @@ def read_npy(path: Path, key: str | None, *, sequence: bool) -> RawJoints:
     """
     if key is not None:
         raise InputError(f"--joints-key {key}: {path} holds one array without a name; leave it out")
-    return from_array(load_npy(path, WHAT), path.name, sequence=sequence)
-
-
-def load_npy(path: Path, what: str) -> Array:
-    """Return the array of a ``.npy`` file, which is not of Python objects.
-
-    Args:
-        what: a noun phrase for the messages, such as "a file of 2D joints".
-
-    Raises:
-        InputError: it cannot be read, is damaged, too large or of Python objects.
-    """
-    check_regular(path, what)
-    try:
-        with path.open("rb") as file:
-            return _read_array(file, str(path))
-    except OSError as error:
-        raise InputError(f"{path}: cannot be read ({error.strerror}); name {what}") from error
+    return from_array(load_npy(path, WHAT, JOINTS), path.name, sequence=sequence)
 
 
 def read_npz(path: Path, key: str | None, *, sequence: bool) -> RawJoints:
@@ -76,9 +55,9 @@ def read_npz(path: Path, key: str | None, *, sequence: bool) -> RawJoints:
             def load(name: str) -> Array:
                 size, source = members[name].file_size, f"{path}: {members[name].filename}"
                 if size > MAX_BYTES + HEADER_BYTES:
-                    raise too_large(source, size)
+                    raise too_large(source, size, JOINTS)
                 with archive.open(members[name]) as file:
-                    return _read_array(io.BytesIO(file.read(size)), source)
+                    return read_array(io.BytesIO(file.read(size)), source, JOINTS)
 
             return from_arrays(shapes, load, path, key, refusals, sequence=sequence)
     except (*DAMAGED, OSError) as error:
@@ -113,13 +92,6 @@ def from_arrays(
     if scores is not None and array.shape[-1:] == (2,):
         array = np.concatenate([array, load(scores)[..., None]], axis=-1)
     return from_array(array, path.name, sequence=sequence)
-
-
-def too_large(source: str, size: int) -> InputError:
-    """Return the error for an array whose header makes it larger than joints may be."""
-    return InputError(
-        f"{source}: {size:,} bytes by its header, and an array of joints may have {MAX_BYTES:,}"
-    )
 
 
 def from_array(array: Array, source: str, *, sequence: bool) -> RawJoints:
@@ -195,37 +167,7 @@ def _header(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> tuple[int, ...] 
         return "is encrypted"
     with archive.open(info) as file:
         try:
-            shape, dtype = _shape_and_type(io.BytesIO(file.read(HEADER_BYTES)))
+            shape, dtype = read_header(io.BytesIO(file.read(HEADER_BYTES)))
         except DAMAGED as error:
             return f"is damaged ({error})"
     return OBJECTS if dtype.hasobject else shape
-
-
-def _shape_and_type(file: BinaryIO) -> tuple[tuple[int, ...], np.dtype[Any]]:
-    version = np.lib.format.read_magic(file)
-    readers = {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.read_array_header_2_0}
-    if version not in readers:
-        raise ValueError("an array with named fields; wanted one of numbers")
-    shape, _, dtype = readers[version](file)
-    return shape, dtype
-
-
-def _read_array(file: BinaryIO, source: str) -> Array:
-    """The array of a ``.npy`` file, whose header must agree with its size."""
-    try:
-        shape, dtype = _shape_and_type(file)
-        size = math.prod(shape) * dtype.itemsize
-        if dtype.hasobject:
-            raise InputError(f"{source}: {OBJECTS}; save the joints as an array of numbers")
-        if size > MAX_BYTES:
-            raise too_large(source, size)
-        start = file.tell()
-        if file.seek(0, io.SEEK_END) - start < size:
-            raise ValueError(f"cut off: {size:,} bytes by its header, and it has {file.tell() - start:,}")
-        file.seek(0)
-        array: Array = np.lib.format.read_array(file, allow_pickle=False)
-    except DAMAGED as error:
-        raise InputError(
-            f"{source}: damaged, or not an array of numbers as numpy.save writes it ({error})"
-        ) from error
-    return array

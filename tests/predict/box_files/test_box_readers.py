@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 from posedeploy.errors import InputError
+from posedeploy.predict import npy_files
 from posedeploy.predict.box_files.content import BoxOptions
 from posedeploy.predict.boxes import Finder, read_boxes
 from posedeploy.predict.sources import open_source
@@ -321,3 +322,24 @@ def test_odd_parts_of_json_do_not_stop_the_rest(document: Any, tmp_path: Path, i
     as_json(tmp_path / "boxes.json", document)
     _, ((box,),) = found(tmp_path / "boxes.json", image)
     np.testing.assert_allclose(box, BOX, atol=1e-4)
+
+
+def test_an_array_that_is_not_read_is_called_boxes(
+    tmp_path: Path, image: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    np.save(tmp_path / "a.npy", np.array([{"box": 1}], object))
+    with pytest.raises(InputError, match=r"never unpickles; save the boxes as an array of numbers$"):
+        found(tmp_path / "a.npy", image)
+    monkeypatch.setattr(npy_files, "MAX_BYTES", 100)
+    np.save(tmp_path / "a.npy", np.ones((4, 4)))
+    with pytest.raises(InputError, match=r"128 bytes by its header, and an array of boxes may have 100$"):
+        found(tmp_path / "a.npy", image)
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-16", "utf-32"])
+def test_a_file_longer_than_what_tells_its_format_is_read_whole(
+    tmp_path: Path, image: Path, encoding: str
+) -> None:
+    boxes = [{"image": "a.png", "boxes": [list(BOX)], "note": "é" * 40_001}]
+    (tmp_path / "a.json").write_text(json.dumps(boxes, ensure_ascii=False), encoding=encoding)
+    assert found(tmp_path / "a.json", image)[1] == [[list(BOX)]]

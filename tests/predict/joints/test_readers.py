@@ -17,6 +17,7 @@ import scipy.io
 
 from posedeploy.errors import InputError, MissingPackageError
 from posedeploy.poses.known_sets import KNOWN_SETS
+from posedeploy.predict import npy_files
 from posedeploy.predict.joints import arrays
 from posedeploy.predict.joints.content import JointsContent, gather
 from posedeploy.predict.joints.formats import is_joints, read_joints
@@ -444,7 +445,8 @@ def test_a_key_for_what_has_no_names_is_refused(tmp_path: Path) -> None:
 def test_large_arrays_are_refused_before_they_are_read(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(arrays, "MAX_BYTES", 1000)
+    for module in (arrays, npy_files):
+        monkeypatch.setattr(module, "MAX_BYTES", 1000)
     np.save(tmp_path / "a.npy", PEOPLE)
     np.savez(tmp_path / "a.npz", joints=PEOPLE)
     for name in ("a.npy", "a.npz"):
