@@ -58,7 +58,9 @@ def main() -> None:
         annotations.keypoint_names, family.KEYPOINT_NAMES, sigmas_of(family.KEYPOINT_NAMES)
     )
     nothing = Effective("none", "", "", "", None)
-    result = evaluate("ideal maps", nothing, annotations, common, ideal_poses(given.seed, given.count))
+    result = evaluate(
+        "ideal maps", nothing, annotations, common, enumerate(ideal_poses(given.seed, given.count))
+    )
     for part in result.slices:
         print(f"{part.name}: {part.people} people, AP {part.ap:.3f}, AP50 {part.ap50:.3f}, AR {part.ar:.3f}")
 

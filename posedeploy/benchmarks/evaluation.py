@@ -97,25 +97,31 @@ def evaluate(
     effective: Effective,
     annotations: Annotations,
     common: Keypoints,
-    poses: Iterable[Poses],
+    poses: Iterable[tuple[int, Poses]],
     on_progress: Callable[[int, int], None] = lambda done, total: None,
 ) -> Evaluation:
-    """Score what was found in each of the annotated images.
+    """Score what was found in the annotated images.
 
     Args:
-        poses: of each image, in the annotations' order.
+        poses: of each image, with its place among ``annotations.images``. An image without any is not scored,
+            and neither are the people in it.
 
     Raises:
         InputError: there is no one to find.
     """
     check_people(annotations, common)
     found: list[Detection] = []
-    total = len(annotations.images)
-    for number, (image, people) in enumerate(zip(annotations.images, poses, strict=True), start=1):
+    sizes: dict[int | str, tuple[int, int]] = {}
+    for place, people in poses:
+        image = annotations.images[place]
+        sizes[image.id] = image.width, image.height
         found += detections(people, image, common)
-        on_progress(number, total)
+        on_progress(place + 1, len(annotations.images))
+    if len(sizes) < len(annotations.images):
+        annotations = annotations.select_images(sizes)
+        check_people(annotations, common)
     slices = tuple(_slice(name, annotations, found, common) for name in MIN_HEIGHTS)
-    return Evaluation(label, effective, total, common.names, common.left_out, tuple(found), slices)
+    return Evaluation(label, effective, len(sizes), common.names, common.left_out, tuple(found), slices)
 
 
 def _slice(name: SliceName, annotations: Annotations, found: list[Detection], common: Keypoints) -> Slice:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Generator, Iterator, Mapping
 from contextlib import ExitStack, closing
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
@@ -33,11 +33,11 @@ from posedeploy.commands.console import (
 from posedeploy.commands.finding import Where, finder_of
 from posedeploy.commands.opening import SAMPLE, Described, open_finder
 from posedeploy.commands.tables import running, table
-from posedeploy.errors import InputError
+from posedeploy.errors import InputError, MissingPackageError
 from posedeploy.predict.chain import Predictor
 from posedeploy.predict.frames import Frame
 from posedeploy.predict.images import read_picture
-from posedeploy.types import Artifact, ModelSpec, RunOptions
+from posedeploy.types import Artifact, ModelSpec, Poses, RunOptions
 
 PEOPLE: dict[SliceName, str] = {"all": "all", "large": "at least 1/3 of the image high"}
 
@@ -81,18 +81,20 @@ def run(
         for remark in annotations.remarks:
             warn(f"{annotations_path}: {remark}")
         check_people(annotations, common)
+        problems: list[str] = []
         with (
             counting(f"finding people in {folder}") as on_progress,
-            closing(predictor.stream(_frames(annotations, paths))) as found,
+            closing(_found(predictor, annotations, paths, problems)) as found,
         ):
             result = evaluate(
                 str(artifact.path),
                 runner.effective,
                 annotations,
                 common,
-                (poses for _, poses in found),
+                found,
                 on_progress,
             )
+    annotations = replace(annotations, remarks=(*annotations.remarks, *problems))
     _show(result)
     if json is not None:
         write_json(json, document(result, annotations, artifact, settings.where.detector))
@@ -146,16 +148,31 @@ def evaluation_table(result: Evaluation) -> Table:
 
 def _of_files(annotations: Annotations, paths: Mapping[int | str, Path], missing: str) -> Annotations:
     """The annotations of the images that are there, with the sizes of the files where they give none."""
-    sizes = {}
+    sizes: dict[int | str, tuple[int, int]] = {}
+    problems: list[InputError | MissingPackageError] = []
     for image in annotations.images:
         if image.id in paths:
-            size = image.width, image.height
-            if not all(size):
-                height, width = read_picture(paths[image.id]).pixels.shape[:2]
-                size = width, height
-            sizes[image.id] = size
+            try:
+                sizes[image.id] = _size_of(image, paths[image.id])
+            except (InputError, MissingPackageError) as error:
+                problems.append(error)
+    if problems and not sizes:
+        raise problems[0]
     found = annotations.select_images(sizes)
-    return replace(found, remarks=(*found.remarks, missing)) if missing else found
+    return replace(
+        found, remarks=(*found.remarks, *([missing] if missing else []), *map(_left_out, problems))
+    )
+
+
+def _size_of(image: AnnotatedImage, path: Path) -> tuple[int, int]:
+    if image.width and image.height:
+        return image.width, image.height
+    height, width = read_picture(path).pixels.shape[:2]
+    return width, height
+
+
+def _left_out(reason: object) -> str:
+    return f"{reason}; left out, with the people in it"
 
 
 def _unmatched(annotations: Annotations, spec: ModelSpec, common: Keypoints) -> Iterator[str]:
@@ -168,11 +185,37 @@ def _unmatched(annotations: Annotations, spec: ModelSpec, common: Keypoints) -> 
         )
 
 
-def _frames(annotations: Annotations, paths: Mapping[int | str, Path]) -> Iterator[Frame]:
+def _found(
+    predictor: Predictor, annotations: Annotations, paths: Mapping[int | str, Path], problems: list[str]
+) -> Generator[tuple[int, Poses], None, None]:
+    """The people in each image, with its place among those annotated. One that cannot be read or looked at is
+    left out, with the reason in ``problems``.
+
+    Raises:
+        InputError: none is left.
+    """
+    refused: list[str] = []
+    done = 0
+    with closing(predictor.stream(_frames(annotations, paths, refused), refused)) as stream:
+        for frame, poses in stream:
+            yield frame.index, poses
+            done += 1
+    if not done:
+        raise InputError(refused[0])
+    problems += map(_left_out, refused)
+    for problem in problems:
+        warn(problem)
+
+
+def _frames(annotations: Annotations, paths: Mapping[int | str, Path], refused: list[str]) -> Iterator[Frame]:
     """The images one by one, each as it is asked for."""
     for index, image in enumerate(annotations.images):
-        picture = read_picture(paths[image.id])
-        _check_size(paths[image.id], picture.pixels.shape[:2], image)
+        try:
+            picture = read_picture(paths[image.id])
+            _check_size(paths[image.id], picture.pixels.shape[:2], image)
+        except (InputError, MissingPackageError) as error:
+            refused.append(str(error))
+            continue
         if picture.remark is not None:
             say(f"{image.file_name}: {picture.remark}")
         yield Frame(image.file_name, picture.pixels, index)

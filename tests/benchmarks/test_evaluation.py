@@ -64,7 +64,7 @@ def _evaluate(path: Path, *poses: Poses) -> Evaluation:
     common = common_keypoints(
         annotations.keypoint_names, family.KEYPOINT_NAMES, sigmas_of(family.KEYPOINT_NAMES)
     )
-    return evaluate("drawn", EFFECTIVE, annotations, common, poses)
+    return evaluate("drawn", EFFECTIVE, annotations, common, enumerate(poses))
 
 
 def _averages(part: Slice) -> tuple[float | None, ...]:
@@ -179,7 +179,7 @@ def test_a_3d_network_is_scored_by_its_2d_keypoints(tmp_path: Path) -> None:
     path = coco.write(tmp_path / "a.json", {"a.png": (WIDTH, HEIGHT)}, people)
     annotations = read_annotations(path)
     common = common_keypoints(annotations.keypoint_names, spec.keypoint_names, predictor.sigmas)
-    (everyone, large) = evaluate("3d", EFFECTIVE, annotations, common, [poses]).slices
+    (everyone, large) = evaluate("3d", EFFECTIVE, annotations, common, [(0, poses)]).slices
     assert (everyone.people, large.people) == (PEOPLE, PEOPLE)
     assert (everyone.ap, large.ar) == (pytest.approx(1), 1)
 

@@ -168,6 +168,41 @@ def test_annotations_as_other_tools_write_them(
     assert document["slices"][0]["ap"] == pytest.approx(1)
 
 
+@pytest.mark.parametrize("has_sizes", [True, False])
+@pytest.mark.parametrize(
+    ("make", "why"),
+    [
+        (lambda path: path.write_bytes(b"no image"), "photos/a.png: not an image but a text"),
+        (
+            lambda path: write_image(path, np.zeros((32, 64, 3), np.uint8)),
+            "photos/a.png: is 64x32 px and the",
+        ),
+    ],
+)
+def test_an_image_that_cannot_be_read_is_left_out_and_named(
+    people: list[dict[str, Any]],
+    human: Path,
+    done: Invoke,
+    make: Callable[[Path], Any],
+    why: str,
+    has_sizes: bool,
+) -> None:
+    document = json.loads(Path("people.json").read_text())
+    if not has_sizes:
+        for image in document["images"][why.startswith("photos/a.png: is") :]:
+            del image["width"], image["height"]
+        Path("people.json").write_text(json.dumps(document))
+    make(Path("photos/a.png"))
+    result = done("evaluate", human / "out" / "human.onnx", *GIVEN, "--json", "e.json")
+    errors = words(result.stderr)
+    assert errors.count(why) == 1 and "left out, with the people in it" in errors
+    found = json.loads(Path("e.json").read_text())
+    assert (found["images"], found["slices"][0]["people"]) == (1, PEOPLE)
+    assert found["slices"][0]["ap"] == pytest.approx(1)
+    assert {each["image_id"] for each in found["detections"]} == {document["images"][1]["id"]}
+    assert why in found["remarks"][-1]
+
+
 def test_an_average_of_few_keypoints_is_said_to_be_one(
     people: list[dict[str, Any]], human: Path, done: Invoke
 ) -> None:
@@ -183,7 +218,8 @@ def test_bad_input(people: list[dict[str, Any]], human: Path, refused: Callable[
     onnx = human / "out" / "human.onnx"
     shutil.copy(onnx, "theirs.onnx")
     shutil.copytree("photos", "broken")
-    Path("broken/b.png").write_bytes(b"no image")
+    for name in IMAGES:
+        Path("broken", name).write_bytes(b"no image")
     Path("text.json").write_text("no JSON")
     sizes = dict.fromkeys(IMAGES, (WIDTH, HEIGHT))
     coco.write(Path("empty.json"), {}, [])
@@ -211,7 +247,7 @@ def test_bad_input(people: list[dict[str, Any]], human: Path, refused: Callable[
         ),
         (
             (onnx, "--annotations", "people.json", "--images", "broken"),
-            "broken/b.png: not an image but a text",
+            "broken/a.png: not an image but a text",
         ),
         (("theirs.onnx", *GIVEN), "nothing here says how the outputs of this network ('unknown')"),
         (("none.onnx", *GIVEN), "none.onnx: no such file"),
