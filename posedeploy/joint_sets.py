@@ -11,6 +11,8 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from posedeploy.joint_names import coco_name
+
 _FINGERS = ("thumb", "index", "middle", "ring", "little")
 
 SIGMAS = {
@@ -24,7 +26,7 @@ SIGMAS = {
 }  # fmt: skip
 """How exactly people place each part of the body, as a share of a person's size: COCO's, and for the parts
 that COCO lacks those of their neighbours."""
-_SIDE = re.compile(r"^(l|r|left|right)[_ ]")
+_SIDE = re.compile("^(left|right)_")
 UNKNOWN_SIGMA = 0.079
 """That of a joint that nobody has measured: a shoulder's, about the middle of all."""
 
@@ -49,8 +51,8 @@ class JointSet:
 
 
 def sigmas_of(names: Sequence[str]) -> tuple[float, ...]:
-    """The OKS sigmas of joints, by their names; ``l_`` or ``left_`` is the left one of a part."""
-    return tuple(SIGMAS.get(_SIDE.sub("", name.lower()), UNKNOWN_SIGMA) for name in names)
+    """The OKS sigmas of joints, by their names, which ``coco_name`` folds: both sides of a part have one."""
+    return tuple(SIGMAS.get(_SIDE.sub("", coco_name(name)), UNKNOWN_SIGMA) for name in names)
 
 
 JOINT_SETS = {

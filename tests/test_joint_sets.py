@@ -4,6 +4,7 @@ import pytest
 
 from posedeploy.errors import InputError
 from posedeploy.families import joint_set, published_joint_set
+from posedeploy.joint_names import coco_name
 from posedeploy.joint_sets import JOINT_SETS, UNKNOWN_SIGMA, JointSet, sigmas_of
 from posedeploy.poses import (
     gtrs,
@@ -13,7 +14,6 @@ from posedeploy.poses import (
     pose2mesh,
     pose_hg_3d,
 )
-from posedeploy.poses.coco import coco_name
 
 
 @pytest.mark.parametrize("joints", JOINT_SETS.values(), ids=JOINT_SETS)
@@ -71,6 +71,7 @@ def test_families_without_sets_have_their_own_joints() -> None:
         0.087, 0.089, 0.107, 0.087, 0.089, 0.025, 0.025, 0.035, 0.035,
     )  # fmt: skip
     assert sigmas_of(("body_centre", "r_hip")) == (0.107, 0.107)
+    assert sigmas_of(("leftAnkle", "REye", "hip.R", "headTop")) == (0.089, 0.025, 0.107, 0.026)
 
 
 def test_a_number_that_no_set_has_is_named_by_number_or_refused() -> None:

@@ -9,7 +9,7 @@ import numpy as np
 
 from posedeploy.benchmarks.annotations import AnnotatedImage
 from posedeploy.errors import InputError
-from posedeploy.poses.coco import coco_name
+from posedeploy.joint_names import coco_name
 from posedeploy.types import Array, Poses
 
 

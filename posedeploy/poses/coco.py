@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import re
-from functools import cache
-
 KEYPOINTS = (
     "nose", "left_eye", "right_eye", "left_ear", "right_ear", "left_shoulder", "right_shoulder",
     "left_elbow", "right_elbow", "left_wrist", "right_wrist", "left_hip", "right_hip", "left_knee",
@@ -15,37 +12,3 @@ SKELETON = (
     (9, 11), (2, 3), (1, 2), (1, 3), (2, 4), (3, 5), (4, 6), (5, 7),
 )  # fmt: skip
 """Pairs of keypoints, counted from 1 as COCO's files do."""
-SIDES = {"l": "left", "r": "right", "left": "left", "right": "right"}
-PARTS = {
-    "sho": "shoulder", "shldr": "shoulder", "elb": "elbow", "wri": "wrist", "ank": "ankle", "kne": "knee",
-}  # fmt: skip
-"""What COCO calls the sides and the parts of the body that others shorten."""
-SYNONYMS = {"midhip": "pelvis", "hipcenter": "pelvis", "hipcentre": "pelvis", "hipscenter": "pelvis"}
-_WORDS = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|\d+|[^\W\d_A-Za-z]+")
-_RUN_TOGETHER = {
-    "".join(words): f"{SIDES[side]}_{PARTS.get(part, part)}"
-    for side in SIDES
-    for part in (*PARTS, *PARTS.values(), "hip", "eye", "ear")
-    for words in ([(side, part), (part, side)] if len(side) > 1 else [(side, part)])
-}
-"""Names without anything between side and part, such as ``rshoulder`` and ``eyeleft``."""
-
-
-@cache
-def coco_name(name: str) -> str:
-    """Return what COCO calls a keypoint, such as ``right_shoulder``, or other names in its manner.
-
-    Case, spaces, underscores, hyphens, dots and the place of the side make no difference: ``r_sho``,
-    ``RShoulder``, ``Right Shoulder``, ``shoulder.R`` and ``rightshoulder`` are the same.
-    """
-    words = [word.lower() for word in _WORDS.findall(name)]
-    run_together = "".join(words)
-    if run_together in _RUN_TOGETHER:
-        return _RUN_TOGETHER[run_together]
-    if run_together in SYNONYMS:
-        return SYNONYMS[run_together]
-    if len(words) > 1 and words[-1] in SIDES and words[0] not in SIDES:
-        words = [words[-1], *words[:-1]]
-    if len(words) > 1 and words[0] in SIDES:
-        return "_".join([SIDES[words[0]], *(PARTS.get(word, word) for word in words[1:])])
-    return "_".join(words)

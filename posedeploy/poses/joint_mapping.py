@@ -11,8 +11,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from posedeploy.errors import InputError
+from posedeploy.joint_names import coco_name
 from posedeploy.joint_sets import JointSet
-from posedeploy.poses.coco import coco_name
 from posedeploy.types import Array
 
 BODY = tuple(

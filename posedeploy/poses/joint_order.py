@@ -17,8 +17,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from posedeploy.joint_names import coco_name
 from posedeploy.joint_sets import JointSet
-from posedeploy.poses.coco import coco_name
 from posedeploy.poses.known_sets import KNOWN_SETS
 from posedeploy.types import Array
 

@@ -10,9 +10,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 
 from posedeploy.errors import InputError
+from posedeploy.joint_names import coco_name
 from posedeploy.joint_sets import JOINT_SETS, JointSet
 from posedeploy.poses import lightweight_openpose_2d as openpose
-from posedeploy.poses.coco import coco_name
 
 
 def _both(*parts: str) -> tuple[str, ...]:

@@ -13,9 +13,9 @@ from functools import lru_cache
 import numpy as np
 
 from posedeploy.errors import InputError
+from posedeploy.joint_names import coco_name
 from posedeploy.joint_sets import by_number
 from posedeploy.keypoint_descriptions import missing_description
-from posedeploy.poses.coco import coco_name
 from posedeploy.poses.maps import maps_of, stride_of
 from posedeploy.types import (
     Array,

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from posedeploy.errors import InputError
+from posedeploy.joint_names import coco_name
 from posedeploy.joint_sets import JOINT_SETS
-from posedeploy.poses.coco import coco_name
 from posedeploy.poses.joint_mapping import map_joints
 from posedeploy.poses.lightweight_openpose_2d import KEYPOINT_NAMES
 from posedeploy.types import Array

@@ -7,8 +7,8 @@ from functools import cache
 
 import numpy as np
 
+from posedeploy.joint_names import coco_name
 from posedeploy.joint_sets import JointSet
-from posedeploy.poses.coco import coco_name
 from posedeploy.poses.joint_mapping import map_person, unmappable
 from posedeploy.types import Array
 
