@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -22,8 +23,13 @@ from posedeploy.types import Model, StageCount
 
 UNUSED_IN_EVAL = ".num_batches_tracked"
 """A counter of BatchNorm that evaluation never reads; checkpoints older than PyTorch 0.4.1 lack it."""
+_STATISTICS = re.compile(r"(.*\.)(\d+)\.running_var")
 NO_FIT = 1 << 30
 REMEDY = "Your own variant goes in with --network FILE.py:FUNCTION; another family with --family"
+FOLDED = (
+    "Its BatchNorm layers are folded into its convolutions, so it is a variant of the published network, "
+    "such as examples/human_pose_estimation_0001.py in the repository builds"
+)
 
 
 @runtime_checkable
@@ -124,6 +130,12 @@ def misfits(wanted: Shapes, found: Shapes) -> tuple[list[str], list[str], list[s
     )
 
 
+def _is_folded(missing: list[str], left_over: list[str]) -> bool:
+    """Whether a BatchNorm is missing whose convolution, just before it, has a bias that is left over."""
+    found = (_STATISTICS.fullmatch(name) for name in missing)
+    return any(each is not None and f"{each[1]}{int(each[2]) - 1}.bias" in left_over for each in found)
+
+
 def load_weights(module: nn.Module, checkpoint: Checkpoint, remedy: str) -> None:
     """Put every tensor in its place and the network in eval mode, float32, on the CPU.
 
@@ -146,6 +158,8 @@ def load_weights(module: nn.Module, checkpoint: Checkpoint, remedy: str) -> None
         for what, names in (("missing", missing), ("left over", left_over), ("mis-shaped", misshaped))
         if names
     ]
+    if _is_folded(missing, left_over):
+        faults.append(FOLDED)
     if faults:
         raise MisfitError(f"{checkpoint.path}: does not fit the network. " + ". ".join((*faults, remedy)))
     whole = [

@@ -112,6 +112,17 @@ def test_a_trained_checkpoint_of_a_variant_is_refused_rather_than_half_loaded(re
         open_checkpoint(real / "human-pose-estimation-0001.pth")
 
 
+def test_a_checkpoint_with_folded_batch_norm_is_named_as_a_variant(tmp_path: Path) -> None:
+    state = {name: tensor for name, tensor in _state().items() if not name.startswith("model.0.1.")}
+    state["model.0.0.bias"] = torch.ones(32)
+    with pytest.raises(CheckpointError, match=r"1 left over: model\.0\.0\.bias\. Its BatchNorm layers are"):
+        open_checkpoint(_saved(state, tmp_path))
+    del state["model.0.0.bias"]
+    with pytest.raises(CheckpointError, match=r"does not fit") as refusal:
+        open_checkpoint(_saved(state, tmp_path))
+    assert "BatchNorm" not in str(refusal.value)
+
+
 def test_whole_numbers_where_weights_belong_are_named_and_refused(tmp_path: Path) -> None:
     state = _state()
     state[HEAD] = state[HEAD].to(torch.int8)

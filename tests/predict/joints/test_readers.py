@@ -6,6 +6,7 @@ import json
 import pickle
 import re
 import sys
+import tracemalloc
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
@@ -495,3 +496,22 @@ def test_without_scipy_the_extra_is_named(tmp_path: Path, monkeypatch: pytest.Mo
         MissingPackageError, match=r"needs the package scipy, .* pip install 'posedeploy\[matlab\]'"
     ):
         read(tmp_path / "a.mat")
+
+
+def test_images_of_many_sizes_do_not_stay_in_memory(tmp_path: Path) -> None:
+    """Each frame's ground is made for it alone."""
+    document = annotations()
+    (person, *_) = document["annotations"]
+    document["images"] = [
+        {"id": index, "file_name": f"{index}.jpg", "width": 1000 + index, "height": 1000}
+        for index in range(30)
+    ]
+    document["annotations"] = [person | {"id": index, "image_id": index} for index in range(30)]
+    as_json(tmp_path / "a.json", document)
+    source = JointsFile(tmp_path / "a.json")
+    tracemalloc.start()
+    try:
+        assert sum(frame.image.shape[0] == 1000 for frame in source) == 30
+        assert tracemalloc.get_traced_memory()[1] < 5 * 3 * 1030 * 1000
+    finally:
+        tracemalloc.stop()
