@@ -10,7 +10,7 @@ from posedeploy.errors import InputError
 SCHEMES = ("rtsp", "rtsps", "http", "https", "udp", "rtp", "tcp")
 
 _URL = re.compile(r"([A-Za-z][A-Za-z0-9+.-]+)://")
-_PASSWORD = re.compile(r"(://[^/@:]*:)[^/@]*(?=@)")
+_PASSWORD = re.compile(r"(://[^/@:]*:).*(?=@)")
 
 
 def scheme_of(argument: str) -> str | None:
