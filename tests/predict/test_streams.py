@@ -220,7 +220,7 @@ def test_nobody_answers() -> None:
 
 
 @pytest.mark.parametrize(
-    "url", ["http://me:a@/secret@[abc/a.mp4", "file://[abc", "ftp://[abc", "rtsp://a]:1/"]
+    "url", ["http://me:a@secret@[abc/a.mp4", "file://[abc", "ftp://[abc", "rtsp://a]:1/"]
 )
 def test_what_is_no_url_is_refused(url: str) -> None:
     with pytest.raises(
