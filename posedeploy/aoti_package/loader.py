@@ -27,6 +27,8 @@ def load_package(path: Path, device: torch.device) -> Program:
     Raises:
         RuntimeError: torch cannot load it.
     """
+    if device.type == "cuda":
+        torch.zeros(1, device=device)  # opens the device, as the trial does before it loads the package
     loader = torch._C._aoti.AOTIModelPackageLoader(
         str(path),
         MODEL,
