@@ -52,21 +52,26 @@ class ReducedPrecision(nn.Module):
     """A copy of a network that computes in a reduced precision and takes and gives FP32.
 
     ``network`` stays as it is. With ``channels_last``, convolutions keep their weights in that memory format,
-    which is faster on a GPU once BatchNorm is folded into them, as exports do.
+    which is faster on a GPU once BatchNorm is folded into them, as exports do. ``emulated`` rounds the inputs,
+    weights and outputs of layers and computes in FP32 between: the same numbers but for the order of sums, for
+    processors without arithmetic in FP16, on which PyTorch's own kernels are slow by far.
     """
 
-    def __init__(self, network: nn.Module, precision: str, *, channels_last: bool = True) -> None:
+    def __init__(
+        self, network: nn.Module, precision: str, *, channels_last: bool = True, emulated: bool = False
+    ) -> None:
         super().__init__()
         self.network = copy.deepcopy(network)
         self.dtype = DTYPES[precision]
+        self.emulated = emulated
         for module in self.network.modules():
-            if type(module) in WITH_WEIGHTS:
+            if type(module) in WITH_WEIGHTS and not emulated:
                 module.to(self.dtype)
         if channels_last:
             to_channels_last(self.network)
 
     def forward(self, *inputs: Tensor) -> tuple[Tensor, ...]:
-        with _Casting(self.dtype):
+        with _Casting(self.dtype, self.emulated):
             outputs = flat(self.network(*inputs))
         return tuple(output.float() if output.dtype == self.dtype else output for output in outputs)
 
@@ -81,9 +86,10 @@ def to_channels_last(network: nn.Module) -> None:
 class _Casting(TorchFunctionMode):
     """Casts what functions of torch are given, by the tables above."""
 
-    def __init__(self, dtype: torch.dtype) -> None:
+    def __init__(self, dtype: torch.dtype, emulated: bool) -> None:
         super().__init__()
         self.dtype = dtype
+        self.emulated = emulated
 
     def __torch_function__(
         self,
@@ -93,6 +99,9 @@ class _Casting(TorchFunctionMode):
         kwargs: dict[str, Any] | None = None,
     ) -> Any:
         kwargs = kwargs or {}
+        if func in LAYERS and self.emulated:
+            rounded = _cast(_cast((args, kwargs), torch.float32, self.dtype), self.dtype, torch.float32)
+            return func(*rounded[0], **rounded[1]).to(self.dtype)
         if func in LAYERS:
             return func(*_cast(args, torch.float32, self.dtype), **_cast(kwargs, torch.float32, self.dtype))
         if func is functional.prelu or func is torch.prelu:  # the slope has to have the input's type

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from posedeploy.nesting import flat
 from posedeploy.reduced_precision import DTYPES, ReducedPrecision
 
 STEP = {"fp16": 2**-11, "bf16": 2**-8}
@@ -102,3 +103,17 @@ def test_a_traced_and_an_exported_network_give_the_same() -> None:
 def test_convolutions_keep_their_weights_channels_last() -> None:
     weight = ReducedPrecision(_eval(Expectation), "fp16").network.body[0].weight
     assert weight.is_contiguous(memory_format=torch.channels_last)
+
+
+@pytest.mark.parametrize("make", [Expectation, Mixing])
+@pytest.mark.parametrize("precision", DTYPES)
+def test_emulation_gives_the_same_numbers_but_for_the_order_of_sums(
+    make: Callable[[], nn.Module], precision: str
+) -> None:
+    network = _eval(make)
+    data = torch.rand(1, 3, 64, 64) if make is Expectation else torch.randn(2, 3, 8)
+    real, emulated = (ReducedPrecision(network, precision, emulated=kind)(data) for kind in (False, True))
+    exact = flat(network(data))
+    for found, wanted, fp32 in zip(emulated, real, exact, strict=True):
+        assert (found - wanted).abs().max() < 2 * STEP[precision] * wanted.abs().max()
+        assert (found - fp32).abs().max() > 0

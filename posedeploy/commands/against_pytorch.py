@@ -219,7 +219,8 @@ def _in_precision(model: Model, options: RunOptions, precision: str) -> tuple[Mo
     """The network and the options that PyTorch runs it with in a precision; on the CPU, whose runner has FP32
     only, as a network that casts."""
     if options.device == "CPU" and precision in DTYPES:
-        module = ReducedPrecision(model.deployed or model.module, precision, channels_last=False).eval()
+        network = model.deployed or model.module
+        module = ReducedPrecision(network, precision, channels_last=False, emulated=True).eval()
         return replace(model, module=module), options
     return model, replace(options, precision=cast(Precision, precision))
 
