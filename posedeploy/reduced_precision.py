@@ -51,10 +51,11 @@ NORMS = frozenset((functional.batch_norm, torch.batch_norm))
 class ReducedPrecision(nn.Module):
     """A copy of a network that computes in a reduced precision and takes and gives FP32.
 
-    ``network`` stays as it is. With ``channels_last``, convolutions keep their weights in that memory format,
-    which is faster on a GPU once BatchNorm is folded into them, as exports do. ``emulated`` rounds the inputs,
-    weights and outputs of layers and computes in FP32 between: the same numbers but for the order of sums, for
-    processors without arithmetic in FP16, on which PyTorch's own kernels are slow by far.
+    ``network`` stays as it is. With ``channels_last``, convolutions keep their weights in that memory
+    format, which is faster on a GPU once BatchNorm is folded into them, as exports do. ``emulated``
+    rounds the inputs, weights and outputs of layers and computes in FP32 between: the same numbers but
+    for the order of sums, for processors without arithmetic in FP16, on which PyTorch's own kernels are
+    slow by far.
     """
 
     def __init__(
