@@ -37,7 +37,7 @@ def test_everything_here_works(done: Invoke) -> None:
     rows = [
         line
         for line in result.stdout.splitlines()
-        if line.startswith(("target", "runtime", "flavour", "device", "toolchain", "scoring", "window"))
+        if line.startswith(("target", "runtime", "flavour", "device", "toolchain", "scoring", "window", "video"))
     ]
     assert len(rows) == len(states), "one line each"
 
