@@ -16,6 +16,9 @@ from posedeploy.types import Array
 MAX_SCORE = 2
 """What a file's scores reach: a heatmap's value, about 1, or COCO's visibility, 2. Depths in mm go beyond."""
 
+MAX_DIGITS = 15
+"""Of a frame's number."""
+
 
 @dataclass(frozen=True)
 class Record:
@@ -142,6 +145,19 @@ def mark_missing(joints: Array) -> Array:
 def in_order(frames: Iterable[FileFrame]) -> list[FileFrame]:
     """Return the frames by number or, where they have none, by the numbers in their names."""
     return sorted(frames, key=lambda frame: (frame.number is None, frame.number or 0, natural(frame.name)))
+
+
+def frame_numbers(names: Sequence[str]) -> list[int | None]:
+    """Return the number that each name has where the names differ, as ``clip_7_body25.json`` has 7; None for
+    each where they differ in more than one number."""
+    parts = [re.split(r"([0-9]+)", name) for name in names]
+    same_text = len({tuple(part[::2]) for part in parts}) == 1
+    places = range(1, len(parts[0]), 2) if same_text else ()
+    differing = [place for place in places if len({part[place] for part in parts}) > 1]
+    place = differing or [*places][-1:]
+    if len(place) != 1 or any(len(part[place[0]]) > MAX_DIGITS for part in parts):
+        return [None] * len(names)
+    return [int(part[place[0]]) for part in parts]
 
 
 def natural(name: str) -> list[tuple[int, str]]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import TypeAlias
@@ -11,7 +12,7 @@ from posedeploy.errors import InputError
 from posedeploy.predict.coco_tables import ENTRY_ERRORS, guarded
 from posedeploy.predict.joints.arrays import from_array, from_arrays
 from posedeploy.predict.joints.coco_joints import is_annotations, is_results, read_annotations, read_results
-from posedeploy.predict.joints.content import FileFrame, RawJoints, in_order
+from posedeploy.predict.joints.content import FileFrame, RawJoints, frame_numbers, in_order
 from posedeploy.predict.joints.entries import Document, array_of
 from posedeploy.predict.joints.estimators import (
     is_by_name,
@@ -85,7 +86,9 @@ def read_folder(folder: Path, files: Sequence[Path]) -> RawJoints:
             f"{folder}: none of its {len(files)} JSON files is OpenPose's of a frame; name one file, or a "
             "folder of such files" + "".join(f"; {remark}" for remark in remarks[:1])
         )
-    return RawJoints(in_order(frames), None, set_name, remarks=tuple(remarks))
+    numbers = frame_numbers([frame.name for frame in frames])
+    numbered = [replace(frame, number=number) for frame, number in zip(frames, numbers, strict=True)]
+    return RawJoints(in_order(numbered), None, set_name, remarks=tuple(remarks))
 
 
 def _list(document: Document, path: Path, *, sequence: bool) -> RawJoints:

@@ -43,10 +43,11 @@ def given_people(source: JointsFile, spec: ModelSpec) -> People:
         used += people
     _check_anyone(source, frames)
     remarks += check_order(used, own, source.name, is_stated=is_stated)
+    by_number = dict(zip(source.numbers, frames, strict=True))
 
     def find(coming: Iterable[Frame], refused: list[str] | None) -> Iterator[tuple[Frame, Mapped]]:
         for frame in coming:
-            yield frame, frames[frame.index]
+            yield frame, by_number[frame.index]
 
     return People(source.name, find, remarks=tuple(remarks))
 

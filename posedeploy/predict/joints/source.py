@@ -49,7 +49,10 @@ class JointsOptions:
 
 
 class JointsFile(Source):
-    """content: the people of each frame, in the file's own order of joints. options: how they were read."""
+    """content: the people of each frame, in the file's own order of joints. options: how they were read.
+
+    numbers: of each frame, from the file or from 0 on.
+    """
 
     kind: Kind = "joints"
 
@@ -62,10 +65,17 @@ class JointsFile(Source):
         raw = read_joints(path, self.options.key, sequence=self.options.is_sequence)
         source = printable(path.name)
         self.content = in_pixels(gather(raw, source), source, self.options.image_size)
-        self._numbers = _numbers_of(self.content.frames)
+        numbers = _numbers_of(self.content.frames)
+        self.numbers = list(range(len(self.content.frames))) if numbers is None else numbers
         self._is_sequence = self.options.is_sequence or self.content.is_sequence
         inputs = tuple(sorted(path.iterdir())) if path.is_dir() else (path,)
         super().__init__(path.name, inputs, len(self.content.frames))
+        is_numbered = path.is_dir() or any(frame.number is not None for frame in self.content.frames)
+        if self.options.is_sequence and not self.content.is_sequence and is_numbered and numbers is None:
+            self.remarks.append(
+                f"{self.name}: its frames have no numbers that rise in steps of about 1 to {MAX_GAP}, so "
+                "they are numbered from 0 in their order"
+            )
         self.fps = self.options.fps or _fps_of(self.content.frames) or SEQUENCE_FPS
         if self.options.fps is not None and not self._is_sequence:
             raise InputError(
@@ -84,14 +94,14 @@ class JointsFile(Source):
         for index, frame in enumerate(self.content.frames):
             width, height = everywhere if self.moving else self._size_of([frame])
             ground = np.full((height, width, 3), GROUND, np.uint8)
-            yield Frame(self._name_of(frame), ground, index, self._time_of(frame, index))
+            yield Frame(self._name_of(frame), ground, self.numbers[index], self._time_of(frame, index))
 
     def _time_of(self, frame: JointsFrame, index: int) -> float | None:
         if not self.moving:
             return None
         if frame.time_s is not None and self.options.fps is None:
             return frame.time_s
-        return (self._numbers[index] - self._numbers[0]) / self.fps
+        return (self.numbers[index] - self.numbers[0]) / self.fps
 
     def _name_of(self, frame: JointsFrame) -> str:
         """The last part of the frame's name: it becomes the name of a file."""
@@ -113,14 +123,13 @@ class JointsFile(Source):
 MAX_SIZE = 16384
 
 
-def _numbers_of(frames: tuple[JointsFrame, ...]) -> list[int]:
-    """The frames' own numbers where these rise and are close to each other, as those of a video are; or else
-    0, 1, 2 and so on."""
+def _numbers_of(frames: tuple[JointsFrame, ...]) -> list[int] | None:
+    """The frames' own numbers where these rise and are close to each other, as those of a video are."""
     numbers = [frame.number for frame in frames if frame.number is not None]
     rising = len(numbers) == len(frames) and all(a < b for a, b in pairwise(numbers))
-    if rising and numbers and numbers[-1] - numbers[0] < MAX_GAP * len(numbers):
+    if rising and numbers and numbers[0] >= 0 and numbers[-1] - numbers[0] < MAX_GAP * len(numbers):
         return numbers
-    return list(range(len(frames)))
+    return None
 
 
 def _fps_of(frames: tuple[JointsFrame, ...]) -> float | None:

@@ -8,49 +8,25 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 
 from posedeploy.errors import InputError
 from posedeploy.predict.joints.arrays import from_array
-from posedeploy.predict.joints.content import FileFrame, RawJoints, Record, in_order
+from posedeploy.predict.joints.content import MAX_DIGITS, FileFrame, RawJoints, Record, in_order
+from posedeploy.predict.joints.table_rows import FRAME, PERSON, TIME, Row, column_of, number, read_rows
 from posedeploy.text_files import CsvRow, read_csv
 from posedeploy.types import Array
 
 WHAT = "a CSV file of 2D joints"
-FRAME = (
-    "frame",
-    "frame_id",
-    "frame_number",
-    "frame_index",
-    "image",
-    "image_id",
-    "file",
-    "filename",
-    "file_name",
-)
-PERSON = ("person", "person_id", "id", "track_id", "idx", "pid")
-TIME = ("time_s", "time", "timestamp", "seconds", "t")
 JOINT = ("joint", "keypoint", "landmark", "name", "part", "joint_name", "joint_id")
 SCORES = ("score", "s", "c", "conf", "confidence", "v", "visibility", "likelihood", "prob", "p")
-MAX_DIGITS = 16
-"""Of a frame's number."""
 AXES = {"x": 0, "y": 1} | dict.fromkeys(SCORES, 2)
 """What a number of a joint is called, and its place in x, y, score."""
 _LAST = re.compile(r"^(.*?)[ _.:\-]?(" + "|".join(sorted(AXES, key=len, reverse=True)) + r")(\d*)$")
 _FIRST = re.compile(r"^(" + "|".join(sorted(AXES, key=len, reverse=True)) + r")[ _.:\-](.+)$")
-
-
-@dataclass(frozen=True)
-class _Row:
-    line: int
-    frame: str
-    person: str
-    time_s: float | None
-    cells: tuple[str, ...]
 
 
 def read_table(path: Path, key: str | None, *, sequence: bool) -> RawJoints:
@@ -66,19 +42,9 @@ def read_table(path: Path, key: str | None, *, sequence: bool) -> RawJoints:
         raise InputError(f"{path}: the file is empty; name {WHAT}")
     if any(number(cell) is None for cell in rows[0].cells):
         return _with_header(path, rows, sequence=sequence)
-    array, remarks = _array([row for row in rows], path.name)
+    array, remarks = _array(rows, path.name, sequence=sequence)
     raw = from_array(_without_count(array), path.name, sequence=sequence)
     return RawJoints(raw.frames, remarks=tuple(remarks))
-
-
-def number(cell: str) -> float | None:
-    """Return a cell's number, NaN for an empty one; None for other text. A comma may stand for the point."""
-    if not cell:
-        return float("nan")
-    try:
-        return float(cell.replace(",", "."))
-    except ValueError:
-        return None
 
 
 def _split(row: CsvRow) -> CsvRow:
@@ -88,8 +54,9 @@ def _split(row: CsvRow) -> CsvRow:
     return row
 
 
-def _array(rows: Sequence[CsvRow], source: str) -> tuple[Array, list[str]]:
-    """Rows of as many numbers as most have; others go to the remarks."""
+def _array(rows: Sequence[CsvRow], source: str, *, sequence: bool) -> tuple[Array, list[str]]:
+    """Rows of as many numbers as most have; others go to the remarks, and are NaN in a sequence, so that
+    those behind them keep their times."""
     ((width, _),) = Counter(len(row.cells) for row in rows).most_common(1)
     kept, remarks = [], []
     for row in rows:
@@ -98,7 +65,8 @@ def _array(rows: Sequence[CsvRow], source: str) -> tuple[Array, list[str]]:
             kept.append(numbers)
         else:
             remarks.append(f"{source}: line {row.line} is left out: wanted {width} numbers")
-    if not kept:
+            kept += [[float("nan")] * width] * sequence
+    if len(remarks) == len(rows):
         raise InputError(f"{source}: none of its {len(rows)} lines is a row of {width} numbers")
     return np.array(kept, np.float64), remarks
 
@@ -113,19 +81,8 @@ def _without_count(array: Array) -> Array:
 
 def _with_header(path: Path, rows: Sequence[CsvRow], *, sequence: bool) -> RawJoints:
     header = [cell.lower().strip() for cell in rows[0].cells]
-    width, remarks = len(header), []
-    columns = {
-        what: _column(header, names) for what, names in (("frame", FRAME), ("person", PERSON), ("time", TIME))
-    }
-    body: list[_Row] = []
-    for row in rows[1:]:
-        if len(row.cells) == width:
-            body.append(_row(row, columns, len(body), sequence=sequence))
-        else:
-            remarks.append(
-                f"{path.name}: line {row.line} is left out: {len(row.cells)} cells, and {width} columns"
-            )
-    joint = _column(header, JOINT)
+    joint = column_of(header, JOINT)
+    body, remarks = read_rows(rows[1:], header, joint, path.name, sequence=sequence)
     if joint is not None and "x" in header and "y" in header:
         records, names = _long(body, header, joint, path.name, remarks)
     else:
@@ -133,23 +90,9 @@ def _with_header(path: Path, rows: Sequence[CsvRow], *, sequence: bool) -> RawJo
     return _frames(records, names, path.name, remarks)
 
 
-def _column(header: Sequence[str], names: Sequence[str]) -> int | None:
-    return next((header.index(name) for name in names if name in header), None)
-
-
-def _row(row: CsvRow, columns: Mapping[str, int | None], index: int, *, sequence: bool) -> _Row:
-    def cell(what: str) -> str | None:
-        column = columns[what]
-        return None if column is None else row.cells[column]
-
-    frame, person, time = cell("frame"), cell("person"), cell("time")
-    alone = str(index) if sequence and frame is None and time is None else ""
-    return _Row(row.line, frame or time or alone, person or "", number(time) if time else None, row.cells)
-
-
 def _wide(
-    rows: Sequence[_Row], header: Sequence[str], shown: Sequence[str], path: Path, remarks: list[str]
-) -> tuple[list[tuple[_Row, Array]], tuple[str, ...] | None]:
+    rows: Sequence[Row], header: Sequence[str], shown: Sequence[str], path: Path, remarks: list[str]
+) -> tuple[list[tuple[Row, Array]], tuple[str, ...] | None]:
     """A row for each person, with the numbers of all joints."""
     places: dict[str, dict[int, int]] = {}
     for column, title in enumerate(header):
@@ -186,12 +129,13 @@ def _title(title: str) -> tuple[str, int] | None:
 
 
 def _long(
-    rows: Sequence[_Row], header: Sequence[str], joint: int, source: str, remarks: list[str]
-) -> tuple[list[tuple[_Row, Array]], tuple[str, ...] | None]:
+    rows: Sequence[Row], header: Sequence[str], joint: int, source: str, remarks: list[str]
+) -> tuple[list[tuple[Row, Array]], tuple[str, ...] | None]:
     """A row for each joint."""
-    score = _column(header, SCORES)
+    score = column_of(header, SCORES)
     columns = [header.index("x"), header.index("y"), *([] if score is None else [score])]
-    people: dict[tuple[str, str], tuple[_Row, dict[str, list[float]]]] = {}
+    people: dict[tuple[str, float | None, str], tuple[Row, dict[str, list[float]]]] = {}
+    repeated: dict[tuple[str, float | None, str], Row] = {}
     names: dict[str, None] = {}
     for row in rows:
         numbers = [number(row.cells[column]) for column in columns]
@@ -199,8 +143,17 @@ def _long(
             remarks.append(f"{source}: line {row.line} is left out: not all of it are numbers")
             continue
         names.setdefault(row.cells[joint])
-        _, joints = people.setdefault((row.frame, row.person), (row, {}))
-        joints[row.cells[joint]] = [value for value in numbers if value is not None]
+        person = people.setdefault((row.frame, row.time_s, row.person), (row, {}))
+        if row.cells[joint] in person[1]:
+            repeated.setdefault((row.frame, row.time_s, row.person), row)
+        person[1][row.cells[joint]] = [value for value in numbers if value is not None]
+    for key, again in repeated.items():
+        first, _ = people.pop(key)
+        remarks.append(
+            f"{source}: the person from line {first.line} on is left out: line {again.line} repeats the "
+            f"joint {again.cells[joint]} of this frame and person; remove one of the two rows or, for "
+            "several people in a frame, number them in a column person"
+        )
     missing = [float("nan")] * len(columns)
     records = [
         (row, np.array([joints.get(name, missing) for name in names])) for row, joints in people.values()
@@ -209,21 +162,21 @@ def _long(
 
 
 def _frames(
-    records: Sequence[tuple[_Row, Array]], names: tuple[str, ...] | None, source: str, remarks: Sequence[str]
+    records: Sequence[tuple[Row, Array]], names: tuple[str, ...] | None, source: str, remarks: Sequence[str]
 ) -> RawJoints:
-    frames: dict[str, list[tuple[_Row, Record]]] = {}
+    frames: dict[tuple[str, float | None], list[Record]] = {}
     for row, joints in records:
-        people = frames.setdefault(row.frame, [])
+        people = frames.setdefault((row.frame, row.time_s), [])
         label = f"person {row.person}" if row.person else f"line {row.line}"
-        people.append((row, Record(joints, label)))
+        people.append(Record(joints, label))
     listed = [
         FileFrame(
-            source if name == "" or people[0][0].time_s is not None else name,
-            [record for _, record in people],
-            int(name) if name.isdecimal() and len(name) < MAX_DIGITS else None,
-            people[0][0].time_s,
+            source if name == "" or time_s is not None else name,
+            people,
+            int(name) if name.isdecimal() and len(name) <= MAX_DIGITS else None,
+            time_s,
         )
-        for name, people in frames.items()
+        for (name, time_s), people in frames.items()
     ]
     timed = any(frame.time_s is not None for frame in listed)
     listed = sorted(listed, key=lambda frame: frame.time_s or 0) if timed else in_order(listed)

@@ -229,6 +229,9 @@ def test_times_in_a_table_make_a_sequence(tmp_path: Path) -> None:
     (tmp_path / "a.csv").write_text("\n".join([f"time_s,{header}", *rows]))
     content = read(tmp_path / "a.csv")
     assert content.is_sequence
+    assert content.remarks == (
+        "a.csv: line 4: the time 0.1 s is before the 0.5 s of line 3; the frames are sorted by time",
+    )
     assert [frame.time_s for frame in content.frames] == [0.0, 0.1, 0.5]
     assert content.frames[1].people[0].joints.tolist() == PEOPLE[2].tolist()
 
@@ -485,6 +488,97 @@ def test_ids_far_apart_are_no_times(tmp_path: Path) -> None:
         as_json(tmp_path / "a.json", entries)
         source = JointsFile(tmp_path / "a.json", JointsOptions(is_sequence=True, fps=10.0))
         assert [frame.time_s for frame in source] == pytest.approx(times)
+
+
+@pytest.mark.parametrize(
+    ("names", "times"),
+    [
+        ([f"v_{number}_keypoints.json" for number in (3, 5, 10)], [0, 0.2, 0.7]),
+        ([f"2024_{number:012}_body25.json" for number in (0, 1, 3)], [0, 0.1, 0.3]),
+        (["v_1000_keypoints.json", "v_1_keypoints.json"], [0, 0.1]),
+        (["cam1_1_keypoints.json", "cam2_7_keypoints.json"], [0, 0.1]),
+        (["left.json", "right.json"], [0, 0.1]),
+    ],
+)
+def test_openposes_files_are_numbered_by_their_names(
+    names: list[str], times: list[float], tmp_path: Path
+) -> None:
+    for name in names:
+        as_json(tmp_path / name, openpose(PEOPLE[:1]))
+    source = JointsFile(tmp_path, JointsOptions(is_sequence=True, fps=10.0))
+    frames = list(source)
+    assert [frame.time_s for frame in frames] == pytest.approx(times)
+    has_numbers = times[-1] > 0.1
+    assert has_numbers or "frames have no numbers that rise in steps of about 1 to 10" in source.remarks[0]
+    if has_numbers:
+        assert [frame.index - frames[0].index for frame in frames] == [round(10 * time) for time in times]
+
+
+def test_a_broken_file_or_row_leaves_a_gap_in_a_sequence(tmp_path: Path) -> None:
+    folder = tmp_path / "v"
+    folder.mkdir()
+    for number in range(4):
+        as_json(folder / f"v_{number:012}_keypoints.json", openpose(PEOPLE[:1]))
+    (folder / "v_000000000002_keypoints.json").write_text("{")
+    rows = [",".join(map(str, flat(PEOPLE[0])))] * 4
+    rows[2] = "x"
+    (tmp_path / "rows.csv").write_text("\n".join(rows))
+    (tmp_path / "titled.csv").write_text("\n".join([wide().split("\n")[0], *rows]))
+    for path in (folder, tmp_path / "rows.csv", tmp_path / "titled.csv"):
+        source = JointsFile(path, JointsOptions(is_sequence=True, fps=10.0))
+        times = [
+            frame.time_s
+            for frame, content in zip(source, source.content.frames, strict=True)
+            if (content.people[0].joints[:, 2] > 0).any()
+        ]
+        assert times == pytest.approx([0, 0.1, 0.3]), path
+        assert "left out" in source.content.remarks[0]
+
+
+@pytest.mark.parametrize("time", ["x", "", "nan", "inf", "0:01"])
+def test_a_row_whose_time_is_no_number_is_left_out_and_named(time: str, tmp_path: Path) -> None:
+    header, *rows = wide().split("\n")
+    rows = [f"{time},7,{row}" for time, row in zip((0.5, time, 9), rows, strict=True)]
+    (tmp_path / "a.csv").write_text("\n".join([f"time_s,file,{header}", *rows]))
+    content = read(tmp_path / "a.csv")
+    assert [frame.time_s for frame in content.frames] == [0.5, 9]
+    assert content.remarks == (f"a.csv: line 3 is left out: the time {time!r}; wanted a number of seconds",)
+
+
+def test_a_column_of_times_without_any_is_ignored(tmp_path: Path) -> None:
+    header, *rows = wide().split("\n")
+    (tmp_path / "a.csv").write_text("\n".join([f"frame,time_s,{header}", *(f"0,,{row}" for row in rows)]))
+    content = read(tmp_path / "a.csv")
+    assert not content.is_sequence and len(content.people) == 3
+
+
+def test_times_of_one_person_after_another_are_in_order(tmp_path: Path) -> None:
+    header, *_ = wide().split("\n")
+    rows = [
+        f"{time},{person},{','.join(map(str, flat(PEOPLE[person])))}"
+        for person in range(2)
+        for time in ("0", "0.1")
+    ]
+    (tmp_path / "a.csv").write_text("\n".join([f"time_s,person,{header}", *rows]))
+    content = read(tmp_path / "a.csv")
+    assert content.remarks == ()
+    assert [(frame.time_s, len(frame.people)) for frame in content.frames] == [(0, 2), (0.1, 2)]
+
+
+def test_joints_that_a_table_repeats_are_no_person(tmp_path: Path) -> None:
+    header, *rows = long().split("\n")
+    (tmp_path / "a.csv").write_text("\n".join([header, *rows, "1,nose,1,2,0.5"]))
+    content = read(tmp_path / "a.csv")
+    assert content.people.tolist() == PEOPLE[[0, 2]].tolist()
+    assert content.remarks == (
+        "a.csv: the person from line 19 on is left out: line 53 repeats the joint nose of this frame "
+        "and person; remove one of the two rows or, for several people in a frame, number them in a column "
+        "person",
+    )
+    unnumbered = [line.partition(",")[2] for line in (header, *rows)]
+    (tmp_path / "a.csv").write_text("\n".join(unnumbered))
+    with pytest.raises(InputError, match=r"holds no people; a\.csv: the person from .* in a column person"):
+        read(tmp_path / "a.csv")
 
 
 def test_without_scipy_the_extra_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
