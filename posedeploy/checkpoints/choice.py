@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 from posedeploy.checkpoints.prefixes import View, views, without_common_wrappers
 from posedeploy.checkpoints.weight_sets import Shapes, WeightSet
@@ -11,6 +12,8 @@ from posedeploy.printable import listed, printable
 
 Misfit = Callable[[Shapes], int]
 """How far tensors of these shapes are from a network: 0 where they fit."""
+IsComplete = Callable[[Shapes], bool]
+"""Whether these are all tensors of a network and no others."""
 MAX_NAMES = 4_000_000
 """Names that are looked at in all; real files have a few thousand."""
 
@@ -18,6 +21,24 @@ MAX_NAMES = 4_000_000
 class WeightsError(Exception):
     """The weights that are asked for are not there or cannot be read; the message is without the file's
     name."""
+
+
+@dataclass(frozen=True, eq=False)
+class _Candidate:
+    """A set of weights and a way to name its tensors."""
+
+    weights: WeightSet
+    view: View
+
+    @property
+    def shapes(self) -> Shapes:
+        tensors = self.weights.tensors
+        return {name: tuple(tensors[old].shape) for name, old in self.view.names.items()}
+
+    @cached_property
+    def ids(self) -> frozenset[int]:
+        """The identities of its tensors, which tell a part of another candidate from other weights."""
+        return frozenset(id(self.weights.tensors[old]) for old in self.view.names.values())
 
 
 @dataclass(frozen=True)
@@ -41,11 +62,16 @@ def label_of(weights: WeightSet, view: View) -> str:
     return printable(".".join(part for part in (weights.key, prefix) if part)) or "."
 
 
-def choose(sets: Sequence[WeightSet], misfit: Misfit | None, key: str | None) -> Choice:
-    """The first set and view that fit best; without anything to fit to, the largest set.
+def choose(
+    sets: Sequence[WeightSet], misfit: Misfit | None, key: str | None, is_complete: IsComplete | None = None
+) -> Choice:
+    """Return the first set and view that fit best, or a complete set that these are a part of; without
+    anything to fit to, the largest set.
 
     Args:
         key: the label that the user asks for.
+        is_complete: whether tensors that fit are all of a network, for a ``misfit`` that looks at a few names
+            only. None where 0 means that every tensor fits.
 
     Raises:
         WeightsError: no set has this label; the message lists those there are.
@@ -58,20 +84,38 @@ def choose(sets: Sequence[WeightSet], misfit: Misfit | None, key: str | None) ->
         raise WeightsError(f"--weights {key}: no such weights; there are {listed(labels)}")
     if misfit is None:
         return _largest(sets, candidates)
-    best: Choice | None = None
-    lowest, others = 0, list[str]()
-    for weights, view in candidates:
-        if best is not None and lowest == 0 and 2 * len(view.names) < len(best.view.names):
-            continue  # too few to be the same network
-        distance = misfit({name: tuple(weights.tensors[old].shape) for name, old in view.names.items()})
-        if best is None or distance < lowest:
-            best, lowest, others = Choice(weights, view), distance, []
-        elif distance == lowest and _is_other(best, weights, view):
-            others.append(label_of(weights, view))
-    assert best is not None, "there are candidates"
+    lowest, fitting = _fitting(candidates, misfit)
+    best = fitting[0]
     if lowest and not _is_near(lowest, best):
         return _largest(sets, candidates)
-    return Choice(best.weights, best.view, tuple(dict.fromkeys(others)))
+    if not lowest:
+        larger = (each for each in fitting[1:] if each.ids > best.ids)
+        best = next((each for each in larger if is_complete is None or is_complete(each.shapes)), best)
+    return Choice(best.weights, best.view, _others(best, fitting))
+
+
+def _fitting(candidates: Sequence[tuple[WeightSet, View]], misfit: Misfit) -> tuple[int, list[_Candidate]]:
+    """The lowest distance, and the candidates that have it."""
+    lowest, fitting = 0, list[_Candidate]()
+    for candidate in (_Candidate(weights, view) for weights, view in candidates):
+        distance = misfit(candidate.shapes)
+        if not fitting or distance < lowest:
+            lowest, fitting = distance, []
+        if distance == lowest:
+            fitting.append(candidate)
+    return lowest, fitting
+
+
+def _others(best: _Candidate, fitting: Sequence[_Candidate]) -> tuple[str, ...]:
+    """The labels of the candidates with other tensors than the best, or with more; not those of parts of a
+    candidate, nor of the same tensors under other names."""
+    kept: list[_Candidate] = []
+    for each in fitting:
+        is_other = each.ids.isdisjoint(best.ids) or each.ids > best.ids
+        if not is_other or any(each.ids <= other.ids for other in kept):
+            continue
+        kept = [other for other in kept if not other.ids < each.ids] + [each]
+    return tuple(dict.fromkeys(label_of(each.weights, each.view) for each in kept))
 
 
 def _candidates(sets: Sequence[WeightSet], key: str | None) -> Iterator[tuple[WeightSet, View]]:
@@ -85,16 +129,9 @@ def _candidates(sets: Sequence[WeightSet], key: str | None) -> Iterator[tuple[We
                 yield weights, view
 
 
-def _is_near(distance: int, choice: Choice) -> bool:
+def _is_near(distance: int, candidate: _Candidate) -> bool:
     """Whether more tensors fit than do not; otherwise nothing says that this set was meant."""
-    return distance < len(choice.view.names)
-
-
-def _is_other(best: Choice, weights: WeightSet, view: View) -> bool:
-    """Whether these are other tensors than the best ones, and not the same under other names."""
-    if weights.joined:
-        return False
-    return weights is not best.weights or not set(view.names.values()) & set(best.view.names.values())
+    return distance < len(candidate.view.names)
 
 
 def _largest(sets: Sequence[WeightSet], candidates: Sequence[tuple[WeightSet, View]]) -> Choice:

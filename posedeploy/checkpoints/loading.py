@@ -68,7 +68,12 @@ def open_checkpoint(
     """
     topology = read_mesh(mesh) if mesh is not None else None
     candidates = [family_named(family)] if family else list(FAMILIES.values())
-    checkpoint = read(path, weights, lambda shapes: 0 if _recognized(shapes, candidates) else NO_FIT)
+    checkpoint = read(
+        path,
+        weights,
+        lambda shapes: 0 if _recognized(shapes, candidates) else NO_FIT,
+        lambda shapes: _is_complete(shapes, candidates),
+    )
     row = candidates[0] if family else _family_of(checkpoint)
     if topology is not None and not row.mesh:
         if not drawn:
@@ -100,6 +105,20 @@ def open_checkpoint(
 
 def _recognized(shapes: Shapes, families: Sequence[Family]) -> Family | None:
     return next((family for family in families if plugins.module(family.network).recognises(shapes)), None)
+
+
+def _is_complete(shapes: Shapes, families: Sequence[Family]) -> bool:
+    """Whether a network takes all these tensors and misses none; a mesh that is not known decides nothing."""
+    family = _recognized(shapes, families)
+    if family is None:
+        return False
+    try:
+        module = plugins.module(family.network).build(shapes)[0]
+    except MeshMissingError:
+        return True
+    except CheckpointError:
+        return False
+    return not any(misfits(shapes_of(module), shapes))
 
 
 def _family_of(checkpoint: Checkpoint) -> Family:

@@ -37,8 +37,15 @@ def is_averaged(key: str) -> bool:
 
 def views(names: Sequence[str]) -> Iterator[View]:
     """The names as they are and without the prefix that is common to all; the same without wrappers in the
-    middle; then those of one prefix only."""
+    middle; then those of one prefix only. With ``.`` in place of ``/`` first, where names have one."""
     plain = View({name: name for name in names})
+    dotted = {name.replace("/", "."): name for name in names}
+    if len(dotted) == len(plain.names) and dotted != plain.names:
+        yield from _views(View(dotted))
+    yield from _views(plain)
+
+
+def _views(plain: View) -> Iterator[View]:
     bare = _without_wrappers(plain.names)
     yield from _common(plain)
     if bare is not None:
@@ -67,9 +74,9 @@ def _common(view: View) -> Iterator[View]:
 def _without_wrappers(names: dict[str, str]) -> View | None:
     """The names without wrappers; None where they have none, or where two would become the same."""
     bare: dict[str, str] = {}
-    for name in names:
+    for name, old in names.items():
         parts = name.split(".")
-        bare[".".join(part for part in parts if part not in WRAPPERS)] = name
+        bare[".".join(part for part in parts if part not in WRAPPERS)] = old
     found = tuple(wrapper for wrapper in WRAPPERS if any(wrapper in name.split(".") for name in names))
     if not found or len(bare) < len(names):
         return None

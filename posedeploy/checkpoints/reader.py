@@ -12,7 +12,7 @@ import torch
 from safetensors import SafetensorError
 from safetensors.torch import load, load_file
 
-from posedeploy.checkpoints.choice import Choice, Misfit, WeightsError, choose
+from posedeploy.checkpoints.choice import Choice, IsComplete, Misfit, WeightsError, choose
 from posedeploy.checkpoints.containers import Container, archive_of, open_container, reading, refusal
 from posedeploy.checkpoints.weight_sets import Shapes, WeightSet, find_sets
 from posedeploy.errors import CheckpointError
@@ -60,20 +60,23 @@ class Contents:
     container: Container
     sets: list[WeightSet]
 
-    def choose(self, key: str | None = None, misfit: Misfit | None = None) -> Checkpoint:
+    def choose(
+        self, key: str | None = None, misfit: Misfit | None = None, is_complete: IsComplete | None = None
+    ) -> Checkpoint:
         """Read the tensors of one set.
 
         Args:
             key: which set, where there are several; as ``Weights.key`` has it.
             misfit: how far tensors of given shapes are from a network, 0 where they fit. The set and the
                 names are taken that fit best; without it, the largest set.
+            is_complete: whether tensors that fit are all of a network; as ``choose`` of choice.py takes it.
 
         Raises:
             CheckpointError: there is no such set, or a tensor of it cannot be read.
         """
         path = self.container.path
         try:
-            choice = choose(self.sets, misfit, key)
+            choice = choose(self.sets, misfit, key, is_complete)
             held = choice.weights.tensors
             with reading(path):
                 tensors = {name: _tensor(old, held[old]) for name, old in choice.view.names.items()}
@@ -98,14 +101,19 @@ def open_weights(path: Path) -> Iterator[Contents]:
         yield Contents(container, sets)
 
 
-def read(path: Path, key: str | None = None, misfit: Misfit | None = None) -> Checkpoint:
+def read(
+    path: Path,
+    key: str | None = None,
+    misfit: Misfit | None = None,
+    is_complete: IsComplete | None = None,
+) -> Checkpoint:
     """``open_weights`` and ``choose`` in one.
 
     Raises:
         CheckpointError: as there.
     """
     with open_weights(path) as contents:
-        return contents.choose(key, misfit)
+        return contents.choose(key, misfit, is_complete)
 
 
 def content_of(path: Path) -> Any:

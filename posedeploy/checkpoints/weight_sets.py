@@ -9,6 +9,7 @@ from typing import Any
 
 import torch
 
+from posedeploy.checkpoints.joined import Joiner
 from posedeploy.checkpoints.modules import WEIGHTS, children_of, is_module, state_dict_of
 from posedeploy.checkpoints.prefixes import is_averaged
 from posedeploy.pickles.values import StandIn
@@ -68,16 +69,18 @@ def find_sets(content: Any) -> list[WeightSet]:
 
 
 def _rank(found: WeightSet) -> tuple[bool, bool, int, int]:
-    """Those of one mapping before joined ones, plain before averaged, then by depth and by how usual the key
-    is; else as they stand in the file."""
+    """Plain before averaged, those of one mapping before joined ones, then by depth (joined ones: the deepest
+    first) and by how usual the key is; else as they stand in the file."""
     last = found.key.rpartition(".")[2]
     usual = USUAL_KEYS.index(last) if last in USUAL_KEYS else len(USUAL_KEYS)
-    return found.joined, is_averaged(found.key), found.key.count(".") + bool(found.key), usual
+    depth = found.key.count(".") + bool(found.key)
+    return is_averaged(found.key), found.joined, -depth if found.joined else depth, usual
 
 
 def _walk(content: Any) -> Iterator[WeightSet]:
     nodes: deque[tuple[str, Any, Step | None]] = deque([("", content, None)])
     seen: set[int] = set()
+    joiner = Joiner(lambda node: state_dict_of(node) if is_module(node) else _children(node), _is_weight)
     while nodes and len(seen) < MAX_NODES:
         key, node, way = nodes.popleft()
         if id(node) in seen or key.count(".") > MAX_DEPTH:
@@ -87,7 +90,7 @@ def _walk(content: Any) -> Iterator[WeightSet]:
             yield WeightSet(key, state_dict_of(node), way, node.kind)
             continue
         children = _children(node)
-        yield from _sets_in(key, node, children, way)
+        yield from _sets_in(key, node, children, way, joiner)
         nodes.extend(
             (_path(key, name), child, Step(key, children, name, way))
             for name, child in children.items()
@@ -95,14 +98,18 @@ def _walk(content: Any) -> Iterator[WeightSet]:
         )
 
 
-def _sets_in(key: str, node: Any, children: dict[str, Any], way: Step | None) -> Iterator[WeightSet]:
+def _sets_in(
+    key: str, node: Any, children: dict[str, Any], way: Step | None, joiner: Joiner
+) -> Iterator[WeightSet]:
     tensors = {name: child for name, child in children.items() if _is_weight(child)}
     if tensors:
         strays = tuple(name for name in children if name not in tensors)
         yield WeightSet(key, tensors, way, strays=strays)
-    joined = _joined(children) if isinstance(node, dict) else {}
+    joined = joiner.join(node) if isinstance(node, dict) else {}
     if joined:
-        yield WeightSet(key, joined, way, joined=True)
+        parts = {name.partition(".")[0] for name in joined}
+        strays = tuple(name for name in children if name.partition(".")[0] not in parts)
+        yield WeightSet(key, joined, way, strays=strays, joined=True)
 
 
 def _is_weight(value: Any) -> bool:
@@ -121,15 +128,3 @@ def _children(node: Any) -> dict[str, Any]:
     if isinstance(node, list | tuple) and len(node) <= MAX_LISTED:
         return {str(place): child for place, child in enumerate(node)}
     return {}
-
-
-def _joined(children: dict[str, Any]) -> dict[str, Any]:
-    """The tensors of two or more mappings in a mapping, such as one for each part of a network."""
-    parts = {
-        name: inner
-        for name, child in children.items()
-        if isinstance(child, dict) and (inner := {n: t for n, t in _children(child).items() if _is_weight(t)})
-    }
-    if len(parts) < 2:
-        return {}
-    return {f"{name}.{inner}": tensor for name, part in parts.items() for inner, tensor in part.items()}

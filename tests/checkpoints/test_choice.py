@@ -74,6 +74,26 @@ CONTENTS: dict[str, tuple[Any, str]] = {
         },
         ".",
     ),
+    "parts of parts": (
+        {
+            "net": {
+                "stem": {"conv": {"weight": torch.ones(2, 3), "bias": torch.ones(2)}},
+                "head": {"weight": torch.ones(4)},
+            }
+        },
+        "net",
+    ),
+    "parts beside others": (
+        {
+            "stem": {"conv.weight": torch.ones(2, 3), "conv.bias": torch.ones(2)},
+            "head": {"weight": torch.ones(4)},
+            "optimizer": {"state": {"x": {"exp_avg": torch.ones(4)}}, "param_groups": []},
+            "ema": OTHERS,
+        },
+        ".",
+    ),
+    "slashes": ({name.replace(".", "/"): tensor for name, tensor in WEIGHTS.items()}, "."),
+    "a prefix with a slash": (_named("nets/pose."), "."),
 }
 
 
@@ -131,3 +151,30 @@ def test_names_that_would_break_a_line_are_escaped(tmp_path: Path) -> None:
 def test_many_small_sets_do_not_take_forever(tmp_path: Path) -> None:
     clutter = {f"layer{number}": {"a": torch.ones(1), "b": torch.ones(1)} for number in range(3000)}
     assert _read(tmp_path, {"clutter": clutter, "zz": WEIGHTS}).weights.key == "zz"
+
+
+def _recognized(shapes: Shapes) -> int:
+    """0 for the network and for its stem alone, by one name as the families do it."""
+    return 0 if {"stem.conv.weight", "conv.weight"} & shapes.keys() else 1 << 30
+
+
+STEM = {name.removeprefix("stem."): tensor for name, tensor in WEIGHTS.items() if name[0] == "s"}
+
+
+@pytest.mark.parametrize(
+    ("content", "key", "names", "others"),
+    [
+        ({"net": {"stem": STEM, "head": {"weight": torch.ones(4)}}}, "net", WEIGHTS, ()),
+        ({"net": {"stem": STEM, "tail": {"weight": torch.ones(4)}}}, "net.stem", STEM, ("net",)),
+        ({"pose": WEIGHTS, "detector": {"conv.weight": torch.ones(1)}}, "pose", WEIGHTS, ("detector",)),
+        ({"b": {"stem": STEM, "head": {"weight": torch.ones(4)}}, "a": OTHERS}, "a", WEIGHTS, ("b",)),
+    ],
+    ids=["whole", "incomplete", "another network", "two networks"],
+)
+def test_a_complete_network_is_preferred_to_a_part_of_it(
+    tmp_path: Path, content: Any, key: str, names: dict[str, torch.Tensor], others: tuple[str, ...]
+) -> None:
+    torch.save(content, tmp_path / "a.pth")
+    checkpoint = read(tmp_path / "a.pth", None, _recognized, lambda shapes: _misfit(shapes) == 0)
+    assert checkpoint.tensors.keys() == names.keys()
+    assert (checkpoint.weights.key, checkpoint.weights.others) == (key, others)

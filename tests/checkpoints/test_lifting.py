@@ -54,6 +54,20 @@ NETWORKS = {
 }
 
 
+@pytest.mark.parametrize("separator", [".", "/"])
+def test_a_mesh_saved_module_by_module_is_kept(tmp_path: Path, separator: str) -> None:
+    network = small_gtrs(17)
+    parts = {
+        part: {name.replace(".", separator): tensor for name, tensor in module.state_dict().items()}
+        for part, module in network.named_children()
+    }
+    torch.save({"model": parts, "epoch": 3}, tmp_path / "a.pth")
+    model = open_checkpoint(tmp_path / "a.pth")
+    assert model.spec.variant == "human36, 20 vertices"
+    assert model.weights is not None
+    assert (model.weights.key, model.weights.beside, model.weights.others) == ("model", ("epoch",), ())
+
+
 @pytest.mark.parametrize("name", NETWORKS)
 def test_a_variant_is_told_from_its_shapes(tmp_path: Path, name: str) -> None:
     make, variant = NETWORKS[name]

@@ -1,0 +1,64 @@
+"""One set of weights out of several mappings, such as one for each part of a network."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from posedeploy.checkpoints.prefixes import is_averaged
+
+MAX_JOINED = 2_000_000
+"""Entries that are visited in all; real files have a few thousand."""
+MAX_PARTS = 32
+OPTIMIZER_KEYS = {"state", "param_groups"}
+
+Children = Callable[[Any], dict[str, Any]]
+"""The named entries of a container or a module; empty for any other value."""
+
+
+class Joiner:
+    """Flattens nested mappings; ``children`` and ``is_weight`` define what a mapping and a tensor are."""
+
+    def __init__(self, children: Children, is_weight: Callable[[Any], bool]) -> None:
+        self._children = children
+        self._is_weight = is_weight
+        self._visited = 0
+
+    def join(self, node: Any) -> dict[str, Any]:
+        """Return the tensors in ``node`` by their path; empty unless two or more mappings hold some.
+
+        Leaves out the states of optimizers, and averaged weights beside plain ones.
+        """
+        joined: dict[str, Any] = {}
+        holders = set()
+        for holder, name, tensor in self._tensors(node):
+            holders.add(holder)
+            joined.setdefault(name, tensor)
+        return joined if len(holders) > 1 else {}
+
+    def _tensors(self, node: Any) -> Iterator[tuple[int, str, Any]]:
+        """The tensors with the mapping that holds each, without recursion and each mapping once."""
+        nodes: list[tuple[str, Any, int]] = [("", node, 0)]
+        seen: set[int] = set()
+        while nodes and self._visited < MAX_JOINED:
+            prefix, holder, depth = nodes.pop()
+            if id(holder) in seen or depth > MAX_PARTS:
+                continue
+            seen.add(id(holder))
+            inner = self._parts(holder)
+            self._visited += len(inner)
+            for name, child in inner.items():
+                if self._is_weight(child):
+                    yield id(holder), prefix + name, child
+            nodes.extend(
+                (f"{prefix}{name}.", child, depth + 1)
+                for name, child in reversed(inner.items())
+                if not self._is_weight(child)
+            )
+
+    def _parts(self, holder: Any) -> dict[str, Any]:
+        children = self._children(holder)
+        if children.keys() >= OPTIMIZER_KEYS:
+            return {}
+        plain = {name: child for name, child in children.items() if not is_averaged(name)}
+        return plain or children
