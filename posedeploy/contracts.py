@@ -30,6 +30,7 @@ import msgspec
 from posedeploy.errors import InputError
 from posedeploy.families import FAMILIES, joint_set
 from posedeploy.keypoint_descriptions import GUIDE, OWN_JOINTS, KeypointDescription, check_described, describe
+from posedeploy.normalization_units import check_units
 from posedeploy.output_roles import published_channels, resolve_roles
 from posedeploy.printable import printable
 from posedeploy.specs import family_spec, unit_of
@@ -198,6 +199,9 @@ def _values(kind: Any) -> Iterator[str]:
 
 def _contract(path: Path, base: InputContract | None, table: _Input) -> InputContract | None:
     given = {name: getattr(table, name) for name in _IMAGE_FIELDS if getattr(table, name) is not None}
+    is_published = base is not None and table.deviation == base.deviation
+    if not is_published and table.scale is None and "normalisation" not in (table.embedded or ()):
+        check_units(table.mean, table.deviation, f"{path}: [input]")
     if base is not None:
         return replace(base, **given)
     if not given:

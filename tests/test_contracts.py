@@ -96,6 +96,63 @@ def test_a_contract_that_cannot_be_meant_is_refused(tmp_path: Path, text: str, m
     assert "\n" not in str(refusal.value)
 
 
+_FIX = (
+    r"net\.toml: \[input\] has the deviation \[{found}\], which is of values from 0 to 1: mean and "
+    r"deviation are in units of 0 to 255; write {fix}, or, .* embedded = \[\"normalisation\"\] without them"
+)
+
+
+@pytest.mark.parametrize("head", ["", "family = 'lightweight-openpose-2d'", "family = 'mobile-human-pose'"])
+@pytest.mark.parametrize(
+    ("values", "found", "fix"),
+    [
+        (
+            "mean = [0.485, 0.456, 0.406]\ndeviation = [0.229, 0.224, 0.226]",
+            "0.229, 0.224, 0.226",
+            r"mean = \[123.675, 116.28, 103.53\] and deviation = \[58.395, 57.12, 57.63\]",
+        ),
+        (
+            "mean = [0, 0, 0]\ndeviation = [1, 1, 1]",
+            "1, 1, 1",
+            r"mean = \[0, 0, 0\] and deviation = \[255, 255, 255\]",
+        ),
+        (
+            "mean = [127.5, 127.5, 127.5]\ndeviation = [0.5, 0.5, 0.5]",
+            "0.5, 0.5, 0.5",
+            r"deviation = \[127.5, 127.5, 127.5\]",
+        ),
+    ],
+    ids=["ImageNet", "only scaled", "mixed"],
+)
+def test_a_deviation_of_values_from_0_to_1_is_refused_with_the_fix(
+    tmp_path: Path, head: str, values: str, found: str, fix: str
+) -> None:
+    text = f"{head}\n[input]\nheight = 64\nwidth = 64\n{values}"
+    with pytest.raises(InputError, match=_FIX.format(found=found, fix=fix)):
+        contracts.read(_written(tmp_path, text))
+
+
+_IMAGENET = "mean = [0.485, 0.456, 0.406]\ndeviation = [0.229, 0.224, 0.225]"
+
+
+@pytest.mark.parametrize(
+    ("head", "values"),
+    [
+        ("family = 'mobile-human-pose'", _IMAGENET),
+        ("", f'{_IMAGENET}\nembedded = ["normalisation"]'),
+        ("", f'{_IMAGENET}\ndtype = "int8"\nscale = 0.02\nzero_point = -10'),
+        ("", "mean = [104, 117, 123]\ndeviation = [1, 1, 1]"),
+        ("", "mean = [0, 0, 0]\ndeviation = [1, 1, 2]"),
+    ],
+    ids=["published", "embedded", "quantized", "mean alone, as in Caffe", "2 is no value of this range"],
+)
+def test_a_small_deviation_that_is_meant_is_kept(tmp_path: Path, head: str, values: str) -> None:
+    text = f"{head}\n[input]\nheight = 64\nwidth = 64\n{values}"
+    contract = contracts.read(_written(tmp_path, text)).contract
+    assert contract is not None
+    assert min(contract.deviation) < 2
+
+
 def test_a_file_that_is_no_text_is_refused(tmp_path: Path) -> None:
     (tmp_path / "net.toml").write_bytes(b"\xff\xfa")
     with pytest.raises(InputError, match="not a contract"):
