@@ -125,6 +125,8 @@ def _keypoints(entry: Entry, count: int, filled: Counter[str]) -> Array:
         return np.zeros((count, 3))
     keypoints: Array = numbers.reshape(-1, 3)
     known = np.isfinite(keypoints).all(axis=1, keepdims=True)
+    if (~known & (keypoints[:, 2:] != 0)).any():
+        filled["have keypoints that are NaN, infinite or null: read as not labeled"] += 1
     return np.where(known, keypoints, 0)
 
 

@@ -14,11 +14,12 @@ from rich.table import Table
 
 from posedeploy import files
 from posedeploy.benchmarks.annotations import AnnotatedImage, Annotations, read_annotations
-from posedeploy.benchmarks.detections import Detection, Keypoints, common_keypoints
+from posedeploy.benchmarks.detections import Detection, common_keypoints
 from posedeploy.benchmarks.evaluation import Evaluation, SliceName, check_people, evaluate
 from posedeploy.benchmarks.machine import this_machine
 from posedeploy.benchmarks.oks import THRESHOLDS
 from posedeploy.commands.annotated_images import find_images
+from posedeploy.commands.annotation_checks import check_annotations, unmatched
 from posedeploy.commands.console import (
     check_json,
     counted,
@@ -37,7 +38,7 @@ from posedeploy.errors import InputError, MissingPackageError
 from posedeploy.predict.chain import Predictor
 from posedeploy.predict.frames import Frame
 from posedeploy.predict.images import read_picture
-from posedeploy.types import Artifact, ModelSpec, Poses, RunOptions
+from posedeploy.types import Artifact, Poses, RunOptions
 
 PEOPLE: dict[SliceName, str] = {"all": "all", "large": "at least 1/3 of the image high"}
 
@@ -76,8 +77,9 @@ def run(
         finder = finder_of(settings.where, artifact.spec, options, opened)
         predictor = Predictor(runner, artifact.spec, boxes=finder.find if finder else None)
         common = common_keypoints(annotations.keypoint_names, artifact.spec.keypoint_names, predictor.sigmas)
-        unmatched = tuple(_unmatched(annotations, artifact.spec, common))
-        annotations = replace(annotations, remarks=(*annotations.remarks, *unmatched))
+        few = tuple(unmatched(annotations, artifact.spec, common))
+        doubts = check_annotations(annotations)
+        annotations = replace(annotations, remarks=(*annotations.remarks, *doubts, *few))
         for remark in annotations.remarks:
             warn(f"{annotations_path}: {remark}")
         check_people(annotations, common)
@@ -173,16 +175,6 @@ def _size_of(image: AnnotatedImage, path: Path) -> tuple[int, int]:
 
 def _left_out(reason: object) -> str:
     return f"{reason}; left out, with the people in it"
-
-
-def _unmatched(annotations: Annotations, spec: ModelSpec, common: Keypoints) -> Iterator[str]:
-    """A warning where fewer than half of the annotated keypoints are scored."""
-    if 2 * len(common.names) < len(annotations.keypoint_names):
-        yield (
-            f"only {len(common.names)} of the {len(annotations.keypoint_names)} annotated keypoints match "
-            f"the network's by name, so AP covers only {', '.join(common.names)}; annotated are "
-            f"{', '.join(annotations.keypoint_names)}, and the network finds {', '.join(spec.keypoint_names)}"
-        )
 
 
 def _found(

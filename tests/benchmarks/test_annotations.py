@@ -181,3 +181,13 @@ def test_ids_may_be_texts_and_sizes_may_be_missing(tmp_path: Path) -> None:
     some = read.select_images({"b": (40, 300)})
     assert [(image.id, image.height) for image in some.images] == [("b", 300)]
     assert [person.height for person in some.people] == [pytest.approx(np.ptp(PERSON[:, 1]) / 300)]
+
+
+def test_a_keypoint_that_is_no_number_is_unlabeled_and_reported(tmp_path: Path) -> None:
+    numbers = coco.person(1, PERSON)["keypoints"]
+    entries = [_without(keypoints=[value, *numbers[1:]]) for value in (float("nan"), float("inf"), None)]
+    read = read_annotations(coco.write(tmp_path / "a.json", {"a.png": SIZE}, entries))
+    assert [int((person.keypoints[:, 2] > 0).sum()) for person in read.people] == [16] * 3
+    assert read.remarks == (
+        "3 of 3 annotations have keypoints that are NaN, infinite or null: read as not labeled",
+    )

@@ -10,7 +10,7 @@ from posedeploy.errors import InputError, MissingPackageError
 from posedeploy.poses.crops import listed
 from posedeploy.predict.box_files.content import Box, BoxOptions, Size, of_people
 from posedeploy.predict.box_files.formats import read_raw
-from posedeploy.predict.box_files.geometry import check_format, converted, fault_of
+from posedeploy.predict.box_files.geometry import check_format, converted, fault_in
 from posedeploy.predict.box_files.matching import Matcher
 from posedeploy.predict.frames import Frame, Source
 from posedeploy.predict.images import read_image
@@ -64,7 +64,7 @@ class FileBoxes:
         kept = []
         for box in self._matcher(frame):
             found = converted(box, self._format, size)
-            fault = fault_of(found, size)
+            fault = fault_in(box, self._format, size)
             if fault:
                 at = frame.name if frame.time_s is None else f"{frame.name}, frame {frame.index}"
                 shown = f"{box.where}: the box {listed(np.array(box.numbers))} {fault}"

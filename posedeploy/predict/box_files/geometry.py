@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -50,7 +51,7 @@ def converted(box: Box, box_format: BoxFormat, size: Size) -> Array:
     return CONVERSIONS[box_format](np.array(box.numbers, np.float64), np.array(size, np.float64))
 
 
-def fault_of(box: Array, size: Size) -> str:
+def _fault_of(box: Array, size: Size) -> str:
     """Return why x, y, width, height cannot be a person's in an image of this size; nothing where they
     can."""
     whole = np.array(size, np.float64)
@@ -68,6 +69,54 @@ def fault_of(box: Array, size: Size) -> str:
     return ""
 
 
+@dataclass(frozen=True)
+class FormatDoubt:
+    """Why boxes are likely not in a format.
+
+    shown: one of them, with what is wrong with it. likely: the formats that they fit, or none.
+    """
+
+    shown: str
+    likely: tuple[BoxFormat, ...]
+
+
+def doubt_format(boxes: Sequence[tuple[Box, Size]], box_format: BoxFormat) -> FormatDoubt | None:
+    """Return why boxes, with the size of the image of each, are likely written in another format: most of
+    them reach beyond their images and another format fits, or none can be used. None for plausible boxes."""
+    unfit = [pair for pair in boxes if not _fits(*pair, box_format)]
+    share = len(unfit) / max(len(boxes), 1)
+    if share < DOUBTFUL:
+        return None
+    needed = 1.0 if share < MOST_UNFIT else MOST_FIT
+    fitting = {other: sum(_fits(*pair, other) for pair in boxes) / len(boxes) for other in BOX_FORMATS}
+    likely = tuple(other for other in BOX_FORMATS if other != box_format and fitting[other] >= needed)
+    if "xywh" not in likely and all(_reversed_sides(box, box_format) for box, _ in unfit):
+        likely = ()  # corners in the wrong order, which only by chance fit as a center and a size
+    if likely:
+        box, size = unfit[0]
+        return FormatDoubt(_shown(box, box_format, size), likely)
+    if _has_usable(boxes, box_format):
+        return None
+    shown = _shown(boxes[0][0], box_format, boxes[0][1])
+    others = f", and none of the other {len(boxes) - 1} can be used" if len(boxes) > 1 else ""
+    return FormatDoubt(shown + others, ())
+
+
+def fault_in(box: Box, box_format: BoxFormat, size: Size) -> str:
+    """Return why a box cannot be a person's in an image of this size; nothing where it can."""
+    if sides := _reversed_sides(box, box_format):
+        return f"has no size: {sides}, so a minimum is larger than its maximum"
+    return _fault_of(converted(box, box_format, size), size)
+
+
+def _reversed_sides(box: Box, box_format: BoxFormat) -> str:
+    if box_format != "xyxy":
+        return ""
+    left, top, right, bottom = box.numbers
+    sides = [f"left {left:g} is larger than right {right:g}"] * (left > right)
+    return " and ".join([*sides, *[f"top {top:g} is larger than bottom {bottom:g}"] * (top > bottom)])
+
+
 def check_format(
     boxes: Sequence[tuple[Box, Size]], box_format: BoxFormat, source: str, *, is_stated: bool
 ) -> None:
@@ -80,26 +129,22 @@ def check_format(
     Raises:
         InputError: most of them reach beyond their images and another format fits, or none can be used.
     """
-    if not boxes:
+    doubt = doubt_format(boxes, box_format)
+    if doubt is None or (is_stated and _has_usable(boxes, box_format)):
         return
-    unfit = [pair for pair in boxes if not _fits(*pair, box_format)]
-    unusable = [pair for pair in boxes if fault_of(converted(pair[0], box_format, pair[1]), pair[1])]
-    share = len(unfit) / len(boxes)
-    if share < DOUBTFUL or (is_stated and len(unusable) < len(boxes)):
-        return
-    needed = 1.0 if share < MOST_UNFIT else MOST_FIT
-    fitting = {other: sum(_fits(*pair, other) for pair in boxes) / len(boxes) for other in BOX_FORMATS}
-    likely = [other for other in BOX_FORMATS if other != box_format and fitting[other] >= needed]
-    if likely:
-        box, size = unfit[0]
-        raise InputError(f"{source}: {_shown(box, box_format, size)}; {_advice(likely, box_format)}")
-    if len(unusable) == len(boxes):
-        shown = _shown(unusable[0][0], box_format, unusable[0][1])
-        others = f", and none of the other {len(boxes) - 1} can be used" if len(boxes) > 1 else ""
-        raise InputError(
-            f"{source}: {shown}{others}; give boxes of these images, or say how they are written with "
-            f"--box-format {'|'.join(BOX_FORMATS)}"
-        )
+    advice = _advice(doubt.likely, box_format) if doubt.likely else _advice_without_format(boxes, box_format)
+    raise InputError(f"{source}: {doubt.shown}; {advice}")
+
+
+def _has_usable(boxes: Sequence[tuple[Box, Size]], box_format: BoxFormat) -> bool:
+    return any(not fault_in(box, box_format, size) for box, size in boxes)
+
+
+def _advice_without_format(boxes: Sequence[tuple[Box, Size]], box_format: BoxFormat) -> str:
+    if _reversed_sides(boxes[0][0], box_format):
+        return "write the minimum before the maximum"
+    choices = "|".join(BOX_FORMATS)
+    return f"give boxes of these images, or say how they are written with --box-format {choices}"
 
 
 def _advice(likely: Sequence[BoxFormat], box_format: BoxFormat) -> str:
@@ -111,7 +156,7 @@ def _advice(likely: Sequence[BoxFormat], box_format: BoxFormat) -> str:
 
 def _shown(box: Box, box_format: BoxFormat, size: Size) -> str:
     found = converted(box, box_format, size)
-    fault = fault_of(found, size)
+    fault = fault_in(box, box_format, size)
     right, bottom = (found[:2] + found[2:]).tolist()
     what = fault or f"reaches to {right:g}, {bottom:g} in the image of {size[0]}x{size[1]} px"
     return f"{box.where}: the box {listed(np.array(box.numbers))} as {MEANINGS[box_format]} {what}"

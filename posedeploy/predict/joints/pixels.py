@@ -30,7 +30,7 @@ def in_pixels(content: JointsContent, source: str, image_size: tuple[int, int] |
     """
     everyone = content.people
     seen = everyone[everyone[..., 2] >= 0][:, :2]
-    if len(seen) and np.quantile(np.abs(seen), 0.99) <= MAX_NORMALIZED:
+    if are_normalized(seen):
         content = _scaled(content, seen, source, image_size)
     kept = replace(content, frames=tuple(_within(frame) for frame in content.frames))
     far = [
@@ -43,6 +43,11 @@ def in_pixels(content: JointsContent, source: str, image_size: tuple[int, int] |
     if far and not len(kept.people):
         raise InputError(far[0])
     return replace(kept, remarks=(*content.remarks, *far))
+
+
+def are_normalized(points: Array) -> bool:
+    """Return whether (points, 2) x and y are parts of an image's sides, and not px."""
+    return len(points) > 0 and bool(np.quantile(np.abs(points), 0.99) <= MAX_NORMALIZED)
 
 
 def _scaled(

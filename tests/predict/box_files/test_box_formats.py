@@ -73,6 +73,19 @@ def test_a_format_that_is_said_and_gives_no_box_is_refused(tmp_path: Path, image
         found(tmp_path / "b.json", image)
 
 
+def test_corners_in_the_wrong_order_are_named(tmp_path: Path, image: Path) -> None:
+    (tmp_path / "b.csv").write_text("xmin,ymin,xmax,ymax\n220,230,100,50\n")
+    message = (
+        r"b\.csv: line 2: .* has no size: left 220 is larger than right 100 and top 230 is larger than "
+        r"bottom 50, so a minimum is larger than its maximum; write the minimum before the maximum$"
+    )
+    with pytest.raises(InputError, match=message):
+        found(tmp_path / "b.csv", image)
+    (tmp_path / "b.csv").write_text("xmin,ymin,xmax,ymax\n100,50,220,230\n" * 6 + "220,50,100,230\n")
+    finder, _ = found(tmp_path / "b.csv", image)
+    assert any("left 220 is larger than right 100, so a" in remark for remark in finder.remarks)
+
+
 def test_the_odd_box_is_left_out_and_told(tmp_path: Path, image: Path) -> None:
     odd = [(900, 40, 50, 50), (50, 50, 0, 9), (10, 10, 5000, 5000), (-60, 10, 100, 50), (454.5, 10, 2, 100)]
     as_json(tmp_path / "b.json", [*BOXES.tolist(), *odd, *BOXES.tolist(), (440, 10, 30, 100)])
