@@ -10,7 +10,6 @@ from posedeploy.checkpoints.prefixes import is_averaged
 MAX_JOINED = 2_000_000
 """Entries that are visited in all; real files have a few thousand."""
 MAX_PARTS = 32
-OPTIMIZER_KEYS = {"state", "param_groups"}
 
 Children = Callable[[Any], dict[str, Any]]
 """The named entries of a container or a module; empty for any other value."""
@@ -27,7 +26,7 @@ class Joiner:
     def join(self, node: Any) -> dict[str, Any]:
         """Return the tensors in ``node`` by their path; empty unless two or more mappings hold some.
 
-        Leaves out the states of optimizers, and averaged weights beside plain ones.
+        Leaves out averaged weights beside plain ones.
         """
         joined: dict[str, Any] = {}
         holders = set()
@@ -58,7 +57,5 @@ class Joiner:
 
     def _parts(self, holder: Any) -> dict[str, Any]:
         children = self._children(holder)
-        if children.keys() >= OPTIMIZER_KEYS:
-            return {}
         plain = {name: child for name, child in children.items() if not is_averaged(name)}
         return plain or children

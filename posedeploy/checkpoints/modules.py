@@ -54,7 +54,17 @@ def _entries(group: Any) -> list[tuple[str, Any]]:
 
 
 def children_of(value: StandIn) -> dict[str, Any]:
-    """What an object of another class holds, by name."""
-    named = {str(key): inner for key, inner in _attributes(value).items() if isinstance(key, str)}
-    entries = {str(key): inner for key, inner in value.mapping.items() if isinstance(key, str)}
-    return named | entries
+    """What an object of another class holds, by name; by place what it was made of, as for a named tuple."""
+    made_of = {str(place): inner for place, inner in enumerate(value.arguments)}
+    return made_of | string_keys(_attributes(value)) | string_keys(value.mapping)
+
+
+def string_keys(entries: dict[Any, Any]) -> dict[str, Any]:
+    """The entries by string; those of whole numbers by their digits where no string is the same."""
+    found: dict[str, Any] = {}
+    for key, inner in entries.items():
+        if isinstance(key, str):
+            found[key] = inner
+        elif type(key) is int:
+            found.setdefault(str(key), inner)
+    return found

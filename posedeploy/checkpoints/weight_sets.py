@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import torch
 
 from posedeploy.checkpoints.joined import Joiner
-from posedeploy.checkpoints.modules import WEIGHTS, children_of, is_module, state_dict_of
+from posedeploy.checkpoints.modules import WEIGHTS, children_of, is_module, state_dict_of, string_keys
 from posedeploy.checkpoints.prefixes import is_averaged
 from posedeploy.pickles.values import StandIn
 
 USUAL_KEYS = ("state_dict", "model_state_dict", "network", "model", "net", "weights", "params", "model_state")
 """The keys under which training scripts save the weights, those that the published loaders read first."""
+OPTIMIZER_KEYS = {"state", "param_groups"}
 MAX_LISTED = 1_000
 MAX_NODES = 500_000
 MAX_DEPTH = 32
@@ -121,10 +122,23 @@ def _path(key: str, name: str) -> str:
 
 
 def _children(node: Any) -> dict[str, Any]:
+    """The named entries of a container; none of an optimizer's state, which has the shapes of weights."""
     if isinstance(node, dict):
-        return {name: child for name, child in node.items() if isinstance(name, str)}
+        return {} if node.keys() >= OPTIMIZER_KEYS else string_keys(node)
     if isinstance(node, StandIn):
         return children_of(node)
-    if isinstance(node, list | tuple) and len(node) <= MAX_LISTED:
-        return {str(place): child for place, child in enumerate(node)}
+    if isinstance(node, list | tuple):
+        return _pairs(node) or (
+            {str(place): child for place, child in enumerate(node)} if len(node) <= MAX_LISTED else {}
+        )
     return {}
+
+
+def _pairs(node: Sequence[Any]) -> dict[str, Any]:
+    """The entries of ``list(state_dict.items())``; empty for any other list."""
+    if not all(
+        isinstance(each, tuple | list) and len(each) == 2 and isinstance(each[0], str) for each in node
+    ):
+        return {}
+    entries = {each[0]: each[1] for each in node}
+    return entries if len(entries) == len(node) and all(map(_is_weight, entries.values())) else {}

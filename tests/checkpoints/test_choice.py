@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import pytest
 import torch
@@ -18,6 +18,11 @@ WEIGHTS = {
     "head.weight": torch.ones(4),
 }
 OTHERS = {name: 2 * tensor for name, tensor in WEIGHTS.items()}
+
+
+class Saved(NamedTuple):
+    epoch: int
+    weights: dict[str, torch.Tensor]
 
 
 def _misfit(shapes: Shapes) -> int:
@@ -92,6 +97,10 @@ CONTENTS: dict[str, tuple[Any, str]] = {
         },
         ".",
     ),
+    "numbered": ({7: WEIGHTS, "epoch": 3}, "7"),
+    "a named tuple": (Saved(3, WEIGHTS), "1"),
+    "pairs": (list(WEIGHTS.items()), "."),
+    "pairs in a dictionary": ({"model": list(WEIGHTS.items()), "epoch": 3}, "model"),
     "slashes": ({name.replace(".", "/"): tensor for name, tensor in WEIGHTS.items()}, "."),
     "a prefix with a slash": (_named("nets/pose."), "."),
 }
@@ -116,6 +125,7 @@ def test_only_averages_are_taken_where_there_is_nothing_else(tmp_path: Path) -> 
         ({"state_dict": WEIGHTS, "state_dict_ema": OTHERS}, "state_dict_ema", ("state_dict_ema",)),
         ({"a": {"ema": OTHERS, "model": WEIGHTS}}, "a.ema", ("a.ema",)),
         ({"ema": _named("module.", OTHERS), "model": _named("_orig_mod.")}, "ema", ("ema",)),
+        ({0: WEIGHTS, 1: OTHERS}, "1", ("1",)),
         ({"w": _named("teacher.", OTHERS) | _named("student.")}, "w.teacher", ("w.teacher",)),
     ],
 )
@@ -178,3 +188,8 @@ def test_a_complete_network_is_preferred_to_a_part_of_it(
     checkpoint = read(tmp_path / "a.pth", None, _recognized, lambda shapes: _misfit(shapes) == 0)
     assert checkpoint.tensors.keys() == names.keys()
     assert (checkpoint.weights.key, checkpoint.weights.others) == (key, others)
+
+
+def test_the_state_of_an_optimizer_is_not_weights(tmp_path: Path) -> None:
+    with pytest.raises(CheckpointError, match="no weights found; its keys are optimizer"):
+        _read(tmp_path, {"optimizer": OPTIMIZER})
