@@ -26,6 +26,11 @@ def not_regular(status: os.stat_result) -> str | None:
     return None if kind == stat.S_IFREG else NOT_REGULAR.get(kind, "not a regular file")
 
 
+def is_apple_double(path: Path) -> bool:
+    """Return whether a file is one that macOS writes beside another, such as ``._a.png`` beside ``a.png``."""
+    return path.name.startswith("._")
+
+
 def is_there(path: Path) -> bool:
     """Return whether a file of this name is there; none is whose name is longer than file systems take."""
     try:

@@ -47,7 +47,9 @@ _TOML_TOKENS = re.compile(
 )
 _TOML_LONG_KEY = re.compile(rf"""(?<![\w-])(?:(?:[\w-]+|"[^"\n]*"|'[^'\n]*')[ \t]*\.[ \t]*){{{MAX_DEPTH}}}""")
 _TOML_PLACE = re.compile(r" \(at (?:line (\d+), column (\d+)|end of document)\)$")
-_DECIMAL_COMMAS = re.compile(r"\s*-?\d*,?\d+(?:\s*;\s*-?\d*,?\d+)+\s*")
+_DECIMAL_COMMAS = re.compile(r"\s*-?\d*,?\d+(?:\s*;\s*-?\d*,?\d+)+\s*;?\s*")
+_TITLE = re.compile(r"[^\W\d]{2}|^[^\W\d]$")
+"""What titles and names have, and numbers such as 1e-5 do not."""
 _BLANK = re.compile(r"\s*")
 _TOML_BLANK = re.compile(r"(?:\s|\#[^\n]*)*")
 _REST_OF_LINE = re.compile(r"[^\S\n]*(?:\#[^\n]*)?(?:\n|\Z)")
@@ -167,8 +169,9 @@ def read_toml(path: Path, what: str, type: Any = Any, *, hint: str = "") -> Any:
 def read_csv(path: Path, what: str, *, hint: str = "") -> list[CsvRow]:
     """Return the rows of a CSV file, without those that are empty or begin with ``#``.
 
-    The delimiter is whichever of comma, semicolon and tab the first row has most of, and a semicolon between
-    numbers with decimal commas.
+    Delimiters at the ends of lines make no column: a last column that is empty in every row is left out, and
+    so are empty cells beyond those of the first row. The delimiter is whichever of comma, semicolon and tab
+    the first row has most of, and a semicolon between numbers with decimal commas.
 
     Raises:
         InputError: it is not a regular file, is too large, is not Unicode, or has an unended quotation.
@@ -188,7 +191,19 @@ def read_csv(path: Path, what: str, *, hint: str = "") -> list[CsvRow]:
             line = reader.line_num + 1
     except csv.Error as error:
         raise _refusal(path, what, f"line {line}: {error}", hint) from error
-    return rows
+    return _without_trailing_cells(rows)
+
+
+def _without_trailing_cells(rows: list[CsvRow]) -> list[CsvRow]:
+    if not rows:
+        return rows
+    first = rows[0].cells
+    alike = [row.cells for row in rows if len(row.cells) == len(first)]
+    width = max(max((place for place, cell in enumerate(cells, 1) if cell), default=0) for cells in alike)
+    is_titled = any(_TITLE.search(cell) for cell in first)
+    if not is_titled and len(first) - width > 1:  # several missing numbers, and no delimiter at the end
+        width = len(first)
+    return [CsvRow(row.line, row.cells[:width]) if not any(row.cells[width:]) else row for row in rows]
 
 
 def _parsed(parse: Callable[[], Any], text: str, path: Path, what: str, type: Any, hint: str) -> Any:

@@ -93,6 +93,25 @@ def test_the_delimiter_of_csv_is_found(text: str, delimiter: str, tmp_path: Path
     assert rows[-1] == CsvRow(text.count("\n") + 1, tuple(last.split(delimiter)))
 
 
+@pytest.mark.parametrize(
+    ("text", "rows"),
+    [
+        ("x,y,\n1,2,\n3,4,", ["x,y", "1,2", "3,4"]),
+        ("x,y\n1,2,\n3,4,", ["x,y", "1,2", "3,4"]),
+        ("x,y,,,\n1,2,,,\n3,4", ["x,y", "1,2", "3,4"]),
+        ("1,2,\n3,4,\n5,6", ["1,2", "3,4", "5,6"]),
+        ("1e-5,2\n3,4,", ["1e-5,2", "3,4"]),
+        ("1,5;2;\n3;4;", ["1,5;2", "3;4"]),
+        ("x,score,\n1,,\n2,,", ["x,score", "1,", "2,"]),
+        ("x,y,\n1,2,\n3,4,9", ["x,y,", "1,2,", "3,4,9"]),
+        ("1,2,,\n3,4,,", ["1,2,,", "3,4,,"]),
+    ],
+)
+def test_delimiters_at_line_ends_make_no_column(text: str, rows: list[str], tmp_path: Path) -> None:
+    read = read_csv(_write(tmp_path / "a.csv", text), "a test")
+    assert [list(row.cells) for row in read] == [row.split(";" if ";" in text else ",") for row in rows]
+
+
 def test_csv_cells_may_be_quoted_and_rows_left_empty(tmp_path: Path) -> None:
     text = '# boxes\nname,x\n"a, ""b""\nc", 1 \n,\n\nd,2\n'
     assert read_csv(_write(tmp_path / "a.csv", text), "a test") == [

@@ -8,8 +8,8 @@ import numpy as np
 
 from posedeploy.types import Array
 
-FX_OF_WIDTH = (0.1, 20.0)
-"""The least and largest focal length, by the image's width: fields of view of 157 and 2.9 degrees."""
+FX_OF_WIDTH = (0.23, 20.0)
+"""The least and largest focal length, by the image's width: fields of view of 131 and 2.9 degrees."""
 FULL_FRAME_MM = 36.0
 RELATIVE = 2.5
 """A focal length up to this is likely given in widths of the image."""

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from posedeploy.errors import InputError, MissingPackageError
-from posedeploy.input_files import not_regular
+from posedeploy.input_files import is_apple_double, not_regular
 from posedeploy.predict.frames import Frame, Kind, Source
 from posedeploy.predict.images import SUFFIXES, is_image, read_picture
 from posedeploy.printable import printable
@@ -78,7 +78,7 @@ def _open_folder(folder: Path, recursive: bool, without: Path | None) -> Images:
     images: list[Path] = []
     skipped: list[Path] = []
     for file in files:
-        (images if _is_image(file) else skipped).append(file)
+        (images if is_image_file(file) else skipped).append(file)
     if not images:
         hint = f"; --recursive also reads its {_counted(below, 'folder')}" if below else ""
         raise InputError(
@@ -88,10 +88,7 @@ def _open_folder(folder: Path, recursive: bool, without: Path | None) -> Images:
     names = tuple(printable(file.relative_to(folder).as_posix()) for file in skipped)
     source = Images(folder.resolve().name, tuple(images), folder, names)
     source.problems += unread
-    if skipped:
-        shown = [name + _of_kind(file) for name, file in zip(names[:NAMED], skipped, strict=False)]
-        are = "that is not an image" if len(names) == 1 else "that are not images"
-        source.remarks.append(f"skipped {_counted(names, 'file')} {are}: {_some(shown, len(names))}")
+    source.remarks += skipped_files(names, skipped)
     if below:
         inside = f"{_counted(below, 'folder')} inside: {_some(below[:NAMED], len(below))}"
         source.remarks.append(f"skipped {inside}; --recursive reads those too")
@@ -117,10 +114,24 @@ def _listed(folder: Path, recursive: bool, without: Path | None) -> tuple[list[P
     unread = [f"{error.filename}: cannot be read ({error.strerror})" for error in errors]
     if unread and not files and not below:
         raise InputError(f"{unread[0]}; name a folder that can")
-    return sorted(files), below, [printable(reason) for reason in unread]
+    return (
+        sorted(file for file in files if not is_apple_double(file)),
+        below,
+        [printable(reason) for reason in unread],
+    )
 
 
-def _is_image(file: Path) -> bool:
+def skipped_files(names: Sequence[str], files: Sequence[Path]) -> list[str]:
+    """Return a remark on files that are not images, by their names; none where there are none."""
+    if not files:
+        return []
+    shown = [name + _of_kind(file) for name, file in zip(names[:NAMED], files, strict=False)]
+    are = "that is not an image" if len(names) == 1 else "that are not images"
+    return [f"skipped {_counted(names, 'file')} {are}: {_some(shown, len(names))}"]
+
+
+def is_image_file(file: Path) -> bool:
+    """Return whether a path is a regular file with an image, or one that cannot be read and has its name."""
     try:
         return file.is_file() and is_image(file)
     except OSError:  # reading it says why

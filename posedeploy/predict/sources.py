@@ -5,15 +5,15 @@ from __future__ import annotations
 import glob
 import os
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from posedeploy import plugins
 from posedeploy.errors import InputError, MissingPackageError
-from posedeploy.input_files import check_regular
+from posedeploy.input_files import check_regular, is_apple_double
 from posedeploy.predict.animations import Animation, is_animated
 from posedeploy.predict.frames import Source
-from posedeploy.predict.image_files import Images, open_images
+from posedeploy.predict.image_files import Images, is_image_file, open_images, skipped_files
 from posedeploy.predict.image_sequence import ImageSequence, is_pattern, numbered
 from posedeploy.predict.images import check_claims, is_image
 from posedeploy.predict.opencv_video import CameraFeed, OpenCvReader
@@ -105,10 +105,10 @@ def _open_animation(path: Path, fps: float | None) -> Source:
 
 def _open_glob(argument: str, fps: float | None) -> Source:
     names = glob.glob(argument, recursive=True)  # noqa: PTH207, which takes no absolute pattern
-    paths = sorted(path for name in names if (path := Path(name)).is_file())
+    paths = _once(path for name in names if not (path := Path(name)).is_dir())
     if len(paths) == 1:
         return _open_file(paths[0], fps)
-    images = tuple(path for path in paths if is_image(path))
+    images = tuple(path for path in paths if is_image_file(path))
     if not images:
         raise InputError(
             f"{argument}: "
@@ -118,12 +118,25 @@ def _open_glob(argument: str, fps: float | None) -> Source:
                 else "fits no file; check the folder and the ending"
             )
         )
-    if fps is not None:
-        return _as_video(Path(argument).name, images, fps)
     taken = set(images)
-    skipped = tuple(printable(str(path)) for path in paths if path not in taken)
-    folder = Path(os.path.commonpath([path.parent for path in images]))
-    return Images(Path(argument).name, images, folder, skipped)
+    others = [path for path in paths if path not in taken]
+    skipped = tuple(printable(str(path)) for path in others)
+    if fps is not None:
+        source: Source = _as_video(Path(argument).name, images, fps)
+    else:
+        folder = Path(os.path.commonpath([path.parent for path in images]))
+        source = Images(Path(argument).name, images, folder, skipped)
+    source.remarks += skipped_files(skipped, others)
+    return source
+
+
+def _once(paths: Iterable[Path]) -> list[Path]:
+    """The files in order, each by its shortest path alone: ``**`` also follows links to folders above."""
+    by_place: dict[Path, Path] = {}
+    for path in sorted(paths, key=lambda path: len(path.parts)):
+        if not is_apple_double(path):
+            by_place.setdefault(path.parent.resolve() / path.name, path)
+    return sorted(by_place.values())
 
 
 def _as_video(name: str, images: tuple[Path, ...], fps: float) -> Source:

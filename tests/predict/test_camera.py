@@ -95,7 +95,7 @@ def test_a_file_that_cannot_be_read(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("fx", "width", "cause"),
     [
-        (192.0, 1920, None),
+        (450.0, 1920, None),
         (1500.0, 1920, None),
         (38400.0, 1920, None),
         (
@@ -104,6 +104,7 @@ def test_a_file_that_cannot_be_read(tmp_path: Path) -> None:
             "if it is in mm, multiply it by 1920 px and divide by the sensor's width in mm",
         ),
         (4.25, 4000, "if it is in mm"),
+        (50.0, 456, "gives 633 for 36 mm"),
         (1.2, 1920, "if it is relative to the image's width, give 2304; that of a phone is about 1536"),
         (60_000.0, 1920, "if it is of a larger image or in micrometers, give it in px of this image"),
     ],

@@ -52,6 +52,33 @@ def test_a_glob_is_its_images(folder: Path) -> None:
         assert (source.kind, source.name) == ("images", "other.jpg")
 
 
+def test_a_glob_lists_a_file_once_and_names_what_it_skips(folder: Path, photo: Array) -> None:
+    (folder / "sub").mkdir()
+    (folder / "sub" / "loop").symlink_to("..")
+    write_image(folder / "sub" / "a.png", photo)
+    with open_source(str(folder / "**" / "*.png")) as source:
+        assert len(source.inputs) == 6 and source.remarks == []
+        assert "loop" not in "".join(map(str, source.inputs))
+    (folder / "link.png").symlink_to("none.png")
+    for fps in (None, 5):
+        with open_source(str(folder / "*"), fps) as source:
+            (remark,) = (each for each in source.remarks if each.startswith("skipped"))
+        assert remark.startswith("skipped 2 files that are not images: ")
+        assert "f_000011.txt, " in remark and remark.endswith("link.png (No such file or directory)")
+
+
+@pytest.mark.parametrize("pattern", ["", "*", ".*", "*.png"])
+def test_what_macos_writes_beside_images_is_ignored(pattern: str, folder: Path) -> None:
+    (folder / "._f_000003.png").write_bytes(b"\x00\x05\x16\x07" + bytes(60))
+    if pattern == ".*":
+        with pytest.raises(InputError, match="fits no file"):
+            open_source(str(folder / pattern))
+        return
+    with open_source(str(folder / pattern)) as source:
+        assert len(list(source)) == len(source.inputs) >= 5
+        assert source.problems == [] and "._" not in "".join([*source.remarks, *source.skipped])
+
+
 def test_a_folder_with_a_rate_is_a_video(folder: Path) -> None:
     with open_source(str(folder), fps=2) as source:
         assert source.kind == "video"

@@ -7,7 +7,7 @@ from functools import partial
 from pathlib import Path
 
 from posedeploy.errors import InputError
-from posedeploy.input_files import check_regular
+from posedeploy.input_files import check_regular, is_apple_double
 from posedeploy.predict.box_files.content import Box, ImageKey, RawBoxes, Size, collect, numbers_of
 from posedeploy.predict.box_files.documents import read_document
 from posedeploy.predict.box_files.tables import read_table
@@ -96,9 +96,10 @@ def _from_row(row: list[float], where: str) -> tuple[ImageKey, Box]:
 
 def _read_folder(folder: Path) -> RawBoxes:
     try:
-        files = sorted(path for path in folder.iterdir() if path.is_file() and path.name not in CLASSES)
+        files = sorted(path for path in folder.iterdir() if path.is_file() and not is_apple_double(path))
     except OSError as error:
         raise InputError(f"{folder}: cannot be read ({error.strerror}); name {WHAT}") from error
+    files = [file for file in files if file.name not in CLASSES]
     kinds = {suffix: [file for file in files if file.suffix.lower() == suffix] for suffix in FOLDERS}
     there = [suffix for suffix, found in kinds.items() if found]
     if len(there) != 1:

@@ -8,7 +8,7 @@ from typing import NoReturn, Protocol
 
 from posedeploy import plugins
 from posedeploy.errors import InputError
-from posedeploy.input_files import check_regular
+from posedeploy.input_files import check_regular, is_apple_double
 from posedeploy.predict.images import SUFFIXES as IMAGES
 from posedeploy.predict.joints.arrays import WHAT, read_npy, read_npz
 from posedeploy.predict.joints.content import RawJoints
@@ -120,6 +120,6 @@ def _any_image(folder: Path) -> bool:
 
 def _listed(folder: Path) -> list[Path]:
     try:
-        return sorted(folder.iterdir())
+        return sorted(path for path in folder.iterdir() if not is_apple_double(path))
     except OSError as error:
         raise InputError(f"{folder}: cannot be read ({error.strerror}); name a folder that can") from error
