@@ -44,8 +44,8 @@ for name in ("torch", "onnxruntime-gpu", "onnxruntime", "cuda-bindings", "tensor
 print(f"CUDA of torch {torch.version.cuda}, available: {torch.cuda.is_available()}")
 PY
 echo "== tests marked $marks"
-timeout 240 "$PYTHON" -m pytest -q -p no:cacheprovider -m "$marks" "${files[@]}" || failed=1
+timeout 200 "$PYTHON" -m pytest -q -p no:cacheprovider -m "$marks" "${files[@]}" || failed=1
 echo "== networks, runtimes and precisions"
-timeout 240 "$PYTHON" tools/gpu_table.py --throughput "${table[@]}" || failed=1
+timeout 200 "$PYTHON" tools/gpu_table.py --throughput "${table[@]}" || failed=1
 [ "$failed" = 0 ] && echo "gpu check: passed" || echo "gpu check: FAILED"
 exit "$failed"
