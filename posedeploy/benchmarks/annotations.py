@@ -73,7 +73,7 @@ class Annotations:
 def read_annotations(path: Path, limit: int | None = None) -> Annotations:
     """Return the people of the first ``limit`` images of a file, or of all.
 
-    What other tools leave out is filled in, and what cannot be read is left out; ``remarks`` says so.
+    What other tools leave out is filled in, and what cannot be read is left out; ``remarks`` lists both.
 
     Raises:
         InputError: the file is missing, not JSON, not COCO keypoints, without images, or does not say what

@@ -69,7 +69,7 @@ def _noticing_interrupts() -> Iterator[list[int]]:
     """A list that is empty until Ctrl-C is pressed or the process told to end (SIGTERM); both then raise
     ``KeyboardInterrupt``, so that what is half-written goes, once a native call that is under way returns.
 
-    Being told to end again does not disturb that: ``timeout`` says so to the process and to its group.
+    A second signal does not disturb that: ``timeout`` signals the process and its group.
     """
     noticed: list[int] = []
 
