@@ -7,10 +7,99 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeVar, cast
 
 from posedeploy import plugins
 from posedeploy.errors import InputError
 from posedeploy.joint_sets import JointSet, numbered
+from posedeploy.types import (
+    Camera,
+    InputContract,
+    ModelSpec,
+    Placed,
+    PlacedJoints,
+    Placement,
+    Poses,
+    Tensors,
+    TensorSpec,
+)
+
+if TYPE_CHECKING:
+    from posedeploy.poses import (
+        gtrs,
+        lightweight_openpose_2d,
+        lightweight_openpose_3d,
+        mobile_human_pose,
+        pose2mesh,
+        pose_hg_3d,
+    )
+
+InputT = TypeVar("InputT", bound=Placed, contravariant=True)
+"""``Placement`` for a network on images, ``PlacedJoints`` for one on 2D joints."""
+
+
+class FamilyPoses(Protocol[InputT]):
+    """What the ``poses`` module of a family defines, every name of it."""
+
+    @property
+    def JOINT_SETS(self) -> Mapping[int, JointSet]:
+        """The published joint sets by their number of joints, the default first."""
+
+    @property
+    def CONTRACT(self) -> InputContract | None:
+        """What the network expects of an image; None for a network on 2D joints."""
+
+    @property
+    def CONTRACTS(self) -> Mapping[int, InputContract]:
+        """The same by the number of joints, for variants that differ from ``CONTRACT``."""
+
+    @property
+    def UNIT(self) -> Literal["px", "mm"]:
+        """The unit of the poses."""
+
+    @property
+    def ROLES(self) -> tuple[str, ...]:
+        """What ``decode`` asks for, as keys of ``ModelSpec.roles``."""
+
+    @property
+    def PEAK_ROLES(self) -> tuple[str, ...]:
+        """The roles whose peaks ``decode`` picks, so that noise can move a keypoint."""
+
+    @property
+    def DEPTH_ROLE(self) -> str | None:
+        """The role without which the poses are 2D and in px; None where no such role exists."""
+
+    @property
+    def MESH_ROLE(self) -> str | None:
+        """The role of the mesh's vertices; None for a family without meshes."""
+
+    @property
+    def CHANNELS(self) -> Mapping[str, int]:
+        """The channels of each role in the published network, for a family with part affinity fields."""
+
+    @property
+    def KEYPOINTS_OF(self) -> tuple[str, int, int]:
+        """The role that gives the number of keypoints: (channels - second) // third."""
+
+    def undescribed(self, spec: ModelSpec) -> str | None:
+        """Return what must be described before outputs can become poses; None where nothing must."""
+
+    def decode(self, outputs: Tensors, spec: ModelSpec, placement: InputT, camera: Camera) -> Poses:
+        """Return the people in the outputs.
+
+        Raises:
+            InputError: an output is missing or of the wrong shape, or the camera cannot be used.
+        """
+
+
+if TYPE_CHECKING:
+    _IMAGE_FAMILIES: tuple[FamilyPoses[Placement], ...] = (
+        lightweight_openpose_2d,
+        lightweight_openpose_3d,
+        mobile_human_pose,
+        pose_hg_3d,
+    )
+    _JOINT_FAMILIES: tuple[FamilyPoses[PlacedJoints], ...] = (gtrs, pose2mesh)
 
 
 @dataclass(frozen=True)
@@ -142,30 +231,42 @@ def family_named(name: str) -> Family:
     return FAMILIES[name]
 
 
+def poses_of(family: str) -> FamilyPoses[Any]:
+    """Return the module that turns the outputs of a family's networks into poses.
+
+    Raises:
+        InputError: no family has this name.
+    """
+    return cast("FamilyPoses[Any]", plugins.module(family_named(family).poses))
+
+
+def mesh_output(spec: ModelSpec) -> TensorSpec | None:
+    """Return the output that holds the vertices of a mesh; None for a network without."""
+    role = poses_of(spec.family).MESH_ROLE if spec.family in FAMILIES else None
+    name = spec.roles.get(role) if role is not None else None
+    return next((tensor for tensor in spec.outputs if tensor.name == name), None)
+
+
 def joint_set(family: str, count: int | None = None) -> JointSet:
-    """The joints of a family as usually published, or of the variant of it that has so many.
+    """Return the joints of a family as usually published, or of the variant of it that has so many.
 
     A variant of some other number of joints has names by number, and no bones.
     """
-    poses = plugins.module(family_named(family).poses)
-    sets: Mapping[int, JointSet] = getattr(poses, "JOINT_SETS", {})
-    usual = next(iter(sets.values())) if sets else JointSet(family, poses.KEYPOINT_NAMES, poses.SKELETON)
-    if count in (None, len(usual)):
-        return usual
-    assert count is not None, "only a number differs from the usual one"
+    sets = poses_of(family).JOINT_SETS
+    if count is None:
+        return next(iter(sets.values()))
     return sets.get(count) or JointSet("", numbered(count), ())
 
 
 def published_joint_set(family: str, count: int) -> JointSet:
-    """The same for a network that stands on the bones and pairs of its joints.
+    """Return the same for a network that stands on the bones and pairs of its joints.
 
     Raises:
         InputError: the family knows no set of so many.
     """
     found = joint_set(family, count)
     if not found.bones:
-        sets: Mapping[int, JointSet] = plugins.module(family_named(family).poses).JOINT_SETS
-        listed = ", ".join(f"{known.name} {number}" for number, known in sets.items())
+        listed = ", ".join(f"{known.name} {number}" for number, known in poses_of(family).JOINT_SETS.items())
         raise InputError(
             f"a network on {count} joints, and no set of {family} has as many; the sets are {listed}. Its "
             "layers use the bones and left-right pairs of its joints, which its checkpoint does not hold; "

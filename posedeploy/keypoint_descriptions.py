@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
-from posedeploy import plugins
 from posedeploy.errors import InputError
-from posedeploy.families import FAMILIES, joint_set
+from posedeploy.families import FAMILIES, joint_set, poses_of
 from posedeploy.joint_sets import JOINT_SETS, JointSet, numbered
 from posedeploy.types import Limb, ModelSpec
 
@@ -44,7 +43,7 @@ def count_keypoints(spec: ModelSpec) -> int | None:
     """How many keypoints a network of a family has, by its outputs; None where nothing says."""
     if spec.family not in FAMILIES:
         return None
-    role, background, each = plugins.module(FAMILIES[spec.family].poses).KEYPOINTS_OF
+    role, background, each = poses_of(spec.family).KEYPOINTS_OF
     channels = spec.channels_of(role)
     return None if channels is None else (channels - background) // each
 
@@ -123,9 +122,7 @@ def are_numbered(spec: ModelSpec) -> bool:
 def undescribed(spec: ModelSpec) -> str | None:
     """What must be described before the outputs of a family's network can become poses; None where nothing
     must."""
-    check = getattr(plugins.module(FAMILIES[spec.family].poses), "undescribed", None)
-    missing: str | None = check(spec) if check is not None else None
-    return missing
+    return poses_of(spec.family).undescribed(spec)
 
 
 def missing_description(spec: ModelSpec) -> str:
@@ -240,10 +237,7 @@ def _is_own(spec: ModelSpec, published: Mapping[str, int]) -> bool:
 
 def _published_channels(spec: ModelSpec) -> Mapping[str, int]:
     """How many channels the outputs of the published network have, for one with part affinity fields."""
-    if spec.family not in FAMILIES:
-        return {}
-    channels: Mapping[str, int] = getattr(plugins.module(FAMILIES[spec.family].poses), "CHANNELS", {})
-    return channels
+    return poses_of(spec.family).CHANNELS if spec.family in FAMILIES else {}
 
 
 def _number(count: int, noun: str) -> str:

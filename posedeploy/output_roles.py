@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from posedeploy import plugins
 from posedeploy.errors import InputError
-from posedeploy.families import FAMILIES
+from posedeploy.families import FAMILIES, poses_of
 from posedeploy.types import ModelSpec, TensorSpec
 
 
@@ -39,10 +38,7 @@ def published_channels(described: ModelSpec, roles: Mapping[str, str]) -> dict[s
 
 
 def _channels(family: str) -> Mapping[str, int]:
-    if family not in FAMILIES:
-        return {}
-    channels: Mapping[str, int] = getattr(plugins.module(FAMILIES[family].poses), "CHANNELS", {})
-    return channels
+    return poses_of(family).CHANNELS if family in FAMILIES else {}
 
 
 def _check_described(described: ModelSpec, where: str) -> None:
@@ -68,7 +64,7 @@ def _inferred(described: ModelSpec, outputs: Sequence[TensorSpec], where: str) -
     if described.family not in FAMILIES:
         return {}
     channels = _channels(described.family)
-    needed = tuple(channels) or (plugins.module(FAMILIES[described.family].poses).KEYPOINTS_OF[0],)
+    needed = tuple(channels) or (poses_of(described.family).KEYPOINTS_OF[0],)
     roles = {}
     for role in needed if described.roles else _known_roles(described.family):
         if role in described.roles:
@@ -96,5 +92,4 @@ def _of_channels(outputs: Sequence[TensorSpec], count: int | None) -> list[str]:
 
 
 def _known_roles(family: str) -> tuple[str, ...]:
-    roles: tuple[str, ...] = plugins.module(FAMILIES[family].poses).ROLES if family in FAMILIES else ()
-    return roles
+    return poses_of(family).ROLES if family in FAMILIES else ()

@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from typing import Literal
 
-from posedeploy import plugins
-from posedeploy.families import family_named, joint_set
+from posedeploy.families import joint_set, poses_of
 from posedeploy.joint_sets import JointSet
 from posedeploy.keypoint_descriptions import OWN_JOINTS, resolve_keypoints
-from posedeploy.types import InputContract, JointsContract, ModelSpec, TensorSpec
+from posedeploy.types import JointsContract, ModelSpec, TensorSpec
 
 
 def family_spec(
@@ -30,10 +29,9 @@ def family_spec(
         joints: their number, for a family whose variants differ in it.
         cells: as in the spec.
     """
-    poses = plugins.module(family_named(family).poses)
+    poses = poses_of(family)
     found = joint_set(family, joints)
-    contracts: Mapping[int | None, InputContract] = getattr(poses, "CONTRACTS", {})
-    contract = contracts.get(joints, poses.CONTRACT)
+    contract = poses.CONTRACT if joints is None else poses.CONTRACTS.get(joints, poses.CONTRACT)
     spec = ModelSpec(
         family=family,
         variant=variant,
@@ -56,10 +54,9 @@ def unit_of(family: str, roles: Collection[str]) -> Literal["px", "mm"]:
     Args:
         roles: what they are to the decoding; none where nobody said.
     """
-    poses = plugins.module(family_named(family).poses)
-    flat = roles and getattr(poses, "DEPTH_ROLE", None) not in (None, *roles)
-    unit: Literal["px", "mm"] = "px" if flat else poses.UNIT
-    return unit
+    poses = poses_of(family)
+    is_flat = roles and poses.DEPTH_ROLE not in (None, *roles)
+    return "px" if is_flat else poses.UNIT
 
 
 def image_spec(
@@ -85,14 +82,15 @@ def image_spec(
 
 
 def joints_spec(family: str, joint_set: JointSet, vertices: int | None = None) -> ModelSpec:
-    """The spec of a network from the 2D joints ``pose2d`` of a batch of people to ``pose3d``, 3D joints in
-    mm.
+    """Return the spec of a network from the 2D joints ``pose2d`` of a batch of people to 3D joints in mm.
 
     Args:
-        vertices: of the mesh ``cam_mesh``, in m, that it gives before them; None for a network without.
+        vertices: of the mesh, in m, that it gives before the joints; None for a network without.
     """
-    joints = len(joint_set)
-    outputs = {"cam_mesh": vertices, "pose3d": joints} if vertices else {"pose3d": joints}
+    joints, poses = len(joint_set), poses_of(family)
+    outputs = {poses.KEYPOINTS_OF[0]: joints}
+    if vertices is not None and poses.MESH_ROLE is not None:
+        outputs = {poses.MESH_ROLE: vertices, **outputs}
     return family_spec(
         family,
         f"{joint_set.name or f'{joints} joints'}, {f'{vertices} vertices' if vertices else 'joints alone'}",

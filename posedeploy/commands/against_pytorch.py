@@ -9,7 +9,6 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import cast
 
-from posedeploy import plugins
 from posedeploy.benchmarks.ambiguity import Decode, compare_image, noise_bounds
 from posedeploy.benchmarks.inputs import Sample
 from posedeploy.benchmarks.keypoints import ImageParity, PoseParity
@@ -23,7 +22,7 @@ from posedeploy.commands.models import reference_model
 from posedeploy.commands.opening import Described, pytorch_runner
 from posedeploy.commands.parity_inputs import ParityInputs, parity_inputs
 from posedeploy.errors import DeviceError, first_line
-from posedeploy.families import FAMILIES
+from posedeploy.families import FAMILIES, poses_of
 from posedeploy.keypoint_descriptions import undescribed
 from posedeploy.reduced_precision import DTYPES, ReducedPrecision
 from posedeploy.runtimes.adapted import adapt_runner
@@ -231,7 +230,7 @@ def _decode(spec: ModelSpec) -> Decode | None:
     if missing := undescribed(spec):
         say(f"outputs are compared and keypoints are not: {missing}")
         return None
-    decode = plugins.load(f"{FAMILIES[spec.family].poses}:decode")
+    decode = poses_of(spec.family).decode
     return lambda outputs, placement: decode(outputs, spec, placement, Camera())
 
 
@@ -239,5 +238,4 @@ def peak_outputs(spec: ModelSpec) -> list[str]:
     """The outputs whose peaks the family's decoding picks."""
     if spec.family not in FAMILIES:
         return []
-    roles = getattr(plugins.module(FAMILIES[spec.family].poses), "PEAK_ROLES", ())
-    return [spec.roles[role] for role in roles if role in spec.roles]
+    return [spec.roles[role] for role in poses_of(spec.family).PEAK_ROLES if role in spec.roles]

@@ -12,6 +12,7 @@ from posedeploy.commands.opening import Described, open_named
 from posedeploy.commands.options import chosen
 from posedeploy.commands.recorded import find_recorded
 from posedeploy.errors import InputError
+from posedeploy.families import mesh_output
 from posedeploy.keypoint_descriptions import GUIDE, are_numbered
 from posedeploy.meshes.topology import read_mesh
 from posedeploy.predict.box_files.content import BOX_FORMATS, BoxFormat
@@ -127,7 +128,8 @@ def faces_of(path: Path | None, artifact: Artifact) -> Array | None:
         InputError: the network gives no mesh, or another than the user's file has.
     """
     spec, made = artifact.spec, artifact.provenance
-    counts = [tensor.shape[1] for tensor in spec.outputs if tensor.name == spec.roles.get("cam_mesh")]
+    vertices = mesh_output(spec)
+    counts = [] if vertices is None else [vertices.shape[1]]
     if path is None:
         return _recorded_faces(artifact, counts) if counts else None
     if not counts:

@@ -2,10 +2,21 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 import numpy as np
 
 from posedeploy.errors import InputError
 from posedeploy.types import Array, Camera, ModelSpec, PlacedJoints, Poses, Tensors
+
+JOINTS_ROLE: Final = "pose3d"
+MESH_ROLE: Final = "cam_mesh"
+ROLES = (JOINTS_ROLE, MESH_ROLE)
+
+
+def undescribed(spec: ModelSpec) -> str | None:
+    """Return None: any number of joints can become poses."""
+    return None
 
 
 def decode(outputs: Tensors, spec: ModelSpec, placed: PlacedJoints, camera: Camera) -> Poses:
@@ -19,7 +30,7 @@ def decode(outputs: Tensors, spec: ModelSpec, placed: PlacedJoints, camera: Came
         InputError: an output is missing, or of another number of people or joints than went in.
     """
     people, joints = placed.joints.shape[:2]
-    positions = _output(outputs, spec, "pose3d", people)
+    positions = _output(outputs, spec, JOINTS_ROLE, people)
     if positions.shape[1] != joints:
         raise InputError(
             f"pose3d holds {positions.shape[1]} joints and {joints} went in; use the network's own joints"
@@ -29,7 +40,7 @@ def decode(outputs: Tensors, spec: ModelSpec, placed: PlacedJoints, camera: Came
         keypoints=placed.joints,
         scores=scores.mean(axis=1),
         keypoints_3d=np.concatenate([positions, scores[..., None]], axis=2),
-        vertices=1000.0 * _output(outputs, spec, "cam_mesh", people) if "cam_mesh" in spec.roles else None,
+        vertices=1000.0 * _output(outputs, spec, MESH_ROLE, people) if MESH_ROLE in spec.roles else None,
         from_root=True,
     )
 

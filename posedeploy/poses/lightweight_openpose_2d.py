@@ -6,9 +6,13 @@ published code that goes with it.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Final
+
 import cv2
 import numpy as np
 
+from posedeploy.joint_sets import JointSet
 from posedeploy.poses.affinity import plausible, rounded_mean
 from posedeploy.poses.fields import upsampled_fields
 from posedeploy.poses.grouping import COMPLETING, best_first, group
@@ -22,11 +26,15 @@ KEYPOINT_NAMES = (
     "r_knee", "r_ank", "l_hip", "l_knee", "l_ank", "r_eye", "l_eye", "r_ear", "l_ear",
 )  # fmt: skip
 SKELETON = tuple(limb for index, limb in enumerate(LIMBS) if index not in COMPLETING)
+JOINT_SETS = {len(KEYPOINT_NAMES): JointSet("lightweight-openpose-2d", KEYPOINT_NAMES, SKELETON)}
 CONTRACT = InputContract(height=256, width=456, mean=(128.0, 128.0, 128.0), deviation=(256.0, 256.0, 256.0))
-UNIT = "px"
+CONTRACTS: Mapping[int, InputContract] = {}
+UNIT: Final = "px"
 ROLES = ("heatmaps", "pafs")
 PEAK_ROLES = ROLES
 """Maps whose highest cells are picked, so that noise decides where two are nearly equal."""
+DEPTH_ROLE: Final = None
+MESH_ROLE: Final = None
 CHANNELS = {"heatmaps": 19, "pafs": 38}
 """Those of the published network; the last heatmap is the background."""
 KEYPOINTS_OF = ("heatmaps", 1, 1)

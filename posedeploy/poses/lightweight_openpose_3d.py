@@ -6,11 +6,14 @@ location maps, and the published code of Osokin's 3D demo.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Final
 
 import cv2
 import numpy as np
 
+from posedeploy.joint_sets import JointSet
 from posedeploy.poses.affinity import plausible, truncated_mean
 from posedeploy.poses.cameras import focal_length, to_world
 from posedeploy.poses.fields import upsampled_fields
@@ -28,13 +31,17 @@ SKELETON = (
     (0, 1), (1, 15), (15, 17), (1, 16), (16, 18), (0, 3), (3, 4), (4, 5), (0, 9), (9, 10), (10, 11),
     (0, 6), (6, 7), (7, 8), (0, 12), (12, 13), (13, 14),
 )  # fmt: skip
+JOINT_SETS = {len(KEYPOINT_NAMES): JointSet("lightweight-openpose-3d", KEYPOINT_NAMES, SKELETON)}
 CONTRACT = InputContract(
     height=256, width=448, mean=(128.0, 128.0, 128.0), deviation=(255.0, 255.0, 255.0), fit="crop"
 )
-UNIT = "mm"
+CONTRACTS: Mapping[int, InputContract] = {}
+UNIT: Final = "mm"
 ROLES = ("features", "heatmaps", "pafs")
 PEAK_ROLES = ("heatmaps", "pafs")
 """Maps whose highest cells are picked, so that noise decides where two are nearly equal."""
+DEPTH_ROLE: Final = None
+MESH_ROLE: Final = None
 CHANNELS = {"features": 57, "heatmaps": 19, "pafs": 38}
 """Those of the published network; the last heatmap is the background."""
 KEYPOINTS_OF = ("features", 0, 3)

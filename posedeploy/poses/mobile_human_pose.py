@@ -7,6 +7,9 @@ Estimation" (arXiv:1907.11346).
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Final
+
 import numpy as np
 
 from posedeploy.errors import InputError
@@ -30,14 +33,24 @@ CONTRACT = InputContract(
     height=256, width=256, mean=(0.485, 0.456, 0.406), deviation=(0.229, 0.224, 0.225),
     colour_order="RGB", fit="box", margin=1.25,
 )  # fmt: skip
-UNIT = "mm"
+CONTRACTS: Mapping[int, InputContract] = {}
+UNIT: Final = "mm"
 ROLES = ("coord",)
+PEAK_ROLES = ()
+DEPTH_ROLE: Final = None
+MESH_ROLE: Final = None
+CHANNELS: Mapping[str, int] = {}
 KEYPOINTS_OF = ("coord", 0, 1)
 
 HALF_DEPTH_MM = 1000.0
 """The volume of depth bins reaches so far before and behind the root."""
 CROP_MM = 2000.0
 """What a crop is taken to span where the person stands."""
+
+
+def undescribed(spec: ModelSpec) -> str | None:
+    """Return None: any number of joints can become poses."""
+    return None
 
 
 def decode(outputs: Tensors, spec: ModelSpec, placement: Placement, camera: Camera) -> Poses:

@@ -2,14 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Final
+
 from posedeploy.joint_sets import by_number
 from posedeploy.poses import lifted
+from posedeploy.types import InputContract
 
 JOINT_SETS = by_number("human36", "coco", "smpl", "mano")
 KEYPOINT_NAMES, SKELETON = JOINT_SETS[17].joints, JOINT_SETS[17].bones
-CONTRACT = None
-UNIT = "mm"
-ROLES = ("pose3d", "cam_mesh")
-KEYPOINTS_OF = ("pose3d", 0, 1)
+CONTRACT: Final = None
+CONTRACTS: Mapping[int, InputContract] = {}
+UNIT: Final = "mm"
+ROLES = lifted.ROLES
+PEAK_ROLES = ()
+DEPTH_ROLE: Final = None
+MESH_ROLE: Final = lifted.MESH_ROLE
+CHANNELS: Mapping[str, int] = {}
+KEYPOINTS_OF = (lifted.JOINTS_ROLE, 0, 1)
 
+undescribed = lifted.undescribed
 decode = lifted.decode

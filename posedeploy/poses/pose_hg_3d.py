@@ -7,8 +7,10 @@ Motor Control of Human Movement" (after Drillis and Contini, 1966). No upstream 
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 from functools import lru_cache
+from typing import Final
 
 import numpy as np
 
@@ -36,12 +38,14 @@ CONTRACT = InputContract(
     deviation=(0.229 * 255, 0.224 * 255, 0.225 * 255), fit="centre", multiple=32,
 )  # fmt: skip
 CONTRACTS = {16: CONTRACT, 17: replace(CONTRACT, width=192)}
-UNIT = "mm"
+UNIT: Final = "mm"
 DEPTH_ROLE = "depth"
 """The output without which there are no 3D positions."""
 ROLES = ("hm", DEPTH_ROLE)
 PEAK_ROLES = ("hm",)
 """Maps whose highest cells are picked, so that noise decides where two are nearly equal."""
+MESH_ROLE: Final = None
+CHANNELS: Mapping[str, int] = {}
 KEYPOINTS_OF = ("hm", 0, 1)
 
 LIMBS = (

@@ -10,9 +10,8 @@ from typing import TypeAlias
 
 import numpy as np
 
-from posedeploy import plugins
 from posedeploy.errors import ArtifactError, InputError
-from posedeploy.families import FAMILIES, Family
+from posedeploy.families import FAMILIES, poses_of
 from posedeploy.joint_sets import sigmas_of
 from posedeploy.keypoint_descriptions import undescribed
 from posedeploy.poses.preprocess import prepare
@@ -57,7 +56,7 @@ class Predictor:
             InputError: no decoding is known for the spec's family, the network takes no image or many at
                 once, an output of integers has no scale, or no person could be kept.
         """
-        family = _known(spec)
+        _check_spec(spec)
         threshold.check(spec)
         self._threshold = threshold
         self.spec = spec
@@ -65,7 +64,7 @@ class Predictor:
         self._runner = adapt_runner(runner, spec)
         self._camera = camera or Camera()
         self._boxes = boxes
-        self._decode = plugins.load(f"{family.poses}:decode")
+        self._decode = poses_of(spec.family).decode
         self.sigmas: tuple[float, ...] = sigmas_of(spec.keypoint_names)
 
     def __call__(self, image: Array, boxes: Array | None = None) -> Poses:
@@ -129,8 +128,7 @@ class Predictor:
         return [prepare(image, self.spec, box) for box in boxes]
 
     def _decoded(self, outputs: Tensors, placement: Placement) -> Poses:
-        poses: Poses = self._decode(finite(outputs, self.spec), self.spec, placement, self._camera)
-        return poses
+        return self._decode(finite(outputs, self.spec), self.spec, placement, self._camera)
 
     def _joined(self, found: list[Poses]) -> Poses:
         if len(found) == 1:
@@ -198,7 +196,7 @@ def finds_nobody(family: str) -> str:
     )
 
 
-def _known(spec: ModelSpec) -> Family:
+def _check_spec(spec: ModelSpec) -> None:
     check_family(spec)
     if spec.joints is not None:
         raise InputError(finds_nobody(spec.family))
@@ -208,4 +206,3 @@ def _known(spec: ModelSpec) -> Family:
             f"this network takes {images} images at once ({spec.inputs[0]}) and is given one at a "
             "time; export it again without --batch, or with --dynamic"
         )
-    return FAMILIES[spec.family]

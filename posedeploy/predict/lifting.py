@@ -8,9 +8,8 @@ from typing import TypeAlias
 
 import numpy as np
 
-from posedeploy import plugins
 from posedeploy.errors import InputError
-from posedeploy.families import family_named
+from posedeploy.families import poses_of
 from posedeploy.keypoint_descriptions import joint_set_of
 from posedeploy.poses.joint_mapping import Mapped, map_joints, whereabouts
 from posedeploy.poses.joints import prepare_joints
@@ -90,7 +89,7 @@ class Lifter:
         self.sigmas: tuple[float, ...] = joint_set_of(spec).sigmas
         self._runner = adapt_runner(runner, spec)
         self._people = people
-        self._decode = plugins.load(f"{family_named(spec.family).poses}:decode")
+        self._decode = poses_of(spec.family).decode
 
     def stream(
         self, frames: Iterable[Frame], refused: list[str] | None = None

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from posedeploy import files, plugins
 from posedeploy.errors import InputError, MissingPackageError
+from posedeploy.families import mesh_output
 from posedeploy.native_paths import native_path
 from posedeploy.predict import document
 from posedeploy.predict.boxes import takes_boxes
@@ -204,7 +205,7 @@ def _mesh_files(source: Source, stage: Path, folder: Path, options: PredictOptio
 
 def _of_the_mesh(source: Source, artifact: Artifact, options: PredictOptions) -> list[str]:
     """What the user may wonder at."""
-    if "cam_mesh" not in artifact.spec.roles:
+    if mesh_output(artifact.spec) is None:
         return []
     if options.faces is None:
         return ["no mesh is drawn or written: the network has no triangles in it; name them with --mesh FILE"]
