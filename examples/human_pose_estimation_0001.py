@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from torch import Tensor, nn
 
-from posedeploy.checkpoints import layers
+from posedeploy.checkpoints import lightweight_openpose_layers as layers
 from posedeploy.checkpoints.lightweight_openpose_2d import LightweightOpenPose2d
 
 

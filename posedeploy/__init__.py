@@ -19,15 +19,15 @@ if TYPE_CHECKING:
     from posedeploy.checkpoints.sample import open_sample as open_sample
     from posedeploy.checkpoints.user_network import open_user_network as open_user_network
     from posedeploy.convert.export import export as export
-    from posedeploy.convert.options import ExportOptions as ExportOptions
-    from posedeploy.convert.options import TfliteOptions as TfliteOptions
+    from posedeploy.convert.export_options import ExportOptions as ExportOptions
+    from posedeploy.convert.export_options import TfliteOptions as TfliteOptions
     from posedeploy.errors import PoseDeployError as PoseDeployError
     from posedeploy.poses.preprocess import prepare as prepare
     from posedeploy.predict.chain import Predictor as Predictor
     from posedeploy.runtimes.base import Runner as Runner
-    from posedeploy.runtimes.opening import fitted as fitted
-    from posedeploy.runtimes.opening import open_artifact as open_artifact
-    from posedeploy.runtimes.opening import open_runner as open_runner
+    from posedeploy.runtimes.load_runner import fitted as fitted
+    from posedeploy.runtimes.load_runner import open_artifact as open_artifact
+    from posedeploy.runtimes.load_runner import open_runner as open_runner
     from posedeploy.types import Artifact as Artifact
     from posedeploy.types import Camera as Camera
     from posedeploy.types import InputContract as InputContract
@@ -41,7 +41,7 @@ __version__ = "0.1.0"
 
 _PUBLIC = {
     "Artifact": "posedeploy.types:Artifact",
-    "ExportOptions": "posedeploy.convert.options:ExportOptions",
+    "ExportOptions": "posedeploy.convert.export_options:ExportOptions",
     "Camera": "posedeploy.types:Camera",
     "InputContract": "posedeploy.types:InputContract",
     "Model": "posedeploy.types:Model",
@@ -52,12 +52,12 @@ _PUBLIC = {
     "RunOptions": "posedeploy.types:RunOptions",
     "Runner": "posedeploy.runtimes.base:Runner",
     "TensorSpec": "posedeploy.types:TensorSpec",
-    "TfliteOptions": "posedeploy.convert.options:TfliteOptions",
+    "TfliteOptions": "posedeploy.convert.export_options:TfliteOptions",
     "export": "posedeploy.convert.export:export",
-    "fitted": "posedeploy.runtimes.opening:fitted",
-    "open_artifact": "posedeploy.runtimes.opening:open_artifact",
+    "fitted": "posedeploy.runtimes.load_runner:fitted",
+    "open_artifact": "posedeploy.runtimes.load_runner:open_artifact",
     "open_checkpoint": "posedeploy.checkpoints.loading:open_checkpoint",
-    "open_runner": "posedeploy.runtimes.opening:open_runner",
+    "open_runner": "posedeploy.runtimes.load_runner:open_runner",
     "open_sample": "posedeploy.checkpoints.sample:open_sample",
     "open_user_network": "posedeploy.checkpoints.user_network:open_user_network",
     "prepare": "posedeploy.poses.preprocess:prepare",

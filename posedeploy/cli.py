@@ -107,7 +107,7 @@ def export(
     from posedeploy.commands import export as command
     from posedeploy.commands.opening import Described
     from posedeploy.commands.tensorrt import EngineFlags, engine_options
-    from posedeploy.convert.options import AotiOptions, OnnxOptions
+    from posedeploy.convert.export_options import AotiOptions, OnnxOptions
 
     targets = to or ["openvino"]
     engine = EngineFlags(flavour, gpu, smallest, usual, largest, timing_cache, workspace, wrap)

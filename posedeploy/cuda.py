@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from cuda.bindings import runtime
 
-from posedeploy.closing import Closable
+from posedeploy.closable import Closable
 from posedeploy.errors import DeviceError
 from posedeploy.types import Array
 

@@ -8,7 +8,7 @@ from typing import Any, TypeAlias
 
 import torch
 
-from posedeploy.nesting import flat
+from posedeploy.flatten import flat
 
 WARM_UPS = 3
 """Calls before the recording, in which libraries choose their kernels and take their memory."""

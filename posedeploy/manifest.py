@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 
-from posedeploy import embedded, files
+from posedeploy import embedded_manifest, files
 from posedeploy.errors import ArtifactError, ManifestError
 from posedeploy.input_files import is_there
 from posedeploy.manifest_document import SUFFIX, Manifest, encode, parse, read_content
@@ -32,7 +32,7 @@ def write_inside(artifact: Artifact, folder: Path) -> Artifact:
     """Put the manifest of an artifact that is complete into its model file, which lies in ``folder``; the
     artifact with the hash that the file has then."""
     path = folder / artifact.path.name
-    embedded.append(path, encode(artifact))
+    embedded_manifest.append(path, encode(artifact))
     return replace(artifact, files={**artifact.files, path.name: files.sha256(path)})
 
 
@@ -204,9 +204,9 @@ def _artifact(path: Path, document: Manifest, hashes: Mapping[str, str]) -> Arti
     )
 
 
-def _inside(artifact: Path) -> embedded.Inside | None:
+def _inside(artifact: Path) -> embedded_manifest.Inside | None:
     try:
-        return embedded.read(artifact)
+        return embedded_manifest.read(artifact)
     except OSError as error:
         raise ArtifactError(f"{artifact}: cannot be read ({error.strerror})") from error
     except (zipfile.BadZipFile, RuntimeError) as error:
@@ -215,9 +215,9 @@ def _inside(artifact: Path) -> embedded.Inside | None:
         ) from error
 
 
-def _read_inside(artifact: Path, inside: embedded.Inside) -> Artifact:
+def _read_inside(artifact: Path, inside: embedded_manifest.Inside) -> Artifact:
     document = parse(artifact, inside.content)
-    found = embedded.sha256(artifact, inside.model_size)
+    found = embedded_manifest.sha256(artifact, inside.model_size)
     if list(document.files.values()) != [found]:
         raise ManifestError(
             f"{artifact}: the SHA-256 of the model in it is {found[:12]}... and the manifest in it records "

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 import numpy as np
 
 from posedeploy.joint_names import coco_name
-from posedeploy.poses.known_sets import KNOWN_SETS
+from posedeploy.poses.file_joint_sets import KNOWN_SETS
 from posedeploy.samples.body import JOINTS, draw_build, draw_stance, pose
 from posedeploy.samples.draws import Draws
 from posedeploy.types import Array

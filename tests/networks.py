@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from posedeploy.checkpoints import mobile_human_pose, pose_hg_3d
-from posedeploy.nesting import flat
+from posedeploy.flatten import flat
 from posedeploy.types import InputContract, Model, ModelSpec, Tensors, TensorSpec
 
 OUTPUTS = {"early_heatmaps": 2, "early_pafs": 4, "heatmaps": 2, "pafs": 4}

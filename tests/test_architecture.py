@@ -27,11 +27,11 @@ SHARED = BASE | {
     "quantization",
     "families",
     "specs",
-    "nesting",
-    "closing",
-    "embedded",
-    "quiet",
-    "untold",
+    "flatten",
+    "closable",
+    "embedded_manifest",
+    "suppress_output",
+    "openvino_telemetry",
     "joint_names",
     "joint_sets",
     "keypoint_descriptions",
@@ -65,17 +65,17 @@ MAY_IMPORT = {
     "quantization": SHARED,
     "families": SHARED,
     "specs": SHARED,
-    "nesting": SHARED,
-    "closing": SHARED,
-    "embedded": BASE,
-    "quiet": BASE,
-    "untold": BASE,
+    "flatten": SHARED,
+    "closable": SHARED,
+    "embedded_manifest": BASE,
+    "suppress_output": BASE,
+    "openvino_telemetry": BASE,
     "joint_names": BASE,
     "joint_sets": BASE | {"joint_names"},
     "keypoint_descriptions": SHARED,
     "native_code": BASE,
-    "reduced_precision": BASE | {"nesting"},
-    "cuda_graph": BASE | {"nesting"},
+    "reduced_precision": BASE | {"flatten"},
+    "cuda_graph": BASE | {"flatten"},
     "engines": SHARED,
     "cuda": SHARED,
     "input_files": BASE,
@@ -126,7 +126,7 @@ HEAVY = {
     "tensorflow": {"toolchains.inside.onnx2tf"},
     "onnx": {
         "convert.gelu",
-        "convert.half",
+        "convert.fp16_graph",
         "convert.onnx",
         "convert.onnx2tf",
         "convert.onnx_opset",
@@ -134,7 +134,7 @@ HEAVY = {
     },
     "onnxscript": {"convert.onnx2tf"},
     "onnxruntime": {
-        "convert.half",
+        "convert.fp16_graph",
         "convert.onnx_opset",
         "runtimes.onnxruntime",
         "runtimes.onnxruntime_placement",
@@ -291,7 +291,7 @@ except SystemExit as end:
 
 def test_what_a_device_needs_loads_neither_torch_nor_an_exporter() -> None:
     code = """
-import posedeploy.runtimes.opening, posedeploy.predict.run
+import posedeploy.runtimes.load_runner, posedeploy.predict.run
 from posedeploy.families import FAMILIES
 from importlib import import_module
 for family in FAMILIES.values():

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from posedeploy.nesting import flat
+from posedeploy.flatten import flat
 from posedeploy.reduced_precision import DTYPES, ReducedPrecision
 
 STEP = {"fp16": 2**-11, "bf16": 2**-8}

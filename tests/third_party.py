@@ -11,7 +11,7 @@ import numpy as np
 import onnx
 from onnx import TensorProto, helper, numpy_helper
 
-from posedeploy.quiet import quiet
+from posedeploy.suppress_output import quiet
 from posedeploy.types import TO_CHANNELS_FIRST, TO_CHANNELS_LAST, Array, Quantization
 from tests.predict.conftest import HEIGHT, PEOPLE, WIDTH
 from tools.synthetic_maps import crowd

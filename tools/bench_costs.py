@@ -21,10 +21,10 @@ from typing import Any
 import torch
 
 from posedeploy.benchmarks.inputs import random_tensors
-from posedeploy.checkpoints.probe import probe
+from posedeploy.checkpoints.probe_network import probe
 from posedeploy.checkpoints.sample import open_sample
 from posedeploy.convert.export import export
-from posedeploy.runtimes.opening import open_runner
+from posedeploy.runtimes.load_runner import open_runner
 from posedeploy.types import Artifact, RunOptions, Tensors
 
 FORBIDDEN = ("torch", "onnx", "onnxruntime", "openvino", "litert_torch", "ai_edge_litert", "cv2")

@@ -22,11 +22,11 @@ import torch
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from posedeploy.benchmarks import latency
-from posedeploy.benchmarks.machine import this_machine
+from posedeploy.benchmarks.machine_info import this_machine
 from posedeploy.convert.export import export
-from posedeploy.convert.options import ExportOptions
+from posedeploy.convert.export_options import ExportOptions
 from posedeploy.runtimes.base import Runner
-from posedeploy.runtimes.opening import open_runner
+from posedeploy.runtimes.load_runner import open_runner
 from posedeploy.runtimes.pytorch import PyTorchRunner
 from posedeploy.types import Artifact, Model, RunOptions, Tensors
 from tools.bench_families import opened

@@ -18,7 +18,7 @@ import tensorrt_rtx
 from posedeploy.checkpoints.sample import open_sample
 from posedeploy.convert.engine import build
 from posedeploy.convert.export import export
-from posedeploy.convert.options import TensorRtOptions, ignore
+from posedeploy.convert.export_options import TensorRtOptions, ignore
 from posedeploy.engines import listener
 from tools.bench_costs import interleaved, spread
 

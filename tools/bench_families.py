@@ -23,12 +23,12 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from posedeploy.backends import TARGETS, runtime_for
 from posedeploy.benchmarks import latency
 from posedeploy.benchmarks.inputs import random_tensors
-from posedeploy.benchmarks.machine import this_machine
+from posedeploy.benchmarks.machine_info import this_machine
 from posedeploy.checkpoints import pose2mesh
 from posedeploy.checkpoints.loading import open_checkpoint
 from posedeploy.convert.export import export
 from posedeploy.runtimes.base import Runner
-from posedeploy.runtimes.opening import open_runner
+from posedeploy.runtimes.load_runner import open_runner
 from posedeploy.runtimes.pytorch import PyTorchRunner
 from posedeploy.types import Artifact, Model, RunOptions, Tensors
 from tools.published_networks import networks, smpl_like_mesh

@@ -20,9 +20,9 @@ from torch import nn
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from posedeploy.benchmarks.latency import Latency
-from posedeploy.benchmarks.machine import this_machine
+from posedeploy.benchmarks.machine_info import this_machine
 from posedeploy.convert.export import export
-from posedeploy.runtimes.opening import open_artifact
+from posedeploy.runtimes.load_runner import open_artifact
 from posedeploy.types import Artifact, Model
 from tools.bench_families import each_opened, row_of
 

@@ -30,7 +30,7 @@ from posedeploy.benchmarks.inputs import random_images
 from posedeploy.commands.models import open_model
 from posedeploy.commands.opening import Described
 from posedeploy.convert.export import export
-from posedeploy.convert.options import ExportOptions
+from posedeploy.convert.export_options import ExportOptions
 from posedeploy.poses.preprocess import prepare
 from posedeploy.predict.images import read_image
 from posedeploy.predict.run import predict

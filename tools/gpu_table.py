@@ -39,19 +39,19 @@ from posedeploy.benchmarks.inputs import (
     random_tensors,
     sized,
 )
-from posedeploy.benchmarks.machine import this_machine
+from posedeploy.benchmarks.machine_info import this_machine
 from posedeploy.benchmarks.parity import Parity, compare
-from posedeploy.benchmarks.recorded import RecordedRunner
+from posedeploy.benchmarks.recorded_runner import RecordedRunner
 from posedeploy.benchmarks.tolerances import Tolerance
 from posedeploy.checkpoints.loading import open_checkpoint
 from posedeploy.checkpoints.sample import open_sample
 from posedeploy.commands.against_pytorch import peak_outputs
 from posedeploy.convert.export import export
-from posedeploy.convert.options import AotiOptions, ExportOptions, ExportPrecision
+from posedeploy.convert.export_options import AotiOptions, ExportOptions, ExportPrecision
 from posedeploy.errors import PoseDeployError, first_line
 from posedeploy.families import FAMILIES
 from posedeploy.runtimes.base import Runner
-from posedeploy.runtimes.opening import open_runner
+from posedeploy.runtimes.load_runner import open_runner
 from posedeploy.runtimes.pytorch import PyTorchRunner
 from posedeploy.types import Artifact, Camera, Model, ModelSpec, Precision, RunOptions, Tensors
 from tools.reference_cases import BUNDLED, Case

@@ -20,9 +20,9 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from posedeploy import files
 from posedeploy.poses.draw import fixed, put_text
 from posedeploy.poses.lightweight_openpose_2d import SKELETON
-from posedeploy.poses.matching import match
-from posedeploy.predict.document import DECIMALS
+from posedeploy.poses.person_matching import match
 from posedeploy.predict.images import read_image
+from posedeploy.predict.poses_json import DECIMALS
 from posedeploy.types import Array, Poses
 from tools.contact_sheet import picture_path
 

@@ -22,13 +22,13 @@ from time import perf_counter
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from posedeploy.benchmarks.latency import Latency
-from posedeploy.benchmarks.machine import this_machine
+from posedeploy.benchmarks.machine_info import this_machine
 from posedeploy.benchmarks.parity import Parity
 from posedeploy.checkpoints.loading import open_checkpoint
 from posedeploy.commands.against_pytorch import ParityOptions, against_pytorch
 from posedeploy.commands.opening import Described
 from posedeploy.convert.export import export
-from posedeploy.convert.options import ExportOptions, TensorRtOptions, TfliteOptions
+from posedeploy.convert.export_options import ExportOptions, TensorRtOptions, TfliteOptions
 from posedeploy.errors import PoseDeployError, first_line
 from posedeploy.runtimes.pytorch import PyTorchRunner
 from posedeploy.types import Artifact, Model, RunOptions

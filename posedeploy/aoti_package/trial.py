@@ -22,7 +22,7 @@ from posedeploy.aoti_package.cpp_library import find_loaded_path
 from posedeploy.errors import OutputError
 from posedeploy.types import Array
 
-SCRIPT = Path(__file__).with_name("child.py")
+SCRIPT = Path(__file__).with_name("trial_script.py")
 OPTIONS = ("-P", "-u", "-W", "ignore", "-X", "utf8")
 TIME_LIMIT_S = 120.0
 """Loading torch and running a pose network once takes seconds."""

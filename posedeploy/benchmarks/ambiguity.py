@@ -19,11 +19,11 @@ from collections.abc import Callable, Collection, Mapping
 
 import numpy as np
 
-from posedeploy.benchmarks.arrays import largest
+from posedeploy.benchmarks.array_differences import largest
 from posedeploy.benchmarks.keypoints import ImageParity, compare_poses, joints, seen
 from posedeploy.benchmarks.noise_floor import NoiseFloor
 from posedeploy.benchmarks.tolerances import Tolerance
-from posedeploy.poses.matching import match
+from posedeploy.poses.person_matching import match
 from posedeploy.types import Array, Placed, Poses, Tensors
 
 Decode = Callable[[Tensors, Placed], Poses]

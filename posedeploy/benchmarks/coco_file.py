@@ -11,7 +11,7 @@ import msgspec
 import numpy as np
 
 from posedeploy.errors import InputError
-from posedeploy.poses.coco import KEYPOINTS
+from posedeploy.poses.coco_keypoints import KEYPOINTS
 from posedeploy.text_files import read_json
 from posedeploy.types import Array
 

@@ -10,8 +10,8 @@ import numpy as np
 from posedeploy.errors import InputError
 from posedeploy.joint_sets import JointSet
 from posedeploy.keypoint_descriptions import joint_set_of
-from posedeploy.poses.joints import prepare_joints
 from posedeploy.poses.preprocess import prepare
+from posedeploy.poses.preprocess_joints import prepare_joints
 from posedeploy.samples import LONGEST, SHORTEST, draw
 from posedeploy.types import Array, ModelSpec, Placed, PlacedJoints, Ranges, Tensors, TensorSpec
 

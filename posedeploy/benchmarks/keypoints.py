@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from posedeploy.benchmarks.tolerances import Tolerance
-from posedeploy.poses.matching import match
+from posedeploy.poses.person_matching import match
 from posedeploy.types import Array, Poses
 
 

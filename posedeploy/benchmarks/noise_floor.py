@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from posedeploy.benchmarks.arrays import largest, relative_difference, root_mean_square
+from posedeploy.benchmarks.array_differences import largest, relative_difference, root_mean_square
 from posedeploy.benchmarks.keypoints import PoseParity
 from posedeploy.benchmarks.tolerances import MANTISSA_BITS, Tolerance
 from posedeploy.runtimes.base import Runner

@@ -10,7 +10,7 @@ from typing import Literal
 import numpy as np
 
 from posedeploy.benchmarks.ambiguity import Decode, compare_image, noise_bounds
-from posedeploy.benchmarks.arrays import cosine, difference, relative_difference, root_mean_square
+from posedeploy.benchmarks.array_differences import cosine, difference, relative_difference, root_mean_square
 from posedeploy.benchmarks.inputs import Sample
 from posedeploy.benchmarks.keypoints import ImageParity, PoseParity
 from posedeploy.benchmarks.noise_floor import Allowed, NoiseFloor, OutputNoise

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from torch import Tensor, nn
 
-from posedeploy.checkpoints import layers
+from posedeploy.checkpoints import lightweight_openpose_layers as layers
 from posedeploy.specs import image_spec
 from posedeploy.types import ModelSpec
 

@@ -13,7 +13,7 @@ from torch import nn
 
 from posedeploy import plugins
 from posedeploy.checkpoints.reader import Checkpoint, read
-from posedeploy.checkpoints.stages import select_stages
+from posedeploy.checkpoints.refinement_stages import select_stages
 from posedeploy.checkpoints.weight_sets import Shapes
 from posedeploy.errors import CheckpointError, InputError, MeshMissingError, MisfitError
 from posedeploy.families import FAMILIES, Family, family_named

@@ -14,8 +14,8 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
-from posedeploy.checkpoints.layers import outputs_of
-from posedeploy.checkpoints.mobile_layers import InvertedResidual, decoder_step, unit, upsample
+from posedeploy.checkpoints.lightweight_openpose_layers import outputs_of
+from posedeploy.checkpoints.mobile_human_pose_layers import InvertedResidual, decoder_step, unit, upsample
 from posedeploy.errors import CheckpointError
 from posedeploy.specs import family_spec
 from posedeploy.types import ModelSpec, TensorSpec

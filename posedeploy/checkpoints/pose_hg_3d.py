@@ -12,7 +12,7 @@ from collections.abc import Mapping
 
 from torch import Tensor, nn
 
-from posedeploy.checkpoints.layers import outputs_of
+from posedeploy.checkpoints.lightweight_openpose_layers import outputs_of
 from posedeploy.errors import CheckpointError
 from posedeploy.specs import family_spec
 from posedeploy.types import ModelSpec, TensorSpec

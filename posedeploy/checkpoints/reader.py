@@ -12,8 +12,8 @@ import torch
 from safetensors import SafetensorError
 from safetensors.torch import load, load_file
 
-from posedeploy.checkpoints.choice import Choice, IsComplete, Misfit, WeightsError, choose
 from posedeploy.checkpoints.containers import Container, archive_of, open_container, reading, refusal
+from posedeploy.checkpoints.weight_selection import Choice, IsComplete, Misfit, WeightsError, choose
 from posedeploy.checkpoints.weight_sets import Shapes, WeightSet, find_sets
 from posedeploy.errors import CheckpointError
 from posedeploy.pickles.arrays import ArrayRecord
@@ -69,7 +69,7 @@ class Contents:
             key: which set, where there are several; as ``Weights.key`` has it.
             misfit: how far tensors of given shapes are from a network, 0 where they fit. The set and the
                 names are taken that fit best; without it, the largest set.
-            is_complete: whether tensors that fit are all of a network; as ``choose`` of choice.py takes it.
+            is_complete: whether tensors that fit are all of a network, as for ``weight_selection.choose``.
 
         Raises:
             CheckpointError: there is no such set, or a tensor of it cannot be read.

@@ -15,8 +15,8 @@ from torch import nn
 
 from posedeploy import contracts, files
 from posedeploy.checkpoints.loading import load_weights, misfits, shapes_of
+from posedeploy.checkpoints.output_shapes import measured
 from posedeploy.checkpoints.reader import open_weights
-from posedeploy.checkpoints.shapes import measured
 from posedeploy.errors import NetworkError
 from posedeploy.keypoint_descriptions import check_described
 from posedeploy.quantization import check_quantization

@@ -9,8 +9,8 @@ from typing import Any
 
 import torch
 
-from posedeploy.checkpoints.joined import Joiner
-from posedeploy.checkpoints.modules import WEIGHTS, children_of, is_module, state_dict_of, string_keys
+from posedeploy.checkpoints.joined_weights import Joiner
+from posedeploy.checkpoints.pickled_modules import WEIGHTS, children_of, is_module, state_dict_of, string_keys
 from posedeploy.checkpoints.prefixes import is_averaged
 from posedeploy.pickles.values import StandIn
 

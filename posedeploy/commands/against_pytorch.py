@@ -14,9 +14,9 @@ from posedeploy.benchmarks.inputs import Sample
 from posedeploy.benchmarks.keypoints import ImageParity, PoseParity
 from posedeploy.benchmarks.noise_floor import FACTOR, NoiseFloor, measure_noise
 from posedeploy.benchmarks.parity import Parity, compare, one_image
-from posedeploy.benchmarks.recorded import RecordedRunner
+from posedeploy.benchmarks.recorded_runner import RecordedRunner
 from posedeploy.benchmarks.tolerances import Tolerance, default_tolerance, torch_precision
-from posedeploy.checkpoints.exact import in_float64
+from posedeploy.checkpoints.float64 import in_float64
 from posedeploy.commands.console import counting, say, working
 from posedeploy.commands.models import reference_model
 from posedeploy.commands.opening import Described, pytorch_runner
@@ -27,7 +27,7 @@ from posedeploy.keypoint_descriptions import undescribed
 from posedeploy.reduced_precision import DTYPES, ReducedPrecision
 from posedeploy.runtimes.adapted import adapt_runner
 from posedeploy.runtimes.base import Runner
-from posedeploy.runtimes.opening import fitted, open_runner
+from posedeploy.runtimes.load_runner import fitted, open_runner
 from posedeploy.types import Artifact, Camera, Model, ModelSpec, Precision, RunOptions
 
 

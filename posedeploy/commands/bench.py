@@ -21,13 +21,13 @@ from posedeploy.benchmarks.inputs import (
     sized,
 )
 from posedeploy.benchmarks.latency import Candidate, Latency
-from posedeploy.benchmarks.machine import this_machine
+from posedeploy.benchmarks.machine_info import this_machine
 from posedeploy.commands.console import check_json, counting, out, say, show, warn, working, write_json
 from posedeploy.commands.opening import Described, is_checkpoint, open_described, pytorch_runner
 from posedeploy.commands.tables import bytes_of, footprint_table, integers_line, latency_table
 from posedeploy.errors import InputError, PoseDeployError
 from posedeploy.runtimes.base import Runner
-from posedeploy.runtimes.opening import devices_of, fitted, open_artifact, open_runner, runner_of
+from posedeploy.runtimes.load_runner import devices_of, fitted, open_artifact, open_runner, runner_of
 from posedeploy.types import Artifact, Model, ModelSpec, Ranges, RunOptions, Stages, Tensors
 
 

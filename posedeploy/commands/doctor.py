@@ -47,7 +47,7 @@ def run(json: Path | None) -> bool:
 def _findings(folder: Path) -> list[Finding]:
     findings = []
     artifacts: list[Artifact] = []
-    model = None if missing("torch") else plugins.load("posedeploy.checkpoints.probe:probe")()
+    model = None if missing("torch") else plugins.load("posedeploy.checkpoints.probe_network:probe")()
     for target in TARGETS.values():
         found, made = try_target(target, model, folder)
         findings += found

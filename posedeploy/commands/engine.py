@@ -9,7 +9,7 @@ from posedeploy.commands.console import advancing, say, show, warn
 from posedeploy.commands.tables import artifacts_table
 from posedeploy.commands.tensorrt import tell
 from posedeploy.convert.engine import rebuild
-from posedeploy.convert.options import TensorRtOptions
+from posedeploy.convert.export_options import TensorRtOptions
 from posedeploy.engines import passport_of
 from posedeploy.errors import InputError
 

@@ -16,7 +16,7 @@ from posedeploy import files
 from posedeploy.benchmarks.annotations import AnnotatedImage, Annotations, read_annotations
 from posedeploy.benchmarks.detections import Detection, common_keypoints
 from posedeploy.benchmarks.evaluation import Evaluation, SliceName, check_people, evaluate
-from posedeploy.benchmarks.machine import this_machine
+from posedeploy.benchmarks.machine_info import this_machine
 from posedeploy.benchmarks.oks import THRESHOLDS
 from posedeploy.commands.annotated_images import find_images
 from posedeploy.commands.annotation_checks import check_annotations, unmatched

@@ -15,7 +15,7 @@ from posedeploy.commands.options import chosen
 from posedeploy.commands.tables import artifacts_table, tensors_table
 from posedeploy.commands.tensorrt import tell
 from posedeploy.convert.export import export
-from posedeploy.convert.options import (
+from posedeploy.convert.export_options import (
     AotiOptions,
     ExportOptions,
     ExportPrecision,

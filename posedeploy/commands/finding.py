@@ -10,15 +10,15 @@ from posedeploy.commands.console import say, working
 from posedeploy.commands.opening import Described, open_finder
 from posedeploy.errors import InputError, MisfitError
 from posedeploy.families import FAMILIES
-from posedeploy.predict import document
+from posedeploy.predict import poses_json
 from posedeploy.predict.box_files.content import BoxOptions
 from posedeploy.predict.boxes import Finder, detected_by, read_boxes, takes_boxes
 from posedeploy.predict.chain import Predictor, check_family
-from posedeploy.predict.document import MadeBy
 from posedeploy.predict.frames import Source
 from posedeploy.predict.joints.people import given_people
 from posedeploy.predict.joints.source import JointsFile
 from posedeploy.predict.lifting import People, detected_people
+from posedeploy.predict.poses_json import MadeBy
 from posedeploy.predict.threshold import Threshold
 from posedeploy.types import ModelSpec, RunOptions
 
@@ -139,7 +139,7 @@ def _opened(path: Path, where: Where, options: RunOptions, opened: ExitStack) ->
             ) from error
     opened.enter_context(runner)
     _check_detector(path, artifact.spec)
-    made = document.made_by(artifact, runner.effective, artifact.files)
+    made = poses_json.made_by(artifact, runner.effective, artifact.files)
     return Predictor(runner, artifact.spec, threshold=where.threshold), made
 
 

@@ -22,7 +22,7 @@ from posedeploy.commands.tables import bytes_of, running, size, table, tensors_t
 from posedeploy.families import FAMILIES
 from posedeploy.keypoint_descriptions import count_limbs, undescribed
 from posedeploy.printable import listed, printable
-from posedeploy.runtimes.opening import devices_of, fitted, open_runner
+from posedeploy.runtimes.load_runner import devices_of, fitted, open_runner
 from posedeploy.types import Artifact, Fit, Model, ModelSpec, Provenance, RunOptions, Weights
 
 FITS: dict[Fit, str] = {

@@ -8,8 +8,8 @@ from typing import NoReturn
 
 from posedeploy.backends import CHECKPOINT_SUFFIXES
 from posedeploy.checkpoints.loading import open_checkpoint
+from posedeploy.checkpoints.refinement_stages import DEFAULT_STAGES
 from posedeploy.checkpoints.sample import open_sample
-from posedeploy.checkpoints.stages import DEFAULT_STAGES
 from posedeploy.checkpoints.user_network import open_user_network
 from posedeploy.commands.console import say, warn
 from posedeploy.commands.opening import Described

@@ -14,7 +14,7 @@ from posedeploy.errors import ArtifactError, InputError, MeshMissingError
 from posedeploy.poses.preprocess import at_height
 from posedeploy.predict.chain import finds_nobody
 from posedeploy.runtimes.base import Runner
-from posedeploy.runtimes.opening import fitted, open_artifact, open_runner
+from posedeploy.runtimes.load_runner import fitted, open_artifact, open_runner
 from posedeploy.types import Artifact, Model, ModelSpec, RunOptions, StageCount
 
 SAMPLE = Path("sample")

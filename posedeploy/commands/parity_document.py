@@ -6,7 +6,7 @@ from dataclasses import asdict
 from typing import Any
 
 from posedeploy.benchmarks.keypoints import ImageParity, PoseParity
-from posedeploy.benchmarks.machine import this_machine
+from posedeploy.benchmarks.machine_info import this_machine
 from posedeploy.benchmarks.noise_floor import NoiseFloor
 from posedeploy.benchmarks.parity import OutputParity, Parity
 

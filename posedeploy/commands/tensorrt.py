@@ -8,7 +8,7 @@ from pathlib import Path
 
 from posedeploy.commands.console import say
 from posedeploy.commands.options import chosen
-from posedeploy.convert.options import TensorRtOptions, Wrap
+from posedeploy.convert.export_options import TensorRtOptions, Wrap
 from posedeploy.engines import MOST_WORKSPACE_MIB, passport_of
 from posedeploy.errors import InputError
 from posedeploy.types import Artifact

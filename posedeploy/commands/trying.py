@@ -13,11 +13,11 @@ from posedeploy import plugins
 from posedeploy.backends import TARGETS, Runtime, Target
 from posedeploy.commands.installed import copyable, install, missing
 from posedeploy.commands.opening import pytorch_runner
-from posedeploy.convert.options import AotiOptions, ExportOptions, TensorRtOptions
+from posedeploy.convert.export_options import AotiOptions, ExportOptions, TensorRtOptions
 from posedeploy.engines import FLAVOURS
 from posedeploy.errors import DeviceError, MissingPackageError, PoseDeployError, first_line
 from posedeploy.runtimes.base import Runner
-from posedeploy.runtimes.opening import devices_of, open_runner
+from posedeploy.runtimes.load_runner import devices_of, open_runner
 from posedeploy.types import Artifact, Model, RunOptions
 
 State: TypeAlias = Literal["works", "untried", "missing", "broken"]

@@ -23,10 +23,10 @@ from posedeploy.aoti_package.build import to_details
 from posedeploy.aoti_package.compilers import Compiler
 from posedeploy.convert.aoti_check import check_package
 from posedeploy.convert.aoti_requirements import check_device, check_paths, check_toolkit, find_compiler
-from posedeploy.convert.places import blamed, located, running
 from posedeploy.convert.prepare import Prepared
+from posedeploy.convert.unsupported_operators import blamed, located, running
 from posedeploy.errors import ExportError, first_line
-from posedeploy.quiet import unsaid
+from posedeploy.suppress_output import unsaid
 
 SETTINGS: Mapping[str, Any] = {"cpp.dynamic_threads": True}
 """Otherwise the thread count of the machine that compiles is a constant of the code."""

@@ -11,7 +11,7 @@ from types import ModuleType
 from typing import Any
 
 from posedeploy import engines, files, manifest, plugins
-from posedeploy.convert.options import OnProgress, TensorRtOptions
+from posedeploy.convert.export_options import OnProgress, TensorRtOptions
 from posedeploy.engines import AHEAD, Flavour, Passport, Shapes, passport_of
 from posedeploy.errors import ArtifactError, DeviceError, ExportError
 from posedeploy.types import Artifact, Provenance

@@ -11,7 +11,7 @@ from typing import Any
 
 from posedeploy import __version__, files, manifest, plugins
 from posedeploy.backends import Target, target_named
-from posedeploy.convert.options import ExportOptions, OnProgress, ignore
+from posedeploy.convert.export_options import ExportOptions, OnProgress, ignore
 from posedeploy.convert.prepare import Prepared, prepare
 from posedeploy.errors import ExportError, ToolchainFailed
 from posedeploy.files import MAX_NAME_BYTES

@@ -10,10 +10,10 @@ import torch
 from torch import Tensor, nn
 
 from posedeploy.convert.litert_layers import rewritten
-from posedeploy.convert.places import blamed, located, running
 from posedeploy.convert.prepare import Prepared
+from posedeploy.convert.unsupported_operators import blamed, located, running
 from posedeploy.errors import ExportError, first_line
-from posedeploy.quiet import quiet, unsaid
+from posedeploy.suppress_output import quiet, unsaid
 from posedeploy.types import TO_CHANNELS_FIRST, TO_CHANNELS_LAST, TensorSpec
 
 REFUSALS = (AssertionError, AttributeError, LookupError, RuntimeError, TypeError, ValueError)

@@ -12,10 +12,10 @@ import torch
 
 from posedeploy import plugins
 from posedeploy.convert.gelu import regroup
-from posedeploy.convert.places import blamed, located
 from posedeploy.convert.prepare import Prepared
+from posedeploy.convert.unsupported_operators import blamed, located
 from posedeploy.errors import ExportError, first_line
-from posedeploy.quiet import only_errors
+from posedeploy.suppress_output import only_errors
 
 OPSET = 18
 """The lowest opset that the exporter writes natively, so that the most runtimes read it."""
@@ -63,7 +63,7 @@ def graph(prepared: Prepared) -> onnx.ModelProto:
     """
     if prepared not in _GRAPHS:
         fp16 = prepared.options.precision == "fp16"
-        convert_to_fp16 = plugins.load("posedeploy.convert.half:in_float16") if fp16 else None
+        convert_to_fp16 = plugins.load("posedeploy.convert.fp16_graph:in_float16") if fp16 else None
         exported = _exported(prepared)
         _GRAPHS[prepared] = with_lowest_ir(convert_to_fp16(exported) if convert_to_fp16 else exported)
     return _GRAPHS[prepared]

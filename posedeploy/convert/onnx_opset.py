@@ -12,7 +12,7 @@ from onnx import version_converter
 from posedeploy.convert.agreement import SAME, fault, sizes
 from posedeploy.convert.prepare import Prepared
 from posedeploy.errors import ExportError, first_line
-from posedeploy.quiet import only_errors
+from posedeploy.suppress_output import only_errors
 
 OLDEST_OPSET = 7
 """The oldest that ONNX Runtime supports."""

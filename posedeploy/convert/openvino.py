@@ -7,7 +7,7 @@ import os
 import shutil
 from pathlib import Path
 
-from posedeploy import untold  # noqa: F401
+from posedeploy import openvino_telemetry  # noqa: F401
 
 # isort: split
 

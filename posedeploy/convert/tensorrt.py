@@ -11,8 +11,8 @@ import onnx
 from posedeploy import engines, plugins
 from posedeploy.backends import TARGETS
 from posedeploy.convert import engine
+from posedeploy.convert.export_options import ExportOptions
 from posedeploy.convert.onnx import graph, where
-from posedeploy.convert.options import ExportOptions
 from posedeploy.convert.prepare import Prepared
 from posedeploy.engines import Shapes
 from posedeploy.errors import ExportError

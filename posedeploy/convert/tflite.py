@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import Any
 
 from posedeploy import plugins
-from posedeploy.convert.options import Route
+from posedeploy.convert.export_options import Route
 from posedeploy.convert.prepare import Prepared
 from posedeploy.errors import ExportError
-from posedeploy.quiet import quiet
+from posedeploy.suppress_output import quiet
 
 ROUTES: dict[Route, tuple[str, tuple[str, ...]]] = {
     "litert-torch": ("posedeploy.convert.litert_torch:convert", ("torch", "litert_torch", "ai_edge_litert")),

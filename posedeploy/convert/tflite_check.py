@@ -14,7 +14,7 @@ from ai_edge_litert import schema_py_generated as schema
 from ai_edge_litert.interpreter import Interpreter
 
 from posedeploy.convert.agreement import fault, sizes
-from posedeploy.convert.options import Route
+from posedeploy.convert.export_options import Route
 from posedeploy.convert.prepare import Prepared
 from posedeploy.errors import ExportError, first_line
 from posedeploy.types import TO_CHANNELS_FIRST, TO_CHANNELS_LAST, Array, TensorSpec

@@ -14,7 +14,7 @@ import flatbuffers
 import numpy as np
 from ai_edge_litert import schema_py_generated as schema
 
-from posedeploy import embedded
+from posedeploy import embedded_manifest
 from posedeploy.convert.prepare import Prepared
 from posedeploy.convert.tflite_check import check_runs, refuse_foreign
 from posedeploy.types import Array, InputContract, ModelSpec, TensorSpec
@@ -96,7 +96,10 @@ def _metadata(name: str, spec: ModelSpec, last: list[str], inputs: list[str], ou
     manifest = _table(
         builder,
         4,
-        {0: builder.CreateString(embedded.NAME), 1: builder.CreateString("posedeploy's manifest, JSON")},
+        {
+            0: builder.CreateString(embedded_manifest.NAME),
+            1: builder.CreateString("posedeploy's manifest, JSON"),
+        },
     )
     tensors = {tensor.name: tensor for tensor in (*spec.inputs, *spec.outputs)}
     sides = [

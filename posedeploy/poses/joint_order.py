@@ -19,7 +19,7 @@ import numpy as np
 
 from posedeploy.joint_names import coco_name
 from posedeploy.joint_sets import JointSet
-from posedeploy.poses.known_sets import KNOWN_SETS
+from posedeploy.poses.file_joint_sets import KNOWN_SETS
 from posedeploy.types import Array
 
 FITS = 5.7

@@ -13,8 +13,8 @@ from posedeploy.poses.crops import CROPPING
 from posedeploy.predict.box_files.content import BoxOptions
 from posedeploy.predict.box_files.finder import FileBoxes
 from posedeploy.predict.chain import Predictor
-from posedeploy.predict.document import MadeBy
 from posedeploy.predict.frames import Frame, Source
+from posedeploy.predict.poses_json import MadeBy
 from posedeploy.types import Array, ModelSpec, Poses
 
 GROWTH = 0.1

@@ -14,7 +14,7 @@ from av.container import InputContainer
 from av.sidedata.sidedata import Type as SideDataType
 from av.stream import Disposition
 
-from posedeploy.closing import Closable
+from posedeploy.closable import Closable
 from posedeploy.errors import InputError
 from posedeploy.predict.frames import DEFAULT_FPS, MAX_FPS
 from posedeploy.types import Array

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from posedeploy.poses.tracking import ID_AFTER_FRAMES, MAX_GAP_S, Tracker
-from posedeploy.predict import document
+from posedeploy.predict import poses_json
 from posedeploy.predict.chain import Predictor
 from posedeploy.predict.frames import Frame
 from posedeploy.predict.lifting import Lifter
@@ -29,7 +29,7 @@ class Finisher:
         self.tracks = moving and options.track
         self.people: list[int] = []
         self.widths: set[int] = set()
-        self.document = document.Document(artifact.spec, options.camera)
+        self.document = poses_json.Document(artifact.spec, options.camera)
         self._tracker: Tracker | None = None
         if self.tracks:
             self._tracker = Tracker(

@@ -9,7 +9,7 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Literal, TypeAlias
 
-from posedeploy.closing import Closable
+from posedeploy.closable import Closable
 from posedeploy.predict.sound import Sound
 from posedeploy.printable import printable
 from posedeploy.types import Array

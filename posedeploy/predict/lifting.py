@@ -12,10 +12,10 @@ from posedeploy.errors import InputError
 from posedeploy.families import poses_of
 from posedeploy.keypoint_descriptions import joint_set_of
 from posedeploy.poses.joint_mapping import Mapped, map_joints, whereabouts
-from posedeploy.poses.joints import prepare_joints
+from posedeploy.poses.preprocess_joints import prepare_joints
 from posedeploy.predict.chain import Predictor, finite, joined
-from posedeploy.predict.document import MadeBy
 from posedeploy.predict.frames import Frame
+from posedeploy.predict.poses_json import MadeBy
 from posedeploy.runtimes.adapted import adapt_runner
 from posedeploy.runtimes.base import Runner
 from posedeploy.types import Array, Camera, ModelSpec, PlacedJoints, Poses

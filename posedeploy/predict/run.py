@@ -15,7 +15,7 @@ from posedeploy import files, plugins
 from posedeploy.errors import InputError, MissingPackageError
 from posedeploy.families import mesh_output
 from posedeploy.native_paths import native_path
-from posedeploy.predict import document
+from posedeploy.predict import poses_json
 from posedeploy.predict.boxes import takes_boxes
 from posedeploy.predict.camera import camera_doubts
 from posedeploy.predict.chain import Predictor
@@ -87,7 +87,7 @@ def predict(
     options = options or PredictOptions()
     finder, people = options.finder, options.people
     predictor = _predictor(runner, artifact, options)
-    made = document.made_by(artifact, runner.effective, artifact.files or _hashes(artifact))
+    made = poses_json.made_by(artifact, runner.effective, artifact.files or _hashes(artifact))
     with (
         _window(source, options) as window,
         files.staged(folder) as stage,
@@ -108,7 +108,7 @@ def predict(
             reasons = "; ".join(source.problems) or "it is empty"
             raise InputError(f"{source.name}: none of it can be used: {reasons}")
         finisher.finish()
-        record = document.SourceRecord(
+        record = poses_json.SourceRecord(
             name=source.name,
             kind=source.kind,
             frames=len(finisher.people),
@@ -135,7 +135,7 @@ def predict(
         ]
         remarks = [printable(remark) for remark in remarks]
         content = finisher.document.encoded(made, record, source.problems, remarks)
-        (stage / document.NAME).write_bytes(content)
+        (stage / poses_json.NAME).write_bytes(content)
         names = sorted(path.name for path in stage.iterdir())
     return Prediction(
         tuple(folder / name for name in names),

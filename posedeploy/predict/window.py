@@ -11,7 +11,7 @@ os.environ.setdefault("PYGAME_HIDE_SUPPORT_PROMPT", "1")  # or it greets on stdo
 
 import pygame
 
-from posedeploy.closing import Closable
+from posedeploy.closable import Closable
 from posedeploy.errors import InputError
 from posedeploy.types import Array
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import psutil
 
-from posedeploy.closing import Closable
+from posedeploy.closable import Closable
 from posedeploy.errors import DeviceError, InputError
 from posedeploy.types import Artifact, Effective, Ranges, RunOptions, Tensors, TensorSpec
 

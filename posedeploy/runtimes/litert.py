@@ -10,9 +10,9 @@ from ai_edge_litert.interpreter import Interpreter
 
 from posedeploy import plugins
 from posedeploy.errors import ArtifactError, DeviceError, InputError, ManifestError, first_line
-from posedeploy.quiet import quiet
 from posedeploy.runtimes.base import Runner, threads_asked
 from posedeploy.runtimes.litert_details import operators_of, precision_of, quantization_of, tensors_of
+from posedeploy.suppress_output import quiet
 from posedeploy.types import (
     TO_CHANNELS_FIRST,
     TO_CHANNELS_LAST,

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from posedeploy.closing import Closable
+from posedeploy.closable import Closable
 from posedeploy.cuda import Cuda
 from posedeploy.types import Array, Tensors, TensorSpec
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from posedeploy import untold  # noqa: F401
+from posedeploy import openvino_telemetry  # noqa: F401
 
 # isort: split
 

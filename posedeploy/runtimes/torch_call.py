@@ -11,7 +11,7 @@ import torch
 
 from posedeploy.cuda_graph import Form, GraphedCall
 from posedeploy.errors import first_line
-from posedeploy.nesting import flat
+from posedeploy.flatten import flat
 from posedeploy.types import Array, Tensors, TensorSpec
 
 Program: TypeAlias = Callable[..., Any]

@@ -13,14 +13,14 @@ import numpy as np
 from posedeploy import files
 from posedeploy.errors import InputError
 from posedeploy.joint_names import coco_name
-from posedeploy.poses import coco
+from posedeploy.poses import coco_keypoints
 from posedeploy.poses.lightweight_openpose_2d import KEYPOINT_NAMES
 from posedeploy.samples.body import JOINTS
 from posedeploy.samples.scene import Person, Scene, draw
 
 NAME = "annotations.json"
 CAMERA = "pinhole: x right, y down, z ahead, in mm; its axis goes through (width / 2, height / 2)"
-_ORDER = [[coco_name(name) for name in KEYPOINT_NAMES].index(name) for name in coco.KEYPOINTS]
+_ORDER = [[coco_name(name) for name in KEYPOINT_NAMES].index(name) for name in coco_keypoints.KEYPOINTS]
 
 
 def write_images(
@@ -75,8 +75,8 @@ def write_images(
                     "id": 1,
                     "name": "person",
                     "supercategory": "person",
-                    "keypoints": coco.KEYPOINTS,
-                    "skeleton": coco.SKELETON,
+                    "keypoints": coco_keypoints.KEYPOINTS,
+                    "skeleton": coco_keypoints.SKELETON,
                 }
             ],
         }

@@ -17,7 +17,7 @@ from posedeploy.aoti_package import trial, verdicts
 from posedeploy.aoti_package.admission import admit
 from posedeploy.aoti_package.trial import TrialFailedError, try_package
 from posedeploy.errors import ArtifactError, DeviceError, ManifestError, OutputError
-from posedeploy.runtimes.opening import open_artifact, open_runner
+from posedeploy.runtimes.load_runner import open_artifact, open_runner
 from posedeploy.types import Array, Artifact, RunOptions
 from tests.aoti_package.packages import ABORT, HANG, LEAVE, LOAD, RUN, SEGFAULT, harmful
 from tests.toolchains.chains import all_gone, wait_for

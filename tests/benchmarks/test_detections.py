@@ -10,7 +10,7 @@ from posedeploy.errors import InputError
 from posedeploy.joint_names import coco_name
 from posedeploy.joint_sets import sigmas_of
 from posedeploy.poses import lightweight_openpose_2d, lightweight_openpose_3d
-from posedeploy.poses.coco import KEYPOINTS
+from posedeploy.poses.coco_keypoints import KEYPOINTS
 from tests.benchmarks import coco
 
 

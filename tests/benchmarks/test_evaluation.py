@@ -17,13 +17,13 @@ from posedeploy.benchmarks.evaluation import Evaluation, Slice, evaluate
 from posedeploy.benchmarks.oks import THRESHOLDS
 from posedeploy.checkpoints.user_network import open_user_network
 from posedeploy.convert.export import export
-from posedeploy.convert.options import ExportOptions
+from posedeploy.convert.export_options import ExportOptions
 from posedeploy.errors import InputError
 from posedeploy.joint_sets import sigmas_of
 from posedeploy.poses import lightweight_openpose_2d
 from posedeploy.poses.lightweight_openpose_3d import PANOPTIC
 from posedeploy.predict.chain import Predictor
-from posedeploy.runtimes.opening import open_runner
+from posedeploy.runtimes.load_runner import open_runner
 from posedeploy.runtimes.pytorch import PyTorchRunner
 from posedeploy.types import Array, Effective, Poses, RunOptions
 from tests.benchmarks import coco

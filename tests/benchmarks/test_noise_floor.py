@@ -7,9 +7,9 @@ import pytest
 
 from posedeploy.benchmarks.inputs import image_samples, random_images, sized
 from posedeploy.benchmarks.noise_floor import RUNS, measure_noise
-from posedeploy.benchmarks.recorded import RecordedRunner
+from posedeploy.benchmarks.recorded_runner import RecordedRunner
 from posedeploy.benchmarks.tolerances import TOLERANCES, default_tolerance, torch_precision
-from posedeploy.checkpoints.exact import in_float64
+from posedeploy.checkpoints.float64 import in_float64
 from posedeploy.runtimes.pytorch import PyTorchRunner
 from posedeploy.types import Model, RunOptions, Tensors
 from tests.predict.conftest import HEIGHT, WIDTH, CrowdRunner, spec_of

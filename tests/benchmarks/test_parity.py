@@ -14,7 +14,7 @@ from posedeploy.benchmarks.parity import Parity, compare
 from posedeploy.benchmarks.tolerances import Tolerance
 from posedeploy.errors import ArtifactError
 from posedeploy.poses.lightweight_openpose_2d import decode
-from posedeploy.runtimes.opening import open_runner
+from posedeploy.runtimes.load_runner import open_runner
 from posedeploy.runtimes.pytorch import PyTorchRunner
 from posedeploy.types import Artifact, Camera, Model, Placement, Poses, RunOptions, Tensors
 from tests.predict.conftest import HEIGHT, PEOPLE, WIDTH, CrowdRunner, spec_of

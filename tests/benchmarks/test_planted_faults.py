@@ -18,7 +18,7 @@ from posedeploy.benchmarks.inputs import Sample, image_samples, random_images, s
 from posedeploy.benchmarks.noise_floor import NoiseFloor, measure_noise
 from posedeploy.benchmarks.parity import Parity, compare
 from posedeploy.benchmarks.tolerances import default_tolerance
-from posedeploy.checkpoints.exact import in_float64
+from posedeploy.checkpoints.float64 import in_float64
 from posedeploy.reduced_precision import ReducedPrecision
 from posedeploy.runtimes.base import Runner
 from posedeploy.runtimes.pytorch import PyTorchRunner

@@ -11,7 +11,7 @@ from torch import nn
 from posedeploy.checkpoints import mobile_human_pose, pose_hg_3d
 from posedeploy.checkpoints.loading import open_checkpoint
 from posedeploy.errors import CheckpointError
-from posedeploy.nesting import flat
+from posedeploy.flatten import flat
 from posedeploy.types import Model
 from tests.checkpoints.test_lightweight_openpose import check_runs
 from tools.reference_cases import Case

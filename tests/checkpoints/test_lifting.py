@@ -13,7 +13,7 @@ from torch import nn
 from posedeploy.checkpoints.loading import open_checkpoint
 from posedeploy.checkpoints.pose2mesh import Lifter
 from posedeploy.errors import CheckpointError, InputError
-from posedeploy.nesting import flat
+from posedeploy.flatten import flat
 from posedeploy.types import JointsContract
 from tests.lifting import FACES, randomised, small_gtrs, small_pose2mesh, write
 from tools.published_networks import smpl_pose2mesh

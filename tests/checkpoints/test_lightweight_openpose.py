@@ -8,11 +8,11 @@ import pytest
 import torch
 from torch import nn
 
-from posedeploy.checkpoints.layers import Sizes
 from posedeploy.checkpoints.lightweight_openpose_2d import LightweightOpenPose2d
 from posedeploy.checkpoints.lightweight_openpose_3d import LightweightOpenPose3d
+from posedeploy.checkpoints.lightweight_openpose_layers import Sizes
 from posedeploy.checkpoints.loading import open_checkpoint
-from posedeploy.nesting import flat
+from posedeploy.flatten import flat
 from posedeploy.types import Model
 from tools.reference_cases import BUNDLED, Case
 

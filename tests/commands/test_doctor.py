@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from posedeploy.backends import RUNTIMES, TARGETS
-from posedeploy.checkpoints.probe import probe
+from posedeploy.checkpoints.probe_network import probe
 from posedeploy.commands.trying import WAYS, try_runtime, try_target
 from posedeploy.engines import FLAVOURS
 from posedeploy.plugins import version_of

@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 import torch
 
-from posedeploy.checkpoints.layers import Sizes
 from posedeploy.checkpoints.lightweight_openpose_2d import LightweightOpenPose2d
+from posedeploy.checkpoints.lightweight_openpose_layers import Sizes
 from tests.commands.conftest import Invoke, words
 from tests.lifting import small_gtrs, write
 

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 import torch
 
-from posedeploy.checkpoints.layers import Sizes
 from posedeploy.checkpoints.lightweight_openpose_2d import LightweightOpenPose2d
+from posedeploy.checkpoints.lightweight_openpose_layers import Sizes
 from tests.commands.conftest import Invoke, words
 
 LEFT_OUT = "1 of the 3 in the checkpoint; not used: refinement_stages.1, refinement_stages.2"

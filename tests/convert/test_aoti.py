@@ -15,7 +15,7 @@ from torch._inductor.lowering import lowerings
 from posedeploy.convert import aoti
 from posedeploy.convert.aoti_requirements import check_toolkit
 from posedeploy.convert.export import export
-from posedeploy.convert.options import AotiOptions, ExportOptions
+from posedeploy.convert.export_options import AotiOptions, ExportOptions
 from posedeploy.convert.prepare import prepare
 from posedeploy.errors import DeviceError, ExportError, MissingPackageError
 from posedeploy.types import Artifact, Model, ModelSpec, TensorSpec

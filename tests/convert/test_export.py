@@ -23,7 +23,7 @@ from torch import Tensor, nn
 from posedeploy import __version__, manifest
 from posedeploy.convert import openvino
 from posedeploy.convert.export import export
-from posedeploy.convert.options import ExportOptions
+from posedeploy.convert.export_options import ExportOptions
 from posedeploy.convert.prepare import Prepared, prepare
 from posedeploy.errors import ExportError, OutputError
 from posedeploy.types import Artifact, Model, ModelSpec, TensorSpec

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from posedeploy.convert.gelu import regroup
 from posedeploy.convert.onnx import OPSET
-from posedeploy.quiet import only_errors
+from posedeploy.suppress_output import only_errors
 
 
 class Net(nn.Module):

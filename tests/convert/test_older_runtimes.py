@@ -18,8 +18,8 @@ import torch
 
 from posedeploy.checkpoints.loading import open_checkpoint
 from posedeploy.convert.export import export
-from posedeploy.convert.options import ExportOptions, OnnxOptions
-from posedeploy.nesting import flat
+from posedeploy.convert.export_options import ExportOptions, OnnxOptions
+from posedeploy.flatten import flat
 from posedeploy.types import Array, Model
 from tests.lifting import small_gtrs, write
 from tests.networks import tiny_model, write_crop_network

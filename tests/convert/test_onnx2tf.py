@@ -14,11 +14,11 @@ from torch import Tensor, nn
 from posedeploy import manifest
 from posedeploy.checkpoints.loading import open_checkpoint
 from posedeploy.convert.export import export
-from posedeploy.convert.options import ExportOptions, IoLayout, TfliteOptions, ToolchainOptions
+from posedeploy.convert.export_options import ExportOptions, IoLayout, TfliteOptions, ToolchainOptions
 from posedeploy.convert.prepare import prepare
 from posedeploy.errors import ExportError, ToolchainError
-from posedeploy.nesting import flat
-from posedeploy.runtimes.opening import open_runner
+from posedeploy.flatten import flat
+from posedeploy.runtimes.load_runner import open_runner
 from posedeploy.toolchains.table import TOOLCHAINS, Toolchain
 from posedeploy.types import Artifact, Model, ModelSpec, RunOptions, Tensors, TensorSpec
 from tests.networks import two_input_model

@@ -13,8 +13,8 @@ from onnx import helper
 from posedeploy import manifest
 from posedeploy.convert import onnx_opset
 from posedeploy.convert.export import export
+from posedeploy.convert.export_options import ExportOptions, OnnxOptions
 from posedeploy.convert.onnx import OPSET
-from posedeploy.convert.options import ExportOptions, OnnxOptions
 from posedeploy.errors import ExportError
 from posedeploy.types import Artifact, Model
 

@@ -9,9 +9,9 @@ import pytest
 
 from posedeploy.backends import TARGETS
 from posedeploy.convert.export import export
-from posedeploy.convert.options import ExportOptions, ExportPrecision
+from posedeploy.convert.export_options import ExportOptions, ExportPrecision
 from posedeploy.errors import DeviceError, ExportError
-from posedeploy.runtimes.opening import open_runner
+from posedeploy.runtimes.load_runner import open_runner
 from posedeploy.types import Model, RunOptions
 from tests.networks import outputs_of, tiny_image
 

@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch import nn
 
-from posedeploy.convert.options import ExportOptions
+from posedeploy.convert.export_options import ExportOptions
 from posedeploy.convert.prepare import prepare
 from posedeploy.errors import ExportError
 from posedeploy.types import Model, ModelSpec, TensorSpec

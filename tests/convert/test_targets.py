@@ -15,11 +15,11 @@ from torch import nn
 from posedeploy import manifest
 from posedeploy.checkpoints.loading import open_checkpoint
 from posedeploy.convert.export import export
+from posedeploy.convert.export_options import ExportOptions
 from posedeploy.convert.onnx import OPSET
-from posedeploy.convert.options import ExportOptions
 from posedeploy.errors import ExportError
-from posedeploy.nesting import flat
-from posedeploy.runtimes.opening import open_runner
+from posedeploy.flatten import flat
+from posedeploy.runtimes.load_runner import open_runner
 from posedeploy.types import Array, Artifact, InputContract, Model, ModelSpec, RunOptions, Tensors, TensorSpec
 from tests.networks import two_input_model
 from tests.tables import ON_CPU

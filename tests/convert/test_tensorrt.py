@@ -24,7 +24,7 @@ from posedeploy import manifest
 from posedeploy.checkpoints.loading import open_checkpoint
 from posedeploy.convert import engine
 from posedeploy.convert.export import export
-from posedeploy.convert.options import ExportOptions, TensorRtOptions
+from posedeploy.convert.export_options import ExportOptions, TensorRtOptions
 from posedeploy.convert.tensorrt import profile_of
 from posedeploy.engines import FLAVOURS, passport_of
 from posedeploy.errors import (
@@ -34,7 +34,7 @@ from posedeploy.errors import (
     MissingPackageError,
     PoseDeployError,
 )
-from posedeploy.nesting import flat
+from posedeploy.flatten import flat
 from posedeploy.plugins import version_of
 from posedeploy.types import Artifact, Model, ModelSpec, RunOptions, TensorSpec
 from tests.convert.test_targets import _check, _image, _normalised, _wanted

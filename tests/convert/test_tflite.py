@@ -17,17 +17,17 @@ from ai_edge_litert import schema_py_generated as schema
 from ai_edge_litert.interpreter import Interpreter
 from torch import Tensor, nn
 
-from posedeploy import embedded, manifest
+from posedeploy import embedded_manifest, manifest
 from posedeploy.checkpoints.loading import open_checkpoint
 from posedeploy.convert.agreement import fault
 from posedeploy.convert.export import export
-from posedeploy.convert.options import ExportOptions, TfliteOptions
+from posedeploy.convert.export_options import ExportOptions, TfliteOptions
 from posedeploy.convert.prepare import prepare
 from posedeploy.convert.tflite_check import refuse_foreign
 from posedeploy.convert.tflite_file import ALIGNMENT, METADATA
 from posedeploy.errors import ExportError
-from posedeploy.nesting import flat
-from posedeploy.runtimes.opening import open_artifact, open_runner
+from posedeploy.flatten import flat
+from posedeploy.runtimes.load_runner import open_artifact, open_runner
 from posedeploy.types import Artifact, Model, ModelSpec, RunOptions, TensorSpec
 from tests.lifting import small_gtrs, small_pose2mesh, write
 from tests.networks import CROPS, two_input_model, write_crop_network
@@ -112,7 +112,7 @@ def test_the_file_alone_opens_with_the_manifest_inside(last: Artifact, tiny: Mod
 
 def test_the_manifests_inside_and_beside_differ_in_the_hash_alone(last: Artifact) -> None:
     with zipfile.ZipFile(last.path) as archive:
-        inside = json.loads(archive.read(embedded.NAME))
+        inside = json.loads(archive.read(embedded_manifest.NAME))
     beside = json.loads(manifest.path_of(last.path).read_text())
     assert inside.pop("files") != beside.pop("files")
     assert inside == beside

@@ -15,7 +15,7 @@ from posedeploy.pickles.reading import load_pickle
 from posedeploy.pickles.regions import Region
 from posedeploy.pickles.tensors import TensorRecord
 from posedeploy.pickles.values import PickleError
-from posedeploy.checkpoints.choice import choose
+from posedeploy.checkpoints.weight_selection import choose
 from posedeploy.checkpoints.weight_sets import find_sets
 from tests.pickles.grammar import program
 b"x".decode("raw-unicode-escape"), "x".encode("unicode_escape")  # Python imports codecs when they are used

@@ -8,8 +8,8 @@ import pytest
 from posedeploy.errors import InputError
 from posedeploy.joint_names import coco_name
 from posedeploy.joint_sets import JOINT_SETS
+from posedeploy.poses.file_joint_sets import KNOWN_SETS, SHORT_NAMES, set_called, set_of_names, sets_of
 from posedeploy.poses.joint_order import fit_of, likely_set, upside_down
-from posedeploy.poses.known_sets import KNOWN_SETS, SHORT_NAMES, set_called, set_of_names, sets_of
 from posedeploy.types import Array
 from tests.bodies import drawn_people
 

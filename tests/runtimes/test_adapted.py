@@ -13,7 +13,7 @@ from posedeploy.errors import InputError
 from posedeploy.predict.chain import Predictor
 from posedeploy.runtimes.adapted import AdaptedRunner, adapt_runner
 from posedeploy.runtimes.base import Runner
-from posedeploy.runtimes.opening import fitted, open_artifact, open_runner
+from posedeploy.runtimes.load_runner import fitted, open_artifact, open_runner
 from posedeploy.types import (
     Array,
     Effective,

@@ -17,11 +17,11 @@ from torch import Tensor, nn
 from posedeploy import plugins
 from posedeploy.backends import RUNTIMES, TARGETS
 from posedeploy.convert.export import export
-from posedeploy.convert.options import AotiOptions, ExportOptions, ExportPrecision
+from posedeploy.convert.export_options import AotiOptions, ExportOptions, ExportPrecision
 from posedeploy.errors import DeviceError
 from posedeploy.runtimes.base import Runner
+from posedeploy.runtimes.load_runner import open_runner
 from posedeploy.runtimes.onnxruntime import PROVIDERS, preload, refusal
-from posedeploy.runtimes.opening import open_runner
 from posedeploy.types import Array, Artifact, Model, ModelSpec, RunOptions, Tensors, TensorSpec
 from tests.networks import outputs_of, tiny_image
 

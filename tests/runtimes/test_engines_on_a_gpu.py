@@ -12,12 +12,12 @@ pytest.importorskip("cuda.bindings", reason="cuda-python runs them")
 
 from posedeploy import plugins
 from posedeploy.convert.export import export
-from posedeploy.convert.options import ExportOptions, ExportPrecision, TensorRtOptions
+from posedeploy.convert.export_options import ExportOptions, ExportPrecision, TensorRtOptions
 from posedeploy.cuda import gpu
 from posedeploy.engines import FLAVOURS, capabilities
 from posedeploy.errors import InputError
 from posedeploy.runtimes.base import Runner
-from posedeploy.runtimes.opening import open_runner
+from posedeploy.runtimes.load_runner import open_runner
 from posedeploy.types import Model, RunOptions, Tensors
 from tests.networks import outputs_of
 from tests.tables import gpu_here

@@ -11,10 +11,10 @@ import pytest
 from ai_edge_litert.interpreter import Interpreter
 
 from posedeploy.convert.export import export
-from posedeploy.convert.options import ExportOptions
+from posedeploy.convert.export_options import ExportOptions
 from posedeploy.errors import ArtifactError, DeviceError, InputError, ManifestError
 from posedeploy.runtimes.litert_details import Operators, operators_of, precision_of
-from posedeploy.runtimes.opening import open_runner
+from posedeploy.runtimes.load_runner import open_runner
 from posedeploy.types import Artifact, Model, ModelSpec, RunOptions, TensorSpec
 
 

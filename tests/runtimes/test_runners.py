@@ -16,11 +16,11 @@ from torch import Tensor, nn
 from posedeploy import plugins
 from posedeploy.backends import RUNTIMES
 from posedeploy.convert.export import export
-from posedeploy.convert.options import ExportOptions
+from posedeploy.convert.export_options import ExportOptions
 from posedeploy.errors import ArtifactError, DeviceError, InputError
 from posedeploy.runtimes.base import Runner, physical_cores
+from posedeploy.runtimes.load_runner import open_runner
 from posedeploy.runtimes.onnxruntime import refusal
-from posedeploy.runtimes.opening import open_runner
 from posedeploy.types import Artifact, Model, ModelSpec, Precision, RunOptions, Tensors, TensorSpec
 from tests.networks import outputs_of, tiny_image
 from tests.tables import ON_CPU

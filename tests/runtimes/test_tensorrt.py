@@ -17,14 +17,14 @@ from cuda.bindings import runtime
 
 from posedeploy import manifest
 from posedeploy.convert.export import export
-from posedeploy.convert.options import ExportOptions, TensorRtOptions
+from posedeploy.convert.export_options import ExportOptions, TensorRtOptions
 from posedeploy.cuda import Gpu
 from posedeploy.cuda import gpu as this_gpu
 from posedeploy.engines import passport_of
 from posedeploy.errors import ArtifactError, DeviceError, InputError, ManifestError, MissingPackageError
 from posedeploy.plugins import version_of
 from posedeploy.runtimes.engine import TensorRtEngine, library_of, numpy_type
-from posedeploy.runtimes.opening import fitted, open_artifact, open_runner
+from posedeploy.runtimes.load_runner import fitted, open_artifact, open_runner
 from posedeploy.runtimes.tensorrt import TensorRtRunner
 from posedeploy.types import Artifact, Model, ModelSpec, RunOptions
 from tests.networks import outputs_of, tiny_image, two_input_model

@@ -8,6 +8,7 @@ import numpy as np
 
 from posedeploy.errors import InputError
 from posedeploy.joint_sets import JointSet
+from posedeploy.poses.file_joint_sets import KNOWN_SETS, set_called, set_of_names, sets_of
 from posedeploy.poses.joint_order import (
     CLEARLY_BETTER,
     FITS,
@@ -16,7 +17,6 @@ from posedeploy.poses.joint_order import (
     likely_set,
     upside_down,
 )
-from posedeploy.poses.known_sets import KNOWN_SETS, set_called, set_of_names, sets_of
 from posedeploy.predict.joints.content import JointsContent, Person
 from posedeploy.predict.joints.mapping import lacking_joints
 

@@ -11,7 +11,7 @@ from posedeploy.errors import InputError
 from posedeploy.joint_sets import JointSet
 from posedeploy.keypoint_descriptions import joint_set_of
 from posedeploy.poses.joint_mapping import Mapped
-from posedeploy.poses.joints import prepare_joints
+from posedeploy.poses.preprocess_joints import prepare_joints
 from posedeploy.predict.frames import Frame
 from posedeploy.predict.joints.content import JointsFrame, Person
 from posedeploy.predict.joints.mapping import lacking_joints, note_on_nose, same_joints, to_set

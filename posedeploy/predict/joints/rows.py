@@ -6,7 +6,7 @@ from __future__ import annotations
 import numpy as np
 
 from posedeploy.errors import InputError
-from posedeploy.poses.known_sets import KNOWN_SETS
+from posedeploy.poses.file_joint_sets import KNOWN_SETS
 from posedeploy.types import Array
 
 SCORES = (-1, 2)

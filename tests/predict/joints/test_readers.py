@@ -17,7 +17,7 @@ import pytest
 import scipy.io
 
 from posedeploy.errors import InputError, MissingPackageError
-from posedeploy.poses.known_sets import KNOWN_SETS
+from posedeploy.poses.file_joint_sets import KNOWN_SETS
 from posedeploy.predict import npy_files
 from posedeploy.predict.joints import arrays
 from posedeploy.predict.joints.content import JointsContent, gather

@@ -1,9 +1,9 @@
 """The script of the child process that loads a package and runs it, so that a crash ends no other process.
 
-``python -P -u -X utf8 child.py`` reads a request, one line of JSON, from standard input. It works in the
-folder it is started in: ``input-RUN-INDEX.npy`` are the arrays of each run, ``output-RUN-INDEX.npy`` become
-the results, ``stage`` names what it is about to do, and ``answer`` is written at the end, or at the first
-exception. A process that ends without an answer crashed at that stage.
+``python -P -u -X utf8 trial_script.py`` reads a request, one line of JSON, from standard input. It works in
+the folder it is started in: ``input-RUN-INDEX.npy`` are the arrays of each run, ``output-RUN-INDEX.npy``
+become the results, ``stage`` names what it is about to do, and ``answer`` is written at the end, or at the
+first exception. A process that ends without an answer crashed at that stage.
 """
 
 from __future__ import annotations

@@ -7,9 +7,9 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from posedeploy.checkpoints.exact import in_float64
+from posedeploy.checkpoints.float64 import in_float64
+from posedeploy.flatten import flat
 from posedeploy.joint_sets import JOINT_SETS
-from posedeploy.nesting import flat
 from posedeploy.specs import joints_spec
 from posedeploy.types import Model
 from tests.lifting import small_gtrs, small_pose2mesh

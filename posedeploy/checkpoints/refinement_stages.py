@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from posedeploy.checkpoints.layers import count_stages
+from posedeploy.checkpoints.lightweight_openpose_layers import count_stages
 from posedeploy.checkpoints.reader import Checkpoint
 from posedeploy.errors import InputError
 from posedeploy.families import FAMILIES, Family

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from posedeploy.errors import InputError
-from posedeploy.poses.matching import match
+from posedeploy.poses.person_matching import match
 from posedeploy.types import Poses
 from tests.poses.helpers import some_poses
 

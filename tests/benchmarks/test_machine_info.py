@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from posedeploy.benchmarks.machine import this_machine
+from posedeploy.benchmarks.machine_info import this_machine
 
 
 def test_the_machine_says_what_it_is() -> None:

@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from posedeploy.checkpoints.shapes import measured
+from posedeploy.checkpoints.output_shapes import measured
 from posedeploy.errors import NetworkError
 from posedeploy.types import InputContract, Model, ModelSpec, TensorSpec
 from tests.networks import two_input_model

@@ -8,7 +8,7 @@ import torch
 from torch import nn
 
 from posedeploy.convert.prepare import Prepared
-from posedeploy.quiet import unsaid
+from posedeploy.suppress_output import unsaid
 
 SHOWN = 3
 """Places that a message names."""

@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from posedeploy.nesting import flat
+from posedeploy.flatten import flat
 
 
 def test_leaves_come_in_order_whatever_they_are_nested_in() -> None:

@@ -8,7 +8,7 @@ import onnxruntime
 import pytest
 from onnx import TensorProto, helper
 
-from posedeploy.convert.half import in_float16
+from posedeploy.convert.fp16_graph import in_float16
 from posedeploy.types import Array
 
 F32, F16 = TensorProto.FLOAT, TensorProto.FLOAT16

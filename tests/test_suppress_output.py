@@ -10,7 +10,7 @@ import pytest
 from rich.console import Console
 from rich.progress import Progress
 
-from posedeploy.quiet import NATIVE, only_errors, quiet, unsaid
+from posedeploy.suppress_output import NATIVE, only_errors, quiet, unsaid
 
 
 def test_nothing_comes_through_and_all_does_again_after(capfd: pytest.CaptureFixture[str]) -> None:

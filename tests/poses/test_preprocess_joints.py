@@ -9,7 +9,7 @@ import pytest
 from posedeploy.errors import InputError
 from posedeploy.joint_sets import JOINT_SETS
 from posedeploy.poses import gtrs, pose2mesh
-from posedeploy.poses.joints import box_of, prepare_joints
+from posedeploy.poses.preprocess_joints import box_of, prepare_joints
 from posedeploy.specs import joints_spec
 from posedeploy.types import Array, Camera, JointsContract, PlacedJoints
 

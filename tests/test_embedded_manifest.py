@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from posedeploy import embedded
+from posedeploy import embedded_manifest
 
 MODEL = bytes(range(256)) * 300
 
@@ -16,49 +16,49 @@ def path(tmp_path: Path) -> Path:
     """A model with a manifest in it."""
     path = tmp_path / "net.tflite"
     path.write_bytes(MODEL)
-    embedded.append(path, b'{"a": 1}')
+    embedded_manifest.append(path, b'{"a": 1}')
     return path
 
 
 def test_what_is_put_in_is_read_again_with_where_the_model_ends(path: Path) -> None:
-    assert embedded.read(path) == embedded.Inside(b'{"a": 1}', len(MODEL))
+    assert embedded_manifest.read(path) == embedded_manifest.Inside(b'{"a": 1}', len(MODEL))
     assert path.read_bytes().startswith(MODEL)
-    assert embedded.sha256(path, len(MODEL)) == hashlib.sha256(MODEL).hexdigest()
+    assert embedded_manifest.sha256(path, len(MODEL)) == hashlib.sha256(MODEL).hexdigest()
 
 
 def test_any_tool_for_zip_files_reads_it_uncompressed(path: Path) -> None:
     with zipfile.ZipFile(path) as archive:
         (entry,) = archive.infolist()
-        assert (entry.filename, entry.compress_type) == (embedded.NAME, zipfile.ZIP_STORED)
+        assert (entry.filename, entry.compress_type) == (embedded_manifest.NAME, zipfile.ZIP_STORED)
     assert b'posedeploy.json{"a": 1}' in path.read_bytes()
 
 
 def test_the_same_manifest_gives_the_same_bytes(path: Path, tmp_path: Path) -> None:
     (tmp_path / "again").write_bytes(MODEL)
-    embedded.append(tmp_path / "again", b'{"a": 1}')
+    embedded_manifest.append(tmp_path / "again", b'{"a": 1}')
     assert (tmp_path / "again").read_bytes() == path.read_bytes()
 
 
 @pytest.mark.parametrize("content", [b"", MODEL, b"PK\x05\x06", MODEL + b"PK\x05\x06" + bytes(18)])
 def test_a_file_without_one_has_none(tmp_path: Path, content: bytes) -> None:
     (tmp_path / "net").write_bytes(content)
-    assert embedded.read(tmp_path / "net") is None
+    assert embedded_manifest.read(tmp_path / "net") is None
 
 
 def test_the_files_of_another_maker_are_no_manifest(tmp_path: Path) -> None:
     (tmp_path / "net").write_bytes(MODEL)
     with zipfile.ZipFile(tmp_path / "net", "a") as archive:
         archive.writestr("labels.txt", "nose\n")
-    assert embedded.read(tmp_path / "net") is None
+    assert embedded_manifest.read(tmp_path / "net") is None
 
 
 def test_a_file_that_lost_its_end_is_noticed(path: Path) -> None:
     path.write_bytes(path.read_bytes()[:-30])
     with pytest.raises(zipfile.BadZipFile, match="cut off, or was written over at its end"):
-        embedded.read(path)
+        embedded_manifest.read(path)
 
 
 def test_bytes_that_were_changed_are_noticed(path: Path) -> None:
     path.write_bytes(path.read_bytes().replace(b'{"a": 1}', b'{"a": 2}'))
     with pytest.raises(zipfile.BadZipFile, match="CRC"):
-        embedded.read(path)
+        embedded_manifest.read(path)

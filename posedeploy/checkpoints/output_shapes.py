@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from posedeploy.errors import NetworkError, first_line
-from posedeploy.nesting import flat
+from posedeploy.flatten import flat
 from posedeploy.types import Dimension, ModelSpec
 
 

@@ -5,13 +5,13 @@ from pathlib import Path
 import pytest
 import torch
 
-from posedeploy.checkpoints.layers import Sizes
 from posedeploy.checkpoints.lightweight_openpose_2d import LightweightOpenPose2d
 from posedeploy.checkpoints.lightweight_openpose_3d import LightweightOpenPose3d
+from posedeploy.checkpoints.lightweight_openpose_layers import Sizes
 from posedeploy.checkpoints.loading import open_checkpoint
 from posedeploy.checkpoints.sample import open_sample
 from posedeploy.errors import CheckpointError, InputError
-from posedeploy.nesting import flat
+from posedeploy.flatten import flat
 from posedeploy.types import StageCount, Stages
 
 

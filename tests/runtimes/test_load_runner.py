@@ -11,7 +11,7 @@ import pytest
 
 from posedeploy import contracts, files, manifest
 from posedeploy.errors import ArtifactError, InputError, ManifestError, MissingPackageError
-from posedeploy.runtimes.opening import devices_of, fitted, open_artifact, open_runner
+from posedeploy.runtimes.load_runner import devices_of, fitted, open_artifact, open_runner
 from posedeploy.types import Artifact, ModelSpec, Provenance, RunOptions
 
 FAMILY = "lightweight-openpose-2d"
