@@ -13,9 +13,9 @@ import typer
 from posedeploy import __version__
 from posedeploy.backends import TARGETS
 from posedeploy.cli_groups import engine, samples, toolchain
-from posedeploy.commands import options as shared
-from posedeploy.commands.boundary import Boundary
-from posedeploy.commands.guarded import CommandGroup
+from posedeploy.console import options as shared
+from posedeploy.console.error_handling import Boundary
+from posedeploy.console.path_checks import CommandGroup
 
 app = CommandGroup(
     cls=Boundary,
@@ -105,8 +105,8 @@ def export(
     Example: posedeploy export human.pth --to openvino --to onnx -o out/
     """
     from posedeploy.commands import export as command
-    from posedeploy.commands.opening import Described
-    from posedeploy.commands.tensorrt import EngineFlags, engine_options
+    from posedeploy.console.load_model import Described
+    from posedeploy.console.tensorrt_options import EngineFlags, engine_options
     from posedeploy.convert.export_options import AotiOptions, OnnxOptions
 
     targets = to or ["openvino"]
@@ -172,7 +172,7 @@ def bench(
     Example: posedeploy bench out/human.xml out/human.onnx --threads 2 --json bench.json
     """
     from posedeploy.commands import bench as command
-    from posedeploy.commands.opening import Described
+    from posedeploy.console.load_model import Described
 
     command.run(
         models or [],
@@ -232,8 +232,8 @@ def parity(
     Example: posedeploy parity out/human.xml out/human.onnx --images photos/
     """
     from posedeploy.commands import parity as command
-    from posedeploy.commands.against_pytorch import ParityOptions
-    from posedeploy.commands.opening import Described
+    from posedeploy.commands.parity_comparison import ParityOptions
+    from posedeploy.console.load_model import Described
 
     same = command.run(
         models,
@@ -359,8 +359,8 @@ def predict(
     Example: posedeploy predict out/human.xml photo.jpg -o poses/
     """
     from posedeploy.commands import predict as command
-    from posedeploy.commands.finding import Where
-    from posedeploy.commands.opening import Described
+    from posedeploy.console.load_model import Described
+    from posedeploy.console.person_source import Where
     from posedeploy.predict.box_files.content import BoxOptions
     from posedeploy.predict.joints.source import JointsOptions
     from posedeploy.predict.threshold import Threshold
@@ -430,8 +430,8 @@ def evaluate(
     Example: posedeploy evaluate human.xml --annotations coco.json --images coco/
     """
     from posedeploy.commands import evaluate as command
-    from posedeploy.commands.finding import Where
-    from posedeploy.commands.opening import Described
+    from posedeploy.console.load_model import Described
+    from posedeploy.console.person_source import Where
 
     command.run(
         model,
@@ -462,7 +462,7 @@ def inspect(
     Example: posedeploy inspect out/human.xml
     """
     from posedeploy.commands import inspect as command
-    from posedeploy.commands.opening import Described
+    from posedeploy.console.load_model import Described
 
     command.run(
         file,

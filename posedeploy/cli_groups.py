@@ -7,8 +7,8 @@ from typing import Annotated
 
 import typer
 
-from posedeploy.commands import options as shared
-from posedeploy.commands.guarded import CommandGroup
+from posedeploy.console import options as shared
+from posedeploy.console.path_checks import CommandGroup
 
 engine = CommandGroup(
     name="engine", no_args_is_help=True, help="TensorRT engines: build one again, or unwrap one."
@@ -28,7 +28,7 @@ def rebuild(
     Example: posedeploy engine rebuild out/human.engine --gpu sm89
     """
     from posedeploy.commands import engine as command
-    from posedeploy.commands.tensorrt import EngineFlags, engine_options
+    from posedeploy.console.tensorrt_options import EngineFlags, engine_options
 
     asked = EngineFlags(flavour, gpu, timing_cache=timing_cache, workspace=workspace)
     command.rebuild_engine(file, engine_options(asked))

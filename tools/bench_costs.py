@@ -139,8 +139,8 @@ BARE = {
 
 EXPORTS = {
     "ours": """
-from posedeploy.commands.models import open_model
-from posedeploy.commands.opening import Described
+from posedeploy.console.pytorch_models import open_model
+from posedeploy.console.load_model import Described
 from posedeploy.convert.export import export
 export(open_model(CHECKPOINT, Described()), ["openvino"], FOLDER, "ours")
 """,

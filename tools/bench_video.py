@@ -27,8 +27,8 @@ import numpy as np
 
 from posedeploy import manifest
 from posedeploy.benchmarks.inputs import random_images
-from posedeploy.commands.models import open_model
-from posedeploy.commands.opening import Described
+from posedeploy.console.load_model import Described
+from posedeploy.console.pytorch_models import open_model
 from posedeploy.convert.export import export
 from posedeploy.convert.export_options import ExportOptions
 from posedeploy.poses.preprocess import prepare

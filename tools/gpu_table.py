@@ -45,7 +45,7 @@ from posedeploy.benchmarks.recorded_runner import RecordedRunner
 from posedeploy.benchmarks.tolerances import Tolerance
 from posedeploy.checkpoints.loading import open_checkpoint
 from posedeploy.checkpoints.sample import open_sample
-from posedeploy.commands.against_pytorch import peak_outputs
+from posedeploy.commands.parity_comparison import peak_outputs
 from posedeploy.convert.export import export
 from posedeploy.convert.export_options import AotiOptions, ExportOptions, ExportPrecision
 from posedeploy.errors import PoseDeployError, first_line

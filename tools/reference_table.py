@@ -25,8 +25,8 @@ from posedeploy.benchmarks.latency import Latency
 from posedeploy.benchmarks.machine_info import this_machine
 from posedeploy.benchmarks.parity import Parity
 from posedeploy.checkpoints.loading import open_checkpoint
-from posedeploy.commands.against_pytorch import ParityOptions, against_pytorch
-from posedeploy.commands.opening import Described
+from posedeploy.commands.parity_comparison import ParityOptions, against_pytorch
+from posedeploy.console.load_model import Described
 from posedeploy.convert.export import export
 from posedeploy.convert.export_options import ExportOptions, TensorRtOptions, TfliteOptions
 from posedeploy.errors import PoseDeployError, first_line

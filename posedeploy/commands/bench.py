@@ -22,9 +22,9 @@ from posedeploy.benchmarks.inputs import (
 )
 from posedeploy.benchmarks.latency import Candidate, Latency
 from posedeploy.benchmarks.machine_info import this_machine
-from posedeploy.commands.console import check_json, counting, out, say, show, warn, working, write_json
-from posedeploy.commands.opening import Described, is_checkpoint, open_described, pytorch_runner
-from posedeploy.commands.tables import bytes_of, footprint_table, integers_line, latency_table
+from posedeploy.console.load_model import Described, is_checkpoint, open_described, pytorch_runner
+from posedeploy.console.output import check_json, counting, out, say, show, warn, working, write_json
+from posedeploy.console.tables import bytes_of, footprint_table, integers_line, latency_table
 from posedeploy.errors import InputError, PoseDeployError
 from posedeploy.runtimes.base import Runner
 from posedeploy.runtimes.load_runner import devices_of, fitted, open_artifact, open_runner, runner_of
@@ -161,7 +161,7 @@ def _description(path: Path, paths: list[Path], described: Described) -> Describ
 
 
 def _model(path: Path, described: Described) -> tuple[Model, ModelSpec]:
-    model: Model = plugins.load("posedeploy.commands.models:open_model")(path, described)
+    model: Model = plugins.load("posedeploy.console.pytorch_models:open_model")(path, described)
     return model, model.spec
 
 
@@ -208,7 +208,7 @@ def _baseline(
     """PyTorch on the artifact's checkpoint; None, and a remark, where that is not to be had."""
 
     def reference() -> tuple[Model, ModelSpec]:
-        reference_model = plugins.load("posedeploy.commands.models:reference_model")
+        reference_model = plugins.load("posedeploy.console.pytorch_models:reference_model")
         model: Model = reference_model(artifact, settings.checkpoint, described)
         return model, plain(model.spec, spec)
 

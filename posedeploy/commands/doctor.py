@@ -10,11 +10,11 @@ from rich.markup import escape
 
 from posedeploy import plugins
 from posedeploy.backends import RUNTIMES, TARGETS
-from posedeploy.commands.console import out, show, working, write_json
-from posedeploy.commands.installed import copyable, install, missing, versions
-from posedeploy.commands.tables import table
+from posedeploy.commands.doctor_checks import BROKEN, Finding, try_runtime, try_target
+from posedeploy.commands.doctor_packages import copyable, install, missing, versions
 from posedeploy.commands.toolchain import said_of
-from posedeploy.commands.trying import BROKEN, Finding, try_runtime, try_target
+from posedeploy.console.output import out, show, working, write_json
+from posedeploy.console.tables import table
 from posedeploy.engines import FLAVOURS, Flavour
 from posedeploy.errors import DeviceError, MissingPackageError, first_line
 from posedeploy.toolchains.child import ask

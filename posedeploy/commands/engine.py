@@ -5,9 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 from posedeploy import files, manifest, plugins
-from posedeploy.commands.console import advancing, say, show, warn
-from posedeploy.commands.tables import artifacts_table
-from posedeploy.commands.tensorrt import tell
+from posedeploy.console.output import advancing, say, show, warn
+from posedeploy.console.tables import artifacts_table
+from posedeploy.console.tensorrt_options import tell
 from posedeploy.convert.engine import rebuild
 from posedeploy.convert.export_options import TensorRtOptions
 from posedeploy.engines import passport_of

@@ -18,22 +18,12 @@ from posedeploy.benchmarks.detections import Detection, common_keypoints
 from posedeploy.benchmarks.evaluation import Evaluation, SliceName, check_people, evaluate
 from posedeploy.benchmarks.machine_info import this_machine
 from posedeploy.benchmarks.oks import THRESHOLDS
-from posedeploy.commands.annotated_images import find_images
-from posedeploy.commands.annotation_checks import check_annotations, unmatched
-from posedeploy.commands.console import (
-    check_json,
-    counted,
-    counting,
-    out,
-    say,
-    show,
-    warn,
-    working,
-    write_json,
-)
-from posedeploy.commands.finding import Where, finder_of
-from posedeploy.commands.opening import SAMPLE, Described, open_finder
-from posedeploy.commands.tables import running, table
+from posedeploy.commands.evaluate_annotations import check_annotations, unmatched
+from posedeploy.commands.evaluate_images import find_images
+from posedeploy.console.load_model import SAMPLE, Described, open_finder
+from posedeploy.console.output import check_json, counted, counting, out, say, show, warn, working, write_json
+from posedeploy.console.person_source import Where, finder_of
+from posedeploy.console.tables import running, table
 from posedeploy.errors import InputError, MissingPackageError
 from posedeploy.predict.chain import Predictor
 from posedeploy.predict.frames import Frame

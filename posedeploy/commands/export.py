@@ -8,12 +8,12 @@ from typing import get_args
 
 from posedeploy import manifest, plugins
 from posedeploy.backends import TARGETS
-from posedeploy.commands.console import advancing, say, show, working
-from posedeploy.commands.models import open_model, stem_of
-from posedeploy.commands.opening import SAMPLE_REMARK, Described
-from posedeploy.commands.options import chosen
-from posedeploy.commands.tables import artifacts_table, tensors_table
-from posedeploy.commands.tensorrt import tell
+from posedeploy.console.load_model import SAMPLE_REMARK, Described
+from posedeploy.console.options import chosen
+from posedeploy.console.output import advancing, say, show, working
+from posedeploy.console.pytorch_models import open_model, stem_of
+from posedeploy.console.tables import artifacts_table, tensors_table
+from posedeploy.console.tensorrt_options import tell
 from posedeploy.convert.export import export
 from posedeploy.convert.export_options import (
     AotiOptions,

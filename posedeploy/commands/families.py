@@ -7,7 +7,7 @@ from pathlib import Path
 
 from rich.table import Table
 
-from posedeploy.commands.console import out, write_json
+from posedeploy.console.output import out, write_json
 from posedeploy.families import FAMILIES, Family
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from posedeploy import files
 from posedeploy.checkpoints.fetch import fetch
-from posedeploy.commands.console import counting, out
+from posedeploy.console.output import counting, out
 from posedeploy.errors import DownloadError
 from posedeploy.families import family_named
 

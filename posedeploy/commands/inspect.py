@@ -10,15 +10,15 @@ from rich.markup import escape
 from rich.table import Table
 
 from posedeploy import files, manifest, plugins
-from posedeploy.commands.console import out, show, working, write_json
-from posedeploy.commands.opening import (
+from posedeploy.console.load_model import (
     Described,
     check_unchosen,
     is_checkpoint,
     open_described,
     refuse_stages,
 )
-from posedeploy.commands.tables import bytes_of, running, size, table, tensors_table
+from posedeploy.console.output import out, show, working, write_json
+from posedeploy.console.tables import bytes_of, running, size, table, tensors_table
 from posedeploy.families import FAMILIES
 from posedeploy.keypoint_descriptions import count_limbs, undescribed
 from posedeploy.printable import listed, printable
@@ -49,7 +49,7 @@ def run(path: Path, described: Described, json: Path | None) -> None:
 
 
 def _checkpoint(path: Path, described: Described) -> tuple[dict[str, Any], ModelSpec, list[list[str]]]:
-    model: Model = plugins.load("posedeploy.commands.models:open_model")(path, described)
+    model: Model = plugins.load("posedeploy.console.pytorch_models:open_model")(path, described)
     tensors = [
         [tensor.name, "x".join(map(str, tensor.shape)) or "scalar", tensor.dtype] for tensor in model.stored
     ]

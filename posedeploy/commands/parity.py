@@ -5,12 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 
 from posedeploy.benchmarks.parity import Parity
-from posedeploy.commands.against_pytorch import ParityOptions, against_pytorch
-from posedeploy.commands.console import check_json, fail, out, write_json
-from posedeploy.commands.opening import Described, open_described
+from posedeploy.commands.parity_comparison import ParityOptions, against_pytorch
 from posedeploy.commands.parity_document import document
 from posedeploy.commands.parity_tables import noise_lines, parity_heading, parity_table, poses_line
-from posedeploy.commands.tables import integers_line
+from posedeploy.console.load_model import Described, open_described
+from posedeploy.console.output import check_json, fail, out, write_json
+from posedeploy.console.tables import integers_line
 from posedeploy.errors import DeviceError, InputError, MissingPackageError
 from posedeploy.types import RunOptions
 

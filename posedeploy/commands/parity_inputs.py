@@ -16,7 +16,7 @@ from posedeploy.benchmarks.inputs import (
     resized,
     sized,
 )
-from posedeploy.commands.console import say, warn
+from posedeploy.console.output import say, warn
 from posedeploy.errors import InputError
 from posedeploy.predict.image_files import open_images
 from posedeploy.samples.jpeg import compressed

@@ -6,11 +6,11 @@ from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from posedeploy.commands.console import counted, counting, out, say, warn, working
-from posedeploy.commands.finding import Where, finder_of, people_of
-from posedeploy.commands.opening import Described, open_named
-from posedeploy.commands.options import chosen
-from posedeploy.commands.recorded import find_recorded
+from posedeploy.console.load_model import Described, open_named
+from posedeploy.console.options import chosen
+from posedeploy.console.output import counted, counting, out, say, warn, working
+from posedeploy.console.person_source import Where, finder_of, people_of
+from posedeploy.console.recorded_files import find_recorded
 from posedeploy.errors import InputError
 from posedeploy.families import mesh_output
 from posedeploy.keypoint_descriptions import GUIDE, are_numbered

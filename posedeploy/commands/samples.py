@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from posedeploy.commands.console import counted, counting, out
+from posedeploy.console.output import counted, counting, out
 from posedeploy.samples.annotations import write_images
 
 

@@ -7,9 +7,9 @@ from typing import get_args
 
 from rich.markup import escape
 
-from posedeploy.commands.console import out, say, show, working, write_json
-from posedeploy.commands.options import chosen
-from posedeploy.commands.tables import size, table
+from posedeploy.console.options import chosen
+from posedeploy.console.output import out, say, show, working, write_json
+from posedeploy.console.tables import size, table
 from posedeploy.toolchains import places
 from posedeploy.toolchains import remove as removing
 from posedeploy.toolchains.add import Installer, add

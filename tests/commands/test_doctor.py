@@ -9,7 +9,7 @@ import torch
 
 from posedeploy.backends import RUNTIMES, TARGETS
 from posedeploy.checkpoints.probe_network import probe
-from posedeploy.commands.trying import WAYS, try_runtime, try_target
+from posedeploy.commands.doctor_checks import WAYS, try_runtime, try_target
 from posedeploy.engines import FLAVOURS
 from posedeploy.plugins import version_of
 from tests.commands.conftest import Invoke, lines_wider_than

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from posedeploy.commands.tensorrt import EngineFlags, engine_options, parse_gpus
+from posedeploy.console.tensorrt_options import EngineFlags, engine_options, parse_gpus
 from posedeploy.convert.export_options import TensorRtOptions
 from posedeploy.errors import InputError
 from tests.commands.conftest import Invoke, lines_wider_than, words

@@ -6,7 +6,7 @@ from collections import Counter
 from pathlib import Path, PurePosixPath
 
 from posedeploy.benchmarks.annotations import AnnotatedImage, Annotations
-from posedeploy.commands.console import counted
+from posedeploy.console.output import counted
 from posedeploy.errors import InputError
 
 SHOWN = 3

@@ -6,8 +6,8 @@ import re
 from dataclasses import dataclass, fields
 from pathlib import Path
 
-from posedeploy.commands.console import say
-from posedeploy.commands.options import chosen
+from posedeploy.console.options import chosen
+from posedeploy.console.output import say
 from posedeploy.convert.export_options import TensorRtOptions, Wrap
 from posedeploy.engines import MOST_WORKSPACE_MIB, passport_of
 from posedeploy.errors import InputError

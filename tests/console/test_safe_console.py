@@ -5,7 +5,7 @@ import io
 import pytest
 from rich.table import Table
 
-from posedeploy.commands.safe_console import SafeConsole
+from posedeploy.console.safe_console import SafeConsole
 
 TEXT = "día 雪 \x1b[31mred\udce9\u202e\nnext"
 

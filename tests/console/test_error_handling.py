@@ -11,7 +11,7 @@ import pytest
 import typer
 from typer.testing import CliRunner
 
-from posedeploy.commands.boundary import Boundary
+from posedeploy.console.error_handling import Boundary
 from posedeploy.errors import InputError
 
 CLEANED: list[bool] = []

@@ -17,10 +17,10 @@ from posedeploy.benchmarks.parity import Parity, compare, one_image
 from posedeploy.benchmarks.recorded_runner import RecordedRunner
 from posedeploy.benchmarks.tolerances import Tolerance, default_tolerance, torch_precision
 from posedeploy.checkpoints.float64 import in_float64
-from posedeploy.commands.console import counting, say, working
-from posedeploy.commands.models import reference_model
-from posedeploy.commands.opening import Described, pytorch_runner
 from posedeploy.commands.parity_inputs import ParityInputs, parity_inputs
+from posedeploy.console.load_model import Described, pytorch_runner
+from posedeploy.console.output import counting, say, working
+from posedeploy.console.pytorch_models import reference_model
 from posedeploy.errors import DeviceError, first_line
 from posedeploy.families import FAMILIES, poses_of
 from posedeploy.keypoint_descriptions import undescribed

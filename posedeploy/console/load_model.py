@@ -8,7 +8,7 @@ from pathlib import Path
 
 from posedeploy import contracts, manifest, plugins
 from posedeploy.backends import RUNTIMES, is_named_like_model
-from posedeploy.commands.console import say
+from posedeploy.console.output import say
 from posedeploy.content_kinds import kind_of_file
 from posedeploy.errors import ArtifactError, InputError, MeshMissingError
 from posedeploy.poses.preprocess import at_height
@@ -93,7 +93,7 @@ def open_named(
             say(SAMPLE_REMARK)
         if runtime not in (None, "pytorch"):
             raise ArtifactError(f"{named}: a checkpoint runs on pytorch; export it to run it on {runtime}")
-        model: Model = plugins.load("posedeploy.commands.models:open_model")(path, described)
+        model: Model = plugins.load("posedeploy.console.pytorch_models:open_model")(path, described)
         artifact = Artifact(
             named, "pytorch", _scaled(model.spec, described), "fp32", {named.name: model.sha256}
         )

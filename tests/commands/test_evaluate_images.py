@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from posedeploy.benchmarks.annotations import AnnotatedImage, Annotations
-from posedeploy.commands.annotated_images import find_images
+from posedeploy.commands.evaluate_images import find_images
 from posedeploy.errors import InputError
 
 

@@ -15,7 +15,7 @@ from posedeploy.benchmarks.noise_floor import NoiseFloor, OutputNoise
 from posedeploy.benchmarks.parity import OutputParity, Parity, PoseParity
 from posedeploy.benchmarks.tolerances import Tolerance
 from posedeploy.commands.parity_tables import noise_lines, parity_heading, parity_table, poses_line
-from posedeploy.commands.tables import footprint_table, latency_table, size
+from posedeploy.console.tables import footprint_table, latency_table, size
 from posedeploy.types import Effective
 
 SAMPLE = ("sample (PyTorch)", "sample.torchscript", "sample.onnx", "sample.xml")

@@ -20,7 +20,7 @@ from rich.progress import (
 from rich.table import Table
 
 from posedeploy import files
-from posedeploy.commands.safe_console import SafeConsole
+from posedeploy.console.safe_console import SafeConsole
 from posedeploy.errors import OutputError
 from posedeploy.input_files import not_regular
 from posedeploy.printable import printable

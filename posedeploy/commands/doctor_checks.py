@@ -11,8 +11,8 @@ import numpy as np
 
 from posedeploy import plugins
 from posedeploy.backends import TARGETS, Runtime, Target
-from posedeploy.commands.installed import copyable, install, missing
-from posedeploy.commands.opening import pytorch_runner
+from posedeploy.commands.doctor_packages import copyable, install, missing
+from posedeploy.console.load_model import pytorch_runner
 from posedeploy.convert.export_options import AotiOptions, ExportOptions, TensorRtOptions
 from posedeploy.engines import FLAVOURS
 from posedeploy.errors import DeviceError, MissingPackageError, PoseDeployError, first_line

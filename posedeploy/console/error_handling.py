@@ -13,8 +13,8 @@ from typing import Any
 import typer
 from typer.core import TyperGroup
 
-from posedeploy.commands.console import fail
-from posedeploy.commands.guarded import check_arguments
+from posedeploy.console.output import fail
+from posedeploy.console.path_checks import check_arguments
 from posedeploy.errors import PoseDeployError
 from posedeploy.plugins import missing_package
 

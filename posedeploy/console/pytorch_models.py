@@ -11,9 +11,9 @@ from posedeploy.checkpoints.loading import open_checkpoint
 from posedeploy.checkpoints.refinement_stages import DEFAULT_STAGES
 from posedeploy.checkpoints.sample import open_sample
 from posedeploy.checkpoints.user_network import open_user_network
-from posedeploy.commands.console import say, warn
-from posedeploy.commands.opening import Described
-from posedeploy.commands.recorded import find_recorded, find_recorded_checkpoint
+from posedeploy.console.load_model import Described
+from posedeploy.console.output import say, warn
+from posedeploy.console.recorded_files import find_recorded, find_recorded_checkpoint
 from posedeploy.contracts import describe_keypoints
 from posedeploy.errors import CheckpointError, InputError
 from posedeploy.types import Artifact, Model, Provenance, StageCount

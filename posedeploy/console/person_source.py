@@ -6,8 +6,8 @@ from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from posedeploy.commands.console import say, working
-from posedeploy.commands.opening import Described, open_finder
+from posedeploy.console.load_model import Described, open_finder
+from posedeploy.console.output import say, working
 from posedeploy.errors import InputError, MisfitError
 from posedeploy.families import FAMILIES
 from posedeploy.predict import poses_json
