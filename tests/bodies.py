@@ -8,8 +8,8 @@ import numpy as np
 
 from posedeploy.joint_names import coco_name
 from posedeploy.poses.file_joint_sets import KNOWN_SETS
-from posedeploy.samples.body import JOINTS, draw_build, draw_stance, pose
-from posedeploy.samples.draws import Draws
+from posedeploy.synthetic.body import JOINTS, draw_build, draw_stance, pose
+from posedeploy.synthetic.rng import Draws
 from posedeploy.types import Array
 
 SEED = 5

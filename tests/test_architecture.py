@@ -88,11 +88,11 @@ MAY_IMPORT = {
     "meshes": SHARED | {"meshes", "pickles"},
     "checkpoints": SHARED | {"checkpoints", "meshes", "pickles"},
     "poses": SHARED | {"poses"},
-    "samples": SHARED | {"samples", "poses"},
+    "synthetic": SHARED | {"synthetic", "poses"},
     "toolchains": SHARED | {"toolchains"},
     "convert": SHARED | {"convert", "toolchains", "aoti_package"},
     "runtimes": SHARED | {"runtimes", "aoti_package"},
-    "benchmarks": SHARED | {"benchmarks", "runtimes.base", "poses", "samples"},
+    "benchmarks": SHARED | {"benchmarks", "runtimes.base", "poses", "synthetic"},
     "predict": SHARED | {"predict", "runtimes.base", "runtimes.adapted", "poses"},
 }
 """What each room or module may import, by the first part of a name below ``posedeploy`` or by the whole of
@@ -156,7 +156,7 @@ HEAVY = {
     "pygame": {"predict.window"},
     "trimesh": {"predict.mesh_writing"},
     "scipy": {"predict.joints.matlab"},
-    "cv2": {"poses", "predict", "samples"},
+    "cv2": {"poses", "predict", "synthetic"},
 }
 """Where each heavy package is imported: in these rooms or modules, at the top."""
 

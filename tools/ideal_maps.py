@@ -21,8 +21,8 @@ from posedeploy.checkpoints import lightweight_openpose_2d as network
 from posedeploy.joint_sets import sigmas_of
 from posedeploy.poses import lightweight_openpose_2d as family
 from posedeploy.poses.preprocess import prepare
-from posedeploy.samples import draw
-from posedeploy.samples.annotations import NAME, write_images
+from posedeploy.synthetic import draw
+from posedeploy.synthetic.coco_annotations import NAME, write_images
 from posedeploy.types import Camera, Effective, Poses
 from tools.training_data import STRIDE, heatmaps_of, pafs_of
 

@@ -22,8 +22,8 @@ from posedeploy.checkpoints.pose2mesh import Lifter
 from posedeploy.joint_sets import JOINT_SETS
 from posedeploy.poses.joint_mapping import map_joints
 from posedeploy.poses.lightweight_openpose_2d import KEYPOINT_NAMES
-from posedeploy.samples.body import draw_build, draw_stance, pose
-from posedeploy.samples.draws import Draws
+from posedeploy.synthetic.body import draw_build, draw_stance, pose
+from posedeploy.synthetic.rng import Draws
 from posedeploy.types import Array
 
 JOINTS = JOINT_SETS["human36"]

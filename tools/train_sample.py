@@ -35,7 +35,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from posedeploy import files
 from posedeploy.commands import evaluate as command
 from posedeploy.console.load_model import Described
-from posedeploy.samples.annotations import NAME, write_images
+from posedeploy.synthetic.coco_annotations import NAME, write_images
 from posedeploy.types import RunOptions
 from tools.training_data import CLOSE, WIDE, Batch, Batches, Phase
 from tools.training_network import LAST, TrainedNetwork

@@ -17,7 +17,7 @@ from torch.utils.data import Dataset
 
 from posedeploy.poses.lightweight_openpose_2d import CONTRACT, KEYPOINT_NAMES
 from posedeploy.poses.limbs import FIELDS, LIMBS
-from posedeploy.samples import PARTS, Draws, Person, Scene, draw
+from posedeploy.synthetic import PARTS, Draws, Person, Scene, draw
 from posedeploy.types import Array
 
 STRIDE = 8

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from posedeploy.checkpoints.lightweight_openpose_2d import LightweightOpenPose2d
-from posedeploy.samples import PARTS
+from posedeploy.synthetic import PARTS
 
 LAST = ("heatmaps.1.0.weight", "pafs.1.0.weight")
 """The layers that give the maps."""

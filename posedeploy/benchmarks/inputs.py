@@ -12,7 +12,7 @@ from posedeploy.joint_sets import JointSet
 from posedeploy.keypoint_descriptions import joint_set_of
 from posedeploy.poses.preprocess import prepare
 from posedeploy.poses.preprocess_joints import prepare_joints
-from posedeploy.samples import LONGEST, SHORTEST, draw
+from posedeploy.synthetic import LONGEST, SHORTEST, draw
 from posedeploy.types import Array, ModelSpec, Placed, PlacedJoints, Ranges, Tensors, TensorSpec
 
 NO_RANGES: Ranges = {}

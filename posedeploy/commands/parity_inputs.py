@@ -19,7 +19,7 @@ from posedeploy.benchmarks.inputs import (
 from posedeploy.console.output import say, warn
 from posedeploy.errors import InputError
 from posedeploy.predict.image_files import open_images
-from posedeploy.samples.jpeg import compressed
+from posedeploy.synthetic.jpeg import compressed
 from posedeploy.types import Array, ModelSpec, Ranges
 
 NOISE, DRAWN = 2, 4

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from posedeploy.console.output import counted, counting, out
-from posedeploy.samples.annotations import write_images
+from posedeploy.synthetic.coco_annotations import write_images
 
 
 def run(count: int, seed: int, folder: Path, size: tuple[int, int] | None, people: int | None) -> None:

@@ -4,7 +4,7 @@ A distance within a body, such as a thigh or that of the pelvis from the middle 
 length in an image, whatever the pose and the view. Lengths are taken over the size of the person, the root
 mean square distance of the joints from their middle. Joints in another order make distances far beyond.
 
-``LIMIT`` and ``FITS`` were measured on the people that ``samples`` draws, in poses of every kind and seen
+``LIMIT`` and ``FITS`` were measured on the people that ``synthetic`` draws, in poses of every kind and seen
 from any direction: the largest of a person's ratios was at most 5.6 where the camera stands upright, 10 in 1
 of 3000 seen from anywhere, and over 9 for 97 % of the people in another set's order of as many joints. On
 photographs and two videos, of 654 people found by a trained network the largest was 6.7.

@@ -8,7 +8,7 @@ import torch
 
 from posedeploy.checkpoints.lightweight_openpose_2d import spec
 from posedeploy.poses.lightweight_openpose_2d import KEYPOINT_NAMES, decode
-from posedeploy.samples import PARTS, Draws, draw
+from posedeploy.synthetic import PARTS, Draws, draw
 from posedeploy.types import Array, Camera, Placement, Poses
 from tools.training_data import (
     CLOSE,

@@ -5,9 +5,9 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
-from posedeploy.samples.canvas import Canvas, capsule, ellipse, shaded
-from posedeploy.samples.draws import Draws
-from posedeploy.samples.outfit import SKINS, Colour
+from posedeploy.synthetic.canvas import Canvas, capsule, ellipse, shaded
+from posedeploy.synthetic.outfit import SKINS, Colour
+from posedeploy.synthetic.rng import Draws
 from posedeploy.types import Array
 
 

@@ -3,9 +3,9 @@
 ``draw(seed, index)`` gives one image and what is true of it, the same on every machine with the same OpenCV.
 """
 
-from posedeploy.samples.body import JOINTS
-from posedeploy.samples.draws import Draws
-from posedeploy.samples.figure import PARTS
-from posedeploy.samples.scene import LONGEST, SHORTEST, Person, Scene, draw
+from posedeploy.synthetic.body import JOINTS
+from posedeploy.synthetic.figure import PARTS
+from posedeploy.synthetic.rng import Draws
+from posedeploy.synthetic.scene import LONGEST, SHORTEST, Person, Scene, draw
 
 __all__ = ["JOINTS", "LONGEST", "PARTS", "SHORTEST", "Draws", "Person", "Scene", "draw"]

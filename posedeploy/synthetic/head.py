@@ -3,18 +3,14 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING
 
 import numpy as np
 
-from posedeploy.samples.body import HEAD_POINTS, INDEX
-from posedeploy.samples.canvas import Canvas, capsule, ellipse, outline, shaded
+from posedeploy.synthetic.body import HEAD_POINTS, INDEX
+from posedeploy.synthetic.canvas import Canvas, capsule, ellipse, outline, shaded
+from posedeploy.synthetic.figure import Figure
 from posedeploy.types import Array
 
-if TYPE_CHECKING:
-    from posedeploy.samples.figure import Figure
-
-HEAD_PARTS = ("head", "hair", "r_ear", "l_ear")
 TURNED_AWAY = {"nose": 0.35, "r_eye": 0.12, "l_eye": 0.12, "r_ear": 0.3, "l_ear": 0.3}
 """How far these may face away (as the cosine to the line of sight) before the head itself hides them."""
 _FEATURES_PX = 3.5

@@ -9,10 +9,10 @@ import pytest
 
 from posedeploy.errors import InputError
 from posedeploy.poses.lightweight_openpose_2d import KEYPOINT_NAMES, SKELETON
-from posedeploy.samples import JOINTS, PARTS, Scene, draw
-from posedeploy.samples.body import INDEX
-from posedeploy.samples.scene import SIZES, SMALLEST_PX
-from posedeploy.samples.visibility import HIDDEN, UNLABELLED, VISIBLE
+from posedeploy.synthetic import JOINTS, PARTS, Scene, draw
+from posedeploy.synthetic.body import INDEX
+from posedeploy.synthetic.scene import SIZES, SMALLEST_PX
+from posedeploy.synthetic.visibility import HIDDEN, UNLABELLED, VISIBLE
 
 FIRST_OF_SEED_7 = "a91deb51c625155ef8e2a8f7a59c24878a73069357abd76fe8c8ff445b95fe9d"
 

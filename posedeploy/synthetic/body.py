@@ -15,7 +15,7 @@ from dataclasses import dataclass, fields
 import numpy as np
 
 from posedeploy.poses.lightweight_openpose_2d import KEYPOINT_NAMES
-from posedeploy.samples.draws import Draws
+from posedeploy.synthetic.rng import Draws
 from posedeploy.types import Array
 
 JOINTS = (

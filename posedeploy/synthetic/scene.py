@@ -8,14 +8,15 @@ import numpy as np
 
 from posedeploy.errors import InputError
 from posedeploy.poses.lightweight_openpose_2d import KEYPOINT_NAMES
-from posedeploy.samples.backdrop import draw_backdrop, draw_cover
-from posedeploy.samples.body import draw_build, draw_stance, pose
-from posedeploy.samples.canvas import NOBODY, Canvas
-from posedeploy.samples.draws import Draws
-from posedeploy.samples.figure import MOST_PARTS, Figure, draw_figure
-from posedeploy.samples.outfit import draw_outfit
-from posedeploy.samples.photograph import photographed
-from posedeploy.samples.visibility import VISIBLE, visibility
+from posedeploy.synthetic.backdrop import draw_backdrop, draw_cover
+from posedeploy.synthetic.body import draw_build, draw_stance, pose
+from posedeploy.synthetic.canvas import NOBODY, Canvas
+from posedeploy.synthetic.draw_figure import draw_figure
+from posedeploy.synthetic.figure import MOST_PARTS, Figure
+from posedeploy.synthetic.outfit import draw_outfit
+from posedeploy.synthetic.photograph import photographed
+from posedeploy.synthetic.rng import Draws
+from posedeploy.synthetic.visibility import VISIBLE, visibility
 from posedeploy.types import Array
 
 SIZES = (
@@ -41,7 +42,7 @@ class Person:
     keypoints: (18, 2) px, in the order of lightweight-openpose-2d; also where they are not seen.
     visibility: (18,) 2 seen; 1 hidden, but beside one that is seen; 0 outside the image, turned away or
     hidden altogether, as an annotator would leave it out.
-    joints_mm: (28, 3) mm, ``posedeploy.samples.JOINTS`` in camera coordinates (x right, y down, z ahead).
+    joints_mm: (28, 3) mm, ``posedeploy.synthetic.JOINTS`` in camera coordinates (x right, y down, z ahead).
     box: x, y, width, height px around the pixels that show this person, as COCO has it; 0 where none do.
     area: the pixels that show this person. share: those, over the pixels that would if nothing covered it.
     """

@@ -5,8 +5,8 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
-from posedeploy.samples.draws import Draws
-from posedeploy.samples.jpeg import compressed
+from posedeploy.synthetic.jpeg import compressed
+from posedeploy.synthetic.rng import Draws
 from posedeploy.types import Array
 
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
-from posedeploy.samples import Draws, draw
-from posedeploy.samples.backdrop import draw_cover, draw_thing
-from posedeploy.samples.canvas import NOBODY, Canvas
+from posedeploy.synthetic import Draws, draw
+from posedeploy.synthetic.backdrop import draw_cover, draw_thing
+from posedeploy.synthetic.canvas import NOBODY, Canvas
 from posedeploy.types import Array
 
 SOMEONE = 33

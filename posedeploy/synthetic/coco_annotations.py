@@ -15,8 +15,8 @@ from posedeploy.errors import InputError
 from posedeploy.joint_names import coco_name
 from posedeploy.poses import coco_keypoints
 from posedeploy.poses.lightweight_openpose_2d import KEYPOINT_NAMES
-from posedeploy.samples.body import JOINTS
-from posedeploy.samples.scene import Person, Scene, draw
+from posedeploy.synthetic.body import JOINTS
+from posedeploy.synthetic.scene import Person, Scene, draw
 
 NAME = "annotations.json"
 CAMERA = "pinhole: x right, y down, z ahead, in mm; its axis goes through (width / 2, height / 2)"

@@ -12,8 +12,8 @@ from pycocotools.coco import COCO
 
 from posedeploy.errors import InputError
 from posedeploy.poses.lightweight_openpose_2d import KEYPOINT_NAMES
-from posedeploy.samples import draw
-from posedeploy.samples.annotations import write_images
+from posedeploy.synthetic import draw
+from posedeploy.synthetic.coco_annotations import write_images
 
 
 @pytest.fixture(scope="module")

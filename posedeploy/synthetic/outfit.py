@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from posedeploy.samples.draws import Draws
+from posedeploy.synthetic.rng import Draws
 
 Colour = tuple[int, int, int]
 """Blue, green, red, 0 to 255."""

@@ -7,8 +7,8 @@ from dataclasses import fields, replace
 import numpy as np
 import pytest
 
-from posedeploy.samples.body import INDEX, Build, Limb, Stance, draw_build, draw_stance, pose, turned
-from posedeploy.samples.draws import Draws
+from posedeploy.synthetic.body import INDEX, Build, Limb, Stance, draw_build, draw_stance, pose, turned
+from posedeploy.synthetic.rng import Draws
 from posedeploy.types import Array
 
 STRAIGHT = Limb(0, 0, 0, 0)

@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 
 from posedeploy.poses.lightweight_openpose_2d import KEYPOINT_NAMES, SKELETON
-from posedeploy.samples.body import JOINTS
-from posedeploy.samples.figure import Figure
-from posedeploy.samples.head import TURNED_AWAY
+from posedeploy.synthetic.body import JOINTS
+from posedeploy.synthetic.figure import Figure
+from posedeploy.synthetic.head import TURNED_AWAY
 from posedeploy.types import Array
 
 UNLABELLED, HIDDEN, VISIBLE = 0, 1, 2
