@@ -16,10 +16,10 @@ from posedeploy.commands.toolchain import said_of
 from posedeploy.console.output import out, show, working, write_json
 from posedeploy.console.tables import table
 from posedeploy.engines import FLAVOURS, Flavour
+from posedeploy.environments.child import ask
+from posedeploy.environments.state import look
+from posedeploy.environments.table import TOOLCHAINS, Toolchain
 from posedeploy.errors import DeviceError, MissingPackageError, first_line
-from posedeploy.toolchains.child import ask
-from posedeploy.toolchains.state import look
-from posedeploy.toolchains.table import TOOLCHAINS, Toolchain
 from posedeploy.types import Artifact
 
 START_LIMIT_S = 300.0

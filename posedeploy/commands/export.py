@@ -27,8 +27,8 @@ from posedeploy.convert.export_options import (
     TfliteOptions,
     ToolchainOptions,
 )
+from posedeploy.environments.table import TOOLCHAINS
 from posedeploy.errors import InputError
-from posedeploy.toolchains.table import TOOLCHAINS
 from posedeploy.types import Artifact, Model
 
 OUTPUTS: dict[str, Outputs] = {name: name for name in get_args(Outputs)}

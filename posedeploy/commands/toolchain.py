@@ -10,11 +10,11 @@ from rich.markup import escape
 from posedeploy.console.options import chosen
 from posedeploy.console.output import out, say, show, working, write_json
 from posedeploy.console.tables import size, table
-from posedeploy.toolchains import places
-from posedeploy.toolchains import remove as removing
-from posedeploy.toolchains.add import Installer, add
-from posedeploy.toolchains.state import Environment, advice, look
-from posedeploy.toolchains.table import TOOLCHAINS, toolchain_named
+from posedeploy.environments import locations
+from posedeploy.environments import remove as removing
+from posedeploy.environments.add import Installer, add
+from posedeploy.environments.state import Environment, advice, look
+from posedeploy.environments.table import TOOLCHAINS, toolchain_named
 
 COLOURS = {"whole": "green", "missing": "yellow", "broken": "red"}
 INSTALLERS: dict[str, Installer] = {name: name for name in get_args(Installer)}
@@ -42,10 +42,10 @@ def run_list(json: Path | None) -> None:
         taken = size(environment.size_bytes) if environment.state != "missing" else ""
         shown.add_row(environment.toolchain.name, state, escape(said_of(environment)), taken)
     show(shown)
-    say(f"in {places.home()}; {places.VARIABLE} names another folder")
+    say(f"in {locations.home()}; {locations.VARIABLE} names another folder")
     if json is not None:
         write_json(
-            json, {"format": "posedeploy.toolchains", "version": 1, "toolchains": [_data(e) for e in found]}
+            json, {"format": "posedeploy.environments", "version": 1, "toolchains": [_data(e) for e in found]}
         )
 
 
@@ -72,7 +72,7 @@ def _data(environment: Environment) -> dict[str, object]:
         "state": environment.state,
         "fault": environment.fault,
         "folder": str(environment.folder),
-        "home": str(places.home()),
+        "home": str(locations.home()),
         "python": environment.python,
         "packages": dict(environment.packages),
         "size_bytes": environment.size_bytes,

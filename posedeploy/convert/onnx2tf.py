@@ -17,10 +17,10 @@ from onnx import version_converter
 from posedeploy.convert.agreement import SAME
 from posedeploy.convert.onnx import graph, where
 from posedeploy.convert.prepare import Prepared, drawn
+from posedeploy.environments.child import ask
+from posedeploy.environments.state import whole
+from posedeploy.environments.table import TOOLCHAINS
 from posedeploy.errors import ExportError, ToolchainFailed, first_line
-from posedeploy.toolchains.child import ask
-from posedeploy.toolchains.state import whole
-from posedeploy.toolchains.table import TOOLCHAINS
 from posedeploy.types import TensorSpec
 
 OPSET = 17

@@ -13,7 +13,7 @@ from typer.testing import CliRunner, Result
 
 from posedeploy.benchmarks.inputs import random_images
 from posedeploy.cli import app
-from posedeploy.toolchains import places
+from posedeploy.environments import locations
 from posedeploy.types import Array
 from tests.predict.conftest import HEIGHT, PEOPLE, WIDTH, CrowdNetwork, spec_of
 from tools.synthetic_maps import crowd
@@ -42,7 +42,7 @@ def photo() -> Array:
 def elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """No test writes into the repository, or looks at the user's toolchains."""
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv(places.VARIABLE, str(tmp_path / "toolchains"))
+    monkeypatch.setenv(locations.VARIABLE, str(tmp_path / "toolchains"))
 
 
 @pytest.fixture(scope="session")

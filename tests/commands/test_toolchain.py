@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from posedeploy.toolchains.table import TOOLCHAINS, Toolchain
+from posedeploy.environments.table import TOOLCHAINS, Toolchain
 from tests.commands.conftest import Invoke, lines_wider_than, words
-from tests.toolchains.chains import tiny
-from tests.toolchains.conftest import chain, home, made
+from tests.environments.chains import tiny
+from tests.environments.conftest import chain, home, made
 
 __all__ = ["chain", "home", "made"]
 
@@ -35,7 +35,7 @@ def test_what_is_not_there_is_listed_with_the_command_that_adds_it(done: Invoke,
     assert "onnx2tf missing add it with: posedeploy toolchain add onnx2tf" in words(result.stdout)
     assert not lines_wider_than(80, result.stdout)
     document = json.loads(Path("t.json").read_text())
-    assert (document["format"], document["version"]) == ("posedeploy.toolchains", 1)
+    assert (document["format"], document["version"]) == ("posedeploy.environments", 1)
     (row,) = document["toolchains"]
     assert (row["name"], row["state"], row["size_bytes"]) == ("onnx2tf", "missing", 0)
     assert row["folder"] == str(tmp_path / "toolchains" / "onnx2tf")

@@ -16,14 +16,14 @@ from posedeploy.checkpoints.loading import open_checkpoint
 from posedeploy.convert.export import export
 from posedeploy.convert.export_options import ExportOptions, IoLayout, TfliteOptions, ToolchainOptions
 from posedeploy.convert.prepare import prepare
+from posedeploy.environments.table import TOOLCHAINS, Toolchain
 from posedeploy.errors import ExportError, ToolchainError
 from posedeploy.flatten import flat
 from posedeploy.runtimes.load_runner import open_runner
-from posedeploy.toolchains.table import TOOLCHAINS, Toolchain
 from posedeploy.types import Artifact, Model, ModelSpec, RunOptions, Tensors, TensorSpec
+from tests.environments import chains
+from tests.environments.conftest import home, made, onnx2tf, onnx2tf_home
 from tests.networks import two_input_model
-from tests.toolchains import chains
-from tests.toolchains.conftest import home, made, onnx2tf, onnx2tf_home
 from tools.reference_cases import BUNDLED, Case
 
 __all__ = ["home", "made", "onnx2tf", "onnx2tf_home"]

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import psutil
 
-from posedeploy.toolchains.state import folder_of
-from posedeploy.toolchains.table import Toolchain
+from posedeploy.environments.state import folder_of
+from posedeploy.environments.table import Toolchain
 
 SCRIPT = """
 import os, subprocess, sys, time

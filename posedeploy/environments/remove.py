@@ -9,9 +9,9 @@ from pathlib import Path
 
 import psutil
 
+from posedeploy.environments.state import folder_of, is_ours, look
+from posedeploy.environments.table import Toolchain
 from posedeploy.errors import OutputError, ToolchainError
-from posedeploy.toolchains.state import folder_of, is_ours, look
-from posedeploy.toolchains.table import Toolchain
 
 
 def remove(toolchain: Toolchain) -> Path:

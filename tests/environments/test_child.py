@@ -9,11 +9,11 @@ from pathlib import Path
 
 import pytest
 
+from posedeploy.environments.child import ask
+from posedeploy.environments.state import folder_of
+from posedeploy.environments.table import Toolchain
 from posedeploy.errors import ToolchainFailed
-from posedeploy.toolchains.child import ask
-from posedeploy.toolchains.state import folder_of
-from posedeploy.toolchains.table import Toolchain
-from tests.toolchains.chains import all_gone, wait_for
+from tests.environments.chains import all_gone, wait_for
 
 ROOT = Path(__file__).parents[2]
 
@@ -75,7 +75,7 @@ def test_rubbish_in_place_of_an_answer_is_told(
 ) -> None:
     rubbish = tmp_path / "rubbish.py"
     rubbish.write_text("import sys; print('\\x00hello' * 20); print('a remark', file=sys.stderr)")
-    monkeypatch.setattr("posedeploy.toolchains.child.HARNESS", rubbish)
+    monkeypatch.setattr("posedeploy.environments.child.HARNESS", rubbish)
     failure = _failure(chain, tmp_path, "start")
     assert str(failure).startswith("tiny ended well and answered '\\x00hello\\x00hello")
     assert str(failure).endswith("'..., not a JSON object")
@@ -122,8 +122,8 @@ def _asking(chain: Toolchain, folder: Path, pids: Path) -> subprocess.Popen[str]
     """Another process that asks, since ours has libraries in it that take signals for themselves."""
     code = f"""
 from pathlib import Path
-from posedeploy.toolchains.child import ask
-from tests.toolchains.chains import tiny
+from posedeploy.environments.child import ask
+from tests.environments.chains import tiny
 folder = Path({str(folder)!r})
 ask(Path({str(folder_of(chain))!r}), tiny(folder), {{"task": "sleep", "pids": {str(pids)!r}}}, folder)
 """

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from posedeploy.toolchains import places
-from posedeploy.toolchains.add import add
-from posedeploy.toolchains.table import TOOLCHAINS, Toolchain
-from tests.toolchains.chains import place, tiny
+from posedeploy.environments import locations
+from posedeploy.environments.add import add
+from posedeploy.environments.table import TOOLCHAINS, Toolchain
+from tests.environments.chains import place, tiny
 
 
 @pytest.fixture(scope="session")
@@ -18,7 +18,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The environment of a toolchain without packages, really made; do not change it."""
     folder = tmp_path_factory.mktemp("made")
     with pytest.MonkeyPatch.context() as patch:
-        patch.setenv(places.VARIABLE, str(folder / "a home" / "día"))
+        patch.setenv(locations.VARIABLE, str(folder / "a home" / "día"))
         environment, fresh = add(tiny(folder), installer="pip")
     assert fresh
     return environment.folder
@@ -28,7 +28,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """The folder of toolchains, which has nothing yet and is not there; spaces and all."""
     folder = tmp_path / "my toolchains ü"
-    monkeypatch.setenv(places.VARIABLE, str(folder))
+    monkeypatch.setenv(locations.VARIABLE, str(folder))
     return folder
 
 
@@ -53,7 +53,7 @@ def onnx2tf_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = Path(named) if named else shared / "shared toolchains"
     folder.mkdir(parents=True, exist_ok=True)
     with pytest.MonkeyPatch.context() as patch, (folder / "lock").open("w") as lock:
-        patch.setenv(places.VARIABLE, str(folder))
+        patch.setenv(locations.VARIABLE, str(folder))
         fcntl.flock(lock, fcntl.LOCK_EX)
         add(TOOLCHAINS["onnx2tf"])
     return folder
@@ -62,5 +62,5 @@ def onnx2tf_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def onnx2tf(onnx2tf_home: Path, monkeypatch: pytest.MonkeyPatch) -> Toolchain:
     """The true toolchain, whole."""
-    monkeypatch.setenv(places.VARIABLE, str(onnx2tf_home))
+    monkeypatch.setenv(locations.VARIABLE, str(onnx2tf_home))
     return TOOLCHAINS["onnx2tf"]

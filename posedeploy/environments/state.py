@@ -14,9 +14,9 @@ from typing import Literal, TypeAlias
 import msgspec
 
 from posedeploy import files
+from posedeploy.environments import locations
+from posedeploy.environments.table import Toolchain
 from posedeploy.errors import ToolchainError
-from posedeploy.toolchains import places
-from posedeploy.toolchains.table import Toolchain
 
 MARKER = "toolchain.json"
 """The file that is written last into an environment; without it, a folder is none of ours."""
@@ -65,7 +65,7 @@ class Broken(Exception):
 
 def folder_of(toolchain: Toolchain) -> Path:
     """Where the environment of a toolchain is, or would be."""
-    return places.home() / toolchain.name
+    return locations.home() / toolchain.name
 
 
 def look(toolchain: Toolchain) -> Environment:
@@ -110,7 +110,7 @@ def is_ours(folder: Path) -> bool:
 def advice(environment: Environment) -> str:
     """What to do about an environment that is missing or broken."""
     if environment.state == "broken" and not is_ours(environment.folder):
-        return f"move it away, or name another folder for toolchains in {places.VARIABLE}"
+        return f"move it away, or name another folder for toolchains in {locations.VARIABLE}"
     how = "add it with" if environment.state == "missing" else "make it anew with"
     return f"{how}: {environment.toolchain.add_command}"
 
@@ -140,10 +140,10 @@ def check(toolchain: Toolchain, folder: Path, marker: Marker) -> None:
     """
     if marker.requirements_sha256 != files.sha256(toolchain.requirements):
         raise Broken("it was made from the requirements of another release")
-    found = python_version(places.interpreter(folder))
+    found = python_version(locations.interpreter(folder))
     if found != marker.python:
         raise Broken(f"its Python is {found} now and was {marker.python}")
-    site = places.packages(folder, marker.python)
+    site = locations.packages(folder, marker.python)
     for name, version in marker.packages.items():
         _check_package(site, name, version)
 

@@ -10,13 +10,13 @@ from pathlib import Path
 
 import pytest
 
+from posedeploy.environments import locations
+from posedeploy.environments.add import add
+from posedeploy.environments.remove import remove
+from posedeploy.environments.state import MARKER, folder_of, look, whole
+from posedeploy.environments.table import Toolchain
 from posedeploy.errors import OutputError, ToolchainError
-from posedeploy.toolchains import places
-from posedeploy.toolchains.add import add
-from posedeploy.toolchains.remove import remove
-from posedeploy.toolchains.state import MARKER, folder_of, look, whole
-from posedeploy.toolchains.table import Toolchain
-from tests.toolchains.chains import SCRIPT, all_gone, place, tiny, wait_for
+from tests.environments.chains import SCRIPT, all_gone, place, tiny, wait_for
 
 ROOT = Path(__file__).parents[2]
 INSTALLER = """
@@ -32,7 +32,7 @@ time.sleep(600)
 
 
 def _site(toolchain: Toolchain) -> Path:
-    return places.packages(folder_of(toolchain), look(toolchain).python)
+    return locations.packages(folder_of(toolchain), look(toolchain).python)
 
 
 def test_a_toolchain_is_made_listed_and_removed(home: Path, tmp_path: Path, made: Path) -> None:
@@ -53,7 +53,7 @@ def test_a_toolchain_is_made_listed_and_removed(home: Path, tmp_path: Path, made
 def test_the_environment_has_a_python_and_a_marker_of_its_own(made: Path) -> None:
     assert (made / MARKER).is_file()
     code = "import sys; print(sys.prefix)"
-    python = places.interpreter(made)
+    python = locations.interpreter(made)
     ran = subprocess.run([python, "-I", "-c", code], capture_output=True, text=True, check=True)
     assert Path(ran.stdout.strip()) == made
     assert [path.name for path in made.parent.iterdir()] == ["tiny"], "nothing of the work is left"
@@ -73,7 +73,7 @@ def test_a_missing_toolchain_is_told_with_the_command_that_adds_it(home: Path, t
 @pytest.mark.parametrize("damage", ["file", "package", "python", "marker", "requirements", "version"])
 def test_a_broken_toolchain_is_told_with_what_broke_it(chain: Toolchain, damage: str) -> None:
     folder, site = folder_of(chain), _site(chain)
-    python = places.interpreter(folder)
+    python = locations.interpreter(folder)
     version = look(chain).packages["pip"]
     (folder / "marker").write_bytes((folder / MARKER).read_bytes())
 
@@ -111,7 +111,7 @@ def test_a_broken_toolchain_is_told_with_what_broke_it(chain: Toolchain, damage:
 
 @pytest.mark.slow
 def test_a_broken_toolchain_is_mended_by_adding_it_again(chain: Toolchain) -> None:
-    places.interpreter(folder_of(chain)).unlink()
+    locations.interpreter(folder_of(chain)).unlink()
     assert look(chain).state == "broken"
     mended, fresh = add(chain, installer="pip")
     assert fresh
@@ -154,7 +154,7 @@ def test_a_python_that_the_pins_are_not_for_is_refused(home: Path, tmp_path: Pat
 
 def test_a_folder_that_cannot_be_made_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "file").write_text("")
-    monkeypatch.setenv(places.VARIABLE, str(tmp_path / "file" / "chains"))
+    monkeypatch.setenv(locations.VARIABLE, str(tmp_path / "file" / "chains"))
     with pytest.raises(
         OutputError, match=r"cannot write here \(Not a directory\); name another folder in POSE"
     ):
@@ -196,8 +196,8 @@ def test_what_installs_ends_with_who_asked_for_it(home: Path, tmp_path: Path) ->
     installer.chmod(0o755)
     code = f"""
 from pathlib import Path
-from posedeploy.toolchains.add import add
-from tests.toolchains.chains import tiny
+from posedeploy.environments.add import add
+from tests.environments.chains import tiny
 add(tiny(Path({str(tmp_path)!r})), installer="uv")
 """
     path = os.pathsep.join([str(tmp_path), os.environ["PATH"]])
@@ -212,8 +212,8 @@ def test_a_kill_midway_leaves_nothing_that_is_taken_for_whole(home: Path, tmp_pa
     pids = tmp_path / "pids"
     code = f"""
 from pathlib import Path
-from posedeploy.toolchains.add import add
-from tests.toolchains.chains import tiny
+from posedeploy.environments.add import add
+from tests.environments.chains import tiny
 script = "def run(request): import time; open({str(pids)!r}, 'w').close(); time.sleep(600)"
 add(tiny(Path({str(tmp_path)!r}), script=script), installer="pip")
 """

@@ -5,26 +5,26 @@ from pathlib import Path
 
 import pytest
 
+from posedeploy.environments import locations
+from posedeploy.environments.table import TOOLCHAINS, toolchain_named
 from posedeploy.errors import ToolchainError
-from posedeploy.toolchains import places
-from posedeploy.toolchains.table import TOOLCHAINS, toolchain_named
 
 
 def test_the_folder_of_toolchains_is_among_the_users_data_unless_named(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setenv("HOME", str(tmp_path))
-    monkeypatch.delenv(places.VARIABLE, raising=False)
+    monkeypatch.delenv(locations.VARIABLE, raising=False)
     monkeypatch.delenv("XDG_DATA_HOME", raising=False)
     if sys.platform == "linux":
-        assert places.home() == tmp_path / ".local" / "share" / "posedeploy" / "toolchains"
+        assert locations.home() == tmp_path / ".local" / "share" / "posedeploy" / "toolchains"
         monkeypatch.setenv("XDG_DATA_HOME", "/data")
-        assert places.home() == Path("/data/posedeploy/toolchains")
-    monkeypatch.setenv(places.VARIABLE, "~/my chains")
-    assert places.home() == tmp_path / "my chains"
+        assert locations.home() == Path("/data/posedeploy/toolchains")
+    monkeypatch.setenv(locations.VARIABLE, "~/my chains")
+    assert locations.home() == tmp_path / "my chains"
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv(places.VARIABLE, "here")
-    assert places.home() == tmp_path / "here"
+    monkeypatch.setenv(locations.VARIABLE, "here")
+    assert locations.home() == tmp_path / "here"
 
 
 @pytest.mark.parametrize("name", TOOLCHAINS)

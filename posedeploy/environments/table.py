@@ -40,7 +40,7 @@ TOOLCHAINS = {
         Toolchain(
             "onnx2tf",
             HERE / "requirements" / "onnx2tf.txt",
-            HERE / "inside" / "onnx2tf.py",
+            HERE / "worker" / "onnx2tf.py",
             ((3, 11),),
             ("onnx2tf", "tensorflow_cpu"),
             {"CUDA_VISIBLE_DEVICES": "-1", "TF_CPP_MIN_LOG_LEVEL": "2", "TF_ENABLE_ONEDNN_OPTS": "0"},

@@ -9,11 +9,11 @@ from pathlib import Path
 from typing import Any
 
 from posedeploy import processes
+from posedeploy.environments.locations import interpreter
+from posedeploy.environments.table import HERE, Toolchain
 from posedeploy.errors import ToolchainFailed
-from posedeploy.toolchains.places import interpreter
-from posedeploy.toolchains.table import HERE, Toolchain
 
-HARNESS = HERE / "inside" / "harness.py"
+HARNESS = HERE / "worker" / "harness.py"
 ISOLATED = ("-I", "-u", "-X", "utf8")
 """Neither PYTHON* variables, nor packages of the user's home, nor the folder it runs in; what it prints goes
 to the log at once; UTF-8 anywhere."""

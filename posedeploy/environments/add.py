@@ -12,11 +12,10 @@ from typing import Literal, TypeAlias
 import msgspec
 
 from posedeploy import files
-from posedeploy.errors import OutputError, ToolchainError, ToolchainFailed
-from posedeploy.toolchains import places
-from posedeploy.toolchains.child import ask, run_program
-from posedeploy.toolchains.remove import put_aside, sweep, work_folder
-from posedeploy.toolchains.state import (
+from posedeploy.environments import locations
+from posedeploy.environments.child import ask, run_program
+from posedeploy.environments.remove import put_aside, sweep, work_folder
+from posedeploy.environments.state import (
     MARKER,
     Broken,
     Environment,
@@ -29,10 +28,11 @@ from posedeploy.toolchains.state import (
     look,
     python_version,
 )
-from posedeploy.toolchains.table import HERE, Toolchain
+from posedeploy.environments.table import HERE, Toolchain
+from posedeploy.errors import OutputError, ToolchainError, ToolchainFailed
 
 Installer: TypeAlias = Literal["uv", "pip"]
-WATCHED = HERE / "inside" / "watched.py"
+WATCHED = HERE / "worker" / "watched.py"
 PIP = ("--disable-pip-version-check", "--no-input")
 """Nobody is there to answer it."""
 
@@ -109,7 +109,7 @@ def _make(
         work = work_folder(toolchain)
     except OSError as error:
         raise OutputError(
-            f"{place.parent}: cannot write here ({error.strerror}); name another folder in {places.VARIABLE}"
+            f"{place.parent}: cannot write here ({error.strerror}); name another folder in {locations.VARIABLE}"
         ) from error
     try:
         _install(toolchain, python, installer, work, on_step)
@@ -131,7 +131,7 @@ def _install(
     toolchain: Toolchain, python: _Python, installer: Installer, work: Path, on_step: Callable[[str], None]
 ) -> None:
     environment = work / "environment"
-    inside = places.interpreter(environment)
+    inside = locations.interpreter(environment)
     pins = toolchain.requirements.absolute()
     # The pins are everything: nothing else is looked for, and nothing is compiled, which could take hours.
     exact = ("install", "--no-deps", "--only-binary", ":all:", "--requirement", pins)
@@ -160,7 +160,7 @@ def _install(
 
 def _prove(toolchain: Toolchain, python: _Python, environment: Path, work: Path) -> None:
     """See that everything is there and starts; only then write the marker."""
-    packages = distributions(places.packages(environment, python.version))
+    packages = distributions(locations.packages(environment, python.version))
     marker = Marker(files.sha256(toolchain.requirements), python.version, packages)
     try:
         check(toolchain, environment, marker)
