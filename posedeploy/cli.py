@@ -361,8 +361,8 @@ def predict(
     from posedeploy.commands import predict as command
     from posedeploy.console.load_model import Described
     from posedeploy.console.person_source import Where
-    from posedeploy.predict.box_files.content import BoxOptions
-    from posedeploy.predict.joints.source import JointsOptions
+    from posedeploy.predict.box_files.box_content import BoxOptions
+    from posedeploy.predict.joint_files.joint_source import JointsOptions
     from posedeploy.predict.threshold import Threshold
 
     where = Where(

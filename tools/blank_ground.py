@@ -17,7 +17,7 @@ import numpy as np
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from posedeploy import files
-from posedeploy.predict.joints.source import GROUND
+from posedeploy.predict.joint_files.joint_source import GROUND
 from posedeploy.predict.pictures import Painter
 from posedeploy.types import Array, ModelSpec, Poses
 from tools.contact_sheet import picture_path

@@ -9,9 +9,9 @@ import numpy as np
 from posedeploy.benchmarks.annotations import Annotations, Person
 from posedeploy.benchmarks.detections import Keypoints
 from posedeploy.errors import InputError
-from posedeploy.predict.box_files.content import MEANINGS, Box, Size
-from posedeploy.predict.box_files.geometry import doubt_format
-from posedeploy.predict.joints.pixels import are_normalized
+from posedeploy.predict.box_files.box_content import MEANINGS, Box, Size
+from posedeploy.predict.box_files.box_geometry import doubt_format
+from posedeploy.predict.joint_files.pixels import are_normalized
 from posedeploy.types import Array, ModelSpec
 
 MARGIN = 0.05

@@ -15,11 +15,11 @@ from posedeploy.errors import InputError
 from posedeploy.families import mesh_output
 from posedeploy.keypoint_descriptions import GUIDE, are_numbered
 from posedeploy.meshes.topology import read_mesh
-from posedeploy.predict.box_files.content import BOX_FORMATS, BoxFormat
+from posedeploy.predict.box_files.box_content import BOX_FORMATS, BoxFormat
 from posedeploy.predict.camera import read_camera
 from posedeploy.predict.frames import MAX_FPS, Source
-from posedeploy.predict.joints.formats import is_joints
-from posedeploy.predict.joints.source import JointsFile, JointsOptions
+from posedeploy.predict.joint_files.joint_formats import is_joints
+from posedeploy.predict.joint_files.joint_source import JointsFile, JointsOptions
 from posedeploy.predict.predict_options import MeshFormat, PredictOptions
 from posedeploy.predict.run import Prediction, predict
 from posedeploy.predict.sources import open_source

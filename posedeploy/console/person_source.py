@@ -11,12 +11,12 @@ from posedeploy.console.output import say, working
 from posedeploy.errors import InputError, MisfitError
 from posedeploy.families import FAMILIES
 from posedeploy.predict import poses_json
-from posedeploy.predict.box_files.content import BoxOptions
+from posedeploy.predict.box_files.box_content import BoxOptions
 from posedeploy.predict.boxes import Finder, detected_by, read_boxes, takes_boxes
 from posedeploy.predict.chain import Predictor, check_family
 from posedeploy.predict.frames import Source
-from posedeploy.predict.joints.people import given_people
-from posedeploy.predict.joints.source import JointsFile
+from posedeploy.predict.joint_files.joint_source import JointsFile
+from posedeploy.predict.joint_files.people import given_people
 from posedeploy.predict.lifting import People, detected_people
 from posedeploy.predict.poses_json import MadeBy
 from posedeploy.predict.threshold import Threshold

@@ -109,7 +109,8 @@ def _make(
         work = work_folder(toolchain)
     except OSError as error:
         raise OutputError(
-            f"{place.parent}: cannot write here ({error.strerror}); name another folder in {locations.VARIABLE}"
+            f"{place.parent}: cannot write here ({error.strerror}); "
+            f"name another folder in {locations.VARIABLE}"
         ) from error
     try:
         _install(toolchain, python, installer, work, on_step)

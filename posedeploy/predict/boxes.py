@@ -10,8 +10,8 @@ import numpy as np
 
 from posedeploy.errors import InputError
 from posedeploy.poses.crops import CROPPING
-from posedeploy.predict.box_files.content import BoxOptions
-from posedeploy.predict.box_files.finder import FileBoxes
+from posedeploy.predict.box_files.box_content import BoxOptions
+from posedeploy.predict.box_files.box_finder import FileBoxes
 from posedeploy.predict.chain import Predictor
 from posedeploy.predict.frames import Frame, Source
 from posedeploy.predict.poses_json import MadeBy

@@ -19,7 +19,7 @@ from posedeploy.predict import poses_json
 from posedeploy.predict.boxes import takes_boxes
 from posedeploy.predict.camera import camera_doubts
 from posedeploy.predict.chain import Predictor
-from posedeploy.predict.finishing import Finisher
+from posedeploy.predict.frame_output import Finisher
 from posedeploy.predict.frames import Source
 from posedeploy.predict.lifting import Lifter
 from posedeploy.predict.mesh_files import MeshFiles

@@ -17,8 +17,8 @@ from posedeploy.poses.tracking import Tracker
 from posedeploy.predict.chain import Predictor
 from posedeploy.predict.frames import Frame, Source
 from posedeploy.predict.images import read_image
-from posedeploy.predict.joints.people import given_people
-from posedeploy.predict.joints.source import MIN_SIDE, JointsFile
+from posedeploy.predict.joint_files.joint_source import MIN_SIDE, JointsFile
+from posedeploy.predict.joint_files.people import given_people
 from posedeploy.predict.lifting import Lifter, People, detected_people
 from posedeploy.predict.pictures import Painter, cameras_of, placed
 from posedeploy.predict.predict_options import PredictOptions

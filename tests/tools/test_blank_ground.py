@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from posedeploy.joint_sets import JOINT_SETS
-from posedeploy.predict.joints.source import GROUND
+from posedeploy.predict.joint_files.joint_source import GROUND
 from tools.blank_ground import picture_of, poses_of
 
 JOINTS = JOINT_SETS["human36"]

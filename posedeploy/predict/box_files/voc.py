@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from xml.parsers import expat
 
 from posedeploy.errors import InputError
-from posedeploy.predict.box_files.content import Box, ImageKey, RawBoxes, Size, collect, numbers_of
+from posedeploy.predict.box_files.box_content import Box, ImageKey, RawBoxes, Size, collect, numbers_of
 from posedeploy.text_files import read_text
 
 if TYPE_CHECKING:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 
-from posedeploy.predict.box_files.content import Box, ImageKey, RawBoxes, collect, numbers_of
+from posedeploy.predict.box_files.box_content import Box, ImageKey, RawBoxes, collect, numbers_of
 from posedeploy.text_files import read_text
 
 WHAT = "a file of YOLO labels"

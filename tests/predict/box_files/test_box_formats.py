@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from posedeploy.errors import InputError
-from posedeploy.predict.box_files.content import BOX_FORMATS
+from posedeploy.predict.box_files.box_content import BOX_FORMATS
 from posedeploy.predict.sources import open_source
 from posedeploy.types import Array
 from tests.predict.box_files.test_box_readers import annotations, as_json, coco, found

@@ -12,7 +12,7 @@ import pytest
 
 from posedeploy.errors import InputError
 from posedeploy.predict import npy_files
-from posedeploy.predict.box_files.content import BoxOptions
+from posedeploy.predict.box_files.box_content import BoxOptions
 from posedeploy.predict.boxes import Finder, read_boxes
 from posedeploy.predict.sources import open_source
 from posedeploy.types import Array

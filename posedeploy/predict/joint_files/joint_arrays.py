@@ -13,8 +13,8 @@ import numpy as np
 from posedeploy.errors import InputError
 from posedeploy.files import DAMAGED
 from posedeploy.input_files import check_regular
-from posedeploy.predict.joints.content import FileFrame, RawJoints, Record
-from posedeploy.predict.joints.rows import split_rows
+from posedeploy.predict.joint_files.joint_content import FileFrame, RawJoints, Record
+from posedeploy.predict.joint_files.rows import split_rows
 from posedeploy.predict.npy_files import MAX_BYTES, OBJECTS, load_npy, read_array, read_header, too_large
 from posedeploy.types import Array
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, TypeAlias
 
 from posedeploy.errors import InputError
-from posedeploy.predict.box_files.content import Box, ImageKey, RawBoxes, Size, collect, numbers_of
+from posedeploy.predict.box_files.box_content import Box, ImageKey, RawBoxes, Size, collect, numbers_of
 from posedeploy.predict.coco_tables import categories_of, guarded, image_id_of, images_of
 from posedeploy.text_files import read_json
 

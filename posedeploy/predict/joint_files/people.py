@@ -13,10 +13,10 @@ from posedeploy.keypoint_descriptions import joint_set_of
 from posedeploy.poses.joint_mapping import Mapped
 from posedeploy.poses.preprocess_joints import prepare_joints
 from posedeploy.predict.frames import Frame
-from posedeploy.predict.joints.content import JointsFrame, Person
-from posedeploy.predict.joints.mapping import lacking_joints, note_on_nose, same_joints, to_set
-from posedeploy.predict.joints.order import check_order, set_of_file
-from posedeploy.predict.joints.source import JointsFile
+from posedeploy.predict.joint_files.check_joint_order import check_order, set_of_file
+from posedeploy.predict.joint_files.joint_content import JointsFrame, Person
+from posedeploy.predict.joint_files.joint_source import JointsFile
+from posedeploy.predict.joint_files.map_joints import lacking_joints, note_on_nose, same_joints, to_set
 from posedeploy.predict.lifting import People, of_any_number
 from posedeploy.types import Array, ModelSpec
 

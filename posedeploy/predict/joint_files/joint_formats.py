@@ -10,10 +10,10 @@ from posedeploy import plugins
 from posedeploy.errors import InputError
 from posedeploy.input_files import check_regular, is_apple_double
 from posedeploy.predict.images import SUFFIXES as IMAGES
-from posedeploy.predict.joints.arrays import WHAT, read_npy, read_npz
-from posedeploy.predict.joints.content import RawJoints
-from posedeploy.predict.joints.documents import read_document, read_folder
-from posedeploy.predict.joints.tables import read_table
+from posedeploy.predict.joint_files.joint_arrays import WHAT, read_npy, read_npz
+from posedeploy.predict.joint_files.joint_content import RawJoints
+from posedeploy.predict.joint_files.joint_documents import read_document, read_folder
+from posedeploy.predict.joint_files.joint_tables import read_table
 
 SUFFIXES = (".npy", ".npz", ".csv", ".tsv", ".txt", ".json", ".mat", ".pkl", ".pickle")
 """Names that people give to files of joints, and nobody to images."""
@@ -31,7 +31,7 @@ class Reader(Protocol):
 
 
 def _mat(path: Path, key: str | None, *, sequence: bool) -> RawJoints:
-    reader: Reader = plugins.load("posedeploy.predict.joints.matlab:read_mat")
+    reader: Reader = plugins.load("posedeploy.predict.joint_files.matlab:read_mat")
     return reader(path, key, sequence=sequence)
 
 

@@ -8,10 +8,10 @@ import numpy as np
 
 from posedeploy.errors import InputError, MissingPackageError
 from posedeploy.poses.crops import listed
-from posedeploy.predict.box_files.content import Box, BoxOptions, Size, of_people
-from posedeploy.predict.box_files.formats import read_raw
-from posedeploy.predict.box_files.geometry import check_format, converted, fault_in
-from posedeploy.predict.box_files.matching import Matcher
+from posedeploy.predict.box_files.box_content import Box, BoxOptions, Size, of_people
+from posedeploy.predict.box_files.box_formats import read_raw
+from posedeploy.predict.box_files.box_geometry import check_format, converted, fault_in
+from posedeploy.predict.box_files.match_frames import Matcher
 from posedeploy.predict.frames import Frame, Source
 from posedeploy.predict.images import read_image
 from posedeploy.printable import printable

@@ -8,7 +8,7 @@ from dataclasses import replace
 import numpy as np
 
 from posedeploy.errors import InputError
-from posedeploy.predict.joints.content import JointsContent, JointsFrame, Person
+from posedeploy.predict.joint_files.joint_content import JointsContent, JointsFrame, Person
 from posedeploy.types import Array
 
 MAX_NORMALIZED = 1.5

@@ -12,8 +12,8 @@ import pytest
 from posedeploy.errors import InputError
 from posedeploy.joint_sets import JOINT_SETS
 from posedeploy.poses.joint_mapping import Mapped
-from posedeploy.predict.joints.people import given_people
-from posedeploy.predict.joints.source import JointsFile, JointsOptions
+from posedeploy.predict.joint_files.joint_source import JointsFile, JointsOptions
+from posedeploy.predict.joint_files.people import given_people
 from posedeploy.predict.lifting import People
 from posedeploy.types import Array
 from tests.bodies import drawn_people

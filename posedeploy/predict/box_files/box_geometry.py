@@ -9,7 +9,7 @@ import numpy as np
 
 from posedeploy.errors import InputError
 from posedeploy.poses.crops import listed
-from posedeploy.predict.box_files.content import BOX_FORMATS, MEANINGS, Box, BoxFormat, Size
+from posedeploy.predict.box_files.box_content import BOX_FORMATS, MEANINGS, Box, BoxFormat, Size
 from posedeploy.types import Array
 
 MIN_VISIBLE = 0.5

@@ -7,8 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from posedeploy.predict.coco_tables import CocoImage, categories_of, images_of
-from posedeploy.predict.joints.content import FileFrame, RawJoints, Record, in_order
-from posedeploy.predict.joints.entries import (
+from posedeploy.predict.joint_files.entries import (
     Document,
     by_image,
     numbers_of,
@@ -16,7 +15,8 @@ from posedeploy.predict.joints.entries import (
     set_by_count,
     tell_others,
 )
-from posedeploy.predict.joints.estimators import COCO
+from posedeploy.predict.joint_files.estimators import COCO
+from posedeploy.predict.joint_files.joint_content import FileFrame, RawJoints, Record, in_order
 from posedeploy.types import Array
 
 PERSON = 1

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import PurePosixPath
 
 from posedeploy.errors import InputError
-from posedeploy.predict.box_files.content import Box, ImageKey, RawBoxes, Size
+from posedeploy.predict.box_files.box_content import Box, ImageKey, RawBoxes, Size
 from posedeploy.predict.frames import Frame, Source
 from posedeploy.printable import printable
 

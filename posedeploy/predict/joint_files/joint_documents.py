@@ -10,11 +10,14 @@ from typing import TypeAlias
 
 from posedeploy.errors import InputError
 from posedeploy.predict.coco_tables import ENTRY_ERRORS, guarded
-from posedeploy.predict.joints.arrays import from_array, from_arrays
-from posedeploy.predict.joints.coco_joints import is_annotations, is_results, read_annotations, read_results
-from posedeploy.predict.joints.content import FileFrame, RawJoints, frame_numbers, in_order
-from posedeploy.predict.joints.entries import Document, array_of
-from posedeploy.predict.joints.estimators import (
+from posedeploy.predict.joint_files.coco_joints import (
+    is_annotations,
+    is_results,
+    read_annotations,
+    read_results,
+)
+from posedeploy.predict.joint_files.entries import Document, array_of
+from posedeploy.predict.joint_files.estimators import (
     is_by_name,
     is_mmpose,
     is_openpose,
@@ -22,6 +25,8 @@ from posedeploy.predict.joints.estimators import (
     read_mmpose,
     read_openpose,
 )
+from posedeploy.predict.joint_files.joint_arrays import from_array, from_arrays
+from posedeploy.predict.joint_files.joint_content import FileFrame, RawJoints, frame_numbers, in_order
 from posedeploy.text_files import read_json
 
 WHAT = "a JSON file of 2D joints"

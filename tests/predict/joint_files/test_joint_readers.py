@@ -19,10 +19,10 @@ import scipy.io
 from posedeploy.errors import InputError, MissingPackageError
 from posedeploy.poses.file_joint_sets import KNOWN_SETS
 from posedeploy.predict import npy_files
-from posedeploy.predict.joints import arrays
-from posedeploy.predict.joints.content import JointsContent, gather
-from posedeploy.predict.joints.formats import is_joints, read_joints
-from posedeploy.predict.joints.source import JointsFile, JointsOptions
+from posedeploy.predict.joint_files import joint_arrays
+from posedeploy.predict.joint_files.joint_content import JointsContent, gather
+from posedeploy.predict.joint_files.joint_formats import is_joints, read_joints
+from posedeploy.predict.joint_files.joint_source import JointsFile, JointsOptions
 from posedeploy.types import Array
 from tests.bodies import drawn_people
 
@@ -449,7 +449,7 @@ def test_a_key_for_what_has_no_names_is_refused(tmp_path: Path) -> None:
 def test_large_arrays_are_refused_before_they_are_read(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for module in (arrays, npy_files):
+    for module in (joint_arrays, npy_files):
         monkeypatch.setattr(module, "MAX_BYTES", 1000)
     np.save(tmp_path / "a.npy", PEOPLE)
     np.savez(tmp_path / "a.npz", joints=PEOPLE)
@@ -584,7 +584,7 @@ def test_joints_that_a_table_repeats_are_no_person(tmp_path: Path) -> None:
 def test_without_scipy_the_extra_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     mat(tmp_path / "a.mat", joints=PEOPLE)
     monkeypatch.setitem(sys.modules, "scipy", None)
-    monkeypatch.delitem(sys.modules, "posedeploy.predict.joints.matlab", raising=False)
+    monkeypatch.delitem(sys.modules, "posedeploy.predict.joint_files.matlab", raising=False)
     monkeypatch.delitem(sys.modules, "scipy.io")
     with pytest.raises(
         MissingPackageError, match=r"needs the package scipy, .* pip install 'posedeploy\[matlab\]'"

@@ -13,8 +13,8 @@ import scipy.io
 
 from posedeploy.errors import InputError
 from posedeploy.input_files import check_regular
-from posedeploy.predict.joints.arrays import JOINTS, WHAT, from_arrays
-from posedeploy.predict.joints.content import RawJoints
+from posedeploy.predict.joint_files.joint_arrays import JOINTS, WHAT, from_arrays
+from posedeploy.predict.joint_files.joint_content import RawJoints
 from posedeploy.predict.npy_files import MAX_BYTES, too_large
 from posedeploy.types import Array
 

@@ -5,8 +5,14 @@ from __future__ import annotations
 from pathlib import Path
 
 from posedeploy.predict.coco_tables import MAX_NUMBER
-from posedeploy.predict.joints.content import FileFrame, RawJoints, in_order
-from posedeploy.predict.joints.entries import Document, numbers_of, people_of, scored_joints, set_by_count
+from posedeploy.predict.joint_files.entries import (
+    Document,
+    numbers_of,
+    people_of,
+    scored_joints,
+    set_by_count,
+)
+from posedeploy.predict.joint_files.joint_content import FileFrame, RawJoints, in_order
 from posedeploy.types import Array
 
 OPENPOSE = {18: "openpose18", 25: "body25", 15: "openpose-mpi15"}

@@ -8,7 +8,7 @@ from typing import Any, TypeAlias
 import numpy as np
 
 from posedeploy.predict.coco_tables import ENTRY_ERRORS, image_id_of, reason_of
-from posedeploy.predict.joints.content import Record
+from posedeploy.predict.joint_files.joint_content import Record
 from posedeploy.types import Array
 
 Document: TypeAlias = Any

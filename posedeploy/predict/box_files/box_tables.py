@@ -8,7 +8,7 @@ from functools import partial
 from pathlib import Path
 
 from posedeploy.errors import InputError
-from posedeploy.predict.box_files.content import Box, BoxFormat, ImageKey, RawBoxes, collect, numbers_of
+from posedeploy.predict.box_files.box_content import Box, BoxFormat, ImageKey, RawBoxes, collect, numbers_of
 from posedeploy.text_files import CsvRow, read_csv
 
 WHAT = "a table of boxes"

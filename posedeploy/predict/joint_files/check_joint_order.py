@@ -17,8 +17,8 @@ from posedeploy.poses.joint_order import (
     likely_set,
     upside_down,
 )
-from posedeploy.predict.joints.content import JointsContent, Person
-from posedeploy.predict.joints.mapping import lacking_joints
+from posedeploy.predict.joint_files.joint_content import JointsContent, Person
+from posedeploy.predict.joint_files.map_joints import lacking_joints
 
 MAX_JUDGED = 2000
 """People whose proportions are looked at: more do not change a median."""

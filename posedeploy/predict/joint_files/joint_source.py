@@ -11,9 +11,9 @@ import numpy as np
 
 from posedeploy.errors import InputError
 from posedeploy.predict.frames import Frame, Kind, Source
-from posedeploy.predict.joints.content import JointsFrame, gather
-from posedeploy.predict.joints.formats import read_joints
-from posedeploy.predict.joints.pixels import in_pixels
+from posedeploy.predict.joint_files.joint_content import JointsFrame, gather
+from posedeploy.predict.joint_files.joint_formats import read_joints
+from posedeploy.predict.joint_files.pixels import in_pixels
 from posedeploy.printable import printable
 
 GROUND = (247, 250, 252)
