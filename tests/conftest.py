@@ -46,7 +46,7 @@ def data() -> Path:
 @pytest.fixture(scope="session")
 def tiny() -> Model:
     """A pose network of a few kilobytes; do not change it."""
-    from tests.networks import tiny_model
+    from tests.support.networks import tiny_model
 
     return tiny_model()
 
@@ -56,7 +56,7 @@ def exported(tiny: Model, tmp_path_factory: pytest.TempPathFactory) -> dict[str,
     """The tiny network as every target that runs on a CPU, by the target's name, at its published size; do
     not change the files."""
     from posedeploy.convert.export import export
-    from tests.tables import ON_CPU
+    from tests.support.tables import ON_CPU
 
     folder = tmp_path_factory.mktemp("exported")
     return {artifact.target: artifact for artifact in export(tiny, ON_CPU, folder, "tiny")}

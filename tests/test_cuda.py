@@ -9,7 +9,7 @@ pytest.importorskip("cuda.bindings", reason="cuda-python is not installed")
 
 from posedeploy.cuda import Cuda, gpu
 from posedeploy.errors import DeviceError
-from tests.tables import gpu_here
+from tests.support.tables import gpu_here
 
 
 def test_no_gpu_is_one_sentence() -> None:

@@ -20,8 +20,8 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from posedeploy.poses import lightweight_openpose_2d, lightweight_openpose_3d
 from posedeploy.types import Camera, ModelSpec, Placement, Poses
-from tools.naive_decode import Keypoint, Person, decode_2d, decode_3d
-from tools.synthetic_maps import Maps, crowd
+from tests.support.naive_decode import Keypoint, Person, decode_2d, decode_3d
+from tests.support.synthetic_maps import Maps, crowd
 
 ROUNDS = 60
 PEOPLE = 8

@@ -54,7 +54,7 @@ from posedeploy.runtimes.base import Runner
 from posedeploy.runtimes.load_runner import open_runner
 from posedeploy.runtimes.pytorch import PyTorchRunner
 from posedeploy.types import Artifact, Camera, Model, ModelSpec, Precision, RunOptions, Tensors
-from tools.reference_cases import BUNDLED, Case
+from tests.support.reference_cases import BUNDLED, Case
 
 RUNS, IMAGES, MANY = 30, 4, 32
 TOLERANCES = {"fp32": (0.5, 1.0), "tf32": (1.0, 5.0), "fp16": (1.0, 5.0), "bf16": (4.0, 40.0)}

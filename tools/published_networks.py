@@ -21,7 +21,7 @@ from posedeploy.checkpoints import (
 from posedeploy.joint_sets import JOINT_SETS
 from posedeploy.meshes.levels import mesh_levels
 from posedeploy.types import Array
-from tools.torus import torus
+from tests.support.torus import torus
 
 MOBILE: dict[str, dict[str, tuple[int, ...]]] = {
     "LPSKI": {},

@@ -32,8 +32,8 @@ from posedeploy.convert.export_options import ExportOptions, TensorRtOptions, Tf
 from posedeploy.errors import PoseDeployError, first_line
 from posedeploy.runtimes.pytorch import PyTorchRunner
 from posedeploy.types import Artifact, Model, RunOptions
+from tests.support.reference_cases import PUBLISHED, Case
 from tools.bench_families import cell, row_of
-from tools.reference_cases import PUBLISHED, Case
 
 USUAL = ExportOptions()
 WAYS = {

@@ -28,7 +28,7 @@ from posedeploy.runtimes.pytorch import PyTorchRunner
 from posedeploy.types import Array, Effective, Poses, RunOptions
 from tests.benchmarks import coco
 from tests.predict.conftest import HEIGHT, PEOPLE, WIDTH, CrowdRunner, spec_of
-from tools.synthetic_maps import STANDING
+from tests.support.synthetic_maps import STANDING
 
 SIZE = (400, 300)
 EFFECTIVE = Effective("none", "1", "CPU", "fp32", 1)

@@ -17,7 +17,7 @@ from posedeploy.benchmarks.inputs import (
 )
 from posedeploy.errors import InputError
 from posedeploy.types import Model, ModelSpec, TensorSpec
-from tests.networks import two_input_model
+from tests.support.networks import two_input_model
 
 
 @pytest.fixture

@@ -12,7 +12,7 @@ from posedeploy.benchmarks.tolerances import Tolerance
 from posedeploy.poses import lightweight_openpose_2d, lightweight_openpose_3d
 from posedeploy.types import Array, Camera, Placement, Poses, Tensors
 from tests.predict.conftest import spec_of
-from tools.synthetic_maps import crowd
+from tests.support.synthetic_maps import crowd
 
 HEIGHT, WIDTH = 32, 40
 PLACEMENT = Placement(1.0, (0, 0), (8 * WIDTH, 8 * HEIGHT), (8 * WIDTH, 8 * HEIGHT))

@@ -23,7 +23,7 @@ from posedeploy.reduced_precision import ReducedPrecision
 from posedeploy.runtimes.base import Runner
 from posedeploy.runtimes.pytorch import PyTorchRunner
 from posedeploy.types import Model, RunOptions
-from tests.winograd import WinogradLike
+from tests.support.winograd import WinogradLike
 
 OPTIONS = RunOptions(threads=1)
 Place = Callable[[Model, int], Runner]

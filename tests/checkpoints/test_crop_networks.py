@@ -14,7 +14,7 @@ from posedeploy.errors import CheckpointError
 from posedeploy.flatten import flat
 from posedeploy.types import Model
 from tests.checkpoints.test_lightweight_openpose import check_runs
-from tools.reference_cases import Case
+from tests.support.reference_cases import Case
 
 CASES = {
     "mobile-human-pose-lpski": "LPSKI, 18 joints",

@@ -12,7 +12,7 @@ from posedeploy.flatten import flat
 from posedeploy.joint_sets import JOINT_SETS
 from posedeploy.specs import joints_spec
 from posedeploy.types import Model
-from tests.lifting import small_gtrs, small_pose2mesh
+from tests.support.lifting import small_gtrs, small_pose2mesh
 
 
 def both(model: Model, data: Tensor) -> None:

@@ -15,10 +15,10 @@ from posedeploy.checkpoints.pose2mesh import Lifter
 from posedeploy.errors import CheckpointError, InputError
 from posedeploy.flatten import flat
 from posedeploy.types import JointsContract
-from tests.lifting import FACES, randomised, small_gtrs, small_pose2mesh, write
+from tests.support.lifting import FACES, randomised, small_gtrs, small_pose2mesh, write
+from tests.support.reference_cases import Case
+from tests.support.torus import torus
 from tools.published_networks import smpl_pose2mesh
-from tools.reference_cases import Case
-from tools.torus import torus
 
 TOLERANCE = 1e-5
 

@@ -14,7 +14,7 @@ from posedeploy.checkpoints.lightweight_openpose_layers import Sizes
 from posedeploy.checkpoints.loading import open_checkpoint
 from posedeploy.flatten import flat
 from posedeploy.types import Model
-from tools.reference_cases import BUNDLED, Case
+from tests.support.reference_cases import BUNDLED, Case
 
 TOLERANCE = 1e-5
 NAMES = ("lightweight-openpose-2d", "lightweight-openpose-3d")

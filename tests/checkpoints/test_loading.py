@@ -8,7 +8,7 @@ import torch
 from posedeploy.checkpoints.loading import open_checkpoint
 from posedeploy.errors import CheckpointError, InputError
 from posedeploy.families import FAMILIES
-from tools.reference_cases import BUNDLED, Case
+from tests.support.reference_cases import BUNDLED, Case
 
 STATE = Case(BUNDLED / "lightweight-openpose-2d").tensors()
 HEAD = "initial_stage.heatmaps.1.0.weight"

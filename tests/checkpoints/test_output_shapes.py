@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from posedeploy.checkpoints.output_shapes import measured
 from posedeploy.errors import NetworkError
 from posedeploy.types import InputContract, Model, ModelSpec, TensorSpec
-from tests.networks import two_input_model
+from tests.support.networks import two_input_model
 
 
 def _spec(*outputs: str, shape: tuple[int | str, ...] = ("batch", 3, "height", "width")) -> ModelSpec:

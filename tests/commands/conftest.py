@@ -16,13 +16,13 @@ from posedeploy.cli import app
 from posedeploy.environments import locations
 from posedeploy.types import Array
 from tests.predict.conftest import HEIGHT, PEOPLE, WIDTH, CrowdNetwork, spec_of
-from tools.synthetic_maps import crowd
+from tests.support.synthetic_maps import crowd
 
 Invoke: TypeAlias = Callable[..., Result]
 
 BUILDER = f"""
 from tests.predict.conftest import CrowdNetwork, spec_of
-from tools.synthetic_maps import crowd
+from tests.support.synthetic_maps import crowd
 
 
 def build():

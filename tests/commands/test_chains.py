@@ -18,11 +18,11 @@ from posedeploy.checkpoints import pose_hg_3d
 from posedeploy.commands.predict import faces_of
 from posedeploy.errors import InputError
 from posedeploy.types import Array, Artifact, Provenance
-from tests.bodies import drawn_people
 from tests.commands.conftest import Invoke, words
-from tests.lifting import small_gtrs, small_pose2mesh, write
 from tests.predict.conftest import HEIGHT, PEOPLE, WIDTH, write_image
 from tests.predict.lifters import lifter_spec
+from tests.support.bodies import drawn_people
+from tests.support.lifting import small_gtrs, small_pose2mesh, write
 
 
 @pytest.fixture(scope="module")

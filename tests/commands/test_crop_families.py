@@ -16,8 +16,8 @@ from posedeploy.checkpoints import mobile_human_pose, pose_hg_3d
 from posedeploy.types import Array
 from tests.benchmarks import coco
 from tests.commands.conftest import Invoke, words
-from tests.networks import CROPS, write_crop_network
 from tests.predict.conftest import HEIGHT, PEOPLE, WIDTH, write_image
+from tests.support.networks import CROPS, write_crop_network
 
 SUFFIXES = ("torchscript", "onnx", "xml")
 TARGETS = ("--to", "torchscript", "--to", "onnx", "--to", "openvino")

@@ -13,7 +13,7 @@ from posedeploy.commands.doctor_checks import WAYS, try_runtime, try_target
 from posedeploy.engines import FLAVOURS
 from posedeploy.plugins import version_of
 from tests.commands.conftest import Invoke, lines_wider_than
-from tests.tables import ON_CPU, gpu_here
+from tests.support.tables import ON_CPU, gpu_here
 
 
 @pytest.mark.slow

@@ -13,8 +13,8 @@ from torch import nn
 from posedeploy.types import Array
 from tests.benchmarks import coco
 from tests.commands.conftest import Invoke, lines_wider_than, words
-from tests.lifting import small_gtrs, small_pose2mesh, write
 from tests.predict.conftest import HEIGHT, PEOPLE, WIDTH, write_image
+from tests.support.lifting import small_gtrs, small_pose2mesh, write
 
 IMAGES = ("a.png", "b.png")
 GIVEN = ("--annotations", "people.json", "--images", "photos")

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from tests.commands.conftest import Invoke, lines_wider_than, words
-from tools.reference_cases import BUNDLED, Case
+from tests.support.reference_cases import BUNDLED, Case
 
 
 def test_a_checkpoint(done: Invoke, tmp_path: Path) -> None:

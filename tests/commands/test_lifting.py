@@ -12,8 +12,8 @@ import onnx
 import pytest
 
 from tests.commands.conftest import Invoke, words
-from tests.lifting import small_gtrs, small_pose2mesh, write
-from tools.torus import torus
+from tests.support.lifting import small_gtrs, small_pose2mesh, write
+from tests.support.torus import torus
 
 TARGETS = ("--to", "torchscript", "--to", "onnx", "--to", "openvino")
 SUFFIXES = (".torchscript", ".onnx", ".xml")

@@ -13,7 +13,7 @@ import torch
 from posedeploy.checkpoints.lightweight_openpose_2d import LightweightOpenPose2d
 from posedeploy.checkpoints.lightweight_openpose_layers import Sizes
 from tests.commands.conftest import Invoke, words
-from tests.lifting import small_gtrs, write
+from tests.support.lifting import small_gtrs, write
 
 BUILDER = """
 from dataclasses import replace
@@ -21,7 +21,7 @@ from dataclasses import replace
 import torch
 from posedeploy.specs import image_spec
 from tests.predict.conftest import CrowdNetwork, spec_of
-from tools.synthetic_maps import Maps, crowd
+from tests.support.synthetic_maps import Maps, crowd
 
 KINDS = [1, 2, 3, 4]  # neck, right shoulder, elbow and wrist
 

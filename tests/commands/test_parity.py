@@ -18,9 +18,9 @@ from posedeploy.benchmarks.noise_floor import FACTOR
 from posedeploy.benchmarks.tolerances import Tolerance
 from posedeploy.types import Array
 from tests.commands.conftest import Invoke, lines_wider_than, words
-from tests.networks import write_crop_network
 from tests.predict.conftest import PEOPLE, write_image
-from tools.reference_cases import BUNDLED, Case
+from tests.support.networks import write_crop_network
+from tests.support.reference_cases import BUNDLED, Case
 
 
 def test_every_target_is_the_same_as_pytorch(

@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from tests.commands.conftest import Invoke, lines_wider_than
-from tools.reference_cases import BUNDLED, Case
+from tests.support.reference_cases import BUNDLED, Case
 
 pytestmark = [
     pytest.mark.gpu,

@@ -15,8 +15,8 @@ from posedeploy.console.load_model import pytorch_runner
 from posedeploy.runtimes.base import Runner
 from posedeploy.types import Artifact, Model, RunOptions
 from tests.commands.conftest import Invoke, lines_wider_than, words
-from tests.networks import write_crop_network
-from tests.winograd import WinogradLike
+from tests.support.networks import write_crop_network
+from tests.support.winograd import WinogradLike
 
 
 @pytest.fixture

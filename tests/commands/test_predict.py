@@ -12,7 +12,7 @@ import pytest
 from posedeploy.types import Array
 from tests.commands.conftest import Invoke
 from tests.predict.conftest import HEIGHT, PEOPLE, WIDTH, write_image
-from tools.reference_cases import BUNDLED, Case
+from tests.support.reference_cases import BUNDLED, Case
 
 
 @pytest.fixture(autouse=True)

@@ -12,7 +12,7 @@ from posedeploy.console.tensorrt_options import EngineFlags, engine_options, par
 from posedeploy.convert.export_options import TensorRtOptions
 from posedeploy.errors import InputError
 from tests.commands.conftest import Invoke, lines_wider_than, words
-from tests.tables import gpu_here
+from tests.support.tables import gpu_here
 
 
 def test_flags_become_options() -> None:

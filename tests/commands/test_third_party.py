@@ -10,10 +10,10 @@ from pathlib import Path
 import pytest
 
 from posedeploy.types import Array
-from tests import third_party
 from tests.commands.conftest import Invoke, words
 from tests.predict.conftest import PEOPLE, write_image
-from tests.third_party import TensorKind
+from tests.support import third_party
+from tests.support.third_party import TensorKind
 
 INT8, FLOAT = TensorKind("int8", "NHWC"), TensorKind("float32", "NHWC")
 DESCRIBED = ("--contract", "crowd.toml")
@@ -68,7 +68,7 @@ def test_channels_last_need_no_word_where_the_shapes_tell(tmp_path: Path, photo:
 
 CHANNELS_LAST = """
 from tests.predict.conftest import CrowdNetwork
-from tools.synthetic_maps import crowd
+from tests.support.synthetic_maps import crowd
 
 
 class ChannelsLast(CrowdNetwork):

@@ -15,7 +15,7 @@ from torch import nn
 
 from posedeploy.checkpoints import pose_hg_3d
 from tests.commands.conftest import Invoke, words
-from tests.networks import write_crop_network
+from tests.support.networks import write_crop_network
 
 SMALL = ("--to", "torchscript", "--input-size", "32x32", "-o", "out")
 

@@ -27,7 +27,7 @@ from posedeploy.convert.export_options import ExportOptions
 from posedeploy.convert.prepare import Prepared, prepare
 from posedeploy.errors import ExportError, OutputError
 from posedeploy.types import Artifact, Model, ModelSpec, TensorSpec
-from tests.tables import ON_CPU
+from tests.support.tables import ON_CPU
 
 ROOT = Path(__file__).parents[2]
 
@@ -111,7 +111,7 @@ def _child(body: str, *arguments: str | Path) -> subprocess.Popen[str]:
         import resource, sys
         from pathlib import Path
         from posedeploy.convert.export import export
-        from tests.networks import tiny_model
+        from tests.support.networks import tiny_model
         folder, target = Path(sys.argv[1]), sys.argv[2]
     """
     program = textwrap.dedent(code) + textwrap.dedent(body)
@@ -169,7 +169,7 @@ def test_an_export_tells_nobody_and_leaves_nothing_elsewhere(tmp_path: Path) -> 
     code = f"""
 from pathlib import Path
 from posedeploy.convert.export import export
-from tests.networks import tiny_model
+from tests.support.networks import tiny_model
 export(tiny_model(), ["onnx", "openvino", "torchscript"], Path({str(out)!r}), "tiny")
 """
     kept = {

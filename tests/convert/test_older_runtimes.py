@@ -21,9 +21,9 @@ from posedeploy.convert.export import export
 from posedeploy.convert.export_options import ExportOptions, OnnxOptions
 from posedeploy.flatten import flat
 from posedeploy.types import Array, Model
-from tests.lifting import small_gtrs, write
-from tests.networks import tiny_model, write_crop_network
-from tools.reference_cases import BUNDLED, Case
+from tests.support.lifting import small_gtrs, write
+from tests.support.networks import tiny_model, write_crop_network
+from tests.support.reference_cases import BUNDLED, Case
 
 pytestmark = pytest.mark.slow
 

@@ -23,8 +23,8 @@ from posedeploy.runtimes.load_runner import open_runner
 from posedeploy.types import Artifact, Model, ModelSpec, RunOptions, Tensors, TensorSpec
 from tests.environments import chains
 from tests.environments.conftest import home, made, onnx2tf, onnx2tf_home
-from tests.networks import two_input_model
-from tools.reference_cases import BUNDLED, Case
+from tests.support.networks import two_input_model
+from tests.support.reference_cases import BUNDLED, Case
 
 __all__ = ["home", "made", "onnx2tf", "onnx2tf_home"]
 

@@ -13,7 +13,7 @@ from posedeploy.convert.export_options import ExportOptions, ExportPrecision
 from posedeploy.errors import DeviceError, ExportError
 from posedeploy.runtimes.load_runner import open_runner
 from posedeploy.types import Model, RunOptions
-from tests.networks import outputs_of, tiny_image
+from tests.support.networks import outputs_of, tiny_image
 
 RELATIVE = {"fp16": (1e-6, 3e-3), "bf16": (1e-5, 3e-2)}
 """How far an output may be off at least and at most, of its largest value."""

@@ -12,7 +12,7 @@ from posedeploy.convert.export_options import ExportOptions
 from posedeploy.convert.prepare import prepare
 from posedeploy.errors import ExportError
 from posedeploy.types import Model, ModelSpec, TensorSpec
-from tests.networks import two_input_model
+from tests.support.networks import two_input_model
 
 
 @pytest.mark.parametrize(

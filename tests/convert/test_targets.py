@@ -21,9 +21,9 @@ from posedeploy.errors import ExportError
 from posedeploy.flatten import flat
 from posedeploy.runtimes.load_runner import open_runner
 from posedeploy.types import Array, Artifact, InputContract, Model, ModelSpec, RunOptions, Tensors, TensorSpec
-from tests.networks import two_input_model
-from tests.tables import ON_CPU
-from tools.reference_cases import BUNDLED, Case
+from tests.support.networks import two_input_model
+from tests.support.reference_cases import BUNDLED, Case
+from tests.support.tables import ON_CPU
 
 TOLERANCE = 1e-5
 OPTIONS = {

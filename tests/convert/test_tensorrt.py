@@ -38,11 +38,11 @@ from posedeploy.flatten import flat
 from posedeploy.plugins import version_of
 from posedeploy.types import Artifact, Model, ModelSpec, RunOptions, TensorSpec
 from tests.convert.test_targets import _check, _image, _normalised, _wanted
-from tests.lifting import small_gtrs, small_pose2mesh, write
-from tests.networks import CONTRACT, CROPS, two_input_model, write_crop_network
-from tests.stand_ins import on_stand_in
-from tests.tables import gpu_here
-from tools.reference_cases import BUNDLED, PUBLISHED, TRAVELLING, Case
+from tests.support.lifting import small_gtrs, small_pose2mesh, write
+from tests.support.networks import CONTRACT, CROPS, two_input_model, write_crop_network
+from tests.support.reference_cases import BUNDLED, PUBLISHED, TRAVELLING, Case
+from tests.support.stand_ins import on_stand_in
+from tests.support.tables import gpu_here
 
 ROOT = Path(__file__).parents[2]
 RANGE = TensorRtOptions(
@@ -177,7 +177,7 @@ def test_ctrl_c_from_the_keyboard_ends_a_build_at_its_next_step(tiny: Model, tmp
 import time
 from pathlib import Path
 from posedeploy.convert.export import export
-from tests.networks import tiny_model
+from tests.support.networks import tiny_model
 calls = []
 def on_progress(doing, part):
     calls.append(part)

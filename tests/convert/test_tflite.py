@@ -29,9 +29,9 @@ from posedeploy.errors import ExportError
 from posedeploy.flatten import flat
 from posedeploy.runtimes.load_runner import open_artifact, open_runner
 from posedeploy.types import Artifact, Model, ModelSpec, RunOptions, TensorSpec
-from tests.lifting import small_gtrs, small_pose2mesh, write
-from tests.networks import CROPS, two_input_model, write_crop_network
-from tools.reference_cases import BUNDLED, PUBLISHED, TRAVELLING, Case
+from tests.support.lifting import small_gtrs, small_pose2mesh, write
+from tests.support.networks import CROPS, two_input_model, write_crop_network
+from tests.support.reference_cases import BUNDLED, PUBLISHED, TRAVELLING, Case
 
 LAST = TfliteOptions(layout="nhwc")
 

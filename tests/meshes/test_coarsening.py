@@ -14,7 +14,7 @@ from posedeploy.meshes.levels import mesh_levels
 from posedeploy.meshes.sparse import Sparse
 from posedeploy.meshes.tiles import patches, tiled
 from posedeploy.types import Array, Tensors
-from tools.torus import torus
+from tests.support.torus import torus
 
 
 @pytest.fixture(scope="module")

@@ -15,7 +15,7 @@ from posedeploy.meshes.topology import read_mesh
 from posedeploy.pickles.reading import read_pickle
 from posedeploy.pickles.values import StandIn
 from posedeploy.types import Array
-from tools.torus import torus
+from tests.support.torus import torus
 
 FACES = torus(4, 5)
 

@@ -11,9 +11,9 @@ import pytest
 from posedeploy.errors import InputError
 from posedeploy.types import Camera, ModelSpec, Placement
 from tests.poses.helpers import FAMILIES, decode, placement_of
+from tests.support.naive_decode import decode_2d, decode_3d
+from tests.support.synthetic_maps import crowd
 from tools.bench_decode import as_keypoints, ours
-from tools.naive_decode import decode_2d, decode_3d
-from tools.synthetic_maps import crowd
 
 NAIVE = {"2d": decode_2d, "3d": decode_3d}
 

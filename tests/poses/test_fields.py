@@ -9,7 +9,7 @@ from posedeploy.poses.fields import upsampled_fields
 from posedeploy.poses.limbs import FIELDS, LIMBS, PUBLISHED
 from posedeploy.poses.maps import upsampled
 from posedeploy.poses.peaks import find_peaks
-from tools.synthetic_maps import crowd
+from tests.support.synthetic_maps import crowd
 
 
 @pytest.mark.parametrize("interpolation", [cv2.INTER_LINEAR, cv2.INTER_CUBIC])

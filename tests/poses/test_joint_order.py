@@ -11,7 +11,7 @@ from posedeploy.joint_sets import JOINT_SETS
 from posedeploy.poses.file_joint_sets import KNOWN_SETS, SHORT_NAMES, set_called, set_of_names, sets_of
 from posedeploy.poses.joint_order import fit_of, likely_set, upside_down
 from posedeploy.types import Array
-from tests.bodies import drawn_people
+from tests.support.bodies import drawn_people
 
 BODIES = [name for name in KNOWN_SETS if name not in ("mano", "wholebody133", "halpe136")]
 

@@ -15,7 +15,7 @@ from posedeploy.poses.limbs import FIELDS, LIMBS
 from posedeploy.specs import image_spec
 from posedeploy.types import Camera, ModelSpec, Poses, Tensors
 from tests.poses.helpers import placement_of
-from tools.synthetic_maps import Maps, crowd
+from tests.support.synthetic_maps import Maps, crowd
 
 ARMS = (1, 2, 3, 4, 5, 6, 7)
 """Neck, right and left shoulder, elbow and wrist of the published keypoints."""

@@ -18,7 +18,7 @@ from posedeploy.convert.export import export
 from posedeploy.runtimes.base import Runner
 from posedeploy.specs import image_spec
 from posedeploy.types import Array, Artifact, Effective, Model, ModelSpec, Tensors
-from tools.synthetic_maps import Maps, crowd
+from tests.support.synthetic_maps import Maps, crowd
 
 HEIGHT, WIDTH = 256, 456
 PEOPLE = 2

@@ -14,7 +14,7 @@ from posedeploy.specs import joints_spec
 from posedeploy.types import Array, Artifact, RunOptions
 from tests.poses.helpers import some_poses
 from tests.predict.conftest import HEIGHT, PEOPLE, WIDTH, CrowdRunner, spec_of
-from tools.synthetic_maps import crowd
+from tests.support.synthetic_maps import crowd
 
 FAMILY = "lightweight-openpose-2d"
 

@@ -25,9 +25,9 @@ from posedeploy.predict.predict_options import PredictOptions
 from posedeploy.predict.run import Prediction, predict
 from posedeploy.predict.sources import open_source
 from posedeploy.types import Array, Artifact, ModelSpec, Poses, Ranges, Tensors
-from tests.bodies import drawn_people
 from tests.predict.conftest import HEIGHT, PEOPLE, WIDTH, CrowdRunner, MakeVideo, spec_of, write_image
 from tests.predict.lifters import CORNERS_M, FACES, MM, StretchRunner, lifter_spec
+from tests.support.bodies import drawn_people
 
 
 def people(joint_set: str = "human36", count: int = 2) -> Array:

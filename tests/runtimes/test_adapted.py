@@ -25,9 +25,9 @@ from posedeploy.types import (
     Tensors,
     TensorSpec,
 )
-from tests import third_party
 from tests.predict.conftest import HEIGHT, PEOPLE, WIDTH, CrowdRunner, spec_of
-from tests.third_party import TensorKind
+from tests.support import third_party
+from tests.support.third_party import TensorKind
 
 FAMILY = "lightweight-openpose-2d"
 RUNTIMES = ("onnxruntime", "openvino")

@@ -23,7 +23,7 @@ from posedeploy.runtimes.base import Runner
 from posedeploy.runtimes.load_runner import open_runner
 from posedeploy.runtimes.onnxruntime import PROVIDERS, preload, refusal
 from posedeploy.types import Array, Artifact, Model, ModelSpec, RunOptions, Tensors, TensorSpec
-from tests.networks import outputs_of, tiny_image
+from tests.support.networks import outputs_of, tiny_image
 
 PAIRS = [("pytorch", "pytorch"), ("torchscript", "torchscript"), ("onnx", "onnxruntime")]
 OF_TORCH = r"^device cuda: this torch \S+ finds no CUDA device; use --device CPU, or install a CUDA build of"

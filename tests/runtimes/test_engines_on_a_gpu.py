@@ -19,8 +19,8 @@ from posedeploy.errors import InputError
 from posedeploy.runtimes.base import Runner
 from posedeploy.runtimes.load_runner import open_runner
 from posedeploy.types import Model, RunOptions, Tensors
-from tests.networks import outputs_of
-from tests.tables import gpu_here
+from tests.support.networks import outputs_of
+from tests.support.tables import gpu_here
 
 pytestmark = pytest.mark.gpu
 WITHIN: dict[ExportPrecision, float] = {"fp32": 1e-4, "fp16": 1e-2}

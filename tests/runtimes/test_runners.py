@@ -22,8 +22,8 @@ from posedeploy.runtimes.base import Runner, physical_cores
 from posedeploy.runtimes.load_runner import open_runner
 from posedeploy.runtimes.onnxruntime import refusal
 from posedeploy.types import Artifact, Model, ModelSpec, Precision, RunOptions, Tensors, TensorSpec
-from tests.networks import outputs_of, tiny_image
-from tests.tables import ON_CPU
+from tests.support.networks import outputs_of, tiny_image
+from tests.support.tables import ON_CPU
 
 PYTORCH = "pytorch"
 PAIRS = [(PYTORCH, PYTORCH), *((t.name, runtime) for t in ON_CPU.values() for runtime in t.runtimes)]

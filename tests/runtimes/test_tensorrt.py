@@ -27,7 +27,6 @@ from posedeploy.runtimes.engine import TensorRtEngine, library_of, numpy_type
 from posedeploy.runtimes.load_runner import fitted, open_artifact, open_runner
 from posedeploy.runtimes.tensorrt import TensorRtRunner
 from posedeploy.types import Artifact, Model, ModelSpec, RunOptions
-from tests.networks import outputs_of, tiny_image, two_input_model
 from tests.runtimes.test_runners import (  # noqa: F401 - the contract, over the fixture below
     DAMAGE,
     Opener,
@@ -42,8 +41,9 @@ from tests.runtimes.test_runners import (  # noqa: F401 - the contract, over the
     test_it_runs_and_says_what_its_tensors_are,
     test_results_are_the_callers_to_keep_and_to_write_to,
 )
-from tests.stand_ins import StandInCuda, on_stand_in
-from tests.tables import gpu_here
+from tests.support.networks import outputs_of, tiny_image, two_input_model
+from tests.support.stand_ins import StandInCuda, on_stand_in
+from tests.support.tables import gpu_here
 
 RANGE = TensorRtOptions(
     smallest={"": (1, 3, 16, 16)}, usual={"": (1, 3, 32, 40)}, largest={"": (2, 3, 32, 64)}

@@ -16,9 +16,9 @@ from posedeploy.predict.joint_files.joint_source import JointsFile, JointsOption
 from posedeploy.predict.joint_files.people import given_people
 from posedeploy.predict.lifting import People
 from posedeploy.types import Array
-from tests.bodies import drawn_people
 from tests.predict.lifters import lifter_spec
 from tests.predict.test_lifting import document, done
+from tests.support.bodies import drawn_people
 
 HUMAN36 = drawn_people("human36", 3)
 

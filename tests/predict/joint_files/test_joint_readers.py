@@ -24,7 +24,7 @@ from posedeploy.predict.joint_files.joint_content import JointsContent, gather
 from posedeploy.predict.joint_files.joint_formats import is_joints, read_joints
 from posedeploy.predict.joint_files.joint_source import JointsFile, JointsOptions
 from posedeploy.types import Array
-from tests.bodies import drawn_people
+from tests.support.bodies import drawn_people
 
 PEOPLE = drawn_people("coco-17", 3, scored=True).round(3)
 NAMES = KNOWN_SETS["coco-17"].joints

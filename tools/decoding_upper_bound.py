@@ -1,7 +1,7 @@
 """The most that any network can reach: ideal maps of drawn people, decoded and scored as a network's are.
 
-``python tools/ideal_maps.py --count 60 --seed 2`` prints AP and AR; what they lack to 1 is what a stride of 8
-and the decoding cost.
+``python tools/decoding_upper_bound.py --count 60 --seed 2`` prints AP and AR; what they lack to 1 is what a
+stride of 8 and the decoding cost.
 """
 
 from __future__ import annotations

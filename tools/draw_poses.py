@@ -1,6 +1,6 @@
 """Draws the people of a ``poses.json`` on a blank ground, where the picture itself is not to be shown.
 
-``python tools/blank_ground.py poses.json -o PICTURE``, of the first image in it.
+``python tools/draw_poses.py poses.json -o PICTURE``, of the first image in it.
 """
 
 from __future__ import annotations

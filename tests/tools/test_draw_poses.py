@@ -8,7 +8,7 @@ import numpy as np
 
 from posedeploy.joint_sets import JOINT_SETS
 from posedeploy.predict.joint_files.joint_source import GROUND
-from tools.blank_ground import picture_of, poses_of
+from tools.draw_poses import picture_of, poses_of
 
 JOINTS = JOINT_SETS["human36"]
 

@@ -14,7 +14,7 @@ from onnx import TensorProto, helper, numpy_helper
 from posedeploy.suppress_output import quiet
 from posedeploy.types import TO_CHANNELS_FIRST, TO_CHANNELS_LAST, Array, Quantization
 from tests.predict.conftest import HEIGHT, PEOPLE, WIDTH
-from tools.synthetic_maps import crowd
+from tests.support.synthetic_maps import crowd
 
 ONNX_TYPES = {
     "float32": TensorProto.FLOAT, "uint8": TensorProto.UINT8, "int8": TensorProto.INT8,

@@ -12,7 +12,7 @@ from posedeploy.checkpoints.gtrs import Gtrs
 from posedeploy.checkpoints.pose2mesh import Lifter, Pose2Mesh, Widths
 from posedeploy.joint_sets import JOINT_SETS
 from posedeploy.meshes.levels import mesh_levels
-from tools.torus import torus
+from tests.support.torus import torus
 
 WIDTHS = Widths(((5, 4, 6, 8), (8, 8, 12), (12, 10, 6), (6, 6, 6), (6, 4, 3)))
 FACES = torus(9, 12, seed=3)

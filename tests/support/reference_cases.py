@@ -19,7 +19,7 @@ import numpy as np
 
 from posedeploy.types import Array, Tensors
 
-BUNDLED = Path(__file__).resolve().parents[1] / "tests" / "data" / "cases"
+BUNDLED = Path(__file__).resolve().parents[1] / "data" / "cases"
 """The cases that the repository itself holds, for machines without the shared folder."""
 PUBLISHED = (
     "lightweight-openpose-2d",
