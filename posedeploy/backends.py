@@ -17,6 +17,8 @@ class Target:
     ``packages`` what converting to it needs, as far as all of its ways need it: a converter that used
     others returns those as ``packages``. ``usual``: the sample goes to it unasked. ``kept`` is the end of
     the name of what is written beside to build the file from again, which nothing here runs.
+    ``sidecar_suffixes``: the ends of the names of all files that are written beside it and that it does not
+    need. An export removes what an earlier one wrote under these names, and nothing else.
     ``manifest_inside``: the file also carries its manifest, so that it is complete alone. ``precisions``:
     what it can be exported in."""
 
@@ -28,8 +30,17 @@ class Target:
     packages: tuple[str, ...]
     usual: bool = True
     kept: str | None = None
+    sidecar_suffixes: tuple[str, ...] = ()
     manifest_inside: bool = False
     precisions: tuple[str, ...] = ("fp32",)
+
+    def file_names(self, stem: str) -> tuple[str, ...]:
+        """The names of a model file and of the files that it needs, for the part before the suffix."""
+        return tuple(stem + suffix for suffix in (self.suffix, *self.companions))
+
+    def sidecar_names(self, stem: str) -> tuple[str, ...]:
+        """The names of the files that an export may write beside them."""
+        return tuple(stem + suffix for suffix in self.sidecar_suffixes)
 
 
 @dataclass(frozen=True)
@@ -90,6 +101,7 @@ TARGETS = {
             ("torch", "onnx", "onnxscript"),  # and one of the flavours in engines.py
             usual=False,
             kept=".engine.onnx",
+            sidecar_suffixes=(".engine.onnx", "-trt.pth"),
             precisions=("fp32", "fp16"),
         ),
         Target(

@@ -1,19 +1,35 @@
 """A manifest inside a model file: an uncompressed ZIP behind the model, where mobile tools look for it.
 
-A ZIP is read from its end and a flatbuffer from its beginning, so one file is both.
+A ZIP is read from its end and a flatbuffer from its beginning, so one file is both. The ZIP holds the
+manifest alone. Only the exact bytes that ``append`` writes are read; anything else with its name is damaged.
 """
 
 from __future__ import annotations
 
 import hashlib
-import mmap
-import zipfile
+import os
+import struct
+import zlib
 from dataclasses import dataclass
 from pathlib import Path
+from typing import BinaryIO
 
 NAME = "posedeploy.json"
 """What the manifest is called in the ZIP."""
+MAX_BYTES = 1 << 20
+"""Of a manifest in a model file."""
+_NAME = NAME.encode()
 _CHUNK = 1 << 20
+_HEADER, _ENTRY, _END = struct.Struct("<4s5H3I2H"), struct.Struct("<4s6H3I5H2I"), struct.Struct("<4s4H2IH")
+_BEFORE = _HEADER.size + len(_NAME)
+_AFTER = _ENTRY.size + len(_NAME) + _END.size
+_VERSION, _UNIX, _MODE = 20, 3 << 8, 0o100600 << 16
+_STORED, _1980 = 0, 0x21
+"""Neither compressed nor encrypted, on the first day that a ZIP can record."""
+
+
+class DamagedError(Exception):
+    """A model file has, or had, a manifest in it, and its bytes are not those that were written."""
 
 
 @dataclass(frozen=True)
@@ -26,43 +42,69 @@ class Inside:
 
 
 def append(path: Path, content: bytes) -> None:
-    """Put a manifest behind a model that has none yet. The same manifest always gives the same bytes."""
-    with zipfile.ZipFile(path, "a", zipfile.ZIP_STORED) as archive:
-        archive.writestr(zipfile.ZipInfo(NAME), content)
+    """Put a manifest of at most ``MAX_BYTES`` behind a model that has none yet. The same manifest always
+    gives the same bytes."""
+    assert len(content) <= MAX_BYTES, "a manifest has some ten thousand bytes"
+    with path.open("ab") as stream:
+        stream.write(_archive(content, stream.tell()))
 
 
 def read(path: Path) -> Inside | None:
-    """The manifest in a model file; None where there is none.
+    """Return the manifest in a model file; None where there is none.
 
     Raises:
-        zipfile.BadZipFile: there is one, and its bytes are not those that were written; or there was one.
+        DamagedError: there is one, and its bytes are not those that were written; or there was one.
     """
-    try:
-        archive = zipfile.ZipFile(path)
-    except zipfile.BadZipFile:
-        if _is_named_in(path):
-            raise zipfile.BadZipFile("the file is cut off, or was written over at its end") from None
-        return None
-    with archive:
-        if NAME not in archive.namelist():
-            return None
-        return Inside(archive.read(NAME), min(entry.header_offset for entry in archive.infolist()))
-
-
-def _is_named_in(path: Path) -> bool:
-    """Whether the model's own metadata say that a manifest is behind it."""
     with path.open("rb") as stream:
-        if not stream.read(1):
-            return False
-        with mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_READ) as content:
-            return content.find(NAME.encode()) >= 0
+        size = stream.seek(0, os.SEEK_END)
+        tail_size = min(size, _BEFORE + MAX_BYTES + _AFTER)
+        stream.seek(size - tail_size)
+        inside = _parse(stream.read(tail_size), size)
+        stream.seek(0)
+        if inside is None and _is_named_in(stream):
+            raise DamagedError("its bytes were changed, cut off or added to")
+    return inside
 
 
-def sha256(path: Path, size: int) -> str:
-    """The SHA-256 of the first ``size`` bytes of a file, in hexadecimal."""
+def hash_both(path: Path, model_size: int) -> tuple[str, str]:
+    """Return the SHA-256 of the first ``model_size`` bytes of a file, and that of the whole file."""
     digest = hashlib.sha256()
     with path.open("rb") as stream:
-        while size > 0 and (chunk := stream.read(min(size, _CHUNK))):
+        while model_size and (chunk := stream.read(min(model_size, _CHUNK))):
             digest.update(chunk)
-            size -= len(chunk)
-    return digest.hexdigest()
+            model_size -= len(chunk)
+        model = digest.hexdigest()
+        digest.update(stream.read())
+    return model, digest.hexdigest()
+
+
+def _parse(tail: bytes, size: int) -> Inside | None:
+    """The manifest in the last bytes of a file of this size; None where it is not as ``append`` writes it."""
+    if len(tail) < _BEFORE + _AFTER:
+        return None
+    *_, start = _ENTRY.unpack_from(tail, len(tail) - _AFTER)
+    archive = tail[-(size - start) :] if 0 < size - start <= len(tail) else b""
+    content = archive[_BEFORE:-_AFTER]
+    return Inside(content, start) if archive == _archive(content, start) else None
+
+
+def _archive(content: bytes, start: int) -> bytes:
+    """The ZIP of a manifest, for a file in which it begins at ``start``."""
+    sizes = (zlib.crc32(content), len(content), len(content), len(_NAME))
+    header = _HEADER.pack(b"PK\3\4", _VERSION, 0, _STORED, 0, _1980, *sizes, 0)
+    entry = _ENTRY.pack(
+        b"PK\1\2", _UNIX | _VERSION, _VERSION, 0, _STORED, 0, _1980, *sizes, 0, 0, 0, 0, _MODE, start
+    )
+    middle = start + _BEFORE + len(content)
+    end = _END.pack(b"PK\5\6", 0, 0, 1, 1, _ENTRY.size + len(_NAME), middle, 0)
+    return header + _NAME + content + entry + _NAME + end
+
+
+def _is_named_in(stream: BinaryIO) -> bool:
+    """Whether a file holds the manifest's name, as the model's own metadata and both headers do."""
+    before = b""
+    while chunk := stream.read(_CHUNK):
+        if _NAME in before + chunk:
+            return True
+        before = chunk[-len(_NAME) :]
+    return False

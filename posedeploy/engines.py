@@ -12,9 +12,11 @@ from typing import Annotated, Any
 import msgspec
 
 from posedeploy import plugins
+from posedeploy.backends import TARGETS
 from posedeploy.errors import ArtifactError, DeviceError, ManifestError, MissingPackageError, PoseDeployError
 from posedeploy.types import Artifact
 
+SIDECARS = TARGETS["tensorrt"].sidecar_suffixes
 MOST_WORKSPACE_MIB = 1 << 24
 AHEAD = ("8.0", "8.6", "8.9", "12.0+")
 """What an engine of TensorRT-RTX runs on that was built for no GPU in particular, by NVIDIA's documentation:
@@ -100,8 +102,8 @@ def passport_of(artifact: Artifact) -> Passport | None:
     try:
         passport = msgspec.convert(artifact.details, Passport)
         for name in (passport.onnx, passport.wrapped):
-            if name is not None and (name != Path(name).name or not name):
-                raise msgspec.ValidationError(f"{name!r} is no file beside it")
+            if name is not None and (name != Path(name).name or not name.endswith(SIDECARS)):
+                raise msgspec.ValidationError(f"{name!r} is not a sidecar file of an engine")
     except msgspec.ValidationError as error:
         raise ManifestError(
             f"{artifact.path}: its manifest's details are no engine's passport ({error}); export it again"

@@ -5,7 +5,7 @@ It belongs to the file whose hash it records, whatever the two are called.
 
 from __future__ import annotations
 
-import zipfile
+import stat
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -71,7 +71,7 @@ def _by_name(artifact: Path) -> Artifact:
     if not is_there(path_of(artifact)):
         raise _missing(artifact)
     document = parse(path, read_content(path))
-    if artifact.name not in document.files:
+    if artifact.name != document.model_name:
         raise ManifestError(
             f"{path}: it belongs to {', '.join(document.files)}, not to {artifact.name}, whose SHA-256 no "
             "manifest beside it records; export it again"
@@ -144,19 +144,19 @@ def describe_nearest(artifact: Path) -> str:
 
 
 def outdated(artifact: Path) -> list[str]:
-    """The files beside an artifact that a new one in its place makes outdated: those that were written with
-    it, by its manifest, and that nobody changed since. None where there is no manifest of it."""
+    """Return the names of the files beside an artifact that a new one in its place makes outdated: its
+    sidecar files, as its manifest records them, that nobody has changed since. There are none without a
+    manifest, and links and folders are never among them."""
     try:
         written = _by_name(artifact).beside
     except (ArtifactError, ManifestError):
         return []
-    plain = ((name, recorded) for name, recorded in written.items() if name == Path(name).name)
-    return [name for name, recorded in plain if _holds(artifact.parent / name, recorded)]
+    return [name for name, recorded in written.items() if _holds(artifact.parent / name, recorded)]
 
 
 def _holds(path: Path, recorded: str) -> bool:
     try:
-        return path.is_file() and files.sha256(path) == recorded
+        return stat.S_ISREG(path.lstat().st_mode) and files.sha256(path) == recorded
     except OSError:  # what cannot be read is not known to be ours
         return False
 
@@ -177,18 +177,14 @@ def _checked_files(artifact: Path, found: Match) -> dict[str, str]:
     """The hashes of an artifact's files by the names that they have now, held against the files."""
     hashes = dict(_names_now(artifact, found))
     for name, recorded in found.document.files.items():
-        if name != found.name:
+        if name != found.document.model_name:
             _check_hash(companion_path(artifact, found, name), recorded, found.path, name)
     return hashes
 
 
 def _names_now(artifact: Path, found: Match) -> Iterator[tuple[str, str]]:
     for name, recorded in found.document.files.items():
-        if not name or Path(name).name != name:
-            raise ManifestError(
-                f"{found.path}: it names {name!r}, which is not a file beside it; export the artifact again"
-            )
-        yield (artifact if name == found.name else companion_path(artifact, found, name)).name, recorded
+        yield companion_path(artifact, found, name).name, recorded
 
 
 def _artifact(path: Path, document: Manifest, hashes: Mapping[str, str]) -> Artifact:
@@ -209,7 +205,7 @@ def _inside(artifact: Path) -> embedded_manifest.Inside | None:
         return embedded_manifest.read(artifact)
     except OSError as error:
         raise ArtifactError(f"{artifact}: cannot be read ({error.strerror})") from error
-    except (zipfile.BadZipFile, RuntimeError) as error:
+    except embedded_manifest.DamagedError as error:
         raise ManifestError(
             f"{artifact}: the manifest inside is damaged ({error}); export the artifact again"
         ) from error
@@ -217,13 +213,13 @@ def _inside(artifact: Path) -> embedded_manifest.Inside | None:
 
 def _read_inside(artifact: Path, inside: embedded_manifest.Inside) -> Artifact:
     document = parse(artifact, inside.content)
-    found = embedded_manifest.sha256(artifact, inside.model_size)
-    if list(document.files.values()) != [found]:
+    found, whole = embedded_manifest.hash_both(artifact, inside.model_size)
+    if document.files[document.model_name] != found:
         raise ManifestError(
             f"{artifact}: the SHA-256 of the model in it is {found[:12]}... and the manifest in it records "
             "another: the file was changed after it was exported; export it again"
         )
-    return _artifact(artifact, document, {artifact.name: files.sha256(artifact)})
+    return _artifact(artifact, document, {artifact.name: whole})
 
 
 def _check_hash(path: Path, recorded: str, manifest: Path, name: str) -> None:

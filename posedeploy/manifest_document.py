@@ -1,7 +1,14 @@
-"""What a manifest holds, as JSON: the hashes of an artifact's files, its spec and where it came from."""
+"""What a manifest holds, as JSON: the hashes of an artifact's files, its spec and where it came from.
+
+It also holds the SHA-256 of its own content, so that a change of a single bit is noticed. The hash is of the
+values, not of the bytes: of their canonical JSON, with sorted keys, without spaces, and with whole numbers
+written without a fraction. Line ends, indents, the order of keys and the encoding may change.
+"""
 
 from __future__ import annotations
 
+import hashlib
+import json
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -10,15 +17,20 @@ from typing import Any
 
 import msgspec
 
+from posedeploy.backends import TARGETS
 from posedeploy.errors import InputError, ManifestError
-from posedeploy.printable import printable
+from posedeploy.printable import listed, printable
 from posedeploy.text_files import parse_json
 from posedeploy.types import Artifact, ModelSpec, Provenance
 
 WHAT = "a manifest"
 SUFFIX = ".posedeploy.json"
 FORMAT = "posedeploy.manifest"
-VERSION = 1
+VERSION = 2
+DIGEST = "manifest_sha256"
+"""The field for the SHA-256 of all the others."""
+MAX_EXACT = 1 << 53
+"""Up to which every whole number is a float."""
 
 
 @dataclass(frozen=True)
@@ -36,11 +48,18 @@ class Manifest:
     details: Mapping[str, Any] = field(default_factory=dict)
     beside: Mapping[str, str] = field(default_factory=dict)
 
+    @property
+    def model_name(self) -> str:
+        """The name that the model file had when it was written."""
+        suffix = TARGETS[self.target].suffix
+        return next(name for name in self.files if name.endswith(suffix))
+
 
 @dataclass(frozen=True)
 class _Head:
     format: str = ""
     version: int = 0
+    manifest_sha256: str = ""
 
 
 def encode(artifact: Artifact) -> bytes:
@@ -57,7 +76,28 @@ def encode(artifact: Artifact) -> bytes:
         artifact.details,
         artifact.beside,
     )
-    return msgspec.json.format(msgspec.json.encode(document), indent=2) + b"\n"
+    return seal(msgspec.to_builtins(document))
+
+
+def seal(content: Mapping[str, Any]) -> bytes:
+    """Return the file of a manifest, with the SHA-256 of this content in it."""
+    content = {**content, DIGEST: _digest(content)}
+    return msgspec.json.format(msgspec.json.encode(content), indent=2) + b"\n"
+
+
+def _digest(content: Mapping[str, Any]) -> str:
+    kept = {name: _canonical(value) for name, value in content.items() if name != DIGEST}
+    return hashlib.sha256(json.dumps(kept, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
+
+
+def _canonical(value: Any) -> Any:
+    """A value of JSON with its whole numbers as integers, since other programs write 1.0 as 1."""
+    if isinstance(value, Mapping):
+        return {name: _canonical(each) for name, each in value.items()}
+    if isinstance(value, list | tuple):
+        return [_canonical(each) for each in value]
+    whole = isinstance(value, float) and value.is_integer() and abs(value) < MAX_EXACT
+    return int(value) if whole else value
 
 
 def read_content(path: Path) -> bytes:
@@ -72,35 +112,72 @@ def read_content(path: Path) -> bytes:
         raise ManifestError(f"{path}: cannot be read ({error.strerror})") from error
 
 
-def parse(path: Path, content: bytes) -> Manifest:
+def parse(path: Path, encoded: bytes) -> Manifest:
     """Return the manifest in these bytes.
 
     Args:
         path: where they come from, for the messages.
 
     Raises:
-        ManifestError: they are damaged, of a newer version, or no manifest.
+        ManifestError: they are damaged, were edited, are of another version, or are no manifest.
     """
     try:
-        head = parse_json(content, path, WHAT, _Head)
-        if head.format == FORMAT and head.version > VERSION:
-            raise ManifestError(
-                f"{path}: it has version {head.version} and this release reads up to {VERSION}; upgrade "
-                "posedeploy"
-            )
-        if head.format != FORMAT:
-            raise ManifestError(
-                f"{path}: it is not a posedeploy manifest (format {head.format!r}, not {FORMAT!r})"
-            )
-        document: Manifest = parse_json(content, path, WHAT, Manifest)
-        if damage := _damage(document.spec):
-            raise ManifestError(f"{path}: the manifest is damaged ({damage}); export the artifact again")
-        return document
+        content: dict[str, Any] = parse_json(encoded, path, WHAT, dict[str, Any])
+        _check_head(path, content)
+        document = msgspec.convert(content, Manifest)
     except InputError as error:
-        reason = str(error).removeprefix(printable(f"{path}: not {WHAT}: "))
+        raise _damaged(path, str(error).removeprefix(printable(f"{path}: not {WHAT}: "))) from error
+    except (msgspec.ValidationError, RecursionError) as error:
+        raise _damaged(path, str(error)) from error
+    if damage := _damage(document.spec):
+        raise _damaged(path, damage)
+    _check_names(path, document)
+    return document
+
+
+def _damaged(path: Path, reason: str) -> ManifestError:
+    return ManifestError(f"{path}: the manifest is damaged ({reason}); export the artifact again")
+
+
+def _check_head(path: Path, content: Mapping[str, Any]) -> None:
+    head = msgspec.convert(content, _Head)
+    if head.format != FORMAT:
         raise ManifestError(
-            f"{path}: the manifest is damaged ({reason}); export the artifact again"
-        ) from error
+            f"{path}: it is not a posedeploy manifest (format {head.format!r}, not {FORMAT!r})"
+        )
+    if head.version != VERSION:
+        remedy = "upgrade posedeploy" if head.version > VERSION else "export the artifact again"
+        raise ManifestError(
+            f"{path}: it has version {head.version}, and this release reads version {VERSION}; {remedy}"
+        )
+    if head.manifest_sha256 != _digest(content):
+        raise ManifestError(
+            f"{path}: the manifest was damaged or edited: its content does not have the SHA-256 that it "
+            f"records as {DIGEST}; export the artifact again, or remove the manifest and describe the model "
+            "with --contract FILE.toml"
+        )
+
+
+def _check_names(path: Path, document: Manifest) -> None:
+    """Refuse a manifest that names other files than an export of its target writes."""
+    target = TARGETS.get(document.target)
+    if target is None:
+        raise ManifestError(
+            f"{path}: its target is {document.target!r}, and this release knows {', '.join(TARGETS)}; "
+            "upgrade posedeploy"
+        )
+    models = [name for name in document.files if name.endswith(target.suffix)]
+    stem = models[0].removesuffix(target.suffix) if models else ""
+    if not stem or Path(stem).name != stem or "\0" in stem:
+        stem = ""
+    files, sidecars = target.file_names(stem), target.sidecar_names(stem)
+    if not stem or document.files.keys() != set(files) or not document.beside.keys() <= set(sidecars):
+        named = [repr(name) for name in (*document.files, *document.beside)]
+        writes = [name if stem else f"NAME{name}" for name in (*files, *sidecars)]
+        raise ManifestError(
+            f"{path}: it names {listed(named) or 'no file'}, and an export to {target.name} writes "
+            f"{', '.join(writes)}; export the artifact again"
+        )
 
 
 def _damage(spec: ModelSpec) -> str:

@@ -23,11 +23,10 @@ MAX_MANIFESTS, MAX_BYTES = 1000, 8 << 20
 
 @dataclass(frozen=True)
 class Match:
-    """A manifest that belongs to a model file, and what it calls that file."""
+    """A manifest that belongs to a model file."""
 
     path: Path
     document: Manifest
-    name: str
 
 
 @dataclass(frozen=True)
@@ -54,38 +53,31 @@ def find_match(artifact: Path, own: Path) -> Match | None:
         if document is None:
             continue
         digest = digest or hash_file(artifact)
-        names = [name for name in _models(document) if document.files[name] == digest]
-        if names:
-            return Match(path, document, artifact.name if artifact.name in names else names[0])
+        if document.files[document.model_name] == digest:
+            return Match(path, document)
     return None
 
 
 def find_nearest(artifact: Path, own: Path) -> Candidate | None:
     """Return the manifest of the file's target whose own model file is gone from the folder and whose name is
     most like the file's; None where there is none."""
-    found = []
-    for path in _manifests(artifact.parent, own):
-        document = _readable(path)
-        target = TARGETS.get(document.target) if document else None
-        if document is None or target is None or not artifact.name.endswith(target.suffix):
-            continue
-        names = [name for name in _models(document) if _is_name(name) and not _exists(artifact, name)]
-        found += [Candidate(path, name, document.files[name]) for name in names]
+    documents = ((path, _readable(path)) for path in _manifests(artifact.parent, own))
+    found = [
+        Candidate(path, document.model_name, document.files[document.model_name])
+        for path, document in documents
+        if document is not None
+        and artifact.name.endswith(TARGETS[document.target].suffix)
+        and not _exists(artifact.with_name(document.model_name))
+    ]
     return max(found, key=lambda candidate: _likeness(candidate.name, artifact.name), default=None)
 
 
 def companion_path(artifact: Path, found: Match, name: str) -> Path:
-    """Return where a file lies that belongs to a model file, which may have been renamed since.
-
-    A runtime looks for the target's own second file under the model file's name; any other keeps its name,
-    which the model file holds.
-    """
-    target = TARGETS.get(found.document.target)
-    if target is None or not found.name.endswith(target.suffix):
-        return artifact.with_name(name)
-    before, after = found.name.removesuffix(target.suffix), artifact.name.removesuffix(target.suffix)
-    renamed = {before + suffix: after + suffix for suffix in target.companions}
-    return artifact.with_name(renamed.get(name, name))
+    """Return where a file lies that belongs to a model file, which may have been renamed since: runtimes look
+    for it under the model file's name."""
+    suffix = TARGETS[found.document.target].suffix
+    before, after = found.document.model_name.removesuffix(suffix), artifact.name.removesuffix(suffix)
+    return artifact.with_name(after + name.removeprefix(before))
 
 
 def hash_file(path: Path) -> str:
@@ -100,20 +92,9 @@ def hash_file(path: Path) -> str:
         raise ArtifactError(f"{path}: cannot be read ({error.strerror})") from error
 
 
-def _models(document: Manifest) -> list[str]:
-    """The names in a manifest that its model file may have: not those of the files beside that."""
-    target = TARGETS.get(document.target)
-    return [name for name in document.files if target is None or not name.endswith(target.companions)]
-
-
-def _is_name(name: str) -> bool:
-    """Whether a name in a manifest can be that of a file: "", ".." and a null character cannot."""
-    return Path(name).name not in ("", "..") and "\0" not in name
-
-
-def _exists(artifact: Path, name: str) -> bool:
+def _exists(path: Path) -> bool:
     try:
-        return artifact.with_name(Path(name).name).exists()
+        return path.exists()
     except OSError:  # a name that is too long for the file system
         return False
 

@@ -23,7 +23,8 @@ def path(tmp_path: Path) -> Path:
 def test_what_is_put_in_is_read_again_with_where_the_model_ends(path: Path) -> None:
     assert embedded_manifest.read(path) == embedded_manifest.Inside(b'{"a": 1}', len(MODEL))
     assert path.read_bytes().startswith(MODEL)
-    assert embedded_manifest.sha256(path, len(MODEL)) == hashlib.sha256(MODEL).hexdigest()
+    hashes = hashlib.sha256(MODEL).hexdigest(), hashlib.sha256(path.read_bytes()).hexdigest()
+    assert embedded_manifest.hash_both(path, len(MODEL)) == hashes
 
 
 def test_any_tool_for_zip_files_reads_it_uncompressed(path: Path) -> None:
@@ -54,11 +55,21 @@ def test_the_files_of_another_maker_are_no_manifest(tmp_path: Path) -> None:
 
 def test_a_file_that_lost_its_end_is_noticed(path: Path) -> None:
     path.write_bytes(path.read_bytes()[:-30])
-    with pytest.raises(zipfile.BadZipFile, match="cut off, or was written over at its end"):
+    with pytest.raises(embedded_manifest.DamagedError, match="its bytes were changed, cut off or added to"):
         embedded_manifest.read(path)
 
 
 def test_bytes_that_were_changed_are_noticed(path: Path) -> None:
     path.write_bytes(path.read_bytes().replace(b'{"a": 1}', b'{"a": 2}'))
-    with pytest.raises(zipfile.BadZipFile, match="CRC"):
+    with pytest.raises(embedded_manifest.DamagedError, match="its bytes were changed"):
+        embedded_manifest.read(path)
+
+
+def test_a_manifest_that_another_program_packed_is_damaged(tmp_path: Path) -> None:
+    """Compressed, it could be a bomb."""
+    path = tmp_path / "net.tflite"
+    path.write_bytes(MODEL)
+    with zipfile.ZipFile(path, "a", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr(embedded_manifest.NAME, " " * 50_000_000)
+    with pytest.raises(embedded_manifest.DamagedError, match="its bytes were changed"):
         embedded_manifest.read(path)

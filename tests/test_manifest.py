@@ -7,8 +7,9 @@ from typing import Any
 
 import pytest
 
-from posedeploy import files, manifest
+from posedeploy import embedded_manifest, files, manifest
 from posedeploy.errors import ArtifactError, ManifestError
+from posedeploy.manifest_document import parse, seal
 from posedeploy.types import Artifact, InputContract, ModelSpec, Provenance, TensorSpec
 
 SPEC = ModelSpec(
@@ -42,7 +43,7 @@ def artifact(tmp_path: Path) -> Artifact:
 
 def _edit(artifact: Artifact, **fields: Any) -> None:
     path = manifest.path_of(artifact.path)
-    path.write_text(json.dumps({**json.loads(path.read_text()), **fields}))
+    path.write_bytes(seal({**json.loads(path.read_text()), **fields}))
 
 
 def test_what_is_written_is_read_again(artifact: Artifact) -> None:
@@ -51,7 +52,7 @@ def test_what_is_written_is_read_again(artifact: Artifact) -> None:
 
 def test_the_manifest_lies_beside_the_file_as_versioned_json(artifact: Artifact) -> None:
     document = json.loads((artifact.path.parent / "net.xml.posedeploy.json").read_text())
-    assert (document["format"], document["version"]) == ("posedeploy.manifest", 1)
+    assert (document["format"], document["version"]) == ("posedeploy.manifest", 2)
 
 
 @pytest.mark.parametrize("content", [b"", b"{", b"[1, 2]", b"\xff\xfe\x00", b"null"])
@@ -95,7 +96,7 @@ def test_a_manifest_that_does_not_say_where_it_came_from_is_refused(artifact: Ar
     path = manifest.path_of(artifact.path)
     document = json.loads(path.read_text())
     del document["provenance"]
-    path.write_text(json.dumps(document))
+    path.write_bytes(seal(document))
     with pytest.raises(ManifestError, match=r"the manifest is damaged \(.*provenance"):
         manifest.read(artifact.path)
 
@@ -107,11 +108,79 @@ def test_other_json_is_refused(artifact: Artifact) -> None:
 
 
 def test_a_newer_version_is_refused_even_where_it_looks_otherwise(artifact: Artifact) -> None:
-    _edit(artifact, version=2, files=["another", "shape"])
+    _edit(artifact, version=3, files=["another", "shape"])
     with pytest.raises(
-        ManifestError, match="it has version 2 and this release reads up to 1; upgrade posedeploy"
+        ManifestError, match="it has version 3, and this release reads version 2; upgrade posedeploy"
     ):
         manifest.read(artifact.path)
+
+
+def test_an_older_version_is_refused_in_one_line(artifact: Artifact) -> None:
+    path = manifest.path_of(artifact.path)
+    document = {**json.loads(path.read_text()), "version": 1}
+    del document["manifest_sha256"]
+    path.write_text(json.dumps(document))
+    with pytest.raises(
+        ManifestError, match=r"it has version 1, and this release reads version 2; export the artifact again$"
+    ):
+        manifest.read(artifact.path)
+
+
+EVERY = pytest.mark.parametrize("step", [61, pytest.param(1, marks=pytest.mark.slow)])
+
+
+@EVERY
+def test_a_flipped_bit_of_a_manifest_is_noticed_or_changes_nothing(artifact: Artifact, step: int) -> None:
+    path = manifest.path_of(artifact.path)
+    content, whole = bytearray(path.read_bytes()), parse(path, path.read_bytes())
+    outcomes = {"noticed": 0, "unchanged": 0}
+    for bit in range(0, 8 * len(content), step):
+        content[bit // 8] ^= 1 << bit % 8
+        try:
+            assert parse(path, bytes(content)) == whole, f"bit {bit} changed the manifest unnoticed"
+            outcomes["unchanged"] += 1
+        except ManifestError:
+            outcomes["noticed"] += 1
+        content[bit // 8] ^= 1 << bit % 8
+    assert outcomes["noticed"] > 10 * outcomes["unchanged"], "only spaces and the like may change"
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ('"mean": [1', '"mean": [9'),
+        ("1.0,", "1.5,"),
+        ('"RGB"', '"BGR"'),
+        ('"crop"', '"pad"'),
+        ('"nose"', '"neck"'),
+        ('"network": "net.py:build"', '"network": "net.py:other"'),
+        ('"batch": "1"', '"batch": "2"'),
+        ('"manifest_sha256"', '"remark"'),
+    ],
+)
+def test_a_manifest_that_was_edited_is_refused_with_what_to_do(
+    artifact: Artifact, old: str, new: str
+) -> None:
+    path = manifest.path_of(artifact.path)
+    document = json.dumps(json.loads(path.read_text()))
+    assert old in document
+    path.write_text(document.replace(old, new, 1))
+    with pytest.raises(
+        ManifestError,
+        match=r"net\.xml\.posedeploy\.json: the manifest was damaged or edited: .*manifest_sha256; export "
+        r"the artifact again, or remove the manifest and describe the model with --contract FILE\.toml",
+    ):
+        manifest.read(artifact.path)
+
+
+@pytest.mark.parametrize("dump", [{"indent": 7}, {"separators": (",", ":")}, {"sort_keys": True}])
+def test_a_manifest_may_be_laid_out_otherwise(artifact: Artifact, dump: dict[str, Any]) -> None:
+    path = manifest.path_of(artifact.path)
+    document = json.loads(
+        path.read_text(), parse_float=lambda text: int(text[:-2]) if text[-2:] == ".0" else float(text)
+    )
+    path.write_text(json.dumps(document, **dump))
+    assert manifest.read(artifact.path) == artifact
 
 
 def test_fields_that_a_later_release_adds_are_passed_over(artifact: Artifact) -> None:
@@ -206,10 +275,10 @@ def test_a_file_that_no_manifest_claims_names_the_nearest(artifact: Artifact) ->
         in (sentence := manifest.describe_nearest(path))
         and f"net.xml.posedeploy.json, which records {artifact.files['net.xml'][:12]}..." in sentence
     )
-    for number, name in enumerate(("", "..", "a\0.xml", "x" * 300 + ".xml")):
+    for number, stem in enumerate(("", "..", "a\0", "x" * 300)):
         other = json.loads((path.parent / "net.xml.posedeploy.json").read_text())
-        other["files"] = {name: "0" * 64}
-        (path.parent / f"{number}.posedeploy.json").write_text(json.dumps(other))
+        other["files"] = {f"{stem}.xml": "0" * 64, f"{stem}.bin": "0" * 64}
+        (path.parent / f"{number}.posedeploy.json").write_bytes(seal(other))
     assert "net.xml.posedeploy.json, which records" in manifest.describe_nearest(path)
     artifact.path.write_bytes(b"there again")
     for number in range(4):
@@ -217,11 +286,9 @@ def test_a_file_that_no_manifest_claims_names_the_nearest(artifact: Artifact) ->
     assert manifest.describe_nearest(path) == "", "that manifest has its file"
 
 
-def test_what_a_copy_replaces_leaves_the_files_of_the_original(artifact: Artifact, tmp_path: Path) -> None:
-    (tmp_path / "kept").write_bytes(b"kept")
-    _edit(artifact, beside={"kept": files.sha256(tmp_path / "kept")})
-    copy = tmp_path / "copy.xml"
-    copy.write_bytes(artifact.path.read_bytes())
+def test_what_a_copy_replaces_leaves_the_files_of_the_original(engine: Artifact, tmp_path: Path) -> None:
+    copy = tmp_path / "copy.engine"
+    copy.write_bytes(engine.path.read_bytes())
     assert manifest.outdated(copy) == []
 
 
@@ -251,10 +318,46 @@ def test_weights_that_are_gone_are_missed(artifact: Artifact) -> None:
         manifest.read(artifact.path)
 
 
-@pytest.mark.parametrize("name", ["../secret", "/etc/passwd", "a/b", ""])
-def test_a_manifest_that_names_files_elsewhere_is_refused(artifact: Artifact, name: str) -> None:
-    _edit(artifact, files={**artifact.files, name: "0" * 64})
-    with pytest.raises(ManifestError, match="which is not a file beside it"):
+FOREIGN = [
+    "../secret", "/etc/passwd", "a/b", "", ".", "..", "photo.jpg", "net.BIN", "NET.bin", "net.bin ",
+    "net.bin/", "./net.bin", "net\0.bin", "other.bin", "net.xml.posedeploy.json", "nét.bin",
+    "net.engine.onnx",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("field", ["files", "beside"])
+@pytest.mark.parametrize("name", FOREIGN)
+def test_a_manifest_that_names_other_files_than_an_export_writes_is_refused(
+    artifact: Artifact, name: str, field: str
+) -> None:
+    named = artifact.files if field == "files" else {}
+    _edit(artifact, **{field: {**named, name: "0" * 64}})
+    with pytest.raises(
+        ManifestError,
+        match=r"it names 'net\.xml', 'net\.bin', .*, and an export to openvino writes net\.xml, net\.bin; ",
+    ):
+        manifest.read(artifact.path)
+    assert manifest.outdated(artifact.path) == []
+
+
+@pytest.mark.parametrize("stem", ["../net", "/net", "a/net", "", "net\0"])
+def test_a_manifest_of_files_elsewhere_is_refused(artifact: Artifact, stem: str) -> None:
+    _edit(artifact, files={f"{stem}.xml": "0" * 64, f"{stem}.bin": "0" * 64})
+    with pytest.raises(ManifestError, match=r"and an export to openvino writes NAME\.xml, NAME\.bin; export"):
+        manifest.described(artifact.path)
+
+
+def test_a_manifest_that_leaves_a_file_out_is_refused(artifact: Artifact) -> None:
+    _edit(artifact, files={"net.xml": artifact.files["net.xml"]})
+    with pytest.raises(
+        ManifestError, match=r"it names 'net\.xml', and an export to openvino writes net\.xml, n"
+    ):
+        manifest.read(artifact.path)
+
+
+def test_a_target_of_a_later_release_is_refused(artifact: Artifact) -> None:
+    _edit(artifact, target="coreml")
+    with pytest.raises(ManifestError, match=r"its target is 'coreml', and this release knows .*; upgrade"):
         manifest.read(artifact.path)
 
 
@@ -323,25 +426,110 @@ def test_a_lone_file_whose_model_was_changed_is_refused(lone: Artifact) -> None:
         manifest.read(lone.path)
 
 
-def test_a_lone_file_whose_manifest_was_changed_is_refused(lone: Artifact) -> None:
-    lone.path.write_bytes(lone.path.read_bytes().replace(b'"nhwc"', b'"nchw"', 1))
-    with pytest.raises(ManifestError, match=r"net\.tflite: the manifest inside is damaged \(.*CRC.*\); exp"):
+@EVERY
+def test_a_flipped_bit_inside_a_file_is_noticed(lone: Artifact, step: int) -> None:
+    content = bytearray(lone.path.read_bytes())
+    start = content.index(b"PK\3\4") - 4  # and the end of the model
+    for bit in range(8 * start, 8 * len(content), step):
+        content[bit // 8] ^= 1 << bit % 8
+        lone.path.write_bytes(content)
+        with pytest.raises(
+            ManifestError, match=r"net\.tflite: (the manifest inside is damaged|the SHA-256 of)"
+        ):
+            manifest.find(lone.path)
+        content[bit // 8] ^= 1 << bit % 8
+
+
+@EVERY
+def test_a_file_cut_off_inside_its_manifest_is_noticed(lone: Artifact, step: int) -> None:
+    content = lone.path.read_bytes()
+    for size in range(
+        content.index(embedded_manifest.NAME.encode()) + len(embedded_manifest.NAME), len(content), step
+    ):
+        lone.path.write_bytes(content[:size])
+        with pytest.raises(
+            ManifestError, match=r"the manifest inside is damaged \(its bytes were changed, cut"
+        ):
+            manifest.has_one(lone.path)
+
+
+@pytest.mark.parametrize("more", [b"\0", b"PK\5\6" + bytes(18)])
+def test_bytes_behind_the_manifest_inside_a_file_are_noticed(lone: Artifact, more: bytes) -> None:
+    lone.path.write_bytes(lone.path.read_bytes() + more)
+    with pytest.raises(ManifestError, match=r"its bytes were changed, cut off or added to\); export the art"):
+        manifest.find(lone.path)
+
+
+def test_an_edited_manifest_inside_a_file_is_refused(lone: Artifact) -> None:
+    """As by someone who knows ZIP, and not this format."""
+    inside = embedded_manifest.read(lone.path)
+    assert inside is not None
+    lone.path.write_bytes(lone.path.read_bytes()[: inside.model_size])
+    embedded_manifest.append(lone.path, inside.content.replace(b'"nhwc"', b'"nchw"', 1))
+    with pytest.raises(
+        ManifestError, match=r"net\.tflite: the manifest was damaged or edited: .*; export the"
+    ):
         manifest.read(lone.path)
 
 
-def test_a_lone_file_cut_short_is_not_taken_for_one_made_by_others(lone: Artifact) -> None:
-    lone.path.write_bytes(lone.path.read_bytes()[:-10])
-    with pytest.raises(ManifestError, match=r"the manifest inside is damaged \(the file is cut off, or"):
-        manifest.read(lone.path)
-
-
-def test_what_is_outdated_is_beside_it_and_as_it_was_written(artifact: Artifact, tmp_path: Path) -> None:
-    for name in ("kept", "changed"):
+@pytest.fixture
+def engine(tmp_path: Path) -> Artifact:
+    """An engine with both sidecar files."""
+    names = ("net.engine", "net.engine.onnx", "net-trt.pth")
+    for name in names:
         (tmp_path / name).write_bytes(name.encode())
-    hashes = {name: files.sha256(tmp_path / name) for name in ("kept", "changed")}
-    (tmp_path / "changed").write_bytes(b"theirs")
-    elsewhere = {f"../{tmp_path.name}/kept": hashes["kept"], "": hashes["kept"], "gone": hashes["kept"]}
-    _edit(artifact, beside={**hashes, **elsewhere})
-    assert manifest.outdated(artifact.path) == ["kept"]
-    manifest.path_of(artifact.path).write_text("{")
-    assert manifest.outdated(artifact.path) == []
+    first, *others = ({name: files.sha256(tmp_path / name)} for name in names)
+    beside = {name: digest for each in others for name, digest in each.items()}
+    made = Artifact(tmp_path / "net.engine", "tensorrt", SPEC, "fp32", first, MADE, {}, beside)
+    manifest.write(made, tmp_path)
+    return made
+
+
+def test_the_sidecar_files_of_an_engine_are_outdated_with_it(engine: Artifact) -> None:
+    assert manifest.outdated(engine.path) == ["net.engine.onnx", "net-trt.pth"]
+    manifest.path_of(engine.path).write_text("{")
+    assert manifest.outdated(engine.path) == []
+
+
+@pytest.mark.parametrize("become", ["changed", "gone", "folder", "link", "link to a folder"])
+def test_sidecar_files_that_are_no_longer_ours_stay(engine: Artifact, tmp_path: Path, become: str) -> None:
+    path = tmp_path / "net-trt.pth"
+    theirs = path.rename(tmp_path / "photo.jpg")
+    if become == "changed":
+        path.write_bytes(b"theirs")
+    elif become == "folder":
+        path.mkdir()
+    elif become != "gone":
+        path.symlink_to(tmp_path if "folder" in become else theirs)
+    assert manifest.outdated(engine.path) == ["net.engine.onnx"]
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["../photo.jpg", "photo.jpg", "NET-trt.pth", "net-trt.PTH", "net-trt.pth/", "other-trt.pth", "net.xml"],
+)
+def test_no_other_file_is_removed_whatever_a_manifest_names(
+    engine: Artifact, tmp_path: Path, name: str
+) -> None:
+    kept = engine.path.parent / name.rstrip("/")
+    kept.write_bytes(b"theirs")
+    _edit(engine, beside={**engine.beside, name: files.sha256(kept)})
+    assert manifest.outdated(engine.path) == []
+    with pytest.raises(
+        ManifestError, match=r"and an export to tensorrt writes net\.engine, net\.engine\.onnx, net-"
+    ):
+        manifest.find(engine.path)
+    kept.unlink()
+
+
+def test_names_of_another_unicode_form_are_others(tmp_path: Path) -> None:
+    composed, decomposed = "\u00e9.engine", "e\u0301-trt.pth"
+    (tmp_path / composed).write_bytes(b"engine")
+    (tmp_path / decomposed).write_bytes(b"theirs")
+    hashes = {name: files.sha256(tmp_path / name) for name in (composed, decomposed)}
+    beside = {decomposed: hashes.pop(decomposed)}
+    made = Artifact(tmp_path / composed, "tensorrt", SPEC, "fp32", hashes, MADE, {}, beside)
+    manifest.write(made, tmp_path)
+    assert manifest.outdated(made.path) == []
+    with pytest.raises(ManifestError, match="and an export to tensorrt writes \u00e9"):
+        manifest.read(made.path)

@@ -11,6 +11,7 @@ from types import ModuleType
 from typing import Any
 
 from posedeploy import engines, files, manifest, plugins
+from posedeploy.backends import TARGETS
 from posedeploy.convert.export_options import OnProgress, TensorRtOptions
 from posedeploy.engines import AHEAD, Flavour, Passport, Shapes, passport_of
 from posedeploy.errors import ArtifactError, DeviceError, ExportError
@@ -111,6 +112,7 @@ def rebuild(artifact: Artifact, asked: TensorRtOptions, on_progress: OnProgress)
         workspace_mib=asked.workspace_mib or passport.workspace_mib,
     )
     engine, built = build(graph, asked, passport.profile, on_progress, precision=passport.precision)
+    sidecars = TARGETS["tensorrt"].sidecar_names(artifact.path.stem)  # one that was renamed keeps its own
     with files.staged(artifact.path.parent) as stage:
         path = stage / artifact.path.name
         path.write_bytes(engine)
@@ -118,6 +120,7 @@ def rebuild(artifact: Artifact, asked: TensorRtOptions, on_progress: OnProgress)
             artifact,
             files={path.name: files.sha256(path)},
             details=engines.details(built),
+            beside={name: artifact.beside[name] for name in sidecars if name in artifact.beside},
             provenance=_renewed(artifact, asked),
         )
         manifest.write(made, stage)

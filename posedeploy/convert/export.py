@@ -31,8 +31,8 @@ def export(
 ) -> list[Artifact]:
     """Convert a model to each target, as ``STEM.SUFFIX`` with its manifest, in ``folder``.
 
-    What else a converter writes beside its file and its target's companions is put there too, and is the
-    user's to move: the manifest does not ask for it. What an earlier export wrote and this one does not goes.
+    Sidecar files are put there too, and are the user's to move: the manifest does not ask for them. What an
+    earlier export wrote and this one does not is removed.
 
     Raises:
         ExportError: there is no such target, the network cannot go to it as asked, or the stem names no file
@@ -98,8 +98,9 @@ def _export(
         with native_path(stage) as writable:
             details = dict(convert(prepared, writable / name) or {})
         packages = details.pop("packages", target.packages)
-        belonging = [name, *(Path(name).with_suffix(suffix).name for suffix in target.companions)]
+        belonging = target.file_names(stem)
         hashes = {path.name: files.sha256(path) for path in sorted(stage.iterdir())}
+        assert hashes.keys() <= {*belonging, *target.sidecar_names(stem)}, "a converter wrote another file"
         artifact = Artifact(
             path=folder / name,
             target=target.name,

@@ -20,8 +20,8 @@ from posedeploy.types import TensorSpec
 
 Sides: TypeAlias = Mapping[str, Mapping[str, tuple[int, ...]]]
 """Shapes by the name of their input, by the option that gave them."""
-WRAPPED = "-trt.pth"
-"""How the name of the file for torch2trt ends, as the published 3D demo calls it."""
+KEPT, WRAPPED = TARGETS["tensorrt"].sidecar_suffixes
+"""How the names of the ONNX and of the file for torch2trt end, the second as in the published 3D demo."""
 
 
 def convert(prepared: Prepared, path: Path) -> Mapping[str, Any]:
@@ -38,7 +38,7 @@ def convert(prepared: Prepared, path: Path) -> Mapping[str, Any]:
     engines.choose(asked.flavour, asked.gpus)  # before the minutes that the ONNX may take
     profile = profile_of(prepared.spec.inputs, prepared.options)
     model = graph(prepared)
-    kept = path.with_name(path.name + ".onnx")
+    kept = path.with_name(path.stem + KEPT)
     onnx.save(_without_notes(model), kept)
     onnx.checker.check_model(kept, full_check=True)
     built, passport = engine.build(

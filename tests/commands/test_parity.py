@@ -100,9 +100,9 @@ def test_an_artifact_that_was_changed(human: Path, refused: Callable[..., str]) 
         assert message.startswith(f"error: out/{changed}: its SHA-256 is ")
         assert "the file was changed after it was exported" in message
     manifest = Path("out/human.torchscript.posedeploy.json")
-    manifest.write_text(manifest.read_text().replace('"version": 1', '"version": 2'))
+    manifest.write_text(manifest.read_text().replace('"version": 2', '"version": 3'))
     message = refused("parity", "out/human.torchscript")
-    assert "it has version 2 and this release reads up to 1; upgrade posedeploy" in message
+    assert "it has version 3, and this release reads version 2; upgrade posedeploy" in message
 
 
 def test_an_image_that_cannot_be_read_does_not_stop_the_others(

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from posedeploy.manifest_document import seal
 from posedeploy.types import Array
 from tests.commands.conftest import Invoke, words
 from tests.predict.conftest import PEOPLE, write_image
@@ -86,7 +87,7 @@ def test_parity_finds_the_checkpoint_by_its_hash(
     manifest = copied / "human.onnx.posedeploy.json"
     document = json.loads(manifest.read_text())
     document["provenance"]["checkpoint"] = "/former/weights/human.pth"
-    manifest.write_text(json.dumps(document))
+    manifest.write_bytes(seal(document))
     assert "the checkpoint it was made from is neither at /former/weights/human.pth" in refused(
         "parity", path, *network
     )

@@ -115,6 +115,7 @@ def test_the_manifests_inside_and_beside_differ_in_the_hash_alone(last: Artifact
         inside = json.loads(archive.read(embedded_manifest.NAME))
     beside = json.loads(manifest.path_of(last.path).read_text())
     assert inside.pop("files") != beside.pop("files")
+    assert inside.pop("manifest_sha256") != beside.pop("manifest_sha256")
     assert inside == beside
 
 

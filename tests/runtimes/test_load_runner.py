@@ -105,12 +105,13 @@ def test_a_file_whose_tensors_are_not_those_of_its_manifest_is_refused(
 
 
 def test_a_file_that_was_given_the_suffix_of_another_target_is_refused(tmp_path: Path) -> None:
-    (tmp_path / "a.onnx").write_bytes(b"IR")
-    spec = ModelSpec("x", "", (), ())
-    hashes = {"a.onnx": files.sha256(tmp_path / "a.onnx")}
-    made = Provenance(None, "")
-    manifest.write(Artifact(tmp_path / "a.onnx", "openvino", spec, "fp32", hashes, made), tmp_path)
-    with pytest.raises(ManifestError, match="its manifest calls it 'openvino', and it is named like onnx"):
+    (tmp_path / "a.onnx").write_bytes(b"program")
+    hashes = {"a.torchscript": files.sha256(tmp_path / "a.onnx")}
+    made = Artifact(
+        tmp_path / "a.onnx", "torchscript", ModelSpec("x", "", (), ()), "fp32", hashes, Provenance(None, "")
+    )
+    manifest.write(made, tmp_path)
+    with pytest.raises(ManifestError, match="its manifest calls it 'torchscript', and it is named like onnx"):
         open_artifact(tmp_path / "a.onnx")
 
 
