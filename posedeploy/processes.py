@@ -107,14 +107,17 @@ def _wait(process: subprocess.Popen[bytes], request: bytes, time_limit_s: float 
 
 def _end(process: subprocess.Popen[bytes]) -> None:
     """End a program and all that it started."""
+    started: list[psutil.Process] = []  # also those that lead a process group of their own
+    with suppress(psutil.NoSuchProcess):
+        started = psutil.Process(process.pid).children(recursive=True)
     if sys.platform == "win32":
-        with suppress(psutil.NoSuchProcess):
-            for child in psutil.Process(process.pid).children(recursive=True):
-                child.kill()
         process.kill()
     else:
         with suppress(ProcessLookupError):
             os.killpg(process.pid, signal.SIGKILL)
+    for child in started:
+        with suppress(psutil.NoSuchProcess):
+            child.kill()
     process.wait()
 
 

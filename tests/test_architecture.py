@@ -44,6 +44,7 @@ SHARED = BASE | {
     "native_paths",
     "text_files",
     "processes",
+    "isolation",
     "content_kinds",
 }
 
@@ -82,6 +83,7 @@ MAY_IMPORT = {
     "native_paths": BASE,
     "text_files": BASE | {"content_kinds", "input_files"},
     "processes": BASE,
+    "isolation": BASE | {"isolation", "processes"},
     "aoti_package": SHARED | {"aoti_package"},
     "content_kinds": BASE,
     "pickles": BASE | {"pickles"},

@@ -15,7 +15,8 @@ from posedeploy.aoti_package.cpp_library import (
     read_library,
     read_package_versions,
 )
-from posedeploy.aoti_package.trial import TrialFailedError, signal_name
+from posedeploy.aoti_package.trial import TrialFailedError
+from posedeploy.isolation.tasks import signal_name
 
 REMEDIES = {
     "SIGILL": "the compiler used an instruction that this processor lacks; export it again on this machine",

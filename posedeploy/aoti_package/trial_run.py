@@ -8,11 +8,11 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 
 from posedeploy.aoti_package.loader import Program, load_package
 from posedeploy.cuda_graph import GraphedCall
+from posedeploy.isolation.arrays import read_arrays, write_arrays
 
 
 def run(request: Mapping[str, Any], enter: Callable[[str], None]) -> None:
@@ -31,21 +31,21 @@ def run(request: Mapping[str, Any], enter: Callable[[str], None]) -> None:
     program = load_package(Path(request["package"]), device)
     enter("run")
     with torch.inference_mode():
-        for number in range(len(request["inputs"])):
-            outputs = program(*(tensor.to(device) for tensor in _inputs(request, number)))
-            for index, output in enumerate(outputs):
-                np.save(f"output-{number}-{index}.npy", output.cpu().numpy())
+        results = []
+        for number in range(request["runs"]):
+            outputs = program(*(tensor.to(device) for tensor in _inputs(number)))
+            results.append([output.cpu().numpy() for output in outputs])
+        write_arrays(Path(), "output", results)
     if request["graph"]:
         enter("record")
-        _replay(program, _inputs(request, 0), device)
+        _replay(program, _inputs(0), device)
     enter("unload")
     del program
     gc.collect()
 
 
-def _inputs(request: Mapping[str, Any], number: int) -> list[torch.Tensor]:
-    names = (f"input-{number}-{index}.npy" for index in range(request["inputs"][number]))
-    return [torch.from_numpy(np.load(name)) for name in names]
+def _inputs(number: int) -> list[torch.Tensor]:
+    return [torch.from_numpy(array) for array in read_arrays(Path(), "input", number)]
 
 
 def _replay(program: Program, inputs: list[torch.Tensor], device: torch.device) -> None:

@@ -22,7 +22,8 @@ from posedeploy.console.tables import bytes_of, running, size, table, tensors_ta
 from posedeploy.families import FAMILIES
 from posedeploy.keypoint_descriptions import count_limbs, undescribed
 from posedeploy.printable import listed, printable
-from posedeploy.runtimes.load_runner import devices_of, fitted, open_runner
+from posedeploy.runtimes.isolated import describe_in_child
+from posedeploy.runtimes.load_runner import devices_of, fitted
 from posedeploy.types import Artifact, Fit, Model, ModelSpec, Provenance, RunOptions, Weights
 
 FITS: dict[Fit, str] = {
@@ -35,7 +36,8 @@ FITS: dict[Fit, str] = {
 
 
 def run(path: Path, described: Described, json: Path | None) -> None:
-    """Show what is known of a file; a model file is also loaded, so that what is shown is what runs."""
+    """Show what is known of a file; a model file is also loaded, in a child process, so that what is shown is
+    what runs and a crash of its runtime is an error here."""
     with working(f"reading {path}"):
         if is_checkpoint(path):
             facts, spec, tensors = _checkpoint(path, described)
@@ -85,9 +87,10 @@ def _artifact(path: Path, described: Described) -> tuple[dict[str, Any], ModelSp
     spec, runs = artifact.spec, {}
     devices = devices_of(artifact)
     if artifact.provenance is None or "CPU" in devices:
-        with open_runner(artifact, RunOptions("CPU" if "CPU" in devices else devices[0])) as runner:
-            spec = fitted(artifact, runner)
-            runs = {"runs on": running(runner.effective), **runner.effective.details}
+        options = RunOptions("CPU" if "CPU" in devices else devices[0])
+        report = describe_in_child(artifact, options)
+        spec = fitted(artifact, report)
+        runs = {"runs on": running(report.effective), **report.effective.details}
     facts = {
         "target": artifact.target,
         "file": size(bytes_of(artifact)),

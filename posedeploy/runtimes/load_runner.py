@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Protocol
 
 from posedeploy import contracts, manifest, plugins
 from posedeploy.backends import is_named_like_model, runtime_for, target_named, target_of
@@ -13,7 +14,7 @@ from posedeploy.errors import ArtifactError, InputError, ManifestError, PoseDepl
 from posedeploy.native_paths import native_path
 from posedeploy.printable import printable
 from posedeploy.runtimes.base import Runner
-from posedeploy.types import Artifact, ModelSpec, RunOptions
+from posedeploy.types import Artifact, ModelSpec, RunOptions, TensorSpec
 
 
 def open_artifact(path: Path, described: ModelSpec | None = None) -> Artifact:
@@ -105,10 +106,22 @@ def devices_of(artifact: Artifact, runtime: str | None = None) -> tuple[str, ...
     return (compiled,) if compiled in devices else devices
 
 
-def fitted(artifact: Artifact, runner: Runner) -> ModelSpec:
+class HasTensors(Protocol):
+    """What shows the tensors of a model file: a ``Runner``, or a ``RunnerReport``."""
+
+    @property
+    def inputs(self) -> tuple[TensorSpec, ...]:
+        """The inputs in the file's order."""
+
+    @property
+    def outputs(self) -> tuple[TensorSpec, ...]:
+        """The outputs in the file's order."""
+
+
+def fitted(artifact: Artifact, runner: HasTensors) -> ModelSpec:
     """The artifact's spec, held against the tensors that the runtime found in the file.
 
-    The runner stays the caller's to close, whatever is found.
+    A runner stays the caller's to close, whatever is found.
 
     Raises:
         ArtifactError: the file's tensors are not those of its manifest.

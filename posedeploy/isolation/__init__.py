@@ -1,0 +1,1 @@
+"""Run code that may crash, such as a native library on a file of unknown origin, in a child process."""

@@ -1,0 +1,23 @@
+"""Arrays that a process hands to its child, and the child back, as files in the child's folder."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from posedeploy.types import Array
+
+
+def write_arrays(work: Path, name: str, runs: Sequence[Sequence[Array]]) -> None:
+    """Write the arrays of each run as ``NAME-RUN-INDEX.npy``."""
+    for number, arrays in enumerate(runs):
+        for index, array in enumerate(arrays):
+            np.save(work / f"{name}-{number}-{index}.npy", array)
+
+
+def read_arrays(work: Path, name: str, run: int) -> list[Array]:
+    """Return the arrays of one run that ``write_arrays`` wrote."""
+    count = len(list(work.glob(f"{name}-{run}-*.npy")))
+    return [np.load(work / f"{name}-{run}-{index}.npy") for index in range(count)]

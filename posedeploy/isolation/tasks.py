@@ -1,0 +1,175 @@
+"""Run a task in a child process, and report a crash, a hang or a signal there as an error here."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import sys
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal, TypeAlias
+
+import psutil
+
+from posedeploy import errors, processes
+from posedeploy.errors import OutputError
+
+SCRIPT = Path(__file__).with_name("child_script.py")
+OPTIONS = ("-P", "-u", "-W", "ignore", "-X", "utf8")
+
+Kind: TypeAlias = Literal["crash", "time limit", "error", "not started"]
+
+
+class ChildFailedError(Exception):
+    """A child process did not finish its task.
+
+    kind: ``crash`` (a signal, or another sudden end), ``time limit``, ``error`` (the task raised an exception
+    that is not one of ``posedeploy.errors``) or ``not started``. stage: the step that was under way;
+    ``start`` before the task's first one. detail: the exception's message, or the last line that the child
+    printed. signal: the number of the signal that ended the child, 0 for none. error_type: the exception's
+    class.
+    """
+
+    def __init__(
+        self, kind: Kind, stage: str, detail: str, *, signal_number: int = 0, error_type: str = ""
+    ) -> None:
+        super().__init__(detail)
+        self.kind = kind
+        self.stage = stage
+        self.detail = detail
+        self.signal = signal_number
+        self.error_type = error_type
+
+    @property
+    def reason(self) -> str:
+        """The signal and the detail, as far as there are any: ``SIGABRT; terminate called``."""
+        return "; ".join(part for part in (signal_name(self.signal), self.detail) if part)
+
+
+@dataclass(frozen=True)
+class _Left:
+    """What a child left in its folder."""
+
+    stage: str
+    answer: dict[str, Any] | None
+
+
+@contextmanager
+def work_folder(purpose: str) -> Iterator[Path]:
+    """Give a temporary folder for a child process and its files.
+
+    Args:
+        purpose: for the message, such as "the check of human.pt2".
+
+    Raises:
+        OutputError: it, or a file in it, cannot be written.
+    """
+    try:
+        with tempfile.TemporaryDirectory(prefix="posedeploy-") as folder:
+            yield Path(folder)
+    except OSError as error:
+        raise OutputError(
+            f"{tempfile.gettempdir()}: cannot write the files of {purpose} here "
+            f"({error.strerror or error}); name another folder in the environment variable TMPDIR"
+        ) from error
+
+
+def run_task(
+    task: str,
+    argument: Mapping[str, Any],
+    work: Path,
+    *,
+    time_limit_s: float,
+    memory_limit: int | None = None,
+    imports: Sequence[str] = (),
+    preload: Sequence[Path] = (),
+) -> Any:
+    """Run ``module:function`` in a child process that works in the folder ``work``, and return its result.
+
+    The function takes ``argument`` and ``enter``, which it calls with the name of each stage before it. The
+    argument and the result are JSON; arrays go through files (``arrays.py``).
+
+    Args:
+        memory_limit: in bytes; None for no limit.
+        imports: packages that the child imports first, in this order.
+        preload: libraries that it loads before those.
+
+    Raises:
+        PoseDeployError: as the function raised it.
+        ChildFailedError: the child crashed, hung, raised another exception or could not be started.
+    """
+    if getattr(sys, "frozen", False):  # its executable is the program itself, not a Python
+        raise ChildFailedError("not started", "start", "this program is frozen and has no Python to run")
+    request = {
+        "task": task,
+        "argument": argument,
+        "sys_path": [str(Path(entry or os.curdir).absolute()) for entry in sys.path],
+        "preload": [str(path) for path in preload],
+        "imports": list(imports),
+        "time_limit_s": time_limit_s,
+        "memory_limit": memory_limit,
+    }
+    try:
+        ended = processes.run(
+            [sys.executable, *OPTIONS, SCRIPT],
+            work,
+            request=json.dumps(request).encode() + b"\n",
+            time_limit_s=time_limit_s,
+            # What a crash leaves of temporary files goes with the folder.
+            variables={"TMPDIR": str(work)},
+        )
+    except processes.NotStartedError as error:
+        raise ChildFailedError("not started", "start", str(error)) from error
+    except processes.TimeLimitError as error:
+        stage = _read(work).stage
+        raise ChildFailedError("time limit", stage, f"no end after {time_limit_s:g} s") from error
+    return _result(_read(work), ended)
+
+
+def _read(work: Path) -> _Left:
+    stage, answer = work / "stage", work / "answer"
+    return _Left(
+        stage.read_text(encoding="utf-8") if stage.is_file() else "start",
+        json.loads(answer.read_text(encoding="utf-8")) if answer.is_file() else None,
+    )
+
+
+def _result(left: _Left, ended: processes.Ended) -> Any:
+    """The task's result, where the child finished it and ended well."""
+    answer = left.answer
+    if answer is None or ended.status != 0:
+        status = f"exit status {ended.status}" if ended.status >= 0 else ""
+        detail = processes.last_line(ended.log) or status
+        raise ChildFailedError("crash", left.stage, detail, signal_number=max(0, -ended.status))
+    if not answer["error"]:
+        return answer["result"]
+    if answer["is_ours"] and hasattr(errors, answer["error"]):
+        raise getattr(errors, answer["error"])(answer["message"])
+    lines = answer["message"].splitlines() or [answer["error"]]
+    failure = ChildFailedError("error", left.stage, lines[0], error_type=answer["error"])
+    failure.add_note(ended.log)
+    raise failure
+
+
+def free_memory(cgroup: Path = Path("/sys/fs/cgroup")) -> int:
+    """Return the bytes of memory that a process may still take here, or in this container (cgroup v2).
+
+    Pages of files that the container has in memory count as taken: a little less than there is.
+    """
+    free = int(psutil.virtual_memory().available)
+    limit, taken = cgroup / "memory.max", cgroup / "memory.current"
+    if limit.is_file() and (text := limit.read_text(encoding="ascii").strip()) != "max":
+        free = min(free, max(0, int(text) - int(taken.read_text(encoding="ascii"))))
+    return free
+
+
+def signal_name(number: int) -> str:
+    """Return ``SIGSEGV`` and such; empty for 0."""
+    try:
+        return signal.Signals(number).name
+    except ValueError:
+        return f"signal {number}" if number else ""

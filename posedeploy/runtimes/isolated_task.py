@@ -1,0 +1,33 @@
+"""What the child process of ``isolated.py`` does: load a model file, describe it, unload it."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import msgspec
+
+from posedeploy.runtimes.isolated import RunnerReport, decode_artifact
+from posedeploy.runtimes.load_runner import open_runner, runner_of
+from posedeploy.types import RunOptions
+
+
+def describe(argument: Mapping[str, Any], enter: Callable[[str], None]) -> Any:
+    """Return a ``RunnerReport``, as JSON, of an artifact on a runtime.
+
+    Raises:
+        PoseDeployError: as of ``open_runner``.
+    """
+    if argument["folder"] is not None:  # so that messages have the path as the user gave it
+        os.chdir(argument["folder"])
+    artifact = decode_artifact(argument["artifact"])
+    enter("import")
+    runner_of(artifact, argument["runtime"])
+    enter("load")
+    options = msgspec.convert(argument["options"], RunOptions)
+    with open_runner(artifact, options, argument["runtime"]) as runner:
+        enter("read")
+        report = msgspec.to_builtins(RunnerReport(runner.inputs, runner.outputs, runner.effective))
+        enter("close")
+    return report

@@ -1,0 +1,101 @@
+"""A child process that ends in any way becomes a result or an error here."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from posedeploy.errors import ArtifactError
+from posedeploy.isolation.tasks import ChildFailedError, free_memory, run_task
+from tests.environments.chains import all_gone, wait_for
+
+HARMFUL = "tests.support.harmful_tasks"
+
+
+def _run(task: str, work: Path, time_limit_s: float = 60, **settings: Any) -> Any:
+    argument = settings.pop("argument", {})
+    return run_task(f"{HARMFUL}:{task}", argument, work, time_limit_s=time_limit_s, **settings)
+
+
+@pytest.mark.parametrize(
+    ("task", "argument", "stage", "reason"),
+    [
+        ("segfault", {}, "load", "SIGSEGV"),
+        ("abort", {}, "load", "SIGABRT; what():  \ufffdno tensor"),
+        ("kill", {}, "load", "SIGKILL"),
+        ("leave", {}, "load", "exit status 0"),
+        ("leave", {"status": 3}, "load", "exit status 3"),
+        ("crash_at_exit", {}, "exit", "SIGSEGV"),
+    ],
+)
+def test_a_sudden_end_is_a_crash(
+    tmp_path: Path, task: str, argument: dict[str, int], stage: str, reason: str
+) -> None:
+    with pytest.raises(ChildFailedError) as failure:
+        _run(task, tmp_path, argument=argument)
+    assert (failure.value.kind, failure.value.stage, failure.value.reason) == ("crash", stage, reason)
+
+
+def test_a_hang_ends_with_all_that_the_child_started(tmp_path: Path) -> None:
+    pids = tmp_path / "pids"
+    with pytest.raises(ChildFailedError, match=r"^no end after 8 s$") as failure:
+        _run("hang", tmp_path, time_limit_s=8, argument={"pids": str(pids)})
+    assert (failure.value.kind, failure.value.stage) == ("time limit", "load")
+    assert all_gone([int(pid) for pid in pids.read_text().split()])
+
+
+def test_memory_has_a_limit(tmp_path: Path) -> None:
+    with pytest.raises(ChildFailedError) as failure:
+        _run("take_memory", tmp_path, memory_limit=1 << 30)
+    assert (failure.value.kind, failure.value.error_type) == ("error", "MemoryError")
+
+
+def test_an_error_of_posedeploy_is_raised_here_and_a_bug_has_its_traceback(tmp_path: Path) -> None:
+    with pytest.raises(ArtifactError, match=r"^human\.onnx: ONNX Runtime cannot load it \(no such operator"):
+        _run("refuse", tmp_path)
+    with pytest.raises(ChildFailedError) as failure:
+        _run("fail", tmp_path)
+    assert (failure.value.kind, failure.value.error_type) == ("error", "KeyError")
+    assert "harmful_tasks.py" in failure.value.__notes__[0]
+
+
+def test_a_task_that_cannot_be_imported_is_an_error_at_the_start(tmp_path: Path) -> None:
+    with pytest.raises(ChildFailedError, match=r"no attribute 'none'") as failure:
+        _run("none", tmp_path)
+    assert failure.value.stage == "start"
+
+
+def test_any_text_comes_back_as_it_was(tmp_path: Path) -> None:
+    argument = {"name": "día 漢 \udcff\x1b\x00\n", "number": 2**80, "negative": -1}
+    assert _run("echo", tmp_path, argument=argument) == argument
+
+
+def test_ctrl_c_ends_the_child_and_what_it_started(tmp_path: Path) -> None:
+    pids = tmp_path / "pids"
+    code = f"""
+from pathlib import Path
+from posedeploy.isolation.tasks import run_task
+argument = {{"pids": {str(pids)!r}}}
+run_task("{HARMFUL}:hang", argument, Path({str(tmp_path)!r}), time_limit_s=600)
+"""
+    root = Path(__file__).parents[2]
+    with subprocess.Popen([sys.executable, "-c", code], cwd=root, stderr=subprocess.PIPE, text=True) as ours:
+        wait_for(pids)
+        ours.send_signal(signal.SIGINT)
+        _, errors = ours.communicate(timeout=60)
+    assert errors.splitlines()[-1] == "KeyboardInterrupt"
+    assert all_gone([int(pid) for pid in pids.read_text().split()])
+
+
+def test_free_memory_is_that_of_the_container(tmp_path: Path) -> None:
+    (tmp_path / "memory.current").write_text("1000\n")
+    for limit, free in (("3000\n", 2000), ("500\n", 0)):
+        (tmp_path / "memory.max").write_text(limit)
+        assert free_memory(tmp_path) == free
+    (tmp_path / "memory.max").write_text("max\n")
+    assert free_memory(tmp_path) > 1 << 20
