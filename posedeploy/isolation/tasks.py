@@ -156,14 +156,14 @@ def _result(left: _Left, ended: processes.Ended) -> Any:
 
 
 def free_memory(cgroup: Path = Path("/sys/fs/cgroup")) -> int:
-    """Return the bytes of memory that a process may still take here, or in this container (cgroup v2).
-
-    Pages of files that the container has in memory count as taken: a little less than there is.
-    """
+    """Return the bytes of memory that a process may still take here, or in this container (cgroup v2)."""
     free = int(psutil.virtual_memory().available)
-    limit, taken = cgroup / "memory.max", cgroup / "memory.current"
+    limit = cgroup / "memory.max"
     if limit.is_file() and (text := limit.read_text(encoding="ascii").strip()) != "max":
-        free = min(free, max(0, int(text) - int(taken.read_text(encoding="ascii"))))
+        taken = int((cgroup / "memory.current").read_text(encoding="ascii"))
+        fields = dict(line.split() for line in (cgroup / "memory.stat").read_text("ascii").splitlines())
+        cached = int(fields.get("file", 0))  # pages of files, which the system gives up for others
+        free = min(free, max(0, int(text) - taken + cached))
     return free
 
 
