@@ -78,7 +78,7 @@ def explain_failure(failure: ChildFailedError, path: Path, runtime: Runtime) -> 
     name = f"{runtime.name} {plugins.version_of(runtime.package) or ''}".rstrip()
     if failure.kind == "error" and failure.error_type == "MemoryError":
         return ArtifactError(
-            f"{path}: loading it takes more memory than is free ({failure.detail or 'no detail'})"
+            f"{path}: {name} needs more memory than is free to load it; free some and try again"
         )
     if failure.kind == "error":
         return failure
@@ -97,7 +97,7 @@ def _of_file(failure: ChildFailedError, path: Path, name: str) -> PoseDeployErro
 
 def _happened(failure: ChildFailedError) -> str:
     if failure.kind == "time limit":
-        return f"had {failure.detail} and was stopped"
+        return f"was stopped ({failure.detail})"
     if failure.kind == "not started":
         return f"did not start ({failure.detail})"
     return f"crashed ({failure.reason})"

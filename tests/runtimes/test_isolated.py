@@ -1,0 +1,78 @@
+"""Files that crash a runtime, or take memory without an end, are refused; this process goes on."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from posedeploy.backends import RUNTIMES
+from posedeploy.errors import ArtifactError, DeviceError
+from posedeploy.isolation.tasks import ChildFailedError, Kind
+from posedeploy.runtimes.isolated import describe_in_child, explain_failure
+from posedeploy.runtimes.load_runner import open_artifact, open_runner
+from posedeploy.types import Artifact, RunOptions
+from tests.support.tables import ON_CPU
+
+LITERT = RUNTIMES["litert"]
+
+
+@pytest.mark.parametrize("name", ["load.tflite", "allocate.tflite"])
+def test_a_file_that_crashes_its_runtime_is_refused(data: Path, name: str) -> None:
+    artifact = open_artifact(data / "hostile" / name)
+    with pytest.raises(ArtifactError) as refusal:
+        describe_in_child(artifact, RunOptions())
+    text = str(refusal.value)
+    assert text.startswith(f"{artifact.path}: litert 2.")
+    assert " crashed (SIG" in text and text.endswith(
+        "while it loaded this file; the file is damaged, or was made to do harm; get it again from where it "
+        "came, or export it again"
+    )
+
+
+@pytest.mark.parametrize("target", [t for t in ON_CPU if t != "aoti"])
+def test_a_report_is_that_of_a_runner_in_this_process(exported: dict[str, Artifact], target: str) -> None:
+    artifact = exported[target]
+    report = describe_in_child(artifact, RunOptions(threads=1))
+    with open_runner(artifact, RunOptions(threads=1)) as runner:
+        assert report.inputs == runner.inputs and report.outputs == runner.outputs
+        assert report.effective == runner.effective
+
+
+def test_messages_have_the_path_as_it_was_given(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, exported: dict[str, Artifact]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    path = Path("día 1 漢.onnx")
+    path.write_bytes(exported["onnx"].path.read_bytes()[:-100])
+    with pytest.raises(ArtifactError, match=r"^día 1 漢\.onnx: ONNX Runtime cannot load it "):
+        describe_in_child(open_artifact(path), RunOptions())
+
+
+@pytest.mark.parametrize(
+    ("kind", "stage", "number", "error", "message"),
+    [
+        ("crash", "import", 11, DeviceError, r"litert 2.* cannot be tried here: the child process that "
+         r"imports it crashed \(SIGSEGV\); install ai_edge_litert again, or choose another target"),
+        ("not started", "start", 0, DeviceError, r"process that imports it did not start \(why\); install"),
+        ("time limit", "start", 0, DeviceError, r"process that imports it was stopped \(why\); install"),
+        ("time limit", "load", 0, ArtifactError, r"litert 2.* was stopped \(why\) while it loaded this file"),
+        ("crash", "load", 9, ArtifactError, r"crashed \(SIGKILL\) while it loaded .* not enough memory; f"),
+        ("crash", "load", 4, ArtifactError, r"\(SIGILL\).*; litert 2.* uses an instruction that this proc"),
+        ("crash", "exit", 6, ArtifactError, r"\(SIGABRT\) as its process ended, after it had loaded this f"),
+    ],
+)  # fmt: skip
+def test_the_message_depends_on_what_happened_and_when(
+    kind: Kind, stage: str, number: int, error: type[Exception], message: str
+) -> None:
+    failure = ChildFailedError(kind, stage, "" if number else "why", signal_number=number)
+    with pytest.raises(error, match=rf"^a\.tflite: .*{message}"):
+        raise explain_failure(failure, Path("a.tflite"), LITERT)
+
+
+def test_a_bug_stays_one_and_memory_that_runs_out_is_reported() -> None:
+    bug = ChildFailedError("error", "load", "a bug", error_type="KeyError")
+    assert explain_failure(bug, Path("a.tflite"), LITERT) is bug
+    short = ChildFailedError("error", "load", "", error_type="MemoryError")
+    text = str(explain_failure(short, Path("a.tflite"), LITERT))
+    assert text.startswith("a.tflite: litert ") and text.endswith("free some and try again")
