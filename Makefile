@@ -2,12 +2,13 @@
 # Each makes .venv and installs into it what constraints.txt pins.
 
 PYTHON ?= python3
+SECONDS ?= 600
 BIN := .venv/bin
 RUNS := .venv/.runs
 INSTALLED := .venv/.installed
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 
-.PHONY: demo test test-all lint format bench clean
+.PHONY: demo test test-all lint format bench fuzz clean
 
 demo: $(RUNS)
 	@sh tools/demo.sh $(BIN)
@@ -33,6 +34,11 @@ format: $(INSTALLED)
 bench: $(INSTALLED)
 	$(BIN)/python tools/bench_costs.py
 	$(BIN)/python tools/bench_decode.py
+
+# For SECONDS in all, shared by the targets; what breaks the contract is kept in artifacts/fuzz.
+fuzz: $(INSTALLED)
+	@echo "== every reader of untrusted files, fuzzed on every core"
+	$(BIN)/python -m tools.fuzz --seconds $(SECONDS)
 
 # What posedeploy itself needs for the usual targets, and then all that the tests need.
 $(RUNS): pyproject.toml constraints.txt

@@ -42,7 +42,7 @@ from posedeploy.tensor_tables import (
     describe_outputs,
     infer_image_layout,
 )
-from posedeploy.text_files import read_toml
+from posedeploy.text_files import convert, read_toml
 from posedeploy.types import (
     ColourOrder,
     Embedded,
@@ -158,7 +158,7 @@ def describe_keypoints(spec: ModelSpec, path: Path) -> ModelSpec:
 def _document(path: Path) -> _Document:
     table = read_toml(path, "a contract", dict[str, Any], hint=HINT)
     try:
-        return msgspec.convert(table, _Document)
+        return convert(table, _Document)
     except msgspec.ValidationError as error:
         raise InputError(f"{path}: not a contract: {error}{_allowed(str(error))}; {HINT}") from error
 

@@ -14,6 +14,7 @@ import msgspec
 from posedeploy import plugins
 from posedeploy.backends import TARGETS
 from posedeploy.errors import ArtifactError, DeviceError, ManifestError, MissingPackageError, PoseDeployError
+from posedeploy.text_files import convert
 from posedeploy.types import Artifact
 
 SIDECARS = TARGETS["tensorrt"].sidecar_suffixes
@@ -100,7 +101,7 @@ def passport_of(artifact: Artifact) -> Passport | None:
     if artifact.provenance is None and not artifact.details:
         return None
     try:
-        passport = msgspec.convert(artifact.details, Passport)
+        passport = convert(artifact.details, Passport)
         for name in (passport.onnx, passport.wrapped):
             if name is not None and (name != Path(name).name or not name.endswith(SIDECARS)):
                 raise msgspec.ValidationError(f"{name!r} is not a sidecar file of an engine")

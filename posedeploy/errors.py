@@ -23,15 +23,15 @@ Each message says what failed, what was found, what was wanted, and what to do.
 
 from __future__ import annotations
 
-from posedeploy.printable import printable
+from posedeploy.printable import printable, shorten
 
 
 class PoseDeployError(Exception):
-    """The root of all errors that are the user's to mend. The message is one printable line, whatever names
-    of files are in it."""
+    """The root of all errors that are the user's to mend. The message is one printable line of a few thousand
+    characters at most, whatever names and values of a file are in it."""
 
     def __init__(self, message: str) -> None:
-        super().__init__(printable(message))
+        super().__init__(shorten(printable(message)))
 
 
 class CheckpointError(PoseDeployError):

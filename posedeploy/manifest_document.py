@@ -20,7 +20,7 @@ import msgspec
 from posedeploy.backends import TARGETS
 from posedeploy.errors import InputError, ManifestError
 from posedeploy.printable import listed, printable
-from posedeploy.text_files import parse_json
+from posedeploy.text_files import convert, parse_json
 from posedeploy.types import Artifact, ModelSpec, Provenance
 
 WHAT = "a manifest"
@@ -124,7 +124,7 @@ def parse(path: Path, encoded: bytes) -> Manifest:
     try:
         content: dict[str, Any] = parse_json(encoded, path, WHAT, dict[str, Any])
         _check_head(path, content)
-        document = msgspec.convert(content, Manifest)
+        document = convert(content, Manifest)
     except InputError as error:
         raise _damaged(path, str(error).removeprefix(printable(f"{path}: not {WHAT}: "))) from error
     except (msgspec.ValidationError, RecursionError) as error:
@@ -140,7 +140,7 @@ def _damaged(path: Path, reason: str) -> ManifestError:
 
 
 def _check_head(path: Path, content: Mapping[str, Any]) -> None:
-    head = msgspec.convert(content, _Head)
+    head = convert(content, _Head)
     if head.format != FORMAT:
         raise ManifestError(
             f"{path}: it is not a posedeploy manifest (format {head.format!r}, not {FORMAT!r})"

@@ -15,6 +15,7 @@ import msgspec
 import torch
 
 from posedeploy.errors import ArtifactError, DeviceError, ManifestError, MissingPackageError
+from posedeploy.text_files import convert
 
 AGAIN = "posedeploy export CHECKPOINT --to aoti"
 
@@ -67,7 +68,7 @@ def check(path: Path, said: Mapping[str, Any], device: str) -> None:
             f"{path}: it is machine code, and no manifest says for what; make it with {AGAIN}"
         )
     try:
-        wanted = msgspec.convert(said, Needs)
+        wanted = convert(said, Needs)
     except msgspec.ValidationError as error:
         raise ManifestError(
             f"{path}: its manifest's details do not say what the code was compiled for ({error}); make it "

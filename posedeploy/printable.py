@@ -10,6 +10,8 @@ ESCAPED = {"Cc", "Cf", "Cs", "Zl", "Zp"}
 JOINERS = "\u200c\u200d"
 """Format characters that Persian, Indic scripts and emoji are written with."""
 MAX_LISTED, MAX_NAME = 12, 200
+MAX_MESSAGE, MESSAGE_END = 4000, 1000
+"""Characters of an error message, and of its end, which says what to do and stays."""
 
 
 def printable(text: str) -> str:
@@ -31,6 +33,15 @@ def _escaped(character: str) -> str:
     if 0xD800 <= code <= 0xDFFF:
         return f"\\u{code:04x}"
     return character.encode("unicode_escape").decode()
+
+
+def shorten(message: str) -> str:
+    """Return a message without its middle where a file made it longer than ``MAX_MESSAGE``."""
+    left_out = len(message) - MAX_MESSAGE
+    if left_out <= 0:
+        return message
+    start, end = message[: MAX_MESSAGE - MESSAGE_END], message[-MESSAGE_END:]
+    return f"{start}[... {left_out:,} characters ...]{end}"
 
 
 def listed(names: Sequence[str]) -> str:

@@ -208,7 +208,7 @@ def _without_trailing_cells(rows: list[CsvRow]) -> list[CsvRow]:
 
 def _parsed(parse: Callable[[], Any], text: str, path: Path, what: str, type: Any, hint: str) -> Any:
     try:
-        return msgspec.convert(parse(), type)
+        return convert(parse(), type)
     except msgspec.ValidationError as error:
         raise _refusal(path, what, str(error), hint) from error
     except json.JSONDecodeError as error:
@@ -218,6 +218,19 @@ def _parsed(parse: Callable[[], Any], text: str, path: Path, what: str, type: An
         raise _refusal(path, what, _toml_reason(str(error), text), hint) from error
     except (ValueError, RecursionError) as error:  # such as a number of thousands of digits
         raise _refusal(path, what, str(error), hint) from error
+
+
+def convert(value: Any, type: type[T]) -> T:
+    """Return what was read from JSON or TOML as msgspec makes it the ``type``.
+
+    Raises:
+        msgspec.ValidationError: it does not fit the type, or a text in it cannot be encoded, which msgspec
+            itself reports by another error.
+    """
+    try:
+        return msgspec.convert(value, type)
+    except UnicodeEncodeError as error:
+        raise msgspec.ValidationError(f"a text that is not Unicode ({error.reason})") from error
 
 
 def _refuse_constant(name: str) -> float:

@@ -74,7 +74,7 @@ MAY_IMPORT = {
     "joint_names": BASE,
     "joint_sets": BASE | {"joint_names"},
     "keypoint_descriptions": SHARED,
-    "native_code": BASE,
+    "native_code": BASE | {"text_files"},
     "reduced_precision": BASE | {"flatten"},
     "cuda_graph": BASE | {"flatten"},
     "engines": SHARED,

@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from posedeploy.errors import InputError
-from posedeploy.printable import printable
+from posedeploy.printable import MAX_MESSAGE, printable
 
 
 @pytest.mark.parametrize("text", ["", "ski día 雪.jpg", "שלום", "نمی\u200cشود", "👩\u200d🚀", "a\u00a0b"])
@@ -24,3 +24,10 @@ def test_what_can_be_shown_stays(text: str) -> None:
 def test_what_steers_a_terminal_or_cannot_be_encoded_is_escaped(text: str, shown: str) -> None:
     assert printable(text) == shown
     assert str(InputError(f"{text}: no such file")) == f"{shown}: no such file"
+
+
+def test_a_long_message_keeps_its_start_and_what_to_do() -> None:
+    message = str(InputError("a.csv: " + "\n" * 90_000 + "; name a table of boxes"))
+    assert message.startswith("a.csv: \\n") and message.endswith("; name a table of boxes")
+    assert "[... 176,030 characters ...]" in message and len(message) < MAX_MESSAGE + 40
+    assert str(InputError("x" * MAX_MESSAGE)) == "x" * MAX_MESSAGE

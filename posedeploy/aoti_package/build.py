@@ -12,6 +12,7 @@ import numpy as np
 
 from posedeploy.aoti_package.cpp_library import Versions
 from posedeploy.errors import ManifestError
+from posedeploy.text_files import convert
 from posedeploy.types import Array, ModelSpec
 
 KEY = "build"
@@ -52,7 +53,7 @@ def read_build(path: Path, details: Mapping[str, Any], spec: ModelSpec) -> Build
     if KEY not in details:
         raise ManifestError(f"{path}: its manifest does not record how it was built; {again}")
     try:
-        build = msgspec.convert(details[KEY], Build)
+        build = convert(details[KEY], Build)
     except msgspec.ValidationError as error:
         raise ManifestError(
             f"{path}: its manifest's record of the build is damaged ({error}); {again}"

@@ -12,7 +12,7 @@ import numpy as np
 
 from posedeploy.errors import InputError
 from posedeploy.poses.coco_keypoints import KEYPOINTS
-from posedeploy.text_files import read_json
+from posedeploy.text_files import convert, read_json
 from posedeploy.types import Array
 
 MAX_BYTES = 1 << 30
@@ -103,7 +103,7 @@ def _entries(found: list[Any], ids: set[int | str], remarks: list[str]) -> Itera
     broken, unlisted = [], []
     for number, each in enumerate(found):
         try:
-            entry = msgspec.convert(each, Entry)
+            entry = convert(each, Entry)
         except msgspec.ValidationError as error:
             broken.append(f"annotations[{number}]: {error}")
             continue

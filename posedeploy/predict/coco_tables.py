@@ -7,6 +7,8 @@ from typing import Annotated, Any, TypeVar
 
 import msgspec
 
+from posedeploy.text_files import convert
+
 T = TypeVar("T")
 
 MAX_NUMBER = 1 << 53
@@ -88,7 +90,7 @@ def _rows(value: Any, kind: type[T]) -> list[T]:
     rows = []
     for each in value if isinstance(value, list) else ():
         try:
-            rows.append(msgspec.convert(each, kind))
+            rows.append(convert(each, kind))
         except msgspec.ValidationError:
             continue
     return rows

@@ -13,6 +13,7 @@ from posedeploy.errors import ArtifactError, DeviceError, InputError, ManifestEr
 from posedeploy.runtimes.base import Runner, threads_asked
 from posedeploy.runtimes.litert_details import operators_of, precision_of, quantization_of, tensors_of
 from posedeploy.suppress_output import quiet
+from posedeploy.text_files import convert
 from posedeploy.types import (
     TO_CHANNELS_FIRST,
     TO_CHANNELS_LAST,
@@ -141,7 +142,7 @@ def _opened(artifact: Artifact, threads: int | None) -> Any:
 def _channels_last(artifact: Artifact) -> set[str]:
     """The tensors that have their channels last in the file alone, by its manifest."""
     try:
-        last = set(msgspec.convert(artifact.details.get("channels_last", ()), list[str]))
+        last = set(convert(artifact.details.get("channels_last", ()), list[str]))
     except msgspec.ValidationError as error:
         raise ManifestError(
             f"{artifact.path}: its manifest's channels_last are no names ({error}); export it again"

@@ -1,0 +1,34 @@
+"""Inputs that broke the contract, kept in a folder: the file, and beside it what it did."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+
+import msgspec
+
+from tools.fuzz.contract import Finding
+from tools.fuzz.targets import Target
+
+RECORD = ".finding.json"
+
+
+def keep(folder: Path, target: Target, finding: Finding, content: bytes) -> None:
+    """Save an input and what it did; of several that did the same, the shortest."""
+    key = f"{target.name}\0{finding.kind}\0{finding.what.partition(':')[0]}\0{finding.place}"
+    stem = f"{target.slug}-{finding.kind}-{hashlib.sha256(key.encode()).hexdigest()[:8]}"
+    path = folder / f"{stem}{target.suffix}"
+    if path.is_file() and path.stat().st_size <= len(content):
+        return
+    path.write_bytes(content)
+    (folder / f"{stem}{RECORD}").write_bytes(msgspec.json.encode(finding))
+
+
+def kept(folder: Path, target: Target) -> dict[str, tuple[Finding, bytes]]:
+    """Return the findings in a folder, by the names of their files, and the inputs."""
+    found = {}
+    for record in folder.glob(f"*{RECORD}"):
+        stem = record.name.removesuffix(RECORD)
+        finding = msgspec.json.decode(record.read_bytes(), type=Finding)
+        found[stem] = finding, (folder / f"{stem}{target.suffix}").read_bytes()
+    return found

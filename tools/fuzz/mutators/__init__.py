@@ -1,0 +1,25 @@
+"""THE table of mutators: each changes an input in a way that its format allows, or nearly does."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable, Mapping
+from typing import TypeAlias
+
+from tools.fuzz.mutators import archives, binary, pickles, text
+
+Mutator: TypeAlias = Callable[[bytes, random.Random], bytes]
+
+MUTATORS: Mapping[str, Mutator] = {
+    "fields": binary.change_fields,
+    "blocks": binary.change_blocks,
+    "png": binary.change_png,
+    "json": text.change_json,
+    "lines": text.change_lines,
+    "tokens": text.change_tokens,
+    "pickle": pickles.change_pickle,
+    "npy": archives.change_npy,
+    "safetensors": archives.change_safetensors,
+    "zip": archives.change_zip,
+    "packed": archives.change_packed,
+}

@@ -1,0 +1,85 @@
+"""Manifests, contracts, and what they record of compiled code."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import msgspec
+
+from posedeploy import contracts, engines, manifest, native_code
+from posedeploy.aoti_package.build import read_build
+from posedeploy.aoti_package.cpp_library import format_versions, read_package_versions
+from posedeploy.environments.state import MARKER, Broken, read_marker
+from posedeploy.errors import PoseDeployError
+from posedeploy.manifest_document import SUFFIX
+from posedeploy.text_files import parse_json
+from posedeploy.types import Artifact, ModelSpec
+from tests.test_manifest import MADE
+from tools.fuzz.seeds.documents import INPUTS, MODEL, OUTPUTS, sample_spec
+
+
+def contract(path: Path) -> None:
+    """Read a contract, lay it over the tensors of a model, and take its keypoints for a checkpoint."""
+    _try_all(
+        lambda: contracts.applied(contracts.read(path), INPUTS, OUTPUTS, str(path)),
+        lambda: contracts.describe_keypoints(sample_spec(), path),
+    )
+
+
+def manifest_beside(path: Path) -> None:
+    """Read the manifest of a model file that lies beside it."""
+    model = path.with_name(path.name.removesuffix(SUFFIX))
+    if not model.is_file():
+        model.write_bytes(MODEL)
+    _use_artifact(manifest.read(model))
+
+
+def manifest_inside(path: Path) -> None:
+    """Read the manifest in a ``.tflite`` file."""
+    manifest.place(path)
+    _use_artifact(manifest.read(path))
+
+
+def build_details(path: Path) -> None:
+    """Read what a manifest records of an engine, a package and compiled code, out of JSON."""
+    details = parse_json(path.read_bytes(), path, "details", dict[str, object])
+    spec: ModelSpec = sample_spec()
+    artifact = Artifact(path, "tensorrt", spec, "fp32", {}, MADE, details)
+    _try_all(
+        lambda: engines.passport_of(artifact),
+        lambda: read_build(path, details, spec),
+        lambda: native_code.check(path, details, "CPU"),
+    )
+
+
+def aoti_metadata(path: Path) -> None:
+    """Read what an AOTInductor package says of the libraries that it needs."""
+    format_versions(read_package_versions(path))
+
+
+def isolated_environment(path: Path) -> None:
+    """Read the marker of an isolated environment."""
+    marker = path.with_name(MARKER)
+    marker.write_bytes(path.read_bytes())
+    try:
+        read_marker(marker.parent)
+    except Broken as broken:
+        raise PoseDeployError(str(broken)) from broken
+
+
+def _use_artifact(artifact: Artifact) -> None:
+    msgspec.json.encode(artifact.spec)
+    manifest.outdated(artifact.path)
+
+
+def _try_all(*uses: Callable[[], object]) -> None:
+    """Call all of them; where each raises an error of ours, raise the first of these."""
+    errors: list[PoseDeployError] = []
+    for use in uses:
+        try:
+            use()
+        except PoseDeployError as error:
+            errors.append(error)
+    if len(errors) == len(uses):
+        raise errors[0]

@@ -1,0 +1,60 @@
+"""Addresses, and what servers answer."""
+
+from __future__ import annotations
+
+import socket
+import tempfile
+import threading
+from pathlib import Path
+
+from posedeploy.checkpoints.fetch import fetch
+from posedeploy.predict.urls import file_name_of, local_path, scheme_of, split_url, without_password
+
+
+def address(path: Path) -> None:
+    """Take the bytes for the address of a stream and of a file to download."""
+    text = path.read_bytes().decode("utf-8", "surrogateescape")
+    for read in (scheme_of, split_url, local_path, without_password, file_name_of):
+        read(text)
+    if not text.startswith(("http://", "https://")):
+        fetch(text, path.parent / "fetched")
+
+
+def http_answer(path: Path) -> None:
+    """Download from a server that answers with these bytes, and go on from a part."""
+    with tempfile.TemporaryDirectory() as folder, _Server(path.read_bytes()) as address:
+        Path(folder, "a.pth.part").write_bytes(b"12345678")
+        Path(folder, "a.pth.etag").write_bytes(b'"first"')
+        Path(folder, "a.pth.part.etag").write_bytes(b'"first"')
+        fetch(f"http://{address}/a.pth", Path(folder))
+
+
+class _Server:
+    """Answers every connection on this machine with the same bytes, and closes it."""
+
+    def __init__(self, answer: bytes) -> None:
+        self._answer = answer
+        self._socket = socket.create_server(("127.0.0.1", 0))
+        self._thread = threading.Thread(target=self._serve, daemon=True)
+
+    def __enter__(self) -> str:
+        self._thread.start()
+        return f"127.0.0.1:{self._socket.getsockname()[1]}"
+
+    def __exit__(self, *error: object) -> None:
+        self._socket.shutdown(socket.SHUT_RDWR)
+        self._socket.close()
+        self._thread.join()
+
+    def _serve(self) -> None:
+        while True:
+            try:
+                connection, _ = self._socket.accept()
+            except OSError:  # closed
+                return
+            with connection:
+                try:
+                    connection.recv(1 << 16)
+                    connection.sendall(self._answer)
+                except OSError:  # the reader has gone
+                    continue

@@ -1,0 +1,51 @@
+"""Files of joints, boxes, annotations and cameras."""
+
+from __future__ import annotations
+
+import tempfile
+from functools import cache
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from posedeploy.benchmarks.annotations import read_annotations
+from posedeploy.predict.box_files.box_content import BoxOptions
+from posedeploy.predict.boxes import read_boxes
+from posedeploy.predict.camera import camera_doubts, read_camera
+from posedeploy.predict.frames import Frame
+from posedeploy.predict.joint_files.joint_source import JointsFile, JointsOptions
+from posedeploy.predict.sources import open_source
+
+
+def joints(path: Path) -> None:
+    """Read a file of 2D joints, and give people to a network."""
+    for is_sequence in (False, True):
+        with JointsFile(path, JointsOptions(is_sequence=is_sequence)) as opened:
+            numbers = opened.content.people
+            assert numbers.ndim == 3
+            _ = opened.numbers, opened.fps
+
+
+def boxes(path: Path) -> None:
+    """Read a file of boxes for an image."""
+    with open_source(str(_photo())) as photo:
+        found = read_boxes(path, photo, BoxOptions()).find
+        found(Frame("a.png", np.zeros((480, 640, 3), np.uint8), 0))
+
+
+def coco_annotations(path: Path) -> None:
+    """Read COCO's annotations of images."""
+    read_annotations(path)
+
+
+def extrinsics(path: Path) -> None:
+    """Read the user's camera."""
+    camera_doubts(read_camera(700.0, path), [640])
+
+
+@cache
+def _photo() -> Path:
+    path = Path(tempfile.mkdtemp(prefix="posedeploy-fuzz-"), "a.png")
+    cv2.imwrite(str(path), np.zeros((480, 640, 3), np.uint8))
+    return path

@@ -1,0 +1,45 @@
+"""Images, animations and videos."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from itertools import islice
+from pathlib import Path
+
+from posedeploy.content_kinds import kind_of_file
+from posedeploy.predict.animations import Animation, is_animated
+from posedeploy.predict.images import check_claims, is_image, read_image
+from posedeploy.predict.sources import open_source
+
+MAX_FRAMES = 30
+
+
+def image_header(path: Path) -> None:
+    """Read the header of an image, and tell what the file is."""
+    kind_of_file(path)
+    is_image(path)
+    check_claims(path)
+
+
+def image(path: Path) -> None:
+    """Decode an image."""
+    read_image(path)
+
+
+def animation(path: Path) -> None:
+    """Decode an animation by OpenCV, whatever else could read it."""
+    check_claims(path)
+    if is_animated(path):
+        with Animation(path, None) as source:
+            _use(source)
+
+
+def source(path: Path) -> None:
+    """Decode what ``predict`` is given: images, animations and videos."""
+    with open_source(str(path)) as opened:
+        _use(opened)
+
+
+def _use(frames: Iterable[object]) -> None:
+    for _ in islice(frames, MAX_FRAMES):
+        pass

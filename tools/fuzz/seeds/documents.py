@@ -1,0 +1,131 @@
+"""Manifests, contracts, what they record of compiled code, markers, addresses and answers of servers."""
+
+from __future__ import annotations
+
+import inspect
+import tempfile
+from pathlib import Path
+
+import msgspec
+
+from posedeploy import contracts, engines, files, manifest, native_code
+from posedeploy.aoti_package.build import Build, to_details
+from posedeploy.types import Artifact, ModelSpec, TensorSpec
+from tests.test_engines import PASSPORT
+from tests.test_manifest import MADE, SPEC
+
+MODEL = b"flatbuffer" * 50
+INPUTS = (TensorSpec("data", (1, 3, 256, 456)),)
+OUTPUTS = tuple(
+    TensorSpec(name, (1, channels, 32, 57))
+    for name, channels in (("Mconv7_stage2_L2", 19), ("Mconv7_stage2_L1", 38))
+)
+EXAMPLES = Path(__file__).parents[3] / "examples"
+
+
+def sample_spec() -> ModelSpec:
+    """Return the spec of a published network with part affinity fields."""
+    spec = contracts.described("lightweight-openpose-2d")
+    return contracts.applied(spec, INPUTS, OUTPUTS, "the sample")
+
+
+def manifests() -> list[bytes]:
+    """Manifests of ``MODEL``, with little in them and with much."""
+    return [_manifest("net.tflite", "tflite", SPEC), _manifest("net.tflite", "tflite", sample_spec())]
+
+
+def _artifact(folder: Path, name: str, target: str, spec: ModelSpec) -> Artifact:
+    (folder / name).write_bytes(MODEL)
+    return Artifact(
+        folder / name, target, spec, "fp32", {name: files.sha256(folder / name)}, MADE, {"layout": "nhwc"}
+    )
+
+
+def _manifest(name: str, target: str, spec: ModelSpec) -> bytes:
+    with tempfile.TemporaryDirectory() as folder:
+        artifact = _artifact(Path(folder), name, target, spec)
+        manifest.write(artifact, Path(folder))
+        return manifest.path_of(artifact.path).read_bytes()
+
+
+def lone_files() -> list[bytes]:
+    """TFLite files with their manifest inside."""
+    with tempfile.TemporaryDirectory() as folder:
+        artifact = _artifact(Path(folder), "net.tflite", "tflite", SPEC)
+        manifest.write_inside(artifact, Path(folder))
+        return [artifact.path.read_bytes(), MODEL]
+
+
+def contract_files() -> list[bytes]:
+    """The contracts of the examples and of the documentation, and one that names keypoints alone."""
+    documentation = inspect.getdoc(contracts) or ""
+    names = ", ".join(f'"k{number}"' for number in range(18))
+    limbs = ", ".join(f"[{number % 17}, {number % 17 + 1}]" for number in range(19))
+    return [
+        *(path.read_bytes() for path in sorted(EXAMPLES.glob("*.toml"))),
+        inspect.cleandoc(documentation.partition("::\n")[2]).encode(),
+        f"keypoint_names = [{names}]\nskeleton = [{limbs}]\n".encode(),
+    ]
+
+
+def build_details() -> list[bytes]:
+    """What manifests record of an engine, of an AOTInductor package and of compiled code."""
+    build = to_details(Build(((1, 3, 256, 456),), "c++ 12", {"GLIBCXX": (3, 4, 30)}))
+    documents = (engines.details(PASSPORT), build, native_code.details("CPU"))
+    return [msgspec.json.encode(document) for document in documents]
+
+
+def packages() -> list[bytes]:
+    """A package of compiled code that needs symbols of libstdc++."""
+    import io
+    import zipfile
+
+    stream = io.BytesIO()
+    with zipfile.ZipFile(stream, "w") as archive:
+        archive.writestr(
+            "data/aotinductor/model/a.so", b"\x7fELF" + bytes(20) + b"GLIBCXX_3.4.30\0CXXABI_1.3.13\0"
+        )
+        archive.writestr("version", b"1")
+    return [stream.getvalue()]
+
+
+def markers() -> list[bytes]:
+    """The marker of an isolated environment."""
+    document = {
+        "requirements_sha256": "0" * 64,
+        "python": "3.11",
+        "packages": {"onnx2tf": "1.2"},
+        "format": "posedeploy.toolchain",
+        "version": 1,
+    }
+    return [msgspec.json.encode(document)]
+
+
+def addresses() -> list[bytes]:
+    """Addresses of streams and of files."""
+    return [
+        b"rtsp://user:secret@camera:554/1",
+        b"https://a.example/weights/a.pth?x=1",
+        b"file:///a%20b.mp4",
+        b"a.mp4",
+        b"http://[::1]:80/a.pth",
+        b"ftp://a.example/b",
+    ]
+
+
+def answers() -> list[bytes]:
+    """What servers answer: whole files, parts, refusals, redirects, and what is cut off."""
+    head = b'HTTP/1.1 %s\r\nContent-Type: application/octet-stream\r\nETag: "first"\r\n'
+    body = b"0123456789abcdef"
+    return [
+        head % b"200 OK" + b"Content-Length: 16\r\n\r\n" + body,
+        head % b"206 Partial Content"
+        + b"Content-Range: bytes 8-15/16\r\nContent-Length: 8\r\n\r\n"
+        + body[8:],
+        head % b"416 Range Not Satisfiable" + b"Content-Range: bytes */8\r\nContent-Length: 0\r\n\r\n",
+        head % b"404 Not Found" + b"Content-Length: 0\r\n\r\n",
+        head % b"302 Found" + b"Location: http://127.0.0.1:9/a.pth\r\nContent-Length: 0\r\n\r\n",
+        head % b"200 OK" + b"Transfer-Encoding: chunked\r\n\r\n8\r\n01234567\r\n0\r\n\r\n",
+        head % b"200 OK" + b"Content-Encoding: gzip\r\nContent-Length: 16\r\n\r\n" + body,
+        head % b"204 No Content" + b"\r\n",
+    ]

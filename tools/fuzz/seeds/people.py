@@ -1,0 +1,96 @@
+"""Files of joints and boxes in every form, COCO's annotations and extrinsics."""
+
+from __future__ import annotations
+
+import json
+import tempfile
+from pathlib import Path
+
+import numpy as np
+
+from tests.benchmarks import coco
+from tests.predict.box_files.test_box_readers import FILES
+from tests.predict.joint_files.test_joint_readers import WRITERS
+from tests.support.bodies import drawn_people
+from tools.fuzz.seeds import all_written
+
+MOT = "1,1,100,40,120,200,1,1,1\n1,2,10,20,50,60,0.5,1,1\n2,1,101,40,120,200,1,-1,-1,-1\n"
+GROUND_TRUTH = {"R": [[1, 0, 0], [0, 1, 0], [0, 0, 1]], "t": [0, 0, 300]}
+
+
+def _joints(*suffixes: str) -> list[bytes]:
+    return all_written(each for each in WRITERS.values() if each[0].endswith(suffixes))
+
+
+def joints_arrays() -> list[bytes]:
+    """Joints in ``.npy``."""
+    return _joints(".npy")
+
+
+def joints_archives() -> list[bytes]:
+    """Joints in ``.npz``."""
+    return _joints(".npz")
+
+
+def joints_matlab() -> list[bytes]:
+    """Joints in ``.mat``."""
+    return _joints(".mat")
+
+
+def joints_tables() -> list[bytes]:
+    """Joints in CSV and other tables."""
+    return _joints(".csv", ".tsv", ".txt")
+
+
+def joints_documents() -> list[bytes]:
+    """Joints in JSON of every tool."""
+    return _joints(".json")
+
+
+def _boxes(*suffixes: str) -> list[bytes]:
+    return all_written(each for each in FILES.values() if each[0].endswith(suffixes))
+
+
+def boxes_documents() -> list[bytes]:
+    """Boxes in JSON of every tool."""
+    return _boxes(".json")
+
+
+def boxes_tables() -> list[bytes]:
+    """Boxes in CSV, MOTChallenge's included."""
+    return [*_boxes(".csv"), MOT.encode()]
+
+
+def boxes_labels() -> list[bytes]:
+    """Boxes in YOLO's labels."""
+    return _boxes(".txt")
+
+
+def boxes_xml() -> list[bytes]:
+    """Boxes in Pascal VOC's XML."""
+    return _boxes(".xml")
+
+
+def boxes_arrays() -> list[bytes]:
+    """Boxes in ``.npy``."""
+    return _boxes(".npy")
+
+
+def coco_annotations() -> list[bytes]:
+    """COCO's annotations, as it writes them and with what other tools leave out or write otherwise."""
+    people = np.asarray(drawn_people("coco-17", 2, scored=True))
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder, "a.json")
+        made = [coco.person(1, each, segmentation=[[0, 0, 5, 0, 5, 5]]) for each in people]
+        plain = coco.write(path, {"a.jpg": (640, 480)}, made).read_bytes()
+        bare = coco.write(
+            path, {"a.jpg": (640, 480)}, made, categories=[{"id": 1, "name": "person"}]
+        ).read_bytes()
+        mask = {"size": [480, 640], "counts": [100, 50, 307050]}
+        crowd = coco.person(1, people[0], segmentation=mask, iscrowd=1)
+        return [plain, bare, coco.write(path, {"a.jpg": (640, 480)}, [crowd]).read_bytes()]
+
+
+def extrinsics() -> list[bytes]:
+    """A camera's rotation and translation, in the published form and with a column."""
+    return [json.dumps(GROUND_TRUTH).encode(), json.dumps(GROUND_TRUTH | {"t": [[0], [0], [300]]}).encode()]
