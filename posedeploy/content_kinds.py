@@ -4,17 +4,16 @@ from __future__ import annotations
 
 import re
 import stat
-import struct
 import zipfile
-import zlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
+from posedeploy.limits import MAX_SAFETENSORS_HEADER
+from posedeploy.zip_files import zip_errors
+
 HEAD_BYTES = 1024
-MAX_SAFETENSORS_HEADER = 100_000_000
-"""The limit of the safetensors library itself."""
 
 
 @dataclass(frozen=True)
@@ -138,15 +137,6 @@ MARKUP: tuple[tuple[re.Pattern[bytes], str], ...] = (
     (re.compile(rb"[{\[].*\"weight_map\"", re.S), "json-index"),
     (re.compile(rb"\{\s*(\"|\}|$)|\[\s*[\[{\"\d\]tfn-]"), "json"),
 )
-ZIP_DAMAGE = (
-    zipfile.BadZipFile,
-    zlib.error,
-    NotImplementedError,
-    RuntimeError,
-    ValueError,
-    LookupError,
-    struct.error,
-)
 
 
 def kind_of(stream: BinaryIO, size: int | None = None) -> Kind:
@@ -196,9 +186,9 @@ def _of_text(head: bytes) -> str:
 
 def _of_zip(stream: BinaryIO) -> str:
     try:
-        with zipfile.ZipFile(stream) as archive:
+        with zip_errors(), zipfile.ZipFile(stream) as archive:
             names = archive.namelist()
-    except ZIP_DAMAGE:
+    except zipfile.BadZipFile:
         return "zip"
     parts = {part for name in names for part in name.split("/")}
     tests = (

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 PACKAGE = Path(__file__).parents[1] / "posedeploy"
-BASE = {"posedeploy", "errors", "printable", "types"}
+BASE = {"posedeploy", "errors", "limits", "printable", "types"}
 SHARED = BASE | {
     "plugins",
     "backends",
@@ -46,9 +46,11 @@ SHARED = BASE | {
     "processes",
     "isolation",
     "content_kinds",
+    "zip_files",
 }
 
 MAY_IMPORT = {
+    "limits": set(),
     "printable": set(),
     "errors": {"printable"},
     "types": {"errors"},
@@ -68,7 +70,7 @@ MAY_IMPORT = {
     "specs": SHARED,
     "flatten": SHARED,
     "closable": SHARED,
-    "embedded_manifest": BASE,
+    "embedded_manifest": BASE | {"zip_files"},
     "suppress_output": BASE,
     "openvino_telemetry": BASE,
     "joint_names": BASE,
@@ -85,8 +87,9 @@ MAY_IMPORT = {
     "processes": BASE,
     "isolation": BASE | {"isolation", "processes"},
     "aoti_package": SHARED | {"aoti_package"},
-    "content_kinds": BASE,
-    "pickles": BASE | {"pickles"},
+    "content_kinds": BASE | {"zip_files"},
+    "zip_files": BASE,
+    "pickles": BASE | {"pickles", "zip_files"},
     "meshes": SHARED | {"meshes", "pickles"},
     "checkpoints": SHARED | {"checkpoints", "meshes", "pickles"},
     "poses": SHARED | {"poses"},

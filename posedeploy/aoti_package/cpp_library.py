@@ -12,6 +12,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeAlias
 
+from posedeploy.limits import MAX_LIBRARY_BYTES
+from posedeploy.zip_files import read_member, zip_errors
+
 MAPS = Path("/proc/self/maps")
 """The files that this process has mapped, on Linux."""
 
@@ -76,10 +79,11 @@ def read_package_versions(package: Path) -> Versions:
     """The versions that the code in a package needs; empty where the package is damaged or has none."""
     newest: Versions = {}
     try:
-        with zipfile.ZipFile(package) as archive:
-            for name in archive.namelist():
-                if name.endswith(".so"):
-                    for kind, version in read_versions(archive.read(name)).items():
+        with zip_errors(), zipfile.ZipFile(package) as archive:
+            for info in archive.infolist():
+                if info.filename.endswith(".so"):
+                    content = read_member(archive, info, MAX_LIBRARY_BYTES)
+                    for kind, version in read_versions(content).items():
                         newest[kind] = max(version, newest.get(kind, ()))
     except (zipfile.BadZipFile, OSError):
         return {}

@@ -4,22 +4,22 @@ from __future__ import annotations
 
 import copy
 import io
-import lzma
 import tarfile
-import zlib
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
 from functools import partial
 
 from posedeploy.content_kinds import HEAD_BYTES, Kind, kind_of
+from posedeploy.limits import MAX_MEMBERS
 from posedeploy.pickles.archives import ZipArchive
-from posedeploy.pickles.limits import Meter
+from posedeploy.pickles.meter import Meter
 from posedeploy.pickles.regions import Region
 from posedeploy.pickles.values import PickleError
+from posedeploy.zip_files import DAMAGED_ZIP
 
-MAX_MEMBERS = 10_000
-TAR_DAMAGE = (tarfile.TarError, EOFError, ValueError, OverflowError, zlib.error, lzma.LZMAError, LookupError)
+TAR_DAMAGE = (tarfile.TarError, *DAMAGED_ZIP)
+"""``RecursionError``, which is a ``RuntimeError``, is of headers that only announce other headers."""
 
 
 @dataclass(frozen=True)

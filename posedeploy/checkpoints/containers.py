@@ -7,10 +7,10 @@ import gzip
 import hashlib
 import lzma
 import os
-import zlib
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -19,15 +19,15 @@ from posedeploy.checkpoints.archive_members import Member, members_of
 from posedeploy.content_kinds import KINDS, Kind, kind_of
 from posedeploy.errors import CheckpointError
 from posedeploy.input_files import check_regular
+from posedeploy.limits import MAX_LAYERS
 from posedeploy.pickles.archives import FolderArchive, ZipArchive, unpack
-from posedeploy.pickles.limits import Meter
+from posedeploy.pickles.meter import Meter
 from posedeploy.pickles.regions import Region
 from posedeploy.pickles.torch_zip import root_of
 from posedeploy.pickles.values import PickleError
 from posedeploy.printable import listed, printable
+from posedeploy.zip_files import CHUNK, DAMAGED_ZIP
 
-MAX_LAYERS = 4
-"""Archives inside of each other."""
 DECOMPRESSORS: dict[str, Callable[[BinaryIO], Any]] = {
     "gzip": lambda stream: gzip.GzipFile(fileobj=stream),
     "bzip2": bz2.BZ2File,
@@ -155,8 +155,8 @@ def refusal(path: Path, kind: Kind, region: Region) -> str:
 def _decompressed(kind: Kind, region: Region, meter: Meter, opened: ExitStack) -> Region:
     try:
         with DECOMPRESSORS[kind.name](region.stream()) as source:
-            return unpack(source, meter.allowed, opened)
-    except (OSError, EOFError, zlib.error, lzma.LZMAError) as error:
+            return unpack(iter(partial(source.read, CHUNK), b""), meter.allowed, opened)
+    except (OSError, *DAMAGED_ZIP) as error:
         raise PickleError(f"{kind.what} that is damaged or cut off") from error
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from posedeploy.limits import MAX_MODULES
 from posedeploy.pickles.arrays import ArrayRecord
 from posedeploy.pickles.tensors import TensorRecord
 from posedeploy.pickles.values import StandIn, Unreadable
@@ -21,11 +22,21 @@ def is_module(value: Any) -> bool:
 def state_dict_of(module: StandIn) -> dict[str, Any]:
     """Its parameters and persistent buffers by name, and those of the modules in it."""
     found: dict[str, Any] = {}
-    _collect(module, "", found, 0)
+    left = [("", module, 0)]
+    for _ in range(MAX_MODULES):
+        if not left or len(found) >= MAX_TENSORS:
+            break
+        prefix, inner, depth = left.pop()
+        _collect(inner, prefix, found)
+        if depth < MAX_DEPTH:
+            entries = _entries(_attributes(inner).get("_modules"))
+            left += [
+                (f"{prefix}{name}.", each, depth + 1) for name, each in reversed(entries) if is_module(each)
+            ]
     return found
 
 
-def _collect(module: StandIn, prefix: str, found: dict[str, Any], depth: int) -> None:
+def _collect(module: StandIn, prefix: str, found: dict[str, Any]) -> None:
     attributes = _attributes(module)
     passing = attributes.get("_non_persistent_buffers_set")
     passing = passing if isinstance(passing, set | list) else set()
@@ -33,9 +44,6 @@ def _collect(module: StandIn, prefix: str, found: dict[str, Any], depth: int) ->
         for name, value in _entries(attributes.get(group)):
             if isinstance(value, WEIGHTS) and not (group == "_buffers" and name in passing):
                 found[prefix + name] = value
-    for name, inner in _entries(attributes.get("_modules")):
-        if is_module(inner) and depth < MAX_DEPTH and len(found) < MAX_TENSORS:
-            _collect(inner, f"{prefix}{name}.", found, depth + 1)
 
 
 def _attributes(value: StandIn) -> dict[Any, Any]:

@@ -3,28 +3,21 @@
 from __future__ import annotations
 
 import io
-import lzma
 import struct
 import tempfile
 import zipfile
-import zlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import IO, BinaryIO, Protocol
+from typing import BinaryIO, Protocol
 
-from posedeploy.pickles.limits import Meter
+from posedeploy.pickles.meter import Meter
 from posedeploy.pickles.regions import Region
 from posedeploy.pickles.values import PickleError
+from posedeploy.zip_files import ENCRYPTED, chunks_of, zip_errors
 
 LOCAL_HEADER = struct.Struct("<4s22xHH")
 LOCAL_MAGIC = b"PK\x03\x04"
-CHUNK = 1 << 20
-BROKEN_ZIP = (
-    zipfile.BadZipFile, zlib.error, lzma.LZMAError, NotImplementedError, RuntimeError, EOFError, ValueError,
-    LookupError, struct.error, OverflowError,
-)  # fmt: skip
-"""What ``zipfile`` raises on archives that are damaged, encrypted or of a method that it does not know."""
 
 
 class Archive(Protocol):
@@ -78,8 +71,12 @@ class ZipArchive:
         """
         with _whole(name):
             info = self._info(name)
-            with self.zip.open(info) as source:
-                return source.read(size), info.file_size
+            head = b""
+            for chunk in chunks_of(self.zip, info, size):
+                head += chunk
+                if len(head) >= size:
+                    break
+            return head[:size], info.file_size
 
     def member(self, name: str) -> Region:
         """The bytes of a member."""
@@ -91,8 +88,7 @@ class ZipArchive:
             info = self._info(name)
             if info.compress_type != zipfile.ZIP_STORED:
                 meter.take(info.file_size, f"{info.filename}, unpacked")
-                with self.zip.open(info) as source:
-                    return unpack(source, info.file_size, opened)
+                return unpack(chunks_of(self.zip, info), info.file_size, opened)
             start = info.header_offset
             magic, name_size, extra_size = LOCAL_HEADER.unpack(
                 bytes(self.region.array(start, LOCAL_HEADER.size))
@@ -103,13 +99,13 @@ class ZipArchive:
 
     def _info(self, name: str) -> zipfile.ZipInfo:
         info = self.zip.getinfo(name)
-        if info.flag_bits & 1:
+        if info.flag_bits & ENCRYPTED:
             raise PickleError(f"{name} is encrypted")
         return info
 
 
-def unpack(source: IO[bytes], limit: int, opened: ExitStack) -> Region:
-    """A stream's bytes in a temporary file without a name.
+def unpack(chunks: Iterable[bytes], limit: int, opened: ExitStack) -> Region:
+    """Bytes, chunk by chunk, in a temporary file without a name.
 
     Raises:
         PickleError: they are more than ``limit``.
@@ -118,7 +114,7 @@ def unpack(source: IO[bytes], limit: int, opened: ExitStack) -> Region:
         tempfile.TemporaryFile(buffering=0)  # noqa: SIM115 (the stack closes it)
     )
     size = 0
-    while chunk := source.read(CHUNK):
+    for chunk in chunks:
         size += len(chunk)
         if size > limit:
             raise PickleError(f"unpacked it has more than the {limit} bytes that are allowed")
@@ -129,6 +125,7 @@ def unpack(source: IO[bytes], limit: int, opened: ExitStack) -> Region:
 @contextmanager
 def _whole(what: str) -> Iterator[None]:
     try:
-        yield
-    except BROKEN_ZIP as error:
+        with zip_errors():
+            yield
+    except zipfile.BadZipFile as error:
         raise PickleError(f"{what} is damaged or missing") from error

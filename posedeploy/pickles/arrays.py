@@ -7,7 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from posedeploy.pickles.limits import MAX_DIMENSIONS, check
+from posedeploy.limits import MAX_DIMENSIONS
+from posedeploy.pickles.meter import check
 from posedeploy.pickles.values import Unreadable
 from posedeploy.types import Array
 
@@ -33,6 +34,7 @@ class TypeRecord:
         if (
             not isinstance(state, tuple)
             or len(state) < 5
+            or not isinstance(state[1], str)  # the hash of another value can take forever
             or state[1] not in ORDERS
             or any(part is not None for part in state[2:5])
         ):

@@ -6,10 +6,9 @@ from collections.abc import Callable
 from typing import Any
 
 from posedeploy.pickles import arrays, legacy, tensors
-from posedeploy.pickles.machine import Machine, hashable
+from posedeploy.pickles.machine import ENTRY_BYTES, Machine, hashable
 from posedeploy.pickles.values import Global, StandIn
 
-BYTES_OF_AN_ENTRY = 100
 ENCODINGS = {
     "latin1": "latin1", "latin-1": "latin1", "iso-8859-1": "latin1", "utf-8": "utf-8", "utf8": "utf-8",
     "ascii": "ascii",
@@ -29,7 +28,7 @@ def _metered(function: Callable[..., Any]) -> Callable[..., Any]:
 def _mapping(machine: Machine, content: Any = ()) -> dict[Any, Any]:
     """``collections.OrderedDict`` and ``Counter``: from a dictionary, or from pairs."""
     pairs = content.items() if isinstance(content, dict) else content
-    machine.meter.take(BYTES_OF_AN_ENTRY * len(pairs), "entries of dictionaries")
+    machine.meter.take(ENTRY_BYTES * len(pairs), "entries of dictionaries")
     return {hashable(key): value for key, value in pairs}
 
 
@@ -41,7 +40,7 @@ def _default_mapping(machine: Machine, *_: Any) -> dict[Any, Any]:
 def _items(machine: Machine, content: Any) -> list[Any]:
     if not isinstance(content, list | tuple | set | frozenset):
         raise ValueError(f"a {type(content).__name__} in the place of a list")
-    machine.meter.take(BYTES_OF_AN_ENTRY * len(content), "elements of sets and lists")
+    machine.meter.take(ENTRY_BYTES * len(content), "elements of sets and lists")
     return list(content)
 
 
@@ -65,6 +64,8 @@ def _encoded(machine: Machine, text: Any, encoding: Any = "latin1") -> bytes:
     """``_codecs.encode``: how protocols 0 to 2 have bytes."""
     if not isinstance(text, str):
         raise ValueError("not text")
+    if not isinstance(encoding, str) or encoding not in ENCODINGS:
+        raise ValueError("an encoding that is not read")
     machine.meter.take(4 * len(text), "bytes of a pickle")
     return text.encode(ENCODINGS[encoding])
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 import io
 from typing import Any
 
-from posedeploy.pickles.limits import MAX_NESTED_FILES, Meter, check
+from posedeploy.limits import MAX_NESTED_FILES
 from posedeploy.pickles.machine import Calls, Machine
+from posedeploy.pickles.meter import Meter, check
 from posedeploy.pickles.opcodes import run
 from posedeploy.pickles.regions import Region
 from posedeploy.pickles.tensors import Storages
@@ -41,8 +42,10 @@ def load_legacy(region: Region, meter: Meter, calls: Calls, depth: int = 0) -> A
     if type(first) is not int or first != MAGIC:
         return first
     version, _, content, keys = load(), load(), load(), load()
-    if version != PROTOCOL or not isinstance(keys, list):
-        raise PickleError(f"its version is {version!r}, not {PROTOCOL}")
+    if type(version) is not int or version != PROTOCOL:
+        raise PickleError(f"its version is {version if type(version) is int else 'none'}, not {PROTOCOL}")
+    if not isinstance(keys, list) or not all(isinstance(key, str | int) for key in keys):
+        raise PickleError("it does not list its storages")
     _find(region, stream.tell(), keys, storages, places)
     return content
 

@@ -7,8 +7,9 @@ import struct
 from collections.abc import Callable
 from typing import Any
 
-from posedeploy.pickles.limits import MAX_DIGITS, MAX_INTEGER_BYTES, check
+from posedeploy.limits import MAX_DIGITS, MAX_INTEGER_BYTES
 from posedeploy.pickles.machine import Machine
+from posedeploy.pickles.meter import check
 from posedeploy.pickles.values import PickleError
 
 Handler = Callable[[Machine], None]

@@ -5,21 +5,20 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any, BinaryIO
 
+from posedeploy.limits import MAX_KEY_INTEGER, MAX_KEY_PARTS, MAX_MARKS, MAX_MEMO_INDEX
 from posedeploy.pickles.arrays import ArrayRecord, TypeRecord
-from posedeploy.pickles.limits import (
-    MAX_KEY_INTEGER,
-    MAX_KEY_PARTS,
-    MAX_MARKS,
-    MAX_MEMO_INDEX,
-    Meter,
-    check,
-)
+from posedeploy.pickles.meter import Meter, check
 from posedeploy.pickles.values import Global, PickleError, StandIn, Unreadable
 
 Calls = Mapping[tuple[str, str], Callable[..., Any]]
 """What the globals mean that have a meaning, by module and name; each takes the machine and the arguments."""
 SIMPLE = (str, bytes, float, bool, type(None))
+SALTED = (str, bytes)
+"""Types whose hashes differ from one process to the next, so that nobody can make them collide."""
 DAMAGE = (LookupError, ValueError, TypeError, OverflowError)
+OBJECTS = "objects of a pickle"
+MEMO_BYTES, ENTRY_BYTES, STAND_IN_BYTES = 80, 100, 320
+"""Of an entry of the memo, an entry of a dictionary or set, and a stand-in."""
 
 
 class Machine:
@@ -101,6 +100,7 @@ class Machine:
     def remember(self, index: int) -> None:
         """Put the top of the stack into the memo."""
         check("number of a memo entry", index, MAX_MEMO_INDEX)
+        self.meter.take(MEMO_BYTES, OBJECTS)
         self.memo[index] = self.stack[-1]
 
     def recall(self, index: int) -> None:
@@ -124,6 +124,7 @@ class Machine:
             raise PickleError("the arguments of a call are not a tuple")
         meaning = self.calls.get((callee.module, callee.name)) if isinstance(callee, Global) else None
         if meaning is None:
+            self.meter.take(STAND_IN_BYTES, OBJECTS)
             return StandIn(callee, arguments)
         try:
             return meaning(self, *arguments)
@@ -141,6 +142,7 @@ class Machine:
         """Set keys to values, which alternate."""
         mapping = target.mapping if isinstance(target, StandIn) else target
         if isinstance(mapping, dict):
+            self.meter.take(ENTRY_BYTES * (len(items) // 2), OBJECTS)
             for key, value in zip(items[::2], items[1::2], strict=True):
                 mapping[hashable(key)] = value
         elif not isinstance(target, Unreadable):
@@ -156,18 +158,19 @@ class Machine:
 
 
 def hashable(value: Any) -> Any:
-    """The value as a key of a dictionary: itself, or a stand-in for what cannot be one, or should not."""
+    """The value as a key of a dictionary: itself, or a stand-in for what cannot be one, or should not.
+
+    Tuples of numbers should not: their hashes can be chosen to collide ((-1,) has that of (-2,)). Nor should
+    nested ones, whose hash can take forever or overflow the stack.
+    """
     if isinstance(value, (*SIMPLE, Global, StandIn)):
         return value
     if isinstance(value, int):
         return value if abs(value) < MAX_KEY_INTEGER else StandIn(Global("builtins", "int"), (value,))
-    if isinstance(value, tuple) and _is_flat(value):
+    if (
+        isinstance(value, tuple)
+        and len(value) <= MAX_KEY_PARTS
+        and all(isinstance(each, SALTED) for each in value)
+    ):
         return value
     return StandIn(Global("", type(value).__name__), (value,))
-
-
-def _is_flat(value: tuple[Any, ...]) -> bool:
-    """Whether a tuple is of few simple parts; the hash of a nested one can take forever."""
-    return len(value) <= MAX_KEY_PARTS and all(
-        isinstance(part, SIMPLE) or (isinstance(part, int) and abs(part) < MAX_KEY_INTEGER) for part in value
-    )

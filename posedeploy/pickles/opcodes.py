@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from posedeploy.pickles.limits import MAX_OPCODES
+from posedeploy.limits import MAX_OPCODES
 from posedeploy.pickles.literals import (
     Handler,
     byte_string,
@@ -23,10 +23,12 @@ from posedeploy.pickles.literals import (
     text_line,
     unsigned,
 )
-from posedeploy.pickles.machine import DAMAGE, Machine, hashable
+from posedeploy.pickles.machine import DAMAGE, ENTRY_BYTES, OBJECTS, STAND_IN_BYTES, Machine, hashable
 from posedeploy.pickles.values import Global, PickleError, StandIn
 
 HIGHEST_PROTOCOL = 5
+LIST_BYTES, SET_BYTES = 64, 224
+"""Of an empty list, tuple or dictionary, and of an empty set."""
 
 
 def run(machine: Machine) -> Any:
@@ -69,35 +71,45 @@ def _frame(machine: Machine) -> None:
     machine.take(8)
 
 
-def _new(kind: Callable[[], Any]) -> Handler:
-    return lambda machine: machine.stack.append(kind())
+def _new(kind: Callable[[], Any], size: int) -> Handler:
+    def push(machine: Machine) -> None:
+        machine.meter.take(size, OBJECTS)
+        machine.stack.append(kind())
+
+    return push
 
 
 def _tuple_of(count: int) -> Handler:
     def push(machine: Machine) -> None:
         if len(machine.stack) < count:
             raise PickleError("its stack is empty")
+        machine.meter.take(LIST_BYTES, OBJECTS)
         machine.stack[-count:] = [tuple(machine.stack[-count:])]
 
     return push
 
 
 def _tuple(machine: Machine) -> None:
+    machine.meter.take(LIST_BYTES, OBJECTS)
     machine.stack.append(tuple(machine.pop_mark()))
 
 
 def _list(machine: Machine) -> None:
+    machine.meter.take(LIST_BYTES, OBJECTS)
     machine.stack.append(machine.pop_mark())
 
 
 def _dict(machine: Machine) -> None:
     items = machine.pop_mark()
+    machine.meter.take(LIST_BYTES, OBJECTS)
     machine.stack.append({})
     machine.set_items(machine.stack[-1], items)
 
 
 def _frozenset(machine: Machine) -> None:
-    machine.stack.append(frozenset(map(hashable, machine.pop_mark())))
+    items = machine.pop_mark()
+    machine.meter.take(SET_BYTES + ENTRY_BYTES * len(items), OBJECTS)
+    machine.stack.append(frozenset(map(hashable, items)))
 
 
 def _append(machine: Machine) -> None:
@@ -123,6 +135,7 @@ def _set_items(machine: Machine) -> None:
 def _add_items(machine: Machine) -> None:
     items, target = machine.pop_mark(), machine.stack[-1]
     if isinstance(target, set):
+        machine.meter.take(ENTRY_BYTES * len(items), OBJECTS)
         target.update(map(hashable, items))
     else:
         machine.append(target, items)
@@ -194,6 +207,8 @@ def _call(machine: Machine) -> None:
 
 def _new_with_names(machine: Machine) -> None:
     named, arguments, kind = machine.stack.pop(), machine.stack.pop(), machine.stack.pop()
+    if named:
+        machine.meter.take(STAND_IN_BYTES, OBJECTS)
     machine.stack.append(StandIn(kind, (arguments, named)) if named else machine.call(kind, arguments))
 
 
@@ -244,9 +259,9 @@ OPCODES: dict[str, tuple[bytes, Handler]] = {
     "BINUNICODE": (b"X", text(4)),
     "SHORT_BINUNICODE": (b"\x8c", text(1)),
     "BINUNICODE8": (b"\x8d", text(8)),
-    "EMPTY_LIST": (b"]", _new(list)),
-    "EMPTY_DICT": (b"}", _new(dict)),
-    "EMPTY_SET": (b"\x8f", _new(set)),
+    "EMPTY_LIST": (b"]", _new(list, LIST_BYTES)),
+    "EMPTY_DICT": (b"}", _new(dict, LIST_BYTES)),
+    "EMPTY_SET": (b"\x8f", _new(set, SET_BYTES)),
     "EMPTY_TUPLE": (b")", constant(())),
     "TUPLE1": (b"\x85", _tuple_of(1)),
     "TUPLE2": (b"\x86", _tuple_of(2)),

@@ -7,7 +7,7 @@ from typing import Any
 
 from posedeploy.pickles.calls import CALLS
 from posedeploy.pickles.legacy import load_legacy
-from posedeploy.pickles.limits import Meter
+from posedeploy.pickles.meter import Meter
 from posedeploy.pickles.regions import Region
 
 

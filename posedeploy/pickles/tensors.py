@@ -11,7 +11,7 @@ import numpy as np
 from numpy.lib.stride_tricks import as_strided
 
 from posedeploy.pickles.arrays import ArrayRecord, shape_of
-from posedeploy.pickles.limits import Meter
+from posedeploy.pickles.meter import Meter
 from posedeploy.pickles.values import Global, PickleError, Unreadable
 from posedeploy.types import Array
 

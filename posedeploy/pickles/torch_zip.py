@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from posedeploy.pickles.archives import Archive
-from posedeploy.pickles.limits import Meter
 from posedeploy.pickles.machine import Calls, Machine
+from posedeploy.pickles.meter import Meter
 from posedeploy.pickles.opcodes import run
 from posedeploy.pickles.tensors import Storages
 from posedeploy.pickles.values import PickleError

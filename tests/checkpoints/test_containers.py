@@ -18,7 +18,7 @@ from torch import nn
 
 from posedeploy.checkpoints.reader import read
 from posedeploy.errors import CheckpointError
-from posedeploy.pickles import limits
+from posedeploy.pickles import meter
 from tests.checkpoints.test_reader import WEIGHTS
 
 
@@ -216,10 +216,19 @@ def test_a_program_of_torch_export_is_named(tmp_path: Path) -> None:
 
 
 def test_a_bomb_is_refused_before_it_fills_the_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(limits, "BYTES_BESIDE", 1 << 20)
+    monkeypatch.setattr(meter, "BYTES_BESIDE", 1 << 20)
     (tmp_path / "x").write_bytes(gzip.compress(bytes(5 << 20)))
     with pytest.raises(CheckpointError, match=r"unpacked it has more than the \d+ bytes that are allowed"):
         read(tmp_path / "x")
+
+
+@pytest.mark.parametrize("kind", [tarfile.GNUTYPE_LONGNAME, tarfile.XHDTYPE])
+def test_headers_of_a_tar_that_only_announce_others_are_damage(tmp_path: Path, kind: bytes) -> None:
+    info = tarfile.TarInfo("a")
+    info.type = kind
+    (tmp_path / "a.tar").write_bytes(info.tobuf(tarfile.GNU_FORMAT) * 2000 + bytes(1024))
+    with pytest.raises(CheckpointError, match=r"a tar archive that is damaged or cut off"):
+        read(tmp_path / "a.tar")
 
 
 def test_a_file_that_is_changed_while_it_is_read_is_refused(plain: Path) -> None:

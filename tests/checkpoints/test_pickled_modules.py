@@ -11,6 +11,7 @@ import pytest
 import torch
 from torch import nn
 
+from posedeploy.checkpoints import pickled_modules
 from posedeploy.checkpoints.reader import read
 
 
@@ -114,3 +115,14 @@ def test_objects_of_packages_that_are_not_installed_are_looked_into(
     assert checkpoint.tensors.keys() == weights.keys()
     assert checkpoint.weights.key == "state_dict"
     assert checkpoint.weights.beside == ("hyper_parameters",)
+
+
+def test_modules_that_hold_one_another_twice_do_not_take_forever(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pickled_modules, "MAX_MODULES", 1000)
+    module: nn.Module = nn.Conv2d(1, 1, 1)
+    for _ in range(30):
+        module = nn.ModuleDict({"a": module, "b": module})
+    torch.save(module, tmp_path / "a.pth")
+    assert len(read(tmp_path / "a.pth").tensors) < 1000

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import pickle
 import struct
 import tracemalloc
@@ -9,10 +10,12 @@ from pathlib import Path
 
 import pytest
 
+from posedeploy import limits
 from posedeploy.checkpoints.reader import read
 from posedeploy.errors import CheckpointError
-from posedeploy.pickles import limits, opcodes
+from posedeploy.pickles import meter, opcodes
 from posedeploy.pickles.arrays import ArrayRecord
+from posedeploy.pickles.legacy import MAGIC, PROTOCOL
 from posedeploy.pickles.values import PickleError, StandIn, Unreadable
 from tests.pickles.streams import text
 from tests.pickles.test_nothing_runs import _bare
@@ -143,3 +146,64 @@ def test_a_forged_tensor_is_refused(tmp_path: Path, what: str) -> None:
     (tmp_path / "a.pth").write_bytes(b"".join([*parts, b"}" + text("a") + tensor + b"s.", storages]))
     with pytest.raises(CheckpointError, match=message):
         read(tmp_path / "a.pth")
+
+
+def _memo(index: int) -> bytes:
+    return b"h" + bytes([index])
+
+
+LAUGHS = b"(l" + b"".join(b"q" + bytes([index]) + b"0(" + _memo(index) * 10 + b"l" for index in range(12))
+"""A list of ten lists of ten lists ..., twelve deep: its text would have 10^12 characters."""
+NESTED = b")" + b"\x85" * 200_000
+MANY = {
+    "sets": (b"\x80\x04(" + b"\x8f" * 50_000 + b"t.", "objects of a pickle"),
+    "dictionaries": (b"(" + b"}NNs" * 50_000 + b"t.", "objects of a pickle"),
+    "memo entries": (b"\x80\x04N" + b"\x94" * 50_000 + b".", "objects of a pickle"),
+    "stand-ins": (b"cos\nsystem\nq\x000(" + b"h\x00)R" * 50_000 + b"t.", "objects of a pickle"),
+}
+
+
+@pytest.mark.parametrize("what", MANY)
+def test_the_objects_of_a_small_pickle_are_limited(what: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(meter, "BYTES_BESIDE", 1 << 20)
+    content, message = MANY[what]
+    with pytest.raises(PickleError, match=rf"bytes with {message}: \d+, at most \d+ allowed"):
+        _bare(content)
+
+
+HEAD = b"".join(pickle.dumps(part, 2) for part in (MAGIC, PROTOCOL, {}))
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (pickle.dumps(MAGIC, 2) + LAUGHS + b"." + pickle.dumps({}, 2) * 3, "its version is none, not 1001"),
+        (pickle.dumps(MAGIC, 2) + NESTED + b"." + pickle.dumps({}, 2) * 3, "its version is none, not 1001"),
+        (HEAD + b"}.(" + LAUGHS + b"l.", "it does not list its storages"),
+    ],
+    ids=["a version of 10^12 characters", "a nested version", "a key of 10^12 characters"],
+)
+def test_no_message_quotes_what_a_pickle_nests(content: bytes, message: str) -> None:
+    with pytest.raises(PickleError, match=message):
+        _bare(content)
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"c_codecs\nencode\n(" + text("x") + NESTED + b"tR.",
+        b"cnumpy\ndtype\n(" + text("f4") + b"tR(K\x03" + NESTED + b"NNNNNNtb.",
+        b"}" + NESTED + b"Ns.",
+    ],
+    ids=["an encoding", "a byte order", "a key"],
+)
+def test_nested_tuples_are_never_hashed(content: bytes) -> None:
+    _bare(content)  # the hash would overflow the stack of the process
+
+
+def test_keys_with_equal_hashes_do_not_slow_the_reading() -> None:
+    keys = list(itertools.product((-1, -2), repeat=12))
+    assert len({hash(key) for key in keys}) == 1
+    content = _bare(b"}(" + b"".join(pickle.dumps(key, 2)[2:-1] + b"N" for key in keys) + b"u.")
+    assert len(content) == len(keys)
+    assert not any(isinstance(key, tuple) for key in content)

@@ -17,7 +17,7 @@ import pytest
 from posedeploy.pickles.archives import ZipArchive
 from posedeploy.pickles.calls import CALLS
 from posedeploy.pickles.legacy import MAGIC, PROTOCOL
-from posedeploy.pickles.limits import Meter
+from posedeploy.pickles.meter import Meter
 from posedeploy.pickles.opcodes import OPCODES
 from posedeploy.pickles.reading import load_pickle
 from posedeploy.pickles.regions import Region

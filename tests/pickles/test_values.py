@@ -132,7 +132,7 @@ def test_plain_values_are_themselves(protocol: int) -> None:
         "numbers": [0, -1, 255, 65536, 2**40, -(2**70), 1.5, float("inf"), True, False, None, 1 + 2j],
         "text": ["", "é", "a\nb\\'\"", "\U0001f600"],
         "bytes": [b"", b"\0\xff", bytearray(b"ab")],
-        "sets": {1, "a", (1, 2)},
+        "sets": {1, "a", ("b", b"c")},
         "frozen": frozenset({b"x"}),
         "tuple": ((), (1,), (1, 2), (1, 2, 3), (1, 2, 3, 4)),
         "scalar": np.float64(1.5),
