@@ -14,10 +14,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
+from posedeploy.limits import MAX_EMBEDDED_MANIFEST_BYTES
+
 NAME = "posedeploy.json"
 """What the manifest is called in the ZIP."""
-MAX_BYTES = 1 << 20
-"""Of a manifest in a model file."""
 _NAME = NAME.encode()
 _CHUNK = 1 << 20
 _HEADER, _ENTRY, _END = struct.Struct("<4s5H3I2H"), struct.Struct("<4s6H3I5H2I"), struct.Struct("<4s4H2IH")
@@ -44,7 +44,7 @@ class Inside:
 def append(path: Path, content: bytes) -> None:
     """Put a manifest of at most ``MAX_BYTES`` behind a model that has none yet. The same manifest always
     gives the same bytes."""
-    assert len(content) <= MAX_BYTES, "a manifest has some ten thousand bytes"
+    assert len(content) <= MAX_EMBEDDED_MANIFEST_BYTES, "a manifest has some ten thousand bytes"
     with path.open("ab") as stream:
         stream.write(_archive(content, stream.tell()))
 
@@ -57,7 +57,7 @@ def read(path: Path) -> Inside | None:
     """
     with path.open("rb") as stream:
         size = stream.seek(0, os.SEEK_END)
-        tail_size = min(size, _BEFORE + MAX_BYTES + _AFTER)
+        tail_size = min(size, _BEFORE + MAX_EMBEDDED_MANIFEST_BYTES + _AFTER)
         stream.seek(size - tail_size)
         inside = _parse(stream.read(tail_size), size)
         stream.seek(0)

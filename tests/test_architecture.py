@@ -70,7 +70,7 @@ MAY_IMPORT = {
     "specs": SHARED,
     "flatten": SHARED,
     "closable": SHARED,
-    "embedded_manifest": BASE | {"zip_files"},
+    "embedded_manifest": BASE,
     "suppress_output": BASE,
     "openvino_telemetry": BASE,
     "joint_names": BASE,
