@@ -17,6 +17,10 @@ Box: TypeAlias = tuple[float, float, float, float]
 """x, y, width, height in px."""
 
 
+MAX_COORDINATE = 1e9
+"""px; what lies beyond counts as infinite."""
+
+
 @dataclass(frozen=True)
 class AnnotatedImage:
     """An image of the file, sizes in px, 0 where the file does not say; ``file_name`` is as there."""
@@ -124,7 +128,7 @@ def _keypoints(entry: Entry, count: int, filled: Counter[str]) -> Array:
             filled[f"do not have x, y and v for {count} keypoints: these people are ignored"] += 1
         return np.zeros((count, 3))
     keypoints: Array = numbers.reshape(-1, 3)
-    known = np.isfinite(keypoints).all(axis=1, keepdims=True)
+    known = (np.abs(keypoints) <= MAX_COORDINATE).all(axis=1, keepdims=True)
     if (~known & (keypoints[:, 2:] != 0)).any():
         filled["have keypoints that are NaN, infinite or null: read as not labeled"] += 1
     return np.where(known, keypoints, 0)
@@ -132,7 +136,7 @@ def _keypoints(entry: Entry, count: int, filled: Counter[str]) -> Array:
 
 def _box(entry: Entry) -> Box | None:
     box = entry.bbox
-    if box is None or len(box) != 4 or not np.isfinite(box).all() or min(box[2:]) < 0:
+    if box is None or len(box) != 4 or not (np.abs(box) <= MAX_COORDINATE).all() or min(box[2:]) < 0:
         return None
     return box[0], box[1], box[2], box[3]
 
@@ -159,14 +163,17 @@ def _segmented(segmentation: Any) -> float:
     """The area of COCO's polygons or of its uncompressed runs; 0 for what is neither."""
     try:
         if isinstance(segmentation, dict):
-            return float(sum(segmentation["counts"][1::2]))
-        return sum(
-            _polygon_area(np.array(polygon, np.float64).reshape(-1, 2)) for polygon in segmentation or ()
-        )
-    except (KeyError, TypeError, ValueError):  # compressed runs, numbers that make no pairs
+            area = float(sum(segmentation["counts"][1::2]))
+        else:
+            area = sum(_polygon_area(polygon) for polygon in segmentation or ())
+    except (KeyError, TypeError, ValueError, OverflowError):  # compressed runs, numbers that make no pairs
         return 0.0
+    return area if np.isfinite(area) else 0.0
 
 
-def _polygon_area(points: Array) -> float:
+def _polygon_area(polygon: Any) -> float:
+    points: Array = np.array(polygon, np.float64).reshape(-1, 2)
+    if not (np.abs(points) <= MAX_COORDINATE).all():
+        return 0.0
     x, y = points.T
     return abs(float(x @ np.roll(y, 1) - y @ np.roll(x, 1))) / 2

@@ -94,7 +94,7 @@ def keypoints_of(entry: Entry) -> Array:
     """Return the numbers of an entry's keypoints in one row, NaN for null; none where they are no numbers."""
     try:
         return np.array(entry.keypoints, np.float64).ravel()
-    except (TypeError, ValueError):  # lists of unequal lengths, texts
+    except (TypeError, ValueError, OverflowError):  # lists of unequal lengths, texts, numbers of 400 digits
         return np.zeros(0)
 
 

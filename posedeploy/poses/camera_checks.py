@@ -13,6 +13,8 @@ FX_OF_WIDTH = (0.23, 20.0)
 FULL_FRAME_MM = 36.0
 RELATIVE = 2.5
 """A focal length up to this is likely given in widths of the image."""
+MAX_ELEMENT = 1e6
+"""Of a matrix that may be a scaled rotation; the squares of much larger numbers overflow."""
 DISTANCE_MM = (200.0, 30_000.0)
 """The least and largest distance of a camera from the origin of the world; 0 is the camera itself."""
 DEGREES = 2 * math.pi
@@ -61,6 +63,8 @@ def why_not_rotation(matrix: Array) -> str | None:
     """Return why a (3, 3) matrix is not a rotation, and the likely cause; None for a rotation."""
     if not np.isfinite(matrix).all():
         return "it holds numbers that are not finite"
+    if np.abs(matrix).max() > MAX_ELEMENT:
+        return f"its numbers reach {np.abs(matrix).max():.3g}, and those of a rotation are from -1 to 1"
     gram, determinant = matrix @ matrix.T, float(np.linalg.det(matrix))
     scale = math.sqrt(max(float(np.trace(gram)) / 3, 0.0))
     if not np.allclose(gram, np.eye(3) * scale**2, atol=1e-3 * max(scale**2, 1)) or scale == 0:

@@ -14,6 +14,8 @@ from posedeploy.text_files import read_json
 from posedeploy.types import Array, Camera
 
 MM_PER_CM = 10.0
+MAX_TRANSLATION_CM = 1e9
+"""10,000 km."""
 WHAT = 'a JSON file of extrinsics, with "R", 3x3, and "t", 3 numbers in cm'
 
 
@@ -44,6 +46,10 @@ def read_camera(fx: float | None, extrinsics: Path | None) -> Camera:
         raise InputError(
             f"{extrinsics}: R is {_size(rotation)} and t {_size(translation)}; wanted 3x3 and 3 numbers"
             + _LIKELY.get(rotation.shape, "")
+        )
+    if not np.all(np.abs(translation) <= MAX_TRANSLATION_CM):
+        raise InputError(
+            f"{extrinsics}: t is {translation.tolist()}; wanted at most {MAX_TRANSLATION_CM:g} cm"
         )
     reason = why_not_rotation(rotation)
     if reason is not None:
