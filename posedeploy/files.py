@@ -4,13 +4,9 @@ from __future__ import annotations
 
 import errno
 import hashlib
-import lzma
 import os
 import shutil
 import tempfile
-import tokenize
-import zipfile
-import zlib
 from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -25,12 +21,6 @@ WRITING = {
 
 MAX_NAME_BYTES = 255
 """Of a file's name, on the file systems that are in use."""
-
-DAMAGED = (
-    ValueError, EOFError, SyntaxError, TypeError, MemoryError, zipfile.BadZipFile, zlib.error, lzma.LZMAError,
-    NotImplementedError, RuntimeError, tokenize.TokenError,
-)  # fmt: skip
-"""What NumPy raises of a ``.npy`` or ``.npz`` that is none, was cut off or is encrypted."""
 
 
 def sha256(path: Path) -> str:

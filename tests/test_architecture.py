@@ -47,6 +47,7 @@ SHARED = BASE | {
     "isolation",
     "content_kinds",
     "zip_files",
+    "npy_files",
 }
 
 MAY_IMPORT = {
@@ -89,6 +90,7 @@ MAY_IMPORT = {
     "aoti_package": SHARED | {"aoti_package"},
     "content_kinds": BASE | {"zip_files"},
     "zip_files": BASE,
+    "npy_files": BASE | {"input_files", "zip_files"},
     "pickles": BASE | {"pickles", "zip_files"},
     "meshes": SHARED | {"meshes", "pickles"},
     "checkpoints": SHARED | {"checkpoints", "meshes", "pickles"},

@@ -6,24 +6,27 @@ import hashlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 
 from posedeploy.errors import InputError
-from posedeploy.files import DAMAGED
 from posedeploy.input_files import check_regular
+from posedeploy.limits import MAX_OBJ_BYTES
+from posedeploy.npy_files import load_npy, open_npz
 from posedeploy.pickles.arrays import ArrayRecord
 from posedeploy.pickles.reading import read_pickle
 from posedeploy.pickles.values import PickleError, Unreadable
+from posedeploy.printable import listed
 from posedeploy.text_files import read_text
 from posedeploy.types import Array
 
 KEYS = ("f", "faces", "face", "triangles", "tri")
 """What triangles are called in the files of SMPL and MANO, and elsewhere."""
-MAX_OBJ_BYTES = 256 << 20
-OBJECTS = "Object arrays cannot be loaded"
-"""How NumPy refuses an array of Python objects."""
+WHAT = "a file of triangles for --mesh"
+WHOLE = "the file"
+MAX_VERTEX = 1 << 31
+"""The largest number of a vertex in a Wavefront file."""
 
 
 @dataclass(frozen=True)
@@ -48,7 +51,7 @@ def read_mesh(path: Path) -> Mesh:
     if reader is None:
         raise InputError(f"--mesh {path}: not a file of triangles; wanted {', '.join(READERS)}")
     try:
-        check_regular(path, "a file of triangles for --mesh")
+        check_regular(path, WHAT)
         faces = _checked(path, reader(path))
     except OSError as error:
         raise InputError(f"--mesh {path}: cannot be read ({error.strerror or error})") from error
@@ -85,34 +88,16 @@ def _checked(path: Path, faces: Array) -> Array:
 
 
 def _npy(path: Path) -> Array:
-    return _only_triangles(path, _numpy(path))
-
-
-def _numpy(path: Path) -> Any:
-    """The array of a ``.npy``, or those of a ``.npz`` by name, without any that hold Python objects."""
+    """The triangles in an array or in an archive of arrays, whatever its name ends in."""
+    with path.open("rb") as file:
+        is_archive = file.read(2) == b"PK"
     try:
-        with path.open("rb") as file:
-            content = np.load(file, allow_pickle=False)
-            if not isinstance(content, np.lib.npyio.NpzFile):
-                return content
-            return {name: array for name in content if (array := _plain(content, name)) is not None}
-    except DAMAGED as error:
-        what = (
-            "it holds Python objects, which are not run; save the triangles alone"
-            if OBJECTS in str(error)
-            else "damaged, or not what its name says; copy it again"
-        )
-        raise InputError(f"--mesh {path}: {what}") from error
-
-
-def _plain(archive: Any, name: str) -> Array | None:
-    try:
-        array: Array = archive[name]
-    except ValueError as error:
-        if OBJECTS in str(error):
-            return None
-        raise
-    return array
+        if not is_archive:
+            return load_npy(path, WHAT, "triangles")
+        with open_npz(path, WHAT, "triangles") as archive:
+            return archive.load(_name_of(path, archive.headers, archive.refusals))
+    except InputError as error:
+        raise InputError(f"--mesh {str(error).removeprefix('--mesh ')}") from error
 
 
 def _pkl(path: Path) -> Array:
@@ -121,36 +106,53 @@ def _pkl(path: Path) -> Array:
         content = read_pickle(path)
     except PickleError as error:
         raise InputError(f"--mesh {path}: not a whole pickle: {error}; copy it again") from error
-    if isinstance(content, dict):
-        return _only_triangles(path, {name: _array_in(value) for name, value in content.items()})
-    return _only_triangles(path, _array_in(content))
+    if isinstance(content, ArrayRecord) and isinstance(content.value, np.ndarray):
+        return content.value
+    named = content if isinstance(content, dict) else {WHOLE: content}
+    values = {str(name): _array_in(value) for name, value in named.items() if isinstance(name, str)}
+    arrays = {name: value for name, value in values.items() if isinstance(value, np.ndarray)}
+    refusals = {
+        name: f"cannot be read: {value.problem}"
+        for name, value in values.items()
+        if isinstance(value, Unreadable)
+    }
+    return arrays[_name_of(path, arrays, refusals)]
 
 
 def _array_in(value: Any) -> Any:
     return value.value if isinstance(value, ArrayRecord) else value
 
 
-def _only_triangles(path: Path, content: Any) -> Array:
-    """The array that is named like triangles, or the only one of that form."""
-    if isinstance(content, np.ndarray):
-        return content
-    named = content if isinstance(content, Mapping) else {"the file": content}
-    arrays = {str(name): array for name, array in named.items() if isinstance(array, np.ndarray)}
+class _Form(Protocol):
+    """An array, or the header of one."""
+
+    @property
+    def shape(self) -> tuple[int, ...]: ...
+    @property
+    def dtype(self) -> np.dtype[Any]: ...
+
+
+def _name_of(path: Path, arrays: Mapping[str, _Form], refusals: Mapping[str, str]) -> str:
+    """The name of the array that is named like triangles, or of the only one of that form.
+
+    Args:
+        refusals: why others cannot be read, by their names.
+    """
     for key in KEYS:
         if key in arrays:
-            return arrays[key]
-    for name, value in named.items():
-        if isinstance(value, Unreadable) and name in (*KEYS, "the file"):
-            raise InputError(f"--mesh {path}: {name} cannot be read: {value.problem}; copy it again")
+            return key
+    for name in (*KEYS, WHOLE):
+        if name in refusals:
+            raise InputError(f"--mesh {path}: {name} {refusals[name]}; copy it again")
     like = [
-        array
-        for array in arrays.values()
-        if array.ndim == 2 and array.shape[1] == 3 and array.dtype.kind in "iu"
+        name
+        for name, array in arrays.items()
+        if len(array.shape) == 2 and array.shape[1] == 3 and array.dtype.kind in "iu"
     ]
     if len(like) != 1:
         raise InputError(
             f"--mesh {path}: {len(like)} arrays look like triangles; wanted one, or one "
-            f"called {', '.join(KEYS)}; it holds {', '.join(arrays) or 'no arrays'}"
+            f"called {', '.join(KEYS)}; it holds {listed([*arrays, *refusals]) or 'no arrays'}"
         )
     return like[0]
 
@@ -174,7 +176,7 @@ def _corners(path: Path, line: int, corners: list[str], vertices: int) -> list[i
         numbers = [int(corner.partition("/")[0]) for corner in corners]
     except ValueError:
         numbers = []
-    if len(numbers) != 3 or 0 in numbers:
+    if len(numbers) != 3 or 0 in numbers or max(map(abs, numbers)) > MAX_VERTEX:
         raise InputError(
             f"--mesh {path}, line {line}: {' '.join(corners) or 'nothing'} is not a triangle; wanted 3 "
             "vertices, counted from 1"

@@ -123,15 +123,15 @@ BAD = {
     "nothing": (lambda folder: None, r"a\.npy: no such file; name a file of triangles for --mesh"),
     "half a file": (
         lambda folder: (folder / "a.npy").write_bytes(b"\x93NUMPY"),
-        "damaged, or not what its name says",
+        r"^--mesh .*a\.npy: damaged, or not an array of numbers as numpy\.save writes it",
     ),
     "half an archive": (
         lambda folder: (folder / "a.npz").write_bytes(b"PK\x03\x04"),
-        "damaged, or not what its",
+        r"^--mesh .*a\.npz: damaged, or not an \.npz file as numpy\.savez",
     ),
     "an archive with zeros": (
         _compressed_with_zeros,
-        "damaged, or not what its name says",
+        "f is damaged",
     ),
     "half a pickle": (
         lambda folder: (folder / "a.pkl").write_bytes(pickle.dumps(FACES)[:-9]),
@@ -145,14 +145,14 @@ BAD = {
         lambda folder: (folder / "a.pkl").write_bytes(pickle.dumps({"f": np.array([{}])})),
         "f cannot be read: an array that cannot be rebuilt .its elements are no plain numbers.; copy it",
     ),
-    "an encrypted archive": (_encrypted, r"a\.npz: damaged, or not what its name says; copy it again"),
+    "an encrypted archive": (_encrypted, r"a\.npz: f is encrypted; copy it again"),
     "a pipe": (
         lambda folder: os.mkfifo(folder / "a.pkl"),
         r"a\.pkl: a named pipe, which posedeploy does not read; name a file of triangles for --mesh",
     ),
     "objects": (
         _save("a.npy", np.array([{}])),
-        "it holds Python objects, which are not run; save the triangles alone",
+        r"a\.npy: holds Python objects, which posedeploy never unpickles; save the triangles as an",
     ),
     "vertices": (
         _save("a.npy", np.zeros((20, 3))),

@@ -8,12 +8,12 @@ from pathlib import Path
 
 from posedeploy.errors import InputError
 from posedeploy.input_files import check_regular, is_apple_double
+from posedeploy.npy_files import load_npy
 from posedeploy.predict.box_files.box_content import Box, ImageKey, RawBoxes, Size, collect, numbers_of
 from posedeploy.predict.box_files.box_documents import read_document
 from posedeploy.predict.box_files.box_tables import read_table
 from posedeploy.predict.box_files.voc import read_annotation
 from posedeploy.predict.box_files.yolo import CLASSES, is_labels, read_all, read_labels
-from posedeploy.predict.npy_files import load_npy
 from posedeploy.text_files import decode
 from posedeploy.types import Array
 

@@ -1,30 +1,23 @@
 """Joints in NumPy's files: ``.npy``, and ``.npz`` with one array of joints. Python objects in them are never
-unpickled, and no array is read that its header makes larger than ``MAX_BYTES``."""
+unpickled, and no array is read that its header makes larger than ``MAX_ARRAY_BYTES``."""
 
 from __future__ import annotations
 
-import io
-import zipfile
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import numpy as np
 
 from posedeploy.errors import InputError
-from posedeploy.files import DAMAGED
-from posedeploy.input_files import check_regular
+from posedeploy.npy_files import load_npy, open_npz
 from posedeploy.predict.joint_files.joint_content import FileFrame, RawJoints, Record
 from posedeploy.predict.joint_files.rows import split_rows
-from posedeploy.predict.npy_files import MAX_BYTES, OBJECTS, load_npy, read_array, read_header, too_large
 from posedeploy.types import Array
 
 WHAT, JOINTS = "a file of 2D joints", "joints"
 KEYS = ("keypoints", "joints", "poses", "joints_2d", "keypoints_2d", "pose2d", "positions_2d", "kpts", "data")
 """What joints are called in files of several arrays; the first that is there is taken."""
 SCORE_KEYS = ("keypoint_scores", "scores", "score", "confidence", "conf", "visibility")
-ENCRYPTED = 0x1
-"""The flag of a member of a zip file."""
-HEADER_BYTES = 1 << 16
 
 
 def read_npy(path: Path, key: str | None, *, sequence: bool) -> RawJoints:
@@ -44,26 +37,9 @@ def read_npz(path: Path, key: str | None, *, sequence: bool) -> RawJoints:
     Raises:
         InputError: it is damaged, encrypted or too large, or no one array in it is of the form of joints.
     """
-    check_regular(path, WHAT)
-    try:
-        with zipfile.ZipFile(path) as archive:
-            members = {info.filename.removesuffix(".npy"): info for info in archive.infolist()}
-            headers = {name: _header(archive, info) for name, info in members.items()}
-            shapes = {name: header for name, header in headers.items() if not isinstance(header, str)}
-            refusals = {name: header for name, header in headers.items() if isinstance(header, str)}
-
-            def load(name: str) -> Array:
-                size, source = members[name].file_size, f"{path}: {members[name].filename}"
-                if size > MAX_BYTES + HEADER_BYTES:
-                    raise too_large(source, size, JOINTS)
-                with archive.open(members[name]) as file:
-                    return read_array(io.BytesIO(file.read(size)), source, JOINTS)
-
-            return from_arrays(shapes, load, path, key, refusals, sequence=sequence)
-    except (*DAMAGED, OSError) as error:
-        raise InputError(
-            f"{path}: damaged, or not an .npz file as numpy.savez writes it ({error})"
-        ) from error
+    with open_npz(path, WHAT, JOINTS) as archive:
+        shapes = {name: header.shape for name, header in archive.headers.items()}
+        return from_arrays(shapes, archive.load, path, key, archive.refusals, sequence=sequence)
 
 
 def from_arrays(
@@ -157,17 +133,3 @@ def _name_of(
         f"{path}: {len(alike)} arrays are of the form of joints, (..., joints, 2 or 3); it holds {listed}; "
         "name one with --joints-key"
     )
-
-
-def _header(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> tuple[int, ...] | str:
-    """The shape of an array, or why it cannot be read."""
-    if not info.filename.endswith(".npy"):
-        return "is not a NumPy array"
-    if info.flag_bits & ENCRYPTED:
-        return "is encrypted"
-    with archive.open(info) as file:
-        try:
-            shape, dtype = read_header(io.BytesIO(file.read(HEADER_BYTES)))
-        except DAMAGED as error:
-            return f"is damaged ({error})"
-    return OBJECTS if dtype.hasobject else shape

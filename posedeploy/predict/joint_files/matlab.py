@@ -13,9 +13,10 @@ import scipy.io
 
 from posedeploy.errors import InputError
 from posedeploy.input_files import check_regular
+from posedeploy.limits import MAX_ARRAY_BYTES
+from posedeploy.npy_files import too_large
 from posedeploy.predict.joint_files.joint_arrays import JOINTS, WHAT, from_arrays
 from posedeploy.predict.joint_files.joint_content import RawJoints
-from posedeploy.predict.npy_files import MAX_BYTES, too_large
 from posedeploy.types import Array
 
 NUMERIC = {"double", "single", "int8", "uint8", "int16", "uint16", "int32", "uint32", "int64", "uint64"}
@@ -37,7 +38,7 @@ def read_mat(path: Path, key: str | None, *, sequence: bool) -> RawJoints:
 
     def load(name: str) -> Array:
         size = math.prod(shapes[name]) * BYTES_OF_A_NUMBER
-        if size > MAX_BYTES:
+        if size > MAX_ARRAY_BYTES:
             raise too_large(f"{path}: {name}", size, JOINTS)
         with _refusing(path):
             array = np.asarray(scipy.io.loadmat(path, variable_names=[name])[name])

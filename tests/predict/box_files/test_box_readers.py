@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 import pytest
 
+from posedeploy import npy_files
 from posedeploy.errors import InputError
-from posedeploy.predict import npy_files
 from posedeploy.predict.box_files.box_content import BoxOptions
 from posedeploy.predict.boxes import Finder, read_boxes
 from posedeploy.predict.sources import open_source
@@ -330,7 +330,7 @@ def test_an_array_that_is_not_read_is_called_boxes(
     np.save(tmp_path / "a.npy", np.array([{"box": 1}], object))
     with pytest.raises(InputError, match=r"never unpickles; save the boxes as an array of numbers$"):
         found(tmp_path / "a.npy", image)
-    monkeypatch.setattr(npy_files, "MAX_BYTES", 100)
+    monkeypatch.setattr(npy_files, "MAX_ARRAY_BYTES", 100)
     np.save(tmp_path / "a.npy", np.ones((4, 4)))
     with pytest.raises(InputError, match=r"128 bytes by its header, and an array of boxes may have 100$"):
         found(tmp_path / "a.npy", image)

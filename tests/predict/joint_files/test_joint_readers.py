@@ -16,10 +16,9 @@ import numpy as np
 import pytest
 import scipy.io
 
+from posedeploy import npy_files
 from posedeploy.errors import InputError, MissingPackageError
 from posedeploy.poses.file_joint_sets import KNOWN_SETS
-from posedeploy.predict import npy_files
-from posedeploy.predict.joint_files import joint_arrays
 from posedeploy.predict.joint_files.joint_content import JointsContent, gather
 from posedeploy.predict.joint_files.joint_formats import is_joints, read_joints
 from posedeploy.predict.joint_files.joint_source import JointsFile, JointsOptions
@@ -449,8 +448,7 @@ def test_a_key_for_what_has_no_names_is_refused(tmp_path: Path) -> None:
 def test_large_arrays_are_refused_before_they_are_read(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for module in (joint_arrays, npy_files):
-        monkeypatch.setattr(module, "MAX_BYTES", 1000)
+    monkeypatch.setattr(npy_files, "MAX_ARRAY_BYTES", 1000)
     np.save(tmp_path / "a.npy", PEOPLE)
     np.savez(tmp_path / "a.npz", joints=PEOPLE)
     for name in ("a.npy", "a.npz"):
