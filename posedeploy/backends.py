@@ -108,7 +108,7 @@ TARGETS = {
             "tflite",
             ".tflite",
             (),
-            "posedeploy.convert.tflite:convert",
+            "posedeploy.convert.tflite.convert:convert",
             ("litert",),
             ("torch", "litert_torch", "ai_edge_litert"),
             manifest_inside=True,

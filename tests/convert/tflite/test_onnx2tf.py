@@ -97,7 +97,7 @@ def test_what_fails_in_the_child_is_told_and_its_log_kept(
 def test_a_file_that_computes_something_else_is_refused(
     wrong: Toolchain, tiny: Model, tmp_path: Path, scale: float, distance: str
 ) -> None:
-    litert_torch = pytest.importorskip("posedeploy.convert.litert_torch", reason="makes the file")
+    litert_torch = pytest.importorskip("posedeploy.convert.tflite.litert_torch", reason="makes the file")
     other = replace(tiny, module=Scaled(tiny.module, scale))
     about = litert_torch.convert(prepare(other, ExportOptions()), tmp_path / "other.tflite")
     given = {"OTHER": str(tmp_path / "other.tflite"), "SAID": about | {"versions": {}}, "WHAT": "other"}

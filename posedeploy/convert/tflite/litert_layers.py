@@ -9,8 +9,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from posedeploy.convert.folding import fold_norms
 from posedeploy.convert.prepare import Deployed, Prepared, does_not_run
+from posedeploy.convert.tflite.fold_batch_norm import fold_norms
 
 
 class Elu(nn.Module):

@@ -9,8 +9,8 @@ import litert_torch
 import torch
 from torch import Tensor, nn
 
-from posedeploy.convert.litert_layers import rewritten
 from posedeploy.convert.prepare import Prepared
+from posedeploy.convert.tflite.litert_layers import rewritten
 from posedeploy.convert.unsupported_operators import blamed, located, running
 from posedeploy.errors import ExportError, first_line
 from posedeploy.suppress_output import quiet, unsaid

@@ -16,7 +16,7 @@ from ai_edge_litert import schema_py_generated as schema
 
 from posedeploy import embedded_manifest
 from posedeploy.convert.prepare import Prepared
-from posedeploy.convert.tflite_check import check_runs, refuse_foreign
+from posedeploy.convert.tflite.check import check_runs, refuse_foreign
 from posedeploy.types import Array, InputContract, ModelSpec, TensorSpec
 
 IDENTIFIER, METADATA, METADATA_IDENTIFIER = b"TFL3", "TFLITE_METADATA", b"M001"

@@ -14,8 +14,14 @@ from posedeploy.errors import ExportError
 from posedeploy.suppress_output import quiet
 
 ROUTES: dict[Route, tuple[str, tuple[str, ...]]] = {
-    "litert-torch": ("posedeploy.convert.litert_torch:convert", ("torch", "litert_torch", "ai_edge_litert")),
-    "onnx2tf": ("posedeploy.convert.onnx2tf:convert", ("torch", "onnx", "onnxscript", "ai_edge_litert")),
+    "litert-torch": (
+        "posedeploy.convert.tflite.litert_torch:convert",
+        ("torch", "litert_torch", "ai_edge_litert"),
+    ),
+    "onnx2tf": (
+        "posedeploy.convert.tflite.onnx2tf:convert",
+        ("torch", "onnx", "onnxscript", "ai_edge_litert"),
+    ),
 }
 """What converts, by the name of the route, and the packages that it needs here. Each writes the file and
 returns ``inputs`` and ``outputs``, what the file's signature calls each tensor of the spec, and
@@ -41,7 +47,7 @@ def convert(prepared: Prepared, path: Path) -> dict[str, Any]:
     converter, packages = ROUTES[options.via]
     with quiet():  # what the packages print as they are loaded is for their authors
         route: Callable[[Prepared, Path], Mapping[str, Any]] = plugins.load(converter)
-        finish = plugins.load("posedeploy.convert.tflite_file:finish")
+        finish = plugins.load("posedeploy.convert.tflite.metadata:finish")
     # JAX, which litert-torch brings, warns of every fork from now on, such as that of OpenVINO's telemetry.
     warnings.filterwarnings("ignore", r"os\.fork\(\) was called", RuntimeWarning)
     about: Mapping[str, Any] = route(prepared, path)
