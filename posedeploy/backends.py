@@ -98,7 +98,7 @@ TARGETS = {
             (),
             "posedeploy.convert.tensorrt:convert",
             ("tensorrt",),
-            ("torch", "onnx", "onnxscript"),  # and one of the flavours in engines.py
+            ("torch", "onnx", "onnxscript"),  # and one of the libraries in tensorrt/libraries.py
             usual=False,
             kept=".engine.onnx",
             sidecar_suffixes=(".engine.onnx", "-trt.pth"),

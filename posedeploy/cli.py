@@ -82,11 +82,11 @@ def export(
     ] = "all",
     precision: shared.ExportPrecisionName = "fp32",
     opset: shared.Opset = None,
-    flavour: shared.EngineFlavour = None,
+    trt_library: shared.TrtLibrary = None,
     gpu: shared.Gpus = None,
-    smallest: shared.SmallestShape = None,
-    usual: shared.UsualShape = None,
-    largest: shared.LargestShape = None,
+    min_shapes: shared.MinShapes = None,
+    opt_shapes: shared.OptShapes = None,
+    max_shapes: shared.MaxShapes = None,
     workspace: shared.Workspace = None,
     timing_cache: shared.TimingCache = None,
     wrap: shared.Wrap = None,
@@ -110,7 +110,7 @@ def export(
     from posedeploy.convert.export_options import AotiOptions, OnnxOptions
 
     targets = to or ["openvino"]
-    engine = EngineFlags(flavour, gpu, smallest, usual, largest, timing_cache, workspace, wrap)
+    engine = EngineFlags(trt_library, gpu, min_shapes, opt_shapes, max_shapes, timing_cache, workspace, wrap)
     command.check_flags(targets, "aoti", {"--device": device})
     command.check_flags(targets, "tensorrt", engine.by_name)
     command.check_flags(targets, "onnx", {"--opset": opset})

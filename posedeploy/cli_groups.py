@@ -18,7 +18,7 @@ engine = CommandGroup(
 @engine.command()
 def rebuild(
     file: Annotated[Path, typer.Argument(help="A .engine file.", show_default=False)],
-    flavour: shared.EngineFlavour = None,
+    trt_library: shared.TrtLibrary = None,
     gpu: shared.Gpus = None,
     workspace: shared.Workspace = None,
     timing_cache: shared.TimingCache = None,
@@ -30,7 +30,7 @@ def rebuild(
     from posedeploy.commands import engine as command
     from posedeploy.console.tensorrt_options import EngineFlags, engine_options
 
-    asked = EngineFlags(flavour, gpu, timing_cache=timing_cache, workspace=workspace)
+    asked = EngineFlags(trt_library, gpu, timing_cache=timing_cache, workspace=workspace)
     command.rebuild_engine(file, engine_options(asked))
 
 

@@ -5,7 +5,7 @@ Coordinates are px of the image that the user gave, x to the right and y down, u
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path  # here, not for types alone: msgspec reads the annotations
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
@@ -35,6 +35,8 @@ Dimension: TypeAlias = int | str
 """A length, or the name of an axis whose length is free."""
 StageCount: TypeAlias = int | Literal["all"]
 """How many refinement stages of a checkpoint to use."""
+OnProgress: TypeAlias = Callable[[str, float], None]
+"""Called with what is being done and which part of the whole is done, 0 to 1."""
 
 
 @dataclass(frozen=True)

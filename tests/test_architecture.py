@@ -38,7 +38,6 @@ SHARED = BASE | {
     "native_code",
     "reduced_precision",
     "cuda_graph",
-    "engines",
     "cuda",
     "input_files",
     "native_paths",
@@ -80,7 +79,7 @@ MAY_IMPORT = {
     "native_code": BASE | {"text_files"},
     "reduced_precision": BASE | {"flatten"},
     "cuda_graph": BASE | {"flatten"},
-    "engines": SHARED,
+    "tensorrt": SHARED | {"tensorrt", "checkpoints.reader"},
     "cuda": SHARED,
     "input_files": BASE,
     "native_paths": BASE,
@@ -97,8 +96,8 @@ MAY_IMPORT = {
     "poses": SHARED | {"poses"},
     "synthetic": SHARED | {"synthetic", "poses"},
     "environments": SHARED | {"environments"},
-    "convert": SHARED | {"convert", "environments", "aoti_package"},
-    "runtimes": SHARED | {"runtimes", "aoti_package"},
+    "convert": SHARED | {"convert", "environments", "aoti_package", "tensorrt"},
+    "runtimes": SHARED | {"runtimes", "aoti_package", "tensorrt"},
     "benchmarks": SHARED | {"benchmarks", "runtimes.base", "poses", "synthetic"},
     "predict": SHARED | {"predict", "runtimes.base", "runtimes.adapted", "poses"},
 }
@@ -125,6 +124,7 @@ HEAVY = {
         "runtimes.tf32",
         "runtimes.torch_call",
         "runtimes.torchscript",
+        "tensorrt.torch2trt",
     },
     "litert_torch": {"convert.tflite.litert_torch"},
     "ai_edge_litert": {"convert.tflite.check", "convert.tflite.metadata", "runtimes.litert"},
@@ -310,7 +310,7 @@ for family in FAMILIES.values():
 
 
 def test_an_engine_is_built_again_without_torch() -> None:
-    assert "torch" not in _loaded("import posedeploy.convert.engine, posedeploy.commands.engine")
+    assert "torch" not in _loaded("import posedeploy.tensorrt.rebuild, posedeploy.commands.engine")
 
 
 def test_the_command_line_runs_as_a_module() -> None:

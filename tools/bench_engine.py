@@ -16,10 +16,11 @@ from pathlib import Path
 import tensorrt_rtx
 
 from posedeploy.checkpoints.sample import open_sample
-from posedeploy.convert.engine import build
 from posedeploy.convert.export import export
-from posedeploy.convert.export_options import TensorRtOptions, ignore
-from posedeploy.engines import listener
+from posedeploy.convert.export_options import ignore
+from posedeploy.tensorrt.builder import build
+from posedeploy.tensorrt.libraries import error_logger
+from posedeploy.tensorrt.options import TensorRtOptions
 from tools.bench_costs import interleaved, spread
 
 
@@ -41,7 +42,7 @@ def main(rounds: int) -> None:
 
 
 def _bare(graph: Path) -> None:
-    log = listener(tensorrt_rtx)
+    log = error_logger(tensorrt_rtx)
     builder = tensorrt_rtx.Builder(log)
     network = builder.create_network(1 << int(tensorrt_rtx.NetworkDefinitionCreationFlag.STRONGLY_TYPED))
     assert tensorrt_rtx.OnnxParser(network, log).parse(graph.read_bytes())

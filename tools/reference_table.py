@@ -28,9 +28,10 @@ from posedeploy.checkpoints.loading import open_checkpoint
 from posedeploy.commands.parity_comparison import ParityOptions, against_pytorch
 from posedeploy.console.load_model import Described
 from posedeploy.convert.export import export
-from posedeploy.convert.export_options import ExportOptions, TensorRtOptions, TfliteOptions
+from posedeploy.convert.export_options import ExportOptions, TfliteOptions
 from posedeploy.errors import PoseDeployError, first_line
 from posedeploy.runtimes.pytorch import PyTorchRunner
+from posedeploy.tensorrt.options import TensorRtOptions
 from posedeploy.types import Artifact, Model, RunOptions
 from tests.support.reference_cases import PUBLISHED, Case
 from tools.bench_families import cell, row_of
@@ -43,7 +44,7 @@ WAYS = {
     "aoti": ("aoti", USUAL),
     "tflite, litert-torch": ("tflite", USUAL),
     "tflite, onnx2tf": ("tflite", ExportOptions(tflite=TfliteOptions(via="onnx2tf"))),
-    "tensorrt-rtx": ("tensorrt", ExportOptions(tensorrt=TensorRtOptions(flavour="tensorrt-rtx"))),
+    "tensorrt-rtx": ("tensorrt", ExportOptions(tensorrt=TensorRtOptions(library="tensorrt-rtx"))),
 }
 """Targets and what they are asked, by name."""
 NOT_RUN = {"tensorrt-rtx"}

@@ -15,11 +15,11 @@ from posedeploy.commands.doctor_packages import copyable, install, missing, vers
 from posedeploy.commands.toolchain import said_of
 from posedeploy.console.output import out, show, working, write_json
 from posedeploy.console.tables import table
-from posedeploy.engines import FLAVOURS, Flavour
 from posedeploy.environments.child import ask
 from posedeploy.environments.state import look
 from posedeploy.environments.table import TOOLCHAINS, Toolchain
 from posedeploy.errors import DeviceError, MissingPackageError, first_line
+from posedeploy.tensorrt.libraries import LIBRARIES, TensorRtLibrary
 from posedeploy.types import Artifact
 
 START_LIMIT_S = 300.0
@@ -53,22 +53,22 @@ def _findings(folder: Path) -> list[Finding]:
         findings += found
         artifacts += made
     findings += [try_runtime(runtime, model, artifacts) for runtime in RUNTIMES.values()]
-    findings += [_flavour(flavour) for flavour in FLAVOURS.values()]
+    findings += [_library(library) for library in LIBRARIES.values()]
     findings += [_toolchain(toolchain, folder) for toolchain in TOOLCHAINS.values()]
     findings += [_cuda(), _evaluation(), _window(), _video()]
     return findings
 
 
-def _flavour(flavour: Flavour) -> Finding:
+def _library(library: TensorRtLibrary) -> Finding:
     """One of the two libraries that build and run engines; the target's row tries it."""
-    if missing(flavour.module):
-        return Finding("flavour", flavour.name, "missing", install([flavour.module]))
+    if missing(library.module):
+        return Finding("library", library.name, "missing", install([library.module]))
     try:
-        version = plugins.module(flavour.module).__version__
+        version = plugins.module(library.module).__version__
     except BROKEN as error:
-        return Finding("flavour", flavour.name, "broken", first_line(error))
-    about = "builds without a GPU" if flavour.ahead else "builds on the GPU"
-    return Finding("flavour", flavour.name, "works", f"{version}, {about}")
+        return Finding("library", library.name, "broken", first_line(error))
+    about = "builds without a GPU" if library.builds_without_gpu else "builds on the GPU"
+    return Finding("library", library.name, "works", f"{version}, {about}")
 
 
 def _cuda() -> Finding:

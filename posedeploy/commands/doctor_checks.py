@@ -13,11 +13,12 @@ from posedeploy import plugins
 from posedeploy.backends import TARGETS, Runtime, Target
 from posedeploy.commands.doctor_packages import copyable, install, missing
 from posedeploy.console.load_model import pytorch_runner
-from posedeploy.convert.export_options import AotiOptions, ExportOptions, TensorRtOptions
-from posedeploy.engines import FLAVOURS
+from posedeploy.convert.export_options import AotiOptions, ExportOptions
 from posedeploy.errors import DeviceError, MissingPackageError, PoseDeployError, first_line
 from posedeploy.runtimes.base import Runner
 from posedeploy.runtimes.load_runner import devices_of, open_runner
+from posedeploy.tensorrt.libraries import LIBRARIES
+from posedeploy.tensorrt.options import TensorRtOptions
 from posedeploy.types import Artifact, Model, RunOptions
 
 State: TypeAlias = Literal["works", "untried", "missing", "broken"]
@@ -31,7 +32,7 @@ class Finding:
     """One target or runtime: ``works`` (and on which devices), ``untried``, ``missing`` (and the command
     that installs it) or ``broken`` (and why)."""
 
-    kind: Literal["target", "runtime", "flavour", "device", "toolchain", "scoring", "window", "video"]
+    kind: Literal["target", "runtime", "library", "device", "toolchain", "scoring", "window", "video"]
     name: str
     state: State
     detail: str
@@ -63,11 +64,12 @@ def _one_way() -> Mapping[str, ExportOptions]:
     return {"": ExportOptions()}
 
 
-def _flavours() -> Mapping[str, ExportOptions]:
-    installed = [flavour.name for flavour in FLAVOURS.values() if not missing(flavour.module)]
+def _libraries() -> Mapping[str, ExportOptions]:
+    installed = [library.name for library in LIBRARIES.values() if not missing(library.module)]
     if len(installed) < 2:
         return _one_way()
-    return {f"--flavour {name}": ExportOptions(tensorrt=TensorRtOptions(flavour=name)) for name in installed}
+    options = {name: TensorRtOptions(library=name) for name in installed}
+    return {f"--trt-library {name}": ExportOptions(tensorrt=each) for name, each in options.items()}
 
 
 def _devices() -> Mapping[str, ExportOptions]:
@@ -76,7 +78,7 @@ def _devices() -> Mapping[str, ExportOptions]:
     return {**_one_way(), "--device cuda": ExportOptions(aoti=AotiOptions("cuda"))}
 
 
-WAYS: Mapping[str, Callable[[], Mapping[str, ExportOptions]]] = {"tensorrt": _flavours, "aoti": _devices}
+WAYS: Mapping[str, Callable[[], Mapping[str, ExportOptions]]] = {"tensorrt": _libraries, "aoti": _devices}
 """The options to try a target with, by the flags that ask for them, where it has more than the usual ones."""
 
 

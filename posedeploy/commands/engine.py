@@ -8,10 +8,10 @@ from posedeploy import files, manifest, plugins
 from posedeploy.console.output import advancing, say, show, warn
 from posedeploy.console.tables import artifacts_table
 from posedeploy.console.tensorrt_options import tell
-from posedeploy.convert.engine import rebuild
-from posedeploy.convert.export_options import TensorRtOptions
-from posedeploy.engines import passport_of
 from posedeploy.errors import InputError
+from posedeploy.tensorrt.build_info import build_info_of
+from posedeploy.tensorrt.options import TensorRtOptions
+from posedeploy.tensorrt.rebuild import rebuild
 
 
 def rebuild_engine(path: Path, asked: TensorRtOptions) -> None:
@@ -21,7 +21,7 @@ def rebuild_engine(path: Path, asked: TensorRtOptions) -> None:
     artifact = manifest.described(path)
     if artifact.target != "tensorrt":
         raise InputError(f"{path}: a file of {artifact.target}, not a TensorRT engine; export it again")
-    before = passport_of(artifact)
+    before = build_info_of(artifact)
     with advancing(f"building {path}") as on_progress:
         made = rebuild(artifact, asked, on_progress)
     say(f"wrote {path} and {manifest.path_of(path).name}")
@@ -33,7 +33,7 @@ def rebuild_engine(path: Path, asked: TensorRtOptions) -> None:
 
 def unwrap_engine(path: Path, folder: Path) -> None:
     """Write the engine in a torch2trt file as ``STEM.engine`` into ``folder``, and say what is in it."""
-    wrapped = plugins.load("posedeploy.checkpoints.torch2trt:read")(path)
+    wrapped = plugins.load("posedeploy.tensorrt.torch2trt:read")(path)
     name = f"{path.stem}.engine"
     if manifest.has_one(folder / name):
         raise InputError(

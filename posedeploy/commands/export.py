@@ -23,12 +23,12 @@ from posedeploy.convert.export_options import (
     OnnxOptions,
     Outputs,
     Route,
-    TensorRtOptions,
     TfliteOptions,
     ToolchainOptions,
 )
 from posedeploy.environments.table import TOOLCHAINS
 from posedeploy.errors import InputError
+from posedeploy.tensorrt.options import TensorRtOptions
 from posedeploy.types import Artifact, Model
 
 OUTPUTS: dict[str, Outputs] = {name: name for name in get_args(Outputs)}

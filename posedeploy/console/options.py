@@ -134,12 +134,12 @@ Opset: TypeAlias = Annotated[
         show_default="18",
     ),
 ]
-EngineFlavour: TypeAlias = Annotated[
+TrtLibrary: TypeAlias = Annotated[
     str | None,
     typer.Option(
-        "--flavour",
+        "--trt-library",
         metavar="tensorrt|tensorrt-rtx",
-        help="TensorRT: which of the two; the one that is installed if not given.",
+        help="TensorRT: the library; the one that is installed if not given.",
         show_default=False,
     ),
 ]
@@ -157,15 +157,15 @@ ExportPrecisionName: TypeAlias = Annotated[
         help="What to compute in. Softmaxes, normalizations and sums, inputs and outputs stay FP32.",
     ),
 ]
-SmallestShape: TypeAlias = Annotated[
+MinShapes: TypeAlias = Annotated[
     str | None,
-    typer.Option("--min", metavar="SHAPE", help="TensorRT, --dynamic: the smallest input, as 1x3x256x256."),
+    typer.Option(metavar="SHAPE", help="TensorRT, --dynamic: the smallest input, as 1x3x256x256."),
 ]
-UsualShape: TypeAlias = Annotated[
-    str | None, typer.Option("--opt", metavar="SHAPE", help="The same: the input to be fastest with.")
+OptShapes: TypeAlias = Annotated[
+    str | None, typer.Option(metavar="SHAPE", help="The same: the input to be fastest with.")
 ]
-LargestShape: TypeAlias = Annotated[
-    str | None, typer.Option("--max", metavar="SHAPE", help="The same: the largest input.")
+MaxShapes: TypeAlias = Annotated[
+    str | None, typer.Option(metavar="SHAPE", help="The same: the largest input.")
 ]
 TimingCache: TypeAlias = Annotated[
     Path | None,

@@ -8,9 +8,9 @@ from pathlib import Path
 
 from posedeploy.console.options import chosen
 from posedeploy.console.output import say
-from posedeploy.convert.export_options import TensorRtOptions, Wrap
-from posedeploy.engines import MOST_WORKSPACE_MIB, passport_of
 from posedeploy.errors import InputError
+from posedeploy.tensorrt.build_info import MAX_WORKSPACE_MIB, build_info_of
+from posedeploy.tensorrt.options import TensorRtOptions, Wrap
 from posedeploy.types import Artifact
 
 WRAPS: dict[str, Wrap] = {"torch2trt": "torch2trt"}
@@ -20,11 +20,11 @@ WRAPS: dict[str, Wrap] = {"torch2trt": "torch2trt"}
 class EngineFlags:
     """The flags as they are written."""
 
-    flavour: str | None = None
+    trt_library: str | None = None
     gpu: str | None = None
-    smallest: str | None = None
-    usual: str | None = None
-    largest: str | None = None
+    min_shapes: str | None = None
+    opt_shapes: str | None = None
+    max_shapes: str | None = None
     timing_cache: Path | None = None
     workspace: int | None = None
     wrap: str | None = None
@@ -32,8 +32,7 @@ class EngineFlags:
     @property
     def by_name(self) -> dict[str, object]:
         """What was given, by the flag's name; None where it was not."""
-        names = {"smallest": "min", "usual": "opt", "largest": "max", "timing_cache": "timing-cache"}
-        return {f"--{names.get(field.name, field.name)}": getattr(self, field.name) for field in fields(self)}
+        return {f"--{field.name.replace('_', '-')}": getattr(self, field.name) for field in fields(self)}
 
 
 def engine_options(flags: EngineFlags) -> TensorRtOptions:
@@ -42,16 +41,16 @@ def engine_options(flags: EngineFlags) -> TensorRtOptions:
     Raises:
         InputError: one is written otherwise than it is to be.
     """
-    if flags.workspace is not None and not 1 <= flags.workspace <= MOST_WORKSPACE_MIB:
+    if flags.workspace is not None and not 1 <= flags.workspace <= MAX_WORKSPACE_MIB:
         raise InputError(
-            f"--workspace {flags.workspace}: wanted MiB, at least 1 and at most {MOST_WORKSPACE_MIB}"
+            f"--workspace {flags.workspace}: wanted MiB, at least 1 and at most {MAX_WORKSPACE_MIB}"
         )
     return TensorRtOptions(
-        flags.flavour,
+        flags.trt_library,
         parse_gpus(flags.gpu),
-        _shapes("--min", flags.smallest),
-        _shapes("--opt", flags.usual),
-        _shapes("--max", flags.largest),
+        _shapes("--min-shapes", flags.min_shapes),
+        _shapes("--opt-shapes", flags.opt_shapes),
+        _shapes("--max-shapes", flags.max_shapes),
         flags.timing_cache,
         flags.workspace,
         None if flags.wrap is None else chosen("--wrap", flags.wrap, WRAPS),
@@ -60,17 +59,17 @@ def engine_options(flags: EngineFlags) -> TensorRtOptions:
 
 def tell(artifact: Artifact) -> None:
     """Say what else there is to know of an engine that was made."""
-    passport = passport_of(artifact) if artifact.target == "tensorrt" else None
-    if passport is None:
+    info = build_info_of(artifact) if artifact.target == "tensorrt" else None
+    if info is None:
         return
-    built_for = ", ".join(passport.compute_capabilities)
-    say(f"built with {passport.of()} for compute capability {built_for}")
-    say(f"kept {passport.onnx}, to build it again from")
-    if passport.wrapped:
-        say(f"wrote {artifact.path.with_name(passport.wrapped)} for torch2trt's TRTModule")
-        if passport.flavour != "tensorrt":
+    built_for = ", ".join(info.compute_capabilities)
+    say(f"built with {info.builder} for compute capability {built_for}")
+    say(f"kept {info.onnx}, to build it again from")
+    if info.wrapped:
+        say(f"wrote {artifact.path.with_name(info.wrapped)} for torch2trt's TRTModule")
+        if info.library != "tensorrt":
             say(
-                f"torch2trt imports tensorrt, and this engine is of {passport.flavour}; it finds that after: "
+                f"torch2trt imports tensorrt, and this engine is of {info.library}; it finds that after: "
                 "import sys, tensorrt_rtx; sys.modules['tensorrt'] = tensorrt_rtx"
             )
 

@@ -11,14 +11,14 @@ from typing import Any
 
 from posedeploy import __version__, files, manifest, plugins
 from posedeploy.backends import Target, target_named
-from posedeploy.convert.export_options import ExportOptions, OnProgress, ignore
+from posedeploy.convert.export_options import ExportOptions, ignore
 from posedeploy.convert.prepare import Prepared, prepare
 from posedeploy.environments.table import TOOLCHAINS
 from posedeploy.errors import ExportError, ToolchainFailed
 from posedeploy.files import MAX_NAME_BYTES
 from posedeploy.native_paths import native_path
 from posedeploy.printable import printable
-from posedeploy.types import Artifact, Model, Provenance
+from posedeploy.types import Artifact, Model, OnProgress, Provenance
 
 
 def export(

@@ -2,41 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Literal, TypeAlias
+
+from posedeploy.tensorrt.options import TensorRtOptions
 
 Outputs: TypeAlias = Literal["all", "last"]
 ExportPrecision: TypeAlias = Literal["fp32", "fp16", "bf16"]
-Wrap: TypeAlias = Literal["torch2trt"]
-OnProgress: TypeAlias = Callable[[str, float], None]
-"""Called with what is being done and how much of the whole is, 0 to 1."""
 
 
 def ignore(doing: str, part: float) -> None:
     """For whom progress is nothing to show."""
-
-
-@dataclass(frozen=True)
-class TensorRtOptions:
-    """What can be asked of an engine.
-
-    flavour: a name of ``engines.FLAVOURS``, None for the one that is installed. gpus: compute capabilities,
-    such as ``8.6``, to build for (none: as the flavour does of itself). smallest, usual, largest: the range
-    of each dynamic input's shape by the input's name, "" where it goes without saying. timing_cache: a file
-    that is read where it is there, and written. workspace_mib: the most memory that a layer may take besides
-    its tensors. wrap: also write the file that this loader takes.
-    """
-
-    flavour: str | None = None
-    gpus: tuple[str, ...] = ()
-    smallest: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
-    usual: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
-    largest: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
-    timing_cache: Path | None = None
-    workspace_mib: int | None = None
-    wrap: Wrap | None = None
 
 
 @dataclass(frozen=True)

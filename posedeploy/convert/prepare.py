@@ -9,11 +9,11 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from posedeploy.convert.export_options import ExportOptions, OnProgress, Outputs, ignore
+from posedeploy.convert.export_options import ExportOptions, Outputs, ignore
 from posedeploy.errors import ExportError, first_line
 from posedeploy.flatten import flat
 from posedeploy.reduced_precision import DTYPES, ReducedPrecision
-from posedeploy.types import Array, InputContract, Model, ModelSpec, TensorSpec
+from posedeploy.types import Array, InputContract, Model, ModelSpec, OnProgress, TensorSpec
 
 
 @dataclass(frozen=True, eq=False)

@@ -90,7 +90,7 @@ def runner_of(artifact: Artifact, runtime: str | None = None) -> Callable[[Artif
     """
     row = runtime_for(target_named(artifact.target), runtime)
     found: Callable[[Artifact, RunOptions], Runner] = plugins.load(
-        row.runner, artifact.details.get("flavour")
+        row.runner, artifact.details.get("library")
     )
     return found
 

@@ -1,4 +1,4 @@
-"""TensorRT, of the flavour that an engine was built with. Needs neither torch nor the checkpoint."""
+"""TensorRT, with the library that built the engine. Needs neither torch nor the checkpoint."""
 
 from __future__ import annotations
 
@@ -12,10 +12,12 @@ from typing import TypeAlias
 import numpy as np
 
 from posedeploy.cuda import Cuda
-from posedeploy.engines import check_build, check_gpu, passport_of
 from posedeploy.errors import ArtifactError, DeviceError, InputError
 from posedeploy.runtimes.base import Runner, threads_asked
-from posedeploy.runtimes.engine import Engine, Shape, TensorRtEngine, library_of
+from posedeploy.tensorrt.build_info import build_info_of
+from posedeploy.tensorrt.compatibility import check_gpu, check_library
+from posedeploy.tensorrt.engine import Engine, Shape, TensorRtEngine
+from posedeploy.tensorrt.libraries import identify_library
 from posedeploy.types import Array, Artifact, Effective, Ranges, RunOptions, Tensors, TensorSpec
 
 Loader: TypeAlias = Callable[[ModuleType, Artifact], Engine]
@@ -52,13 +54,13 @@ class TensorRtRunner(Runner):
         self._running = Lock()
         if not artifact.path.is_file():
             raise ArtifactError(f"{artifact.path}: no such file")
-        passport = passport_of(artifact)
-        flavour, api = library_of(artifact.path) if passport is None else check_build(artifact, passport)
+        info = build_info_of(artifact)
+        library, api = identify_library(artifact.path) if info is None else check_library(artifact, info)
         with ExitStack() as on_error:
             self._cuda = on_error.enter_context(cuda())
             gpu = self._cuda.gpu()
-            if passport is not None:
-                check_gpu(artifact, passport, (flavour, api), gpu.name, gpu.capability)
+            if info is not None:
+                check_gpu(artifact, info, (library, api), gpu.name, gpu.capability)
             self._engine: Engine | None = load(api, artifact)
             self.inputs = _ordered(self._engine.inputs, artifact.spec.inputs)
             self.outputs = _ordered(self._engine.outputs, artifact.spec.outputs)
@@ -76,7 +78,7 @@ class TensorRtRunner(Runner):
             "as in the file" if artifact.precision == "unknown" else artifact.precision,
             None,
             {
-                "flavour": flavour.name,
+                "library": library.name,
                 "compute capability": gpu.capability,
                 "driver": gpu.driver,
                 "CUDA graph": graph,
@@ -121,12 +123,12 @@ class TensorRtRunner(Runner):
             return
         assert self._engine is not None, "a closed runner runs no more"
         for name, shape in shapes.items():
-            smallest, largest = self._ranges[name]
-            if any(not a <= b <= c for a, b, c in zip(smallest, shape, largest, strict=True)):
-                low, given, high = ("x".join(map(str, lengths)) for lengths in (smallest, shape, largest))
+            lowest, highest = self._ranges[name]
+            if any(not a <= b <= c for a, b, c in zip(lowest, shape, highest, strict=True)):
+                low, given, high = ("x".join(map(str, lengths)) for lengths in (lowest, shape, highest))
                 raise InputError(
                     f"the input {name} is {given}, and the engine was built for {low} to {high}; export it "
-                    "with other --min and --max"
+                    "with other --min-shapes and --max-shapes"
                 )
         self._shapes = {}  # whatever becomes of this, it is no longer what it was
         self._hold(shapes, shapes | self._engine.reshape(shapes))

@@ -10,8 +10,8 @@ import torch
 from posedeploy.backends import RUNTIMES, TARGETS
 from posedeploy.checkpoints.probe_network import probe
 from posedeploy.commands.doctor_checks import WAYS, try_runtime, try_target
-from posedeploy.engines import FLAVOURS
 from posedeploy.plugins import version_of
+from posedeploy.tensorrt.libraries import LIBRARIES
 from tests.commands.conftest import Invoke, lines_wider_than
 from tests.support.tables import ON_CPU, gpu_here
 
@@ -29,7 +29,7 @@ def test_everything_here_works(done: Invoke) -> None:
     assert {states[row] for row in tried} == {"works"}
     assert "broken" not in states.values()
     if version_of("tensorrt_rtx") is not None:
-        assert states["target", "tensorrt"] == states["flavour", "tensorrt-rtx"] == "works"
+        assert states["target", "tensorrt"] == states["library", "tensorrt-rtx"] == "works"
     assert {state for (kind, _), state in states.items() if kind == "toolchain"} == {"missing"}
     assert "posedeploy toolchain add onnx2tf" in result.stdout
     assert document["packages"]["openvino"] in result.stdout
@@ -39,16 +39,16 @@ def test_everything_here_works(done: Invoke) -> None:
     assert len(rows) == len(states), "one line each"
 
 
-def test_each_flavour_that_is_installed_is_tried(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_each_library_that_is_installed_is_tried(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     pytest.importorskip("tensorrt_rtx", reason="tensorrt-rtx builds the engines")
     gpu_here(wanted=False)
-    monkeypatch.setitem(FLAVOURS, "tensorrt", replace(FLAVOURS["tensorrt"], module="tensorrt_rtx"))
+    monkeypatch.setitem(LIBRARIES, "tensorrt", replace(LIBRARIES["tensorrt"], module="tensorrt_rtx"))
     found, made = try_target(TARGETS["tensorrt"], probe(), tmp_path)
     assert [(finding.name, finding.state) for finding in found] == [
-        ("tensorrt --flavour tensorrt", "untried"),
-        ("tensorrt --flavour tensorrt-rtx", "works"),
+        ("tensorrt --trt-library tensorrt", "untried"),
+        ("tensorrt --trt-library tensorrt-rtx", "works"),
     ]
-    assert [artifact.details["flavour"] for artifact in made] == ["tensorrt-rtx"]
+    assert [artifact.details["library"] for artifact in made] == ["tensorrt-rtx"]
 
 
 @pytest.mark.parametrize(("gpu", "flags"), [(False, [""]), (True, ["", "--device cuda"])])

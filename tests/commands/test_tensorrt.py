@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from posedeploy.console.tensorrt_options import EngineFlags, engine_options, parse_gpus
-from posedeploy.convert.export_options import TensorRtOptions
 from posedeploy.errors import InputError
+from posedeploy.tensorrt.options import TensorRtOptions
 from tests.commands.conftest import Invoke, lines_wider_than, words
 from tests.support.tables import gpu_here
 
@@ -41,11 +41,11 @@ def test_flags_become_options() -> None:
         (EngineFlags(gpu="ampere"), "--gpu ampere: wanted compute capabilities, as sm86,sm120"),
         (EngineFlags(gpu="sm86,"), "--gpu sm86,: wanted compute capabilities, as sm86,sm120"),
         (
-            EngineFlags(smallest="1x3xHx8"),
-            "--min 1x3xHx8: wanted a shape, such as 1x3x256x256, or NAME:SHAPE",
+            EngineFlags(min_shapes="1x3xHx8"),
+            "--min-shapes 1x3xHx8: wanted a shape, such as 1x3x256x256, or NAME:SHAPE",
         ),
-        (EngineFlags(usual=""), "--opt : wanted a shape"),
-        (EngineFlags(largest="a:1x2,a:1x3"), "--max a:1x2,a:1x3: wanted a shape"),
+        (EngineFlags(opt_shapes=""), "--opt-shapes : wanted a shape"),
+        (EngineFlags(max_shapes="a:1x2,a:1x3"), "--max-shapes a:1x2,a:1x3: wanted a shape"),
         (EngineFlags(workspace=0), "--workspace 0: wanted MiB, at least 1"),
         (EngineFlags(wrap="tensorrt"), "--wrap tensorrt: wanted torch2trt"),
     ],
@@ -59,11 +59,11 @@ def test_flags_written_otherwise_are_refused(flags: EngineFlags, said: str) -> N
 @pytest.mark.parametrize(
     ("flag", "value"),
     [
-        ("--flavour", "tensorrt"),
+        ("--trt-library", "tensorrt"),
         ("--gpu", "sm86"),
-        ("--min", "1x3x8x8"),
-        ("--opt", "1x3x8x8"),
-        ("--max", "1x3x8x8"),
+        ("--min-shapes", "1x3x8x8"),
+        ("--opt-shapes", "1x3x8x8"),
+        ("--max-shapes", "1x3x8x8"),
         ("--timing-cache", "x"),
         ("--workspace", "1"),
         ("--wrap", "torch2trt"),
@@ -110,7 +110,7 @@ def test_an_engine_is_shown_without_a_gpu(made: Path, done: Invoke) -> None:
     result = done("inspect", made / "human.engine")
     shown = words(result.stdout)
     for fact in (
-        "flavour tensorrt-rtx",
+        "library tensorrt-rtx",
         "compute_capabilities 8.6, 8.9",
         "precision fp32",
         "target tensorrt",

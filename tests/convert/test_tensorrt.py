@@ -17,16 +17,17 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+from posedeploy.tensorrt.build_progress import progress_monitor
+from posedeploy.tensorrt.builder import build
+from posedeploy.tensorrt.rebuild import rebuild
+
 pytest.importorskip("tensorrt_rtx", reason="tensorrt-rtx builds the engines")
 pytest.importorskip("cuda.bindings", reason="cuda-python runs them")
 
 from posedeploy import manifest
 from posedeploy.checkpoints.loading import open_checkpoint
-from posedeploy.convert import engine
 from posedeploy.convert.export import export
-from posedeploy.convert.export_options import ExportOptions, TensorRtOptions
-from posedeploy.convert.tensorrt import profile_of
-from posedeploy.engines import FLAVOURS, passport_of
+from posedeploy.convert.export_options import ExportOptions
 from posedeploy.errors import (
     ArtifactError,
     DeviceError,
@@ -36,6 +37,10 @@ from posedeploy.errors import (
 )
 from posedeploy.flatten import flat
 from posedeploy.plugins import version_of
+from posedeploy.tensorrt.build_info import build_info_of
+from posedeploy.tensorrt.libraries import LIBRARIES
+from posedeploy.tensorrt.options import TensorRtOptions
+from posedeploy.tensorrt.shape_profile import shape_profile
 from posedeploy.types import Artifact, Model, ModelSpec, RunOptions, TensorSpec
 from tests.convert.test_targets import _check, _image, _normalised, _wanted
 from tests.support.lifting import small_gtrs, small_pose2mesh, write
@@ -46,10 +51,10 @@ from tests.support.tables import gpu_here
 
 ROOT = Path(__file__).parents[2]
 RANGE = TensorRtOptions(
-    smallest={"": (1, 3, 16, 16)}, usual={"": (1, 3, 32, 40)}, largest={"data": (2, 3, 40, 64)}
+    min_shapes={"": (1, 3, 16, 16)}, opt_shapes={"": (1, 3, 32, 40)}, max_shapes={"data": (2, 3, 40, 64)}
 )
 IMAGES = TensorRtOptions(
-    smallest={"": (1, 16, 16, 3)}, usual={"": (1, 32, 40, 3)}, largest={"data": (2, 40, 64, 3)}
+    min_shapes={"": (1, 16, 16, 3)}, opt_shapes={"": (1, 32, 40, 3)}, max_shapes={"data": (2, 40, 64, 3)}
 )
 OPTIONS = {
     "as published": ExportOptions(),
@@ -90,17 +95,17 @@ def test_the_graph_an_engine_is_built_from_computes_what_pytorch_computes(
             _check(found, _wanted(tiny, normalised))
 
 
-def test_what_is_made_is_an_engine_its_graph_and_a_passport(plain: Artifact) -> None:
+def test_what_is_made_is_an_engine_its_graph_and_build_info(plain: Artifact) -> None:
     names = ["tiny.engine", "tiny.engine.onnx", "tiny.engine.posedeploy.json"]
     assert sorted(path.name for path in plain.path.parent.iterdir()) == names
     assert plain.files.keys() == {"tiny.engine"}, "the graph may stay behind when the engine is moved"
-    passport = passport_of(plain)
-    assert passport is not None
-    kept = plain.path.with_name(passport.onnx)
-    assert passport.onnx_sha256 == hashlib.sha256(kept.read_bytes()).hexdigest()
-    assert (passport.flavour, passport.version) == ("tensorrt-rtx", version_of("tensorrt_rtx"))
-    assert passport.compute_capabilities == ("8.0", "8.6", "8.9", "12.0+")
-    assert (plain.precision, passport.precision, passport.profile) == ("fp32", "fp32", {})
+    info = build_info_of(plain)
+    assert info is not None
+    kept = plain.path.with_name(info.onnx)
+    assert info.onnx_sha256 == hashlib.sha256(kept.read_bytes()).hexdigest()
+    assert (info.library, info.version) == ("tensorrt-rtx", version_of("tensorrt_rtx"))
+    assert info.compute_capabilities == ("8.0", "8.6", "8.9", "12.0+")
+    assert (plain.precision, info.precision, info.profile) == ("fp32", "fp32", {})
     onnx.checker.check_model(kept, full_check=True)
 
 
@@ -206,7 +211,7 @@ finally:
 def test_phases_of_one_name_may_overlap() -> None:
     api = SimpleNamespace(IProgressMonitor=object)
     parts: list[float] = []
-    monitor = engine._monitor(api, lambda doing, part: parts.append(part))
+    monitor = progress_monitor(api, lambda doing, part: parts.append(part))
     monitor.phase_start("build", None, 2)
     for parent in ("build", "build"):
         monitor.phase_start("tactic", parent, 4)
@@ -237,9 +242,9 @@ def test_phases_of_one_name_may_overlap() -> None:
             r"within workspace limit.*; --workspace 1 may be too little$",
         ),
         (
-            TensorRtOptions(smallest={"": (1, 3, 8, 8)}),
+            TensorRtOptions(min_shapes={"": (1, 3, 8, 8)}),
             ExportError,
-            r"^--min: no input has free axes; give --dynamic too, or leave them out$",
+            r"^--min-shapes: no input has free axes; give --dynamic too, or leave them out$",
         ),
     ],
     ids=["GPU", "timing cache", "workspace", "range"],
@@ -252,7 +257,7 @@ def test_what_cannot_be_as_asked_is_refused(
     assert not list(tmp_path.iterdir())
 
 
-def test_the_flavour_that_needs_a_gpu_is_refused_without_one(
+def test_the_library_that_needs_a_gpu_is_refused_without_one(
     tiny: Model, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     gpu_here(wanted=False)
@@ -260,9 +265,9 @@ def test_the_flavour_that_needs_a_gpu_is_refused_without_one(
     if version_of("tensorrt") is None:
         with pytest.raises(MissingPackageError, match="needs the package tensorrt,"):
             _built(tiny, tmp_path, asked)
-    monkeypatch.setitem(FLAVOURS, "tensorrt", replace(FLAVOURS["tensorrt"], module="tensorrt_rtx"))
+    monkeypatch.setitem(LIBRARIES, "tensorrt", replace(LIBRARIES["tensorrt"], module="tensorrt_rtx"))
     with pytest.raises(
-        DeviceError, match=r"finds no GPU here .*; without one, build with --flavour tensorrt-rtx"
+        DeviceError, match=r"finds no GPU here .*; without one, build with --trt-library tensorrt-rtx"
     ):
         _built(tiny, tmp_path, asked)
     assert not list(tmp_path.iterdir())
@@ -272,16 +277,18 @@ def test_the_flavour_that_needs_a_gpu_is_refused_without_one(
 def test_a_timing_cache_is_read_and_written(
     plain: Artifact, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The flavour here has none, but takes the calls: what is tested is our part of it."""
-    monkeypatch.setitem(FLAVOURS, "tensorrt-rtx", replace(FLAVOURS["tensorrt-rtx"], times=True))
+    """The library here has none, but takes the calls: what is tested is our part of it."""
+    monkeypatch.setitem(
+        LIBRARIES, "tensorrt-rtx", replace(LIBRARIES["tensorrt-rtx"], supports_timing_cache=True)
+    )
     graph, cache = plain.path.with_name("tiny.engine.onnx"), tmp_path / "new" / "a.cache"
     for _ in range(2):
-        engine.build(graph, TensorRtOptions(timing_cache=cache), {}, lambda doing, part: None)
+        build(graph, TensorRtOptions(timing_cache=cache), {}, lambda doing, part: None)
         assert cache.stat().st_size > 0
     cache.unlink()
     cache.mkdir()
     with pytest.raises(ExportError, match=r"^--timing-cache .*a\.cache: cannot be read \(Is a directory\)$"):
-        engine.build(graph, TensorRtOptions(timing_cache=cache), {}, lambda doing, part: None)
+        build(graph, TensorRtOptions(timing_cache=cache), {}, lambda doing, part: None)
 
 
 FREE = (TensorSpec("data", ("batch", 3, "height", 8)), TensorSpec("scale", ("batch",)), TensorSpec("k", (3,)))
@@ -290,14 +297,16 @@ FREE = (TensorSpec("data", ("batch", 3, "height", 8)), TensorSpec("scale", ("bat
 def _asked(
     low: dict[str, tuple[int, ...]], mid: dict[str, tuple[int, ...]], top: dict[str, tuple[int, ...]]
 ) -> ExportOptions:
-    return ExportOptions(dynamic=True, tensorrt=TensorRtOptions(smallest=low, usual=mid, largest=top))
+    return ExportOptions(
+        dynamic=True, tensorrt=TensorRtOptions(min_shapes=low, opt_shapes=mid, max_shapes=top)
+    )
 
 
 def test_every_input_with_free_axes_has_its_range() -> None:
     low, mid, top = ({"data": (n, 3, 8 * n, 8), "scale": (n,)} for n in (1, 2, 4))
-    found = profile_of(FREE, _asked(low, mid, top))
+    found = shape_profile(FREE, _asked(low, mid, top).tensorrt)
     assert found.keys() == {"data", "scale"}
-    assert (found["data"].smallest, found["scale"].usual, found["data"].largest) == (
+    assert (found["data"].min, found["scale"].opt, found["data"].max) == (
         (1, 3, 8, 8),
         (2,),
         (4, 3, 32, 8),
@@ -313,39 +322,39 @@ DATA, SCALE = {"data": (1, 3, 8, 8)}, {"scale": (1,)}
         (
             FREE,
             _asked({}, {}, {}),
-            r"^--dynamic: TensorRT tunes an engine for a range of shapes; give --min, --opt",
+            r"^--dynamic: TensorRT tunes an engine for a range of shapes; give --min-shapes, --opt-shapes",
         ),
         (
             FREE[:1],
             _asked(DATA, DATA, {}),
-            r"^--dynamic: .* give --min, --opt and --max for data float32 batchx3x",
+            r"^--dynamic: .* give --min-shapes, --opt-shapes and --max-shapes for data float32 batchx3x",
         ),
         (
             FREE,
             _asked(DATA, DATA, DATA),
-            r"^--min: given is nothing for the input scale float32 batch; wanted a",
+            r"^--min-shapes: no shape for the input scale float32 batch; give a",
         ),
         (
             FREE,
             _asked({"": (1,)}, DATA, DATA),
-            r"^--min without a name: the inputs with free axes are data, scale;",
+            r"^--min-shapes without a name: the inputs with free axes are data, scale;",
         ),
         (
             FREE[:1],
             _asked({"x": (1,)}, DATA, DATA),
-            r"^--min x: the inputs with free axes are data; write NAME:SH",
+            r"^--min-shapes x: the inputs with free axes are data; write NAME:SH",
         ),
         (
             FREE[:1],
             _asked({"": (1, 4, 8, 8)}, DATA, DATA),
-            r"^--min: given is 1x4x8x8 for the input data float32 batchx3xheightx8; wanted a shape that",
+            r"^--min-shapes: 1x4x8x8 does not fit the input data float32 batchx3xheightx8; give a shape",
         ),
-        (FREE[:1], _asked({"": (1, 3, 8)}, DATA, DATA), r"^--min: given is 1x3x8 for"),
-        (FREE[:1], _asked({"": (0, 3, 8, 8)}, DATA, DATA), r"^--min: given is 0x3x8x8 for"),
+        (FREE[:1], _asked({"": (1, 3, 8)}, DATA, DATA), r"^--min-shapes: 1x3x8 does not fit"),
+        (FREE[:1], _asked({"": (0, 3, 8, 8)}, DATA, DATA), r"^--min-shapes: 0x3x8x8 does not fit"),
         (
             FREE[:1],
             _asked(DATA, {"": (1, 3, 4, 8)}, DATA),
-            r"^--min, --opt and --max of data: no axis may be longer in an earlier .*, and one goes 8, 4, 8$",
+            r"^--min-shapes, --opt-shapes, --max-shapes of data: expected min .*, and one has 8, 4, 8$",
         ),
     ],
 )
@@ -353,7 +362,7 @@ def test_a_range_that_does_not_fit_is_refused(
     inputs: tuple[TensorSpec, ...], asked: ExportOptions, said: str
 ) -> None:
     with pytest.raises(ExportError, match=said):
-        profile_of(inputs, asked)
+        shape_profile(inputs, asked.tensorrt)
 
 
 class Odd(nn.Module):
@@ -402,11 +411,11 @@ def test_an_engine_is_built_again_from_its_graph(plain: Artifact, tmp_path: Path
         (tmp_path / path.name).write_bytes(path.read_bytes())
     path = tmp_path / "tiny.engine"
     path.write_bytes(b"damaged")
-    again = engine.rebuild(manifest.described(path), TensorRtOptions(gpus=("8.9",)), lambda doing, part: None)
+    again = rebuild(manifest.described(path), TensorRtOptions(gpus=("8.9",)), lambda doing, part: None)
     assert manifest.read(path) == again
     assert again.details["compute_capabilities"] == ["8.9"]
     assert again.provenance is not None and plain.provenance is not None
-    options = {**plain.provenance.options, "flavour": "tensorrt-rtx", "gpus": "('8.9',)"}
+    options = {**plain.provenance.options, "library": "tensorrt-rtx", "gpus": "('8.9',)"}
     assert again.provenance == replace(plain.provenance, options=options)
     with on_stand_in(replace(again, details=plain.details)) as runner:
         assert [spec.name for spec in runner.outputs] == [output.name for output in plain.spec.outputs]
@@ -414,12 +423,12 @@ def test_an_engine_is_built_again_from_its_graph(plain: Artifact, tmp_path: Path
     with pytest.raises(
         ArtifactError, match=r"tiny.engine.onnx: not the ONNX that tiny.engine was built from, by"
     ):
-        engine.rebuild(again, TensorRtOptions(), lambda doing, part: None)
+        rebuild(again, TensorRtOptions(), lambda doing, part: None)
     (tmp_path / "tiny.engine.onnx").unlink()
     with pytest.raises(
         ArtifactError, match=r"it was built from, tiny.engine.onnx, is not beside it; put it there"
     ):
-        engine.rebuild(again, TensorRtOptions(), lambda doing, part: None)
+        rebuild(again, TensorRtOptions(), lambda doing, part: None)
 
 
 @pytest.mark.parametrize("graph", ["b.engine.onnx", "tiny.engine.onnx"])
@@ -428,26 +437,24 @@ def test_a_renamed_engine_is_built_again_from_its_graph(plain: Artifact, tmp_pat
     for path in plain.path.parent.iterdir():
         (tmp_path / names.get(path.name, path.name)).write_bytes(path.read_bytes())
     (tmp_path / "c.engine.onnx").write_bytes(b"another")
-    again = engine.rebuild(
-        manifest.described(tmp_path / "b.engine"), TensorRtOptions(), lambda doing, part: None
-    )
+    again = rebuild(manifest.described(tmp_path / "b.engine"), TensorRtOptions(), lambda doing, part: None)
     assert manifest.read(tmp_path / "b.engine") == again
     assert list(again.files) == ["b.engine"]
 
 
-@pytest.mark.skipif(version_of("tensorrt") is not None, reason="the flavour that lacks is installed")
-def test_an_engine_of_a_flavour_that_is_not_here_is_not_built_again_as_another(plain: Artifact) -> None:
-    theirs = replace(plain, details={**plain.details, "flavour": "tensorrt"})
+@pytest.mark.skipif(version_of("tensorrt") is not None, reason="the missing library is installed")
+def test_an_engine_of_a_library_that_is_not_here_is_not_built_again_as_another(plain: Artifact) -> None:
+    theirs = replace(plain, details={**plain.details, "library": "tensorrt"})
     with pytest.raises(MissingPackageError, match=r"needs the package tensorrt, .*'posedeploy\[tensorrt\]'"):
-        engine.rebuild(theirs, TensorRtOptions(), lambda doing, part: None)
+        rebuild(theirs, TensorRtOptions(), lambda doing, part: None)
 
 
 def test_an_engine_made_by_others_cannot_be_built_again() -> None:
     theirs = Artifact(Path("a.engine"), "tensorrt", ModelSpec("x", "", (), ()), "unknown")
     with pytest.raises(
-        ArtifactError, match=r"^a\.engine: made by others, so there is no ONNX to build it from"
+        ArtifactError, match=r"^a\.engine: a third-party engine, without an ONNX file to build"
     ):
-        engine.rebuild(theirs, TensorRtOptions(), lambda doing, part: None)
+        rebuild(theirs, TensorRtOptions(), lambda doing, part: None)
 
 
 def test_several_inputs_with_free_axes(tmp_path: Path) -> None:

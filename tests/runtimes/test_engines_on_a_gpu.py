@@ -1,4 +1,4 @@
-"""Engines on a GPU, of each flavour that is installed: at fixed and free shapes, in either precision."""
+"""Engines on a GPU, of each library that is installed: at fixed and free shapes, in either precision."""
 
 from __future__ import annotations
 
@@ -12,12 +12,13 @@ pytest.importorskip("cuda.bindings", reason="cuda-python runs them")
 
 from posedeploy import plugins
 from posedeploy.convert.export import export
-from posedeploy.convert.export_options import ExportOptions, ExportPrecision, TensorRtOptions
+from posedeploy.convert.export_options import ExportOptions, ExportPrecision
 from posedeploy.cuda import gpu
-from posedeploy.engines import FLAVOURS, capabilities
 from posedeploy.errors import InputError
 from posedeploy.runtimes.base import Runner
 from posedeploy.runtimes.load_runner import open_runner
+from posedeploy.tensorrt.libraries import LIBRARIES, supported_capabilities
+from posedeploy.tensorrt.options import TensorRtOptions
 from posedeploy.types import Model, RunOptions, Tensors
 from tests.support.networks import outputs_of
 from tests.support.tables import gpu_here
@@ -28,18 +29,18 @@ WITHIN: dict[ExportPrecision, float] = {"fp32": 1e-4, "fp16": 1e-2}
 SMALLEST, USUAL, LARGEST = (1, 3, 16, 16), (1, 3, 32, 40), (2, 3, 32, 64)
 
 
-@pytest.fixture(params=FLAVOURS)
+@pytest.fixture(params=LIBRARIES)
 def asked(request: pytest.FixtureRequest) -> TensorRtOptions:
-    """A flavour that is installed and builds for this GPU."""
+    """A library that is installed and builds for this GPU."""
     gpu_here()
-    flavour, capability = FLAVOURS[request.param], gpu().capability
-    if plugins.version_of(flavour.module) is None:
-        pytest.skip(f"{flavour.name} is not installed")
-    if not flavour.ahead:
-        return TensorRtOptions(flavour.name)
-    if capability not in capabilities(plugins.module(flavour.module)):
-        pytest.skip(f"{flavour.name} builds nothing for compute capability {capability}")
-    return TensorRtOptions(flavour.name, (capability,))
+    library, capability = LIBRARIES[request.param], gpu().capability
+    if plugins.version_of(library.module) is None:
+        pytest.skip(f"{library.name} is not installed")
+    if not library.builds_without_gpu:
+        return TensorRtOptions(library.name)
+    if capability not in supported_capabilities(plugins.module(library.module)):
+        pytest.skip(f"{library.name} builds nothing for compute capability {capability}")
+    return TensorRtOptions(library.name, (capability,))
 
 
 def _opened(model: Model, folder: Path, options: ExportOptions) -> Runner:
@@ -74,7 +75,7 @@ def test_a_fixed_shape_is_one_graph(
 def test_free_axes_take_every_shape_of_their_range_in_any_order(
     asked: TensorRtOptions, precision: ExportPrecision, tiny: Model, tmp_path: Path
 ) -> None:
-    ranged = replace(asked, smallest={"": SMALLEST}, usual={"": USUAL}, largest={"": LARGEST})
+    ranged = replace(asked, min_shapes={"": SMALLEST}, opt_shapes={"": USUAL}, max_shapes={"": LARGEST})
     options = ExportOptions(dynamic=True, precision=precision, tensorrt=ranged)
     with _opened(tiny, tmp_path, options) as runner:
         assert runner.ranges == {"data": (SMALLEST, LARGEST)}

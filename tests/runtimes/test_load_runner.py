@@ -44,17 +44,17 @@ def test_code_compiled_for_one_device_runs_there_alone() -> None:
     assert devices_of(Artifact(Path("a.tflite"), "tflite", spec, "fp32", details={"device": "x"})) == ("CPU",)
 
 
-@pytest.mark.parametrize("flavour", ["tensorrt", "tensorrt-rtx"])
-def test_what_an_engine_lacks_is_installed_with_its_own_flavour(
-    flavour: str, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("library", ["tensorrt", "tensorrt-rtx"])
+def test_what_an_engine_lacks_is_installed_with_its_own_library(
+    library: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for name in ("posedeploy.runtimes.tensorrt", "posedeploy.cuda"):
         monkeypatch.delitem(sys.modules, name, raising=False)
     for name in ("cuda", "cuda.bindings"):
         monkeypatch.setitem(sys.modules, name, None)
     spec = ModelSpec("x", "", (), ())
-    engine = Artifact(Path("a.engine"), "tensorrt", spec, "fp32", details={"flavour": flavour})
-    with pytest.raises(MissingPackageError, match=rf"the package cuda, .*posedeploy\[{flavour}\]'$"):
+    engine = Artifact(Path("a.engine"), "tensorrt", spec, "fp32", details={"library": library})
+    with pytest.raises(MissingPackageError, match=rf"the package cuda, .*posedeploy\[{library}\]'$"):
         open_runner(engine, RunOptions("cuda"))
 
 

@@ -17,15 +17,17 @@ from cuda.bindings import runtime
 
 from posedeploy import manifest
 from posedeploy.convert.export import export
-from posedeploy.convert.export_options import ExportOptions, TensorRtOptions
+from posedeploy.convert.export_options import ExportOptions
 from posedeploy.cuda import Gpu
 from posedeploy.cuda import gpu as this_gpu
-from posedeploy.engines import passport_of
 from posedeploy.errors import ArtifactError, DeviceError, InputError, ManifestError, MissingPackageError
 from posedeploy.plugins import version_of
-from posedeploy.runtimes.engine import TensorRtEngine, library_of, numpy_type
 from posedeploy.runtimes.load_runner import fitted, open_artifact, open_runner
 from posedeploy.runtimes.tensorrt import TensorRtRunner
+from posedeploy.tensorrt.build_info import build_info_of
+from posedeploy.tensorrt.engine import TensorRtEngine, numpy_type
+from posedeploy.tensorrt.libraries import identify_library
+from posedeploy.tensorrt.options import TensorRtOptions
 from posedeploy.types import Artifact, Model, ModelSpec, RunOptions
 from tests.runtimes.test_runners import (  # noqa: F401 - the contract, over the fixture below
     DAMAGE,
@@ -46,7 +48,7 @@ from tests.support.stand_ins import StandInCuda, on_stand_in
 from tests.support.tables import gpu_here
 
 RANGE = TensorRtOptions(
-    smallest={"": (1, 3, 16, 16)}, usual={"": (1, 3, 32, 40)}, largest={"": (2, 3, 32, 64)}
+    min_shapes={"": (1, 3, 16, 16)}, opt_shapes={"": (1, 3, 32, 40)}, max_shapes={"": (2, 3, 32, 64)}
 )
 ON_GPU = RunOptions("cuda")
 
@@ -68,9 +70,9 @@ def opener(request: pytest.FixtureRequest, tiny: Model, engine: Artifact, tmp_pa
         )
     if request.param == "on a GPU":
         gpu_here()
-        passport, found = passport_of(artifact), this_gpu()
-        if passport is not None and not passport.covers(found.capability):
-            pytest.skip(f"{passport.of()} builds nothing for {found.name} ({found.capability})")
+        info, found = build_info_of(artifact), this_gpu()
+        if info is not None and not info.covers(found.capability):
+            pytest.skip(f"{info.builder} builds nothing for {found.name} ({found.capability})")
         yield lambda: open_runner(artifact, ON_GPU)
         return
     cudas: list[StandInCuda] = []
@@ -126,7 +128,7 @@ def test_what_is_in_use_is_said(engine: Artifact) -> None:
     assert (effective.runtime, effective.device, effective.precision) == ("tensorrt", "a stand-in", "fp32")
     assert effective.threads is None
     assert effective.version[0].isdigit()
-    assert effective.details["flavour"] == "tensorrt-rtx"
+    assert effective.details["library"] == "tensorrt-rtx"
     assert effective.details["compute capability"] == "8.6"
 
 
@@ -199,7 +201,7 @@ def test_without_a_gpu_it_is_refused_in_one_sentence(engine: Artifact) -> None:
 
 
 def _rebuild(artifact: Artifact) -> str:
-    return f"; build it anew from its kept ONNX: posedeploy engine rebuild {artifact.path}"
+    return f"; build it again from its kept ONNX: posedeploy engine rebuild {artifact.path}"
 
 
 @pytest.mark.parametrize(
@@ -217,12 +219,12 @@ def _rebuild(artifact: Artifact) -> str:
             " --gpu sm86",
         ),
         (
-            {"flavour": "tensorrt-lean"},
+            {"library": "tensorrt-lean"},
             "built with tensorrt-lean {version}, and known are tensorrt, tensorrt-rtx",
-            " --flavour tensorrt-rtx",
+            " --trt-library tensorrt-rtx",
         ),
     ],
-    ids=["version", "GPU", "flavour"],
+    ids=["version", "GPU", "library"],
 )
 def test_an_engine_of_elsewhere_is_refused_before_tensorrt_sees_it(
     engine: Artifact, changes: dict[str, Any], said: str, gpu: str
@@ -234,17 +236,20 @@ def test_an_engine_of_elsewhere_is_refused_before_tensorrt_sees_it(
     assert str(refusal.value) == f"{theirs.path}: {wanted}{_rebuild(theirs)}{gpu}"
 
 
-def test_an_engine_of_the_other_flavour_says_what_to_install(engine: Artifact) -> None:
-    theirs = _doctored(engine, flavour="tensorrt", version="10.13.0.35")
+def test_an_engine_of_the_other_library_says_what_to_install(engine: Artifact) -> None:
+    theirs = _doctored(engine, library="tensorrt", version="10.13.0.35")
     if version_of("tensorrt") is not None:
         pytest.skip("tensorrt is installed")
     with pytest.raises(MissingPackageError, match=r"needs the package tensorrt, .*posedeploy\[tensorrt\]"):
         on_stand_in(theirs, ON_GPU)
 
 
-def test_a_passport_that_is_none_is_refused(engine: Artifact) -> None:
-    with pytest.raises(ManifestError, match=r"details are no engine's passport .*; export it again"):
-        on_stand_in(replace(engine, details={"flavour": 3}), ON_GPU)
+def test_details_that_are_no_build_info_are_refused(engine: Artifact) -> None:
+    with pytest.raises(
+        ManifestError,
+        match=r"are not a TensorRT engine's build info .*; export it again",
+    ):
+        on_stand_in(replace(engine, details={"library": 3}), ON_GPU)
 
 
 def test_a_changed_file_is_refused_by_its_hash(engine: Artifact, tmp_path: Path) -> None:
@@ -279,7 +284,7 @@ def test_the_gpu_is_let_go_where_opening_fails(engine: Artifact) -> None:
     cuda = StandInCuda(Gpu("an old one", "6.1", "12.0"))
     said = (
         r"an old one has compute capability 6\.1, for which tensorrt-rtx \S+ builds nothing; build it with "
-        r"the other: posedeploy engine rebuild \S+ --flavour tensorrt$"
+        r"the other: posedeploy engine rebuild \S+ --trt-library tensorrt$"
     )
     with pytest.raises(DeviceError, match=said):
         on_stand_in(engine, ON_GPU, cuda)
@@ -292,7 +297,7 @@ def test_a_file_that_is_gone_is_refused(engine: Artifact, tmp_path: Path) -> Non
         on_stand_in(gone, ON_GPU)
 
 
-def test_an_engine_made_by_others_has_no_passport_to_check(engine: Artifact) -> None:
+def test_an_engine_of_a_third_party_has_no_build_info_to_check(engine: Artifact) -> None:
     theirs = Artifact(engine.path, "tensorrt", ModelSpec("unknown", "", (), ()), "unknown")
     with pytest.raises(DeviceError, match=r"^device cuda: "):
         TensorRtRunner(theirs, ON_GPU, StandInCuda, TensorRtEngine)
@@ -306,8 +311,8 @@ def test_an_engine_made_by_others_goes_to_the_library_that_its_bytes_name(
     engine: Artifact, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     _both_installed(monkeypatch)
-    flavour, api = library_of(engine.path)
-    assert (flavour.name, api.__name__) == ("tensorrt-rtx", "tensorrt_rtx")
+    library, api = identify_library(engine.path)
+    assert (library.name, api.__name__) == ("tensorrt-rtx", "tensorrt_rtx")
 
 
 def test_an_engine_of_a_library_that_is_missing_goes_to_no_other(tmp_path: Path) -> None:
@@ -316,7 +321,7 @@ def test_an_engine_of_a_library_that_is_missing_goes_to_no_other(tmp_path: Path)
     theirs = tmp_path / "theirs.engine"
     theirs.write_bytes(b"ftrt" + bytes(100))
     with pytest.raises(MissingPackageError, match=r"needs the package tensorrt, .*posedeploy\[tensorrt\]"):
-        library_of(theirs)
+        identify_library(theirs)
 
 
 @pytest.mark.parametrize("content", [b"", b"vt", b'{"names": 3}vtrt'])
@@ -326,13 +331,13 @@ def test_bytes_that_name_no_library_are_not_guessed_at(
     theirs = tmp_path / "theirs.engine"
     theirs.write_bytes(content)
     if version_of("tensorrt") is None:
-        assert library_of(theirs)[0].name == "tensorrt-rtx", "the only one, and it says what is wrong"
+        assert identify_library(theirs)[0].name == "tensorrt-rtx", "the only one, and it says what is wrong"
     _both_installed(monkeypatch)
     said = (
         r"it begins with b.*, and engines of tensorrt with b'ftrt', tensorrt-rtx with b'vtrt': it is damaged"
     )
     with pytest.raises(ArtifactError, match=said):
-        library_of(theirs)
+        identify_library(theirs)
 
 
 def test_a_tensor_of_a_type_that_numpy_lacks_is_refused(engine: Artifact) -> None:
@@ -347,5 +352,5 @@ def test_a_tensor_of_a_type_that_numpy_lacks_is_refused(engine: Artifact) -> Non
         numpy_type(api, api.bfloat16, "x", engine)
 
 
-def test_the_manifest_gives_the_passport_back(engine: Artifact) -> None:
+def test_the_manifest_gives_the_build_info_back(engine: Artifact) -> None:
     assert manifest.read(engine.path) == engine

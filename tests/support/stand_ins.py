@@ -17,10 +17,10 @@ import onnxruntime
 from cuda.bindings import runtime
 
 from posedeploy.cuda import Cuda, Gpu
-from posedeploy.engines import passport_of
-from posedeploy.runtimes.engine import Engine, Shape
 from posedeploy.runtimes.onnxruntime import DTYPES
 from posedeploy.runtimes.tensorrt import TensorRtRunner
+from posedeploy.tensorrt.build_info import build_info_of
+from posedeploy.tensorrt.engine import Engine, Shape
 from posedeploy.types import Array, Artifact, RunOptions, TensorSpec
 
 Work: TypeAlias = Callable[[], object]
@@ -161,14 +161,14 @@ class OnnxEngine(Engine):
     not in the network's order."""
 
     def __init__(self, cuda: StandInCuda, artifact: Artifact) -> None:
-        passport = passport_of(artifact)
-        assert passport is not None, "only an engine of ours has its ONNX"
+        info = build_info_of(artifact)
+        assert info is not None, "only an engine of ours has its ONNX"
         settings = onnxruntime.SessionOptions()
         settings.intra_op_num_threads = 1
         # With all of them ONNX Runtime 1.31 ends the process on Pose2Mesh in float16.
         settings.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_ENABLE_BASIC
         self._session = onnxruntime.InferenceSession(
-            artifact.path.with_name(passport.onnx), settings, providers=["CPUExecutionProvider"]
+            artifact.path.with_name(info.onnx), settings, providers=["CPUExecutionProvider"]
         )
         self._cuda = cuda
         self._addresses: dict[str, int] = {}
@@ -176,7 +176,7 @@ class OnnxEngine(Engine):
         self.inputs = tuple(_spec(argument) for argument in self._session.get_inputs())
         self.outputs = tuple(_spec(argument) for argument in reversed(self._session.get_outputs()))
         self.ranges = {
-            spec.name: (passport.profile[spec.name].smallest, passport.profile[spec.name].largest)
+            spec.name: (info.profile[spec.name].min, info.profile[spec.name].max)
             if spec.is_dynamic
             else (_fixed(spec), _fixed(spec))
             for spec in self.inputs

@@ -15,8 +15,6 @@ import pytest
 import torch
 from ai_edge_litert import schema_py_generated as schema
 from ai_edge_litert.interpreter import Interpreter
-from posedeploy.convert.tflite.check import refuse_foreign
-from posedeploy.convert.tflite.metadata import ALIGNMENT, METADATA
 from torch import Tensor, nn
 
 from posedeploy import embedded_manifest, manifest
@@ -25,6 +23,8 @@ from posedeploy.convert.agreement import fault
 from posedeploy.convert.export import export
 from posedeploy.convert.export_options import ExportOptions, TfliteOptions
 from posedeploy.convert.prepare import prepare
+from posedeploy.convert.tflite.check import refuse_foreign
+from posedeploy.convert.tflite.metadata import ALIGNMENT, METADATA
 from posedeploy.errors import ExportError
 from posedeploy.flatten import flat
 from posedeploy.runtimes.load_runner import open_artifact, open_runner

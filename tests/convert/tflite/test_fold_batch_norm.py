@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import torch
-from posedeploy.convert.tflite.fold_batch_norm import fold_norms
 from torch import Tensor, nn
+
+from posedeploy.convert.tflite.fold_batch_norm import fold_norms
 
 EXAMPLE = (torch.linspace(-1, 1, 2 * 3 * 8 * 8).reshape(2, 3, 8, 8),)
 

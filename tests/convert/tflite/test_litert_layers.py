@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import pytest
 import torch
-from posedeploy.convert.tflite.litert_layers import Elu, SubPixel
 from torch import nn
+
+from posedeploy.convert.tflite.litert_layers import Elu, SubPixel
 
 
 @pytest.mark.parametrize("bias", [False, True])

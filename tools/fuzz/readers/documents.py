@@ -7,12 +7,13 @@ from pathlib import Path
 
 import msgspec
 
-from posedeploy import contracts, engines, manifest, native_code
+from posedeploy import contracts, manifest, native_code
 from posedeploy.aoti_package.build import read_build
 from posedeploy.aoti_package.cpp_library import format_versions, read_package_versions
 from posedeploy.environments.state import MARKER, Broken, read_marker
 from posedeploy.errors import PoseDeployError
 from posedeploy.manifest_document import SUFFIX
+from posedeploy.tensorrt.build_info import build_info_of
 from posedeploy.text_files import parse_json
 from posedeploy.types import Artifact, ModelSpec
 from tests.test_manifest import MADE
@@ -47,7 +48,7 @@ def build_details(path: Path) -> None:
     spec: ModelSpec = sample_spec()
     artifact = Artifact(path, "tensorrt", spec, "fp32", {}, MADE, details)
     _try_all(
-        lambda: engines.passport_of(artifact),
+        lambda: build_info_of(artifact),
         lambda: read_build(path, details, spec),
         lambda: native_code.check(path, details, "CPU"),
     )

@@ -5,11 +5,11 @@ from __future__ import annotations
 from contextlib import suppress
 from pathlib import Path
 
-from posedeploy.checkpoints import torch2trt as torch2trt_file
 from posedeploy.checkpoints.loading import open_checkpoint
 from posedeploy.checkpoints.reader import read
 from posedeploy.errors import MisfitError
 from posedeploy.meshes.topology import read_mesh
+from posedeploy.tensorrt import torch2trt as torch2trt_file
 
 
 def checkpoint(path: Path) -> None:

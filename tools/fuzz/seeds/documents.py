@@ -8,10 +8,11 @@ from pathlib import Path
 
 import msgspec
 
-from posedeploy import contracts, engines, files, manifest, native_code
+from posedeploy import contracts, files, manifest, native_code
 from posedeploy.aoti_package.build import Build, to_details
+from posedeploy.tensorrt.build_info import to_details as engine_details
 from posedeploy.types import Artifact, ModelSpec, TensorSpec
-from tests.test_engines import PASSPORT
+from tests.tensorrt.test_build_info import INFO
 from tests.test_manifest import MADE, SPEC
 
 MODEL = b"flatbuffer" * 50
@@ -71,7 +72,7 @@ def contract_files() -> list[bytes]:
 def build_details() -> list[bytes]:
     """What manifests record of an engine, of an AOTInductor package and of compiled code."""
     build = to_details(Build(((1, 3, 256, 456),), "c++ 12", {"GLIBCXX": (3, 4, 30)}))
-    documents = (engines.details(PASSPORT), build, native_code.details("CPU"))
+    documents = (engine_details(INFO), build, native_code.details("CPU"))
     return [msgspec.json.encode(document) for document in documents]
 
 

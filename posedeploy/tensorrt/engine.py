@@ -4,15 +4,14 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
-from pathlib import Path
 from types import ModuleType
 from typing import Any, TypeAlias
 
 import numpy as np
 
-from posedeploy import plugins
-from posedeploy.engines import FLAVOURS, Flavour, choose, listener, passport_of, reason
 from posedeploy.errors import ArtifactError, DeviceError, InputError
+from posedeploy.tensorrt.build_info import build_info_of
+from posedeploy.tensorrt.libraries import error_logger, first_error
 from posedeploy.types import Artifact, TensorSpec
 
 Shape: TypeAlias = tuple[int, ...]
@@ -21,7 +20,7 @@ Shape: TypeAlias = tuple[int, ...]
 class Engine(ABC):
     """A network on the GPU, one of its executions at a time.
 
-    ranges: the smallest and the largest shape of each input, by its name.
+    ranges: the min and max shape of each input, by its name.
     """
 
     inputs: tuple[TensorSpec, ...]
@@ -51,18 +50,18 @@ class Engine(ABC):
 
 
 class TensorRtEngine(Engine):
-    """An engine as TensorRT, of either flavour, runs it."""
+    """An engine that either TensorRT library runs."""
 
     def __init__(self, api: ModuleType, artifact: Artifact) -> None:
-        self._listener = listener(api)
-        self._runtime = api.Runtime(self._listener)
+        self._logger = error_logger(api)
+        self._runtime = api.Runtime(self._logger)
         self._engine = self._runtime.deserialize_cuda_engine(artifact.path.read_bytes())
         if self._engine is None:
-            raise _refusal(artifact, api, self._listener.errors)
+            raise _refusal(artifact, api, self._logger.errors)
         self._context = self._engine.create_execution_context()
         if self._context is None:
             raise DeviceError(
-                f"{artifact.path}: {api.__name__} cannot run it here ({reason(self._listener.errors)})"
+                f"{artifact.path}: {api.__name__} cannot run it here ({first_error(self._logger.errors)})"
             )
         names = [self._engine.get_tensor_name(index) for index in range(self._engine.num_io_tensors)]
         inputs = [n for n in names if self._engine.get_tensor_mode(n) == api.TensorIOMode.INPUT]
@@ -72,27 +71,29 @@ class TensorRtEngine(Engine):
         self.ranges = {name: self._range(name) for name in inputs}
 
     def reshape(self, shapes: Mapping[str, Shape]) -> dict[str, Shape]:
-        self._listener.errors.clear()
+        self._logger.errors.clear()
         for name, shape in shapes.items():
             if not self._context.set_input_shape(name, shape):
                 raise DeviceError(
                     f"TensorRT does not take {name} as {'x'.join(map(str, shape))} "
-                    f"({reason(self._listener.errors)})"
+                    f"({first_error(self._logger.errors)})"
                 )
         given = {spec.name: tuple(self._context.get_tensor_shape(spec.name)) for spec in self.outputs}
         if any(length < 0 for shape in given.values() for length in shape):
             together = ", ".join(f"{name} {'x'.join(map(str, shape))}" for name, shape in shapes.items())
-            raise InputError(f"these inputs do not go together: {together} ({reason(self._listener.errors)})")
+            raise InputError(
+                f"these inputs do not go together: {together} ({first_error(self._logger.errors)})"
+            )
         return given
 
     def bind(self, name: str, address: int) -> None:
         if not self._context.set_tensor_address(name, address):
-            raise DeviceError(f"TensorRT does not take {name} there ({reason(self._listener.errors)})")
+            raise DeviceError(f"TensorRT does not take {name} there ({first_error(self._logger.errors)})")
 
     def enqueue(self, stream: int) -> None:
-        self._listener.errors.clear()
+        self._logger.errors.clear()
         if not self._context.execute_async_v3(stream):
-            raise DeviceError(f"TensorRT cannot run this engine ({reason(self._listener.errors)})")
+            raise DeviceError(f"TensorRT cannot run this engine ({first_error(self._logger.errors)})")
 
     def _spec(self, api: ModuleType, name: str, artifact: Artifact) -> TensorSpec:
         shape = tuple(
@@ -105,8 +106,8 @@ class TensorRtEngine(Engine):
         shape = tuple(self._engine.get_tensor_shape(name))
         if min(shape, default=0) >= 0:
             return shape, shape
-        smallest, _, largest = self._engine.get_tensor_profile_shape(name, 0)
-        return tuple(smallest), tuple(largest)
+        lowest, _, highest = self._engine.get_tensor_profile_shape(name, 0)
+        return tuple(lowest), tuple(highest)
 
 
 def numpy_type(api: ModuleType, dtype: Any, tensor: str, artifact: Artifact) -> str:
@@ -124,37 +125,15 @@ def numpy_type(api: ModuleType, dtype: Any, tensor: str, artifact: Artifact) -> 
         ) from error
 
 
-def library_of(path: Path) -> tuple[Flavour, ModuleType]:
-    """The library that built an engine without a passport, by how its bytes begin; where these tell nothing,
-    the only one that is installed, which then says itself what they are.
-
-    Raises:
-        ArtifactError: they tell nothing, and both are installed.
-        MissingPackageError: it is not installed.
-    """
-    with path.open("rb") as engine:
-        beginning = engine.read(max(len(flavour.magic) for flavour in FLAVOURS.values()))
-    for flavour in FLAVOURS.values():
-        if beginning.startswith(flavour.magic):
-            return choose(flavour.name)
-    if all(plugins.version_of(flavour.module) is not None for flavour in FLAVOURS.values()):
-        raise ArtifactError(
-            f"{path}: it begins with {beginning!r}, and engines of "
-            + ", ".join(f"{flavour.name} with {flavour.magic!r}" for flavour in FLAVOURS.values())
-            + ": it is damaged, or no engine alone; build it again where it came from, or export the network"
-        )
-    return choose(None)
-
-
 def _refusal(artifact: Artifact, api: ModuleType, errors: list[str]) -> Exception:
     """What the user is told of bytes that did not become an engine: that they are none, or that the GPU or
     its driver does not do."""
-    said: Any = reason(errors)
+    said: Any = first_error(errors)
     if "Error Code 1: Cuda Runtime" in said:
         return DeviceError(f"device cuda: {api.__name__} cannot use this GPU ({said})")
     remedy = (
-        "it was made by others: build it again where it came from, or export the network"
-        if passport_of(artifact) is None
+        "it is a third-party engine: build it again where it came from, or export the network"
+        if build_info_of(artifact) is None
         else f"build it again from its kept ONNX: posedeploy engine rebuild {artifact.path}"
     )
     return ArtifactError(

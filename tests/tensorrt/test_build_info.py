@@ -5,12 +5,14 @@ from pathlib import Path
 
 import pytest
 
-from posedeploy.engines import FLAVOURS, Passport, Shapes, check_build, choose, details, passport_of
 from posedeploy.errors import ArtifactError, DeviceError, ManifestError, MissingPackageError
 from posedeploy.plugins import version_of
+from posedeploy.tensorrt.build_info import BuildInfo, ShapeRange, build_info_of, to_details
+from posedeploy.tensorrt.compatibility import check_library
+from posedeploy.tensorrt.libraries import LIBRARIES, choose_library
 from posedeploy.types import Artifact, ModelSpec, Provenance
 
-PASSPORT = Passport(
+INFO = BuildInfo(
     "tensorrt-rtx",
     "1.7.1.116",
     ("8.0", "8.9", "12.0+"),
@@ -18,14 +20,14 @@ PASSPORT = Passport(
     "fp32",
     "a.engine.onnx",
     "ab" * 32,
-    profile={"data": Shapes((1, 3, 8, 8), (1, 3, 16, 16), (4, 3, 32, 32))},
+    profile={"data": ShapeRange((1, 3, 8, 8), (1, 3, 16, 16), (4, 3, 32, 32))},
 )
 
 
-def _engine(passport: Passport) -> Artifact:
+def _engine(info: BuildInfo) -> Artifact:
     made = Provenance(None, "0" * 64)
     spec = ModelSpec("x", "", (), ())
-    return Artifact(Path("a.engine"), "tensorrt", spec, "fp32", {}, made, details(passport))
+    return Artifact(Path("a.engine"), "tensorrt", spec, "fp32", {}, made, to_details(info))
 
 
 @pytest.mark.parametrize(
@@ -41,56 +43,58 @@ def _engine(passport: Passport) -> Artifact:
     ],
 )
 def test_what_gpus_an_engine_was_built_for(capability: str, covered: bool) -> None:
-    assert PASSPORT.covers(capability) is covered
+    assert INFO.covers(capability) is covered
 
 
-def test_a_passport_comes_back_from_the_manifest_as_it_was() -> None:
-    assert passport_of(_engine(PASSPORT)) == PASSPORT
+def test_build_info_comes_back_from_the_manifest_as_it_was() -> None:
+    assert build_info_of(_engine(INFO)) == INFO
 
 
 @pytest.mark.parametrize("name", ["", "../a.onnx", "x/y.onnx", 3])
-def test_a_passport_that_names_no_file_beside_it_is_refused(name: object) -> None:
-    doctored = replace(_engine(PASSPORT), details=details(PASSPORT) | {"onnx": name})
-    with pytest.raises(ManifestError, match=r"a\.engine: its manifest's details are no engine's passport"):
-        passport_of(doctored)
+def test_build_info_that_names_no_file_beside_it_is_refused(name: object) -> None:
+    doctored = replace(_engine(INFO), details=to_details(INFO) | {"onnx": name})
+    with pytest.raises(ManifestError, match=r"a\.engine: the details in its manifest are not a T"):
+        build_info_of(doctored)
 
 
 def test_a_model_made_by_others_has_none() -> None:
-    assert passport_of(Artifact(Path("a.engine"), "tensorrt", ModelSpec("x", "", (), ()), "unknown")) is None
+    assert (
+        build_info_of(Artifact(Path("a.engine"), "tensorrt", ModelSpec("x", "", (), ()), "unknown")) is None
+    )
 
 
 def test_an_engine_of_tensorrt_stays_on_its_kind_of_machine(monkeypatch: pytest.MonkeyPatch) -> None:
     tensorrt_rtx = pytest.importorskip("tensorrt_rtx")
-    monkeypatch.setitem(FLAVOURS, "tensorrt", replace(FLAVOURS["tensorrt"], module="tensorrt_rtx"))
+    monkeypatch.setitem(LIBRARIES, "tensorrt", replace(LIBRARIES["tensorrt"], module="tensorrt_rtx"))
     theirs = replace(
-        PASSPORT, flavour="tensorrt", version=tensorrt_rtx.__version__, system="Linux-aarch64", gpu="Orin"
+        INFO, library="tensorrt", version=tensorrt_rtx.__version__, system="Linux-aarch64", gpu="Orin"
     )
     with pytest.raises(
         ArtifactError, match=r"^a\.engine: built on Linux-aarch64, and this is .*rebuild a.engine$"
     ):
-        check_build(_engine(theirs), theirs)
-    portable = replace(theirs, flavour="tensorrt-rtx")
-    assert check_build(_engine(portable), portable) == (FLAVOURS["tensorrt-rtx"], tensorrt_rtx)
+        check_library(_engine(theirs), theirs)
+    portable = replace(theirs, library="tensorrt-rtx")
+    assert check_library(_engine(portable), portable) == (LIBRARIES["tensorrt-rtx"], tensorrt_rtx)
 
 
-def test_a_flavour_that_does_not_exist_is_refused() -> None:
-    with pytest.raises(DeviceError, match=r"^--flavour lean: wanted tensorrt or tensorrt-rtx$"):
-        choose("lean")
+def test_a_library_that_does_not_exist_is_refused() -> None:
+    with pytest.raises(DeviceError, match=r"^--trt-library lean: expected tensorrt or tensorrt-rtx$"):
+        choose_library("lean")
 
 
-def test_gpus_are_named_to_the_flavour_that_builds_ahead_alone() -> None:
+def test_gpus_are_named_to_the_library_that_builds_without_one_alone() -> None:
     with pytest.raises(
         DeviceError, match=r"^--gpu 8\.6: tensorrt builds for the GPU of this machine only; leave"
     ):
-        choose("tensorrt", ("8.6",))
+        choose_library("tensorrt", ("8.6",))
 
 
-@pytest.mark.parametrize("name", FLAVOURS)
-def test_a_flavour_that_is_not_installed_is_refused_and_none_taken_in_its_place(name: str) -> None:
-    if version_of(FLAVOURS[name].module) is not None:
+@pytest.mark.parametrize("name", LIBRARIES)
+def test_a_library_that_is_not_installed_is_refused_and_none_taken_in_its_place(name: str) -> None:
+    if version_of(LIBRARIES[name].module) is not None:
         pytest.skip(f"{name} is installed")
     with pytest.raises(MissingPackageError, match=rf"install it with: pip install 'posedeploy\[{name}\]'$"):
-        choose(name)
+        choose_library(name)
 
 
 def _installed(monkeypatch: pytest.MonkeyPatch, *modules: str) -> None:
@@ -100,9 +104,9 @@ def _installed(monkeypatch: pytest.MonkeyPatch, *modules: str) -> None:
 def test_where_both_are_installed_the_user_says_which(monkeypatch: pytest.MonkeyPatch) -> None:
     _installed(monkeypatch, "tensorrt", "tensorrt_rtx")
     with pytest.raises(
-        DeviceError, match=r"^tensorrt and tensorrt-rtx are both installed; say which with --fl"
+        DeviceError, match=r"^tensorrt and tensorrt-rtx are both installed; choose one with --trt"
     ):
-        choose(None)
+        choose_library(None)
 
 
 def test_where_none_is_installed_both_ways_out_are_named(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -110,6 +114,6 @@ def test_where_none_is_installed_both_ways_out_are_named(monkeypatch: pytest.Mon
     with pytest.raises(
         MissingPackageError, match=r"tensorrt-rtx\]', or 'posedeploy\[tensorrt\]' where there is"
     ):
-        choose(None)
+        choose_library(None)
     with pytest.raises(MissingPackageError, match=r"^this needs tensorrt-rtx, .*\[tensorrt-rtx\]'$"):
-        choose(None, ("8.6",))
+        choose_library(None, ("8.6",))

@@ -10,9 +10,8 @@ import pytest
 import torch
 
 from posedeploy.checkpoints import reader
-from posedeploy.checkpoints.torch2trt import read
-from posedeploy.convert.torch2trt import wrap
 from posedeploy.errors import CheckpointError
+from posedeploy.tensorrt.torch2trt import read, wrap
 from posedeploy.types import ModelSpec, TensorSpec
 
 ENGINE = bytes(range(256)) * 3

@@ -1,0 +1,31 @@
+"""Options for building a TensorRT engine."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal, TypeAlias
+
+Wrap: TypeAlias = Literal["torch2trt"]
+
+
+@dataclass(frozen=True)
+class TensorRtOptions:
+    """How an engine is built.
+
+    library: a name of ``libraries.LIBRARIES``, None for the one that is installed. gpus: compute
+    capabilities to build for, such as ``8.6`` (none: the library's default). min_shapes, opt_shapes,
+    max_shapes: the range of each dynamic input's shape by the input's name, "" for the only dynamic input.
+    timing_cache: a file that is read if it exists, and written. workspace_mib: the most memory that a layer
+    may use besides its tensors. wrap: also write the file that this loader reads.
+    """
+
+    library: str | None = None
+    gpus: tuple[str, ...] = ()
+    min_shapes: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
+    opt_shapes: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
+    max_shapes: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
+    timing_cache: Path | None = None
+    workspace_mib: int | None = None
+    wrap: Wrap | None = None

@@ -1,0 +1,89 @@
+"""An engine is built again from its kept ONNX file, in its place; needs no PyTorch."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+from posedeploy import files, manifest
+from posedeploy.backends import TARGETS
+from posedeploy.errors import ArtifactError
+from posedeploy.tensorrt.build_info import RTX_CAPABILITIES, BuildInfo, build_info_of, to_details
+from posedeploy.tensorrt.builder import build
+from posedeploy.tensorrt.libraries import LIBRARIES
+from posedeploy.tensorrt.options import TensorRtOptions
+from posedeploy.types import Artifact, OnProgress, Provenance
+
+
+def rebuild(artifact: Artifact, options: TensorRtOptions, on_progress: OnProgress) -> Artifact:
+    """Build an engine again. Options that are not given are those of its build info, except that a library
+    that builds on the GPU builds for the GPU of this machine.
+
+    Raises:
+        ArtifactError: the ONNX file is gone, or is not the one that the engine was built from.
+        ExportError, DeviceError, MissingPackageError: as ``build`` raises them.
+        OutputError: the folder cannot be written.
+    """
+    info = build_info_of(artifact)
+    if info is None:
+        raise ArtifactError(
+            f"{artifact.path}: a third-party engine, without an ONNX file to build it from again; export the "
+            "network"
+        )
+    graph = _kept_graph(artifact.path, info)
+    options = replace(
+        options,
+        library=options.library or info.library,
+        gpus=options.gpus or _recorded_gpus(info, options.library or info.library),
+        workspace_mib=options.workspace_mib or info.workspace_mib,
+    )
+    engine, built = build(graph, options, info.profile, on_progress, precision=info.precision)
+    sidecars = TARGETS["tensorrt"].sidecar_names(artifact.path.stem)  # one that was renamed keeps its own
+    with files.staged(artifact.path.parent) as stage:
+        path = stage / artifact.path.name
+        path.write_bytes(engine)
+        rebuilt = replace(
+            artifact,
+            files={path.name: files.sha256(path)},
+            details=to_details(built),
+            beside={name: artifact.beside[name] for name in sidecars if name in artifact.beside},
+            provenance=_updated_provenance(artifact, options),
+        )
+        manifest.write(rebuilt, stage)
+    return rebuilt
+
+
+def _recorded_gpus(info: BuildInfo, library: str) -> tuple[str, ...]:
+    """The GPUs that the engine was built for, where the same library can build for named ones."""
+    if library != info.library or info.compute_capabilities == RTX_CAPABILITIES:
+        return ()
+    if library not in LIBRARIES or not LIBRARIES[library].builds_without_gpu:
+        return ()
+    return tuple(name.rstrip("+") for name in info.compute_capabilities)
+
+
+def _kept_graph(engine: Path, info: BuildInfo) -> Path:
+    """The ONNX file that an engine was built from: beside it, under its name or renamed with the engine."""
+    names = dict.fromkeys((info.onnx, f"{engine.name}.onnx"))
+    existing = [path for path in map(engine.with_name, names) if path.is_file()]
+    if not existing:
+        raise ArtifactError(
+            f"{engine}: the ONNX it was built from, {' or '.join(names)}, is not beside it; put it there, or "
+            "export the network again"
+        )
+    for path in existing:
+        if files.sha256(path) == info.onnx_sha256:
+            return path
+    raise ArtifactError(
+        f"{existing[0]}: not the ONNX that {engine.name} was built from, by its SHA-256; export the network "
+        "again"
+    )
+
+
+def _updated_provenance(artifact: Artifact, options: TensorRtOptions) -> Provenance | None:
+    """The artifact's provenance, with the options of this build."""
+    if artifact.provenance is None:
+        return None
+    fields = ("library", "gpus", "workspace_mib", "timing_cache")
+    changed = {name: str(getattr(options, name)) for name in fields}
+    return replace(artifact.provenance, options={**artifact.provenance.options, **changed})
