@@ -12,6 +12,7 @@ from pathlib import Path
 
 from posedeploy import embedded_manifest, files
 from posedeploy.errors import ArtifactError, ManifestError
+from posedeploy.file_states import FileState, state_of
 from posedeploy.input_files import is_there
 from posedeploy.manifest_document import SUFFIX, Manifest, encode, parse, read_content
 from posedeploy.manifest_search import Match, companion_path, find_match, find_nearest, hash_file
@@ -115,13 +116,15 @@ def find(artifact: Path) -> Artifact | None:
     """
     found = _match(artifact)
     if found is not None:
-        return _artifact(artifact, found.document, _checked_files(artifact, found))
+        states = _check_files(artifact, found)
+        return replace(_artifact(artifact, found.document, dict(_names_now(artifact, found))), states=states)
+    state = state_of(artifact)
     inside = _inside(artifact)
     if inside is not None:
-        return _read_inside(artifact, inside)
+        return replace(_read_inside(artifact, inside), states={artifact.name: state})
     if not is_there(path_of(artifact)):
         return None
-    recorded, own = _by_name(artifact).files[artifact.name], hash_file(artifact)
+    recorded, own = _by_name(artifact).files[artifact.name], hash_file(artifact)[0]
     raise ManifestError(
         f"{artifact}: its SHA-256 is {own[:12]}... but {path_of(artifact).name} records "
         f"{recorded[:12]}..., and no other manifest in the folder records the first: the file was changed "
@@ -136,7 +139,7 @@ def describe_nearest(artifact: Path) -> str:
     if candidate is None:
         return ""
     return (
-        f"{artifact}: no manifest in the folder records its SHA-256, {hash_file(artifact)[:12]}...; the "
+        f"{artifact}: no manifest in the folder records its SHA-256, {hash_file(artifact)[0][:12]}...; the "
         f"nearest is {candidate.path.name}, which records {candidate.sha256[:12]}... for {candidate.name}, "
         f"a file that is missing. If this file was {candidate.name}, it changed after the export; export it "
         "again"
@@ -173,13 +176,18 @@ def _match(artifact: Path) -> Match | None:
     return found
 
 
-def _checked_files(artifact: Path, found: Match) -> dict[str, str]:
-    """The hashes of an artifact's files by the names that they have now, held against the files."""
-    hashes = dict(_names_now(artifact, found))
+def _check_files(artifact: Path, found: Match) -> dict[str, FileState]:
+    """Compare an artifact's files with the hashes in the manifest.
+
+    Returns:
+        The states in which they have these hashes, by the names that they have now.
+    """
+    states = {artifact.name: found.model_state}
     for name, recorded in found.document.files.items():
         if name != found.document.model_name:
-            _check_hash(companion_path(artifact, found, name), recorded, found.path, name)
-    return hashes
+            path = companion_path(artifact, found, name)
+            states[path.name] = _check_hash(path, recorded, found.path, name)
+    return states
 
 
 def _names_now(artifact: Path, found: Match) -> Iterator[tuple[str, str]]:
@@ -222,7 +230,7 @@ def _read_inside(artifact: Path, inside: embedded_manifest.Inside) -> Artifact:
     return _artifact(artifact, document, {artifact.name: whole})
 
 
-def _check_hash(path: Path, recorded: str, manifest: Path, name: str) -> None:
+def _check_hash(path: Path, recorded: str, manifest: Path, name: str) -> FileState:
     """Hold a file beside a model file against the hash in the manifest.
 
     Args:
@@ -238,9 +246,10 @@ def _check_hash(path: Path, recorded: str, manifest: Path, name: str) -> None:
         raise ManifestError(
             f"{manifest}: it names {path.name}, which is not there; export the artifact again"
         )
-    found = hash_file(path)
+    found, state = hash_file(path)
     if found != recorded:
         raise ManifestError(
             f"{path}: its SHA-256 is {found[:12]}... but its manifest records {recorded[:12]}...: the file "
             "was changed after it was exported, or the manifest is another's; export it again"
         )
+    return state

@@ -9,9 +9,10 @@ from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 
-from posedeploy import files
+from posedeploy import file_states
 from posedeploy.backends import TARGETS
 from posedeploy.errors import ArtifactError, ManifestError
+from posedeploy.file_states import FileState
 from posedeploy.input_files import is_there
 from posedeploy.manifest_document import SUFFIX, Manifest, parse, read_content
 
@@ -23,10 +24,11 @@ MAX_MANIFESTS, MAX_BYTES = 1000, 8 << 20
 
 @dataclass(frozen=True)
 class Match:
-    """A manifest that belongs to a model file."""
+    """A manifest that belongs to a model file, and the state in which that has the hash."""
 
     path: Path
     document: Manifest
+    model_state: FileState
 
 
 @dataclass(frozen=True)
@@ -47,14 +49,15 @@ def find_match(artifact: Path, own: Path) -> Match | None:
     Raises:
         ArtifactError: the model file cannot be read.
     """
-    digest = ""
+    digest, state = "", None
     for path in _manifests(artifact.parent, own):
         document = _readable(path)
         if document is None:
             continue
-        digest = digest or hash_file(artifact)
+        if state is None:
+            digest, state = hash_file(artifact)
         if document.files[document.model_name] == digest:
-            return Match(path, document)
+            return Match(path, document, state)
     return None
 
 
@@ -80,14 +83,14 @@ def companion_path(artifact: Path, found: Match, name: str) -> Path:
     return artifact.with_name(after + name.removeprefix(before))
 
 
-def hash_file(path: Path) -> str:
-    """Return the SHA-256 of a file that belongs to an artifact.
+def hash_file(path: Path) -> tuple[str, FileState]:
+    """Return the SHA-256 of a file that belongs to an artifact, and the state in which it has it.
 
     Raises:
         ArtifactError: it cannot be read.
     """
     try:
-        return files.sha256(path)
+        return file_states.hash_file(path)
     except OSError as error:
         raise ArtifactError(f"{path}: cannot be read ({error.strerror})") from error
 

@@ -10,6 +10,8 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path  # here, not for types alone: msgspec reads the annotations
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
+from posedeploy.file_states import FileState
+
 if TYPE_CHECKING:
     import numpy as np
     from torch import nn
@@ -293,6 +295,7 @@ class Artifact:
     ``unknown`` until the user gives a contract. ``details`` is what only the target's own runtime needs to
     know of the file, as its converter returned it: JSON. ``beside`` are the files that were written beside
     and that it does not need, as ``files`` has them: an export in its place replaces or removes them.
+    ``states`` are those of the files when they were hashed or, without recorded hashes, opened.
     """
 
     path: Path
@@ -303,6 +306,7 @@ class Artifact:
     provenance: Provenance | None = None
     details: Mapping[str, Any] = field(default_factory=dict)
     beside: Mapping[str, str] = field(default_factory=dict)
+    states: Mapping[str, FileState] = field(default_factory=dict, compare=False, repr=False)
 
 
 @dataclass(frozen=True)

@@ -47,13 +47,17 @@ SHARED = BASE | {
     "content_kinds",
     "zip_files",
     "npy_files",
+    "file_states",
+    "artifact_files",
 }
 
 MAY_IMPORT = {
     "limits": set(),
     "printable": set(),
     "errors": {"printable"},
-    "types": {"errors"},
+    "types": {"errors", "file_states"},
+    "file_states": set(),
+    "artifact_files": SHARED,
     "plugins": SHARED,
     "backends": SHARED,
     "manifest": SHARED,

@@ -10,6 +10,7 @@ from posedeploy.aoti_package.build import read_build
 from posedeploy.aoti_package.diagnosis import explain
 from posedeploy.aoti_package.trial import TIME_LIMIT_S, TrialFailedError, try_package
 from posedeploy.errors import ArtifactError, DeviceError
+from posedeploy.file_states import hash_file, state_of
 from posedeploy.types import Artifact
 
 
@@ -25,13 +26,14 @@ def admit(
         Whether it passed now or before; and why that could not be kept, where it could not.
 
     Raises:
-        ArtifactError: it crashes, hangs, or torch cannot load or run it.
+        ArtifactError: it crashes, hangs, torch cannot load or run it, or it changed meanwhile.
         DeviceError: it cannot be tried, since the device or torch fails in a second process.
         ManifestError: its manifest does not record its build.
         OutputError: no temporary folder can be written.
     """
     kind = "CPU" if device.type == "cpu" else device.type
-    # Opening the artifact has compared this hash with the file.
+    state = state_of(artifact.path)
+    # ``artifact_files.verify`` has compared the recorded hash with the file.
     sha256 = artifact.files.get(artifact.path.name) or files.sha256(artifact.path)
     graph = graphs and kind == "cuda"
     if verdicts.has_passed(sha256, kind, graph):
@@ -43,6 +45,10 @@ def admit(
     except TrialFailedError as failure:
         message = f"{artifact.path}: this AOTInductor package {explain(failure, artifact.path, build)}"
         raise (DeviceError if failure.kind == "environment" else ArtifactError)(message) from failure
+    if hash_file(artifact.path) != (sha256, state):
+        raise ArtifactError(
+            f"{artifact.path}: it was changed or replaced while it was tried; run the command again"
+        )
     problem = verdicts.keep_pass(sha256, kind, graph)
     return f"passed; it will be tried again, since {problem}" if problem else "passed"
 

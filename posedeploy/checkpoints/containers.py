@@ -7,7 +7,7 @@ import gzip
 import hashlib
 import lzma
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from functools import partial
@@ -18,6 +18,7 @@ from posedeploy import content_kinds
 from posedeploy.checkpoints.archive_members import Member, members_of
 from posedeploy.content_kinds import KINDS, Kind, kind_of
 from posedeploy.errors import CheckpointError
+from posedeploy.file_states import FileState, hash_file, state_of
 from posedeploy.input_files import check_regular
 from posedeploy.limits import MAX_LAYERS
 from posedeploy.pickles.archives import FolderArchive, ZipArchive, unpack
@@ -42,7 +43,7 @@ class Container:
     """The checkpoint in a file: what kind it is, its bytes or its folder, and the archives around it.
 
     ``sha256`` is the hash of the whole file; of a folder, that of its files' names and hashes. ``opened``
-    closes the files.
+    closes the files. ``states`` are those of the files when they were hashed.
     """
 
     path: Path
@@ -52,15 +53,15 @@ class Container:
     sha256: str
     meter: Meter
     opened: ExitStack
-    status: tuple[int, ...]
+    states: Mapping[Path, FileState]
 
     def check_unchanged(self) -> None:
-        """Compare the file's identity, size and time with those from before it was hashed.
+        """Compare the file, or each file of the folder, with its state from before it was hashed.
 
         Raises:
             CheckpointError: it was changed since.
         """
-        if self.status != _status(self.path):
+        if any(state_of(path) != state for path, state in self.states.items()):
             raise CheckpointError(f"{self.path}: it was changed while it was read; run the command again")
 
 
@@ -95,15 +96,9 @@ def reading(path: Path) -> Iterator[None]:
         ) from error
 
 
-def _status(path: Path) -> tuple[int, ...]:
-    """What differs where a file was written to or replaced."""
-    status = path.stat()
-    return status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns
-
-
 def _file(path: Path, opened: ExitStack) -> Container:
     check_regular(path, "a checkpoint file", CheckpointError)
-    status = _status(path)
+    states = {path: state_of(path)}
     file: BinaryIO = opened.enter_context(path.open("rb", buffering=0))
     digest = hashlib.file_digest(file, "sha256").hexdigest()  # type: ignore[arg-type]
     whole = Region(file, 0, file.seek(0, os.SEEK_END))
@@ -111,7 +106,7 @@ def _file(path: Path, opened: ExitStack) -> Container:
         raise CheckpointError(f"{path}: the file is empty; download or copy it again")
     meter = Meter(whole.size)
     region, kind, around = _innermost(path, whole, meter, opened)
-    return Container(path, kind, region, around, digest, meter, opened, status)
+    return Container(path, kind, region, around, digest, meter, opened, states)
 
 
 def _innermost(
@@ -181,22 +176,19 @@ def _folder(path: Path, opened: ExitStack) -> Container:
             archive = FolderArchive(folder)
             size = sum((folder / name).stat().st_size for name in archive.names)
             digest = hashlib.sha256()
+            states = {}
             for name in archive.names:
-                digest.update(f"{name}\0{_hash_of(folder / name)}\n".encode(errors="surrogateescape"))
+                hashed, states[folder / name] = hash_file(folder / name)
+                digest.update(f"{name}\0{hashed}\n".encode(errors="surrogateescape"))
             meter = Meter(size)
             around = (KINDS["folder"].what,)
             return Container(
-                path, KINDS["torch-zip"], archive, around, digest.hexdigest(), meter, opened, _status(path)
+                path, KINDS["torch-zip"], archive, around, digest.hexdigest(), meter, opened, states
             )
     held = [inner.name for inner in sorted(path.iterdir()) if _is_checkpoint(inner)]
     if held:
         raise CheckpointError(f"{path}: is a folder, which holds {listed(held)}; name the checkpoint file")
     raise CheckpointError(f"{path}: is a folder without a checkpoint; name a checkpoint or a model file")
-
-
-def _hash_of(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _is_checkpoint(path: Path) -> bool:

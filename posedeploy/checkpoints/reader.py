@@ -160,7 +160,7 @@ def _tensor(name: str, value: Any) -> torch.Tensor:
     if isinstance(value, ArrayRecord):
         value = value.value
     if isinstance(value, torch.Tensor):
-        return value
+        return value.clone()  # safetensors maps the file into memory, where it may still change
     if isinstance(value, TensorRecord):
         return torch.from_numpy(value.bits()).view(getattr(torch, value.element))
     if isinstance(value, Unreadable):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import importlib.util
 import sys
 from collections.abc import Iterator
@@ -13,7 +14,7 @@ from typing import Any
 
 from torch import nn
 
-from posedeploy import contracts, files
+from posedeploy import contracts
 from posedeploy.checkpoints.loading import load_weights, misfits, shapes_of
 from posedeploy.checkpoints.output_shapes import measured
 from posedeploy.checkpoints.reader import open_weights
@@ -46,7 +47,8 @@ def open_user_network(path: Path, network: str, weights: str | None = None) -> M
     with open_weights(path) as contents:
         with _importing_beside(source):
             try:
-                build = getattr(_run(source), function, None)
+                ran, network_sha256 = _run(source)
+                build = getattr(ran, function, None)
                 if not callable(build):
                     raise NetworkError(f"{source}: has no function {function}")
                 result = build()
@@ -68,7 +70,7 @@ def open_user_network(path: Path, network: str, weights: str | None = None) -> M
         path,
         checkpoint.sha256,
         network,
-        files.sha256(source),
+        network_sha256,
         weights=checkpoint.weights,
         stored=checkpoint.stored,
     )
@@ -85,14 +87,16 @@ def _importing_beside(source: Path) -> Iterator[None]:
         sys.path.remove(folder)
 
 
-def _run(source: Path) -> ModuleType:
+def _run(source: Path) -> tuple[ModuleType, str]:
+    """The module of a file, and the SHA-256 of the code that ran."""
+    content = source.read_bytes()
     name = f"posedeploy_user_{source.stem}"
     location = importlib.util.spec_from_file_location(name, source)
-    assert location is not None and location.loader is not None, "a file that ends in .py has a loader"
+    assert location is not None, "a file that ends in .py has a loader"
     module = importlib.util.module_from_spec(location)
     sys.modules[name] = module  # dataclasses and pickling look their module up there
-    location.loader.exec_module(module)
-    return module
+    exec(compile(content, source, "exec"), vars(module))  # not the loader, which may run cached bytecode
+    return module, hashlib.sha256(content).hexdigest()
 
 
 def _built(network: str, result: Any, toml: Path) -> tuple[nn.Module, ModelSpec]:

@@ -12,7 +12,7 @@ import numpy as np
 from rich.markup import escape
 from rich.table import Table
 
-from posedeploy import files
+from posedeploy import artifact_files, files
 from posedeploy.benchmarks.annotations import AnnotatedImage, Annotations, read_annotations
 from posedeploy.benchmarks.detections import Detection, common_keypoints
 from posedeploy.benchmarks.evaluation import Evaluation, SliceName, check_people, evaluate
@@ -101,7 +101,7 @@ def document(
         "version": 1,
         "machine": asdict(this_machine()),
         "label": result.label,
-        "model_sha256": dict(artifact.files) or {artifact.path.name: files.sha256(artifact.path)},
+        "model_sha256": artifact_files.hashes_of(artifact),
         "effective": asdict(result.effective),
         "detector": None if detector is None else str(detector),
         "annotations": str(annotations.path),

@@ -11,7 +11,7 @@ from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from posedeploy import files, plugins
+from posedeploy import artifact_files, files, plugins
 from posedeploy.errors import InputError, MissingPackageError
 from posedeploy.families import mesh_output
 from posedeploy.native_paths import native_path
@@ -87,7 +87,7 @@ def predict(
     options = options or PredictOptions()
     finder, people = options.finder, options.people
     predictor = _predictor(runner, artifact, options)
-    made = poses_json.made_by(artifact, runner.effective, artifact.files or _hashes(artifact))
+    made = poses_json.made_by(artifact, runner.effective, artifact_files.hashes_of(artifact))
     with (
         _window(source, options) as window,
         files.staged(folder) as stage,
@@ -238,7 +238,3 @@ def _window(source: Source, options: PredictOptions) -> Window | nullcontext[Non
             raise
         return nullcontext()
     return window
-
-
-def _hashes(artifact: Artifact) -> dict[str, str]:
-    return {artifact.path.name: files.sha256(artifact.path)}

@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, TypeAlias
 
-from posedeploy import contracts, manifest, plugins
-from posedeploy.backends import is_named_like_model, runtime_for, target_named, target_of
+from posedeploy import artifact_files, contracts, manifest, plugins
+from posedeploy.backends import Target, is_named_like_model, runtime_for, target_named, target_of
 from posedeploy.content_kinds import kind_of_file
 from posedeploy.errors import ArtifactError, InputError, ManifestError, PoseDeployError
 from posedeploy.native_paths import native_path
 from posedeploy.printable import printable
 from posedeploy.runtimes.base import Runner
 from posedeploy.types import Artifact, ModelSpec, RunOptions, TensorSpec
+
+Load: TypeAlias = Callable[[Artifact, RunOptions], Runner]
 
 
 def open_artifact(path: Path, described: ModelSpec | None = None) -> Artifact:
@@ -36,7 +39,7 @@ def open_artifact(path: Path, described: ModelSpec | None = None) -> Artifact:
     if described is not None and path.is_file():
         if manifest.has_one(path):
             raise InputError(f"{path}: its manifest says what it is; leave out --contract and --family")
-        return Artifact(path, target.name, described, "unknown")
+        return _third_party(path, target, described)
     artifact = manifest.find(path) if path.is_file() else manifest.read(path)
     if artifact is not None:
         if artifact.target != target.name:
@@ -45,7 +48,11 @@ def open_artifact(path: Path, described: ModelSpec | None = None) -> Artifact:
                 "rename it back"
             )
         return artifact
-    return Artifact(path, target.name, ModelSpec(contracts.UNKNOWN, printable(path.stem), (), ()), "unknown")
+    return _third_party(path, target, ModelSpec(contracts.UNKNOWN, printable(path.stem), (), ()))
+
+
+def _third_party(path: Path, target: Target, spec: ModelSpec) -> Artifact:
+    return artifact_files.verify(Artifact(path, target.name, spec, "unknown"))
 
 
 def _check_kind(path: Path) -> None:
@@ -67,11 +74,21 @@ def open_runner(artifact: Artifact, options: RunOptions, runtime: str | None = N
     """Load an artifact into the runtime asked for, or its target's usual one.
 
     Raises:
-        ArtifactError: the runtime cannot load it, or does not run this target.
+        ArtifactError: the runtime cannot load it, or does not run this target; or its files changed after
+            they were hashed, up to the end of loading.
         DeviceError: the runtime does not give what ``options`` asks for.
         MissingPackageError: the runtime is not installed.
     """
     load = runner_of(artifact, runtime)
+    artifact = artifact_files.verify(artifact)
+    with ExitStack() as on_error:
+        runner = on_error.enter_context(_load(load, artifact, options))
+        artifact_files.check_unchanged(artifact)
+        on_error.pop_all()
+    return runner
+
+
+def _load(load: Load, artifact: Artifact, options: RunOptions) -> Runner:
     with native_path(artifact.path) as path:
         if path == artifact.path:
             return load(artifact, options)
@@ -81,7 +98,7 @@ def open_runner(artifact: Artifact, options: RunOptions, runtime: str | None = N
             raise type(error)(str(error).replace(str(path), str(artifact.path))) from error
 
 
-def runner_of(artifact: Artifact, runtime: str | None = None) -> Callable[[Artifact, RunOptions], Runner]:
+def runner_of(artifact: Artifact, runtime: str | None = None) -> Load:
     """What loads an artifact into the runtime asked for, or its target's usual one.
 
     Raises:
@@ -89,9 +106,7 @@ def runner_of(artifact: Artifact, runtime: str | None = None) -> Callable[[Artif
         MissingPackageError: the runtime is not installed.
     """
     row = runtime_for(target_named(artifact.target), runtime)
-    found: Callable[[Artifact, RunOptions], Runner] = plugins.load(
-        row.runner, artifact.details.get("library")
-    )
+    found: Load = plugins.load(row.runner, artifact.details.get("library"))
     return found
 
 

@@ -38,6 +38,8 @@ def rebuild(artifact: Artifact, options: TensorRtOptions, on_progress: OnProgres
         workspace_mib=options.workspace_mib or info.workspace_mib,
     )
     engine, built = build(graph, options, info.profile, on_progress, precision=info.precision)
+    if built.onnx_sha256 != info.onnx_sha256:
+        raise ArtifactError(f"{graph}: it was changed or replaced while it was read; run the command again")
     sidecars = TARGETS["tensorrt"].sidecar_names(artifact.path.stem)  # one that was renamed keeps its own
     with files.staged(artifact.path.parent) as stage:
         path = stage / artifact.path.name

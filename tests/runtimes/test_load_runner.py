@@ -94,7 +94,7 @@ def test_a_file_whose_tensors_are_not_those_of_its_manifest_is_refused(
     model = onnx.load(exported["onnx"].path)
     model.graph.node[-1].output[0] = model.graph.output[-1].name = "renamed"
     onnx.save(model, tmp_path / "tiny.onnx")
-    artifact = replace(exported["onnx"], path=tmp_path / "tiny.onnx")
+    artifact = replace(exported["onnx"], path=tmp_path / "tiny.onnx", files={})
     with (
         open_runner(artifact, RunOptions()) as runner,
         pytest.raises(

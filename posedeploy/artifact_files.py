@@ -1,0 +1,97 @@
+"""The files of an artifact, held against the hashes that they were opened with until they are loaded."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+
+from posedeploy.errors import ArtifactError
+from posedeploy.file_states import FileState, hash_file, state_of
+from posedeploy.types import Artifact
+
+
+def verify(artifact: Artifact) -> Artifact:
+    """Return the artifact with the states of its files, which have the hashes that its ``files`` records.
+
+    Only files whose state is unknown, or changed since they were hashed, are hashed again.
+
+    Raises:
+        ArtifactError: a file has another hash, or one without a recorded hash changed since it was opened.
+    """
+    states = dict(_states(artifact))
+    for name, state in states.items():
+        if state != artifact.states.get(name):
+            states[name] = _verified(artifact, name, state)
+    return replace(artifact, states=states)
+
+
+def check_unchanged(artifact: Artifact) -> None:
+    """Compare the files with their states from before they were loaded.
+
+    Raises:
+        ArtifactError: one was written to, replaced, renamed or removed since.
+    """
+    states = _states(artifact)
+    for name in artifact.states.keys() | states.keys():
+        if artifact.states.get(name) != states.get(name):
+            raise ArtifactError(
+                f"{artifact.path.with_name(name)}: it was changed or replaced while it was loaded; run the "
+                "command again"
+            )
+
+
+def hashes_of(artifact: Artifact) -> dict[str, str]:
+    """Return the SHA-256 of the files of an artifact that was opened: the recorded ones, or, for a
+    third-party model, that of its file.
+
+    Raises:
+        ArtifactError: a third-party model changed since it was opened, or cannot be read.
+    """
+    if artifact.files:
+        return dict(artifact.files)
+    try:
+        digest, state = hash_file(artifact.path)
+    except OSError as error:
+        raise ArtifactError(f"{artifact.path}: cannot be read ({error.strerror})") from error
+    if artifact.states.get(artifact.path.name, state) != state:
+        raise _changed(artifact, artifact.path.name)
+    return {artifact.path.name: digest}
+
+
+def _states(artifact: Artifact) -> Mapping[str, FileState]:
+    """The states of those files that are there; a runtime reports what it misses."""
+    states = {}
+    for name in dict.fromkeys((artifact.path.name, *artifact.files)):
+        path = artifact.path.with_name(name)
+        try:
+            states[name] = state_of(path)
+        except FileNotFoundError:
+            continue
+        except OSError as error:
+            raise ArtifactError(f"{path}: cannot be read ({error.strerror})") from error
+    return states
+
+
+def _verified(artifact: Artifact, name: str, state: FileState) -> FileState:
+    """The state of a file that was not hashed in this state yet."""
+    path, recorded = artifact.path.with_name(name), artifact.files.get(name)
+    if recorded is None:
+        if name in artifact.states:
+            raise _changed(artifact, name)
+        return state
+    try:
+        digest, state = hash_file(path)
+    except OSError as error:
+        raise ArtifactError(f"{path}: cannot be read ({error.strerror})") from error
+    if digest != recorded:
+        raise ArtifactError(
+            f"{path}: its SHA-256 is {digest[:12]}... and was {recorded[:12]}... when {artifact.path.name} "
+            "was opened or exported: it was changed or replaced since; open it again"
+        )
+    return state
+
+
+def _changed(artifact: Artifact, name: str) -> ArtifactError:
+    return ArtifactError(
+        f"{artifact.path.with_name(name)}: it was changed or replaced after it was opened; open it again"
+    )

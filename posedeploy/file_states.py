@@ -1,0 +1,46 @@
+"""Whether a file is still the one that was hashed, by what the file system records of it."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True)
+class FileState:
+    """What differs after a file was written to, replaced, renamed, or linked elsewhere.
+
+    file: its device, inode and size in bytes, and when its content and its status last changed, in ns. link:
+    the same of the path itself, which may be a symbolic link.
+    """
+
+    file: tuple[int, ...]
+    link: tuple[int, ...]
+
+
+def state_of(path: Path) -> FileState:
+    """Return the state of a file.
+
+    Raises:
+        OSError: it is missing, or cannot be examined.
+    """
+    return FileState(_identity(path.stat()), _identity(path.lstat()))
+
+
+def hash_file(path: Path) -> tuple[str, FileState]:
+    """Return the SHA-256 of a file, and its state from before it was opened: as long as that stays the same,
+    the hash is that of the file.
+
+    Raises:
+        OSError: it cannot be read.
+    """
+    state = state_of(path)
+    with path.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest(), state
+
+
+def _identity(status: os.stat_result) -> tuple[int, ...]:
+    # A rename changes the time of the status only: a file that was moved away and back again differs.
+    return status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns

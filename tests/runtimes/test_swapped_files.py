@@ -1,0 +1,158 @@
+"""The files that a runtime loads are those that were hashed: one that was changed between is noticed."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from posedeploy import artifact_files, manifest
+from posedeploy.aoti_package import admission, verdicts
+from posedeploy.errors import ArtifactError
+from posedeploy.runtimes import load_runner
+from posedeploy.runtimes.load_runner import open_artifact, open_runner
+from posedeploy.types import Artifact, RunOptions
+from tests.support.tables import ON_CPU
+
+FILES = [
+    pytest.param((target, runtime, suffix), id=f"{suffix}-on-{runtime}")
+    for target, row in ON_CPU.items()
+    for runtime in row.runtimes
+    for suffix in row.file_names("")
+]
+OPTIONS = RunOptions(threads=1)
+Change = Callable[[Path], None]
+
+
+def _replace(path: Path) -> None:
+    """Put another file with the same content in its place: it loads, and has the recorded hash."""
+    shutil.copy(path, path.with_name("other"))
+    path.with_name("other").replace(path)
+
+
+def _write(path: Path) -> None:
+    """Write the same bytes into the file again."""
+    content = path.read_bytes()
+    with path.open("r+b") as stream:
+        stream.write(content)
+
+
+def _keep_times(path: Path) -> None:
+    """Write into the file, and set its time of change back."""
+    status = path.stat()
+    _write(path)
+    os.utime(path, ns=(status.st_atime_ns, status.st_mtime_ns))
+
+
+def _move_and_back(path: Path) -> None:
+    """Move the file away for another, which is loaded, and back again before anyone looks."""
+    path.rename(path.with_name("kept"))
+    path.with_name("kept").rename(path)
+
+
+def _link(path: Path) -> None:
+    """Put a link to the very same file in its place."""
+    path.rename(path.with_name("moved"))
+    path.symlink_to(path.with_name("moved"))
+
+
+CHANGES = [_replace, _write, _keep_times, _move_and_back, _link]
+
+
+@pytest.fixture(params=FILES)
+def case(
+    request: pytest.FixtureRequest, exported: dict[str, Artifact], tmp_path: Path
+) -> tuple[Path, str, Path]:
+    """A model file in a folder of its own, its runtime, and that of its files which is to change."""
+    target, runtime, suffix = request.param
+    for name in (*exported[target].files, manifest.path_of(exported[target].path).name):
+        shutil.copy(exported[target].path.with_name(name), tmp_path)
+    time.sleep(0.02)  # file systems have coarse clocks
+    return tmp_path / exported[target].path.name, runtime, tmp_path / f"tiny{suffix}"
+
+
+@pytest.mark.parametrize("change", CHANGES, ids=lambda change: change.__name__.strip("_"))
+def test_a_file_that_changes_while_it_is_loaded_is_refused(
+    case: tuple[Path, str, Path], change: Change, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path, runtime, file = case
+    artifact = open_artifact(path)
+    load, loaded = load_runner._load, []
+
+    def changed(*arguments: object) -> object:
+        change(file)
+        loaded.append(load(*arguments))  # type: ignore[arg-type]
+        return loaded[0]
+
+    monkeypatch.setattr(load_runner, "_load", changed)
+    with pytest.raises(
+        ArtifactError, match=rf"{file.name}: it was changed or replaced while it was loaded; run the command"
+    ):
+        open_runner(artifact, OPTIONS, runtime)
+    assert loaded, "what was put there can be loaded"
+
+
+def test_a_file_that_changes_after_it_was_opened_is_refused(case: tuple[Path, str, Path]) -> None:
+    path, runtime, file = case
+    artifact = open_artifact(path)
+    file.write_bytes(file.read_bytes() + b"\0")
+    with pytest.raises(
+        ArtifactError,
+        match=rf"{file.name}: its SHA-256 is .* and was .* when tiny.* was opened or exported: it was",
+    ):
+        open_runner(artifact, OPTIONS, runtime)
+
+
+@pytest.mark.parametrize("change", CHANGES, ids=lambda change: change.__name__.strip("_"))
+def test_a_file_with_the_recorded_content_may_be_another(
+    case: tuple[Path, str, Path], change: Change
+) -> None:
+    path, runtime, file = case
+    artifact = open_artifact(path)
+    change(file)
+    open_runner(artifact, OPTIONS, runtime).close()
+
+
+def test_a_third_party_model_that_changes_after_it_was_opened_is_refused(
+    exported: dict[str, Artifact], tmp_path: Path
+) -> None:
+    path = Path(shutil.copy(exported["onnx"].path, tmp_path))
+    artifact = open_artifact(path)
+    assert artifact_files.hashes_of(artifact) == exported["onnx"].files
+    open_runner(artifact, OPTIONS).close()
+    time.sleep(0.02)
+    _write(path)
+    for use in (lambda: open_runner(artifact, OPTIONS), lambda: artifact_files.hashes_of(artifact)):
+        with pytest.raises(
+            ArtifactError, match=r"tiny\.onnx: it was changed or replaced after it was opened; o"
+        ):
+            use()
+
+
+def test_an_export_that_changes_before_it_is_loaded_is_refused(
+    exported: dict[str, Artifact], tmp_path: Path
+) -> None:
+    artifact = exported["onnx"]
+    theirs = Path(shutil.copy(artifact.path, tmp_path))
+    theirs.write_bytes(theirs.read_bytes() + b"\0")
+    copied = Artifact(theirs, "onnx", artifact.spec, "fp32", artifact.files, artifact.provenance)
+    with pytest.raises(ArtifactError, match=r"tiny\.onnx: its SHA-256 is .* or exported: it was changed or"):
+        open_runner(copied, OPTIONS)
+
+
+def test_a_package_that_changes_while_it_is_tried_has_not_passed(
+    exported: dict[str, Artifact], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    artifact = exported["aoti"]
+    for name in (artifact.path.name, manifest.path_of(artifact.path).name):
+        shutil.copy(artifact.path.with_name(name), tmp_path)
+    path = tmp_path / artifact.path.name
+    monkeypatch.setenv(verdicts.VARIABLE, str(tmp_path / "cache"))
+    monkeypatch.setattr(admission, "try_package", lambda package, *rest, **named: _replace(path))
+    with pytest.raises(ArtifactError, match=r"tiny\.pt2: it was changed or replaced while it was tried; run"):
+        open_runner(open_artifact(path), OPTIONS)
+    assert not (tmp_path / "cache").exists()
