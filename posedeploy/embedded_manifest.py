@@ -42,8 +42,8 @@ class Inside:
 
 
 def append(path: Path, content: bytes) -> None:
-    """Put a manifest of at most ``MAX_BYTES`` behind a model that has none yet. The same manifest always
-    gives the same bytes."""
+    """Put a manifest of at most ``MAX_EMBEDDED_MANIFEST_BYTES`` behind a model that has none yet. The same
+    manifest always gives the same bytes."""
     assert len(content) <= MAX_EMBEDDED_MANIFEST_BYTES, "a manifest has some ten thousand bytes"
     with path.open("ab") as stream:
         stream.write(_archive(content, stream.tell()))
