@@ -1,0 +1,54 @@
+"""The command line: each command parses its arguments and calls one function of ``commands/``.
+
+What a command needs is imported when it runs, so that ``--help`` loads no framework.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from posedeploy import __version__
+from posedeploy.cli.engine import engine
+from posedeploy.cli.export import export
+from posedeploy.cli.lookup import doctor, families, fetch, inspect
+from posedeploy.cli.measure import bench, evaluate, parity
+from posedeploy.cli.predict import predict
+from posedeploy.cli.samples import samples
+from posedeploy.cli.toolchain import toolchain
+from posedeploy.console.error_handling import Boundary
+from posedeploy.console.path_checks import CommandGroup
+
+app = CommandGroup(
+    cls=Boundary,
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    help="Takes a PyTorch human-pose checkpoint to any runtime and proves that the poses are still the same.",
+)
+
+
+def main() -> None:
+    """Run the command line."""
+    app()
+
+
+def _version(asked: bool) -> None:
+    if asked:
+        typer.echo(f"posedeploy {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def start(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version and leave.")
+    ] = False,
+) -> None:
+    """Nothing but what holds for every command."""
+
+
+for command in (export, bench, parity, predict, evaluate, inspect, families, fetch, doctor):
+    app.command()(command)
+for group in (engine, samples, toolchain):
+    app.add_typer(group)

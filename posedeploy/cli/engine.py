@@ -1,0 +1,50 @@
+"""``posedeploy engine ...``: arguments and options."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from posedeploy.console import options as shared
+from posedeploy.console.path_checks import CommandGroup
+
+engine = CommandGroup(
+    name="engine", no_args_is_help=True, help="TensorRT engines: build one again, or unwrap one."
+)
+
+
+@engine.command()
+def rebuild(
+    file: Annotated[Path, typer.Argument(help="A .engine file.", show_default=False)],
+    trt_library: shared.TrtLibrary = None,
+    gpu: shared.Gpus = None,
+    workspace: shared.Workspace = None,
+    timing_cache: shared.TimingCache = None,
+) -> None:
+    """Build an engine again, from the ONNX kept beside it: for the GPUs named, or those of before.
+
+    Example: posedeploy engine rebuild out/human.engine --gpu sm89
+    """
+    from posedeploy.commands import engine as command
+    from posedeploy.console.tensorrt_options import EngineFlags, engine_options
+
+    asked = EngineFlags(trt_library, gpu, timing_cache=timing_cache, workspace=workspace)
+    command.rebuild_engine(file, engine_options(asked))
+
+
+@engine.command()
+def unwrap(
+    file: Annotated[Path, typer.Argument(help="A .pth that torch2trt wrote, or --wrap.", show_default=False)],
+    output: Annotated[
+        Path, typer.Option("-o", "--output", help="The folder for the engine.")
+    ] = shared.ARTIFACTS,
+) -> None:
+    """Take the engine out of a torch2trt file; nothing in it is run.
+
+    Example: posedeploy engine unwrap human-pose-estimation-3d-trt.pth -o out/
+    """
+    from posedeploy.commands import engine as command
+
+    command.unwrap_engine(file, output)

@@ -1,0 +1,102 @@
+"""``posedeploy export``: its arguments and options."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from posedeploy.backends import TARGETS
+from posedeploy.console import options as shared
+
+
+def export(
+    checkpoint: Annotated[
+        Path | None, typer.Argument(help="Weights; the built-in sample if not given.")
+    ] = None,
+    to: Annotated[
+        list[str] | None,
+        typer.Option(metavar="|".join(TARGETS), help="A target; once for each.", show_default="openvino"),
+    ] = None,
+    output: Annotated[
+        Path, typer.Option("-o", "--output", help="The folder for the artifacts.")
+    ] = shared.ARTIFACTS,
+    name: Annotated[
+        str | None, typer.Option(help="What to call the artifacts; the checkpoint's name if not given.")
+    ] = None,
+    input_size: shared.InputSize = None,
+    batch: Annotated[int, typer.Option(help="Images at once.")] = 1,
+    dynamic: Annotated[
+        bool,
+        typer.Option("--dynamic", help="Leave batch, height and width free, where the network allows it."),
+    ] = False,
+    embed_preprocessing: Annotated[
+        bool,
+        typer.Option(
+            "--embed-preprocessing", help="Raw uint8 BGR image in; mean, scale and colour order inside."
+        ),
+    ] = False,
+    device: Annotated[
+        str | None,
+        typer.Option(metavar="CPU|cuda", help="What an aoti package is compiled for.", show_default="CPU"),
+    ] = None,
+    outputs: Annotated[
+        str,
+        typer.Option(metavar="all|last", help="Every published output, or only those that hold the poses."),
+    ] = "all",
+    precision: shared.ExportPrecisionName = "fp32",
+    opset: shared.Opset = None,
+    trt_library: shared.TrtLibrary = None,
+    gpu: shared.Gpus = None,
+    min_shapes: shared.MinShapes = None,
+    opt_shapes: shared.OptShapes = None,
+    max_shapes: shared.MaxShapes = None,
+    workspace: shared.Workspace = None,
+    timing_cache: shared.TimingCache = None,
+    wrap: shared.Wrap = None,
+    via: shared.Via = None,
+    layout: shared.IoLayout = None,
+    time_limit: shared.TimeLimit = None,
+    family: shared.FamilyName = None,
+    network: shared.Network = None,
+    stages: shared.StagesText = None,
+    mesh: shared.Mesh = None,
+    contract: shared.Contract = None,
+    weights: shared.WeightsKey = None,
+) -> None:
+    """Convert a checkpoint to other runtimes, with a manifest beside each file.
+
+    Example: posedeploy export human.pth --to openvino --to onnx -o out/
+    """
+    from posedeploy.commands import export as command
+    from posedeploy.console.load_model import Described
+    from posedeploy.console.tensorrt_options import EngineFlags, engine_options
+    from posedeploy.convert.export_options import AotiOptions, OnnxOptions
+
+    targets = to or ["openvino"]
+    engine = EngineFlags(trt_library, gpu, min_shapes, opt_shapes, max_shapes, timing_cache, workspace, wrap)
+    command.check_flags(targets, "aoti", {"--device": device})
+    command.check_flags(targets, "tensorrt", engine.by_name)
+    command.check_flags(targets, "onnx", {"--opset": opset})
+    command.check_flags(targets, "tflite", {"--via": via, "--layout": layout})
+    command.run(
+        checkpoint,
+        targets,
+        output,
+        name,
+        command.options(
+            shared.parse_size(input_size),
+            batch,
+            dynamic,
+            embed_preprocessing,
+            outputs,
+            precision,
+            aoti=AotiOptions(device or "CPU"),
+            onnx=OnnxOptions(opset),
+            tensorrt=engine_options(engine),
+            tflite=command.tflite_options(via, layout),
+            toolchain=command.toolchain_options(via, time_limit),
+        ),
+        Described(family, network, contract, mesh, stages=shared.parse_stages(stages), weights=weights),
+    )

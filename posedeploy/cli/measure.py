@@ -1,0 +1,165 @@
+"""The arguments and options of the commands that measure a model: bench, parity and evaluate."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from posedeploy.console import options as shared
+
+
+def bench(
+    models: Annotated[
+        list[Path] | None, typer.Argument(help="Artifacts or checkpoints; all in ./artifacts if not given.")
+    ] = None,
+    device: shared.Device = "CPU",
+    threads: shared.Threads = None,
+    precision: shared.PrecisionName = "fp32",
+    latency: Annotated[
+        bool,
+        typer.Option("--latency/--throughput", help="Tune for one image at a time, or for many in flight."),
+    ] = True,
+    runs: Annotated[
+        int,
+        typer.Option(help="Timed runs of each: p90 needs 100, p99 1000; with --throughput 10 times as many."),
+    ] = 100,
+    batch: Annotated[
+        int | None, typer.Option(help="Images at once, where the model leaves that free.", show_default="1")
+    ] = None,
+    input_size: shared.InputSize = None,
+    runtime: shared.RuntimeName = None,
+    checkpoint: shared.Checkpoint = None,
+    family: shared.FamilyName = None,
+    network: shared.Network = None,
+    stages: shared.StagesText = None,
+    mesh: shared.Mesh = None,
+    weights: shared.WeightsKey = None,
+    contract: shared.Contract = None,
+    json: shared.Json = None,
+) -> None:
+    """Time artifacts, all in the same rounds, with PyTorch on their checkpoint beside them.
+
+    Example: posedeploy bench out/human.xml out/human.onnx --threads 2 --json bench.json
+    """
+    from posedeploy.commands import bench as command
+    from posedeploy.console.load_model import Described
+
+    command.run(
+        models or [],
+        shared.ARTIFACTS,
+        shared.run_options(device, precision, threads, "latency" if latency else "throughput"),
+        command.BenchOptions(runs, shared.parse_size(input_size), batch, runtime, checkpoint),
+        Described(family, network, contract, mesh, stages=shared.parse_stages(stages), weights=weights),
+        json,
+    )
+
+
+def parity(
+    models: Annotated[list[Path], typer.Argument(help="Artifacts.", show_default=False)],
+    images: Annotated[
+        Path | None, typer.Option(help="Also compare on this image, or on the images of this folder.")
+    ] = None,
+    device: shared.Device = "CPU",
+    threads: shared.Threads = None,
+    precision: shared.PrecisionName = "fp32",
+    max_relative: Annotated[
+        float | None,
+        typer.Option(
+            help="Tolerance of an output's largest value; without it, 2 times the noise floor passes too.",
+            show_default="1e-4 in fp32",
+        ),
+    ] = None,
+    max_px: Annotated[
+        float | None,
+        typer.Option(
+            help="Tolerance of keypoints at the 99th percentile, in px.", show_default="0.1 in fp32, else 1"
+        ),
+    ] = None,
+    max_mm: Annotated[
+        float | None,
+        typer.Option(
+            help="Tolerance of 3D joints and vertices at the 99th percentile, in mm.",
+            show_default="1 in fp32, else 5",
+        ),
+    ] = None,
+    noise_floor: Annotated[
+        bool,
+        typer.Option(help="Measure PyTorch's own noise also where the verdict does not need it."),
+    ] = False,
+    runtime: shared.RuntimeName = None,
+    checkpoint: shared.Checkpoint = None,
+    family: shared.FamilyName = None,
+    network: shared.Network = None,
+    stages: shared.StagesText = None,
+    mesh: shared.Mesh = None,
+    weights: shared.WeightsKey = None,
+    contract: shared.Contract = None,
+    json: shared.Json = None,
+) -> None:
+    """Compare artifacts with PyTorch, output by output and keypoint by keypoint; exit 1 where they differ.
+
+    Example: posedeploy parity out/human.xml out/human.onnx --images photos/
+    """
+    from posedeploy.commands import parity as command
+    from posedeploy.commands.parity_comparison import ParityOptions
+    from posedeploy.console.load_model import Described
+
+    same = command.run(
+        models,
+        shared.run_options(device, precision, threads),
+        ParityOptions(images, checkpoint, runtime, max_relative, max_px, max_mm, noise_floor=noise_floor),
+        Described(family, network, contract, mesh, stages=shared.parse_stages(stages), weights=weights),
+        json,
+    )
+    raise typer.Exit(0 if same else 1)
+
+
+def evaluate(
+    annotations: Annotated[
+        Path,
+        typer.Option(metavar="FILE", help="Who is in the images, as COCO keypoints.", show_default=False),
+    ],
+    images: Annotated[
+        Path, typer.Option(metavar="DIR", help="The folder of the images.", show_default=False)
+    ],
+    model: Annotated[
+        Path | None, typer.Argument(help="An artifact or a checkpoint; the built-in sample if not given.")
+    ] = None,
+    limit: Annotated[
+        int | None, typer.Option(help="Only that many images, the first ones of the file.")
+    ] = None,
+    height: shared.Height = None,
+    detector: shared.Detector = None,
+    detector_spec: shared.DetectorSpec = None,
+    device: shared.Device = "CPU",
+    threads: shared.Threads = None,
+    precision: shared.PrecisionName = "fp32",
+    runtime: shared.RuntimeName = None,
+    family: shared.FamilyName = None,
+    network: shared.Network = None,
+    stages: shared.StagesText = None,
+    weights: shared.WeightsKey = None,
+    contract: shared.Contract = None,
+    json: shared.Json = None,
+) -> None:
+    """Score a network on annotated images: COCO's keypoint AP and AR by OKS.
+
+    Example: posedeploy evaluate human.xml --annotations coco.json --images coco/
+    """
+    from posedeploy.commands import evaluate as command
+    from posedeploy.console.load_model import Described
+    from posedeploy.console.person_source import Where
+
+    command.run(
+        model,
+        annotations,
+        images,
+        shared.run_options(device, precision, threads, "throughput"),
+        command.EvaluateOptions(limit, runtime, Where(None, detector, detector_spec)),
+        Described(
+            family, network, contract, height=height, stages=shared.parse_stages(stages), weights=weights
+        ),
+        json,
+    )
