@@ -131,7 +131,12 @@ HEAVY = {
         "tensorrt.torch2trt",
     },
     "litert_torch": {"convert.tflite.litert_torch"},
-    "ai_edge_litert": {"convert.tflite.check", "convert.tflite.metadata", "runtimes.litert"},
+    "ai_edge_litert": {
+        "convert.tflite.check",
+        "convert.tflite.metadata",
+        "convert.tflite.run",
+        "runtimes.litert",
+    },
     "flatbuffers": {"convert.tflite.metadata"},
     "safetensors": {"checkpoints"},
     "onnx2tf": {"environments.worker.onnx2tf"},
@@ -148,6 +153,7 @@ HEAVY = {
     "onnxruntime": {
         "convert.fp16_graph",
         "convert.onnx_opset",
+        "convert.onnx_run",
         "runtimes.onnxruntime",
         "runtimes.onnxruntime_placement",
     },

@@ -16,11 +16,12 @@ from posedeploy.aoti_package.cpp_library import (
     read_package_versions,
 )
 from posedeploy.aoti_package.trial import TrialFailedError
+from posedeploy.isolation.messages import OUT_OF_MEMORY
 from posedeploy.isolation.tasks import signal_name
 
 REMEDIES = {
     "SIGILL": "the compiler used an instruction that this processor lacks; export it again on this machine",
-    "SIGKILL": "the system ended it, most likely since there was not enough memory; free some and try again",
+    "SIGKILL": OUT_OF_MEMORY,
 }
 """What helps, by the signal that ended the child, whatever the C++ library is."""
 

@@ -22,6 +22,9 @@ from posedeploy.tensorrt.options import TensorRtOptions
 from posedeploy.types import Artifact, Model, RunOptions
 
 State: TypeAlias = Literal["works", "untried", "missing", "broken"]
+FindingKind: TypeAlias = Literal[
+    "target", "runtime", "library", "device", "toolchain", "scoring", "window", "video"
+]
 BROKEN = (PoseDeployError, ImportError, OSError, RuntimeError, TypeError)
 """What an installed package raises that does not work: its own errors, or those of the libraries it wants
 (pybind11 has a TypeError where one gives nothing)."""
@@ -32,7 +35,7 @@ class Finding:
     """One target or runtime: ``works`` (and on which devices), ``untried``, ``missing`` (and the command
     that installs it) or ``broken`` (and why)."""
 
-    kind: Literal["target", "runtime", "library", "device", "toolchain", "scoring", "window", "video"]
+    kind: FindingKind
     name: str
     state: State
     detail: str

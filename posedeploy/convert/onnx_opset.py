@@ -10,9 +10,11 @@ import onnxruntime
 from onnx import version_converter
 
 from posedeploy.convert.agreement import SAME, fault, sizes
+from posedeploy.convert.check_in_child import check_in_child
 from posedeploy.convert.prepare import Prepared
 from posedeploy.errors import ExportError, first_line
-from posedeploy.suppress_output import only_errors
+from posedeploy.isolation.arrays import read_arrays
+from posedeploy.isolation.tasks import work_folder
 
 OLDEST_OPSET = 7
 """The oldest that ONNX Runtime supports."""
@@ -20,8 +22,8 @@ TOLERANCES = {"fp32": SAME, "fp16": 0.1}
 """How far, of an output's largest value, the file may be from PyTorch on random inputs."""
 _PLACE = re.compile(r"/onnxruntime_src/.*?\) (?=[A-Z])")
 """Where in its own source ONNX Runtime found an error."""
-FATAL_ONLY = 4
-"""The severity of ONNX Runtime's messages; what it raises is reported here."""
+ONNX_RUNTIME = ("ONNX Runtime", "onnxruntime")
+"""The runtime of the check, and its package."""
 
 
 def at_opset(model: onnx.ModelProto, opset: int, prepared: Prepared) -> onnx.ModelProto:
@@ -93,22 +95,21 @@ def _converted(model: onnx.ModelProto, opset: int) -> onnx.ModelProto:
 
 def _problem(model: onnx.ModelProto, prepared: Prepared) -> str:
     """Why the graph is of no use; empty where ONNX Runtime runs it as PyTorch runs the network."""
-    settings = onnxruntime.SessionOptions()
-    settings.log_severity_level = FATAL_ONLY
-    tolerance = TOLERANCES[prepared.options.precision]
-    names = [tensor.name for tensor in prepared.spec.outputs]
-    try:
-        with only_errors("onnx"):
-            session = onnxruntime.InferenceSession(
-                model.SerializeToString(), settings, providers=["CPUExecutionProvider"]
-            )
-        for inputs, _ in sizes(prepared):
-            tensors = dict(zip((tensor.name for tensor in prepared.spec.inputs), inputs, strict=True))
-            if wrong := fault(session.run(names, tensors), prepared, inputs, tolerance):
+    runs = [inputs for inputs, _ in sizes(prepared)]
+    with work_folder("the check of an ONNX graph") as work:
+        onnx.save(model, work / "graph.onnx")
+        argument = {
+            "path": str(work / "graph.onnx"),
+            "runs": len(runs),
+            "inputs": [tensor.name for tensor in prepared.spec.inputs],
+            "outputs": [tensor.name for tensor in prepared.spec.outputs],
+        }
+        error: str = check_in_child("posedeploy.convert.onnx_run:run", argument, work, runs, ONNX_RUNTIME)
+        if error:
+            cause = _PLACE.sub("", error.strip().partition("\n")[0])
+            return f"ONNX Runtime {onnxruntime.__version__} does not run the file ({cause})"
+        tolerance = TOLERANCES[prepared.options.precision]
+        for number, inputs in enumerate(runs):
+            if wrong := fault(read_arrays(work, "output", number), prepared, inputs, tolerance):
                 return f"the file {wrong}"
-    except Exception as error:  # ONNX Runtime's errors have no common class of their own
-        if isinstance(error, ExportError) or not type(error).__module__.startswith("onnxruntime"):
-            raise
-        cause = _PLACE.sub("", first_line(error))
-        return f"ONNX Runtime {onnxruntime.__version__} does not run the file ({cause})"
     return ""

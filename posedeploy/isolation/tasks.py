@@ -21,6 +21,9 @@ from posedeploy.errors import OutputError
 SCRIPT = Path(__file__).with_name("child_script.py")
 OPTIONS = ("-P", "-u", "-W", "ignore", "-X", "utf8")
 
+REMARKS = ("INFO:", "WARNING:")
+"""How lines of a log begin that have nothing to do with a crash."""
+
 Kind: TypeAlias = Literal["crash", "time limit", "error", "not started"]
 
 
@@ -143,7 +146,8 @@ def _result(left: _Left, ended: processes.Ended) -> Any:
     answer = left.answer
     if answer is None or ended.status != 0:
         status = f"exit status {ended.status}" if ended.status >= 0 else ""
-        detail = processes.last_line(ended.log) or status
+        log = "\n".join(line for line in ended.log.splitlines() if not line.startswith(REMARKS))
+        detail = processes.last_line(log) or status
         raise ChildFailedError("crash", left.stage, detail, signal_number=max(0, -ended.status))
     if not answer["error"]:
         return answer["result"]

@@ -11,6 +11,7 @@ import msgspec
 from posedeploy import plugins
 from posedeploy.backends import Runtime, runtime_for, target_named
 from posedeploy.errors import ArtifactError, DeviceError, PoseDeployError
+from posedeploy.isolation.messages import OUT_OF_MEMORY, what_happened
 from posedeploy.isolation.tasks import ChildFailedError, free_memory, run_task, signal_name, work_folder
 from posedeploy.types import Artifact, Effective, RunOptions, TensorSpec
 
@@ -25,7 +26,7 @@ FAULTS = {
 }
 """When it happened, by the stage of the task from which on it is the file's fault."""
 REMEDIES = {
-    "SIGKILL": "the system ended it, most likely since there was not enough memory; free some and try again",
+    "SIGKILL": OUT_OF_MEMORY,
     "SIGILL": "{runtime} uses an instruction that this processor lacks; install another version of it",
 }
 """What helps, by the signal that ended the child."""
@@ -85,22 +86,14 @@ def explain_failure(failure: ChildFailedError, path: Path, runtime: Runtime) -> 
     if failure.stage not in FAULTS:
         return DeviceError(
             f"{path}: {name} cannot be tried here: the child process that imports it "
-            f"{_happened(failure)}; install {runtime.package} again, or choose another target"
+            f"{what_happened(failure)}; install {runtime.package} again, or choose another target"
         )
     return _of_file(failure, path, name)
 
 
 def _of_file(failure: ChildFailedError, path: Path, name: str) -> PoseDeployError:
     remedy = REMEDIES.get(signal_name(failure.signal), REMEDY).format(runtime=name)
-    return ArtifactError(f"{path}: {name} {_happened(failure)} {FAULTS[failure.stage]}; {remedy}")
-
-
-def _happened(failure: ChildFailedError) -> str:
-    if failure.kind == "time limit":
-        return f"was stopped ({failure.detail})"
-    if failure.kind == "not started":
-        return f"did not start ({failure.detail})"
-    return f"crashed ({failure.reason})"
+    return ArtifactError(f"{path}: {name} {what_happened(failure)} {FAULTS[failure.stage]}; {remedy}")
 
 
 def decode_artifact(document: Any) -> Artifact:

@@ -7,20 +7,21 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import Any
 
-import numpy as np
 from ai_edge_litert import schema_py_generated as schema
-from ai_edge_litert.interpreter import Interpreter
 
 from posedeploy.convert.agreement import fault, sizes
+from posedeploy.convert.check_in_child import check_in_child
 from posedeploy.convert.export_options import Route
 from posedeploy.convert.prepare import Prepared
-from posedeploy.errors import ExportError, first_line
-from posedeploy.types import TO_CHANNELS_FIRST, TO_CHANNELS_LAST, Array, TensorSpec
+from posedeploy.errors import ExportError
+from posedeploy.isolation.arrays import read_arrays
+from posedeploy.isolation.tasks import work_folder
+from posedeploy.types import TensorSpec
 
-Place: TypeAlias = tuple[int, bool]
-"""A tensor's index in the file, and whether its channels come last there and not in the spec."""
+LITERT = ("LiteRT", "ai-edge-litert")
+"""The runtime of the check, and its package."""
 BUILTINS = {code: name for name, code in vars(schema.BuiltinOperator).items() if isinstance(code, int)}
 MISTOOK: dict[Route, str] = {
     "litert-torch": "so litert-torch mistook an operator; choose another target",
@@ -52,68 +53,45 @@ def refuse_foreign(model: Any) -> None:
 
 
 def check_runs(path: Path, model: Any, prepared: Prepared, about: Mapping[str, Any]) -> None:
-    """Run a file once, and where axes are free at a second size, against PyTorch.
+    """Run a file once, and where axes are free at a second size, in a child process, against PyTorch.
 
     Raises:
-        ExportError: the interpreter lacks an operator, a tensor is of another type than in the network, a
-            free axis is none, or the file computes something else.
+        ExportError: the interpreter crashes or lacks an operator, a tensor is of another type than in the
+            network, a free axis is none, or the file computes something else.
     """
-    try:
-        interpreter = Interpreter(model_path=str(path))
-    except (RuntimeError, ValueError) as error:
-        raise _refusal(error, model, free=False) from error
-    entries, exits = _indices(interpreter, prepared, about)
-    for inputs, free in sizes(prepared):
-        try:
-            found = _run(interpreter, entries, exits, inputs, free)
-        except (RuntimeError, ValueError) as error:
-            raise _refusal(error, model, free=free) from error
-        wrong = fault(found, prepared, inputs)
-        if wrong:
-            remedy = NOT_FREE if free else MISTOOK[prepared.options.tflite.via]
-            raise ExportError(f"the converted network {wrong}, {remedy}")
+    runs = list(sizes(prepared))
+    argument = {
+        "path": str(path.absolute()),
+        "runs": len(runs),
+        "inputs": _names(about, "inputs", prepared.spec.inputs),
+        "outputs": _names(about, "outputs", prepared.spec.outputs),
+    }
+    with work_folder(f"the check of {path.name}") as work:
+        inputs = [arrays for arrays, _ in runs]
+        error: str = check_in_child("posedeploy.convert.tflite.run:run", argument, work, inputs, LITERT)
+        for number, (arrays, free) in enumerate(runs):
+            found = read_arrays(work, "output", number)
+            if error and not found:
+                raise _refusal(error, model, free=free)
+            if wrong := fault(found, prepared, arrays):
+                remedy = NOT_FREE if free else MISTOOK[prepared.options.tflite.via]
+                raise ExportError(f"the converted network {wrong}, {remedy}")
 
 
-def _indices(
-    interpreter: Interpreter, prepared: Prepared, about: Mapping[str, Any]
-) -> tuple[list[Place], list[Place]]:
-    """Where each input and output of the spec is in the file, and whether its channels come last there."""
-    runner = interpreter.get_signature_runner()  # the interpreter does not run while this is there
-    last = about["channels_last"]
-
-    def places(side: str, details: Mapping[str, Any], tensors: tuple[TensorSpec, ...]) -> list[Place]:
-        return [(int(details[about[side][t.name]]["index"]), t.name in last) for t in tensors]
-
-    entries = places("inputs", runner.get_input_details(), prepared.spec.inputs)
-    return entries, places("outputs", runner.get_output_details(), prepared.spec.outputs)
+def _names(about: Mapping[str, Any], side: str, tensors: tuple[TensorSpec, ...]) -> list[tuple[str, bool]]:
+    """What the file calls the tensors of the spec, and whether their channels come last in the file alone."""
+    return [(about[side][tensor.name], tensor.name in about["channels_last"]) for tensor in tensors]
 
 
-def _run(
-    interpreter: Interpreter, entries: list[Place], exits: list[Place], inputs: list[Array], resized: bool
-) -> list[Array]:
-    """The outputs for these inputs, all in the order and the layout of the spec."""
-    turned = [
-        np.ascontiguousarray(value.transpose(TO_CHANNELS_LAST)) if last else value
-        for value, (_, last) in zip(inputs, entries, strict=True)
-    ]
-    for value, (index, _) in zip(turned, entries, strict=True):
-        interpreter.resize_tensor_input(index, value.shape, strict=resized)
-    interpreter.allocate_tensors()
-    for value, (index, _) in zip(turned, entries, strict=True):
-        interpreter.set_tensor(index, value)
-    interpreter.invoke()
-    outputs = ((interpreter.get_tensor(index), last) for index, last in exits)
-    return [output.transpose(TO_CHANNELS_FIRST) if last else output for output, last in outputs]
-
-
-def _refusal(error: Exception, model: Any, *, free: bool) -> ExportError:
-    unknown = [name for name in _operators(model) if f"'{name}'" in str(error)]
+def _refusal(error: str, model: Any, *, free: bool) -> ExportError:
+    unknown = [name for name in _operators(model) if f"'{name}'" in error]
+    reason = error.strip().partition("\n")[0]
     if free:
         return ExportError(
-            f"--dynamic: the converted network does not run at another size ({first_line(error)}); fix "
+            f"--dynamic: the converted network does not run at another size ({reason}); fix "
             "its axes (leave --dynamic out), or choose another target"
         )
-    what = f"operators that LiteRT does not have: {_placed(model, unknown)}" if unknown else first_line(error)
+    what = f"operators that LiteRT does not have: {_placed(model, unknown)}" if unknown else reason
     return ExportError(f"LiteRT cannot run the converted network: {what}; {REMEDY}")
 
 

@@ -1,0 +1,76 @@
+"""What the child process of ``doctor_run.py`` does: the checks, one after another."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from posedeploy import plugins
+from posedeploy.backends import RUNTIMES, TARGETS
+from posedeploy.commands.doctor_checks import Finding, FindingKind, try_runtime, try_target
+from posedeploy.commands.doctor_components import (
+    check_cuda,
+    check_evaluation,
+    check_library,
+    check_toolchain,
+    check_video,
+    check_window,
+)
+from posedeploy.commands.doctor_packages import missing
+from posedeploy.commands.doctor_run import RESULTS, Result
+from posedeploy.environments.table import TOOLCHAINS
+from posedeploy.runtimes.isolated import decode_artifact
+from posedeploy.tensorrt.libraries import LIBRARIES
+from posedeploy.types import Artifact, Model
+
+
+@dataclass(frozen=True)
+class _Checks:
+    """folder: where targets are exported to. artifacts: what they made so far."""
+
+    folder: Path
+    artifacts: list[Artifact]
+
+    def target(self, name: str) -> list[Finding]:
+        findings, made = try_target(TARGETS[name], _model(), self.folder)
+        self.artifacts.extend(made)
+        return findings
+
+    def runtime(self, name: str) -> list[Finding]:
+        return [try_runtime(RUNTIMES[name], _model(), self.artifacts)]
+
+    def run(self, kind: FindingKind, name: str) -> list[Finding]:
+        table: Mapping[FindingKind, Callable[[], list[Finding]]] = {
+            "target": lambda: self.target(name),
+            "runtime": lambda: self.runtime(name),
+            "library": lambda: [check_library(LIBRARIES[name])],
+            "toolchain": lambda: [check_toolchain(TOOLCHAINS[name], self.folder)],
+            "device": lambda: [check_cuda()],
+            "scoring": lambda: [check_evaluation()],
+            "window": lambda: [check_window()],
+            "video": lambda: [check_video()],
+        }
+        return table[kind]()
+
+
+def run(argument: Mapping[str, Any], enter: Callable[[str], None]) -> None:
+    """Run the checks of ``argument``, and write the result of each as it ends."""
+    checks = _Checks(Path(argument["folder"]), [decode_artifact(each) for each in argument["artifacts"]])
+    with Path(RESULTS).open("ab") as results:
+        for kind, name in argument["checks"]:
+            enter(f"{kind} {name}")
+            before = len(checks.artifacts)
+            findings = checks.run(kind, name)
+            made = [msgspec.to_builtins(each, enc_hook=str) for each in checks.artifacts[before:]]
+            results.write(msgspec.json.encode(Result(findings, made)) + b"\n")
+            results.flush()
+
+
+@cache
+def _model() -> Model | None:
+    return None if missing("torch") else plugins.load("posedeploy.checkpoints.probe_network:probe")()

@@ -1,0 +1,48 @@
+"""Run a network that was just converted in a child process, since a runtime may crash on it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from posedeploy.errors import ExportError
+from posedeploy.isolation.arrays import write_arrays
+from posedeploy.isolation.messages import OUT_OF_MEMORY, what_happened
+from posedeploy.isolation.tasks import ChildFailedError, run_task, signal_name
+from posedeploy.types import Array
+
+TIME_LIMIT_S = 600.0
+"""For one run of each size, which takes seconds."""
+REMEDY = "choose another target, or install another version of {package}"
+
+
+def check_in_child(
+    task: str,
+    argument: Mapping[str, Any],
+    work: Path,
+    runs: Sequence[Sequence[Array]],
+    runtime: tuple[str, str],
+    time_limit_s: float = TIME_LIMIT_S,
+) -> Any:
+    """Return the result of a task that runs a converted network; its outputs are files (``read_arrays``).
+
+    Args:
+        work: an empty folder for the child; ``input`` there are the arrays of ``runs``.
+        runtime: its name and its package, for the message.
+
+    Raises:
+        ExportError: the runtime crashes on the network, or is not done in time.
+    """
+    write_arrays(work, "input", runs)
+    try:
+        return run_task(task, argument, work, time_limit_s=time_limit_s)
+    except ChildFailedError as failure:
+        if failure.kind == "error":
+            raise  # a bug
+        name, package = runtime
+        is_killed = signal_name(failure.signal) == "SIGKILL"
+        raise ExportError(
+            f"the converted network cannot be checked: {name} {what_happened(failure)} when it loaded or ran "
+            f"it; {OUT_OF_MEMORY if is_killed else REMEDY.format(package=package)}"
+        ) from failure

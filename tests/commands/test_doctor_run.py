@@ -1,0 +1,60 @@
+"""A package that ends the process that tries it is a broken row, and the other checks go on."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from posedeploy.commands.doctor_checks import Finding
+from posedeploy.commands.doctor_run import CHECKS, Check, run_checks
+
+SEGFAULT = "import ctypes; ctypes.string_at(0)"
+ABORT = "import os; os.write(2, b'terminate called\\n'); os.abort()"
+HANG = "import time; time.sleep(600)"
+LEAVE = "import os; os._exit(3)"
+BUG = "raise AttributeError('no such attribute')"
+TRIED = "the process that tried it "
+
+
+@pytest.fixture
+def stand_in(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder whose packages come before the installed ones."""
+    folder = tmp_path / "packages"
+    folder.mkdir()
+    monkeypatch.syspath_prepend(str(folder))
+    return folder
+
+
+@pytest.mark.parametrize(
+    ("code", "detail"),
+    [
+        (SEGFAULT, "crashed (SIGSEGV)"),
+        (ABORT, "crashed (SIGABRT; terminate called)"),
+        (LEAVE, "crashed (exit status 3)"),
+        (BUG, "failed (AttributeError: no such attribute)"),
+        (HANG, "was stopped (no end after 6 s)"),
+    ],
+)
+def test_a_package_that_crashes_is_broken_and_the_checks_go_on(
+    stand_in: Path, tmp_path: Path, code: str, detail: str
+) -> None:
+    pytest.importorskip("pycocotools", reason="it is what the stand-in stands in for")
+    (stand_in / "pycocotools.py").write_text(code)
+    checks: list[Check] = [("window", "pygame"), ("scoring", "pycocotools"), ("window", "pygame")]
+    before, found, after = run_checks(checks, tmp_path, time_limit_s=6 if code == HANG else 60)
+    assert found == Finding("scoring", "pycocotools", "broken", TRIED + detail)
+    assert before == after and before.kind == "window"
+
+
+def test_a_runtime_is_tried_on_what_an_earlier_child_exported(stand_in: Path, tmp_path: Path) -> None:
+    (stand_in / "pycocotools.py").write_text(SEGFAULT)
+    checks: list[Check] = [("target", "onnx"), ("scoring", "pycocotools"), ("runtime", "onnxruntime")]
+    states = [(finding.name, finding.state) for finding in run_checks(checks, tmp_path)]
+    assert states == [("onnx", "works"), ("pycocotools", "broken"), ("onnxruntime", "works")]
+
+
+def test_targets_come_before_the_runtimes_that_are_tried_on_them() -> None:
+    kinds = [kind for kind, _ in CHECKS]
+    assert kinds.index("runtime") == kinds.count("target")
+    assert len(set(CHECKS)) == len(CHECKS)

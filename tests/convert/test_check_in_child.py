@@ -1,0 +1,48 @@
+"""A runtime that crashes on a network just converted ends a child, and the export with one line."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from posedeploy.convert.check_in_child import check_in_child
+from posedeploy.convert.tflite.check import LITERT
+from posedeploy.errors import ExportError
+from posedeploy.isolation.tasks import ChildFailedError
+
+INPUTS = [[np.zeros((1, 3, 8, 8), np.float32)]]
+PREFIX = r"^the converted network cannot be checked: LiteRT "
+OTHER = "choose another target, or install another version of ai-edge-litert$"
+
+
+@pytest.mark.parametrize(
+    ("task", "message"),
+    [
+        ("segfault", rf"crashed \(SIGSEGV\) when it loaded or ran it; {OTHER}"),
+        ("abort", rf"crashed \(SIGABRT; what\(\):  \ufffdno tensor\) when it loaded or ran it; {OTHER}"),
+        (
+            "kill",
+            r"crashed \(SIGKILL\) .*; the system ended it, most likely since there was not enough",
+        ),
+        ("hang", rf"was stopped \(no end after 5 s\) when it loaded or ran it; {OTHER}"),
+    ],
+)
+def test_a_crash_or_a_hang_is_an_error_of_the_export(tmp_path: Path, task: str, message: str) -> None:
+    with pytest.raises(ExportError, match=PREFIX + message):
+        check_in_child(f"tests.support.harmful_tasks:{task}", {}, tmp_path, INPUTS, LITERT, 5)
+
+
+@pytest.mark.parametrize("name", ["load.tflite", "allocate.tflite"])
+def test_litert_that_crashes_on_a_file_ends_the_check_only(data: Path, tmp_path: Path, name: str) -> None:
+    path = str(data / "hostile" / name)
+    argument = {"path": path, "runs": 1, "inputs": [["data", False]], "outputs": [["sum", False]]}
+    message = PREFIX + rf"crashed \(SIG[A-Z]+\) when it loaded or ran it; {OTHER}"
+    with pytest.raises(ExportError, match=message):
+        check_in_child("posedeploy.convert.tflite.run:run", argument, tmp_path, INPUTS, LITERT)
+
+
+def test_a_bug_of_the_check_stays_one(tmp_path: Path) -> None:
+    with pytest.raises(ChildFailedError, match="a bug"):
+        check_in_child("tests.support.harmful_tasks:fail", {}, tmp_path, INPUTS, LITERT)
