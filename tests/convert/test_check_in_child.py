@@ -26,12 +26,14 @@ OTHER = "choose another target, or install another version of ai-edge-litert$"
             "kill",
             r"crashed \(SIGKILL\) .*; the system ended it, most likely since there was not enough",
         ),
-        ("hang", rf"was stopped \(no end after 5 s\) when it loaded or ran it; {OTHER}"),
+        ("hang", rf"was stopped \(no end after 3 s\) when it loaded or ran it; {OTHER}"),
     ],
 )
 def test_a_crash_or_a_hang_is_an_error_of_the_export(tmp_path: Path, task: str, message: str) -> None:
     with pytest.raises(ExportError, match=PREFIX + message):
-        check_in_child(f"tests.support.harmful_tasks:{task}", {}, tmp_path, INPUTS, LITERT, 5)
+        check_in_child(
+            f"tests.support.harmful_tasks:{task}", {}, tmp_path, INPUTS, LITERT, 3 if task == "hang" else 60
+        )
 
 
 @pytest.mark.parametrize("name", ["load.tflite", "allocate.tflite"])
