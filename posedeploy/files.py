@@ -5,14 +5,13 @@ from __future__ import annotations
 import errno
 import hashlib
 import os
-import shutil
-import tempfile
 from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from posedeploy.errors import OutputError
-from posedeploy.input_files import not_regular
+from posedeploy.staging.file_lock import reason
+from posedeploy.staging.work_folder import IN_PLACE, UNCHANGED, WorkFolder
 
 WRITING = {
     errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EACCES, errno.EROFS, errno.EIO, errno.ENAMETOOLONG,
@@ -21,6 +20,7 @@ WRITING = {
 
 MAX_NAME_BYTES = 255
 """Of a file's name, on the file systems that are in use."""
+MAX_ATTEMPTS = 10
 
 
 def sha256(path: Path) -> str:
@@ -39,81 +39,74 @@ def size(path: Path) -> int:
 @contextmanager
 def staged(folder: Path, outdated: Callable[[], Collection[str]] = tuple) -> Iterator[Path]:
     """A new empty folder inside ``folder``, whose files replace those of the same name when the block ends;
-    those whose names ``outdated`` gives then go too.
+    those whose names ``outdated`` returns then are removed.
 
-    When the block raises (Ctrl-C too) nothing of it remains and what stood before is untouched. ``folder`` is
-    created where it is missing, and then goes again with a block that fails. An ``OSError`` that is not about
-    writing here passes through as it is.
+    At every moment either all old files or all new ones are found, whatever ends the process
+    (``staging/journal.py``). When the block raises (Ctrl-C too), nothing of it remains and what stood before
+    is untouched. ``folder`` is created where it is missing, and removed again when the block fails. Several
+    writers may use one folder at once: each puts its set in place as a whole, one after the other. An
+    ``OSError`` that is not about writing here passes through as it is.
 
     Raises:
-        OutputError: the folder cannot be made or written, or the disk is full.
+        OutputError: the folder cannot be made or written, the disk is full, or another run does not release
+            the folder.
     """
     made: list[Path] = []
     try:
-        made = [path for path in (folder, *folder.parents) if not path.exists()]
-        folder.mkdir(parents=True, exist_ok=True)
-        work = Path(tempfile.mkdtemp(prefix=".posedeploy-", dir=folder.absolute()))
+        work = _work_folder(folder, made)
     except OSError as error:
         _remove_empty(made)
-        raise OutputError(f"{folder}: cannot write here ({error.strerror}); name another folder") from error
-    new, old = work / "new", work / "old"
+        raise OutputError(f"{folder}: cannot write here ({reason(error)}); name another folder") from error
     try:
-        new.mkdir()
-        old.mkdir()
-        yield new
-        _put_in_place(new, old, folder, outdated)
-        made = []
+        with _discarding(work):
+            yield work.new
+            work.commit(outdated, folder)
+            made = []
     except OSError as error:
-        if not _about_writing(error, work):
+        if not _is_about_writing(error, work):
             raise
-        raise OutputError(
-            f"{folder}: writing failed ({error.strerror or error}); nothing was left half-written, and what "
-            "stood there before is as it was"
-        ) from error
+        raise OutputError(f"{folder}: writing failed ({error.strerror or error}); {UNCHANGED}") from error
+    except KeyboardInterrupt as pressed:
+        if not work.is_committed:
+            raise
+        raise KeyboardInterrupt(f"{folder}: {IN_PLACE}") from pressed
     finally:
-        shutil.rmtree(new, ignore_errors=True)
-        _remove_empty([old, work, *made])
+        _remove_empty(made)
 
 
-def _about_writing(error: OSError, work: Path) -> bool:
+@contextmanager
+def _discarding(work: WorkFolder) -> Iterator[None]:
+    try:
+        yield
+    finally:
+        work.discard()
+
+
+def _work_folder(folder: Path, made: list[Path]) -> WorkFolder:
+    """Make a work folder, and first what is missing of ``folder``, which is added to ``made``."""
+    for attempt in range(MAX_ATTEMPTS):
+        made[:] = [path for path in (folder, *folder.parents) if not path.exists()]
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            return WorkFolder(folder.absolute())
+        except FileNotFoundError:  # another run, which failed, removed the folder that it had made
+            if attempt == MAX_ATTEMPTS - 1:
+                raise
+    raise AssertionError("the last attempt raises")
+
+
+def _is_about_writing(error: OSError, work: WorkFolder) -> bool:
     if error.filename is None:
         return error.errno in WRITING
-    names = [Path(str(name)).absolute() for name in (error.filename, error.filename2) if name is not None]
-    return any(work in name.parents for name in names)
+    names = [Path(str(name)) for name in (error.filename, error.filename2) if name is not None]
+    return any(work.contains(name) for name in names)
 
 
 def _remove_empty(folders: list[Path]) -> None:
-    """Remove those of these folders, the inner ones first, that are there and hold nothing."""
+    """Remove those of these folders, the inner ones first, that exist and hold nothing."""
     for folder in folders:
         with suppress(OSError):
             folder.rmdir()
-
-
-def _put_in_place(new: Path, old: Path, folder: Path, outdated: Callable[[], Collection[str]]) -> None:
-    """Move what is in ``new`` to ``folder``: all of it, or, where anything ends it, nothing."""
-    written = sorted(path.name for path in new.iterdir())
-    for name in written:
-        if (folder / name).exists() and (kind := not_regular((folder / name).stat())) is not None:
-            raise OutputError(f"{folder / name}: {kind} is in the way; move it, or write elsewhere")
-    try:
-        for name in {*written, *outdated()}:
-            if os.path.lexists(folder / name):
-                (folder / name).replace(old / name)
-        for name in written:
-            (new / name).replace(folder / name)
-    except BaseException:
-        _put_back(written, new, old, folder)
-        raise
-    for path in old.iterdir():
-        path.unlink()
-
-
-def _put_back(written: list[str], new: Path, old: Path, folder: Path) -> None:
-    for name in written:
-        if not os.path.lexists(new / name):
-            (folder / name).unlink()
-    for path in old.iterdir():
-        path.replace(folder / path.name)
 
 
 def write_text(path: Path, text: str) -> None:

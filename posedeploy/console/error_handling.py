@@ -38,8 +38,7 @@ class Boundary(TyperGroup):
             except typer.Exit:
                 raise
             except BaseException as error:
-                # Whatever a framework makes of Ctrl-C on the way up, it was Ctrl-C.
-                message = INTERRUPTED if noticed or isinstance(error, KeyboardInterrupt) else _of_user(error)
+                message = _of_interrupt(error, noticed) or _of_user(error)
                 if message is None:
                     raise
                 fail(message)
@@ -48,7 +47,17 @@ class Boundary(TyperGroup):
 
 NOT_FOR_US = (errno.EACCES, errno.EPERM, errno.ENAMETOOLONG, errno.ELOOP)
 """What the system says of paths that the user gave and no code of ours asks after first."""
-INTERRUPTED = "interrupted; files that were not finished are not there, and what stood before is as it was"
+INTERRUPTED = (
+    "interrupted; files that were not finished are not there, and what they would have replaced is as it was"
+)
+
+
+def _of_interrupt(error: BaseException, noticed: list[int]) -> str | None:
+    """What to report of Ctrl-C, which it was whatever a framework made of it on the way up; None for any
+    other error."""
+    if isinstance(error, KeyboardInterrupt) and str(error):  # from where files are replaced
+        return f"interrupted; {error}"
+    return INTERRUPTED if noticed or isinstance(error, KeyboardInterrupt) else None
 
 
 def _of_user(error: BaseException) -> str | None:

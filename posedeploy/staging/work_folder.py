@@ -1,0 +1,141 @@
+"""A folder beside the files that it will replace: what is written into it is put in place as one set."""
+
+from __future__ import annotations
+
+import os
+import secrets
+from collections.abc import Callable, Collection
+from contextlib import suppress
+from pathlib import Path
+
+from posedeploy.errors import OutputError
+from posedeploy.input_files import not_regular
+from posedeploy.staging.deferred_signals import deferred_signals
+from posedeploy.staging.file_lock import FileLock, reason, wait_for_lock
+from posedeploy.staging.journal import NEW, OLD, REDO, exists, prepare, sync
+from posedeploy.staging.recovery import (
+    FOLDER_LOCK,
+    PREFIX,
+    REPLACING,
+    WORK_LOCK,
+    carry_out,
+    delete,
+    is_pending,
+    sweep,
+)
+
+UNCHANGED = "nothing was left half-written, and what stood there before is as it was"
+IN_PLACE = "the new files are in place and complete"
+
+
+class WorkFolder:
+    """The work folder of one run, which no other run deletes while this one lives.
+
+    new: where the files of the set are written. is_committed: whether these are in their places.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        """Make one in ``folder``, which exists.
+
+        Raises:
+            OSError: it cannot be made.
+            OutputError: another run does not release the folder's lock.
+        """
+        self._folder = folder
+        self._owner = os.getpid()
+        self._lock: FileLock | None = None
+        self.is_committed = False
+        self._path = folder / f"{PREFIX}{secrets.token_hex(4)}"
+        self.new = self._path / NEW
+        try:
+            with wait_for_lock(folder / FOLDER_LOCK, REPLACING):
+                sweep(folder)
+                self._path.mkdir()
+                self._lock = wait_for_lock(self._path / WORK_LOCK, REPLACING)
+            self.new.mkdir()
+            (self._path / OLD).mkdir()
+        except BaseException:
+            self.discard()
+            raise
+
+    def contains(self, path: Path) -> bool:
+        """Whether a path is below this folder."""
+        return self._path in path.absolute().parents
+
+    def commit(self, outdated: Callable[[], Collection[str]], shown: Path) -> None:
+        """Put the files of ``new`` in place and remove those that ``outdated`` names: all of it or nothing.
+
+        Args:
+            shown: the folder as messages name it.
+
+        Raises:
+            OutputError: it could not be done; the message says which files are in place.
+            KeyboardInterrupt: Ctrl-C came; ``is_committed`` tells before or after it was done.
+        """
+        if os.getpid() != self._owner:
+            raise RuntimeError("a forked child left the block in which its parent writes files")
+        try:
+            with wait_for_lock(self._folder / FOLDER_LOCK, REPLACING):
+                sweep(self._folder)
+                names = sorted(path.name for path in self.new.iterdir())
+                self._check_places(names, shown)
+                unwanted = sorted({*outdated()} - {*names})
+                removed = [name for name in unwanted if exists(self._folder / name)]
+                self._replace(names, removed, shown)
+        except OSError as error:
+            raise self._failure(error, shown) from error
+
+    def discard(self) -> None:
+        """Delete this folder, unless it holds files of a set that is only in part in place."""
+        if os.getpid() != self._owner:
+            return
+        if self._lock is not None:
+            self._lock.release()
+        with suppress(OSError):  # what cannot be looked at is left to the next run
+            if not is_pending(self._path):
+                delete(self._path)
+
+    def _check_places(self, names: Collection[str], shown: Path) -> None:
+        for name in names:
+            place = self._folder / name
+            if place.exists() and (kind := not_regular(place.stat())) is not None:
+                raise OutputError(f"{shown / name}: {kind} is in the way; move it, or write elsewhere")
+
+    def _replace(self, names: list[str], removed: list[str], shown: Path) -> None:
+        with deferred_signals():
+            if len(names) == 1 and not removed:
+                self._replace_one(names[0], shown)
+            elif names or removed:
+                self._replace_set(names, removed)
+            self.is_committed = True
+
+    def _replace_one(self, name: str, shown: Path) -> None:
+        new, place = self.new / name, self._folder / name
+        is_replaced = exists(place)
+        if is_replaced:  # a power cut must not lose what was there
+            sync(new)
+        new.replace(place)
+        if is_replaced:
+            try:
+                sync(self._folder)
+            except OSError as error:
+                raise OutputError(
+                    f"{shown / name}: the new file is in place, but the disk does not confirm it "
+                    f"({reason(error)}); check the disk"
+                ) from error
+
+    def _replace_set(self, names: list[str], removed: list[str]) -> None:
+        journal = prepare(self._path, self._folder, names, removed)
+        (self._path / "journal").rename(self._path / REDO)
+        failure = carry_out(self._path, self._folder, journal, checked=False)
+        if failure is not None:
+            raise failure
+
+    def _failure(self, error: OSError, shown: Path) -> OutputError:
+        if not is_pending(self._path):
+            return OutputError(f"{shown}: writing failed ({reason(error)}); {UNCHANGED}")
+        return OutputError(
+            f"{shown}: writing failed ({reason(error)}), and putting the old files back failed too; both the "
+            f"new and the old files are complete in {self._path}, and the next posedeploy command that uses "
+            f"{shown} puts one of the two sets in place"
+        )

@@ -1,0 +1,301 @@
+"""Ends or fails a run at every single operation on files of its sequence, and looks at what it leaves.
+
+Run as ``python -m tests.staging.kill_matrix FOLDER SCENARIO KIND...``: a light process that forks for each position,
+with one JSON document of ``Ending`` on standard output. No part of posedeploy knows of it: the functions of
+``os`` and ``fcntl`` that make system calls are wrapped in the child.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import fcntl
+import gc
+import io
+import json
+import os
+import shutil
+import signal
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import typer
+
+from posedeploy.commands.boundary import Boundary
+from posedeploy.commands.console import fail
+from posedeploy.commands.guarded import CommandGroup
+from posedeploy.errors import OutputError
+from posedeploy.files import staged, write_text
+from posedeploy.staging import file_lock, recovery
+from posedeploy.staging.recovery import PREFIX, recover
+
+CHANGES = (
+    "open", "mkdir", "rename", "replace", "link", "symlink", "unlink", "remove", "rmdir", "write", "ftruncate",
+    "fsync", "close",
+)  # fmt: skip
+LOOKS = ("stat", "lstat", "scandir")
+ENDINGS = ("KILL", "TERM", "INT", "INT twice")
+ERRORS = ("ENOSPC", "EIO", "EACCES")
+OLD = {"a.bin": "old bin", "a.xml": "old xml", "a.xml.posedeploy.json": "old manifest", "a.log": "old log"}
+NEW = {"a.bin": "new bin", "a.xml": "new xml", "a.xml.posedeploy.json": "new manifest", "a.onnx": "new onnx"}
+BESIDE = {"b.txt": "another's"}
+
+
+@dataclass(frozen=True)
+class Ending:
+    """What one run left.
+
+    at: the operation before which it was ended, or which failed. raw: the files before anything else ran.
+    then: the files once another run had opened the folder, ``after`` once it had written there too.
+    """
+
+    how: str
+    at: int
+    operation: str
+    status: int
+    message: str
+    raw: dict[str, str]
+    then: dict[str, str]
+    after: dict[str, str]
+    hidden: list[str]
+    problem: str
+
+
+@dataclass(frozen=True)
+class Scenario:
+    """A folder, and a sequence of operations in it that ends with either set."""
+
+    old: dict[str, str]
+    new: dict[str, str]
+    outdated: tuple[str, ...]
+
+    def write(self, folder: Path) -> None:
+        """Replace the old set by the new one."""
+        with staged(folder, lambda: self.outdated) as stage:
+            for name in self.new:
+                if self.old.get(name) != self.new[name]:
+                    (stage / name).write_text(self.new[name])
+
+
+class Recovering(Scenario):
+    """A run that was killed in the middle of replacing, and one that opens the folder."""
+
+    def write(self, folder: Path) -> None:
+        """Open the folder."""
+        recover(folder)
+
+
+SCENARIOS = {
+    "set": Scenario(BESIDE | OLD, BESIDE | NEW, ("a.log",)),
+    "fresh set": Scenario(BESIDE, BESIDE | NEW, ()),
+    "one file": Scenario(BESIDE | {"a.json": "old"}, BESIDE | {"a.json": "new"}, ()),
+    "recovery": Recovering(BESIDE | OLD, BESIDE | NEW, ("a.log",)),
+}
+
+
+class Count:
+    """Counts operations, and does something at one of them."""
+
+    def __init__(self, at: int, act: Callable[[str, tuple[Any, ...]], None], lasting: bool = False) -> None:
+        self.done = 0
+        self.names: list[str] = []
+        self._at, self._act, self._lasting = at, act, lasting
+
+    def wrap(self, function: Callable[..., Any], name: str) -> Callable[..., Any]:
+        """The function, counted."""
+
+        def counted(*arguments: Any, **options: Any) -> Any:
+            self.done += 1
+            self.names.append(name)
+            if self.done == self._at or (self._lasting and self.done > self._at and name in CHANGES):
+                if name == "close":  # a descriptor is closed even where the system reports an error
+                    function(*arguments)
+                self._act(name, arguments)
+                if name == "close":
+                    return None
+            return function(*arguments, **options)
+
+        return counted
+
+    @contextlib.contextmanager
+    def counting(self, names: tuple[str, ...]) -> Iterator[None]:
+        """Count calls of these functions of ``os``, and of ``flock``."""
+        functions = {name: getattr(os, name) for name in names}
+        flock = fcntl.flock
+        try:
+            for name, function in functions.items():
+                setattr(os, name, self.wrap(function, name))
+            fcntl.flock = self.wrap(flock, "flock")  # type: ignore[assignment]
+            yield
+        finally:
+            for name, function in functions.items():
+                setattr(os, name, function)
+            fcntl.flock = flock
+
+
+def _nothing(descriptor: int) -> None:
+    pass
+
+
+def _files(folder: Path) -> dict[str, str]:
+    return {path.name: path.read_text() for path in sorted(folder.iterdir()) if not path.name.startswith(PREFIX)}
+
+
+def _hidden(folder: Path) -> list[str]:
+    return sorted(path.name for path in folder.iterdir() if path.name.startswith(PREFIX))
+
+
+_app = CommandGroup(cls=Boundary, pretty_exceptions_enable=False)
+_work: list[Callable[[], None]] = []
+
+
+@_app.command()
+def write() -> None:
+    """Do what is to be ended, within the boundary of the command line."""
+    _work[0]()
+
+
+@_app.command()
+def other() -> None:
+    """Make the app one of several commands."""
+
+
+_command = typer.main.get_command(_app)
+
+
+def _run(scenario: Scenario, folder: Path, count: Count, names: tuple[str, ...]) -> None:
+    """Write in this process, as the command line does."""
+
+    def work() -> None:
+        with count.counting(names):
+            scenario.write(folder)
+
+    _work[:] = [work]
+    _command(["write"])
+
+
+def _fork(work: Callable[[], None], output: Path) -> int:
+    """Run something in a child; its exit status, or minus the signal that ended it."""
+    child = os.fork()
+    if child == 0:
+        stream = os.open(output, os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
+        os.dup2(stream, 2)
+        status = 70
+        try:
+            work()
+            status = 0
+        except SystemExit as ended:
+            status = int(ended.code or 0)
+        except BaseException as error:
+            os.write(2, f"Traceback: {type(error).__name__}: {error}".encode())
+        finally:
+            os._exit(status)
+    _, waited = os.waitpid(child, 0)
+    return os.waitstatus_to_exitcode(waited)
+
+
+def _prepare(scenario: Scenario, folder: Path) -> None:
+    if folder.exists():
+        shutil.rmtree(folder)
+    folder.mkdir()
+    for name, text in scenario.old.items():
+        (folder / name).write_text(text)
+    if isinstance(scenario, Recovering):
+        replaced = iter(range(100))
+
+        def kill(name: str, arguments: tuple[Any, ...]) -> None:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+        class Third(Count):
+            def wrap(self, function: Callable[..., Any], name: str) -> Callable[..., Any]:
+                def counted(*arguments: Any, **options: Any) -> Any:
+                    if name in ("rename", "replace") and next(replaced) == 3:
+                        kill(name, arguments)
+                    return function(*arguments, **options)
+
+                return counted
+
+        writer = Scenario(scenario.old, scenario.new, scenario.outdated)
+        _fork(lambda: _run(writer, folder, Third(0, kill), CHANGES), folder.with_suffix(".err"))
+        assert len(_hidden(folder)) == 2, "it was killed while it held both locks"
+
+
+def _signal(how: str) -> Callable[[str, tuple[Any, ...]], None]:
+    number = signal.Signals[f"SIG{how.split()[0]}"]
+
+    def act(name: str, arguments: tuple[Any, ...]) -> None:
+        for _ in range(2 if how.endswith("twice") else 1):
+            os.kill(os.getpid(), number)
+
+    return act
+
+
+def _failing(name_of_error: str) -> Callable[[str, tuple[Any, ...]], None]:
+    number = getattr(errno, name_of_error)
+
+    def act(name: str, arguments: tuple[Any, ...]) -> None:
+        names = [os.fspath(a) for a in arguments[:2] if isinstance(a, str | os.PathLike)]
+        raise OSError(number, os.strerror(number), *names[:1])
+
+    return act
+
+
+KINDS: dict[str, tuple[Callable[[str, tuple[Any, ...]], None], tuple[str, ...], bool]] = (
+    {how: (_signal(how), CHANGES, False) for how in ENDINGS}
+    | {how: (_failing(how), CHANGES + LOOKS, False) for how in ERRORS}
+    | {f"{how} lasting": (_failing(how), CHANGES, True) for how in ERRORS}
+)
+"""How a run is ended: what is done at an operation, which operations are counted, and whether all later ones
+fail as well."""
+
+
+def _endings(scenario: Scenario, folder: Path, how: str) -> Iterator[Ending]:
+    act, names, lasting = KINDS[how]
+    total, operations = _length(scenario, folder, names)
+    for at in range(1, total + 1):
+        _prepare(scenario, folder)
+        output = folder.with_suffix(".err")
+        count = Count(at, act, lasting)
+        status = _fork(lambda count=count: _run(scenario, folder, count, names), output)
+        raw, problem = _files(folder), ""
+        then: dict[str, str] = {}
+        try:
+            recover(folder)
+            then = _files(folder)
+            write_text(folder / "next.txt", "next")
+        except OutputError as error:
+            problem = str(error)
+        after = _files(folder)
+        after.pop("next.txt", None)
+        yield Ending(
+            how, at, operations[at - 1], status, output.read_text(), raw, then, after, _hidden(folder), problem
+        )
+
+
+def _length(scenario: Scenario, folder: Path, names: tuple[str, ...]) -> tuple[int, list[str]]:
+    _prepare(scenario, folder)
+    count = Count(0, lambda name, arguments: None)
+    with count.counting(names):
+        scenario.write(folder)
+    assert _files(folder) == scenario.new
+    return count.done, count.names
+
+
+def main(folder: Path, name: str, kinds: Sequence[str]) -> None:
+    """Print what the runs of a scenario left that were ended in these ways."""
+    file_lock.WAIT_S = recovery.WAIT_S = 0.2
+    os.fsync = _nothing  # a kill loses nothing that the system has taken
+    _work[:] = [lambda: fail("")]  # so that what this imports is imported before the forks
+    with contextlib.suppress(SystemExit), contextlib.redirect_stderr(io.StringIO()):
+        _command(["write"])
+    gc.disable()
+    gc.freeze()  # forks then share the memory of this process
+    endings = (ending for how in kinds for ending in _endings(SCENARIOS[name], folder, how))
+    json.dump([asdict(ending) for ending in endings], sys.stdout)
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]), sys.argv[2], sys.argv[3:])
