@@ -16,12 +16,16 @@ from posedeploy.file_states import FileState, state_of
 from posedeploy.input_files import is_there
 from posedeploy.manifest_document import SUFFIX, Manifest, encode, parse, read_content
 from posedeploy.manifest_search import Match, companion_path, find_match, find_nearest, hash_file
+from posedeploy.staging.reading import reads_one_set
 from posedeploy.types import Artifact
 
 
 def path_of(artifact: Path) -> Path:
     """Where the manifest of a model file lies."""
     return artifact.with_name(artifact.name + SUFFIX)
+
+
+_of_one_set = reads_one_set(lambda artifact: (artifact, path_of(artifact)))
 
 
 def write(artifact: Artifact, folder: Path) -> None:
@@ -37,6 +41,7 @@ def write_inside(artifact: Artifact, folder: Path) -> Artifact:
     return replace(artifact, files={**artifact.files, path.name: files.sha256(path)})
 
 
+@_of_one_set
 def has_one(artifact: Path) -> bool:
     """Whether a manifest belongs to a model file, beside it or inside.
 
@@ -46,6 +51,7 @@ def has_one(artifact: Path) -> bool:
     return artifact.is_file() and (_match(artifact) is not None or _inside(artifact) is not None)
 
 
+@_of_one_set
 def place(artifact: Path) -> str:
     """Where the manifest of a model file is: its name, or ``inside the file``; '' where it has none."""
     found = _match(artifact) if artifact.is_file() else None
@@ -54,6 +60,7 @@ def place(artifact: Path) -> str:
     return "inside the file" if artifact.is_file() and _inside(artifact) is not None else ""
 
 
+@_of_one_set
 def described(artifact: Path) -> Artifact:
     """An artifact as its manifest says it is, whatever has become of its files.
 
@@ -87,6 +94,7 @@ def _missing(artifact: Path) -> ManifestError:
     )
 
 
+@_of_one_set
 def read(artifact: Path) -> Artifact:
     """An artifact with what its manifest says, its files checked against the hashes in it.
 
@@ -108,6 +116,7 @@ def read(artifact: Path) -> Artifact:
     return found
 
 
+@_of_one_set
 def find(artifact: Path) -> Artifact | None:
     """``read`` for a model file that is there; None where no manifest has its hash or is named for it.
 

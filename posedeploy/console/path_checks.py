@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, TypeVar
 
 import typer
 from typer.core import TyperCommand
 
-from posedeploy.errors import InputError
+from posedeploy.errors import InputError, OutputError
 from posedeploy.input_files import not_regular
+from posedeploy.staging.recovery import recover
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
@@ -20,10 +22,15 @@ class GuardedCommand(TyperCommand):
     begins: to read one may never end, and to write to one would replace it."""
 
     def invoke(self, ctx: Any) -> Any:
-        """Run the command."""
+        """Run the command, on files of which an ended run has left nothing half-replaced."""
+        folders = set()
         for param in self.params:
             for path in _paths(ctx.params.get(param.name or "")):
                 _check(path, _shown(param))
+                folders.add(path.parent)
+        for folder in folders:
+            with suppress(OutputError):  # which is raised again where the files of a set are read or written
+                recover(folder)
         return super().invoke(ctx)
 
 

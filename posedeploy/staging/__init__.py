@@ -1,1 +1,1 @@
-"""Sets of files that replace others as one: either all old files are found, or all new ones, whatever ends the run."""
+"""Sets of files that replace others as one: all old files are found or all new, whatever ends the run."""

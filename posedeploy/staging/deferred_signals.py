@@ -26,8 +26,8 @@ def deferred_signals() -> Iterator[None]:
                 handler = signal.getsignal(number)
                 if handler is not None:  # None: it was not set from Python, and could not be set again
                     restored.callback(signal.signal, number, handler)
-                    signal.signal(number, lambda number, frame: arrived.append(number))
+                    signal.signal(number, lambda arriving, frame: arrived.append(arriving))
             yield
     finally:
-        for number in dict.fromkeys(arrived):
-            signal.raise_signal(number)
+        for arrival in dict.fromkeys(arrived):
+            signal.raise_signal(arrival)

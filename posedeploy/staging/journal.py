@@ -80,10 +80,7 @@ def prepare(work: Path, folder: Path, names: Collection[str], outdated: Collecti
         if exists(folder / name):
             _link(folder / name, work / OLD / name)
     journal = Journal(
-        [
-            Entry(os.fsencode(name), exists(work / OLD / name), _identity(work / NEW / name))
-            for name in names
-        ],
+        [Entry(os.fsencode(name), exists(work / OLD / name), _identity(work / NEW / name)) for name in names],
         [os.fsencode(name) for name in outdated],
     )
     if _replaces(journal):  # a power cut must not lose what was there; all else can be made again

@@ -41,7 +41,9 @@ def recover(folder: Path) -> None:
             sweep(folder)
     except OSError as error:
         if error.errno not in _NOT_ALLOWED:
-            raise OutputError(f"{folder}: what an ended run left cannot be cleared ({reason(error)})") from error
+            raise OutputError(
+                f"{folder}: what an ended run left cannot be cleared ({reason(error)})"
+            ) from error
         _wait_as_reader(folder)
 
 
@@ -61,7 +63,7 @@ def sweep(folder: Path) -> None:
 
 def delete(work: Path) -> None:
     """Delete a work folder as far as that can be done; the next run deletes what is left."""
-    with suppress(OSError):
+    with deferred_signals(), suppress(OSError):
         shutil.rmtree(work, ignore_errors=True)
 
 
@@ -98,8 +100,8 @@ def _carry_out_left(work: Path, folder: Path) -> None:
             carry_out(work, folder, read_journal(work / REDO), checked=True)
     except OSError as error:
         raise OutputError(
-            f"{folder}: a run that was replacing files here was ended ({_name_of(work)}), and neither the new "
-            f"files nor the old ones can be put in place ({reason(error)}); both are complete in {work}"
+            f"{folder}: {_name_of(work)} was ended while it was {REPLACING}, and neither the new files nor "
+            f"the old ones can be put in place ({reason(error)}); both are complete in {work}"
         ) from error
 
 
@@ -110,12 +112,13 @@ def _wait_as_reader(folder: Path) -> None:
         work = pending[0]
         if not _is_live(work):
             raise OutputError(
-                f"{folder}: a run that was replacing files here was ended ({_name_of(work)}), and you may not "
-                "write here to finish it; have a user who may run posedeploy inspect on a file in it, or write "
-                "the files again elsewhere"
+                f"{folder}: {_name_of(work)} was ended while it was {REPLACING}, and you may not write here "
+                "to finish that; ask a user who may to run posedeploy inspect on a file in this folder"
             )
         if time.monotonic() > deadline:
-            raise OutputError(f"{folder}: {_name_of(work)} has been {REPLACING} for over {WAIT_S:g} s; end it")
+            raise OutputError(
+                f"{folder}: {_name_of(work)} has been {REPLACING} for over {WAIT_S:g} s; end it"
+            )
         time.sleep(POLL_S)
 
 
@@ -123,8 +126,11 @@ def _leftovers(folder: Path) -> Iterator[os.DirEntry[str]]:
     try:
         with os.scandir(folder) as entries:
             yield from (entry for entry in entries if entry.name.startswith(PREFIX))
-    except (FileNotFoundError, NotADirectoryError, PermissionError):  # there is none, or none may be seen
+    except ValueError:  # no possible name
         return
+    except OSError as error:
+        if error.errno == errno.EIO:
+            raise  # there may be some; of a folder that is missing or may not be listed, none can be known
 
 
 def _work_folders(folder: Path) -> list[Path]:
@@ -149,4 +155,4 @@ def _is_live(work: Path) -> bool:
 
 
 def _name_of(work: Path) -> str:
-    return str(holder_of(work / WORK_LOCK) or "it is not known which")
+    return str(holder_of(work / WORK_LOCK) or "another process")

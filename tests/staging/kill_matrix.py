@@ -1,8 +1,8 @@
 """Ends or fails a run at every single operation on files of its sequence, and looks at what it leaves.
 
-Run as ``python -m tests.staging.kill_matrix FOLDER SCENARIO KIND...``: a light process that forks for each position,
-with one JSON document of ``Ending`` on standard output. No part of posedeploy knows of it: the functions of
-``os`` and ``fcntl`` that make system calls are wrapped in the child.
+Run as ``python -m tests.staging.kill_matrix FOLDER SCENARIO KIND...``: a light process that forks for each
+position, with a list of ``Ending`` as JSON on standard output. No part of posedeploy knows of it: the
+functions of ``os`` and ``fcntl`` that make system calls are wrapped in the child.
 """
 
 from __future__ import annotations
@@ -24,17 +24,17 @@ from typing import Any
 
 import typer
 
-from posedeploy.commands.boundary import Boundary
-from posedeploy.commands.console import fail
-from posedeploy.commands.guarded import CommandGroup
+from posedeploy.console.error_handling import Boundary
+from posedeploy.console.output import fail
+from posedeploy.console.path_checks import CommandGroup
 from posedeploy.errors import OutputError
 from posedeploy.files import staged, write_text
 from posedeploy.staging import file_lock, recovery
 from posedeploy.staging.recovery import PREFIX, recover
 
 CHANGES = (
-    "open", "mkdir", "rename", "replace", "link", "symlink", "unlink", "remove", "rmdir", "write", "ftruncate",
-    "fsync", "close",
+    "open", "mkdir", "rename", "replace", "link", "symlink", "unlink", "remove", "rmdir", "write",
+    "ftruncate", "fsync", "close",
 )  # fmt: skip
 LOOKS = ("stat", "lstat", "scandir")
 ENDINGS = ("KILL", "TERM", "INT", "INT twice")
@@ -141,7 +141,9 @@ def _nothing(descriptor: int) -> None:
 
 
 def _files(folder: Path) -> dict[str, str]:
-    return {path.name: path.read_text() for path in sorted(folder.iterdir()) if not path.name.startswith(PREFIX)}
+    return {
+        path.name: path.read_text() for path in sorted(folder.iterdir()) if not path.name.startswith(PREFIX)
+    }
 
 
 def _hidden(folder: Path) -> list[str]:
@@ -271,7 +273,16 @@ def _endings(scenario: Scenario, folder: Path, how: str) -> Iterator[Ending]:
         after = _files(folder)
         after.pop("next.txt", None)
         yield Ending(
-            how, at, operations[at - 1], status, output.read_text(), raw, then, after, _hidden(folder), problem
+            how,
+            at,
+            operations[at - 1],
+            status,
+            output.read_text(),
+            raw,
+            then,
+            after,
+            _hidden(folder),
+            problem,
         )
 
 

@@ -10,13 +10,15 @@ from pathlib import Path
 
 import pytest
 
-from posedeploy.commands.boundary import INTERRUPTED
+from posedeploy.console.error_handling import INTERRUPTED
 from posedeploy.staging.work_folder import IN_PLACE, UNCHANGED
 from tests.staging.kill_matrix import ENDINGS, ERRORS, SCENARIOS, Ending, Scenario
 
 ROOT = Path(__file__).parents[2]
 PENDING = "and putting the old files back failed too; both the new and the old files are complete in"
-FAILURES = [(scenario, f"{how}{lasting}") for scenario in SCENARIOS for how in ERRORS for lasting in ("", " lasting")]
+FAILURES = [
+    (scenario, f"{how}{lasting}") for scenario in SCENARIOS for how in ERRORS for lasting in ("", " lasting")
+]
 QUICK = [("set", "EIO"), ("set", "EIO lasting")]
 
 
@@ -43,7 +45,9 @@ def _is_true(ending: Ending, scenario: Scenario) -> bool:
         return False
     if PENDING in ending.message:
         return True
-    return raw == ("new" if IN_PLACE in ending.message or "the new file is in place" in ending.message else "old")
+    return raw == (
+        "new" if IN_PLACE in ending.message or "the new file is in place" in ending.message else "old"
+    )
 
 
 def _check(folder: Path, scenario_name: str, *kinds: str) -> None:
