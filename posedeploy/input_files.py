@@ -20,6 +20,9 @@ NOT_REGULAR: Mapping[int, str] = {
 """What can have a path and is no regular file, by its type. Reading most of them waits or never ends."""
 
 
+NONBLOCK = getattr(os, "O_NONBLOCK", 0)
+
+
 def not_regular(status: os.stat_result) -> str | None:
     """Return what has this status, such as "a named pipe"; None for a regular file."""
     kind = stat.S_IFMT(status.st_mode)
@@ -75,9 +78,16 @@ def read_bytes(
             read, and for one larger than ``max_bytes``.
     """
     size = check_regular(path, what, error).st_size
-    if max_bytes is not None and size > max_bytes:
-        raise error(f"{path}: {size:,} bytes, and {what} may have {max_bytes:,}; name a smaller file")
+    limit = size if max_bytes is None else max_bytes
     try:
-        return path.read_bytes()
+        # What took the place of the file since is not waited for.
+        with open(path, "rb", opener=lambda name, flags: os.open(name, flags | NONBLOCK)) as file:
+            if (found := not_regular(os.fstat(file.fileno()))) is not None:
+                raise error(f"{path}: {found} by now, which posedeploy does not read; name {what}")
+            content = file.read(limit + 1) if size <= limit else b""
     except OSError as reason:
         raise error(f"{path}: cannot be read ({reason.strerror}); name {what}") from reason
+    if max(size, len(content)) > limit:  # some files of /proc have more than their size
+        found_size = f"{size:,} bytes" if size > limit else "more bytes than its size"
+        raise error(f"{path}: {found_size}, and {what} may have {limit:,}; name a smaller file")
+    return content

@@ -14,12 +14,13 @@ from posedeploy.backends import TARGETS
 from posedeploy.errors import ArtifactError, ManifestError
 from posedeploy.file_states import FileState
 from posedeploy.input_files import is_there
+from posedeploy.limits import MAX_MANIFEST_BYTES
 from posedeploy.manifest_document import SUFFIX, Manifest, parse, read_content
 
 # A browser puts a number in: ``human.onnx.posedeploy (1).json``.
 _NAMED = re.compile(re.escape(SUFFIX.removesuffix(".json")) + r".*\.json$")
-MAX_MANIFESTS, MAX_BYTES = 1000, 8 << 20
-"""How many manifests of one folder are looked at, and how large each may be."""
+MAX_MANIFESTS = 1000
+"""How many manifests of one folder are looked at."""
 
 
 @dataclass(frozen=True)
@@ -115,7 +116,7 @@ def _manifests(folder: Path, own: Path) -> Iterator[Path]:
 def _readable(path: Path) -> Manifest | None:
     """A manifest; None for what is no whole one, which may be any other file of the folder."""
     try:
-        if not path.is_file() or path.stat().st_size > MAX_BYTES:
+        if not path.is_file() or path.stat().st_size > MAX_MANIFEST_BYTES:
             return None
         return parse(path, read_content(path))
     except (ManifestError, OSError):

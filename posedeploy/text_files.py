@@ -23,17 +23,11 @@ import msgspec
 from posedeploy.content_kinds import HEAD_BYTES, kind_of
 from posedeploy.errors import InputError
 from posedeploy.input_files import read_bytes
+from posedeploy.limits import MAX_DEPTH, MAX_TEXT_BYTES, MAX_TOML_BYTES
 from posedeploy.printable import printable
 
 T = TypeVar("T")
 
-MAX_BYTES = 64 << 20
-"""Of a text file, unless a reader allows more."""
-MAX_TOML_BYTES = 1 << 20
-"""TOML is written by hand, and its reader takes seconds for each MiB."""
-MAX_DEPTH = 200
-"""Lists and objects inside each other, in TOML and in JSON that msgspec cannot read. msgspec itself stops at
-Python's recursion limit, about 1,000."""
 
 # Strings are passed over whole, ended or not, so that each character is looked at once.
 _JSON_TOKENS = re.compile(r'"[^"\\\n]*(?:\\.[^"\\\n]*)*"?|[\[\]{},]')
@@ -63,7 +57,7 @@ class CsvRow:
     cells: tuple[str, ...]
 
 
-def read_text(path: Path, what: str, *, max_bytes: int = MAX_BYTES, replace: bool = False) -> str:
+def read_text(path: Path, what: str, *, max_bytes: int = MAX_TEXT_BYTES, replace: bool = False) -> str:
     r"""Return the text of a file, its lines ended by ``\n``.
 
     Args:
@@ -104,7 +98,8 @@ def read_json(
     path: Path, what: str, type: Any = ..., *, hint: str = ..., max_bytes: int = ..., nan: bool = ...
 ) -> Any: ...
 def read_json(
-    path: Path, what: str, type: Any = Any, *, hint: str = "", max_bytes: int = MAX_BYTES, nan: bool = False
+    path: Path, what: str, type: Any = Any, *, hint: str = "", max_bytes: int = MAX_TEXT_BYTES,
+    nan: bool = False,
 ) -> Any:  # fmt: skip
     """Return what a JSON file holds, as msgspec makes it the ``type``.
 

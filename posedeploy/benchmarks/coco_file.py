@@ -11,12 +11,11 @@ import msgspec
 import numpy as np
 
 from posedeploy.errors import InputError
+from posedeploy.limits import MAX_COCO_BYTES
 from posedeploy.poses.coco_keypoints import KEYPOINTS
 from posedeploy.text_files import convert, read_json
 from posedeploy.types import Array
 
-MAX_BYTES = 1 << 30
-"""Those of COCO's train2017 are 240 MB."""
 WANTED = "wanted images, annotations and categories as COCO's person_keypoints_val2017.json has them"
 NAMES_BY_COUNT = {
     17: KEYPOINTS,
@@ -76,7 +75,7 @@ def read_coco(path: Path, remarks: list[str]) -> tuple[tuple[Image, ...], Catego
         InputError: the file is missing, not JSON, not COCO keypoints, without images, or does not say what
             its keypoints are.
     """
-    document = read_json(path, "COCO keypoints", _Document, hint=WANTED, max_bytes=MAX_BYTES, nan=True)
+    document = read_json(path, "COCO keypoints", _Document, hint=WANTED, max_bytes=MAX_COCO_BYTES, nan=True)
     if not document.images:
         raise InputError(f"{path}: it lists no images; {WANTED}")
     ids = {image.id for image in document.images}

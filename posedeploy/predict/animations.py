@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
-import mmap
+import struct
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
-from typing import Literal
 
 import cv2
 import numpy as np
 
 from posedeploy.errors import InputError
+from posedeploy.input_files import read_bytes
+from posedeploy.limits import MAX_FRAME_PIXELS, MAX_IMAGE_BYTES, MAX_PAGES, MAX_PIXELS
 from posedeploy.predict.frames import DEFAULT_FPS, Frame, Kind, Source
 from posedeploy.predict.image_headers import Header, HeaderError, read_header
 from posedeploy.predict.images import check_size, is_deep
 from posedeploy.predict.sample_depth import to_8_bits
+from posedeploy.predict.tiff_header import directories, read_numbers
 from posedeploy.printable import printable
 from posedeploy.types import Array
 
@@ -34,11 +37,15 @@ def is_animated(path: Path) -> bool:
     with path.open("rb") as file:
         start = file.read(4096)
     if start.startswith((b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")):
-        pages = _pages(_mapped(path), 0, 2)
+        content = _content_of(path)
+        _checked_pages(path, content)
+        pages = _pages(content, 0, 2)
         return len(pages) == 2 and pages[0].shape == pages[1].shape  # or the same picture smaller
     if start.startswith(b"GIF8"):
-        decoded, animation = cv2.imdecodeanimation(np.frombuffer(_mapped(path), np.uint8), 0, 2)
-        return not decoded or len(animation.frames) > 1
+        content = _content_of(path)
+        _header_of(path, content)
+        decoded, frames = _decode_frames(content, 0, 2)
+        return not decoded or len(frames) > 1
     return (
         (start.startswith(b"\x89PNG") and start.find(b"acTL") > 0)
         or (start[:4] == b"RIFF" and start[8:16] == b"WEBPVP8X" and bool(start[20] & 2))
@@ -61,7 +68,7 @@ class Animation(Source):
         """
         super().__init__(path.name, (path,), None)
         self._shown = printable(str(path))
-        self._content = _mapped(path)
+        self._content = _content_of(path)
         self._has_pages = self._content[:2] in (b"II", b"MM")
         self._header = _header_of(path, self._content)
         self._white = 0
@@ -75,11 +82,11 @@ class Animation(Source):
                 "sets another rate"
             )
         if self._has_pages:
-            self.total = _count_pages(self._content)
+            self.total = _checked_pages(path, self._content)
         self.fps = fps or DEFAULT_FPS
 
     def close(self) -> None:
-        self._content.close()
+        self._content = b""
 
     def __iter__(self) -> Iterator[Frame]:
         done, left_out = 0, 0
@@ -127,57 +134,69 @@ class Animation(Source):
     def _frames(self) -> Iterator[tuple[Array, float]]:
         done, time_s, count = 0, 0.0, 1
         while True:
-            # A view that lived on between frames would keep the file from being closed.
-            content = np.frombuffer(self._content, np.uint8)
-            decoded, animation = cv2.imdecodeanimation(content, done, count)
-            del content
-            for image, milliseconds in zip(animation.frames, animation.durations, strict=True):
-                yield np.asarray(image)[..., :3], time_s
-                shown_s = int(milliseconds) / 1000
+            decoded, frames = _decode_frames(self._content, done, count)
+            for image, milliseconds in frames:
+                yield image[..., :3], time_s
+                shown_s = milliseconds / 1000
                 time_s += shown_s if shown_s > SHORTEST_S else INSTEAD_S
-            done += len(animation.frames)
+            done += len(frames)
             if not decoded and done:
                 self.problems.append(
                     f"{self._shown}: ended at frame {done}; the file is damaged or cut off, and the results "
                     "hold what could be decoded"
                 )
-            if not decoded or not animation.frames:
+            if not decoded or not frames:
                 return
-            count = max(1, CHUNK_BYTES // max(1, np.asarray(animation.frames[0]).nbytes))
+            count = max(1, CHUNK_BYTES // max(1, frames[0][0].nbytes))
 
 
-def _header_of(path: Path, content: mmap.mmap) -> Header | None:
+def _header_of(path: Path, content: bytes) -> Header | None:
     try:
-        header = read_header(content[:])  # a TIFF may have its header at its end
+        header = read_header(content)
     except HeaderError:
         return None  # what can be decoded is, and the rest is reported
     if header is not None:
-        check_size(path, header)
+        check_size(path, header, MAX_PIXELS if header.format == "TIFF" else MAX_FRAME_PIXELS)
     return header
 
 
-def _pages(content: mmap.mmap, first: int, count: int) -> tuple[Array, ...]:
-    """Pages of a TIFF as they are stored: BGR, BGRA or gray, of any depth."""
+def _decode_frames(content: bytes, first: int, count: int) -> tuple[bool, list[tuple[Array, int]]]:
+    """Whether frames can be decoded, and those with the milliseconds that each is shown."""
+    try:
+        decoded, animation = cv2.imdecodeanimation(np.frombuffer(content, np.uint8), first, count)
+    except cv2.error:
+        return False, []
+    times = map(int, animation.durations)
+    return decoded, [(np.asarray(image), time) for image, time in zip(animation.frames, times, strict=False)]
+
+
+def _pages(content: bytes, first: int, count: int) -> tuple[Array, ...]:
+    """Pages of a TIFF as they are stored: BGR, BGRA or gray, of any depth; none of those that are damaged."""
     data = np.frombuffer(content, np.uint8)
-    pages = cv2.imdecodemulti(data, cv2.IMREAD_UNCHANGED, range=(first, first + count))[1]
+    try:
+        pages = cv2.imdecodemulti(data, cv2.IMREAD_UNCHANGED, range=(first, first + count))[1]
+    except cv2.error:
+        return ()
     return tuple(np.asarray(page) for page in pages)
 
 
-def _count_pages(content: mmap.mmap) -> int:
-    """The directories of a TIFF, classic or big, that its chain names."""
-    order: Literal["little", "big"] = "little" if content[:2] == b"II" else "big"
-    is_big = int.from_bytes(content[2:4], order) == 43
-    offset_bytes, count_bytes, entry_bytes = (8, 8, 20) if is_big else (4, 2, 12)
-    seen: set[int] = set()
-    at = int.from_bytes(content[offset_bytes : 2 * offset_bytes], order)
-    while at and at not in seen:
-        seen.add(at)
-        entries = int.from_bytes(content[at : at + count_bytes], order)
-        at += count_bytes + entries * entry_bytes
-        at = int.from_bytes(content[at : at + offset_bytes], order)
-    return len(seen)
+def _checked_pages(path: Path, content: bytes) -> int:
+    """The number of pages of a TIFF, each of which is small enough to be decoded.
+
+    Raises:
+        InputError: one is too large, or there are too many.
+    """
+    places = directories(content)
+    if len(places) > MAX_PAGES:
+        raise InputError(f"{path}: more than {MAX_PAGES:,} pages, which are allowed; split the file")
+    for place in places:
+        with suppress(struct.error, LookupError, ValueError, OverflowError):  # damage, which decoding reports
+            tags = read_numbers(content, place)
+            bits = int(max(tags.get(258, (1,))))
+            width, height = int(tags[256][0]), int(tags[257][0])
+            check_size(path, Header(format="TIFF", width=width, height=height, bits=bits))
+    return len(places)
 
 
-def _mapped(path: Path) -> mmap.mmap:
-    with path.open("rb") as file:
-        return mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
+def _content_of(path: Path) -> bytes:
+    return read_bytes(path, "an image", MAX_IMAGE_BYTES)

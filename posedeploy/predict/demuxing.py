@@ -16,11 +16,14 @@ from av.stream import Disposition
 
 from posedeploy.closable import Closable
 from posedeploy.errors import InputError
-from posedeploy.predict.frames import DEFAULT_FPS, MAX_FPS
+from posedeploy.limits import MAX_FRAME_PIXELS
+from posedeploy.predict.frames import DEFAULT_FPS, MAX_FPS, too_large
 from posedeploy.types import Array
 
 OnSound: TypeAlias = "Callable[[av.Packet[Any]], None]"
 HDR_TRANSFERS = {16: "PQ", 18: "HLG"}
+DECODER_OPTIONS = {"max_pixels": str(MAX_FRAME_PIXELS)}
+"""FFmpeg's; a video may become larger after its first frame."""
 NO_TIMESTAMPS, DISCONTINUOUS = 0x80, 0x200
 """FFmpeg's AVFMT_NOTIMESTAMPS and AVFMT_TS_DISCONT."""
 
@@ -34,7 +37,7 @@ class Demuxed(Closable):
     def __init__(self, container: InputContainer, name: str) -> None:
         """
         Raises:
-            InputError: nothing in it moves.
+            InputError: nothing in it moves, or its frames are too large.
         """
         self.container = container
         pictures = [
@@ -48,6 +51,11 @@ class Demuxed(Closable):
             )
         best = container.streams.best("video")
         self.picture = best if best in pictures else pictures[0]
+        width, height = self.picture.width, self.picture.height
+        if width * height > MAX_FRAME_PIXELS:
+            container.close()
+            raise InputError(too_large(name, width, height))
+        self.picture.codec_context.options = DECODER_OPTIONS
         self.picture.thread_type = "AUTO"
         sound = container.streams.best("audio")
         self.sound = sound if isinstance(sound, AudioStream) else None

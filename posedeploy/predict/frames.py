@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Literal, TypeAlias
 
 from posedeploy.closable import Closable
+from posedeploy.limits import MAX_FRAME_PIXELS
 from posedeploy.predict.sound import Sound
 from posedeploy.printable import printable
 from posedeploy.types import Array
@@ -20,6 +21,14 @@ DEFAULT_FPS = 25.0
 """For a camera or video that does not tell, or tells what cannot be."""
 
 MAX_FPS = 1000.0
+
+
+def too_large(name: str, width: int, height: int) -> str:
+    """Return the message for a video whose frames may not be decoded."""
+    return (
+        f"{name}: the video has {width:,} x {height:,} px, and a frame may have {MAX_FRAME_PIXELS:,} px in "
+        "all; make it smaller"
+    )
 
 
 @dataclass(frozen=True, eq=False)

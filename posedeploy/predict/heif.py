@@ -8,6 +8,7 @@ import cv2
 import numpy as np
 import pillow_heif
 
+from posedeploy.errors import first_line
 from posedeploy.types import Array
 
 
@@ -15,11 +16,15 @@ def decode_heic(content: bytes) -> Array:
     """Return (H, W, 3) uint8 BGR of the primary image, turned as its boxes say.
 
     Raises:
-        ValueError: it is damaged.
-        RuntimeError: libheif cannot decode it.
+        ValueError: it is damaged, or libheif cannot decode it.
+        MemoryError: it does not fit into the memory.
     """
-    image = pillow_heif.open_heif(io.BytesIO(content), convert_hdr_to_8bit=True)
-    pixels = np.asarray(image)
+    try:
+        pixels = np.asarray(pillow_heif.open_heif(io.BytesIO(content), convert_hdr_to_8bit=True))
+    except MemoryError:
+        raise
+    except Exception as error:  # of damage: EOFError, IndexError, SyntaxError, RuntimeError, ...
+        raise ValueError(f"{type(error).__name__}: {first_line(error)}") from error
     if pixels.ndim == 2:
         return cv2.cvtColor(pixels, cv2.COLOR_GRAY2BGR)
     return cv2.cvtColor(np.ascontiguousarray(pixels[..., :3]), cv2.COLOR_RGB2BGR)

@@ -58,7 +58,9 @@ def read_header(content: bytes) -> Header | None:
         if magic.match(content):
             try:
                 return parse(content)
-            except (struct.error, IndexError, AttributeError, UnicodeDecodeError) as error:
+            except HeaderError:
+                raise
+            except (struct.error, LookupError, AttributeError, ValueError, OverflowError) as error:
                 raise HeaderError("the header of the image is damaged or cut off") from error
     return None
 
@@ -76,7 +78,8 @@ def _png(content: bytes) -> Header:
                 f"and {max(len(content) - at - 12, 0):,} follow"
             )
         if kind == b"sBIT" and length and color != 3:  # of a palette the bits are those of its colors
-            header = replace(header, white=(1 << max(content[at + 8 : at + 8 + length])) - 1)
+            significant = max(content[at + 8 : at + 8 + length])
+            header = replace(header, white=(1 << significant) - 1) if significant <= bits else header
         if kind == b"IEND":
             return header
         at += 12 + length
@@ -185,8 +188,14 @@ def _pnm(content: bytes) -> Header:
     if content[1:2] in b"Ff":
         return Header(format="PFM", width=width, height=height, bits=32, samples="float")
     white = int(numbers[2]) if len(numbers) == 3 else 255
+    _check_white(white)
     bits = 16 if white > 255 else 8
     return Header(format="PNM", width=width, height=height, bits=bits, white=white)
+
+
+def _check_white(white: int) -> None:
+    if not 0 < white < 1 << 16:
+        raise HeaderError(f"the image has a largest value of {white:,}, and it is from 1 to 65,535")
 
 
 _PAM_FIELD = re.compile(rb"^(WIDTH|HEIGHT|MAXVAL)\s+(\d+)\s*$", re.MULTILINE)
@@ -197,6 +206,7 @@ def _pam(content: bytes) -> Header:
     if len(fields) < 3:
         raise HeaderError("the header of the image is damaged")
     white = fields[b"MAXVAL"]
+    _check_white(white)
     return Header(
         format="PAM",
         width=fields[b"WIDTH"],

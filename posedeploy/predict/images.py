@@ -16,6 +16,7 @@ from posedeploy import plugins
 from posedeploy.content_kinds import kind_of
 from posedeploy.errors import InputError, MissingPackageError, first_line
 from posedeploy.input_files import read_bytes
+from posedeploy.limits import MAX_IMAGE_BYTES, MAX_PIXELS, MAX_SIDE
 from posedeploy.predict.image_headers import HEIC, Header, HeaderError, looks_like_image, read_header
 from posedeploy.predict.sample_depth import to_8_bits
 from posedeploy.types import Array
@@ -27,12 +28,6 @@ SUFFIXES = (
     ".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff", ".jp2", ".avif", ".heic", ".heif", ".ppm",
     ".pgm",
 )  # fmt: skip
-
-MAX_SIDE = 65_535
-"""px; JPEG's own limit."""
-MAX_PIXELS = 1 << 28
-"""More than any camera's; 805 MB once decoded."""
-MAX_BYTES = 1 << 30
 
 _TURNS: dict[int, tuple[int | None, int | None]] = {
     2: (None, 1), 3: (cv2.ROTATE_180, None), 4: (None, 0), 5: (cv2.ROTATE_90_CLOCKWISE, 1),
@@ -80,7 +75,7 @@ def check_claims(path: Path) -> None:
         beginning = file.read(512)
         if beginning.startswith(b"\xff\xd8\xff") or not looks_like_image(beginning):
             return
-        content = beginning + file.read(MAX_BYTES)
+        content = beginning + file.read(MAX_IMAGE_BYTES)
     with suppress(HeaderError):
         header = read_header(content)
         if header is not None:
@@ -101,7 +96,7 @@ def read_picture(path: Path) -> Picture:
         InputError: the file is missing, unreadable, empty, cut off, too large, or not an image.
         MissingPackageError: it is HEIC, and the package that reads HEIC is not installed.
     """
-    content = read_bytes(path, "an image", MAX_BYTES)
+    content = read_bytes(path, "an image", MAX_IMAGE_BYTES)
     if not content:
         raise InputError(f"{path}: the file is empty (0 bytes), not an image; copy or download it again")
     try:
@@ -118,13 +113,16 @@ def read_picture(path: Path) -> Picture:
     return _decoded(path, content, header)
 
 
-def check_size(path: Path, header: Header) -> None:
+def check_size(path: Path, header: Header, max_pixels: int = MAX_PIXELS) -> None:
     """Refuse an image that is too large to decode, or has no pixels.
+
+    Args:
+        max_pixels: of 8 bits.
 
     Raises:
         InputError: it is.
     """
-    allowed = MAX_PIXELS * 8 // max(header.bits, 8)
+    allowed = max_pixels * 8 // max(header.bits, 8)
     if max(header.width, header.height) > MAX_SIDE or header.width * header.height > allowed:
         raise InputError(
             f"{path}: the image has {header.width:,} x {header.height:,} px of {header.bits} bits, and may "

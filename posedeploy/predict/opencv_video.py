@@ -10,7 +10,8 @@ from pathlib import Path
 import cv2
 
 from posedeploy.errors import InputError
-from posedeploy.predict.frames import DEFAULT_FPS, MAX_FPS, Frame, Kind, Source
+from posedeploy.limits import MAX_FRAME_PIXELS
+from posedeploy.predict.frames import DEFAULT_FPS, MAX_FPS, Frame, Kind, Source, too_large
 from posedeploy.predict.images import SUFFIXES
 from posedeploy.predict.truncation import missing_bytes
 from posedeploy.printable import printable
@@ -19,6 +20,7 @@ from posedeploy.types import Array
 # Read when OpenCV first meets a video: FFmpeg's remarks stay off the terminal, what matters is in our errors.
 os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", "-8")
 
+SIDES = (cv2.CAP_PROP_FRAME_WIDTH, cv2.CAP_PROP_FRAME_HEIGHT)
 WITHOUT_PYAV = (
     "PyAV is not installed, so OpenCV reads and writes the video: MPEG-4 at a constant rate, without sound; "
     "pip install 'posedeploy[video]' gives H.264 with the times and the sound of the source"
@@ -69,6 +71,10 @@ class OpenCvReader(_Captured):
                 f"{shown}: not an image or a video that OpenCV reads, or a damaged one; wanted a video such "
                 f"as .mp4 or .webm, or an image: {', '.join(SUFFIXES)}"
             )
+        width, height = (int(capture.get(side)) for side in SIDES)
+        if width * height > MAX_FRAME_PIXELS:
+            capture.release()
+            raise InputError(too_large(shown, width, height))
         self._path = path
         frames = int(capture.get(cv2.CAP_PROP_FRAME_COUNT))
         super().__init__(capture, path.name, (path,), frames if frames > 0 else None)

@@ -26,7 +26,7 @@ def to_8_bits(pixels: Array, header: Header) -> tuple[Array, str | None]:
         pixels = np.maximum(pixels, 0)
     if header.white is not None and header.format in ("PNM", "PAM"):
         return _scaled(pixels, max(header.white, largest), header.is_inverted), None
-    depth = next(depth for depth in DEPTHS if max(largest, header.white or 0) < 1 << depth)
+    depth = next((depth for depth in DEPTHS if max(largest, header.white or 0) < 1 << depth), DEPTHS[-1])
     remark = None
     if depth != header.bits and header.white != 65535:
         remark = f"a file of {header.bits} bits whose values reach {largest}: read as {depth} bits"
@@ -58,4 +58,5 @@ def _from_floats(pixels: Array) -> tuple[Array, str | None]:
     remark = f"floats that reach {largest:g}: read as {named}"
     if missing:
         remark += f", and {missing:,} of {pixels.size:,} that are not finite as black"
-    return np.rint(np.clip(pixels * (255 / white), 0, 255)).astype(np.uint8), remark
+    with np.errstate(over="ignore"):  # what becomes infinite is white
+        return np.rint(np.clip(pixels * (255 / white), 0, 255)).astype(np.uint8), remark

@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 import av
 
 from posedeploy.errors import InputError
-from posedeploy.predict.demuxing import Demuxed
+from posedeploy.predict.demuxing import DECODER_OPTIONS, Demuxed
 from posedeploy.predict.frames import Frame, Source
 from posedeploy.predict.sound import Sound
 from posedeploy.predict.timeline import Timeline
@@ -137,7 +137,7 @@ class StreamReader(Source):
 
 
 def _connected(url: str, shown: str) -> Demuxed:
-    options = OPTIONS.get(urlsplit(url).scheme.lower(), {})
+    options = DECODER_OPTIONS | OPTIONS.get(urlsplit(url).scheme.lower(), {})
     try:
         container = av.open(url, options=options, timeout=TIMEOUT_S, metadata_errors="replace")
     except av.FFmpegError as error:

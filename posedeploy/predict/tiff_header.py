@@ -6,6 +6,8 @@ import struct
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from posedeploy.limits import MAX_PAGES
+
 WHITE_IS_ZERO, BLACK_IS_ZERO, RGB, PALETTE = range(4)
 COLORS: Mapping[int, str] = {4: "a mask", 5: "CMYK", 6: "YCbCr", 8: "Lab", 9: "Lab", 10: "Lab", 32803: "raw"}
 MAX_TAGS = 4096
@@ -61,17 +63,54 @@ def why_unreadable(tags: Tags) -> str | None:
     return None
 
 
-def read_numbers(content: bytes) -> dict[int, tuple[float, ...]]:
-    """Return the numbers of each tag of the first directory.
+@dataclass(frozen=True)
+class _Layout:
+    """How numbers are written in a file, which is classic or big."""
+
+    order: str
+    big: bool
+    count: str
+    offset: str
+    entry_size: int
+
+    def number(self, content: bytes, at: int, code: str) -> int:
+        return int(struct.unpack_from(self.order + code, content, at)[0])
+
+
+def _layout(content: bytes) -> _Layout:
+    order = "<" if content[:2] == b"II" else ">"
+    big = content[2:4] in (b"+\0", b"\0+")
+    return _Layout(order, True, "Q", "Q", 20) if big else _Layout(order, False, "H", "I", 12)
+
+
+def directories(content: bytes) -> list[int]:
+    """Return where the directories begin, one for each page; those after damage, or beyond ``MAX_PAGES``, are
+    left out."""
+    layout = _layout(content)
+    found: dict[int, bool] = {}
+    try:
+        at = layout.number(content, 8 if layout.big else 4, layout.offset)
+        while at and at not in found and len(found) <= MAX_PAGES:
+            found[at] = True
+            count = layout.number(content, at, layout.count)
+            behind = at + (8 if layout.big else 2) + count * layout.entry_size
+            at = layout.number(content, behind, layout.offset)
+    except struct.error:
+        pass
+    return list(found)
+
+
+def read_numbers(content: bytes, at: int | None = None) -> dict[int, tuple[float, ...]]:
+    """Return the numbers of each tag of a directory, the first one if no place is given.
 
     Raises:
         struct.error: it lies outside the content.
     """
-    order = "<" if content[:2] == b"II" else ">"
-    big = content[2:4] in (b"+\0", b"\0+")
-    count_code, entry_size, offset_code, inline = ("Q", 20, "Q", 8) if big else ("H", 12, "I", 4)
-    (at,) = struct.unpack_from(order + offset_code, content, 8 if big else 4)
-    (count,) = struct.unpack_from(order + count_code, content, at)
+    layout = _layout(content)
+    order, big, offset_code, entry_size = layout.order, layout.big, layout.offset, layout.entry_size
+    inline = 8 if big else 4
+    at = layout.number(content, 8 if big else 4, offset_code) if at is None else at
+    count = layout.number(content, at, layout.count)
     at += 8 if big else 2
     values: dict[int, tuple[float, ...]] = {}
     for entry in range(at, at + entry_size * min(count, MAX_TAGS), entry_size):

@@ -8,7 +8,7 @@ from pathlib import Path
 import av
 
 from posedeploy.errors import InputError
-from posedeploy.predict.demuxing import HDR_TRANSFERS, Demuxed
+from posedeploy.predict.demuxing import DECODER_OPTIONS, HDR_TRANSFERS, Demuxed
 from posedeploy.predict.frames import Frame, Kind, Source
 from posedeploy.predict.images import SUFFIXES
 from posedeploy.predict.sound import Sound
@@ -115,7 +115,7 @@ def _frames(count: int) -> str:
 def _opened(path: Path, shown: str) -> Demuxed:
     try:
         # The protocol is named, or a colon in the file's name would be taken for the end of one.
-        container = av.open(f"file:{path}", metadata_errors="replace")
+        container = av.open(f"file:{path}", options=DECODER_OPTIONS, metadata_errors="replace")
     except av.FFmpegError as error:
         if isinstance(error, (av.PermissionError, av.IsADirectoryError)):
             raise InputError(f"{shown}: cannot be read ({error.strerror}); name a file that can") from error

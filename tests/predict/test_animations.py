@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import struct
 from pathlib import Path
 
 import cv2
@@ -7,6 +8,7 @@ import numpy as np
 import pytest
 
 from posedeploy.errors import InputError
+from posedeploy.predict import animations, tiff_header
 from posedeploy.predict.animations import Animation
 from posedeploy.predict.sources import open_source
 from posedeploy.predict.video_reader import VideoReader
@@ -120,16 +122,60 @@ def test_pages_of_more_bits_are_scaled_by_what_they_hold(tmp_path: Path) -> None
 
 
 @pytest.mark.parametrize("name", ["a.webp", "a.tif"])
-def test_an_animation_that_is_closed_holds_its_file_no_longer(tmp_path: Path, name: str) -> None:
-    """Also where its frames were left before the last one."""
+def test_an_animation_that_shrinks_while_it_is_read_goes_on(tmp_path: Path, name: str) -> None:
+    """A file that is mapped into memory would end the process."""
     if name == "a.tif":
         cv2.imwritemulti(str(tmp_path / name), [np.full((8, 8, 3), 9, np.uint8)] * 3)
     else:
         animated(tmp_path / name)
     source = Animation(tmp_path / name)
+    whole = sum(1 for _ in source)
     frames = iter(source)
     next(frames)
-    assert str(tmp_path / name) in Path("/proc/self/maps").read_text()
-    source.close()
-    source.close()
+    (tmp_path / name).write_bytes(b"")
+    assert sum(1 for _ in frames) == whole - 1
     assert str(tmp_path / name) not in Path("/proc/self/maps").read_text()
+    source.close()
+
+
+def _tiff(sizes: list[tuple[int, int]]) -> bytes:
+    """Pages that claim these sizes, and hold 16 bytes each."""
+    content, places = b"II*\0", 8
+    for number, (width, height) in enumerate(sizes):
+        following = places + 114 if number + 1 < len(sizes) else 0
+        tags = {256: width, 257: height, 258: 8, 259: 1, 262: 1, 273: 0, 277: 1, 278: height, 279: 16}
+        entries = b"".join(struct.pack("<HHII", tag, 4, 1, value) for tag, value in tags.items())
+        content += (struct.pack("<I", 8) if not number else b"") + struct.pack("<H", len(tags)) + entries
+        content += struct.pack("<I", following)
+        places = following
+    return content + bytes(16)
+
+
+def _gif(side: int) -> bytes:
+    frame = b"!\xf9\4\0\0\0\0\0," + struct.pack("<4H", 0, 0, 1, 1) + b"\0\2\2\x44\1\0"
+    return b"GIF89a" + struct.pack("<HH", side, side) + b"\x80\0\0" + bytes(6) + frame * 2 + b";"
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "message"),
+    [
+        ("a.tif", _tiff([(4, 4), (32_000, 32_000)]), "has 32,000 x 32,000 px .* may have .* 268,435,456 px"),
+        ("a.gif", _gif(16_000), "has 16,000 x 16,000 px .* may have .* 67,108,864 px in all"),
+    ],
+)
+def test_a_page_or_frame_that_claims_too_much_is_refused_undecoded(
+    tmp_path: Path, name: str, content: bytes, message: str
+) -> None:
+    (tmp_path / name).write_bytes(content)
+    with pytest.raises(InputError, match=message):
+        open_source(str(tmp_path / name))
+    with pytest.raises(InputError, match=message):
+        Animation(tmp_path / name)
+
+
+def test_too_many_pages_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for module in (animations, tiff_header):
+        monkeypatch.setattr(module, "MAX_PAGES", 3)
+    (tmp_path / "a.tif").write_bytes(_tiff([(4, 4)] * 4))
+    with pytest.raises(InputError, match=r"a\.tif: more than 3 pages, which are allowed; split the file"):
+        Animation(tmp_path / "a.tif")

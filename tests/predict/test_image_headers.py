@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import struct
+import zlib
 from collections.abc import Callable
 from pathlib import Path
 
@@ -160,3 +161,41 @@ def test_the_end_of_a_thumbnail_is_not_the_end_of_the_image(photo: Array) -> Non
             HeaderError, match=r"the image is cut off: its [\d,]+ bytes end before the format's"
         ):
             read_header(half)
+
+
+def _png(significant: bytes) -> bytes:
+    content = cv2.imencode(".png", np.dstack([GRAY] * 3).astype(np.uint16) * 257)[1].tobytes()
+    chunk = b"sBIT" + significant
+    packed = struct.pack(">I", len(significant)) + chunk + struct.pack(">I", zlib.crc32(chunk))
+    return content[:33] + packed + content[33:]
+
+
+INFINITE = struct.pack("<d", float("inf"))
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (b"P6\n" + b"9" * 5000 + b" 1\n255\n", "the header of the image is damaged or cut off"),
+        (b"P6\n4 2\n99999999\n" + bytes(24), "a largest value of 99,999,999, and it is from 1 to 65,535"),
+        (b"P7\nWIDTH 1\nHEIGHT 1\nDEPTH 3\nMAXVAL 0\nENDHDR\n", "a largest value of 0, and it is from 1"),
+        (
+            b"II*\0\x08\0\0\0\2\0"
+            + struct.pack("<HHIIHHII", 256, 12, 1, 38, 257, 4, 1, 4)
+            + bytes(4)
+            + INFINITE,
+            "the header of the image is damaged or cut off",
+        ),
+    ],
+    ids=["digits", "a largest value", "a largest value of none", "an infinite width"],
+)
+def test_numbers_that_no_header_has_are_damage(content: bytes, message: str, tmp_path: Path) -> None:
+    (tmp_path / "image").write_bytes(content)
+    with pytest.raises(InputError, match=message):
+        read_image(tmp_path / "image")
+
+
+def test_more_significant_bits_than_a_sample_has_are_ignored(tmp_path: Path) -> None:
+    (tmp_path / "a.png").write_bytes(_png(b"\xff\xff\xff"))
+    (tmp_path / "b.png").write_bytes(_png(b"\x10\x10\x10"))
+    assert np.array_equal(read_image(tmp_path / "a.png"), read_image(tmp_path / "b.png"))

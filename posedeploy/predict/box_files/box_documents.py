@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, TypeAlias
 
 from posedeploy.errors import InputError
+from posedeploy.limits import MAX_JSON_BYTES
 from posedeploy.predict.box_files.box_content import Box, ImageKey, RawBoxes, Size, collect, numbers_of
 from posedeploy.predict.coco_tables import categories_of, guarded, image_id_of, images_of
 from posedeploy.text_files import read_json
@@ -17,7 +18,6 @@ WHAT = (
     "or annotations, or LabelMe's file of an image"
 )
 COCO_PERSON = ("1",)
-MAX_BYTES = 512 << 20
 CORNERS = {"rectangle": 2, "polygon": 3, "linestrip": 2}
 """LabelMe's shapes that a box lies around, and how many points they have at least."""
 
@@ -31,7 +31,7 @@ def read_document(path: Path) -> RawBoxes:
     Raises:
         InputError: it cannot be read, or is of no known form.
     """
-    document = read_json(path, WHAT, max_bytes=MAX_BYTES, nan=True)
+    document = read_json(path, WHAT, max_bytes=MAX_JSON_BYTES, nan=True)
     for form, is_it, read in FORMS:
         if is_it(document):
             return guarded(partial(read, document, path), form, lambda why: InputError(f"{path}: {why}"))

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from xml.parsers import expat
 
 from posedeploy.errors import InputError
+from posedeploy.limits import MAX_DEPTH, MAX_VOC_BYTES, MAX_XML_NAME
 from posedeploy.predict.box_files.box_content import Box, ImageKey, RawBoxes, Size, collect, numbers_of
 from posedeploy.text_files import read_text
 
@@ -16,6 +17,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 WHAT = "Pascal VOC's file of an image"
+RECORDED = 5
+"""How deep Pascal VOC's elements lie: annotation/object/part/bndbox/xmin."""
 CORNERS = ("xmin", "ymin", "xmax", "ymax")
 
 
@@ -62,30 +65,51 @@ def _objects(values: list[tuple[str, str]]) -> list[dict[str, str]]:
 def _values(path: Path) -> list[tuple[str, str]]:
     """Each element by its place, such as ``annotation/size/width``, with its text; one that begins ends in
     ``/``."""
-    places: list[str] = []
-    texts: list[str] = []
-    found: list[tuple[str, str]] = []
-    parser = expat.ParserCreate()
-
-    def begin(name: str, attributes: dict[str, str]) -> None:
-        places.append(name)
-        texts.clear()
-        found.append(("/".join(places) + "/", ""))
-
-    def end(name: str) -> None:
-        found.append(("/".join(places), "".join(texts).strip()))
-        places.pop()
-        texts.clear()
-
-    def refuse(*arguments: object) -> None:
-        raise InputError(f"{path}: not {WHAT}: it declares entities, which are not read")
-
-    parser.StartElementHandler = begin
-    parser.EndElementHandler = end
-    parser.CharacterDataHandler = texts.append
-    parser.EntityDeclHandler = refuse
+    elements = _Elements(path)
     try:
-        parser.Parse(read_text(path, WHAT), True)
+        elements.parser.Parse(read_text(path, WHAT, max_bytes=MAX_VOC_BYTES), True)
     except expat.ExpatError as error:
         raise InputError(f"{path}: not {WHAT}: {error}") from error
-    return found
+    return elements.found
+
+
+class _Elements:
+    """What a parser comes by: the elements that are not deeper than any that is read."""
+
+    def __init__(self, path: Path) -> None:
+        self.found: list[tuple[str, str]] = []
+        self._path = path
+        self._places: list[str] = []
+        self._texts: list[str] = []
+        self._known: dict[str, str] = {}
+        self.parser = expat.ParserCreate()
+        self.parser.StartElementHandler = self._begin
+        self.parser.EndElementHandler = self._end
+        self.parser.CharacterDataHandler = self._texts.append
+        self.parser.EntityDeclHandler = self._refuse_entity
+
+    def _begin(self, name: str, attributes: dict[str, str]) -> None:
+        if len(name) > MAX_XML_NAME or len(self._places) >= MAX_DEPTH:
+            raise self._refusal(
+                f"an element is {len(self._places) + 1} deep with a name of {len(name):,} characters, and "
+                f"may be {MAX_DEPTH} deep with {MAX_XML_NAME}"
+            )
+        self._places.append(name)
+        self._texts.clear()
+        self._record("/", "")
+
+    def _end(self, name: str) -> None:
+        self._record("", "".join(self._texts).strip())
+        self._places.pop()
+        self._texts.clear()
+
+    def _record(self, end: str, text: str) -> None:
+        if len(self._places) <= RECORDED:
+            place = "/".join(self._places) + end
+            self.found.append((self._known.setdefault(place, place), text))
+
+    def _refuse_entity(self, *arguments: object) -> None:
+        raise self._refusal("it declares entities, which are not read")
+
+    def _refusal(self, why: str) -> InputError:
+        return InputError(f"{self._path}: not {WHAT}: line {self.parser.CurrentLineNumber}: {why}")

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TypeAlias
 
 from posedeploy.errors import InputError
+from posedeploy.limits import MAX_JSON_BYTES
 from posedeploy.predict.coco_tables import ENTRY_ERRORS, guarded
 from posedeploy.predict.joint_files.coco_joints import (
     is_annotations,
@@ -30,7 +31,6 @@ from posedeploy.predict.joint_files.joint_content import FileFrame, RawJoints, f
 from posedeploy.text_files import read_json
 
 WHAT = "a JSON file of 2D joints"
-MAX_BYTES = 512 << 20
 HINT = (
     "wanted OpenPose's file of a frame, COCO results or annotations, poses.json, AlphaPose's or MMPose's "
     "results, or lists of numbers"
@@ -45,7 +45,7 @@ def read_document(path: Path, key: str | None, *, sequence: bool) -> RawJoints:
     Raises:
         InputError: it cannot be read, or is of no known form.
     """
-    document = read_json(path, WHAT, hint=HINT, max_bytes=MAX_BYTES, nan=True)
+    document = read_json(path, WHAT, hint=HINT, max_bytes=MAX_JSON_BYTES, nan=True)
 
     def refuse(why: str) -> InputError:
         return InputError(f"{path}: {why}; {HINT}")

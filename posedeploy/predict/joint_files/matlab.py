@@ -4,6 +4,8 @@ name."""
 from __future__ import annotations
 
 import math
+import struct
+import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -12,15 +14,18 @@ import numpy as np
 import scipy.io
 
 from posedeploy.errors import InputError
-from posedeploy.input_files import check_regular
+from posedeploy.input_files import check_regular, read_bytes
 from posedeploy.limits import MAX_ARRAY_BYTES
-from posedeploy.npy_files import too_large
+from posedeploy.npy_files import HEADER_BYTES, too_large
 from posedeploy.predict.joint_files.joint_arrays import JOINTS, WHAT, from_arrays
 from posedeploy.predict.joint_files.joint_content import RawJoints
 from posedeploy.types import Array
+from posedeploy.zip_files import CHUNK
 
 NUMERIC = {"double", "single", "int8", "uint8", "int16", "uint16", "int32", "uint32", "int64", "uint64"}
 BYTES_OF_A_NUMBER = 8
+VARIABLES_AT, COMPRESSED = 128, 15
+"""Where variables begin in a file, and the type of a compressed one."""
 
 
 def read_mat(path: Path, key: str | None, *, sequence: bool) -> RawJoints:
@@ -40,11 +45,41 @@ def read_mat(path: Path, key: str | None, *, sequence: bool) -> RawJoints:
         size = math.prod(shapes[name]) * BYTES_OF_A_NUMBER
         if size > MAX_ARRAY_BYTES:
             raise too_large(f"{path}: {name}", size, JOINTS)
+        _check_unpacked(path, f"{path}: {name}", [each for each, _, _ in listed].index(name), len(listed))
         with _refusing(path):
             array = np.asarray(scipy.io.loadmat(path, variable_names=[name])[name])
         return array if array.shape == shapes[name] else array.T
 
     return from_arrays(shapes, load, path, key, refusals, sequence=sequence)
+
+
+def _check_unpacked(path: Path, source: str, number: int, count: int) -> None:
+    """Refuse a compressed variable that is larger than its header claims; SciPy would unpack all of it.
+
+    Args:
+        number, count: which variable, of how many.
+
+    Raises:
+        InputError: it is larger than an array may be.
+    """
+    content = read_bytes(path, WHAT)
+    order = ">" if content[126:128] == b"MI" else "<"
+    elements, at = [], VARIABLES_AT
+    while content.startswith(b"MATLAB 5.0") and at + 8 <= len(content):
+        kind, size = struct.unpack_from(f"{order}II", content, at)
+        elements.append(content[at + 8 : at + 8 + size] if kind == COMPRESSED else b"")
+        at += 8 + size
+    for packed in elements[number : number + 1] if len(elements) == count else elements:
+        unpacker, size = zlib.decompressobj(), 0
+        with _refusing(path):
+            while packed and size <= MAX_ARRAY_BYTES + HEADER_BYTES:
+                size += len(unpacker.decompress(packed, CHUNK))
+                packed = unpacker.unconsumed_tail
+        if size > MAX_ARRAY_BYTES + HEADER_BYTES:
+            raise InputError(
+                f"{source}: more bytes when unpacked than the {MAX_ARRAY_BYTES:,} that an array of {JOINTS} "
+                "may have"
+            )
 
 
 @contextmanager

@@ -12,6 +12,7 @@ import pytest
 
 from posedeploy import npy_files
 from posedeploy.errors import InputError
+from posedeploy.predict.box_files import voc
 from posedeploy.predict.box_files.box_content import BoxOptions
 from posedeploy.predict.boxes import Finder, read_boxes
 from posedeploy.predict.sources import open_source
@@ -343,3 +344,25 @@ def test_a_file_longer_than_what_tells_its_format_is_read_whole(
     boxes = [{"image": "a.png", "boxes": [list(BOX)], "note": "é" * 40_001}]
     (tmp_path / "a.json").write_text(json.dumps(boxes, ensure_ascii=False), encoding=encoding)
     assert found(tmp_path / "a.json", image)[1] == [[list(BOX)]]
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (
+            "<a>" * 300 + "</a>" * 300,
+            "an element is 201 deep with a name of 1 characters, and may be 200",
+        ),
+        (f"<{'n' * 200}/>", "a name of 200 characters, and may be 200 deep with 100"),
+        ("<!-- " + "x" * 1001 + " -->", "1,035 bytes, and Pascal VOC's file of an image may have 1,000"),
+    ],
+    ids=["depth", "a name", "bytes"],
+)
+def test_xml_that_would_fill_the_memory_is_refused(
+    content: str, message: str, tmp_path: Path, image: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The places of 60,000 elements inside each other had 7 GB."""
+    monkeypatch.setattr(voc, "MAX_VOC_BYTES", 1000 if "<!--" in content else voc.MAX_VOC_BYTES)
+    (tmp_path / "a.xml").write_text(f"<annotation>{content}</annotation>")
+    with pytest.raises(InputError, match=message):
+        found(tmp_path / "a.xml", image)

@@ -5,9 +5,11 @@ from __future__ import annotations
 import json
 import pickle
 import re
+import struct
 import sys
 import tracemalloc
 import zipfile
+import zlib
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -19,6 +21,7 @@ import scipy.io
 from posedeploy import npy_files
 from posedeploy.errors import InputError, MissingPackageError
 from posedeploy.poses.file_joint_sets import KNOWN_SETS
+from posedeploy.predict.joint_files import matlab
 from posedeploy.predict.joint_files.joint_content import JointsContent, gather
 from posedeploy.predict.joint_files.joint_formats import is_joints, read_joints
 from posedeploy.predict.joint_files.joint_source import JointsFile, JointsOptions
@@ -607,3 +610,21 @@ def test_images_of_many_sizes_do_not_stay_in_memory(tmp_path: Path) -> None:
         assert tracemalloc.get_traced_memory()[1] < 5 * 3 * 1030 * 1000
     finally:
         tracemalloc.stop()
+
+
+def test_a_matlab_variable_that_is_larger_than_its_header_claims_is_not_unpacked(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """3 MB became 3 GB."""
+    monkeypatch.setattr(matlab, "MAX_ARRAY_BYTES", 1 << 20)
+    size = 8 << 20
+    head = struct.pack("<4I", 6, 8, 6, 0) + struct.pack("<2I2i", 5, 8, 17, 2)
+    head += struct.pack("<2I8s2I", 1, 6, b"joints", 9, size)
+    packed = zlib.compress(struct.pack("<2I", 14, len(head) + size) + head + bytes(size))
+    start = b"MATLAB 5.0 MAT-file".ljust(124) + struct.pack("<H2s", 0x100, b"IM")
+    (tmp_path / "a.mat").write_bytes(start + struct.pack("<2I", 15, len(packed)) + packed)
+    with pytest.raises(
+        InputError,
+        match=r"a\.mat: joints: more bytes when unpacked than the 1,048,576 that an array of joints",
+    ):
+        read(tmp_path / "a.mat")
