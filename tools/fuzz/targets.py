@@ -15,6 +15,9 @@ TENSORS = ("safetensors", "safetensors", "fields")
 PACKED = ("packed", "packed", "fields")
 NPY = ("npy", "npy", "fields")
 JSON = ("json", "json", "json", "tokens", "lines")
+MANIFEST = ("manifest", "manifest", "manifest", "json", "tokens")
+EMBEDDED = ("embedded", "embedded", "zip", "fields")
+MANIFEST_SUFFIX = ".tflite.posedeploy.json"
 TEXT = ("tokens", "tokens", "lines")
 PICTURE: Mapping[str, Any] = {"memory_mib": 2600, "timeout_s": 20}
 """An image may have 2^28 px by its limit, 805 MB once decoded, and is turned and scaled in copies."""
@@ -103,7 +106,9 @@ TARGETS: Mapping[str, Target] = {
         _target(
             "manifest", "documents:manifest_beside", "documents:manifests", ".tflite.posedeploy.json", JSON
         ),
-        _target("manifest in TFLite", "documents:manifest_inside", "documents:lone_files", ".tflite", ZIP),
+        _target(
+            "manifest in TFLite", "documents:manifest_inside", "documents:lone_files", ".tflite", EMBEDDED
+        ),
         _target("build details", "documents:build_details", "documents:build_details", ".json", JSON),
         _target("AOTI metadata", "documents:aoti_metadata", "documents:packages", ".pt2", ZIP),
         _target("isolated environment", "documents:isolated_environment", "documents:markers", ".json", JSON),

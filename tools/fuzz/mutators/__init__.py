@@ -6,7 +6,7 @@ import random
 from collections.abc import Callable, Mapping
 from typing import TypeAlias
 
-from tools.fuzz.mutators import archives, binary, pickles, text
+from tools.fuzz.mutators import archives, binary, manifests, pickles, text
 
 Mutator: TypeAlias = Callable[[bytes, random.Random], bytes]
 
@@ -21,5 +21,7 @@ MUTATORS: Mapping[str, Mutator] = {
     "npy": archives.change_npy,
     "safetensors": archives.change_safetensors,
     "zip": archives.change_zip,
+    "manifest": manifests.change_manifest,
+    "embedded": manifests.change_embedded,
     "packed": archives.change_packed,
 }
