@@ -174,7 +174,7 @@ HEAVY = {
     "pillow_heif": {"predict.heif"},
     "pygame": {"predict.window"},
     "trimesh": {"predict.mesh_writing"},
-    "scipy": {"predict.joint_files.matlab"},
+    "scipy": {"predict.joint_files.matlab_task"},
     "cv2": {"poses", "predict", "synthetic"},
 }
 """Where each heavy package is imported: in these rooms or modules, at the top."""

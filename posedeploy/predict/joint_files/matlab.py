@@ -1,20 +1,19 @@
-"""Joints in MATLAB's files up to version 7, as SciPy reads them. Version 7.3 is HDF5 and is refused by
-name."""
+"""Joints in MATLAB's files up to version 7, which SciPy reads in a child process. Version 7.3 is HDF5 and is
+refused by name."""
 
 from __future__ import annotations
 
 import math
 import struct
 import zlib
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
-import numpy as np
-import scipy.io
-
+from posedeploy import plugins
 from posedeploy.errors import InputError
 from posedeploy.input_files import check_regular, read_bytes
+from posedeploy.isolation.arrays import read_arrays
+from posedeploy.isolation.tasks import ChildFailedError, free_memory, run_task, work_folder
 from posedeploy.limits import MAX_ARRAY_BYTES
 from posedeploy.npy_files import HEADER_BYTES, too_large
 from posedeploy.predict.joint_files.joint_arrays import JOINTS, WHAT, from_arrays
@@ -26,6 +25,11 @@ NUMERIC = {"double", "single", "int8", "uint8", "int16", "uint16", "int32", "uin
 BYTES_OF_A_NUMBER = 8
 VARIABLES_AT, COMPRESSED = 128, 15
 """Where variables begin in a file, and the type of a compressed one."""
+TASK = "posedeploy.predict.joint_files.matlab_task"
+ARRAY = "array"
+"""The name of the files of arrays that the child leaves."""
+TIME_LIMIT_S = 120.0
+"""SciPy is imported and reads an array of the largest size in a few seconds."""
 
 
 def read_mat(path: Path, key: str | None, *, sequence: bool) -> RawJoints:
@@ -34,23 +38,27 @@ def read_mat(path: Path, key: str | None, *, sequence: bool) -> RawJoints:
 
     Raises:
         InputError: it is damaged or too large, or no one array in it is of the form of joints.
+        MissingPackageError: SciPy is not installed.
+        OutputError: no temporary folder can be written.
     """
     check_regular(path, WHAT)
-    with _refusing(path):
-        listed = scipy.io.whosmat(path)
-    shapes = {name: _turned_shape(shape) for name, shape, kind in listed if kind in NUMERIC}
-    refusals = {name: f"is a {kind}" for name, _, kind in listed if kind not in NUMERIC}
+    plugins.module("scipy")
+    with work_folder(f"reading {path.name}") as work:
+        listed = _run("describe", path, work)
+        shapes = {name: _turned_shape(tuple(shape)) for name, shape, kind in listed if kind in NUMERIC}
+        refusals = {name: f"is a {kind}" for name, _, kind in listed if kind not in NUMERIC}
 
-    def load(name: str) -> Array:
-        size = math.prod(shapes[name]) * BYTES_OF_A_NUMBER
-        if size > MAX_ARRAY_BYTES:
-            raise too_large(f"{path}: {name}", size, JOINTS)
-        _check_unpacked(path, f"{path}: {name}", [each for each, _, _ in listed].index(name), len(listed))
-        with _refusing(path):
-            array = np.asarray(scipy.io.loadmat(path, variable_names=[name])[name])
-        return array if array.shape == shapes[name] else array.T
+        def load(name: str) -> Array:
+            size = math.prod(shapes[name]) * BYTES_OF_A_NUMBER
+            if size > MAX_ARRAY_BYTES:
+                raise too_large(f"{path}: {name}", size, JOINTS)
+            names = [each for each, _, _ in listed]
+            _check_unpacked(path, f"{path}: {name}", names.index(name), len(names))
+            _run("load", path, work, name=name)
+            (array,) = read_arrays(work, ARRAY, 0)
+            return array if array.shape == shapes[name] else array.T
 
-    return from_arrays(shapes, load, path, key, refusals, sequence=sequence)
+        return from_arrays(shapes, load, path, key, refusals, sequence=sequence)
 
 
 def _check_unpacked(path: Path, source: str, number: int, count: int) -> None:
@@ -71,10 +79,12 @@ def _check_unpacked(path: Path, source: str, number: int, count: int) -> None:
         at += 8 + size
     for packed in elements[number : number + 1] if len(elements) == count else elements:
         unpacker, size = zlib.decompressobj(), 0
-        with _refusing(path):
+        try:
             while packed and size <= MAX_ARRAY_BYTES + HEADER_BYTES:
                 size += len(unpacker.decompress(packed, CHUNK))
                 packed = unpacker.unconsumed_tail
+        except zlib.error as error:
+            raise _damaged(path, f"zlib.error: {error}") from error
         if size > MAX_ARRAY_BYTES + HEADER_BYTES:
             raise InputError(
                 f"{source}: more bytes when unpacked than the {MAX_ARRAY_BYTES:,} that an array of {JOINTS} "
@@ -82,14 +92,21 @@ def _check_unpacked(path: Path, source: str, number: int, count: int) -> None:
             )
 
 
-@contextmanager
-def _refusing(path: Path) -> Iterator[None]:
+def _run(function: str, path: Path, work: Path, **argument: str) -> Any:
     try:
-        yield
-    except Exception as error:  # whatever SciPy's parser stumbles over: ValueError, KeyError, zlib.error, ...
-        raise InputError(
-            f"{path}: damaged, or not a MATLAB file up to version 7 ({type(error).__name__}: {error})"
-        ) from error
+        return run_task(
+            f"{TASK}:{function}",
+            {"path": str(path.absolute()), **argument},
+            work,
+            time_limit_s=TIME_LIMIT_S,
+            memory_limit=free_memory(),
+        )
+    except ChildFailedError as failure:  # SciPy's parser stumbles over a damaged file, or crashes
+        raise _damaged(path, f"{failure.error_type or 'SciPy'}: {failure.reason}") from failure
+
+
+def _damaged(path: Path, reason: str) -> InputError:
+    return InputError(f"{path}: damaged, or not a MATLAB file up to version 7 ({reason}); save it again")
 
 
 def _turned_shape(shape: tuple[int, ...]) -> tuple[int, ...]:
