@@ -29,9 +29,10 @@ import msgspec
 
 from posedeploy.errors import InputError
 from posedeploy.families import FAMILIES, joint_set
-from posedeploy.keypoint_descriptions import GUIDE, OWN_JOINTS, KeypointDescription, check_described, describe
+from posedeploy.keypoint_descriptions import KeypointDescription, check_described, describe
 from posedeploy.normalization_units import check_units
 from posedeploy.output_roles import published_channels, resolve_roles
+from posedeploy.own_keypoints import GUIDE, OWN_JOINTS
 from posedeploy.printable import printable
 from posedeploy.specs import family_spec, unit_of
 from posedeploy.tensor_contracts import resolve_input, resolve_outputs

@@ -7,13 +7,12 @@ from dataclasses import dataclass, replace
 
 from posedeploy.errors import InputError
 from posedeploy.families import FAMILIES, joint_set, poses_of
-from posedeploy.joint_sets import JOINT_SETS, JointSet, numbered
+from posedeploy.joint_sets import numbered
+from posedeploy.own_keypoints import OWN_JOINTS, keypoints_in
+from posedeploy.printable import counted
 from posedeploy.types import Limb, ModelSpec
 
 Pairs = tuple[tuple[int, int], ...]
-GUIDE = "docs/own-keypoints.md"
-OWN_JOINTS = "its own"
-"""What the joint set of a network is called that is trained on none of the published ones."""
 
 
 @dataclass(frozen=True)
@@ -32,26 +31,9 @@ class KeypointDescription:
     heatmap_names: tuple[str, ...] = ()
 
 
-def joint_set_of(spec: ModelSpec) -> JointSet:
-    """The joints that a network on 2D joints takes: a published set, or its own."""
-    assert spec.joints is not None, "the caller asks only for networks that take joints"
-    known = JOINT_SETS.get(spec.joints.joint_set)
-    return known or JointSet(OWN_JOINTS, spec.keypoint_names, spec.skeleton)
-
-
 def count_keypoints(spec: ModelSpec) -> int | None:
     """How many keypoints a network of a family has, by its outputs; None where nothing says."""
-    if spec.family not in FAMILIES:
-        return None
-    role, background, each = poses_of(spec.family).KEYPOINTS_OF
-    channels = spec.channels_of(role)
-    return None if channels is None else (channels - background) // each
-
-
-def count_limbs(spec: ModelSpec) -> int | None:
-    """How many limbs its part affinity fields can hold; None for a network without, or where nothing says."""
-    channels = spec.channels_of("pafs")
-    return None if channels is None else channels // 2
+    return keypoints_in(spec, poses_of(spec.family).KEYPOINTS_OF) if spec.family in FAMILIES else None
 
 
 def resolve_keypoints(spec: ModelSpec) -> ModelSpec:
@@ -125,21 +107,6 @@ def undescribed(spec: ModelSpec) -> str | None:
     return poses_of(spec.family).undescribed(spec)
 
 
-def missing_description(spec: ModelSpec) -> str:
-    """What to tell a user who wants poses from a network whose keypoints nothing describes."""
-    count, limbs = count_keypoints(spec) or 0, count_limbs(spec)
-    number, pairs = _number(count, "keypoint"), ""
-    if limbs is not None:
-        number += f" and {_number(limbs, 'limb')}"
-        pairs = f" ({_number(limbs, 'limb')}, in the order of the pairs of PAF channels)"
-    return (
-        f"this {spec.family} has {number} of its own and nothing says which, so its outputs cannot become "
-        "poses; describe them with --contract FILE.toml, here or on export, which has the lines "
-        f'keypoint_names = ["name of keypoint 0", ...] ({_number(count, "name")}) and '
-        f"skeleton = [[0, 1], ...]{pairs}; {GUIDE} shows one"
-    )
-
-
 def _check_names(spec: ModelSpec, where: str) -> None:
     names, count = spec.keypoint_names, count_keypoints(spec)
     twice = sorted({name for name in names if names.count(name) > 1})
@@ -149,8 +116,8 @@ def _check_names(spec: ModelSpec, where: str) -> None:
         )
     if count is not None and len(names) != count:
         raise InputError(
-            f"{where}: {_number(len(names), 'name')} in keypoint_names, and the network has "
-            f"{_number(count, 'keypoint')}; name all of them, in the order of its outputs"
+            f"{where}: {counted(len(names), 'name')} in keypoint_names, and the network has "
+            f"{counted(count, 'keypoint')}; name all of them, in the order of its outputs"
         )
 
 
@@ -187,7 +154,7 @@ def _limbs(spec: ModelSpec, description: KeypointDescription, where: str) -> tup
         return ()
     if given and len(given) != len(skeleton):
         raise InputError(
-            f"{where}: {_number(len(given), 'pair')} in paf_channels and {_number(len(skeleton), 'limb')} in "
+            f"{where}: {counted(len(given), 'pair')} in paf_channels and {counted(len(skeleton), 'limb')} in "
             "skeleton; give one pair for each limb"
         )
     heatmap_of = {joint: heatmap for heatmap, joint in enumerate(spec.heatmap_joints)}
@@ -213,7 +180,7 @@ def _check_limbs(spec: ModelSpec, where: str, *, are_all: bool) -> None:
     joints = spec.heatmap_joints or tuple(range(len(spec.keypoint_names)))
     if heatmaps is not None and len(set(joints)) != heatmaps - 1:
         raise InputError(
-            f"{where}: {_number(len(set(joints)), 'keypoint')} for {_number(heatmaps - 1, 'heatmap')} (and "
+            f"{where}: {counted(len(set(joints)), 'keypoint')} for {counted(heatmaps - 1, 'heatmap')} (and "
             "one of the background); name the keypoint of each heatmap once with heatmap_names"
         )
     if pafs is None:
@@ -223,8 +190,8 @@ def _check_limbs(spec: ModelSpec, where: str, *, are_all: bool) -> None:
     in_order = channels == tuple((2 * number, 2 * number + 1) for number in range(len(channels)))
     if are_all and in_order and 2 * len(channels) != pafs:
         raise InputError(
-            f"{where}: {_number(len(channels), 'limb')} in skeleton, and the network's {pafs} PAF channels "
-            f"are {_number(pafs // 2, 'pair')}; give a limb for each, in their order, or the channels of "
+            f"{where}: {counted(len(channels), 'limb')} in skeleton, and the network's {pafs} PAF channels "
+            f"are {counted(pafs // 2, 'pair')}; give a limb for each, in their order, or the channels of "
             "each limb with paf_channels"
         )
 
@@ -238,7 +205,3 @@ def _is_own(spec: ModelSpec, published: Mapping[str, int]) -> bool:
 def _published_channels(spec: ModelSpec) -> Mapping[str, int]:
     """How many channels the outputs of the published network have, for one with part affinity fields."""
     return poses_of(spec.family).CHANNELS if spec.family in FAMILIES else {}
-
-
-def _number(count: int, noun: str) -> str:
-    return f"{count} {noun}{'s' * (count != 1)}"

@@ -44,7 +44,18 @@ def shorten(message: str) -> str:
     return f"{start}[... {left_out:,} characters ...]{end}"
 
 
-def listed(names: Sequence[str]) -> str:
-    """Return the first names of a list that may be long, and how many more there are."""
-    more = f" and {len(names) - MAX_LISTED} more" if len(names) > MAX_LISTED else ""
-    return ", ".join(printable(name[:MAX_NAME]) for name in names[:MAX_LISTED]) + more
+def listed(names: Sequence[str], limit: int = MAX_LISTED, count: int | None = None) -> str:
+    """Return the first names of a list that may be long, and how many more there are.
+
+    Args:
+        count: the number of things, where ``names`` are not all of them.
+    """
+    more = max(len(names), count or 0) - min(len(names), limit)
+    return ", ".join(printable(name[:MAX_NAME]) for name in names[:limit]) + (
+        f" and {more} more" if more else ""
+    )
+
+
+def counted(number: int, one: str, many: str | None = None) -> str:
+    """Return a number of things, such as ``1 image`` and ``2 images``."""
+    return f"{number} {one if number == 1 else many or one + 's'}"

@@ -7,7 +7,8 @@ from typing import Literal
 
 from posedeploy.families import joint_set, poses_of
 from posedeploy.joint_sets import JointSet
-from posedeploy.keypoint_descriptions import OWN_JOINTS, resolve_keypoints
+from posedeploy.keypoint_descriptions import resolve_keypoints
+from posedeploy.own_keypoints import OWN_JOINTS
 from posedeploy.types import JointsContract, ModelSpec, TensorSpec
 
 

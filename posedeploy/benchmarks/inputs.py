@@ -9,7 +9,7 @@ import numpy as np
 
 from posedeploy.errors import InputError
 from posedeploy.joint_sets import JointSet
-from posedeploy.keypoint_descriptions import joint_set_of
+from posedeploy.own_keypoints import joint_set_of
 from posedeploy.poses.preprocess import prepare
 from posedeploy.poses.preprocess_joints import prepare_joints
 from posedeploy.synthetic import LONGEST, SHORTEST, draw

@@ -12,6 +12,7 @@ from posedeploy.checkpoints.lightweight_openpose_layers import count_stages
 from posedeploy.checkpoints.reader import Checkpoint
 from posedeploy.errors import InputError
 from posedeploy.families import FAMILIES, Family
+from posedeploy.printable import counted
 from posedeploy.types import StageCount, Stages
 
 DEFAULT_STAGES = 1
@@ -40,8 +41,8 @@ def select_stages(
     used = min(DEFAULT_STAGES, stored) if wanted is None else stored if wanted == "all" else wanted
     if not 0 <= used <= stored:
         raise InputError(
-            f"--stages {wanted}: {checkpoint.path} holds {stored} refinement "
-            f"stage{'s' * (stored != 1)}; give a number from 0 to {stored}, or all"
+            f"--stages {wanted}: {checkpoint.path} holds "
+            f"{counted(stored, 'refinement stage')}; give a number from 0 to {stored}, or all"
         )
     stages = Stages(used, stored)
     discarded = tuple(f"{module}." for module in stages.discarded)

@@ -21,13 +21,14 @@ from posedeploy.benchmarks.oks import THRESHOLDS
 from posedeploy.commands.evaluate_annotations import check_annotations, unmatched
 from posedeploy.commands.evaluate_images import find_images
 from posedeploy.console.load_model import SAMPLE, Described, open_finder
-from posedeploy.console.output import check_json, counted, counting, out, say, show, warn, working, write_json
+from posedeploy.console.output import check_json, counting, out, say, show, warn, working, write_json
 from posedeploy.console.person_source import Where, finder_of
 from posedeploy.console.tables import running, table
 from posedeploy.errors import InputError, MissingPackageError
 from posedeploy.predict.chain import Predictor
 from posedeploy.predict.frames import Frame
 from posedeploy.predict.images import read_picture
+from posedeploy.printable import counted
 from posedeploy.types import Artifact, Poses, RunOptions
 
 PEOPLE: dict[SliceName, str] = {"all": "all", "large": "at least 1/3 of the image high"}

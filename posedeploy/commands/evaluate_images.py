@@ -6,8 +6,8 @@ from collections import Counter
 from pathlib import Path, PurePosixPath
 
 from posedeploy.benchmarks.annotations import AnnotatedImage, Annotations
-from posedeploy.console.output import counted
 from posedeploy.errors import InputError
+from posedeploy.printable import counted, listed
 
 SHOWN = 3
 """Names of missing images in a message."""
@@ -31,10 +31,7 @@ def find_images(annotations: Annotations, folder: Path) -> tuple[dict[int | str,
     missing = [image.file_name for image in annotations.images if image.id not in found]
     if not missing:
         return found, ""
-    listed = ", ".join(missing[:SHOWN]) + (
-        f" and {len(missing) - SHOWN} more" if len(missing) > SHOWN else ""
-    )
-    sentence = f"{len(missing)} of {counted(len(names), 'annotated image')} missing: {listed}"
+    sentence = f"{len(missing)} of {counted(len(names), 'annotated image')} missing: {listed(missing, SHOWN)}"
     if not found:
         raise InputError(f"--images {folder}: {sentence}; name the folder that has them")
     return found, f"--images {folder}: {sentence}; left out, with the people in them"

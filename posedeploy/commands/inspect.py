@@ -20,7 +20,8 @@ from posedeploy.console.load_model import (
 from posedeploy.console.output import out, show, working, write_json
 from posedeploy.console.tables import bytes_of, running, size, table, tensors_table
 from posedeploy.families import FAMILIES
-from posedeploy.keypoint_descriptions import count_limbs, undescribed
+from posedeploy.keypoint_descriptions import undescribed
+from posedeploy.own_keypoints import count_limbs
 from posedeploy.printable import listed, printable
 from posedeploy.runtimes.isolated import describe_in_child
 from posedeploy.runtimes.load_runner import devices_of, fitted

@@ -8,8 +8,8 @@ from rich.table import Table
 from posedeploy.benchmarks.keypoints import PoseParity
 from posedeploy.benchmarks.noise_floor import FACTOR
 from posedeploy.benchmarks.parity import Parity
-from posedeploy.console.output import counted
 from posedeploy.console.tables import running, table
+from posedeploy.printable import counted
 
 
 def parity_heading(result: Parity) -> str:

@@ -8,13 +8,14 @@ from pathlib import Path
 
 from posedeploy.console.load_model import Described, open_named
 from posedeploy.console.options import chosen
-from posedeploy.console.output import counted, counting, out, say, warn, working
+from posedeploy.console.output import counting, out, say, warn, working
 from posedeploy.console.person_source import Where, finder_of, people_of
 from posedeploy.console.recorded_files import find_recorded
 from posedeploy.errors import InputError
 from posedeploy.families import mesh_output
-from posedeploy.keypoint_descriptions import GUIDE, are_numbered
+from posedeploy.keypoint_descriptions import are_numbered
 from posedeploy.meshes.topology import read_mesh
+from posedeploy.own_keypoints import GUIDE
 from posedeploy.predict.box_files.box_content import BOX_FORMATS, BoxFormat
 from posedeploy.predict.camera import read_camera
 from posedeploy.predict.frames import MAX_FPS, Source
@@ -23,7 +24,7 @@ from posedeploy.predict.joint_files.joint_source import JointsFile, JointsOption
 from posedeploy.predict.predict_options import MeshFormat, PredictOptions
 from posedeploy.predict.run import Prediction, predict
 from posedeploy.predict.sources import open_source
-from posedeploy.printable import printable
+from posedeploy.printable import counted, printable
 from posedeploy.types import Array, Artifact, Hint, ModelSpec, RunOptions
 
 MESH_FORMATS: dict[str, MeshFormat] = {"obj": ".obj", "glb": ".glb"}

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from posedeploy.console.output import counted, counting, out
+from posedeploy.console.output import counting, out
+from posedeploy.printable import counted
 from posedeploy.synthetic.coco_annotations import write_images
 
 

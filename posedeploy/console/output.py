@@ -30,11 +30,6 @@ out = SafeConsole(highlight=False)
 err = SafeConsole(stderr=True, highlight=False)
 
 
-def counted(number: int, one: str, many: str | None = None) -> str:
-    """A number of things, such as ``1 image`` and ``2 images``."""
-    return f"{number} {one if number == 1 else many or one + 's'}"
-
-
 def show(*tables: Table) -> None:
     """Tables, and an empty line after each."""
     for table in tables:

@@ -12,8 +12,7 @@ from rich.table import Table
 from posedeploy.backends import target_named
 from posedeploy.benchmarks.latency import Latency
 from posedeploy.benchmarks.parity import Parity
-from posedeploy.console.output import counted
-from posedeploy.printable import printable
+from posedeploy.printable import counted, printable
 from posedeploy.types import Artifact, Effective, ModelSpec
 
 

@@ -8,6 +8,7 @@ import torch
 from torch import nn
 
 from posedeploy.convert.prepare import Prepared
+from posedeploy.printable import listed
 from posedeploy.suppress_output import unsaid
 
 SHOWN = 3
@@ -58,8 +59,7 @@ def located(operator: str, prepared: Prepared) -> str:
     found = found or [stack for node, stack in stacks.items() if name in str(node.target)]
     paths = [list(stack.values())[-1][0] for stack in found if stack]
     places = list(dict.fromkeys(map(_shown, paths)))
-    more = f" and {len(places) - SHOWN} more places" if len(places) > SHOWN else ""
-    return f"{operator} in {', '.join(places[:SHOWN]) or 'it'}{more}"
+    return f"{operator} in {listed(places, SHOWN) or 'it'}"
 
 
 def _shown(path: str) -> str:

@@ -43,7 +43,7 @@ KEYPOINTS_OF = ("heatmaps", 1, 1)
 
 def undescribed(spec: ModelSpec) -> str | None:
     """What must be described before people can be found with this network; None where nothing must."""
-    return undescribed_limbs(spec, CHANNELS)
+    return undescribed_limbs(spec, CHANNELS, KEYPOINTS_OF)
 
 
 def decode(outputs: Tensors, spec: ModelSpec, placement: Placement, camera: Camera) -> Poses:
@@ -56,7 +56,7 @@ def decode(outputs: Tensors, spec: ModelSpec, placement: Placement, camera: Came
         InputError: an output is missing, holds several images, or does not fit the placement; or nothing
             describes the limbs of a network with keypoints of its own.
     """
-    limbs = limbs_of(spec, CHANNELS)
+    limbs = limbs_of(spec, CHANNELS, KEYPOINTS_OF)
     heatmaps, pafs = maps_of(outputs, spec, {"heatmaps": limbs.keypoints + 1, "pafs": limbs.channels})
     stride = stride_of(heatmaps, placement, spec.map_stride)
     peaks = find_peaks(upsampled(heatmaps[: limbs.keypoints], cv2.INTER_CUBIC))

@@ -64,7 +64,7 @@ that has a heatmap."""
 
 def undescribed(spec: ModelSpec) -> str | None:
     """What must be described before people can be found with this network; None where nothing must."""
-    return undescribed_limbs(spec, CHANNELS)
+    return undescribed_limbs(spec, CHANNELS, KEYPOINTS_OF)
 
 
 def decode(outputs: Tensors, spec: ModelSpec, placement: Placement, camera: Camera) -> Poses:
@@ -80,7 +80,7 @@ def decode(outputs: Tensors, spec: ModelSpec, placement: Placement, camera: Came
         InputError: an output is missing, holds several images, or does not fit the placement; the camera's
             numbers cannot be used; or nothing describes the limbs of a network with joints of its own.
     """
-    limbs, layout = limbs_of(spec, CHANNELS), _layout_of(spec)
+    limbs, layout = limbs_of(spec, CHANNELS, KEYPOINTS_OF), _layout_of(spec)
     joints = layout.joints
     channels = {"features": 3 * joints, "heatmaps": limbs.keypoints + 1, "pafs": limbs.channels}
     features, heatmaps, pafs = maps_of(outputs, spec, channels)

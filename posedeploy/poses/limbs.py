@@ -9,7 +9,7 @@ from functools import lru_cache
 import numpy as np
 
 from posedeploy.errors import InputError
-from posedeploy.keypoint_descriptions import missing_description
+from posedeploy.own_keypoints import missing_description
 from posedeploy.types import Array, Limb, ModelSpec
 
 # Order matters: the people grow limb by limb.
@@ -93,17 +93,18 @@ def own_limbs(limbs: tuple[Limb, ...], keypoints: int, channels: int) -> Limbs:
     )
 
 
-def limbs_of(spec: ModelSpec, published: Mapping[str, int]) -> Limbs:
+def limbs_of(spec: ModelSpec, published: Mapping[str, int], keypoints_of: tuple[str, int, int]) -> Limbs:
     """The limbs of a network: the published ones, or those that its spec describes.
 
     Args:
         published: how many channels each output of the published network has, by role.
+        keypoints_of: ``KEYPOINTS_OF`` of the family.
 
     Raises:
         InputError: it has other channels, and its spec describes no limbs.
     """
     if not spec.limbs:
-        if missing := undescribed_limbs(spec, published):
+        if missing := undescribed_limbs(spec, published, keypoints_of):
             raise InputError(missing)
         return PUBLISHED
     heatmaps = spec.channels_of("heatmaps")
@@ -112,9 +113,11 @@ def limbs_of(spec: ModelSpec, published: Mapping[str, int]) -> Limbs:
     return own_limbs(spec.limbs, keypoints, spec.channels_of("pafs") or highest)
 
 
-def undescribed_limbs(spec: ModelSpec, published: Mapping[str, int]) -> str | None:
+def undescribed_limbs(
+    spec: ModelSpec, published: Mapping[str, int], keypoints_of: tuple[str, int, int]
+) -> str | None:
     """What must be described before people can be found with this network; None where nothing must."""
     others = [role for role, count in published.items() if spec.channels_of(role) not in (None, count)]
     if spec.limbs or not others:
         return None
-    return missing_description(spec)
+    return missing_description(spec, keypoints_of)

@@ -17,7 +17,7 @@ import numpy as np
 from posedeploy.errors import InputError
 from posedeploy.joint_names import coco_name
 from posedeploy.joint_sets import by_number
-from posedeploy.keypoint_descriptions import missing_description
+from posedeploy.own_keypoints import missing_description
 from posedeploy.poses.maps import maps_of, stride_of
 from posedeploy.types import (
     Array,
@@ -62,8 +62,8 @@ def undescribed(spec: ModelSpec) -> str | None:
     if DEPTH_ROLE not in spec.roles or (_roots(spec.keypoint_names) and _bones(spec.keypoint_names)):
         return None
     return (
-        f"{missing_description(spec)}. Its 3D positions start at a joint called pelvis, or between l_hip and "
-        "r_hip, and their scale needs one limb at least, such as l_hip and l_knee"
+        f"{missing_description(spec, KEYPOINTS_OF)}. Its 3D positions start at a joint called pelvis, or "
+        "between l_hip and r_hip, and their scale needs one limb at least, such as l_hip and l_knee"
     )
 
 

@@ -6,7 +6,7 @@ import numpy as np
 
 from posedeploy.errors import InputError
 from posedeploy.joint_sets import JOINT_SETS, JointSet
-from posedeploy.keypoint_descriptions import joint_set_of
+from posedeploy.own_keypoints import joint_set_of
 from posedeploy.types import Array, JointsContract, ModelSpec, PlacedJoints, Tensors
 
 

@@ -10,7 +10,7 @@ from posedeploy.errors import InputError, MissingPackageError
 from posedeploy.input_files import is_apple_double, not_regular
 from posedeploy.predict.frames import Frame, Kind, Source
 from posedeploy.predict.images import SUFFIXES, is_image, read_picture
-from posedeploy.printable import printable
+from posedeploy.printable import counted, listed, printable
 
 NAMED = 12
 """How many skipped files a remark names; ``Source.skipped`` has them all."""
@@ -80,7 +80,7 @@ def _open_folder(folder: Path, recursive: bool, without: Path | None) -> Images:
     for file in files:
         (images if is_image_file(file) else skipped).append(file)
     if not images:
-        hint = f"; --recursive also reads its {_counted(below, 'folder')}" if below else ""
+        hint = f"; --recursive also reads its {counted(len(below), 'folder')}" if below else ""
         raise InputError(
             f"{folder}: none of its {len(files)} files is an image; wanted files that end in "
             f"{', '.join(SUFFIXES)}{hint}"
@@ -90,7 +90,7 @@ def _open_folder(folder: Path, recursive: bool, without: Path | None) -> Images:
     source.problems += unread
     source.remarks += skipped_files(names, skipped)
     if below:
-        inside = f"{_counted(below, 'folder')} inside: {_some(below[:NAMED], len(below))}"
+        inside = f"{counted(len(below), 'folder')} inside: {listed(below, NAMED)}"
         source.remarks.append(f"skipped {inside}; --recursive reads those too")
     return source
 
@@ -127,7 +127,7 @@ def skipped_files(names: Sequence[str], files: Sequence[Path]) -> list[str]:
         return []
     shown = [name + _of_kind(file) for name, file in zip(names[:NAMED], files, strict=False)]
     are = "that is not an image" if len(names) == 1 else "that are not images"
-    return [f"skipped {_counted(names, 'file')} {are}: {_some(shown, len(names))}"]
+    return [f"skipped {counted(len(names), 'file')} {are}: {listed(shown, count=len(names))}"]
 
 
 def is_image_file(file: Path) -> bool:
@@ -145,12 +145,3 @@ def _of_kind(file: Path) -> str:
     except OSError as error:
         return f" ({error.strerror})"
     return f" ({kind})" if kind is not None else ""
-
-
-def _counted(things: Sequence[object], one: str) -> str:
-    return f"{len(things)} {one}{'' if len(things) == 1 else 's'}"
-
-
-def _some(names: Sequence[str], count: int) -> str:
-    more = f" and {count - len(names)} more" if count > len(names) else ""
-    return ", ".join(names) + more

@@ -10,7 +10,7 @@ import numpy as np
 
 from posedeploy.errors import InputError
 from posedeploy.families import poses_of
-from posedeploy.keypoint_descriptions import joint_set_of
+from posedeploy.own_keypoints import joint_set_of
 from posedeploy.poses.joint_mapping import Mapped, map_joints, whereabouts
 from posedeploy.poses.preprocess_joints import prepare_joints
 from posedeploy.predict.chain import Predictor, finite, joined

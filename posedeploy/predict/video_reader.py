@@ -14,7 +14,7 @@ from posedeploy.predict.images import SUFFIXES
 from posedeploy.predict.sound import Sound
 from posedeploy.predict.timeline import Timeline
 from posedeploy.predict.truncation import has_movie_header, missing_bytes
-from posedeploy.printable import printable
+from posedeploy.printable import counted, printable
 
 
 class VideoReader(Source):
@@ -95,21 +95,17 @@ class VideoReader(Source):
             of = f" of {self.total}" if self.total and self.total > done else ""
             self.problems.append(
                 f"{self._shown}: ended at frame {done}{of}; the file is damaged or cut off, and the results "
-                f"hold {_frames(done)}"
+                f"hold {counted(done, 'frame')}"
             )
         elif self._demuxed.damaged:
             self.problems.append(
-                f"{self._shown}: {_frames(self._demuxed.damaged)} damaged: left out, or decoded with errors; "
-                "copy the file again"
+                f"{self._shown}: {counted(self._demuxed.damaged, 'frame')} damaged: left out, or decoded "
+                "with errors; copy the file again"
             )
         if self._timeline.resets:
             self.remarks.append(
                 f"{self.name}: its time stamps jump {self._timeline.resets} times; the time goes on there"
             )
-
-
-def _frames(count: int) -> str:
-    return f"{count} frame{'s' * (count != 1)}"
 
 
 def _opened(path: Path, shown: str) -> Demuxed:

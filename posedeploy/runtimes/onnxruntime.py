@@ -14,6 +14,7 @@ from onnxruntime.capi import onnxruntime_pybind11_state as native
 
 from posedeploy import plugins
 from posedeploy.errors import ArtifactError, DeviceError, MissingPackageError, PoseDeployError, first_line
+from posedeploy.printable import listed
 from posedeploy.runtimes import onnxruntime_placement as placement
 from posedeploy.runtimes.base import Runner, check_precision, threads_asked
 from posedeploy.types import Artifact, Effective, RunOptions, Tensors, TensorSpec
@@ -145,12 +146,10 @@ class _Opening:
         if self.threads is None and placement.can_report():
             fallen_back = placement.fallen_back(session)
             if fallen_back:
-                more = len(fallen_back) - NAMED
-                listed = ", ".join(fallen_back[:NAMED]) + (f" and {more} more" if more > 0 else "")
                 raise DeviceError(
-                    f"device {device}: ONNX Runtime has no code on {device} for {listed} of "
-                    f"{self.artifact.path} and would run that on the CPU; use --device CPU, or export to "
-                    "another target"
+                    f"device {device}: ONNX Runtime has no code on {device} for "
+                    f"{listed(fallen_back, NAMED)} of {self.artifact.path} and would run that on the CPU; "
+                    "use --device CPU, or export to another target"
                 )
 
 

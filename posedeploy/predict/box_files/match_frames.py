@@ -9,10 +9,9 @@ from pathlib import PurePosixPath
 from posedeploy.errors import InputError
 from posedeploy.predict.box_files.box_content import Box, ImageKey, RawBoxes, Size
 from posedeploy.predict.frames import Frame, Source
-from posedeploy.printable import printable
+from posedeploy.printable import listed, printable
 
 SHOWN = 8
-MAX_SHOWN_NAME = 100
 MAX_DIGITS = 19
 """Of the number of an image or a frame."""
 _LAST_NUMBER = re.compile(r"(\d+)\D*$")
@@ -75,8 +74,8 @@ class Matcher:
         self._tell(name, images, [image for image in images if image not in found], set(found.values()))
         if not found:
             raise InputError(
-                f"{name}: it has boxes of {_listed(list(map(str, self._keys)))}, and none of "
-                f"{self._source.name} ({_listed(images)})"
+                f"{name}: it has boxes of {listed(list(map(str, self._keys)), SHOWN)}, and none of "
+                f"{self._source.name} ({listed(images, SHOWN)})"
                 + (_ID_HINT if all(isinstance(key, int) for key in self._keys) else "")
             )
         return found
@@ -96,8 +95,8 @@ class Matcher:
         first = 0 if by_image else _first(list(numbers), raw.first_number, source.total)
         if not numbers:
             raise InputError(
-                f"{name}: it has boxes of {_listed(list(map(str, self._keys)))}, and {source.name} is a "
-                "video; number its frames, or give boxes without a name, which are of every frame"
+                f"{name}: it has boxes of {listed(list(map(str, self._keys)), SHOWN)}, and {source.name} is "
+                "a video; number its frames, or give boxes without a name, which are of every frame"
             )
         if first is None:
             first = 0
@@ -109,9 +108,11 @@ class Matcher:
     def _tell(self, name: str, images: Sequence[str], without: Sequence[str], used: set[ImageKey]) -> None:
         others = [str(key) for key in self._keys if key not in used]
         if others and used:
-            self.remarks.append(f"{name}: boxes of what {self._source.name} does not have: {_listed(others)}")
+            self.remarks.append(
+                f"{name}: boxes of what {self._source.name} does not have: {listed(others, SHOWN)}"
+            )
         if without and used:
-            self.remarks.append(f"{name}: no boxes for {_listed(without)}: nobody is looked for there")
+            self.remarks.append(f"{name}: no boxes for {listed(without, SHOWN)}: nobody is looked for there")
 
 
 _ID_HINT = (
@@ -157,8 +158,3 @@ def _first(numbers: Sequence[int], stated: int | None, total: int | None) -> int
     if min(numbers) == 1 or (total is not None and max(numbers) == total):
         return 1
     return None
-
-
-def _listed(names: Sequence[str]) -> str:
-    more = f" and {len(names) - SHOWN} more" if len(names) > SHOWN else ""
-    return ", ".join(name[:MAX_SHOWN_NAME] for name in names[:SHOWN]) + more

@@ -9,7 +9,7 @@ import numpy as np
 
 from posedeploy.errors import InputError
 from posedeploy.joint_sets import JointSet
-from posedeploy.keypoint_descriptions import joint_set_of
+from posedeploy.own_keypoints import joint_set_of
 from posedeploy.poses.joint_mapping import Mapped
 from posedeploy.poses.preprocess_joints import prepare_joints
 from posedeploy.predict.frames import Frame
@@ -18,6 +18,7 @@ from posedeploy.predict.joint_files.joint_content import JointsFrame, Person
 from posedeploy.predict.joint_files.joint_source import JointsFile
 from posedeploy.predict.joint_files.map_joints import lacking_joints, note_on_nose, same_joints, to_set
 from posedeploy.predict.lifting import People, of_any_number
+from posedeploy.printable import listed
 from posedeploy.types import Array, ModelSpec
 
 MAX_NAMED = 6
@@ -76,7 +77,9 @@ def _mapped(
     left_out: list[str] = []
     for person in frame.people:
         joints = to_set(person.joints, own, wanted)
-        reason = f"{_listed(joints)} {MISSING}" if isinstance(joints, tuple) else _unusable(joints, spec)
+        reason = (
+            f"{listed(joints, MAX_NAMED)} {MISSING}" if isinstance(joints, tuple) else _unusable(joints, spec)
+        )
         if reason:
             left_out.append(f"{person.label} is left out: {reason}")
         elif not isinstance(joints, tuple):
@@ -84,11 +87,6 @@ def _mapped(
             where = "" if frame.number is None else f" of frame {frame.number}"
             used.append(Person(person.joints, person.label + where))
     return Mapped(np.array(kept).reshape(-1, len(wanted), 3), tuple(left_out)), used
-
-
-def _listed(names: tuple[str, ...]) -> str:
-    more = f" and {len(names) - MAX_NAMED} more" if len(names) > MAX_NAMED else ""
-    return ", ".join(names[:MAX_NAMED]) + more
 
 
 def _unusable(joints: Array, spec: ModelSpec) -> str:

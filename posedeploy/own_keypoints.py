@@ -1,0 +1,56 @@
+"""Networks whose keypoints are not those of a published joint set."""
+
+from __future__ import annotations
+
+from posedeploy.joint_sets import JOINT_SETS, JointSet
+from posedeploy.printable import counted
+from posedeploy.types import ModelSpec
+
+GUIDE = "docs/own-keypoints.md"
+OWN_JOINTS = "its own"
+"""The name of the joint set of a network that is trained on none of the published ones."""
+
+
+def joint_set_of(spec: ModelSpec) -> JointSet:
+    """Return the joints that a network on 2D joints takes: a published set, or its own."""
+    assert spec.joints is not None, "the caller asks only for networks that take joints"
+    known = JOINT_SETS.get(spec.joints.joint_set)
+    return known or JointSet(OWN_JOINTS, spec.keypoint_names, spec.skeleton)
+
+
+def keypoints_in(spec: ModelSpec, keypoints_of: tuple[str, int, int]) -> int | None:
+    """Return the number of keypoints that a network's outputs hold; None where their channels are unknown.
+
+    Args:
+        keypoints_of: ``KEYPOINTS_OF`` of its family: the role of the output, its channels without a keypoint,
+            and its channels for each keypoint.
+    """
+    role, background, each = keypoints_of
+    channels = spec.channels_of(role)
+    return None if channels is None else (channels - background) // each
+
+
+def count_limbs(spec: ModelSpec) -> int | None:
+    """Return the number of limbs that its part affinity fields can hold; None for a network without these, or
+    with unknown channels."""
+    channels = spec.channels_of("pafs")
+    return None if channels is None else channels // 2
+
+
+def missing_description(spec: ModelSpec, keypoints_of: tuple[str, int, int]) -> str:
+    """Return the message for poses from a network whose keypoints nothing describes.
+
+    Args:
+        keypoints_of: as for ``keypoints_in``.
+    """
+    count, limbs = keypoints_in(spec, keypoints_of) or 0, count_limbs(spec)
+    number, pairs = counted(count, "keypoint"), ""
+    if limbs is not None:
+        number += f" and {counted(limbs, 'limb')}"
+        pairs = f" ({counted(limbs, 'limb')}, in the order of the pairs of PAF channels)"
+    return (
+        f"this {spec.family} has {number} of its own and nothing says which, so its outputs cannot become "
+        "poses; describe them with --contract FILE.toml, here or on export, which has the lines "
+        f'keypoint_names = ["name of keypoint 0", ...] ({counted(count, "name")}) and '
+        f"skeleton = [[0, 1], ...]{pairs}; {GUIDE} shows one"
+    )
