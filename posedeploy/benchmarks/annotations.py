@@ -50,7 +50,8 @@ class Person:
 @dataclass(frozen=True)
 class Annotations:
     """What a file says of its images. ``keypoint_names`` are as there; ``category_id`` is a person's;
-    ``remarks`` are what was left out or filled in, a sentence each."""
+    ``remarks`` are what was left out or filled in, a sentence each; ``sha256`` is of the bytes that were
+    read."""
 
     path: Path
     category_id: int
@@ -58,6 +59,7 @@ class Annotations:
     images: tuple[AnnotatedImage, ...]
     people: tuple[Person, ...]
     remarks: tuple[str, ...] = ()
+    sha256: str = ""
 
     def select_images(self, sizes: Mapping[int | str, tuple[int, int]]) -> Annotations:
         """Return the annotations of some of the images alone, by their ids, with these (width, height)."""
@@ -84,14 +86,16 @@ def read_annotations(path: Path, limit: int | None = None) -> Annotations:
             its keypoints are.
     """
     remarks: list[str] = []
-    images, category, entries = read_coco(path, remarks)
+    images, category, entries, digest = read_coco(path, remarks)
     kept = {image.id: _image(image) for image in images[:limit]}
     entries = [entry for entry in entries if entry.image_id in kept]
     filled: Counter[str] = Counter()
     people = tuple(_person(entry, kept[entry.image_id], len(category.keypoints), filled) for entry in entries)
     remarks += [f"{count} of {len(people)} annotations {what}" for what, count in filled.items()]
     category_id = 1 if category.id is None else category.id
-    return Annotations(path, category_id, category.keypoints, tuple(kept.values()), people, tuple(remarks))
+    return Annotations(
+        path, category_id, category.keypoints, tuple(kept.values()), people, tuple(remarks), digest
+    )
 
 
 def _image(image: Image) -> AnnotatedImage:

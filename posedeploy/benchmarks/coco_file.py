@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -11,11 +12,13 @@ import msgspec
 import numpy as np
 
 from posedeploy.errors import InputError
+from posedeploy.input_files import read_bytes
 from posedeploy.limits import MAX_COCO_BYTES
 from posedeploy.poses.coco_keypoints import KEYPOINTS
-from posedeploy.text_files import convert, read_json
+from posedeploy.text_files import convert, parse_json
 from posedeploy.types import Array
 
+WHAT = "COCO keypoints"
 WANTED = "wanted images, annotations and categories as COCO's person_keypoints_val2017.json has them"
 NAMES_BY_COUNT = {
     17: KEYPOINTS,
@@ -65,8 +68,9 @@ class _Document(msgspec.Struct, frozen=True):
     categories: list[Category] = msgspec.field(default_factory=list)
 
 
-def read_coco(path: Path, remarks: list[str]) -> tuple[tuple[Image, ...], Category, list[Entry]]:
-    """Return the images of a file, its category of people with names for their keypoints, and these people.
+def read_coco(path: Path, remarks: list[str]) -> tuple[tuple[Image, ...], Category, list[Entry], str]:
+    """Return the images of a file, its category of people with names for their keypoints, these people, and
+    the SHA-256 of the bytes that were read.
 
     Args:
         remarks: gets a sentence for whatever is left out or filled in.
@@ -75,7 +79,10 @@ def read_coco(path: Path, remarks: list[str]) -> tuple[tuple[Image, ...], Catego
         InputError: the file is missing, not JSON, not COCO keypoints, without images, or does not say what
             its keypoints are.
     """
-    document = read_json(path, "COCO keypoints", _Document, hint=WANTED, max_bytes=MAX_COCO_BYTES, nan=True)
+    content = read_bytes(path, WHAT, MAX_COCO_BYTES)
+    digest = hashlib.sha256(content).hexdigest()
+    document: _Document = parse_json(content, path, WHAT, _Document, hint=WANTED, nan=True)
+    del content  # up to 1 GiB
     if not document.images:
         raise InputError(f"{path}: it lists no images; {WANTED}")
     ids = {image.id for image in document.images}
@@ -86,7 +93,8 @@ def read_coco(path: Path, remarks: list[str]) -> tuple[tuple[Image, ...], Catego
         )
     entries = list(_entries(document.annotations, ids, remarks))
     category = _category(path, document.categories, entries, remarks)
-    return document.images, category, [entry for entry in entries if entry.category_id == category.id]
+    people = [entry for entry in entries if entry.category_id == category.id]
+    return document.images, category, people, digest
 
 
 def keypoints_of(entry: Entry) -> Array:

@@ -12,7 +12,7 @@ import numpy as np
 from rich.markup import escape
 from rich.table import Table
 
-from posedeploy import artifact_files, files
+from posedeploy import artifact_files
 from posedeploy.benchmarks.annotations import AnnotatedImage, Annotations, read_annotations
 from posedeploy.benchmarks.detections import Detection, common_keypoints
 from posedeploy.benchmarks.evaluation import Evaluation, SliceName, check_people, evaluate
@@ -106,7 +106,7 @@ def document(
         "effective": asdict(result.effective),
         "detector": None if detector is None else str(detector),
         "annotations": str(annotations.path),
-        "annotations_sha256": files.sha256(annotations.path),
+        "annotations_sha256": annotations.sha256,
         "images": result.images,
         "height": artifact.spec.contract.height if artifact.spec.contract is not None else None,
         "keypoints": result.keypoints,

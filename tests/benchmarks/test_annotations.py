@@ -11,6 +11,7 @@ import pytest
 
 from posedeploy.benchmarks.annotations import read_annotations
 from posedeploy.errors import InputError
+from posedeploy.files import sha256
 from tests.benchmarks import coco
 
 SIZE = (400, 300)
@@ -23,6 +24,7 @@ def test_what_is_read(tmp_path: Path) -> None:
     ((image,), (person,)) = read.images, read.people
     assert (image.id, image.file_name, image.width, image.height) == (1, "a.png", *SIZE)
     assert (read.category_id, read.keypoint_names) == (1, coco.NAMES)
+    assert read.sha256 == sha256(path)
     np.testing.assert_array_equal(person.keypoints[:, :2], PERSON[:, :2])
     assert (person.image_id, person.area, person.crowd) == (1, 7.5, True)
     assert person.height == pytest.approx(np.ptp(PERSON[:, 1]) / 300)

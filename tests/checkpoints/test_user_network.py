@@ -205,3 +205,16 @@ def test_the_file_may_import_those_beside_it_and_the_import_path_is_as_before(fo
     before = list(sys.path)
     open_user_network(folder / "net.pth", f"{folder}/net.py:build")
     assert sys.path == before
+
+
+def test_the_hash_is_of_the_code_that_ran(folder: Path) -> None:
+    """Not of the file that is there afterwards, nor of cached bytecode from before."""
+    source = folder / "net.py"
+    before = files.sha256(source)
+    source.write_text(
+        FILE
+        + "\n\ndef build_once():\n    with open(__file__, 'a') as file: file.write('# more')\n    return build()\n"
+    )
+    ran = files.sha256(source)
+    model = open_user_network(folder / "net.pth", f"{source}:build_once")
+    assert model.network_sha256 == ran not in (before, files.sha256(source))

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 from posedeploy.errors import InputError
+from posedeploy.meshes import topology
 from posedeploy.meshes.topology import read_mesh
 from posedeploy.pickles.reading import read_pickle
 from posedeploy.pickles.values import StandIn
@@ -193,3 +194,30 @@ def test_what_is_no_mesh_is_refused(tmp_path: Path, what: str) -> None:
     path = next(tmp_path.iterdir(), tmp_path / "a.npy")
     with pytest.raises(InputError, match=message):
         read_mesh(path)
+
+
+@pytest.mark.parametrize("name", ["a.npy", "a.npz", "a.obj", "a.pkl"])
+def test_the_hash_is_of_the_triangles_that_were_read(
+    tmp_path: Path, name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whatever the file holds by the time that they are hashed."""
+    path, others = tmp_path / name, torus(5, 6)
+
+    def write(faces: Array) -> None:
+        np.save(tmp_path / "a.npy", faces)
+        np.savez(tmp_path / "a.npz", f=faces)
+        (tmp_path / "a.obj").write_text(_obj(faces))
+        (tmp_path / "a.pkl").write_bytes(pickle.dumps({"f": faces}))
+
+    checked = topology._checked
+
+    def swapped(*arguments: Any) -> Array:
+        write(others)
+        return checked(*arguments)
+
+    write(FACES)
+    first = read_mesh(path)
+    monkeypatch.setattr(topology, "_checked", swapped)
+    again = read_mesh(path)
+    assert again.sha256 == first.sha256 and np.array_equal(again.faces, FACES)
+    assert read_mesh(path).sha256 != first.sha256

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 import time
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -16,6 +14,7 @@ from posedeploy.errors import ArtifactError
 from posedeploy.runtimes import load_runner
 from posedeploy.runtimes.load_runner import open_artifact, open_runner
 from posedeploy.types import Artifact, RunOptions
+from tests.support.file_changes import CHANGES, Change, replace, rewrite
 from tests.support.tables import ON_CPU
 
 FILES = [
@@ -25,42 +24,6 @@ FILES = [
     for suffix in row.file_names("")
 ]
 OPTIONS = RunOptions(threads=1)
-Change = Callable[[Path], None]
-
-
-def _replace(path: Path) -> None:
-    """Put another file with the same content in its place: it loads, and has the recorded hash."""
-    shutil.copy(path, path.with_name("other"))
-    path.with_name("other").replace(path)
-
-
-def _write(path: Path) -> None:
-    """Write the same bytes into the file again."""
-    content = path.read_bytes()
-    with path.open("r+b") as stream:
-        stream.write(content)
-
-
-def _keep_times(path: Path) -> None:
-    """Write into the file, and set its time of change back."""
-    status = path.stat()
-    _write(path)
-    os.utime(path, ns=(status.st_atime_ns, status.st_mtime_ns))
-
-
-def _move_and_back(path: Path) -> None:
-    """Move the file away for another, which is loaded, and back again before anyone looks."""
-    path.rename(path.with_name("kept"))
-    path.with_name("kept").rename(path)
-
-
-def _link(path: Path) -> None:
-    """Put a link to the very same file in its place."""
-    path.rename(path.with_name("moved"))
-    path.symlink_to(path.with_name("moved"))
-
-
-CHANGES = [_replace, _write, _keep_times, _move_and_back, _link]
 
 
 @pytest.fixture(params=FILES)
@@ -75,7 +38,7 @@ def case(
     return tmp_path / exported[target].path.name, runtime, tmp_path / f"tiny{suffix}"
 
 
-@pytest.mark.parametrize("change", CHANGES, ids=lambda change: change.__name__.strip("_"))
+@pytest.mark.parametrize("change", CHANGES, ids=lambda change: change.__name__)
 def test_a_file_that_changes_while_it_is_loaded_is_refused(
     case: tuple[Path, str, Path], change: Change, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -107,7 +70,7 @@ def test_a_file_that_changes_after_it_was_opened_is_refused(case: tuple[Path, st
         open_runner(artifact, OPTIONS, runtime)
 
 
-@pytest.mark.parametrize("change", CHANGES, ids=lambda change: change.__name__.strip("_"))
+@pytest.mark.parametrize("change", CHANGES, ids=lambda change: change.__name__)
 def test_a_file_with_the_recorded_content_may_be_another(
     case: tuple[Path, str, Path], change: Change
 ) -> None:
@@ -125,7 +88,7 @@ def test_a_third_party_model_that_changes_after_it_was_opened_is_refused(
     assert artifact_files.hashes_of(artifact) == exported["onnx"].files
     open_runner(artifact, OPTIONS).close()
     time.sleep(0.02)
-    _write(path)
+    rewrite(path)
     for use in (lambda: open_runner(artifact, OPTIONS), lambda: artifact_files.hashes_of(artifact)):
         with pytest.raises(
             ArtifactError, match=r"tiny\.onnx: it was changed or replaced after it was opened; o"
@@ -152,7 +115,7 @@ def test_a_package_that_changes_while_it_is_tried_has_not_passed(
         shutil.copy(artifact.path.with_name(name), tmp_path)
     path = tmp_path / artifact.path.name
     monkeypatch.setenv(verdicts.VARIABLE, str(tmp_path / "cache"))
-    monkeypatch.setattr(admission, "try_package", lambda package, *rest, **named: _replace(path))
+    monkeypatch.setattr(admission, "try_package", lambda package, *rest, **named: replace(path))
     with pytest.raises(ArtifactError, match=r"tiny\.pt2: it was changed or replaced while it was tried; run"):
         open_runner(open_artifact(path), OPTIONS)
     assert not (tmp_path / "cache").exists()
