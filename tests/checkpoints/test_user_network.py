@@ -211,10 +211,11 @@ def test_the_hash_is_of_the_code_that_ran(folder: Path) -> None:
     """Not of the file that is there afterwards, nor of cached bytecode from before."""
     source = folder / "net.py"
     before = files.sha256(source)
-    source.write_text(
-        FILE
-        + "\n\ndef build_once():\n    with open(__file__, 'a') as file: file.write('# more')\n    return build()\n"
-    )
+    with source.open("a") as stream:
+        stream.write(
+            "\n\ndef build_once():\n    with open(__file__, 'a') as file:\n        file.write('#')\n"
+        )
+        stream.write("    return build()\n")
     ran = files.sha256(source)
     model = open_user_network(folder / "net.pth", f"{source}:build_once")
     assert model.network_sha256 == ran not in (before, files.sha256(source))
