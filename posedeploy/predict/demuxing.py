@@ -51,6 +51,12 @@ class Demuxed(Closable):
             )
         best = container.streams.best("video")
         self.picture = best if best in pictures else pictures[0]
+        if self.picture.codec_context is None:
+            container.close()
+            raise InputError(
+                f"{name}: its video is damaged, or of a codec that FFmpeg does not know; copy it again, or "
+                "convert it to H.264"
+            )
         width, height = self.picture.width, self.picture.height
         if width * height > MAX_FRAME_PIXELS:
             container.close()

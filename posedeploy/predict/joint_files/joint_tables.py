@@ -74,7 +74,8 @@ def _array(rows: Sequence[CsvRow], source: str, *, sequence: bool) -> tuple[Arra
 def _without_count(array: Array) -> Array:
     """The table without a first column that numbers the rows."""
     first = array[:, 0]
-    counts = len(array) > 1 and (np.diff(first) == 1).all() and first[0] in (0, 1)
+    is_known = len(array) > 1 and bool(np.isfinite(first).all())
+    counts = is_known and (np.diff(first) == 1).all() and first[0] in (0, 1)
     odd = array.shape[1] > 3 and array.shape[1] % 2 == 1 and array.shape[1] % 3 != 0
     return array[:, 1:] if counts and (odd or array.shape[1] == 4) else array
 
