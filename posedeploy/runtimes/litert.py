@@ -37,7 +37,7 @@ class LiteRtRunner(Runner):
         threads = _threads(options)
         self._path = artifact.path
         self._interpreter = _opened(artifact, threads)
-        entering, leaving = tensors_of(self._interpreter)
+        entering, leaving = _tensors(artifact, self._interpreter)
         last = _channels_last(artifact)
         self.inputs = _specs(artifact, artifact.spec.inputs, entering, last)
         self.outputs = _specs(artifact, artifact.spec.outputs, leaving, last)
@@ -72,7 +72,10 @@ class LiteRtRunner(Runner):
             array = tensors[name]
             # A view of the interpreter's own memory, gone again before it runs.
             np.copyto(interpreter.tensor(index)(), array.transpose(TO_CHANNELS_LAST) if last else array)
-        interpreter.invoke()
+        try:
+            interpreter.invoke()
+        except (RuntimeError, ValueError) as error:
+            raise ArtifactError(f"{self._path}: LiteRT cannot run it ({first_line(error)})") from error
         return {
             name: interpreter.tensor(index)().transpose(TO_CHANNELS_FIRST).copy()
             if last
@@ -137,6 +140,22 @@ def _opened(artifact: Artifact, threads: int | None) -> Any:
         return Interpreter(model_path=str(artifact.path), num_threads=threads)
     except (RuntimeError, ValueError) as error:
         raise ArtifactError(f"{artifact.path}: LiteRT cannot read it ({first_line(error)})") from error
+
+
+def _tensors(artifact: Artifact, interpreter: Any) -> tuple[dict[str, Any], dict[str, Any]]:
+    """The inputs and the outputs of a file, by their names.
+
+    Raises:
+        ArtifactError: its signature names other tensors than it has, or names are not UTF-8.
+    """
+    try:
+        return tensors_of(interpreter)
+    except (LookupError, TypeError, ValueError) as error:  # of LiteRT's own Python code
+        raise ArtifactError(
+            f"{artifact.path}: LiteRT cannot read its tensors and signature "
+            f"({type(error).__name__}: {first_line(error)}); the file is damaged: get it again from where it "
+            "came, or export it again"
+        ) from error
 
 
 def _channels_last(artifact: Artifact) -> set[str]:

@@ -12,6 +12,7 @@ from posedeploy import artifact_files, contracts, manifest, plugins
 from posedeploy.backends import Target, is_named_like_model, runtime_for, target_named, target_of
 from posedeploy.content_kinds import kind_of_file
 from posedeploy.errors import ArtifactError, InputError, ManifestError, PoseDeployError
+from posedeploy.input_files import check_regular
 from posedeploy.native_paths import native_path
 from posedeploy.printable import printable
 from posedeploy.runtimes.base import Runner
@@ -89,6 +90,26 @@ def open_runner(artifact: Artifact, options: RunOptions, runtime: str | None = N
 
 
 def _load(load: Load, artifact: Artifact, options: RunOptions) -> Runner:
+    _check_companions(artifact)
+    try:
+        return _load_by_native_path(load, artifact, options)
+    except UnicodeDecodeError as error:  # of pybind11, which decodes names and messages of native libraries
+        found = error.object[error.start : error.end]
+        raise ArtifactError(
+            f"{artifact.path}: it holds a name, or its runtime reports an error, with the bytes {found!r}, "
+            "which are not UTF-8; the file is damaged: get it again from where it came, or export it again"
+        ) from error
+
+
+def _check_companions(artifact: Artifact) -> None:
+    """Refuse files beside the model file that a runtime would read without an end, such as a named pipe."""
+    for suffix in target_named(artifact.target).companions:
+        path = artifact.path.with_suffix(suffix)
+        if path.exists():
+            check_regular(path, f"the {suffix} file of {artifact.path.name}", ArtifactError)
+
+
+def _load_by_native_path(load: Load, artifact: Artifact, options: RunOptions) -> Runner:
     with native_path(artifact.path) as path:
         if path == artifact.path:
             return load(artifact, options)

@@ -46,7 +46,9 @@ DAMAGE = (
     native.NoSuchFile, native.RuntimeException, native.EPFail,
 )  # fmt: skip
 OF_THE_GPU = (native.EPFail, native.Fail, native.RuntimeException)
-"""What a run raises of CUDA, such as that its memory is full; on the CPU it would be a bug."""
+"""What a run raises of CUDA, such as that its memory is full."""
+OF_THE_RUN = (*OF_THE_GPU, native.InvalidArgument, native.NotImplemented, UnicodeDecodeError)
+"""What a run raises, of CUDA or of a file whose operators do not fit each other."""
 INSTALL_CUDA = "pip uninstall onnxruntime, then pip install 'posedeploy[onnxruntime-gpu]'"
 
 
@@ -60,6 +62,7 @@ class OnnxRuntimeRunner(Runner):
     def __init__(self, artifact: Artifact, options: RunOptions) -> None:
         precision = _precision(artifact, options)
         opening = _Opening(artifact, options)
+        self._path = artifact.path
         self._graphed, details = _graphed(opening, artifact, options)
         self._session = self._graphed.session if self._graphed else opening.session({})
         self.inputs, self.outputs = _specs(self._session)
@@ -79,9 +82,11 @@ class OnnxRuntimeRunner(Runner):
             if self._graphed is not None:
                 return self._graphed.run(tensors)
             return dict(zip(self._names, self._session.run(self._names, tensors), strict=True))
-        except OF_THE_GPU as error:
+        except OF_THE_RUN as error:
             if self.effective.device == "CPU":
-                raise
+                raise ArtifactError(
+                    f"{self._path}: ONNX Runtime cannot run it on these inputs ({first_line(error)})"
+                ) from error
             raise DeviceError(
                 f"device {self.effective.device}: ONNX Runtime failed there ({first_line(error)})"
             ) from error

@@ -35,6 +35,7 @@ class OpenVinoRunner(Runner):
     """
 
     def __init__(self, artifact: Artifact, options: RunOptions) -> None:
+        self._path = artifact.path
         core = openvino.Core()
         _check_device(core, options.device)
         try:
@@ -55,7 +56,12 @@ class OpenVinoRunner(Runner):
 
     def run(self, tensors: Tensors) -> Tensors:
         self.check(tensors)
-        self._request.infer(tensors, share_inputs=True)
+        try:
+            self._request.infer(tensors, share_inputs=True)
+        except (RuntimeError, UnicodeDecodeError) as error:
+            raise ArtifactError(
+                f"{self._path}: OpenVINO cannot run it on these inputs ({_reason(error)})"
+            ) from error
         return self._results(self._request)
 
     def stream(self, batches: Iterable[Tensors]) -> Iterator[Tensors]:

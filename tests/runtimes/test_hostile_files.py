@@ -1,0 +1,115 @@
+"""Model files with names, shapes and companions that no exporter writes: one line each, at once."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import numpy as np
+import onnx
+import pytest
+from onnx import TensorProto, helper
+
+from posedeploy.errors import ArtifactError
+from posedeploy.runtimes.load_runner import open_artifact, open_runner
+from posedeploy.types import Artifact, RunOptions
+
+ON_ONE_THREAD = RunOptions(threads=1)
+PLACE = "TAKEPLACE"
+BAD = b"\xff\xfe\x1b[31m\n\xc3"[: len(PLACE)].ljust(len(PLACE), b"x")
+
+
+def _write(path: Path, name: str = "data", operator: str = "Relu", shape: object = (1, 3, 8, 8)) -> Path:
+    """An ONNX file of one operator; ``PLACE`` in it becomes bytes that are not UTF-8."""
+    value = helper.make_tensor_value_info
+    entry, leaving = value(name, TensorProto.FLOAT, shape), value("out", TensorProto.FLOAT, shape)
+    graph = helper.make_graph([helper.make_node(operator, [name], ["out"])], "graph", [entry], [leaving])
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=8)
+    path.write_bytes(model.SerializeToString().replace(PLACE.encode(), BAD))
+    return path
+
+
+@pytest.mark.parametrize("runtime", ["onnxruntime", "openvino"])
+@pytest.mark.parametrize("part", [{"name": PLACE}, {"operator": PLACE}])
+def test_names_and_messages_that_are_not_utf8(tmp_path: Path, runtime: str, part: dict[str, str]) -> None:
+    artifact = open_artifact(_write(tmp_path / "a.onnx", **part))
+    with pytest.raises(
+        ArtifactError, match=r"a\.onnx: it holds a name, or .* bytes b'\\xff', which are not U"
+    ):
+        open_runner(artifact, ON_ONE_THREAD, runtime)
+
+
+def test_control_characters_in_a_message_are_escaped(tmp_path: Path) -> None:
+    artifact = open_artifact(_write(tmp_path / "a.onnx", operator="Relu\x1b[31m\u202e"))
+    with pytest.raises(
+        ArtifactError, match=r"a\.onnx: ONNX Runtime cannot load it .*Relu\\x1b\[31m"
+    ) as error:
+        open_runner(artifact, ON_ONE_THREAD)
+    assert str(error.value).isprintable()
+
+
+@pytest.mark.parametrize("runtime", ["onnxruntime", "openvino"])
+@pytest.mark.parametrize("length", [-5, 0, 2**63 - 1, -(2**63)])
+def test_lengths_that_no_tensor_has_are_shown_or_refused(tmp_path: Path, runtime: str, length: int) -> None:
+    artifact = open_artifact(_write(tmp_path / "a.onnx", shape=(1, 3, length, 8)))
+    try:
+        with open_runner(artifact, ON_ONE_THREAD, runtime) as runner:
+            assert len(runner.inputs[0].shape) == 4
+    except ArtifactError as error:
+        assert str(error).startswith(f"{artifact.path}: ")
+
+
+def test_operators_that_do_not_fit_each_other_are_an_error_of_the_file(tmp_path: Path) -> None:
+    path = tmp_path / "a.onnx"
+    shape = helper.make_tensor("shape", TensorProto.INT64, [1], [7])
+    value = helper.make_tensor_value_info
+    graph = helper.make_graph(
+        [helper.make_node("Reshape", ["data", "shape"], ["out"])],
+        "graph",
+        [value("data", TensorProto.FLOAT, ["n"])],
+        [value("out", TensorProto.FLOAT, [7])],
+        [shape],
+    )
+    onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=8), path)
+    with open_runner(open_artifact(path), ON_ONE_THREAD) as runner:
+        (entry,) = runner.inputs
+        with pytest.raises(ArtifactError, match=r"a\.onnx: ONNX Runtime cannot run it on these inputs \("):
+            runner.run({entry.name: np.zeros(5, np.float32)})
+
+
+@pytest.mark.parametrize(
+    ("what", "message"),
+    [("pipe", "a named pipe"), ("device", "a character device"), ("folder", "a folder")],
+)
+def test_weights_that_are_no_regular_file_are_refused_at_once(
+    tmp_path: Path, exported: dict[str, Artifact], what: str, message: str
+) -> None:
+    path = tmp_path / "a.xml"
+    path.write_bytes(exported["openvino"].path.read_bytes())
+    weights = path.with_suffix(".bin")
+    if what == "pipe":
+        os.mkfifo(tmp_path / "pipe")
+        weights.symlink_to("pipe")
+    elif what == "device":
+        weights.symlink_to("/dev/zero")
+    else:
+        weights.mkdir()
+    with pytest.raises(ArtifactError, match=rf"a\.bin: {message}, which posedeploy does not read; name the "):
+        open_runner(open_artifact(path), ON_ONE_THREAD)
+
+
+@pytest.mark.parametrize("suffix", [".onnx", ".xml", ".tflite", ".torchscript", ".pt2", ".engine"])
+@pytest.mark.parametrize("target", ["pipe", "/dev/zero", "folder", "loop"])
+def test_a_model_that_is_no_regular_file_is_refused_at_once(tmp_path: Path, suffix: str, target: str) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    (tmp_path / "folder").mkdir()
+    path = tmp_path / f"a{suffix}"
+    path.symlink_to(path if target == "loop" else target)
+    with pytest.raises(ArtifactError, match=rf"a\{suffix}: "):
+        open_artifact(path)
+
+
+def test_a_signature_with_names_of_no_tensor_is_refused(data: Path) -> None:
+    artifact = open_artifact(data / "hostile" / "signature.tflite")
+    with pytest.raises(ArtifactError, match=r"LiteRT cannot read its tensors and signature \(KeyError: "):
+        open_runner(artifact, ON_ONE_THREAD)
