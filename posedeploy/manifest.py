@@ -15,7 +15,14 @@ from posedeploy.errors import ArtifactError, ManifestError
 from posedeploy.file_states import FileState, state_of
 from posedeploy.input_files import is_there
 from posedeploy.manifest_document import SUFFIX, Manifest, encode, parse, read_content
-from posedeploy.manifest_search import Match, companion_path, find_match, find_nearest, hash_file
+from posedeploy.manifest_search import (
+    Match,
+    companion_path,
+    find_damaged,
+    find_match,
+    find_nearest,
+    hash_file,
+)
 from posedeploy.staging.reading import reads_one_set
 from posedeploy.types import Artifact
 
@@ -145,13 +152,17 @@ def find(artifact: Path) -> Artifact | None:
 def describe_nearest(artifact: Path) -> str:
     """Return a sentence on the manifest that a model file without one may once have had; '' for none."""
     candidate = find_nearest(artifact, path_of(artifact))
-    if candidate is None:
+    damaged = find_damaged(artifact.parent, path_of(artifact)) if candidate is None else None
+    if candidate is None and damaged is None:
         return ""
+    digest = hash_file(artifact)[0]
+    found = f"{artifact}: no manifest in the folder records its SHA-256, {digest[:12]}..."
+    if candidate is None:
+        return f"{found}; {damaged}"
     return (
-        f"{artifact}: no manifest in the folder records its SHA-256, {hash_file(artifact)[0][:12]}...; the "
-        f"nearest is {candidate.path.name}, which records {candidate.sha256[:12]}... for {candidate.name}, "
-        f"a file that is missing. If this file was {candidate.name}, it changed after the export; export it "
-        "again"
+        f"{found}; the nearest is {candidate.path.name}, which records {candidate.sha256[:12]}... for "
+        f"{candidate.name}, a file that is missing. If this file was {candidate.name}, it changed after the "
+        "export; export it again"
     )
 
 

@@ -19,6 +19,8 @@ import msgspec
 
 from posedeploy.backends import TARGETS
 from posedeploy.errors import InputError, ManifestError
+from posedeploy.input_files import read_bytes
+from posedeploy.limits import MAX_MANIFEST_BYTES
 from posedeploy.printable import listed, printable
 from posedeploy.text_files import convert, parse_json
 from posedeploy.types import Artifact, ModelSpec, Provenance
@@ -104,12 +106,9 @@ def read_content(path: Path) -> bytes:
     """Return the bytes of a manifest.
 
     Raises:
-        ManifestError: it cannot be read.
+        ManifestError: it cannot be read, or is too large.
     """
-    try:
-        return path.read_bytes()
-    except OSError as error:
-        raise ManifestError(f"{path}: cannot be read ({error.strerror})") from error
+    return read_bytes(path, WHAT, MAX_MANIFEST_BYTES, ManifestError)
 
 
 def parse(path: Path, encoded: bytes) -> Manifest:

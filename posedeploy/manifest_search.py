@@ -15,7 +15,7 @@ from posedeploy.errors import ArtifactError, ManifestError
 from posedeploy.file_states import FileState
 from posedeploy.input_files import is_there
 from posedeploy.limits import MAX_MANIFEST_BYTES
-from posedeploy.manifest_document import SUFFIX, Manifest, parse, read_content
+from posedeploy.manifest_document import FORMAT, SUFFIX, Manifest, parse, read_content
 
 # A browser puts a number in: ``human.onnx.posedeploy (1).json``.
 _NAMED = re.compile(re.escape(SUFFIX.removesuffix(".json")) + r".*\.json$")
@@ -74,6 +74,21 @@ def find_nearest(artifact: Path, own: Path) -> Candidate | None:
         and not _exists(artifact.with_name(document.model_name))
     ]
     return max(found, key=lambda candidate: _likeness(candidate.name, artifact.name), default=None)
+
+
+def find_damaged(folder: Path, own: Path) -> ManifestError | None:
+    """Return what is wrong with the first damaged manifest in a folder that is not named for another file
+    there; None for none. Files that only have the name of a manifest are left out."""
+    for path in _manifests(folder, own):
+        if _readable(path) is not None or _exists(path.with_name(path.name.removesuffix(SUFFIX))):
+            continue
+        try:
+            content = read_content(path)
+            if FORMAT.encode() in content:
+                parse(path, content)
+        except ManifestError as error:
+            return error
+    return None
 
 
 def companion_path(artifact: Path, found: Match, name: str) -> Path:

@@ -9,6 +9,7 @@ import pytest
 
 from posedeploy import embedded_manifest, files, manifest
 from posedeploy.errors import ArtifactError, ManifestError
+from posedeploy.limits import MAX_MANIFEST_BYTES
 from posedeploy.manifest_document import parse, seal
 from posedeploy.types import Artifact, InputContract, ModelSpec, Provenance, TensorSpec
 
@@ -61,6 +62,13 @@ def test_damaged_json_is_refused(artifact: Artifact, content: bytes) -> None:
     with pytest.raises(
         ManifestError, match=r"net\.xml\.posedeploy\.json: the manifest is damaged \(.*\); export"
     ):
+        manifest.read(artifact.path)
+
+
+def test_a_manifest_of_many_megabytes_is_not_read(artifact: Artifact) -> None:
+    with manifest.path_of(artifact.path).open("wb") as stream:
+        stream.truncate(MAX_MANIFEST_BYTES + 1)
+    with pytest.raises(ManifestError, match=r"8,388,609 bytes, and a manifest may have 8,388,608"):
         manifest.read(artifact.path)
 
 
@@ -284,6 +292,13 @@ def test_a_file_that_no_manifest_claims_names_the_nearest(artifact: Artifact) ->
     for number in range(4):
         (path.parent / f"{number}.posedeploy.json").unlink()
     assert manifest.describe_nearest(path) == "", "that manifest has its file"
+    for damaged in path.parent.glob("*.posedeploy.json"):
+        damaged.write_text(damaged.read_text().replace("RGB", "BGR"))
+    assert manifest.describe_nearest(path) == "", "that manifest is another file's"
+    artifact.path.unlink()
+    sentence = manifest.describe_nearest(path)
+    assert "net2.xml: no manifest in the folder records its SHA-256, " in sentence
+    assert "net.xml.posedeploy.json: the manifest was damaged or edited: " in sentence
 
 
 def test_what_a_copy_replaces_leaves_the_files_of_the_original(engine: Artifact, tmp_path: Path) -> None:
