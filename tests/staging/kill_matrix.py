@@ -179,7 +179,7 @@ def _run(scenario: Scenario, folder: Path, count: Count, names: tuple[str, ...])
     _command(["write"])
 
 
-def _fork(work: Callable[[], None], output: Path) -> int:
+def run_forked(work: Callable[[], None], output: Path) -> int:
     """Run something in a child; its exit status, or minus the signal that ended it."""
     child = os.fork()
     if child == 0:
@@ -221,7 +221,7 @@ def _prepare(scenario: Scenario, folder: Path) -> None:
                 return counted
 
         writer = Scenario(scenario.old, scenario.new, scenario.outdated)
-        _fork(lambda: _run(writer, folder, Third(0, kill), CHANGES), folder.with_suffix(".err"))
+        run_forked(lambda: _run(writer, folder, Third(0, kill), CHANGES), folder.with_suffix(".err"))
         assert len(_hidden(folder)) == 2, "it was killed while it held both locks"
 
 
@@ -261,7 +261,7 @@ def _endings(scenario: Scenario, folder: Path, how: str) -> Iterator[Ending]:
         _prepare(scenario, folder)
         output = folder.with_suffix(".err")
         count = Count(at, act, lasting)
-        status = _fork(lambda count=count: _run(scenario, folder, count, names), output)
+        status = run_forked(lambda count=count: _run(scenario, folder, count, names), output)
         raw, problem = _files(folder), ""
         then: dict[str, str] = {}
         try:
