@@ -14,7 +14,8 @@ import os
 import shutil
 import stat
 import sys
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import msgspec
@@ -23,7 +24,7 @@ from posedeploy.errors import OutputError
 from posedeploy.input_files import read_bytes
 
 NEW, OLD, REDO, UNDO = "new", "old", "redo.json", "undo.json"
-MAX_JOURNAL_BYTES = 64 << 20
+MAX_JOURNAL_BYTES, MAX_SYNCS = 64 << 20, 32
 _NO_LINKS = {errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK, errno.EXDEV, errno.EACCES}
 
 
@@ -84,8 +85,8 @@ def prepare(work: Path, folder: Path, names: Collection[str], outdated: Collecti
         [os.fsencode(name) for name in outdated],
     )
     if _replaces(journal):  # a power cut must not lose what was there; all else can be made again
-        for path in (*(work / NEW).iterdir(), work / NEW, work / OLD):
-            sync(path)
+        sync(work / NEW)
+        sync(work / OLD)
     _write(work / "journal", msgspec.json.encode(journal), durable=_replaces(journal))
     return journal
 
@@ -136,6 +137,13 @@ def exists(path: Path) -> bool:
     except FileNotFoundError:
         return False
     return True
+
+
+def sync_all(paths: Sequence[Path]) -> None:
+    """``sync`` for files, many at a time: a disk takes their data together."""
+    with ThreadPoolExecutor(min(MAX_SYNCS, len(paths))) as pool:
+        for _ in pool.map(sync, paths):
+            pass
 
 
 def sync(path: Path) -> None:

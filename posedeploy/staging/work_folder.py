@@ -12,7 +12,7 @@ from posedeploy.errors import OutputError
 from posedeploy.input_files import not_regular
 from posedeploy.staging.deferred_signals import deferred_signals
 from posedeploy.staging.file_lock import FileLock, reason, wait_for_lock
-from posedeploy.staging.journal import NEW, OLD, REDO, exists, prepare, sync
+from posedeploy.staging.journal import NEW, OLD, REDO, exists, prepare, sync, sync_all
 from posedeploy.staging.recovery import (
     FOLDER_LOCK,
     PREFIX,
@@ -75,9 +75,11 @@ class WorkFolder:
         if os.getpid() != self._owner:
             raise RuntimeError("a forked child left the block in which its parent writes files")
         try:
+            names = sorted(path.name for path in self.new.iterdir())
+            if any(exists(self._folder / name) for name in names):  # a power cut must not lose what was there
+                sync_all([self.new / name for name in names])
             with wait_for_lock(self._folder / FOLDER_LOCK, REPLACING):
                 sweep(self._folder)
-                names = sorted(path.name for path in self.new.iterdir())
                 self._check_places(names, shown)
                 unwanted = sorted({*outdated()} - {*names})
                 removed = [name for name in unwanted if exists(self._folder / name)]
@@ -112,8 +114,6 @@ class WorkFolder:
     def _replace_one(self, name: str, shown: Path) -> None:
         new, place = self.new / name, self._folder / name
         is_replaced = exists(place)
-        if is_replaced:  # a power cut must not lose what was there
-            sync(new)
         new.replace(place)
         if is_replaced:
             try:
