@@ -50,7 +50,7 @@ class Cuda(Closable):
         status, count = self._calls.cudaGetDeviceCount()
         if status != runtime.cudaError_t.cudaSuccess or not count:
             raise DeviceError(
-                f"device cuda: CUDA finds no GPU here ({status.name}); this needs one of NVIDIA's, and its "
+                f"`device=cuda`: CUDA finds no GPU here ({status.name}); this needs one of NVIDIA's, and its "
                 "driver"
             )
         properties = _done("read the GPU's properties", self._calls.cudaGetDeviceProperties(0))
@@ -134,7 +134,7 @@ def _done(what: str, answer: tuple[Any, ...]) -> Any:
     """
     status, *values = answer
     if status != runtime.cudaError_t.cudaSuccess:
-        raise DeviceError(f"device cuda: CUDA cannot {what} here ({status.name})")
+        raise DeviceError(f"`device=cuda`: CUDA cannot {what} here ({status.name})")
     return values[0] if values else None
 
 

@@ -1,37 +1,56 @@
-"""Every error that a user can cause or mend, as one tree.
+"""Every error that a user can cause or fix, as one tree.
 
 ::
 
-    PoseDeployError              one line, exit status 1; all else that is raised is a bug, with its traceback
+    PoseDeployError              one line, exit status 1; any other exception is a bug and keeps its traceback
     ├── CheckpointError          a weights file cannot be read, is unsafe, or does not fit the network
-    │   └── MisfitError          it is of no network known here, or does not fit it
-    ├── NetworkError             the user's own network cannot be used as given
+    │   └── MisfitError          the checkpoint is of no known network, or does not fit the network named
+    ├── NetworkError             the user's own network cannot be used
     ├── ManifestError            a manifest is missing, damaged, newer, or belongs to another file
-    ├── ArtifactError            a model file cannot be loaded or run by its runtime
-    ├── ExportError              a network cannot go to the target as asked
-    ├── DeviceError              the device, precision or thread count asked for is not what the runtime gives
-    ├── InputError               an image, video, number or file that the user gave cannot be used
-    │   └── MeshMissingError     a checkpoint stands on a mesh that was not given
+    ├── ArtifactError            a runtime cannot load or run a model file
+    ├── ExportError              a network cannot be exported to the target with these options
+    ├── DeviceError              the runtime does not have the requested device, precision or thread count
+    ├── InputError               an image, video, number or file of the user cannot be used
+    │   └── MeshMissingError     a checkpoint needs a mesh that was not passed
     ├── OutputError              a result cannot be written
-    ├── DownloadError            a published file cannot be fetched, or is not the one recorded
-    ├── ToolchainError           an environment that a converter needs is missing, broken or cannot be made
-    │   └── ToolchainFailed      what ran in it failed; has its log
+    ├── DownloadError            a published file cannot be fetched, or differs from the recorded one
+    ├── ToolchainError           an isolated environment of a converter is missing, broken or cannot be made
+    │   └── ToolchainFailed      a program in an isolated environment failed; has its log
     └── MissingPackageError      an optional package is not installed
 
-Each message says what failed, what was found, what was wanted, and what to do.
+A message says what failed, what was found, what was expected, and how to fix it. It names parameters of the
+library in backticks, `` `threads=0` ``. The command line shows these as its options, ``--threads 0``
+(``option_names``), so that no library module names an option.
 """
 
 from __future__ import annotations
 
+import re
+
 from posedeploy.printable import printable, shorten
+
+_SUBJECT = re.compile(r"`(?P<name>[a-z][a-z0-9_]*)(?:=(?P<value>[^`]*))?`")
 
 
 class PoseDeployError(Exception):
-    """The root of all errors that are the user's to mend. The message is one printable line of a few thousand
-    characters at most, whatever names and values of a file are in it."""
+    """The root of all errors that a user can fix. ``str(error)`` is one printable line, of limited length.
 
-    def __init__(self, message: str) -> None:
-        super().__init__(shorten(printable(message)))
+    what: what failed, and why. It begins with the file or the parameter concerned.
+    parameter: the parameter that ``what`` begins with, such as ``threads``; None where it begins with none.
+    problem: ``what`` without its parameter and value.
+    found, expected: the value found and the values allowed, as text; empty where ``what`` holds them.
+    hint: how to fix it; empty where ``what`` holds it.
+    """
+
+    def __init__(self, what: str, *, found: str = "", expected: str = "", hint: str = "") -> None:
+        self.what, self.found, self.expected, self.hint = (
+            shorten(printable(text)) for text in (what, found, expected, hint)
+        )
+        subject = _SUBJECT.match(self.what)
+        self.parameter = subject["name"] if subject is not None else None
+        self.problem = self.what if subject is None else self.what[subject.end() :].removeprefix(": ")
+        fields = (("found ", self.found), ("expected ", self.expected), ("", self.hint))
+        super().__init__("; ".join([self.what, *(label + text for label, text in fields if text)]))
 
 
 class CheckpointError(PoseDeployError):
@@ -39,11 +58,11 @@ class CheckpointError(PoseDeployError):
 
 
 class MisfitError(CheckpointError):
-    """A checkpoint is of no network known here, or does not fit the one that it is said to be of."""
+    """The checkpoint is of no known network, or does not fit the network named."""
 
 
 class NetworkError(PoseDeployError):
-    """The user's own network (``--network``) cannot be used as given."""
+    """The user's own network (``network=FILE.py:FUNCTION``) cannot be used."""
 
 
 class ManifestError(PoseDeployError):
@@ -51,23 +70,23 @@ class ManifestError(PoseDeployError):
 
 
 class ArtifactError(PoseDeployError):
-    """A model file cannot be loaded or run by its runtime."""
+    """A runtime cannot load or run a model file."""
 
 
 class ExportError(PoseDeployError):
-    """A network cannot be converted to the target as asked."""
+    """The network cannot be exported to the target with these options."""
 
 
 class DeviceError(PoseDeployError):
-    """The runtime does not give the device, precision or threads that were asked for."""
+    """The runtime does not have the requested device, precision or thread count."""
 
 
 class InputError(PoseDeployError):
-    """Something that the user gave to run on cannot be used."""
+    """An image, video, number or file of the user cannot be used."""
 
 
 class MeshMissingError(InputError):
-    """A checkpoint of ``family`` stands on a mesh that was not given."""
+    """A checkpoint of ``family`` needs a mesh that was not passed."""
 
     def __init__(self, message: str, family: str) -> None:
         super().__init__(message)
@@ -79,15 +98,15 @@ class OutputError(PoseDeployError):
 
 
 class DownloadError(PoseDeployError):
-    """A published file cannot be fetched, or is not the file that was recorded."""
+    """A published file cannot be fetched, or differs from the recorded one."""
 
 
 class ToolchainError(PoseDeployError):
-    """An environment of its own that a converter needs is missing or broken, or cannot be made."""
+    """The isolated environment of a converter is missing or broken, or cannot be made."""
 
 
 class ToolchainFailed(ToolchainError):
-    """What ran in a toolchain failed. ``toolchain`` is its name, ``log`` all that it said."""
+    """A program in an isolated environment failed. ``toolchain`` is its name, ``log`` its output."""
 
     def __init__(self, message: str, toolchain: str, log: str) -> None:
         super().__init__(message)
@@ -96,9 +115,13 @@ class ToolchainFailed(ToolchainError):
 
 
 class MissingPackageError(PoseDeployError):
-    """An optional package is not installed; the message holds the command that installs it."""
+    """An optional package is not installed. ``command`` installs it; empty where the message says how."""
+
+    def __init__(self, what: str, command: str = "") -> None:
+        super().__init__(what, hint=f"install it with: {command}" if command else "")
+        self.command = command
 
 
 def first_line(error: BaseException) -> str:
-    """What another library's error says, without the pages that may follow."""
+    """Return the first line of another library's error message."""
     return str(error).strip().partition("\n")[0] or type(error).__name__

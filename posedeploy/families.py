@@ -270,6 +270,6 @@ def published_joint_set(family: str, count: int) -> JointSet:
         raise InputError(
             f"a network on {count} joints, and no set of {family} has as many; the sets are {listed}. Its "
             "layers use the bones and left-right pairs of its joints, which its checkpoint does not hold; "
-            "give your own network with --network FILE.py:FUNCTION"
+            "give your own network with `network=FILE.py:FUNCTION`"
         )
     return found

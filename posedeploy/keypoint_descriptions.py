@@ -17,7 +17,7 @@ Pairs = tuple[tuple[int, int], ...]
 
 @dataclass(frozen=True)
 class KeypointDescription:
-    """What a ``--contract`` file says of keypoints; empty where it does not say.
+    """What a ``contract`` file says of keypoints; empty where it does not say.
 
     skeleton: pairs of keypoints, counted from 0. For a network with part affinity fields they are its limbs,
     in the order of the pairs of PAF channels, or with the channels that ``paf_channels`` gives for each.

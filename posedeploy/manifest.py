@@ -97,7 +97,7 @@ def _by_name(artifact: Path) -> Artifact:
 def _missing(artifact: Path) -> ManifestError:
     return ManifestError(
         f"{artifact}: there is no manifest {path_of(artifact).name} beside it; export it again, or describe "
-        "a third-party model with --contract or --family"
+        "a third-party model with `contract` or `family`"
     )
 
 
@@ -145,7 +145,7 @@ def find(artifact: Path) -> Artifact | None:
         f"{artifact}: its SHA-256 is {own[:12]}... but {path_of(artifact).name} records "
         f"{recorded[:12]}..., and no other manifest in the folder records the first: the file was changed "
         "after it was exported, or is another file; export it again, or describe a third-party model with "
-        "--contract or --family"
+        "`contract` or `family`"
     )
 
 

@@ -153,7 +153,7 @@ def _check_head(path: Path, content: Mapping[str, Any]) -> None:
         raise ManifestError(
             f"{path}: the manifest was damaged or edited: its content does not have the SHA-256 that it "
             f"records as {DIGEST}; export the artifact again, or remove the manifest and describe the model "
-            "with --contract FILE.toml"
+            "with `contract=FILE.toml`"
         )
 
 

@@ -76,10 +76,10 @@ def check(path: Path, said: Mapping[str, Any], device: str) -> None:
         ) from error
     if wanted.device != device:
         raise DeviceError(
-            f"device {device}: {path} was compiled for {wanted.device}; make one with {AGAIN} "
-            f"--device {device}"
+            f"`device={device}`: {path} was compiled for {wanted.device}; make one with {AGAIN} "
+            f"`device={device}`"
         )
-    again = AGAIN if device == "CPU" else f"{AGAIN} --device {device}"
+    again = AGAIN if device == "CPU" else f"{AGAIN} `device={device}`"
     found = needs(device)
     lacking = sorted(set(wanted.features) - set(found.features))
     if lacking:

@@ -25,7 +25,7 @@ def resolve_roles(described: ModelSpec, outputs: Sequence[TensorSpec], where: st
         if name not in names:
             raise InputError(
                 f"{where}: no output for {role!r}; wanted {name}, and the outputs are {', '.join(names)}. "
-                "Correct its name under [outputs] in the --contract file"
+                "Correct its name under [outputs] in the `contract` file"
             )
     free = [spec for spec in outputs if spec.name not in described.roles.values()]
     return dict(described.roles) | _inferred(described, free, where)
@@ -78,7 +78,7 @@ def _inferred(described: ModelSpec, outputs: Sequence[TensorSpec], where: str) -
         elif role in needed and not described.roles:
             raise InputError(
                 f"{where}: no output for {role!r}; wanted a name with {role} in it, and the outputs are "
-                f"{', '.join(map(str, outputs)) or 'none'}. Name it under [outputs] in a --contract file"
+                f"{', '.join(map(str, outputs)) or 'none'}. Name it under [outputs] in a `contract` file"
             )
     return roles
 

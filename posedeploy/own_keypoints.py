@@ -50,7 +50,7 @@ def missing_description(spec: ModelSpec, keypoints_of: tuple[str, int, int]) -> 
         pairs = f" ({counted(limbs, 'limb')}, in the order of the pairs of PAF channels)"
     return (
         f"this {spec.family} has {number} of its own and nothing says which, so its outputs cannot become "
-        "poses; describe them with --contract FILE.toml, here or on export, which has the lines "
+        "poses; describe them with `contract=FILE.toml`, here or on export, which has the lines "
         f'keypoint_names = ["name of keypoint 0", ...] ({counted(count, "name")}) and '
         f"skeleton = [[0, 1], ...]{pairs}; {GUIDE} shows one"
     )

@@ -73,8 +73,8 @@ def missing_package(error: ModuleNotFoundError, asked: object = None) -> Excepti
         return error
     extra = asked if asked in extras else extras[0]
     return MissingPackageError(
-        f"this needs the package {package}, which is not installed; install it with: "
-        f"pip install 'posedeploy[{extra}]'"
+        f"this needs the package {package}, which is not installed",
+        f"pip install 'posedeploy[{extra}]'",
     )
 
 

@@ -68,7 +68,7 @@ def quantize_pixels(values: Array, tensor: TensorSpec) -> Array:
             f"the input {tensor} does not fit the image: with mean and deviation applied its values lie "
             f"between {values.min():.4g} and {values.max():.4g}, and the tensor holds {low:.4g} to "
             f"{high:.4g} in steps of {quantization.scale:.4g}. Correct scale and zero_point, or mean and "
-            "deviation, under [input] in a --contract file; a model that normalizes inside has "
+            "deviation, under [input] in a `contract` file; a model that normalizes inside has "
             'embedded = ["normalisation"]'
         )
     return quantized

@@ -139,7 +139,7 @@ def _map_layout(found: TensorSpec, image: TensorSpec, channels: int | None, wher
     if len(fitting) > 1 and channels is not None and image.layout == "NHWC":
         raise InputError(
             f'{where}: {found} may have its channels first or last; write layout = "NCHW" or "NHWC" for it '
-            "under [outputs] in a --contract file"
+            "under [outputs] in a `contract` file"
         )
     return fitting[0] if fitting else "NCHW"
 

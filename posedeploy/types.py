@@ -222,7 +222,7 @@ class Stages:
 class Weights:
     """Where in a checkpoint the weights of a network were.
 
-    key: which set of weights it is, as ``--weights`` takes it; "." for tensors at the top of the file.
+    key: which set of weights it is, as ``weights`` takes it; "." for tensors at the top of the file.
     prefix: what stood before every name and was taken off; ``unwrapped`` are the wrappers that were taken out
     of the names, such as ``_orig_mod``. module: the class of a whole module that was saved in place of its
     state dict. inside: the archives around the checkpoint. others: the other sets of weights that fit the

@@ -87,13 +87,13 @@ def _check(tensors: Sequence[TensorSpec], batch: int | None, size: tuple[int, in
     inputs = ", ".join(map(str, tensors))
     if batch is not None and not any(tensor.shape[:1] == (batch,) for tensor in tensors):
         raise InputError(
-            f"--batch {batch}: the input {inputs} is of another, fixed batch; leave the option out"
+            f"`batch={batch}`: the input {inputs} is of another, fixed batch; leave the option out"
         )
     if size is not None and not any(
         len(tensor.shape) == 4 and tensor.image_size == size for tensor in tensors
     ):
         raise InputError(
-            f"--input-size {size[0]}x{size[1]}: the input {inputs} is of another, fixed size; leave the "
+            f"`input_size={size[0]}x{size[1]}`: the input {inputs} is of another, fixed size; leave the "
             "option out"
         )
 
@@ -199,7 +199,7 @@ def random_tensors(
     _check(tensors, batch, size)
     for tensor in tensors:
         if tensor.is_dynamic:
-            hint = "--input-size HxW" if len(tensor.shape) == 4 else "fixed shapes when it is exported"
+            hint = "`input_size=HxW`" if len(tensor.shape) == 4 else "fixed shapes when it is exported"
             raise InputError(f"nothing says how long the free axes of the input {tensor} are; give {hint}")
     return Sample("random", {tensor.name: _noise(tensor, stream) for tensor in tensors})
 

@@ -98,7 +98,7 @@ class Latency:
         """Why these times should not be trusted, None where nothing speaks against them."""
         if self.spread is None:
             return (
-                f"{self.label}: {len(self.times_s)} times are too few to tell their spread; give more --runs"
+                f"{self.label}: {len(self.times_s)} times are too few to tell their spread; give more `runs`"
             )
         if self.spread <= WIDE:
             return None

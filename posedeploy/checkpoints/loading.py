@@ -25,7 +25,7 @@ UNUSED_IN_EVAL = ".num_batches_tracked"
 """A counter of BatchNorm that evaluation never reads; checkpoints older than PyTorch 0.4.1 lack it."""
 _STATISTICS = re.compile(r"(.*\.)(\d+)\.running_var")
 NO_FIT = 1 << 30
-REMEDY = "Your own variant goes in with --network FILE.py:FUNCTION; another family with --family"
+REMEDY = "Your own variant goes in with `network=FILE.py:FUNCTION`; another family with `family`"
 FOLDED = (
     "Its BatchNorm layers are folded into its convolutions, so it is a variant of the published network, "
     "such as examples/human_pose_estimation_0001.py in the repository builds"
@@ -77,7 +77,7 @@ def open_checkpoint(
     row = candidates[0] if family else _family_of(checkpoint)
     if topology is not None and not row.mesh:
         if not drawn:
-            raise InputError(f"--mesh {mesh}: {row.name} needs no mesh beside its checkpoint; leave it out")
+            raise InputError(f"`mesh={mesh}`: {row.name} needs no mesh beside its checkpoint; leave it out")
         topology = None
     stored = checkpoint.stored
     checkpoint, used_stages = select_stages(checkpoint, row, stages)
@@ -131,7 +131,7 @@ def _family_of(checkpoint: Checkpoint) -> Family:
     raise MisfitError(
         f"{checkpoint.path}: {origin}of no network known here; it holds {len(names)} tensors from "
         f"{names[0]} to {names[-1]}, and known are {', '.join(FAMILIES)}. Your own network goes in with "
-        "--network FILE.py:FUNCTION"
+        "`network=FILE.py:FUNCTION`"
     )
 
 

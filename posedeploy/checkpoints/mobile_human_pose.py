@@ -227,7 +227,7 @@ def build(shapes: dict[str, tuple[int, ...]]) -> tuple[nn.Module, ModelSpec]:
     if rest or not joints:
         raise CheckpointError(
             f"the final layer of this {kind.name} gives {widths.final} channels, which are no whole number "
-            f"of joints at {kind.bins} depth bins each; your own variant goes in with --network "
+            f"of joints at {kind.bins} depth bins each; your own variant goes in with `network` "
             "FILE.py:FUNCTION"
         )
     spec = family_spec(

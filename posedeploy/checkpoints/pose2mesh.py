@@ -87,7 +87,7 @@ class Widths:
         if missing := [name for name in wanted if name not in shapes]:
             raise CheckpointError(
                 f"a pose2mesh checkpoint without {listed(missing)}: cut off, or a variant of its own, which "
-                "goes in with --network FILE.py:FUNCTION"
+                "goes in with `network=FILE.py:FUNCTION`"
             )
         layers = [shapes[name] for name in wanted[1:]]
         ends = [0, *range(3, count + 1, 2)]
@@ -233,13 +233,13 @@ def build(shapes: dict[str, tuple[int, ...]], mesh: Mesh | None = None) -> tuple
     if not whole:
         if mesh is not None:
             raise InputError(
-                f"--mesh {mesh.path}: this checkpoint is the lifter alone, which has no mesh; leave it out"
+                f"`mesh={mesh.path}`: this checkpoint is the lifter alone, which has no mesh; leave it out"
             )
         return lifter, joints_spec(FAMILY, joints_of)
     if mesh is None:
         raise MeshMissingError(
             "this checkpoint of pose2mesh was trained on a mesh whose triangles it does not hold; give the "
-            "file that has them with --mesh, such as smpl_faces.npy (also .npz, .obj, .pkl)",
+            "file that has them with `mesh`, such as smpl_faces.npy (also .npz, .obj, .pkl)",
             FAMILY,
         )
     widths = Widths.of(shapes)
@@ -254,6 +254,6 @@ def _check_mesh(mesh: Mesh, levels: Sequence[Level], coarsest: int) -> None:
     if levels[-1].whole != coarsest:
         known = f" ({PUBLISHED_MESHES[trained]})" if trained in PUBLISHED_MESHES else ""
         raise InputError(
-            f"--mesh {mesh.path}: {mesh.vertices} vertices, {levels[0].whole} once coarsening has added "
+            f"`mesh={mesh.path}`: {mesh.vertices} vertices, {levels[0].whole} once coarsening has added "
             f"its own, but the checkpoint was trained on a mesh of {trained} then{known}; give that mesh"
         )

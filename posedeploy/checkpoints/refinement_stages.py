@@ -33,7 +33,7 @@ def select_stages(
         if wanted is not None:
             known = " and ".join(row.name for row in FAMILIES.values() if row.stages)
             raise InputError(
-                f"--stages {wanted}: {checkpoint.path} is {family.name}, and only {known} has refinement "
+                f"`stages={wanted}`: {checkpoint.path} is {family.name}, and only {known} has refinement "
                 "stages that can be left out; remove the option"
             )
         return checkpoint, None
@@ -41,7 +41,7 @@ def select_stages(
     used = min(DEFAULT_STAGES, stored) if wanted is None else stored if wanted == "all" else wanted
     if not 0 <= used <= stored:
         raise InputError(
-            f"--stages {wanted}: {checkpoint.path} holds "
+            f"`stages={wanted}`: {checkpoint.path} holds "
             f"{counted(stored, 'refinement stage')}; give a number from 0 to {stored}, or all"
         )
     stages = Stages(used, stored)

@@ -40,10 +40,10 @@ def open_user_network(path: Path, network: str, weights: str | None = None) -> M
     """
     file, colon, function = network.rpartition(":")
     if not colon or not file.endswith(".py") or not function.isidentifier():
-        raise NetworkError(f"--network {network}: wanted FILE.py:FUNCTION, such as my_net.py:build")
+        raise NetworkError(f"`network={network}`: wanted FILE.py:FUNCTION, such as my_net.py:build")
     source = Path(file)
     if not source.is_file():
-        raise NetworkError(f"--network {network}: there is no file {source}")
+        raise NetworkError(f"`network={network}`: there is no file {source}")
     with open_weights(path) as contents:
         with _importing_beside(source):
             try:
@@ -61,9 +61,9 @@ def open_user_network(path: Path, network: str, weights: str | None = None) -> M
         wanted = shapes_of(module)
         checkpoint = contents.choose(weights, lambda found: sum(map(len, misfits(wanted, found))))
     load_weights(module, checkpoint, f"{source} must build a network of exactly the checkpoint's tensors")
-    spec = check_described(measured(module, spec), f"--network {network}")
+    spec = check_described(measured(module, spec), f"`network={network}`")
     for tensor in (*spec.inputs, *spec.outputs):
-        check_quantization(tensor, f"--network {network}")
+        check_quantization(tensor, f"`network={network}`")
     return Model(
         module,
         spec,
@@ -103,7 +103,7 @@ def _built(network: str, result: Any, toml: Path) -> tuple[nn.Module, ModelSpec]
     if isinstance(result, nn.Module):
         if not toml.is_file():
             raise NetworkError(
-                f"--network {network}: it returned the module alone, so its contract is wanted in {toml}; "
+                f"`network={network}`: it returned the module alone, so its contract is wanted in {toml}; "
                 "README.md, 'Your own network', shows one"
             )
         spec = contracts.read(toml)
@@ -113,7 +113,7 @@ def _built(network: str, result: Any, toml: Path) -> tuple[nn.Module, ModelSpec]
         case (nn.Module() as module, ModelSpec() as spec):
             return module, spec
     raise NetworkError(
-        f"--network {network}: wanted an nn.Module, or an nn.Module and its ModelSpec, got "
+        f"`network={network}`: wanted an nn.Module, or an nn.Module and its ModelSpec, got "
         f"{type(result).__name__}"
     )
 
@@ -122,12 +122,12 @@ def _check_names(network: str, spec: ModelSpec) -> None:
     names = [tensor.name for tensor in (*spec.inputs, *spec.outputs)]
     if len(set(names)) < len(names):
         raise NetworkError(
-            f"--network {network}: each tensor wants a name of its own, got {', '.join(names)}"
+            f"`network={network}`: each tensor wants a name of its own, got {', '.join(names)}"
         )
     outputs = [output.name for output in spec.outputs]
     for role, name in spec.roles.items():
         if name not in outputs:
             raise NetworkError(
-                f"--network {network}: {role!r} is the output {name!r}, and the outputs are "
+                f"`network={network}`: {role!r} is the output {name!r}, and the outputs are "
                 f"{', '.join(outputs)}"
             )

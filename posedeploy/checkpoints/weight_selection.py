@@ -51,7 +51,7 @@ class Choice:
 
     @property
     def label(self) -> str:
-        """What ``--weights`` takes to choose this one."""
+        """What ``weights`` takes to choose this one."""
         return label_of(self.weights, self.view)
 
 
@@ -81,7 +81,7 @@ def choose(
         labels = [
             f"{weights.key or '.'} ({len(weights.tensors)} tensors)" for weights in sets if not weights.joined
         ]
-        raise WeightsError(f"--weights {key}: no such weights; there are {listed(labels)}")
+        raise WeightsError(f"`weights={key}`: no such weights; there are {listed(labels)}")
     if misfit is None:
         return _largest(sets, candidates)
     lowest, fitting = _fitting(candidates, misfit)

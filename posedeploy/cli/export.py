@@ -55,7 +55,7 @@ def export(
     workspace: shared.Workspace = None,
     timing_cache: shared.TimingCache = None,
     wrap: shared.Wrap = None,
-    via: shared.Via = None,
+    converter: shared.Converter = None,
     layout: shared.IoLayout = None,
     time_limit: shared.TimeLimit = None,
     family: shared.FamilyName = None,
@@ -79,7 +79,7 @@ def export(
     command.check_flags(targets, "aoti", {"--device": device})
     command.check_flags(targets, "tensorrt", engine.by_name)
     command.check_flags(targets, "onnx", {"--opset": opset})
-    command.check_flags(targets, "tflite", {"--via": via, "--layout": layout})
+    command.check_flags(targets, "tflite", {"--converter": converter, "--layout": layout})
     command.run(
         checkpoint,
         targets,
@@ -95,8 +95,8 @@ def export(
             aoti=AotiOptions(device or "CPU"),
             onnx=OnnxOptions(opset),
             tensorrt=engine_options(engine),
-            tflite=command.tflite_options(via, layout),
-            toolchain=command.toolchain_options(via, time_limit),
+            tflite=command.tflite_options(converter, layout),
+            toolchain=command.toolchain_options(converter, time_limit),
         ),
         Described(family, network, contract, mesh, stages=shared.parse_stages(stages), weights=weights),
     )

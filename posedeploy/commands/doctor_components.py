@@ -37,7 +37,7 @@ def check_cuda() -> Finding:
     try:
         gpu = plugins.load("posedeploy.cuda:gpu")()
     except DeviceError as error:
-        return Finding("device", "cuda", "missing", first_line(error).removeprefix("device cuda: "))
+        return Finding("device", "cuda", "missing", error.problem)
     except MissingPackageError as error:
         return Finding("device", "cuda", "missing", copyable(error))
     except BROKEN as error:

@@ -30,4 +30,4 @@ def install(packages: list[str]) -> str:
 
 def copyable(error: MissingPackageError) -> str:
     """The message, its command on a line of its own."""
-    return str(error).replace("; install it with: ", ":\n")
+    return f"{error.what}:\n{error.command}" if error.command else str(error)

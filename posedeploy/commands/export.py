@@ -95,7 +95,7 @@ def tflite_options(via: str | None, layout: str | None) -> TfliteOptions:
     """
     usual = TfliteOptions()
     return TfliteOptions(
-        usual.via if via is None else chosen("--via", via, ROUTES),
+        usual.via if via is None else chosen("--converter", via, ROUTES),
         usual.layout if layout is None else chosen("--layout", layout, LAYOUTS),
     )
 
@@ -109,7 +109,7 @@ def toolchain_options(via: str | None, time_limit_s: float | None) -> ToolchainO
     if time_limit_s is None:
         return ToolchainOptions()
     if via not in TOOLCHAINS:
-        routes = " or ".join(f"--via {name}" for name in TOOLCHAINS)
+        routes = " or ".join(f"--converter {name}" for name in TOOLCHAINS)
         raise InputError(f"--time-limit {time_limit_s:g}: it is for {routes}; leave it out")
     if not 0 < time_limit_s < float("inf"):
         raise InputError(f"--time-limit {time_limit_s:g}: wanted seconds, more than 0")

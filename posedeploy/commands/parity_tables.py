@@ -72,7 +72,7 @@ def noise_lines(result: Parity) -> list[str]:
     floor = result.floor
     if floor is None:
         return []
-    fixed = "shown, and not used with --max-relative" if result.tolerance.is_fixed else f"{FACTOR:g}x passes"
+    fixed = "shown, and not used with --rtol" if result.tolerance.is_fixed else f"{FACTOR:g}x passes"
     lines = [f"floor: {floor} against fp64, {floor.runs} runs on {floor.inputs} inputs; {fixed}"]
     if floor.poses is not None:
         lines.append(f"{floor} itself {_moves(floor.poses)}")

@@ -160,7 +160,7 @@ def _recorded_faces(artifact: Artifact, counts: list[int | str]) -> Array | None
     try:
         mesh = read_mesh(path)
     except InputError as error:
-        say(str(error).removeprefix("--mesh "))
+        say(f"{path}: {error.problem}")
         return None
     if made.mesh_sha256 not in (None, mesh.sha256) or counts != [mesh.vertices]:
         say(f"{path}: its triangles changed since {artifact.path.name} was exported")

@@ -101,7 +101,7 @@ Height: TypeAlias = Annotated[
 InputSize: TypeAlias = Annotated[
     str | None, typer.Option(metavar="HxW", help="Height and width of the network's input, such as 256x456.")
 ]
-Via: TypeAlias = Annotated[
+Converter: TypeAlias = Annotated[
     str | None,
     typer.Option(
         metavar="litert-torch|onnx2tf", help="TFLite: what converts to it.", show_default="litert-torch"
@@ -117,7 +117,9 @@ IoLayout: TypeAlias = Annotated[
 ]
 TimeLimit: TypeAlias = Annotated[
     float | None,
-    typer.Option(metavar="SECONDS", help="With --via onnx2tf: how long it may take.", show_default="3600"),
+    typer.Option(
+        metavar="SECONDS", help="With --converter onnx2tf: how long it may take.", show_default="3600"
+    ),
 ]
 Checkpoint: TypeAlias = Annotated[
     Path | None,

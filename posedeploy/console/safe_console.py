@@ -7,13 +7,19 @@ from typing import Any
 
 from rich.console import Console
 from rich.segment import Segment
+from rich.text import Text
 
+from posedeploy.console.option_names import with_options
 from posedeploy.printable import printable
 
 
 class SafeConsole(Console):
     """A console that escapes, in whatever is printed, what would steer the terminal and what its encoding
     does not have."""
+
+    def render_str(self, text: str, **options: Any) -> Text:
+        """As of ``Console``, with options in place of parameters; table cells go through here too."""
+        return super().render_str(with_options(text), **options)
 
     def render(self, *arguments: Any, **options: Any) -> Iterable[Segment]:
         """As of ``Console``, through which everything goes; only line breaks stay."""

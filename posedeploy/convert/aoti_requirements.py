@@ -17,11 +17,11 @@ from posedeploy.errors import DeviceError, ExportError, MissingPackageError
 
 def check_device(device: str) -> None:
     if device not in ("CPU", "cuda"):
-        raise DeviceError(f"--device {device}: AOTInductor compiles for CPU or cuda")
+        raise DeviceError(f"`device={device}`: AOTInductor compiles for CPU or cuda")
     if device == "cuda" and not torch.cuda.is_available():
         raise DeviceError(
-            "--device cuda: AOTInductor compiles on the GPU that the package is for, and torch finds none; "
-            "export there, or for --device CPU"
+            "`device=cuda`: AOTInductor compiles on the GPU that the package is for, and torch finds none; "
+            "export there, or for `device=CPU`"
         )
 
 
@@ -33,7 +33,7 @@ def check_toolkit(home: str | None) -> None:
     """
     if home is None:
         raise MissingPackageError(
-            "--device cuda: AOTInductor needs the CUDA toolkit and found none; install that of CUDA "
+            "`device=cuda`: AOTInductor needs the CUDA toolkit and found none; install that of CUDA "
             f"{torch.version.cuda}, or name its folder in the environment variable CUDA_HOME"
         )
 

@@ -45,7 +45,7 @@ def export(
         raise ExportError(f"{stem!r} cannot begin a file's name; leave out folders and a leading dot")
     if printable(stem) != stem:
         raise ExportError(
-            f"{printable(stem)}: this name cannot be written in a manifest; give another with --name"
+            f"{printable(stem)}: this name cannot be written in a manifest; give another with `name`"
         )
     rows = [target_named(name) for name in targets]
     _check_length(stem, rows)
@@ -73,14 +73,14 @@ def _check_length(stem: str, rows: Sequence[Target]) -> None:
     if length > MAX_NAME_BYTES:
         raise ExportError(
             f"{longest}: a name of {length} bytes, and file systems take {MAX_NAME_BYTES}; give a shorter "
-            "one with --name"
+            "one with `name`"
         )
 
 
 def _check_precision(target: Target, options: ExportOptions) -> None:
     if options.precision not in target.precisions:
         raise ExportError(
-            f"--precision {options.precision}: --to {target.name} exports in "
+            f"`precision={options.precision}`: `to={target.name}` exports in "
             f"{' or '.join(target.precisions)}; choose one of these, or another target"
         )
 
@@ -124,7 +124,7 @@ def _converter(target: Target) -> Callable[[Prepared, Path], Mapping[str, Any] |
         if error.filename is None:
             raise
         raise ExportError(
-            f"a package that --to {target.name} needs cannot make its own folder ({error.strerror}: "
+            f"a package that `to={target.name}` needs cannot make its own folder ({error.strerror}: "
             f"{error.filename}); name another folder in the environment variable that names it, which is "
             "TORCHINDUCTOR_CACHE_DIR for torch"
         ) from error

@@ -44,7 +44,7 @@ def at_opset(model: onnx.ModelProto, opset: int, prepared: Prepared) -> onnx.Mod
         if works is None:
             raise
         raise ExportError(
-            f"{error}. The {bound} opset possible for this network is {works}: give --opset {works}, or "
+            f"{error}. The {bound} opset possible for this network is {works}: give `opset={works}`, or "
             "leave the option out"
         ) from error
 
@@ -71,12 +71,12 @@ def _works(model: onnx.ModelProto, opset: int, prepared: Prepared) -> bool:
 def _checked(model: onnx.ModelProto, opset: int, prepared: Prepared) -> onnx.ModelProto:
     if not 1 <= opset <= onnx.defs.onnx_opset_version():
         raise ExportError(
-            f"--opset {opset}: there is no such opset; onnx {onnx.__version__} knows 1 to "
+            f"`opset={opset}`: there is no such opset; onnx {onnx.__version__} knows 1 to "
             f"{onnx.defs.onnx_opset_version()}"
         )
     converted = _converted(model, opset)
     if problem := _problem(converted, prepared):
-        raise ExportError(f"--opset {opset}: {problem}")
+        raise ExportError(f"`opset={opset}`: {problem}")
     return converted
 
 
@@ -88,7 +88,7 @@ def _converted(model: onnx.ModelProto, opset: int) -> onnx.ModelProto:
     except (RuntimeError, version_converter.ConvertError) as error:
         cause = first_line(error).rpartition("failed: ")[2].replace("$", "")
         raise ExportError(
-            f"--opset {opset}: the onnx version converter cannot bring this network there ({cause})"
+            f"`opset={opset}`: the onnx version converter cannot bring this network there ({cause})"
         ) from error
     return converted
 

@@ -143,16 +143,16 @@ def _lengths(spec: ModelSpec, options: ExportOptions) -> dict[str, int]:
     """How long each free axis is in the example, and in the artifact unless it stays free."""
     free = {axis for tensor in spec.inputs for axis in tensor.shape if isinstance(axis, str)}
     if options.batch < 1:
-        raise ExportError(f"--batch {options.batch}: a batch has at least 1 image")
+        raise ExportError(f"`batch={options.batch}`: a batch has at least 1 image")
     if options.dynamic and options.batch != 1:
         raise ExportError(
-            f"--dynamic and --batch {options.batch}: a dynamic input takes any number of images; give one of "
+            f"`dynamic` and `batch={options.batch}`: a dynamic input takes any number of images; give one of "
             "the two"
         )
     for flag, asked, needed in (
-        ("--dynamic", options.dynamic, free),
-        (f"--batch {options.batch}", options.batch != 1, free & {"batch"}),
-        ("--input-size", options.input_size is not None, free & {"height", "width"}),
+        ("`dynamic`", options.dynamic, free),
+        (f"`batch={options.batch}`", options.batch != 1, free & {"batch"}),
+        ("`input_size`", options.input_size is not None, free & {"height", "width"}),
     ):
         if asked and not needed:
             shapes = ", ".join(map(str, spec.inputs))
@@ -170,7 +170,7 @@ def _lengths(spec: ModelSpec, options: ExportOptions) -> dict[str, int]:
     open_axes = sorted(free - lengths.keys())
     if open_axes:
         raise ExportError(
-            f"nothing says how long the axis {' and '.join(open_axes)} is; give --input-size HxW for height "
+            f"nothing says how long the axis {' and '.join(open_axes)} is; give `input_size=HxW` for height "
             "and width, and for any other axis a number in the shape of the network's input"
         )
     return lengths
@@ -181,7 +181,7 @@ def _check_size(height: int, width: int, multiple: int) -> None:
         return
     near = "x".join(str(max(multiple, round(length / multiple) * multiple)) for length in (height, width))
     raise ExportError(
-        f"--input-size {height}x{width}: height and width must be multiples of {multiple}; the nearest is "
+        f"`input_size={height}x{width}`: height and width must be multiples of {multiple}; the nearest is "
         f"{near}"
     )
 
@@ -191,7 +191,7 @@ def _kept(spec: ModelSpec, outputs: Outputs) -> tuple[str, ...]:
         return tuple(output.name for output in spec.outputs)
     if not spec.roles:
         raise ExportError(
-            "--outputs last: this network's contract does not say which outputs poses come from"
+            "`outputs=last`: this network's contract does not say which outputs poses come from"
         )
     return tuple(spec.roles.values())
 
@@ -200,7 +200,7 @@ def _embedded(spec: ModelSpec) -> ModelSpec:
     image_like = len(spec.inputs) == 1 and len(spec.inputs[0].shape) == 4 and spec.inputs[0].layout != "NHWC"
     if spec.contract is None or not image_like:
         raise ExportError(
-            "--embed-preprocessing: this network's input is not one NCHW image whose mean and deviation are "
+            "`embed_preprocessing`: this network's input is not one NCHW image whose mean and deviation are "
             f"known ({', '.join(map(str, spec.inputs))}); leave the option out"
         )
     batch, _, height, width = spec.inputs[0].shape

@@ -87,13 +87,13 @@ def _python(toolchain: Toolchain, python: Path | None) -> _Python:
     try:
         version = python_version(path)
     except Broken as broken:
-        named = path if python is None else f"--python {path}"
+        named = path if python is None else f"`python={path}`"
         raise ToolchainError(f"{named}: {str(broken).removeprefix('its ')}") from broken
     supported = [f"{major}.{minor}" for major, minor in toolchain.pythons]
     if version not in supported:
         raise ToolchainError(
             f"{toolchain.name} installs on Python {' or '.join(supported)} and {path} is {version}; name "
-            f"another with: {toolchain.add_command} --python PATH"
+            f"another with: {toolchain.add_command} `python=PATH`"
         )
     return _Python(path, version)
 

@@ -77,7 +77,7 @@ def run_program(
     except processes.TimeLimitError as error:
         raise ToolchainFailed(
             f"{toolchain.name} was not done after {error.time_limit_s:g} s and was ended; give it longer "
-            "with --time-limit",
+            "with `time_limit`",
             toolchain.name,
             error.log,
         ) from error

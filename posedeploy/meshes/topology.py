@@ -17,13 +17,13 @@ from posedeploy.npy_files import load_npy, open_npz
 from posedeploy.pickles.arrays import ArrayRecord
 from posedeploy.pickles.reading import read_pickle
 from posedeploy.pickles.values import PickleError, Unreadable
-from posedeploy.printable import listed
+from posedeploy.printable import listed, printable
 from posedeploy.text_files import read_text
 from posedeploy.types import Array
 
 KEYS = ("f", "faces", "face", "triangles", "tri")
 """What triangles are called in the files of SMPL and MANO, and elsewhere."""
-WHAT = "a file of triangles for --mesh"
+WHAT = "a file of triangles for `mesh`"
 WHOLE = "the file"
 MAX_VERTEX = 1 << 31
 """The largest number of a vertex in a Wavefront file."""
@@ -49,12 +49,12 @@ def read_mesh(path: Path) -> Mesh:
     """
     reader = READERS.get(path.suffix.lower())
     if reader is None:
-        raise InputError(f"--mesh {path}: not a file of triangles; wanted {', '.join(READERS)}")
+        raise InputError(f"`mesh={path}`: not a file of triangles; wanted {', '.join(READERS)}")
     try:
         check_regular(path, WHAT)
         faces = _checked(path, reader(path))
     except OSError as error:
-        raise InputError(f"--mesh {path}: cannot be read ({error.strerror or error})") from error
+        raise InputError(f"`mesh={path}`: cannot be read ({error.strerror or error})") from error
     digest = hashlib.sha256(faces.astype("<i8").tobytes()).hexdigest()
     return Mesh(path, faces, int(faces.max()) + 1, digest)
 
@@ -63,25 +63,25 @@ def _checked(path: Path, faces: Array) -> Array:
     if faces.ndim != 2 or faces.shape[1] != 3 or len(faces) == 0 or faces.dtype.kind not in "iu":
         shape = "x".join(map(str, faces.shape)) or "a single number"
         raise InputError(
-            f"--mesh {path}: an array of {faces.dtype}, {shape}; wanted triangles, Nx3 whole numbers"
+            f"`mesh={path}`: an array of {faces.dtype}, {shape}; wanted triangles, Nx3 whole numbers"
         )
     faces = faces.astype(np.int64)
     if faces.min() < 0:
-        raise InputError(f"--mesh {path}: a triangle names vertex {faces.min()}; vertices count from 0")
+        raise InputError(f"`mesh={path}`: a triangle names vertex {faces.min()}; vertices count from 0")
     if int(faces.max()) >= 3 * len(faces):
         raise InputError(
-            f"--mesh {path}: it names vertex {faces.max()}, so most vertices would be in none of its "
+            f"`mesh={path}`: it names vertex {faces.max()}, so most vertices would be in none of its "
             f"triangles ({len(faces)}); wanted a whole mesh"
         )
     flat = (faces == np.roll(faces, 1, axis=1)).any(axis=1)
     if flat.any():
         raise InputError(
-            f"--mesh {path}: triangle {flat.argmax()} names a vertex twice: {faces[flat.argmax()].tolist()}"
+            f"`mesh={path}`: triangle {flat.argmax()} names a vertex twice: {faces[flat.argmax()].tolist()}"
         )
     unused = np.setdiff1d(np.arange(faces.max() + 1), faces)
     if len(unused):
         raise InputError(
-            f"--mesh {path}: {len(unused)} of {faces.max() + 1} vertices are in no triangle, the first "
+            f"`mesh={path}`: {len(unused)} of {faces.max() + 1} vertices are in no triangle, the first "
             f"of them {unused[0]}; wanted a whole mesh"
         )
     return faces
@@ -97,7 +97,9 @@ def _npy(path: Path) -> Array:
         with open_npz(path, WHAT, "triangles") as archive:
             return archive.load(_name_of(path, archive.headers, archive.refusals))
     except InputError as error:
-        raise InputError(f"--mesh {str(error).removeprefix('--mesh ')}") from error
+        if error.parameter == "mesh":
+            raise
+        raise InputError(f"`mesh={path}`: {str(error).removeprefix(printable(f'{path}: '))}") from error
 
 
 def _pkl(path: Path) -> Array:
@@ -105,7 +107,7 @@ def _pkl(path: Path) -> Array:
     try:
         content = read_pickle(path)
     except PickleError as error:
-        raise InputError(f"--mesh {path}: not a whole pickle: {error}; copy it again") from error
+        raise InputError(f"`mesh={path}`: not a whole pickle: {error}; copy it again") from error
     if isinstance(content, ArrayRecord) and isinstance(content.value, np.ndarray):
         return content.value
     named = content if isinstance(content, dict) else {WHOLE: content}
@@ -143,7 +145,7 @@ def _name_of(path: Path, arrays: Mapping[str, _Form], refusals: Mapping[str, str
             return key
     for name in (*KEYS, WHOLE):
         if name in refusals:
-            raise InputError(f"--mesh {path}: {name} {refusals[name]}; copy it again")
+            raise InputError(f"`mesh={path}`: {name} {refusals[name]}; copy it again")
     like = [
         name
         for name, array in arrays.items()
@@ -151,7 +153,7 @@ def _name_of(path: Path, arrays: Mapping[str, _Form], refusals: Mapping[str, str
     ]
     if len(like) != 1:
         raise InputError(
-            f"--mesh {path}: {len(like)} arrays look like triangles; wanted one, or one "
+            f"`mesh={path}`: {len(like)} arrays look like triangles; wanted one, or one "
             f"called {', '.join(KEYS)}; it holds {listed([*arrays, *refusals]) or 'no arrays'}"
         )
     return like[0]
@@ -178,7 +180,7 @@ def _corners(path: Path, line: int, corners: list[str], vertices: int) -> list[i
         numbers = []
     if len(numbers) != 3 or 0 in numbers or max(map(abs, numbers)) > MAX_VERTEX:
         raise InputError(
-            f"--mesh {path}, line {line}: {' '.join(corners) or 'nothing'} is not a triangle; wanted 3 "
+            f"`mesh={path}`, line {line}: {' '.join(corners) or 'nothing'} is not a triangle; wanted 3 "
             "vertices, counted from 1"
         )
     return [number - 1 if number > 0 else vertices + number for number in numbers]

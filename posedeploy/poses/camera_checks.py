@@ -38,7 +38,7 @@ def doubt_focal_length(fx: float, width: int) -> str | None:
             f"{fx * width / FULL_FRAME_MM:.0f} for {FULL_FRAME_MM:g} mm"
         )
     return (
-        f"--fx {fx:g}: a field of view of {view:.3g} degrees across {width} px, which is implausible; {cause}"
+        f"`fx={fx:g}`: a field of view of {view:.3g} degrees across {width} px, which is implausible; {cause}"
     )
 
 

@@ -13,7 +13,7 @@ from posedeploy.types import Array, ModelSpec, Placement, Tensors
 UPSAMPLE = 4
 """Maps are enlarged by this before keypoints are read, as published."""
 
-CHANNELS_LAST = '; where its channels are last, write layout = "NHWC" under [outputs] in a --contract file'
+CHANNELS_LAST = '; where its channels are last, write layout = "NHWC" under [outputs] in a `contract` file'
 
 
 def maps_of(outputs: Tensors, spec: ModelSpec, channels: Mapping[str, int]) -> list[Array]:
@@ -81,7 +81,7 @@ def stride_of(maps: Array, placement: Placement, described: int | None = None) -
         raise InputError(
             f"maps of {width}x{height} cells do not belong to an input of {input_width}x{input_height} px: "
             f"its width says {stride:g} px a cell and its height {input_height / height:g}; where the last "
-            "cell reaches beyond the input, write stride under [outputs] in a --contract file"
+            "cell reaches beyond the input, write stride under [outputs] in a `contract` file"
         )
     return stride
 

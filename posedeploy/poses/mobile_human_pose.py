@@ -104,6 +104,6 @@ def _cells(spec: ModelSpec) -> int:
     if spec.cells is None:
         raise InputError(
             f"nothing says how many cells along each side the volumes of this {spec.family} have: 32 in "
-            "LPSKI, 64 in LPRES and LPWO; write `cells = 64` in a --contract file"
+            "LPSKI, 64 in LPRES and LPWO; write cells = 64 in a `contract` file"
         )
     return spec.cells

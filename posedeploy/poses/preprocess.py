@@ -84,17 +84,17 @@ def at_height(spec: ModelSpec, height: int) -> ModelSpec:
     """
     contract = spec.contract
     if contract is None or contract.fit in CROPPING:
-        raise InputError(f"--height {height}: {spec.family} does not take whole images; leave it out")
+        raise InputError(f"`height={height}`: {spec.family} does not take whole images; leave it out")
     _, tensor = _image_input(spec)
     fixed = _fixed_size(tensor)[1]
     if fixed is not None:
         raise InputError(
-            f"--height {height}: the input is {tensor}, of a fixed height; leave it out, or export "
-            "with --dynamic"
+            f"`height={height}`: the input is {tensor}, of a fixed height; leave it out, or export "
+            "with `dynamic`"
         )
     if not 0 < height <= MAX_FREE_LENGTH or height % contract.multiple:
         raise InputError(
-            f"--height {height}: wanted a multiple of {contract.multiple}, at most {MAX_FREE_LENGTH}"
+            f"`height={height}`: wanted a multiple of {contract.multiple}, at most {MAX_FREE_LENGTH}"
         )
     width = max(1, round(contract.width * height / contract.height / contract.multiple)) * contract.multiple
     return replace(spec, contract=replace(contract, height=height, width=width))
@@ -137,7 +137,7 @@ def _image_input(spec: ModelSpec) -> tuple[InputContract, TensorSpec]:
     if tensor.dtype in INTEGERS and tensor.quantization is None and not _takes_bytes(tensor, spec.contract):
         raise InputError(
             f"the input {tensor} holds integers whose scale and zero point are unknown; write both under "
-            '[input] in a --contract file, or, for an image in uint8, embedded = ["normalisation"]'
+            '[input] in a `contract` file, or, for an image in uint8, embedded = ["normalisation"]'
         )
     return spec.contract, tensor
 

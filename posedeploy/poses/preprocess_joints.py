@@ -30,7 +30,7 @@ def prepare_joints(joints: Array, spec: ModelSpec) -> tuple[Tensors, PlacedJoint
     batch = spec.inputs[0].shape[0]
     if isinstance(batch, int) and len(people) != batch:
         raise InputError(
-            f"{len(people)} people, and this network takes {batch} at once; export it again with --dynamic"
+            f"{len(people)} people, and this network takes {batch} at once; export it again with `dynamic`"
         )
     for number, person in enumerate(people):
         try:

@@ -60,7 +60,7 @@ def detected_by(detector: Predictor, name: str, made_by: MadeBy | None = None) -
     """
     if takes_boxes(detector.spec):
         raise InputError(
-            f"--detector {name}: {detector.spec.family} looks at one person at a time itself; name a network "
+            f"`detector={name}`: {detector.spec.family} looks at one person at a time itself; name a network "
             "that finds the people in an image, such as lightweight-openpose-2d"
         )
     return Finder(name, lambda frame: boxes_of(detector(frame.image), frame.image), made_by)

@@ -33,7 +33,7 @@ def read_camera(fx: float | None, extrinsics: Path | None) -> Camera:
         InputError: the focal length is not positive, or the file is not such a JSON or R is no rotation.
     """
     if fx is not None and not 0 < fx < np.inf:
-        raise InputError(f"--fx {fx:g}: a focal length in pixels is more than 0")
+        raise InputError(f"`fx={fx:g}`: a focal length in pixels is more than 0")
     if extrinsics is None:
         return Camera(fx)
     document = read_json(extrinsics, WHAT, _Extrinsics)

@@ -181,8 +181,8 @@ def check_family(spec: ModelSpec) -> None:
     """
     if spec.family not in FAMILIES:
         raise InputError(
-            f"nothing here says how the outputs of this network ({spec.family!r}) become poses; give "
-            f"--family {' or '.join(FAMILIES)} where it is one of these, or describe it with --contract FILE"
+            f"nothing here says how the outputs of this network ({spec.family!r}) become poses; name "
+            f"its `family` ({', '.join(FAMILIES)}), or describe it with `contract=FILE`"
         )
     if missing := undescribed(spec):
         raise InputError(missing)
@@ -204,5 +204,5 @@ def _check_spec(spec: ModelSpec) -> None:
     if isinstance(images, int) and images != 1:
         raise InputError(
             f"this network takes {images} images at once ({spec.inputs[0]}) and is given one at a "
-            "time; export it again without --batch, or with --dynamic"
+            "time; export it again without `batch`, or with `dynamic`"
         )

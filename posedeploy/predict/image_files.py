@@ -65,7 +65,7 @@ def open_images(path: Path, *, recursive: bool = False, without: Path | None = N
     if path.is_dir():
         return _open_folder(path, recursive, without)
     if recursive:
-        raise InputError(f"--recursive: {path} is not a folder; leave the option out")
+        raise InputError(f"`recursive`: {path} is not a folder; leave the option out")
     if not path.exists():
         raise InputError(f"{path}: no such file or folder; name an image or a folder of images")
     if not is_image(path):
@@ -80,7 +80,7 @@ def _open_folder(folder: Path, recursive: bool, without: Path | None) -> Images:
     for file in files:
         (images if is_image_file(file) else skipped).append(file)
     if not images:
-        hint = f"; --recursive also reads its {counted(len(below), 'folder')}" if below else ""
+        hint = f"; `recursive` also reads its {counted(len(below), 'folder')}" if below else ""
         raise InputError(
             f"{folder}: none of its {len(files)} files is an image; wanted files that end in "
             f"{', '.join(SUFFIXES)}{hint}"
@@ -91,7 +91,7 @@ def _open_folder(folder: Path, recursive: bool, without: Path | None) -> Images:
     source.remarks += skipped_files(names, skipped)
     if below:
         inside = f"{counted(len(below), 'folder')} inside: {listed(below, NAMED)}"
-        source.remarks.append(f"skipped {inside}; --recursive reads those too")
+        source.remarks.append(f"skipped {inside}; `recursive` reads those too")
     return source
 
 

@@ -55,7 +55,7 @@ class ImageSequence(Source):
         self._numbers = [number for number, _ in images]
         if fps is None:
             self.remarks.append(
-                f"{self.name}: images have no times, so {DEFAULT_FPS:g} per second are assumed; --fps sets "
+                f"{self.name}: images have no times, so {DEFAULT_FPS:g} per second are assumed; `fps` sets "
                 "another rate"
             )
         self.fps = fps or DEFAULT_FPS

@@ -149,7 +149,7 @@ def _decoded(path: Path, content: bytes, header: Header) -> Picture:
     try:
         pixels, remark = decode(content, header)
     except MissingPackageError as error:
-        raise MissingPackageError(f"{path}: {header.format}: {error}") from error
+        raise MissingPackageError(f"{path}: {header.format}: {error.what}", error.command) from error
     except (cv2.error, ValueError, RuntimeError, MemoryError) as error:
         raise InputError(
             f"{path}: the {header.format} image is damaged or of a kind that is not read "

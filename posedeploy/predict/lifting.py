@@ -48,7 +48,7 @@ def detected_people(detector: Predictor, name: str, spec: ModelSpec, made_by: Ma
     try:
         map_joints(np.zeros((0, len(names), 3)), names, joint_set)
     except InputError as error:
-        raise InputError(f"--detector {name}: {error}") from error
+        raise InputError(f"`detector={name}`: {error}") from error
 
     def find(frames: Iterable[Frame], refused: list[str] | None) -> Iterator[tuple[Frame, Mapped]]:
         for frame, poses in detector.stream(frames, refused):

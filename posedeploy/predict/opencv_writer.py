@@ -70,7 +70,7 @@ class OpenCvWriter:
             raise OutputError(
                 f"{self._path.name}: OpenCV cannot write an MPEG-4 video of {_size(picture.shape)} at "
                 f"{self._fps:g} frames per second here; make the input smaller, or leave the video out with "
-                "--no-draw"
+                "`no_draw`"
             )
         return writer
 

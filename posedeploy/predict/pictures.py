@@ -134,7 +134,7 @@ class PictureFiles:
         except cv2.error as error:
             raise OutputError(
                 f"{name}: a picture of {picture.shape[1]}x{picture.shape[0]} px cannot be a JPEG (at most "
-                "65500 px wide and high); crop the image, or leave the pictures out with --no-draw"
+                "65500 px wide and high); crop the image, or leave the pictures out with `no_draw`"
             ) from error
         (self._folder / name).write_bytes(encoded.data)
         return name

@@ -208,7 +208,7 @@ def _of_the_mesh(source: Source, artifact: Artifact, options: PredictOptions) ->
     if mesh_output(artifact.spec) is None:
         return []
     if options.faces is None:
-        return ["no mesh is drawn or written: the network has no triangles in it; name them with --mesh FILE"]
+        return ["no mesh is drawn or written: the network has no triangles in it; name them with `mesh=FILE`"]
     if source.moving:
         return [f"{source.name}: meshes are not written, which is done for images alone"]
     return []

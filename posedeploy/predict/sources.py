@@ -60,7 +60,7 @@ def _open_live(argument: str, fps: float | None) -> Source:
     scheme = scheme_of(argument)
     known = scheme in SCHEMES or argument.isdecimal()
     if known and fps is not None:
-        raise InputError(f"--fps {fps:g}: a stream or a camera has times of its own; leave --fps out")
+        raise InputError(f"`fps={fps:g}`: a stream or a camera has times of its own; leave `fps` out")
     if argument.isdecimal():
         return CameraFeed(int(argument))
     if scheme in SCHEMES:
@@ -91,7 +91,7 @@ def _open_file(path: Path, fps: float | None) -> Source:
         raise InputError(f"{path}: cannot be read ({error.strerror}); name a file that can") from error
     if is_image(path) and path.suffix.lower() not in MOTION_JPEG:
         if fps is not None:
-            raise InputError(f"--fps {fps:g}: {path.name} is one image; leave --fps out")
+            raise InputError(f"`fps={fps:g}`: {path.name} is one image; leave `fps` out")
         return Images(path.name, (path,))
     return _open_video(path, fps)
 

@@ -29,10 +29,10 @@ class Threshold:
         most = len(spec.keypoint_names)
         if self.min_keypoints is not None and not 1 <= self.min_keypoints <= most:
             raise InputError(
-                f"--min-keypoints {self.min_keypoints}: a person of {spec.family} has 1 to {most} keypoints"
+                f"`min_keypoints={self.min_keypoints}`: a person of {spec.family} has 1 to {most} keypoints"
             )
         if self.min_score is not None and not np.isfinite(self.min_score):
-            raise InputError(f"--min-score {self.min_score}: wanted a number, as scores in poses.json are")
+            raise InputError(f"`min_score={self.min_score}`: wanted a number, as scores in poses.json are")
 
     def keep(self, poses: Poses) -> Poses:
         """The people who are kept, in the same order."""

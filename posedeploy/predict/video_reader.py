@@ -64,13 +64,13 @@ class VideoReader(Source):
             if not self._demuxed.has_stamps:
                 self.remarks.append(
                     f"{self.name}: {self._demuxed.container.format.name} has no time stamps, so "
-                    f"{self._demuxed.fps:g} frames per second are assumed; --fps sets another rate"
+                    f"{self._demuxed.fps:g} frames per second are assumed; `fps` sets another rate"
                 )
             return self._demuxed.fps
         if self._demuxed.has_stamps:
             self.close()
             raise InputError(
-                f"--fps {fps:g}: {self.name} has time stamps of its own, which are used; leave --fps out"
+                f"`fps={fps:g}`: {self.name} has time stamps of its own, which are used; leave `fps` out"
             )
         return fps
 

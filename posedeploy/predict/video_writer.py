@@ -104,7 +104,7 @@ class VideoWriter:
         if max(self._size) > LONGEST_SIDE:
             raise OutputError(
                 f"{self._path.name}: H.264 holds pictures of at most {LONGEST_SIDE} px a side, and these are "
-                f"{width}x{height} px; make the input smaller, or leave the video out with --no-draw"
+                f"{width}x{height} px; make the input smaller, or leave the video out with `no_draw`"
             )
         self._container = av.open(
             str(self._path), "w", format="mp4", container_options={"movflags": "+faststart"}
@@ -114,7 +114,7 @@ class VideoWriter:
         if encoder is None:
             raise OutputError(
                 f"{self._path.name}: the installed PyAV has no H.264 encoder; install the wheel of PyPI, or "
-                "leave the video out with --no-draw"
+                "leave the video out with `no_draw`"
             )
         stream: Any = self._container.add_stream(encoder, rate=rate, options=dict(ENCODERS[encoder]))
         stream.width, stream.height = self._size

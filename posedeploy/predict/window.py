@@ -28,7 +28,7 @@ class Window(Closable):
         Raises:
             InputError: there is no display.
         """
-        refusal = "a window was asked for and there is no display here; leave --show out, or use a desktop"
+        refusal = "a window was asked for and there is no display here; leave `show` out, or use a desktop"
         try:
             pygame.display.init()
         except pygame.error as error:

@@ -26,7 +26,7 @@ def adapt_runner(runner: Runner, spec: ModelSpec) -> Runner:
         if tensor.dtype in INTEGERS and tensor.quantization is None and tensor.name in spec.roles.values():
             raise InputError(
                 f"the output {tensor} holds integers whose scale and zero point are unknown; write both "
-                "under [outputs] in a --contract file"
+                "under [outputs] in a `contract` file"
             )
     if any(_converts(tensor) for tensor in (*spec.inputs, *spec.outputs)):
         return AdaptedRunner(runner, spec)

@@ -93,8 +93,8 @@ def check_precision(artifact: Artifact, options: RunOptions) -> str | None:
         return None
     if options.precision not in ("auto", artifact.precision):
         raise DeviceError(
-            f"precision {options.precision}: {artifact.path.name} was exported in {artifact.precision}; give "
-            f"--precision {artifact.precision} or auto, or export it again with another --precision"
+            f"`precision={options.precision}`: {artifact.path.name} was exported in {artifact.precision}; "
+            f"pass `precision={artifact.precision}` or auto, or export it again with another `precision`"
         )
     return artifact.precision
 
@@ -107,13 +107,13 @@ def threads_asked(options: RunOptions, runtime: str) -> int | None:
     """
     if options.device != "CPU":
         if options.threads is not None:
-            raise DeviceError(f"--threads {options.threads}: {runtime} takes a thread count for the CPU only")
+            raise DeviceError(f"`threads={options.threads}`: {runtime} takes a thread count for the CPU only")
         return None
     threads = physical_cores() if options.threads is None else options.threads
     if threads < 1:
-        raise DeviceError(f"--threads {threads}: a thread count is at least 1")
+        raise DeviceError(f"`threads={threads}`: a thread count is at least 1")
     if threads > (logical_cores := os.cpu_count() or 1):
         raise DeviceError(
-            f"--threads {threads}: this machine has {logical_cores} logical cores; ask for no more"
+            f"`threads={threads}`: this machine has {logical_cores} logical cores; ask for no more"
         )
     return threads

@@ -39,7 +39,7 @@ def open_artifact(path: Path, described: ModelSpec | None = None) -> Artifact:
     target = target_of(path)
     if described is not None and path.is_file():
         if manifest.has_one(path):
-            raise InputError(f"{path}: its manifest says what it is; leave out --contract and --family")
+            raise InputError(f"{path}: its manifest says what it is; leave out `contract` and `family`")
         return _third_party(path, target, described)
     artifact = manifest.find(path) if path.is_file() else manifest.read(path)
     if artifact is not None:

@@ -88,7 +88,7 @@ class OnnxRuntimeRunner(Runner):
                     f"{self._path}: ONNX Runtime cannot run it on these inputs ({first_line(error)})"
                 ) from error
             raise DeviceError(
-                f"device {self.effective.device}: ONNX Runtime failed there ({first_line(error)})"
+                f"`device={self.effective.device}`: ONNX Runtime failed there ({first_line(error)})"
             ) from error
 
     def close(self) -> None:
@@ -144,17 +144,17 @@ class _Opening:
         device = self.options.device
         if session.get_providers()[0] != self.provider:
             raise DeviceError(
-                f"device {device}: ONNX Runtime cannot use {self.provider} and would run on "
+                f"`device={device}`: ONNX Runtime cannot use {self.provider} and would run on "
                 f"{session.get_providers()[0]}: its CUDA libraries are missing or do not fit; "
-                f"{INSTALL_CUDA}, or use --device CPU{self.preloaded}"
+                f"{INSTALL_CUDA}, or use `device=CPU`{self.preloaded}"
             )
         if self.threads is None and placement.can_report():
             fallen_back = placement.fallen_back(session)
             if fallen_back:
                 raise DeviceError(
-                    f"device {device}: ONNX Runtime has no code on {device} for "
+                    f"`device={device}`: ONNX Runtime has no code on {device} for "
                     f"{listed(fallen_back, NAMED)} of {self.artifact.path} and would run that on the CPU; "
-                    "use --device CPU, or export to another target"
+                    "use `device=CPU`, or export to another target"
                 )
 
 
@@ -203,8 +203,8 @@ def _precision(artifact: Artifact, options: RunOptions) -> str:
     offered = ("fp32", "tf32") if options.device == "cuda" else ("fp32",)
     if reduced is None and options.precision not in (*offered, "auto"):
         raise DeviceError(
-            f"precision {options.precision}: ONNX Runtime runs this file in {' or '.join(offered)} on "
-            f"{options.device}; export it with --precision fp16 for another, or give one of these"
+            f"`precision={options.precision}`: ONNX Runtime runs this file in {' or '.join(offered)} on "
+            f"{options.device}; export it with `precision=fp16` for another, or give one of these"
         )
     if artifact.precision == "unknown":  # ONNX Runtime does not show the types inside a graph
         return "as in the file"
@@ -231,7 +231,7 @@ def _provider(options: RunOptions) -> str:
     if options.device not in PROVIDERS or provider not in available:
         offered = [device for device, name in PROVIDERS.items() if name in available]
         raise DeviceError(
-            f"device {options.device!r}: ONNX Runtime offers {', '.join(offered)} here"
+            f"`device={options.device}`: ONNX Runtime offers {', '.join(offered)} here"
             + (f"; {INSTALL_CUDA}" if options.device == "cuda" else "")
         )
     return provider
@@ -250,10 +250,10 @@ def refusal(artifact: Artifact, device: str, error: Exception, said: str = "") -
     """
     if "fallback to CPU EP has been explicitly disabled" in str(error):
         return DeviceError(
-            f"device {device}: ONNX Runtime would run a part of {artifact.path} on the CPU: it has no "
+            f"`device={device}`: ONNX Runtime would run a part of {artifact.path} on the CPU: it has no "
             "code for an operator there, or its CUDA libraries are missing or do not fit ("
-            f"{INSTALL_CUDA}); use --device CPU{said}"
+            f"{INSTALL_CUDA}); use `device=CPU`{said}"
         )
     if not isinstance(error, DAMAGE) or isinstance(error, native.EPFail):  # CUDA's own
-        return DeviceError(f"device {device}: ONNX Runtime cannot use it ({first_line(error)}){said}")
+        return DeviceError(f"`device={device}`: ONNX Runtime cannot use it ({first_line(error)}){said}")
     return ArtifactError(f"{artifact.path}: ONNX Runtime cannot load it ({first_line(error)})")

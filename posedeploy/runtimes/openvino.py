@@ -104,7 +104,7 @@ class OpenVinoRunner(Runner):
 def _check_device(core: openvino.Core, device: str) -> None:
     available = [*core.available_devices, "AUTO"]
     if device not in available:
-        raise DeviceError(f"device {device!r}: OpenVINO offers {', '.join(available)} here")
+        raise DeviceError(f"`device={device}`: OpenVINO offers {', '.join(available)} here")
 
 
 def _config(options: RunOptions) -> dict[str, Any]:
@@ -118,7 +118,7 @@ def _config(options: RunOptions) -> dict[str, Any]:
     if options.precision != "auto":
         if options.precision not in PRECISIONS:
             raise DeviceError(
-                f"precision {options.precision}: OpenVINO knows {', '.join(PRECISIONS)} and auto"
+                f"`precision={options.precision}`: OpenVINO knows {', '.join(PRECISIONS)} and auto"
             )
         config[properties.hint.inference_precision] = PRECISIONS[options.precision]
     return config
@@ -136,7 +136,7 @@ def _effective(compiled: openvino.CompiledModel, options: RunOptions) -> Effecti
     hinted = NAMES.get(hinted, hinted)
     if options.precision not in ("auto", hinted):
         raise DeviceError(
-            f"precision {options.precision}: {', '.join(devices)} runs this in {hinted}; ask for "
+            f"`precision={options.precision}`: {', '.join(devices)} runs this in {hinted}; ask for "
             f"{hinted}, or for auto"
         )
     threads = told("INFERENCE_NUM_THREADS") if devices == ["CPU"] else None

@@ -57,17 +57,17 @@ def settle(runtime: str, options: RunOptions, reduced: str | None = None) -> tup
         DeviceError: torch does not offer the device, the precision or the thread count.
     """
     if options.device not in ("CPU", "cuda"):
-        raise DeviceError(f"device {options.device!r}: {runtime} runs on CPU or cuda")
+        raise DeviceError(f"`device={options.device}`: {runtime} runs on CPU or cuda")
     if options.precision not in ("fp32", "auto", reduced, *(("tf32",) if options.device == "cuda" else ())):
         raise DeviceError(
-            f"precision {options.precision}: {runtime} runs this network in fp32 on {options.device}; "
+            f"`precision={options.precision}`: {runtime} runs this network in fp32 on {options.device}; "
             f"{_remedy(runtime, options)}"
         )
     threads = threads_asked(options, runtime)
     if options.device == "cuda" and not torch.cuda.is_available():
         raise DeviceError(
-            f"device cuda: this torch {torch.__version__} finds no CUDA device; use --device CPU, or install "
-            "a CUDA build of torch and a driver"
+            f"`device=cuda`: this torch {torch.__version__} finds no CUDA device; use `device=CPU`, or "
+            "install a CUDA build of torch and a driver"
         )
     device = torch.device(options.device.lower())
     if threads is not None:
@@ -81,7 +81,7 @@ def settle(runtime: str, options: RunOptions, reduced: str | None = None) -> tup
 
 def _remedy(runtime: str, options: RunOptions) -> str:
     if options.precision == "tf32":
-        return "TF32 is a GPU's; give --device cuda, or --precision fp32"
+        return "TF32 is a GPU's; give `device=cuda`, or `precision=fp32`"
     if runtime == "pytorch":
-        return "give --device cuda, or --precision fp32"
-    return f"export it with --precision {options.precision}, or give --precision fp32"
+        return "give `device=cuda`, or `precision=fp32`"
+    return f"export it with `precision={options.precision}`, or give `precision=fp32`"

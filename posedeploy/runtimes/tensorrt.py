@@ -128,7 +128,7 @@ class TensorRtRunner(Runner):
                 low, given, high = ("x".join(map(str, lengths)) for lengths in (lowest, shape, highest))
                 raise InputError(
                     f"the input {name} is {given}, and the engine was built for {low} to {high}; export it "
-                    "with other --min-shapes and --max-shapes"
+                    "with other `min_shapes` and `max_shapes`"
                 )
         self._shapes = {}  # whatever becomes of this, it is no longer what it was
         self._hold(shapes, shapes | self._engine.reshape(shapes))
@@ -163,16 +163,16 @@ class TensorRtRunner(Runner):
 def _check_options(artifact: Artifact, options: RunOptions) -> None:
     if options.device != "cuda":
         raise DeviceError(
-            f"device {options.device!r}: {artifact.path.name} is a TensorRT engine, which runs on cuda only; "
-            "use --device cuda"
+            f"`device={options.device}`: {artifact.path.name} is a TensorRT engine, which runs on cuda only; "
+            "use `device=cuda`"
         )
     threads_asked(options, "TensorRT")
     built = artifact.precision
     known = built if built != "unknown" else "fp32"
     if options.precision not in ("auto", known):
         raise DeviceError(
-            f"precision {options.precision}: {artifact.path.name} computes in {known}, as it was built; give "
-            f"--precision {known} or auto, or export it otherwise"
+            f"`precision={options.precision}`: {artifact.path.name} computes in {known}, as it was built; "
+            f"pass `precision={known}` or auto, or export it otherwise"
         )
 
 

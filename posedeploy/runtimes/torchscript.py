@@ -29,7 +29,7 @@ class TorchScriptRunner(Runner):
         if not artifact.spec.inputs:
             raise ArtifactError(
                 f"{artifact.path}: TorchScript has no tensor names, and there is no manifest beside it; "
-                "describe its inputs and outputs with --contract"
+                "describe its inputs and outputs with `contract`"
             )
         if device.type == "cuda":
             tf32.write_into(program)

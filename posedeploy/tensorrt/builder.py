@@ -64,7 +64,7 @@ def build(
     cache = _timing_cache(config, options.timing_cache)
     built = build_serialized(builder, network, config, progress_monitor(api, on_progress))
     if built is None:
-        limit = f"; --workspace {options.workspace_mib} may be too little" if options.workspace_mib else ""
+        limit = f"; `workspace={options.workspace_mib}` may be too little" if options.workspace_mib else ""
         raise ExportError(f"{library.name} cannot build this engine: {first_error(logger.errors)}{limit}")
     if cache is not None and options.timing_cache is not None:
         _save(cache, options.timing_cache)
@@ -92,7 +92,7 @@ def _gpu(library: TensorRtLibrary) -> Any:
 def _check_timing_cache(library: TensorRtLibrary, options: TensorRtOptions) -> None:
     if options.timing_cache is not None and not library.supports_timing_cache:
         raise ExportError(
-            f"--timing-cache {options.timing_cache}: {library.name} times nothing while it builds, so there "
+            f"`timing_cache={options.timing_cache}`: {library.name} times nothing while it builds, so there "
             "is nothing to keep; leave the option out"
         )
 
@@ -114,7 +114,7 @@ def _set_profile(builder: Any, config: Any, profile: Mapping[str, ShapeRange], l
         optimization_profile.set_shape(name, shapes.min, shapes.opt, shapes.max)
     if config.add_optimization_profile(optimization_profile) < 0:
         raise ExportError(
-            f"--min-shapes, --opt-shapes and --max-shapes: refused ({first_error(logger.errors)})"
+            f"`min_shapes`, `opt_shapes` and `max_shapes`: refused ({first_error(logger.errors)})"
         )
 
 
@@ -125,11 +125,11 @@ def _timing_cache(config: Any, path: Path | None) -> Any:
     try:
         known = path.read_bytes() if path.exists() else b""
     except OSError as error:
-        raise ExportError(f"--timing-cache {path}: cannot be read ({error.strerror})") from error
+        raise ExportError(f"`timing_cache={path}`: cannot be read ({error.strerror})") from error
     cache = config.create_timing_cache(known)
     if cache is None or not config.set_timing_cache(cache, ignore_mismatch=False):
         raise ExportError(
-            f"--timing-cache {path}: not a timing cache of this GPU and TensorRT; name a new file"
+            f"`timing_cache={path}`: not a timing cache of this GPU and TensorRT; name a new file"
         )
     return cache
 

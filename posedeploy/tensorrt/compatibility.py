@@ -22,7 +22,7 @@ def check_library(artifact: Artifact, info: BuildInfo) -> tuple[TensorRtLibrary,
     if library is None:
         raise ArtifactError(
             f"{artifact.path}: built with {info.builder}, and known are {', '.join(LIBRARIES)}; "
-            f"{_rebuild(artifact)} --trt-library tensorrt-rtx"
+            f"{_rebuild(artifact)} `trt_library=tensorrt-rtx`"
         )
     api = plugins.module(library.module)
     if _release(api.__version__) != _release(info.version):
@@ -62,9 +62,9 @@ def check_gpu(
         raise DeviceError(
             f"{artifact.path}: {name} has compute capability {capability}, for which {row.name} "
             f"{api.__version__} builds nothing; build it with the other: posedeploy engine rebuild "
-            f"{artifact.path} --trt-library tensorrt"
+            f"{artifact.path} `trt_library=tensorrt`"
         )
-    gpu = f" --gpu sm{capability.replace('.', '')}" if row.builds_without_gpu else ""
+    gpu = f" `gpu=sm{capability.replace('.', '')}`" if row.builds_without_gpu else ""
     raise ArtifactError(
         f"{artifact.path}: built for compute capability {', '.join(info.compute_capabilities)}, and "
         f"{name} has {capability}; {_rebuild(artifact)}{gpu}"

@@ -130,7 +130,7 @@ def _refusal(artifact: Artifact, api: ModuleType, errors: list[str]) -> Exceptio
     its driver does not do."""
     said: Any = first_error(errors)
     if "Error Code 1: Cuda Runtime" in said:
-        return DeviceError(f"device cuda: {api.__name__} cannot use this GPU ({said})")
+        return DeviceError(f"`device=cuda`: {api.__name__} cannot use this GPU ({said})")
     remedy = (
         "it is a third-party engine: build it again where it came from, or export the network"
         if build_info_of(artifact) is None

@@ -59,19 +59,19 @@ def choose_library(name: str | None, gpus: Sequence[str] = ()) -> tuple[TensorRt
     if name is None:
         name = _only_fitting(gpus)
     if name not in LIBRARIES:
-        raise DeviceError(f"--trt-library {name}: expected {' or '.join(LIBRARIES)}")
+        raise DeviceError(f"`trt_library={name}`: expected {' or '.join(LIBRARIES)}")
     library = LIBRARIES[name]
     if gpus and not library.builds_without_gpu:
         raise DeviceError(
-            f"--gpu {','.join(gpus)}: {library.name} builds for the GPU of this machine only; leave the "
-            "option out, or use --trt-library tensorrt-rtx"
+            f"`gpu={','.join(gpus)}`: {library.name} builds for the GPU of this machine only; leave the "
+            "option out, or use `trt_library=tensorrt-rtx`"
         )
     api = plugins.module(library.module)
     for gpu in gpus:
         if gpu not in supported_capabilities(api):
             known = (f"sm{name.replace('.', '')}" for name in supported_capabilities(api))
             raise DeviceError(
-                f"--gpu sm{gpu.replace('.', '')}: {library.name} {api.__version__} builds for "
+                f"`gpu=sm{gpu.replace('.', '')}`: {library.name} {api.__version__} builds for "
                 + ", ".join(known)
             )
     return library, api
@@ -111,7 +111,7 @@ def _only_fitting(gpus: Sequence[str]) -> str:
     able = [library for library in LIBRARIES.values() if library.builds_without_gpu or not gpus]
     installed = [library.name for library in able if plugins.version_of(library.module) is not None]
     if len(installed) > 1:
-        raise DeviceError(f"{' and '.join(installed)} are both installed; choose one with --trt-library")
+        raise DeviceError(f"{' and '.join(installed)} are both installed; choose one with `trt_library`")
     if not installed:
         raise MissingPackageError(
             f"this needs {' or '.join(library.name for library in able)}, and none is installed; install it "
@@ -143,4 +143,4 @@ def first_error(errors: Sequence[str]) -> str:
 
 def without_gpu(error: PoseDeployError) -> DeviceError:
     """Return the error for a library that needs a GPU to build, on a machine without one."""
-    return DeviceError(f"{error}; without one, build with --trt-library tensorrt-rtx")
+    return DeviceError(f"{error}; without one, build with `trt_library=tensorrt-rtx`")

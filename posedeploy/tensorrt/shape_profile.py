@@ -22,20 +22,20 @@ def shape_profile(inputs: tuple[TensorSpec, ...], options: TensorRtOptions) -> d
     """
     dynamic = {tensor.name: tensor for tensor in inputs if tensor.is_dynamic}
     bounds = {
-        "--min-shapes": options.min_shapes,
-        "--opt-shapes": options.opt_shapes,
-        "--max-shapes": options.max_shapes,
+        "`min_shapes`": options.min_shapes,
+        "`opt_shapes`": options.opt_shapes,
+        "`max_shapes`": options.max_shapes,
     }
     if not dynamic:
         if unused := [option for option, shapes in bounds.items() if shapes]:
             raise ExportError(
-                f"{' and '.join(unused)}: no input has free axes; give --dynamic too, or leave them out"
+                f"{' and '.join(unused)}: no input has free axes; give `dynamic` too, or leave them out"
             )
         return {}
     if any(not shapes for shapes in bounds.values()):
         raise ExportError(
-            "--dynamic: TensorRT tunes an engine for a range of shapes; give --min-shapes, --opt-shapes and "
-            f"--max-shapes for {', '.join(map(str, dynamic.values()))}"
+            "`dynamic`: TensorRT tunes an engine for a range of shapes; give `min_shapes`, `opt_shapes` and "
+            f"`max_shapes` for {', '.join(map(str, dynamic.values()))}"
         )
     _check_names(bounds, dynamic)
     return {name: _range(tensor, bounds) for name, tensor in dynamic.items()}

@@ -50,9 +50,9 @@ def test_a_fixed_size_stays_and_another_is_refused(spec: ModelSpec) -> None:
     fixed = sized(spec, 1, (64, 48))
     assert sized(fixed).inputs[0].shape == (1, 3, 64, 48)
     assert sized(fixed, 1, (64, 48)).inputs[0].shape == (1, 3, 64, 48)
-    with pytest.raises(InputError, match=r"--batch 5: the input data float32 1x3x64x48 NCHW is of another"):
+    with pytest.raises(InputError, match=r"`batch=5`: the input data float32 1x3x64x48 NCHW is of another"):
         sized(fixed, 5)
-    with pytest.raises(InputError, match=r"--input-size 32x48: the input data float32 1x3x64x48 NCHW is of "):
+    with pytest.raises(InputError, match=r"`input_size=32x48`: the input data float32 1x3x64x48 NCHW is of "):
         sized(fixed, 1, (32, 48))
 
 
@@ -68,7 +68,7 @@ def test_free_axes_can_be_given_another_size(spec: ModelSpec) -> None:
 def test_free_axes_that_nothing_gives_are_refused() -> None:
     foreign = ModelSpec("unknown", "", (TensorSpec("x", ("axis0", 3, "axis2", "axis3")),), ())
     assert random_tensors(foreign, 4, (16, 24)).tensors["x"].shape == (4, 3, 16, 24)
-    with pytest.raises(InputError, match=r"free axes of the input x .* are; give --input-size HxW"):
+    with pytest.raises(InputError, match=r"free axes of the input x .* are; give `input_size=HxW`"):
         random_tensors(foreign)
     with pytest.raises(InputError, match="give fixed shapes when it is exported"):
         random_tensors(replace(foreign, inputs=(TensorSpec("x", (1, "tokens")),)))

@@ -136,7 +136,7 @@ def test_a_drift_is_told_from_a_spread(first: float, second: float, said: str) -
 def test_a_single_run_has_no_spread_and_says_so() -> None:
     result = _latency(0.1)
     assert (result.spread, result.percentile_ms(90)) == (None, None)
-    assert result.warning == "human.xml: 1 times are too few to tell their spread; give more --runs"
+    assert result.warning == "human.xml: 1 times are too few to tell their spread; give more `runs`"
 
 
 def test_a_runner_whose_first_run_fails_is_closed() -> None:

@@ -102,7 +102,7 @@ def checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_a_missing_mesh_is_asked_for(checkpoint: Path) -> None:
-    with pytest.raises(InputError, match=r"give the file that has them with --mesh, such as smpl_faces\.npy"):
+    with pytest.raises(InputError, match=r"give the file that has them with `mesh`, such as smpl_faces\.npy"):
         open_checkpoint(checkpoint)
 
 
@@ -119,7 +119,7 @@ def test_a_mesh_of_another_size_is_named_with_both_numbers(checkpoint: Path, tmp
 def test_a_mesh_for_a_network_that_has_none_is_refused(checkpoint: Path, tmp_path: Path) -> None:
     mesh = checkpoint.with_name("faces.npy")
     with pytest.raises(
-        InputError, match=r"--mesh .*faces\.npy: gtrs needs no mesh beside its checkpoint; leave it"
+        InputError, match=r"`mesh=.*faces\.npy`: gtrs needs no mesh beside its checkpoint; leave it"
     ):
         open_checkpoint(write(small_gtrs(), tmp_path / "gtrs.pth"), mesh=mesh)
     with pytest.raises(

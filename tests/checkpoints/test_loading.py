@@ -56,7 +56,7 @@ def test_missing_left_over_and_misshaped_tensors_are_all_listed(tmp_path: Path) 
     assert str(refusal.value).endswith(
         "does not fit the network. 2 missing: model.3.0.weight, cpm.align.0.weight. 1 left over: "
         "extra.weight. 1 mis-shaped: model.0.0.weight 32x1x3x3, wanted 32x3x3x3. Your own variant goes in "
-        "with --network FILE.py:FUNCTION; another family with --family"
+        "with `network=FILE.py:FUNCTION`; another family with `family`"
     )
 
 
@@ -79,7 +79,7 @@ def test_weights_that_are_not_finite_are_named_and_refused(tmp_path: Path, value
 
 
 def test_a_network_that_no_one_here_knows_is_refused_with_what_to_do(tmp_path: Path) -> None:
-    with pytest.raises(CheckpointError, match=r"of no network known .* 2 tensors from a to b, .* --network"):
+    with pytest.raises(CheckpointError, match=r"of no network known .* 2 tensors from a to b, .* `network`"):
         open_checkpoint(_saved({"a": torch.ones(1), "b": torch.ones(1)}, tmp_path))
 
 

@@ -38,7 +38,7 @@ def test_the_first_stages_are_used(three: Path, wanted: StageCount | None, used:
 
 @pytest.mark.parametrize("wanted", [4, 5, -1])
 def test_more_stages_than_there_are_are_refused_with_the_number_found(three: Path, wanted: int) -> None:
-    message = rf"--stages {wanted}: .*three\.pth holds 3 refinement stages; give a number from 0 to 3, or all"
+    message = rf"`stages={wanted}`: .*three\.pth holds 3 refinement stages; give a number from 0 to 3, or all"
     with pytest.raises(InputError, match=message):
         open_checkpoint(three, stages=wanted)
 
@@ -68,7 +68,7 @@ def test_the_3d_network_has_no_stages_to_leave_out(tmp_path: Path) -> None:
     torch.save(LightweightOpenPose3d(Sizes(2, 16)).state_dict(), tmp_path / "a.pth")
     assert open_checkpoint(tmp_path / "a.pth").stages is None
     message = (
-        r"--stages 1: .*a\.pth is lightweight-openpose-3d, and only lightweight-openpose-2d has refinement"
+        r"`stages=1`: .*a\.pth is lightweight-openpose-3d, and only lightweight-openpose-2d has refinement"
     )
     with pytest.raises(InputError, match=message):
         open_checkpoint(tmp_path / "a.pth", stages=1)

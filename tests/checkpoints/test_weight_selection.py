@@ -141,7 +141,7 @@ def test_others_that_fit_are_named_and_can_be_chosen(
 def test_a_key_that_is_not_there_is_refused_with_those_that_are(tmp_path: Path) -> None:
     with pytest.raises(
         CheckpointError,
-        match=r"a\.pth: --weights ema: no such weights; there are state_dict \(3 tensors\), other \(1",
+        match=r"a\.pth: `weights=ema`: no such weights; there are state_dict \(3 tensors\), other \(1",
     ):
         _read(tmp_path, {"state_dict": WEIGHTS, "other": {"x": torch.ones(1)}}, "ema")
 

@@ -59,7 +59,7 @@ def test_other_weights_are_told_with_the_place(
     (entry,) = json.loads(Path("p.json").read_text())["results"]
     assert not entry["passed"]
     assert entry["outputs"][1]["worst"]["index"] == [0, 7, 3, 5]
-    assert invoke("parity", *arguments, "--max-relative", "2", "--max-px", "1e4").exit_code == 0
+    assert invoke("parity", *arguments, "--rtol", "2", "--max-px", "1e4").exit_code == 0
 
 
 def test_a_checkpoint_that_moved_or_changed(
@@ -175,10 +175,10 @@ def _entry(result: Result) -> dict[str, Any]:
 
 
 def test_a_tolerance_of_the_users_own_is_not_widened(small: Path, few_runs: None, invoke: Invoke) -> None:
-    entry = _entry(invoke("parity", small, "--json", "p.json", "--max-relative", "1e-9"))
+    entry = _entry(invoke("parity", small, "--json", "p.json", "--rtol", "1e-9"))
     assert (entry["passed"], entry["reference_precision"], entry["noise_floor"]) == (False, "fp32", None)
-    shown = invoke("parity", small, "--json", "p.json", "--max-relative", "1e-9", "--noise-floor")
-    assert "shown, and not used with --max-relative" in words(shown.stdout)
+    shown = invoke("parity", small, "--json", "p.json", "--rtol", "1e-9", "--noise-floor")
+    assert "shown, and not used with --rtol" in words(shown.stdout)
     entry = _entry(shown)
     assert (entry["passed"], entry["reference_precision"]) == (False, "fp32")
     assert entry["outputs"][0]["max_relative_tolerance"] == 1e-9

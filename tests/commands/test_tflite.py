@@ -89,11 +89,11 @@ def test_flags_of_a_target_that_is_not_asked_for_are_refused(refused: Callable[.
     for arguments, message in (
         (("--layout", "nhwc"), "--layout nhwc: it is for --to tflite, which is not asked for; leave it out"),
         (
-            ("--to", "onnx", "--via", "onnx2tf"),
-            "--via onnx2tf: it is for --to tflite, which is not asked for",
+            ("--to", "onnx", "--converter", "onnx2tf"),
+            "--converter onnx2tf: it is for --to tflite, which is not asked for",
         ),
         (("--device", "CPU"), "--device CPU: it is for --to aoti, which is not asked for; leave it out"),
-        (("--to", "tflite", "--via", "tf"), "--via tf: wanted litert-torch or onnx2tf"),
+        (("--to", "tflite", "--converter", "tf"), "--converter tf: wanted litert-torch or onnx2tf"),
         (("--to", "tflite", "--layout", "hwc"), "--layout hwc: wanted nchw or nhwc"),
     ):
         assert message in refused("export", *arguments)

@@ -51,7 +51,7 @@ def test_a_model_of_integers_is_compared_with_pytorch(
     crowd: Path, human: Path, network: tuple[str, str], done: Invoke, refused: Callable[..., str]
 ) -> None:
     arguments = ("parity", crowd, *DESCRIBED, "--checkpoint", human / "human.pth", *network)
-    shown = done(*arguments, "--max-relative", 0.01, "--max-px", 3, "--json", "p.json").stdout
+    shown = done(*arguments, "--rtol", 0.01, "--max-px", 3, "--json", "p.json").stdout
     assert "inputs images int8 1x256x456x3 NHWC (scale 0.00392157, zero point 0); outputs heatmaps" in shown
     (result,) = json.loads(Path("p.json").read_text())["results"]
     assert [output["name"] for output in result["outputs"]] == ["heatmaps", "pafs"]

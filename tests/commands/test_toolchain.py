@@ -74,15 +74,21 @@ def test_what_is_asked_wrongly_is_refused(
 
 def test_a_time_limit_is_for_a_route_through_a_toolchain(refused: Callable[..., str]) -> None:
     for arguments, message in [
-        (("--time-limit", "60"), "--time-limit 60: it is for --via onnx2tf; leave it out"),
-        (("--to", "tflite", "--time-limit", "60"), "--time-limit 60: it is for --via onnx2tf; leave it out"),
+        (("--time-limit", "60"), "--time-limit 60: it is for --converter onnx2tf; leave it out"),
         (
-            ("--to", "tflite", "--via", "onnx2tf", "--time-limit", "0"),
+            ("--to", "tflite", "--time-limit", "60"),
+            "--time-limit 60: it is for --converter onnx2tf; leave it out",
+        ),
+        (
+            ("--to", "tflite", "--converter", "onnx2tf", "--time-limit", "0"),
             "--time-limit 0: wanted seconds, more than 0",
         ),
-        (("--via", "onnx2tf"), "--via onnx2tf: it is for --to tflite, which is not asked for; leave it out"),
         (
-            ("--to", "tflite", "--via", "onnx2tf"),
+            ("--converter", "onnx2tf"),
+            "--converter onnx2tf: it is for --to tflite, which is not asked for; leave it out",
+        ),
+        (
+            ("--to", "tflite", "--converter", "onnx2tf"),
             "error: the toolchain onnx2tf is not installed (looked in",
         ),
     ]:

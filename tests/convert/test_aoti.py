@@ -32,14 +32,14 @@ class _Branching(nn.Module):
 @pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU")
 def test_a_gpu_that_is_not_there_is_refused(tiny: Model, tmp_path: Path) -> None:
     with pytest.raises(
-        DeviceError, match=r"--device cuda: AOTInductor compiles on the GPU .* torch finds none"
+        DeviceError, match=r"`device=cuda`: AOTInductor compiles on the GPU .* torch finds none"
     ):
         export(tiny, ["aoti"], tmp_path, "tiny", ExportOptions(aoti=AotiOptions("cuda")))
     assert not list(tmp_path.iterdir())
 
 
 def test_no_other_device_is_known(tiny: Model, tmp_path: Path) -> None:
-    with pytest.raises(DeviceError, match="--device tpu: AOTInductor compiles for CPU or cuda"):
+    with pytest.raises(DeviceError, match="`device=tpu`: AOTInductor compiles for CPU or cuda"):
         export(tiny, ["aoti"], tmp_path, "tiny", ExportOptions(aoti=AotiOptions("tpu")))
 
 
@@ -116,7 +116,7 @@ case " $* " in *" -shared "*) exec g++ "$@" "{tmp_path}/harm.cpp";; *) exec g++ 
 def test_without_the_cuda_toolkit_it_says_what_to_install() -> None:
     with pytest.raises(
         MissingPackageError,
-        match=r"^--device cuda: AOTInductor needs the CUDA toolkit and found none; .* CUDA_HOME$",
+        match=r"^`device=cuda`: AOTInductor needs the CUDA toolkit and found none; .* CUDA_HOME$",
     ):
         check_toolkit(None)
     check_toolkit("somewhere")

@@ -51,12 +51,12 @@ def test_a_file_of_another_opset_is_checked_and_written(
     [
         (
             13,
-            r"--opset 13: the onnx version converter cannot .* \(No Adapter .* Relu\)\. The lowest .* is 14",
+            r"`opset=13`: the onnx version converter cannot .* \(No Adapter .* Relu\)\. The lowest .* is 14",
         ),
-        (0, r"--opset 0: there is no such opset; onnx .* knows 1 to \d+\. The lowest .* is 14"),
+        (0, r"`opset=0`: there is no such opset; onnx .* knows 1 to \d+\. The lowest .* is 14"),
         (
             9999,
-            r"--opset 9999: there is no such opset; .* The highest opset possible for this network is \d+",
+            r"`opset=9999`: there is no such opset; .* The highest opset possible for this network is \d+",
         ),
     ],
 )
@@ -81,7 +81,7 @@ def test_a_conversion_that_changes_the_network_is_refused(
         return converted
 
     monkeypatch.setattr(onnx_opset.version_converter, "convert_version", wrong_below_17)
-    with pytest.raises(ExportError, match=r"--opset 15: the file gives .* PyTorch .* lowest .* is 17"):
+    with pytest.raises(ExportError, match=r"`opset=15`: the file gives .* PyTorch .* lowest .* is 17"):
         exported_at(tiny, tmp_path, 15)
 
 

@@ -28,7 +28,7 @@ from tests.support.networks import two_input_model
 def test_a_size_that_the_stride_does_not_divide_is_refused_with_the_nearest(
     tiny: Model, size: tuple[int, int], nearest: str
 ) -> None:
-    asked = f"--input-size {size[0]}x{size[1]}"
+    asked = f"`input_size={size[0]}x{size[1]}`"
     with pytest.raises(
         ExportError, match=f"{asked}: height and width must be multiples of 8; the nearest is {nearest}$"
     ):
@@ -37,7 +37,7 @@ def test_a_size_that_the_stride_does_not_divide_is_refused_with_the_nearest(
 
 @pytest.mark.parametrize("batch", [0, -1])
 def test_a_batch_of_no_image_is_refused(tiny: Model, batch: int) -> None:
-    with pytest.raises(ExportError, match=f"--batch {batch}: a batch has at least 1 image"):
+    with pytest.raises(ExportError, match=f"`batch={batch}`: a batch has at least 1 image"):
         prepare(tiny, ExportOptions(batch=batch))
 
 
@@ -45,7 +45,7 @@ def test_a_batch_of_no_image_is_refused(tiny: Model, batch: int) -> None:
     ("options", "flag"),
     [
         (ExportOptions(dynamic=True), "--dynamic"),
-        (ExportOptions(batch=2), "--batch 2"),
+        (ExportOptions(batch=2), "`batch=2`"),
         (ExportOptions(input_size=(64, 64)), "--input-size"),
     ],
 )
@@ -80,13 +80,13 @@ def test_preprocessing_cannot_be_embedded_where_the_input_is_no_image(tiny: Mode
     no_contract = replace(tiny, spec=replace(tiny.spec, contract=None))
     for model, size in ((two_input_model(), None), (no_contract, (32, 40))):
         with pytest.raises(
-            ExportError, match="--embed-preprocessing: this network's input is not one NCHW image"
+            ExportError, match="`embed_preprocessing`: this network's input is not one NCHW image"
         ):
             prepare(model, ExportOptions(input_size=size, embed_preprocessing=True))
 
 
 def test_the_last_outputs_cannot_be_told_without_roles() -> None:
-    with pytest.raises(ExportError, match="--outputs last: this network's contract does not say which"):
+    with pytest.raises(ExportError, match="`outputs=last`: this network's contract does not say which"):
         prepare(two_input_model(), ExportOptions(outputs="last"))
 
 
@@ -106,6 +106,6 @@ def test_free_axes_are_named_by_position(tiny: Model) -> None:
 
 def test_a_dynamic_input_and_a_batch_are_not_both_asked_for(tiny: Model) -> None:
     with pytest.raises(
-        ExportError, match="--dynamic and --batch 4: a dynamic input takes any number of images"
+        ExportError, match="`dynamic` and `batch=4`: a dynamic input takes any number of images"
     ):
         prepare(tiny, ExportOptions(batch=4, dynamic=True))

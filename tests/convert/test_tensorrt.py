@@ -229,22 +229,22 @@ def test_phases_of_one_name_may_overlap() -> None:
         (
             TensorRtOptions(gpus=("9.0",)),
             DeviceError,
-            r"^--gpu sm90: tensorrt-rtx \S+ builds for sm75, sm80, sm86, sm89, sm120, sm121$",
+            r"^`gpu=sm90`: tensorrt-rtx \S+ builds for sm75, sm80, sm86, sm89, sm120, sm121$",
         ),
         (
             TensorRtOptions(timing_cache=Path("a.cache")),
             ExportError,
-            r"^--timing-cache a\.cache: tensorrt-rtx times nothing while it builds, .*; leave the option out",
+            r"^`timing_cache=a\.cache`: tensorrt-rtx times nothing while it builds, .*; leave the option out",
         ),
         (
             TensorRtOptions(workspace_mib=1),
             ExportError,
-            r"within workspace limit.*; --workspace 1 may be too little$",
+            r"within workspace limit.*; `workspace=1` may be too little$",
         ),
         (
             TensorRtOptions(min_shapes={"": (1, 3, 8, 8)}),
             ExportError,
-            r"^--min-shapes: no input has free axes; give --dynamic too, or leave them out$",
+            r"^`min_shapes`: no input has free axes; give `dynamic` too, or leave them out$",
         ),
     ],
     ids=["GPU", "timing cache", "workspace", "range"],
@@ -267,7 +267,7 @@ def test_the_library_that_needs_a_gpu_is_refused_without_one(
             _built(tiny, tmp_path, asked)
     monkeypatch.setitem(LIBRARIES, "tensorrt", replace(LIBRARIES["tensorrt"], module="tensorrt_rtx"))
     with pytest.raises(
-        DeviceError, match=r"finds no GPU here .*; without one, build with --trt-library tensorrt-rtx"
+        DeviceError, match=r"finds no GPU here .*; without one, build with `trt_library=tensorrt-rtx`"
     ):
         _built(tiny, tmp_path, asked)
     assert not list(tmp_path.iterdir())
@@ -287,7 +287,7 @@ def test_a_timing_cache_is_read_and_written(
         assert cache.stat().st_size > 0
     cache.unlink()
     cache.mkdir()
-    with pytest.raises(ExportError, match=r"^--timing-cache .*a\.cache: cannot be read \(Is a directory\)$"):
+    with pytest.raises(ExportError, match=r"^`timing_cache=.*a\.cache`: cannot be read \(Is a directory\)$"):
         build(graph, TensorRtOptions(timing_cache=cache), {}, lambda doing, part: None)
 
 
@@ -322,39 +322,39 @@ DATA, SCALE = {"data": (1, 3, 8, 8)}, {"scale": (1,)}
         (
             FREE,
             _asked({}, {}, {}),
-            r"^--dynamic: TensorRT tunes an engine for a range of shapes; give --min-shapes, --opt-shapes",
+            r"^`dynamic`: TensorRT tunes an engine for a range of shapes; give `min_shapes`, `opt_shapes`",
         ),
         (
             FREE[:1],
             _asked(DATA, DATA, {}),
-            r"^--dynamic: .* give --min-shapes, --opt-shapes and --max-shapes for data float32 batchx3x",
+            r"^`dynamic`: .* give `min_shapes`, `opt_shapes` and `max_shapes` for data float32 batchx3x",
         ),
         (
             FREE,
             _asked(DATA, DATA, DATA),
-            r"^--min-shapes: no shape for the input scale float32 batch; give a",
+            r"^`min_shapes`: no shape for the input scale float32 batch; give a",
         ),
         (
             FREE,
             _asked({"": (1,)}, DATA, DATA),
-            r"^--min-shapes without a name: the inputs with free axes are data, scale;",
+            r"^`min_shapes` without a name: the inputs with free axes are data, scale;",
         ),
         (
             FREE[:1],
             _asked({"x": (1,)}, DATA, DATA),
-            r"^--min-shapes x: the inputs with free axes are data; write NAME:SH",
+            r"^`min_shapes=x`: the inputs with free axes are data; write NAME:SH",
         ),
         (
             FREE[:1],
             _asked({"": (1, 4, 8, 8)}, DATA, DATA),
-            r"^--min-shapes: 1x4x8x8 does not fit the input data float32 batchx3xheightx8; give a shape",
+            r"^`min_shapes`: 1x4x8x8 does not fit the input data float32 batchx3xheightx8; give a shape",
         ),
-        (FREE[:1], _asked({"": (1, 3, 8)}, DATA, DATA), r"^--min-shapes: 1x3x8 does not fit"),
-        (FREE[:1], _asked({"": (0, 3, 8, 8)}, DATA, DATA), r"^--min-shapes: 0x3x8x8 does not fit"),
+        (FREE[:1], _asked({"": (1, 3, 8)}, DATA, DATA), r"^`min_shapes`: 1x3x8 does not fit"),
+        (FREE[:1], _asked({"": (0, 3, 8, 8)}, DATA, DATA), r"^`min_shapes`: 0x3x8x8 does not fit"),
         (
             FREE[:1],
             _asked(DATA, {"": (1, 3, 4, 8)}, DATA),
-            r"^--min-shapes, --opt-shapes, --max-shapes of data: expected min .*, and one has 8, 4, 8$",
+            r"^`min_shapes`, `opt_shapes`, `max_shapes` of data: expected min .*, and one has 8, 4, 8$",
         ),
     ],
 )

@@ -139,15 +139,15 @@ def test_a_python_that_the_pins_are_not_for_is_refused(home: Path, tmp_path: Pat
         add(toolchain)
     assert str(refusal.value) == (
         f"tiny installs on Python 3.1 or 3.2 and {sys.executable} is {running}; name another with: "
-        "posedeploy toolchain add tiny --python PATH"
+        "posedeploy toolchain add tiny `python=PATH`"
     )
     with pytest.raises(
-        ToolchainError, match=r"--python /bin/true: Python /bin/true is none: asked for its v"
+        ToolchainError, match=r"`python=/bin/true`: Python /bin/true is none: asked for its v"
     ):
         add(toolchain, Path("/bin/true"))
-    with pytest.raises(ToolchainError, match=r"--python /no/python: Python /no/python is gone or does not"):
+    with pytest.raises(ToolchainError, match=r"`python=/no/python`: Python /no/python is gone or does not"):
         add(toolchain, Path("/no/python"))
-    with pytest.raises(ToolchainError, match=r"--python /bin/false: Python /bin/false does not run"):
+    with pytest.raises(ToolchainError, match=r"`python=/bin/false`: Python /bin/false does not run"):
         add(toolchain, Path("/bin/false"))
     assert not home.exists()
 

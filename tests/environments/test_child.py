@@ -93,7 +93,7 @@ def test_a_python_that_does_not_start_is_told(chain: Toolchain, tmp_path: Path) 
 def test_a_time_limit_ends_it_with_all_that_it_started(chain: Toolchain, tmp_path: Path) -> None:
     pids = tmp_path / "pids"
     failure = _failure(chain, tmp_path, "sleep", 20, pids=str(pids))
-    assert str(failure) == ("tiny was not done after 20 s and was ended; give it longer with --time-limit")
+    assert str(failure) == ("tiny was not done after 20 s and was ended; give it longer with `time_limit`")
     assert "sleeping" in failure.log
     assert all_gone([int(pid) for pid in pids.read_text().split()])
 

@@ -121,14 +121,14 @@ BAD = {
         lambda folder: (folder / "a.png").write_bytes(b""),
         "not a file of triangles; wanted .npy, .npz",
     ),
-    "nothing": (lambda folder: None, r"a\.npy: no such file; name a file of triangles for --mesh"),
+    "nothing": (lambda folder: None, r"a\.npy: no such file; name a file of triangles for `mesh`"),
     "half a file": (
         lambda folder: (folder / "a.npy").write_bytes(b"\x93NUMPY"),
-        r"^--mesh .*a\.npy: damaged, or not an array of numbers as numpy\.save writes it",
+        r"^`mesh=.*a\.npy`: damaged, or not an array of numbers as numpy\.save writes it",
     ),
     "half an archive": (
         lambda folder: (folder / "a.npz").write_bytes(b"PK\x03\x04"),
-        r"^--mesh .*a\.npz: damaged, or not an \.npz file as numpy\.savez",
+        r"^`mesh=.*a\.npz`: damaged, or not an \.npz file as numpy\.savez",
     ),
     "an archive with zeros": (
         _compressed_with_zeros,
@@ -136,7 +136,7 @@ BAD = {
     ),
     "half a pickle": (
         lambda folder: (folder / "a.pkl").write_bytes(pickle.dumps(FACES)[:-9]),
-        r"a\.pkl: not a whole pickle: it is cut off; copy it again",
+        r"a\.pkl`: not a whole pickle: it is cut off; copy it again",
     ),
     "a call": (
         lambda folder: (folder / "a.pkl").write_bytes(b"cos\nsystem\n(S'true'\ntR."),
@@ -146,14 +146,14 @@ BAD = {
         lambda folder: (folder / "a.pkl").write_bytes(pickle.dumps({"f": np.array([{}])})),
         "f cannot be read: an array that cannot be rebuilt .its elements are no plain numbers.; copy it",
     ),
-    "an encrypted archive": (_encrypted, r"a\.npz: f is encrypted; copy it again"),
+    "an encrypted archive": (_encrypted, r"a\.npz`: f is encrypted; copy it again"),
     "a pipe": (
         lambda folder: os.mkfifo(folder / "a.pkl"),
-        r"a\.pkl: a named pipe, which posedeploy does not read; name a file of triangles for --mesh",
+        r"a\.pkl: a named pipe, which posedeploy does not read; name a file of triangles for `mesh`",
     ),
     "objects": (
         _save("a.npy", np.array([{}])),
-        r"a\.npy: holds Python objects, which posedeploy never unpickles; save the triangles as an",
+        r"a\.npy`: holds Python objects, which posedeploy never unpickles; save the triangles as an",
     ),
     "vertices": (
         _save("a.npy", np.zeros((20, 3))),

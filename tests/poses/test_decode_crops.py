@@ -164,7 +164,7 @@ def test_mobile_human_pose_refuses_what_it_cannot_read() -> None:
             Camera(),
             r"coord \('coord'\) is \(1, 21, 3\); the decoding needs \(1, 18, 3\)",
         ),
-        (coord(), mobile_spec(cells=None), Camera(), "write `cells = 64` in a --contract file"),
+        (coord(), mobile_spec(cells=None), Camera(), "write cells = 64 in a `contract` file"),
         (coord(), mobile_spec(), Camera(fx=0.0), "a focal length of 0 px cannot be"),
     ):
         with pytest.raises(InputError, match=message):

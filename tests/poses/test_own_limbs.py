@@ -105,7 +105,7 @@ def test_without_a_description_the_message_has_a_template() -> None:
     spec, outputs = arms_of(maps, range(6))
     bare = image_spec("lightweight-openpose-2d", "", {"heatmaps": 8, "pafs": 12}, spec.roles)
     assert bare.keypoint_names == tuple(f"joint_{number}" for number in range(7))
-    with pytest.raises(InputError, match=r"7 keypoints and 6 limbs of its own .* --contract FILE\.toml"):
+    with pytest.raises(InputError, match=r"7 keypoints and 6 limbs of its own .* `contract=FILE\.toml`"):
         lightweight_openpose_2d.decode(outputs, bare, placement_of(maps.heatmaps), CAMERA)
 
 

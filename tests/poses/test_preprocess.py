@@ -231,13 +231,13 @@ def test_images_are_scaled_to_another_height() -> None:
 
 @pytest.mark.parametrize("height", [0, -8, 100, MAX_FREE_LENGTH + 8])
 def test_a_height_that_the_network_does_not_take_is_refused(height: int) -> None:
-    with pytest.raises(InputError, match=rf"^--height {height}: wanted a multiple of 8, at most 4096$"):
+    with pytest.raises(InputError, match=rf"^`height={height}`: wanted a multiple of 8, at most 4096$"):
         at_height(image_spec(CONTRACT), height)
 
 
 def test_a_height_is_for_free_inputs_of_whole_images() -> None:
     fixed = image_spec(CONTRACT, shape=(1, 3, 256, 456))
-    with pytest.raises(InputError, match=r"^--height 368: the input is data .*, of a fixed height; leave"):
+    with pytest.raises(InputError, match=r"^`height=368`: the input is data .*, of a fixed height; leave"):
         at_height(fixed, 368)
     joints = image_spec(CONTRACT, shape=(1, 17, 2), layout=None)
     with pytest.raises(InputError, match="does not take one image"):

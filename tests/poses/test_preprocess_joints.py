@@ -107,7 +107,7 @@ def test_a_network_of_another_kind_or_batch_is_refused() -> None:
         prepare_joints(_people(), replace(SPEC, family="x", joints=None))
     fixed = replace(SPEC, inputs=(replace(SPEC.inputs[0], shape=(1, 17, 2)),))
     with pytest.raises(
-        InputError, match="2 people, and this network takes 1 at once; export it again with --dynamic"
+        InputError, match="2 people, and this network takes 1 at once; export it again with `dynamic`"
     ):
         prepare_joints(_people(2), fixed)
     unseen = _people(2, numbers=3)

@@ -90,14 +90,14 @@ def test_pages_of_a_tiff(tmp_path: Path) -> None:
     with open_source(str(path)) as source:
         assert [frame.time_s for frame in source] == pytest.approx([0, 0.04, 0.12])
         assert source.remarks == [
-            "a.tif: a TIFF has no times, so 25 pages per second are assumed; --fps sets another rate",
+            "a.tif: a TIFF has no times, so 25 pages per second are assumed; `fps` sets another rate",
             "a.tif: 1 of its pages have another size than the first one and are left out",
         ]
     with open_source(str(path), fps=10) as source:
         assert [frame.time_s for frame in source] == pytest.approx([0, 0.1, 0.3])
     assert open_source(str(pages(tmp_path / "smaller.tif", 64, 32, 16))).kind == "images"
     with pytest.raises(
-        InputError, match=r"--fps 10: a\.webp has times of its own, which are used; leave --fps"
+        InputError, match=r"`fps=10`: a\.webp has times of its own, which are used; leave `fps`"
     ):
         open_source(str(animated(tmp_path / "a.webp")), fps=10)
 

@@ -210,7 +210,7 @@ def test_another_network_finds_the_boxes(photo: Array) -> None:
 
 def test_a_detector_looks_at_the_whole_image() -> None:
     one, _ = predictor()
-    message = "--detector a.xml: mobile-human-pose looks at one person at a time itself"
+    message = "`detector=a.xml`: mobile-human-pose looks at one person at a time itself"
     with pytest.raises(InputError, match=message):
         detected_by(one, "a.xml")
     assert takes_boxes(person_spec())

@@ -35,7 +35,7 @@ def test_the_published_file_is_in_cm_and_a_camera_in_mm(extrinsics: Path, transl
 
 @pytest.mark.parametrize("fx", [0.0, -1.0, float("nan"), float("inf")])
 def test_a_focal_length_is_positive(fx: float) -> None:
-    with pytest.raises(InputError, match=rf"--fx {fx:g}: a focal length in pixels is more than 0"):
+    with pytest.raises(InputError, match=rf"`fx={fx:g}`: a focal length in pixels is more than 0"):
         read_camera(fx, None)
 
 
@@ -113,7 +113,7 @@ def test_an_implausible_focal_length_is_doubted(fx: float, width: int, cause: st
     doubts = camera_doubts(Camera(fx), {width})
     assert len(doubts) == (cause is not None)
     if cause is not None:
-        assert doubts[0].startswith(f"--fx {fx:g}: a field of view of ") and cause in doubts[0]
+        assert doubts[0].startswith(f"`fx={fx:g}`: a field of view of ") and cause in doubts[0]
 
 
 @pytest.mark.parametrize(

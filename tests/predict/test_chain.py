@@ -44,7 +44,7 @@ def test_a_stream_gives_the_same_in_order(hint: str, exported: Artifact, photo: 
 def test_an_unknown_family_is_refused() -> None:
     spec = spec_of(FAMILY, height=HEIGHT, width=WIDTH)
     with pytest.raises(
-        InputError, match=r"\('unknown'\) become poses; give --family light.* --contract FILE"
+        InputError, match=r"\('unknown'\) become poses; name its `family` \(light.* `contract=FILE`"
     ):
         Predictor(CrowdRunner(spec), replace(spec, family="unknown"))
 
@@ -68,7 +68,7 @@ def test_answers_joined_keep_all_that_they_have() -> None:
 
 def test_a_network_that_takes_many_images_is_refused() -> None:
     spec = spec_of(FAMILY, batch=4, height=HEIGHT, width=WIDTH)
-    with pytest.raises(InputError, match=r"takes 4 images at once \(data .*4x3x256x456.*without --batch, or"):
+    with pytest.raises(InputError, match=r"takes 4 images at once \(data .*4x3x256x456.*without `batch`, or"):
         Predictor(CrowdRunner(spec), spec)
 
 

@@ -215,7 +215,7 @@ def test_a_detector_whose_keypoints_do_not_do_is_refused() -> None:
     spec = lifter_spec()
     with pytest.raises(
         InputError,
-        match=r"--detector d: the joints of human36 cannot be made from .* 16 keypoints, which lack nose",
+        match=r"`detector=d`: the joints of human36 cannot be made from .* 16 keypoints, which lack nose",
     ):
         detected_people(detector("pose-hg-3d"), "d", spec)
     with pytest.raises(InputError, match="the joints of smpl cannot be made from a detector's 18 keypoints"):
@@ -276,7 +276,7 @@ def test_without_triangles_there_is_no_mesh_and_a_remark(tmp_path: Path) -> None
     source = given(tmp_path, people())
     prediction = done(source, spec, given_people(source, spec), tmp_path / "out")
     assert prediction.remarks == (
-        "no mesh is drawn or written: the network has no triangles in it; name them with --mesh FILE",
+        "no mesh is drawn or written: the network has no triangles in it; name them with `mesh=FILE`",
     )
     assert [path.name for path in prediction.files] == ["joints.jpg", "poses.json"]
 

@@ -26,7 +26,7 @@ def test_numbered_images_are_a_video(pattern: str, folder: Path) -> None:
         frames = list(source)
         assert (source.kind, source.total) == ("video", 4)
         assert source.remarks == [
-            f"{pattern}: images have no times, so 25 per second are assumed; --fps sets another rate"
+            f"{pattern}: images have no times, so 25 per second are assumed; `fps` sets another rate"
         ]
     assert [frame.name for frame in frames] == [f"f_{number:06}.png" for number in (3, 4, 7, 10)]
     assert [frame.index for frame in frames] == [0, 1, 4, 7], "numbers that are missing are a pause"
@@ -104,5 +104,5 @@ def test_patterns_that_fit_nothing(folder: Path) -> None:
         with pytest.raises(InputError) as refusal:
             open_source(str(folder / pattern))
         assert message in str(refusal.value)
-    with pytest.raises(InputError, match=r"--fps 5: other\.jpg is one image; leave --fps out"):
+    with pytest.raises(InputError, match=r"`fps=5`: other\.jpg is one image; leave `fps` out"):
         open_source(str(folder / "other.jpg"), fps=5)

@@ -195,7 +195,7 @@ def test_only_people_beyond_the_threshold_are_kept(artifact: Artifact, tmp_path:
         assert found["source"].get("min_score") == threshold.min_score
         assert found["source"].get("min_keypoints") == threshold.min_keypoints
     with pytest.raises(
-        InputError, match="--min-keypoints 19: a person of lightweight-openpose-2d has 1 to 18"
+        InputError, match="`min_keypoints=19`: a person of lightweight-openpose-2d has 1 to 18"
     ):
         run(image, artifact, tmp_path / "out", threshold=Threshold(min_keypoints=19))
 

@@ -44,7 +44,7 @@ def test_a_folder_gives_its_images_in_order_and_names_the_rest(tmp_path: Path, p
     assert (source.total, source.skipped, source.problems) == (3, ("notes.txt",), [])
     assert source.remarks == [
         "skipped 1 file that is not an image: notes.txt",
-        "skipped 1 folder inside: d.png; --recursive reads those too",
+        "skipped 1 folder inside: d.png; `recursive` reads those too",
     ]
 
 
@@ -101,7 +101,7 @@ def test_folders_inside_are_read_where_that_is_asked_for(tmp_path: Path, photo: 
     assert source.skipped == ("a/notes.txt", "a/pipe.png")
     assert source.remarks == ["skipped 2 files that are not images: a/notes.txt, a/pipe.png (a named pipe)"]
     assert len(source.problems) == 1 and "bad.jpg: not an image but a text file" in source.problems[0]
-    with pytest.raises(InputError, match=r"--recursive: .*b\.png is not a folder; leave the option out"):
+    with pytest.raises(InputError, match=r"`recursive`: .*b\.png is not a folder; leave the option out"):
         open_source(str(tmp_path / "b.png"), recursive=True)
 
 

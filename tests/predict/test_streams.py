@@ -210,7 +210,7 @@ def test_nobody_answers() -> None:
     ):
         open_source("ftp://host/a")
     with pytest.raises(
-        InputError, match="--fps 5: a stream or a camera has times of its own; leave --fps out"
+        InputError, match="`fps=5`: a stream or a camera has times of its own; leave `fps` out"
     ):
         open_source("http://127.0.0.1:1/a", fps=5)
     with pytest.raises(

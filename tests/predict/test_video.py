@@ -224,12 +224,12 @@ def test_formats_without_time_stamps_take_their_rate_from_the_option(tmp_path: P
     with open_source(str(path)) as source:
         assert [frame.time_s for frame in source][1] == 0.04
         assert source.remarks == [
-            "a.mjpeg: mjpeg has no time stamps, so 25 frames per second are assumed; --fps sets another rate"
+            "a.mjpeg: mjpeg has no time stamps, so 25 frames per second are assumed; `fps` sets another rate"
         ]
     with open_source(str(path), fps=10) as source:
         assert [frame.time_s for frame in source][-1] == 1.9
         assert (source.fps, source.remarks) == (10, [])
-    with pytest.raises(InputError, match=r"--fps 10: b\.mp4 has time stamps of its own, which are used"):
+    with pytest.raises(InputError, match=r"`fps=10`: b\.mp4 has time stamps of its own, which are used"):
         open_source(str(make_video(tmp_path / "b.mp4")), fps=10)
 
 

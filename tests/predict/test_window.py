@@ -74,6 +74,6 @@ def test_without_a_display_it_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("DISPLAY", "WAYLAND_DISPLAY", "SDL_VIDEODRIVER"):
         monkeypatch.delenv(name, raising=False)
     with pytest.raises(
-        InputError, match="a window was asked for and there is no display here; leave --show out"
+        InputError, match="a window was asked for and there is no display here; leave `show` out"
     ):
         Window("test")

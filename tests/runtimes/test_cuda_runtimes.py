@@ -26,8 +26,8 @@ from posedeploy.types import Array, Artifact, Model, ModelSpec, RunOptions, Tens
 from tests.support.networks import outputs_of, tiny_image
 
 PAIRS = [("pytorch", "pytorch"), ("torchscript", "torchscript"), ("onnx", "onnxruntime")]
-OF_TORCH = r"^device cuda: this torch \S+ finds no CUDA device; use --device CPU, or install a CUDA build of"
-OF_ORT = r"^device 'cuda': ONNX Runtime offers CPU here; pip uninstall onnxruntime, then pip install 'pose"
+OF_TORCH = r"^`device=cuda`: this torch \S+ finds no CUDA device; use `device=CPU`, or install a CUDA build"
+OF_ORT = r"^`device=cuda`: ONNX Runtime offers CPU here; pip uninstall onnxruntime, then pip install 'pose"
 WITHOUT = {"pytorch": OF_TORCH, "torchscript": OF_TORCH, "onnxruntime": OF_ORT}
 OFF_BY = {"tf32": (1e-6, 3e-3), "fp16": (1e-6, 3e-3), "bf16": (1e-5, 3e-2)}
 """How far an output may be off at least and at most, of its largest value."""

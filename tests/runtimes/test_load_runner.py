@@ -32,7 +32,7 @@ def test_our_own_artifact_is_what_its_manifest_says(exported: dict[str, Artifact
 
 
 def test_our_own_artifact_needs_no_description(exported: dict[str, Artifact]) -> None:
-    with pytest.raises(InputError, match="its manifest says what it is; leave out --contract and --family"):
+    with pytest.raises(InputError, match="its manifest says what it is; leave out `contract` and `family`"):
         open_artifact(exported["onnx"].path, contracts.described(FAMILY))
 
 

@@ -134,7 +134,7 @@ def test_left_alone_it_uses_the_physical_cores(opener: Opener) -> None:
 
 @pytest.mark.parametrize("threads", [0, -2])
 def test_no_threads_at_all_are_refused(opener: Opener, threads: int) -> None:
-    with pytest.raises(DeviceError, match=f"--threads {threads}: a thread count is at least 1"):
+    with pytest.raises(DeviceError, match=f"`threads={threads}`: a thread count is at least 1"):
         opener(RunOptions(threads=threads))
 
 
@@ -296,7 +296,7 @@ def test_torchscript_made_by_others_wants_its_names(exported: dict[str, Artifact
         exported["torchscript"].path, "torchscript", ModelSpec("unknown", "", (), ()), "unknown"
     )
     with pytest.raises(
-        ArtifactError, match=r"TorchScript has no tensor names, .* describe .* with --contract"
+        ArtifactError, match=r"TorchScript has no tensor names, .* describe .* with `contract`"
     ):
         open_runner(nameless, RunOptions())
 
@@ -344,7 +344,7 @@ def test_threads_for_another_device_than_the_cpu_are_refused(
 ) -> None:
     target = next((target for target, name in ARTIFACT_PAIRS if name == runtime), PYTORCH)
     opened = _opener(target, runtime, tiny, exported)
-    with pytest.raises(DeviceError, match=r"^--threads 2: .* takes a thread count for the CPU only$"):
+    with pytest.raises(DeviceError, match=r"^`threads=2`: .* takes a thread count for the CPU only$"):
         opened(RunOptions(device="cuda", threads=2))
 
 
@@ -356,7 +356,7 @@ def test_an_operator_that_the_device_does_not_have_is_refused_with_what_to_do(
     )
     error = refusal(exported["onnx"], "cuda", RuntimeError(text))
     assert isinstance(error, DeviceError)
-    assert str(error).startswith("device cuda: ") and str(error).endswith("use --device CPU")
+    assert str(error).startswith("`device=cuda`: ") and str(error).endswith("use `device=CPU`")
 
 
 @pytest.mark.parametrize(

@@ -170,13 +170,13 @@ def test_several_inputs_of_which_none_is_an_image(tmp_path: Path) -> None:
 @pytest.mark.parametrize("device", ["CPU", "GPU", "cpu", ""])
 def test_another_device_than_a_gpu_is_refused(engine: Artifact, device: str) -> None:
     with pytest.raises(
-        DeviceError, match=rf"^device '{device}': tiny.engine .* on cuda only; use --device cuda$"
+        DeviceError, match=rf"^`device={device}`: tiny.engine .* on cuda only; use `device=cuda`$"
     ):
         open_runner(engine, RunOptions(device))
 
 
 def test_threads_are_refused(engine: Artifact) -> None:
-    with pytest.raises(DeviceError, match="--threads 2: TensorRT takes a thread count for the CPU only"):
+    with pytest.raises(DeviceError, match="`threads=2`: TensorRT takes a thread count for the CPU only"):
         open_runner(engine, RunOptions("cuda", threads=2))
 
 
@@ -216,12 +216,12 @@ def _rebuild(artifact: Artifact) -> str:
         (
             {"compute_capabilities": ["8.9", "12.0+"]},
             "built for compute capability 8.9, 12.0+, and a stand-in has 8.6",
-            " --gpu sm86",
+            " `gpu=sm86`",
         ),
         (
             {"library": "tensorrt-lean"},
             "built with tensorrt-lean {version}, and known are tensorrt, tensorrt-rtx",
-            " --trt-library tensorrt-rtx",
+            " `trt_library=tensorrt-rtx`",
         ),
     ],
     ids=["version", "GPU", "library"],

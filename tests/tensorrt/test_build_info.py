@@ -78,13 +78,13 @@ def test_an_engine_of_tensorrt_stays_on_its_kind_of_machine(monkeypatch: pytest.
 
 
 def test_a_library_that_does_not_exist_is_refused() -> None:
-    with pytest.raises(DeviceError, match=r"^--trt-library lean: expected tensorrt or tensorrt-rtx$"):
+    with pytest.raises(DeviceError, match=r"^`trt_library=lean`: expected tensorrt or tensorrt-rtx$"):
         choose_library("lean")
 
 
 def test_gpus_are_named_to_the_library_that_builds_without_one_alone() -> None:
     with pytest.raises(
-        DeviceError, match=r"^--gpu 8\.6: tensorrt builds for the GPU of this machine only; leave"
+        DeviceError, match=r"^`gpu=8\.6`: tensorrt builds for the GPU of this machine only; leave"
     ):
         choose_library("tensorrt", ("8.6",))
 
@@ -104,7 +104,7 @@ def _installed(monkeypatch: pytest.MonkeyPatch, *modules: str) -> None:
 def test_where_both_are_installed_the_user_says_which(monkeypatch: pytest.MonkeyPatch) -> None:
     _installed(monkeypatch, "tensorrt", "tensorrt_rtx")
     with pytest.raises(
-        DeviceError, match=r"^tensorrt and tensorrt-rtx are both installed; choose one with --trt"
+        DeviceError, match=r"^tensorrt and tensorrt-rtx are both installed; choose one with `trt_library`"
     ):
         choose_library(None)
 

@@ -25,10 +25,10 @@ LITERT = ("LiteRT", "ai-edge-litert")
 BUILTINS = {code: name for name, code in vars(schema.BuiltinOperator).items() if isinstance(code, int)}
 MISTOOK: dict[Route, str] = {
     "litert-torch": "so litert-torch mistook an operator; choose another target",
-    "onnx2tf": "so onnx2tf mistook an operator; use --via litert-torch",
+    "onnx2tf": "so onnx2tf mistook an operator; use `converter=litert-torch`",
 }
 """What is told where a file runs and gives something else, and what to do, by the route that made it."""
-NOT_FREE = "so its axes are not free; fix them (leave --dynamic out), or choose another target"
+NOT_FREE = "so its axes are not free; fix them (leave `dynamic` out), or choose another target"
 """What is told of such a file whose axes were to be free."""
 REMEDY = "write that part of the network otherwise, or choose another target"
 
@@ -88,8 +88,8 @@ def _refusal(error: str, model: Any, *, free: bool) -> ExportError:
     reason = error.strip().partition("\n")[0]
     if free:
         return ExportError(
-            f"--dynamic: the converted network does not run at another size ({reason}); fix "
-            "its axes (leave --dynamic out), or choose another target"
+            f"`dynamic`: the converted network does not run at another size ({reason}); fix "
+            "its axes (leave `dynamic` out), or choose another target"
         )
     what = f"operators that LiteRT does not have: {_placed(model, unknown)}" if unknown else reason
     return ExportError(f"LiteRT cannot run the converted network: {what}; {REMEDY}")

@@ -42,7 +42,7 @@ def convert(prepared: Prepared, path: Path) -> dict[str, Any]:
     if options.layout == "nhwc" and not images(prepared):
         tensors = ", ".join(map(str, (*prepared.spec.inputs, *prepared.spec.outputs)))
         raise ExportError(
-            f"--layout nhwc: this network has no tensor with its channels first ({tensors}); leave it out"
+            f"`layout=nhwc`: this network has no tensor with its channels first ({tensors}); leave it out"
         )
     converter, packages = ROUTES[options.via]
     with quiet():  # what the packages print as they are loaded is for their authors

@@ -24,8 +24,8 @@ REFUSED = {
         "write that part of it otherwise, or choose another target",
     ),
     True: (
-        "--dynamic: litert-torch cannot take this network with free axes",
-        "fix them (leave --dynamic out), or choose another target",
+        "`dynamic`: litert-torch cannot take this network with free axes",
+        "fix them (leave `dynamic` out), or choose another target",
     ),
 }
 """What is told, and what to do, by whether axes were to be free."""

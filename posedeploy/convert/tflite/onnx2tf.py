@@ -51,7 +51,9 @@ def convert(prepared: Prepared, path: Path) -> Mapping[str, Any]:
     toolchain = TOOLCHAINS["onnx2tf"]
     spec = prepared.spec
     if prepared.axes:
-        raise ExportError("--dynamic: onnx2tf fixes every axis; leave it out, or use --via litert-torch")
+        raise ExportError(
+            "`dynamic`: onnx2tf fixes every axis; leave it out, or use `converter=litert-torch`"
+        )
     environment = whole(toolchain)  # before minutes are spent on the graph
     last = [t.name for t in (*spec.inputs, *spec.outputs) if _turns(t, prepared.options.tflite.layout)]
     with tempfile.TemporaryDirectory(prefix="onnx2tf-", dir=path.parent) as folder:
@@ -92,7 +94,7 @@ def _named(failed: ToolchainFailed, model: onnx.ModelProto) -> ToolchainFailed:
         return failed
     places = ", ".join(dict.fromkeys(f"{node.name}{where(model, node.name)}" for node in nodes[:SHOWN]))
     return ToolchainFailed(
-        f"onnx2tf does not have the operator {nodes[0].op_type} ({places}); use --via litert-torch",
+        f"onnx2tf does not have the operator {nodes[0].op_type} ({places}); use `converter=litert-torch`",
         failed.toolchain,
         failed.log,
     )
@@ -109,7 +111,7 @@ def _readable(model: onnx.ModelProto) -> onnx.ModelProto:
     except (RuntimeError, version_converter.ConvertError) as error:
         raise ExportError(
             f"onnx2tf reads the points of a Resize up to opset {OPSET} only, and this network cannot be "
-            f"brought there ({first_line(error)}); use --via litert-torch"
+            f"brought there ({first_line(error)}); use `converter=litert-torch`"
         ) from error
 
 

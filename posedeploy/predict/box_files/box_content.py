@@ -113,9 +113,9 @@ def of_people(raw: RawBoxes, options: BoxOptions, source: str) -> RawBoxes:
     labels = [box.label for box in boxes if box.label is not None]
     wanted = {options.label.casefold()} if options.label is not None else {PERSON, *raw.person_labels}
     if options.label is not None and not labels and boxes:
-        raise InputError(f"--box-label {options.label}: {source} has no labels; leave it out")
+        raise InputError(f"`box_label={options.label}`: {source} has no labels; leave it out")
     if options.min_score is not None and boxes and all(box.score is None for box in boxes):
-        raise InputError(f"--box-score {options.min_score:g}: {source} has no scores; leave it out")
+        raise InputError(f"`box_score={options.min_score:g}`: {source} has no scores; leave it out")
 
     def is_wanted(box: Box) -> bool:
         labelled = box.label is None or box.label.casefold() in wanted
@@ -125,7 +125,7 @@ def of_people(raw: RawBoxes, options: BoxOptions, source: str) -> RawBoxes:
         found = ", ".join(f"{label} ({_boxes(labels.count(label))})" for label in sorted(set(labels))[:8])
         raise InputError(
             f"{source}: none of its boxes is labelled {options.label or PERSON}; its labels are {found}; "
-            "name that of people with --box-label"
+            "name that of people with `box_label`"
         )
     by_image = {key: [box for box in kept if is_wanted(box)] for key, kept in raw.by_image.items()}
     others = sum(label.casefold() not in wanted for label in labels)

@@ -144,13 +144,13 @@ def _advice_without_format(boxes: Sequence[tuple[Box, Size]], box_format: BoxFor
     if _reversed_sides(boxes[0][0], box_format):
         return "write the minimum before the maximum"
     choices = "|".join(BOX_FORMATS)
-    return f"give boxes of these images, or say how they are written with --box-format {choices}"
+    return f"give boxes of these images, or say how they are written with `box_format={choices}`"
 
 
 def _advice(likely: Sequence[BoxFormat], box_format: BoxFormat) -> str:
-    choices = " or ".join(f"--box-format {other} ({MEANINGS[other]})" for other in likely)
+    choices = " or ".join(f"`box_format={other}` ({MEANINGS[other]})" for other in likely)
     return (
-        f"the boxes fit as {' and '.join(likely)}: add {choices}, or --box-format {box_format} if it is right"
+        f"the boxes fit as {' and '.join(likely)}: add {choices}, or `box_format={box_format}` if it is right"
     )
 
 

@@ -39,7 +39,7 @@ def set_of_file(
         try:
             return set_called(name, content.joints), True
         except InputError as error:
-            raise InputError(f"--joints {name}: {source}: {error}") from error
+            raise InputError(f"`joints={name}`: {source}: {error}") from error
     if content.names is not None and len(set(content.names)) == content.joints:
         known = set_of_names(content.names)
         return known or JointSet("the file's own names", content.names, ()), True
@@ -74,12 +74,12 @@ def check_order(people: Sequence[Person], own: JointSet, source: str, *, is_stat
     if (fit.is_wrong or fit.ratio > FITS) and better is not None and fits_better:
         raise InputError(
             f"{source}: the joints are not in the order of {own.name}: {fit.worst}. They fit "
-            f"{better[0].name}: add --joints {better[0].name}"
+            f"{better[0].name}: add `joints={better[0].name}`"
         )
     if fit.is_wrong and not is_stated:
         raise InputError(
             f"{source}: the joints are not in the order of {own.name}: {fit.worst}. {_others(own)} Name "
-            f"the right set with --joints NAME; --joints {own.name} uses the joints as they are"
+            f"the right set with `joints=NAME`; `joints={own.name}` uses the joints as they are"
         )
     if fit.is_wrong:
         return [f"{source}: the joints do not fit {own.name}: {fit.worst}; they are used as they are"]
@@ -110,8 +110,8 @@ def _advice(content: JointsContent, names: list[str], wanted: JointSet) -> str:
         return ", which cannot be made from them" if names else ""
     found = best_set(content.people[:MAX_JUDGED], [KNOWN_SETS[name] for name in usable])
     if found is not None and found[1].is_good:
-        return f". They fit {found[0].name}: add --joints {found[0].name}"
-    return f". Say which they are of: --joints {' or '.join(usable)}"
+        return f". They fit {found[0].name}: add `joints={found[0].name}`"
+    return f". Say which they are of: `joints` ({', '.join(usable)})"
 
 
 def _listed(names: list[str]) -> str:

@@ -27,7 +27,7 @@ def read_npy(path: Path, key: str | None, *, sequence: bool) -> RawJoints:
         InputError: it is damaged, too large, or holds no numbers of the form of joints.
     """
     if key is not None:
-        raise InputError(f"--joints-key {key}: {path} holds one array without a name; leave it out")
+        raise InputError(f"`joints_key={key}`: {path} holds one array without a name; leave it out")
     return from_array(load_npy(path, WHAT, JOINTS), path.name, sequence=sequence)
 
 
@@ -89,7 +89,7 @@ def from_array(array: Array, source: str, *, sequence: bool) -> RawJoints:
         array = array[:, None]
     if array.ndim == 4 and not sequence and len(array) > 1 and array.shape[-1] in (2, 3):
         raise InputError(
-            f"{source}: joints of shape {array.shape}: frames, people, joints, numbers; add --sequence"
+            f"{source}: joints of shape {array.shape}: frames, people, joints, numbers; add `sequence`"
         )
     if array.ndim == 3:
         array = array[None]
@@ -97,7 +97,7 @@ def from_array(array: Array, source: str, *, sequence: bool) -> RawJoints:
         raise InputError(
             f"{source}: joints of shape "
             f"{array.shape if array.ndim != 4 else array.shape[array.shape[0] == 1 :]}; wanted (joints, "
-            "2), (people, joints, 2) or, with --sequence, (frames, joints, 2): x and y in px, or 3 with "
+            "2), (people, joints, 2) or, with `sequence`, (frames, joints, 2): x and y in px, or 3 with "
             "the score"
         )
     return RawJoints(
@@ -119,7 +119,7 @@ def _name_of(
     if key is not None and key in refusals:
         raise InputError(f"{path}: {key} {refusals[key]}; save it as an array of numbers")
     if key is not None and key not in shapes:
-        raise InputError(f"--joints-key {key}: {path} has no such array; it holds {listed}")
+        raise InputError(f"`joints_key={key}`: {path} has no such array; it holds {listed}")
     if key is not None:
         return key
     alike = [name for name, shape in shapes.items() if len(shape) in (2, 3, 4) and shape[-1] in (2, 3)]
@@ -131,5 +131,5 @@ def _name_of(
         raise InputError(f"{path}: {first} {why}; save the joints as an array of numbers")
     raise InputError(
         f"{path}: {len(alike)} arrays are of the form of joints, (..., joints, 2 or 3); it holds {listed}; "
-        "name one with --joints-key"
+        "name one with `joints_key`"
     )

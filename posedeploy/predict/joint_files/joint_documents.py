@@ -53,11 +53,11 @@ def read_document(path: Path, key: str | None, *, sequence: bool) -> RawJoints:
     for form, is_it, read in FORMS:
         if is_it(document):
             if key is not None:
-                raise InputError(f"--joints-key {key}: {path} is {form}, without named arrays; leave it out")
+                raise InputError(f"`joints_key={key}`: {path} is {form}, without named arrays; leave it out")
             return guarded(partial(read, document, path), form, refuse)
     if isinstance(document, list):
         if key is not None:
-            raise InputError(f"--joints-key {key}: {path} is a list without a name; leave it out")
+            raise InputError(f"`joints_key={key}`: {path} is a list without a name; leave it out")
         read_list = partial(_list, document, path, sequence=sequence)
         return guarded(read_list, "a list of joints", refuse)
     if isinstance(document, dict) and any(isinstance(each, list) for each in document.values()):

@@ -45,7 +45,7 @@ class JointsOptions:
 
     def __post_init__(self) -> None:
         if self.fps is not None and not 0 < self.fps <= 1000:
-            raise InputError(f"--fps {self.fps:g}: wanted frames per second, more than 0 and at most 1000")
+            raise InputError(f"`fps={self.fps:g}`: wanted frames per second, more than 0 and at most 1000")
 
 
 class JointsFile(Source):
@@ -79,7 +79,7 @@ class JointsFile(Source):
         self.fps = self.options.fps or _fps_of(self.content.frames) or SEQUENCE_FPS
         if self.options.fps is not None and not self._is_sequence:
             raise InputError(
-                f"--fps {self.options.fps:g}: {self.name} is not read as a sequence; add --sequence"
+                f"`fps={self.options.fps:g}`: {self.name} is not read as a sequence; add `sequence`"
             )
 
     @property

@@ -1,4 +1,4 @@
-"""Joints in CSV: a row for each person (or, with ``--sequence``, frame), or a row for each joint.
+"""Joints in CSV: a row for each person (or, with ``sequence``, frame), or a row for each joint.
 
 With a header, joints go by names such as ``nose_x, nose_y, nose_score``, and columns such as ``frame``,
 ``person`` and ``time_s`` say whose a row is.
@@ -36,7 +36,7 @@ def read_table(path: Path, key: str | None, *, sequence: bool) -> RawJoints:
         InputError: it cannot be read, or its columns are not those of joints.
     """
     if key is not None:
-        raise InputError(f"--joints-key {key}: {path} is a table without named arrays; leave it out")
+        raise InputError(f"`joints_key={key}`: {path} is a table without named arrays; leave it out")
     rows = [_split(row) for row in read_csv(path, WHAT)]
     if not rows:
         raise InputError(f"{path}: the file is empty; name {WHAT}")

@@ -63,7 +63,7 @@ def _scaled(
     if image_size is None:
         raise InputError(
             f"{source}: x and y are from {low:.3g} to {high:.3g}: normalized, and wanted in px; add "
-            "--image-size HxW, the height and width of the image, to scale 0..1 to it"
+            "`image_size=HxW`, the height and width of the image, to scale 0..1 to it"
         )
     scale = np.array([image_size[1], image_size[0], 1.0])
     scaled = tuple(

@@ -93,7 +93,7 @@ def test_a_runner_takes_and_gives_channels_first_at_any_size(last: Artifact, tin
 
 def test_channels_last_without_any_channels_first_is_refused(tmp_path: Path) -> None:
     with pytest.raises(
-        ExportError, match=r"--layout nhwc: this network has no tensor with its channels first \(joints "
+        ExportError, match=r"`layout=nhwc`: this network has no tensor with its channels first \(joints "
     ):
         export(two_input_model(), ["tflite"], tmp_path, "a", ExportOptions(tflite=LAST))
     assert not list(tmp_path.iterdir())
@@ -281,7 +281,7 @@ def test_an_axis_that_would_not_be_free_is_refused(tiny: Model, tmp_path: Path, 
     )
     with pytest.raises(ExportError) as refusal:
         export(Model(network.eval(), spec, None, ""), ["tflite"], tmp_path, "a", ExportOptions(dynamic=True))
-    assert "(leave --dynamic out), or choose another target" in str(refusal.value)
+    assert "(leave `dynamic` out), or choose another target" in str(refusal.value)
     assert "\n" not in str(refusal.value)
     assert not list(tmp_path.iterdir())
 

@@ -76,7 +76,7 @@ def wrong(home: Path, made: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     ("what", "told"),
     [
         ("fail", "onnx2tf failed: KeyError: 'the operator Fancy'"),
-        ("sleep", "onnx2tf was not done after 10 s and was ended; give it longer with --time-limit"),
+        ("sleep", "onnx2tf was not done after 10 s and was ended; give it longer with `time_limit`"),
         ("rubbish", "onnx2tf ended well and answered '\"done\"', not a JSON object"),
     ],
 )
@@ -102,7 +102,10 @@ def test_a_file_that_computes_something_else_is_refused(
     about = litert_torch.convert(prepare(other, ExportOptions()), tmp_path / "other.tflite")
     given = {"OTHER": str(tmp_path / "other.tflite"), "SAID": about | {"versions": {}}, "WHAT": "other"}
     wrong.script.write_text("".join(f"{name} = {value!r}\n" for name, value in given.items()) + WRONG)
-    said = rf"for \w+ \({distance} of its largest value off, .* so onnx2tf mistook an operator; use --via lit"
+    said = (
+        rf"for \w+ \({distance} of its largest value off, .* so onnx2tf mistook an "
+        "operator; use `converter=lit"
+    )
     with pytest.raises(ExportError, match=said):
         export(tiny, ["tflite"], tmp_path / "out", "human", BY_ONNX2TF)
     assert not (tmp_path / "out").exists()
@@ -118,7 +121,10 @@ def test_without_the_toolchain_the_command_that_adds_it_is_told(
 
 
 def test_free_axes_are_refused(home: Path, tiny: Model, tmp_path: Path) -> None:
-    with pytest.raises(ExportError, match="--dynamic: onnx2tf fixes every axis; leave it out, or use --via"):
+    with pytest.raises(
+        ExportError,
+        match="`dynamic`: onnx2tf fixes every axis; leave it out, or use `converter=lit",
+    ):
         export(tiny, ["tflite"], tmp_path / "out", "human", replace(BY_ONNX2TF, dynamic=True))
 
 

@@ -43,7 +43,7 @@ def test_another_format_is_noticed_and_named(written: str, kind: str, tmp_path: 
     boxes = AS[written].tolist()
     as_json(tmp_path / "b.json", boxes if kind == "plain" else [coco(bbox=box) for box in boxes])
     with pytest.raises(
-        InputError, match=rf"as left, top, width, height in px .*: add --box-format {written} \("
+        InputError, match=rf"as left, top, width, height in px .*: add `box_format={written}` \("
     ):
         found(tmp_path / "b.json", image)
 
@@ -52,8 +52,8 @@ def test_one_box_is_enough_to_notice_it(tmp_path: Path, image: Path) -> None:
     as_json(tmp_path / "b.json", [(100, 40, 200, 240)])
     message = (
         r"b\.json: box 0: the box \[100, 40, 200, 240\] as left, top, width, height in px reaches to 300, "
-        rf"280 in the image of {WIDTH}x{HEIGHT} px; the boxes fit as xyxy: add --box-format xyxy \(left, "
-        r"top, right, bottom in px\), or --box-format xywh if it is right"
+        rf"280 in the image of {WIDTH}x{HEIGHT} px; the boxes fit as xyxy: add `box_format=xyxy` \(left, "
+        r"top, right, bottom in px\), or `box_format=xywh` if it is right"
     )
     with pytest.raises(InputError, match=message):
         found(tmp_path / "b.json", image)

@@ -186,8 +186,8 @@ def test_the_label_and_the_least_score_may_be_said(tmp_path: Path, image: Path) 
     assert found(path, image, label="2")[1] == [[list(OTHER)]]
     as_json(path, [BOX])
     for options, message in (
-        ({"min_score": 0.5}, r"--box-score 0\.5: boxes\.json has no scores; leave it out"),
-        ({"label": "person"}, r"--box-label person: boxes\.json has no labels; leave it out"),
+        ({"min_score": 0.5}, r"`box_score=0\.5`: boxes\.json has no scores; leave it out"),
+        ({"label": "person"}, r"`box_label=person`: boxes\.json has no labels; leave it out"),
     ):
         with pytest.raises(InputError, match=message):
             found(path, image, **options)

@@ -125,18 +125,18 @@ def test_poses_that_predict_wrote_are_read_again(tmp_path: Path) -> None:
 
 def test_joints_in_another_order_are_refused_with_the_likely_set(tmp_path: Path) -> None:
     with pytest.raises(
-        InputError, match=r"not in the order of human36: .*They fit coco-17: add --joints coco-17"
+        InputError, match=r"not in the order of human36: .*They fit coco-17: add `joints=coco-17`"
     ):
         found(given(tmp_path, drawn_people("coco-17", 1)))
     with pytest.raises(
-        InputError, match=r"not in the order of coco-17: .*They fit human36: add --joints human36"
+        InputError, match=r"not in the order of coco-17: .*They fit human36: add `joints=human36`"
     ):
         found(given(tmp_path, HUMAN36, joint_set="coco"))
     moved = HUMAN36.copy()
     moved[:, 0] += 200
     message = (
         r"human36: pelvis is not near the middle of the hips\. No other known set of 17 joints fits either "
-        r"\(coco-17, posetrack17, 3dhp17\)\. Name the right set with --joints NAME; --joints human36 uses the"
+        r"\(coco-17, posetrack17, 3dhp17\)\. Name the right set with `joints=NAME`; `joints=human36` uses the"
     )
     with pytest.raises(InputError, match=message):
         found(given(tmp_path, moved))
@@ -163,7 +163,7 @@ def test_an_odd_person_is_told_and_y_that_points_up(tmp_path: Path) -> None:
             "human36",
             "18 joints in each person, which is the number of human36-18 and openpose18; this network "
             "takes the 17 of "
-            r"human36: pelvis .* r_wri\. They fit openpose18: add --joints openpose18",
+            r"human36: pelvis .* r_wri\. They fit openpose18: add `joints=openpose18`",
         ),
         (
             "coco-17",
@@ -186,10 +186,10 @@ def test_sets_that_do_not_do_are_refused(tmp_path: Path) -> None:
         InputError, match="20 joints in each person, which no known set has; this network takes the 17"
     ):
         found(given(tmp_path, random))
-    with pytest.raises(InputError, match=r"--joints body: joints\.npy: no joint set is called 'body'"):
+    with pytest.raises(InputError, match=r"`joints=body`: joints\.npy: no joint set is called 'body'"):
         found(given(tmp_path, HUMAN36, joint_set="body"))
     with pytest.raises(
-        InputError, match=r"--joints halpe: joints\.npy: halpe has 26 or 136 joints, and each person here 17"
+        InputError, match=r"`joints=halpe`: joints\.npy: halpe has 26 or 136 joints, and each person here 17"
     ):
         found(given(tmp_path, HUMAN36, joint_set="halpe"))
     with pytest.raises(
@@ -200,7 +200,7 @@ def test_sets_that_do_not_do_are_refused(tmp_path: Path) -> None:
 
 def test_normalized_joints_are_noticed(tmp_path: Path) -> None:
     with pytest.raises(
-        InputError, match=r"x and y are from 0\.\d+ to 0\.\d+: normalized, .* add --image-size HxW"
+        InputError, match=r"x and y are from 0\.\d+ to 0\.\d+: normalized, .* add `image_size=HxW`"
     ):
         given(tmp_path, HUMAN36 / (640, 480))
     source = given(tmp_path, HUMAN36 / (640, 480), image_size=(480, 640))
@@ -261,7 +261,7 @@ def test_names_of_frames_cannot_leave_the_folder(tmp_path: Path) -> None:
 
 
 def test_a_rate_needs_a_sequence(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match=r"--fps 5: joints\.npy is not read as a sequence; add --sequence"):
+    with pytest.raises(InputError, match=r"`fps=5`: joints\.npy is not read as a sequence; add `sequence`"):
         given(tmp_path, HUMAN36, fps=5.0)
-    with pytest.raises(InputError, match="--fps 0: wanted frames per second, more than 0 and at most 1000"):
+    with pytest.raises(InputError, match="`fps=0`: wanted frames per second, more than 0 and at most 1000"):
         given(tmp_path, HUMAN36, fps=0.0, is_sequence=True)

@@ -289,7 +289,7 @@ def test_of_several_arrays_one_is_named(tmp_path: Path) -> None:
     )
     with pytest.raises(InputError, match=message):
         read(tmp_path / "a.npz")
-    with pytest.raises(InputError, match=r"--joints-key up: .*a\.npz has no such array; it holds left"):
+    with pytest.raises(InputError, match=r"`joints_key=up`: .*a\.npz has no such array; it holds left"):
         read(tmp_path / "a.npz", "up")
 
 
@@ -348,7 +348,7 @@ BAD: dict[str, tuple[str, Callable[[Path], object], str]] = {
     "frames of people": (
         "a.npy",
         lambda path: np.save(path, np.stack([PEOPLE] * 2)),
-        r"joints of shape \(2, 3, 17, 3\): frames, people, joints, numbers; add --sequence",
+        r"joints of shape \(2, 3, 17, 3\): frames, people, joints, numbers; add `sequence`",
     ),
     "depths": (
         "a.npy",
@@ -443,7 +443,7 @@ def test_a_key_for_what_has_no_names_is_refused(tmp_path: Path) -> None:
         name, write = WRITERS[form]
         write(tmp_path / name)
         with pytest.raises(
-            InputError, match=r"--joints-key x: .* without a(rrays)? ?na?|without a name|named arrays"
+            InputError, match=r"`joints_key=x`: .* without a(rrays)? ?na?|without a name|named arrays"
         ):
             read(tmp_path / name, "x")
 
