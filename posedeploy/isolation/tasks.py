@@ -160,7 +160,8 @@ def _result(left: _Left, ended: processes.Ended) -> Any:
 
 
 def free_memory(cgroup: Path = Path("/sys/fs/cgroup")) -> int:
-    """Return the bytes of memory that a process may still take here, or in this container (cgroup v2)."""
+    """Return the bytes of memory that a child may take: what is free here, or in this container (cgroup v2),
+    less an eighth for others."""
     free = int(psutil.virtual_memory().available)
     limit = cgroup / "memory.max"
     if limit.is_file() and (text := limit.read_text(encoding="ascii").strip()) != "max":
@@ -168,7 +169,7 @@ def free_memory(cgroup: Path = Path("/sys/fs/cgroup")) -> int:
         fields = dict(line.split() for line in (cgroup / "memory.stat").read_text("ascii").splitlines())
         cached = int(fields.get("file", 0))  # pages of files, which the system gives up for others
         free = min(free, max(0, int(text) - taken + cached))
-    return free
+    return free - free // 8
 
 
 def signal_name(number: int) -> str:

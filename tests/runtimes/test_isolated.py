@@ -9,6 +9,7 @@ import pytest
 from posedeploy.backends import RUNTIMES
 from posedeploy.errors import ArtifactError, DeviceError
 from posedeploy.isolation.tasks import ChildFailedError, Kind
+from posedeploy.runtimes import isolated
 from posedeploy.runtimes.isolated import describe_in_child, explain_failure
 from posedeploy.runtimes.load_runner import open_artifact, open_runner
 from posedeploy.types import Artifact, RunOptions
@@ -28,6 +29,15 @@ def test_a_file_that_crashes_its_runtime_is_refused(data: Path, name: str) -> No
         "while it loaded this file; the file is damaged, or was made to do harm; get it again from where it "
         "came, or export it again"
     )
+
+
+def test_a_file_that_takes_all_memory_is_refused(data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(isolated, "free_memory", lambda: 1 << 30)
+    artifact = open_artifact(data / "hostile" / "memory.tflite")
+    with pytest.raises(
+        ArtifactError, match=r"memory\.tflite: LiteRT cannot run it |litert 2.* crashed \(SIG"
+    ):
+        describe_in_child(artifact, RunOptions(threads=1))
 
 
 @pytest.mark.parametrize("target", [t for t in ON_CPU if t != "aoti"])
