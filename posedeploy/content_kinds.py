@@ -105,6 +105,10 @@ KINDS = {
         Kind("empty", "an empty file", DOWNLOAD),
     )
 }
+ZIP = (b"PK\x03\x04", b"PK\x05\x06")
+"""First bytes of a zip archive with members, and of one without."""
+HDF5, NPY = b"\x89HDF\r\n\x1a\n", b"\x93NUMPY"
+TENSORRT, TENSORRT_RTX = b"ftrt", b"vtrt"
 BEGINNINGS: tuple[tuple[bytes, str], ...] = (
     (b"\x1f\x8b", "gzip"),
     (b"BZh", "bzip2"),
@@ -112,15 +116,15 @@ BEGINNINGS: tuple[tuple[bytes, str], ...] = (
     (b"\x28\xb5\x2f\xfd", "zstd"),
     (b"7z\xbc\xaf\x27\x1c", "7z"),
     (b"Rar!", "rar"),
-    (b"\x89HDF\r\n\x1a\n", "hdf5"),
-    (b"\x93NUMPY", "npy"),
+    (HDF5, "hdf5"),
+    (NPY, "npy"),
     (b"\x89PNG\r\n\x1a\n", "image"),
     (b"\xff\xd8\xff", "image"),
     (b"GIF8", "image"),
     (b"%PDF", "pdf"),
-    (b"ftrt", "tensorrt"),
+    (TENSORRT, "tensorrt"),
     (b"ptrt", "tensorrt"),
-    (b"vtrt", "tensorrt"),
+    (TENSORRT_RTX, "tensorrt"),
     (b"version https://git-lfs", "lfs"),
 )
 MAGIC_PICKLE = re.compile(rb"\x80.(\x95.{8})?\x8a\nl\xfc\x9cF\xf9 j\xa8P\x19", re.DOTALL)
@@ -159,7 +163,7 @@ def kind_of(stream: BinaryIO, size: int | None = None) -> Kind:
 def _structured(head: bytes, size: int, stream: BinaryIO) -> str:
     tests: tuple[tuple[bool, Callable[[], str]], ...] = (
         (not head, lambda: "empty"),
-        (head.startswith(b"PK\x03\x04") or head.startswith(b"PK\x05\x06"), lambda: _of_zip(stream)),
+        (head.startswith(ZIP), lambda: _of_zip(stream)),
         (_is_safetensors(head, size), lambda: "safetensors"),
         (MAGIC_PICKLE.match(head) is not None, lambda: "torch-legacy"),
         (head[:1] == b"\x80" and head[1:2] <= b"\x05", lambda: "pickle"),

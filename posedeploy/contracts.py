@@ -31,7 +31,7 @@ from posedeploy.errors import InputError
 from posedeploy.families import FAMILIES, joint_set
 from posedeploy.keypoint_descriptions import KeypointDescription, check_described, describe
 from posedeploy.normalization_units import check_units
-from posedeploy.output_roles import published_channels, resolve_roles
+from posedeploy.output_roles import channels_by_name, resolve_roles
 from posedeploy.own_keypoints import GUIDE, OWN_JOINTS
 from posedeploy.printable import printable
 from posedeploy.specs import family_spec, unit_of
@@ -244,7 +244,7 @@ def applied(
     spec = replace(
         described,
         inputs=(*resolved, *inputs[1:]),
-        outputs=resolve_outputs(described, image, outputs, published_channels(described, roles), where),
+        outputs=resolve_outputs(described, image, outputs, channels_by_name(described, roles), where),
         roles=roles,
     )
     if spec.family in FAMILIES:

@@ -240,6 +240,12 @@ def poses_of(family: str) -> FamilyPoses[Any]:
     return cast("FamilyPoses[Any]", plugins.module(family_named(family).poses))
 
 
+def published_channels(family: str) -> Mapping[str, int]:
+    """Return the channels of the published network's outputs by role; empty without part affinity fields, and
+    for a family that is not known here."""
+    return poses_of(family).CHANNELS if family in FAMILIES else {}
+
+
 def mesh_output(spec: ModelSpec) -> TensorSpec | None:
     """Return the output that holds the vertices of a mesh; None for a network without."""
     role = poses_of(spec.family).MESH_ROLE if spec.family in FAMILIES else None

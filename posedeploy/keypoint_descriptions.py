@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from posedeploy.errors import InputError
-from posedeploy.families import FAMILIES, joint_set, poses_of
+from posedeploy.families import FAMILIES, joint_set, poses_of, published_channels
 from posedeploy.joint_sets import numbered
 from posedeploy.own_keypoints import OWN_JOINTS, keypoints_in
 from posedeploy.printable import counted
@@ -42,7 +42,7 @@ def resolve_keypoints(spec: ModelSpec) -> ModelSpec:
     count = count_keypoints(spec)
     if count is None or spec.limbs:
         return spec
-    published = _published_channels(spec)
+    published = published_channels(spec.family)
     if any(spec.channels_of(role) not in (None, channels) for role, channels in published.items()):
         return replace(spec, keypoint_names=numbered(count), skeleton=())
     if count == len(spec.keypoint_names):
@@ -142,7 +142,7 @@ def _heatmap_joints(spec: ModelSpec, names: tuple[str, ...], where: str) -> tupl
 
 def _limbs(spec: ModelSpec, description: KeypointDescription, where: str) -> tuple[Limb, ...]:
     """The skeleton as limbs of part affinity fields; none where it is only drawn."""
-    published = _published_channels(spec)
+    published = published_channels(spec.family)
     if "pafs" not in published:
         if description.paf_channels:
             raise InputError(
@@ -200,8 +200,3 @@ def _is_own(spec: ModelSpec, published: Mapping[str, int]) -> bool:
     """Whether the outputs, or the number of names where nothing says what these are, are not as published."""
     others = any(spec.channels_of(role) not in (None, channels) for role, channels in published.items())
     return others or len(spec.keypoint_names) != len(joint_set(spec.family))
-
-
-def _published_channels(spec: ModelSpec) -> Mapping[str, int]:
-    """How many channels the outputs of the published network have, for one with part affinity fields."""
-    return poses_of(spec.family).CHANNELS if spec.family in FAMILIES else {}

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from posedeploy.errors import InputError
-from posedeploy.families import FAMILIES, poses_of
+from posedeploy.families import FAMILIES, poses_of, published_channels
 from posedeploy.types import ModelSpec, TensorSpec
 
 
@@ -31,14 +31,10 @@ def resolve_roles(described: ModelSpec, outputs: Sequence[TensorSpec], where: st
     return dict(described.roles) | _inferred(described, free, where)
 
 
-def published_channels(described: ModelSpec, roles: Mapping[str, str]) -> dict[str, int]:
+def channels_by_name(described: ModelSpec, roles: Mapping[str, str]) -> dict[str, int]:
     """Return how many channels the outputs of these roles have in the published network, by their names."""
-    published = _channels(described.family)
+    published = published_channels(described.family)
     return {name: published.get(role, len(described.keypoint_names)) for role, name in roles.items()}
-
-
-def _channels(family: str) -> Mapping[str, int]:
-    return poses_of(family).CHANNELS if family in FAMILIES else {}
 
 
 def _check_described(described: ModelSpec, where: str) -> None:
@@ -63,7 +59,7 @@ def _inferred(described: ModelSpec, outputs: Sequence[TensorSpec], where: str) -
     decoding cannot do without and that can be found."""
     if described.family not in FAMILIES:
         return {}
-    channels = _channels(described.family)
+    channels = published_channels(described.family)
     needed = tuple(channels) or (poses_of(described.family).KEYPOINTS_OF[0],)
     roles = {}
     for role in needed if described.roles else _known_roles(described.family):

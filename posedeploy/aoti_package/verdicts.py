@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import hashlib
 import os
-import sys
 from dataclasses import astuple
 from pathlib import Path
 
@@ -17,6 +16,7 @@ from posedeploy import files, native_code
 from posedeploy.aoti_package.cpp_library import find_loaded_path
 from posedeploy.aoti_package.trial import native_imports
 from posedeploy.errors import OutputError
+from posedeploy.user_folders import cache_home
 
 VARIABLE = "POSEDEPLOY_CACHE"
 """The environment variable that names another folder for what can be made again."""
@@ -29,7 +29,7 @@ def cache_folder() -> Path | None:
     """The folder of posedeploy in the user's cache; None for a user without a home."""
     named = os.environ.get(VARIABLE)
     try:
-        return Path(named).expanduser().absolute() if named else _user_cache() / "posedeploy"
+        return Path(named).expanduser().absolute() if named else cache_home() / "posedeploy"
     except RuntimeError:
         return None
 
@@ -76,12 +76,3 @@ def _key(sha256: str, device: str, graph: bool) -> str:
         graph,
     )
     return hashlib.sha256(msgspec.json.encode(facts)).hexdigest()
-
-
-def _user_cache() -> Path:
-    if sys.platform == "win32":
-        return Path(os.environ.get("LOCALAPPDATA") or Path.home() / "AppData" / "Local")
-    if sys.platform == "darwin":
-        return Path.home() / "Library" / "Caches"
-    named = Path(os.environ.get("XDG_CACHE_HOME", ""))
-    return named if named.is_absolute() else Path.home() / ".cache"

@@ -8,6 +8,7 @@ import sysconfig
 from pathlib import Path
 
 from posedeploy.errors import ToolchainError
+from posedeploy.user_folders import data_home
 
 VARIABLE = "POSEDEPLOY_TOOLCHAINS"
 """The environment variable that names another folder for all toolchains."""
@@ -21,20 +22,11 @@ def home() -> Path:
     """
     named = os.environ.get(VARIABLE)
     if not named:
-        return _user_data() / "posedeploy" / "toolchains"
+        return data_home() / "posedeploy" / "toolchains"
     try:
         return Path(named).expanduser().absolute()
     except RuntimeError as error:
         raise ToolchainError(f"{VARIABLE}={named}: there is no such user; name a folder") from error
-
-
-def _user_data() -> Path:
-    if sys.platform == "win32":
-        return Path(os.environ.get("LOCALAPPDATA") or Path.home() / "AppData" / "Local")
-    if sys.platform == "darwin":
-        return Path.home() / "Library" / "Application Support"
-    named = Path(os.environ.get("XDG_DATA_HOME", ""))
-    return named if named.is_absolute() else Path.home() / ".local" / "share"
 
 
 def interpreter(environment: Path) -> Path:

@@ -8,7 +8,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from posedeploy import plugins
+from posedeploy import content_kinds, plugins
 from posedeploy.errors import ArtifactError, DeviceError, MissingPackageError, PoseDeployError
 
 
@@ -36,14 +36,14 @@ LIBRARIES = {
             "tensorrt",
             builds_without_gpu=False,
             supports_timing_cache=True,
-            magic=b"ftrt",
+            magic=content_kinds.TENSORRT,
         ),
         TensorRtLibrary(
             "tensorrt-rtx",
             "tensorrt_rtx",
             builds_without_gpu=True,
             supports_timing_cache=False,
-            magic=b"vtrt",
+            magic=content_kinds.TENSORRT_RTX,
         ),
     )
 }

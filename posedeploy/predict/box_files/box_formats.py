@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 
+from posedeploy.content_kinds import NPY
 from posedeploy.errors import InputError
 from posedeploy.input_files import check_regular, is_apple_double
 from posedeploy.npy_files import load_npy
@@ -20,7 +21,6 @@ from posedeploy.types import Array
 WHAT = "a file or folder of boxes"
 HEAD_BYTES = 1 << 16
 """How much of a file is read to tell its format."""
-NPY = b"\x93NUMPY"
 
 FOLDERS: Mapping[str, Callable[[Sequence[Path], str], RawBoxes]] = {
     ".txt": read_all,

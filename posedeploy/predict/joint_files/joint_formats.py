@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import NoReturn, Protocol
 
 from posedeploy import plugins
+from posedeploy.content_kinds import HDF5, NPY, ZIP
 from posedeploy.errors import InputError
 from posedeploy.input_files import check_regular, is_apple_double
 from posedeploy.predict.images import SUFFIXES as IMAGES
@@ -18,10 +19,8 @@ from posedeploy.predict.joint_files.joint_tables import read_table
 SUFFIXES = (".npy", ".npz", ".csv", ".tsv", ".txt", ".json", ".mat", ".pkl", ".pickle")
 """Names that people give to files of joints, and nobody to images."""
 HEAD = 128
-BINARY = (b"\x93NUMPY", b"MATLAB 5.0", b"MATLAB 7.3", b"\x89HDF")
+BINARY = (NPY, b"MATLAB 5.0", b"MATLAB 7.3", HDF5)
 """First bytes that no image and no video has."""
-ZIP = b"PK\x03\x04"
-"""Those of an ``.npz`` file, whose first member is named right behind them."""
 
 
 class Reader(Protocol):
@@ -56,9 +55,9 @@ def _is_json(path: Path, head: bytes) -> bool:
 
 
 FORMATS: tuple[tuple[Callable[[Path, bytes], bool], Reader], ...] = (
-    (_starts(b"\x93NUMPY"), read_npy),
-    (_starts(ZIP, b"PK\x05\x06"), read_npz),
-    (_starts(b"MATLAB 7.3", b"\x89HDF"), _hdf5),
+    (_starts(NPY), read_npy),
+    (_starts(*ZIP), read_npz),
+    (_starts(b"MATLAB 7.3", HDF5), _hdf5),
     (_starts(b"MATLAB 5.0"), _mat),
     (_starts(b"\x80\x02", b"\x80\x03", b"\x80\x04", b"\x80\x05"), _pickle),
     (_is_json, read_document),
@@ -80,7 +79,7 @@ def is_joints(path: Path) -> bool:
     if path.suffix.lower() in IMAGES or not path.is_file():
         return False
     head = _head(path)
-    return head.startswith(BINARY) or (head.startswith(ZIP) and b".npy" in head)
+    return head.startswith(BINARY) or (head.startswith(ZIP[0]) and b".npy" in head)
 
 
 def read_joints(path: Path, key: str | None = None, *, sequence: bool = False) -> RawJoints:
