@@ -24,6 +24,7 @@ _HEADER, _ENTRY, _END = struct.Struct("<4s5H3I2H"), struct.Struct("<4s6H3I5H2I")
 _BEFORE = _HEADER.size + len(_NAME)
 _AFTER = _ENTRY.size + len(_NAME) + _END.size
 _VERSION, _UNIX, _MODE = 20, 3 << 8, 0o100600 << 16
+_MAX_SIZE = 0xFFFFFFFF
 _STORED, _1980 = 0, 0x21
 """Neither compressed nor encrypted, on the first day that a ZIP can record."""
 
@@ -80,10 +81,12 @@ def hash_both(path: Path, model_size: int) -> tuple[str, str]:
 
 def _parse(tail: bytes, size: int) -> Inside | None:
     """The manifest in the last bytes of a file of this size; None where it is not as ``append`` writes it."""
-    if len(tail) < _BEFORE + _AFTER:
+    if len(tail) < _BEFORE + _AFTER or size > _MAX_SIZE:
         return None
     *_, start = _ENTRY.unpack_from(tail, len(tail) - _AFTER)
-    archive = tail[-(size - start) :] if 0 < size - start <= len(tail) else b""
+    if not 0 < size - start <= len(tail):
+        return None
+    archive = tail[-(size - start) :]
     content = archive[_BEFORE:-_AFTER]
     return Inside(content, start) if archive == _archive(content, start) else None
 

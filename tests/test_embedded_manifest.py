@@ -1,9 +1,11 @@
 from __future__ import annotations
 
 import hashlib
+import struct
 import zipfile
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from posedeploy import embedded_manifest
@@ -57,6 +59,24 @@ def test_a_file_that_lost_its_end_is_noticed(path: Path) -> None:
     path.write_bytes(path.read_bytes()[:-30])
     with pytest.raises(embedded_manifest.DamagedError, match="its bytes were changed, cut off or added to"):
         embedded_manifest.read(path)
+
+
+@pytest.mark.parametrize("start", [0xFFFFFFFF, 0xFFFFFFF0, len(MODEL) + 1000, 0])
+def test_a_zip_that_begins_elsewhere_is_noticed(path: Path, start: int) -> None:
+    content = path.read_bytes()
+    path.write_bytes(
+        content.replace(struct.pack("<I", len(MODEL)) + b"posedep", struct.pack("<I", start) + b"posedep")
+    )
+    assert path.read_bytes() != content
+    with pytest.raises(embedded_manifest.DamagedError, match="its bytes were changed"):
+        embedded_manifest.read(path)
+
+
+def test_bytes_of_any_kind_behind_a_model_have_no_manifest(tmp_path: Path) -> None:
+    path, random = tmp_path / "net.tflite", np.random.RandomState(0)
+    for content in (b"\xff" * 200, *(random.bytes(200) for _ in range(200))):
+        path.write_bytes(content)
+        assert embedded_manifest.read(path) is None
 
 
 def test_bytes_that_were_changed_are_noticed(path: Path) -> None:
