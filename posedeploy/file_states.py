@@ -6,6 +6,9 @@ import hashlib
 import os
 from dataclasses import dataclass
 from pathlib import Path
+from typing import BinaryIO
+
+CHUNK = 1 << 20
 
 
 @dataclass(frozen=True)
@@ -38,7 +41,16 @@ def hash_file(path: Path) -> tuple[str, FileState]:
     """
     state = state_of(path)
     with path.open("rb") as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest(), state
+        return hash_stream(stream, path.stat().st_size), state
+
+
+def hash_stream(stream: BinaryIO, size: int) -> str:
+    """Return the SHA-256 of the first ``size`` bytes of a stream; some files of /proc have no end."""
+    digest = hashlib.sha256()
+    while size > 0 and (chunk := stream.read(min(size, CHUNK))):
+        digest.update(chunk)
+        size -= len(chunk)
+    return digest.hexdigest()
 
 
 def _identity(status: os.stat_result) -> tuple[int, ...]:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import hashlib
 import os
 import re
 import socket
@@ -7,7 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from posedeploy.errors import ArtifactError, InputError
+from posedeploy.checkpoints.reader import read
+from posedeploy.errors import ArtifactError, CheckpointError, InputError
+from posedeploy.file_states import hash_file
 from posedeploy.input_files import check_regular, read_bytes
 
 
@@ -58,3 +61,16 @@ def test_what_is_not_a_regular_file_is_refused_unopened(
 def test_what_no_file_can_be_called_is_refused(name: str, shown: str) -> None:
     with pytest.raises(InputError, match=re.escape(f"{shown}: not a possible file name (")):
         check_regular(Path(name), "a test")
+
+
+ENDLESS = Path("/proc/self/pagemap")
+"""A regular file of 0 bytes by its status, which has 256 GB to read."""
+
+
+@pytest.mark.skipif(not ENDLESS.exists(), reason="only Linux has such a file")
+def test_a_file_without_an_end_is_not_read() -> None:
+    with pytest.raises(InputError, match="more bytes than its size, and a test may have 0; name a smaller"):
+        read_bytes(ENDLESS, "a test")
+    with pytest.raises(CheckpointError, match="the file is empty; download or copy it again"):
+        read(ENDLESS)
+    assert hash_file(ENDLESS)[0] == hashlib.sha256().hexdigest()

@@ -18,7 +18,7 @@ from posedeploy import content_kinds
 from posedeploy.checkpoints.archive_members import Member, members_of
 from posedeploy.content_kinds import KINDS, Kind, kind_of
 from posedeploy.errors import CheckpointError
-from posedeploy.file_states import FileState, hash_file, state_of
+from posedeploy.file_states import FileState, hash_file, hash_stream, state_of
 from posedeploy.input_files import check_regular
 from posedeploy.limits import MAX_LAYERS
 from posedeploy.pickles.archives import FolderArchive, ZipArchive, unpack
@@ -100,10 +100,10 @@ def _file(path: Path, opened: ExitStack) -> Container:
     check_regular(path, "a checkpoint file", CheckpointError)
     states = {path: state_of(path)}
     file: BinaryIO = opened.enter_context(path.open("rb", buffering=0))
-    digest = hashlib.file_digest(file, "sha256").hexdigest()  # type: ignore[arg-type]
-    whole = Region(file, 0, file.seek(0, os.SEEK_END))
+    whole = Region(file, 0, os.fstat(file.fileno()).st_size)
     if whole.size == 0:
         raise CheckpointError(f"{path}: the file is empty; download or copy it again")
+    digest = hash_stream(file, whole.size)
     meter = Meter(whole.size)
     region, kind, around = _innermost(path, whole, meter, opened)
     return Container(path, kind, region, around, digest, meter, opened, states)

@@ -1,8 +1,12 @@
 from __future__ import annotations
 
+import io
 import os
 import pickle
+import struct
 import sys
+import zipfile
+from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -116,6 +120,22 @@ def _encrypted(folder: Path) -> None:
     (folder / "a.npz").write_bytes(content)
 
 
+def _header(shape: str, kind: str = "'<i4'") -> Callable[[Path], Any]:
+    """A ``.npy`` file of this header and 24 bytes."""
+    header = f"{{'descr': {kind}, 'fortran_order': False, 'shape': {shape}, }}".ljust(500).encode() + b"\n"
+    start = b"\x93NUMPY\x01\0" + struct.pack("<H", len(header))
+    return lambda folder: (folder / "a.npy").write_bytes(start + header + bytes(24))
+
+
+def _bomb(path: Path) -> None:
+    """An archive of 30 kB, whose array claims 1.2 GB and has 16 MB."""
+    header = io.BytesIO()
+    claimed = {"descr": "<i8", "fortran_order": False, "shape": (50 << 20, 3)}
+    np.lib.format.write_array_header_1_0(header, claimed)
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("faces.npy", header.getvalue() + bytes(16 << 20))
+
+
 BAD = {
     "an image": (
         lambda folder: (folder / "a.png").write_bytes(b""),
@@ -145,6 +165,20 @@ BAD = {
     "faces of objects": (
         lambda folder: (folder / "a.pkl").write_bytes(pickle.dumps({"f": np.array([{}])})),
         "f cannot be read: an array that cannot be rebuilt .its elements are no plain numbers.; copy it",
+    ),
+    "a vertex beyond 2^63": (
+        lambda folder: (folder / "a.obj").write_text(f"f 1 2 {10**30}\n"),
+        "line 1: 1 2 10{30} is not a triangle; wanted 3",
+    ),
+    "a shape beyond 2^63": (
+        _header("(99999999999999999999999,)"),
+        r"399,[9,]+6 bytes by its header, and an array of triangles may",
+    ),
+    "a shape below zero": (_header("(-1, 3)"), r"damaged, .*a shape of \(-1, 3\)"),
+    "a type in types": (_header("(1,)", "(" * 80 + ")" * 80), r"damaged, or not an array of numbers"),
+    "an archive that becomes too large": (
+        lambda folder: _bomb(folder / "a.npz"),
+        r"faces\.npy: 1,258,291,200 bytes by its header, and an array of triangles may have",
     ),
     "an encrypted archive": (_encrypted, r"a\.npz`: f is encrypted; copy it again"),
     "a pipe": (

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import os
 import shutil
 import sys
 from collections.abc import Callable
@@ -113,6 +114,15 @@ def test_a_file_that_was_given_the_suffix_of_another_target_is_refused(tmp_path:
     manifest.write(made, tmp_path)
     with pytest.raises(ManifestError, match="its manifest calls it 'torchscript', and it is named like onnx"):
         open_artifact(tmp_path / "a.onnx")
+
+
+def test_a_second_file_that_is_a_pipe_is_refused_unopened(tmp_path: Path) -> None:
+    (tmp_path / "a.xml").write_text("<net/>")
+    os.mkfifo(tmp_path / "a.bin")
+    with pytest.raises(
+        ArtifactError, match=r"a\.bin: a named pipe, which .* a file of a openvino model saved as"
+    ):
+        open_artifact(tmp_path / "a.xml")
 
 
 def test_a_suffix_of_no_target_is_refused(tmp_path: Path) -> None:
