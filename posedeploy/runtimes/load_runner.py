@@ -55,7 +55,7 @@ def open_artifact(path: Path, described: ModelSpec | None = None) -> Artifact:
 def _third_party(path: Path, target: Target, spec: ModelSpec) -> Artifact:
     for name in target.file_names(path.name.removesuffix(target.suffix)):
         if path.with_name(name).exists():  # a runtime would wait for the other end of a named pipe
-            check_regular(path.with_name(name), f"a file of a {target.name} model", ArtifactError)
+            check_regular(path.with_name(name), f"a file of the {target.name} model", ArtifactError)
     return artifact_files.verify(Artifact(path, target.name, spec, "unknown"))
 
 
