@@ -113,7 +113,7 @@ def _exif_orientation(content: bytes, meta: Mapping[bytes, _Span]) -> int:
         value = tiff_header.read_numbers(content[start + 4 + skipped : start + 4 + skipped + (1 << 16)])[274][
             0
         ]
-    except (struct.error, LookupError):
+    except (struct.error, LookupError, OverflowError):
         return 1
     return int(value) if 1 <= value <= 8 else 1
 

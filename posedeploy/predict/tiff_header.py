@@ -74,6 +74,8 @@ class _Layout:
     entry_size: int
 
     def number(self, content: bytes, at: int, code: str) -> int:
+        if at > len(content):  # places beyond 2^63 raise another error than those below
+            raise struct.error(f"a number at byte {at:,}")
         return int(struct.unpack_from(self.order + code, content, at)[0])
 
 
