@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
 
@@ -16,6 +18,7 @@ from posedeploy.predict.camera import camera_doubts, read_camera
 from posedeploy.predict.frames import Frame
 from posedeploy.predict.joint_files.joint_source import JointsFile, JointsOptions
 from posedeploy.predict.sources import open_source
+from tools.fuzz.seeds.people import boxes_labels, joints_documents
 
 
 def joints(path: Path) -> None:
@@ -42,6 +45,34 @@ def coco_annotations(path: Path) -> None:
 def extrinsics(path: Path) -> None:
     """Read the user's camera."""
     camera_doubts(read_camera(700.0, path), [640])
+
+
+def joints_folder(path: Path) -> None:
+    """Read a folder of files of joints, one of which is as it should be."""
+    with _folder(
+        **{"a_000000000000_keypoints.json": joints_documents()[0], "b.json": path.read_bytes()}
+    ) as folder:
+        joints(folder)
+
+
+def boxes_folder(path: Path) -> None:
+    """Read a folder of YOLO's labels, one of which is as it should be."""
+    with _folder(**{"a.txt": path.read_bytes(), "b.txt": boxes_labels()[0]}) as folder:
+        boxes(folder)
+
+
+def classes(path: Path) -> None:
+    """Read a folder of YOLO's labels with the names of their classes."""
+    with _folder(**{"a.txt": boxes_labels()[0], "classes.txt": path.read_bytes()}) as folder:
+        boxes(folder)
+
+
+@contextmanager
+def _folder(**contents: bytes) -> Iterator[Path]:
+    with tempfile.TemporaryDirectory() as folder:
+        for name, content in contents.items():
+            Path(folder, name).write_bytes(content)
+        yield Path(folder)
 
 
 @cache

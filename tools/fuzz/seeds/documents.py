@@ -130,3 +130,13 @@ def answers() -> list[bytes]:
         head % b"200 OK" + b"Content-Encoding: gzip\r\nContent-Length: 16\r\n\r\n" + body,
         head % b"204 No Content" + b"\r\n",
     ]
+
+
+def journals() -> list[bytes]:
+    """Journals of a set of two files that was being replaced, and of a file that was being removed."""
+    entry = {"name": b"a.xml", "replaces": True, "identity": [1, 2, 3]}
+    other = {"name": b"a.bin", "replaces": False, "identity": [1, 2, 3]}
+    return [
+        msgspec.json.encode({"entries": [entry, other], "removed": []}),
+        msgspec.json.encode({"entries": [entry], "removed": [b"a.bin"]}),
+    ]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import tempfile
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -18,6 +19,7 @@ MOT = "1,1,100,40,120,200,1,1,1\n1,2,10,20,50,60,0.5,1,1\n2,1,101,40,120,200,1,-
 GROUND_TRUTH = {"R": [[1, 0, 0], [0, 1, 0], [0, 0, 1]], "t": [0, 0, 300]}
 
 
+@cache
 def _joints(*suffixes: str) -> list[bytes]:
     return all_written(each for each in WRITERS.values() if each[0].endswith(suffixes))
 
@@ -47,6 +49,7 @@ def joints_documents() -> list[bytes]:
     return _joints(".json")
 
 
+@cache
 def _boxes(*suffixes: str) -> list[bytes]:
     return all_written(each for each in FILES.values() if each[0].endswith(suffixes))
 
@@ -74,6 +77,11 @@ def boxes_xml() -> list[bytes]:
 def boxes_arrays() -> list[bytes]:
     """Boxes in ``.npy``."""
     return _boxes(".npy")
+
+
+def classes() -> list[bytes]:
+    """YOLO's names of classes."""
+    return [b"person\ndog\ncar\n"]
 
 
 def coco_annotations() -> list[bytes]:

@@ -1,0 +1,29 @@
+"""What a killed run left in a folder, which the next command reads."""
+
+from __future__ import annotations
+
+import tempfile
+from pathlib import Path
+
+from posedeploy.staging.journal import NEW, OLD, REDO
+from posedeploy.staging.recovery import PREFIX, recover
+
+NAMES = ("a.xml", "a.bin")
+
+
+def journal(path: Path) -> None:
+    """Recover a folder by a journal, which must not touch what is outside of the folder."""
+    with tempfile.TemporaryDirectory() as outside:
+        canary, folder = Path(outside, "canary"), Path(outside, "folder")
+        work = folder / f"{PREFIX}0123abcd"
+        for part in (NEW, OLD):
+            (work / part).mkdir(parents=True)
+            for name in NAMES:
+                (work / part / name).write_text(part)
+        canary.write_text("whole")
+        (folder / NAMES[0]).write_text(OLD)
+        (work / REDO).write_bytes(path.read_bytes())
+        try:
+            recover(folder)
+        finally:
+            assert canary.read_text() == "whole", "the journal leads out of the folder"
