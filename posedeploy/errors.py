@@ -10,6 +10,7 @@
     ├── ArtifactError            a runtime cannot load or run a model file
     ├── ExportError              a network cannot be exported to the target with these options
     ├── DeviceError              the runtime does not have the requested device, precision or thread count
+    ├── RunnerStateError         a runner is used after it was closed, in a forked process, or by its network
     ├── InputError               an image, video, number or file of the user cannot be used
     │   └── MeshMissingError     a checkpoint needs a mesh that was not passed
     ├── OutputError              a result cannot be written
@@ -79,6 +80,10 @@ class ExportError(PoseDeployError):
 
 class DeviceError(PoseDeployError):
     """The runtime does not have the requested device, precision or thread count."""
+
+
+class RunnerStateError(PoseDeployError):
+    """A runner is used after it was closed, in a process forked after it was opened, or by its network."""
 
 
 class InputError(PoseDeployError):

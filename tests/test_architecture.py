@@ -108,7 +108,7 @@ MAY_IMPORT = {
     "environments": SHARED | {"environments"},
     "convert": SHARED | {"convert", "environments", "aoti_package", "tensorrt"},
     "runtimes": SHARED | {"runtimes", "aoti_package", "tensorrt"},
-    "benchmarks": SHARED | {"benchmarks", "runtimes.base", "poses", "synthetic"},
+    "benchmarks": SHARED | {"benchmarks", "runtimes.base", "runtimes.run_options", "poses", "synthetic"},
     "predict": SHARED | {"predict", "runtimes.base", "runtimes.adapted", "poses"},
 }
 """What each room or module may import, by the first part of a name below ``posedeploy`` or by the whole of

@@ -12,7 +12,7 @@ import numpy as np
 import psutil
 
 import posedeploy
-from posedeploy.runtimes.base import physical_cores
+from posedeploy.runtimes.run_options import physical_cores
 
 
 @dataclass(frozen=True)

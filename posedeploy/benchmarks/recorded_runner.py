@@ -21,7 +21,13 @@ class RecordedRunner(Runner):
     def ranges(self) -> Ranges:
         return self._runner.ranges
 
-    def run(self, tensors: Tensors) -> Tensors:
+    def _run(self, tensors: Tensors) -> Tensors:
         if id(tensors) not in self._records:  # the input is kept too, so that no other gets its id
             self._records[id(tensors)] = tensors, self._runner.run(tensors)
         return self._records[id(tensors)][1]
+
+    def _close(self) -> None:
+        self._records.clear()
+
+    def _survives_fork(self) -> bool:
+        return self._runner._survives_fork()

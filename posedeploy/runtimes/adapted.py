@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Generator, Iterator
+from contextlib import closing
 from dataclasses import replace
 
 import numpy as np
@@ -56,14 +57,22 @@ class AdaptedRunner(Runner):
     def ranges(self) -> Ranges:
         return self._runner.ranges
 
-    def run(self, tensors: Tensors) -> Tensors:
+    def check(self, tensors: Tensors) -> None:
+        """Leave the inputs to the runner within, which gets them converted."""
+
+    def _run(self, tensors: Tensors) -> Tensors:
         return self._leaving(self._runner.run(self._entering(tensors)))
 
-    def stream(self, batches: Iterable[Tensors]) -> Iterator[Tensors]:
-        return map(self._leaving, self._runner.stream(map(self._entering, batches)))
+    def _stream(self, batches: Iterator[Tensors]) -> Generator[Tensors, None, None]:
+        with closing(self._runner.stream(map(self._entering, batches))) as results:
+            for outputs in results:
+                yield self._leaving(outputs)
 
-    def close(self) -> None:
+    def _close(self) -> None:
         self._runner.close()
+
+    def _survives_fork(self) -> bool:
+        return self._runner._survives_fork()
 
     def _entering(self, tensors: Tensors) -> Tensors:
         return {

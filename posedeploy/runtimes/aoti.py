@@ -9,8 +9,9 @@ from posedeploy import native_code
 from posedeploy.aoti_package.admission import admit
 from posedeploy.aoti_package.loader import load_package
 from posedeploy.errors import ArtifactError, first_line
-from posedeploy.runtimes.base import Runner, check_precision
+from posedeploy.runtimes.base import Runner
 from posedeploy.runtimes.pytorch import settle
+from posedeploy.runtimes.run_options import check_precision
 from posedeploy.runtimes.torch_call import open_call
 from posedeploy.types import Artifact, RunOptions, Tensors
 
@@ -36,9 +37,11 @@ class AotiRunner(Runner):
         self._call, details = open_call(call, device, self.inputs, self.outputs, graphs=options.cuda_graphs)
         self.effective = replace(self.effective, details={**details, "trial": trial})
 
-    def run(self, tensors: Tensors) -> Tensors:
-        self.check(tensors)
+    def _run(self, tensors: Tensors) -> Tensors:
         return self._call([tensors[spec.name] for spec in self.inputs])
 
-    def close(self) -> None:
-        vars(self).pop("_call", None)  # the last reference to the loader, which removes its temporary files
+    def _close(self) -> None:
+        del self._call  # the last reference to the loader, which removes its temporary files
+
+    def _survives_fork(self) -> bool:
+        return self.effective.device == "CPU"  # where torch has threads, its call refuses

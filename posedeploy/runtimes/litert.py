@@ -10,8 +10,9 @@ from ai_edge_litert.interpreter import Interpreter
 
 from posedeploy import plugins
 from posedeploy.errors import ArtifactError, DeviceError, InputError, ManifestError, first_line
-from posedeploy.runtimes.base import Runner, threads_asked
+from posedeploy.runtimes.base import Runner
 from posedeploy.runtimes.litert_details import operators_of, precision_of, quantization_of, tensors_of
+from posedeploy.runtimes.run_options import threads_asked
 from posedeploy.suppress_output import quiet
 from posedeploy.text_files import convert
 from posedeploy.types import (
@@ -63,8 +64,7 @@ class LiteRtRunner(Runner):
             {"hint": options.hint, **(operators.summary if self._shapes or not self._free else {})},
         )
 
-    def run(self, tensors: Tensors) -> Tensors:
-        self.check(tensors)
+    def _run(self, tensors: Tensors) -> Tensors:
         if self._free:
             self._fit([tensors[spec.name].shape for spec in self.inputs])
         interpreter = self._interpreter
@@ -110,8 +110,11 @@ class LiteRtRunner(Runner):
             except (RuntimeError, ValueError) as error:
                 raise ArtifactError(f"{self._path}: LiteRT cannot run it ({first_line(error)})") from error
 
-    def close(self) -> None:
+    def _close(self) -> None:
         self._interpreter = None
+
+    def _survives_fork(self) -> bool:
+        return True
 
 
 def _usual_shapes(spec: ModelSpec, inputs: tuple[TensorSpec, ...]) -> list[tuple[int, ...]]:

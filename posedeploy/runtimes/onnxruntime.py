@@ -16,7 +16,8 @@ from posedeploy import plugins
 from posedeploy.errors import ArtifactError, DeviceError, MissingPackageError, PoseDeployError, first_line
 from posedeploy.printable import listed
 from posedeploy.runtimes import onnxruntime_placement as placement
-from posedeploy.runtimes.base import Runner, check_precision, threads_asked
+from posedeploy.runtimes.base import Runner
+from posedeploy.runtimes.run_options import check_precision, threads_asked
 from posedeploy.types import Artifact, Effective, RunOptions, Tensors, TensorSpec
 
 if TYPE_CHECKING:
@@ -76,8 +77,7 @@ class OnnxRuntimeRunner(Runner):
             {"provider": opening.provider, "hint": options.hint, **details},
         )
 
-    def run(self, tensors: Tensors) -> Tensors:
-        self.check(tensors)
+    def _run(self, tensors: Tensors) -> Tensors:
         try:
             if self._graphed is not None:
                 return self._graphed.run(tensors)
@@ -91,10 +91,13 @@ class OnnxRuntimeRunner(Runner):
                 f"`device={self.effective.device}`: ONNX Runtime failed there ({first_line(error)})"
             ) from error
 
-    def close(self) -> None:
+    def _close(self) -> None:
         self._session = None
         if self._graphed is not None:
             self._graphed.close()
+
+    def _survives_fork(self) -> bool:
+        return self.effective.threads == 1  # then it runs on the thread that calls it
 
 
 class _Opening:

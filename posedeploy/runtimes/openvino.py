@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Generator, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +17,9 @@ import openvino
 from openvino import properties
 
 from posedeploy.errors import ArtifactError, DeviceError
-from posedeploy.runtimes.base import Runner, threads_asked
+from posedeploy.runtimes import forks
+from posedeploy.runtimes.base import Runner
+from posedeploy.runtimes.run_options import threads_asked
 from posedeploy.types import Artifact, Effective, RunOptions, Tensors, TensorSpec
 
 PRECISIONS = {"fp32": openvino.Type.f32, "fp16": openvino.Type.f16, "bf16": openvino.Type.bf16}
@@ -35,6 +37,7 @@ class OpenVinoRunner(Runner):
     """
 
     def __init__(self, artifact: Artifact, options: RunOptions) -> None:
+        forks.start_threads("OpenVINO")
         self._path = artifact.path
         core = openvino.Core()
         _check_device(core, options.device)
@@ -52,10 +55,10 @@ class OpenVinoRunner(Runner):
         self.outputs = tuple(_spec(port) for port in self._compiled.outputs)
         self.effective = _effective(self._compiled, options)
         self._request = self._compiled.create_infer_request()
-        self._pool: list[Any] = []
+        self._requests: list[Any] = []  # of all streams
+        self._idle: list[list[Any]] = []  # those of streams that have ended
 
-    def run(self, tensors: Tensors) -> Tensors:
-        self.check(tensors)
+    def _run(self, tensors: Tensors) -> Tensors:
         try:
             self._request.infer(tensors, share_inputs=True)
         except (RuntimeError, UnicodeDecodeError) as error:
@@ -64,16 +67,12 @@ class OpenVinoRunner(Runner):
             ) from error
         return self._results(self._request)
 
-    def stream(self, batches: Iterable[Tensors]) -> Iterator[Tensors]:
+    def _stream(self, batches: Iterator[Tensors]) -> Generator[Tensors, None, None]:
         """Results in order, with as many requests in flight as the device wants (its hint decides)."""
-        if not self._pool:
-            count = self._compiled.get_property(properties.optimal_number_of_infer_requests) + 1
-            self._pool = [self._compiled.create_infer_request() for _ in range(count)]
-        free = list(self._pool)
+        free = self._take_requests()
         pending: deque[Any] = deque()
         try:
             for batch in batches:
-                self.check(batch)
                 if not free:
                     yield self._finish(pending, free)
                 request = free.pop()
@@ -84,11 +83,23 @@ class OpenVinoRunner(Runner):
         finally:
             for request in pending:
                 request.wait()
+            if self._compiled is not None:
+                self._idle.append([*free, *pending])
+
+    def _take_requests(self) -> list[Any]:
+        """The requests of a stream that has ended, or new ones."""
+        with self._exclusively():
+            if self._idle:
+                return self._idle.pop()
+            count = self._compiled.get_property(properties.optimal_number_of_infer_requests) + 1
+            requests = [self._compiled.create_infer_request() for _ in range(count)]
+            self._requests += requests
+            return list(requests)
 
     def _finish(self, pending: deque[Any], free: list[Any]) -> Tensors:
         request = pending.popleft()
-        request.wait()
         free.append(request)
+        request.wait()
         return self._results(request)
 
     def _results(self, request: Any) -> Tensors:
@@ -96,9 +107,11 @@ class OpenVinoRunner(Runner):
             spec.name: request.get_output_tensor(index).data.copy() for index, spec in enumerate(self.outputs)
         }
 
-    def close(self) -> None:
+    def _close(self) -> None:
+        for request in self._requests:
+            request.wait()
         self._request = self._compiled = None
-        self._pool = []
+        self._requests, self._idle = [], []
 
 
 def _check_device(core: openvino.Core, device: str) -> None:

@@ -11,7 +11,8 @@ from torch import nn
 from posedeploy.errors import DeviceError
 from posedeploy.reduced_precision import DTYPES, ReducedPrecision
 from posedeploy.runtimes import tf32
-from posedeploy.runtimes.base import Runner, threads_asked
+from posedeploy.runtimes.base import Runner
+from posedeploy.runtimes.run_options import threads_asked
 from posedeploy.runtimes.torch_call import open_call
 from posedeploy.types import Effective, Model, RunOptions, Tensors
 
@@ -27,9 +28,14 @@ class PyTorchRunner(Runner):
         self._call, details = open_call(module, device, self.inputs, self.outputs, graphs=options.cuda_graphs)
         self.effective = replace(self.effective, details=details)
 
-    def run(self, tensors: Tensors) -> Tensors:
-        self.check(tensors)
+    def _run(self, tensors: Tensors) -> Tensors:
         return self._call([tensors[spec.name] for spec in self.inputs])
+
+    def _close(self) -> None:
+        del self._call
+
+    def _survives_fork(self) -> bool:
+        return self.effective.device == "CPU"  # where torch has threads, its call refuses
 
 
 def _on_device(module: nn.Module, device: torch.device, options: RunOptions) -> nn.Module:

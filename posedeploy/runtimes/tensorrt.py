@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass
-from threading import Lock
 from types import ModuleType
 from typing import TypeAlias
 
@@ -13,7 +12,8 @@ import numpy as np
 
 from posedeploy.cuda import Cuda
 from posedeploy.errors import ArtifactError, DeviceError, InputError
-from posedeploy.runtimes.base import Runner, threads_asked
+from posedeploy.runtimes.base import Runner
+from posedeploy.runtimes.run_options import threads_asked
 from posedeploy.tensorrt.build_info import build_info_of
 from posedeploy.tensorrt.compatibility import check_gpu, check_library
 from posedeploy.tensorrt.engine import Engine, Shape, TensorRtEngine
@@ -51,7 +51,6 @@ class TensorRtRunner(Runner):
         load: Loader = TensorRtEngine,
     ) -> None:
         _check_options(artifact, options)
-        self._running = Lock()
         if not artifact.path.is_file():
             raise ArtifactError(f"{artifact.path}: no such file")
         info = build_info_of(artifact)
@@ -90,21 +89,18 @@ class TensorRtRunner(Runner):
     def ranges(self) -> Ranges:
         return self._ranges
 
-    def run(self, tensors: Tensors) -> Tensors:
-        self.check(tensors)
-        with self._running:
-            self._reshape({name: array.shape for name, array in tensors.items()})
-            for spec in self.inputs:
-                np.copyto(self._held[spec.name], tensors[spec.name])
-            self._go()
-            self._cuda.synchronize()
-            return {spec.name: self._held[spec.name].copy() for spec in self.outputs}
+    def _run(self, tensors: Tensors) -> Tensors:
+        self._reshape({name: array.shape for name, array in tensors.items()})
+        for spec in self.inputs:
+            np.copyto(self._held[spec.name], tensors[spec.name])
+        self._go()
+        self._cuda.synchronize()
+        return {spec.name: self._held[spec.name].copy() for spec in self.outputs}
 
-    def close(self) -> None:
-        with self._running:  # a stream that was left early may still run one ahead
-            self._engine = None
-            self._memory, self._held = {}, {}
-            self._cuda.close()
+    def _close(self) -> None:
+        self._engine = None
+        self._memory, self._held = {}, {}
+        self._cuda.close()
 
     def _take(self, engine: Engine) -> None:
         """Take memory for the largest shapes, once, and say where it is."""

@@ -12,6 +12,7 @@ import torch
 from posedeploy.cuda_graph import Form, GraphedCall
 from posedeploy.errors import first_line
 from posedeploy.flatten import flat
+from posedeploy.runtimes import forks
 from posedeploy.types import Array, Tensors, TensorSpec
 
 Program: TypeAlias = Callable[..., Any]
@@ -62,6 +63,8 @@ class _OnCpu:
         self._program, self._names = program, names
 
     def __call__(self, arrays: list[Array]) -> Tensors:
+        if torch.get_num_threads() > 1:
+            forks.start_threads("PyTorch")
         with torch.inference_mode():
             results = flat(self._program(*(_tensor(array) for array in arrays)))
             # Copies, since a network may return its own input or a weight, and results are the caller's.

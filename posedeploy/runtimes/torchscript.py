@@ -9,8 +9,9 @@ import torch
 
 from posedeploy.errors import ArtifactError
 from posedeploy.runtimes import tf32
-from posedeploy.runtimes.base import Runner, check_precision
+from posedeploy.runtimes.base import Runner
 from posedeploy.runtimes.pytorch import settle
+from posedeploy.runtimes.run_options import check_precision
 from posedeploy.runtimes.torch_call import open_call
 from posedeploy.types import Artifact, RunOptions, Tensors
 
@@ -34,12 +35,16 @@ class TorchScriptRunner(Runner):
         if device.type == "cuda":
             tf32.write_into(program)
         self.inputs, self.outputs = artifact.spec.inputs, artifact.spec.outputs
-        self._program = program
         self._call, details = open_call(
             program, device, self.inputs, self.outputs, graphs=options.cuda_graphs
         )
         self.effective = replace(self.effective, details=details)
 
-    def run(self, tensors: Tensors) -> Tensors:
-        self.check(tensors)
+    def _run(self, tensors: Tensors) -> Tensors:
         return self._call([tensors[spec.name] for spec in self.inputs])
+
+    def _close(self) -> None:
+        del self._call
+
+    def _survives_fork(self) -> bool:
+        return self.effective.device == "CPU"  # where torch has threads, its call refuses

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Generator, Iterator
 from dataclasses import replace
 
 import numpy as np
@@ -26,11 +26,11 @@ class Diary(Runner):
     def __init__(self, name: str, diary: list[str]) -> None:
         self.name, self.diary = name, diary
 
-    def run(self, tensors: Tensors) -> Tensors:
+    def _run(self, tensors: Tensors) -> Tensors:
         self.diary.append(self.name)
         return tensors
 
-    def stream(self, batches: Iterable[Tensors]) -> Iterator[Tensors]:
+    def _stream(self, batches: Iterator[Tensors]) -> Generator[Tensors, None, None]:
         for batch in batches:
             self.diary.append(self.name.upper())
             yield batch
@@ -143,10 +143,10 @@ def test_a_runner_whose_first_run_fails_is_closed() -> None:
     closed: list[str] = []
 
     class Failing(Diary):
-        def run(self, tensors: Tensors) -> Tensors:
+        def _run(self, tensors: Tensors) -> Tensors:
             raise RuntimeError("no")
 
-        def close(self) -> None:
+        def _close(self) -> None:
             closed.append(self.name)
 
     with pytest.raises(RuntimeError, match="no"):

@@ -11,7 +11,7 @@ from posedeploy.benchmarks.recorded_runner import RecordedRunner
 from posedeploy.benchmarks.tolerances import TOLERANCES, default_tolerance, torch_precision
 from posedeploy.checkpoints.float64 import in_float64
 from posedeploy.runtimes.pytorch import PyTorchRunner
-from posedeploy.types import Model, RunOptions, Tensors
+from posedeploy.types import Model, RunOptions, Tensors, TensorSpec
 from tests.predict.conftest import HEIGHT, WIDTH, CrowdRunner, spec_of
 
 SPEC = spec_of("lightweight-openpose-2d", height=HEIGHT, width=WIDTH)
@@ -48,11 +48,13 @@ def _drawn_inputs(tensors: Tensors, precision: str) -> list[Tensors]:
     given: list[Tensors] = []
 
     class Noting(CrowdRunner):
-        def run(self, tensors: Tensors) -> Tensors:
+        def _run(self, tensors: Tensors) -> Tensors:
             given.append(tensors)
             return {}
 
-    measure_noise([{}], Noting(SPEC), [tensors], precision)
+    runner = Noting(SPEC)
+    runner.inputs = tuple(TensorSpec(name, a.shape, a.dtype.name) for name, a in tensors.items())
+    measure_noise([{}], runner, [tensors], precision)
     return given
 
 
@@ -78,8 +80,8 @@ def test_integers_are_not_moved_and_are_run_once() -> None:
 
 def test_what_overflows_has_noise_without_end() -> None:
     class Overflowing(CrowdRunner):
-        def run(self, tensors: Tensors) -> Tensors:
-            outputs = super().run(tensors)
+        def _run(self, tensors: Tensors) -> Tensors:
+            outputs = super()._run(tensors)
             outputs["heatmaps"][0, 0, 0, 0] = np.inf
             return outputs
 

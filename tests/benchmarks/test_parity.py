@@ -30,8 +30,8 @@ class Changed(CrowdRunner):
         super().__init__(SPEC)
         self._change = change
 
-    def run(self, tensors: Tensors) -> Tensors:
-        outputs = super().run(tensors)
+    def _run(self, tensors: Tensors) -> Tensors:
+        outputs = super()._run(tensors)
         return outputs if self.runs % 2 else self._change(outputs)
 
 
@@ -208,8 +208,8 @@ def test_every_image_of_a_batch_is_compared() -> None:
     pairs = list(zip(samples, samples, strict=True))
 
     class Twice(CrowdRunner):
-        def run(self, tensors: Tensors) -> Tensors:
-            return {name: array.repeat(2, axis=0) for name, array in super().run(tensors).items()}
+        def _run(self, tensors: Tensors) -> Tensors:
+            return {name: array.repeat(2, axis=0) for name, array in super()._run(tensors).items()}
 
     parity = compare("x", Twice(SPEC), Twice(SPEC), pairs, tolerance=Tolerance(), decode=_decode)
     assert parity.poses is not None

@@ -48,8 +48,7 @@ class CrowdRunner(Runner):
         maps = crowd(PEOPLE, HEIGHT // 8, WIDTH // 8)
         self._maps = {name: getattr(maps, name)[None] for name in (output.name for output in spec.outputs)}
 
-    def run(self, tensors: Tensors) -> Tensors:
-        self.check(tensors)
+    def _run(self, tensors: Tensors) -> Tensors:
         self.runs += 1
         return {name: array.copy() for name, array in self._maps.items()}
 

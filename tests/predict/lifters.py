@@ -38,8 +38,7 @@ class StretchRunner(Runner):
         self.effective = Effective("stretch", "1", "CPU", "fp32", 1)
         self.batches: list[int] = []
 
-    def run(self, tensors: Tensors) -> Tensors:
-        self.check(tensors)
+    def _run(self, tensors: Tensors) -> Tensors:
         (joints,) = tensors.values()
         self.batches.append(len(joints))
         mesh: Array = np.repeat(CORNERS_M[None], len(joints), axis=0).astype(np.float32)

@@ -1,11 +1,12 @@
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
 import numpy as np
 import pytest
 
-from posedeploy.errors import InputError
+from posedeploy.errors import InputError, RunnerStateError
 from posedeploy.joint_sets import JOINT_SETS
 from posedeploy.predict.chain import Predictor, joined
 from posedeploy.predict.frames import Frame
@@ -39,6 +40,28 @@ def test_a_stream_gives_the_same_in_order(hint: str, exported: Artifact, photo: 
     assert [frame.index for frame, _ in results] == [frame.index for frame in frames]
     for (_, poses), expected in zip(results, alone, strict=True):
         np.testing.assert_array_equal(poses.keypoints, expected.keypoints)
+
+
+def test_threads_share_a_predictor_until_its_runner_is_closed(exported: Artifact, photo: Array) -> None:
+    frames = [Frame(str(size), photo[:, :size], size) for size in (240, 320, 400)]
+
+    def poses(frame: Frame) -> Array:
+        return predictor(frame.image).keypoints
+
+    with OpenVinoRunner(exported, RunOptions()) as runner, ThreadPoolExecutor(6) as pool:
+        predictor = Predictor(runner, exported.spec)
+        expected = [poses(frame) for frame in frames]
+        streams = [pool.submit(list, predictor.stream(frames)) for _ in range(3)]
+        for found in pool.map(lambda frame: poses(frame), frames * 3):
+            assert any(np.array_equal(found, one) for one in expected)
+        for stream in streams:
+            for (_, found), one in zip(stream.result(), expected, strict=True):
+                np.testing.assert_array_equal(found.keypoints, one)
+        half_way = predictor.stream(frames)
+        next(half_way)
+    for use in (lambda: poses(frames[0]), lambda: list(predictor.stream(frames)), lambda: next(half_way)):
+        with pytest.raises(RunnerStateError, match="this runner is closed"):
+            use()
 
 
 def test_an_unknown_family_is_refused() -> None:

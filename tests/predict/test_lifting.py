@@ -224,8 +224,8 @@ def test_a_detector_whose_keypoints_do_not_do_is_refused() -> None:
 
 def test_what_a_network_gives_that_is_no_number_is_refused(photo: Array) -> None:
     class Broken(StretchRunner):
-        def run(self, tensors: Tensors) -> Tensors:
-            outputs = super().run(tensors)
+        def _run(self, tensors: Tensors) -> Tensors:
+            outputs = super()._run(tensors)
             outputs["pose3d"][0, 3, 1] = np.nan
             return outputs
 
@@ -334,8 +334,8 @@ def test_a_mesh_that_no_camera_lays_over_the_image_is_not_drawn(photo: Array) ->
 class InsideOut(StretchRunner):
     """Gives everybody's point reflection, which no camera lays over the image."""
 
-    def run(self, tensors: Tensors) -> Tensors:
-        return {name: -array for name, array in super().run(tensors).items()}
+    def _run(self, tensors: Tensors) -> Tensors:
+        return {name: -array for name, array in super()._run(tensors).items()}
 
 
 @pytest.mark.parametrize(

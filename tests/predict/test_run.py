@@ -4,7 +4,7 @@ import json
 import os
 import re
 import resource
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -227,7 +227,7 @@ def test_ctrl_c_before_anything_is_done_is_no_error_of_the_source(
     artifact: Artifact, tmp_path: Path, video: MakeVideo
 ) -> None:
     class Interrupted(CrowdRunner):
-        def stream(self, batches: Iterable[Tensors]) -> Iterator[Tensors]:
+        def _stream(self, batches: Iterator[Tensors]) -> Generator[Tensors, None, None]:
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):

@@ -102,8 +102,7 @@ class IntegerRunner(Runner):
         self.effective = Effective("integers", "1", "CPU", "i8", 1)
         self.maps = np.arange(24, dtype=np.uint8).reshape(shape)
 
-    def run(self, tensors: Tensors) -> Tensors:
-        self.check(tensors)
+    def _run(self, tensors: Tensors) -> Tensors:
         return {"again": tensors["joints"].copy(), "maps": self.maps.copy()}
 
 

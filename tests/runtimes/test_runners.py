@@ -18,9 +18,10 @@ from posedeploy.backends import RUNTIMES
 from posedeploy.convert.export import export
 from posedeploy.convert.export_options import ExportOptions
 from posedeploy.errors import ArtifactError, DeviceError, InputError
-from posedeploy.runtimes.base import Runner, physical_cores
+from posedeploy.runtimes.base import Runner
 from posedeploy.runtimes.load_runner import open_runner
 from posedeploy.runtimes.onnxruntime import refusal
+from posedeploy.runtimes.run_options import physical_cores
 from posedeploy.types import Artifact, Model, ModelSpec, Precision, RunOptions, Tensors, TensorSpec
 from tests.support.networks import outputs_of, tiny_image
 from tests.support.tables import ON_CPU

@@ -29,6 +29,16 @@ from posedeploy.tensorrt.engine import TensorRtEngine, numpy_type
 from posedeploy.tensorrt.libraries import identify_library
 from posedeploy.tensorrt.options import TensorRtOptions
 from posedeploy.types import Artifact, Model, ModelSpec, RunOptions
+from tests.runtimes.test_runner_sharing import (  # noqa: F401 - the contract, over the fixture below
+    test_a_closed_runner_is_refused,
+    test_a_forked_process_is_refused_or_served,
+    test_a_stream_ends_with_its_runner,
+    test_closing_waits_for_runs_and_ends_the_rest,
+    test_runners_are_not_copied,
+    test_streams_and_runs_may_be_nested,
+    test_threads_share_a_runner,
+    wanted_outputs,
+)
 from tests.runtimes.test_runners import (  # noqa: F401 - the contract, over the fixture below
     DAMAGE,
     Opener,
