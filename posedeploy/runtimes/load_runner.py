@@ -11,7 +11,7 @@ from typing import Protocol, TypeAlias
 from posedeploy import artifact_files, contracts, manifest, plugins
 from posedeploy.backends import Target, is_named_like_model, runtime_for, target_named, target_of
 from posedeploy.content_kinds import kind_of_file
-from posedeploy.errors import ArtifactError, InputError, ManifestError, PoseDeployError
+from posedeploy.errors import ArtifactError, InputError, ManifestError, PoseDeployError, first_line
 from posedeploy.input_files import check_regular
 from posedeploy.native_paths import native_path
 from posedeploy.printable import printable
@@ -101,6 +101,11 @@ def _load(load: Load, artifact: Artifact, options: RunOptions) -> Runner:
         raise ArtifactError(
             f"{artifact.path}: it holds a name, or its runtime reports an error, with the bytes {found!r}, "
             "which are not UTF-8; the file is damaged: get it again from where it came, or export it again"
+        ) from error
+    except MemoryError as error:  # std::bad_alloc, at sizes in the file too
+        raise ArtifactError(
+            f"{artifact.path}: loading it takes more memory than is free ({first_line(error)}); free "
+            "some, or, where it is a small network, get it again from where it came: the file is damaged"
         ) from error
 
 
