@@ -37,7 +37,7 @@ CHANGES = (
     "ftruncate", "fsync", "close",
 )  # fmt: skip
 LOOKS = ("stat", "lstat", "scandir")
-ENDINGS = ("KILL", "TERM", "INT", "INT twice")
+ENDINGS = ("KILL", "TERM", "INT", "INT twice", "INT repeatedly")
 ERRORS = ("ENOSPC", "EIO", "EACCES")
 OLD = {"a.bin": "old bin", "a.xml": "old xml", "a.xml.posedeploy.json": "old manifest", "a.log": "old log"}
 NEW = {"a.bin": "new bin", "a.xml": "new xml", "a.xml.posedeploy.json": "new manifest", "a.onnx": "new onnx"}
@@ -246,7 +246,7 @@ def _failing(name_of_error: str) -> Callable[[str, tuple[Any, ...]], None]:
 
 
 KINDS: dict[str, tuple[Callable[[str, tuple[Any, ...]], None], tuple[str, ...], bool]] = (
-    {how: (_signal(how), CHANGES, False) for how in ENDINGS}
+    {how: (_signal(how), CHANGES, how.endswith("repeatedly")) for how in ENDINGS}
     | {how: (_failing(how), CHANGES + LOOKS, False) for how in ERRORS}
     | {f"{how} lasting": (_failing(how), CHANGES, True) for how in ERRORS}
 )

@@ -19,6 +19,7 @@ PENDING = "and putting the old files back failed too; both the new and the old f
 FAILURES = [
     (scenario, f"{how}{lasting}") for scenario in SCENARIOS for how in ERRORS for lasting in ("", " lasting")
 ]
+QUICK_ENDINGS = ("KILL", "INT repeatedly")
 QUICK = [("set", "EIO"), ("set", "EIO lasting")]
 
 
@@ -68,7 +69,13 @@ def _check(folder: Path, scenario_name: str, *kinds: str) -> None:
 
 @pytest.mark.parametrize("scenario", SCENARIOS)
 def test_a_run_ended_at_any_operation_leaves_one_set(tmp_path: Path, scenario: str) -> None:
-    _check(tmp_path, scenario, *ENDINGS)
+    _check(tmp_path, scenario, *(ENDINGS if scenario == "set" else QUICK_ENDINGS))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("scenario", [scenario for scenario in SCENARIOS if scenario != "set"])
+def test_a_run_ended_at_any_operation_in_any_way_leaves_one_set(tmp_path: Path, scenario: str) -> None:
+    _check(tmp_path, scenario, *(how for how in ENDINGS if how not in QUICK_ENDINGS))
 
 
 @pytest.mark.parametrize(
@@ -80,9 +87,9 @@ def test_a_failure_of_any_operation_leaves_one_set(tmp_path: Path, scenario: str
 
 
 def test_the_messages_say_which_files_there_are(tmp_path: Path) -> None:
-    messages = {ending.message.strip() for ending in _endings(tmp_path, "set", "INT twice")}
+    messages = {ending.message.strip() for ending in _endings(tmp_path, "fresh set", "INT twice")}
     assert messages == {f"error: {INTERRUPTED}", f"error: interrupted; {tmp_path / 'out'}: {IN_PLACE}"}
-    failures = {ending.message.strip() for ending in _endings(tmp_path, "set", "EACCES lasting")} - {""}
+    failures = {ending.message.strip() for ending in _endings(tmp_path, "fresh set", "EACCES lasting")} - {""}
     assert {message.partition("; ")[2][:30] for message in failures} == {
         UNCHANGED[:30],
         "name another folder",

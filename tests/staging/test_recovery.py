@@ -9,13 +9,18 @@ from pathlib import Path
 
 import msgspec
 import pytest
+from typer.testing import CliRunner
 
-from posedeploy.errors import OutputError
+from posedeploy import manifest
+from posedeploy.cli import app
+from posedeploy.errors import ManifestError, OutputError
 from posedeploy.files import staged, write_text
 from posedeploy.staging import journal, recovery
 from posedeploy.staging.file_lock import try_lock
 from posedeploy.staging.journal import NEW, OLD, REDO, UNDO, Entry, Journal
+from posedeploy.staging.reading import reads_one_set
 from posedeploy.staging.recovery import WORK_LOCK, recover
+from tests.staging.writer import write_artifact
 
 
 def _files(folder: Path) -> dict[str, str]:
@@ -243,3 +248,47 @@ def test_folders_without_locks_are_refused(tmp_path: Path, monkeypatch: pytest.M
     with pytest.raises(OutputError, match=r"cannot write here \(its file system has no file locks: No locks"):
         write_text(tmp_path / "out" / "a", "")
     assert not (tmp_path / "out" / "a").exists()
+
+
+@pytest.fixture
+def unfinished(tmp_path: Path) -> Path:
+    """The model of an artifact that is still in the work folder of a killed run, where nothing was before."""
+    made, folder = tmp_path / "made", tmp_path / "out"
+    write_artifact(made, "content")
+    folder.mkdir()
+    _leave(folder, {path.name: path.read_text() for path in made.iterdir()})
+    assert not (folder / "net.xml").exists()
+    return folder / "net.xml"
+
+
+def test_a_manifest_is_read_of_a_set_that_is_completed_first(unfinished: Path) -> None:
+    assert manifest.read(unfinished).files.keys() == {"net.bin", "net.xml"}
+
+
+def test_every_command_completes_a_set_before_it_looks_at_its_paths(unfinished: Path) -> None:
+    result = CliRunner().invoke(app, ["inspect", str(unfinished)])
+    assert "no such file" not in result.output
+    assert manifest.path_of(unfinished).exists() and not list(unfinished.parent.glob(".posedeploy-*"))
+
+
+def test_a_reading_that_a_replacing_disturbs_is_repeated(tmp_path: Path) -> None:
+    write_artifact(tmp_path, "first")
+    readings = []
+
+    @reads_one_set(lambda artifact: (artifact, manifest.path_of(artifact)))
+    def read(artifact: Path) -> str:
+        readings.append(artifact)
+        if len(readings) == 1:
+            write_artifact(tmp_path, "second")
+            raise ManifestError("the halves of two sets")
+        return artifact.read_text()
+
+    assert read(tmp_path / "net.xml") == "second net.xml"
+    assert len(readings) == 2
+
+
+def test_a_reading_that_nothing_disturbs_fails_at_once(tmp_path: Path) -> None:
+    write_artifact(tmp_path, "first")
+    (tmp_path / "net.bin").write_text("changed")
+    with pytest.raises(ManifestError, match=r"net\.bin: its SHA-256 is"):
+        manifest.read(tmp_path / "net.xml")
