@@ -1,0 +1,15 @@
+"""Engines of TensorRT-RTX, built for real on any machine."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from posedeploy.convert.export import export
+from posedeploy.convert.export_options import ExportOptions
+from posedeploy.types import Artifact, Model
+
+
+def build_engine(model: Model, folder: Path, options: ExportOptions | None = None) -> Artifact:
+    """Return the network exported as ``tiny.engine``."""
+    (artifact,) = export(model, ["tensorrt"], folder, "tiny", options)
+    return artifact

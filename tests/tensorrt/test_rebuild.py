@@ -1,0 +1,74 @@
+"""Engines built again from the ONNX file that is kept beside them."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from posedeploy.tensorrt.rebuild import rebuild
+
+pytest.importorskip("tensorrt_rtx", reason="tensorrt-rtx builds the engines")
+pytest.importorskip("cuda.bindings", reason="cuda-python runs them")
+
+from posedeploy import manifest
+from posedeploy.errors import (
+    ArtifactError,
+    MissingPackageError,
+)
+from posedeploy.plugins import version_of
+from posedeploy.tensorrt.options import TensorRtOptions
+from posedeploy.types import Artifact, ModelSpec
+from tests.support.stand_ins import on_stand_in
+
+
+def test_an_engine_is_built_again_from_its_graph(plain: Artifact, tmp_path: Path) -> None:
+    for path in plain.path.parent.iterdir():
+        (tmp_path / path.name).write_bytes(path.read_bytes())
+    path = tmp_path / "tiny.engine"
+    path.write_bytes(b"damaged")
+    again = rebuild(manifest.described(path), TensorRtOptions(gpus=("8.9",)), lambda doing, part: None)
+    assert manifest.read(path) == again
+    assert again.details["compute_capabilities"] == ["8.9"]
+    assert again.provenance is not None and plain.provenance is not None
+    options = {**plain.provenance.options, "library": "tensorrt-rtx", "gpus": "('8.9',)"}
+    assert again.provenance == replace(plain.provenance, options=options)
+    with on_stand_in(replace(again, details=plain.details)) as runner:
+        assert [spec.name for spec in runner.outputs] == [output.name for output in plain.spec.outputs]
+    (tmp_path / "tiny.engine.onnx").write_bytes(b"another")
+    with pytest.raises(
+        ArtifactError, match=r"tiny.engine.onnx: not the ONNX that tiny.engine was built from, by"
+    ):
+        rebuild(again, TensorRtOptions(), lambda doing, part: None)
+    (tmp_path / "tiny.engine.onnx").unlink()
+    with pytest.raises(
+        ArtifactError, match=r"it was built from, tiny.engine.onnx, is not beside it; put it there"
+    ):
+        rebuild(again, TensorRtOptions(), lambda doing, part: None)
+
+
+@pytest.mark.parametrize("graph", ["b.engine.onnx", "tiny.engine.onnx"])
+def test_a_renamed_engine_is_built_again_from_its_graph(plain: Artifact, tmp_path: Path, graph: str) -> None:
+    names = {"tiny.engine": "b.engine", "tiny.engine.onnx": graph}
+    for path in plain.path.parent.iterdir():
+        (tmp_path / names.get(path.name, path.name)).write_bytes(path.read_bytes())
+    (tmp_path / "c.engine.onnx").write_bytes(b"another")
+    again = rebuild(manifest.described(tmp_path / "b.engine"), TensorRtOptions(), lambda doing, part: None)
+    assert manifest.read(tmp_path / "b.engine") == again
+    assert list(again.files) == ["b.engine"]
+
+
+@pytest.mark.skipif(version_of("tensorrt") is not None, reason="the missing library is installed")
+def test_an_engine_of_a_library_that_is_not_here_is_not_built_again_as_another(plain: Artifact) -> None:
+    theirs = replace(plain, details={**plain.details, "library": "tensorrt"})
+    with pytest.raises(MissingPackageError, match=r"needs the package tensorrt, .*'posedeploy\[tensorrt\]'"):
+        rebuild(theirs, TensorRtOptions(), lambda doing, part: None)
+
+
+def test_an_engine_made_by_others_cannot_be_built_again() -> None:
+    theirs = Artifact(Path("a.engine"), "tensorrt", ModelSpec("x", "", (), ()), "unknown")
+    with pytest.raises(
+        ArtifactError, match=r"^a\.engine: a third-party engine, without an ONNX file to build"
+    ):
+        rebuild(theirs, TensorRtOptions(), lambda doing, part: None)
