@@ -1,4 +1,4 @@
-"""Image files that hold several images: animated WebP, AVIF, GIF and PNG, and TIFF with pages."""
+"""Image files that hold several images: animated WebP, AVIF and GIF, and TIFF with pages."""
 
 from __future__ import annotations
 

@@ -86,6 +86,24 @@ def _png(content: bytes) -> Header:
     raise HeaderError(_CUT_OFF.format(len(content)))
 
 
+def still_png(content: bytes) -> bytes:
+    """Return a PNG without the chunks of an animation: OpenCV 5.0 crashes where such a PNG is damaged.
+
+    Args:
+        content: of a whole PNG, as ``read_header`` takes it.
+    """
+    kept, at = [content[:8]], 8
+    while at < len(content):
+        length, kind = struct.unpack_from(">I4s", content, at)
+        if kind not in _PNG_ANIMATION:
+            kept.append(content[at : at + 12 + length])
+        if kind == b"IEND":
+            break
+        at += 12 + length
+    return b"".join(kept)
+
+
+_PNG_ANIMATION = (b"acTL", b"fcTL", b"fdAT")
 _JPEG_SEGMENT = re.compile(rb"\xff+([^\x00\xff\xd0-\xd7])")
 _JPEG_END = 0xD9
 _JPEG_FRAMES = {*range(0xC0, 0xD0)} - {0xC4, 0xC8, 0xCC}

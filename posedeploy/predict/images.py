@@ -17,7 +17,14 @@ from posedeploy.content_kinds import kind_of
 from posedeploy.errors import InputError, MissingPackageError, first_line
 from posedeploy.input_files import read_bytes
 from posedeploy.limits import MAX_IMAGE_BYTES, MAX_PIXELS, MAX_SIDE
-from posedeploy.predict.image_headers import HEIC, Header, HeaderError, looks_like_image, read_header
+from posedeploy.predict.image_headers import (
+    HEIC,
+    Header,
+    HeaderError,
+    looks_like_image,
+    read_header,
+    still_png,
+)
 from posedeploy.predict.sample_depth import to_8_bits
 from posedeploy.types import Array
 
@@ -181,6 +188,8 @@ def _decode_deep(content: bytes, header: Header) -> tuple[Array, str | None]:
 
 
 def _by_opencv(content: bytes, flags: int) -> Array:
+    if content.startswith(b"\x89PNG"):
+        content = still_png(content)
     pixels: Array | None = cv2.imdecode(np.frombuffer(content, np.uint8), flags)
     if pixels is None:
         raise ValueError("OpenCV cannot decode it")

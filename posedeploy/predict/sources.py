@@ -20,7 +20,7 @@ from posedeploy.predict.opencv_video import CameraFeed, OpenCvReader
 from posedeploy.predict.urls import SCHEMES, local_path, scheme_of, without_password
 from posedeploy.printable import printable
 
-STREAMED_ANIMATIONS = (".gif", ".png", ".apng")
+STREAMED_ANIMATIONS = (".gif",)
 _CAMERA = re.compile(r"/dev/video(\d+)")
 MOTION_JPEG = (".mjpg", ".mjpeg")
 """One JPEG after another: each begins like an image."""
@@ -97,8 +97,11 @@ def _open_file(path: Path, fps: float | None) -> Source:
 
 
 def _open_animation(path: Path, fps: float | None) -> Source:
-    """By PyAV where it knows the format, since that reads a file that is cut off up to there."""
-    if path.suffix.lower() in STREAMED_ANIMATIONS and plugins.version_of("av"):
+    """By PyAV where it knows the format, since that reads a file that is cut off up to there; a PNG always by
+    FFmpeg, since OpenCV's own reader crashes on some that are damaged."""
+    with path.open("rb") as file:
+        is_png = file.read(4) == b"\x89PNG"
+    if is_png or (path.suffix.lower() in STREAMED_ANIMATIONS and plugins.version_of("av")):
         return _open_video(path, fps)
     return Animation(path, fps)
 

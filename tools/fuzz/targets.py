@@ -88,7 +88,7 @@ TARGETS: Mapping[str, Target] = {
         _target("image: PNG", "pictures:source", "pictures:pngs", ".png", ("png",), PICTURE),
         _target("image: TIFF", "pictures:source", "pictures:tiffs", ".tiff", BINARY, PICTURE),
         _target("image: HEIC", "pictures:image", "pictures:heic_images", ".heic", BINARY, PICTURE),
-        _target("animation", "pictures:animation", "pictures:animations", ".img", BINARY, PICTURE),
+        _target("animation", "pictures:source", "pictures:animations", ".img", BINARY, PICTURE),
         _target("video", "pictures:source", "pictures:videos", ".mp4", BINARY, PICTURE),
         _target("joints: npy", "people:joints", "people:joints_arrays", ".npy", NPY),
         _target("joints: npz", "people:joints", "people:joints_archives", ".npz", ZIP),

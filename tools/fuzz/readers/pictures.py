@@ -7,7 +7,6 @@ from itertools import islice
 from pathlib import Path
 
 from posedeploy.content_kinds import kind_of_file
-from posedeploy.predict.animations import Animation, is_animated
 from posedeploy.predict.images import check_claims, is_image, read_image
 from posedeploy.predict.sources import open_source
 
@@ -24,14 +23,6 @@ def image_header(path: Path) -> None:
 def image(path: Path) -> None:
     """Decode an image."""
     read_image(path)
-
-
-def animation(path: Path) -> None:
-    """Decode an animation by OpenCV, whatever else could read it."""
-    check_claims(path)
-    if is_animated(path):
-        with Animation(path, None) as source:
-            _use(source)
 
 
 def source(path: Path) -> None:
