@@ -2,146 +2,148 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from http.client import HTTPException, HTTPResponse
+import os
+import re
+from dataclasses import dataclass
 from pathlib import Path
-from urllib.error import HTTPError, URLError
+from typing import Literal
 from urllib.parse import unquote, urlsplit
-from urllib.request import Request, urlopen
 
 from posedeploy import files
+from posedeploy.checkpoints.download import Progress, download
+from posedeploy.checkpoints.partial_file import PartialFile, partial_file
+from posedeploy.content_kinds import kind_of_file
 from posedeploy.errors import DownloadError, OutputError
 
-CHUNK = 1 << 18
-TIMEOUT_S = 30
 RECORD = ".sha256"
 """The suffix of the file that records the hash, in the format of ``sha256sum``."""
+PART = ".part"
+MAX_NAME_BYTES = files.MAX_NAME_BYTES - len(".part.etag")
+SHA256 = re.compile(r"[0-9a-f]{64}")
+
+
+@dataclass(frozen=True)
+class Fetched:
+    """A checkpoint on disk. sha256: of its bytes. is_new: it was downloaded now.
+
+    verified_by: what its hash was held against: the caller's, the one recorded by an earlier download, or
+    nothing.
+    """
+
+    path: Path
+    sha256: str
+    is_new: bool
+    verified_by: Literal["caller", "record", "nothing"]
 
 
 def fetch(
-    url: str, folder: Path, on_progress: Callable[[int, int | None], None] = lambda done, total: None
-) -> tuple[Path, bool]:
-    """Download ``url`` into ``folder`` under its own name.
+    url: str, folder: Path, on_progress: Progress = lambda done, total: None, *, sha256: str | None = None
+) -> Fetched:
+    """Download ``url`` into ``folder`` under the last part of its path; no server chooses the name.
 
     The first download records the file's SHA-256 beside it; from then on a file of another hash is refused,
     on disk as from the server. An interrupted download goes on where it stopped if the server still has that
     file.
 
-    Returns:
-        The file, and whether anything was downloaded: a file that is there and has its recorded hash is kept.
+    Args:
+        sha256: the hash that the file must have, in hexadecimal, where it is published.
 
     Raises:
-        DownloadError: the server cannot be reached or refuses, the download is cut short, or the hash
-            differs.
+        DownloadError: the server cannot be reached, refuses or contradicts itself, the download is cut short
+            or too slow, what comes is no checkpoint, or the hash differs.
         OutputError: the folder cannot be written.
     """
     path = folder / _name(url)
     record = path.with_name(path.name + RECORD)
-    recorded = _recorded(record)
-    if path.is_file():
-        if recorded is None:
-            raise DownloadError(
-                f"{path}: is there, and nothing records that it was fetched (no {record.name}); move it, or "
-                "name another folder with -o"
-            )
-        _check(path, recorded, f"delete it and its {RECORD} to fetch it anew")
-        return path, False
-    part = path.with_name(path.name + ".part")
+    expected = _expected(record, sha256)
+    if os.path.lexists(path):
+        return _kept(path, record, sha256)
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        _download(url, part, on_progress)
-        try:
-            _check(part, recorded, f"what is published was changed; delete {record.name} if that is expected")
-        except DownloadError:
-            part.unlink()
-            raise
-        files.write_text(record, f"{files.sha256(part)}  {path.name}\n")
-        part.replace(path)
-    except (URLError, HTTPException, TimeoutError, ConnectionError) as error:
-        raise DownloadError(
-            f"{url}: {_reason(error)}; what has arrived is kept, run the command again"
-        ) from error
+        with partial_file(path.with_name(path.name + PART)) as part:
+            if os.path.lexists(path):  # another process has finished it meanwhile
+                part.remove()
+                return _kept(path, record, sha256)
+            download(url, part, on_progress)
+            digest = _verified(url, part, expected, record)
+            files.write_text(record, f"{digest}  {path.name}\n")
+            part.move_to(path)
     except OSError as error:
-        raise OutputError(f"{folder}: cannot write here ({error.strerror or error})") from error
-    _validator(part).unlink(missing_ok=True)
-    return path, True
+        raise OutputError(
+            f"{folder}: cannot write here ({error.strerror or error}); what has arrived is kept"
+        ) from error
+    return Fetched(path, digest, True, _verifier(sha256, expected))
 
 
 def _name(url: str) -> str:
-    try:
-        parts = urlsplit(url)
-    except ValueError as error:
-        raise DownloadError(f"{url}: not an address ({error})") from error
-    name = unquote(parts.path).rpartition("/")[2]
-    if parts.scheme not in ("http", "https") or name in ("", ".", "..") or not (name + url).isprintable():
-        raise DownloadError(f"{url!r}: wanted an http or https address that ends in a file's name")
     if not url.isascii():
         raise DownloadError(f"{url}: wanted an address in ASCII; write other characters as %XX")
+    try:
+        parts = urlsplit(url)
+        has_user, _ = parts.username is not None, parts.port
+    except ValueError as error:
+        raise DownloadError(f"{url}: not an address ({error})") from error
+    if has_user:
+        raise DownloadError(f"{parts.scheme} address with a user name: leave out everything before the @")
+    name = unquote(parts.path).rpartition("/")[2]
+    if parts.scheme not in ("http", "https") or not parts.hostname or not re.fullmatch(r"[!-~]+", url):
+        raise DownloadError(f"{url!r}: wanted an http or https address that ends in a file's name")
+    if not name.strip(". ") or not name.isprintable() or set(name) & set('\\:*?"<>|\ufffd'):
+        raise DownloadError(f"{url!r}: wanted an http or https address that ends in a file's name")
+    if len(name.encode()) > MAX_NAME_BYTES:
+        raise DownloadError(f"{url}: its file name is longer than {MAX_NAME_BYTES} bytes")
     return name
 
 
-def _recorded(record: Path) -> str | None:
+def _expected(record: Path, sha256: str | None) -> str | None:
+    """The hash that the file must have: the caller's, or else the one recorded."""
+    if sha256 is not None:
+        if not SHA256.fullmatch(sha256.lower()):
+            raise DownloadError(f"{sha256}: wanted a SHA-256, which is 64 hexadecimal digits")
+        return sha256.lower()
     if not record.is_file():
         return None
-    digest = record.read_text(encoding="utf-8", errors="replace").partition(" ")[0].strip()
-    if len(digest) != 64:
+    with record.open(encoding="utf-8", errors="replace") as stream:
+        digest = stream.read(1 << 12).partition(" ")[0].strip()
+    if not SHA256.fullmatch(digest):
         raise DownloadError(f"{record}: holds no SHA-256; delete it to fetch the file anew")
     return digest
 
 
-def _check(path: Path, recorded: str | None, remedy: str) -> None:
+def _verifier(sha256: str | None, expected: str | None) -> Literal["caller", "record", "nothing"]:
+    return "caller" if sha256 is not None else "record" if expected is not None else "nothing"
+
+
+def _kept(path: Path, record: Path, sha256: str | None) -> Fetched:
+    """The file that is there, if it has the expected hash."""
+    expected = _expected(record, sha256)
+    if not path.is_file():
+        raise OutputError(f"{path}: is no file; move it, or use another folder")
+    if expected is None:
+        raise DownloadError(
+            f"{path}: is there, and nothing records that it was fetched (no {record.name}); move it, or "
+            "use another folder"
+        )
     found = files.sha256(path)
-    if recorded is not None and found != recorded:
+    if found != expected:
         raise DownloadError(
-            f"{path.name}: refused, since its SHA-256 is {found[:12]}... and the one recorded is "
-            f"{recorded[:12]}...; {remedy}"
+            f"{path}: its SHA-256 is {found} and the expected one is {expected}; delete it and its {RECORD} "
+            "to fetch it anew"
         )
+    return Fetched(path, found, False, _verifier(sha256, expected))
 
 
-def _validator(part: Path) -> Path:
-    """Beside a part of a file: what the server called the version that it is a part of."""
-    return part.with_name(part.name + ".etag")
-
-
-def _download(url: str, part: Path, on_progress: Callable[[int, int | None], None]) -> None:
-    validator = _validator(part)
-    held = part.stat().st_size if part.is_file() and validator.is_file() else 0
-    headers = {"User-Agent": "posedeploy"}
-    if held:
-        headers |= {"Range": f"bytes={held}-", "If-Range": validator.read_text(encoding="utf-8")}
-    try:
-        response: HTTPResponse = urlopen(Request(url, headers=headers), timeout=TIMEOUT_S)
-    except HTTPError as error:
-        error.close()
-        if error.code == 416 and error.headers.get("Content-Range") == f"bytes */{held}":
-            return  # the part is as long as the file: nothing is missing
+def _verified(url: str, part: PartialFile, expected: str | None, record: Path) -> str:
+    """The hash of a whole download that is a checkpoint as far as its first bytes show; any other goes."""
+    kind = kind_of_file(part.path)
+    if kind is not None and (kind.refused or kind.name in ("json", "xml")):
+        part.remove()
+        raise DownloadError(kind.named(url))
+    digest = files.sha256(part.path)
+    if expected is not None and digest != expected:
+        part.remove()
         raise DownloadError(
-            f"{url}: the server answered {error.code} {error.reason}"
-            + (f"; delete {part.name} to fetch it from the start" if held else "")
-        ) from error
-    with response:
-        if response.headers.get_content_type() == "text/html":
-            raise DownloadError(
-                f"{url}: the server sent a web page, not a file; look at the address in a browser"
-            )
-        held = held if response.status == 206 else 0
-        version = response.headers.get("ETag") or response.headers.get("Last-Modified")
-        if version and not version.startswith("W/"):
-            validator.write_text(version, encoding="utf-8")
-        else:
-            validator.unlink(missing_ok=True)
-        length = response.headers.get("Content-Length")
-        total = held + int(length) if length else None
-        with part.open("ab" if held else "wb") as stream:
-            while chunk := response.read(CHUNK):
-                stream.write(chunk)
-                held += len(chunk)
-                on_progress(held, total)
-    if total is not None and held < total:
-        raise DownloadError(
-            f"{url}: the server stopped after {held} of {total} bytes; run the command again to go on"
+            f"{url}: refused, since the SHA-256 of what the server sent is {digest} and the expected one is "
+            f"{expected}; if what is published was changed, delete {record.name} or pass its hash as `sha256`"
         )
-
-
-def _reason(error: Exception) -> str:
-    return str(getattr(error, "reason", None) or error or type(error).__name__)
+    return digest

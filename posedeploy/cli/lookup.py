@@ -52,6 +52,9 @@ def fetch(
     url: Annotated[
         str | None, typer.Option(help="Fetch from here, in place of the published address.")
     ] = None,
+    sha256: Annotated[
+        str | None, typer.Option("--sha256", help="The hash that the file must have, 64 hexadecimal digits.")
+    ] = None,
 ) -> None:
     """Download a published checkpoint; resumes, records its hash, refuses a changed one.
 
@@ -59,7 +62,7 @@ def fetch(
     """
     from posedeploy.commands import fetch as command
 
-    command.run(family, output, url)
+    command.run(family, output, url, sha256)
 
 
 def doctor(json: shared.Json = None) -> None:

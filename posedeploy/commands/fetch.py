@@ -4,14 +4,18 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from posedeploy import files
 from posedeploy.checkpoints.fetch import fetch
 from posedeploy.console.output import counting, out
 from posedeploy.errors import DownloadError
 from posedeploy.families import family_named
 
+UNVERIFIED = (
+    "No published SHA-256 is known for this file, so nothing vouches for it. Its hash is recorded now, and a "
+    "later download that differs is refused."
+)
 
-def run(family: str, folder: Path, url: str | None) -> None:
+
+def run(family: str, folder: Path, url: str | None, sha256: str | None) -> None:
     """Download the family's published checkpoint, or the one at ``url``."""
     row = family_named(family)
     address = url or row.weights_url
@@ -22,9 +26,9 @@ def run(family: str, folder: Path, url: str | None) -> None:
             "or give its address with --url"
         )
     with counting(f"fetching {address}") as on_progress:
-        path, fresh = fetch(address, folder, on_progress)
-    digest = files.sha256(path)
-    out.print(
-        f"{path} {'fetched' if fresh else 'is there already'}, SHA-256 {digest}", markup=False, soft_wrap=True
-    )
+        fetched = fetch(address, folder, on_progress, sha256=sha256)
+    state = "fetched" if fetched.is_new else "is there already"
+    out.print(f"{fetched.path} {state}, SHA-256 {fetched.sha256}", markup=False, soft_wrap=True)
+    if fetched.verified_by == "nothing":
+        out.print(UNVERIFIED, markup=False, soft_wrap=True)
     out.print(f"weights licence: {row.weights_licence}", markup=False)

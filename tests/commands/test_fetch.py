@@ -7,6 +7,7 @@ from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from threading import Thread
 
+from posedeploy.commands.fetch import UNVERIFIED
 from tests.commands.conftest import Invoke
 
 
@@ -32,6 +33,7 @@ def test_a_published_checkpoint(done: Invoke, tmp_path: Path) -> None:
         thread.join()
     assert first.stdout.splitlines() == [
         f"checkpoints/human.pth fetched, SHA-256 {digest}",
+        UNVERIFIED,
         "weights licence: Apache-2.0",
     ]
     assert second.stdout.startswith("checkpoints/human.pth is there already, SHA-256 ")
