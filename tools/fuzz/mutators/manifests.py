@@ -12,6 +12,7 @@ from pathlib import Path
 from posedeploy import embedded_manifest
 from posedeploy.limits import MAX_EMBEDDED_MANIFEST_BYTES
 from posedeploy.manifest_document import seal
+from tools.fuzz.mutators.archives import DAMAGED
 from tools.fuzz.mutators.binary import change_fields
 from tools.fuzz.mutators.text import change_json
 
@@ -32,7 +33,7 @@ def change_embedded(content: bytes, rng: random.Random) -> bytes:
         with zipfile.ZipFile(io.BytesIO(content)) as archive:
             start = min(info.header_offset for info in archive.infolist())
             manifest = archive.read(embedded_manifest.NAME)
-    except (zipfile.BadZipFile, ValueError, KeyError, OSError, NotImplementedError, RuntimeError):
+    except DAMAGED:
         return change_fields(content, rng)
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder, "a")
