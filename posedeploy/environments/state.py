@@ -125,7 +125,7 @@ def read_marker(folder: Path) -> Marker:
         raise Broken(f"it has no {MARKER}, so posedeploy did not make it, or not to its end")
     try:
         marker = msgspec.json.decode((folder / MARKER).read_bytes(), type=Marker)
-    except (OSError, msgspec.DecodeError, UnicodeDecodeError) as error:
+    except (OSError, ValueError, RecursionError) as error:  # no JSON, no UTF-8, or nested too deep
         raise Broken(f"{MARKER} is damaged ({error})") from error
     if (marker.format, marker.version) != (FORMAT, 1):
         raise Broken(f"{MARKER} is of format {marker.format!r}, version {marker.version}")

@@ -140,7 +140,7 @@ def holder_of(path: Path) -> Holder | None:
     try:
         record = read_bytes(path, "a lock file", MAX_RECORD_BYTES, OutputError)
         return msgspec.json.decode(record, type=Holder)
-    except (OutputError, msgspec.DecodeError):
+    except (OutputError, ValueError, RecursionError):  # no JSON, no UTF-8, or nested too deep
         return None
 
 

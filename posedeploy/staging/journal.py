@@ -69,7 +69,7 @@ def read_journal(path: Path) -> Journal:
         raise OutputError(f"{error}; it records how to finish the replacing of files") from error
     try:
         journal = msgspec.json.decode(content, type=Journal)
-    except (msgspec.DecodeError, RecursionError) as error:
+    except (ValueError, RecursionError) as error:  # no JSON, no UTF-8, or nested too deep
         raise OutputError(f"{path}: damaged ({error}); delete {path.parent}") from error
     journal.check(path)
     return journal

@@ -115,6 +115,7 @@ TARGETS: Mapping[str, Target] = {
         _target("build details", "documents:build_details", "documents:build_details", ".json", JSON),
         _target("AOTI metadata", "documents:aoti_metadata", "documents:packages", ".pt2", ZIP),
         _target("journal", "leftovers:journal", "documents:journals", ".json", JSON),
+        _target("lock record", "leftovers:lock_record", "documents:lock_records", ".lock", JSON),
         _target("isolated environment", "documents:isolated_environment", "documents:markers", ".json", JSON),
         _target("addresses", "network:address", "documents:addresses", ".txt", TEXT),
         _target("HTTP answers", "network:http_answer", "documents:answers", ".http", TEXT),

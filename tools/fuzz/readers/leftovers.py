@@ -5,10 +5,16 @@ from __future__ import annotations
 import tempfile
 from pathlib import Path
 
+from posedeploy.staging.file_lock import holder_of
 from posedeploy.staging.journal import NEW, OLD, REDO
 from posedeploy.staging.recovery import PREFIX, recover
 
 NAMES = ("a.xml", "a.bin")
+
+
+def lock_record(path: Path) -> None:
+    """Read who holds a lock, or last held it."""
+    str(holder_of(path))
 
 
 def journal(path: Path) -> None:

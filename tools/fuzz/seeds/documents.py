@@ -9,6 +9,7 @@ from pathlib import Path
 import msgspec
 
 from posedeploy import contracts, files, manifest, native_code
+from posedeploy.staging.file_lock import Holder
 from posedeploy.aoti_package.build import Build, to_details
 from posedeploy.tensorrt.build_info import to_details as engine_details
 from posedeploy.types import Artifact, ModelSpec, TensorSpec
@@ -130,6 +131,11 @@ def answers() -> list[bytes]:
         head % b"200 OK" + b"Content-Encoding: gzip\r\nContent-Length: 16\r\n\r\n" + body,
         head % b"204 No Content" + b"\r\n",
     ]
+
+
+def lock_records() -> list[bytes]:
+    """Who holds a lock."""
+    return [msgspec.json.encode(Holder(1, "posedeploy export", "a", "12:00:00"))]
 
 
 def journals() -> list[bytes]:
