@@ -45,7 +45,7 @@ class PartialFile:
         try:
             with _opened(self._state, os.O_RDONLY) as stream:
                 version = msgspec.json.decode(stream.read(1 << 16), type=Version)
-        except (FileNotFoundError, msgspec.DecodeError):
+        except (FileNotFoundError, ValueError, RecursionError):  # no JSON, no UTF-8, or nested too deep
             return None
         return version if version.url == url and self.size else None
 

@@ -117,6 +117,7 @@ TARGETS: Mapping[str, Target] = {
         _target("journal", "leftovers:journal", "documents:journals", ".json", JSON),
         _target("lock record", "leftovers:lock_record", "documents:lock_records", ".lock", JSON),
         _target("isolated environment", "documents:isolated_environment", "documents:markers", ".json", JSON),
+        _target("download state", "network:download_state", "documents:download_states", ".json", JSON),
         _target("addresses", "network:address", "documents:addresses", ".txt", TEXT),
         _target("HTTP answers", "network:http_answer", "documents:answers", ".http", TEXT),
         _target("model: ONNX", "models:inspect", "models:onnx_models", ".onnx", BINARY, NATIVE),

@@ -7,8 +7,12 @@ import tempfile
 import threading
 from pathlib import Path
 
+import msgspec
+
 from posedeploy.checkpoints.fetch import fetch
+from posedeploy.checkpoints.partial_file import Version, partial_file
 from posedeploy.predict.urls import file_name_of, local_path, scheme_of, split_url, without_password
+from tools.fuzz.seeds.documents import BODY, URL
 
 
 def address(path: Path) -> None:
@@ -23,10 +27,20 @@ def address(path: Path) -> None:
 def http_answer(path: Path) -> None:
     """Download from a server that answers with these bytes, and go on from a part."""
     with tempfile.TemporaryDirectory() as folder, _Server(path.read_bytes()) as address:
-        Path(folder, "a.pth.part").write_bytes(b"12345678")
-        Path(folder, "a.pth.etag").write_bytes(b'"first"')
-        Path(folder, "a.pth.part.etag").write_bytes(b'"first"')
-        fetch(f"http://{address}/a.pth", Path(folder))
+        url = f"http://{address}/a.pth"
+        Path(folder, "a.pth.part").write_bytes(BODY[:8])
+        Path(folder, "a.pth.part.etag").write_bytes(msgspec.json.encode(Version(url, '"first"', len(BODY))))
+        fetch(url, Path(folder))
+
+
+def download_state(path: Path) -> None:
+    """Read what is known of a part of a file."""
+    with tempfile.TemporaryDirectory() as folder:
+        part = Path(folder, "a.pth.part")
+        part.write_bytes(BODY[:8])
+        part.with_name("a.pth.part.etag").write_bytes(path.read_bytes())
+        with partial_file(part) as held:
+            held.version(URL)
 
 
 class _Server:

@@ -9,13 +9,16 @@ from pathlib import Path
 import msgspec
 
 from posedeploy import contracts, files, manifest, native_code
-from posedeploy.staging.file_lock import Holder
 from posedeploy.aoti_package.build import Build, to_details
+from posedeploy.checkpoints.partial_file import Version
+from posedeploy.staging.file_lock import Holder
 from posedeploy.tensorrt.build_info import to_details as engine_details
 from posedeploy.types import Artifact, ModelSpec, TensorSpec
 from tests.tensorrt.test_build_info import INFO
 from tests.test_manifest import MADE, SPEC
 
+BODY = b"\x80\x02}q\x00(X\x02\x00\x00\x00abNu."
+URL = "https://a.example/a.pth"
 MODEL = b"flatbuffer" * 50
 INPUTS = (TensorSpec("data", (1, 3, 256, 456)),)
 OUTPUTS = tuple(
@@ -115,20 +118,24 @@ def addresses() -> list[bytes]:
     ]
 
 
+def download_states() -> list[bytes]:
+    """What is known of a part of a file."""
+    return [msgspec.json.encode(Version(URL, '"first"', len(BODY)))]
+
+
 def answers() -> list[bytes]:
     """What servers answer: whole files, parts, refusals, redirects, and what is cut off."""
     head = b'HTTP/1.1 %s\r\nContent-Type: application/octet-stream\r\nETag: "first"\r\n'
-    body = b"0123456789abcdef"
     return [
-        head % b"200 OK" + b"Content-Length: 16\r\n\r\n" + body,
+        head % b"200 OK" + b"Content-Length: 16\r\n\r\n" + BODY,
         head % b"206 Partial Content"
         + b"Content-Range: bytes 8-15/16\r\nContent-Length: 8\r\n\r\n"
-        + body[8:],
+        + BODY[8:],
         head % b"416 Range Not Satisfiable" + b"Content-Range: bytes */8\r\nContent-Length: 0\r\n\r\n",
         head % b"404 Not Found" + b"Content-Length: 0\r\n\r\n",
         head % b"302 Found" + b"Location: http://127.0.0.1:9/a.pth\r\nContent-Length: 0\r\n\r\n",
-        head % b"200 OK" + b"Transfer-Encoding: chunked\r\n\r\n8\r\n01234567\r\n0\r\n\r\n",
-        head % b"200 OK" + b"Content-Encoding: gzip\r\nContent-Length: 16\r\n\r\n" + body,
+        head % b"200 OK" + b"Transfer-Encoding: chunked\r\n\r\n10\r\n" + BODY + b"\r\n0\r\n\r\n",
+        head % b"200 OK" + b"Content-Encoding: gzip\r\nContent-Length: 16\r\n\r\n" + BODY,
         head % b"204 No Content" + b"\r\n",
     ]
 
