@@ -60,7 +60,7 @@ class Environment:
 
 
 class Broken(Exception):
-    """Why an environment cannot be used; never leaves ``toolchains/``."""
+    """Why an environment cannot be used; never leaves ``environments/``."""
 
 
 def folder_of(toolchain: Toolchain) -> Path:
