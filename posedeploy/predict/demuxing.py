@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator
 from fractions import Fraction
 from typing import Any, TypeAlias
@@ -134,18 +135,29 @@ class Demuxed(Closable):
         if (
             rotation not in self._matrices
         ):  # a frame whose side data were looked at lives until Python collects
-            side_data: Any = frame.side_data
-            matrix = side_data.get(SideDataType.DISPLAYMATRIX)
-            self._matrices[rotation] = None if matrix is None else np.frombuffer(bytes(matrix), np.int32)
+            self._matrices[rotation] = _matrix_of(frame)
         known = self._matrices[rotation]
         return image if known is None else turned(image, known)
+
+
+def _matrix_of(frame: av.VideoFrame) -> Array | None:
+    """The display matrix of a frame, None where it has none."""
+    try:
+        side_data: Any = frame.side_data
+        matrix = side_data.get(SideDataType.DISPLAYMATRIX)
+    except ValueError:  # PyAV lists none of them where it does not know the type of one, such as EXIF
+        angle = math.radians(frame.rotation)
+        cosine, sine = math.cos(angle), math.sin(angle)
+        return np.array([cosine, -sine, 0, sine, cosine]) if frame.rotation else None
+    return None if matrix is None else np.frombuffer(bytes(matrix), np.int32)
 
 
 def turned(image: Array, matrix: Array) -> Array:
     """The image as a display matrix turns and mirrors it, by the nearest quarter turn.
 
     Args:
-        matrix: (9,) of ISO 14496-12, rows a b u, c d v, x y w: a point goes to (a x + c y, b x + d y).
+        matrix: (9,) of ISO 14496-12, or its first 5 numbers, rows a b u, c d v, x y w: a point goes to
+            (a x + c y, b x + d y).
     """
     a, b, _, c, d = matrix[:5].tolist()
     if abs(a) + abs(d) >= abs(b) + abs(c):
