@@ -25,9 +25,9 @@ if TYPE_CHECKING:
     from posedeploy.poses.preprocess import prepare as prepare
     from posedeploy.predict.chain import Predictor as Predictor
     from posedeploy.runtimes.base import Runner as Runner
-    from posedeploy.runtimes.load_runner import fitted as fitted
     from posedeploy.runtimes.load_runner import open_artifact as open_artifact
     from posedeploy.runtimes.load_runner import open_runner as open_runner
+    from posedeploy.runtimes.load_runner import resolve_spec as resolve_spec
     from posedeploy.types import Artifact as Artifact
     from posedeploy.types import Camera as Camera
     from posedeploy.types import InputContract as InputContract

@@ -24,7 +24,7 @@ class Target:
 
     name: str
     suffix: str
-    companions: tuple[str, ...]
+    extra_suffixes: tuple[str, ...]
     converter: str
     runtimes: tuple[str, ...]
     packages: tuple[str, ...]
@@ -36,7 +36,7 @@ class Target:
 
     def file_names(self, stem: str) -> tuple[str, ...]:
         """The names of a model file and of the files that it needs, for the part before the suffix."""
-        return tuple(stem + suffix for suffix in (self.suffix, *self.companions))
+        return tuple(stem + suffix for suffix in (self.suffix, *self.extra_suffixes))
 
     def sidecar_names(self, stem: str) -> tuple[str, ...]:
         """The names of the files that an export may write beside them."""

@@ -11,7 +11,7 @@ An output is a name, or a table ``[outputs.heatmaps]`` with ``name``, ``layout``
     [input]
     name = "data"
     shape = [1, 3, "height", "width"]      # a string is an axis of free length
-    embedded = ["normalisation"]           # steps that the model holds inside; all else as the family has it
+    embedded = ["normalization"]           # steps that the model holds inside; all else as the family has it
 
     [outputs]                              # role = the output's name, in the order the network gives them
     heatmaps = "Mconv7_stage2_L2"
@@ -45,7 +45,7 @@ from posedeploy.tensor_tables import (
 )
 from posedeploy.text_files import convert, read_toml
 from posedeploy.types import (
-    ColourOrder,
+    ColorOrder,
     Embedded,
     Fit,
     InputContract,
@@ -59,7 +59,7 @@ UNKNOWN = "unknown"
 """The family of a model that nobody has described."""
 
 _IMAGE_FIELDS = (
-    "height", "width", "mean", "deviation", "colour_order", "fit", "multiple", "embedded", "margin",
+    "height", "width", "mean", "std", "color_order", "fit", "multiple", "embedded", "margin",
 )  # fmt: skip
 
 
@@ -72,8 +72,8 @@ class _Input(TensorTable, frozen=True, kw_only=True):
     height: _Length | None = None
     width: _Length | None = None
     mean: tuple[float, float, float] | None = None
-    deviation: tuple[_Deviation, _Deviation, _Deviation] | None = None
-    colour_order: ColourOrder | None = None
+    std: tuple[_Deviation, _Deviation, _Deviation] | None = None
+    color_order: ColorOrder | None = None
     fit: Fit | None = None
     multiple: _Length | None = None
     embedded: tuple[Embedded, ...] | None = None
@@ -200,9 +200,9 @@ def _values(kind: Any) -> Iterator[str]:
 
 def _contract(path: Path, base: InputContract | None, table: _Input) -> InputContract | None:
     given = {name: getattr(table, name) for name in _IMAGE_FIELDS if getattr(table, name) is not None}
-    is_published = base is not None and table.deviation == base.deviation
-    if not is_published and table.scale is None and "normalisation" not in (table.embedded or ()):
-        check_units(table.mean, table.deviation, f"{path}: [input]")
+    is_published = base is not None and table.std == base.std
+    if not is_published and table.scale is None and "normalization" not in (table.embedded or ()):
+        check_units(table.mean, table.std, f"{path}: [input]")
     if base is not None:
         return replace(base, **given)
     if not given:
@@ -212,7 +212,7 @@ def _contract(path: Path, base: InputContract | None, table: _Input) -> InputCon
     except TypeError as error:
         raise InputError(
             f"{path}: [input] gives {', '.join(given)} but without a known family it must also give height, "
-            "width, mean and deviation"
+            "width, mean and std"
         ) from error
 
 

@@ -34,7 +34,7 @@ class DamagedError(Exception):
 
 
 @dataclass(frozen=True)
-class Inside:
+class EmbeddedManifest:
     """A manifest found in a model file. ``model_size`` is where the model ends and the ZIP begins, in
     bytes."""
 
@@ -50,7 +50,7 @@ def append(path: Path, content: bytes) -> None:
         stream.write(_archive(content, stream.tell()))
 
 
-def read(path: Path) -> Inside | None:
+def read(path: Path) -> EmbeddedManifest | None:
     """Return the manifest in a model file; None where there is none.
 
     Raises:
@@ -79,7 +79,7 @@ def hash_both(path: Path, model_size: int) -> tuple[str, str]:
     return model, digest.hexdigest()
 
 
-def _parse(tail: bytes, size: int) -> Inside | None:
+def _parse(tail: bytes, size: int) -> EmbeddedManifest | None:
     """The manifest in the last bytes of a file of this size; None where it is not as ``append`` writes it."""
     if len(tail) < _BEFORE + _AFTER or size > _MAX_SIZE:
         return None
@@ -88,7 +88,7 @@ def _parse(tail: bytes, size: int) -> Inside | None:
         return None
     archive = tail[-(size - start) :]
     content = archive[_BEFORE:-_AFTER]
-    return Inside(content, start) if archive == _archive(content, start) else None
+    return EmbeddedManifest(content, start) if archive == _archive(content, start) else None
 
 
 def _archive(content: bytes, start: int) -> bytes:

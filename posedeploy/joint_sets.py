@@ -20,12 +20,12 @@ SIGMAS = {
     "wri": 0.062, "wrist": 0.062, "hip": 0.107, "knee": 0.087, "ank": 0.089, "ankle": 0.089,
     **dict.fromkeys(("head", "head_top"), 0.026),
     **dict.fromkeys(("neck", "upper_neck", "thorax"), 0.079),
-    **dict.fromkeys(("pelvis", "torso", "spine", "chest", "body_centre"), 0.107),
+    **dict.fromkeys(("pelvis", "torso", "spine", "chest", "body_center"), 0.107),
     **dict.fromkeys(("hand", *(f"{finger}_{joint}" for finger in _FINGERS for joint in range(1, 5))), 0.062),
     "toe": 0.089,
 }  # fmt: skip
 """How exactly people place each part of the body, as a share of a person's size: COCO's, and for the parts
-that COCO lacks those of their neighbours."""
+that COCO lacks those of their neighbors."""
 _SIDE = re.compile("^(left|right)_")
 UNKNOWN_SIGMA = 0.079
 """That of a joint that nobody has measured: a shoulder's, about the middle of all."""
@@ -34,7 +34,7 @@ UNKNOWN_SIGMA = 0.079
 @dataclass(frozen=True)
 class JointSet:
     """The joints of a person in a network's order; ``bones`` and ``pairs`` (left and right of a body;
-    neighbouring fingers of a hand) hold their indices. ``pairs`` is empty where no network asks for them."""
+    neighboring fingers of a hand) hold their indices. ``pairs`` is empty where no network asks for them."""
 
     name: str
     joints: tuple[str, ...]

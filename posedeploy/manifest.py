@@ -228,7 +228,7 @@ def _artifact(path: Path, document: Manifest, hashes: Mapping[str, str]) -> Arti
     )
 
 
-def _inside(artifact: Path) -> embedded_manifest.Inside | None:
+def _inside(artifact: Path) -> embedded_manifest.EmbeddedManifest | None:
     try:
         return embedded_manifest.read(artifact)
     except OSError as error:
@@ -239,7 +239,7 @@ def _inside(artifact: Path) -> embedded_manifest.Inside | None:
         ) from error
 
 
-def _read_inside(artifact: Path, inside: embedded_manifest.Inside) -> Artifact:
+def _read_inside(artifact: Path, inside: embedded_manifest.EmbeddedManifest) -> Artifact:
     document = parse(artifact, inside.content)
     found, whole = embedded_manifest.hash_both(artifact, inside.model_size)
     if document.files[document.model_name] != found:

@@ -183,9 +183,9 @@ def _damage(spec: ModelSpec) -> str:
     """What in a spec would be divided by and cannot be; '' where there is nothing."""
     contract = spec.contract
     if contract is not None and (
-        0 in contract.deviation or min(contract.height, contract.width, contract.multiple) < 1
+        0 in contract.std or min(contract.height, contract.width, contract.multiple) < 1
     ):
-        return "a deviation or a length of 0"
+        return "a std or a length of 0"
     for tensor in (*spec.inputs, *spec.outputs):
         scale = tensor.quantization.scale if tensor.quantization else 1.0
         if not (math.isfinite(scale) and scale > 0) or (tensor.stride is not None and tensor.stride < 1):

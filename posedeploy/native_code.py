@@ -21,7 +21,7 @@ AGAIN = "posedeploy export CHECKPOINT --to aoti"
 
 
 @dataclass(frozen=True)
-class Needs:
+class BuildRequirements:
     """What compiled code needs of a machine.
 
     device: ``CPU`` or ``cuda``. torch: the version, whose binary interface the code calls. machine: as
@@ -36,14 +36,14 @@ class Needs:
     gpu: str | None = None
 
 
-def needs(device: str) -> Needs:
+def needs(device: str) -> BuildRequirements:
     """What code compiled here and now, for ``CPU`` or ``cuda``, needs.
 
     Raises:
         MissingPackageError: this PyTorch does not tell what the processor has.
     """
     gpu = "sm{}{}".format(*torch.cuda.get_device_capability()) if device == "cuda" else None
-    return Needs(device, str(torch.__version__), platform.machine(), _features(), gpu)
+    return BuildRequirements(device, str(torch.__version__), platform.machine(), _features(), gpu)
 
 
 def details(device: str) -> dict[str, Any]:
@@ -68,7 +68,7 @@ def check(path: Path, said: Mapping[str, Any], device: str) -> None:
             f"{path}: it is machine code, and no manifest says for what; make it with {AGAIN}"
         )
     try:
-        wanted = convert(said, Needs)
+        wanted = convert(said, BuildRequirements)
     except msgspec.ValidationError as error:
         raise ManifestError(
             f"{path}: its manifest's details do not say what the code was compiled for ({error}); make it "

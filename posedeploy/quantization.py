@@ -65,11 +65,11 @@ def quantize_pixels(values: Array, tensor: TensorSpec) -> Array:
     held = min(high, float(values.max())) - max(low, float(values.min()))
     if held < MIN_HELD * np.ptp(values) or len(np.unique(quantized)) < MIN_LEVELS:
         raise InputError(
-            f"the input {tensor} does not fit the image: with mean and deviation applied its values lie "
+            f"the input {tensor} does not fit the image: with mean and std applied its values lie "
             f"between {values.min():.4g} and {values.max():.4g}, and the tensor holds {low:.4g} to "
             f"{high:.4g} in steps of {quantization.scale:.4g}. Correct scale and zero_point, or mean and "
-            "deviation, under [input] in a `contract` file; a model that normalizes inside has "
-            'embedded = ["normalisation"]'
+            "std, under [input] in a `contract` file; a model that normalizes inside has "
+            'embedded = ["normalization"]'
         )
     return quantized
 

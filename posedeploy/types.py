@@ -1,4 +1,4 @@
-"""The nouns that every room shares: plain frozen data, no framework, no behaviour beyond derived values.
+"""The nouns that every room shares: plain frozen data, no framework, no behavior beyond derived values.
 
 Coordinates are px of the image that the user gave, x to the right and y down, unless a name says otherwise.
 """
@@ -26,9 +26,9 @@ Layout: TypeAlias = Literal["NCHW", "NHWC"]
 IntegerDtype: TypeAlias = Literal["uint8", "int8", "uint16", "int16"]
 """What quantized tensors are of."""
 FloatDtype: TypeAlias = Literal["float32", "float16"]
-ColourOrder: TypeAlias = Literal["BGR", "RGB"]
-Fit: TypeAlias = Literal["pad", "crop", "box", "centre"]
-Embedded: TypeAlias = Literal["colour", "normalisation"]
+ColorOrder: TypeAlias = Literal["BGR", "RGB"]
+Fit: TypeAlias = Literal["pad", "crop", "box", "center"]
+Embedded: TypeAlias = Literal["color", "normalization"]
 Precision: TypeAlias = Literal["fp32", "tf32", "fp16", "bf16", "auto"]
 Hint: TypeAlias = Literal["latency", "throughput"]
 TO_CHANNELS_LAST, TO_CHANNELS_FIRST = (0, 2, 3, 1), (0, 3, 1, 2)
@@ -106,22 +106,22 @@ def _length(axis: Dimension, lengths: Mapping[str, int]) -> Dimension:
 class InputContract:
     """What a network expects of an image, from the file's pixels to the input tensor.
 
-    A pixel becomes ``(value - mean) / deviation``, values 0 to 255, per channel in ``colour_order``.
+    A pixel becomes ``(value - mean) / std``, values 0 to 255, per channel in ``color_order``.
     ``height`` and ``width`` are the published working size in pixels, that of an export unless another is
     asked for. Where the input's axes are free, the image is resized to that height (bilinear), keeping its
-    aspect. ``pad`` then centres it on a ground of the whole pixel value nearest to the mean, up to a multiple
+    aspect. ``pad`` then centers it on a ground of the whole pixel value nearest to the mean, up to a multiple
     of ``multiple`` and at least ``height`` wide; ``crop`` cuts the width down to a multiple. ``box`` and
-    ``centre`` are for networks of one person, whose box, widened to the input's aspect and ``margin`` times
+    ``center`` are for networks of one person, whose box, widened to the input's aspect and ``margin`` times
     as large, fills the input, on a black ground; where no box is given, ``box`` takes that of the whole image
-    and ``centre`` the whole image without a margin. ``embedded`` names the steps that an artifact already
+    and ``center`` the whole image without a margin. ``embedded`` names the steps that an artifact already
     holds inside, which a caller must therefore leave out.
     """
 
     height: int
     width: int
     mean: tuple[float, float, float]
-    deviation: tuple[float, float, float]
-    colour_order: ColourOrder = "BGR"
+    std: tuple[float, float, float]
+    color_order: ColorOrder = "BGR"
     fit: Fit = "pad"
     multiple: int = 8
     embedded: tuple[Embedded, ...] = ()
@@ -133,8 +133,8 @@ class JointsContract:
     """What a network expects of a person's 2D joints.
 
     ``joint_set`` names the row of ``joint_sets.py`` that has their order. The joints are those in the tight
-    box around them, grown to ``aspect`` (width over height) and then ``margin`` times as large, normalised
-    per person and axis to a mean of 0 and a deviation of 1.
+    box around them, grown to ``aspect`` (width over height) and then ``margin`` times as large, normalized
+    per person and axis to a mean of 0 and a std of 1.
     """
 
     joint_set: str
@@ -324,7 +324,7 @@ class RunOptions:
 
 
 @dataclass(frozen=True)
-class Effective:
+class RuntimeInfo:
     """What a runtime really uses, as read back from it. ``threads`` is None for a device without threads."""
 
     runtime: str

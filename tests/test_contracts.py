@@ -33,7 +33,7 @@ def test_the_example_in_the_docstring_is_a_contract(tmp_path: Path) -> None:
     assert spec.roles == {"heatmaps": "Mconv7_stage2_L2", "pafs": "Mconv7_stage2_L1"}
     assert [output.name for output in spec.outputs] == ["Mconv7_stage2_L2", "Mconv7_stage2_L1"]
     assert spec.contract is not None
-    assert spec.contract.embedded == ("normalisation",)
+    assert spec.contract.embedded == ("normalization",)
     assert spec.contract.mean == (128.0, 128.0, 128.0)
     assert len(spec.keypoint_names) == 18
 
@@ -55,8 +55,8 @@ def test_a_network_of_no_family_gives_its_own_image_and_keypoints(tmp_path: Path
             height = 64
             width = 96
             mean = [1, 2, 3]
-            deviation = [4, 5, 6]
-            colour_order = "RGB"
+            std = [4, 5, 6]
+            color_order = "RGB"
             fit = "crop"
             multiple = 32
             """,
@@ -78,15 +78,15 @@ def test_a_contract_may_leave_everything_out(tmp_path: Path) -> None:
     [
         ("family = ", "not a contract: "),
         ("famly = 'x'", "not a contract: .*famly"),
-        ("[input]\ncolour_order = 'GRB'", "not a contract: .*GRB"),
+        ("[input]\ncolor_order = 'GRB'", "not a contract: .*GRB"),
         ("[input]\ndtype = 'float31'", "not a contract: .*float31"),
         ("[input]\nmean = [1, 2]", "not a contract: .*length 3"),
         (
             "[input]\nmean = [1, 2, 3]",
             r"\[input\] gives mean but without a known family .* also give height, width",
         ),
-        ("[input]\nheight = 0\nwidth = 8\nmean = [0, 0, 0]\ndeviation = [1, 1, 1]", "height"),
-        ("[input]\nheight = 8\nwidth = 8\nmean = [0, 0, 0]\ndeviation = [1, 0, 1]", "deviation"),
+        ("[input]\nheight = 0\nwidth = 8\nmean = [0, 0, 0]\nstd = [1, 1, 1]", "height"),
+        ("[input]\nheight = 8\nwidth = 8\nmean = [0, 0, 0]\nstd = [1, 0, 1]", "std"),
         ("family = 'lightweight-openpose-2d'\n[input]\nmultiple = 0", "multiple"),
     ],
 )
@@ -97,8 +97,8 @@ def test_a_contract_that_cannot_be_meant_is_refused(tmp_path: Path, text: str, m
 
 
 _FIX = (
-    r"net\.toml: \[input\] has the deviation \[{found}\], which is of values from 0 to 1: mean and "
-    r"deviation are in units of 0 to 255; write {fix}, or, .* embedded = \[\"normalisation\"\] without them"
+    r"net\.toml: \[input\] has the std \[{found}\], which is of values from 0 to 1: mean and "
+    r"std are in units of 0 to 255; write {fix}, or, .* embedded = \[\"normalization\"\] without them"
 )
 
 
@@ -107,19 +107,19 @@ _FIX = (
     ("values", "found", "fix"),
     [
         (
-            "mean = [0.485, 0.456, 0.406]\ndeviation = [0.229, 0.224, 0.226]",
+            "mean = [0.485, 0.456, 0.406]\nstd = [0.229, 0.224, 0.226]",
             "0.229, 0.224, 0.226",
-            r"mean = \[123.675, 116.28, 103.53\] and deviation = \[58.395, 57.12, 57.63\]",
+            r"mean = \[123.675, 116.28, 103.53\] and std = \[58.395, 57.12, 57.63\]",
         ),
         (
-            "mean = [0, 0, 0]\ndeviation = [1, 1, 1]",
+            "mean = [0, 0, 0]\nstd = [1, 1, 1]",
             "1, 1, 1",
-            r"mean = \[0, 0, 0\] and deviation = \[255, 255, 255\]",
+            r"mean = \[0, 0, 0\] and std = \[255, 255, 255\]",
         ),
         (
-            "mean = [127.5, 127.5, 127.5]\ndeviation = [0.5, 0.5, 0.5]",
+            "mean = [127.5, 127.5, 127.5]\nstd = [0.5, 0.5, 0.5]",
             "0.5, 0.5, 0.5",
-            r"deviation = \[127.5, 127.5, 127.5\]",
+            r"std = \[127.5, 127.5, 127.5\]",
         ),
     ],
     ids=["ImageNet", "only scaled", "mixed"],
@@ -132,17 +132,17 @@ def test_a_deviation_of_values_from_0_to_1_is_refused_with_the_fix(
         contracts.read(_written(tmp_path, text))
 
 
-_IMAGENET = "mean = [0.485, 0.456, 0.406]\ndeviation = [0.229, 0.224, 0.225]"
+_IMAGENET = "mean = [0.485, 0.456, 0.406]\nstd = [0.229, 0.224, 0.225]"
 
 
 @pytest.mark.parametrize(
     ("head", "values"),
     [
         ("family = 'mobile-human-pose'", _IMAGENET),
-        ("", f'{_IMAGENET}\nembedded = ["normalisation"]'),
+        ("", f'{_IMAGENET}\nembedded = ["normalization"]'),
         ("", f'{_IMAGENET}\ndtype = "int8"\nscale = 0.02\nzero_point = -10'),
-        ("", "mean = [104, 117, 123]\ndeviation = [1, 1, 1]"),
-        ("", "mean = [0, 0, 0]\ndeviation = [1, 1, 2]"),
+        ("", "mean = [104, 117, 123]\nstd = [1, 1, 1]"),
+        ("", "mean = [0, 0, 0]\nstd = [1, 1, 2]"),
     ],
     ids=["published", "embedded", "quantized", "mean alone, as in Caffe", "2 is no value of this range"],
 )
@@ -150,7 +150,7 @@ def test_a_small_deviation_that_is_meant_is_kept(tmp_path: Path, head: str, valu
     text = f"{head}\n[input]\nheight = 64\nwidth = 64\n{values}"
     contract = contracts.read(_written(tmp_path, text)).contract
     assert contract is not None
-    assert min(contract.deviation) < 2
+    assert min(contract.std) < 2
 
 
 def test_a_file_that_is_no_text_is_refused(tmp_path: Path) -> None:

@@ -23,7 +23,7 @@ def path(tmp_path: Path) -> Path:
 
 
 def test_what_is_put_in_is_read_again_with_where_the_model_ends(path: Path) -> None:
-    assert embedded_manifest.read(path) == embedded_manifest.Inside(b'{"a": 1}', len(MODEL))
+    assert embedded_manifest.read(path) == embedded_manifest.EmbeddedManifest(b'{"a": 1}', len(MODEL))
     assert path.read_bytes().startswith(MODEL)
     hashes = hashlib.sha256(MODEL).hexdigest(), hashlib.sha256(path.read_bytes()).hexdigest()
     assert embedded_manifest.hash_both(path, len(MODEL)) == hashes

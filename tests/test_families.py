@@ -13,7 +13,7 @@ def test_the_modules_of_a_family_are_there_and_have_what_the_others_use(name: st
     family = family_named(name)
     network, poses = import_module(family.network), import_module(family.poses)
     assert name == network.FAMILY
-    assert callable(network.recognises)
+    assert callable(network.recognizes)
     assert callable(network.build)
     assert callable(poses.decode)
     assert len(poses.KEYPOINT_NAMES) == int(family.joints.split()[0])
@@ -23,13 +23,13 @@ def test_the_modules_of_a_family_are_there_and_have_what_the_others_use(name: st
 
 
 @pytest.mark.parametrize("name", FAMILIES)
-def test_a_family_alone_recognises_its_own_tensors(name: str) -> None:
+def test_a_family_alone_recognizes_its_own_tensors(name: str) -> None:
     network = import_module(family_named(name).network)
     module, spec = network.build({})
     shapes = {key: tuple(tensor.shape) for key, tensor in module.state_dict().items()}
-    assert [f.name for f in FAMILIES.values() if import_module(f.network).recognises(shapes)] == [name]
+    assert [f.name for f in FAMILIES.values() if import_module(f.network).recognizes(shapes)] == [name]
     assert spec.family == name
-    assert not network.recognises({})
+    assert not network.recognizes({})
 
 
 def test_an_unknown_family_is_refused_with_those_there_are() -> None:

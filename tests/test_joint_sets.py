@@ -70,7 +70,7 @@ def test_families_without_sets_have_their_own_joints() -> None:
         0.026, 0.079, 0.079, 0.072, 0.062, 0.079, 0.072, 0.062, 0.107,
         0.087, 0.089, 0.107, 0.087, 0.089, 0.025, 0.025, 0.035, 0.035,
     )  # fmt: skip
-    assert sigmas_of(("body_centre", "r_hip")) == (0.107, 0.107)
+    assert sigmas_of(("body_center", "r_hip")) == (0.107, 0.107)
     assert sigmas_of(("leftAnkle", "REye", "hip.R", "headTop")) == (0.089, 0.025, 0.107, 0.026)
 
 

@@ -19,7 +19,7 @@ SPEC = ModelSpec(
     inputs=(TensorSpec("data", ("batch", 3, "height", 456), "float32", "NCHW"),),
     outputs=(TensorSpec("maps", ("batch", 19, "height/8", 57)), TensorSpec("cells", (1, 2), "int64")),
     contract=InputContract(
-        256, 456, (1.0, 2.5, 3.0), (4.0, 5.0, 6.0), "RGB", "crop", 16, ("colour", "normalisation")
+        256, 456, (1.0, 2.5, 3.0), (4.0, 5.0, 6.0), "RGB", "crop", 16, ("color", "normalization")
     ),
     roles={"heatmaps": "maps"},
     keypoint_names=("nose", "neck"),
@@ -90,13 +90,13 @@ def test_a_manifest_with_a_field_of_another_kind_is_refused(
         manifest.read(artifact.path)
 
 
-@pytest.mark.parametrize("field", ["deviation", "multiple", "height"])
+@pytest.mark.parametrize("field", ["std", "multiple", "height"])
 def test_a_contract_that_would_divide_by_zero_is_refused(artifact: Artifact, field: str) -> None:
     document = json.loads(manifest.path_of(artifact.path).read_text())
     contract = document["spec"]["contract"]
-    contract[field] = [1.0, 0.0, 1.0] if field == "deviation" else 0
+    contract[field] = [1.0, 0.0, 1.0] if field == "std" else 0
     _edit(artifact, spec=document["spec"])
-    with pytest.raises(ManifestError, match=r"damaged \(a deviation or a length of 0\); export the artifact"):
+    with pytest.raises(ManifestError, match=r"damaged \(a std or a length of 0\); export the artifact"):
         manifest.read(artifact.path)
 
 
@@ -176,7 +176,7 @@ def test_a_manifest_that_was_edited_is_refused_with_what_to_do(
     with pytest.raises(
         ManifestError,
         match=r"net\.xml\.posedeploy\.json: the manifest was damaged or edited: .*manifest_sha256; export "
-        r"the artifact again, or remove the manifest and describe the model with --contract FILE\.toml",
+        r"the artifact again, or remove the manifest and describe the model with `contract=FILE\.toml`",
     ):
         manifest.read(artifact.path)
 
@@ -268,7 +268,7 @@ def test_a_new_file_beside_a_stale_manifest_is_refused_unless_it_is_described(ar
     assert not manifest.has_one(artifact.path)
     with pytest.raises(
         ManifestError,
-        match=r"but net\.xml\.posedeploy\.json records .* the file was changed .* --contract or --f",
+        match=r"but net\.xml\.posedeploy\.json records .* the file was changed .* `contract` or `f",
     ):
         manifest.find(artifact.path)
 

@@ -50,7 +50,7 @@ def test_code_for_something_else_is_refused(
 
 
 def test_code_for_another_device_is_refused(details: dict[str, Any]) -> None:
-    message = r"^device CPU: net\.pt2 was compiled for cuda; make one with .* --to aoti --device CPU$"
+    message = r"^`device=CPU`: net\.pt2 was compiled for cuda; make one with .* --to aoti `device=CPU`$"
     with pytest.raises(DeviceError, match=message):
         native_code.check(PACKAGE, details | {"device": "cuda"}, "CPU")
 

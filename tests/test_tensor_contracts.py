@@ -115,8 +115,8 @@ def test_a_layout_that_could_be_either_is_asked_for(tmp_path: Path) -> None:
         ('[outputs.heatmaps]\nlayout = "NCWH"', r"'NCWH'.*; allowed are NCHW, NHWC;"),
         ('[input]\nlayout = "HWC"', "'HWC'.*; allowed are NCHW, NHWC;"),
         ('[input]\ndtype = "int64"', "'int64'.*; allowed are float32, float16, uint8, int8, uint16, int16;"),
-        ('[input]\nembedded = ["scaling"]', "'scaling'.*; allowed are colour, normalisation;"),
-        ('[input]\nfit = "stretch"', "'stretch'.*; allowed are pad, crop, box, centre;"),
+        ('[input]\nembedded = ["scaling"]', "'scaling'.*; allowed are color, normalization;"),
+        ('[input]\nfit = "stretch"', "'stretch'.*; allowed are pad, crop, box, center;"),
         (
             "[outputs.heatmaps]\nzero = 3",
             "`zero`.*; the fields are name, shape, dtype, layout, scale, zero_p",

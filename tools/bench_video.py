@@ -27,7 +27,7 @@ import numpy as np
 
 from posedeploy import manifest
 from posedeploy.benchmarks.inputs import random_images
-from posedeploy.console.load_model import Described
+from posedeploy.console.load_model import ModelArgs
 from posedeploy.console.pytorch_models import open_model
 from posedeploy.convert.export import export
 from posedeploy.convert.export_options import ExportOptions
@@ -69,7 +69,7 @@ def ready_made(folder: Path) -> tuple[Artifact, Array]:
     """What is measured without arguments: an artifact with free axes, and a picture."""
     real = WEIGHTS.exists() and PHOTO.exists()
     model = (
-        open_model(WEIGHTS, Described(network=f"{NETWORK}:build")) if real else open_model(None, Described())
+        open_model(WEIGHTS, ModelArgs(network=f"{NETWORK}:build")) if real else open_model(None, ModelArgs())
     )
     (artifact,) = export(model, ["openvino"], folder, "network", ExportOptions(dynamic=True))
     return artifact, read_image(PHOTO) if real else random_images(model.spec, 1)[0]
@@ -87,7 +87,8 @@ def measure(artifact: Artifact, photo: Array, turns: int, frames: int) -> None:
         tensors, _ = prepare(cv2.resize(photo, SIZE), artifact.spec)
         shape = "x".join(str(length) for length in tensors[artifact.spec.inputs[0].name].shape)
         print(
-            f"{artifact.path.name}, input {shape}, {synchronous.effective.threads} threads, {frames} frames"
+            f"{artifact.path.name}, input {shape}, {synchronous.runtime_info.threads} threads, "
+            f"{frames} frames"
         )
         rounds: dict[str, list[Round]] = {
             "network alone, synchronous": [],

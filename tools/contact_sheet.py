@@ -20,7 +20,7 @@ WIDTH, HEIGHT, GAP = 360, 270, 6
 PAPER = 255
 
 
-def fitted(image: Array) -> Array:
+def resolve_spec(image: Array) -> Array:
     """(HEIGHT, WIDTH, 3) with all of the image in its middle."""
     scale = min(WIDTH / image.shape[1], HEIGHT / image.shape[0])
     small = cv2.resize(image, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
@@ -36,7 +36,7 @@ def sheet(images: list[Array]) -> Array:
     tiled = np.full((rows * (HEIGHT + GAP) + GAP, COLUMNS * (WIDTH + GAP) + GAP, 3), PAPER, np.uint8)
     for index, image in enumerate(images):
         top, left = GAP + index // COLUMNS * (HEIGHT + GAP), GAP + index % COLUMNS * (WIDTH + GAP)
-        tiled[top : top + HEIGHT, left : left + WIDTH] = fitted(image)
+        tiled[top : top + HEIGHT, left : left + WIDTH] = resolve_spec(image)
     return tiled
 
 

@@ -23,7 +23,7 @@ from posedeploy.poses import lightweight_openpose_2d as family
 from posedeploy.poses.preprocess import prepare
 from posedeploy.synthetic import draw
 from posedeploy.synthetic.coco_annotations import NAME, write_images
-from posedeploy.types import Camera, Effective, Poses
+from posedeploy.types import Camera, Poses, RuntimeInfo
 from tools.training_data import STRIDE, heatmaps_of, pafs_of
 
 
@@ -37,7 +37,7 @@ def ideal_poses(seed: int, count: int) -> Iterator[Poses]:
         people = [
             (person.keypoints * placement.scale + placement.offset, person.visibility > 0)
             for person in scene.people
-            if person.recognisable
+            if person.recognizable
         ]
         outputs = {
             spec.roles["heatmaps"]: heatmaps_of(people, *cells)[None],
@@ -57,7 +57,7 @@ def main() -> None:
     common = common_keypoints(
         annotations.keypoint_names, family.KEYPOINT_NAMES, sigmas_of(family.KEYPOINT_NAMES)
     )
-    nothing = Effective("none", "", "", "", None)
+    nothing = RuntimeInfo("none", "", "", "", None)
     result = evaluate(
         "ideal maps", nothing, annotations, common, enumerate(ideal_poses(given.seed, given.count))
     )

@@ -205,7 +205,7 @@ def rows_of(name: str, model: Model, folder: Path, targets: Sequence[str]) -> li
                 row.failure = f"FAILED: {first_line(error)}"
                 return
             row.load_s = candidate.load_s + candidate.first_s
-            row.graph = candidate.runner.effective.details.get("CUDA graph", "")
+            row.graph = candidate.runner.runtime_info.details.get("CUDA graph", "")
             judge(row, parity, trained=model.source is None)
             candidates.append(candidate)
             kept.append(row)

@@ -63,14 +63,14 @@ def overlaid(image: Array, runs: dict[str, Array]) -> Array:
     """The image with every run's skeletons, and under it the legend."""
     picture = image.copy()
     unit = image.shape[1] / 900
-    for people, colour, width in zip(runs.values(), COLOURS, WIDTHS, strict=False):
+    for people, color, width in zip(runs.values(), COLOURS, WIDTHS, strict=False):
         for person in people:
             points, found = fixed(person[:, :2]), person[:, 2] > 0
             limbs = [points[[a, b]] for a, b in SKELETON if found[a] and found[b]]
-            cv2.polylines(picture, limbs, False, colour, max(1, round(width * unit)), cv2.LINE_AA, SHIFT)
+            cv2.polylines(picture, limbs, False, color, max(1, round(width * unit)), cv2.LINE_AA, SHIFT)
             for x, y in points[found].tolist():
                 radius = round((width * unit * 0.75 + 1) * 2**SHIFT)
-                cv2.circle(picture, (x, y), radius, colour, -1, cv2.LINE_AA, SHIFT)
+                cv2.circle(picture, (x, y), radius, color, -1, cv2.LINE_AA, SHIFT)
     return np.vstack([picture, _legend(image.shape[1], runs, unit)])
 
 

@@ -26,7 +26,7 @@ from posedeploy.benchmarks.machine_info import this_machine
 from posedeploy.benchmarks.parity import Parity
 from posedeploy.checkpoints.loading import open_checkpoint
 from posedeploy.commands.parity_comparison import ParityOptions, against_pytorch
-from posedeploy.console.load_model import Described
+from posedeploy.console.load_model import ModelArgs
 from posedeploy.convert.export import export
 from posedeploy.convert.export_options import ExportOptions, TfliteOptions
 from posedeploy.errors import PoseDeployError, first_line
@@ -86,7 +86,7 @@ def made(model: Model, way: str, folder: Path, mesh: Path | None) -> Made:
     if way in NOT_RUN:
         return Made(way, artifact, export_s)
     try:
-        parity = against_pytorch(artifact, RunOptions(), ParityOptions(), Described(mesh=mesh))
+        parity = against_pytorch(artifact, RunOptions(), ParityOptions(), ModelArgs(mesh=mesh))
     except PoseDeployError as error:
         return Made(way, refusal=first_line(error))
     return Made(way, artifact, export_s, parity)
@@ -110,7 +110,7 @@ def row(result: Made, times: dict[str, Latency]) -> tuple[str, ...]:
     if result.parity is None:
         return (*cells, "not run here", "", "", "")
     parity, time = result.parity, times[result.way]
-    off = f"{max(output.max_relative for output in parity.outputs):.1e}"
+    off = f"{max(output.rtol for output in parity.outputs):.1e}"
     if parity.floor is not None:
         off += f" (noise floor {max(noise.largest for noise in parity.floor.outputs.values()):.1e})"
     verdict = "" if parity.passed else " NOT THE SAME"

@@ -23,7 +23,7 @@ from posedeploy.joint_sets import JOINT_SETS
 from posedeploy.poses.joint_mapping import map_joints
 from posedeploy.poses.lightweight_openpose_2d import KEYPOINT_NAMES
 from posedeploy.synthetic.body import draw_build, draw_stance, pose
-from posedeploy.synthetic.rng import Draws
+from posedeploy.synthetic.rng import Rng
 from posedeploy.types import Array
 
 JOINTS = JOINT_SETS["human36"]
@@ -38,7 +38,7 @@ def people(seed: int, count: int) -> tuple[Array, Array]:
     """(count, 17, 2) px on an image 1000 px wide and (count, 17, 3) mm from the pelvis on, of people at
     different distances from different cameras."""
     stream = np.random.default_rng(seed)
-    drawn = (Draws(seed, index) for index in range(count))
+    drawn = (Rng(seed, index) for index in range(count))
     points = np.array([pose(draw_build(draws), draw_stance(draws)).joints for draws in drawn])
     points = points[:, : len(KEYPOINT_NAMES)]
     focal = stream.uniform(800, 1600, (count, 1, 1))
@@ -58,7 +58,7 @@ def _mapped(points: Array) -> Array:
     return map_joints(scored, KEYPOINT_NAMES, JOINTS).joints[..., :2]
 
 
-def normalised(joints_px: Array) -> torch.Tensor:
+def normalized(joints_px: Array) -> torch.Tensor:
     """The network's input, as ``poses.joints.prepare_joints`` makes it, without its checks of each person."""
     scaled = (joints_px - joints_px.mean(axis=1, keepdims=True)) / joints_px.std(axis=1, keepdims=True)
     return torch.from_numpy(scaled.astype(np.float32))
@@ -75,7 +75,7 @@ def train(network: Lifter, inputs: Array, wanted: Array) -> None:
         batch = stream.integers(0, len(inputs), BATCH)
         noisy = inputs[batch] + stream.normal(0, NOISE, inputs[batch].shape) * heights[batch]
         loss = nn.functional.l1_loss(
-            network(normalised(noisy)), torch.from_numpy(wanted[batch].astype(np.float32))
+            network(normalized(noisy)), torch.from_numpy(wanted[batch].astype(np.float32))
         )
         optimizer.zero_grad()
         loss.backward()  # type: ignore[no-untyped-call]
@@ -97,7 +97,7 @@ def main() -> None:
     train(network, *people(SEED, PEOPLE))
     inputs, wanted = people(HELD_OUT_SEED, HELD_OUT)
     with torch.inference_mode():
-        found = network(normalised(inputs)).numpy()
+        found = network(normalized(inputs)).numpy()
     distance = np.linalg.norm(found - found[:, :1] - wanted, axis=2).mean()
     print(f"{HELD_OUT} held-out people: joints {distance:.1f} mm off in the mean (MPJPE)")
     with files.staged(given.output.absolute().parent) as stage:

@@ -34,7 +34,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from posedeploy import files
 from posedeploy.commands import evaluate as command
-from posedeploy.console.load_model import Described
+from posedeploy.console.load_model import ModelArgs
 from posedeploy.synthetic.coco_annotations import NAME, write_images
 from posedeploy.types import RunOptions
 from tools.training_data import CLOSE, WIDE, Batch, Batches, Phase
@@ -263,7 +263,7 @@ def evaluate(weights: Path) -> None:
     annotations = held_out / NAME
     write_images(held_out, HELD_OUT, HELD_OUT_SEED)
     result = weights.parent / "evaluation.json"
-    command.run(weights, annotations, held_out, RunOptions(), command.EvaluateOptions(), Described(), result)
+    command.run(weights, annotations, held_out, RunOptions(), command.EvaluateOptions(), ModelArgs(), result)
 
 
 def main() -> None:

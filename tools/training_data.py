@@ -17,7 +17,7 @@ from torch.utils.data import Dataset
 
 from posedeploy.poses.lightweight_openpose_2d import CONTRACT, KEYPOINT_NAMES
 from posedeploy.poses.limbs import FIELDS, LIMBS
-from posedeploy.synthetic import PARTS, Draws, Person, Scene, draw
+from posedeploy.synthetic import PARTS, Person, Rng, Scene, draw
 from posedeploy.types import Array
 
 STRIDE = 8
@@ -42,7 +42,7 @@ class Phase:
 
     sizes: tuple[tuple[int, int], ...]
     pixels: int
-    fitted: bool
+    resolve_spec: bool
 
 
 CLOSE = Phase(((128, 128), (128, 128), (160, 160), (192, 192)), 20 * 128 * 128, True)
@@ -57,7 +57,7 @@ FLIPPED_PARTS = np.array([0, *(1 + PARTS.index(part) for part in _MIRRORED)], np
 
 @dataclass(frozen=True)
 class Batch:
-    """images (N, 3, H, W), normalised; heatmaps (N, 19, h, w); pafs (N, 38, h, w); parts (N, h, w), what of a
+    """images (N, 3, H, W), normalized; heatmaps (N, 19, h, w); pafs (N, 38, h, w); parts (N, h, w), what of a
     body a cell shows; mask (N, 1, h, w), 0 where people are of whom nothing could be told."""
 
     images: Tensor
@@ -75,11 +75,11 @@ class Batches(Dataset[Batch]):
 
     def __getitem__(self, number: int) -> Batch:
         cv2.setNumThreads(1)
-        draws = Draws(self._seed, number, 1)
+        draws = Rng(self._seed, number, 1)
         width, height = draws.pick(self._phase.sizes)
         count = max(1, self._phase.pixels // (width * height) // CROPS)
         examples = [
-            example(scene, draws, (width, height), self._phase.fitted)
+            example(scene, draws, (width, height), self._phase.resolve_spec)
             for scene in _scenes(self._seed, number, count)
             for _ in range(CROPS)
         ]
@@ -90,16 +90,16 @@ def _scenes(seed: int, number: int, count: int) -> Iterator[Scene]:
     return (draw(seed, number * 64 + index) for index in range(count))
 
 
-def example(scene: Scene, draws: Draws, size: tuple[int, int], fitted: bool) -> tuple[Array, ...]:
+def example(scene: Scene, draws: Rng, size: tuple[int, int], resolve_spec: bool) -> tuple[Array, ...]:
     """One crop of a scene, of a size in px: what ``Batch`` holds of it."""
     person = draws.pick(scene.people)
     scale = CONTRACT.height / scene.image.shape[0] * 2 ** draws.about(0.1, 0.6)
-    if fitted:
+    if resolve_spec:
         scale = min(scale * 1.3, min(size) * draws.uniform(0.45, 1.15) / max(*person.box[2:], 24))
     image = cv2.resize(scene.image, None, fx=scale, fy=scale, interpolation=cv2.INTER_LINEAR)
     whole = (image.shape[1], image.shape[0])
     left, top = _corner(draws, person, scale, whole, size)
-    known = [person.recognisable and max(person.box[2:]) * scale >= SMALLEST_PX for person in scene.people]
+    known = [person.recognizable and max(person.box[2:]) * scale >= SMALLEST_PX for person in scene.people]
     ignored = [index + 1 for index, is_known in enumerate(known) if not is_known]
     unknown = cv2.resize(
         np.isin(scene.owners, ignored).astype(np.uint8), whole, interpolation=cv2.INTER_NEAREST
@@ -126,7 +126,7 @@ def example(scene: Scene, draws: Draws, size: tuple[int, int], fitted: bool) -> 
 
 
 def _corner(
-    draws: Draws, person: Person, scale: float, size: tuple[int, int], crop: tuple[int, int]
+    draws: Rng, person: Person, scale: float, size: tuple[int, int], crop: tuple[int, int]
 ) -> tuple[int, int]:
     """Where to cut: around the person, give or take."""
     x, y, width, height = person.box
@@ -147,14 +147,14 @@ def _cut(image: Array, left: int, top: int, width: int, height: int, ground: lis
 
 
 def heatmaps_of(people: list[tuple[Array, Array]], width: int, height: int) -> Array:
-    """(19, height, width) float32: a Gaussian at each labelled keypoint, and last the background."""
+    """(19, height, width) float32: a Gaussian at each labeled keypoint, and last the background."""
     maps = np.zeros((len(KEYPOINT_NAMES) + 1, height, width), np.float32)
     columns = np.arange(width, dtype=np.float32) * STRIDE + CELL_PX
     rows = np.arange(height, dtype=np.float32) * STRIDE + CELL_PX
-    for points, labelled in people:
+    for points, labeled in people:
         across = np.exp(-((points[:, 0, None] - columns) ** 2) / (2 * SIGMA_PX**2))
         down = np.exp(-((points[:, 1, None] - rows) ** 2) / (2 * SIGMA_PX**2))
-        for keypoint in np.flatnonzero(labelled):
+        for keypoint in np.flatnonzero(labeled):
             np.maximum(maps[keypoint], np.outer(down[keypoint], across[keypoint]), out=maps[keypoint])
     maps[maps < 0.01] = 0
     maps[-1] = 1 - maps[:-1].max(axis=0)
@@ -165,10 +165,10 @@ def pafs_of(people: list[tuple[Array, Array]], width: int, height: int) -> Array
     """(38, height, width) float32: the limbs' unit vectors, averaged where limbs of one kind cross."""
     fields = np.zeros((2 * len(LIMBS), height, width), np.float32)
     counts = np.zeros((len(LIMBS), height, width), np.float32)
-    for points, labelled in people:
+    for points, labeled in people:
         cells = (points - CELL_PX) / STRIDE
         for limb, (start, end) in enumerate(LIMBS):
-            if labelled[start] and labelled[end]:
+            if labeled[start] and labeled[end]:
                 _add_limb(fields, counts[limb], FIELDS[limb], cells[start], cells[end])
     for pair, count in zip(FIELDS, counts, strict=True):
         fields[2 * pair : 2 * pair + 2] /= np.maximum(count, 1)

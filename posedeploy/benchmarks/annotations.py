@@ -35,7 +35,7 @@ class AnnotatedImage:
 class Person:
     """A person who is in an image.
 
-    keypoints: (K, 3) x px, y px, v: 0 not labelled, 1 hidden, 2 seen. area: of the person in px^2. crowd: it
+    keypoints: (K, 3) x px, y px, v: 0 not labeled, 1 hidden, 2 seen. area: of the person in px^2. crowd: it
     stands for many, who are not told apart. height: of the box, over the image's.
     """
 

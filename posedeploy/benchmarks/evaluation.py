@@ -12,7 +12,7 @@ from posedeploy.benchmarks.annotations import Annotations
 from posedeploy.benchmarks.detections import Detection, Keypoints, detections
 from posedeploy.benchmarks.oks import THRESHOLDS, counts, precision_and_recall
 from posedeploy.errors import InputError
-from posedeploy.types import Effective, Poses
+from posedeploy.types import Poses, RuntimeInfo
 
 SliceName = Literal["all", "large"]
 
@@ -70,7 +70,7 @@ class Evaluation:
     """A network on annotated images. ``keypoints`` alone were scored; ``left_out`` only one side has."""
 
     label: str
-    effective: Effective
+    runtime_info: RuntimeInfo
     images: int
     keypoints: tuple[str, ...]
     left_out: tuple[str, ...]
@@ -82,19 +82,19 @@ def check_people(annotations: Annotations, common: Keypoints) -> None:
     """Refuse annotations by which nothing can be scored.
 
     Raises:
-        InputError: no image has a person with a labelled keypoint among those scored.
+        InputError: no image has a person with a labeled keypoint among those scored.
     """
     if not any(counts(person, common) for person in annotations.people):
         raise InputError(
             f"{annotations.path}: none of the {len(annotations.images)} images evaluated has a person with "
-            f"labelled keypoints of those the network finds ({', '.join(common.names)}), so there is nothing "
+            f"labeled keypoints of those the network finds ({', '.join(common.names)}), so there is nothing "
             "to score"
         )
 
 
 def evaluate(
     label: str,
-    effective: Effective,
+    runtime_info: RuntimeInfo,
     annotations: Annotations,
     common: Keypoints,
     poses: Iterable[tuple[int, Poses]],
@@ -121,7 +121,7 @@ def evaluate(
         annotations = annotations.select_images(sizes)
         check_people(annotations, common)
     slices = tuple(_slice(name, annotations, found, common) for name in MIN_HEIGHTS)
-    return Evaluation(label, effective, len(sizes), common.names, common.left_out, tuple(found), slices)
+    return Evaluation(label, runtime_info, len(sizes), common.names, common.left_out, tuple(found), slices)
 
 
 def _slice(name: SliceName, annotations: Annotations, found: list[Detection], common: Keypoints) -> Slice:

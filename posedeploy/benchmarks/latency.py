@@ -15,7 +15,7 @@ import numpy as np
 import psutil
 
 from posedeploy.runtimes.base import Runner
-from posedeploy.types import Effective, Hint, Tensors, TensorSpec
+from posedeploy.types import Hint, RuntimeInfo, Tensors, TensorSpec
 
 BLOCK = 10
 """Timed runs of one candidate in one round."""
@@ -41,7 +41,7 @@ class Latency:
     """
 
     label: str
-    effective: Effective
+    runtime_info: RuntimeInfo
     hint: Hint
     batch: int
     file_bytes: int | None
@@ -108,7 +108,7 @@ class Latency:
             f"the second half ran {abs(drift):.0%} {'slower' if drift > 0 else 'faster'} than the first: the "
             "clock rate or the load drifted"
             if abs(drift) > WIDE / 2
-            else f"with a steady centre: others use the cores (load {self.load_average:.1f} on "
+            else f"with a steady center: others use the cores (load {self.load_average:.1f} on "
             f"{psutil.cpu_count()})"
         )
         return (
@@ -226,7 +226,7 @@ def _in_flight(candidate: Candidate) -> list[float]:
 def _result(candidate: Candidate, times: list[float], hint: Hint, medians: dict[int, float]) -> Latency:
     return Latency(
         candidate.label,
-        candidate.runner.effective,
+        candidate.runner.runtime_info,
         hint,
         candidate.batch,
         candidate.file_bytes,

@@ -25,9 +25,9 @@ PERSON = 1
 
 
 def counts(person: Person, common: Keypoints, min_height: float = 0.0) -> bool:
-    """Whether a person has to be found: no crowd, a labelled keypoint among those scored, and high enough."""
-    labelled = bool((person.keypoints[common.annotated, 2] > 0).any())
-    return labelled and not person.crowd and person.height >= min_height
+    """Whether a person has to be found: no crowd, a labeled keypoint among those scored, and high enough."""
+    labeled = bool((person.keypoints[common.annotated, 2] > 0).any())
+    return labeled and not person.crowd and person.height >= min_height
 
 
 def precision_and_recall(

@@ -17,7 +17,7 @@ from posedeploy.benchmarks.noise_floor import Allowed, NoiseFloor, OutputNoise
 from posedeploy.benchmarks.tolerances import Tolerance
 from posedeploy.errors import ArtifactError
 from posedeploy.runtimes.base import Runner
-from posedeploy.types import Array, Effective, Tensors, TensorSpec
+from posedeploy.types import Array, RuntimeInfo, Tensors, TensorSpec
 
 
 @dataclass(frozen=True)
@@ -45,7 +45,7 @@ class OutputParity:
         return max(float(difference(a, b).max()) for a, b in self._pairs)
 
     @cached_property
-    def max_relative(self) -> float:
+    def rtol(self) -> float:
         """The largest difference over the output's largest absolute value on that input."""
         return max(float(relative_difference(a, b).max()) for a, b in self._pairs)
 
@@ -100,7 +100,7 @@ class Parity:
     """
 
     label: str
-    effective: Effective
+    runtime_info: RuntimeInfo
     outputs: tuple[OutputParity, ...]
     poses: PoseParity | None
     tolerance: Tolerance
@@ -113,7 +113,7 @@ class Parity:
     @cached_property
     def failures(self) -> tuple[str, ...]:
         """What lies beyond the tolerance, a sentence each; empty where the two are the same."""
-        by_size = sorted(self.outputs, key=lambda output: -output.max_relative)
+        by_size = sorted(self.outputs, key=lambda output: -output.rtol)
         found = [sentence for output in by_size if (sentence := self._failure(output))]
         if not self.outputs:
             found.append("there is no output to compare")
@@ -138,12 +138,12 @@ class Parity:
 
     def _failure(self, output: OutputParity) -> str:
         allowed, noise = self.allowed(output.name), self.noise(output.name)
-        if not output.max_relative <= allowed.largest:
+        if not output.rtol <= allowed.largest:
             worst = output.worst
             place = f"{output.name}[{', '.join(map(str, worst.index))}] on {worst.sample}"
             values = f"{worst.candidate:.6g} instead of {worst.reference:.6g}"
             return (
-                f"{place} is {values}: {output.max_relative:.1e} of the largest value, tolerance "
+                f"{place} is {values}: {output.rtol:.1e} of the largest value, tolerance "
                 f"{allowed.largest:.1e}{self._floor_text(noise.largest if noise else None)}"
             )
         if not output.rms_relative <= allowed.rms:
@@ -198,7 +198,7 @@ def compare(
         for name, arrays in kept.items()
     )
     poses = PoseParity(tuple(images)) if decode is not None else None
-    return Parity(label, candidate.effective, outputs, poses, tolerance, floor=floor)
+    return Parity(label, candidate.runtime_info, outputs, poses, tolerance, floor=floor)
 
 
 def one_image(outputs: Tensors, index: int) -> Tensors:

@@ -15,7 +15,7 @@ class RecordedRunner(Runner):
     def __init__(self, runner: Runner) -> None:
         self._runner = runner
         self._records: dict[int, tuple[Tensors, Tensors]] = {}
-        self.inputs, self.outputs, self.effective = runner.inputs, runner.outputs, runner.effective
+        self.inputs, self.outputs, self.runtime_info = runner.inputs, runner.outputs, runner.runtime_info
 
     @property
     def ranges(self) -> Ranges:

@@ -21,7 +21,7 @@ parallel blocks, tokens that the mean mesh is cut into, vertices of SMPL's mesh.
 
 class GraphConvolution(nn.Module):
     """(N, joints, inputs) to (N, joints, outputs), modulated per joint: a joint's own share, and its
-    neighbours'.
+    neighbors'.
 
     ``adj`` is the graph's, given with each call, or learned where there is none to give.
     """
@@ -232,7 +232,7 @@ class Gtrs(nn.Module):
         return self.pose_MRM(features), self.pose_PAM.linear_down(features)
 
 
-def recognises(shapes: dict[str, tuple[int, ...]]) -> bool:
+def recognizes(shapes: dict[str, tuple[int, ...]]) -> bool:
     """Whether these are the tensors of this network, or of its pose module alone."""
     return any(f"{prefix}G_block1.Block1.mgcn.M" in shapes for prefix in ("", "pose_PAM."))
 

@@ -23,7 +23,7 @@ class LightweightOpenPose2d(layers.Estimator):
         return tuple(output for estimate in estimates for output in estimate)
 
 
-def recognises(shapes: dict[str, tuple[int, ...]]) -> bool:
+def recognizes(shapes: dict[str, tuple[int, ...]]) -> bool:
     """Whether these are the tensors of this network."""
     return "initial_stage.heatmaps.1.0.weight" in shapes and not any(
         name.startswith("Pose3D.") for name in shapes

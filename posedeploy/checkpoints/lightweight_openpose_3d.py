@@ -77,7 +77,7 @@ class LightweightOpenPose3d(layers.Estimator):
         return self.Pose3D(torch.cat([features, heatmaps, pafs], dim=1)), heatmaps, pafs
 
 
-def recognises(shapes: dict[str, tuple[int, ...]]) -> bool:
+def recognizes(shapes: dict[str, tuple[int, ...]]) -> bool:
     """Whether these are the tensors of this network."""
     return "Pose3D.prediction.feature_maps.1.0.weight" in shapes
 

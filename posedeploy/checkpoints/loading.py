@@ -53,7 +53,7 @@ def open_checkpoint(
 
     Args:
         path: the file.
-        family: the network's name where it shall not be recognised from the tensors.
+        family: the network's name where it shall not be recognized from the tensors.
         mesh: the file with the triangles of the mesh that the network stands on, for a family that has one.
         drawn: the caller has a use of its own for the mesh, so any family may be given one.
         stages: how many refinement stages to use of lightweight-openpose-2d; None for one, as published.
@@ -104,7 +104,7 @@ def open_checkpoint(
 
 
 def _recognized(shapes: Shapes, families: Sequence[Family]) -> Family | None:
-    return next((family for family in families if plugins.module(family.network).recognises(shapes)), None)
+    return next((family for family in families if plugins.module(family.network).recognizes(shapes)), None)
 
 
 def _is_complete(shapes: Shapes, families: Sequence[Family]) -> bool:
@@ -189,7 +189,7 @@ def load_weights(module: nn.Module, checkpoint: Checkpoint, remedy: str) -> None
     if whole:
         raise CheckpointError(
             f"{checkpoint.path}: no floating-point numbers in {listed(whole)}; wanted are the "
-            "weights from before they were quantised"
+            "weights from before they were quantized"
         )
     broken = [name for name, tensor in checkpoint.tensors.items() if not _is_finite(tensor)]
     if broken:

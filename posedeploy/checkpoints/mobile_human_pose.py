@@ -202,7 +202,7 @@ class MobileHumanPose(nn.Module):
     def forward(self, data: Tensor) -> Tensor:
         bins = self.backbone.bins
         volumes = self.backbone(data).reshape(-1, self.joints, bins, bins * bins)
-        # The softmax is normalised after its moments are taken: the volumes are read once less, as sums only.
+        # The softmax is normalized after its moments are taken: the volumes are read once less, as sums only.
         weights = torch.exp(volumes - volumes.amax(dim=(2, 3), keepdim=True))
         by_depth = weights @ self.cells
         sums = by_depth.sum(dim=2)
@@ -210,7 +210,7 @@ class MobileHumanPose(nn.Module):
         return torch.cat([sums[..., 1:], z], dim=2) / sums[..., :1]
 
 
-def recognises(shapes: dict[str, tuple[int, ...]]) -> bool:
+def recognizes(shapes: dict[str, tuple[int, ...]]) -> bool:
     """Whether these are the tensors of this network."""
     return {"backbone.first_conv.0.weight", "backbone.final_layer.weight"} <= shapes.keys()
 

@@ -19,7 +19,7 @@ from posedeploy.checkpoints.pose2mesh_tiled import TiledMeshNet
 from posedeploy.errors import CheckpointError, InputError, MeshMissingError
 from posedeploy.families import joint_set, published_joint_set
 from posedeploy.joint_sets import JointSet
-from posedeploy.meshes.laplacians import joint_graph, normalised_laplacian
+from posedeploy.meshes.laplacians import joint_graph, normalized_laplacian
 from posedeploy.meshes.levels import Level, mesh_levels
 from posedeploy.meshes.sparse import Sparse
 from posedeploy.meshes.topology import Mesh
@@ -34,7 +34,7 @@ PUBLISHED_MESHES = {12288: "SMPL's, of 6890 vertices", 1088: "MANO's, of 778 ver
 
 
 class Stage(nn.Module):
-    """Two layers, each with normalisation and ReLU before it, added to their input."""
+    """Two layers, each with normalization and ReLU before it, added to their input."""
 
     def __init__(self, width: int) -> None:
         super().__init__()
@@ -172,7 +172,7 @@ class Pose2Mesh(nn.Module):
 
     def __init__(self, lifter: Lifter, widths: Widths, joint_set: JointSet, levels: Sequence[Level]) -> None:
         super().__init__()
-        joints = normalised_laplacian(joint_graph(joint_set))  # as published: not rescaled
+        joints = normalized_laplacian(joint_graph(joint_set))  # as published: not rescaled
         self.pose_lifter = lifter
         self.pose2mesh = MeshNet(widths, joints, levels)
         self._joints, self._levels = joints, levels
@@ -205,7 +205,7 @@ class Deployed(nn.Module):
         return self.pose2mesh(torch.cat([pose2d, pose3d / 1000], dim=2)), pose3d
 
 
-def recognises(shapes: dict[str, tuple[int, ...]]) -> bool:
+def recognizes(shapes: dict[str, tuple[int, ...]]) -> bool:
     """Whether these are the tensors of this network, or of its lifter alone."""
     return any(f"{prefix}linear_stages.0.w1.weight" in shapes for prefix in ("", "pose_lifter."))
 

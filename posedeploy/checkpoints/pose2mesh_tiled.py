@@ -1,11 +1,11 @@
 """Pose2Mesh's mesh network as it is exported: the same outputs from operators that every runtime has.
 
-Three things differ from the published form. The vertices that coarsening added have no neighbours and their
+Three things differ from the published form. The vertices that coarsening added have no neighbors and their
 children are added ones too, so nothing real depends on them: they are left out, close to half of all at the
 size of SMPL's mesh. A Chebyshev convolution ``x W0 + Lx W1 + (2LLx - x) W2`` is written ``xA + L(xB +
 L(xC))``, so that the products with L are as wide as the outputs, which are never wider than the inputs where
 there are many vertices; they run as tiles (``meshes.tiles``). And where each vertex is repeated, what needs
-no neighbours is computed before. Normalisation is in the weights.
+no neighbors is computed before. Normalization is in the weights.
 """
 
 from __future__ import annotations
@@ -68,7 +68,7 @@ class Product(nn.Module):
 
 
 class Convolution(nn.Module):
-    """One graph convolution with its normalisation inside the weights.
+    """One graph convolution with its normalization inside the weights.
 
     ``first`` is the product with the vertices as they come in; ``repeat`` says which of them each place
     repeats, None where they come one for one.

@@ -1,4 +1,4 @@
-"""pose-hg-3d: one centred person, 2D or 3D, by a ResNet and three transposed convolutions.
+"""pose-hg-3d: one centerd person, 2D or 3D, by a ResNet and three transposed convolutions.
 
 Sources: Zhou et al., "Towards 3D Human Pose Estimation in the Wild: a Weakly-supervised Approach"
 (arXiv:1704.02447), for the depth head; Xiao, Wu and Wei, "Simple Baselines for Human Pose Estimation and
@@ -132,7 +132,7 @@ def _upsampled(inputs: int, outputs: int) -> tuple[nn.Module, ...]:
     )  # fmt: skip
 
 
-def recognises(shapes: dict[str, tuple[int, ...]]) -> bool:
+def recognizes(shapes: dict[str, tuple[int, ...]]) -> bool:
     """Whether these are the tensors of this network."""
     return {"layer1.0.conv1.weight", "deconv_layers.0.weight", "hm.weight"} <= shapes.keys()
 

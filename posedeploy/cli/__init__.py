@@ -17,11 +17,11 @@ from posedeploy.cli.measure import bench, evaluate, parity
 from posedeploy.cli.predict import predict
 from posedeploy.cli.samples import samples
 from posedeploy.cli.toolchain import toolchain
-from posedeploy.console.error_handling import Boundary
+from posedeploy.console.error_handling import ErrorHandlingGroup
 from posedeploy.console.path_checks import CommandGroup
 
 app = CommandGroup(
-    cls=Boundary,
+    cls=ErrorHandlingGroup,
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     help="Takes a PyTorch human-pose checkpoint to any runtime and proves that the poses are still the same.",

@@ -34,7 +34,7 @@ def export(
     embed_preprocessing: Annotated[
         bool,
         typer.Option(
-            "--embed-preprocessing", help="Raw uint8 BGR image in; mean, scale and colour order inside."
+            "--embed-preprocessing", help="Raw uint8 BGR image in; mean, scale and color order inside."
         ),
     ] = False,
     device: Annotated[
@@ -70,7 +70,7 @@ def export(
     Example: posedeploy export human.pth --to openvino --to onnx -o out/
     """
     from posedeploy.commands import export as command
-    from posedeploy.console.load_model import Described
+    from posedeploy.console.load_model import ModelArgs
     from posedeploy.console.tensorrt_options import EngineFlags, engine_options
     from posedeploy.convert.export_options import AotiOptions, OnnxOptions
 
@@ -98,5 +98,5 @@ def export(
             tflite=command.tflite_options(converter, layout),
             toolchain=command.toolchain_options(converter, time_limit),
         ),
-        Described(family, network, contract, mesh, stages=shared.parse_stages(stages), weights=weights),
+        ModelArgs(family, network, contract, mesh, stages=shared.parse_stages(stages), weights=weights),
     )

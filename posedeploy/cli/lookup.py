@@ -25,17 +25,17 @@ def inspect(
     Example: posedeploy inspect out/human.xml
     """
     from posedeploy.commands import inspect as command
-    from posedeploy.console.load_model import Described
+    from posedeploy.console.load_model import ModelArgs
 
     command.run(
         file,
-        Described(family, network, contract, mesh, stages=shared.parse_stages(stages), weights=weights),
+        ModelArgs(family, network, contract, mesh, stages=shared.parse_stages(stages), weights=weights),
         json,
     )
 
 
 def families(json: shared.Json = None) -> None:
-    """List the networks that are known: joints, inputs, licences, where weights are published.
+    """List the networks that are known: joints, inputs, licenses, where weights are published.
 
     Example: posedeploy families
     """

@@ -44,14 +44,14 @@ def bench(
     Example: posedeploy bench out/human.xml out/human.onnx --threads 2 --json bench.json
     """
     from posedeploy.commands import bench as command
-    from posedeploy.console.load_model import Described
+    from posedeploy.console.load_model import ModelArgs
 
     command.run(
         models or [],
         shared.ARTIFACTS,
         shared.run_options(device, precision, threads, "latency" if latency else "throughput"),
         command.BenchOptions(runs, shared.parse_size(input_size), batch, runtime, checkpoint),
-        Described(family, network, contract, mesh, stages=shared.parse_stages(stages), weights=weights),
+        ModelArgs(family, network, contract, mesh, stages=shared.parse_stages(stages), weights=weights),
         json,
     )
 
@@ -64,7 +64,7 @@ def parity(
     device: shared.Device = "CPU",
     threads: shared.Threads = None,
     precision: shared.PrecisionName = "fp32",
-    max_relative: Annotated[
+    rtol: Annotated[
         float | None,
         typer.Option(
             help="Tolerance of an output's largest value; without it, 2 times the noise floor passes too.",
@@ -104,13 +104,13 @@ def parity(
     """
     from posedeploy.commands import parity as command
     from posedeploy.commands.parity_comparison import ParityOptions
-    from posedeploy.console.load_model import Described
+    from posedeploy.console.load_model import ModelArgs
 
     same = command.run(
         models,
         shared.run_options(device, precision, threads),
-        ParityOptions(images, checkpoint, runtime, max_relative, max_px, max_mm, noise_floor=noise_floor),
-        Described(family, network, contract, mesh, stages=shared.parse_stages(stages), weights=weights),
+        ParityOptions(images, checkpoint, runtime, rtol, max_px, max_mm, noise_floor=noise_floor),
+        ModelArgs(family, network, contract, mesh, stages=shared.parse_stages(stages), weights=weights),
         json,
     )
     raise typer.Exit(0 if same else 1)
@@ -149,16 +149,16 @@ def evaluate(
     Example: posedeploy evaluate human.xml --annotations coco.json --images coco/
     """
     from posedeploy.commands import evaluate as command
-    from posedeploy.console.load_model import Described
-    from posedeploy.console.person_source import Where
+    from posedeploy.console.load_model import ModelArgs
+    from posedeploy.console.person_source import PersonArgs
 
     command.run(
         model,
         annotations,
         images,
         shared.run_options(device, precision, threads, "throughput"),
-        command.EvaluateOptions(limit, runtime, Where(None, detector, detector_spec)),
-        Described(
+        command.EvaluateOptions(limit, runtime, PersonArgs(None, detector, detector_spec)),
+        ModelArgs(
             family, network, contract, height=height, stages=shared.parse_stages(stages), weights=weights
         ),
         json,

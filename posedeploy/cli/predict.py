@@ -123,13 +123,13 @@ def predict(
     Example: posedeploy predict out/human.xml photo.jpg -o poses/
     """
     from posedeploy.commands import predict as command
-    from posedeploy.console.load_model import Described
-    from posedeploy.console.person_source import Where
+    from posedeploy.console.load_model import ModelArgs
+    from posedeploy.console.person_source import PersonArgs
     from posedeploy.predict.box_files.box_content import BoxOptions
     from posedeploy.predict.joint_files.joint_source import JointsOptions
     from posedeploy.predict.threshold import Threshold
 
-    where = Where(
+    where = PersonArgs(
         boxes,
         detector,
         detector_spec,
@@ -146,7 +146,7 @@ def predict(
         command.PredictSettings(
             show, draw, track, smooth, fx, extrinsics, runtime, where, mesh_format, fps, of_joints, recursive
         ),
-        Described(
+        ModelArgs(
             family,
             network,
             contract,

@@ -22,12 +22,12 @@ from posedeploy.benchmarks.inputs import (
 )
 from posedeploy.benchmarks.latency import Candidate, Latency
 from posedeploy.benchmarks.machine_info import this_machine
-from posedeploy.console.load_model import Described, is_checkpoint, open_described, pytorch_runner
+from posedeploy.console.load_model import ModelArgs, is_checkpoint, open_described, pytorch_runner
 from posedeploy.console.output import check_json, counting, out, say, show, warn, working, write_json
 from posedeploy.console.tables import bytes_of, footprint_table, integers_line, latency_table
 from posedeploy.errors import InputError, PoseDeployError
 from posedeploy.runtimes.base import Runner
-from posedeploy.runtimes.load_runner import devices_of, fitted, open_artifact, open_runner, runner_of
+from posedeploy.runtimes.load_runner import devices_of, open_artifact, open_runner, resolve_spec, runner_of
 from posedeploy.types import Artifact, Model, ModelSpec, Ranges, RunOptions, Stages, Tensors
 
 
@@ -47,7 +47,7 @@ def run(
     folder: Path,
     options: RunOptions,
     settings: BenchOptions,
-    described: Described,
+    described: ModelArgs,
     json: Path | None,
 ) -> None:
     """Time every model named, or every artifact in the folder, and show the tables."""
@@ -121,7 +121,7 @@ def _runnable(paths: list[Path], options: RunOptions, settings: BenchOptions) ->
 
 
 def _candidates(
-    paths: list[Path], options: RunOptions, settings: BenchOptions, described: Described, opened: ExitStack
+    paths: list[Path], options: RunOptions, settings: BenchOptions, described: ModelArgs, opened: ExitStack
 ) -> list[Candidate]:
     """Every model named, after PyTorch on its checkpoint, which comes once per checkpoint and input.
 
@@ -155,12 +155,12 @@ def _unique(label: str, candidates: list[Candidate]) -> str:
     return f"{label} #{same + 1}" if same else label
 
 
-def _description(path: Path, paths: list[Path], described: Described) -> Described:
+def _description(path: Path, paths: list[Path], described: ModelArgs) -> ModelArgs:
     """What the user said, for a model without a manifest, or for the only one that is named."""
-    return described if len(paths) == 1 or not manifest.has_one(path) else Described()
+    return described if len(paths) == 1 or not manifest.has_one(path) else ModelArgs()
 
 
-def _model(path: Path, described: Described) -> tuple[Model, ModelSpec]:
+def _model(path: Path, described: ModelArgs) -> tuple[Model, ModelSpec]:
     model: Model = plugins.load("posedeploy.console.pytorch_models:open_model")(path, described)
     return model, model.spec
 
@@ -184,7 +184,7 @@ def _loaded(
     specs: list[ModelSpec] = []
 
     def tensors(runner: Runner) -> Tensors:
-        specs.append(fitted(artifact, runner))
+        specs.append(resolve_spec(artifact, runner))
         return _tensors(specs[0], settings, runner.ranges)
 
     candidate = latency.load(
@@ -202,7 +202,7 @@ def _baseline(
     spec: ModelSpec,
     options: RunOptions,
     settings: BenchOptions,
-    described: Described,
+    described: ModelArgs,
     opened: ExitStack,
 ) -> Candidate | None:
     """PyTorch on the artifact's checkpoint; None, and a remark, where that is not to be had."""

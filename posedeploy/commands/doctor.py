@@ -19,9 +19,9 @@ def run(json: Path | None) -> bool:
     with working("trying every target and runtime"), tempfile.TemporaryDirectory() as folder:
         findings = run_checks(CHECKS, Path(folder))
     found = table("What works here", ["", "name", "state", ""])
-    colours = {"works": "green", "untried": "yellow", "missing": "yellow", "broken": "red"}
+    colors = {"works": "green", "untried": "yellow", "missing": "yellow", "broken": "red"}
     for finding in findings:
-        state = f"[{colours[finding.state]}]{finding.state}[/]"
+        state = f"[{colors[finding.state]}]{finding.state}[/]"
         found.add_row(finding.kind, finding.name, state, escape(finding.detail))
     installed = versions()
     show(found)

@@ -31,7 +31,7 @@ BROKEN = (PoseDeployError, ImportError, OSError, RuntimeError, TypeError)
 
 
 @dataclass(frozen=True)
-class Finding:
+class CheckResult:
     """One target or runtime: ``works`` (and on which devices), ``untried``, ``missing`` (and the command
     that installs it) or ``broken`` (and why)."""
 
@@ -41,11 +41,11 @@ class Finding:
     detail: str
 
 
-def try_target(target: Target, model: Model | None, folder: Path) -> tuple[list[Finding], list[Artifact]]:
+def try_target(target: Target, model: Model | None, folder: Path) -> tuple[list[CheckResult], list[Artifact]]:
     """Export a model to a target in every way that this machine has; what was found, and what was made."""
     lacking = missing(*target.packages)
     if lacking or model is None:
-        return [Finding("target", target.name, "missing", install(lacking))], []
+        return [CheckResult("target", target.name, "missing", install(lacking))], []
     findings, made = [], []
     for flags, options in WAYS.get(target.name, _one_way)().items():
         name = f"{target.name} {flags}".rstrip()
@@ -53,13 +53,13 @@ def try_target(target: Target, model: Model | None, folder: Path) -> tuple[list[
             export = plugins.load("posedeploy.convert.export:export")
             made += export(model, [target.name], folder / name, "probe", options)
         except MissingPackageError as error:
-            findings.append(Finding("target", name, "missing", copyable(error)))
+            findings.append(CheckResult("target", name, "missing", copyable(error)))
         except DeviceError as error:
-            findings.append(Finding("target", name, "untried", first_line(error)))
+            findings.append(CheckResult("target", name, "untried", first_line(error)))
         except BROKEN as error:
-            findings.append(Finding("target", name, "broken", first_line(error)))
+            findings.append(CheckResult("target", name, "broken", first_line(error)))
         else:
-            findings.append(Finding("target", name, "works", ""))
+            findings.append(CheckResult("target", name, "works", ""))
     return findings, made
 
 
@@ -85,14 +85,14 @@ WAYS: Mapping[str, Callable[[], Mapping[str, ExportOptions]]] = {"tensorrt": _li
 """The options to try a target with, by the flags that ask for them, where it has more than the usual ones."""
 
 
-def try_runtime(runtime: Runtime, model: Model | None, artifacts: list[Artifact]) -> Finding:
+def try_runtime(runtime: Runtime, model: Model | None, artifacts: list[Artifact]) -> CheckResult:
     """Run what was made for a runtime, on each of its devices; for PyTorch the model itself."""
     lacking = missing(runtime.package)
     if lacking:
-        return Finding("runtime", runtime.name, "missing", install(lacking))
+        return CheckResult("runtime", runtime.name, "missing", install(lacking))
     usable = [artifact for artifact in artifacts if runtime.name in TARGETS[artifact.target].runtimes]
     if model is None or not (usable or runtime.name == "pytorch"):
-        return Finding(
+        return CheckResult(
             "runtime", runtime.name, "untried", "no target works, so there is nothing to try it on"
         )
     tried: list[Artifact | None] = [*usable] or [None]
@@ -104,11 +104,11 @@ def try_runtime(runtime: Runtime, model: Model | None, artifacts: list[Artifact]
             devices += [device for device in on if device not in devices]
             refusals += [] if on else [refused]
     except BROKEN as error:
-        return Finding("runtime", runtime.name, "broken", first_line(error))
+        return CheckResult("runtime", runtime.name, "broken", first_line(error))
     if not devices:  # without the CPU among its devices, that this machine has none of them is no fault
         state: State = "broken" if "CPU" in runtime.devices else "untried"
-        return Finding("runtime", runtime.name, state, refusals[0])
-    return Finding("runtime", runtime.name, "works", "; ".join([f"on {', '.join(devices)}", *refusals]))
+        return CheckResult("runtime", runtime.name, state, refusals[0])
+    return CheckResult("runtime", runtime.name, "works", "; ".join([f"on {', '.join(devices)}", *refusals]))
 
 
 def _run_on_each(runtime: Runtime, model: Model, artifact: Artifact | None) -> tuple[list[str], str]:

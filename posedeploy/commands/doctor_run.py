@@ -10,7 +10,7 @@ from typing import Any, TypeAlias
 import msgspec
 
 from posedeploy.backends import RUNTIMES, TARGETS
-from posedeploy.commands.doctor_checks import Finding, FindingKind
+from posedeploy.commands.doctor_checks import CheckResult, FindingKind
 from posedeploy.environments.table import TOOLCHAINS
 from posedeploy.isolation.messages import what_happened
 from posedeploy.isolation.tasks import ChildFailedError, run_task
@@ -37,11 +37,13 @@ TIME_LIMIT_S = 900.0
 class Result(msgspec.Struct, frozen=True):
     """What one check gave: its rows, and the artifacts that it made, which the runtimes are tried on."""
 
-    findings: list[Finding]
+    findings: list[CheckResult]
     artifacts: list[dict[str, Any]]
 
 
-def run_checks(checks: Sequence[Check], folder: Path, time_limit_s: float = TIME_LIMIT_S) -> list[Finding]:
+def run_checks(
+    checks: Sequence[Check], folder: Path, time_limit_s: float = TIME_LIMIT_S
+) -> list[CheckResult]:
     """Return what every check found. One that ends its process is ``broken``.
 
     Args:
@@ -65,7 +67,7 @@ def run_checks(checks: Sequence[Check], folder: Path, time_limit_s: float = TIME
         if failure is not None and len(results) < len(checks):
             kind, name = checks[len(results)]
             detail = f"the process that tried it {what_happened(failure)}"
-            results.append(Result([Finding(kind, name, "broken", detail)], []))
+            results.append(Result([CheckResult(kind, name, "broken", detail)], []))
     return [finding for result in results for finding in result.findings]
 
 

@@ -12,7 +12,7 @@ import msgspec
 
 from posedeploy import plugins
 from posedeploy.backends import RUNTIMES, TARGETS
-from posedeploy.commands.doctor_checks import Finding, FindingKind, try_runtime, try_target
+from posedeploy.commands.doctor_checks import CheckResult, FindingKind, try_runtime, try_target
 from posedeploy.commands.doctor_components import (
     check_cuda,
     check_evaluation,
@@ -36,16 +36,16 @@ class _Checks:
     folder: Path
     artifacts: list[Artifact]
 
-    def target(self, name: str) -> list[Finding]:
+    def target(self, name: str) -> list[CheckResult]:
         findings, made = try_target(TARGETS[name], _model(), self.folder)
         self.artifacts.extend(made)
         return findings
 
-    def runtime(self, name: str) -> list[Finding]:
+    def runtime(self, name: str) -> list[CheckResult]:
         return [try_runtime(RUNTIMES[name], _model(), self.artifacts)]
 
-    def run(self, kind: FindingKind, name: str) -> list[Finding]:
-        table: Mapping[FindingKind, Callable[[], list[Finding]]] = {
+    def run(self, kind: FindingKind, name: str) -> list[CheckResult]:
+        table: Mapping[FindingKind, Callable[[], list[CheckResult]]] = {
             "target": lambda: self.target(name),
             "runtime": lambda: self.runtime(name),
             "library": lambda: [check_library(LIBRARIES[name])],

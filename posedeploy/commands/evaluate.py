@@ -20,9 +20,9 @@ from posedeploy.benchmarks.machine_info import this_machine
 from posedeploy.benchmarks.oks import THRESHOLDS
 from posedeploy.commands.evaluate_annotations import check_annotations, unmatched
 from posedeploy.commands.evaluate_images import find_images
-from posedeploy.console.load_model import SAMPLE, Described, open_finder
+from posedeploy.console.load_model import SAMPLE, ModelArgs, open_finder
 from posedeploy.console.output import check_json, counting, out, say, show, warn, working, write_json
-from posedeploy.console.person_source import Where, finder_of
+from posedeploy.console.person_source import PersonArgs, finder_of
 from posedeploy.console.tables import running, table
 from posedeploy.errors import InputError, MissingPackageError
 from posedeploy.predict.chain import Predictor
@@ -41,7 +41,7 @@ class EvaluateOptions:
 
     limit: int | None = None
     runtime: str | None = None
-    where: Where = field(default_factory=Where)
+    where: PersonArgs = field(default_factory=PersonArgs)
 
 
 def run(
@@ -50,7 +50,7 @@ def run(
     folder: Path,
     options: RunOptions,
     settings: EvaluateOptions,
-    described: Described,
+    described: ModelArgs,
     json: Path | None,
 ) -> None:
     """Evaluate one model and show the table."""
@@ -81,7 +81,7 @@ def run(
         ):
             result = evaluate(
                 str(artifact.path),
-                runner.effective,
+                runner.runtime_info,
                 annotations,
                 common,
                 found,
@@ -103,7 +103,7 @@ def document(
         "machine": asdict(this_machine()),
         "label": result.label,
         "model_sha256": artifact_files.hashes_of(artifact),
-        "effective": asdict(result.effective),
+        "runtime_info": asdict(result.runtime_info),
         "detector": None if detector is None else str(detector),
         "annotations": str(annotations.path),
         "annotations_sha256": annotations.sha256,
@@ -214,7 +214,7 @@ def _check_size(path: Path, found: tuple[int, ...], image: AnnotatedImage) -> No
 
 def _show(result: Evaluation) -> None:
     out.print(result.label, style="bold", markup=False, soft_wrap=True)
-    out.print(escape(running(result.effective)), style="dim", soft_wrap=True)
+    out.print(escape(running(result.runtime_info)), style="dim", soft_wrap=True)
     show(evaluation_table(result))
     found = counted(len(result.detections), "person", "people")
     line = f"{found} found in {counted(result.images, 'image')}; {len(result.keypoints)} keypoints scored"

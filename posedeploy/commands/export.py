@@ -8,7 +8,7 @@ from typing import get_args
 
 from posedeploy import manifest, plugins
 from posedeploy.backends import TARGETS
-from posedeploy.console.load_model import SAMPLE_REMARK, Described
+from posedeploy.console.load_model import SAMPLE_REMARK, ModelArgs
 from posedeploy.console.options import chosen
 from posedeploy.console.output import advancing, say, show, working
 from posedeploy.console.pytorch_models import open_model, stem_of
@@ -122,7 +122,7 @@ def run(
     folder: Path,
     stem: str | None,
     options: ExportOptions,
-    described: Described,
+    described: ModelArgs,
 ) -> None:
     """Export and show what was made."""
     if checkpoint is None:
@@ -153,5 +153,5 @@ def export_sample(folder: Path) -> list[Artifact]:
         name for name, row in TARGETS.items() if row.usual and all(map(plugins.version_of, row.packages))
     ]
     return export_to(
-        open_model(None, Described()), usable or list(TARGETS), folder, "sample", ExportOptions()
+        open_model(None, ModelArgs()), usable or list(TARGETS), folder, "sample", ExportOptions()
     )

@@ -39,7 +39,7 @@ def _facts(family: Family) -> Table:
         "input": family.input,
         "parameters": family.parameters,
         "GFLOP": family.gflop,
-        "licence": f"code {family.code_licence}, weights {family.weights_licence}",
+        "license": f"code {family.code_licence}, weights {family.weights_licence}",
         "weights": fetch,
     }.items():
         shown.add_row(name, value)

@@ -11,7 +11,7 @@ from rich.table import Table
 
 from posedeploy import files, manifest, plugins
 from posedeploy.console.load_model import (
-    Described,
+    ModelArgs,
     check_unchosen,
     is_checkpoint,
     open_described,
@@ -24,19 +24,19 @@ from posedeploy.keypoint_descriptions import undescribed
 from posedeploy.own_keypoints import count_limbs
 from posedeploy.printable import listed, printable
 from posedeploy.runtimes.isolated import describe_in_child
-from posedeploy.runtimes.load_runner import devices_of, fitted
+from posedeploy.runtimes.load_runner import devices_of, resolve_spec
 from posedeploy.types import Artifact, Fit, Model, ModelSpec, Provenance, RunOptions, Weights
 
 FITS: dict[Fit, str] = {
     "pad": "height {0.height}, pad to multiples of {0.multiple}",
     "crop": "height {0.height}, crop to multiples of {0.multiple}",
     "box": "{0.height}x{0.width}, a person's box {0.margin:g} times as large",
-    "centre": "{0.height}x{0.width}, the whole image, or a person's box {0.margin:g} times as large",
+    "center": "{0.height}x{0.width}, the whole image, or a person's box {0.margin:g} times as large",
 }
 """How an image comes to the size of the input, by the contract's ``fit``."""
 
 
-def run(path: Path, described: Described, json: Path | None) -> None:
+def run(path: Path, described: ModelArgs, json: Path | None) -> None:
     """Show what is known of a file; a model file is also loaded, in a child process, so that what is shown is
     what runs and a crash of its runtime is an error here."""
     with working(f"reading {path}"):
@@ -51,7 +51,7 @@ def run(path: Path, described: Described, json: Path | None) -> None:
         write_json(json, document | {"facts": facts, "spec": msgspec.to_builtins(spec), "tensors": tensors})
 
 
-def _checkpoint(path: Path, described: Described) -> tuple[dict[str, Any], ModelSpec, list[list[str]]]:
+def _checkpoint(path: Path, described: ModelArgs) -> tuple[dict[str, Any], ModelSpec, list[list[str]]]:
     model: Model = plugins.load("posedeploy.console.pytorch_models:open_model")(path, described)
     tensors = [
         [tensor.name, "x".join(map(str, tensor.shape)) or "scalar", tensor.dtype] for tensor in model.stored
@@ -81,7 +81,7 @@ def _weights(weights: Weights) -> dict[str, str]:
     return {name: fact for name, fact in facts.items() if fact}
 
 
-def _artifact(path: Path, described: Described) -> tuple[dict[str, Any], ModelSpec]:
+def _artifact(path: Path, described: ModelArgs) -> tuple[dict[str, Any], ModelSpec]:
     refuse_stages(path, described)
     check_unchosen(path, described)
     artifact: Artifact = open_described(path, described)
@@ -90,8 +90,8 @@ def _artifact(path: Path, described: Described) -> tuple[dict[str, Any], ModelSp
     if artifact.provenance is None or "CPU" in devices:
         options = RunOptions("CPU" if "CPU" in devices else devices[0])
         report = describe_in_child(artifact, options)
-        spec = fitted(artifact, report)
-        runs = {"runs on": running(report.effective), **report.effective.details}
+        spec = resolve_spec(artifact, report)
+        runs = {"runs on": running(report.runtime_info), **report.runtime_info.details}
     facts = {
         "target": artifact.target,
         "file": size(bytes_of(artifact)),
@@ -135,13 +135,12 @@ def _show(path: Path, facts: dict[str, Any], spec: ModelSpec, tensors: list[list
     rows = {"family": spec.family, "variant": spec.variant} | facts
     if contract is not None:
         rows |= {
-            "image": f"{contract.colour_order}, (value - {_three(contract.mean)})"
-            f" / {_three(contract.deviation)}",
+            "image": f"{contract.color_order}, (value - {_three(contract.mean)}) / {_three(contract.std)}",
             "size": FITS[contract.fit].format(contract),
             "embedded": ", ".join(contract.embedded) or "nothing: the caller prepares the image",
         }
     if spec.joints is not None:
-        rows["joints"] = f"2D, those of {spec.joints.joint_set}, normalised per person"
+        rows["joints"] = f"2D, those of {spec.joints.joint_set}, normalized per person"
     rows["keypoints"] = (
         f"{len(spec.keypoint_names)}: {' '.join(spec.keypoint_names)}" if spec.keypoint_names else "unknown"
     )

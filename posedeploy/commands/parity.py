@@ -8,7 +8,7 @@ from posedeploy.benchmarks.parity import Parity
 from posedeploy.commands.parity_comparison import ParityOptions, against_pytorch
 from posedeploy.commands.parity_document import document
 from posedeploy.commands.parity_tables import noise_lines, parity_heading, parity_table, poses_line
-from posedeploy.console.load_model import Described, open_described
+from posedeploy.console.load_model import ModelArgs, open_described
 from posedeploy.console.output import check_json, fail, out, write_json
 from posedeploy.console.tables import integers_line
 from posedeploy.errors import DeviceError, InputError, MissingPackageError
@@ -16,7 +16,7 @@ from posedeploy.types import RunOptions
 
 
 def run(
-    paths: list[Path], options: RunOptions, settings: ParityOptions, described: Described, json: Path | None
+    paths: list[Path], options: RunOptions, settings: ParityOptions, described: ModelArgs, json: Path | None
 ) -> bool:
     """Compare every artifact, show the tables; whether all are the same as PyTorch."""
     check_tolerances(settings)

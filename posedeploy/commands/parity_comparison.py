@@ -18,7 +18,7 @@ from posedeploy.benchmarks.recorded_runner import RecordedRunner
 from posedeploy.benchmarks.tolerances import Tolerance, default_tolerance, torch_precision
 from posedeploy.checkpoints.float64 import in_float64
 from posedeploy.commands.parity_inputs import ParityInputs, parity_inputs
-from posedeploy.console.load_model import Described, pytorch_runner
+from posedeploy.console.load_model import ModelArgs, pytorch_runner
 from posedeploy.console.output import counting, say, working
 from posedeploy.console.pytorch_models import reference_model
 from posedeploy.errors import DeviceError, first_line
@@ -27,7 +27,7 @@ from posedeploy.keypoint_descriptions import undescribed
 from posedeploy.reduced_precision import DTYPES, ReducedPrecision
 from posedeploy.runtimes.adapted import adapt_runner
 from posedeploy.runtimes.base import Runner
-from posedeploy.runtimes.load_runner import fitted, open_runner
+from posedeploy.runtimes.load_runner import open_runner, resolve_spec
 from posedeploy.types import Artifact, Camera, Model, ModelSpec, Precision, RunOptions
 
 
@@ -59,7 +59,7 @@ class ParityOptions:
 
 
 def against_pytorch(
-    artifact: Artifact, options: RunOptions, settings: ParityOptions, described: Described
+    artifact: Artifact, options: RunOptions, settings: ParityOptions, described: ModelArgs
 ) -> Parity:
     """Compare one artifact with its checkpoint.
 
@@ -70,16 +70,16 @@ def against_pytorch(
         model = reference_model(artifact, settings.checkpoint, described)
         opened = open_runner(artifact, options, settings.runtime)
     with opened:
-        spec = fitted(artifact, opened)
+        spec = resolve_spec(artifact, opened)
         candidate = RecordedRunner(adapt_runner(opened, spec))
         inputs = parity_inputs(model.spec, spec, settings.images, candidate.ranges)
-        tolerance = settings.tolerance(opened.effective.precision)
+        tolerance = settings.tolerance(opened.runtime_info.precision)
         case = _Case(str(artifact.path), model, spec, candidate, inputs, settings, tolerance, _decode(spec))
         case.run_candidate()
     on_cpu = RunOptions(threads=options.threads if options.device == "CPU" else None)
     with _recorded(model, on_cpu) as reference:
-        effective = candidate.effective
-        if (effective.device, effective.precision) == ("CPU", "fp32") and not settings.noise_floor:
+        runtime_info = candidate.runtime_info
+        if (runtime_info.device, runtime_info.precision) == ("CPU", "fp32") and not settings.noise_floor:
             result = case.compared(reference, None)
             if result.passed or case.tolerance.is_fixed:
                 return result
@@ -132,7 +132,7 @@ class _Case:
 
     def judged(self, reference: RecordedRunner, options: RunOptions) -> Parity:
         """The candidate, judged by the noise of PyTorch with these options in the candidate's precision."""
-        reported = self.candidate.effective.precision
+        reported = self.candidate.runtime_info.precision
         precision = torch_precision(reported)
         if precision is None:
             note = f"no noise floor: {reported!r}, as the runtime reports its precision, is none of PyTorch's"

@@ -28,7 +28,7 @@ def document(results: list[Parity]) -> dict[str, Any]:
 def _entry(result: Parity) -> dict[str, Any]:
     return {
         "label": result.label,
-        "effective": asdict(result.effective),
+        "runtime_info": asdict(result.runtime_info),
         "input_specs": [asdict(tensor) for tensor in result.input_specs],
         "output_specs": [asdict(tensor) for tensor in result.output_specs],
         "tolerance": asdict(result.tolerance),
@@ -49,7 +49,7 @@ def _output(result: Parity, output: OutputParity) -> dict[str, Any]:
         "name": output.name,
         "samples": output.samples,
         "max_absolute": output.max_absolute,
-        "max_relative": output.max_relative,
+        "max_relative": output.rtol,
         "max_relative_floor": noise and noise.largest,
         "max_relative_tolerance": allowed.largest,
         "rms_relative": output.rms_relative,

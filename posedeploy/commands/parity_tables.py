@@ -20,7 +20,7 @@ def parity_heading(result: Parity) -> str:
     limits = f"{tolerance.rtol:.0e} of the largest value, {tolerance.px:g} px, {tolerance.mm:g} mm"
     return (
         f"[bold]{escape(result.label)}[/]: {verdict}{reference}\n"
-        f"[dim]{escape(running(result.effective))}\n"
+        f"[dim]{escape(running(result.runtime_info))}\n"
         f"tolerance: {limits}[/]"
     )
 
@@ -32,7 +32,7 @@ def parity_table(result: Parity) -> Table:
     noise = ["floor", "rms", "floor"] if floor is not None else []
     made = table(None, ["output"], ["max abs", "max rel", *noise, "cosine"])
     for output in result.outputs:
-        cells = [output.max_absolute, output.max_relative]
+        cells = [output.max_absolute, output.rtol]
         if floor is not None:
             of_output = floor.outputs[output.name]
             cells += [of_output.largest, output.rms_relative, of_output.rms]

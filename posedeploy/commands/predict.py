@@ -6,10 +6,10 @@ from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from posedeploy.console.load_model import Described, open_named
+from posedeploy.console.load_model import ModelArgs, open_named
 from posedeploy.console.options import chosen
 from posedeploy.console.output import counting, out, say, warn, working
-from posedeploy.console.person_source import Where, finder_of, people_of
+from posedeploy.console.person_source import PersonArgs, finder_of, people_of
 from posedeploy.console.recorded_files import find_recorded
 from posedeploy.errors import InputError
 from posedeploy.families import mesh_output
@@ -43,7 +43,7 @@ class PredictSettings:
     fx: float | None = None
     extrinsics: Path | None = None
     runtime: str | None = None
-    where: Where = field(default_factory=Where)
+    where: PersonArgs = field(default_factory=PersonArgs)
     mesh_format: str = "obj"
     fps: float | None = None
     joints: JointsOptions = field(default_factory=JointsOptions)
@@ -56,7 +56,7 @@ def run(
     folder: Path,
     options: RunOptions,
     settings: PredictSettings,
-    described: Described,
+    described: ModelArgs,
 ) -> bool:
     """Predict, show what was written; whether all of the source was used."""
     if Path(source_name).is_dir() and Path(source_name).resolve() == folder.resolve():

@@ -21,7 +21,7 @@ from posedeploy.plugins import missing_package
 ARGUMENTS = "posedeploy.arguments"
 
 
-class Boundary(TyperGroup):
+class ErrorHandlingGroup(TyperGroup):
     """The group that all commands run in."""
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:

@@ -14,7 +14,7 @@ from posedeploy.errors import ArtifactError, InputError, MeshMissingError
 from posedeploy.poses.preprocess import at_height
 from posedeploy.predict.chain import finds_nobody
 from posedeploy.runtimes.base import Runner
-from posedeploy.runtimes.load_runner import fitted, open_artifact, open_runner
+from posedeploy.runtimes.load_runner import open_artifact, open_runner, resolve_spec
 from posedeploy.types import Artifact, Model, ModelSpec, RunOptions, StageCount
 
 SAMPLE = Path("sample")
@@ -25,7 +25,7 @@ SAMPLE_REMARK = (
 
 
 @dataclass(frozen=True)
-class Described:
+class ModelArgs:
     """What the user said of a model beside its path.
 
     drawn: the command draws on the mesh itself, so it may be given for a network that stands on none.
@@ -65,7 +65,7 @@ def is_checkpoint(path: Path) -> bool:
     return kind is not None and kind.weights and kind.name != "pickle"
 
 
-def check_unchosen(path: Path, described: Described) -> None:
+def check_unchosen(path: Path, described: ModelArgs) -> None:
     """Refuse ``--weights`` for a model file.
 
     Raises:
@@ -79,7 +79,7 @@ def check_unchosen(path: Path, described: Described) -> None:
 
 
 def open_named(
-    path: Path | None, options: RunOptions, described: Described, runtime: str | None = None
+    path: Path | None, options: RunOptions, described: ModelArgs, runtime: str | None = None
 ) -> tuple[Runner, Artifact]:
     """A runner for a checkpoint (on PyTorch) or a model file, and what it runs, its spec filled in.
 
@@ -103,12 +103,12 @@ def open_named(
     artifact = open_described(path, described)
     with ExitStack() as on_error:
         runner = on_error.enter_context(open_runner(artifact, options, runtime))
-        artifact = replace(artifact, spec=_scaled(fitted(artifact, runner), described))
+        artifact = replace(artifact, spec=_scaled(resolve_spec(artifact, runner), described))
         on_error.pop_all()
     return runner, artifact
 
 
-def open_described(path: Path, described: Described) -> Artifact:
+def open_described(path: Path, described: ModelArgs) -> Artifact:
     """A model file with what its manifest says and, with ``--contract``, the keypoints that the file names;
     or, for one without a manifest, with what the user says of it.
 
@@ -126,7 +126,7 @@ def open_described(path: Path, described: Described) -> Artifact:
 
 
 def open_finder(
-    path: Path | None, options: RunOptions, described: Described, runtime: str | None = None
+    path: Path | None, options: RunOptions, described: ModelArgs, runtime: str | None = None
 ) -> tuple[Runner, Artifact]:
     """``open_named`` for a command that has the network find people in images.
 
@@ -143,7 +143,7 @@ def open_finder(
     return runner, artifact
 
 
-def refuse_stages(path: Path, described: Described) -> None:
+def refuse_stages(path: Path, described: ModelArgs) -> None:
     """Refuse ``--stages`` for a model file, which has the stages that it was exported with.
 
     Raises:
@@ -156,7 +156,7 @@ def refuse_stages(path: Path, described: Described) -> None:
         )
 
 
-def _scaled(spec: ModelSpec, described: Described) -> ModelSpec:
+def _scaled(spec: ModelSpec, described: ModelArgs) -> ModelSpec:
     return spec if described.height is None else at_height(spec, described.height)
 
 

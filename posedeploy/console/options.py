@@ -28,7 +28,7 @@ PrecisionName: TypeAlias = Annotated[
     Precision,
     typer.Option(
         "--precision",
-        help="What the runtime computes a float32 file in; auto leaves it to the runtime. A quantised file "
+        help="What the runtime computes a float32 file in; auto leaves it to the runtime. A quantized file "
         "runs as it is, and that is told.",
     ),
 ]

@@ -6,13 +6,13 @@ from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from posedeploy.console.load_model import Described, open_finder
+from posedeploy.console.load_model import ModelArgs, open_finder
 from posedeploy.console.output import say, working
 from posedeploy.errors import InputError, MisfitError
 from posedeploy.families import FAMILIES
 from posedeploy.predict import poses_json
 from posedeploy.predict.box_files.box_content import BoxOptions
-from posedeploy.predict.boxes import Finder, detected_by, read_boxes, takes_boxes
+from posedeploy.predict.boxes import PersonSource, detected_by, read_boxes, takes_boxes
 from posedeploy.predict.chain import Predictor, check_family
 from posedeploy.predict.frames import Source
 from posedeploy.predict.joint_files.joint_source import JointsFile
@@ -26,7 +26,7 @@ ONE_PERSON = "the whole image is taken as one person's"
 
 
 @dataclass(frozen=True)
-class Where:
+class PersonArgs:
     """What the user said of it: boxes or a detector, with what describes one that was made by others, and
     which people are kept."""
 
@@ -51,8 +51,8 @@ class Where:
 
 
 def finder_of(
-    where: Where, spec: ModelSpec, options: RunOptions, opened: ExitStack, source: Source | None = None
-) -> Finder | None:
+    where: PersonArgs, spec: ModelSpec, options: RunOptions, opened: ExitStack, source: Source | None = None
+) -> PersonSource | None:
     """The finder that was asked for; None where a network finds people by itself or takes the whole image.
 
     Args:
@@ -82,7 +82,7 @@ def finder_of(
 
 
 def people_of(
-    where: Where, spec: ModelSpec, options: RunOptions, opened: ExitStack, source: Source
+    where: PersonArgs, spec: ModelSpec, options: RunOptions, opened: ExitStack, source: Source
 ) -> People | None:
     """What gives 2D joints to a network that lifts them; None for one that takes images.
 
@@ -127,11 +127,13 @@ def people_of(
     return detected_people(detector, where.detector.name, spec, made)
 
 
-def _opened(path: Path, where: Where, options: RunOptions, opened: ExitStack) -> tuple[Predictor, MadeBy]:
+def _opened(
+    path: Path, where: PersonArgs, options: RunOptions, opened: ExitStack
+) -> tuple[Predictor, MadeBy]:
     contract = where.contract
     with working(f"loading {path}"):
         try:
-            runner, artifact = open_finder(path, options, Described(contract=contract))
+            runner, artifact = open_finder(path, options, ModelArgs(contract=contract))
         except MisfitError as error:
             raise MisfitError(
                 f"--detector {error}. That is for a command's own network: export this one so, and name the "
@@ -139,7 +141,7 @@ def _opened(path: Path, where: Where, options: RunOptions, opened: ExitStack) ->
             ) from error
     opened.enter_context(runner)
     _check_detector(path, artifact.spec)
-    made = poses_json.made_by(artifact, runner.effective, artifact.files)
+    made = poses_json.made_by(artifact, runner.runtime_info, artifact.files)
     return Predictor(runner, artifact.spec, threshold=where.threshold), made
 
 

@@ -11,7 +11,7 @@ from posedeploy.checkpoints.loading import open_checkpoint
 from posedeploy.checkpoints.refinement_stages import DEFAULT_STAGES
 from posedeploy.checkpoints.sample import open_sample
 from posedeploy.checkpoints.user_network import open_user_network
-from posedeploy.console.load_model import Described
+from posedeploy.console.load_model import ModelArgs
 from posedeploy.console.output import say, warn
 from posedeploy.console.recorded_files import find_recorded, find_recorded_checkpoint
 from posedeploy.contracts import describe_keypoints
@@ -19,7 +19,7 @@ from posedeploy.errors import CheckpointError, InputError
 from posedeploy.types import Artifact, Model, Provenance, StageCount
 
 
-def open_model(path: Path | None, described: Described) -> Model:
+def open_model(path: Path | None, described: ModelArgs) -> Model:
     """A checkpoint, or the built-in sample where no path is given, as a PyTorch model.
 
     With ``--contract``, its keypoints are those that the file names.
@@ -33,7 +33,7 @@ def open_model(path: Path | None, described: Described) -> Model:
     return replace(model, spec=describe_keypoints(model.spec, described.contract))
 
 
-def _opened(path: Path | None, described: Described) -> Model:
+def _opened(path: Path | None, described: ModelArgs) -> Model:
     if path is None:
         if described.family or described.network or described.mesh or described.weights:
             raise InputError("--family, --network, --mesh and --weights describe a checkpoint: name it")
@@ -78,7 +78,7 @@ def _reported(model: Model) -> Model:
     return model
 
 
-def reference_model(artifact: Artifact, checkpoint: Path | None, described: Described) -> Model:
+def reference_model(artifact: Artifact, checkpoint: Path | None, described: ModelArgs) -> Model:
     """The PyTorch model that an artifact was made from.
 
     Args:
@@ -125,8 +125,8 @@ def reference_model(artifact: Artifact, checkpoint: Path | None, described: Desc
 
 
 def _as_recorded(
-    artifact: Artifact, made: Provenance, source: Path | None, described: Described, *, named: bool
-) -> Described:
+    artifact: Artifact, made: Provenance, source: Path | None, described: ModelArgs, *, named: bool
+) -> ModelArgs:
     """How to open the checkpoint ``source`` (None: the sample) as the network that was exported.
 
     Args:

@@ -13,7 +13,7 @@ from posedeploy.backends import target_named
 from posedeploy.benchmarks.latency import Latency
 from posedeploy.benchmarks.parity import Parity
 from posedeploy.printable import counted, printable
-from posedeploy.types import Artifact, Effective, ModelSpec
+from posedeploy.types import Artifact, ModelSpec, RuntimeInfo
 
 
 def table(title: str | None, left: Sequence[str], right: Sequence[str] = ()) -> Table:
@@ -44,7 +44,7 @@ def size(count: int | None) -> str:
 
 def bytes_of(artifact: Artifact) -> int:
     """The size of a model file and of what belongs to it, by its manifest or else its target's suffixes."""
-    suffixes = target_named(artifact.target).companions
+    suffixes = target_named(artifact.target).extra_suffixes
     beside = (artifact.path.with_suffix(suffix) for suffix in suffixes)
     names = artifact.files or [path.name for path in beside if path.is_file()]
     return sum(artifact.path.with_name(name).stat().st_size for name in {artifact.path.name, *names})
@@ -82,11 +82,16 @@ def integers_line(result: Latency | Parity) -> str:
     return f"{result.label}: inputs {inputs}; outputs {outputs}"
 
 
-def running(effective: Effective) -> str:
+def running(runtime_info: RuntimeInfo) -> str:
     """What really runs, in a few words."""
-    threads = _threads(effective)
+    threads = _threads(runtime_info)
     return ", ".join(
-        (f"{effective.runtime} {effective.version}", effective.device, effective.precision, *threads)
+        (
+            f"{runtime_info.runtime} {runtime_info.version}",
+            runtime_info.device,
+            runtime_info.precision,
+            *threads,
+        )
     )
 
 
@@ -97,7 +102,7 @@ def latency_table(results: Sequence[Latency]) -> Table:
     made = table("Latency", ["model"], ["median ms", *headings, "spread", "images/s", "speed-up"])
     for result in results:
         made.add_row(
-            _two(result.label, _runtime(result.effective)),
+            _two(result.label, _runtime(result.runtime_info)),
             f"{result.median_ms:.2f}",
             *(_ms(result.percentile_ms(percent)) for percent in percents),
             "" if result.spread is None else f"{result.spread:.1%}",
@@ -107,20 +112,20 @@ def latency_table(results: Sequence[Latency]) -> Table:
     return made
 
 
-def _runtime(effective: Effective) -> str:
+def _runtime(runtime_info: RuntimeInfo) -> str:
     """``onnxruntime fp16, graph``."""
-    graph = effective.details.get("CUDA graph", "no")
-    return f"{effective.runtime} {effective.precision}" + ("" if graph.startswith("no") else ", graph")
+    graph = runtime_info.details.get("CUDA graph", "no")
+    return f"{runtime_info.runtime} {runtime_info.precision}" + ("" if graph.startswith("no") else ", graph")
 
 
 def footprint_table(results: Sequence[Latency]) -> Table:
     """What it takes to get there."""
     made = table("Footprint", ["model", "in use"], ["load ms", "first run ms", "memory", "file"])
     for result in results:
-        effective = result.effective
+        runtime_info = result.runtime_info
         made.add_row(
-            _two(result.label, f"{effective.runtime} {effective.version}"),
-            _two(f"{effective.device}, {effective.precision}", *_threads(effective)),
+            _two(result.label, f"{runtime_info.runtime} {runtime_info.version}"),
+            _two(f"{runtime_info.device}, {runtime_info.precision}", *_threads(runtime_info)),
             f"{result.load_ms:.1f}",
             f"{result.first_run_ms:.1f}",
             size(result.memory_bytes),
@@ -133,8 +138,8 @@ def _two(first: str, second: str = "") -> str:
     return f"{escape(first)}\n[dim]{escape(second)}[/]"
 
 
-def _threads(effective: Effective) -> tuple[str, ...]:
-    count = effective.threads
+def _threads(runtime_info: RuntimeInfo) -> tuple[str, ...]:
+    count = runtime_info.threads
     return (counted(count, "thread"),) if count else ()
 
 

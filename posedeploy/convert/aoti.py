@@ -39,7 +39,7 @@ def convert(prepared: Prepared, path: Path) -> Mapping[str, Any]:
     """Write ``path`` (.pt2), for ``options.aoti.device``. It has no tensor names: the manifest keeps them.
 
     Returns:
-        What the code needs of a machine (``native_code.Needs``) and its ``Build``, as the manifest has them.
+        ``native_code.BuildRequirements`` and the package's ``Build``, as the manifest has them.
 
     Raises:
         ExportError: the network cannot be exported or compiled, there is no C++ compiler, or the package does

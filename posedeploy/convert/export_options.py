@@ -58,7 +58,7 @@ class ExportOptions:
 
     input_size: (height, width) in px, None for the published one. batch: images at once. dynamic: free axes
     keep their names and any length fits. embed_preprocessing: the input is a raw uint8 BGR image, N, H, W, 3,
-    and colour order, mean and deviation are inside. outputs: ``last`` keeps only those that poses are decoded
+    and color order, mean and std are inside. outputs: ``last`` keeps only those that poses are decoded
     from. precision: what convolutions and linear layers compute in; inputs and outputs stay FP32, and so does
     what is sensitive. Then what only a single target asks, named for it.
     """

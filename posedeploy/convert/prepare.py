@@ -52,21 +52,21 @@ class Deployed(nn.Module):
         self.embedded = contract is not None
         self.flip = False
         if contract is not None:
-            self.flip = contract.colour_order == "RGB" and "colour" not in contract.embedded
-            normalised = "normalisation" in contract.embedded
-            mean, deviation = ((0.0,), (1.0,)) if normalised else (contract.mean, contract.deviation)
+            self.flip = contract.color_order == "RGB" and "color" not in contract.embedded
+            normalized = "normalization" in contract.embedded
+            mean, std = ((0.0,), (1.0,)) if normalized else (contract.mean, contract.std)
             self.register_buffer("mean", torch.tensor(mean).view(1, -1, 1, 1))
-            self.register_buffer("deviation", torch.tensor(deviation).view(1, -1, 1, 1))
+            self.register_buffer("std", torch.tensor(std).view(1, -1, 1, 1))
 
     mean: Tensor
-    deviation: Tensor
+    std: Tensor
 
     def forward(self, *inputs: Tensor) -> tuple[Tensor, ...]:
         if self.embedded:
             # A cast first of all: TensorRT takes bytes for nothing else.
             image = inputs[0].float().permute(0, 3, 1, 2)
             image = torch.cat([image.narrow(1, c, 1) for c in (2, 1, 0)], dim=1) if self.flip else image
-            inputs = ((image - self.mean) / self.deviation,)
+            inputs = ((image - self.mean) / self.std,)
         outputs = flat(self.network(*inputs))
         return tuple(outputs[index] for index in self.keep)
 
@@ -200,13 +200,13 @@ def _embedded(spec: ModelSpec) -> ModelSpec:
     image_like = len(spec.inputs) == 1 and len(spec.inputs[0].shape) == 4 and spec.inputs[0].layout != "NHWC"
     if spec.contract is None or not image_like:
         raise ExportError(
-            "`embed_preprocessing`: this network's input is not one NCHW image whose mean and deviation are "
+            "`embed_preprocessing`: this network's input is not one NCHW image whose mean and std are "
             f"known ({', '.join(map(str, spec.inputs))}); leave the option out"
         )
     batch, _, height, width = spec.inputs[0].shape
     image = TensorSpec(spec.inputs[0].name, (batch, height, width, 3), "uint8", "NHWC")
     return replace(
-        spec, inputs=(image,), contract=replace(spec.contract, embedded=("colour", "normalisation"))
+        spec, inputs=(image,), contract=replace(spec.contract, embedded=("color", "normalization"))
     )
 
 

@@ -23,7 +23,7 @@ class Coarsened:
     mesh's own. parents: ``levels`` arrays: the vertex of the next level that each vertex went into. orders:
     ``levels + 1`` arrays: the vertices in the order of a whole binary tree, so that vertices 2i and 2i + 1 of
     a level are the children of i in the next. Numbers from the graph's size on are vertices that were added
-    to make the tree whole; they have no neighbours.
+    to make the tree whole; they have no neighbors.
     """
 
     graphs: tuple[Sparse, ...]
@@ -71,7 +71,7 @@ def coarsen(graph: Sparse, levels: int) -> Coarsened:
 
 
 def _matched(graph: Sparse, order: Array, weights: Array) -> Array:
-    """(size,) the cluster of each vertex: alone, or with the free neighbour that is bound most heavily.
+    """(size,) the cluster of each vertex: alone, or with the free neighbor that is bound most heavily.
 
     Two slips of the published code decide which checkpoints fit, and are kept: a vertex's own weight is the
     first entry of its row, and the first row ends one entry too late, the last one too early.

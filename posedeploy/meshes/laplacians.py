@@ -1,4 +1,4 @@
-"""Normalised graph Laplacians, rescaled as Pose2Mesh was trained with."""
+"""Normalized graph Laplacians, rescaled as Pose2Mesh was trained with."""
 
 from __future__ import annotations
 
@@ -17,27 +17,27 @@ STEPS, CHECKED_EVERY = 4000, 100
 
 
 def rescaled_laplacian(graph: Sparse, added: int = 0) -> tuple[Sparse, float]:
-    """``L / (2 lmax) - I`` with L the normalised Laplacian and lmax its largest eigenvalue, in float64.
+    """``L / (2 lmax) - I`` with L the normalized Laplacian and lmax its largest eigenvalue, in float64.
 
     As published: the usual rescaling to [-1, 1] would be ``2 L / lmax - I``.
 
     Args:
-        added: vertices without neighbours that the graph has besides.
+        added: vertices without neighbors that the graph has besides.
 
     Returns:
         The matrix of the graph's own vertices, and the one entry, on the diagonal, that each added vertex
         has.
     """
-    laplacian = normalised_laplacian(graph)
+    laplacian = normalized_laplacian(graph)
     largest = largest_eigenvalue(laplacian)
     if added:
-        largest = max(largest, 1.0)  # the eigenvalue of a vertex without neighbours
+        largest = max(largest, 1.0)  # the eigenvalue of a vertex without neighbors
     factor = 1 / (2 * largest)
     return _shifted(laplacian, factor, -1.0), factor - 1
 
 
-def normalised_laplacian(graph: Sparse) -> Sparse:
-    """``I - D^-1/2 W D^-1/2``; every vertex has a neighbour (or itself)."""
+def normalized_laplacian(graph: Sparse) -> Sparse:
+    """``I - D^-1/2 W D^-1/2``; every vertex has a neighbor (or itself)."""
     scale = 1 / np.sqrt(graph.sums)
     return _shifted(replace(graph, values=graph.values * scale[graph.rows] * scale[graph.columns]), -1.0, 1.0)
 

@@ -1,8 +1,8 @@
 """A sparse matrix as small dense tiles, which every runtime multiplies with: one gather, one matrix product.
 
-A tile is ``ROWS`` vertices that lie close together, so that they have few neighbours between them: of a mesh,
+A tile is ``ROWS`` vertices that lie close together, so that they have few neighbors between them: of a mesh,
 about as many outside the tile as inside. Each row of the input is then read about twice and not once for
-every neighbour, and the arithmetic is that of matrix products, which runtimes do best.
+every neighbor, and the arithmetic is that of matrix products, which runtimes do best.
 """
 
 from __future__ import annotations
@@ -54,8 +54,8 @@ def patches(matrix: Sparse, rows: int = ROWS) -> Array:
     """
     starts = np.searchsorted(matrix.rows, np.arange(matrix.size + 1)).tolist()
     columns = matrix.columns.tolist()
-    neighbours = [set(columns[a:b]) - {v} for v, (a, b) in enumerate(pairwise(starts))]
-    free = [len(around) for around in neighbours]
+    neighbors = [set(columns[a:b]) - {v} for v, (a, b) in enumerate(pairwise(starts))]
+    free = [len(around) for around in neighbors]
     left = dict.fromkeys(range(matrix.size))
     border: dict[int, None] = {}
     order: list[int] = []
@@ -69,7 +69,7 @@ def patches(matrix: Sparse, rows: int = ROWS) -> Array:
             order.append(vertex)
             for places in (left, border, inside):
                 places.pop(vertex, None)
-            for other in neighbours[vertex]:
+            for other in neighbors[vertex]:
                 free[other] -= 1
                 if other in left:
                     inside[other] = inside.get(other, 0) + 1

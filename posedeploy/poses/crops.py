@@ -10,15 +10,15 @@ import numpy as np
 from posedeploy.errors import InputError
 from posedeploy.types import Array, InputContract
 
-CROPPING = ("box", "centre")
+CROPPING = ("box", "center")
 """The ``fit`` of contracts whose input is one person's box, and not the whole image."""
 
 
 @dataclass(frozen=True)
 class Region:
-    """A rectangle of the image, which may reach beyond it: its centre and size, x and y, in px."""
+    """A rectangle of the image, which may reach beyond it: its center and size, x and y, in px."""
 
-    centre: tuple[float, float]
+    center: tuple[float, float]
     size: tuple[float, float]
 
 
@@ -32,7 +32,7 @@ def region(contract: InputContract, image: Array, box: Array | None, input_size:
         InputError: the box is no box, or nothing of it lies in the image.
     """
     height, width = image.shape[:2]
-    if box is None and contract.fit == "centre":
+    if box is None and contract.fit == "center":
         return _widened(Region((width / 2, height / 2), (width, height)), input_size, 1.0)
     x, y, w, h = clipped(np.array([0.0, 0.0, width, height]) if box is None else box, width, height).tolist()
     return _widened(Region((x + w / 2, y + h / 2), (w, h)), input_size, contract.margin)
@@ -75,14 +75,14 @@ def listed(box: Array) -> str:
 def affine(part: Region, input_size: tuple[int, int]) -> Array:
     """(2, 3) from px of the image to px of the input, which the region fills.
 
-    From its centre and the middles of its lower and right edges as float32, as published: their rounding
-    moves the odd pixel by a grey level.
+    From its center and the middles of its lower and right edges as float32, as published: their rounding
+    moves the odd pixel by a gray level.
     """
-    centre = np.array(part.centre, np.float32)
+    center = np.array(part.center, np.float32)
     half = np.array(part.size, np.float32) * np.float32(0.5)
     middle = np.array(input_size, np.float32) * np.float32(0.5)
     towards = np.array([(0, 0), (0, 1), (1, 0)], np.float32)
-    matrix: Array = cv2.getAffineTransform(centre + towards * half, middle + towards * middle)
+    matrix: Array = cv2.getAffineTransform(center + towards * half, middle + towards * middle)
     return matrix
 
 
@@ -97,4 +97,4 @@ def _widened(part: Region, input_size: tuple[int, int], margin: float) -> Region
     aspect = input_size[0] / input_size[1]
     width, height = part.size
     width, height = max(width, height * aspect), max(height, width / aspect)
-    return Region(part.centre, (width * margin, height * margin))
+    return Region(part.center, (width * margin, height * margin))

@@ -1,4 +1,4 @@
-"""3D poses drawn as a scene: people standing over a floor whose grid is labelled in mm."""
+"""3D poses drawn as a scene: people standing over a floor whose grid is labeled in mm."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ import cv2
 import numpy as np
 
 from posedeploy.errors import InputError
-from posedeploy.poses.draw import DARK, SHIFT, Colour, Skeleton, colour_of, fixed, put_text, text_size
+from posedeploy.poses.draw import DARK, SHIFT, Color, Skeleton, color_of, fixed, put_text, text_size
 from posedeploy.types import Array, Poses
 
-GROUND: Colour = (250, 247, 244)
-FLOOR: Colour = (240, 234, 229)
-GRID: Colour = (214, 204, 196)
-SHADOW: Colour = (206, 196, 188)
-INK: Colour = (120, 104, 92)
+GROUND: Color = (250, 247, 244)
+FLOOR: Color = (240, 234, 229)
+GRID: Color = (214, 204, 196)
+SHADOW: Color = (206, 196, 188)
+INK: Color = (120, 104, 92)
 STEP_MM = 500.0
 """Between the lines of a floor for people."""
 SMALL_MM = 600.0
@@ -31,12 +31,12 @@ UP = np.array([0.0, -1.0, 0.0])
 class View:
     """Where the scene is seen from, in the coordinates of the poses.
 
-    centre_mm: (3,) the middle of the floor. span_mm: the side of the floor. yaw_deg turns about the vertical;
+    center_mm: (3,) the middle of the floor. span_mm: the side of the floor. yaw_deg turns about the vertical;
     pitch_deg looks down from above. step_mm: between the floor's lines, a whole number of which make its
     side. Keep one View for a video while it ``holds`` the people, so that the floor stands still.
     """
 
-    centre_mm: tuple[float, float, float]
+    center_mm: tuple[float, float, float]
     span_mm: float
     yaw_deg: float = 30.0
     pitch_deg: float = 18.0
@@ -44,7 +44,7 @@ class View:
 
     def holds(self, poses: Poses) -> bool:
         """Whether every joint is in the box over the floor, all of which is in the picture."""
-        away = (_joints(poses)[..., :3].reshape(-1, 3) - np.array(self.centre_mm)) / self.span_mm
+        away = (_joints(poses)[..., :3].reshape(-1, 3) - np.array(self.center_mm)) / self.span_mm
         on_floor = np.abs(away[:, [0, 2]]) <= 0.5
         return bool(on_floor.all() and (away[:, 1] <= 0).all() and (away[:, 1] >= -HEIGHT).all())
 
@@ -61,11 +61,11 @@ def view_of(poses: Poses) -> View:
     low, high = joints.min(axis=0), joints.max(axis=0)
     length = 1.15 * float((high - low).max())
     step = _step_mm(length)
-    centre = np.rint((low + high) / 2 / step) * step + 0.0
-    reach = 1.05 * float(np.maximum(high - centre, centre - low)[[0, 2]].max())
+    center = np.rint((low + high) / 2 / step) * step + 0.0
+    reach = 1.05 * float(np.maximum(high - center, center - low)[[0, 2]].max())
     span = step * max(4, math.ceil(max(length, 2 * reach) / step))
     floor = float(np.ceil(high[1] / (step / 10)) * (step / 10))
-    return View((float(centre[0]), floor, float(centre[2])), span, step_mm=step)
+    return View((float(center[0]), floor, float(center[2])), span, step_mm=step)
 
 
 def _step_mm(length_mm: float) -> float:
@@ -91,7 +91,7 @@ def draw_poses_3d(
     scene.draw_floor()
     # Far people first, so that near ones cover them.
     for person in np.argsort(-scene.depths(joints[..., :3].mean(axis=1)), kind="stable").tolist():
-        scene.draw_person(joints[person], skeleton, colour_of(poses, person))
+        scene.draw_person(joints[person], skeleton, color_of(poses, person))
     return scene.image
 
 
@@ -131,7 +131,7 @@ class _Scene:
             [[1, 0, 0], [0, math.cos(pitch), -math.sin(pitch)], [0, math.sin(pitch), math.cos(pitch)]]
         )
         self._rotation = tilt @ turn
-        self._target = np.array(view.centre_mm) + UP * view.span_mm * 0.27
+        self._target = np.array(view.center_mm) + UP * view.span_mm * 0.27
         self._distance = 3.0 * view.span_mm
         self._unit = max(1.0, math.hypot(*size) / 500)
         self._thick = max(1, round(self._unit * 1.6))
@@ -161,10 +161,10 @@ class _Scene:
             (width, height), (x, y) = label.size, self.project(label.at)
             put_text(self.image, label.text, (int(x - width / 2), int(y + height)), self._text_scale, INK)
 
-    def draw_person(self, joints: Array, skeleton: Skeleton, colour: Colour) -> None:
+    def draw_person(self, joints: Array, skeleton: Skeleton, color: Color) -> None:
         thick, points = self._thick, self.project(joints[:, :3])
         on_floor = joints[:, :3].copy()
-        on_floor[:, 1] = self._view.centre_mm[1]
+        on_floor[:, 1] = self._view.center_mm[1]
         shadow = fixed(self.project(on_floor))
         pairs = [(a, b) for a, b in skeleton if max(a, b) < len(joints)]
         cv2.polylines(
@@ -175,7 +175,7 @@ class _Scene:
             width = thick if seen[a] and seen[b] else max(1, thick // 2)
             line = [fixed(points[[a, b]])]
             cv2.polylines(self.image, line, False, DARK, width + max(2, width), cv2.LINE_AA, SHIFT)
-            cv2.polylines(self.image, line, False, colour, width, cv2.LINE_AA, SHIFT)
+            cv2.polylines(self.image, line, False, color, width, cv2.LINE_AA, SHIFT)
 
     def _seen(self, points: Array) -> Array:
         """(…, 3) mm as the eye has them: right, down and ahead."""
@@ -217,23 +217,23 @@ class _Scene:
 
     def _floor_points(self, points: Array) -> Array:
         """(…, 3) mm of (…, 2) x and z on the floor, from its middle."""
-        x, y, z = self._view.centre_mm
+        x, y, z = self._view.center_mm
         return np.stack([points[..., 0] + x, np.full(points.shape[:-1], y), points[..., 1] + z], axis=-1)
 
     def _axis_labels(self) -> list[_Label]:
         """Numbers along the two edges of the floor that are nearest to the eye, and what they count."""
         corners, half = self._corners(), self._view.span_mm / 2
         nearest = corners[self.depths(corners).argmin()]
-        near_x, near_z = np.sign(nearest - np.array(self._view.centre_mm))[[0, 2]]
+        near_x, near_z = np.sign(nearest - np.array(self._view.center_mm))[[0, 2]]
         at = self._lines()
         at = at[:: max(1, math.ceil(len(at) / 5))]
         out = half * 1.07
         x_axis = np.stack([at, np.full(len(at), near_z * out)], axis=1)
         z_axis = np.stack([np.full(len(at), near_x * out), at], axis=1)
-        z_axis = z_axis[at * near_z < half]  # the nearest corner is labelled once, by x
+        z_axis = z_axis[at * near_z < half]  # the nearest corner is labeled once, by x
         labels: list[_Label] = []
         for name, axis, kind, origin in (("x", x_axis, 0, 0), ("z", z_axis, 1, 2)):
-            texts = [f"{value + self._view.centre_mm[origin]:.10g}" for value in axis[:, kind]]
+            texts = [f"{value + self._view.center_mm[origin]:.10g}" for value in axis[:, kind]]
             middle = axis.mean(axis=0) * np.where(np.arange(2) == kind, 1, 1.18)
             places = self._floor_points(np.array([*axis, middle]))
             labels += map(self._label, [*texts, f"{name} mm"], places)

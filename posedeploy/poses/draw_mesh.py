@@ -5,7 +5,7 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
-from posedeploy.poses.draw import SHIFT, Colour, fixed
+from posedeploy.poses.draw import SHIFT, Color, fixed
 from posedeploy.poses.weak_perspective import WeakPerspective
 from posedeploy.types import Array
 
@@ -15,9 +15,7 @@ AMBIENT = 0.3
 OPACITY = 0.85
 
 
-def draw_mesh(
-    image: Array, vertices_mm: Array, faces: Array, camera: WeakPerspective, colour: Colour
-) -> None:
+def draw_mesh(image: Array, vertices_mm: Array, faces: Array, camera: WeakPerspective, color: Color) -> None:
     """Draw a mesh into a (H, W, 3) uint8 BGR image.
 
     Each triangle is of one shade (Lambert's law), seen from both sides alike: files of triangles differ in
@@ -33,8 +31,8 @@ def draw_mesh(
     normals = np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0])
     lengths = np.maximum(np.linalg.norm(normals, axis=1), np.finfo(np.float64).tiny)
     shades = AMBIENT + (1 - AMBIENT) * np.abs(normals @ LIGHT) / lengths
-    colours = (shades[:, None] * np.array(colour)).tolist()
+    colors = (shades[:, None] * np.array(color)).tolist()
     drawn = image.copy()
-    for triangle, shade in zip(fixed(camera.project(corners)), colours, strict=True):
+    for triangle, shade in zip(fixed(camera.project(corners)), colors, strict=True):
         cv2.fillConvexPoly(drawn, triangle, shade, cv2.LINE_8, SHIFT)
     cv2.addWeighted(drawn, OPACITY, image, 1 - OPACITY, 0, dst=image)

@@ -53,7 +53,7 @@ MADE: tuple[tuple[str, Point], ...] = (
     ("torso", _middle("pelvis", "neck")),
     ("head", _head),
 )
-"""Joints that are made from their neighbours, in this order, where the detector does not find them itself;
+"""Joints that are made from their neighbors, in this order, where the detector does not find them itself;
 the neck always is, since a detector's may be another place. The published datasets make pelvis and neck
 so."""
 

@@ -27,7 +27,7 @@ KEYPOINT_NAMES = (
 )  # fmt: skip
 SKELETON = tuple(limb for index, limb in enumerate(LIMBS) if index not in COMPLETING)
 JOINT_SETS = {len(KEYPOINT_NAMES): JointSet("lightweight-openpose-2d", KEYPOINT_NAMES, SKELETON)}
-CONTRACT = InputContract(height=256, width=456, mean=(128.0, 128.0, 128.0), deviation=(256.0, 256.0, 256.0))
+CONTRACT = InputContract(height=256, width=456, mean=(128.0, 128.0, 128.0), std=(256.0, 256.0, 256.0))
 CONTRACTS: Mapping[int, InputContract] = {}
 UNIT: Final = "px"
 ROLES = ("heatmaps", "pafs")

@@ -24,7 +24,7 @@ from posedeploy.poses.peaks import THRESHOLD, find_peaks
 from posedeploy.types import Array, Camera, InputContract, ModelSpec, Placement, Poses, Tensors
 
 KEYPOINT_NAMES = (
-    "neck", "nose", "body_centre", "l_sho", "l_elb", "l_wri", "l_hip", "l_knee", "l_ank", "r_sho",
+    "neck", "nose", "body_center", "l_sho", "l_elb", "l_wri", "l_hip", "l_knee", "l_ank", "r_sho",
     "r_elb", "r_wri", "r_hip", "r_knee", "r_ank", "r_eye", "l_eye", "r_ear", "l_ear",
 )  # fmt: skip
 SKELETON = (
@@ -33,7 +33,7 @@ SKELETON = (
 )  # fmt: skip
 JOINT_SETS = {len(KEYPOINT_NAMES): JointSet("lightweight-openpose-3d", KEYPOINT_NAMES, SKELETON)}
 CONTRACT = InputContract(
-    height=256, width=448, mean=(128.0, 128.0, 128.0), deviation=(255.0, 255.0, 255.0), fit="crop"
+    height=256, width=448, mean=(128.0, 128.0, 128.0), std=(255.0, 255.0, 255.0), fit="crop"
 )
 CONTRACTS: Mapping[int, InputContract] = {}
 UNIT: Final = "mm"
@@ -71,7 +71,7 @@ def decode(outputs: Tensors, spec: ModelSpec, placement: Placement, camera: Came
     """The people in one image, from (1, 57, h, w) features, (1, 19, h, w) heatmaps and (1, 38, h, w) fields,
     or those of the joints and limbs that ``spec`` describes.
 
-    Joints are in Panoptic order; joint 2, the body centre, has no 2D position. 2D positions are whole
+    Joints are in Panoptic order; joint 2, the body center, has no 2D position. 2D positions are whole
     pixels, truncated as published. 3D positions are in mm: camera coordinates, or world ones where the
     camera says how. A person whose neck is not seen is left out. Each joint of a described network that is
     seen is read at its own cell.

@@ -90,7 +90,7 @@ def upsampled(maps: Array, interpolation: int) -> Array:
     """(4h, 4w, channels) of (channels, h, w).
 
     Channels go last because OpenCV then rounds as the published code does; plane by plane it does not, to the
-    last bit, and which of two equal neighbours is a peak hangs on that.
+    last bit, and which of two equal neighbors is a peak hangs on that.
     """
     enlarged: Array = cv2.resize(
         np.ascontiguousarray(maps.transpose(1, 2, 0)),

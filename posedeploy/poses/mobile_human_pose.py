@@ -28,10 +28,10 @@ from posedeploy.types import (
 JOINT_SETS = by_number("human36-18", "muco")
 KEYPOINT_NAMES, SKELETON = JOINT_SETS[18].joints, JOINT_SETS[18].bones
 
-# As published: values from 0 to 255, with the mean and deviation of values from 0 to 1.
+# As published: values from 0 to 255, with the mean and std of values from 0 to 1.
 CONTRACT = InputContract(
-    height=256, width=256, mean=(0.485, 0.456, 0.406), deviation=(0.229, 0.224, 0.225),
-    colour_order="RGB", fit="box", margin=1.25,
+    height=256, width=256, mean=(0.485, 0.456, 0.406), std=(0.229, 0.224, 0.225),
+    color_order="RGB", fit="box", margin=1.25,
 )  # fmt: skip
 CONTRACTS: Mapping[int, InputContract] = {}
 UNIT: Final = "mm"

@@ -30,7 +30,7 @@ class Peaks:
 def find_peaks(heatmaps: Array) -> Peaks:
     """The keypoint candidates of (H, W, channels) contiguous float32 heatmaps.
 
-    A peak is at least 0.1 and strictly greater than its four neighbours; what lies outside the map is less.
+    A peak is at least 0.1 and strictly greater than its four neighbors; what lies outside the map is less.
     """
     width, channels = heatmaps.shape[1:]
     values = heatmaps.reshape(-1)

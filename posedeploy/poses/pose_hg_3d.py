@@ -1,4 +1,4 @@
-"""pose-hg-3d: one centred person, 16 (MPII) or 17 (COCO) joints, 2D, or 3D from the pelvis on.
+"""pose-hg-3d: one centerd person, 16 (MPII) or 17 (COCO) joints, 2D, or 3D from the pelvis on.
 
 Sources: Zhou et al., "Towards 3D Human Pose Estimation in the Wild: a Weakly-supervised Approach"
 (arXiv:1704.02447), whose published result is 64.55 mm on Human3.6M; for sizes, Winter, "Biomechanics and
@@ -32,10 +32,10 @@ from posedeploy.types import (
 JOINT_SETS = by_number("mpii", "coco-17")
 KEYPOINT_NAMES, SKELETON = JOINT_SETS[16].joints, JOINT_SETS[16].bones
 
-# BGR as OpenCV reads it, and the mean and deviation in that order of channels, as published.
+# BGR as OpenCV reads it, and the mean and std in that order of channels, as published.
 CONTRACT = InputContract(
     height=256, width=256, mean=(0.485 * 255, 0.456 * 255, 0.406 * 255),
-    deviation=(0.229 * 255, 0.224 * 255, 0.225 * 255), fit="centre", multiple=32,
+    std=(0.229 * 255, 0.224 * 255, 0.225 * 255), fit="center", multiple=32,
 )  # fmt: skip
 CONTRACTS = {16: CONTRACT, 17: replace(CONTRACT, width=192)}
 UNIT: Final = "mm"
@@ -117,8 +117,8 @@ def relative_pose(cells: Array, depths: Array, names: tuple[str, ...]) -> Array:
     """(joints, 3) x, y, z from the root on, in widths of the map, from (joints, h, w) depth maps."""
     width = depths.shape[2]
     pose = np.concatenate([cells / width, _read(depths, cells)[:, None].astype(np.float64)], axis=1)
-    centred: Array = pose - pose[_roots(names)].mean(axis=0)
-    return centred
+    centerd: Array = pose - pose[_roots(names)].mean(axis=0)
+    return centerd
 
 
 @lru_cache(maxsize=16)

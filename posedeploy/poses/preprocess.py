@@ -20,7 +20,7 @@ DTYPES = ("float32", "float16", *INTEGERS)
 
 
 def as_bgr(image: Array) -> Array:
-    """(H, W, 3) uint8 BGR of a grey, BGR or BGRA image of 8 or 16 bits; the image itself where it is that.
+    """(H, W, 3) uint8 BGR of a gray, BGR or BGRA image of 8 or 16 bits; the image itself where it is that.
 
     Raises:
         InputError: it is empty, has other channels or another type.
@@ -47,7 +47,7 @@ def prepare(image: Array, spec: ModelSpec, box: Array | None = None) -> tuple[Te
 
     Follows ``spec.contract`` and the first input. Where that has a free size, the image decides the size by
     the published rule. Where its size is fixed, the same rule is used if its result has that size;
-    otherwise the image is made to fit inside, centred on the padding value. For a network of one person the
+    otherwise the image is made to fit inside, centerd on the padding value. For a network of one person the
     input is that person's box, at the size of the input or of the contract. The tensor is contiguous and
     the caller's to keep.
 
@@ -137,14 +137,14 @@ def _image_input(spec: ModelSpec) -> tuple[InputContract, TensorSpec]:
     if tensor.dtype in INTEGERS and tensor.quantization is None and not _takes_bytes(tensor, spec.contract):
         raise InputError(
             f"the input {tensor} holds integers whose scale and zero point are unknown; write both under "
-            '[input] in a `contract` file, or, for an image in uint8, embedded = ["normalisation"]'
+            '[input] in a `contract` file, or, for an image in uint8, embedded = ["normalization"]'
         )
     return spec.contract, tensor
 
 
 def _takes_bytes(tensor: TensorSpec, contract: InputContract) -> bool:
     """Whether the pixels go in as they are, whatever scale the file has for what follows."""
-    return tensor.dtype == "uint8" and "normalisation" in contract.embedded
+    return tensor.dtype == "uint8" and "normalization" in contract.embedded
 
 
 def _many(tensor: TensorSpec) -> bool:
@@ -212,7 +212,7 @@ def _check(
 def _filled(resized: Array, plan: _Plan, contract: InputContract, tensor: TensorSpec) -> Array:
     (width, height), (left, top) = plan.size, plan.offset
     inside = resized[: height - top, : width - left]
-    if contract.colour_order == "RGB" and "colour" not in contract.embedded:
+    if contract.color_order == "RGB" and "color" not in contract.embedded:
         inside = cv2.cvtColor(inside, cv2.COLOR_BGR2RGB)
     table, ground = _pixel_table(contract, tensor)
     whole = inside.shape[:2] == (height, width)
@@ -235,15 +235,15 @@ def _pixel_table(contract: InputContract, tensor: TensorSpec) -> tuple[Array, Ar
     """(256, 3) what each pixel value becomes in each channel of the tensor, and (3,) the padding.
 
     That is what becomes of the value nearest to the mean, so that it is the same ground whether the network
-    normalises or we do.
+    normalizes or we do.
     """
-    # The contract's numbers are in its own colour order; an artifact that swaps colours itself is given BGR.
-    in_bgr = contract.colour_order == "RGB" and "colour" in contract.embedded
+    # The contract's numbers are in its own color order; an artifact that swaps colors itself is given BGR.
+    in_bgr = contract.color_order == "RGB" and "color" in contract.embedded
     step = -1 if in_bgr else 1
     mean = np.array(contract.mean, np.float32)[::step]
     values = np.repeat(np.arange(256, dtype=np.float32)[:, None], 3, axis=1)
-    if "normalisation" not in contract.embedded:
-        factor = (1 / np.array(contract.deviation)[::step]).astype(np.float32)
+    if "normalization" not in contract.embedded:
+        factor = (1 / np.array(contract.std)[::step]).astype(np.float32)
         values = (values - mean) * factor
     quantized = tensor.quantization is not None and not _takes_bytes(tensor, contract)
     table = quantize_pixels(values, tensor) if quantized else values.astype(tensor.dtype)

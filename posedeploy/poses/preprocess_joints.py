@@ -13,8 +13,8 @@ from posedeploy.types import Array, JointsContract, ModelSpec, PlacedJoints, Ten
 def prepare_joints(joints: Array, spec: ModelSpec) -> tuple[Tensors, PlacedJoints]:
     """The input for people whose 2D joints are known.
 
-    The published preprocessing first maps the joints from their box to 288x384; normalising each axis to a
-    mean of 0 and a deviation of 1 undoes that again, so here the box only tells joints that cannot be used.
+    The published preprocessing first maps the joints from their box to 288x384; normalizing each axis to a
+    mean of 0 and a std of 1 undoes that again, so here the box only tells joints that cannot be used.
 
     Args:
         joints: (people, joints, 2 or 3) or, of one person, (joints, 2 or 3): x px, y px and, if at hand, the
@@ -39,8 +39,8 @@ def prepare_joints(joints: Array, spec: ModelSpec) -> tuple[Tensors, PlacedJoint
         except InputError as error:
             raise InputError(f"person {number}: {error}") from error
     points = people[..., :2]
-    normalised = (points - points.mean(axis=1, keepdims=True)) / points.std(axis=1, keepdims=True)
-    return {spec.inputs[0].name: normalised.astype(np.float32)}, PlacedJoints(people)
+    normalized = (points - points.mean(axis=1, keepdims=True)) / points.std(axis=1, keepdims=True)
+    return {spec.inputs[0].name: normalized.astype(np.float32)}, PlacedJoints(people)
 
 
 def box_of(points: Array, contract: JointsContract) -> Array:
@@ -59,10 +59,10 @@ def box_of(points: Array, contract: JointsContract) -> Array:
             f"the joints span {width + 1:.3g}x{height + 1:.3g} px: too little to tell a pose from; "
             "wanted joints in pixels of the image"
         )
-    centre = low + np.array([width, height]) / 2
+    center = low + np.array([width, height]) / 2
     size = np.array([max(width, contract.aspect * height), max(height, width / contract.aspect)])
     size *= contract.margin
-    box: Array = np.concatenate([centre - size / 2, size])
+    box: Array = np.concatenate([center - size / 2, size])
     return box
 
 

@@ -23,7 +23,7 @@ and feet reach beyond them."""
 
 
 @dataclass(frozen=True)
-class Finder:
+class PersonSource:
     """Finds the boxes of a frame: ``find`` gives (people, 4) x, y, width, height in px.
 
     name: the file or artifact that they come from. made_by: the detector, where it is one. remarks: what the
@@ -41,7 +41,7 @@ def takes_boxes(spec: ModelSpec) -> bool:
     return spec.contract is not None and spec.contract.fit in CROPPING
 
 
-def read_boxes(path: Path, source: Source, options: BoxOptions | None = None) -> Finder:
+def read_boxes(path: Path, source: Source, options: BoxOptions | None = None) -> PersonSource:
     """Return the boxes that a file, or a folder with a file for each image, gives for the frames of a source.
 
     Raises:
@@ -49,10 +49,10 @@ def read_boxes(path: Path, source: Source, options: BoxOptions | None = None) ->
             in another format.
     """
     found = FileBoxes(path, source, options or BoxOptions())
-    return Finder(path.name, found, remarks=found.remarks)
+    return PersonSource(path.name, found, remarks=found.remarks)
 
 
-def detected_by(detector: Predictor, name: str, made_by: MadeBy | None = None) -> Finder:
+def detected_by(detector: Predictor, name: str, made_by: MadeBy | None = None) -> PersonSource:
     """The boxes of the people that another network finds, each grown a little.
 
     Raises:
@@ -63,7 +63,7 @@ def detected_by(detector: Predictor, name: str, made_by: MadeBy | None = None) -
             f"`detector={name}`: {detector.spec.family} looks at one person at a time itself; name a network "
             "that finds the people in an image, such as lightweight-openpose-2d"
         )
-    return Finder(name, lambda frame: boxes_of(detector(frame.image), frame.image), made_by)
+    return PersonSource(name, lambda frame: boxes_of(detector(frame.image), frame.image), made_by)
 
 
 def boxes_of(poses: Poses, image: Array) -> Array:

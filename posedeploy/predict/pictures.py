@@ -13,7 +13,7 @@ import numpy as np
 from posedeploy.errors import InputError, OutputError
 from posedeploy.files import MAX_NAME_BYTES
 from posedeploy.poses.cameras import FIELD_OF_VIEW
-from posedeploy.poses.draw import colour_of, draw_poses
+from posedeploy.poses.draw import color_of, draw_poses
 from posedeploy.poses.draw_3d import View, beside, draw_poses_3d, view_of
 from posedeploy.poses.draw_mesh import draw_mesh
 from posedeploy.poses.weak_perspective import WeakPerspective, fit
@@ -59,7 +59,7 @@ class Painter:
         there = [(camera, person) for person, camera in enumerate(cameras) if camera is not None]
         self.not_laid_over += len(cameras) - len(there)
         for camera, person in sorted(there, key=lambda one: one[0].scale):
-            draw_mesh(drawn, poses.vertices[person], self._faces, camera, colour_of(poses, person))
+            draw_mesh(drawn, poses.vertices[person], self._faces, camera, color_of(poses, person))
         return drawn
 
     def _seen_from(self, poses: Poses) -> View | None:

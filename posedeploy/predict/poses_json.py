@@ -11,7 +11,7 @@ import numpy as np
 from posedeploy import __version__
 from posedeploy.predict.frames import Frame, Kind
 from posedeploy.printable import printable
-from posedeploy.types import Artifact, Camera, Effective, ModelSpec, Poses
+from posedeploy.types import Artifact, Camera, ModelSpec, Poses, RuntimeInfo
 
 NAME = "poses.json"
 FORMAT = "posedeploy.poses"
@@ -37,7 +37,7 @@ class MadeBy(msgspec.Struct, frozen=True, kw_only=True):
     family: str
     variant: str
     precision: str
-    runtime: Effective
+    runtime: RuntimeInfo
 
 
 class SourceRecord(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -122,7 +122,7 @@ class _Document(msgspec.Struct, frozen=True, omit_defaults=True):
     origin: Origin | None = None
 
 
-def made_by(artifact: Artifact, effective: Effective, hashes: Mapping[str, str]) -> MadeBy:
+def made_by(artifact: Artifact, runtime_info: RuntimeInfo, hashes: Mapping[str, str]) -> MadeBy:
     """The record of an artifact; ``hashes`` are those of its files, by name."""
     return MadeBy(
         artifact=printable(artifact.path.name),
@@ -131,7 +131,7 @@ def made_by(artifact: Artifact, effective: Effective, hashes: Mapping[str, str])
         family=artifact.spec.family,
         variant=artifact.spec.variant,
         precision=artifact.precision,
-        runtime=effective,
+        runtime=runtime_info,
     )
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Literal
 
-from posedeploy.predict.boxes import Finder
+from posedeploy.predict.boxes import PersonSource
 from posedeploy.predict.lifting import People
 from posedeploy.predict.threshold import Threshold
 from posedeploy.types import Array, Camera
@@ -30,7 +30,7 @@ class PredictOptions:
     show: bool | None = False
     track: bool = True
     smooth: bool = True
-    finder: Finder | None = None
+    finder: PersonSource | None = None
     people: People | None = None
     faces: Array | None = None
     mesh_format: MeshFormat = ".obj"

@@ -87,7 +87,7 @@ def predict(
     options = options or PredictOptions()
     finder, people = options.finder, options.people
     predictor = _predictor(runner, artifact, options)
-    made = poses_json.made_by(artifact, runner.effective, artifact_files.hashes_of(artifact))
+    made = poses_json.made_by(artifact, runner.runtime_info, artifact_files.hashes_of(artifact))
     with (
         _window(source, options) as window,
         files.staged(folder) as stage,

@@ -52,8 +52,8 @@ class VideoWriter:
         stamp = round(frame.time_s / float(self._time_base))
         self._last = stamp if self._last is None else max(stamp, self._last + 1)
         self._scaled += not is_padding(picture, self._size)
-        fitted = np.ascontiguousarray(fit_picture(picture, self._size))
-        image = av.VideoFrame.from_numpy_buffer(fitted, format="bgr24")
+        resolve_spec = np.ascontiguousarray(fit_picture(picture, self._size))
+        image = av.VideoFrame.from_numpy_buffer(resolve_spec, format="bgr24")
         image = image.reformat(format="yuv420p", dst_colorspace="ITU709", dst_color_range="MPEG", threads=1)
         image.pts, image.time_base = self._last, self._time_base
         self._mux(image)

@@ -51,7 +51,7 @@ class AdaptedRunner(Runner):
         self._converted = {tensor.name: tensor for tensor in spec.outputs if _converts(tensor)}
         self.inputs = runner.inputs
         self.outputs = tuple(_plain(self._converted.get(tensor.name, tensor)) for tensor in runner.outputs)
-        self.effective = runner.effective
+        self.runtime_info = runner.runtime_info
 
     @property
     def ranges(self) -> Ranges:

@@ -10,7 +10,7 @@ from posedeploy.aoti_package.admission import admit
 from posedeploy.aoti_package.loader import load_package
 from posedeploy.errors import ArtifactError, first_line
 from posedeploy.runtimes.base import Runner
-from posedeploy.runtimes.pytorch import settle
+from posedeploy.runtimes.pytorch import configure
 from posedeploy.runtimes.run_options import check_precision
 from posedeploy.runtimes.torch_call import open_call
 from posedeploy.types import Artifact, RunOptions, Tensors
@@ -23,7 +23,7 @@ class AotiRunner(Runner):
     """
 
     def __init__(self, artifact: Artifact, options: RunOptions) -> None:
-        device, self.effective = settle("aoti", options, check_precision(artifact, options))
+        device, self.runtime_info = configure("aoti", options, check_precision(artifact, options))
         native_code.check(artifact.path, artifact.details, options.device)
         trial = admit(artifact, device, graphs=options.cuda_graphs)
         try:
@@ -35,7 +35,7 @@ class AotiRunner(Runner):
             ) from error
         self.inputs, self.outputs = artifact.spec.inputs, artifact.spec.outputs
         self._call, details = open_call(call, device, self.inputs, self.outputs, graphs=options.cuda_graphs)
-        self.effective = replace(self.effective, details={**details, "trial": trial})
+        self.runtime_info = replace(self.runtime_info, details={**details, "trial": trial})
 
     def _run(self, tensors: Tensors) -> Tensors:
         return self._call([tensors[spec.name] for spec in self.inputs])
@@ -44,4 +44,4 @@ class AotiRunner(Runner):
         del self._call  # the last reference to the loader, which removes its temporary files
 
     def _survives_fork(self) -> bool:
-        return self.effective.device == "CPU"  # where torch has threads, its call refuses
+        return self.runtime_info.device == "CPU"  # where torch has threads, its call refuses

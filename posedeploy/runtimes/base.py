@@ -13,7 +13,7 @@ from typing import Any, Self, final
 from posedeploy.closable import Closable
 from posedeploy.errors import InputError, RunnerStateError
 from posedeploy.runtimes import forks
-from posedeploy.types import Effective, Ranges, Tensors, TensorSpec
+from posedeploy.types import Ranges, RuntimeInfo, Tensors, TensorSpec
 
 CLOSED = "this runner is closed; open another one"
 REENTERED = "this runner is running its network, which cannot use it or close it meanwhile"
@@ -37,7 +37,7 @@ class Runner(Closable, ABC):
 
     inputs: tuple[TensorSpec, ...]
     outputs: tuple[TensorSpec, ...]
-    effective: Effective
+    runtime_info: RuntimeInfo
 
     def __new__(cls, *args: Any, **kwargs: Any) -> Self:
         """Set the state up here, so that no adapter has to call ``super().__init__``."""
@@ -149,7 +149,7 @@ class Runner(Closable, ABC):
     def _leave_to_parent(self) -> bool:
         """Make the runner unusable in a forked process, unless it survives; whether it did."""
         if self._unusable or (
-            not self._lock.locked() and hasattr(self, "effective") and self._survives_fork()
+            not self._lock.locked() and hasattr(self, "runtime_info") and self._survives_fork()
         ):
             return False
         self._unusable = FORKED

@@ -13,7 +13,7 @@ from posedeploy.backends import Runtime, runtime_for, target_named
 from posedeploy.errors import ArtifactError, DeviceError, PoseDeployError
 from posedeploy.isolation.messages import OUT_OF_MEMORY, what_happened
 from posedeploy.isolation.tasks import ChildFailedError, free_memory, run_task, signal_name, work_folder
-from posedeploy.types import Artifact, Effective, RunOptions, TensorSpec
+from posedeploy.types import Artifact, RunOptions, RuntimeInfo, TensorSpec
 
 TIME_LIMIT_S = 300.0
 """A pose network loads in seconds; a large one on an accelerator that compiles it takes a minute or two."""
@@ -39,7 +39,7 @@ class RunnerReport:
 
     inputs: tuple[TensorSpec, ...]
     outputs: tuple[TensorSpec, ...]
-    effective: Effective
+    runtime_info: RuntimeInfo
 
 
 def describe_in_child(

@@ -28,6 +28,6 @@ def describe(argument: Mapping[str, Any], enter: Callable[[str], None]) -> Any:
     options = msgspec.convert(argument["options"], RunOptions)
     with open_runner(artifact, options, argument["runtime"]) as runner:
         enter("read")
-        report = msgspec.to_builtins(RunnerReport(runner.inputs, runner.outputs, runner.effective))
+        report = msgspec.to_builtins(RunnerReport(runner.inputs, runner.outputs, runner.runtime_info))
         enter("close")
     return report

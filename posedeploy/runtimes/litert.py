@@ -19,9 +19,9 @@ from posedeploy.types import (
     TO_CHANNELS_FIRST,
     TO_CHANNELS_LAST,
     Artifact,
-    Effective,
     ModelSpec,
     RunOptions,
+    RuntimeInfo,
     Tensors,
     TensorSpec,
 )
@@ -55,7 +55,7 @@ class LiteRtRunner(Runner):
         elif usual := _usual_shapes(artifact.spec, self.inputs):
             self._fit(usual)
         operators = operators_of(self._interpreter)
-        self.effective = Effective(
+        self.runtime_info = RuntimeInfo(
             "litert",
             str(plugins.version_of("ai_edge_litert")),
             "CPU",

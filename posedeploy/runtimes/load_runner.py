@@ -111,7 +111,7 @@ def _load(load: Load, artifact: Artifact, options: RunOptions) -> Runner:
 
 def _check_companions(artifact: Artifact) -> None:
     """Refuse files beside the model file that a runtime would read without an end, such as a named pipe."""
-    for suffix in target_named(artifact.target).companions:
+    for suffix in target_named(artifact.target).extra_suffixes:
         path = artifact.path.with_suffix(suffix)
         if path.exists():
             check_regular(path, f"the {suffix} file of {artifact.path.name}", ArtifactError)
@@ -162,7 +162,7 @@ class HasTensors(Protocol):
         """The outputs in the file's order."""
 
 
-def fitted(artifact: Artifact, runner: HasTensors) -> ModelSpec:
+def resolve_spec(artifact: Artifact, runner: HasTensors) -> ModelSpec:
     """The artifact's spec, held against the tensors that the runtime found in the file.
 
     A runner stays the caller's to close, whatever is found.

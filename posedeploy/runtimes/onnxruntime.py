@@ -18,7 +18,7 @@ from posedeploy.printable import listed
 from posedeploy.runtimes import onnxruntime_placement as placement
 from posedeploy.runtimes.base import Runner
 from posedeploy.runtimes.run_options import check_precision, threads_asked
-from posedeploy.types import Artifact, Effective, RunOptions, Tensors, TensorSpec
+from posedeploy.types import Artifact, RunOptions, RuntimeInfo, Tensors, TensorSpec
 
 if TYPE_CHECKING:
     from posedeploy.runtimes.onnxruntime_graph import GraphedSession
@@ -57,7 +57,7 @@ class OnnxRuntimeRunner(Runner):
     """Runs a ``.onnx`` file on one execution provider, and on no other.
 
     On a GPU, a network whose manifest states fixed shapes is replayed as one CUDA graph, which takes
-    cuda-python; what cannot be recorded is run call by call, and ``effective`` states why.
+    cuda-python; what cannot be recorded is run call by call, and ``runtime_info`` states why.
     """
 
     def __init__(self, artifact: Artifact, options: RunOptions) -> None:
@@ -68,7 +68,7 @@ class OnnxRuntimeRunner(Runner):
         self._session = self._graphed.session if self._graphed else opening.session({})
         self.inputs, self.outputs = _specs(self._session)
         self._names = [spec.name for spec in self.outputs]
-        self.effective = Effective(
+        self.runtime_info = RuntimeInfo(
             "onnxruntime",
             onnxruntime.__version__,
             options.device,
@@ -83,12 +83,12 @@ class OnnxRuntimeRunner(Runner):
                 return self._graphed.run(tensors)
             return dict(zip(self._names, self._session.run(self._names, tensors), strict=True))
         except OF_THE_RUN as error:
-            if self.effective.device == "CPU":
+            if self.runtime_info.device == "CPU":
                 raise ArtifactError(
                     f"{self._path}: ONNX Runtime cannot run it on these inputs ({first_line(error)})"
                 ) from error
             raise DeviceError(
-                f"`device={self.effective.device}`: ONNX Runtime failed there ({first_line(error)})"
+                f"`device={self.runtime_info.device}`: ONNX Runtime failed there ({first_line(error)})"
             ) from error
 
     def _close(self) -> None:
@@ -97,7 +97,7 @@ class OnnxRuntimeRunner(Runner):
             self._graphed.close()
 
     def _survives_fork(self) -> bool:
-        return self.effective.threads == 1  # then it runs on the thread that calls it
+        return self.runtime_info.threads == 1  # then it runs on the thread that calls it
 
 
 class _Opening:

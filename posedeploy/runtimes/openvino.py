@@ -20,7 +20,7 @@ from posedeploy.errors import ArtifactError, DeviceError
 from posedeploy.runtimes import forks
 from posedeploy.runtimes.base import Runner
 from posedeploy.runtimes.run_options import threads_asked
-from posedeploy.types import Artifact, Effective, RunOptions, Tensors, TensorSpec
+from posedeploy.types import Artifact, RunOptions, RuntimeInfo, Tensors, TensorSpec
 
 PRECISIONS = {"fp32": openvino.Type.f32, "fp16": openvino.Type.f16, "bf16": openvino.Type.bf16}
 NAMES = {"f32": "fp32", "f16": "fp16", "i8": "int8", "u8": "int8"}
@@ -53,7 +53,7 @@ class OpenVinoRunner(Runner):
             ) from error
         self.inputs = tuple(_spec(port) for port in self._compiled.inputs)
         self.outputs = tuple(_spec(port) for port in self._compiled.outputs)
-        self.effective = _effective(self._compiled, options)
+        self.runtime_info = _effective(self._compiled, options)
         self._request = self._compiled.create_infer_request()
         self._requests: list[Any] = []  # of all streams
         self._idle: list[list[Any]] = []  # those of streams that have ended
@@ -137,7 +137,7 @@ def _config(options: RunOptions) -> dict[str, Any]:
     return config
 
 
-def _effective(compiled: openvino.CompiledModel, options: RunOptions) -> Effective:
+def _effective(compiled: openvino.CompiledModel, options: RunOptions) -> RuntimeInfo:
     """What the compiled model says of itself, held against what was asked."""
     devices = compiled.get_property("EXECUTION_DEVICES")
     of_device = compiled.get_property("DEVICE_PROPERTIES")[devices[0]] if options.device == "AUTO" else {}
@@ -156,7 +156,7 @@ def _effective(compiled: openvino.CompiledModel, options: RunOptions) -> Effecti
     asked = threads_asked(options, "OpenVINO")
     if asked is not None and threads != asked:
         raise DeviceError(f"{asked} threads were asked for and OpenVINO uses {threads}")
-    return Effective(
+    return RuntimeInfo(
         "openvino",
         openvino.__version__.partition("-")[0],
         ", ".join(devices),

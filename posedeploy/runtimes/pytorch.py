@@ -14,7 +14,7 @@ from posedeploy.runtimes import tf32
 from posedeploy.runtimes.base import Runner
 from posedeploy.runtimes.run_options import threads_asked
 from posedeploy.runtimes.torch_call import open_call
-from posedeploy.types import Effective, Model, RunOptions, Tensors
+from posedeploy.types import Model, RunOptions, RuntimeInfo, Tensors
 
 
 class PyTorchRunner(Runner):
@@ -23,10 +23,10 @@ class PyTorchRunner(Runner):
     def __init__(self, model: Model, options: RunOptions) -> None:
         self.inputs, self.outputs = model.spec.inputs, model.spec.outputs
         reduced = options.precision if options.device == "cuda" and options.precision in DTYPES else None
-        device, self.effective = settle("pytorch", options, reduced)
+        device, self.runtime_info = configure("pytorch", options, reduced)
         module = _on_device(model.module, device, options)
         self._call, details = open_call(module, device, self.inputs, self.outputs, graphs=options.cuda_graphs)
-        self.effective = replace(self.effective, details=details)
+        self.runtime_info = replace(self.runtime_info, details=details)
 
     def _run(self, tensors: Tensors) -> Tensors:
         return self._call([tensors[spec.name] for spec in self.inputs])
@@ -35,7 +35,7 @@ class PyTorchRunner(Runner):
         del self._call
 
     def _survives_fork(self) -> bool:
-        return self.effective.device == "CPU"  # where torch has threads, its call refuses
+        return self.runtime_info.device == "CPU"  # where torch has threads, its call refuses
 
 
 def _on_device(module: nn.Module, device: torch.device, options: RunOptions) -> nn.Module:
@@ -51,7 +51,9 @@ def _on_device(module: nn.Module, device: torch.device, options: RunOptions) -> 
     return copy.deepcopy(module).to(device)
 
 
-def settle(runtime: str, options: RunOptions, reduced: str | None = None) -> tuple[torch.device, Effective]:
+def configure(
+    runtime: str, options: RunOptions, reduced: str | None = None
+) -> tuple[torch.device, RuntimeInfo]:
     """Set the device, precision and threads asked for, and read back what torch will use.
 
     Torch has one thread count, and one setting of TF32, for the whole process.
@@ -81,8 +83,8 @@ def settle(runtime: str, options: RunOptions, reduced: str | None = None) -> tup
         if torch.get_num_threads() != threads:
             raise DeviceError(f"{threads} threads were asked for and torch uses {torch.get_num_threads()}")
     name = torch.cuda.get_device_name(device) if device.type == "cuda" else "CPU"
-    precision: str = tf32.settle(options) if device.type == "cuda" else "fp32"
-    return device, Effective(runtime, str(torch.__version__), name, reduced or precision, threads)
+    precision: str = tf32.configure(options) if device.type == "cuda" else "fp32"
+    return device, RuntimeInfo(runtime, str(torch.__version__), name, reduced or precision, threads)
 
 
 def _remedy(runtime: str, options: RunOptions) -> str:

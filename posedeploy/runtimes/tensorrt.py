@@ -18,7 +18,7 @@ from posedeploy.tensorrt.build_info import build_info_of
 from posedeploy.tensorrt.compatibility import check_gpu, check_library
 from posedeploy.tensorrt.engine import Engine, Shape, TensorRtEngine
 from posedeploy.tensorrt.libraries import identify_library
-from posedeploy.types import Array, Artifact, Effective, Ranges, RunOptions, Tensors, TensorSpec
+from posedeploy.types import Array, Artifact, Ranges, RunOptions, RuntimeInfo, Tensors, TensorSpec
 
 Loader: TypeAlias = Callable[[ModuleType, Artifact], Engine]
 
@@ -70,7 +70,7 @@ class TensorRtRunner(Runner):
             self._take(self._engine)
             graph, self._go = self._way()
             on_error.pop_all()
-        self.effective = Effective(
+        self.runtime_info = RuntimeInfo(
             "tensorrt",
             api.__version__,
             gpu.name,

@@ -16,7 +16,7 @@ CONVOLUTION, ALLOW_TF32 = "aten::_convolution", 12
 """The operator that a traced convolution is, and which of its arguments says whether TF32 may be."""
 
 
-def settle(options: RunOptions) -> Literal["fp32", "tf32"]:
+def configure(options: RunOptions) -> Literal["fp32", "tf32"]:
     """Allow TF32 for ``tf32`` and forbid it for other precisions, for the whole process; ``auto`` keeps it as
     it is, which torch allows for convolutions. Returns what then holds, read back."""
     if options.precision != "auto":

@@ -10,7 +10,7 @@ import torch
 from posedeploy.errors import ArtifactError
 from posedeploy.runtimes import tf32
 from posedeploy.runtimes.base import Runner
-from posedeploy.runtimes.pytorch import settle
+from posedeploy.runtimes.pytorch import configure
 from posedeploy.runtimes.run_options import check_precision
 from posedeploy.runtimes.torch_call import open_call
 from posedeploy.types import Artifact, RunOptions, Tensors
@@ -20,7 +20,7 @@ class TorchScriptRunner(Runner):
     """Runs a ``.torchscript`` file. The format has no tensor names: they come from the manifest."""
 
     def __init__(self, artifact: Artifact, options: RunOptions) -> None:
-        device, self.effective = settle("torchscript", options, check_precision(artifact, options))
+        device, self.runtime_info = configure("torchscript", options, check_precision(artifact, options))
         try:
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore", DeprecationWarning)
@@ -38,7 +38,7 @@ class TorchScriptRunner(Runner):
         self._call, details = open_call(
             program, device, self.inputs, self.outputs, graphs=options.cuda_graphs
         )
-        self.effective = replace(self.effective, details=details)
+        self.runtime_info = replace(self.runtime_info, details=details)
 
     def _run(self, tensors: Tensors) -> Tensors:
         return self._call([tensors[spec.name] for spec in self.inputs])
@@ -47,4 +47,4 @@ class TorchScriptRunner(Runner):
         del self._call
 
     def _survives_fork(self) -> bool:
-        return self.effective.device == "CPU"  # where torch has threads, its call refuses
+        return self.runtime_info.device == "CPU"  # where torch has threads, its call refuses

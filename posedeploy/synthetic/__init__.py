@@ -5,7 +5,7 @@
 
 from posedeploy.synthetic.body import JOINTS
 from posedeploy.synthetic.figure import PARTS
-from posedeploy.synthetic.rng import Draws
+from posedeploy.synthetic.rng import Rng
 from posedeploy.synthetic.scene import LONGEST, SHORTEST, Person, Scene, draw
 
-__all__ = ["JOINTS", "LONGEST", "PARTS", "SHORTEST", "Draws", "Person", "Scene", "draw"]
+__all__ = ["JOINTS", "LONGEST", "PARTS", "SHORTEST", "Person", "Rng", "Scene", "draw"]

@@ -15,7 +15,7 @@ from dataclasses import dataclass, fields
 import numpy as np
 
 from posedeploy.poses.lightweight_openpose_2d import KEYPOINT_NAMES
-from posedeploy.synthetic.rng import Draws
+from posedeploy.synthetic.rng import Rng
 from posedeploy.types import Array
 
 JOINTS = (
@@ -55,7 +55,7 @@ class Build:
     head: tuple[float, float, float]
 
 
-def draw_build(draws: Draws) -> Build:
+def draw_build(draws: Rng) -> Build:
     """Anyone: adults, and one in eight a child, whose head is larger for its body."""
     child = draws.chance(0.12)
     stature = draws.uniform(1000, 1450) if child else draws.about(1710, 230)
@@ -118,7 +118,7 @@ class Stance:
     left_leg: Limb
 
 
-def draw_stance(draws: Draws) -> Stance:
+def draw_stance(draws: Rng) -> Stance:
     """Standing, walking, sitting, crouching or anything, seen from any side; arms anywhere."""
     legs, stoop = draws.pick(_LEGS)(draws)
     arms = _alike_arms(draws) if draws.chance(0.35) else (_arm(draws), _arm(draws))
@@ -140,7 +140,7 @@ def draw_stance(draws: Draws) -> Stance:
     )
 
 
-def _standing(draws: Draws) -> tuple[tuple[Limb, Limb], float]:
+def _standing(draws: Rng) -> tuple[tuple[Limb, Limb], float]:
     weight = draws.uniform(0, 14)
     straight = Limb(draws.about(0, 8), draws.uniform(0, 9), draws.about(-5, 15), draws.uniform(0, 8))
     bent = Limb(weight, draws.uniform(0, 14), draws.about(-8, 20), weight * draws.uniform(1, 3))
@@ -148,7 +148,7 @@ def _standing(draws: Draws) -> tuple[tuple[Limb, Limb], float]:
     return legs, draws.about(4, 16)
 
 
-def _walking(draws: Draws) -> tuple[tuple[Limb, Limb], float]:
+def _walking(draws: Rng) -> tuple[tuple[Limb, Limb], float]:
     step = draws.uniform(12, 48)
     front = Limb(step, draws.uniform(-2, 6), 0.0, draws.uniform(0, step * 1.2))
     back = Limb(-step * 0.6, draws.uniform(-2, 6), 0.0, draws.uniform(5, 70))
@@ -156,14 +156,14 @@ def _walking(draws: Draws) -> tuple[tuple[Limb, Limb], float]:
     return legs, draws.about(8, 14)
 
 
-def _sitting(draws: Draws) -> tuple[tuple[Limb, Limb], float]:
+def _sitting(draws: Rng) -> tuple[tuple[Limb, Limb], float]:
     def leg() -> Limb:
         return Limb(draws.uniform(70, 105), draws.uniform(-4, 28), draws.about(0, 15), draws.uniform(50, 110))
 
     return (leg(), leg()), draws.about(8, 28)
 
 
-def _crouching(draws: Draws) -> tuple[tuple[Limb, Limb], float]:
+def _crouching(draws: Rng) -> tuple[tuple[Limb, Limb], float]:
     depth = draws.uniform(40, 125)
 
     def leg() -> Limb:
@@ -174,7 +174,7 @@ def _crouching(draws: Draws) -> tuple[tuple[Limb, Limb], float]:
     return (leg(), leg()), draws.uniform(5, 50)
 
 
-def _anything(draws: Draws) -> tuple[tuple[Limb, Limb], float]:
+def _anything(draws: Rng) -> tuple[tuple[Limb, Limb], float]:
     def leg() -> Limb:
         return Limb(draws.uniform(-30, 105), draws.uniform(-8, 55), draws.about(0, 30), draws.uniform(0, 120))
 
@@ -184,7 +184,7 @@ def _anything(draws: Draws) -> tuple[tuple[Limb, Limb], float]:
 _LEGS = (_standing, _standing, _standing, _walking, _walking, _sitting, _sitting, _crouching, _anything)
 
 
-def _arm(draws: Draws) -> Limb:
+def _arm(draws: Rng) -> Limb:
     hanging = Limb(draws.about(5, 28), draws.uniform(2, 26), draws.about(20, 50), draws.uniform(0, 50))
     forward = Limb(draws.uniform(25, 110), draws.uniform(-12, 35), draws.about(25, 60), draws.uniform(0, 125))
     out = Limb(draws.about(0, 35), draws.uniform(45, 125), draws.about(0, 90), draws.uniform(0, 120))
@@ -193,7 +193,7 @@ def _arm(draws: Draws) -> Limb:
     return draws.pick((hanging, hanging, hanging, forward, forward, out, out, up, hip))
 
 
-def _alike_arms(draws: Draws) -> tuple[Limb, Limb]:
+def _alike_arms(draws: Rng) -> tuple[Limb, Limb]:
     arm = _arm(draws)
 
     def like() -> Limb:

@@ -28,22 +28,22 @@ class Canvas:
         self.owners = np.zeros(image.shape[:2], np.uint16)
         self.owner = NOBODY
 
-    def polygon(self, corners: Array, colour: tuple[int, int, int]) -> None:
+    def polygon(self, corners: Array, color: tuple[int, int, int]) -> None:
         """Fill a convex polygon, (n, 2) px."""
         points = np.rint(corners * (1 << SHIFT)).astype(np.int32)
-        cv2.fillConvexPoly(self.image, points, colour, cv2.LINE_AA, SHIFT)
+        cv2.fillConvexPoly(self.image, points, color, cv2.LINE_AA, SHIFT)
         cv2.fillConvexPoly(self.owners, points, self.owner, cv2.LINE_8, SHIFT)
 
-    def mark(self, corners: Array, colour: tuple[int, int, int]) -> None:
+    def mark(self, corners: Array, color: tuple[int, int, int]) -> None:
         """Fill a convex polygon that lies on what is there already, whose owner stays."""
         points = np.rint(corners * (1 << SHIFT)).astype(np.int32)
-        cv2.fillConvexPoly(self.image, points, colour, cv2.LINE_AA, SHIFT)
+        cv2.fillConvexPoly(self.image, points, color, cv2.LINE_AA, SHIFT)
 
 
-def ellipse(centre: Array, axes: tuple[float, float], degrees: float = 0.0) -> Array:
-    """(24, 2) corners of an ellipse about ``centre`` with these half axes in px."""
+def ellipse(center: Array, axes: tuple[float, float], degrees: float = 0.0) -> Array:
+    """(24, 2) corners of an ellipse about ``center`` with these half axes in px."""
     cos, sin = math.cos(math.radians(degrees)), math.sin(math.radians(degrees))
-    turned: Array = (CIRCLE * axes) @ np.array([[cos, sin], [-sin, cos]]) + centre
+    turned: Array = (CIRCLE * axes) @ np.array([[cos, sin], [-sin, cos]]) + center
     return turned
 
 
@@ -52,9 +52,9 @@ def capsule(start: Array, end: Array, start_radius: float, end_radius: float) ->
     return hull((start, end), (start_radius, end_radius))
 
 
-def hull(centres: tuple[Array, ...], radii: tuple[float, ...]) -> Array:
+def hull(centers: tuple[Array, ...], radii: tuple[float, ...]) -> Array:
     """The corners of the convex shape around some circles, in px."""
-    points = np.concatenate([CIRCLE * radius + centre for centre, radius in zip(centres, radii, strict=True)])
+    points = np.concatenate([CIRCLE * radius + center for center, radius in zip(centers, radii, strict=True)])
     return outline(points)
 
 
@@ -63,7 +63,7 @@ def outline(points: Array) -> Array:
     return cv2.convexHull(points.astype(np.float32))[:, 0]
 
 
-def shaded(colour: tuple[int, int, int], factor: float) -> tuple[int, int, int]:
-    """A colour made darker or, over 1, lighter."""
-    blue, green, red = (min(255, max(0, round(value * factor))) for value in colour)
+def shaded(color: tuple[int, int, int], factor: float) -> tuple[int, int, int]:
+    """A color made darker or, over 1, lighter."""
+    blue, green, red = (min(255, max(0, round(value * factor))) for value in color)
     return blue, green, red

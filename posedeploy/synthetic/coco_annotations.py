@@ -35,9 +35,9 @@ def write_images(
 
     The annotations are COCO's "person_keypoints" (17 keypoints, visibility 0 to 2, bbox, area), and beside
     them for each person ``joints_mm``, (28, 3) in the order of ``info.joints``, in the coordinates of a
-    pinhole camera whose ``focal_length_px`` the image has and whose axis goes through its centre, and
+    pinhole camera whose ``focal_length_px`` the image has and whose axis goes through its center, and
     ``keypoints_18``, x, y and visibility of ``info.keypoints_18``, which are OpenPose's. A person who cannot
-    be recognised is annotated without COCO's keypoints.
+    be recognized is annotated without COCO's keypoints.
 
     Args:
         size, people: as for ``draw``.
@@ -96,7 +96,7 @@ def _image(scene: Scene, index: int, name: str) -> dict[str, Any]:
 
 
 def _annotation(person: Person, number: int, image: int) -> dict[str, Any]:
-    visibility = person.visibility[_ORDER] if person.recognisable else np.zeros(len(_ORDER), int)
+    visibility = person.visibility[_ORDER] if person.recognizable else np.zeros(len(_ORDER), int)
     points = np.where(visibility[:, None] > 0, person.keypoints[_ORDER], 0.0)
     return {
         "id": number,

@@ -11,7 +11,7 @@ from posedeploy.synthetic.body import INDEX
 from posedeploy.synthetic.canvas import Canvas, capsule, hull, shaded
 from posedeploy.synthetic.figure import Figure
 from posedeploy.synthetic.head import HeadPainter
-from posedeploy.synthetic.outfit import Colour
+from posedeploy.synthetic.outfit import Color
 from posedeploy.types import Array
 
 Step: TypeAlias = tuple[float, Callable[[], None]]
@@ -92,7 +92,7 @@ def _leg_steps(canvas: Canvas, figure: Figure, side: str) -> list[Step]:
     ]
 
 
-def _limb(canvas: Canvas, figure: Figure, start: str, end: str, cloth: Colour, covered: float) -> None:
+def _limb(canvas: Canvas, figure: Figure, start: str, end: str, cloth: Color, covered: float) -> None:
     """One segment, its first part (as much as is ``covered``, 1 or more for all of it) in cloth."""
     outfit = figure.outfit
     at, to = figure.point(start), figure.point(end)
@@ -107,18 +107,18 @@ def _limb(canvas: Canvas, figure: Figure, start: str, end: str, cloth: Colour, c
         _filled(canvas, figure, capsule(at, until, radii[0] * loose, last), cloth, last)
 
 
-def _filled(canvas: Canvas, figure: Figure, corners: Array, colour: Colour, width: float) -> None:
-    """A part in its colour, the side away from the light darker, with a dark edge where the style has one."""
+def _filled(canvas: Canvas, figure: Figure, corners: Array, color: Color, width: float) -> None:
+    """A part in its color, the side away from the light darker, with a dark edge where the style has one."""
     outfit = figure.outfit
     if width < 1.5 or not outfit.depth:
-        canvas.polygon(corners, colour)
+        canvas.polygon(corners, color)
         return
-    centre = corners.mean(axis=0)
-    canvas.polygon(corners, shaded(colour, outfit.edge or 1 - outfit.depth))
-    inner = centre + (corners - centre) * (0.86 if outfit.edge else 0.94)
-    canvas.mark(inner, shaded(colour, 1 - outfit.depth * 0.5))
-    lit = centre + (corners - centre) * 0.72 + (outfit.light * width * 0.22, -width * 0.06)
-    canvas.mark(lit, colour)
+    center = corners.mean(axis=0)
+    canvas.polygon(corners, shaded(color, outfit.edge or 1 - outfit.depth))
+    inner = center + (corners - center) * (0.86 if outfit.edge else 0.94)
+    canvas.mark(inner, shaded(color, 1 - outfit.depth * 0.5))
+    lit = center + (corners - center) * 0.72 + (outfit.light * width * 0.22, -width * 0.06)
+    canvas.mark(lit, color)
 
 
 def _torso(canvas: Canvas, figure: Figure) -> None:

@@ -34,7 +34,7 @@ class HeadPainter:
     def __init__(self, canvas: Canvas, figure: Figure) -> None:
         self._canvas, self._figure = canvas, figure
         self._turn = figure.skeleton.head
-        self._centre = figure.point("head")
+        self._center = figure.point("head")
         self._axes = np.array(figure.build.head) * figure.scale[INDEX["head"]]
         self._surface = (_SPHERE * self._axes) @ self._turn.T
         self._seen = self._surface[:, 2] < 0
@@ -42,7 +42,7 @@ class HeadPainter:
 
     def _at(self, place: tuple[float, float, float]) -> Array:
         """(2,) px of a place on the head, in its half axes."""
-        moved: Array = (self._turn @ (np.array(place) * self._axes))[:2] + self._centre
+        moved: Array = (self._turn @ (np.array(place) * self._axes))[:2] + self._center
         return moved
 
     def back(self) -> None:
@@ -65,7 +65,7 @@ class HeadPainter:
         for ear in ("r_ear", "l_ear"):
             if self._figure.faces(ear) >= 0:
                 self._ear(ear)
-        skull = outline(self._surface[:, :2] + self._centre)
+        skull = outline(self._surface[:, :2] + self._center)
         self._canvas.owner = self._figure.owner("head")
         self._canvas.polygon(skull, self._figure.outfit.skin)
         if self._axes[1] > _FEATURES_PX:
@@ -76,7 +76,7 @@ class HeadPainter:
                 self._ear(ear)
 
     def _hair(self, factor: float = 1.0) -> tuple[int, int, int]:
-        return shaded(self._figure.outfit.hair_colour, factor)
+        return shaded(self._figure.outfit.hair_color, factor)
 
     def _ear(self, name: str) -> None:
         self._canvas.owner = self._figure.owner(name)
@@ -95,8 +95,8 @@ class HeadPainter:
         low = 0.35 if outfit.hair in ("short", "hat") else 0.75
         behind = (_SPHERE[:, 2] > back) & (_SPHERE[:, 1] < low)
         self._patch(behind, self._hair(0.92), 1.05)
-        colour = outfit.second if outfit.hair == "hat" else self._hair()
-        self._patch(_SPHERE[:, 1] < -0.5 + 0.2 * _SPHERE[:, 2], colour, 1.1 if outfit.hair == "hat" else 1.06)
+        color = outfit.second if outfit.hair == "hat" else self._hair()
+        self._patch(_SPHERE[:, 1] < -0.5 + 0.2 * _SPHERE[:, 2], color, 1.1 if outfit.hair == "hat" else 1.06)
         if outfit.hair == "hat" and self._turn[2, 2] > -0.2:
             brim = [
                 self._at((side, -0.52, depth))
@@ -104,10 +104,10 @@ class HeadPainter:
             ]
             self._canvas.polygon(outline(np.array(brim)), shaded(outfit.second, 0.75))
 
-    def _patch(self, where: Array, colour: tuple[int, int, int], swell: float) -> None:
+    def _patch(self, where: Array, color: tuple[int, int, int], swell: float) -> None:
         points = self._surface[where & self._seen][:, :2]
         if len(points) > 4:
-            self._canvas.polygon(outline(points * swell + self._centre), colour)
+            self._canvas.polygon(outline(points * swell + self._center), color)
 
     def _face(self) -> None:
         canvas, outfit = self._canvas, self._figure.outfit
@@ -115,7 +115,7 @@ class HeadPainter:
         if outfit.beard:
             chin = (_SPHERE[:, 1] > 0.38) & (_SPHERE[:, 2] < 0.1) & self._seen
             if chin.sum() > 4:
-                canvas.mark(outline(self._surface[chin][:, :2] * 0.98 + self._centre), self._hair(1.05))
+                canvas.mark(outline(self._surface[chin][:, :2] * 0.98 + self._center), self._hair(1.05))
         for name in ("r_eye", "l_eye"):
             self._eye(name, size)
         if self._figure.faces("nose") < TURNED_AWAY["nose"]:

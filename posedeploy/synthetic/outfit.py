@@ -5,18 +5,18 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from posedeploy.synthetic.rng import Draws
+from posedeploy.synthetic.rng import Rng
 
-Colour = tuple[int, int, int]
+Color = tuple[int, int, int]
 """Blue, green, red, 0 to 255."""
 Hair = Literal["bald", "short", "full", "long", "bun", "hat"]
 Pattern = Literal["plain", "stripes", "bars", "open"]
 
-SKINS: tuple[Colour, ...] = (
+SKINS: tuple[Color, ...] = (
     (178, 200, 236), (150, 185, 232), (130, 168, 220), (110, 146, 204),
     (84, 120, 178), (62, 92, 142), (46, 68, 108), (34, 48, 78),
 )  # fmt: skip
-HAIRS: tuple[Colour, ...] = (
+HAIRS: tuple[Color, ...] = (
     (22, 20, 22), (30, 36, 52), (34, 58, 92), (60, 96, 140), (110, 160, 200), (40, 60, 150), (150, 150, 155),
     (215, 215, 215),
 )  # fmt: skip
@@ -24,20 +24,20 @@ HAIRS: tuple[Colour, ...] = (
 
 @dataclass(frozen=True)
 class Outfit:
-    """Colours and cuts. sleeve and leg: how much of arm and leg is covered, 0 to 2 (1: to elbow or knee).
+    """Colors and cuts. sleeve and leg: how much of arm and leg is covered, 0 to 2 (1: to elbow or knee).
 
     skirt: the length of a skirt in thigh lengths, 0 for none. light: from where the light comes, -1 left,
     1 right; depth: how much darker the side away from it is. looseness: cloth over limb, as a factor.
     """
 
-    skin: Colour
-    hair_colour: Colour
+    skin: Color
+    hair_color: Color
     hair: Hair
-    top: Colour
-    second: Colour
+    top: Color
+    second: Color
     pattern: Pattern
-    bottom: Colour
-    shoes: Colour
+    bottom: Color
+    shoes: Color
     sleeve: float
     leg: float
     skirt: float
@@ -49,13 +49,13 @@ class Outfit:
     beard: bool
 
 
-def draw_outfit(draws: Draws) -> Outfit:
+def draw_outfit(draws: Rng) -> Outfit:
     """Any clothes: half of them plain, one figure in seven in a skirt, one in six with a hat."""
     top = _cloth(draws)
     alike = draws.chance(0.12)
     return Outfit(
         skin=_near(draws, draws.pick(SKINS), 14),
-        hair_colour=_near(draws, draws.pick(HAIRS), 14),
+        hair_color=_near(draws, draws.pick(HAIRS), 14),
         hair=draws.pick(
             ("bald", "short", "short", "short", "full", "full", "long", "long", "bun", "hat", "hat")
         ),
@@ -76,13 +76,13 @@ def draw_outfit(draws: Draws) -> Outfit:
     )
 
 
-def _cloth(draws: Draws) -> Colour:
-    if draws.chance(0.35):  # greys, from black to white
+def _cloth(draws: Rng) -> Color:
+    if draws.chance(0.35):  # grays, from black to white
         value = draws.whole(12, 245)
         return _near(draws, (value, value, value), 10)
     return draws.whole(5, 250), draws.whole(5, 250), draws.whole(5, 250)
 
 
-def _near(draws: Draws, colour: Colour, spread: int) -> Colour:
-    blue, green, red = (min(255, max(0, value + draws.whole(-spread, spread))) for value in colour)
+def _near(draws: Rng, color: Color, spread: int) -> Color:
+    blue, green, red = (min(255, max(0, value + draws.whole(-spread, spread))) for value in color)
     return blue, green, red

@@ -6,11 +6,11 @@ import cv2
 import numpy as np
 
 from posedeploy.synthetic.jpeg import compressed
-from posedeploy.synthetic.rng import Draws
+from posedeploy.synthetic.rng import Rng
 from posedeploy.types import Array
 
 
-def photographed(image: Array, draws: Draws) -> Array:
+def photographed(image: Array, draws: Rng) -> Array:
     """The (H, W, 3) uint8 image as some camera would have it; most images get some of each."""
     if draws.chance(0.8):
         image = _lit(image, draws)
@@ -24,8 +24,8 @@ def photographed(image: Array, draws: Draws) -> Array:
     return image
 
 
-def _lit(image: Array, draws: Draws) -> Array:
-    """Exposure, contrast and colour of the light, and light that falls off across the image."""
+def _lit(image: Array, draws: Rng) -> Array:
+    """Exposure, contrast and color of the light, and light that falls off across the image."""
     height, width = image.shape[:2]
     middle, contrast = draws.uniform(90, 150), draws.uniform(0.65, 1.2)
     gains = draws.uniform(0.7, 1.25) * draws.uniforms(0.88, 1.12, 3)
@@ -39,6 +39,6 @@ def _lit(image: Array, draws: Draws) -> Array:
     return image
 
 
-def _blurred(image: Array, draws: Draws) -> Array:
+def _blurred(image: Array, draws: Rng) -> Array:
     across, down = draws.pick(((3, 3), (3, 3), (5, 5), (7, 1), (1, 7), (9, 3)))
     return cv2.GaussianBlur(image, (across, down), 0)

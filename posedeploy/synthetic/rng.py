@@ -12,7 +12,7 @@ from posedeploy.types import Array
 T = TypeVar("T")
 
 
-class Draws:
+class Rng:
     """A stream of draws that hangs on its seeds alone.
 
     It is NumPy's frozen ``RandomState`` stream, of which only uniform numbers and bytes are used: what takes
@@ -52,7 +52,7 @@ class Draws:
         return 1 if self.chance(0.5) else -1
 
     def noise(self, shape: tuple[int, ...]) -> Array:
-        """int16 of this shape about 0, bell-shaped: the sum of three bytes, a deviation of 128."""
+        """int16 of this shape about 0, bell-shaped: the sum of three bytes, std 128."""
         count = int(np.prod(shape))
         drawn = np.frombuffer(self._stream.bytes(3 * count), np.uint8).reshape(3, *shape)
         noise: Array = drawn.sum(axis=0, dtype=np.int16) - np.int16(382)

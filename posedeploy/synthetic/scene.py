@@ -15,7 +15,7 @@ from posedeploy.synthetic.draw_figure import draw_figure
 from posedeploy.synthetic.figure import MOST_PARTS, Figure
 from posedeploy.synthetic.outfit import draw_outfit
 from posedeploy.synthetic.photograph import photographed
-from posedeploy.synthetic.rng import Draws
+from posedeploy.synthetic.rng import Rng
 from posedeploy.synthetic.visibility import VISIBLE, visibility
 from posedeploy.types import Array
 
@@ -55,7 +55,7 @@ class Person:
     share: float
 
     @property
-    def recognisable(self) -> bool:
+    def recognizable(self) -> bool:
         """Whether enough of it is seen for it to be annotated."""
         return int((self.visibility == VISIBLE).sum()) >= RECOGNISABLE
 
@@ -66,7 +66,7 @@ class Scene:
 
     image: (H, W, 3) uint8 BGR. people: farthest first. owners: (H, W) uint8, 0 or 1 + the index of the person
     whom a pixel shows. parts: (H, W) uint8, 0 or 1 + the index in ``PARTS`` of what it shows of them.
-    focal_length: of the pinhole camera, in px; its axis goes through the image's centre.
+    focal_length: of the pinhole camera, in px; its axis goes through the image's center.
     """
 
     image: Array
@@ -87,7 +87,7 @@ def draw(seed: int, index: int, size: tuple[int, int] | None = None, people: int
         InputError: an argument is out of its range.
     """
     _check(seed, index, size, people)
-    draws = Draws(seed, index)
+    draws = Rng(seed, index)
     width, height = draws.pick(SIZES) if size is None else size
     count = draws.pick((1, 1, 1, 2, 2, 2, 3, 3, 4, 5, 6, 8)) if people is None else people
     focal_length = width * draws.uniform(0.8, 1.6)
@@ -117,14 +117,14 @@ def _check(seed: int, index: int, size: tuple[int, int] | None, people: int | No
         raise InputError(f"{people} people: an image is drawn with 0 to {MOST_PEOPLE}")
 
 
-def _figures(draws: Draws, count: int, size: tuple[int, int], focal_length: float) -> list[Figure]:
+def _figures(draws: Rng, count: int, size: tuple[int, int], focal_length: float) -> list[Figure]:
     """People as they stand before the camera, farthest first."""
     placed = [_placed(draws, count, size, focal_length) for _ in range(count)]
     placed.sort(key=lambda figure: -float(figure.camera_joints[:, 2].mean()))
     return [replace(figure, number=number) for number, figure in enumerate(placed)]
 
 
-def _placed(draws: Draws, count: int, size: tuple[int, int], focal_length: float) -> Figure:
+def _placed(draws: Rng, count: int, size: tuple[int, int], focal_length: float) -> Figure:
     width, height = size
     build, outfit = draw_build(draws), draw_outfit(draws)
     skeleton = pose(build, draw_stance(draws))
@@ -151,7 +151,7 @@ def figure_of(owners: Array) -> Array:
     return figures
 
 
-def _cover(canvas: Canvas, draws: Draws, figure: Figure) -> None:
+def _cover(canvas: Canvas, draws: Rng, figure: Figure) -> None:
     low, high = figure.points.min(axis=0), figure.points.max(axis=0)
     spot = low + (high - low) * (draws.uniform(-0.1, 1.1), draws.uniform(0.3, 1.1))
     draw_cover(canvas, draws, spot, float(high[1] - low[1]) * draws.uniform(0.2, 0.6))

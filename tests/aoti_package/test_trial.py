@@ -112,7 +112,7 @@ def test_a_cache_that_cannot_be_written_is_reported_and_no_failure(
     (tmp_path / "file").touch()
     monkeypatch.setenv(verdicts.VARIABLE, str(tmp_path / "file"))
     with open_runner(package, RunOptions(threads=torch.get_num_threads())) as runner:
-        trial_result = runner.effective.details["trial"]
+        trial_result = runner.runtime_info.details["trial"]
     assert trial_result.startswith("passed; it will be tried again, since ")
     assert trial_result.endswith("file/aoti: cannot write here (Not a directory); name another folder")
 

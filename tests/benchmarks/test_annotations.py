@@ -139,8 +139,8 @@ def test_what_else_an_annotation_lacks_is_filled_in(tmp_path: Path) -> None:
         _without(keypoints="none"),
     ]
     read = read_annotations(coco.write(tmp_path / "a.json", {"a.png": SIZE}, entries))
-    labelled = [int((person.keypoints[:, 2] > 0).sum()) for person in read.people]
-    assert labelled == [17, 17, 17, 0, 0, 17, 17, 0, 0]
+    labeled = [int((person.keypoints[:, 2] > 0).sum()) for person in read.people]
+    assert labeled == [17, 17, 17, 0, 0, 17, 17, 0, 0]
     assert [person.crowd for person in read.people] == [False, False, True] + [False] * 6
     np.testing.assert_allclose(read.people[1].box, read.people[0].box)
     assert set(read.remarks) == {

@@ -18,7 +18,7 @@ def test_the_3d_familys_names_are_cocos_too() -> None:
     family = lightweight_openpose_3d
     common = common_keypoints(coco.NAMES, family.KEYPOINT_NAMES, sigmas_of(family.KEYPOINT_NAMES))
     assert common.names == coco.NAMES
-    assert common.left_out == ("neck", "body_centre")
+    assert common.left_out == ("neck", "body_center")
     other = lightweight_openpose_2d
     np.testing.assert_array_equal(
         common.sigmas,

@@ -25,13 +25,13 @@ from posedeploy.poses.lightweight_openpose_3d import PANOPTIC
 from posedeploy.predict.chain import Predictor
 from posedeploy.runtimes.load_runner import open_runner
 from posedeploy.runtimes.pytorch import PyTorchRunner
-from posedeploy.types import Array, Effective, Poses, RunOptions
+from posedeploy.types import Array, Poses, RunOptions, RuntimeInfo
 from tests.benchmarks import coco
 from tests.predict.conftest import HEIGHT, PEOPLE, WIDTH, CrowdRunner, spec_of
 from tests.support.synthetic_maps import STANDING
 
 SIZE = (400, 300)
-EFFECTIVE = Effective("none", "1", "CPU", "fp32", 1)
+EFFECTIVE = RuntimeInfo("none", "1", "CPU", "fp32", 1)
 EXAMPLE = Path(__file__).resolve().parents[2] / "examples" / "human_pose_estimation_0001.py"
 
 
@@ -186,7 +186,7 @@ def test_a_3d_network_is_scored_by_its_2d_keypoints(tmp_path: Path) -> None:
 
 def test_where_there_is_no_one_to_find(tmp_path: Path) -> None:
     nobody = _file(tmp_path / "a.json", *_known(BIG, iscrowd=1))
-    with pytest.raises(InputError, match="none of the 1 images evaluated has a person with labelled"):
+    with pytest.raises(InputError, match="none of the 1 images evaluated has a person with labeled"):
         _evaluate(nobody, _poses())
 
 

@@ -28,7 +28,7 @@ def spec(tiny: Model) -> ModelSpec:
 def _embedded(spec: ModelSpec) -> ModelSpec:
     assert spec.contract is not None
     raw = TensorSpec("data", ("batch", "height", "width", 3), "uint8", "NHWC")
-    contract = replace(spec.contract, embedded=("colour", "normalisation"))
+    contract = replace(spec.contract, embedded=("color", "normalization"))
     return replace(spec, inputs=(raw,), contract=contract)
 
 
@@ -99,7 +99,7 @@ def test_the_same_picture_reaches_both_sides_however_they_want_it(spec: ModelSpe
     assert np.array_equal(raw.tensors["data"][0], named[0][1])
     assert np.array_equal(raw.tensors["data"][1], named[0][1][:, ::-1]), "a batch is the image and its mirror"
     assert spec.contract is not None
-    by_hand = (raw.tensors["data"][..., ::-1] - np.array(spec.contract.mean)) / spec.contract.deviation
+    by_hand = (raw.tensors["data"][..., ::-1] - np.array(spec.contract.mean)) / spec.contract.std
     assert np.allclose(normal.tensors["data"], by_hand.transpose(0, 3, 1, 2), atol=1e-5)
     assert raw.placements == normal.placements
     assert len(raw.placements) == 2

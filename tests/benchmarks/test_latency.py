@@ -10,9 +10,9 @@ import pytest
 
 from posedeploy.benchmarks.latency import BLOCK, Candidate, Latency, load, measure
 from posedeploy.runtimes.base import Runner
-from posedeploy.types import Effective, Tensors, TensorSpec
+from posedeploy.types import RuntimeInfo, Tensors, TensorSpec
 
-EFFECTIVE = Effective("diary", "1", "CPU", "fp32", 1)
+EFFECTIVE = RuntimeInfo("diary", "1", "CPU", "fp32", 1)
 INPUT = {"data": np.zeros((2, 1), np.float32)}
 
 
@@ -21,7 +21,7 @@ class Diary(Runner):
 
     inputs = (TensorSpec("data", (2, 1)),)
     outputs = inputs
-    effective = EFFECTIVE
+    runtime_info = EFFECTIVE
 
     def __init__(self, name: str, diary: list[str]) -> None:
         self.name, self.diary = name, diary
@@ -88,7 +88,7 @@ def test_loading_keeps_what_it_took() -> None:
     assert (candidate.runner, candidate.batch, candidate.file_bytes) == (runner, 2, 5)
     assert candidate.load_s >= 0 and candidate.first_s >= 0 and candidate.memory_bytes >= 0
     (result,) = measure([candidate], runs=1)
-    assert (result.batch, result.first_s, result.effective) == (2, candidate.first_s, EFFECTIVE)
+    assert (result.batch, result.first_s, result.runtime_info) == (2, candidate.first_s, EFFECTIVE)
     assert (result.load_ms, result.first_run_ms) == (1e3 * candidate.load_s, 1e3 * candidate.first_s)
 
 
@@ -113,7 +113,7 @@ def test_images_per_second_count_the_batch() -> None:
 
 def test_steady_times_need_no_warning() -> None:
     assert _latency(*[0.1, 0.105] * 50).warning is None
-    assert _latency(*[0.1] * 80, *[5.0] * 20).warning is None, "a quarter may be slow: the centre is steady"
+    assert _latency(*[0.1] * 80, *[5.0] * 20).warning is None, "a quarter may be slow: the center is steady"
 
 
 def test_a_wide_spread_says_what_others_do_to_it() -> None:
@@ -121,7 +121,7 @@ def test_a_wide_spread_says_what_others_do_to_it() -> None:
     assert result.spread == pytest.approx(0.03 / 0.115)
     assert result.warning is not None
     assert result.warning.startswith(
-        "human.xml: half of the runs lie 26% apart, with a steady centre: others"
+        "human.xml: half of the runs lie 26% apart, with a steady center: others"
     )
     assert result.warning.endswith("run again on a quiet machine")
 

@@ -114,4 +114,4 @@ def test_a_recorded_runner_runs_each_input_once() -> None:
     assert recorded.run(first) is recorded.run(first)
     assert recorded.run(second) is not recorded.run(first)
     assert crowd.runs == 2
-    assert (recorded.inputs, recorded.effective) == (crowd.inputs, crowd.effective)
+    assert (recorded.inputs, recorded.runtime_info) == (crowd.inputs, crowd.runtime_info)

@@ -91,10 +91,10 @@ def test_a_true_export_passes(tiny: Model, exported: dict[str, Artifact], target
         open_runner(exported[target], RunOptions(threads=1)) as candidate,
     ):
         parity = compare("tiny", reference, candidate, pairs, tolerance=Tolerance())
-        assert parity.effective == candidate.effective
+        assert parity.runtime_info == candidate.runtime_info
     assert parity.failures == ()
     assert parity.poses is None
-    assert max(output.max_relative for output in parity.outputs) < 1e-5
+    assert max(output.rtol for output in parity.outputs) < 1e-5
 
 
 def test_one_wrong_element_is_named_with_its_place_and_both_values() -> None:
@@ -105,15 +105,15 @@ def test_one_wrong_element_is_named_with_its_place_and_both_values() -> None:
     right = CrowdRunner(SPEC).run(_pairs()[0][0].tensors)["pafs"]
     heatmaps, pafs = parity.outputs
     assert not parity.passed
-    assert heatmaps.max_relative == 0
+    assert heatmaps.rtol == 0
     assert (pafs.worst.sample, pafs.worst.index, pafs.worst.candidate) == ("picture 1", (0, 7, 3, 40), 12.5)
     assert pafs.worst.reference == right[0, 7, 3, 40]
     assert pafs.max_absolute == pytest.approx(12.5 - right[0, 7, 3, 40])
-    assert pafs.max_relative == pytest.approx(pafs.max_absolute / np.abs(right).max())
+    assert pafs.rtol == pytest.approx(pafs.max_absolute / np.abs(right).max())
     assert pafs.cosine < 0.999
     assert parity.failures[0] == (
         f"pafs[0, 7, 3, 40] on picture 1 is 12.5 instead of {right[0, 7, 3, 40]:.6g}: "
-        f"{pafs.max_relative:.1e} of the largest value, tolerance 1.0e-04"
+        f"{pafs.rtol:.1e} of the largest value, tolerance 1.0e-04"
     )
 
 
@@ -217,7 +217,7 @@ def test_every_image_of_a_batch_is_compared() -> None:
 
 
 def test_nothing_compared_is_nothing_proved() -> None:
-    assert Parity("x.xml", CrowdRunner(SPEC).effective, (), None, Tolerance()).failures == (
+    assert Parity("x.xml", CrowdRunner(SPEC).runtime_info, (), None, Tolerance()).failures == (
         "there is no output to compare",
     )
 

@@ -42,7 +42,7 @@ class Bf16(PyTorchRunner):
 
         network = copy.deepcopy(model.module).bfloat16()
         super().__init__(replace(model, module=Whole().eval()), OPTIONS)
-        self.effective = replace(self.effective, precision="bf16")
+        self.runtime_info = replace(self.runtime_info, precision="bf16")
 
 
 def _reduced(model: Model, seed: int) -> Runner:
@@ -104,7 +104,7 @@ def _judged(model: Model, candidate: nn.Module, place: str) -> Parity:
                 exact,
                 runner,
                 [(sample, sample) for sample in samples],
-                tolerance=default_tolerance(runner.effective.precision),
+                tolerance=default_tolerance(runner.runtime_info.precision),
                 floor=floor,
             )
 
@@ -113,7 +113,7 @@ def _judged(model: Model, candidate: nn.Module, place: str) -> Parity:
 def test_the_right_network_passes(place: str, model: Model) -> None:
     parity = _judged(model, model.module, place)
     assert parity.failures == ()
-    largest = max(output.max_relative for output in parity.outputs)
+    largest = max(output.rtol for output in parity.outputs)
     low, high = {"cpu": (1e-8, 1e-5), "stand-in": (1e-4, 1e-3), "bf16": (2e-3, 1), "cuda": (1e-8, 1e-2)}[
         place
     ]
@@ -236,7 +236,7 @@ def test_a_coarser_precision_than_reported_is_refused(
     for place in places:
         parity = _judged(model, coarser(copy.deepcopy(model.module)).eval(), place)
         assert parity.failures, place
-        assert np.isfinite(max(output.max_relative for output in parity.outputs))
+        assert np.isfinite(max(output.rtol for output in parity.outputs))
 
 
 @pytest.mark.gpu

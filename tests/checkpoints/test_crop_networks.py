@@ -96,7 +96,7 @@ def test_the_depth_is_told_from_the_keys(
 ) -> None:
     module = pose_hg_3d.PoseHg3d(block, blocks, 16, {"hm": 16, "depth": 16}).eval()
     shapes = {key: tuple(tensor.shape) for key, tensor in module.state_dict().items()}
-    assert pose_hg_3d.recognises(shapes)
+    assert pose_hg_3d.recognizes(shapes)
     found, spec = pose_hg_3d.build(shapes)
     assert spec.variant == f"{name}, 16 joints"
     assert {key: tuple(tensor.shape) for key, tensor in found.state_dict().items()} == shapes

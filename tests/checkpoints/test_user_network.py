@@ -54,7 +54,7 @@ shape = ["batch", 3, "height", "width"]
 height = 32
 width = 40
 mean = [0.0, 0.0, 0.0]
-deviation = [255.0, 255.0, 255.0]
+std = [255.0, 255.0, 255.0]
 
 [outputs]
 heatmaps = "my_maps"

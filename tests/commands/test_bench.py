@@ -33,10 +33,10 @@ def test_every_target_beside_pytorch(human: Path, network: tuple[str, str], done
     labels = ["human.pth (PyTorch)", "human.torchscript", "human.onnx", "human.xml"]
     assert [result["label"] for result in results] == labels
     runtimes = ["pytorch", "torchscript", "onnxruntime", "openvino"]
-    assert [result["effective"]["runtime"] for result in results] == runtimes
+    assert [result["runtime_info"]["runtime"] for result in results] == runtimes
     for result in results:
         assert len(result["times_s"]) == 100
-        assert result["effective"]["threads"] == 1
+        assert result["runtime_info"]["threads"] == 1
         assert result["p90_ms"] >= result["median_ms"] > 0
         assert result["p99_ms"] is None
         assert result["file_bytes"] > 1000
@@ -106,7 +106,7 @@ def test_inputs_that_noise_cannot_fill_are_refused(
 def test_an_onnx_file_on_openvino(human: Path, done: Invoke) -> None:
     arguments = (human / "out" / "human.onnx", "--runs", 10, "--runtime", "openvino", "--precision", "auto")
     document, _, _ = _bench(done, *arguments)
-    assert document["results"][0]["effective"]["runtime"] == "openvino"
+    assert document["results"][0]["runtime_info"]["runtime"] == "openvino"
 
 
 def test_a_checkpoint(human: Path, network: tuple[str, str], done: Invoke) -> None:

@@ -121,7 +121,7 @@ def test_boxes_of_other_tools(crops: Path, done: Invoke, refused: Callable[..., 
         (("coco.json", "--box-format", "ltrb"), "--box-format ltrb: wanted xywh or xyxy or cxcywh or yolo"),
         (
             ("coco.json", "--box-label", "dog"),
-            "none of its boxes is labelled dog; its labels are 1 (2 boxes), 3",
+            "none of its boxes is labeled dog; its labels are 1 (2 boxes), 3",
         ),
     ):
         assert message in refused(*predict, *options)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from posedeploy.commands.doctor_checks import Finding
+from posedeploy.commands.doctor_checks import CheckResult
 from posedeploy.commands.doctor_run import CHECKS, Check, run_checks
 
 SEGFAULT = "import ctypes; ctypes.string_at(0)"
@@ -43,7 +43,7 @@ def test_a_package_that_crashes_is_broken_and_the_checks_go_on(
     (stand_in / "pycocotools.py").write_text(code)
     checks: list[Check] = [("window", "pygame"), ("scoring", "pycocotools"), ("window", "pygame")]
     before, found, after = run_checks(checks, tmp_path, time_limit_s=20 if code == HANG else 60)
-    assert found == Finding("scoring", "pycocotools", "broken", TRIED + detail)
+    assert found == CheckResult("scoring", "pycocotools", "broken", TRIED + detail)
     assert before == after and before.kind == "window"
 
 

@@ -84,7 +84,7 @@ def _finds_everyone(
     result = done("evaluate", *arguments, *GIVEN, "--json", "e.json")
     document = json.loads(Path("e.json").read_text())
     assert (document["format"], document["version"]) == ("posedeploy.evaluate", 1)
-    assert document["effective"]["runtime"] == runtime
+    assert document["runtime_info"]["runtime"] == runtime
     assert document["label"] == str(arguments[0])
     assert (document["images"], len(document["detections"])) == (2, 2 * PEOPLE)
     assert [part["name"] for part in document["slices"]] == ["all", "large"]
@@ -234,7 +234,7 @@ def test_bad_input(people: list[dict[str, Any]], human: Path, refused: Callable[
         ((onnx, "--annotations", "empty.json", "--images", "photos"), "empty.json: it lists no images"),
         (
             (onnx, "--annotations", "nobody.json", "--images", "photos"),
-            "nobody.json: none of the 2 images evaluated has a person with labelled keypoints",
+            "nobody.json: none of the 2 images evaluated has a person with labeled keypoints",
         ),
         ((onnx, "--annotations", "tails.json", "--images", "photos"), "have no keypoint in common"),
         (

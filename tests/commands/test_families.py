@@ -18,8 +18,8 @@ def test_every_family_is_shown(done: Invoke, columns: int) -> None:
     for family in FAMILIES.values():
         assert family.name in result.stdout
         assert family.weights_page in result.stdout
-        licences = f"code {family.code_licence}, weights {family.weights_licence}"
-        facts = (family.task, family.joints, family.input, family.parameters, family.gflop, licences)
+        licenses = f"code {family.code_licence}, weights {family.weights_licence}"
+        facts = (family.task, family.joints, family.input, family.parameters, family.gflop, licenses)
         for fact in facts:
             assert fact in words(result.stdout)
     assert not lines_wider_than(columns, result.stdout)

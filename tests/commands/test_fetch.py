@@ -34,7 +34,7 @@ def test_a_published_checkpoint(done: Invoke, tmp_path: Path) -> None:
     assert first.stdout.splitlines() == [
         f"checkpoints/human.pth fetched, SHA-256 {digest}",
         UNVERIFIED,
-        "weights licence: Apache-2.0",
+        "weights license: Apache-2.0",
     ]
     assert second.stdout.startswith("checkpoints/human.pth is there already, SHA-256 ")
 

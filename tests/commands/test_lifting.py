@@ -77,7 +77,7 @@ def test_the_manifest_and_inspect_name_the_mesh(lifting: Path, done: Invoke) -> 
     assert len(made["provenance"]["mesh_sha256"]) == 64
     assert made["spec"]["joints"] == {"joint_set": "human36", "aspect": 0.75, "margin": 1.0}
     shown = words(done("inspect", lifting / "out" / "body.onnx", columns=300).stdout)
-    assert "2D, those of human36, normalised per person" in shown
+    assert "2D, those of human36, normalized per person" in shown
     assert f"mesh {lifting / 'faces.npy'}" in shown
     shown = words(
         done("inspect", lifting / "body.pth.tar", "--mesh", lifting / "faces.npy", columns=300).stdout

@@ -112,7 +112,7 @@ def test_a_lifting_network_on_its_own_joints(
     write(small_gtrs(6), Path("six.pth"))
     done("export", "six.pth", "--to", "torchscript", "--dynamic", "-o", "out")
     shown = words(done("inspect", "out/six.torchscript").stdout)
-    assert "joints 2D, those of its own, normalised per person keypoints 6: joint_0 joint_1" in shown
+    assert "joints 2D, those of its own, normalized per person keypoints 6: joint_0 joint_1" in shown
     assert "same as PyTorch" in done("parity", "out/six.torchscript").stdout
     people = np.random.RandomState(0).uniform(10, 200, (2, 6, 2))
     np.save("people.npy", people)

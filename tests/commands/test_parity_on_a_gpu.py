@@ -39,7 +39,7 @@ def test_right_exports_pass_in_fp32_by_the_noise_of_the_gpu(network: Path, done:
     assert result.stdout.count("floor: PyTorch fp32 on cuda against fp64") == len(models)
     assert not lines_wider_than(80, result.stdout)
     for entry in _entries():
-        assert entry["effective"]["precision"] == "fp32"
+        assert entry["runtime_info"]["precision"] == "fp32"
         for output in entry["outputs"]:
             assert 0 < output["max_relative_floor"] < 1e-2
             assert output["max_relative"] <= output["max_relative_tolerance"]
@@ -49,7 +49,7 @@ def test_tf32_is_judged_by_the_noise_of_tf32(network: Path, invoke: Invoke) -> N
     arguments = ("--device", "cuda", "--precision", "tf32", "--json", "p.json")
     invoke("parity", network / "a.torchscript", *arguments)
     (entry,) = _entries()
-    assert entry["effective"]["precision"] == entry["noise_floor"]["precision"] == "tf32"
+    assert entry["runtime_info"]["precision"] == entry["noise_floor"]["precision"] == "tf32"
     assert not any("largest value" in failure for failure in entry["failures"]), "outputs are as in PyTorch"
 
 

@@ -29,8 +29,8 @@ def test_the_file_alone_is_the_same_as_pytorch(made: Path, network: tuple[str, s
     result = done("parity", made / "human.tflite", "--threads", 1, "--json", "p.json", *network)
     assert "same as PyTorch" in result.stdout
     (entry,) = json.loads(Path("p.json").read_text())["results"]
-    assert entry["effective"]["runtime"] == "litert"
-    assert entry["effective"]["details"]["XNNPACK"].endswith(" operators")
+    assert entry["runtime_info"]["runtime"] == "litert"
+    assert entry["runtime_info"]["details"]["XNNPACK"].endswith(" operators")
 
 
 def test_the_file_alone_finds_people(made: Path, human: Path, photo: Array, done: Invoke) -> None:

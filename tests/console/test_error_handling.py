@@ -11,7 +11,7 @@ import pytest
 import typer
 from typer.testing import CliRunner
 
-from posedeploy.console.error_handling import Boundary
+from posedeploy.console.error_handling import ErrorHandlingGroup
 from posedeploy.errors import InputError
 
 CLEANED: list[bool] = []
@@ -51,7 +51,7 @@ def _raising(error: BaseException) -> Callable[[], None]:
 
 
 def _run(command: Callable[[], None]) -> tuple[int, str, BaseException | None]:
-    app = typer.Typer(cls=Boundary, pretty_exceptions_enable=False)
+    app = typer.Typer(cls=ErrorHandlingGroup, pretty_exceptions_enable=False)
     app.command("run")(command)
     app.command("other")(lambda: None)
     result = CliRunner().invoke(app, ["run"])

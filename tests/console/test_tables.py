@@ -16,10 +16,10 @@ from posedeploy.benchmarks.parity import OutputParity, Parity, PoseParity
 from posedeploy.benchmarks.tolerances import Tolerance
 from posedeploy.commands.parity_tables import noise_lines, parity_heading, parity_table, poses_line
 from posedeploy.console.tables import footprint_table, latency_table, size
-from posedeploy.types import Effective
+from posedeploy.types import RuntimeInfo
 
 SAMPLE = ("sample (PyTorch)", "sample.torchscript", "sample.onnx", "sample.xml")
-EFFECTIVE = Effective("torchscript", "2.13.0+cpu", "CPU", "fp32", 16)
+EFFECTIVE = RuntimeInfo("torchscript", "2.13.0+cpu", "CPU", "fp32", 16)
 
 
 def _shown(what: RenderableType, columns: int) -> list[str]:
@@ -152,5 +152,5 @@ def test_sizes_are_in_kb_below_a_megabyte(count: int | None, shown: str) -> None
     ],
 )
 def test_a_row_shows_whether_it_ran_as_a_cuda_graph(report: dict[str, str], shown: str) -> None:
-    result = replace(_latency("a.torchscript"), effective=replace(EFFECTIVE, details=report))
+    result = replace(_latency("a.torchscript"), runtime_info=replace(EFFECTIVE, details=report))
     assert _shown(latency_table([result]), 80)[4].split("  ")[0] == shown

@@ -45,9 +45,9 @@ def test_every_gelu_becomes_one_operator_and_nothing_else_does(tmp_path: Path) -
     onnx.checker.check_model(model, full_check=True)
     data = np.random.RandomState(0).randn(4, 6).astype(np.float32)
     options = onnxruntime.SessionOptions()
-    options.optimized_model_filepath, options.log_severity_level = str(tmp_path / "optimised.onnx"), 3
+    options.optimized_model_filepath, options.log_severity_level = str(tmp_path / "optimized.onnx"), 3
     onnxruntime.InferenceSession(model.SerializeToString(), options, providers=["CPUExecutionProvider"])
-    operators = [node.op_type for node in onnx.load(tmp_path / "optimised.onnx").graph.node]
+    operators = [node.op_type for node in onnx.load(tmp_path / "optimized.onnx").graph.node]
     assert (operators.count("Gelu"), operators.count("Erf")) == (3, 1)
     plain = onnxruntime.SessionOptions()
     plain.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL

@@ -82,9 +82,9 @@ def written(model: Model, folder: Path, name: str, options: ExportOptions, *leng
     inputs = [torch.from_numpy(value) for value in tensors.values()]
     contract = model.spec.contract
     if options.embed_preprocessing and contract is not None:
-        mean, std = (torch.tensor(value).view(1, 3, 1, 1) for value in (contract.mean, contract.deviation))
+        mean, std = (torch.tensor(value).view(1, 3, 1, 1) for value in (contract.mean, contract.std))
         image = inputs[0].permute(0, 3, 1, 2).float()
-        inputs = [((image.flip(1) if contract.colour_order == "RGB" else image) - mean) / std]
+        inputs = [((image.flip(1) if contract.color_order == "RGB" else image) - mean) / std]
     with torch.inference_mode():
         return OnnxFile(artifact.path, [value.numpy() for value in flat(model.module(*inputs))])
 

@@ -32,7 +32,7 @@ def test_an_export_in_a_reduced_precision_is_close_and_recorded(
     (artifact,) = export(tiny, [target], tmp_path, "tiny", ExportOptions(precision=precision))
     assert artifact.precision == precision
     with open_runner(artifact, RunOptions(precision="auto", threads=1)) as runner:
-        assert runner.effective.precision == precision
+        assert runner.runtime_info.precision == precision
         assert {spec.dtype for spec in (*runner.inputs, *runner.outputs)} == {"float32"}
         found, wanted = runner.run(tiny_image()), outputs_of(tiny, tiny_image())
     low, high = RELATIVE[precision]
@@ -71,7 +71,7 @@ def test_raw_images_are_normalized_in_fp32(target: str, tiny: Model, tmp_path: P
     image = np.random.RandomState(0).randint(0, 256, (1, 32, 40, 3)).astype(np.uint8)
     contract = plain.spec.contract
     assert contract is not None
-    normalized = (image[..., ::-1].astype(np.float32) - contract.mean) / contract.deviation
+    normalized = (image[..., ::-1].astype(np.float32) - contract.mean) / contract.std
     data = np.ascontiguousarray(normalized.transpose(0, 3, 1, 2).astype(np.float32))
     with (
         open_runner(plain, RunOptions(precision="fp16", threads=1)) as outside,

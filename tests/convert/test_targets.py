@@ -57,16 +57,16 @@ def _image(batch: int, height: int, width: int) -> Array:
     return np.random.RandomState(height).randint(0, 256, (batch, height, width, 3)).astype(np.uint8)
 
 
-def _normalised(image: Array, contract: InputContract) -> Array:
+def _normalized(image: Array, contract: InputContract) -> Array:
     """What the network wants of a BGR image, in plain NumPy."""
-    ordered = image[..., ::-1] if contract.colour_order == "RGB" else image
-    values = (ordered.astype(np.float64) - contract.mean) / contract.deviation
+    ordered = image[..., ::-1] if contract.color_order == "RGB" else image
+    values = (ordered.astype(np.float64) - contract.mean) / contract.std
     return np.ascontiguousarray(values.astype(np.float32).transpose(0, 3, 1, 2))
 
 
-def _wanted(model: Model, normalised: Array) -> Tensors:
+def _wanted(model: Model, normalized: Array) -> Tensors:
     with torch.inference_mode():
-        outputs = flat(model.module(torch.from_numpy(normalised)))
+        outputs = flat(model.module(torch.from_numpy(normalized)))
     return {spec.name: out.numpy() for spec, out in zip(model.spec.outputs, outputs, strict=True)}
 
 
@@ -86,10 +86,10 @@ def test_the_artifact_computes_what_pytorch_computes(tiny: Model, case: Exported
     with open_runner(artifact, RunOptions()) as runner:
         for shape in shapes:
             image = _image(*shape)
-            normalised = _normalised(image, contract)
-            found = runner.run({"data": image if options.embed_preprocessing else normalised})
+            normalized = _normalized(image, contract)
+            found = runner.run({"data": image if options.embed_preprocessing else normalized})
             assert list(found) == [output.name for output in artifact.spec.outputs]
-            _check(found, _wanted(tiny, normalised))
+            _check(found, _wanted(tiny, normalized))
 
 
 @pytest.mark.parametrize("target", ON_CPU)
@@ -104,7 +104,7 @@ def test_the_manifest_says_what_was_asked(case: Exported, target: str) -> None:
     assert [o.name for o in outputs][-2:] == ["heatmaps", "pafs"]
     assert len(outputs) == (2 if options.outputs == "last" else 4)
     assert artifact.spec.contract is not None
-    embedded = ("colour", "normalisation") if options.embed_preprocessing else ()
+    embedded = ("color", "normalization") if options.embed_preprocessing else ()
     assert artifact.spec.contract.embedded == embedded
     assert artifact.precision == "fp32"
     made = artifact.provenance
@@ -153,19 +153,19 @@ def test_openvino_weights_stay_float32(exported: dict[str, Artifact], tiny: Mode
     assert 4 * convolutions <= size < 6 * convolutions
 
 
-def test_a_colour_order_of_bgr_is_not_flipped(tiny: Model, tmp_path: Path) -> None:
+def test_a_color_order_of_bgr_is_not_flipped(tiny: Model, tmp_path: Path) -> None:
     assert tiny.spec.contract is not None
-    contract = replace(tiny.spec.contract, colour_order="BGR")
+    contract = replace(tiny.spec.contract, color_order="BGR")
     model = replace(tiny, spec=replace(tiny.spec, contract=contract))
     (artifact,) = export(model, ["torchscript"], tmp_path, "bgr", ExportOptions(embed_preprocessing=True))
     image = _image(1, 32, 40)
     with open_runner(artifact, RunOptions()) as runner:
-        _check(runner.run({"data": image}), _wanted(model, _normalised(image, contract)))
+        _check(runner.run({"data": image}), _wanted(model, _normalized(image, contract)))
 
 
 def test_a_step_that_the_network_already_holds_is_not_embedded_twice(tiny: Model, tmp_path: Path) -> None:
     assert tiny.spec.contract is not None
-    contract = replace(tiny.spec.contract, embedded=("normalisation",))
+    contract = replace(tiny.spec.contract, embedded=("normalization",))
     model = replace(tiny, spec=replace(tiny.spec, contract=contract))
     (artifact,) = export(model, ["torchscript"], tmp_path, "once", ExportOptions(embed_preprocessing=True))
     image = _image(1, 32, 40)

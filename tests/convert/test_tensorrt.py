@@ -27,7 +27,7 @@ from posedeploy.plugins import version_of
 from posedeploy.tensorrt.build_info import build_info_of
 from posedeploy.tensorrt.options import TensorRtOptions
 from posedeploy.types import Artifact, Model, ModelSpec, RunOptions, TensorSpec
-from tests.convert.test_targets import _check, _image, _normalised, _wanted
+from tests.convert.test_targets import _check, _image, _normalized, _wanted
 from tests.support.engines import build_engine
 from tests.support.lifting import small_gtrs, small_pose2mesh, write
 from tests.support.networks import CONTRACT, CROPS, two_input_model, write_crop_network
@@ -69,10 +69,10 @@ def test_the_graph_an_engine_is_built_from_computes_what_pytorch_computes(
     with on_stand_in(artifact) as runner:
         for shape in shapes:
             image = _image(*shape)
-            normalised = _normalised(image, CONTRACT)
-            found = runner.run({"data": image if options.embed_preprocessing else normalised})
+            normalized = _normalized(image, CONTRACT)
+            found = runner.run({"data": image if options.embed_preprocessing else normalized})
             assert list(found) == [output.name for output in artifact.spec.outputs]
-            _check(found, _wanted(tiny, normalised))
+            _check(found, _wanted(tiny, normalized))
 
 
 def test_what_is_made_is_an_engine_its_graph_and_build_info(plain: Artifact) -> None:
@@ -160,10 +160,10 @@ def test_an_operator_that_tensorrt_lacks_is_named_with_its_module(tmp_path: Path
 def test_half_precision_is_recorded_and_close(tiny: Model, tmp_path: Path) -> None:
     artifact = build_engine(tiny, tmp_path, ExportOptions(precision="fp16"))
     assert (artifact.precision, artifact.details["precision"]) == ("fp16", "fp16")
-    image = _normalised(_image(1, 32, 40), CONTRACT)
+    image = _normalized(_image(1, 32, 40), CONTRACT)
     with on_stand_in(artifact, RunOptions("cuda", "fp16")) as runner:
         found = runner.run({"data": image})
-        assert runner.effective.precision == "fp16"
+        assert runner.runtime_info.precision == "fp16"
     for name, wanted in _wanted(tiny, image).items():
         distance = np.abs(found[name] - wanted).max() / np.abs(wanted).max()
         assert found[name].dtype == np.float32 and 1e-6 < distance < 3e-3

@@ -9,7 +9,7 @@ import pytest
 
 from posedeploy.joint_sets import JOINT_SETS
 from posedeploy.meshes.coarsening import adjacency, coarsen
-from posedeploy.meshes.laplacians import joint_graph, largest_eigenvalue, normalised_laplacian
+from posedeploy.meshes.laplacians import joint_graph, largest_eigenvalue, normalized_laplacian
 from posedeploy.meshes.levels import mesh_levels
 from posedeploy.meshes.sparse import Sparse
 from posedeploy.meshes.tiles import patches, tiled
@@ -40,7 +40,7 @@ def test_laplacians_are_the_published_ones(golden: Tensors) -> None:
     for number, level in enumerate(mesh_levels(golden["mesh_faces"], 9)[2:], start=2):
         wanted = _dense(golden, number, level.whole)
         assert np.abs(level.in_tree_order().dense() - wanted).max() < 1e-7, number
-    joints = normalised_laplacian(joint_graph(JOINT_SETS["human36"])).dense()
+    joints = normalized_laplacian(joint_graph(JOINT_SETS["human36"])).dense()
     assert np.abs(joints - _dense(golden, 9, 17)).max() < 1e-7
 
 
@@ -54,7 +54,7 @@ def test_the_largest_mesh_is_coarsened_in_moments_and_the_eigenvalue_is_exact() 
     levels = mesh_levels(torus(65, 106, seed=1), 9)
     assert levels[0].laplacian.size == 6890
     assert levels[0].whole == levels[-1].whole * 2**7
-    small = normalised_laplacian(adjacency(torus(34, 34)))
+    small = normalized_laplacian(adjacency(torus(34, 34)))
     assert abs(largest_eigenvalue(small) - np.linalg.eigvalsh(small.dense())[-1]) < 1e-9
 
 
@@ -72,7 +72,7 @@ def test_sparse_entries_at_one_place_are_added_and_zeros_left_out() -> None:
 
 @pytest.mark.parametrize("rows", [5, 32])
 def test_tiles_multiply_as_the_matrix_does(rows: int) -> None:
-    matrix = normalised_laplacian(adjacency(torus(9, 13, seed=2)))
+    matrix = normalized_laplacian(adjacency(torus(9, 13, seed=2)))
     order = patches(matrix, rows)
     assert sorted(order) == list(range(matrix.size))
     place = np.argsort(order)
@@ -85,7 +85,7 @@ def test_tiles_multiply_as_the_matrix_does(rows: int) -> None:
 
 
 def test_a_patch_has_a_short_border() -> None:
-    matrix = normalised_laplacian(adjacency(torus(65, 106, seed=1)))
+    matrix = normalized_laplacian(adjacency(torus(65, 106, seed=1)))
     place = np.argsort(patches(matrix))
     ordered = Sparse.summed(matrix.size, place[matrix.rows], place[matrix.columns], matrix.values)
     reads = [len(np.unique(columns)) for columns in tiled(ordered).columns]

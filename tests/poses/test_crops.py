@@ -27,7 +27,7 @@ def photo(height: int = 120, width: int = 90) -> np.ndarray:
 
 @pytest.mark.parametrize("shape", ["wide", "tall"])
 @pytest.mark.parametrize(
-    ("family", "contract"), [("mobile-human-pose", BOX), ("pose-hg-3d", CENTRE)], ids=["box", "centre"]
+    ("family", "contract"), [("mobile-human-pose", BOX), ("pose-hg-3d", CENTRE)], ids=["box", "center"]
 )
 def test_equals_the_published_input(
     reference: Path, family: str, contract: InputContract, shape: str
@@ -43,7 +43,7 @@ def test_equals_the_published_input(
     if "box_processed" in case:
         x, y, width, height = case["box_processed"]
         assert part.size == pytest.approx((width, height))
-        assert part.centre == pytest.approx((x + width / 2, y + height / 2))
+        assert part.center == pytest.approx((x + width / 2, y + height / 2))
     corner = np.array([30.0, 40.0, 1.0])
     np.testing.assert_allclose(
         corner[:2] * placement.scale + placement.offset, case["affine"] @ corner, rtol=0, atol=1e-4
@@ -83,21 +83,21 @@ def test_a_box_is_widened_to_the_aspect_of_the_input(size: tuple[int, int], box:
 def test_outside_the_image_is_black_whatever_is_embedded() -> None:
     image = np.full((40, 40, 3), 200, np.uint8)
     plain, _ = prepare(image, image_spec(BOX, SQUARE))
-    black = (BLACK - np.float32(BOX.mean)) / np.float32(BOX.deviation)
+    black = (BLACK - np.float32(BOX.mean)) / np.float32(BOX.std)
     np.testing.assert_allclose(plain["data"][0, :, 0, 0], black, rtol=1e-6)
-    inside = replace(BOX, embedded=("colour", "normalisation"))
+    inside = replace(BOX, embedded=("color", "normalization"))
     raw, _ = prepare(image, image_spec(inside, (1, 256, 256, 3), "uint8", "NHWC"))
     assert raw["data"][0, 0, 0].tolist() == [0, 0, 0]
     assert raw["data"][0, 128, 128].tolist() == [200, 200, 200]
 
 
-def test_colours_go_in_the_order_of_the_contract() -> None:
+def test_colors_go_in_the_order_of_the_contract() -> None:
     image = np.zeros((40, 40, 3), np.uint8)
     image[..., 0] = 255
     for contract, blue in ((BOX, 2), (CENTRE, 0)):
         tensors, _ = prepare(image, image_spec(contract, SQUARE))
         middle = tensors["data"][0, :, 128, 128]
-        lit = (255 - contract.mean[blue]) / contract.deviation[blue]
+        lit = (255 - contract.mean[blue]) / contract.std[blue]
         assert middle[blue] == pytest.approx(lit, rel=1e-5)
         assert sorted(range(3), key=lambda channel: middle[channel])[-1] == blue
 
@@ -129,7 +129,7 @@ def test_clipping_counts_pixels_as_published() -> None:
         ((10, 10, 20), r"the box \[10, 10, 20\] is not x, y, width, height"),
     ],
 )
-@pytest.mark.parametrize("contract", [BOX, CENTRE], ids=["box", "centre"])
+@pytest.mark.parametrize("contract", [BOX, CENTRE], ids=["box", "center"])
 def test_a_box_that_cannot_be_used_is_refused(
     contract: InputContract, box: tuple[float, ...], message: str
 ) -> None:

@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from posedeploy.poses.draw import PALETTE, colour_of, draw_poses
+from posedeploy.poses.draw import PALETTE, color_of, draw_poses
 from posedeploy.types import Poses
 from tests.poses.helpers import some_poses
 
@@ -52,8 +52,8 @@ def test_a_person_without_keypoints_is_not_drawn() -> None:
     np.testing.assert_array_equal(draw_poses(picture(), nothing, SKELETON), picture())
 
 
-def test_colours_follow_the_id() -> None:
+def test_colors_follow_the_id() -> None:
     plain = some_poses([*POSITIONS, *POSITIONS])
     known = some_poses([*POSITIONS, *POSITIONS], ids=np.array([3, 3 + len(PALETTE)]))
-    assert [colour_of(plain, i) for i in (0, 1)] == list(PALETTE[:2])
-    assert [colour_of(known, i) for i in (0, 1)] == [PALETTE[3]] * 2
+    assert [color_of(plain, i) for i in (0, 1)] == list(PALETTE[:2])
+    assert [color_of(known, i) for i in (0, 1)] == [PALETTE[3]] * 2

@@ -37,14 +37,14 @@ def test_the_view_holds_everyone_and_can_be_kept() -> None:
     view = view_of(poses)
     joints = poses.keypoints_3d[..., :3]
     assert view.span_mm >= np.ptp(joints, axis=(0, 1)).max()
-    assert view.centre_mm[1] >= joints[..., 1].max(), "nobody sinks into the floor"
+    assert view.center_mm[1] >= joints[..., 1].max(), "nobody sinks into the floor"
     skeleton = FAMILIES["3d"].SKELETON
     np.testing.assert_array_equal(
         draw_poses_3d(poses, skeleton, view=view),
         draw_poses_3d(poses, skeleton),
         "the view is the default one",
     )
-    turned = View(view.centre_mm, view.span_mm, yaw_deg=-40)
+    turned = View(view.center_mm, view.span_mm, yaw_deg=-40)
     assert (draw_poses_3d(poses, skeleton, view=turned) != draw_poses_3d(poses, skeleton)).any()
 
 
@@ -99,7 +99,7 @@ def test_a_view_holds_its_people_wherever_they_are(length_mm: float) -> None:
         steps = view.span_mm / view.step_mm
         assert steps == round(steps) and 4 <= steps <= 13
         joints = poses.keypoints_3d[0, :, :3]
-        assert np.abs((joints - view.centre_mm)[:, [0, 2]]).max() <= 0.48 * view.span_mm
+        assert np.abs((joints - view.center_mm)[:, [0, 2]]).max() <= 0.48 * view.span_mm
         assert np.ptp(joints[:, 1]) > 0.25 * view.span_mm, "they fill it"
 
 
@@ -130,16 +130,16 @@ def test_nothing_is_cut_off_in_a_panel_of_any_size(
     written: list[str] = []
     write = draw_3d.put_text
 
-    def put_text(image: Any, text: str, at: tuple[int, int], scale: float, colour: Any) -> None:
+    def put_text(image: Any, text: str, at: tuple[int, int], scale: float, color: Any) -> None:
         thickness = max(1, round(scale * 1.6))
         (width, height), below = cv2.getTextSize(text, FONT, scale, thickness)
         assert at[0] >= 0 and at[0] + width <= size[0], text
         assert at[1] - height >= 0 and at[1] + below <= size[1], text
         written.append(text)
-        write(image, text, at, scale, colour)
+        write(image, text, at, scale, color)
 
     monkeypatch.setattr(draw_3d, "put_text", put_text)
-    half, (x, y, z) = view.span_mm / 2, view.centre_mm
+    half, (x, y, z) = view.span_mm / 2, view.center_mm
     # A stick in each corner of the floor, as high as a view allows.
     joints = [
         [(x + a, y, z + b, 1), (x + a, y - 1.9 * half, z + b, 1)]

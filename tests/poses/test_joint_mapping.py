@@ -29,7 +29,7 @@ def test_the_same_joints_keep_their_places() -> None:
                 assert joint.tolist() == person[0, places[coco_name(name)]].tolist(), name
 
 
-def test_what_a_detector_lacks_is_made_from_its_neighbours() -> None:
+def test_what_a_detector_lacks_is_made_from_its_neighbors() -> None:
     person = _person()[0]
     made = dict(
         zip(

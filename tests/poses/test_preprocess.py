@@ -14,9 +14,7 @@ from tests.poses.helpers import FAMILIES, image_spec
 
 CONTRACT = FAMILIES["2d"].CONTRACT
 CROP = FAMILIES["3d"].CONTRACT
-TINTED = InputContract(
-    height=64, width=96, mean=(10.0, 20.0, 30.0), deviation=(2.0, 4.0, 8.0), colour_order="RGB"
-)
+TINTED = InputContract(height=64, width=96, mean=(10.0, 20.0, 30.0), std=(2.0, 4.0, 8.0), color_order="RGB")
 
 
 def photo(height: int, width: int, seed: int = 0) -> np.ndarray:
@@ -74,7 +72,7 @@ def test_another_fixed_size_holds_the_whole_image_centred(contract: InputContrac
     assert placement.offset == (0, 72)
     array = tensors["data"][0]
     assert (array[:, :72] == 0).all() and (array[:, 184:] == 0).all()
-    assert (array[:, 72:184] == (255 - 128) * np.float32(1 / contract.deviation[0])).all()
+    assert (array[:, 72:184] == (255 - 128) * np.float32(1 / contract.std[0])).all()
 
 
 def test_a_free_width_beside_a_fixed_height_follows_that_height() -> None:
@@ -84,15 +82,15 @@ def test_a_free_width_beside_a_fixed_height_follows_that_height() -> None:
 
 
 @pytest.mark.parametrize("layout", ["NCHW", "NHWC"])
-@pytest.mark.parametrize("embedded", [(), ("colour",), ("normalisation",), ("colour", "normalisation")])
+@pytest.mark.parametrize("embedded", [(), ("color",), ("normalization",), ("color", "normalization")])
 @pytest.mark.parametrize("dtype", ["float32", "float16"])
 def test_layouts_types_and_embedded_steps(dtype: str, layout: str, embedded: Any) -> None:
     check_every_pixel(dtype, layout, embedded)
 
 
 @pytest.mark.parametrize("layout", ["NCHW", "NHWC"])
-@pytest.mark.parametrize("embedded", [("normalisation",), ("colour", "normalisation")])
-def test_bytes_for_a_network_that_normalises(layout: str, embedded: Any) -> None:
+@pytest.mark.parametrize("embedded", [("normalization",), ("color", "normalization")])
+def test_bytes_for_a_network_that_normalizes(layout: str, embedded: Any) -> None:
     check_every_pixel("uint8", layout, embedded)
 
 
@@ -107,9 +105,9 @@ def check_every_pixel(dtype: str, layout: str, embedded: Any) -> None:
     in_rgb = image[..., ::-1].astype(np.float32)
     padded = np.tile(np.float32(TINTED.mean), (64, 80, 1))
     padded[:, 5:75] = in_rgb
-    if "normalisation" not in embedded:
-        padded = (padded - np.float32(TINTED.mean)) / np.float32(TINTED.deviation)
-    wanted = padded[..., ::-1] if "colour" in embedded else padded
+    if "normalization" not in embedded:
+        padded = (padded - np.float32(TINTED.mean)) / np.float32(TINTED.std)
+    wanted = padded[..., ::-1] if "color" in embedded else padded
     got = array[0] if layout == "NHWC" else array[0].transpose(1, 2, 0)
     np.testing.assert_array_equal(got, wanted.astype(dtype))
 
@@ -182,13 +180,13 @@ def test_networks_that_take_no_such_image(spec: ModelSpec, message: str) -> None
 
 
 def test_as_bgr_takes_what_files_hold() -> None:
-    grey = np.arange(256, dtype=np.uint8).reshape(16, 16)
-    np.testing.assert_array_equal(as_bgr(grey), np.repeat(grey[..., None], 3, axis=2))
-    np.testing.assert_array_equal(as_bgr(grey[..., None]), as_bgr(grey))
-    np.testing.assert_array_equal(as_bgr(grey.astype(np.uint16) * 256 + 255), as_bgr(grey))
-    colour = photo(4, 5)
-    assert as_bgr(colour) is colour
-    np.testing.assert_array_equal(as_bgr(np.dstack([colour, grey[:4, :5]])), colour)
+    gray = np.arange(256, dtype=np.uint8).reshape(16, 16)
+    np.testing.assert_array_equal(as_bgr(gray), np.repeat(gray[..., None], 3, axis=2))
+    np.testing.assert_array_equal(as_bgr(gray[..., None]), as_bgr(gray))
+    np.testing.assert_array_equal(as_bgr(gray.astype(np.uint16) * 256 + 255), as_bgr(gray))
+    color = photo(4, 5)
+    assert as_bgr(color) is color
+    np.testing.assert_array_equal(as_bgr(np.dstack([color, gray[:4, :5]])), color)
 
 
 @pytest.mark.parametrize(
@@ -206,18 +204,18 @@ def test_as_bgr_refuses(image: np.ndarray, message: str) -> None:
 
 
 @pytest.mark.parametrize("mean", [(103.53, 116.28, 123.675), (-3.0, 0.5, 300.0)])
-def test_the_ground_is_the_same_whether_the_network_normalises_or_we_do(
+def test_the_ground_is_the_same_whether_the_network_normalizes_or_we_do(
     mean: tuple[float, float, float],
 ) -> None:
     contract = replace(TINTED, mean=mean)
     image = photo(64, 70)
     raw, _ = prepare(
         image,
-        image_spec(replace(contract, embedded=("colour", "normalisation")), (1, 64, 80, 3), "uint8", "NHWC"),
+        image_spec(replace(contract, embedded=("color", "normalization")), (1, 64, 80, 3), "uint8", "NHWC"),
     )
-    normalised, _ = prepare(image, image_spec(contract, (1, 3, 64, 80)))
-    inside = (raw["data"][..., ::-1].astype(np.float32) - np.float32(mean)) / np.float32(contract.deviation)
-    np.testing.assert_allclose(normalised["data"], inside.transpose(0, 3, 1, 2), rtol=1e-6, atol=1e-6)
+    normalized, _ = prepare(image, image_spec(contract, (1, 3, 64, 80)))
+    inside = (raw["data"][..., ::-1].astype(np.float32) - np.float32(mean)) / np.float32(contract.std)
+    np.testing.assert_allclose(normalized["data"], inside.transpose(0, 3, 1, 2), rtol=1e-6, atol=1e-6)
 
 
 def test_images_are_scaled_to_another_height() -> None:

@@ -32,7 +32,7 @@ def test_joints_become_the_published_input(data: Path, reference: Path) -> None:
         assert placed.joints[0, :, :2].tolist() == golden["joints"].tolist()
 
 
-def test_each_person_is_normalised_alone_and_the_score_is_kept() -> None:
+def test_each_person_is_normalized_alone_and_the_score_is_kept() -> None:
     people = _people(3, numbers=3)
     tensors, placed = prepare_joints(people, SPEC)
     assert tensors["pose2d"].shape == (3, 17, 2)
@@ -43,7 +43,7 @@ def test_each_person_is_normalised_alone_and_the_score_is_kept() -> None:
     assert np.array_equal(alone["pose2d"][0], tensors["pose2d"][1])
 
 
-def test_a_margin_makes_the_box_larger_about_its_centre() -> None:
+def test_a_margin_makes_the_box_larger_about_its_center() -> None:
     points = np.array([[0.0, 0.0], [101.0, 101.0]])
     assert box_of(points, JointsContract("human36")).tolist() == [0, 50 - 200 / 3, 100, 400 / 3]
     assert box_of(points, JointsContract("human36", aspect=1, margin=1.5)).tolist() == [-25, -25, 150, 150]

@@ -116,15 +116,15 @@ def test_without_smoothing_only_ids_are_new() -> None:
 def test_in_3d_the_whole_person_is_moved_and_2d_left_alone() -> None:
     random = np.random.default_rng(2)
     body = random.normal(0, 300, (5, 3))
-    centres = np.array([0.0, 0, 3000]) + random.normal(0, 30, (6, 3)).cumsum(axis=0)
+    centers = np.array([0.0, 0, 3000]) + random.normal(0, 30, (6, 3)).cumsum(axis=0)
     filters = [ScalarFilter(80, 0.001) for _ in range(3)]
     tracker = Tracker(SIGMAS)
-    for centre in centres:
-        joints = np.concatenate([body - body.mean(axis=0) + centre, np.ones((5, 1))], axis=1)[None]
+    for center in centers:
+        joints = np.concatenate([body - body.mean(axis=0) + center, np.ones((5, 1))], axis=1)[None]
         poses = people((0, 0), keypoints_3d=joints)
         tracked = tracker.update(poses)
         np.testing.assert_array_equal(tracked.keypoints, poses.keypoints)
-        smooth = [step(value) for step, value in zip(filters, centre, strict=True)]
+        smooth = [step(value) for step, value in zip(filters, center, strict=True)]
         np.testing.assert_allclose(tracked.keypoints_3d[0, :, :3].mean(axis=0), smooth)
         np.testing.assert_allclose(np.diff(tracked.keypoints_3d, axis=1), np.diff(joints, axis=1), atol=1e-9)
 

@@ -17,7 +17,7 @@ from posedeploy import files
 from posedeploy.convert.export import export
 from posedeploy.runtimes.base import Runner
 from posedeploy.specs import image_spec
-from posedeploy.types import Array, Artifact, Effective, Model, ModelSpec, Tensors
+from posedeploy.types import Array, Artifact, Model, ModelSpec, RuntimeInfo, Tensors
 from tests.support.synthetic_maps import Maps, crowd
 
 HEIGHT, WIDTH = 256, 456
@@ -43,7 +43,7 @@ class CrowdRunner(Runner):
 
     def __init__(self, spec: ModelSpec) -> None:
         self.inputs, self.outputs = spec.inputs, spec.outputs
-        self.effective = Effective("crowd", "1", "CPU", "fp32", 1)
+        self.runtime_info = RuntimeInfo("crowd", "1", "CPU", "fp32", 1)
         self.runs = 0
         maps = crowd(PEOPLE, HEIGHT // 8, WIDTH // 8)
         self._maps = {name: getattr(maps, name)[None] for name in (output.name for output in spec.outputs)}

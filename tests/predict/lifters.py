@@ -9,7 +9,7 @@ import numpy as np
 from posedeploy.joint_sets import JOINT_SETS
 from posedeploy.runtimes.base import Runner
 from posedeploy.specs import joints_spec
-from posedeploy.types import Array, Effective, ModelSpec, Tensors
+from posedeploy.types import Array, ModelSpec, RuntimeInfo, Tensors
 
 MM = 300.0
 FACES = np.array([(0, 1, 2), (0, 2, 3), (0, 3, 1), (1, 3, 2)])
@@ -31,11 +31,11 @@ def lifter_spec(
 
 
 class StretchRunner(Runner):
-    """A joint's position is ``MM`` times its normalised place, at depth 0; remembers how many people came."""
+    """A joint's position is ``MM`` times its normalized place, at depth 0; remembers how many people came."""
 
     def __init__(self, spec: ModelSpec) -> None:
         self.inputs, self.outputs = spec.inputs, spec.outputs
-        self.effective = Effective("stretch", "1", "CPU", "fp32", 1)
+        self.runtime_info = RuntimeInfo("stretch", "1", "CPU", "fp32", 1)
         self.batches: list[int] = []
 
     def _run(self, tensors: Tensors) -> Tensors:

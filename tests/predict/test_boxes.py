@@ -8,14 +8,14 @@ import numpy as np
 import pytest
 
 from posedeploy.errors import InputError
-from posedeploy.predict.boxes import Finder, boxes_of, detected_by, read_boxes, takes_boxes
+from posedeploy.predict.boxes import PersonSource, boxes_of, detected_by, read_boxes, takes_boxes
 from posedeploy.predict.chain import Predictor
 from posedeploy.predict.frames import Frame, Source
 from posedeploy.predict.sources import open_source
 from posedeploy.printable import printable
 from posedeploy.runtimes.base import Runner
 from posedeploy.specs import family_spec
-from posedeploy.types import Array, Effective, ModelSpec, Poses, Tensors, TensorSpec
+from posedeploy.types import Array, ModelSpec, Poses, RuntimeInfo, Tensors, TensorSpec
 from tests.poses.helpers import some_poses
 from tests.predict.conftest import HEIGHT, PEOPLE, WIDTH, CrowdRunner, spec_of, write_image
 
@@ -32,7 +32,7 @@ class PersonRunner(Runner):
 
     def __init__(self) -> None:
         self.inputs, self.outputs = person_spec().inputs, person_spec().outputs
-        self.effective = Effective("person", "1", "CPU", "fp32", 1)
+        self.runtime_info = RuntimeInfo("person", "1", "CPU", "fp32", 1)
         self.runs = 0
 
     def _run(self, tensors: Tensors) -> Tensors:
@@ -58,7 +58,7 @@ def boxes_in(folder: Path, content: Any) -> Path:
     return path
 
 
-def found(finder: Finder, frame: Frame) -> list[list[float]]:
+def found(finder: PersonSource, frame: Frame) -> list[list[float]]:
     boxes: list[list[float]] = finder.find(frame).tolist()
     return boxes
 
@@ -202,9 +202,9 @@ def test_another_network_finds_the_boxes(photo: Array) -> None:
     streaming, _ = predictor(finder.find)
     ((_, poses),) = streaming.stream([Frame("a.png", photo, 0)])
     assert len(poses) == PEOPLE
-    centres = poses.keypoints[:, 0, :2]
+    centers = poses.keypoints[:, 0, :2]
     for box in detector(photo).boxes:
-        assert (np.abs(centres - (box[:2] + box[2:] / 2)) < box[2:].max()).all(axis=1).any()
+        assert (np.abs(centers - (box[:2] + box[2:] / 2)) < box[2:].max()).all(axis=1).any()
 
 
 def test_a_detector_looks_at_the_whole_image() -> None:

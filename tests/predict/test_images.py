@@ -16,11 +16,11 @@ from tests.predict.conftest import write_image
 
 
 @pytest.mark.parametrize(
-    "name", ["grey.png", "deep.png", "deep_grey.png", "alpha.png", "dot.png", "wide.png", "ski día 雪.jpg"]
+    "name", ["gray.png", "deep.png", "deep_grey.png", "alpha.png", "dot.png", "wide.png", "ski día 雪.jpg"]
 )
 def test_every_kind_of_image_becomes_8_bit_bgr(name: str, tmp_path: Path, photo: Array) -> None:
     image = {
-        "grey.png": photo[..., 0],
+        "gray.png": photo[..., 0],
         "deep.png": photo.astype(np.uint16) * 256 + 255,
         "deep_grey.png": photo[..., 0].astype(np.uint16) * 256,
         "alpha.png": np.dstack([photo, photo[..., 0]]),

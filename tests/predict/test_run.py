@@ -51,7 +51,7 @@ def test_a_picture_and_its_poses(exported: Artifact, tmp_path: Path, photo: Arra
     path = write_image(tmp_path / "día 1.png", photo)
     with OpenVinoRunner(exported, RunOptions()) as runner:
         prediction = predict(open_source(str(path)), runner, exported, tmp_path / "out" / "new")
-        effective = runner.effective
+        runtime_info = runner.runtime_info
     folder = tmp_path / "out" / "new"
     assert prediction.files == (folder / "día 1.jpg", folder / "poses.json")
     assert sorted(folder.iterdir()) == sorted(prediction.files)
@@ -65,7 +65,7 @@ def test_a_picture_and_its_poses(exported: Artifact, tmp_path: Path, photo: Arra
     assert found["units"] == {"keypoints": "px", "bbox": "px"}
     assert found["made_by"]["artifact"] == "crowd.xml"
     assert found["made_by"]["artifact_sha256"] == exported.files
-    assert found["made_by"]["runtime"]["version"] == effective.version
+    assert found["made_by"]["runtime"]["version"] == runtime_info.version
     assert found["images"] == [
         {"id": 1, "file_name": "día 1.png", "width": WIDTH, "height": HEIGHT, "picture": "día 1.jpg"}
     ]

@@ -22,7 +22,7 @@ def press(*keys: int) -> None:
         pygame.event.post(pygame.event.Event(pygame.KEYDOWN, key=key))
 
 
-def test_it_shows_the_picture_in_its_colours(window: Window) -> None:
+def test_it_shows_the_picture_in_its_colors(window: Window) -> None:
     with window:
         assert window.show(IMAGE)
         shown = pygame.display.get_surface()

@@ -13,15 +13,15 @@ from posedeploy.errors import InputError
 from posedeploy.predict.chain import Predictor
 from posedeploy.runtimes.adapted import AdaptedRunner, adapt_runner
 from posedeploy.runtimes.base import Runner
-from posedeploy.runtimes.load_runner import fitted, open_artifact, open_runner
+from posedeploy.runtimes.load_runner import open_artifact, open_runner, resolve_spec
 from posedeploy.types import (
     Array,
-    Effective,
     InputContract,
     ModelSpec,
     Poses,
     Quantization,
     RunOptions,
+    RuntimeInfo,
     Tensors,
     TensorSpec,
 )
@@ -44,7 +44,7 @@ def wanted() -> Poses:
 def _predicted(path: Path, described: ModelSpec, runtime: str | None = None) -> tuple[Poses, ModelSpec]:
     artifact = open_artifact(path, described)
     with open_runner(artifact, RunOptions(threads=1), runtime) as runner:
-        spec = fitted(artifact, runner)
+        spec = resolve_spec(artifact, runner)
         return Predictor(runner, spec)(PHOTO), spec
 
 
@@ -87,7 +87,7 @@ def test_a_raw_uint8_image_goes_in_as_it_is(tmp_path: Path, wanted: Poses) -> No
     takes = TensorKind("uint8", "NHWC")
     path = third_party.write_onnx(tmp_path / "crowd.onnx", takes, TensorKind("float32", "NCHW"))
     (tmp_path / "crowd.toml").write_text(
-        f'family = "{FAMILY}"\n[input]\nname = "images"\nembedded = ["normalisation"]\n'
+        f'family = "{FAMILY}"\n[input]\nname = "images"\nembedded = ["normalization"]\n'
     )
     found, _ = _predicted(path, contracts.read(tmp_path / "crowd.toml"))
     _check_poses(found, wanted)
@@ -99,7 +99,7 @@ class IntegerRunner(Runner):
     def __init__(self, shape: tuple[int, ...] = (1, 2, 3, 4)) -> None:
         self.inputs = (TensorSpec("joints", (1, 5, 2), "int8"),)
         self.outputs = (TensorSpec("again", (1, 5, 2), "int8"), TensorSpec("maps", shape, "uint8"))
-        self.effective = Effective("integers", "1", "CPU", "i8", 1)
+        self.runtime_info = RuntimeInfo("integers", "1", "CPU", "i8", 1)
         self.maps = np.arange(24, dtype=np.uint8).reshape(shape)
 
     def _run(self, tensors: Tensors) -> Tensors:
@@ -122,7 +122,7 @@ def test_a_runner_around_one_of_integers_takes_and_gives_real_numbers() -> None:
     inner = IntegerRunner()
     runner = adapt_runner(inner, _integer_spec(inner))
     assert isinstance(runner, AdaptedRunner)
-    assert runner.inputs == inner.inputs and runner.effective == inner.effective
+    assert runner.inputs == inner.inputs and runner.runtime_info == inner.runtime_info
     assert runner.outputs == (
         TensorSpec("again", (1, 5, 2)),
         TensorSpec("maps", (1, 4, 2, 3), layout="NCHW"),
@@ -192,5 +192,5 @@ def test_a_scale_that_does_not_hold_the_image_is_refused(quantization: Quantizat
 def test_pixels_as_they_are_may_be_shifted_into_int8() -> None:
     tensor = TensorSpec("images", (1, 8, 8, 3), "int8", "NHWC", Quantization(1.0, -128))
     image = np.arange(192, dtype=np.uint8).reshape(8, 8, 3)
-    found = _prepared(tensor, image, embedded=("normalisation",))
+    found = _prepared(tensor, image, embedded=("normalization",))
     np.testing.assert_array_equal(found[0].astype(int), image.astype(int) - 128)

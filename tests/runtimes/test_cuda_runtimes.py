@@ -117,7 +117,7 @@ def test_a_run_that_fails_on_a_gpu_is_told_and_on_the_cpu_a_bug(
         monkeypatch.setattr(runner, "_session", Full())
         with pytest.raises(kind):
             runner.run(tiny_image(0))
-        monkeypatch.setattr(runner, "effective", replace(runner.effective, device="cuda"))
+        monkeypatch.setattr(runner, "runtime_info", replace(runner.runtime_info, device="cuda"))
         with pytest.raises(
             DeviceError, match=r"device cuda: .* failed there \(CUDA failure 2: out of memory\)"
         ):
@@ -135,8 +135,8 @@ def test_a_gpu_gives_what_the_cpu_gives_in_fp32(
         _open(pair, tiny, exported, RunOptions("cuda", cuda_graphs=graphs)) as there,
         _open(pair, tiny, exported, RunOptions(threads=1)) as here,
     ):
-        assert (there.effective.precision, there.effective.threads) == ("fp32", None)
-        assert there.effective.details["CUDA graph"] == (GRAPHED[pair[0]] if graphs else "no")
+        assert (there.runtime_info.precision, there.runtime_info.threads) == ("fp32", None)
+        assert there.runtime_info.details["CUDA graph"] == (GRAPHED[pair[0]] if graphs else "no")
         kept = there.run(tiny_image(0))
         copies = {name: array.copy() for name, array in kept.items()}
         for seed in (1, 2, 0):
@@ -162,7 +162,7 @@ def test_a_gpu_computes_in_the_precision_asked_for(
         exported = {target: export(tiny, [target], tmp_path, "tiny", options)[0]}
     low, high = OFF_BY[precision]
     with _open(pair, tiny, exported, RunOptions("cuda", precision)) as runner:
-        assert runner.effective.precision == precision
+        assert runner.runtime_info.precision == precision
         for seed in (0, 1, 2):
             found, wanted = runner.run(tiny_image(seed)), outputs_of(tiny, tiny_image(seed))
             off = [np.abs(found[name] - array).max() / np.abs(array).max() for name, array in wanted.items()]
@@ -198,7 +198,7 @@ def test_a_network_that_cannot_be_recorded_runs_and_the_reason_is_reported() -> 
     spec = TensorSpec("data", (4,))
     model = Model(Branching().eval(), ModelSpec("x", "", (spec,), (replace(spec, name="out"),)), None, "")
     with plugins.load(RUNTIMES["pytorch"].runner)(model, RunOptions("cuda")) as runner:
-        assert runner.effective.details["CUDA graph"].startswith("no: ")
+        assert runner.runtime_info.details["CUDA graph"].startswith("no: ")
         assert runner.run({"data": np.ones(4, np.float32)})["out"].tolist() == [2, 2, 2, 2]
         assert runner.run({"data": -np.ones(4, np.float32)})["out"].tolist() == [-3, -3, -3, -3]
 
@@ -210,7 +210,7 @@ def test_a_compiled_package_is_replayed_as_one_graph_and_gives_the_same(tiny: Mo
     options = ExportOptions(aoti=AotiOptions("cuda"))
     (artifact,) = export(tiny, ["aoti"], tmp_path, "tiny", options)
     with open_runner(artifact, RunOptions("cuda")) as runner:
-        assert runner.effective.details["CUDA graph"] == "yes"
+        assert runner.runtime_info.details["CUDA graph"] == "yes"
         for seed in (0, 1):
             found, wanted = runner.run(tiny_image(seed)), outputs_of(tiny, tiny_image(seed))
             for name, array in wanted.items():

@@ -66,7 +66,10 @@ def test_a_fixed_shape_is_one_graph(
 ) -> None:
     options = ExportOptions(precision=precision, tensorrt=asked)
     with _opened(tiny, tmp_path, options) as runner:
-        assert (runner.effective.details["CUDA graph"], runner.effective.precision) == ("yes", precision)
+        assert (runner.runtime_info.details["CUDA graph"], runner.runtime_info.precision) == (
+            "yes",
+            precision,
+        )
         for seed in (0, 1, 0):
             _check(runner, tiny, _image(USUAL, seed), precision)
 
@@ -79,7 +82,7 @@ def test_free_axes_take_every_shape_of_their_range_in_any_order(
     options = ExportOptions(dynamic=True, precision=precision, tensorrt=ranged)
     with _opened(tiny, tmp_path, options) as runner:
         assert runner.ranges == {"data": (SMALLEST, LARGEST)}
-        assert runner.effective.details["CUDA graph"] == "no"
+        assert runner.runtime_info.details["CUDA graph"] == "no"
         for seed, shape in enumerate((USUAL, LARGEST, SMALLEST, (2, 3, 16, 64), USUAL)):
             _check(runner, tiny, _image(shape, seed), precision)
         with pytest.raises(InputError, match="the engine was built for 1x3x16x16 to 2x3x32x64"):

@@ -46,7 +46,7 @@ def test_a_report_is_that_of_a_runner_in_this_process(exported: dict[str, Artifa
     report = describe_in_child(artifact, RunOptions(threads=1))
     with open_runner(artifact, RunOptions(threads=1)) as runner:
         assert report.inputs == runner.inputs and report.outputs == runner.outputs
-        assert report.effective == runner.effective
+        assert report.runtime_info == runner.runtime_info
 
 
 def test_messages_have_the_path_as_it_was_given(

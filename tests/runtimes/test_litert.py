@@ -34,10 +34,10 @@ def _theirs(artifact: Artifact) -> Artifact:
 def test_what_xnnpack_takes_is_told(exported: dict[str, Artifact], free: Artifact) -> None:
     for artifact in (exported["tflite"], free):
         with open_runner(artifact, RunOptions(threads=1, hint="throughput")) as runner:
-            assert runner.effective.details["hint"] == "throughput"
-            taken, _, count = runner.effective.details["XNNPACK"].partition(" of ")
+            assert runner.runtime_info.details["hint"] == "throughput"
+            taken, _, count = runner.runtime_info.details["XNNPACK"].partition(" of ")
             assert taken == count.removesuffix(" operators"), "the tiny network's are all taken"
-            assert "not delegated" not in runner.effective.details
+            assert "not delegated" not in runner.runtime_info.details
 
 
 class Told:

@@ -12,7 +12,7 @@ import pytest
 
 from posedeploy import contracts, files, manifest
 from posedeploy.errors import ArtifactError, InputError, ManifestError, MissingPackageError
-from posedeploy.runtimes.load_runner import devices_of, fitted, open_artifact, open_runner
+from posedeploy.runtimes.load_runner import devices_of, open_artifact, open_runner, resolve_spec
 from posedeploy.types import Artifact, ModelSpec, Provenance, RunOptions
 
 FAMILY = "lightweight-openpose-2d"
@@ -29,7 +29,7 @@ def test_our_own_artifact_is_what_its_manifest_says(exported: dict[str, Artifact
         opened = open_artifact(artifact.path)
         assert opened == artifact
         with open_runner(opened, RunOptions()) as runner:
-            assert fitted(opened, runner) == artifact.spec
+            assert resolve_spec(opened, runner) == artifact.spec
 
 
 def test_our_own_artifact_needs_no_description(exported: dict[str, Artifact]) -> None:
@@ -63,7 +63,7 @@ def test_a_model_made_by_others_is_known_by_its_tensors_alone(bare: Path) -> Non
     artifact = open_artifact(bare)
     assert artifact.provenance is None
     with open_runner(artifact, RunOptions()) as runner:
-        spec = fitted(artifact, runner)
+        spec = resolve_spec(artifact, runner)
     assert spec.family == contracts.UNKNOWN
     assert [output.name for output in spec.outputs] == ["early_heatmaps", "early_pafs", "heatmaps", "pafs"]
 
@@ -71,7 +71,7 @@ def test_a_model_made_by_others_is_known_by_its_tensors_alone(bare: Path) -> Non
 def test_a_model_made_by_others_may_be_given_a_family(bare: Path) -> None:
     artifact = open_artifact(bare, contracts.described(FAMILY))
     with open_runner(artifact, RunOptions()) as runner:
-        spec = fitted(artifact, runner)
+        spec = resolve_spec(artifact, runner)
     assert spec.family == FAMILY
     assert spec.roles == {"heatmaps": "heatmaps", "pafs": "pafs"}
     assert spec.inputs[0].shape == (1, 3, 32, 40)
@@ -86,7 +86,7 @@ def test_a_description_of_outputs_that_are_not_there_is_refused(bare: Path) -> N
             InputError, match=r"no output for 'heatmaps'; wanted maps, and the outputs are early_heatmaps"
         ),
     ):
-        fitted(artifact, runner)
+        resolve_spec(artifact, runner)
 
 
 def test_a_file_whose_tensors_are_not_those_of_its_manifest_is_refused(
@@ -102,7 +102,7 @@ def test_a_file_whose_tensors_are_not_those_of_its_manifest_is_refused(
             ArtifactError, match=r"its manifest names the tensors .* pafs and the file has .* renamed"
         ),
     ):
-        fitted(artifact, runner)
+        resolve_spec(artifact, runner)
 
 
 def test_a_file_that_was_given_the_suffix_of_another_target_is_refused(tmp_path: Path) -> None:
@@ -155,7 +155,7 @@ def test_a_changed_file_is_refused(exported: dict[str, Artifact], tmp_path: Path
 def test_a_description_without_tensors_of_its_own_takes_those_of_the_file(bare: Path) -> None:
     artifact = open_artifact(bare, ModelSpec("mine", "", (), (), contracts.described(FAMILY).contract))
     with open_runner(artifact, RunOptions()) as runner:
-        assert len(fitted(artifact, runner).outputs) == 4
+        assert len(resolve_spec(artifact, runner).outputs) == 4
 
 
 @pytest.mark.parametrize(

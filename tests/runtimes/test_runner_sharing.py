@@ -24,7 +24,7 @@ from posedeploy.errors import RunnerStateError
 from posedeploy.runtimes import forks
 from posedeploy.runtimes.adapted import AdaptedRunner
 from posedeploy.runtimes.base import CLOSED, FORKED, REENTERED, Runner
-from posedeploy.types import Artifact, Effective, Model, Tensors, TensorSpec
+from posedeploy.types import Artifact, Model, RuntimeInfo, Tensors, TensorSpec
 from tests.runtimes.test_runners import ARTIFACT_PAIRS, PAIRS, Opener, _opener
 from tests.support.networks import outputs_of, tiny_image
 
@@ -106,7 +106,7 @@ def test_a_closed_runner_is_refused(opener: Opener) -> None:
             use()
     runner.close()
     assert (runner.inputs[0].name, runner.ranges.keys() <= {"data"}) == ("data", True)
-    assert runner.effective.precision
+    assert runner.runtime_info.precision
 
 
 def test_a_stream_ends_with_its_runner(opener: Opener, wanted_outputs: list[Tensors]) -> None:
@@ -248,7 +248,7 @@ class Calling(Runner):
     """Calls ``within`` in every run."""
 
     inputs = outputs = (TensorSpec("data", (1,)),)
-    effective = Effective("calling", "1", "CPU", "fp32", 1)
+    runtime_info = RuntimeInfo("calling", "1", "CPU", "fp32", 1)
 
     def __init__(self, within: Callable[[Runner], object]) -> None:
         self.within = within

@@ -121,16 +121,16 @@ def test_inputs_that_do_not_fit_are_refused(opener: Opener, tensors: Tensors, go
 @pytest.mark.parametrize("threads", sorted({1, physical_cores()}))
 def test_what_is_in_use_is_what_was_asked(opener: Opener, threads: int) -> None:
     with opener(RunOptions(threads=threads)) as runner:
-        assert runner.effective.threads == threads
-        assert runner.effective.precision == "fp32"
-        assert runner.effective.device == "CPU"
-        assert RUNTIMES[runner.effective.runtime]
-        assert runner.effective.version[0].isdigit()
+        assert runner.runtime_info.threads == threads
+        assert runner.runtime_info.precision == "fp32"
+        assert runner.runtime_info.device == "CPU"
+        assert RUNTIMES[runner.runtime_info.runtime]
+        assert runner.runtime_info.version[0].isdigit()
 
 
 def test_left_alone_it_uses_the_physical_cores(opener: Opener) -> None:
     with opener(RunOptions()) as runner:
-        assert runner.effective.threads == physical_cores() <= (psutil.cpu_count() or 1)
+        assert runner.runtime_info.threads == physical_cores() <= (psutil.cpu_count() or 1)
 
 
 @pytest.mark.parametrize("threads", [0, -2])
@@ -166,7 +166,7 @@ def test_another_precision_is_given_or_refused_but_never_swapped(
         assert str(error).startswith(f"precision {precision}: ")
     else:
         with runner:
-            assert runner.effective.precision == precision
+            assert runner.runtime_info.precision == precision
 
 
 def test_a_precision_that_does_not_exist_is_refused(opener: Opener) -> None:
@@ -176,7 +176,7 @@ def test_a_precision_that_does_not_exist_is_refused(opener: Opener) -> None:
 
 def test_a_precision_left_to_the_runtime_is_said(opener: Opener) -> None:
     with opener(RunOptions(threads=1, precision="auto")) as runner:
-        assert runner.effective.precision in ("fp32", "fp16", "bf16")
+        assert runner.runtime_info.precision in ("fp32", "fp16", "bf16")
         runner.run(tiny_image())
 
 
@@ -304,7 +304,7 @@ def test_torchscript_made_by_others_wants_its_names(exported: dict[str, Artifact
 
 def test_openvino_runs_on_auto_and_says_on_what(exported: dict[str, Artifact], tiny: Model) -> None:
     with open_runner(exported["openvino"], RunOptions(device="AUTO")) as runner:
-        assert "CPU" in runner.effective.device or set(openvino.Core().available_devices) != {"CPU"}
+        assert "CPU" in runner.runtime_info.device or set(openvino.Core().available_devices) != {"CPU"}
         assert _close_to(runner.run(tiny_image()), outputs_of(tiny, tiny_image()))
 
 
@@ -320,12 +320,12 @@ def test_a_network_of_open_model_zoo_runs_under_its_own_names(real: Path) -> Non
         }
 
 
-def test_a_quantised_network_is_run_in_what_its_file_says_and_that_is_told(real: Path) -> None:
+def test_a_quantized_network_is_run_in_what_its_file_says_and_that_is_told(real: Path) -> None:
     artifact = Artifact(
         real / "human-pose-estimation-0001.xml", "openvino", ModelSpec("unknown", "", (), ()), "unknown"
     )
     with open_runner(artifact, RunOptions(precision="fp32")) as runner:
-        assert runner.effective.precision == "int8"
+        assert runner.runtime_info.precision == "int8"
 
 
 def test_onnx_runtime_does_not_guess_the_precision_of_a_file_made_by_others(
@@ -333,8 +333,8 @@ def test_onnx_runtime_does_not_guess_the_precision_of_a_file_made_by_others(
 ) -> None:
     theirs = Artifact(exported["onnx"].path, "onnx", ModelSpec("unknown", "", (), ()), "unknown")
     with open_runner(theirs, RunOptions(hint="throughput")) as runner:
-        assert runner.effective.precision == "as in the file"
-        assert runner.effective.details["hint"] == "throughput"
+        assert runner.runtime_info.precision == "as in the file"
+        assert runner.runtime_info.details["hint"] == "throughput"
 
 
 @pytest.mark.parametrize(

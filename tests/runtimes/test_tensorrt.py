@@ -22,7 +22,7 @@ from posedeploy.cuda import Gpu
 from posedeploy.cuda import gpu as this_gpu
 from posedeploy.errors import ArtifactError, DeviceError, InputError, ManifestError, MissingPackageError
 from posedeploy.plugins import version_of
-from posedeploy.runtimes.load_runner import fitted, open_artifact, open_runner
+from posedeploy.runtimes.load_runner import open_artifact, open_runner, resolve_spec
 from posedeploy.runtimes.tensorrt import TensorRtRunner
 from posedeploy.tensorrt.build_info import build_info_of
 from posedeploy.tensorrt.engine import TensorRtEngine, numpy_type
@@ -112,7 +112,7 @@ def test_a_run_is_one_graph_and_one_wait(engine: Artifact) -> None:
         runner.run(tiny_image(0))
         runner.run(tiny_image(1))
         assert (cuda.calls.graphs, cuda.calls.launches, cuda.calls.waits - before) == (1, 2, 2)
-        assert runner.effective.details["CUDA graph"] == "yes"
+        assert runner.runtime_info.details["CUDA graph"] == "yes"
 
 
 def test_what_was_taken_is_given_back_where_there_is_no_more_memory(
@@ -134,17 +134,21 @@ def test_what_was_taken_is_given_back_where_there_is_no_more_memory(
 
 def test_what_is_in_use_is_said(engine: Artifact) -> None:
     with on_stand_in(engine, ON_GPU) as runner:
-        effective = runner.effective
-    assert (effective.runtime, effective.device, effective.precision) == ("tensorrt", "a stand-in", "fp32")
-    assert effective.threads is None
-    assert effective.version[0].isdigit()
-    assert effective.details["library"] == "tensorrt-rtx"
-    assert effective.details["compute capability"] == "8.6"
+        info = runner.runtime_info
+    assert (info.runtime, info.device, info.precision) == (
+        "tensorrt",
+        "a stand-in",
+        "fp32",
+    )
+    assert info.threads is None
+    assert info.version[0].isdigit()
+    assert info.details["library"] == "tensorrt-rtx"
+    assert info.details["compute capability"] == "8.6"
 
 
 def test_where_no_graph_can_be_recorded_it_runs_without_and_says_so(engine: Artifact, tiny: Model) -> None:
     with on_stand_in(engine, ON_GPU, StandInCuda(recordable=False)) as runner:
-        assert "cudaErrorStreamCaptureUnsupported" in runner.effective.details["CUDA graph"]
+        assert "cudaErrorStreamCaptureUnsupported" in runner.runtime_info.details["CUDA graph"]
         assert _close_to(runner.run(tiny_image()), outputs_of(tiny, tiny_image()))
 
 
@@ -152,7 +156,7 @@ def test_free_axes_take_what_the_profile_has_and_no_more(tiny: Model, tmp_path: 
     options = ExportOptions(dynamic=True, tensorrt=RANGE)
     (artifact,) = export(tiny, ["tensorrt"], tmp_path, "free", options)
     with on_stand_in(artifact, ON_GPU) as runner:
-        assert runner.effective.details["CUDA graph"] == "no"
+        assert runner.runtime_info.details["CUDA graph"] == "no"
         assert runner.ranges == {"data": ((1, 3, 16, 16), (2, 3, 32, 64))}
         for shape in ((1, 3, 32, 40), (2, 3, 16, 64), (1, 3, 16, 16), (2, 3, 32, 64)):
             image = {"data": np.random.RandomState(0).standard_normal(shape).astype(np.float32)}
@@ -164,7 +168,7 @@ def test_free_axes_take_what_the_profile_has_and_no_more(tiny: Model, tmp_path: 
 
 def test_tensors_come_in_the_manifests_order(engine: Artifact) -> None:
     with on_stand_in(engine, ON_GPU) as runner:
-        assert fitted(engine, runner) == engine.spec
+        assert resolve_spec(engine, runner) == engine.spec
         assert list(runner.run(tiny_image())) == [output.name for output in engine.spec.outputs]
 
 

@@ -34,25 +34,25 @@ def untouched() -> Iterator[None]:
 
 
 def test_auto_leaves_what_torch_allows_and_f32_forbids_it() -> None:
-    assert tf32.settle(RunOptions("cuda", "auto")) == "tf32"
-    assert tf32.settle(RunOptions("cuda", "fp32")) == "fp32"
+    assert tf32.configure(RunOptions("cuda", "auto")) == "tf32"
+    assert tf32.configure(RunOptions("cuda", "fp32")) == "fp32"
     assert [kind.fp32_precision for kind in tf32.KINDS] == ["ieee"] * 3
-    assert tf32.settle(RunOptions("cuda", "auto")) == "fp32", "read back, not taken to be so"
+    assert tf32.configure(RunOptions("cuda", "auto")) == "fp32", "read back, not taken to be so"
 
 
 def test_what_was_allowed_by_the_older_flags_is_forbidden_too() -> None:
     torch.backends.cuda.matmul.allow_tf32 = True
-    assert tf32.settle(RunOptions("cuda", "fp32")) == "fp32"
+    assert tf32.configure(RunOptions("cuda", "fp32")) == "fp32"
     assert not torch.backends.cudnn.allow_tf32 and not torch.backends.cuda.matmul.allow_tf32
 
 
 @pytest.mark.filterwarnings("ignore:.*LeafSpec:FutureWarning")
 def test_torch_still_exports_afterwards() -> None:
     """It reads the older flags, and raises where they contradict the newer ones."""
-    tf32.settle(RunOptions("cuda", "fp32"))
+    tf32.configure(RunOptions("cuda", "fp32"))
     program = torch.export.export(Convolving().eval(), (torch.zeros(1, 3, 8, 8),))
     program.run_decompositions()
-    assert tf32.settle(RunOptions("cuda", "auto")) == "fp32"
+    assert tf32.configure(RunOptions("cuda", "auto")) == "fp32"
 
 
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")
@@ -63,7 +63,7 @@ def test_a_traced_program_goes_by_what_holds_where_it_runs(frozen: bool) -> None
     torch.backends.cudnn.allow_tf32 = True
     program = torch.jit.trace(module, data, check_trace=False)
     program = torch.jit.freeze(program) if frozen else program
-    tf32.settle(RunOptions("cuda", "fp32"))
+    tf32.configure(RunOptions("cuda", "fp32"))
     tf32.write_into(program)
     with torch.inference_mode():
         assert torch.equal(program(data), module(data))

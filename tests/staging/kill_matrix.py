@@ -24,7 +24,7 @@ from typing import Any
 
 import typer
 
-from posedeploy.console.error_handling import Boundary
+from posedeploy.console.error_handling import ErrorHandlingGroup
 from posedeploy.console.output import fail
 from posedeploy.console.path_checks import CommandGroup
 from posedeploy.errors import OutputError
@@ -150,7 +150,7 @@ def _hidden(folder: Path) -> list[str]:
     return sorted(path.name for path in folder.iterdir() if path.name.startswith(PREFIX))
 
 
-_app = CommandGroup(cls=Boundary, pretty_exceptions_enable=False)
+_app = CommandGroup(cls=ErrorHandlingGroup, pretty_exceptions_enable=False)
 _work: list[Callable[[], None]] = []
 
 

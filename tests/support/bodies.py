@@ -9,7 +9,7 @@ import numpy as np
 from posedeploy.joint_names import coco_name
 from posedeploy.poses.file_joint_sets import KNOWN_SETS
 from posedeploy.synthetic.body import JOINTS, draw_build, draw_stance, pose
-from posedeploy.synthetic.rng import Draws
+from posedeploy.synthetic.rng import Rng
 from posedeploy.types import Array
 
 SEED = 5
@@ -39,7 +39,7 @@ def drawn_people(joint_set: str, count: int = 3, *, scored: bool = False) -> Arr
     number, 0.9."""
     people = []
     for index in range(count):
-        draws = Draws(SEED, index)
+        draws = Rng(SEED, index)
         joints = pose(draw_build(draws), draw_stance(draws)).joints + np.array((0, 0, 4000))
         pixels = joints[:, :2] / joints[:, 2:] * 450 + (320, 240)
         people.append(_in_order(dict(zip(map(coco_name, JOINTS), pixels, strict=True)), joint_set))

@@ -20,7 +20,7 @@ FACES = torus(9, 12, seed=3)
 
 
 def randomised(module: nn.Module) -> nn.Module:
-    """Every normalisation with statistics as after training."""
+    """Every normalization with statistics as after training."""
     stream = torch.Generator().manual_seed(5)
     for part in module.modules():
         if isinstance(part, nn.BatchNorm1d):

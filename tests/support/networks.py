@@ -14,7 +14,7 @@ from posedeploy.types import InputContract, Model, ModelSpec, Tensors, TensorSpe
 
 OUTPUTS = {"early_heatmaps": 2, "early_pafs": 4, "heatmaps": 2, "pafs": 4}
 CONTRACT = InputContract(
-    height=32, width=40, mean=(120.0, 110.0, 100.0), deviation=(50.0, 60.0, 70.0), colour_order="RGB"
+    height=32, width=40, mean=(120.0, 110.0, 100.0), std=(50.0, 60.0, 70.0), color_order="RGB"
 )
 
 

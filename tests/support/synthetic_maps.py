@@ -36,14 +36,14 @@ def crowd(
     """Maps of people at random places and of random sizes; ``missing`` is the share of keypoints left out."""
     random = np.random.default_rng(seed)
     sizes = height * random.uniform(0.55, 0.9, people)
-    centres = np.stack(
+    centers = np.stack(
         [
             (np.arange(people) + random.uniform(0.3, 0.7, people)) * width / max(people, 1),
             np.full(people, height / 2),
         ],
         axis=1,
     )
-    keypoints = centres[:, None] + sizes[:, None, None] * (STANDING + random.normal(0, 0.02, (people, 18, 2)))
+    keypoints = centers[:, None] + sizes[:, None, None] * (STANDING + random.normal(0, 0.02, (people, 18, 2)))
     seen = random.random((people, 18)) >= missing
     grid = np.stack(np.meshgrid(np.arange(width) + 0.5, np.arange(height) + 0.5), axis=-1)
     heatmaps = _heatmaps(keypoints, seen, grid)

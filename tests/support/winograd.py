@@ -23,7 +23,7 @@ class WinogradLike(PyTorchRunner):
             if isinstance(layer, nn.Conv2d):
                 layer.register_forward_hook(self._off)
         super().__init__(replace(model, module=module), RunOptions(threads=1))
-        self.effective = replace(self.effective, device="stand-in")
+        self.runtime_info = replace(self.runtime_info, device="stand-in")
 
     def _off(self, layer: nn.Module, inputs: object, output: Tensor) -> Tensor:
         return output * (1 + 1e-4 * torch.randn(output.shape, generator=self._random))

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from posedeploy.synthetic.body import INDEX, Build, Limb, Stance, draw_build, draw_stance, pose, turned
-from posedeploy.synthetic.rng import Draws
+from posedeploy.synthetic.rng import Rng
 from posedeploy.types import Array
 
 STRAIGHT = Limb(0, 0, 0, 0)
@@ -17,7 +17,7 @@ UPRIGHT = Stance(0, 0, 0, 0, 0, 0, 0, 0, 0, STRAIGHT, STRAIGHT, STRAIGHT, STRAIG
 
 @pytest.fixture(scope="module")
 def build() -> Build:
-    return draw_build(Draws(3))
+    return draw_build(Rng(3))
 
 
 def _at(build: Build, stance: Stance, joint: str) -> Array:
@@ -62,7 +62,7 @@ def test_limbs_keep_their_lengths_in_any_stance(build: Build) -> None:
     lengths = {("r_sho", "r_elb"): build.upper_arm, ("l_elb", "l_wri"): build.forearm}
     lengths |= {("r_hip", "r_knee"): build.thigh, ("l_knee", "l_ank"): build.shin}
     for seed in range(50):
-        joints = pose(build, draw_stance(Draws(seed))).joints
+        joints = pose(build, draw_stance(Rng(seed))).joints
         for (start, end), length in lengths.items():
             found = float(np.linalg.norm(joints[INDEX[start]] - joints[INDEX[end]]))
             assert found == pytest.approx(length, abs=0.01)
@@ -70,7 +70,7 @@ def test_limbs_keep_their_lengths_in_any_stance(build: Build) -> None:
 
 def test_elbows_and_knees_bend_one_way_only_and_not_through_themselves() -> None:
     for seed in range(300):
-        stance = draw_stance(Draws(seed))
+        stance = draw_stance(Rng(seed))
         for arm in (stance.right_arm, stance.left_arm):
             assert 0 <= arm.bend <= 150
         for leg in (stance.right_leg, stance.left_leg):
@@ -79,7 +79,7 @@ def test_elbows_and_knees_bend_one_way_only_and_not_through_themselves() -> None
 
 
 def test_people_are_of_human_size() -> None:
-    statures = [draw_build(Draws(seed)).stature for seed in range(300)]
+    statures = [draw_build(Rng(seed)).stature for seed in range(300)]
     assert 1000 <= min(statures) < 1450 < 1750 < max(statures) < 2000
     assert {field.name for field in fields(Build)} >= {"stature", "girth"}
 

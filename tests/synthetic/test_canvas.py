@@ -5,7 +5,7 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
-from posedeploy.synthetic import Draws, draw
+from posedeploy.synthetic import Rng, draw
 from posedeploy.synthetic.backdrop import draw_cover, draw_thing
 from posedeploy.synthetic.canvas import NOBODY, Canvas
 from posedeploy.types import Array
@@ -23,7 +23,7 @@ def _painted_over_someone(canvas: Canvas, before: Array) -> tuple[int, int]:
 def test_things_and_covers_own_every_pixel_that_they_change() -> None:
     wrong = covered = 0
     for seed in range(120):
-        draws = Draws(seed)
+        draws = Rng(seed)
         canvas = Canvas(np.full((240, 320, 3), 128, np.uint8))
         canvas.owners[:] = SOMEONE
         before = canvas.image.astype(int)

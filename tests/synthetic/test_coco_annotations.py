@@ -47,7 +47,7 @@ def test_the_annotations_are_cocos(folder: Path, capsys: pytest.CaptureFixture[s
             np.testing.assert_allclose(annotation["joints_mm"], person.joints_mm)
             every = np.reshape(annotation["keypoints_18"], (18, 3))
             np.testing.assert_allclose(every, np.column_stack([person.keypoints, person.visibility]))
-            if person.recognisable:
+            if person.recognizable:
                 ankle = KEYPOINT_NAMES.index("l_ank")
                 assert keypoints[15, 2] == person.visibility[ankle]
                 if keypoints[15, 2]:

@@ -19,8 +19,8 @@ def test_every_run_can_be_seen_where_they_agree() -> None:
     image = np.zeros((200, 450, 3), np.uint8)
     picture = overlaid(image, {"a": PEOPLE, "b": PEOPLE, "c": PEOPLE})
     assert picture.shape[1] == 450 and picture.shape[0] > 200
-    for colour in COLOURS:
-        assert (picture[:200] == colour).all(axis=2).any()
+    for color in COLOURS:
+        assert (picture[:200] == color).all(axis=2).any()
     np.testing.assert_array_equal(image, 0)
 
 

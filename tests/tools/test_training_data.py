@@ -8,7 +8,7 @@ import torch
 
 from posedeploy.checkpoints.lightweight_openpose_2d import spec
 from posedeploy.poses.lightweight_openpose_2d import KEYPOINT_NAMES, decode
-from posedeploy.synthetic import PARTS, Draws, draw
+from posedeploy.synthetic import PARTS, Rng, draw
 from posedeploy.types import Array, Camera, Placement, Poses
 from tools.training_data import (
     CLOSE,
@@ -23,9 +23,9 @@ from tools.training_data import (
 )
 
 
-def _decoded(points: Array, labelled: Array) -> Poses:
+def _decoded(points: Array, labeled: Array) -> Poses:
     network = spec()
-    people = [(points, labelled)]
+    people = [(points, labeled)]
     outputs = {
         network.roles["heatmaps"]: heatmaps_of(people, 40, 32)[None],
         network.roles["pafs"]: pafs_of(people, 40, 32)[None],
@@ -37,15 +37,15 @@ def test_ideal_maps_decode_to_the_drawn_keypoints() -> None:
     distances = []
     for index in range(12):
         (person,) = draw(3, index, size=(320, 256), people=1).people
-        labelled = person.visibility > 0
-        if person.box[3] < 120 or labelled.sum() < 8:
+        labeled = person.visibility > 0
+        if person.box[3] < 120 or labeled.sum() < 8:
             continue
-        poses = _decoded(person.keypoints, labelled)
+        poses = _decoded(person.keypoints, labeled)
         assert len(poses) >= 1
         best = poses.keypoints[np.argmax(poses.scores)]
-        both = labelled & (best[:, 2] >= 0)
-        assert both.sum() >= 0.8 * labelled.sum()
-        assert not (best[~labelled, 2] >= 0).any()
+        both = labeled & (best[:, 2] >= 0)
+        assert both.sum() >= 0.8 * labeled.sum()
+        assert not (best[~labeled, 2] >= 0).any()
         distances += np.hypot(*(best[both, :2] - person.keypoints[both]).T).tolist()
     assert len(distances) > 50
     assert np.median(distances) < 1.0
@@ -98,7 +98,7 @@ def test_a_crop_keeps_keypoints_on_their_people_flipped_or_not() -> None:
     on_people = []
     for index in range(30):
         scene = draw(4, index, people=1)
-        image, heatmaps, _, parts, mask = example(scene, Draws(index), (192, 192), fitted=True)
+        image, heatmaps, _, parts, mask = example(scene, Rng(index), (192, 192), resolve_spec=True)
         assert (image.shape, parts.shape, mask.shape) == ((3, 192, 192), (24, 24), (1, 24, 24))
         for keypoint in range(18):
             y, x = np.unravel_index(heatmaps[keypoint].argmax(), heatmaps[keypoint].shape)
@@ -113,9 +113,9 @@ def test_people_too_small_to_tell_are_masked_all_over() -> None:
     masked = 0
     for index in range(60):
         scene = draw(6, index, people=8)
-        unknown = [number + 1 for number, person in enumerate(scene.people) if not person.recognisable]
-        scale_draws = Draws(index)
-        *_, parts, mask = example(scene, scale_draws, (256, 256), fitted=False)
+        unknown = [number + 1 for number, person in enumerate(scene.people) if not person.recognizable]
+        scale_draws = Rng(index)
+        *_, parts, mask = example(scene, scale_draws, (256, 256), resolve_spec=False)
         masked += int((mask == 0).any())
         assert mask.shape == (1, *parts.shape)
         if not unknown and min(max(person.box[2:]) for person in scene.people) > 200:

@@ -16,7 +16,7 @@ Read: TypeAlias = Callable[[Path], object]
 
 
 @dataclass(frozen=True)
-class Finding:
+class CheckResult:
     """A broken contract. place: the innermost line of posedeploy, which tells findings apart."""
 
     kind: Kind
@@ -24,25 +24,25 @@ class Finding:
     place: str = ""
 
 
-def attempt(read: Read, path: Path) -> Finding | PoseDeployError | None:
+def attempt(read: Read, path: Path) -> CheckResult | PoseDeployError | None:
     """Read a file: None for a value, the error of ours, or what the reader did in place of both."""
     try:
         read(path)
     except PoseDeployError as error:
         return _judged(error)
     except MemoryError as error:
-        return Finding("memory", _named(error), _place_of(error))
+        return CheckResult("memory", _named(error), _place_of(error))
     except Exception as error:
-        return Finding("traceback", _named(error), _place_of(error))
+        return CheckResult("traceback", _named(error), _place_of(error))
     return None
 
 
-def _judged(error: PoseDeployError) -> Finding | PoseDeployError:
+def _judged(error: PoseDeployError) -> CheckResult | PoseDeployError:
     message = str(error)
     if not message or printable(message) != message:
-        return Finding("message", f"not one printable line: {message!r:.200}", _place_of(error))
+        return CheckResult("message", f"not one printable line: {message!r:.200}", _place_of(error))
     if len(message) > MAX_MESSAGE + 100:  # for what is left out of it
-        return Finding("message", f"{len(message)} characters: {message:.200}", _place_of(error))
+        return CheckResult("message", f"{len(message)} characters: {message:.200}", _place_of(error))
     return error
 
 

@@ -63,7 +63,7 @@ class Convolved(nn.Module):
     def __init__(self, deployed: Deployed) -> None:
         super().__init__()
         order = [2, 1, 0] if deployed.flip else [0, 1, 2]
-        scale = 1 / deployed.deviation.flatten().expand(3)
+        scale = 1 / deployed.std.flatten().expand(3)
         self.weight = nn.Parameter((torch.eye(3)[order] * scale[:, None])[..., None, None])
         self.bias = nn.Parameter(-deployed.mean.flatten().expand(3) * scale)
         self.deployed = copy.copy(deployed)

@@ -118,13 +118,13 @@ def of_people(raw: RawBoxes, options: BoxOptions, source: str) -> RawBoxes:
         raise InputError(f"`box_score={options.min_score:g}`: {source} has no scores; leave it out")
 
     def is_wanted(box: Box) -> bool:
-        labelled = box.label is None or box.label.casefold() in wanted
-        return labelled and (box.score is None or box.score >= (options.min_score or float("-inf")))
+        labeled = box.label is None or box.label.casefold() in wanted
+        return labeled and (box.score is None or box.score >= (options.min_score or float("-inf")))
 
     if labels and not any(label.casefold() in wanted for label in labels):
         found = ", ".join(f"{label} ({_boxes(labels.count(label))})" for label in sorted(set(labels))[:8])
         raise InputError(
-            f"{source}: none of its boxes is labelled {options.label or PERSON}; its labels are {found}; "
+            f"{source}: none of its boxes is labeled {options.label or PERSON}; its labels are {found}; "
             "name that of people with `box_label`"
         )
     by_image = {key: [box for box in kept if is_wanted(box)] for key, kept in raw.by_image.items()}

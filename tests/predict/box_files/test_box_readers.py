@@ -14,7 +14,7 @@ from posedeploy import npy_files
 from posedeploy.errors import InputError
 from posedeploy.predict.box_files import voc
 from posedeploy.predict.box_files.box_content import BoxOptions
-from posedeploy.predict.boxes import Finder, read_boxes
+from posedeploy.predict.boxes import PersonSource, read_boxes
 from posedeploy.predict.sources import open_source
 from posedeploy.types import Array
 from tests.predict.conftest import HEIGHT, WIDTH, write_image
@@ -106,7 +106,7 @@ FILES: dict[str, tuple[str, Callable[[Path], object]]] = {
 }
 
 
-def found(path: Path, image: Path, **options: Any) -> tuple[Finder, list[list[list[float]]]]:
+def found(path: Path, image: Path, **options: Any) -> tuple[PersonSource, list[list[list[float]]]]:
     source = open_source(str(image))
     finder = read_boxes(path, source, BoxOptions(**options))
     return finder, [finder.find(frame).round(6).tolist() for frame in source]
@@ -169,7 +169,7 @@ def test_classes_beside_yolos_labels_say_who_is_a_person(tmp_path: Path, image: 
     assert finder.remarks == ["labels: 1 box of other labels not used"]
     (boxes / "classes.txt").write_text("dog\ncat\n")
     with pytest.raises(
-        InputError, match=r"labelled person; its labels are cat \(1 box\), dog \(1 box\); name that of"
+        InputError, match=r"labeled person; its labels are cat \(1 box\), dog \(1 box\); name that of"
     ):
         found(boxes, image)
     _, ((box,),) = found(boxes, image, label="CAT")

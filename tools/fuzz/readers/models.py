@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from posedeploy.commands.inspect import run
-from posedeploy.console.load_model import Described
+from posedeploy.console.load_model import ModelArgs
 from tools.fuzz.seeds.models import exported
 
 CONTRACT = """[input]
@@ -27,4 +27,4 @@ def inspect(path: Path) -> None:
         path.with_suffix(".bin").write_bytes(exported("openvino")[".bin"])
     if path.suffix == ".torchscript":
         described.write_text(CONTRACT)
-    run(path, Described(contract=described if described.is_file() else None), None)
+    run(path, ModelArgs(contract=described if described.is_file() else None), None)
