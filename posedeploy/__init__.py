@@ -54,12 +54,12 @@ _PUBLIC = {
     "TensorSpec": "posedeploy.types:TensorSpec",
     "TfliteOptions": "posedeploy.convert.export_options:TfliteOptions",
     "export": "posedeploy.convert.export:export",
-    "fitted": "posedeploy.runtimes.load_runner:fitted",
     "open_artifact": "posedeploy.runtimes.load_runner:open_artifact",
     "open_checkpoint": "posedeploy.checkpoints.loading:open_checkpoint",
     "open_runner": "posedeploy.runtimes.load_runner:open_runner",
     "open_sample": "posedeploy.checkpoints.sample:open_sample",
     "open_user_network": "posedeploy.checkpoints.user_network:open_user_network",
+    "resolve_spec": "posedeploy.runtimes.load_runner:resolve_spec",
     "prepare": "posedeploy.poses.preprocess:prepare",
 }
 

@@ -15,7 +15,7 @@ from tests.support.tables import gpu_here
 def test_no_gpu_is_one_sentence() -> None:
     gpu_here(wanted=False)
     with pytest.raises(
-        DeviceError, match=r"^device cuda: CUDA finds no GPU here \(cudaError\w+\); this needs one"
+        DeviceError, match=r"^`device=cuda`: CUDA finds no GPU here \(cudaError\w+\); this needs one"
     ):
         gpu()
 
@@ -30,7 +30,7 @@ def test_what_cuda_refuses_has_the_name_of_its_error() -> None:
             (r"make a stream", cuda.synchronize),
         ):
             with pytest.raises(
-                DeviceError, match=rf"^device cuda: CUDA cannot {what} here \(cudaError\w+\)$"
+                DeviceError, match=rf"^`device=cuda`: CUDA cannot {what} here \(cudaError\w+\)$"
             ):
                 call()
 

@@ -73,9 +73,7 @@ def cuda_build(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_onnx_runtime_says_why_it_has_no_cuda_and_prints_nothing(
     cuda_build: None, exported: dict[str, Artifact], capsys: pytest.CaptureFixture[str]
 ) -> None:
-    said = (
-        r"^device cuda: .*device CPU \(ONNX Runtime says: Failed to load libcublas\.so\.13: no such file\)$"
-    )
+    said = r"^`device=cuda`: .*`device=CPU` \(ONNX Runtime says: Failed to load libcublas\.so\.13: no such"
     with pytest.raises(DeviceError, match=said):
         open_runner(exported["onnx"], RunOptions("cuda"), "onnxruntime")
     assert capsys.readouterr() == ("", "")
@@ -98,8 +96,8 @@ def test_a_gpu_that_onnx_runtime_cannot_use_is_no_damaged_file(exported: dict[st
     refused = refusal(exported["onnx"], "cuda", error, " (it says: x)")
     assert isinstance(refused, DeviceError)
     assert str(refused) == (
-        "device cuda: ONNX Runtime cannot use it (CUDA failure 35: CUDA driver version is insufficient) (it "
-        "says: x)"
+        "`device=cuda`: ONNX Runtime cannot use it (CUDA failure 35: CUDA driver version is insufficient) "
+        "(it says: x)"
     )
 
 
@@ -119,7 +117,7 @@ def test_a_run_that_fails_on_a_gpu_is_told_and_on_the_cpu_a_bug(
             runner.run(tiny_image(0))
         monkeypatch.setattr(runner, "runtime_info", replace(runner.runtime_info, device="cuda"))
         with pytest.raises(
-            DeviceError, match=r"device cuda: .* failed there \(CUDA failure 2: out of memory\)"
+            DeviceError, match=r"`device=cuda`: .* failed there \(CUDA failure 2: out of memory\)"
         ):
             runner.run(tiny_image(0))
 

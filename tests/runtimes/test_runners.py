@@ -146,13 +146,13 @@ def test_the_throughput_hint_runs_too(opener: Opener, tiny: Model) -> None:
 
 @pytest.mark.parametrize("device", ["TPU", "cpu", ""])
 def test_a_device_that_does_not_exist_is_refused(opener: Opener, device: str) -> None:
-    with pytest.raises(DeviceError, match=rf"device '{device}': .*CPU"):
+    with pytest.raises(DeviceError, match=rf"`device={device}`: .*CPU"):
         opener(RunOptions(device=device))
 
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="this machine has a CUDA device")
 def test_cuda_is_refused_where_there_is_none(opener: Opener) -> None:
-    with pytest.raises(DeviceError, match=r"device '?cuda'?: "):
+    with pytest.raises(DeviceError, match=r"^`device=cuda`: "):
         opener(RunOptions(device="cuda"))
 
 

@@ -126,7 +126,7 @@ def test_what_was_taken_is_given_back_where_there_is_no_more_memory(
         return pins(size) if next(left, False) else (runtime.cudaError_t.cudaErrorMemoryAllocation, None)
 
     monkeypatch.setattr(cuda.calls, "cudaMallocHost", scarce)
-    said = r"^device cuda: CUDA cannot pin \d+ bytes here \(cudaErrorMemoryAllocation\)$"
+    said = r"^`device=cuda`: CUDA cannot pin \d+ bytes here \(cudaErrorMemoryAllocation\)$"
     with pytest.raises(DeviceError, match=said):
         on_stand_in(engine, ON_GPU, cuda)
     assert cuda.closed
@@ -196,7 +196,7 @@ def test_threads_are_refused(engine: Artifact) -> None:
 
 def test_another_precision_than_the_engines_is_refused(engine: Artifact) -> None:
     with pytest.raises(
-        DeviceError, match=r"^precision fp16: tiny.engine computes in fp32, as it was built; give"
+        DeviceError, match=r"^`precision=fp16`: tiny.engine computes in fp32, as it was built; pass"
     ):
         open_runner(engine, RunOptions("cuda", "fp16"))
     half = replace(engine, precision="fp16")
@@ -209,7 +209,7 @@ def test_another_precision_than_the_engines_is_refused(engine: Artifact) -> None
 def test_without_a_gpu_it_is_refused_in_one_sentence(engine: Artifact) -> None:
     gpu_here(wanted=False)
     with pytest.raises(
-        DeviceError, match=r"^device cuda: CUDA finds no GPU here \(cudaError\w+\); this needs"
+        DeviceError, match=r"^`device=cuda`: CUDA finds no GPU here \(cudaError\w+\); this needs"
     ):
         open_runner(engine, ON_GPU)
 
@@ -290,7 +290,7 @@ def test_a_damaged_engine_is_refused_by_tensorrt_itself_in_one_line(
 
 def test_a_whole_engine_without_a_gpu_is_not_called_damaged(engine: Artifact) -> None:
     gpu_here(wanted=False)
-    with pytest.raises(DeviceError, match=r"^device cuda: tensorrt_rtx cannot use this GPU \("):
+    with pytest.raises(DeviceError, match=r"^`device=cuda`: tensorrt_rtx cannot use this GPU \("):
         TensorRtRunner(engine, ON_GPU, StandInCuda, TensorRtEngine)
 
 
@@ -298,7 +298,7 @@ def test_the_gpu_is_let_go_where_opening_fails(engine: Artifact) -> None:
     cuda = StandInCuda(Gpu("an old one", "6.1", "12.0"))
     said = (
         r"an old one has compute capability 6\.1, for which tensorrt-rtx \S+ builds nothing; build it with "
-        r"the other: posedeploy engine rebuild \S+ --trt-library tensorrt$"
+        r"the other: posedeploy engine rebuild \S+ `trt_library=tensorrt`$"
     )
     with pytest.raises(DeviceError, match=said):
         on_stand_in(engine, ON_GPU, cuda)
@@ -313,7 +313,7 @@ def test_a_file_that_is_gone_is_refused(engine: Artifact, tmp_path: Path) -> Non
 
 def test_an_engine_of_a_third_party_has_no_build_info_to_check(engine: Artifact) -> None:
     theirs = Artifact(engine.path, "tensorrt", ModelSpec("unknown", "", (), ()), "unknown")
-    with pytest.raises(DeviceError, match=r"^device cuda: "):
+    with pytest.raises(DeviceError, match=r"^`device=cuda`: "):
         TensorRtRunner(theirs, ON_GPU, StandInCuda, TensorRtEngine)
 
 
