@@ -106,9 +106,7 @@ TARGETS: Mapping[str, Target] = {
         _target("COCO annotations", "people:coco_annotations", "people:coco_annotations", ".json", JSON),
         _target("extrinsics", "people:extrinsics", "people:extrinsics", ".json", JSON),
         _target("contract", "documents:contract", "documents:contract_files", ".toml", TEXT),
-        _target(
-            "manifest", "documents:manifest_beside", "documents:manifests", ".tflite.posedeploy.json", JSON
-        ),
+        _target("manifest", "documents:manifest_beside", "documents:manifests", MANIFEST_SUFFIX, MANIFEST),
         _target(
             "manifest in TFLite", "documents:manifest_inside", "documents:lone_files", ".tflite", EMBEDDED
         ),
