@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import shutil
 import sys
 import tempfile
 import time
@@ -46,7 +47,12 @@ def main() -> int:
             return result
 
         with ThreadPoolExecutor(arguments.jobs) as pool:
-            results = list(pool.map(run, targets))
+            try:
+                results = list(pool.map(run, targets))
+            except KeyboardInterrupt:
+                print("interrupted", file=sys.stderr)
+                shutil.rmtree(folder, ignore_errors=True)
+                os._exit(130)  # the processes end with this one, and the threads that wait for them too
     print(table(results))
     for result in results:
         for name, what in result.findings.items():

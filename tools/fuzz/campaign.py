@@ -75,7 +75,10 @@ def _fuzz_once(result: Result, work: Path, seconds: int, seed: int) -> bool:
             work,
             request=msgspec.json.encode(target) + b"\n",
             time_limit_s=seconds + START_S + target.timeout_s,
-            variables={"PYTHONPATH": os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")])},
+            variables={
+                "PYTHONPATH": os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")]),
+                "TMPDIR": str(work),  # what a crash leaves of temporary files goes with the folder
+            },
         )
     except TimeLimitError as error:
         ended = Ended(HANG_EXIT, b"", error.log)

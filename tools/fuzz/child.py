@@ -6,6 +6,7 @@ import os
 import random
 import resource
 import sys
+import threading
 import time
 import warnings
 from collections.abc import Sequence
@@ -23,6 +24,7 @@ from tools.fuzz.mutators import MUTATORS, Mutator
 from tools.fuzz.targets import Target, loaded
 
 MIB = 1 << 20
+INTERRUPTED_EXIT = 130
 ADDRESS_SPACE_MIB = 6 << 10
 """What the process may map beyond what it has at the start: more is refused, to protect the machine."""
 
@@ -124,6 +126,13 @@ def run(target: Target, folder: Path, seconds: int, seed: int) -> None:
         atheris.Fuzz()
 
 
+def _end_with_parent() -> None:
+    """End this process when the one that started it ends, which closes the pipe."""
+    sys.stdin.buffer.read()
+    os._exit(INTERRUPTED_EXIT)
+
+
 if __name__ == "__main__":
     described = msgspec.json.decode(sys.stdin.buffer.readline(), type=Target)
+    threading.Thread(target=_end_with_parent, daemon=True).start()
     run(described, Path(sys.argv[1]), int(sys.argv[2]), int(sys.argv[3]))

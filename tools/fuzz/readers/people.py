@@ -32,7 +32,7 @@ def joints(path: Path) -> None:
 
 def boxes(path: Path) -> None:
     """Read a file of boxes for an image."""
-    with open_source(str(_photo())) as photo:
+    with _photo() as image, open_source(str(image)) as photo:
         found = read_boxes(path, photo, BoxOptions()).find
         found(Frame("a.png", np.zeros((480, 640, 3), np.uint8), 0))
 
@@ -75,8 +75,15 @@ def _folder(**contents: bytes) -> Iterator[Path]:
         yield Path(folder)
 
 
+@contextmanager
+def _photo() -> Iterator[Path]:
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder, "a.png")
+        path.write_bytes(_blank())
+        yield path
+
+
 @cache
-def _photo() -> Path:
-    path = Path(tempfile.mkdtemp(prefix="posedeploy-fuzz-"), "a.png")
-    cv2.imwrite(str(path), np.zeros((480, 640, 3), np.uint8))
-    return path
+def _blank() -> bytes:
+    encoded: bytes = cv2.imencode(".png", np.zeros((480, 640, 3), np.uint8))[1].tobytes()
+    return encoded
