@@ -2,22 +2,22 @@
 
 ::
 
-    PoseDeployError              one line, exit status 1; any other exception is a bug and keeps its traceback
-    ├── CheckpointError          a weights file cannot be read, is unsafe, or does not fit the network
-    │   └── MisfitError          the checkpoint is of no known network, or does not fit the network named
-    ├── NetworkError             the user's own network cannot be used
-    ├── ManifestError            a manifest is missing, damaged, newer, or belongs to another file
-    ├── ArtifactError            a runtime cannot load or run a model file
-    ├── ExportError              a network cannot be exported to the target with these options
-    ├── DeviceError              the runtime does not have the requested device, precision or thread count
-    ├── RunnerStateError         a runner is used after it was closed, in a forked process, or by its network
-    ├── InputError               an image, video, number or file of the user cannot be used
-    │   └── MeshMissingError     a checkpoint needs a mesh that was not passed
-    ├── OutputError              a result cannot be written
-    ├── DownloadError            a published file cannot be fetched, or differs from the recorded one
-    ├── ToolchainError           an isolated environment of a converter is missing, broken or cannot be made
-    │   └── ToolchainFailed      a program in an isolated environment failed; has its log
-    └── MissingPackageError      an optional package is not installed
+    PoseDeployError                  one line, exit status 1; any other exception is a bug and has a traceback
+    ├── CheckpointError              a weights file cannot be read, is unsafe, or does not fit the network
+    │   └── MisfitError              the checkpoint is of no known network, or does not fit the network named
+    ├── NetworkError                 the user's own network cannot be used
+    ├── ManifestError                a manifest is missing, damaged, newer, or belongs to another file
+    ├── ArtifactError                a runtime cannot load or run a model file
+    ├── ExportError                  a network cannot be exported to the target with these options
+    ├── DeviceError                  the runtime does not have the requested device, precision or thread count
+    ├── RunnerStateError             a runner is used after closing, in a forked process, or by its network
+    ├── InputError                   an image, video, number or file of the user cannot be used
+    │   └── MeshMissingError         a checkpoint needs a mesh that was not passed
+    ├── OutputError                  a result cannot be written
+    ├── DownloadError                a published file cannot be fetched, or differs from the recorded one
+    ├── IsolatedEnvironmentError     a converter's environment is missing, broken or cannot be created
+    │   └── IsolatedProgramError     a program in an isolated environment failed; has its log
+    └── MissingPackageError          an optional package is not installed
 
 A message says what failed, what was found, what was expected, and how to fix it. It names parameters of the
 library in backticks, `` `threads=0` ``. The command line shows these as its options, ``--threads 0``
@@ -106,16 +106,16 @@ class DownloadError(PoseDeployError):
     """A published file cannot be fetched, or differs from the recorded one."""
 
 
-class ToolchainError(PoseDeployError):
+class IsolatedEnvironmentError(PoseDeployError):
     """The isolated environment of a converter is missing or broken, or cannot be made."""
 
 
-class ToolchainFailed(ToolchainError):
-    """A program in an isolated environment failed. ``toolchain`` is its name, ``log`` its output."""
+class IsolatedProgramError(IsolatedEnvironmentError):
+    """A program in an isolated environment failed. ``environment`` is its name, ``log`` its output."""
 
-    def __init__(self, message: str, toolchain: str, log: str) -> None:
+    def __init__(self, message: str, environment: str, log: str) -> None:
         super().__init__(message)
-        self.toolchain = toolchain
+        self.environment = environment
         self.log = log
 
 

@@ -6,7 +6,7 @@ target: the size of its file, the time of its export, how far it is from PyTorch
 (outputs, of their largest value; poses at the 99th percentile), and the median latency of PyTorch and all
 runtimes in the same rounds, with how many times as fast as PyTorch that is. What is refused is told as it is.
 
-TFLite by way of onnx2tf needs ``posedeploy toolchain add onnx2tf``; an engine is built and not run without a
+TFLite by way of onnx2tf needs ``posedeploy env add onnx2tf``; an engine is built and not run without a
 GPU.
 """
 

@@ -11,12 +11,12 @@ import typer
 
 from posedeploy import __version__
 from posedeploy.cli.engine import engine
+from posedeploy.cli.environments import env
 from posedeploy.cli.export import export
 from posedeploy.cli.lookup import doctor, families, fetch, inspect
 from posedeploy.cli.measure import bench, evaluate, parity
 from posedeploy.cli.predict import predict
 from posedeploy.cli.samples import samples
-from posedeploy.cli.toolchain import toolchain
 from posedeploy.console.error_handling import ErrorHandlingGroup
 from posedeploy.console.path_checks import CommandGroup
 
@@ -50,5 +50,5 @@ def start(
 
 for command in (export, bench, parity, predict, evaluate, inspect, families, fetch, doctor):
     app.command()(command)
-for group in (engine, samples, toolchain):
+for group in (engine, env, samples):
     app.add_typer(group)

@@ -96,7 +96,7 @@ def export(
             onnx=OnnxOptions(opset),
             tensorrt=engine_options(engine),
             tflite=command.tflite_options(converter, layout),
-            toolchain=command.toolchain_options(converter, time_limit),
+            environment=command.environment_options(converter, time_limit),
         ),
         ModelArgs(family, network, contract, mesh, stages=shared.parse_stages(stages), weights=weights),
     )

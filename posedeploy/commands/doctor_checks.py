@@ -23,7 +23,7 @@ from posedeploy.types import Artifact, Model, RunOptions
 
 State: TypeAlias = Literal["works", "untried", "missing", "broken"]
 FindingKind: TypeAlias = Literal[
-    "target", "runtime", "library", "device", "toolchain", "scoring", "window", "video"
+    "target", "runtime", "library", "device", "environment", "scoring", "window", "video"
 ]
 BROKEN = (PoseDeployError, ImportError, OSError, RuntimeError, TypeError)
 """What an installed package raises that does not work: its own errors, or those of the libraries it wants

@@ -7,15 +7,15 @@ from pathlib import Path
 from posedeploy import plugins
 from posedeploy.commands.doctor_checks import BROKEN, CheckResult
 from posedeploy.commands.doctor_packages import copyable, install, missing
-from posedeploy.commands.toolchain import said_of
-from posedeploy.environments.child import ask
-from posedeploy.environments.state import look
-from posedeploy.environments.table import Toolchain
+from posedeploy.commands.environments import summarize
+from posedeploy.environments.child import run_request
+from posedeploy.environments.specs import EnvironmentSpec
+from posedeploy.environments.state import inspect_environment
 from posedeploy.errors import DeviceError, MissingPackageError, first_line
 from posedeploy.tensorrt.libraries import TensorRtLibrary
 
 START_LIMIT_S = 300.0
-"""How long a toolchain may take to start."""
+"""Limit for an isolated environment to start."""
 
 
 def check_library(library: TensorRtLibrary) -> CheckResult:
@@ -46,16 +46,16 @@ def check_cuda() -> CheckResult:
     return CheckResult("device", "cuda", "works", about)
 
 
-def check_toolchain(toolchain: Toolchain, folder: Path) -> CheckResult:
-    """One isolated environment of a converter."""
+def check_environment(spec: EnvironmentSpec, folder: Path) -> CheckResult:
+    """Check the isolated environment of a converter."""
     try:
-        found = look(toolchain)
-        if found.state != "whole":
-            return CheckResult("toolchain", toolchain.name, found.state, said_of(found))
-        ask(found.folder, toolchain, {"task": "start"}, folder, START_LIMIT_S)
+        environment = inspect_environment(spec)
+        if environment.state != "installed":
+            return CheckResult("environment", spec.name, environment.state, summarize(environment))
+        run_request(environment.folder, spec, {"task": "start"}, folder, START_LIMIT_S)
     except BROKEN as error:
-        return CheckResult("toolchain", toolchain.name, "broken", first_line(error))
-    return CheckResult("toolchain", toolchain.name, "works", said_of(found))
+        return CheckResult("environment", spec.name, "broken", first_line(error))
+    return CheckResult("environment", spec.name, "works", summarize(environment))
 
 
 def check_evaluation() -> CheckResult:

@@ -11,7 +11,7 @@ import msgspec
 
 from posedeploy.backends import RUNTIMES, TARGETS
 from posedeploy.commands.doctor_checks import CheckResult, FindingKind
-from posedeploy.environments.table import TOOLCHAINS
+from posedeploy.environments.specs import ENVIRONMENTS
 from posedeploy.isolation.messages import what_happened
 from posedeploy.isolation.tasks import ChildFailedError, run_task
 from posedeploy.tensorrt.libraries import LIBRARIES
@@ -22,7 +22,7 @@ CHECKS: tuple[Check, ...] = (
     *(("target", name) for name in TARGETS),
     *(("runtime", name) for name in RUNTIMES),
     *(("library", name) for name in LIBRARIES),
-    *(("toolchain", name) for name in TOOLCHAINS),
+    *(("environment", name) for name in ENVIRONMENTS),
     ("device", "cuda"),
     ("scoring", "pycocotools"),
     ("window", "pygame"),

@@ -15,15 +15,15 @@ from posedeploy.backends import RUNTIMES, TARGETS
 from posedeploy.commands.doctor_checks import CheckResult, FindingKind, try_runtime, try_target
 from posedeploy.commands.doctor_components import (
     check_cuda,
+    check_environment,
     check_evaluation,
     check_library,
-    check_toolchain,
     check_video,
     check_window,
 )
 from posedeploy.commands.doctor_packages import missing
 from posedeploy.commands.doctor_run import RESULTS, Result
-from posedeploy.environments.table import TOOLCHAINS
+from posedeploy.environments.specs import ENVIRONMENTS
 from posedeploy.runtimes.isolated import decode_artifact
 from posedeploy.tensorrt.libraries import LIBRARIES
 from posedeploy.types import Artifact, Model
@@ -49,7 +49,7 @@ class _Checks:
             "target": lambda: self.target(name),
             "runtime": lambda: self.runtime(name),
             "library": lambda: [check_library(LIBRARIES[name])],
-            "toolchain": lambda: [check_toolchain(TOOLCHAINS[name], self.folder)],
+            "environment": lambda: [check_environment(ENVIRONMENTS[name], self.folder)],
             "device": lambda: [check_cuda()],
             "scoring": lambda: [check_evaluation()],
             "window": lambda: [check_window()],

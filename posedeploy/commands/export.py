@@ -17,6 +17,7 @@ from posedeploy.console.tensorrt_options import tell
 from posedeploy.convert.export import export
 from posedeploy.convert.export_options import (
     AotiOptions,
+    EnvironmentOptions,
     ExportOptions,
     ExportPrecision,
     IoLayout,
@@ -24,9 +25,8 @@ from posedeploy.convert.export_options import (
     Outputs,
     Route,
     TfliteOptions,
-    ToolchainOptions,
 )
-from posedeploy.environments.table import TOOLCHAINS
+from posedeploy.environments.specs import ENVIRONMENTS
 from posedeploy.errors import InputError
 from posedeploy.tensorrt.options import TensorRtOptions
 from posedeploy.types import Artifact, Model
@@ -49,7 +49,7 @@ def options(
     onnx: OnnxOptions,
     tensorrt: TensorRtOptions,
     tflite: TfliteOptions,
-    toolchain: ToolchainOptions,
+    environment: EnvironmentOptions,
 ) -> ExportOptions:
     """The options of an export, from the command's.
 
@@ -69,7 +69,7 @@ def options(
         onnx=onnx,
         tensorrt=tensorrt,
         tflite=tflite,
-        toolchain=toolchain,
+        environment=environment,
     )
 
 
@@ -100,20 +100,20 @@ def tflite_options(via: str | None, layout: str | None) -> TfliteOptions:
     )
 
 
-def toolchain_options(via: str | None, time_limit_s: float | None) -> ToolchainOptions:
-    """What the command asks of a route through a toolchain; None where the flag was not given.
+def environment_options(via: str | None, time_limit_s: float | None) -> EnvironmentOptions:
+    """Return the options of a converter that runs in an isolated environment; None: not passed.
 
     Raises:
-        InputError: the flag is given without such a route, or is no time.
+        InputError: the option is passed without such a converter, or is not a positive number.
     """
     if time_limit_s is None:
-        return ToolchainOptions()
-    if via not in TOOLCHAINS:
-        routes = " or ".join(f"--converter {name}" for name in TOOLCHAINS)
+        return EnvironmentOptions()
+    if via not in ENVIRONMENTS:
+        routes = " or ".join(f"--converter {name}" for name in ENVIRONMENTS)
         raise InputError(f"--time-limit {time_limit_s:g}: it is for {routes}; leave it out")
     if not 0 < time_limit_s < float("inf"):
         raise InputError(f"--time-limit {time_limit_s:g}: wanted seconds, more than 0")
-    return ToolchainOptions(time_limit_s)
+    return EnvironmentOptions(time_limit_s)
 
 
 def run(

@@ -13,8 +13,8 @@ from posedeploy import __version__, files, manifest, plugins
 from posedeploy.backends import Target, target_named
 from posedeploy.convert.export_options import ExportOptions, ignore
 from posedeploy.convert.prepare import Prepared, prepare
-from posedeploy.environments.table import TOOLCHAINS
-from posedeploy.errors import ExportError, ToolchainFailed
+from posedeploy.environments.specs import ENVIRONMENTS
+from posedeploy.errors import ExportError, IsolatedProgramError
 from posedeploy.files import MAX_NAME_BYTES
 from posedeploy.native_paths import native_path
 from posedeploy.printable import printable
@@ -36,8 +36,9 @@ def export(
 
     Raises:
         ExportError: there is no such target, the network cannot go to it as asked, or the stem names no file
-            in ``folder``; where a toolchain failed, its log is kept there as ``STEM.TOOLCHAIN.log``.
-        ToolchainError: a toolchain that is needed is missing or broken.
+            in ``folder``; if a program in an isolated environment failed, its log is ``STEM.ENVIRONMENT.log``
+            there.
+        IsolatedEnvironmentError: an environment that a converter needs is missing or broken.
         OutputError: the folder cannot be written.
         MissingPackageError: a package that the target needs is not installed.
     """
@@ -57,13 +58,13 @@ def export(
     for row in rows:
         try:
             made.append(_export(model, prepared, row, folder, stem, options))
-        except ToolchainFailed as failed:
-            log = _log(folder, stem, failed.toolchain)
+        except IsolatedProgramError as failed:
+            log = _log(folder, stem, failed.environment)
             files.write_text(log, failed.log)
-            raise ExportError(f"{failed}; its log is {log}") from failed
-        if "toolchain" in made[-1].details:  # which failed before, perhaps
-            for toolchain in TOOLCHAINS:
-                _log(folder, stem, toolchain).unlink(missing_ok=True)
+            raise ExportError(f"{failed}; the log is {log}") from failed
+        if "environment" in made[-1].details:  # an earlier export may have left a log
+            for name in ENVIRONMENTS:
+                _log(folder, stem, name).unlink(missing_ok=True)
     return made
 
 
@@ -85,8 +86,8 @@ def _check_precision(target: Target, options: ExportOptions) -> None:
         )
 
 
-def _log(folder: Path, stem: str, toolchain: str) -> Path:
-    return folder / f"{stem}.{toolchain}.log"
+def _log(folder: Path, stem: str, environment: str) -> Path:
+    return folder / f"{stem}.{environment}.log"
 
 
 def _export(

@@ -46,8 +46,8 @@ class OnnxOptions:
 
 
 @dataclass(frozen=True)
-class ToolchainOptions:
-    """What only a route through a toolchain is asked. time_limit_s: how long its process may take."""
+class EnvironmentOptions:
+    """Options of converters that run in an isolated environment. time_limit_s: limit for their process."""
 
     time_limit_s: float = 3600
 
@@ -73,4 +73,4 @@ class ExportOptions:
     onnx: OnnxOptions = OnnxOptions()
     tensorrt: TensorRtOptions = field(default_factory=TensorRtOptions)
     tflite: TfliteOptions = TfliteOptions()
-    toolchain: ToolchainOptions = ToolchainOptions()
+    environment: EnvironmentOptions = EnvironmentOptions()

@@ -1,1 +1,1 @@
-"""Converters whose packages cannot live beside ours: each in an environment of its own, run as a child."""
+"""Isolated environments for converters whose packages conflict with posedeploy's, and requests to them."""

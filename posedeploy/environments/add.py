@@ -1,4 +1,4 @@
-"""A toolchain is made: an environment beside its place, its pins installed, tried once, then put in place."""
+"""Create an isolated environment: in a work folder, with its pinned packages, tried once, then renamed."""
 
 from __future__ import annotations
 
@@ -13,28 +13,28 @@ import msgspec
 
 from posedeploy import files
 from posedeploy.environments import locations
-from posedeploy.environments.child import ask, run_program
-from posedeploy.environments.remove import put_aside, sweep, work_folder
+from posedeploy.environments.child import run_program, run_request
+from posedeploy.environments.remove import create_work_folder, delete_abandoned_work, discard
+from posedeploy.environments.specs import FOLDER, EnvironmentSpec
 from posedeploy.environments.state import (
     MARKER,
-    Broken,
+    BrokenEnvironmentError,
     Environment,
     Marker,
-    advice,
     check,
     distributions,
     folder_of,
-    is_ours,
-    look,
+    inspect_environment,
+    is_managed,
     python_version,
+    repair_hint,
 )
-from posedeploy.environments.table import HERE, Toolchain
-from posedeploy.errors import OutputError, ToolchainError, ToolchainFailed
+from posedeploy.errors import IsolatedEnvironmentError, IsolatedProgramError, OutputError
 
 Installer: TypeAlias = Literal["uv", "pip"]
-WATCHED = HERE / "worker" / "watched.py"
+TIED_PROCESS = FOLDER / "worker" / "tied_process.py"
 PIP = ("--disable-pip-version-check", "--no-input")
-"""Nobody is there to answer it."""
+"""pip runs without a terminal, so it must not ask."""
 
 
 @dataclass(frozen=True)
@@ -43,129 +43,131 @@ class _Python:
     version: str
 
 
-def installer_here() -> Installer:
-    """uv where it is on the path, else pip."""
+def default_installer() -> Installer:
+    """Return uv if it is on the PATH, else pip."""
     return "uv" if shutil.which("uv") else "pip"
 
 
 def add(
-    toolchain: Toolchain,
+    spec: EnvironmentSpec,
     python: Path | None = None,
     installer: Installer | None = None,
     on_step: Callable[[str], None] = lambda step: None,
 ) -> tuple[Environment, bool]:
-    """Make the environment of a toolchain, unless it is there and whole; a broken one is replaced.
+    """Create an isolated environment unless it is installed; replace a broken one.
 
-    Nothing stands in its place before everything is installed and was started once.
+    The environment gets its final name only when all packages are installed and its script has run once.
 
     Args:
-        python: the interpreter to make it with; the running one if None.
-        installer: what installs; uv where it is on the path, else pip.
-        on_step: is told what is being done.
+        python: the interpreter to create it with; the running one if None.
+        installer: uv if it is on the PATH, else pip, if None.
+        on_step: called with a description of each step before it starts.
 
     Returns:
-        The environment, and whether it was made now.
+        The environment, and whether this call created it.
 
     Raises:
-        ToolchainError: this Python has no wheels for it, something else is in its place, or it cannot be
-            installed; then with a log beside its place.
-        OutputError: the folder of toolchains cannot be written.
+        IsolatedEnvironmentError: the pins do not support this Python, the folder holds something that
+            posedeploy
+            did not create, or the installation failed; then a log is kept next to the folder.
+        OutputError: the folder of environments cannot be written.
     """
-    found = look(toolchain)
-    if found.state == "whole":
-        return found, False
-    if found.state == "broken" and not is_ours(found.folder):
-        raise ToolchainError(f"{found.folder}: {found.fault}; {advice(found)}")
-    used = _python(toolchain, python)
-    _make(toolchain, used, installer or installer_here(), on_step)
-    return look(toolchain), True
+    environment = inspect_environment(spec)
+    if environment.state == "installed":
+        return environment, False
+    if environment.state == "broken" and not is_managed(environment.folder):
+        raise IsolatedEnvironmentError(
+            f"{environment.folder}: {environment.fault}; {repair_hint(environment)}"
+        )
+    _create(spec, _choose_python(spec, python), installer or default_installer(), on_step)
+    return inspect_environment(spec), True
 
 
-def _python(toolchain: Toolchain, python: Path | None) -> _Python:
+def _choose_python(spec: EnvironmentSpec, python: Path | None) -> _Python:
     path = python or Path(sys.executable)
-    path = Path(shutil.which(path) or path).absolute()  # it runs in another folder
+    path = Path(shutil.which(path) or path).absolute()  # the installer runs in another folder
     try:
         version = python_version(path)
-    except Broken as broken:
-        named = path if python is None else f"`python={path}`"
-        raise ToolchainError(f"{named}: {str(broken).removeprefix('its ')}") from broken
-    supported = [f"{major}.{minor}" for major, minor in toolchain.pythons]
+    except BrokenEnvironmentError as error:
+        raise IsolatedEnvironmentError(f"`python={path if python is None else python}`: {error}") from error
+    supported = [f"{major}.{minor}" for major, minor in spec.pythons]
     if version not in supported:
-        raise ToolchainError(
-            f"{toolchain.name} installs on Python {' or '.join(supported)} and {path} is {version}; name "
-            f"another with: {toolchain.add_command} `python=PATH`"
+        raise IsolatedEnvironmentError(
+            f"{spec.name} needs Python {' or '.join(supported)}; {path} is {version}; name another with: "
+            f"{spec.add_command} `python=PATH`"
         )
     return _Python(path, version)
 
 
-def _make(
-    toolchain: Toolchain, python: _Python, installer: Installer, on_step: Callable[[str], None]
+def _create(
+    spec: EnvironmentSpec, python: _Python, installer: Installer, on_step: Callable[[str], None]
 ) -> None:
-    place = folder_of(toolchain)
-    log = place.with_name(f"{toolchain.name}.log")
+    folder = folder_of(spec)
+    log = folder.with_name(f"{spec.name}.log")
     try:
-        place.parent.mkdir(parents=True, exist_ok=True)
-        sweep(toolchain)
-        work = work_folder(toolchain)
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        delete_abandoned_work(spec)
+        work = create_work_folder(spec)
     except OSError as error:
         raise OutputError(
-            f"{place.parent}: cannot write here ({error.strerror}); "
-            f"name another folder in {locations.VARIABLE}"
+            f"{folder.parent}: cannot be written ({error.strerror}); set {locations.VARIABLE} to another "
+            "folder"
         ) from error
     try:
-        _install(toolchain, python, installer, work, on_step)
-        on_step("starting it once")
-        _prove(toolchain, python, work / "environment", work)
-        put_aside(toolchain)
-        (work / "environment").rename(place)
+        _install(spec, python, installer, work, on_step)
+        on_step("running its script once")
+        _verify(spec, python, work / "environment", work)
+        discard(spec)
+        (work / "environment").rename(folder)
         log.unlink(missing_ok=True)
-    except ToolchainFailed as failed:
-        files.write_text(log, failed.log)
-        raise ToolchainError(f"{failed}; its log is {log}") from failed
+    except IsolatedProgramError as error:
+        files.write_text(log, error.log)
+        raise IsolatedEnvironmentError(f"{error}; the log is {log}") from error
     except OSError as error:
-        raise OutputError(f"{place}: cannot be made ({error.strerror or error})") from error
+        raise OutputError(f"{folder}: cannot be created ({error.strerror or error})") from error
     finally:
         shutil.rmtree(work, ignore_errors=True)
 
 
 def _install(
-    toolchain: Toolchain, python: _Python, installer: Installer, work: Path, on_step: Callable[[str], None]
+    spec: EnvironmentSpec, python: _Python, installer: Installer, work: Path, on_step: Callable[[str], None]
 ) -> None:
     environment = work / "environment"
-    inside = locations.interpreter(environment)
-    pins = toolchain.requirements.absolute()
-    # The pins are everything: nothing else is looked for, and nothing is compiled, which could take hours.
-    exact = ("install", "--no-deps", "--only-binary", ":all:", "--requirement", pins)
+    interpreter = locations.interpreter(environment)
+    # The pins list every package. Nothing is built from source, which could take hours.
+    install = (
+        *("install", "--no-deps", "--only-binary", ":all:"),
+        *("--requirement", spec.requirements.absolute()),
+    )
     commands: dict[Installer, tuple[Sequence[str | Path], Sequence[str | Path]]] = {
         "uv": (
             ("uv", "venv", "--python", python.path, environment),
-            ("uv", "pip", *exact, "--python", inside),
+            ("uv", "pip", *install, "--python", interpreter),
         ),
         "pip": (
             (python.path, "-I", "-m", "venv", environment),
-            (inside, "-I", "-m", "pip", *PIP, *exact, "--no-compile", "--progress-bar", "off"),
+            (interpreter, "-I", "-m", "pip", *PIP, *install, "--no-compile", "--progress-bar", "off"),
         ),
     }
-    making, installing = commands[installer]
-    for step, command in (("making an environment", making), (f"installing with {installer}", installing)):
+    steps = ("creating the environment", f"installing its packages with {installer}")
+    for step, command in zip(steps, commands[installer], strict=True):
         on_step(step)
-        watched = (sys.executable, "-I", WATCHED, *command)
-        ended = run_program(toolchain, watched, work)
+        ended = run_program(spec, (sys.executable, "-I", TIED_PROCESS, *command), work)
         if ended.status != 0:
-            raise ToolchainFailed(
-                f"{toolchain.name}: {step} failed: {ended.last_line}",
-                toolchain.name,
+            raise IsolatedProgramError(
+                f"{spec.name}: {step} failed: {ended.last_line}",
+                spec.name,
                 ended.log + ended.output.decode(errors="replace"),
             )
 
 
-def _prove(toolchain: Toolchain, python: _Python, environment: Path, work: Path) -> None:
-    """See that everything is there and starts; only then write the marker."""
+def _verify(spec: EnvironmentSpec, python: _Python, environment: Path, work: Path) -> None:
+    """Check all files, run the script once, and only then write the marker."""
     packages = distributions(locations.packages(environment, python.version))
-    marker = Marker(files.sha256(toolchain.requirements), python.version, packages)
+    marker = Marker(files.sha256(spec.requirements), python.version, packages)
     try:
-        check(toolchain, environment, marker)
-    except Broken as broken:
-        raise ToolchainError(f"{toolchain.name} did not install whole: {broken}") from broken
-    ask(environment, toolchain, {"task": "start"}, work)
+        check(spec, environment, marker)
+    except BrokenEnvironmentError as error:
+        raise IsolatedEnvironmentError(f"{spec.name}: the installation is incomplete: {error}") from error
+    run_request(environment, spec, {"task": "start"}, work)
     files.write_text(environment / MARKER, msgspec.json.format(msgspec.json.encode(marker)).decode() + "\n")

@@ -1,4 +1,4 @@
-"""A request to a toolchain and its answer, through a Python of its own."""
+"""Run the script of an isolated environment as a child process, and exchange a request for an answer."""
 
 from __future__ import annotations
 
@@ -10,92 +10,89 @@ from typing import Any
 
 from posedeploy import processes
 from posedeploy.environments.locations import interpreter
-from posedeploy.environments.table import HERE, Toolchain
-from posedeploy.errors import ToolchainFailed
+from posedeploy.environments.specs import FOLDER, EnvironmentSpec
+from posedeploy.errors import IsolatedProgramError
 
-HARNESS = HERE / "worker" / "harness.py"
+HARNESS = FOLDER / "worker" / "harness.py"
 ISOLATED = ("-I", "-u", "-X", "utf8")
-"""Neither PYTHON* variables, nor packages of the user's home, nor the folder it runs in; what it prints goes
-to the log at once; UTF-8 anywhere."""
+"""Options of Python: ignore PYTHON* variables, the user's own packages and the current folder; do not buffer
+output, so that the log is complete; use UTF-8 on every system."""
+MAX_SHOWN_BYTES = 60
 
 
-def ask(
+def run_request(
     environment: Path,
-    toolchain: Toolchain,
+    spec: EnvironmentSpec,
     request: Mapping[str, Any],
     folder: Path,
     time_limit_s: float | None = None,
 ) -> dict[str, Any]:
-    """What a toolchain's script answers to a request.
+    """Return the answer of an environment's script to a request.
 
     Args:
-        environment: where the toolchain is, and was found whole.
-        folder: where temporary files may be; its path may hold anything.
+        environment: the folder of the installed environment.
+        folder: where temporary files are written; its path may contain any character.
 
     Raises:
-        ToolchainFailed: it failed, took longer than ``time_limit_s``, or answered with something else than a
-            JSON object.
+        IsolatedProgramError: the script failed, took longer than ``time_limit_s``, or answered with something
+            other than a JSON object.
     """
-    with tempfile.TemporaryDirectory(prefix=f"{toolchain.name}-", dir=folder.absolute()) as work:
+    with tempfile.TemporaryDirectory(prefix=f"{spec.name}-", dir=folder.absolute()) as work:
         ended = run_program(
-            toolchain,
-            [interpreter(environment), *ISOLATED, HARNESS, toolchain.script.absolute()],
+            spec,
+            [interpreter(environment), *ISOLATED, HARNESS, spec.script.absolute()],
             Path(work),
             request=json.dumps(request).encode() + b"\n",
             time_limit_s=time_limit_s,
-            variables=toolchain.variables,
+            variables=spec.variables,
         )
     if ended.status < 0:
-        raise ToolchainFailed(
-            f"{toolchain.name} was ended by signal {-ended.status} ({ended.last_line}); where it is 9, there "
-            "was most likely not enough memory",
-            toolchain.name,
-            ended.log,
+        hint = "; the system probably ran out of memory" if ended.status == -9 else ""
+        raise IsolatedProgramError(
+            f"{spec.name} was ended by signal {-ended.status} ({ended.last_line}){hint}", spec.name, ended.log
         )
     if ended.status != 0:
-        raise ToolchainFailed(f"{toolchain.name} failed: {ended.last_line}", toolchain.name, ended.log)
-    return _answer(toolchain, ended)
+        raise IsolatedProgramError(f"{spec.name} failed: {ended.last_line}", spec.name, ended.log)
+    return _parse_answer(spec, ended)
 
 
 def run_program(
-    toolchain: Toolchain,
+    spec: EnvironmentSpec,
     command: Sequence[str | Path],
     work: Path,
     request: bytes = b"",
     time_limit_s: float | None = None,
     variables: Mapping[str, str] | None = None,
 ) -> processes.Ended:
-    """Run a program for a toolchain in the folder ``work`` (``processes.run``).
+    """Run a program for an environment in the folder ``work`` (``processes.run``).
 
     Raises:
-        ToolchainFailed: it cannot be started, or was not done after ``time_limit_s``.
+        IsolatedProgramError: the program cannot be started, or did not finish within ``time_limit_s``.
     """
     try:
         return processes.run(command, work, request=request, time_limit_s=time_limit_s, variables=variables)
     except processes.NotStartedError as error:
-        raise ToolchainFailed(str(error), toolchain.name, "") from error
+        raise IsolatedProgramError(str(error), spec.name, "") from error
     except processes.TimeLimitError as error:
-        raise ToolchainFailed(
-            f"{toolchain.name} was not done after {error.time_limit_s:g} s and was ended; give it longer "
-            "with `time_limit`",
-            toolchain.name,
+        raise IsolatedProgramError(
+            f"{spec.name} did not finish within {error.time_limit_s:g} s and was stopped; "
+            "increase `time_limit`",
+            spec.name,
             error.log,
         ) from error
 
 
-def _answer(toolchain: Toolchain, ended: processes.Ended) -> dict[str, Any]:
+def _parse_answer(spec: EnvironmentSpec, ended: processes.Ended) -> dict[str, Any]:
     try:
         answer = json.loads(ended.output)
     except ValueError:
         answer = None
     if not isinstance(answer, dict):
-        raise ToolchainFailed(
-            f"{toolchain.name} ended well and answered {_shown(ended.output)}, not a JSON object",
-            toolchain.name,
+        shown = repr(ended.output[:MAX_SHOWN_BYTES].decode(errors="replace"))
+        more = "..." if len(ended.output) > MAX_SHOWN_BYTES else ""
+        raise IsolatedProgramError(
+            f"{spec.name} exited with status 0 but answered {shown}{more}; expected a JSON object",
+            spec.name,
             ended.log,
         )
     return answer
-
-
-def _shown(output: bytes, longest: int = 60) -> str:
-    return repr(output[:longest].decode(errors="replace")) + ("..." if len(output) > longest else "")

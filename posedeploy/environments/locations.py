@@ -1,4 +1,4 @@
-"""Where the environments of toolchains live, and where things are inside one."""
+"""Paths of isolated environments, and of the interpreter and the packages in one."""
 
 from __future__ import annotations
 
@@ -7,34 +7,36 @@ import sys
 import sysconfig
 from pathlib import Path
 
-from posedeploy.errors import ToolchainError
+from posedeploy.errors import IsolatedEnvironmentError
 from posedeploy.user_folders import data_home
 
-VARIABLE = "POSEDEPLOY_TOOLCHAINS"
-"""The environment variable that names another folder for all toolchains."""
+VARIABLE = "POSEDEPLOY_ENVIRONMENTS"
+"""The environment variable that names another folder for all isolated environments."""
 
 
 def home() -> Path:
-    """The folder of all toolchains: that of ``POSEDEPLOY_TOOLCHAINS``, or one among the user's data.
+    """Return the folder of all isolated environments: ``POSEDEPLOY_ENVIRONMENTS``, or one in the user's data.
 
     Raises:
-        ToolchainError: the variable names the home of a user who is not there.
+        IsolatedEnvironmentError: the variable names the home folder of an unknown user.
     """
-    named = os.environ.get(VARIABLE)
-    if not named:
-        return data_home() / "posedeploy" / "toolchains"
+    value = os.environ.get(VARIABLE)
+    if not value:
+        return data_home() / "posedeploy" / "environments"
     try:
-        return Path(named).expanduser().absolute()
+        return Path(value).expanduser().absolute()
     except RuntimeError as error:
-        raise ToolchainError(f"{VARIABLE}={named}: there is no such user; name a folder") from error
+        raise IsolatedEnvironmentError(
+            f"{VARIABLE}={value}: no user of this name exists; set the variable to a folder"
+        ) from error
 
 
 def interpreter(environment: Path) -> Path:
-    """The Python of an environment."""
+    """Return the Python interpreter of an environment."""
     scripts = environment / ("Scripts" if sys.platform == "win32" else "bin")
     return scripts / ("python.exe" if sys.platform == "win32" else "python")
 
 
 def packages(environment: Path, python: str) -> Path:
-    """Where an environment of this Python version, such as ``3.11``, has its packages."""
+    """Return the package folder of an environment with this Python version, such as ``3.11``."""
     return Path(sysconfig.get_path("purelib", "venv", {"base": str(environment), "py_version_short": python}))

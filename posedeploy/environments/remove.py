@@ -1,4 +1,5 @@
-"""A toolchain is removed: out of its place first, so that what a kill leaves is not taken for whole."""
+"""Remove an isolated environment. It is renamed before it is deleted, so that a killed process leaves no half
+environment under its name."""
 
 from __future__ import annotations
 
@@ -9,50 +10,52 @@ from pathlib import Path
 
 import psutil
 
-from posedeploy.environments.state import folder_of, is_ours, look
-from posedeploy.environments.table import Toolchain
-from posedeploy.errors import OutputError, ToolchainError
+from posedeploy.environments.specs import EnvironmentSpec
+from posedeploy.environments.state import folder_of, inspect_environment, is_managed, not_installed
+from posedeploy.errors import IsolatedEnvironmentError, OutputError
 
 
-def remove(toolchain: Toolchain) -> Path:
-    """Delete the environment of a toolchain, and what an interrupted ``add`` left; gives back where it was.
+def remove(spec: EnvironmentSpec) -> Path:
+    """Delete an isolated environment, and the work folders of interrupted ``add`` calls; return its folder.
 
     Raises:
-        ToolchainError: there is none, or posedeploy did not make what is there.
+        IsolatedEnvironmentError: it is not installed, or posedeploy did not create the folder.
         OutputError: it cannot be deleted.
     """
-    found = look(toolchain)
-    if found.state != "missing" and not is_ours(found.folder):
-        raise ToolchainError(f"{found.folder}: {found.fault}; delete it yourself if it is not wanted")
+    environment = inspect_environment(spec)
+    folder = environment.folder
+    if environment.state != "missing" and not is_managed(folder):
+        raise IsolatedEnvironmentError(
+            f"{folder}: {environment.fault}; delete it yourself if you do not need it"
+        )
     try:
-        put_aside(toolchain)
-        sweep(toolchain)
+        discard(spec)
+        delete_abandoned_work(spec)
     except OSError as error:
-        raise OutputError(f"{found.folder}: cannot be removed ({error.strerror})") from error
-    if found.state == "missing":
-        raise ToolchainError(f"the toolchain {toolchain.name} is not installed (looked in {found.folder})")
-    return found.folder
+        raise OutputError(f"{folder}: cannot be removed ({error.strerror})") from error
+    if environment.state == "missing":
+        raise IsolatedEnvironmentError(not_installed(environment))
+    return folder
 
 
-def put_aside(toolchain: Toolchain) -> None:
-    """Take away what is in a toolchain's place, if anything is."""
-    place = folder_of(toolchain)
-    if os.path.lexists(place):
-        aside = work_folder(toolchain)
-        place.rename(aside / "environment")
-        shutil.rmtree(aside)
+def discard(spec: EnvironmentSpec) -> None:
+    """Delete the folder of an isolated environment, if it exists."""
+    folder = folder_of(spec)
+    if os.path.lexists(folder):
+        work = create_work_folder(spec)
+        folder.rename(work / "environment")
+        shutil.rmtree(work)
 
 
-def work_folder(toolchain: Toolchain) -> Path:
-    """A new folder beside a toolchain's place, whose name says which process it belongs to."""
-    parent = folder_of(toolchain).parent
-    return Path(tempfile.mkdtemp(prefix=f".{toolchain.name}-{os.getpid()}-", dir=parent))
+def create_work_folder(spec: EnvironmentSpec) -> Path:
+    """Create a folder next to an environment's folder, with the ID of this process in its name."""
+    return Path(tempfile.mkdtemp(prefix=f".{spec.name}-{os.getpid()}-", dir=folder_of(spec).parent))
 
 
-def sweep(toolchain: Toolchain) -> None:
-    """Delete the work folders that ended processes left."""
-    prefix = f".{toolchain.name}-"
-    for left in folder_of(toolchain).parent.glob(prefix + "*"):
-        owner, made_so, _ = left.name.removeprefix(prefix).partition("-")
-        if made_so and owner.isdecimal() and not psutil.pid_exists(int(owner)) and left.is_dir():
-            shutil.rmtree(left)
+def delete_abandoned_work(spec: EnvironmentSpec) -> None:
+    """Delete the work folders of processes that no longer run."""
+    prefix = f".{spec.name}-"
+    for path in folder_of(spec).parent.glob(prefix + "*"):
+        owner, separator, _ = path.name.removeprefix(prefix).partition("-")
+        if separator and owner.isdecimal() and not psutil.pid_exists(int(owner)) and path.is_dir():
+            shutil.rmtree(path)

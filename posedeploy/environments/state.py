@@ -1,4 +1,4 @@
-"""What is there of a toolchain: missing, whole, or broken and why. Every installed file is looked at."""
+"""The state of an isolated environment: missing, installed, or broken. Every file is checked."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ import msgspec
 
 from posedeploy import files
 from posedeploy.environments import locations
-from posedeploy.environments.table import Toolchain
-from posedeploy.errors import ToolchainError
+from posedeploy.environments.specs import EnvironmentSpec
+from posedeploy.errors import IsolatedEnvironmentError
 
-MARKER = "toolchain.json"
-"""The file that is written last into an environment; without it, a folder is none of ours."""
-FORMAT = "posedeploy.toolchain"
+MARKER = "environment.json"
+"""The last file written when an environment is created. posedeploy never deletes a folder without it."""
+FORMAT = "posedeploy.environment"
 
-State: TypeAlias = Literal["missing", "whole", "broken"]
+State: TypeAlias = Literal["missing", "installed", "broken"]
 
 
 @dataclass(frozen=True)
@@ -38,9 +38,10 @@ class Marker:
 
 @dataclass(frozen=True)
 class Environment:
-    """A toolchain as it is on this machine. ``fault``: why it is broken. ``packages``: versions by name."""
+    """An isolated environment on this machine. ``fault``: why it is broken. ``packages``: versions by
+    name."""
 
-    toolchain: Toolchain
+    spec: EnvironmentSpec
     folder: Path
     state: State
     fault: str = ""
@@ -49,110 +50,121 @@ class Environment:
 
     @property
     def shown(self) -> dict[str, str]:
-        """The versions that say most about it."""
-        found = {name: self.packages[name] for name in self.toolchain.shown if name in self.packages}
-        return {name.replace("_", "-"): version for name, version in found.items()}
+        """The versions that reports list, by package name."""
+        return {
+            name.replace("_", "-"): self.packages[name] for name in self.spec.shown if name in self.packages
+        }
 
     @property
     def size_bytes(self) -> int:
-        """What it takes on the disk; a file that several names lead to is counted once."""
+        """The size on disk; a file with several hard links counts once."""
         return sum(_sizes(self.folder)) if self.state != "missing" else 0
 
 
-class Broken(Exception):
-    """Why an environment cannot be used; never leaves ``environments/``."""
+class BrokenEnvironmentError(Exception):
+    """An environment cannot be used. This exception never leaves ``environments/``."""
 
 
-def folder_of(toolchain: Toolchain) -> Path:
-    """Where the environment of a toolchain is, or would be."""
-    return locations.home() / toolchain.name
+def folder_of(spec: EnvironmentSpec) -> Path:
+    """Return the folder of an isolated environment, whether it exists or not."""
+    return locations.home() / spec.name
 
 
-def look(toolchain: Toolchain) -> Environment:
-    """What is there of a toolchain."""
-    folder = folder_of(toolchain)
+def inspect_environment(spec: EnvironmentSpec) -> Environment:
+    """Return the state of an isolated environment."""
+    folder = folder_of(spec)
     if not os.path.lexists(folder):
-        return Environment(toolchain, folder, "missing")
+        return Environment(spec, folder, "missing")
     try:
         marker = read_marker(folder)
-    except Broken as broken:
-        return Environment(toolchain, folder, "broken", str(broken))
+    except BrokenEnvironmentError as error:
+        return Environment(spec, folder, "broken", str(error))
     try:
-        check(toolchain, folder, marker)
-    except Broken as broken:
-        return Environment(toolchain, folder, "broken", str(broken), marker.python, marker.packages)
-    return Environment(toolchain, folder, "whole", "", marker.python, marker.packages)
+        check(spec, folder, marker)
+    except BrokenEnvironmentError as error:
+        return Environment(spec, folder, "broken", str(error), marker.python, marker.packages)
+    return Environment(spec, folder, "installed", "", marker.python, marker.packages)
 
 
-def whole(toolchain: Toolchain) -> Environment:
-    """The environment of a toolchain that has everything.
+def require_installed(spec: EnvironmentSpec) -> Environment:
+    """Return an isolated environment that is installed and complete.
 
     Raises:
-        ToolchainError: it is missing or broken.
+        IsolatedEnvironmentError: it is missing or broken.
     """
-    found = look(toolchain)
-    if found.state == "missing":
-        raise ToolchainError(
-            f"the toolchain {toolchain.name} is not installed (looked in {found.folder}); {advice(found)}"
+    environment = inspect_environment(spec)
+    if environment.state == "missing":
+        raise IsolatedEnvironmentError(f"{not_installed(environment)}; {repair_hint(environment)}")
+    if environment.state == "broken":
+        raise IsolatedEnvironmentError(
+            f"the isolated environment {spec.name} in {environment.folder} is broken: {environment.fault}; "
+            f"{repair_hint(environment)}"
         )
-    if found.state == "broken":
-        raise ToolchainError(
-            f"the toolchain {toolchain.name} in {found.folder} is broken: {found.fault}; {advice(found)}"
-        )
-    return found
+    return environment
 
 
-def is_ours(folder: Path) -> bool:
-    """Whether posedeploy made this environment, and so may replace or remove it."""
+def not_installed(environment: Environment) -> str:
+    """Return the message for a missing environment."""
+    return (
+        f"the isolated environment {environment.spec.name} is not installed (looked in {environment.folder})"
+    )
+
+
+def is_managed(folder: Path) -> bool:
+    """Return whether posedeploy created this environment, and may replace or remove it."""
     return (folder / MARKER).is_file()
 
 
-def advice(environment: Environment) -> str:
-    """What to do about an environment that is missing or broken."""
-    if environment.state == "broken" and not is_ours(environment.folder):
-        return f"move it away, or name another folder for toolchains in {locations.VARIABLE}"
-    how = "add it with" if environment.state == "missing" else "make it anew with"
-    return f"{how}: {environment.toolchain.add_command}"
+def repair_hint(environment: Environment) -> str:
+    """Return how to fix an environment that is missing or broken."""
+    if environment.state == "broken" and not is_managed(environment.folder):
+        return f"move it away, or set {locations.VARIABLE} to another folder"
+    verb = "add" if environment.state == "missing" else "recreate"
+    return f"{verb} it with: {environment.spec.add_command}"
 
 
 def read_marker(folder: Path) -> Marker:
-    """The marker of an environment.
+    """Return the marker of an environment.
 
     Raises:
-        Broken: it is missing or damaged.
+        BrokenEnvironmentError: it is missing or damaged.
     """
-    if not is_ours(folder):
-        raise Broken(f"it has no {MARKER}, so posedeploy did not make it, or not to its end")
+    if not is_managed(folder):
+        raise BrokenEnvironmentError(
+            f"it has no {MARKER}, so posedeploy did not create it, or did not finish"
+        )
     try:
         marker = msgspec.json.decode((folder / MARKER).read_bytes(), type=Marker)
-    except (OSError, ValueError, RecursionError) as error:  # no JSON, no UTF-8, or nested too deep
-        raise Broken(f"{MARKER} is damaged ({error})") from error
+    except (OSError, ValueError, RecursionError) as error:  # not JSON, not UTF-8, or nested too deep
+        raise BrokenEnvironmentError(f"{MARKER} is damaged ({error})") from error
     if (marker.format, marker.version) != (FORMAT, 1):
-        raise Broken(f"{MARKER} is of format {marker.format!r}, version {marker.version}")
+        raise BrokenEnvironmentError(
+            f"{MARKER} has format {marker.format!r}, version {marker.version}; expected {FORMAT!r}, version 1"
+        )
     return marker
 
 
-def check(toolchain: Toolchain, folder: Path, marker: Marker) -> None:
-    """Look at an environment's Python and at every file of its packages.
+def check(spec: EnvironmentSpec, folder: Path, marker: Marker) -> None:
+    """Check an environment's Python and every file of its packages.
 
     Raises:
-        Broken: something is missing or was changed.
+        BrokenEnvironmentError: something is missing or was changed.
     """
-    if marker.requirements_sha256 != files.sha256(toolchain.requirements):
-        raise Broken("it was made from the requirements of another release")
-    found = python_version(locations.interpreter(folder))
-    if found != marker.python:
-        raise Broken(f"its Python is {found} now and was {marker.python}")
+    if marker.requirements_sha256 != files.sha256(spec.requirements):
+        raise BrokenEnvironmentError("another release of posedeploy, with other requirements, created it")
+    version = python_version(locations.interpreter(folder))
+    if version != marker.python:
+        raise BrokenEnvironmentError(f"its Python is now {version}; it was created with {marker.python}")
     site = locations.packages(folder, marker.python)
-    for name, version in marker.packages.items():
-        _check_package(site, name, version)
+    for name, package_version in marker.packages.items():
+        _check_package(site, name, package_version)
 
 
 def python_version(python: Path) -> str:
-    """The version of a Python interpreter, such as ``3.11``.
+    """Return the version of a Python interpreter, such as ``3.11``.
 
     Raises:
-        Broken: it is gone, or does not run.
+        BrokenEnvironmentError: it is missing, does not run, or is not a Python.
     """
     code = "import sys; print('%d.%d' % sys.version_info[:2])"
     try:
@@ -160,17 +172,19 @@ def python_version(python: Path) -> str:
             [python, "-I", "-c", code], capture_output=True, text=True, check=True, timeout=60
         )
     except OSError as error:
-        raise Broken(f"its Python {python} is gone or does not start ({error.strerror})") from error
+        raise BrokenEnvironmentError(f"Python {python} does not start ({error.strerror})") from error
     except subprocess.SubprocessError as error:
-        raise Broken(f"its Python {python} does not run ({error})") from error
+        raise BrokenEnvironmentError(f"Python {python} does not run ({error})") from error
     version = ended.stdout.strip()
     if not re.fullmatch(r"\d+\.\d+", version):
-        raise Broken(f"its Python {python} is none: asked for its version it said {version!r}")
+        raise BrokenEnvironmentError(
+            f"{python} is not a Python interpreter: it printed {version!r} as its version"
+        )
     return version
 
 
 def distributions(site: Path) -> dict[str, str]:
-    """The version of each package that is installed in a folder, by its name as in ``NAME-1.2.dist-info``."""
+    """Return the version of each package installed in a folder, by its name as in ``NAME-1.2.dist-info``."""
     folders = sorted(path.stem for path in site.glob("*.dist-info"))
     return {name: version for name, _, version in (folder.rpartition("-") for folder in folders)}
 
@@ -179,15 +193,15 @@ def _check_package(site: Path, name: str, version: str) -> None:
     record = site / f"{name}-{version}.dist-info" / "RECORD"
     try:
         with record.open(encoding="utf-8", newline="") as stream:
-            rows = [(path, digest, size) for path, digest, size in csv.reader(stream)]
+            rows = [(path, size) for path, _, size in csv.reader(stream)]
     except OSError as error:
-        raise Broken(f"its package {name} {version} is gone") from error
+        raise BrokenEnvironmentError(f"its package {name} {version} is missing") from error
     except (ValueError, csv.Error) as error:
-        raise Broken(f"the list of files of its package {name} is damaged") from error
-    for path, _, size in rows:
-        compiled = path.endswith(".pyc")  # Python writes these anew as it likes
-        if size.isdecimal() and not compiled and not _has_size(site / path, int(size)):
-            raise Broken(f"the file {path} of its package {name} is gone or was changed")
+        raise BrokenEnvironmentError(f"the file list (RECORD) of its package {name} is damaged") from error
+    for path, size in rows:
+        is_compiled = path.endswith(".pyc")  # Python rewrites these at any time
+        if size.isdecimal() and not is_compiled and not _has_size(site / path, int(size)):
+            raise BrokenEnvironmentError(f"the file {path} of its package {name} is missing or was changed")
 
 
 def _has_size(path: Path, size: int) -> bool:
@@ -198,10 +212,10 @@ def _has_size(path: Path, size: int) -> bool:
 
 
 def _sizes(folder: Path) -> Iterator[int]:
-    seen = set()
+    counted = set()
     for parent, _, names in os.walk(folder):
         for name in names:
-            found = (Path(parent) / name).lstat()
-            if found.st_nlink == 1 or found.st_ino not in seen:
-                seen.add(found.st_ino)
-                yield found.st_size
+            status = (Path(parent) / name).lstat()
+            if status.st_nlink == 1 or status.st_ino not in counted:
+                counted.add(status.st_ino)
+                yield status.st_size

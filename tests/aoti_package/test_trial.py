@@ -20,7 +20,7 @@ from posedeploy.errors import ArtifactError, DeviceError, ManifestError, OutputE
 from posedeploy.runtimes.load_runner import open_artifact, open_runner
 from posedeploy.types import Array, Artifact, RunOptions
 from tests.aoti_package.packages import ABORT, HANG, LEAVE, LOAD, RUN, SEGFAULT, harmful
-from tests.environments.chains import all_gone, wait_for
+from tests.environments.tiny_environment import all_gone, wait_for
 
 CPU = torch.device("cpu")
 INPUT = np.zeros((1, 3, 32, 40), np.float32)

@@ -40,9 +40,9 @@ def photo() -> Array:
 
 @pytest.fixture(autouse=True)
 def elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """No test writes into the repository, or looks at the user's toolchains."""
+    """No test writes into the repository, or reads the user's isolated environments."""
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv(locations.VARIABLE, str(tmp_path / "toolchains"))
+    monkeypatch.setenv(locations.VARIABLE, str(tmp_path / "environments"))
 
 
 @pytest.fixture(scope="session")

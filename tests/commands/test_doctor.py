@@ -30,8 +30,8 @@ def test_everything_here_works(done: Invoke) -> None:
     assert "broken" not in states.values()
     if version_of("tensorrt_rtx") is not None:
         assert states["target", "tensorrt"] == states["library", "tensorrt-rtx"] == "works"
-    assert {state for (kind, _), state in states.items() if kind == "toolchain"} == {"missing"}
-    assert "posedeploy toolchain add onnx2tf" in result.stdout
+    assert {state for (kind, _), state in states.items() if kind == "environment"} == {"missing"}
+    assert "posedeploy env add onnx2tf" in result.stdout
     assert document["packages"]["openvino"] in result.stdout
     assert not lines_wider_than(80, result.stdout)
     kinds = tuple({kind for kind, _ in states})

@@ -12,7 +12,7 @@ import pytest
 
 from posedeploy.errors import ArtifactError
 from posedeploy.isolation.tasks import ChildFailedError, free_memory, run_task
-from tests.environments.chains import all_gone, wait_for
+from tests.environments.tiny_environment import all_gone, wait_for
 
 HARMFUL = "tests.support.harmful_tasks"
 

@@ -1,4 +1,4 @@
-"""A network becomes TFLite through ONNX, by onnx2tf and TensorFlow in the toolchain of that name."""
+"""Convert a network to TFLite through ONNX, with onnx2tf and TensorFlow in an isolated environment."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ from onnx import version_converter
 from posedeploy.convert.agreement import SAME
 from posedeploy.convert.onnx import graph, where
 from posedeploy.convert.prepare import Prepared, drawn
-from posedeploy.environments.child import ask
-from posedeploy.environments.state import whole
-from posedeploy.environments.table import TOOLCHAINS
-from posedeploy.errors import ExportError, ToolchainFailed, first_line
+from posedeploy.environments.child import run_request
+from posedeploy.environments.specs import ENVIRONMENTS
+from posedeploy.environments.state import require_installed
+from posedeploy.errors import ExportError, IsolatedProgramError, first_line
 from posedeploy.types import TensorSpec
 
 OPSET = 17
@@ -40,21 +40,21 @@ def convert(prepared: Prepared, path: Path) -> Mapping[str, Any]:
 
     Returns:
         ``inputs`` and ``outputs``, what the file's signature calls each tensor of the spec;
-        ``channels_last``, those whose channels come last in the file and not in the spec; ``toolchain``, the
-        versions that made it.
+        ``channels_last``, those whose channels come last in the file and not in the spec; ``environment``,
+        the versions that made it.
 
     Raises:
         ExportError: an axis is free, or the network holds something that ONNX cannot express.
-        ToolchainError: the toolchain is missing or broken.
-        ToolchainFailed: it cannot take this network, or took too long.
+        IsolatedEnvironmentError: the isolated environment is missing or broken.
+        IsolatedProgramError: it cannot take this network, or took too long.
     """
-    toolchain = TOOLCHAINS["onnx2tf"]
+    environment_spec = ENVIRONMENTS["onnx2tf"]
     spec = prepared.spec
     if prepared.axes:
         raise ExportError(
             "`dynamic`: onnx2tf fixes every axis; leave it out, or use `converter=litert-torch`"
         )
-    environment = whole(toolchain)  # before minutes are spent on the graph
+    environment = require_installed(environment_spec)  # before minutes are spent on the graph
     last = [t.name for t in (*spec.inputs, *spec.outputs) if _turns(t, prepared.options.tflite.layout)]
     with tempfile.TemporaryDirectory(prefix="onnx2tf-", dir=path.parent) as folder:
         network, examples, made = (
@@ -72,30 +72,30 @@ def convert(prepared: Prepared, path: Path) -> Mapping[str, Any]:
             "inputs": [_asked(tensor, last) for tensor in spec.inputs],
             "outputs": [_asked(tensor, last) for tensor in spec.outputs],
         }
-        limit_s = prepared.options.toolchain.time_limit_s
+        limit_s = prepared.options.environment.time_limit_s
         try:
-            answer = ask(environment.folder, toolchain, request, Path(folder), limit_s)
-        except ToolchainFailed as failed:
+            answer = run_request(environment.folder, environment_spec, request, Path(folder), limit_s)
+        except IsolatedProgramError as failed:
             raise _named(failed, readable) from failed
         made.replace(path)
     return {
         "inputs": answer["inputs"],
         "outputs": answer["outputs"],
         "channels_last": last,
-        "toolchain": ", ".join(f"{name} {number}" for name, number in answer["versions"].items()),
+        "environment": ", ".join(f"{name} {number}" for name, number in answer["versions"].items()),
     }
 
 
-def _named(failed: ToolchainFailed, model: onnx.ModelProto) -> ToolchainFailed:
+def _named(failed: IsolatedProgramError, model: onnx.ModelProto) -> IsolatedProgramError:
     """The failure, with the operator and its place in the network where onnx2tf has none such."""
     lacking = LACKING.search(str(failed))
     nodes = [node for node in model.graph.node if lacking and node.op_type == lacking[1]]
     if not nodes:
         return failed
     places = ", ".join(dict.fromkeys(f"{node.name}{where(model, node.name)}" for node in nodes[:SHOWN]))
-    return ToolchainFailed(
+    return IsolatedProgramError(
         f"onnx2tf does not have the operator {nodes[0].op_type} ({places}); use `converter=litert-torch`",
-        failed.toolchain,
+        failed.environment,
         failed.log,
     )
 

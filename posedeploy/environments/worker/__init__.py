@@ -1,2 +1,2 @@
-"""What runs in a toolchain's own Python, with nothing but what is installed there: these files import nothing
-of posedeploy, and posedeploy imports none of them."""
+"""Scripts that run in an isolated environment's Python. They import nothing of posedeploy, which imports none
+of them."""

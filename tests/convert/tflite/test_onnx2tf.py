@@ -14,14 +14,14 @@ from torch import Tensor, nn
 from posedeploy import manifest
 from posedeploy.checkpoints.loading import open_checkpoint
 from posedeploy.convert.export import export
-from posedeploy.convert.export_options import ExportOptions, IoLayout, TfliteOptions, ToolchainOptions
+from posedeploy.convert.export_options import EnvironmentOptions, ExportOptions, IoLayout, TfliteOptions
 from posedeploy.convert.prepare import prepare
-from posedeploy.environments.table import TOOLCHAINS, Toolchain
-from posedeploy.errors import ExportError, ToolchainError
+from posedeploy.environments.specs import ENVIRONMENTS, EnvironmentSpec
+from posedeploy.errors import ExportError, IsolatedEnvironmentError
 from posedeploy.flatten import flat
 from posedeploy.runtimes.load_runner import open_runner
 from posedeploy.types import Artifact, Model, ModelSpec, RunOptions, Tensors, TensorSpec
-from tests.environments import chains
+from tests.environments import tiny_environment
 from tests.environments.conftest import home, made, onnx2tf, onnx2tf_home
 from tests.support.networks import two_input_model
 from tests.support.reference_cases import BUNDLED, Case
@@ -64,38 +64,38 @@ class Scaled(nn.Module):
 
 
 @pytest.fixture
-def wrong(home: Path, made: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Toolchain:
-    """In the place of onnx2tf a toolchain whose script does, by ``WHAT``, something wrong."""
-    toolchain = chains.tiny(tmp_path, "onnx2tf", WRONG)
-    chains.place(made, toolchain)
-    monkeypatch.setitem(TOOLCHAINS, "onnx2tf", toolchain)
-    return toolchain
+def wrong(home: Path, made: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> EnvironmentSpec:
+    """An environment called onnx2tf whose script does something wrong, chosen by ``WHAT``."""
+    spec = tiny_environment.tiny(tmp_path, "onnx2tf", WRONG)
+    tiny_environment.place(made, spec)
+    monkeypatch.setitem(ENVIRONMENTS, "onnx2tf", spec)
+    return spec
 
 
 @pytest.mark.parametrize(
-    ("what", "told"),
+    ("what", "message"),
     [
         ("fail", "onnx2tf failed: KeyError: 'the operator Fancy'"),
-        ("sleep", "onnx2tf was not done after 10 s and was ended; give it longer with `time_limit`"),
-        ("rubbish", "onnx2tf ended well and answered '\"done\"', not a JSON object"),
+        ("sleep", "onnx2tf did not finish within 10 s and was stopped; increase `time_limit`"),
+        ("rubbish", "onnx2tf exited with status 0 but answered '\"done\"'; expected a JSON object"),
     ],
 )
-def test_what_fails_in_the_child_is_told_and_its_log_kept(
-    wrong: Toolchain, tiny: Model, tmp_path: Path, what: str, told: str
+def test_a_failure_in_the_child_is_reported_and_its_log_kept(
+    wrong: EnvironmentSpec, tiny: Model, tmp_path: Path, what: str, message: str
 ) -> None:
     wrong.script.write_text(f"WHAT = {what!r}\n{WRONG}")
     log = tmp_path / "out" / "human.onnx2tf.log"
-    options = replace(BY_ONNX2TF, toolchain=ToolchainOptions(10 if what == "sleep" else 300))
+    options = replace(BY_ONNX2TF, environment=EnvironmentOptions(10 if what == "sleep" else 300))
     with pytest.raises(ExportError) as refusal:
         export(tiny, ["tflite"], tmp_path / "out", "human", options)
-    assert str(refusal.value) == f"{told}; its log is {log}"
+    assert str(refusal.value) == f"{message}; the log is {log}"
     assert log.read_text().splitlines()[:1] == ([] if what == "rubbish" else ["Model loaded"])
     assert list((tmp_path / "out").iterdir()) == [log], "nothing half-written"
 
 
 @pytest.mark.parametrize(("scale", "distance"), [(1.5, "5.0e-01"), (float("nan"), "nan")])
 def test_a_file_that_computes_something_else_is_refused(
-    wrong: Toolchain, tiny: Model, tmp_path: Path, scale: float, distance: str
+    wrong: EnvironmentSpec, tiny: Model, tmp_path: Path, scale: float, distance: str
 ) -> None:
     litert_torch = pytest.importorskip("posedeploy.convert.tflite.litert_torch", reason="makes the file")
     other = replace(tiny, module=Scaled(tiny.module, scale))
@@ -111,10 +111,12 @@ def test_a_file_that_computes_something_else_is_refused(
     assert not (tmp_path / "out").exists()
 
 
-def test_without_the_toolchain_the_command_that_adds_it_is_told(
+def test_a_missing_environment_is_reported_with_its_add_command(
     home: Path, tiny: Model, tmp_path: Path
 ) -> None:
-    with pytest.raises(ToolchainError, match=r"is not installed .*; add it with: posedeploy toolchain add o"):
+    with pytest.raises(
+        IsolatedEnvironmentError, match=r"is not installed .*; add it with: posedeploy env add o"
+    ):
         export(tiny, ["tflite"], tmp_path / "out", "human", BY_ONNX2TF)
     assert not (tmp_path / "out").exists()
     assert not home.exists(), "nothing installs itself"
@@ -142,14 +144,14 @@ def _check(artifact: Artifact, model: Model, inputs: Tensors) -> None:
 @pytest.mark.slow
 @pytest.mark.parametrize("layout", ["nchw", "nhwc"])
 def test_a_network_of_images_and_maps(
-    onnx2tf: Toolchain, tiny: Model, tmp_path: Path, layout: IoLayout
+    onnx2tf: EnvironmentSpec, tiny: Model, tmp_path: Path, layout: IoLayout
 ) -> None:
     options = replace(BY_ONNX2TF, batch=2, tflite=TfliteOptions("onnx2tf", layout))
     (artifact,) = export(tiny, ["tflite"], tmp_path / "día 2", "tiny", options)
     names = sorted(path.name for path in (tmp_path / "día 2").iterdir())
     assert names == ["tiny.tflite", "tiny.tflite.posedeploy.json"], "no log, nothing of the work"
     assert manifest.read(artifact.path) == artifact
-    assert artifact.details["toolchain"] == "onnx2tf 1.29.24, tensorflow-cpu 2.19.0"
+    assert artifact.details["environment"] == "onnx2tf 1.29.24, tensorflow-cpu 2.19.0"
     assert artifact.provenance is not None
     assert {"onnx", "onnxscript"} < artifact.provenance.packages.keys() and "packages" not in artifact.details
     assert "litert_torch" not in artifact.provenance.packages
@@ -170,7 +172,7 @@ class Alike(nn.Module):
 
 
 @pytest.mark.slow
-def test_what_shapes_cannot_tell_apart_is_told_by_values(onnx2tf: Toolchain, tmp_path: Path) -> None:
+def test_what_shapes_cannot_tell_apart_is_told_by_values(onnx2tf: EnvironmentSpec, tmp_path: Path) -> None:
     torch.manual_seed(3)
     tensors = [TensorSpec(name, (4, 4, 4, 4), layout="NCHW") for name in ("z", "a", "y", "b")]
     spec = ModelSpec("alike", "", tuple(tensors[:2]), tuple(tensors[2:]))
@@ -203,7 +205,7 @@ class Enlarged(nn.Module):
 
 @pytest.mark.slow
 def test_maps_enlarged_corner_to_corner_and_operators_on_constants(
-    onnx2tf: Toolchain, tmp_path: Path
+    onnx2tf: EnvironmentSpec, tmp_path: Path
 ) -> None:
     torch.manual_seed(3)
     image = TensorSpec("image", (1, 3, 10, 14), layout="NCHW")
@@ -214,7 +216,7 @@ def test_maps_enlarged_corner_to_corner_and_operators_on_constants(
 
 
 @pytest.mark.slow
-def test_joints_and_a_scale(onnx2tf: Toolchain, tmp_path: Path) -> None:
+def test_joints_and_a_scale(onnx2tf: EnvironmentSpec, tmp_path: Path) -> None:
     model = two_input_model()
     (artifact,) = export(model, ["tflite"], tmp_path, "lifter", BY_ONNX2TF)
     joints = np.random.RandomState(1).rand(1, 5, 2).astype(np.float32)
@@ -222,7 +224,7 @@ def test_joints_and_a_scale(onnx2tf: Toolchain, tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-def test_a_published_network_whole(onnx2tf: Toolchain, tmp_path: Path) -> None:
+def test_a_published_network_whole(onnx2tf: EnvironmentSpec, tmp_path: Path) -> None:
     published = Case(BUNDLED / "lightweight-openpose-2d")
     run = published.about["runs"][0]
     model = open_checkpoint(published.write(tmp_path / "a.pth"))
@@ -234,7 +236,7 @@ def test_a_published_network_whole(onnx2tf: Toolchain, tmp_path: Path) -> None:
 
 
 def test_an_operator_that_onnx2tf_lacks_is_named_with_its_place(
-    wrong: Toolchain, tiny: Model, tmp_path: Path
+    wrong: EnvironmentSpec, tiny: Model, tmp_path: Path
 ) -> None:
     lacking = "No module named 'onnx2tf.ops.Elu'"
     wrong.script.write_text(f"def run(request):\n    raise ModuleNotFoundError({lacking!r})\n")
@@ -246,7 +248,7 @@ def test_an_operator_that_onnx2tf_lacks_is_named_with_its_place(
 
 @pytest.mark.slow
 def test_the_log_of_a_failure_goes_with_the_next_success(
-    onnx2tf: Toolchain, tiny: Model, tmp_path: Path
+    onnx2tf: EnvironmentSpec, tiny: Model, tmp_path: Path
 ) -> None:
     log = tmp_path / "tiny.onnx2tf.log"
     log.write_text("of before")

@@ -10,7 +10,7 @@ import msgspec
 from posedeploy import contracts, manifest, native_code
 from posedeploy.aoti_package.build import read_build
 from posedeploy.aoti_package.cpp_library import format_versions, read_package_versions
-from posedeploy.environments.state import MARKER, Broken, read_marker
+from posedeploy.environments.state import MARKER, BrokenEnvironmentError, read_marker
 from posedeploy.errors import PoseDeployError
 from posedeploy.manifest_document import SUFFIX
 from posedeploy.tensorrt.build_info import build_info_of
@@ -65,7 +65,7 @@ def isolated_environment(path: Path) -> None:
     marker.write_bytes(path.read_bytes())
     try:
         read_marker(marker.parent)
-    except Broken as broken:
+    except BrokenEnvironmentError as broken:
         raise PoseDeployError(str(broken)) from broken
 
 

@@ -100,7 +100,7 @@ def markers() -> list[bytes]:
         "requirements_sha256": "0" * 64,
         "python": "3.11",
         "packages": {"onnx2tf": "1.2"},
-        "format": "posedeploy.toolchain",
+        "format": "posedeploy.environment",
         "version": 1,
     }
     return [msgspec.json.encode(document)]

@@ -1,4 +1,4 @@
-"""A toolchain of no packages: soon made, and its script does on request all that a tool can do wrong."""
+"""An isolated environment without packages, whose script fails in every way that a tool can fail."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from pathlib import Path
 
 import psutil
 
+from posedeploy.environments.specs import EnvironmentSpec
 from posedeploy.environments.state import folder_of
-from posedeploy.environments.table import Toolchain
 
 SCRIPT = """
 import os, subprocess, sys, time
@@ -59,33 +59,33 @@ def sleep(request):
 """
 
 
-def tiny(folder: Path, name: str = "tiny", script: str = SCRIPT) -> Toolchain:
-    """The toolchain, its files in ``folder``."""
+def tiny(folder: Path, name: str = "tiny", script: str = SCRIPT) -> EnvironmentSpec:
+    """The spec, its files in ``folder``."""
     (folder / "tiny.txt").write_text("# no packages\n")
     (folder / "tiny.py").write_text(script, encoding="utf-8")
     version = (sys.version_info.major, sys.version_info.minor)
-    return Toolchain(
+    return EnvironmentSpec(
         name, folder / "tiny.txt", folder / "tiny.py", (version,), ("pip", "absent"), {"TINY": "yes"}
     )
 
 
-def place(made: Path, toolchain: Toolchain) -> Path:
-    """An environment made once, put where a toolchain's is to be; its files are links: replace, not write."""
-    folder = folder_of(toolchain)
+def place(made: Path, spec: EnvironmentSpec) -> Path:
+    """Link an environment to the folder of ``spec``. Replace its files; do not write into them."""
+    folder = folder_of(spec)
     shutil.copytree(made, folder, symlinks=True, copy_function=os.link)
     return folder
 
 
 def wait_for(path: Path) -> None:
-    """Until a file is there."""
+    """Wait until a file exists."""
     deadline = time.monotonic() + 120
     while not path.exists():
-        assert time.monotonic() < deadline, f"{path} did not come"
+        assert time.monotonic() < deadline, f"{path} was not written"
         time.sleep(0.05)
 
 
 def all_gone(pids: list[int]) -> bool:
-    """Whether processes are gone, or will be within a while."""
+    """Return whether processes end within a minute."""
     deadline = time.monotonic() + 60
     while any(map(_alive, pids)) and time.monotonic() < deadline:
         time.sleep(0.05)
