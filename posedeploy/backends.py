@@ -119,20 +119,20 @@ TARGETS = {
 RUNTIMES = {
     runtime.name: runtime
     for runtime in (
-        Runtime("pytorch", "posedeploy.runtimes.pytorch:PyTorchRunner", "torch", ("CPU", "cuda")),
-        Runtime("torchscript", "posedeploy.runtimes.torchscript:TorchScriptRunner", "torch", ("CPU", "cuda")),
-        Runtime("aoti", "posedeploy.runtimes.aoti:AotiRunner", "torch", ("CPU", "cuda")),
+        Runtime("pytorch", "posedeploy.runtimes.pytorch:PyTorchRunner", "torch", ("cpu", "cuda")),
+        Runtime("torchscript", "posedeploy.runtimes.torchscript:TorchScriptRunner", "torch", ("cpu", "cuda")),
+        Runtime("aoti", "posedeploy.runtimes.aoti:AotiRunner", "torch", ("cpu", "cuda")),
         Runtime(
-            "onnxruntime", "posedeploy.runtimes.onnxruntime:OnnxRuntimeRunner", "onnxruntime", ("CPU", "cuda")
+            "onnxruntime", "posedeploy.runtimes.onnxruntime:OnnxRuntimeRunner", "onnxruntime", ("cpu", "cuda")
         ),
         Runtime(
             "openvino",
             "posedeploy.runtimes.openvino:OpenVinoRunner",
             "openvino",
-            ("CPU", "GPU", "NPU", "AUTO"),
+            ("cpu", "intel-gpu", "npu", "auto"),
         ),
         Runtime("tensorrt", "posedeploy.runtimes.tensorrt:TensorRtRunner", "cuda", ("cuda",)),
-        Runtime("litert", "posedeploy.runtimes.litert:LiteRtRunner", "ai_edge_litert", ("CPU",)),
+        Runtime("litert", "posedeploy.runtimes.litert:LiteRtRunner", "ai_edge_litert", ("cpu",)),
     )
 }
 

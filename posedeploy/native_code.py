@@ -24,7 +24,7 @@ AGAIN = "posedeploy export CHECKPOINT --to aoti"
 class BuildRequirements:
     """What compiled code needs of a machine.
 
-    device: ``CPU`` or ``cuda``. torch: the version, whose binary interface the code calls. machine: as
+    device: ``cpu`` or ``cuda``. torch: the version, whose binary interface the code calls. machine: as
     ``platform.machine`` has it. features: the processor's instruction sets, all of which the compiler may
     use, for what runs on the host beside a GPU too. gpu: its compute capability, such as ``sm90``.
     """
@@ -37,7 +37,7 @@ class BuildRequirements:
 
 
 def needs(device: str) -> BuildRequirements:
-    """What code compiled here and now, for ``CPU`` or ``cuda``, needs.
+    """What code compiled here and now, for ``cpu`` or ``cuda``, needs.
 
     Raises:
         MissingPackageError: this PyTorch does not tell what the processor has.
@@ -79,7 +79,7 @@ def check(path: Path, said: Mapping[str, Any], device: str) -> None:
             f"`device={device}`: {path} was compiled for {wanted.device}; make one with {AGAIN} "
             f"`device={device}`"
         )
-    again = AGAIN if device == "CPU" else f"{AGAIN} `device={device}`"
+    again = AGAIN if device == "cpu" else f"{AGAIN} `device={device}`"
     found = needs(device)
     lacking = sorted(set(wanted.features) - set(found.features))
     if lacking:

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path  # here, not for types alone: msgspec reads the annotations
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
+from posedeploy.devices import normalize_device
 from posedeploy.file_states import FileState
 
 if TYPE_CHECKING:
@@ -313,14 +314,18 @@ class Artifact:
 class RunOptions:
     """How an artifact is to be run. ``threads`` None is one per physical core that this process may use.
 
-    ``cuda_graphs``: on a GPU, networks of fixed shapes are recorded and replayed as one CUDA graph.
+    ``device``: one of ``devices.DEVICES``, in any case. ``cuda_graphs``: on a GPU, networks of fixed shapes
+    are recorded and replayed as one CUDA graph.
     """
 
-    device: str = "CPU"
+    device: str = "cpu"
     precision: Precision = "fp32"
     threads: int | None = None
     hint: Hint = "latency"
     cuda_graphs: bool = True
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "device", normalize_device(self.device))
 
 
 @dataclass(frozen=True)

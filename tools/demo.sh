@@ -45,7 +45,7 @@ show python tools/overlay.py artifacts/drawn/000000.png -o artifacts/skeletons.p
 table artifacts/parity.txt posedeploy parity artifacts/sample.xml artifacts/sample.onnx artifacts/sample.torchscript \
     --images artifacts/drawn/000000.png --json artifacts/parity.json
 # shellcheck disable=SC2086
-table artifacts/bench.txt posedeploy bench --device CPU --json artifacts/bench.json $runs
+table artifacts/bench.txt posedeploy bench --device cpu --json artifacts/bench.json $runs
 show posedeploy doctor || printf 'Something that is installed does not work, as told above; the demo did.\n'
 printf '\nThe picture is artifacts/skeletons.png: what PyTorch, ONNX Runtime and OpenVINO found, over each other; the tables\n'
 printf 'are artifacts/parity.txt and artifacts/bench.txt. The sample was trained on drawn people. For photographs:\n'

@@ -31,12 +31,11 @@ def admit(
         ManifestError: its manifest does not record its build.
         OutputError: no temporary folder can be written.
     """
-    kind = "CPU" if device.type == "cpu" else device.type
     state = state_of(artifact.path)
     # ``artifact_files.verify`` has compared the recorded hash with the file.
     sha256 = artifact.files.get(artifact.path.name) or files.sha256(artifact.path)
-    graph = graphs and kind == "cuda"
-    if verdicts.has_passed(sha256, kind, graph):
+    graph = graphs and device.type == "cuda"
+    if verdicts.has_passed(sha256, device.type, graph):
         return "passed before"
     build = read_build(artifact.path, artifact.details, artifact.spec)
     try:
@@ -49,7 +48,7 @@ def admit(
         raise ArtifactError(
             f"{artifact.path}: it was changed or replaced while it was tried; run the command again"
         )
-    problem = verdicts.keep_pass(sha256, kind, graph)
+    problem = verdicts.keep_pass(sha256, device.type, graph)
     return f"passed; it will be tried again, since {problem}" if problem else "passed"
 
 

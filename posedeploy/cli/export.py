@@ -39,7 +39,7 @@ def export(
     ] = False,
     device: Annotated[
         str | None,
-        typer.Option(metavar="CPU|cuda", help="What an aoti package is compiled for.", show_default="CPU"),
+        typer.Option(metavar="cpu|cuda", help="What an aoti package is compiled for.", show_default="cpu"),
     ] = None,
     outputs: Annotated[
         str,
@@ -92,7 +92,7 @@ def export(
             embed_preprocessing,
             outputs,
             precision,
-            aoti=AotiOptions(device or "CPU"),
+            aoti=AotiOptions(device or "cpu"),
             onnx=OnnxOptions(opset),
             tensorrt=engine_options(engine),
             tflite=command.tflite_options(converter, layout),

@@ -14,7 +14,7 @@ def bench(
     models: Annotated[
         list[Path] | None, typer.Argument(help="Artifacts or checkpoints; all in ./artifacts if not given.")
     ] = None,
-    device: shared.Device = "CPU",
+    device: shared.Device = "cpu",
     threads: shared.Threads = None,
     precision: shared.PrecisionName = "fp32",
     latency: Annotated[
@@ -61,7 +61,7 @@ def parity(
     images: Annotated[
         Path | None, typer.Option(help="Also compare on this image, or on the images of this folder.")
     ] = None,
-    device: shared.Device = "CPU",
+    device: shared.Device = "cpu",
     threads: shared.Threads = None,
     precision: shared.PrecisionName = "fp32",
     rtol: Annotated[
@@ -133,7 +133,7 @@ def evaluate(
     height: shared.Height = None,
     detector: shared.Detector = None,
     detector_spec: shared.DetectorSpec = None,
-    device: shared.Device = "CPU",
+    device: shared.Device = "cpu",
     threads: shared.Threads = None,
     precision: shared.PrecisionName = "fp32",
     runtime: shared.RuntimeName = None,

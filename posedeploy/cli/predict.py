@@ -23,7 +23,7 @@ def predict(
     output: Annotated[
         Path, typer.Option("-o", "--output", help="The folder for pictures and poses.json.")
     ] = Path("poses"),
-    device: shared.Device = "CPU",
+    device: shared.Device = "cpu",
     threads: shared.Threads = None,
     precision: shared.PrecisionName = "fp32",
     recursive: Annotated[

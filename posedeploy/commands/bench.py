@@ -212,7 +212,7 @@ def _baseline(
         model: Model = reference_model(artifact, settings.checkpoint, described)
         return model, plain(model.spec, spec)
 
-    device = options.device if options.device in RUNTIMES["pytorch"].devices else "CPU"
+    device = options.device if options.device in RUNTIMES["pytorch"].devices else "cpu"
     if device != options.device:
         say(f"PyTorch does not run on {options.device}: the comparison is with PyTorch on the {device}")
     made = artifact.provenance

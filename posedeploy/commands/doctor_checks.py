@@ -106,7 +106,7 @@ def try_runtime(runtime: Runtime, model: Model | None, artifacts: list[Artifact]
     except BROKEN as error:
         return CheckResult("runtime", runtime.name, "broken", first_line(error))
     if not devices:  # without the CPU among its devices, that this machine has none of them is no fault
-        state: State = "broken" if "CPU" in runtime.devices else "untried"
+        state: State = "broken" if "cpu" in runtime.devices else "untried"
         return CheckResult("runtime", runtime.name, state, refusals[0])
     return CheckResult("runtime", runtime.name, "works", "; ".join([f"on {', '.join(devices)}", *refusals]))
 

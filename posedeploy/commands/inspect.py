@@ -87,8 +87,8 @@ def _artifact(path: Path, described: ModelArgs) -> tuple[dict[str, Any], ModelSp
     artifact: Artifact = open_described(path, described)
     spec, runs = artifact.spec, {}
     devices = devices_of(artifact)
-    if artifact.provenance is None or "CPU" in devices:
-        options = RunOptions("CPU" if "CPU" in devices else devices[0])
+    if artifact.provenance is None or "cpu" in devices:
+        options = RunOptions("cpu" if "cpu" in devices else devices[0])
         report = describe_in_child(artifact, options)
         spec = resolve_spec(artifact, report)
         runs = {"runs on": running(report.runtime_info), **report.runtime_info.details}

@@ -76,7 +76,7 @@ def against_pytorch(
         tolerance = settings.tolerance(opened.runtime_info.precision)
         case = _Case(str(artifact.path), model, spec, candidate, inputs, settings, tolerance, _decode(spec))
         case.run_candidate()
-    on_cpu = RunOptions(threads=options.threads if options.device == "CPU" else None)
+    on_cpu = RunOptions(threads=options.threads if options.device == "cpu" else None)
     with _recorded(model, on_cpu) as reference:
         runtime_info = candidate.runtime_info
         if (runtime_info.device, runtime_info.precision) == ("CPU", "fp32") and not settings.noise_floor:
@@ -217,7 +217,7 @@ def _users_code(model: Model) -> Iterator[None]:
 def _in_precision(model: Model, options: RunOptions, precision: str) -> tuple[Model, RunOptions]:
     """The network and the options that PyTorch runs it with in a precision; on the CPU, whose runner has FP32
     only, as a network that casts."""
-    if options.device == "CPU" and precision in DTYPES:
+    if options.device == "cpu" and precision in DTYPES:
         network = model.deployed or model.module
         module = ReducedPrecision(network, precision, channels_last=False, emulated=True).eval()
         return replace(model, module=module), options

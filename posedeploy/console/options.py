@@ -16,7 +16,8 @@ ARTIFACTS = Path("artifacts")
 """Where artifacts go, and are looked for, unless the user says otherwise."""
 
 Device: TypeAlias = Annotated[
-    str, typer.Option(help="CPU, GPU, NPU, AUTO (OpenVINO) or cuda: no other is taken in its place.")
+    str,
+    typer.Option(metavar="NAME", help="cpu, cuda, intel-gpu, npu or auto: never replaced by another."),
 ]
 RuntimeName: TypeAlias = Annotated[
     str | None, typer.Option("--runtime", help="Run on this runtime, such as an ONNX file on openvino.")
@@ -223,6 +224,5 @@ def chosen(option: str, text: str, choices: Mapping[str, Choice]) -> Choice:
 
 
 def run_options(device: str, precision: Precision, threads: int | None, hint: Hint = "latency") -> RunOptions:
-    """How to run, from the options of a command; ``CUDA`` and ``cpu`` are ``cuda`` and ``CPU``."""
-    name = device.lower() if device.lower() == "cuda" else device.upper()
-    return RunOptions(name, precision, threads, hint)
+    """Return how to run, from the options of a command."""
+    return RunOptions(device, precision, threads, hint)

@@ -118,7 +118,7 @@ def _unwritable(error: OSError, path: Path) -> Exception:
 def _there(module: nn.Module, device: str) -> nn.Module:
     """The network on the device. What is exported keeps the module's own weights: moving them back would move
     them under the compiler."""
-    return module if device == "CPU" else copy.deepcopy(module).to(device)
+    return module if device == "cpu" else copy.deepcopy(module).to(device)
 
 
 def _exported(module: nn.Module, prepared: Prepared, device: str) -> ExportedProgram:
@@ -126,7 +126,7 @@ def _exported(module: nn.Module, prepared: Prepared, device: str) -> ExportedPro
     with torch.no_grad():
         return torch.export.export(
             module,
-            tuple(example.to(device.lower()) for example in prepared.example),
+            tuple(example.to(device) for example in prepared.example),
             dynamic_shapes=(axes,) if axes else None,
         )
 

@@ -17,7 +17,7 @@ from posedeploy.convert.agreement import fault, sizes
 from posedeploy.convert.prepare import Prepared
 from posedeploy.errors import ExportError
 
-TOLERANCES = {"CPU": 1e-3, "cuda": 1e-2}
+TOLERANCES = {"cpu": 1e-3, "cuda": 1e-2}
 """How far, of an output's largest value, a package for this device may be from PyTorch on the CPU: whether it
 is the same network at all. Parity measures the rest."""
 REDUCED_TOLERANCES = {"fp16": 0.1, "bf16": 0.3}
@@ -37,7 +37,7 @@ def check_package(
     kept, the export succeeds without a message, and opening the package tries it again and reports why.
 
     Args:
-        device: ``CPU`` or ``cuda``. compiler: what compiled it; None where torch chose one.
+        device: ``cpu`` or ``cuda``. compiler: what compiled it; None where torch chose one.
 
     Returns:
         How it was built, for the manifest.
@@ -51,7 +51,7 @@ def check_package(
     library = compiler.library if compiler is not None else None
     build = Build(shapes, str(compiler or ""), library.versions if library else {})
     try:
-        name, graph = torch_name(torch.device(device.lower())), device == "cuda"
+        name, graph = torch_name(torch.device(device)), device == "cuda"
         results = try_package(path, name, runs, time_limit_s, graph=graph)
     except TrialFailedError as failure:
         why = explain(failure, path, build, library.path if library else None)

@@ -16,12 +16,12 @@ from posedeploy.errors import DeviceError, ExportError, MissingPackageError
 
 
 def check_device(device: str) -> None:
-    if device not in ("CPU", "cuda"):
-        raise DeviceError(f"`device={device}`: AOTInductor compiles for CPU or cuda")
+    if device not in ("cpu", "cuda"):
+        raise DeviceError(f"`device={device}`: AOTInductor compiles for cpu or cuda")
     if device == "cuda" and not torch.cuda.is_available():
         raise DeviceError(
             "`device=cuda`: AOTInductor compiles on the GPU that the package is for, and torch finds none; "
-            "export there, or for `device=CPU`"
+            "export there, or for `device=cpu`"
         )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Literal, TypeAlias
 
+from posedeploy.devices import normalize_device
 from posedeploy.tensorrt.options import TensorRtOptions
 
 Outputs: TypeAlias = Literal["all", "last"]
@@ -17,9 +18,12 @@ def ignore(doing: str, part: float) -> None:
 
 @dataclass(frozen=True)
 class AotiOptions:
-    """device: ``CPU`` or ``cuda``, which the code is compiled for, on a machine that has it."""
+    """device: ``cpu`` or ``cuda``, which the code is compiled for, on a machine that has it."""
 
-    device: str = "CPU"
+    device: str = "cpu"
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "device", normalize_device(self.device))
 
 
 Route: TypeAlias = Literal["litert-torch", "onnx2tf"]

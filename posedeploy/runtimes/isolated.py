@@ -67,7 +67,7 @@ def describe_in_child(
                 argument,
                 work,
                 time_limit_s=time_limit_s,
-                memory_limit=free_memory() if options.device == "CPU" else None,
+                memory_limit=free_memory() if options.device == "cpu" else None,
             )
         except ChildFailedError as failure:
             raise explain_failure(failure, artifact.path, row) from failure

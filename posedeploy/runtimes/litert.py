@@ -131,8 +131,8 @@ def _usual_shapes(spec: ModelSpec, inputs: tuple[TensorSpec, ...]) -> list[tuple
 
 
 def _threads(options: RunOptions) -> int | None:
-    if options.device != "CPU":
-        raise DeviceError(f"`device={options.device}`: LiteRT offers CPU here")
+    if options.device != "cpu":
+        raise DeviceError(f"`device={options.device}`: LiteRT runs on cpu only; use `device=cpu`")
     if options.precision not in ("fp32", "auto"):
         raise DeviceError(f"`precision={options.precision}`: LiteRT runs a float32 file in fp32 only")
     return threads_asked(options, "LiteRT")

@@ -23,7 +23,7 @@ from posedeploy.types import Artifact, RunOptions, RuntimeInfo, Tensors, TensorS
 if TYPE_CHECKING:
     from posedeploy.runtimes.onnxruntime_graph import GraphedSession
 
-PROVIDERS = {"CPU": "CPUExecutionProvider", "cuda": "CUDAExecutionProvider"}
+PROVIDERS = {"cpu": "CPUExecutionProvider", "cuda": "CUDAExecutionProvider"}
 FORBID_CPU = ("session.disable_cpu_ep_fallback", "1")
 """The setting of an ONNX Runtime that cannot report where its nodes run: not even shape arithmetic may be on
 the CPU then."""
@@ -63,7 +63,7 @@ class OnnxRuntimeRunner(Runner):
     def __init__(self, artifact: Artifact, options: RunOptions) -> None:
         precision = _precision(artifact, options)
         opening = _Opening(artifact, options)
-        self._path = artifact.path
+        self._path, self._device = artifact.path, options.device
         self._graphed, details = _graphed(opening, artifact, options)
         self._session = self._graphed.session if self._graphed else opening.session({})
         self.inputs, self.outputs = _specs(self._session)
@@ -71,7 +71,7 @@ class OnnxRuntimeRunner(Runner):
         self.runtime_info = RuntimeInfo(
             "onnxruntime",
             onnxruntime.__version__,
-            options.device,
+            options.device.upper(),
             precision,
             opening.threads and self._session.get_session_options().intra_op_num_threads,
             {"provider": opening.provider, "hint": options.hint, **details},
@@ -83,12 +83,12 @@ class OnnxRuntimeRunner(Runner):
                 return self._graphed.run(tensors)
             return dict(zip(self._names, self._session.run(self._names, tensors), strict=True))
         except OF_THE_RUN as error:
-            if self.runtime_info.device == "CPU":
+            if self._device == "cpu":
                 raise ArtifactError(
                     f"{self._path}: ONNX Runtime cannot run it on these inputs ({first_line(error)})"
                 ) from error
             raise DeviceError(
-                f"`device={self.runtime_info.device}`: ONNX Runtime failed there ({first_line(error)})"
+                f"`device={self._device}`: ONNX Runtime failed ({first_line(error)})"
             ) from error
 
     def _close(self) -> None:
@@ -137,7 +137,7 @@ class _Opening:
         except DAMAGE as error:
             raise refusal(self.artifact, self.options.device, error, self.preloaded) from error
         except RuntimeError as error:
-            if self.options.device == "CPU" or type(error) is not RuntimeError:
+            if self.options.device == "cpu" or type(error) is not RuntimeError:
                 raise  # a bug
             raise refusal(self.artifact, self.options.device, error, self.preloaded) from error
         self._check(session)
@@ -149,7 +149,7 @@ class _Opening:
             raise DeviceError(
                 f"`device={device}`: ONNX Runtime cannot use {self.provider} and would run on "
                 f"{session.get_providers()[0]}: its CUDA libraries are missing or do not fit; "
-                f"{INSTALL_CUDA}, or use `device=CPU`{self.preloaded}"
+                f"{INSTALL_CUDA}, or use `device=cpu`{self.preloaded}"
             )
         if self.threads is None and placement.can_report():
             fallen_back = placement.fallen_back(session)
@@ -157,7 +157,7 @@ class _Opening:
                 raise DeviceError(
                     f"`device={device}`: ONNX Runtime has no code on {device} for "
                     f"{listed(fallen_back, NAMED)} of {self.artifact.path} and would run that on the CPU; "
-                    "use `device=CPU`, or export to another target"
+                    "use `device=cpu`, or export to another target"
                 )
 
 
@@ -176,7 +176,7 @@ def _graphed(
     opening: _Opening, artifact: Artifact, options: RunOptions
 ) -> tuple[GraphedSession | None, dict[str, str]]:
     """A session as a CUDA graph where that is possible, and what to report of it."""
-    if options.device == "CPU":
+    if options.device == "cpu":
         return None, {}
     inputs = artifact.spec.inputs
     if not options.cuda_graphs or not inputs or any(spec.is_dynamic for spec in inputs):
@@ -255,7 +255,7 @@ def refusal(artifact: Artifact, device: str, error: Exception, said: str = "") -
         return DeviceError(
             f"`device={device}`: ONNX Runtime would run a part of {artifact.path} on the CPU: it has no "
             "code for an operator there, or its CUDA libraries are missing or do not fit ("
-            f"{INSTALL_CUDA}); use `device=CPU`{said}"
+            f"{INSTALL_CUDA}); use `device=cpu`{said}"
         )
     if not isinstance(error, DAMAGE) or isinstance(error, native.EPFail):  # CUDA's own
         return DeviceError(f"`device={device}`: ONNX Runtime cannot use it ({first_line(error)}){said}")

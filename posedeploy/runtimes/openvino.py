@@ -25,6 +25,8 @@ from posedeploy.types import Artifact, RunOptions, RuntimeInfo, Tensors, TensorS
 PRECISIONS = {"fp32": openvino.Type.f32, "fp16": openvino.Type.f16, "bf16": openvino.Type.bf16}
 NAMES = {"f32": "fp32", "f16": "fp16", "i8": "int8", "u8": "int8"}
 """Our names of the precisions that OpenVINO reports by another."""
+DEVICES = {"cpu": "CPU", "intel-gpu": "GPU", "npu": "NPU", "auto": "AUTO"}
+"""OpenVINO's names of the devices of options."""
 MULTIPLYING = ("Convolution", "Deconvolution", "FullyConnected", "MatMul")
 """The layers, by the runtime's own names, whose precision is that of the network."""
 
@@ -40,13 +42,13 @@ class OpenVinoRunner(Runner):
         forks.start_threads("OpenVINO")
         self._path = artifact.path
         core = openvino.Core()
-        _check_device(core, options.device)
+        device = _device(core, options.device)
         try:
             model = core.read_model(artifact.path)
         except RuntimeError as error:
             raise _unreadable(artifact.path, error) from error
         try:
-            self._compiled = core.compile_model(model, options.device, _config(options))
+            self._compiled = core.compile_model(model, device, _config(options))
         except RuntimeError as error:
             raise DeviceError(
                 f"OpenVINO cannot compile {artifact.path} for {options.device}: {_reason(error)}"
@@ -114,10 +116,16 @@ class OpenVinoRunner(Runner):
         self._requests, self._idle = [], []
 
 
-def _check_device(core: openvino.Core, device: str) -> None:
+def _device(core: openvino.Core, device: str) -> str:
+    """Return OpenVINO's name of a device that this machine has, such as ``GPU`` or ``GPU.1``."""
+    kind, dot, number = device.partition(".")
+    name = DEVICES.get(kind, "?") + dot + number
     available = [*core.available_devices, "AUTO"]
-    if device not in available:
-        raise DeviceError(f"`device={device}`: OpenVINO offers {', '.join(available)} here")
+    if not any(other == name or other.startswith(f"{name}.") for other in available):
+        kinds = {other.partition(".")[0] for other in available}
+        offered = [ours for ours, theirs in DEVICES.items() if theirs in kinds]
+        raise DeviceError(f"`device={device}`: OpenVINO offers {', '.join(offered)} on this machine")
+    return name
 
 
 def _config(options: RunOptions) -> dict[str, Any]:
@@ -125,7 +133,7 @@ def _config(options: RunOptions) -> dict[str, Any]:
     threads = threads_asked(options, "OpenVINO")
     if threads is not None:
         config[properties.inference_num_threads] = threads
-    if options.device == "AUTO":  # the device that it settles on, not one that stands in until then
+    if options.device == "auto":  # the device that it settles on, not one that stands in until then
         config[properties.intel_auto.enable_startup_fallback] = False
         config[properties.intel_auto.enable_runtime_fallback] = False
     if options.precision != "auto":
@@ -140,7 +148,7 @@ def _config(options: RunOptions) -> dict[str, Any]:
 def _effective(compiled: openvino.CompiledModel, options: RunOptions) -> RuntimeInfo:
     """What the compiled model says of itself, held against what was asked."""
     devices = compiled.get_property("EXECUTION_DEVICES")
-    of_device = compiled.get_property("DEVICE_PROPERTIES")[devices[0]] if options.device == "AUTO" else {}
+    of_device = compiled.get_property("DEVICE_PROPERTIES")[devices[0]] if options.device == "auto" else {}
 
     def told(name: str) -> Any:
         return of_device[name] if of_device else compiled.get_property(name)

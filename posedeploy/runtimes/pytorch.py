@@ -64,8 +64,8 @@ def configure(
     Raises:
         DeviceError: torch does not offer the device, the precision or the thread count.
     """
-    if options.device not in ("CPU", "cuda"):
-        raise DeviceError(f"`device={options.device}`: {runtime} runs on CPU or cuda")
+    if options.device not in ("cpu", "cuda"):
+        raise DeviceError(f"`device={options.device}`: {runtime} runs on cpu or cuda")
     if options.precision not in ("fp32", "auto", reduced, *(("tf32",) if options.device == "cuda" else ())):
         raise DeviceError(
             f"`precision={options.precision}`: {runtime} runs this network in fp32 on {options.device}; "
@@ -74,10 +74,10 @@ def configure(
     threads = threads_asked(options, runtime)
     if options.device == "cuda" and not torch.cuda.is_available():
         raise DeviceError(
-            f"`device=cuda`: this torch {torch.__version__} finds no CUDA device; use `device=CPU`, or "
+            f"`device=cuda`: this torch {torch.__version__} finds no CUDA device; use `device=cpu`, or "
             "install a CUDA build of torch and a driver"
         )
-    device = torch.device(options.device.lower())
+    device = torch.device(options.device)
     if threads is not None:
         torch.set_num_threads(threads)
         if torch.get_num_threads() != threads:

@@ -46,7 +46,7 @@ def threads_asked(options: RunOptions, runtime: str) -> int | None:
     Raises:
         DeviceError: it is less than 1, more than the machine's cores, or given for such a device.
     """
-    if options.device != "CPU":
+    if options.device != "cpu":
         if options.threads is not None:
             raise DeviceError(f"`threads={options.threads}`: {runtime} takes a thread count for the CPU only")
         return None

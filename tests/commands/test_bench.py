@@ -140,14 +140,14 @@ def test_bad_input(
     for arguments, message in [
         ((model, "--device", "TPU"), "TPU"),
         ((model, "--device", "cuda"), "cuda"),
-        ((openvino, "--device", "GPU"), "GPU"),
+        ((openvino, "--device", "GPU"), "--device GPU: unknown device; expected cpu, cuda, intel-gpu"),
         ((model, "--threads", 0), "--threads 0: a thread count is at least 1"),
         ((model, "--threads", 9999), "logical cores; ask for no more"),
         (
             (model, "--batch", 4),
             "--batch 4: the input data float32 1x3x256x456 NCHW is of another, fixed batch",
         ),
-        ((human / "human.pth", "--device", "GPU", *network), "device 'GPU': pytorch runs on CPU or cuda"),
+        ((human / "human.pth", "--device", "NPU", *network), "--device npu: pytorch runs on cpu or cuda"),
         (
             (human / "human.pth", "--precision", "bf16", *network),
             "precision bf16: pytorch runs this network in fp32",

@@ -23,7 +23,7 @@ def test_everything_here_works(done: Invoke) -> None:
     assert (document["format"], document["version"]) == ("posedeploy.doctor", 1)
     states = {(finding["kind"], finding["name"]): finding["state"] for finding in document["findings"]}
     tried = {("target", name) for name in ON_CPU}
-    tried |= {("runtime", name) for name, row in RUNTIMES.items() if "CPU" in row.devices}
+    tried |= {("runtime", name) for name, row in RUNTIMES.items() if "cpu" in row.devices}
     tried |= {("scoring", "pycocotools")}
     assert tried <= states.keys()
     assert {states[row] for row in tried} == {"works"}
@@ -57,7 +57,7 @@ def test_aoti_is_tried_for_a_gpu_where_there_is_one(
 ) -> None:
     monkeypatch.setattr(torch.cuda, "is_available", lambda: gpu)
     assert {way: options.aoti.device for way, options in WAYS["aoti"]().items()} == dict(
-        zip(flags, ["CPU", "cuda"], strict=False)
+        zip(flags, ["cpu", "cuda"], strict=False)
     )
 
 
@@ -68,4 +68,4 @@ def test_what_runs_nowhere_here_is_told_of_a_runtime_that_works(tmp_path: Path) 
         pytest.skip("this machine has a CUDA device")
     found = try_runtime(RUNTIMES["onnxruntime"], probe(), [made, for_gpus])
     assert found.state == "works"
-    assert found.detail.startswith("on CPU; `device=cuda`: ONNX Runtime offers CPU here")
+    assert found.detail.startswith("on cpu; `device=cuda`: ONNX Runtime offers cpu here")

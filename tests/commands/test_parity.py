@@ -129,7 +129,7 @@ def test_bad_input(
         ((onnx,), "give that option again, since it runs the file"),
         (
             (onnx, "--precision", "bf16", *network),
-            "precision bf16: ONNX Runtime runs this file in fp32 on CPU",
+            "precision bf16: ONNX Runtime runs this file in fp32 on cpu",
         ),
         ((onnx, "--max-mm", "-1", *network), "--max-mm -1: a tolerance is a number of at least 0"),
         ((onnx, "--max-px", "nan", *network), "--max-px nan: a tolerance is a number of at least 0"),

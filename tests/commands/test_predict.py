@@ -136,7 +136,7 @@ def test_bad_input(human: Path, refused: Callable[..., str]) -> None:
         ((onnx, "empty.png"), "empty.png: the file is empty (0 bytes)"),
         ((onnx, "photo.png", "-o", "file/poses"), "file/poses: cannot write here (Not a directory)"),
         ((onnx, ".", "-o", "."), "-o .: the images are read from there; name another folder"),
-        ((onnx, "photo.png", "--device", "NPU"), "NPU"),
+        ((onnx, "photo.png", "--device", "NPU"), "--device npu: "),
         ((onnx, "photo.png", "--fx", 700), f"--fx: {TWO_D}"),
         ((onnx, "photo.png", "--fx", 700, "--extrinsics", "c.json"), f"--fx and --extrinsics: {TWO_D}"),
         ((onnx, "photo.png", "--threads", -1), "--threads -1: a thread count is at least 1"),

@@ -143,7 +143,7 @@ def test_bench_of_a_folder_times_the_others(made: Path, done: Invoke, network: t
     for path in made.glob("human*"):
         (Path("artifacts") / path.name).symlink_to(path)
     result = done("bench", "--runs", 1, *network)
-    assert "warning: artifacts/human.engine: left out; tensorrt runs on cuda, not CPU" in result.stderr
+    assert "warning: artifacts/human.engine: left out; tensorrt runs on cuda, not cpu" in result.stderr
     assert "human.onnx" in result.stdout and "human.engine" not in result.stdout
 
 

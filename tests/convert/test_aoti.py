@@ -39,8 +39,8 @@ def test_a_gpu_that_is_not_there_is_refused(tiny: Model, tmp_path: Path) -> None
 
 
 def test_no_other_device_is_known(tiny: Model, tmp_path: Path) -> None:
-    with pytest.raises(DeviceError, match="`device=tpu`: AOTInductor compiles for CPU or cuda"):
-        export(tiny, ["aoti"], tmp_path, "tiny", ExportOptions(aoti=AotiOptions("tpu")))
+    with pytest.raises(DeviceError, match="`device=npu`: AOTInductor compiles for cpu or cuda"):
+        export(tiny, ["aoti"], tmp_path, "tiny", ExportOptions(aoti=AotiOptions("npu")))
 
 
 def test_without_a_compiler_it_says_what_to_install(

@@ -26,8 +26,8 @@ from posedeploy.types import Array, Artifact, Model, ModelSpec, RunOptions, Tens
 from tests.support.networks import outputs_of, tiny_image
 
 PAIRS = [("pytorch", "pytorch"), ("torchscript", "torchscript"), ("onnx", "onnxruntime")]
-OF_TORCH = r"^`device=cuda`: this torch \S+ finds no CUDA device; use `device=CPU`, or install a CUDA build"
-OF_ORT = r"^`device=cuda`: ONNX Runtime offers CPU here; pip uninstall onnxruntime, then pip install 'pose"
+OF_TORCH = r"^`device=cuda`: this torch \S+ finds no CUDA device; use `device=cpu`, or install a CUDA build"
+OF_ORT = r"^`device=cuda`: ONNX Runtime offers cpu here; pip uninstall onnxruntime, then pip install 'pose"
 WITHOUT = {"pytorch": OF_TORCH, "torchscript": OF_TORCH, "onnxruntime": OF_ORT}
 OFF_BY = {"tf32": (1e-6, 3e-3), "fp16": (1e-6, 3e-3), "bf16": (1e-5, 3e-2)}
 """How far an output may be off at least and at most, of its largest value."""
@@ -73,7 +73,7 @@ def cuda_build(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_onnx_runtime_says_why_it_has_no_cuda_and_prints_nothing(
     cuda_build: None, exported: dict[str, Artifact], capsys: pytest.CaptureFixture[str]
 ) -> None:
-    said = r"^`device=cuda`: .*`device=CPU` \(ONNX Runtime says: Failed to load libcublas\.so\.13: no such"
+    said = r"^`device=cuda`: .*`device=cpu` \(ONNX Runtime says: Failed to load libcublas\.so\.13: no such"
     with pytest.raises(DeviceError, match=said):
         open_runner(exported["onnx"], RunOptions("cuda"), "onnxruntime")
     assert capsys.readouterr() == ("", "")

@@ -102,9 +102,9 @@ def test_a_manifest_that_says_otherwise_than_the_file_is_refused(exported: dict[
 
 
 def test_another_device_and_another_precision_are_refused(exported: dict[str, Artifact]) -> None:
-    with pytest.raises(DeviceError, match=r"^device 'GPU': LiteRT offers CPU here$"):
-        open_runner(exported["tflite"], RunOptions(device="GPU"))
-    with pytest.raises(DeviceError, match=r"^precision fp16: LiteRT runs a float32 file in fp32 only$"):
+    with pytest.raises(DeviceError, match=r"^`device=cuda`: LiteRT runs on cpu only; use `device=cpu`$"):
+        open_runner(exported["tflite"], RunOptions(device="cuda"))
+    with pytest.raises(DeviceError, match=r"^`precision=fp16`: LiteRT runs a float32 file in fp32 only$"):
         open_runner(exported["tflite"], RunOptions(precision="fp16"))
 
 

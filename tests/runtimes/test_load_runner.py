@@ -41,8 +41,8 @@ def test_code_compiled_for_one_device_runs_there_alone() -> None:
     spec = ModelSpec("x", "", (), ())
     package = Artifact(Path("a.pt2"), "aoti", spec, "fp32", details={"device": "cuda"})
     assert devices_of(package) == ("cuda",)
-    assert devices_of(replace(package, details={})) == ("CPU", "cuda")
-    assert devices_of(Artifact(Path("a.tflite"), "tflite", spec, "fp32", details={"device": "x"})) == ("CPU",)
+    assert devices_of(replace(package, details={})) == ("cpu", "cuda")
+    assert devices_of(Artifact(Path("a.tflite"), "tflite", spec, "fp32", details={"device": "x"})) == ("cpu",)
 
 
 @pytest.mark.parametrize("library", ["tensorrt", "tensorrt-rtx"])

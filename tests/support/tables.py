@@ -10,7 +10,7 @@ from posedeploy.errors import DeviceError
 ON_CPU = {
     name: target
     for name, target in TARGETS.items()
-    if all("CPU" in RUNTIMES[runtime].devices for runtime in target.runtimes)
+    if all("cpu" in RUNTIMES[runtime].devices for runtime in target.runtimes)
 }
 """The targets whose runtimes run on a CPU; the others' tests say what stands in for their device."""
 
