@@ -13,14 +13,17 @@ from posedeploy.errors import ArtifactError, ExportError
 
 @dataclass(frozen=True)
 class Target:
-    """A format that a network can be exported to. ``runtimes`` lists what runs it, the usual one first, and
-    ``packages`` what converting to it needs, as far as all of its ways need it: a converter that used
-    others returns those as ``packages``. ``usual``: the sample goes to it unasked. ``kept`` is the end of
-    the name of what is written beside to build the file from again, which nothing here runs.
-    ``sidecar_suffixes``: the ends of the names of all files that are written beside it and that it does not
-    need. An export removes what an earlier one wrote under these names, and nothing else.
-    ``manifest_inside``: the file also carries its manifest, so that it is complete alone. ``precisions``:
-    what it can be exported in."""
+    """A format that a network can be exported to.
+
+    suffix: of the model file. extra_suffixes: of the files that the model file needs. converter: the
+    function.
+    runtimes: the runtimes that run it, the default first. packages: the packages that every conversion
+    needs; a converter returns those that it used in addition. is_default: ``export`` without a target exports
+    the sample to it. source_suffix: of the file from which the model file can be built again, and which no
+    runtime runs. sidecar_suffixes: of all files that are written next to it and that it does not need; an
+    export removes those of the previous export. embeds_manifest: the model file contains its manifest.
+    precisions: the precisions that it can be exported in.
+    """
 
     name: str
     suffix: str
@@ -28,10 +31,10 @@ class Target:
     converter: str
     runtimes: tuple[str, ...]
     packages: tuple[str, ...]
-    usual: bool = True
-    kept: str | None = None
+    is_default: bool = True
+    source_suffix: str | None = None
     sidecar_suffixes: tuple[str, ...] = ()
-    manifest_inside: bool = False
+    embeds_manifest: bool = False
     precisions: tuple[str, ...] = ("fp32",)
 
     def file_names(self, stem: str) -> tuple[str, ...]:
@@ -89,7 +92,7 @@ TARGETS = {
             "posedeploy.convert.aoti:convert",
             ("aoti",),
             ("torch",),
-            usual=False,
+            is_default=False,
             precisions=("fp32", "fp16", "bf16"),
         ),
         Target(
@@ -99,8 +102,8 @@ TARGETS = {
             "posedeploy.convert.tensorrt:convert",
             ("tensorrt",),
             ("torch", "onnx", "onnxscript"),  # and one of the libraries in tensorrt/libraries.py
-            usual=False,
-            kept=".engine.onnx",
+            is_default=False,
+            source_suffix=".engine.onnx",
             sidecar_suffixes=(".engine.onnx", "-trt.pth"),
             precisions=("fp32", "fp16"),
         ),
@@ -111,7 +114,7 @@ TARGETS = {
             "posedeploy.convert.tflite.convert:convert",
             ("litert",),
             ("torch", "litert_torch", "ai_edge_litert"),
-            manifest_inside=True,
+            embeds_manifest=True,
         ),
     )
 }
@@ -161,7 +164,7 @@ def target_of(path: Path) -> Target:
         ArtifactError: no target has this suffix.
     """
     for target in TARGETS.values():
-        if target.kept and path.name.endswith(target.kept):
+        if target.source_suffix and path.name.endswith(target.source_suffix):
             raise ArtifactError(
                 f"{path}: kept to build the {target.suffix} file from again; name that file, or export to "
                 "a target that runs here"
@@ -177,7 +180,7 @@ def target_of(path: Path) -> Target:
 
 def is_model(path: Path) -> bool:
     """Whether a path is named like a target's file."""
-    kept = tuple(target.kept for target in TARGETS.values() if target.kept)
+    kept = tuple(target.source_suffix for target in TARGETS.values() if target.source_suffix)
     suffixes = tuple(target.suffix for target in TARGETS.values())
     return path.name.endswith(suffixes) and not path.name.endswith(kept)
 

@@ -121,8 +121,8 @@ class Family:
     input: str
     parameters: str
     gflop: str
-    code_licence: str
-    weights_licence: str
+    code_license: str
+    weights_license: str
     weights_page: str
     weights_url: str | None = None
     mesh: bool = False
@@ -141,8 +141,8 @@ FAMILIES = {
             input="256x456 BGR, any multiple of 8",
             parameters="4.1 M",
             gflop="15.3",
-            code_licence="Apache-2.0",
-            weights_licence="Apache-2.0",
+            code_license="Apache-2.0",
+            weights_license="Apache-2.0",
             weights_page="github.com/Daniil-Osokin/lightweight-human-pose-estimation.pytorch",
             weights_url=(
                 "https://download.01.org/opencv/openvino_training_extensions/models/human_pose_estimation/"
@@ -159,8 +159,8 @@ FAMILIES = {
             input="256x448 BGR, any multiple of 8",
             parameters="5.1 M",
             gflop="18.6",
-            code_licence="Apache-2.0",
-            weights_licence="Apache-2.0",
+            code_license="Apache-2.0",
+            weights_license="Apache-2.0",
             weights_page="github.com/Daniil-Osokin/lightweight-human-pose-estimation-3d-demo.pytorch",
         ),
         Family(
@@ -172,8 +172,8 @@ FAMILIES = {
             input="256x256 RGB, a person's box",
             parameters="3.5 M (LPSKI), 7.3 M (LPRES), 4.0 M (LPWO)",
             gflop="0.95 (LPSKI), 22.3 (LPRES), 10.6 (LPWO)",
-            code_licence="MIT",
-            weights_licence="not stated; trained on Human3.6M and MuCo, for research",
+            code_license="MIT",
+            weights_license="not stated; trained on Human3.6M and MuCo, for research",
             weights_page="github.com/SangbumChoi/MobileHumanPose",
         ),
         Family(
@@ -185,8 +185,8 @@ FAMILIES = {
             input="256x256 (COCO: 256x192) BGR, any multiple of 32",
             parameters="34.0 M (ResNet-50; ResNet-18 to 152)",
             gflop="14.5 (ResNet-50; ResNet-18 7.8, ResNet-152 33.9)",
-            code_licence="GPL-3.0 upstream; the code here is ours",
-            weights_licence="not stated; trained on MPII and Human3.6M, for research",
+            code_license="GPL-3.0 upstream; the code here is ours",
+            weights_license="not stated; trained on MPII and Human3.6M, for research",
             weights_page="github.com/xingyizhou/pytorch-pose-hg-3d",
         ),
         Family(
@@ -198,8 +198,8 @@ FAMILIES = {
             input="2D joints, and the mesh's triangles",
             parameters="76 M (the size of SMPL); the lifter alone 67 M",
             gflop="5.1 (the size of SMPL, as deployed); the lifter alone 0.13",
-            code_licence="MIT",
-            weights_licence="not stated; SMPL and MANO, which they give, are for non-commercial research",
+            code_license="MIT",
+            weights_license="not stated; SMPL and MANO, which they give, are for non-commercial research",
             weights_page="github.com/hongsukchoi/Pose2Mesh_RELEASE",
             mesh=True,
         ),
@@ -212,8 +212,8 @@ FAMILIES = {
             input="2D joints",
             parameters="7.7 M",
             gflop="0.30",
-            code_licence="MIT",
-            weights_licence="not stated; SMPL, which they give, is for non-commercial research",
+            code_license="MIT",
+            weights_license="not stated; SMPL, which they give, is for non-commercial research",
             weights_page="github.com/zczcwh/GTRS",
         ),
     )

@@ -171,7 +171,7 @@ def outdated(artifact: Path) -> list[str]:
     sidecar files, as its manifest records them, that nobody has changed since. There are none without a
     manifest, and links and folders are never among them."""
     try:
-        written = _by_name(artifact).beside
+        written = _by_name(artifact).sidecars
     except (ArtifactError, ManifestError):
         return []
     return [name for name, recorded in written.items() if _holds(artifact.parent / name, recorded)]
@@ -224,7 +224,7 @@ def _artifact(path: Path, document: Manifest, hashes: Mapping[str, str]) -> Arti
         hashes,
         document.provenance,
         document.details,
-        document.beside,
+        document.sidecars,
     )
 
 

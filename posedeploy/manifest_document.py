@@ -48,7 +48,7 @@ class Manifest:
     spec: ModelSpec
     provenance: Provenance
     details: Mapping[str, Any] = field(default_factory=dict)
-    beside: Mapping[str, str] = field(default_factory=dict)
+    sidecars: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def model_name(self) -> str:
@@ -76,7 +76,7 @@ def encode(artifact: Artifact) -> bytes:
         artifact.spec,
         artifact.provenance,
         artifact.details,
-        artifact.beside,
+        artifact.sidecars,
     )
     return seal(msgspec.to_builtins(document))
 
@@ -170,8 +170,8 @@ def _check_names(path: Path, document: Manifest) -> None:
     if not stem or Path(stem).name != stem or "\0" in stem:
         stem = ""
     files, sidecars = target.file_names(stem), target.sidecar_names(stem)
-    if not stem or document.files.keys() != set(files) or not document.beside.keys() <= set(sidecars):
-        named = [repr(name) for name in (*document.files, *document.beside)]
+    if not stem or document.files.keys() != set(files) or not document.sidecars.keys() <= set(sidecars):
+        named = [repr(name) for name in (*document.files, *document.sidecars)]
         writes = [name if stem else f"NAME{name}" for name in (*files, *sidecars)]
         raise ManifestError(
             f"{path}: it names {listed(named) or 'no file'}, and an export to {target.name} writes "

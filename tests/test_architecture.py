@@ -50,6 +50,7 @@ SHARED = BASE | {
     "user_folders",
     "zip_files",
     "npy_files",
+    "devices",
     "file_states",
     "artifact_files",
 }
@@ -58,7 +59,8 @@ MAY_IMPORT = {
     "limits": set(),
     "printable": set(),
     "errors": {"printable"},
-    "types": {"errors", "file_states"},
+    "types": {"devices", "errors", "file_states", "types"},
+    "devices": {"errors"},
     "file_states": set(),
     "artifact_files": SHARED,
     "plugins": SHARED,

@@ -340,7 +340,7 @@ FOREIGN = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize("field", ["files", "beside"])
+@pytest.mark.parametrize("field", ["files", "sidecars"])
 @pytest.mark.parametrize("name", FOREIGN)
 def test_a_manifest_that_names_other_files_than_an_export_writes_is_refused(
     artifact: Artifact, name: str, field: str
@@ -528,7 +528,7 @@ def test_no_other_file_is_removed_whatever_a_manifest_names(
 ) -> None:
     kept = engine.path.parent / name.rstrip("/")
     kept.write_bytes(b"theirs")
-    _edit(engine, beside={**engine.beside, name: files.sha256(kept)})
+    _edit(engine, sidecars={**engine.sidecars, name: files.sha256(kept)})
     assert manifest.outdated(engine.path) == []
     with pytest.raises(
         ManifestError, match=r"and an export to tensorrt writes net\.engine, net\.engine\.onnx, net-"

@@ -97,7 +97,7 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("names", nargs="*", help="beginnings of the networks' names; all if not given")
-    usual = [target.name for target in TARGETS.values() if target.usual]
+    usual = [target.name for target in TARGETS.values() if target.is_default]
     parser.add_argument("--to", nargs="+", default=usual, choices=list(TARGETS))
     given = parser.parse_args()
     torch.manual_seed(0)

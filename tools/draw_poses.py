@@ -34,8 +34,10 @@ def poses_of(document: dict[str, Any], image: int) -> Poses:
     if people and people[0].get("keypoints_3d"):
         places = np.array([person["keypoints_3d"] for person in people]).reshape(len(people), -1, 3)
         joints = np.concatenate([places, scores], axis=2)
-    from_root = document.get("origin") == "root"
-    return Poses(keypoints, np.array([person["score"] for person in people]), joints, from_root=from_root)
+    root_relative = document.get("origin") == "root"
+    return Poses(
+        keypoints, np.array([person["score"] for person in people]), joints, root_relative=root_relative
+    )
 
 
 def picture_of(document: dict[str, Any]) -> Array:

@@ -204,7 +204,7 @@ def rows_of(name: str, model: Model, folder: Path, targets: Sequence[str]) -> li
             except (PoseDeployError, RuntimeError) as error:
                 row.failure = f"FAILED: {first_line(error)}"
                 return
-            row.load_s = candidate.load_s + candidate.first_s
+            row.load_s = candidate.load_s + candidate.first_run_s
             row.graph = candidate.runner.runtime_info.details.get("CUDA graph", "")
             judge(row, parity, trained=model.source is None)
             candidates.append(candidate)

@@ -34,7 +34,7 @@ WIDE = 0.10
 class Latency:
     """The raw times of one candidate, in seconds, and what it took to get it going.
 
-    load_s: from the file to a runner. first_s: the first inference. memory_bytes: growth of the process's
+    load_s: from the file to a runner. first_run_s: the first inference. memory_bytes: growth of the process's
     resident memory over both. times_s: one per timed inference; with the ``throughput`` hint, one per block
     of ``BLOCK`` inferences in flight together, divided by their number. input_specs, output_specs: the
     tensors as the model file has them.
@@ -46,7 +46,7 @@ class Latency:
     batch: int
     file_bytes: int | None
     load_s: float
-    first_s: float
+    first_run_s: float
     memory_bytes: int
     times_s: tuple[float, ...] = field(repr=False)
     load_average: float = 0.0
@@ -62,7 +62,7 @@ class Latency:
     @property
     def first_run_ms(self) -> float:
         """The time of the first inference, in which a runtime may still set itself up."""
-        return 1e3 * self.first_s
+        return 1e3 * self.first_run_s
 
     @property
     def median_ms(self) -> float:
@@ -129,7 +129,7 @@ class Candidate:
     batch: int
     file_bytes: int | None
     load_s: float
-    first_s: float
+    first_run_s: float
     memory_bytes: int
     baseline: Candidate | None = None
     input_specs: tuple[TensorSpec, ...] = ()
@@ -154,7 +154,7 @@ def load(
         tensors = inputs(runner)
         start = perf_counter()
         runner.run(tensors)
-        first_s = perf_counter() - start
+        first_run_s = perf_counter() - start
         on_error.pop_all()
     batch = next((array.shape[0] for array in tensors.values() if array.ndim), 1)
     grown = max(0, process.memory_info().rss - before)
@@ -165,7 +165,7 @@ def load(
         batch,
         file_bytes,
         load_s,
-        first_s,
+        first_run_s,
         grown,
         input_specs=runner.inputs,
         output_specs=runner.outputs,
@@ -231,7 +231,7 @@ def _result(candidate: Candidate, times: list[float], hint: Hint, medians: dict[
         candidate.batch,
         candidate.file_bytes,
         candidate.load_s,
-        candidate.first_s,
+        candidate.first_run_s,
         candidate.memory_bytes,
         tuple(times),
         psutil.getloadavg()[0],

@@ -176,11 +176,11 @@ def _described(container: Container, choice: Choice) -> Weights:
     return Weights(
         key=choice.label,
         prefix=printable(view.prefix),
-        unwrapped=view.unwrapped,
+        wrappers=view.unwrapped,
         module=printable(module[:MAX_NAME]) if module else None,
-        inside=container.around,
-        others=choice.others,
-        beside=_few((*choice.weights.beside, *view.left_out)),
+        archives=container.around,
+        alternatives=choice.others,
+        unused_keys=_few((*choice.weights.beside, *view.left_out)),
     )
 
 

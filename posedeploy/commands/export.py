@@ -150,7 +150,7 @@ def export_sample(folder: Path) -> list[Artifact]:
     say(f"there are no artifacts in {folder} yet, so the sample is exported first")
     say(SAMPLE_REMARK)
     usable = [
-        name for name, row in TARGETS.items() if row.usual and all(map(plugins.version_of, row.packages))
+        name for name, row in TARGETS.items() if row.is_default and all(map(plugins.version_of, row.packages))
     ]
     return export_to(
         open_model(None, ModelArgs()), usable or list(TARGETS), folder, "sample", ExportOptions()

@@ -39,7 +39,7 @@ def _facts(family: Family) -> Table:
         "input": family.input,
         "parameters": family.parameters,
         "GFLOP": family.gflop,
-        "license": f"code {family.code_licence}, weights {family.weights_licence}",
+        "license": f"code {family.code_license}, weights {family.weights_license}",
         "weights": fetch,
     }.items():
         shown.add_row(name, value)

@@ -31,4 +31,4 @@ def run(family: str, folder: Path, url: str | None, sha256: str | None) -> None:
     out.print(f"{fetched.path} {state}, SHA-256 {fetched.sha256}", markup=False, soft_wrap=True)
     if fetched.verified_by == "nothing":
         out.print(UNVERIFIED, markup=False, soft_wrap=True)
-    out.print(f"weights license: {row.weights_licence}", markup=False)
+    out.print(f"weights license: {row.weights_license}", markup=False)

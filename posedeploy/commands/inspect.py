@@ -71,12 +71,12 @@ def _weights(weights: Weights) -> dict[str, str]:
     """Where in the checkpoint the weights are; the first two lines always, the others where there is more."""
     taken_off = [weights.prefix] if weights.prefix else []
     facts = {
-        "wrapped in": "nothing" if weights.key == "." else weights.key,
-        "beside": listed(weights.beside) or "nothing",
-        "prefix": ", ".join([*taken_off, *weights.unwrapped]),
+        "weights key": "top level" if weights.key == "." else weights.key,
+        "unused keys": listed(weights.unused_keys) or "none",
+        "prefix": ", ".join([*taken_off, *weights.wrappers]),
         "whole module": f"{weights.module}, read without running its code" if weights.module else "",
-        "inside": ", in ".join(reversed(weights.inside)),
-        "other weights": listed(weights.others),
+        "archive": ", in ".join(reversed(weights.archives)),
+        "alternatives": listed(weights.alternatives),
     }
     return {name: fact for name, fact in facts.items() if fact}
 

@@ -70,10 +70,10 @@ def _reported(model: Model) -> Model:
     assert found is not None, "a checkpoint was read"
     if found.module is not None:
         say(f"{model.source}: a whole module ({found.module}); its weights were taken out, no code was run")
-    if found.others:
+    if found.alternatives:
         say(
             f"{model.source}: using the weights {found.key}; --weights chooses others: "
-            f"{', '.join(found.others)}"
+            f"{', '.join(found.alternatives)}"
         )
     return model
 

@@ -110,9 +110,9 @@ def _export(
             files={name: hashes.pop(name) for name in sorted(belonging)},
             provenance=_provenance(model, target, packages, options),
             details=details,
-            beside=hashes,
+            sidecars=hashes,
         )
-        if target.manifest_inside:
+        if target.embeds_manifest:
             artifact = manifest.write_inside(artifact, stage)
         manifest.write(artifact, stage)
     return artifact

@@ -41,7 +41,7 @@ def decode(outputs: Tensors, spec: ModelSpec, placed: PlacedJoints, camera: Came
         scores=scores.mean(axis=1),
         keypoints_3d=np.concatenate([positions, scores[..., None]], axis=2),
         vertices=1000.0 * _output(outputs, spec, MESH_ROLE, people) if MESH_ROLE in spec.roles else None,
-        from_root=True,
+        root_relative=True,
     )
 
 

@@ -101,7 +101,7 @@ def decode(outputs: Tensors, spec: ModelSpec, placement: Placement, camera: Came
         return poses
     relative = relative_pose(cells, depths[0], spec.keypoint_names)
     positions = np.concatenate([_in_mm(relative, spec.keypoint_names), scores], axis=1)
-    return replace(poses, keypoints_3d=positions[None], from_root=True)
+    return replace(poses, keypoints_3d=positions[None], root_relative=True)
 
 
 def peaks(maps: Array) -> Array:

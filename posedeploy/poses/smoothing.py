@@ -45,7 +45,7 @@ class Smoother:
         self._now = {}
         if poses.keypoints_3d is None:
             return self._smooth_2d(poses, before)
-        if poses.from_root:
+        if poses.root_relative:
             return self._smooth_from_root(self._smooth_2d(poses, before), before)
         return self._smooth_3d(poses, before)
 

@@ -164,7 +164,7 @@ def joined(found: Sequence[Poses]) -> Poses:
         np.concatenate([poses.scores for poses in found]),
         _together([poses.keypoints_3d for poses in found]),
         vertices=_together([poses.vertices for poses in found]),
-        from_root=found[0].from_root,
+        root_relative=found[0].root_relative,
     )
 
 

@@ -40,7 +40,7 @@ class Painter:
 
     def __call__(self, image: Array, poses: Poses) -> Array:
         """A new (H, W, 3) uint8 BGR picture."""
-        if poses.from_root:
+        if poses.root_relative:
             cameras = cameras_of(poses)
             image = self._with_meshes(image, poses, cameras)
             poses = placed(poses, cameras, (image.shape[1], image.shape[0]))

@@ -158,7 +158,7 @@ class Document:
         self._images.append(_encoded(image))
         self._meshes |= bool(meshes)
         if len(poses) and poses.keypoints_3d is not None:
-            self._origin = "root" if poses.from_root else self._placed
+            self._origin = "root" if poses.root_relative else self._placed
         present = set() if poses.ids is None else set(poses.ids.tolist())
         for candidate in self._unnamed.keys() - present:  # no id is given to whoever is missed before
             del self._unnamed[candidate]

@@ -48,7 +48,7 @@ def rebuild(artifact: Artifact, options: TensorRtOptions, on_progress: OnProgres
             artifact,
             files={path.name: files.sha256(path)},
             details=to_details(built),
-            beside={name: artifact.beside[name] for name in sidecars if name in artifact.beside},
+            sidecars={name: artifact.sidecars[name] for name in sidecars if name in artifact.sidecars},
             provenance=_updated_provenance(artifact, options),
         )
         manifest.write(rebuilt, stage)

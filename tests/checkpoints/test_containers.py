@@ -88,7 +88,7 @@ def test_the_one_checkpoint_in_an_archive_or_folder_is_read(tmp_path: Path, plai
     checkpoint = read(tmp_path / "packed.pth")
     assert checkpoint.tensors.keys() == WEIGHTS.keys()
     assert all(torch.equal(checkpoint.tensors[name], WEIGHTS[name]) for name in WEIGHTS)
-    assert around in " ".join(checkpoint.weights.inside)
+    assert around in " ".join(checkpoint.weights.archives)
 
 
 def _several(folder: Path) -> None:

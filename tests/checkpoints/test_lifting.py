@@ -65,7 +65,11 @@ def test_a_mesh_saved_module_by_module_is_kept(tmp_path: Path, separator: str) -
     model = open_checkpoint(tmp_path / "a.pth")
     assert model.spec.variant == "human36, 20 vertices"
     assert model.weights is not None
-    assert (model.weights.key, model.weights.beside, model.weights.others) == ("model", ("epoch",), ())
+    assert (model.weights.key, model.weights.unused_keys, model.weights.alternatives) == (
+        "model",
+        ("epoch",),
+        (),
+    )
 
 
 @pytest.mark.parametrize("name", NETWORKS)

@@ -77,7 +77,7 @@ def test_a_module_in_a_dictionary_beside_an_object_that_holds_another(tmp_path: 
     vanished(content, tmp_path / "a.pth")
     checkpoint = read(tmp_path / "a.pth")
     assert checkpoint.weights.key == "model"
-    assert checkpoint.weights.beside == ("epoch", "ema")
+    assert checkpoint.weights.unused_keys == ("epoch", "ema")
     assert len(checkpoint.tensors) == len(Outer().state_dict())
 
 
@@ -114,7 +114,7 @@ def test_objects_of_packages_that_are_not_installed_are_looked_into(
     checkpoint = read(tmp_path / "a.pth")
     assert checkpoint.tensors.keys() == weights.keys()
     assert checkpoint.weights.key == "state_dict"
-    assert checkpoint.weights.beside == ("hyper_parameters",)
+    assert checkpoint.weights.unused_keys == ("hyper_parameters",)
 
 
 def test_modules_that_hold_one_another_twice_do_not_take_forever(

@@ -74,7 +74,7 @@ def test_weights_are_unwrapped_and_what_lies_beside_them_is_named(tmp_path: Path
     checkpoint = read(tmp_path / "a.pth")
     assert _same(checkpoint.tensors)
     assert checkpoint.weights.key == key
-    assert checkpoint.weights.beside == ("epoch", "optimizer")
+    assert checkpoint.weights.unused_keys == ("epoch", "optimizer")
 
 
 def test_the_prefix_of_data_parallel_is_stripped(tmp_path: Path) -> None:
@@ -136,7 +136,7 @@ def test_weights_are_read_whatever_lies_beside_them(
     write({"state_dict": OrderedDict(WEIGHTS), "beside": BESIDE[what]}, tmp_path / "a.pth")
     checkpoint = read(tmp_path / "a.pth", "state_dict")
     assert _same(checkpoint.tensors)
-    assert checkpoint.weights.beside == ("beside",)
+    assert checkpoint.weights.unused_keys == ("beside",)
 
 
 def test_arrays_of_numpy_are_weights_too(tmp_path: Path) -> None:
@@ -220,7 +220,7 @@ def test_an_entry_that_is_no_tensor_does_not_matter(tmp_path: Path) -> None:
     torch.save({**WEIGHTS, "epoch": 3}, tmp_path / "a.pth")
     checkpoint = read(tmp_path / "a.pth")
     assert _same(checkpoint.tensors)
-    assert checkpoint.weights.beside == ("epoch",)
+    assert checkpoint.weights.unused_keys == ("epoch",)
 
 
 def test_the_content_of_a_file_is_had_whatever_it_is(tmp_path: Path) -> None:

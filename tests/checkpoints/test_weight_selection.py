@@ -132,7 +132,7 @@ def test_only_averages_are_taken_where_there_is_nothing_else(tmp_path: Path) -> 
 def test_others_that_fit_are_named_and_can_be_chosen(
     tmp_path: Path, content: Any, key: str, others: tuple[str, ...]
 ) -> None:
-    assert _read(tmp_path, content).weights.others == others
+    assert _read(tmp_path, content).weights.alternatives == others
     chosen = _read(tmp_path, content, key)
     assert chosen.weights.key == key
     assert torch.equal(chosen.tensors["head.weight"], OTHERS["head.weight"])
@@ -150,12 +150,12 @@ def test_what_lies_beside_and_what_was_left_out_is_named(tmp_path: Path) -> None
     content = {"epoch": 3, "state_dict": _named("model.") | {"loss.scale": torch.ones(1)}, "args": {}}
     weights = _read(tmp_path, content).weights
     assert weights.prefix == "model."
-    assert weights.beside == ("epoch", "args", "loss.scale")
+    assert weights.unused_keys == ("epoch", "args", "loss.scale")
 
 
 def test_names_that_would_break_a_line_are_escaped(tmp_path: Path) -> None:
     torch.save({"a\nb": torch.ones(1), "\x1b[31m": 3}, tmp_path / "a.pth")
-    assert read(tmp_path / "a.pth").weights.beside == ("\\x1b[31m",)
+    assert read(tmp_path / "a.pth").weights.unused_keys == ("\\x1b[31m",)
 
 
 def test_many_small_sets_do_not_take_forever(tmp_path: Path) -> None:
@@ -187,7 +187,7 @@ def test_a_complete_network_is_preferred_to_a_part_of_it(
     torch.save(content, tmp_path / "a.pth")
     checkpoint = read(tmp_path / "a.pth", None, _recognized, lambda shapes: _misfit(shapes) == 0)
     assert checkpoint.tensors.keys() == names.keys()
-    assert (checkpoint.weights.key, checkpoint.weights.others) == (key, others)
+    assert (checkpoint.weights.key, checkpoint.weights.alternatives) == (key, others)
 
 
 def test_the_state_of_an_optimizer_is_not_weights(tmp_path: Path) -> None:

@@ -18,7 +18,7 @@ def test_every_family_is_shown(done: Invoke, columns: int) -> None:
     for family in FAMILIES.values():
         assert family.name in result.stdout
         assert family.weights_page in result.stdout
-        licenses = f"code {family.code_licence}, weights {family.weights_licence}"
+        licenses = f"code {family.code_license}, weights {family.weights_license}"
         facts = (family.task, family.joints, family.input, family.parameters, family.gflop, licenses)
         for fact in facts:
             assert fact in words(result.stdout)

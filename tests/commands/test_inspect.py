@@ -15,7 +15,7 @@ def test_a_checkpoint(done: Invoke, tmp_path: Path) -> None:
     shown = words(result.stdout)
     for said in (
         "human.pth family lightweight-openpose-2d variant ",
-        "wrapped in state_dict",
+        "weights key state_dict",
         "image BGR, (value - 128) / 256 ",
         "keypoints 18: nose neck r_sho",
         "input data float32 batch x 3 x height x width NCHW",

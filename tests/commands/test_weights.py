@@ -33,10 +33,10 @@ def both(tmp_path: Path) -> Path:
 def test_the_plain_weights_are_used_and_the_others_are_named(both: Path, done: Invoke) -> None:
     result = done("inspect", both, "--json", "i.json")
     facts = json.loads(Path("i.json").read_text())["facts"]
-    assert facts["wrapped in"] == "model"
+    assert facts["weights key"] == "model"
     assert facts["prefix"] == "_orig_mod."
-    assert facts["beside"] == "epoch, model_ema"
-    assert facts["other weights"] == "model_ema"
+    assert facts["unused keys"] == "epoch, model_ema"
+    assert facts["alternatives"] == "model_ema"
     assert "été 1.CKPT: using the weights model; --weights chooses others: model_ema" in words(result.stderr)
 
 
@@ -45,9 +45,9 @@ def test_weights_chooses_and_parity_finds_the_same_again(
 ) -> None:
     done("export", both, *SMALL, "--weights", "model_ema")
     made = json.loads(Path("out/été 1.torchscript.posedeploy.json").read_text())["provenance"]["weights"]
-    assert (made["key"], made["prefix"], made["beside"]) == ("model_ema", "module.", ["epoch", "model"])
+    assert (made["key"], made["prefix"], made["unused_keys"]) == ("model_ema", "module.", ["epoch", "model"])
     shown = done("inspect", "out/été 1.torchscript").stdout
-    assert "wrapped in      model_ema" in shown
+    assert "weights key       model_ema" in shown
     assert "same as PyTorch" in done("parity", "out/été 1.torchscript").stdout
     assert "--weights x: out/été 1.torchscript is a model file, whose weights were chosen" in refused(
         "inspect", "out/été 1.torchscript", "--weights", "x"

@@ -102,11 +102,11 @@ WRAPPED = ExportOptions(tensorrt=TensorRtOptions(wrap="torch2trt"))
 
 def test_what_was_wrapped_before_goes_with_its_engine(tiny: Model, tmp_path: Path) -> None:
     before = build_engine(tiny, tmp_path, WRAPPED)
-    assert before.beside.keys() == {"tiny.engine.onnx", "tiny-trt.pth"}
+    assert before.sidecars.keys() == {"tiny.engine.onnx", "tiny-trt.pth"}
     assert manifest.read(before.path) == before
     (tmp_path / "theirs-trt.pth").write_bytes(b"theirs")
     after = build_engine(tiny, tmp_path)
-    assert after.beside.keys() == {"tiny.engine.onnx"}
+    assert after.sidecars.keys() == {"tiny.engine.onnx"}
     assert _names(tmp_path) == {
         "tiny.engine",
         "tiny.engine.onnx",

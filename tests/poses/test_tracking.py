@@ -137,7 +137,7 @@ def test_in_3d_from_the_root_on_every_joint_is_smoothed_and_the_root_stays() -> 
     for joints in frames:
         vertices = joints[1:3] * 1.1
         poses = people((0, 0), keypoints_3d=np.pad(joints, ((0, 0), (0, 1)), constant_values=0.5)[None])
-        tracked = tracker.update(replace(poses, vertices=vertices[None], from_root=True))
+        tracked = tracker.update(replace(poses, vertices=vertices[None], root_relative=True))
         smooth = [
             [step(value) for step, value in zip(own, point, strict=True)]
             for own, point in zip(filters, [*joints, *vertices], strict=True)
@@ -169,7 +169,7 @@ def test_people_from_their_roots_who_vanish_and_come_back(vertices: bool) -> Non
         people((0, 0)),
         keypoints_3d=joints,
         vertices=joints[..., :3] / 1000 if vertices else None,
-        from_root=True,
+        root_relative=True,
     )
     nobody = Poses(np.zeros((0, 5, 3)), np.zeros(0), np.zeros((0, 5, 4)))
     tracker = Tracker(SIGMAS)
@@ -298,16 +298,16 @@ def test_a_keypoint_that_is_missed_for_a_moment_keeps_its_filter() -> None:
         np.testing.assert_allclose(found[:2], expected)
 
 
-@pytest.mark.parametrize("from_root", [False, True])
-def test_in_3d_who_comes_back_is_smoothed_on(from_root: bool) -> None:
+@pytest.mark.parametrize("root_relative", [False, True])
+def test_in_3d_who_comes_back_is_smoothed_on(root_relative: bool) -> None:
     joints = np.concatenate([np.random.default_rng(7).normal(0, 300, (1, 5, 3)), np.ones((1, 5, 1))], axis=2)
     tracker = patient()
     for number in range(4):
         moved = joints + np.array([10 * number, 0, 0, 0])
-        tracker.update(replace(people((0, 0)), keypoints_3d=moved, from_root=from_root), number / 30)
+        tracker.update(replace(people((0, 0)), keypoints_3d=moved, root_relative=root_relative), number / 30)
     tracker.update(Poses(np.zeros((0, 5, 3)), np.zeros(0), np.zeros((0, 5, 4))), 0.15)
     away = joints + np.array([200, 0, 0, 0])
-    back = tracker.update(replace(people((0, 0)), keypoints_3d=away, from_root=from_root), 0.2)
+    back = tracker.update(replace(people((0, 0)), keypoints_3d=away, root_relative=root_relative), 0.2)
     assert back.ids.tolist() == [0]
     shift = (back.keypoints_3d - joints)[0, :, 0]
     assert (shift > 40).all() and (shift < 199).all(), "between where they were and where they are"

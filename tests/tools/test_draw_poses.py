@@ -42,6 +42,6 @@ def test_people_of_one_image_are_drawn_on_a_blank_ground() -> None:
 
 def test_lifted_people_are_drawn_beside_it_too() -> None:
     poses = poses_of(document(positions=True), 1)
-    assert (len(poses), poses.from_root) == (1, True)
+    assert (len(poses), poses.root_relative) == (1, True)
     assert (poses.keypoints[0, 3] == -1).all() and poses.keypoints[0, 4, 2] == 0.5
     assert picture_of(document(positions=True)).shape == (200, 480, 3)

@@ -1,0 +1,45 @@
+"""The options of a runtime, and what the runtime reports that it uses."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Literal, TypeAlias
+
+from posedeploy.devices import normalize_device
+
+Precision: TypeAlias = Literal["fp32", "tf32", "fp16", "bf16", "auto"]
+Hint: TypeAlias = Literal["latency", "throughput"]
+
+
+@dataclass(frozen=True)
+class RunOptions:
+    """How to run an artifact.
+
+    device: one of ``devices.DEVICES``, in any case. threads: None for one per physical core of this process.
+    cuda_graphs: on a GPU, replay networks of fixed shapes as one CUDA graph.
+    """
+
+    device: str = "cpu"
+    precision: Precision = "fp32"
+    threads: int | None = None
+    hint: Hint = "latency"
+    cuda_graphs: bool = True
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "device", normalize_device(self.device))
+
+
+@dataclass(frozen=True)
+class RuntimeInfo:
+    """What a runtime uses, as read back from it.
+
+    device: the runtime's own name. threads: None for a device other than the CPU.
+    """
+
+    runtime: str
+    version: str
+    device: str
+    precision: str
+    threads: int | None
+    details: Mapping[str, str] = field(default_factory=dict)
