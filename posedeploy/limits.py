@@ -66,8 +66,10 @@ MAX_DIGITS = 2_500
 """Characters of a number that is written as text."""
 MAX_KEY_PARTS = 64
 """Strings in a tuple that is the key of a dictionary or the member of a set."""
-MAX_KEY_INTEGER = 1 << 63
-"""Larger integers can be chosen so that their hashes collide."""
+MAX_KEY_INTEGER = 1 << 20
+"""Larger integers can be chosen so that a dictionary probes as many entries for each as it holds."""
+MAX_PATH_CHARACTERS = 1_024
+"""Of the names from the top of a checkpoint to a tensor or container; names of weights have about 100."""
 MAX_DIMENSIONS = 32
 MAX_NESTED_FILES = 2
 """Files inside bytes of a pickle inside such bytes."""

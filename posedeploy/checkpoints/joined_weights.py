@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from posedeploy.checkpoints.prefixes import is_averaged
+from posedeploy.limits import MAX_PATH_CHARACTERS
 
 MAX_JOINED = 2_000_000
 """Entries that are visited in all; real files have a few thousand."""
@@ -47,12 +48,12 @@ class Joiner:
             inner = self._parts(holder)
             self._visited += len(inner)
             for name, child in inner.items():
-                if self._is_weight(child):
+                if self._is_weight(child) and len(name) < MAX_PATH_CHARACTERS:
                     yield id(holder), prefix + name, child
             nodes.extend(
                 (f"{prefix}{name}.", child, depth + 1)
                 for name, child in reversed(inner.items())
-                if not self._is_weight(child)
+                if not self._is_weight(child) and len(prefix) + len(name) < MAX_PATH_CHARACTERS
             )
 
     def _parts(self, holder: Any) -> dict[str, Any]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from posedeploy.limits import MAX_MODULES
+from posedeploy.limits import MAX_MODULES, MAX_PATH_CHARACTERS
 from posedeploy.pickles.arrays import ArrayRecord
 from posedeploy.pickles.tensors import TensorRecord
 from posedeploy.pickles.values import StandIn, Unreadable
@@ -31,7 +31,9 @@ def state_dict_of(module: StandIn) -> dict[str, Any]:
         if depth < MAX_DEPTH:
             entries = _entries(_attributes(inner).get("_modules"))
             left += [
-                (f"{prefix}{name}.", each, depth + 1) for name, each in reversed(entries) if is_module(each)
+                (f"{prefix}{name}.", each, depth + 1)
+                for name, each in reversed(entries)
+                if is_module(each) and len(prefix) + len(name) < MAX_PATH_CHARACTERS
             ]
     return found
 
@@ -42,7 +44,8 @@ def _collect(module: StandIn, prefix: str, found: dict[str, Any]) -> None:
     passing = passing if isinstance(passing, set | list) else set()
     for group in ("_parameters", "_buffers"):
         for name, value in _entries(attributes.get(group)):
-            if isinstance(value, WEIGHTS) and not (group == "_buffers" and name in passing):
+            is_persistent = not (group == "_buffers" and name in passing)
+            if isinstance(value, WEIGHTS) and is_persistent and len(name) < MAX_PATH_CHARACTERS:
                 found[prefix + name] = value
 
 

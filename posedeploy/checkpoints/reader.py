@@ -198,7 +198,9 @@ def _without_weights(path: Path, content: Any) -> str:
             f"engine unwrap {path}"
         )
     if isinstance(content, dict):
-        keys = listed([str(key) for key in content if isinstance(key, str)]) or "none"
+        if not content:
+            return f"{path}: no weights found; it holds an empty dictionary"
+        keys = listed([str(key) for key in content if isinstance(key, str)]) or "no text"
         return f"{path}: no weights found; its keys are {keys}, and none of them holds tensors by name"
     kind = content.kind if isinstance(content, StandIn) else type(content).__name__.removesuffix("Record")
-    return f"{path}: it holds a {printable(kind)}, not a dictionary of weights"
+    return f"{path}: not a dictionary of weights; its content is of type {printable(kind)}"

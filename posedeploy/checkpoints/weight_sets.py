@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any
 
 import torch
@@ -12,13 +13,14 @@ import torch
 from posedeploy.checkpoints.joined_weights import Joiner
 from posedeploy.checkpoints.pickled_modules import WEIGHTS, children_of, is_module, state_dict_of, string_keys
 from posedeploy.checkpoints.prefixes import is_averaged
+from posedeploy.limits import MAX_PATH_CHARACTERS
 from posedeploy.pickles.values import StandIn
 
 USUAL_KEYS = ("state_dict", "model_state_dict", "network", "model", "net", "weights", "params", "model_state")
 """The keys under which training scripts save the weights, those that the published loaders read first."""
 OPTIMIZER_KEYS = {"state", "param_groups"}
 MAX_LISTED = 1_000
-MAX_NODES = 500_000
+MAX_NODES = 200_000
 MAX_DEPTH = 32
 MAX_SETS = 200
 
@@ -88,14 +90,15 @@ def _walk(content: Any) -> Iterator[WeightSet]:
             continue
         seen.add(id(node))
         if is_module(node):
-            yield WeightSet(key, state_dict_of(node), way, node.kind)
+            if tensors := state_dict_of(node):
+                yield WeightSet(key, tensors, way, node.kind)
             continue
         children = _children(node)
         yield from _sets_in(key, node, children, way, joiner)
         nodes.extend(
             (_path(key, name), child, Step(key, children, name, way))
-            for name, child in children.items()
-            if isinstance(child, dict | list | tuple | StandIn)
+            for name, child in islice(children.items(), MAX_NODES - len(nodes))
+            if isinstance(child, dict | list | tuple | StandIn) and len(key) + len(name) < MAX_PATH_CHARACTERS
         )
 
 

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from posedeploy.limits import MAX_DIMENSIONS
-from posedeploy.pickles.meter import check
+from posedeploy.pickles.meter import Meter, check
 from posedeploy.pickles.values import Unreadable
 from posedeploy.types import Array
 
@@ -29,7 +29,7 @@ class TypeRecord:
         self.name = name
         self.order = order
 
-    def restore(self, state: Any) -> None:
+    def restore(self, state: Any, meter: Meter) -> None:
         """Set the byte order, as the type's state has it; a state with fields makes it unusable."""
         if (
             not isinstance(state, tuple)
@@ -67,11 +67,11 @@ class ArrayRecord:
         """The array's shape; () where there is none."""
         return self.value.shape
 
-    def restore(self, state: Any) -> None:
+    def restore(self, state: Any, meter: Meter) -> None:
         """Fill it from (version, shape, type, is_fortran, data), or the same without a version."""
         try:
             shape, kind, fortran, data = state[-4:]
-            self.value = array_of(data, kind, shape, "F" if fortran else "C")
+            self.value = array_of(meter, data, kind, shape, "F" if fortran else "C")
         except (TypeError, ValueError) as error:
             self.value = Unreadable(f"an array that cannot be rebuilt ({error})")
 
@@ -87,19 +87,19 @@ def empty_array(*_: Any) -> ArrayRecord:
     return ArrayRecord()
 
 
-def array_from_buffer(data: Any, kind: Any, shape: Any, order: Any) -> ArrayRecord:
+def array_from_buffer(meter: Meter, data: Any, kind: Any, shape: Any, order: Any) -> ArrayRecord:
     """``numpy.core.numeric._frombuffer``."""
     record = ArrayRecord()
-    record.value = array_of(data, kind, shape, "F" if order == "F" else "C")
+    record.value = array_of(meter, data, kind, shape, "F" if order == "F" else "C")
     return record
 
 
-def scalar_of(kind: Any, data: Any = None) -> Any:
+def scalar_of(meter: Meter, kind: Any, data: Any = None) -> Any:
     """``numpy.core.multiarray.scalar`` as a plain number."""
-    return array_of(data, kind, (), "C").item()
+    return array_of(meter, data, kind, (), "C").item()
 
 
-def array_of(data: Any, kind: Any, shape: Any, order: Any) -> Array:
+def array_of(meter: Meter, data: Any, kind: Any, shape: Any, order: Any) -> Array:
     """An array over bytes, which stay as they are.
 
     Raises:
@@ -109,6 +109,7 @@ def array_of(data: Any, kind: Any, shape: Any, order: Any) -> Array:
         raise ValueError("it has no element type")
     dtype, lengths = kind.dtype(), shape_of(shape)
     if isinstance(data, str):
+        meter.take(len(data), "arrays of a pickle")
         data = data.encode("latin1")  # how Python 3 reads what Python 2 wrote
     if not isinstance(data, bytes | bytearray):
         raise ValueError(f"its content is of type {type(data).__name__}, not bytes")

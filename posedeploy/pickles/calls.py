@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from posedeploy.pickles import arrays, legacy, tensors
-from posedeploy.pickles.machine import ENTRY_BYTES, Machine, hashable
+from posedeploy.pickles.machine import ENTRY_BYTES, Machine
 from posedeploy.pickles.values import Global, StandIn
 
 ENCODINGS = {
@@ -29,7 +29,7 @@ def _mapping(machine: Machine, content: Any = ()) -> dict[Any, Any]:
     """``collections.OrderedDict`` and ``Counter``: from a dictionary, or from pairs."""
     pairs = content.items() if isinstance(content, dict) else content
     machine.meter.take(ENTRY_BYTES * len(pairs), "entries of dictionaries")
-    return {hashable(key): value for key, value in pairs}
+    return {machine.hashable(key): value for key, value in pairs}
 
 
 def _default_mapping(machine: Machine, *_: Any) -> dict[Any, Any]:
@@ -45,11 +45,11 @@ def _items(machine: Machine, content: Any) -> list[Any]:
 
 
 def _set(machine: Machine, content: Any = ()) -> set[Any]:
-    return set(map(hashable, _items(machine, content)))
+    return set(map(machine.hashable, _items(machine, content)))
 
 
 def _frozenset(machine: Machine, content: Any = ()) -> frozenset[Any]:
-    return frozenset(map(hashable, _items(machine, content)))
+    return frozenset(map(machine.hashable, _items(machine, content)))
 
 
 def _list(machine: Machine, content: Any = ()) -> list[Any]:
@@ -119,8 +119,8 @@ _UTILS: dict[str, Callable[..., Any]] = {
 }
 _NUMPY: dict[tuple[str, str], Callable[..., Any]] = {
     ("multiarray", "_reconstruct"): _on(arrays.empty_array),
-    ("multiarray", "scalar"): _on(arrays.scalar_of),
-    ("numeric", "_frombuffer"): _on(arrays.array_from_buffer),
+    ("multiarray", "scalar"): _metered(arrays.scalar_of),
+    ("numeric", "_frombuffer"): _metered(arrays.array_from_buffer),
 }
 _BUILT_IN: dict[str, Callable[..., Any]] = {
     "set": _set,

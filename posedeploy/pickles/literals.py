@@ -91,6 +91,6 @@ def text(length_size: int) -> Handler:
 
 def text_line(machine: Machine) -> None:
     line = machine.take_line()
-    machine.meter.take(3 * len(line), "text of a pickle")
+    machine.meter.take(7 * len(line), "text of a pickle")
     text = line.decode("raw-unicode-escape")
     machine.stack.append(text.encode("utf-8", "backslashreplace").decode())

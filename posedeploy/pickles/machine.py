@@ -12,7 +12,7 @@ from posedeploy.pickles.values import Global, PickleError, StandIn, Unreadable
 
 Calls = Mapping[tuple[str, str], Callable[..., Any]]
 """What the globals mean that have a meaning, by module and name; each takes the machine and the arguments."""
-SIMPLE = (str, bytes, float, bool, type(None))
+SIMPLE = (str, bytes, bool, type(None))
 SALTED = (str, bytes)
 """Types whose hashes differ from one process to the next, so that nobody can make them collide."""
 DAMAGE = (LookupError, ValueError, TypeError, OverflowError)
@@ -72,10 +72,18 @@ class Machine:
 
     def take_text(self, count: int) -> str:
         """The next bytes as UTF-8; those that are none become ``\\xe9`` and such."""
-        data = self.take_long(count)
-        if not data.isascii():
-            self.meter.take(3 * count, "text of a pickle")
-        return data.decode("utf-8", "backslashreplace")
+        return self.decode(self.take_long(count))
+
+    def decode(self, data: bytes) -> str:
+        """Bytes as UTF-8; those that are none become ``\\xe9`` and such."""
+        if data.isascii():
+            return data.decode()
+        try:
+            self.meter.take(3 * len(data), "text of a pickle")
+            return data.decode()
+        except UnicodeDecodeError:
+            self.meter.take(15 * len(data), "text of a pickle")  # 4 characters of 4 bytes each for a byte
+            return data.decode("utf-8", "backslashreplace")
 
     def take_line(self) -> bytes:
         """The bytes up to the next end of a line."""
@@ -134,7 +142,7 @@ class Machine:
     def restore(self, target: Any, state: Any) -> None:
         """Give a stand-in, an array or an element type its state; plain containers have none."""
         if isinstance(target, ArrayRecord | TypeRecord):
-            target.restore(state)
+            target.restore(state, self.meter)
         elif isinstance(target, StandIn):
             target.state = state
 
@@ -144,7 +152,7 @@ class Machine:
         if isinstance(mapping, dict):
             self.meter.take(ENTRY_BYTES * (len(items) // 2), OBJECTS)
             for key, value in zip(items[::2], items[1::2], strict=True):
-                mapping[hashable(key)] = value
+                mapping[self.hashable(key)] = value
         elif not isinstance(target, Unreadable):
             raise PickleError("it sets an entry of something that has none")
 
@@ -156,21 +164,22 @@ class Machine:
         elif not isinstance(target, Unreadable):
             raise PickleError("it appends to something that is no list")
 
+    def hashable(self, value: Any) -> Any:
+        """The value as a key of a dictionary: itself, or a stand-in for what cannot be one, or should not.
 
-def hashable(value: Any) -> Any:
-    """The value as a key of a dictionary: itself, or a stand-in for what cannot be one, or should not.
-
-    Tuples of numbers should not: their hashes can be chosen to collide ((-1,) has that of (-2,)). Nor should
-    nested ones, whose hash can take forever or overflow the stack.
-    """
-    if isinstance(value, (*SIMPLE, Global, StandIn)):
-        return value
-    if isinstance(value, int):
-        return value if abs(value) < MAX_KEY_INTEGER else StandIn(Global("builtins", "int"), (value,))
-    if (
-        isinstance(value, tuple)
-        and len(value) <= MAX_KEY_PARTS
-        and all(isinstance(each, SALTED) for each in value)
-    ):
-        return value
-    return StandIn(Global("", type(value).__name__), (value,))
+        Large integers, floats and tuples of numbers should not: their hashes can be chosen to collide
+        ((-1,) has that of (-2,)). Nor should nested tuples, whose hash can take forever or overflow the
+        stack.
+        """
+        if isinstance(value, (*SIMPLE, Global, StandIn)):
+            return value
+        if isinstance(value, int) and abs(value) < MAX_KEY_INTEGER:
+            return value
+        if (
+            isinstance(value, tuple)
+            and len(value) <= MAX_KEY_PARTS
+            and all(isinstance(each, SALTED) for each in value)
+        ):
+            return value
+        self.meter.take(STAND_IN_BYTES, OBJECTS)
+        return StandIn(Global("", type(value).__name__), (value,))

@@ -23,7 +23,7 @@ from posedeploy.pickles.literals import (
     text_line,
     unsigned,
 )
-from posedeploy.pickles.machine import DAMAGE, ENTRY_BYTES, OBJECTS, STAND_IN_BYTES, Machine, hashable
+from posedeploy.pickles.machine import DAMAGE, ENTRY_BYTES, OBJECTS, STAND_IN_BYTES, Machine
 from posedeploy.pickles.values import Global, PickleError, StandIn
 
 HIGHEST_PROTOCOL = 5
@@ -109,7 +109,7 @@ def _dict(machine: Machine) -> None:
 def _frozenset(machine: Machine) -> None:
     items = machine.pop_mark()
     machine.meter.take(SET_BYTES + ENTRY_BYTES * len(items), OBJECTS)
-    machine.stack.append(frozenset(map(hashable, items)))
+    machine.stack.append(frozenset(map(machine.hashable, items)))
 
 
 def _append(machine: Machine) -> None:
@@ -136,7 +136,7 @@ def _add_items(machine: Machine) -> None:
     items, target = machine.pop_mark(), machine.stack[-1]
     if isinstance(target, set):
         machine.meter.take(ENTRY_BYTES * len(items), OBJECTS)
-        target.update(map(hashable, items))
+        target.update(map(machine.hashable, items))
     else:
         machine.append(target, items)
 

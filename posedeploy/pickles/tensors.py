@@ -183,6 +183,8 @@ def _tensor(meter: Meter, storage: Any, kind: Any, offset: Any, shape: Any, stri
     held = storage.byte_count // item_bytes(element)
     if count and end > held:
         raise ValueError(f"it ends at element {end} of a storage of {held}")
+    if element == "bool" or storage.big_endian:
+        meter.take(count * item_bytes(element), "tensors that are converted")
     if count > held:  # a view that repeats its elements becomes as large as it says
         meter.take(count * item_bytes(element), "a tensor that repeats its elements")
     return TensorRecord(storage, element, offset, lengths, steps)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import tracemalloc
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -13,6 +14,7 @@ from torch import nn
 
 from posedeploy.checkpoints import pickled_modules
 from posedeploy.checkpoints.reader import read
+from posedeploy.errors import CheckpointError
 
 
 class Inner(nn.Module):
@@ -115,6 +117,26 @@ def test_objects_of_packages_that_are_not_installed_are_looked_into(
     assert checkpoint.tensors.keys() == weights.keys()
     assert checkpoint.weights.key == "state_dict"
     assert checkpoint.weights.unused_keys == ("hyper_parameters",)
+
+
+def test_a_module_without_parameters_holds_no_weights(tmp_path: Path) -> None:
+    torch.save(torch.nn.Sequential(torch.nn.ReLU()), tmp_path / "a.pth")
+    with pytest.raises(CheckpointError, match=r"a\.pth: not a dictionary of weights; .* of type torch\.nn\."):
+        read(tmp_path / "a.pth")
+
+
+@pytest.mark.parametrize("deep", [True, False])
+def test_names_beyond_the_limit_are_passed_over(tmp_path: Path, deep: bool) -> None:
+    long = "a" * 1_000_000
+    inner: dict[str, object] = {str(place): {} for place in range(1_000)}
+    content = {long: inner if deep else {"w": torch.ones(1)}, "state_dict": {"b.weight": torch.ones(2)}}
+    torch.save(content, tmp_path / "a.pth")
+    tracemalloc.start()
+    weights = read(tmp_path / "a.pth")
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert list(weights.shapes) == ["b.weight"]
+    assert peak < 100 << 20
 
 
 def test_modules_that_hold_one_another_twice_do_not_take_forever(

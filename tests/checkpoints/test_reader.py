@@ -202,12 +202,12 @@ def test_a_file_that_fails_while_it_is_read_is_refused(tmp_path: Path) -> None:
     ("content", "message"),
     [
         ({"epoch": 3, "lr": 0.1}, "no weights found; its keys are epoch, lr"),
-        ({}, "no weights found; its keys are none"),
+        ({}, "no weights found; it holds an empty dictionary"),
         ({"state_dict": {}}, "no weights found; its keys are state_dict, and none of them holds tensors"),
-        ([1.0], "it holds a list, not a dictionary"),
-        (Namespace(lr=1), r"it holds a argparse\.Namespace, not a dictionary"),
+        ([1.0], "not a dictionary of weights; its content is of type list"),
+        (Namespace(lr=1), r"not a dictionary of weights; .* of type argparse\.Namespace"),
         ({"a": torch.ones(2).to_sparse()}, "a is a sparse tensor; save plain floating-point weights"),
-        (torch.ones(1), "it holds a Tensor, not a dictionary"),
+        (torch.ones(1), "not a dictionary of weights; its content is of type Tensor"),
     ],
 )
 def test_a_file_without_weights_is_refused(tmp_path: Path, content: Any, message: str) -> None:

@@ -155,11 +155,30 @@ def _memo(index: int) -> bytes:
 LAUGHS = b"(l" + b"".join(b"q" + bytes([index]) + b"0(" + _memo(index) * 10 + b"l" for index in range(12))
 """A list of ten lists of ten lists ..., twelve deep: its text would have 10^12 characters."""
 NESTED = b")" + b"\x85" * 200_000
+OBJECTS = "objects of a pickle"
 MANY = {
-    "sets": (b"\x80\x04(" + b"\x8f" * 50_000 + b"t.", "objects of a pickle"),
-    "dictionaries": (b"(" + b"}NNs" * 50_000 + b"t.", "objects of a pickle"),
-    "memo entries": (b"\x80\x04N" + b"\x94" * 50_000 + b".", "objects of a pickle"),
-    "stand-ins": (b"cos\nsystem\nq\x000(" + b"h\x00)R" * 50_000 + b"t.", "objects of a pickle"),
+    "sets": (b"\x80\x04(" + b"\x8f" * 50_000 + b"t.", OBJECTS),
+    "dictionaries": (b"(" + b"}NNs" * 50_000 + b"t.", OBJECTS),
+    "memo entries": (b"\x80\x04N" + b"\x94" * 50_000 + b".", OBJECTS),
+    "keys": (
+        b"}(" + b"G" + struct.pack(">d", 0.5) + (b"N" + b"G" + struct.pack(">d", 0.5)) * 9_999 + b"Nu.",
+        OBJECTS,
+    ),
+    "text of arrays": (
+        b"cnumpy.core.numeric\n_frombuffer\nq\x000"
+        + text("a" * 50_000)
+        + b"q\x010cnumpy\ndtype\n("
+        + text("u1")
+        + b"tRq\x020"
+        + (b"h\x00(h\x01h\x02(M\x50\xc3t" + text("C") + b"tR0") * 100
+        + b"N.",
+        "arrays of a pickle",
+    ),
+    "text that is not UTF-8": (
+        b"\x80\x04X" + struct.pack("<I", 400_000) + "😀".encode() + b"\xff" * 399_996 + b".",
+        "text of a pickle",
+    ),
+    "stand-ins": (b"cos\nsystem\nq\x000(" + b"h\x00)R" * 50_000 + b"t.", OBJECTS),
 }
 
 
@@ -199,6 +218,12 @@ def test_no_message_quotes_what_a_pickle_nests(content: bytes, message: str) -> 
 )
 def test_nested_tuples_are_never_hashed(content: bytes) -> None:
     _bare(content)  # the hash would overflow the stack of the process
+
+
+@pytest.mark.parametrize("key", [(1 << 20) + 7, -(1 << 61), 0.5, 2.0**61])
+def test_numbers_whose_hashes_can_be_chosen_are_no_keys(key: float) -> None:
+    (held,) = _bare(pickle.dumps({key: None}, 2))
+    assert isinstance(held, StandIn) and held.arguments == (key,)
 
 
 def test_keys_with_equal_hashes_do_not_slow_the_reading() -> None:
