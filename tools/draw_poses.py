@@ -46,7 +46,7 @@ def picture_of(document: dict[str, Any]) -> Array:
     skeleton = tuple((a - 1, b - 1) for a, b in category["skeleton"])
     spec = ModelSpec("", "", (), (), keypoint_names=tuple(category["keypoints"]), skeleton=skeleton)
     ground = np.full((image["height"], image["width"], 3), GROUND, np.uint8)
-    return Painter(spec, still=True)(ground, poses_of(document, image["id"]))
+    return Painter(spec, is_video=False)(ground, poses_of(document, image["id"]))
 
 
 def main() -> None:

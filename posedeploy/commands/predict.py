@@ -75,7 +75,9 @@ def run(
         finder = None if people else finder_of(settings.where, artifact.spec, options, opened, source)
         _remark_numbers(artifact.spec)
         faces = faces_of(described.mesh, artifact)
-        asked = replace(asked, finder=finder, people=people, faces=faces, mesh_format=mesh_format)
+        asked = replace(
+            asked, person_source=finder, joint_source=people, faces=faces, mesh_format=mesh_format
+        )
         asked = replace(asked, threshold=settings.where.threshold)
         with counting(f"finding people in {source.name}") as on_progress:
             result = predict(source, runner, artifact, folder, asked, on_progress)

@@ -12,7 +12,7 @@ from posedeploy.console.output import say
 from posedeploy.content_kinds import kind_of_file
 from posedeploy.errors import ArtifactError, InputError, MeshMissingError
 from posedeploy.poses.preprocess import at_height
-from posedeploy.predict.chain import finds_nobody
+from posedeploy.predict.chain import needs_joints_message
 from posedeploy.runtimes.base import Runner
 from posedeploy.runtimes.load_runner import open_artifact, open_runner, resolve_spec
 from posedeploy.types import Artifact, Model, ModelSpec, RunOptions, StageCount
@@ -136,10 +136,10 @@ def open_finder(
     try:
         runner, artifact = open_named(path, options, described, runtime)
     except MeshMissingError as error:  # not to be mended by the mesh
-        raise InputError(f"{path}: {finds_nobody(error.family)}") from error
+        raise InputError(f"{path}: {needs_joints_message(error.family)}") from error
     if artifact.spec.joints is not None:
         runner.close()
-        raise InputError(f"{artifact.path}: {finds_nobody(artifact.spec.family)}")
+        raise InputError(f"{artifact.path}: {needs_joints_message(artifact.spec.family)}")
     return runner, artifact
 
 

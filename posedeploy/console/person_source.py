@@ -12,13 +12,13 @@ from posedeploy.errors import InputError, MisfitError
 from posedeploy.families import FAMILIES
 from posedeploy.predict import poses_json
 from posedeploy.predict.box_files.box_content import BoxOptions
-from posedeploy.predict.boxes import PersonSource, detected_by, read_boxes, takes_boxes
+from posedeploy.predict.boxes import PersonSource, boxes_from_detector, read_boxes, takes_boxes
 from posedeploy.predict.chain import Predictor, check_family
 from posedeploy.predict.frames import Source
 from posedeploy.predict.joint_files.joint_source import JointsFile
-from posedeploy.predict.joint_files.people import given_people
-from posedeploy.predict.lifting import People, detected_people
-from posedeploy.predict.poses_json import MadeBy
+from posedeploy.predict.joint_files.people import joints_from_file
+from posedeploy.predict.lifting import JointSource, joints_from_detector
+from posedeploy.predict.poses_json import Producer
 from posedeploy.predict.threshold import Threshold
 from posedeploy.types import ModelSpec, RunOptions
 
@@ -78,12 +78,12 @@ def finder_of(
         say(f"{spec.family} looks at one person at a time, and {options_there} where: {ONE_PERSON}")
         return None
     detector, made = _opened(where.detector, where, options, opened)
-    return detected_by(detector, where.detector.name, made)
+    return boxes_from_detector(detector, where.detector.name, made)
 
 
 def people_of(
     where: PersonArgs, spec: ModelSpec, options: RunOptions, opened: ExitStack, source: Source
-) -> People | None:
+) -> JointSource | None:
     """What gives 2D joints to a network that lifts them; None for one that takes images.
 
     Args:
@@ -107,7 +107,7 @@ def people_of(
                 "--min-keypoints and --min-score choose among people found in images, and those of "
                 f"{source.name} are given; leave them out"
             )
-        return given_people(source, spec)
+        return joints_from_file(source, spec)
     if isinstance(source, JointsFile) or where.boxes is not None:
         raise InputError(
             f"{where.option}: {spec.family} takes the 2D joints of people, and "
@@ -124,12 +124,12 @@ def people_of(
     if takes_boxes(detector.spec):
         name = f"--detector {where.detector.name}"
         say(f"{name}: {detector.spec.family} looks at one person at a time: {ONE_PERSON}")
-    return detected_people(detector, where.detector.name, spec, made)
+    return joints_from_detector(detector, where.detector.name, spec, made)
 
 
 def _opened(
     path: Path, where: PersonArgs, options: RunOptions, opened: ExitStack
-) -> tuple[Predictor, MadeBy]:
+) -> tuple[Predictor, Producer]:
     contract = where.contract
     with working(f"loading {path}"):
         try:
@@ -141,13 +141,13 @@ def _opened(
             ) from error
     opened.enter_context(runner)
     _check_detector(path, artifact.spec)
-    made = poses_json.made_by(artifact, runner.runtime_info, artifact.files)
+    made = poses_json.describe_producer(artifact, runner.runtime_info, artifact.files)
     return Predictor(runner, artifact.spec, threshold=where.threshold), made
 
 
 def _check_detector(path: Path, spec: ModelSpec) -> None:
     if spec.family not in FAMILIES:
         raise InputError(
-            f"--detector {path.name}: nothing here says how the outputs of this network ({spec.family!r}) "
-            "become poses; describe it with --detector-spec FILE (README.md, 'Your own network', has one)"
+            f"--detector {path.name}: cannot decode poses from this network: its family {spec.family!r} is "
+            "unknown; describe its outputs with --detector-spec FILE (README.md, 'Your own network')"
         )

@@ -73,9 +73,7 @@ class Animation(Source):
         self._header = _header_of(path, self._content)
         self._white = 0
         if fps is not None and not self._has_pages:
-            raise InputError(
-                f"`fps={fps:g}`: {self.name} has times of its own, which are used; leave `fps` out"
-            )
+            raise InputError(f"`fps={fps:g}`: {self.name} has its own times; leave `fps` out")
         if fps is None and self._has_pages:
             self.remarks.append(
                 f"{self.name}: a TIFF has no times, so {DEFAULT_FPS:g} pages per second are assumed; `fps` "

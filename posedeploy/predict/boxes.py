@@ -1,4 +1,4 @@
-"""Where the people of a frame are, for networks that look at one person's box at a time."""
+"""The boxes of the people in a frame, for networks that take one person at a time."""
 
 from __future__ import annotations
 
@@ -14,65 +14,65 @@ from posedeploy.predict.box_files.box_content import BoxOptions
 from posedeploy.predict.box_files.box_finder import FileBoxes
 from posedeploy.predict.chain import Predictor
 from posedeploy.predict.frames import Frame, Source
-from posedeploy.predict.poses_json import MadeBy
+from posedeploy.predict.poses_json import Producer
 from posedeploy.types import Array, ModelSpec, Poses
 
-GROWTH = 0.1
-"""What a found person's box gains on every side, of its longer one: keypoints are joints, and heads, hands
-and feet reach beyond them."""
+MARGIN = 0.1
+"""Margin added to each side of a detected person's box, as a fraction of its longer side: heads, hands and
+feet reach beyond the joints."""
 
 
 @dataclass(frozen=True)
 class PersonSource:
-    """Finds the boxes of a frame: ``find`` gives (people, 4) x, y, width, height in px.
+    """A source of person boxes: ``find`` returns (people, 4) x, y, width, height in px for a frame.
 
-    name: the file or artifact that they come from. made_by: the detector, where it is one. remarks: what the
-    user must know of the boxes; complete when the frames are through.
+    name: the file or artifact that the boxes come from. producer: the detector; None for a file. remarks:
+    what the user must know about the boxes; complete after the last frame.
     """
 
     name: str
     find: Callable[[Frame], Array]
-    made_by: MadeBy | None = None
+    producer: Producer | None = None
     remarks: Sequence[str] = ()
 
 
 def takes_boxes(spec: ModelSpec) -> bool:
-    """Whether a network looks at one person at a time."""
+    """Return whether a network takes one person at a time."""
     return spec.contract is not None and spec.contract.fit in CROPPING
 
 
 def read_boxes(path: Path, source: Source, options: BoxOptions | None = None) -> PersonSource:
-    """Return the boxes that a file, or a folder with a file for each image, gives for the frames of a source.
+    """Return the boxes in a file, or in a folder with a file for each image, for the frames of a source.
 
     Raises:
-        InputError: it cannot be read, is of other images than the source has, or its boxes are likely written
-            in another format.
+        InputError: the file cannot be read, is for other images than those of the source, or its boxes are
+            likely in another format.
     """
-    found = FileBoxes(path, source, options or BoxOptions())
-    return PersonSource(path.name, found, remarks=found.remarks)
+    boxes = FileBoxes(path, source, options or BoxOptions())
+    return PersonSource(path.name, boxes, remarks=boxes.remarks)
 
 
-def detected_by(detector: Predictor, name: str, made_by: MadeBy | None = None) -> PersonSource:
-    """The boxes of the people that another network finds, each grown a little.
+def boxes_from_detector(detector: Predictor, name: str, producer: Producer | None = None) -> PersonSource:
+    """Return the boxes of the people that another network finds, each with a margin.
 
     Raises:
-        InputError: that network looks at one person at a time itself.
+        InputError: that network itself takes one person at a time.
     """
     if takes_boxes(detector.spec):
         raise InputError(
-            f"`detector={name}`: {detector.spec.family} looks at one person at a time itself; name a network "
-            "that finds the people in an image, such as lightweight-openpose-2d"
+            f"`detector={name}`: {detector.spec.family} takes one person at a time and cannot find people; "
+            "use a network that finds people in an image, such as lightweight-openpose-2d"
         )
-    return PersonSource(name, lambda frame: boxes_of(detector(frame.image), frame.image), made_by)
+    return PersonSource(name, lambda frame: expand_boxes(detector(frame.image), frame.image), producer)
 
 
-def boxes_of(poses: Poses, image: Array) -> Array:
-    """(people, 4) the boxes of people found in a (H, W, 3) image, grown by ``GROWTH`` and kept within it."""
+def expand_boxes(poses: Poses, image: Array) -> Array:
+    """Return the (people, 4) boxes of people in a (H, W, 3) image, with ``MARGIN``, clipped to the image."""
     tight = poses.boxes.astype(np.float64)
-    gain = GROWTH * tight[:, 2:].max(axis=1, keepdims=True, initial=0)
-    low = np.maximum(tight[:, :2] - gain, 0)
-    high = np.minimum(tight[:, :2] + tight[:, 2:] + gain, image.shape[1::-1])
-    # Two px are the least that can be cut out; keypoints that all lie in one place are no person's.
-    large = np.isfinite(low).all(axis=1) & (high - low >= 2).all(axis=1)
-    grown: Array = np.concatenate([low, high - low], axis=1)[large]
-    return grown
+    margin = MARGIN * tight[:, 2:].max(axis=1, keepdims=True, initial=0)
+    low = np.maximum(tight[:, :2] - margin, 0)
+    high = np.minimum(tight[:, :2] + tight[:, 2:] + margin, image.shape[1::-1])
+    # The smallest possible crop is 2 px; a person whose keypoints all coincide is a false detection.
+    is_large = np.isfinite(low).all(axis=1) & (high - low >= 2).all(axis=1)
+    expanded: Array = np.concatenate([low, high - low], axis=1)[is_large]
+    return expanded

@@ -72,7 +72,7 @@ def _size(array: Array) -> str:
     return "x".join(map(str, array.shape)) if array.ndim else "one number"
 
 
-def camera_doubts(camera: Camera, widths: Collection[int]) -> list[str]:
+def camera_warnings(camera: Camera, widths: Collection[int]) -> list[str]:
     """Return warnings about a camera that is implausible for images of these widths in px."""
     doubts = []
     if camera.fx is not None:

@@ -1,4 +1,4 @@
-"""The whole chain: an image goes through preprocessing, network and decoding, and comes out as poses."""
+"""The prediction chain of networks on images: preprocessing, inference and decoding."""
 
 from __future__ import annotations
 
@@ -23,20 +23,20 @@ from posedeploy.types import Array, Camera, ModelSpec, Placement, Poses, Tensors
 
 EVERYONE = Threshold()
 Boxes: TypeAlias = Callable[[Frame], Array]
-"""Gives the (people, 4) boxes of a frame: x, y, width, height in px."""
+"""Returns the (people, 4) boxes of a frame: x, y, width, height in px."""
 
 
 @dataclass
-class _Waiting:
-    """A frame whose inputs run: where each lies, and the poses so far."""
+class _PendingFrame:
+    """A frame whose inputs are in the runner: their placements, and the poses decoded so far."""
 
     frame: Frame
     placements: list[Placement]
-    found: list[Poses] = field(default_factory=list)
+    decoded: list[Poses] = field(default_factory=list)
 
 
 class Predictor:
-    """Finds the people in images with a network that is loaded. The runner stays its owner's to close."""
+    """Finds the people in images with a loaded network. The caller closes the runner."""
 
     def __init__(
         self,
@@ -48,13 +48,13 @@ class Predictor:
     ) -> None:
         """
         Args:
-            boxes: finds the people in a frame, for a network that looks at one person at a time; without it
-                the whole image is taken as one person's.
-            threshold: which people are kept.
+            boxes: finds the people in a frame, for a network that takes one person at a time. Without it,
+                the whole image is one person's box.
+            threshold: selects the people to keep.
 
         Raises:
-            InputError: no decoding is known for the spec's family, the network takes no image or many at
-                once, an output of integers has no scale, or no person could be kept.
+            InputError: the family has no decoding, the network takes no image or a fixed batch of several,
+                an integer output has no scale, or the threshold excludes everyone.
         """
         _check_spec(spec)
         threshold.check(spec)
@@ -68,141 +68,142 @@ class Predictor:
         self.sigmas: tuple[float, ...] = sigmas_of(spec.keypoint_names)
 
     def __call__(self, image: Array, boxes: Array | None = None) -> Poses:
-        """The people in one (H, W, 3) uint8 BGR image.
+        """Return the people in one (H, W, 3) uint8 BGR image.
 
         Args:
-            boxes: (people, 4) x, y, width, height in px, for a network that looks at one person at a time.
+            boxes: (people, 4) x, y, width, height in px, for a network that takes one person at a time.
 
         Raises:
             InputError: the image or a box cannot become the network's input.
-            ArtifactError: what the network gives is not finite.
+            ArtifactError: an output of the network is not finite.
         """
-        prepared = self._inputs(image, boxes)
-        return self._joined(
-            [self._decoded(self._runner.run(tensors), placement) for tensors, placement in prepared]
+        prepared = self._prepare_inputs(image, boxes)
+        return self._select(
+            [self._decode_outputs(self._runner.run(tensors), placement) for tensors, placement in prepared]
         )
 
     def stream(
-        self, frames: Iterable[Frame], refused: list[str] | None = None
+        self, frames: Iterable[Frame], rejected: list[str] | None = None
     ) -> Generator[tuple[Frame, Poses], None, None]:
-        """The people in each frame, in order; the network runs ahead while the caller works on the last ones.
+        """Yield each frame with its people, in order. The network runs ahead of the caller.
 
         Args:
-            refused: where it is given, a frame that cannot become the network's input is left out and the
-                reason put here.
+            rejected: if given, a frame that cannot become the network's input is left out, and the reason is
+                appended to this list.
 
         Raises:
-            InputError: a frame cannot become the network's input, and ``refused`` is not given.
-            ArtifactError: what the network gives is not finite.
+            InputError: a frame cannot become the network's input, and ``rejected`` is None.
+            ArtifactError: an output of the network is not finite.
         """
-        coming = iter(frames)
-        running: deque[_Waiting] = deque()
-        for first in coming:  # a frame without people ends a run of the network: nothing in it would come out
-            for outputs in self._runner.stream(self._prepared(chain([first], coming), running, refused)):
-                waiting = running[0]
-                waiting.found.append(self._decoded(outputs, waiting.placements[len(waiting.found)]))
-                if len(waiting.found) == len(waiting.placements):
-                    yield waiting.frame, self._joined(running.popleft().found)
-            while running:
-                yield running.popleft().frame, self._joined([])
+        remaining = iter(frames)
+        pending: deque[_PendingFrame] = deque()
+        for first in remaining:  # a frame without people ends the runner's stream: it yields no outputs
+            for outputs in self._runner.stream(self._prepare(chain([first], remaining), pending, rejected)):
+                current = pending[0]
+                placement = current.placements[len(current.decoded)]
+                current.decoded.append(self._decode_outputs(outputs, placement))
+                if len(current.decoded) == len(current.placements):
+                    yield current.frame, self._select(pending.popleft().decoded)
+            while pending:
+                yield pending.popleft().frame, self._select([])
 
-    def _prepared(
-        self, frames: Iterable[Frame], running: deque[_Waiting], refused: list[str] | None
+    def _prepare(
+        self, frames: Iterable[Frame], pending: deque[_PendingFrame], rejected: list[str] | None
     ) -> Iterator[Tensors]:
         for frame in frames:
             try:
-                prepared = self._inputs(frame.image, self._boxes(frame) if self._boxes else None)
+                prepared = self._prepare_inputs(frame.image, self._boxes(frame) if self._boxes else None)
             except InputError as error:
-                if refused is None:
+                if rejected is None:
                     raise InputError(f"{frame.name}: {error}") from error
-                refused.append(f"{frame.name}: {error}")
+                rejected.append(f"{frame.name}: {error}")
                 continue
-            running.append(_Waiting(frame, [placement for _, placement in prepared]))
+            pending.append(_PendingFrame(frame, [placement for _, placement in prepared]))
             yield from (tensors for tensors, _ in prepared)
             if not prepared:
                 return
 
-    def _inputs(self, image: Array, boxes: Array | None) -> list[tuple[Tensors, Placement]]:
+    def _prepare_inputs(self, image: Array, boxes: Array | None) -> list[tuple[Tensors, Placement]]:
         if boxes is None:
             return [prepare(image, self.spec)]
         return [prepare(image, self.spec, box) for box in boxes]
 
-    def _decoded(self, outputs: Tensors, placement: Placement) -> Poses:
-        return self._decode(finite(outputs, self.spec), self.spec, placement, self._camera)
+    def _decode_outputs(self, outputs: Tensors, placement: Placement) -> Poses:
+        return self._decode(check_finite(outputs, self.spec), self.spec, placement, self._camera)
 
-    def _joined(self, found: list[Poses]) -> Poses:
-        if len(found) == 1:
-            return self._threshold.keep(found[0])
+    def _select(self, parts: list[Poses]) -> Poses:
+        if len(parts) == 1:
+            return self._threshold.keep(parts[0])
         joints = len(self.spec.keypoint_names)
         nobody = Poses(
             np.zeros((0, joints, 3)),
             np.zeros(0),
             np.zeros((0, joints, 4)) if self.spec.unit == "mm" else None,
         )
-        return self._threshold.keep(joined(found or [nobody]))
+        return self._threshold.keep(concatenate_poses(parts or [nobody]))
 
 
-def finite(outputs: Tensors, spec: ModelSpec) -> Tensors:
-    """The outputs as they are.
+def check_finite(outputs: Tensors, spec: ModelSpec) -> Tensors:
+    """Return the outputs unchanged.
 
     Raises:
-        ArtifactError: one that poses are decoded from holds NaN or infinity.
+        ArtifactError: an output that poses are decoded from contains NaN or infinity.
     """
     for name in spec.roles.values():
         if name in outputs and not np.isfinite(outputs[name]).all():
             raise ArtifactError(
-                f"{name} of this network is NaN or infinite here, so there are no poses in it; `posedeploy "
-                "parity` tells whether PyTorch gives the same, and an export in float32 may help"
+                f"output {name} contains NaN or infinity: no poses can be decoded from it; run `posedeploy "
+                "parity` to compare it with PyTorch, or export the network in fp32"
             )
     return outputs
 
 
-def joined(found: Sequence[Poses]) -> Poses:
-    """The people of several answers of one network as one."""
+def concatenate_poses(parts: Sequence[Poses]) -> Poses:
+    """Return the people of several results of one network as one."""
     return Poses(
-        np.concatenate([poses.keypoints for poses in found]),
-        np.concatenate([poses.scores for poses in found]),
-        _together([poses.keypoints_3d for poses in found]),
-        vertices=_together([poses.vertices for poses in found]),
-        root_relative=found[0].root_relative,
+        np.concatenate([poses.keypoints for poses in parts]),
+        np.concatenate([poses.scores for poses in parts]),
+        _concatenate([poses.keypoints_3d for poses in parts]),
+        vertices=_concatenate([poses.vertices for poses in parts]),
+        root_relative=parts[0].root_relative,
     )
 
 
-def _together(parts: Sequence[Array | None]) -> Array | None:
-    given = [part for part in parts if part is not None]
-    return np.concatenate(given) if given else None
+def _concatenate(parts: Sequence[Array | None]) -> Array | None:
+    arrays = [part for part in parts if part is not None]
+    return np.concatenate(arrays) if arrays else None
 
 
 def check_family(spec: ModelSpec) -> None:
-    """Refuse a network of which nothing here knows how its outputs become poses.
+    """Check that the network's outputs can be decoded into poses.
 
     Raises:
-        InputError: it is such a one.
+        InputError: the family is unknown, or the contract does not describe the keypoints.
     """
     if spec.family not in FAMILIES:
         raise InputError(
-            f"nothing here says how the outputs of this network ({spec.family!r}) become poses; name "
-            f"its `family` ({', '.join(FAMILIES)}), or describe it with `contract=FILE`"
+            f"cannot decode poses from this network: its family {spec.family!r} is unknown; name its "
+            f"`family` ({', '.join(FAMILIES)}), or describe its outputs with `contract=FILE`"
         )
-    if missing := undescribed(spec):
-        raise InputError(missing)
+    if reason := undescribed(spec):
+        raise InputError(reason)
 
 
-def finds_nobody(family: str) -> str:
-    """What is told of a network on joints where people are to be found in images."""
+def needs_joints_message(family: str) -> str:
+    """Return the message for a network on 2D joints where a network on images is needed."""
     return (
-        f"{family} takes the 2D joints of people and no image, so it cannot look for people in one; give a "
-        "network that does, such as lightweight-openpose-2d"
+        f"{family} takes 2D joints, not images, so it cannot find people in an image; use a network that "
+        "does, such as lightweight-openpose-2d"
     )
 
 
 def _check_spec(spec: ModelSpec) -> None:
     check_family(spec)
     if spec.joints is not None:
-        raise InputError(finds_nobody(spec.family))
-    images = spec.inputs[0].shape[0] if spec.inputs and spec.inputs[0].shape else 1
-    if isinstance(images, int) and images != 1:
+        raise InputError(needs_joints_message(spec.family))
+    batch = spec.inputs[0].shape[0] if spec.inputs and spec.inputs[0].shape else 1
+    if isinstance(batch, int) and batch != 1:
         raise InputError(
-            f"this network takes {images} images at once ({spec.inputs[0]}) and is given one at a "
-            "time; export it again without `batch`, or with `dynamic`"
+            f"input {spec.inputs[0]} has a fixed batch of {batch}; prediction needs a batch of 1: export the "
+            "network again without `batch`, or with `dynamic`"
         )

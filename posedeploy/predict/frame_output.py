@@ -1,4 +1,4 @@
-"""What happens to a frame after its poses are found."""
+"""The output of each frame: tracking, drawing, encoding and recording of its poses."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from posedeploy.predict.predict_options import PredictOptions
 from posedeploy.types import Array, Artifact, Poses
 
 
-class Finisher:
-    """All that happens to a frame after its poses are found: ids, smoothing, drawing, encoding, recording."""
+class FrameOutput:
+    """Processes the poses of each frame: ids, smoothing, drawing, encoding and recording."""
 
     def __init__(
         self,
@@ -22,33 +22,33 @@ class Finisher:
         artifact: Artifact,
         options: PredictOptions,
         *,
-        moving: bool,
+        is_video: bool,
         sink: Sink | None,
         meshes: MeshFiles | None,
     ) -> None:
-        self.tracks = moving and options.track
+        self.is_tracking = is_video and options.track
         self.people: list[int] = []
         self.widths: set[int] = set()
-        self.document = poses_json.Document(artifact.spec, options.camera)
+        self.document = poses_json.PosesDocument(artifact.spec, options.camera)
         self._tracker: Tracker | None = None
-        if self.tracks:
+        if self.is_tracking:
             self._tracker = Tracker(
                 predictor.sigmas, options.smooth, id_after_frames=ID_AFTER_FRAMES, max_gap_s=MAX_GAP_S
             )
         self._painter: Painter | None = None
         if options.draw or options.show:
-            self._painter = Painter(artifact.spec, still=not moving, faces=options.faces)
+            self._painter = Painter(artifact.spec, is_video=is_video, faces=options.faces)
         self._sink = sink
         self._meshes = meshes
-        self._moving = moving
-        self._not_laid_over: list[str] = []
+        self._is_video = is_video
+        self._frames_without_mesh: list[str] = []
 
     def __call__(self, frame: Frame, poses: Poses) -> Array | None:
-        """The picture of the frame, where one was asked for."""
+        """Process a frame, and return its picture if one is drawn."""
         if self._tracker is not None:
             poses = self._tracker.update(poses, frame.time_s)
-            self.document.name(self._tracker.named)
-        picture = self._painted(frame, poses) if self._painter else None
+            self.document.assign_ids(self._tracker.named)
+        picture = self._paint(frame, poses) if self._painter else None
         name = self._sink.write(frame, picture) if self._sink and picture is not None else None
         self.document.add(frame, poses, name, self._meshes.write(frame, poses) if self._meshes else ())
         self.people.append(len(poses))
@@ -57,22 +57,21 @@ class Finisher:
 
     @property
     def remarks(self) -> list[str]:
-        """What the user should know of the files, and why pictures lack something."""
-        of_the_files = list(self._sink.remarks) if self._sink else []
-        if not self._not_laid_over:
-            return of_the_files
-        first, more = self._not_laid_over[0], len(set(self._not_laid_over)) - 1
-        where = "" if self._moving else f", in {first}" + (f" and {more} more" if more else "")
-        return [
-            *of_the_files,
-            "meshes not drawn, since no camera in front of the person fits the 3D joints: "
-            f"{len(self._not_laid_over)}{where}",
-        ]
+        """Remarks on the written files and on meshes that are not drawn."""
+        remarks = list(self._sink.remarks) if self._sink else []
+        if self._frames_without_mesh:
+            first, more = self._frames_without_mesh[0], len(set(self._frames_without_mesh)) - 1
+            images = "" if self._is_video else f", in {first}" + (f" and {more} more" if more else "")
+            remarks.append(
+                f"meshes not drawn: {len(self._frames_without_mesh)}{images}; no camera in front of the "
+                "person projects the 3D joints onto the 2D joints"
+            )
+        return remarks
 
     def finish(self) -> None:
-        """Bring ids and files to their end."""
+        """Assign the last ids and complete the files."""
         if self._tracker is not None:
-            self.document.name(self._tracker.finish())
+            self.document.assign_ids(self._tracker.finish())
         if self._sink is not None:
             self._sink.finish()
 
@@ -80,9 +79,9 @@ class Finisher:
         if self._sink is not None:
             self._sink.close()
 
-    def _painted(self, frame: Frame, poses: Poses) -> Array:
+    def _paint(self, frame: Frame, poses: Poses) -> Array:
         assert self._painter is not None
-        before = self._painter.not_laid_over
+        before = self._painter.undrawn_meshes
         picture = self._painter(frame.image, poses)
-        self._not_laid_over += [frame.name] * (self._painter.not_laid_over - before)
+        self._frames_without_mesh += [frame.name] * (self._painter.undrawn_meshes - before)
         return picture

@@ -1,4 +1,4 @@
-"""A frame, and what gives frames: every source that ``predict`` reads is one of these."""
+"""Frames and their sources: the base class of everything that ``predict`` reads."""
 
 from __future__ import annotations
 
@@ -18,37 +18,41 @@ from posedeploy.types import Array
 Kind: TypeAlias = Literal["images", "video", "camera", "stream", "joints"]
 
 DEFAULT_FPS = 25.0
-"""For a camera or video that does not tell, or tells what cannot be."""
+"""Frame rate assumed where a camera or video reports none, or an impossible one."""
 
 MAX_FPS = 1000.0
 
 
 def too_large(name: str, width: int, height: int) -> str:
-    """Return the message for a video whose frames may not be decoded."""
+    """Return the message for a video whose frames are too large to be decoded."""
     return (
-        f"{name}: the video has {width:,} x {height:,} px, and a frame may have {MAX_FRAME_PIXELS:,} px in "
-        "all; make it smaller"
+        f"{name}: the video has {width:,} x {height:,} px; expected at most {MAX_FRAME_PIXELS:,} px per "
+        "frame: scale it down"
     )
 
 
 @dataclass(frozen=True, eq=False)
 class Frame:
-    """One image, (H, W, 3) uint8 BGR. ``time_s`` counts from the start of a video or camera, else None."""
+    """One image, (H, W, 3) uint8 BGR. ``time_s`` is seconds from the start of a video; None for images."""
 
     name: str
     image: Array
     index: int
     time_s: float | None = None
 
+    @property
+    def label(self) -> str:
+        """The frame's name for messages, with its number in a video."""
+        return self.name if self.time_s is None else f"{self.name}, frame {self.index}"
+
 
 class Source(Closable, ABC):
-    """Frames, once. Use it as a context manager, or call ``close``.
+    """An iterable of frames that can be read once. Use it as a context manager, or call ``close``.
 
-    total: how many frames to expect, None where no one knows. inputs: the files read. skipped: names of the
-    files of a folder that are not images. problems: what went wrong without stopping it, one sentence each;
-    complete when the frames are through. remarks: what the user should know and is no fault, likewise.
-    time_base: seconds that every time stamp is a multiple of. sound: its sound for the video that is written,
-    where it has any.
+    total: the number of frames expected; None if unknown. inputs: the files read. skipped: names of the
+    files of a folder that are not images. problems: what could not be read, a sentence each; complete after
+    the last frame. remarks: what was read in a way worth knowing, likewise. time_base: seconds that every
+    time stamp is a multiple of. sound: the sound to copy to the written video; None if there is none.
     """
 
     kind: Kind
@@ -68,22 +72,22 @@ class Source(Closable, ABC):
 
     @property
     def frame_names(self) -> tuple[str, ...]:
-        """The name of each file's frame, or that of all frames of a camera."""
+        """The frame name of each file, or the one name that all frames of a camera share."""
         return tuple(printable(path.name) for path in self.inputs) or (self.name,)
 
     @property
-    def moving(self) -> bool:
-        """Whether its frames follow each other in time."""
+    def is_video(self) -> bool:
+        """Whether the frames follow each other in time: a video, a camera or a stream."""
         return self.kind in ("video", "camera", "stream")
 
     @property
     def file_name(self) -> str:
-        """What the files that are written for it are named after."""
+        """The file name from which the names of written files are derived."""
         return self.name
 
     @abstractmethod
     def __iter__(self) -> Iterator[Frame]:
-        """The frames in order.
+        """Iterate over the frames in order.
 
         Raises:
             InputError: the only image, or the first frame, cannot be read.

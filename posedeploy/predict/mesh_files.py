@@ -31,7 +31,7 @@ class MeshFiles:
         """Write the people of a frame; returns the names of the files, in their order."""
         written = []
         for person, vertices in enumerate(() if poses.vertices is None else poses.vertices):
-            name = self._names.free(frame.name, f".person{person}{self._suffix}")
+            name = self._names.reserve(frame.name, f".person{person}{self._suffix}")
             self._write(self._folder / name, vertices, self._faces)
             written.append(name)
         return written

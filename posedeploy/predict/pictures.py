@@ -1,9 +1,10 @@
-"""Poses become pictures, and pictures become files."""
+"""Pictures of poses, and their files."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
+from itertools import chain, count
 from pathlib import Path, PurePosixPath
 from typing import Protocol
 
@@ -22,58 +23,57 @@ from posedeploy.types import Array, ModelSpec, Poses
 
 
 class Painter:
-    """Draws the people over their image, as skeletons and meshes, and where they are in 3D the scene beside
-    it."""
+    """Draws skeletons and meshes over the image and, for 3D poses, the 3D scene next to it."""
 
-    def __init__(self, spec: ModelSpec, *, still: bool, faces: Array | None = None) -> None:
+    def __init__(self, spec: ModelSpec, *, is_video: bool, faces: Array | None = None) -> None:
         """
         Args:
-            still: the images are not of one video, so each scene is seen from where its people need it.
-            faces: (triangles, 3) of the mesh that the network gives.
+            is_video: the images are of one video, so the view of the scene changes only when it must.
+            faces: (triangles, 3) vertex numbers of the network's mesh.
         """
         self._skeleton = spec.skeleton
         self._faces = faces
-        self.not_laid_over = 0
-        """People whose mesh is not drawn, since no camera lays them over the image."""
-        self._still = still
+        self.undrawn_meshes = 0
+        """The number of people whose mesh is not drawn, because no camera projects it onto the image."""
+        self._is_video = is_video
         self._view: View | None = None
 
     def __call__(self, image: Array, poses: Poses) -> Array:
-        """A new (H, W, 3) uint8 BGR picture."""
+        """Return a new (H, W, 3) uint8 BGR picture."""
         if poses.root_relative:
-            cameras = cameras_of(poses)
+            cameras = fit_cameras(poses)
             image = self._with_meshes(image, poses, cameras)
-            poses = placed(poses, cameras, (image.shape[1], image.shape[0]))
+            poses = place_people(poses, cameras, (image.shape[1], image.shape[0]))
         drawn = draw_poses(image, poses, self._skeleton)
         if poses.keypoints_3d is None:
             return drawn
-        self._view = self._seen_from(poses)
+        self._view = self._next_view(poses)
         height, width = image.shape[:2]
         return beside(drawn, draw_poses_3d(poses, self._skeleton, (max(width, height), height), self._view))
 
     def _with_meshes(self, image: Array, poses: Poses, cameras: Sequence[WeakPerspective | None]) -> Array:
-        """A copy of the image with the meshes, those of far people first."""
+        """Return a copy of the image with the meshes, the most distant people first."""
         drawn = np.ascontiguousarray(image).copy()
         if self._faces is None or poses.vertices is None:
             return drawn
-        there = [(camera, person) for person, camera in enumerate(cameras) if camera is not None]
-        self.not_laid_over += len(cameras) - len(there)
-        for camera, person in sorted(there, key=lambda one: one[0].scale):
+        drawable = [(camera, person) for person, camera in enumerate(cameras) if camera is not None]
+        self.undrawn_meshes += len(cameras) - len(drawable)
+        for camera, person in sorted(drawable, key=lambda pair: pair[0].scale):
             draw_mesh(drawn, poses.vertices[person], self._faces, camera, color_of(poses, person))
         return drawn
 
-    def _seen_from(self, poses: Poses) -> View | None:
-        """The last view, for as long as it holds the people: the floor of a video is to stand still."""
+    def _next_view(self, poses: Poses) -> View | None:
+        """Return the last view while it contains the people, so that the floor of a video does not move."""
         last = self._view
-        if not len(poses) or (last is not None and not self._still and last.holds(poses)):
+        if not len(poses) or (last is not None and self._is_video and last.holds(poses)):
             return last
         return view_of(poses)
 
 
-def cameras_of(poses: Poses) -> list[WeakPerspective | None]:
-    """The camera that lays each person's 3D joints over the 2D ones; None where none does, as may be where
-    the network is untrained."""
-    assert poses.keypoints_3d is not None, "only lifted poses are laid over the image"
+def fit_cameras(poses: Poses) -> list[WeakPerspective | None]:
+    """Return the camera that projects each person's 3D joints onto the 2D joints; None where none fits, as
+    with an untrained network."""
+    assert poses.keypoints_3d is not None, "only 3D poses have cameras"
     cameras: list[WeakPerspective | None] = []
     for joints, keypoints in zip(poses.keypoints_3d, poses.keypoints, strict=True):
         try:
@@ -83,44 +83,46 @@ def cameras_of(poses: Poses) -> list[WeakPerspective | None]:
     return cameras
 
 
-def placed(poses: Poses, cameras: Sequence[WeakPerspective | None], image_size: tuple[int, int]) -> Poses:
-    """The people, who are all given from their own pelvis on, beside each other as the image shows them.
+def place_people(
+    poses: Poses, cameras: Sequence[WeakPerspective | None], image_size: tuple[int, int]
+) -> Poses:
+    """Move people from their own pelvis to a common scene, next to each other as in the image.
 
-    How far away each is follows from the size in the image and a usual focal length; people without a camera
-    stand in the middle of the others. For pictures only: no network said it.
+    The distance of each follows from the size in the image and a typical focal length. People without a
+    camera stand in the middle of the others. This is for pictures only: it is not the network's output.
     """
-    assert poses.keypoints_3d is not None, "only lifted poses are laid over the image"
+    assert poses.keypoints_3d is not None, "only 3D poses can be placed"
     focal = FIELD_OF_VIEW * image_size[0]
     known = [camera.position_mm(focal, image_size) for camera in cameras if camera is not None]
     middle = np.mean(known, axis=0) if known else np.zeros(3)
-    at = [middle if camera is None else camera.position_mm(focal, image_size) for camera in cameras]
+    positions = [middle if camera is None else camera.position_mm(focal, image_size) for camera in cameras]
     joints = poses.keypoints_3d.copy()
-    joints[..., :3] += np.reshape(at, (-1, 1, 3))
+    joints[..., :3] += np.reshape(positions, (-1, 1, 3))
     return replace(poses, keypoints_3d=joints)
 
 
 class Sink(Protocol):
-    """Where pictures go: files in a folder that is put in place later. remarks: what the user should know of
-    them, complete when they are finished."""
+    """A writer of pictures to files in a staging folder. remarks: what the user should know about the files;
+    complete after ``finish``."""
 
     remarks: list[str]
 
     def write(self, frame: Frame, picture: Array) -> str:
-        """Write the picture of a frame; returns the name of the file that it is in."""
+        """Write the picture of a frame, and return the name of its file."""
 
     def finish(self) -> None:
-        """Bring the files to their end.
+        """Complete the files.
 
         Raises:
-            OSError: they could not be written whole.
+            OSError: a file could not be written completely.
         """
 
     def close(self) -> None:
-        """Give back what is held, finished or not. Closing twice does nothing."""
+        """Release all resources, finished or not. A second call does nothing."""
 
 
 class PictureFiles:
-    """A JPEG for each frame."""
+    """A JPEG file for each frame."""
 
     def __init__(self, folder: Path, names: Names) -> None:
         self._folder = folder
@@ -128,46 +130,47 @@ class PictureFiles:
         self.remarks: list[str] = []
 
     def write(self, frame: Frame, picture: Array) -> str:
-        name = self._names.free(frame.name, ".jpg")
+        name = self._names.reserve(frame.name, ".jpg")
         try:
             _, encoded = cv2.imencode(".jpg", picture)
         except cv2.error as error:
             raise OutputError(
-                f"{name}: a picture of {picture.shape[1]}x{picture.shape[0]} px cannot be a JPEG (at most "
-                "65500 px wide and high); crop the image, or leave the pictures out with `no_draw`"
+                f"{name}: a picture of {picture.shape[1]}x{picture.shape[0]} px is too large for a JPEG; "
+                "expected at most 65500 px wide and high: crop the image, or write no pictures with `no_draw`"
             ) from error
         (self._folder / name).write_bytes(encoded.data)
         return name
 
     def finish(self) -> None:
-        """Nothing is left to do."""
+        """Do nothing: each file is complete."""
 
     def close(self) -> None:
-        """Nothing is held."""
+        """Do nothing: no file stays open."""
 
 
 class Names:
-    """File names in one folder: none twice, and never that of a file that is read."""
+    """Unique file names in one folder, different from those of the input files."""
 
     def __init__(self, folder: Path, inputs: Iterable[Path]) -> None:
-        here = folder.resolve()
-        self._taken = {path.name.casefold() for path in inputs if path.resolve().parent == here}
+        folder = folder.resolve()
+        self._taken = {path.name.casefold() for path in inputs if path.resolve().parent == folder}
 
-    def free(self, source: str, suffix: str) -> str:
-        """``photo.png`` gives ``photo.jpg``; where taken, ``photo.png.poses.jpg``, then with numbers. Of an
-        image in a folder below, the folder's name comes in front: ``day 1_photo.jpg``."""
+    def reserve(self, source: str, suffix: str) -> str:
+        """Return a new file name, such as ``photo.jpg`` for ``photo.png``.
+
+        If it is taken, the name is ``photo.png.poses.jpg``, then ``photo.png.poses-2.jpg`` and so on. For an
+        image in a subfolder, the folder's name comes first: ``day 1_photo.jpg``.
+        """
         flat = source.replace("/", "_")
-        wanted = [(PurePosixPath(flat).stem, suffix), (flat, f".poses{suffix}")]
-        number = 2
-        while (name := _short(*wanted[0])).casefold() in self._taken:
-            del wanted[0]
-            wanted.append((flat, f".poses-{number}{suffix}"))
-            number += 1
+        numbered = ((flat, f".poses-{number}{suffix}") for number in count(2))
+        candidates = chain([(PurePosixPath(flat).stem, suffix), (flat, f".poses{suffix}")], numbered)
+        names = (_truncate(stem, ending) for stem, ending in candidates)
+        name = next(name for name in names if name.casefold() not in self._taken)
         self._taken.add(name.casefold())
         return name
 
 
-def _short(stem: str, suffix: str) -> str:
-    """A file's name, its stem cut where the name would be too long."""
-    kept = stem.encode()[: MAX_NAME_BYTES - len(suffix.encode())]
-    return kept.decode(errors="ignore") + suffix
+def _truncate(stem: str, suffix: str) -> str:
+    """Return the file name, its stem truncated to the longest name that file systems allow."""
+    encoded = stem.encode()[: MAX_NAME_BYTES - len(suffix.encode())]
+    return encoded.decode(errors="ignore") + suffix

@@ -1,4 +1,4 @@
-"""``poses.json``: the people found, as COCO has keypoints, and what found them."""
+"""``poses.json``: the people in COCO's keypoint format, and the artifact and runtime that found them."""
 
 from __future__ import annotations
 
@@ -17,18 +17,18 @@ NAME = "poses.json"
 FORMAT = "posedeploy.poses"
 VERSION = 1
 PERSON = 1
-"""COCO's number of the category person."""
+"""COCO's category id of people."""
 
 DECIMALS = 3
 TIME_DECIMALS = 6
 
 Origin: TypeAlias = Literal["root", "camera", "world"]
-"""Where 3D positions start: at each person's own root (pelvis, wrist), at the camera, or where its extrinsics
-say."""
+"""The origin of 3D positions: each person's root (pelvis or wrist), the camera, or the world frame of the
+camera's extrinsics."""
 
 
-class MadeBy(msgspec.Struct, frozen=True, kw_only=True):
-    """What found the poses: the artifact's file with its hashes, and what really ran it."""
+class Producer(msgspec.Struct, frozen=True, kw_only=True):
+    """The artifact that found the poses, with the hashes of its files, and the runtime that ran it."""
 
     posedeploy: str = __version__
     artifact: str
@@ -41,12 +41,12 @@ class MadeBy(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class SourceRecord(msgspec.Struct, frozen=True, omit_defaults=True):
-    """What they were found in. ``frames`` were done of ``expected_frames``, None where no one can know.
+    """The source of the poses: ``frames`` of ``expected_frames`` were processed; None if unknown.
 
-    ``boxes``: the file or the detector that says where people are, or "the whole image", for a network that
-    looks at one person at a time. ``joints``: the file or the detector that the 2D joints
-    are from, for one that lifts them. ``skipped``: the files of a folder that are not images.
-    ``min_keypoints``, ``min_score``: what people had to have to be kept.
+    boxes: the file or detector that the boxes come from, or "the whole image", for a network that takes one
+    person at a time. joints: the file or detector that the 2D joints come from, for a network that lifts
+    them. skipped: the files of a folder that are not images. min_keypoints, min_score: the threshold for
+    people.
     """
 
     name: str
@@ -59,14 +59,15 @@ class SourceRecord(msgspec.Struct, frozen=True, omit_defaults=True):
     smoothed: bool
     boxes: str | None = None
     joints: str | None = None
-    detector: MadeBy | None = None
+    detector: Producer | None = None
     skipped: tuple[str, ...] = ()
     min_keypoints: int | None = None
     min_score: float | None = None
 
 
 class _Image(msgspec.Struct, frozen=True, omit_defaults=True):
-    """``picture`` is the file beside this one that shows it, ``frame`` its number in a video, from 0."""
+    """An image. picture: the file in the same folder that shows its people. frame: its number in a video,
+    from 0."""
 
     id: int
     file_name: str
@@ -80,10 +81,10 @@ class _Image(msgspec.Struct, frozen=True, omit_defaults=True):
 class _Annotation(msgspec.Struct, frozen=True, omit_defaults=True):
     """One person. Numbers are rounded to 3 decimals.
 
-    keypoints: x px, y px and v for each keypoint; v is 2, or 0 where it was not found, and x = y = 0 then.
-    keypoint_scores: one for each, 0 where not found. keypoints_3d: x, y, z in mm for each. bbox: x, y, width,
-    height around the found keypoints, in px. track_id: the same person has the same one throughout a video.
-    mesh: the file beside this one with the person's mesh, in m, y up and z towards the viewer.
+    keypoints: x px, y px and v of each keypoint; v is 2, or 0 if it was not found, with x = y = 0.
+    keypoint_scores: the score of each keypoint, 0 if not found. keypoints_3d: x, y, z in mm of each keypoint.
+    bbox: x, y, width, height in px around the keypoints found. track_id: the person's id in the whole video.
+    mesh: the file in the same folder with the person's mesh, in m, y up and z towards the viewer.
     """
 
     id: int
@@ -100,7 +101,7 @@ class _Annotation(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 class _Category(msgspec.Struct, frozen=True):
-    """The skeleton counts keypoints from 1, as COCO does."""
+    """The category of people. The skeleton counts keypoints from 1, as COCO does."""
 
     id: int
     name: str
@@ -112,7 +113,7 @@ class _Document(msgspec.Struct, frozen=True, omit_defaults=True):
     format: str
     version: int
     units: Mapping[str, str]
-    made_by: MadeBy
+    producer: Producer
     source: SourceRecord
     problems: Sequence[str]
     images: Sequence[msgspec.Raw]
@@ -122,9 +123,9 @@ class _Document(msgspec.Struct, frozen=True, omit_defaults=True):
     origin: Origin | None = None
 
 
-def made_by(artifact: Artifact, runtime_info: RuntimeInfo, hashes: Mapping[str, str]) -> MadeBy:
-    """The record of an artifact; ``hashes`` are those of its files, by name."""
-    return MadeBy(
+def describe_producer(artifact: Artifact, runtime_info: RuntimeInfo, hashes: Mapping[str, str]) -> Producer:
+    """Return the record of an artifact. ``hashes`` maps the names of its files to their SHA-256."""
+    return Producer(
         artifact=printable(artifact.path.name),
         artifact_sha256={printable(name): digest for name, digest in hashes.items()},
         checkpoint_sha256=artifact.provenance.checkpoint_sha256 if artifact.provenance else None,
@@ -135,60 +136,65 @@ def made_by(artifact: Artifact, runtime_info: RuntimeInfo, hashes: Mapping[str, 
     )
 
 
-class Document:
-    """The document in the making. People are encoded as they come: so an hour of video fits in memory."""
+class PosesDocument:
+    """A builder of the document. It encodes each frame at once, so that long videos fit in memory."""
 
     def __init__(self, spec: ModelSpec, camera: Camera | None = None) -> None:
         self._spec = spec
-        self._placed: Origin = "world" if camera is not None and camera.rotation is not None else "camera"
+        has_extrinsics = camera is not None and camera.rotation is not None
+        self._camera_origin: Origin = "world" if has_extrinsics else "camera"
         self._origin: Origin | None = None
         self._images: list[msgspec.Raw] = []
         self._annotations: list[msgspec.Raw] = []
-        self._meshes = False
-        self._unnamed: dict[int, list[tuple[int, _Annotation]]] = {}
-        """Annotations of people without an id yet, with their places, by the number that stands for it."""
+        self._has_meshes = False
+        self._without_id: dict[int, list[tuple[int, _Annotation]]] = {}
+        """Annotations, with their positions, of people without an id yet, by their provisional number."""
 
     def add(self, frame: Frame, poses: Poses, picture: str | None, meshes: Sequence[str] = ()) -> None:
-        """The people of one frame. picture: the file that shows them. meshes: the file of each person."""
+        """Add the people of one frame.
+
+        Args:
+            poses: ids below 0 are provisional numbers; ``assign_ids`` replaces them.
+            picture: the file that shows the people. meshes: the mesh file of each person.
+        """
         height, width = frame.image.shape[:2]
         number = len(self._images) + 1
         index = frame.index if frame.time_s is not None else None
         time_s = None if frame.time_s is None else round(frame.time_s, TIME_DECIMALS)
         image = _Image(number, frame.name, width, height, picture, index, time_s)
-        self._images.append(_encoded(image))
-        self._meshes |= bool(meshes)
+        self._images.append(_encode(image))
+        self._has_meshes |= bool(meshes)
         if len(poses) and poses.keypoints_3d is not None:
-            self._origin = "root" if poses.root_relative else self._placed
+            self._origin = "root" if poses.root_relative else self._camera_origin
         present = set() if poses.ids is None else set(poses.ids.tolist())
-        for candidate in self._unnamed.keys() - present:  # no id is given to whoever is missed before
-            del self._unnamed[candidate]
+        for candidate in self._without_id.keys() - present:  # a candidate that misses a frame gets no id
+            del self._without_id[candidate]
         for person in range(len(poses)):
-            place = len(self._annotations)
-            annotation = _annotation(poses, person, place + 1, number)
+            position = len(self._annotations)
+            annotation = _annotation(poses, person, position + 1, number)
             annotation = msgspec.structs.replace(annotation, mesh=meshes[person] if meshes else None)
-            self._annotations.append(_encoded(annotation))
+            self._annotations.append(_encode(annotation))
             if poses.ids is not None and poses.ids[person] < 0:
-                self._unnamed.setdefault(int(poses.ids[person]), []).append((place, annotation))
+                self._without_id.setdefault(int(poses.ids[person]), []).append((position, annotation))
 
-    def name(self, ids: Mapping[int, int]) -> None:
-        """Give people their ids in the frames before, by the numbers under 0 that stood for them; call it
-        before the frame that gives them is added."""
+    def assign_ids(self, ids: Mapping[int, int]) -> None:
+        """Replace provisional numbers with ids in the frames so far, before the next frame is added."""
         for candidate, id_ in ids.items():
-            for place, annotation in self._unnamed.pop(candidate, ()):
-                self._annotations[place] = _encoded(msgspec.structs.replace(annotation, track_id=id_))
+            for position, annotation in self._without_id.pop(candidate, ()):
+                self._annotations[position] = _encode(msgspec.structs.replace(annotation, track_id=id_))
 
-    def encoded(
-        self, made: MadeBy, source: SourceRecord, problems: Sequence[str], remarks: Sequence[str] = ()
+    def encode(
+        self, producer: Producer, source: SourceRecord, problems: Sequence[str], remarks: Sequence[str] = ()
     ) -> bytes:
-        """The whole file, UTF-8 JSON."""
+        """Return the whole file as UTF-8 JSON."""
         spec = self._spec
         skeleton = tuple((a + 1, b + 1) for a, b in spec.skeleton)
         category = _Category(PERSON, "person", spec.keypoint_names, skeleton)
         document = _Document(
             FORMAT,
             VERSION,
-            _units(spec) | ({"mesh": "m"} if self._meshes else {}),
-            made,
+            _units(spec) | ({"mesh": "m"} if self._has_meshes else {}),
+            producer,
             source,
             problems,
             self._images,
@@ -205,24 +211,24 @@ def _units(spec: ModelSpec) -> dict[str, str]:
     return pixels if spec.unit == "px" else pixels | {"keypoints_3d": spec.unit}
 
 
-def _encoded(record: msgspec.Struct) -> msgspec.Raw:
+def _encode(record: msgspec.Struct) -> msgspec.Raw:
     return msgspec.Raw(msgspec.json.encode(record))
 
 
 def _annotation(poses: Poses, person: int, number: int, image: int) -> _Annotation:
     keypoints = np.round(poses.keypoints[person].astype(np.float64), DECIMALS)
-    found = keypoints[:, 2] >= 0
+    is_visible = keypoints[:, 2] >= 0
     flat: list[float] = []
-    for (x, y, _), seen in zip(keypoints.tolist(), found.tolist(), strict=True):
-        flat += (x, y, 2) if seen else (0, 0, 0)
+    for (x, y, _), visible in zip(keypoints.tolist(), is_visible.tolist(), strict=True):
+        flat += (x, y, 2) if visible else (0, 0, 0)
     positions = None if poses.keypoints_3d is None else poses.keypoints_3d[person, :, :3]
     return _Annotation(
         id=number,
         image_id=image,
         category_id=PERSON,
         keypoints=flat,
-        num_keypoints=int(found.sum()),
-        keypoint_scores=np.where(found, keypoints[:, 2], 0.0).tolist(),
+        num_keypoints=int(is_visible.sum()),
+        keypoint_scores=np.where(is_visible, keypoints[:, 2], 0.0).tolist(),
         score=round(float(poses.scores[person]), DECIMALS),
         bbox=np.round(poses.boxes[person], DECIMALS).tolist(),
         keypoints_3d=None if positions is None else np.round(positions, DECIMALS).ravel().tolist(),

@@ -1,4 +1,4 @@
-"""How to predict."""
+"""Options of a prediction."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from posedeploy.predict.boxes import PersonSource
-from posedeploy.predict.lifting import People
+from posedeploy.predict.lifting import JointSource
 from posedeploy.predict.threshold import Threshold
 from posedeploy.types import Array, Camera
 
@@ -15,14 +15,14 @@ MeshFormat = Literal[".obj", ".glb"]
 
 @dataclass(frozen=True)
 class PredictOptions:
-    """How to predict.
+    """Options of a prediction.
 
-    draw: write pictures or a video, besides the poses. show: in a window, too; None is for a camera alone,
-    and only where there is a display and pygame. track, smooth: ids and steady poses in videos and from
-    cameras; without ids there is no smoothing. finder: where people are, for a network that looks at one
-    person at a time; None takes the whole image as one person's. people: where their 2D joints come
-    from, for a network that lifts them. faces: (triangles, 3) of the mesh that such a network gives, which is
-    drawn then and, of images, written as a file for each person. threshold: which people are kept.
+    draw: write pictures or a video besides ``poses.json``. show: show the pictures in a window; None shows
+    those of a camera if there is a display and pygame. track, smooth: ids and smoothed poses in videos and
+    from cameras; smoothing needs tracking. person_source: the boxes of people, for a network that takes one
+    person at a time; None uses the whole image. joint_source: the 2D joints of people, for a network that
+    lifts them. faces: (triangles, 3) vertex numbers of that network's mesh; each person's mesh is then drawn
+    and, for images, written to a file. threshold: selects the people to keep.
     """
 
     camera: Camera = field(default_factory=Camera)
@@ -30,8 +30,8 @@ class PredictOptions:
     show: bool | None = False
     track: bool = True
     smooth: bool = True
-    finder: PersonSource | None = None
-    people: People | None = None
+    person_source: PersonSource | None = None
+    joint_source: JointSource | None = None
     faces: Array | None = None
     mesh_format: MeshFormat = ".obj"
     threshold: Threshold = field(default_factory=Threshold)

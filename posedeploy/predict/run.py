@@ -1,4 +1,4 @@
-"""Poses of everything in a source: pictures or a video that show them, and ``poses.json``."""
+"""Prediction on a whole source: the network on every frame, pictures or a video, and ``poses.json``."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ from posedeploy.families import mesh_output
 from posedeploy.native_paths import native_path
 from posedeploy.predict import poses_json
 from posedeploy.predict.boxes import takes_boxes
-from posedeploy.predict.camera import camera_doubts
+from posedeploy.predict.camera import camera_warnings
 from posedeploy.predict.chain import Predictor
-from posedeploy.predict.frame_output import Finisher
+from posedeploy.predict.frame_output import FrameOutput
 from posedeploy.predict.frames import Source
 from posedeploy.predict.lifting import Lifter
 from posedeploy.predict.mesh_files import MeshFiles
@@ -37,16 +37,17 @@ if TYPE_CHECKING:
 
 WHOLE_IMAGE = "the whole image"
 PENDING = 4
-"""Frames that may wait to be drawn and encoded while the network is ahead."""
+"""Maximum number of frames that wait to be drawn and encoded."""
 
 
 @dataclass(frozen=True)
 class Prediction:
-    """What came of it.
+    """The result of a run.
 
-    people: their number, frame by frame. problems: sentences for the user; any of them means that not
-    everything was done (exit status 1). remarks: sentences of what is as it should be, and still worth
-    knowing; the first of them are the warnings.
+    files: all files written. people: the number of people in each frame. skipped: the number of files that
+    are not images. problems: what could not be processed, a sentence each; the command line exits with
+    status 1 if there are any. remarks: what was processed in a way worth knowing, a sentence each, the
+    warnings first.
     """
 
     files: tuple[Path, ...]
@@ -58,7 +59,7 @@ class Prediction:
 
     @property
     def frames(self) -> int:
-        """How many frames were done."""
+        """The number of frames processed."""
         return len(self.people)
 
 
@@ -70,76 +71,76 @@ def predict(
     options: PredictOptions | None = None,
     on_progress: Callable[[int, int | None], None] | None = None,
 ) -> Prediction:
-    """Find the people in every frame and write what was found into ``folder``: on an error, nothing of it.
+    """Find the people in every frame and write the results into ``folder``. On an error, nothing is written.
 
-    Where the source ends early, the user closes the window or presses Ctrl-C, the files hold the frames so
-    far. Images of a folder that cannot be used are left out. All but the window is told in ``problems``.
+    If the source ends early, the window is closed or Ctrl-C is pressed, the files hold the frames so far.
+    Unusable images of a folder are left out. ``problems`` reports all of these except a closed window.
 
     Args:
-        artifact: what ``runner`` runs; its spec says how images go in and poses come out.
-        on_progress: called with the frames done and the frames expected, None where no one knows.
+        artifact: the model file that ``runner`` runs; its spec describes the inputs and the decoding.
+        on_progress: called with the number of frames processed and expected; None where that is unknown.
 
     Raises:
-        InputError: no frame can be used, the network's family is unknown, or there is no display to show on.
-        OutputError: the folder cannot be written; what stood there before is as it was.
-        KeyboardInterrupt: Ctrl-C came before anything was done.
+        InputError: no frame can be used, the network's family is unknown, or ``show`` finds no display.
+        OutputError: the folder cannot be written; its previous content is unchanged.
+        KeyboardInterrupt: Ctrl-C was pressed before the first frame was processed.
     """
     options = options or PredictOptions()
-    finder, people = options.finder, options.people
+    persons, joints = options.person_source, options.joint_source
     predictor = _predictor(runner, artifact, options)
-    made = poses_json.made_by(artifact, runner.runtime_info, artifact_files.hashes_of(artifact))
+    producer = poses_json.describe_producer(artifact, runner.runtime_info, artifact_files.hashes_of(artifact))
     with (
         _window(source, options) as window,
         files.staged(folder) as stage,
         native_path(stage) as writable,
         closing(
-            Finisher(
+            FrameOutput(
                 predictor,
                 artifact,
                 replace(options, show=window is not None),
-                moving=source.moving,
+                is_video=source.is_video,
                 sink=_sink(source, writable, folder) if options.draw else None,
                 meshes=_mesh_files(source, writable, folder, options),
             )
-        ) as finisher,
+        ) as output,
     ):
-        _run(source, predictor, finisher, window, on_progress or (lambda done, total: None))
-        if not finisher.people:
+        _run(source, predictor, output, window, on_progress or (lambda done, total: None))
+        if not output.people:
             reasons = "; ".join(source.problems) or "it is empty"
-            raise InputError(f"{source.name}: none of it can be used: {reasons}")
-        finisher.finish()
+            raise InputError(f"{source.name}: no frame can be used: {reasons}")
+        output.finish()
         record = poses_json.SourceRecord(
             name=source.name,
             kind=source.kind,
-            frames=len(finisher.people),
+            frames=len(output.people),
             expected_frames=source.total,
             skipped_files=len(source.skipped),
             skipped=source.skipped,
-            fps=source.fps if source.moving else None,
-            tracked=finisher.tracks,
-            smoothed=finisher.tracks and options.smooth,
-            boxes=printable(finder.name) if finder else WHOLE_IMAGE if takes_boxes(artifact.spec) else None,
-            joints=printable(people.name) if people else None,
-            detector=finder.made_by if finder else people.made_by if people else None,
+            fps=source.fps if source.is_video else None,
+            tracked=output.is_tracking,
+            smoothed=output.is_tracking and options.smooth,
+            boxes=printable(persons.name) if persons else WHOLE_IMAGE if takes_boxes(artifact.spec) else None,
+            joints=printable(joints.name) if joints else None,
+            detector=persons.producer if persons else joints.producer if joints else None,
             min_keypoints=options.threshold.min_keypoints,
             min_score=options.threshold.min_score,
         )
-        warnings = camera_doubts(options.camera, finisher.widths)
+        warnings = camera_warnings(options.camera, output.widths)
         remarks = [
             *warnings,
             *source.remarks,
-            *(people.remarks if people else finder.remarks if finder else ()),
-            *_of_the_mesh(source, artifact, options),
-            *finisher.remarks,
+            *(joints.remarks if joints else persons.remarks if persons else ()),
+            *_mesh_remarks(source, artifact, options),
+            *output.remarks,
             *predictor.remarks,
         ]
         remarks = [printable(remark) for remark in remarks]
-        content = finisher.document.encoded(made, record, source.problems, remarks)
+        content = output.document.encode(producer, record, source.problems, remarks)
         (stage / poses_json.NAME).write_bytes(content)
         names = sorted(path.name for path in stage.iterdir())
     return Prediction(
         tuple(folder / name for name in names),
-        tuple(finisher.people),
+        tuple(output.people),
         len(source.skipped),
         tuple(source.problems),
         tuple(remarks),
@@ -148,25 +149,24 @@ def predict(
 
 
 def _predictor(runner: Runner, artifact: Artifact, options: PredictOptions) -> Predictor | Lifter:
-    if options.people is not None:
-        return Lifter(runner, artifact.spec, options.people.find)
-    finder = options.finder
-    find = finder.find if finder else None
-    has_detector = finder is not None and finder.made_by is not None  # which keeps people by it already
-    threshold = Threshold() if has_detector else options.threshold
-    return Predictor(runner, artifact.spec, options.camera, find, threshold)
+    if options.joint_source is not None:
+        return Lifter(runner, artifact.spec, options.joint_source.find)
+    persons = options.person_source
+    is_filtered = persons is not None and persons.producer is not None  # the detector applies the threshold
+    threshold = Threshold() if is_filtered else options.threshold
+    return Predictor(runner, artifact.spec, options.camera, persons.find if persons else None, threshold)
 
 
 def _run(
     source: Source,
     predictor: Predictor | Lifter,
-    finisher: Finisher,
+    output: FrameOutput,
     window: Window | None,
     on_progress: Callable[[int, int | None], None],
 ) -> None:
-    """Network and decoding here, the rest of each frame's work in a thread beside it, in order."""
-    hold = not source.moving
-    refused = source.problems if hold and source.total != 1 else None
+    """Run network and decoding in this thread, and the output of each frame in another one, in order."""
+    hold = not source.is_video
+    rejected = source.problems if hold and source.total != 1 else None
     pending: deque[Future[Array | None]] = deque()
     done = count(1)
 
@@ -175,50 +175,49 @@ def _run(
         on_progress(next(done), source.total)
         return window is None or picture is None or window.show(picture, hold)
 
-    with ThreadPoolExecutor(1) as beside, closing(predictor.stream(source, refused)) as results:
+    with ThreadPoolExecutor(1) as executor, closing(predictor.stream(source, rejected)) as results:
         try:
             for frame, poses in results:
-                pending.append(beside.submit(finisher, frame, poses))
+                pending.append(executor.submit(output, frame, poses))
                 if len(pending) > PENDING and not finish_one():
                     break
             while pending and finish_one():
                 pass
         except KeyboardInterrupt:
-            if not (finisher.people or pending):
+            if not (output.people or pending):
                 raise
-            source.problems += _stopped(source)
+            source.problems += _interruption(source)
         for future in pending:
             future.result()
 
 
-def _stopped(source: Source) -> list[str]:
-    if source.kind in ("camera", "stream"):  # there is no other end to it
+def _interruption(source: Source) -> list[str]:
+    if source.kind in ("camera", "stream"):  # Ctrl-C is their normal end
         return []
-    return [f"{source.name}: stopped by Ctrl-C; the frames done by then are kept"]
+    return [f"{source.name}: stopped by Ctrl-C; the frames so far are kept"]
 
 
 def _mesh_files(source: Source, stage: Path, folder: Path, options: PredictOptions) -> MeshFiles | None:
-    if options.faces is None or source.moving:
+    if options.faces is None or source.is_video:
         return None
     return MeshFiles(stage, Names(folder, source.inputs), options.faces, options.mesh_format)
 
 
-def _of_the_mesh(source: Source, artifact: Artifact, options: PredictOptions) -> list[str]:
-    """What the user may wonder at."""
+def _mesh_remarks(source: Source, artifact: Artifact, options: PredictOptions) -> list[str]:
     if mesh_output(artifact.spec) is None:
         return []
     if options.faces is None:
-        return ["no mesh is drawn or written: the network has no triangles in it; name them with `mesh=FILE`"]
-    if source.moving:
-        return [f"{source.name}: meshes are not written, which is done for images alone"]
+        return ["no mesh is drawn or written: the network has no triangles; name a mesh with `mesh=FILE`"]
+    if source.is_video:
+        return [f"{source.name}: no mesh files are written: they are written for images only"]
     return []
 
 
 def _sink(source: Source, stage: Path, folder: Path) -> Sink:
     names = Names(folder, source.inputs)
-    if not source.moving:
+    if not source.is_video:
         return PictureFiles(stage, names)
-    path = stage / names.free(source.file_name, ".mp4")
+    path = stage / names.reserve(source.file_name, ".mp4")
     try:
         writer: Callable[[Path, Source], Sink] = plugins.load("posedeploy.predict.video_writer:VideoWriter")
     except MissingPackageError:

@@ -1,4 +1,4 @@
-"""What the user named becomes frames: an image, a folder of images, a video file or a camera."""
+"""Opening of sources: an image, a folder of images, a pattern, a video file, a stream or a camera."""
 
 from __future__ import annotations
 
@@ -17,28 +17,26 @@ from posedeploy.predict.image_files import Images, is_image_file, open_images, s
 from posedeploy.predict.image_sequence import ImageSequence, is_pattern, numbered
 from posedeploy.predict.images import check_claims, is_image
 from posedeploy.predict.opencv_video import CameraFeed, OpenCvReader
-from posedeploy.predict.urls import SCHEMES, local_path, scheme_of, without_password
+from posedeploy.predict.urls import SCHEMES, hide_password, local_path, scheme_of
 from posedeploy.printable import printable
 
 STREAMED_ANIMATIONS = (".gif",)
 _CAMERA = re.compile(r"/dev/video(\d+)")
 MOTION_JPEG = (".mjpg", ".mjpeg")
-"""One JPEG after another: each begins like an image."""
+"""Suffixes of videos that are concatenated JPEGs, so that their content begins like an image."""
 
 
 def open_source(
     argument: str, fps: float | None = None, *, recursive: bool = False, without: Path | None = None
 ) -> Source:
-    """What the user named, opened: a path, a pattern such as ``%06d.png`` or ``*.jpg``, a URL or a camera's
-    number.
+    """Open a path, a pattern such as ``%06d.png`` or ``*.jpg``, a URL or a camera number.
 
     Args:
-        fps: frames per second of images and formats without times; a folder or several images become a video
-            by it.
-        recursive, without: as of ``open_images``, for a folder.
+        fps: frames per second of images and of formats without times; turns several images into a video.
+        recursive, without: as in ``open_images``, for a folder.
 
     Raises:
-        InputError: there is nothing by this name, it holds no images, or it has times of its own.
+        InputError: the source does not exist, has no images, or has its own times while ``fps`` is given.
     """
     argument = local_path(argument)
     path = Path(argument)
@@ -60,7 +58,7 @@ def _open_live(argument: str, fps: float | None) -> Source:
     scheme = scheme_of(argument)
     known = scheme in SCHEMES or argument.isdecimal()
     if known and fps is not None:
-        raise InputError(f"`fps={fps:g}`: a stream or a camera has times of its own; leave `fps` out")
+        raise InputError(f"`fps={fps:g}`: a stream or a camera has its own times; leave `fps` out")
     if argument.isdecimal():
         return CameraFeed(int(argument))
     if scheme in SCHEMES:
@@ -68,8 +66,8 @@ def _open_live(argument: str, fps: float | None) -> Source:
         return reader(argument)
     if scheme is not None:
         raise InputError(
-            f"{without_password(argument)}: not a stream that can be read; wanted a file, or a URL that "
-            f"begins with {'://, '.join(SCHEMES)}://"
+            f"{hide_password(argument)}: unsupported URL scheme; expected a file, or a URL that begins with "
+            f"{'://, '.join(SCHEMES)}://"
         )
     raise InputError(
         f"{argument}: no such file or folder; name an image, a folder of images, a video, a pattern such as "
@@ -82,23 +80,25 @@ def _open_file(path: Path, fps: float | None) -> Source:
     try:
         if size == 0:
             raise InputError(
-                f"{path}: the file is empty (0 bytes); wanted an image or a video, so copy it again"
+                f"{path}: the file is empty (0 bytes); expected an image or a video: copy it again"
             )
         check_claims(path)
         if is_animated(path):
             return _open_animation(path, fps)
     except OSError as error:
-        raise InputError(f"{path}: cannot be read ({error.strerror}); name a file that can") from error
+        raise InputError(f"{path}: cannot be read ({error.strerror}); name a readable file") from error
     if is_image(path) and path.suffix.lower() not in MOTION_JPEG:
         if fps is not None:
-            raise InputError(f"`fps={fps:g}`: {path.name} is one image; leave `fps` out")
+            raise InputError(f"`fps={fps:g}`: {path.name} is a single image; leave `fps` out")
         return Images(path.name, (path,))
     return _open_video(path, fps)
 
 
 def _open_animation(path: Path, fps: float | None) -> Source:
-    """By PyAV where it knows the format, since that reads a file that is cut off up to there; a PNG always by
-    FFmpeg, since OpenCV's own reader crashes on some that are damaged."""
+    """Open an animation with FFmpeg if it reads the format, as it decodes truncated files up to their end.
+
+    A PNG is always read by FFmpeg: OpenCV's reader crashes on some damaged ones.
+    """
     with path.open("rb") as file:
         is_png = file.read(4) == b"\x89PNG"
     if is_png or (path.suffix.lower() in STREAMED_ANIMATIONS and plugins.version_of("av")):
@@ -108,7 +108,7 @@ def _open_animation(path: Path, fps: float | None) -> Source:
 
 def _open_glob(argument: str, fps: float | None) -> Source:
     names = glob.glob(argument, recursive=True)  # noqa: PTH207, which takes no absolute pattern
-    paths = _once(path for name in names if not (path := Path(name)).is_dir())
+    paths = _unique_files(path for name in names if not (path := Path(name)).is_dir())
     if len(paths) == 1:
         return _open_file(paths[0], fps)
     images = tuple(path for path in paths if is_image_file(path))
@@ -116,9 +116,9 @@ def _open_glob(argument: str, fps: float | None) -> Source:
         raise InputError(
             f"{argument}: "
             + (
-                f"fits {len(paths)} files, of which none is an image; name one video at a time"
+                f"matches {len(paths)} files, none of them an image; name one video at a time"
                 if paths
-                else "fits no file; check the folder and the ending"
+                else "matches no file; check the folder and the suffix"
             )
         )
     taken = set(images)
@@ -133,13 +133,13 @@ def _open_glob(argument: str, fps: float | None) -> Source:
     return source
 
 
-def _once(paths: Iterable[Path]) -> list[Path]:
-    """The files in order, each by its shortest path alone: ``**`` also follows links to folders above."""
-    by_place: dict[Path, Path] = {}
+def _unique_files(paths: Iterable[Path]) -> list[Path]:
+    """Return the files in order, each by its shortest path: ``**`` also follows links to parent folders."""
+    by_real_path: dict[Path, Path] = {}
     for path in sorted(paths, key=lambda path: len(path.parts)):
         if not is_apple_double(path):
-            by_place.setdefault(path.parent.resolve() / path.name, path)
-    return sorted(by_place.values())
+            by_real_path.setdefault(path.parent.resolve() / path.name, path)
+    return sorted(by_real_path.values())
 
 
 def _as_video(name: str, images: tuple[Path, ...], fps: float) -> Source:

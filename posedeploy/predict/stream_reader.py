@@ -13,7 +13,7 @@ from posedeploy.predict.demuxing import DECODER_OPTIONS, Demuxed
 from posedeploy.predict.frames import Frame, Source
 from posedeploy.predict.sound import Sound
 from posedeploy.predict.timeline import Timeline
-from posedeploy.predict.urls import file_name_of, without_password
+from posedeploy.predict.urls import file_name_of, hide_password
 
 TIMEOUT_S = 10.0
 """For which a connection, and then each read, may take without a sign of the other side."""
@@ -44,7 +44,7 @@ class StreamReader(Source):
             InputError: nothing answers there, or it gives no video.
         """
         self._url, self._reconnects, self._first_wait_s = url, reconnects, first_wait_s
-        shown = without_password(url)
+        shown = hide_password(url)
         self._demuxed = _connected(url, shown)
         container = self._demuxed.container
         self._is_file = container.duration is not None or container.size > 0

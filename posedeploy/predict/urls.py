@@ -37,7 +37,7 @@ def split_url(url: str) -> SplitResult:
         raise InputError(f"{shown}: not a valid URL ({error}); wanted such as rtsp://camera:554/1") from error
 
 
-def without_password(url: str) -> str:
+def hide_password(url: str) -> str:
     """The URL as it may be shown and recorded."""
     parts = split_url(url)
     if parts.password is None:

@@ -167,11 +167,11 @@ def test_bad_input(lifters: Path, refused: Callable[..., str]) -> None:
         ),
         (
             (gtrs, "photo.png", "--detector", smpl),
-            "smpl.pth.tar: gtrs takes the 2D joints of people and no image, so it cannot look for people in",
+            "smpl.pth.tar: gtrs takes 2D joints, not images, so it cannot find people in",
         ),
         (
             (gtrs, "photo.png", "--detector", lifters / "body.pth.tar"),
-            "body.pth.tar: pose2mesh takes the 2D joints of people and no image, so it cannot look for",
+            "body.pth.tar: pose2mesh takes 2D joints, not images, so it cannot find",
         ),
         (
             (gtrs, "photo.png", "--boxes", "boxes.json"),
@@ -203,7 +203,7 @@ def test_without_its_manifest_a_network_is_not_known(
     Path("out/gtrs.onnx.posedeploy.json").unlink()
     for arguments in (("joints.npy",), ("photo.png", "--detector", "sample"), ("photo.png",)):
         message = refused("predict", "out/gtrs.onnx", *arguments)
-        assert "nothing here says how the outputs of this network ('unknown') become poses" in message
+        assert "cannot decode poses from this network: its family 'unknown' is unknown" in message
     assert "2 people" in done("predict", "out/gtrs.onnx", "joints.npy", "--family", "gtrs").stdout
 
 
@@ -224,8 +224,8 @@ def test_a_detector_made_by_others_is_described(
     Path("others.toml").write_text('family = "lightweight-openpose-2d"\n')
     chain = ("predict", lifters / "gtrs.pth.tar", "photo.png", "--detector", "others.onnx")
     assert words(refused(*chain)) == (
-        "error: --detector others.onnx: nothing here says how the outputs of this network ('unknown') become "
-        "poses; describe it with --detector-spec FILE (README.md, 'Your own network', has one)"
+        "error: --detector others.onnx: cannot decode poses from this network: its family 'unknown' is "
+        "unknown; describe its outputs with --detector-spec FILE (README.md, 'Your own network')"
     )
     done(*chain, "--detector-spec", "others.toml")
     assert document()["source"]["detector"]["family"] == "lightweight-openpose-2d"

@@ -183,7 +183,10 @@ def test_bad_input(crops: Path, human: Path, refused: Callable[..., str]) -> Non
         ((mobile, "--boxes", "flat.json", "--detector", crowd), "--boxes and --detector: give one"),
         ((crowd, "--boxes", "flat.json"), "--boxes: lightweight-openpose-2d finds people in the whole image"),
         ((crowd, "--detector", crowd), "--detector: lightweight-openpose-2d finds people in the whole image"),
-        ((mobile, "--detector", hg), "--detector hg.xml: pose-hg-3d looks at one person at a time itself"),
+        (
+            (mobile, "--detector", hg),
+            "--detector hg.xml: pose-hg-3d takes one person at a time and cannot find people",
+        ),
         ((mobile, "--detector", "none.xml"), "none.xml: no such file"),
         ((hg2d, "--fx", 700), f"--fx: {two_d}, where the camera has no say"),
         ((hg, "--fx", 700), "pose-hg-3d gives positions from the pelvis on, where the camera has no say"),

@@ -249,7 +249,7 @@ def test_bad_input(people: list[dict[str, Any]], human: Path, refused: Callable[
             (onnx, "--annotations", "people.json", "--images", "broken"),
             "broken/a.png: not an image but a text",
         ),
-        (("theirs.onnx", *GIVEN), "nothing here says how the outputs of this network ('unknown')"),
+        (("theirs.onnx", *GIVEN), "cannot decode poses from this network: its family 'unknown' is unknown"),
         (("none.onnx", *GIVEN), "none.onnx: no such file"),
         ((onnx, *GIVEN, "--device", "TPU"), "TPU"),
         (("--runtime", "openvino", *GIVEN), "sample: a checkpoint runs on pytorch; export it to run it on"),

@@ -170,6 +170,6 @@ def test_people_and_times_are_chosen(human: Path, done: Invoke, refused: Callabl
         (("--min-keypoints", 19), "--min-keypoints 19: a person of lightweight-openpose-2d has 1 to 18"),
         (("--min-score", "nan"), "--min-score nan: wanted a number"),
         (("--fps", 0), "--fps 0: frames per second are above 0 and at most 1000"),
-        (("--fps", 5), "--fps 5: photo.png is one image; leave --fps out"),
+        (("--fps", 5), "--fps 5: photo.png is a single image; leave --fps out"),
     ]:
         assert message in refused("predict", onnx, "photo.png", *options)

@@ -37,7 +37,7 @@ def test_what_cannot_be_drawn_is_refused(refused: Callable[..., str], tmp_path: 
 def test_the_sample_goes_by_its_name(done: Invoke, refused: Callable[..., str]) -> None:
     done("samples", "draw", "--count", 1, "--seed", 2, "--size", "256x456", "-o", "drawn")
     done("predict", "sample", "drawn/000000.png", "-o", "poses")
-    assert json.loads(Path("poses/poses.json").read_text())["made_by"]["artifact"] == "sample"
+    assert json.loads(Path("poses/poses.json").read_text())["producer"]["artifact"] == "sample"
     assert "a checkpoint runs on pytorch" in refused("predict", "sample", "drawn", "--runtime", "openvino")
 
 

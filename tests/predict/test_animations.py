@@ -101,9 +101,7 @@ def test_pages_of_a_tiff(tmp_path: Path) -> None:
     with open_source(str(path), fps=10) as source:
         assert [frame.time_s for frame in source] == pytest.approx([0, 0.1, 0.3])
     assert open_source(str(pages(tmp_path / "smaller.tif", 64, 32, 16))).kind == "images"
-    with pytest.raises(
-        InputError, match=r"`fps=10`: a\.webp has times of its own, which are used; leave `fps`"
-    ):
+    with pytest.raises(InputError, match=r"`fps=10`: a\.webp has its own times; leave `fps`"):
         open_source(str(animated(tmp_path / "a.webp")), fps=10)
 
 

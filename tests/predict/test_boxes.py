@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from posedeploy.errors import InputError
-from posedeploy.predict.boxes import PersonSource, boxes_of, detected_by, read_boxes, takes_boxes
+from posedeploy.predict.boxes import PersonSource, boxes_from_detector, expand_boxes, read_boxes, takes_boxes
 from posedeploy.predict.chain import Predictor
 from posedeploy.predict.frames import Frame, Source
 from posedeploy.predict.sources import open_source
@@ -137,10 +137,10 @@ def test_a_missing_file_is_refused(folder: Path) -> None:
 
 def test_found_people_have_boxes_grown_within_the_image() -> None:
     poses = some_poses([[[20, 10], [60, 90]], [[5, 50], [5, 150]], [[7, 7], [7, 7]], [[np.nan] * 2, [3, 3]]])
-    boxes = boxes_of(poses, np.zeros((120, 100, 3), np.uint8))
+    boxes = expand_boxes(poses, np.zeros((120, 100, 3), np.uint8))
     np.testing.assert_allclose(boxes, [[12, 2, 56, 96], [0, 40, 15, 80]])
     nobody = some_poses(np.zeros((0, 2, 2)))
-    assert boxes_of(nobody, np.zeros((120, 100, 3), np.uint8)).shape == (0, 4)
+    assert expand_boxes(nobody, np.zeros((120, 100, 3), np.uint8)).shape == (0, 4)
 
 
 def predictor(boxes: Any = None) -> tuple[Predictor, PersonRunner]:
@@ -198,7 +198,7 @@ def test_a_frame_whose_box_cannot_be_used_is_left_out_and_told(photo: Array) -> 
 def test_another_network_finds_the_boxes(photo: Array) -> None:
     crowd = spec_of("lightweight-openpose-2d", height=HEIGHT, width=WIDTH)
     detector = Predictor(CrowdRunner(crowd), crowd)
-    finder = detected_by(detector, "crowd.onnx")
+    finder = boxes_from_detector(detector, "crowd.onnx")
     streaming, _ = predictor(finder.find)
     ((_, poses),) = streaming.stream([Frame("a.png", photo, 0)])
     assert len(poses) == PEOPLE
@@ -209,9 +209,9 @@ def test_another_network_finds_the_boxes(photo: Array) -> None:
 
 def test_a_detector_looks_at_the_whole_image() -> None:
     one, _ = predictor()
-    message = "`detector=a.xml`: mobile-human-pose looks at one person at a time itself"
+    message = "`detector=a.xml`: mobile-human-pose takes one person at a time and cannot find people"
     with pytest.raises(InputError, match=message):
-        detected_by(one, "a.xml")
+        boxes_from_detector(one, "a.xml")
     assert takes_boxes(person_spec())
     assert not takes_boxes(spec_of("lightweight-openpose-3d"))
     assert isinstance(one(np.zeros((9, 9, 3), np.uint8)), Poses)

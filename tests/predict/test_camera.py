@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from posedeploy.errors import InputError
-from posedeploy.predict.camera import camera_doubts, read_camera
+from posedeploy.predict.camera import camera_warnings, read_camera
 from posedeploy.types import Camera
 
 QUARTER_TURN = "[[0, -1, 0], [1, 0, 0], [0, 0, 1]]"
@@ -110,7 +110,7 @@ def test_a_file_that_cannot_be_read(tmp_path: Path) -> None:
     ],
 )
 def test_an_implausible_focal_length_is_doubted(fx: float, width: int, cause: str | None) -> None:
-    doubts = camera_doubts(Camera(fx), {width})
+    doubts = camera_warnings(Camera(fx), {width})
     assert len(doubts) == (cause is not None)
     if cause is not None:
         assert doubts[0].startswith(f"`fx={fx:g}`: a field of view of ") and cause in doubts[0]
@@ -133,7 +133,7 @@ def test_an_implausible_translation_is_doubted(
     t_cm: list[float], cause: str | None, extrinsics: Path
 ) -> None:
     extrinsics.write_text(f'{{"R": {QUARTER_TURN}, "t": {t_cm}}}')
-    doubts = camera_doubts(read_camera(None, extrinsics), {640})
+    doubts = camera_warnings(read_camera(None, extrinsics), {640})
     assert len(doubts) == (cause is not None)
     if cause is not None:
         assert re.search(cause, doubts[0])

@@ -8,7 +8,7 @@ import pytest
 
 from posedeploy.errors import InputError, RunnerStateError
 from posedeploy.joint_sets import JOINT_SETS
-from posedeploy.predict.chain import Predictor, joined
+from posedeploy.predict.chain import Predictor, concatenate_poses
 from posedeploy.predict.frames import Frame
 from posedeploy.runtimes.openvino import OpenVinoRunner
 from posedeploy.specs import joints_spec
@@ -67,31 +67,31 @@ def test_threads_share_a_predictor_until_its_runner_is_closed(exported: Artifact
 def test_an_unknown_family_is_refused() -> None:
     spec = spec_of(FAMILY, height=HEIGHT, width=WIDTH)
     with pytest.raises(
-        InputError, match=r"\('unknown'\) become poses; name its `family` \(light.* `contract=FILE`"
+        InputError, match=r"'unknown' is unknown; name its `family` \(light.* `contract=FILE`"
     ):
         Predictor(CrowdRunner(spec), replace(spec, family="unknown"))
 
 
 def test_a_network_on_joints_cannot_look_for_people() -> None:
     spec = joints_spec("gtrs", JOINT_SETS["human36"], 6890)
-    with pytest.raises(
-        InputError, match="gtrs takes the 2D joints of people and no image, so it cannot look for people in"
-    ):
+    with pytest.raises(InputError, match="gtrs takes 2D joints, not images, so it cannot find people in"):
         Predictor(CrowdRunner(spec_of(FAMILY)), spec)
 
 
 def test_answers_joined_keep_all_that_they_have() -> None:
     one = some_poses(np.ones((1, 2, 2)), vertices=np.zeros((1, 5, 3)))
     two = some_poses(np.ones((2, 2, 2)), vertices=np.ones((2, 5, 3)))
-    together = joined([one, two])
+    together = concatenate_poses([one, two])
     assert (len(together), together.keypoints_3d) == (3, None)
     assert together.vertices is not None and together.vertices[:, 0, 0].tolist() == [0, 1, 1]
-    assert joined([some_poses(np.ones((1, 2, 2)))]).vertices is None
+    assert concatenate_poses([some_poses(np.ones((1, 2, 2)))]).vertices is None
 
 
 def test_a_network_that_takes_many_images_is_refused() -> None:
     spec = spec_of(FAMILY, batch=4, height=HEIGHT, width=WIDTH)
-    with pytest.raises(InputError, match=r"takes 4 images at once \(data .*4x3x256x456.*without `batch`, or"):
+    with pytest.raises(
+        InputError, match=r"input data .*4x3x256x456.* has a fixed batch of 4; .*without `batch`, or"
+    ):
         Predictor(CrowdRunner(spec), spec)
 
 

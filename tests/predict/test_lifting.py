@@ -18,9 +18,9 @@ from posedeploy.predict.chain import Predictor
 from posedeploy.predict.frames import Frame, Source
 from posedeploy.predict.images import read_image
 from posedeploy.predict.joint_files.joint_source import MIN_SIDE, JointsFile
-from posedeploy.predict.joint_files.people import given_people
-from posedeploy.predict.lifting import Lifter, People, detected_people
-from posedeploy.predict.pictures import Painter, cameras_of, placed
+from posedeploy.predict.joint_files.people import joints_from_file
+from posedeploy.predict.lifting import JointSource, Lifter, joints_from_detector
+from posedeploy.predict.pictures import Painter, fit_cameras, place_people
 from posedeploy.predict.predict_options import PredictOptions
 from posedeploy.predict.run import Prediction, predict
 from posedeploy.predict.sources import open_source
@@ -45,11 +45,13 @@ def given(folder: Path, joints: Array) -> JointsFile:
     return JointsFile(folder / "joints.npy")
 
 
-def done(source: Source, spec: ModelSpec, found: People, folder: Path, **options: Any) -> Prediction:
+def done(source: Source, spec: ModelSpec, found: JointSource, folder: Path, **settings: Any) -> Prediction:
     path = folder.with_suffix(".onnx")
     path.write_bytes(b"a model")
     artifact = Artifact(path, "onnx", spec, "fp32", {path.name: files.sha256(path)})
-    return predict(source, StretchRunner(spec), artifact, folder, PredictOptions(people=found, **options))
+    return predict(
+        source, StretchRunner(spec), artifact, folder, PredictOptions(joint_source=found, **settings)
+    )
 
 
 def document(folder: Path) -> Any:
@@ -94,7 +96,7 @@ def test_of_a_fixed_number_of_people_places_are_filled_up() -> None:
 @pytest.mark.parametrize("joint_set", ["human36", "coco"])
 def test_a_detectors_people_are_lifted(joint_set: str, tmp_path: Path, photo: Array) -> None:
     spec = lifter_spec(joint_set)
-    found = detected_people(detector(), "crowd.onnx", spec)
+    found = joints_from_detector(detector(), "crowd.onnx", spec)
     source = open_source(str(write_image(tmp_path / "a.png", photo)))
     prediction = done(source, spec, found, tmp_path / "out")
     (seen,) = prediction.people
@@ -126,7 +128,7 @@ def test_people_that_cannot_be_lifted_are_named_and_left_out(tmp_path: Path, pho
             for frame in frames:
                 yield frame, Poses(crowd, np.ones(3))
 
-    found = detected_people(Given(), "given", spec)  # type: ignore[arg-type]
+    found = joints_from_detector(Given(), "given", spec)  # type: ignore[arg-type]
     frame = Frame("clip.mp4", photo, 7, 0.28)
     lifter = Lifter(StretchRunner(spec), spec, found.find)
     ((_, poses),) = lifter.stream([frame])
@@ -165,7 +167,7 @@ def test_more_people_than_a_network_takes_go_in_parts() -> None:
 def test_a_video_is_tracked(tmp_path: Path, video: MakeVideo) -> None:
     spec = lifter_spec()
     prediction = done(
-        open_source(str(video(frames=4))), spec, detected_people(detector(), "d", spec), tmp_path / "out"
+        open_source(str(video(frames=4))), spec, joints_from_detector(detector(), "d", spec), tmp_path / "out"
     )
     assert prediction.frames == 4
     content = document(tmp_path / "out")
@@ -191,7 +193,7 @@ def test_a_mesh_that_does_not_change_stays_where_it_is_when_joints_are_smoothed(
 def test_joints_from_a_file(tmp_path: Path) -> None:
     spec, joints = lifter_spec(), people()
     source = given(tmp_path, joints)
-    prediction = done(source, spec, given_people(source, spec), tmp_path / "out")
+    prediction = done(source, spec, joints_from_file(source, spec), tmp_path / "out")
     assert prediction.people == (2,)
     content = document(tmp_path / "out")
     assert (content["source"]["kind"], content["source"]["joints"]) == ("joints", "joints.npy")
@@ -204,7 +206,7 @@ def test_joints_from_a_file(tmp_path: Path) -> None:
 def test_one_person_of_a_file_may_have_scores_and_lie_near_the_origin(tmp_path: Path) -> None:
     spec = lifter_spec()
     source = given(tmp_path, np.pad(people()[0] / 10, ((0, 0), (0, 1)), constant_values=0.7))
-    done(source, spec, given_people(source, spec), tmp_path / "out", draw=False)
+    done(source, spec, joints_from_file(source, spec), tmp_path / "out", draw=False)
     content = document(tmp_path / "out")
     (person,) = content["annotations"]
     assert person["keypoint_scores"] == [0.7] * 17
@@ -217,9 +219,9 @@ def test_a_detector_whose_keypoints_do_not_do_is_refused() -> None:
         InputError,
         match=r"`detector=d`: the joints of human36 cannot be made from .* 16 keypoints, which lack nose",
     ):
-        detected_people(detector("pose-hg-3d"), "d", spec)
+        joints_from_detector(detector("pose-hg-3d"), "d", spec)
     with pytest.raises(InputError, match="the joints of smpl cannot be made from a detector's 18 keypoints"):
-        detected_people(detector(), "d", lifter_spec("smpl"))
+        joints_from_detector(detector(), "d", lifter_spec("smpl"))
 
 
 def test_what_a_network_gives_that_is_no_number_is_refused(photo: Array) -> None:
@@ -231,9 +233,7 @@ def test_what_a_network_gives_that_is_no_number_is_refused(photo: Array) -> None
 
     spec = lifter_spec()
     joints = np.pad(people(), ((0, 0), (0, 0), (0, 1)), constant_values=0.5)
-    with pytest.raises(
-        ArtifactError, match=r"pose3d of this network is NaN or infinite here, .*parity` tells"
-    ):
+    with pytest.raises(ArtifactError, match=r"output pose3d contains NaN or infinity: .*parity` to compare"):
         Lifter(Broken(spec), spec, nobody).lift(joints)
 
 
@@ -249,7 +249,7 @@ def test_nobody_is_nobody(photo: Array) -> None:
 def test_a_mesh_for_each_person_of_an_image(tmp_path: Path) -> None:
     spec = lifter_spec(vertices=4)
     source = given(tmp_path, people())
-    prediction = done(source, spec, given_people(source, spec), tmp_path / "out", faces=FACES)
+    prediction = done(source, spec, joints_from_file(source, spec), tmp_path / "out", faces=FACES)
     names = ["joints.jpg", "joints.person0.obj", "joints.person1.obj", "poses.json"]
     assert [path.name for path in prediction.files] == names
     assert prediction.remarks == ()
@@ -266,7 +266,7 @@ def test_a_mesh_for_each_person_of_an_image(tmp_path: Path) -> None:
 def test_a_mesh_as_glb(tmp_path: Path) -> None:
     spec = lifter_spec(vertices=4)
     source = given(tmp_path, people(count=1))
-    found = given_people(source, spec)
+    found = joints_from_file(source, spec)
     done(source, spec, found, tmp_path / "out", faces=FACES, mesh_format=".glb", draw=False)
     assert (tmp_path / "out" / "joints.person0.glb").read_bytes().startswith(b"glTF")
 
@@ -274,18 +274,18 @@ def test_a_mesh_as_glb(tmp_path: Path) -> None:
 def test_without_triangles_there_is_no_mesh_and_a_remark(tmp_path: Path) -> None:
     spec = lifter_spec(vertices=4)
     source = given(tmp_path, people())
-    prediction = done(source, spec, given_people(source, spec), tmp_path / "out")
+    prediction = done(source, spec, joints_from_file(source, spec), tmp_path / "out")
     assert prediction.remarks == (
-        "no mesh is drawn or written: the network has no triangles in it; name them with `mesh=FILE`",
+        "no mesh is drawn or written: the network has no triangles; name a mesh with `mesh=FILE`",
     )
     assert [path.name for path in prediction.files] == ["joints.jpg", "poses.json"]
 
 
 def test_meshes_of_a_video_are_drawn_alone(tmp_path: Path, video: MakeVideo) -> None:
     spec = lifter_spec(vertices=4)
-    found = detected_people(detector(), "d", spec)
+    found = joints_from_detector(detector(), "d", spec)
     prediction = done(open_source(str(video(frames=2))), spec, found, tmp_path / "out", faces=FACES)
-    assert prediction.remarks[0] == "clip.avi: meshes are not written, which is done for images alone"
+    assert prediction.remarks[0] == "clip.avi: no mesh files are written: they are written for images only"
     assert [path.name for path in prediction.files] == ["clip.mp4", "poses.json"]
 
 
@@ -294,7 +294,7 @@ def test_the_mesh_is_drawn_over_its_person(tmp_path: Path) -> None:
     pictures = []
     for faces in (None, FACES):
         source = given(tmp_path, people(count=1))
-        done(source, spec, given_people(source, spec), tmp_path / "out", faces=faces)
+        done(source, spec, joints_from_file(source, spec), tmp_path / "out", faces=faces)
         pictures.append(read_image(tmp_path / "out" / "joints.jpg").astype(int))
     x, y = people(count=1)[0].mean(axis=0).astype(int)
     differs = np.abs(pictures[0] - pictures[1]).max(axis=2) > 40
@@ -308,15 +308,15 @@ def test_people_stand_beside_each_other_in_the_scene() -> None:
     poses = Lifter(StretchRunner(spec), spec, nobody).lift(
         np.concatenate([joints, joints + np.array([500, 0, 0])])
     )
-    cameras = cameras_of(poses)
-    scene = placed(poses, cameras, (1000, 400))
+    cameras = fit_cameras(poses)
+    scene = place_people(poses, cameras, (1000, 400))
     assert poses.keypoints_3d is not None and scene.keypoints_3d is not None and cameras[0] is not None
     apart = (scene.keypoints_3d - poses.keypoints_3d)[:, 0, :3]
     assert apart[1, 0] - apart[0, 0] == pytest.approx(500 / cameras[0].scale, rel=1e-4)
     assert apart[0, 2] == pytest.approx(800 / cameras[0].scale)
     turned = replace(poses, keypoints_3d=poses.keypoints_3d * (-1, -1, 1, 1))
-    assert cameras_of(turned) == [None, None]
-    assert placed(turned, [None, None], (1000, 400)).keypoints_3d is not None
+    assert fit_cameras(turned) == [None, None]
+    assert place_people(turned, [None, None], (1000, 400)).keypoints_3d is not None
 
 
 def test_a_mesh_that_no_camera_lays_over_the_image_is_not_drawn(photo: Array) -> None:
@@ -324,11 +324,11 @@ def test_a_mesh_that_no_camera_lays_over_the_image_is_not_drawn(photo: Array) ->
     joints = np.pad(people(count=1), ((0, 0), (0, 0), (0, 1)), constant_values=0.5)
     poses = Lifter(StretchRunner(spec), spec, nobody).lift(joints)
     assert poses.keypoints_3d is not None
-    painter = Painter(spec, still=True, faces=FACES)
+    painter = Painter(spec, is_video=False, faces=FACES)
     painter(photo, poses)
-    assert painter.not_laid_over == 0
+    assert painter.undrawn_meshes == 0
     painter(photo, replace(poses, keypoints_3d=poses.keypoints_3d * (-1, -1, 1, 1)))
-    assert painter.not_laid_over == 1
+    assert painter.undrawn_meshes == 1
 
 
 class InsideOut(StretchRunner):
@@ -368,7 +368,6 @@ def test_images_whose_meshes_are_not_drawn_are_named(
     path = tmp_path / "a.onnx"
     path.write_bytes(b"a model")
     artifact = Artifact(path, "onnx", spec, "fp32", {path.name: files.sha256(path)})
-    options = PredictOptions(people=People("given", find), faces=FACES)
+    options = PredictOptions(joint_source=JointSource("given", find), faces=FACES)
     prediction = predict(source, InsideOut(spec), artifact, tmp_path / "out", options)
-    wanted = f"meshes not drawn, since no camera in front of the person fits the 3D joints{end}"
-    assert wanted in prediction.remarks
+    assert f"meshes not drawn{end}; no camera in front of the person projects" in " ".join(prediction.remarks)

@@ -71,7 +71,7 @@ def test_a_glob_lists_a_file_once_and_names_what_it_skips(folder: Path, photo: A
 def test_what_macos_writes_beside_images_is_ignored(pattern: str, folder: Path) -> None:
     (folder / "._f_000003.png").write_bytes(b"\x00\x05\x16\x07" + bytes(60))
     if pattern == ".*":
-        with pytest.raises(InputError, match="fits no file"):
+        with pytest.raises(InputError, match="matches no file"):
             open_source(str(folder / pattern))
         return
     with open_source(str(folder / pattern)) as source:
@@ -98,11 +98,11 @@ def test_patterns_that_fit_nothing(folder: Path) -> None:
         ("g_%06d.png", "g_%06d.png: no file has such a name; check the digits and the ending"),
         ("%d_%d.png", "%d_%d.png: wanted one number in the name, such as %06d"),
         ("none/%d.png", "none: cannot be read (No such file or directory)"),
-        ("*.gif", "*.gif: fits no file; check the folder and the ending"),
-        ("*.mp4", "*.mp4: fits 2 files, of which none is an image; name one video at a time"),
+        ("*.gif", "*.gif: matches no file; check the folder and the suffix"),
+        ("*.mp4", "*.mp4: matches 2 files, none of them an image; name one video at a time"),
     ]:
         with pytest.raises(InputError) as refusal:
             open_source(str(folder / pattern))
         assert message in str(refusal.value)
-    with pytest.raises(InputError, match=r"`fps=5`: other\.jpg is one image; leave `fps` out"):
+    with pytest.raises(InputError, match=r"`fps=5`: other\.jpg is a single image; leave `fps` out"):
         open_source(str(folder / "other.jpg"), fps=5)

@@ -42,7 +42,7 @@ def nobody() -> Poses:
 
 
 def test_who_walks_through_a_video_never_leaves_the_floor(views: list[View]) -> None:
-    painter = Painter(spec_of("lightweight-openpose-3d"), still=False)
+    painter = Painter(spec_of("lightweight-openpose-3d"), is_video=True)
     walk = np.linspace((-2500, 900, 5000), (3000, 1300, 10000), 150)
     for place in walk:
         painter(IMAGE, at(place))
@@ -55,7 +55,7 @@ def test_who_walks_through_a_video_never_leaves_the_floor(views: list[View]) -> 
 def test_who_stands_anywhere_and_sways_does_not_make_the_floor_flicker(views: list[View], seed: int) -> None:
     chance = np.random.default_rng(seed)
     place = chance.uniform(-3000, 3000, 3)
-    painter = Painter(spec_of("lightweight-openpose-3d"), still=False)
+    painter = Painter(spec_of("lightweight-openpose-3d"), is_video=True)
     for sway in chance.uniform(-40, 40, (80, 3)):
         painter(IMAGE, at(place + sway))
     changes = sum(a != b for a, b in pairwise(views))
@@ -64,8 +64,8 @@ def test_who_stands_anywhere_and_sways_does_not_make_the_floor_flicker(views: li
 
 
 def test_each_image_has_a_view_of_its_own_and_a_video_keeps_its(views: list[View]) -> None:
-    for still in (True, False):
-        painter = Painter(spec_of("lightweight-openpose-3d"), still=still)
+    for is_video in (False, True):
+        painter = Painter(spec_of("lightweight-openpose-3d"), is_video=is_video)
         for place in ((0, 0, 3000), (100, 0, 3260), (500, 0, 3500)):
             painter(IMAGE, at(place))
     assert len(set(views[:3])) == 3
@@ -73,7 +73,7 @@ def test_each_image_has_a_view_of_its_own_and_a_video_keeps_its(views: list[View
 
 
 def test_an_empty_frame_leaves_the_floor_where_it_was(views: list[View]) -> None:
-    painter = Painter(spec_of("lightweight-openpose-3d"), still=False)
+    painter = Painter(spec_of("lightweight-openpose-3d"), is_video=True)
     for poses in (nobody(), at((9000, 0, 0)), nobody()):
         painter(IMAGE, poses)
     assert views[0] is None and views[1] == views[2]

@@ -63,9 +63,9 @@ def test_a_picture_and_its_poses(exported: Artifact, tmp_path: Path, photo: Arra
     found = document(folder)
     assert (found["format"], found["version"]) == ("posedeploy.poses", 1)
     assert found["units"] == {"keypoints": "px", "bbox": "px"}
-    assert found["made_by"]["artifact"] == "crowd.xml"
-    assert found["made_by"]["artifact_sha256"] == exported.files
-    assert found["made_by"]["runtime"]["version"] == runtime_info.version
+    assert found["producer"]["artifact"] == "crowd.xml"
+    assert found["producer"]["artifact_sha256"] == exported.files
+    assert found["producer"]["runtime"]["version"] == runtime_info.version
     assert found["images"] == [
         {"id": 1, "file_name": "día 1.png", "width": WIDTH, "height": HEIGHT, "picture": "día 1.jpg"}
     ]
@@ -126,7 +126,7 @@ def test_a_folder_of_which_nothing_can_be_used(artifact: Artifact, tmp_path: Pat
     for name in ("a.jpg", "b.jpg"):
         (images / name).touch()
     with pytest.raises(
-        InputError, match=r"images: none of it can be used: .*a\.jpg: the file is empty.*b\.jpg"
+        InputError, match=r"images: no frame can be used: .*a\.jpg: the file is empty.*b\.jpg"
     ):
         run(images, artifact, tmp_path / "out")
     assert not (tmp_path / "out").exists()
@@ -217,7 +217,7 @@ def test_ctrl_c_keeps_what_was_done(artifact: Artifact, tmp_path: Path, video: M
             raise KeyboardInterrupt
 
     prediction = run(video(frames=50), artifact, tmp_path / "out", interrupt)
-    assert prediction.problems == ("clip.avi: stopped by Ctrl-C; the frames done by then are kept",)
+    assert prediction.problems == ("clip.avi: stopped by Ctrl-C; the frames so far are kept",)
     assert 5 <= prediction.frames < 20
     assert len(read_video(tmp_path / "out" / "clip.mp4")) == prediction.frames
     assert len(document(tmp_path / "out")["images"]) == prediction.frames

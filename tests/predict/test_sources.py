@@ -174,7 +174,7 @@ def test_a_file_that_is_neither(tmp_path: Path) -> None:
 def test_an_empty_video(tmp_path: Path) -> None:
     (tmp_path / "clip.mp4").touch()
     with pytest.raises(
-        InputError, match=r"clip\.mp4: the file is empty \(0 bytes\); wanted an image or a video"
+        InputError, match=r"clip\.mp4: the file is empty \(0 bytes\); expected an image or a video"
     ):
         open_source(str(tmp_path / "clip.mp4"))
 

@@ -43,7 +43,7 @@ class FileBoxes:
         self._is_stated = options.box_format is not None
         self._matcher = Matcher(raw, source, self.name)
         self._all = raw.boxes
-        self._is_judged = not source.moving
+        self._is_judged = not source.is_video
         self._is_size_told = False
         self.remarks = [*raw.remarks, *self._matcher.remarks]
         if self._is_judged:

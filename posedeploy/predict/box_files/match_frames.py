@@ -36,7 +36,7 @@ class Matcher:
         self._by_number: Mapping[int, ImageKey] = {}
         if not self._keys:
             self._check_one(name)
-        elif source.moving:
+        elif source.is_video:
             self._by_name, self._by_number = self._of_a_video(raw, name)
         else:
             self._by_name, self._by_number = self._of_images(name), {}

@@ -83,7 +83,7 @@ class JointsFile(Source):
             )
 
     @property
-    def moving(self) -> bool:
+    def is_video(self) -> bool:
         """Whether its frames follow each other in time."""
         return self._is_sequence
 
@@ -92,12 +92,12 @@ class JointsFile(Source):
         reach."""
         everywhere = self._size_of(self.content.frames)
         for index, frame in enumerate(self.content.frames):
-            width, height = everywhere if self.moving else self._size_of([frame])
+            width, height = everywhere if self.is_video else self._size_of([frame])
             ground = np.full((height, width, 3), GROUND, np.uint8)
             yield Frame(self._name_of(frame), ground, self.numbers[index], self._time_of(frame, index))
 
     def _time_of(self, frame: JointsFrame, index: int) -> float | None:
-        if not self.moving:
+        if not self.is_video:
             return None
         if frame.time_s is not None and self.options.fps is None:
             return frame.time_s
@@ -106,7 +106,7 @@ class JointsFile(Source):
     def _name_of(self, frame: JointsFrame) -> str:
         """The last part of the frame's name: it becomes the name of a file."""
         last = printable(frame.name.replace("\\", "/").rpartition("/")[2])[-MAX_NAME:]
-        return self.name if self.moving or last in ("", ".", "..") else last
+        return self.name if self.is_video or last in ("", ".", "..") else last
 
     def _size_of(self, frames: list[JointsFrame] | tuple[JointsFrame, ...]) -> tuple[int, int]:
         if self.options.image_size is not None:

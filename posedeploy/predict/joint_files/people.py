@@ -17,7 +17,7 @@ from posedeploy.predict.joint_files.check_joint_order import check_order, set_of
 from posedeploy.predict.joint_files.joint_content import JointsFrame, Person
 from posedeploy.predict.joint_files.joint_source import JointsFile
 from posedeploy.predict.joint_files.map_joints import lacking_joints, note_on_nose, same_joints, to_set
-from posedeploy.predict.lifting import People, of_any_number
+from posedeploy.predict.lifting import JointSource, with_any_batch
 from posedeploy.printable import listed
 from posedeploy.types import Array, ModelSpec
 
@@ -25,7 +25,7 @@ MAX_NAMED = 6
 MISSING = "missing (score 0, NaN, -1 or position 0, 0)"
 
 
-def given_people(source: JointsFile, spec: ModelSpec) -> People:
+def joints_from_file(source: JointsFile, spec: ModelSpec) -> JointSource:
     """Return the people of a file of joints.
 
     Raises:
@@ -37,7 +37,7 @@ def given_people(source: JointsFile, spec: ModelSpec) -> People:
     remarks = list(source.content.remarks)
     if not same_joints(own, wanted):
         remarks.append(_mapping(own, wanted, source.name))
-    frames, used, any_number = [], [], of_any_number(spec)
+    frames, used, any_number = [], [], with_any_batch(spec)
     for frame in source.content.frames:
         mapped, people = _mapped(frame, own, wanted, any_number)
         frames.append(mapped)
@@ -50,7 +50,7 @@ def given_people(source: JointsFile, spec: ModelSpec) -> People:
         for frame in coming:
             yield frame, by_number[frame.index]
 
-    return People(source.name, find, remarks=tuple(remarks))
+    return JointSource(source.name, find, remarks=tuple(remarks))
 
 
 def _mapping(own: JointSet, wanted: JointSet, source: str) -> str:

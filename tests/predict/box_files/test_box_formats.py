@@ -193,7 +193,7 @@ def test_poses_that_predict_wrote_give_boxes(tmp_path: Path, video: MakeVideo) -
     (tmp_path / "poses.json").write_text(json.dumps(document))
     clip = video(frames=2)
     assert frames(clip, tmp_path / "poses.json")[1] == [[], [[10, 20, 50, 60]]]
-    assert open_source(str(clip)).moving
+    assert open_source(str(clip)).is_video
 
 
 def test_one_odd_box_does_not_hide_another_format(tmp_path: Path, image: Path) -> None:

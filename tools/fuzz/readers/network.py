@@ -11,14 +11,14 @@ import msgspec
 
 from posedeploy.checkpoints.fetch import fetch
 from posedeploy.checkpoints.partial_file import Version, partial_file
-from posedeploy.predict.urls import file_name_of, local_path, scheme_of, split_url, without_password
+from posedeploy.predict.urls import file_name_of, hide_password, local_path, scheme_of, split_url
 from tools.fuzz.seeds.documents import BODY, URL
 
 
 def address(path: Path) -> None:
     """Take the bytes for the address of a stream and of a file to download."""
     text = path.read_bytes().decode("utf-8", "surrogateescape")
-    for read in (scheme_of, split_url, local_path, without_password, file_name_of):
+    for read in (scheme_of, split_url, local_path, hide_password, file_name_of):
         read(text)
     if not text.startswith(("http://", "https://")):
         fetch(text, path.parent / "fetched")

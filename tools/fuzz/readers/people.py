@@ -14,7 +14,7 @@ import numpy as np
 from posedeploy.benchmarks.annotations import read_annotations
 from posedeploy.predict.box_files.box_content import BoxOptions
 from posedeploy.predict.boxes import read_boxes
-from posedeploy.predict.camera import camera_doubts, read_camera
+from posedeploy.predict.camera import camera_warnings, read_camera
 from posedeploy.predict.frames import Frame
 from posedeploy.predict.joint_files.joint_source import JointsFile, JointsOptions
 from posedeploy.predict.sources import open_source
@@ -44,7 +44,7 @@ def coco_annotations(path: Path) -> None:
 
 def extrinsics(path: Path) -> None:
     """Read the user's camera."""
-    camera_doubts(read_camera(700.0, path), [640])
+    camera_warnings(read_camera(700.0, path), [640])
 
 
 def joints_folder(path: Path) -> None:
