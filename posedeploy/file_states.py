@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import os
 from dataclasses import dataclass
@@ -45,11 +46,17 @@ def hash_file(path: Path) -> tuple[str, FileState]:
 
 
 def hash_stream(stream: BinaryIO, size: int) -> str:
-    """Return the SHA-256 of the first ``size`` bytes of a stream; some files of /proc have no end."""
+    """Return the SHA-256 of a stream of ``size`` bytes.
+
+    Raises:
+        OSError: it cannot be read, or has more bytes, as some files of /proc have, of which some never end.
+    """
     digest = hashlib.sha256()
     while size > 0 and (chunk := stream.read(min(size, CHUNK))):
         digest.update(chunk)
         size -= len(chunk)
+    if stream.read(1):
+        raise OSError(errno.EIO, "it has more bytes than its size")
     return digest.hexdigest()
 
 

@@ -12,7 +12,7 @@ from posedeploy.errors import ArtifactError, first_line
 from posedeploy.runtimes.base import Runner
 from posedeploy.runtimes.pytorch import configure
 from posedeploy.runtimes.run_options import check_precision
-from posedeploy.runtimes.torch_call import open_call
+from posedeploy.runtimes.torch_call import OF_THE_RUN, failure, open_call
 from posedeploy.types import Artifact, RunOptions, Tensors
 
 
@@ -23,6 +23,7 @@ class AotiRunner(Runner):
     """
 
     def __init__(self, artifact: Artifact, options: RunOptions) -> None:
+        self._path = artifact.path
         device, self.runtime_info = configure("aoti", options, check_precision(artifact, options))
         native_code.check(artifact.path, artifact.details, options.device)
         trial = admit(artifact, device, graphs=options.cuda_graphs)
@@ -38,7 +39,10 @@ class AotiRunner(Runner):
         self.runtime_info = replace(self.runtime_info, details={**details, "trial": trial})
 
     def _run(self, tensors: Tensors) -> Tensors:
-        return self._call([tensors[spec.name] for spec in self.inputs])
+        try:
+            return self._call([tensors[spec.name] for spec in self.inputs])
+        except OF_THE_RUN as error:
+            raise failure(self._path, self.runtime_info.device, error) from error
 
     def _close(self) -> None:
         del self._call  # the last reference to the loader, which removes its temporary files

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Generator, Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +30,8 @@ DEVICES = {"cpu": "CPU", "intel-gpu": "GPU", "npu": "NPU", "auto": "AUTO"}
 """OpenVINO's names of the devices of options."""
 MULTIPLYING = ("Convolution", "Deconvolution", "FullyConnected", "MatMul")
 """The layers, by the runtime's own names, whose precision is that of the network."""
+OF_THE_RUN = (RuntimeError, UnicodeDecodeError)
+"""What a run raises of a file whose operators do not fit each other."""
 
 
 class OpenVinoRunner(Runner):
@@ -62,12 +65,12 @@ class OpenVinoRunner(Runner):
 
     def _run(self, tensors: Tensors) -> Tensors:
         try:
-            self._request.infer(tensors, share_inputs=True)
-        except (RuntimeError, UnicodeDecodeError) as error:
-            raise ArtifactError(
-                f"{self._path}: OpenVINO cannot run it on these inputs ({_reason(error)})"
-            ) from error
-        return self._results(self._request)
+            # Not ``infer``, which on one thread loses the errors of a run and returns what the memory held.
+            self._request.start_async(tensors, share_inputs=True)
+            self._request.wait()
+            return self._results(self._request)
+        except OF_THE_RUN as error:
+            raise self._failure(error) from error
 
     def _stream(self, batches: Iterator[Tensors]) -> Generator[Tensors, None, None]:
         """Results in order, with as many requests in flight as the device wants (its hint decides)."""
@@ -77,14 +80,13 @@ class OpenVinoRunner(Runner):
             for batch in batches:
                 if not free:
                     yield self._finish(pending, free)
-                request = free.pop()
-                request.start_async(batch)  # the request keeps a copy: the caller may reuse its arrays
-                pending.append(request)
+                pending.append(self._start(free, batch))
             while pending:
                 yield self._finish(pending, free)
         finally:
             for request in pending:
-                request.wait()
+                with suppress(*OF_THE_RUN):  # the caller gets the error of an earlier one, or left the stream
+                    request.wait()
             if self._compiled is not None:
                 self._idle.append([*free, *pending])
 
@@ -98,11 +100,26 @@ class OpenVinoRunner(Runner):
             self._requests += requests
             return list(requests)
 
+    def _start(self, free: list[Any], batch: Tensors) -> Any:
+        request = free.pop()
+        try:
+            request.start_async(batch)  # the request keeps a copy: the caller may reuse its arrays
+        except OF_THE_RUN as error:
+            free.append(request)
+            raise self._failure(error) from error
+        return request
+
     def _finish(self, pending: deque[Any], free: list[Any]) -> Tensors:
         request = pending.popleft()
         free.append(request)
-        request.wait()
-        return self._results(request)
+        try:
+            request.wait()
+            return self._results(request)
+        except OF_THE_RUN as error:
+            raise self._failure(error) from error
+
+    def _failure(self, error: Exception) -> ArtifactError:
+        return ArtifactError(f"{self._path}: OpenVINO cannot run it on these inputs ({_reason(error)})")
 
     def _results(self, request: Any) -> Tensors:
         return {
@@ -111,7 +128,8 @@ class OpenVinoRunner(Runner):
 
     def _close(self) -> None:
         for request in self._requests:
-            request.wait()
+            with suppress(*OF_THE_RUN):  # its stream raises it
+                request.wait()
         self._request = self._compiled = None
         self._requests, self._idle = [], []
 

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Any, TypeAlias
 
 import numpy as np
 import torch
 
 from posedeploy.cuda_graph import Form, GraphedCall
-from posedeploy.errors import first_line
+from posedeploy.errors import ArtifactError, DeviceError, PoseDeployError, first_line
 from posedeploy.flatten import flat
 from posedeploy.runtimes import forks
 from posedeploy.types import Array, Tensors, TensorSpec
@@ -21,6 +22,8 @@ Call: TypeAlias = Callable[[list[Array]], Tensors]
 Forms: TypeAlias = tuple[Form, ...]
 Replay: TypeAlias = Callable[[Sequence[torch.Tensor]], Sequence[torch.Tensor]]
 """From host tensors to host tensors of the caller's own."""
+OF_THE_RUN = (RuntimeError, torch.jit.Error)
+"""What torch raises of a file whose operators do not fit each other, and of CUDA."""
 MAX_GRAPHS = 4
 """Input shapes whose graphs are kept, those used last; each holds the memory of a whole run."""
 
@@ -129,6 +132,16 @@ class Graphed:
             return None
         self._graphs.move_to_end(forms)
         return self._graphs[forms] or self.record(forms)
+
+
+def failure(path: Path, device: str, error: Exception) -> PoseDeployError:
+    """Return the error for a run of a file that raised one of ``OF_THE_RUN`` on a device, such as ``CPU``."""
+    reason = first_line(error)
+    if reason.startswith("The following operation failed in the TorchScript interpreter"):
+        reason = first_line(RuntimeError(str(error).strip().rpartition("\n")[2]))  # after the traceback
+    if device != "CPU":
+        return DeviceError(f"`device=cuda`: torch failed there when it ran {path} ({reason})")
+    return ArtifactError(f"{path}: torch cannot run it on these inputs ({reason})")
 
 
 def _tensor(array: Array) -> torch.Tensor:

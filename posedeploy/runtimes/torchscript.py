@@ -12,7 +12,7 @@ from posedeploy.runtimes import tf32
 from posedeploy.runtimes.base import Runner
 from posedeploy.runtimes.pytorch import configure
 from posedeploy.runtimes.run_options import check_precision
-from posedeploy.runtimes.torch_call import open_call
+from posedeploy.runtimes.torch_call import OF_THE_RUN, failure, open_call
 from posedeploy.types import Artifact, RunOptions, Tensors
 
 
@@ -20,6 +20,7 @@ class TorchScriptRunner(Runner):
     """Runs a ``.torchscript`` file. The format has no tensor names: they come from the manifest."""
 
     def __init__(self, artifact: Artifact, options: RunOptions) -> None:
+        self._path = artifact.path
         device, self.runtime_info = configure("torchscript", options, check_precision(artifact, options))
         try:
             with warnings.catch_warnings():
@@ -41,7 +42,10 @@ class TorchScriptRunner(Runner):
         self.runtime_info = replace(self.runtime_info, details=details)
 
     def _run(self, tensors: Tensors) -> Tensors:
-        return self._call([tensors[spec.name] for spec in self.inputs])
+        try:
+            return self._call([tensors[spec.name] for spec in self.inputs])
+        except OF_THE_RUN as error:
+            raise failure(self._path, self.runtime_info.device, error) from error
 
     def _close(self) -> None:
         del self._call

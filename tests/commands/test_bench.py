@@ -150,7 +150,7 @@ def test_bad_input(
         ((human / "human.pth", "--device", "NPU", *network), "--device npu: pytorch runs on cpu or cuda"),
         (
             (human / "human.pth", "--precision", "bf16", *network),
-            "precision bf16: pytorch runs this network in fp32",
+            "--precision bf16: pytorch runs this network in fp32",
         ),
         ((model, "--runs", 0), "--runs 0: it is at least 1"),
         ((model, "--batch", 0), "--batch 0: it is at least 1"),

@@ -18,7 +18,7 @@ from posedeploy import plugins
 from posedeploy.backends import RUNTIMES, TARGETS
 from posedeploy.convert.export import export
 from posedeploy.convert.export_options import AotiOptions, ExportOptions, ExportPrecision
-from posedeploy.errors import DeviceError
+from posedeploy.errors import ArtifactError, DeviceError
 from posedeploy.runtimes.base import Runner
 from posedeploy.runtimes.load_runner import open_runner
 from posedeploy.runtimes.onnxruntime import PROVIDERS, preload, refusal
@@ -102,7 +102,7 @@ def test_a_gpu_that_onnx_runtime_cannot_use_is_no_damaged_file(exported: dict[st
 
 
 @pytest.mark.parametrize("kind", [native.Fail, native.RuntimeException, native.EPFail])
-def test_a_run_that_fails_on_a_gpu_is_told_and_on_the_cpu_a_bug(
+def test_a_run_that_fails_is_an_error_of_the_gpu_or_on_the_cpu_of_the_file(
     exported: dict[str, Artifact], monkeypatch: pytest.MonkeyPatch, kind: type[Exception]
 ) -> None:
     class Full:
@@ -113,7 +113,8 @@ def test_a_run_that_fails_on_a_gpu_is_told_and_on_the_cpu_a_bug(
 
     with open_runner(exported["onnx"], RunOptions(), "onnxruntime") as runner:
         monkeypatch.setattr(runner, "_session", Full())
-        with pytest.raises(kind):
+        message = r"tiny\.onnx: ONNX Runtime cannot run it .*\(CUDA failure 2: out of memory\)"
+        with pytest.raises(ArtifactError, match=message):
             runner.run(tiny_image(0))
         monkeypatch.setattr(runner, "runtime_info", replace(runner.runtime_info, device="cuda"))
         with pytest.raises(

@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import onnx
 import pytest
+import torch
 from onnx import TensorProto, helper
+from torch import Tensor, nn
 
 from posedeploy.errors import ArtifactError
 from posedeploy.runtimes.load_runner import open_artifact, open_runner
-from posedeploy.types import Artifact, RunOptions
+from posedeploy.types import Artifact, ModelSpec, RunOptions, TensorSpec
 
 ON_ONE_THREAD = RunOptions(threads=1)
 PLACE = "TAKEPLACE"
@@ -59,22 +63,56 @@ def test_lengths_that_no_tensor_has_are_shown_or_refused(tmp_path: Path, runtime
         assert str(error).startswith(f"{artifact.path}: ")
 
 
-def test_operators_that_do_not_fit_each_other_are_an_error_of_the_file(tmp_path: Path) -> None:
-    path = tmp_path / "a.onnx"
-    shape = helper.make_tensor("shape", TensorProto.INT64, [1], [7])
-    value = helper.make_tensor_value_info
+def _write_misfit_onnx(path: Path) -> Artifact:
+    """A file that takes any number of values, by its input, and 7 by its operator."""
+    value, seven = helper.make_tensor_value_info, helper.make_tensor("seven", TensorProto.FLOAT, [7], [1] * 7)
     graph = helper.make_graph(
-        [helper.make_node("Reshape", ["data", "shape"], ["out"])],
+        [helper.make_node("Add", ["data", "seven"], ["out"])],
         "graph",
         [value("data", TensorProto.FLOAT, ["n"])],
         [value("out", TensorProto.FLOAT, [7])],
-        [shape],
+        [seven],
     )
     onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=8), path)
-    with open_runner(open_artifact(path), ON_ONE_THREAD) as runner:
+    return open_artifact(path)
+
+
+class Misfit(nn.Module):
+    """The same in PyTorch."""
+
+    def forward(self, data: Tensor) -> Tensor:
+        return data + torch.ones(7)
+
+
+def _write_misfit_torchscript(path: Path) -> Artifact:
+    torch.jit.script(Misfit()).save(str(path))  # type: ignore[no-untyped-call]
+    spec = ModelSpec("third-party", "", (TensorSpec("data", ("n",)),), (TensorSpec("out", (7,)),))
+    return replace(open_artifact(path), spec=spec)
+
+
+@pytest.mark.parametrize(
+    ("runtime", "name", "write"),
+    [
+        ("onnxruntime", "ONNX Runtime", _write_misfit_onnx),
+        ("openvino", "OpenVINO", _write_misfit_onnx),
+        ("torchscript", "torch", _write_misfit_torchscript),
+    ],
+)
+def test_operators_that_do_not_fit_each_other_are_an_error_of_the_file(
+    tmp_path: Path, runtime: str, name: str, write: Callable[[Path], Artifact]
+) -> None:
+    suffix = ".torchscript" if runtime == "torchscript" else ".onnx"
+    message = rf"a\{suffix}: {name} cannot run it on these inputs \(.*\w.*\)$"
+    with open_runner(write(tmp_path / f"a{suffix}"), ON_ONE_THREAD, runtime) as runner:
         (entry,) = runner.inputs
-        with pytest.raises(ArtifactError, match=r"a\.onnx: ONNX Runtime cannot run it on these inputs \("):
-            runner.run({entry.name: np.zeros(5, np.float32)})
+        misfit, fit = ({entry.name: np.ones(length, np.float32)} for length in (5, 7))
+        for attempt in (runner.run, lambda one: list(runner.stream([one] * 9))):
+            with pytest.raises(ArtifactError, match=message):
+                attempt(misfit)
+            assert len(list(runner.stream([fit] * 9))) == 9, "it can be used again"
+        stream = runner.stream([fit, *[misfit] * 9])
+        next(stream)
+        stream.close()
 
 
 @pytest.mark.parametrize(
