@@ -116,10 +116,8 @@ def test_a_run_that_fails_is_an_error_of_the_gpu_or_on_the_cpu_of_the_file(
         message = r"tiny\.onnx: ONNX Runtime cannot run it .*\(CUDA failure 2: out of memory\)"
         with pytest.raises(ArtifactError, match=message):
             runner.run(tiny_image(0))
-        monkeypatch.setattr(runner, "runtime_info", replace(runner.runtime_info, device="cuda"))
-        with pytest.raises(
-            DeviceError, match=r"`device=cuda`: .* failed there \(CUDA failure 2: out of memory\)"
-        ):
+        monkeypatch.setattr(runner, "_device", "cuda")
+        with pytest.raises(DeviceError, match=r"`device=cuda`: .* failed \(CUDA failure 2: out of memory\)"):
             runner.run(tiny_image(0))
 
 
