@@ -1,4 +1,4 @@
-"""THE table: every target, what converts to it, what runs it, how its file is called and what installs it.
+"""The table of targets and runtimes: converters, runners, file names and packages.
 
 A new runtime is one row here, one function in ``convert/``, one class in ``runtimes/`` and one extra.
 """
@@ -16,12 +16,12 @@ class Target:
     """A format that a network can be exported to.
 
     suffix: of the model file. extra_suffixes: of the files that the model file needs. converter: the
-    function.
-    runtimes: the runtimes that run it, the default first. packages: the packages that every conversion
-    needs; a converter returns those that it used in addition. is_default: ``export`` without a target exports
-    the sample to it. source_suffix: of the file from which the model file can be built again, and which no
-    runtime runs. sidecar_suffixes: of all files that are written next to it and that it does not need; an
-    export removes those of the previous export. embeds_manifest: the model file contains its manifest.
+    function. runtimes: the runtimes that run it, the default first. packages: the packages that every
+    conversion needs; a converter returns those that it used in addition. is_default: ``export`` without a
+    target exports the sample to it. source_suffix: of the file from which the model file can be built again,
+    and which no runtime runs. sidecar_suffixes: of all files that are written next to it and that it does not
+    need; an export removes those of the previous export. embeds_manifest: the model file contains its
+    manifest.
     precisions: the precisions that it can be exported in.
     """
 
@@ -38,17 +38,17 @@ class Target:
     precisions: tuple[str, ...] = ("fp32",)
 
     def file_names(self, stem: str) -> tuple[str, ...]:
-        """The names of a model file and of the files that it needs, for the part before the suffix."""
+        """Return the names of a model file and of the files that it needs."""
         return tuple(stem + suffix for suffix in (self.suffix, *self.extra_suffixes))
 
     def sidecar_names(self, stem: str) -> tuple[str, ...]:
-        """The names of the files that an export may write beside them."""
+        """Return the names of the sidecar files that an export may write."""
         return tuple(stem + suffix for suffix in self.sidecar_suffixes)
 
 
 @dataclass(frozen=True)
 class Runtime:
-    """Something that runs artifacts: its runner class, the package it needs and the devices it can name."""
+    """A runtime: its runner class, the package that it needs and the devices that it accepts."""
 
     name: str
     runner: str
@@ -143,22 +143,22 @@ CHECKPOINT_SUFFIXES = (
     ".pth", ".pt", ".pth.tar", ".safetensors", ".ckpt", ".bin", ".pkl", ".tar", ".tar.gz", ".tgz", ".gz",
     ".zip", ".bz2", ".xz",
 )  # fmt: skip
-"""How checkpoints are usually named, in any case; what a file is, its content decides."""
+"""Common suffixes of checkpoints, in any case. The content of a file decides what it is, not its name."""
 
 
 def target_named(name: str) -> Target:
-    """The row of a target.
+    """Return the row of a target.
 
     Raises:
-        ExportError: there is no such target.
+        ExportError: no target has this name.
     """
     if name not in TARGETS:
-        raise ExportError(f"no target is called {name!r}; the targets are {', '.join(TARGETS)}")
+        raise ExportError(f"no target is called {name!r}; available: {', '.join(TARGETS)}")
     return TARGETS[name]
 
 
 def target_of(path: Path) -> Target:
-    """The target whose suffix a model file has.
+    """Return the target of a model file, by its suffix.
 
     Raises:
         ArtifactError: no target has this suffix.
@@ -166,40 +166,38 @@ def target_of(path: Path) -> Target:
     for target in TARGETS.values():
         if target.source_suffix and path.name.endswith(target.source_suffix):
             raise ArtifactError(
-                f"{path}: kept to build the {target.suffix} file from again; name that file, or export to "
-                "a target that runs here"
+                f"{path}: the {target.suffix} file is built from it, and no runtime runs it; name the "
+                f"{target.suffix} file, or export to another target"
             )
     for target in TARGETS.values():
         if path.name.endswith(target.suffix):
             return target
-    wanted = ", ".join(target.suffix for target in TARGETS.values())
-    raise ArtifactError(
-        f"{path}: no target writes files named like this; a model file ends in one of {wanted}"
-    )
+    suffixes = ", ".join(target.suffix for target in TARGETS.values())
+    raise ArtifactError(f"{path}: not the name of a model file; expected one that ends in {suffixes}")
 
 
 def is_model(path: Path) -> bool:
-    """Whether a path is named like a target's file."""
-    kept = tuple(target.source_suffix for target in TARGETS.values() if target.source_suffix)
+    """Return whether a path has the name of a model file."""
+    sources = tuple(target.source_suffix for target in TARGETS.values() if target.source_suffix)
     suffixes = tuple(target.suffix for target in TARGETS.values())
-    return path.name.endswith(suffixes) and not path.name.endswith(kept)
+    return path.name.endswith(suffixes) and not path.name.endswith(sources)
 
 
 def is_named_like_model(path: Path) -> bool:
-    """Whether a name ends like a target's file, or like one that is kept to build such a file again."""
+    """Return whether a path has the name of a model file, or of the source of one."""
     return path.name.endswith(tuple(target.suffix for target in TARGETS.values()))
 
 
 def runtime_for(target: Target, name: str | None = None) -> Runtime:
-    """The runtime asked for, or the target's usual one.
+    """Return the named runtime, or the default one of the target.
 
     Raises:
         ArtifactError: the runtime does not exist or does not run this target.
     """
-    wanted = name or target.runtimes[0]
-    if wanted not in target.runtimes:
+    name = name or target.runtimes[0]
+    if name not in target.runtimes:
         raise ArtifactError(
-            f"the runtime {wanted!r} does not run {target.suffix} files; {target.name} runs on "
+            f"the runtime {name!r} does not run {target.suffix} files; {target.name} runs on "
             + " or ".join(target.runtimes)
         )
-    return RUNTIMES[wanted]
+    return RUNTIMES[name]

@@ -1,7 +1,4 @@
-"""What code that is compiled here needs of the machine that runs it.
-
-It goes into the manifest, and is held against the machine before the code is loaded.
-"""
+"""The requirements of compiled code: recorded in the manifest, and checked before the code is loaded."""
 
 from __future__ import annotations
 
@@ -17,16 +14,16 @@ import torch
 from posedeploy.errors import ArtifactError, DeviceError, ManifestError, MissingPackageError
 from posedeploy.text_files import convert
 
-AGAIN = "posedeploy export CHECKPOINT --to aoti"
+EXPORT_COMMAND = "posedeploy export CHECKPOINT --to aoti"
 
 
 @dataclass(frozen=True)
 class BuildRequirements:
-    """What compiled code needs of a machine.
+    """Requirements of compiled code.
 
-    device: ``cpu`` or ``cuda``. torch: the version, whose binary interface the code calls. machine: as
-    ``platform.machine`` has it. features: the processor's instruction sets, all of which the compiler may
-    use, for what runs on the host beside a GPU too. gpu: its compute capability, such as ``sm90``.
+    device: ``cpu`` or ``cuda``. torch: its version, since the code calls its binary interface. machine: as
+    ``platform.machine`` returns it. features: the instruction sets of the processor; the compiler may use any
+    of them, in host code for a GPU too. gpu: its compute capability, such as ``sm90``.
     """
 
     device: str
@@ -36,69 +33,71 @@ class BuildRequirements:
     gpu: str | None = None
 
 
-def needs(device: str) -> BuildRequirements:
-    """What code compiled here and now, for ``cpu`` or ``cuda``, needs.
+def build_requirements(device: str) -> BuildRequirements:
+    """Return the requirements of code compiled on this machine, for ``cpu`` or ``cuda``.
 
     Raises:
-        MissingPackageError: this PyTorch does not tell what the processor has.
+        MissingPackageError: this PyTorch cannot list the instruction sets of the processor.
     """
     gpu = "sm{}{}".format(*torch.cuda.get_device_capability()) if device == "cuda" else None
     return BuildRequirements(device, str(torch.__version__), platform.machine(), _features(), gpu)
 
 
-def details(device: str) -> dict[str, Any]:
-    """``needs`` as the manifest has it, for ``check``."""
-    document: dict[str, Any] = msgspec.json.decode(msgspec.json.encode(needs(device)))
+def requirement_details(device: str) -> dict[str, Any]:
+    """Return ``build_requirements`` as the details of a manifest."""
+    document: dict[str, Any] = msgspec.json.decode(msgspec.json.encode(build_requirements(device)))
     return document
 
 
-def check(path: Path, said: Mapping[str, Any], device: str) -> None:
-    """Refuse code that was compiled for something else.
+def check_requirements(path: Path, details: Mapping[str, Any], device: str) -> None:
+    """Check that code was compiled for this machine and device.
 
     Args:
-        said: the manifest's details, what ``details`` gave where it was compiled.
+        details: those of the manifest, as ``requirement_details`` returned them.
 
     Raises:
-        ArtifactError: no manifest says what for, or it was for another PyTorch, processor or GPU.
-        ManifestError: what the manifest has in its place is something else.
-        DeviceError: it was for another device than the one asked for.
+        ArtifactError: there is no manifest, or the code is for another PyTorch, processor or GPU.
+        ManifestError: the details are not requirements.
+        DeviceError: the code is for another device.
     """
-    if not said:
+    if not details:
         raise ArtifactError(
-            f"{path}: it is machine code, and no manifest says for what; make it with {AGAIN}"
+            f"{path}: compiled code without a manifest that records its requirements; export it again with: "
+            f"{EXPORT_COMMAND}"
         )
     try:
-        wanted = convert(said, BuildRequirements)
+        required = convert(details, BuildRequirements)
     except msgspec.ValidationError as error:
         raise ManifestError(
-            f"{path}: its manifest's details do not say what the code was compiled for ({error}); make it "
-            f"again: {AGAIN}"
+            f"{path}: the details in its manifest are not the requirements of compiled code ({error}); "
+            f"export it again with: {EXPORT_COMMAND}"
         ) from error
-    if wanted.device != device:
+    if required.device != device:
         raise DeviceError(
-            f"`device={device}`: {path} was compiled for {wanted.device}; make one with {AGAIN} "
-            f"`device={device}`"
+            f"`device={device}`: {path} was compiled for {required.device}; export one with: "
+            f"{EXPORT_COMMAND} `device={device}`"
         )
-    again = AGAIN if device == "cpu" else f"{AGAIN} `device={device}`"
-    found = needs(device)
-    lacking = sorted(set(wanted.features) - set(found.features))
+    command = EXPORT_COMMAND if device == "cpu" else f"{EXPORT_COMMAND} `device={device}`"
+    actual = build_requirements(device)
+    lacking = sorted(set(required.features) - set(actual.features))
     if lacking:
         raise ArtifactError(
-            f"{path}: compiled for a processor with {', '.join(lacking)}, which this one lacks; make it "
-            f"again here: {again}"
+            f"{path}: compiled for a processor with {', '.join(lacking)}, which this processor lacks; export "
+            f"it again on this machine: {command}"
         )
-    for what in ("torch", "machine", "gpu"):
-        asked, here = getattr(wanted, what), getattr(found, what)
-        if asked != here:
+    for name in ("torch", "machine", "gpu"):
+        expected, value = getattr(required, name), getattr(actual, name)
+        if expected != value:
             raise ArtifactError(
-                f"{path}: compiled for {what} {asked}, and here it is {here}; make it again here: {again}"
+                f"{path}: compiled for {name} {expected}; this machine has {value}; export it again on this "
+                f"machine: {command}"
             )
 
 
 def _features() -> tuple[str, ...]:
     if not hasattr(torch.cpu, "get_capabilities"):
         raise MissingPackageError(
-            f"machine code needs to know the processor's instruction sets, which torch {torch.__version__} "
-            "does not tell; install a newer one, 2.13 does: pip install --upgrade torch"
+            f"torch {torch.__version__} cannot list the instruction sets of the processor, which a manifest "
+            "of compiled code records; install torch 2.13 or newer: pip install --upgrade torch"
         )
     return tuple(sorted(name for name, has in torch.cpu.get_capabilities().items() if has is True))

@@ -39,19 +39,17 @@ def test_a_runtime_has_a_runner_and_a_package_that_an_extra_installs(name: str) 
 
 
 def test_an_unknown_target_is_refused_with_those_there_are() -> None:
-    with pytest.raises(
-        ExportError, match="no target is called 'x'; the targets are torchscript, onnx, openvino"
-    ):
+    with pytest.raises(ExportError, match="no target is called 'x'; available: torchscript, onnx, openvino"):
         target_named("x")
 
 
 @pytest.mark.parametrize("name", ["a.mlmodel", "a", "onnx", "a.pth", "a.onnx.posedeploy.json"])
 def test_a_file_of_no_target_is_refused(name: str) -> None:
-    with pytest.raises(ArtifactError, match=r"a model file ends in one of \.torchscript, \.onnx, \.xml"):
+    with pytest.raises(ArtifactError, match=r"expected one that ends in \.torchscript, \.onnx, \.xml"):
         target_of(Path(name))
 
 
-def test_the_usual_runtime_is_the_first_and_another_may_be_named() -> None:
+def test_the_default_runtime_is_the_first_and_another_may_be_named() -> None:
     assert runtime_for(TARGETS["onnx"]).name == "onnxruntime"
     assert runtime_for(TARGETS["onnx"], "openvino").name == "openvino"
 
@@ -66,7 +64,8 @@ def test_a_runtime_that_does_not_run_a_target_is_refused(runtime: str) -> None:
 
 def test_what_an_engine_is_kept_to_be_built_from_is_no_model_of_its_own() -> None:
     with pytest.raises(
-        ArtifactError, match=r"^a\.engine\.onnx: kept to build the \.engine file from again; name"
+        ArtifactError,
+        match=r"^a\.engine\.onnx: the \.engine file is built from it, and no runtime runs it; name",
     ):
         target_of(Path("a.engine.onnx"))
     assert is_model(Path("a.engine")) and is_model(Path("a.onnx")) and not is_model(Path("a.engine.onnx"))

@@ -2,8 +2,8 @@
 
 ``torch._inductor.aoti_load_package`` does the same after it has compiled and run test programs, one for each
 instruction set of the processor, only to log a warning where they differ from the machine that exported:
-seconds at every load, and a C++ compiler on a machine that only runs the package. ``native_code.check``
-compares the machines instead.
+seconds at every load, and a C++ compiler on a machine that only runs the package.
+``native_code.check_requirements`` compares the machines instead.
 """
 
 from __future__ import annotations

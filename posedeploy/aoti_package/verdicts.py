@@ -69,7 +69,7 @@ def _key(sha256: str, device: str, graph: bool) -> str:
     facts = (
         VERSION,
         sha256,
-        astuple(native_code.needs(device)),
+        astuple(native_code.build_requirements(device)),
         str(library),
         (state.st_size, state.st_mtime_ns) if state else (),
         native_imports(),

@@ -53,7 +53,7 @@ def convert(prepared: Prepared, path: Path) -> Mapping[str, Any]:
     compiler = find_compiler()
     if device == "cuda":
         check_toolkit(cpp_extension.CUDA_HOME)
-    needs = native_code.details(device)
+    needs = native_code.requirement_details(device)
     module = _there(prepared.in_precision, device)
     try:
         check_paths()

@@ -25,7 +25,7 @@ class AotiRunner(Runner):
     def __init__(self, artifact: Artifact, options: RunOptions) -> None:
         self._path = artifact.path
         device, self.runtime_info = configure("aoti", options, check_precision(artifact, options))
-        native_code.check(artifact.path, artifact.details, options.device)
+        native_code.check_requirements(artifact.path, artifact.details, options.device)
         trial = admit(artifact, device, graphs=options.cuda_graphs)
         try:
             call: Callable[..., object] = load_package(artifact.path, device)

@@ -57,7 +57,7 @@ def test_bad_options(
     weights = own / "human.pth"
     (tmp_path / "file").write_text("")
     for arguments, message in [
-        (("--to", "coreml"), "no target is called 'coreml'; the targets are torchscript, onnx, openvino"),
+        (("--to", "coreml"), "no target is called 'coreml'; available: torchscript, onnx, openvino"),
         (("--outputs", "some"), "--outputs some: wanted all or last"),
         (("--input-size", "256"), "--input-size 256: wanted HEIGHTxWIDTH in pixels, such as 256x456"),
         (("--input-size", "250x456"), "--input-size: this network's input is of fixed shape"),

@@ -48,7 +48,7 @@ def test_a_target_that_does_not_exist_is_refused_before_anything_is_written(
     tiny: Model, tmp_path: Path
 ) -> None:
     with pytest.raises(
-        ExportError, match="no target is called 'coreml'; the targets are torchscript, onnx, openvino"
+        ExportError, match="no target is called 'coreml'; available: torchscript, onnx, openvino"
     ):
         export(tiny, ["onnx", "coreml"], tmp_path / "out", "tiny")
     assert not (tmp_path / "out").exists()

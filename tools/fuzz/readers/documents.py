@@ -50,7 +50,7 @@ def build_details(path: Path) -> None:
     _try_all(
         lambda: build_info_of(artifact),
         lambda: read_build(path, details, spec),
-        lambda: native_code.check(path, details, "cpu"),
+        lambda: native_code.check_requirements(path, details, "cpu"),
     )
 
 

@@ -76,7 +76,7 @@ def contract_files() -> list[bytes]:
 def build_details() -> list[bytes]:
     """What manifests record of an engine, of an AOTInductor package and of compiled code."""
     build = to_details(Build(((1, 3, 256, 456),), "c++ 12", {"GLIBCXX": (3, 4, 30)}))
-    documents = (engine_details(INFO), build, native_code.details("cpu"))
+    documents = (engine_details(INFO), build, native_code.requirement_details("cpu"))
     return [msgspec.json.encode(document) for document in documents]
 
 
