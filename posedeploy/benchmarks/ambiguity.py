@@ -1,16 +1,15 @@
-"""Which differences between two answers about an image are ambiguous: as small as noise is enough for them.
+"""Ambiguous keypoints: those that noise alone can move.
 
-Decoding makes whole decisions from continuous maps: is this cell above its neighbors, is that limb better
-than the other? Where two peaks are nearly equal, noise decides, and no runtime can be asked to decide the
-same way. The published 3D decoding has such cells all along the border of the maps, where bilinear upsampling
-repeats a value.
+Decoding makes discrete decisions from continuous maps: whether a cell is above its neighbors, which of two
+limbs is better. If two peaks are nearly equal, noise decides, and two runtimes can decide differently. The
+published 3D decoding has such cells along the border of the maps, where bilinear upsampling repeats a value.
 
-The rule, the same for every runtime, device and precision: the reference's maps are moved towards the
-candidate's, each element by no more than the noise that PyTorch itself has at peaks (``noise_bounds``), and
-decoded again. A keypoint or 3D joint that differs between the two sides is ambiguous where this answer has it
-as the candidate has it. It is counted as ambiguous, and neither as an error nor as a keypoint that agrees. A
-wrong export does not become right by this rule: its maps lie further from the reference's than noise, so the
-peaks stay where they are.
+The rule is the same for every runtime, device and precision. The reference's maps are moved towards the
+candidate's, each element by at most the noise that PyTorch has at peaks (``noise_bounds``), and decoded
+again. A keypoint or 3D joint that find_differing between the two sides is ambiguous if this third result
+agrees with the candidate. It counts as ambiguous, and neither as an error nor as a match. The rule does not
+hide a wrong
+export: its maps differ from the reference's by more than noise, so the peaks stay in place.
 """
 
 from __future__ import annotations
@@ -29,14 +28,16 @@ from posedeploy.types import Array, Placed, Poses, Tensors
 Decode = Callable[[Tensors, Placed], Poses]
 
 MIN_BOUND = 1e-4
-"""How far maps are moved at least, of their largest value: what passes in FP32."""
+"""The least bound, relative to the largest value of a map: the tolerance of FP32."""
 BOUND_FACTOR = 4.0
-"""How far maps are moved, in root mean squares of the noise at their peaks: hardly any noise is larger."""
+"""The bound in units of the RMS noise at peaks, which noise hardly ever exceeds."""
 
 
 def noise_bounds(maps: Collection[str], floor: NoiseFloor | None) -> dict[str, float]:
-    """How far each of these maps is moved at most, of its largest value: ``BOUND_FACTOR`` times the
-    noise at its peaks, at least ``MIN_BOUND``."""
+    """Return how far each of these maps may be moved, relative to its largest value.
+
+    The bound is ``BOUND_FACTOR`` times the noise at its peaks, and at least ``MIN_BOUND``.
+    """
     noise = {name: floor.outputs[name].at_peaks for name in maps if floor and name in floor.outputs}
     return {
         name: max(MIN_BOUND, BOUND_FACTOR * noise[name])
@@ -54,14 +55,14 @@ def compare_image(
     tolerance: Tolerance,
     bounds: Mapping[str, float],
 ) -> ImageParity:
-    """Decode both sides' outputs of one image and compare the people.
+    """Decode the outputs of both sides for one image and compare the people.
 
     Args:
-        bounds: how far maps are moved at most, by output, of its largest value; empty where the decoding
-            picks no peaks of maps, and nothing is ambiguous.
+        bounds: of ``noise_bounds``, by output; empty if the decoding does not pick peaks of maps, so that no
+            keypoint is ambiguous.
     """
     reference, candidate = decode(expected, placement), decode(found, placement)
-    differing, missing = differs(reference, candidate, tolerance), lacks(reference, candidate)
+    differing, missing = find_differing(reference, candidate, tolerance), find_missed(reference, candidate)
     if not bounds or not (differing.any() or missing.any()):
         return compare_poses(reference, candidate)
     moved = {name: _moved(expected[name], found[name], bound) for name, bound in bounds.items()}
@@ -69,7 +70,7 @@ def compare_image(
     return compare_poses(
         reference,
         candidate,
-        differing & ~differs(between, candidate, tolerance),
+        differing & ~find_differing(between, candidate, tolerance),
         missing & _absent(reference, between),
     )
 
@@ -81,10 +82,13 @@ def _moved(reference: Array, candidate: Array, bound: float) -> Array:
     return (reference + towards).astype(reference.dtype)
 
 
-def differs(reference: Poses, candidate: Poses, tolerance: Tolerance) -> Array:
-    """(candidate's people, keypoints and 3D joints) which points are not those of their counterpart in the
-    reference: further away than the tolerance, or found by one side only. All points of a person without a
-    counterpart differ."""
+def find_differing(reference: Poses, candidate: Poses, tolerance: Tolerance) -> Array:
+    """Return (candidate's people, keypoints and 3D joints) whether each point find_differing from the
+    reference.
+
+    A point find_differing if it is further away than the tolerance or on one side only. All points of an
+    unmatched person differ.
+    """
     a, b = match(reference, candidate).pairs.T
     count = reference.keypoints.shape[1]
     points = _present(candidate)
@@ -98,17 +102,17 @@ def differs(reference: Poses, candidate: Poses, tolerance: Tolerance) -> Array:
     return points
 
 
-def lacks(reference: Poses, candidate: Poses) -> Array:
-    """(reference's people, keypoints and 3D joints) the points of people without a counterpart in the
-    candidate."""
+def find_missed(reference: Poses, candidate: Poses) -> Array:
+    """Return (reference's people, keypoints and 3D joints) whether a point is of a person whom the candidate
+    find_missed."""
     points = _present(reference)
     points[match(reference, candidate).pairs[:, 0]] = False
     return points
 
 
 def _absent(reference: Poses, other: Poses) -> Array:
-    """(reference's people, keypoints and 3D joints) the points whose person has no counterpart in another
-    answer, or one without that point."""
+    """Return (reference's people, keypoints and 3D joints) whether ``other`` find_missed the person or the
+    point."""
     a, b = match(reference, other).pairs.T
     points = np.ones_like(_present(reference))
     points[a] = ~_present(other)[b]
@@ -116,5 +120,5 @@ def _absent(reference: Poses, other: Poses) -> Array:
 
 
 def _present(poses: Poses) -> Array:
-    """(people, keypoints and 3D joints) what a person has."""
+    """Return (people, keypoints and 3D joints) whether a point is present."""
     return np.concatenate([seen(poses), np.ones((len(poses), joints(poses)), np.bool_)], axis=1)

@@ -1,4 +1,4 @@
-"""A COCO keypoints file (``person_keypoints_*.json``) becomes the people known to be in its images."""
+"""The annotated people of a COCO keypoints file (``person_keypoints_*.json``)."""
 
 from __future__ import annotations
 
@@ -15,15 +15,13 @@ from posedeploy.types import Array
 
 Box: TypeAlias = tuple[float, float, float, float]
 """x, y, width, height in px."""
-
-
 MAX_COORDINATE = 1e9
-"""px; what lies beyond counts as infinite."""
+"""px; larger values count as infinite."""
 
 
 @dataclass(frozen=True)
 class AnnotatedImage:
-    """An image of the file, sizes in px, 0 where the file does not say; ``file_name`` is as there."""
+    """An image of the file; sizes in px, 0 if the file lacks them."""
 
     id: int | str
     file_name: str
@@ -33,10 +31,10 @@ class AnnotatedImage:
 
 @dataclass(frozen=True)
 class Person:
-    """A person who is in an image.
+    """An annotated person.
 
-    keypoints: (K, 3) x px, y px, v: 0 not labeled, 1 hidden, 2 seen. area: of the person in px^2. crowd: it
-    stands for many, who are not told apart. height: of the box, over the image's.
+    keypoints: (K, 3) x px, y px, v: 0 not labeled, 1 hidden, 2 visible. area: of the person in px^2. crowd:
+    the annotation is a group of people. height: of the box, relative to the height of the image.
     """
 
     image_id: int | str
@@ -49,9 +47,11 @@ class Person:
 
 @dataclass(frozen=True)
 class Annotations:
-    """What a file says of its images. ``keypoint_names`` are as there; ``category_id`` is a person's;
-    ``remarks`` are what was left out or filled in, a sentence each; ``sha256`` is of the bytes that were
-    read."""
+    """The content of a file.
+
+    category_id: of people. remarks: a sentence for each value that was ignored or filled in. sha256: of the
+    bytes that were read.
+    """
 
     path: Path
     category_id: int
@@ -62,7 +62,7 @@ class Annotations:
     sha256: str = ""
 
     def select_images(self, sizes: Mapping[int | str, tuple[int, int]]) -> Annotations:
-        """Return the annotations of some of the images alone, by their ids, with these (width, height)."""
+        """Return the annotations of the images with these ids, with these (width, height)."""
         images = tuple(
             replace(image, width=sizes[image.id][0], height=sizes[image.id][1])
             for image in self.images
@@ -79,11 +79,11 @@ class Annotations:
 def read_annotations(path: Path, limit: int | None = None) -> Annotations:
     """Return the people of the first ``limit`` images of a file, or of all.
 
-    What other tools leave out is filled in, and what cannot be read is left out; ``remarks`` lists both.
+    Missing optional values are filled in, and unreadable annotations are ignored; ``remarks`` lists both.
 
     Raises:
-        InputError: the file is missing, not JSON, not COCO keypoints, without images, or does not say what
-            its keypoints are.
+        InputError: the file is missing, not JSON, not COCO keypoints, without images, or its keypoints are
+            unknown.
     """
     remarks: list[str] = []
     images, category, entries, digest = read_coco(path, remarks)
@@ -103,7 +103,7 @@ def _image(image: Image) -> AnnotatedImage:
 
 
 def _person(entry: Entry, image: AnnotatedImage, count: int, filled: Counter[str]) -> Person:
-    """The person of an annotation; ``filled`` counts what had to be filled in, by the words for it."""
+    """Return the person of an annotation; ``filled`` counts the filled-in values by their description."""
     keypoints = _keypoints(entry, count, filled)
     if entry.iscrowd is None:
         filled["have no iscrowd: read as single people"] += 1
@@ -164,13 +164,18 @@ def _area(entry: Entry, box: Box, filled: Counter[str]) -> float:
 
 
 def _segmented(segmentation: Any) -> float:
-    """The area of COCO's polygons or of its uncompressed runs; 0 for what is neither."""
+    """Return the area of COCO's polygons or uncompressed run lengths; 0 for anything else."""
     try:
         if isinstance(segmentation, dict):
             area = float(sum(segmentation["counts"][1::2]))
         else:
             area = sum(_polygon_area(polygon) for polygon in segmentation or ())
-    except (KeyError, TypeError, ValueError, OverflowError):  # compressed runs, numbers that make no pairs
+    except (
+        KeyError,
+        TypeError,
+        ValueError,
+        OverflowError,
+    ):  # compressed run lengths, an odd number of coordinates
         return 0.0
     return area if np.isfinite(area) else 0.0
 

@@ -1,4 +1,4 @@
-"""A COCO keypoints file as it lies on the disk, with all that other tools leave out or write otherwise."""
+"""Read COCO keypoints files, with the values that other tools omit or write differently."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from posedeploy.text_files import convert, parse_json
 from posedeploy.types import Array
 
 WHAT = "COCO keypoints"
-WANTED = "wanted images, annotations and categories as COCO's person_keypoints_val2017.json has them"
+EXPECTED = "expected images, annotations and categories as in COCO's person_keypoints_val2017.json"
 NAMES_BY_COUNT = {
     17: KEYPOINTS,
     23: (
@@ -28,13 +28,14 @@ NAMES_BY_COUNT = {
     ),
     133: (*KEYPOINTS, *(f"wholebody_{number}" for number in range(17, 133))),
 }
-"""The keypoints of COCO's own sets (body, body and feet, whole body), whose number no other set has there."""
+"""The keypoints of COCO's own sets (body, body and feet, whole body) by their number, which identifies
+them."""
 
 _Length: TypeAlias = Annotated[int, msgspec.Meta(ge=1)]
 
 
 class Image(msgspec.Struct, frozen=True):
-    """One entry of ``images``, sizes in px; ``file_name`` is below the folder of the images."""
+    """One entry of ``images``; sizes in px. ``file_name`` is relative to the folder of the images."""
 
     id: int | str
     file_name: str
@@ -43,7 +44,7 @@ class Image(msgspec.Struct, frozen=True):
 
 
 class Entry(msgspec.Struct, frozen=True):
-    """One entry of ``annotations``; what it lacks is None, or empty."""
+    """One entry of ``annotations``; missing values are None or empty."""
 
     image_id: int | str
     category_id: int | None = None
@@ -69,27 +70,26 @@ class _Document(msgspec.Struct, frozen=True):
 
 
 def read_coco(path: Path, remarks: list[str]) -> tuple[tuple[Image, ...], Category, list[Entry], str]:
-    """Return the images of a file, its category of people with names for their keypoints, these people, and
-    the SHA-256 of the bytes that were read.
+    """Return the images of a file, its category of people with keypoint names, the annotations of these
+    people, and the SHA-256 of the bytes that were read.
 
     Args:
-        remarks: gets a sentence for whatever is left out or filled in.
+        remarks: a sentence is appended for each value that is ignored or filled in.
 
     Raises:
-        InputError: the file is missing, not JSON, not COCO keypoints, without images, or does not say what
-            its keypoints are.
+        InputError: the file is missing, not JSON, not COCO keypoints, without images, or its keypoints are
+            unknown.
     """
     content = read_bytes(path, WHAT, MAX_COCO_BYTES)
     digest = hashlib.sha256(content).hexdigest()
-    document: _Document = parse_json(content, path, WHAT, _Document, hint=WANTED, nan=True)
+    document: _Document = parse_json(content, path, WHAT, _Document, hint=EXPECTED, nan=True)
     del content  # up to 1 GiB
     if not document.images:
-        raise InputError(f"{path}: it lists no images; {WANTED}")
+        raise InputError(f"{path}: it lists no images; {EXPECTED}")
     ids = {image.id for image in document.images}
     if len(ids) < len(document.images):
         raise InputError(
-            f"{path}: its {len(document.images)} images have only {len(ids)} different ids; each needs its "
-            "own"
+            f"{path}: its {len(document.images)} images have {len(ids)} different ids; give each its own"
         )
     entries = list(_entries(document.annotations, ids, remarks))
     category = _category(path, document.categories, entries, remarks)
@@ -98,17 +98,17 @@ def read_coco(path: Path, remarks: list[str]) -> tuple[tuple[Image, ...], Catego
 
 
 def keypoints_of(entry: Entry) -> Array:
-    """Return the numbers of an entry's keypoints in one row, NaN for null; none where they are no numbers."""
+    """Return the numbers of an entry's keypoints in one row, NaN for null; empty if they are not numbers."""
     try:
         return np.array(entry.keypoints, np.float64).ravel()
-    except (TypeError, ValueError, OverflowError):  # lists of unequal lengths, texts, numbers of 400 digits
+    except (TypeError, ValueError, OverflowError):  # lists of unequal lengths, strings, numbers of 400 digits
         return np.zeros(0)
 
 
-def _entries(found: list[Any], ids: set[int | str], remarks: list[str]) -> Iterator[Entry]:
-    """The annotations that can be read and are of an image that is listed."""
+def _entries(annotations: list[Any], ids: set[int | str], remarks: list[str]) -> Iterator[Entry]:
+    """Yield the readable annotations of listed images."""
     broken, unlisted = [], []
-    for number, each in enumerate(found):
+    for number, each in enumerate(annotations):
         try:
             entry = convert(each, Entry)
         except msgspec.ValidationError as error:
@@ -120,31 +120,33 @@ def _entries(found: list[Any], ids: set[int | str], remarks: list[str]) -> Itera
             unlisted.append(f"annotations[{number}] is of the image {entry.image_id}")
     if broken:
         remarks.append(
-            f"{len(broken)} of {len(found)} annotations left out, which cannot be read: {broken[0]}"
+            f"{len(broken)} of {len(annotations)} annotations cannot be read and are ignored: {broken[0]}"
         )
     if unlisted:
         remarks.append(
-            f"{len(unlisted)} of {len(found)} annotations left out, whose image is not listed: {unlisted[0]}"
+            f"{len(unlisted)} of {len(annotations)} annotations of unlisted images are ignored: {unlisted[0]}"
         )
 
 
 def _category(path: Path, categories: list[Category], entries: list[Entry], remarks: list[str]) -> Category:
-    """The category with keypoints, whose names may have to be taken from their number; among several, the one
-    that is called ``person``."""
-    found = [category for category in categories if category.keypoints]
-    if not found:
+    """Return the category with keypoints, or the one called ``person`` of several.
+
+    Missing keypoint names follow from the number of keypoints.
+    """
+    candidates = [category for category in categories if category.keypoints]
+    if not candidates:
         used = {entry.category_id for entry in entries if len(keypoints_of(entry))}
-        found = [category for category in categories if category.id in used]
-        found = found or [Category(each) for each in used if not categories]
-    if len(found) > 1:
-        found = [category for category in found if category.name.lower() == "person"]
-    if len(found) != 1:
+        candidates = [category for category in categories if category.id in used]
+        candidates = candidates or [Category(each) for each in used if not categories]
+    if len(candidates) > 1:
+        candidates = [category for category in candidates if category.name.lower() == "person"]
+    if len(candidates) != 1:
         names = ", ".join(category.name for category in categories) or "none"
         raise InputError(
-            f"{path}: not COCO keypoints: one category with keypoints, called person among "
-            f"several, is wanted; its categories are {names}"
+            f"{path}: not COCO keypoints: expected one category with keypoints, or one called person; its "
+            f"categories are {names}"
         )
-    (category,) = found
+    (category,) = candidates
     if category.keypoints:
         return category
     return msgspec.structs.replace(category, keypoints=_names(path, category, entries, remarks))

@@ -1,4 +1,4 @@
-"""Poses become detections of COCO: the annotations' keypoints in their order, and a score to rank by."""
+"""Detections in COCO's form: keypoints in the order of the annotations, and a score for the ranking."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ from posedeploy.types import Array, Poses
 
 @dataclass(frozen=True)
 class Keypoints:
-    """The keypoints that annotations and network both have, which alone are scored.
+    """The keypoints that both the annotations and the network have. Only these are scored.
 
-    names: COCO's, in the annotations' order. annotated, network: (n,) where each is in the annotations' order
-    of ``total`` keypoints, and in the network's. sigmas: (n,) of the OKS. left_out: those that only one of
-    the two has.
+    names: COCO's, in the order of the annotations. annotated, network: (n,) their indices in the annotations,
+    of ``total`` keypoints, and in the network. sigmas: (n,) of the OKS. left_out: keypoints of only one of
+    the two.
     """
 
     names: tuple[str, ...]
@@ -32,10 +32,10 @@ class Keypoints:
 
 @dataclass(frozen=True)
 class Detection:
-    """A person whom the network found.
+    """A detected person.
 
-    keypoints: (K, 3) x px, y px, 1, in the annotations' order; 0, 0, 0 where not found or not scored. score:
-    what COCO ranks by. height: of the box around everything found, over the image's.
+    keypoints: (K, 3) x px, y px, 1, in the order of the annotations; 0, 0, 0 where missing or not scored.
+    score: for COCO's ranking. height: of the box around all keypoints, relative to the height of the image.
     """
 
     image_id: int | str
@@ -45,26 +45,27 @@ class Detection:
 
 
 def common_keypoints(annotated: Sequence[str], network: Sequence[str], sigmas: Sequence[float]) -> Keypoints:
-    """Match the two sides' keypoints by name.
+    """Match the keypoints of annotations and network by name.
 
     Args:
         sigmas: of the network's keypoints, in their order.
 
     Raises:
-        InputError: they have none in common, a side has one twice, or the network has other than its
-            family's.
+        InputError: they have none in common, one has a name twice, or the network has another number of names
+            than its family decodes.
     """
     if len(network) != len(sigmas):
         raise InputError(
-            f"the network has {len(network)} keypoint names and its family decodes {len(sigmas)} keypoints; "
-            "name them all in the contract, or none"
+            f"the contract has {len(network)} keypoint_names, expected {len(sigmas)}, the number that "
+            "the family decodes; name all of them or none"
         )
     ours, theirs = _by_name(network, "network"), _by_name(annotated, "annotations")
     names = tuple(name for name in theirs if name in ours)
     if not names:
         raise InputError(
-            f"the annotations and the network have no keypoint in common: annotated are {', '.join(theirs)}, "
-            f"and the network finds {', '.join(ours)}"
+            f"the annotations and the network have no keypoint in common: the annotations have "
+            f"{', '.join(theirs)}, and the network has {', '.join(ours)}; rename them with keypoint_names in "
+            "a `contract` file"
         )
     indices = np.array([ours[name] for name in names])
     return Keypoints(
@@ -78,31 +79,31 @@ def common_keypoints(annotated: Sequence[str], network: Sequence[str], sigmas: S
 
 
 def _by_name(names: Sequence[str], side: str) -> dict[str, int]:
-    """The places of keypoints by COCO's names for them."""
-    places: dict[str, int] = {}
+    """Return the indices of keypoints by COCO's names."""
+    indices: dict[str, int] = {}
     for index, name in enumerate(names):
-        if (key := coco_name(name)) in places:
+        if (key := coco_name(name)) in indices:
             raise InputError(
-                f"the keypoints {names[places[key]]!r} and {name!r} of the {side} have one name, {key}; give "
-                "each a name of its own"
+                f"the keypoints {names[indices[key]]!r} and {name!r} of the {side} are both {key} in COCO; "
+                "rename one of them"
             )
-        places[key] = index
-    return places
+        indices[key] = index
+    return indices
 
 
 def detections(poses: Poses, image: AnnotatedImage, common: Keypoints) -> Iterator[Detection]:
-    """The people found in an image; one who has none of the common keypoints is left out.
+    """Yield the detections of an image; people without any of the common keypoints are skipped.
 
-    The score is that of Lightweight OpenPose's published evaluation (``val.py``): the decoder's, times the
-    number of keypoints found less one, the neck. That evaluation also moves each keypoint by half a pixel;
-    here they are scored as ``predict`` gives them.
+    The score is that of Lightweight OpenPose's published evaluation (``val.py``): the decoder's score, times
+    the number of keypoints less one for the neck. That evaluation also shifts each keypoint by half a pixel;
+    these are the keypoints of ``predict``, unshifted.
     """
-    found = poses.keypoints[..., 2] >= 0
-    scores = poses.scores * np.maximum(found.sum(axis=1) - 1, 0)
+    is_present = poses.keypoints[..., 2] >= 0
+    scores = poses.scores * np.maximum(is_present.sum(axis=1) - 1, 0)
     heights = poses.boxes[:, 3] / image.height
-    for person in np.flatnonzero(found[:, common.network].any(axis=1)):
+    for person in np.flatnonzero(is_present[:, common.network].any(axis=1)):
         keypoints = np.zeros((common.total, 3))
-        seen = found[person, common.network]
+        seen = is_present[person, common.network]
         keypoints[common.annotated[seen], :2] = poses.keypoints[person, common.network[seen], :2]
         keypoints[common.annotated[seen], 2] = 1
         yield Detection(image.id, keypoints, float(scores[person]), float(heights[person]))

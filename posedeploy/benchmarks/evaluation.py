@@ -1,4 +1,4 @@
-"""How well a network finds the people who are known to be there: COCO's AP and AR by OKS."""
+"""Accuracy of a network on annotated images: AP and AR by OKS, as COCO defines them."""
 
 from __future__ import annotations
 
@@ -17,15 +17,15 @@ from posedeploy.types import Poses, RuntimeInfo
 SliceName = Literal["all", "large"]
 
 MIN_HEIGHTS: dict[SliceName, float] = {"all": 0.0, "large": 1 / 3}
-"""The people who are scored by themselves: from which height on, over the image's."""
+"""The minimum height of people in each slice, relative to the height of the image."""
 
 
 @dataclass(frozen=True)
 class Slice:
-    """Some of the people by themselves, from a height (over the image's) on.
+    """The scores of people of at least a height, relative to the height of the image.
 
-    people: how many there are to find. precision, recall: at each of ``THRESHOLDS``; empty where there are
-    no people. Every average is None then.
+    people: the number of annotated people that count. precision, recall: at each of ``THRESHOLDS``; empty
+    without people. All averages are then None.
     """
 
     name: SliceName
@@ -51,7 +51,7 @@ class Slice:
 
     @property
     def ar(self) -> float | None:
-        """The average recall over OKS 0.50 to 0.95, of the 20 best detections of each image."""
+        """The average recall over OKS 0.50 to 0.95, of the 20 best detections per image."""
         return _mean(self.recall)
 
     @property
@@ -79,16 +79,16 @@ class Evaluation:
 
 
 def check_people(annotations: Annotations, common: Keypoints) -> None:
-    """Refuse annotations by which nothing can be scored.
+    """Check that the annotations have a person to score.
 
     Raises:
         InputError: no image has a person with a labeled keypoint among those scored.
     """
     if not any(counts(person, common) for person in annotations.people):
         raise InputError(
-            f"{annotations.path}: none of the {len(annotations.images)} images evaluated has a person with "
-            f"labeled keypoints of those the network finds ({', '.join(common.names)}), so there is nothing "
-            "to score"
+            f"{annotations.path}: nothing to score: none of the {len(annotations.images)} evaluated images "
+            "has a person with labels for the keypoints of the network "
+            f"({', '.join(common.names)}); evaluate other images"
         )
 
 
@@ -100,33 +100,34 @@ def evaluate(
     poses: Iterable[tuple[int, Poses]],
     on_progress: Callable[[int, int], None] = lambda done, total: None,
 ) -> Evaluation:
-    """Score what was found in the annotated images.
+    """Score the poses of the annotated images.
 
     Args:
-        poses: of each image, with its place among ``annotations.images``. An image without any is not scored,
-            and neither are the people in it.
+        poses: the poses of images, each with its index in ``annotations.images``. Images without an entry,
+        and
+            the people in them, are not scored.
 
     Raises:
-        InputError: there is no one to find.
+        InputError: there is no person to score.
     """
     check_people(annotations, common)
-    found: list[Detection] = []
+    detected: list[Detection] = []
     sizes: dict[int | str, tuple[int, int]] = {}
-    for place, people in poses:
-        image = annotations.images[place]
+    for index, people in poses:
+        image = annotations.images[index]
         sizes[image.id] = image.width, image.height
-        found += detections(people, image, common)
-        on_progress(place + 1, len(annotations.images))
+        detected += detections(people, image, common)
+        on_progress(index + 1, len(annotations.images))
     if len(sizes) < len(annotations.images):
         annotations = annotations.select_images(sizes)
         check_people(annotations, common)
-    slices = tuple(_slice(name, annotations, found, common) for name in MIN_HEIGHTS)
-    return Evaluation(label, runtime_info, len(sizes), common.names, common.left_out, tuple(found), slices)
+    slices = tuple(_slice(name, annotations, detected, common) for name in MIN_HEIGHTS)
+    return Evaluation(label, runtime_info, len(sizes), common.names, common.left_out, tuple(detected), slices)
 
 
-def _slice(name: SliceName, annotations: Annotations, found: list[Detection], common: Keypoints) -> Slice:
+def _slice(name: SliceName, annotations: Annotations, detected: list[Detection], common: Keypoints) -> Slice:
     min_height = MIN_HEIGHTS[name]
-    precision, recall = precision_and_recall(annotations.people, found, common, min_height)
+    precision, recall = precision_and_recall(annotations.people, detected, common, min_height)
     people = sum(counts(person, common, min_height) for person in annotations.people)
     return Slice(name, min_height, people, tuple(precision.tolist()), tuple(recall.tolist()))
 

@@ -1,4 +1,4 @@
-"""The people of an image in two answers, matched one with one, and how far their points are apart."""
+"""The distances between the keypoints of two results for one image, of people matched one to one."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from posedeploy.types import Array, Poses
 
 @dataclass(frozen=True)
 class ImageParity:
-    """The people of one image on both sides, without what is ambiguous.
+    """The comparison of one image, without ambiguous keypoints.
 
-    people: matched pairs. missed, extra: people on the reference's, or the candidate's side only.
-    distances_px: (n,) of keypoints found by both. one_sided: keypoints that only one side found.
-    distances_mm: (m,) of 3D joints, infinite for those of people missed; distances_vertices_mm: the same of
-    the vertices of their meshes. ambiguous: keypoints and 3D joints that are counted nowhere else
-    (``ambiguity.py``).
+    people: matched pairs. missed, extra: people of the reference only, or of the candidate only.
+    distances_px: (n,) of keypoints that both sides have. one_sided: keypoints that only one side has.
+    distances_mm: (m,) of 3D joints, infinite for missed people. distances_vertices_mm: of the vertices of
+    meshes.
+    ambiguous: keypoints and 3D joints that are not counted elsewhere (``ambiguity.py``).
     """
 
     people: int
@@ -35,10 +35,7 @@ class ImageParity:
 
 @dataclass(frozen=True)
 class PoseParity:
-    """The poses on every image.
-
-    A keypoint that only one side found counts as infinitely far.
-    """
+    """The comparison of all images. A keypoint that only one side has counts as infinitely far."""
 
     images: tuple[ImageParity, ...]
 
@@ -49,22 +46,22 @@ class PoseParity:
 
     @property
     def missed(self) -> int:
-        """People of the reference that the candidate does not have."""
+        """People of the reference that the candidate lacks."""
         return sum(image.missed for image in self.images)
 
     @property
     def extra(self) -> int:
-        """People of the candidate that the reference does not have."""
+        """People of the candidate that the reference lacks."""
         return sum(image.extra for image in self.images)
 
     @property
     def keypoints(self) -> int:
-        """Keypoints found by both."""
+        """Keypoints that both sides have."""
         return sum(len(image.distances_px) for image in self.images)
 
     @property
     def one_sided(self) -> int:
-        """Keypoints that only one side found."""
+        """Keypoints that only one side has."""
         return sum(image.one_sided for image in self.images)
 
     @property
@@ -74,100 +71,100 @@ class PoseParity:
 
     @property
     def error_px(self) -> float:
-        """The 99th percentile of the distance of a keypoint, in px; 0 where neither side found any."""
+        """The 99th percentile of the distances of keypoints, in px; 0 if neither side has any."""
         distances = [*(image.distances_px for image in self.images), np.full(self.one_sided, np.inf)]
         return _percentile(distances, 99)
 
     @property
     def error_mm(self) -> float | None:
-        """The same for the 3D joints, in mm; None where there are none."""
+        """The 99th percentile of the distances of 3D joints, in mm; None if there are none."""
         distances = [image.distances_mm for image in self.images]
         return _percentile(distances, 99) if any(len(part) for part in distances) else None
 
     @property
     def median_px(self) -> float:
-        """The median distance of the keypoints that both found, in px; 0 without any."""
+        """The median distance of the keypoints that both sides have, in px; 0 if there are none."""
         return _percentile([image.distances_px for image in self.images], 50)
 
     @property
     def median_mm(self) -> float | None:
-        """The same for the 3D joints, in mm; None where there are none."""
+        """The median distance of 3D joints, in mm; None if there are none."""
         distances = [image.distances_mm for image in self.images]
         return _percentile(distances, 50) if any(len(part) for part in distances) else None
 
     @property
     def error_vertices_mm(self) -> float | None:
-        """The same for the vertices of meshes."""
+        """The 99th percentile of the distances of mesh vertices, in mm; None if there are none."""
         distances = [image.distances_vertices_mm for image in self.images]
         return _percentile(distances, 99) if any(len(part) for part in distances) else None
 
     @property
     def median_vertices_mm(self) -> float | None:
-        """The same for the vertices of meshes."""
+        """The median distance of mesh vertices, in mm; None if there are none."""
         distances = [image.distances_vertices_mm for image in self.images]
         return _percentile(distances, 50) if any(len(part) for part in distances) else None
 
     def failures(self, tolerance: Tolerance) -> list[str]:
-        """What lies beyond the tolerance, a sentence each. Of people, too, one in a hundred may differ."""
-        found = []
+        """Return a sentence for each exceeded tolerance. One in a hundred people may be missed or extra."""
+        sentences = []
         if 100 * (self.missed + self.extra) > self.people + self.missed + self.extra:
-            found.append(f"{self.missed} people missed and {self.extra} extra, {self.people} matched")
+            sentences.append(f"{self.missed} people missed and {self.extra} extra, {self.people} matched")
         if not self.error_px <= tolerance.px:
             people = f"{self.people} people matched, {self.missed} missed, {self.extra} extra"
-            found.append(
-                f"keypoints lie {self.error_px:.3g} px off at the 99th percentile, tolerance "
+            sentences.append(
+                f"keypoints differ by {self.error_px:.3g} px at the 99th percentile, tolerance "
                 f"{tolerance.px:g} px ({people})"
             )
         for what, error in (("3D joints", self.error_mm), ("vertices", self.error_vertices_mm)):
             if error is not None and not error <= tolerance.mm:
-                found.append(
-                    f"{what} lie {error:.3g} mm off at the 99th percentile, tolerance {tolerance.mm:g} mm"
+                sentences.append(
+                    f"{what} differ by {error:.3g} mm at the 99th percentile, tolerance {tolerance.mm:g} mm"
                 )
-        return found
+        return sentences
 
 
 def _percentile(distances: Sequence[Array], percent: float) -> float:
-    every = np.concatenate(distances)
-    return float(np.percentile(every, percent, method="higher")) if len(every) else 0.0
+    pooled = np.concatenate(distances)
+    return float(np.percentile(pooled, percent, method="higher")) if len(pooled) else 0.0
 
 
 def seen(poses: Poses) -> Array:
-    """(people, keypoints) whether each keypoint was found."""
-    found: Array = poses.keypoints[..., 2] >= 0
-    return found
+    """Return (people, keypoints) whether each keypoint is present."""
+    is_present: Array = poses.keypoints[..., 2] >= 0
+    return is_present
 
 
 def joints(poses: Poses) -> int:
-    """How many 3D joints a person has; 0 without."""
+    """Return the number of 3D joints per person; 0 without 3D."""
     return 0 if poses.keypoints_3d is None else poses.keypoints_3d.shape[1]
 
 
 def compare_poses(
     reference: Poses,
     candidate: Poses,
-    excused: Array | None = None,
-    excused_missed: Array | None = None,
+    ambiguous: Array | None = None,
+    ambiguous_missed: Array | None = None,
 ) -> ImageParity:
-    """The people of one image, compared.
+    """Compare the people of one image.
 
     Args:
-        excused: (candidate's people, keypoints and 3D joints) what is ambiguous and therefore left out.
-        excused_missed: (reference's people, keypoints and 3D joints) the same of people who are missed.
+        ambiguous: (candidate's people, keypoints and 3D joints) the points to ignore.
+        ambiguous_missed: (reference's people, keypoints and 3D joints) the points to ignore of missed people.
     """
     pairs = match(reference, candidate).pairs
     a, b = pairs.T
     count = reference.keypoints.shape[1]
-    if excused is None or excused_missed is None:
+    if ambiguous is None or ambiguous_missed is None:
         points = count + joints(reference)
-        excused = np.zeros((len(candidate), points), np.bool_)
-        excused_missed = np.zeros((len(reference), points), np.bool_)
+        ambiguous = np.zeros((len(candidate), points), np.bool_)
+        ambiguous_missed = np.zeros((len(reference), points), np.bool_)
     seen_a, seen_b = seen(reference), seen(candidate)
-    clear = ~excused[b, :count]
+    clear = ~ambiguous[b, :count]
     distances = np.linalg.norm(reference.keypoints[a, :, :2] - candidate.keypoints[b, :, :2], axis=-1)
     alone_a, alone_b = _others(len(reference), a), _others(len(candidate), b)
-    missed = seen_a[alone_a] & ~excused_missed[alone_a, :count]
-    extra = seen_b[alone_b] & ~excused[alone_b, :count]
-    in_3d = excused[:, count:], excused_missed[:, count:]
+    missed = seen_a[alone_a] & ~ambiguous_missed[alone_a, :count]
+    extra = seen_b[alone_b] & ~ambiguous[alone_b, :count]
+    in_3d = ambiguous[:, count:], ambiguous_missed[:, count:]
     return ImageParity(
         people=len(pairs),
         missed=int(missed.any(axis=1).sum()),
@@ -175,7 +172,7 @@ def compare_poses(
         distances_px=_infinite_for_nan(distances[seen_a[a] & seen_b[b] & clear]),
         one_sided=int(((seen_a[a] != seen_b[b]) & clear).sum() + missed.sum() + extra.sum()),
         distances_mm=_distances_mm(reference.keypoints_3d, candidate.keypoints_3d, pairs, *in_3d),
-        ambiguous=int(excused.sum() + excused_missed.sum()),
+        ambiguous=int(ambiguous.sum() + ambiguous_missed.sum()),
         distances_vertices_mm=_distances_mm(reference.vertices, candidate.vertices, pairs),
     )
 
@@ -188,19 +185,19 @@ def _distances_mm(
     reference: Array | None,
     candidate: Array | None,
     pairs: Array,
-    excused: Array | None = None,
-    excused_missed: Array | None = None,
+    ambiguous: Array | None = None,
+    ambiguous_missed: Array | None = None,
 ) -> Array:
-    """(points,) of the reference's people, infinite for those whom the candidate lacks; empty without 3D."""
+    """Return (points,) of the reference's people, infinite for missed people; empty without 3D."""
     if reference is None or candidate is None:
         return np.zeros(0)
     distances = np.full(reference.shape[:2], np.inf)
     a, b = pairs.T
     distances[a] = np.linalg.norm(reference[a, :, :3] - candidate[b, :, :3], axis=-1)
     kept = np.ones(distances.shape, np.bool_)
-    if excused is not None and excused_missed is not None:
-        kept = ~excused_missed
-        kept[a] = ~excused[b]
+    if ambiguous is not None and ambiguous_missed is not None:
+        kept = ~ambiguous_missed
+        kept[a] = ~ambiguous[b]
     return _infinite_for_nan(distances[kept])
 
 

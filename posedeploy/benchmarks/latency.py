@@ -1,7 +1,7 @@
-"""How long a network takes: all candidates in turn, round after round: a drifting machine hits all alike.
+"""Measure the latency of networks. All candidates run in turn, in rounds, so that drift affects all alike.
 
-Raw times are kept and none is dropped. Within a round a candidate first runs once untimed, since the
-candidate before it has filled the caches, then ``BLOCK`` times on the clock.
+No time is dropped. In each round a candidate runs once untimed, since the previous candidate has filled the
+caches, and then ``BLOCK`` times.
 """
 
 from __future__ import annotations
@@ -19,25 +19,22 @@ from posedeploy.types import Hint, RuntimeInfo, Tensors, TensorSpec
 
 BLOCK = 10
 """Timed runs of one candidate in one round."""
-
-BEYOND = 10
-"""A percentile needs this many runs beyond it: p90 is given from 100 runs, p99 from 1000."""
-
-FEW = 5
-"""Times below which a spread says nothing."""
-
-WIDE = 0.10
-"""The middle half of the runs lying further apart than this part of their median calls for a warning."""
+RUNS_PAST_PERCENTILE = 10
+"""Runs that must lie beyond a percentile: p90 needs 100 runs, p99 needs 1000."""
+MIN_RUNS = 5
+"""Fewer times have no meaningful spread."""
+MAX_RELATIVE_SPREAD = 0.10
+"""The interquartile range over the median above which the result has a warning."""
 
 
 @dataclass(frozen=True)
 class Latency:
-    """The raw times of one candidate, in seconds, and what it took to get it going.
+    """The raw times of one candidate, in seconds.
 
-    load_s: from the file to a runner. first_run_s: the first inference. memory_bytes: growth of the process's
-    resident memory over both. times_s: one per timed inference; with the ``throughput`` hint, one per block
-    of ``BLOCK`` inferences in flight together, divided by their number. input_specs, output_specs: the
-    tensors as the model file has them.
+    load_s: from the file to a runner. first_run_s: of the first inference. memory_bytes: growth of the
+    resident memory of the process over both. times_s: one per timed inference; with the ``throughput`` hint,
+    one per block of ``BLOCK`` inferences in flight, divided by ``BLOCK``. input_specs, output_specs: as in
+    the model file.
     """
 
     label: str
@@ -61,7 +58,7 @@ class Latency:
 
     @property
     def first_run_ms(self) -> float:
-        """The time of the first inference, in which a runtime may still set itself up."""
+        """The time of the first inference, which may include setup of the runtime."""
         return 1e3 * self.first_run_s
 
     @property
@@ -70,57 +67,59 @@ class Latency:
         return 1e3 * float(np.median(self.times_s))
 
     def percentile_ms(self, percent: int) -> float | None:
-        """A percentile of the times, None where the runs are too few to tell it."""
-        if len(self.times_s) * (100 - percent) < 100 * BEYOND:
+        """Return a percentile of the times; None for too few runs."""
+        if len(self.times_s) * (100 - percent) < 100 * RUNS_PAST_PERCENTILE:
             return None
         return 1e3 * float(np.percentile(self.times_s, percent))
 
     @property
     def spread(self) -> float | None:
-        """The distance between the quartiles over the median; None for fewer than ``FEW`` times."""
-        if len(self.times_s) < FEW:
+        """The interquartile range over the median; None for fewer than ``MIN_RUNS`` times."""
+        if len(self.times_s) < MIN_RUNS:
             return None
         low, high = np.percentile(self.times_s, [25, 75])
         return float((high - low) / np.median(self.times_s))
 
     @property
     def images_per_s(self) -> float:
-        """Images in a second at the median."""
+        """Images per second at the median time."""
         return 1e3 * self.batch / self.median_ms
 
     @property
     def speed_up(self) -> float | None:
-        """How many times as fast as PyTorch on the same checkpoint, None where that was not run."""
+        """The speed relative to PyTorch on the same checkpoint; None if PyTorch was not run."""
         return 1e3 * self.baseline_median_s / self.median_ms if self.baseline_median_s else None
 
     @property
     def warning(self) -> str | None:
-        """Why these times should not be trusted, None where nothing speaks against them."""
+        """Why the times are unreliable; None for reliable times."""
         if self.spread is None:
             return (
-                f"{self.label}: {len(self.times_s)} times are too few to tell their spread; give more `runs`"
+                f"{self.label}: the spread is unknown: it needs at least {MIN_RUNS} times, and this has "
+                f"{len(self.times_s)}; increase `runs`"
             )
-        if self.spread <= WIDE:
+        if self.spread <= MAX_RELATIVE_SPREAD:
             return None
         half = len(self.times_s) // 2
         drift = float(np.median(self.times_s[half:]) / np.median(self.times_s[:half]) - 1)
-        why = (
+        cause = (
             f"the second half ran {abs(drift):.0%} {'slower' if drift > 0 else 'faster'} than the first: the "
-            "clock rate or the load drifted"
-            if abs(drift) > WIDE / 2
-            else f"with a steady center: others use the cores (load {self.load_average:.1f} on "
-            f"{psutil.cpu_count()})"
+            "clock rate or the load changed"
+            if abs(drift) > MAX_RELATIVE_SPREAD / 2
+            else f"the median is stable: other processes use the cores (load average "
+            f"{self.load_average:.1f} on {psutil.cpu_count()} cores)"
         )
         return (
-            f"{self.label}: half of the runs lie {self.spread:.0%} apart, {why}; run again on a quiet machine"
+            f"{self.label}: unreliable times: their interquartile range is {self.spread:.0%} of the median; "
+            f"{cause}; run again on an idle machine"
         )
 
 
 @dataclass(frozen=True)
 class Candidate:
-    """Something to be timed: a runner already loaded, its input, and what loading it took.
+    """A loaded runner to measure, with its input and the cost of loading.
 
-    ``baseline`` is another candidate of the same measurement, to be compared with.
+    baseline: the candidate of the same measurement that ``speed_up`` is relative to.
     """
 
     label: str
@@ -143,7 +142,7 @@ def load(
     *,
     file_bytes: int | None = None,
 ) -> Candidate:
-    """Open a runner and run it once, on the clock. It is closed if that fails."""
+    """Open a runner and run it once, and time both. If the run fails, the runner is closed."""
     process = psutil.Process()
     before = process.memory_info().rss
     start = perf_counter()
@@ -157,7 +156,7 @@ def load(
         first_run_s = perf_counter() - start
         on_error.pop_all()
     batch = next((array.shape[0] for array in tensors.values() if array.ndim), 1)
-    grown = max(0, process.memory_info().rss - before)
+    growth = max(0, process.memory_info().rss - before)
     return Candidate(
         label,
         runner,
@@ -166,7 +165,7 @@ def load(
         file_bytes,
         load_s,
         first_run_s,
-        grown,
+        growth,
         input_specs=runner.inputs,
         output_specs=runner.outputs,
     )
@@ -180,12 +179,12 @@ def measure(
     hint: Hint = "latency",
     on_progress: Callable[[int, int], None] = lambda done, total: None,
 ) -> list[Latency]:
-    """Time the candidates, interleaved in rounds.
+    """Measure the candidates, interleaved in rounds.
 
     Args:
-        runs: timed runs of each, rounded up to whole blocks. warm_up: untimed runs of each before the first
-        round.
-        on_progress: called with the blocks done and their number.
+        runs: timed runs of each candidate, rounded up to whole blocks.
+        warm_up: untimed runs of each candidate before the first round.
+        on_progress: called with the number of finished blocks and of all blocks.
     """
     time_block = _one_by_one if hint == "latency" else _in_flight
     for candidate in candidates:
@@ -193,17 +192,13 @@ def measure(
             time_block(candidate)
     rounds = -(-runs // BLOCK)
     times: list[list[float]] = [[] for _ in candidates]
-    for turn in range(rounds):
+    for completed in range(rounds):
         for number, candidate in enumerate(candidates):
             candidate.runner.run(candidate.tensors)
             times[number].extend(time_block(candidate))
-            on_progress(turn * len(candidates) + number + 1, rounds * len(candidates))
-    medians = {
-        id(candidate): float(np.median(mine)) for candidate, mine in zip(candidates, times, strict=True)
-    }
-    return [
-        _result(candidate, mine, hint, medians) for candidate, mine in zip(candidates, times, strict=True)
-    ]
+            on_progress(completed * len(candidates) + number + 1, rounds * len(candidates))
+    medians = {id(candidate): float(np.median(own)) for candidate, own in zip(candidates, times, strict=True)}
+    return [_result(candidate, own, hint, medians) for candidate, own in zip(candidates, times, strict=True)]
 
 
 def _one_by_one(candidate: Candidate) -> list[float]:

@@ -1,4 +1,4 @@
-"""The machine that a measurement was made on."""
+"""The machine that a measurement ran on."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from posedeploy.runtimes.run_options import physical_cores
 
 @dataclass(frozen=True)
 class Machine:
-    """Processor, cores for this process, clock governor (None where it is not told), system, packages."""
+    """Processor, cores of this process, clock governor (None if unknown), system and packages."""
 
     cpu: str
     physical_cores: int
@@ -30,12 +30,12 @@ class Machine:
     packages: Mapping[str, str]
 
     def __str__(self) -> str:
-        governor = f"governor {self.governor}" if self.governor else "governor not told"
+        governor = f"governor {self.governor}" if self.governor else "governor unknown"
         return f"{self.cpu}, {self.physical_cores} cores, {governor}, {self.system}, Python {self.python}"
 
 
 def this_machine() -> Machine:
-    """What this process runs on, now."""
+    """Return the machine and its current load."""
     governor = Path("/sys/devices/system/cpu/cpu0/cpufreq/scaling_governor")
     return Machine(
         cpu=_cpu_name(),

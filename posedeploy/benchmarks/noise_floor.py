@@ -1,8 +1,9 @@
-"""How far PyTorch itself is from exact arithmetic, on the device and in the precision of a candidate.
+"""The noise floor: how far PyTorch is from exact arithmetic, on the device and in the precision of a
+candidate.
 
-No runtime can be closer to PyTorch than PyTorch is to itself: cuDNN's Winograd kernels alone put a network in
-FP32 1e-3 of an output's largest value away from the same network on a CPU. The noise floor is that distance,
-measured against FP64.
+No runtime can be closer to PyTorch than PyTorch is to itself: with cuDNN's Winograd kernels, a network in
+FP32 differs from the same network on a CPU by 1e-3 of the largest value of an output. The noise floor is that
+distance, measured against FP64.
 """
 
 from __future__ import annotations
@@ -19,20 +20,20 @@ from posedeploy.runtimes.base import Runner
 from posedeploy.types import Array, Tensors
 
 RUNS = 6
-"""Runs on each input, the first on the input itself, the others on inputs one rounding step apart."""
+"""Runs per input: the first on the input itself, the others on inputs one rounding step away."""
 PEAK = 0.25
-"""From which share of an output's largest value on an element counts as part of a peak."""
-FACTOR = 2.0
-"""How many times as far from FP64 as PyTorch a candidate may be: each runtime sums in an order of its own."""
+"""Elements of at least this share of the largest value of an output belong to a peak."""
+FLOAT64_FACTOR = 2.0
+"""How far a candidate may be from FP64, relative to PyTorch: each runtime sums in its own order."""
 
 
 @dataclass(frozen=True)
 class OutputNoise:
     """The noise of one output, relative to its largest absolute value on the same input.
 
-    largest: the largest difference of any element. rms: the root mean square over all elements, and at_peaks
-    over those of at least ``PEAK`` of the largest value, on the input and in the run where it is largest. All
-    are infinite where PyTorch itself overflows.
+    largest: the largest difference of any element. rms: the root mean square over all elements. at_peaks:
+    over those of at least ``PEAK`` of the largest value. Each is of the input and run where it is largest,
+    and infinite where PyTorch overflows.
     """
 
     largest: float
@@ -40,7 +41,7 @@ class OutputNoise:
     at_peaks: float
 
     def or_larger(self, other: OutputNoise) -> OutputNoise:
-        """The larger of two in each respect."""
+        """Return the maximum of each field."""
         return OutputNoise(
             max(self.largest, other.largest), max(self.rms, other.rms), max(self.at_peaks, other.at_peaks)
         )
@@ -48,7 +49,7 @@ class OutputNoise:
 
 @dataclass(frozen=True)
 class Allowed:
-    """The largest difference and root mean square of an output that pass, relative to its largest value."""
+    """The largest difference and RMS difference of an output that pass, relative to its largest value."""
 
     largest: float
     rms: float
@@ -56,11 +57,11 @@ class Allowed:
 
 @dataclass(frozen=True)
 class NoiseFloor:
-    """What PyTorch's own rounding does, on a device and in a precision.
+    """The rounding errors of PyTorch on a device and in a precision.
 
-    outputs: by name. inputs, runs: what they were measured on. poses: PyTorch in that precision on that
-    device against FP64; jpeg: the same network in FP32 on images compressed as JPEG at quality 95, a
-    yardstick for people. Both are None where there is nothing to decode, or no image.
+    outputs: by name. inputs, runs: the number measured. poses: PyTorch in that precision on that device
+    against FP64. jpeg: for comparison, FP32 on images compressed as JPEG at quality 95. Both are None without
+    decoding or without images.
     """
 
     device: str
@@ -75,18 +76,21 @@ class NoiseFloor:
         return f"PyTorch {self.precision} on {self.device}"
 
     def exceeds(self, tolerance: Tolerance) -> bool:
-        """Whether any output has a tolerance of its own, so that only FP64 can be the reference."""
+        """Return whether the floor widens the tolerance of any output, so that FP64 must be the reference."""
         return any(self.allowed(name, tolerance).largest > tolerance.rtol for name in self.outputs)
 
     def allowed(self, name: str, tolerance: Tolerance) -> Allowed:
-        """The largest differences of an output that pass: ``FACTOR`` times the noise, at least ``rtol``.
+        """Return the largest differences that pass: ``FLOAT64_FACTOR`` times the noise, at least ``rtol``.
 
-        Noise without end excuses nothing, and neither does any where the user chose ``rtol``.
+        Infinite noise does not widen the tolerance, and neither does any noise if the user set ``rtol``.
         """
         noise = self.outputs.get(name)
         if tolerance.is_fixed or noise is None or not np.isfinite((noise.largest, noise.rms)).all():
             return Allowed(tolerance.rtol, tolerance.rtol)
-        return Allowed(max(tolerance.rtol, FACTOR * noise.largest), max(tolerance.rtol, FACTOR * noise.rms))
+        return Allowed(
+            max(tolerance.rtol, FLOAT64_FACTOR * noise.largest),
+            max(tolerance.rtol, FLOAT64_FACTOR * noise.rms),
+        )
 
 
 def measure_noise(
@@ -97,41 +101,41 @@ def measure_noise(
     device: str = "CPU",
     on_progress: Callable[[int, int], None] = lambda done, total: None,
 ) -> NoiseFloor:
-    """Measure the noise floor of a network over all these inputs.
+    """Measure the noise floor of a network on some inputs.
 
-    One run is one draw of its rounding errors, by chance small ones. Hence ``RUNS`` of them on each input,
-    all but the first on inputs one rounding step of the precision apart, after which every later rounding
-    falls otherwise: Monte Carlo arithmetic (Parker, 1997) with the input's last bit as the source of chance.
-    Inputs of integers are not moved and are run once.
+    One run is one sample of the rounding errors, which can be small by chance. Each input is therefore run
+    ``RUNS`` times, all but the first with every element one rounding step up or down, which changes all later
+    roundings: Monte Carlo arithmetic (Parker, 1997) with the last bit of the input as the source of
+    randomness. Integer inputs are run once.
 
     Args:
-        exact: the outputs of the network in FP64 on the inputs as they are.
+        exact: the outputs of the network in FP64 on the unmodified inputs.
         runner: the same network in this precision and on this device.
     """
     random = np.random.RandomState(0)
-    draws = [
+    runs = [
         (expected, moved)
         for expected, tensors in zip(exact, inputs, strict=True)
         for moved in _one_step_apart(tensors, precision, random)
     ]
     outputs: dict[str, OutputNoise] = {}
-    for number, (expected, tensors) in enumerate(draws):
+    for number, (expected, tensors) in enumerate(runs):
         for name, array in runner.run(tensors).items():
             noise = _noise(expected[name], array)
             outputs[name] = noise.or_larger(outputs[name]) if name in outputs else noise
-        on_progress(number + 1, len(draws))
-    return NoiseFloor(device, precision, outputs, len(inputs), len(draws))
+        on_progress(number + 1, len(runs))
+    return NoiseFloor(device, precision, outputs, len(inputs), len(runs))
 
 
 def _noise(exact: Array, array: Array) -> OutputNoise:
-    """The noise of one output in one run."""
+    """Return the noise of one output in one run."""
     apart = relative_difference(exact, array)
     peaks = np.abs(exact) >= PEAK * largest(exact)
     return OutputNoise(float(apart.max(initial=0.0)), root_mean_square(apart), root_mean_square(apart[peaks]))
 
 
 def _one_step_apart(tensors: Tensors, precision: str, random: np.random.RandomState) -> Iterator[Tensors]:
-    """The tensors, and those that lie one rounding step above or below them at each place."""
+    """Yield the tensors, then copies with each element one rounding step up or down."""
     yield tensors
     if any(np.issubdtype(array.dtype, np.floating) for array in tensors.values()):
         for _ in range(RUNS - 1):
@@ -139,7 +143,7 @@ def _one_step_apart(tensors: Tensors, precision: str, random: np.random.RandomSt
 
 
 def _moved(array: Array, precision: str, random: np.random.RandomState) -> Array:
-    """Each number one rounding step of a precision up or down; integers as they are."""
+    """Return each number one rounding step of a precision up or down; integers unchanged."""
     if not np.issubdtype(array.dtype, np.floating):
         return array
     step = np.abs(np.spacing(array)) * 2.0 ** (MANTISSA_BITS["fp32"] - MANTISSA_BITS[precision])

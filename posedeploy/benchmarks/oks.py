@@ -1,4 +1,4 @@
-"""Precision and recall by object keypoint similarity, as COCO counts them: pycocotools does it."""
+"""Precision and recall by object keypoint similarity, computed by pycocotools."""
 
 from __future__ import annotations
 
@@ -16,16 +16,17 @@ from posedeploy.benchmarks.detections import Detection, Keypoints
 from posedeploy.types import Array
 
 THRESHOLDS = tuple((np.arange(50, 100, 5) / 100).tolist())
-"""The OKS from which on a detection is the person, each in turn."""
+"""The OKS thresholds above which a detection matches a person."""
 
 MAX_DETECTIONS = 20
-"""Detections of an image that count, the best ones."""
+"""The number of detections per image that count, the best first."""
 
 PERSON = 1
 
 
 def counts(person: Person, common: Keypoints, min_height: float = 0.0) -> bool:
-    """Whether a person has to be found: no crowd, a labeled keypoint among those scored, and high enough."""
+    """Return whether a person counts: not a crowd, with a labeled keypoint among those scored, and tall
+    enough."""
     labeled = bool((person.keypoints[common.annotated, 2] > 0).any())
     return labeled and not person.crowd and person.height >= min_height
 
@@ -33,11 +34,11 @@ def counts(person: Person, common: Keypoints, min_height: float = 0.0) -> bool:
 def precision_and_recall(
     people: Sequence[Person], detections: Sequence[Detection], common: Keypoints, min_height: float = 0.0
 ) -> tuple[Array, Array]:
-    """(10,) the precision, mean over COCO's 101 recalls, and (10,) the recall, at each of ``THRESHOLDS``.
+    """Return (10,) the precision, averaged over COCO's 101 recalls, and (10,) the recall, per threshold.
 
-    Both empty where no person counts. ``min_height`` (over the image's) is what an area range is to COCO:
-    smaller people need not be found, though who finds them is not wrong, and of detections that are nobody
-    only those whose own box is as high are wrong.
+    Both are empty if no person counts. ``min_height`` (over the height of the image) acts like an area range
+    of COCO: shorter people are ignored, matched or not, and of the unmatched detections only those with a box
+    of at least that height are false positives.
     """
     numbers = _numbers([*(each.image_id for each in people), *(each.image_id for each in detections)])
     truths = [
@@ -46,7 +47,7 @@ def precision_and_recall(
             "bbox": person.box,
             "area": person.area,
             "iscrowd": int(person.crowd),
-            # COCO's word for "need not be found".
+            # COCO ignores a person with 0.
             "num_keypoints": int(counts(person, common, min_height)),
         }
         for person in people
@@ -55,7 +56,7 @@ def precision_and_recall(
         return np.zeros(0), np.zeros(0)
     found = [
         _entry(numbers[detection.image_id], detection.keypoints, common)
-        # Not a size, which a detection's OKS does not ask for, but the side of the range's bound.
+        # OKS does not use a detection's area. Its sign puts the detection inside or outside of the range.
         | {"score": detection.score, "area": 1.0 if detection.height >= min_height else -1.0}
         for detection in detections
     ]
@@ -77,7 +78,7 @@ def precision_and_recall(
 
 
 def _numbers(ids: Sequence[int | str]) -> dict[int | str, int]:
-    """Whole numbers in the order of the ids, which may be texts."""
+    """Return integers in the order of the ids, some of which may be strings."""
     ordered = sorted(set(ids), key=lambda each: (isinstance(each, str), each))
     return {each: number for number, each in enumerate(ordered, start=1)}
 
@@ -88,12 +89,13 @@ def _entry(image: int, keypoints: Array, common: Keypoints) -> dict[str, Any]:
 
 
 def _coco(entries: list[dict[str, Any]]) -> Any:
-    """An index of annotations or results, without the file; ids from 1, since 0 means unmatched inside."""
-    made = COCO()
-    made.dataset = {
+    """Return an index of annotations or results in memory; ids from 1, since pycocotools uses 0 for
+    unmatched."""
+    index = COCO()
+    index.dataset = {
         "images": [{"id": image} for image in sorted({entry["image_id"] for entry in entries})],
         "categories": [{"id": PERSON}],
         "annotations": [entry | {"id": number} for number, entry in enumerate(entries, start=1)],
     }
-    made.createIndex()
-    return made
+    index.createIndex()
+    return index

@@ -1,4 +1,4 @@
-"""What may pass, by the precision that the candidate runs in."""
+"""Tolerances of parity, by the precision that the candidate runs in."""
 
 from __future__ import annotations
 
@@ -10,8 +10,10 @@ from dataclasses import dataclass
 class Tolerance:
     """The largest differences that pass.
 
-    rtol: of an output's largest absolute value. px, mm: 99th percentile of the distances of keypoints, and of
-    3D joints and vertices. is_fixed: the user chose ``rtol``, so the noise floor does not widen it.
+    rtol: relative to the largest absolute value of an output. px: 99th percentile of the distances of
+    keypoints.
+    mm: the same of 3D joints and vertices. is_fixed: the user set ``rtol``, so the noise floor does not widen
+    it.
     """
 
     rtol: float = 1e-4
@@ -21,7 +23,7 @@ class Tolerance:
 
 
 MANTISSA_BITS: Mapping[str, int] = {"fp32": 23, "tf32": 10, "fp16": 10, "bf16": 7}
-"""The precisions that PyTorch computes in, the finest first, with the bits behind the point of a number."""
+"""The precisions of PyTorch, the finest first, with the bits of their mantissa."""
 
 TOLERANCES: Mapping[str, Tolerance] = {
     "fp32": Tolerance(),
@@ -33,8 +35,10 @@ TOLERANCES: Mapping[str, Tolerance] = {
 
 
 def torch_precision(reported: str) -> str | None:
-    """The precision of PyTorch that corresponds to what a runtime reports, such as ``bf16+fp32``: the
-    coarsest part. None where PyTorch has no counterpart to a part, such as int8."""
+    """Return the precision of PyTorch for a reported one: of ``bf16+fp32``, the coarsest part.
+
+    Returns None if PyTorch has no counterpart to a part, such as int8.
+    """
     parts = reported.split("+")
     if not all(part in MANTISSA_BITS for part in parts):
         return None
@@ -42,5 +46,5 @@ def torch_precision(reported: str) -> str | None:
 
 
 def default_tolerance(reported: str) -> Tolerance:
-    """The default for what a runtime reports; that of FP32 where PyTorch has no such precision."""
+    """Return the default for a reported precision; that of FP32 if PyTorch has no such precision."""
     return TOLERANCES[torch_precision(reported) or "fp32"]

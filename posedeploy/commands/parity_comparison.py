@@ -12,7 +12,7 @@ from typing import cast
 from posedeploy.benchmarks.ambiguity import Decode, compare_image, noise_bounds
 from posedeploy.benchmarks.inputs import Sample
 from posedeploy.benchmarks.keypoints import ImageParity, PoseParity
-from posedeploy.benchmarks.noise_floor import FACTOR, NoiseFloor, measure_noise
+from posedeploy.benchmarks.noise_floor import FLOAT64_FACTOR, NoiseFloor, measure_noise
 from posedeploy.benchmarks.parity import Parity, compare, one_image
 from posedeploy.benchmarks.recorded_runner import RecordedRunner
 from posedeploy.benchmarks.tolerances import Tolerance, default_tolerance, torch_precision
@@ -149,7 +149,7 @@ class _Case:
         return case.compared(reference, floor)
 
     def _widened(self, floor: NoiseFloor) -> Tolerance:
-        """The tolerance of poses, in FP32 at least ``FACTOR`` times what PyTorch's own noise does to them: on
+        """The tolerance of poses, in FP32 at least ``FLOAT64_FACTOR`` times the noise of PyTorch: on
         that device nothing comes closer. A coarser precision is the user's choice and widens nothing."""
         poses, tolerance = floor.poses, self.tolerance
         if poses is None or floor.precision != "fp32":
@@ -195,7 +195,7 @@ class _Case:
 
 
 def _widen(tolerance: float, noise: float) -> float:
-    return max(tolerance, FACTOR * noise) if math.isfinite(noise) else tolerance
+    return max(tolerance, FLOAT64_FACTOR * noise) if math.isfinite(noise) else tolerance
 
 
 class _UnmeasurableError(Exception):

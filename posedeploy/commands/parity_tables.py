@@ -6,7 +6,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from posedeploy.benchmarks.keypoints import PoseParity
-from posedeploy.benchmarks.noise_floor import FACTOR
+from posedeploy.benchmarks.noise_floor import FLOAT64_FACTOR
 from posedeploy.benchmarks.parity import Parity
 from posedeploy.console.tables import running, table
 from posedeploy.printable import counted
@@ -72,7 +72,7 @@ def noise_lines(result: Parity) -> list[str]:
     floor = result.floor
     if floor is None:
         return []
-    fixed = "shown, and not used with --rtol" if result.tolerance.is_fixed else f"{FACTOR:g}x passes"
+    fixed = "shown, and not used with --rtol" if result.tolerance.is_fixed else f"{FLOAT64_FACTOR:g}x passes"
     lines = [f"floor: {floor} against fp64, {floor.runs} runs on {floor.inputs} inputs; {fixed}"]
     if floor.poses is not None:
         lines.append(f"{floor} itself {_moves(floor.poses)}")

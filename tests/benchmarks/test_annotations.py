@@ -57,7 +57,10 @@ def _text(content: bytes) -> Callable[[Path], Path]:
     [
         (lambda path: path, "no such file; name COCO keypoints"),
         (_text(b"\xff\x00"), "not COCO keypoints: "),
-        (_text(b"[]"), "not COCO keypoints: Expected `object`, got `array`; wanted images, annotations and"),
+        (
+            _text(b"[]"),
+            "not COCO keypoints: Expected `object`, got `array`; expected images, annotations and",
+        ),
         (_text(b'{"images": []}'), "not COCO keypoints: Object missing required field `annotations`"),
         (_replaced(images=[]), "it lists no images"),
         (_replaced(categories=[{"id": 2, "name": "dog"}]), "its categories are dog"),
@@ -68,7 +71,7 @@ def _text(content: bytes) -> Callable[[Path], Path]:
         ),
         (
             _replaced(images=[{"id": 1, "file_name": "a.png", "width": 9, "height": 9}] * 2),
-            "its 2 images have only 1 different ids",
+            "its 2 images have 1 different ids; give each its own",
         ),
     ],
 )
@@ -156,9 +159,9 @@ def test_odd_entries_are_left_out_and_named(tmp_path: Path) -> None:
     read = read_annotations(coco.write(tmp_path / "a.json", {"a.png": SIZE}, entries))
     assert len(read.people) == 1
     assert read.remarks == (
-        "2 of 4 annotations left out, which cannot be read: annotations[0]: Object missing required field "
+        "2 of 4 annotations cannot be read and are ignored: annotations[0]: Object missing required field "
         "`image_id`",
-        "1 of 4 annotations left out, whose image is not listed: annotations[1] is of the image 9",
+        "1 of 4 annotations of unlisted images are ignored: annotations[1] is of the image 9",
     )
 
 

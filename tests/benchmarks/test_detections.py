@@ -52,15 +52,17 @@ def test_the_names_of_the_families_are_cocos_by_another_spelling() -> None:
 
 
 def test_keypoints_that_do_not_go_together_are_refused() -> None:
-    with pytest.raises(InputError, match="no keypoint in common: annotated are tail, and the network finds"):
+    with pytest.raises(
+        InputError, match="no keypoint in common: the annotations have tail, and the network has"
+    ):
         common_keypoints(["tail"], ["nose"], [0.1])
-    with pytest.raises(InputError, match="2 keypoint names and its family decodes 1 keypoints"):
+    with pytest.raises(InputError, match="the contract has 2 keypoint_names, expected 1, the number that"):
         common_keypoints(["nose"], ["nose", "neck"], [0.1])
 
 
 def test_two_keypoints_of_one_name_are_refused() -> None:
     with pytest.raises(
         InputError,
-        match=r"the keypoints 'left eye' and 'LEFT_EYE' of the annotations have one name, left_eye",
+        match=r"the keypoints 'left eye' and 'LEFT_EYE' of the annotations are both left_eye in COCO; rename",
     ):
         common_keypoints(("left eye", "LEFT_EYE"), ("nose", "l_eye"), (0.1, 0.1))

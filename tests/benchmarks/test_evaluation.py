@@ -186,7 +186,7 @@ def test_a_3d_network_is_scored_by_its_2d_keypoints(tmp_path: Path) -> None:
 
 def test_where_there_is_no_one_to_find(tmp_path: Path) -> None:
     nobody = _file(tmp_path / "a.json", *_known(BIG, iscrowd=1))
-    with pytest.raises(InputError, match="none of the 1 images evaluated has a person with labeled"):
+    with pytest.raises(InputError, match="none of the 1 evaluated images has a person with labels"):
         _evaluate(nobody, _poses())
 
 

@@ -121,22 +121,25 @@ def test_a_wide_spread_says_what_others_do_to_it() -> None:
     assert result.spread == pytest.approx(0.03 / 0.115)
     assert result.warning is not None
     assert result.warning.startswith(
-        "human.xml: half of the runs lie 26% apart, with a steady center: others"
+        "human.xml: unreliable times: their interquartile range is 26% of the median; the median is stable: "
+        "other"
     )
-    assert result.warning.endswith("run again on a quiet machine")
+    assert result.warning.endswith("run again on an idle machine")
 
 
 @pytest.mark.parametrize(("first", "second", "said"), [(0.1, 0.13, "30% slower"), (0.13, 0.1, "23% faster")])
 def test_a_drift_is_told_from_a_spread(first: float, second: float, said: str) -> None:
     result = _latency(*[first] * 50, *[second] * 50)
     assert result.warning is not None
-    assert f"the second half ran {said} than the first: the clock rate or the load drifted" in result.warning
+    assert f"the second half ran {said} than the first: the clock rate or the load changed" in result.warning
 
 
 def test_a_single_run_has_no_spread_and_says_so() -> None:
     result = _latency(0.1)
     assert (result.spread, result.percentile_ms(90)) == (None, None)
-    assert result.warning == "human.xml: 1 times are too few to tell their spread; give more `runs`"
+    assert result.warning == (
+        "human.xml: the spread is unknown: it needs at least 5 times, and this has 1; increase `runs`"
+    )
 
 
 def test_a_runner_whose_first_run_fails_is_closed() -> None:

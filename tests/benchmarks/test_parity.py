@@ -155,7 +155,7 @@ def test_people_who_moved_fail() -> None:
     assert parity.poses is not None
     assert parity.poses.error_px == pytest.approx(8)
     assert parity.failures == (
-        "keypoints lie 8 px off at the 99th percentile, tolerance 0.1 px "
+        "keypoints differ by 8 px at the 99th percentile, tolerance 0.1 px "
         "(4 people matched, 0 missed, 0 extra)",
     )
     assert _compare(moved, Tolerance(rtol=np.inf, px=9)).passed
@@ -171,7 +171,7 @@ def test_a_person_who_is_missing_fails() -> None:
     parity = _compare(_without_left_half, Tolerance(rtol=np.inf, px=1e3))
     assert parity.failures == (
         "1 people missed and 0 extra, 3 matched",
-        "keypoints lie inf px off at the 99th percentile, tolerance 1000 px "
+        "keypoints differ by inf px at the 99th percentile, tolerance 1000 px "
         "(3 people matched, 1 missed, 0 extra)",
     )
 
@@ -182,7 +182,7 @@ def test_a_person_too_many_fails() -> None:
     parity = compare("x.xml", reference, CrowdRunner(SPEC), pairs, tolerance=tolerance, decode=_decode)
     assert parity.failures == (
         "0 people missed and 1 extra, 3 matched",
-        "keypoints lie inf px off at the 99th percentile, tolerance 0.1 px "
+        "keypoints differ by inf px at the 99th percentile, tolerance 0.1 px "
         "(3 people matched, 0 missed, 1 extra)",
     )
 

@@ -14,7 +14,7 @@ import torch
 from typer.testing import Result
 
 from posedeploy.benchmarks import noise_floor, tolerances
-from posedeploy.benchmarks.noise_floor import FACTOR
+from posedeploy.benchmarks.noise_floor import FLOAT64_FACTOR
 from posedeploy.benchmarks.tolerances import Tolerance
 from posedeploy.types import Array
 from tests.commands.conftest import Invoke, lines_wider_than, words
@@ -201,8 +201,8 @@ def test_where_noise_exceeds_the_tolerance_fp64_is_the_reference(
     (output,) = entry["outputs"]
     noise = entry["noise_floor"]["outputs"]["coord"]
     assert output["max_relative_floor"] == noise["largest"] > 1e-9
-    assert output["max_relative_tolerance"] == FACTOR * noise["largest"]
-    assert output["rms_relative_tolerance"] == FACTOR * noise["rms"]
+    assert output["max_relative_tolerance"] == FLOAT64_FACTOR * noise["largest"]
+    assert output["rms_relative_tolerance"] == FLOAT64_FACTOR * noise["rms"]
     assert entry["noise_floor"]["poses"]["keypoints"] == 6 * 21
     assert entry["noise_floor"]["jpeg_poses"]["median_px"] > 0
 
