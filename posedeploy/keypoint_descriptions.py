@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
@@ -9,7 +10,7 @@ from posedeploy.errors import InputError
 from posedeploy.families import FAMILIES, joint_set, poses_of, published_channels
 from posedeploy.joint_sets import numbered
 from posedeploy.own_keypoints import OWN_JOINTS, keypoints_in
-from posedeploy.printable import counted
+from posedeploy.printable import counted, listed
 from posedeploy.types import Limb, ModelSpec
 
 Pairs = tuple[tuple[int, int], ...]
@@ -109,10 +110,10 @@ def undescribed(spec: ModelSpec) -> str | None:
 
 def _check_names(spec: ModelSpec, where: str) -> None:
     names, count = spec.keypoint_names, count_keypoints(spec)
-    twice = sorted({name for name in names if names.count(name) > 1})
-    if twice:
+    repeated = sorted(name for name, number in Counter(names).items() if number > 1)
+    if repeated:
         raise InputError(
-            f"{where}: keypoint_names has {', '.join(twice)} more than once; each needs its own name"
+            f"{where}: keypoint_names has {listed(repeated)} more than once; each needs its own name"
         )
     if count is not None and len(names) != count:
         raise InputError(
@@ -131,13 +132,13 @@ def _check_pairs(pairs: Pairs, key: str, what: str, count: int, where: str) -> N
 
 
 def _heatmap_joints(spec: ModelSpec, names: tuple[str, ...], where: str) -> tuple[int, ...]:
-    unknown = [name for name in names if name not in spec.keypoint_names]
+    places = {name: place for place, name in enumerate(spec.keypoint_names)}
+    unknown = [name for name in names if name not in places]
     if unknown:
         raise InputError(
-            f"{where}: heatmap_names has {', '.join(unknown)}, which keypoint_names does not have; use its "
-            "names"
+            f"{where}: heatmap_names has {listed(unknown)}, which keypoint_names does not have; use its names"
         )
-    return tuple(spec.keypoint_names.index(name) for name in names)
+    return tuple(places[name] for name in names)
 
 
 def _limbs(spec: ModelSpec, description: KeypointDescription, where: str) -> tuple[Limb, ...]:

@@ -40,8 +40,8 @@ MAX_SIDE = 65_535
 """px; JPEG's own limit."""
 MAX_PIXELS = 1 << 28
 """Of an image: more than any camera's; 805 MB once decoded."""
-MAX_FRAME_PIXELS = 1 << 26
-"""Of a frame of a video or animation, of which several are in memory; 8K video has half as many."""
+MAX_FRAME_PIXELS = 1 << 25
+"""Of a frame of a video or animation, of which several are in memory; 8K video has 33,177,600."""
 MAX_PAGES = 65_536
 """Of a TIFF file; the decoder walks from the first page to reach any other."""
 

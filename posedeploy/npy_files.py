@@ -15,7 +15,7 @@ from typing import Any, BinaryIO
 
 import numpy as np
 
-from posedeploy.errors import InputError
+from posedeploy.errors import InputError, first_line
 from posedeploy.input_files import check_regular
 from posedeploy.limits import MAX_ARRAY_BYTES
 from posedeploy.types import Array
@@ -81,7 +81,7 @@ class NpzFile:
                     break
             header = read_header(io.BytesIO(head))
         except DAMAGED_ARRAY as error:
-            return f"is damaged ({error})"
+            return f"is damaged ({first_line(error)})"
         return OBJECTS if header.dtype.hasobject else header
 
 
@@ -171,6 +171,6 @@ def read_array(file: BinaryIO, source: str, content: str) -> Array:
         array: Array = np.lib.format.read_array(file, allow_pickle=False)
     except DAMAGED_ARRAY as error:
         raise InputError(
-            f"{source}: damaged, or not an array of numbers as numpy.save writes it ({error})"
+            f"{source}: damaged, or not an array of numbers as numpy.save writes it ({first_line(error)})"
         ) from error
     return array

@@ -95,11 +95,13 @@ def _accepted(url: str, part: PartialFile, version: Version | None, answer: Answ
 def _continued(
     url: str, part: PartialFile, version: Version | None, headers: Headers, length: int | None
 ) -> int:
-    stated = headers.get("Content-Range", "none")
+    stated = ", ".join(headers.get_all("Content-Range", [])) or "none"
     if version is None:
         raise _contradiction(
             url, f"sent a part of the file (Content-Range {stated}), and the whole was asked for"
         )
+    if headers.get_content_maintype() == "multipart":
+        raise _contradiction(url, "sent several parts of the file, and one was asked for", part)
     match = CONTENT_RANGE.fullmatch(stated)
     first, last, total = map(int, match.groups()) if match else (-1, -1, -1)
     if first != part.size or not first <= last < total or total != (version.total or total):
@@ -107,7 +109,8 @@ def _continued(
         raise _contradiction(url, f"sent the Content-Range {stated}, and {wanted} was asked for", part)
     if length is not None and length != last - first + 1:
         raise _contradiction(url, f"sent {length} bytes for the Content-Range {stated}", part)
-    if _validator(headers) not in (None, version.validator):
+    named = headers.get("ETag" if version.validator.startswith('"') else "Last-Modified")
+    if named not in (None, version.validator):
         raise _contradiction(url, "sent a part of another version of the file than the one asked for", part)
     return total
 
@@ -118,6 +121,8 @@ def _length(url: str, headers: Headers) -> int | None:
     coding = headers.get("Transfer-Encoding", "").lower()
     if coding not in ("", "chunked"):
         raise _contradiction(url, f"sent the Transfer-Encoding {coding}, which was not asked for")
+    if stated and coding:
+        raise _contradiction(url, "sent both a Content-Length and a Transfer-Encoding")
     if not stated:
         if not coding:
             raise _contradiction(url, "sent no Content-Length, so that nothing shows where the file ends")

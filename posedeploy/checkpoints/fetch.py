@@ -142,8 +142,9 @@ def _verified(url: str, part: PartialFile, expected: str | None, record: Path) -
     digest = files.sha256(part.path)
     if expected is not None and digest != expected:
         part.remove()
+        remedy = f" or delete {record.name}" if record.exists() else ""
         raise DownloadError(
             f"{url}: refused, since the SHA-256 of what the server sent is {digest} and the expected one is "
-            f"{expected}; if what is published was changed, delete {record.name} or pass its hash as `sha256`"
+            f"{expected}; if what is published was changed, pass its new hash as `sha256`{remedy}"
         )
     return digest

@@ -5,7 +5,14 @@ from __future__ import annotations
 import io
 from collections.abc import Mapping
 from functools import partial
-from http.client import HTTPConnection, HTTPException, HTTPMessage, HTTPResponse, HTTPSConnection
+from http.client import (
+    HTTPConnection,
+    HTTPException,
+    HTTPMessage,
+    HTTPResponse,
+    HTTPSConnection,
+    IncompleteRead,
+)
 from time import monotonic
 from typing import IO, Any
 from urllib.error import HTTPError, URLError
@@ -46,6 +53,8 @@ def get(url: str, headers: Mapping[str, str]) -> HTTPResponse | HTTPError:
 
 def describe(error: Exception) -> str:
     """What a network error says, in one line."""
+    if isinstance(error, IncompleteRead):
+        return "the server closed the connection in the middle of the file"
     reason = getattr(error, "reason", None) or error
     return " ".join(str(reason).split()) or type(error).__name__
 

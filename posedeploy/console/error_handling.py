@@ -13,6 +13,7 @@ from typing import Any
 import typer
 from typer.core import TyperGroup
 
+from posedeploy.console.option_names import learn_options
 from posedeploy.console.output import fail
 from posedeploy.console.path_checks import check_arguments
 from posedeploy.errors import PoseDeployError
@@ -27,6 +28,7 @@ class ErrorHandlingGroup(TyperGroup):
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
         """As of ``TyperGroup``; what was given is kept for ``invoke``, where errors become one line."""
         ctx.meta[ARGUMENTS] = tuple(args)
+        learn_options(self)
         return super().parse_args(ctx, args)
 
     def invoke(self, ctx: Any) -> Any:

@@ -10,10 +10,12 @@ from contextlib import contextmanager
 from threading import Lock, get_ident
 from typing import Any, Self, final
 
+import numpy as np
+
 from posedeploy.closable import Closable
 from posedeploy.errors import InputError, RunnerStateError
 from posedeploy.runtimes import forks
-from posedeploy.types import Ranges, RuntimeInfo, Tensors, TensorSpec
+from posedeploy.types import Array, Ranges, RuntimeInfo, Tensors, TensorSpec
 
 CLOSED = "this runner is closed; open another one"
 REENTERED = "this runner is running its network, which cannot use it or close it meanwhile"
@@ -80,8 +82,8 @@ class Runner(Closable, ABC):
     def stream(self, batches: Iterable[Tensors]) -> Generator[Tensors, None, None]:
         """Results in order, the next input being run while the caller works on the last result.
 
-        An array given in is left as it is until its own result is out. A stream that is left early keeps
-        nothing busy but the run that is under way.
+        Do not change an array before its own result is out: it may be read ahead of that.
+        A stream that is left early keeps nothing busy but the run that is under way.
 
         Raises:
             InputError: as of ``run``.
@@ -205,13 +207,24 @@ class Runner(Closable, ABC):
             raise InputError(_mismatch(tensors, self.inputs))
         for spec in self.inputs:
             array = tensors.get(spec.name)
-            if array is None or array.dtype.name != spec.dtype or not spec.accepts(array.shape):
+            if not isinstance(array, np.ndarray) or not _fits(array, spec):
                 raise InputError(_mismatch(tensors, self.inputs))
 
 
-def _mismatch(tensors: Tensors, wanted: tuple[TensorSpec, ...]) -> str:
-    got = ", ".join(f"{name} {a.dtype.name} {'x'.join(map(str, a.shape))}" for name, a in tensors.items())
-    return f"these inputs do not fit the network: got {got or 'none'}; wanted {', '.join(map(str, wanted))}"
+def _fits(array: Array, spec: TensorSpec) -> bool:
+    return array.dtype.name == spec.dtype and array.dtype.isnative and spec.accepts(array.shape)
+
+
+def _mismatch(tensors: Tensors, expected: tuple[TensorSpec, ...]) -> str:
+    passed = ", ".join(f"{name} {_described(value)}" for name, value in tensors.items()) or "none"
+    return f"these inputs do not fit the network: got {passed}; expected {', '.join(map(str, expected))}"
+
+
+def _described(value: object) -> str:
+    if not isinstance(value, np.ndarray):
+        return f"of type {type(value).__name__}"
+    order = "" if value.dtype.isnative else " in the other byte order"
+    return f"{value.dtype.name}{order} {'x'.join(map(str, value.shape))}"
 
 
 def _submit(pool: ThreadPoolExecutor, runner: Runner, batch: Tensors) -> Future[Tensors]:

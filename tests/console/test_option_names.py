@@ -4,31 +4,21 @@ from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 import typer
 
 from posedeploy.cli import app
-from posedeploy.console.option_names import with_options
+from posedeploy.console.option_names import learn_options, options_of, with_options
 
 PACKAGE = Path(__file__).parents[2] / "posedeploy"
 COMMAND_LINE = {"cli", "commands", "console", "inside"}
 OPTION = re.compile(r"(?<![\w-])--[a-z][a-z-]+")
+COMMAND_OF_APP = typer.main.get_command(app)
+OPTIONS = set(options_of(COMMAND_OF_APP))
 PARAMETER = re.compile(r"`([a-z][a-z0-9_]*)(?:=[^`]*)?`")
 COMMAND = re.compile(r"posedeploy [a-z]+ |pip install|--version")
-
-
-def _options(command: Any) -> Iterator[str]:
-    for parameter in command.params:
-        yield from (*parameter.opts, *parameter.secondary_opts)
-    for inner in getattr(command, "commands", {}).values():
-        yield from _options(inner)
-
-
-OPTIONS = set(_options(typer.main.get_command(app)))
 
 
 def _literals(path: Path) -> list[str]:
@@ -62,7 +52,9 @@ def test_library_names_parameters_that_are_options(path: Path) -> None:
         ("`mesh=a b.npy`: bad; leave `fps` out", "--mesh a b.npy: bad; leave --fps out"),
         ("pass `joints_key=x`", "pass --joints-key x"),
         ("see `posedeploy families`", "see `posedeploy families`"),
+        ("unknown field `deviation`", "unknown field `deviation`"),
     ],
 )
 def test_parameters_become_options(message: str, shown: str) -> None:
+    learn_options(COMMAND_OF_APP)
     assert with_options(message) == shown
