@@ -101,9 +101,9 @@ def _file(path: Path, opened: ExitStack) -> Container:
     states = {path: state_of(path)}
     file: BinaryIO = opened.enter_context(path.open("rb", buffering=0))
     whole = Region(file, 0, os.fstat(file.fileno()).st_size)
+    digest = hash_stream(file, whole.size)
     if whole.size == 0:
         raise CheckpointError(f"{path}: the file is empty; download or copy it again")
-    digest = hash_stream(file, whole.size)
     meter = Meter(whole.size)
     region, kind, around = _innermost(path, whole, meter, opened)
     return Container(path, kind, region, around, digest, meter, opened, states)

@@ -6,6 +6,7 @@ from collections import deque
 from collections.abc import Generator, Iterator
 from contextlib import suppress
 from pathlib import Path
+from threading import Lock
 from typing import Any
 
 import numpy as np
@@ -30,6 +31,8 @@ DEVICES = {"cpu": "CPU", "intel-gpu": "GPU", "npu": "NPU", "auto": "AUTO"}
 """OpenVINO's names of the devices of options."""
 MULTIPLYING = ("Convolution", "Deconvolution", "FullyConnected", "MatMul")
 """The layers, by the runtime's own names, whose precision is that of the network."""
+_CORES: list[openvino.Core] = []
+_CORE_LOCK = Lock()
 OF_THE_RUN = (RuntimeError, UnicodeDecodeError)
 """What a run raises of a file whose operators do not fit each other."""
 
@@ -44,7 +47,7 @@ class OpenVinoRunner(Runner):
     def __init__(self, artifact: Artifact, options: RunOptions) -> None:
         forks.start_threads("OpenVINO")
         self._path = artifact.path
-        core = openvino.Core()
+        core = _core()
         device = _device(core, options.device)
         try:
             model = core.read_model(artifact.path)
@@ -132,6 +135,19 @@ class OpenVinoRunner(Runner):
                 request.wait()
         self._request = self._compiled = None
         self._requests, self._idle = [], []
+
+
+def _core() -> openvino.Core:
+    """Return the Core of this process, which lives as long as it.
+
+    The CPU plugin of each Core sets up a stack for signals in the thread that loads it, and frees it when the
+    Core and its models are gone. Where that is in another thread, or not in reverse order, the thread still
+    uses a stack that was freed, and the next signal, such as Ctrl-C, crashes the process.
+    """
+    with _CORE_LOCK:
+        if not _CORES:
+            _CORES.append(openvino.Core())
+        return _CORES[0]
 
 
 def _device(core: openvino.Core, device: str) -> str:

@@ -114,7 +114,7 @@ def test_a_mesh_of_another_size_is_named_with_both_numbers(checkpoint: Path, tmp
     np.save(tmp_path / "other.npy", torus(5, 8))
     with pytest.raises(
         InputError,
-        match=r"other\.npy: 40 vertices, \d+ once coarsening has added its own, but the checkpoint was "
+        match=r"other\.npy`: 40 vertices, \d+ once coarsening has added its own, but the checkpoint was "
         r"trained on a mesh of \d+ then; give that mesh",
     ):
         open_checkpoint(checkpoint, mesh=tmp_path / "other.npy")

@@ -44,9 +44,9 @@ def test_a_batch_of_no_image_is_refused(tiny: Model, batch: int) -> None:
 @pytest.mark.parametrize(
     ("options", "flag"),
     [
-        (ExportOptions(dynamic=True), "--dynamic"),
+        (ExportOptions(dynamic=True), "`dynamic`"),
         (ExportOptions(batch=2), "`batch=2`"),
-        (ExportOptions(input_size=(64, 64)), "--input-size"),
+        (ExportOptions(input_size=(64, 64)), "`input_size`"),
     ],
 )
 def test_a_network_of_fixed_shape_is_not_stretched(options: ExportOptions, flag: str) -> None:

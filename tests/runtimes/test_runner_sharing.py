@@ -295,6 +295,34 @@ def test_ctrl_c_within_a_run_leaves_the_runner_usable() -> None:
     assert runner.closings == 1
 
 
+SIGNALS = """
+import signal, sys, threading
+from pathlib import Path
+from posedeploy.runtimes.load_runner import open_artifact, open_runner
+from posedeploy.types import RunOptions
+
+artifact = open_artifact(Path(sys.argv[1]))
+runners = [open_runner(artifact, RunOptions(threads=1), "openvino") for _ in range(3)]
+runners.pop(0).close()
+runners.pop(0).close()
+closing = threading.Thread(target=runners.pop(0).close)
+closing.start()
+closing.join()
+try:
+    signal.raise_signal(signal.SIGINT)
+except KeyboardInterrupt:
+    print("interrupted")
+"""
+
+
+def test_ctrl_c_after_runners_were_closed_in_any_order_and_thread(exported: dict[str, Artifact]) -> None:
+    command = [sys.executable, "-c", SIGNALS, str(exported["openvino"].path)]
+    ended = subprocess.run(
+        command, capture_output=True, text=True, timeout=120, cwd=Path(__file__).parents[2]
+    )
+    assert (ended.stdout, ended.stderr, ended.returncode) == ("interrupted\n", "", 0)
+
+
 def test_a_run_that_waited_for_another_is_refused_when_that_one_was_the_last() -> None:
     entered, leave = threading.Event(), threading.Event()
 

@@ -172,7 +172,7 @@ def test_another_precision_is_given_or_refused_but_never_swapped(
 
 
 def test_a_precision_that_does_not_exist_is_refused(opener: Opener) -> None:
-    with pytest.raises(DeviceError, match=r"^precision f8: "):
+    with pytest.raises(DeviceError, match=r"^`precision=f8`: "):
         opener(RunOptions(precision=cast("Precision", "f8")))
 
 

@@ -201,7 +201,7 @@ def test_another_precision_than_the_engines_is_refused(engine: Artifact) -> None
         open_runner(engine, RunOptions("cuda", "fp16"))
     half = replace(engine, precision="fp16")
     with pytest.raises(
-        DeviceError, match=r"^precision fp32: tiny.engine computes in fp16, as it was built; give"
+        DeviceError, match=r"^`precision=fp32`: tiny.engine computes in fp16, as it was built; pass"
     ):
         open_runner(half, RunOptions("cuda"))
 
