@@ -1,74 +1,139 @@
-"""Takes a PyTorch human-pose checkpoint to any runtime and proves that the poses are still the same.
+"""Take a PyTorch human-pose checkpoint to any runtime and prove that the poses are still the same.
 
-The public names below are imported when first used, so that ``import posedeploy`` loads no framework::
+::
 
-    model = posedeploy.open_checkpoint(Path("human.pth"))
-    (artifact,) = posedeploy.export(model, ["openvino"], Path("out"), "human")
-    with posedeploy.open_runner(artifact, posedeploy.RunOptions(threads=2)) as runner:
-        poses = posedeploy.Predictor(runner, artifact.spec)(cv2.imread("photo.jpg"))
+    import posedeploy as pd
+
+    model = pd.load_checkpoint("human.pth")
+    artifacts = pd.export(model, ["openvino", "onnx"], "out/")
+    parity = pd.compare(artifacts, images="photos/")
+    latency = pd.benchmark(artifacts, runs=200)
+    with pd.load("out/human.xml", device="cpu") as pose:
+        people = pose("photo.jpg")
+
+Every name is imported when it is first used, so that ``import posedeploy`` loads no framework. Whatever a
+user can cause or fix raises a ``PoseDeployError``.
 """
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from posedeploy import plugins
-
 if TYPE_CHECKING:
-    from posedeploy.checkpoints.loading import open_checkpoint as open_checkpoint
-    from posedeploy.checkpoints.sample import open_sample as open_sample
-    from posedeploy.checkpoints.user_network import open_user_network as open_user_network
-    from posedeploy.convert.export import export as export
-    from posedeploy.convert.export_options import ExportOptions as ExportOptions
-    from posedeploy.convert.export_options import TfliteOptions as TfliteOptions
-    from posedeploy.errors import PoseDeployError as PoseDeployError
-    from posedeploy.poses.preprocess import prepare as prepare
-    from posedeploy.predict.chain import Predictor as Predictor
-    from posedeploy.runtimes.base import Runner as Runner
-    from posedeploy.runtimes.load_runner import open_artifact as open_artifact
-    from posedeploy.runtimes.load_runner import open_runner as open_runner
-    from posedeploy.runtimes.load_runner import resolve_spec as resolve_spec
-    from posedeploy.types import Artifact as Artifact
-    from posedeploy.types import Camera as Camera
-    from posedeploy.types import InputContract as InputContract
-    from posedeploy.types import Model as Model
-    from posedeploy.types import ModelSpec as ModelSpec
-    from posedeploy.types import Poses as Poses
-    from posedeploy.types import RunOptions as RunOptions
-    from posedeploy.types import TensorSpec as TensorSpec
+    from posedeploy.api.benchmarking import benchmark
+    from posedeploy.api.comparing import compare
+    from posedeploy.api.evaluating import evaluate
+    from posedeploy.api.evaluation_report import EvaluationReport
+    from posedeploy.api.latency_report import LatencyReport
+    from posedeploy.api.load_checkpoint import load_checkpoint, load_sample
+    from posedeploy.api.model_args import ModelKeywords
+    from posedeploy.api.parity_report import ParityReport
+    from posedeploy.api.person_sources import PersonArgs
+    from posedeploy.api.pose_estimator import ImagePoses, PoseEstimator, load
+    from posedeploy.api.writing_poses import PredictSettings, write_poses
+    from posedeploy.convert.export import export
+    from posedeploy.convert.export_options import ExportOptions, TfliteOptions
+    from posedeploy.errors import PoseDeployError
+    from posedeploy.poses.preprocess import prepare
+    from posedeploy.predict.chain import Predictor
+    from posedeploy.runtimes.base import Runner
+    from posedeploy.runtimes.load_runner import open_artifact, open_runner
+    from posedeploy.tensorrt.options import TensorRtOptions
+    from posedeploy.types import (
+        Artifact,
+        Camera,
+        InputContract,
+        Model,
+        ModelSpec,
+        Poses,
+        RunOptions,
+        TensorSpec,
+    )
 
 __version__ = "0.1.0"
 
-_PUBLIC = {
-    "Artifact": "posedeploy.types:Artifact",
-    "ExportOptions": "posedeploy.convert.export_options:ExportOptions",
-    "Camera": "posedeploy.types:Camera",
-    "InputContract": "posedeploy.types:InputContract",
-    "Model": "posedeploy.types:Model",
-    "ModelSpec": "posedeploy.types:ModelSpec",
-    "PoseDeployError": "posedeploy.errors:PoseDeployError",
-    "Poses": "posedeploy.types:Poses",
-    "Predictor": "posedeploy.predict.chain:Predictor",
-    "RunOptions": "posedeploy.types:RunOptions",
-    "Runner": "posedeploy.runtimes.base:Runner",
-    "TensorSpec": "posedeploy.types:TensorSpec",
-    "TfliteOptions": "posedeploy.convert.export_options:TfliteOptions",
-    "export": "posedeploy.convert.export:export",
-    "open_artifact": "posedeploy.runtimes.load_runner:open_artifact",
-    "open_checkpoint": "posedeploy.checkpoints.loading:open_checkpoint",
-    "open_runner": "posedeploy.runtimes.load_runner:open_runner",
-    "open_sample": "posedeploy.checkpoints.sample:open_sample",
-    "open_user_network": "posedeploy.checkpoints.user_network:open_user_network",
-    "resolve_spec": "posedeploy.runtimes.load_runner:resolve_spec",
-    "prepare": "posedeploy.poses.preprocess:prepare",
+_MODULES = {
+    "Artifact": "types",
+    "Camera": "types",
+    "EvaluationReport": "api.evaluation_report",
+    "ExportOptions": "convert.export_options",
+    "ImagePoses": "api.pose_estimator",
+    "InputContract": "types",
+    "LatencyReport": "api.latency_report",
+    "Model": "types",
+    "ModelKeywords": "api.model_args",
+    "ModelSpec": "types",
+    "ParityReport": "api.parity_report",
+    "PersonArgs": "api.person_sources",
+    "PoseDeployError": "errors",
+    "PoseEstimator": "api.pose_estimator",
+    "Poses": "types",
+    "PredictSettings": "api.writing_poses",
+    "Predictor": "predict.chain",
+    "RunOptions": "types",
+    "Runner": "runtimes.base",
+    "TensorRtOptions": "tensorrt.options",
+    "TensorSpec": "types",
+    "TfliteOptions": "convert.export_options",
+    "benchmark": "api.benchmarking",
+    "compare": "api.comparing",
+    "evaluate": "api.evaluating",
+    "export": "convert.export",
+    "load": "api.pose_estimator",
+    "load_checkpoint": "api.load_checkpoint",
+    "load_sample": "api.load_checkpoint",
+    "open_artifact": "runtimes.load_runner",
+    "open_runner": "runtimes.load_runner",
+    "prepare": "poses.preprocess",
+    "write_poses": "api.writing_poses",
 }
+"""The module below ``posedeploy`` that defines each public name."""
+
+__all__ = [
+    "Artifact",
+    "Camera",
+    "EvaluationReport",
+    "ExportOptions",
+    "ImagePoses",
+    "InputContract",
+    "LatencyReport",
+    "Model",
+    "ModelKeywords",
+    "ModelSpec",
+    "ParityReport",
+    "PersonArgs",
+    "PoseDeployError",
+    "PoseEstimator",
+    "Poses",
+    "PredictSettings",
+    "Predictor",
+    "RunOptions",
+    "Runner",
+    "TensorRtOptions",
+    "TensorSpec",
+    "TfliteOptions",
+    "__version__",
+    "benchmark",
+    "compare",
+    "evaluate",
+    "export",
+    "load",
+    "load_checkpoint",
+    "load_sample",
+    "open_artifact",
+    "open_runner",
+    "prepare",
+    "write_poses",
+]
 
 
 def __getattr__(name: str) -> Any:
-    if name in _PUBLIC:
-        return plugins.load(_PUBLIC[name])
+    if name in _MODULES:
+        from posedeploy import plugins  # which takes longer than all the rest of this import
+
+        return plugins.load(f"posedeploy.{_MODULES[name]}:{name}")
     raise AttributeError(f"module 'posedeploy' has no attribute {name!r}")
 
 
 def __dir__() -> list[str]:
-    return [*_PUBLIC, "__version__"]
+    return __all__

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from posedeploy.errors import ArtifactError, ExportError
+from posedeploy.types import Artifact
 
 
 @dataclass(frozen=True)
@@ -201,3 +202,12 @@ def runtime_for(target: Target, name: str | None = None) -> Runtime:
             + " or ".join(target.runtimes)
         )
     return RUNTIMES[name]
+
+
+def bytes_of(artifact: Artifact) -> int:
+    """Return the size of a model file and of what belongs to it, by its manifest or else its target's
+    suffixes."""
+    suffixes = target_named(artifact.target).extra_suffixes
+    beside = (artifact.path.with_suffix(suffix) for suffix in suffixes)
+    names = artifact.files or [path.name for path in beside if path.is_file()]
+    return sum(artifact.path.with_name(name).stat().st_size for name in {artifact.path.name, *names})

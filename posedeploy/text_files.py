@@ -308,6 +308,11 @@ def encode_json(document: Any) -> bytes:
         return msgspec.json.encode(_with_printable(msgspec.to_builtins(document)))
 
 
+def format_json(document: Any) -> str:
+    """Return a document as indented JSON with a line break at its end."""
+    return msgspec.json.format(encode_json(document), indent=2).decode() + "\n"
+
+
 def _with_printable(value: Any) -> Any:
     if isinstance(value, str):
         return printable(value)

@@ -112,6 +112,10 @@ MAY_IMPORT = {
     "runtimes": SHARED | {"runtimes", "aoti_package", "tensorrt"},
     "benchmarks": SHARED | {"benchmarks", "runtimes.base", "runtimes.run_options", "poses", "synthetic"},
     "predict": SHARED | {"predict", "runtimes.base", "runtimes.adapted", "poses"},
+    "api": SHARED
+    | {"api", "benchmarks", "checkpoints", "convert", "meshes", "poses", "predict", "runtimes", "synthetic"},
+    "testing": BASE | {"api", "benchmarks"},
+    "pytest_plugin": BASE | {"testing"},
 }
 """What each room or module may import, by the first part of a name below ``posedeploy`` or by the whole of
 it.

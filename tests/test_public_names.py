@@ -3,28 +3,54 @@
 from __future__ import annotations
 
 import ast
+import inspect
 from pathlib import Path
 
 import pytest
 
 import posedeploy
 
-
-@pytest.mark.parametrize("name", dir(posedeploy))
-def test_every_public_name_is_there(name: str) -> None:
-    assert getattr(posedeploy, name) is not None
+NAMES = [name for name in posedeploy.__all__ if name != "__version__"]
 
 
-def test_type_checkers_are_told_the_same_names() -> None:
+@pytest.mark.parametrize("name", NAMES)
+def test_every_public_name_has_a_docstring_of_its_own(name: str) -> None:
+    value = getattr(posedeploy, name)
+    assert value.__name__ == name
+    assert value.__doc__ and not value.__doc__.startswith(f"{name}("), "a dataclass writes that itself"
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_every_public_member_has_a_docstring(name: str) -> None:
+    value = getattr(posedeploy, name)
+    members = vars(value).items() if inspect.isclass(value) else ()
+    bare = [
+        each
+        for each, member in members
+        if not each.startswith("_")
+        and (callable(member) or isinstance(member, (property, classmethod)))
+        and not inspect.getdoc(getattr(value, each))
+    ]
+    assert not bare
+
+
+def test_type_checkers_see_the_same_names() -> None:
     tree = ast.parse(Path(posedeploy.__file__).read_text(encoding="utf-8"))
     (guard,) = (node for node in tree.body if isinstance(node, ast.If))
-    told = {
-        f"{node.module}:{alias.name}"
+    imported = {
+        alias.name: str(node.module).removeprefix("posedeploy.")
         for node in guard.body
         if isinstance(node, ast.ImportFrom)
         for alias in node.names
     }
-    assert told == set(posedeploy._PUBLIC.values())
+    assert imported == posedeploy._MODULES
+    assert sorted([*imported, "__version__"]) == sorted(posedeploy.__all__) == sorted(dir(posedeploy))
+
+
+def test_no_public_name_is_that_of_a_module() -> None:
+    """Importing a submodule would put it in the place of the public name."""
+    folder = Path(posedeploy.__file__).parent
+    assert not {path.stem for path in folder.iterdir()} & set(posedeploy.__all__)
 
 
 def test_an_unknown_name_is_refused() -> None:

@@ -139,10 +139,8 @@ BARE = {
 
 EXPORTS = {
     "ours": """
-from posedeploy.console.pytorch_models import open_model
-from posedeploy.console.load_model import Described
-from posedeploy.convert.export import export
-export(open_model(CHECKPOINT, Described()), ["openvino"], FOLDER, "ours")
+import posedeploy
+posedeploy.export(posedeploy.load_checkpoint(CHECKPOINT), ["openvino"], FOLDER, "ours")
 """,
     "bare": """
 import logging, torch, openvino

@@ -26,9 +26,8 @@ import cv2
 import numpy as np
 
 from posedeploy import manifest
+from posedeploy.api.load_checkpoint import load_checkpoint, load_sample
 from posedeploy.benchmarks.inputs import random_images
-from posedeploy.console.load_model import ModelArgs
-from posedeploy.console.pytorch_models import open_model
 from posedeploy.convert.export import export
 from posedeploy.convert.export_options import ExportOptions
 from posedeploy.poses.preprocess import prepare
@@ -68,9 +67,7 @@ def main() -> None:
 def ready_made(folder: Path) -> tuple[Artifact, Array]:
     """What is measured without arguments: an artifact with free axes, and a picture."""
     real = WEIGHTS.exists() and PHOTO.exists()
-    model = (
-        open_model(WEIGHTS, ModelArgs(network=f"{NETWORK}:build")) if real else open_model(None, ModelArgs())
-    )
+    model = load_checkpoint(WEIGHTS, network=f"{NETWORK}:build") if real else load_sample()
     (artifact,) = export(model, ["openvino"], folder, "network", ExportOptions(dynamic=True))
     return artifact, read_image(PHOTO) if real else random_images(model.spec, 1)[0]
 

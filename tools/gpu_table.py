@@ -29,6 +29,7 @@ import torch
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from posedeploy import plugins
+from posedeploy.api.parity_case import peak_outputs
 from posedeploy.benchmarks import latency
 from posedeploy.benchmarks.inputs import (
     Sample,
@@ -40,12 +41,11 @@ from posedeploy.benchmarks.inputs import (
     sized,
 )
 from posedeploy.benchmarks.machine_info import this_machine
-from posedeploy.benchmarks.parity import Parity, compare
+from posedeploy.benchmarks.parity import Parity, compare_outputs
 from posedeploy.benchmarks.recorded_runner import RecordedRunner
 from posedeploy.benchmarks.tolerances import Tolerance
 from posedeploy.checkpoints.loading import open_checkpoint
 from posedeploy.checkpoints.sample import open_sample
-from posedeploy.commands.parity_comparison import peak_outputs
 from posedeploy.convert.export import export
 from posedeploy.convert.export_options import AotiOptions, ExportOptions, ExportPrecision
 from posedeploy.errors import PoseDeployError, first_line
@@ -192,7 +192,7 @@ def rows_of(name: str, model: Model, folder: Path, targets: Sequence[str]) -> li
             try:
                 candidate = latency.load(f"{row.runtime} {row.precision}", lambda: opening(options), inputs)
                 opened.callback(candidate.runner.close)
-                parity = compare(
+                parity = compare_outputs(
                     name,
                     reference,
                     candidate.runner,

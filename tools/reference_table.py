@@ -21,12 +21,11 @@ from time import perf_counter
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
+from posedeploy.api.comparing import compare
 from posedeploy.benchmarks.latency import Latency
 from posedeploy.benchmarks.machine_info import this_machine
 from posedeploy.benchmarks.parity import Parity
 from posedeploy.checkpoints.loading import open_checkpoint
-from posedeploy.commands.parity_comparison import ParityOptions, against_pytorch
-from posedeploy.console.load_model import ModelArgs
 from posedeploy.convert.export import export
 from posedeploy.convert.export_options import ExportOptions, TfliteOptions
 from posedeploy.errors import PoseDeployError, first_line
@@ -86,7 +85,7 @@ def made(model: Model, way: str, folder: Path, mesh: Path | None) -> Made:
     if way in NOT_RUN:
         return Made(way, artifact, export_s)
     try:
-        parity = against_pytorch(artifact, RunOptions(), ParityOptions(), ModelArgs(mesh=mesh))
+        (parity,) = compare(artifact, mesh=mesh).results
     except PoseDeployError as error:
         return Made(way, refusal=first_line(error))
     return Made(way, artifact, export_s, parity)

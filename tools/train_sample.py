@@ -32,11 +32,11 @@ from torch.utils.data import DataLoader
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
+
+import posedeploy
 from posedeploy import files
-from posedeploy.commands import evaluate as command
-from posedeploy.console.load_model import ModelArgs
+from posedeploy.commands.evaluate import show_evaluation
 from posedeploy.synthetic.coco_annotations import NAME, write_images
-from posedeploy.types import RunOptions
 from tools.training_data import CLOSE, WIDE, Batch, Batches, Phase
 from tools.training_network import LAST, TrainedNetwork
 
@@ -263,7 +263,7 @@ def evaluate(weights: Path) -> None:
     annotations = held_out / NAME
     write_images(held_out, HELD_OUT, HELD_OUT_SEED)
     result = weights.parent / "evaluation.json"
-    command.run(weights, annotations, held_out, RunOptions(), command.EvaluateOptions(), ModelArgs(), result)
+    show_evaluation(posedeploy.evaluate(weights, annotations, held_out), result)
 
 
 def main() -> None:

@@ -158,7 +158,7 @@ class Parity:
         return "" if noise is None else f" (noise floor of {self.floor}: {noise:.1e})"
 
 
-def compare(
+def compare_outputs(
     label: str,
     reference: Runner,
     candidate: Runner,

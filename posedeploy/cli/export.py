@@ -69,8 +69,8 @@ def export(
 
     Example: posedeploy export human.pth --to openvino --to onnx -o out/
     """
+    from posedeploy.api.model_args import ModelArgs
     from posedeploy.commands import export as command
-    from posedeploy.console.load_model import ModelArgs
     from posedeploy.console.tensorrt_options import EngineFlags, engine_options
     from posedeploy.convert.export_options import AotiOptions, OnnxOptions
 
@@ -98,5 +98,5 @@ def export(
             tflite=command.tflite_options(converter, layout),
             environment=command.environment_options(converter, time_limit),
         ),
-        ModelArgs(family, network, contract, mesh, stages=shared.parse_stages(stages), weights=weights),
+        ModelArgs.of(shared.model_keywords(family, network, contract, mesh, stages, weights)),
     )

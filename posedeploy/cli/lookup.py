@@ -24,14 +24,11 @@ def inspect(
 
     Example: posedeploy inspect out/human.xml
     """
+    from posedeploy.api.model_args import ModelArgs
     from posedeploy.commands import inspect as command
-    from posedeploy.console.load_model import ModelArgs
 
-    command.run(
-        file,
-        ModelArgs(family, network, contract, mesh, stages=shared.parse_stages(stages), weights=weights),
-        json,
-    )
+    args = ModelArgs.of(shared.model_keywords(family, network, contract, mesh, stages, weights))
+    command.run(file, args, json)
 
 
 def families(json: shared.Json = None) -> None:

@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from posedeploy.console import options as shared
+from posedeploy.console.output import advancing, check_json
 
 
 def bench(
@@ -43,17 +44,26 @@ def bench(
 
     Example: posedeploy bench out/human.xml out/human.onnx --threads 2 --json bench.json
     """
+    from posedeploy.api.benchmarking import benchmark
     from posedeploy.commands import bench as command
-    from posedeploy.console.load_model import ModelArgs
 
-    command.run(
-        models or [],
-        shared.ARTIFACTS,
-        shared.run_options(device, precision, threads, "latency" if latency else "throughput"),
-        command.BenchOptions(runs, shared.parse_size(input_size), batch, runtime, checkpoint),
-        ModelArgs(family, network, contract, mesh, stages=shared.parse_stages(stages), weights=weights),
-        json,
-    )
+    check_json(json)
+    with advancing() as on_progress:
+        report = benchmark(
+            models or command.models_in(shared.ARTIFACTS, device, runtime),
+            runs,
+            device=device,
+            precision=precision,
+            threads=threads,
+            hint="latency" if latency else "throughput",
+            batch=batch,
+            input_size=shared.parse_size(input_size),
+            runtime=runtime,
+            checkpoint=checkpoint,
+            on_progress=on_progress,
+            **shared.model_keywords(family, network, contract, mesh, stages, weights),
+        )
+    command.show_latency(report, json)
 
 
 def parity(
@@ -102,18 +112,28 @@ def parity(
 
     Example: posedeploy parity out/human.xml out/human.onnx --images photos/
     """
-    from posedeploy.commands import parity as command
-    from posedeploy.commands.parity_comparison import ParityOptions
-    from posedeploy.console.load_model import ModelArgs
+    from posedeploy.api.comparing import compare
+    from posedeploy.commands.parity import show_parity
 
-    same = command.run(
-        models,
-        shared.run_options(device, precision, threads),
-        ParityOptions(images, checkpoint, runtime, rtol, max_px, max_mm, noise_floor=noise_floor),
-        ModelArgs(family, network, contract, mesh, stages=shared.parse_stages(stages), weights=weights),
-        json,
-    )
-    raise typer.Exit(0 if same else 1)
+    check_json(json)
+    with advancing() as on_progress:
+        report = compare(
+            models,
+            images,
+            device=device,
+            precision=precision,
+            threads=threads,
+            runtime=runtime,
+            checkpoint=checkpoint,
+            rtol=rtol,
+            max_px=max_px,
+            max_mm=max_mm,
+            noise_floor=noise_floor,
+            on_progress=on_progress,
+            **shared.model_keywords(family, network, contract, mesh, stages, weights),
+        )
+    show_parity(report, json)
+    raise typer.Exit(0 if report.passed else 1)
 
 
 def evaluate(
@@ -148,18 +168,23 @@ def evaluate(
 
     Example: posedeploy evaluate human.xml --annotations coco.json --images coco/
     """
-    from posedeploy.commands import evaluate as command
-    from posedeploy.console.load_model import ModelArgs
-    from posedeploy.console.person_source import PersonArgs
+    from posedeploy.api.evaluating import evaluate as score
+    from posedeploy.commands.evaluate import show_evaluation
 
-    command.run(
-        model,
-        annotations,
-        images,
-        shared.run_options(device, precision, threads, "throughput"),
-        command.EvaluateOptions(limit, runtime, PersonArgs(None, detector, detector_spec)),
-        ModelArgs(
-            family, network, contract, height=height, stages=shared.parse_stages(stages), weights=weights
-        ),
-        json,
-    )
+    check_json(json)
+    with advancing() as on_progress:
+        report = score(
+            model,
+            annotations,
+            images,
+            device=device,
+            precision=precision,
+            threads=threads,
+            runtime=runtime,
+            limit=limit,
+            detector=detector,
+            detector_spec=detector_spec,
+            on_progress=on_progress,
+            **shared.model_keywords(family, network, contract, None, stages, weights, height),
+        )
+    show_evaluation(report, json)

@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from posedeploy.console import options as shared
+from posedeploy.console.output import advancing
 
 
 def predict(
@@ -122,39 +123,45 @@ def predict(
 
     Example: posedeploy predict out/human.xml photo.jpg -o poses/
     """
+    from posedeploy.api.person_sources import PersonArgs
+    from posedeploy.api.writing_poses import PredictSettings, write_poses
     from posedeploy.commands import predict as command
-    from posedeploy.console.load_model import ModelArgs
-    from posedeploy.console.person_source import PersonArgs
     from posedeploy.predict.box_files.box_content import BoxOptions
     from posedeploy.predict.joint_files.joint_source import JointsOptions
     from posedeploy.predict.threshold import Threshold
 
-    where = PersonArgs(
-        boxes,
-        detector,
-        detector_spec,
-        BoxOptions(command.box_format(box_format), box_label, box_score),
-        Threshold(min_keypoints, min_score),
-    )
     size = shared.parse_size(image_size, "--image-size")
-    of_joints = JointsOptions(joints, sequence, key=joints_key, image_size=size)
-    complete = command.run(
-        model,
-        source,
-        output,
-        shared.run_options(device, precision, threads),
-        command.PredictSettings(
-            show, draw, track, smooth, fx, extrinsics, runtime, where, mesh_format, fps, of_joints, recursive
+    settings = PredictSettings(
+        show=show,
+        draw=draw,
+        track=track,
+        smooth=smooth,
+        fx=fx,
+        extrinsics=extrinsics,
+        persons=PersonArgs(
+            boxes,
+            detector,
+            detector_spec,
+            BoxOptions(command.box_format(box_format), box_label, box_score),
+            Threshold(min_keypoints, min_score),
         ),
-        ModelArgs(
-            family,
-            network,
-            contract,
-            mesh,
-            drawn=True,
-            height=height,
-            stages=shared.parse_stages(stages),
-            weights=weights,
-        ),
+        mesh_format=command.mesh_format(mesh_format),
+        fps=fps,
+        joints=JointsOptions(joints, sequence, key=joints_key, image_size=size),
+        recursive=recursive,
     )
-    raise typer.Exit(0 if complete else 1)
+    with advancing() as on_progress:
+        result = write_poses(
+            model,
+            source,
+            output,
+            settings,
+            device=device,
+            precision=precision,
+            threads=threads,
+            runtime=runtime,
+            on_progress=on_progress,
+            **shared.model_keywords(family, network, contract, mesh, stages, weights, height),
+        )
+    command.show_prediction(result)
+    raise typer.Exit(1 if result.problems else 0)

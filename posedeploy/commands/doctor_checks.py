@@ -10,9 +10,9 @@ from typing import Any, Literal, TypeAlias
 import numpy as np
 
 from posedeploy import plugins
+from posedeploy.api.open_models import pytorch_runner
 from posedeploy.backends import TARGETS, Runtime, Target
 from posedeploy.commands.doctor_packages import copyable, install, missing
-from posedeploy.console.load_model import pytorch_runner
 from posedeploy.convert.export_options import AotiOptions, ExportOptions
 from posedeploy.errors import DeviceError, MissingPackageError, PoseDeployError, first_line
 from posedeploy.runtimes.base import Runner

@@ -7,14 +7,15 @@ from pathlib import Path
 from typing import get_args
 
 from posedeploy import manifest, plugins
+from posedeploy.api.load_checkpoint import load_sample, open_pytorch_model
+from posedeploy.api.model_args import ModelArgs
+from posedeploy.api.open_models import SAMPLE_REMARK
 from posedeploy.backends import TARGETS
-from posedeploy.console.load_model import SAMPLE_REMARK, ModelArgs
 from posedeploy.console.options import chosen
 from posedeploy.console.output import advancing, say, show, working
-from posedeploy.console.pytorch_models import open_model, stem_of
 from posedeploy.console.tables import artifacts_table, tensors_table
 from posedeploy.console.tensorrt_options import tell
-from posedeploy.convert.export import export
+from posedeploy.convert.export import export, stem_of
 from posedeploy.convert.export_options import (
     AotiOptions,
     EnvironmentOptions,
@@ -122,13 +123,13 @@ def run(
     folder: Path,
     stem: str | None,
     options: ExportOptions,
-    described: ModelArgs,
+    args: ModelArgs,
 ) -> None:
     """Export and show what was made."""
     if checkpoint is None:
         say(SAMPLE_REMARK)
     with working(f"reading {checkpoint or 'the sample'}"):
-        model = open_model(checkpoint, described)
+        model = open_pytorch_model(checkpoint, args)
     made = export_to(model, targets, folder, stem or stem_of(checkpoint), options)
     show(artifacts_table(made), tensors_table(made[0].spec))
 
@@ -138,7 +139,7 @@ def export_to(
 ) -> list[Artifact]:
     """Export while the terminal shows it."""
     with advancing(f"exporting {stem} to {', '.join(targets)}") as on_progress:
-        made = export(model, dict.fromkeys(targets), folder, stem, options, on_progress)
+        made = export(model, targets, folder, stem, options, on_progress)
     for artifact in made:
         say(f"wrote {artifact.path} and {manifest.path_of(artifact.path).name}")
         tell(artifact)
@@ -152,6 +153,4 @@ def export_sample(folder: Path) -> list[Artifact]:
     usable = [
         name for name, row in TARGETS.items() if row.is_default and all(map(plugins.version_of, row.packages))
     ]
-    return export_to(
-        open_model(None, ModelArgs()), usable or list(TARGETS), folder, "sample", ExportOptions()
-    )
+    return export_to(load_sample(), usable or list(TARGETS), folder, "sample", ExportOptions())

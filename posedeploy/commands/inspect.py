@@ -10,15 +10,11 @@ from rich.markup import escape
 from rich.table import Table
 
 from posedeploy import files, manifest, plugins
-from posedeploy.console.load_model import (
-    ModelArgs,
-    check_unchosen,
-    is_checkpoint,
-    open_described,
-    refuse_stages,
-)
+from posedeploy.api.model_args import ModelArgs
+from posedeploy.api.open_models import check_fixed, is_checkpoint, open_described
+from posedeploy.backends import bytes_of
 from posedeploy.console.output import out, show, working, write_json
-from posedeploy.console.tables import bytes_of, running, size, table, tensors_table
+from posedeploy.console.tables import running, size, table, tensors_table
 from posedeploy.families import FAMILIES
 from posedeploy.keypoint_descriptions import undescribed
 from posedeploy.own_keypoints import count_limbs
@@ -36,14 +32,14 @@ FITS: dict[Fit, str] = {
 """How an image comes to the size of the input, by the contract's ``fit``."""
 
 
-def run(path: Path, described: ModelArgs, json: Path | None) -> None:
+def run(path: Path, args: ModelArgs, json: Path | None) -> None:
     """Show what is known of a file; a model file is also loaded, in a child process, so that what is shown is
     what runs and a crash of its runtime is an error here."""
     with working(f"reading {path}"):
         if is_checkpoint(path):
-            facts, spec, tensors = _checkpoint(path, described)
+            facts, spec, tensors = _checkpoint(path, args)
         else:
-            facts, spec = _artifact(path, described)
+            facts, spec = _artifact(path, args)
             tensors = []
     _show(path, facts, spec, tensors)
     if json is not None:
@@ -51,8 +47,8 @@ def run(path: Path, described: ModelArgs, json: Path | None) -> None:
         write_json(json, document | {"facts": facts, "spec": msgspec.to_builtins(spec), "tensors": tensors})
 
 
-def _checkpoint(path: Path, described: ModelArgs) -> tuple[dict[str, Any], ModelSpec, list[list[str]]]:
-    model: Model = plugins.load("posedeploy.console.pytorch_models:open_model")(path, described)
+def _checkpoint(path: Path, args: ModelArgs) -> tuple[dict[str, Any], ModelSpec, list[list[str]]]:
+    model: Model = plugins.load("posedeploy.api.load_checkpoint:open_pytorch_model")(path, args)
     tensors = [
         [tensor.name, "x".join(map(str, tensor.shape)) or "scalar", tensor.dtype] for tensor in model.stored
     ]
@@ -81,10 +77,9 @@ def _weights(weights: Weights) -> dict[str, str]:
     return {name: fact for name, fact in facts.items() if fact}
 
 
-def _artifact(path: Path, described: ModelArgs) -> tuple[dict[str, Any], ModelSpec]:
-    refuse_stages(path, described)
-    check_unchosen(path, described)
-    artifact: Artifact = open_described(path, described)
+def _artifact(path: Path, args: ModelArgs) -> tuple[dict[str, Any], ModelSpec]:
+    check_fixed(path, args)
+    artifact: Artifact = open_described(path, args)
     spec, runs = artifact.spec, {}
     devices = devices_of(artifact)
     if artifact.provenance is None or "cpu" in devices:

@@ -14,7 +14,7 @@ import typer
 from typer.core import TyperGroup
 
 from posedeploy.console.option_names import learn_options
-from posedeploy.console.output import fail
+from posedeploy.console.output import fail, showing_logs
 from posedeploy.console.path_checks import check_arguments
 from posedeploy.errors import PoseDeployError
 from posedeploy.plugins import missing_package
@@ -33,7 +33,7 @@ class ErrorHandlingGroup(TyperGroup):
 
     def invoke(self, ctx: Any) -> Any:
         """Run the command named."""
-        with _noticing_interrupts() as noticed:
+        with showing_logs(), _noticing_interrupts() as noticed:
             try:
                 check_arguments(ctx.meta[ARGUMENTS])
                 return super().invoke(ctx)

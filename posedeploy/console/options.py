@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, Annotated, TypeAlias, TypeVar
 
 import typer
 
 from posedeploy.errors import InputError
-from posedeploy.types import Hint, Precision, RunOptions, StageCount
+from posedeploy.types import Precision, StageCount
+
+if TYPE_CHECKING:
+    from posedeploy.api.model_args import ModelKeywords
 
 Choice = TypeVar("Choice")
 ARTIFACTS = Path("artifacts")
@@ -223,6 +226,26 @@ def chosen(option: str, text: str, choices: Mapping[str, Choice]) -> Choice:
     return choices[text]
 
 
-def run_options(device: str, precision: Precision, threads: int | None, hint: Hint = "latency") -> RunOptions:
-    """Return how to run, from the options of a command."""
-    return RunOptions(device, precision, threads, hint)
+def model_keywords(
+    family: str | None,
+    network: str | None,
+    contract: Path | None,
+    mesh: Path | None,
+    stages: str | None,
+    weights: str | None,
+    height: int | None = None,
+) -> ModelKeywords:
+    """Return what a command was given about its model, as the library's calls take it.
+
+    Raises:
+        InputError: ``stages`` is neither a number nor ``all``.
+    """
+    return {
+        "family": family,
+        "network": network,
+        "contract": contract,
+        "mesh": mesh,
+        "height": height,
+        "stages": parse_stages(stages),
+        "weights": weights,
+    }

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-import msgspec
 from rich.progress import (
     BarColumn,
     MofNCompleteColumn,
@@ -24,7 +24,7 @@ from posedeploy.console.safe_console import SafeConsole
 from posedeploy.errors import OutputError
 from posedeploy.input_files import not_regular
 from posedeploy.printable import printable
-from posedeploy.text_files import encode_json
+from posedeploy.text_files import format_json
 
 out = SafeConsole(highlight=False)
 err = SafeConsole(stderr=True, highlight=False)
@@ -69,16 +69,41 @@ def counting(what: str) -> Iterator[Callable[[int, int | None], None]]:
 
 
 @contextmanager
-def advancing(what: str) -> Iterator[Callable[[str, float], None]]:
-    """Show that something goes on, and how far it is once that is told: the block gets a function to call
-    with what is being done and how much of the whole is, 0 to 1."""
+def advancing(what: str = "") -> Iterator[Callable[[str, float | None], None]]:
+    """Show what is being done: the block gets a function to call with that and how much of it is done, 0 to
+    1, or None where that is unknown."""
     with _progress(SpinnerColumn(), _description(), BarColumn(), TaskProgressColumn()) as progress:
         task = progress.add_task(what, total=None)
 
-        def on_progress(doing: str, part: float) -> None:
-            progress.update(task, description=f"{what}: {doing}", completed=part, total=1.0)
+        def on_progress(doing: str, part: float | None) -> None:
+            description = f"{what}: {doing}" if what else doing
+            total = None if part is None else 1.0
+            progress.update(task, description=description, completed=part or 0.0, total=total)
 
         yield on_progress
+
+
+class _TerminalHandler(logging.Handler):
+    """Shows what the library logs as remarks and warnings."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        show_record = warn if record.levelno >= logging.WARNING else say
+        show_record(record.getMessage())
+
+
+@contextmanager
+def showing_logs() -> Iterator[None]:
+    """Show on the terminal what the library logs."""
+    logger, handler = logging.getLogger("posedeploy"), _TerminalHandler()
+    before = logger.level, logger.propagate
+    logger.setLevel(logging.INFO)
+    logger.propagate = False
+    logger.addHandler(handler)
+    try:
+        yield
+    finally:
+        logger.removeHandler(handler)
+        logger.level, logger.propagate = before
 
 
 def _description() -> TextColumn:
@@ -105,12 +130,15 @@ def check_json(path: Path | None) -> None:
         pass
 
 
-def write_json(path: Path, document: dict[str, Any]) -> None:
+def write_json(path: Path, document: dict[str, Any] | str) -> None:
     """Write a versioned result, whole or not at all.
+
+    Args:
+        document: as a dict, or as the JSON of a result's ``to_json``.
 
     Raises:
         OutputError: the file cannot be written.
     """
     check_json(path)
-    files.write_text(path, msgspec.json.format(encode_json(document), indent=2).decode() + "\n")
+    files.write_text(path, document if isinstance(document, str) else format_json(document))
     say(f"wrote {path}")

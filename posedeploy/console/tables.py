@@ -9,7 +9,7 @@ from rich.box import SIMPLE_HEAD
 from rich.markup import escape
 from rich.table import Table
 
-from posedeploy.backends import target_named
+from posedeploy.backends import bytes_of
 from posedeploy.benchmarks.latency import Latency
 from posedeploy.benchmarks.parity import Parity
 from posedeploy.printable import counted, printable
@@ -40,14 +40,6 @@ def size(count: int | None) -> str:
         return ""
     kilobytes = math.ceil(count / 1e3)
     return f"{kilobytes} kB" if kilobytes < 1000 else f"{count / 1e6:.1f} MB"
-
-
-def bytes_of(artifact: Artifact) -> int:
-    """The size of a model file and of what belongs to it, by its manifest or else its target's suffixes."""
-    suffixes = target_named(artifact.target).extra_suffixes
-    beside = (artifact.path.with_suffix(suffix) for suffix in suffixes)
-    names = artifact.files or [path.name for path in beside if path.is_file()]
-    return sum(artifact.path.with_name(name).stat().st_size for name in {artifact.path.name, *names})
 
 
 def artifacts_table(artifacts: Sequence[Artifact]) -> Table:

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from posedeploy import __version__, files, manifest, plugins
-from posedeploy.backends import Target, target_named
+from posedeploy.backends import CHECKPOINT_SUFFIXES, Target, target_named
 from posedeploy.convert.export_options import ExportOptions, ignore
 from posedeploy.convert.prepare import Prepared, prepare
 from posedeploy.environments.specs import ENVIRONMENTS
@@ -18,14 +18,14 @@ from posedeploy.errors import ExportError, IsolatedProgramError
 from posedeploy.files import MAX_NAME_BYTES
 from posedeploy.native_paths import native_path
 from posedeploy.printable import printable
-from posedeploy.types import Artifact, Model, OnProgress, Provenance
+from posedeploy.types import Artifact, Model, OnProgress, Provenance, StrPath
 
 
 def export(
     model: Model,
-    targets: Iterable[str],
-    folder: Path,
-    stem: str,
+    targets: str | Iterable[str],
+    folder: StrPath,
+    stem: str | None = None,
     options: ExportOptions | None = None,
     on_progress: OnProgress = ignore,
 ) -> list[Artifact]:
@@ -33,6 +33,10 @@ def export(
 
     Sidecar files are put there too, and are the user's to move: the manifest does not ask for them. What an
     earlier export wrote and this one does not is removed.
+
+    Args:
+        targets: one name of ``backends.TARGETS``, or several.
+        stem: what the files' names begin with; None takes the checkpoint's name.
 
     Raises:
         ExportError: there is no such target, the network cannot go to it as asked, or the stem names no file
@@ -42,13 +46,15 @@ def export(
         OutputError: the folder cannot be written.
         MissingPackageError: a package that the target needs is not installed.
     """
+    folder = Path(folder)
+    stem = stem_of(model.source) if stem is None else stem
     if not stem or stem.startswith(".") or Path(stem).name != stem:
         raise ExportError(f"{stem!r} cannot begin a file's name; leave out folders and a leading dot")
     if printable(stem) != stem:
         raise ExportError(
             f"{printable(stem)}: this name cannot be written in a manifest; give another with `name`"
         )
-    rows = [target_named(name) for name in targets]
+    rows = [target_named(name) for name in dict.fromkeys([targets] if isinstance(targets, str) else targets)]
     _check_length(stem, rows)
     options = options or ExportOptions()
     for row in rows:
@@ -66,6 +72,18 @@ def export(
             for name in ENVIRONMENTS:
                 _log(folder, stem, name).unlink(missing_ok=True)
     return made
+
+
+def stem_of(checkpoint: Path | None) -> str:
+    """Return the checkpoint's name without its suffixes; ``sample`` for the built-in sample."""
+    if checkpoint is None:
+        return "sample"
+    name = checkpoint.resolve().name if checkpoint.name in ("", "..") else checkpoint.name
+    while True:
+        suffix = next((end for end in CHECKPOINT_SUFFIXES if name.lower().endswith(end) and name != end), "")
+        if not suffix:
+            return name
+        name = name[: -len(suffix)]
 
 
 def _check_length(stem: str, rows: Sequence[Target]) -> None:

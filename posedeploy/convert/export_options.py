@@ -12,7 +12,7 @@ Outputs: TypeAlias = Literal["all", "last"]
 ExportPrecision: TypeAlias = Literal["fp32", "fp16", "bf16"]
 
 
-def ignore(doing: str, part: float) -> None:
+def ignore(doing: str, part: float | None) -> None:
     """For whom progress is nothing to show."""
 
 

@@ -79,7 +79,7 @@ class Lifter:
     remarks: the people left out, with the reason, a sentence each; complete after the last frame.
     """
 
-    def __init__(self, runner: Runner, spec: ModelSpec, find: Find) -> None:
+    def __init__(self, runner: Runner, spec: ModelSpec, find: Find | None = None) -> None:
         tensor = spec.inputs[0]
         batch = tensor.shape[0]
         limits = runner.ranges.get(tensor.name)
@@ -106,6 +106,7 @@ class Lifter:
         Raises:
             InputError: a frame cannot be used, and ``rejected`` is None.
         """
+        assert self._find is not None, "the caller has what finds the joints"
         for frame, mapped in self._find(frames, rejected):
             self.remarks += [f"{frame.label}: {reason}" for reason in mapped.left_out]
             yield frame, self.lift(mapped.joints)

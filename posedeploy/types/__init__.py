@@ -22,6 +22,7 @@ from posedeploy.types.tensors import (
     Layout,
     Quantization,
     Ranges,
+    StrPath,
     Tensors,
     TensorSpec,
 )
@@ -58,6 +59,7 @@ __all__ = [
     "RuntimeInfo",
     "StageCount",
     "Stages",
+    "StrPath",
     "TensorSpec",
     "Tensors",
     "Weights",

@@ -16,8 +16,8 @@ if TYPE_CHECKING:
 
 StageCount: TypeAlias = int | Literal["all"]
 """The number of refinement stages of a checkpoint to use."""
-OnProgress: TypeAlias = Callable[[str, float], None]
-"""Called with the current step and the fraction of the whole that is done, 0 to 1."""
+OnProgress: TypeAlias = Callable[[str, float | None], None]
+"""Called with the current step and the fraction of it that is done, 0 to 1; None if unknown."""
 
 
 @dataclass(frozen=True)

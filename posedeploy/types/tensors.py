@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from os import PathLike
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 if TYPE_CHECKING:
     import numpy as np
 
 Array: TypeAlias = "np.ndarray[Any, np.dtype[Any]]"
+StrPath: TypeAlias = str | PathLike[str]
 Tensors: TypeAlias = dict[str, Array]
 """Arrays by tensor name."""
 Ranges: TypeAlias = Mapping[str, tuple[tuple[int, ...], tuple[int, ...]]]

@@ -10,7 +10,7 @@ import pytest
 
 from posedeploy.benchmarks.inputs import Sample, image_samples, random_images, sized
 from posedeploy.benchmarks.noise_floor import NoiseFloor, OutputNoise
-from posedeploy.benchmarks.parity import Parity, compare
+from posedeploy.benchmarks.parity import Parity, compare_outputs
 from posedeploy.benchmarks.tolerances import Tolerance
 from posedeploy.errors import ArtifactError
 from posedeploy.poses.lightweight_openpose_2d import decode
@@ -47,7 +47,7 @@ def _decode(outputs: Tensors, placement: Placement) -> Poses:
 
 def _compare(change: Change, tolerance: Tolerance | None = None) -> Parity:
     reference = CrowdRunner(SPEC)
-    return compare(
+    return compare_outputs(
         "x.xml", reference, Changed(change), _pairs(), tolerance=tolerance or Tolerance(), decode=_decode
     )
 
@@ -62,7 +62,7 @@ def _in_place(change: Callable[[Tensors], None]) -> Change:
 
 def test_the_same_network_passes() -> None:
     told: list[tuple[int, int]] = []
-    same = compare(
+    same = compare_outputs(
         "x.xml",
         CrowdRunner(SPEC),
         CrowdRunner(SPEC),
@@ -90,8 +90,8 @@ def test_a_true_export_passes(tiny: Model, exported: dict[str, Artifact], target
         PyTorchRunner(tiny, RunOptions(threads=1)) as reference,
         open_runner(exported[target], RunOptions(threads=1)) as candidate,
     ):
-        parity = compare("tiny", reference, candidate, pairs, tolerance=Tolerance())
-        assert parity.runtime_info == candidate.runtime_info
+        parity = compare_outputs("tiny", reference, candidate, pairs, tolerance=Tolerance())
+        assert parity.effective == candidate.effective
     assert parity.failures == ()
     assert parity.poses is None
     assert max(output.rtol for output in parity.outputs) < 1e-5
@@ -134,7 +134,9 @@ def test_what_is_not_a_number_fails_on_either_side(value: float, both: bool) -> 
         return outputs
 
     reference = Changed(change) if both else CrowdRunner(SPEC)
-    parity = compare("x.xml", reference, Changed(change), _pairs(), tolerance=Tolerance(), decode=_decode)
+    parity = compare_outputs(
+        "x.xml", reference, Changed(change), _pairs(), tolerance=Tolerance(), decode=_decode
+    )
     assert parity.outputs[1].cosine == 0
     assert parity.failures[0].startswith(f"pafs[0, 0, 2, 1] on picture 1 is {value:.6g} instead of ")
 
@@ -179,7 +181,9 @@ def test_a_person_who_is_missing_fails() -> None:
 def test_a_person_too_many_fails() -> None:
     pairs = _pairs()
     reference, tolerance = Changed(_without_left_half), Tolerance(rtol=np.inf)
-    parity = compare("x.xml", reference, CrowdRunner(SPEC), pairs, tolerance=tolerance, decode=_decode)
+    parity = compare_outputs(
+        "x.xml", reference, CrowdRunner(SPEC), pairs, tolerance=tolerance, decode=_decode
+    )
     assert parity.failures == (
         "0 people missed and 1 extra, 3 matched",
         "keypoints differ by inf px at the 99th percentile, tolerance 0.1 px "
@@ -196,7 +200,7 @@ def test_outputs_of_another_name_or_shape_are_another_network() -> None:
 
 def test_an_export_of_the_last_outputs_is_held_against_these_alone() -> None:
     one = replace(SPEC, outputs=SPEC.outputs[:1])
-    parity = compare("x.xml", CrowdRunner(SPEC), CrowdRunner(one), _pairs(), tolerance=Tolerance())
+    parity = compare_outputs("x.xml", CrowdRunner(SPEC), CrowdRunner(one), _pairs(), tolerance=Tolerance())
     assert parity.passed
     assert [output.name for output in parity.outputs] == ["heatmaps"]
 
@@ -211,7 +215,7 @@ def test_every_image_of_a_batch_is_compared() -> None:
         def _run(self, tensors: Tensors) -> Tensors:
             return {name: array.repeat(2, axis=0) for name, array in super()._run(tensors).items()}
 
-    parity = compare("x", Twice(SPEC), Twice(SPEC), pairs, tolerance=Tolerance(), decode=_decode)
+    parity = compare_outputs("x", Twice(SPEC), Twice(SPEC), pairs, tolerance=Tolerance(), decode=_decode)
     assert parity.poses is not None
     assert parity.poses.people == 2 * PEOPLE
 
@@ -228,7 +232,7 @@ FLOOR = NoiseFloor(
 
 
 def _by_floor(change: Change, floor: NoiseFloor = FLOOR, tolerance: Tolerance | None = None) -> Parity:
-    return compare(
+    return compare_outputs(
         "x.engine",
         CrowdRunner(SPEC),
         Changed(change),

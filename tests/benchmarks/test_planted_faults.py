@@ -16,7 +16,7 @@ from torch import Tensor, nn
 
 from posedeploy.benchmarks.inputs import Sample, image_samples, random_images, sized
 from posedeploy.benchmarks.noise_floor import NoiseFloor, measure_noise
-from posedeploy.benchmarks.parity import Parity, compare
+from posedeploy.benchmarks.parity import Parity, compare_outputs
 from posedeploy.benchmarks.tolerances import default_tolerance
 from posedeploy.checkpoints.float64 import in_float64
 from posedeploy.reduced_precision import ReducedPrecision
@@ -99,7 +99,7 @@ def _judged(model: Model, candidate: nn.Module, place: str) -> Parity:
         expected = [exact.run(tensors) for tensors in inputs]
         floor: NoiseFloor = measure_noise(expected, noisy, inputs, precision, place)
         with run(replace(model, module=candidate), 2) as runner:
-            return compare(
+            return compare_outputs(
                 "tiny.engine",
                 exact,
                 runner,
@@ -249,7 +249,7 @@ def test_tf32_that_is_reported_as_fp32_is_refused_on_a_gpu(model: Model) -> None
         expected = [exact.run(tensors) for tensors in inputs]
         floor = measure_noise(expected, runner, inputs, precision, "cuda")
         with PyTorchRunner(model, RunOptions("cuda", "tf32", cuda_graphs=False)) as coarser:
-            parity = compare(
+            parity = compare_outputs(
                 "tiny.engine",
                 exact,
                 coarser,

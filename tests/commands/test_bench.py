@@ -73,7 +73,7 @@ def test_throughput_times_blocks_in_flight(human: Path, done: Invoke) -> None:
 def test_a_model_made_by_others(human: Path, done: Invoke, name: str) -> None:
     document, _, said = _bench(done, _model(human, name), "--runs", 10)
     assert [result["label"] for result in document["results"]] == [name]
-    assert f"no comparison with PyTorch for {name}: {name}: made by others" in said
+    assert f"no comparison with PyTorch for {name}: {name}: a third-party model" in said
 
 
 @pytest.mark.slow

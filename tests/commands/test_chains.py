@@ -14,8 +14,8 @@ import numpy as np
 import pytest
 import torch
 
+from posedeploy.api.mesh_faces import faces_of
 from posedeploy.checkpoints import pose_hg_3d
-from posedeploy.commands.predict import faces_of
 from posedeploy.console.option_names import with_options
 from posedeploy.errors import InputError
 from posedeploy.types import Array, Artifact, Provenance

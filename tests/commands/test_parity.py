@@ -137,7 +137,7 @@ def test_bad_input(
         ((onnx, "--images", "photos", *network), "--images photos: photos/broken.jpg: "),
         ((onnx, "--images", "none.jpg", *network), "none.jpg"),
         ((onnx, "--images", "text.txt", *network), "text.txt"),
-        (("human.onnx",), "made by others, so nothing says what to compare it with; give --checkpoint"),
+        (("human.onnx",), "a third-party model, whose checkpoint is not recorded; name it with --checkpoint"),
         ((human / "human.pth",), "not an exported model; export it first: posedeploy export"),
     ]:
         assert message in refused("parity", *arguments), arguments

@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 import torch
 
+from posedeploy.api import parity_case
+from posedeploy.api.open_models import pytorch_runner
 from posedeploy.benchmarks import noise_floor
 from posedeploy.checkpoints.loading import open_checkpoint
-from posedeploy.commands import parity_comparison
-from posedeploy.console.load_model import pytorch_runner
 from posedeploy.runtimes.base import Runner
 from posedeploy.types import Artifact, Model, RunOptions
 from tests.commands.conftest import Invoke, lines_wider_than, words
@@ -33,8 +33,8 @@ def network(done: Invoke, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Pa
         return WinogradLike(model, 1) if on_gpu else pytorch_runner(model, RunOptions(threads=1))
 
     monkeypatch.setattr(noise_floor, "RUNS", 2)
-    monkeypatch.setattr(parity_comparison, "open_runner", open_candidate)
-    monkeypatch.setattr(parity_comparison, "pytorch_runner", open_reference)
+    monkeypatch.setattr(parity_case, "open_runner", open_candidate)
+    monkeypatch.setattr(parity_case, "pytorch_runner", open_reference)
     return Path("artifacts/a.torchscript")
 
 

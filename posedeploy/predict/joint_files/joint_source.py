@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
@@ -15,6 +15,7 @@ from posedeploy.predict.joint_files.joint_content import JointsFrame, gather
 from posedeploy.predict.joint_files.joint_formats import read_joints
 from posedeploy.predict.joint_files.pixels import in_pixels
 from posedeploy.printable import printable
+from posedeploy.types import Array
 
 GROUND = (247, 250, 252)
 MIN_SIDE = 256
@@ -93,8 +94,8 @@ class JointsFile(Source):
         everywhere = self._size_of(self.content.frames)
         for index, frame in enumerate(self.content.frames):
             width, height = everywhere if self.is_video else self._size_of([frame])
-            ground = np.full((height, width, 3), GROUND, np.uint8)
-            yield Frame(self._name_of(frame), ground, self.numbers[index], self._time_of(frame, index))
+            image = blank_image((width, height))
+            yield Frame(self._name_of(frame), image, self.numbers[index], self._time_of(frame, index))
 
     def _time_of(self, frame: JointsFrame, index: int) -> float | None:
         if not self.is_video:
@@ -114,13 +115,23 @@ class JointsFile(Source):
         sizes = [frame.size for frame in frames if frame.size is not None]
         if len(sizes) == len(frames) and max(map(max, sizes)) <= MAX_SIZE:
             return max(size[0] for size in sizes), max(size[1] for size in sizes)
-        points = [person.joints[:, :2].max(axis=0) for frame in frames for person in frame.people]
-        reach = np.max([*points, (0.0, 0.0)], axis=0) * MARGIN
-        width, height = np.maximum(np.ceil(reach), MIN_SIDE).astype(int).tolist()
-        return width, height
+        return size_around([person.joints for frame in frames for person in frame.people])
 
 
 MAX_SIZE = 16384
+
+
+def blank_image(size: tuple[int, int]) -> Array:
+    """Return an image of a size (width, height) to draw people on of whom only joints are known."""
+    return np.full((size[1], size[0], 3), GROUND, np.uint8)
+
+
+def size_around(people: Iterable[Array]) -> tuple[int, int]:
+    """Return the (width, height) of an image that holds the (joints, 2 or 3) of all people."""
+    points = [joints[:, :2].max(axis=0) for joints in people]
+    reach = np.max([*points, (0.0, 0.0)], axis=0) * MARGIN
+    width, height = np.maximum(np.ceil(reach), MIN_SIDE).astype(int).tolist()
+    return width, height
 
 
 def _numbers_of(frames: tuple[JointsFrame, ...]) -> list[int] | None:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from posedeploy.api.model_args import ModelArgs
 from posedeploy.commands.inspect import run
-from posedeploy.console.load_model import ModelArgs
 from tools.fuzz.seeds.models import exported
 
 CONTRACT = """[input]

@@ -33,8 +33,8 @@ def find_images(annotations: Annotations, folder: Path) -> tuple[dict[int | str,
         return found, ""
     sentence = f"{len(missing)} of {counted(len(names), 'annotated image')} missing: {listed(missing, SHOWN)}"
     if not found:
-        raise InputError(f"--images {folder}: {sentence}; name the folder that has them")
-    return found, f"--images {folder}: {sentence}; left out, with the people in them"
+        raise InputError(f"`images={folder}`: {sentence}; name the folder that has them")
+    return found, f"`images={folder}`: {sentence}; left out, with the people in them"
 
 
 def _file(image: AnnotatedImage, name: PurePosixPath, folder: Path, *, alone: bool) -> Path | None:

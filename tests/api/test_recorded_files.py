@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from posedeploy import files
-from posedeploy.console.recorded_files import find_recorded, find_recorded_checkpoint
+from posedeploy.api.recorded_files import find_recorded, find_recorded_checkpoint
 from posedeploy.types import Artifact
 from tests.predict.conftest import spec_of
 

@@ -7,8 +7,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from posedeploy.api.annotation_checks import check_annotations
 from posedeploy.benchmarks.annotations import Annotations, read_annotations
-from posedeploy.commands.evaluate_annotations import check_annotations
 from posedeploy.errors import InputError
 from posedeploy.types import Array
 from tests.benchmarks import coco

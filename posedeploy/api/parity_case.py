@@ -1,80 +1,98 @@
-"""One artifact beside its checkpoint in PyTorch, judged by PyTorch's own noise where that matters."""
+"""One artifact against its checkpoint in PyTorch, judged by PyTorch's own noise where that matters."""
 
 from __future__ import annotations
 
+import logging
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import cast
 
+from posedeploy.api.model_args import ModelArgs
+from posedeploy.api.open_models import pytorch_runner
+from posedeploy.api.parity_inputs import ParityInputs, parity_inputs
+from posedeploy.api.reference_model import reference_model
+from posedeploy.api.reporting import report_steps
 from posedeploy.benchmarks.ambiguity import Decode, compare_image, noise_bounds
 from posedeploy.benchmarks.inputs import Sample
 from posedeploy.benchmarks.keypoints import ImageParity, PoseParity
 from posedeploy.benchmarks.noise_floor import FLOAT64_FACTOR, NoiseFloor, measure_noise
-from posedeploy.benchmarks.parity import Parity, compare, one_image
+from posedeploy.benchmarks.parity import Parity, compare_outputs, one_image
 from posedeploy.benchmarks.recorded_runner import RecordedRunner
 from posedeploy.benchmarks.tolerances import Tolerance, default_tolerance, torch_precision
 from posedeploy.checkpoints.float64 import in_float64
-from posedeploy.commands.parity_inputs import ParityInputs, parity_inputs
-from posedeploy.console.load_model import ModelArgs, pytorch_runner
-from posedeploy.console.output import counting, say, working
-from posedeploy.console.pytorch_models import reference_model
-from posedeploy.errors import DeviceError, first_line
+from posedeploy.convert.export_options import ignore
+from posedeploy.errors import DeviceError, InputError, first_line
 from posedeploy.families import FAMILIES, poses_of
 from posedeploy.keypoint_descriptions import undescribed
 from posedeploy.reduced_precision import DTYPES, ReducedPrecision
 from posedeploy.runtimes.adapted import adapt_runner
 from posedeploy.runtimes.base import Runner
 from posedeploy.runtimes.load_runner import open_runner, resolve_spec
-from posedeploy.types import Artifact, Camera, Model, ModelSpec, Precision, RunOptions
+from posedeploy.types import Artifact, Camera, Model, ModelSpec, OnProgress, Precision, RunOptions
+
+logger = logging.getLogger(__name__)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class ParityOptions:
     """What to compare on, with which checkpoint, and what passes.
 
-    rtol, px, mm: tolerances of the user; None for the defaults of the precision that the candidate runs in.
-    noise_floor: measure the noise floor even where it is not needed for the verdict.
+    rtol: tolerance of an output, relative to its largest value. max_px, max_mm: tolerances of keypoints, and
+    of 3D joints and vertices. None takes the default of the precision that the candidate runs in.
+    noise_floor: measure the noise floor even where the verdict does not need it.
     """
 
     images: Path | None = None
     checkpoint: Path | None = None
     runtime: str | None = None
     rtol: float | None = None
-    px: float | None = None
-    mm: float | None = None
+    max_px: float | None = None
+    max_mm: float | None = None
     noise_floor: bool = False
 
+    def __post_init__(self) -> None:
+        tolerances = {"rtol": self.rtol, "max_px": self.max_px, "max_mm": self.max_mm}
+        for name, value in tolerances.items():
+            if value is not None and not value >= 0:
+                raise InputError(f"`{name}={value:g}`: a tolerance is a number of at least 0")
+
     def tolerance(self, precision: str) -> Tolerance:
-        """What passes for a candidate that runs in this precision, as its runtime reports it."""
+        """Return what passes for a candidate that runs in this precision, as its runtime reports it."""
         default = default_tolerance(precision)
         return Tolerance(
             default.rtol if self.rtol is None else self.rtol,
-            default.px if self.px is None else self.px,
-            default.mm if self.mm is None else self.mm,
+            default.px if self.max_px is None else self.max_px,
+            default.mm if self.max_mm is None else self.max_mm,
             is_fixed=self.rtol is not None,
         )
 
 
-def against_pytorch(
-    artifact: Artifact, options: RunOptions, settings: ParityOptions, described: ModelArgs
+def compare_with_pytorch(
+    artifact: Artifact,
+    options: RunOptions,
+    settings: ParityOptions,
+    args: ModelArgs,
+    on_progress: OnProgress = ignore,
 ) -> Parity:
     """Compare one artifact with its checkpoint.
 
     A candidate in FP32 on a CPU that is within the tolerance of PyTorch there has passed. For any other the
     noise floor is measured; where it exceeds the tolerance, PyTorch in FP64 is the reference.
     """
-    with working(f"loading {artifact.path} and its checkpoint"):
-        model = reference_model(artifact, settings.checkpoint, described)
-        opened = open_runner(artifact, options, settings.runtime)
-    with opened:
-        spec = resolve_spec(artifact, opened)
-        candidate = RecordedRunner(adapt_runner(opened, spec))
+    on_progress(f"loading {artifact.path} and its checkpoint", None)
+    model = reference_model(artifact, settings.checkpoint, args)
+    with open_runner(artifact, options, settings.runtime) as runner:
+        spec = resolve_spec(artifact, runner)
+        candidate = RecordedRunner(adapt_runner(runner, spec))
         inputs = parity_inputs(model.spec, spec, settings.images, candidate.ranges)
-        tolerance = settings.tolerance(opened.runtime_info.precision)
-        case = _Case(str(artifact.path), model, spec, candidate, inputs, settings, tolerance, _decode(spec))
+        tolerance = settings.tolerance(runner.runtime_info.precision)
+        decode = _decode(spec)
+        case = _Case(
+            str(artifact.path), model, spec, candidate, inputs, settings, tolerance, decode, on_progress
+        )
         case.run_candidate()
     on_cpu = RunOptions(threads=options.threads if options.device == "cpu" else None)
     with _recorded(model, on_cpu) as reference:
@@ -105,29 +123,32 @@ class _Case:
     settings: ParityOptions
     tolerance: Tolerance
     decode: Decode | None
+    on_progress: OnProgress
 
     def run_candidate(self) -> None:
         """Run the candidate on all inputs, before PyTorch runs on its device: whether TF32 is allowed is one
         setting of the whole process."""
-        with counting(f"running {Path(self.label).name}") as on_progress:
-            for number, (_, theirs) in enumerate(self.inputs.pairs):
-                self.candidate.run(theirs.tensors)
-                on_progress(number + 1, len(self.inputs.pairs))
+        report = self._steps("running")
+        for number, (_, theirs) in enumerate(self.inputs.pairs):
+            self.candidate.run(theirs.tensors)
+            report(number + 1, len(self.inputs.pairs))
+
+    def _steps(self, doing: str) -> Callable[[int, int | None], None]:
+        return report_steps(self.on_progress, f"{doing} {Path(self.label).name}")
 
     def compared(self, reference: Runner, floor: NoiseFloor | None) -> Parity:
         """The candidate beside a reference, judged by a noise floor."""
-        with counting(f"comparing {Path(self.label).name}") as on_progress:
-            compared = compare(
-                self.label,
-                reference,
-                self.candidate,
-                self.inputs.pairs,
-                tolerance=self.tolerance,
-                decode=self.decode,
-                peaks=peak_outputs(self.spec),
-                floor=floor,
-                on_progress=on_progress,
-            )
+        compared = compare_outputs(
+            self.label,
+            reference,
+            self.candidate,
+            self.inputs.pairs,
+            tolerance=self.tolerance,
+            decode=self.decode,
+            peaks=peak_outputs(self.spec),
+            floor=floor,
+            on_progress=self._steps("comparing"),
+        )
         return replace(compared, input_specs=self.spec.inputs, output_specs=self.spec.outputs)
 
     def judged(self, reference: RecordedRunner, options: RunOptions) -> Parity:
@@ -155,8 +176,8 @@ class _Case:
         if poses is None or floor.precision != "fp32":
             return tolerance
         error_mm = max(poses.error_mm or 0.0, poses.error_vertices_mm or 0.0)
-        px = tolerance.px if self.settings.px is not None else _widen(tolerance.px, poses.error_px)
-        mm = tolerance.mm if self.settings.mm is not None else _widen(tolerance.mm, error_mm)
+        px = tolerance.px if self.settings.max_px is not None else _widen(tolerance.px, poses.error_px)
+        mm = tolerance.mm if self.settings.max_mm is not None else _widen(tolerance.mm, error_mm)
         return replace(tolerance, px=px, mm=mm)
 
     def _floor(self, exact: RecordedRunner, options: RunOptions, precision: str) -> NoiseFloor:
@@ -165,10 +186,10 @@ class _Case:
         with (
             _users_code(self.model),
             _recorded(*_in_precision(self.model, options, precision)) as runner,
-            counting("measuring the noise floor of PyTorch") as on_progress,
         ):
+            report = self._steps("measuring the noise floor of PyTorch for")
             expected = [exact.run(tensors) for tensors in inputs]
-            floor = measure_noise(expected, runner, inputs, precision, options.device, on_progress)
+            floor = measure_noise(expected, runner, inputs, precision, options.device, report)
             pairs = [(sample, sample) for sample in samples]
             return replace(floor, poses=self._poses(exact, pairs, runner, floor))
 
@@ -228,7 +249,7 @@ def _decode(spec: ModelSpec) -> Decode | None:
     if spec.family not in FAMILIES or (spec.contract is None and spec.joints is None):
         return None
     if missing := undescribed(spec):
-        say(f"outputs are compared and keypoints are not: {missing}")
+        logger.info(f"outputs are compared and keypoints are not: {missing}")
         return None
     decode = poses_of(spec.family).decode
     return lambda outputs, placement: decode(outputs, spec, placement, Camera())

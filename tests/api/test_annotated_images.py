@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from posedeploy.api.annotated_images import find_images
 from posedeploy.benchmarks.annotations import AnnotatedImage, Annotations
-from posedeploy.commands.evaluate_images import find_images
 from posedeploy.errors import InputError
 
 
@@ -46,7 +46,7 @@ def test_images_of_one_name_in_two_folders_are_not_taken_for_each_other(folder: 
     paths, sentence = find_images(_annotations("cam1/0.png", "cam3/0.png"), folder)
     assert paths == {0: folder / "cam1/0.png"}
     assert sentence == (
-        f"--images {folder}: 1 of 2 annotated images missing: cam3/0.png; left out, with the people in them"
+        f"`images={folder}`: 1 of 2 annotated images missing: cam3/0.png; left out, with the people in them"
     )
 
 

@@ -1,28 +1,58 @@
-"""The results of ``posedeploy parity`` as JSON."""
+"""The comparison of artifacts with PyTorch, and its JSON."""
 
 from __future__ import annotations
 
-from dataclasses import asdict
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from functools import cached_property
 from typing import Any
 
 from posedeploy.benchmarks.keypoints import ImageParity, PoseParity
-from posedeploy.benchmarks.machine_info import this_machine
+from posedeploy.benchmarks.machine_info import Machine, this_machine
 from posedeploy.benchmarks.noise_floor import NoiseFloor
 from posedeploy.benchmarks.parity import OutputParity, Parity
+from posedeploy.text_files import format_json
 
 VERSION = 2
 """Since 2: ``tolerance`` and ``noise_floor`` in place of ``bounds`` and ``rounding``, ``ambiguous`` in place
 of ``last_bits``, and what passes beside each output."""
 
 
-def document(results: list[Parity]) -> dict[str, Any]:
-    """The results as a versioned document, without the raw outputs of both networks."""
-    return {
-        "format": "posedeploy.parity",
-        "version": VERSION,
-        "machine": asdict(this_machine()),
-        "results": [_entry(result) for result in results],
-    }
+@dataclass(frozen=True)
+class ParityReport:
+    """How artifacts compare with PyTorch.
+
+    results: one for each artifact that ran. refused: why others did not run here, by their path.
+    """
+
+    results: tuple[Parity, ...]
+    refused: Mapping[str, str] = field(default_factory=dict)
+    machine: Machine = field(default_factory=this_machine)
+
+    @property
+    def passed(self) -> bool:
+        """Whether every artifact ran and lies within its tolerance."""
+        return not self.failures
+
+    @cached_property
+    def failures(self) -> tuple[str, ...]:
+        """What lies outside the tolerance, and what did not run, a sentence each."""
+        differences = [f"{result.label}: {each}" for result in self.results for each in result.failures]
+        return (*differences, *self.refused.values())
+
+    def to_json(self) -> str:
+        """Return the versioned document, without the raw outputs of both networks; docs/json.md lists its
+        fields."""
+        return format_json(
+            {
+                "format": "posedeploy.parity",
+                "version": VERSION,
+                "machine": asdict(self.machine),
+                "passed": self.passed,
+                "refused": dict(self.refused),
+                "results": [_entry(result) for result in self.results],
+            }
+        )
 
 
 def _entry(result: Parity) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,11 +17,12 @@ from posedeploy.benchmarks.inputs import (
     resized,
     sized,
 )
-from posedeploy.console.output import say, warn
 from posedeploy.errors import InputError
 from posedeploy.predict.image_files import open_images
 from posedeploy.synthetic.jpeg import compressed
 from posedeploy.types import Array, ModelSpec, Ranges
+
+logger = logging.getLogger(__name__)
 
 NOISE, DRAWN = 2, 4
 """Images of noise and of drawn people on which the two are compared, beside the user's."""
@@ -76,7 +78,7 @@ def parity_inputs(
 
 def _refuse(images: Path | None, why: str) -> None:
     if images is not None:
-        raise InputError(f"--images: this network {why}, so no image can be given to it; leave it out")
+        raise InputError(f"`images`: this network {why}, so no image can be given to it; leave it out")
 
 
 def _images(
@@ -108,9 +110,9 @@ def _read(images: Path) -> list[tuple[str, Array]]:
     source = open_images(images)
     read = [(frame.name, frame.image) for frame in source]
     if not read:
-        raise InputError(f"--images {images}: {'; '.join(source.problems)}")
+        raise InputError(f"`images={images}`: {'; '.join(source.problems)}")
     for remark in source.remarks:
-        say(remark)
+        logger.info(remark)
     for problem in source.problems:
-        warn(problem)
+        logger.warning(problem)
     return read

@@ -1,0 +1,105 @@
+"""Checkpoints become PyTorch models."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import replace
+from pathlib import Path
+from typing import Unpack
+
+from posedeploy.api.model_args import ModelArgs, ModelKeywords
+from posedeploy.checkpoints import loading
+from posedeploy.checkpoints.refinement_stages import DEFAULT_STAGES
+from posedeploy.checkpoints.sample import open_sample
+from posedeploy.checkpoints.user_network import open_user_network
+from posedeploy.contracts import describe_keypoints
+from posedeploy.errors import InputError
+from posedeploy.types import Model, StageCount, StrPath
+
+logger = logging.getLogger(__name__)
+
+
+def load_checkpoint(path: StrPath, **model_args: Unpack[ModelKeywords]) -> Model:
+    """Load a checkpoint as a PyTorch model, in eval mode, on the CPU, in float32.
+
+    Nothing in the file is executed. Only ``network`` runs code: the Python file that it names.
+
+    Args:
+        model_args: as ``ModelKeywords`` documents them.
+
+    Raises:
+        CheckpointError: the file cannot be read, is of no known family, or does not fit its network.
+        NetworkError: your own network cannot be built.
+        InputError: arguments contradict each other, or the network needs a mesh.
+    """
+    return open_pytorch_model(Path(path), ModelArgs.of(model_args))
+
+
+def load_sample() -> Model:
+    """Load the built-in sample: lightweight-openpose-2d, trained on synthetic people."""
+    return open_sample()
+
+
+def open_pytorch_model(path: Path | None, args: ModelArgs) -> Model:
+    """Return a checkpoint, or the built-in sample without a path, as a PyTorch model.
+
+    Raises:
+        CheckpointError, NetworkError, InputError: as the readers say.
+    """
+    model = _open(path, args)
+    if args.contract is None:
+        return model
+    return replace(model, spec=describe_keypoints(model.spec, args.contract))
+
+
+def _open(path: Path | None, args: ModelArgs) -> Model:
+    if path is None:
+        if args.family or args.network or args.mesh or args.weights:
+            raise InputError("`family`, `network`, `mesh` and `weights` describe a checkpoint: name it")
+        return open_sample(args.stages)
+    if args.network is not None:
+        return _open_user_network(path, args.network, args)
+    model = loading.open_checkpoint(
+        path, args.family, args.mesh, drawn=args.draws_mesh, stages=args.stages, weights=args.weights
+    )
+    _report_weights(model)
+    _report_stages(model, args.stages)
+    return model
+
+
+def _open_user_network(path: Path, network: str, args: ModelArgs) -> Model:
+    reasons = {
+        "`stages`": (args.stages, "your network has the stages that it builds"),
+        "`family`": (args.family, "your network says its own family"),
+        "`mesh`": (args.mesh, "a network of your own finds its mesh itself"),
+    }
+    for option, (value, reason) in reasons.items():
+        if value is not None:
+            raise InputError(f"`network` and {option}: give one; {reason}")
+    logger.info(f"running {network}, as `network` asks")
+    model = open_user_network(path, network, args.weights)
+    _report_weights(model)
+    return model
+
+
+def _report_stages(model: Model, wanted: StageCount | None) -> None:
+    if model.stages is None or not model.stages.discarded:
+        return
+    published = " (as in the published converter and demo)" if model.stages.used == DEFAULT_STAGES else ""
+    choice = "; `stages=N|all` chooses" if wanted is None else ""
+    logger.info(f"{model.source}: refinement stages{published}: {model.stages}{choice}")
+
+
+def _report_weights(model: Model) -> None:
+    """Log what was chosen or unwrapped to get the weights."""
+    weights = model.weights
+    assert weights is not None, "a checkpoint was read"
+    if weights.module is not None:
+        logger.info(
+            f"{model.source}: a whole module ({weights.module}); its weights were taken out, no code was run"
+        )
+    if weights.alternatives:
+        logger.info(
+            f"{model.source}: using the weights {weights.key}; `weights` chooses others: "
+            f"{', '.join(weights.alternatives)}"
+        )

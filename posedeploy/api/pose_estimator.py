@@ -1,0 +1,306 @@
+"""One call from a model file to the people in an image."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass, field, fields
+from os import PathLike
+from pathlib import Path
+from typing import TypeAlias, Unpack
+
+import numpy as np
+
+from posedeploy import artifact_files
+from posedeploy.api.mesh_faces import faces_of
+from posedeploy.api.model_args import ModelArgs, ModelKeywords, ModelSource, optional_path, single
+from posedeploy.api.open_models import open_model, run_options
+from posedeploy.api.person_sources import PersonArgs, check_camera, open_box_source, open_joint_source
+from posedeploy.closable import Closable
+from posedeploy.errors import InputError
+from posedeploy.own_keypoints import joint_set_of
+from posedeploy.poses.file_joint_sets import set_called
+from posedeploy.poses.preprocess import as_bgr
+from posedeploy.predict import poses_json
+from posedeploy.predict.chain import Predictor
+from posedeploy.predict.frames import Frame
+from posedeploy.predict.images import read_picture
+from posedeploy.predict.joint_files.joint_source import blank_image, size_around
+from posedeploy.predict.joint_files.map_joints import lacking_joints, to_set
+from posedeploy.predict.lifting import Lifter
+from posedeploy.predict.pictures import Painter
+from posedeploy.predict.poses_json import PosesDocument, Producer, SourceRecord
+from posedeploy.predict.threshold import Threshold
+from posedeploy.runtimes.base import Runner
+from posedeploy.types import Array, Artifact, Camera, Hint, ModelSpec, Poses, Precision, RunOptions, StrPath
+
+Numbers: TypeAlias = "Array | Sequence[Sequence[float]] | Sequence[Sequence[Sequence[float]]]"
+"""An array, or lists of numbers that become one."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ImagePoses(Poses):
+    """The people in one image.
+
+    image: (H, W, 3) uint8 BGR, blank where only joints were given. name: of its file, or ``image``. spec: the
+    network, with the names of the keypoints and the skeleton.
+    """
+
+    image: Array = field(repr=False)
+    name: str
+    spec: ModelSpec = field(repr=False)
+    made_by: Producer = field(repr=False)
+    camera: Camera = field(default_factory=Camera, repr=False)
+    faces: Array | None = field(default=None, repr=False)
+
+    def draw(self) -> Array:
+        """Return a new (H, W, 3) uint8 BGR picture: skeletons and meshes over the image and, in 3D, the scene
+        beside it."""
+        return Painter(self.spec, is_video=False, faces=self.faces)(self.image, self)
+
+    def to_json(self) -> str:
+        """Return the people as ``poses.json`` has them; docs/json.md lists its fields."""
+        document = PosesDocument(self.spec, self.camera)
+        document.add(Frame(self.name, self.image, 0), self, None)
+        record = SourceRecord(self.name, "images", 1, 1, 0, None, False, False)
+        return document.encode(self.made_by, record, ()).decode()
+
+
+class PoseEstimator(Closable):
+    """A network that is loaded and finds people. Use it as a context manager, or call ``close``.
+
+    spec: the network, with ``keypoint_names``, ``skeleton`` and ``unit``. runtime_info: what the runtime
+    reports that it uses.
+    """
+
+    def __init__(
+        self,
+        network: Predictor | Lifter,
+        artifact: Artifact,
+        made_by: Producer,
+        opened: ExitStack,
+        camera: Camera,
+        faces: Array | None,
+        *,
+        has_detector: bool,
+    ) -> None:
+        self.spec = artifact.spec
+        self.runtime_info = made_by.runtime
+        self._network = network
+        self._made_by = made_by
+        self._opened = opened
+        self._camera = camera
+        self._faces = faces
+        self._has_detector = has_detector
+
+    def __call__(
+        self,
+        image: StrPath | Array | None = None,
+        *,
+        boxes: Numbers | None = None,
+        joints: Numbers | None = None,
+        joint_set: str | None = None,
+    ) -> ImagePoses:
+        """Find the people in one image, or lift the 2D joints of people to 3D.
+
+        Args:
+            image: a path, or an array (H, W, 3) uint8 BGR, also of 16 bits, gray or with alpha.
+            boxes: (people, 4) x, y, width, height in px of the people, for a network of one person; without
+                them and without a detector, the whole image is one person's.
+            joints: (people, joints, 2 or 3) x px, y px and a score (under 0: not seen), for a network on 2D
+                joints; ``image`` is then only drawn on.
+            joint_set: the set that the joints are of, such as ``coco-17``; None for the network's own.
+
+        Raises:
+            InputError: the image cannot be read or used, or a box or joints do not fit the network.
+            ArtifactError: an output of the network is NaN or infinite.
+        """
+        if joints is not None or (self.spec.joints is not None and not self._has_detector):
+            return self._lift(image, joints, joint_set)
+        if image is None:
+            raise InputError(f"no image: {self.spec.family} finds people in one; pass its path or an array")
+        frame = _frame(image)
+        if boxes is None:
+            ((_, poses),) = self._network.stream([frame])
+        elif isinstance(self._network, Predictor):
+            poses = self._network(frame.image, _people(boxes, "boxes", (4,)))
+        else:
+            raise InputError(f"boxes: {self.spec.family} takes the 2D joints of people; pass joints instead")
+        return self._result(frame, poses)
+
+    def stream(self, images: Iterable[StrPath | Array]) -> Iterator[ImagePoses]:
+        """Find the people in each image, in order; the network runs ahead of the caller.
+
+        Raises:
+            InputError: an image cannot be read or used, or the network needs joints and has no detector.
+            ArtifactError: an output of the network is NaN or infinite.
+        """
+        if self.spec.joints is not None and not self._has_detector:
+            raise InputError(_no_joints(self.spec))
+        for frame, poses in self._network.stream(map(_frame, images)):
+            yield self._result(frame, poses)
+
+    def close(self) -> None:
+        self._opened.close()
+
+    def _lift(
+        self, image: StrPath | Array | None, joints: Numbers | None, joint_set: str | None
+    ) -> ImagePoses:
+        if not isinstance(self._network, Lifter):
+            raise InputError(f"joints: {self.spec.family} takes images; pass an image instead")
+        if joints is None:
+            raise InputError(_no_joints(self.spec))
+        people = _in_set(_people(joints, "joints", None), joint_set, self.spec)
+        frame = Frame("joints", blank_image(size_around(people)), 0) if image is None else _frame(image)
+        return self._result(frame, self._network.lift(people))
+
+    def _result(self, frame: Frame, poses: Poses) -> ImagePoses:
+        return ImagePoses(
+            **{each.name: getattr(poses, each.name) for each in fields(Poses)},
+            image=frame.image,
+            name=frame.name,
+            spec=self.spec,
+            made_by=self._made_by,
+            camera=self._camera,
+            faces=self._faces,
+        )
+
+
+def load(
+    model: ModelSource,
+    *,
+    device: str = "cpu",
+    precision: Precision = "fp32",
+    threads: int | None = None,
+    hint: Hint = "latency",
+    runtime: str | None = None,
+    detector: StrPath | None = None,
+    detector_spec: StrPath | None = None,
+    camera: Camera | None = None,
+    min_keypoints: int | None = None,
+    min_score: float | None = None,
+    **model_args: Unpack[ModelKeywords],
+) -> PoseEstimator:
+    """Load a model file or a checkpoint, ready to find people.
+
+    Args:
+        model: an artifact, a checkpoint or the path of either; ``"sample"`` is the built-in sample.
+        device: ``cpu``, ``cuda`` or another one of the runtime's; no other is used in its place.
+        precision: what the runtime computes a float32 file in; ``auto`` leaves it to the runtime.
+        threads: None is one per physical core.
+        runtime: None takes the default of the file's target.
+        detector: the model that finds the people first, for a network of one person or on 2D joints.
+        detector_spec: the TOML file that describes a third-party detector.
+        camera: focal length and position, for a network with 3D positions in camera coordinates.
+        min_keypoints, min_score: leave out people with less.
+        model_args: as ``ModelKeywords`` documents them.
+
+    Raises:
+        InputError: no decoding is known for the network, or an argument does not fit it.
+        PoseDeployError: the model cannot be opened or run as asked.
+    """
+    args = ModelArgs.of(model_args, draws_mesh=True)
+    persons = PersonArgs(
+        detector=optional_path(detector),
+        contract=optional_path(detector_spec),
+        threshold=Threshold(min_keypoints, min_score),
+    )
+    options = run_options(device, precision, threads, hint)
+    source = single(model)
+    with ExitStack() as opened:
+        runner, artifact = open_model(source, options, args, runtime)
+        opened.enter_context(runner)
+        spec = artifact.spec
+        if camera is not None:
+            check_camera("camera", spec)
+        network = (
+            _open_predictor(runner, spec, camera, persons, options, opened)
+            if spec.joints is None
+            else _open_lifter(runner, spec, persons, options, opened)
+        )
+        return PoseEstimator(
+            network,
+            artifact,
+            poses_json.describe_producer(artifact, runner.runtime_info, artifact_files.hashes_of(artifact)),
+            opened.pop_all(),
+            camera or Camera(),
+            faces_of(args.mesh, artifact),
+            has_detector=persons.detector is not None,
+        )
+
+
+def _open_predictor(
+    runner: Runner,
+    spec: ModelSpec,
+    camera: Camera | None,
+    persons: PersonArgs,
+    options: RunOptions,
+    opened: ExitStack,
+) -> Predictor:
+    boxes = open_box_source(persons, spec, options, opened)
+    if boxes is None:
+        return Predictor(runner, spec, camera, threshold=persons.threshold)
+    return Predictor(runner, spec, camera, boxes.find)  # the detector applies the threshold
+
+
+def _open_lifter(
+    runner: Runner, spec: ModelSpec, persons: PersonArgs, options: RunOptions, opened: ExitStack
+) -> Lifter:
+    if persons.detector is None:
+        return Lifter(runner, spec)
+    people = open_joint_source(persons, spec, options, opened)
+    return Lifter(runner, spec, people.find if people is not None else None)
+
+
+def _frame(image: StrPath | Array) -> Frame:
+    if isinstance(image, (str, PathLike)):
+        path = Path(image)
+        return Frame(path.name, read_picture(path).pixels, 0)
+    if not isinstance(image, np.ndarray):
+        raise InputError(f"an image of type {type(image).__name__}: pass a path or a NumPy array")
+    return Frame("image", as_bgr(image), 0)
+
+
+def _people(numbers: Numbers, what: str, shape: tuple[int, ...] | None) -> Array:
+    """Return (people, ...) float64 of numbers for several people or one.
+
+    Args:
+        shape: that of one person; None for joints.
+    """
+    try:
+        array = np.asarray(numbers, np.float64)
+    except (TypeError, ValueError) as error:
+        raise InputError(f"{what}: not an array of numbers ({error})") from error
+    axes = 1 if shape is not None else 2
+    array = array[None] if array.ndim == axes else array
+    is_right = array.ndim == axes + 1 and (array.shape[1:] == shape if shape else array.shape[2] in (2, 3))
+    if not is_right:
+        wanted = "(people, 4)" if shape is not None else "(people, joints, 2 or 3)"
+        raise InputError(f"{what} of shape {array.shape}; expected {wanted}")
+    return array
+
+
+def _in_set(people: Array, name: str | None, spec: ModelSpec) -> Array:
+    """Return (people, joints, 3) in the joint set of the network."""
+    if people.shape[2] == 2:
+        people = np.concatenate([people, np.ones((*people.shape[:2], 1))], axis=2)
+    if name is None:
+        return people
+    own, wanted = set_called(name, people.shape[1]), joint_set_of(spec)
+    if lacking := lacking_joints(own, wanted):
+        raise InputError(
+            f"joint_set {name}: the joints of {wanted.name}, which this network takes, cannot be made from "
+            f"it; it lacks {', '.join(lacking)}"
+        )
+    mapped = [to_set(person, own, wanted) for person in people]
+    for number, person in enumerate(mapped):
+        if isinstance(person, tuple):
+            raise InputError(f"joints of person {number}: {', '.join(person)} missing; leave the person out")
+    return np.array(mapped).reshape(-1, len(wanted), 3)
+
+
+def _no_joints(spec: ModelSpec) -> str:
+    return (
+        f"{spec.family} takes the 2D joints of people and no image; pass joints, or load it with a detector, "
+        "which finds them in images"
+    )

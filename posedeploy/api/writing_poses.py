@@ -1,0 +1,155 @@
+"""The people in images, videos or a camera's view: pictures that show them, and ``poses.json``."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from contextlib import ExitStack
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Unpack
+
+from posedeploy.api.mesh_faces import faces_of
+from posedeploy.api.model_args import ModelArgs, ModelKeywords, ModelSource, path_of, single
+from posedeploy.api.open_models import open_model, run_options
+from posedeploy.api.person_sources import PersonArgs, check_camera, open_box_source, open_joint_source
+from posedeploy.convert.export_options import ignore
+from posedeploy.errors import InputError
+from posedeploy.keypoint_descriptions import are_numbered
+from posedeploy.own_keypoints import GUIDE
+from posedeploy.predict import run
+from posedeploy.predict.camera import read_camera
+from posedeploy.predict.frames import MAX_FPS, Source
+from posedeploy.predict.joint_files.joint_formats import is_joints
+from posedeploy.predict.joint_files.joint_source import JointsFile, JointsOptions
+from posedeploy.predict.predict_options import MeshFormat, PredictOptions
+from posedeploy.predict.run import Prediction
+from posedeploy.predict.sources import open_source
+from posedeploy.types import ModelSpec, OnProgress, Precision, StrPath
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, kw_only=True)
+class PredictSettings:
+    """How to predict.
+
+    show: in a window, too; None is for a camera alone, where there is a display. draw: write pictures or a
+    video. track, smooth: ids and steady keypoints in videos. fx: focal length in px, for 3D. extrinsics: a
+    JSON file with R and t (cm), world to camera. persons: where the people are. mesh_format: of the file of
+    each person's mesh. fps: frames per second of images and of formats without times. joints: how a file of
+    2D joints is read. recursive: also read the folders in a folder of images.
+    """
+
+    show: bool | None = None
+    draw: bool = True
+    track: bool = True
+    smooth: bool = True
+    fx: float | None = None
+    extrinsics: Path | None = None
+    persons: PersonArgs = field(default_factory=PersonArgs)
+    mesh_format: MeshFormat = ".obj"
+    fps: float | None = None
+    joints: JointsOptions = field(default_factory=JointsOptions)
+    recursive: bool = False
+
+
+def write_poses(
+    model: ModelSource,
+    source: StrPath,
+    output: StrPath,
+    settings: PredictSettings | None = None,
+    *,
+    device: str = "cpu",
+    precision: Precision = "fp32",
+    threads: int | None = None,
+    runtime: str | None = None,
+    on_progress: OnProgress = ignore,
+    **model_args: Unpack[ModelKeywords],
+) -> Prediction:
+    """Find the people in a source and write pictures or a video, and ``poses.json``, into a folder.
+
+    Args:
+        model: an artifact, a checkpoint or the path of either.
+        source: an image, a folder, a video, a pattern such as ``frames/%06d.png``, a stream's URL, a camera
+            number, or a file of 2D joints.
+        model_args: as ``ModelKeywords`` documents them.
+
+    Raises:
+        InputError: the source or an argument cannot be used.
+        PoseDeployError: the model cannot be opened or run as asked, or the folder cannot be written.
+    """
+    settings = settings or PredictSettings()
+    name, output = str(source), Path(output)
+    if Path(name).is_dir() and Path(name).resolve() == output.resolve():
+        raise InputError(
+            f"`output={output}`: the images are read from there; name another folder for the pictures"
+        )
+    opened_model = single(model)
+    args = ModelArgs.of(model_args, draws_mesh=True)
+    camera = read_camera(settings.fx, settings.extrinsics)
+    with ExitStack() as opened:
+        frames = opened.enter_context(_source(name, output, settings))
+        options = run_options(device, precision, threads, "latency" if frames.total == 1 else "throughput")
+        on_progress(f"loading {path_of(opened_model)}", None)
+        runner, artifact = open_model(opened_model, options, args, runtime)
+        opened.enter_context(runner)
+        if camera_options := _camera_options(settings):
+            check_camera(camera_options, artifact.spec)
+        persons = settings.persons
+        people = open_joint_source(persons, artifact.spec, options, opened, frames)
+        finder = None if people else open_box_source(persons, artifact.spec, options, opened, frames)
+        _remark_numbers(artifact.spec)
+        asked = PredictOptions(
+            camera,
+            settings.draw,
+            settings.show,
+            settings.track,
+            settings.smooth,
+            finder,
+            people,
+            faces_of(args.mesh, artifact),
+            settings.mesh_format,
+            persons.threshold,
+        )
+        return run.predict(frames, runner, artifact, output, asked, _frames_done(frames, on_progress))
+
+
+def _frames_done(source: Source, on_progress: OnProgress) -> Callable[[int, int | None], None]:
+    doing = f"finding people in {source.name}"
+
+    def report(done: int, total: int | None) -> None:
+        on_progress(f"{doing}, frame {done}", done / total if total else None)
+
+    return report
+
+
+def _source(name: str, output: Path, settings: PredictSettings) -> Source:
+    fps, joints = settings.fps, settings.joints
+    if fps is not None and not 0 < fps <= MAX_FPS:
+        raise InputError(f"`fps={fps:g}`: frames per second are above 0 and at most {MAX_FPS:g}")
+    if is_joints(Path(name)) and not (settings.recursive and Path(name).is_dir()):
+        return JointsFile(Path(name), replace(joints, fps=fps))
+    flags = {
+        "`joints`": joints.joint_set,
+        "`sequence`": joints.is_sequence or None,
+        "`joints_key`": joints.key,
+        "`image_size`": joints.image_size,
+    }
+    useless = [flag for flag, value in flags.items() if value is not None]
+    if useless:
+        raise InputError(f"{' and '.join(useless)}: {name} is not a file of 2D joints; leave it out")
+    return open_source(name, fps, recursive=settings.recursive, without=output)
+
+
+def _remark_numbers(spec: ModelSpec) -> None:
+    if are_numbered(spec):
+        logger.info(
+            f"the {len(spec.keypoint_names)} keypoints of this {spec.family} have numbers for names; "
+            f"`contract=FILE.toml` names them and their limbs ({GUIDE})"
+        )
+
+
+def _camera_options(settings: PredictSettings) -> str:
+    options = {"`fx`": settings.fx, "`extrinsics`": settings.extrinsics}
+    return " and ".join(option for option, value in options.items() if value is not None)

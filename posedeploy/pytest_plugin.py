@@ -1,0 +1,81 @@
+"""The pytest plugin: ``pytest --posedeploy-artifacts out/*.xml`` adds one parity test for each artifact."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+if TYPE_CHECKING:
+    from pytest import ExceptionInfo
+
+OPTION = "--posedeploy-artifacts"
+KEYWORDS: dict[str, tuple[type, str]] = {
+    "images": (str, "An image, or a folder of images, to compare on as well."),
+    "checkpoint": (str, "Compare with this checkpoint, in place of the one in the manifest."),
+    "device": (str, "Run the artifacts on this device, such as cuda."),
+    "threads": (int, "CPU threads; one per physical core if not given."),
+    "rtol": (float, "Tolerance of each output, relative to its largest value."),
+}
+"""Keyword arguments of ``posedeploy.compare`` that have an option of their own."""
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Add the options."""
+    group = parser.getgroup("posedeploy", "parity of exported pose networks with PyTorch")
+    group.addoption(
+        OPTION, nargs="+", default=[], metavar="FILE", help="Artifacts to test; quoted patterns work too."
+    )
+    for name, (kind, meaning) in KEYWORDS.items():
+        group.addoption(f"--posedeploy-{name}", type=kind, metavar=name.upper(), help=meaning)
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(
+    session: pytest.Session, config: pytest.Config, items: list[pytest.Item]
+) -> None:
+    """Add a test for each artifact, before ``-k`` and ``-m`` select among all."""
+    for path in _paths(config.getoption(OPTION)):
+        items.append(ParityItem.from_parent(session, name=f"parity[{path}]", artifact=path))
+
+
+def _paths(named: list[str]) -> list[str]:
+    """Return the artifacts; a pattern in a file's name stands for all that match."""
+    paths: dict[str, None] = {}
+    for path in map(Path, named):
+        matches = [path] if path.exists() else sorted(path.parent.glob(path.name))
+        if not matches or not all(each.is_file() for each in matches):
+            reason = "a folder" if path.is_dir() else "no such file"
+            raise pytest.UsageError(
+                f"{OPTION} {path}: {reason}; name artifacts, and write the paths of tests before the option"
+            )
+        paths |= dict.fromkeys(map(str, matches))
+    return list(paths)
+
+
+class ParityItem(pytest.Item):
+    """The parity test of one artifact."""
+
+    def __init__(self, *, artifact: str, **kwargs: object) -> None:
+        super().__init__(**kwargs)  # type: ignore[arg-type]
+        self.artifact = artifact
+
+    def runtest(self) -> None:
+        """Compare the artifact with PyTorch."""
+        from posedeploy.testing import assert_parity
+
+        given = {name: self.config.getoption(f"--posedeploy-{name}") for name in KEYWORDS}
+        assert_parity(self.artifact, **{name: value for name, value in given.items() if value is not None})
+
+    def repr_failure(self, excinfo: ExceptionInfo[BaseException], style: object = None) -> str:
+        """Return the differences, or the error of the user, without a traceback."""
+        from posedeploy.errors import PoseDeployError
+
+        if excinfo.errisinstance((AssertionError, PoseDeployError)):
+            return str(excinfo.value)
+        return str(super().repr_failure(excinfo))
+
+    def reportinfo(self) -> tuple[Path, None, str]:
+        """Return the artifact and the name of its test."""
+        return Path(self.artifact), None, self.name

@@ -1,0 +1,45 @@
+"""Parity as an assertion, for the tests of a project that deploys its own networks."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from posedeploy.api.comparing import compare
+from posedeploy.api.model_args import ArtifactSource
+from posedeploy.benchmarks.parity import Parity
+from posedeploy.types import StrPath
+
+
+def assert_parity(artifact: ArtifactSource, images: StrPath | None = None, **options: Any) -> Parity:
+    """Assert that an artifact gives the same outputs and poses as PyTorch on its checkpoint.
+
+    Args:
+        images: an image, or a folder of images, to compare on as well as on noise and synthetic people.
+        options: the keyword arguments of ``posedeploy.compare``, such as ``device``, ``rtol`` or ``max_px``.
+
+    Returns:
+        The comparison, with every difference.
+
+    Raises:
+        AssertionError: a difference exceeds its tolerance; the message lists them all.
+        PoseDeployError: the artifact or its checkpoint cannot be opened or run.
+    """
+    (result,) = compare(artifact, images, **options).results
+    if not result.passed:
+        raise AssertionError(failure_text(result))
+    return result
+
+
+def failure_text(result: Parity) -> str:
+    """Return which artifact differs, what ran, what was allowed and every difference, one a line."""
+    info, tolerance = result.runtime_info, result.tolerance
+    lines = [
+        f"{result.label} differs from PyTorch in {result.reference_precision}",
+        f"  ran: {info.runtime} {info.version}, {info.device}, {info.precision}",
+        f"  tolerance: {tolerance.rtol:.0e} of an output's largest value, {tolerance.px:g} px, "
+        f"{tolerance.mm:g} mm",
+        *(f"  - {failure}" for failure in result.failures),
+        f"  details: posedeploy parity {Path(result.label)}",
+    ]
+    return "\n".join(lines)

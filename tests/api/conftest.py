@@ -1,0 +1,75 @@
+"""Small networks of every family, and one that is exported."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor, nn
+
+import posedeploy as pd
+from posedeploy.types import Array, Artifact, Model
+from tests.commands.conftest import done, elsewhere, invoke  # noqa: F401 - fixtures
+from tests.predict.conftest import HEIGHT, PEOPLE, WIDTH, spec_of, write_image
+from tests.support.lifting import small_gtrs, small_pose2mesh, write
+from tests.support.networks import write_crop_network
+from tests.support.synthetic_maps import Maps, crowd
+
+
+class CrowdMaps(nn.Module):
+    """Gives the maps of the same people for every image, which hang on it by a hair."""
+
+    def __init__(self, maps: Maps, names: tuple[str, ...]) -> None:
+        super().__init__()
+        self.maps = nn.ParameterList(torch.from_numpy(getattr(maps, name))[None] for name in names)
+
+    def forward(self, data: Tensor) -> tuple[Tensor, ...]:
+        hair = 1e-6 * nn.functional.avg_pool2d(data, 8).mean(1, keepdim=True)
+        return tuple(each + hair for each in self.maps)
+
+
+def crowd_model(family: str) -> Model:
+    """A network of several people that sees ``PEOPLE`` of them in every image."""
+    spec = spec_of(family, height=HEIGHT, width=WIDTH)
+    names = tuple(tensor.name for tensor in spec.outputs)
+    network = CrowdMaps(crowd(PEOPLE, HEIGHT // 8, WIDTH // 8), names).eval().requires_grad_(False)
+    return Model(network, spec, None, "0" * 64)
+
+
+@pytest.fixture(scope="session")
+def networks(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with the checkpoints of small networks, ``NAME.pth``, and ``faces.npy``."""
+    folder = tmp_path_factory.mktemp("own networks") / "día 1"
+    folder.mkdir()
+    for name in ("mobile", "hg", "hg2d"):
+        write_crop_network(name, folder / f"{name}.pth")
+    write(small_gtrs(), folder / "gtrs.pth")
+    write(small_pose2mesh(), folder / "pose2mesh.pth")
+    checkpoint = torch.load(folder / "hg.pth", weights_only=True)
+    weights = checkpoint["state_dict"]
+    first = next(name for name, weight in weights.items() if weight.shape[1:2] == (3,))
+    weights[first] = weights[first].flip(1)
+    torch.save(checkpoint, folder / "other.pth")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def artifact(networks: Path) -> Artifact:
+    """A network of one person as TorchScript; do not change the file."""
+    (made,) = pd.export(pd.load_checkpoint(networks / "hg.pth"), "torchscript", networks / "out")
+    return made
+
+
+@pytest.fixture(scope="session")
+def photo() -> Array:
+    """(256, 456, 3) of noise in blocks."""
+    blocks = np.random.default_rng(0).integers(0, 256, (HEIGHT // 8, WIDTH // 8, 3), np.uint8)
+    return blocks.repeat(8, axis=0).repeat(8, axis=1)
+
+
+@pytest.fixture
+def photo_file(photo: Array, tmp_path: Path) -> Path:
+    """The same as a file, its name not ASCII."""
+    return write_image(tmp_path / "día 1.png", photo)

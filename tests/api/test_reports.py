@@ -1,0 +1,100 @@
+"""What ``compare``, ``benchmark``, ``evaluate`` and ``export`` return, and that commands write the same."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+import posedeploy as pd
+from posedeploy.synthetic.coco_annotations import NAME, write_images
+from posedeploy.types import Artifact
+from tests.commands.conftest import Invoke
+from tests.test_docs import undocumented
+
+
+def test_an_artifact_that_is_the_same(artifact: Artifact, photo_file: Path, done: Invoke) -> None:
+    report = pd.compare(artifact, images=str(photo_file), threads=1)
+    assert report.passed and report.failures == () and not report.refused
+    assert undocumented(report.to_json()) == []
+    done("parity", artifact.path, "--images", photo_file, "--threads", 1, "--json", "p.json")
+    assert _shape(json.loads(report.to_json())) == _shape(json.loads(Path("p.json").read_text()))
+
+
+def test_one_that_is_not(artifact: Artifact, networks: Path, caplog: pytest.LogCaptureFixture) -> None:
+    report = pd.compare([artifact.path], checkpoint=networks / "other.pth", rtol=1e-4, threads=1)
+    assert not report.passed
+    assert report.failures[0].startswith(f"{artifact.path}: ")
+    assert not json.loads(report.to_json())["passed"]
+    assert "comparing with it all the same" in caplog.text
+
+
+def test_one_of_several_that_does_not_run_here_is_reported(
+    artifact: Artifact, networks: Path, tmp_path: Path
+) -> None:
+    model, options = pd.load_checkpoint(networks / "hg.pth"), pd.ExportOptions(precision="fp16")
+    (half,) = pd.export(model, "torchscript", tmp_path, "half", options)
+    report = pd.compare([artifact, half], precision="fp32", threads=1)
+    assert [result.label for result in report.results] == [str(artifact.path)]
+    assert "was exported in fp16" in report.refused[str(half.path)]
+    assert report.refused[str(half.path)] in report.failures and not report.passed
+
+
+def test_times(artifact: Artifact, done: Invoke) -> None:
+    report = pd.benchmark([artifact], runs=1, threads=1)
+    assert [result.label for result in report.results] == ["hg.pth (PyTorch)", "hg.torchscript"]
+    assert report.results[1].speed_up is not None
+    assert len(report.results[0].times_s) == 10
+    assert undocumented(report.to_json()) == []
+    done("bench", artifact.path, "--runs", 1, "--threads", 1, "--json", "b.json")
+    assert _shape(json.loads(report.to_json())) == _shape(json.loads(Path("b.json").read_text()))
+
+
+def test_a_loaded_model_is_timed_too(networks: Path) -> None:
+    report = pd.benchmark(pd.load_checkpoint(networks / "hg2d.pth"), runs=1, threads=1, batch=2)
+    assert [(result.label, result.batch) for result in report.results] == [("hg2d.pth", 2)]
+
+
+@pytest.mark.parametrize("call", [pd.compare, pd.benchmark])
+def test_no_model_at_all_is_refused(call: object) -> None:
+    assert callable(call)
+    with pytest.raises(pd.PoseDeployError, match="no model is given"):
+        call([])
+
+
+def test_a_checkpoint_is_not_compared_with_itself(networks: Path) -> None:
+    with pytest.raises(pd.PoseDeployError, match=r"hg\.pth: a checkpoint, which is what artifacts"):
+        pd.compare(pd.load_checkpoint(networks / "hg.pth"))  # type: ignore[arg-type]
+
+
+def test_unknown_keywords_are_refused(artifact: Artifact) -> None:
+    with pytest.raises(TypeError, match="famly"):
+        pd.compare(artifact, famly="gtrs")  # type: ignore[call-arg]
+
+
+@pytest.mark.parametrize("options", [{"rtol": -1}, {"max_px": float("nan")}, {"max_mm": -0.5}])
+def test_tolerances_are_at_least_0(artifact: Artifact, options: dict[str, float]) -> None:
+    with pytest.raises(pd.PoseDeployError, match="a tolerance is a number of at least 0"):
+        pd.compare(artifact, **options)  # type: ignore[arg-type]
+
+
+def test_a_score(tmp_path: Path, done: Invoke) -> None:
+    pytest.importorskip("pycocotools")
+    write_images(tmp_path, 2, seed=3)
+    report = pd.evaluate("sample", tmp_path / NAME, tmp_path, limit=1, threads=1)
+    assert report.ap == report.evaluation.slices[0].ap
+    assert report.ar is not None
+    assert undocumented(report.to_json()) == []
+    images = ("--annotations", tmp_path / NAME, "--images", tmp_path)
+    done("evaluate", *images, "--limit", 1, "--threads", 1, "--json", "e.json")
+    document = json.loads(Path("e.json").read_text())
+    assert _shape(json.loads(report.to_json())) == _shape(document)
+    assert document["slices"][0]["ap"] == report.ap
+
+
+def _shape(document: object) -> object:
+    """Return the keys of a document, without its values."""
+    if isinstance(document, dict):
+        return {key: _shape(value) for key, value in document.items()}
+    return [_shape(each) for each in document[:1]] if isinstance(document, list) else None
