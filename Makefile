@@ -8,7 +8,7 @@ RUNS := .venv/.runs
 INSTALLED := .venv/.installed
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 
-.PHONY: demo test test-all lint format bench fuzz clean
+.PHONY: demo test test-all lint format docs bench fuzz clean
 
 demo: $(RUNS)
 	@sh tools/demo.sh $(BIN)
@@ -31,6 +31,10 @@ format: $(INSTALLED)
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
+# The pages under docs/ as a static site in site/; a broken link is an error.
+docs: $(INSTALLED)
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
+
 bench: $(INSTALLED)
 	$(BIN)/python tools/bench_costs.py
 	$(BIN)/python tools/bench_decode.py
@@ -52,8 +56,8 @@ $(RUNS): pyproject.toml constraints.txt
 
 $(INSTALLED): $(RUNS)
 	@echo "== installing what the tests need (TFLite's and TensorRT's packages are large)"
-	$(PIP) --editable '.[all,dev,tensorrt-rtx,tflite]'
+	$(PIP) --editable '.[all,dev,docs,tensorrt-rtx,tflite]'
 	@touch $(INSTALLED)
 
 clean:
-	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache build dist *.egg-info
+	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache build dist site *.egg-info

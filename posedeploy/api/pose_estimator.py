@@ -192,7 +192,8 @@ def load(
         detector: the model that finds the people first, for a network of one person or on 2D joints.
         detector_spec: the TOML file that describes a third-party detector.
         camera: focal length and position, for a network with 3D positions in camera coordinates.
-        min_keypoints, min_score: leave out people with less.
+        min_keypoints: leave out people with fewer keypoints.
+        min_score: leave out people with a lower score.
         model_args: as ``ModelKeywords`` documents them.
 
     Raises:
