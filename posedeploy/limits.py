@@ -16,6 +16,9 @@ MAX_EMBEDDED_MANIFEST_BYTES = 1 << 20
 MAX_VOC_BYTES = 8 << 20
 """Of a Pascal VOC file, which describes one image."""
 MAX_OBJ_BYTES = 256 << 20
+MAX_JSON_CONTAINERS = 1 << 20
+"""Lists and objects in JSON, and one more for each ``JSON_BYTES_PER_CONTAINER`` bytes."""
+JSON_BYTES_PER_CONTAINER = 32
 MAX_JSON_BYTES = 512 << 20
 """Of boxes and of joints in JSON."""
 MAX_COCO_BYTES = 1 << 30
@@ -66,7 +69,7 @@ MAX_DIGITS = 2_500
 """Characters of a number that is written as text."""
 MAX_KEY_PARTS = 64
 """Strings in a tuple that is the key of a dictionary or the member of a set."""
-MAX_KEY_INTEGER = 1 << 20
+MAX_KEY_INTEGER = 1 << 12
 """Larger integers can be chosen so that a dictionary probes as many entries for each as it holds."""
 MAX_PATH_CHARACTERS = 1_024
 """Of the names from the top of a checkpoint to a tensor or container; names of weights have about 100."""

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -22,6 +21,7 @@ from posedeploy.errors import InputError, ManifestError
 from posedeploy.input_files import read_bytes
 from posedeploy.limits import MAX_MANIFEST_BYTES
 from posedeploy.printable import listed, printable
+from posedeploy.spec_checks import damage_of
 from posedeploy.text_files import convert, parse_json
 from posedeploy.types import Artifact, ModelSpec, Provenance
 
@@ -128,7 +128,7 @@ def parse(path: Path, encoded: bytes) -> Manifest:
         raise _damaged(path, str(error).removeprefix(printable(f"{path}: not {WHAT}: "))) from error
     except (msgspec.ValidationError, RecursionError) as error:
         raise _damaged(path, str(error)) from error
-    if damage := _damage(document.spec):
+    if damage := damage_of(document.spec):
         raise _damaged(path, damage)
     _check_names(path, document)
     return document
@@ -177,17 +177,3 @@ def _check_names(path: Path, document: Manifest) -> None:
             f"{path}: it names {listed(named) or 'no file'}, and an export to {target.name} writes "
             f"{', '.join(writes)}; export the artifact again"
         )
-
-
-def _damage(spec: ModelSpec) -> str:
-    """What in a spec would be divided by and cannot be; '' where there is nothing."""
-    contract = spec.contract
-    if contract is not None and (
-        0 in contract.std or min(contract.height, contract.width, contract.multiple) < 1
-    ):
-        return "a std or a length of 0"
-    for tensor in (*spec.inputs, *spec.outputs):
-        scale = tensor.quantization.scale if tensor.quantization else 1.0
-        if not (math.isfinite(scale) and scale > 0) or (tensor.stride is not None and tensor.stride < 1):
-            return f"the scale {scale:g} or the stride {tensor.stride} of {tensor.name}"
-    return ""

@@ -100,6 +100,41 @@ def test_a_contract_that_would_divide_by_zero_is_refused(artifact: Artifact, fie
         manifest.read(artifact.path)
 
 
+IMPOSSIBLE = [
+    ({"skeleton": [[0, 999]]}, r"the bone \[0, 999\] of \d+ keypoints"),
+    ({"skeleton": [[-1, 0]]}, r"the bone \[-1, 0\]"),
+    ({"heatmap_joints": [999]}, "the heatmap of keypoint 999"),
+    ({"cells": -1}, "-1 cells"),
+]
+IMPOSSIBLE_CONTRACTS = [
+    ({"height": 10**18}, "a length of 1000000000000000000, at most 65536 allowed"),
+    ({"multiple": 10**9}, "a length of 1000000000"),
+    ({"margin": 1e300}, r"the margin 1e\+300"),
+    ({"margin": 0.0}, "the margin 0"),
+]
+
+
+@pytest.mark.parametrize(("fields", "message"), IMPOSSIBLE)
+def test_a_spec_that_no_export_writes_is_refused(
+    artifact: Artifact, fields: dict[str, Any], message: str
+) -> None:
+    document = json.loads(manifest.path_of(artifact.path).read_text())
+    _edit(artifact, spec=document["spec"] | fields)
+    with pytest.raises(ManifestError, match=rf"damaged \({message}.*\); export the artifact"):
+        manifest.read(artifact.path)
+
+
+@pytest.mark.parametrize(("fields", "message"), IMPOSSIBLE_CONTRACTS)
+def test_a_contract_that_no_export_writes_is_refused(
+    artifact: Artifact, fields: dict[str, Any], message: str
+) -> None:
+    document = json.loads(manifest.path_of(artifact.path).read_text())
+    document["spec"]["contract"] |= fields
+    _edit(artifact, spec=document["spec"])
+    with pytest.raises(ManifestError, match=rf"damaged \({message}.*\); export the artifact"):
+        manifest.read(artifact.path)
+
+
 def test_a_manifest_that_does_not_say_where_it_came_from_is_refused(artifact: Artifact) -> None:
     path = manifest.path_of(artifact.path)
     document = json.loads(path.read_text())

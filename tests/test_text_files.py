@@ -206,3 +206,10 @@ def test_a_text_made_to_take_long_takes_no_longer_than_its_length(text: str, tmp
         read_json(_write(tmp_path / "a.json", text), "a test")
     with pytest.raises(InputError):
         read_toml(_write(tmp_path / "a.toml", text), "a test")
+
+
+@pytest.mark.parametrize("content", [b"[" + b"[]," * 2_000_000 + b"[]]", b"[" + b"{}," * 2_000_000 + b"{}]"])
+def test_small_lists_and_objects_are_limited(tmp_path: Path, content: bytes) -> None:
+    (tmp_path / "a.json").write_bytes(content)
+    with pytest.raises(InputError, match=r"a\.json: 2,000,002 lists and objects, and a test of"):
+        read_json(tmp_path / "a.json", "a test")

@@ -17,6 +17,9 @@ SALTED = (str, bytes)
 """Types whose hashes differ from one process to the next, so that nobody can make them collide."""
 DAMAGE = (LookupError, ValueError, TypeError, OverflowError)
 OBJECTS = "objects of a pickle"
+MISSING = object()
+"""In the place of a memo entry that was never made."""
+POINTER_BYTES = 8
 MEMO_BYTES, ENTRY_BYTES, STAND_IN_BYTES = 80, 100, 320
 """Of an entry of the memo, an entry of a dictionary or set, and a stand-in."""
 
@@ -49,7 +52,8 @@ class Machine:
         self.depth = depth
         self.stack: list[Any] = []
         self.marks: list[int] = []
-        self.memo: dict[int, Any] = {}
+        self.memo: list[Any] = []
+        self.memo_count = 0
         self.globals: dict[tuple[str, str], Global] = {}
 
     def take(self, count: int) -> bytes:
@@ -108,12 +112,16 @@ class Machine:
     def remember(self, index: int) -> None:
         """Put the top of the stack into the memo."""
         check("number of a memo entry", index, MAX_MEMO_INDEX)
-        self.meter.take(MEMO_BYTES, OBJECTS)
+        missing = index + 1 - len(self.memo)
+        self.meter.take(MEMO_BYTES + POINTER_BYTES * max(0, missing), OBJECTS)
+        if missing > 0:
+            self.memo += [MISSING] * missing
+        self.memo_count += self.memo[index] is MISSING
         self.memo[index] = self.stack[-1]
 
     def recall(self, index: int) -> None:
         """Push an entry of the memo."""
-        if index not in self.memo:
+        if index >= len(self.memo) or self.memo[index] is MISSING:
             raise PickleError(f"it refers to entry {index} of its memo, which it never made")
         self.stack.append(self.memo[index])
 

@@ -173,7 +173,7 @@ def _put(size: int) -> Handler:
 
 
 def _memoize(machine: Machine) -> None:
-    machine.remember(len(machine.memo))
+    machine.remember(machine.memo_count)
 
 
 def _name(machine: Machine) -> Global:

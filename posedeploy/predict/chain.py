@@ -185,6 +185,13 @@ def check_family(spec: ModelSpec) -> None:
             f"cannot decode poses from this network: its family {spec.family!r} is unknown; name its "
             f"`family` ({', '.join(FAMILIES)}), or describe its outputs with `contract=FILE`"
         )
+    takes_joints = poses_of(spec.family).CONTRACT is None
+    if takes_joints != (spec.joints is not None):
+        kinds = ("2D joints", "images") if takes_joints else ("images", "2D joints")
+        raise InputError(
+            f"cannot decode poses from this network: {spec.family} takes {kinds[0]}, and its manifest or "
+            f"contract describes a network on {kinds[1]}; name the right `family`"
+        )
     if reason := undescribed(spec):
         raise InputError(reason)
 

@@ -220,10 +220,20 @@ def test_nested_tuples_are_never_hashed(content: bytes) -> None:
     _bare(content)  # the hash would overflow the stack of the process
 
 
-@pytest.mark.parametrize("key", [(1 << 20) + 7, -(1 << 61), 0.5, 2.0**61])
+@pytest.mark.parametrize("key", [(1 << 12) + 7, -(1 << 61), 0.5, 2.0**61])
 def test_numbers_whose_hashes_can_be_chosen_are_no_keys(key: float) -> None:
     (held,) = _bare(pickle.dumps({key: None}, 2))
     assert isinstance(held, StandIn) and held.arguments == (key,)
+
+
+def test_memo_entries_may_be_sparse() -> None:
+    assert _bare(
+        b"\x80\x04K\x05r"
+        + struct.pack("<I", 4_000_000)
+        + b"0K\x06\x940j"
+        + struct.pack("<I", 4_000_000)
+        + b"h\x01\x86."
+    ) == (5, 6)
 
 
 def test_keys_with_equal_hashes_do_not_slow_the_reading() -> None:

@@ -1,0 +1,50 @@
+"""Values in a stored spec that no export writes and that would end preprocessing or decoding."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+
+from posedeploy.types import InputContract, ModelSpec
+
+MAX_LENGTH = 1 << 16
+"""px."""
+MAX_MARGIN = 100.0
+
+
+def damage_of(spec: ModelSpec) -> str:
+    """Return the first value that cannot be used; '' where there is none."""
+    return next(_damages(spec), "")
+
+
+def _damages(spec: ModelSpec) -> Iterator[str]:
+    if spec.contract is not None:
+        yield from _contract_damages(spec.contract)
+    for tensor in (*spec.inputs, *spec.outputs):
+        scale = tensor.quantization.scale if tensor.quantization else 1.0
+        if not (math.isfinite(scale) and scale > 0) or (tensor.stride is not None and tensor.stride < 1):
+            yield f"the scale {scale:g} or the stride {tensor.stride} of {tensor.name}"
+    yield from _keypoint_damages(spec, len(spec.keypoint_names))
+    if spec.cells is not None and not 1 <= spec.cells <= MAX_LENGTH:
+        yield f"{spec.cells} cells"
+
+
+def _keypoint_damages(spec: ModelSpec, count: int) -> Iterator[str]:
+    for first, second in spec.skeleton:
+        if not (0 <= first < count and 0 <= second < count):
+            yield f"the bone [{first}, {second}] of {count} keypoints"
+    for joint in spec.heatmap_joints:
+        if not 0 <= joint < count:
+            yield f"the heatmap of keypoint {joint} of {count}"
+
+
+def _contract_damages(contract: InputContract) -> Iterator[str]:
+    lengths = (contract.height, contract.width, contract.multiple)
+    if 0 in contract.std or min(lengths) < 1:
+        yield "a std or a length of 0"
+    if max(lengths) > MAX_LENGTH:
+        yield f"a length of {max(lengths)}, at most {MAX_LENGTH} allowed"
+    if not all(map(math.isfinite, (*contract.mean, *contract.std))):
+        yield "a mean or std that is not finite"
+    if not 0 < contract.margin <= MAX_MARGIN:
+        yield f"the margin {contract.margin:g}"
