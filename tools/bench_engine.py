@@ -17,7 +17,7 @@ import tensorrt_rtx
 
 from posedeploy.checkpoints.sample import open_sample
 from posedeploy.convert.export import export
-from posedeploy.convert.export_options import ignore
+from posedeploy.convert.export_options import ignore_progress
 from posedeploy.tensorrt.builder import build
 from posedeploy.tensorrt.libraries import error_logger
 from posedeploy.tensorrt.options import TensorRtOptions
@@ -30,7 +30,7 @@ def main(rounds: int) -> None:
         (artifact,) = export(open_sample(), ["tensorrt"], Path(folder), "sample")
         graph = artifact.path.with_name(artifact.details["onnx"])
         calls: dict[str, Callable[[], object]] = {
-            "ours": lambda: build(graph, TensorRtOptions("tensorrt-rtx"), {}, ignore),
+            "ours": lambda: build(graph, TensorRtOptions("tensorrt-rtx"), {}, ignore_progress),
             "bare": lambda: _bare(graph),
         }
         times = interleaved(calls, rounds)

@@ -42,7 +42,7 @@ WAYS = {
     "openvino": ("openvino", USUAL),
     "aoti": ("aoti", USUAL),
     "tflite, litert-torch": ("tflite", USUAL),
-    "tflite, onnx2tf": ("tflite", ExportOptions(tflite=TfliteOptions(via="onnx2tf"))),
+    "tflite, onnx2tf": ("tflite", ExportOptions(tflite=TfliteOptions(converter="onnx2tf"))),
     "tensorrt-rtx": ("tensorrt", ExportOptions(tensorrt=TensorRtOptions(library="tensorrt-rtx"))),
 }
 """Targets and what they are asked, by name."""

@@ -1,1 +1,1 @@
-"""AOTInductor packages (.pt2): loaded, and tried in a child process before this one loads them."""
+"""AOTInductor packages (.pt2): try them in a child process, then load them."""

@@ -1,4 +1,4 @@
-"""Whether this process may load a package: only one that passed its trial on this machine."""
+"""Check that a package passed a trial on this machine before this process loads it."""
 
 from __future__ import annotations
 
@@ -17,17 +17,18 @@ from posedeploy.types import Artifact
 def admit(
     artifact: Artifact, device: torch.device, time_limit_s: float = TIME_LIMIT_S, *, graphs: bool = True
 ) -> str:
-    """Refuse a package that would end this process; one that was not tried here yet is tried.
+    """Refuse a package that would crash this process. A package that was not tried on this machine yet is
+    tried.
 
     Args:
-        graphs: the package will be recorded as CUDA graphs, where it is for a GPU.
+        graphs: the package will be recorded as CUDA graphs, if it is for a GPU.
 
     Returns:
-        Whether it passed now or before; and why that could not be kept, where it could not.
+        Whether it passed now or before, and why the result could not be cached, if so.
 
     Raises:
-        ArtifactError: it crashes, hangs, torch cannot load or run it, or it changed meanwhile.
-        DeviceError: it cannot be tried, since the device or torch fails in a second process.
+        ArtifactError: it crashes or hangs, torch cannot load or run it, or it changed during the trial.
+        DeviceError: it cannot be tried, since the device or torch fails in a child process.
         ManifestError: its manifest does not record its build.
         OutputError: no temporary folder can be written.
     """
@@ -45,15 +46,13 @@ def admit(
         message = f"{artifact.path}: this AOTInductor package {explain(failure, artifact.path, build)}"
         raise (DeviceError if failure.kind == "environment" else ArtifactError)(message) from failure
     if hash_file(artifact.path) != (sha256, state):
-        raise ArtifactError(
-            f"{artifact.path}: it was changed or replaced while it was tried; run the command again"
-        )
-    problem = verdicts.keep_pass(sha256, device.type, graph)
-    return f"passed; it will be tried again, since {problem}" if problem else "passed"
+        raise ArtifactError(f"{artifact.path}: it changed during the trial; run the command again")
+    problem = verdicts.record_pass(sha256, device.type, graph)
+    return f"passed; the result could not be cached ({problem})" if problem else "passed"
 
 
 def torch_name(device: torch.device) -> str:
-    """A device with the number that it has in this process, for another process."""
+    """Return a device with its index in this process, for use in another process."""
     if device.type == "cuda" and device.index is None:
         return f"cuda:{torch.cuda.current_device()}"
     return str(device)

@@ -1,7 +1,7 @@
-"""Which libstdc++ torch has loaded, which one a compiler links, and which versions compiled code needs.
+"""The libstdc++ that torch has loaded, the one that a compiler links, and the versions that code needs.
 
-libstdc++ stays compatible in one direction: code runs with the library of the compiler that made it or with a
-newer one, and with an older one it may fail to load or crash.
+libstdc++ is only backward compatible: compiled code runs with the library of its compiler or a newer one.
+With an older one it may fail to load or crash.
 """
 
 from __future__ import annotations
@@ -36,19 +36,19 @@ class CppLibrary:
         return f"{self.path} ({format_versions(self.versions)})"
 
     def provides(self, versions: Versions) -> bool:
-        """Whether it has symbols as new as these."""
+        """Return whether it has symbols as new as these."""
         return all(self.versions.get(kind, ()) >= version for kind, version in versions.items())
 
 
 def format_versions(versions: Versions) -> str:
-    """Versions as ``objdump`` shows them: ``GLIBCXX_3.4.30, CXXABI_1.3.13``."""
+    """Return versions as ``objdump`` prints them: ``GLIBCXX_3.4.30, CXXABI_1.3.13``."""
     names = (f"{kind}_{'.'.join(map(str, version))}" for kind, version in versions.items())
     return ", ".join(names) or "no libstdc++ symbols"
 
 
 def find_loaded_path() -> Path | None:
-    """The file of the libstdc++ that this process has loaded, with torch; None where that cannot be known
-    (another system than Linux, or no libstdc++)."""
+    """Return the file of the libstdc++ that this process has loaded, with torch; None if it is unknown (other
+    systems than Linux, or no libstdc++)."""
     if not MAPS.is_file():
         return None
     lines = MAPS.read_text(encoding="utf-8", errors="surrogateescape").splitlines()
@@ -57,7 +57,7 @@ def find_loaded_path() -> Path | None:
 
 
 def read_library(path: Path) -> CppLibrary:
-    """A libstdc++ with the versions that it defines.
+    """Return a libstdc++ with the versions that it defines.
 
     Raises:
         OSError: it cannot be read.
@@ -66,8 +66,8 @@ def read_library(path: Path) -> CppLibrary:
 
 
 def read_versions(content: bytes) -> Versions:
-    """The newest version of each kind that stands in a compiled file: what a libstdc++ defines, and what
-    other code needs of one."""
+    """Return the newest symbol version of each kind in a compiled file: those that a libstdc++ defines, or
+    that other code needs."""
     newest: Versions = {}
     for kind, version in _SYMBOL_VERSION.findall(content):
         numbers = tuple(int(part) for part in version.split(b"."))
@@ -76,7 +76,8 @@ def read_versions(content: bytes) -> Versions:
 
 
 def read_package_versions(package: Path) -> Versions:
-    """The versions that the code in a package needs; empty where the package is damaged or has none."""
+    """Return the versions that the code in a package needs; empty if the package is damaged or has no
+    code."""
     newest: Versions = {}
     try:
         with zip_errors(), zipfile.ZipFile(package) as archive:

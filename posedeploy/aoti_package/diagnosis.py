@@ -1,4 +1,4 @@
-"""What to report of a package that did not pass its trial: what was in use, and what helps."""
+"""Explain a failed trial of a package: the libraries in use, and how to fix it."""
 
 from __future__ import annotations
 
@@ -23,13 +23,13 @@ REMEDIES = {
     "SIGILL": "the compiler used an instruction that this processor lacks; export it again on this machine",
     "SIGKILL": OUT_OF_MEMORY,
 }
-"""What helps, by the signal that ended the child, whatever the C++ library is."""
+"""How to fix it, by the signal that ended the child process, whatever the C++ library is."""
 
 
 @dataclass(frozen=True)
 class _Libraries:
-    """The libstdc++ that torch has loaded, the versions of the one that the compiler linked (and its file,
-    where that is on this machine), and the versions that the package needs."""
+    """The libstdc++ that torch has loaded, the versions (and the file, if on this machine) of the one that
+    the compiler linked, and the versions that the package needs."""
 
     loaded: CppLibrary | None
     linked: Versions
@@ -37,8 +37,8 @@ class _Libraries:
     needed: Versions
 
     @property
-    def differ(self) -> bool:
-        """Whether the library that torch has loaded is not the compiler's, or lacks what is needed."""
+    def do_differ(self) -> bool:
+        """Whether the loaded library is not the compiler's, or lacks symbols that the package needs."""
         if self.loaded is None:
             return False
         return (
@@ -56,10 +56,10 @@ class _Libraries:
 
 
 def explain(failure: TrialFailedError, package: Path, build: Build, linked_path: Path | None = None) -> str:
-    """Why a package did not pass and what helps, as the rest of a sentence that begins with its name.
+    """Return why a package failed and how to fix it, as the rest of a sentence that begins with its name.
 
     Args:
-        linked_path: the libstdc++ that the compiler linked, where that is on this machine.
+        linked_path: the libstdc++ that the compiler linked, if it is on this machine.
     """
     if failure.kind == "environment":
         return failure.what
@@ -74,12 +74,12 @@ def _remedy(failure: TrialFailedError, libraries: _Libraries) -> str:
     known = REMEDIES.get(signal_name(failure.signal))
     if known:
         return known
-    if not libraries.differ:
-        right = "the C++ library is the right one, so " if libraries.loaded else ""
-        return f"{right}export it again with {VARIABLE} set to another compiler, or choose another target"
+    if not libraries.do_differ:
+        prefix = "the C++ library is the right one, so " if libraries.loaded else ""
+        return f"{prefix}export it again with {VARIABLE} set to another compiler, or choose another target"
     fitting = [compiler.command for compiler in list_compilers() if compiler.fits(libraries.loaded)]
-    such = f", such as {fitting[0]}" if fitting else ""
+    example = f", such as {fitting[0]}" if fitting else ""
     return (
         f"export it again with {VARIABLE} set to a compiler whose C++ library is the one that torch "
-        f"loads{such}"
+        f"loads{example}"
     )

@@ -1,6 +1,6 @@
-"""Try a package in a child process: whether it can be loaded, run and unloaded, and what it computes.
+"""Try a package in a child process: load it, run it and unload it, and return its outputs.
 
-Its code runs inside the process that loads it, so that a fault of it would end that process.
+Its code runs in the process that loads it, so that a crash would end that process.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ TIME_LIMIT_S = 120.0
 Stage: TypeAlias = Literal["start", "device", "load", "run", "record", "unload", "exit"]
 Kind: TypeAlias = Literal["crash", "time limit", "refusal", "environment"]
 
-DOING: dict[Stage, str] = {
+STAGE_CLAUSES: dict[Stage, str] = {
     "start": "torch is imported",
     "device": "the device is opened",
     "load": "it is loaded",
@@ -31,8 +31,8 @@ DOING: dict[Stage, str] = {
     "unload": "it is unloaded",
     "exit": "the process that ran it ends",
 }
-BEFORE: tuple[Stage, ...] = ("start", "device")
-"""The stages before the package is touched."""
+STAGES_BEFORE_LOADING: tuple[Stage, ...] = ("start", "device")
+"""The stages that do not use the package."""
 
 VERBS: dict[Kind, str] = {
     "crash": "crashes",
@@ -41,16 +41,16 @@ VERBS: dict[Kind, str] = {
     "environment": "cannot be checked: the child process that tries it fails",
 }
 
-OF_THE_MACHINE = ("OutOfMemoryError", "MemoryError", "OSError")
-"""Errors that are not the package's doing, wherever they are raised."""
+MACHINE_ERRORS = ("OutOfMemoryError", "MemoryError", "OSError")
+"""Exceptions that the package does not cause, at any stage."""
 
 
 class TrialFailedError(Exception):
-    """A package did not pass.
+    """A package failed its trial.
 
-    kind: ``crash`` (a signal, or another sudden end), ``time limit``, ``refusal`` (torch raised an error at
-    it), or ``environment`` (what failed is not the package's doing). stage: what was under way. signal: the
-    number of the signal that ended the child. detail: torch's error, or the last line that was printed.
+    kind: ``crash`` (a signal, or another sudden end), ``time limit``, ``refusal`` (torch raised an
+        exception), or ``environment`` (the package is not the cause). stage: where it failed. signal: the
+        number of the signal that ended the child. detail: torch's error, or the last line that was printed.
     """
 
     def __init__(self, kind: Kind, stage: Stage, detail: str, signal_number: int = 0) -> None:
@@ -62,9 +62,9 @@ class TrialFailedError(Exception):
 
     @property
     def what(self) -> str:
-        """What happened, as the rest of a sentence: ``crashes when it is run (SIGSEGV)``."""
-        why = "; ".join(part for part in (signal_name(self.signal), self.detail) if part)
-        return f"{VERBS[self.kind]} when {DOING[self.stage]} ({why})"
+        """The failure as the rest of a sentence: ``crashes when it is run (SIGSEGV)``."""
+        reason = "; ".join(part for part in (signal_name(self.signal), self.detail) if part)
+        return f"{VERBS[self.kind]} when {STAGE_CLAUSES[self.stage]} ({reason})"
 
 
 def try_package(
@@ -77,19 +77,19 @@ def try_package(
 ) -> list[list[Array]]:
     """Load a package in a child process, and run it once on each set of inputs.
 
-    The child first imports what this process has imported of packages with native code, in the same order,
-    since the libraries that are loaded first serve the package too.
+    The child first imports the same packages with native code as this process, in the same order, since the
+    package uses the libraries that are loaded first.
 
     Args:
-        device: as torch has it: ``cpu``, ``cuda`` or ``cuda:1``.
+        device: in torch's notation: ``cpu``, ``cuda`` or ``cuda:1``.
         inputs: for each run, the arrays in the order of the network's inputs.
-        graph: also record it as a CUDA graph and replay that.
+        graph: also record it as a CUDA graph and replay the graph.
 
     Returns:
         The outputs of each run, in the network's order.
 
     Raises:
-        TrialFailedError: it crashes, fails or is not done in time, or the child cannot do its work.
+        TrialFailedError: it crashes, fails or exceeds the time limit, or the child process cannot run.
         OutputError: the temporary folder cannot be written.
     """
     with work_folder(f"the check of {package.name}") as work:
@@ -114,13 +114,13 @@ def try_package(
 
 
 def native_imports() -> list[str]:
-    """The packages with native code that this process has imported, the first first."""
+    """Return the packages with native code that this process has imported, in order."""
     known = {"numpy", "cv2", *plugins.EXTRAS_OF_PACKAGE}
     return [name for name in sys.modules if name in known]
 
 
 def _kind(failure: ChildFailedError, stage: Stage) -> Kind:
-    if stage in BEFORE or failure.error_type in OF_THE_MACHINE:
+    if stage in STAGES_BEFORE_LOADING or failure.error_type in MACHINE_ERRORS:
         return "environment"
     kinds: dict[str, Kind] = {"crash": "crash", "time limit": "time limit", "error": "refusal"}
     return kinds[failure.kind]

@@ -1,4 +1,4 @@
-"""What the child process does: load a package, run it on each set of inputs, unload it."""
+"""The task of the trial's child process: load a package, run it on each set of inputs, unload it."""
 
 from __future__ import annotations
 
@@ -16,15 +16,15 @@ from posedeploy.isolation.arrays import read_arrays, write_arrays
 
 
 def run(request: Mapping[str, Any], enter: Callable[[str], None]) -> None:
-    """Run the package ``request["package"]`` on ``request["device"]``, in the current folder, and, where
-    ``request["graph"]`` holds, as a CUDA graph.
+    """Run the package ``request["package"]`` on ``request["device"]``, in the current folder; if
+    ``request["graph"]`` is true, as a CUDA graph too.
 
     Args:
-        enter: is called with the name of each stage, before it.
+        enter: called with the name of each stage before it starts.
     """
     enter("device")
     device = torch.device(request["device"])
-    # As the reference does: float32 is float32.
+    # FP32 without TF32, as in the reference run.
     torch.backends.cudnn.allow_tf32 = torch.backends.cuda.matmul.allow_tf32 = False
     torch.zeros(1, device=device)
     enter("load")
@@ -49,8 +49,8 @@ def _inputs(number: int) -> list[torch.Tensor]:
 
 
 def _replay(program: Program, inputs: list[torch.Tensor], device: torch.device) -> None:
-    """Record the package and replay it, as its runner does. An error is the runner's to report: it then runs
-    the package call by call. Only a crash matters here."""
-    forms = tuple((tuple(tensor.shape), tensor.dtype) for tensor in inputs)
+    """Record the package as a CUDA graph and replay it, as its runner does. Only a crash matters: the runner
+    itself handles exceptions by running the package without a graph."""
+    signature = tuple((tuple(tensor.shape), tensor.dtype) for tensor in inputs)
     with suppress(RuntimeError):
-        GraphedCall(program, forms, device)(inputs)
+        GraphedCall(program, signature, device)(inputs)

@@ -1,6 +1,6 @@
-"""Which packages passed their trial on this machine, in the user's cache, so that each is tried only once.
+"""Cache which packages passed their trial on this machine, so that each is tried only once.
 
-Only a pass is kept: what failed is tried again, since the reason may be gone.
+Only passes are cached: a failed package is tried again, since the cause may be fixed.
 """
 
 from __future__ import annotations
@@ -19,37 +19,37 @@ from posedeploy.errors import OutputError
 from posedeploy.user_folders import cache_home
 
 VARIABLE = "POSEDEPLOY_CACHE"
-"""The environment variable that names another folder for what can be made again."""
+"""The environment variable that names another cache folder."""
 
 VERSION = 2
-"""Of the trial: another one makes older verdicts void."""
+"""Version of the trial. Increase it to invalidate cached passes."""
 
 
 def cache_folder() -> Path | None:
-    """The folder of posedeploy in the user's cache; None for a user without a home."""
-    named = os.environ.get(VARIABLE)
+    """Return posedeploy's folder in the user's cache; None for a user without a home folder."""
+    value = os.environ.get(VARIABLE)
     try:
-        return Path(named).expanduser().absolute() if named else cache_home() / "posedeploy"
+        return Path(value).expanduser().absolute() if value else cache_home() / "posedeploy"
     except RuntimeError:
         return None
 
 
 def has_passed(sha256: str, device: str, graph: bool) -> bool:
-    """Whether the package of this hash passed here, for ``CPU`` or ``cuda``, in a process that had imported
-    the same packages; with ``graph``, as a CUDA graph."""
+    """Return whether the package passed on this machine, for ``cpu`` or ``cuda``, in a process that had
+    imported the same packages; with ``graph``, as a CUDA graph too."""
     path = _path(sha256, device, graph)
     return path is not None and path.is_file()
 
 
-def keep_pass(sha256: str, device: str, graph: bool) -> str:
-    """Keep that the package of this hash passed here.
+def record_pass(sha256: str, device: str, graph: bool) -> str:
+    """Record that the package passed on this machine.
 
     Returns:
-        Why that could not be kept; empty where it could.
+        Why it could not be recorded; empty if it was.
     """
     path = _path(sha256, device, graph)
     if path is None:
-        return f"the user has no home folder; name a folder in {VARIABLE}"
+        return f"the user has no home folder; set {VARIABLE} to a folder"
     try:
         files.write_text(path, "")
     except OutputError as error:
@@ -63,7 +63,7 @@ def _path(sha256: str, device: str, graph: bool) -> Path | None:
 
 
 def _key(sha256: str, device: str, graph: bool) -> str:
-    """A hash of all that decides whether the package runs."""
+    """Return a hash of everything that the result of a trial depends on."""
     library = find_loaded_path()
     state = library.stat() if library is not None else None
     facts = (

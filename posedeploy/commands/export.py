@@ -24,7 +24,7 @@ from posedeploy.convert.export_options import (
     IoLayout,
     OnnxOptions,
     Outputs,
-    Route,
+    TfliteConverter,
     TfliteOptions,
 )
 from posedeploy.environments.specs import ENVIRONMENTS
@@ -34,7 +34,7 @@ from posedeploy.types import Artifact, Model
 
 OUTPUTS: dict[str, Outputs] = {name: name for name in get_args(Outputs)}
 PRECISIONS: dict[str, ExportPrecision] = {name: name for name in get_args(ExportPrecision)}
-ROUTES: dict[str, Route] = {name: name for name in get_args(Route)}
+CONVERTERS: dict[str, TfliteConverter] = {name: name for name in get_args(TfliteConverter)}
 LAYOUTS: dict[str, IoLayout] = {name: name for name in get_args(IoLayout)}
 
 
@@ -88,7 +88,7 @@ def check_flags(targets: list[str], target: str, flags: Mapping[str, object]) ->
             raise InputError(f"{flag} {value}: it is for --to {target}, which is not asked for; leave it out")
 
 
-def tflite_options(via: str | None, layout: str | None) -> TfliteOptions:
+def tflite_options(converter: str | None, layout: str | None) -> TfliteOptions:
     """What the command asks of TFLite alone; None where a flag was not given.
 
     Raises:
@@ -96,12 +96,12 @@ def tflite_options(via: str | None, layout: str | None) -> TfliteOptions:
     """
     usual = TfliteOptions()
     return TfliteOptions(
-        usual.via if via is None else chosen("--converter", via, ROUTES),
+        usual.converter if converter is None else chosen("--converter", converter, CONVERTERS),
         usual.layout if layout is None else chosen("--layout", layout, LAYOUTS),
     )
 
 
-def environment_options(via: str | None, time_limit_s: float | None) -> EnvironmentOptions:
+def environment_options(converter: str | None, time_limit_s: float | None) -> EnvironmentOptions:
     """Return the options of a converter that runs in an isolated environment; None: not passed.
 
     Raises:
@@ -109,7 +109,7 @@ def environment_options(via: str | None, time_limit_s: float | None) -> Environm
     """
     if time_limit_s is None:
         return EnvironmentOptions()
-    if via not in ENVIRONMENTS:
+    if converter not in ENVIRONMENTS:
         routes = " or ".join(f"--converter {name}" for name in ENVIRONMENTS)
         raise InputError(f"--time-limit {time_limit_s:g}: it is for {routes}; leave it out")
     if not 0 < time_limit_s < float("inf"):

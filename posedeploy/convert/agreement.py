@@ -1,4 +1,4 @@
-"""Whether a network just converted gives what PyTorch gives, at another size too where axes are free."""
+"""Compare the outputs of a converted network with PyTorch's, at a second size too if axes are free."""
 
 from __future__ import annotations
 
@@ -7,28 +7,28 @@ from collections.abc import Iterator
 import numpy as np
 import torch
 
-from posedeploy.convert.prepare import Prepared, does_not_run, drawn
+from posedeploy.convert.prepare import Prepared, network_does_not_run, random_inputs
 from posedeploy.errors import ExportError
 from posedeploy.types import Array
 
-SAME = 1e-3
-"""How far, of an output's largest value, the file may be from PyTorch: whether it is the same network at all,
-since the converter folds some wrongly. Parity is another's matter."""
+MAX_RELATIVE_DIFFERENCE = 1e-3
+"""Tolerance, as a fraction of an output's largest value. It only detects wrong conversions, since converters
+fold some layers wrongly; ``parity`` measures accuracy."""
 
 SEED = 1
-"""Of the inputs; onnx2tf's outputs are told apart by others."""
+"""Of the inputs. The inputs by which onnx2tf's outputs are identified have another."""
 TINY = float(np.finfo(np.float32).tiny)
 
 
-def sizes(prepared: Prepared) -> Iterator[tuple[list[Array], bool]]:
-    """Inputs for each run, and whether their free axes are of another length than in the example."""
-    yield drawn(prepared, (tuple(value.shape) for value in prepared.example), SEED), False
+def generate_runs(prepared: Prepared) -> Iterator[tuple[list[Array], bool]]:
+    """Yield the inputs of each run, and whether their free axes are longer than in the example."""
+    yield random_inputs(prepared, (tuple(value.shape) for value in prepared.example), SEED), False
     if prepared.axes:
-        yield drawn(prepared, _longer(prepared), SEED), True
+        yield random_inputs(prepared, _longer_shapes(prepared), SEED), True
 
 
-def _longer(prepared: Prepared) -> Iterator[tuple[int, ...]]:
-    """The shapes of the inputs with every free axis longer than in the example."""
+def _longer_shapes(prepared: Prepared) -> Iterator[tuple[int, ...]]:
+    """Yield the shapes of the inputs with every free axis longer than in the example."""
     contract = prepared.spec.contract
     step = contract.multiple if contract is not None else 8
     for value, axes in zip(prepared.example, prepared.axes, strict=True):
@@ -38,41 +38,42 @@ def _longer(prepared: Prepared) -> Iterator[tuple[int, ...]]:
         )
 
 
-def fault(found: list[Array], prepared: Prepared, inputs: list[Array], tolerance: float = SAME) -> str:
-    """What is wrong with the outputs for these inputs, in words; empty where nothing is.
+def find_mismatch(
+    outputs: list[Array], prepared: Prepared, inputs: list[Array], tolerance: float = MAX_RELATIVE_DIFFERENCE
+) -> str:
+    """Return how the outputs for these inputs differ from PyTorch's; empty if they agree.
 
     Raises:
-        ExportError: they differ where PyTorch gives no numbers.
+        ExportError: they differ, and PyTorch's own outputs are NaN or infinite.
     """
-    wanted = _wanted(prepared, inputs)
-    if len(found) != len(wanted):
-        return f"gives {len(found)} outputs where PyTorch gives {len(wanted)}"
-    for tensor, output, right in zip(prepared.spec.outputs, found, wanted, strict=True):
-        if output.dtype != right.dtype:
-            return f"gives {tensor.name} in {output.dtype} where PyTorch gives it in {right.dtype}"
-        if output.shape != right.shape:
-            shapes = ("x".join(map(str, array.shape)) for array in (output, right))
-            return "gives {} of {} where PyTorch gives it of {}".format(tensor.name, *shapes)
-        largest = np.abs(right[np.isfinite(right)]).max(initial=0)
-        if not np.allclose(output, right, rtol=0, atol=tolerance * largest, equal_nan=True):
-            if not np.isfinite(right).all():
+    expected = _run_pytorch(prepared, inputs)
+    if len(outputs) != len(expected):
+        return f"has {len(outputs)} outputs; PyTorch has {len(expected)}"
+    for tensor, output, reference in zip(prepared.spec.outputs, outputs, expected, strict=True):
+        if output.dtype != reference.dtype:
+            return f"has {output.dtype} values in {tensor.name}; PyTorch has {reference.dtype}"
+        if output.shape != reference.shape:
+            shapes = ("x".join(map(str, array.shape)) for array in (output, reference))
+            return "has {} of shape {}; PyTorch has {}".format(tensor.name, *shapes)
+        largest = np.abs(reference[np.isfinite(reference)]).max(initial=0)
+        if not np.allclose(output, reference, rtol=0, atol=tolerance * largest, equal_nan=True):
+            if not np.isfinite(reference).all():
                 raise ExportError(
-                    f"PyTorch itself gives NaN or infinity for {tensor.name} on random inputs, and the "
-                    "converted network something else, so nothing tells whether it is right; keep the "
-                    "outputs finite"
+                    f"the conversion cannot be checked: PyTorch computes NaN or infinity for {tensor.name} "
+                    "on random inputs, and the converted network other values; keep the outputs finite"
                 )
-            off = np.abs(output.astype(np.float64) - right).max() / max(largest, TINY)
+            difference = np.abs(output.astype(np.float64) - reference).max() / max(largest, TINY)
             return (
-                f"gives something else than PyTorch for {tensor.name} ({off:.1e} of its largest value off, "
-                f"and {tolerance:.0e} is allowed)"
+                f"differs from PyTorch in {tensor.name} by {difference:.1e} of its largest value (tolerance "
+                f"{tolerance:.0e})"
             )
     return ""
 
 
-def _wanted(prepared: Prepared, inputs: list[Array]) -> list[Array]:
+def _run_pytorch(prepared: Prepared, inputs: list[Array]) -> list[Array]:
     try:
         with torch.inference_mode():
             tensors = (torch.from_numpy(value.copy()) for value in inputs)  # a network may change its input
             return [output.numpy() for output in prepared.module(*tensors)]
     except RuntimeError as error:
-        raise does_not_run(("x".join(map(str, value.shape)) for value in inputs), error) from error
+        raise network_does_not_run(("x".join(map(str, value.shape)) for value in inputs), error) from error

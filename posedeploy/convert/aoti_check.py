@@ -1,4 +1,4 @@
-"""Whether an AOTInductor package just compiled can be loaded and run, and gives what PyTorch gives."""
+"""Run a newly compiled AOTInductor package in a child process, and compare it with PyTorch."""
 
 from __future__ import annotations
 
@@ -12,16 +12,16 @@ from posedeploy.aoti_package.build import Build
 from posedeploy.aoti_package.compilers import Compiler
 from posedeploy.aoti_package.diagnosis import explain
 from posedeploy.aoti_package.trial import TIME_LIMIT_S, TrialFailedError, try_package
-from posedeploy.aoti_package.verdicts import keep_pass
-from posedeploy.convert.agreement import fault, sizes
+from posedeploy.aoti_package.verdicts import record_pass
+from posedeploy.convert.agreement import find_mismatch, generate_runs
 from posedeploy.convert.prepare import Prepared
 from posedeploy.errors import ExportError
 
 TOLERANCES = {"cpu": 1e-3, "cuda": 1e-2}
-"""How far, of an output's largest value, a package for this device may be from PyTorch on the CPU: whether it
-is the same network at all. Parity measures the rest."""
+"""Tolerance by device, as a fraction of an output's largest value, to PyTorch on the CPU. It only detects
+wrong compilation; ``parity`` measures accuracy."""
 REDUCED_TOLERANCES = {"fp16": 0.1, "bf16": 0.3}
-"""The same of a package in a reduced precision, on random inputs, on which rounding errors grow the most."""
+"""Tolerance by reduced precision, on random inputs, where rounding errors grow the most."""
 
 
 def check_package(
@@ -31,22 +31,22 @@ def check_package(
     compiler: Compiler | None,
     time_limit_s: float = TIME_LIMIT_S,
 ) -> Build:
-    """Run a package in a child process, and where axes are free at a second size, against PyTorch.
+    """Run a package in a child process, at a second size too if axes are free, and compare it with PyTorch.
 
-    A pass is kept, so that this machine does not try the package again when it opens it. Where it cannot be
-    kept, the export succeeds without a message, and opening the package tries it again and reports why.
+    A pass is cached, so that this machine does not try the package again when it opens it. If it cannot be
+    cached, the export still succeeds; opening the package tries it again and reports why.
 
     Args:
-        device: ``cpu`` or ``cuda``. compiler: what compiled it; None where torch chose one.
+        device: ``cpu`` or ``cuda``. compiler: the one that compiled it; None if torch chose one.
 
     Returns:
-        How it was built, for the manifest.
+        The build information for the manifest.
 
     Raises:
-        ExportError: it crashes, hangs or fails there, or computes something else.
+        ExportError: it crashes, hangs or fails, or its outputs differ.
         OutputError: no temporary folder can be written.
     """
-    runs = [inputs for inputs, _ in sizes(prepared)]
+    runs = [inputs for inputs, _ in generate_runs(prepared)]
     shapes = tuple(tuple(array.shape) for array in runs[0])
     library = compiler.library if compiler is not None else None
     build = Build(shapes, str(compiler or ""), library.versions if library else {})
@@ -54,15 +54,15 @@ def check_package(
         name, graph = torch_name(torch.device(device)), device == "cuda"
         results = try_package(path, name, runs, time_limit_s, graph=graph)
     except TrialFailedError as failure:
-        why = explain(failure, path, build, library.path if library else None)
-        raise ExportError(f"the package that AOTInductor compiled {why}") from failure
+        cause = explain(failure, path, build, library.path if library else None)
+        raise ExportError(f"the package that AOTInductor compiled {cause}") from failure
     for inputs, outputs in zip(runs, results, strict=True):
         tolerance = REDUCED_TOLERANCES.get(prepared.options.precision, TOLERANCES[device])
-        wrong = fault(outputs, prepared, inputs, tolerance)
-        if wrong:
+        mismatch = find_mismatch(outputs, prepared, inputs, tolerance)
+        if mismatch:
             raise ExportError(
-                f"the package that AOTInductor compiled {wrong}, so it compiled an operator wrongly; choose "
-                "another target"
+                f"the package that AOTInductor compiled {mismatch}, so an operator was compiled wrongly; "
+                "choose another target"
             )
-    keep_pass(files.sha256(path), device, graph)
+    record_pass(files.sha256(path), device, graph)
     return build

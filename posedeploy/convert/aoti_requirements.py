@@ -1,4 +1,4 @@
-"""What a machine must have for AOTInductor to compile on it, checked before torch exports anything."""
+"""Check what AOTInductor needs to compile on this machine, before the export starts."""
 
 from __future__ import annotations
 
@@ -16,53 +16,58 @@ from posedeploy.errors import DeviceError, ExportError, MissingPackageError
 
 
 def check_device(device: str) -> None:
+    """Raise DeviceError if AOTInductor cannot compile for the device on this machine."""
     if device not in ("cpu", "cuda"):
         raise DeviceError(f"`device={device}`: AOTInductor compiles for cpu or cuda")
     if device == "cuda" and not torch.cuda.is_available():
         raise DeviceError(
-            "`device=cuda`: AOTInductor compiles on the GPU that the package is for, and torch finds none; "
-            "export there, or for `device=cpu`"
+            "`device=cuda`: AOTInductor compiles on the GPU that runs the package, and torch finds none; "
+            "export on a machine with a GPU, or use `device=cpu`"
         )
 
 
 def check_toolkit(home: str | None) -> None:
-    """Code for a GPU is compiled with CUDA's own headers, which no build of torch brings.
+    """Raise MissingPackageError without a CUDA toolkit, whose headers are not part of torch.
 
     Args:
-        home: where torch finds the toolkit.
+        home: the folder of the toolkit that torch found.
     """
     if home is None:
         raise MissingPackageError(
-            "`device=cuda`: AOTInductor needs the CUDA toolkit and found none; install that of CUDA "
-            f"{torch.version.cuda}, or name its folder in the environment variable CUDA_HOME"
+            "`device=cuda`: AOTInductor needs the CUDA toolkit and found none; install the one of CUDA "
+            f"{torch.version.cuda}, or set the environment variable CUDA_HOME to its folder"
         )
 
 
 def check_paths() -> None:
-    """Refuse folders with spaces, at which torch splits the command lines of the C++ compiler.
+    """Check that folders have no spaces, at which torch splits the command line of the C++ compiler.
 
     Raises:
-        ExportError: there is one.
-        OSError: the folder of torch's cache cannot be made.
+        ExportError: a folder has a space in its path.
+        OSError: the folder of torch's cache cannot be created.
     """
-    another = "name another in the environment variable"
+    another = "set another in the environment variable"
     for what, path, remedy in (
         ("torch's cache", Path(cache_dir()), f"{another} TORCHINDUCTOR_CACHE_DIR"),
         ("temporary files", Path(tempfile.gettempdir()), f"{another} TMPDIR"),
-        ("torch", Path(torch.__file__).parent, "install posedeploy in an environment whose path has none"),
+        (
+            "torch",
+            Path(torch.__file__).parent,
+            "install posedeploy in an environment whose path has no spaces",
+        ),
     ):
         if len(str(path).split()) != 1:
             raise ExportError(
-                f"AOTInductor cannot compile where a path has spaces, and the folder of {what} is {path}; "
+                f"AOTInductor cannot compile in paths with spaces, and the folder of {what} is {path}; "
                 f"{remedy}"
             )
 
 
 def find_compiler() -> Compiler | None:
-    """The C++ compiler to use; None leaves the choice to torch, where it does not link libstdc++.
+    """Return the C++ compiler to use; None if torch chooses, on systems without libstdc++.
 
     Raises:
-        ExportError: there is none.
+        ExportError: no compiler was found.
     """
     if sys.platform == "linux":
         return choose_compiler()
@@ -70,7 +75,7 @@ def find_compiler() -> Compiler | None:
         get_cpp_compiler()
     except InvalidCxxCompiler as error:
         raise ExportError(
-            "AOTInductor needs a C++ compiler and found none; install one, or name one in the environment "
-            "variable CXX"
+            "AOTInductor needs a C++ compiler and found none; install one, or set the environment variable "
+            "CXX to one"
         ) from error
     return None

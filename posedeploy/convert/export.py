@@ -1,4 +1,4 @@
-"""A model becomes an artifact: converted, hashed, described, and put in place whole or not at all."""
+"""Export a model: convert, hash and describe it, then move all files into place, or none."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import Any
 
 from posedeploy import __version__, files, manifest, plugins
 from posedeploy.backends import CHECKPOINT_SUFFIXES, Target, target_named
-from posedeploy.convert.export_options import ExportOptions, ignore
+from posedeploy.convert.export_options import ExportOptions, ignore_progress
 from posedeploy.convert.prepare import Prepared, prepare
 from posedeploy.environments.specs import ENVIRONMENTS
 from posedeploy.errors import ExportError, IsolatedProgramError
@@ -27,21 +27,21 @@ def export(
     folder: StrPath,
     stem: str | None = None,
     options: ExportOptions | None = None,
-    on_progress: OnProgress = ignore,
+    on_progress: OnProgress = ignore_progress,
 ) -> list[Artifact]:
     """Convert a model to each target, as ``STEM.SUFFIX`` with its manifest, in ``folder``.
 
-    Sidecar files are put there too, and are the user's to move: the manifest does not ask for them. What an
-    earlier export wrote and this one does not is removed.
+    Sidecar files are written there too; the artifact does not need them. Files of an earlier export that this
+    one does not replace are removed.
 
     Args:
         targets: one name of ``backends.TARGETS``, or several.
         stem: what the files' names begin with; None takes the checkpoint's name.
 
     Raises:
-        ExportError: there is no such target, the network cannot go to it as asked, or the stem names no file
-            in ``folder``; if a program in an isolated environment failed, its log is ``STEM.ENVIRONMENT.log``
-            there.
+        ExportError: no target has this name, the network cannot be exported to it with these options, or
+            the stem is not a file name; if a program in an isolated environment failed, its log is
+            ``STEM.ENVIRONMENT.log`` there.
         IsolatedEnvironmentError: an environment that a converter needs is missing or broken.
         OutputError: the folder cannot be written.
         MissingPackageError: a package that the target needs is not installed.
@@ -49,10 +49,10 @@ def export(
     folder = Path(folder)
     stem = stem_of(model.source) if stem is None else stem
     if not stem or stem.startswith(".") or Path(stem).name != stem:
-        raise ExportError(f"{stem!r} cannot begin a file's name; leave out folders and a leading dot")
+        raise ExportError(f"`name={stem}`: not a file name; leave out folders and a leading dot")
     if printable(stem) != stem:
         raise ExportError(
-            f"{printable(stem)}: this name cannot be written in a manifest; give another with `name`"
+            f"`name={printable(stem)}`: contains characters that cannot be printed; choose another name"
         )
     rows = [target_named(name) for name in dict.fromkeys([targets] if isinstance(targets, str) else targets)]
     _check_length(stem, rows)
@@ -91,15 +91,15 @@ def _check_length(stem: str, rows: Sequence[Target]) -> None:
     length = len(longest.encode())
     if length > MAX_NAME_BYTES:
         raise ExportError(
-            f"{longest}: a name of {length} bytes, and file systems take {MAX_NAME_BYTES}; give a shorter "
-            "one with `name`"
+            f"{longest}: the file name has {length} bytes; file systems allow {MAX_NAME_BYTES}; choose a "
+            "shorter `name`"
         )
 
 
 def _check_precision(target: Target, options: ExportOptions) -> None:
     if options.precision not in target.precisions:
         raise ExportError(
-            f"`precision={options.precision}`: `to={target.name}` exports in "
+            f"`precision={options.precision}`: `to={target.name}` supports "
             f"{' or '.join(target.precisions)}; choose one of these, or another target"
         )
 
@@ -139,13 +139,13 @@ def _export(
 def _converter(target: Target) -> Callable[[Prepared, Path], Mapping[str, Any] | None]:
     try:
         converter: Callable[[Prepared, Path], Mapping[str, Any] | None] = plugins.load(target.converter)
-    except OSError as error:  # some packages make a folder of their own as they are imported
+    except OSError as error:  # some packages create a folder when they are imported
         if error.filename is None:
             raise
         raise ExportError(
-            f"a package that `to={target.name}` needs cannot make its own folder ({error.strerror}: "
-            f"{error.filename}); name another folder in the environment variable that names it, which is "
-            "TORCHINDUCTOR_CACHE_DIR for torch"
+            f"a package that `to={target.name}` needs cannot create its folder ({error.strerror}: "
+            f"{error.filename}); set the environment variable of that package to another folder; for torch "
+            "it is TORCHINDUCTOR_CACHE_DIR"
         ) from error
     return converter
 
@@ -159,7 +159,7 @@ def _provenance(
         network=model.network,
         packages={"posedeploy": __version__}
         | {name: plugins.version_of(name) or "unknown" for name in packages},
-        options=dict(_asked(options, target.name)),
+        options=dict(_recorded_options(options, target.name)),
         created=datetime.now(UTC).isoformat(timespec="seconds"),
         network_sha256=model.network_sha256,
         mesh=str(model.mesh.resolve()) if model.mesh else None,
@@ -169,8 +169,8 @@ def _provenance(
     )
 
 
-def _asked(options: ExportOptions, target: str) -> Iterator[tuple[str, str]]:
-    """The options that concern this target: those of all, and its own."""
+def _recorded_options(options: ExportOptions, target: str) -> Iterator[tuple[str, str]]:
+    """Yield the options of all targets and those of this target."""
     for field in fields(options):
         value = getattr(options, field.name)
         if not is_dataclass(value):

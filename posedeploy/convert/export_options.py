@@ -1,4 +1,4 @@
-"""What can be asked of an export: of every target, and of a single one."""
+"""Options of an export: those of all targets, and those of a single one."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ Outputs: TypeAlias = Literal["all", "last"]
 ExportPrecision: TypeAlias = Literal["fp32", "fp16", "bf16"]
 
 
-def ignore(doing: str, part: float | None) -> None:
-    """For whom progress is nothing to show."""
+def ignore_progress(doing: str, part: float | None) -> None:
+    """Discard progress reports."""
 
 
 @dataclass(frozen=True)
 class AotiOptions:
-    """device: ``cpu`` or ``cuda``, which the code is compiled for, on a machine that has it."""
+    """device: ``cpu`` or ``cuda``, for which the code is compiled; this machine must have it."""
 
     device: str = "cpu"
 
@@ -26,25 +26,26 @@ class AotiOptions:
         object.__setattr__(self, "device", normalize_device(self.device))
 
 
-Route: TypeAlias = Literal["litert-torch", "onnx2tf"]
+TfliteConverter: TypeAlias = Literal["litert-torch", "onnx2tf"]
 IoLayout: TypeAlias = Literal["nchw", "nhwc"]
 
 
 @dataclass(frozen=True)
 class TfliteOptions:
-    """What only TFLite is asked.
+    """Options of the TFLite target.
 
-    via: what converts, from the PyTorch module or from its ONNX graph. layout: how the file's own images and
-    maps lie, channels first or last; a runner takes and gives them as the spec has them either way.
+    converter: litert-torch converts the PyTorch module, onnx2tf its ONNX graph. layout: of images and maps in
+    the file, channels first or last; a runner's inputs and outputs always have the layout of the spec.
     """
 
-    via: Route = "litert-torch"
+    converter: TfliteConverter = "litert-torch"
     layout: IoLayout = "nchw"
 
 
 @dataclass(frozen=True)
 class OnnxOptions:
-    """opset: of the ``.onnx`` file; None for the exporter's own, which other targets through ONNX keep."""
+    """opset: of the ``.onnx`` file; None for the exporter's own, which targets that go through ONNX always
+    use."""
 
     opset: int | None = None
 
@@ -58,13 +59,13 @@ class EnvironmentOptions:
 
 @dataclass(frozen=True)
 class ExportOptions:
-    """How a network is to be deployed.
+    """Options of an export.
 
-    input_size: (height, width) in px, None for the published one. batch: images at once. dynamic: free axes
-    keep their names and any length fits. embed_preprocessing: the input is a raw uint8 BGR image, N, H, W, 3,
-    and color order, mean and std are inside. outputs: ``last`` keeps only those that poses are decoded
-    from. precision: what convolutions and linear layers compute in; inputs and outputs stay FP32, and so does
-    what is sensitive. Then what only a single target asks, named for it.
+    input_size: (height, width) in px, None for the published one. batch: images per run. dynamic: free axes
+    keep their names and accept any length. embed_preprocessing: the input is a raw uint8 BGR image (N, H, W,
+    3), and the file contains color order, mean and std. outputs: ``last`` keeps only those that poses are
+    decoded from. precision: of convolutions and linear layers; inputs, outputs and sensitive operators stay
+    FP32. aoti, onnx, tensorrt, tflite, environment: options of a single target or kind of converter.
     """
 
     input_size: tuple[int, int] | None = None

@@ -1,4 +1,4 @@
-"""An ONNX graph in float32 becomes one in float16, but where that matters, by ONNX Runtime's converter."""
+"""Convert an ONNX graph from FP32 to FP16 with ONNX Runtime's converter; sensitive operators stay FP32."""
 
 from __future__ import annotations
 
@@ -11,47 +11,49 @@ SUMS = (
     "ReduceLogSumExp", "LayerNormalization", "InstanceNormalization", "GroupNormalization",
     "GlobalAveragePool", "CumSum",
 )  # fmt: skip
-"""Operators that take exponents or add many numbers up: a sum of 65520 is beyond float16. Of convolutions and
-matrix products only what comes out is rounded."""
+"""Operators that exponentiate or add many numbers: FP16 overflows at 65520. Convolutions and matrix products
+round only their result."""
 _MOVES = {"Mul", "Reshape", "Transpose", "Flatten", "Squeeze", "Unsqueeze", "Slice", "Gather", "Concat"}
-KEPT = {"Softmax": _MOVES, "Exp": {*_MOVES, "MatMul", "ReduceSum"}}
-"""What passes on that its input is to stay in float32, by where that begins. Rounded to 11 bits, the many
-small parts of a softmax no longer add up to 1; and where a network takes exponents itself, products with a
-volume's cells are sums over it, which only a division at the end makes small."""
+FP32_CHAINS = {"Softmax": _MOVES, "Exp": {*_MOVES, "MatMul", "ReduceSum"}}
+"""Operators that stay FP32 when their input comes from the key, directly or through each other. Rounded to 11
+bits, the small values of a softmax no longer add up to 1. Where a network computes exponents itself, matrix
+products sum them over a volume, and only a division at the end makes the result small."""
 
 
-def in_float16(model: onnx.ModelProto) -> onnx.ModelProto:
-    """A copy of a float32 graph that computes in float16; its inputs and outputs stay as they were."""
+def convert_to_fp16(model: onnx.ModelProto) -> onnx.ModelProto:
+    """Return an FP16 copy of an FP32 graph. Inputs and outputs stay FP32."""
     copied = onnx.ModelProto()
     copied.CopyFrom(model)
-    kept = [name for begins, passing in KEPT.items() for name in _after(copied.graph, begins, passing)]
+    fp32_nodes = [
+        name for start, passing in FP32_CHAINS.items() for name in _nodes_after(copied.graph, start, passing)
+    ]
     half = convert_float_to_float16(
-        copied, keep_io_types=True, op_block_list=[*DEFAULT_OP_BLOCK_LIST, *SUMS], node_block_list=kept
+        copied, keep_io_types=True, op_block_list=[*DEFAULT_OP_BLOCK_LIST, *SUMS], node_block_list=fp32_nodes
     )
-    _mend_casts(half.graph)
-    del half.graph.value_info[:]  # some of it is of before
+    _remove_redundant_casts(half.graph)
+    del half.graph.value_info[:]  # some of it still describes FP32
     ordered = OnnxModel(half)
     ordered.topological_sort(is_deterministic=True)
-    made: onnx.ModelProto = ordered.model
-    return made
+    result: onnx.ModelProto = ordered.model
+    return result
 
 
-def _after(graph: onnx.GraphProto, begins: str, passing: set[str]) -> list[str]:
-    """The nodes that read what an operator gives, or what one that passes it on makes of that."""
-    kept = {node.output[0] for node in graph.node if node.op_type == begins}
+def _nodes_after(graph: onnx.GraphProto, start: str, passing: set[str]) -> list[str]:
+    """Return the nodes that read an output of ``start`` operators, directly or through ``passing``
+    operators."""
+    fp32 = {node.output[0] for node in graph.node if node.op_type == start}
     names = []
-    for node in graph.node:  # in order, so that what a node reads has been seen
-        if kept.isdisjoint(node.input):
+    for node in graph.node:  # in topological order
+        if fp32.isdisjoint(node.input):
             continue
         names.append(node.name)
         if node.op_type in passing:
-            kept.update(node.output)
+            fp32.update(node.output)
     return names
 
 
-def _mend_casts(graph: onnx.GraphProto) -> None:
-    """Between two nodes in float32 the converter rounds to float16 and back, and where two nodes want one
-    cast it makes the same one twice: both are undone."""
+def _remove_redundant_casts(graph: onnx.GraphProto) -> None:
+    """Remove casts from FP32 to FP16 and back between two FP32 nodes, and duplicates of the same cast."""
     down = {node.output[0]: node.input[0] for node in graph.node if node.name.endswith("_cast_to_fp16_node")}
     ups = [node for node in graph.node if node.name.endswith("_cast_to_fp32_node")]
     unrounded = {node.output[0]: down[node.input[0]] for node in ups if node.input[0] in down}

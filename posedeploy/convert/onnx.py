@@ -1,4 +1,4 @@
-"""A network becomes ONNX, by PyTorch's exporter that stands on torch.export."""
+"""Convert a network to ONNX with PyTorch's exporter (``dynamo=True``)."""
 
 from __future__ import annotations
 
@@ -11,74 +11,73 @@ import onnx
 import torch
 
 from posedeploy import plugins
-from posedeploy.convert.gelu import regroup
+from posedeploy.convert.gelu import regroup_gelu
 from posedeploy.convert.prepare import Prepared
-from posedeploy.convert.unsupported_operators import blamed, located
+from posedeploy.convert.unsupported_operators import failed_operator, locate_operator
 from posedeploy.errors import ExportError, first_line
 from posedeploy.suppress_output import only_errors
 
 OPSET = 18
-"""The lowest opset that the exporter writes natively, so that the most runtimes read it."""
+"""The lowest opset that the exporter writes natively. Most runtimes support it."""
 SCOPES, CLASSES = "pkg.torch.onnx.name_scopes", "pkg.torch.onnx.class_hierarchy"
-"""Where PyTorch's exporter notes on a node which modules it comes from, as lists written out."""
+"""Node metadata of PyTorch's exporter: the modules that a node comes from, as printed Python lists."""
 _GRAPHS: WeakKeyDictionary[Prepared, onnx.ModelProto] = WeakKeyDictionary()
-"""The ONNX models of the exports that are under way: each goes with its network."""
+"""ONNX models of running exports; each is deleted with its network."""
 
 
 def convert(prepared: Prepared, path: Path) -> dict[str, Any]:
     """Write ``path`` (.onnx), simplified by onnxscript's optimizer and checked, in the opset of the options.
 
     Returns:
-        The opset and the IR version, the lowest that this opset needs, for the manifest.
+        The opset and the IR version (the lowest that this opset needs), for the manifest.
 
     Raises:
-        ExportError: the network holds something that the exporter, or the opset, cannot express.
-        MissingPackageError: an opset is chosen, and ONNX Runtime, which checks it, is not installed.
+        ExportError: the exporter or the opset does not support an operator of the network.
+        MissingPackageError: an opset is set, and ONNX Runtime, which checks the file, is not installed.
     """
-    model, opset = graph(prepared), prepared.options.onnx.opset
+    model, opset = export_onnx(prepared), prepared.options.onnx.opset
     if opset is not None:
-        at_opset = plugins.load("posedeploy.convert.onnx_opset:at_opset")
-        model = with_lowest_ir(at_opset(model, opset, prepared))
+        convert_opset = plugins.load("posedeploy.convert.onnx_opset:convert_opset")
+        model = with_lowest_ir(convert_opset(model, opset, prepared))
     onnx.save(model, path)
-    onnx.checker.check_model(path, full_check=True)  # the file, since checking what is in memory copies it
+    onnx.checker.check_model(path, full_check=True)  # a check in memory would copy the model
     return {"opset": opset or OPSET, "ir_version": model.ir_version}
 
 
 def with_lowest_ir(model: onnx.ModelProto) -> onnx.ModelProto:
-    """The model, its IR version now the lowest that its opsets need: runtimes refuse files of a newer one.
+    """Set the IR version, in place, to the lowest that the opsets need: runtimes reject newer ones.
 
-    What the exporter adds for its own IR version, notes on nodes, older readers of protobuf skip.
+    Protobuf readers skip the node metadata that the exporter adds for its own IR version.
     """
     model.ir_version = onnx.helper.find_min_ir_version_for(model.opset_import, ignore_unknown=True)
     return model
 
 
-def graph(prepared: Prepared) -> onnx.ModelProto:
-    """The ONNX model of a network in the precision asked for, with the names and axes of its spec; made once
-    for all its targets.
+def export_onnx(prepared: Prepared) -> onnx.ModelProto:
+    """Return the ONNX model of a network, with the names and axes of its spec; export once for all targets.
 
     Raises:
-        ExportError: the network holds something that the exporter cannot express.
-        MissingPackageError: ONNX Runtime, whose converter makes the FP16 graph, is not installed.
+        ExportError: the exporter does not support an operator of the network.
+        MissingPackageError: the precision is FP16, and ONNX Runtime, which converts to it, is not installed.
     """
     if prepared not in _GRAPHS:
         fp16 = prepared.options.precision == "fp16"
-        convert_to_fp16 = plugins.load("posedeploy.convert.fp16_graph:in_float16") if fp16 else None
-        exported = _exported(prepared)
+        convert_to_fp16 = plugins.load("posedeploy.convert.fp16_graph:convert_to_fp16") if fp16 else None
+        exported = _export(prepared)
         _GRAPHS[prepared] = with_lowest_ir(convert_to_fp16(exported) if convert_to_fp16 else exported)
     return _GRAPHS[prepared]
 
 
-def where(model: onnx.ModelProto, name: str) -> str:
-    """``, in body.0 (ELU)`` for a node that comes from that module; '' where the exporter left no note."""
+def node_location(model: onnx.ModelProto, name: str) -> str:
+    """Return ``, in body.0 (ELU)`` for a node of that module; empty if the exporter recorded none."""
     for node in model.graph.node:
         if node.name != name:
             continue
-        notes = {note.key: note.value for note in node.metadata_props}
-        if SCOPES not in notes or CLASSES not in notes:
+        metadata = {note.key: note.value for note in node.metadata_props}
+        if SCOPES not in metadata or CLASSES not in metadata:
             return ""
-        # The last of both is the operator itself; the first module is our own around the network.
-        paths, classes = ast.literal_eval(notes[SCOPES])[:-1], ast.literal_eval(notes[CLASSES])[:-1]
+        # The last entry is the operator; the first module is the Deployed wrapper.
+        paths, classes = ast.literal_eval(metadata[SCOPES])[:-1], ast.literal_eval(metadata[CLASSES])[:-1]
         if not paths or not classes:
             return ""
         path = paths[-1].removeprefix("network").removeprefix(".") or "the network itself"
@@ -86,7 +85,7 @@ def where(model: onnx.ModelProto, name: str) -> str:
     return ""
 
 
-def _exported(prepared: Prepared) -> onnx.ModelProto:
+def _export(prepared: Prepared) -> onnx.ModelProto:
     spec = prepared.spec
     with only_errors("torch.onnx", ignored=(FutureWarning, DeprecationWarning)):
         try:
@@ -103,32 +102,32 @@ def _exported(prepared: Prepared) -> onnx.ModelProto:
             )
         except torch.onnx.OnnxExporterError as error:
             raise ExportError(
-                f"the ONNX exporter cannot take this network: {_told(error, prepared)}"
+                f"PyTorch's ONNX exporter cannot convert this network: {_explain(error, prepared)}"
             ) from error
     assert program is not None, "with dynamo=True the exporter returns a program"
     model: onnx.ModelProto = program.model_proto
     _name_axes(model, prepared)
-    regroup(model)
+    regroup_gelu(model)
     return model
 
 
 def _name_axes(model: onnx.ModelProto, prepared: Prepared) -> None:
-    """Give every free axis the name that the spec has for it: the exporter writes formulas."""
+    """Name free axes as the spec does: the exporter names them with formulas."""
     values = {value.name: value for value in (*model.graph.input, *model.graph.output)}
     for tensor in (*prepared.spec.inputs, *prepared.spec.outputs):
-        for axis, wanted in zip(values[tensor.name].type.tensor_type.shape.dim, tensor.shape, strict=True):
-            if isinstance(wanted, str):
-                axis.dim_param = wanted
+        for axis, length in zip(values[tensor.name].type.tensor_type.shape.dim, tensor.shape, strict=True):
+            if isinstance(length, str):
+                axis.dim_param = length
 
 
-def _told(error: BaseException, prepared: Prepared) -> str:
-    operator = blamed(error)
+def _explain(error: BaseException, prepared: Prepared) -> str:
+    operator = failed_operator(error)
     if operator is None:
-        return _cause(error)
-    return f"it fails at the operator {located(operator, prepared)} ({_cause(error)})"
+        return _root_cause(error)
+    return f"it fails at the operator {locate_operator(operator, prepared)} ({_root_cause(error)})"
 
 
-def _cause(error: BaseException) -> str:
+def _root_cause(error: BaseException) -> str:
     while error.__cause__ is not None:
         error = error.__cause__
     return first_line(error)

@@ -1,4 +1,4 @@
-"""What the child process of ``onnx_opset.py`` does: run an ONNX file once on each set of inputs."""
+"""The task of ``onnx_opset``'s child process: run an ONNX file once on each set of inputs."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ import onnxruntime
 from posedeploy.isolation.arrays import read_arrays, write_arrays
 
 FATAL_ONLY = 4
-"""The severity of ONNX Runtime's messages; what it raises is reported by the parent."""
+"""The log severity of ONNX Runtime. The parent process reports exceptions."""
 
 
 def run(argument: Mapping[str, Any], enter: Callable[[str], None]) -> str:
-    """Run the file ``argument["path"]``, its inputs and outputs named in the order of the spec.
+    """Run the file ``argument["path"]``, with names of inputs and outputs in the order of the spec.
 
     Returns:
-        ONNX Runtime's error; '' for none.
+        ONNX Runtime's error message; empty if all runs succeeded.
     """
     enter("load")
     settings = onnxruntime.SessionOptions()
@@ -30,7 +30,7 @@ def run(argument: Mapping[str, Any], enter: Callable[[str], None]) -> str:
             enter("run")
             tensors = dict(zip(argument["inputs"], read_arrays(Path(), "input", number), strict=True))
             results.append(session.run(argument["outputs"], tensors))
-    except Exception as error:  # ONNX Runtime's errors have no common class of their own
+    except Exception as error:  # ONNX Runtime's exceptions have no common base class
         if not type(error).__module__.startswith("onnxruntime"):
             raise
         return str(error) or type(error).__name__

@@ -1,4 +1,4 @@
-"""A network becomes OpenVINO IR, through ONNX. Weights stay float32."""
+"""Convert a network to OpenVINO IR, through ONNX. Weights stay FP32."""
 
 from __future__ import annotations
 
@@ -19,27 +19,27 @@ from posedeploy.errors import ExportError, OutputError, first_line
 
 
 def convert(prepared: Prepared, path: Path) -> None:
-    """Write ``path`` (.xml) and the ``.bin`` of its weights beside it.
+    """Write ``path`` (.xml), and its weights as ``.bin`` in the same folder.
 
     Raises:
-        ExportError: the network holds something that ONNX or OpenVINO cannot express.
+        ExportError: ONNX or OpenVINO does not support an operator of the network.
         OutputError: OpenVINO cannot write its files.
         OSError: the disk is full, or the files cannot be written.
     """
-    through = path.with_suffix(".onnx")
-    onnx.convert(prepared, through)
-    size = through.stat().st_size
+    onnx_path = path.with_suffix(".onnx")
+    onnx.convert(prepared, onnx_path)
+    size = onnx_path.stat().st_size
     try:
-        model = openvino.convert_model(through)
+        model = openvino.convert_model(onnx_path)
     except RuntimeError as error:
-        raise ExportError(f"OpenVINO cannot take this network: {first_line(error)}") from error
+        raise ExportError(f"OpenVINO cannot convert this network: {first_line(error)}") from error
     finally:
-        through.unlink()
+        onnx_path.unlink()
     model.set_friendly_name(path.stem)
     try:
         openvino.save_model(model, path, compress_to_fp16=False)
     except RuntimeError as error:
-        if shutil.disk_usage(path.parent).free < size:  # the IR is about as large
+        if shutil.disk_usage(path.parent).free < size:  # the IR has about the size of the ONNX file
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC)) from error
         reason = " ".join(str(error).split())
-        raise OutputError(f"{path.name}: OpenVINO could not write it ({reason})") from error
+        raise OutputError(f"{path.name}: OpenVINO cannot write this file ({reason})") from error

@@ -1,4 +1,4 @@
-"""A network becomes a TensorRT engine, through ONNX, which is kept beside it to build it again elsewhere."""
+"""Convert a network to a TensorRT engine, through ONNX, which is kept to rebuild the engine elsewhere."""
 
 from __future__ import annotations
 
@@ -10,40 +10,43 @@ import onnx
 
 from posedeploy import plugins
 from posedeploy.backends import TARGETS
-from posedeploy.convert.onnx import graph, where
+from posedeploy.convert.onnx import export_onnx, node_location
 from posedeploy.convert.prepare import Prepared
 from posedeploy.tensorrt.build_info import to_details
 from posedeploy.tensorrt.builder import build
 from posedeploy.tensorrt.libraries import choose_library
 from posedeploy.tensorrt.shape_profile import shape_profile
 
-KEPT, WRAPPED = TARGETS["tensorrt"].sidecar_suffixes
-"""How the names of the ONNX and of the file for torch2trt end, the second as in the published 3D demo."""
+SOURCE, WRAPPED = TARGETS["tensorrt"].sidecar_suffixes
+"""Suffixes of the ONNX file and of the torch2trt file; the published 3D demo uses the second."""
 
 
 def convert(prepared: Prepared, path: Path) -> Mapping[str, Any]:
-    """Write ``path`` (.engine) and the ``.engine.onnx`` that it is built from, in half precision where that
-    is asked; with ``wrap`` also the file for the other loader. Returns the engine's build info.
+    """Write ``path`` (.engine) and the ``.engine.onnx`` that it is built from; with ``wrap`` the torch2trt
+    file too.
+
+    Returns:
+        The engine's build info, for the manifest.
 
     Raises:
-        ExportError: the network holds something that ONNX or TensorRT cannot express, or a range of shapes is
-            missing, or does not fit.
-        DeviceError: the library needs a GPU and there is none, or does not support the one that was named.
+        ExportError: ONNX or TensorRT does not support an operator of the network, or a range of shapes is
+            missing or does not fit.
+        DeviceError: the library needs a GPU and there is none, or it does not support the named GPU.
         MissingPackageError: the library is not installed.
     """
     options = prepared.options.tensorrt
-    choose_library(options.library, options.gpus)  # before the minutes that the ONNX may take
+    choose_library(options.library, options.gpus)  # fail before the ONNX export, which may take minutes
     profile = shape_profile(prepared.spec.inputs, options)
-    model = graph(prepared)
-    kept = path.with_name(path.stem + KEPT)
-    onnx.save(_without_notes(model), kept)
-    onnx.checker.check_model(kept, full_check=True)
+    model = export_onnx(prepared)
+    source = path.with_name(path.stem + SOURCE)
+    onnx.save(_without_metadata(model), source)
+    onnx.checker.check_model(source, full_check=True)
     engine, info = build(
-        kept,
+        source,
         options,
         profile,
         prepared.on_progress,
-        lambda name: where(model, name),
+        lambda name: node_location(model, name),
         precision=prepared.options.precision,
     )
     path.write_bytes(engine)
@@ -57,8 +60,8 @@ def convert(prepared: Prepared, path: Path) -> Mapping[str, Any]:
     return details
 
 
-def _without_notes(model: onnx.ModelProto) -> onnx.ModelProto:
-    """A copy without the exporter's notes, which hold paths of this machine."""
+def _without_metadata(model: onnx.ModelProto) -> onnx.ModelProto:
+    """Return a copy without the exporter's node metadata, which contains paths of this machine."""
     copied = onnx.ModelProto()
     copied.CopyFrom(model)
     for node in copied.graph.node:

@@ -1,7 +1,4 @@
-"""A network becomes TorchScript: traced, then frozen.
-
-It runs wherever libtorch does, without Python code of ours.
-"""
+"""Convert a network to TorchScript: trace it, then freeze it. It runs in libtorch without posedeploy."""
 
 from __future__ import annotations
 
@@ -15,25 +12,27 @@ from posedeploy.errors import ExportError, first_line
 
 
 def convert(prepared: Prepared, path: Path) -> None:
-    """Write ``path`` (.torchscript). The format has no tensor names: the manifest keeps them, in order.
+    """Write ``path`` (.torchscript). The manifest records the tensor names, in order.
 
     Raises:
         ExportError: the network does not run on its example, or cannot be traced.
     """
     with warnings.catch_warnings():
-        # The format is in maintenance, and still what C++ loads.
+        # PyTorch only maintains TorchScript, but C++ programs still load it.
         warnings.simplefilter("ignore", DeprecationWarning)
         try:
             traced = torch.jit.trace(prepared.in_precision, prepared.example, check_trace=False)  # type: ignore[no-untyped-call]
         except RuntimeError as error:
-            raise ExportError(f"TorchScript cannot take this network: {first_line(error)}") from error
+            raise ExportError(f"TorchScript cannot trace this network: {first_line(error)}") from error
         frozen = torch.jit.freeze(traced, optimize_numerics=not _folds_wrongly(traced))
-    path.write_bytes(frozen.save_to_buffer())  # torch's own writer ends the process where the disk is full
+    path.write_bytes(frozen.save_to_buffer())  # torch's own writer ends the process when the disk is full
 
 
 def _folds_wrongly(traced: torch.jit.ScriptModule) -> bool:
-    """Whether freezing would change the outputs: PyTorch (2.13 too) folds a BatchNorm into the linear layer
-    before it even where that layer's output goes elsewhere as well, as into a residual sum.
+    """Return whether freezing would change the outputs.
+
+    PyTorch (2.13 too) folds a BatchNorm into the linear layer before it even if another layer, such as a
+    residual sum, uses the output of that layer.
     """
     uses = [
         [use.user.kind() for use in node.output().uses()]

@@ -1,4 +1,4 @@
-"""An ONNX graph becomes a TensorRT engine, without PyTorch: a device can build its own from a kept graph."""
+"""Build a TensorRT engine from an ONNX graph. PyTorch is not needed, so a device can build its own engine."""
 
 from __future__ import annotations
 
@@ -32,16 +32,16 @@ def build(
 ) -> tuple[bytes, BuildInfo]:
     """Return the engine of an ONNX file, and its build info.
 
-    Float32 is float32, without TF32; all other precision is as in the graph.
+    TF32 is disabled; each layer has the precision of the graph.
 
     Args:
         profile: the range of every dynamic input.
         locate: returns what to add to a node's name in a message, to locate it in the network.
-        precision: what the graph computes in, for the record.
+        precision: of the graph, for the build info.
 
     Raises:
         ExportError: TensorRT does not accept the graph, or cannot build it with these options.
-        DeviceError: the library needs a GPU and there is none, or does not support the one that was named.
+        DeviceError: the library needs a GPU and there is none, or does not support a named one.
         MissingPackageError: the library is not installed.
     """
     library, api = libraries.choose_library(options.library, options.gpus)
@@ -53,7 +53,7 @@ def build(
     onnx = graph.read_bytes()
     parser = api.OnnxParser(network, logger)
     if not parser.parse(onnx):
-        raise ExportError(f"{library.name} cannot take this network: {_parser_errors(parser, locate)}")
+        raise ExportError(f"{library.name} cannot convert this network: {_parser_errors(parser, locate)}")
     config = builder.create_builder_config()
     config.clear_flag(api.BuilderFlag.TF32)
     if options.workspace_mib is not None:
@@ -92,13 +92,13 @@ def _gpu(library: TensorRtLibrary) -> Any:
 def _check_timing_cache(library: TensorRtLibrary, options: TensorRtOptions) -> None:
     if options.timing_cache is not None and not library.supports_timing_cache:
         raise ExportError(
-            f"`timing_cache={options.timing_cache}`: {library.name} times nothing while it builds, so there "
-            "is nothing to keep; leave the option out"
+            f"`timing_cache={options.timing_cache}`: {library.name} does not time kernels while it builds; "
+            "leave the option out"
         )
 
 
 def _set_gpus(api: ModuleType, config: Any, gpus: tuple[str, ...]) -> tuple[str, ...]:
-    """Set which GPUs a library builds for that needs none here."""
+    """Set the GPUs to build for, in a library that does not need one."""
     if not gpus:
         return RTX_CAPABILITIES
     known = libraries.supported_capabilities(api)
@@ -114,12 +114,13 @@ def _set_profile(builder: Any, config: Any, profile: Mapping[str, ShapeRange], l
         optimization_profile.set_shape(name, shapes.min, shapes.opt, shapes.max)
     if config.add_optimization_profile(optimization_profile) < 0:
         raise ExportError(
-            f"`min_shapes`, `opt_shapes` and `max_shapes`: refused ({first_error(logger.errors)})"
+            "`min_shapes`, `opt_shapes` and `max_shapes`: TensorRT rejects them "
+            f"({first_error(logger.errors)})"
         )
 
 
 def _timing_cache(config: Any, path: Path | None) -> Any:
-    """The times of earlier builds, to be added to; None where no cache is wanted."""
+    """Return the timings of earlier builds, which this build extends; None without a cache."""
     if path is None:
         return None
     try:
@@ -129,7 +130,7 @@ def _timing_cache(config: Any, path: Path | None) -> Any:
     cache = config.create_timing_cache(known)
     if cache is None or not config.set_timing_cache(cache, ignore_mismatch=False):
         raise ExportError(
-            f"`timing_cache={path}`: not a timing cache of this GPU and TensorRT; name a new file"
+            f"`timing_cache={path}`: not a timing cache of this GPU and TensorRT version; use a new file"
         )
     return cache
 
@@ -140,13 +141,13 @@ def _save(cache: Any, path: Path) -> None:
 
 
 def _parser_errors(parser: Any, locate: Locate) -> str:
-    """The parser's message for each node that it does not accept."""
+    """Return the parser's message for each unsupported node."""
     messages = []
     for index in range(parser.num_errors):
         error = parser.get_error(index)
         node = f"{error.node_operator()} (node {error.node_name()}{locate(error.node_name())})"
         text = " ".join(error.desc().split())
-        if text in ("", "false"):  # for an operator that it lacks, the parser has no more than its code
+        if text in ("", "false"):  # for an unsupported operator, the parser sets only the error code
             text = error.code().name.lower().replace("_", " ")
         messages.append(f"{node}: {text}" if error.node_operator() else text)
     return "; ".join(dict.fromkeys(messages)) or "TensorRT gives no reason"

@@ -1,4 +1,4 @@
-"""Whether an engine can run here: its build info against the installed library and the GPU."""
+"""Check an engine's build info against the installed library and the GPU."""
 
 from __future__ import annotations
 
@@ -21,18 +21,18 @@ def check_library(artifact: Artifact, info: BuildInfo) -> tuple[TensorRtLibrary,
     library = LIBRARIES.get(info.library)
     if library is None:
         raise ArtifactError(
-            f"{artifact.path}: built with {info.builder}, and known are {', '.join(LIBRARIES)}; "
-            f"{_rebuild(artifact)} `trt_library=tensorrt-rtx`"
+            f"{artifact.path}: built with {info.builder}, which is unknown; expected "
+            f"{' or '.join(LIBRARIES)}; {_rebuild(artifact)} `trt_library=tensorrt-rtx`"
         )
     api = plugins.module(library.module)
     if _release(api.__version__) != _release(info.version):
         raise ArtifactError(
-            f"{artifact.path}: built with {info.builder}, and {library.name} {api.__version__} is "
-            f"installed, which does not read it; {_rebuild(artifact)}"
+            f"{artifact.path}: built with {info.builder}, but {library.name} {api.__version__} is "
+            f"installed, which cannot load it; {_rebuild(artifact)}"
         )
     if not library.builds_without_gpu and info.system != current_system():
         raise ArtifactError(
-            f"{artifact.path}: built on {info.system}, and this is {current_system()}, which does not run "
+            f"{artifact.path}: built on {info.system}; this machine is {current_system()}, which cannot run "
             f"it; {_rebuild(artifact)}"
         )
     return library, api
@@ -60,8 +60,8 @@ def check_gpu(
     row, api = library
     if row.builds_without_gpu and capability not in supported_capabilities(api):
         raise DeviceError(
-            f"{artifact.path}: {name} has compute capability {capability}, for which {row.name} "
-            f"{api.__version__} builds nothing; build it with the other: posedeploy engine rebuild "
+            f"{artifact.path}: {name} has compute capability {capability}, which {row.name} "
+            f"{api.__version__} does not support; build it with the other library: posedeploy engine rebuild "
             f"{artifact.path} `trt_library=tensorrt`"
         )
     gpu = f" `gpu=sm{capability.replace('.', '')}`" if row.builds_without_gpu else ""
@@ -72,7 +72,7 @@ def check_gpu(
 
 
 def _rebuild(artifact: Artifact) -> str:
-    return f"build it again from its kept ONNX: posedeploy engine rebuild {artifact.path}"
+    return f"rebuild it from its ONNX file: posedeploy engine rebuild {artifact.path}"
 
 
 def _release(version: str) -> str:

@@ -1,4 +1,4 @@
-"""A serialized TensorRT engine becomes something that takes addresses and queues its work on a stream."""
+"""Load a serialized TensorRT engine, and run it with addresses of tensors on a stream."""
 
 from __future__ import annotations
 

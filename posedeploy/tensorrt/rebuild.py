@@ -1,4 +1,4 @@
-"""An engine is built again from its kept ONNX file, in its place; needs no PyTorch."""
+"""Rebuild an engine from its kept ONNX file, without PyTorch."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ from posedeploy.types import Artifact, OnProgress, Provenance
 
 
 def rebuild(artifact: Artifact, options: TensorRtOptions, on_progress: OnProgress) -> Artifact:
-    """Build an engine again. Options that are not given are those of its build info, except that a library
+    """Rebuild an engine in place. Options that are not set come from its build info, except that a library
     that builds on the GPU builds for the GPU of this machine.
 
     Raises:
-        ArtifactError: the ONNX file is gone, or is not the one that the engine was built from.
+        ArtifactError: the ONNX file is missing, or is not the one that the engine was built from.
         ExportError, DeviceError, MissingPackageError: as ``build`` raises them.
         OutputError: the folder cannot be written.
     """
@@ -40,7 +40,7 @@ def rebuild(artifact: Artifact, options: TensorRtOptions, on_progress: OnProgres
     engine, built = build(graph, options, info.profile, on_progress, precision=info.precision)
     if built.onnx_sha256 != info.onnx_sha256:
         raise ArtifactError(f"{graph}: it was changed or replaced while it was read; run the command again")
-    sidecars = TARGETS["tensorrt"].sidecar_names(artifact.path.stem)  # one that was renamed keeps its own
+    sidecars = TARGETS["tensorrt"].sidecar_names(artifact.path.stem)  # a renamed engine keeps other names
     with files.staged(artifact.path.parent) as stage:
         path = stage / artifact.path.name
         path.write_bytes(engine)
@@ -56,7 +56,7 @@ def rebuild(artifact: Artifact, options: TensorRtOptions, on_progress: OnProgres
 
 
 def _recorded_gpus(info: BuildInfo, library: str) -> tuple[str, ...]:
-    """The GPUs that the engine was built for, where the same library can build for named ones."""
+    """Return the GPUs that the engine was built for, if the same library can build for named ones."""
     if library != info.library or info.compute_capabilities == RTX_CAPABILITIES:
         return ()
     if library not in LIBRARIES or not LIBRARIES[library].builds_without_gpu:
@@ -65,25 +65,25 @@ def _recorded_gpus(info: BuildInfo, library: str) -> tuple[str, ...]:
 
 
 def _kept_graph(engine: Path, info: BuildInfo) -> Path:
-    """The ONNX file that an engine was built from: beside it, under its name or renamed with the engine."""
+    """Return the ONNX file of an engine, under its recorded name or renamed with the engine."""
     names = dict.fromkeys((info.onnx, f"{engine.name}.onnx"))
     existing = [path for path in map(engine.with_name, names) if path.is_file()]
     if not existing:
         raise ArtifactError(
-            f"{engine}: the ONNX it was built from, {' or '.join(names)}, is not beside it; put it there, or "
-            "export the network again"
+            f"{engine}: the ONNX file that it was built from, {' or '.join(names)}, is missing in its "
+            "folder; copy it there, or export the network again"
         )
     for path in existing:
         if files.sha256(path) == info.onnx_sha256:
             return path
     raise ArtifactError(
-        f"{existing[0]}: not the ONNX that {engine.name} was built from, by its SHA-256; export the network "
-        "again"
+        f"{existing[0]}: not the ONNX file that {engine.name} was built from (its SHA-256 differs); export "
+        "the network again"
     )
 
 
 def _updated_provenance(artifact: Artifact, options: TensorRtOptions) -> Provenance | None:
-    """The artifact's provenance, with the options of this build."""
+    """Return the artifact's provenance with the options of this build."""
     if artifact.provenance is None:
         return None
     fields = ("library", "gpus", "workspace_mib", "timing_cache")

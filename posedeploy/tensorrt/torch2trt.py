@@ -19,7 +19,7 @@ from posedeploy.errors import CheckpointError
 from posedeploy.types import ModelSpec, TensorSpec
 
 KEYS = ("engine", "input_names", "output_names")
-"""What such a state dict has; newer ones have two flatteners besides."""
+"""Keys of the state dict; newer versions also have two flatteners."""
 
 
 @dataclass(frozen=True)
@@ -39,7 +39,7 @@ def read(path: Path) -> WrappedEngine:
     """
     content = content_of(path)
     if not (isinstance(content, dict) and set(KEYS) <= content.keys()):
-        raise CheckpointError(f"{path}: not a file of torch2trt; wanted a state dict with {', '.join(KEYS)}")
+        raise CheckpointError(f"{path}: not a torch2trt file; expected a state dict with {', '.join(KEYS)}")
     engine, inputs, outputs = (content[key] for key in KEYS)
     named = isinstance(inputs, list) and isinstance(outputs, list)
     named = named and all(isinstance(name, str) for name in inputs + outputs)

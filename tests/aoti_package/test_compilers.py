@@ -101,7 +101,7 @@ def test_the_one_that_is_named_is_used_whatever_its_library(
         ("/", "Permission denied"),
         ("failing", "Command .* returned non-zero exit status 3"),
         ("text", "Exec format error"),
-        ("my g++", "torch takes no path with spaces"),
+        ("my g++", "torch does not support spaces"),
     ],
 )
 def test_one_that_is_named_and_does_not_run_is_refused(
@@ -113,7 +113,7 @@ def test_one_that_is_named_and_does_not_run_is_refused(
         (path / name).write_text(content)
         (path / name).chmod(0o755)
     monkeypatch.setenv("CXX", command)
-    refused = rf"use the C\+\+ compiler that CXX names: {re.escape(command)}: {why}.*; (set CXX|name a sym)"
+    refused = rf"use the C\+\+ compiler in CXX: {re.escape(command)}: {why}.*; (set CXX|use a sym)"
     with pytest.raises(ExportError, match=refused):
         choose_compiler()
 

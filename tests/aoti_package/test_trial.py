@@ -113,8 +113,8 @@ def test_a_cache_that_cannot_be_written_is_reported_and_no_failure(
     monkeypatch.setenv(verdicts.VARIABLE, str(tmp_path / "file"))
     with open_runner(package, RunOptions(threads=torch.get_num_threads())) as runner:
         trial_result = runner.runtime_info.details["trial"]
-    assert trial_result.startswith("passed; it will be tried again, since ")
-    assert trial_result.endswith("file/aoti: cannot write here (Not a directory); name another folder")
+    assert trial_result.startswith("passed; the result could not be cached (")
+    assert trial_result.endswith("file/aoti: cannot write here (Not a directory); name another folder)")
 
 
 @pytest.mark.parametrize(
@@ -124,12 +124,15 @@ def test_a_cache_that_cannot_be_written_is_reported_and_no_failure(
             None,
             "its manifest does not record how it was built; export it again: posedeploy export CH",
         ),
-        ({"shapes": "x"}, r"its manifest's record of the build is damaged \(Expected `array`, got `str`"),
+        ({"shapes": "x"}, r"the build information in its manifest is damaged \(Expected `array`, got `str`"),
         (
             {"shapes": [[1, 3, 8]]},
-            r"records a run on inputs of \[\(1, 3, 8\)\], and the network takes data",
+            r"records a trial with inputs of shape \[\(1, 3, 8\)\], but the network has data",
         ),
-        ({"shapes": []}, r"records a run on inputs of \[\], and the network takes data float32 1x3x32x40"),
+        (
+            {"shapes": []},
+            r"records a trial with inputs of shape \[\], but the network has data float32 1x3x32x40",
+        ),
     ],
 )
 def test_a_manifest_without_a_whole_record_of_the_build_is_refused(

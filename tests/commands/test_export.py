@@ -60,7 +60,7 @@ def test_bad_options(
         (("--to", "coreml"), "no target is called 'coreml'; available: torchscript, onnx, openvino"),
         (("--outputs", "some"), "--outputs some: wanted all or last"),
         (("--input-size", "256"), "--input-size 256: wanted HEIGHTxWIDTH in pixels, such as 256x456"),
-        (("--input-size", "250x456"), "--input-size: this network's input is of fixed shape"),
+        (("--input-size", "250x456"), "--input-size: the input shape of this network is fixed"),
         (("-o", "file/out"), "file/out: cannot write here (Not a directory)"),
         (("--family", "lightweight-openpose-2d"), "--network and --family: give one"),
     ]:

@@ -121,4 +121,4 @@ def test_bad_input_is_one_line(lifting: Path, refused: Callable[..., str]) -> No
         == "error: --images: this network takes 2D joints, so no image can be given to it; leave it out"
     )
     message = refused("export", body, "--mesh", faces, "--input-size", "8x8")
-    assert "--input-size: this network's input is of fixed shape (pose2d float32 batchx17x2)" in message
+    assert "--input-size: the input shape of this network is fixed (pose2d float32 batchx17x2)" in message

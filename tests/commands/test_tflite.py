@@ -50,7 +50,7 @@ def test_inspect_shows_how_the_file_lies_and_what_runs_it(made: Path, done: Invo
     shown = words(result.stdout)
     for said in (
         "manifest inside the file",
-        "via litert-torch",
+        "converter litert-torch",
         "layout nhwc",
         "runs on litert ",
         "XNNPACK ",

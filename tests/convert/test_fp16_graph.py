@@ -8,7 +8,7 @@ import onnxruntime
 import pytest
 from onnx import TensorProto, helper
 
-from posedeploy.convert.fp16_graph import in_float16
+from posedeploy.convert.fp16_graph import convert_to_fp16
 from posedeploy.types import Array
 
 F32, F16 = TensorProto.FLOAT, TensorProto.FLOAT16
@@ -55,7 +55,7 @@ def test_sums_that_float16_cannot_hold_are_kept_in_float32() -> None:
     model = _soft_argmax(2000)
     flat = np.zeros((1, 2000), np.float32)
     assert _run(model, flat) == 999.5
-    assert abs(_run(in_float16(model), flat) - 999.5) <= 0.25, "float16 has steps of 0.5 there"
+    assert abs(_run(convert_to_fp16(model), flat) - 999.5) <= 0.25, "float16 has steps of 0.5 there"
 
 
 def test_a_softmax_stays_whole_up_to_the_sum_over_it() -> None:
@@ -68,7 +68,7 @@ def test_a_softmax_stays_whole_up_to_the_sum_over_it() -> None:
     row = np.arange(cells, dtype=np.float32) / cells
     model = _model(nodes, (1, cells), (1, 1), cells=row, axes=np.array([1]))
     x = np.random.RandomState(0).standard_normal((1, cells)).astype(np.float16).astype(np.float32)
-    half = in_float16(model)
+    half = convert_to_fp16(model)
     assert abs(_run(half, x) - _run(model, x)) < 3e-4
     made_by = {node.output[0]: node for node in half.graph.node}
     total = next(node for node in half.graph.node if node.op_type == "ReduceSum")
@@ -84,7 +84,7 @@ def test_a_tensor_that_two_such_sums_read_is_cast_once() -> None:
         _node("ReduceMean", ["r", "axes"], "b"),
         _node("Add", ["a", "b"], "y"),
     ]
-    model = in_float16(_model(nodes, (2, 8), (2, 1), axes=np.array([1])))
+    model = convert_to_fp16(_model(nodes, (2, 8), (2, 1), axes=np.array([1])))
     onnx.checker.check_model(model, full_check=True)
     x = np.ones((2, 8), np.float32)
     assert np.array_equal(_run(model, x), np.full((2, 1), 9.0, np.float32))
@@ -96,7 +96,7 @@ def test_layers_compute_in_float16_and_inputs_and_outputs_stay(seed: int) -> Non
     weight = stream.standard_normal((64, 16)).astype(np.float32)
     model = _model([_node("MatMul", ["x", "w"], "h"), _node("Relu", ["h"], "y")], (4, 64), (4, 16), w=weight)
     before = model.SerializeToString()
-    half = in_float16(model)
+    half = convert_to_fp16(model)
     assert model.SerializeToString() == before
     assert half.graph.initializer[0].data_type == F16
     assert [value.type.tensor_type.elem_type for value in (*half.graph.input, *half.graph.output)] == [

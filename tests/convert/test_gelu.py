@@ -10,7 +10,7 @@ import onnxruntime
 import torch
 from torch import Tensor, nn
 
-from posedeploy.convert.gelu import regroup
+from posedeploy.convert.gelu import regroup_gelu
 from posedeploy.convert.onnx import OPSET
 from posedeploy.suppress_output import only_errors
 
@@ -41,7 +41,7 @@ def test_every_gelu_becomes_one_operator_and_nothing_else_does(tmp_path: Path) -
     model = exported(tmp_path / "a.onnx")
     before = onnx.ModelProto()
     before.CopyFrom(model)
-    regroup(model)
+    regroup_gelu(model)
     onnx.checker.check_model(model, full_check=True)
     data = np.random.RandomState(0).randn(4, 6).astype(np.float32)
     options = onnxruntime.SessionOptions()
@@ -62,8 +62,8 @@ def test_every_gelu_becomes_one_operator_and_nothing_else_does(tmp_path: Path) -
 
 def test_a_second_time_changes_nothing(tmp_path: Path) -> None:
     model = exported(tmp_path / "a.onnx")
-    regroup(model)
+    regroup_gelu(model)
     again = onnx.ModelProto()
     again.CopyFrom(model)
-    regroup(again)
+    regroup_gelu(again)
     assert again == model

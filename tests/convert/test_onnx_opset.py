@@ -51,12 +51,12 @@ def test_a_file_of_another_opset_is_checked_and_written(
     [
         (
             13,
-            r"`opset=13`: the onnx version converter cannot .* \(No Adapter .* Relu\)\. The lowest .* is 14",
+            r"`opset=13`: onnx's version converter cannot .* \(No Adapter .* Relu\)\. The lowest .* is 14",
         ),
-        (0, r"`opset=0`: there is no such opset; onnx .* knows 1 to \d+\. The lowest .* is 14"),
+        (0, r"`opset=0`: expected 1 to \d+, which onnx .* supports\. The lowest .* is 14"),
         (
             9999,
-            r"`opset=9999`: there is no such opset; .* The highest opset possible for this network is \d+",
+            r"`opset=9999`: expected 1 to .* The highest opset that works for this network is \d+",
         ),
     ],
 )

@@ -56,7 +56,7 @@ def test_an_export_in_a_reduced_precision_is_close_and_recorded(
 def test_a_target_without_the_precision_is_refused(
     target: str, precision: ExportPrecision, tiny: Model, tmp_path: Path
 ) -> None:
-    with pytest.raises(ExportError, match=rf"^`precision={precision}`: `to={target}` exports in fp32"):
+    with pytest.raises(ExportError, match=rf"^`precision={precision}`: `to={target}` supports fp32"):
         export(tiny, ["torchscript", target], tmp_path, "tiny", ExportOptions(precision=precision))
     assert not list(tmp_path.iterdir())
 

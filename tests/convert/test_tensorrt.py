@@ -151,7 +151,7 @@ def test_an_operator_that_tensorrt_lacks_is_named_with_its_module(tmp_path: Path
     model = Model(Odd().eval(), ModelSpec("x", "", inputs, outputs), None, "")
     with pytest.raises(
         ExportError,
-        match=r"^tensorrt-rtx cannot take this network: Det \(node \S+, in heads\.1 \(Determinants\)\): un",
+        match=r"^tensorrt-rtx cannot convert this network: Det \(node \S+, in heads\.1 \(Determinants\)\): u",
     ):
         export(model, ["tensorrt"], tmp_path, "odd")
     assert not list(tmp_path.iterdir())

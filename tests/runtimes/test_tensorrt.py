@@ -223,8 +223,7 @@ def _rebuild(artifact: Artifact) -> str:
     [
         (
             {"version": "1.2.0.54"},
-            "built with tensorrt-rtx 1.2.0.54, and tensorrt-rtx {version} is installed, which does not read "
-            "it",
+            "built with tensorrt-rtx 1.2.0.54, but tensorrt-rtx {version} is installed, which cannot load it",
             "",
         ),
         (
@@ -234,7 +233,7 @@ def _rebuild(artifact: Artifact) -> str:
         ),
         (
             {"library": "tensorrt-lean"},
-            "built with tensorrt-lean {version}, and known are tensorrt, tensorrt-rtx",
+            "built with tensorrt-lean {version}, which is unknown; expected tensorrt or tensorrt-rtx",
             " `trt_library=tensorrt-rtx`",
         ),
     ],

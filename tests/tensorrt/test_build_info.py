@@ -70,7 +70,7 @@ def test_an_engine_of_tensorrt_stays_on_its_kind_of_machine(monkeypatch: pytest.
         INFO, library="tensorrt", version=tensorrt_rtx.__version__, system="Linux-aarch64", gpu="Orin"
     )
     with pytest.raises(
-        ArtifactError, match=r"^a\.engine: built on Linux-aarch64, and this is .*rebuild a.engine$"
+        ArtifactError, match=r"^a\.engine: built on Linux-aarch64; this machine is .*rebuild a.engine$"
     ):
         check_library(_engine(theirs), theirs)
     portable = replace(theirs, library="tensorrt-rtx")

@@ -122,7 +122,7 @@ def test_phases_of_one_name_may_overlap() -> None:
         (
             TensorRtOptions(timing_cache=Path("a.cache")),
             ExportError,
-            r"^`timing_cache=a\.cache`: tensorrt-rtx times nothing while it builds, .*; leave the option out",
+            r"^`timing_cache=a\.cache`: tensorrt-rtx does not time kernels while it builds; leave the",
         ),
         (
             TensorRtOptions(workspace_mib=1),

@@ -38,12 +38,12 @@ def test_an_engine_is_built_again_from_its_graph(plain: Artifact, tmp_path: Path
         assert [spec.name for spec in runner.outputs] == [output.name for output in plain.spec.outputs]
     (tmp_path / "tiny.engine.onnx").write_bytes(b"another")
     with pytest.raises(
-        ArtifactError, match=r"tiny.engine.onnx: not the ONNX that tiny.engine was built from, by"
+        ArtifactError, match=r"tiny.engine.onnx: not the ONNX file that tiny.engine was built from \("
     ):
         rebuild(again, TensorRtOptions(), lambda doing, part: None)
     (tmp_path / "tiny.engine.onnx").unlink()
     with pytest.raises(
-        ArtifactError, match=r"it was built from, tiny.engine.onnx, is not beside it; put it there"
+        ArtifactError, match=r"it was built from, tiny.engine.onnx, is missing in its folder; copy it"
     ):
         rebuild(again, TensorRtOptions(), lambda doing, part: None)
 

@@ -73,9 +73,9 @@ STATE = {"engine": bytearray(ENGINE), "input_names": ["x"], "output_names": ["y"
     [
         (
             {"state_dict": {}},
-            "not a file of torch2trt; wanted a state dict with engine, input_names, output_names$",
+            "not a torch2trt file; expected a state dict with engine, input_names, output_names$",
         ),
-        ([1, 2], "not a file of torch2trt; wanted"),
+        ([1, 2], "not a torch2trt file; expected"),
         ({**STATE, "engine": "text"}, "its engine is not bytes, or its names are not text; copy it again$"),
         ({**STATE, "input_names": [3]}, "its engine is not bytes, or its names are not text; copy it again$"),
         (

@@ -1,4 +1,4 @@
-"""A network becomes TFLite, by the route asked for; the file is then checked and told what it is."""
+"""Convert a network to TFLite with the selected converter, check the file and add its metadata."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from pathlib import Path
 from typing import Any
 
 from posedeploy import plugins
-from posedeploy.convert.export_options import Route
+from posedeploy.convert.export_options import TfliteConverter
 from posedeploy.convert.prepare import Prepared
 from posedeploy.errors import ExportError
 from posedeploy.suppress_output import quiet
 
-ROUTES: dict[Route, tuple[str, tuple[str, ...]]] = {
+CONVERTERS: dict[TfliteConverter, tuple[str, tuple[str, ...]]] = {
     "litert-torch": (
         "posedeploy.convert.tflite.litert_torch:convert",
         ("torch", "litert_torch", "ai_edge_litert"),
@@ -23,41 +23,42 @@ ROUTES: dict[Route, tuple[str, tuple[str, ...]]] = {
         ("torch", "onnx", "onnxscript", "ai_edge_litert"),
     ),
 }
-"""What converts, by the name of the route, and the packages that it needs here. Each writes the file and
-returns ``inputs`` and ``outputs``, what the file's signature calls each tensor of the spec, and
-``channels_last``, those of them that lie so in the file and not in the spec; whatever else it returns is
-recorded too."""
+"""The converters, and the packages that each needs here. A converter writes the file and returns ``inputs``
+and ``outputs`` (the names in the file's signature, by name in the spec), ``channels_last`` (the tensors that
+are channels last only in the file), and other details for the manifest."""
 
 
 def convert(prepared: Prepared, path: Path) -> dict[str, Any]:
-    """Write ``path`` (.tflite), its tensors named as in the spec; how it was made, by which ``packages``, and
-    what the runtime must know of it: the tensors whose channels come last in it and not in the spec.
+    """Write ``path`` (.tflite), with tensors named as in the spec.
+
+    Returns:
+        The options and ``packages`` used, and the tensors that are channels last only in the file.
 
     Raises:
-        ExportError: the network holds something that TFLite or LiteRT's interpreter cannot express, or has
-            nothing whose channels could come last.
-        MissingPackageError: the route's package is not installed.
+        ExportError: TFLite or LiteRT's interpreter does not support an operator of the network, or ``nhwc``
+            is set and no tensor is channels first.
+        MissingPackageError: a package of the converter is not installed.
     """
     options = prepared.options.tflite
-    if options.layout == "nhwc" and not images(prepared):
+    if options.layout == "nhwc" and not channels_first_tensors(prepared):
         tensors = ", ".join(map(str, (*prepared.spec.inputs, *prepared.spec.outputs)))
         raise ExportError(
-            f"`layout=nhwc`: this network has no tensor with its channels first ({tensors}); leave it out"
+            f"`layout=nhwc`: this network has no channels-first tensor ({tensors}); leave the option out"
         )
-    converter, packages = ROUTES[options.via]
-    with quiet():  # what the packages print as they are loaded is for their authors
-        route: Callable[[Prepared, Path], Mapping[str, Any]] = plugins.load(converter)
+    function, packages = CONVERTERS[options.converter]
+    with quiet():  # the packages print messages for their developers when they are imported
+        converter: Callable[[Prepared, Path], Mapping[str, Any]] = plugins.load(function)
         finish = plugins.load("posedeploy.convert.tflite.metadata:finish")
-    # JAX, which litert-torch brings, warns of every fork from now on, such as that of OpenVINO's telemetry.
+    # JAX, a dependency of litert-torch, warns about every later fork, such as OpenVINO's telemetry.
     warnings.filterwarnings("ignore", r"os\.fork\(\) was called", RuntimeWarning)
-    about: Mapping[str, Any] = route(prepared, path)
+    conversion: Mapping[str, Any] = converter(prepared, path)
     with quiet():
-        finish(path, prepared, about)
-    kept = {name: value for name, value in about.items() if name not in ("inputs", "outputs")}
-    return {"via": options.via, "layout": options.layout, "packages": packages, **kept}
+        finish(path, prepared, conversion)
+    details = {name: value for name, value in conversion.items() if name not in ("inputs", "outputs")}
+    return {"converter": options.converter, "layout": options.layout, "packages": packages, **details}
 
 
-def images(prepared: Prepared) -> list[str]:
-    """The names of the tensors whose channels come first in the spec."""
+def channels_first_tensors(prepared: Prepared) -> list[str]:
+    """Return the names of the tensors that are channels first in the spec."""
     spec = prepared.spec
     return [tensor.name for tensor in (*spec.inputs, *spec.outputs) if tensor.layout == "NCHW"]

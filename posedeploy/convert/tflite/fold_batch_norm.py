@@ -1,4 +1,4 @@
-"""BatchNorm goes into the convolution before it, where nothing else sees what lies between."""
+"""Fold BatchNorm into the convolution before it, if no other layer uses the convolution's output."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from torch.nn.utils.fusion import fuse_conv_bn_eval
 CONVOLUTIONS = (nn.Conv2d, nn.ConvTranspose2d)
 
 
-def fold_norms(network: nn.Module, example: tuple[Tensor, ...]) -> None:
+def fold_batch_norms(network: nn.Module, example: tuple[Tensor, ...]) -> None:
     """Fold, in place, each BatchNorm that follows a convolution in an ``nn.Sequential``.
 
-    Only where a run on the example shows that all three are called once: then the convolution's output goes
-    nowhere else. Each BatchNorm is ten operators to a converter that decomposes.
+    Only if a run on the example calls all three modules once: then no other layer uses the convolution's
+    output. litert-torch decomposes each BatchNorm into ten operators.
 
     Args:
-        network: in eval mode; its weights stay as they are, folded ones are new.
+        network: in eval mode; its weights are not changed, folded weights are new tensors.
 
     Raises:
         RuntimeError: the network does not run on the example.
@@ -33,16 +33,14 @@ def fold_norms(network: nn.Module, example: tuple[Tensor, ...]) -> None:
                 if type(conv) in CONVOLUTIONS and calls[conv] == calls[norm] == 1:
                     assert isinstance(conv, CONVOLUTIONS)
                     transposed = isinstance(conv, nn.ConvTranspose2d)
-                    if (
-                        transposed and conv.groups != 1
-                    ):  # whose weights torch's fusion takes for ungrouped ones
-                        continue
+                    if transposed and conv.groups != 1:
+                        continue  # torch fuses grouped transposed convolutions wrongly
                     parent[index] = fuse_conv_bn_eval(conv, norm, transpose=transposed)
                     parent[index + 1] = nn.Identity()
 
 
 def _calls(network: nn.Module, example: tuple[Tensor, ...]) -> Counter[nn.Module]:
-    """How often a run calls each module."""
+    """Return how often a run calls each module."""
     calls: Counter[nn.Module] = Counter()
 
     def count(module: nn.Module, *_: object) -> None:

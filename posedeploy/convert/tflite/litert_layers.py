@@ -1,4 +1,4 @@
-"""A network's layers as litert-torch and XNNPACK take them."""
+"""Rewrite layers to operators that litert-torch converts and XNNPACK runs."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from posedeploy.convert.prepare import Deployed, Prepared, does_not_run
-from posedeploy.convert.tflite.fold_batch_norm import fold_norms
+from posedeploy.convert.prepare import Deployed, Prepared, network_does_not_run
+from posedeploy.convert.tflite.fold_batch_norm import fold_batch_norms
 
 
 class Elu(nn.Module):
-    """ELU of slope 1 as XNNPACK takes it: torch.export would choose between two branches by comparing, which
-    LiteRT then does itself, with the network cut in two and its layout turned around it."""
+    """ELU with alpha 1 for XNNPACK: torch.export would use a comparison, which XNNPACK does not run, so that
+    the network would be split and its layout transposed around it."""
 
     def forward(self, x: Tensor) -> Tensor:
         return torch.relu(x) + (torch.exp(torch.clamp(x, max=0.0)) - 1)
@@ -23,11 +23,11 @@ class Elu(nn.Module):
 
 class SubPixel(nn.Module):
     """A transposed convolution of kernel 4, stride 2 and padding 1 as four convolutions of kernel 2, one for
-    each parity of row and column: XNNPACK does not take it as it is (LiteRT 2.3), and the interpreter's own
-    is slow."""
+    each parity of row and column. XNNPACK does not run the original (LiteRT 2.3), and the interpreter's own
+    kernel is slow."""
 
     TAPS = ((3, 1), (2, 0))
-    """The rows, or columns, of the kernel that even ones and odd ones of the output sum over."""
+    """The kernel rows (or columns) for even and for odd rows (or columns) of the output."""
 
     kernels: Tensor
 
@@ -39,8 +39,8 @@ class SubPixel(nn.Module):
         self.bias = transposed.bias
 
     @staticmethod
-    def stands_for(layer: nn.ConvTranspose2d) -> bool:
-        """Whether it computes what this layer does."""
+    def replaces(layer: nn.ConvTranspose2d) -> bool:
+        """Return whether this module can replace the layer."""
         shape = (layer.kernel_size, layer.stride, layer.padding, layer.output_padding, layer.dilation)
         return shape == ((4, 4), (2, 2), (1, 1), (0, 0), (1, 1)) and layer.groups == 1
 
@@ -56,9 +56,9 @@ class SubPixel(nn.Module):
         return by_parity.permute(0, 3, 4, 1, 5, 2).reshape(count, -1, 2 * height, 2 * width)
 
 
-class Convolved(nn.Module):
-    """The image's arithmetic as one convolution: where axes are free, litert-torch takes neither a number for
-    each channel nor channels in another order."""
+class PreprocessingConvolution(nn.Module):
+    """Preprocessing as one convolution: with free axes, litert-torch supports neither per-channel constants
+    nor reordered channels."""
 
     def __init__(self, deployed: Deployed) -> None:
         super().__init__()
@@ -75,25 +75,25 @@ class Convolved(nn.Module):
         return result
 
 
-def rewritten(prepared: Prepared) -> nn.Module:
-    """The same network in operators that litert-torch and XNNPACK take, and in fewer of them.
+def rewrite_layers(prepared: Prepared) -> nn.Module:
+    """Return a copy of the network with fewer operators, which litert-torch and XNNPACK support.
 
     Raises:
-        ExportError: it does not run on its example.
+        ExportError: the network does not run on its example.
     """
     network = prepared.module
     if prepared.axes and isinstance(network, Deployed) and network.embedded:
-        network = Convolved(network)
+        network = PreprocessingConvolution(network)
     weights = {id(tensor): tensor for tensor in (*network.parameters(), *network.buffers())}
     copied = copy.deepcopy(network, weights)
     try:
-        fold_norms(copied, prepared.example)
+        fold_batch_norms(copied, prepared.example)
     except RuntimeError as error:
-        raise does_not_run(map(str, prepared.spec.inputs), error) from error
+        raise network_does_not_run(map(str, prepared.spec.inputs), error) from error
     for parent in list(copied.modules()):
         for name, child in list(parent.named_children()):
             if isinstance(child, nn.ELU) and child.alpha == 1.0:
                 setattr(parent, name, Elu())
-            elif isinstance(child, nn.ConvTranspose2d) and SubPixel.stands_for(child):
+            elif isinstance(child, nn.ConvTranspose2d) and SubPixel.replaces(child):
                 setattr(parent, name, SubPixel(child))
     return copied

@@ -1,4 +1,4 @@
-"""A network becomes TFLite straight from PyTorch, by litert-torch. Weights stay float32."""
+"""Convert a network to TFLite with litert-torch, directly from PyTorch. Weights stay FP32."""
 
 from __future__ import annotations
 
@@ -10,29 +10,29 @@ import torch
 from torch import Tensor, nn
 
 from posedeploy.convert.prepare import Prepared
-from posedeploy.convert.tflite.litert_layers import rewritten
-from posedeploy.convert.unsupported_operators import blamed, located, running
+from posedeploy.convert.tflite.litert_layers import rewrite_layers
+from posedeploy.convert.unsupported_operators import failed_operator, locate_operator, running_module
 from posedeploy.errors import ExportError, first_line
 from posedeploy.suppress_output import quiet, unsaid
 from posedeploy.types import TO_CHANNELS_FIRST, TO_CHANNELS_LAST, TensorSpec
 
-REFUSALS = (AssertionError, AttributeError, LookupError, RuntimeError, TypeError, ValueError)
-"""What the converter raises of a network that it cannot take: whatever its own code stumbles over."""
-REFUSED = {
+CONVERSION_ERRORS = (AssertionError, AttributeError, LookupError, RuntimeError, TypeError, ValueError)
+"""What litert-torch raises for a network that it does not support. It has no exception of its own."""
+MESSAGES = {
     False: (
-        "litert-torch cannot take this network",
-        "write that part of it otherwise, or choose another target",
+        "litert-torch cannot convert this network",
+        "rewrite that part of the network, or choose another target",
     ),
     True: (
-        "`dynamic`: litert-torch cannot take this network with free axes",
-        "fix them (leave `dynamic` out), or choose another target",
+        "`dynamic`: litert-torch cannot convert this network with free axes",
+        "leave `dynamic` out, or choose another target",
     ),
 }
-"""What is told, and what to do, by whether axes were to be free."""
+"""What failed and how to fix it, by whether axes are free."""
 
 
 class ChannelsLast(nn.Module):
-    """A network with some of its inputs and outputs channels last."""
+    """A network with some inputs and outputs channels last."""
 
     def __init__(self, network: nn.Module, inputs: list[bool], outputs: list[bool]) -> None:
         super().__init__()
@@ -40,40 +40,40 @@ class ChannelsLast(nn.Module):
         self.inputs, self.outputs = inputs, outputs
 
     def forward(self, *tensors: Tensor) -> tuple[Tensor, ...]:
-        given = (
+        channels_first = (
             tensor.permute(TO_CHANNELS_FIRST) if last else tensor
             for tensor, last in zip(tensors, self.inputs, strict=True)
         )
         return tuple(
             tensor.permute(TO_CHANNELS_LAST) if last else tensor
-            for tensor, last in zip(self.deployed(*given), self.outputs, strict=True)
+            for tensor, last in zip(self.deployed(*channels_first), self.outputs, strict=True)
         )
 
 
 def convert(prepared: Prepared, path: Path) -> dict[str, Any]:
-    """Write ``path`` (.tflite); what its signature calls the tensors, and which have their channels last.
+    """Write ``path`` (.tflite); return the names in its signature, and which tensors are channels last.
 
     Raises:
-        ExportError: the network holds something that litert-torch cannot express.
+        ExportError: litert-torch does not support an operator of the network.
     """
     spec = prepared.spec
-    wanted = prepared.options.tflite.layout == "nhwc"
+    is_nhwc = prepared.options.tflite.layout == "nhwc"
 
-    def turned(tensors: tuple[TensorSpec, ...]) -> list[bool]:
-        return [wanted and tensor.layout == "NCHW" for tensor in tensors]
+    def are_transposed(tensors: tuple[TensorSpec, ...]) -> list[bool]:
+        return [is_nhwc and tensor.layout == "NCHW" for tensor in tensors]
 
-    inputs, outputs = turned(spec.inputs), turned(spec.outputs)
+    inputs, outputs = are_transposed(spec.inputs), are_transposed(spec.outputs)
     example = tuple(
         value.permute(TO_CHANNELS_LAST).contiguous() if last else value
         for value, last in zip(prepared.example, inputs, strict=True)
     )
     with quiet(native=False), unsaid():
-        module = ChannelsLast(rewritten(prepared), inputs, outputs).eval()
+        module = ChannelsLast(rewrite_layers(prepared), inputs, outputs).eval()
         try:
             edge = litert_torch.convert(module, example, dynamic_shapes=_free_axes(prepared, inputs))
             content = edge.model_content()
-        except REFUSALS as error:
-            raise _refusal(error, prepared, module) from error
+        except CONVERSION_ERRORS as error:
+            raise _conversion_error(error, prepared, module) from error
     path.write_bytes(content)
     tensors = zip((*spec.inputs, *spec.outputs), (*inputs, *outputs), strict=True)
     return {
@@ -84,24 +84,25 @@ def convert(prepared: Prepared, path: Path) -> dict[str, Any]:
 
 
 def _free_axes(prepared: Prepared, last: list[bool]) -> tuple[Any, ...] | None:
-    """Which axes keep any length, by input, as torch.export wants them."""
+    """Return the free axes of each input, in the form of torch.export's ``dynamic_shapes``."""
     if not prepared.axes:
         return None
-    return (  # the axes go to the places that the way back names
+    return (  # axis TO_CHANNELS_FIRST[i] of the transposed input is axis i of the spec
         tuple(
-            {TO_CHANNELS_FIRST[axis] if turned else axis: torch.export.Dim.DYNAMIC for axis in axes}
-            for axes, turned in zip(prepared.axes, last, strict=True)
+            {TO_CHANNELS_FIRST[axis] if is_last else axis: torch.export.Dim.DYNAMIC for axis in axes}
+            for axes, is_last in zip(prepared.axes, last, strict=True)
         ),
     )
 
 
-def _refusal(error: Exception, prepared: Prepared, module: ChannelsLast) -> ExportError:
-    cannot, remedy = REFUSED[bool(prepared.axes)]
-    operator = blamed(error)
+def _conversion_error(error: Exception, prepared: Prepared, module: ChannelsLast) -> ExportError:
+    cannot, remedy = MESSAGES[bool(prepared.axes)]
+    operator = failed_operator(error)
     if operator is None:
-        place = running(error, module.deployed)
+        place = running_module(error, module.deployed)
         where = "" if place is None else f"in {place}: "
         return ExportError(f"{cannot}: {where}{first_line(error)}; {remedy}")
     return ExportError(
-        f"{cannot}: it fails at the operator {located(operator, prepared)} ({first_line(error)}); {remedy}"
+        f"{cannot}: it fails at the operator {locate_operator(operator, prepared)} ({first_line(error)}); "
+        f"{remedy}"
     )

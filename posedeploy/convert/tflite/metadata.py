@@ -1,7 +1,7 @@
-"""A TFLite file just converted: its operators checked, its tensors named, its metadata written.
+"""Check the operators of a newly converted TFLite file, name its tensors and write its metadata.
 
-The metadata is that of TFLite's own schema (tflite-support, ``metadata_schema.fbs``, version 1.0.0), which
-mobile tools read; in it stand the names of the tensors and of the manifest that is packed behind.
+The metadata follow TFLite's schema (tflite-support, ``metadata_schema.fbs``, version 1.0.0), which mobile
+tools read. They contain the names of the tensors and of the embedded manifest.
 """
 
 from __future__ import annotations
@@ -16,21 +16,21 @@ from ai_edge_litert import schema_py_generated as schema
 
 from posedeploy import embedded_manifest
 from posedeploy.convert.prepare import Prepared
-from posedeploy.convert.tflite.check import check_runs, refuse_foreign
+from posedeploy.convert.tflite.check import check_runs, refuse_custom_operators
 from posedeploy.types import Array, InputContract, ModelSpec, TensorSpec
 
 IDENTIFIER, METADATA, METADATA_IDENTIFIER = b"TFL3", "TFLITE_METADATA", b"M001"
 ALIGNMENT = 16
-"""Bytes: what TFLite's schema forces weights to."""
+"""Alignment of weights in bytes, as TFLite's schema requires."""
 
 
 class Builder(flatbuffers.Builder):  # type: ignore[misc]
-    """Weights lie as the schema wants them, which the package's own builder does not see to."""
+    """A builder that aligns weights as the schema requires; the package's own does not."""
 
     head: int
 
     def CreateNumpyVector(self, x: Array) -> int:
-        """Write an array of bytes, aligned; any other as the package does."""
+        """Write an array of bytes aligned; write other arrays as the package does."""
         if x.dtype != np.uint8:
             return int(super().CreateNumpyVector(x))
         self.StartVector(1, x.size, ALIGNMENT)
@@ -40,36 +40,35 @@ class Builder(flatbuffers.Builder):  # type: ignore[misc]
         return int(self.EndVector())
 
 
-def finish(path: Path, prepared: Prepared, about: Mapping[str, Any]) -> None:
-    """Check a file, and name its tensors and write its metadata in place.
+def finish(path: Path, prepared: Prepared, conversion: Mapping[str, Any]) -> None:
+    """Check a file, rename its tensors and add its metadata, in place.
 
     Args:
-        about: what the route returned: ``inputs`` and ``outputs``, what the file calls the tensors, and
-            ``channels_last``, those that lie so in the file alone.
+        conversion: what the converter returned (``convert.CONVERTERS``).
 
     Raises:
-        ExportError: LiteRT's interpreter lacks an operator of the file, or a free axis is none in it.
+        ExportError: LiteRT's interpreter lacks an operator of the file, or an axis is not free in it.
     """
     content = path.read_bytes()
     model = schema.ModelT.InitFromObj(schema.Model.GetRootAs(content, 0))
-    refuse_foreign(model)
-    check_runs(path, model, prepared, about)
-    _name(model, prepared.spec, about)
-    _add_metadata(model, path.stem, prepared.spec, about["channels_last"])
+    refuse_custom_operators(model)
+    check_runs(path, model, prepared, conversion)
+    _name(model, prepared.spec, conversion)
+    _add_metadata(model, path.stem, prepared.spec, conversion["channels_last"])
     builder = Builder(len(content) + 4096)
     builder.Finish(model.Pack(builder), IDENTIFIER)
     path.write_bytes(builder.Output())
 
 
-def _name(model: Any, spec: ModelSpec, about: Mapping[str, Any]) -> None:
-    """Give the signature, and the tensors that it names, the names of the spec."""
+def _name(model: Any, spec: ModelSpec, conversion: Mapping[str, Any]) -> None:
+    """Give the signature and its tensors the names of the spec."""
     (signature,) = model.signatureDefs
     tensors = model.subgraphs[signature.subgraphIndex].tensors
     for side, entries, specs in (
         ("inputs", signature.inputs, spec.inputs),
         ("outputs", signature.outputs, spec.outputs),
     ):
-        names = {about[side][tensor.name]: tensor.name for tensor in specs}
+        names = {conversion[side][tensor.name]: tensor.name for tensor in specs}
         for entry in entries:
             entry.name = names[entry.name.decode()]
             tensors[entry.tensorIndex].name = entry.name
@@ -85,13 +84,13 @@ def _add_metadata(model: Any, name: str, spec: ModelSpec, last: list[str]) -> No
 
 
 def _order(indices: Iterable[int], entries: Iterable[Any]) -> list[str]:
-    """The names of a graph's inputs or outputs, in the order in which it has them."""
+    """Return the names of a graph's inputs or outputs, in the order of the graph."""
     names = {entry.tensorIndex: entry.name for entry in entries}
     return [names[index] for index in indices]
 
 
 def _metadata(name: str, spec: ModelSpec, last: list[str], inputs: list[str], outputs: list[str]) -> bytes:
-    """A ModelMetadata table of the metadata schema, with those fields that are known."""
+    """Return a ModelMetadata table of the metadata schema, with the known fields."""
     builder = flatbuffers.Builder(1024)
     manifest = _table(
         builder,
@@ -107,10 +106,10 @@ def _metadata(name: str, spec: ModelSpec, last: list[str], inputs: list[str], ou
         for side in (inputs, outputs)
     ]
     graph = _table(builder, 7, {2: sides[0], 3: sides[1]})
-    about = f"{spec.family}, {spec.variant}" if spec.variant else spec.family
+    description = f"{spec.family}, {spec.variant}" if spec.variant else spec.family
     fields = {
         0: builder.CreateString(name),
-        1: builder.CreateString(about),
+        1: builder.CreateString(description),
         3: _vector(builder, [graph]),
         6: _vector(builder, [manifest]),
         7: builder.CreateString("1.0.0"),
@@ -120,7 +119,7 @@ def _metadata(name: str, spec: ModelSpec, last: list[str], inputs: list[str], ou
 
 
 def _tensor(builder: Any, tensor: TensorSpec, contract: InputContract | None, last: list[str]) -> int:
-    """A TensorMetadata table: name and description."""
+    """Write a TensorMetadata table: name and description."""
     layout = "NHWC" if tensor.name in last else tensor.layout
     words = [tensor.dtype, *([layout] if layout else [])]
     if contract is not None and tensor.layout is not None and tensor.dtype == "uint8":
@@ -131,7 +130,7 @@ def _tensor(builder: Any, tensor: TensorSpec, contract: InputContract | None, la
 
 
 def _table(builder: Any, slots: int, offsets: Mapping[int, int]) -> int:
-    """A table of fields that are all elsewhere: strings, vectors, tables."""
+    """Write a table whose fields are all offsets: strings, vectors, tables."""
     builder.StartObject(slots)
     for slot, offset in offsets.items():
         builder.PrependUOffsetTRelativeSlot(slot, offset, 0)

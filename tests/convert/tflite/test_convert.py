@@ -19,11 +19,11 @@ from torch import Tensor, nn
 
 from posedeploy import embedded_manifest, manifest
 from posedeploy.checkpoints.loading import open_checkpoint
-from posedeploy.convert.agreement import fault
+from posedeploy.convert.agreement import find_mismatch
 from posedeploy.convert.export import export
 from posedeploy.convert.export_options import ExportOptions, TfliteOptions
 from posedeploy.convert.prepare import prepare
-from posedeploy.convert.tflite.check import refuse_foreign
+from posedeploy.convert.tflite.check import refuse_custom_operators
 from posedeploy.convert.tflite.metadata import ALIGNMENT, METADATA
 from posedeploy.errors import ExportError
 from posedeploy.flatten import flat
@@ -70,7 +70,7 @@ def test_the_manifest_says_how_the_file_lies_and_the_spec_stays(
     last: Artifact, exported: dict[str, Artifact]
 ) -> None:
     assert last.details == {
-        "via": "litert-torch",
+        "converter": "litert-torch",
         "layout": "nhwc",
         "channels_last": ["data", "early_heatmaps", "early_pafs", "heatmaps", "pafs"],
     }
@@ -93,7 +93,7 @@ def test_a_runner_takes_and_gives_channels_first_at_any_size(last: Artifact, tin
 
 def test_channels_last_without_any_channels_first_is_refused(tmp_path: Path) -> None:
     with pytest.raises(
-        ExportError, match=r"`layout=nhwc`: this network has no tensor with its channels first \(joints "
+        ExportError, match=r"`layout=nhwc`: this network has no channels-first tensor \(joints "
     ):
         export(two_input_model(), ["tflite"], tmp_path, "a", ExportOptions(tflite=LAST))
     assert not list(tmp_path.iterdir())
@@ -205,7 +205,7 @@ class Nested(nn.Module):
         ),
         (
             Counted(),
-            r"^litert-torch cannot take this network: in body\.odd_one: Could not .* data-dependent expr",
+            r"^litert-torch cannot convert this network: in body\.odd_one: Could not .* data-dependent expr",
         ),
     ],
     ids=["operator", "builtin", "loop"],
@@ -230,11 +230,9 @@ def test_a_network_that_gives_no_numbers_is_not_blamed_on_the_converter() -> Non
     spec = ModelSpec("x", "", (TensorSpec("data", (4, 4)),), (TensorSpec("out", (4, 4)),))
     prepared = prepare(Model(Endless(), spec, None, ""), ExportOptions())
     data = np.ones((4, 4), np.float32)
-    assert not fault([np.full((4, 4), np.inf, np.float32)], prepared, [data])
-    with pytest.raises(
-        ExportError, match="PyTorch itself gives NaN or infinity for out on random inputs, and"
-    ):
-        fault([data], prepared, [data])
+    assert not find_mismatch([np.full((4, 4), np.inf, np.float32)], prepared, [data])
+    with pytest.raises(ExportError, match="PyTorch computes NaN or infinity for out on random inputs, and"):
+        find_mismatch([data], prepared, [data])
 
 
 @pytest.mark.parametrize(
@@ -242,7 +240,7 @@ def test_a_network_that_gives_no_numbers_is_not_blamed_on_the_converter() -> Non
     [
         (
             ["FlexErf", "FlexSvd"],
-            r"operators of TensorFlow \(Flex\), which LiteRT does not have: FlexErf in ",
+            r"TensorFlow operators \(Flex\), which LiteRT does not have: FlexErf in ",
         ),
         (["MyOp"], r"custom operators, which LiteRT does not have: MyOp in Net_network/Mine_layer; wr"),
     ],
@@ -256,7 +254,7 @@ def test_operators_of_tensorflow_and_of_others_are_refused(names: list[str], mes
     nodes = [schema.OperatorT(opcodeIndex=index, outputs=[0]) for index in range(len(names))]
     model = schema.ModelT(operatorCodes=codes, subgraphs=[schema.SubGraphT(tensors=tensors, operators=nodes)])
     with pytest.raises(ExportError, match=message):
-        refuse_foreign(model)
+        refuse_custom_operators(model)
 
 
 class Baked(nn.Module):
@@ -281,7 +279,7 @@ def test_an_axis_that_would_not_be_free_is_refused(tiny: Model, tmp_path: Path, 
     )
     with pytest.raises(ExportError) as refusal:
         export(Model(network.eval(), spec, None, ""), ["tflite"], tmp_path, "a", ExportOptions(dynamic=True))
-    assert "(leave `dynamic` out), or choose another target" in str(refusal.value)
+    assert "leave `dynamic` out, or choose another target" in str(refusal.value)
     assert "\n" not in str(refusal.value)
     assert not list(tmp_path.iterdir())
 

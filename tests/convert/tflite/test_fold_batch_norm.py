@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from posedeploy.convert.tflite.fold_batch_norm import fold_norms
+from posedeploy.convert.tflite.fold_batch_norm import fold_batch_norms
 
 EXAMPLE = (torch.linspace(-1, 1, 2 * 3 * 8 * 8).reshape(2, 3, 8, 8),)
 
@@ -45,7 +45,7 @@ def drawn() -> Net:
 
 def test_what_nothing_else_sees_is_folded_and_no_more() -> None:
     net, plain = drawn(), drawn()
-    fold_norms(net, EXAMPLE)
+    fold_batch_norms(net, EXAMPLE)
     left = [name for name, module in net.named_modules() if isinstance(module, nn.BatchNorm2d)]
     assert left == ["seen.1", "wide.1", "apart.3", "batch.1", "twice.1"]
     with torch.inference_mode():
@@ -57,6 +57,6 @@ def test_the_weights_that_were_there_stay() -> None:
     first = net.plain[0]
     assert isinstance(first, nn.Conv2d)
     before = first.weight.clone()
-    fold_norms(net, EXAMPLE)
+    fold_batch_norms(net, EXAMPLE)
     assert torch.equal(first.weight, before)
     assert not any(module._forward_hooks for module in net.modules())

@@ -14,7 +14,7 @@ def test_four_convolutions_are_the_transposed_one(bias: bool) -> None:
     torch.manual_seed(0)
     layer = nn.ConvTranspose2d(5, 3, 4, 2, 1, bias=bias).double()
     x = torch.randn(2, 5, 6, 7, dtype=torch.float64)
-    assert SubPixel.stands_for(layer)
+    assert SubPixel.replaces(layer)
     torch.testing.assert_close(SubPixel(layer)(x), layer(x), rtol=0, atol=1e-12)
 
 
@@ -28,7 +28,7 @@ def test_four_convolutions_are_the_transposed_one(bias: bool) -> None:
     ],
 )
 def test_other_transposed_convolutions_stay(layer: nn.ConvTranspose2d) -> None:
-    assert not SubPixel.stands_for(layer)
+    assert not SubPixel.replaces(layer)
 
 
 def test_elu() -> None:

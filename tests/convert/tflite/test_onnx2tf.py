@@ -28,7 +28,7 @@ from tests.support.reference_cases import BUNDLED, Case
 
 __all__ = ["home", "made", "onnx2tf", "onnx2tf_home"]
 
-BY_ONNX2TF = ExportOptions(tflite=TfliteOptions(via="onnx2tf"))
+BY_ONNX2TF = ExportOptions(tflite=TfliteOptions(converter="onnx2tf"))
 WRONG = """
 import shutil, time
 
@@ -103,8 +103,8 @@ def test_a_file_that_computes_something_else_is_refused(
     given = {"OTHER": str(tmp_path / "other.tflite"), "SAID": about | {"versions": {}}, "WHAT": "other"}
     wrong.script.write_text("".join(f"{name} = {value!r}\n" for name, value in given.items()) + WRONG)
     said = (
-        rf"for \w+ \({distance} of its largest value off, .* so onnx2tf mistook an "
-        "operator; use `converter=lit"
+        rf"in \w+ by {distance} of its largest value .* so onnx2tf converted an "
+        "operator wrongly; use `converter=lit"
     )
     with pytest.raises(ExportError, match=said):
         export(tiny, ["tflite"], tmp_path / "out", "human", BY_ONNX2TF)
@@ -125,7 +125,7 @@ def test_a_missing_environment_is_reported_with_its_add_command(
 def test_free_axes_are_refused(home: Path, tiny: Model, tmp_path: Path) -> None:
     with pytest.raises(
         ExportError,
-        match="`dynamic`: onnx2tf fixes every axis; leave it out, or use `converter=lit",
+        match="`dynamic`: onnx2tf fixes every axis; leave the option out, or use `converter=lit",
     ):
         export(tiny, ["tflite"], tmp_path / "out", "human", replace(BY_ONNX2TF, dynamic=True))
 
