@@ -28,7 +28,7 @@ from posedeploy.benchmarks import latency
 from posedeploy.benchmarks.inputs import NO_RANGES, image_samples, plain, random_images, random_tensors, sized
 from posedeploy.benchmarks.latency import Candidate
 from posedeploy.benchmarks.machine_info import this_machine
-from posedeploy.convert.export_options import ignore
+from posedeploy.convert.export_options import ignore_progress
 from posedeploy.errors import InputError, PoseDeployError
 from posedeploy.runtimes.load_runner import open_runner, resolve_spec, runner_of
 from posedeploy.types import (
@@ -78,7 +78,7 @@ def benchmark(
     input_size: tuple[int, int] | None = None,
     runtime: str | None = None,
     checkpoint: StrPath | None = None,
-    on_progress: OnProgress = ignore,
+    on_progress: OnProgress = ignore_progress,
     **model_args: Unpack[ModelKeywords],
 ) -> LatencyReport:
     """Time models, all in the same rounds, with PyTorch on the checkpoint of each artifact beside them.

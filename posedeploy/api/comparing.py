@@ -18,7 +18,7 @@ from posedeploy.api.open_models import open_described, run_options
 from posedeploy.api.parity_case import ParityOptions, compare_with_pytorch
 from posedeploy.api.parity_report import ParityReport
 from posedeploy.benchmarks.parity import Parity
-from posedeploy.convert.export_options import ignore
+from posedeploy.convert.export_options import ignore_progress
 from posedeploy.errors import DeviceError, InputError, MissingPackageError
 from posedeploy.types import Artifact, Model, OnProgress, Precision, StrPath
 
@@ -36,7 +36,7 @@ def compare(
     max_px: float | None = None,
     max_mm: float | None = None,
     noise_floor: bool = False,
-    on_progress: OnProgress = ignore,
+    on_progress: OnProgress = ignore_progress,
     **model_args: Unpack[ModelKeywords],
 ) -> ParityReport:
     """Compare artifacts with PyTorch on the checkpoint that they were exported from.

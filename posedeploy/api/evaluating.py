@@ -19,7 +19,7 @@ from posedeploy.api.reporting import report_steps
 from posedeploy.benchmarks import evaluation
 from posedeploy.benchmarks.annotations import AnnotatedImage, Annotations, read_annotations
 from posedeploy.benchmarks.detections import common_keypoints
-from posedeploy.convert.export_options import ignore
+from posedeploy.convert.export_options import ignore_progress
 from posedeploy.errors import InputError, MissingPackageError
 from posedeploy.predict.chain import Predictor
 from posedeploy.predict.frames import Frame
@@ -41,7 +41,7 @@ def evaluate(
     limit: int | None = None,
     detector: StrPath | None = None,
     detector_spec: StrPath | None = None,
-    on_progress: OnProgress = ignore,
+    on_progress: OnProgress = ignore_progress,
     **model_args: Unpack[ModelKeywords],
 ) -> EvaluationReport:
     """Score a network on annotated images: COCO's keypoint AP and AR by OKS. Needs pycocotools.

@@ -23,7 +23,7 @@ from posedeploy.benchmarks.parity import Parity, compare_outputs, one_image
 from posedeploy.benchmarks.recorded_runner import RecordedRunner
 from posedeploy.benchmarks.tolerances import Tolerance, default_tolerance, torch_precision
 from posedeploy.checkpoints.float64 import in_float64
-from posedeploy.convert.export_options import ignore
+from posedeploy.convert.export_options import ignore_progress
 from posedeploy.errors import DeviceError, InputError, first_line
 from posedeploy.families import FAMILIES, poses_of
 from posedeploy.keypoint_descriptions import undescribed
@@ -75,7 +75,7 @@ def compare_with_pytorch(
     options: RunOptions,
     settings: ParityOptions,
     args: ModelArgs,
-    on_progress: OnProgress = ignore,
+    on_progress: OnProgress = ignore_progress,
 ) -> Parity:
     """Compare one artifact with its checkpoint.
 

@@ -13,7 +13,7 @@ from posedeploy.api.mesh_faces import faces_of
 from posedeploy.api.model_args import ModelArgs, ModelKeywords, ModelSource, path_of, single
 from posedeploy.api.open_models import open_model, run_options
 from posedeploy.api.person_sources import PersonArgs, check_camera, open_box_source, open_joint_source
-from posedeploy.convert.export_options import ignore
+from posedeploy.convert.export_options import ignore_progress
 from posedeploy.errors import InputError
 from posedeploy.keypoint_descriptions import are_numbered
 from posedeploy.own_keypoints import GUIDE
@@ -64,7 +64,7 @@ def write_poses(
     precision: Precision = "fp32",
     threads: int | None = None,
     runtime: str | None = None,
-    on_progress: OnProgress = ignore,
+    on_progress: OnProgress = ignore_progress,
     **model_args: Unpack[ModelKeywords],
 ) -> Prediction:
     """Find the people in a source and write pictures or a video, and ``poses.json``, into a folder.
