@@ -22,10 +22,23 @@ from posedeploy.console.path_checks import CommandGroup
 
 app = CommandGroup(
     cls=ErrorHandlingGroup,
-    no_args_is_help=True,
+    invoke_without_command=True,
     pretty_exceptions_enable=False,
-    help="Takes a PyTorch human-pose checkpoint to any runtime and proves that the poses are still the same.",
+    help="Take a PyTorch human-pose checkpoint to any runtime and prove that the poses are still the same.",
 )
+
+
+START = """\
+posedeploy takes a PyTorch human-pose checkpoint to any runtime and proves that
+the poses are still the same. A first session:
+
+  posedeploy export human.pth --to openvino -o out/
+  posedeploy parity out/human.xml
+  posedeploy predict out/human.xml photo.jpg -o poses/
+
+Without a checkpoint, `posedeploy export` uses the built-in sample.
+All commands: posedeploy --help. What is installed: posedeploy doctor."""
+"""What ``posedeploy`` prints without arguments."""
 
 
 def main() -> None:
@@ -41,11 +54,14 @@ def _version(asked: bool) -> None:
 
 @app.callback()
 def start(
+    context: typer.Context,
     version: Annotated[
-        bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version and leave.")
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version and exit.")
     ] = False,
 ) -> None:
-    """Nothing but what holds for every command."""
+    """Show the commands of a first session, if no command is given."""
+    if context.invoked_subcommand is None:
+        typer.echo(START)
 
 
 for command in (export, bench, parity, predict, evaluate, inspect, families, fetch, doctor):

@@ -11,19 +11,21 @@ from posedeploy.console import options as shared
 from posedeploy.console.path_checks import CommandGroup
 
 engine = CommandGroup(
-    name="engine", no_args_is_help=True, help="TensorRT engines: build one again, or unwrap one."
+    name="engine",
+    no_args_is_help=True,
+    help="Rebuild a TensorRT engine, or extract one from a torch2trt file.",
 )
 
 
 @engine.command()
 def rebuild(
-    file: Annotated[Path, typer.Argument(help="A .engine file.", show_default=False)],
+    file: Annotated[Path, typer.Argument(help="The .engine file.", show_default=False)],
     trt_library: shared.TrtLibrary = None,
     gpu: shared.Gpus = None,
     workspace: shared.Workspace = None,
     timing_cache: shared.TimingCache = None,
 ) -> None:
-    """Build an engine again, from the ONNX kept beside it: for the GPUs named, or those of before.
+    """Rebuild an engine from the .engine.onnx file beside it, for the same GPUs or other ones.
 
     Example: posedeploy engine rebuild out/human.engine --gpu sm89
     """
@@ -36,12 +38,12 @@ def rebuild(
 
 @engine.command()
 def unwrap(
-    file: Annotated[Path, typer.Argument(help="A .pth that torch2trt wrote, or --wrap.", show_default=False)],
+    file: Annotated[Path, typer.Argument(help="A .pth file of torch2trt, or of --wrap.", show_default=False)],
     output: Annotated[
         Path, typer.Option("-o", "--output", help="The folder for the engine.")
     ] = shared.ARTIFACTS,
 ) -> None:
-    """Take the engine out of a torch2trt file; nothing in it is run.
+    """Extract the engine from a torch2trt file, without executing any code in it.
 
     Example: posedeploy engine unwrap human-pose-estimation-3d-trt.pth -o out/
     """

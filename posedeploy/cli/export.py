@@ -13,37 +13,56 @@ from posedeploy.console import options as shared
 
 def export(
     checkpoint: Annotated[
-        Path | None, typer.Argument(help="Weights; the built-in sample if not given.")
+        Path | None, typer.Argument(help="The checkpoint.", show_default="the built-in sample")
     ] = None,
     to: Annotated[
         list[str] | None,
-        typer.Option(metavar="|".join(TARGETS), help="A target; once for each.", show_default="openvino"),
+        typer.Option(
+            metavar="TARGET",
+            help=f"{', '.join(TARGETS)}. Repeat the option for several targets.",
+            show_default="openvino",
+        ),
     ] = None,
     output: Annotated[
         Path, typer.Option("-o", "--output", help="The folder for the artifacts.")
     ] = shared.ARTIFACTS,
     name: Annotated[
-        str | None, typer.Option(help="What to call the artifacts; the checkpoint's name if not given.")
+        str | None,
+        typer.Option(
+            metavar="NAME",
+            help="The name of the artifacts, without suffix.",
+            show_default="the checkpoint's",
+        ),
     ] = None,
     input_size: shared.InputSize = None,
-    batch: Annotated[int, typer.Option(help="Images at once.")] = 1,
+    batch: Annotated[int, typer.Option(metavar="N", help="The number of images (or people) in one run.")] = 1,
     dynamic: Annotated[
         bool,
-        typer.Option("--dynamic", help="Leave batch, height and width free, where the network allows it."),
+        typer.Option(
+            "--dynamic", help="Make the batch, height and width dynamic axes, if the network allows it."
+        ),
     ] = False,
     embed_preprocessing: Annotated[
         bool,
         typer.Option(
-            "--embed-preprocessing", help="Raw uint8 BGR image in; mean, scale and color order inside."
+            "--embed-preprocessing",
+            help="Take the raw uint8 BGR image as the input; mean, std and color order are in the model.",
         ),
     ] = False,
     device: Annotated[
         str | None,
-        typer.Option(metavar="cpu|cuda", help="What an aoti package is compiled for.", show_default="cpu"),
+        typer.Option(
+            metavar="cpu|cuda",
+            help="The device to compile for.",
+            show_default="cpu",
+            rich_help_panel=shared.AOTI,
+        ),
     ] = None,
     outputs: Annotated[
         str,
-        typer.Option(metavar="all|last", help="Every published output, or only those that hold the poses."),
+        typer.Option(
+            metavar="all|last", help="Every published output, or only those that poses are decoded from."
+        ),
     ] = "all",
     precision: shared.ExportPrecisionName = "fp32",
     opset: shared.Opset = None,
@@ -65,7 +84,7 @@ def export(
     contract: shared.Contract = None,
     weights: shared.WeightsKey = None,
 ) -> None:
-    """Convert a checkpoint to other runtimes, with a manifest beside each file.
+    """Export a checkpoint to other runtimes, with a manifest beside each file.
 
     Example: posedeploy export human.pth --to openvino --to onnx -o out/
     """

@@ -20,7 +20,7 @@ def inspect(
     contract: shared.Contract = None,
     json: shared.Json = None,
 ) -> None:
-    """Show what a checkpoint or a model file is: family, tensors, contract, provenance.
+    """Show what a checkpoint or a model file contains: family, tensors, preprocessing, provenance.
 
     Example: posedeploy inspect out/human.xml
     """
@@ -32,7 +32,7 @@ def inspect(
 
 
 def families(json: shared.Json = None) -> None:
-    """List the networks that are known: joints, inputs, licenses, where weights are published.
+    """List the supported networks: joints, inputs, licenses, published weights.
 
     Example: posedeploy families
     """
@@ -42,18 +42,24 @@ def families(json: shared.Json = None) -> None:
 
 
 def fetch(
-    family: Annotated[str, typer.Argument(help="A family of `posedeploy families`.", show_default=False)],
+    family: Annotated[
+        str, typer.Argument(help="A name that `posedeploy families` lists.", show_default=False)
+    ],
     output: Annotated[Path, typer.Option("-o", "--output", help="The folder for the file.")] = Path(
         "checkpoints"
     ),
     url: Annotated[
-        str | None, typer.Option(help="Fetch from here, in place of the published address.")
+        str | None,
+        typer.Option(metavar="URL", help="The address to download from.", show_default="the published one"),
     ] = None,
     sha256: Annotated[
-        str | None, typer.Option("--sha256", help="The hash that the file must have, 64 hexadecimal digits.")
+        str | None,
+        typer.Option(
+            "--sha256", metavar="HEX", help="The expected SHA-256 of the file, 64 hexadecimal digits."
+        ),
     ] = None,
 ) -> None:
-    """Download a published checkpoint; resumes, records its hash, refuses a changed one.
+    """Download a published checkpoint. Resume interrupted downloads and verify the recorded hash.
 
     Example: posedeploy fetch lightweight-openpose-2d
     """
@@ -63,7 +69,7 @@ def fetch(
 
 
 def doctor(json: shared.Json = None) -> None:
-    """Try every target and runtime here: each works, or what is missing and the command that installs it.
+    """Test every target and runtime on this machine; name missing packages and how to install them.
 
     Example: posedeploy doctor
     """

@@ -13,21 +13,29 @@ from posedeploy.console.output import advancing, check_json
 
 def bench(
     models: Annotated[
-        list[Path] | None, typer.Argument(help="Artifacts or checkpoints; all in ./artifacts if not given.")
+        list[Path] | None, typer.Argument(help="Artifacts or checkpoints.", show_default="all in ./artifacts")
     ] = None,
     device: shared.Device = "cpu",
     threads: shared.Threads = None,
     precision: shared.PrecisionName = "fp32",
     latency: Annotated[
         bool,
-        typer.Option("--latency/--throughput", help="Tune for one image at a time, or for many in flight."),
+        typer.Option(
+            "--latency/--throughput", help="Tune the runtime for single images, or for many in flight."
+        ),
     ] = True,
     runs: Annotated[
         int,
-        typer.Option(help="Timed runs of each: p90 needs 100, p99 1000; with --throughput 10 times as many."),
+        typer.Option(
+            metavar="N",
+            help="Timed runs of each model. p90 needs 100 and p99 1000; with --throughput ten times as many.",
+        ),
     ] = 100,
     batch: Annotated[
-        int | None, typer.Option(help="Images at once, where the model leaves that free.", show_default="1")
+        int | None,
+        typer.Option(
+            metavar="N", help="Images in one run, if the batch is a dynamic axis.", show_default="1"
+        ),
     ] = None,
     input_size: shared.InputSize = None,
     runtime: shared.RuntimeName = None,
@@ -40,7 +48,7 @@ def bench(
     contract: shared.Contract = None,
     json: shared.Json = None,
 ) -> None:
-    """Time artifacts, all in the same rounds, with PyTorch on their checkpoint beside them.
+    """Measure the latency of artifacts and of PyTorch on their checkpoint, in the same rounds.
 
     Example: posedeploy bench out/human.xml out/human.onnx --threads 2 --json bench.json
     """
@@ -69,7 +77,8 @@ def bench(
 def parity(
     models: Annotated[list[Path], typer.Argument(help="Artifacts.", show_default=False)],
     images: Annotated[
-        Path | None, typer.Option(help="Also compare on this image, or on the images of this folder.")
+        Path | None,
+        typer.Option(metavar="PATH", help="An image or a folder of images to compare on as well."),
     ] = None,
     device: shared.Device = "cpu",
     threads: shared.Threads = None,
@@ -77,26 +86,30 @@ def parity(
     rtol: Annotated[
         float | None,
         typer.Option(
-            help="Tolerance of an output's largest value; without it, 2 times the noise floor passes too.",
+            metavar="X",
+            help="Tolerance relative to an output's largest value. By default, twice the noise floor passes.",
             show_default="1e-4 in fp32",
         ),
     ] = None,
     max_px: Annotated[
         float | None,
         typer.Option(
-            help="Tolerance of keypoints at the 99th percentile, in px.", show_default="0.1 in fp32, else 1"
+            metavar="PX",
+            help="Tolerance of keypoints at the 99th percentile.",
+            show_default="0.1 in fp32, else 1",
         ),
     ] = None,
     max_mm: Annotated[
         float | None,
         typer.Option(
-            help="Tolerance of 3D joints and vertices at the 99th percentile, in mm.",
+            metavar="MM",
+            help="Tolerance of 3D joints and vertices at the 99th percentile.",
             show_default="1 in fp32, else 5",
         ),
     ] = None,
     noise_floor: Annotated[
         bool,
-        typer.Option(help="Measure PyTorch's own noise also where the verdict does not need it."),
+        typer.Option(help="Always measure the noise floor of PyTorch."),
     ] = False,
     runtime: shared.RuntimeName = None,
     checkpoint: shared.Checkpoint = None,
@@ -108,7 +121,7 @@ def parity(
     contract: shared.Contract = None,
     json: shared.Json = None,
 ) -> None:
-    """Compare artifacts with PyTorch, output by output and keypoint by keypoint; exit 1 where they differ.
+    """Compare artifacts with PyTorch, output by output and keypoint by keypoint; exit with 1 if they differ.
 
     Example: posedeploy parity out/human.xml out/human.onnx --images photos/
     """
@@ -139,16 +152,16 @@ def parity(
 def evaluate(
     annotations: Annotated[
         Path,
-        typer.Option(metavar="FILE", help="Who is in the images, as COCO keypoints.", show_default=False),
+        typer.Option(metavar="FILE", help="COCO keypoint annotations.", show_default=False),
     ],
     images: Annotated[
         Path, typer.Option(metavar="DIR", help="The folder of the images.", show_default=False)
     ],
     model: Annotated[
-        Path | None, typer.Argument(help="An artifact or a checkpoint; the built-in sample if not given.")
+        Path | None, typer.Argument(help="An artifact or a checkpoint.", show_default="the built-in sample")
     ] = None,
     limit: Annotated[
-        int | None, typer.Option(help="Only that many images, the first ones of the file.")
+        int | None, typer.Option(metavar="N", help="Use only the first N images of the file.")
     ] = None,
     height: shared.Height = None,
     detector: shared.Detector = None,
@@ -164,7 +177,7 @@ def evaluate(
     contract: shared.Contract = None,
     json: shared.Json = None,
 ) -> None:
-    """Score a network on annotated images: COCO's keypoint AP and AR by OKS.
+    """Compute COCO keypoint AP and AR by OKS on annotated images.
 
     Example: posedeploy evaluate human.xml --annotations coco.json --images coco/
     """

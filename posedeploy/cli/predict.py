@@ -10,14 +10,17 @@ import typer
 from posedeploy.console import options as shared
 from posedeploy.console.output import advancing
 
+CAMERA = "Camera, for 3D networks"
+JOINTS = "2D joints from a file"
+
 
 def predict(
     model: Annotated[Path, typer.Argument(help="An artifact or a checkpoint.", show_default=False)],
     source: Annotated[
         str,
         typer.Argument(
-            help="An image, a folder, a video, 'frames/%06d.png', 'photos/*.jpg', a stream's URL, a camera "
-            "number; or a file of 2D joints.",
+            help="An image, a folder, a video, 'frames/%06d.png', 'photos/*.jpg', the URL of a stream, the "
+            "number of a camera, or a file of 2D joints.",
             show_default=False,
         ),
     ],
@@ -28,7 +31,7 @@ def predict(
     threads: shared.Threads = None,
     precision: shared.PrecisionName = "fp32",
     recursive: Annotated[
-        bool, typer.Option("--recursive", help="Also read the folders inside a folder of images.")
+        bool, typer.Option("--recursive", help="Also read the folders in a folder of images.")
     ] = False,
     draw: Annotated[
         bool, typer.Option(help="Write the pictures or the video; poses.json is always written.")
@@ -37,55 +40,76 @@ def predict(
         bool | None,
         typer.Option(
             "--show/--no-show",
-            show_default="a camera's, where there is a display",
-            help="Show the pictures in a window too (q leaves).",
+            show_default="for cameras, if there is a display",
+            help="Also show the pictures in a window (q closes it).",
         ),
     ] = None,
     min_keypoints: Annotated[
-        int | None, typer.Option(metavar="N", help="Leave out people with fewer keypoints found.")
+        int | None,
+        typer.Option(
+            metavar="N", help="Leave out people with fewer keypoints.", rich_help_panel=shared.PEOPLE
+        ),
     ] = None,
     min_score: Annotated[
         float | None,
-        typer.Option(metavar="X", help="Leave out people with a lower score, as poses.json has it."),
+        typer.Option(metavar="X", help="Leave out people with a lower score.", rich_help_panel=shared.PEOPLE),
     ] = None,
     fps: Annotated[
         float | None,
         typer.Option(
             metavar="N",
-            help="Frames per second of images and of formats without times; makes a video of a folder. "
-            "Joints with --sequence: 30 if not given.",
+            help="Frames per second of images, of joints with --sequence, and of formats without times. "
+            "Turns a folder of images into a video.",
         ),
     ] = None,
-    track: Annotated[bool, typer.Option(help="Give the people of a video ids; smoothing needs them.")] = True,
+    track: Annotated[bool, typer.Option(help="Give people in a video ids, which smoothing needs.")] = True,
     smooth: Annotated[bool, typer.Option(help="Smooth the keypoints of a video (one-euro filter).")] = True,
     fx: Annotated[
-        float | None, typer.Option(help="3D: focal length in px.", show_default="0.8 x image width")
+        float | None,
+        typer.Option(
+            metavar="PX",
+            help="The focal length.",
+            show_default="0.8 x image width",
+            rich_help_panel=CAMERA,
+        ),
     ] = None,
     extrinsics: Annotated[
         Path | None,
-        typer.Option(help="3D: JSON with R and t (cm), world to camera, to give world coordinates."),
+        typer.Option(
+            metavar="FILE",
+            help="JSON with R and t (cm), world to camera; positions are then in world coordinates.",
+            rich_help_panel=CAMERA,
+        ),
     ] = None,
     boxes: Annotated[
         Path | None,
         typer.Option(
             metavar="FILE",
-            help="One-person networks: boxes as JSON, COCO, LabelMe, YOLO or CSV (docs/joints-and-boxes.md).",
+            help="The boxes of people, for networks of one person (docs/joints-and-boxes.md).",
+            rich_help_panel=shared.PEOPLE,
         ),
     ] = None,
     box_format: Annotated[
         str | None,
         typer.Option(
-            metavar="|".join(("xywh", "xyxy", "cxcywh", "yolo")),
-            help="How boxes are written.",
-            show_default="the file's",
+            metavar="xywh|xyxy|cxcywh|yolo",
+            help="The format of the boxes.",
+            show_default="that of the file",
+            rich_help_panel=shared.PEOPLE,
         ),
     ] = None,
     box_label: Annotated[
         str | None,
-        typer.Option(metavar="LABEL", help="The label of boxes of people.", show_default="person"),
+        typer.Option(
+            metavar="LABEL",
+            help="The label of boxes of people.",
+            show_default="person",
+            rich_help_panel=shared.PEOPLE,
+        ),
     ] = None,
     box_score: Annotated[
-        float | None, typer.Option(metavar="MIN", help="Use boxes of at least this score.")
+        float | None,
+        typer.Option(metavar="MIN", help="The least score of boxes.", rich_help_panel=shared.PEOPLE),
     ] = None,
     height: shared.Height = None,
     detector: shared.Detector = None,
@@ -93,20 +117,29 @@ def predict(
     joints: Annotated[
         str | None,
         typer.Option(
-            metavar="coco|openpose18|body25|...",
-            help="2D joints from a file: their joint set (docs/joints-and-boxes.md lists all).",
-            show_default="the file's, or the network's",
+            metavar="SET",
+            help="The joint set of the file, such as coco or body25 (docs/joints-and-boxes.md).",
+            show_default="that of the file or network",
+            rich_help_panel=JOINTS,
         ),
     ] = None,
     sequence: Annotated[
-        bool, typer.Option("--sequence", help="2D joints from a file: its frames follow each other in time.")
+        bool,
+        typer.Option(
+            "--sequence", help="The joints are a sequence of frames in time.", rich_help_panel=JOINTS
+        ),
     ] = False,
     joints_key: Annotated[
-        str | None, typer.Option(metavar="NAME", help="2D joints from a file of several arrays: which one.")
+        str | None,
+        typer.Option(
+            metavar="NAME", help="The name of the array in a file of several.", rich_help_panel=JOINTS
+        ),
     ] = None,
     image_size: Annotated[
         str | None,
-        typer.Option(metavar="HxW", help="2D joints from 0 to 1: height and width of the image in px."),
+        typer.Option(
+            metavar="HxW", help="The size of the image in px, for joints from 0 to 1.", rich_help_panel=JOINTS
+        ),
     ] = None,
     runtime: shared.RuntimeName = None,
     family: shared.FamilyName = None,
@@ -115,11 +148,11 @@ def predict(
     mesh: shared.Mesh = None,
     weights: shared.WeightsKey = None,
     mesh_format: Annotated[
-        str, typer.Option(metavar="obj|glb", help="With --mesh: what each person's mesh is written as.")
+        str, typer.Option(metavar="obj|glb", help="With --mesh: the file format of the meshes.")
     ] = "obj",
     contract: shared.Contract = None,
 ) -> None:
-    """Find the people in images, videos or a camera's view: pictures with skeletons, and poses.json.
+    """Find people in images, videos or a camera; write pictures with skeletons and poses.json.
 
     Example: posedeploy predict out/human.xml photo.jpg -o poses/
     """

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from posedeploy import plugins
 from posedeploy.api.latency_report import LatencyReport
 from posedeploy.backends import is_model, runtime_for, target_of
+from posedeploy.benchmarks.latency import Latency
 from posedeploy.console.output import out, show, warn, write_json
 from posedeploy.console.tables import footprint_table, integers_line, latency_table
+from posedeploy.printable import counted
 from posedeploy.runtimes.load_runner import devices_of, open_artifact
 from posedeploy.types import Artifact, RunOptions
 
@@ -32,12 +35,34 @@ def models_in(folder: Path, device: str, runtime: str | None) -> list[Path]:
     return usable or paths
 
 
+def compared_line(results: Sequence[Latency]) -> str:
+    """Return what was compared: the number of models and how they ran."""
+    first = results[0]
+    images = "1 image" if first.batch == 1 else f"{first.batch} images"
+    return (
+        f"compared: {counted(len(results), 'model', 'models')}, {first.hint}, {images} in a run, "
+        f"{len(first.times_s)} timed runs each, in the same rounds"
+    )
+
+
+def fastest_line(results: Sequence[Latency]) -> str:
+    """Return the fastest of several models; empty for one."""
+    if len(results) < 2:
+        return ""
+    fastest, second = sorted(results, key=lambda result: result.median_ms / result.batch)[:2]
+    times = f"median {fastest.median_ms:.2f} ms, {second.label} {second.median_ms:.2f} ms"
+    speed_up = f", {fastest.speed_up:.2f}x PyTorch" if fastest.speed_up else ""
+    return f"fastest: {fastest.label} on {fastest.runtime_info.runtime} ({times}{speed_up})"
+
+
 def show_latency(report: LatencyReport, json: Path | None) -> None:
-    """Show the tables and warnings, and write the JSON."""
+    """Show the tables, what was compared, the fastest model and the warnings; write the JSON."""
     show(latency_table(report.results), footprint_table(report.results))
     out.print(str(report.machine), style="dim")
     for line in filter(None, map(integers_line, report.results)):
         out.print(line, markup=False, soft_wrap=True)
+    for line in filter(None, (compared_line(report.results), fastest_line(report.results))):
+        out.print(line, markup=False)
     for warning in report.warnings:
         warn(warning)
     if json is not None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Mapping
 from pathlib import Path
 from typing import get_args
@@ -10,9 +11,9 @@ from posedeploy import manifest, plugins
 from posedeploy.api.load_checkpoint import load_sample, open_pytorch_model
 from posedeploy.api.model_args import ModelArgs
 from posedeploy.api.open_models import SAMPLE_REMARK
-from posedeploy.backends import TARGETS
+from posedeploy.backends import RUNTIMES, TARGETS
 from posedeploy.console.options import chosen
-from posedeploy.console.output import advancing, say, show, working
+from posedeploy.console.output import advancing, out, say, show, working
 from posedeploy.console.tables import artifacts_table, tensors_table
 from posedeploy.console.tensorrt_options import tell
 from posedeploy.convert.export import export, stem_of
@@ -132,6 +133,22 @@ def run(
         model = open_pytorch_model(checkpoint, args)
     made = export_to(model, targets, folder, stem or stem_of(checkpoint), options)
     show(artifacts_table(made), tensors_table(made[0].spec))
+    out.print(f"next: {next_command(made, args, options)}", markup=False, soft_wrap=True)
+
+
+def next_command(artifacts: list[Artifact], args: ModelArgs, options: ExportOptions) -> str:
+    """Return the command that compares the artifacts with PyTorch."""
+    words = ["posedeploy", "parity", *(str(artifact.path) for artifact in artifacts)]
+    words += ["--network", args.network] if args.network is not None else []
+    words += ["--device", "cuda"] if any(needs_gpu(artifact, options) for artifact in artifacts) else []
+    words += ["--precision", options.precision] if options.precision != "fp32" else []
+    return shlex.join(words)
+
+
+def needs_gpu(artifact: Artifact, options: ExportOptions) -> bool:
+    """Whether the artifact runs only on an NVIDIA GPU."""
+    runs_on_cpu = any("cpu" in RUNTIMES[name].devices for name in TARGETS[artifact.target].runtimes)
+    return not runs_on_cpu or (artifact.target == "aoti" and options.aoti.device == "cuda")
 
 
 def export_to(

@@ -6,7 +6,13 @@ from pathlib import Path
 
 from posedeploy.api.parity_report import ParityReport
 from posedeploy.benchmarks.parity import Parity
-from posedeploy.commands.parity_tables import noise_lines, parity_heading, parity_table, poses_line
+from posedeploy.commands.parity_tables import (
+    noise_lines,
+    parity_heading,
+    parity_table,
+    poses_line,
+    verdict_line,
+)
 from posedeploy.console.output import fail, out, write_json
 from posedeploy.console.tables import integers_line
 
@@ -28,6 +34,7 @@ def _show(result: Parity) -> None:
     out.print(parity_table(result))
     for line in (poses_line(result), *noise_lines(result)):
         out.print(line, markup=False)
+    out.print(verdict_line(result), soft_wrap=True)
     out.print()
     for failure in result.failures:
         fail(f"{result.label}: {failure}")

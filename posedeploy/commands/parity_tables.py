@@ -13,16 +13,21 @@ from posedeploy.printable import counted
 
 
 def parity_heading(result: Parity) -> str:
-    """Which candidate, the verdict, what ran and what passes."""
-    verdict = "[bold green]same as PyTorch[/]" if result.passed else "[bold red]different from PyTorch[/]"
-    reference = " in fp64" if result.reference_precision == "fp64" else ""
+    """Return the candidate, what ran and the tolerances."""
     tolerance = result.tolerance
     limits = f"{tolerance.rtol:.0e} of the largest value, {tolerance.px:g} px, {tolerance.mm:g} mm"
     return (
-        f"[bold]{escape(result.label)}[/]: {verdict}{reference}\n"
+        f"[bold]{escape(result.label)}[/]\n"
         f"[dim]{escape(running(result.runtime_info))}\n"
         f"tolerance: {limits}[/]"
     )
+
+
+def verdict_line(result: Parity) -> str:
+    """Return the verdict on the candidate, with the reference if it is not PyTorch in FP32."""
+    verdict = "[bold green]same as PyTorch[/]" if result.passed else "[bold red]different from PyTorch[/]"
+    reference = " in fp64" if result.reference_precision == "fp64" else ""
+    return f"[bold]{escape(result.label)}[/]: {verdict}{reference}"
 
 
 def parity_table(result: Parity) -> Table:

@@ -1,4 +1,4 @@
-"""The options that several commands share, each said once."""
+"""The options that several commands share."""
 
 from __future__ import annotations
 
@@ -16,41 +16,59 @@ if TYPE_CHECKING:
 
 Choice = TypeVar("Choice")
 ARTIFACTS = Path("artifacts")
-"""Where artifacts go, and are looked for, unless the user says otherwise."""
+"""The default folder of artifacts."""
+
+MODEL = "Model"
+"""The panel of the options that describe the model."""
+PEOPLE = "People"
+"""The panel of the options that say who is in an image."""
+ONNX, TENSORRT, TFLITE, AOTI = "ONNX", "TensorRT", "TFLite", "AOTInductor"
+"""The panels of the options of one target."""
 
 Device: TypeAlias = Annotated[
     str,
-    typer.Option(metavar="NAME", help="cpu, cuda, intel-gpu, npu or auto: never replaced by another."),
+    typer.Option(
+        metavar="NAME",
+        help="cpu, cuda, intel-gpu, npu or auto. posedeploy never uses another device instead.",
+    ),
 ]
 RuntimeName: TypeAlias = Annotated[
-    str | None, typer.Option("--runtime", help="Run on this runtime, such as an ONNX file on openvino.")
+    str | None,
+    typer.Option("--runtime", metavar="NAME", help="The runtime to use, such as openvino for an .onnx file."),
 ]
 Threads: TypeAlias = Annotated[
-    int | None, typer.Option(help="CPU threads; one per physical core if not given.")
+    int | None, typer.Option(metavar="N", help="CPU threads.", show_default="one per physical core")
 ]
 PrecisionName: TypeAlias = Annotated[
     Precision,
     typer.Option(
         "--precision",
-        help="What the runtime computes a float32 file in; auto leaves it to the runtime. A quantized file "
-        "runs as it is, and that is told.",
+        help="The precision of the arithmetic; auto leaves it to the runtime. Quantized models keep theirs.",
     ),
 ]
 FamilyName: TypeAlias = Annotated[
     str | None,
     typer.Option(
-        "--family", help="The network's name, where it is not told by the file: see `posedeploy families`."
+        "--family",
+        metavar="NAME",
+        help="The network's name, if the file does not determine it; `posedeploy families` lists them.",
+        rich_help_panel=MODEL,
     ),
 ]
 Network: TypeAlias = Annotated[
     str | None,
-    typer.Option(metavar="FILE.py:FUNCTION", help="Your own network. This RUNS that Python file."),
+    typer.Option(
+        metavar="FILE.py:FUNCTION",
+        help="Your own network. This EXECUTES the Python file.",
+        rich_help_panel=MODEL,
+    ),
 ]
 Mesh: TypeAlias = Annotated[
     Path | None,
     typer.Option(
         metavar="FILE",
-        help="The triangles of pose2mesh's mesh, and of what predict draws: .npy, .npz, .obj or .pkl.",
+        help="The triangles of the mesh of pose2mesh or gtrs: .npy, .npz, .obj or .pkl.",
+        rich_help_panel=MODEL,
     ),
 ]
 StagesText: TypeAlias = Annotated[
@@ -58,8 +76,9 @@ StagesText: TypeAlias = Annotated[
     typer.Option(
         "--stages",
         metavar="N|all",
-        help="lightweight-openpose-2d: how many refinement stages of the checkpoint to use.",
+        help="The number of refinement stages of lightweight-openpose-2d to use.",
         show_default="1, as published",
+        rich_help_panel=MODEL,
     ),
 ]
 WeightsKey: TypeAlias = Annotated[
@@ -67,27 +86,31 @@ WeightsKey: TypeAlias = Annotated[
     typer.Option(
         "--weights",
         metavar="KEY",
-        help="Which weights of a checkpoint that holds several, such as state_dict_ema.",
-        show_default="those that the published code loads",
+        help="The weights to use if the checkpoint holds several, such as state_dict_ema.",
+        show_default="as the published code",
+        rich_help_panel=MODEL,
     ),
 ]
 Detector: TypeAlias = Annotated[
     Path | None,
     typer.Option(
         metavar="MODEL",
-        help="Networks of one person or of joints: another model that finds the people first.",
+        help="The model that finds the people, for networks of one person or on 2D joints.",
+        rich_help_panel=PEOPLE,
     ),
 ]
 DetectorSpec: TypeAlias = Annotated[
     Path | None,
-    typer.Option(metavar="FILE.toml", help="Describes a --detector made by others, which has no manifest."),
+    typer.Option(
+        metavar="FILE.toml", help="The description of a third-party --detector.", rich_help_panel=PEOPLE
+    ),
 ]
 Contract: TypeAlias = Annotated[
     Path | None,
     typer.Option(
         metavar="FILE.toml",
-        help="Names the keypoints and limbs of a network trained on its own set; or describes a third-party "
-        "model, which has no manifest.",
+        help="The description of your own keypoints, or of a third-party model.",
+        rich_help_panel=MODEL,
     ),
 ]
 Json: TypeAlias = Annotated[
@@ -98,8 +121,9 @@ Height: TypeAlias = Annotated[
     int | None,
     typer.Option(
         metavar="PX",
-        help="Scale images to this height, where the model leaves it free; larger finds more, slower.",
-        show_default="the family's, 256",
+        help="Scale images to this height, if the model has dynamic axes. A larger height finds more people "
+        "and takes longer.",
+        show_default="that of the family",
     ),
 ]
 InputSize: TypeAlias = Annotated[
@@ -108,27 +132,37 @@ InputSize: TypeAlias = Annotated[
 Converter: TypeAlias = Annotated[
     str | None,
     typer.Option(
-        metavar="litert-torch|onnx2tf", help="TFLite: what converts to it.", show_default="litert-torch"
+        metavar="NAME",
+        help="litert-torch or onnx2tf (in an isolated environment).",
+        show_default="litert-torch",
+        rich_help_panel=TFLITE,
     ),
 ]
 IoLayout: TypeAlias = Annotated[
     str | None,
     typer.Option(
         metavar="nchw|nhwc",
-        help="TFLite: how the file's own images and maps lie, channels first or last.",
+        help="The layout of the file's images and maps: channels first or last.",
         show_default="nchw",
+        rich_help_panel=TFLITE,
     ),
 ]
 TimeLimit: TypeAlias = Annotated[
     float | None,
     typer.Option(
-        metavar="SECONDS", help="With --converter onnx2tf: how long it may take.", show_default="3600"
+        metavar="SECONDS",
+        help="The time limit of --converter onnx2tf.",
+        show_default="3600",
+        rich_help_panel=TFLITE,
     ),
 ]
 Checkpoint: TypeAlias = Annotated[
     Path | None,
     typer.Option(
-        metavar="FILE.pth", help="The checkpoint to compare with, in place of the one in the manifest."
+        metavar="FILE.pth",
+        help="The checkpoint to compare with.",
+        show_default="the one in the manifest",
+        rich_help_panel=MODEL,
     ),
 ]
 
@@ -136,23 +170,28 @@ Opset: TypeAlias = Annotated[
     int | None,
     typer.Option(
         metavar="N",
-        help="ONNX: the opset of the .onnx file, checked in ONNX Runtime against PyTorch.",
+        help="The opset of the .onnx file, which is then run and compared with PyTorch.",
         show_default="18",
+        rich_help_panel=ONNX,
     ),
 ]
 TrtLibrary: TypeAlias = Annotated[
     str | None,
     typer.Option(
         "--trt-library",
-        metavar="tensorrt|tensorrt-rtx",
-        help="TensorRT: the library; the one that is installed if not given.",
-        show_default=False,
+        metavar="NAME",
+        help="tensorrt or tensorrt-rtx.",
+        show_default="the installed one",
+        rich_help_panel=TENSORRT,
     ),
 ]
 Gpus: TypeAlias = Annotated[
     str | None,
     typer.Option(
-        "--gpu", metavar="sm86,...", help="tensorrt-rtx: the GPUs to build for; none needs to be here."
+        "--gpu",
+        metavar="sm86,...",
+        help="The GPUs to build for, with tensorrt-rtx. This machine needs none.",
+        rich_help_panel=TENSORRT,
     ),
 ]
 ExportPrecisionName: TypeAlias = Annotated[
@@ -160,29 +199,48 @@ ExportPrecisionName: TypeAlias = Annotated[
     typer.Option(
         "--precision",
         metavar="fp32|fp16|bf16",
-        help="What to compute in. Softmaxes, normalizations and sums, inputs and outputs stay FP32.",
+        help="The precision of the arithmetic. Softmaxes, normalizations, sums, inputs and outputs are FP32.",
     ),
 ]
 MinShapes: TypeAlias = Annotated[
     str | None,
-    typer.Option(metavar="SHAPE", help="TensorRT, --dynamic: the smallest input, as 1x3x256x256."),
+    typer.Option(
+        metavar="SHAPE",
+        help="With --dynamic: the smallest input shape, such as 1x3x256x256.",
+        rich_help_panel=TENSORRT,
+    ),
 ]
 OptShapes: TypeAlias = Annotated[
-    str | None, typer.Option(metavar="SHAPE", help="The same: the input to be fastest with.")
+    str | None,
+    typer.Option(
+        metavar="SHAPE", help="With --dynamic: the shape to optimize for.", rich_help_panel=TENSORRT
+    ),
 ]
 MaxShapes: TypeAlias = Annotated[
-    str | None, typer.Option(metavar="SHAPE", help="The same: the largest input.")
+    str | None,
+    typer.Option(metavar="SHAPE", help="With --dynamic: the largest input shape.", rich_help_panel=TENSORRT),
 ]
 TimingCache: TypeAlias = Annotated[
     Path | None,
-    typer.Option(metavar="FILE", help="tensorrt: remembers what was timed; read, and written."),
+    typer.Option(
+        metavar="FILE",
+        help="The file with layer timings to read and update, with tensorrt.",
+        rich_help_panel=TENSORRT,
+    ),
 ]
 Workspace: TypeAlias = Annotated[
-    int | None, typer.Option(metavar="MiB", help="TensorRT: the most memory that a layer may use to work in.")
+    int | None,
+    typer.Option(
+        metavar="MiB", help="The most memory that a layer may use as its workspace.", rich_help_panel=TENSORRT
+    ),
 ]
 Wrap: TypeAlias = Annotated[
     str | None,
-    typer.Option(metavar="torch2trt", help="TensorRT: also write the .pth that its TRTModule loads."),
+    typer.Option(
+        metavar="torch2trt",
+        help="Also write the .pth file that TRTModule of torch2trt loads.",
+        rich_help_panel=TENSORRT,
+    ),
 ]
 
 

@@ -12,10 +12,15 @@ from rich.console import Console, RenderableType
 from posedeploy.benchmarks.keypoints import ImageParity
 from posedeploy.benchmarks.latency import Latency
 from posedeploy.benchmarks.noise_floor import NoiseFloor, OutputNoise
-from posedeploy.benchmarks.output_parity import OutputParity, measure_difference
-from posedeploy.benchmarks.parity import Parity, PoseParity
+from posedeploy.benchmarks.parity import OutputParity, Parity, PoseParity
 from posedeploy.benchmarks.tolerances import Tolerance
-from posedeploy.commands.parity_tables import noise_lines, parity_heading, parity_table, poses_line
+from posedeploy.commands.parity_tables import (
+    noise_lines,
+    parity_heading,
+    parity_table,
+    poses_line,
+    verdict_line,
+)
 from posedeploy.console.tables import footprint_table, latency_table, size
 from posedeploy.types import RuntimeInfo
 
@@ -72,19 +77,19 @@ def test_brackets_in_names_are_no_markup() -> None:
 
 def _parity(poses: PoseParity | None, error: float = 0.0) -> Parity:
     a = np.ones((1, 2), np.float32)
-    apart = measure_difference("random 0", a, a + np.float32(error))
-    output = OutputParity("stage_1_output_1_heatmaps", (apart,))
+    output = OutputParity("stage_1_output_1_heatmaps", ("random 0",), (a,), (a + np.float32(error),))
     return Parity("artifacts/[/]sample.xml", EFFECTIVE, (output,), poses, Tolerance())
 
 
 def test_a_verdict_and_what_ran() -> None:
     heading = _shown(parity_heading(_parity(None)), 80)
     assert heading == [
-        "artifacts/[/]sample.xml: same as PyTorch",
+        "artifacts/[/]sample.xml",
         "torchscript 2.13.0+cpu, CPU, fp32, 16 threads",
         "tolerance: 1e-04 of the largest value, 0.1 px, 1 mm",
     ]
-    assert _shown(parity_heading(_parity(None, 1.0)), 80)[0].endswith(": different from PyTorch")
+    assert _shown(verdict_line(_parity(None)), 80) == ["artifacts/[/]sample.xml: same as PyTorch"]
+    assert _shown(verdict_line(_parity(None, 1.0)), 80)[0].endswith(": different from PyTorch")
     assert _shown(parity_table(_parity(None, 1.0)), 80)[-1].split() == [
         "stage_1_output_1_heatmaps",
         "1.0e+00",
@@ -112,7 +117,7 @@ def test_the_noise_floor_stands_beside_each_difference_within_80_columns() -> No
     poses = PoseParity((image,))
     floor = NoiseFloor("cuda", "fp32", {"stage_1_output_1_heatmaps": noise}, 6, 36, poses, poses)
     parity = replace(_parity(None, 1.0), floor=floor, reference_precision="fp64")
-    assert _shown(parity_heading(parity), 80)[0].endswith(": different from PyTorch in fp64")
+    assert _shown(verdict_line(parity), 80)[0].endswith(": different from PyTorch in fp64")
     lines = _shown(parity_table(parity), 80)
     assert len(lines) == 3 and max(map(len, lines)) <= 80
     assert lines[0].split() == ["output", "max", "abs", "max", "rel", "floor", "rms", "floor", "cosine"]
