@@ -23,13 +23,13 @@ from posedeploy.printable import printable
 from posedeploy.types import Array
 
 CHUNK_BYTES = 128 * 2**20
-"""Of decoded frames that are in memory at a time."""
-SHORTEST_S, INSTEAD_S = 0.010, 0.100
-"""Browsers show a frame of at most the first for the second."""
+"""Maximum size of the decoded frames in memory."""
+MIN_DURATION_S, DEFAULT_DURATION_S = 0.010, 0.100
+"""Like browsers, show a frame whose duration is at most the first for the second."""
 
 
 def is_animated(path: Path) -> bool:
-    """Whether an image file holds more than one image; a cut one, of which that cannot be said, counts.
+    """Return whether an image file has more than one image; True for a truncated file that may have more.
 
     Raises:
         OSError: the file cannot be read.
@@ -38,9 +38,9 @@ def is_animated(path: Path) -> bool:
         start = file.read(4096)
     if start.startswith((b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")):
         content = _content_of(path)
-        _checked_pages(path, content)
+        _check_pages(path, content)
         pages = _pages(content, 0, 2)
-        return len(pages) == 2 and pages[0].shape == pages[1].shape  # or the same picture smaller
+        return len(pages) == 2 and pages[0].shape == pages[1].shape  # a smaller page is a thumbnail
     if start.startswith(b"GIF8"):
         content = _content_of(path)
         _header_of(path, content)
@@ -54,17 +54,17 @@ def is_animated(path: Path) -> bool:
 
 
 class Animation(Source):
-    """The images of one file, as a video."""
+    """A video made of the images of one file."""
 
     kind: Kind = "video"
 
     def __init__(self, path: Path, fps: float | None = None) -> None:
         """
         Args:
-            fps: pages a second of a TIFF, which has no times.
+            fps: pages per second of a TIFF, which has no times.
 
         Raises:
-            InputError: the file has times, and ``fps`` is given.
+            InputError: the file has its own times, and ``fps`` is not None.
         """
         super().__init__(path.name, (path,), None)
         self._shown = printable(str(path))
@@ -76,11 +76,11 @@ class Animation(Source):
             raise InputError(f"`fps={fps:g}`: {self.name} has its own times; leave `fps` out")
         if fps is None and self._has_pages:
             self.remarks.append(
-                f"{self.name}: a TIFF has no times, so {DEFAULT_FPS:g} pages per second are assumed; `fps` "
-                "sets another rate"
+                f"{self.name}: a TIFF has no times, so {DEFAULT_FPS:g} pages per second are assumed; set "
+                "another rate with `fps`"
             )
         if self._has_pages:
-            self.total = _checked_pages(path, self._content)
+            self.total = _check_pages(path, self._content)
         self.fps = fps or DEFAULT_FPS
 
     def close(self) -> None:
@@ -91,7 +91,7 @@ class Animation(Source):
         size: tuple[int, ...] = ()
         for image, time_s in self._pages() if self._has_pages else self._frames():
             size = size or image.shape
-            if image.shape != size:  # a thumbnail, or the same picture smaller
+            if image.shape != size:  # a thumbnail
                 left_out += 1
                 continue
             yield Frame(self.name, np.ascontiguousarray(image), done, time_s)
@@ -99,24 +99,24 @@ class Animation(Source):
             if not self._has_pages and time_s:
                 self.fps = (done - 1) / time_s
         if not done:
-            raise InputError(f"{self._shown}: no image in it can be decoded; it is damaged or cut off")
+            raise InputError(f"{self._shown}: no frame can be decoded: the file is damaged or truncated")
         if self.total is not None and done + left_out < self.total:
             self.problems.append(
-                f"{self._shown}: {self.total - done - left_out} of {self.total} pages cannot be decoded; "
-                "the file is damaged or cut off"
+                f"{self._shown}: {self.total - done - left_out} of {self.total} pages cannot be decoded: "
+                "the file is damaged or truncated"
             )
         if left_out:
             self.remarks.append(
-                f"{self.name}: {left_out} of its pages have another size than the first one and are left out"
+                f"{self.name}: {left_out} of its pages differ in size from the first page and are left out"
             )
 
     def _pages(self) -> Iterator[tuple[Array, float]]:
         for page in range(self.total or 0):
             for image in _pages(self._content, page, 1):
-                yield self._in_8_bits(image), page / self.fps
+                yield self._to_8_bits(image), page / self.fps
 
-    def _in_8_bits(self, page: Array) -> Array:
-        """All pages by one scale, which grows where a later one holds more."""
+    def _to_8_bits(self, page: Array) -> Array:
+        """Scale a page by the largest value of all pages so far, for a constant brightness."""
         if self._header is not None and is_deep(self._header):
             white = self._header.white or 0
             if page.dtype.kind != "f":
@@ -135,13 +135,13 @@ class Animation(Source):
             decoded, frames = _decode_frames(self._content, done, count)
             for image, milliseconds in frames:
                 yield image[..., :3], time_s
-                shown_s = milliseconds / 1000
-                time_s += shown_s if shown_s > SHORTEST_S else INSTEAD_S
+                duration_s = milliseconds / 1000
+                time_s += duration_s if duration_s > MIN_DURATION_S else DEFAULT_DURATION_S
             done += len(frames)
             if not decoded and done:
                 self.problems.append(
-                    f"{self._shown}: ended at frame {done}; the file is damaged or cut off, and the results "
-                    "hold what could be decoded"
+                    f"{self._shown}: decoding ended at frame {done}: the file is damaged or truncated; the "
+                    "results hold the frames before"
                 )
             if not decoded or not frames:
                 return
@@ -152,14 +152,14 @@ def _header_of(path: Path, content: bytes) -> Header | None:
     try:
         header = read_header(content)
     except HeaderError:
-        return None  # what can be decoded is, and the rest is reported
+        return None  # decoding reports the damage
     if header is not None:
         check_size(path, header, MAX_PIXELS if header.format == "TIFF" else MAX_FRAME_PIXELS)
     return header
 
 
 def _decode_frames(content: bytes, first: int, count: int) -> tuple[bool, list[tuple[Array, int]]]:
-    """Whether frames can be decoded, and those with the milliseconds that each is shown."""
+    """Return whether decoding succeeded, and the frames with their durations in ms."""
     try:
         decoded, animation = cv2.imdecodeanimation(np.frombuffer(content, np.uint8), first, count)
     except cv2.error:
@@ -169,7 +169,7 @@ def _decode_frames(content: bytes, first: int, count: int) -> tuple[bool, list[t
 
 
 def _pages(content: bytes, first: int, count: int) -> tuple[Array, ...]:
-    """Pages of a TIFF as they are stored: BGR, BGRA or gray, of any depth; none of those that are damaged."""
+    """Return the undamaged pages of a TIFF as stored: BGR, BGRA or gray, of any bit depth."""
     data = np.frombuffer(content, np.uint8)
     try:
         pages = cv2.imdecodemulti(data, cv2.IMREAD_UNCHANGED, range=(first, first + count))[1]
@@ -178,22 +178,22 @@ def _pages(content: bytes, first: int, count: int) -> tuple[Array, ...]:
     return tuple(np.asarray(page) for page in pages)
 
 
-def _checked_pages(path: Path, content: bytes) -> int:
-    """The number of pages of a TIFF, each of which is small enough to be decoded.
+def _check_pages(path: Path, content: bytes) -> int:
+    """Return the number of pages of a TIFF.
 
     Raises:
-        InputError: one is too large, or there are too many.
+        InputError: a page is too large to be decoded, or there are too many.
     """
-    places = directories(content)
-    if len(places) > MAX_PAGES:
-        raise InputError(f"{path}: more than {MAX_PAGES:,} pages, which are allowed; split the file")
-    for place in places:
-        with suppress(struct.error, LookupError, ValueError, OverflowError):  # damage, which decoding reports
-            tags = read_numbers(content, place)
+    offsets = directories(content)
+    if len(offsets) > MAX_PAGES:
+        raise InputError(f"{path}: too many pages; expected at most {MAX_PAGES:,}: split the file")
+    for offset in offsets:
+        with suppress(struct.error, LookupError, ValueError, OverflowError):  # decoding reports the damage
+            tags = read_numbers(content, offset)
             bits = int(max(tags.get(258, (1,))))
             width, height = int(tags[256][0]), int(tags[257][0])
             check_size(path, Header(format="TIFF", width=width, height=height, bits=bits))
-    return len(places)
+    return len(offsets)
 
 
 def _content_of(path: Path) -> bytes:

@@ -1,4 +1,4 @@
-"""The user's camera, from a focal length and a file of extrinsics."""
+"""Reading and checking of the user's camera: a focal length and a file of extrinsics."""
 
 from __future__ import annotations
 
@@ -20,20 +20,21 @@ WHAT = 'a JSON file of extrinsics, with "R", 3x3, and "t", 3 numbers in cm'
 
 
 class _Extrinsics(msgspec.Struct):
-    """The published demo's file: R (3, 3), and t (3, 1) or (3,) in cm; ``camera = R world + t``."""
+    """The published demo's file format: R (3, 3), and t (3, 1) or (3,) in cm; ``camera = R world + t``."""
 
     R: list[list[float] | float]
     t: list[list[float] | float]
 
 
 def read_camera(fx: float | None, extrinsics: Path | None) -> Camera:
-    """A camera of focal length ``fx`` in px, standing where a JSON file with ``R`` and ``t`` (in cm) says.
+    """Return the camera with focal length ``fx`` in px and the extrinsics of a JSON file.
 
     Raises:
-        InputError: the focal length is not positive, or the file is not such a JSON or R is no rotation.
+        InputError: the focal length is not positive, the file has no ``R`` and ``t`` in cm, or R is not a
+            rotation.
     """
     if fx is not None and not 0 < fx < np.inf:
-        raise InputError(f"`fx={fx:g}`: a focal length in pixels is more than 0")
+        raise InputError(f"`fx={fx:g}`: expected a focal length in px, above 0")
     if extrinsics is None:
         return Camera(fx)
     document = read_json(extrinsics, WHAT, _Extrinsics)
@@ -44,12 +45,12 @@ def read_camera(fx: float | None, extrinsics: Path | None) -> Camera:
         raise InputError(f"{extrinsics}: not {WHAT}: {error}") from error
     if rotation.shape != (3, 3) or translation.shape != (3,):
         raise InputError(
-            f"{extrinsics}: R is {_size(rotation)} and t {_size(translation)}; wanted 3x3 and 3 numbers"
-            + _LIKELY.get(rotation.shape, "")
+            f"{extrinsics}: R is {_size(rotation)} and t {_size(translation)}; expected 3x3 and 3 numbers"
+            + _HINTS.get(rotation.shape, "")
         )
     if not np.all(np.abs(translation) <= MAX_TRANSLATION_CM):
         raise InputError(
-            f"{extrinsics}: t is {translation.tolist()}; wanted at most {MAX_TRANSLATION_CM:g} cm"
+            f"{extrinsics}: t is {translation.tolist()}; expected at most {MAX_TRANSLATION_CM:g} cm"
         )
     reason = why_not_rotation(rotation)
     if reason is not None:
@@ -57,14 +58,15 @@ def read_camera(fx: float | None, extrinsics: Path | None) -> Camera:
     return Camera(fx, rotation, translation * MM_PER_CM)
 
 
-_LIKELY = {
-    (3,): ". 3 numbers are a rotation vector or angles; give the matrix, cv2.Rodrigues(vector)[0]",
-    (3, 1): ". 3 numbers are a rotation vector or angles; give the matrix, cv2.Rodrigues(vector)[0]",
-    (1, 3): ". 3 numbers are a rotation vector or angles; give the matrix, cv2.Rodrigues(vector)[0]",
-    (4,): ". 4 numbers are a quaternion; give the rotation matrix",
-    (9,): ". Give 3 rows of 3 numbers",
-    (3, 4): ". A matrix of 3x4 is R and t in one; give its first 3 columns as R and the last one as t",
-    (4, 4): ". A matrix of 4x4 is R and t in one; give its first 3x3 as R and the last column's 3 as t",
+_VECTOR_HINT = ". 3 numbers are a rotation vector or angles: write the matrix, cv2.Rodrigues(vector)[0]"
+_HINTS = {
+    (3,): _VECTOR_HINT,
+    (3, 1): _VECTOR_HINT,
+    (1, 3): _VECTOR_HINT,
+    (4,): ". 4 numbers are a quaternion: write the rotation matrix",
+    (9,): ". Write 3 rows of 3 numbers",
+    (3, 4): ". A 3x4 matrix contains both R and t: write its first 3 columns as R and the last one as t",
+    (4, 4): ". A 4x4 matrix contains both R and t: write its first 3x3 as R and 3 of its last column as t",
 }
 
 

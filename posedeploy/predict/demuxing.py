@@ -1,4 +1,4 @@
-"""An opened video of PyAV: decoded frames, upright, and packets of sound."""
+"""Demuxing and decoding of a video with PyAV: upright frames, and packets of sound."""
 
 from __future__ import annotations
 
@@ -24,21 +24,22 @@ from posedeploy.types import Array
 OnSound: TypeAlias = "Callable[[av.Packet[Any]], None]"
 HDR_TRANSFERS = {16: "PQ", 18: "HLG"}
 DECODER_OPTIONS = {"max_pixels": str(MAX_FRAME_PIXELS)}
-"""FFmpeg's; a video may become larger after its first frame."""
+"""FFmpeg's limit also holds for frames that are larger than the first one."""
 NO_TIMESTAMPS, DISCONTINUOUS = 0x80, 0x200
 """FFmpeg's AVFMT_NOTIMESTAMPS and AVFMT_TS_DISCONT."""
 
 
 class Demuxed(Closable):
-    """One container, whose picture is decoded and whose sound is handed on as it is.
+    """An open container. Its video stream is decoded; its audio packets are passed on unchanged.
 
-    packets: those of the picture, so far. damaged: frames that were left out or decoded with errors.
+    packets: the number of video packets so far. damaged: the number of frames left out or decoded with
+    errors.
     """
 
     def __init__(self, container: InputContainer, name: str) -> None:
         """
         Raises:
-            InputError: nothing in it moves, or its frames are too large.
+            InputError: the container has no video stream, or its frames are too large.
         """
         self.container = container
         pictures = [
@@ -48,15 +49,15 @@ class Demuxed(Closable):
             kinds = sorted({stream.type for stream in container.streams})
             container.close()
             raise InputError(
-                f"{name}: holds no video, only {' and '.join(kinds) or 'nothing'}; name a file with pictures"
+                f"{name}: no video stream, only {' and '.join(kinds) or 'an empty container'}; name a video"
             )
         best = container.streams.best("video")
         self.picture = best if best in pictures else pictures[0]
         if self.picture.codec_context is None:
             container.close()
             raise InputError(
-                f"{name}: its video is damaged, or of a codec that FFmpeg does not know; copy it again, or "
-                "convert it to H.264"
+                f"{name}: the video stream is damaged, or FFmpeg does not know its codec; copy the file "
+                "again, or convert it to H.264"
             )
         width, height = self.picture.width, self.picture.height
         if width * height > MAX_FRAME_PIXELS:
@@ -77,12 +78,12 @@ class Demuxed(Closable):
 
     @property
     def has_stamps(self) -> bool:
-        """Whether the format has time stamps at all."""
+        """Whether the format has time stamps."""
         return not self.container.format.flags & NO_TIMESTAMPS
 
     @property
     def counts_from_first(self) -> bool:
-        """Whether the format's clock starts anywhere, as in a broadcast."""
+        """Whether the first time stamp is arbitrary, as in a broadcast."""
         return bool(self.container.format.flags & DISCONTINUOUS)
 
     @property
@@ -91,7 +92,7 @@ class Demuxed(Closable):
 
     @property
     def fps(self) -> float:
-        """Frames per second as the file has it, which may be wrong."""
+        """Frames per second according to the file, which may be wrong."""
         for rate in (self.picture.average_rate, self.picture.guessed_rate):
             if rate is not None and 0 < rate < MAX_FPS:
                 return float(rate)
@@ -99,14 +100,14 @@ class Demuxed(Closable):
 
     @property
     def expected_packets(self) -> int | None:
-        """Packets of the picture by the file's own table, None where it has none."""
+        """The number of video packets according to the file's index; None if it has no index."""
         return self.picture.frames or None
 
     def frames(self, on_sound: OnSound | None) -> Iterator[av.VideoFrame]:
         """Decode the frames in order.
 
         Raises:
-            av.FFmpegError: no more can be read.
+            av.FFmpegError: reading failed.
         """
         streams = [self.picture, self.sound] if on_sound and self.sound else [self.picture]
         any_decoded = False
@@ -120,7 +121,7 @@ class Demuxed(Closable):
             try:
                 decoded = packet.decode()
             except av.FFmpegError:
-                self.damaged += any_decoded  # until the first key frame, errors are as they should be
+                self.damaged += any_decoded  # errors before the first key frame are normal
                 continue
             for frame in decoded:
                 assert isinstance(frame, av.VideoFrame)
@@ -129,34 +130,33 @@ class Demuxed(Closable):
                 yield frame
 
     def image_of(self, frame: av.VideoFrame) -> Array:
-        """(H, W, 3) uint8 BGR, upright as the video's display matrix has it."""
+        """Return (H, W, 3) uint8 BGR, turned upright by the video's display matrix."""
         image: Array = frame.to_ndarray(format="bgr24")
         rotation = frame.rotation
-        if (
-            rotation not in self._matrices
-        ):  # a frame whose side data were looked at lives until Python collects
+        # Accessing side data keeps a frame alive until garbage collection, so do it once per rotation.
+        if rotation not in self._matrices:
             self._matrices[rotation] = _matrix_of(frame)
-        known = self._matrices[rotation]
-        return image if known is None else turned(image, known)
+        matrix = self._matrices[rotation]
+        return image if matrix is None else turn_image(image, matrix)
 
 
 def _matrix_of(frame: av.VideoFrame) -> Array | None:
-    """The display matrix of a frame, None where it has none."""
+    """Return the display matrix of a frame; None if it has none."""
     try:
         side_data: Any = frame.side_data
         matrix = side_data.get(SideDataType.DISPLAYMATRIX)
-    except ValueError:  # PyAV lists none of them where it does not know the type of one, such as EXIF
+    except ValueError:  # PyAV fails on all side data if it does not know the type of one, such as EXIF
         angle = math.radians(frame.rotation)
         cosine, sine = math.cos(angle), math.sin(angle)
         return np.array([cosine, -sine, 0, sine, cosine]) if frame.rotation else None
     return None if matrix is None else np.frombuffer(bytes(matrix), np.int32)
 
 
-def turned(image: Array, matrix: Array) -> Array:
-    """The image as a display matrix turns and mirrors it, by the nearest quarter turn.
+def turn_image(image: Array, matrix: Array) -> Array:
+    """Turn and mirror an image by the quarter turn nearest to a display matrix.
 
     Args:
-        matrix: (9,) of ISO 14496-12, or its first 5 numbers, rows a b u, c d v, x y w: a point goes to
+        matrix: (9,) of ISO 14496-12, or its first 5 numbers, in rows a b u, c d v, x y w. It maps a point to
             (a x + c y, b x + d y).
     """
     a, b, _, c, d = matrix[:5].tolist()

@@ -1,4 +1,4 @@
-"""HEIC, the format of phones' photographs, which OpenCV does not read."""
+"""Decoding of HEIC, which OpenCV does not read."""
 
 from __future__ import annotations
 
@@ -13,17 +13,17 @@ from posedeploy.types import Array
 
 
 def decode_heic(content: bytes) -> Array:
-    """Return (H, W, 3) uint8 BGR of the primary image, turned as its boxes say.
+    """Return (H, W, 3) uint8 BGR of the primary image, turned as its boxes define.
 
     Raises:
-        ValueError: it is damaged, or libheif cannot decode it.
-        MemoryError: it does not fit into the memory.
+        ValueError: the image is damaged, or libheif cannot decode it.
+        MemoryError: the image does not fit in memory.
     """
     try:
         pixels = np.asarray(pillow_heif.open_heif(io.BytesIO(content), convert_hdr_to_8bit=True))
     except MemoryError:
         raise
-    except Exception as error:  # of damage: EOFError, IndexError, SyntaxError, RuntimeError, ...
+    except Exception as error:  # damaged files raise EOFError, IndexError, SyntaxError, RuntimeError, ...
         raise ValueError(f"{type(error).__name__}: {first_line(error)}") from error
     if pixels.ndim == 2:
         return cv2.cvtColor(pixels, cv2.COLOR_GRAY2BGR)

@@ -1,6 +1,6 @@
-"""The boxes of an AVIF or HEIC file that say how large its primary image is and which way up it stands.
+"""The boxes of an AVIF or HEIC file that define the size and the orientation of its primary image.
 
-ISO/IEC 14496-12 and 23008-12. libavif gives OpenCV the image as stored, and OpenCV does not turn it.
+ISO/IEC 14496-12 and 23008-12. OpenCV returns AVIF images as stored, without turning them.
 """
 
 from __future__ import annotations
@@ -17,20 +17,20 @@ EXIF_OF = {
     (0, 0): 4, (1, 0): 5, (2, 0): 2, (3, 0): 7,
     (0, 1): 2, (1, 1): 7, (2, 1): 4, (3, 1): 5,
 }  # fmt: skip
-"""EXIF's orientation, by the turns of 90 degrees against the clock (``irot``) and the mirror after them
+"""EXIF orientation by the number of counterclockwise quarter turns (``irot``) and the mirroring after them
 (``imir``: 0 swaps top and bottom, 1 left and right)."""
 
 MAX_ITEMS = 1 << 16
 _Span: TypeAlias = tuple[int, int]
-"""Where the content of a box starts and ends."""
+"""Start and end of the content of a box."""
 
 
 @dataclass(frozen=True)
 class PrimaryImage:
     """The image that a viewer shows.
 
-    width, height: px before it is turned. orientation: how it is to be turned, as in EXIF. by_box: a box says
-    so, which decoders of HEIC follow, and not EXIF.
+    width, height: px before turning. orientation: the EXIF orientation. by_box: the orientation comes from a
+    box; HEIC decoders apply boxes, but not EXIF.
     """
 
     width: int
@@ -40,29 +40,29 @@ class PrimaryImage:
 
 
 def read_primary_image(content: bytes) -> PrimaryImage:
-    """Return what the boxes say of the primary image.
+    """Return the size and the orientation of the primary image.
 
     Raises:
-        struct.error, IndexError: the boxes are damaged, or do not give the size.
+        struct.error, IndexError: the boxes are damaged, or the size is missing.
     """
     top = dict(_boxes(content, (0, len(content)), until=b"meta"))
     meta = dict(_boxes(content, _inside(top, b"meta", 4)))
     start, _ = _inside(meta, b"pitm")
     (primary,) = struct.unpack_from(">I" if content[start] else ">H", content, start + 4)
-    found = {kind: at for kind, (at, _) in _properties(content, _inside(meta, b"iprp"), primary)}
-    if b"ispe" not in found:
+    offsets = {kind: at for kind, (at, _) in _properties(content, _inside(meta, b"iprp"), primary)}
+    if b"ispe" not in offsets:
         raise IndexError("no size")
-    width, height = struct.unpack_from(">II", content, found[b"ispe"] + 4)
-    by_box = b"irot" in found or b"imir" in found
+    width, height = struct.unpack_from(">II", content, offsets[b"ispe"] + 4)
+    by_box = b"irot" in offsets or b"imir" in offsets
     if not by_box:
         return PrimaryImage(width, height, _exif_orientation(content, meta), by_box)
-    turns = content[found[b"irot"]] & 3 if b"irot" in found else 0
-    mirror = content[found[b"imir"]] & 1 if b"imir" in found else None
+    turns = content[offsets[b"irot"]] & 3 if b"irot" in offsets else 0
+    mirror = content[offsets[b"imir"]] & 1 if b"imir" in offsets else None
     return PrimaryImage(width, height, EXIF_OF[turns, mirror], by_box)
 
 
 def _boxes(content: bytes, span: _Span, until: bytes = b"") -> Iterator[tuple[bytes, _Span]]:
-    """Each box by its kind, up to the first of the kind ``until``."""
+    """Yield the kind and the span of each box, up to the first of the kind ``until``."""
     start, end = span
     while start + 8 <= end:
         length, kind = struct.unpack_from(">I4s", content, start)
@@ -72,7 +72,7 @@ def _boxes(content: bytes, span: _Span, until: bytes = b"") -> Iterator[tuple[by
             begin += 8
         stop = end if length == 0 else start + length
         if not begin <= stop <= end:
-            raise IndexError("a box reaches over its end")
+            raise IndexError("a box extends beyond its parent")
         yield kind, (begin, stop)
         if kind == until:
             return
@@ -87,7 +87,7 @@ def _inside(boxes: Mapping[bytes, _Span], kind: bytes, skipped: int = 0) -> _Spa
 
 
 def _properties(content: bytes, iprp: _Span, item: int) -> Iterator[tuple[bytes, _Span]]:
-    """The properties of an item."""
+    """Yield the kind and the span of each property of an item."""
     parts = dict(_boxes(content, iprp))
     properties = list(_boxes(content, _inside(parts, b"ipco")))
     start, _ = _inside(parts, b"ipma")
@@ -106,13 +106,12 @@ def _properties(content: bytes, iprp: _Span, item: int) -> Iterator[tuple[bytes,
 
 
 def _exif_orientation(content: bytes, meta: Mapping[bytes, _Span]) -> int:
-    """The orientation in EXIF, 1 where there is none."""
+    """Return the EXIF orientation, 1 if there is none."""
     try:
         start = _offset_of(content, meta, _exif_item(content, _inside(meta, b"iinf")))
         (skipped,) = struct.unpack_from(">I", content, start)
-        value = tiff_header.read_numbers(content[start + 4 + skipped : start + 4 + skipped + (1 << 16)])[274][
-            0
-        ]
+        exif = content[start + 4 + skipped : start + 4 + skipped + (1 << 16)]
+        value = tiff_header.read_numbers(exif)[274][0]
     except (struct.error, LookupError, OverflowError):
         return 1
     return int(value) if 1 <= value <= 8 else 1
@@ -128,7 +127,7 @@ def _exif_item(content: bytes, iinf: _Span) -> int:
 
 
 def _offset_of(content: bytes, meta: Mapping[bytes, _Span], item: int) -> int:
-    """Where the first extent of an item starts in the file."""
+    """Return the offset of the first extent of an item in the file."""
     start, _ = _inside(meta, b"iloc")
     version, sizes = content[start], content[start + 4 : start + 6]
     offset_size, length_size, base_size = sizes[0] >> 4, sizes[0] & 15, sizes[1] >> 4
@@ -144,4 +143,4 @@ def _offset_of(content: bytes, meta: Mapping[bytes, _Span], item: int) -> int:
             first = content[at + index_size : at + index_size + offset_size]
             return int.from_bytes(base, "big") + int.from_bytes(first, "big")
         at += int.from_bytes(extents, "big") * (index_size + offset_size + length_size)
-    raise IndexError("no place of the EXIF")
+    raise IndexError("no extent of the EXIF")

@@ -1,4 +1,4 @@
-"""Image files as a source: one, or those of a folder."""
+"""Image files as a source: a single file, or those of a folder."""
 
 from __future__ import annotations
 
@@ -12,13 +12,12 @@ from posedeploy.predict.frames import Frame, Kind, Source
 from posedeploy.predict.images import SUFFIXES, is_image, read_picture
 from posedeploy.printable import counted, listed, printable
 
-NAMED = 12
-"""How many skipped files a remark names; ``Source.skipped`` has them all."""
+MAX_NAMES = 12
+"""Number of skipped files that a remark names; ``Source.skipped`` has all of them."""
 
 
 class Images(Source):
-    """Image files. Where there are several, one that cannot be read is left out and reported in
-    ``problems``."""
+    """Image files. If there are several, an unreadable one is left out and reported in ``problems``."""
 
     kind: Kind = "images"
 
@@ -27,7 +26,7 @@ class Images(Source):
     ) -> None:
         """
         Args:
-            folder: what the names of the frames start below; None takes each file's own name.
+            folder: the folder that frame names are relative to; None uses the file names.
         """
         super().__init__(name, inputs, len(inputs), skipped)
         self._folder = folder
@@ -53,19 +52,19 @@ class Images(Source):
 
 
 def open_images(path: Path, *, recursive: bool = False, without: Path | None = None) -> Images:
-    """Return an image, or the images of a folder, as a source.
+    """Open an image, or the images of a folder.
 
     Args:
-        recursive: also those of the folders below.
-        without: a folder below that is not read, such as the one that results are written to.
+        recursive: include the images of subfolders.
+        without: a subfolder to leave out, such as the output folder.
 
     Raises:
-        InputError: there is nothing at this path, it is not an image, or it holds none.
+        InputError: the path does not exist, is not an image, or is a folder without images.
     """
     if path.is_dir():
         return _open_folder(path, recursive, without)
     if recursive:
-        raise InputError(f"`recursive`: {path} is not a folder; leave the option out")
+        raise InputError(f"`recursive`: {path} is not a folder; leave it out")
     if not path.exists():
         raise InputError(f"{path}: no such file or folder; name an image or a folder of images")
     if not is_image(path):
@@ -80,9 +79,9 @@ def _open_folder(folder: Path, recursive: bool, without: Path | None) -> Images:
     for file in files:
         (images if is_image_file(file) else skipped).append(file)
     if not images:
-        hint = f"; `recursive` also reads its {counted(len(below), 'folder')}" if below else ""
+        hint = f", or read its {counted(len(below), 'subfolder')} with `recursive`" if below else ""
         raise InputError(
-            f"{folder}: none of its {len(files)} files is an image; wanted files that end in "
+            f"{folder}: none of its {len(files)} files is an image; name a folder with files that end in "
             f"{', '.join(SUFFIXES)}{hint}"
         )
     names = tuple(printable(file.relative_to(folder).as_posix()) for file in skipped)
@@ -90,13 +89,13 @@ def _open_folder(folder: Path, recursive: bool, without: Path | None) -> Images:
     source.problems += unread
     source.remarks += skipped_files(names, skipped)
     if below:
-        inside = f"{counted(len(below), 'folder')} inside: {listed(below, NAMED)}"
-        source.remarks.append(f"skipped {inside}; `recursive` reads those too")
+        subfolders = f"{counted(len(below), 'subfolder')}: {listed(below, MAX_NAMES)}"
+        source.remarks.append(f"skipped {subfolders}; read them too with `recursive`")
     return source
 
 
 def _listed(folder: Path, recursive: bool, without: Path | None) -> tuple[list[Path], list[str], list[str]]:
-    """The files in order; the folders that are not read; and why others cannot be.
+    """Return the files in order, the subfolders that are not read, and why others cannot be read.
 
     Raises:
         InputError: the folder itself cannot be read.
@@ -105,15 +104,15 @@ def _listed(folder: Path, recursive: bool, without: Path | None) -> tuple[list[P
     files: list[Path] = []
     below: list[str] = []
     skipped = without.resolve() if without is not None else None
-    for where, folders, names in os.walk(folder, onerror=errors.append):
-        files += [Path(where, name) for name in names]
+    for parent, folders, names in os.walk(folder, onerror=errors.append):
+        files += [Path(parent, name) for name in names]
+        folders[:] = [name for name in folders if Path(parent, name).resolve() != skipped]
         if not recursive:
-            below = sorted(printable(name) for name in folders if Path(where, name).resolve() != skipped)
+            below = sorted(map(printable, folders))
             break
-        folders[:] = [name for name in folders if Path(where, name).resolve() != skipped]
     unread = [f"{error.filename}: cannot be read ({error.strerror})" for error in errors]
     if unread and not files and not below:
-        raise InputError(f"{unread[0]}; name a folder that can")
+        raise InputError(f"{unread[0]}; name a readable folder")
     return (
         sorted(file for file in files if not is_apple_double(file)),
         below,
@@ -122,24 +121,24 @@ def _listed(folder: Path, recursive: bool, without: Path | None) -> tuple[list[P
 
 
 def skipped_files(names: Sequence[str], files: Sequence[Path]) -> list[str]:
-    """Return a remark on files that are not images, by their names; none where there are none."""
+    """Return a remark that names the files that are not images; an empty list if there are none."""
     if not files:
         return []
-    shown = [name + _of_kind(file) for name, file in zip(names[:NAMED], files, strict=False)]
-    are = "that is not an image" if len(names) == 1 else "that are not images"
-    return [f"skipped {counted(len(names), 'file')} {are}: {listed(shown, count=len(names))}"]
+    shown = [name + _file_kind(file) for name, file in zip(names[:MAX_NAMES], files, strict=False)]
+    clause = "that is not an image" if len(names) == 1 else "that are not images"
+    return [f"skipped {counted(len(names), 'file')} {clause}: {listed(shown, count=len(names))}"]
 
 
 def is_image_file(file: Path) -> bool:
-    """Return whether a path is a regular file with an image, or one that cannot be read and has its name."""
+    """Return whether a path is a regular image file, or an unreadable file named like one."""
     try:
         return file.is_file() and is_image(file)
-    except OSError:  # reading it says why
+    except OSError:  # read_picture reports it
         return file.suffix.lower() in SUFFIXES
 
 
-def _of_kind(file: Path) -> str:
-    """What a file is, where it is not a regular one."""
+def _file_kind(file: Path) -> str:
+    """Return what a file is, in parentheses, if it is not a regular file."""
     try:
         kind = not_regular(file.stat())
     except OSError as error:

@@ -1,6 +1,6 @@
-"""What an image says of itself before anything is decoded: format, size, and how deep its samples are.
+"""The headers of image files: format, size and sample format.
 
-OpenCV allocates what a file claims to hold. This is read first, so that a claim can be refused.
+They are checked before decoding, because OpenCV allocates the size that a file declares.
 """
 
 from __future__ import annotations
@@ -14,22 +14,22 @@ from typing import Literal
 from posedeploy.predict import heif_boxes, tiff_header
 
 HEIC = "HEIC"
-_CUT_OFF = "the image is cut off: its {:,} bytes end before the format's end marker"
+_TRUNCATED = "the image is truncated: its {:,} bytes end before the format's end marker"
 
 Samples = Literal["unsigned", "signed", "float"]
 
 
 class HeaderError(ValueError):
-    """A header that is damaged, or contradicts the file it stands in."""
+    """A header that is damaged, or contradicts the size of the file."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Header:
     """The header of an image.
 
-    width, height: px, as stored. bits: of a sample, as stored. white: the value that the file declares to be
-    its largest; None where it declares none. is_inverted: 0 is white. orientation: as in EXIF, where OpenCV
-    leaves it to the caller, else 1. unreadable: what OpenCV does not read, None where it reads all.
+    width, height: px as stored. bits: per sample as stored. white: the largest value that the file declares;
+    None if it declares none. is_inverted: 0 is white. orientation: the EXIF orientation that OpenCV does not
+    apply, otherwise 1. unreadable: the feature that OpenCV does not read; None if it reads the file.
     """
 
     format: str
@@ -44,15 +44,15 @@ class Header:
 
 
 def looks_like_image(beginning: bytes) -> bool:
-    """Return whether a file that begins with these bytes, 512 or more, is an image of a known format."""
+    """Return whether a file with these first bytes, 512 or more, is an image of a known format."""
     return any(magic.match(beginning) for magic, _ in _PARSERS)
 
 
 def read_header(content: bytes) -> Header | None:
-    """Return the header of an image; None for what does not begin like one.
+    """Return the header of an image; None if the content does not have the signature of one.
 
     Raises:
-        HeaderError: it begins like an image, and its header is damaged.
+        HeaderError: the header is damaged.
     """
     for magic, parse in _PARSERS:
         if magic.match(content):
@@ -61,12 +61,12 @@ def read_header(content: bytes) -> Header | None:
             except HeaderError:
                 raise
             except (struct.error, LookupError, AttributeError, ValueError, OverflowError) as error:
-                raise HeaderError("the header of the image is damaged or cut off") from error
+                raise HeaderError("the image header is damaged or truncated") from error
     return None
 
 
 def _png(content: bytes) -> Header:
-    """Walks the chunks: OpenCV allocates the length that one of them claims."""
+    """Check the length of every chunk, as OpenCV allocates it."""
     width, height, bits, color = struct.unpack_from(">IIBB", content, 16)
     header, at = Header(format="PNG", width=width, height=height, bits=bits), 8
     while at < len(content):
@@ -74,23 +74,23 @@ def _png(content: bytes) -> Header:
         if at + 12 + length > len(content):
             name = kind.decode("ascii", "backslashreplace")
             raise HeaderError(
-                f"the image is cut off or damaged: its chunk {name} at byte {at} claims {length:,} bytes, "
-                f"and {max(len(content) - at - 12, 0):,} follow"
+                f"the image is truncated or damaged: its chunk {name} at byte {at} declares {length:,} "
+                f"bytes, but only {max(len(content) - at - 12, 0):,} follow"
             )
-        if kind == b"sBIT" and length and color != 3:  # of a palette the bits are those of its colors
+        if kind == b"sBIT" and length and color != 3:  # for a palette, sBIT describes its colors
             significant = max(content[at + 8 : at + 8 + length])
             header = replace(header, white=(1 << significant) - 1) if significant <= bits else header
         if kind == b"IEND":
             return header
         at += 12 + length
-    raise HeaderError(_CUT_OFF.format(len(content)))
+    raise HeaderError(_TRUNCATED.format(len(content)))
 
 
 def still_png(content: bytes) -> bytes:
-    """Return a PNG without the chunks of an animation: OpenCV 5.0 crashes where such a PNG is damaged.
+    """Return a PNG without its animation chunks: OpenCV 5.0 crashes on damaged animated PNGs.
 
     Args:
-        content: of a whole PNG, as ``read_header`` takes it.
+        content: a complete PNG, checked by ``read_header``.
     """
     kept, at = [content[:8]], 8
     while at < len(content):
@@ -110,28 +110,28 @@ _JPEG_FRAMES = {*range(0xC0, 0xD0)} - {0xC4, 0xC8, 0xCC}
 
 
 def _jpeg(content: bytes) -> Header:
-    """Walks the segments, since a thumbnail inside one has a size and an end marker of its own."""
+    """Skip the content of segments, as an embedded thumbnail has its own size and end marker."""
     header, at = None, 2
-    while found := _JPEG_SEGMENT.search(content, at):
-        marker = found[1][0]
+    while segment := _JPEG_SEGMENT.search(content, at):
+        marker, start = segment[1][0], segment.end()
         if marker == _JPEG_END and header is not None:
             return header
         if marker == _JPEG_END:
-            raise HeaderError("the JPEG holds no picture")
-        (length,) = struct.unpack_from(">H", content, found.end())
+            raise HeaderError("the JPEG contains no image")
+        (length,) = struct.unpack_from(">H", content, start)
         if marker in _JPEG_FRAMES and header is None:
-            bits, height, width = struct.unpack_from(">BHH", content, found.end() + 2)
+            bits, height, width = struct.unpack_from(">BHH", content, start + 2)
             unreadable = None if bits == 8 else f"{bits}-bit JPEG"
             header = Header(format="JPEG", width=width, height=height, bits=bits, unreadable=unreadable)
-        at = found.end() + length
-    raise HeaderError(_CUT_OFF.format(len(content)))
+        at = start + length
+    raise HeaderError(_TRUNCATED.format(len(content)))
 
 
 def _webp(content: bytes) -> Header:
     length = int.from_bytes(content[4:8], "little") + 8
-    if length > len(content) + 1:  # some writers count a byte of padding that they leave out
+    if length > len(content) + 1:  # some writers count a padding byte that they omit
         raise HeaderError(
-            f"the image is cut off: its header claims {length:,} bytes, and it has {len(content):,}"
+            f"the image is truncated: its header declares {length:,} bytes, but it has {len(content):,}"
         )
     if content[12:16] == b"VP8X":
         size = [int.from_bytes(content[at : at + 3], "little") + 1 for at in (24, 27)]
@@ -163,7 +163,7 @@ def _tiff(content: bytes) -> Header:
         height=tags.height,
         bits=bits,
         samples="float" if tags.sample_format == 3 else "signed" if tags.sample_format == 2 else "unsigned",
-        # OpenCV gives packed samples of 10, 12 and 14 bits the range of 16.
+        # OpenCV scales packed samples of 10, 12 and 14 bits to 16 bits.
         white=65535 if bits in (10, 12, 14) else tags.max_value,
         is_inverted=tags.photometric == tiff_header.WHITE_IS_ZERO,
         unreadable=tiff_header.why_unreadable(tags),
@@ -173,7 +173,7 @@ def _tiff(content: bytes) -> Header:
 def _jp2(content: bytes) -> Header:
     at = content.index(b"\xff\x4f\xff\x51", 0, 1 << 16) if b"\xff\x4f\xff\x51" in content[: 1 << 16] else -1
     if at < 0:
-        raise HeaderError("the JPEG 2000 image is damaged or cut off: it holds no code stream")
+        raise HeaderError("the JPEG 2000 image is damaged or truncated: it has no code stream")
     right, bottom, left, top = struct.unpack_from(">IIII", content, at + 8)
     return Header(
         format="JPEG 2000", width=right - left, height=bottom - top, bits=(content[at + 42] & 0x7F) + 1
@@ -187,7 +187,7 @@ def _avif(content: bytes) -> Header:
 
 def _heic(content: bytes) -> Header:
     image = heif_boxes.read_primary_image(content)
-    orientation = 1 if image.by_box else image.orientation  # libheif does as the boxes say
+    orientation = 1 if image.by_box else image.orientation  # libheif applies the boxes
     return Header(format=HEIC, width=image.width, height=image.height, orientation=orientation)
 
 
@@ -197,11 +197,11 @@ _PNM_NUMBER = re.compile(rb"(?:\s|#[^\n]*\n)+(-?[0-9.]+)")
 def _pnm(content: bytes) -> Header:
     numbers, at = [], 2
     for _ in range(2 if content[1:2] in b"14" else 3):
-        found = _PNM_NUMBER.match(content, at)
-        if found is None:
-            raise HeaderError("the header of the image is damaged")
-        numbers.append(found[1])
-        at = found.end()
+        number = _PNM_NUMBER.match(content, at)
+        if number is None:
+            raise HeaderError("the image header is damaged")
+        numbers.append(number[1])
+        at = number.end()
     width, height = int(numbers[0]), int(numbers[1])
     if content[1:2] in b"Ff":
         return Header(format="PFM", width=width, height=height, bits=32, samples="float")
@@ -213,7 +213,7 @@ def _pnm(content: bytes) -> Header:
 
 def _check_white(white: int) -> None:
     if not 0 < white < 1 << 16:
-        raise HeaderError(f"the image has a largest value of {white:,}, and it is from 1 to 65,535")
+        raise HeaderError(f"the image declares a largest value of {white:,}; expected 1 to 65,535")
 
 
 _PAM_FIELD = re.compile(rb"^(WIDTH|HEIGHT|MAXVAL)\s+(\d+)\s*$", re.MULTILINE)
@@ -222,7 +222,7 @@ _PAM_FIELD = re.compile(rb"^(WIDTH|HEIGHT|MAXVAL)\s+(\d+)\s*$", re.MULTILINE)
 def _pam(content: bytes) -> Header:
     fields = {name: int(value) for name, value in _PAM_FIELD.findall(content[:1024])}
     if len(fields) < 3:
-        raise HeaderError("the header of the image is damaged")
+        raise HeaderError("the image header is damaged")
     white = fields[b"MAXVAL"]
     _check_white(white)
     return Header(
@@ -243,10 +243,10 @@ _HDR_SIZE = re.compile(rb"\n[-+][XY] (\d+) [-+][XY] (\d+)\n")
 
 
 def _hdr(content: bytes) -> Header:
-    found = _HDR_SIZE.search(content, 0, 1 << 16)
-    if found is None:
-        raise HeaderError("the header of the image is damaged")
-    return Header(format="Radiance HDR", width=int(found[2]), height=int(found[1]), bits=32, samples="float")
+    size = _HDR_SIZE.search(content, 0, 1 << 16)
+    if size is None:
+        raise HeaderError("the image header is damaged")
+    return Header(format="Radiance HDR", width=int(size[2]), height=int(size[1]), bits=32, samples="float")
 
 
 _PARSERS: tuple[tuple[re.Pattern[bytes], Callable[[bytes], Header]], ...] = (
@@ -264,4 +264,4 @@ _PARSERS: tuple[tuple[re.Pattern[bytes], Callable[[bytes], Header]], ...] = (
     (re.compile(rb"\x59\xa6\x6a\x95"), _sun),
     (re.compile(rb"#\?(RADIANCE|RGBE)\n"), _hdr),
 )
-"""By how a file begins."""
+"""The parser of each format, by the signature of the file."""

@@ -1,4 +1,4 @@
-"""Images that are the frames of one video, one file each."""
+"""Numbered image files as a video."""
 
 from __future__ import annotations
 
@@ -15,54 +15,54 @@ _NUMBER = re.compile(r"%(0?)(\d*)d")
 
 
 def is_pattern(name: str) -> bool:
-    """Whether a file name stands for numbered ones, as ``%06d.png`` does."""
+    """Return whether a file name is a pattern of numbered files, such as ``%06d.png``."""
     return _NUMBER.search(Path(name).name) is not None
 
 
-def numbered(pattern: Path) -> list[tuple[int, Path]]:
-    """The files that a pattern such as ``frames/%06d.png`` stands for, with their numbers, in order.
+def find_numbered(pattern: Path) -> list[tuple[int, Path]]:
+    """Return the files that match a pattern such as ``frames/%06d.png``, with their numbers, in order.
 
     Raises:
-        InputError: there is none.
+        InputError: no file matches, or the name has several numbers.
     """
     parts = _NUMBER.split(pattern.name)
     if len(parts) != 4:
-        raise InputError(f"{pattern}: wanted one number in the name, such as %06d")
+        raise InputError(f"{pattern}: {len(parts) // 3} numbers in the name; expected one, such as %06d")
     before, _, width, after = parts
     name = re.compile(f"{re.escape(before)}(\\d{{{width or 1},}}){re.escape(after)}")
     try:
-        found = [
+        files = [
             (int(match[1]), path) for path in pattern.parent.iterdir() if (match := name.fullmatch(path.name))
         ]
     except OSError as error:
         raise InputError(f"{pattern.parent}: cannot be read ({error.strerror})") from error
-    if not found:
-        raise InputError(f"{pattern}: no file has such a name; check the digits and the ending")
-    return sorted(found)
+    if not files:
+        raise InputError(f"{pattern}: matches no file; check the number of digits and the suffix")
+    return sorted(files)
 
 
 class ImageSequence(Source):
-    """Numbered images as a video. One that cannot be read is left out, and named in ``problems``."""
+    """Numbered images as a video. An unreadable image is left out and reported in ``problems``."""
 
     kind: Kind = "video"
 
     def __init__(self, name: str, images: Sequence[tuple[int, Path]], fps: float | None) -> None:
         """
         Args:
-            images: each with its number; a number that is missing is a pause.
+            images: each with its frame number; missing numbers leave a gap in time.
         """
         super().__init__(name, tuple(path for _, path in images), len(images))
         self._numbers = [number for number, _ in images]
         if fps is None:
             self.remarks.append(
-                f"{self.name}: images have no times, so {DEFAULT_FPS:g} per second are assumed; `fps` sets "
-                "another rate"
+                f"{self.name}: images have no times, so {DEFAULT_FPS:g} per second are assumed; set another "
+                "rate with `fps`"
             )
         self.fps = fps or DEFAULT_FPS
 
     @property
     def file_name(self) -> str:
-        """Named after the folder: a pattern is no name for a file."""
+        """The name of the folder, as a pattern is not a valid file name."""
         first = self.inputs[0]
         return f"{first.resolve().parent.name or 'frames'}{first.suffix}"
 

@@ -1,4 +1,4 @@
-"""One image file becomes BGR pixels, or a clear refusal: the one reader of predict, parity and evaluate."""
+"""Reading of image files as BGR pixels: the only reader of ``predict``, ``parity`` and ``evaluate``."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ from posedeploy.predict.image_headers import (
 from posedeploy.predict.sample_depth import to_8_bits
 from posedeploy.types import Array
 
-# OpenCV's own remarks stay off the terminal: what matters of them is in our errors.
+# OpenCV's log messages repeat what our errors report.
 cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
 
 SUFFIXES = (
@@ -41,19 +41,19 @@ _TURNS: dict[int, tuple[int | None, int | None]] = {
     6: (cv2.ROTATE_90_CLOCKWISE, None), 7: (cv2.ROTATE_90_CLOCKWISE, 0),
     8: (cv2.ROTATE_90_COUNTERCLOCKWISE, None),
 }  # fmt: skip
-"""What undoes each of EXIF's orientations: a rotation, then a flip."""
+"""The rotation, then the flip, that turn an image of each EXIF orientation upright."""
 
 
 _VIDEO = re.compile(rb".{4}ftyp|\x1aE\xdf\xa3|RIFF.{4}AVI ", re.DOTALL)
 _TEXTS = ("html", "lfs", "json", "xml", "text")
-"""What a failed download leaves under the name of an image."""
+"""Content that failed downloads leave in image files."""
 
 
 @dataclass(frozen=True)
 class Picture:
-    """An image that was read.
+    """A decoded image.
 
-    pixels: (H, W, 3) uint8 BGR, upright. remark: how its samples were read, where the file leaves that open.
+    pixels: (H, W, 3) uint8 BGR, upright. remark: how samples were scaled, if the file does not define it.
     """
 
     pixels: Array
@@ -61,7 +61,7 @@ class Picture:
 
 
 def is_image(path: Path) -> bool:
-    """Return whether a file is named like an image, or begins like one."""
+    """Return whether a file has the suffix or the signature of an image."""
     if path.suffix.lower() in SUFFIXES:
         return True
     if not path.is_file():
@@ -71,12 +71,13 @@ def is_image(path: Path) -> bool:
 
 
 def check_claims(path: Path) -> None:
-    """Refuse an image that claims to be too large, before its frames are counted. JPEG, which has one alone,
-    is left to ``read_picture``, and so is damage.
+    """Check the size in an image's header before its frames are counted.
+
+    JPEG, which has a single frame, and damaged headers are left to ``read_picture``.
 
     Raises:
-        InputError: it claims too many px.
-        OSError: it cannot be read.
+        InputError: the image is too large.
+        OSError: the file cannot be read.
     """
     with path.open("rb") as file:
         beginning = file.read(512)
@@ -95,13 +96,13 @@ def read_image(path: Path) -> Array:
 
 
 def read_picture(path: Path) -> Picture:
-    """Return an image file as (H, W, 3) uint8 BGR, upright as its EXIF or its boxes say.
+    """Return an image file as (H, W, 3) uint8 BGR, turned upright by its EXIF orientation or HEIF boxes.
 
-    Gray becomes BGR, alpha is dropped, and samples of more bits, or floats, become 8 bits.
+    Gray becomes BGR, alpha is dropped, and samples of more than 8 bits, or floats, are scaled to 8 bits.
 
     Raises:
-        InputError: the file is missing, unreadable, empty, cut off, too large, or not an image.
-        MissingPackageError: it is HEIC, and the package that reads HEIC is not installed.
+        InputError: the file is missing, unreadable, empty, truncated, too large, or not an image.
+        MissingPackageError: the file is HEIC, and the package that reads HEIC is not installed.
     """
     content = read_bytes(path, "an image", MAX_IMAGE_BYTES)
     if not content:
@@ -115,25 +116,25 @@ def read_picture(path: Path) -> Picture:
     check_size(path, header)
     if header.unreadable is not None:
         raise InputError(
-            f"{path}: {header.unreadable}, which OpenCV does not read; convert it to PNG or JPEG"
+            f"{path}: OpenCV does not read {header.unreadable}; convert the image to PNG or JPEG"
         )
-    return _decoded(path, content, header)
+    return _decode(path, content, header)
 
 
 def check_size(path: Path, header: Header, max_pixels: int = MAX_PIXELS) -> None:
-    """Refuse an image that is too large to decode, or has no pixels.
+    """Check the size of an image before it is decoded.
 
     Args:
-        max_pixels: of 8 bits.
+        max_pixels: the limit for samples of 8 bits; deeper samples reduce it.
 
     Raises:
-        InputError: it is.
+        InputError: the image is too large to decode, or has no pixels.
     """
     allowed = max_pixels * 8 // max(header.bits, 8)
     if max(header.width, header.height) > MAX_SIDE or header.width * header.height > allowed:
         raise InputError(
-            f"{path}: the image has {header.width:,} x {header.height:,} px of {header.bits} bits, and may "
-            f"have {MAX_SIDE:,} px a side and {allowed:,} px in all; make it smaller"
+            f"{path}: the image has {header.width:,} x {header.height:,} px of {header.bits} bits; expected "
+            f"at most {MAX_SIDE:,} px per side and {allowed:,} px in total: scale it down"
         )
     if min(header.width, header.height) < 1:
         raise InputError(
@@ -147,11 +148,11 @@ def _not_an_image(path: Path, content: bytes) -> InputError:
     if _VIDEO.match(content):
         found = "a video"
     elif kind.name == "unknown":
-        found = f"{len(content):,} bytes of no format that is known"
-    return InputError(f"{path}: not an image but {found}{remedy}; wanted {', '.join(SUFFIXES)}")
+        found = f"{len(content):,} bytes of an unknown format"
+    return InputError(f"{path}: not an image but {found}{remedy}; expected {', '.join(SUFFIXES)}")
 
 
-def _decoded(path: Path, content: bytes, header: Header) -> Picture:
+def _decode(path: Path, content: bytes, header: Header) -> Picture:
     decode = _DECODERS.get(header.format, _decode_deep if is_deep(header) else _decode_8_bits)
     try:
         pixels, remark = decode(content, header)
@@ -159,8 +160,8 @@ def _decoded(path: Path, content: bytes, header: Header) -> Picture:
         raise MissingPackageError(f"{path}: {header.format}: {error.what}", error.command) from error
     except (cv2.error, ValueError, RuntimeError, MemoryError) as error:
         raise InputError(
-            f"{path}: the {header.format} image is damaged or of a kind that is not read "
-            f"({first_line(error)}); copy it again, or convert it to PNG or JPEG"
+            f"{path}: the {header.format} image is damaged or not supported ({first_line(error)}); copy it "
+            "again, or convert it to PNG or JPEG"
         ) from error
     turn, flip = _TURNS.get(header.orientation, (None, None))
     pixels = pixels if turn is None else cv2.rotate(pixels, turn)
@@ -168,26 +169,26 @@ def _decoded(path: Path, content: bytes, header: Header) -> Picture:
 
 
 def is_deep(header: Header) -> bool:
-    """Return whether the samples are not 8 bits that stand for themselves."""
+    """Return whether the samples must be scaled to 8 bits."""
     narrow = header.format in ("PNM", "PAM") and header.white not in (None, 255)
     return header.bits > 8 or header.samples != "unsigned" or narrow
 
 
 def _decode_8_bits(content: bytes, header: Header) -> tuple[Array, str | None]:
-    # Not IMREAD_UNCHANGED: that leaves the EXIF orientation out.
-    return _by_opencv(content, cv2.IMREAD_COLOR), None
+    # IMREAD_UNCHANGED would ignore the EXIF orientation.
+    return _decode_by_opencv(content, cv2.IMREAD_COLOR), None
 
 
 def _decode_deep(content: bytes, header: Header) -> tuple[Array, str | None]:
-    # OpenCV turns every TIFF, and reads one of floats with alpha only unchanged.
+    # OpenCV turns every TIFF upright, and reads float TIFFs with alpha only with IMREAD_UNCHANGED.
     unchanged = header.format == "TIFF"
     flags = cv2.IMREAD_UNCHANGED if unchanged else cv2.IMREAD_ANYCOLOR | cv2.IMREAD_ANYDEPTH
-    pixels = _by_opencv(content, flags)
+    pixels = _decode_by_opencv(content, flags)
     pixels, remark = to_8_bits(pixels[..., :3] if pixels.ndim == 3 else pixels[..., None], header)
     return cv2.cvtColor(pixels, cv2.COLOR_GRAY2BGR) if pixels.shape[2] == 1 else pixels, remark
 
 
-def _by_opencv(content: bytes, flags: int) -> Array:
+def _decode_by_opencv(content: bytes, flags: int) -> Array:
     if content.startswith(b"\x89PNG"):
         content = still_png(content)
     pixels: Array | None = cv2.imdecode(np.frombuffer(content, np.uint8), flags)
@@ -202,4 +203,4 @@ def _decode_heic(content: bytes, header: Header) -> tuple[Array, str | None]:
 
 
 _DECODERS: dict[str, Callable[[bytes, Header], tuple[Array, str | None]]] = {HEIC: _decode_heic}
-"""Those that are not OpenCV's, by format."""
+"""Decoders of formats that OpenCV does not read."""

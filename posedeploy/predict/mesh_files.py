@@ -1,4 +1,4 @@
-"""Each person's mesh as a file."""
+"""Mesh files: one for each person."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from posedeploy.types import Array, Poses
 
 
 class MeshFiles:
-    """A file for each person of a frame: ``photo.person0.obj``."""
+    """Writes a mesh file for each person of a frame, such as ``photo.person0.obj``."""
 
     def __init__(self, folder: Path, names: Names, faces: Array, suffix: str) -> None:
         """
@@ -28,7 +28,7 @@ class MeshFiles:
         self._suffix = suffix
 
     def write(self, frame: Frame, poses: Poses) -> list[str]:
-        """Write the people of a frame; returns the names of the files, in their order."""
+        """Write the meshes of a frame, and return the file names in the order of the people."""
         written = []
         for person, vertices in enumerate(() if poses.vertices is None else poses.vertices):
             name = self._names.reserve(frame.name, f".person{person}{self._suffix}")

@@ -1,4 +1,4 @@
-"""A mesh becomes a file by trimesh."""
+"""Writing of mesh files with trimesh."""
 
 from __future__ import annotations
 
@@ -10,12 +10,17 @@ import trimesh
 from posedeploy.types import Array
 
 TO_FILE = np.diag([1, -1, -1]) / 1000
-"""From mm in the camera's directions, y down and z away, to m with y up and z towards the viewer, as glTF has
-it."""
+"""Maps mm in the camera frame, y down and z away from the viewer, to m in glTF's frame, y up and z towards
+the viewer."""
 
 
 def write_mesh(path: Path, vertices_mm: Array, faces: Array) -> None:
-    """Write (vertices, 3) mm and (triangles, 3) vertex numbers as the ``.obj`` or ``.glb`` that ``path``
-    says, in m with y up; vertices keep their order."""
+    """Write a mesh in the format of the suffix of ``path``, ``.obj`` or ``.glb``, in m with y up.
+
+    Vertices keep their order.
+
+    Args:
+        vertices_mm: (vertices, 3) in the camera frame. faces: (triangles, 3) vertex numbers.
+    """
     mesh = trimesh.Trimesh(vertices_mm @ TO_FILE, faces, process=False)
     mesh.export(path)

@@ -1,4 +1,4 @@
-"""Videos and cameras as OpenCV reads them: cameras always, videos where PyAV is not installed."""
+"""Reading with OpenCV: of cameras, and of videos if PyAV is not installed."""
 
 from __future__ import annotations
 
@@ -17,18 +17,18 @@ from posedeploy.predict.truncation import missing_bytes
 from posedeploy.printable import printable
 from posedeploy.types import Array
 
-# Read when OpenCV first meets a video: FFmpeg's remarks stay off the terminal, what matters is in our errors.
+# OpenCV reads this with the first video. FFmpeg's log messages repeat what our errors report.
 os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", "-8")
 
 SIDES = (cv2.CAP_PROP_FRAME_WIDTH, cv2.CAP_PROP_FRAME_HEIGHT)
 WITHOUT_PYAV = (
     "PyAV is not installed, so OpenCV reads and writes the video: MPEG-4 at a constant rate, without sound; "
-    "pip install 'posedeploy[video]' gives H.264 with the times and the sound of the source"
+    "for H.264 with the times and the sound of the source, pip install 'posedeploy[video]'"
 )
 
 
 class _Captured(Source):
-    """What OpenCV captures: it holds the file or the device until it is closed."""
+    """An OpenCV capture. It keeps the file or the device open until it is closed."""
 
     def __init__(
         self, capture: cv2.VideoCapture, name: str, inputs: tuple[Path, ...], total: int | None
@@ -47,29 +47,29 @@ class _Captured(Source):
 
 
 class OpenCvReader(_Captured):
-    """A video file. One that is cut off goes into ``problems``."""
+    """A video file. A truncated one is reported in ``problems``."""
 
     kind: Kind = "video"
 
     def __init__(self, path: Path, fps: float | None = None) -> None:
         """
         Args:
-            fps: instead of the rate of the file, as raw MJPEG and H.264 have none.
+            fps: replaces the rate of the file; raw MJPEG and H.264 have none.
 
         Raises:
-            InputError: it is no video, or its name holds bytes that are no UTF-8, which OpenCV cannot take.
+            InputError: the file is not a video, or its name is not UTF-8.
         """
         shown = printable(str(path))
         if shown != str(path):
             raise InputError(
-                f"{shown}: OpenCV cannot open a name that is not UTF-8; rename the file, or pip install "
+                f"{shown}: OpenCV cannot open a file name that is not UTF-8; rename the file, or pip install "
                 "'posedeploy[video]'"
             )
         capture = cv2.VideoCapture(shown, cv2.CAP_FFMPEG)
         if not capture.isOpened():
             raise InputError(
-                f"{shown}: not an image or a video that OpenCV reads, or a damaged one; wanted a video such "
-                f"as .mp4 or .webm, or an image: {', '.join(SUFFIXES)}"
+                f"{shown}: not an image or a video that OpenCV reads, or damaged; expected a video such as "
+                f".mp4 or .webm, or an image: {', '.join(SUFFIXES)}"
             )
         width, height = (int(capture.get(side)) for side in SIDES)
         if width * height > MAX_FRAME_PIXELS:
@@ -93,28 +93,30 @@ class OpenCvReader(_Captured):
             yield Frame(self.name, image, done, last_s)
             done += 1
         if not done:
-            raise InputError(f"{self._path}: no frame can be decoded; the video is damaged or cut off")
+            raise InputError(f"{self._path}: no frame can be decoded: the file is damaged or truncated")
         if missing_bytes(self._path):
             of = f" of {self.total}" if self.total and self.total > done else ""
             self.problems.append(
-                f"{self._path}: ended at frame {done}{of}; the file is damaged or cut off, and the results "
-                f"hold {done} frames"
+                f"{self._path}: decoding ended at frame {done}{of}: the file is damaged or truncated; the "
+                f"results hold {done} frames"
             )
 
 
 class CameraFeed(_Captured):
-    """A camera, by its number; it ends when the user ends it."""
+    """A camera, by its number. Only the user ends it."""
 
     kind: Kind = "camera"
 
     def __init__(self, number: int) -> None:
         capture = cv2.VideoCapture(number)
         if not capture.isOpened():
-            raise InputError(f"camera {number}: not here, or held by another program; try another number")
+            raise InputError(
+                f"camera {number}: not found, or in use by another program; try another camera number"
+            )
         super().__init__(capture, f"camera-{number}", (), None)
 
     def __iter__(self) -> Iterator[Frame]:
         began = time.monotonic()
         for index, image in enumerate(self._images()):
             yield Frame(self.name, image, index, time.monotonic() - began)
-        self.problems.append(f"{self.name}: it stopped giving images")
+        self.problems.append(f"{self.name}: the camera stopped sending images")

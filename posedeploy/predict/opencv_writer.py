@@ -1,4 +1,4 @@
-"""Pictures become a video as OpenCV writes it, where PyAV is not installed."""
+"""Writing of videos with OpenCV, if PyAV is not installed."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from posedeploy.types import Array
 
 
 class OpenCvWriter:
-    """One MPEG-4 video. OpenCV's writer is silent when the disk is full, so the file is read at the end."""
+    """A writer of one MPEG-4 video. OpenCV reports no full disk, so the finished file is read back."""
 
     def __init__(self, path: Path, source: Source) -> None:
         self._path = path
@@ -28,7 +28,7 @@ class OpenCvWriter:
 
     def write(self, frame: Frame, picture: Array) -> str:
         if self._writer is None:
-            self._writer, self._shape = self._opened(picture), picture.shape
+            self._writer, self._shape = self._open(picture), picture.shape
         size = (self._shape[1], self._shape[0])
         self._scaled += not is_padding(picture, size)
         self._check_times(frame)
@@ -44,14 +44,14 @@ class OpenCvWriter:
         if readable != self._written:
             raise OSError(
                 errno.ENOSPC,
-                f"of {self._written} video frames {max(0, readable)} can be read back; is the disk full?",
+                f"only {max(0, readable)} of {self._written} frames can be read back; is the disk full?",
                 str(self._path),
             )
         self.remarks += scaled_frames(self._path.name, self._scaled)
         if self._uneven:
             self.remarks.append(
-                f"{self._path.name}: its frames follow each other evenly, {self._fps:g} a second, and those "
-                "of the source do not; pip install 'posedeploy[video]' keeps their times"
+                f"{self._path.name}: written at a constant {self._fps:g} frames per second, although the "
+                "source's rate varies; to keep its times, pip install 'posedeploy[video]'"
             )
 
     def close(self) -> None:
@@ -62,18 +62,13 @@ class OpenCvWriter:
         assert frame.time_s is not None
         self._uneven += abs(frame.time_s * self._fps - self._written) > 1.5
 
-    def _opened(self, picture: Array) -> cv2.VideoWriter:
+    def _open(self, picture: Array) -> cv2.VideoWriter:
         height, width = picture.shape[:2]
         code = cv2.VideoWriter.fourcc(*"mp4v")
         writer = cv2.VideoWriter(str(self._path), cv2.CAP_FFMPEG, code, self._fps, (width, height))
         if not writer.isOpened():
             raise OutputError(
-                f"{self._path.name}: OpenCV cannot write an MPEG-4 video of {_size(picture.shape)} at "
-                f"{self._fps:g} frames per second here; make the input smaller, or leave the video out with "
-                "`no_draw`"
+                f"{self._path.name}: OpenCV cannot write an MPEG-4 video of {width}x{height} px at "
+                f"{self._fps:g} frames per second; scale the input down, or write no video with `no_draw`"
             )
         return writer
-
-
-def _size(shape: tuple[int, ...]) -> str:
-    return f"{shape[1]}x{shape[0]} px"

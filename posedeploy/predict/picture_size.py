@@ -1,4 +1,4 @@
-"""A picture in the size of the video that it is written into."""
+"""Fitting of pictures to the size of the written video."""
 
 from __future__ import annotations
 
@@ -8,14 +8,17 @@ from posedeploy.types import Array
 
 
 def is_padding(picture: Array, size: tuple[int, int]) -> bool:
-    """Whether a picture becomes (width, height) by a row and a column more at most."""
+    """Return whether a picture lacks at most one row and one column of (width, height)."""
     height, width = picture.shape[:2]
     return size[0] - width in (0, 1) and size[1] - height in (0, 1)
 
 
 def fit_picture(picture: Array, size: tuple[int, int]) -> Array:
-    """The picture in (width, height): its last row and column repeated where that is enough, otherwise scaled
-    and centered on black."""
+    """Return the picture in (width, height).
+
+    The last row and column are repeated if that is enough. Otherwise the picture is scaled and centered on
+    black.
+    """
     height, width = picture.shape[:2]
     right, below = size[0] - width, size[1] - height
     if right == 0 and below == 0:
@@ -32,9 +35,9 @@ def fit_picture(picture: Array, size: tuple[int, int]) -> Array:
 
 
 def scaled_frames(name: str, count: int) -> list[str]:
-    """What the user should know of a video whose frames changed their size."""
+    """Return a remark on the frames that were scaled; an empty list if there are none."""
     if not count:
         return []
     return [
-        f"{name}: {count} frames have another size than the first one, and are scaled to it in this video"
+        f"{name}: {count} frames differ in size from the first one and are scaled to its size in this video"
     ]

@@ -1,4 +1,4 @@
-"""Samples of any depth become 8 bits: one rule for every image that is read."""
+"""Conversion of samples of any bit depth to 8 bits."""
 
 from __future__ import annotations
 
@@ -8,16 +8,16 @@ from posedeploy.predict.image_headers import Header
 from posedeploy.types import Array
 
 DEPTHS = (8, 10, 12, 14, 16, 24, 32)
-"""Bits that cameras, scanners and video give a sample."""
-UNIT_RANGE = 2.0
-"""Floats up to this are taken as 0 to 1, a little over white included."""
+"""Bit depths of cameras, scanners and video."""
+MAX_UNIT_VALUE = 2.0
+"""Floats up to this value are read as 0 to 1, as highlights exceed 1."""
 
 
 def to_8_bits(pixels: Array, header: Header) -> tuple[Array, str | None]:
-    """Scale (H, W, C) samples to uint8, and say how, where the file leaves that open.
+    """Scale (H, W, C) samples to uint8; return them with a remark if the file does not define the scale.
 
-    A file of 16 bits may hold 10, 12 or 14 that a sensor gave. The samples are scaled by the least of
-    ``DEPTHS`` that holds both the largest of them and the largest that the file declares.
+    A 16-bit file may contain the 10, 12 or 14 bits of a sensor. The scale is the smallest of ``DEPTHS`` that
+    holds both the largest sample and the largest value that the file declares.
     """
     if pixels.dtype.kind == "f":
         return _from_floats(pixels)
@@ -25,16 +25,16 @@ def to_8_bits(pixels: Array, header: Header) -> tuple[Array, str | None]:
     if pixels.dtype.kind == "i":
         pixels = np.maximum(pixels, 0)
     if header.white is not None and header.format in ("PNM", "PAM"):
-        return _scaled(pixels, max(header.white, largest), header.is_inverted), None
+        return _scale(pixels, max(header.white, largest), header.is_inverted), None
     depth = next((depth for depth in DEPTHS if max(largest, header.white or 0) < 1 << depth), DEPTHS[-1])
     remark = None
     if depth != header.bits and header.white != 65535:
-        remark = f"a file of {header.bits} bits whose values reach {largest}: read as {depth} bits"
-    return _scaled(pixels, (1 << depth) - 1, header.is_inverted), remark
+        remark = f"{header.bits}-bit samples with a maximum of {largest} are read as {depth}-bit samples"
+    return _scale(pixels, (1 << depth) - 1, header.is_inverted), remark
 
 
-def _scaled(pixels: Array, white: int, is_inverted: bool) -> Array:
-    """Whole numbers from 0 to ``white``; those of more bits lose their last ones, as libpng and OpenCV do."""
+def _scale(pixels: Array, white: int, is_inverted: bool) -> Array:
+    """Scale integers from 0 to ``white``; the lowest bits are cut off, as in libpng and OpenCV."""
     if is_inverted:
         pixels = white - np.minimum(pixels, white)
     extra = white.bit_length() - 8
@@ -50,13 +50,11 @@ def _from_floats(pixels: Array) -> tuple[Array, str | None]:
     if missing:
         pixels = np.where(finite, pixels, 0)
     largest = float(pixels.max(initial=0))
-    if largest <= UNIT_RANGE:
-        white, named = 1.0, "0 to 1"
-    else:
+    white = 1.0
+    if largest > MAX_UNIT_VALUE:
         white = float((1 << next((depth for depth in DEPTHS if largest < 1 << depth), 32)) - 1)
-        named = f"0 to {white:.0f}"
-    remark = f"floats that reach {largest:g}: read as {named}"
+    remark = f"float samples with a maximum of {largest:g} are read as 0 to {white:.0f}"
     if missing:
-        remark += f", and {missing:,} of {pixels.size:,} that are not finite as black"
-    with np.errstate(over="ignore"):  # what becomes infinite is white
+        remark += f", and the {missing:,} of {pixels.size:,} that are not finite as black"
+    with np.errstate(over="ignore"):  # an overflow to infinity is clipped to white
         return np.rint(np.clip(pixels * (255 / white), 0, 255)).astype(np.uint8), remark

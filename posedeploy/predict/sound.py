@@ -1,4 +1,4 @@
-"""The sound of a video on its way from the file that is read to the one that is written."""
+"""The sound of a video, as packets passed from the reader to the writer."""
 
 from __future__ import annotations
 
@@ -13,12 +13,13 @@ if TYPE_CHECKING:
 
 @dataclass(eq=False)
 class Sound:
-    """Packets as they are read, each with the seconds that its stamps are shifted by. They wait here only
-    while the frames of the same time are in work.
+    """A queue of audio packets, each with the seconds added to its stamps.
 
-    stream: the one that they are of, open for as long as its source. early: those that came before the first
-    frame, which says how stamps are shifted. is_complete: whether the last one was read.
-    is_wanted: whether someone writes it; otherwise no packet is taken.
+    A packet stays in the queue only until the frames of the same time are written.
+
+    stream: the audio stream, open as long as its source. early: the packets before the first frame, which
+    determines the shift. is_complete: whether the last packet was read. is_wanted: whether a writer needs the
+    sound; otherwise no packets are collected.
     """
 
     stream: AudioStream
@@ -28,7 +29,7 @@ class Sound:
     is_wanted: bool = False
 
     def add(self, packet: Packet[AudioStream], shift_s: float | None) -> None:
-        """Take a packet; the shift is None until the first frame."""
+        """Add a packet; the shift is None until the first frame."""
         self.early.append(packet)
         if shift_s is not None:
             self.packets.extend((waiting, shift_s) for waiting in self.early)

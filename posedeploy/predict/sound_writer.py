@@ -1,4 +1,4 @@
-"""Sound into an MP4: its packets as they are where MP4 holds them, and otherwise as AAC."""
+"""Writing of sound to MP4: packets are copied if MP4 supports the codec, otherwise transcoded to AAC."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from av.container import OutputContainer
 from posedeploy.predict.sound import Sound
 
 COPIED = {"aac", "mp3", "ac3", "eac3", "opus", "alac", "flac"}
-"""Codecs that MP4 holds and players know."""
+"""Codecs that MP4 and its players support."""
 AAC_RATES = (8000, 11025, 12000, 16000, 22050, 24000, 32000, 44100, 48000, 64000, 88200, 96000)
 
 
 class SoundWriter:
-    """The sound track of one video. note: what the user should know of it, None where it is as it was."""
+    """A writer of one sound track. note: a remark for the user; None if the sound is copied."""
 
     def __init__(self, container: OutputContainer, sound: Sound) -> None:
         self._container = container
@@ -32,21 +32,20 @@ class SoundWriter:
             self._stream: Any = container.add_stream_from_template(sound.stream, opaque=True)
         else:
             self.note = (
-                f"the sound is written as AAC, since MP4 players do not know {codec.codec.canonical_name}"
+                f"the sound is written as AAC, because MP4 players do not play {codec.codec.canonical_name}"
             )
             self._transcoder = _ToAac(container, sound)
             self._stream = self._transcoder.stream
 
     def write(self, until_s: float) -> None:
-        """Write what is heard before this second."""
+        """Write the packets up to this time in seconds."""
         waiting = self._sound.packets
         while waiting and _seconds(*waiting[0]) <= until_s:
             packet, shift_s = waiting.popleft()
             self._mux(self._transcoder.packets(packet) if self._transcoder else [packet], shift_s)
 
     def finish(self) -> None:
-        """Write the rest: all that was read, where the source was read to its end, and what the encoder holds
-        back."""
+        """Write the remaining packets of a source read to its end, and those buffered in the encoder."""
         if self._sound.is_complete:
             self.write(math.inf)
         if self._transcoder is not None:
@@ -59,7 +58,7 @@ class SoundWriter:
             if shift_s:
                 ticks = round(shift_s / float(packet.time_base))
                 packet.pts, packet.dts = packet.pts + ticks, packet.dts + ticks
-            if self._last_dts is None or packet.dts > self._last_dts:  # a muxer refuses others
+            if self._last_dts is None or packet.dts > self._last_dts:  # the muxer rejects others
                 self._last_dts = packet.dts
                 packet.stream = self._stream
                 self._container.mux(packet)
@@ -70,7 +69,7 @@ def _seconds(packet: Any, shift_s: float) -> float:
 
 
 class _ToAac:
-    """Decodes with a decoder of its own, since the source may be closed before the last packet is through."""
+    """A transcoder with its own decoder, as the source may be closed before the last packet is written."""
 
     def __init__(self, container: OutputContainer, sound: Sound) -> None:
         source = sound.stream.codec_context
@@ -89,7 +88,7 @@ class _ToAac:
         self._resampler = AudioResampler("fltp", layout, rate, frame_size=1024)
 
     def packets(self, packet: Any) -> list[Any]:
-        """The AAC packets that come of one, or with None the last ones."""
+        """Return the AAC packets of one packet; None flushes the encoder."""
         frames = [] if packet is None else self._decoder.decode(packet)
         encoded: list[Any] = []
         for frame in frames:

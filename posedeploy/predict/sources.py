@@ -14,7 +14,7 @@ from posedeploy.input_files import check_regular, is_apple_double
 from posedeploy.predict.animations import Animation, is_animated
 from posedeploy.predict.frames import Source
 from posedeploy.predict.image_files import Images, is_image_file, open_images, skipped_files
-from posedeploy.predict.image_sequence import ImageSequence, is_pattern, numbered
+from posedeploy.predict.image_sequence import ImageSequence, find_numbered, is_pattern
 from posedeploy.predict.images import check_claims, is_image
 from posedeploy.predict.opencv_video import CameraFeed, OpenCvReader
 from posedeploy.predict.urls import SCHEMES, hide_password, local_path, scheme_of
@@ -48,7 +48,7 @@ def open_source(
     if path.exists():
         return _open_file(path, fps)
     if scheme_of(argument) is None and is_pattern(argument):
-        return ImageSequence(path.name, numbered(path), fps)
+        return ImageSequence(path.name, find_numbered(path), fps)
     if scheme_of(argument) is None and glob.has_magic(argument):
         return _open_glob(argument, fps)
     return _open_live(argument, fps)

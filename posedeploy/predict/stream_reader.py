@@ -1,4 +1,4 @@
-"""Network streams as PyAV reads them; one that drops is connected again, a few times."""
+"""Reading of network streams with PyAV, with reconnection."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ from posedeploy.predict.timeline import Timeline
 from posedeploy.predict.urls import file_name_of, hide_password
 
 TIMEOUT_S = 10.0
-"""For which a connection, and then each read, may take without a sign of the other side."""
+"""Time limit for a connection, and for each read without data."""
 RECONNECTS = 5
 FIRST_WAIT_S = 0.5
-"""Before the first attempt to connect again; each further one waits twice as long."""
+"""Delay before the first reconnection; it doubles with each further attempt."""
 CLOSED = "the server closed it"
 STEADY_S = 60.0
-"""After which a connection counts as good, and all attempts are free again."""
+"""Duration after which a connection is stable and the number of attempts is reset."""
 
 OPTIONS = {
     "rtsp": {"rtsp_flags": "prefer_tcp"},
@@ -36,16 +36,16 @@ WITHOUT_STAMPS = {"mpjpeg", "mjpeg"}
 
 
 class StreamReader(Source):
-    """What a URL gives: a stream without an end, or a file on a server."""
+    """A URL as a source: an endless stream, or a video file on a server."""
 
     def __init__(self, url: str, *, reconnects: int = RECONNECTS, first_wait_s: float = FIRST_WAIT_S) -> None:
         """
         Raises:
-            InputError: nothing answers there, or it gives no video.
+            InputError: the server does not respond, or sends no video.
         """
         self._url, self._reconnects, self._first_wait_s = url, reconnects, first_wait_s
         shown = hide_password(url)
-        self._demuxed = _connected(url, shown)
+        self._demuxed = _connect(url, shown)
         container = self._demuxed.container
         self._is_file = container.duration is not None or container.size > 0
         self._has_stamps = self._demuxed.has_stamps and container.format.name not in WITHOUT_STAMPS
@@ -73,7 +73,7 @@ class StreamReader(Source):
             connected = time.monotonic()
             for frame in self._decoded():
                 time_s = self._time_of(frame, began)
-                if time_s <= self._last_s:  # read for the second time, after a file was opened again
+                if time_s <= self._last_s:  # already processed before the file was reopened
                     continue
                 first_s = first_s if done else time_s
                 self._last_s = time_s
@@ -82,7 +82,7 @@ class StreamReader(Source):
                 self.fps = (done - 1) / (time_s - first_s) if time_s > first_s else self.fps
             if time.monotonic() - connected > STEADY_S:
                 self._left = self._reconnects
-            if self._is_whole() or not self._connect_again(done):
+            if self._is_complete() or not self._reconnect(done):
                 break
         if self.sound is not None:
             self.sound.is_complete = True
@@ -100,34 +100,34 @@ class StreamReader(Source):
     def _time_of(self, frame: av.VideoFrame, began: float) -> float:
         return self._timeline.at(frame.pts) if self._has_stamps else time.monotonic() - began
 
-    def _is_whole(self) -> bool:
-        """Whether a file was read to its end, which is an error if it comes too early; a stream has none."""
+    def _is_complete(self) -> bool:
+        """Return whether a file was read to its end; a stream never ends."""
         return self._is_file and self._reason == CLOSED
 
-    def _connect_again(self, done: int) -> bool:
+    def _reconnect(self, done: int) -> bool:
         lost, lost_at_s, reason = time.monotonic(), max(self._last_s, 0.0), self._reason
         self._demuxed.close()
         while self._left:
             time.sleep(self._first_wait_s * 2 ** (self._reconnects - self._left))
             self._left -= 1
             try:
-                self._demuxed = _connected(self._url, self.name)
+                self._demuxed = _connect(self._url, self.name)
             except InputError as error:
                 reason = str(error).removeprefix(f"{self.name}: ").partition(";")[0]
                 continue
-            away_s = time.monotonic() - lost
+            outage_s = time.monotonic() - lost
             self.remarks.append(
-                f"{self.name}: the connection was lost after {lost_at_s:.1f} s ({self._reason}) and made "
-                f"again {away_s:.1f} s later"
+                f"{self.name}: the connection was lost after {lost_at_s:.1f} s ({self._reason}) and restored "
+                f"{outage_s:.1f} s later"
             )
             if self._is_file:
                 self._timeline = self._new_timeline()
             else:
-                self._timeline.continue_at(lost_at_s + away_s)
+                self._timeline.continue_at(lost_at_s + outage_s)
             return True
         self.problems.append(
-            f"{self.name}: the connection was lost after {lost_at_s:.1f} s and not made again within "
-            f"{self._reconnects} attempts ({reason}); the results hold the {done} frames until then"
+            f"{self.name}: the connection was lost after {lost_at_s:.1f} s and not restored in "
+            f"{self._reconnects} attempts ({reason}); the results hold the {done} frames before"
         )
         return False
 
@@ -136,23 +136,23 @@ class StreamReader(Source):
         return Timeline(self.time_base, 1 / self.fps, from_first)
 
 
-def _connected(url: str, shown: str) -> Demuxed:
+def _connect(url: str, shown: str) -> Demuxed:
     options = DECODER_OPTIONS | OPTIONS.get(urlsplit(url).scheme.lower(), {})
     try:
         container = av.open(url, options=options, timeout=TIMEOUT_S, metadata_errors="replace")
     except av.FFmpegError as error:
         raise InputError(
-            f"{shown}: {_reason(error)}; check the address, and that it gives a video"
+            f"{shown}: {_reason(error)}; check the URL, and that the server sends a video"
         ) from error
     if container.format.name == "image2" or container.format.name.endswith("_pipe"):
         container.close()
-        raise InputError(f"{shown}: a single image; download it, and name the file")
+        raise InputError(f"{shown}: the server sends a single image; download it and name the file")
     return Demuxed(container, shown)
 
 
 def _reason(error: av.FFmpegError) -> str:
     if isinstance(error, av.ExitError):
-        return f"nothing came for {TIMEOUT_S:g} s"
+        return f"no data for {TIMEOUT_S:g} s"
     if isinstance(error, av.InvalidDataError):
-        return "what comes is no video, or a damaged one"
+        return "the data are not a video, or are damaged"
     return error.strerror or str(error)

@@ -1,4 +1,4 @@
-"""Which of the people that a network finds are kept."""
+"""Selection of people by the number of keypoints and the score."""
 
 from __future__ import annotations
 
@@ -9,43 +9,46 @@ import numpy as np
 from posedeploy.errors import InputError
 from posedeploy.types import Array, ModelSpec, Poses
 
-ROUNDED = 0.0005
-"""Scores in poses.json have three decimals; one that is named from there must be reached."""
+ROUNDING_ERROR = 0.0005
+"""Scores in poses.json have three decimals; a person with exactly the score written there is kept."""
 
 
 @dataclass(frozen=True)
 class Threshold:
-    """min_keypoints: found ones that a person must have. min_score: the least score of a person, as in
-    poses.json. None keeps everyone that the decoding gives."""
+    """The criteria for keeping a person. None keeps everyone.
+
+    min_keypoints: the minimum number of keypoints found. min_score: the minimum score, as in poses.json.
+    """
 
     min_keypoints: int | None = None
     min_score: float | None = None
 
     def check(self, spec: ModelSpec) -> None:
-        """
+        """Check that some people of this network can be kept.
+
         Raises:
-            InputError: no person that this network finds could be kept.
+            InputError: the threshold excludes everyone, or is not a number.
         """
         most = len(spec.keypoint_names)
         if self.min_keypoints is not None and not 1 <= self.min_keypoints <= most:
             raise InputError(
-                f"`min_keypoints={self.min_keypoints}`: a person of {spec.family} has 1 to {most} keypoints"
+                f"`min_keypoints={self.min_keypoints}`: expected 1 to {most}, the keypoints of {spec.family}"
             )
         if self.min_score is not None and not np.isfinite(self.min_score):
-            raise InputError(f"`min_score={self.min_score}`: wanted a number, as scores in poses.json are")
+            raise InputError(f"`min_score={self.min_score}`: expected a number, as the scores in poses.json")
 
     def keep(self, poses: Poses) -> Poses:
-        """The people who are kept, in the same order."""
+        """Return the people to keep, in the same order."""
         rows = np.ones(len(poses), bool)
         if self.min_keypoints is not None:
             rows &= (poses.keypoints[..., 2] >= 0).sum(axis=1) >= self.min_keypoints
         if self.min_score is not None:
-            rows &= poses.scores >= self.min_score - ROUNDED
-        return poses if rows.all() else people(poses, rows)
+            rows &= poses.scores >= self.min_score - ROUNDING_ERROR
+        return poses if rows.all() else select_people(poses, rows)
 
 
-def people(poses: Poses, rows: Array) -> Poses:
-    """Some of the people: those of these rows."""
+def select_people(poses: Poses, rows: Array) -> Poses:
+    """Return the people of these rows: (people,) booleans or indices."""
     return replace(
         poses,
         keypoints=poses.keypoints[rows],

@@ -1,9 +1,10 @@
-"""The tags of a TIFF file's first image that say how its samples are stored."""
+"""The tags of a TIFF file that define the format of its samples."""
 
 from __future__ import annotations
 
 import struct
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 
 from posedeploy.limits import MAX_PAGES
@@ -12,13 +13,15 @@ WHITE_IS_ZERO, BLACK_IS_ZERO, RGB, PALETTE = range(4)
 COLORS: Mapping[int, str] = {4: "a mask", 5: "CMYK", 6: "YCbCr", 8: "Lab", 9: "Lab", 10: "Lab", 32803: "raw"}
 MAX_TAGS = 4096
 _CODES = {1: "B", 3: "H", 4: "I", 6: "b", 8: "h", 9: "i", 11: "f", 12: "d", 16: "Q"}
-"""Those of TIFF's types of numbers that the tags here may have, as ``struct`` knows them."""
+"""The ``struct`` codes of TIFF's number types."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Tags:
-    """The tags, by their names in the TIFF 6.0 specification. ``max_value``: SMaxSampleValue or
-    MaxSampleValue, None where neither is given."""
+    """The tags of the first image, named as in the TIFF 6.0 specification.
+
+    max_value: SMaxSampleValue or MaxSampleValue; None if both are missing.
+    """
 
     width: int
     height: int
@@ -30,10 +33,10 @@ class Tags:
 
 
 def read_tags(content: bytes) -> Tags:
-    """Return the tags.
+    """Return the tags of the first image.
 
     Raises:
-        struct.error, IndexError: they lie outside the file, or the size is not given.
+        struct.error, IndexError: the tags lie outside the file, or the size is missing.
     """
     values = read_numbers(content)
     samples = int(values.get(277, (1,))[0])
@@ -50,14 +53,14 @@ def read_tags(content: bytes) -> Tags:
 
 
 def why_unreadable(tags: Tags) -> str | None:
-    """Return what OpenCV does not read in such a file, or reads wrongly; None where it reads it."""
+    """Return the feature that OpenCV does not read, or reads incorrectly; None if it reads the file."""
     bits = max(tags.bits)
     if tags.sample_format == 3 and bits not in (32, 64):
         return f"TIFF of {bits}-bit floats"
     if bits > 8 and tags.photometric not in (WHITE_IS_ZERO, BLACK_IS_ZERO, RGB):
         return f"TIFF of {bits}-bit {COLORS.get(tags.photometric, 'palette')} samples"
     if bits > 8 and tags.samples not in (1, 3, 4):
-        return f"TIFF with {tags.samples} samples of {bits} bits a pixel"
+        return f"TIFF with {tags.samples} samples of {bits} bits per pixel"
     if bits in (2, 4, 6) and tags.photometric != PALETTE:
         return f"TIFF of {bits}-bit samples without a palette"
     return None
@@ -65,7 +68,7 @@ def why_unreadable(tags: Tags) -> str | None:
 
 @dataclass(frozen=True)
 class _Layout:
-    """How numbers are written in a file, which is classic or big."""
+    """The number formats of a classic TIFF or a BigTIFF."""
 
     order: str
     big: bool
@@ -74,7 +77,7 @@ class _Layout:
     entry_size: int
 
     def number(self, content: bytes, at: int, code: str) -> int:
-        if at > len(content):  # places beyond 2^63 raise another error than those below
+        if at > len(content):  # offsets beyond 2^63 would raise another error
             raise struct.error(f"a number at byte {at:,}")
         return int(struct.unpack_from(self.order + code, content, at)[0])
 
@@ -86,27 +89,24 @@ def _layout(content: bytes) -> _Layout:
 
 
 def directories(content: bytes) -> list[int]:
-    """Return where the directories begin, one for each page; those after damage, or beyond ``MAX_PAGES``, are
-    left out."""
+    """Return the offsets of the directories, one for each page, up to the first damage or ``MAX_PAGES``."""
     layout = _layout(content)
-    found: dict[int, bool] = {}
-    try:
+    offsets: dict[int, None] = {}
+    with suppress(struct.error):
         at = layout.number(content, 8 if layout.big else 4, layout.offset)
-        while at and at not in found and len(found) <= MAX_PAGES:
-            found[at] = True
+        while at and at not in offsets and len(offsets) <= MAX_PAGES:
+            offsets[at] = None
             count = layout.number(content, at, layout.count)
-            behind = at + (8 if layout.big else 2) + count * layout.entry_size
-            at = layout.number(content, behind, layout.offset)
-    except struct.error:
-        pass
-    return list(found)
+            end = at + (8 if layout.big else 2) + count * layout.entry_size
+            at = layout.number(content, end, layout.offset)
+    return list(offsets)
 
 
 def read_numbers(content: bytes, at: int | None = None) -> dict[int, tuple[float, ...]]:
-    """Return the numbers of each tag of a directory, the first one if no place is given.
+    """Return the numbers of each tag of the directory at an offset; None is the first one.
 
     Raises:
-        struct.error: it lies outside the content.
+        struct.error: the directory lies outside the content.
     """
     layout = _layout(content)
     order, big, offset_code, entry_size = layout.order, layout.big, layout.offset, layout.entry_size

@@ -1,4 +1,4 @@
-"""Time stamps of a video become seconds from its start that only grow."""
+"""Conversion of a video's time stamps to strictly increasing seconds from its start."""
 
 from __future__ import annotations
 
@@ -6,19 +6,18 @@ from dataclasses import dataclass
 from fractions import Fraction
 
 MAX_GAP_S = 3600.0
-"""A longer jump of the stamps is a clock that was set anew, and not a pause."""
+"""A larger jump forward means that the clock was reset, not that there was a pause."""
 MAX_STEP_BACK_S = 1.0
-"""A longer step back likewise; within it, frames only stand in the wrong order."""
+"""A larger step back means that the clock was reset, not that frames are in the wrong order."""
 
 
 @dataclass
 class Timeline:
-    """The seconds of each frame, in order.
+    """The times of frames in seconds, in order.
 
-    time_base: seconds of one tick of the stamps. interval_s: between two frames where stamps are missing.
-    counts_from_first: the format's clock starts anywhere, so the first frame is at 0; otherwise stamps are
-    seconds of the video already. shift_s: what is added to a stamp now, for the sound to follow. resets: how
-    often the clock was set anew.
+    time_base: seconds per tick of the stamps. interval_s: the time between two frames without stamps.
+    counts_from_first: the first frame is at 0, as the clock of the format starts at an arbitrary time.
+    shift_s: the seconds currently added to a stamp, also for the sound. resets: the number of clock resets.
     """
 
     time_base: Fraction
@@ -29,13 +28,13 @@ class Timeline:
     resets: int = 0
 
     def at(self, stamp: int | None) -> float:
-        """Seconds of the next frame, whose stamp is in ticks, or missing."""
+        """Return the seconds of the next frame, whose stamp is in ticks, or None."""
         time_s = None if stamp is None else float(stamp * self.time_base) + self.shift_s
         self.last_s = self._first(time_s) if self.last_s is None else self._next(time_s, self.last_s)
         return self.last_s
 
     def continue_at(self, time_s: float) -> None:
-        """Take the next frame for one at ``time_s``, whatever its stamp: a connection was made again."""
+        """Place the next frame at ``time_s``, whatever its stamp, after a reconnection."""
         self.last_s, self.shift_s, self.counts_from_first = None, 0.0, True
         self._start_s = time_s
 
@@ -43,7 +42,7 @@ class Timeline:
 
     @property
     def known_shift_s(self) -> float | None:
-        """``shift_s``, once there was a frame."""
+        """``shift_s``; None before the first frame."""
         return None if self.last_s is None else self.shift_s
 
     def _first(self, time_s: float | None) -> float:

@@ -1,4 +1,4 @@
-"""Whether a video file is cut off, by the lengths that it declares for its own parts."""
+"""Detection of truncated video files, by the lengths that they declare for their parts."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import BinaryIO, TypeAlias
 
 End: TypeAlias = Callable[[BinaryIO, int], int]
-"""Gives the offset at which a file of this size should end at the least; the size where it does not say."""
+"""Returns the minimum size of a file according to its content; the actual size if that is unknown."""
 
 BOXES = {b"ftyp", b"moov", b"mdat", b"free", b"skip", b"wide", b"pnot", b"styp"}
 ASF_HEADER = bytes.fromhex("3026b2758e66cf11a6d900aa0062ce6c")
@@ -17,15 +17,15 @@ END_MARKERS = {
     b"GIF8": b";",
     b"\x89PNG": b"IEND\xaeB`\x82",
 }
-"""What raw MJPEG, GIF and PNG end with; padding may follow."""
+"""The last bytes of raw MJPEG, GIF and PNG; padding may follow."""
 TS_PACKET = 188
 SEGMENT, CLUSTER = 0x18538067, 0x1F43B675
 MASTERS = {SEGMENT, CLUSTER}
-"""EBML elements that are entered where their length is not known, as live recordings have them."""
+"""EBML elements whose children are read if their length is unknown, as in live recordings."""
 
 
 def missing_bytes(path: Path) -> int:
-    """How many bytes a video file lacks at its end; 0 where it is whole or its format cannot tell.
+    """Return how many bytes are missing at the end of a video file; 0 if it is complete or this is unknown.
 
     Raises:
         OSError: the file cannot be read.
@@ -38,7 +38,7 @@ def missing_bytes(path: Path) -> int:
 
 
 def has_movie_header(path: Path) -> bool:
-    """Whether an MP4 or MOV file has its table of frames; True of other formats.
+    """Return whether an MP4 or MOV file has its index (moov); True for other formats.
 
     Raises:
         OSError: the file cannot be read.
@@ -65,7 +65,7 @@ def _end_of(start: bytes) -> End | None:
 
 
 def _boxes(file: BinaryIO, size: int) -> list[tuple[bytes, int, int]]:
-    """Kind, start and end of each outer box. One without a length reaches to the end of the file."""
+    """Return kind, start and end of each top-level box. One without a length extends to the end of file."""
     boxes, at = [], 0
     while at + 8 <= size:
         file.seek(at)
@@ -85,7 +85,7 @@ def _end_of_boxes(file: BinaryIO, size: int) -> int:
 
 
 def _end_of_riff(file: BinaryIO, size: int) -> int:
-    """AVI: one RIFF chunk for each gigabyte or so. A length of 0 was never filled in."""
+    """Read AVI: one RIFF chunk per gigabyte or so. A length of 0 was never filled in."""
     at = 0
     while at + 8 <= size:
         file.seek(at)
@@ -98,7 +98,7 @@ def _end_of_riff(file: BinaryIO, size: int) -> int:
 
 
 def _end_of_ebml(file: BinaryIO, size: int) -> int:
-    """Matroska and WebM."""
+    """Read Matroska and WebM."""
     at = 0
     while at < size:
         file.seek(at)
@@ -140,7 +140,7 @@ def _end_of_flv(file: BinaryIO, size: int) -> int:
         if len(header) < 4:
             return at + 15
         at += 11 + int.from_bytes(header[1:4]) + 4
-    return at - 4  # the length of the last tag, which some leave out
+    return at - 4  # some writers omit the length of the last tag
 
 
 def _end_of_ogg(file: BinaryIO, size: int) -> int:
@@ -164,7 +164,7 @@ def _ends_with(marker: bytes) -> End:
 
 
 def _end_of_packets(file: BinaryIO, size: int) -> int:
-    """MPEG-TS: packets of 188 bytes, each with the same first byte."""
+    """Read MPEG-TS: packets of 188 bytes, each with the same first byte."""
     file.seek(TS_PACKET)
     return size + -size % TS_PACKET if file.read(1) == b"\x47" else size
 

@@ -1,4 +1,4 @@
-"""Addresses of streams: which are known, and what of them may be shown."""
+"""URLs of streams: supported schemes, and hiding of passwords."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ _PASSWORD = re.compile(r"(://[^/@:]*:).*(?=@)")
 
 
 def scheme_of(argument: str) -> str | None:
-    """The scheme of a URL, in lower case; None of anything else, such as a path."""
-    found = _URL.match(argument)
-    return found[1].lower() if found else None
+    """Return the scheme of a URL in lower case; None for anything else, such as a path."""
+    match = _URL.match(argument)
+    return match[1].lower() if match else None
 
 
 def local_path(argument: str) -> str:
-    """The path of a file:// URL, and anything else as it is."""
+    """Return the path of a file:// URL, and anything else unchanged."""
     return unquote(split_url(argument).path) if scheme_of(argument) == "file" else argument
 
 
@@ -28,17 +28,17 @@ def split_url(url: str) -> SplitResult:
     """Return the parts of a URL.
 
     Raises:
-        InputError: it is not a valid URL, such as ``http://[abc``.
+        InputError: the URL is invalid, such as ``http://[abc``.
     """
     try:
         return urlsplit(url)
     except ValueError as error:
         shown = _PASSWORD.sub(r"\1***", url)
-        raise InputError(f"{shown}: not a valid URL ({error}); wanted such as rtsp://camera:554/1") from error
+        raise InputError(f"{shown}: invalid URL ({error}); expected one like rtsp://camera:554/1") from error
 
 
 def hide_password(url: str) -> str:
-    """The URL as it may be shown and recorded."""
+    """Return the URL with ``***`` in place of the password, for messages and records."""
     parts = split_url(url)
     if parts.password is None:
         return url
@@ -47,7 +47,7 @@ def hide_password(url: str) -> str:
 
 
 def file_name_of(url: str) -> str:
-    """What files that are written for a URL are named after: its last part, or its host and port."""
+    """Return the file name for the results of a URL: its last part, or its host and port."""
     parts = split_url(url)
     last = unquote(parts.path).rstrip("/").rpartition("/")[2]
     host = parts.netloc.rpartition("@")[2].replace(".", "-")

@@ -1,4 +1,4 @@
-"""Pictures become an H.264 video in MP4, each shown when its frame is, with the source's sound."""
+"""Writing of H.264 videos in MP4 with PyAV, with the times and the sound of the source."""
 
 from __future__ import annotations
 
@@ -19,15 +19,15 @@ from posedeploy.predict.sound_writer import SoundWriter
 from posedeploy.types import Array
 
 ENCODERS = {"libx264": {"preset": "ultrafast", "crf": "23"}, "libopenh264": {}, "h264_videotoolbox": {}}
-"""For H.264, the best first, which PyAV's own wheels have. Its slower presets make smaller files, and take as
-much of the processor as a small network does."""
+"""H.264 encoders of PyAV's wheels, the best first. Slower presets would write smaller files, but use as much
+CPU time as a small network."""
 BT709 = 1
 MAX_TIMESCALE = 1_000_000
-LONGEST_SIDE = 16_384
+MAX_SIDE = 16_384
 
 
 class VideoWriter:
-    """One video. remarks: what the user should know of it, complete when it is finished."""
+    """A writer of one video. remarks: what the user should know about it; complete after ``finish``."""
 
     def __init__(self, path: Path, source: Source) -> None:
         self._path = path
@@ -52,8 +52,8 @@ class VideoWriter:
         stamp = round(frame.time_s / float(self._time_base))
         self._last = stamp if self._last is None else max(stamp, self._last + 1)
         self._scaled += not is_padding(picture, self._size)
-        resolve_spec = np.ascontiguousarray(fit_picture(picture, self._size))
-        image = av.VideoFrame.from_numpy_buffer(resolve_spec, format="bgr24")
+        pixels = np.ascontiguousarray(fit_picture(picture, self._size))
+        image = av.VideoFrame.from_numpy_buffer(pixels, format="bgr24")
         image = image.reformat(format="yuv420p", dst_colorspace="ITU709", dst_color_range="MPEG", threads=1)
         image.pts, image.time_base = self._last, self._time_base
         self._mux(image)
@@ -76,11 +76,11 @@ class VideoWriter:
     def close(self) -> None:
         container, self._container = self._container, None
         if container is not None:
-            with suppress(OSError):  # what is not finished is not kept
+            with suppress(OSError):  # an unfinished file is deleted anyway
                 container.close()
 
     def _check(self) -> None:
-        """A write that fails late is not always an error of the muxer."""
+        """Read the file back, as the muxer does not report every failed write."""
         try:
             with av.open(str(self._path)) as container:
                 readable = container.streams.video[0].frames
@@ -89,7 +89,7 @@ class VideoWriter:
         if readable != self._written:
             raise OSError(
                 errno.ENOSPC,
-                f"of {self._written} video frames {readable} can be read back; is the disk full?",
+                f"only {readable} of {self._written} frames can be read back; is the disk full?",
                 str(self._path),
             )
 
@@ -101,10 +101,10 @@ class VideoWriter:
     def _open(self, picture: Array) -> None:
         height, width = picture.shape[:2]
         self._size = (width + width % 2, height + height % 2)
-        if max(self._size) > LONGEST_SIDE:
+        if max(self._size) > MAX_SIDE:
             raise OutputError(
-                f"{self._path.name}: H.264 holds pictures of at most {LONGEST_SIDE} px a side, and these are "
-                f"{width}x{height} px; make the input smaller, or leave the video out with `no_draw`"
+                f"{self._path.name}: the pictures have {width}x{height} px; expected at most {MAX_SIDE} px "
+                "per side for H.264: scale the input down, or write no video with `no_draw`"
             )
         self._container = av.open(
             str(self._path), "w", format="mp4", container_options={"movflags": "+faststart"}
@@ -113,8 +113,8 @@ class VideoWriter:
         encoder = next((name for name in ENCODERS if name in av.codecs_available), None)
         if encoder is None:
             raise OutputError(
-                f"{self._path.name}: the installed PyAV has no H.264 encoder; install the wheel of PyPI, or "
-                "leave the video out with `no_draw`"
+                f"{self._path.name}: the installed PyAV has no H.264 encoder; install the wheel from PyPI, "
+                "or write no video with `no_draw`"
             )
         stream: Any = self._container.add_stream(encoder, rate=rate, options=dict(ENCODERS[encoder]))
         stream.width, stream.height = self._size
@@ -122,7 +122,7 @@ class VideoWriter:
         stream.codec_context.time_base = self._time_base
         context = stream.codec_context
         context.colorspace = context.color_primaries = context.color_trc = BT709
-        context.color_range = 1  # limited, as TV has it
+        context.color_range = 1  # limited (TV) range
         self._stream = stream
         if self._source.sound is not None:
             self._sound = SoundWriter(self._container, self._source.sound)

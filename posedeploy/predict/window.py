@@ -1,4 +1,4 @@
-"""A window on the screen, by pygame: the OpenCV that is installed here has none."""
+"""A window that shows pictures, with pygame: headless OpenCV has no windows."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import os
 import cv2
 import numpy as np
 
-os.environ.setdefault("PYGAME_HIDE_SUPPORT_PROMPT", "1")  # or it greets on stdout
+os.environ.setdefault("PYGAME_HIDE_SUPPORT_PROMPT", "1")  # otherwise pygame prints to stdout
 
 import pygame
 
@@ -16,38 +16,38 @@ from posedeploy.errors import InputError
 from posedeploy.types import Array
 
 POLL_MS = 20
-BLIND_DRIVERS = ("offscreen", "dummy")
-"""SDL's drivers that show nothing: it takes one without a word where there is no display."""
+HIDDEN_DRIVERS = ("offscreen", "dummy")
+"""SDL drivers without a visible window, which SDL uses if there is no display."""
 
 
 class Window(Closable):
-    """Shows pictures. Keys: p pauses, q or Escape ends. Use it from the main thread, as a context manager."""
+    """A window for pictures. Keys: p pauses, q or Escape ends. Use it in the main thread, and close it."""
 
     def __init__(self, title: str) -> None:
         """
         Raises:
             InputError: there is no display.
         """
-        refusal = "a window was asked for and there is no display here; leave `show` out, or use a desktop"
+        message = "`show`: this machine has no display; leave `show` out, or run on a desktop"
         try:
             pygame.display.init()
         except pygame.error as error:
-            raise InputError(f"{refusal} (SDL says: {error})") from error
+            raise InputError(f"{message} (SDL reports: {error})") from error
         driver = pygame.display.get_driver()
-        if driver in BLIND_DRIVERS and os.environ.get("SDL_VIDEODRIVER") != driver:
+        if driver in HIDDEN_DRIVERS and os.environ.get("SDL_VIDEODRIVER") != driver:
             pygame.display.quit()
-            raise InputError(refusal)
+            raise InputError(message)
         pygame.display.set_caption(title)
         self._screen: tuple[int, int] = pygame.display.get_desktop_sizes()[0]
         self._paused = False
 
     def show(self, image: Array, hold: bool = False) -> bool:
-        """Show a (H, W, 3) uint8 BGR image, smaller where the screen is; False once the user wants to end.
+        """Show a (H, W, 3) uint8 BGR image, scaled down to the screen; return False if the user ends the run.
 
         Args:
             hold: wait for a key.
         """
-        self._draw(_fitted(image, self._screen))
+        self._draw(_fit(image, self._screen))
         while True:
             for event in pygame.event.get((pygame.QUIT, pygame.KEYDOWN)):
                 if event.type == pygame.QUIT or event.key in (pygame.K_q, pygame.K_ESCAPE):
@@ -62,7 +62,7 @@ class Window(Closable):
             pygame.time.wait(POLL_MS)
 
     def close(self) -> None:
-        """Close the window. Closing twice does nothing."""
+        """Close the window. A second call does nothing."""
         pygame.display.quit()
 
     def _draw(self, image: Array) -> None:
@@ -74,8 +74,8 @@ class Window(Closable):
         pygame.display.flip()
 
 
-def _fitted(image: Array, screen: tuple[int, int]) -> Array:
-    """The image, or a smaller one that leaves room for the window's frame."""
+def _fit(image: Array, screen: tuple[int, int]) -> Array:
+    """Return the image, scaled down if necessary to leave room for the window frame."""
     height, width = image.shape[:2]
     scale = 0.9 * min(screen[0] / width, screen[1] / height)
     if scale >= 1:

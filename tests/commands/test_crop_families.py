@@ -190,7 +190,7 @@ def test_bad_input(crops: Path, human: Path, refused: Callable[..., str]) -> Non
         ((mobile, "--detector", "none.xml"), "none.xml: no such file"),
         ((hg2d, "--fx", 700), f"--fx: {two_d}, where the camera has no say"),
         ((hg, "--fx", 700), "pose-hg-3d gives positions from the pelvis on, where the camera has no say"),
-        ((mobile, "--fx", 0), "--fx 0: a focal length in pixels is more than 0"),
+        ((mobile, "--fx", 0), "--fx 0: expected a focal length in px, above 0"),
     ]:
         model, *options = arguments
         assert message in refused("predict", model, "photo.png", *options), arguments

@@ -113,7 +113,7 @@ def test_an_image_that_cannot_be_read_does_not_stop_the_others(
     cv2.imwrite(str(tmp_path / "photos" / "deep.png"), np.full((64, 64), 4000, np.uint16))
     result = done("parity", human / "out" / "human.onnx", "--images", "photos", "--json", "p.json", *network)
     assert "warning: photos/broken.jpg: not an image but a text file" in result.stderr
-    assert "deep.png: a file of 16 bits whose values reach 4000: read as 12 bits" in result.stderr
+    assert "deep.png: 16-bit samples with a maximum of 4000 are read as 12-bit samples" in result.stderr
     assert "deep.png" in Path("p.json").read_text() and "same as PyTorch" in result.stdout
 
 

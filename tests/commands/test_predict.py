@@ -167,8 +167,11 @@ def test_people_and_times_are_chosen(human: Path, done: Invoke, refused: Callabl
     done("predict", onnx, "photo.png", "--min-score", 1000, "-o", "nobody")
     assert _poses("nobody")["annotations"] == []
     for options, message in [
-        (("--min-keypoints", 19), "--min-keypoints 19: a person of lightweight-openpose-2d has 1 to 18"),
-        (("--min-score", "nan"), "--min-score nan: wanted a number"),
+        (
+            ("--min-keypoints", 19),
+            "--min-keypoints 19: expected 1 to 18, the keypoints of light",
+        ),
+        (("--min-score", "nan"), "--min-score nan: expected a number"),
         (("--fps", 0), "--fps 0: frames per second are above 0 and at most 1000"),
         (("--fps", 5), "--fps 5: photo.png is a single image; leave --fps out"),
     ]:

@@ -75,11 +75,13 @@ def test_a_file_that_is_cut_off_is_read_up_to_there(name: str, tmp_path: Path) -
         assert isinstance(source, VideoReader)
         assert 1 < len(list(source)) < 5
         (problem,) = source.problems
-    assert "the file is damaged or cut off, and the results hold" in problem
+    assert "the file is damaged or truncated; the results hold" in problem
 
 
 def test_a_webp_that_is_cut_off(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match=r"a\.webp: no image in it can be decoded; it is damaged or cut off"):
+    with pytest.raises(
+        InputError, match=r"a\.webp: no frame can be decoded: the file is damaged or truncated"
+    ):
         list(open_source(str(cut(animated(tmp_path / "a.webp"), 0.7))))
 
 
@@ -95,8 +97,8 @@ def test_pages_of_a_tiff(tmp_path: Path) -> None:
     with open_source(str(path)) as source:
         assert [frame.time_s for frame in source] == pytest.approx([0, 0.04, 0.12])
         assert source.remarks == [
-            "a.tif: a TIFF has no times, so 25 pages per second are assumed; `fps` sets another rate",
-            "a.tif: 1 of its pages have another size than the first one and are left out",
+            "a.tif: a TIFF has no times, so 25 pages per second are assumed; set another rate with `fps`",
+            "a.tif: 1 of its pages differ in size from the first page and are left out",
         ]
     with open_source(str(path), fps=10) as source:
         assert [frame.time_s for frame in source] == pytest.approx([0, 0.1, 0.3])
@@ -110,7 +112,7 @@ def test_pages_that_are_cut_off(tmp_path: Path) -> None:
     with open_source(str(path)) as source:
         assert len(list(source)) in (2, 3)
         (problem,) = source.problems
-    assert "pages cannot be decoded; the file is damaged or cut off" in problem
+    assert "pages cannot be decoded: the file is damaged or truncated" in problem
 
 
 def test_pages_of_more_bits_are_scaled_by_what_they_hold(tmp_path: Path) -> None:
@@ -118,7 +120,7 @@ def test_pages_of_more_bits_are_scaled_by_what_they_hold(tmp_path: Path) -> None
     cv2.imwritemulti(str(tmp_path / "a.tif"), deep)
     with open_source(str(tmp_path / "a.tif"), fps=30) as source:
         frames = list(source)
-        assert source.remarks == ["a.tif: a file of 16 bits whose values reach 4080: read as 12 bits"]
+        assert source.remarks == ["a.tif: 16-bit samples with a maximum of 4080 are read as 12-bit samples"]
     for frame, page in zip(frames, deep, strict=True):
         assert frame.image.shape == (96, 128, 3)
         assert np.abs(frame.image[..., 0].astype(int) - page // 16).max() <= 1
@@ -180,5 +182,5 @@ def test_too_many_pages_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     for module in (animations, tiff_header):
         monkeypatch.setattr(module, "MAX_PAGES", 3)
     (tmp_path / "a.tif").write_bytes(_tiff([(4, 4)] * 4))
-    with pytest.raises(InputError, match=r"a\.tif: more than 3 pages, which are allowed; split the file"):
+    with pytest.raises(InputError, match=r"a\.tif: too many pages; expected at most 3: split the file"):
         Animation(tmp_path / "a.tif")

@@ -35,7 +35,7 @@ def test_the_published_file_is_in_cm_and_a_camera_in_mm(extrinsics: Path, transl
 
 @pytest.mark.parametrize("fx", [0.0, -1.0, float("nan"), float("inf")])
 def test_a_focal_length_is_positive(fx: float) -> None:
-    with pytest.raises(InputError, match=rf"`fx={fx:g}`: a focal length in pixels is more than 0"):
+    with pytest.raises(InputError, match=rf"`fx={fx:g}`: expected a focal length in px, above 0"):
         read_camera(fx, None)
 
 
@@ -49,14 +49,17 @@ def test_a_focal_length_is_positive(fx: float) -> None:
         ('{"R": "none", "t": [1, 2, 3]}', "not a JSON file of extrinsics"),
         ('{"R": [[1, 0, 0], [0, 1], [0, 0, 1]], "t": [1, 2, 3]}', "not a JSON file of extrinsics"),
         (f'{{"R": {QUARTER_TURN}, "t": [[1], [2, 3]]}}', "not a JSON file of extrinsics"),
-        ('{"R": [[1, 0], [0, 1]], "t": [1, 2, 3]}', r"R is 2x2 and t 3; wanted 3x3 and 3 numbers"),
+        ('{"R": [[1, 0], [0, 1]], "t": [1, 2, 3]}', r"R is 2x2 and t 3; expected 3x3 and 3 numbers"),
         (f'{{"R": {QUARTER_TURN}, "t": [1, 2]}}', r"R is 3x3 and t 2; wanted"),
         ('{"R": [[2, 0, 0], [0, 1, 0], [0, 0, 1]], "t": [1, 2, 3]}', "R is not a rotation: R times its tran"),
         ('{"R": [[-1, 0, 0], [0, 1, 0], [0, 0, 1]], "t": [1, 2, 3]}', "its determinant is -1, so it mirrors"),
         ('{"R": [[5, 0, 0], [0, 5, 0], [0, 0, 5]], "t": [1, 2, 3]}', "it is scaled by 5; divide it by that"),
         ('{"R": [[90, 0, 0], [0, 45, 0], [0, 0, 0]], "t": [1, 2, 3]}', "as angles in degrees do; give the"),
         ('{"R": [90, 0, 45], "t": [1, 2, 3]}', r"R is 3 and .*a rotation vector or angles; .*cv2\.Rodrigues"),
-        ('{"R": [[1, 0, 0, 1], [0, 1, 0, 1], [0, 0, 1, 1]], "t": [1, 2, 3]}', "R is 3x4 .*R and t in one"),
+        (
+            '{"R": [[1, 0, 0, 1], [0, 1, 0, 1], [0, 0, 1, 1]], "t": [1, 2, 3]}',
+            "R is 3x4 .*both R and t",
+        ),
         ('{"R": [[1, 0, 0], [0, 1, 0], [0, 0, NaN]], "t": [1, 2, 3]}', "holds NaN, and numbers must be fin"),
     ],
     ids=[

@@ -43,7 +43,7 @@ def test_every_kind_of_image_becomes_8_bit_bgr(name: str, tmp_path: Path, photo:
             b"these are words, not pixels",
             "not an image but a text file; if it is a server",
         ),
-        (b"\1\2\3\4", "not an image but 4 bytes of no format that is known; wanted .jpg, .jpeg"),
+        (b"\1\2\3\4", "not an image but 4 bytes of an unknown format; expected .jpg, .jpeg"),
         (b"<!DOCTYPE html>\n<html>", "not an image but an HTML page; it is often a download warning"),
         (
             b"version https://git-lfs.github.com/spec/v1",
@@ -54,9 +54,9 @@ def test_every_kind_of_image_becomes_8_bit_bgr(name: str, tmp_path: Path, photo:
             b'{"error": "Not Found"}',
             "not an image but a JSON document; if it is a server",
         ),
-        (b"\0\0\0\x18ftypisom", "not an image but a video; wanted .jpg"),
-        (b"%PDF-1.7", "not an image but a PDF document; wanted .jpg"),
-        (b"\xff\xd8\xff\xd9", "the JPEG holds no picture; copy or download it again"),
+        (b"\0\0\0\x18ftypisom", "not an image but a video; expected .jpg"),
+        (b"%PDF-1.7", "not an image but a PDF document; expected .jpg"),
+        (b"\xff\xd8\xff\xd9", "the JPEG contains no image; copy or download it again"),
         (None, "no such file; name an image"),
     ],
 )

@@ -26,7 +26,7 @@ def test_numbered_images_are_a_video(pattern: str, folder: Path) -> None:
         frames = list(source)
         assert (source.kind, source.total) == ("video", 4)
         assert source.remarks == [
-            f"{pattern}: images have no times, so 25 per second are assumed; `fps` sets another rate"
+            f"{pattern}: images have no times, so 25 per second are assumed; set another rate with `fps`"
         ]
     assert [frame.name for frame in frames] == [f"f_{number:06}.png" for number in (3, 4, 7, 10)]
     assert [frame.index for frame in frames] == [0, 1, 4, 7], "numbers that are missing are a pause"
@@ -95,8 +95,8 @@ def test_patterns_that_fit_nothing(folder: Path) -> None:
     make_video(folder / "a.mp4")
     make_video(folder / "b.mp4")
     for pattern, message in [
-        ("g_%06d.png", "g_%06d.png: no file has such a name; check the digits and the ending"),
-        ("%d_%d.png", "%d_%d.png: wanted one number in the name, such as %06d"),
+        ("g_%06d.png", "g_%06d.png: matches no file; check the number of digits and the suffix"),
+        ("%d_%d.png", "%d_%d.png: 2 numbers in the name; expected one, such as %06d"),
         ("none/%d.png", "none: cannot be read (No such file or directory)"),
         ("*.gif", "*.gif: matches no file; check the folder and the suffix"),
         ("*.mp4", "*.mp4: matches 2 files, none of them an image; name one video at a time"),

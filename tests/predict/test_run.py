@@ -195,7 +195,7 @@ def test_only_people_beyond_the_threshold_are_kept(artifact: Artifact, tmp_path:
         assert found["source"].get("min_score") == threshold.min_score
         assert found["source"].get("min_keypoints") == threshold.min_keypoints
     with pytest.raises(
-        InputError, match="`min_keypoints=19`: a person of lightweight-openpose-2d has 1 to 18"
+        InputError, match="`min_keypoints=19`: expected 1 to 18, the keypoints of lightweight-openpose-2d"
     ):
         run(image, artifact, tmp_path / "out", threshold=Threshold(min_keypoints=19))
 
@@ -323,7 +323,7 @@ def test_frames_of_another_size_are_scaled_in_the_video(
     runner = CrowdRunner(artifact_3d.spec)
     prediction = predict(Feed(photo, turned_at=3), runner, artifact_3d, tmp_path / "out")
     assert prediction.remarks == (
-        "camera-0.mp4: 47 frames have another size than the first one, and are scaled to it in this video",
+        "camera-0.mp4: 47 frames differ in size from the first one and are scaled to its size in this video",
     )
     frames = read_video(tmp_path / "out" / "camera-0.mp4")
     assert [frame.shape for frame in frames] == [(HEIGHT, 2 * WIDTH, 3)] * 50

@@ -45,7 +45,7 @@ def test_samples_are_scaled_by_the_bits_that_they_hold(bits: int, kind: str, tmp
     }[kind]()
     picture = _read(content, tmp_path)
     assert _is_ramp(picture)
-    told = f"a file of 16 bits whose values reach {(1 << bits) - 1}: read as {bits} bits"
+    told = f"16-bit samples with a maximum of {(1 << bits) - 1} are read as {bits}-bit samples"
     assert picture.remark == (None if bits == 16 or kind == "ppm" else told)
 
 
@@ -93,7 +93,7 @@ def test_floats(order: str, dtype: str, white: int, told: str, tmp_path: Path) -
     for pixels in (RAMP, COLOR, np.dstack([COLOR, RAMP])):
         picture = _read(tiff((pixels * white).astype(dtype), order=order), tmp_path)
         assert _is_ramp(picture)
-        assert picture.remark == f"floats that reach {white:g}: read as {told}"
+        assert picture.remark == f"float samples with a maximum of {white:g} are read as {told}"
 
 
 def test_floats_that_are_not_finite_are_black_and_reported(tmp_path: Path) -> None:
@@ -102,7 +102,7 @@ def test_floats_that_are_not_finite_are_black_and_reported(tmp_path: Path) -> No
     picture = _read(tiff(pixels), tmp_path)
     assert picture.pixels[-1, -1].tolist() == [0, 0, 0] and picture.pixels[-1, -2].tolist() == [255] * 3
     assert picture.remark is not None and picture.remark.endswith(
-        "read as 0 to 1, and 3 of 7,680 that are not finite as black"
+        "read as 0 to 1, and the 3 of 7,680 that are not finite as black"
     )
     nothing = _read(tiff(np.full_like(pixels, np.nan)), tmp_path)
     assert not nothing.pixels.any()
@@ -126,10 +126,10 @@ def test_white_may_be_zero(tmp_path: Path) -> None:
     ("content", "named"),
     [
         (tiff(RAMP.astype(np.float16)), "TIFF of 16-bit floats"),
-        (tiff(_deep(12, np.repeat(RAMP[..., None], 2, 2))), "TIFF with 2 samples of 16 bits a pixel"),
+        (tiff(_deep(12, np.repeat(RAMP[..., None], 2, 2))), "TIFF with 2 samples of 16 bits per pixel"),
         (tiff(_deep(12, np.repeat(RAMP[..., None], 4, 2)), photometric=CMYK), "TIFF of 16-bit CMYK samples"),
     ],
 )
 def test_what_opencv_does_not_read_is_refused_by_name(content: bytes, named: str, tmp_path: Path) -> None:
-    with pytest.raises(InputError, match=f"image: {named}, which OpenCV does not read; convert it to PNG or"):
+    with pytest.raises(InputError, match=f"image: OpenCV does not read {named}; convert the image to PNG or"):
         _read(content, tmp_path)

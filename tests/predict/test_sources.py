@@ -44,7 +44,7 @@ def test_a_folder_gives_its_images_in_order_and_names_the_rest(tmp_path: Path, p
     assert (source.total, source.skipped, source.problems) == (3, ("notes.txt",), [])
     assert source.remarks == [
         "skipped 1 file that is not an image: notes.txt",
-        "skipped 1 folder inside: d.png; `recursive` reads those too",
+        "skipped 1 subfolder: d.png; read them too with `recursive`",
     ]
 
 
@@ -101,7 +101,7 @@ def test_folders_inside_are_read_where_that_is_asked_for(tmp_path: Path, photo: 
     assert source.skipped == ("a/notes.txt", "a/pipe.png")
     assert source.remarks == ["skipped 2 files that are not images: a/notes.txt, a/pipe.png (a named pipe)"]
     assert len(source.problems) == 1 and "bad.jpg: not an image but a text file" in source.problems[0]
-    with pytest.raises(InputError, match=r"`recursive`: .*b\.png is not a folder; leave the option out"):
+    with pytest.raises(InputError, match=r"`recursive`: .*b\.png is not a folder; leave it out"):
         open_source(str(tmp_path / "b.png"), recursive=True)
 
 
@@ -140,7 +140,7 @@ def test_a_video_that_ends_early_gives_what_it_has_and_says_so(video: MakeVideo)
     done = len(list(source))
     assert 20 < done < 40
     assert source.problems == [
-        f"{path}: ended at frame {done} of 50; the file is damaged or cut off, and the results hold "
+        f"{path}: decoding ended at frame {done} of 50: the file is damaged or truncated; the results hold "
         f"{done} frames"
     ]
 
@@ -149,7 +149,9 @@ def test_a_video_of_which_nothing_is_left(video: MakeVideo) -> None:
     path = video(keep=0.2)
     content = path.read_bytes()
     path.write_bytes(content[: content.index(b"movi") + 4])
-    with pytest.raises(InputError, match=r"no frame can be decoded|not an image or a video that can be read"):
+    with pytest.raises(
+        InputError, match=r"no frame can be decoded|not an image or a video that FFmpeg reads"
+    ):
         list(open_source(str(path)))
 
 
@@ -157,7 +159,8 @@ def test_a_video_without_its_index_is_refused_quietly(
     video: MakeVideo, capfd: pytest.CaptureFixture[str]
 ) -> None:
     with pytest.raises(
-        InputError, match=r"clip\.mp4: the video is cut off: its table of frames \(moov\) is missing"
+        InputError,
+        match=r"clip\.mp4: the video is truncated: its index \(moov\), which cameras write last, is missing",
     ):
         open_source(str(video("clip.mp4", keep=0.5)))
     assert capfd.readouterr() == ("", "")
@@ -166,7 +169,7 @@ def test_a_video_without_its_index_is_refused_quietly(
 def test_a_file_that_is_neither(tmp_path: Path) -> None:
     (tmp_path / "notes.txt").write_text("these are words")
     with pytest.raises(
-        InputError, match=r"notes\.txt: not an image or a video that can be read.*wanted a video such"
+        InputError, match=r"notes\.txt: not an image or a video that FFmpeg reads.*expected a video such"
     ):
         open_source(str(tmp_path / "notes.txt"))
 
@@ -181,7 +184,7 @@ def test_an_empty_video(tmp_path: Path) -> None:
 
 def test_a_folder_without_images(tmp_path: Path) -> None:
     (tmp_path / "notes.txt").touch()
-    with pytest.raises(InputError, match=r"none of its 1 files is an image; wanted .*\.png"):
+    with pytest.raises(InputError, match=r"none of its 1 files is an image; name a folder .*\.png"):
         open_source(str(tmp_path))
 
 
@@ -195,7 +198,7 @@ def test_nothing_by_that_name(tmp_path: Path) -> None:
 
 def test_an_unknown_camera(capfd: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(
-        InputError, match="camera 99: not here, or held by another program; try another number"
+        InputError, match="camera 99: not found, or in use by another program; try another camera"
     ):
         open_source("99")
     with pytest.raises(InputError, match="camera 99: not here"):

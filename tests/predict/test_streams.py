@@ -128,7 +128,7 @@ def test_a_file_that_is_cut_again_and_again_ends_with_what_was_read(server: Serv
         done = len(list(source))
         (problem,) = source.problems
     assert 10 < done < 60
-    assert "and not made again within 2 attempts" in problem
+    assert "and not restored in 2 attempts" in problem
     assert problem.endswith(f"; the results hold the {done} frames until then")
     assert server.requests == 3
 
@@ -146,14 +146,14 @@ def test_a_camera_over_http_that_drops_is_connected_again(server: Server) -> Non
     times = [frame.time_s for frame in frames if frame.time_s is not None]
     assert times == sorted(set(times)) and len(times) == 24
     assert len(source.remarks) == 2 and len(source.problems) == 1
-    assert "not made again within 2 attempts" in source.problems[0]
+    assert "not restored in 2 attempts" in source.problems[0]
 
 
 def test_a_camera_that_falls_silent_does_not_hang(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(stream_reader, "TIMEOUT_S", 0.5)
     with stream(server.url("mjpeg-stalls"), reconnects=0) as source:
         assert len(list(source)) == 8
-        assert "(nothing came for 0.5 s)" in source.problems[0]
+        assert "(no data for 0.5 s)" in source.problems[0]
 
 
 def test_a_stream_over_udp(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -192,9 +192,9 @@ def test_a_stream_over_udp(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.parametrize(
     ("path", "message"),
     [
-        ("none.mp4", "none.mp4: Server returned 404 Not Found; check the address"),
-        ("page.html", "page.html: what comes is no video, or a damaged one; check the address"),
-        ("photo.jpg", "photo.jpg: a single image; download it, and name the file"),
+        ("none.mp4", "none.mp4: Server returned 404 Not Found; check the URL"),
+        ("page.html", "page.html: the data are not a video, or are damaged; check the URL"),
+        ("photo.jpg", "photo.jpg: the server sends a single image; download it and name"),
     ],
 )
 def test_what_is_no_stream(path: str, message: str, server: Server, tmp_path: Path) -> None:
@@ -225,7 +225,7 @@ def test_nobody_answers() -> None:
 )
 def test_what_is_no_url_is_refused(url: str) -> None:
     with pytest.raises(
-        InputError, match=r": not a valid URL \(Invalid IPv6 URL\); wanted such as rtsp"
+        InputError, match=r": invalid URL \(Invalid IPv6 URL\); expected one like rtsp"
     ) as refusal:
         open_source(url)
     assert "secret" not in str(refusal.value)

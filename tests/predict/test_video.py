@@ -23,7 +23,7 @@ from posedeploy.predict.video_writer import VideoWriter
 from tests.predict.videos import MARK, SIZE, cut, make_video, picture, stamps_of
 
 VARIABLE = (1, 2, 3, 6, 7, 19, 20, 41, 42, 100, 101, 102)
-AS_AAC = "the sound is written as AAC, since MP4 players do not know"
+AS_AAC = "the sound is written as AAC, because MP4 players do not play"
 MILLISECONDS = Fraction(1, 1000)
 
 
@@ -106,9 +106,9 @@ def test_the_video_is_h264_for_browsers_and_phones(tmp_path: Path) -> None:
             "pcm_s16le",
             "a.mov",
             "aac",
-            ["the sound is written as AAC, since MP4 players do not know pcm_s16le"],
+            ["the sound is written as AAC, because MP4 players do not play pcm_s16le"],
         ),
-        ("mp2", "a.ts", "aac", ["the sound is written as AAC, since MP4 players do not know mp2"]),
+        ("mp2", "a.ts", "aac", ["the sound is written as AAC, because MP4 players do not play mp2"]),
     ],
 )
 def test_sound_is_copied(sound: str, name: str, written: str, note: list[str], tmp_path: Path) -> None:
@@ -176,8 +176,8 @@ def test_a_video_that_is_cut_off_is_reported_and_a_whole_one_is_not(
         assert 5 < done < 40
         (problem,) = source.problems
     assert re.fullmatch(
-        re.escape(f"{path}: ended at frame {done}")
-        + f"( of 40)?; the file is damaged or cut off, and the results hold {done} frames",
+        re.escape(f"{path}: decoding ended at frame {done}")
+        + f"( of 40)?: the file is damaged or truncated; the results hold {done} frames",
         problem,
     )
 
@@ -203,7 +203,7 @@ def test_what_is_no_video(tmp_path: Path) -> None:
             if packet.dts is not None:
                 packet.stream = stream
                 output.mux(packet)
-    with pytest.raises(InputError, match=r"tone\.m4a: holds no video, only audio; name a file with pictures"):
+    with pytest.raises(InputError, match=r"tone\.m4a: no video stream, only audio; name a video"):
         open_source(str(tmp_path / "tone.m4a"))
 
 
@@ -224,12 +224,13 @@ def test_formats_without_time_stamps_take_their_rate_from_the_option(tmp_path: P
     with open_source(str(path)) as source:
         assert [frame.time_s for frame in source][1] == 0.04
         assert source.remarks == [
-            "a.mjpeg: mjpeg has no time stamps, so 25 frames per second are assumed; `fps` sets another rate"
+            "a.mjpeg: mjpeg has no time stamps, so 25 frames per second are assumed; set "
+            "another rate with `fps`"
         ]
     with open_source(str(path), fps=10) as source:
         assert [frame.time_s for frame in source][-1] == 1.9
         assert (source.fps, source.remarks) == (10, [])
-    with pytest.raises(InputError, match=r"`fps=10`: b\.mp4 has time stamps of its own, which are used"):
+    with pytest.raises(InputError, match=r"`fps=10`: b\.mp4 has its own time stamps; leave"):
         open_source(str(make_video(tmp_path / "b.mp4")), fps=10)
 
 
@@ -247,7 +248,7 @@ def test_opencv_reads_and_writes_where_pyav_is_missing(tmp_path: Path) -> None:
     assert np.diff(times) == pytest.approx(np.diff(VARIABLE) / 100, abs=0.002)
     assert len(stamps_of(tmp_path / "w.mp4")) == len(VARIABLE)
     (remark,) = writer.remarks
-    assert "follow each other evenly" in remark
+    assert "written at a constant" in remark
     assert "pip install 'posedeploy[video]' keeps their times" in remark
     with OpenCvReader(cut(make_video(tmp_path / "b.avi", "mjpeg", pix_fmt="yuvj420p"), 0.7)) as source:
         done = len(list(source))

@@ -10,7 +10,7 @@ from typing import Any, TypeAlias
 from posedeploy.errors import InputError
 from posedeploy.limits import MAX_JSON_BYTES
 from posedeploy.predict.box_files.box_content import Box, ImageKey, RawBoxes, Size, collect, numbers_of
-from posedeploy.predict.coco_tables import categories_of, guarded, image_id_of, images_of
+from posedeploy.predict.coco_tables import call_reader, categories_of, image_id_of, images_of
 from posedeploy.text_files import read_json
 
 WHAT = (
@@ -34,7 +34,7 @@ def read_document(path: Path) -> RawBoxes:
     document = read_json(path, WHAT, max_bytes=MAX_JSON_BYTES, nan=True)
     for form, is_it, read in FORMS:
         if is_it(document):
-            return guarded(partial(read, document, path), form, lambda why: InputError(f"{path}: {why}"))
+            return call_reader(partial(read, document, path), form, lambda why: InputError(f"{path}: {why}"))
     raise InputError(f"{path}: not {WHAT}")
 
 

@@ -10,7 +10,7 @@ from typing import TypeAlias
 
 from posedeploy.errors import InputError
 from posedeploy.limits import MAX_JSON_BYTES
-from posedeploy.predict.coco_tables import ENTRY_ERRORS, guarded
+from posedeploy.predict.coco_tables import ENTRY_ERRORS, call_reader
 from posedeploy.predict.joint_files.coco_joints import (
     is_annotations,
     is_results,
@@ -54,12 +54,12 @@ def read_document(path: Path, key: str | None, *, sequence: bool) -> RawJoints:
         if is_it(document):
             if key is not None:
                 raise InputError(f"`joints_key={key}`: {path} is {form}, without named arrays; leave it out")
-            return guarded(partial(read, document, path), form, refuse)
+            return call_reader(partial(read, document, path), form, refuse)
     if isinstance(document, list):
         if key is not None:
             raise InputError(f"`joints_key={key}`: {path} is a list without a name; leave it out")
         read_list = partial(_list, document, path, sequence=sequence)
-        return guarded(read_list, "a list of joints", refuse)
+        return call_reader(read_list, "a list of joints", refuse)
     if isinstance(document, dict) and any(isinstance(each, list) for each in document.values()):
         return _arrays(document, path, key, sequence=sequence)
     raise InputError(f"{path}: no known form of joints; {HINT}")

@@ -465,8 +465,11 @@ ODD_JSON: tuple[tuple[Any, str], ...] = (
     (annotations() | {"images": 5, "categories": [[], {"id": "x"}]}, ""),
     (annotations() | {"images": [{"id": 1, "frame": -1}, {"id": [], "width": "x"}]}, ""),
     (annotations() | {"annotations": [*annotations()["annotations"], None, {"image_id": [1]}]}, "image_id"),
-    ([*results(), *results(10**400)], r"entry 3 is left out: image_id 1000+; wanted a number or a name"),
-    ([*results(), {"image_id": True, "category_id": 1, "keypoints": "x"}], "image_id True; wanted a number"),
+    ([*results(), *results(10**400)], r"entry 3 is left out: image_id 1000+; expected a number or a name"),
+    (
+        [*results(), {"image_id": True, "category_id": 1, "keypoints": "x"}],
+        "image_id True; expected a number",
+    ),
     ({"people": [*openpose(PEOPLE)["people"], "x", {"pose_keypoints_2d": [1, 2]}]}, "person 3 is left out"),
     (
         {"instance_info": [{"frame_id": "x", "instances": []}, *_instances()]},
