@@ -17,7 +17,7 @@ import numpy as np
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from posedeploy import files
-from posedeploy.predict.joint_files.joint_source import GROUND
+from posedeploy.predict.joint_files.joint_source import BACKGROUND
 from posedeploy.predict.pictures import Painter
 from posedeploy.types import Array, ModelSpec, Poses
 from tools.contact_sheet import picture_path
@@ -45,7 +45,7 @@ def picture_of(document: dict[str, Any]) -> Array:
     image, category = document["images"][0], document["categories"][0]
     skeleton = tuple((a - 1, b - 1) for a, b in category["skeleton"])
     spec = ModelSpec("", "", (), (), keypoint_names=tuple(category["keypoints"]), skeleton=skeleton)
-    ground = np.full((image["height"], image["width"], 3), GROUND, np.uint8)
+    ground = np.full((image["height"], image["width"], 3), BACKGROUND, np.uint8)
     return Painter(spec, is_video=False)(ground, poses_of(document, image["id"]))
 
 

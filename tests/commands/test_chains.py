@@ -96,7 +96,7 @@ def test_one_person_over_time(lifters: Path, done: Invoke, refused: Callable[...
     for arguments, message in (
         (("walk.npy", "--fps", 10), "--fps 10: walk.npy is not read as a sequence; add --sequence"),
         (("photo.png", "--sequence"), "--sequence: photo.png is not a file of 2D joints; leave it out"),
-        (("walk.npy", "--joints-key", "a"), "--joints-key a: walk.npy holds one array without a name"),
+        (("walk.npy", "--joints-key", "a"), "--joints-key a: walk.npy has a single array without a name"),
         (
             ("walk.npy", "--joints", "dog"),
             "--joints dog: walk.npy: no joint set is called 'dog'; the sets are",
@@ -185,11 +185,11 @@ def test_bad_input(lifters: Path, refused: Callable[..., str]) -> None:
         ((gtrs, "joints.npy", "--fx", 700), "--fx: gtrs gives positions from each person's pelvis on"),
         (
             (smpl, "joints.npy"),
-            "17 joints in each person, which is the number of human36, coco-17, posetrack17 and 3dhp17; this",
+            "17 joints per person, as in human36, coco-17, posetrack17 and 3dhp17; this",
         ),
         (
             (gtrs, "deep.npy"),
-            "deep.npy: 1000 in the third column, where scores are; wanted x px, y px and a score of",
+            "deep.npy: the score in the third column is 1000; expected x px, y px and a score of",
         ),
         ((gtrs, "none.npy"), "none.npy: no such file; name a file of 2D joints"),
     ):

@@ -113,7 +113,7 @@ def test_boxes_of_other_tools(crops: Path, done: Invoke, refused: Callable[..., 
         ' {"image_id": 1, "category_id": 3, "bbox": [10, 40, 100, 200], "score": 0.9}]'
     )
     result = done(*predict, "coco.json", "--box-score", "0.5")
-    assert words(result.stderr).strip() == "coco.json: 1 box of other labels not used"
+    assert words(result.stderr).strip() == "coco.json: 1 box with other labels ignored"
     assert _poses()["annotations"] == [xyxy]
     assert "2 people" in done(*predict, "coco.json").stdout
     assert "1 person" in done(*predict, "coco.json", "--box-label", "3").stdout
@@ -121,7 +121,7 @@ def test_boxes_of_other_tools(crops: Path, done: Invoke, refused: Callable[..., 
         (("coco.json", "--box-format", "ltrb"), "--box-format ltrb: wanted xywh or xyxy or cxcywh or yolo"),
         (
             ("coco.json", "--box-label", "dog"),
-            "none of its boxes is labeled dog; its labels are 1 (2 boxes), 3",
+            "no box is labeled dog; its labels are 1 (2 boxes), 3",
         ),
     ):
         assert message in refused(*predict, *options)

@@ -108,7 +108,7 @@ def test_a_network_on_joints_finds_nobody(
 ) -> None:
     body, detector = write(made(), Path("body.pth.tar")), human / "out" / "human.onnx"
     message = refused("evaluate", body, *GIVEN, "--detector", detector)
-    assert "body.pth.tar: " in message and "it cannot look for people in one; give a network that" in message
+    assert "body.pth.tar: " in message and "so it cannot find people in an image; use a network" in message
 
 
 def test_a_person_who_is_missed_and_a_limit(people: list[dict[str, Any]], human: Path, done: Invoke) -> None:

@@ -88,7 +88,7 @@ def test_a_video(human: Path, done: Invoke, photo: Array) -> None:
 
 def test_a_model_made_by_others(human: Path, done: Invoke, refused: Callable[..., str]) -> None:
     shutil.copy(human / "out" / "human.onnx", "other.onnx")
-    assert "give --family lightweight-openpose-2d or" in refused("predict", "other.onnx", "photo.png")
+    assert "name its --family (lightweight-openpose-2d, " in refused("predict", "other.onnx", "photo.png")
     result = done("predict", "other.onnx", "photo.png", "--family", "lightweight-openpose-2d")
     assert f"{PEOPLE} people in 1 image" in result.stdout
 

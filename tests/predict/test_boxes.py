@@ -105,14 +105,14 @@ A, B = ({"image": name, "boxes": [[1, 2, 30, 40]]} for name in ("a.png", "b.png"
     ("content", "message"),
     [
         ([[1, 2, 30]], r"not a JSON list of boxes \[x, y, width, height\] in px, or of"),
-        ([[1, 2, 30, "x"]], "box 0 is left out: .*wanted a list of four numbers, and no box is left"),
-        ("[[1, 2, 30, NaN]]", "box 0 is left out: NaN or infinity; wanted four numbers, and no box is left"),
+        ([[1, 2, 30, "x"]], "box 0 is left out: .*expected a list of four numbers; no box remains"),
+        ("[[1, 2, 30, NaN]]", "box 0 is left out: NaN or infinity; expected four numbers; no box remains"),
         ({"boxes": []}, "not a JSON list of boxes"),
         ("", "not a JSON list of boxes .*: the file is empty"),
         ([{"image": "a.png"}, {"boxes": []}], 'entry 0 is left out: no "image" with a name'),
-        ([A, [1, 2, 30, 40]], "mixes boxes with images that have boxes"),
-        ([[1, 2, 30, 40]], "has 2 images, so each box must say which it is of"),
-        ([{"image": "c.png", "boxes": []}], r"has boxes of c\.png, and none of .* \(a\.png, b\.png\)"),
+        ([A, [1, 2, 30, 40]], "some boxes have no image; put each box"),
+        ([[1, 2, 30, 40]], "has 2 images; write the boxes of each image as"),
+        ([{"image": "c.png", "boxes": []}], r"its boxes are for c\.png, not for .* \(a\.png, b\.png\)"),
     ],
 )
 def test_a_file_that_cannot_be_used_is_refused(folder: Path, content: Any, message: str) -> None:
@@ -123,8 +123,10 @@ def test_a_file_that_cannot_be_used_is_refused(folder: Path, content: Any, messa
 def test_what_a_file_has_too_much_or_lacks_is_told_and_the_rest_used(folder: Path) -> None:
     assert remarks([A, B], folder) == []
     extra = {"image": "c.png", "boxes": []}
-    assert remarks([A, B, extra], folder) == [f"boxes.json: boxes of what {folder.name} does not have: c.png"]
-    assert remarks([A], folder) == ["boxes.json: no boxes for b.png: nobody is looked for there"]
+    assert remarks([A, B, extra], folder) == [
+        f"boxes.json: boxes for images that {folder.name} does not have: c.png"
+    ]
+    assert remarks([A], folder) == ["boxes.json: no boxes for b.png, so nobody is found there"]
     source = source_of(folder)
     twice = read_boxes(boxes_in(folder, [A, B, A]), source)
     assert [len(found(twice, frame)) for frame in source] == [2, 1]

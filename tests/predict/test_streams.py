@@ -129,7 +129,7 @@ def test_a_file_that_is_cut_again_and_again_ends_with_what_was_read(server: Serv
         (problem,) = source.problems
     assert 10 < done < 60
     assert "and not restored in 2 attempts" in problem
-    assert problem.endswith(f"; the results hold the {done} frames until then")
+    assert problem.endswith(f"; the results hold the {done} frames before")
     assert server.requests == 3
 
 

@@ -215,7 +215,7 @@ def test_no_file_name_is_too_odd(name: bytes, tmp_path: Path) -> None:
     with open_source(str(path)) as source:
         assert len(list(source)) == 20
     if name == b"v\xe9.mp4":
-        with pytest.raises(InputError, match=r"v\\xe9\.mp4: OpenCV cannot open a name that is not UTF"):
+        with pytest.raises(InputError, match=r"v\\xe9\.mp4: OpenCV cannot open a file name that is not UTF"):
             OpenCvReader(path)
 
 
@@ -249,7 +249,7 @@ def test_opencv_reads_and_writes_where_pyav_is_missing(tmp_path: Path) -> None:
     assert len(stamps_of(tmp_path / "w.mp4")) == len(VARIABLE)
     (remark,) = writer.remarks
     assert "written at a constant" in remark
-    assert "pip install 'posedeploy[video]' keeps their times" in remark
+    assert "to keep its times, pip install 'posedeploy[video]'" in remark
     with OpenCvReader(cut(make_video(tmp_path / "b.avi", "mjpeg", pix_fmt="yuvj420p"), 0.7)) as source:
         done = len(list(source))
         (problem,) = source.problems

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from posedeploy.joint_sets import JOINT_SETS
-from posedeploy.predict.joint_files.joint_source import GROUND
+from posedeploy.predict.joint_files.joint_source import BACKGROUND
 from tools.draw_poses import picture_of, poses_of
 
 JOINTS = JOINT_SETS["human36"]
@@ -37,7 +37,7 @@ def document(positions: bool) -> dict[str, Any]:
 def test_people_of_one_image_are_drawn_on_a_blank_ground() -> None:
     picture = picture_of(document(positions=False))
     assert picture.shape == (200, 240, 3)
-    assert 0.4 < (picture == GROUND).all(axis=2).mean() < 1
+    assert 0.4 < (picture == BACKGROUND).all(axis=2).mean() < 1
 
 
 def test_lifted_people_are_drawn_beside_it_too() -> None:

@@ -1,4 +1,4 @@
-"""Boxes as files have them: of which image, how written, with what label and score."""
+"""Boxes as files contain them: image, numbers, label and score."""
 
 from __future__ import annotations
 
@@ -23,13 +23,13 @@ Size: TypeAlias = tuple[int, int]
 """Width and height in px."""
 
 ImageKey: TypeAlias = str | int | None
-"""Of which image a box is: by its name, by a number (COCO's id, a video's frame), or of the only one or every
-frame."""
+"""The image of a box: its name, or a number (a COCO id or a frame of a video); None for the only image or for
+every frame."""
 
 
 @dataclass(frozen=True)
 class Box:
-    """Four numbers, written as the file's format has them. where: its place in the file, for messages."""
+    """Four numbers in the format of the file. where: the position in the file, for messages."""
 
     numbers: tuple[float, float, float, float]
     where: str
@@ -39,11 +39,11 @@ class Box:
 
 @dataclass(frozen=True)
 class RawBoxes:
-    """What a reader found.
+    """The boxes of a file.
 
-    box_format: how the file's kind writes boxes. person_labels: what people are called in it, beside
-    ``person``. first_number: what its frames are counted from, where its kind says. sizes: (width, height) of
-    images, where the file has them. remarks: what was left out of it, and why.
+    box_format: the format of boxes in files of this kind. person_labels: labels of people besides
+    ``person``. first_number: the number of the first frame; None if the kind of file does not define it.
+    sizes: (width, height) of the images that have one in the file. remarks: what was left out, and why.
     """
 
     by_image: Mapping[ImageKey, Sequence[Box]]
@@ -61,8 +61,7 @@ class RawBoxes:
 
 @dataclass(frozen=True)
 class BoxOptions:
-    """What the user says of a file of boxes: how they are written, which label people have, the least
-    score."""
+    """The user's options for a file of boxes: the format, the label of people, and the minimum score."""
 
     box_format: BoxFormat | None = None
     label: str | None = None
@@ -72,10 +71,10 @@ class BoxOptions:
 def collect(
     entries: Iterable[tuple[str, Callable[[], tuple[ImageKey, Box]]]], source: str
 ) -> tuple[dict[ImageKey, list[Box]], list[str]]:
-    """Return boxes by image, and a remark for each entry that is none.
+    """Return the boxes by image, and a remark for each malformed entry.
 
     Args:
-        entries: where each stands in the file, and what reads it or raises.
+        entries: the position of each entry in the file, and a function that reads it or raises.
     """
     by_image: dict[ImageKey, list[Box]] = {}
     remarks: list[str] = []
@@ -93,43 +92,43 @@ def numbers_of(values: Sequence[object]) -> tuple[float, float, float, float]:
     """Return four finite numbers.
 
     Raises:
-        ValueError: they are not four, or not all finite numbers.
+        ValueError: the values are not four finite numbers.
     """
     if len(values) != 4:
-        raise ValueError(f"{len(values)} numbers; wanted 4 for a box")
-    found = [float(value) for value in values]  # type: ignore[arg-type]
-    if not all(abs(value) < float("inf") for value in found):
-        raise ValueError("NaN or infinity; wanted four numbers")
-    return found[0], found[1], found[2], found[3]
+        raise ValueError(f"{len(values)} numbers; expected 4 for a box")
+    numbers = [float(value) for value in values]  # type: ignore[arg-type]
+    if not all(abs(number) < float("inf") for number in numbers):
+        raise ValueError("NaN or infinity; expected four numbers")
+    return numbers[0], numbers[1], numbers[2], numbers[3]
 
 
-def of_people(raw: RawBoxes, options: BoxOptions, source: str) -> RawBoxes:
-    """Return the boxes that have the label of people, where there are labels, and the least score.
+def select_people(raw: RawBoxes, options: BoxOptions, source: str) -> RawBoxes:
+    """Return the boxes labeled as people, if there are labels, with at least the minimum score.
 
     Raises:
-        InputError: none has that label, or there are no labels or scores to choose by.
+        InputError: no box has the label, or an option needs labels or scores that the file does not have.
     """
     boxes = raw.boxes
     labels = [box.label for box in boxes if box.label is not None]
-    wanted = {options.label.casefold()} if options.label is not None else {PERSON, *raw.person_labels}
+    allowed = {options.label.casefold()} if options.label is not None else {PERSON, *raw.person_labels}
     if options.label is not None and not labels and boxes:
         raise InputError(f"`box_label={options.label}`: {source} has no labels; leave it out")
     if options.min_score is not None and boxes and all(box.score is None for box in boxes):
         raise InputError(f"`box_score={options.min_score:g}`: {source} has no scores; leave it out")
 
-    def is_wanted(box: Box) -> bool:
-        labeled = box.label is None or box.label.casefold() in wanted
-        return labeled and (box.score is None or box.score >= (options.min_score or float("-inf")))
+    def is_selected(box: Box) -> bool:
+        is_person = box.label is None or box.label.casefold() in allowed
+        return is_person and (box.score is None or box.score >= (options.min_score or float("-inf")))
 
-    if labels and not any(label.casefold() in wanted for label in labels):
-        found = ", ".join(f"{label} ({_boxes(labels.count(label))})" for label in sorted(set(labels))[:8])
+    if labels and not any(label.casefold() in allowed for label in labels):
+        names = ", ".join(f"{label} ({_boxes(labels.count(label))})" for label in sorted(set(labels))[:8])
         raise InputError(
-            f"{source}: none of its boxes is labeled {options.label or PERSON}; its labels are {found}; "
-            "name that of people with `box_label`"
+            f"{source}: no box is labeled {options.label or PERSON}; its labels are {names}: name the label "
+            "of people with `box_label`"
         )
-    by_image = {key: [box for box in kept if is_wanted(box)] for key, kept in raw.by_image.items()}
-    others = sum(label.casefold() not in wanted for label in labels)
-    remarks = (f"{source}: {_boxes(others)} of other labels not used",) if others else ()
+    by_image = {key: [box for box in boxes if is_selected(box)] for key, boxes in raw.by_image.items()}
+    others = sum(label.casefold() not in allowed for label in labels)
+    remarks = (f"{source}: {_boxes(others)} with other labels ignored",) if others else ()
     return RawBoxes(
         by_image, raw.box_format, raw.person_labels, raw.first_number, raw.sizes, (*raw.remarks, *remarks)
     )

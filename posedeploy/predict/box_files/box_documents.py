@@ -1,4 +1,4 @@
-"""Boxes in JSON: our own two forms, COCO's results and annotations, and LabelMe's."""
+"""Boxes in JSON: our own two forms, COCO results and annotations, and LabelMe files."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ from posedeploy.text_files import read_json
 
 WHAT = (
     'a JSON list of boxes [x, y, width, height] in px, or of {"image": NAME, "boxes": [...]}, COCO results '
-    "or annotations, or LabelMe's file of an image"
+    "or annotations, or a LabelMe file"
 )
 COCO_PERSON = ("1",)
 CORNERS = {"rectangle": 2, "polygon": 3, "linestrip": 2}
-"""LabelMe's shapes that a box lies around, and how many points they have at least."""
+"""The LabelMe shapes that have a bounding box, with their minimum number of points."""
 
 Document: TypeAlias = Any
 _Entries: TypeAlias = Iterator[tuple[str, Callable[[], tuple[ImageKey, Box]]]]
@@ -29,7 +29,7 @@ def read_document(path: Path) -> RawBoxes:
     """Return the boxes of a JSON file.
 
     Raises:
-        InputError: it cannot be read, or is of no known form.
+        InputError: the file cannot be read, or its form is unknown.
     """
     document = read_json(path, WHAT, max_bytes=MAX_JSON_BYTES, nan=True)
     for form, is_it, read in FORMS:
@@ -59,7 +59,7 @@ def _shapes(shapes: list[Any], name: str) -> _Entries:
     def read(shape: Any, where: str) -> tuple[ImageKey, Box]:
         kind = shape.get("shape_type") or "polygon"
         if kind not in CORNERS or len(shape["points"]) < CORNERS[kind]:
-            raise ValueError(f"a {kind} of {len(shape['points'])} points, around which there is no box")
+            raise ValueError(f"a {kind} of {len(shape['points'])} points has no bounding box")
         columns = list(zip(*((float(x), float(y)) for x, y in shape["points"]), strict=True))
         corners = numbers_of([min(columns[0]), min(columns[1]), max(columns[0]), max(columns[1])])
         return name, Box(corners, where, str(shape["label"]), _score_of(shape))
@@ -97,7 +97,7 @@ def _coco(
     def read(entry: Any, where: str) -> tuple[ImageKey, Box]:
         category = entry.get("category_id")
         if entry.get("iscrowd"):
-            raise ValueError("a crowd, and not one person")
+            raise ValueError("a crowd, not one person")
         label = names.get(category, str(category)) if isinstance(category, int) else category
         box = Box(
             numbers_of(entry["bbox"]),
@@ -117,39 +117,39 @@ def _score_of(entry: Any) -> float | None:
     try:
         return None if score is None else float(score)
     except (TypeError, ValueError) as error:
-        raise ValueError(f"the score {score!r}; wanted a number") from error
+        raise ValueError(f"the score {score!r}; expected a number") from error
 
 
 def _named(document: Document, path: Path) -> RawBoxes:
     unnamed = [each for each in document if not isinstance(each, dict)]
     if unnamed:
-        raise InputError(f"{path}: it mixes boxes with images that have boxes; put each box under its image")
-    places: list[tuple[str, Callable[[], tuple[ImageKey, Box]]]] = []
+        raise InputError(f"{path}: some boxes have no image; put each box in the boxes of its image")
+    entries: list[tuple[str, Callable[[], tuple[ImageKey, Box]]]] = []
     empty: dict[ImageKey, list[Box]] = {}
     for index, each in enumerate(document):
         key = _key_of(each)
         if key is None or not _has(each, "boxes"):
-            places.append((f"entry {index}", _refuse_unnamed))
+            entries.append((f"entry {index}", _reject_unnamed))
             continue
         empty[key] = []
-        of = key if isinstance(key, str) else f"frame {key}"
+        image = key if isinstance(key, str) else f"frame {key}"
         for number, box in enumerate(each["boxes"]):
-            where = f"box {number} of {of}"
-            places.append((where, partial(_plain_box, key, box, where)))
-    by_image, remarks = collect(places, path.name)
+            where = f"box {number} of {image}"
+            entries.append((where, partial(_plain_box, key, box, where)))
+    by_image, remarks = collect(entries, path.name)
     framed = any(isinstance(key, int) for key in empty)
     return RawBoxes(empty | by_image, first_number=0 if framed else None, remarks=tuple(remarks))
 
 
 def _key_of(entry: dict[str, Any]) -> ImageKey:
-    """The name of an image, or the number of a video's frame; None where there is neither."""
+    """Return the name of an image, or the number of a frame; None if there is neither."""
     name, frame = entry.get("image"), entry.get("frame")
     if isinstance(name, str):
         return name
     return frame if isinstance(frame, int) and not isinstance(frame, bool) and frame >= 0 else None
 
 
-def _refuse_unnamed() -> tuple[ImageKey, Box]:
+def _reject_unnamed() -> tuple[ImageKey, Box]:
     raise ValueError('no "image" with a name (or "frame" with a number), or no list of "boxes"')
 
 
@@ -168,18 +168,18 @@ def _plain(document: Document, path: Path) -> RawBoxes:
 
 
 def _plain_box(name: ImageKey, box: Any, where: str) -> tuple[ImageKey, Box]:
-    """Four numbers, and a fifth where there is a score."""
+    """Read four numbers, with an optional fifth one as the score."""
     if not isinstance(box, list) or any(isinstance(value, str) for value in box):
-        raise ValueError(f"{box!r}; wanted a list of four numbers")
+        raise ValueError(f"{box!r}; expected a list of four numbers")
     score = float(box[4]) if len(box) == 5 else None
     return name, Box(numbers_of(box[:4] if score is not None else box), where, None, score)
 
 
 FORMS: tuple[tuple[str, Callable[[Document], bool], Callable[[Document, Path], RawBoxes]], ...] = (
-    ("LabelMe's file of an image", lambda document: _has(document, "shapes"), _labelme),
+    ("LabelMe file", lambda document: _has(document, "shapes"), _labelme),
     ("COCO annotations", lambda document: _has(document, "annotations"), _annotations),
     ("COCO results", lambda document: _any_has(document, "bbox"), _results),
     ("boxes by image", lambda document: _any_has(document, "boxes"), _named),
-    ("a list of boxes", lambda document: isinstance(document, list), _plain),
+    ("list of boxes", lambda document: isinstance(document, list), _plain),
 )
-"""Known forms, by what a document has; the first that fits is read."""
+"""Name, test and reader of each known form; the first one that matches is used."""

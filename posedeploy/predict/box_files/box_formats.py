@@ -1,4 +1,4 @@
-"""Which reader reads a file or folder of boxes: told by what it holds."""
+"""Detection of the format of a file or folder of boxes, by its content."""
 
 from __future__ import annotations
 
@@ -20,28 +20,28 @@ from posedeploy.types import Array
 
 WHAT = "a file or folder of boxes"
 HEAD_BYTES = 1 << 16
-"""How much of a file is read to tell its format."""
+"""Number of bytes read to detect the format."""
 
 FOLDERS: Mapping[str, Callable[[Sequence[Path], str], RawBoxes]] = {
     ".txt": read_all,
     ".json": lambda files, source: merged([read_document(file) for file in files]),
     ".xml": lambda files, source: merged([read_annotation(file) for file in files]),
 }
-"""What reads the files of a folder, by how they end."""
+"""The reader of the files of a folder, by their suffix."""
 
 
 def read_raw(path: Path) -> RawBoxes:
     """Return the boxes of a file, or of a folder with a file for each image.
 
     Raises:
-        InputError: it cannot be read, or is of no known form.
+        InputError: the file cannot be read, or its format is unknown.
     """
     if path.is_dir():
         return _read_folder(path)
     head = _head(path)
     if head.startswith(NPY):
         return _from_array(load_npy(path, WHAT, "boxes"), path)
-    text = decode(head, path, WHAT, replace=True)  # the head may end within a character
+    text = decode(head, path, WHAT, replace=True)  # the last character may be incomplete
     begin = text.lstrip()[:1]
     if begin in ("[", "{") or path.suffix.lower() == ".json":
         return read_document(path)
@@ -62,7 +62,7 @@ def _head(path: Path) -> bytes:
 
 
 def merged(parts: Sequence[RawBoxes]) -> RawBoxes:
-    """Return the boxes of several files, each of other images, as one."""
+    """Return the boxes of several files, each for different images, as one."""
     by_image: dict[ImageKey, list[Box]] = {}
     sizes: dict[ImageKey, Size] = {}
     for part in parts:
@@ -71,9 +71,7 @@ def merged(parts: Sequence[RawBoxes]) -> RawBoxes:
         sizes |= part.sizes
     first = parts[0]
     if len({part.box_format for part in parts}) > 1:
-        raise InputError(
-            "files of different forms in one folder; put those of one form into a folder of their own"
-        )
+        raise InputError("the folder has files of different formats; use a folder for each format")
     remarks = tuple(remark for part in parts for remark in part.remarks)
     return RawBoxes(by_image, first.box_format, first.person_labels, first.first_number, sizes, remarks)
 
@@ -81,7 +79,7 @@ def merged(parts: Sequence[RawBoxes]) -> RawBoxes:
 def _from_array(array: Array, path: Path) -> RawBoxes:
     if array.dtype.kind not in "iuf" or array.ndim != 2 or array.shape[1] not in (4, 5):
         raise InputError(
-            f"{path}: an array of {array.dtype} {array.shape}; wanted (boxes, 4), or 5 with scores"
+            f"{path}: an array of {array.dtype} {array.shape}; expected (boxes, 4), or (boxes, 5) with scores"
         )
     entries = (
         (f"row {index}", partial(_from_row, row, f"row {index}")) for index, row in enumerate(array.tolist())
@@ -101,14 +99,14 @@ def _read_folder(folder: Path) -> RawBoxes:
         raise InputError(f"{folder}: cannot be read ({error.strerror}); name {WHAT}") from error
     files = [file for file in files if file.name not in CLASSES]
     kinds = {suffix: [file for file in files if file.suffix.lower() == suffix] for suffix in FOLDERS}
-    there = [suffix for suffix, found in kinds.items() if found]
-    if len(there) != 1:
-        found = f"it holds {' and '.join(there)} files" if there else f"none of its {len(files)} files is one"
+    suffixes = [suffix for suffix, matching in kinds.items() if matching]
+    if len(suffixes) != 1:
+        content = f"{' and '.join(suffixes)} files" if suffixes else f"none among {len(files)} files"
         raise InputError(
-            f"{folder}: wanted YOLO's labels (.txt) or LabelMe's (.json) or Pascal VOC's (.xml) files, and "
-            f"{found}"
+            f"{folder}: {content}; expected either YOLO labels (.txt), LabelMe files (.json) or Pascal VOC "
+            "files (.xml)"
         )
     try:
-        return FOLDERS[there[0]](kinds[there[0]], folder.name)
+        return FOLDERS[suffixes[0]](kinds[suffixes[0]], folder.name)
     except InputError as error:
         raise InputError(str(error) if str(folder) in str(error) else f"{folder}: {error}") from error

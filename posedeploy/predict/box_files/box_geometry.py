@@ -1,4 +1,4 @@
-"""Boxes in px of an image: converted, and held against its size."""
+"""Conversion of boxes to px, and detection of implausible boxes and formats."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ from posedeploy.predict.box_files.box_content import BOX_FORMATS, MEANINGS, Box,
 from posedeploy.types import Array
 
 MIN_VISIBLE = 0.5
-"""Of a box's area, within the image."""
+"""Minimum fraction of a box's area inside the image."""
 MAX_SIZE = 1.5
-"""Of a box's sides, over those of the image."""
+"""Maximum size of a box, as a multiple of the image's."""
 MARGIN = 0.05
-"""How far a box may reach beyond the image, over its side, before its format is doubted."""
-DOUBTFUL, MOST_UNFIT, MOST_FIT = 0.2, 0.5, 0.75
-"""Shares of boxes: from the first on that reach beyond, another format that fits all of them is likelier;
-from the second on, one that fits the third."""
+"""Distance that a plausible box may extend beyond the image, as a fraction of the image's side."""
+FEW_MISFITS, MANY_MISFITS, MOST_FIT = 0.2, 0.5, 0.75
+"""Fractions of boxes. If the first fraction does not fit the image, another format is likelier if all boxes
+fit in it; if the second fraction does not, a format in which the third fraction fits."""
 MIN_PX = 2
-NORMALIZED = 1.01
+MAX_NORMALIZED = 1.01
 
 
 def _xywh(box: Array, size: Array) -> Array:
@@ -46,14 +46,13 @@ CONVERSIONS: Mapping[BoxFormat, Callable[[Array, Array], Array]] = {
 }  # fmt: skip
 
 
-def converted(box: Box, box_format: BoxFormat, size: Size) -> Array:
+def to_pixels(box: Box, box_format: BoxFormat, size: Size) -> Array:
     """Return (4,) x, y, width, height in px."""
     return CONVERSIONS[box_format](np.array(box.numbers, np.float64), np.array(size, np.float64))
 
 
 def _fault_of(box: Array, size: Size) -> str:
-    """Return why x, y, width, height cannot be a person's in an image of this size; nothing where they
-    can."""
+    """Return why x, y, width, height cannot be a person's box in an image of this size; "" if they can."""
     whole = np.array(size, np.float64)
     if (box[2:] <= 0).any():
         return "has no size: its width and height must be above 0 px"
@@ -71,9 +70,9 @@ def _fault_of(box: Array, size: Size) -> str:
 
 @dataclass(frozen=True)
 class FormatDoubt:
-    """Why boxes are likely not in a format.
+    """The reason why boxes are likely not in a format.
 
-    shown: one of them, with what is wrong with it. likely: the formats that they fit, or none.
+    shown: one of the boxes and its fault. likely: the formats in which the boxes fit.
     """
 
     shown: str
@@ -81,19 +80,24 @@ class FormatDoubt:
 
 
 def doubt_format(boxes: Sequence[tuple[Box, Size]], box_format: BoxFormat) -> FormatDoubt | None:
-    """Return why boxes, with the size of the image of each, are likely written in another format: most of
-    them reach beyond their images and another format fits, or none can be used. None for plausible boxes."""
-    unfit = [pair for pair in boxes if not _fits(*pair, box_format)]
-    share = len(unfit) / max(len(boxes), 1)
-    if share < DOUBTFUL:
+    """Return why boxes are likely in another format; None for plausible boxes.
+
+    They are if many of them extend beyond their images and fit in another format, or if none can be used.
+
+    Args:
+        boxes: each with the size of its image.
+    """
+    misfits = [pair for pair in boxes if not _fits(*pair, box_format)]
+    fraction = len(misfits) / max(len(boxes), 1)
+    if fraction < FEW_MISFITS:
         return None
-    needed = 1.0 if share < MOST_UNFIT else MOST_FIT
+    required = 1.0 if fraction < MANY_MISFITS else MOST_FIT
     fitting = {other: sum(_fits(*pair, other) for pair in boxes) / len(boxes) for other in BOX_FORMATS}
-    likely = tuple(other for other in BOX_FORMATS if other != box_format and fitting[other] >= needed)
-    if "xywh" not in likely and all(_reversed_sides(box, box_format) for box, _ in unfit):
-        likely = ()  # corners in the wrong order, which only by chance fit as a center and a size
+    likely = tuple(other for other in BOX_FORMATS if other != box_format and fitting[other] >= required)
+    if "xywh" not in likely and all(_reversed_sides(box, box_format) for box, _ in misfits):
+        likely = ()  # corners in the wrong order only fit as a center and a size by chance
     if likely:
-        box, size = unfit[0]
+        box, size = misfits[0]
         return FormatDoubt(_shown(box, box_format, size), likely)
     if _has_usable(boxes, box_format):
         return None
@@ -103,10 +107,10 @@ def doubt_format(boxes: Sequence[tuple[Box, Size]], box_format: BoxFormat) -> Fo
 
 
 def fault_in(box: Box, box_format: BoxFormat, size: Size) -> str:
-    """Return why a box cannot be a person's in an image of this size; nothing where it can."""
+    """Return why a box cannot be a person's in an image of this size; "" if it can."""
     if sides := _reversed_sides(box, box_format):
         return f"has no size: {sides}, so a minimum is larger than its maximum"
-    return _fault_of(converted(box, box_format, size), size)
+    return _fault_of(to_pixels(box, box_format, size), size)
 
 
 def _reversed_sides(box: Box, box_format: BoxFormat) -> str:
@@ -120,14 +124,14 @@ def _reversed_sides(box: Box, box_format: BoxFormat) -> str:
 def check_format(
     boxes: Sequence[tuple[Box, Size]], box_format: BoxFormat, source: str, *, is_stated: bool
 ) -> None:
-    """Refuse boxes that are likely written in another format.
+    """Check that boxes are plausible in their format.
 
     Args:
-        boxes: with the size of the image of each.
-        is_stated: whether the user says the format: then only boxes of which none can be used are refused.
+        boxes: each with the size of its image.
+        is_stated: whether the user set the format. Boxes are then rejected only if none can be used.
 
     Raises:
-        InputError: most of them reach beyond their images and another format fits, or none can be used.
+        InputError: the boxes are likely in another format, or none can be used.
     """
     doubt = doubt_format(boxes, box_format)
     if doubt is None or (is_stated and _has_usable(boxes, box_format)):
@@ -144,7 +148,7 @@ def _advice_without_format(boxes: Sequence[tuple[Box, Size]], box_format: BoxFor
     if _reversed_sides(boxes[0][0], box_format):
         return "write the minimum before the maximum"
     choices = "|".join(BOX_FORMATS)
-    return f"give boxes of these images, or say how they are written with `box_format={choices}`"
+    return f"use the boxes of these images, or set their format with `box_format={choices}`"
 
 
 def _advice(likely: Sequence[BoxFormat], box_format: BoxFormat) -> str:
@@ -155,17 +159,18 @@ def _advice(likely: Sequence[BoxFormat], box_format: BoxFormat) -> str:
 
 
 def _shown(box: Box, box_format: BoxFormat, size: Size) -> str:
-    found = converted(box, box_format, size)
+    pixels = to_pixels(box, box_format, size)
     fault = fault_in(box, box_format, size)
-    right, bottom = (found[:2] + found[2:]).tolist()
-    what = fault or f"reaches to {right:g}, {bottom:g} in the image of {size[0]}x{size[1]} px"
+    right, bottom = (pixels[:2] + pixels[2:]).tolist()
+    what = fault or f"extends to {right:g}, {bottom:g} in the image of {size[0]}x{size[1]} px"
     return f"{box.where}: the box {listed(np.array(box.numbers))} as {MEANINGS[box_format]} {what}"
 
 
 def _fits(box: Box, size: Size, box_format: BoxFormat) -> bool:
     numbers = np.abs(box.numbers)
-    if (box_format == "yolo") != bool((numbers <= NORMALIZED).all()):
+    if (box_format == "yolo") != bool((numbers <= MAX_NORMALIZED).all()):
         return False
-    found, whole = converted(box, box_format, size), np.array(size, np.float64)
-    within = (found[:2] >= -MARGIN * whole).all() and (found[:2] + found[2:] <= (1 + MARGIN) * whole).all()
-    return bool((found[2:] > 0).all() and within)
+    pixels, whole = to_pixels(box, box_format, size), np.array(size, np.float64)
+    low, high = pixels[:2], pixels[:2] + pixels[2:]
+    is_inside = (low >= -MARGIN * whole).all() and (high <= (1 + MARGIN) * whole).all()
+    return bool((pixels[2:] > 0).all() and is_inside)

@@ -1,4 +1,4 @@
-"""Boxes in CSV and other tables: with a header, or as MOTChallenge has them, or plain."""
+"""Boxes in CSV and other tables: with a header, in MOTChallenge's format, or plain."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ COLUMNS: tuple[tuple[BoxFormat, tuple[str, str, str, str]], ...] = (
     ("xywh", ("bb_left", "bb_top", "bb_width", "bb_height")),
     ("xywh", ("xmin", "ymin", "width", "height")),
 )
-"""What the four columns of a box are called, and how they are then written."""
+"""The names of the four columns of a box, with the format that they imply."""
 MOT_COLUMNS = range(7, 11)
 MOT_PERSON = ("1",)
 
@@ -43,7 +43,7 @@ def read_table(path: Path) -> RawBoxes:
     """Return the boxes of a CSV file.
 
     Raises:
-        InputError: it cannot be read, or its columns are not those of boxes.
+        InputError: the file cannot be read, or has no columns of boxes.
     """
     rows = [split(row) for row in read_csv(path, WHAT)]
     if not rows:
@@ -51,27 +51,27 @@ def read_table(path: Path) -> RawBoxes:
     header = [cell.lower() for cell in rows[0].cells]
     if _numeric(rows[0].cells) or len(header) < 4:
         return _plain(path, rows)
-    found = next((each for each in COLUMNS if set(each[1]) <= set(header)), None)
-    if found is not None:
-        return _with_header(path, rows, header, *found)
+    columns = next((each for each in COLUMNS if set(each[1]) <= set(header)), None)
+    if columns is not None:
+        return _with_header(path, rows, header, *columns)
     if _numeric(rows[0].cells[1:5]):
         return _plain(path, rows)
     raise InputError(
-        f"{path}: no columns of boxes in {', '.join(rows[0].cells[:10])}; wanted such as image, x, y, "
-        "width, height or image, xmin, ymin, xmax, ymax"
+        f"{path}: no columns of boxes in {', '.join(rows[0].cells[:10])}; expected, for example, image, x, "
+        "y, width, height or image, xmin, ymin, xmax, ymax"
     )
 
 
 def split(row: CsvRow) -> CsvRow:
-    """Return a row that spaces divide as its cells."""
+    """Split a row of one cell at its spaces."""
     return CsvRow(row.line, tuple(row.cells[0].split())) if len(row.cells) == 1 else row
 
 
 def number(cell: str) -> float:
-    """Return a cell's number; a comma may stand for the point.
+    """Return the number in a cell, with a decimal point or comma.
 
     Raises:
-        ValueError: it is none.
+        ValueError: the cell is not a number.
     """
     return float(cell.replace(",", "."))
 
@@ -90,7 +90,7 @@ def _with_header(
 
     def read(row: CsvRow) -> tuple[ImageKey, Box]:
         if len(row.cells) != len(header):
-            raise ValueError(f"{len(row.cells)} cells, and {len(header)} columns")
+            raise ValueError(f"{len(row.cells)} cells; expected {len(header)}, as in the header")
         numbers = numbers_of([number(row.cells[header.index(column)]) for column in columns])
         key = None if image is None else row.cells[image]
         return key, Box(
@@ -117,27 +117,26 @@ def _plain(path: Path, rows: Sequence[CsvRow]) -> RawBoxes:
         return RawBoxes(by_image, "xywh", MOT_PERSON, 1, remarks=tuple(remarks))
     if width not in (4, 5, 6):
         raise InputError(
-            f"{path}: {width} columns; wanted x, y, width, height, before them an image's name, behind "
-            "them a score; or a header"
+            f"{path}: {width} columns; expected x, y, width, height, optionally after an image name and "
+            "before a score, or a header"
         )
     by_image, remarks = collect(_lines(rows, partial(_short, width)), path.name)
     return RawBoxes(by_image, remarks=tuple(remarks))
 
 
 def _mot(width: int, row: CsvRow) -> tuple[ImageKey, Box]:
-    """MOTChallenge's frame, id, left, top, width, height, confidence, class, ...; -1 is for what is
-    unknown."""
+    """Read MOTChallenge's frame, id, left, top, width, height, confidence, class, ...; -1 means unknown."""
     if len(row.cells) != width:
-        raise ValueError(f"{len(row.cells)} cells, and {width} in most lines")
+        raise ValueError(f"{len(row.cells)} cells; expected {width}, as in most lines")
     numbers = [number(cell) for cell in row.cells]
     label = str(int(numbers[7])) if width == 9 and numbers[7] > 0 else None
     return int(numbers[0]), Box(numbers_of(numbers[2:6]), f"line {row.line}", label, numbers[6])
 
 
 def _short(width: int, row: CsvRow) -> tuple[ImageKey, Box]:
-    """Four numbers, before them the name of an image where the first cell is none, behind them a score."""
+    """Read four numbers, optionally after the name of an image and before a score."""
     if len(row.cells) != width:
-        raise ValueError(f"{len(row.cells)} cells, and {width} in most lines")
+        raise ValueError(f"{len(row.cells)} cells; expected {width}, as in most lines")
     named = not _numeric(row.cells[:1])
     cells = row.cells[named:]
     score = number(cells[4]) if len(cells) == 5 else None

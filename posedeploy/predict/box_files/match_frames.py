@@ -1,4 +1,4 @@
-"""Which boxes of a file are of which frame of a source: by name, or by number."""
+"""Matching of the boxes of a file with the frames of a source, by name or by number."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from posedeploy.predict.box_files.box_content import Box, ImageKey, RawBoxes, Si
 from posedeploy.predict.frames import Frame, Source
 from posedeploy.printable import listed, printable
 
-SHOWN = 8
+MAX_SHOWN = 8
 MAX_DIGITS = 19
-"""Of the number of an image or a frame."""
+"""Limit of the digits of an image or frame number."""
 _LAST_NUMBER = re.compile(r"(\d+)\D*$")
 
 
 class Matcher:
-    """Finds the boxes of frames. ``remarks`` say which have none, and which boxes are of no frame."""
+    """Returns the boxes of frames. remarks: the images without boxes, and the boxes without images."""
 
     def __init__(self, raw: RawBoxes, source: Source, name: str) -> None:
         """
@@ -26,7 +26,7 @@ class Matcher:
             name: the file of the boxes, for messages.
 
         Raises:
-            InputError: the boxes are not of the source's images.
+            InputError: the boxes are for other images than those of the source.
         """
         self.remarks: list[str] = []
         self._raw = raw
@@ -37,18 +37,18 @@ class Matcher:
         if not self._keys:
             self._check_one(name)
         elif source.is_video:
-            self._by_name, self._by_number = self._of_a_video(raw, name)
+            self._by_name, self._by_number = self._match_video(raw, name)
         else:
-            self._by_name, self._by_number = self._of_images(name), {}
+            self._by_name, self._by_number = self._match_images(name), {}
 
     def __call__(self, frame: Frame) -> Sequence[Box]:
-        """Return the boxes of a frame: those of its name or number, and those of every frame."""
+        """Return the boxes for a frame's name or number, and those for every frame."""
         key = self._key_of(frame)
         own = () if key is None else self._raw.by_image[key]
         return [*self._raw.by_image.get(None, ()), *own]
 
     def size_of(self, frame: Frame) -> Size | None:
-        """Return the size of a frame by the file of the boxes, where it has that."""
+        """Return the size of a frame according to the file of boxes; None if the file does not contain it."""
         key = self._key_of(frame)
         return None if key is None else self._raw.sizes.get(key)
 
@@ -58,71 +58,73 @@ class Matcher:
     def _check_one(self, name: str) -> None:
         if self._source.kind == "images" and self._source.total != 1:
             raise InputError(
-                f"{name}: {self._source.name} has {self._source.total} images, so each box must say which "
-                'it is of: {"image": NAME, "boxes": [...]}'
+                f"{name}: its boxes have no image, but {self._source.name} has {self._source.total} images; "
+                'write the boxes of each image as {"image": NAME, "boxes": [...]}'
             )
 
-    def _of_images(self, name: str) -> dict[str, ImageKey]:
+    def _match_images(self, name: str) -> dict[str, ImageKey]:
         images = list(self._source.frame_names)
         keys = _keys_by_form(self._keys)
-        found: dict[str, ImageKey] = {
+        matches: dict[str, ImageKey] = {
             image: key for image in images if (key := _key_of(image, keys)) is not None
         }
         ids = [key for key in self._keys if isinstance(key, int)]
-        if not found and len(images) == len(ids) == 1:  # whatever its number, it is of the only image
-            found = {images[0]: ids[0]}
-        self._tell(name, images, [image for image in images if image not in found], set(found.values()))
-        if not found:
+        if not matches and len(images) == len(ids) == 1:  # a single id can only mean the single image
+            matches = {images[0]: ids[0]}
+        self._report([image for image in images if image not in matches], set(matches.values()), name)
+        if not matches:
             raise InputError(
-                f"{name}: it has boxes of {listed(list(map(str, self._keys)), SHOWN)}, and none of "
-                f"{self._source.name} ({listed(images, SHOWN)})"
+                f"{name}: its boxes are for {listed(list(map(str, self._keys)), MAX_SHOWN)}, not for "
+                f"{self._source.name} ({listed(images, MAX_SHOWN)})"
                 + (_ID_HINT if all(isinstance(key, int) for key in self._keys) else "")
             )
-        return found
+        return matches
 
-    def _of_a_video(self, raw: RawBoxes, name: str) -> tuple[dict[str, ImageKey], dict[int, ImageKey]]:
+    def _match_video(self, raw: RawBoxes, name: str) -> tuple[dict[str, ImageKey], dict[int, ImageKey]]:
         source = self._source
-        whole = {source.name, PurePosixPath(source.name).stem}
-        named = [key for key in self._keys if key in whole]
-        if named:
-            return {source.name: named[0]}, {}
+        video_names = {source.name, PurePosixPath(source.name).stem}
+        video_keys = [key for key in self._keys if key in video_names]
+        if video_keys:
+            return {source.name: video_keys[0]}, {}
         names = (
             {path.name: index for index, path in enumerate(source.inputs)} if len(source.inputs) > 1 else {}
         )
         keys = _keys_by_form(self._keys)
         by_image = {names[image]: key for image in names if (key := _key_of(image, keys)) is not None}
         numbers = by_image or {number: key for key in self._keys if (number := _number_of(key)) is not None}
-        first = 0 if by_image else _first(list(numbers), raw.first_number, source.total)
+        first = 0 if by_image else _first_number(list(numbers), raw.first_number, source.total)
         if not numbers:
             raise InputError(
-                f"{name}: it has boxes of {listed(list(map(str, self._keys)), SHOWN)}, and {source.name} is "
-                "a video; number its frames, or give boxes without a name, which are of every frame"
+                f"{name}: its boxes are for {listed(list(map(str, self._keys)), MAX_SHOWN)}, but "
+                f"{source.name} is a video; number its frames, or leave the names out to use the boxes for "
+                "every frame"
             )
         if first is None:
             first = 0
             self.remarks.append(
-                f"{name}: its frames are taken to be counted from 0, as from {min(numbers)} on"
+                f"{name}: its frame numbers begin with {min(numbers)} and are assumed to count from 0"
             )
         return {}, {number - first: key for number, key in numbers.items()}
 
-    def _tell(self, name: str, images: Sequence[str], without: Sequence[str], used: set[ImageKey]) -> None:
+    def _report(self, without: Sequence[str], used: set[ImageKey], name: str) -> None:
         others = [str(key) for key in self._keys if key not in used]
         if others and used:
-            self.remarks.append(
-                f"{name}: boxes of what {self._source.name} does not have: {listed(others, SHOWN)}"
-            )
+            extra = listed(others, MAX_SHOWN)
+            self.remarks.append(f"{name}: boxes for images that {self._source.name} does not have: {extra}")
         if without and used:
-            self.remarks.append(f"{name}: no boxes for {listed(without, SHOWN)}: nobody is looked for there")
+            self.remarks.append(
+                f"{name}: no boxes for {listed(without, MAX_SHOWN)}, so nobody is found there"
+            )
 
 
 _ID_HINT = (
-    "; numbers are the ids of images, which only COCO's annotations, with the names of the files, or names "
-    "that end with them tell"
+    "; its numbers are image ids, which match files only by COCO annotations, which list the file names, or "
+    "by file names that end with the id"
 )
 
 
 def _keys_by_form(keys: Sequence[ImageKey]) -> dict[str | int, ImageKey]:
-    """The keys by all that an image may be found by: the name, its last part, its stem, and a number."""
+    """Return the keys by every form that may match an image: name, last part, stem and number."""
     forms: dict[str | int, ImageKey] = {}
     for key in keys:
         forms.setdefault(key if key is not None else "", key)
@@ -145,12 +147,12 @@ def _key_of(image: str, keys: Mapping[str | int, ImageKey]) -> ImageKey:
 def _number_of(key: ImageKey) -> int | None:
     if isinstance(key, int):
         return key
-    found = _LAST_NUMBER.search(PurePosixPath(key or "").stem)
-    return int(found[1]) if found and len(found[1]) < MAX_DIGITS else None
+    number = _LAST_NUMBER.search(PurePosixPath(key or "").stem)
+    return int(number[1]) if number and len(number[1]) < MAX_DIGITS else None
 
 
-def _first(numbers: Sequence[int], stated: int | None, total: int | None) -> int | None:
-    """What frames are counted from: 0 or 1, or None where the numbers do not tell."""
+def _first_number(numbers: Sequence[int], stated: int | None, total: int | None) -> int | None:
+    """Return the number of the first frame: 0 or 1, or None if the numbers do not imply it."""
     if stated is not None or not numbers:
         return stated
     if min(numbers) == 0:

@@ -1,4 +1,4 @@
-"""Boxes in Pascal VOC's XML: a file for each image."""
+"""Boxes in Pascal VOC XML: a file per image."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ from posedeploy.text_files import read_text
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-WHAT = "Pascal VOC's file of an image"
-RECORDED = 5
-"""How deep Pascal VOC's elements lie: annotation/object/part/bndbox/xmin."""
+WHAT = "a Pascal VOC file"
+MAX_RECORDED_DEPTH = 5
+"""The depth of the deepest Pascal VOC elements: annotation/object/part/bndbox/xmin."""
 CORNERS = ("xmin", "ymin", "xmax", "ymax")
 
 
@@ -26,11 +26,11 @@ def read_annotation(path: Path) -> RawBoxes:
     """Return the boxes of one file.
 
     Raises:
-        InputError: it cannot be read, or is not Pascal VOC's.
+        InputError: the file cannot be read, or is not Pascal VOC.
     """
     values = _values(path)
     if not values or not values[0][0].startswith("annotation/"):
-        raise InputError(f"{path}: not {WHAT}: no <annotation> with <object> and <bndbox> in it")
+        raise InputError(f"{path}: not {WHAT}: no <annotation> with <object> and <bndbox>")
     texts = dict(reversed(values))
     name = Path(texts.get("annotation/filename") or path.stem).name
     objects = _objects(values)
@@ -39,9 +39,8 @@ def read_annotation(path: Path) -> RawBoxes:
         numbers = numbers_of([values[f"bndbox/{corner}"] for corner in CORNERS])
         return name, Box(numbers, where, values.get("name"))
 
-    places = [f"object {index}" for index in range(len(objects))]
     entries: Iterator[tuple[str, Callable[[], tuple[ImageKey, Box]]]] = (
-        (where, partial(read, each, where)) for where, each in zip(places, objects, strict=True)
+        (f"object {index}", partial(read, each, f"object {index}")) for index, each in enumerate(objects)
     )
     by_image, remarks = collect(entries, path.name)
     width, height = (texts.get(f"annotation/size/{side}", "") for side in ("width", "height"))
@@ -52,64 +51,66 @@ def read_annotation(path: Path) -> RawBoxes:
 
 
 def _objects(values: list[tuple[str, str]]) -> list[dict[str, str]]:
-    """The values of each object; a box within a part of one is not the object's."""
+    """Return the values of each object, without the boxes of its parts."""
     objects: list[dict[str, str]] = []
-    for place, text in values:
-        if place == "annotation/object/":
+    for path, text in values:
+        if path == "annotation/object/":
             objects.append({})
-        elif place.startswith("annotation/object/") and objects:
-            objects[-1].setdefault(place.removeprefix("annotation/object/"), text)
+        elif path.startswith("annotation/object/") and objects:
+            objects[-1].setdefault(path.removeprefix("annotation/object/"), text)
     return objects
 
 
 def _values(path: Path) -> list[tuple[str, str]]:
-    """Each element by its place, such as ``annotation/size/width``, with its text; one that begins ends in
-    ``/``."""
+    """Return the path and the text of each element, such as ``annotation/size/width``.
+
+    The start of each element is a path that ends in ``/``.
+    """
     elements = _Elements(path)
     try:
         elements.parser.Parse(read_text(path, WHAT, max_bytes=MAX_VOC_BYTES), True)
     except expat.ExpatError as error:
         raise InputError(f"{path}: not {WHAT}: {error}") from error
-    return elements.found
+    return elements.values
 
 
 class _Elements:
-    """What a parser comes by: the elements that are not deeper than any that is read."""
+    """A recorder of the elements of an XML file down to ``MAX_RECORDED_DEPTH``."""
 
     def __init__(self, path: Path) -> None:
-        self.found: list[tuple[str, str]] = []
+        self.values: list[tuple[str, str]] = []
         self._path = path
-        self._places: list[str] = []
+        self._names: list[str] = []
         self._texts: list[str] = []
-        self._known: dict[str, str] = {}
+        self._interned: dict[str, str] = {}
         self.parser = expat.ParserCreate()
         self.parser.StartElementHandler = self._begin
         self.parser.EndElementHandler = self._end
         self.parser.CharacterDataHandler = self._texts.append
-        self.parser.EntityDeclHandler = self._refuse_entity
+        self.parser.EntityDeclHandler = self._reject_entity
 
     def _begin(self, name: str, attributes: dict[str, str]) -> None:
-        if len(name) > MAX_XML_NAME or len(self._places) >= MAX_DEPTH:
-            raise self._refusal(
-                f"an element is {len(self._places) + 1} deep with a name of {len(name):,} characters, and "
-                f"may be {MAX_DEPTH} deep with {MAX_XML_NAME}"
+        if len(name) > MAX_XML_NAME or len(self._names) >= MAX_DEPTH:
+            raise self._error(
+                f"an element at depth {len(self._names) + 1} with a name of {len(name):,} characters; "
+                f"expected at most depth {MAX_DEPTH} and {MAX_XML_NAME} characters"
             )
-        self._places.append(name)
+        self._names.append(name)
         self._texts.clear()
         self._record("/", "")
 
     def _end(self, name: str) -> None:
         self._record("", "".join(self._texts).strip())
-        self._places.pop()
+        self._names.pop()
         self._texts.clear()
 
     def _record(self, end: str, text: str) -> None:
-        if len(self._places) <= RECORDED:
-            place = "/".join(self._places) + end
-            self.found.append((self._known.setdefault(place, place), text))
+        if len(self._names) <= MAX_RECORDED_DEPTH:
+            path = "/".join(self._names) + end
+            self.values.append((self._interned.setdefault(path, path), text))
 
-    def _refuse_entity(self, *arguments: object) -> None:
-        raise self._refusal("it declares entities, which are not read")
+    def _reject_entity(self, *arguments: object) -> None:
+        raise self._error("XML entities are not supported; remove their declarations")
 
-    def _refusal(self, why: str) -> InputError:
-        return InputError(f"{self._path}: not {WHAT}: line {self.parser.CurrentLineNumber}: {why}")
+    def _error(self, reason: str) -> InputError:
+        return InputError(f"{self._path}: not {WHAT}: line {self.parser.CurrentLineNumber}: {reason}")

@@ -1,5 +1,4 @@
-"""YOLO's labels: a ``.txt`` for each image, a line for each box: class, center, width and height from 0 to
-1."""
+"""YOLO labels: a ``.txt`` file per image with a line per box: class, center, width and height from 0 to 1."""
 
 from __future__ import annotations
 
@@ -12,25 +11,24 @@ from posedeploy.text_files import read_text
 
 WHAT = "a file of YOLO labels"
 CLASSES = ("classes.txt", "labels.txt", "obj.names", "_classes.txt")
-"""Files beside labels that name the classes, one a line; without one the class 0 is people, as in COCO's
-80."""
+"""Files next to the labels that list the class names. Without one, class 0 is people, as in COCO's 80."""
 PERSON = ("0",)
 
 
 def read_labels(path: Path) -> RawBoxes:
-    """Return the boxes of one file, of whichever image is named like it.
+    """Return the boxes of one file, for the image with the same name.
 
     Raises:
-        InputError: it cannot be read.
+        InputError: the file cannot be read.
     """
     return read_all((path,), path.name)
 
 
 def read_all(files: Sequence[Path], source: str) -> RawBoxes:
-    """Return the boxes of several files, each of the image that is named like it.
+    """Return the boxes of several files, each for the image with the same name.
 
     Raises:
-        InputError: one cannot be read.
+        InputError: a file cannot be read.
     """
     by_image: dict[ImageKey, list[Box]] = {}
     remarks: list[str] = []
@@ -38,20 +36,20 @@ def read_all(files: Sequence[Path], source: str) -> RawBoxes:
     for file in files:
         names = names or _classes(file.parent)
         lines = enumerate(read_text(file, WHAT).split("\n"), start=1)
-        kept = [(index, line.split()) for index, line in lines if line.strip()]
+        rows = [(index, line.split()) for index, line in lines if line.strip()]
         entries = (
             (f"line {index}", partial(_box, file.stem, f"{file.name}, line {index}", cells, names))
-            for index, cells in kept
+            for index, cells in rows
         )
-        found, wrong = collect(entries, file.name)
+        boxes, malformed = collect(entries, file.name)
         by_image.setdefault(file.stem, [])
-        by_image |= found
-        remarks += wrong
+        by_image |= boxes
+        remarks += malformed
     return RawBoxes(by_image, "yolo", () if names else PERSON, remarks=tuple(remarks))
 
 
 def is_labels(text: str) -> bool:
-    """Whether a text is of YOLO's labels: a whole number and at least four from 0 to 1 in its first line."""
+    """Return whether the first line of a text is an integer and at least four numbers from 0 to 1."""
     cells = next((line.split() for line in text.split("\n") if line.strip()), [])
     try:
         return len(cells) >= 5 and cells[0].isdecimal() and all(0 <= float(cell) <= 1 for cell in cells[1:5])
@@ -65,7 +63,7 @@ def _classes(folder: Path) -> list[str]:
 
 
 def _box(image: str, where: str, cells: Sequence[str], names: Sequence[str]) -> tuple[ImageKey, Box]:
-    """Class and box, then nothing, a score, or keypoints of three numbers; or class and a polygon."""
+    """Read a class and a box, with an optional score or (x, y, v) keypoints; or a class and a polygon."""
     number, values = int(cells[0]), [float(cell) for cell in cells[1:]]
     label = names[number] if 0 <= number < len(names) else str(number)
     if len(values) > 5 and not _has_keypoints(values):
@@ -77,6 +75,5 @@ def _box(image: str, where: str, cells: Sequence[str], names: Sequence[str]) -> 
 
 
 def _has_keypoints(values: Sequence[float]) -> bool:
-    """Whether keypoints stand behind a box, of which every third number is a visibility, and not a
-    polygon."""
+    """Return whether the values are a box and (x, y, v) keypoints, where v is 0, 1 or 2, not a polygon."""
     return (len(values) - 4) % 3 == 0 and set(values[6::3]) <= {0, 1, 2}

@@ -1,4 +1,4 @@
-"""Which joint set a file of joints is of, and whether its people are in that order."""
+"""The joint set of a file of joints, and a check of the order of its joints."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ from posedeploy.poses.joint_order import (
 from posedeploy.predict.joint_files.joint_content import JointsContent, Person
 from posedeploy.predict.joint_files.map_joints import lacking_joints
 
-MAX_JUDGED = 2000
-"""People whose proportions are looked at: more do not change a median."""
+MAX_SAMPLED = 2000
+"""Number of people whose proportions are checked: more do not change a median."""
 
 
 def set_of_file(
@@ -30,10 +30,10 @@ def set_of_file(
     """Return the joint set of a file, and whether the user, the file or its format names it.
 
     Args:
-        name: the user's. wanted: the network's, which joints without any name are taken to be of.
+        name: the set named by the user. wanted: the network's set, used for a file without a name.
 
     Raises:
-        InputError: the name is unknown or of another number of joints, or nothing tells the set.
+        InputError: the named set is unknown or has another number of joints, or the set is unknown.
     """
     if name is not None:
         try:
@@ -48,25 +48,25 @@ def set_of_file(
     if content.joints == len(wanted):
         return wanted, False
     names = sets_of(content.joints)
-    whose = f", which is the number of {_listed(names)}" if names else ", which no known set has"
+    sets = f", as in {_join(names)}" if names else ", as in no known set"
     raise InputError(
-        f"{source}: {content.joints} joints in each person{whose}; this network takes the {len(wanted)} of "
+        f"{source}: {content.joints} joints per person{sets}; this network expects the {len(wanted)} of "
         f"{wanted.name}: {' '.join(wanted.joints)}{_advice(content, names, wanted)}"
     )
 
 
 def check_order(people: Sequence[Person], own: JointSet, source: str, *, is_stated: bool) -> list[str]:
-    """Refuse people whose joints are not in the order of their set; return what is odd and still used.
-
-    Where the user or the file names the set, only joints that fit another one clearly better are refused.
+    """Check that people's joints are in the order of their set, and return remarks on implausible people.
 
     Args:
-        people: those that a network will be given.
+        people: the people whose joints will be lifted.
+        is_stated: whether the user or the file names the set. Joints are then rejected only if they fit
+            another set clearly better.
 
     Raises:
         InputError: the joints contradict the set.
     """
-    step = -(-len(people) // MAX_JUDGED) or 1
+    step = -(-len(people) // MAX_SAMPLED) or 1
     everyone = np.array([person.joints for person in people[::step]]).reshape(-1, len(own), 3)
     fit = fit_of(everyone, own)
     better = likely_set(everyone, own)
@@ -79,19 +79,19 @@ def check_order(people: Sequence[Person], own: JointSet, source: str, *, is_stat
     if fit.is_wrong and not is_stated:
         raise InputError(
             f"{source}: the joints are not in the order of {own.name}: {fit.worst}. {_others(own)} Name "
-            f"the right set with `joints=NAME`; `joints={own.name}` uses the joints as they are"
+            f"the right set with `joints=NAME`; `joints={own.name}` uses the joints unchanged"
         )
     if fit.is_wrong:
-        return [f"{source}: the joints do not fit {own.name}: {fit.worst}; they are used as they are"]
+        return [f"{source}: the joints do not fit {own.name}: {fit.worst}; they are used unchanged"]
     remarks = [
         f"{source}: {people[step * index].label} has impossible proportions: "
-        f"{fit_of(everyone[index : index + 1], own).worst}; it is used as it is"
+        f"{fit_of(everyone[index : index + 1], own).worst}; the person is used unchanged"
         for index in fit.odd
     ]
     if upside_down(everyone, own):
         remarks.append(
-            f"{source}: nearly all people are upside down; if y points up in this file, negate it: in "
-            "images y points down"
+            f"{source}: nearly all people are upside down; if y points up in this file, negate it, because y "
+            "points down in images"
         )
     return remarks
 
@@ -104,15 +104,15 @@ def _others(own: JointSet) -> str:
 
 
 def _advice(content: JointsContent, names: list[str], wanted: JointSet) -> str:
-    """What to do with a file of another number of joints than the network's."""
+    """Return advice for a file with another number of joints than the network's."""
     usable = [name for name in names if not lacking_joints(KNOWN_SETS[name], wanted)]
     if not usable:
-        return ", which cannot be made from them" if names else ""
-    found = best_set(content.people[:MAX_JUDGED], [KNOWN_SETS[name] for name in usable])
-    if found is not None and found[1].is_good:
-        return f". They fit {found[0].name}: add `joints={found[0].name}`"
-    return f". Say which they are of: `joints` ({', '.join(usable)})"
+        return ", which cannot be computed from them" if names else ""
+    best = best_set(content.people[:MAX_SAMPLED], [KNOWN_SETS[name] for name in usable])
+    if best is not None and best[1].is_good:
+        return f". They fit {best[0].name}: add `joints={best[0].name}`"
+    return f". Name their set with `joints` ({', '.join(usable)})"
 
 
-def _listed(names: list[str]) -> str:
+def _join(names: list[str]) -> str:
     return " and ".join(names) if len(names) < 3 else f"{', '.join(names[:-1])} and {names[-1]}"

@@ -1,4 +1,4 @@
-"""Joints in COCO's results and annotations, and in our own ``poses.json``, which is in their form."""
+"""Joints in COCO results and annotations, and in our own ``poses.json``, which has the same form."""
 
 from __future__ import annotations
 
@@ -13,61 +13,61 @@ from posedeploy.predict.joint_files.entries import (
     numbers_of,
     scored_joints,
     set_by_count,
-    tell_others,
 )
 from posedeploy.predict.joint_files.estimators import COCO
 from posedeploy.predict.joint_files.joint_content import FileFrame, RawJoints, Record, in_order
+from posedeploy.printable import counted
 from posedeploy.types import Array
 
 PERSON = 1
-"""COCO's number of the category person."""
+"""COCO's category id of people."""
 
 
 def is_annotations(document: Document) -> bool:
-    """Whether a document is COCO's annotations."""
+    """Return whether a document is COCO annotations."""
     return isinstance(document, dict) and isinstance(document.get("annotations"), list)
 
 
 def read_annotations(document: Document, path: Path) -> RawJoints:
     """Return the people of each image, with the names of the joints and the times of a video."""
     remarks: list[str] = []
-    people = _of_people(document["annotations"], path.name, remarks)
-    found = by_image(people, _annotation, "annotation", path.name, remarks)
+    people = _select_people(document["annotations"], path.name, remarks)
+    records = by_image(people, _annotation, "annotation", path.name, remarks)
     images = images_of(document)
     empty: dict[int | str | None, list[Record]] = {number: [] for number in images}
     frames = [
-        _frame(number, None if number is None else images.get(number), kept)
-        for number, kept in (empty | found).items()
+        _frame(number, None if number is None else images.get(number), people)
+        for number, people in (empty | records).items()
     ]
     category = categories_of(document).get(PERSON)
-    timed = bool(frames) and all(frame.time_s is not None for frame in frames)
+    has_times = bool(frames) and all(frame.time_s is not None for frame in frames)
     names = category.keypoints if category is not None else ()
     return RawJoints(
-        in_order(frames) if timed else frames,
+        in_order(frames) if has_times else frames,
         names or None,
-        set_by_count(COCO, found.values()),
-        timed,
+        set_by_count(COCO, records.values()),
+        has_times,
         tuple(remarks),
     )
 
 
 def is_results(document: Document) -> bool:
-    """Whether a document is a list of people with keypoints."""
+    """Return whether a document is a list of people with keypoints."""
     return isinstance(document, list) and any(
         isinstance(each, dict) and "keypoints" in each for each in document
     )
 
 
 def read_results(document: Document, path: Path) -> RawJoints:
-    """Return the people of each image, which is called by its id or name."""
+    """Return the people of each image, which is identified by its id or name."""
     remarks: list[str] = []
-    people = _of_people(document, path.name, remarks)
-    found = by_image(people, scored_joints, "entry", path.name, remarks)
+    entries = _select_people(document, path.name, remarks)
+    records = by_image(entries, scored_joints, "entry", path.name, remarks)
     frames = [
-        FileFrame(path.name if name is None else str(name), kept, name if isinstance(name, int) else None)
-        for name, kept in found.items()
+        FileFrame(path.name if name is None else str(name), people, name if isinstance(name, int) else None)
+        for name, people in records.items()
     ]
-    return RawJoints(in_order(frames), None, set_by_count(COCO, found.values()), remarks=tuple(remarks))
+    return RawJoints(in_order(frames), None, set_by_count(COCO, records.values()), remarks=tuple(remarks))
 
 
 def _frame(number: int | str | None, image: CocoImage | None, people: list[Record]) -> FileFrame:
@@ -76,16 +76,17 @@ def _frame(number: int | str | None, image: CocoImage | None, people: list[Recor
     return FileFrame(image.file_name or str(number), people, image.frame, image.time_s, image.size)
 
 
-def _of_people(entries: list[Document], source: str, remarks: list[str]) -> list[Document]:
+def _select_people(entries: list[Document], source: str, remarks: list[str]) -> list[Document]:
     people = [
         entry for entry in entries if isinstance(entry, dict) and entry.get("category_id", PERSON) == PERSON
     ]
-    tell_others(len(entries) - len(people), source, remarks)
+    if others := len(entries) - len(people):
+        remarks.append(f"{source}: {counted(others, 'entry', 'entries')} of other categories ignored")
     return people
 
 
 def _annotation(entry: Document) -> Array:
-    """COCO's visibility is 0, 1 or 2; our own files have the scores beside it."""
+    """Return (joints, 2 or 3); our own ``keypoint_scores`` replace COCO's visibility of 0, 1 or 2."""
     joints = numbers_of(entry["keypoints"])
     scores = entry.get("keypoint_scores")
     if scores is not None and joints.shape[1] == 3 and len(scores) == len(joints):

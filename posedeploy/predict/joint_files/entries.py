@@ -1,4 +1,4 @@
-"""People as entries of a JSON document: their joints, and those that are none named and left out."""
+"""Reading of the people in the entries of a JSON document."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from posedeploy.predict.joint_files.joint_content import Record
 from posedeploy.types import Array
 
 Document: TypeAlias = Any
-"""What JSON holds."""
+"""A decoded JSON value."""
 
 
 def people_of(
@@ -24,7 +24,7 @@ def people_of(
     *,
     numbered: bool = True,
 ) -> Iterator[Record]:
-    """Yield those entries that are people; one that is not goes to the remarks."""
+    """Yield the people of the entries; a malformed entry is left out with a remark."""
     for index, entry in enumerate(entries):
         label = f"{what} {index}" if numbered else what
         try:
@@ -42,21 +42,21 @@ def by_image(
     source: str,
     remarks: list[str],
 ) -> dict[int | str | None, list[Record]]:
-    """Return the people of each image, by its id or name; an entry that is none goes to the remarks."""
-    found: dict[int | str | None, list[Record]] = {}
+    """Return the people of each image, by its id or name; a malformed entry is left out with a remark."""
+    records: dict[int | str | None, list[Record]] = {}
     for index, entry in enumerate(entries):
         name = f"{what} {entry.get('id', index) if isinstance(entry, dict) else index}"
         try:
-            people = found.setdefault(image_id_of(entry), [])
+            people = records.setdefault(image_id_of(entry), [])
         except ENTRY_ERRORS as error:
             remarks.append(f"{source}: {name} is left out: {reason_of(error)}")
             continue
         people += people_of([entry], joints_of, name, source, remarks, numbered=False)
-    return found
+    return records
 
 
 def scored_joints(entry: Document) -> Array:
-    """Return the joints of an entry: flat x, y, score, or pairs with ``keypoint_scores`` beside them."""
+    """Return the joints of an entry: flat x, y, score, or (x, y) pairs with separate ``keypoint_scores``."""
     joints = numbers_of(entry["keypoints"])
     scores = entry.get("keypoint_scores")
     if scores is not None and joints.shape == (len(scores), 2):
@@ -70,7 +70,7 @@ def numbers_of(keypoints: Document) -> Array:
     if array.ndim == 1 and array.size and array.size % 3 == 0:
         return array.reshape(-1, 3)
     if array.ndim != 2 or array.shape[1] not in (2, 3):
-        raise ValueError(f"keypoints of shape {array.shape}; wanted x, y and a score for each joint in turn")
+        raise ValueError(f"keypoints of shape {array.shape}; expected x, y and a score for each joint")
     return array
 
 
@@ -79,15 +79,7 @@ def array_of(value: Document) -> Array:
     return np.array(value, np.float64)
 
 
-def tell_others(count: int, source: str, remarks: list[str]) -> None:
-    """Put the number of entries that are not of people into the remarks."""
-    if count:
-        remarks.append(
-            f"{source}: {count} {'entry is' if count == 1 else 'entries are'} not of people and left out"
-        )
-
-
 def set_by_count(sets: Mapping[int, str], groups: Iterable[Sequence[Record]]) -> str | None:
-    """Return the set of these that has as many joints as people do."""
+    """Return the set with the people's number of joints; None if there is none."""
     counts = {len(person.joints) for people in groups for person in people}
     return next((sets[count] for count in counts if count in sets), None)

@@ -1,4 +1,4 @@
-"""Joints as OpenPose, AlphaPose and MMPose write them, beside the results in COCO's form."""
+"""Joints in the formats of OpenPose, AlphaPose and MMPose other than COCO results."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ from posedeploy.predict.joint_files.joint_content import FileFrame, RawJoints, i
 from posedeploy.types import Array
 
 OPENPOSE = {18: "openpose18", 25: "body25", 15: "openpose-mpi15"}
-"""OpenPose's models by their number of joints."""
+"""The joint sets of OpenPose's models, by their number of joints."""
 COCO = {17: "coco-17", 19: "coco", 26: "halpe26", 133: "wholebody133", 136: "halpe136"}
-"""What results in COCO's form are of, by the number of joints: AlphaPose's and MMPose's are in it, too."""
+"""The joint sets of COCO results, which AlphaPose and MMPose also write, by their number of joints."""
 
 
 def is_openpose(document: Document) -> bool:
-    """Whether a document is OpenPose's of a frame."""
+    """Return whether a document is an OpenPose file, which contains one frame."""
     return isinstance(document, dict) and isinstance(document.get("people"), list)
 
 
@@ -43,13 +43,13 @@ def _openpose_person(person: Document) -> Array:
 
 
 def is_mmpose(document: Document) -> bool:
-    """Whether a document is MMPose's, with the people of each frame under ``instances``."""
+    """Return whether a document is an MMPose file, with the people of each frame in ``instances``."""
     frames = document.get("instance_info") if isinstance(document, dict) else document
     return isinstance(frames, list) and any(isinstance(each, dict) and "instances" in each for each in frames)
 
 
 def read_mmpose(document: Document, path: Path) -> RawJoints:
-    """Return the people of MMPose's frames."""
+    """Return the people of each frame."""
     remarks: list[str] = []
     frames = []
     for index, frame in enumerate(document["instance_info"] if isinstance(document, dict) else document):
@@ -65,14 +65,14 @@ def read_mmpose(document: Document, path: Path) -> RawJoints:
 
 
 def is_by_name(document: Document) -> bool:
-    """Whether a document is AlphaPose's in the ``open`` or ``cmu`` form: an object for each image."""
+    """Return whether a document is an AlphaPose file in the ``open`` or ``cmu`` form: an object per image."""
     return isinstance(document, dict) and any(
         isinstance(each, dict) and ({"people", "bodies"} & each.keys()) for each in document.values()
     )
 
 
 def read_by_name(document: Document, path: Path) -> RawJoints:
-    """Return the people of each image by its name."""
+    """Return the people of each image, in the order of the names."""
     remarks: list[str] = []
     frames = []
     for name, entry in document.items():

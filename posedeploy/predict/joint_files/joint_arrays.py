@@ -1,5 +1,7 @@
-"""Joints in NumPy's files: ``.npy``, and ``.npz`` with one array of joints. Python objects in them are never
-unpickled, and no array is read that its header makes larger than ``MAX_ARRAY_BYTES``."""
+"""Joints in NumPy files: ``.npy``, and ``.npz`` with one array of joints.
+
+Pickled objects are never loaded, and no array larger than ``MAX_ARRAY_BYTES`` is read.
+"""
 
 from __future__ import annotations
 
@@ -16,7 +18,7 @@ from posedeploy.types import Array
 
 WHAT, JOINTS = "a file of 2D joints", "joints"
 KEYS = ("keypoints", "joints", "poses", "joints_2d", "keypoints_2d", "pose2d", "positions_2d", "kpts", "data")
-"""What joints are called in files of several arrays; the first that is there is taken."""
+"""The names of joints in files of several arrays; the first existing one is used."""
 SCORE_KEYS = ("keypoint_scores", "scores", "score", "confidence", "conf", "visibility")
 
 
@@ -24,10 +26,10 @@ def read_npy(path: Path, key: str | None, *, sequence: bool) -> RawJoints:
     """Return the joints of a ``.npy`` file.
 
     Raises:
-        InputError: it is damaged, too large, or holds no numbers of the form of joints.
+        InputError: the file is damaged or too large, or its array does not have the shape of joints.
     """
     if key is not None:
-        raise InputError(f"`joints_key={key}`: {path} holds one array without a name; leave it out")
+        raise InputError(f"`joints_key={key}`: {path} has a single array without a name; leave it out")
     return from_array(load_npy(path, WHAT, JOINTS), path.name, sequence=sequence)
 
 
@@ -35,7 +37,8 @@ def read_npz(path: Path, key: str | None, *, sequence: bool) -> RawJoints:
     """Return the joints of a ``.npz`` file.
 
     Raises:
-        InputError: it is damaged, encrypted or too large, or no one array in it is of the form of joints.
+        InputError: the file is damaged, encrypted or too large, or not exactly one array has the shape of
+            joints.
     """
     with open_npz(path, WHAT, JOINTS) as archive:
         shapes = {name: header.shape for name, header in archive.headers.items()}
@@ -51,11 +54,11 @@ def from_arrays(
     *,
     sequence: bool,
 ) -> RawJoints:
-    """Return the joints of the array that is called ``key``, or as joints are, or is alone of their form.
+    """Return the joints of the array named ``key``, or in ``KEYS``, or the only one of that shape.
 
     Args:
-        shapes: of the arrays of the file, by their names. load: reads one.
-        refusals: why others cannot be read, by their names.
+        shapes: the shapes of the arrays, by name. load: reads an array by its name.
+        refusals: the reasons why other variables cannot be read, by name.
 
     Raises:
         InputError: there is no such array, or more than one.
@@ -73,14 +76,14 @@ def from_arrays(
 def from_array(array: Array, source: str, *, sequence: bool) -> RawJoints:
     """Return the joints of an array of (J, 2 or 3), (people, J, 2 or 3) or (frames, people, J, 2 or 3).
 
-    With ``sequence``, (frames, J, 2 or 3) is one person over time. (people, 2 J or 3 J) is split, J being the
+    With ``sequence``, (frames, J, 2 or 3) is one person over time. (people, 2 J or 3 J) is split if J is the
     number of joints of a known set.
 
     Raises:
-        InputError: it is of another shape or not of numbers.
+        InputError: the array has another shape, or no numbers.
     """
     if array.dtype.kind not in "iuf":
-        raise InputError(f"{source}: joints of type {array.dtype}; wanted numbers")
+        raise InputError(f"{source}: joints of type {array.dtype}; expected numbers")
     if array.ndim == 2 and array.shape[1] > 3:
         array = split_rows(array, source)
     if array.ndim == 2:
@@ -89,16 +92,16 @@ def from_array(array: Array, source: str, *, sequence: bool) -> RawJoints:
         array = array[:, None]
     if array.ndim == 4 and not sequence and len(array) > 1 and array.shape[-1] in (2, 3):
         raise InputError(
-            f"{source}: joints of shape {array.shape}: frames, people, joints, numbers; add `sequence`"
+            f"{source}: joints of shape {array.shape} are frames, people, joints, numbers; add `sequence`"
         )
     if array.ndim == 3:
         array = array[None]
     if array.ndim != 4 or array.shape[3] not in (2, 3) or 0 in array.shape:
         raise InputError(
             f"{source}: joints of shape "
-            f"{array.shape if array.ndim != 4 else array.shape[array.shape[0] == 1 :]}; wanted (joints, "
-            "2), (people, joints, 2) or, with `sequence`, (frames, joints, 2): x and y in px, or 3 with "
-            "the score"
+            f"{array.shape if array.ndim != 4 else array.shape[array.shape[0] == 1 :]}; expected (joints, "
+            "2), (people, joints, 2) or, with `sequence`, (frames, joints, 2): x and y in px, or 3 numbers "
+            "with the score"
         )
     return RawJoints(
         [
@@ -119,7 +122,7 @@ def _name_of(
     if key is not None and key in refusals:
         raise InputError(f"{path}: {key} {refusals[key]}; save it as an array of numbers")
     if key is not None and key not in shapes:
-        raise InputError(f"`joints_key={key}`: {path} has no such array; it holds {listed}")
+        raise InputError(f"`joints_key={key}`: {path} has no such array; its arrays are {listed}")
     if key is not None:
         return key
     alike = [name for name, shape in shapes.items() if len(shape) in (2, 3, 4) and shape[-1] in (2, 3)]
@@ -127,9 +130,9 @@ def _name_of(
     if known or len(alike) == 1 or len(shapes) == 1:
         return (known or alike or list(shapes))[0]
     if not alike and refusals:
-        first, why = next(iter(refusals.items()))
-        raise InputError(f"{path}: {first} {why}; save the joints as an array of numbers")
+        first, reason = next(iter(refusals.items()))
+        raise InputError(f"{path}: {first} {reason}; save the joints as an array of numbers")
     raise InputError(
-        f"{path}: {len(alike)} arrays are of the form of joints, (..., joints, 2 or 3); it holds {listed}; "
-        "name one with `joints_key`"
+        f"{path}: {len(alike)} arrays have the shape of joints, (..., joints, 2 or 3); its arrays are "
+        f"{listed}: name one with `joints_key`"
     )

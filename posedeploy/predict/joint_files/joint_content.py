@@ -1,5 +1,4 @@
-"""2D joints as files have them: the people of each frame, with missing joints marked, in the file's own
-order."""
+"""2D joints as files contain them: the people of each frame, with missing joints marked, in file order."""
 
 from __future__ import annotations
 
@@ -14,18 +13,18 @@ from posedeploy.errors import InputError
 from posedeploy.types import Array
 
 MAX_SCORE = 2
-"""What a file's scores reach: a heatmap's value, about 1, or COCO's visibility, 2. Depths in mm go beyond."""
+"""Maximum score: heatmap values reach about 1, COCO's visibility 2. Larger numbers are depths in mm."""
 
 MAX_DIGITS = 15
-"""Of a frame's number."""
+"""Limit of the digits of a frame number."""
 
 
 @dataclass(frozen=True)
 class Record:
-    """One person. joints: (joints, 2 or 3) x, y and, where there is one, the score; NaN where a number is
-    missing.
+    """One person.
 
-    label: where in the file the person is, for messages.
+    joints: (joints, 2 or 3) x, y and an optional score; NaN where a number is missing. label: the position in
+    the file, for messages.
     """
 
     joints: Array
@@ -34,8 +33,8 @@ class Record:
 
 @dataclass(frozen=True)
 class FileFrame:
-    """One image or moment. number: its place in time, where the file has it. size: (width, height) px of the
-    image, where the file has it."""
+    """One image or frame. number: the frame number. size: (width, height) of the image in px. Both are None
+    if the file does not contain them."""
 
     name: str
     people: Sequence[Record]
@@ -46,11 +45,10 @@ class FileFrame:
 
 @dataclass(frozen=True)
 class RawJoints:
-    """What a reader found. names: what the file calls its joints. set_name: the joint set that its format
-    has.
+    """The joints of a file as read.
 
-    is_sequence: whether the file itself has the times of its frames. remarks: what was left out of it, and
-    why.
+    names: the joint names in the file. set_name: the joint set that the format implies. is_sequence: whether
+    the file contains the times of its frames. remarks: what was left out, and why.
     """
 
     frames: Sequence[FileFrame]
@@ -62,7 +60,7 @@ class RawJoints:
 
 @dataclass(frozen=True)
 class Person:
-    """joints: (joints, 3) x, y, score; a missing joint is 0, 0, -1."""
+    """One person. joints: (joints, 3) x, y, score; a missing joint is 0, 0, -1. label: for messages."""
 
     joints: Array
     label: str
@@ -70,7 +68,7 @@ class Person:
 
 @dataclass(frozen=True)
 class JointsFrame:
-    """The people of a frame, all of as many joints."""
+    """The people of a frame, all with the same number of joints."""
 
     name: str
     people: tuple[Person, ...]
@@ -81,7 +79,7 @@ class JointsFrame:
 
 @dataclass(frozen=True)
 class JointsContent:
-    """All people of a file. joints: how many each has. remarks: who was left out, and why."""
+    """All people of a file. joints: the number per person. remarks: the people left out, and why."""
 
     frames: tuple[JointsFrame, ...]
     joints: int
@@ -92,23 +90,23 @@ class JointsContent:
 
     @property
     def people(self) -> Array:
-        """(people of all frames, joints, 3)."""
+        """The joints of the people of all frames, (people, joints, 3)."""
         everyone = [person.joints for frame in self.frames for person in frame.people]
         return np.array(everyone, np.float64).reshape(-1, self.joints, 3)
 
 
 def gather(raw: RawJoints, source: str) -> JointsContent:
-    """Return the content with missing joints marked, without people of an odd number of joints.
+    """Mark missing joints, and leave out people with another number of joints than most.
 
     Args:
-        source: the file, for the messages.
+        source: the name of the file, for messages.
 
     Raises:
-        InputError: nobody is in it, the joints are not x, y and a score, or the third numbers are no scores.
+        InputError: the file has no people, or the third numbers are not scores.
     """
     counts = Counter(len(record.joints) for frame in raw.frames for record in frame.people)
     if not counts:
-        raise InputError(f"{source}: holds no people" + "".join(f"; {why}" for why in raw.remarks[:3]))
+        raise InputError(f"{source}: no people in the file" + "".join(f"; {why}" for why in raw.remarks[:3]))
     joints = counts.most_common(1)[0][0]
     remarks = list(raw.remarks)
     frames = tuple(
@@ -127,41 +125,45 @@ def gather(raw: RawJoints, source: str) -> JointsContent:
 
 
 def mark_missing(joints: Array) -> Array:
-    """Return (joints, 3) of (joints, 2 or 3): where a number is NaN or infinite, the score is 0 or less, or
-    the position is exactly 0, 0 or -1, -1, a joint is 0, 0, -1.
+    """Return (joints, 3) of (joints, 2 or 3), with 0, 0, -1 for missing joints.
 
-    A score between -1 and 0 is kept, for ``gather`` to refuse.
+    A joint is missing if a number is NaN or infinite, the score is 0 or at most -1, or the position is
+    exactly 0, 0 or -1, -1. A score between -1 and 0 is kept, and ``gather`` rejects it.
     """
     points = joints.astype(np.float64)
     if points.shape[1] == 2:
         points = np.pad(points, ((0, 0), (0, 1)), constant_values=1.0)
     x, y, score = points.T
-    nowhere = (x == y) & ((x == 0) | (x == -1))
-    missing = ~np.isfinite(points).all(axis=1) | (score == 0) | (score <= -1) | nowhere
+    is_placeholder = (x == y) & ((x == 0) | (x == -1))
+    missing = ~np.isfinite(points).all(axis=1) | (score == 0) | (score <= -1) | is_placeholder
     points[missing] = (0.0, 0.0, -1.0)
     return points
 
 
 def in_order(frames: Iterable[FileFrame]) -> list[FileFrame]:
-    """Return the frames by number or, where they have none, by the numbers in their names."""
-    return sorted(frames, key=lambda frame: (frame.number is None, frame.number or 0, natural(frame.name)))
+    """Return the frames sorted by number or, if they have none, by the numbers in their names."""
+    return sorted(
+        frames, key=lambda frame: (frame.number is None, frame.number or 0, natural_sort_key(frame.name))
+    )
 
 
 def frame_numbers(names: Sequence[str]) -> list[int | None]:
-    """Return the number that each name has where the names differ, as ``clip_7_body25.json`` has 7; None for
-    each where they differ in more than one number."""
+    """Return the number in which the names differ, such as 7 in ``clip_7_body25.json``.
+
+    All numbers are None if the names differ in their text or in several numbers.
+    """
     parts = [re.split(r"([0-9]+)", name) for name in names]
-    same_text = len({tuple(part[::2]) for part in parts}) == 1
-    places = range(1, len(parts[0]), 2) if same_text else ()
-    differing = [place for place in places if len({part[place] for part in parts}) > 1]
-    place = differing or [*places][-1:]
-    if len(place) != 1 or any(len(part[place[0]]) > MAX_DIGITS for part in parts):
+    has_same_text = len({tuple(part[::2]) for part in parts}) == 1
+    indices = range(1, len(parts[0]), 2) if has_same_text else ()
+    differing = [index for index in indices if len({part[index] for part in parts}) > 1]
+    index = differing or [*indices][-1:]
+    if len(index) != 1 or any(len(part[index[0]]) > MAX_DIGITS for part in parts):
         return [None] * len(names)
-    return [int(part[place[0]]) for part in parts]
+    return [int(part[index[0]]) for part in parts]
 
 
-def natural(name: str) -> list[tuple[int, str]]:
-    """Return what to sort names by so that 10 comes after 9."""
+def natural_sort_key(name: str) -> list[tuple[int, str]]:
+    """Return a sort key for names with which 10 comes after 9."""
     parts = re.split(r"([0-9]+)", name)
     return [
         (len(part.lstrip("0")), part.lstrip("0")) if index % 2 else (-1, part)
@@ -175,8 +177,8 @@ def _people(frame: FileFrame, joints: int, remarks: list[str], source: str) -> I
             yield Person(mark_missing(record.joints), record.label)
         else:
             remarks.append(
-                f"{source}: {record.label} is left out: {len(record.joints)} joints, and {joints} in most "
-                "people"
+                f"{source}: {record.label} is left out: {len(record.joints)} joints; expected {joints}, as "
+                "for most people"
             )
 
 
@@ -185,6 +187,6 @@ def _check_scores(scores: Array, source: str) -> None:
     wrong = negative if len(negative) else scores[scores > MAX_SCORE]
     if len(wrong):
         raise InputError(
-            f"{source}: {wrong[0]:g} in the third column, where scores are; wanted x px, y px and a score "
-            f"of at most {MAX_SCORE}, or x and y alone. Leave out z where these are 3D joints"
+            f"{source}: the score in the third column is {wrong[0]:g}; expected x px, y px and a score of at "
+            f"most {MAX_SCORE}, or only x and y. For 3D joints, leave z out"
         )

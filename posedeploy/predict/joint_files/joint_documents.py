@@ -1,4 +1,4 @@
-"""Joints in JSON: which of the forms that tools write a document has."""
+"""Joints in JSON: detection of the form of a document."""
 
 from __future__ import annotations
 
@@ -32,8 +32,8 @@ from posedeploy.text_files import read_json
 
 WHAT = "a JSON file of 2D joints"
 HINT = (
-    "wanted OpenPose's file of a frame, COCO results or annotations, poses.json, AlphaPose's or MMPose's "
-    "results, or lists of numbers"
+    "expected an OpenPose file, COCO results or annotations, poses.json, AlphaPose or MMPose results, or "
+    "lists of numbers"
 )
 
 Reader: TypeAlias = Callable[[Document, Path], RawJoints]
@@ -43,33 +43,33 @@ def read_document(path: Path, key: str | None, *, sequence: bool) -> RawJoints:
     """Return the joints of a JSON file.
 
     Raises:
-        InputError: it cannot be read, or is of no known form.
+        InputError: the file cannot be read, or its form is unknown.
     """
     document = read_json(path, WHAT, hint=HINT, max_bytes=MAX_JSON_BYTES, nan=True)
 
-    def refuse(why: str) -> InputError:
-        return InputError(f"{path}: {why}; {HINT}")
+    def make_error(reason: str) -> InputError:
+        return InputError(f"{path}: {reason}; {HINT}")
 
     for form, is_it, read in FORMS:
         if is_it(document):
             if key is not None:
-                raise InputError(f"`joints_key={key}`: {path} is {form}, without named arrays; leave it out")
-            return call_reader(partial(read, document, path), form, refuse)
+                raise InputError(f"`joints_key={key}`: {path} has no named arrays ({form}); leave it out")
+            return call_reader(partial(read, document, path), form, make_error)
     if isinstance(document, list):
         if key is not None:
             raise InputError(f"`joints_key={key}`: {path} is a list without a name; leave it out")
         read_list = partial(_list, document, path, sequence=sequence)
-        return call_reader(read_list, "a list of joints", refuse)
+        return call_reader(read_list, "list of joints", make_error)
     if isinstance(document, dict) and any(isinstance(each, list) for each in document.values()):
         return _arrays(document, path, key, sequence=sequence)
-    raise InputError(f"{path}: no known form of joints; {HINT}")
+    raise InputError(f"{path}: unknown form of joints; {HINT}")
 
 
 def read_folder(folder: Path, files: Sequence[Path]) -> RawJoints:
-    """Return the joints of a folder of OpenPose's files, one for each frame; other JSON files are left out.
+    """Return the joints of a folder of OpenPose files, one for each frame. Other JSON files are left out.
 
     Raises:
-        InputError: none of them is OpenPose's.
+        InputError: no file is an OpenPose file.
     """
     frames: list[FileFrame] = []
     remarks: list[str] = []
@@ -78,7 +78,7 @@ def read_folder(folder: Path, files: Sequence[Path]) -> RawJoints:
         try:
             document = read_json(file, WHAT, hint=HINT, nan=True)
             if not is_openpose(document):
-                raise InputError(f"{file}: not OpenPose's file of a frame")
+                raise InputError(f"{file}: not an OpenPose file")
             raw = read_openpose(document, file)
         except InputError as error:
             remarks.append(f"{error}; left out")
@@ -88,8 +88,8 @@ def read_folder(folder: Path, files: Sequence[Path]) -> RawJoints:
         remarks += raw.remarks
     if not frames:
         raise InputError(
-            f"{folder}: none of its {len(files)} JSON files is OpenPose's of a frame; name one file, or a "
-            "folder of such files" + "".join(f"; {remark}" for remark in remarks[:1])
+            f"{folder}: none of its {len(files)} JSON files is an OpenPose file; name a file, or a folder of "
+            "OpenPose files" + "".join(f"; {remark}" for remark in remarks[:1])
         )
     numbers = frame_numbers([frame.name for frame in frames])
     numbered = [replace(frame, number=number) for frame, number in zip(frames, numbers, strict=True)]
@@ -112,10 +112,10 @@ def _arrays(document: Document, path: Path, key: str | None, *, sequence: bool) 
 
 
 FORMS: tuple[tuple[str, Callable[[Document], bool], Reader], ...] = (
-    ("OpenPose's file of a frame", is_openpose, read_openpose),
+    ("OpenPose file", is_openpose, read_openpose),
     ("COCO annotations", is_annotations, read_annotations),
-    ("results in COCO's form", is_results, read_results),
-    ("MMPose's predictions", is_mmpose, read_mmpose),
-    ("AlphaPose's results by image", is_by_name, read_by_name),
+    ("COCO results", is_results, read_results),
+    ("MMPose predictions", is_mmpose, read_mmpose),
+    ("AlphaPose results by image", is_by_name, read_by_name),
 )
-"""What tools write, by what a document has; the first that fits is read. Others are lists of numbers."""
+"""Name, test and reader of each form; the first one that matches is used. Other documents are arrays."""

@@ -1,4 +1,4 @@
-"""Which reader reads a file of joints: told by its first bytes, not by its name."""
+"""Detection of the format of a file of joints, by its first bytes before its name."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ from posedeploy.predict.joint_files.joint_documents import read_document, read_f
 from posedeploy.predict.joint_files.joint_tables import read_table
 
 SUFFIXES = (".npy", ".npz", ".csv", ".tsv", ".txt", ".json", ".mat", ".pkl", ".pickle")
-"""Names that people give to files of joints, and nobody to images."""
+"""Suffixes of files of joints that images never have."""
 HEAD = 128
 BINARY = (NPY, b"MATLAB 5.0", b"MATLAB 7.3", HDF5)
-"""First bytes that no image and no video has."""
+"""Signatures that no image and no video has."""
 
 
 class Reader(Protocol):
-    """Reads one format."""
+    """A reader of one format."""
 
     def __call__(self, path: Path, key: str | None, *, sequence: bool) -> RawJoints: ...
 
@@ -36,13 +36,13 @@ def _mat(path: Path, key: str | None, *, sequence: bool) -> RawJoints:
 
 def _hdf5(path: Path, key: str | None, *, sequence: bool) -> NoReturn:
     raise InputError(
-        f"{path}: an HDF5 file, such as MATLAB's version 7.3, which is not read; save it in MATLAB with "
-        "save(..., '-v7'), or the joints as .npy or .csv"
+        f"{path}: HDF5 files, such as those of MATLAB 7.3, are not supported; save it in MATLAB with "
+        "save(..., '-v7'), or save the joints as .npy or .csv"
     )
 
 
 def _pickle(path: Path, key: str | None, *, sequence: bool) -> NoReturn:
-    raise InputError(f"{path}: a pickle, which posedeploy never unpickles; save the joints with numpy.save")
+    raise InputError(f"{path}: posedeploy never loads pickles; save the joints with numpy.save")
 
 
 def _starts(*beginnings: bytes) -> Callable[[Path, bytes], bool]:
@@ -66,12 +66,11 @@ FORMATS: tuple[tuple[Callable[[Path, bytes], bool], Reader], ...] = (
     (lambda path, head: path.suffix.lower() == ".npz", read_npz),
     (lambda path, head: True, read_table),
 )
-"""What a file is by its path and first bytes, and what reads it; the first that fits does."""
+"""Test of the path and the first bytes, and reader, of each format; the first one that matches is used."""
 
 
 def is_joints(path: Path) -> bool:
-    """Whether a path is of joints and not of images: by its name or first bytes, and for a folder by what it
-    holds."""
+    """Return whether a path contains joints, not images, by suffix and first bytes, or a folder's files."""
     if path.is_dir():
         return bool(_documents(path)) and not _any_image(path)
     if path.suffix.lower() in SUFFIXES:
@@ -83,14 +82,14 @@ def is_joints(path: Path) -> bool:
 
 
 def read_joints(path: Path, key: str | None = None, *, sequence: bool = False) -> RawJoints:
-    """Return the joints of a file, or of a folder of OpenPose's files.
+    """Return the joints of a file, or of a folder of OpenPose files.
 
     Args:
-        key: the name of the array, where a file has several.
+        key: the name of the array, for a file of several.
         sequence: whether the first axis of an array is time.
 
     Raises:
-        InputError: it cannot be read, or is of no known form.
+        InputError: the file cannot be read, or its format is unknown.
     """
     if path.is_dir():
         return read_folder(path, _documents(path))
@@ -121,4 +120,4 @@ def _listed(folder: Path) -> list[Path]:
     try:
         return sorted(path for path in folder.iterdir() if not is_apple_double(path))
     except OSError as error:
-        raise InputError(f"{folder}: cannot be read ({error.strerror}); name a folder that can") from error
+        raise InputError(f"{folder}: cannot be read ({error.strerror}); name a readable folder") from error

@@ -1,4 +1,4 @@
-"""A file of 2D joints as a source of frames: a blank ground for each, with the people beside it."""
+"""A file of 2D joints as a source of blank frames; the people are kept separately."""
 
 from __future__ import annotations
 
@@ -17,25 +17,25 @@ from posedeploy.predict.joint_files.pixels import in_pixels
 from posedeploy.printable import printable
 from posedeploy.types import Array
 
-GROUND = (247, 250, 252)
+BACKGROUND = (247, 250, 252)
 MIN_SIDE = 256
-"""px of the ground's sides."""
+"""Minimum width and height of a blank frame, in px."""
 MARGIN = 1.1
 SEQUENCE_FPS = 30.0
-"""Frames per second of a sequence without times."""
+"""Frame rate of a sequence without times."""
 MAX_NAME = 100
 MAX_GAP = 10
-"""Frames between two that a file has, on average; numbers further apart are the ids of images."""
+"""Maximum mean distance of frame numbers; numbers further apart are image ids."""
 
 
 @dataclass(frozen=True)
 class JointsOptions:
-    """How to read joints.
+    """Options for reading joints.
 
-    joint_set: the set that they are of, by a name of ``poses.known_sets``; None takes the file's own, or the
-    network's. is_sequence: the frames follow each other in time, ``fps`` a second where the file has no
-    times. key: the name of the array, where a file has several. image_size: height and width that x and y
-    from 0 to 1 are scaled to.
+    joint_set: the name of their joint set (``poses.file_joint_sets``); None uses the set that the file names,
+    or the network's. is_sequence: the frames follow each other in time, at ``fps`` if the file has no times.
+    key: the name of the array, for a file of several. image_size: (height, width) by which x and y from 0 to
+    1 are scaled.
     """
 
     joint_set: str | None = None
@@ -46,13 +46,14 @@ class JointsOptions:
 
     def __post_init__(self) -> None:
         if self.fps is not None and not 0 < self.fps <= 1000:
-            raise InputError(f"`fps={self.fps:g}`: wanted frames per second, more than 0 and at most 1000")
+            raise InputError(f"`fps={self.fps:g}`: expected frames per second, above 0 and at most 1000")
 
 
 class JointsFile(Source):
-    """content: the people of each frame, in the file's own order of joints. options: how they were read.
+    """A file of joints as a source.
 
-    numbers: of each frame, from the file or from 0 on.
+    content: the people of each frame, in the file's order of joints. options: how they were read. numbers:
+    the number of each frame, from the file or counted from 0.
     """
 
     kind: Kind = "joints"
@@ -60,7 +61,7 @@ class JointsFile(Source):
     def __init__(self, path: Path, options: JointsOptions | None = None) -> None:
         """
         Raises:
-            InputError: it cannot be read, or holds no joints.
+            InputError: the file cannot be read, or has no joints.
         """
         self.options = options or JointsOptions()
         raw = read_joints(path, self.options.key, sequence=self.options.is_sequence)
@@ -74,8 +75,8 @@ class JointsFile(Source):
         is_numbered = path.is_dir() or any(frame.number is not None for frame in self.content.frames)
         if self.options.is_sequence and not self.content.is_sequence and is_numbered and numbers is None:
             self.remarks.append(
-                f"{self.name}: its frames have no numbers that rise in steps of about 1 to {MAX_GAP}, so "
-                "they are numbered from 0 in their order"
+                f"{self.name}: its frames have no numbers that increase in steps of about 1 to {MAX_GAP}, so "
+                "they are numbered from 0 in file order"
             )
         self.fps = self.options.fps or _fps_of(self.content.frames) or SEQUENCE_FPS
         if self.options.fps is not None and not self._is_sequence:
@@ -85,15 +86,14 @@ class JointsFile(Source):
 
     @property
     def is_video(self) -> bool:
-        """Whether its frames follow each other in time."""
+        """Whether the frames follow each other in time."""
         return self._is_sequence
 
     def __iter__(self) -> Iterator[Frame]:
-        """Blank frames: as large as the file says that the images are, or a tenth larger than the joints
-        reach."""
-        everywhere = self._size_of(self.content.frames)
+        """Iterate over blank frames of the images' size; if unknown, a tenth larger than the joints need."""
+        common_size = self._size_of(self.content.frames)
         for index, frame in enumerate(self.content.frames):
-            width, height = everywhere if self.is_video else self._size_of([frame])
+            width, height = common_size if self.is_video else self._size_of([frame])
             image = blank_image((width, height))
             yield Frame(self._name_of(frame), image, self.numbers[index], self._time_of(frame, index))
 
@@ -105,7 +105,7 @@ class JointsFile(Source):
         return (self.numbers[index] - self.numbers[0]) / self.fps
 
     def _name_of(self, frame: JointsFrame) -> str:
-        """The last part of the frame's name: it becomes the name of a file."""
+        """Return the last part of the frame's name, from which file names are derived."""
         last = printable(frame.name.replace("\\", "/").rpartition("/")[2])[-MAX_NAME:]
         return self.name if self.is_video or last in ("", ".", "..") else last
 
@@ -122,8 +122,8 @@ MAX_SIZE = 16384
 
 
 def blank_image(size: tuple[int, int]) -> Array:
-    """Return an image of a size (width, height) to draw people on of whom only joints are known."""
-    return np.full((size[1], size[0], 3), GROUND, np.uint8)
+    """Return a blank uint8 BGR image of (width, height) px, on which people from a file are drawn."""
+    return np.full((size[1], size[0], 3), BACKGROUND, np.uint8)
 
 
 def size_around(people: Iterable[Array]) -> tuple[int, int]:
@@ -135,16 +135,16 @@ def size_around(people: Iterable[Array]) -> tuple[int, int]:
 
 
 def _numbers_of(frames: tuple[JointsFrame, ...]) -> list[int] | None:
-    """The frames' own numbers where these rise and are close to each other, as those of a video are."""
+    """Return the frames' numbers if they increase in small steps, as in a video."""
     numbers = [frame.number for frame in frames if frame.number is not None]
-    rising = len(numbers) == len(frames) and all(a < b for a, b in pairwise(numbers))
-    if rising and numbers and numbers[0] >= 0 and numbers[-1] - numbers[0] < MAX_GAP * len(numbers):
+    is_increasing = len(numbers) == len(frames) and all(a < b for a, b in pairwise(numbers))
+    if is_increasing and numbers and numbers[0] >= 0 and numbers[-1] - numbers[0] < MAX_GAP * len(numbers):
         return numbers
     return None
 
 
 def _fps_of(frames: tuple[JointsFrame, ...]) -> float | None:
-    """The rate of a file's own times."""
+    """Return the frame rate implied by the times in the file."""
     times = [frame.time_s for frame in frames if frame.time_s is not None]
     if len(times) < 2 or not np.median(np.diff(times)) > 0:
         return None

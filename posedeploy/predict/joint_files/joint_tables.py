@@ -1,7 +1,7 @@
-"""Joints in CSV: a row for each person (or, with ``sequence``, frame), or a row for each joint.
+"""Joints in CSV: a row for each person (or, with ``sequence``, for each frame), or a row for each joint.
 
-With a header, joints go by names such as ``nose_x, nose_y, nose_score``, and columns such as ``frame``,
-``person`` and ``time_s`` say whose a row is.
+With a header, the columns of joints have names such as ``nose_x, nose_y, nose_score``; columns such as
+``frame``, ``person`` and ``time_s`` identify the person of a row.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ WHAT = "a CSV file of 2D joints"
 JOINT = ("joint", "keypoint", "landmark", "name", "part", "joint_name", "joint_id")
 SCORES = ("score", "s", "c", "conf", "confidence", "v", "visibility", "likelihood", "prob", "p")
 AXES = {"x": 0, "y": 1} | dict.fromkeys(SCORES, 2)
-"""What a number of a joint is called, and its place in x, y, score."""
+"""The names of a joint's numbers, with their index in x, y, score."""
 _LAST = re.compile(r"^(.*?)[ _.:\-]?(" + "|".join(sorted(AXES, key=len, reverse=True)) + r")(\d*)$")
 _FIRST = re.compile(r"^(" + "|".join(sorted(AXES, key=len, reverse=True)) + r")[ _.:\-](.+)$")
 
@@ -33,10 +33,10 @@ def read_table(path: Path, key: str | None, *, sequence: bool) -> RawJoints:
     """Return the joints of a CSV file.
 
     Raises:
-        InputError: it cannot be read, or its columns are not those of joints.
+        InputError: the file cannot be read, or has no columns of joints.
     """
     if key is not None:
-        raise InputError(f"`joints_key={key}`: {path} is a table without named arrays; leave it out")
+        raise InputError(f"`joints_key={key}`: {path} is a table and has no named arrays; leave it out")
     rows = [_split(row) for row in read_csv(path, WHAT)]
     if not rows:
         raise InputError(f"{path}: the file is empty; name {WHAT}")
@@ -48,15 +48,17 @@ def read_table(path: Path, key: str | None, *, sequence: bool) -> RawJoints:
 
 
 def _split(row: CsvRow) -> CsvRow:
-    """A row that spaces divide."""
+    """Split a row of one cell at its spaces."""
     if len(row.cells) == 1 and number(row.cells[0]) is None and len(row.cells[0].split()) > 1:
         return CsvRow(row.line, tuple(row.cells[0].split()))
     return row
 
 
 def _array(rows: Sequence[CsvRow], source: str, *, sequence: bool) -> tuple[Array, list[str]]:
-    """Rows of as many numbers as most have; others go to the remarks, and are NaN in a sequence, so that
-    those behind them keep their times."""
+    """Return the rows with the most frequent number of columns, and remarks on the others.
+
+    In a sequence, the others are NaN, so that the following frames keep their times.
+    """
     ((width, _),) = Counter(len(row.cells) for row in rows).most_common(1)
     kept, remarks = [], []
     for row in rows:
@@ -64,20 +66,20 @@ def _array(rows: Sequence[CsvRow], source: str, *, sequence: bool) -> tuple[Arra
         if len(numbers) == width and None not in numbers:
             kept.append(numbers)
         else:
-            remarks.append(f"{source}: line {row.line} is left out: wanted {width} numbers")
+            remarks.append(f"{source}: line {row.line} is left out: expected {width} numbers")
             kept += [[float("nan")] * width] * sequence
     if len(remarks) == len(rows):
-        raise InputError(f"{source}: none of its {len(rows)} lines is a row of {width} numbers")
+        raise InputError(f"{source}: none of its {len(rows)} lines has {width} numbers")
     return np.array(kept, np.float64), remarks
 
 
 def _without_count(array: Array) -> Array:
-    """The table without a first column that numbers the rows."""
-    first = array[:, 0]
-    is_known = len(array) > 1 and bool(np.isfinite(first).all())
-    counts = is_known and (np.diff(first) == 1).all() and first[0] in (0, 1)
-    odd = array.shape[1] > 3 and array.shape[1] % 2 == 1 and array.shape[1] % 3 != 0
-    return array[:, 1:] if counts and (odd or array.shape[1] == 4) else array
+    """Remove a first column that only numbers the rows."""
+    first, width = array[:, 0], array.shape[1]
+    is_finite = len(array) > 1 and bool(np.isfinite(first).all())
+    is_count = is_finite and (np.diff(first) == 1).all() and first[0] in (0, 1)
+    has_extra_column = width == 4 or (width > 3 and width % 2 == 1 and width % 3 != 0)
+    return array[:, 1:] if is_count and has_extra_column else array
 
 
 def _with_header(path: Path, rows: Sequence[CsvRow], *, sequence: bool) -> RawJoints:
@@ -94,16 +96,16 @@ def _with_header(path: Path, rows: Sequence[CsvRow], *, sequence: bool) -> RawJo
 def _wide(
     rows: Sequence[Row], header: Sequence[str], shown: Sequence[str], path: Path, remarks: list[str]
 ) -> tuple[list[tuple[Row, Array]], tuple[str, ...] | None]:
-    """A row for each person, with the numbers of all joints."""
-    places: dict[str, dict[int, int]] = {}
+    """Read a row for each person, with the numbers of all joints."""
+    columns: dict[str, dict[int, int]] = {}
     for column, title in enumerate(header):
         parsed = _title(title)
         if parsed is not None and title not in (*FRAME, *PERSON, *TIME):
-            places.setdefault(parsed[0], {})[parsed[1]] = column
-    joints = {name: axes for name, axes in places.items() if {0, 1} <= axes.keys()}
+            columns.setdefault(parsed[0], {})[parsed[1]] = column
+    joints = {name: axes for name, axes in columns.items() if {0, 1} <= axes.keys()}
     if not joints:
         raise InputError(
-            f"{path}: no columns of joints in {', '.join(shown[:8])}; wanted such as nose_x, nose_y, "
+            f"{path}: no columns of joints in {', '.join(shown[:8])}; expected, for example, nose_x, nose_y, "
             "nose_score, or a row for each joint with the columns joint, x, y"
         )
     records = []
@@ -114,25 +116,25 @@ def _wide(
             for axes in joints.values()
         ]
         if any(value is None for joint in numbers for value in joint):
-            remarks.append(f"{path.name}: line {row.line} is left out: not all of it are numbers")
+            remarks.append(f"{path.name}: line {row.line} is left out: a cell is not a number")
         else:
             records.append((row, np.array(numbers, np.float64)))
     return records, None if all(name.isdecimal() or not name for name in joints) else tuple(joints)
 
 
 def _title(title: str) -> tuple[str, int] | None:
-    """``nose_x``, ``x_nose``, ``nose.x`` and ``x1`` as the joint's name and the place of the number."""
-    if found := _FIRST.match(title):
-        return found[2], AXES[found[1]]
-    if (found := _LAST.match(title)) and (found[1] == "" or title[len(found[1])] in " _.:-"):
-        return found[1] or found[3], AXES[found[2]]
+    """Parse ``nose_x``, ``x_nose``, ``nose.x`` or ``x1`` into the joint's name and the number's index."""
+    if match := _FIRST.match(title):
+        return match[2], AXES[match[1]]
+    if (match := _LAST.match(title)) and (match[1] == "" or title[len(match[1])] in " _.:-"):
+        return match[1] or match[3], AXES[match[2]]
     return None
 
 
 def _long(
     rows: Sequence[Row], header: Sequence[str], joint: int, source: str, remarks: list[str]
 ) -> tuple[list[tuple[Row, Array]], tuple[str, ...] | None]:
-    """A row for each joint."""
+    """Read a row for each joint."""
     score = column_of(header, SCORES)
     columns = [header.index("x"), header.index("y"), *([] if score is None else [score])]
     people: dict[tuple[str, float | None, str], tuple[Row, dict[str, list[float]]]] = {}
@@ -141,7 +143,7 @@ def _long(
     for row in rows:
         numbers = [number(row.cells[column]) for column in columns]
         if None in numbers:
-            remarks.append(f"{source}: line {row.line} is left out: not all of it are numbers")
+            remarks.append(f"{source}: line {row.line} is left out: a cell is not a number")
             continue
         names.setdefault(row.cells[joint])
         person = people.setdefault((row.frame, row.time_s, row.person), (row, {}))
@@ -152,8 +154,8 @@ def _long(
         first, _ = people.pop(key)
         remarks.append(
             f"{source}: the person from line {first.line} on is left out: line {again.line} repeats the "
-            f"joint {again.cells[joint]} of this frame and person; remove one of the two rows or, for "
-            "several people in a frame, number them in a column person"
+            f"joint {again.cells[joint]} of this frame and person; remove one of the two rows, or number "
+            "several people of a frame in a column person"
         )
     missing = [float("nan")] * len(columns)
     records = [
@@ -179,6 +181,6 @@ def _frames(
         )
         for (name, time_s), people in frames.items()
     ]
-    timed = any(frame.time_s is not None for frame in listed)
-    listed = sorted(listed, key=lambda frame: frame.time_s or 0) if timed else in_order(listed)
-    return RawJoints(listed, names, is_sequence=timed, remarks=tuple(remarks))
+    has_times = any(frame.time_s is not None for frame in listed)
+    listed = sorted(listed, key=lambda frame: frame.time_s or 0) if has_times else in_order(listed)
+    return RawJoints(listed, names, is_sequence=has_times, remarks=tuple(remarks))

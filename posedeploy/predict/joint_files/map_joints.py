@@ -1,4 +1,4 @@
-"""A person's joints, in the set of a file, become those of the set that a network takes."""
+"""Mapping of a person's joints from the set of a file to the set of a network."""
 
 from __future__ import annotations
 
@@ -17,20 +17,20 @@ HEAD_TOPS = ("head_top", "top_head")
 
 @cache
 def same_joints(own: JointSet, wanted: JointSet) -> bool:
-    """Whether two sets have the same joints in the same order, whatever they call them."""
+    """Return whether two sets have the same joints in the same order, regardless of names."""
     return [coco_name(name) for name in own.joints] == [coco_name(name) for name in wanted.joints]
 
 
 def lacking_joints(own: JointSet, wanted: JointSet) -> list[str]:
-    """Return what a set lacks so that the wanted one could be made from it."""
+    """Return the joints of the wanted set that cannot be computed from a set."""
     return [] if same_joints(own, wanted) else unmappable(_names(own), wanted)
 
 
 def to_set(joints: Array, own: JointSet, wanted: JointSet) -> Array | tuple[str, ...]:
-    """Return a person's joints in the wanted set, or the names of those that are missing for it.
+    """Return a person's joints in the wanted set, or the names of missing joints.
 
     Args:
-        joints: (joints, 3) x px, y px and score in the order of ``own``, from which the set can be made.
+        joints: (joints, 3) x px, y px and score in the order of ``own``, without ``lacking_joints``.
     """
     if not same_joints(own, wanted):
         return map_person(_with_face(joints, own), _names(own), wanted)
@@ -39,32 +39,32 @@ def to_set(joints: Array, own: JointSet, wanted: JointSet) -> Array | tuple[str,
 
 
 def note_on_nose(own: JointSet) -> str:
-    """Return what to say where a set has no nose, and another place is taken for it."""
+    """Return a note on the position used for the nose; empty for a set with a nose."""
     keys = [coco_name(name) for name in own.joints]
     return "" if "nose" in keys else f"; the nose is {_face(keys)[1]}"
 
 
 @cache
 def _names(own: JointSet) -> tuple[str, ...]:
-    """The names of a set's joints as ``map_person`` takes them, after ``_with_face``."""
+    """Return the names of the joints that ``_with_face`` returns, for ``map_person``."""
     keys = [coco_name(name) for name in own.joints]
     names = ["head" if key in HEAD_TOPS else f"inner_{key}" if key == "head" else key for key in keys]
     return tuple(names if "nose" in keys or not _face(keys)[0] else [*names, "nose"])
 
 
 def _face(keys: Sequence[str]) -> tuple[list[str], str]:
-    """The joints whose middle is taken for the nose of a set without one, and how to say so."""
+    """Return the joints whose midpoint replaces a missing nose, and a description of that position."""
     inner = [name for name in ("face", "head") if name in keys]
     if inner:
-        return inner[:1], f"taken to be at the {inner[0]}"
+        return inner[:1], f"assumed at the {inner[0]}"
     tops, necks = ([name for name in names if name in keys] for names in (HEAD_TOPS, ("upper_neck", "neck")))
     if tops and necks:
-        return [tops[0], necks[0]], "taken to be in the middle between the neck and the top of the head"
+        return [tops[0], necks[0]], "assumed midway between the neck and the top of the head"
     return [], "unknown"
 
 
 def _with_face(joints: Array, own: JointSet) -> Array:
-    """The joints and, of a set without a nose, what is taken for it."""
+    """Return the joints, with a replacement for a missing nose."""
     keys = [coco_name(name) for name in own.joints]
     names, _ = _face(keys)
     if "nose" in keys or not names:

@@ -1,5 +1,4 @@
-"""Joints in MATLAB's files up to version 7, which SciPy reads in a child process. Version 7.3 is HDF5 and is
-refused by name."""
+"""Joints in MATLAB files up to version 7, which SciPy reads in a child process. Version 7.3 is HDF5."""
 
 from __future__ import annotations
 
@@ -24,20 +23,20 @@ from posedeploy.zip_files import CHUNK
 NUMERIC = {"double", "single", "int8", "uint8", "int16", "uint16", "int32", "uint32", "int64", "uint64"}
 BYTES_OF_A_NUMBER = 8
 VARIABLES_AT, COMPRESSED = 128, 15
-"""Where variables begin in a file, and the type of a compressed one."""
+"""The offset of the first variable in a file, and the type of a compressed one."""
 TASK = "posedeploy.predict.joint_files.matlab_task"
 ARRAY = "array"
-"""The name of the files of arrays that the child leaves."""
+"""The name of the array files that the child process writes."""
 TIME_LIMIT_S = 120.0
-"""SciPy is imported and reads an array of the largest size in a few seconds."""
+"""Importing SciPy and reading the largest array takes a few seconds."""
 
 
 def read_mat(path: Path, key: str | None, *, sequence: bool) -> RawJoints:
-    """Return the joints of a ``.mat`` file: (joints, 2 or 3), (people, joints, 2 or 3), or the same with the
-    axes the other way round, as MATLAB's users have them.
+    """Return the joints of a ``.mat`` file: (joints, 2 or 3), (people, joints, 2 or 3), or the same with
+    reversed axes, as is usual in MATLAB.
 
     Raises:
-        InputError: it is damaged or too large, or no one array in it is of the form of joints.
+        InputError: the file is damaged or too large, or not exactly one array has the shape of joints.
         MissingPackageError: SciPy is not installed.
         OutputError: no temporary folder can be written.
     """
@@ -45,7 +44,7 @@ def read_mat(path: Path, key: str | None, *, sequence: bool) -> RawJoints:
     plugins.module("scipy")
     with work_folder(f"reading {path.name}") as work:
         listed = _run("describe", path, work)
-        shapes = {name: _turned_shape(tuple(shape)) for name, shape, kind in listed if kind in NUMERIC}
+        shapes = {name: _joint_shape(tuple(shape)) for name, shape, kind in listed if kind in NUMERIC}
         refusals = {name: f"is a {kind}" for name, _, kind in listed if kind not in NUMERIC}
 
         def load(name: str) -> Array:
@@ -62,13 +61,13 @@ def read_mat(path: Path, key: str | None, *, sequence: bool) -> RawJoints:
 
 
 def _check_unpacked(path: Path, source: str, number: int, count: int) -> None:
-    """Refuse a compressed variable that is larger than its header claims; SciPy would unpack all of it.
+    """Check the unpacked size of a compressed variable, as SciPy unpacks more than its header declares.
 
     Args:
-        number, count: which variable, of how many.
+        number: the index of the variable. count: the number of variables.
 
     Raises:
-        InputError: it is larger than an array may be.
+        InputError: the unpacked variable is larger than an array may be.
     """
     content = read_bytes(path, WHAT)
     order = ">" if content[126:128] == b"MI" else "<"
@@ -87,8 +86,8 @@ def _check_unpacked(path: Path, source: str, number: int, count: int) -> None:
             raise _damaged(path, f"zlib.error: {error}") from error
         if size > MAX_ARRAY_BYTES + HEADER_BYTES:
             raise InputError(
-                f"{source}: more bytes when unpacked than the {MAX_ARRAY_BYTES:,} that an array of {JOINTS} "
-                "may have"
+                f"{source}: too large when unpacked; expected at most {MAX_ARRAY_BYTES:,} bytes for an array "
+                f"of {JOINTS}"
             )
 
 
@@ -101,7 +100,7 @@ def _run(function: str, path: Path, work: Path, **argument: str) -> Any:
             time_limit_s=TIME_LIMIT_S,
             memory_limit=free_memory(),
         )
-    except ChildFailedError as failure:  # SciPy's parser stumbles over a damaged file, or crashes
+    except ChildFailedError as failure:  # SciPy's parser fails on a damaged file, or crashes
         raise _damaged(path, f"{failure.error_type or 'SciPy'}: {failure.reason}") from failure
 
 
@@ -109,7 +108,7 @@ def _damaged(path: Path, reason: str) -> InputError:
     return InputError(f"{path}: damaged, or not a MATLAB file up to version 7 ({reason}); save it again")
 
 
-def _turned_shape(shape: tuple[int, ...]) -> tuple[int, ...]:
-    """(2 or 3, joints, people) as (people, joints, 2 or 3)."""
-    turned = len(shape) in (2, 3, 4) and shape[0] in (2, 3) and shape[-1] not in (2, 3)
-    return shape[::-1] if turned else shape
+def _joint_shape(shape: tuple[int, ...]) -> tuple[int, ...]:
+    """Return (people, joints, 2 or 3) for (2 or 3, joints, people)."""
+    is_reversed = len(shape) in (2, 3, 4) and shape[0] in (2, 3) and shape[-1] not in (2, 3)
+    return shape[::-1] if is_reversed else shape

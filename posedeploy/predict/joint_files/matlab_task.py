@@ -1,4 +1,4 @@
-"""What the child process of ``matlab.py`` does: SciPy, which crashes on some damaged files, reads them."""
+"""The tasks of ``matlab.py`` in a child process, as SciPy crashes on some damaged files."""
 
 from __future__ import annotations
 
@@ -14,16 +14,16 @@ from posedeploy.predict.joint_files.matlab import ARRAY
 
 
 def describe(argument: Mapping[str, Any], enter: Callable[[str], None]) -> list[list[Any]]:
-    """Return name, shape and class of each variable."""
+    """Return the name, shape and class of each variable."""
     enter("read")
     return [[name, list(shape), kind] for name, shape, kind in scipy.io.whosmat(argument["path"])]
 
 
 def load(argument: Mapping[str, Any], enter: Callable[[str], None]) -> None:
-    """Leave the array of one variable in the child's folder.
+    """Write the array of one variable to the working folder.
 
     Raises:
-        ValueError: it is not an array of numbers.
+        ValueError: the variable is not an array of numbers.
     """
     enter("read")
     name = argument["name"]

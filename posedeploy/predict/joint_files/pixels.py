@@ -1,5 +1,4 @@
-"""Joints in px of an image: normalized ones are scaled or refused, people outside every image are left
-out."""
+"""Conversion of joints to px: normalized joints are scaled, and people outside every image left out."""
 
 from __future__ import annotations
 
@@ -8,34 +7,34 @@ from dataclasses import replace
 import numpy as np
 
 from posedeploy.errors import InputError
-from posedeploy.predict.joint_files.joint_content import JointsContent, JointsFrame, Person
+from posedeploy.predict.joint_files.joint_content import JointsContent, JointsFrame
 from posedeploy.types import Array
 
 MAX_NORMALIZED = 1.5
-"""Nearly all joints in px are beyond it, nearly all normalized ones within."""
+"""Nearly all joints in px are above this value, and nearly all normalized ones below."""
 MIN_NORMALIZED = -0.25
-"""Joints normalized to 0..1 may lie so far outside the image; beyond it they are normalized otherwise."""
+"""Joints normalized to 0..1 may lie slightly outside the image; lower values are normalized otherwise."""
 MAX_REACH = 8192
-"""px of an image's sides."""
+"""Maximum coordinate of a joint in px."""
 
 
 def in_pixels(content: JointsContent, source: str, image_size: tuple[int, int] | None) -> JointsContent:
-    """Return the content in px, without people who reach further than images do.
+    """Return the content in px, without people beyond ``MAX_REACH``.
 
     Args:
-        image_size: height and width of the image that x and y from 0 to 1 are scaled to.
+        image_size: (height, width) by which x and y from 0 to 1 are scaled.
 
     Raises:
-        InputError: the joints are normalized and there is no size, or all people reach too far.
+        InputError: the joints are normalized and ``image_size`` is None, or nobody is within ``MAX_REACH``.
     """
     everyone = content.people
-    seen = everyone[everyone[..., 2] >= 0][:, :2]
-    if are_normalized(seen):
-        content = _scaled(content, seen, source, image_size)
+    visible = everyone[everyone[..., 2] >= 0][:, :2]
+    if are_normalized(visible):
+        content = _scale(content, visible, source, image_size)
     kept = replace(content, frames=tuple(_within(frame) for frame in content.frames))
     far = [
-        f"{source}: {person.label}{_of(frame, source)} is left out: it reaches to "
-        f"{_reach(person.joints):g}; wanted px of an image of at most {MAX_REACH} px"
+        f"{source}: {person.label}{_frame_suffix(frame, source)} is left out: a coordinate is "
+        f"{_reach(person.joints):g}; expected px of an image, at most {MAX_REACH}"
         for frame in content.frames
         for person in frame.people
         if _reach(person.joints) > MAX_REACH
@@ -46,35 +45,31 @@ def in_pixels(content: JointsContent, source: str, image_size: tuple[int, int] |
 
 
 def are_normalized(points: Array) -> bool:
-    """Return whether (points, 2) x and y are parts of an image's sides, and not px."""
+    """Return whether (points, 2) x and y are fractions of an image's sides, not px."""
     return len(points) > 0 and bool(np.quantile(np.abs(points), 0.99) <= MAX_NORMALIZED)
 
 
-def _scaled(
-    content: JointsContent, seen: Array, source: str, image_size: tuple[int, int] | None
+def _scale(
+    content: JointsContent, visible: Array, source: str, image_size: tuple[int, int] | None
 ) -> JointsContent:
-    low, high = seen.min(), seen.max()
+    low, high = visible.min(), visible.max()
     if low < MIN_NORMALIZED:
         raise InputError(
-            f"{source}: x and y are from {low:.3g} to {high:.3g}: normalized about the image's middle, and "
-            "wanted in px; where they were divided as for VideoPose3D, x px is (x + 1) * width / 2 and y "
-            "px is y * width / 2 + height / 2"
+            f"{source}: x and y are from {low:.3g} to {high:.3g}, so they are normalized around the image's "
+            "center; expected px. For joints normalized as in VideoPose3D, x px is (x + 1) * width / 2, and "
+            "y px is y * width / 2 + height / 2"
         )
     if image_size is None:
         raise InputError(
-            f"{source}: x and y are from {low:.3g} to {high:.3g}: normalized, and wanted in px; add "
-            "`image_size=HxW`, the height and width of the image, to scale 0..1 to it"
+            f"{source}: x and y are from {low:.3g} to {high:.3g}, so they are normalized; expected px: add "
+            "`image_size=HxW`, the height and width of the image, to scale them"
         )
     scale = np.array([image_size[1], image_size[0], 1.0])
     scaled = tuple(
-        replace(frame, people=tuple(_times(person, scale) for person in frame.people))
+        replace(frame, people=tuple(replace(each, joints=each.joints * scale) for each in frame.people))
         for frame in content.frames
     )
     return replace(content, frames=scaled)
-
-
-def _times(person: Person, scale: Array) -> Person:
-    return replace(person, joints=person.joints * scale)
 
 
 def _within(frame: JointsFrame) -> JointsFrame:
@@ -85,9 +80,7 @@ def _reach(joints: Array) -> float:
     return float(np.abs(joints[:, :2]).max())
 
 
-def _of(frame: JointsFrame, source: str) -> str:
-    return (
-        ""
-        if frame.name == source and frame.number is None
-        else f" of {frame.name} {frame.number or ''}".rstrip()
-    )
+def _frame_suffix(frame: JointsFrame, source: str) -> str:
+    if frame.name == source and frame.number is None:
+        return ""
+    return f" of {frame.name} {frame.number or ''}".rstrip()

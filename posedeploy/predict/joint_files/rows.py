@@ -1,5 +1,4 @@
-"""Rows of numbers, one for each person or frame, become joints: 2 or 3 numbers for each joint of a known
-set."""
+"""Splitting of rows of numbers into joints: 2 or 3 numbers for each joint of a known set."""
 
 from __future__ import annotations
 
@@ -13,11 +12,12 @@ SCORES = (-1, 2)
 
 
 def split_rows(rows: Array, source: str) -> Array:
-    """Return (rows, J, 2 or 3) of (rows, 2 J or 3 J): J is the number of joints of a known set, and where two
-    would do, every third number is a score if all of them can be.
+    """Split (rows, 2 J or 3 J) into (rows, J, 2 or 3), where J is the number of joints of a known set.
+
+    If both are possible, every third number is a score if all of these numbers are in the range of scores.
 
     Raises:
-        InputError: no known set has so many joints.
+        InputError: no known set has such a number of joints.
     """
     width = rows.shape[1]
     known = {len(joint_set) for joint_set in KNOWN_SETS.values()}
@@ -26,8 +26,8 @@ def split_rows(rows: Array, source: str) -> Array:
         sizes = [2]
     if not sizes:
         raise InputError(
-            f"{source}: {width} numbers in a row, which is 2 or 3 for each joint of no known set; wanted x "
-            f"and y, or x, y and a score, for each of {', '.join(map(str, sorted(known)))} joints"
+            f"{source}: {width} numbers per row fit no known joint set; expected x and y, or x, y and a "
+            f"score, for each of {', '.join(map(str, sorted(known)))} joints"
         )
     split: Array = rows.reshape(len(rows), -1, sizes[0])
     return split

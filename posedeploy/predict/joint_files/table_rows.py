@@ -1,4 +1,4 @@
-"""Rows of a CSV file of joints with a header: the frame, person and time of each."""
+"""Rows of a CSV file of joints with a header: the frame, the person and the time of each."""
 
 from __future__ import annotations
 
@@ -21,14 +21,12 @@ FRAME = (
 )
 PERSON = ("person", "person_id", "id", "track_id", "idx", "pid")
 TIME = ("time_s", "time", "timestamp", "seconds", "t")
-
-
 NAMES = {"frame": FRAME, "person": PERSON, "time": TIME}
 
 
 @dataclass(frozen=True)
 class Row:
-    """A row with its line. time_s: finite, in a file with a column of times; otherwise None."""
+    """A row with its line. time_s: finite if the file has a column of times, otherwise None."""
 
     line: int
     frame: str
@@ -40,15 +38,12 @@ class Row:
 def read_rows(
     rows: Sequence[CsvRow], header: Sequence[str], joint: int | None, source: str, *, sequence: bool
 ) -> tuple[list[Row], list[str]]:
-    """Return the rows that have all columns and a time, and a sentence for whatever is odd about the others.
+    """Return the rows that have all columns and a time, and remarks on the other rows.
 
     Args:
-        joint: the column with the joint's name, in a table with a row for each joint.
+        joint: the column of joint names, in a table with a row for each joint.
     """
-    columns = {
-        what: column_of(header, names)
-        for what, names in (("frame", FRAME), ("person", PERSON), ("time", TIME))
-    }
+    columns = {what: column_of(header, names) for what, names in NAMES.items()}
     if columns["time"] is not None and not any(
         row.cells[columns["time"]] for row in rows if len(row.cells) == len(header)
     ):
@@ -66,17 +61,17 @@ def read_rows(
 
 def _fault(row: CsvRow, width: int, time: int | None) -> str:
     if len(row.cells) != width:
-        return f"{len(row.cells)} cells, and {width} columns"
+        return f"{len(row.cells)} cells; expected {width}, as in the header"
     if time is None:
         return ""
     seconds = number(row.cells[time])
     if seconds is None or not math.isfinite(seconds):
-        return f"the time {row.cells[time][:40]!r}; wanted a number of seconds"
+        return f"the time {row.cells[time][:40]!r}; expected a number of seconds"
     return ""
 
 
 def _steps_back(rows: Sequence[Row], joint: int | None, source: str) -> list[str]:
-    """A sentence on the first time that is before the last one of the same person and joint."""
+    """Return a remark on the first time that is earlier than the last one of the same person and joint."""
     last: dict[tuple[str, str], Row] = {}
     for row in rows:
         key = row.person, "" if joint is None else row.cells[joint]
@@ -91,12 +86,12 @@ def _steps_back(rows: Sequence[Row], joint: int | None, source: str) -> list[str
 
 
 def column_of(header: Sequence[str], names: Sequence[str]) -> int | None:
-    """Return the first column with one of these names; None where there is none."""
+    """Return the index of the first column with one of these names; None if there is none."""
     return next((header.index(name) for name in names if name in header), None)
 
 
 def number(cell: str) -> float | None:
-    """Return a cell's number, NaN for an empty one; None for other text. A comma may stand for the point."""
+    """Return the number in a cell, with a decimal point or comma; NaN if empty, None for other text."""
     if not cell:
         return float("nan")
     try:
@@ -111,5 +106,5 @@ def _row(row: CsvRow, columns: Mapping[str, int | None], index: int, *, sequence
         return None if column is None else row.cells[column]
 
     frame, person, time = cell("frame"), cell("person"), cell("time")
-    alone = str(index) if sequence and frame is None and time is None else ""
-    return Row(row.line, frame or alone, person or "", number(time) if time else None, row.cells)
+    default = str(index) if sequence and frame is None and time is None else ""
+    return Row(row.line, frame or default, person or "", number(time) if time else None, row.cells)

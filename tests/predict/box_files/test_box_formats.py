@@ -51,7 +51,7 @@ def test_another_format_is_noticed_and_named(written: str, kind: str, tmp_path: 
 def test_one_box_is_enough_to_notice_it(tmp_path: Path, image: Path) -> None:
     as_json(tmp_path / "b.json", [(100, 40, 200, 240)])
     message = (
-        r"b\.json: box 0: the box \[100, 40, 200, 240\] as left, top, width, height in px reaches to 300, "
+        r"b\.json: box 0: the box \[100, 40, 200, 240\] as left, top, width, height in px extends to 300, "
         rf"280 in the image of {WIDTH}x{HEIGHT} px; the boxes fit as xyxy: add `box_format=xyxy` \(left, "
         r"top, right, bottom in px\), or `box_format=xywh` if it is right"
     )
@@ -68,7 +68,7 @@ def test_a_format_that_is_said_and_gives_no_box_is_refused(tmp_path: Path, image
     ):
         found(tmp_path / "b.json", image, box_format="xyxy")
     as_json(tmp_path / "b.json", [(9000, 40, 90, 35), (9000, 50, 90, 35)])
-    message = f"lies outside the image of {WIDTH}x{HEIGHT} px, and none of the other 1 can be used; give"
+    message = f"lies outside the image of {WIDTH}x{HEIGHT} px, and none of the other 1 can be used; use"
     with pytest.raises(InputError, match=message):
         found(tmp_path / "b.json", image)
 
@@ -143,7 +143,7 @@ def test_frames_of_a_video_go_by_their_numbers(first: int, tmp_path: Path, video
     as_json(boxes, [coco(2), coco(3)])
     remarks, people = frames(clip, boxes)
     assert [len(each) for each in people] == [0, 0, 1, 1]
-    assert remarks == ["b.json: its frames are taken to be counted from 0, as from 2 on"]
+    assert remarks == ["b.json: its frame numbers begin with 2 and are assumed to count from 0"]
 
 
 def test_frames_may_be_numbered_in_json(tmp_path: Path, video: MakeVideo) -> None:
@@ -176,7 +176,7 @@ def test_boxes_without_a_name_are_of_every_frame(tmp_path: Path, video: MakeVide
     assert frames(clip, boxes)[1] == [BOXES.tolist()] * 3
     as_json(boxes, [{"image": "photo", "boxes": BOXES.tolist()}])
     with pytest.raises(
-        InputError, match=r"has boxes of photo, and clip\.avi is a video; number its frames, or give"
+        InputError, match=r"its boxes are for photo, but clip\.avi is a video; number its frames, or"
     ):
         frames(clip, boxes)
     as_json(boxes, AS["xyxy"].tolist())
@@ -214,8 +214,8 @@ def test_boxes_of_an_image_of_another_size_are_told(tmp_path: Path, image: Path)
     as_json(tmp_path / "b.json", document)
     finder, _ = found(tmp_path / "b.json", image)
     assert finder.remarks[-1] == (
-        f"b.json: its boxes are of images of another size: a.png is {WIDTH}x{HEIGHT} px, and there it is "
-        f"{2 * WIDTH}x{2 * HEIGHT}; they are used as they are"
+        f"b.json: its boxes are for images of another size: a.png has {WIDTH}x{HEIGHT} px, but "
+        f"{2 * WIDTH}x{2 * HEIGHT} px according to the file; the boxes are used unchanged"
     )
 
 
@@ -223,4 +223,4 @@ def test_a_crowd_is_no_person(tmp_path: Path, image: Path) -> None:
     as_json(tmp_path / "b.json", [coco(), coco(iscrowd=1)])
     finder, (boxes,) = found(tmp_path / "b.json", image)
     assert len(boxes) == 1
-    assert finder.remarks == ["b.json: entry 1 is left out: a crowd, and not one person"]
+    assert finder.remarks == ["b.json: entry 1 is left out: a crowd, not one person"]

@@ -154,8 +154,8 @@ def test_a_folder_has_a_file_for_each_image(suffix: str, tmp_path: Path, photo: 
     told = [remark for remark in finder.remarks if "other label" not in remark]
     extra = "z" if suffix == ".txt" else "z.png"
     assert told == [
-        f"labels: boxes of what images does not have: {extra}",
-        "labels: no boxes for b.png: nobody is looked for there",
+        f"labels: boxes for images that images does not have: {extra}",
+        "labels: no boxes for b.png, so nobody is found there",
     ]
 
 
@@ -166,10 +166,10 @@ def test_classes_beside_yolos_labels_say_who_is_a_person(tmp_path: Path, image: 
     (boxes / "a.txt").write_text(f"0 0.5 0.5 0.1 0.1\n1{YOLO[1:]}\n")
     finder, ((box,),) = found(boxes, image)
     np.testing.assert_allclose(box, BOX, atol=1e-4)
-    assert finder.remarks == ["labels: 1 box of other labels not used"]
+    assert finder.remarks == ["labels: 1 box with other labels ignored"]
     (boxes / "classes.txt").write_text("dog\ncat\n")
     with pytest.raises(
-        InputError, match=r"labeled person; its labels are cat \(1 box\), dog \(1 box\); name that of"
+        InputError, match=r"labeled person; its labels are cat \(1 box\), dog \(1 box\): name the label of"
     ):
         found(boxes, image)
     _, ((box,),) = found(boxes, image, label="CAT")
@@ -181,7 +181,7 @@ def test_the_label_and_the_least_score_may_be_said(tmp_path: Path, image: Path) 
     as_json(path, [coco(), coco(score=0.2), coco(category_id=2, bbox=list(OTHER))])
     finder, ((one, two),) = found(path, image)
     assert one == two == list(BOX)
-    assert finder.remarks == ["boxes.json: 1 box of other labels not used"]
+    assert finder.remarks == ["boxes.json: 1 box with other labels ignored"]
     assert found(path, image, min_score=0.5)[1] == [[list(BOX)]]
     assert found(path, image, label="2")[1] == [[list(OTHER)]]
     as_json(path, [BOX])
@@ -202,10 +202,10 @@ def test_coco_ids_are_the_numbers_of_names(tmp_path: Path, photo: Array) -> None
     as_json(path, [coco(285), coco(999)])
     finder, people = found(path, images)
     assert people == [[], [list(BOX)]]
-    assert "boxes of what images does not have: 999" in finder.remarks[0]
+    assert "boxes for images that images does not have: 999" in finder.remarks[0]
     as_json(path, [coco(1), coco(2)])
     with pytest.raises(
-        InputError, match=r"boxes of 1, 2, and none of images .*; numbers are the ids of images"
+        InputError, match=r"its boxes are for 1, 2, not for images .*; its numbers are image ids"
     ):
         found(path, images)
 
@@ -215,23 +215,23 @@ def test_what_is_no_box_is_left_out_and_told(tmp_path: Path, image: Path) -> Non
         (
             "a.json",
             lambda path: as_json(path, [coco(), coco(bbox=[1, 2])]),
-            "entry 1 is left out: 2 numbers; wanted 4 for a box",
+            "entry 1 is left out: 2 numbers; expected 4 for a box",
         ),
         ("a.json", lambda path: as_json(path, [coco(), {"image_id": 1}]), "entry 1 is left out: no 'bbox'"),
         (
             "a.json",
             lambda path: as_json(path, [coco(), coco({"a": 1})]),
-            "entry 1 is left out: image_id {'a': 1}; wanted a number",
+            "entry 1 is left out: image_id {'a': 1}; expected a number",
         ),
         (
             "a.json",
             lambda path: as_json(path, [coco(), coco(score="high")]),
-            "entry 1 is left out: the score 'high'; wanted a number",
+            "entry 1 is left out: the score 'high'; expected a number",
         ),
         (
             "a.json",
             lambda path: as_json(path, [BOX, [1, 2, 3]]),
-            "box 1 is left out: 3 numbers; wanted 4 for a box",
+            "box 1 is left out: 3 numbers; expected 4 for a box",
         ),
         (
             "a.csv",
@@ -241,7 +241,7 @@ def test_what_is_no_box_is_left_out_and_told(tmp_path: Path, image: Path) -> Non
         (
             "a.txt",
             lambda path: path.write_text(f"{YOLO}\n0 0.5\n"),
-            "line 2 is left out: 1 numbers; wanted 4 for a box",
+            "line 2 is left out: 1 numbers; expected 4 for a box",
         ),
     ):
         path = tmp_path / name
@@ -252,13 +252,11 @@ def test_what_is_no_box_is_left_out_and_told(tmp_path: Path, image: Path) -> Non
     shape = labelme()["shapes"][0]
     as_json(tmp_path / "a.json", labelme(shapes=[shape | {"score": "0.9"}, shape | {"score": "high"}]))
     finder, ((box,),) = found(tmp_path / "a.json", image, min_score=0.5)
-    assert finder.remarks[0] == "a.json: shape 1 is left out: the score 'high'; wanted a number"
+    assert finder.remarks[0] == "a.json: shape 1 is left out: the score 'high'; expected a number"
     shapes = [*labelme()["shapes"], {"label": "person", "points": [[1, 1]], "shape_type": "point"}]
     as_json(tmp_path / "a.json", labelme(shapes=shapes))
     finder, ((box,),) = found(tmp_path / "a.json", image)
-    assert (
-        finder.remarks[0] == "a.json: shape 2 is left out: a point of 1 points, around which there is no box"
-    )
+    assert finder.remarks[0] == "a.json: shape 2 is left out: a point of 1 points has no bounding box"
 
 
 @pytest.mark.parametrize(
@@ -267,17 +265,17 @@ def test_what_is_no_box_is_left_out_and_told(tmp_path: Path, image: Path) -> Non
         (
             "a.csv",
             "a,b,c,d\n1,2,3,4",
-            "no columns of boxes in a, b, c, d; wanted such as image, x, y, width, height",
+            "no columns of boxes in a, b, c, d; expected, for example, image, x, y, width,",
         ),
-        ("a.csv", "1,2,3\n", "3 columns; wanted x, y, width, height, before them an image's name"),
+        ("a.csv", "1,2,3\n", "3 columns; expected x, y, width, height, optionally after an image name"),
         ("a.csv", "\n", "the file is empty; name a table of boxes"),
         ("a.json", '{"a": 1}', "not a JSON list of boxes"),
-        ("a.xml", "<annotation>", "not Pascal VOC's file of an image: "),
-        ("a.xml", "<a/>", "no <annotation> with <object> and <bndbox> in it"),
+        ("a.xml", "<annotation>", "not a Pascal VOC file: "),
+        ("a.xml", "<a/>", "no <annotation> with <object> and <bndbox>"),
         (
             "a.xml",
             '<!DOCTYPE a [<!ENTITY x "y">]><annotation>&x;</annotation>',
-            "it declares entities, which are not",
+            "XML entities are not supported",
         ),
         ("none.json", None, r"none\.json: no such file; name a file or folder of boxes"),
     ],
@@ -294,17 +292,15 @@ def test_what_is_no_file_of_boxes_is_refused(
 def test_arrays_and_folders_of_other_things_are_refused(tmp_path: Path, image: Path) -> None:
     np.save(tmp_path / "a.npy", np.zeros((3, 7)))
     with pytest.raises(
-        InputError, match=r"an array of float64 \(3, 7\); wanted \(boxes, 4\), or 5 with scores"
+        InputError, match=r"an array of float64 \(3, 7\); expected \(boxes, 4\), or \(boxes, 5\) with scores"
     ):
         found(tmp_path / "a.npy", image)
     (tmp_path / "empty").mkdir()
-    with pytest.raises(
-        InputError, match=r"empty: wanted YOLO's labels .* files, and none of its 0 files is one"
-    ):
+    with pytest.raises(InputError, match=r"empty: none among 0 files; expected either YOLO labels"):
         found(tmp_path / "empty", image)
     (tmp_path / "empty" / "a.txt").write_text(YOLO)
     (tmp_path / "empty" / "a.xml").write_text(VOC)
-    with pytest.raises(InputError, match=r"files, and it holds \.txt and \.xml files"):
+    with pytest.raises(InputError, match=r"empty: \.txt and \.xml files; expected either"):
         found(tmp_path / "empty", image)
 
 
@@ -351,10 +347,10 @@ def test_a_file_longer_than_what_tells_its_format_is_read_whole(
     [
         (
             "<a>" * 300 + "</a>" * 300,
-            "an element is 201 deep with a name of 1 characters, and may be 200",
+            "an element at depth 201 with a name of 1 characters; expected at most depth 200",
         ),
-        (f"<{'n' * 200}/>", "a name of 200 characters, and may be 200 deep with 100"),
-        ("<!-- " + "x" * 1001 + " -->", "1,035 bytes, and Pascal VOC's file of an image may have 1,000"),
+        (f"<{'n' * 200}/>", "a name of 200 characters; expected at most depth 200 and 100"),
+        ("<!-- " + "x" * 1001 + " -->", "1,035 bytes, and a Pascal VOC file may have 1,000"),
     ],
     ids=["depth", "a name", "bytes"],
 )

@@ -161,15 +161,14 @@ def test_an_odd_person_is_told_and_y_that_points_up(tmp_path: Path) -> None:
         (
             "openpose18",
             "human36",
-            "18 joints in each person, which is the number of human36-18 and openpose18; this network "
-            "takes the 17 of "
+            "18 joints per person, as in human36-18 and openpose18; this network expects the 17 of "
             r"human36: pelvis .* r_wri\. They fit openpose18: add `joints=openpose18`",
         ),
         (
             "coco-17",
             "smpl",
-            "17 joints in each person, which is the number of human36, coco-17, posetrack17 and 3dhp17; "
-            "this network takes the 24 of smpl: .* r_hand, which cannot be made from them$",
+            "17 joints per person, as in human36, coco-17, posetrack17 and 3dhp17; "
+            "this network expects the 24 of smpl: .* r_hand, which cannot be computed from them$",
         ),
     ],
 )
@@ -183,7 +182,7 @@ def test_of_another_number_the_likely_set_is_named(
 def test_sets_that_do_not_do_are_refused(tmp_path: Path) -> None:
     random = np.random.RandomState(1).uniform(20, 400, (1, 20, 2))
     with pytest.raises(
-        InputError, match="20 joints in each person, which no known set has; this network takes the 17"
+        InputError, match="20 joints per person, as in no known set; this network expects the 17"
     ):
         found(given(tmp_path, random))
     with pytest.raises(InputError, match=r"`joints=body`: joints\.npy: no joint set is called 'body'"):
@@ -193,14 +192,15 @@ def test_sets_that_do_not_do_are_refused(tmp_path: Path) -> None:
     ):
         found(given(tmp_path, HUMAN36, joint_set="halpe"))
     with pytest.raises(
-        InputError, match=r"the joints of human36, .*made from those of mano, which lack right_shoulder"
+        InputError, match=r"the joints of human36, .*computed from those of mano: right_shoulder"
     ):
         found(given(tmp_path, np.random.RandomState(1).uniform(20, 400, (1, 21, 2)), joint_set="hand21"))
 
 
 def test_normalized_joints_are_noticed(tmp_path: Path) -> None:
     with pytest.raises(
-        InputError, match=r"x and y are from 0\.\d+ to 0\.\d+: normalized, .* add `image_size=HxW`"
+        InputError,
+        match=r"x and y are from 0\.\d+ to 0\.\d+, so they are normalized; expected px: add `image_size=HxW`",
     ):
         given(tmp_path, HUMAN36 / (640, 480))
     source = given(tmp_path, HUMAN36 / (640, 480), image_size=(480, 640))
@@ -209,7 +209,7 @@ def test_normalized_joints_are_noticed(tmp_path: Path) -> None:
     (frame,) = source
     assert frame.image.shape == (480, 640, 3)
     with pytest.raises(
-        InputError, match=r"normalized about the image's middle, .* x px is \(x \+ 1\) \* width / 2"
+        InputError, match=r"normalized around the image's center; .* x px is \(x \+ 1\) \* width / 2"
     ):
         given(tmp_path, HUMAN36 / (320, 320) - 1)
 
@@ -218,7 +218,7 @@ def test_joints_that_are_no_poses_are_refused(tmp_path: Path) -> None:
     flat = HUMAN36.copy()
     flat[:, :, 1] = 70
     with pytest.raises(
-        InputError, match="person 0 is left out: all joints lie at one y, so there is no pose in them, and"
+        InputError, match="person 0 is left out: all joints lie at one y, so there is no pose in them; no"
     ):
         found(given(tmp_path, flat))
     with pytest.raises(InputError, match="person 0 is left out: all joints lie at one place"):
@@ -228,7 +228,7 @@ def test_joints_that_are_no_poses_are_refused(tmp_path: Path) -> None:
     _, (mapped,) = found(given(tmp_path, flat))
     assert len(mapped.joints) == 2 and len(mapped.left_out) == 1
     with pytest.raises(
-        InputError, match=r"joint 0 is missing in everybody, .* relative to it, add its position"
+        InputError, match=r"joint 0 is missing in every person, .* relative to it, add its position"
     ):
         found(given(tmp_path, HUMAN36 - HUMAN36[:, :1]))
 
@@ -238,8 +238,8 @@ def test_people_far_from_any_image_are_left_out(tmp_path: Path) -> None:
     joints[2] *= 1e5
     people, (mapped,) = found(given(tmp_path, joints))
     assert len(mapped.joints) == 2
-    assert people.remarks[0].startswith("joints.npy: person 2 is left out: it reaches to")
-    with pytest.raises(InputError, match="wanted px of an image of at most 8192 px"):
+    assert people.remarks[0].startswith("joints.npy: person 2 is left out: a coordinate is")
+    with pytest.raises(InputError, match="expected px of an image, at most 8192"):
         given(tmp_path, 1e6 * HUMAN36)
 
 
@@ -263,5 +263,5 @@ def test_names_of_frames_cannot_leave_the_folder(tmp_path: Path) -> None:
 def test_a_rate_needs_a_sequence(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"`fps=5`: joints\.npy is not read as a sequence; add `sequence`"):
         given(tmp_path, HUMAN36, fps=5.0)
-    with pytest.raises(InputError, match="`fps=0`: wanted frames per second, more than 0 and at most 1000"):
+    with pytest.raises(InputError, match="`fps=0`: expected frames per second, above 0 and at most 1000"):
         given(tmp_path, HUMAN36, fps=0.0, is_sequence=True)

@@ -211,7 +211,7 @@ def test_a_folder_of_openposes_files_is_in_the_order_of_its_numbers(tmp_path: Pa
         f"clip_{number}_keypoints.json" for number in (2, 9, 10)
     ]
     assert [len(frame.people) for frame in content.frames] == [2, 0, 1]
-    assert "notes.json: not OpenPose's file of a frame; left out" in content.remarks[0]
+    assert "notes.json: not an OpenPose file; left out" in content.remarks[0]
     (tmp_path / "a.png").touch()
     assert not is_joints(tmp_path)
 
@@ -222,7 +222,7 @@ def test_coco_says_names_sizes_and_who_is_no_person(tmp_path: Path) -> None:
     (frame,) = content.frames
     assert (frame.name, frame.size, frame.people[1].label) == ("a.jpg", (640, 480), "annotation 6")
     assert content.names is not None and content.names[5] == "left_shoulder"
-    assert content.remarks == ("a.json: 1 entry is not of people and left out",)
+    assert content.remarks == ("a.json: 1 entry of other categories ignored",)
 
 
 def test_times_in_a_table_make_a_sequence(tmp_path: Path) -> None:
@@ -267,29 +267,27 @@ def test_one_odd_entry_is_left_out_and_told(tmp_path: Path) -> None:
     content = read(tmp_path / "a.json")
     assert len(content.people) == 4
     assert content.remarks == (
-        "a.json: 1 entry is not of people and left out",
+        "a.json: 1 entry of other categories ignored",
         "a.json: entry 1 is left out: no 'keypoints'",
-        "a.json: entry 0 is left out: 16 joints, and 17 in most people",
+        "a.json: entry 0 is left out: 16 joints; expected 17, as for most people",
     )
     lines = wide().split("\n")
     (tmp_path / "a.csv").write_text("\n".join([*lines[:2], "1,2", lines[2].replace(",", ",x,", 1), lines[3]]))
     content = read(tmp_path / "a.csv")
     assert len(content.people) == 2
     assert content.remarks == (
-        "a.csv: line 3 is left out: 2 cells, and 51 columns",
-        "a.csv: line 4 is left out: 52 cells, and 51 columns",
+        "a.csv: line 3 is left out: 2 cells; expected 51, as in the header",
+        "a.csv: line 4 is left out: 52 cells; expected 51, as in the header",
     )
 
 
 def test_of_several_arrays_one_is_named(tmp_path: Path) -> None:
     np.savez(tmp_path / "a.npz", left=PEOPLE, right=PEOPLE[::-1], odd=np.zeros(3))
     assert read(tmp_path / "a.npz", "right").people.tolist() == PEOPLE[::-1].tolist()
-    message = (
-        r"2 arrays are of the form of joints.*it holds left \(3, 17, 3\), right \(3, 17, 3\), odd \(3,\); n"
-    )
+    message = r"2 arrays have the shape of joints.*its arrays are left \(3, 17, 3\), right \(3, 17, 3\), odd"
     with pytest.raises(InputError, match=message):
         read(tmp_path / "a.npz")
-    with pytest.raises(InputError, match=r"`joints_key=up`: .*a\.npz has no such array; it holds left"):
+    with pytest.raises(InputError, match=r"`joints_key=up`: .*a\.npz has no such array; its arrays are left"):
         read(tmp_path / "a.npz", "up")
 
 
@@ -326,39 +324,39 @@ BAD: dict[str, tuple[str, Callable[[Path], object], str]] = {
     "a pickle": (
         "a.npy",
         lambda path: path.write_bytes(pickle.dumps(1)),
-        "a pickle, which posedeploy never unpickles",
+        "posedeploy never loads pickles",
     ),
-    "words": ("a.npy", lambda path: np.save(path, np.array([["a"]])), "joints of type <U1; wanted numbers"),
-    "fields": ("a.npy", lambda path: np.save(path, np.zeros(3, [("x", "<f8")])), "wanted numbers"),
+    "words": ("a.npy", lambda path: np.save(path, np.array([["a"]])), "joints of type <U1; expected numbers"),
+    "fields": ("a.npy", lambda path: np.save(path, np.zeros(3, [("x", "<f8")])), "expected numbers"),
     "flat": (
         "a.npy",
         lambda path: np.save(path, np.zeros(5)),
-        r"joints of shape \(5,\); wanted \(joints, 2\), ",
+        r"joints of shape \(5,\); expected \(joints, 2\), ",
     ),
     "quaternions": (
         "a.npy",
         lambda path: np.save(path, np.ones((17, 4))),
-        "4 numbers in a row, which is 2 or 3 for",
+        "4 numbers per row fit no known joint set",
     ),
     "nobody": (
         "a.npy",
         lambda path: np.save(path, np.zeros((0, 17, 2))),
-        r"joints of shape \(0, 17, 2\); wanted",
+        r"joints of shape \(0, 17, 2\); expected",
     ),
     "frames of people": (
         "a.npy",
         lambda path: np.save(path, np.stack([PEOPLE] * 2)),
-        r"joints of shape \(2, 3, 17, 3\): frames, people, joints, numbers; add `sequence`",
+        r"joints of shape \(2, 3, 17, 3\) are frames, people, joints, numbers; add `sequence`",
     ),
     "depths": (
         "a.npy",
         lambda path: np.save(path, PEOPLE * (1, 1, 1000)),
-        "900 in the third column, where scores are; wanted x px, y px and a score of at most 2, or x and y",
+        "the score in the third column is 900; expected x px, y px and a score of at most 2, or only x and y",
     ),
     "depths about 0": (
         "a.npy",
         lambda path: np.save(path, PEOPLE * (1, 1, -0.5)),
-        "-0.45 in the third column",
+        "the score in the third column is -0.45",
     ),
     "npz bomb": (
         "a.npz",
@@ -378,7 +376,7 @@ BAD: dict[str, tuple[str, Callable[[Path], object], str]] = {
     "MATLAB 7.3": (
         "a.mat",
         lambda path: path.write_bytes(b"MATLAB 7.3 MAT-file, Platform: GLNXA64".ljust(512)),
-        r"an HDF5 file, such as MATLAB's version 7\.3, which is not read; save it in MATLAB",
+        r"HDF5 files, such as those of MATLAB 7\.3, are not supported; save it in MATLAB",
     ),
     "MATLAB, cells": (
         "a.mat",
@@ -399,33 +397,33 @@ BAD: dict[str, tuple[str, Callable[[Path], object], str]] = {
     "other JSON": (
         "a.json",
         lambda path: as_json(path, {"a": 1}),
-        "no known form of joints; wanted OpenPose's file",
+        "unknown form of joints; expected an OpenPose file",
     ),
     "JSON of words": (
         "a.json",
         lambda path: as_json(path, ["a", "b"]),
-        "looks like a list of joints, and is not",
+        "malformed list of joints: could not",
     ),
     "OpenPose without people": (
         "a.json",
         lambda path: as_json(path, openpose(PEOPLE[:0])),
-        "a.json: holds no people",
+        "a.json: no people in the file",
     ),
     "OpenPose's hands": (
         "a.json",
         lambda path: as_json(path, {"people": [{"hand_left_keypoints_2d": []}]}),
-        "holds no people; a.json: person 0 is left out: no pose_keypoints_2d",
+        "no people in the file; a.json: person 0 is left out: no pose_keypoints_2d",
     ),
     "empty table": ("a.csv", lambda path: path.write_text("\n\n"), "the file is empty"),
     "another table": (
         "a.csv",
         lambda path: path.write_text("a,b\n1,2"),
-        "no columns of joints in a, b; wanted such as",
+        "no columns of joints in a, b; expected, for",
     ),
     "odd table": (
         "a.csv",
         lambda path: path.write_text("1,2,3,4,5,6,7"),
-        "7 numbers in a row, which is 2 or 3 for each",
+        "7 numbers per row fit no known joint set",
     ),
 }
 
@@ -513,7 +511,9 @@ def test_openposes_files_are_numbered_by_their_names(
     frames = list(source)
     assert [frame.time_s for frame in frames] == pytest.approx(times)
     has_numbers = times[-1] > 0.1
-    assert has_numbers or "frames have no numbers that rise in steps of about 1 to 10" in source.remarks[0]
+    assert (
+        has_numbers or "frames have no numbers that increase in steps of about 1 to 10" in source.remarks[0]
+    )
     if has_numbers:
         assert [frame.index - frames[0].index for frame in frames] == [round(10 * time) for time in times]
 
@@ -546,7 +546,7 @@ def test_a_row_whose_time_is_no_number_is_left_out_and_named(time: str, tmp_path
     (tmp_path / "a.csv").write_text("\n".join([f"time_s,file,{header}", *rows]))
     content = read(tmp_path / "a.csv")
     assert [frame.time_s for frame in content.frames] == [0.5, 9]
-    assert content.remarks == (f"a.csv: line 3 is left out: the time {time!r}; wanted a number of seconds",)
+    assert content.remarks == (f"a.csv: line 3 is left out: the time {time!r}; expected a number of seconds",)
 
 
 def test_a_column_of_times_without_any_is_ignored(tmp_path: Path) -> None:
@@ -576,12 +576,14 @@ def test_joints_that_a_table_repeats_are_no_person(tmp_path: Path) -> None:
     assert content.people.tolist() == PEOPLE[[0, 2]].tolist()
     assert content.remarks == (
         "a.csv: the person from line 19 on is left out: line 53 repeats the joint nose of this frame "
-        "and person; remove one of the two rows or, for several people in a frame, number them in a column "
+        "and person; remove one of the two rows, or number several people of a frame in a column "
         "person",
     )
     unnumbered = [line.partition(",")[2] for line in (header, *rows)]
     (tmp_path / "a.csv").write_text("\n".join(unnumbered))
-    with pytest.raises(InputError, match=r"holds no people; a\.csv: the person from .* in a column person"):
+    with pytest.raises(
+        InputError, match=r"no people in the file; a\.csv: the person from .* in a column person"
+    ):
         read(tmp_path / "a.csv")
 
 
@@ -628,6 +630,6 @@ def test_a_matlab_variable_that_is_larger_than_its_header_claims_is_not_unpacked
     (tmp_path / "a.mat").write_bytes(start + struct.pack("<2I", 15, len(packed)) + packed)
     with pytest.raises(
         InputError,
-        match=r"a\.mat: joints: more bytes when unpacked than the 1,048,576 that an array of joints",
+        match=r"a\.mat: joints: too large when unpacked; expected at most 1,048,576 bytes for an array",
     ):
         read(tmp_path / "a.mat")
