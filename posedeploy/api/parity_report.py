@@ -10,7 +10,8 @@ from typing import Any
 from posedeploy.benchmarks.keypoints import ImageParity, PoseParity
 from posedeploy.benchmarks.machine_info import Machine, this_machine
 from posedeploy.benchmarks.noise_floor import NoiseFloor
-from posedeploy.benchmarks.parity import OutputParity, Parity
+from posedeploy.benchmarks.output_parity import OutputParity
+from posedeploy.benchmarks.parity import Parity
 from posedeploy.text_files import format_json
 
 VERSION = 2

@@ -3,90 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cached_property
 from typing import Literal
 
 import numpy as np
 
 from posedeploy.benchmarks.ambiguity import Decode, compare_image, noise_bounds
-from posedeploy.benchmarks.array_differences import cosine, difference, relative_difference, root_mean_square
 from posedeploy.benchmarks.inputs import Sample
 from posedeploy.benchmarks.keypoints import ImageParity, PoseParity
 from posedeploy.benchmarks.noise_floor import Allowed, NoiseFloor, OutputNoise
+from posedeploy.benchmarks.output_parity import InputDifference, OutputParity, measure_difference
 from posedeploy.benchmarks.tolerances import Tolerance
 from posedeploy.errors import ArtifactError
 from posedeploy.runtimes.base import Runner
 from posedeploy.types import Array, RuntimeInfo, Tensors, TensorSpec
-
-
-@dataclass(frozen=True)
-class Place:
-    """One element of one output on one input, with both values."""
-
-    sample: str
-    index: tuple[int, ...]
-    reference: float
-    candidate: float
-
-
-@dataclass(frozen=True)
-class OutputParity:
-    """One output on every input: the raw arrays of both sides, pair by pair."""
-
-    name: str
-    samples: tuple[str, ...]
-    reference: tuple[Array, ...] = field(repr=False)
-    candidate: tuple[Array, ...] = field(repr=False)
-
-    @cached_property
-    def max_absolute(self) -> float:
-        """The largest difference; infinite where a side has NaN or infinity."""
-        return max(float(difference(a, b).max()) for a, b in self._pairs)
-
-    @cached_property
-    def rtol(self) -> float:
-        """The largest difference over the output's largest absolute value on that input."""
-        return max(float(relative_difference(a, b).max()) for a, b in self._pairs)
-
-    @cached_property
-    def rms_relative(self) -> float:
-        """The largest root mean square of the differences on an input, over the output's largest absolute
-        value there."""
-        return max(self._rms)
-
-    @cached_property
-    def cosine(self) -> float:
-        """The least cosine between the two outputs over the inputs, as vectors; 1 is the same direction, and
-        where there is none (NaN, infinity) it is 0."""
-        return min(cosine(a.ravel(), b.ravel()) for a, b in self._pairs)
-
-    @cached_property
-    def worst(self) -> Place:
-        """Where the two differ most, relative to the output's size on that input."""
-        differences = [relative_difference(a, b) for a, b in self._pairs]
-        which = int(np.argmax([apart.max() for apart in differences]))
-        index = np.unravel_index(int(differences[which].argmax()), differences[which].shape)
-        place = tuple(int(axis) for axis in index)
-        return Place(
-            self.samples[which],
-            place,
-            float(self.reference[which][place]),
-            float(self.candidate[which][place]),
-        )
-
-    @property
-    def worst_rms_sample(self) -> str:
-        """The input on which the root mean square is largest."""
-        return self.samples[int(np.argmax(self._rms))]
-
-    @cached_property
-    def _rms(self) -> list[float]:
-        return [root_mean_square(relative_difference(a, b)) for a, b in self._pairs]
-
-    @property
-    def _pairs(self) -> list[tuple[Array, Array]]:
-        return list(zip(self.reference, self.candidate, strict=True))
 
 
 @dataclass(frozen=True)
@@ -170,7 +101,7 @@ def compare_outputs(
     floor: NoiseFloor | None = None,
     on_progress: Callable[[int, int], None] = lambda done, total: None,
 ) -> Parity:
-    """Run both on each pair of inputs (the same image, as each side wants it) and keep the raw outputs.
+    """Run both on each pair of inputs (the same image, as each side wants it) and keep their differences.
 
     Raises:
         ArtifactError: the candidate's outputs have other names or shapes than the reference's.
@@ -180,23 +111,20 @@ def compare_outputs(
         peaks: the outputs whose peaks the decoding picks, so that keypoints can be ambiguous.
         floor: the noise floor that the candidate is judged by.
     """
-    kept: dict[str, list[tuple[Array, Array]]] = {}
+    differences: dict[str, list[InputDifference]] = {}
     images: list[ImageParity] = []
     bounds = noise_bounds(peaks, floor)
     for number, (ours, theirs) in enumerate(pairs):
         expected, found = reference.run(ours.tensors), candidate.run(theirs.tensors)
         for name, array in found.items():
-            kept.setdefault(name, []).append((_counterpart(label, name, array, expected), array))
+            apart = measure_difference(theirs.name, _counterpart(label, name, array, expected), array)
+            differences.setdefault(name, []).append(apart)
         if decode is not None:
             for index, placement in enumerate(theirs.placements):
                 sides = one_image(expected, index), one_image(found, index)
                 images.append(compare_image(decode, *sides, placement, tolerance, bounds))
         on_progress(number + 1, len(pairs))
-    names = tuple(sample.name for _, sample in pairs)
-    outputs = tuple(
-        OutputParity(name, names, tuple(a for a, _ in arrays), tuple(b for _, b in arrays))
-        for name, arrays in kept.items()
-    )
+    outputs = tuple(OutputParity(name, tuple(each)) for name, each in differences.items())
     poses = PoseParity(tuple(images)) if decode is not None else None
     return Parity(label, candidate.runtime_info, outputs, poses, tolerance, floor=floor)
 

@@ -2,19 +2,33 @@
 
 from __future__ import annotations
 
+import hashlib
+import tempfile
+import weakref
+from typing import BinaryIO, cast
+
+import numpy as np
+
+from posedeploy.errors import OutputError
 from posedeploy.runtimes.base import Runner
 from posedeploy.types import Ranges, Tensors
+
+_Record = list[tuple[str, int]]
+"""The outputs by name, and where each begins in the file."""
 
 
 class RecordedRunner(Runner):
     """Runs another runner once for each input and returns the same outputs when it gets that input again.
 
-    An input is known again by its identity: the same dict, unchanged. The other runner's owner closes it.
+    Inputs with the same content are the same. Outputs are kept in a temporary file, so that memory does not
+    grow with the inputs. The other runner's owner closes it.
     """
 
     def __init__(self, runner: Runner) -> None:
         self._runner = runner
-        self._records: dict[int, tuple[Tensors, Tensors]] = {}
+        self._records: dict[bytes, _Record] = {}
+        self._file = cast(BinaryIO, tempfile.TemporaryFile(prefix="posedeploy-"))  # noqa: SIM115 - until closed
+        weakref.finalize(self, self._file.close)
         self.inputs, self.outputs, self.runtime_info = runner.inputs, runner.outputs, runner.runtime_info
 
     @property
@@ -22,12 +36,47 @@ class RecordedRunner(Runner):
         return self._runner.ranges
 
     def _run(self, tensors: Tensors) -> Tensors:
-        if id(tensors) not in self._records:  # the input is kept too, so that no other gets its id
-            self._records[id(tensors)] = tensors, self._runner.run(tensors)
-        return self._records[id(tensors)][1]
+        """
+        Raises:
+            OutputError: the disk is full.
+        """
+        key = _digest(tensors)
+        if key in self._records:
+            return self._read(self._records[key])
+        outputs = self._runner.run(tensors)
+        try:
+            self._records[key] = self._write(outputs)
+        except OSError as error:
+            raise OutputError(
+                f"{tempfile.gettempdir()}: cannot keep outputs of the network here ({error.strerror}); free "
+                "some space, or name another folder in the environment variable TMPDIR"
+            ) from error
+        return outputs
+
+    def _write(self, outputs: Tensors) -> _Record:
+        record = []
+        for name, array in outputs.items():
+            record.append((name, self._file.seek(0, 2)))
+            np.save(self._file, array, allow_pickle=False)
+        self._file.flush()
+        return record
+
+    def _read(self, record: _Record) -> Tensors:
+        outputs = {}
+        for name, place in record:
+            self._file.seek(place)
+            outputs[name] = np.load(self._file, allow_pickle=False)
+        return outputs
 
     def _close(self) -> None:
         self._records.clear()
+        self._file.close()
 
-    def _survives_fork(self) -> bool:
-        return self._runner._survives_fork()
+
+def _digest(tensors: Tensors) -> bytes:
+    """A hash of the content."""
+    digest = hashlib.blake2b()
+    for name, array in tensors.items():
+        digest.update(f"{name} {array.dtype} {array.shape} ".encode())
+        digest.update(np.ascontiguousarray(array).data)
+    return digest.digest()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+
 import numpy as np
 import pytest
 
@@ -10,6 +12,7 @@ from posedeploy.benchmarks.noise_floor import RUNS, measure_noise
 from posedeploy.benchmarks.recorded_runner import RecordedRunner
 from posedeploy.benchmarks.tolerances import TOLERANCES, default_tolerance, torch_precision
 from posedeploy.checkpoints.float64 import in_float64
+from posedeploy.errors import OutputError
 from posedeploy.runtimes.pytorch import PyTorchRunner
 from posedeploy.types import Model, RunOptions, Tensors, TensorSpec
 from tests.predict.conftest import HEIGHT, WIDTH, CrowdRunner, spec_of
@@ -109,9 +112,31 @@ def test_the_tolerance_is_that_of_the_coarsest_part(reported: str, precision: st
 
 def test_a_recorded_runner_runs_each_input_once() -> None:
     crowd = CrowdRunner(SPEC)
-    recorded = RecordedRunner(crowd)
-    first, second = ({"data": np.zeros((1, 3, HEIGHT, WIDTH), np.float32)} for _ in range(2))
-    assert recorded.run(first) is recorded.run(first)
-    assert recorded.run(second) is not recorded.run(first)
+    first, second = ({"data": np.full((1, 3, HEIGHT, WIDTH), value, np.float32)} for value in (0, 1))
+    with RecordedRunner(crowd) as recorded:
+        assert (recorded.inputs, recorded.runtime_info) == (crowd.inputs, crowd.runtime_info)
+        kept = [recorded.run(first), recorded.run(second)]
+        for _ in range(2):
+            for tensors, outputs in zip((first, second), kept, strict=True):
+                again = recorded.run({name: array.copy() for name, array in tensors.items()})
+                assert list(again) == list(outputs)
+                for name, array in outputs.items():
+                    assert again[name].dtype == array.dtype
+                    assert np.array_equal(again[name], array)
+                    again[name][:] = -1  # the caller's to write to
     assert crowd.runs == 2
-    assert (recorded.inputs, recorded.runtime_info) == (crowd.inputs, crowd.runtime_info)
+
+
+def test_a_full_disk_is_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_: object, **__: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(np, "save", full)
+    tensors = {"data": np.zeros((1, 3, HEIGHT, WIDTH), np.float32)}
+    with (
+        RecordedRunner(CrowdRunner(SPEC)) as recorded,
+        pytest.raises(
+            OutputError, match=r"cannot keep outputs .* \(No space left on device\); free .*TMPDIR$"
+        ),
+    ):
+        recorded.run(tensors)

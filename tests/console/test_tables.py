@@ -12,7 +12,8 @@ from rich.console import Console, RenderableType
 from posedeploy.benchmarks.keypoints import ImageParity
 from posedeploy.benchmarks.latency import Latency
 from posedeploy.benchmarks.noise_floor import NoiseFloor, OutputNoise
-from posedeploy.benchmarks.parity import OutputParity, Parity, PoseParity
+from posedeploy.benchmarks.output_parity import OutputParity, measure_difference
+from posedeploy.benchmarks.parity import Parity, PoseParity
 from posedeploy.benchmarks.tolerances import Tolerance
 from posedeploy.commands.parity_tables import (
     noise_lines,
@@ -77,7 +78,8 @@ def test_brackets_in_names_are_no_markup() -> None:
 
 def _parity(poses: PoseParity | None, error: float = 0.0) -> Parity:
     a = np.ones((1, 2), np.float32)
-    output = OutputParity("stage_1_output_1_heatmaps", ("random 0",), (a,), (a + np.float32(error),))
+    apart = measure_difference("random 0", a, a + np.float32(error))
+    output = OutputParity("stage_1_output_1_heatmaps", (apart,))
     return Parity("artifacts/[/]sample.xml", EFFECTIVE, (output,), poses, Tolerance())
 
 

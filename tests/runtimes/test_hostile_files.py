@@ -132,7 +132,9 @@ def test_weights_that_are_no_regular_file_are_refused_at_once(
         weights.symlink_to("/dev/zero")
     else:
         weights.mkdir()
-    with pytest.raises(ArtifactError, match=rf"a\.bin: {message}, which posedeploy does not read; name the "):
+    with pytest.raises(
+        ArtifactError, match=rf"a\.bin: {message}, which posedeploy does not read; name a file of "
+    ):
         open_runner(open_artifact(path), ON_ONE_THREAD)
 
 
