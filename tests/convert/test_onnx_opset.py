@@ -81,7 +81,7 @@ def test_a_conversion_that_changes_the_network_is_refused(
         return converted
 
     monkeypatch.setattr(onnx_opset.version_converter, "convert_version", wrong_below_17)
-    with pytest.raises(ExportError, match=r"`opset=15`: the file gives .* PyTorch .* lowest .* is 17"):
+    with pytest.raises(ExportError, match=r"`opset=15`: the file differs from PyTorch in .* lowest .* is 17"):
         exported_at(tiny, tmp_path, 15)
 
 

@@ -201,7 +201,7 @@ class Nested(nn.Module):
         ),
         (
             Identity(),
-            r"^LiteRT cannot run the converted .*: STABLEHLO_IOTA in .*Identity_odd_one; write that",
+            r"^LiteRT cannot run the converted .*: STABLEHLO_IOTA in .*Identity_odd_one; rewrite that",
         ),
         (
             Counted(),
@@ -242,7 +242,7 @@ def test_a_network_that_gives_no_numbers_is_not_blamed_on_the_converter() -> Non
             ["FlexErf", "FlexSvd"],
             r"TensorFlow operators \(Flex\), which LiteRT does not have: FlexErf in ",
         ),
-        (["MyOp"], r"custom operators, which LiteRT does not have: MyOp in Net_network/Mine_layer; wr"),
+        (["MyOp"], r"custom operators, which LiteRT does not have: MyOp in Net_network/Mine_layer; rewrite"),
     ],
 )
 def test_operators_of_tensorflow_and_of_others_are_refused(names: list[str], message: str) -> None:
