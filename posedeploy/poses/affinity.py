@@ -1,4 +1,4 @@
-"""How well do part affinity fields join two keypoints into a limb?"""
+"""Scores of keypoint pairs as limbs, from part affinity fields."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ CHUNK = 1 << 15
 
 @dataclass(frozen=True)
 class Pairs:
-    """Two peaks that could be the ends of a limb: (pairs,) int64 indices each of the limb and the peaks."""
+    """Candidate limbs: (pairs,) int64 indices of the limb and of its two peaks."""
 
     limb: Array
     a: Array
@@ -33,11 +33,11 @@ class Pairs:
 
 
 Rule = Callable[[Peaks, Pairs, Fields], tuple[Array, Array]]
-"""Gives, of peaks, pairs and fields, the score of each pair and the number of points that passed."""
+"""Returns the score of each pair and the number of points above the threshold."""
 
 
 def candidates(peaks: Peaks, limbs: Limbs) -> Pairs:
-    """Every pair of peaks of the right kinds, limb by limb; within a limb the first end varies fastest."""
+    """Return all pairs of peaks that could be limbs, limb by limb; the first end varies fastest."""
     count = np.diff(peaks.first)
     start, end = limbs.starts, limbs.ends
     sizes = count[start] * count[end]
@@ -48,9 +48,9 @@ def candidates(peaks: Peaks, limbs: Limbs) -> Pairs:
 
 
 def plausible(peaks: Peaks, fields: Fields, rule: Rule) -> tuple[Pairs, Array]:
-    """The pairs that the fields support: a score above 0, and more than 80 % of the points passed.
+    """Return the pairs with a score above 0 and more than 80 % of the points above the threshold.
 
-    In chunks, so that a noisy map with a hundred thousand pairs does not need gigabytes.
+    Pairs are processed in chunks, so that a noisy map with a hundred thousand pairs does not need gigabytes.
     """
     pairs = candidates(peaks, fields.limbs)
     good, scores = [np.zeros(0, np.int64)], [np.zeros(0)]
@@ -63,7 +63,7 @@ def plausible(peaks: Peaks, fields: Fields, rule: Rule) -> tuple[Pairs, Array]:
 
 
 def rounded_mean(peaks: Peaks, pairs: Pairs, fields: Fields) -> tuple[Array, Array]:
-    """The rule of the 2D network, in float32 as published: points rounded (half to even) to cells."""
+    """Score pairs by the rule of the 2D network: float32, points rounded (half to even) to cells."""
     x0, y0 = peaks.x.astype(np.float32)[pairs.a], peaks.y.astype(np.float32)[pairs.a]
     dx, dy = peaks.x.astype(np.float32)[pairs.b] - x0, peaks.y.astype(np.float32)[pairs.b] - y0
     share, grid = np.float32(1 / (POINTS - 1)), np.arange(POINTS, dtype=np.float32)
@@ -77,7 +77,7 @@ def rounded_mean(peaks: Peaks, pairs: Pairs, fields: Fields) -> tuple[Array, Arr
 
 
 def truncated_mean(peaks: Peaks, pairs: Pairs, fields: Fields) -> tuple[Array, Array]:
-    """The rule of the 3D network, in float64 as published: points truncated to cells, long limbs punished."""
+    """Score pairs by the rule of the 3D network: float64, points truncated to cells, long limbs penalized."""
     x0, y0 = peaks.x[pairs.a], peaks.y[pairs.a]
     dx, dy = peaks.x[pairs.b] - x0, peaks.y[pairs.b] - y0
     share, grid = 1 / (POINTS - 1), np.arange(POINTS)
@@ -93,7 +93,7 @@ def truncated_mean(peaks: Peaks, pairs: Pairs, fields: Fields) -> tuple[Array, A
 
 
 def _along(fields: Fields, pairs: Pairs, x: Array, y: Array, unit_x: Array, unit_y: Array) -> Array:
-    """(pairs, points) the fields at the points, along each pair's direction."""
+    """Return (pairs, points) components of the fields at the points, along each pair's direction."""
     sampled = fields.at(pairs.limb, x, y)
     along: Array = sampled[..., 0] * unit_x[:, None] + sampled[..., 1] * unit_y[:, None]
     return along

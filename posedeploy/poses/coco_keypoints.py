@@ -1,4 +1,4 @@
-"""What COCO calls keypoints, and the 17 that its annotations have."""
+"""The names and the skeleton of COCO's 17 keypoints."""
 
 from __future__ import annotations
 
@@ -11,4 +11,4 @@ SKELETON = (
     (16, 14), (14, 12), (17, 15), (15, 13), (12, 13), (6, 12), (7, 13), (6, 7), (6, 8), (7, 9), (8, 10),
     (9, 11), (2, 3), (1, 2), (1, 3), (2, 4), (3, 5), (4, 6), (5, 7),
 )  # fmt: skip
-"""Pairs of keypoints, counted from 1 as COCO's files do."""
+"""Pairs of keypoints, counted from 1 as in COCO files."""

@@ -1,4 +1,4 @@
-"""A person's box becomes the network's whole input: which part of the image is cut out, and how."""
+"""Cropping of a person's box to the network's input."""
 
 from __future__ import annotations
 
@@ -11,25 +11,25 @@ from posedeploy.errors import InputError
 from posedeploy.types import Array, InputContract
 
 CROPPING = ("box", "center")
-"""The ``fit`` of contracts whose input is one person's box, and not the whole image."""
+"""The ``fit`` of contracts whose input is one person's box instead of the whole image."""
 
 
 @dataclass(frozen=True)
 class Region:
-    """A rectangle of the image, which may reach beyond it: its center and size, x and y, in px."""
+    """A rectangle that may extend beyond the image: center and size, x and y, in px."""
 
     center: tuple[float, float]
     size: tuple[float, float]
 
 
 def region(contract: InputContract, image: Array, box: Array | None, input_size: tuple[int, int]) -> Region:
-    """What of a (H, W, 3) image fills an input of (width, height) px.
+    """Return the region of a (H, W, 3) image that fills an input of (width, height) px.
 
     Args:
         box: (4,) x, y, width, height of the person in px; None for the whole image.
 
     Raises:
-        InputError: the box is no box, or nothing of it lies in the image.
+        InputError: the box is invalid, or lies outside the image.
     """
     height, width = image.shape[:2]
     if box is None and contract.fit == "center":
@@ -39,44 +39,44 @@ def region(contract: InputContract, image: Array, box: Array | None, input_size:
 
 
 def clipped(box: Array, width: int, height: int) -> Array:
-    """(4,) the part of a box within an image, in float64, as published: from its first to its last pixel.
+    """Return (4,) the part of a box inside an image, in float64, from its first to its last pixel.
 
-    A box of the pixels 10 to 19 is 10 wide in COCO's way of counting and 9 here. One that begins before the
-    image keeps its size where the image has room for it: its first pixel is moved in, and with it its last.
+    As published, a box of the pixels 10 to 19 is 9 wide here and 10 in COCO. A box that begins before the
+    image is moved into it and keeps its size if it fits.
 
     Raises:
         InputError: the box is not 4 finite numbers, has no size, or lies outside the image.
     """
-    found = np.asarray(box, np.float64)
-    if found.shape != (4,) or not np.isfinite(found).all():
-        raise InputError(f"the box {listed(found)} is not x, y, width, height: four finite numbers, in px")
-    last, reach = np.array([width - 1, height - 1]), np.maximum(found[2:] - 1, 0)
-    low = np.maximum(found[:2], 0)
-    if (found[2:] <= 0).any():
-        raise InputError(f"the box {listed(found)} has no size: its width and height must be above 0 px")
-    if (low > last).any() or (reach < -found[:2]).any():
+    numbers = np.asarray(box, np.float64)
+    if numbers.shape != (4,) or not np.isfinite(numbers).all():
+        raise InputError(f"the box {listed(numbers)} is not x, y, width, height: four finite numbers, in px")
+    last, reach = np.array([width - 1, height - 1]), np.maximum(numbers[2:] - 1, 0)
+    low = np.maximum(numbers[:2], 0)
+    if (numbers[2:] <= 0).any():
+        raise InputError(f"the box {listed(numbers)} has no size: its width and height must be above 0 px")
+    if (low > last).any() or (reach < -numbers[:2]).any():
         raise InputError(
-            f"the box {listed(found)} (x, y, width, height) lies outside the image of {width}x{height} px"
+            f"the box {listed(numbers)} (x, y, width, height) lies outside the image of {width}x{height} px"
         )
     high = np.minimum(last, low + reach)
     if (high == low).any():
         raise InputError(
-            f"the box {listed(found)} (x, y, width, height) is less than 2 px wide or high within the image "
-            f"of {width}x{height} px: too little to find a person in"
+            f"the box {listed(numbers)} (x, y, width, height) is less than 2 px wide or high inside the "
+            f"image of {width}x{height} px"
         )
     return np.concatenate([low, high - low])
 
 
 def listed(box: Array) -> str:
-    """A box's numbers for people."""
+    """Return the numbers of a box for messages."""
     return "[" + ", ".join(f"{value:g}" for value in np.asarray(box, np.float64).ravel().tolist()) + "]"
 
 
 def affine(part: Region, input_size: tuple[int, int]) -> Array:
-    """(2, 3) from px of the image to px of the input, which the region fills.
+    """Return the (2, 3) transform from px of the image to px of the input, which the region fills.
 
-    From its center and the middles of its lower and right edges as float32, as published: their rounding
-    moves the odd pixel by a gray level.
+    As published, it is computed from the center and the midpoints of the lower and right edges in float32,
+    whose rounding changes single pixels by a gray level.
     """
     center = np.array(part.center, np.float32)
     half = np.array(part.size, np.float32) * np.float32(0.5)
@@ -87,13 +87,13 @@ def affine(part: Region, input_size: tuple[int, int]) -> Array:
 
 
 def cut_out(image: Array, matrix: Array, input_size: tuple[int, int]) -> Array:
-    """(height, width, 3) uint8: the image through an ``affine``, bilinear; black where there is no image."""
+    """Return (height, width, 3) uint8: the image transformed by ``affine``, bilinear, black outside."""
     cut: Array = cv2.warpAffine(image, matrix, input_size, flags=cv2.INTER_LINEAR)
     return cut
 
 
 def _widened(part: Region, input_size: tuple[int, int], margin: float) -> Region:
-    """The region widened along one axis to the input's aspect, then ``margin`` times as large."""
+    """Return the region widened along one axis to the input's aspect ratio, then scaled by ``margin``."""
     aspect = input_size[0] / input_size[1]
     width, height = part.size
     width, height = max(width, height * aspect), max(height, width / aspect)

@@ -1,4 +1,4 @@
-"""Poses drawn over the image that they were found in."""
+"""Drawing of poses over their image."""
 
 from __future__ import annotations
 
@@ -23,9 +23,9 @@ SHIFT = 3
 
 
 def draw_poses(image: Array, poses: Poses, skeleton: Skeleton) -> Array:
-    """A copy of a (H, W, 3) uint8 BGR image with the people's skeletons and labeled boxes.
+    """Return a copy of a (H, W, 3) uint8 BGR image with the people's skeletons and labeled boxes.
 
-    A person's color goes by its id, or by its place in the list. The label says the id and the score.
+    A person's color depends on the id, or on the index if there are no ids. The label is id and score.
     """
     drawn = np.ascontiguousarray(image).copy()
     unit = max(1.0, float(np.hypot(*image.shape[:2])) / 400)
@@ -38,7 +38,7 @@ def draw_poses(image: Array, poses: Poses, skeleton: Skeleton) -> Array:
 
 
 def color_of(poses: Poses, person: int) -> Color:
-    """The BGR color of a person: of its id where it has one, so that it stays the same through a video."""
+    """Return the BGR color of a person: that of its id, so that it stays the same in a video."""
     number = person if poses.ids is None else int(poses.ids[person])
     return PALETTE[number % len(PALETTE)]
 
@@ -62,18 +62,18 @@ def draw_person(image: Array, keypoints: Array, skeleton: Skeleton, color: Color
 
 
 def fixed(points: Array) -> Array:
-    """Positions as OpenCV's fixed-point integers, kept from overflowing far outside any image."""
+    """Return positions as OpenCV's fixed-point integers, clipped to avoid an overflow."""
     whole: Array = np.rint(np.clip(points, -(2**14), 2**14) * 2**SHIFT).astype(np.int32)
     return whole
 
 
 def put_text(image: Array, text: str, at: tuple[int, int], scale: float, color: Color) -> None:
-    """Write with the text's lower left corner at a position."""
+    """Write a text with its lower left corner at a position."""
     cv2.putText(image, text, at, FONT, scale, color, _weight(scale), cv2.LINE_AA)
 
 
 def text_size(text: str, scale: float) -> tuple[int, int, int]:
-    """How wide a text of ``put_text`` is, and how high above its baseline and below it, in px."""
+    """Return the width of a text, and its height above and below the baseline, in px."""
     (width, height), below = cv2.getTextSize(text, FONT, scale, _weight(scale))
     return width, height, below
 
@@ -107,7 +107,7 @@ def _draw_box(image: Array, box: Array, label: str, color: Color, unit: float) -
 
 
 def _draw_corners(image: Array, low: Array, high: Array, color: Color, thickness: int) -> None:
-    """The four corners of a box: it says where a person is and hides nothing."""
+    """Draw the four corners of a box, which hide nothing of the person."""
     arm = np.minimum((high - low) / 4, 10 * thickness + 4)
     lines = []
     for corner, along in (

@@ -1,4 +1,4 @@
-"""3D poses drawn as a scene: people standing over a floor whose grid is labeled in mm."""
+"""Drawing of 3D poses as a scene: people above a floor whose grid is labeled in mm."""
 
 from __future__ import annotations
 
@@ -18,22 +18,22 @@ GRID: Color = (214, 204, 196)
 SHADOW: Color = (206, 196, 188)
 INK: Color = (120, 104, 92)
 STEP_MM = 500.0
-"""Between the lines of a floor for people."""
+"""Minimum distance of the floor's lines for bodies."""
 SMALL_MM = 600.0
-"""What is not longer is no body but a part of one, such as a hand."""
+"""Maximum size of a part of a body, such as a hand."""
 HEIGHT = 0.95
-"""How high the box over the floor is, in sides of the floor; the people of a fresh view fill 0.9 at most."""
+"""Height of the box above the floor, in sides of the floor; people fill at most 0.9 of it in a new view."""
 UP = np.array([0.0, -1.0, 0.0])
-"""Away from the floor, in camera and in world coordinates alike: y points down in both."""
+"""The direction away from the floor: y points down in both camera and world coordinates."""
 
 
 @dataclass(frozen=True)
 class View:
-    """Where the scene is seen from, in the coordinates of the poses.
+    """The viewpoint of a scene, in the coordinates of the poses.
 
-    center_mm: (3,) the middle of the floor. span_mm: the side of the floor. yaw_deg turns about the vertical;
-    pitch_deg looks down from above. step_mm: between the floor's lines, a whole number of which make its
-    side. Keep one View for a video while it ``holds`` the people, so that the floor stands still.
+    center_mm: (3,) the center of the floor. span_mm: the side of the floor. yaw_deg: rotation about the
+    vertical axis. pitch_deg: angle of looking down. step_mm: the distance of the floor's lines, a divisor of
+    its side. Keep one View for a video while it ``holds`` the people, so that the floor does not move.
     """
 
     center_mm: tuple[float, float, float]
@@ -43,17 +43,17 @@ class View:
     step_mm: float = STEP_MM
 
     def holds(self, poses: Poses) -> bool:
-        """Whether every joint is in the box over the floor, all of which is in the picture."""
+        """Return whether every joint is in the box above the floor, which is entirely in the picture."""
         away = (_joints(poses)[..., :3].reshape(-1, 3) - np.array(self.center_mm)) / self.span_mm
         on_floor = np.abs(away[:, [0, 2]]) <= 0.5
         return bool(on_floor.all() and (away[:, 1] <= 0).all() and (away[:, 1] >= -HEIGHT).all())
 
 
 def view_of(poses: Poses) -> View:
-    """A view that holds all the people, rounded so that it changes seldom from frame to frame.
+    """Return a view of all the people, rounded so that it seldom changes from frame to frame.
 
-    Everybody is a twentieth of the way from the floor's edge or more: who leaves one view is not about to
-    leave the next.
+    Everybody is at least a twentieth of the floor away from its edge, so that nobody leaves the new view at
+    once.
     """
     joints = _joints(poses)[..., :3].reshape(-1, 3).astype(np.float64)
     if not len(joints):
@@ -69,19 +69,19 @@ def view_of(poses: Poses) -> View:
 
 
 def _step_mm(length_mm: float) -> float:
-    """The step of a floor of about this length: 1, 2 or 5 times a power of ten, and one for all bodies."""
-    small = length_mm <= SMALL_MM
-    wanted = max(length_mm / (8 if small else 11), 1.0 if small else STEP_MM)
-    power = 10.0 ** math.floor(math.log10(wanted))
-    return next(step for step in (power, 2 * power, 5 * power, 10 * power) if step >= wanted)
+    """Return the step of a floor of about this length: 1, 2 or 5 times a power of ten."""
+    is_small = length_mm <= SMALL_MM
+    minimum = max(length_mm / (8 if is_small else 11), 1.0 if is_small else STEP_MM)
+    power = 10.0 ** math.floor(math.log10(minimum))
+    return next(step for step in (power, 2 * power, 5 * power, 10 * power) if step >= minimum)
 
 
 def draw_poses_3d(
     poses: Poses, skeleton: Skeleton, size: tuple[int, int] = (640, 480), view: View | None = None
 ) -> Array:
-    """A (height, width, 3) uint8 BGR picture of the people in 3D; ``size`` is (width, height) in px.
+    """Return a (height, width, 3) uint8 BGR picture of the people in 3D; ``size`` is (width, height) in px.
 
-    Without a view it shows all the people. Limbs with an end that was not seen in the image are thin.
+    Without a view, it shows all the people. Limbs with an end that is not visible in the image are thin.
 
     Raises:
         InputError: the poses are 2D only.
@@ -96,7 +96,7 @@ def draw_poses_3d(
 
 
 def beside(image: Array, scene: Array) -> Array:
-    """Two (H, W, 3) pictures in one, the second brought to the height of the first."""
+    """Return two (H, W, 3) pictures side by side, the second one scaled to the height of the first."""
     height = image.shape[0]
     if scene.shape[0] != height:
         width = max(1, round(scene.shape[1] * height / scene.shape[0]))
@@ -106,13 +106,13 @@ def beside(image: Array, scene: Array) -> Array:
 
 def _joints(poses: Poses) -> Array:
     if poses.keypoints_3d is None:
-        raise InputError("these poses have no 3D positions; draw them with draw_poses, over their image")
+        raise InputError("the poses have no 3D positions; draw them over their image with draw_poses")
     return poses.keypoints_3d
 
 
 @dataclass(frozen=True)
 class _Label:
-    """A text whose upper edge has its middle at a place in the scene. size: width and height in px."""
+    """A text below a position in the scene, horizontally centered. size: width and height in px."""
 
     text: str
     at: Array
@@ -120,7 +120,7 @@ class _Label:
 
 
 class _Scene:
-    """A picture in the making: a perspective camera that looks at the middle of a floor."""
+    """A picture being drawn, from a perspective camera that looks at the center of a floor."""
 
     def __init__(self, size: tuple[int, int], view: View) -> None:
         self.image = np.full((size[1], size[0], 3), GROUND, np.uint8)
@@ -143,11 +143,11 @@ class _Scene:
             self._labels, self._zoom, self._middle = [], zoom, middle
 
     def depths(self, points: Array) -> Array:
-        """(…,) distance in mm from the eye along its line of sight."""
+        """Return (…,) distances in mm from the camera along its axis."""
         return self._seen(points)[..., 2]
 
     def project(self, points: Array) -> Array:
-        """(…, 2) px of (…, 3) mm."""
+        """Project (…, 3) mm to (…, 2) px."""
         pixels: Array = self._middle + self._zoom * self._slopes(points)
         return pixels
 
@@ -178,19 +178,19 @@ class _Scene:
             cv2.polylines(self.image, line, False, color, width, cv2.LINE_AA, SHIFT)
 
     def _seen(self, points: Array) -> Array:
-        """(…, 3) mm as the eye has them: right, down and ahead."""
+        """Return (…, 3) mm in camera coordinates: right, down and forward."""
         seen: Array = (points - self._target) @ self._rotation.T
         seen[..., 2] += self._distance
         return seen
 
     def _slopes(self, points: Array) -> Array:
-        """(…, 2) right and down for each step ahead, of (…, 3) mm."""
+        """Return (…, 2) x / z and y / z in camera coordinates, of (…, 3) mm."""
         seen = self._seen(points)
         slopes: Array = seen[..., :2] / np.maximum(seen[..., 2:], 0.05 * self._view.span_mm)
         return slopes
 
     def _fitted(self, labels: list[_Label]) -> tuple[float, Array]:
-        """The zoom and the middle in px with which the labels and the box over the floor fill the picture."""
+        """Return the zoom and the center in px with which labels and box fill the picture."""
         corners = self._corners()
         places = [*corners, *(corners + UP * HEIGHT * self._view.span_mm), *(label.at for label in labels)]
         slopes = self._slopes(np.array(places))
@@ -207,21 +207,21 @@ class _Scene:
         return zoom, (low + high) / 2
 
     def _corners(self) -> Array:
-        """(4, 3) mm of the floor."""
+        """Return the (4, 3) corners of the floor in mm."""
         return self._floor_points(np.array([(-1, -1), (1, -1), (1, 1), (-1, 1)]) * self._view.span_mm / 2)
 
     def _lines(self) -> Array:
-        """Where the floor's lines are, in mm from its middle."""
+        """Return the positions of the floor's lines, in mm from its center."""
         view = self._view
         return np.arange(-view.span_mm / 2, view.span_mm / 2 * (1 + 1e-9), view.step_mm)
 
     def _floor_points(self, points: Array) -> Array:
-        """(…, 3) mm of (…, 2) x and z on the floor, from its middle."""
+        """Return (…, 3) mm of (…, 2) x and z on the floor, relative to its center."""
         x, y, z = self._view.center_mm
         return np.stack([points[..., 0] + x, np.full(points.shape[:-1], y), points[..., 1] + z], axis=-1)
 
     def _axis_labels(self) -> list[_Label]:
-        """Numbers along the two edges of the floor that are nearest to the eye, and what they count."""
+        """Return the numbers and units along the two edges of the floor nearest to the camera."""
         corners, half = self._corners(), self._view.span_mm / 2
         nearest = corners[self.depths(corners).argmin()]
         near_x, near_z = np.sign(nearest - np.array(self._view.center_mm))[[0, 2]]

@@ -1,4 +1,4 @@
-"""A person's mesh drawn over the image: triangles from back to front, lit from where the camera is."""
+"""Drawing of a person's mesh over the image: shaded triangles from back to front."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from posedeploy.poses.weak_perspective import WeakPerspective
 from posedeploy.types import Array
 
 LIGHT = np.array([-0.3, -0.5, -0.8]) / np.linalg.norm([-0.3, -0.5, -0.8])
-"""Towards the light, from above and a little from the left of the camera; y points down and z away."""
+"""Direction towards the light, above and slightly left of the camera; y points down and z away."""
 AMBIENT = 0.3
 OPACITY = 0.85
 
@@ -18,8 +18,8 @@ OPACITY = 0.85
 def draw_mesh(image: Array, vertices_mm: Array, faces: Array, camera: WeakPerspective, color: Color) -> None:
     """Draw a mesh into a (H, W, 3) uint8 BGR image.
 
-    Each triangle is of one shade (Lambert's law), seen from both sides alike: files of triangles differ in
-    which side is out.
+    Each triangle has one shade (Lambert's law), equal on both sides, because the orientation of triangles
+    differs between mesh files.
 
     Args:
         vertices_mm: (vertices, 3), x to the right, y down and z away from the camera.

@@ -1,4 +1,4 @@
-"""Part affinity fields, upsampled only where limbs can be."""
+"""Part affinity fields, upsampled only around the peaks."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from posedeploy.poses.peaks import Peaks
 from posedeploy.types import Array
 
 MARGIN = 2
-"""Cells around a crop that cubic interpolation reads, so that it gives what it gives on the whole map."""
+"""Cells around a crop that cubic interpolation reads, so that the result equals that of the whole map."""
 
 
 @dataclass(frozen=True)
 class Fields:
-    """Limb l has at x, y of the upsampled map the vector ``base[l] + y * per_row[l] + x * per_column[l]``.
+    """Upsampled fields. The vector of limb l at x, y is ``base[l] + y * per_row[l] + x * per_column[l]``.
 
     vectors: (n, 2) float32. base, per_row, per_column: (limbs,) int32. height: of the upsampled map, in px.
     """
@@ -31,7 +31,7 @@ class Fields:
     height: int
 
     def at(self, limb: Array, x: Array, y: Array) -> Array:
-        """(pairs, points, 2) vectors of (pairs,) limbs at (pairs, points) int32 positions."""
+        """Return (pairs, points, 2) vectors of (pairs,) limbs at (pairs, points) int32 positions."""
         index = y * self.per_row[limb][:, None] + x * self.per_column[limb][:, None]
         index += self.base[limb][:, None]
         sampled: Array = self.vectors.take(index, axis=0)
@@ -39,9 +39,9 @@ class Fields:
 
 
 def upsampled_fields(pafs: Array, peaks: Peaks, limbs: Limbs, interpolation: int) -> Fields:
-    """The (channels, h, w) fields upsampled around the peaks; elsewhere there are no limbs to read.
+    """Upsample the (channels, h, w) fields around the peaks.
 
-    The values are to the last bit those of upsampling the whole, which takes twice the time.
+    The values are bit-identical to those of upsampling the whole map, which takes twice the time.
     """
     pafs = pafs if limbs.order is None else pafs[limbs.order]
     kind = np.repeat(np.arange(len(peaks.first) - 1), np.diff(peaks.first))
@@ -70,7 +70,7 @@ def upsampled_fields(pafs: Array, peaks: Peaks, limbs: Limbs, interpolation: int
 
 
 def _limits(peaks: Peaks, chosen: Array, size: tuple[int, ...]) -> tuple[int, int, int, int]:
-    """Top, bottom, left, right in cells, of the chosen peaks; zeros without any."""
+    """Return top, bottom, left and right of the chosen peaks in cells; zeros if there are none."""
     if not chosen.any():
         return 0, 0, 0, 0
     x, y = peaks.x[chosen] // UPSAMPLE, peaks.y[chosen] // UPSAMPLE

@@ -1,6 +1,6 @@
-"""The joint sets that files of joints come in, beyond those that networks take, and the short names of all.
+"""The joint sets of files, in addition to those of networks, and the short names of all sets.
 
-Orders are those of the datasets' and tools' own documentation: OpenPose (BODY_25, COCO and MPI models),
+The orders follow the documentation of the datasets and tools: OpenPose (BODY_25, COCO and MPI models),
 Halpe, CMU Panoptic Studio, COCO-WholeBody, CrowdPose, AI Challenger, LSP, PoseTrack18, MPI-INF-3DHP and
 MediaPipe's Pose Landmarker.
 """
@@ -16,7 +16,7 @@ from posedeploy.poses import lightweight_openpose_2d as openpose
 
 
 def _both(*parts: str) -> tuple[str, ...]:
-    """``l_sho r_sho l_elb r_elb ...``: each part on both sides in turn."""
+    """Return ``l_sho r_sho l_elb r_elb ...``: each part on both sides."""
     return tuple(f"{side}_{part}" for part in parts for side in "lr")
 
 
@@ -65,7 +65,7 @@ _FILE_SETS: Mapping[str, tuple[str, ...]] = {
 KNOWN_SETS: Mapping[str, JointSet] = JOINT_SETS | {
     name: JointSet(name, joints, ()) for name, joints in _FILE_SETS.items()
 }
-"""All sets by name. Those that only files have are without bones: no graph is made of them."""
+"""All sets by name. Sets that only files have contain no bones, as no graph is built from them."""
 
 SHORT_NAMES: Mapping[str, tuple[str, ...]] = {
     "coco": ("coco-17", "coco"),
@@ -97,39 +97,39 @@ SHORT_NAMES: Mapping[str, tuple[str, ...]] = {
     "mediapipe": ("mediapipe33",),
     "blazepose": ("mediapipe33",),
 }
-"""What else sets are called, and which these are: the first with as many joints as there are."""
+"""Other names of sets; the first set with the right number of joints is used."""
 
 
 def set_called(name: str, joints: int) -> JointSet:
-    """Return the set that a user's name means for people of this many joints.
+    """Return the set with this name or short name and number of joints.
 
     Raises:
-        InputError: no set is called so, or it has another number of joints.
+        InputError: the name is unknown, or the set has another number of joints.
     """
     plain = {_plain(known): (known,) for known in KNOWN_SETS} | {
         short: names for short, names in SHORT_NAMES.items()
     }
     if _plain(name) not in plain:
-        raise InputError(f"no joint set is called {name!r}; the sets are {', '.join(KNOWN_SETS)}")
+        raise InputError(f"unknown joint set {name!r}; the sets are {', '.join(KNOWN_SETS)}")
     sets = [KNOWN_SETS[each] for each in plain[_plain(name)]]
     for joint_set in sets:
         if len(joint_set) == joints:
             return joint_set
-    theirs = sets_of(joints)
-    hint = f"; sets of {joints} are {', '.join(theirs)}" if theirs else ""
+    names = sets_of(joints)
+    hint = f"; sets of {joints} are {', '.join(names)}" if names else ""
     counts = " or ".join(str(len(joint_set)) for joint_set in sets)
-    raise InputError(f"{name} has {counts} joints, and each person here {joints}{hint}")
+    raise InputError(f"each person has {joints} joints, but {name} has {counts}{hint}")
 
 
 def sets_of(joints: int) -> list[str]:
-    """Return the names of the known sets of this many joints."""
+    """Return the names of the known sets with this number of joints."""
     return [name for name, joint_set in KNOWN_SETS.items() if len(joint_set) == joints]
 
 
 def set_of_names(names: Iterable[str]) -> JointSet | None:
-    """Return the known set whose joints are these, in this order; None where there is none.
+    """Return the known set with these joints in this order; None if there is none.
 
-    Case, spaces, underscores and short names such as ``r_sho`` make no difference.
+    Case, spaces, underscores and short names such as ``r_sho`` are ignored.
     """
     own = [coco_name(name) for name in names]
     known_sets = KNOWN_SETS.values()

@@ -1,4 +1,4 @@
-"""Which keypoints belong to the same person?"""
+"""Grouping of keypoints into people."""
 
 from __future__ import annotations
 
@@ -12,25 +12,26 @@ from posedeploy.poses.peaks import Peaks
 from posedeploy.types import Array
 
 COMPLETING = (17, 18)
-"""The published limbs that only complete a person: they never start one and do not count in its score."""
+"""The published limbs that only complete a person: they never start one, and add nothing to its score."""
 
 MIN_KEYPOINTS = 3
 MIN_MEAN_SCORE = 0.2
 
 Connections = list[list[tuple[int, int, float]]]
-"""For each limb the peaks that it joins, and its score, best first."""
+"""The peaks and the score of each connection, per limb, best first."""
 
 
 @dataclass(frozen=True)
 class People:
-    """members: (people, keypoints) int64 peak indices, -1 where missing. scores: (people,) published sums."""
+    """Grouped people. members: (people, keypoints) int64 peak indices, -1 where missing. scores: (people,)
+    published sums."""
 
     members: Array
     scores: Array
 
 
 def best_first(pairs: Pairs, scores: Array, tie: Array, limbs: Limbs) -> Connections:
-    """One-to-one connections per limb: greedily the best score; among equal scores the lowest ``tie``."""
+    """Return one-to-one connections per limb, greedily by score; the lowest ``tie`` breaks equal scores."""
     connections: Connections = [[] for _ in limbs.pairs]
     used: list[set[int]] = [set() for _ in limbs.pairs]
     order = np.lexsort((tie, -scores, pairs.limb))
@@ -49,11 +50,12 @@ def best_first(pairs: Pairs, scores: Array, tie: Array, limbs: Limbs) -> Connect
 def group(peaks: Peaks, connections: Connections, limbs: Limbs, *, lone: bool) -> People:
     """Grow people limb by limb, then keep those with enough keypoints and score.
 
-    The published rules need limbs in the order in which people grow from the neck. Limbs of a network's own
-    come in any order, so people also grow from a limb's second end, and two that a limb joins become one.
+    The published rules need limbs in the order in which people grow from the neck. A user's network may have
+    limbs in any order, so its people also grow from a limb's second end, and a limb can merge two people.
 
-    ``lone``: of the published limbs, where one has candidates at one end only, each that is in no person yet
-    starts one (the older grouping, of the 3D network).
+    Args:
+        lone: for a published limb with candidates at one end only, let each unassigned one start a person
+            (the older grouping, of the 3D network).
     """
     crowd = _Crowd(peaks.scores.tolist(), limbs.keypoints)
     for limb, (start, end) in enumerate(zip(limbs.starts.tolist(), limbs.ends.tolist(), strict=True)):
@@ -72,7 +74,7 @@ def group(peaks: Peaks, connections: Connections, limbs: Limbs, *, lone: bool) -
 
 @dataclass
 class _Crowd:
-    """People in the making. ``holders`` lists, for a peak, the people that hold it: several may."""
+    """People being grouped. holders: the people that contain a peak, which may be several."""
 
     peak_scores: list[float]
     keypoints: int
@@ -107,7 +109,7 @@ class _Crowd:
                     self._give(person, start, a)
 
     def join(self, start: int, end: int, connections: list[tuple[int, int, float]]) -> None:
-        """Grow people from either end of a limb, and make one of two that it joins; each peak is in one."""
+        """Grow people from either end of a limb, and merge two that it joins; each peak is in one person."""
         for a, b, score in connections:
             with_a, with_b = self.holders.get(a, []), self.holders.get(b, [])
             if with_a and with_b:
@@ -123,7 +125,7 @@ class _Crowd:
                 self._start(self.peak_scores[a] + self.peak_scores[b] + score, (start, a), (end, b))
 
     def _merge(self, person: int, other: int, score: float) -> None:
-        """Give one person all that another has, unless both have the same kind of keypoint."""
+        """Merge another person into one, unless both have a keypoint of the same kind."""
         if person == other:
             self.scores[person] += score
             return
@@ -138,12 +140,12 @@ class _Crowd:
         self.members[other], self.counts[other] = [-1] * self.keypoints, 0
 
     def people(self) -> People:
-        """Those with enough keypoints, all of them where the network has fewer, and a high enough score."""
-        least = min(MIN_KEYPOINTS, self.keypoints)
+        """Return the people with enough keypoints (all, if the network has fewer) and a sufficient score."""
+        minimum = min(MIN_KEYPOINTS, self.keypoints)
         kept = [
             person
             for person, (count, score) in enumerate(zip(self.counts, self.scores, strict=True))
-            if count >= least and score / count >= MIN_MEAN_SCORE
+            if count >= minimum and score / count >= MIN_MEAN_SCORE
         ]
         members = np.array([self.members[person] for person in kept], np.int64).reshape(-1, self.keypoints)
         return People(members, np.array([self.scores[person] for person in kept], np.float64))

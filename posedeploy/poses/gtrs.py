@@ -1,4 +1,4 @@
-"""gtrs: 2D joints of people to 3D joints and SMPL's mesh (arXiv:2111.12696)."""
+"""gtrs: 2D joints of people to 3D joints and the SMPL mesh (arXiv:2111.12696)."""
 
 from __future__ import annotations
 

@@ -1,7 +1,4 @@
-"""The keypoints that a detector finds become the joints that a lifting network was trained with.
-
-Joints go by their names in COCO.
-"""
+"""Mapping of a detector's keypoints to the joint set of a lifting network, by COCO names."""
 
 from __future__ import annotations
 
@@ -21,7 +18,7 @@ BODY = tuple(
     for side in ("right", "left")
     for part in parts
 )
-"""What a person must show: nothing else says where these are."""
+"""Joints that a person must have, as they cannot be computed from others."""
 
 FACE = {
     "nose": ("right_eye", "left_eye", "right_ear", "left_ear"),
@@ -30,7 +27,7 @@ FACE = {
     "right_ear": ("right_eye", "nose", "left_eye", "left_ear"),
     "left_ear": ("left_eye", "nose", "right_eye", "right_ear"),
 }
-"""Which other point stands in for a point of the face that is hidden: the first of these that is seen."""
+"""The replacements of a hidden point of the face; the first visible one is used."""
 
 Point = Callable[[Mapping[str, Array]], Array]
 
@@ -40,44 +37,42 @@ def _middle(a: str, b: str) -> Point:
 
 
 def _head(seen: Mapping[str, Array]) -> Array:
-    """As far beyond the nose as that is from the neck: human36's bones 8-9 and 9-10 are of about one
-    length."""
+    """Return the neck mirrored at the nose, as human36's bones 8-9 and 9-10 have about the same length."""
     top: Array = 2 * seen["nose"] - seen["neck"]
     top[2] = seen["nose"][2]
     return top
 
 
-MADE: tuple[tuple[str, Point], ...] = (
+COMPUTED: tuple[tuple[str, Point], ...] = (
     ("pelvis", _middle("right_hip", "left_hip")),
     ("neck", _middle("right_shoulder", "left_shoulder")),
     ("torso", _middle("pelvis", "neck")),
     ("head", _head),
 )
-"""Joints that are made from their neighbors, in this order, where the detector does not find them itself;
-the neck always is, since a detector's may be another place. The published datasets make pelvis and neck
-so."""
+"""Joints that are computed from their neighbors, in this order, if the detector does not find them. The neck
+always is, as its definition varies. The published datasets compute pelvis and neck in the same way."""
 
 
 @dataclass(frozen=True)
 class Mapped:
-    """joints: (kept people, joints, 3) x px, y px, score. left_out: why the others are not there, a sentence
-    each."""
+    """Mapped people. joints: (people, joints, 3) x px, y px, score. left_out: the reasons why others are left
+    out, a sentence each."""
 
     joints: Array
     left_out: tuple[str, ...]
 
 
 def map_joints(keypoints: Array, names: Sequence[str], joint_set: JointSet) -> Mapped:
-    """Keypoints of any network, by their names, as the joints of a set.
+    """Map the keypoints of any network to a joint set, by their names.
 
-    A person needs all joints of the limbs and one point of the face, and is left out without.
+    A person without all joints of the limbs and one point of the face is left out.
 
     Args:
-        keypoints: (people, keypoints, 3) x px, y px and score, -1 where one is missing.
-        names: what the network calls them; ``r_sho``, ``r_shoulder`` and ``right_shoulder`` are the same.
+        keypoints: (people, keypoints, 3) x px, y px and score, -1 if missing.
+        names: the keypoint names; ``r_sho``, ``r_shoulder`` and ``right_shoulder`` are equivalent.
 
     Raises:
-        InputError: the keypoints are not as many, or the set has joints that cannot be made from them.
+        InputError: the numbers of keypoints and names differ, or the set has joints that cannot be computed.
     """
     own = [coco_name(name) for name in names]
     _check(keypoints, own, joint_set)
@@ -92,63 +87,62 @@ def map_joints(keypoints: Array, names: Sequence[str], joint_set: JointSet) -> M
 
 
 def map_person(person: Array, names: Sequence[str], joint_set: JointSet) -> Array | tuple[str, ...]:
-    """Return one person's (joints, 3) of a set, or the names of what is missing for it.
+    """Return one person's (joints, 3) of a set, or the names of missing keypoints.
 
     Args:
-        person: (keypoints, 3) x px, y px and score, under 0 where one is missing.
-        names: what the keypoints are called; ``unmappable`` gives nothing for them and the set.
+        person: (keypoints, 3) x px, y px and score, below 0 if missing.
+        names: the keypoint names, for which ``unmappable`` returns nothing.
     """
     own = [coco_name(name) for name in names]
     seen = {name: row for name, row in zip(own, person, strict=True) if row[2] >= 0}
-    called = dict(zip(own, names, strict=True))
-    missing = [called[name] for name in BODY if name not in seen]
+    original = dict(zip(own, names, strict=True))
+    missing = [original[name] for name in BODY if name not in seen]
     if not FACE.keys() & seen.keys():
         missing.append("any point of the face")
     if missing:
         return tuple(missing)
-    every = _completed(seen)
+    every = _complete(seen)
     return np.stack([every[coco_name(name)] for name in joint_set.joints])
 
 
 def unmappable(names: Sequence[str], joint_set: JointSet) -> list[str]:
-    """Return what keypoints of these names lack so that the joints of a set could be made from them."""
+    """Return the keypoints or joints that prevent computing a set from keypoints with these names."""
     own = [coco_name(name) for name in names]
     lacking = [name for name in BODY if name not in own]
     lacking += [] if FACE.keys() & set(own) else ["nose"]
-    makeable = {*own, *FACE, *(name for name, _ in MADE)}
-    return lacking or [name for name in joint_set.joints if coco_name(name) not in makeable]
+    computable = {*own, *FACE, *(name for name, _ in COMPUTED)}
+    return lacking or [name for name in joint_set.joints if coco_name(name) not in computable]
 
 
 def whereabouts(person: Array) -> str:
-    """Where a person of (joints, 3) x px, y px and score is seen: numbers would be other ones once some are
+    """Return the position of a person of (joints, 3) x px, y px and score, as indices change when people are
     left out."""
     seen = person[person[:, 2] >= 0, :2]
     if not len(seen):
-        return "of whom nothing is seen"
+        return "without visible joints"
     (left, top), (right, bottom) = seen.min(axis=0), seen.max(axis=0)
     return f"at x {left:.0f} to {right:.0f}, y {top:.0f} to {bottom:.0f} px"
 
 
 def _check(keypoints: Array, own: Sequence[str], joint_set: JointSet) -> None:
-    """Refuse keypoints that are not as many as their names, and a set that cannot be made from them."""
+    """Check that the keypoints match their names, and that the set can be computed from them."""
     if keypoints.ndim != 3 or keypoints.shape[1:] != (len(own), 3):
-        raise InputError(f"keypoints of shape {keypoints.shape}; wanted (people, {len(own)}, 3)")
-    impossible = unmappable(own, joint_set)
-    if impossible:
+        raise InputError(f"keypoints of shape {keypoints.shape}; expected (people, {len(own)}, 3)")
+    if missing := unmappable(own, joint_set):
         raise InputError(
-            f"the joints of {joint_set.name} cannot be made from a detector's {len(own)} keypoints, which "
-            f"lack {', '.join(impossible)}; give a detector of OpenPose's or COCO's keypoints, such as "
-            "lightweight-openpose-2d, and a network on human36 or coco, or the joints themselves"
+            f"the joints of {joint_set.name} cannot be computed from a detector's {len(own)} keypoints: "
+            f"{', '.join(missing)} missing; use a detector of OpenPose or COCO keypoints, such as "
+            "lightweight-openpose-2d, with a network on human36 or coco, or a file of joints"
         )
 
 
-def _completed(seen: Mapping[str, Array]) -> dict[str, Array]:
-    """All points of the face, and the joints that are made."""
+def _complete(seen: Mapping[str, Array]) -> dict[str, Array]:
+    """Return the joints with all points of the face and all computed joints."""
     face = {
         name: next(seen[point] for point in (name, *others) if point in seen) for name, others in FACE.items()
     }
     every = dict(seen) | face
-    for name, made in MADE:
+    for name, compute in COMPUTED:
         if name == "neck" or name not in seen:
-            every[name] = made(every)
+            every[name] = compute(every)
     return every

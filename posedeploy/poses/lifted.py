@@ -1,4 +1,4 @@
-"""What networks on 2D joints give becomes poses: 3D joints, and a mesh where there is one."""
+"""Decoding of networks on 2D joints: 3D joints, and a mesh if there is one."""
 
 from __future__ import annotations
 
@@ -15,25 +15,27 @@ ROLES = (JOINTS_ROLE, MESH_ROLE)
 
 
 def undescribed(spec: ModelSpec) -> str | None:
-    """Return None: any number of joints can become poses."""
+    """Return None: these networks need no description of their joints."""
     return None
 
 
 def decode(outputs: Tensors, spec: ModelSpec, placed: PlacedJoints, camera: Camera) -> Poses:
-    """The people of one batch, from (people, joints, 3) ``pose3d`` in mm and (people, V, 3) ``cam_mesh`` in
-    m.
+    """Return the people of one batch.
 
-    Positions are relative to each person's pelvis (wrist), in the directions of the camera: these networks do
-    not say where a person stands, so ``camera`` has no say. 2D positions and scores are those of the input.
+    Positions are relative to each person's pelvis (or wrist), along the camera's axes. The distance of a
+    person is unknown, so ``camera`` is not used. 2D positions and scores are those of the input.
+
+    Args:
+        outputs: (people, joints, 3) ``pose3d`` in mm, and (people, V, 3) ``cam_mesh`` in m.
 
     Raises:
-        InputError: an output is missing, or of another number of people or joints than went in.
+        InputError: an output is missing, or has another number of people or joints than the input.
     """
     people, joints = placed.joints.shape[:2]
     positions = _output(outputs, spec, JOINTS_ROLE, people)
     if positions.shape[1] != joints:
         raise InputError(
-            f"pose3d holds {positions.shape[1]} joints and {joints} went in; use the network's own joints"
+            f"pose3d has {positions.shape[1]} joints, but the input {joints}; use the network's joint set"
         )
     scores = placed.joints[..., 2]
     return Poses(
@@ -48,7 +50,7 @@ def decode(outputs: Tensors, spec: ModelSpec, placed: PlacedJoints, camera: Came
 def _output(outputs: Tensors, spec: ModelSpec, role: str, people: int) -> Array:
     array = outputs.get(spec.roles.get(role, role))
     if array is None:
-        raise InputError(f"there is no output for {role!r}; the outputs are {', '.join(outputs)}")
+        raise InputError(f"no output for {role!r}; the outputs are {', '.join(outputs)}")
     if array.ndim != 3 or array.shape[0] != people or array.shape[2] != 3:
-        raise InputError(f"{role} is of shape {array.shape}; wanted {people} people and 3 coordinates")
+        raise InputError(f"{role} has shape {array.shape}; expected {people} people and 3 coordinates")
     return array.astype(np.float64)

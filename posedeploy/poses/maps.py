@@ -1,4 +1,4 @@
-"""Which outputs of a network are the maps that a decoding asks for, and what do they measure?"""
+"""Selection of a network's output maps by role, their stride and their upsampling."""
 
 from __future__ import annotations
 
@@ -11,46 +11,42 @@ from posedeploy.errors import InputError
 from posedeploy.types import Array, ModelSpec, Placement, Tensors
 
 UPSAMPLE = 4
-"""Maps are enlarged by this before keypoints are read, as published."""
+"""Upsampling factor of maps before keypoints are read, as published."""
 
 CHANNELS_LAST = '; where its channels are last, write layout = "NHWC" under [outputs] in a `contract` file'
 
 
 def maps_of(outputs: Tensors, spec: ModelSpec, channels: Mapping[str, int]) -> list[Array]:
-    """(channels, h, w) float32 each: the outputs that play these roles, which have so many channels.
+    """Return the outputs with these roles and numbers of channels, each (channels, h, w) float32.
 
     Raises:
-        InputError: no output plays a role, or its batch, channels or size are not what the decoding needs.
+        InputError: a role has no output, or its batch, channels or size do not fit the decoding.
     """
     maps = [_map_of(outputs, spec, role, number) for role, number in channels.items()]
     sizes = {role: f"{array.shape[2]}x{array.shape[1]}" for role, array in zip(channels, maps, strict=True)}
     if len(set(sizes.values())) > 1:
         listed = ", ".join(f"{role} {size}" for role, size in sizes.items())
-        raise InputError(f"maps of one image must have one size; here they have {listed} cells")
+        raise InputError(f"the maps have different sizes: {listed} cells; expected the same size")
     return maps
 
 
 def _map_of(outputs: Tensors, spec: ModelSpec, role: str, channels: int) -> Array:
     name = spec.roles.get(role)
     if name is None:
-        there = ", ".join(f"{known} = {output}" for known, output in spec.roles.items()) or "none"
-        raise InputError(
-            f"the decoding of {spec.family} needs an output for {role!r}; the roles named are: {there}"
-        )
+        roles = ", ".join(f"{known} = {output}" for known, output in spec.roles.items()) or "none"
+        raise InputError(f"no output for {role!r}, which {spec.family} needs; the roles are: {roles}")
     if name not in outputs:
-        there = ", ".join(outputs) or "none"
-        raise InputError(
-            f"{role!r} should be the output {name!r}, which is not there; the outputs are: {there}"
-        )
+        names = ", ".join(outputs) or "none"
+        raise InputError(f"no output {name!r} for {role!r}; the outputs are: {names}")
     array = outputs[name]
     if array.ndim != 4 or array.shape[1] != channels:
         raise InputError(
-            f"{role} ({name!r}) is {array.shape}; the decoding needs (1, {channels}, height, width)"
+            f"{role} ({name!r}) has shape {array.shape}; expected (1, {channels}, height, width)"
             + (CHANNELS_LAST if array.ndim == 4 and array.shape[3] == channels else "")
         )
     if array.shape[0] != 1:
         raise InputError(
-            f"{role} ({name!r}) holds {array.shape[0]} images; decode them one at a time, as [i : i + 1]"
+            f"{role} ({name!r}) has {array.shape[0]} images; decode them one at a time, as [i : i + 1]"
         )
     maps: Array = array[0].astype(np.float32, copy=False)
     return maps

@@ -43,29 +43,30 @@ CHANNELS: Mapping[str, int] = {}
 KEYPOINTS_OF = ("coord", 0, 1)
 
 HALF_DEPTH_MM = 1000.0
-"""The volume of depth bins reaches so far before and behind the root."""
+"""Extent of the depth bins in front of and behind the root."""
 CROP_MM = 2000.0
-"""What a crop is taken to span where the person stands."""
+"""Assumed width of a crop at the distance of the person."""
 
 
 def undescribed(spec: ModelSpec) -> str | None:
-    """Return None: any number of joints can become poses."""
+    """Return None: this network needs no description of its joints."""
     return None
 
 
 def decode(outputs: Tensors, spec: ModelSpec, placement: Placement, camera: Camera) -> Poses:
-    """The one person in a box, from (1, joints, 3): x and y in cells of the map, z in depth bins.
+    """Return the person in a box, from (1, joints, 3): x and y in cells of the map, z in depth bins.
 
-    Positions are in pixels of the image, not rounded; in 3D in mm, in coordinates of the camera, whose axis
-    goes through the middle of the image, or of the world where the camera says how. The network tells depth
-    from the root (pelvis) on, and not how far away that is. Published results take it from another network,
-    RootNet; here it is that network's first guess, which it corrects by a factor: the crop, squared and
-    with its margin, spans 2 m. Sizes within a person are therefore as right as that guess. The network gives
-    no score: it is 1 for every joint.
+    2D positions are in pixels of the image, not rounded. 3D positions are in mm, in camera coordinates, with
+    the axis through the center of the image, or in world coordinates if the camera has extrinsics.
+
+    The network's depth is relative to the root (pelvis). Published results take the root's distance from
+    another network, RootNet. Here, it is RootNet's initial estimate, which RootNet would correct by a factor:
+    the square crop with its margin spans 2 m. The scale of a person is as accurate as that estimate. The
+    network has no scores: every score is 1.
 
     Raises:
-        InputError: the output is missing or is not of one image and of the joints that the spec names; or the
-            camera's numbers cannot be used.
+        InputError: the output is missing, or not for one image and the joints of the spec, or the camera is
+            invalid.
     """
     coord = _coordinates(outputs, spec)
     cells = _cells(spec)
@@ -83,18 +84,18 @@ def decode(outputs: Tensors, spec: ModelSpec, placement: Placement, camera: Came
 
 
 def _coordinates(outputs: Tensors, spec: ModelSpec) -> Array:
-    """(joints, 3) in float64."""
+    """Return (joints, 3) in float64."""
     name = spec.roles.get("coord")
     if name not in outputs:
         raise InputError(
-            f"the decoding of {spec.family} needs the output 'coord' ({name!r}), which is not there; the "
-            f"outputs are: {', '.join(outputs) or 'none'}"
+            f"no output {name!r} for 'coord', which {spec.family} needs; the outputs are: "
+            f"{', '.join(outputs) or 'none'}"
         )
-    wanted = (1, len(spec.keypoint_names), 3)
-    if outputs[name].shape != wanted:
+    expected = (1, len(spec.keypoint_names), 3)
+    if outputs[name].shape != expected:
         raise InputError(
-            f"coord ({name!r}) is {outputs[name].shape}; the decoding needs {wanted}: one box at a time, and "
-            "the joints that the model's description names"
+            f"coord ({name!r}) has shape {outputs[name].shape}; expected {expected}: one box, and the joints "
+            "of the spec"
         )
     coordinates: Array = outputs[name][0].astype(np.float64)
     return coordinates
@@ -103,7 +104,7 @@ def _coordinates(outputs: Tensors, spec: ModelSpec) -> Array:
 def _cells(spec: ModelSpec) -> int:
     if spec.cells is None:
         raise InputError(
-            f"nothing says how many cells along each side the volumes of this {spec.family} have: 32 in "
-            "LPSKI, 64 in LPRES and LPWO; write cells = 64 in a `contract` file"
+            f"the number of cells per side of this {spec.family} is unknown; write cells = 32 (LPSKI) or "
+            "cells = 64 (LPRES, LPWO) in a `contract` file"
         )
     return spec.cells

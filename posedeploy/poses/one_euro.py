@@ -1,4 +1,4 @@
-"""The one-euro filter over arrays: steady when still, quick when moving.
+"""The one-euro filter for arrays: strong smoothing at rest, little delay in motion.
 
 Source: Casiez, Roussel and Vogel, "1 € Filter: A Simple Speed-based Low-pass Filter for Noisy Input in
 Interactive Systems" (CHI 2012).
@@ -16,7 +16,7 @@ from posedeploy.types import Array
 
 @dataclass(frozen=True)
 class FilterState:
-    """What a step leaves to the next, of one shape: the last raw and smoothed values, the smoothed speed."""
+    """The state after a step: the last raw and smoothed values, and the smoothed speed, all of one shape."""
 
     raw: Array
     smooth: Array
@@ -28,8 +28,10 @@ class FilterState:
 
 @dataclass(frozen=True)
 class OneEuro:
-    """frequency: values per second, where their times are not known. min_cutoff, speed_cutoff: Hz. beta: Hz
-    per unit of speed.
+    """The parameters of a filter.
+
+    frequency: values per second if their times are unknown. min_cutoff, speed_cutoff: in Hz. beta: in Hz per
+    unit of speed.
     """
 
     frequency: float
@@ -38,15 +40,15 @@ class OneEuro:
     speed_cutoff: float = 1.0
 
     def start(self, values: Array) -> FilterState:
-        """A state that has seen these values only, and returns them as they are."""
+        """Return the state after the first values, which are not smoothed."""
         return FilterState(values, values, np.zeros_like(values))
 
     def advance(self, state: FilterState, values: Array, elapsed_s: Array | None = None) -> FilterState:
-        """The state after these values; its ``smooth`` is the filter's answer.
+        """Return the state after the next values; ``smooth`` is the filter's output.
 
         Args:
-            elapsed_s: seconds since the values before, of the values' shape or broadcast to it; None for the
-                constant ``frequency``.
+            elapsed_s: seconds since the last values, broadcast to their shape; None for the constant
+                ``frequency``.
         """
         frequency = np.asarray(self.frequency) if elapsed_s is None else 1 / elapsed_s
         share = _share(np.asarray(self.speed_cutoff), frequency)
@@ -56,13 +58,13 @@ class OneEuro:
 
 
 def _share(cutoff: Array, frequency: Array) -> Array:
-    """How much of the new value a low-pass filter of this cutoff takes."""
+    """Return the weight of the new value in a low-pass filter with this cutoff."""
     share: Array = 1 / (1 + frequency / (2 * math.pi * cutoff))
     return share
 
 
 def together(first: FilterState, second: FilterState) -> FilterState:
-    """The rows of two states, one after the other."""
+    """Return the rows of two states, concatenated."""
     return FilterState(
         np.concatenate([first.raw, second.raw]),
         np.concatenate([first.smooth, second.smooth]),
@@ -71,7 +73,7 @@ def together(first: FilterState, second: FilterState) -> FilterState:
 
 
 def where(mask: Array, yes: FilterState, no: FilterState) -> FilterState:
-    """Element by element, ``yes`` where the mask (of the states' shape, or broadcast to it) is true."""
+    """Select elements: ``yes`` where the mask, broadcast to the states' shape, is true, otherwise ``no``."""
     return FilterState(
         np.where(mask, yes.raw, no.raw),
         np.where(mask, yes.smooth, no.smooth),

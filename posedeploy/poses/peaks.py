@@ -1,4 +1,4 @@
-"""Where do keypoints lie in upsampled heatmaps?"""
+"""Peaks of upsampled heatmaps as keypoint candidates."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from posedeploy.types import Array
 
 THRESHOLD = np.float32(0.1)
 RADIUS = 6
-"""Of two peaks of one channel closer than this, in px of the upsampled map, the later by x is dropped."""
+"""Minimum distance of two peaks of a channel, in px of the upsampled map; the one at larger x is dropped."""
 
 
 @dataclass(frozen=True)
@@ -28,9 +28,9 @@ class Peaks:
 
 
 def find_peaks(heatmaps: Array) -> Peaks:
-    """The keypoint candidates of (H, W, channels) contiguous float32 heatmaps.
+    """Return the keypoint candidates of (H, W, channels) contiguous float32 heatmaps.
 
-    A peak is at least 0.1 and strictly greater than its four neighbors; what lies outside the map is less.
+    A peak is at least 0.1 and strictly greater than its four neighbors; values outside the map are smaller.
     """
     width, channels = heatmaps.shape[1:]
     values = heatmaps.reshape(-1)
@@ -52,9 +52,9 @@ def find_peaks(heatmaps: Array) -> Peaks:
 
 
 def _survivors(line: list[int], y: list[int]) -> list[int]:
-    """Indices of the peaks that no earlier surviving peak is closer to than RADIUS.
+    """Return the indices of the peaks without an earlier surviving peak closer than RADIUS.
 
-    ``line`` is ascending: x, with the channels laid end to end and further apart than RADIUS.
+    ``line`` is ascending: x, with the channels side by side and further apart than RADIUS.
     """
     dropped = [False] * len(line)
     for i, here in enumerate(line):

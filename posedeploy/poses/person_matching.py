@@ -1,4 +1,4 @@
-"""Who in one answer about an image is who in another?"""
+"""Matching of the people in two results for one image."""
 
 from __future__ import annotations
 
@@ -10,15 +10,15 @@ from posedeploy.errors import InputError
 from posedeploy.types import Array, Poses
 
 FAR = 0.3
-"""A distance, relative to the reference person's box diagonal, from which on it is another person."""
+"""Minimum distance of different people, in diagonals of the reference person's box."""
 
 
 @dataclass(frozen=True)
 class Match:
-    """Two sets of poses, matched one-to-one.
+    """A one-to-one matching of two sets of poses.
 
-    pairs: (matched, 2) indices of a reference person and its candidate. missed, extra: people of the
-    reference, or of the candidate, without a counterpart.
+    pairs: (matched, 2) indices of a reference person and its candidate. missed, extra: the number of people
+    of the reference, and of the candidate, without a counterpart.
     """
 
     pairs: Array
@@ -30,12 +30,12 @@ def match(reference: Poses, candidate: Poses) -> Match:
     """Match people greedily, the closest pair first.
 
     Raises:
-        InputError: the poses have different numbers of keypoints, so they are not of the same network.
+        InputError: the poses have different numbers of keypoints.
     """
     if reference.keypoints.shape[1] != candidate.keypoints.shape[1]:
         raise InputError(
-            f"poses of {reference.keypoints.shape[1]} and of {candidate.keypoints.shape[1]} keypoints "
-            "cannot be compared; both must come from the same network"
+            f"poses with {reference.keypoints.shape[1]} and with {candidate.keypoints.shape[1]} keypoints "
+            "cannot be compared; use results of the same network"
         )
     distances = np.linalg.norm(
         reference.keypoints[:, None, :, :2] - candidate.keypoints[None, ..., :2], axis=-1
@@ -46,10 +46,9 @@ def match(reference: Poses, candidate: Poses) -> Match:
 
 
 def _closest_first(distances: Array, seen_a: Array, seen_b: Array, boxes: Array) -> Array:
-    """(matched, 2) pairs.
+    """Return (matched, 2) pairs.
 
-    A keypoint that one side lacks counts as far: people may share keypoints, and then only those that they
-    do not share tell them apart.
+    A keypoint that one side lacks counts as far: people that share keypoints differ only in the others.
     """
     both = seen_a[:, None] & seen_b
     either = seen_a[:, None] | seen_b

@@ -1,4 +1,4 @@
-"""pose-hg-3d: one centerd person, 16 (MPII) or 17 (COCO) joints, 2D, or 3D from the pelvis on.
+"""pose-hg-3d: one centered person, 16 (MPII) or 17 (COCO) joints, in 2D, or in 3D relative to the pelvis.
 
 Sources: Zhou et al., "Towards 3D Human Pose Estimation in the Wild: a Weakly-supervised Approach"
 (arXiv:1704.02447), whose published result is 64.55 mm on Human3.6M; for sizes, Winter, "Biomechanics and
@@ -40,10 +40,10 @@ CONTRACT = InputContract(
 CONTRACTS = {16: CONTRACT, 17: replace(CONTRACT, width=192)}
 UNIT: Final = "mm"
 DEPTH_ROLE = "depth"
-"""The output without which there are no 3D positions."""
+"""The role of the output that 3D positions need."""
 ROLES = ("hm", DEPTH_ROLE)
 PEAK_ROLES = ("hm",)
-"""Maps whose highest cells are picked, so that noise decides where two are nearly equal."""
+"""Maps whose maximum is selected, so that noise decides between nearly equal cells."""
 MESH_ROLE: Final = None
 CHANNELS: Mapping[str, int] = {}
 KEYPOINTS_OF = ("hm", 0, 1)
@@ -52,13 +52,13 @@ LIMBS = (
     ("hip", "knee"), ("knee", "ankle"), ("shoulder", "elbow"), ("elbow", "wrist"),
 )  # fmt: skip
 LIMB_MM = (0.245 * 1800.0, 0.246 * 1800.0, 0.186 * 1800.0, 0.146 * 1800.0)
-"""How long these are, thigh, shank, upper arm and forearm, of a person of 1.8 m."""
+"""Length of thigh, shank, upper arm and forearm of a person of 1.8 m."""
 ROOTS = (("pelvis",), ("left_hip", "right_hip"))
-"""What 3D positions are relative to: the first of these that a network has."""
+"""Possible origins of 3D positions; the first one that a network has is used."""
 
 
 def undescribed(spec: ModelSpec) -> str | None:
-    """What must be described before 3D positions can be had from this network; None where nothing must."""
+    """Return the message on the description that 3D positions need; None if it is complete."""
     if DEPTH_ROLE not in spec.roles or (_roots(spec.keypoint_names) and _bones(spec.keypoint_names)):
         return None
     return (
@@ -68,18 +68,18 @@ def undescribed(spec: ModelSpec) -> str | None:
 
 
 def decode(outputs: Tensors, spec: ModelSpec, placement: Placement, camera: Camera) -> Poses:
-    """The one person of an input, from (1, joints, h, w) heatmaps and, for 3D, depth maps of the same shape.
+    """Return the person of an input, from (1, joints, h, w) heatmaps and, for 3D, depth maps of that shape.
 
-    2D positions are those of the cells with the highest values, in pixels of the image, their scores those
-    values (0 where it is below), and the person's their mean. 3D positions are from the pelvis on (COCO: from
-    the middle of the hips), x right, y down, z away from the camera. The network says nothing of size: as
-    published, positions are in widths of the map. To be in mm they are made those of a person of 1.8 m, the
-    bones of whose arms and legs, as far as the network has them, have 2.96 m together; errors in them are
-    relative to that.
+    2D positions are those of the cells with the highest values, in pixels of the image. Their scores are
+    these values, at least 0, and the person's score is their mean. 3D positions are relative to the pelvis
+    (COCO: to the midpoint of the hips), x right, y down, z away from the camera. The network's scale is
+    unknown: as published, positions are in widths of the map. They are scaled to mm for a person of 1.8 m,
+    whose arm and leg bones have a total length of 2.96 m if the network has all of them; errors are relative
+    to that.
 
     Raises:
-        InputError: an output is missing, holds several images, or does not fit the placement; a camera is
-            given, which has no say in either; or nothing names the joints of a 3D network with its own.
+        InputError: an output is missing, has several images, or does not fit the placement; the camera has
+            parameters, which are not used; or the joints of a user's 3D network have no names.
     """
     if any(part is not None for part in (camera.fx, camera.rotation, camera.translation)):
         raise InputError(
@@ -105,32 +105,32 @@ def decode(outputs: Tensors, spec: ModelSpec, placement: Placement, camera: Came
 
 
 def peaks(maps: Array) -> Array:
-    """(joints, 2) int64: x, y of the highest cell of each of (joints, h, w) maps; the first of equal ones.
+    """Return (joints, 2) int64 x, y of the highest cell of each (joints, h, w) map; the first of equal ones.
 
-    The published code adds x over the map's width to y, by a slip in a division; its 3D positions do not.
+    The published code adds x / width to y by mistake, but not for its 3D positions.
     """
     y, x = np.divmod(maps.reshape(len(maps), -1).argmax(axis=1), maps.shape[2])
     return np.stack([x, y], axis=1)
 
 
 def relative_pose(cells: Array, depths: Array, names: tuple[str, ...]) -> Array:
-    """(joints, 3) x, y, z from the root on, in widths of the map, from (joints, h, w) depth maps."""
+    """Return (joints, 3) x, y, z relative to the root, in widths of the (joints, h, w) depth maps."""
     width = depths.shape[2]
     pose = np.concatenate([cells / width, _read(depths, cells)[:, None].astype(np.float64)], axis=1)
-    centerd: Array = pose - pose[_roots(names)].mean(axis=0)
-    return centerd
+    centered: Array = pose - pose[_roots(names)].mean(axis=0)
+    return centered
 
 
 @lru_cache(maxsize=16)
 def _roots(names: tuple[str, ...]) -> list[int]:
-    """The joints whose middle is the root; none where the names do not say."""
+    """Return the joints whose midpoint is the root; an empty list if the names contain none."""
     own = [coco_name(name) for name in names]
     return next(([own.index(name) for name in root] for root in ROOTS if set(root) <= set(own)), [])
 
 
 @lru_cache(maxsize=16)
 def _bones(names: tuple[str, ...]) -> list[tuple[int, int, float]]:
-    """The limbs both of whose ends are there: these, and how long they are in mm."""
+    """Return the two ends and the length in mm of each limb that the network has."""
     own = [coco_name(name) for name in names]
     limbs = [
         (f"{side}_{start}", f"{side}_{end}", length)
@@ -141,7 +141,7 @@ def _bones(names: tuple[str, ...]) -> list[tuple[int, int, float]]:
 
 
 def _read(maps: Array, cells: Array) -> Array:
-    """(joints,) the value of each joint's map at its cell."""
+    """Return (joints,) values of each joint's map at its cell."""
     values: Array = maps[np.arange(len(maps)), cells[:, 1], cells[:, 0]]
     return values
 

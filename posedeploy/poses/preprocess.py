@@ -1,4 +1,4 @@
-"""An image becomes the network's input."""
+"""Conversion of an image to the network's input."""
 
 from __future__ import annotations
 
@@ -14,16 +14,16 @@ from posedeploy.quantization import INTEGERS, quantize_pixels
 from posedeploy.types import Array, InputContract, ModelSpec, Placement, Tensors, TensorSpec
 
 MAX_FREE_LENGTH = 4096
-"""The longest side, in px, that an input of free size may take: 16 times the usual height of 256."""
+"""Maximum side of an input of dynamic size, in px: 16 times the default height of 256."""
 
 DTYPES = ("float32", "float16", *INTEGERS)
 
 
 def as_bgr(image: Array) -> Array:
-    """(H, W, 3) uint8 BGR of a gray, BGR or BGRA image of 8 or 16 bits; the image itself where it is that.
+    """Return (H, W, 3) uint8 BGR of a gray, BGR or BGRA image of 8 or 16 bits, without a copy if it is one.
 
     Raises:
-        InputError: it is empty, has other channels or another type.
+        InputError: the image is empty, or has other channels or another type.
     """
     if image.ndim not in (2, 3) or 0 in image.shape or (image.ndim == 3 and image.shape[2] not in (1, 3, 4)):
         raise InputError(
@@ -31,7 +31,7 @@ def as_bgr(image: Array) -> Array:
             "1, 3 or 4 channels, and not empty"
         )
     if image.dtype == np.uint16:
-        # The high byte, as OpenCV's imread has it.
+        # The high byte, as in OpenCV's imread.
         image = (image >> 8).astype(np.uint8)
     if image.dtype != np.uint8:
         raise InputError(f"an image of {image.dtype} values cannot be used; convert it to uint8, 0 to 255")
@@ -43,21 +43,21 @@ def as_bgr(image: Array) -> Array:
 
 
 def prepare(image: Array, spec: ModelSpec, box: Array | None = None) -> tuple[Tensors, Placement]:
-    """The network's input for one (H, W, 3) uint8 BGR image, and where the image lies in it.
+    """Return the network's input for one (H, W, 3) uint8 BGR image, and the placement of the image in it.
 
-    Follows ``spec.contract`` and the first input. Where that has a free size, the image decides the size by
-    the published rule. Where its size is fixed, the same rule is used if its result has that size;
-    otherwise the image is made to fit inside, centerd on the padding value. For a network of one person the
-    input is that person's box, at the size of the input or of the contract. The tensor is contiguous and
-    the caller's to keep.
+    The input follows ``spec.contract`` and the first tensor. If that has a dynamic size, the image determines
+    the size by the published rule. If its size is fixed, the same rule is used if its result has that size;
+    otherwise the image is scaled to fit inside and centered on the padding value. For a network of one
+    person, the input is that person's box, at the size of the tensor or of the contract. The tensor is
+    contiguous and belongs to the caller.
 
     Args:
         box: (4,) x, y, width, height in px of the person, for a network of one person; None for the whole
             image.
 
     Raises:
-        InputError: the network takes no image, or several at once, or this one leads to no usable size; or
-            the box lies outside the image or is none, or the network takes no boxes.
+        InputError: the network takes no image, or several at once, or no boxes; the image leads to no usable
+            size; or the box is invalid or outside the image.
     """
     image = as_bgr(image)
     contract, tensor = _image_input(spec)
@@ -73,14 +73,13 @@ def prepare(image: Array, spec: ModelSpec, box: Array | None = None) -> tuple[Te
 
 
 def at_height(spec: ModelSpec, height: int) -> ModelSpec:
-    """The spec of the same network with images scaled to another height than the family's own.
+    """Return the spec of the same network for images scaled to another height than the family's.
 
     Args:
-        height: px, a multiple of the contract's.
+        height: px, a multiple of the contract's ``multiple``.
 
     Raises:
-        InputError: the network takes no image whose height decides its scale, or one of a fixed height, or
-            this height is none that it takes.
+        InputError: the network takes no whole images, or has a fixed height, or the height is invalid.
     """
     contract = spec.contract
     if contract is None or contract.fit in CROPPING:
@@ -114,7 +113,7 @@ def _cropped(
 
 @dataclass(frozen=True)
 class _Plan:
-    """Sizes as (width, height) in px. What of the resized image goes beyond ``size`` is cut off."""
+    """Sizes as (width, height) in px. The resized image is cropped to ``size``."""
 
     scale: float
     size: tuple[int, int]
@@ -143,7 +142,7 @@ def _image_input(spec: ModelSpec) -> tuple[InputContract, TensorSpec]:
 
 
 def _takes_bytes(tensor: TensorSpec, contract: InputContract) -> bool:
-    """Whether the pixels go in as they are, whatever scale the file has for what follows."""
+    """Return whether pixels are used unchanged, regardless of the quantization that the file declares."""
     return tensor.dtype == "uint8" and "normalization" in contract.embedded
 
 
@@ -152,7 +151,7 @@ def _many(tensor: TensorSpec) -> bool:
 
 
 def _fixed_size(tensor: TensorSpec) -> tuple[int | None, int | None]:
-    """Width and height of an image input, None where free."""
+    """Return width and height of an image input; None where dynamic."""
     height, width = tensor.image_size
     return (width if isinstance(width, int) else None, height if isinstance(height, int) else None)
 
@@ -174,7 +173,7 @@ def _plan(width: int, height: int, contract: InputContract, fixed: tuple[int | N
 
 
 def _resized(width: int, height: int, scale: float) -> tuple[int, int]:
-    """The size that cv2.resize gives: rounded half to even."""
+    """Return the size computed by cv2.resize: rounded half to even."""
     return round(width * scale), round(height * scale)
 
 
@@ -186,7 +185,7 @@ def _published_size(size: tuple[int, int], working_height: int, contract: InputC
 
 
 def _overshoots(size: tuple[int, int], final: tuple[int, int], contract: InputContract) -> bool:
-    """Whether cutting less than a multiple off the right makes the resized image fit."""
+    """Return whether the resized image fits if less than one multiple is cropped on the right."""
     return contract.fit == "crop" and 0 <= size[0] - final[0] < contract.multiple
 
 
@@ -232,12 +231,12 @@ def _filled(resized: Array, plan: _Plan, contract: InputContract, tensor: Tensor
 
 
 def _pixel_table(contract: InputContract, tensor: TensorSpec) -> tuple[Array, Array]:
-    """(256, 3) what each pixel value becomes in each channel of the tensor, and (3,) the padding.
+    """Return the (256, 3) tensor value of each pixel value in each channel, and the (3,) padding.
 
-    That is what becomes of the value nearest to the mean, so that it is the same ground whether the network
-    normalizes or we do.
+    The padding is the tensor value of the pixel value nearest to the mean, so that it is the same whether the
+    artifact normalizes or this function does.
     """
-    # The contract's numbers are in its own color order; an artifact that swaps colors itself is given BGR.
+    # The contract's numbers are in its own color order; an artifact that swaps colors itself takes BGR.
     in_bgr = contract.color_order == "RGB" and "color" in contract.embedded
     step = -1 if in_bgr else 1
     mean = np.array(contract.mean, np.float32)[::step]
@@ -252,7 +251,7 @@ def _pixel_table(contract: InputContract, tensor: TensorSpec) -> tuple[Array, Ar
 
 
 def _look_up(pixels: Array, table: Array, out: Array) -> None:
-    """``out[...] = table[pixels]`` per channel, into memory whose rows may be apart."""
-    # OpenCV 4 has no tables of float16; the bits are looked up all the same.
+    """Compute ``out[...] = table[pixels]`` per channel, in memory with any row stride."""
+    # OpenCV 4 has no float16 tables, so the bits are looked up as int16.
     cast = np.int16 if table.itemsize == 2 else table.dtype
     cv2.LUT(pixels, table.view(cast), dst=out.view(cast))

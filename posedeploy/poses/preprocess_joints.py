@@ -1,4 +1,4 @@
-"""2D joints become the input of a network that takes joints and not an image."""
+"""Conversion of 2D joints to the input of a network that takes joints instead of an image."""
 
 from __future__ import annotations
 
@@ -11,19 +11,18 @@ from posedeploy.types import Array, JointsContract, ModelSpec, PlacedJoints, Ten
 
 
 def prepare_joints(joints: Array, spec: ModelSpec) -> tuple[Tensors, PlacedJoints]:
-    """The input for people whose 2D joints are known.
+    """Return the network's input for people with these 2D joints.
 
-    The published preprocessing first maps the joints from their box to 288x384; normalizing each axis to a
-    mean of 0 and a std of 1 undoes that again, so here the box only tells joints that cannot be used.
+    The published preprocessing first maps the joints from their box to 288x384. Normalizing each axis to a
+    mean of 0 and a std of 1 cancels this mapping, so the box is only used to detect unusable joints.
 
     Args:
-        joints: (people, joints, 2 or 3) or, of one person, (joints, 2 or 3): x px, y px and, if at hand, the
-            score, in the order of the network's joint set. They stay the caller's.
+        joints: (people, joints, 2 or 3) or, for one person, (joints, 2 or 3): x px, y px and an optional
+            score, in the order of the network's joint set. The array is not modified.
 
     Raises:
-        InputError: the network takes no joints, or these are of another set or number, not finite, not seen
-            (a score under 0), all at one place or in one line along an axis, or more people than the network
-            takes at once.
+        InputError: the network takes no joints or another number of people, or the joints have another set,
+            are not finite, are missing (a score below 0), or lie at one point or on a line along an axis.
     """
     contract, joint_set = _contract(spec)
     people = _people(np.asarray(joints), joint_set)
@@ -44,10 +43,9 @@ def prepare_joints(joints: Array, spec: ModelSpec) -> tuple[Tensors, PlacedJoint
 
 
 def box_of(points: Array, contract: JointsContract) -> Array:
-    """(4,) x, y, width, height in px: the tight box around (joints, 2) points, grown to the contract's
-    aspect.
+    """Return (4,) x, y, width, height in px: the box of (joints, 2) points at the contract's aspect ratio.
 
-    As published, a box from the first pixel to the last is a pixel less wide than their number.
+    As published, the width of a box is its number of pixels minus 1.
 
     Raises:
         InputError: the points lie within a pixel of each other.
@@ -73,7 +71,7 @@ def _contract(spec: ModelSpec) -> tuple[JointsContract, JointSet]:
 
 
 def _people(joints: Array, joint_set: JointSet) -> Array:
-    """(people, joints, 3), the score 1 where none was given."""
+    """Return (people, joints, 3), with a score of 1 if there are no scores."""
     if joints.dtype.kind not in "iuf":
         raise InputError(f"joints of type {joints.dtype}; wanted numbers")
     people = joints[None] if joints.ndim == 2 else joints

@@ -1,4 +1,4 @@
-"""The poses of people who are followed through a video, made steady by one-euro filters."""
+"""Smoothing of the poses of tracked people by one-euro filters."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ SHORTEST_S = 1e-6
 
 @dataclass(frozen=True, eq=False)
 class Before:
-    """What is known of the people of a frame from before it.
+    """The history of the people in a frame.
 
-    rows: (people,) where the filters of each are, -1 without. lasting: (people, keypoints) whether the
-    keypoint's filter goes on. elapsed_s: (people,) since each was last seen, and keypoint_elapsed_s: (people,
-    keypoints) since each keypoint was; None where time is not known.
+    rows: (people,) the row of each person's filters, -1 if there is none. lasting: (people, keypoints)
+    whether the keypoint's filter continues. elapsed_s: (people,) seconds since each person was last visible.
+    keypoint_elapsed_s: (people, keypoints) the same of each keypoint. Both are None if times are unknown.
     """
 
     rows: Array
@@ -31,9 +31,11 @@ class Before:
 
 
 class Smoother:
-    """Filters by row. In 2D every keypoint passes one. In 3D the person's mean position does, and all joints
-    and vertices move with it. Where positions are relative to the person's own root, which stays where it is,
-    every joint and vertex passes one, and every keypoint.
+    """The filters of people, by row.
+
+    In 2D, every keypoint is filtered. In 3D, the person's mean position is filtered, and all joints and
+    vertices move with it. For positions relative to the person's root, every joint, vertex and keypoint is
+    filtered.
     """
 
     def __init__(self) -> None:
@@ -41,7 +43,7 @@ class Smoother:
         self._now: dict[OneEuro, FilterState] = {}
 
     def smooth(self, poses: Poses, before: Before) -> Poses:
-        """The same people with smoothed positions; ``keep`` must follow."""
+        """Return the same people with smoothed positions; call ``keep`` afterwards."""
         self._now = {}
         if poses.keypoints_3d is None:
             return self._smooth_2d(poses, before)
@@ -50,7 +52,7 @@ class Smoother:
         return self._smooth_3d(poses, before)
 
     def keep(self, rows: Array) -> None:
-        """From now on the rows are those of the people just smoothed, and then these of the old ones."""
+        """Set the rows to those of the people just smoothed, followed by these old rows."""
         kept = {}
         for filter_ in self._before.keys() | self._now.keys():
             old, new = self._before.get(filter_), self._now.get(filter_)
@@ -97,7 +99,7 @@ class Smoother:
     def _filter(
         self, filter_: OneEuro, values: Array, rows: Array, lasting: Array, elapsed_s: Array | None
     ) -> Array:
-        """The filter's answers, started anew where it does not last."""
+        """Return the filter's output; the filter restarts where it does not continue."""
         state = filter_.start(values)
         before = self._before.get(filter_)
         if before is not None and len(before.raw):
@@ -108,7 +110,7 @@ class Smoother:
         return state.smooth
 
     def _hold(self, filter_: OneEuro, rows: Array, found: Array) -> None:
-        """A keypoint that is missing keeps the state that it had."""
+        """Keep the previous state of missing keypoints."""
         before = self._before.get(filter_)
         if before is not None and len(before.raw):
             held = ~found & (rows >= 0)[:, None, None]

@@ -1,4 +1,4 @@
-"""Who is who from one frame of a video to the next, and their poses made steady."""
+"""Tracking of people through a video, with smoothing of their poses."""
 
 from __future__ import annotations
 
@@ -15,18 +15,18 @@ MIN_SIMILARITY = 0.5
 MIN_SIMILAR_KEYPOINTS = 3
 
 ID_AFTER_FRAMES, MAX_GAP_S = 3, 1.0
-"""What ``predict`` takes; a detector's false alarms seldom last three frames."""
+"""The values that ``predict`` uses; false detections seldom last three frames."""
 REACH, REACH_PER_S = 2.0, 6.0
-"""How far someone may be who was missed, in multiples of what counts as similar from one frame to the next:
-at once, and more for each second."""
+"""Maximum distance of a person who was missed, in multiples of that between two frames: initially, and its
+increase per second."""
 
 
 @dataclass(frozen=True, eq=False)
 class _Known:
-    """The people that are remembered, a row each: those of the last frame first, then those missed since.
+    """The known people, a row each: those of the last frame first, then those missed since.
 
-    keypoints: as they were last seen, smoothed. seen_s, found_s: when each person, and each of its keypoints,
-    was. ids: those under 0 are not given out yet. frames: in how many each was seen.
+    keypoints: the last ones, smoothed. seen_s, found_s: the last time of each person, and of each keypoint.
+    ids: numbers below 0 are provisional. frames: the number of frames with each person.
     """
 
     keypoints: Array
@@ -45,15 +45,15 @@ class _Known:
 
 
 class Tracker:
-    """Gives people ids that persist from frame to frame, and smooths their poses; one tracker for one video.
+    """Assigns ids to people that persist from frame to frame, and smooths their poses. Use one per video.
 
-    As the published demos have it: the most confident person first takes the person of the frame before
-    with which it has most similar keypoints, at least 3; two keypoints are similar when exp(-d² / (2 area
-    (2 sigma)²)) > 0.5. Every keypoint's filter lasts as long as the keypoint is found in every frame.
+    As in the published demos, people are matched in order of confidence, each with the person of the last
+    frame with the most similar keypoints, at least 3. Two keypoints are similar if exp(-d² / (2 area
+    (2 sigma)²)) > 0.5. A keypoint's filter continues while the keypoint is found in every frame.
 
-    The demos cut positions down to whole pixels first, and the 3D one pairs joints with shifted sigmas; here
-    positions keep their fractions, and each joint has its own sigma. They have no times: their filters take
-    every frame for a 15th of a second (in 3D an 80th), and whoever is missed in one frame is someone new.
+    The demos truncate positions to whole pixels first, and the 3D demo uses shifted sigmas. Here, positions
+    keep their fractions, and each joint has its own sigma. The demos have no times: their filters assume 15
+    frames per second (80 in 3D), and a person missed in one frame gets a new id.
     """
 
     def __init__(
@@ -66,10 +66,9 @@ class Tracker:
     ) -> None:
         """
         Args:
-            id_after_frames: in how many frames one after the other a person must be seen to get an id; 1 as
-                published.
-            max_gap_s: for how long whoever has an id may be missed, and a keypoint's filter lasts without it;
-                0 as published. The longer, the farther away may be who comes back.
+            id_after_frames: the number of consecutive frames after which a person gets an id; 1 as published.
+            max_gap_s: the maximum time for which a person with an id, or a keypoint, may be missed; 0 as
+                published. The allowed distance grows with the time.
         """
         self._variances = (2 * np.asarray(sigmas, np.float64)) ** 2
         self._smoother = Smoother() if smooth else None
@@ -80,26 +79,26 @@ class Tracker:
         self._frames = 0
         self._last = 0
         self._last_s = 0.0
-        """How many of the rows are of the frame before, and its time."""
+        """The number of rows of the last frame, and its time."""
         self._known: _Known | None = None
         self.named: dict[int, int] = {}
-        """The ids that the last frame gave out, by the numbers under 0 that stood for them before."""
+        """The ids assigned in the last frame, by their provisional numbers."""
 
     def update(self, poses: Poses, time_s: float | None = None) -> Poses:
-        """The same people, in the same order, with ids and smoothed positions.
+        """Return the same people, in the same order, with ids and smoothed positions.
 
-        A person without an id yet has a number under 0 for it, the same one in each frame.
+        A person without an id has a provisional number below 0, the same one in each frame.
 
         Args:
-            time_s: of the frame, later than that of the one before; None for the published constant rates.
+            time_s: the time of the frame, increasing; None for the published constant rates.
 
         Raises:
-            InputError: the poses have another number of keypoints than there are sigmas.
+            InputError: the numbers of keypoints and sigmas differ.
         """
         if poses.keypoints.shape[1:] != (len(self._variances), 3):
             raise InputError(
-                f"this tracker follows people of {len(self._variances)} keypoints; it got an array of "
-                f"{poses.keypoints.shape}, not (people, {len(self._variances)}, 3)"
+                f"keypoints of shape {poses.keypoints.shape}; this tracker expects (people, "
+                f"{len(self._variances)}, 3)"
             )
         self._frames += 1
         now_s = self._frames / KEYPOINT_FILTER.frequency if time_s is None else time_s
@@ -112,7 +111,7 @@ class Tracker:
         return tracked
 
     def finish(self) -> dict[int, int]:
-        """The ids of those who were seen in every frame of a video too short for ids, as in ``named``."""
+        """Assign ids to the people in every frame of a video too short for ids; return them as ``named``."""
         self.named = {}
         if self._known is not None and self._frames < self._id_after_frames:
             for candidate, frames in zip(self._known.ids, self._known.frames, strict=True):
@@ -121,7 +120,7 @@ class Tracker:
         return self.named
 
     def _match(self, poses: Poses, now_s: float) -> Array:
-        """(people,) for each the row of the same person, or -1."""
+        """Return (people,) the row of the same person, or -1."""
         rows = np.full(len(poses), -1)
         known = self._known
         if known is None or not len(known.ids) or not len(poses):
@@ -141,7 +140,7 @@ class Tracker:
         return rows
 
     def _count(self, poses: Poses, rows: Array) -> tuple[Array, Array]:
-        """(people,) ids, and in how many frames each was seen."""
+        """Return (people,) ids, and the number of frames with each person."""
         ids, frames = np.zeros(len(poses), int), np.ones(len(poses), int)
         self.named = {}
         for person in _most_confident_first(poses):

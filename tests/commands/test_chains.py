@@ -99,7 +99,7 @@ def test_one_person_over_time(lifters: Path, done: Invoke, refused: Callable[...
         (("walk.npy", "--joints-key", "a"), "--joints-key a: walk.npy has a single array without a name"),
         (
             ("walk.npy", "--joints", "dog"),
-            "--joints dog: walk.npy: no joint set is called 'dog'; the sets are",
+            "--joints dog: walk.npy: unknown joint set 'dog'; the sets are",
         ),
     ):
         assert message in refused("predict", gtrs, *arguments)
@@ -213,7 +213,7 @@ def test_what_does_not_go_together_is_refused(
 ) -> None:
     detector = human / "out" / "human.onnx"
     message = refused("predict", lifters / "smpl.pth.tar", "photo.png", "--detector", detector)
-    assert "the joints of smpl cannot be made from a detector's 18 keypoints" in message
+    assert "the joints of smpl cannot be computed from a detector's 18 keypoints" in message
     message = refused("predict", detector, "joints.npy")
     assert "joints.npy: joints, and lightweight-openpose-2d takes images; name an image, or give" in message
 

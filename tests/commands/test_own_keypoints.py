@@ -129,6 +129,6 @@ def test_a_lifting_network_on_its_own_joints(
     ]
     assert numbered["annotations"] == named["annotations"]
     assert len(named["annotations"]) == 2
-    message = "the joints of its own cannot be made from a detector's 18 keypoints, which lack joint_0"
+    message = "the joints of its own cannot be computed from a detector's 18 keypoints: joint_0"
     done("samples", "draw", "--count", "1", "-o", "images")
     assert message in refused("predict", "out/six.torchscript", "images", "--detector", "sample")

@@ -111,7 +111,7 @@ def test_3d_with_a_camera_of_ones_own(done: Invoke, refused: Callable[..., str],
     assert _poses()["units"]["keypoints_3d"] == "mm"
     assert _names() == ["photo.jpg", "poses.json"]
     implausible = done("predict", "artifacts/human.onnx", "photo.png", "--fx", "30", "--no-draw").stderr
-    assert "warning: --fx 30: a field of view of 165 degrees across 456 px" in implausible
+    assert "warning: --fx 30: an implausible field of view of 165 degrees across 456 px" in implausible
     assert "--fx 0: a focal length in pixels" in refused(
         "predict", "artifacts/human.onnx", "photo.png", "--fx", 0
     )

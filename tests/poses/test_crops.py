@@ -122,7 +122,7 @@ def test_clipping_counts_pixels_as_published() -> None:
         ((-1e308, 1e308, 1e308, 1e308), "lies outside the image"),
         ((10, 10, 0, 20), "has no size: its width and height must be above 0 px"),
         ((10, 10, -5, 20), "has no size"),
-        ((89, 10, 20, 20), "less than 2 px wide or high within the image of 90x120 px"),
+        ((89, 10, 20, 20), "less than 2 px wide or high inside the image of 90x120 px"),
         ((10, 10, 1, 20), "less than 2 px wide or high"),
         ((10, 10, float("nan"), 20), "is not x, y, width, height: four finite numbers"),
         ((10, 10, float("inf"), 20), "four finite numbers"),

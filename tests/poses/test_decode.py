@@ -179,11 +179,11 @@ def test_world_coordinates_undo_the_camera() -> None:
 @pytest.mark.parametrize(
     ("camera", "message"),
     [
-        (Camera(fx=0.0), "a focal length of 0 px cannot be"),
-        (Camera(fx=float("nan")), "a focal length of nan px cannot be"),
-        (Camera(rotation=np.eye(2)), r"rotation is 3x3.*\(2, 2\)"),
-        (Camera(translation=np.zeros(2)), r"translation 3 numbers.*\(2,\)"),
-        (Camera(rotation=np.zeros((3, 3))), "cannot be inverted"),
+        (Camera(fx=0.0), "`fx=0`: expected a focal length in px"),
+        (Camera(fx=float("nan")), "`fx=nan`: expected a focal length in px"),
+        (Camera(rotation=np.eye(2)), r"rotation is \(2, 2\) .*expected 3x3"),
+        (Camera(translation=np.zeros(2)), r"translation \(2,\); expected 3x3 and 3 numbers"),
+        (Camera(rotation=np.zeros((3, 3))), "rotation is singular"),
     ],
 )
 def test_cameras_that_cannot_be(camera: Camera, message: str) -> None:
@@ -194,10 +194,10 @@ def test_cameras_that_cannot_be(camera: Camera, message: str) -> None:
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"heatmaps": None}, "'heatmaps' should be the output 'out_heatmaps', which is not there.*out_pafs"),
-        ({"heatmaps": np.zeros((2, 19, 32, 57))}, "holds 2 images; decode them one at a time"),
-        ({"pafs": np.zeros((1, 32, 57, 38))}, r"the decoding needs \(1, 38, height, width\)"),
-        ({"pafs": np.zeros((1, 38, 16, 57))}, "must have one size.*heatmaps 57x32, pafs 57x16 cells"),
+        ({"heatmaps": None}, "no output 'out_heatmaps' for 'heatmaps'.*out_pafs"),
+        ({"heatmaps": np.zeros((2, 19, 32, 57))}, "has 2 images; decode them one at a time"),
+        ({"pafs": np.zeros((1, 32, 57, 38))}, r"expected \(1, 38, height, width\)"),
+        ({"pafs": np.zeros((1, 38, 16, 57))}, "have different sizes: .*heatmaps 57x32, pafs 57x16 cells"),
     ],
 )
 @pytest.mark.parametrize("family", FAMILIES)
@@ -218,5 +218,5 @@ def test_maps_of_another_input(family: str) -> None:
 
 def test_a_role_that_nobody_plays_is_named() -> None:
     spec = ModelSpec("mine", "", (), (), roles={"pafs": "b"})
-    with pytest.raises(InputError, match=r"decoding of mine needs an output for 'heatmaps'.*pafs = b"):
+    with pytest.raises(InputError, match=r"no output for 'heatmaps', which mine needs.*pafs = b"):
         FAMILIES["2d"].decode({}, spec, Placement(1.0, (0, 0), (8, 8), (8, 8)), Camera())

@@ -157,15 +157,15 @@ def test_mobile_human_pose_without_a_camera_takes_the_usual_focal_length() -> No
 def test_mobile_human_pose_refuses_what_it_cannot_read() -> None:
     decode = mobile_human_pose.decode
     for outputs, spec, camera, message in (
-        ({}, mobile_spec(), Camera(), "needs the output 'coord' .*the outputs are: none"),
+        ({}, mobile_spec(), Camera(), "no output 'coord' .*the outputs are: none"),
         (
             coord(21),
             mobile_spec(),
             Camera(),
-            r"coord \('coord'\) is \(1, 21, 3\); the decoding needs \(1, 18, 3\)",
+            r"coord \('coord'\) has shape \(1, 21, 3\); expected \(1, 18, 3\)",
         ),
-        (coord(), mobile_spec(cells=None), Camera(), "write cells = 64 in a `contract` file"),
-        (coord(), mobile_spec(), Camera(fx=0.0), "a focal length of 0 px cannot be"),
+        (coord(), mobile_spec(cells=None), Camera(), r"cells = 64 \(LPRES, LPWO\) in a `contract` file"),
+        (coord(), mobile_spec(), Camera(fx=0.0), "`fx=0`: expected a focal length in px"),
     ):
         with pytest.raises(InputError, match=message):
             decode(outputs, spec, WHERE, camera)

@@ -49,7 +49,7 @@ def test_the_view_holds_everyone_and_can_be_kept() -> None:
 
 
 def test_a_scene_needs_3d() -> None:
-    with pytest.raises(InputError, match="no 3D positions; draw them with draw_poses"):
+    with pytest.raises(InputError, match="no 3D positions; draw them over their image with draw_poses"):
         draw_poses_3d(some_poses([[(60.0, 40), (60, 100), (90, 130)]]), CHAIN)
 
 

@@ -68,7 +68,7 @@ def test_keypoints_of_other_networks_go_by_their_names() -> None:
     for joint_set in ("human36", "coco"):
         wanted = map_joints(person, KEYPOINT_NAMES, JOINT_SETS[joint_set]).joints
         assert map_joints(coco, names, JOINT_SETS[joint_set]).joints.tolist() == wanted.tolist()
-    with pytest.raises(InputError, match=r"of human36 cannot be made .* 16 keypoints, which lack nose; give"):
+    with pytest.raises(InputError, match=r"of human36 cannot be computed .* 16 keypoints: nose missing; use"):
         map_joints(np.ones((1, 16, 3)), JOINT_SETS["mpii"].joints, JOINT_SETS["human36"])
 
 
@@ -83,7 +83,7 @@ def test_of_whom_nothing_is_seen_no_place_is_told() -> None:
     assert (
         map_joints(nobody, KEYPOINT_NAMES, JOINT_SETS["coco"])
         .left_out[0]
-        .startswith("the person of whom nothing is seen is left out: ")
+        .startswith("the person without visible joints is left out: ")
     )
 
 
@@ -120,17 +120,17 @@ def test_nobody_is_nobody() -> None:
         (
             (1, 18, 3),
             "smpl",
-            "the joints of smpl cannot be made from a detector's 18 keypoints, which lack sp",
+            "the joints of smpl cannot be computed from a detector's 18 keypoints: sp",
         ),
         (
             (1, 18, 3),
             "mano",
-            "the joints of mano cannot be made .* which lack wrist, thumb_1, .*; give a detector of O",
+            "the joints of mano cannot be computed .*: wrist, thumb_1, .*; use a detector of O",
         ),
         (
             (1, 17, 3),
             "coco",
-            r"keypoints of shape \(1, 17, 3\); wanted \(people, 18, 3\)",
+            r"keypoints of shape \(1, 17, 3\); expected \(people, 18, 3\)",
         ),
     ],
 )

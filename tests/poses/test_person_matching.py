@@ -57,5 +57,5 @@ def test_nobody_on_a_side(reference: Poses, candidate: Poses, missed: int, extra
 
 
 def test_poses_of_two_networks_are_refused() -> None:
-    with pytest.raises(InputError, match="poses of 5 and of 4 keypoints cannot be compared"):
+    with pytest.raises(InputError, match="poses with 5 and with 4 keypoints cannot be compared"):
         match(some_poses([SHAPE]), some_poses([SHAPE[:4]]))

@@ -134,15 +134,15 @@ def test_outputs_become_joints_and_vertices_in_mm() -> None:
 def test_outputs_that_do_not_fit_are_refused() -> None:
     placed = PlacedJoints(_people(2, numbers=3))
     for outputs, message in (
-        ({}, "there is no output for 'pose3d'; the outputs are "),
+        ({}, "no output for 'pose3d'; the outputs are "),
         (
             {"pose3d": np.zeros((1, 17, 3))},
-            r"pose3d is of shape \(1, 17, 3\); wanted 2 people and 3 coordinates",
+            r"pose3d has shape \(1, 17, 3\); expected 2 people and 3 coordinates",
         ),
-        ({"pose3d": np.zeros((2, 19, 3))}, "pose3d holds 19 joints and 17 went in"),
+        ({"pose3d": np.zeros((2, 19, 3))}, "pose3d has 19 joints, but the input 17"),
         (
             {"pose3d": np.zeros((2, 17, 3)), "mesh": 1},
-            "there is no output for 'cam_mesh'; the outputs are pose3d, mesh",
+            "no output for 'cam_mesh'; the outputs are pose3d, mesh",
         ),
     ):
         with pytest.raises(InputError, match=message):

@@ -158,7 +158,7 @@ def test_frames_without_people() -> None:
 
 
 def test_poses_of_another_network_are_refused() -> None:
-    with pytest.raises(InputError, match=r"people of 4 keypoints; it got an array of \(1, 5, 3\)"):
+    with pytest.raises(InputError, match=r"keypoints of shape \(1, 5, 3\); this tracker expects"):
         Tracker(SIGMAS[:4]).update(people((0, 0)))
 
 

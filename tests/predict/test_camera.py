@@ -51,10 +51,16 @@ def test_a_focal_length_is_positive(fx: float) -> None:
         (f'{{"R": {QUARTER_TURN}, "t": [[1], [2, 3]]}}', "not a JSON file of extrinsics"),
         ('{"R": [[1, 0], [0, 1]], "t": [1, 2, 3]}', r"R is 2x2 and t 3; expected 3x3 and 3 numbers"),
         (f'{{"R": {QUARTER_TURN}, "t": [1, 2]}}', r"R is 3x3 and t 2; expected"),
-        ('{"R": [[2, 0, 0], [0, 1, 0], [0, 0, 1]], "t": [1, 2, 3]}', "R is not a rotation: R times its tran"),
+        (
+            '{"R": [[2, 0, 0], [0, 1, 0], [0, 0, 1]], "t": [1, 2, 3]}',
+            "R is not a rotation: its rows are not at right",
+        ),
         ('{"R": [[-1, 0, 0], [0, 1, 0], [0, 0, 1]], "t": [1, 2, 3]}', "its determinant is -1, so it mirrors"),
         ('{"R": [[5, 0, 0], [0, 5, 0], [0, 0, 5]], "t": [1, 2, 3]}', "it is scaled by 5; divide it by that"),
-        ('{"R": [[90, 0, 0], [0, 45, 0], [0, 0, 0]], "t": [1, 2, 3]}', "as angles in degrees do; give the"),
+        (
+            '{"R": [[90, 0, 0], [0, 45, 0], [0, 0, 0]], "t": [1, 2, 3]}',
+            "such as angles in degrees; write the",
+        ),
         ('{"R": [90, 0, 45], "t": [1, 2, 3]}', r"R is 3 and .*a rotation vector or angles: .*cv2\.Rodrigues"),
         (
             '{"R": [[1, 0, 0, 1], [0, 1, 0, 1], [0, 0, 1, 1]], "t": [1, 2, 3]}',
@@ -104,19 +110,19 @@ def test_a_file_that_cannot_be_read(tmp_path: Path) -> None:
         (
             50.0,
             1920,
-            "if it is in mm, multiply it by 1920 px and divide by the sensor's width in mm",
+            "if it is in mm, multiply it by 1920 px and divide it by the sensor's width in mm",
         ),
         (4.25, 4000, "if it is in mm"),
-        (50.0, 456, "gives 633 for 36 mm"),
-        (1.2, 1920, "if it is relative to the image's width, give 2304; that of a phone is about 1536"),
-        (60_000.0, 1920, "if it is of a larger image or in micrometers, give it in px of this image"),
+        (50.0, 456, "in mm: 633 for 36 mm"),
+        (1.2, 1920, "if it is relative to the image's width, use 2304; a phone has about 1536"),
+        (60_000.0, 1920, "if it is for a larger image or in micrometers, convert it to px of this image"),
     ],
 )
 def test_an_implausible_focal_length_is_doubted(fx: float, width: int, cause: str | None) -> None:
     doubts = camera_warnings(Camera(fx), {width})
     assert len(doubts) == (cause is not None)
     if cause is not None:
-        assert doubts[0].startswith(f"`fx={fx:g}`: a field of view of ") and cause in doubts[0]
+        assert doubts[0].startswith(f"`fx={fx:g}`: an implausible field of view of ") and cause in doubts[0]
 
 
 @pytest.mark.parametrize(
@@ -127,9 +133,9 @@ def test_an_implausible_focal_length_is_doubted(fx: float, width: int, cause: st
         ([10, 150, 2500], None),
         (
             [0.1, 1.5, 3],
-            "0.0336 m from the origin of the world, .* if yours is in m, multiply it by 100",
+            "0.0336 m from the world origin; .* if yours is in m, multiply it by 100",
         ),
-        ([100, 1500, 4000], "42.7 m from the origin of the world, .* if yours is in mm, divide it by 10"),
+        ([100, 1500, 4000], "42.7 m from the world origin; .* if yours is in mm, divide it by 10"),
     ],
 )
 def test_an_implausible_translation_is_doubted(

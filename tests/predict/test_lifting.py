@@ -217,10 +217,12 @@ def test_a_detector_whose_keypoints_do_not_do_is_refused() -> None:
     spec = lifter_spec()
     with pytest.raises(
         InputError,
-        match=r"`detector=d`: the joints of human36 cannot be made from .* 16 keypoints, which lack nose",
+        match=r"`detector=d`: the joints of human36 cannot be computed from .* 16 keypoints: nose",
     ):
         joints_from_detector(detector("pose-hg-3d"), "d", spec)
-    with pytest.raises(InputError, match="the joints of smpl cannot be made from a detector's 18 keypoints"):
+    with pytest.raises(
+        InputError, match="the joints of smpl cannot be computed from a detector's 18 keypoints"
+    ):
         joints_from_detector(detector(), "d", lifter_spec("smpl"))
 
 

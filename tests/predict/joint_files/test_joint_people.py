@@ -185,10 +185,10 @@ def test_sets_that_do_not_do_are_refused(tmp_path: Path) -> None:
         InputError, match="20 joints per person, as in no known set; this network expects the 17"
     ):
         found(given(tmp_path, random))
-    with pytest.raises(InputError, match=r"`joints=body`: joints\.npy: no joint set is called 'body'"):
+    with pytest.raises(InputError, match=r"`joints=body`: joints\.npy: unknown joint set 'body'"):
         found(given(tmp_path, HUMAN36, joint_set="body"))
     with pytest.raises(
-        InputError, match=r"`joints=halpe`: joints\.npy: halpe has 26 or 136 joints, and each person here 17"
+        InputError, match=r"`joints=halpe`: joints\.npy: each person has 17 joints, but halpe has 26 or 136"
     ):
         found(given(tmp_path, HUMAN36, joint_set="halpe"))
     with pytest.raises(
