@@ -1,4 +1,4 @@
-"""Weights go into a network strictly, and a checkpoint's family is told from its names and shapes."""
+"""Recognize a checkpoint's family by names and shapes of its tensors, and load them strictly."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ FOLDED = (
 
 @runtime_checkable
 class Rewritten(Protocol):
-    """A network that goes to targets in another form than the published one."""
+    """A network that is exported in another form than the published one."""
 
     def deployed(self) -> nn.Module:
         """The same network as targets get it; it may share the trained tensors."""
@@ -108,7 +108,7 @@ def _recognized(shapes: Shapes, families: Sequence[Family]) -> Family | None:
 
 
 def _is_complete(shapes: Shapes, families: Sequence[Family]) -> bool:
-    """Whether a network takes all these tensors and misses none; a mesh that is not known decides nothing."""
+    """Return whether these are exactly the tensors of a network; True if only its mesh is unknown."""
     family = _recognized(shapes, families)
     if family is None:
         return False
@@ -136,12 +136,12 @@ def _family_of(checkpoint: Checkpoint) -> Family:
 
 
 def shapes_of(module: nn.Module) -> Shapes:
-    """The shapes of the tensors that a network's state dict has."""
+    """Return the shapes of the tensors in a network's state dict."""
     return {name: tuple(tensor.shape) for name, tensor in module.state_dict().items()}
 
 
 def misfits(wanted: Shapes, found: Shapes) -> tuple[list[str], list[str], list[str]]:
-    """The names that are missing, left over and of another shape; counters of BatchNorm do not count."""
+    """Return the names that are missing, left over and of another shape, without counters of BatchNorm."""
     return (
         [name for name in wanted if name not in found and not name.endswith(UNUSED_IN_EVAL)],
         [name for name in found if name not in wanted and not name.endswith(UNUSED_IN_EVAL)],
@@ -150,7 +150,7 @@ def misfits(wanted: Shapes, found: Shapes) -> tuple[list[str], list[str], list[s
 
 
 def _is_folded(missing: list[str], left_over: list[str]) -> bool:
-    """Whether a BatchNorm is missing whose convolution, just before it, has a bias that is left over."""
+    """Return whether a BatchNorm is missing while the convolution before it has a bias that is left over."""
     found = (_STATISTICS.fullmatch(name) for name in missing)
     return any(each is not None and f"{each[1]}{int(each[2]) - 1}.bias" in left_over for each in found)
 

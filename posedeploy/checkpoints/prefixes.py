@@ -1,4 +1,4 @@
-"""The names that a set of weights can have: with and without what wrappers put before or into them."""
+"""List the names that a set of weights can have, with and without the prefixes of wrappers."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class View:
 
 
 def is_averaged(key: str) -> bool:
-    """Whether a key or prefix says that the weights are averages over the training."""
+    """Return whether a key or prefix names weights averaged over the training."""
     return AVERAGED.search(key) is not None
 
 

@@ -1,4 +1,4 @@
-"""A checkpoint file becomes named tensors, safely: nothing in it is ever run."""
+"""Read the named tensors of a checkpoint file without executing any code in it."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from posedeploy.printable import listed, printable
 from posedeploy.types import TensorSpec, Weights
 
 MAX_BESIDE, MAX_NAME = 50, 200
-"""Names of what lies beside the weights that are recorded, and characters of each."""
+"""Recorded names of unused entries, and characters of each."""
 
 
 @dataclass(frozen=True)
@@ -88,7 +88,7 @@ class Contents:
 
 @contextmanager
 def open_weights(path: Path) -> Iterator[Contents]:
-    """Open a checkpoint of any format, whatever its name is and whatever lies beside the weights.
+    """Open a checkpoint of any format, whatever its name is and whatever else it holds.
 
     Raises:
         CheckpointError: the file is missing, unreadable, damaged, of another kind or without weights.
@@ -107,17 +107,17 @@ def read(
     misfit: Misfit | None = None,
     is_complete: IsComplete | None = None,
 ) -> Checkpoint:
-    """``open_weights`` and ``choose`` in one.
+    """Open a checkpoint and read the tensors of one set (``open_weights``, ``Contents.choose``).
 
     Raises:
-        CheckpointError: as there.
+        CheckpointError: as those raise it.
     """
     with open_weights(path) as contents:
         return contents.choose(key, misfit, is_complete)
 
 
 def content_of(path: Path) -> Any:
-    """What a checkpoint file holds, whatever that is; tensors cannot be read from it any more.
+    """Return the content of a checkpoint file. Its tensors cannot be read after the call.
 
     Raises:
         CheckpointError: the file is missing, unreadable, damaged or of another kind.
@@ -127,7 +127,7 @@ def content_of(path: Path) -> Any:
 
 
 def _content(container: Container) -> Any:
-    """Plain containers, tensors (of a safetensors file) or records of them, and stand-ins."""
+    """Return plain containers, tensors (of a safetensors file) or tensor records, and stand-ins."""
     path, kind, content = container.path, container.kind, container.content
     if kind.name == "torch-zip":
         with reading(path):
@@ -185,7 +185,7 @@ def _described(container: Container, choice: Choice) -> Weights:
 
 
 def _few(names: tuple[str, ...]) -> tuple[str, ...]:
-    """The names, fit for a line and a manifest, and how many more there are."""
+    """Return the first names, shortened and printable, and how many more there are."""
     more = len(names) - MAX_BESIDE
     shown = tuple(printable(name[:MAX_NAME]) for name in names[:MAX_BESIDE])
     return (*shown, f"{more} more") if more > 0 else shown

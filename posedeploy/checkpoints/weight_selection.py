@@ -1,4 +1,4 @@
-"""Which set of weights is meant, and how its tensors are named: the one under which a network fits."""
+"""Choose the set of weights, and the names of its tensors, that fit a network."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from posedeploy.checkpoints.weight_sets import Shapes, WeightSet
 from posedeploy.printable import listed, printable
 
 Misfit = Callable[[Shapes], int]
-"""How far tensors of these shapes are from a network: 0 where they fit."""
+"""The distance of tensors of these shapes from a network: 0 if they fit."""
 IsComplete = Callable[[Shapes], bool]
-"""Whether these are all tensors of a network and no others."""
+"""Whether these are exactly the tensors of a network."""
 MAX_NAMES = 4_000_000
-"""Names that are looked at in all; real files have a few thousand."""
+"""Names compared in total; real files have a few thousand."""
 
 
 class WeightsError(Exception):
@@ -51,7 +51,7 @@ class Choice:
 
     @property
     def label(self) -> str:
-        """What ``weights`` takes to choose this one."""
+        """The value of ``weights`` that chooses this set."""
         return label_of(self.weights, self.view)
 
 
@@ -95,7 +95,7 @@ def choose(
 
 
 def _fitting(candidates: Sequence[tuple[WeightSet, View]], misfit: Misfit) -> tuple[int, list[_Candidate]]:
-    """The lowest distance, and the candidates that have it."""
+    """Return the lowest distance, and the candidates that have it."""
     lowest, fitting = 0, list[_Candidate]()
     for candidate in (_Candidate(weights, view) for weights, view in candidates):
         distance = misfit(candidate.shapes)

@@ -1,4 +1,4 @@
-"""Every set of weights in what a file holds: mappings of tensors and whole modules, however deep they lie."""
+"""Find every set of weights in a file: mappings of tensors and whole modules, at any depth."""
 
 from __future__ import annotations
 
@@ -29,8 +29,8 @@ Shapes = dict[str, tuple[int, ...]]
 
 @dataclass(frozen=True, eq=False)
 class Step:
-    """A step on the way from the top of the file: the container at ``key`` with the names in it, and the one
-    that was followed."""
+    """A step on the path from the top of the file: the container at ``key``, its names, and the one
+    followed."""
 
     key: str
     names: Collection[str]
@@ -38,7 +38,7 @@ class Step:
     before: Step | None
 
     def passed(self) -> Iterator[str]:
-        """What lies beside the way."""
+        """Yield the other entries of the containers on the path."""
         if self.before is not None:
             yield from self.before.passed()
         yield from (_path(self.key, name) for name in self.names if name != self.taken)
@@ -46,7 +46,7 @@ class Step:
 
 @dataclass(frozen=True, eq=False)
 class WeightSet:
-    """Tensors by name. ``key`` is where they lie, "" for the whole file, such as ``model.state_dict``.
+    """Tensors by name. ``key`` is their path, such as ``model.state_dict``; "" for the whole file.
 
     module: the class of the whole module that they were taken out of. strays: what stands among them and is
     no tensor. joined: they lie in several mappings, whose keys became parts of their names.
@@ -61,12 +61,12 @@ class WeightSet:
 
     @property
     def beside(self) -> tuple[str, ...]:
-        """The other entries there and on the way."""
+        """The other entries in this container and on the path to it."""
         return (*(self.way.passed() if self.way else ()), *self.strays)
 
 
 def find_sets(content: Any) -> list[WeightSet]:
-    """All sets, those first that a published loader would take."""
+    """Return all sets, first those that the published loaders would choose."""
     found = sorted(_walk(content), key=lambda weights: -len(weights.tensors))[:MAX_SETS]
     return sorted(found, key=_rank)
 
@@ -125,7 +125,8 @@ def _path(key: str, name: str) -> str:
 
 
 def _children(node: Any) -> dict[str, Any]:
-    """The named entries of a container; none of an optimizer's state, which has the shapes of weights."""
+    """Return the named entries of a container; none of an optimizer's state, which has the shapes of
+    weights."""
     if isinstance(node, dict):
         return {} if node.keys() >= OPTIMIZER_KEYS else string_keys(node)
     if isinstance(node, StandIn):
@@ -138,7 +139,7 @@ def _children(node: Any) -> dict[str, Any]:
 
 
 def _pairs(node: Sequence[Any]) -> dict[str, Any]:
-    """The entries of ``list(state_dict.items())``; empty for any other list."""
+    """Return the entries of ``list(state_dict.items())``; empty for any other list."""
     if not all(
         isinstance(each, tuple | list) and len(each) == 2 and isinstance(each[0], str) for each in node
     ):
