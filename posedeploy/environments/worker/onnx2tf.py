@@ -1,8 +1,8 @@
-"""ONNX becomes a TFLite file by onnx2tf and TensorFlow, its tensors named and laid out.
+"""Convert ONNX to TFLite with onnx2tf and TensorFlow, with named tensors in the requested layout.
 
-Runs in the toolchain's own Python. onnx2tf turns the graph into Keras layers, channels last; TensorFlow's
-own converter then writes the file, from a function whose inputs and outputs lie as asked. What is what is
-not told by shapes: outputs are found by their values for the inputs that come with the request.
+This script runs in the isolated environment's Python. onnx2tf converts the graph to Keras layers, channels
+last. TensorFlow's converter then writes the file from a function whose inputs and outputs have the requested
+layout. Shapes can be ambiguous, so outputs are identified by their values for the inputs in the request.
 """
 
 from __future__ import annotations
@@ -21,19 +21,18 @@ Array: TypeAlias = "np.ndarray[Any, np.dtype[Any]]"
 Axes: TypeAlias = tuple[int, ...]
 
 SAMPLE = "calibration_image_sample_data_20x128x128x3_float32.npy"
-"""What onnx2tf takes for an input that looks like an image: from the folder it runs in, or by a download."""
+"""The calibration file that onnx2tf reads from its folder, or else downloads, for an image-like input."""
 LAST, FIRST = (0, 2, 3, 1), (0, 3, 1, 2)
 """From channels first to channels last, and back."""
 CLOSE = 1e-2
-"""How far, of an output's largest value, what onnx2tf made may be from PyTorch to be the same output at all;
-whether the file computes the same is found where it is used."""
-LASTING = (ImportError, OSError, MemoryError)
-"""What fails once more if it is tried again: an operator that onnx2tf does not have is a module that is not
-there."""
+"""Tolerance for identifying an output, as a fraction of its largest value. posedeploy checks the file
+itself."""
+PERMANENT_ERRORS = (ImportError, OSError, MemoryError)
+"""Errors that a second attempt cannot avoid. An operator that onnx2tf lacks is an ImportError."""
 
 
 def run(request: dict[str, Any]) -> dict[str, Any]:
-    """Say what is here (``task`` is ``start``), or convert.
+    """Return the versions (``task`` is ``start``), or convert.
 
     To convert: ``onnx`` names the graph, ``same`` how far, of an output's largest value, the file may be from
     PyTorch, ``examples`` an .npz of ``in:NAME`` and ``out:NAME`` as the graph has them, ``tflite`` the file
@@ -41,7 +40,7 @@ def run(request: dict[str, Any]) -> dict[str, Any]:
     its channels ``first`` in the graph, and whether they come ``last`` in the file.
 
     Returns:
-        What the file's signature calls each input and output.
+        The versions, and the name of each input and output in the file's signature.
     """
     versions = {name: version(name) for name in ("onnx2tf", "tensorflow-cpu")}
     if request["task"] == "start":
@@ -58,24 +57,24 @@ def run(request: dict[str, Any]) -> dict[str, Any]:
 def _converted(
     request: dict[str, Any], inputs: dict[str, Array], outputs: dict[str, Array]
 ) -> tuple[Any, dict[str, tuple[int, Axes]]]:
-    """The Keras model, and where its outputs are.
+    """Return the Keras model, and the index and axes of each output.
 
-    At every operator onnx2tf can try which order of axes fits best. That takes half an hour where operators
-    are many, and most networks need none of it: it is done where the result is wrong without.
+    onnx2tf can search for the best order of axes at every operator. That takes up to half an hour, and most
+    networks do not need it, so it is only done if the result is wrong without it.
     """
     try:
         model = _keras(request, strict=False)
         return model, _found(_results(model, inputs), outputs, request["same"])
-    except LASTING:
+    except PERMANENT_ERRORS:
         raise
-    except (Exception, SystemExit):  # which is how onnx2tf leaves
+    except (Exception, SystemExit):  # onnx2tf exits on errors
         traceback.print_exc()
     model = _keras(request, strict=True)
     return model, _found(_results(model, inputs), outputs, CLOSE)
 
 
 def _keras(request: dict[str, Any], *, strict: bool) -> Any:
-    """The graph as a Keras model whose inputs lie as in the graph."""
+    """Return the graph as a Keras model whose inputs have the layout of the graph."""
     np.save(SAMPLE, np.random.default_rng(0).random((20, 128, 128, 3), np.float32))
     return onnx2tf.convert(
         input_onnx_file_path=request["onnx"],
@@ -91,7 +90,7 @@ def _keras(request: dict[str, Any], *, strict: bool) -> Any:
 
 
 def _results(model: Any, inputs: dict[str, Array]) -> list[Array]:
-    """What a Keras model gives, its inputs found by their names."""
+    """Return the outputs of a Keras model, with inputs matched by name."""
     if sorted(model.input_names) != sorted(inputs):
         raise SystemExit(f"onnx2tf made the inputs {model.input_names} of {list(inputs)}")
     return [output.numpy() for output in _called(model, {k: tf.constant(v) for k, v in inputs.items()})]
@@ -103,9 +102,9 @@ def _called(model: Any, inputs: dict[str, Any]) -> list[Any]:
 
 
 def _found(given: list[Array], wanted: dict[str, Array], close: float) -> dict[str, tuple[int, Axes]]:
-    """Which of the model's outputs each wanted one is, and how its axes are to be turned, by their values.
+    """Return the index in the model and the transposition of each output, identified by their values.
 
-    Of two that are equal, one that is nothing else's yet is taken, and the axes as they are.
+    Of equal candidates, the first that is not assigned yet, with untransposed axes, is used.
     """
     free = set(range(len(given)))
     found = {}
@@ -119,8 +118,8 @@ def _found(given: list[Array], wanted: dict[str, Array], close: float) -> dict[s
         distance, _, axes, index = min(fitting, default=(np.inf, False, (), 0))
         if not distance < close:
             raise SystemExit(
-                f"onnx2tf converted the network wrongly: nothing it gives is the output {name}; the nearest "
-                f"is {distance:.1e} of its largest value off"
+                f"onnx2tf converted the network wrongly: none of its outputs is {name}; the nearest differs "
+                f"by {distance:.1e} of its largest value"
             )
         free.discard(index)
         found[name] = index, axes
@@ -128,7 +127,7 @@ def _found(given: list[Array], wanted: dict[str, Array], close: float) -> dict[s
 
 
 def _distance(array: Array, wanted: Array) -> float:
-    """The largest difference, in parts of the largest wanted value."""
+    """Return the largest difference, as a fraction of the largest expected value."""
     largest = max(float(np.abs(wanted).max(initial=0)), float(np.finfo(np.float32).tiny))
     return float(np.abs(array.astype(np.float64) - wanted).max(initial=0)) / largest
 
@@ -136,7 +135,7 @@ def _distance(array: Array, wanted: Array) -> float:
 def _write(
     path: Path, model: Any, inputs: dict[str, Array], found: dict[str, tuple[int, Axes]], last: set[str]
 ) -> dict[str, dict[str, str]]:
-    """Write the file; what its signature calls each tensor: any name is allowed in a network, not in it."""
+    """Write the file, and return the names in its signature, which does not allow every name of a network."""
     called = {
         "inputs": {name: f"input_{place:03}" for place, name in enumerate(inputs)},
         "outputs": {name: f"output_{place:03}" for place, name in enumerate(found)},
@@ -164,7 +163,7 @@ def _write(
 
 
 def _turned(output: Any, axes: Axes, last: bool) -> Any:
-    """A tensor with its axes turned, channels last; all in one step, or in none."""
+    """Transpose a tensor, to channels last if ``last``, in at most one step."""
     axes = tuple(axes[axis] for axis in LAST) if last else axes
     return output if axes == tuple(range(len(axes))) else tf.transpose(output, axes)
 
