@@ -73,5 +73,5 @@ def test_a_file_without_an_end_is_not_read() -> None:
     for path, reason in ((ENDLESS, "Invalid argument"), ("/proc/version", "it has more bytes than its size")):
         with pytest.raises(CheckpointError, match=rf"cannot be read \({reason}\)"):
             read(Path(path))
-        with pytest.raises(OSError, match=reason):
+        with pytest.raises(OSError, match="it has more bytes than its size"):
             hash_file(Path(path))

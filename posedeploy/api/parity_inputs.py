@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -19,6 +20,7 @@ from posedeploy.benchmarks.inputs import (
 )
 from posedeploy.errors import InputError
 from posedeploy.predict.image_files import open_images
+from posedeploy.predict.images import read_picture
 from posedeploy.synthetic.jpeg import compressed
 from posedeploy.types import Array, ModelSpec, Ranges
 
@@ -31,20 +33,43 @@ JPEG_QUALITY = 95
 
 
 @dataclass(frozen=True)
+class InputPairs:
+    """Inputs by pairs, each as the reference and as the candidate want it.
+
+    The user's images are read each time they are used, so that memory does not grow with their number.
+
+    generated: those made here. files: the name and the path of each image, for both specs.
+    """
+
+    generated: tuple[tuple[Sample, Sample], ...]
+    files: tuple[tuple[str, Path], ...] = ()
+    specs: tuple[ModelSpec, ModelSpec] | None = None
+
+    def __len__(self) -> int:
+        return len(self.generated) + len(self.files)
+
+    def __iter__(self) -> Iterator[tuple[Sample, Sample]]:
+        yield from self.generated
+        for name, path in self.files:
+            assert self.specs is not None, "images have specs"
+            reference, candidate = self.specs
+            yield from _pairs(reference, candidate, [(name, read_picture(path).pixels)])
+
+
+@dataclass(frozen=True)
 class ParityInputs:
     """The same inputs for both sides.
 
-    pairs: each as the reference and as the candidate want it. jpegs: for the drawn people of the first size,
-    the reference's input and the same from the image compressed as JPEG.
+    jpegs: for the drawn people of the first size, the reference's input and the same from the image as JPEG.
     """
 
-    pairs: list[tuple[Sample, Sample]]
+    pairs: InputPairs
     jpegs: list[tuple[Sample, Sample]]
 
     @property
     def for_noise(self) -> list[Sample]:
         """The reference's inputs that its noise floor is measured on: those of the first size."""
-        return [ours for ours, _ in self.pairs[: NOISE + DRAWN]]
+        return [ours for ours, _ in self.pairs.generated[: NOISE + DRAWN]]
 
 
 def parity_inputs(
@@ -59,21 +84,29 @@ def parity_inputs(
     if candidate.joints is not None:
         _refuse(images, "takes 2D joints")
         people = people_samples(candidate, DRAWN, ranges)
-        return ParityInputs(list(zip(people, people, strict=True)), [])
+        return ParityInputs(InputPairs(tuple(zip(people, people, strict=True))), [])
     if candidate.contract is None:
         _refuse(images, "has no image contract")
         sample = random_tensors(candidate)
-        return ParityInputs([(sample, sample)], [])
-    pairs: list[tuple[Sample, Sample]] = []
-    sets = _images(candidate, images, ranges)
+        return ParityInputs(InputPairs(((sample, sample),)), [])
+    files = _readable(images) if images is not None else []
+    generated: list[tuple[Sample, Sample]] = []
+    sets = _generated(candidate, ranges)
     for spec, named in sets:
-        ours = image_samples(plain(reference, spec), named)
-        pairs += zip(ours, image_samples(spec, named), strict=True)
+        generated += _pairs(reference, spec, named)
     spec, named = sets[0]
     drawn = [(name, compressed(image, JPEG_QUALITY)) for name, image in named[NOISE:]]
-    originals = [ours for ours, _ in pairs[NOISE : NOISE + DRAWN]]
+    originals = [ours for ours, _ in generated[NOISE : NOISE + DRAWN]]
     jpegs = image_samples(plain(reference, spec), drawn)
+    pairs = InputPairs(tuple(generated), tuple(files), (reference, candidate))
     return ParityInputs(pairs, list(zip(originals, jpegs, strict=True)))
+
+
+def _pairs(
+    reference: ModelSpec, candidate: ModelSpec, named: Sequence[tuple[str, Array]]
+) -> list[tuple[Sample, Sample]]:
+    ours = image_samples(plain(reference, candidate), named)
+    return list(zip(ours, image_samples(candidate, named), strict=True))
 
 
 def _refuse(images: Path | None, why: str) -> None:
@@ -81,14 +114,12 @@ def _refuse(images: Path | None, why: str) -> None:
         raise InputError(f"`images`: this network {why}, so no image can be given to it; leave it out")
 
 
-def _images(
-    candidate: ModelSpec, images: Path | None, ranges: Ranges
-) -> list[tuple[ModelSpec, list[tuple[str, Array]]]]:
-    """Noise and drawn people at the working size, at another one where axes are free, then the user's."""
+def _generated(candidate: ModelSpec, ranges: Ranges) -> list[tuple[ModelSpec, list[tuple[str, Array]]]]:
+    """Noise and drawn people at the working size, and at another one where axes are free."""
     chosen = [sized(candidate, ranges=ranges)]
     if candidate.inputs[0].is_dynamic:
         chosen.append(resized(candidate, ranges))
-    named = [
+    return [
         (
             spec,
             [
@@ -98,21 +129,20 @@ def _images(
         )
         for spec in chosen
     ]
-    return named + ([(candidate, _read(images))] if images is not None else [])
 
 
-def _read(images: Path) -> list[tuple[str, Array]]:
-    """The user's images.
+def _readable(images: Path) -> list[tuple[str, Path]]:
+    """The user's images: each is read once, so that one that cannot be is left out and reported at the start.
 
     Raises:
         InputError: none of them can be read.
     """
     source = open_images(images)
-    read = [(frame.name, frame.image) for frame in source]
-    if not read:
+    readable = [(frame.name, source.inputs[frame.index]) for frame in source]
+    if not readable:
         raise InputError(f"`images={images}`: {'; '.join(source.problems)}")
     for remark in source.remarks:
         logger.info(remark)
     for problem in source.problems:
         logger.warning(problem)
-    return read
+    return readable

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Literal
+from typing import Literal, Protocol
 
 import numpy as np
 
@@ -89,11 +89,20 @@ class Parity:
         return "" if noise is None else f" (noise floor of {self.floor}: {noise:.1e})"
 
 
+class Pairs(Protocol):
+    """Inputs by pairs, each as the reference and as the candidate want it. They may be made when they are
+    used, so that memory does not grow with them."""
+
+    def __len__(self) -> int: ...
+
+    def __iter__(self) -> Iterator[tuple[Sample, Sample]]: ...
+
+
 def compare_outputs(
     label: str,
     reference: Runner,
     candidate: Runner,
-    pairs: Sequence[tuple[Sample, Sample]],
+    pairs: Pairs,
     *,
     tolerance: Tolerance,
     decode: Decode | None = None,

@@ -114,7 +114,9 @@ def test_arrays_may_be_views_flipped_or_read_only(opener: Opener, tiny: Model) -
 def test_inputs_that_do_not_fit_are_refused(opener: Opener, tensors: Tensors, got: str) -> None:
     with opener() as runner:
         for attempt in (runner.run, lambda batch: next(runner.stream([batch]))):
-            with pytest.raises(InputError, match=f"do not fit the network: {got}; wanted data float32 .*x3x"):
+            with pytest.raises(
+                InputError, match=f"do not fit the network: {got}; expected data float32 .*x3x"
+            ):
                 attempt(tensors)
 
 
