@@ -20,8 +20,8 @@ OBJECTS = "objects of a pickle"
 MISSING = object()
 """In the place of a memo entry that was never made."""
 POINTER_BYTES = 8
-MEMO_BYTES, ENTRY_BYTES, STAND_IN_BYTES = 80, 100, 320
-"""Of an entry of the memo, an entry of a dictionary or set, and a stand-in."""
+MEMO_BYTES, ENTRY_BYTES, STAND_IN_BYTES, OUTSIDE_BYTES = 80, 100, 320, 480
+"""Of an entry of the memo, an entry of a dictionary or set, the result of a call, and a part of a storage."""
 
 
 class Machine:
@@ -40,7 +40,7 @@ class Machine:
         end: int,
         meter: Meter,
         calls: Calls,
-        outside: Callable[[Any], Any] | None = None,
+        outside: Callable[[Any], Any],
         depth: int = 0,
     ) -> None:
         self.read = stream.read
@@ -48,7 +48,7 @@ class Machine:
         self.end = end
         self.meter = meter
         self.calls = calls
-        self.outside = outside or (lambda identity: StandIn(Global("", "an object outside"), (identity,)))
+        self._outside = outside
         self.depth = depth
         self.stack: list[Any] = []
         self.marks: list[int] = []
@@ -125,12 +125,18 @@ class Machine:
             raise PickleError(f"it refers to entry {index} of its memo, which it never made")
         self.stack.append(self.memo[index])
 
+    def outside(self, identity: Any) -> Any:
+        """The object that the pickle names by an identity of its own."""
+        self.meter.take(OUTSIDE_BYTES, OBJECTS)
+        return self._outside(identity)
+
     def named(self, module: Any, name: Any) -> Global:
         """A class or function by its name."""
         if not isinstance(module, str) or not isinstance(name, str):
             raise PickleError("the name of a class is not text")
         key = (module, name)
         if key not in self.globals:
+            self.meter.take(STAND_IN_BYTES, OBJECTS)
             self.globals[key] = Global(module, name)
         return self.globals[key]
 
@@ -139,8 +145,8 @@ class Machine:
         if not isinstance(arguments, tuple):
             raise PickleError("the arguments of a call are not a tuple")
         meaning = self.calls.get((callee.module, callee.name)) if isinstance(callee, Global) else None
+        self.meter.take(STAND_IN_BYTES, OBJECTS)
         if meaning is None:
-            self.meter.take(STAND_IN_BYTES, OBJECTS)
             return StandIn(callee, arguments)
         try:
             return meaning(self, *arguments)

@@ -12,6 +12,7 @@ class Meter:
     def __init__(self, file_size: int) -> None:
         self.allowed = BYTES_PER_FILE_BYTE * file_size + BYTES_BESIDE
         self.taken = 0
+        self.instructions = 0
 
     def take(self, count: int, what: str) -> None:
         """Count bytes that are about to be taken.

@@ -37,9 +37,10 @@ def run(machine: Machine) -> Any:
     Raises:
         PickleError: it is damaged, or goes beyond a limit.
     """
-    read, handlers = machine.read, _HANDLERS
+    read, handlers, meter = machine.read, _HANDLERS, machine.meter
     try:
-        for _ in range(MAX_OPCODES):
+        while meter.instructions < MAX_OPCODES:
+            meter.instructions += 1
             code = read(1)
             handler = handlers.get(code)
             if handler is not None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import platform
+import stat
 import sys
 import time
 import weakref
@@ -125,7 +126,7 @@ def is_held(path: Path) -> bool:
         OSError: the file cannot be opened.
     """
     try:
-        descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0))
+        descriptor = _open_regular(path, os.O_RDONLY)
     except FileNotFoundError:
         return False
     lock = FileLock(path, descriptor)
@@ -173,12 +174,24 @@ def reason(error: OSError) -> str:
 
 
 def _open(path: Path) -> int:
-    flags = os.O_RDWR | os.O_CREAT | getattr(os, "O_NOFOLLOW", 0)
     try:
-        return os.open(path, flags, 0o666)
-    except PermissionError:
+        return _open_regular(path, os.O_RDWR | os.O_CREAT)
+    except PermissionError as error:
         # Another user's file, which a killed run left in a folder that both may write: reading it is enough.
-        return os.open(path, os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0))
+        try:
+            return _open_regular(path, os.O_RDONLY)
+        except FileNotFoundError:
+            raise error from None
+
+
+def _open_regular(path: Path, flags: int) -> int:
+    """Open a regular file, and no pipe, which would have no end, and no file that a link leads to."""
+    flags |= getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)
+    descriptor = os.open(path, flags, 0o666)
+    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+        os.close(descriptor)
+        raise OSError(errno.EINVAL, "Not a regular file", str(path))
+    return descriptor
 
 
 def _lock(descriptor: int, shared: bool = False) -> bool:

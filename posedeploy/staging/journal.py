@@ -91,6 +91,21 @@ def prepare(work: Path, folder: Path, names: Collection[str], outdated: Collecti
     return journal
 
 
+def check_parts(work: Path, journal: Journal) -> None:
+    """Refuse a work folder whose parts are links, or whose new files are not those of its journal.
+
+    Raises:
+        OutputError: it was not made by posedeploy, or was copied.
+    """
+    for part in (work / NEW, work / OLD):
+        if not stat.S_ISDIR(part.lstat().st_mode):
+            raise OutputError(f"{part}: not a folder of posedeploy; delete {work}")
+    for entry in journal.entries:
+        new = work / NEW / os.fsdecode(entry.name)
+        if exists(new) and _identity(new) != entry.identity:
+            raise OutputError(f"{new}: not the file that the journal beside it records; delete {work}")
+
+
 def roll_forward(work: Path, folder: Path, journal: Journal, *, checked: bool) -> None:
     """Put the new files in place, as far as they are not there yet, and end the journal.
 

@@ -14,7 +14,16 @@ from pathlib import Path
 from posedeploy.errors import OutputError
 from posedeploy.staging.deferred_signals import deferred_signals
 from posedeploy.staging.file_lock import POLL_S, WAIT_S, holder_of, is_held, reason, wait_for_lock
-from posedeploy.staging.journal import REDO, UNDO, Journal, exists, read_journal, roll_back, roll_forward
+from posedeploy.staging.journal import (
+    REDO,
+    UNDO,
+    Journal,
+    check_parts,
+    exists,
+    read_journal,
+    roll_back,
+    roll_forward,
+)
 
 PREFIX = ".posedeploy-"
 FOLDER_LOCK, WORK_LOCK = f"{PREFIX}lock", "lock"
@@ -94,10 +103,13 @@ def carry_out(work: Path, folder: Path, journal: Journal, *, checked: bool) -> O
 
 def _carry_out_left(work: Path, folder: Path) -> None:
     try:
-        if exists(work / UNDO):
-            roll_back(work, folder, read_journal(work / UNDO))
+        is_undone = exists(work / UNDO)
+        journal = read_journal(work / (UNDO if is_undone else REDO))
+        check_parts(work, journal)
+        if is_undone:
+            roll_back(work, folder, journal)
         else:
-            carry_out(work, folder, read_journal(work / REDO), checked=True)
+            carry_out(work, folder, journal, checked=True)
     except OSError as error:
         raise OutputError(
             f"{folder}: {_name_of(work)} was ended while it was {REPLACING}, and neither the new files nor "

@@ -71,6 +71,14 @@ def test_the_number_of_instructions_is_limited(monkeypatch: pytest.MonkeyPatch) 
         _bare(b"(" + b"N" * 1100 + b"t.")
 
 
+def test_instructions_of_files_inside_count_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(opcodes, "MAX_OPCODES", 5_000)
+    inner = b"".join(pickle.dumps(part, 2) for part in (MAGIC, PROTOCOL, {}, [1] * 100, []))
+    content = b"ctorch.storage\n_load_from_bytes\nq\x000B" + struct.pack("<I", len(inner)) + inner + b"q\x010"
+    with pytest.raises(PickleError, match="more than 5000 instructions, which are allowed"):
+        _bare(content + b"h\x00h\x01\x85R0" * 100 + b"N.")
+
+
 def test_files_inside_each_other_are_limited() -> None:
     content = pickle.dumps(1, 2)
     for _ in range(limits.MAX_NESTED_FILES + 2):
@@ -178,6 +186,8 @@ MANY = {
         b"\x80\x04X" + struct.pack("<I", 400_000) + "😀".encode() + b"\xff" * 399_996 + b".",
         "text of a pickle",
     ),
+    "calls": (b"cnumpy.core.multiarray\n_reconstruct\nq\x000(" + b"h\x00)R" * 50_000 + b"t.", OBJECTS),
+    "classes": (b"(" + b"".join(b"cm\nf%d\n" % number for number in range(20_000)) + b"t.", OBJECTS),
     "stand-ins": (b"cos\nsystem\nq\x000(" + b"h\x00)R" * 50_000 + b"t.", OBJECTS),
 }
 

@@ -6,6 +6,7 @@ import errno
 import os
 from collections.abc import Mapping
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import msgspec
 import pytest
@@ -89,9 +90,9 @@ def test_a_journal_from_elsewhere_touches_no_file_of_the_user(folder: Path, name
     (work / OLD / "mine").write_text("a guess")
     document = Journal([Entry(b"a", False, (1, 2, 3)), Entry(b"b", False, (1, 2, 3))], [b"gone", b"mine"])
     (work / name).write_bytes(msgspec.json.encode(document))
-    recover(folder)
+    with pytest.raises(OutputError, match="a: not the file that the journal beside it records; delete "):
+        recover(folder)
     assert _files(folder) == before
-    assert not work.exists()
 
 
 @pytest.mark.parametrize("name", ["../mine", "/etc/passwd", "..", "", "x/y", "a\0b"])
@@ -118,6 +119,54 @@ def test_a_named_pipe_as_a_journal_is_refused_at_once(folder: Path) -> None:
     os.mkfifo(work / REDO)
     with pytest.raises(OutputError, match=r"redo\.json: a named pipe"):
         recover(folder)
+
+
+@pytest.mark.parametrize("part", [NEW, OLD])
+@pytest.mark.parametrize("name", [REDO, UNDO])
+def test_a_part_that_is_a_link_moves_no_file_of_another_folder(
+    folder: Path, tmp_path_factory: pytest.TempPathFactory, part: str, name: str
+) -> None:
+    victim = tmp_path_factory.mktemp("victim")
+    (victim / "gone").write_text("a secret")
+    work = _leave(folder, {}, ("gone",), name)
+    (folder / "gone").unlink()
+    for inner in (work / part).iterdir():
+        inner.unlink()
+    (work / part).rmdir()
+    (work / part).symlink_to(victim)
+    with pytest.raises(OutputError, match=rf"{part}: not a folder of posedeploy; delete "):
+        recover(folder)
+    assert (victim / "gone").read_text() == "a secret" and not (folder / "gone").exists()
+
+
+def test_a_new_file_that_the_journal_does_not_record_is_not_put_in_place(folder: Path) -> None:
+    work = _leave(folder, NEW_SET)
+    (work / NEW / "a").unlink()
+    (work / NEW / "a").write_text("something else")
+    with pytest.raises(OutputError, match=r"a: not the file that the journal beside it records; delete "):
+        recover(folder)
+    assert (folder / "a").read_text() == "old a"
+
+
+def test_a_named_pipe_as_a_lock_is_refused_at_once(folder: Path) -> None:
+    work = _leave(folder, NEW_SET)
+    os.mkfifo(work / WORK_LOCK)
+    with pytest.raises(OutputError, match="Not a regular file"):
+        recover(folder)
+
+
+@pytest.mark.skipif(os.name != "posix" or os.geteuid() != 0, reason="only root can become another user")
+def test_a_user_without_permission_learns_what_is_unfinished() -> None:
+    with TemporaryDirectory() as name:  # all folders above it may be listed by anyone
+        folder = Path(name)
+        folder.chmod(0o755)
+        _leave(folder, NEW_SET)
+        os.seteuid(65534)
+        try:
+            with pytest.raises(OutputError, match="you may not write here to finish that; ask a user who"):
+                recover(folder)
+        finally:
+            os.seteuid(0)
 
 
 def test_a_link_that_is_named_like_a_work_folder_is_not_followed(folder: Path, tmp_path: Path) -> None:
