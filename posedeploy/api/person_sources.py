@@ -160,8 +160,8 @@ def _opened(
 def _check_detector(path: Path, spec: ModelSpec) -> None:
     if spec.family not in FAMILIES:
         raise InputError(
-            f"`detector={path.name}`: nothing here says how the outputs of this network ({spec.family!r}) "
-            "become poses; describe it with `detector_spec=FILE` (README.md, 'Your own network', has one)"
+            f"`detector={path.name}`: cannot decode poses from this network: its family {spec.family!r} is "
+            "unknown; describe its outputs with `detector_spec=FILE` (README.md, 'Your own network')"
         )
 
 

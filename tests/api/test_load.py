@@ -113,7 +113,7 @@ def test_the_sample_is_loaded_by_its_name(caplog: pytest.LogCaptureFixture) -> N
         ("gtrs", {"joints": JOINTS[..., :1]}, r"expected \(people, joints, 2 or 3\)"),
         ("gtrs", {"joints": JOINTS[:, :5]}, "5 joints"),
         ("gtrs", {"joints": JOINTS * np.nan}, "person 0: NaN or infinity in pelvis"),
-        ("gtrs", {"joints": JOINTS, "joint_set": "cocoa"}, "no joint set is called 'cocoa'"),
+        ("gtrs", {"joints": JOINTS, "joint_set": "cocoa"}, "unknown joint set 'cocoa'"),
         ("gtrs", {"joints": np.ones((1, 21, 2)), "joint_set": "mano"}, "cannot be made from it; it lacks"),
     ],
 )
