@@ -45,7 +45,7 @@ def _write_images(folder: Path) -> None:
     writer = cv2.VideoWriter(str(folder / "clip.avi"), cv2.VideoWriter.fourcc(*"MJPG"), 25, (256, 192))
     for image in images * 2:
         assert image is not None
-        writer.write(image)
+        writer.write(cv2.resize(image, (256, 192)))
     writer.release()
 
 
