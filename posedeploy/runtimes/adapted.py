@@ -1,4 +1,4 @@
-"""A runner whose tensors are as decoding needs them: real numbers, channels first."""
+"""Convert the tensors of a runner to what decoding needs: real numbers, channels first."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ from posedeploy.types import TO_CHANNELS_FIRST, Array, ModelSpec, Ranges, Tensor
 
 
 def adapt_runner(runner: Runner, spec: ModelSpec) -> Runner:
-    """The runner itself where it gives what decoding needs, else one around it that converts.
+    """Return the runner if its tensors are as decoding needs them, or else a runner around it that converts.
 
-    It gives maps with channels first and the real numbers behind integers, and it takes real numbers for a
-    quantized input beside its integers. Its owner still closes the runner.
+    The returned runner has maps with channels first and dequantized outputs. For a quantized input it accepts
+    real numbers as well as integers. The caller still closes ``runner``.
 
     Raises:
-        InputError: poses are decoded from an output of integers whose scale nothing gives.
+        InputError: poses are decoded from an integer output of unknown scale.
     """
     for tensor in spec.outputs:
         if tensor.dtype in INTEGERS and tensor.quantization is None and tensor.name in spec.roles.values():
@@ -29,28 +29,30 @@ def adapt_runner(runner: Runner, spec: ModelSpec) -> Runner:
                 f"the output {tensor} holds integers whose scale and zero point are unknown; write both "
                 "under [outputs] in a `contract` file"
             )
-    if any(_converts(tensor) for tensor in (*spec.inputs, *spec.outputs)):
+    if any(_needs_conversion(tensor) for tensor in (*spec.inputs, *spec.outputs)):
         return AdaptedRunner(runner, spec)
     return runner
 
 
-def _converts(tensor: TensorSpec) -> bool:
-    return tensor.quantization is not None or _turns(tensor)
+def _needs_conversion(tensor: TensorSpec) -> bool:
+    return tensor.quantization is not None or _is_channels_last(tensor)
 
 
-def _turns(tensor: TensorSpec) -> bool:
+def _is_channels_last(tensor: TensorSpec) -> bool:
     return tensor.layout == "NHWC" and len(tensor.shape) == 4
 
 
 class AdaptedRunner(Runner):
-    """Converts what another runner takes and gives, by the spec of its network."""
+    """A runner that converts the inputs and outputs of another runner by the spec of the network."""
 
     def __init__(self, runner: Runner, spec: ModelSpec) -> None:
         self._runner = runner
         self._quantized = {tensor.name: tensor for tensor in spec.inputs if tensor.quantization}
-        self._converted = {tensor.name: tensor for tensor in spec.outputs if _converts(tensor)}
+        self._converted = {tensor.name: tensor for tensor in spec.outputs if _needs_conversion(tensor)}
         self.inputs = runner.inputs
-        self.outputs = tuple(_plain(self._converted.get(tensor.name, tensor)) for tensor in runner.outputs)
+        self.outputs = tuple(
+            _converted_spec(self._converted.get(tensor.name, tensor)) for tensor in runner.outputs
+        )
         self.runtime_info = runner.runtime_info
 
     @property
@@ -58,15 +60,15 @@ class AdaptedRunner(Runner):
         return self._runner.ranges
 
     def check(self, tensors: Tensors) -> None:
-        """Leave the inputs to the runner within, which gets them converted."""
+        """Do nothing: the inner runner checks the converted inputs."""
 
     def _run(self, tensors: Tensors) -> Tensors:
-        return self._leaving(self._runner.run(self._entering(tensors)))
+        return self._convert_outputs(self._runner.run(self._convert_inputs(tensors)))
 
     def _stream(self, batches: Iterator[Tensors]) -> Generator[Tensors, None, None]:
-        with closing(self._runner.stream(map(self._entering, batches))) as results:
+        with closing(self._runner.stream(map(self._convert_inputs, batches))) as results:
             for outputs in results:
-                yield self._leaving(outputs)
+                yield self._convert_outputs(outputs)
 
     def _close(self) -> None:
         self._runner.close()
@@ -74,7 +76,7 @@ class AdaptedRunner(Runner):
     def _survives_fork(self) -> bool:
         return self._runner._survives_fork()
 
-    def _entering(self, tensors: Tensors) -> Tensors:
+    def _convert_inputs(self, tensors: Tensors) -> Tensors:
         return {
             name: quantize(array, self._quantized[name])
             if name in self._quantized and np.issubdtype(array.dtype, np.floating)
@@ -82,22 +84,22 @@ class AdaptedRunner(Runner):
             for name, array in tensors.items()
         }
 
-    def _leaving(self, outputs: Tensors) -> Tensors:
+    def _convert_outputs(self, outputs: Tensors) -> Tensors:
         return {
-            name: _converted(array, self._converted[name]) if name in self._converted else array
+            name: _convert(array, self._converted[name]) if name in self._converted else array
             for name, array in outputs.items()
         }
 
 
-def _converted(array: Array, tensor: TensorSpec) -> Array:
-    if _turns(tensor):
+def _convert(array: Array, tensor: TensorSpec) -> Array:
+    if _is_channels_last(tensor):
         array = np.ascontiguousarray(array.transpose(TO_CHANNELS_FIRST))
     return dequantize(array, tensor.quantization) if tensor.quantization is not None else array
 
 
-def _plain(tensor: TensorSpec) -> TensorSpec:
-    """The spec of a tensor once it is converted."""
-    if _turns(tensor):
+def _converted_spec(tensor: TensorSpec) -> TensorSpec:
+    """Return the spec of a converted tensor."""
+    if _is_channels_last(tensor):
         shape = tuple(tensor.shape[axis] for axis in TO_CHANNELS_FIRST)
         tensor = replace(tensor, shape=shape, layout="NCHW")
     return replace(tensor, dtype="float32", quantization=None) if tensor.quantization else tensor

@@ -1,4 +1,4 @@
-"""Packages of AOTInductor, by the PyTorch that they were compiled for."""
+"""AOTInductor packages, run by the PyTorch version that compiled them."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from posedeploy.types import Artifact, RunOptions, Tensors
 class AotiRunner(Runner):
     """Runs a ``.pt2`` file. On a GPU, a network of fixed shapes is replayed as one CUDA graph.
 
-    The file is machine code: open only what you trust.
+    The file is machine code: open only files from a source that you trust.
     """
 
     def __init__(self, artifact: Artifact, options: RunOptions) -> None:
@@ -45,7 +45,7 @@ class AotiRunner(Runner):
             raise failure(self._path, self.runtime_info.device, error) from error
 
     def _close(self) -> None:
-        del self._call  # the last reference to the loader, which removes its temporary files
+        del self._call  # the last reference to the loader, which then removes its temporary files
 
     def _survives_fork(self) -> bool:
-        return self.runtime_info.device == "CPU"  # where torch has threads, its call refuses
+        return self.runtime_info.device == "CPU"  # with several threads, the call itself raises the error

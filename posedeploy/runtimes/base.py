@@ -1,4 +1,4 @@
-"""What every runtime offers: host arrays in, host arrays out, one run at a time, none after it is closed."""
+"""The interface of all runtimes: host arrays in, host arrays out, one run at a time."""
 
 from __future__ import annotations
 
@@ -18,23 +18,23 @@ from posedeploy.runtimes import forks
 from posedeploy.types import Array, Ranges, RuntimeInfo, Tensors, TensorSpec
 
 CLOSED = "this runner is closed; open another one"
-REENTERED = "this runner is running its network, which cannot use it or close it meanwhile"
+REENTERED = "this runner is running its network, which cannot run or close the runner itself"
 FORKED = (
-    "this runner was opened before this process was forked, and its threads or its GPU stayed in the parent; "
-    "open it in the child, or start processes by the multiprocessing method 'spawn'"
+    "this runner was opened before this process was forked, and its threads or its GPU belong to the parent; "
+    "open it in the child, or start processes with the multiprocessing method 'spawn'"
 )
 
 
 class Runner(Closable, ABC):
-    """A network that is loaded and ready to run. Use it as a context manager, or call ``close``.
+    """A loaded network. Use it as a context manager, or call ``close``.
 
-    Threads may share a runner: runs take turns, those of streams too. ``close`` waits for a run that is under
-    way. After it, everything but the attributes raises RunnerStateError.
+    Threads may share a runner: only one run is active at a time, those of streams included. ``close`` waits
+    for the active run. A closed runner raises RunnerStateError for everything except its attributes.
 
-    An adapter implements ``_run``, and ``_close`` where it holds a resource. Both are called by one thread at
-    a time; ``_run`` gets inputs that fit, and never comes after ``_close``.
+    A subclass implements ``_run``, and ``_close`` if it holds a resource. Only one thread at a time calls
+    them. ``_run`` gets checked inputs, and is never called after ``_close``.
 
-    inputs, outputs: the tensors as the runtime has them. effective: what is really in use, as read back.
+    inputs, outputs: the tensors of the runtime. runtime_info: what the runtime reports that it uses.
     """
 
     inputs: tuple[TensorSpec, ...]
@@ -42,11 +42,11 @@ class Runner(Closable, ABC):
     runtime_info: RuntimeInfo
 
     def __new__(cls, *args: Any, **kwargs: Any) -> Self:
-        """Set the state up here, so that no adapter has to call ``super().__init__``."""
+        """Initialize the state, so that no subclass has to call ``super().__init__``."""
         runner = super().__new__(cls)
         runner._lock = Lock()
         runner._user = 0  # the thread that runs or closes it
-        runner._unusable = ""  # why, once the runner is closed or left to the parent process
+        runner._unusable = ""  # the message, once the runner is closed or belongs to the parent process
         forks.watch(runner)
         return runner
 
@@ -56,16 +56,17 @@ class Runner(Closable, ABC):
 
     @property
     def ranges(self) -> Ranges:
-        """The smallest and the largest shape of each input, where free axes have limits; else nothing."""
+        """The min and max shape of each input, if its dynamic axes are limited; else empty."""
         return {}
 
     @final
     def run(self, tensors: Tensors) -> Tensors:
-        """Run once; returns when the device is done. The arrays returned are the caller's to keep.
+        """Run once and wait for the device. The caller owns the returned arrays.
 
         Raises:
-            InputError: a tensor is missing, unknown, or of another shape or dtype than ``inputs`` says.
-            RunnerStateError: the runner is closed, belongs to the parent process, or runs this very call.
+            InputError: a tensor is missing, unknown, or of another shape or dtype than in ``inputs``.
+            RunnerStateError: the runner is closed, belongs to the parent process, or is called by its own
+            network.
         """
         self._check_state()
         self.check(tensors)
@@ -80,26 +81,25 @@ class Runner(Closable, ABC):
 
     @final
     def stream(self, batches: Iterable[Tensors]) -> Generator[Tensors, None, None]:
-        """Results in order, the next input being run while the caller works on the last result.
+        """Yield results in order, while the next input already runs.
 
-        Do not change an array before its own result is out: it may be read ahead of that.
-        A stream that is left early keeps nothing busy but the run that is under way.
+        Do not change an input array before its result is yielded, since it may be read ahead. If the stream is
+        abandoned, only the active run continues.
 
         Raises:
-            InputError: as of ``run``.
-            RunnerStateError: as of ``run``; when the next result is asked for too.
+            InputError, RunnerStateError: as of ``run``, for each result.
         """
         self._check_state()
         return self._checked_results(batches)
 
     @final
     def close(self) -> None:
-        """Give back what is held, after the run that is under way. Closing twice does nothing.
+        """Wait for the active run and release the resources. Closing twice does nothing.
 
-        In a forked process, what is held stays the parent's.
+        In a forked process, the resources remain the parent's.
 
         Raises:
-            RunnerStateError: the network that the runner runs tries to close it.
+            RunnerStateError: the network itself tries to close its runner.
         """
         if self._unusable == FORKED:
             return
@@ -118,38 +118,41 @@ class Runner(Closable, ABC):
         return self
 
     def __reduce__(self) -> str:
-        raise RunnerStateError("a runner cannot be copied or sent to another process; open one there")
+        raise RunnerStateError(
+            "a runner cannot be copied or sent to another process; open one in that process"
+        )
 
     @abstractmethod
     def _run(self, tensors: Tensors) -> Tensors:
-        """Run once on inputs that fit; returns when the device is done. The results are the caller's."""
+        """Run once on checked inputs and wait for the device. The caller owns the results."""
 
     def _stream(self, batches: Iterator[Tensors]) -> Generator[Tensors, None, None]:
-        """Results in order; ``batches`` gives inputs that fit. For a runtime with requests in flight."""
+        """Yield results in order for checked inputs. A runtime with requests in flight overrides this."""
         pool = ThreadPoolExecutor(1)
         try:
-            ahead = None
+            pending = None
             for batch in batches:
-                following = _submit(pool, self, batch)
-                if ahead is not None:
-                    yield ahead.result()
-                ahead = following
-            if ahead is not None:
-                yield ahead.result()
+                submitted = _submit(pool, self, batch)
+                if pending is not None:
+                    yield pending.result()
+                pending = submitted
+            if pending is not None:
+                yield pending.result()
         finally:
-            # Not waited for: what abandons the stream may be the garbage collector, inside a run.
+            # No waiting: the garbage collector may abandon the stream within a run.
             pool.shutdown(wait=False, cancel_futures=True)
 
     def _close(self) -> None:
-        """Give back what is held; called once. Nothing by default."""
+        """Release the resources; called once."""
 
     def _survives_fork(self) -> bool:
-        """Whether a forked process can go on using the runner."""
+        """Return whether a forked process can use the runner."""
         return False
 
     @final
     def _leave_to_parent(self) -> bool:
-        """Make the runner unusable in a forked process, unless it survives; whether it did."""
+        """Make the runner unusable in a forked process unless it survives; return whether it became
+        unusable."""
         if self._unusable or (
             not self._lock.locked() and hasattr(self, "runtime_info") and self._survives_fork()
         ):
@@ -160,7 +163,7 @@ class Runner(Closable, ABC):
     @final
     @contextmanager
     def _exclusively(self) -> Iterator[None]:
-        """Keep runs and ``close`` out of a short block."""
+        """Exclude runs and ``close`` during the block."""
         self._check_state()
         with self._lock:
             if self._unusable:
@@ -183,7 +186,7 @@ class Runner(Closable, ABC):
         finally:
             if os.getpid() == process:
                 results.close()
-            else:  # it would wait for a thread that is not in this process
+            else:  # closing would wait for a thread of the parent
                 forks.never_destroy(results)
 
     def _checked_batches(self, batches: Iterable[Tensors]) -> Iterator[Tensors]:
@@ -202,7 +205,7 @@ class Runner(Closable, ABC):
             raise RunnerStateError(REENTERED)
 
     def check(self, tensors: Tensors) -> None:
-        """Refuse inputs that do not fit, in a few microseconds."""
+        """Check the names, dtypes and shapes of inputs, in a few microseconds."""
         if len(tensors) != len(self.inputs):
             raise InputError(_mismatch(tensors, self.inputs))
         for spec in self.inputs:
@@ -217,7 +220,7 @@ def _fits(array: Array, spec: TensorSpec) -> bool:
 
 def _mismatch(tensors: Tensors, expected: tuple[TensorSpec, ...]) -> str:
     passed = ", ".join(f"{name} {_described(value)}" for name, value in tensors.items()) or "none"
-    return f"these inputs do not fit the network: got {passed}; expected {', '.join(map(str, expected))}"
+    return f"the inputs do not fit the network: found {passed}; expected {', '.join(map(str, expected))}"
 
 
 def _described(value: object) -> str:
@@ -230,7 +233,7 @@ def _described(value: object) -> str:
 def _submit(pool: ThreadPoolExecutor, runner: Runner, batch: Tensors) -> Future[Tensors]:
     try:
         return pool.submit(runner.run, batch)
-    except RuntimeError:  # the main thread has ended, and a pool takes no more work: run it here
-        done: Future[Tensors] = Future()
-        done.set_result(runner.run(batch))
-        return done
+    except RuntimeError:  # the main thread has ended, and pools accept no more work
+        result: Future[Tensors] = Future()
+        result.set_result(runner.run(batch))
+        return result

@@ -1,4 +1,4 @@
-"""What becomes of runners when the process is forked: a forked process has none of its parent's threads."""
+"""Handle forks: a forked process has none of the threads of its parent."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from posedeploy.errors import RunnerStateError
 
 
 class Inherited(Protocol):
-    """What a forked process finds."""
+    """An object that a forked process inherits."""
 
     def _leave_to_parent(self) -> bool: ...
 
@@ -22,21 +22,22 @@ _lost: set[str] = set()
 
 
 def watch(runner: Inherited) -> None:
-    """Tell this runner, while it lives, when it finds itself in a forked process."""
+    """Notify a runner in forked processes, as long as it exists."""
     _watched.add(runner)
 
 
 def start_threads(library: str) -> None:
-    """Note that a library starts threads that all its networks in this process share.
+    """Record that a library starts threads that all its networks in this process share.
 
     Raises:
-        RunnerStateError: it started them before the process was forked, so that they are missing here: the
-            library would wait for them for ever, or end the process.
+        RunnerStateError: the library started them before the process was forked. It would wait for the
+        missing
+            threads forever, or end the process.
     """
     if library in _lost:
         raise RunnerStateError(
             f"{library} cannot run in this process: it ran in the parent before the fork, and its threads "
-            "stayed there; start processes by the multiprocessing method 'spawn'"
+            "belong to the parent; start processes with the multiprocessing method 'spawn'"
         )
     _started.add(library)
 
@@ -49,8 +50,8 @@ def _after_fork() -> None:
 
 
 def never_destroy(inherited: object) -> None:
-    """Keep this until the process ends: its destructor would wait for threads that are not in this process,
-    or remove files of the parent's."""
+    """Keep an object until the process ends: its destructor would wait for threads of the parent, or remove
+    files of the parent."""
     ctypes.pythonapi.Py_IncRef(ctypes.py_object(inherited))
 
 

@@ -1,4 +1,4 @@
-"""Load a model file in a child process, so that a runtime that crashes on it ends no other process."""
+"""Load a model file in a child process, so that a crash of the runtime does not end this process."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from posedeploy.isolation.tasks import ChildFailedError, free_memory, run_task, 
 from posedeploy.types import Artifact, RunOptions, RuntimeInfo, TensorSpec
 
 TIME_LIMIT_S = 300.0
-"""A pose network loads in seconds; a large one on an accelerator that compiles it takes a minute or two."""
+"""A pose network loads in seconds; an accelerator that compiles a large one takes a minute or two."""
 
 FAULTS = {
     "load": "while it loaded this file",
@@ -24,18 +24,18 @@ FAULTS = {
     "close": "while it unloaded this file",
     "exit": "as its process ended, after it had loaded this file",
 }
-"""When it happened, by the stage of the task from which on it is the file's fault."""
+"""The time of a failure, by the stage of the task. Failures of earlier stages are not caused by the file."""
 REMEDIES = {
     "SIGKILL": OUT_OF_MEMORY,
     "SIGILL": "{runtime} uses an instruction that this processor lacks; install another version of it",
 }
-"""What helps, by the signal that ended the child."""
-REMEDY = "the file is damaged, or was made to do harm; get it again from where it came, or export it again"
+"""The fix, by the signal that ended the child."""
+REMEDY = "the file is damaged or malicious; download it again, or export it again"
 
 
 @dataclass(frozen=True)
 class RunnerReport:
-    """What a runner reported of a file that it had loaded in a child process."""
+    """The attributes of a runner that was opened in a child process."""
 
     inputs: tuple[TensorSpec, ...]
     outputs: tuple[TensorSpec, ...]
@@ -48,8 +48,8 @@ def describe_in_child(
     """Return what a runtime reports of an artifact, without loading either in this process.
 
     Raises:
-        ArtifactError: the runtime cannot load the file, does not run this target, crashes or hangs on it.
-        DeviceError: the runtime does not give what ``options`` asks for, or does not even start.
+        ArtifactError: the runtime does not run this target, cannot load the file, crashes or hangs.
+        DeviceError: the runtime does not support the ``options``, or does not start.
         MissingPackageError: the runtime is not installed.
         OutputError: no temporary folder can be written.
     """
@@ -75,7 +75,7 @@ def describe_in_child(
 
 
 def explain_failure(failure: ChildFailedError, path: Path, runtime: Runtime) -> Exception:
-    """Return the error to raise for a child process that did not load a file; a bug stays what it is."""
+    """Return the error to raise for a child process that did not load a file; a bug is returned unchanged."""
     name = f"{runtime.name} {plugins.version_of(runtime.package) or ''}".rstrip()
     if failure.kind == "error" and failure.error_type == "MemoryError":
         return ArtifactError(
@@ -85,8 +85,8 @@ def explain_failure(failure: ChildFailedError, path: Path, runtime: Runtime) -> 
         return failure
     if failure.stage not in FAULTS:
         return DeviceError(
-            f"{path}: {name} cannot be tried here: the child process that imports it "
-            f"{what_happened(failure)}; install {runtime.package} again, or choose another target"
+            f"{path}: {name} cannot be used on this machine: the child process that imports it "
+            f"{what_happened(failure)}; install {runtime.package} again, or export to another target"
         )
     return _of_file(failure, path, name)
 
@@ -97,5 +97,5 @@ def _of_file(failure: ChildFailedError, path: Path, name: str) -> PoseDeployErro
 
 
 def decode_artifact(document: Any) -> Artifact:
-    """Return the artifact that ``describe_in_child`` hands to the child process."""
+    """Return the artifact that ``describe_in_child`` sends to the child process."""
     return msgspec.convert(document, Artifact, dec_hook=lambda kind, value: kind(value))

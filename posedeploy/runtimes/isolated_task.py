@@ -1,4 +1,4 @@
-"""What the child process of ``isolated.py`` does: load a model file, describe it, unload it."""
+"""The task of the child process of ``isolated.py``: load a model file, describe it and unload it."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def describe(argument: Mapping[str, Any], enter: Callable[[str], None]) -> Any:
     Raises:
         PoseDeployError: as of ``open_runner``.
     """
-    if argument["folder"] is not None:  # so that messages have the path as the user gave it
+    if argument["folder"] is not None:  # so that messages have the path as the user wrote it
         os.chdir(argument["folder"])
     artifact = decode_artifact(argument["artifact"])
     enter("import")

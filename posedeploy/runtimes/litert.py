@@ -1,4 +1,4 @@
-"""LiteRT: the interpreter of TFLite files, with XNNPACK wherever it takes an operator."""
+"""LiteRT: the interpreter of TFLite files, with XNNPACK for the operators that it supports."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from posedeploy import plugins
 from posedeploy.errors import ArtifactError, DeviceError, InputError, ManifestError, first_line
 from posedeploy.runtimes.base import Runner
 from posedeploy.runtimes.litert_details import operators_of, precision_of, quantization_of, tensors_of
-from posedeploy.runtimes.run_options import threads_asked
+from posedeploy.runtimes.run_options import resolve_threads
 from posedeploy.suppress_output import quiet
 from posedeploy.text_files import convert
 from posedeploy.types import (
@@ -30,30 +30,32 @@ from posedeploy.types import (
 class LiteRtRunner(Runner):
     """Runs a ``.tflite`` file on the CPU.
 
-    The tensors that by its manifest have their channels last in the file alone are given and taken as the
-    spec has them, channels first.
+    The manifest lists the tensors with channels last in the file only. The runner takes and returns them with
+    channels first, as in the spec.
     """
 
     def __init__(self, artifact: Artifact, options: RunOptions) -> None:
         threads = _threads(options)
         self._path = artifact.path
-        self._interpreter = _opened(artifact, threads)
-        entering, leaving = _tensors(artifact, self._interpreter)
+        self._interpreter = _open(artifact, threads)
+        input_details, output_details = _tensors(artifact, self._interpreter)
         last = _channels_last(artifact)
-        self.inputs = _specs(artifact, artifact.spec.inputs, entering, last)
-        self.outputs = _specs(artifact, artifact.spec.outputs, leaving, last)
+        self.inputs = _specs(artifact, artifact.spec.inputs, input_details, last)
+        self.outputs = _specs(artifact, artifact.spec.outputs, output_details, last)
         self._entries = [
-            (tensor.name, int(entering[tensor.name]["index"]), tensor.name in last) for tensor in self.inputs
+            (tensor.name, int(input_details[tensor.name]["index"]), tensor.name in last)
+            for tensor in self.inputs
         ]
         self._exits = [
-            (tensor.name, int(leaving[tensor.name]["index"]), tensor.name in last) for tensor in self.outputs
+            (tensor.name, int(output_details[tensor.name]["index"]), tensor.name in last)
+            for tensor in self.outputs
         ]
-        self._free = any(tensor.is_dynamic for tensor in self.inputs)
+        self._is_dynamic = any(tensor.is_dynamic for tensor in self.inputs)
         self._shapes: list[tuple[int, ...]] = []
-        if not self._free:
+        if not self._is_dynamic:
             self._allocate()
-        elif usual := _usual_shapes(artifact.spec, self.inputs):
-            self._fit(usual)
+        elif shapes := _default_shapes(artifact.spec, self.inputs):
+            self._fit(shapes)
         operators = operators_of(self._interpreter)
         self.runtime_info = RuntimeInfo(
             "litert",
@@ -61,16 +63,16 @@ class LiteRtRunner(Runner):
             "CPU",
             precision_of(operators, self.inputs[0].dtype),
             threads,
-            {"hint": options.hint, **(operators.summary if self._shapes or not self._free else {})},
+            {"hint": options.hint, **(operators.summary if self._shapes or not self._is_dynamic else {})},
         )
 
     def _run(self, tensors: Tensors) -> Tensors:
-        if self._free:
+        if self._is_dynamic:
             self._fit([tensors[spec.name].shape for spec in self.inputs])
         interpreter = self._interpreter
         for name, index, last in self._entries:
             array = tensors[name]
-            # A view of the interpreter's own memory, gone again before it runs.
+            # A view of the interpreter's memory must not exist during a run.
             np.copyto(interpreter.tensor(index)(), array.transpose(TO_CHANNELS_LAST) if last else array)
         try:
             interpreter.invoke()
@@ -84,7 +86,7 @@ class LiteRtRunner(Runner):
         }
 
     def _fit(self, shapes: list[tuple[int, ...]]) -> None:
-        """Give the free axes the lengths that these inputs have."""
+        """Set the dynamic axes to the lengths of these inputs."""
         if shapes == self._shapes:
             return
         for (_, index, last), shape in zip(self._entries, shapes, strict=True):
@@ -93,18 +95,18 @@ class LiteRtRunner(Runner):
                 self._interpreter.resize_tensor_input(index, laid_out, strict=True)
             except (RuntimeError, ValueError) as error:
                 raise ArtifactError(
-                    f"{self._path}: its manifest says that its axes are free, and in the file they are not; "
-                    "export it again"
+                    f"{self._path}: the axes are dynamic in the manifest and fixed in the file; export it "
+                    "again"
                 ) from error
         self._shapes = []
         try:
             self._allocate()
         except ArtifactError as error:
-            raise InputError(f"these inputs are of a size that the network cannot take: {error}") from error
+            raise InputError(f"the network cannot run on inputs of this size: {error}") from error
         self._shapes = shapes
 
     def _allocate(self) -> None:
-        with quiet():  # XNNPACK announces itself
+        with quiet():  # XNNPACK prints a line when it is loaded
             try:
                 self._interpreter.allocate_tensors()
             except (RuntimeError, ValueError) as error:
@@ -117,8 +119,8 @@ class LiteRtRunner(Runner):
         return True
 
 
-def _usual_shapes(spec: ModelSpec, inputs: tuple[TensorSpec, ...]) -> list[tuple[int, ...]]:
-    """The shapes of one image of the published size, or one person's joints; empty where nothing says it."""
+def _default_shapes(spec: ModelSpec, inputs: tuple[TensorSpec, ...]) -> list[tuple[int, ...]]:
+    """Return the shapes of one image of the published size, or of one person's joints; empty if unknown."""
     lengths = {"batch": 1}
     if spec.contract is not None:
         lengths |= {"height": spec.contract.height, "width": spec.contract.width}
@@ -126,19 +128,21 @@ def _usual_shapes(spec: ModelSpec, inputs: tuple[TensorSpec, ...]) -> list[tuple
         tuple(length for length in tensor.fixed(lengths).shape if isinstance(length, int))
         for tensor in inputs
     ]
-    whole = all(len(shape) == len(tensor.shape) for shape, tensor in zip(shapes, inputs, strict=True))
-    return shapes if whole else []
+    are_known = all(len(shape) == len(tensor.shape) for shape, tensor in zip(shapes, inputs, strict=True))
+    return shapes if are_known else []
 
 
 def _threads(options: RunOptions) -> int | None:
     if options.device != "cpu":
         raise DeviceError(f"`device={options.device}`: LiteRT runs on cpu only; use `device=cpu`")
     if options.precision not in ("fp32", "auto"):
-        raise DeviceError(f"`precision={options.precision}`: LiteRT runs a float32 file in fp32 only")
-    return threads_asked(options, "LiteRT")
+        raise DeviceError(
+            f"`precision={options.precision}`: LiteRT runs files in fp32 only; use `precision=fp32`"
+        )
+    return resolve_threads(options, "LiteRT")
 
 
-def _opened(artifact: Artifact, threads: int | None) -> Any:
+def _open(artifact: Artifact, threads: int | None) -> Any:
     try:
         return Interpreter(model_path=str(artifact.path), num_threads=threads)
     except (RuntimeError, ValueError) as error:
@@ -146,63 +150,64 @@ def _opened(artifact: Artifact, threads: int | None) -> Any:
 
 
 def _tensors(artifact: Artifact, interpreter: Any) -> tuple[dict[str, Any], dict[str, Any]]:
-    """The inputs and the outputs of a file, by their names.
+    """Return the inputs and the outputs of a file, by name.
 
     Raises:
-        ArtifactError: its signature names other tensors than it has, or names are not UTF-8.
+        ArtifactError: the signature names missing tensors, or a name is not UTF-8.
     """
     try:
         return tensors_of(interpreter)
     except (LookupError, TypeError, ValueError) as error:  # of LiteRT's own Python code
         raise ArtifactError(
             f"{artifact.path}: LiteRT cannot read its tensors and signature "
-            f"({type(error).__name__}: {first_line(error)}); the file is damaged: get it again from where it "
-            "came, or export it again"
+            f"({type(error).__name__}: {first_line(error)}): the file is damaged; download it again, or "
+            "export it again"
         ) from error
 
 
 def _channels_last(artifact: Artifact) -> set[str]:
-    """The tensors that have their channels last in the file alone, by its manifest."""
+    """Return the tensors with channels last in the file only, as the manifest lists them."""
     try:
         last = set(convert(artifact.details.get("channels_last", ()), list[str]))
     except msgspec.ValidationError as error:
         raise ManifestError(
-            f"{artifact.path}: its manifest's channels_last are no names ({error}); export it again"
+            f"{artifact.path}: channels_last in its manifest is not a list of names ({error}); export it "
+            "again"
         ) from error
     tensors = (*artifact.spec.inputs, *artifact.spec.outputs)
     wrong = sorted(last - {tensor.name for tensor in tensors if len(tensor.shape) == 4})
     if wrong:
         raise ManifestError(
-            f"{artifact.path}: its manifest's channels_last names {', '.join(wrong)}, which is none of its "
-            "images and maps; export it again"
+            f"{artifact.path}: channels_last in its manifest has {', '.join(wrong)}, which is not an image "
+            "or a map of the network; export it again"
         )
     return last
 
 
 def _specs(
-    artifact: Artifact, wanted: tuple[TensorSpec, ...], found: dict[str, dict[str, Any]], last: set[str]
+    artifact: Artifact, expected: tuple[TensorSpec, ...], details: dict[str, dict[str, Any]], last: set[str]
 ) -> tuple[TensorSpec, ...]:
-    """The tensors of the spec where the file has them, by name; otherwise those of the file as they are.
+    """Return the tensors of the spec if the file has the same names, or else those of the file.
 
     Raises:
-        ArtifactError: one is of another shape or type than the spec says.
+        ArtifactError: a tensor has another shape or dtype than in the spec.
     """
-    own = {name: _spec(name, details, name in last) for name, details in found.items()}
-    if artifact.provenance is None or {tensor.name for tensor in wanted} != own.keys():
+    own = {name: _spec(name, each, name in last) for name, each in details.items()}
+    if artifact.provenance is None or {tensor.name for tensor in expected} != own.keys():
         return tuple(own.values())
-    for tensor in wanted:
+    for tensor in expected:
         theirs = own[tensor.name]
         if tensor.dtype != theirs.dtype or not _fits(tensor, theirs):
             raise ArtifactError(
-                f"{artifact.path}: its manifest says {tensor} and the file has {theirs}; export it again"
+                f"{artifact.path}: its manifest has {tensor}, and the file has {theirs}; export it again"
             )
-    return wanted
+    return expected
 
 
-def _fits(wanted: TensorSpec, found: TensorSpec) -> bool:
-    """Whether every fixed axis has its length; of a free one the file may show an example's."""
-    return len(wanted.shape) == len(found.shape) and all(
-        isinstance(want, str) or want == got for want, got in zip(wanted.shape, found.shape, strict=True)
+def _fits(expected: TensorSpec, own: TensorSpec) -> bool:
+    """Return whether the fixed axes are equal; for a dynamic axis the file may have an example length."""
+    return len(expected.shape) == len(own.shape) and all(
+        isinstance(a, str) or a == b for a, b in zip(expected.shape, own.shape, strict=True)
     )
 
 

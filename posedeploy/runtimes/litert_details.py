@@ -1,4 +1,4 @@
-"""What LiteRT's interpreter tells of a file that it has loaded: tensors, operators, and who runs these."""
+"""Read tensors, operators and their delegation from an interpreter of LiteRT."""
 
 from __future__ import annotations
 
@@ -14,49 +14,58 @@ from posedeploy.types import Quantization
 
 PRECISIONS = {"float32": "fp32", "float16": "fp16", "int8": "int8", "uint8": "int8", "int16": "int16"}
 MULTIPLYING = {"CONV_2D", "DEPTHWISE_CONV_2D", "TRANSPOSE_CONV", "FULLY_CONNECTED", "BATCH_MATMUL"}
-"""The operators whose precision is that of the network; each has its weights second."""
+"""The operators that determine the precision of a network. The second input of each is its weights."""
 DELEGATE = "DELEGATE"
 
 
 @dataclass(frozen=True)
 class Operators:
-    """The operators of a file. ``here``: those that LiteRT's own kernels run, by name and how often; the
-    delegate runs the others. ``weights``: the types of those that multiply."""
+    """The operators of a file.
+
+    undelegated: the number of those that LiteRT's own kernels run, by name; the delegate runs the others.
+    weights: the dtypes of the weights.
+    """
 
     count: int
-    here: Mapping[str, int]
+    undelegated: Mapping[str, int]
     weights: frozenset[str]
 
     @property
     def summary(self) -> dict[str, str]:
-        """What is delegated, in words."""
-        kept = sum(self.here.values())
-        words = {"XNNPACK": f"{self.count - kept} of {self.count} operators"}
-        if self.here:
-            words["not delegated"] = ", ".join(f"{count} {name}" for name, count in sorted(self.here.items()))
-        return words
+        """The delegation, for ``RuntimeInfo.details``."""
+        undelegated = sum(self.undelegated.values())
+        details = {"XNNPACK": f"{self.count - undelegated} of {self.count} operators"}
+        if self.undelegated:
+            details["not delegated"] = ", ".join(
+                f"{count} {name}" for name, count in sorted(self.undelegated.items())
+            )
+        return details
 
 
 def tensors_of(interpreter: Any) -> tuple[dict[str, dict[str, Any]], dict[str, dict[str, Any]]]:
-    """The inputs and the outputs, in the file's order, by the names of its signature, or, where it has none
-    or several, by the tensors' own."""
-    entering, leaving = interpreter.get_input_details(), interpreter.get_output_details()
+    """Return the inputs and the outputs by name, in the order of the file.
+
+    The names are those of the signature or, without exactly one signature, of the tensors.
+    """
+    input_details, output_details = interpreter.get_input_details(), interpreter.get_output_details()
     if len(interpreter.get_signature_list()) != 1:
-        return {each["name"]: each for each in entering}, {each["name"]: each for each in leaving}
+        return {each["name"]: each for each in input_details}, {each["name"]: each for each in output_details}
     runner = interpreter.get_signature_runner()
-    return _named(runner.get_input_details(), entering), _named(runner.get_output_details(), leaving)
+    return _named(runner.get_input_details(), input_details), _named(
+        runner.get_output_details(), output_details
+    )
 
 
 def _named(
     named: Mapping[str, dict[str, Any]], ordered: Iterable[dict[str, Any]]
 ) -> dict[str, dict[str, Any]]:
-    place = {int(each["index"]): number for number, each in enumerate(ordered)}
-    return dict(sorted(named.items(), key=lambda item: place[int(item[1]["index"])]))
+    positions = {int(each["index"]): number for number, each in enumerate(ordered)}
+    return dict(sorted(named.items(), key=lambda item: positions[int(item[1]["index"])]))
 
 
 def quantization_of(details: Mapping[str, Any]) -> Quantization | None:
-    """The scale and zero point that the file gives a tensor of integers; None where it gives none, or one for
-    each channel, as weights have them."""
+    """Return the scale and zero point of an integer tensor; None if it has none, or one per channel as
+    weights do."""
     parameters = details["quantization_parameters"]
     if len(parameters["scales"]) != 1 or np.dtype(details["dtype"]).name not in INTEGERS:
         return None
@@ -64,25 +73,25 @@ def quantization_of(details: Mapping[str, Any]) -> Quantization | None:
 
 
 def operators_of(interpreter: Any) -> Operators:
-    """What the interpreter runs: the operators as the file has them, and those that no delegate took over."""
-    nodes = interpreter._get_ops_details()  # not public, and nothing public tells it
+    """Return the operators of the file, and which of them no delegate runs."""
+    nodes = interpreter._get_ops_details()  # not public; no public function returns this
     originals = [node for node in nodes if node["op_name"] != DELEGATE]
     delegates = [node for node in nodes if node["op_name"] == DELEGATE]
-    maker = {int(out): node for node in (*originals, *delegates) for out in node["outputs"]}
-    wanted = [int(each["index"]) for each in interpreter.get_output_details()]
+    producers = {int(out): node for node in (*originals, *delegates) for out in node["outputs"]}
+    tensors = [int(each["index"]) for each in interpreter.get_output_details()]
     seen: dict[int, Any] = {}
-    while wanted:
-        node = maker.get(wanted.pop())
+    while tensors:
+        node = producers.get(tensors.pop())
         if node is not None and node["index"] not in seen:
             seen[node["index"]] = node
-            wanted += [int(index) for index in node["inputs"]]
-    here = Counter(node["op_name"] for node in seen.values() if node["op_name"] != DELEGATE)
+            tensors += [int(index) for index in node["inputs"]]
+    undelegated = Counter(node["op_name"] for node in seen.values() if node["op_name"] != DELEGATE)
     weights = {node["operand_types"][1].__name__ for node in originals if node["op_name"] in MULTIPLYING}
-    return Operators(len(originals), dict(here), frozenset(weights))
+    return Operators(len(originals), dict(undelegated), frozenset(weights))
 
 
 def precision_of(operators: Operators, input_dtype: str = "float32") -> str:
-    """What the operators that multiply run in, such as ``fp32``, ``int8`` or ``fp32+int8``; the input's type
-    where there are none."""
+    """Return the precision of the weights, such as ``fp32``, ``int8`` or ``fp32+int8``; without weights, that
+    of the input."""
     kinds = operators.weights or {input_dtype}
     return "+".join(sorted({PRECISIONS.get(name, name) for name in kinds}))

@@ -1,4 +1,4 @@
-"""A model file becomes an artifact, and an artifact a runner."""
+"""Open model files as artifacts, and artifacts as runners."""
 
 from __future__ import annotations
 
@@ -22,31 +22,32 @@ Load: TypeAlias = Callable[[Artifact, RunOptions], Runner]
 
 
 def open_artifact(path: Path, described: ModelSpec | None = None) -> Artifact:
-    """A model file with what its manifest says, or, for one made by others, what the user says of it.
+    """Return a model file with the content of its manifest, or a third-party model with the user's
+    description.
+
+    A manifest belongs to the file whose hash it records. If the manifest named after this file records
+    another hash, that is an error, unless the file is described.
 
     Args:
-        described: from a contract file or a family's name; only for a model without a manifest.
-
-    A manifest belongs to the file whose hash it records. One that is named for this file and records another
-    hash is an error, unless the file is described.
+        described: from a contract file or a family; only for a model without a manifest.
 
     Raises:
-        ArtifactError: the file is missing or not named like any target's.
-        ManifestError: its manifest does not fit it.
-        InputError: it has a manifest and is described besides.
+        ArtifactError: the file is missing, or its suffix is not of any target.
+        ManifestError: its manifest does not belong to it.
+        InputError: it has a manifest and is also described.
     """
     _check_kind(path)
     target = target_of(path)
     if described is not None and path.is_file():
         if manifest.has_one(path):
-            raise InputError(f"{path}: its manifest says what it is; leave out `contract` and `family`")
+            raise InputError(f"{path}: its manifest describes it; remove `contract` and `family`")
         return _third_party(path, target, described)
     artifact = manifest.find(path) if path.is_file() else manifest.read(path)
     if artifact is not None:
         if artifact.target != target.name:
             raise ManifestError(
-                f"{path}: its manifest calls it {artifact.target!r}, and it is named like {target.name}; "
-                "rename it back"
+                f"{path}: the target in its manifest is {artifact.target!r}, and its suffix is of "
+                f"{target.name}; give it its former name"
             )
         return artifact
     return _third_party(path, target, ModelSpec(contracts.UNKNOWN, printable(path.stem), (), ()))
@@ -60,10 +61,10 @@ def _third_party(path: Path, target: Target, spec: ModelSpec) -> Artifact:
 
 
 def _check_kind(path: Path) -> None:
-    """Name what is no model file, whatever its name is.
+    """Check that the content is not of another kind of file.
 
     Raises:
-        ArtifactError: it is a web page or the like, or a checkpoint.
+        ArtifactError: it is a checkpoint, a web page or the like.
     """
     kind = kind_of_file(path)
     if kind is not None and kind.refused:
@@ -75,12 +76,12 @@ def _check_kind(path: Path) -> None:
 
 
 def open_runner(artifact: Artifact, options: RunOptions, runtime: str | None = None) -> Runner:
-    """Load an artifact into the runtime asked for, or its target's usual one.
+    """Load an artifact into a runtime, by default the first one of its target.
 
     Raises:
-        ArtifactError: the runtime cannot load it, or does not run this target; or its files changed after
-            they were hashed, up to the end of loading.
-        DeviceError: the runtime does not give what ``options`` asks for.
+        ArtifactError: the runtime does not run this target or cannot load the file, or a file changed between
+            hashing and the end of loading.
+        DeviceError: the runtime does not support the ``options``.
         MissingPackageError: the runtime is not installed.
     """
     load = runner_of(artifact, runtime)
@@ -93,24 +94,24 @@ def open_runner(artifact: Artifact, options: RunOptions, runtime: str | None = N
 
 
 def _load(load: Load, artifact: Artifact, options: RunOptions) -> Runner:
-    _check_companions(artifact)
+    _check_extra_files(artifact)
     try:
         return _load_by_native_path(load, artifact, options)
-    except UnicodeDecodeError as error:  # of pybind11, which decodes names and messages of native libraries
+    except UnicodeDecodeError as error:  # from pybind11, which decodes names and messages of native libraries
         found = error.object[error.start : error.end]
         raise ArtifactError(
-            f"{artifact.path}: it holds a name, or its runtime reports an error, with the bytes {found!r}, "
-            "which are not UTF-8; the file is damaged: get it again from where it came, or export it again"
+            f"{artifact.path}: a name in the file, or an error of the runtime, has the bytes {found!r}, "
+            "which are not UTF-8: the file is damaged; download it again, or export it again"
         ) from error
-    except MemoryError as error:  # std::bad_alloc, at sizes in the file too
+    except MemoryError as error:  # std::bad_alloc, also for sizes that a damaged file claims
         raise ArtifactError(
-            f"{artifact.path}: loading it takes more memory than is free ({first_line(error)}); free "
-            "some, or, where it is a small network, get it again from where it came: the file is damaged"
+            f"{artifact.path}: loading it needs more memory than is free ({first_line(error)}); free some "
+            "memory. If the network is small, the file is damaged: download it again"
         ) from error
 
 
-def _check_companions(artifact: Artifact) -> None:
-    """Refuse files beside the model file that a runtime would read without an end, such as a named pipe."""
+def _check_extra_files(artifact: Artifact) -> None:
+    """Check that the other files of the model are regular: a runtime would wait forever on a named pipe."""
     for suffix in target_named(artifact.target).extra_suffixes:
         path = artifact.path.with_suffix(suffix)
         if path.exists():
@@ -128,7 +129,7 @@ def _load_by_native_path(load: Load, artifact: Artifact, options: RunOptions) ->
 
 
 def runner_of(artifact: Artifact, runtime: str | None = None) -> Load:
-    """What loads an artifact into the runtime asked for, or its target's usual one.
+    """Return the runner class for an artifact and a runtime, by default the first one of its target.
 
     Raises:
         ArtifactError: the runtime does not run this target.
@@ -140,7 +141,7 @@ def runner_of(artifact: Artifact, runtime: str | None = None) -> Load:
 
 
 def devices_of(artifact: Artifact, runtime: str | None = None) -> tuple[str, ...]:
-    """The devices that it can be run on: those of its runtime, or the one that its code was compiled for.
+    """Return the devices of the runtime, or the one that the artifact was compiled for.
 
     Raises:
         ArtifactError: the runtime does not run this target.
@@ -151,34 +152,34 @@ def devices_of(artifact: Artifact, runtime: str | None = None) -> tuple[str, ...
 
 
 class HasTensors(Protocol):
-    """What shows the tensors of a model file: a ``Runner``, or a ``RunnerReport``."""
+    """An object with the tensors of a model file: a ``Runner`` or a ``RunnerReport``."""
 
     @property
     def inputs(self) -> tuple[TensorSpec, ...]:
-        """The inputs in the file's order."""
+        """The inputs in the order of the file."""
 
     @property
     def outputs(self) -> tuple[TensorSpec, ...]:
-        """The outputs in the file's order."""
+        """The outputs in the order of the file."""
 
 
 def resolve_spec(artifact: Artifact, runner: HasTensors) -> ModelSpec:
-    """The artifact's spec, held against the tensors that the runtime found in the file.
+    """Return the spec of the artifact, checked against the tensors of the file.
 
-    A runner stays the caller's to close, whatever is found.
+    The caller still closes the runner.
 
     Raises:
-        ArtifactError: the file's tensors are not those of its manifest.
-        InputError: the user's description is of other tensors than the file's.
+        ArtifactError: the file has other tensors than the manifest.
+        InputError: the user's description does not fit the tensors of the file.
     """
     inputs, outputs = runner.inputs, runner.outputs
     if artifact.provenance is not None:
-        wanted = [tensor.name for tensor in (*artifact.spec.inputs, *artifact.spec.outputs)]
-        found = [tensor.name for tensor in (*inputs, *outputs)]
-        if wanted != found:
+        expected = [tensor.name for tensor in (*artifact.spec.inputs, *artifact.spec.outputs)]
+        own = [tensor.name for tensor in (*inputs, *outputs)]
+        if expected != own:
             raise ArtifactError(
-                f"{artifact.path}: its manifest names the tensors {', '.join(wanted)} and the file has "
-                f"{', '.join(found)}; export it again"
+                f"{artifact.path}: its manifest has the tensors {', '.join(expected)}, and the file has "
+                f"{', '.join(own)}; export it again"
             )
         return artifact.spec
     unknown = artifact.spec.family == contracts.UNKNOWN and artifact.spec.contract is None

@@ -17,7 +17,7 @@ from posedeploy.errors import ArtifactError, DeviceError, MissingPackageError, P
 from posedeploy.printable import listed
 from posedeploy.runtimes import onnxruntime_placement as placement
 from posedeploy.runtimes.base import Runner
-from posedeploy.runtimes.run_options import check_precision, threads_asked
+from posedeploy.runtimes.run_options import check_precision, resolve_threads
 from posedeploy.types import Artifact, RunOptions, RuntimeInfo, Tensors, TensorSpec
 
 if TYPE_CHECKING:
@@ -25,12 +25,12 @@ if TYPE_CHECKING:
 
 PROVIDERS = {"cpu": "CPUExecutionProvider", "cuda": "CUDAExecutionProvider"}
 FORBID_CPU = ("session.disable_cpu_ep_fallback", "1")
-"""The setting of an ONNX Runtime that cannot report where its nodes run: not even shape arithmetic may be on
-the CPU then."""
+"""For versions of ONNX Runtime that cannot report where nodes run: forbids the CPU even for shape
+arithmetic."""
 FATAL = 4
-"""The log level at which ONNX Runtime prints nothing that its exceptions do not have."""
-NAMED = 3
-"""Nodes that a message names."""
+"""The log level at which ONNX Runtime prints nothing beyond its exceptions."""
+MAX_LISTED_NODES = 3
+"""Nodes listed in a message."""
 DTYPES = {
     "tensor(float)": "float32",
     "tensor(float16)": "float16",
@@ -42,30 +42,30 @@ DTYPES = {
     "tensor(int32)": "int32",
     "tensor(double)": "float64",
 }
-DAMAGE = (
+LOAD_ERRORS = (
     native.InvalidProtobuf, native.InvalidGraph, native.Fail, native.InvalidArgument, native.NotImplemented,
     native.NoSuchFile, native.RuntimeException, native.EPFail,
 )  # fmt: skip
-OF_THE_GPU = (native.EPFail, native.Fail, native.RuntimeException)
-"""What a run raises of CUDA, such as that its memory is full."""
-OF_THE_RUN = (*OF_THE_GPU, native.InvalidArgument, native.NotImplemented, UnicodeDecodeError)
-"""What a run raises, of CUDA or of a file whose operators do not fit each other."""
+GPU_ERRORS = (native.EPFail, native.Fail, native.RuntimeException)
+"""Errors of CUDA in a run, such as out of memory."""
+RUN_ERRORS = (*GPU_ERRORS, native.InvalidArgument, native.NotImplemented, UnicodeDecodeError)
+"""Errors of a run: of CUDA, or of a file whose operators do not fit each other."""
 INSTALL_CUDA = "pip uninstall onnxruntime, then pip install 'posedeploy[onnxruntime-gpu]'"
 
 
 class OnnxRuntimeRunner(Runner):
-    """Runs a ``.onnx`` file on one execution provider, and on no other.
+    """Runs a ``.onnx`` file on exactly one execution provider.
 
-    On a GPU, a network whose manifest states fixed shapes is replayed as one CUDA graph, which takes
-    cuda-python; what cannot be recorded is run call by call, and ``runtime_info`` states why.
+    On a GPU, a network with fixed shapes in its manifest is replayed as one CUDA graph, which needs
+    cuda-python. If it cannot be recorded, it runs call by call, and ``runtime_info`` gives the reason.
     """
 
     def __init__(self, artifact: Artifact, options: RunOptions) -> None:
         precision = _precision(artifact, options)
-        opening = _Opening(artifact, options)
+        factory = _SessionFactory(artifact, options)
         self._path, self._device = artifact.path, options.device
-        self._graphed, details = _graphed(opening, artifact, options)
-        self._session = self._graphed.session if self._graphed else opening.session({})
+        self._graphed, details = _graphed(factory, artifact, options)
+        self._session = self._graphed.session if self._graphed else factory.create({})
         self.inputs, self.outputs = _specs(self._session)
         self._names = [spec.name for spec in self.outputs]
         self.runtime_info = RuntimeInfo(
@@ -73,8 +73,8 @@ class OnnxRuntimeRunner(Runner):
             onnxruntime.__version__,
             options.device.upper(),
             precision,
-            opening.threads and self._session.get_session_options().intra_op_num_threads,
-            {"provider": opening.provider, "hint": options.hint, **details},
+            factory.threads and self._session.get_session_options().intra_op_num_threads,
+            {"provider": factory.provider, "hint": options.hint, **details},
         )
 
     def _run(self, tensors: Tensors) -> Tensors:
@@ -82,13 +82,13 @@ class OnnxRuntimeRunner(Runner):
             if self._graphed is not None:
                 return self._graphed.run(tensors)
             return dict(zip(self._names, self._session.run(self._names, tensors), strict=True))
-        except OF_THE_RUN as error:
+        except RUN_ERRORS as error:
             if self._device == "cpu":
                 raise ArtifactError(
                     f"{self._path}: ONNX Runtime cannot run it on these inputs ({first_line(error)})"
                 ) from error
             raise DeviceError(
-                f"`device={self._device}`: ONNX Runtime failed ({first_line(error)})"
+                f"`device={self._device}`: ONNX Runtime failed in a run ({first_line(error)})"
             ) from error
 
     def _close(self) -> None:
@@ -100,20 +100,20 @@ class OnnxRuntimeRunner(Runner):
         return self.runtime_info.threads == 1  # then it runs on the thread that calls it
 
 
-class _Opening:
-    """How sessions of one file are made: provider, threads, and what is refused."""
+class _SessionFactory:
+    """Creates sessions of one file with the provider and threads of the options."""
 
     def __init__(self, artifact: Artifact, options: RunOptions) -> None:
-        self.threads = threads_asked(options, "ONNX Runtime")
+        self.threads = resolve_threads(options, "ONNX Runtime")
         self.artifact, self.options = artifact, options
         self.preloaded = ""
         if options.device == "cuda":
-            onnxruntime.set_default_logger_severity(FATAL)  # cuDNN's refusals of single kernels, for instance
+            onnxruntime.set_default_logger_severity(FATAL)  # else cuDNN logs each kernel that it rejects
             self.preloaded = preload()
         self.provider = _provider(options)
 
-    def session(self, provider_options: Mapping[str, str]) -> Any:
-        """A session of the file.
+    def create(self, provider_options: Mapping[str, str]) -> Any:
+        """Return a session of the file.
 
         Raises:
             ArtifactError: the file cannot be loaded.
@@ -123,8 +123,8 @@ class _Opening:
         if self.threads is not None:
             settings.intra_op_num_threads = self.threads
         else:
-            reports = placement.can_report()
-            settings.add_session_config_entry(*((placement.RECORD, "1") if reports else FORBID_CPU))
+            can_report = placement.can_report()
+            settings.add_session_config_entry(*((placement.RECORD, "1") if can_report else FORBID_CPU))
         settings.log_severity_level = FATAL
         own = _cuda_options(self.artifact, self.options) if self.threads is None else {}
         try:
@@ -132,14 +132,14 @@ class _Opening:
                 str(self.artifact.path),
                 settings,
                 providers=[(self.provider, {**own, **provider_options})],
-                enable_fallback=0,  # what fails on the GPU would run on the CPU without an error, a run too
+                enable_fallback=0,  # else failures on the GPU run on the CPU without an error
             )
-        except DAMAGE as error:
-            raise refusal(self.artifact, self.options.device, error, self.preloaded) from error
+        except LOAD_ERRORS as error:
+            raise load_error(self.artifact, self.options.device, error, self.preloaded) from error
         except RuntimeError as error:
             if self.options.device == "cpu" or type(error) is not RuntimeError:
                 raise  # a bug
-            raise refusal(self.artifact, self.options.device, error, self.preloaded) from error
+            raise load_error(self.artifact, self.options.device, error, self.preloaded) from error
         self._check(session)
         return session
 
@@ -148,24 +148,24 @@ class _Opening:
         if session.get_providers()[0] != self.provider:
             raise DeviceError(
                 f"`device={device}`: ONNX Runtime cannot use {self.provider} and would run on "
-                f"{session.get_providers()[0]}: its CUDA libraries are missing or do not fit; "
+                f"{session.get_providers()[0]}: its CUDA libraries are missing or of another version; "
                 f"{INSTALL_CUDA}, or use `device=cpu`{self.preloaded}"
             )
         if self.threads is None and placement.can_report():
-            fallen_back = placement.fallen_back(session)
-            if fallen_back:
+            cpu_nodes = placement.list_cpu_nodes(session)
+            if cpu_nodes:
                 raise DeviceError(
-                    f"`device={device}`: ONNX Runtime has no code on {device} for "
-                    f"{listed(fallen_back, NAMED)} of {self.artifact.path} and would run that on the CPU; "
-                    "use `device=cpu`, or export to another target"
+                    f"`device={device}`: ONNX Runtime has no {device} kernel for "
+                    f"{listed(cpu_nodes, MAX_LISTED_NODES)} of {self.artifact.path} and would run it on the "
+                    "CPU; use `device=cpu`, or export to another target"
                 )
 
 
 def _cuda_options(artifact: Artifact, options: RunOptions) -> dict[str, str]:
-    """The CUDA provider's options for a precision.
+    """Return the options of the CUDA provider for a precision.
 
-    Without TF32, ONNX Runtime keeps convolutions in FP16 off the tensor cores too, so an FP16 file allows it;
-    channels-last is how those kernels take images.
+    Without TF32, ONNX Runtime does not use the tensor cores for convolutions in FP16 either, so it is on for
+    FP16 files. The kernels of the tensor cores need channels-last images.
     """
     if check_precision(artifact, options) is not None:
         return {"use_tf32": "1", "prefer_nhwc": "1"}
@@ -173,41 +173,41 @@ def _cuda_options(artifact: Artifact, options: RunOptions) -> dict[str, str]:
 
 
 def _graphed(
-    opening: _Opening, artifact: Artifact, options: RunOptions
+    factory: _SessionFactory, artifact: Artifact, options: RunOptions
 ) -> tuple[GraphedSession | None, dict[str, str]]:
-    """A session as a CUDA graph where that is possible, and what to report of it."""
+    """Return a session as a CUDA graph if possible, and the details to report."""
     if options.device == "cpu":
         return None, {}
     inputs = artifact.spec.inputs
     if not options.cuda_graphs or not inputs or any(spec.is_dynamic for spec in inputs):
         return None, {"CUDA graph": "no"}
     try:
-        make: type[GraphedSession] = plugins.load(
+        graphed_session: type[GraphedSession] = plugins.load(
             "posedeploy.runtimes.onnxruntime_graph:GraphedSession", "onnxruntime-gpu"
         )
-        return make(opening.session, _specs), {"CUDA graph": "yes"}
-    except (MissingPackageError, DeviceError, ArtifactError, *OF_THE_GPU) as error:
-        # Where it is not the graph alone that fails, the plain session made next raises the error.
+        return graphed_session(factory.create, _specs), {"CUDA graph": "yes"}
+    except (MissingPackageError, DeviceError, ArtifactError, *GPU_ERRORS) as error:
+        # If more than the graph fails, the session without a graph raises the error next.
         return None, {"CUDA graph": f"no: {first_line(error)}"}
 
 
 def _specs(session: Any) -> tuple[tuple[TensorSpec, ...], tuple[TensorSpec, ...]]:
-    """The inputs and outputs of a session."""
+    """Return the inputs and outputs of a session."""
     return tuple(map(_spec, session.get_inputs())), tuple(map(_spec, session.get_outputs()))
 
 
 def _precision(artifact: Artifact, options: RunOptions) -> str:
-    """What the file is run in.
+    """Return the precision that the file runs in.
 
     Raises:
-        DeviceError: another precision was asked for than there is.
+        DeviceError: ONNX Runtime cannot run the file in the precision of the options.
     """
     reduced = check_precision(artifact, options)
-    offered = ("fp32", "tf32") if options.device == "cuda" else ("fp32",)
-    if reduced is None and options.precision not in (*offered, "auto"):
+    supported = ("fp32", "tf32") if options.device == "cuda" else ("fp32",)
+    if reduced is None and options.precision not in (*supported, "auto"):
         raise DeviceError(
-            f"`precision={options.precision}`: ONNX Runtime runs this file in {' or '.join(offered)} on "
-            f"{options.device}; export it with `precision=fp16` for another, or give one of these"
+            f"`precision={options.precision}`: ONNX Runtime runs this file in {' or '.join(supported)} on "
+            f"{options.device}; use one of these, or export it with `precision=fp16`"
         )
     if artifact.precision == "unknown":  # ONNX Runtime does not show the types inside a graph
         return "as in the file"
@@ -215,8 +215,10 @@ def _precision(artifact: Artifact, options: RunOptions) -> str:
 
 
 def preload() -> str:
-    """Load the CUDA libraries that pip installed, where ONNX Runtime finds them only when it is told to; what
-    it said first of those that it could not load, to be added to a message: '' where it said nothing."""
+    """Load the CUDA libraries that pip installed, which ONNX Runtime does not find on its own.
+
+    Returns its first message about a library that it could not load, for error messages; '' for none.
+    """
     if not hasattr(onnxruntime, "preload_dlls"):  # came with 1.21
         return ""
     printed = io.StringIO()
@@ -224,17 +226,17 @@ def preload() -> str:
         warnings.simplefilter("always")
         onnxruntime.preload_dlls()
     lines = [*printed.getvalue().splitlines(), *(str(warning.message) for warning in warned)]
-    said = [re.sub(r"\x1b\[\d*m", "", line).strip() for line in lines if line.strip()]
-    return f" (ONNX Runtime says: {said[0]})" if said else ""
+    messages = [re.sub(r"\x1b\[\d*m", "", line).strip() for line in lines if line.strip()]
+    return f" (message of ONNX Runtime: {messages[0]})" if messages else ""
 
 
 def _provider(options: RunOptions) -> str:
     provider = PROVIDERS.get(options.device, options.device)
     available = onnxruntime.get_available_providers()
     if options.device not in PROVIDERS or provider not in available:
-        offered = [device for device, name in PROVIDERS.items() if name in available]
+        supported = [device for device, name in PROVIDERS.items() if name in available]
         raise DeviceError(
-            f"`device={options.device}`: ONNX Runtime offers {', '.join(offered)} here"
+            f"`device={options.device}`: this ONNX Runtime supports {', '.join(supported)}"
             + (f"; {INSTALL_CUDA}" if options.device == "cuda" else "")
         )
     return provider
@@ -245,18 +247,18 @@ def _spec(argument: onnxruntime.NodeArg) -> TensorSpec:
     return TensorSpec(argument.name, shape, DTYPES.get(argument.type, argument.type))
 
 
-def refusal(artifact: Artifact, device: str, error: Exception, said: str = "") -> PoseDeployError:
-    """What the user is told of a session that could not be made.
+def load_error(artifact: Artifact, device: str, error: Exception, note: str = "") -> PoseDeployError:
+    """Return the error for a session that could not be created.
 
     Args:
-        said: what ONNX Runtime said of its CUDA libraries before.
+        note: of ``preload``.
     """
     if "fallback to CPU EP has been explicitly disabled" in str(error):
         return DeviceError(
             f"`device={device}`: ONNX Runtime would run a part of {artifact.path} on the CPU: it has no "
-            "code for an operator there, or its CUDA libraries are missing or do not fit ("
-            f"{INSTALL_CUDA}); use `device=cpu`{said}"
+            f"{device} kernel for an operator, or its CUDA libraries are missing or of another version; "
+            f"{INSTALL_CUDA}, or use `device=cpu`{note}"
         )
-    if not isinstance(error, DAMAGE) or isinstance(error, native.EPFail):  # CUDA's own
-        return DeviceError(f"`device={device}`: ONNX Runtime cannot use it ({first_line(error)}){said}")
+    if not isinstance(error, LOAD_ERRORS) or isinstance(error, native.EPFail):  # an error of CUDA
+        return DeviceError(f"`device={device}`: ONNX Runtime cannot use it ({first_line(error)}){note}")
     return ArtifactError(f"{artifact.path}: ONNX Runtime cannot load it ({first_line(error)})")

@@ -1,4 +1,4 @@
-"""An ONNX Runtime session of fixed shapes, replayed as one CUDA graph on pinned memory."""
+"""Replay an ONNX Runtime session of fixed shapes as one CUDA graph on pinned memory."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from posedeploy.cuda import Cuda
 from posedeploy.types import Array, Tensors, TensorSpec
 
 OPTIONS = {"enable_cuda_graph": "1"}
-"""What a CUDA provider needs besides the stream."""
+"""Provider options besides the stream."""
 
 
 class GraphedSession(Closable):
-    """Runs a session whose inputs and outputs stay at the same addresses on the GPU.
+    """A session whose inputs and outputs stay at the same addresses on the GPU.
 
-    ``make_session`` gets the provider's options and returns the session; its tensors must have fixed shapes.
-    The first run, in which ONNX Runtime records the graph, is made at once.
+    ``make_session`` takes the provider options and returns the session, whose tensors must have fixed shapes.
+    The constructor does the first run, in which ONNX Runtime records the graph.
 
     Raises:
         DeviceError: there is no GPU, or its memory is full.
@@ -37,13 +37,16 @@ class GraphedSession(Closable):
             self.session = make_session({**OPTIONS, "user_compute_stream": str(self._cuda.stream)})
             inputs, outputs = describe(self.session)
             self._binding = self.session.io_binding()
-            self._inputs = [(spec.name, *self._take(spec, self._binding.bind_input)) for spec in inputs]
-            self._outputs = [(spec.name, *self._take(spec, self._binding.bind_output)) for spec in outputs]
+            self._inputs = [(spec.name, *self._allocate(spec, self._binding.bind_input)) for spec in inputs]
+            self._outputs = [
+                (spec.name, *self._allocate(spec, self._binding.bind_output)) for spec in outputs
+            ]
             self._replay()
             on_error.pop_all()
 
-    def _take(self, spec: TensorSpec, bind: Callable[..., None]) -> tuple[Array, int]:
-        """Pinned memory in the tensor's shape, and the address on the GPU that is bound to its name."""
+    def _allocate(self, spec: TensorSpec, bind: Callable[..., None]) -> tuple[Array, int]:
+        """Return pinned memory in the shape of a tensor, and the address on the GPU that is bound to its
+        name."""
         shape = [int(length) for length in spec.shape]
         dtype = np.dtype(spec.dtype)
         size = max(1, int(np.prod(shape)) * dtype.itemsize)
@@ -53,7 +56,7 @@ class GraphedSession(Closable):
         return pinned[: int(np.prod(shape)) * dtype.itemsize].view(dtype).reshape(shape), address
 
     def run(self, tensors: Tensors) -> Tensors:
-        """Run on inputs of the session's shapes and types; the results are the caller's."""
+        """Run on inputs of the session's shapes and dtypes. The caller owns the results."""
         for name, pinned, _ in self._inputs:
             np.copyto(pinned, tensors[name])
         self._replay()

@@ -1,4 +1,4 @@
-"""Which nodes of an ONNX graph a session runs on the CPU although another device was asked for."""
+"""Find the nodes that a session for another device runs on the CPU."""
 
 from __future__ import annotations
 
@@ -15,23 +15,23 @@ SHAPE_ARITHMETIC = frozenset(
         "Shape", "Size", "Slice", "Split", "Squeeze", "Sub", "Unsqueeze", "Where",
     )
 )  # fmt: skip
-"""Operators that compute lengths and indices from shapes. ONNX Runtime places them on the CPU on purpose,
-since their values are needed there. All others on the CPU mean that the device lacks an operator."""
+"""Operators that compute lengths and indices from shapes. ONNX Runtime runs them on the CPU by design. Any
+other operator on the CPU has no kernel on the device."""
 RECORD = "session.record_ep_graph_assignment_info"
-"""The session option without which ``assignment`` finds nothing."""
+"""The session option that ``list_cpu_nodes`` needs."""
 CPU = "CPUExecutionProvider"
 
 
 def can_report() -> bool:
-    """Whether this ONNX Runtime reports where its nodes run (1.24 and later do)."""
+    """Return whether this ONNX Runtime reports where its nodes run (since 1.24)."""
     return hasattr(onnxruntime.InferenceSession, "get_provider_graph_assignment_info")
 
 
-def fallen_back(session: Any) -> list[str]:
-    """The nodes on the CPU that are no shape arithmetic, as ``Operator (node name)``.
+def list_cpu_nodes(session: Any) -> list[str]:
+    """Return the nodes on the CPU other than shape arithmetic, as ``Operator (node name)``.
 
     Args:
-        session: made with ``RECORD`` set to 1.
+        session: created with ``RECORD`` set to 1.
     """
     return [
         f"{node.op_type} ({node.name})"

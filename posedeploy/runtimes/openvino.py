@@ -1,4 +1,4 @@
-"""OpenVINO, for IR and for ONNX files."""
+"""OpenVINO, for IR and ONNX files."""
 
 from __future__ import annotations
 
@@ -21,27 +21,27 @@ from openvino import properties
 from posedeploy.errors import ArtifactError, DeviceError
 from posedeploy.runtimes import forks
 from posedeploy.runtimes.base import Runner
-from posedeploy.runtimes.run_options import threads_asked
+from posedeploy.runtimes.run_options import resolve_threads
 from posedeploy.types import Artifact, RunOptions, RuntimeInfo, Tensors, TensorSpec
 
 PRECISIONS = {"fp32": openvino.Type.f32, "fp16": openvino.Type.f16, "bf16": openvino.Type.bf16}
 NAMES = {"f32": "fp32", "f16": "fp16", "i8": "int8", "u8": "int8"}
-"""Our names of the precisions that OpenVINO reports by another."""
+"""posedeploy's names of precisions by OpenVINO's."""
 DEVICES = {"cpu": "CPU", "intel-gpu": "GPU", "npu": "NPU", "auto": "AUTO"}
 """OpenVINO's names of the devices of options."""
 MULTIPLYING = ("Convolution", "Deconvolution", "FullyConnected", "MatMul")
-"""The layers, by the runtime's own names, whose precision is that of the network."""
+"""The layer types that determine the precision of a network."""
 _CORES: list[openvino.Core] = []
 _CORE_LOCK = Lock()
-OF_THE_RUN = (RuntimeError, UnicodeDecodeError)
-"""What a run raises of a file whose operators do not fit each other."""
+RUN_ERRORS = (RuntimeError, UnicodeDecodeError)
+"""Errors of a run, such as of a file whose operators do not fit each other."""
 
 
 class OpenVinoRunner(Runner):
     """Runs a ``.xml`` or ``.onnx`` file on one OpenVINO device.
 
-    On a CPU with bf16 OpenVINO would run a float32 network in bf16: precision ``fp32`` forbids it, ``auto``
-    allows it.
+    On a CPU with bf16, OpenVINO runs float32 networks in bf16 by default: precision ``auto`` allows it, and
+    ``fp32`` does not.
     """
 
     def __init__(self, artifact: Artifact, options: RunOptions) -> None:
@@ -57,11 +57,11 @@ class OpenVinoRunner(Runner):
             self._compiled = core.compile_model(model, device, _config(options))
         except RuntimeError as error:
             raise DeviceError(
-                f"OpenVINO cannot compile {artifact.path} for {options.device}: {_reason(error)}"
+                f"`device={options.device}`: OpenVINO cannot compile {artifact.path} for it: {_reason(error)}"
             ) from error
         self.inputs = tuple(_spec(port) for port in self._compiled.inputs)
         self.outputs = tuple(_spec(port) for port in self._compiled.outputs)
-        self.runtime_info = _effective(self._compiled, options)
+        self.runtime_info = _runtime_info(self._compiled, options)
         self._request = self._compiled.create_infer_request()
         self._requests: list[Any] = []  # of all streams
         self._idle: list[list[Any]] = []  # those of streams that have ended
@@ -72,11 +72,12 @@ class OpenVinoRunner(Runner):
             self._request.start_async(tensors, share_inputs=True)
             self._request.wait()
             return self._results(self._request)
-        except OF_THE_RUN as error:
+        except RUN_ERRORS as error:
             raise self._failure(error) from error
 
     def _stream(self, batches: Iterator[Tensors]) -> Generator[Tensors, None, None]:
-        """Results in order, with as many requests in flight as the device wants (its hint decides)."""
+        """Yield results in order, with the optimal number of requests in flight, which depends on the
+        hint."""
         free = self._take_requests()
         pending: deque[Any] = deque()
         try:
@@ -94,7 +95,7 @@ class OpenVinoRunner(Runner):
                 self._idle.append([*free, *pending])
 
     def _take_requests(self) -> list[Any]:
-        """The requests of a stream that has ended, or new ones."""
+        """Return the requests of an ended stream, or new ones."""
         with self._exclusively():
             if self._idle:
                 return self._idle.pop()
@@ -106,8 +107,8 @@ class OpenVinoRunner(Runner):
     def _start(self, free: list[Any], batch: Tensors) -> Any:
         request = free.pop()
         try:
-            request.start_async(batch)  # the request keeps a copy: the caller may reuse its arrays
-        except OF_THE_RUN as error:
+            request.start_async(batch)  # the request copies the arrays, so the caller may reuse them
+        except RUN_ERRORS as error:
             free.append(request)
             raise self._failure(error) from error
         return request
@@ -118,7 +119,7 @@ class OpenVinoRunner(Runner):
         try:
             request.wait()
             return self._results(request)
-        except OF_THE_RUN as error:
+        except RUN_ERRORS as error:
             raise self._failure(error) from error
 
     def _failure(self, error: Exception) -> ArtifactError:
@@ -164,63 +165,65 @@ def _device(core: openvino.Core, device: str) -> str:
 
 def _config(options: RunOptions) -> dict[str, Any]:
     config: dict[str, Any] = {properties.hint.performance_mode: options.hint.upper()}
-    threads = threads_asked(options, "OpenVINO")
+    threads = resolve_threads(options, "OpenVINO")
     if threads is not None:
         config[properties.inference_num_threads] = threads
-    if options.device == "auto":  # the device that it settles on, not one that stands in until then
+    if options.device == "auto":  # else the CPU runs until the selected device is ready
         config[properties.intel_auto.enable_startup_fallback] = False
         config[properties.intel_auto.enable_runtime_fallback] = False
     if options.precision != "auto":
         if options.precision not in PRECISIONS:
             raise DeviceError(
-                f"`precision={options.precision}`: OpenVINO knows {', '.join(PRECISIONS)} and auto"
+                f"`precision={options.precision}`: OpenVINO supports {', '.join(PRECISIONS)} and auto"
             )
         config[properties.hint.inference_precision] = PRECISIONS[options.precision]
     return config
 
 
-def _effective(compiled: openvino.CompiledModel, options: RunOptions) -> RuntimeInfo:
-    """What the compiled model says of itself, held against what was asked."""
+def _runtime_info(compiled: openvino.CompiledModel, options: RunOptions) -> RuntimeInfo:
+    """Return the properties of the compiled model, checked against the options."""
     devices = compiled.get_property("EXECUTION_DEVICES")
     of_device = compiled.get_property("DEVICE_PROPERTIES")[devices[0]] if options.device == "auto" else {}
 
-    def told(name: str) -> Any:
+    def read(name: str) -> Any:
         return of_device[name] if of_device else compiled.get_property(name)
 
-    hinted = told("INFERENCE_PRECISION_HINT").get_type_name()
+    hinted = read("INFERENCE_PRECISION_HINT").get_type_name()
     hinted = NAMES.get(hinted, hinted)
     if options.precision not in ("auto", hinted):
         raise DeviceError(
-            f"`precision={options.precision}`: {', '.join(devices)} runs this in {hinted}; ask for "
-            f"{hinted}, or for auto"
+            f"`precision={options.precision}`: {', '.join(devices)} runs this file in {hinted}; use "
+            f"`precision={hinted}` or auto"
         )
-    threads = told("INFERENCE_NUM_THREADS") if devices == ["CPU"] else None
-    asked = threads_asked(options, "OpenVINO")
-    if asked is not None and threads != asked:
-        raise DeviceError(f"{asked} threads were asked for and OpenVINO uses {threads}")
+    threads = read("INFERENCE_NUM_THREADS") if devices == ["CPU"] else None
+    expected = resolve_threads(options, "OpenVINO")
+    if expected is not None and threads != expected:
+        raise DeviceError(
+            f"`threads={expected}`: OpenVINO uses {threads} threads instead; use `threads={threads}`"
+        )
     return RuntimeInfo(
         "openvino",
         openvino.__version__.partition("-")[0],
         ", ".join(devices),
         _precision(compiled) or hinted,
         threads,
-        {"streams": str(told("NUM_STREAMS")), "hint": options.hint},
+        {"streams": str(read("NUM_STREAMS")), "hint": options.hint},
     )
 
 
 def _precision(compiled: openvino.CompiledModel) -> str:
-    """What the layers that multiply run in, such as ``fp32`` or ``fp32+int8``; '' where unknown."""
+    """Return the precision of the layers with weights, such as ``fp32`` or ``fp32+int8``; '' if unknown."""
     try:
         operations = compiled.get_runtime_model().get_ops()
-    except RuntimeError:  # not every device shows what it runs
+    except RuntimeError:  # not every device supports this
         return ""
-    found = set()
+    precisions = set()
     for operation in operations:
-        about = operation.get_rt_info()
-        if "layerType" in about and about["layerType"].astype(str) in MULTIPLYING:
-            name = about["runtimePrecision"].astype(str)
-            found.add(NAMES.get(name, name))
-    return "+".join(sorted(found))
+        info = operation.get_rt_info()
+        if "layerType" in info and info["layerType"].astype(str) in MULTIPLYING:
+            name = info["runtimePrecision"].astype(str)
+            precisions.add(NAMES.get(name, name))
+    return "+".join(sorted(precisions))
 
 
 def _spec(port: Any) -> TensorSpec:
@@ -235,8 +238,8 @@ def _unreadable(path: Path, error: Exception) -> ArtifactError:
     weights = path.with_suffix(".bin")
     if path.suffix == ".xml" and not weights.is_file():
         return ArtifactError(
-            f"{path}: OpenVINO reads its weights from {weights.name}, which is not beside it; put it there, "
-            "and rename the two together"
+            f"{path}: the weights file {weights.name} is missing; put it next to {path.name}, and rename "
+            "both together"
         )
     return ArtifactError(f"{path}: OpenVINO cannot read it ({_reason(error)})")
 

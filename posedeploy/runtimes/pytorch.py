@@ -1,4 +1,4 @@
-"""PyTorch itself, eager: the reference that every other runtime is compared with."""
+"""PyTorch in eager mode: the reference of every comparison."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from posedeploy.errors import DeviceError
 from posedeploy.reduced_precision import DTYPES, ReducedPrecision
 from posedeploy.runtimes import tf32
 from posedeploy.runtimes.base import Runner
-from posedeploy.runtimes.run_options import threads_asked
+from posedeploy.runtimes.run_options import resolve_threads
 from posedeploy.runtimes.torch_call import open_call
 from posedeploy.types import Model, RunOptions, RuntimeInfo, Tensors
 
 
 class PyTorchRunner(Runner):
-    """Runs a model's module: as it is on the CPU, in any of the precisions on a GPU."""
+    """Runs the module of a model: unchanged on the CPU, in any precision on a GPU."""
 
     def __init__(self, model: Model, options: RunOptions) -> None:
         self.inputs, self.outputs = model.spec.inputs, model.spec.outputs
@@ -35,14 +35,14 @@ class PyTorchRunner(Runner):
         del self._call
 
     def _survives_fork(self) -> bool:
-        return self.runtime_info.device == "CPU"  # where torch has threads, its call refuses
+        return self.runtime_info.device == "CPU"  # with several threads, the call itself raises the error
 
 
 def _on_device(module: nn.Module, device: torch.device, options: RunOptions) -> nn.Module:
-    """The module on its device, on a GPU a copy.
+    """Return the module on its device, on a GPU as a copy.
 
     Its convolutions stay channels-first: with BatchNorm between them, as in a network that is not exported,
-    channels-last was measured to take up to twice the time in TF32 and FP16.
+    channels-last took up to twice the time in TF32 and FP16.
     """
     if device.type == "cpu":
         return module
@@ -54,15 +54,15 @@ def _on_device(module: nn.Module, device: torch.device, options: RunOptions) -> 
 def configure(
     runtime: str, options: RunOptions, reduced: str | None = None
 ) -> tuple[torch.device, RuntimeInfo]:
-    """Set the device, precision and threads asked for, and read back what torch will use.
+    """Set the device, precision and threads of the options, and read back what torch will use.
 
-    Torch has one thread count, and one setting of TF32, for the whole process.
+    The thread count and the setting of TF32 are global to the process.
 
     Args:
-        reduced: the reduced precision that the network is in, or will be put in; None for FP32 and TF32.
+        reduced: the reduced precision of the network; None for FP32 and TF32.
 
     Raises:
-        DeviceError: torch does not offer the device, the precision or the thread count.
+        DeviceError: torch does not support the device, the precision or the thread count.
     """
     if options.device not in ("cpu", "cuda"):
         raise DeviceError(f"`device={options.device}`: {runtime} runs on cpu or cuda")
@@ -71,17 +71,17 @@ def configure(
             f"`precision={options.precision}`: {runtime} runs this network in fp32 on {options.device}; "
             f"{_remedy(runtime, options)}"
         )
-    threads = threads_asked(options, runtime)
+    threads = resolve_threads(options, runtime)
     if options.device == "cuda" and not torch.cuda.is_available():
         raise DeviceError(
-            f"`device=cuda`: this torch {torch.__version__} finds no CUDA device; use `device=cpu`, or "
-            "install a CUDA build of torch and a driver"
+            f"`device=cuda`: torch {torch.__version__} finds no CUDA device; use `device=cpu`, or install a "
+            "CUDA build of torch and a driver"
         )
     device = torch.device(options.device)
     if threads is not None:
         torch.set_num_threads(threads)
         if torch.get_num_threads() != threads:
-            raise DeviceError(f"{threads} threads were asked for and torch uses {torch.get_num_threads()}")
+            raise DeviceError(f"`threads={threads}`: torch uses {torch.get_num_threads()} threads instead")
     name = torch.cuda.get_device_name(device) if device.type == "cuda" else "CPU"
     precision: str = tf32.configure(options) if device.type == "cuda" else "fp32"
     return device, RuntimeInfo(runtime, str(torch.__version__), name, reduced or precision, threads)
@@ -89,7 +89,7 @@ def configure(
 
 def _remedy(runtime: str, options: RunOptions) -> str:
     if options.precision == "tf32":
-        return "TF32 is a GPU's; give `device=cuda`, or `precision=fp32`"
+        return "TF32 needs a GPU: use `device=cuda`, or `precision=fp32`"
     if runtime == "pytorch":
-        return "give `device=cuda`, or `precision=fp32`"
-    return f"export it with `precision={options.precision}`, or give `precision=fp32`"
+        return "use `device=cuda`, or `precision=fp32`"
+    return f"export it with `precision={options.precision}`, or use `precision=fp32`"

@@ -13,7 +13,7 @@ import numpy as np
 from posedeploy.cuda import Cuda
 from posedeploy.errors import ArtifactError, DeviceError, InputError
 from posedeploy.runtimes.base import Runner
-from posedeploy.runtimes.run_options import threads_asked
+from posedeploy.runtimes.run_options import resolve_threads
 from posedeploy.tensorrt.build_info import build_info_of
 from posedeploy.tensorrt.compatibility import check_gpu, check_library
 from posedeploy.tensorrt.engine import Engine, Shape, TensorRtEngine
@@ -25,22 +25,22 @@ Loader: TypeAlias = Callable[[ModuleType, Artifact], Engine]
 
 @dataclass(frozen=True)
 class _Memory:
-    """A tensor's memory, enough for its largest shape: the address on the GPU, and what is pinned here."""
+    """The memory of a tensor of its max shape: the address on the GPU, and pinned host memory."""
 
     address: int
-    here: Array
+    host: Array
 
-    def holding(self, spec: TensorSpec, shape: Shape) -> Array:
-        """What is here, as a tensor of this shape."""
+    def view_as(self, spec: TensorSpec, shape: Shape) -> Array:
+        """Return the host memory as a tensor of this shape."""
         dtype = np.dtype(spec.dtype)
-        return self.here[: int(np.prod(shape)) * dtype.itemsize].view(dtype).reshape(shape)
+        return self.host[: int(np.prod(shape)) * dtype.itemsize].view(dtype).reshape(shape)
 
 
 class TensorRtRunner(Runner):
-    """Runs a ``.engine`` file on the GPU, in memory of its own: an input is copied to pinned memory, on to
-    the GPU, and outputs back, all on one stream that is waited for once.
+    """Runs a ``.engine`` file on the GPU.
 
-    Where every shape is fixed, all of that is one CUDA graph. ``cuda`` and ``load`` are what it runs on.
+    Inputs are copied to pinned memory and to the GPU, and outputs back, all on one stream. If every shape is
+    fixed, all of that is one CUDA graph. ``cuda`` and ``load`` can be replaced in tests.
     """
 
     def __init__(
@@ -66,9 +66,9 @@ class TensorRtRunner(Runner):
             self._ranges = self._engine.ranges
             self._memory: dict[str, _Memory] = {}
             self._shapes: dict[str, Shape] = {}
-            self._held: dict[str, Array] = {}
-            self._take(self._engine)
-            graph, self._go = self._way()
+            self._tensors: dict[str, Array] = {}
+            self._allocate(self._engine)
+            graph, self._launch = self._prepare_launch()
             on_error.pop_all()
         self.runtime_info = RuntimeInfo(
             "tensorrt",
@@ -92,55 +92,55 @@ class TensorRtRunner(Runner):
     def _run(self, tensors: Tensors) -> Tensors:
         self._reshape({name: array.shape for name, array in tensors.items()})
         for spec in self.inputs:
-            np.copyto(self._held[spec.name], tensors[spec.name])
-        self._go()
+            np.copyto(self._tensors[spec.name], tensors[spec.name])
+        self._launch()
         self._cuda.synchronize()
-        return {spec.name: self._held[spec.name].copy() for spec in self.outputs}
+        return {spec.name: self._tensors[spec.name].copy() for spec in self.outputs}
 
     def _close(self) -> None:
         self._engine = None
-        self._memory, self._held = {}, {}
+        self._memory, self._tensors = {}, {}
         self._cuda.close()
 
-    def _take(self, engine: Engine) -> None:
-        """Take memory for the largest shapes, once, and say where it is."""
-        largest = {name: most for name, (_, most) in self._ranges.items()}
-        every = largest | engine.reshape(largest)
+    def _allocate(self, engine: Engine) -> None:
+        """Allocate memory for the max shapes and bind it."""
+        max_inputs = {name: highest for name, (_, highest) in self._ranges.items()}
+        max_shapes = max_inputs | engine.reshape(max_inputs)
         for spec in (*self.inputs, *self.outputs):
-            size = max(1, int(np.prod(every[spec.name])) * np.dtype(spec.dtype).itemsize)
+            size = max(1, int(np.prod(max_shapes[spec.name])) * np.dtype(spec.dtype).itemsize)
             memory = _Memory(self._cuda.device_memory(size), self._cuda.host_memory(size))
-            memory.here[:] = 0
+            memory.host[:] = 0
             engine.bind(spec.name, memory.address)
             self._memory[spec.name] = memory
-        self._hold(largest, every)
+        self._set_shapes(max_inputs, max_shapes)
 
     def _reshape(self, shapes: dict[str, Shape]) -> None:
         if shapes == self._shapes:
             return
-        assert self._engine is not None, "a closed runner runs no more"
+        assert self._engine is not None, "a closed runner does not run"
         for name, shape in shapes.items():
             lowest, highest = self._ranges[name]
             if any(not a <= b <= c for a, b, c in zip(lowest, shape, highest, strict=True)):
-                low, given, high = ("x".join(map(str, lengths)) for lengths in (lowest, shape, highest))
+                low, length, high = ("x".join(map(str, lengths)) for lengths in (lowest, shape, highest))
                 raise InputError(
-                    f"the input {name} is {given}, and the engine was built for {low} to {high}; export it "
-                    "with other `min_shapes` and `max_shapes`"
+                    f"the shape of the input {name} is {length}, expected {low} to {high}, as the engine "
+                    "was built; export it with other `min_shapes` and `max_shapes`"
                 )
-        self._shapes = {}  # whatever becomes of this, it is no longer what it was
-        self._hold(shapes, shapes | self._engine.reshape(shapes))
+        self._shapes = {}  # in case the next line fails
+        self._set_shapes(shapes, shapes | self._engine.reshape(shapes))
 
-    def _hold(self, shapes: dict[str, Shape], every: dict[str, Shape]) -> None:
-        self._held = {
-            spec.name: self._memory[spec.name].holding(spec, every[spec.name])
+    def _set_shapes(self, shapes: dict[str, Shape], all_shapes: dict[str, Shape]) -> None:
+        self._tensors = {
+            spec.name: self._memory[spec.name].view_as(spec, all_shapes[spec.name])
             for spec in (*self.inputs, *self.outputs)
         }
         self._shapes = shapes
 
-    def _way(self) -> tuple[str, Callable[[], None]]:
-        """Whether a run is a CUDA graph, and what queues it."""
+    def _prepare_launch(self) -> tuple[str, Callable[[], None]]:
+        """Return whether a run is a CUDA graph, for the report, and the function that queues a run."""
         if any(spec.is_dynamic for spec in self.inputs):
             return "no", self._queue
-        self._queue()  # TensorRT does what is done once in a first run, which is no part of a graph
+        self._queue()  # TensorRT initializes itself in the first run, which cannot be recorded
         self._cuda.synchronize()
         try:
             return "yes", self._cuda.record(self._queue)
@@ -148,32 +148,32 @@ class TensorRtRunner(Runner):
             return f"no: {error}", self._queue
 
     def _queue(self) -> None:
-        assert self._engine is not None, "a closed runner runs no more"
+        assert self._engine is not None, "a closed runner does not run"
         for spec in self.inputs:
-            self._cuda.upload(self._memory[spec.name].address, self._held[spec.name])
+            self._cuda.upload(self._memory[spec.name].address, self._tensors[spec.name])
         self._engine.enqueue(self._cuda.stream)
         for spec in self.outputs:
-            self._cuda.download(self._held[spec.name], self._memory[spec.name].address)
+            self._cuda.download(self._tensors[spec.name], self._memory[spec.name].address)
 
 
 def _check_options(artifact: Artifact, options: RunOptions) -> None:
     if options.device != "cuda":
         raise DeviceError(
-            f"`device={options.device}`: {artifact.path.name} is a TensorRT engine, which runs on cuda only; "
-            "use `device=cuda`"
+            f"`device={options.device}`: the TensorRT engine {artifact.path.name} runs on cuda only; use "
+            "`device=cuda`"
         )
-    threads_asked(options, "TensorRT")
+    resolve_threads(options, "TensorRT")
     built = artifact.precision
     known = built if built != "unknown" else "fp32"
     if options.precision not in ("auto", known):
         raise DeviceError(
-            f"`precision={options.precision}`: {artifact.path.name} computes in {known}, as it was built; "
-            f"pass `precision={known}` or auto, or export it otherwise"
+            f"`precision={options.precision}`: {artifact.path.name} was built in {known}; use "
+            f"`precision={known}` or auto, or export it again"
         )
 
 
-def _ordered(found: tuple[TensorSpec, ...], wanted: tuple[TensorSpec, ...]) -> tuple[TensorSpec, ...]:
-    """The engine's tensors in the manifest's order, which is not the engine's own; else as they are."""
-    by_name = {spec.name: spec for spec in found}
-    names = [spec.name for spec in wanted]
-    return tuple(by_name[name] for name in names) if by_name.keys() == set(names) else found
+def _ordered(own: tuple[TensorSpec, ...], expected: tuple[TensorSpec, ...]) -> tuple[TensorSpec, ...]:
+    """Return the tensors of the engine in the order of the manifest, if the names are the same."""
+    by_name = {spec.name: spec for spec in own}
+    names = [spec.name for spec in expected]
+    return tuple(by_name[name] for name in names) if by_name.keys() == set(names) else own

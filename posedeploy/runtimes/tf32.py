@@ -1,4 +1,4 @@
-"""Whether torch may compute float32 in TF32 on a GPU, 10 bits of a number's 23: asked, and read back."""
+"""Set and read whether torch computes float32 in TF32 on a GPU, with 10 of 23 bits of the mantissa."""
 
 from __future__ import annotations
 
@@ -9,21 +9,24 @@ import torch
 
 from posedeploy.types import RunOptions
 
-_cudnn: Any = torch.backends.cudnn  # torch makes these modules as it is imported, and mypy sees others
+_cudnn: Any = torch.backends.cudnn  # created when torch is imported, so mypy has other types
 KINDS: tuple[Any, ...] = (_cudnn.conv, _cudnn.rnn, torch.backends.cuda.matmul)
-"""What torch keeps a precision of float32 for."""
+"""The backends with a precision setting of their own."""
 CONVOLUTION, ALLOW_TF32 = "aten::_convolution", 12
-"""The operator that a traced convolution is, and which of its arguments says whether TF32 may be."""
+"""The operator of a traced convolution, and the index of its argument that allows TF32."""
 
 
 def configure(options: RunOptions) -> Literal["fp32", "tf32"]:
-    """Allow TF32 for ``tf32`` and forbid it for other precisions, for the whole process; ``auto`` keeps it as
-    it is, which torch allows for convolutions. Returns what then holds, read back."""
+    """Allow TF32 for ``tf32`` and forbid it otherwise, for the whole process; return the setting as read
+    back.
+
+    ``auto`` keeps the setting. By default, torch allows TF32 for convolutions.
+    """
     if options.precision != "auto":
         allowed = options.precision == "tf32"
         with warnings.catch_warnings():
-            # The older flags, deprecated since torch 2.9, are set too: torch.export (2.13 too) still reads
-            # them, and refuses to go on where they contradict the newer ones.
+            # torch.export (also in 2.13) still reads the older flags, deprecated since torch 2.9, and
+            # fails if they contradict the newer ones.
             warnings.simplefilter("ignore")
             torch.backends.cudnn.allow_tf32 = torch.backends.cuda.matmul.allow_tf32 = allowed
         for kind in KINDS:
@@ -32,13 +35,13 @@ def configure(options: RunOptions) -> Literal["fp32", "tf32"]:
 
 
 def write_into(program: Any) -> None:
-    """Make the convolutions of a TorchScript program go by what holds now. Tracing wrote into each whether
-    TF32 was allowed where it was traced, and that would hold."""
+    """Apply the current setting to the convolutions of a TorchScript program, which store that of the
+    trace."""
     allowed = _cudnn.conv.fp32_precision == "tf32"
     graph = program.graph
-    torch._C._jit_pass_inline(graph)  # what was not frozen keeps its parts in graphs of their own
+    torch._C._jit_pass_inline(graph)  # without freezing, submodules have separate graphs
     for node in graph.findAllNodes(CONVOLUTION):
         if len(list(node.inputs())) <= ALLOW_TF32:
-            continue  # that of torch before 1.7, which goes by what holds anyway
+            continue  # torch before 1.7: no such argument; uses the current setting
         with graph.insert_point_guard(node):
             node.replaceInput(ALLOW_TF32, graph.insertConstant(allowed))

@@ -1,4 +1,4 @@
-"""From host arrays to host arrays, for anything that torch calls: on the CPU, on a GPU, as CUDA graphs."""
+"""Call torch programs with host arrays: on the CPU, on a GPU, and as CUDA graphs."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ Program: TypeAlias = Callable[..., Any]
 Call: TypeAlias = Callable[[list[Array]], Tensors]
 Forms: TypeAlias = tuple[Form, ...]
 Replay: TypeAlias = Callable[[Sequence[torch.Tensor]], Sequence[torch.Tensor]]
-"""From host tensors to host tensors of the caller's own."""
+"""From host tensors to host tensors that the caller owns."""
 OF_THE_RUN = (RuntimeError, torch.jit.Error)
 """What torch raises of a file whose operators do not fit each other, and of CUDA."""
 MAX_GRAPHS = 4
-"""Input shapes whose graphs are kept, those used last; each holds the memory of a whole run."""
+"""The number of recently used input shapes whose graphs are kept; each holds the memory of a run."""
 
 
 def open_call(
@@ -36,11 +36,11 @@ def open_call(
     *,
     graphs: bool = True,
 ) -> tuple[Call, dict[str, str]]:
-    """A function from the input arrays, in order, to the outputs by name, and what to report of it.
+    """Return a function from the input arrays, in order, to the outputs by name, and its details to report.
 
-    On a GPU, a program of fixed shapes is recorded as a CUDA graph at once, and one with free axes when
-    inputs of the same shapes come a second time, unless ``graphs`` forbids it. A program that cannot be
-    recorded runs call by call; the report, which is updated then, gives the reason.
+    On a GPU with ``graphs``, a program of fixed shapes is recorded as a CUDA graph immediately, and one with
+    dynamic axes at the second run of the same shapes. A program that cannot be recorded runs call by call;
+    the details are then updated with the reason.
     """
     names = [spec.name for spec in outputs]
     if device.type == "cpu":
@@ -60,7 +60,7 @@ def open_call(
 
 
 class _OnCpu:
-    """Calls the program on arrays as they are."""
+    """Calls a program on the CPU."""
 
     def __init__(self, program: Program, names: list[str]) -> None:
         self._program, self._names = program, names
@@ -70,13 +70,13 @@ class _OnCpu:
             forks.start_threads("PyTorch")
         with torch.inference_mode():
             results = flat(self._program(*(_tensor(array) for array in arrays)))
-            # Copies, since a network may return its own input or a weight, and results are the caller's.
+            # Copies, since a network may return its input or a weight, and the caller owns the results.
             copies = [result.to("cpu", copy=True) for result in results]
             return {name: copy.numpy() for name, copy in zip(self._names, copies, strict=True)}
 
 
 class _OnGpu:
-    """Calls the program on copies in pinned memory, so that copies are queued and not waited for."""
+    """Calls a program on a GPU, with copies in pinned memory, which are asynchronous."""
 
     def __init__(self, program: Program, names: list[str], device: torch.device) -> None:
         self._program, self._names, self._device = program, names, device
@@ -93,9 +93,9 @@ class _OnGpu:
 
 
 class Graphed:
-    """Replays graphs of a program, one for each form of its inputs. One call at a time.
+    """Replays graphs of a program, one for each form of its inputs. Not thread-safe.
 
-    ``plain`` runs the program without a graph, and ``make`` records it on inputs of some forms.
+    ``plain`` runs the program without a graph, and ``make`` records it on inputs of given forms.
     """
 
     def __init__(self, plain: Call, names: list[str], make: Callable[[Forms], Replay]) -> None:
@@ -105,7 +105,7 @@ class Graphed:
         self.report = {"CUDA graph": "yes"}
 
     def record(self, forms: Forms) -> Replay | None:
-        """Record the program on inputs of these forms; None, and a reason reported, where it cannot be."""
+        """Record the program on inputs of these forms; on failure, return None and report the reason."""
         try:
             graph = self._graphs[forms] = self._make(forms)
         except RuntimeError as error:
@@ -126,7 +126,7 @@ class Graphed:
         if not self._can_record:
             return None
         if forms not in self._graphs:
-            self._graphs[forms] = None  # seen once
+            self._graphs[forms] = None  # the first run
             while len(self._graphs) > MAX_GRAPHS:
                 self._graphs.popitem(last=False)
             return None
@@ -145,5 +145,5 @@ def failure(path: Path, device: str, error: Exception) -> PoseDeployError:
 
 
 def _tensor(array: Array) -> torch.Tensor:
-    """The array as a tensor; torch takes neither negative strides nor read-only memory."""
+    """Return the array as a tensor; torch does not support negative strides or read-only memory."""
     return torch.from_numpy(np.require(array, requirements=("C", "W")))

@@ -1,4 +1,4 @@
-"""TorchScript, by torch's own interpreter."""
+"""TorchScript, run by torch's interpreter."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from posedeploy.types import Artifact, RunOptions, Tensors
 
 
 class TorchScriptRunner(Runner):
-    """Runs a ``.torchscript`` file. The format has no tensor names: they come from the manifest."""
+    """Runs a ``.torchscript`` file. The tensor names are those of the manifest, since the format has none."""
 
     def __init__(self, artifact: Artifact, options: RunOptions) -> None:
         self._path = artifact.path
@@ -27,11 +27,13 @@ class TorchScriptRunner(Runner):
                 warnings.simplefilter("ignore", DeprecationWarning)
                 program = torch.jit.load(str(artifact.path), map_location=device)  # type: ignore[no-untyped-call]
         except (RuntimeError, ValueError) as error:
-            raise ArtifactError(f"{artifact.path}: not a whole TorchScript file; export it again") from error
+            raise ArtifactError(
+                f"{artifact.path}: not a TorchScript file, or damaged; export it again"
+            ) from error
         if not artifact.spec.inputs:
             raise ArtifactError(
-                f"{artifact.path}: TorchScript has no tensor names, and there is no manifest beside it; "
-                "describe its inputs and outputs with `contract`"
+                f"{artifact.path}: TorchScript has no tensor names, and the file has no manifest; describe "
+                "its inputs and outputs with `contract`"
             )
         if device.type == "cuda":
             tf32.write_into(program)
@@ -51,4 +53,4 @@ class TorchScriptRunner(Runner):
         del self._call
 
     def _survives_fork(self) -> bool:
-        return self.runtime_info.device == "CPU"  # where torch has threads, its call refuses
+        return self.runtime_info.device == "CPU"  # with several threads, the call itself raises the error

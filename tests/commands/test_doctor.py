@@ -68,4 +68,4 @@ def test_what_runs_nowhere_here_is_told_of_a_runtime_that_works(tmp_path: Path) 
         pytest.skip("this machine has a CUDA device")
     found = try_runtime(RUNTIMES["onnxruntime"], probe(), [made, for_gpus])
     assert found.state == "works"
-    assert found.detail.startswith("on cpu; `device=cuda`: ONNX Runtime offers cpu here")
+    assert found.detail.startswith("on cpu; `device=cuda`: this ONNX Runtime supports cpu")

@@ -139,7 +139,7 @@ def test_bad_input(human: Path, refused: Callable[..., str]) -> None:
         ((onnx, "photo.png", "--device", "NPU"), "--device npu: "),
         ((onnx, "photo.png", "--fx", 700), f"--fx: {TWO_D}"),
         ((onnx, "photo.png", "--fx", 700, "--extrinsics", "c.json"), f"--fx and --extrinsics: {TWO_D}"),
-        ((onnx, "photo.png", "--threads", -1), "--threads -1: a thread count is at least 1"),
+        ((onnx, "photo.png", "--threads", -1), "--threads -1: expected a thread count of at least 1"),
         (("none.onnx", "photo.png"), "none.onnx: no such file"),
         (("folder.onnx", "photo.png"), "folder.onnx: is a folder, not a model file"),
         (("none.pth", "photo.png"), "none.pth"),

@@ -52,7 +52,7 @@ def test_an_ir_is_renamed_with_its_weights(copied: Path, done: Invoke, refused: 
     (copied / "human.xml.posedeploy.json").unlink()
     (copied / "b.bin").unlink()
     message = refused("predict", path, "photo.png", "-o", "found", *FAMILY)
-    assert "b.xml: OpenVINO reads its weights from b.bin, which is not beside it" in message
+    assert "b.xml: the weights file b.bin is missing; put it next to b.xml" in message
 
 
 def test_a_changed_file_names_the_nearest_manifest(
@@ -74,7 +74,7 @@ def test_a_file_by_others_in_the_place_of_an_artifact_may_be_described(
     copied: Path, done: Invoke, refused: Callable[..., str]
 ) -> None:
     path = copied / "human.onnx"
-    assert "its manifest says what it is" in refused("predict", path, "photo.png", "-o", "found", *FAMILY)
+    assert "its manifest describes it" in refused("predict", path, "photo.png", "-o", "found", *FAMILY)
     path.write_bytes(path.read_bytes() + b"\xfa\x3e\x01x")  # a field that ONNX does not know
     done("predict", path, "photo.png", "-o", "found", *FAMILY)
 

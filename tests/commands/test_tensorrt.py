@@ -127,14 +127,14 @@ def test_without_a_gpu_each_command_says_so_in_one_sentence(
     for arguments in (("bench", path, "--device", "cuda"), ("parity", path, "--device", "cuda", *network)):
         assert "--device cuda: CUDA finds no GPU here" in refused(*arguments)
         told = refused(*arguments[:2], *arguments[4:])
-        assert "human.engine is a TensorRT engine, which runs on cuda only; use --device cuda" in told
+        assert "the TensorRT engine human.engine runs on cuda only; use --device cuda" in told
 
 
 def test_parity_compares_the_others(made: Path, invoke: Invoke, network: tuple[str, str]) -> None:
     result = invoke("parity", made / "human.engine", made / "human.onnx", *network)
     assert result.exit_code == 1, "nothing is proven of the engine"
     (error,) = [line for line in result.stderr.splitlines() if line.startswith("error: ")]
-    assert "human.engine is a TensorRT engine" in error
+    assert "the TensorRT engine human.engine runs on cuda only" in error
     assert "human.onnx" in result.stdout
 
 

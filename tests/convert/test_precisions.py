@@ -39,7 +39,7 @@ def test_an_export_in_a_reduced_precision_is_close_and_recorded(
     for name, array in wanted.items():
         assert low < np.abs(found[name] - array).max() / np.abs(array).max() < high
     with pytest.raises(
-        DeviceError, match=rf"^`precision=fp32`: tiny\.\w+ was exported in {precision}; pass `precision"
+        DeviceError, match=rf"^`precision=fp32`: tiny\.\w+ was exported in {precision}; use `precision"
     ):
         open_runner(artifact, RunOptions(threads=1))
 

@@ -21,13 +21,13 @@ from posedeploy.convert.export_options import AotiOptions, ExportOptions, Export
 from posedeploy.errors import ArtifactError, DeviceError
 from posedeploy.runtimes.base import Runner
 from posedeploy.runtimes.load_runner import open_runner
-from posedeploy.runtimes.onnxruntime import PROVIDERS, preload, refusal
+from posedeploy.runtimes.onnxruntime import PROVIDERS, load_error, preload
 from posedeploy.types import Array, Artifact, Model, ModelSpec, RunOptions, Tensors, TensorSpec
 from tests.support.networks import outputs_of, tiny_image
 
 PAIRS = [("pytorch", "pytorch"), ("torchscript", "torchscript"), ("onnx", "onnxruntime")]
-OF_TORCH = r"^`device=cuda`: this torch \S+ finds no CUDA device; use `device=cpu`, or install a CUDA build"
-OF_ORT = r"^`device=cuda`: ONNX Runtime offers cpu here; pip uninstall onnxruntime, then pip install 'pose"
+OF_TORCH = r"^`device=cuda`: torch \S+ finds no CUDA device; use `device=cpu`, or install a CUDA build"
+OF_ORT = r"^`device=cuda`: this ONNX Runtime supports cpu; pip uninstall onnxruntime, then pip install 'pose"
 WITHOUT = {"pytorch": OF_TORCH, "torchscript": OF_TORCH, "onnxruntime": OF_ORT}
 OFF_BY = {"tf32": (1e-6, 3e-3), "fp16": (1e-6, 3e-3), "bf16": (1e-5, 3e-2)}
 """How far an output may be off at least and at most, of its largest value."""
@@ -73,7 +73,9 @@ def cuda_build(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_onnx_runtime_says_why_it_has_no_cuda_and_prints_nothing(
     cuda_build: None, exported: dict[str, Artifact], capsys: pytest.CaptureFixture[str]
 ) -> None:
-    said = r"^`device=cuda`: .*`device=cpu` \(ONNX Runtime says: Failed to load libcublas\.so\.13: no such"
+    said = (
+        r"^`device=cuda`: .*`device=cpu` \(message of ONNX Runtime: Failed to load libcublas\.so\.13: no such"
+    )
     with pytest.raises(DeviceError, match=said):
         open_runner(exported["onnx"], RunOptions("cuda"), "onnxruntime")
     assert capsys.readouterr() == ("", "")
@@ -93,7 +95,7 @@ def test_what_onnx_runtime_loads_before_is_asked_of_it_for_cuda_alone(
 
 def test_a_gpu_that_onnx_runtime_cannot_use_is_no_damaged_file(exported: dict[str, Artifact]) -> None:
     error = RuntimeError("CUDA failure 35: CUDA driver version is insufficient\nmore")
-    refused = refusal(exported["onnx"], "cuda", error, " (it says: x)")
+    refused = load_error(exported["onnx"], "cuda", error, " (it says: x)")
     assert isinstance(refused, DeviceError)
     assert str(refused) == (
         "`device=cuda`: ONNX Runtime cannot use it (CUDA failure 35: CUDA driver version is insufficient) "

@@ -157,6 +157,6 @@ def test_a_signature_with_names_of_no_tensor_is_refused(data: Path) -> None:
 
 def test_a_size_in_the_file_beyond_all_memory_is_refused(data: Path) -> None:
     artifact = open_artifact(data / "hostile" / "memory.torchscript")
-    message = r"memory\.torchscript: loading it takes more memory than is free \(std::bad_alloc\); free some"
+    message = r"memory\.torchscript: loading it needs more memory than is free \(std::bad_alloc\); free some"
     with pytest.raises(ArtifactError, match=message):
         open_runner(artifact, ON_ONE_THREAD)

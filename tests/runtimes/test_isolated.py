@@ -62,8 +62,8 @@ def test_messages_have_the_path_as_it_was_given(
 @pytest.mark.parametrize(
     ("kind", "stage", "number", "error", "message"),
     [
-        ("crash", "import", 11, DeviceError, r"litert 2.* cannot be tried here: the child process that "
-         r"imports it crashed \(SIGSEGV\); install ai_edge_litert again, or choose another target"),
+        ("crash", "import", 11, DeviceError, r"litert 2.* cannot be used on this machine: the child process "
+         r"that imports it crashed \(SIGSEGV\); install ai_edge_litert again, or export to another target"),
         ("not started", "start", 0, DeviceError, r"process that imports it did not start \(why\); install"),
         ("time limit", "start", 0, DeviceError, r"process that imports it was stopped \(why\); install"),
         ("time limit", "load", 0, ArtifactError, r"litert 2.* was stopped \(why\) while it loaded this file"),

@@ -97,14 +97,16 @@ def test_a_size_that_the_network_cannot_take_is_refused_and_the_next_one_runs(fr
 def test_a_manifest_that_says_otherwise_than_the_file_is_refused(exported: dict[str, Artifact]) -> None:
     artifact = exported["tflite"]
     other = replace(artifact.spec, inputs=(TensorSpec("data", (1, 3, 32, 48), layout="NCHW"),))
-    with pytest.raises(ArtifactError, match=r"its manifest says data .*x48 .* and the file has data .*x40; "):
+    with pytest.raises(ArtifactError, match=r"its manifest has data .*x48 .*, and the file has data .*x40; "):
         open_runner(replace(artifact, spec=other), RunOptions(threads=1))
 
 
 def test_another_device_and_another_precision_are_refused(exported: dict[str, Artifact]) -> None:
     with pytest.raises(DeviceError, match=r"^`device=cuda`: LiteRT runs on cpu only; use `device=cpu`$"):
         open_runner(exported["tflite"], RunOptions(device="cuda"))
-    with pytest.raises(DeviceError, match=r"^`precision=fp16`: LiteRT runs a float32 file in fp32 only$"):
+    with pytest.raises(
+        DeviceError, match=r"^`precision=fp16`: LiteRT runs files in fp32 only; use `precision=fp32`$"
+    ):
         open_runner(exported["tflite"], RunOptions(precision="fp16"))
 
 

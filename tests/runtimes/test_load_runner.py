@@ -33,7 +33,7 @@ def test_our_own_artifact_is_what_its_manifest_says(exported: dict[str, Artifact
 
 
 def test_our_own_artifact_needs_no_description(exported: dict[str, Artifact]) -> None:
-    with pytest.raises(InputError, match="its manifest says what it is; leave out `contract` and `family`"):
+    with pytest.raises(InputError, match="its manifest describes it; remove `contract` and `family`"):
         open_artifact(exported["onnx"].path, contracts.described(FAMILY))
 
 
@@ -99,7 +99,7 @@ def test_a_file_whose_tensors_are_not_those_of_its_manifest_is_refused(
     with (
         open_runner(artifact, RunOptions()) as runner,
         pytest.raises(
-            ArtifactError, match=r"its manifest names the tensors .* pafs and the file has .* renamed"
+            ArtifactError, match=r"its manifest has the tensors .* pafs, and the file has .* renamed"
         ),
     ):
         resolve_spec(artifact, runner)
@@ -112,7 +112,9 @@ def test_a_file_that_was_given_the_suffix_of_another_target_is_refused(tmp_path:
         tmp_path / "a.onnx", "torchscript", ModelSpec("x", "", (), ()), "fp32", hashes, Provenance(None, "")
     )
     manifest.write(made, tmp_path)
-    with pytest.raises(ManifestError, match="its manifest calls it 'torchscript', and it is named like onnx"):
+    with pytest.raises(
+        ManifestError, match="the target in its manifest is 'torchscript', and its suffix is of onnx"
+    ):
         open_artifact(tmp_path / "a.onnx")
 
 

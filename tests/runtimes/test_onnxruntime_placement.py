@@ -47,7 +47,7 @@ def test_shape_arithmetic_is_no_fallback_and_a_determinant_is(path: Path) -> Non
     settings = onnxruntime.SessionOptions()
     settings.add_session_config_entry(placement.RECORD, "1")
     session = onnxruntime.InferenceSession(path, settings, providers=[placement.CPU])
-    assert placement.fallen_back(session) == ["Det (determinant)"]
+    assert placement.list_cpu_nodes(session) == ["Det (determinant)"]
 
 
 @pytest.mark.gpu
@@ -55,5 +55,5 @@ def test_a_fallback_is_refused_by_name(path: Path) -> None:
     if "CUDAExecutionProvider" not in onnxruntime.get_available_providers():
         pytest.skip("this ONNX Runtime has no CUDA")
     artifact = Artifact(path, "onnx", ModelSpec("unknown", "", (), ()), "unknown")
-    with pytest.raises(DeviceError, match=r"has no code on cuda for Det \(determinant\) of \S+ and would"):
+    with pytest.raises(DeviceError, match=r"has no cuda kernel for Det \(determinant\) of \S+ and would"):
         runtime.OnnxRuntimeRunner(artifact, RunOptions("cuda"))

@@ -20,7 +20,7 @@ from posedeploy.convert.export_options import ExportOptions
 from posedeploy.errors import ArtifactError, DeviceError, InputError
 from posedeploy.runtimes.base import Runner
 from posedeploy.runtimes.load_runner import open_runner
-from posedeploy.runtimes.onnxruntime import refusal
+from posedeploy.runtimes.onnxruntime import load_error
 from posedeploy.runtimes.run_options import physical_cores
 from posedeploy.types import Artifact, Model, ModelSpec, Precision, RunOptions, Tensors, TensorSpec
 from tests.support.networks import outputs_of, tiny_image
@@ -115,7 +115,7 @@ def test_inputs_that_do_not_fit_are_refused(opener: Opener, tensors: Tensors, go
     with opener() as runner:
         for attempt in (runner.run, lambda batch: next(runner.stream([batch]))):
             with pytest.raises(
-                InputError, match=f"do not fit the network: {got}; expected data float32 .*x3x"
+                InputError, match=f"do not fit the network: found {got}; expected data float32 .*x3x"
             ):
                 attempt(tensors)
 
@@ -137,7 +137,7 @@ def test_left_alone_it_uses_the_physical_cores(opener: Opener) -> None:
 
 @pytest.mark.parametrize("threads", [0, -2])
 def test_no_threads_at_all_are_refused(opener: Opener, threads: int) -> None:
-    with pytest.raises(DeviceError, match=f"`threads={threads}`: a thread count is at least 1"):
+    with pytest.raises(DeviceError, match=f"`threads={threads}`: expected a thread count of at least 1"):
         opener(RunOptions(threads=threads))
 
 
@@ -238,9 +238,9 @@ def test_a_damaged_file_is_refused_in_one_line(
         (tmp_path / name).write_bytes(whole.path.with_name(name).read_bytes())
     broken = tmp_path / whole.path.name
     broken.write_bytes(DAMAGE[damage](broken.read_bytes()))
-    with pytest.raises(ArtifactError, match=rf"^{broken}: ") as refusal:
+    with pytest.raises(ArtifactError, match=rf"^{broken}: ") as load_error:
         open_runner(Artifact(broken, target, whole.spec, "fp32"), RunOptions(), runtime)
-    assert "\n" not in str(refusal.value)
+    assert "\n" not in str(load_error.value)
 
 
 @pytest.mark.parametrize("size", [0, 500])
@@ -301,7 +301,8 @@ def test_torchscript_made_by_others_wants_its_names(exported: dict[str, Artifact
         exported["torchscript"].path, "torchscript", ModelSpec("unknown", "", (), ()), "unknown"
     )
     with pytest.raises(
-        ArtifactError, match=r"TorchScript has no tensor names, .* describe .* with `contract`"
+        ArtifactError,
+        match=r"TorchScript has no tensor names, .* describe its inputs and outputs with `contract`",
     ):
         open_runner(nameless, RunOptions())
 
@@ -349,7 +350,9 @@ def test_threads_for_another_device_than_the_cpu_are_refused(
 ) -> None:
     target = next((target for target, name in ARTIFACT_PAIRS if name == runtime), PYTORCH)
     opened = _opener(target, runtime, tiny, exported)
-    with pytest.raises(DeviceError, match=r"^`threads=2`: .* takes a thread count for the CPU only$"):
+    with pytest.raises(
+        DeviceError, match=r"^`threads=2`: .* uses a thread count on the CPU only; remove it$"
+    ):
         opened(RunOptions(device="cuda", threads=2))
 
 
@@ -359,7 +362,7 @@ def test_an_operator_that_the_device_does_not_have_is_refused_with_what_to_do(
     text = (
         "nodes that are assigned to the default CPU EP, but fallback to CPU EP has been explicitly disabled"
     )
-    error = refusal(exported["onnx"], "cuda", RuntimeError(text))
+    error = load_error(exported["onnx"], "cuda", RuntimeError(text))
     assert isinstance(error, DeviceError)
     assert str(error).startswith("`device=cuda`: ") and str(error).endswith("use `device=cpu`")
 
