@@ -83,8 +83,8 @@ class Runner(Closable, ABC):
     def stream(self, batches: Iterable[Tensors]) -> Generator[Tensors, None, None]:
         """Yield results in order, while the next input already runs.
 
-        Do not change an input array before its result is yielded, since it may be read ahead. If the stream is
-        abandoned, only the active run continues.
+        Do not change an input array before its result is yielded, since it may be read ahead. If the stream
+        is abandoned, only the active run continues.
 
         Raises:
             InputError, RunnerStateError: as of ``run``, for each result.

@@ -88,7 +88,7 @@ class OnnxRuntimeRunner(Runner):
                     f"{self._path}: ONNX Runtime cannot run it on these inputs ({first_line(error)})"
                 ) from error
             raise DeviceError(
-                f"`device={self._device}`: ONNX Runtime failed in a run ({first_line(error)})"
+                f"`device={self._device}`: ONNX Runtime failed ({first_line(error)})"
             ) from error
 
     def _close(self) -> None:

@@ -89,7 +89,7 @@ class OpenVinoRunner(Runner):
                 yield self._finish(pending, free)
         finally:
             for request in pending:
-                with suppress(*OF_THE_RUN):  # the caller gets the error of an earlier one, or left the stream
+                with suppress(*RUN_ERRORS):  # the caller gets the error of an earlier one, or left the stream
                     request.wait()
             if self._compiled is not None:
                 self._idle.append([*free, *pending])
@@ -132,7 +132,7 @@ class OpenVinoRunner(Runner):
 
     def _close(self) -> None:
         for request in self._requests:
-            with suppress(*OF_THE_RUN):  # its stream raises it
+            with suppress(*RUN_ERRORS):  # its stream raises it
                 request.wait()
         self._request = self._compiled = None
         self._requests, self._idle = [], []

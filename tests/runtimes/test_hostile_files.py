@@ -38,7 +38,7 @@ def _write(path: Path, name: str = "data", operator: str = "Relu", shape: object
 def test_names_and_messages_that_are_not_utf8(tmp_path: Path, runtime: str, part: dict[str, str]) -> None:
     artifact = open_artifact(_write(tmp_path / "a.onnx", **part))
     with pytest.raises(
-        ArtifactError, match=r"a\.onnx: it holds a name, or .* bytes b'\\xff', which are not U"
+        ArtifactError, match=r"a\.onnx: a name in the file, or .* bytes b'\\xff', which are not U"
     ):
         open_runner(artifact, ON_ONE_THREAD, runtime)
 

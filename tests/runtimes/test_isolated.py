@@ -26,8 +26,7 @@ def test_a_file_that_crashes_its_runtime_is_refused(data: Path, name: str) -> No
     text = str(refusal.value)
     assert text.startswith(f"{artifact.path}: litert 2.")
     assert " crashed (SIG" in text and text.endswith(
-        "while it loaded this file; the file is damaged, or was made to do harm; get it again from where it "
-        "came, or export it again"
+        "while it loaded this file; the file is damaged or malicious; download it again, or export it again"
     )
 
 
