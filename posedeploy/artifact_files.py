@@ -1,4 +1,4 @@
-"""The files of an artifact, held against the hashes that they were opened with until they are loaded."""
+"""Verify the files of an artifact from the time it is opened until it is loaded."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from posedeploy.types import Artifact
 
 
 def verify(artifact: Artifact) -> Artifact:
-    """Return the artifact with the states of its files, which have the hashes that its ``files`` records.
+    """Check the hashes of the files of an artifact, and return it with their states.
 
-    Only files whose state is unknown, or changed since they were hashed, are hashed again.
+    Only files whose state is unknown or has changed are hashed again.
 
     Raises:
-        ArtifactError: a file has another hash, or one without a recorded hash changed since it was opened.
+        ArtifactError: a file has another hash than in ``files``, or one without a recorded hash has changed.
     """
     states = dict(_states(artifact))
     for name, state in states.items():
@@ -29,7 +29,7 @@ def check_unchanged(artifact: Artifact) -> None:
     """Compare the files with their states from before they were loaded.
 
     Raises:
-        ArtifactError: one was written to, replaced, renamed or removed since.
+        ArtifactError: a file was written to, replaced, renamed or removed.
     """
     states = _states(artifact)
     for name in artifact.states.keys() | states.keys():
@@ -41,8 +41,7 @@ def check_unchanged(artifact: Artifact) -> None:
 
 
 def hashes_of(artifact: Artifact) -> dict[str, str]:
-    """Return the SHA-256 of the files of an artifact that was opened: the recorded ones, or, for a
-    third-party model, that of its file.
+    """Return the recorded SHA-256 of the files of an artifact, or for a third-party model that of its file.
 
     Raises:
         ArtifactError: a third-party model changed since it was opened, or cannot be read.
@@ -59,7 +58,7 @@ def hashes_of(artifact: Artifact) -> dict[str, str]:
 
 
 def _states(artifact: Artifact) -> Mapping[str, FileState]:
-    """The states of those files that are there; a runtime reports what it misses."""
+    """Return the states of the existing files; the runtime reports missing ones."""
     states = {}
     for name in dict.fromkeys((artifact.path.name, *artifact.files)):
         path = artifact.path.with_name(name)
@@ -73,7 +72,7 @@ def _states(artifact: Artifact) -> Mapping[str, FileState]:
 
 
 def _verified(artifact: Artifact, name: str, state: FileState) -> FileState:
-    """The state of a file that was not hashed in this state yet."""
+    """Return the state of a file that was not hashed in this state yet."""
     path, recorded = artifact.path.with_name(name), artifact.files.get(name)
     if recorded is None:
         if name in artifact.states:

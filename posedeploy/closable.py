@@ -1,4 +1,4 @@
-"""What holds a resource is closed, once by its owner or at the end of a ``with`` block."""
+"""The base class of objects that hold a resource."""
 
 from __future__ import annotations
 
@@ -7,10 +7,10 @@ from typing import Self
 
 
 class Closable:
-    """A context manager that closes itself."""
+    """A context manager that calls ``close`` at the end of the block."""
 
     def close(self) -> None:
-        """Give back what is held. Closing twice does nothing, and so does closing what holds nothing."""
+        """Release the resources. Closing twice does nothing."""
 
     def __enter__(self) -> Self:
         return self

@@ -1,19 +1,19 @@
-"""A small TOML that says what a network made by others expects and gives, in place of a manifest.
+"""A contract: a TOML file that describes a third-party model, which has no manifest.
 
 An output is a name, or a table ``[outputs.heatmaps]`` with ``name``, ``layout``, ``scale``, ``zero_point``,
-``stride``, ``shape`` and ``dtype``; the input has the same fields but for ``stride``.
+``stride``, ``shape`` and ``dtype``. The input has the same fields except ``stride``.
 
 ::
 
-    family = "lightweight-openpose-2d"     # whose decoding turns the outputs into poses; may be left out
+    family = "lightweight-openpose-2d"     # whose decoding applies; optional
     variant = "human-pose-estimation-0001"
 
     [input]
     name = "data"
-    shape = [1, 3, "height", "width"]      # a string is an axis of free length
-    embedded = ["normalization"]           # steps that the model holds inside; all else as the family has it
+    shape = [1, 3, "height", "width"]      # a string is a dynamic axis
+    embedded = ["normalization"]           # steps inside the model; the rest is as in the family
 
-    [outputs]                              # role = the output's name, in the order the network gives them
+    [outputs]                              # role = output name, in the order of the network
     heatmaps = "Mconv7_stage2_L2"
     pafs = "Mconv7_stage2_L1"
 """
@@ -54,9 +54,9 @@ from posedeploy.types import (
     TensorSpec,
 )
 
-HINT = "docs/third-party-models.md shows one"
+HINT = "docs/third-party-models.md has an example"
 UNKNOWN = "unknown"
-"""The family of a model that nobody has described."""
+"""The family of a model without a description."""
 
 _IMAGE_FIELDS = (
     "height", "width", "mean", "std", "color_order", "fit", "multiple", "embedded", "margin",
@@ -64,7 +64,7 @@ _IMAGE_FIELDS = (
 
 
 _Length: TypeAlias = Annotated[int, msgspec.Meta(ge=1)]
-_Deviation: TypeAlias = Annotated[float, msgspec.Meta(gt=0)]
+_Std: TypeAlias = Annotated[float, msgspec.Meta(gt=0)]
 _Margin: TypeAlias = Annotated[float, msgspec.Meta(gt=0)]
 
 
@@ -72,7 +72,7 @@ class _Input(TensorTable, frozen=True, kw_only=True):
     height: _Length | None = None
     width: _Length | None = None
     mean: tuple[float, float, float] | None = None
-    std: tuple[_Deviation, _Deviation, _Deviation] | None = None
+    std: tuple[_Std, _Std, _Std] | None = None
     color_order: ColorOrder | None = None
     fit: Fit | None = None
     multiple: _Length | None = None
@@ -97,20 +97,24 @@ class _Document(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
 
 
 _KEYPOINT_FIELDS = ("family", "keypoint_names", "skeleton", "paf_channels", "heatmap_names")
-"""What a contract says of a checkpoint, or of a file with a manifest, which have all else themselves."""
+"""The fields that a contract for a checkpoint or for a file with a manifest may have."""
 
 
 def read(path: Path) -> ModelSpec:
-    """The spec that a contract file describes; the shapes of its outputs are () where it leaves them out, and
-    the layout of its input is None where it gives neither layout nor shape.
+    """Return the spec that a contract file describes.
+
+    Missing shapes of outputs are (). The layout of the input is None if the file has neither layout nor
+    shape.
 
     Raises:
-        InputError: the file is missing, not TOML, of other fields, leaves out what its family cannot fill in,
-            or gives a tensor what it cannot have.
+        InputError: the file is missing or not TOML, has unknown fields, lacks fields that its family does not
+            have either, or has invalid values.
     """
     document = _document(path)
     base = (
-        described(document.family) if document.family in FAMILIES else ModelSpec(document.family, "", (), ())
+        family_defaults(document.family)
+        if document.family in FAMILIES
+        else ModelSpec(document.family, "", (), ())
     )
     outputs = describe_outputs(str(path), document.outputs)
     spec = replace(
@@ -142,16 +146,18 @@ def describe_keypoints(spec: ModelSpec, path: Path) -> ModelSpec:
     ]
     if others:
         raise InputError(
-            f"{path}: {', '.join(others)}: the model has its own; keep only {', '.join(_KEYPOINT_FIELDS)}"
+            f"{path}: {', '.join(others)}: the model defines these itself; keep only "
+            f"{', '.join(_KEYPOINT_FIELDS)}"
         )
     if document.family not in (UNKNOWN, spec.family):
         raise InputError(
-            f"{path}: family is {document.family}, and the model is {spec.family}; correct the line"
+            f"{path}: family is {document.family}, expected {spec.family}, the family of the model; correct "
+            "it"
         )
     if document.keypoints == KeypointDescription():
         raise InputError(
-            f"{path}: it describes no keypoints, which is all that a model with its own description needs of "
-            f"it; give keypoint_names and skeleton, as in {GUIDE}"
+            f"{path}: it has no keypoints to add to the description of the model; write keypoint_names and "
+            f"skeleton, as in {GUIDE}"
         )
     return describe(spec, document.keypoints, str(path))
 
@@ -177,11 +183,11 @@ _TABLES: dict[str, type[msgspec.Struct]] = {
 
 
 def _allowed(error: str) -> str:
-    """What may stand in the place of what msgspec refuses; '' where its message says so already."""
-    problem, _, place = error.partition(" - at `")
-    table, _, field = place.removesuffix("`").rpartition(".")
+    """Return the valid fields or values after an error of msgspec; '' if its message has them."""
+    problem, _, path = error.partition(" - at `")
+    table, _, field = path.removesuffix("`").rpartition(".")
     if problem.startswith("Object contains unknown field"):
-        known = _TABLES.get(place.removesuffix("`") or "$", _Document)
+        known = _TABLES.get(path.removesuffix("`") or "$", _Document)
         return f"; the fields are {', '.join(known.__struct_fields__)}"
     if problem.startswith("Invalid enum value"):
         name = field.partition("[")[0]
@@ -191,7 +197,7 @@ def _allowed(error: str) -> str:
 
 
 def _values(kind: Any) -> Iterator[str]:
-    """The strings in a type such as ``tuple[Literal["a", "b"], ...] | None``."""
+    """Yield the strings in a type such as ``tuple[Literal["a", "b"], ...] | None``."""
     if isinstance(kind, str):
         yield kind
     for part in get_args(kind):
@@ -199,48 +205,49 @@ def _values(kind: Any) -> Iterator[str]:
 
 
 def _contract(path: Path, base: InputContract | None, table: _Input) -> InputContract | None:
-    given = {name: getattr(table, name) for name in _IMAGE_FIELDS if getattr(table, name) is not None}
+    fields = {name: getattr(table, name) for name in _IMAGE_FIELDS if getattr(table, name) is not None}
     is_published = base is not None and table.std == base.std
     if not is_published and table.scale is None and "normalization" not in (table.embedded or ()):
         check_units(table.mean, table.std, f"{path}: [input]")
     if base is not None:
-        return replace(base, **given)
-    if not given:
+        return replace(base, **fields)
+    if not fields:
         return None
     try:
-        return InputContract(**given)
+        return InputContract(**fields)
     except TypeError as error:
         raise InputError(
-            f"{path}: [input] gives {', '.join(given)} but without a known family it must also give height, "
-            "width, mean and std"
+            f"{path}: [input] has {', '.join(fields)}; without a known family it also needs height, width, "
+            "mean and std"
         ) from error
 
 
-def described(family: str) -> ModelSpec:
-    """What a family's name alone says of a model: contract and keypoints, neither inputs nor outputs.
+def family_defaults(family: str) -> ModelSpec:
+    """Return the spec of a family without inputs and outputs: its contract and keypoints.
 
     Raises:
-        InputError: there is no such family.
+        InputError: no family has this name.
     """
     return family_spec(family, "", (), (), {})
 
 
-def applied(
+def apply_contract(
     described: ModelSpec, inputs: tuple[TensorSpec, ...], outputs: tuple[TensorSpec, ...], where: str
 ) -> ModelSpec:
-    """A description laid over the tensors that a model file really has.
+    """Return the description merged with the tensors of a model file.
 
     Raises:
-        InputError: a tensor that the description gives is another than the model's, an output that it names
-            is not in the model, a role finds no output or is unknown to the family's decoding, or no joint
-            set has the number that the model takes.
+        InputError: a described tensor differs from the model's, a named output is not in the model, a role
+        has no
+            output or is unknown to the decoding of the family, or no joint set has the model's number of
+            joints.
     """
     roles = resolve_roles(described, outputs, where)
     first = next(iter(described.inputs), None)
-    resolved = tuple(resolve_input(first, found, where) for found in inputs[:1])
+    resolved = tuple(resolve_input(first, tensor, where) for tensor in inputs[:1])
     image = next((tensor for tensor in resolved if tensor.layout is not None), None)
     if described.joints is not None:
-        described = _of_its_joints(described, inputs)
+        described = _with_joint_set(described, inputs)
     spec = replace(
         described,
         inputs=(*resolved, *inputs[1:]),
@@ -252,16 +259,16 @@ def applied(
     return check_described(spec, where)
 
 
-def _of_its_joints(described: ModelSpec, inputs: tuple[TensorSpec, ...]) -> ModelSpec:
-    """The description with the joint set that has as many joints as the model takes."""
+def _with_joint_set(described: ModelSpec, inputs: tuple[TensorSpec, ...]) -> ModelSpec:
+    """Return the description with the joint set that has the model's number of joints."""
     count = inputs[0].shape[1] if inputs and len(inputs[0].shape) == 3 else None
     is_own = described.joints is not None and described.joints.joint_set == OWN_JOINTS
     if is_own or not isinstance(count, int) or count == len(described.keypoint_names):
         return described
-    found = joint_set(described.family, count)
+    joints = joint_set(described.family, count)
     return replace(
         described,
-        joints=JointsContract(found.name or OWN_JOINTS),
-        keypoint_names=found.joints,
-        skeleton=found.bones,
+        joints=JointsContract(joints.name or OWN_JOINTS),
+        keypoint_names=joints.joints,
+        skeleton=joints.bones,
     )

@@ -1,7 +1,8 @@
-"""A manifest inside a model file: an uncompressed ZIP behind the model, where mobile tools look for it.
+"""Embed a manifest in a model file: an uncompressed ZIP appended to the model, where mobile tools expect
+metadata.
 
-A ZIP is read from its end and a flatbuffer from its beginning, so one file is both. The ZIP holds the
-manifest alone. Only the exact bytes that ``append`` writes are read; anything else with its name is damaged.
+A ZIP is read from its end and a flatbuffer from its start, so the file is both. The ZIP contains only the
+manifest. Only the exact bytes that ``append`` writes are accepted; any other ZIP with this name is damaged.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from typing import BinaryIO
 from posedeploy.limits import MAX_EMBEDDED_MANIFEST_BYTES
 
 NAME = "posedeploy.json"
-"""What the manifest is called in the ZIP."""
+"""The name of the manifest in the ZIP."""
 _NAME = NAME.encode()
 _CHUNK = 1 << 20
 _HEADER, _ENTRY, _END = struct.Struct("<4s5H3I2H"), struct.Struct("<4s6H3I5H2I"), struct.Struct("<4s4H2IH")
@@ -30,31 +31,30 @@ _STORED, _1980 = 0, 0x21
 
 
 class DamagedError(Exception):
-    """A model file has, or had, a manifest in it, and its bytes are not those that were written."""
+    """The embedded manifest of a model file was changed, cut off or removed in part."""
 
 
 @dataclass(frozen=True)
 class EmbeddedManifest:
-    """A manifest found in a model file. ``model_size`` is where the model ends and the ZIP begins, in
-    bytes."""
+    """A manifest in a model file. ``model_size`` is the size of the model before the ZIP, in bytes."""
 
     content: bytes
     model_size: int
 
 
 def append(path: Path, content: bytes) -> None:
-    """Put a manifest of at most ``MAX_EMBEDDED_MANIFEST_BYTES`` behind a model that has none yet. The same
-    manifest always gives the same bytes."""
-    assert len(content) <= MAX_EMBEDDED_MANIFEST_BYTES, "a manifest has some ten thousand bytes"
+    """Append a manifest of at most ``MAX_EMBEDDED_MANIFEST_BYTES`` to a model without one. Equal manifests
+    have equal bytes."""
+    assert len(content) <= MAX_EMBEDDED_MANIFEST_BYTES, "a manifest has about 10,000 bytes"
     with path.open("ab") as stream:
         stream.write(_archive(content, stream.tell()))
 
 
 def read(path: Path) -> EmbeddedManifest | None:
-    """Return the manifest in a model file; None where there is none.
+    """Return the manifest in a model file; None if there is none.
 
     Raises:
-        DamagedError: there is one, and its bytes are not those that were written; or there was one.
+        DamagedError: the bytes of the manifest were changed.
     """
     with path.open("rb") as stream:
         size = stream.seek(0, os.SEEK_END)
@@ -80,7 +80,8 @@ def hash_both(path: Path, model_size: int) -> tuple[str, str]:
 
 
 def _parse(tail: bytes, size: int) -> EmbeddedManifest | None:
-    """The manifest in the last bytes of a file of this size; None where it is not as ``append`` writes it."""
+    """Return the manifest in the last bytes of a file of this size; None if it is not as ``append`` writes
+    it."""
     if len(tail) < _BEFORE + _AFTER or size > _MAX_SIZE:
         return None
     *_, start = _ENTRY.unpack_from(tail, len(tail) - _AFTER)
@@ -92,7 +93,7 @@ def _parse(tail: bytes, size: int) -> EmbeddedManifest | None:
 
 
 def _archive(content: bytes, start: int) -> bytes:
-    """The ZIP of a manifest, for a file in which it begins at ``start``."""
+    """Return the ZIP of a manifest that starts at offset ``start`` of a file."""
     sizes = (zlib.crc32(content), len(content), len(content), len(_NAME))
     header = _HEADER.pack(b"PK\3\4", _VERSION, 0, _STORED, 0, _1980, *sizes, 0)
     entry = _ENTRY.pack(
@@ -104,7 +105,7 @@ def _archive(content: bytes, start: int) -> bytes:
 
 
 def _is_named_in(stream: BinaryIO) -> bool:
-    """Whether a file holds the manifest's name, as the model's own metadata and both headers do."""
+    """Return whether a file contains the name of the manifest, as both headers of the ZIP do."""
     before = b""
     while chunk := stream.read(_CHUNK):
         if _NAME in before + chunk:

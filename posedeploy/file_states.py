@@ -1,4 +1,4 @@
-"""Whether a file is still the one that was hashed, by what the file system records of it."""
+"""Detect changes of a file after it was hashed, by the metadata of the file system."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ CHUNK = 1 << 20
 
 @dataclass(frozen=True)
 class FileState:
-    """What differs after a file was written to, replaced, renamed, or linked elsewhere.
+    """Metadata that changes if a file is written to, replaced, renamed, or linked elsewhere.
 
-    file: its device, inode and size in bytes, and when its content and its status last changed, in ns. link:
-    the same of the path itself, which may be a symbolic link.
+    file: device, inode, size in bytes, and the times of the last change of content and status in ns.
+    link: the same of the path itself, which may be a symbolic link.
     """
 
     file: tuple[int, ...]
@@ -34,8 +34,8 @@ def state_of(path: Path) -> FileState:
 
 
 def hash_file(path: Path) -> tuple[str, FileState]:
-    """Return the SHA-256 of a file, and its state from before it was opened: as long as that stays the same,
-    the hash is that of the file.
+    """Return the SHA-256 of a file, and its state before it was opened. While the state is unchanged, the
+    hash is valid.
 
     Raises:
         OSError: it cannot be read.
@@ -61,5 +61,5 @@ def hash_stream(stream: BinaryIO, size: int) -> str:
 
 
 def _identity(status: os.stat_result) -> tuple[int, ...]:
-    # A rename changes the time of the status only: a file that was moved away and back again differs.
+    # A rename changes only the time of the status, so a file that was moved away and back differs.
     return status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns

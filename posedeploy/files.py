@@ -1,4 +1,4 @@
-"""Files on disk: hashes, and writing whole or not at all."""
+"""Hash files, and write them atomically."""
 
 from __future__ import annotations
 
@@ -15,21 +15,21 @@ from posedeploy.staging.work_folder import IN_PLACE, UNCHANGED, WorkFolder
 WRITING = {
     errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EACCES, errno.EROFS, errno.EIO, errno.ENAMETOOLONG,
 }  # fmt: skip
-"""What an operating system says of a write that fails, where it does not say of which file."""
+"""Errors of failed writes whose ``OSError`` does not name the file."""
 
 MAX_NAME_BYTES = 255
-"""Of a file's name, on the file systems that are in use."""
+"""The limit of common file systems."""
 MAX_ATTEMPTS = 10
 
 
 def sha256(path: Path) -> str:
-    """The SHA-256 of a file's bytes, in hexadecimal."""
+    """Return the SHA-256 of a file, in hexadecimal."""
     with path.open("rb") as stream:
         return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
 def size(path: Path) -> int:
-    """The bytes of a file, or of all files in a folder."""
+    """Return the size in bytes of a file, or of all files in a folder."""
     if path.is_dir():
         return sum(inner.stat().st_size for inner in path.rglob("*") if inner.is_file())
     return path.stat().st_size
@@ -37,30 +37,30 @@ def size(path: Path) -> int:
 
 @contextmanager
 def staged(folder: Path, outdated: Callable[[], Collection[str]] = tuple) -> Iterator[Path]:
-    """A new empty folder inside ``folder``, whose files replace those of the same name when the block ends;
-    those whose names ``outdated`` returns then are removed.
+    """Give a new empty folder inside ``folder``. At the end of the block, its files replace those of the same
+    name in ``folder``, and the files that ``outdated`` returns are removed.
 
-    At every moment either all old files or all new ones are found, whatever ends the process
-    (``staging/journal.py``). When the block raises (Ctrl-C too), nothing of it remains and what stood before
-    is untouched. ``folder`` is created where it is missing, and removed again when the block fails. Several
-    writers may use one folder at once: each puts its set in place as a whole, one after the other. An
-    ``OSError`` that is not about writing here passes through as it is.
+    The replacement is atomic for the whole set of files, even if the process is killed
+    (``staging/journal.py``). If the block raises, Ctrl-C included, ``folder`` is unchanged. A missing
+    ``folder`` is created, and removed again on failure. Several writers may use one folder: their
+    replacements are serialized. An ``OSError`` that is not about writing to the folder is raised unchanged.
 
     Raises:
-        OutputError: the folder cannot be made or written, the disk is full, or another run does not release
+        OutputError: the folder cannot be created or written, the disk is full, or another run does not
+        release
             the folder.
     """
-    made: list[Path] = []
+    created: list[Path] = []
     try:
-        work = _work_folder(folder, made)
+        work = _work_folder(folder, created)
     except OSError as error:
-        _remove_empty(made)
+        _remove_empty(created)
         raise OutputError(f"{folder}: cannot write here ({reason(error)}); name another folder") from error
     try:
         with _discarding(work):
             yield work.new
             work.commit(outdated, folder)
-            made = []
+            created = []
     except OSError as error:
         if not _is_about_writing(error, work):
             raise
@@ -70,7 +70,7 @@ def staged(folder: Path, outdated: Callable[[], Collection[str]] = tuple) -> Ite
             raise
         raise KeyboardInterrupt(f"{folder}: {IN_PLACE}") from pressed
     finally:
-        _remove_empty(made)
+        _remove_empty(created)
 
 
 @contextmanager
@@ -81,14 +81,14 @@ def _discarding(work: WorkFolder) -> Iterator[None]:
         work.discard()
 
 
-def _work_folder(folder: Path, made: list[Path]) -> WorkFolder:
-    """Make a work folder, and first what is missing of ``folder``, which is added to ``made``."""
+def _work_folder(folder: Path, created: list[Path]) -> WorkFolder:
+    """Create a work folder, and first the missing part of ``folder``, which is added to ``created``."""
     for attempt in range(MAX_ATTEMPTS):
-        made[:] = [path for path in (folder, *folder.parents) if not path.exists()]
+        created[:] = [path for path in (folder, *folder.parents) if not path.exists()]
         try:
             folder.mkdir(parents=True, exist_ok=True)
             return WorkFolder(folder.absolute())
-        except FileNotFoundError:  # another run, which failed, removed the folder that it had made
+        except FileNotFoundError:  # another run failed and removed the folder that it had created
             if attempt == MAX_ATTEMPTS - 1:
                 raise
     raise AssertionError("the last attempt raises")
@@ -102,14 +102,14 @@ def _is_about_writing(error: OSError, work: WorkFolder) -> bool:
 
 
 def _remove_empty(folders: list[Path]) -> None:
-    """Remove those of these folders, the inner ones first, that exist and hold nothing."""
+    """Remove the existing empty folders among these, which are sorted from the innermost."""
     for folder in folders:
         with suppress(OSError):
             folder.rmdir()
 
 
 def write_text(path: Path, text: str) -> None:
-    """Write a UTF-8 text file whole or not at all.
+    """Write a UTF-8 text file atomically.
 
     Raises:
         OutputError: it cannot be written.

@@ -1,4 +1,4 @@
-"""What a network returns, whatever its author nested it in, as a flat tuple."""
+"""Flatten the nested outputs of a network."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import Any
 
 
 def flat(result: Any) -> tuple[Any, ...]:
-    """The leaves of any nesting of tuples, lists and dicts, in order; of a lone tensor, a tuple of one."""
+    """Return the leaves of nested tuples, lists and dicts, in order; for a single tensor, a tuple of one."""
     if isinstance(result, dict):
         result = tuple(result.values())
     if isinstance(result, (tuple, list)):

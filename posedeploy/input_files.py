@@ -1,4 +1,4 @@
-"""A file that the user named: only a regular file is opened, and no more of it is read than is allowed."""
+"""Read files of the user: only regular files, and only up to a limit of size."""
 
 from __future__ import annotations
 
@@ -17,25 +17,23 @@ NOT_REGULAR: Mapping[int, str] = {
     stat.S_IFCHR: "a character device",
     stat.S_IFBLK: "a block device",
 }
-"""What can have a path and is no regular file, by its type. Reading most of them waits or never ends."""
-
-
+"""File types other than regular files. Reading most of them blocks or never ends."""
 NONBLOCK = getattr(os, "O_NONBLOCK", 0)
 
 
 def not_regular(status: os.stat_result) -> str | None:
-    """Return what has this status, such as "a named pipe"; None for a regular file."""
+    """Return the file type of this status, such as "a named pipe"; None for a regular file."""
     kind = stat.S_IFMT(status.st_mode)
     return None if kind == stat.S_IFREG else NOT_REGULAR.get(kind, "not a regular file")
 
 
 def is_apple_double(path: Path) -> bool:
-    """Return whether a file is one that macOS writes beside another, such as ``._a.png`` beside ``a.png``."""
+    """Return whether a file is an AppleDouble file of macOS, such as ``._a.png`` for ``a.png``."""
     return path.name.startswith("._")
 
 
-def is_there(path: Path) -> bool:
-    """Return whether a file of this name is there; none is whose name is longer than file systems take."""
+def exists_as_file(path: Path) -> bool:
+    """Return whether a file exists; False for a name that is too long for the file system."""
     try:
         return path.is_file()
     except OSError as error:
@@ -62,7 +60,7 @@ def check_regular(path: Path, what: str, error: type[PoseDeployError] = InputErr
     except OSError as reason:
         raise error(f"{path}: cannot be read ({reason.strerror}); name {what}") from reason
     except ValueError as reason:  # a null character or a lone surrogate, from a library call or a JSON file
-        raise error(f"{path}: not a possible file name ({reason}); name {what}") from reason
+        raise error(f"{path}: not a valid file name ({reason}); name {what}") from reason
     if (found := not_regular(status)) is not None:
         raise error(f"{path}: {found}, which posedeploy does not read; name {what} saved as a regular file")
     return status
@@ -80,14 +78,14 @@ def read_bytes(
     size = check_regular(path, what, error).st_size
     limit = size if max_bytes is None else max_bytes
     try:
-        # What took the place of the file since is not waited for.
+        # Nonblocking, in case a named pipe has replaced the file since the check.
         with open(path, "rb", opener=lambda name, flags: os.open(name, flags | NONBLOCK)) as file:
             if (found := not_regular(os.fstat(file.fileno()))) is not None:
-                raise error(f"{path}: {found} by now, which posedeploy does not read; name {what}")
+                raise error(f"{path}: {found} has replaced it, which posedeploy does not read; name {what}")
             content = file.read(limit + 1) if size <= limit else b""
     except OSError as reason:
         raise error(f"{path}: cannot be read ({reason.strerror}); name {what}") from reason
-    if max(size, len(content)) > limit:  # some files of /proc have more than their size
+    if max(size, len(content)) > limit:  # some files of /proc are larger than their size
         found_size = f"{size:,} bytes" if size > limit else "more bytes than its size"
         raise error(f"{path}: {found_size}, and {what} may have {limit:,}; name a smaller file")
     return content

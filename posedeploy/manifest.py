@@ -1,6 +1,6 @@
-"""The manifest of an artifact: beside it as ``FILE.posedeploy.json``, and in some files inside.
+"""The manifest of an artifact: a file ``FILE.posedeploy.json`` next to it, or embedded in the model file.
 
-It belongs to the file whose hash it records, whatever the two are called.
+A manifest belongs to the file whose hash it records, whatever the names.
 """
 
 from __future__ import annotations
@@ -13,11 +13,11 @@ from pathlib import Path
 from posedeploy import embedded_manifest, files
 from posedeploy.errors import ArtifactError, ManifestError
 from posedeploy.file_states import FileState, state_of
-from posedeploy.input_files import is_there
+from posedeploy.input_files import exists_as_file
 from posedeploy.manifest_document import SUFFIX, Manifest, encode, parse, read_content
 from posedeploy.manifest_search import (
     Match,
-    companion_path,
+    file_path,
     find_damaged,
     find_match,
     find_nearest,
@@ -28,7 +28,7 @@ from posedeploy.types import Artifact
 
 
 def path_of(artifact: Path) -> Path:
-    """Where the manifest of a model file lies."""
+    """Return the path of the manifest of a model file."""
     return artifact.with_name(artifact.name + SUFFIX)
 
 
@@ -36,13 +36,13 @@ _of_one_set = reads_one_set(lambda artifact: (artifact, path_of(artifact)))
 
 
 def write(artifact: Artifact, folder: Path) -> None:
-    """Write the manifest of an artifact that is complete (hashes, provenance) into ``folder``."""
+    """Write the manifest of a complete artifact (with hashes and provenance) into ``folder``."""
     (folder / path_of(artifact.path).name).write_bytes(encode(artifact))
 
 
 def write_inside(artifact: Artifact, folder: Path) -> Artifact:
-    """Put the manifest of an artifact that is complete into its model file, which lies in ``folder``; the
-    artifact with the hash that the file has then."""
+    """Embed the manifest of a complete artifact in its model file in ``folder``, and return the artifact with
+    the new hash of the file."""
     path = folder / artifact.path.name
     embedded_manifest.append(path, encode(artifact))
     return replace(artifact, files={**artifact.files, path.name: files.sha256(path)})
@@ -50,17 +50,17 @@ def write_inside(artifact: Artifact, folder: Path) -> Artifact:
 
 @_of_one_set
 def has_one(artifact: Path) -> bool:
-    """Whether a manifest belongs to a model file, beside it or inside.
+    """Return whether a manifest belongs to a model file, next to it or embedded.
 
     Raises:
-        ArtifactError, ManifestError: the file cannot be read, or the manifest inside is damaged.
+        ArtifactError, ManifestError: the file cannot be read, or the embedded manifest is damaged.
     """
     return artifact.is_file() and (_match(artifact) is not None or _inside(artifact) is not None)
 
 
 @_of_one_set
-def place(artifact: Path) -> str:
-    """Where the manifest of a model file is: its name, or ``inside the file``; '' where it has none."""
+def locate(artifact: Path) -> str:
+    """Return the name of the manifest of a model file, or ``inside the file``; '' if it has none."""
     found = _match(artifact) if artifact.is_file() else None
     if found is not None:
         return found.path.name
@@ -68,11 +68,11 @@ def place(artifact: Path) -> str:
 
 
 @_of_one_set
-def described(artifact: Path) -> Artifact:
-    """An artifact as its manifest says it is, whatever has become of its files.
+def read_recorded(artifact: Path) -> Artifact:
+    """Return an artifact as recorded in its manifest, without checking its files.
 
     Raises:
-        ManifestError: there is no manifest, it is damaged or of a newer version, or another's.
+        ManifestError: the manifest is missing, damaged, of a newer version, or of another file.
     """
     found = _match(artifact) if artifact.is_file() else None
     if found is None:
@@ -81,9 +81,9 @@ def described(artifact: Path) -> Artifact:
 
 
 def _by_name(artifact: Path) -> Artifact:
-    """What the manifest says that is named for a file, whatever has become of that."""
+    """Return an artifact as recorded in the manifest that is named after it, without checking its files."""
     path = path_of(artifact)
-    if not is_there(path_of(artifact)):
+    if not exists_as_file(path_of(artifact)):
         raise _missing(artifact)
     document = parse(path, read_content(path))
     if artifact.name != document.model_name:
@@ -96,22 +96,22 @@ def _by_name(artifact: Path) -> Artifact:
 
 def _missing(artifact: Path) -> ManifestError:
     return ManifestError(
-        f"{artifact}: there is no manifest {path_of(artifact).name} beside it; export it again, or describe "
-        "a third-party model with `contract` or `family`"
+        f"{artifact}: it has no manifest {path_of(artifact).name}; export it again, or describe a "
+        "third-party model with `contract` or `family`"
     )
 
 
 @_of_one_set
 def read(artifact: Path) -> Artifact:
-    """An artifact with what its manifest says, its files checked against the hashes in it.
+    """Return an artifact with the content of its manifest, after checking the hashes of its files.
 
-    The manifest is that beside the file, under whatever name, which records its hash, or else the one inside
-    of it; that one's hash is of the model without it. ``files`` has the names that the files have now.
+    The manifest is the one in the same folder, of any name, that records the hash of the file, or else the
+    embedded one, whose hash is of the model without the manifest. ``files`` has the current names of the
+    files.
 
     Raises:
         ArtifactError: the model file is missing or unreadable.
-        ManifestError: there is no manifest, it is damaged or of a newer version, or it belongs to
-            other files.
+        ManifestError: the manifest is missing, damaged, of a newer version, or of other files.
     """
     if not artifact.is_file():
         raise ArtifactError(
@@ -125,7 +125,7 @@ def read(artifact: Path) -> Artifact:
 
 @_of_one_set
 def find(artifact: Path) -> Artifact | None:
-    """``read`` for a model file that is there; None where no manifest has its hash or is named for it.
+    """Return ``read`` of an existing model file; None if no manifest has its hash or is named after it.
 
     Raises:
         ArtifactError, ManifestError: as of ``read``.
@@ -138,7 +138,7 @@ def find(artifact: Path) -> Artifact | None:
     inside = _inside(artifact)
     if inside is not None:
         return replace(_read_inside(artifact, inside), states={artifact.name: state})
-    if not is_there(path_of(artifact)):
+    if not exists_as_file(path_of(artifact)):
         return None
     recorded, own = _by_name(artifact).files[artifact.name], hash_file(artifact)[0]
     raise ManifestError(
@@ -150,7 +150,7 @@ def find(artifact: Path) -> Artifact | None:
 
 
 def describe_nearest(artifact: Path) -> str:
-    """Return a sentence on the manifest that a model file without one may once have had; '' for none."""
+    """Return a sentence about the likely former manifest of a model file without one; '' for none."""
     candidate = find_nearest(artifact, path_of(artifact))
     damaged = find_damaged(artifact.parent, path_of(artifact)) if candidate is None else None
     if candidate is None and damaged is None:
@@ -167,52 +167,49 @@ def describe_nearest(artifact: Path) -> str:
 
 
 def outdated(artifact: Path) -> list[str]:
-    """Return the names of the files beside an artifact that a new one in its place makes outdated: its
-    sidecar files, as its manifest records them, that nobody has changed since. There are none without a
-    manifest, and links and folders are never among them."""
+    """Return the names of the sidecar files that a new export to this path must remove.
+
+    These are the unchanged regular files that the manifest records; none without a manifest.
+    """
     try:
         written = _by_name(artifact).sidecars
     except (ArtifactError, ManifestError):
         return []
-    return [name for name, recorded in written.items() if _holds(artifact.parent / name, recorded)]
+    return [name for name, recorded in written.items() if _is_unchanged(artifact.parent / name, recorded)]
 
 
-def _holds(path: Path, recorded: str) -> bool:
+def _is_unchanged(path: Path, recorded: str) -> bool:
     try:
         return stat.S_ISREG(path.lstat().st_mode) and files.sha256(path) == recorded
-    except OSError:  # what cannot be read is not known to be ours
+    except OSError:  # an unreadable file may not be ours
         return False
 
 
 def _match(artifact: Path) -> Match | None:
-    """The manifest that records the hash of a model file; None where none does.
+    """Return the manifest that records the hash of a model file; None if none does.
 
     Raises:
-        ManifestError: the one that is named for it cannot be read, and no other does.
+        ManifestError: none does, and the one that is named after the file cannot be read.
     """
     found = find_match(artifact, path_of(artifact))
-    if found is None and is_there(path_of(artifact)):
+    if found is None and exists_as_file(path_of(artifact)):
         parse(path_of(artifact), read_content(path_of(artifact)))
     return found
 
 
 def _check_files(artifact: Path, found: Match) -> dict[str, FileState]:
-    """Compare an artifact's files with the hashes in the manifest.
-
-    Returns:
-        The states in which they have these hashes, by the names that they have now.
-    """
+    """Check the hashes of the files of an artifact, and return their states by their current names."""
     states = {artifact.name: found.model_state}
     for name, recorded in found.document.files.items():
         if name != found.document.model_name:
-            path = companion_path(artifact, found, name)
+            path = file_path(artifact, found, name)
             states[path.name] = _check_hash(path, recorded, found.path, name)
     return states
 
 
 def _names_now(artifact: Path, found: Match) -> Iterator[tuple[str, str]]:
     for name, recorded in found.document.files.items():
-        yield companion_path(artifact, found, name).name, recorded
+        yield file_path(artifact, found, name).name, recorded
 
 
 def _artifact(path: Path, document: Manifest, hashes: Mapping[str, str]) -> Artifact:
@@ -251,20 +248,19 @@ def _read_inside(artifact: Path, inside: embedded_manifest.EmbeddedManifest) -> 
 
 
 def _check_hash(path: Path, recorded: str, manifest: Path, name: str) -> FileState:
-    """Hold a file beside a model file against the hash in the manifest.
+    """Check the hash of a file that the model file needs, and return its state.
 
     Args:
-        name: what the manifest calls it.
+        name: of the file in the manifest.
     """
     if not path.is_file():
         former = path.with_name(name)
-        if path.name != name and _holds(former, recorded):
+        if path.name != name and _is_unchanged(former, recorded):
             raise ManifestError(
-                f"{path}: missing; the model file was renamed without it. Rename {former} to {path.name}, "
-                "where the runtime looks for it"
+                f"{path}: missing: the model file was renamed without it; rename {former} to {path.name}"
             )
         raise ManifestError(
-            f"{manifest}: it names {path.name}, which is not there; export the artifact again"
+            f"{manifest}: the file {path.name} that it names is missing; export the artifact again"
         )
     found, state = hash_file(path)
     if found != recorded:

@@ -1,8 +1,8 @@
-"""What a manifest holds, as JSON: the hashes of an artifact's files, its spec and where it came from.
+"""The JSON content of a manifest: the hashes of the files of an artifact, its spec and its provenance.
 
-It also holds the SHA-256 of its own content, so that a change of a single bit is noticed. The hash is of the
-values, not of the bytes: of their canonical JSON, with sorted keys, without spaces, and with whole numbers
-written without a fraction. Line ends, indents, the order of keys and the encoding may change.
+It also has the SHA-256 of its own content, which detects any change. The hash is of the values: of canonical
+JSON with sorted keys, without spaces, and with integral numbers written as integers. Line ends, indentation,
+the order of keys and the encoding may change.
 """
 
 from __future__ import annotations
@@ -32,13 +32,12 @@ VERSION = 2
 DIGEST = "manifest_sha256"
 """The field for the SHA-256 of all the others."""
 MAX_EXACT = 1 << 53
-"""Up to which every whole number is a float."""
+"""The largest number up to which a float64 represents every integer."""
 
 
 @dataclass(frozen=True)
 class Manifest:
-    """The JSON document, field by field. In one inside a model file, ``files`` has the hash of the model
-    without it."""
+    """The fields of the document. ``files`` of an embedded manifest has the hash of the model without it."""
 
     format: str
     version: int
@@ -52,7 +51,7 @@ class Manifest:
 
     @property
     def model_name(self) -> str:
-        """The name that the model file had when it was written."""
+        """The name of the model file when the manifest was written."""
         suffix = TARGETS[self.target].suffix
         return next(name for name in self.files if name.endswith(suffix))
 
@@ -65,8 +64,8 @@ class _Head:
 
 
 def encode(artifact: Artifact) -> bytes:
-    """Return the manifest of an artifact that is complete (hashes, provenance)."""
-    assert artifact.provenance is not None, "an artifact of ours has its provenance"
+    """Return the manifest of a complete artifact (with hashes and provenance)."""
+    assert artifact.provenance is not None, "an exported artifact has a provenance"
     document = Manifest(
         FORMAT,
         VERSION,
@@ -82,7 +81,7 @@ def encode(artifact: Artifact) -> bytes:
 
 
 def seal(content: Mapping[str, Any]) -> bytes:
-    """Return the file of a manifest, with the SHA-256 of this content in it."""
+    """Return the bytes of a manifest with this content and its SHA-256."""
     content = {**content, DIGEST: _digest(content)}
     return msgspec.json.format(msgspec.json.encode(content), indent=2) + b"\n"
 
@@ -93,13 +92,13 @@ def _digest(content: Mapping[str, Any]) -> str:
 
 
 def _canonical(value: Any) -> Any:
-    """A value of JSON with its whole numbers as integers, since other programs write 1.0 as 1."""
+    """Return a JSON value with integral numbers as integers, since other programs write 1.0 as 1."""
     if isinstance(value, Mapping):
         return {name: _canonical(each) for name, each in value.items()}
     if isinstance(value, list | tuple):
         return [_canonical(each) for each in value]
-    whole = isinstance(value, float) and value.is_integer() and abs(value) < MAX_EXACT
-    return int(value) if whole else value
+    is_integral = isinstance(value, float) and value.is_integer() and abs(value) < MAX_EXACT
+    return int(value) if is_integral else value
 
 
 def read_content(path: Path) -> bytes:
@@ -115,10 +114,10 @@ def parse(path: Path, encoded: bytes) -> Manifest:
     """Return the manifest in these bytes.
 
     Args:
-        path: where they come from, for the messages.
+        path: of the file, for messages.
 
     Raises:
-        ManifestError: they are damaged, were edited, are of another version, or are no manifest.
+        ManifestError: they are damaged, edited, of another version, or not a manifest.
     """
     try:
         content: dict[str, Any] = parse_json(encoded, path, WHAT, dict[str, Any])
@@ -142,28 +141,28 @@ def _check_head(path: Path, content: Mapping[str, Any]) -> None:
     head = convert(content, _Head)
     if head.format != FORMAT:
         raise ManifestError(
-            f"{path}: it is not a posedeploy manifest (format {head.format!r}, not {FORMAT!r})"
+            f"{path}: not a posedeploy manifest: its format is {head.format!r}, expected {FORMAT!r}"
         )
     if head.version != VERSION:
         remedy = "upgrade posedeploy" if head.version > VERSION else "export the artifact again"
         raise ManifestError(
-            f"{path}: it has version {head.version}, and this release reads version {VERSION}; {remedy}"
+            f"{path}: the version of the manifest is {head.version}, expected {VERSION}; {remedy}"
         )
     if head.manifest_sha256 != _digest(content):
         raise ManifestError(
-            f"{path}: the manifest was damaged or edited: its content does not have the SHA-256 that it "
-            f"records as {DIGEST}; export the artifact again, or remove the manifest and describe the model "
-            "with `contract=FILE.toml`"
+            f"{path}: the manifest was damaged or edited: its content does not have the SHA-256 in its field "
+            f"{DIGEST}; export the artifact again, or remove the manifest and describe the model with "
+            "`contract=FILE.toml`"
         )
 
 
 def _check_names(path: Path, document: Manifest) -> None:
-    """Refuse a manifest that names other files than an export of its target writes."""
+    """Check that the manifest names the files that an export to its target writes."""
     target = TARGETS.get(document.target)
     if target is None:
         raise ManifestError(
-            f"{path}: its target is {document.target!r}, and this release knows {', '.join(TARGETS)}; "
-            "upgrade posedeploy"
+            f"{path}: the target of the manifest is {document.target!r}, expected one of "
+            f"{', '.join(TARGETS)}; upgrade posedeploy"
         )
     models = [name for name in document.files if name.endswith(target.suffix)]
     stem = models[0].removesuffix(target.suffix) if models else ""
@@ -174,6 +173,6 @@ def _check_names(path: Path, document: Manifest) -> None:
         named = [repr(name) for name in (*document.files, *document.sidecars)]
         writes = [name if stem else f"NAME{name}" for name in (*files, *sidecars)]
         raise ManifestError(
-            f"{path}: it names {listed(named) or 'no file'}, and an export to {target.name} writes "
-            f"{', '.join(writes)}; export the artifact again"
+            f"{path}: the manifest names {listed(named) or 'no file'}; expected the files of an export to "
+            f"{target.name}, {', '.join(writes)}; export the artifact again"
         )

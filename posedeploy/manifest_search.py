@@ -1,4 +1,4 @@
-"""Which manifest in a folder belongs to a model file: the one that records its hash, whatever their names."""
+"""Find the manifest of a model file in its folder: the one that records its hash, whatever its name."""
 
 from __future__ import annotations
 
@@ -13,19 +13,19 @@ from posedeploy import file_states
 from posedeploy.backends import TARGETS
 from posedeploy.errors import ArtifactError, ManifestError
 from posedeploy.file_states import FileState
-from posedeploy.input_files import is_there
+from posedeploy.input_files import exists_as_file
 from posedeploy.limits import MAX_MANIFEST_BYTES
 from posedeploy.manifest_document import FORMAT, SUFFIX, Manifest, parse, read_content
 
-# A browser puts a number in: ``human.onnx.posedeploy (1).json``.
+# Browsers insert a number: ``human.onnx.posedeploy (1).json``.
 _NAMED = re.compile(re.escape(SUFFIX.removesuffix(".json")) + r".*\.json$")
 MAX_MANIFESTS = 1000
-"""How many manifests of one folder are looked at."""
+"""The number of manifests of one folder that are read."""
 
 
 @dataclass(frozen=True)
 class Match:
-    """A manifest that belongs to a model file, and the state in which that has the hash."""
+    """The manifest of a model file, and the state of the file when it was hashed."""
 
     path: Path
     document: Manifest
@@ -34,7 +34,7 @@ class Match:
 
 @dataclass(frozen=True)
 class Candidate:
-    """A manifest that does not belong to a model file, and the file of that target that it does belong to."""
+    """A manifest of another model file of the same target, and the name and hash of that file."""
 
     path: Path
     name: str
@@ -42,10 +42,10 @@ class Candidate:
 
 
 def find_match(artifact: Path, own: Path) -> Match | None:
-    """Return the manifest that records the hash of a model file; None where none does.
+    """Return the manifest that records the hash of a model file; None if none does.
 
     Args:
-        own: the one that is named for the file, which goes before the others.
+        own: the path of the manifest that is named after the file; it is read first.
 
     Raises:
         ArtifactError: the model file cannot be read.
@@ -63,8 +63,8 @@ def find_match(artifact: Path, own: Path) -> Match | None:
 
 
 def find_nearest(artifact: Path, own: Path) -> Candidate | None:
-    """Return the manifest of the file's target whose own model file is gone from the folder and whose name is
-    most like the file's; None where there is none."""
+    """Return the manifest of the same target whose model file is missing and has the most similar name; None
+    if there is none."""
     documents = ((path, _readable(path)) for path in _manifests(artifact.parent, own))
     found = [
         Candidate(path, document.model_name, document.files[document.model_name])
@@ -73,12 +73,15 @@ def find_nearest(artifact: Path, own: Path) -> Candidate | None:
         and artifact.name.endswith(TARGETS[document.target].suffix)
         and not _exists(artifact.with_name(document.model_name))
     ]
-    return max(found, key=lambda candidate: _likeness(candidate.name, artifact.name), default=None)
+    return max(found, key=lambda candidate: _similarity(candidate.name, artifact.name), default=None)
 
 
 def find_damaged(folder: Path, own: Path) -> ManifestError | None:
-    """Return what is wrong with the first damaged manifest in a folder that is not named for another file
-    there; None for none. Files that only have the name of a manifest are left out."""
+    """Return the error of the first damaged manifest in a folder; None if there is none.
+
+    Manifests that are named after other existing files are ignored, and so are files that only have the name
+    of a manifest.
+    """
     for path in _manifests(folder, own):
         if _readable(path) is not None or _exists(path.with_name(path.name.removesuffix(SUFFIX))):
             continue
@@ -91,16 +94,16 @@ def find_damaged(folder: Path, own: Path) -> ManifestError | None:
     return None
 
 
-def companion_path(artifact: Path, found: Match, name: str) -> Path:
-    """Return where a file lies that belongs to a model file, which may have been renamed since: runtimes look
-    for it under the model file's name."""
+def file_path(artifact: Path, found: Match, name: str) -> Path:
+    """Return the current path of a file that a model file needs. If the model file was renamed, the runtime
+    expects its other files under the new name too."""
     suffix = TARGETS[found.document.target].suffix
     before, after = found.document.model_name.removesuffix(suffix), artifact.name.removesuffix(suffix)
     return artifact.with_name(after + name.removeprefix(before))
 
 
 def hash_file(path: Path) -> tuple[str, FileState]:
-    """Return the SHA-256 of a file that belongs to an artifact, and the state in which it has it.
+    """Return the SHA-256 of a file of an artifact, and the state of the file.
 
     Raises:
         ArtifactError: it cannot be read.
@@ -114,22 +117,22 @@ def hash_file(path: Path) -> tuple[str, FileState]:
 def _exists(path: Path) -> bool:
     try:
         return path.exists()
-    except OSError:  # a name that is too long for the file system
+    except OSError:  # the name is too long for the file system
         return False
 
 
 def _manifests(folder: Path, own: Path) -> Iterator[Path]:
-    if is_there(own):
+    if exists_as_file(own):
         yield own
     try:
         others = (path for path in folder.iterdir() if _NAMED.search(path.name) and path != own)
         yield from sorted(islice(others, MAX_MANIFESTS))
-    except OSError:  # a folder that may be passed through and not listed: what is named for the file remains
+    except OSError:  # the folder cannot be listed: only the manifest named after the file is available
         return
 
 
 def _readable(path: Path) -> Manifest | None:
-    """A manifest; None for what is no whole one, which may be any other file of the folder."""
+    """Return a manifest; None for a damaged one or any other file."""
     try:
         if not path.is_file() or path.stat().st_size > MAX_MANIFEST_BYTES:
             return None
@@ -138,5 +141,5 @@ def _readable(path: Path) -> Manifest | None:
         return None
 
 
-def _likeness(a: str, b: str) -> float:
+def _similarity(a: str, b: str) -> float:
     return difflib.SequenceMatcher(None, a, b).ratio()

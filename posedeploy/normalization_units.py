@@ -1,4 +1,4 @@
-"""The unit of the mean and std of an image: pixel values from 0 to 255."""
+"""Check the unit of mean and std, which is that of pixel values from 0 to 255."""
 
 from __future__ import annotations
 
@@ -7,13 +7,13 @@ from collections.abc import Sequence
 from posedeploy.errors import InputError
 
 MAX_OF_UNIT_RANGE = 2.0
-"""Above every std of values from 0 to 1, and below every one of values from 0 to 255."""
+"""Greater than any std of values from 0 to 1, and less than any of values from 0 to 255."""
 
 
 def check_units(mean: Sequence[float] | None, std: Sequence[float] | None, where: str) -> None:
-    """Refuse values that are meant for pixel values from 0 to 1, such as ImageNet's 0.485 and 0.229.
+    """Reject values for pixel values from 0 to 1, such as ImageNet's 0.485 and 0.229.
 
-    A std of 1 with a mean in units of 0 to 255 is valid: networks from Caffe subtract the mean alone.
+    A std of 1 with a mean for 0 to 255 is valid: networks from Caffe only subtract the mean.
 
     Raises:
         InputError: every value of ``std`` is below 2.
@@ -28,9 +28,9 @@ def check_units(mean: Sequence[float] | None, std: Sequence[float] | None, where
         fields = {"mean": mean, **fields}
     fixes = [f"{name} = {_listed([255 * value for value in values])}" for name, values in fields.items()]
     raise InputError(
-        f"{where} has the std {_listed(std)}, which is of values from 0 to 1: mean and std "
-        f"are in units of 0 to 255; write {' and '.join(fixes)}, or, for a network that takes pixel values "
-        'from 0 to 255 as they are, embedded = ["normalization"] without them'
+        f"{where}: the std {_listed(std)} is for pixel values from 0 to 1, expected mean and std for 0 to "
+        f"255; write {' and '.join(fixes)}. For a network that takes pixel values from 0 to 255, write "
+        'embedded = ["normalization"] without mean and std'
     )
 
 

@@ -1,5 +1,8 @@
-"""Imported before OpenVINO, which otherwise tells its makers of each import and each conversion, over the
-network and from a process of its own. Without its package for that it keeps quiet."""
+"""Disable OpenVINO's telemetry, which sends each import and conversion over the network from a separate
+process.
+
+Import this module before OpenVINO: without the package ``openvino_telemetry``, OpenVINO sends nothing.
+"""
 
 from __future__ import annotations
 

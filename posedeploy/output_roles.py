@@ -1,4 +1,4 @@
-"""Which of a model file's outputs is what its family's decoding asks for."""
+"""Assign the outputs of a model file to the roles of the decoding."""
 
 from __future__ import annotations
 
@@ -10,29 +10,30 @@ from posedeploy.types import ModelSpec, TensorSpec
 
 
 def resolve_roles(described: ModelSpec, outputs: Sequence[TensorSpec], where: str) -> dict[str, str]:
-    """Return the outputs' names by role.
+    """Return the names of outputs by role.
 
-    Roles that the description leaves open go to the last output whose name contains the role, or else to the
-    only one that has the published number of channels, or to the only output of all.
+    A role that is not described is assigned to the last output whose name contains the role, or else to the
+    only one with the published number of channels, or to the only output.
 
     Raises:
-        InputError: the description names an output that is not there, one output twice, or a role that the
-            decoding does not know; or a role that the decoding needs finds no output.
+        InputError: the description names a missing output, an output twice, or an unknown role; or a required
+        role
+            has no output.
     """
     _check_described(described, where)
     names = [spec.name for spec in outputs]
     for role, name in described.roles.items():
         if name not in names:
             raise InputError(
-                f"{where}: no output for {role!r}; wanted {name}, and the outputs are {', '.join(names)}. "
-                "Correct its name under [outputs] in the `contract` file"
+                f"{where}: no output for {role!r}: expected {name}, found {', '.join(names)}; correct its "
+                "name under [outputs] in the `contract` file"
             )
     free = [spec for spec in outputs if spec.name not in described.roles.values()]
     return dict(described.roles) | _inferred(described, free, where)
 
 
 def channels_by_name(described: ModelSpec, roles: Mapping[str, str]) -> dict[str, int]:
-    """Return how many channels the outputs of these roles have in the published network, by their names."""
+    """Return the channels of the outputs of these roles in the published network, by output name."""
     published = published_channels(described.family)
     return {name: published.get(role, len(described.keypoint_names)) for role, name in roles.items()}
 
@@ -42,21 +43,20 @@ def _check_described(described: ModelSpec, where: str) -> None:
     unknown = [role for role in described.roles if known and role not in known]
     if unknown:
         raise InputError(
-            f"{where}: [outputs] gives the role {', '.join(unknown)}, which the decoding of "
-            f"{described.family} does not know; its roles are {', '.join(known)}"
+            f"{where}: [outputs] has the unknown role {', '.join(unknown)}; the roles of {described.family} "
+            f"are {', '.join(known)}"
         )
     last = {name: role for role, name in described.roles.items()}
     for role, output in described.roles.items():
         if last[output] != role:
             raise InputError(
-                f"{where}: [outputs] gives {output!r} to both {role} and {last[output]}; name each output "
-                "once"
+                f"{where}: [outputs] has {output!r} for both {role} and {last[output]}; name each output once"
             )
 
 
 def _inferred(described: ModelSpec, outputs: Sequence[TensorSpec], where: str) -> dict[str, str]:
-    """The outputs of the roles that the description leaves open: all, or, where it names some, those that the
-    decoding cannot do without and that can be found."""
+    """Return the outputs of roles that are not described: of all, or if some are described, of the required
+    ones with a matching output."""
     if described.family not in FAMILIES:
         return {}
     channels = published_channels(described.family)
@@ -65,26 +65,26 @@ def _inferred(described: ModelSpec, outputs: Sequence[TensorSpec], where: str) -
     for role in needed if described.roles else _known_roles(described.family):
         if role in described.roles:
             continue
-        found = [spec.name for spec in outputs if role in spec.name]
-        found = found or _of_channels(outputs, channels.get(role))
-        if not found and role in needed and len(needed) == len(outputs) == 1:
-            found = [outputs[0].name]
-        if found:
-            roles[role] = found[-1]
+        names = [spec.name for spec in outputs if role in spec.name]
+        names = names or _of_channels(outputs, channels.get(role))
+        if not names and role in needed and len(needed) == len(outputs) == 1:
+            names = [outputs[0].name]
+        if names:
+            roles[role] = names[-1]
         elif role in needed and not described.roles:
             raise InputError(
-                f"{where}: no output for {role!r}; wanted a name with {role} in it, and the outputs are "
-                f"{', '.join(map(str, outputs)) or 'none'}. Name it under [outputs] in a `contract` file"
+                f"{where}: no output for {role!r}: expected a name with {role} in it, found "
+                f"{', '.join(map(str, outputs)) or 'none'}; name it under [outputs] in a `contract` file"
             )
     return roles
 
 
 def _of_channels(outputs: Sequence[TensorSpec], count: int | None) -> list[str]:
-    """The output of maps with so many channels, first or last, where it is the only one."""
-    found = [
+    """Return the only output of maps with this number of channels, first or last; empty if not unique."""
+    names = [
         spec.name for spec in outputs if len(spec.shape) == 4 and count in (spec.shape[1], spec.shape[3])
     ]
-    return found if len(found) == 1 else []
+    return names if len(names) == 1 else []
 
 
 def _known_roles(family: str) -> tuple[str, ...]:

@@ -1,4 +1,4 @@
-"""Keeping off the user's screen what packages print that no one asked for."""
+"""Suppress the output of packages."""
 
 from __future__ import annotations
 
@@ -13,39 +13,39 @@ from contextlib import contextmanager
 from typing import TextIO
 
 NATIVE = {"TF_CPP_MIN_LOG_LEVEL": "3", "LITERT_TORCH_SHOW_PROGRESS": "n"}
-"""What silences LiteRT's own libraries, where they ask."""
+"""Environment variables that silence LiteRT's libraries."""
 
-_ONE_AT_A_TIME = threading.RLock()
-"""What is changed here belongs to the whole process."""
+_LOCK = threading.RLock()
+"""stderr, warnings and environment are global to the process."""
 
 
 @contextmanager
-def quiet(*, native: bool = True) -> Iterator[None]:
-    """Nothing on stderr, native libraries' remarks included, and no warnings of what is deprecated.
+def suppress_stderr(*, native: bool = True) -> Iterator[None]:
+    """Suppress warnings and stderr, including the output of native libraries.
 
     Args:
-        native: False leaves stderr as it is, for what takes so long that the user should see it go on.
+        native: False keeps stderr, for long tasks that show their progress there.
     """
-    with _ONE_AT_A_TIME, warnings.catch_warnings(), _environment():
+    with _LOCK, warnings.catch_warnings(), _environment():
         warnings.simplefilter("ignore")
         if not native:
             yield
             return
         _flush()
-        kept = os.dup(2)
-        nowhere = os.open(os.devnull, os.O_WRONLY)
+        original = os.dup(2)
+        null = os.open(os.devnull, os.O_WRONLY)
         try:
-            os.dup2(nowhere, 2)
+            os.dup2(null, 2)
             yield
         finally:
             _flush()
-            os.dup2(kept, 2)
-            os.close(nowhere)
-            os.close(kept)
+            os.dup2(original, 2)
+            os.close(null)
+            os.close(original)
 
 
 def _flush() -> None:
-    if sys.stderr is not None:  # a program without a terminal has none
+    if sys.stderr is not None:  # None without a terminal
         sys.stderr.flush()
 
 
@@ -53,7 +53,7 @@ def _flush() -> None:
 def only_errors(
     name: str, level: int = logging.ERROR, ignored: tuple[type[Warning], ...] = (Warning,)
 ) -> Iterator[None]:
-    """Nothing below ``level`` from the logger of this name, and none of the ``ignored`` warnings."""
+    """Suppress messages below ``level`` of the logger of this name, and the ``ignored`` warnings."""
     logger = logging.getLogger(name)
     before = logger.level
     logger.setLevel(level)
@@ -67,14 +67,14 @@ def only_errors(
 
 
 @contextmanager
-def unsaid() -> Iterator[None]:
-    """Nothing that Python code logs, warns of or prints on stderr; progress goes on being shown.
+def suppress_python_output() -> Iterator[None]:
+    """Suppress what Python code logs, warns of or prints to stderr, but not progress bars.
 
-    torch sets the level of each of its loggers, and prints what it has of a network that it refuses.
+    torch sets the level of each of its loggers, and prints parts of networks that it cannot export.
     """
     before, stderr = logging.root.manager.disable, sys.stderr
     logging.disable(logging.CRITICAL)
-    sys.stderr = _Unsaid(stderr)
+    sys.stderr = _NullStderr(stderr)
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
@@ -84,8 +84,8 @@ def unsaid() -> Iterator[None]:
         logging.disable(before)
 
 
-class _Unsaid(io.StringIO):
-    """Takes what is printed. rich asks a stream that stands before another for that one."""
+class _NullStderr(io.StringIO):
+    """A stream that discards text. rich writes to its ``rich_proxied_file`` instead."""
 
     def __init__(self, stderr: TextIO | None) -> None:
         super().__init__()

@@ -1,4 +1,4 @@
-"""The tensors that a contract describes, laid over those that a model file really has."""
+"""Merge the tensors that a contract describes with those of a model file."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ LAYOUTS: tuple[Layout, ...] = get_args(Layout)
 
 
 def resolve_input(described: TensorSpec | None, found: TensorSpec, where: str) -> TensorSpec:
-    """The file's first input with the layout and quantization that the contract or its shape gives.
+    """Return the first input of the file with the layout and quantization of the contract or of its shape.
 
     Raises:
         InputError: the file contradicts the contract.
@@ -36,18 +36,17 @@ def resolve_outputs(
     channels: Mapping[str, int],
     where: str,
 ) -> tuple[TensorSpec, ...]:
-    """The file's outputs with what the contract says of them.
+    """Return the outputs of the file with the fields of the contract.
 
-    The layout of maps that it leaves open follows from their shape: that of the input divided by a stride, or
-    else the usual number of channels.
+    A missing layout of maps is inferred from their shape, which is that of the input divided by a stride, or
+    else from the published number of channels.
 
     Args:
-        image: the input, resolved; None for a network that takes no image.
-        channels: the usual number of those outputs that poses are decoded from, by their names.
+        image: the resolved input; None for a network that does not take an image.
+        channels: the published number of channels of the outputs with a role, by name.
 
     Raises:
-        InputError: the file contradicts the contract, or the layout of an output with a role follows from
-            neither.
+        InputError: the file contradicts the contract, or the layout of an output with a role is ambiguous.
     """
     stated = {spec.name: spec for spec in described.outputs}
     return tuple(
@@ -79,18 +78,18 @@ def _check_output(described: TensorSpec, found: TensorSpec, where: str) -> None:
     if described.dtype not in ("float32", found.dtype) or not _compatible(stated, found.shape):
         shown = replace(described, shape=stated, quantization=None)
         raise InputError(
-            f"{where}: its contract gives the output {shown}, and the file has {found}; correct [outputs], "
-            "or leave shape and dtype out"
+            f"{where}: the output in the contract is {shown}, and in the file {found}; correct [outputs], or "
+            "remove shape and dtype"
         )
     if described.layout is not None and len(found.shape) != 4:
         raise InputError(
-            f"{where}: its contract gives the output {found.name} the layout {described.layout}, which maps "
-            f"of 4 axes have, and the file has {found}; leave layout out"
+            f"{where}: layout = {described.layout} in the contract needs an output of 4 axes, and the file "
+            f"has {found}; remove layout"
         )
 
 
 def _check_input(described: TensorSpec, found: TensorSpec, where: str) -> None:
-    """Refuse a name, shape or dtype that the file contradicts; what is as by default was not given."""
+    """Check the name, shape and dtype against the file; default values count as missing."""
     default = TensorSpec("data", ())
     if (
         described.name not in (default.name, found.name)
@@ -98,13 +97,13 @@ def _check_input(described: TensorSpec, found: TensorSpec, where: str) -> None:
         or not (described.shape in DEFAULT_SHAPES.values() or _compatible(described.shape, found.shape))
     ):
         raise InputError(
-            f"{where}: its contract gives the input {described}, and the file has {found}; correct [input], "
-            "or leave name, shape and dtype out"
+            f"{where}: the input in the contract is {described}, and in the file {found}; correct [input], "
+            "or remove name, shape and dtype"
         )
 
 
 def _compatible(stated: tuple[Dimension, ...], found: tuple[Dimension, ...]) -> bool:
-    """Whether two shapes have the same length along every axis that both fix."""
+    """Return whether two shapes agree along every axis that is fixed in both."""
     return len(stated) == len(found) and all(
         want == got or isinstance(want, str) or isinstance(got, str)
         for want, got in zip(stated, found, strict=True)
@@ -112,7 +111,7 @@ def _compatible(stated: tuple[Dimension, ...], found: tuple[Dimension, ...]) -> 
 
 
 def _with_quantization(found: TensorSpec, described: TensorSpec | None, where: str) -> TensorSpec:
-    """The tensor with the contract's scale and zero point, which must be the file's where it has its own."""
+    """Return the tensor with the scale and zero point of the contract, which must not contradict the file."""
     stated = described.quantization if described else None
     own = found.quantization
     if stated is None:
@@ -121,8 +120,8 @@ def _with_quantization(found: TensorSpec, described: TensorSpec | None, where: s
         own.zero_point != stated.zero_point or not math.isclose(own.scale, stated.scale, rel_tol=1e-4)
     ):
         raise InputError(
-            f"{where}: its contract gives {found.name} {stated}, and the file itself has {own}; leave scale "
-            "and zero_point out"
+            f"{where}: {found.name} has {stated} in the contract, and {own} in the file; remove scale and "
+            "zero_point"
         )
     resolved = replace(found, quantization=own or stated)
     check_quantization(resolved, where)
@@ -145,13 +144,13 @@ def _map_layout(found: TensorSpec, image: TensorSpec, channels: int | None, wher
 
 
 def channels_of(maps: TensorSpec) -> Dimension:
-    """The channels of maps of 4 axes, by their layout."""
+    """Return the length of the channel axis of maps of 4 axes, by their layout."""
     return maps.shape[3] if maps.layout == "NHWC" else maps.shape[1]
 
 
 def _tiles(maps: TensorSpec, image: TensorSpec) -> bool:
-    """Whether maps of this layout lie over the image in cells as wide as high. Of free axes: whether the
-    channels are the one that is not."""
+    """Return whether maps of this layout cover the image with square cells. With dynamic axes: whether only
+    the channels are fixed."""
     channels = channels_of(maps)
     height, width = maps.image_size
     if isinstance(height, str) or isinstance(width, str) or isinstance(channels, str):
@@ -165,7 +164,8 @@ def _tiles(maps: TensorSpec, image: TensorSpec) -> bool:
 
 
 def _strided(maps: TensorSpec, image: TensorSpec, stride: int) -> bool:
-    """Whether the maps have a cell for every ``stride`` pixels of the image, the last one whole or not."""
+    """Return whether the maps have a cell for every ``stride`` pixels, with the last one rounded up or
+    down."""
     cells_and_pixels = zip(maps.image_size, image.image_size, strict=True)
     return all(
         isinstance(cells, str) or isinstance(pixels, str) or cells in (pixels // stride, -(-pixels // stride))
@@ -178,12 +178,11 @@ def _check_stride(maps: TensorSpec, image: TensorSpec | None, where: str) -> Non
         return
     if image is None or len(maps.shape) != 4:
         raise InputError(
-            f"{where}: its contract gives {maps.name} a stride, which maps of an image have, and it is "
-            f"{maps}; leave stride out"
+            f"{where}: stride in the contract needs maps of an image, and the output is {maps}; remove stride"
         )
     if not _strided(maps, image, maps.stride):
         (height, width), (high, wide) = maps.image_size, image.image_size
         raise InputError(
-            f"{where}: its contract gives {maps.name} the stride {maps.stride}, and the file has "
-            f"{width}x{height} cells for an input of {wide}x{high} px; correct stride, or leave it out"
+            f"{where}: the stride of {maps.name} is {maps.stride} in the contract, and the file has "
+            f"{width}x{height} cells for an input of {wide}x{high} px; correct stride, or remove it"
         )

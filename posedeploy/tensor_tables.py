@@ -1,4 +1,4 @@
-"""The tables of a contract file that describe one tensor: ``[input]`` and those under ``[outputs]``."""
+"""The tables of a contract that describe one tensor: ``[input]`` and those under ``[outputs]``."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ DEFAULT_SHAPES: Mapping[Layout, tuple[Dimension, ...]] = {
     "NCHW": ("batch", 3, "height", "width"),
     "NHWC": ("batch", "height", "width", 3),
 }
-"""The shape of an image input where a contract has none."""
+"""The default shape of an image input."""
 _Stride: TypeAlias = Annotated[int, msgspec.Meta(ge=1)]
 
 
 class TensorTable(msgspec.Struct, forbid_unknown_fields=True, frozen=True, kw_only=True):
-    """What ``[input]`` and the tables under ``[outputs]`` have in common."""
+    """The common fields of ``[input]`` and the tables under ``[outputs]``."""
 
     name: str | None = None
     shape: tuple[Dimension, ...] | None = None
@@ -30,31 +30,31 @@ class TensorTable(msgspec.Struct, forbid_unknown_fields=True, frozen=True, kw_on
     zero_point: int | None = None
 
     def quantization(self, where: str) -> Quantization | None:
-        """The scale and zero point, None where the table has none.
+        """Return the scale and zero point; None if the table has none.
 
         Raises:
-            InputError: the scale is not above 0, or is missing beside a zero point.
+            InputError: the scale is not above 0, or there is a zero point without a scale.
         """
         if self.scale is None:
             if self.zero_point is not None:
-                raise InputError(f"{where} has a zero_point and no scale; write both, or neither")
+                raise InputError(f"{where} has zero_point without scale; write both or neither")
             return None
         if not (math.isfinite(self.scale) and self.scale > 0):
-            raise InputError(f"{where} has the scale {self.scale:g}; a scale is a finite number above 0")
+            raise InputError(f"{where}: scale is {self.scale:g}; expected a finite number above 0")
         return Quantization(self.scale, self.zero_point or 0)
 
 
 class OutputTable(TensorTable, frozen=True, kw_only=True):
-    """A table under ``[outputs]``; its name is the role where it has none."""
+    """A table under ``[outputs]``. The default of ``name`` is the role."""
 
     stride: _Stride | None = None
 
 
 def describe_outputs(where: str, tables: Mapping[str, str | OutputTable]) -> dict[str, TensorSpec]:
-    """The outputs by role, in the file's order; a shape that is not described is ().
+    """Return the outputs by role, in the order of the file; missing shapes are ().
 
     Raises:
-        InputError: two outputs have different strides, or a scale cannot be meant.
+        InputError: two outputs have different strides, or a scale is invalid.
     """
     outputs: dict[str, TensorSpec] = {}
     for role, entry in tables.items():
@@ -70,13 +70,13 @@ def describe_outputs(where: str, tables: Mapping[str, str | OutputTable]) -> dic
     strides = {role: spec.stride for role, spec in outputs.items() if spec.stride is not None}
     if len(set(strides.values())) > 1:
         listed = ", ".join(f"{role} {stride}" for role, stride in strides.items())
-        raise InputError(f"{where}: [outputs] has the strides {listed}; maps of one image have one stride")
+        raise InputError(f"{where}: [outputs] has the strides {listed}; use one stride for all maps")
     return outputs
 
 
 def infer_image_layout(shape: tuple[Dimension, ...]) -> Layout | None:
-    """The layout of an image input of this shape: channels last only where the 3 can be no other axis. None
-    for what is no image."""
+    """Return the layout of an image input: NHWC only if no other axis can be the channels; None without 4
+    axes."""
     if len(shape) != 4:
         return None
     return "NHWC" if shape[3] == 3 and shape[1] != 3 else "NCHW"

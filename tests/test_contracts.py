@@ -83,7 +83,7 @@ def test_a_contract_may_leave_everything_out(tmp_path: Path) -> None:
         ("[input]\nmean = [1, 2]", "not a contract: .*length 3"),
         (
             "[input]\nmean = [1, 2, 3]",
-            r"\[input\] gives mean but without a known family .* also give height, width",
+            r"\[input\] has mean; without a known family it also needs height, width",
         ),
         ("[input]\nheight = 0\nwidth = 8\nmean = [0, 0, 0]\nstd = [1, 1, 1]", "height"),
         ("[input]\nheight = 8\nwidth = 8\nmean = [0, 0, 0]\nstd = [1, 0, 1]", "std"),
@@ -97,8 +97,8 @@ def test_a_contract_that_cannot_be_meant_is_refused(tmp_path: Path, text: str, m
 
 
 _FIX = (
-    r"net\.toml: \[input\] has the std \[{found}\], which is of values from 0 to 1: mean and "
-    r"std are in units of 0 to 255; write {fix}, or, .* embedded = \[\"normalization\"\] without them"
+    r"net\.toml: \[input\]: the std \[{found}\] is for pixel values from 0 to 1, expected mean and std for "
+    r"0 to 255; write {fix}\. .* embedded = \[\"normalization\"\] without mean and std"
 )
 
 
@@ -174,7 +174,7 @@ def test_a_file_that_cannot_be_read_is_refused(tmp_path: Path, make: object, mes
 
 @pytest.mark.parametrize("family", FAMILIES)
 def test_a_family_s_name_says_its_image_and_keypoints(family: str) -> None:
-    spec = contracts.described(family)
+    spec = contracts.family_defaults(family)
     assert (spec.contract is None) == (spec.joints is not None)
     assert spec.keypoint_names
     assert spec.inputs == spec.outputs == ()
@@ -182,20 +182,24 @@ def test_a_family_s_name_says_its_image_and_keypoints(family: str) -> None:
 
 def test_the_joint_set_is_the_one_that_has_as_many_joints_as_the_model_takes() -> None:
     outputs = tuple(TensorSpec(name, ("batch", 19, 3)) for name in ("cam_mesh", "pose3d"))
-    spec = contracts.applied(
-        contracts.described("gtrs"), (TensorSpec("pose2d", ("batch", 19, 2)),), outputs, "net.onnx"
+    spec = contracts.apply_contract(
+        contracts.family_defaults("gtrs"), (TensorSpec("pose2d", ("batch", 19, 2)),), outputs, "net.onnx"
     )
     assert spec.joints is not None
     assert (spec.joints.joint_set, len(spec.keypoint_names)) == ("coco", 19)
     assert (spec.inputs[0].layout, spec.roles) == (None, {"cam_mesh": "cam_mesh", "pose3d": "pose3d"})
     five = tuple(replace(tensor, shape=("batch", 5, 3)) for tensor in outputs)
-    own = contracts.applied(contracts.described("gtrs"), (TensorSpec("pose2d", (1, 5, 2)),), five, "net.onnx")
+    own = contracts.apply_contract(
+        contracts.family_defaults("gtrs"), (TensorSpec("pose2d", (1, 5, 2)),), five, "net.onnx"
+    )
     assert own.joints is not None
     assert (own.joints.joint_set, own.keypoint_names[4]) == ("its own", "joint_4")
 
 
 def test_roles_left_open_go_to_the_last_output_that_has_the_role_in_its_name() -> None:
-    spec = contracts.applied(contracts.described("lightweight-openpose-2d"), DATA, MAPS, "net.onnx")
+    spec = contracts.apply_contract(
+        contracts.family_defaults("lightweight-openpose-2d"), DATA, MAPS, "net.onnx"
+    )
     assert spec.roles == {"heatmaps": "stage_1_heatmaps", "pafs": "stage_1_pafs"}
     assert spec.outputs == MAPS
     assert spec.inputs == (TensorSpec("data", (1, 3, 256, 456), layout="NCHW"),)
@@ -204,9 +208,11 @@ def test_roles_left_open_go_to_the_last_output_that_has_the_role_in_its_name() -
 def test_a_role_without_an_output_is_refused_with_what_there_is() -> None:
     with pytest.raises(
         InputError,
-        match=r"net\.onnx: no output for 'pafs'; wanted a name with pafs in it, and the outputs are stage",
+        match=r"net\.onnx: no output for 'pafs': expected a name with pafs in it, found stage",
     ):
-        contracts.applied(contracts.described("lightweight-openpose-2d"), DATA, MAPS[:1], "net.onnx")
+        contracts.apply_contract(
+            contracts.family_defaults("lightweight-openpose-2d"), DATA, MAPS[:1], "net.onnx"
+        )
 
 
 @pytest.mark.parametrize(
@@ -217,21 +223,22 @@ def test_an_input_that_the_file_contradicts_is_refused(tmp_path: Path, given: st
     spec = contracts.read(_written(tmp_path, f"[input]\n{given}"))
     with pytest.raises(
         InputError,
-        match=r"net\.onnx: its contract gives the input .*, and the file has data float32 1x3x256x456; ",
+        match=r"net\.onnx: the input in the contract is .*, and in the file data float32 1x3x256x456; ",
     ):
-        contracts.applied(spec, DATA, MAPS, "net.onnx")
+        contracts.apply_contract(spec, DATA, MAPS, "net.onnx")
 
 
 @pytest.mark.parametrize("given", ["", 'name = "data"', 'shape = [1, 3, "height", 456]'])
 def test_an_input_that_the_file_does_not_contradict_is_taken(tmp_path: Path, given: str) -> None:
     spec = contracts.read(_written(tmp_path, f"[input]\n{given}"))
-    assert contracts.applied(spec, DATA, MAPS, "net.onnx").inputs[0].shape == (1, 3, 256, 456)
+    assert contracts.apply_contract(spec, DATA, MAPS, "net.onnx").inputs[0].shape == (1, 3, 256, 456)
 
 
 def test_an_input_that_is_not_given_contradicts_nothing(tmp_path: Path) -> None:
     other = (TensorSpec("image", (1, 256, 456, 3), "uint8"),)
     assert (
-        contracts.applied(contracts.read(_written(tmp_path, "")), other, MAPS, "x").inputs[0].dtype == "uint8"
+        contracts.apply_contract(contracts.read(_written(tmp_path, "")), other, MAPS, "x").inputs[0].dtype
+        == "uint8"
     )
 
 

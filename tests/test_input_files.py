@@ -58,7 +58,7 @@ def test_what_is_not_a_regular_file_is_refused_unopened(
 
 @pytest.mark.parametrize(("name", "shown"), [("a\0b", r"a\x00b"), ("a\ud800", r"a\ud800")])
 def test_what_no_file_can_be_called_is_refused(name: str, shown: str) -> None:
-    with pytest.raises(InputError, match=re.escape(f"{shown}: not a possible file name (")):
+    with pytest.raises(InputError, match=re.escape(f"{shown}: not a valid file name (")):
         check_regular(Path(name), "a test")
 
 

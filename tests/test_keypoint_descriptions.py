@@ -54,7 +54,7 @@ def test_a_skeleton_of_the_published_network_is_only_drawn(tmp_path: Path) -> No
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("", "it describes no keypoints"),
+        ("", "it has no keypoints to add to the description"),
         (SIX.replace("'f'", "'a'"), "keypoint_names has a more than once"),
         ("keypoint_names = ['a']", "1 name in keypoint_names, and the network has 6 keypoints"),
         ("skeleton = [[0, 6]]", r"skeleton\[0\] is \[0, 6\]; expected two different keypoints from 0 to 5"),
@@ -72,9 +72,12 @@ def test_a_skeleton_of_the_published_network_is_only_drawn(tmp_path: Path) -> No
         ),
         (CHAIN + "heatmap_names = ['x']", "heatmap_names has x, which keypoint_names does not have"),
         (CHAIN + SIX + "heatmap_names = ['a']", "skeleton joins b, c, d, e, f, which heatmap_names does not"),
-        (CHAIN + "family = 'gtrs'", "family is gtrs, and the model is lightweight-openpose-2d"),
-        (CHAIN + "cells = 3\nvariant = 'x'", "variant, cells: the model has its own; keep only family"),
-        (CHAIN + "[input]\nheight = 3", "input: the model has its own"),
+        (CHAIN + "family = 'gtrs'", "family is gtrs, expected lightweight-openpose-2d"),
+        (
+            CHAIN + "cells = 3\nvariant = 'x'",
+            "variant, cells: the model defines these itself; keep",
+        ),
+        (CHAIN + "[input]\nheight = 3", "input: the model defines these itself"),
         ("skeleton = [[0, 1, 2]]", "not a contract: .*length 2"),
     ],
 )
@@ -86,7 +89,7 @@ def test_a_description_that_does_not_fit_is_refused(tmp_path: Path, text: str, m
 
 def test_paf_channels_of_a_network_without_them_are_refused(tmp_path: Path) -> None:
     (tmp_path / "own.toml").write_text("skeleton = [[0, 1]]\npaf_channels = [[0, 1]]")
-    spec = contracts.described("mobile-human-pose")
+    spec = contracts.family_defaults("mobile-human-pose")
     with pytest.raises(InputError, match="mobile-human-pose has no part affinity fields; remove the line"):
         contracts.describe_keypoints(spec, tmp_path / "own.toml")
 
@@ -97,7 +100,7 @@ def third_party(folder: Path, text: str, heatmaps: int = 7, pafs: int = 10) -> M
         TensorSpec(name, (1, channels, 32, 57)) for name, channels in (("heatmaps", heatmaps), ("pafs", pafs))
     )
     data = (TensorSpec("data", (1, 3, 256, 456)),)
-    return contracts.applied(contracts.read(folder / "own.toml"), data, maps, "net.onnx")
+    return contracts.apply_contract(contracts.read(folder / "own.toml"), data, maps, "net.onnx")
 
 
 def test_a_third_party_model_is_described_by_the_same_lines(tmp_path: Path) -> None:

@@ -146,14 +146,14 @@ def test_a_manifest_that_does_not_say_where_it_came_from_is_refused(artifact: Ar
 
 def test_other_json_is_refused(artifact: Artifact) -> None:
     manifest.path_of(artifact.path).write_text('{"name": "x"}')
-    with pytest.raises(ManifestError, match="it is not a posedeploy manifest"):
+    with pytest.raises(ManifestError, match="not a posedeploy manifest: its format is"):
         manifest.read(artifact.path)
 
 
 def test_a_newer_version_is_refused_even_where_it_looks_otherwise(artifact: Artifact) -> None:
     _edit(artifact, version=3, files=["another", "shape"])
     with pytest.raises(
-        ManifestError, match="it has version 3, and this release reads version 2; upgrade posedeploy"
+        ManifestError, match="the version of the manifest is 3, expected 2; upgrade posedeploy"
     ):
         manifest.read(artifact.path)
 
@@ -164,7 +164,7 @@ def test_an_older_version_is_refused_in_one_line(artifact: Artifact) -> None:
     del document["manifest_sha256"]
     path.write_text(json.dumps(document))
     with pytest.raises(
-        ManifestError, match=r"it has version 1, and this release reads version 2; export the artifact again$"
+        ManifestError, match=r"the version of the manifest is 1, expected 2; export the artifact again$"
     ):
         manifest.read(artifact.path)
 
@@ -262,8 +262,8 @@ def test_an_artifact_may_be_renamed(artifact: Artifact, manifest_name: str) -> N
     found = manifest.read(path)
     assert found.files == {"b é.xml": artifact.files["net.xml"], "b é.bin": artifact.files["net.bin"]}
     assert found == replace(artifact, path=path, files=found.files)
-    assert manifest.described(path) == found
-    assert manifest.has_one(path) and manifest.place(path) == manifest_name
+    assert manifest.read_recorded(path) == found
+    assert manifest.has_one(path) and manifest.locate(path) == manifest_name
 
 
 def test_an_artifact_may_be_moved(artifact: Artifact, tmp_path: Path) -> None:
@@ -278,12 +278,12 @@ def test_weights_that_kept_their_name_are_named_with_the_one_that_is_needed(arti
     path = _rename(artifact.path.parent, xml="b.xml")
     with pytest.raises(
         ManifestError,
-        match=r"b\.bin: missing; the model file was renamed without it\. Rename .*net\.bin to b\.bin",
+        match=r"b\.bin: missing: the model file was renamed without it; rename .*net\.bin to b\.bin",
     ):
         manifest.read(path)
     artifact.path.with_name("net.bin").write_bytes(b"others")
     with pytest.raises(
-        ManifestError, match=r"net\.xml\.posedeploy\.json: it names b\.bin, which is not there"
+        ManifestError, match=r"net\.xml\.posedeploy\.json: the file b\.bin that it names is missing"
     ):
         manifest.read(path)
 
@@ -294,7 +294,7 @@ def test_the_manifest_that_has_the_hash_goes_before_a_stale_one_of_the_name(arti
     (folder / "net.xml.posedeploy.json").write_text(
         (folder / "kept.posedeploy.json").read_text().replace(artifact.files["net.xml"], "0" * 64)
     )
-    assert manifest.place(artifact.path) == "kept.posedeploy.json"
+    assert manifest.locate(artifact.path) == "kept.posedeploy.json"
     assert manifest.read(artifact.path) == artifact
 
 
@@ -312,7 +312,7 @@ def test_a_file_that_no_manifest_claims_names_the_nearest(artifact: Artifact) ->
     path = _rename(artifact.path.parent, xml="net2.xml", bin="net2.bin")
     path.write_bytes(b"changed")
     (path.parent / "notes.posedeploy.json").write_text("no manifest")
-    assert manifest.find(path) is None and manifest.place(path) == ""
+    assert manifest.find(path) is None and manifest.locate(path) == ""
     assert (
         "net2.xml: no manifest in the folder records its SHA-256, "
         in (sentence := manifest.describe_nearest(path))
@@ -363,7 +363,7 @@ def test_a_file_that_was_changed_is_refused(artifact: Artifact, name: str) -> No
 def test_weights_that_are_gone_are_missed(artifact: Artifact) -> None:
     artifact.path.with_name("net.bin").unlink()
     with pytest.raises(
-        ManifestError, match=r"it names net\.bin, which is not there; export the artifact again"
+        ManifestError, match=r"the file net\.bin that it names is missing; export the artifact again"
     ):
         manifest.read(artifact.path)
 
@@ -384,7 +384,7 @@ def test_a_manifest_that_names_other_files_than_an_export_writes_is_refused(
     _edit(artifact, **{field: {**named, name: "0" * 64}})
     with pytest.raises(
         ManifestError,
-        match=r"it names 'net\.xml', 'net\.bin', .*, and an export to openvino writes net\.xml, net\.bin; ",
+        match=r"names 'net\.xml', 'net\.bin', .*; expected the files of an export to openvino, net\.xml",
     ):
         manifest.read(artifact.path)
     assert manifest.outdated(artifact.path) == []
@@ -393,28 +393,32 @@ def test_a_manifest_that_names_other_files_than_an_export_writes_is_refused(
 @pytest.mark.parametrize("stem", ["../net", "/net", "a/net", "", "net\0"])
 def test_a_manifest_of_files_elsewhere_is_refused(artifact: Artifact, stem: str) -> None:
     _edit(artifact, files={f"{stem}.xml": "0" * 64, f"{stem}.bin": "0" * 64})
-    with pytest.raises(ManifestError, match=r"and an export to openvino writes NAME\.xml, NAME\.bin; export"):
-        manifest.described(artifact.path)
+    with pytest.raises(
+        ManifestError, match=r"expected the files of an export to openvino, NAME\.xml, NAME\.bin; export"
+    ):
+        manifest.read_recorded(artifact.path)
 
 
 def test_a_manifest_that_leaves_a_file_out_is_refused(artifact: Artifact) -> None:
     _edit(artifact, files={"net.xml": artifact.files["net.xml"]})
     with pytest.raises(
-        ManifestError, match=r"it names 'net\.xml', and an export to openvino writes net\.xml, n"
+        ManifestError, match=r"names 'net\.xml'; expected the files of an export to openvino, net\.xml, n"
     ):
         manifest.read(artifact.path)
 
 
 def test_a_target_of_a_later_release_is_refused(artifact: Artifact) -> None:
     _edit(artifact, target="coreml")
-    with pytest.raises(ManifestError, match=r"its target is 'coreml', and this release knows .*; upgrade"):
+    with pytest.raises(
+        ManifestError, match=r"the target of the manifest is 'coreml', expected one of .*; upgrade"
+    ):
         manifest.read(artifact.path)
 
 
 def test_a_missing_manifest_is_missed_with_what_to_do(artifact: Artifact) -> None:
     manifest.path_of(artifact.path).unlink()
     with pytest.raises(
-        ManifestError, match=r"no manifest net\.xml\.posedeploy\.json beside it; export it again, or"
+        ManifestError, match=r"it has no manifest net\.xml\.posedeploy\.json; export it again, or"
     ):
         manifest.read(artifact.path)
 
@@ -452,7 +456,7 @@ def lone(tmp_path: Path) -> Artifact:
 
 
 def test_a_lone_file_is_read_by_the_manifest_inside(lone: Artifact) -> None:
-    assert manifest.has_one(lone.path) and manifest.place(lone.path) == "inside the file"
+    assert manifest.has_one(lone.path) and manifest.locate(lone.path) == "inside the file"
     assert manifest.read(lone.path) == lone
     assert lone.files == {"net.tflite": files.sha256(lone.path)}
 
@@ -464,7 +468,7 @@ def test_a_lone_file_may_be_renamed(lone: Artifact) -> None:
 
 def test_the_manifest_beside_a_file_goes_before_the_one_inside(lone: Artifact) -> None:
     manifest.write(lone, lone.path.parent)
-    assert manifest.has_one(lone.path) and manifest.place(lone.path) == "net.tflite.posedeploy.json"
+    assert manifest.has_one(lone.path) and manifest.locate(lone.path) == "net.tflite.posedeploy.json"
     assert manifest.read(lone.path) == lone
     _edit(lone, precision="fp16")
     assert manifest.read(lone.path).precision == "fp16"
@@ -566,7 +570,8 @@ def test_no_other_file_is_removed_whatever_a_manifest_names(
     _edit(engine, sidecars={**engine.sidecars, name: files.sha256(kept)})
     assert manifest.outdated(engine.path) == []
     with pytest.raises(
-        ManifestError, match=r"and an export to tensorrt writes net\.engine, net\.engine\.onnx, net-"
+        ManifestError,
+        match=r"expected the files of an export to tensorrt, net\.engine, net\.engine\.onnx, net-",
     ):
         manifest.find(engine.path)
     kept.unlink()
@@ -581,5 +586,5 @@ def test_names_of_another_unicode_form_are_others(tmp_path: Path) -> None:
     made = Artifact(tmp_path / composed, "tensorrt", SPEC, "fp32", hashes, MADE, {}, beside)
     manifest.write(made, tmp_path)
     assert manifest.outdated(made.path) == []
-    with pytest.raises(ManifestError, match="and an export to tensorrt writes \u00e9"):
+    with pytest.raises(ManifestError, match="expected the files of an export to tensorrt, \u00e9"):
         manifest.read(made.path)

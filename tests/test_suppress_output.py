@@ -10,11 +10,11 @@ import pytest
 from rich.console import Console
 from rich.progress import Progress
 
-from posedeploy.suppress_output import NATIVE, only_errors, quiet, unsaid
+from posedeploy.suppress_output import NATIVE, only_errors, suppress_python_output, suppress_stderr
 
 
 def test_nothing_comes_through_and_all_does_again_after(capfd: pytest.CaptureFixture[str]) -> None:
-    with quiet():
+    with suppress_stderr():
         os.write(2, b"a native library\n")
         warnings.warn("old", DeprecationWarning, stacklevel=1)
     os.write(2, b"after\n")
@@ -22,7 +22,7 @@ def test_nothing_comes_through_and_all_does_again_after(capfd: pytest.CaptureFix
 
 
 def test_stderr_can_be_left_as_it_is(capfd: pytest.CaptureFixture[str]) -> None:
-    with quiet(native=False):
+    with suppress_stderr(native=False):
         os.write(2, b"a spinner\n")
         warnings.warn("old", FutureWarning, stacklevel=1)
     assert capfd.readouterr().err == "a spinner\n"
@@ -31,7 +31,7 @@ def test_stderr_can_be_left_as_it_is(capfd: pytest.CaptureFixture[str]) -> None:
 def test_what_packages_say_is_not_shown_and_progress_is(capfd: pytest.CaptureFixture[str]) -> None:
     console, logger = Console(stderr=True), logging.getLogger("posedeploy_tests.loud")
     logger.setLevel(logging.DEBUG)
-    with Progress(console=console, transient=True), unsaid():
+    with Progress(console=console, transient=True), suppress_python_output():
         logger.critical("of a package")
         warnings.warn("of a package", UserWarning, stacklevel=1)
         sys.stderr.write("of a package\n")
@@ -45,7 +45,7 @@ def test_the_environment_is_as_it_was(monkeypatch: pytest.MonkeyPatch) -> None:
     set_before, not_set = NATIVE
     monkeypatch.setenv(set_before, "1")
     monkeypatch.delenv(not_set, raising=False)
-    with pytest.raises(ZeroDivisionError), quiet():
+    with pytest.raises(ZeroDivisionError), suppress_stderr():
         assert os.environ[set_before] == NATIVE[set_before]
         raise ZeroDivisionError
     assert os.environ[set_before] == "1"
@@ -54,7 +54,7 @@ def test_the_environment_is_as_it_was(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_a_program_without_stderr(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "stderr", None)
-    with quiet():
+    with suppress_stderr():
         os.write(2, b"")
 
 
@@ -62,12 +62,12 @@ def test_two_threads_at_once_leave_stderr_as_it_was(capfd: pytest.CaptureFixture
     inside, leave = threading.Event(), threading.Event()
 
     def first() -> None:
-        with quiet():
+        with suppress_stderr():
             inside.set()
             leave.wait(10)
 
     def second() -> None:
-        with quiet():
+        with suppress_stderr():
             os.write(2, b"noise")
 
     threads = [threading.Thread(target=work) for work in (first, second)]

@@ -25,7 +25,7 @@ def _read(folder: Path, text: str, family: str = FAMILY) -> ModelSpec:
 def _applied(
     described: ModelSpec, image: TensorSpec = IMAGE, outputs: tuple[TensorSpec, ...] = MAPS
 ) -> ModelSpec:
-    return contracts.applied(described, (image,), outputs, "net.onnx")
+    return contracts.apply_contract(described, (image,), outputs, "net.onnx")
 
 
 def test_an_output_may_be_described_in_full(tmp_path: Path) -> None:
@@ -88,8 +88,8 @@ def test_the_input_has_a_layout_and_a_scale_too(tmp_path: Path) -> None:
 def test_a_layout_that_is_left_open_follows_from_the_shapes(
     image: tuple[Dimension, ...], shape: tuple[Dimension, ...], layout: str
 ) -> None:
-    spec = contracts.applied(
-        replace(contracts.described(FAMILY), roles={"heatmaps": "heatmaps"}),
+    spec = contracts.apply_contract(
+        replace(contracts.family_defaults(FAMILY), roles={"heatmaps": "heatmaps"}),
         (TensorSpec("x", image),),
         (TensorSpec("heatmaps", shape),),
         "net.onnx",
@@ -125,19 +125,19 @@ def test_a_layout_that_could_be_either_is_asked_for(tmp_path: Path) -> None:
         ("output = 3", "`output`.*; the fields are family, variant, input, outputs"),
         (
             "[outputs.heatmaps]\nscale = 0",
-            r"\[outputs.heatmaps\] has the scale 0; a scale is a finite number",
+            r"\[outputs.heatmaps\]: scale is 0; expected a finite number",
         ),
-        ("[outputs.heatmaps]\nscale = -1.5", r"has the scale -1.5; a scale is a finite number above 0"),
-        ("[input]\nscale = inf", r"\[input\] has the scale inf; a scale is a finite number above 0"),
-        ("[input]\nscale = nan", r"\[input\] has the scale nan; a scale is a finite number above 0"),
-        ("[input]\nscale = 0.0", r"\[input\] has the scale 0; "),
-        ("[outputs.pafs]\nzero_point = 3", r"\[outputs.pafs\] has a zero_point and no scale; write both"),
+        ("[outputs.heatmaps]\nscale = -1.5", r"scale is -1.5; expected a finite number above 0"),
+        ("[input]\nscale = inf", r"\[input\]: scale is inf; expected a finite number above 0"),
+        ("[input]\nscale = nan", r"\[input\]: scale is nan; expected a finite number above 0"),
+        ("[input]\nscale = 0.0", r"\[input\]: scale is 0; "),
+        ("[outputs.pafs]\nzero_point = 3", r"\[outputs.pafs\] has zero_point without scale; write both"),
         ("[outputs.pafs]\nzero_point = 0.5", "Expected `int"),
         ("[outputs.pafs]\nstride = 0", "Expected `int` >= 1"),
         ("[outputs]\npafs = 3", "not a contract: Expected `str | object`, got `int`"),
         (
             "[outputs.pafs]\nstride = 4\n[outputs.heatmaps]\nstride = 8",
-            r"has the strides pafs 4, heatmaps 8; maps of one image have one stride",
+            r"has the strides pafs 4, heatmaps 8; use one stride for all maps",
         ),
     ],
 )
@@ -154,33 +154,36 @@ def test_what_a_tensor_cannot_have_is_refused_with_what_it_can(
     [
         (
             '[outputs]\nheatmap = "heatmaps"',
-            "the role heatmap, which the decoding of .* its roles are heatmaps, p",
+            "the unknown role heatmap; the roles of .* are heatmaps, p",
         ),
         (
             '[outputs]\nheatmaps = "maps"',
-            "no output for 'heatmaps'; wanted maps, and the outputs are heatmaps, pafs",
+            "no output for 'heatmaps': expected maps, found heatmaps, pafs",
         ),
         (
             '[outputs]\nheatmaps = "pafs"\npafs = "pafs"',
-            "gives 'pafs' to both heatmaps and pafs; name each output once",
+            "has 'pafs' for both heatmaps and pafs; name each output once",
         ),
         (
             "[outputs.pafs]\nshape = [1, 16, 12, 37]",
-            r"the output pafs float32 1x16x12x37, and the file has pafs",
+            r"the output in the contract is pafs float32 1x16x12x37, and in the file pafs",
         ),
         (
             '[outputs.pafs]\ndtype = "int8"',
-            r"the output pafs int8 1x16x12x38, and the file has pafs float32 1x16",
+            r"the output in the contract is pafs int8 1x16x12x38, and in the file pafs float32 1x16",
         ),
-        ("[outputs.pafs]\nscale = 0.1", "pafs is float32, so it has no scale and zero point; leave them out"),
-        ("[input]\nscale = 0.1", "images is float32, so it has no scale and zero point"),
+        (
+            "[outputs.pafs]\nscale = 0.1",
+            "pafs has a scale and is float32, expected uint8, .*; remove scale",
+        ),
+        ("[input]\nscale = 0.1", "images has a scale and is float32, expected uint8"),
         (
             "[outputs.pafs]\nstride = 4",
-            "the stride 4, and the file has 12x16 cells for an input of 96x128 px",
+            "the stride of pafs is 4 in the contract, and the file has 12x16 cells for an input of 96x128 px",
         ),
         (
             "[outputs.pafs]\nstride = 9",
-            "the stride 9, and the file has 12x16 cells for an input of 96x128 px",
+            "the stride of pafs is 9 in the contract, and the file has 12x16 cells for an input of 96x128 px",
         ),
     ],
 )
@@ -199,7 +202,7 @@ def test_a_zero_point_beyond_the_type_is_refused(
     spec = _read(tmp_path, f"[outputs.heatmaps]\nscale = 1\nzero_point = {zero_point}")
     outputs = (TensorSpec("heatmaps", (1, 16, 12, 19), dtype),)
     with pytest.raises(
-        InputError, match=f"has the zero point {zero_point}; that of {dtype} is from {limits}"
+        InputError, match=f"the zero point of \\w+ is {zero_point}; expected {limits} for {dtype}"
     ):
         _applied(spec, outputs=outputs)
 
@@ -207,8 +210,8 @@ def test_a_zero_point_beyond_the_type_is_refused(
 def test_what_is_no_map_has_neither_layout_nor_stride(tmp_path: Path) -> None:
     image, outputs = TensorSpec("x", (1, 3, 256, 256)), (TensorSpec("coord", (1, 18, 3)),)
     for field, message in (
-        ('layout = "NHWC"', "maps of 4 axes have"),
-        ("stride = 8", "maps of an image have"),
+        ('layout = "NHWC"', "needs an output of 4 axes"),
+        ("stride = 8", "needs maps of an image"),
     ):
         with pytest.raises(InputError, match=message):
             _applied(_read(tmp_path, f"[outputs.coord]\n{field}", "mobile-human-pose"), image, outputs)
@@ -227,7 +230,7 @@ def test_the_scale_of_the_file_itself_stands(tmp_path: Path) -> None:
     assert _applied(spec, outputs=outputs).outputs[0].quantization == own
     spec = _read(tmp_path, "[outputs.heatmaps]\nscale = 0.02\nzero_point = -3")
     with pytest.raises(
-        InputError, match=r"heatmaps scale 0.02, zero point -3, and the file itself has scale 0.0100001, zero"
+        InputError, match=r"heatmaps has scale 0.02, zero point -3 in the contract, and scale 0.0100001, zero"
     ):
         _applied(spec, outputs=outputs)
 
@@ -251,7 +254,7 @@ def test_outputs_without_telling_names_are_known_by_their_shapes(
     family: str, outputs: tuple[TensorSpec, ...], roles: dict[str, str]
 ) -> None:
     image = TensorSpec("x", (1, 17, 2) if family == "gtrs" else (1, 3, 128, 96))
-    spec = _applied(contracts.described(family), image, outputs)
+    spec = _applied(contracts.family_defaults(family), image, outputs)
     assert spec.roles == roles
     assert spec.unit == ("px" if family in (FAMILY, "pose-hg-3d") else "mm")
 
@@ -265,10 +268,8 @@ def test_outputs_without_telling_names_are_known_by_their_shapes(
     ],
 )
 def test_outputs_that_could_be_either_must_be_named(family: str, outputs: tuple[TensorSpec, ...]) -> None:
-    with pytest.raises(
-        InputError, match=r"no output for '\w+'; wanted a name with \w+ in it, and the outputs are"
-    ):
-        _applied(contracts.described(family), TensorSpec("x", (1, 3, 128, 96)), outputs)
+    with pytest.raises(InputError, match=r"no output for '\w+': expected a name with \w+ in it, found"):
+        _applied(contracts.family_defaults(family), TensorSpec("x", (1, 3, 128, 96)), outputs)
 
 
 def test_a_contract_may_name_some_of_the_outputs(tmp_path: Path) -> None:
@@ -277,7 +278,7 @@ def test_a_contract_may_name_some_of_the_outputs(tmp_path: Path) -> None:
     assert spec.roles == {"heatmaps": "a", "pafs": "b"}
     spec = _applied(_read(tmp_path, "[outputs]\nhm = 'hm'", "pose-hg-3d"), outputs=_hm_and_depth())
     assert (spec.roles, spec.unit) == ({"hm": "hm"}, "px"), "what can be left out is left out"
-    assert _applied(contracts.described("pose-hg-3d"), outputs=_hm_and_depth()).unit == "mm"
+    assert _applied(contracts.family_defaults("pose-hg-3d"), outputs=_hm_and_depth()).unit == "mm"
 
 
 def _hm_and_depth() -> tuple[TensorSpec, ...]:

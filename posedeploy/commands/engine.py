@@ -18,7 +18,7 @@ def rebuild_engine(path: Path, asked: TensorRtOptions) -> None:
     """Build an engine again, in its place, and show it."""
     if not path.name:
         raise InputError(f"{path}: a folder, not a TensorRT engine; name the .engine file")
-    artifact = manifest.described(path)
+    artifact = manifest.read_recorded(path)
     if artifact.target != "tensorrt":
         raise InputError(f"{path}: a file of {artifact.target}, not a TensorRT engine; export it again")
     before = build_info_of(artifact)

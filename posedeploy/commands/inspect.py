@@ -100,7 +100,7 @@ def _artifact(path: Path, args: ModelArgs) -> tuple[dict[str, Any], ModelSpec]:
 
 def _manifest_place(path: Path) -> dict[str, str]:
     """Where the manifest is, unless it lies beside the file under the file's name."""
-    place = manifest.place(path)
+    place = manifest.locate(path)
     return {} if place in ("", manifest.path_of(path).name) else {"manifest": place}
 
 

@@ -26,7 +26,7 @@ from posedeploy.convert.aoti_requirements import check_device, check_paths, chec
 from posedeploy.convert.prepare import Prepared
 from posedeploy.convert.unsupported_operators import failed_operator, locate_operator, running_module
 from posedeploy.errors import ExportError, first_line
-from posedeploy.suppress_output import unsaid
+from posedeploy.suppress_output import suppress_python_output
 
 SETTINGS: Mapping[str, Any] = {"cpp.dynamic_threads": True}
 """Without it, the thread count of the compiling machine is a constant in the code."""
@@ -57,7 +57,7 @@ def convert(prepared: Prepared, path: Path) -> Mapping[str, Any]:
     module = _copy_to_device(prepared.in_precision, device)
     try:
         check_paths()
-        with unsaid():
+        with suppress_python_output():
             program = _export(module, prepared, device)
             aoti_compile_and_package(program, package_path=str(path), inductor_configs=_settings(compiler))
     except OSError as error:

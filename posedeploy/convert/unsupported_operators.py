@@ -9,7 +9,7 @@ from torch import nn
 
 from posedeploy.convert.prepare import Prepared
 from posedeploy.printable import listed
-from posedeploy.suppress_output import unsaid
+from posedeploy.suppress_output import suppress_python_output
 
 MAX_LISTED = 3
 """Modules that a message lists."""
@@ -46,7 +46,7 @@ def running_module(error: BaseException, network: nn.Module) -> str | None:
 def locate_operator(operator: str, prepared: Prepared) -> str:
     """Return an operator and the paths of the first modules that it comes from."""
     try:
-        with unsaid():
+        with suppress_python_output():
             program = torch.export.export(prepared.module, prepared.example, strict=False)
             program = program.run_decompositions()
     except Exception:  # torch.export fails too: the converter's own error is more useful

@@ -13,7 +13,7 @@ from posedeploy.errors import ArtifactError, DeviceError, InputError, ManifestEr
 from posedeploy.runtimes.base import Runner
 from posedeploy.runtimes.litert_details import operators_of, precision_of, quantization_of, tensors_of
 from posedeploy.runtimes.run_options import resolve_threads
-from posedeploy.suppress_output import quiet
+from posedeploy.suppress_output import suppress_stderr
 from posedeploy.text_files import convert
 from posedeploy.types import (
     TO_CHANNELS_FIRST,
@@ -106,7 +106,7 @@ class LiteRtRunner(Runner):
         self._shapes = shapes
 
     def _allocate(self) -> None:
-        with quiet():  # XNNPACK prints a line when it is loaded
+        with suppress_stderr():  # XNNPACK prints a line when it is loaded
             try:
                 self._interpreter.allocate_tensors()
             except (RuntimeError, ValueError) as error:

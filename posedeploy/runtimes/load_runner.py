@@ -185,4 +185,4 @@ def resolve_spec(artifact: Artifact, runner: HasTensors) -> ModelSpec:
     unknown = artifact.spec.family == contracts.UNKNOWN and artifact.spec.contract is None
     if unknown and not artifact.spec.outputs:
         return ModelSpec(contracts.UNKNOWN, artifact.path.stem, inputs, outputs)
-    return contracts.applied(artifact.spec, inputs, outputs, str(artifact.path))
+    return contracts.apply_contract(artifact.spec, inputs, outputs, str(artifact.path))

@@ -102,7 +102,7 @@ def test_an_artifact_that_was_changed(human: Path, refused: Callable[..., str]) 
     manifest = Path("out/human.torchscript.posedeploy.json")
     manifest.write_text(manifest.read_text().replace('"version": 2', '"version": 3'))
     message = refused("parity", "out/human.torchscript")
-    assert "it has version 3, and this release reads version 2; upgrade posedeploy" in message
+    assert "the version of the manifest is 3, expected 2; upgrade posedeploy" in message
 
 
 def test_an_image_that_cannot_be_read_does_not_stop_the_others(

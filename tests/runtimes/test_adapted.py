@@ -75,7 +75,7 @@ def test_a_full_integer_tflite_file_needs_no_scale_in_its_contract(
     bits: int, tmp_path: Path, wanted: Poses
 ) -> None:
     path = third_party.write_tflite(tmp_path, bits)
-    described = replace(contracts.described(FAMILY), roles={"heatmaps": "output_0", "pafs": "output_1"})
+    described = replace(contracts.family_defaults(FAMILY), roles={"heatmaps": "output_0", "pafs": "output_1"})
     found, spec = _predicted(path, described)
     _check_poses(found, wanted)
     tensors = (*spec.inputs, *spec.outputs)

@@ -34,7 +34,7 @@ def test_our_own_artifact_is_what_its_manifest_says(exported: dict[str, Artifact
 
 def test_our_own_artifact_needs_no_description(exported: dict[str, Artifact]) -> None:
     with pytest.raises(InputError, match="its manifest describes it; remove `contract` and `family`"):
-        open_artifact(exported["onnx"].path, contracts.described(FAMILY))
+        open_artifact(exported["onnx"].path, contracts.family_defaults(FAMILY))
 
 
 def test_code_compiled_for_one_device_runs_there_alone() -> None:
@@ -69,7 +69,7 @@ def test_a_model_made_by_others_is_known_by_its_tensors_alone(bare: Path) -> Non
 
 
 def test_a_model_made_by_others_may_be_given_a_family(bare: Path) -> None:
-    artifact = open_artifact(bare, contracts.described(FAMILY))
+    artifact = open_artifact(bare, contracts.family_defaults(FAMILY))
     with open_runner(artifact, RunOptions()) as runner:
         spec = resolve_spec(artifact, runner)
     assert spec.family == FAMILY
@@ -78,13 +78,11 @@ def test_a_model_made_by_others_may_be_given_a_family(bare: Path) -> None:
 
 
 def test_a_description_of_outputs_that_are_not_there_is_refused(bare: Path) -> None:
-    described = replace(contracts.described(FAMILY), roles={"heatmaps": "maps"})
+    described = replace(contracts.family_defaults(FAMILY), roles={"heatmaps": "maps"})
     artifact = open_artifact(bare, described)
     with (
         open_runner(artifact, RunOptions()) as runner,
-        pytest.raises(
-            InputError, match=r"no output for 'heatmaps'; wanted maps, and the outputs are early_heatmaps"
-        ),
+        pytest.raises(InputError, match=r"no output for 'heatmaps': expected maps, found early_heatmaps"),
     ):
         resolve_spec(artifact, runner)
 
@@ -157,7 +155,7 @@ def test_a_changed_file_is_refused(exported: dict[str, Artifact], tmp_path: Path
 
 
 def test_a_description_without_tensors_of_its_own_takes_those_of_the_file(bare: Path) -> None:
-    artifact = open_artifact(bare, ModelSpec("mine", "", (), (), contracts.described(FAMILY).contract))
+    artifact = open_artifact(bare, ModelSpec("mine", "", (), (), contracts.family_defaults(FAMILY).contract))
     with open_runner(artifact, RunOptions()) as runner:
         assert len(resolve_spec(artifact, runner).outputs) == 4
 
@@ -170,4 +168,4 @@ def test_a_description_of_what_is_not_there_is_not_blamed(
 ) -> None:
     make(tmp_path / "gone.onnx")
     with pytest.raises(ArtifactError, match=rf"gone\.onnx: {message}"):
-        open_artifact(tmp_path / "gone.onnx", contracts.described(FAMILY))
+        open_artifact(tmp_path / "gone.onnx", contracts.family_defaults(FAMILY))

@@ -11,7 +11,7 @@ import numpy as np
 import onnx
 from onnx import TensorProto, helper, numpy_helper
 
-from posedeploy.suppress_output import quiet
+from posedeploy.suppress_output import suppress_stderr
 from posedeploy.types import TO_CHANNELS_FIRST, TO_CHANNELS_LAST, Array, Quantization
 from tests.predict.conftest import HEIGHT, PEOPLE, WIDTH
 from tests.support.synthetic_maps import crowd
@@ -146,7 +146,7 @@ def write_tflite(folder: Path, bits: int = 8) -> Path:
     images = torch.rand(1, HEIGHT, WIDTH, 3) - 0.5
     samples = {"serving_default": [{"args_0": images.numpy()}]}
     plain, path = folder / "float.tflite", folder / f"int{bits}.tflite"
-    with warnings.catch_warnings(), quiet(native=False):  # what these packages warn of is their own
+    with warnings.catch_warnings(), suppress_stderr(native=False):  # what these packages warn of is their own
         warnings.simplefilter("ignore")
         litert_torch.convert(ChannelsLast().eval(), (images,)).export(str(plain))
         kind = recipe.static_wi8_ai8() if bits == 8 else recipe.static_wi8_ai16()

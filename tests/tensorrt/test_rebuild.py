@@ -28,7 +28,7 @@ def test_an_engine_is_built_again_from_its_graph(plain: Artifact, tmp_path: Path
         (tmp_path / path.name).write_bytes(path.read_bytes())
     path = tmp_path / "tiny.engine"
     path.write_bytes(b"damaged")
-    again = rebuild(manifest.described(path), TensorRtOptions(gpus=("8.9",)), lambda doing, part: None)
+    again = rebuild(manifest.read_recorded(path), TensorRtOptions(gpus=("8.9",)), lambda doing, part: None)
     assert manifest.read(path) == again
     assert again.details["compute_capabilities"] == ["8.9"]
     assert again.provenance is not None and plain.provenance is not None
@@ -54,7 +54,9 @@ def test_a_renamed_engine_is_built_again_from_its_graph(plain: Artifact, tmp_pat
     for path in plain.path.parent.iterdir():
         (tmp_path / names.get(path.name, path.name)).write_bytes(path.read_bytes())
     (tmp_path / "c.engine.onnx").write_bytes(b"another")
-    again = rebuild(manifest.described(tmp_path / "b.engine"), TensorRtOptions(), lambda doing, part: None)
+    again = rebuild(
+        manifest.read_recorded(tmp_path / "b.engine"), TensorRtOptions(), lambda doing, part: None
+    )
     assert manifest.read(tmp_path / "b.engine") == again
     assert list(again.files) == ["b.engine"]
 

@@ -11,7 +11,7 @@ from posedeploy import plugins
 from posedeploy.convert.export_options import TfliteConverter
 from posedeploy.convert.prepare import Prepared
 from posedeploy.errors import ExportError
-from posedeploy.suppress_output import quiet
+from posedeploy.suppress_output import suppress_stderr
 
 CONVERTERS: dict[TfliteConverter, tuple[str, tuple[str, ...]]] = {
     "litert-torch": (
@@ -46,13 +46,13 @@ def convert(prepared: Prepared, path: Path) -> dict[str, Any]:
             f"`layout=nhwc`: this network has no channels-first tensor ({tensors}); leave the option out"
         )
     function, packages = CONVERTERS[options.converter]
-    with quiet():  # the packages print messages for their developers when they are imported
+    with suppress_stderr():  # the packages print messages for their developers when they are imported
         converter: Callable[[Prepared, Path], Mapping[str, Any]] = plugins.load(function)
         finish = plugins.load("posedeploy.convert.tflite.metadata:finish")
     # JAX, a dependency of litert-torch, warns about every later fork, such as OpenVINO's telemetry.
     warnings.filterwarnings("ignore", r"os\.fork\(\) was called", RuntimeWarning)
     conversion: Mapping[str, Any] = converter(prepared, path)
-    with quiet():
+    with suppress_stderr():
         finish(path, prepared, conversion)
     details = {name: value for name, value in conversion.items() if name not in ("inputs", "outputs")}
     return {"converter": options.converter, "layout": options.layout, "packages": packages, **details}

@@ -13,7 +13,7 @@ from posedeploy.convert.prepare import Prepared
 from posedeploy.convert.tflite.litert_layers import rewrite_layers
 from posedeploy.convert.unsupported_operators import failed_operator, locate_operator, running_module
 from posedeploy.errors import ExportError, first_line
-from posedeploy.suppress_output import quiet, unsaid
+from posedeploy.suppress_output import suppress_stderr, suppress_python_output
 from posedeploy.types import TO_CHANNELS_FIRST, TO_CHANNELS_LAST, TensorSpec
 
 CONVERSION_ERRORS = (AssertionError, AttributeError, LookupError, RuntimeError, TypeError, ValueError)
@@ -67,7 +67,7 @@ def convert(prepared: Prepared, path: Path) -> dict[str, Any]:
         value.permute(TO_CHANNELS_LAST).contiguous() if last else value
         for value, last in zip(prepared.example, inputs, strict=True)
     )
-    with quiet(native=False), unsaid():
+    with suppress_stderr(native=False), suppress_python_output():
         module = ChannelsLast(rewrite_layers(prepared), inputs, outputs).eval()
         try:
             edge = litert_torch.convert(module, example, dynamic_shapes=_free_axes(prepared, inputs))

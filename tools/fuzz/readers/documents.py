@@ -23,7 +23,7 @@ from tools.fuzz.seeds.documents import INPUTS, MODEL, OUTPUTS, sample_spec
 def contract(path: Path) -> None:
     """Read a contract, lay it over the tensors of a model, and take its keypoints for a checkpoint."""
     _try_all(
-        lambda: contracts.applied(contracts.read(path), INPUTS, OUTPUTS, str(path)),
+        lambda: contracts.apply_contract(contracts.read(path), INPUTS, OUTPUTS, str(path)),
         lambda: contracts.describe_keypoints(sample_spec(), path),
     )
 
@@ -38,7 +38,7 @@ def manifest_beside(path: Path) -> None:
 
 def manifest_inside(path: Path) -> None:
     """Read the manifest in a ``.tflite`` file."""
-    manifest.place(path)
+    manifest.locate(path)
     _use_artifact(manifest.read(path))
 
 

@@ -30,8 +30,8 @@ EXAMPLES = Path(__file__).parents[3] / "examples"
 
 def sample_spec() -> ModelSpec:
     """Return the spec of a published network with part affinity fields."""
-    spec = contracts.described("lightweight-openpose-2d")
-    return contracts.applied(spec, INPUTS, OUTPUTS, "the sample")
+    spec = contracts.family_defaults("lightweight-openpose-2d")
+    return contracts.apply_contract(spec, INPUTS, OUTPUTS, "the sample")
 
 
 def manifests() -> list[bytes]:
