@@ -73,7 +73,7 @@ class ModelArgs:
             raise InputError("`contract` and `family`: give one; a contract file names its own family")
         if self.contract is not None:
             return contracts.read(self.contract)
-        return contracts.described(self.family) if self.family is not None else None
+        return contracts.family_defaults(self.family) if self.family is not None else None
 
 
 def optional_path(path: StrPath | None) -> Path | None:

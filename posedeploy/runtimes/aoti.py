@@ -12,7 +12,7 @@ from posedeploy.errors import ArtifactError, first_line
 from posedeploy.runtimes.base import Runner
 from posedeploy.runtimes.pytorch import configure
 from posedeploy.runtimes.run_options import check_precision
-from posedeploy.runtimes.torch_call import OF_THE_RUN, failure, open_call
+from posedeploy.runtimes.torch_call import RUN_ERRORS, failure, open_call
 from posedeploy.types import Artifact, RunOptions, Tensors
 
 
@@ -41,7 +41,7 @@ class AotiRunner(Runner):
     def _run(self, tensors: Tensors) -> Tensors:
         try:
             return self._call([tensors[spec.name] for spec in self.inputs])
-        except OF_THE_RUN as error:
+        except RUN_ERRORS as error:
             raise failure(self._path, self.runtime_info.device, error) from error
 
     def _close(self) -> None:

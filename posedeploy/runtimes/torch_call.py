@@ -22,7 +22,7 @@ Call: TypeAlias = Callable[[list[Array]], Tensors]
 Forms: TypeAlias = tuple[Form, ...]
 Replay: TypeAlias = Callable[[Sequence[torch.Tensor]], Sequence[torch.Tensor]]
 """From host tensors to host tensors that the caller owns."""
-OF_THE_RUN = (RuntimeError, torch.jit.Error)
+RUN_ERRORS = (RuntimeError, torch.jit.Error)
 """What torch raises of a file whose operators do not fit each other, and of CUDA."""
 MAX_GRAPHS = 4
 """The number of recently used input shapes whose graphs are kept; each holds the memory of a run."""
@@ -135,7 +135,7 @@ class Graphed:
 
 
 def failure(path: Path, device: str, error: Exception) -> PoseDeployError:
-    """Return the error for a run of a file that raised one of ``OF_THE_RUN`` on a device, such as ``CPU``."""
+    """Return the error for a run of a file that raised one of ``RUN_ERRORS`` on a device, such as ``CPU``."""
     reason = first_line(error)
     if reason.startswith("The following operation failed in the TorchScript interpreter"):
         reason = first_line(RuntimeError(str(error).strip().rpartition("\n")[2]))  # after the traceback

@@ -12,7 +12,7 @@ from posedeploy.runtimes import tf32
 from posedeploy.runtimes.base import Runner
 from posedeploy.runtimes.pytorch import configure
 from posedeploy.runtimes.run_options import check_precision
-from posedeploy.runtimes.torch_call import OF_THE_RUN, failure, open_call
+from posedeploy.runtimes.torch_call import RUN_ERRORS, failure, open_call
 from posedeploy.types import Artifact, RunOptions, Tensors
 
 
@@ -46,7 +46,7 @@ class TorchScriptRunner(Runner):
     def _run(self, tensors: Tensors) -> Tensors:
         try:
             return self._call([tensors[spec.name] for spec in self.inputs])
-        except OF_THE_RUN as error:
+        except RUN_ERRORS as error:
             raise failure(self._path, self.runtime_info.device, error) from error
 
     def _close(self) -> None:
