@@ -131,7 +131,7 @@ def test_bad_input_is_refused(
     [
         ({"device": "tpu"}, "unknown device"),
         ({"runtime": "openvino"}, "does not run .torchscript files"),
-        ({"threads": 0}, "a thread count is at least 1"),
+        ({"threads": 0}, "expected a thread count of at least 1"),
         ({"camera": pd.Camera(fx=1000)}, None),
         ({"weights": "ema"}, "whose weights were chosen"),
         ({"stages": 2}, "whose stages are fixed"),

@@ -159,7 +159,7 @@ def test_an_engine_is_built_again(made: Path, done: Invoke, refused: Callable[..
     again = done("engine", "rebuild", "human.engine")
     assert "for compute capability 12.0\n" in again.stderr, "for the GPUs that it was built for"
     assert "human.onnx: a file of onnx, not a TensorRT engine" in refused("engine", "rebuild", "human.onnx")
-    assert "no.engine: there is no manifest" in refused("engine", "rebuild", "no.engine")
+    assert "no.engine: it has no manifest" in refused("engine", "rebuild", "no.engine")
 
 
 def test_an_engine_is_taken_out_of_its_wrapping(
