@@ -13,7 +13,7 @@ from posedeploy.convert.prepare import Prepared
 from posedeploy.convert.tflite.litert_layers import rewrite_layers
 from posedeploy.convert.unsupported_operators import failed_operator, locate_operator, running_module
 from posedeploy.errors import ExportError, first_line
-from posedeploy.suppress_output import suppress_stderr, suppress_python_output
+from posedeploy.suppress_output import suppress_python_output, suppress_stderr
 from posedeploy.types import TO_CHANNELS_FIRST, TO_CHANNELS_LAST, TensorSpec
 
 CONVERSION_ERRORS = (AssertionError, AttributeError, LookupError, RuntimeError, TypeError, ValueError)
