@@ -1,4 +1,4 @@
-"""What a file is, by its content and not by its name: THE table of kinds, each with the user's next step."""
+"""The table of kinds of content, which identify a file independently of its name, each with the next step."""
 
 from __future__ import annotations
 
@@ -20,9 +20,8 @@ HEAD_BYTES = 1024
 class Kind:
     """A kind of content.
 
-    what: a noun phrase. remedy: what helps where a checkpoint or a model file was expected.
-    weights: it is a checkpoint. packed: it is an archive that may hold one. refused: no reader opens it,
-    whatever its name is.
+    what: a noun phrase. remedy: the next step if a checkpoint or a model file was expected. weights: it is a
+    checkpoint. packed: it is an archive that may contain one. refused: no reader opens it, whatever its name.
     """
 
     name: str
@@ -33,7 +32,7 @@ class Kind:
     refused: bool = False
 
     def named(self, path: object, wanted: str = "a checkpoint") -> str:
-        """The error message for a file of this kind where another was wanted."""
+        """Return the message for a file of this kind if another kind was expected."""
         return f"{path}: {self.what}, not {wanted}; {self.remedy}"
 
 
@@ -106,7 +105,7 @@ KINDS = {
     )
 }
 ZIP = (b"PK\x03\x04", b"PK\x05\x06")
-"""First bytes of a zip archive with members, and of one without."""
+"""The first bytes of a zip archive with members, and of an empty one."""
 HDF5, NPY = b"\x89HDF\r\n\x1a\n", b"\x93NUMPY"
 TENSORRT, TENSORRT_RTX = b"ftrt", b"vtrt"
 BEGINNINGS: tuple[tuple[bytes, str], ...] = (
@@ -144,7 +143,7 @@ MARKUP: tuple[tuple[re.Pattern[bytes], str], ...] = (
 
 
 def kind_of(stream: BinaryIO, size: int | None = None) -> Kind:
-    """What a stream holds from its start to its end.
+    """Return the kind of the content of a stream.
 
     Args:
         size: of the whole content in bytes, where the stream has only its first ``HEAD_BYTES``, which are
@@ -207,7 +206,7 @@ def _of_zip(stream: BinaryIO) -> str:
 
 
 def kind_of_file(path: Path) -> Kind | None:
-    """What a file or folder holds; None where it is missing, unreadable, or neither.
+    """Return the kind of a file or folder; None if it is missing, unreadable, or neither.
 
     A pipe or a device is never opened.
     """

@@ -1,4 +1,4 @@
-"""A call on the GPU, recorded once and replayed: one launch in the place of hundreds."""
+"""Record calls of torch as CUDA graphs and replay them: one launch instead of hundreds."""
 
 from __future__ import annotations
 
@@ -11,19 +11,19 @@ import torch
 from posedeploy.flatten import flat
 
 WARM_UPS = 3
-"""Calls before the recording, in which libraries choose their kernels and take their memory."""
+"""Calls before the recording, in which libraries select kernels and allocate memory."""
 Form: TypeAlias = tuple[tuple[int, ...], torch.dtype]
 """The shape and type of a tensor."""
 
 
 class GraphedCall:
-    """Calls a function of tensors of fixed shapes by replaying a CUDA graph of it.
+    """A CUDA graph of a function of tensors with fixed shapes.
 
-    The graph begins with the copies of its inputs from pinned memory to the GPU, and ends with its outputs
-    side by side in one block of memory for each type, so that one copy brings all of them back.
+    The graph starts with copies of the inputs from pinned memory to the GPU. It ends with the outputs
+    concatenated in one block of memory per dtype, so that one copy transfers all of them.
 
     Raises:
-        RuntimeError: the function does something that a graph cannot hold, or the GPU's memory is full.
+        RuntimeError: the function cannot be recorded, or the GPU is out of memory.
     """
 
     def __init__(self, call: Callable[..., Any], inputs: Sequence[Form], device: torch.device) -> None:
@@ -45,8 +45,8 @@ class GraphedCall:
                 self._joined = self._queue(call)
 
     def _queue(self, call: Callable[..., Any]) -> dict[torch.dtype, torch.Tensor]:
-        given = [pinned.to(self._device, non_blocking=True) for pinned in self._pinned]
-        outputs = flat(call(*given))
+        inputs = [pinned.to(self._device, non_blocking=True) for pinned in self._pinned]
+        outputs = flat(call(*inputs))
         self._forms: list[Form] = [(tuple(output.shape), output.dtype) for output in outputs]
         return {
             dtype: torch.cat([output.reshape(-1) for output in outputs if output.dtype == dtype])
@@ -54,18 +54,19 @@ class GraphedCall:
         }
 
     def __call__(self, tensors: Sequence[torch.Tensor]) -> list[torch.Tensor]:
-        """Replay on host tensors; returns outputs in pinned memory of the caller's when the GPU is done."""
-        for pinned, given in zip(self._pinned, tensors, strict=True):
-            pinned.copy_(given)
+        """Replay on host tensors and wait for the GPU. The caller owns the outputs, which are in pinned
+        memory."""
+        for pinned, tensor in zip(self._pinned, tensors, strict=True):
+            pinned.copy_(tensor)
         self._graph.replay()
-        here = {
+        host = {
             dtype: torch.empty(joined.shape, dtype=dtype, pin_memory=True)
             for dtype, joined in self._joined.items()
         }
         for dtype, joined in self._joined.items():
-            here[dtype].copy_(joined, non_blocking=True)
+            host[dtype].copy_(joined, non_blocking=True)
         torch.cuda.current_stream(self._device).synchronize()
-        return list(_split(here, self._forms))
+        return list(_split(host, self._forms))
 
 
 def _split(joined: dict[torch.dtype, torch.Tensor], forms: Sequence[Form]) -> Iterator[torch.Tensor]:
@@ -78,8 +79,8 @@ def _split(joined: dict[torch.dtype, torch.Tensor], forms: Sequence[Form]) -> It
 
 @contextmanager
 def _separate_random_state(device: torch.device) -> Iterator[None]:
-    """Record with a copy of the GPU's random state: that of a recording that fails stays as if recording, and
-    torch then raises an error at any later random number of the process."""
+    """Record with a copy of the GPU's random state. The state of a failed recording stays in recording mode,
+    and torch then raises an error at every later random number of the process."""
     index = torch.cuda.current_device() if device.index is None else device.index
     generator = torch.cuda.default_generators[index]
     own = generator.graphsafe_get_state()

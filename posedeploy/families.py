@@ -1,4 +1,4 @@
-"""The published networks, as one table: which modules know each, and what a person asks before using it.
+"""The table of published networks: their modules and the facts that users need.
 
 A new network is one file in ``checkpoints/``, one in ``poses/`` and one row here.
 """
@@ -39,19 +39,19 @@ InputT = TypeVar("InputT", bound=Placed, contravariant=True)
 
 
 class FamilyPoses(Protocol[InputT]):
-    """What the ``poses`` module of a family defines, every name of it."""
+    """The public names of the ``poses`` module of a family."""
 
     @property
     def JOINT_SETS(self) -> Mapping[int, JointSet]:
-        """The published joint sets by their number of joints, the default first."""
+        """The published joint sets by number of joints, the default first."""
 
     @property
     def CONTRACT(self) -> InputContract | None:
-        """What the network expects of an image; None for a network on 2D joints."""
+        """The preprocessing of an image; None for a network on 2D joints."""
 
     @property
     def CONTRACTS(self) -> Mapping[int, InputContract]:
-        """The same by the number of joints, for variants that differ from ``CONTRACT``."""
+        """The contracts of variants that differ from ``CONTRACT``, by number of joints."""
 
     @property
     def UNIT(self) -> Literal["px", "mm"]:
@@ -59,15 +59,15 @@ class FamilyPoses(Protocol[InputT]):
 
     @property
     def ROLES(self) -> tuple[str, ...]:
-        """What ``decode`` asks for, as keys of ``ModelSpec.roles``."""
+        """The roles of outputs that ``decode`` uses, as in ``ModelSpec.roles``."""
 
     @property
     def PEAK_ROLES(self) -> tuple[str, ...]:
-        """The roles whose peaks ``decode`` picks, so that noise can move a keypoint."""
+        """The roles of outputs whose peaks ``decode`` picks, so that noise can move a keypoint."""
 
     @property
     def DEPTH_ROLE(self) -> str | None:
-        """The role without which the poses are 2D and in px; None where no such role exists."""
+        """The role without which the poses are 2D in px; None if there is none."""
 
     @property
     def MESH_ROLE(self) -> str | None:
@@ -75,14 +75,15 @@ class FamilyPoses(Protocol[InputT]):
 
     @property
     def CHANNELS(self) -> Mapping[str, int]:
-        """The channels of each role in the published network, for a family with part affinity fields."""
+        """The channels of each role in the published network; empty without part affinity fields."""
 
     @property
     def KEYPOINTS_OF(self) -> tuple[str, int, int]:
-        """The role that gives the number of keypoints: (channels - second) // third."""
+        """(role, background, each): the number of keypoints is (channels of the role - background) //
+        each."""
 
     def undescribed(self, spec: ModelSpec) -> str | None:
-        """Return what must be described before outputs can become poses; None where nothing must."""
+        """Return what a contract must describe before decoding; None if nothing is missing."""
 
     def decode(self, outputs: Tensors, spec: ModelSpec, placement: InputT, camera: Camera) -> Poses:
         """Return the people in the outputs.
@@ -106,11 +107,10 @@ if TYPE_CHECKING:
 class Family:
     """One published network.
 
-    ``network`` (needs torch) and ``poses`` name the modules that know it. ``weights_url`` is None where the
-    publisher offers no direct link; ``weights_page`` then says where to look. ``gflop`` is for one image or
-    person, as ``tools/count_flops.py`` counts it. ``mesh``: the network stands on a mesh whose triangles the
-    checkpoint does not hold, so its ``build`` takes them too. ``stages``: its refinement stages can be left
-    out, and the published converter and demo use the first of them alone.
+    network, poses: its modules; ``network`` needs torch. weights_url: None without a direct link; use
+    ``weights_page`` then. gflop: for one image or person, as ``tools/count_flops.py`` counts it. mesh: the
+    network needs a mesh whose triangles are not in the checkpoint, so its ``build`` takes them. stages: its
+    refinement stages are optional, and the published converter and demo use only the first.
     """
 
     name: str
@@ -180,7 +180,7 @@ FAMILIES = {
             name="pose-hg-3d",
             network="posedeploy.checkpoints.pose_hg_3d",
             poses="posedeploy.poses.pose_hg_3d",
-            task="one centerd person, 2D or 3D",
+            task="one centered person, 2D or 3D",
             joints="16 (MPII) or 17 (COCO)",
             input="256x256 (COCO: 256x192) BGR, any multiple of 32",
             parameters="34.0 M (ResNet-50; ResNet-18 to 152)",
@@ -221,10 +221,10 @@ FAMILIES = {
 
 
 def family_named(name: str) -> Family:
-    """The row of a family.
+    """Return the row of a family.
 
     Raises:
-        InputError: no network here has this name.
+        InputError: no family has this name.
     """
     if name not in FAMILIES:
         raise InputError(f"no network family is called {name!r}; the families are {', '.join(FAMILIES)}")
@@ -254,9 +254,9 @@ def mesh_output(spec: ModelSpec) -> TensorSpec | None:
 
 
 def joint_set(family: str, count: int | None = None) -> JointSet:
-    """Return the joints of a family as usually published, or of the variant of it that has so many.
+    """Return the default joint set of a family, or the one with ``count`` joints.
 
-    A variant of some other number of joints has names by number, and no bones.
+    For an unpublished number, the joints are named by number and there are no bones.
     """
     sets = poses_of(family).JOINT_SETS
     if count is None:
@@ -265,10 +265,10 @@ def joint_set(family: str, count: int | None = None) -> JointSet:
 
 
 def published_joint_set(family: str, count: int) -> JointSet:
-    """Return the same for a network that stands on the bones and pairs of its joints.
+    """Return the joint set for a network whose layers need its bones and pairs.
 
     Raises:
-        InputError: the family knows no set of so many.
+        InputError: the family has no joint set of this number of joints.
     """
     found = joint_set(family, count)
     if not found.bones:

@@ -1,4 +1,4 @@
-"""One spelling for the names of joints, COCO's, whatever a file or a network calls them."""
+"""Normalize the names of joints to COCO's spelling."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ SIDES = {"l": "left", "r": "right", "left": "left", "right": "right"}
 PARTS = {
     "sho": "shoulder", "shldr": "shoulder", "elb": "elbow", "wri": "wrist", "ank": "ankle", "kne": "knee",
 }  # fmt: skip
-"""What COCO calls the sides and the parts of the body that others shorten."""
+"""COCO's names of abbreviated sides and parts of the body."""
 SYNONYMS = {"midhip": "pelvis", "hipcenter": "pelvis", "hipcentre": "pelvis", "hipscenter": "pelvis"}
 _WORDS = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|\d+|[^\W\d_A-Za-z]+")
 _RUN_TOGETHER = {
@@ -18,14 +18,14 @@ _RUN_TOGETHER = {
     for part in (*PARTS, *PARTS.values(), "hip", "eye", "ear")
     for words in ([(side, part), (part, side)] if len(side) > 1 else [(side, part)])
 }
-"""Names without anything between side and part, such as ``rshoulder`` and ``eyeleft``."""
+"""Names without a separator between side and part, such as ``rshoulder`` and ``eyeleft``."""
 
 
 @cache
 def coco_name(name: str) -> str:
-    """Return what COCO calls a keypoint, such as ``right_shoulder``, or other names in its manner.
+    """Return COCO's name of a keypoint, such as ``right_shoulder``; other names in the same style.
 
-    Case, spaces, underscores, hyphens, dots and the place of the side make no difference: ``r_sho``,
+    Case, spaces, underscores, hyphens, dots and the position of the side are ignored: ``r_sho``,
     ``RShoulder``, ``Right Shoulder``, ``shoulder.R`` and ``rightshoulder`` are the same.
     """
     words = [word.lower() for word in _WORDS.findall(name)]

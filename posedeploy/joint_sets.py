@@ -1,8 +1,8 @@
-"""The joint sets that networks were trained with, as one table: names, bones, left-right pairs, OKS sigmas.
+"""The table of joint sets of published networks: names, bones, left-right pairs and OKS sigmas.
 
 The orders are those of the published networks (Pose2Mesh, arXiv:2008.09047; GTRS, arXiv:2111.12696; 3DMPPE,
-arXiv:1907.11346, for MobileHumanPose; arXiv:1704.02447 for pose-hg-3d). Which family knows which sets stands
-in its file in ``poses/``.
+arXiv:1907.11346, for MobileHumanPose; arXiv:1704.02447 for pose-hg-3d). The sets of a family are in its file
+in ``poses/``.
 """
 
 from __future__ import annotations
@@ -24,17 +24,20 @@ SIGMAS = {
     **dict.fromkeys(("hand", *(f"{finger}_{joint}" for finger in _FINGERS for joint in range(1, 5))), 0.062),
     "toe": 0.089,
 }  # fmt: skip
-"""How exactly people place each part of the body, as a share of a person's size: COCO's, and for the parts
-that COCO lacks those of their neighbors."""
+"""The OKS sigmas of COCO, relative to a person's size; parts that COCO lacks have those of their
+neighbors."""
 _SIDE = re.compile("^(left|right)_")
 UNKNOWN_SIGMA = 0.079
-"""That of a joint that nobody has measured: a shoulder's, about the middle of all."""
+"""The sigma of other joints: that of a shoulder, about the median."""
 
 
 @dataclass(frozen=True)
 class JointSet:
-    """The joints of a person in a network's order; ``bones`` and ``pairs`` (left and right of a body;
-    neighboring fingers of a hand) hold their indices. ``pairs`` is empty where no network asks for them."""
+    """The joints of a person in the order of a network.
+
+    bones: pairs of indices. pairs: indices of left and right joints, or of neighboring fingers; empty if no
+    network needs them.
+    """
 
     name: str
     joints: tuple[str, ...]
@@ -51,7 +54,7 @@ class JointSet:
 
 
 def sigmas_of(names: Sequence[str]) -> tuple[float, ...]:
-    """The OKS sigmas of joints, by their names, which ``coco_name`` folds: both sides of a part have one."""
+    """Return the OKS sigmas of joints by name; both sides of a part have the same."""
     return tuple(SIGMAS.get(_SIDE.sub("", coco_name(name)), UNKNOWN_SIGMA) for name in names)
 
 
@@ -156,10 +159,10 @@ JOINT_SETS = {
 
 
 def numbered(count: int) -> tuple[str, ...]:
-    """Names for joints of which only the number is known."""
+    """Return names for joints of which only the number is known."""
     return tuple(f"joint_{number}" for number in range(count))
 
 
 def by_number(*names: str) -> dict[int, JointSet]:
-    """These sets of the table, by how many joints each has."""
+    """Return sets of the table by number of joints."""
     return {len(JOINT_SETS[name]): JOINT_SETS[name] for name in names}

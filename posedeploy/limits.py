@@ -1,6 +1,6 @@
-"""THE table of limits: how much a file from outside may hold or claim, checked before memory is taken.
+"""The table of limits of untrusted files, checked before memory is allocated.
 
-A message names the size found and the size allowed. docs/files.md shows the limits that users meet.
+Messages have the size found and the size allowed. docs/files.md shows the limits that users meet.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Paths for native libraries, most of which take no name of a file that is not UTF-8."""
+"""Paths for native libraries, most of which only support UTF-8 file names."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from itertools import islice
 from pathlib import Path
 
 MAX_NEIGHBORS = 1000
-"""Files beside a model that are linked with it; among them are its weights."""
+"""The maximum number of files in the folder of a model that are linked with it, such as its weights."""
 
 
 def is_utf8(path: Path) -> bool:
-    """Return whether a path can be given to a native library as it is."""
+    """Return whether a path is valid UTF-8."""
     try:
         str(path).encode()
     except UnicodeEncodeError:
@@ -23,11 +23,12 @@ def is_utf8(path: Path) -> bool:
 
 @contextmanager
 def native_path(path: Path) -> Iterator[Path]:
-    """Give the path, or another spelling of it that is UTF-8, for as long as the block lasts.
+    """Yield the path itself or, if it is not UTF-8, a path through a symbolic link that is.
 
-    That is a symbolic link in a temporary folder, to the folder of the file, or to the folder that the path
-    names: what is written through it arrives there. Where the file's own name is not UTF-8, the link is to
-    the file, and the files beside it are linked too: those of the same stem by the stem of the link.
+    The link is in a temporary folder and leads to the folder of the file, so that files written through it
+    are in that folder. If the name of the file is not UTF-8, the link leads to the file, and the other files
+    of its folder
+    are linked too: those with the same stem under the stem of the link.
 
     Raises:
         OSError: a link cannot be made.

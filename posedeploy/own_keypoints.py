@@ -8,12 +8,12 @@ from posedeploy.types import ModelSpec
 
 GUIDE = "docs/own-keypoints.md"
 OWN_JOINTS = "its own"
-"""The name of the joint set of a network that is trained on none of the published ones."""
+"""The name of the joint set of a network with its own joints."""
 
 
 def joint_set_of(spec: ModelSpec) -> JointSet:
-    """Return the joints that a network on 2D joints takes: a published set, or its own."""
-    assert spec.joints is not None, "the caller asks only for networks that take joints"
+    """Return the joint set of a network on 2D joints: a published set or its own."""
+    assert spec.joints is not None, "only for networks on 2D joints"
     known = JOINT_SETS.get(spec.joints.joint_set)
     return known or JointSet(OWN_JOINTS, spec.keypoint_names, spec.skeleton)
 

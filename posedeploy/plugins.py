@@ -1,4 +1,4 @@
-"""The one place that imports what a table names, a module or ``module:name``, and asks for versions."""
+"""Import the modules and objects that tables name, and report missing optional packages."""
 
 from __future__ import annotations
 
@@ -32,26 +32,26 @@ EXTRAS_OF_PACKAGE = {
 """The extras of pyproject.toml that install each optional package, by its import name; the first is named
 where none of the others was asked for."""
 DISTRIBUTION_OF_PACKAGE = {"cuda": "cuda-bindings"}
-"""The distribution that a package is meant from, where several share its name."""
+"""The distribution of a package, where several distributions share its name."""
 WITHIN = {"export": {"torch"}, "tflite": {"litert", "torch"}}
-"""The extras that another one brings along."""
+"""Extras that are included in another extra."""
 
 
-def load(reference: str, asked: object = None) -> Any:
-    """The object that ``module:name`` names.
+def load(reference: str, extra: object = None) -> Any:
+    """Return the object of a reference ``module:name``.
 
     Args:
-        asked: the extra that what was asked for is of, where that is known.
+        extra: the extra of the object, if known.
 
     Raises:
         MissingPackageError: an optional package that the module needs is not installed.
     """
     name, _, attribute = reference.partition(":")
-    return getattr(module(name, asked), attribute)
+    return getattr(module(name, extra), attribute)
 
 
-def module(name: str, asked: object = None) -> ModuleType:
-    """The module of this name.
+def module(name: str, extra: object = None) -> ModuleType:
+    """Return the module of this name.
 
     Raises:
         MissingPackageError: an optional package that it needs is not installed.
@@ -59,28 +59,27 @@ def module(name: str, asked: object = None) -> ModuleType:
     try:
         return import_module(name)
     except ModuleNotFoundError as error:
-        refusal = missing_package(error, asked)
+        refusal = missing_package(error, extra)
         if refusal is error:
             raise
         raise refusal from error
 
 
-def missing_package(error: ModuleNotFoundError, asked: object = None) -> Exception:
-    """The user's error for a missing optional package; for any other module, a bug, the error as it is."""
+def missing_package(error: ModuleNotFoundError, extra: object = None) -> Exception:
+    """Return the error for a missing optional package; for any other module, return ``error`` itself."""
     package = (error.name or "").partition(".")[0]
     extras = EXTRAS_OF_PACKAGE.get(package)
     if extras is None:
         return error
-    extra = asked if asked in extras else extras[0]
+    named = extra if extra in extras else extras[0]
     return MissingPackageError(
         f"this needs the package {package}, which is not installed",
-        f"pip install 'posedeploy[{extra}]'",
+        f"pip install 'posedeploy[{named}]'",
     )
 
 
 def version_of(package: str) -> str | None:
-    """The version of a package by its import name, whatever distribution brought it; None where it is not
-    installed. Imports nothing."""
+    """Return the version of a package by its import name; None if it is not installed. Imports nothing."""
     meant = DISTRIBUTION_OF_PACKAGE.get(package)
     try:
         return version(meant or package)

@@ -1,4 +1,4 @@
-"""Text from outside, such as a file's name, made safe for a terminal and for JSON."""
+"""Make external text, such as file names, safe for terminals and JSON."""
 
 from __future__ import annotations
 
@@ -6,12 +6,12 @@ import unicodedata
 from collections.abc import Sequence
 
 ESCAPED = {"Cc", "Cf", "Cs", "Zl", "Zp"}
-"""The categories of Unicode that steer a terminal, end a line, reorder text or cannot be encoded."""
+"""The Unicode categories that control a terminal, end a line, reorder text or cannot be encoded."""
 JOINERS = "\u200c\u200d"
-"""Format characters that Persian, Indic scripts and emoji are written with."""
+"""Format characters that Persian, Indic scripts and emoji need."""
 MAX_LISTED, MAX_NAME = 12, 200
 MAX_MESSAGE, MESSAGE_END = 4000, 1000
-"""Characters of an error message, and of its end, which says what to do and stays."""
+"""The maximum length of an error message, and of its end with the fix, which is kept."""
 
 
 def printable(text: str) -> str:
@@ -36,7 +36,7 @@ def _escaped(character: str) -> str:
 
 
 def shorten(message: str) -> str:
-    """Return a message without its middle where a file made it longer than ``MAX_MESSAGE``."""
+    """Return a message of at most about ``MAX_MESSAGE`` characters, with its middle removed."""
     left_out = len(message) - MAX_MESSAGE
     if left_out <= 0:
         return message
@@ -45,7 +45,7 @@ def shorten(message: str) -> str:
 
 
 def listed(names: Sequence[str], limit: int = MAX_LISTED, count: int | None = None) -> str:
-    """Return the first names of a list that may be long, and how many more there are.
+    """Return the first names of a list, and the number of the others.
 
     Args:
         count: the number of things, where ``names`` are not all of them.

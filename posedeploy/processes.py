@@ -1,4 +1,4 @@
-"""Run another program in a process group of its own that ends with it, and keep all its output in a log."""
+"""Run a program in its own process group, with a time limit and all its output in a log."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class NotStartedError(Exception):
 
 
 class TimeLimitError(Exception):
-    """A program was not done at the end of its time and was ended. ``log`` is all that it printed."""
+    """A program was ended at its time limit. ``log`` is all its output."""
 
     def __init__(self, time_limit_s: float, log: str) -> None:
         super().__init__(f"not done after {time_limit_s:g} s")
@@ -32,8 +32,10 @@ class TimeLimitError(Exception):
 
 @dataclass(frozen=True)
 class Ended:
-    """How a program ended: its exit status (negative: minus the signal that ended it), what it wrote to
-    standard output, and what it wrote to standard error."""
+    """The result of a program.
+
+    status: its exit status; negative for the signal that ended it. output, log: standard output and error.
+    """
 
     status: int
     output: bytes
@@ -41,12 +43,12 @@ class Ended:
 
     @property
     def last_line(self) -> str:
-        """The last line of the log: of a Python traceback, the error."""
+        """The last line of the log, which is the error of a Python traceback."""
         return last_line(self.log) or "it said nothing"
 
 
 def last_line(log: str) -> str:
-    """The last line of a log that is not blank, without colors; empty where there is none."""
+    """Return the last line of a log that is not blank, without colors; empty if there is none."""
     lines = [line for line in map(str.strip, COLOR.sub("", log).splitlines()) if line]
     return lines[-1] if lines else ""
 
@@ -59,14 +61,14 @@ def run(
     time_limit_s: float | None = None,
     variables: Mapping[str, str] | None = None,
 ) -> Ended:
-    """Run a program in the folder ``work`` to its end, or to the end of its time.
+    """Run a program in the folder ``work`` to its end, or to its time limit.
 
-    It reads ``request`` from its standard input, which stays open as long as this process lives. An
-    exception, the end of its time among them, ends the program too, with all that it started.
+    It reads ``request`` from its standard input, which stays open as long as this process exists. An
+    exception, such as at the time limit, also ends the program and all its child processes.
 
     Raises:
-        NotStartedError: it cannot be started.
-        TimeLimitError: its time is over.
+        NotStartedError: the program cannot be started.
+        TimeLimitError: the program reached its time limit.
     """
     output, log = work / "output", work / "log"
     with output.open("wb") as to_output, log.open("wb") as to_log:
@@ -96,7 +98,7 @@ def run(
 def _wait(process: subprocess.Popen[bytes], request: bytes, time_limit_s: float | None) -> int:
     assert process.stdin is not None, "it was opened as a pipe"
     try:
-        with suppress(BrokenPipeError):  # it ended without reading: its exit status says the rest
+        with suppress(BrokenPipeError):  # it ended without reading; its exit status has the reason
             process.stdin.write(request)
             process.stdin.flush()
         return process.wait(time_limit_s)
@@ -106,8 +108,8 @@ def _wait(process: subprocess.Popen[bytes], request: bytes, time_limit_s: float 
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:
-    """End a program and all that it started."""
-    started: list[psutil.Process] = []  # also those that lead a process group of their own
+    """End a program and all its child processes."""
+    started: list[psutil.Process] = []  # also those in their own process groups
     with suppress(psutil.NoSuchProcess):
         started = psutil.Process(process.pid).children(recursive=True)
     if sys.platform == "win32":

@@ -1,8 +1,8 @@
 """Run a network's convolutions and linear layers in FP16 or BF16 and everything sensitive in FP32.
 
-This is what ``torch.autocast`` does on a GPU, independent of the device, so that a network can be traced on a
-CPU for a GPU, and with the weights cast once. What goes wrong in FP16 is left in FP32: exponents, softmaxes,
-normalizations, sums, and whatever is computed from their results until the next layer with weights.
+This is like ``torch.autocast`` on a GPU, but independent of the device, so that a network can be traced on a
+CPU for a GPU, and with the weights cast once. Operations that lose accuracy in FP16 stay in FP32: exponents,
+softmaxes, normalizations, sums, and all operations on their results until the next layer with weights.
 """
 
 from __future__ import annotations
@@ -19,18 +19,18 @@ from torch.overrides import TorchFunctionMode
 from posedeploy.flatten import flat
 
 DTYPES: Mapping[str, torch.dtype] = {"fp16": torch.float16, "bf16": torch.bfloat16}
-"""The precisions that a network can be cast to, by the name users give."""
+"""The dtypes that a network can be cast to, by the name of the precision."""
 WITH_WEIGHTS = (
     nn.Conv1d, nn.Conv2d, nn.Conv3d, nn.ConvTranspose1d, nn.ConvTranspose2d, nn.ConvTranspose3d, nn.Linear,
 )  # fmt: skip
-"""Modules whose weights are cast. A subclass may use its weights otherwise, so only these exact types."""
+"""Modules whose weights are cast. Only exact types, since a subclass may use its weights differently."""
 LAYERS: frozenset[Callable[..., Any]] = frozenset(
     (
         functional.conv1d, functional.conv2d, functional.conv3d, functional.conv_transpose1d,
         functional.conv_transpose2d, functional.conv_transpose3d, functional.linear,
     )
 )  # fmt: skip
-"""Functions that compute in the reduced precision, whatever their inputs are."""
+"""Functions that always compute in the reduced precision."""
 SENSITIVE: frozenset[Callable[..., Any]] = frozenset(
     (
         torch.exp, Tensor.exp, torch.log, Tensor.log, torch.softmax, Tensor.softmax, functional.softmax,
@@ -43,9 +43,9 @@ SENSITIVE: frozenset[Callable[..., Any]] = frozenset(
         functional.grid_sample, functional.adaptive_avg_pool1d, functional.adaptive_avg_pool2d,
     )
 )  # fmt: skip
-"""Functions that compute in FP32, whatever their inputs are."""
+"""Functions that always compute in FP32."""
 NORMS = frozenset((functional.batch_norm, torch.batch_norm))
-"""Functions that take a reduced input beside FP32 statistics and keep both."""
+"""Functions that take a reduced input with FP32 statistics."""
 
 
 class ReducedPrecision(nn.Module):
@@ -85,7 +85,7 @@ def to_channels_last(network: nn.Module) -> None:
 
 
 class _Casting(TorchFunctionMode):
-    """Casts what functions of torch are given, by the tables above."""
+    """Casts the arguments of torch functions by the tables above."""
 
     def __init__(self, dtype: torch.dtype, emulated: bool) -> None:
         super().__init__()
@@ -105,7 +105,7 @@ class _Casting(TorchFunctionMode):
             return func(*rounded[0], **rounded[1]).to(self.dtype)
         if func in LAYERS:
             return func(*_cast(args, torch.float32, self.dtype), **_cast(kwargs, torch.float32, self.dtype))
-        if func is functional.prelu or func is torch.prelu:  # the slope has to have the input's type
+        if func is functional.prelu or func is torch.prelu:  # the slope must have the dtype of the input
             return func(args[0], *_cast(args[1:], torch.float32, args[0].dtype), **kwargs)
         if func in SENSITIVE or (self._is_mixed((args, kwargs)) and not _keeps_mixed(func)):
             return func(*_cast(args, self.dtype, torch.float32), **_cast(kwargs, self.dtype, torch.float32))
@@ -135,7 +135,7 @@ def _tensors(values: object) -> Iterable[Tensor]:
 
 
 def _cast(values: Any, origin: torch.dtype, wanted: torch.dtype) -> Any:
-    """Every tensor of one type in a nesting of containers, cast to another."""
+    """Return nested containers with every tensor of dtype ``origin`` cast to ``wanted``."""
     if isinstance(values, Tensor):
         return values.to(wanted) if values.dtype == origin else values
     if isinstance(values, tuple | list):

@@ -1,4 +1,5 @@
-"""The specs of the published networks: what a family's ``poses`` module says, and a variant's tensors."""
+"""Build the specs of published networks from the ``poses`` module of the family and the tensors of a
+variant."""
 
 from __future__ import annotations
 
@@ -21,14 +22,14 @@ def family_spec(
     joints: int | None = None,
     cells: int | None = None,
 ) -> ModelSpec:
-    """The spec of a network of a family, its contract and joints taken from the family's ``poses`` module.
+    """Return the spec of a network with the contract and joints of the family's ``poses`` module.
 
-    A family without a contract for images is one on 2D joints.
+    Networks of a family without an image contract take 2D joints.
 
     Args:
-        roles: which output is what the family's decoding asks for.
-        joints: their number, for a family whose variants differ in it.
-        cells: as in the spec.
+        roles: output names by role.
+        joints: the number of joints, for a family with variants of several numbers.
+        cells: as in ``ModelSpec``.
     """
     poses = poses_of(family)
     found = joint_set(family, joints)
@@ -50,10 +51,10 @@ def family_spec(
 
 
 def unit_of(family: str, roles: Collection[str]) -> Literal["px", "mm"]:
-    """The unit of what a family's decoding makes of these outputs: pixels where 3D needs one that is missing.
+    """Return the unit of poses decoded from outputs with these roles: px if the role of depth is missing.
 
     Args:
-        roles: what they are to the decoding; none where nobody said.
+        roles: empty if unknown.
     """
     poses = poses_of(family)
     is_flat = roles and poses.DEPTH_ROLE not in (None, *roles)
@@ -63,11 +64,11 @@ def unit_of(family: str, roles: Collection[str]) -> Literal["px", "mm"]:
 def image_spec(
     family: str, variant: str, channels: Mapping[str, int], roles: Mapping[str, str], stride: int = 8
 ) -> ModelSpec:
-    """The spec of a network whose input is the image ``data`` and whose outputs are maps, of free size.
+    """Return the spec of a network from an image ``data`` to maps, with dynamic axes.
 
     Args:
-        channels: the number of channels of each output, by its name, in order.
-        roles: which output is what the family's decoding asks for.
+        channels: the number of channels of each output by name, in order.
+        roles: output names by role.
         stride: input pixels per output cell.
     """
     return family_spec(
@@ -86,7 +87,8 @@ def joints_spec(family: str, joint_set: JointSet, vertices: int | None = None) -
     """Return the spec of a network from the 2D joints ``pose2d`` of a batch of people to 3D joints in mm.
 
     Args:
-        vertices: of the mesh, in m, that it gives before the joints; None for a network without.
+        vertices: the number of vertices of the mesh (in m), the output before the joints; None without a
+        mesh.
     """
     joints, poses = len(joint_set), poses_of(family)
     outputs = {poses.KEYPOINTS_OF[0]: joints}

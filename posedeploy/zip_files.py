@@ -1,4 +1,4 @@
-"""Reading zip archives from outside: what can go wrong, and no more memory than a member may take."""
+"""Read untrusted zip archives, with one error for all damage and a limit of memory."""
 
 from __future__ import annotations
 
@@ -26,10 +26,10 @@ ENCRYPTED = 0x1
 """The flag of a member."""
 Decompressor: TypeAlias = "bz2.BZ2Decompressor | lzma.LZMADecompressor"
 CHUNK = 1 << 20
-FEW = 4096
-"""Compressed bytes that are read at a time where they can become a million times as many."""
+COMPRESSED_CHUNK = 4096
+"""Compressed bytes that are read at a time; they can expand by a factor of a million."""
 MAX_LZMA_BYTES = 256 << 20
-"""Of LZMA's dictionary; the largest preset has 64 MiB."""
+"""The limit of LZMA's dictionary; the largest preset has 64 MiB."""
 LZMA_HEADER = struct.Struct("<2xH")
 
 
@@ -62,7 +62,7 @@ def chunks_of(archive: zipfile.ZipFile, info: zipfile.ZipInfo, size: int = CHUNK
         return
     packed = copy.copy(info)
     packed.compress_type, packed.file_size = zipfile.ZIP_STORED, info.compress_size
-    del packed.CRC  # that of the content
+    del packed.CRC  # the CRC is of the uncompressed content
     crc = 0
     with archive.open(packed) as source:
         for chunk in _unpacked(source, open_decompressor(source), size):
@@ -74,7 +74,7 @@ def chunks_of(archive: zipfile.ZipFile, info: zipfile.ZipInfo, size: int = CHUNK
 
 def _unpacked(source: IO[bytes], decompressor: Decompressor, size: int) -> Iterator[bytes]:
     while not decompressor.eof:
-        data = source.read(FEW) if decompressor.needs_input else b""
+        data = source.read(COMPRESSED_CHUNK) if decompressor.needs_input else b""
         if decompressor.needs_input and not data:
             return  # LZMA needs no end marker; the checksum tells a content that was cut off
         if chunk := decompressor.decompress(data, size):
