@@ -1,4 +1,4 @@
-"""What is LiteRT's own: what XNNPACK takes is told, files made by others run, sizes that do not fit."""
+"""What is LiteRT's own: what XNNPACK takes is told, third-party files run, sizes that do not fit."""
 
 from __future__ import annotations
 
@@ -89,7 +89,7 @@ def test_a_file_of_others_may_have_free_axes(free: Artifact) -> None:
 
 def test_a_size_that_the_network_cannot_take_is_refused_and_the_next_one_runs(free: Artifact) -> None:
     with open_runner(free, RunOptions(threads=1)) as runner:
-        with pytest.raises(InputError, match=r"a size that the network cannot take: .*free\.tflite: L"):
+        with pytest.raises(InputError, match=r"cannot run on inputs of this size: .*free\.tflite: L"):
             runner.run({"data": np.zeros((1, 3, 0, 0), np.float32)})
         assert runner.run({"data": np.zeros((1, 3, 32, 40), np.float32)})["pafs"].shape == (1, 4, 4, 5)
 
@@ -129,8 +129,11 @@ def test_any_interpreter_reads_the_file_with_the_manifest_behind_it(
 @pytest.mark.parametrize(
     ("named", "message"),
     [
-        (3, r"channels_last are no names \(Expected `array`, got `int`\); export it again"),
-        (["nothing"], "channels_last names nothing, which is none of its images and maps; export it again"),
+        (
+            3,
+            r"channels_last in its manifest is not a list of names \(Expected `array`, got `int`\); export it again",
+        ),
+        (["nothing"], "channels_last in its manifest has nothing, which is not an image or a map"),
     ],
 )
 def test_a_doctored_manifest_is_refused(exported: dict[str, Artifact], named: object, message: str) -> None:

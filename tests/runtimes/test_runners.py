@@ -102,12 +102,12 @@ def test_arrays_may_be_views_flipped_or_read_only(opener: Opener, tiny: Model) -
 @pytest.mark.parametrize(
     ("tensors", "got"),
     [
-        ({}, "got none"),
-        ({"image": tiny_image()["data"]}, "got image float32 1x3x32x40"),
-        ({**tiny_image(), "more": np.zeros(1)}, "got data float32 1x3x32x40, more float64 1"),
-        ({"data": tiny_image()["data"].astype(np.float64)}, "got data float64 1x3x32x40"),
-        ({"data": tiny_image()["data"][0]}, "got data float32 3x32x40"),
-        ({"data": np.zeros((1, 4, 32, 40), np.float32)}, "got data float32 1x4x32x40"),
+        ({}, "none"),
+        ({"image": tiny_image()["data"]}, "image float32 1x3x32x40"),
+        ({**tiny_image(), "more": np.zeros(1)}, "data float32 1x3x32x40, more float64 1"),
+        ({"data": tiny_image()["data"].astype(np.float64)}, "data float64 1x3x32x40"),
+        ({"data": tiny_image()["data"][0]}, "data float32 3x32x40"),
+        ({"data": np.zeros((1, 4, 32, 40), np.float32)}, "data float32 1x4x32x40"),
     ],
     ids=["missing", "misnamed", "extra", "dtype", "rank", "channels"],
 )
