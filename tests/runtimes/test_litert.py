@@ -131,7 +131,7 @@ def test_any_interpreter_reads_the_file_with_the_manifest_behind_it(
     [
         (
             3,
-            r"channels_last in its manifest is not a list of names \(Expected `array`, got `int`\); export it again",
+            r"channels_last in its manifest is not a list of names \(Expected `array`, got `int`",
         ),
         (["nothing"], "channels_last in its manifest has nothing, which is not an image or a map"),
     ],
