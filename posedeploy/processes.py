@@ -44,7 +44,7 @@ class Ended:
     @property
     def last_line(self) -> str:
         """The last line of the log, which is the error of a Python traceback."""
-        return last_line(self.log) or "it said nothing"
+        return last_line(self.log) or "no output"
 
 
 def last_line(log: str) -> str:

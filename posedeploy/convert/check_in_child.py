@@ -8,7 +8,7 @@ from typing import Any
 
 from posedeploy.errors import ExportError
 from posedeploy.isolation.arrays import write_arrays
-from posedeploy.isolation.messages import OUT_OF_MEMORY, what_happened
+from posedeploy.isolation.messages import OUT_OF_MEMORY, memory_limit, what_happened
 from posedeploy.isolation.tasks import ChildFailedError, run_task, signal_name
 from posedeploy.types import Array
 
@@ -38,11 +38,15 @@ def check_in_child(
     try:
         return run_task(task, argument, work, time_limit_s=time_limit_s)
     except ChildFailedError as failure:
-        if failure.kind == "error":
+        if failure.kind == "error" and not failure.is_out_of_memory:
             raise  # a bug
         name, package = runtime
-        is_killed = signal_name(failure.signal) == "SIGKILL"
+        remedy = REMEDY.format(package=package)
+        if signal_name(failure.signal) == "SIGKILL":
+            remedy = OUT_OF_MEMORY
+        elif failure.is_out_of_memory or failure.kind == "not started":
+            remedy = f"{memory_limit(failure)}: free some and try again"
         raise ExportError(
             f"the converted network cannot be checked: {name} {what_happened(failure)} when it loaded or ran "
-            f"it; {OUT_OF_MEMORY if is_killed else REMEDY.format(package=package)}"
+            f"it; {remedy}"
         ) from failure

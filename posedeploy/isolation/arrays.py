@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import os
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -14,7 +16,14 @@ def write_arrays(work: Path, name: str, runs: Sequence[Sequence[Array]]) -> None
     """Write the arrays of each run as ``NAME-RUN-INDEX.npy``."""
     for number, arrays in enumerate(runs):
         for index, array in enumerate(arrays):
-            np.save(work / f"{name}-{number}-{index}.npy", array)
+            path = work / f"{name}-{number}-{index}.npy"
+            try:
+                np.save(path, array)
+            except OSError as error:
+                if error.errno is not None:
+                    raise
+                # NumPy's own error of a short write has neither a number nor a name.
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(path)) from error
 
 
 def read_arrays(work: Path, name: str, run: int) -> list[Array]:

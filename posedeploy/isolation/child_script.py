@@ -38,6 +38,7 @@ def main() -> None:
         _restore_signals()
         result = task(request["argument"], _enter)
     except Exception as error:
+        _lift_memory_limit()  # else there may be too little to report the error
         traceback.print_exc()
         _answer({"error": type(error).__name__, "message": str(error).strip(), "is_ours": _is_ours(error)})
         return
@@ -71,6 +72,14 @@ def _limit_resources(time_limit_s: float, memory_limit: int | None) -> None:
             resource.setrlimit(resource.RLIMIT_DATA, (lower, hard))
     with suppress(OSError):  # Linux only
         Path("/proc/self/oom_score_adj").write_text(FIRST_VICTIM, encoding="ascii")
+
+
+def _lift_memory_limit() -> None:
+    if sys.platform != "win32":
+        import resource
+
+        _, hard = resource.getrlimit(resource.RLIMIT_DATA)
+        resource.setrlimit(resource.RLIMIT_DATA, (hard, hard))
 
 
 def _restore_signals() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import signal
@@ -21,6 +22,8 @@ from posedeploy.errors import OutputError
 SCRIPT = Path(__file__).with_name("child_script.py")
 OPTIONS = ("-P", "-u", "-W", "ignore", "-X", "utf8")
 
+MEMORY_SIGNS = ("memoryerror", "bad_alloc", "cannot allocate memory", "failed to map segment")
+"""What Python, C++, C and the loader of libraries report where an allocation fails, in lower case."""
 REMARKS = ("INFO:", "WARNING:")
 """How lines of a log begin that have nothing to do with a crash."""
 
@@ -34,8 +37,10 @@ class ChildFailedError(Exception):
     that is not one of ``posedeploy.errors``) or ``not started``. stage: the step that was under way;
     ``start`` before the task's first one. detail: the exception's message, or the last line that the child
     printed. signal: the number of the signal that ended the child, 0 for none. error_type: the exception's
-    class.
+    class. memory_limit: the most memory that the child could take, in bytes; None for no limit.
     """
+
+    memory_limit: int | None = None
 
     def __init__(
         self, kind: Kind, stage: str, detail: str, *, signal_number: int = 0, error_type: str = ""
@@ -51,6 +56,12 @@ class ChildFailedError(Exception):
     def reason(self) -> str:
         """The signal and the detail, as far as there are any: ``SIGABRT; terminate called``."""
         return "; ".join(part for part in (signal_name(self.signal), self.detail) if part)
+
+    @property
+    def is_out_of_memory(self) -> bool:
+        """Whether the child reported that an allocation failed."""
+        report = f"{self.error_type} {self.detail}".lower()
+        return any(sign in report for sign in MEMORY_SIGNS)
 
 
 @dataclass(frozen=True)
@@ -71,14 +82,26 @@ def work_folder(purpose: str) -> Iterator[Path]:
     Raises:
         OutputError: it, or a file in it, cannot be written.
     """
+    folder = ""
     try:
         with tempfile.TemporaryDirectory(prefix="posedeploy-") as folder:
             yield Path(folder)
     except OSError as error:
+        if folder and not _is_of_folder(error, Path(folder)):
+            raise
         raise OutputError(
             f"{tempfile.gettempdir()}: cannot write the files of {purpose} here "
             f"({error.strerror or error}); name another folder in the environment variable TMPDIR"
         ) from error
+
+
+def _is_of_folder(error: OSError, folder: Path) -> bool:
+    """Whether an error is about a temporary folder or a file in it. A full disk is: nothing else is written
+    while there is one."""
+    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        return True
+    names = (name for name in (error.filename, error.filename2) if isinstance(name, (str, bytes)))
+    return any(Path(os.fsdecode(name)).is_relative_to(folder) for name in names)
 
 
 def run_task(
@@ -116,6 +139,14 @@ def run_task(
         "time_limit_s": time_limit_s,
         "memory_limit": memory_limit,
     }
+    try:
+        return _run(request, work, time_limit_s)
+    except ChildFailedError as failure:
+        failure.memory_limit = memory_limit
+        raise
+
+
+def _run(request: Mapping[str, Any], work: Path, time_limit_s: float) -> Any:
     try:
         ended = processes.run(
             [sys.executable, *OPTIONS, SCRIPT],

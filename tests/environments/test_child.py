@@ -63,7 +63,7 @@ def test_the_last_line_of_a_traceback_is_reported_and_all_of_it_logged(
     [
         ("leave", "tiny exited with status 0 but answered ''; expected a JSON object"),
         ("lists", "tiny exited with status 0 but answered '[1, 2]'; expected a JSON object"),
-        ("crash", "tiny was ended by signal 9 (it said nothing); the system probably ran out of memory"),
+        ("crash", "tiny was ended by signal 9 (no output); the system probably ran out of memory"),
         ("network", "tiny failed: OSError: connection to example.org refused: isolated environments run"),
         ("address", "tiny failed: OSError: connection to 127.0.0.1 refused: isolated environments run"),
     ],

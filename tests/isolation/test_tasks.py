@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import os
 import signal
 import subprocess
 import sys
@@ -10,8 +12,8 @@ from typing import Any
 
 import pytest
 
-from posedeploy.errors import ArtifactError
-from posedeploy.isolation.tasks import ChildFailedError, free_memory, run_task
+from posedeploy.errors import ArtifactError, OutputError
+from posedeploy.isolation.tasks import ChildFailedError, free_memory, run_task, work_folder
 from tests.environments.tiny_environment import all_gone, wait_for
 
 HARMFUL = "tests.support.harmful_tasks"
@@ -54,6 +56,25 @@ def test_memory_has_a_limit(tmp_path: Path) -> None:
     with pytest.raises(ChildFailedError) as failure:
         _run("take_memory", tmp_path, memory_limit=1 << 30)
     assert (failure.value.kind, failure.value.error_type) == ("error", "MemoryError")
+
+
+@pytest.mark.parametrize("number", [errno.ENOSPC, errno.EDQUOT])
+def test_a_work_folder_that_is_full_is_reported(number: int) -> None:
+    with (
+        pytest.raises(OutputError, match=r"cannot write the files of a check .*; name"),
+        work_folder("a check"),
+    ):
+        raise OSError(number, os.strerror(number))
+
+
+def test_a_file_in_a_work_folder_that_cannot_be_written_is_reported() -> None:
+    with pytest.raises(OutputError, match=r"here \(Is a directory\)"), work_folder("a check") as work:
+        work.write_bytes(b"")
+
+
+def test_an_error_of_another_file_is_not_that_of_the_work_folder(tmp_path: Path) -> None:
+    with pytest.raises(FileNotFoundError, match=r"missing\.onnx"), work_folder("a check"):
+        (tmp_path / "missing.onnx").read_bytes()
 
 
 def test_an_error_of_posedeploy_is_raised_here_and_a_bug_has_its_traceback(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -63,7 +64,7 @@ def test_messages_have_the_path_as_it_was_given(
     [
         ("crash", "import", 11, DeviceError, r"litert 2.* cannot be used on this machine: the child process "
          r"that imports it crashed \(SIGSEGV\); install ai_edge_litert again, or export to another target"),
-        ("not started", "start", 0, DeviceError, r"process that imports it did not start \(why\); install"),
+        ("not started", "start", 0, DeviceError, r"imports it did not start \(why\); free some memory or e"),
         ("time limit", "start", 0, DeviceError, r"process that imports it was stopped \(why\); install"),
         ("time limit", "load", 0, ArtifactError, r"litert 2.* was stopped \(why\) while it loaded this file"),
         ("crash", "load", 9, ArtifactError, r"crashed \(SIGKILL\) while it loaded .* not enough memory; f"),
@@ -77,6 +78,32 @@ def test_the_message_depends_on_what_happened_and_when(
     failure = ChildFailedError(kind, stage, "" if number else "why", signal_number=number)
     with pytest.raises(error, match=rf"^a\.tflite: .*{message}"):
         raise explain_failure(failure, Path("a.tflite"), LITERT)
+
+
+@pytest.mark.parametrize(
+    ("stage", "number", "detail", "remedy"),
+    [
+        ("start", 0, "MemoryError", r"it may take 1,024 MiB of memory here: free some and try again$"),
+        ("start", 0, "exit status 1", r"may take 1,024 MiB of .* again; if that is enough, install ai_edge"),
+        ("import", 9, "", r"not enough memory; free some and try again$"),
+        ("load", 6, "what():  std::bad_alloc", r"file; it may take 1,024 MiB of memory here: free some "),
+    ],
+)  # fmt: skip
+def test_a_lack_of_memory_is_not_the_fault_of_the_package_or_the_file(
+    stage: str, number: int, detail: str, remedy: str
+) -> None:
+    failure = ChildFailedError("crash", stage, detail, signal_number=number)
+    failure.memory_limit = 1 << 30
+    assert re.search(remedy, str(explain_failure(failure, Path("a.tflite"), LITERT)))
+
+
+@pytest.mark.parametrize("mib", [4, 20])
+def test_a_runtime_without_memory_to_import_it_is_not_to_be_installed_again(
+    data: Path, monkeypatch: pytest.MonkeyPatch, mib: int
+) -> None:
+    monkeypatch.setattr(isolated, "free_memory", lambda: mib << 20)
+    with pytest.raises(DeviceError, match=rf"it may take {mib} MiB of memory here: free some and try again"):
+        describe_in_child(open_artifact(data / "hostile" / "load.tflite"), RunOptions(threads=1))
 
 
 def test_a_bug_stays_one_and_memory_that_runs_out_is_reported() -> None:
