@@ -91,7 +91,7 @@ def test_a_true_export_passes(tiny: Model, exported: dict[str, Artifact], target
         open_runner(exported[target], RunOptions(threads=1)) as candidate,
     ):
         parity = compare_outputs("tiny", reference, candidate, pairs, tolerance=Tolerance())
-        assert parity.effective == candidate.effective
+        assert parity.runtime_info == candidate.runtime_info
     assert parity.failures == ()
     assert parity.poses is None
     assert max(output.rtol for output in parity.outputs) < 1e-5
