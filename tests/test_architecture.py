@@ -99,7 +99,7 @@ MAY_IMPORT = {
     "processes": BASE,
     "user_folders": BASE,
     "staging": BASE | {"input_files", "staging"},
-    "isolation": BASE | {"isolation", "processes"},
+    "isolation": BASE | {"isolation", "processes", "staging"},
     "aoti_package": SHARED | {"aoti_package"},
     "content_kinds": BASE | {"zip_files"},
     "zip_files": BASE,

@@ -13,6 +13,7 @@ import json
 import os
 import signal
 import sys
+import threading
 import traceback
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
@@ -28,6 +29,7 @@ FIRST_VICTIM = "1000"
 def main() -> None:
     """Run the task that the request names."""
     request = json.loads(sys.stdin.buffer.readline())
+    threading.Thread(target=_end_with_parent, daemon=True).start()
     _limit_resources(request["time_limit_s"], request["memory_limit"])
     sys.path[:] = request["sys_path"]  # the same packages as in the parent process
     for library in request["preload"]:
@@ -44,6 +46,15 @@ def main() -> None:
         return
     _answer({"error": "", "result": result})
     _enter("exit")
+
+
+def _end_with_parent() -> None:
+    """End this process and what it started as soon as its parent ends, which closes the pipe."""
+    while os.read(0, 1):  # not sys.stdin, whose lock would be held when the interpreter ends
+        pass
+    if sys.platform == "win32":
+        os._exit(1)
+    os.killpg(0, signal.SIGKILL)
 
 
 def _import_task(request: Mapping[str, Any]) -> Callable[[Any, Callable[[str], None]], Any]:

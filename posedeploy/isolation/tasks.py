@@ -18,6 +18,7 @@ import psutil
 
 from posedeploy import errors, processes
 from posedeploy.errors import OutputError
+from posedeploy.isolation.abandoned import PREFIX, delete_abandoned, mark_in_use
 
 SCRIPT = Path(__file__).with_name("child_script.py")
 OPTIONS = ("-P", "-u", "-W", "ignore", "-X", "utf8")
@@ -74,7 +75,7 @@ class _Left:
 
 @contextmanager
 def work_folder(purpose: str) -> Iterator[Path]:
-    """Give a temporary folder for a child process and its files.
+    """Give a temporary folder for a child process and its files; delete those that killed processes left.
 
     Args:
         purpose: for the message, such as "the check of human.pt2".
@@ -84,7 +85,11 @@ def work_folder(purpose: str) -> Iterator[Path]:
     """
     folder = ""
     try:
-        with tempfile.TemporaryDirectory(prefix="posedeploy-") as folder:
+        delete_abandoned(Path(tempfile.gettempdir()))
+        with (
+            tempfile.TemporaryDirectory(prefix=PREFIX) as folder,
+            mark_in_use(Path(folder)),
+        ):
             yield Path(folder)
     except OSError as error:
         if folder and not _is_of_folder(error, Path(folder)):

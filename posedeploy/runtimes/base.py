@@ -28,11 +28,12 @@ FORKED = (
 class Runner(Closable, ABC):
     """A loaded network. Use it as a context manager, or call ``close``.
 
-    Threads may share a runner: only one run is active at a time, those of streams included. ``close`` waits
-    for the active run. A closed runner raises RunnerStateError for everything except its attributes.
+    Threads may share a runner: runs, and starts of requests by streams, take turns. ``close`` waits for
+    the active ones. A closed runner raises RunnerStateError for everything except its attributes.
 
     A subclass implements ``_run``, and ``_close`` if it holds a resource. Only one thread at a time calls
-    them. ``_run`` gets checked inputs, and is never called after ``_close``.
+    them. ``_run`` gets checked inputs, and is never called after ``_close``. A ``_stream`` that starts
+    requests itself holds ``_lock`` meanwhile, and starts none once ``_unusable`` is set.
 
     inputs, outputs: the tensors of the runtime. runtime_info: what the runtime reports that it uses.
     """

@@ -18,7 +18,7 @@ from posedeploy import openvino_telemetry  # noqa: F401
 import openvino
 from openvino import properties
 
-from posedeploy.errors import ArtifactError, DeviceError
+from posedeploy.errors import ArtifactError, DeviceError, RunnerStateError
 from posedeploy.runtimes import forks
 from posedeploy.runtimes.base import Runner
 from posedeploy.runtimes.run_options import resolve_threads
@@ -107,7 +107,10 @@ class OpenVinoRunner(Runner):
     def _start(self, free: list[Any], batch: Tensors) -> Any:
         request = free.pop()
         try:
-            request.start_async(batch)  # the request copies the arrays, so the caller may reuse them
+            with self._lock:
+                if self._unusable:  # closed since the batch was checked
+                    raise RunnerStateError(self._unusable)
+                request.start_async(batch)  # the request copies the arrays, so the caller may reuse them
         except RUN_ERRORS as error:
             free.append(request)
             raise self._failure(error) from error

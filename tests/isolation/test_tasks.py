@@ -114,6 +114,37 @@ run_task("{HARMFUL}:hang", argument, Path({str(tmp_path)!r}), time_limit_s=600)
     assert all_gone([int(pid) for pid in pids.read_text().split()])
 
 
+@pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="Windows has no SIGKILL")
+def test_a_killed_parent_leaves_no_child_and_the_next_task_deletes_its_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pids, folders = tmp_path / "pids", tmp_path / "temporary"
+    folders.mkdir()
+    monkeypatch.setenv("TMPDIR", str(folders))
+    monkeypatch.setattr("tempfile.tempdir", str(folders))
+    code = f"""
+from posedeploy.isolation.tasks import run_task, work_folder
+with work_folder("a check") as work:
+    run_task("{HARMFUL}:hang", {{"pids": {str(pids)!r}, "group": True}}, work, time_limit_s=600)
+"""
+    root = Path(__file__).parents[2]
+    with subprocess.Popen([sys.executable, "-c", code], cwd=root) as ours:
+        wait_for(pids)
+        (left,) = folders.iterdir()
+        os.utime(left, (0, 0))
+        with work_folder("another check"):
+            assert left.is_dir(), "its process lives"
+        ours.kill()
+    assert all_gone([int(pid) for pid in pids.read_text().split()])
+    os.utime(left, (0, 0))
+    foreign = folders / "posedeploy-of-another-program"
+    foreign.mkdir()
+    os.utime(foreign, (0, 0))
+    with work_folder("another check"):
+        assert not left.exists()
+    assert list(folders.iterdir()) == [foreign]
+
+
 def test_free_memory_is_that_of_the_container(tmp_path: Path) -> None:
     (tmp_path / "memory.current").write_text("1000\n")
     (tmp_path / "memory.stat").write_text("anon 500\nfile 400\n")

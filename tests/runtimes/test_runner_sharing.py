@@ -109,6 +109,15 @@ def test_a_closed_runner_is_refused(opener: Opener) -> None:
     assert runner.runtime_info.precision
 
 
+def test_a_stream_starts_nothing_on_a_runner_that_is_closed_after_its_input_was_checked(
+    opener: Opener, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    runner = opener()
+    monkeypatch.setattr(runner, "check", lambda tensors: runner.close())
+    with pytest.raises(RunnerStateError, match=r"^this runner is closed"):
+        list(runner.stream(_images()))
+
+
 def test_a_stream_ends_with_its_runner(opener: Opener, wanted_outputs: list[Tensors]) -> None:
     runner = opener()
     found = []

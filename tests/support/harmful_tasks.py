@@ -56,9 +56,11 @@ class _CrashesWhenFreed:
 
 
 def hang(argument: Mapping[str, Any], enter: Enter) -> None:
-    """Start a process in a session of its own, write both numbers to a file, and never return."""
+    """Start a process in a session of its own, or in this group, write both numbers to a file, and never
+    return."""
     enter("load")
-    sleeper = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"], start_new_session=True)
+    command = [sys.executable, "-c", "import time; time.sleep(600)"]
+    sleeper = subprocess.Popen(command, start_new_session="group" not in argument)
     if "pids" in argument:
         Path("pids.new").write_text(f"{os.getpid()} {sleeper.pid}")
         Path("pids.new").replace(argument["pids"])
