@@ -115,7 +115,7 @@ def test_a_stream_starts_nothing_on_a_runner_that_is_closed_after_its_input_was_
     runner = opener()
     monkeypatch.setattr(runner, "check", lambda tensors: runner.close())
     with pytest.raises(RunnerStateError, match=r"^this runner is closed"):
-        list(runner.stream(_images()))
+        next(runner.stream([next(iter(_images()))]))
 
 
 def test_a_stream_ends_with_its_runner(opener: Opener, wanted_outputs: list[Tensors]) -> None:
