@@ -92,19 +92,23 @@ def run(
         except BaseException:
             _end(process)
             raise
+        finally:  # after that: a program may end as soon as its input does, and leave what it started
+            _close_input(process)
     return Ended(status, output.read_bytes(), _text(log))
 
 
 def _wait(process: subprocess.Popen[bytes], request: bytes, time_limit_s: float | None) -> int:
     assert process.stdin is not None, "it was opened as a pipe"
-    try:
-        with suppress(BrokenPipeError):  # it ended without reading; its exit status has the reason
-            process.stdin.write(request)
-            process.stdin.flush()
-        return process.wait(time_limit_s)
-    finally:
-        with suppress(BrokenPipeError):
-            process.stdin.close()
+    with suppress(BrokenPipeError):  # it ended without reading; its exit status has the reason
+        process.stdin.write(request)
+        process.stdin.flush()
+    return process.wait(time_limit_s)
+
+
+def _close_input(process: subprocess.Popen[bytes]) -> None:
+    assert process.stdin is not None, "it was opened as a pipe"
+    with suppress(BrokenPipeError):
+        process.stdin.close()
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:

@@ -56,11 +56,11 @@ def open_model(
         logger.info(SAMPLE_REMARK)
         source = _load_checkpoint(None, args)
     elif isinstance(source, Path) and is_checkpoint(source):
+        _check_pytorch(source, runtime)
         source = _load_checkpoint(source, args)
     if isinstance(source, Model):
         name = path_of(source)
-        if runtime not in (None, "pytorch"):
-            raise ArtifactError(f"{name}: a checkpoint runs on pytorch; export it to run it on {runtime}")
+        _check_pytorch(name, runtime)
         spec = _scaled(source.spec, args)
         return pytorch_runner(source, options), Artifact(
             name, "pytorch", spec, "fp32", {name.name: source.sha256}
@@ -72,6 +72,11 @@ def open_model(
         artifact = replace(artifact, spec=_scaled(resolve_spec(artifact, runner), args))
         on_error.pop_all()
     return runner, artifact
+
+
+def _check_pytorch(checkpoint: Path, runtime: str | None) -> None:
+    if runtime not in (None, "pytorch"):
+        raise ArtifactError(f"{checkpoint}: a checkpoint runs on pytorch; export it to run it on {runtime}")
 
 
 def open_detector(

@@ -23,8 +23,15 @@ from posedeploy.isolation.abandoned import PREFIX, delete_abandoned, mark_in_use
 SCRIPT = Path(__file__).with_name("child_script.py")
 OPTIONS = ("-P", "-u", "-W", "ignore", "-X", "utf8")
 
-MEMORY_SIGNS = ("memoryerror", "bad_alloc", "cannot allocate memory", "failed to map segment")
-"""What Python, C++, C and the loader of libraries report where an allocation fails, in lower case."""
+MEMORY_SIGNS = (
+    "memoryerror",
+    "bad_alloc",
+    "cannot allocate memory",
+    "failed to map segment",
+    "error return without exception set",
+)
+"""What Python, C++, C and the loader of libraries report where an allocation fails, in lower case; the last
+one comes from Python where even an exception needs too much."""
 REMARKS = ("INFO:", "WARNING:")
 """How lines of a log begin that have nothing to do with a crash."""
 

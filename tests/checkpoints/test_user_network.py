@@ -145,7 +145,7 @@ def test_two_outputs_of_one_name_are_refused(folder: Path) -> None:
 def test_floats_have_no_scale(folder: Path) -> None:
     (folder / "net.toml").write_text(TOML.replace('heatmaps = "my_maps"', "[outputs.my_maps]\nscale = 0.1"))
     with pytest.raises(
-        InputError, match=r"net\.py:build`: my_maps is float32, so it has no scale and zero point"
+        InputError, match=r"net\.py:build`: my_maps has a scale and is float32, expected uint8"
     ):
         open_user_network(folder / "net.pth", f"{folder}/net.py:build")
 

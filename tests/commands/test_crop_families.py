@@ -188,7 +188,7 @@ def test_bad_input(crops: Path, human: Path, refused: Callable[..., str]) -> Non
             "--detector hg.xml: pose-hg-3d takes one person at a time and cannot find people",
         ),
         ((mobile, "--detector", "none.xml"), "none.xml: no such file"),
-        ((hg2d, "--fx", 700), f"--fx: {two_d}, where the camera has no say"),
+        ((hg2d, "--fx", 700), f"--fx: {two_d}, which does not depend on the camera"),
         ((hg, "--fx", 700), "pose-hg-3d gives positions from the pelvis on, where the camera has no say"),
         ((mobile, "--fx", 0), "--fx 0: expected a focal length in px, above 0"),
     ]:

@@ -234,7 +234,7 @@ def test_bad_input(people: list[dict[str, Any]], human: Path, refused: Callable[
         ((onnx, "--annotations", "empty.json", "--images", "photos"), "empty.json: it lists no images"),
         (
             (onnx, "--annotations", "nobody.json", "--images", "photos"),
-            "nobody.json: none of the 2 evaluated images has a person with labels",
+            "nobody.json: nothing to score: none of the 2 evaluated images has a person with labels",
         ),
         ((onnx, "--annotations", "tails.json", "--images", "photos"), "have no keypoint in common"),
         (

@@ -182,7 +182,7 @@ def test_a_tolerance_of_the_users_own_is_not_widened(small: Path, few_runs: None
     entry = _entry(shown)
     assert (entry["passed"], entry["reference_precision"]) == (False, "fp32")
     assert entry["outputs"][0]["max_relative_tolerance"] == 1e-9
-    assert "tolerance 1.0e-09 (noise floor of PyTorch fp32 on CPU: " in entry["failures"][0]
+    assert "tolerance 1.0e-09 (noise floor of PyTorch fp32 on cpu: " in entry["failures"][0]
 
 
 def test_where_noise_exceeds_the_tolerance_fp64_is_the_reference(
@@ -193,7 +193,7 @@ def test_where_noise_exceeds_the_tolerance_fp64_is_the_reference(
     arguments = ("parity", small, "--json", "p.json")
     result = done(*arguments)
     assert "same as PyTorch in fp64" in words(result.stdout)
-    assert "floor: PyTorch fp32 on CPU against fp64, 12 runs on 6 inputs; 2x passes" in words(result.stdout)
+    assert "floor: PyTorch fp32 on cpu against fp64, 12 runs on 6 inputs; 2x passes" in words(result.stdout)
     assert "for scale, JPEG at quality 95 moves keypoints by " in words(result.stdout)
     assert not lines_wider_than(80, result.stdout)
     entry = _entry(result)
@@ -223,7 +223,7 @@ def test_a_precision_is_judged_by_its_own_noise_and_tolerance(
         pytest.skip("this CPU has no bf16")
     assert result.stdout, result.stderr
     assert "tolerance: 8e-03 of the largest value, 50 px, 500 mm" in result.stdout
-    assert "floor: PyTorch bf16 on CPU against fp64" in words(result.stdout)
+    assert "floor: PyTorch bf16 on cpu against fp64" in words(result.stdout)
     entry = _entry(result)
     assert entry["passed"]
     assert entry["outputs"][0]["max_relative_floor"] > 2e-5, "that of FP32 is below 1e-6"

@@ -120,7 +120,9 @@ def test_3d_with_a_camera_of_ones_own(done: Invoke, refused: Callable[..., str],
     assert 'camera.json: not a JSON file of extrinsics, with "R", 3x3, and "t", 3 numbers in cm' in message
 
 
-TWO_D = "lightweight-openpose-2d (crowd) finds people in 2D, where the camera has no say; leave it out"
+TWO_D = (
+    "lightweight-openpose-2d (crowd) finds people in 2D, which does not depend on the camera; leave it out"
+)
 
 
 def test_bad_input(human: Path, refused: Callable[..., str]) -> None:
@@ -135,7 +137,7 @@ def test_bad_input(human: Path, refused: Callable[..., str]) -> None:
         ((onnx, "none.png"), "none.png: no such file or folder; name an image, a folder of images, a video"),
         ((onnx, "empty.png"), "empty.png: the file is empty (0 bytes)"),
         ((onnx, "photo.png", "-o", "file/poses"), "file/poses: cannot write here (Not a directory)"),
-        ((onnx, ".", "-o", "."), "-o .: the images are read from there; name another folder"),
+        ((onnx, ".", "-o", "."), "--output .: the images are read from there; name another folder"),
         ((onnx, "photo.png", "--device", "NPU"), "--device npu: "),
         ((onnx, "photo.png", "--fx", 700), f"--fx: {TWO_D}"),
         ((onnx, "photo.png", "--fx", 700, "--extrinsics", "c.json"), f"--fx and --extrinsics: {TWO_D}"),

@@ -46,7 +46,7 @@ def test_a_renamed_file_keeps_its_manifest(
 def test_an_ir_is_renamed_with_its_weights(copied: Path, done: Invoke, refused: Callable[..., str]) -> None:
     path = (copied / "human.xml").rename(copied / "b.xml")
     message = refused("predict", path, "photo.png", "-o", "found")
-    assert "b.bin: missing; the model file was renamed without it. Rename " in message
+    assert "b.bin: missing: the model file was renamed without it; rename " in message
     (copied / "human.bin").rename(copied / "b.bin")
     _predicts(done, path)
     (copied / "human.xml.posedeploy.json").unlink()

@@ -214,7 +214,7 @@ def test_without_a_gpu_it_is_refused_in_one_sentence(engine: Artifact) -> None:
 
 
 def _rebuild(artifact: Artifact) -> str:
-    return f"; build it again from its kept ONNX: posedeploy engine rebuild {artifact.path}"
+    return f"; rebuild it from its ONNX file: posedeploy engine rebuild {artifact.path}"
 
 
 @pytest.mark.parametrize(
@@ -295,8 +295,8 @@ def test_a_whole_engine_without_a_gpu_is_not_called_damaged(engine: Artifact) ->
 def test_the_gpu_is_let_go_where_opening_fails(engine: Artifact) -> None:
     cuda = StandInCuda(Gpu("an old one", "6.1", "12.0"))
     said = (
-        r"an old one has compute capability 6\.1, for which tensorrt-rtx \S+ builds nothing; build it with "
-        r"the other: posedeploy engine rebuild \S+ `trt_library=tensorrt`$"
+        r"an old one has compute capability 6\.1, which tensorrt-rtx \S+ does not support; build it with "
+        r"the other library: posedeploy engine rebuild \S+ `trt_library=tensorrt`$"
     )
     with pytest.raises(DeviceError, match=said):
         on_stand_in(engine, ON_GPU, cuda)

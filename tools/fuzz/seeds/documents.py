@@ -146,10 +146,12 @@ def lock_records() -> list[bytes]:
 
 
 def journals() -> list[bytes]:
-    """Journals of a set of two files that was being replaced, and of a file that was being removed."""
+    """Journals of files that are in place, were being replaced, and were being removed."""
     entry = {"name": b"a.xml", "replaces": True, "identity": [1, 2, 3]}
     other = {"name": b"a.bin", "replaces": False, "identity": [1, 2, 3]}
+    moved = {"name": b"moved.xml", "replaces": False, "identity": [1, 2, 3]}
     return [
+        msgspec.json.encode({"entries": [moved], "removed": [b"a.bin"]}),
         msgspec.json.encode({"entries": [entry, other], "removed": []}),
         msgspec.json.encode({"entries": [entry], "removed": [b"a.bin"]}),
     ]
