@@ -25,7 +25,7 @@ def test_the_python_of_the_api_page_runs(tmp_path: Path, monkeypatch: pytest.Mon
     write_crop_network("hg", Path("one-person.pth"))
     write(small_gtrs(), Path("gtrs.pth"))
     write_images(Path("val"), 1, seed=3)
-    (image,) = Path("val").glob("*.jpg")
+    (image,) = Path("val").glob("*.png")
     Path("photos").mkdir()
     for copy in ("photo.jpg", "photos/photo.jpg"):
         Path(copy).write_bytes(image.read_bytes())

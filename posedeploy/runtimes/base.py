@@ -66,8 +66,7 @@ class Runner(Closable, ABC):
 
         Raises:
             InputError: a tensor is missing, unknown, or of another shape or dtype than in ``inputs``.
-            RunnerStateError: the runner is closed, belongs to the parent process, or is called by its own
-            network.
+            RunnerStateError: the runner is closed, of the parent process, or called by its own network.
         """
         self._check_state()
         self.check(tensors)

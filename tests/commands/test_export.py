@@ -42,7 +42,7 @@ def test_what_was_made_is_shown(own: Path, network: tuple[str, str], done: Invok
 @pytest.mark.slow
 def test_the_sample_goes_to_artifacts_with_free_axes(done: Invoke) -> None:
     result = done("export", "--dynamic", "--outputs", "last")
-    assert "the built-in sample: lightweight-openpose-2d, trained on drawn people" in result.stderr
+    assert "the built-in sample: lightweight-openpose-2d, trained on synthetic people" in result.stderr
     names = ["sample.bin", "sample.xml", "sample.xml.posedeploy.json"]
     assert sorted(path.name for path in Path("artifacts").iterdir()) == names
     assert "stage_1_output_0_pafs      float32  batch x 38 x height/8 x width/8 NCHW" in result.stdout

@@ -112,7 +112,7 @@ def test_3d_with_a_camera_of_ones_own(done: Invoke, refused: Callable[..., str],
     assert _names() == ["photo.jpg", "poses.json"]
     implausible = done("predict", "artifacts/human.onnx", "photo.png", "--fx", "30", "--no-draw").stderr
     assert "warning: --fx 30: an implausible field of view of 165 degrees across 456 px" in implausible
-    assert "--fx 0: a focal length in pixels" in refused(
+    assert "--fx 0: expected a focal length in px" in refused(
         "predict", "artifacts/human.onnx", "photo.png", "--fx", 0
     )
     Path("camera.json").write_text("{}")

@@ -91,7 +91,7 @@ def test_a_mutator_takes_any_bytes_and_changes_them(name: str) -> None:
 HARMFUL = {
     "crash": ("os.abort()", lambda result: result.crashes),
     "hang": ("time.sleep(60)", lambda result: result.hangs),
-    "memory": ("bytearray(700 << 20)", lambda result: result.tally.memory),
+    "memory": ("bytearray(1500 << 20)", lambda result: result.tally.memory),
     "traceback": ("{}['a']", lambda result: result.tally.tracebacks),
 }
 MODULE = """
