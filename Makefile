@@ -42,7 +42,7 @@ bench: $(INSTALLED)
 # For SECONDS in all, shared by the targets; what breaks the contract is kept in artifacts/fuzz.
 fuzz: $(INSTALLED)
 	@echo "== every reader of untrusted files, fuzzed on every core"
-	$(BIN)/python -m tools.fuzz --seconds $(SECONDS)
+	$(BIN)/python -m tools.fuzz --seconds $(SECONDS) $(if $(SEED),--seed $(SEED))
 
 # What posedeploy itself needs for the usual targets, and then all that the tests need.
 $(RUNS): pyproject.toml constraints.txt

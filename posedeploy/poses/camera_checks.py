@@ -63,7 +63,8 @@ def why_not_rotation(matrix: Array) -> str | None:
         return "it has numbers that are not finite"
     if np.abs(matrix).max() > MAX_ELEMENT:
         return f"its largest number is {np.abs(matrix).max():.3g}; expected -1 to 1"
-    gram, determinant = matrix @ matrix.T, float(np.linalg.det(matrix))
+    with np.errstate(all="ignore"):  # numbers near 0 underflow
+        gram, determinant = matrix @ matrix.T, float(np.linalg.det(matrix))
     scale = math.sqrt(max(float(np.trace(gram)) / 3, 0.0))
     if not np.allclose(gram, np.eye(3) * scale**2, atol=1e-3 * max(scale**2, 1)) or scale == 0:
         if np.abs(matrix).max() > DEGREES:

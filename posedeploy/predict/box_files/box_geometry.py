@@ -171,6 +171,7 @@ def _fits(box: Box, size: Size, box_format: BoxFormat) -> bool:
     if (box_format == "yolo") != bool((numbers <= MAX_NORMALIZED).all()):
         return False
     pixels, whole = to_pixels(box, box_format, size), np.array(size, np.float64)
-    low, high = pixels[:2], pixels[:2] + pixels[2:]
+    with np.errstate(over="ignore"):
+        low, high = pixels[:2], pixels[:2] + pixels[2:]
     is_inside = (low >= -MARGIN * whole).all() and (high <= (1 + MARGIN) * whole).all()
     return bool((pixels[2:] > 0).all() and is_inside)
