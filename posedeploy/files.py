@@ -47,8 +47,7 @@ def staged(folder: Path, outdated: Callable[[], Collection[str]] = tuple) -> Ite
 
     Raises:
         OutputError: the folder cannot be created or written, the disk is full, or another run does not
-        release
-            the folder.
+            release the folder.
     """
     created: list[Path] = []
     try:

@@ -144,7 +144,7 @@ def read_header(file: BinaryIO) -> Header:
     version = np.lib.format.read_magic(file)
     readers = {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.read_array_header_2_0}
     if version not in readers:
-        raise ValueError("an array with named fields; wanted one of numbers")
+        raise ValueError("an array with named fields; expected one of numbers")
     shape, _, dtype = readers[version](file)
     if min(shape, default=0) < 0:
         raise ValueError(f"a shape of {shape}")

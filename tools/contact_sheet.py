@@ -47,7 +47,7 @@ def picture_path(text: str) -> Path:
         ArgumentTypeError: its suffix is that of no picture.
     """
     if not cv2.haveImageWriter(text):
-        raise argparse.ArgumentTypeError(f"{text}: wanted a file like picture.png or picture.jpg")
+        raise argparse.ArgumentTypeError(f"{text}: expected a file like picture.png or picture.jpg")
     return Path(text)
 
 

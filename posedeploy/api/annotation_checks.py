@@ -33,7 +33,7 @@ def check_annotations(annotations: Annotations) -> list[str]:
     if are_normalized(points):
         raise InputError(
             f"{annotations.path}: the x and y of its keypoints are from {points.min():.3g} to "
-            f"{points.max():.3g}: normalized, and wanted in px; multiply x by the width of the image "
+            f"{points.max():.3g}: normalized, and expected in px; multiply x by the width of the image "
             "and y by its height"
         )
     return [*_boxes(annotations, sizes), *_outside(pairs, len(points))]

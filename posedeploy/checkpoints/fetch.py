@@ -77,7 +77,7 @@ def fetch(
 
 def _name(url: str) -> str:
     if not url.isascii():
-        raise DownloadError(f"{url}: wanted an address in ASCII; write other characters as %XX")
+        raise DownloadError(f"{url}: expected an address in ASCII; write other characters as %XX")
     try:
         parts = urlsplit(url)
         has_user, _ = parts.username is not None, parts.port
@@ -87,9 +87,9 @@ def _name(url: str) -> str:
         raise DownloadError(f"{parts.scheme} address with a user name: leave out everything before the @")
     name = unquote(parts.path).rpartition("/")[2]
     if parts.scheme not in ("http", "https") or not parts.hostname or not re.fullmatch(r"[!-~]+", url):
-        raise DownloadError(f"{url!r}: wanted an http or https address that ends in a file's name")
+        raise DownloadError(f"{url!r}: expected an http or https address that ends in a file's name")
     if not name.strip(". ") or not name.isprintable() or set(name) & set('\\:*?"<>|\ufffd'):
-        raise DownloadError(f"{url!r}: wanted an http or https address that ends in a file's name")
+        raise DownloadError(f"{url!r}: expected an http or https address that ends in a file's name")
     if len(name.encode()) > MAX_NAME_BYTES:
         raise DownloadError(f"{url}: its file name is longer than {MAX_NAME_BYTES} bytes")
     return name
@@ -99,14 +99,14 @@ def _expected(record: Path, sha256: str | None) -> str | None:
     """The hash that the file must have: the caller's, or else the one recorded."""
     if sha256 is not None:
         if not SHA256.fullmatch(sha256.lower()):
-            raise DownloadError(f"{sha256}: wanted a SHA-256, which is 64 hexadecimal digits")
+            raise DownloadError(f"{sha256}: expected a SHA-256, which is 64 hexadecimal digits")
         return sha256.lower()
     if not record.is_file():
         return None
     with record.open(encoding="utf-8", errors="replace") as stream:
         digest = stream.read(1 << 12).partition(" ")[0].strip()
     if not SHA256.fullmatch(digest):
-        raise DownloadError(f"{record}: holds no SHA-256; delete it to fetch the file anew")
+        raise DownloadError(f"{record}: holds no SHA-256; delete it to fetch the file again")
     return digest
 
 
@@ -128,7 +128,7 @@ def _kept(path: Path, record: Path, sha256: str | None) -> Fetched:
     if found != expected:
         raise DownloadError(
             f"{path}: its SHA-256 is {found} and the expected one is {expected}; delete it and its {RECORD} "
-            "to fetch it anew"
+            "to fetch it again"
         )
     return Fetched(path, found, False, _verifier(sha256, expected))
 

@@ -171,7 +171,7 @@ def load_weights(module: nn.Module, checkpoint: Checkpoint, remedy: str) -> None
     found = checkpoint.shapes
     counters = {name for name in wanted.keys() | found.keys() if name.endswith(UNUSED_IN_EVAL)}
     missing, left_over, wrong = misfits(wanted, found)
-    misshaped = [f"{name} {_shape(found[name])}, wanted {_shape(wanted[name])}" for name in wrong]
+    misshaped = [f"{name} {_shape(found[name])}, expected {_shape(wanted[name])}" for name in wrong]
     faults = [
         f"{len(names)} {what}: {listed(names)}"
         for what, names in (("missing", missing), ("left over", left_over), ("mis-shaped", misshaped))
@@ -188,7 +188,7 @@ def load_weights(module: nn.Module, checkpoint: Checkpoint, remedy: str) -> None
     ]
     if whole:
         raise CheckpointError(
-            f"{checkpoint.path}: no floating-point numbers in {listed(whole)}; wanted are the "
+            f"{checkpoint.path}: no floating-point numbers in {listed(whole)}; expected the "
             "weights from before they were quantized"
         )
     broken = [name for name, tensor in checkpoint.tensors.items() if not _is_finite(tensor)]

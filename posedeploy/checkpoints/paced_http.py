@@ -56,6 +56,8 @@ def describe(error: Exception) -> str:
     if isinstance(error, IncompleteRead):
         return "the server closed the connection in the middle of the file"
     reason = getattr(error, "reason", None) or error
+    if isinstance(reason, OSError) and reason.strerror:
+        return reason.strerror
     return " ".join(str(reason).split()) or type(error).__name__
 
 

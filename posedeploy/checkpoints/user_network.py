@@ -40,7 +40,7 @@ def open_user_network(path: Path, network: str, weights: str | None = None) -> M
     """
     file, colon, function = network.rpartition(":")
     if not colon or not file.endswith(".py") or not function.isidentifier():
-        raise NetworkError(f"`network={network}`: wanted FILE.py:FUNCTION, such as my_net.py:build")
+        raise NetworkError(f"`network={network}`: expected FILE.py:FUNCTION, such as my_net.py:build")
     source = Path(file)
     if not source.is_file():
         raise NetworkError(f"`network={network}`: there is no file {source}")
@@ -113,7 +113,7 @@ def _built(network: str, result: Any, toml: Path) -> tuple[nn.Module, ModelSpec]
         case (nn.Module() as module, ModelSpec() as spec):
             return module, spec
     raise NetworkError(
-        f"`network={network}`: wanted an nn.Module, or an nn.Module and its ModelSpec, got "
+        f"`network={network}`: expected an nn.Module, or an nn.Module and its ModelSpec, got "
         f"{type(result).__name__}"
     )
 

@@ -114,7 +114,7 @@ def environment_options(converter: str | None, time_limit_s: float | None) -> En
         routes = " or ".join(f"--converter {name}" for name in ENVIRONMENTS)
         raise InputError(f"--time-limit {time_limit_s:g}: it is for {routes}; leave it out")
     if not 0 < time_limit_s < float("inf"):
-        raise InputError(f"--time-limit {time_limit_s:g}: wanted seconds, more than 0")
+        raise InputError(f"--time-limit {time_limit_s:g}: expected seconds, more than 0")
     return EnvironmentOptions(time_limit_s)
 
 

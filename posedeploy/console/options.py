@@ -254,7 +254,7 @@ def parse_size(text: str | None, option: str = "--input-size") -> tuple[int, int
         return None
     height, cross, width = text.lower().partition("x")
     if not cross or not height.isdecimal() or not width.isdecimal():
-        raise InputError(f"{option} {text}: wanted HEIGHTxWIDTH in pixels, such as 256x456")
+        raise InputError(f"{option} {text}: expected HEIGHTxWIDTH in pixels, such as 256x456")
     return int(height), int(width)
 
 
@@ -280,7 +280,7 @@ def chosen(option: str, text: str, choices: Mapping[str, Choice]) -> Choice:
         InputError: it is none of them.
     """
     if text not in choices:
-        raise InputError(f"{option} {text}: wanted {' or '.join(choices)}")
+        raise InputError(f"{option} {text}: expected {' or '.join(choices)}")
     return choices[text]
 
 

@@ -43,7 +43,7 @@ def engine_options(flags: EngineFlags) -> TensorRtOptions:
     """
     if flags.workspace is not None and not 1 <= flags.workspace <= MAX_WORKSPACE_MIB:
         raise InputError(
-            f"--workspace {flags.workspace}: wanted MiB, at least 1 and at most {MAX_WORKSPACE_MIB}"
+            f"--workspace {flags.workspace}: expected MiB, at least 1 and at most {MAX_WORKSPACE_MIB}"
         )
     return TensorRtOptions(
         flags.trt_library,
@@ -86,7 +86,7 @@ def parse_gpus(text: str | None) -> tuple[str, ...]:
     for name in text.split(","):
         match = re.fullmatch(r"(?:sm_?)?(\d{1,2})\.?(\d)", name.strip().lower())
         if match is None:
-            raise InputError(f"--gpu {text}: wanted compute capabilities, as sm86,sm120")
+            raise InputError(f"--gpu {text}: expected compute capabilities, as sm86,sm120")
         found.append(f"{match[1]}.{match[2]}")
     return tuple(dict.fromkeys(found))
 
@@ -99,7 +99,7 @@ def _shapes(flag: str, text: str | None) -> dict[str, tuple[int, ...]]:
         lengths = shape.lower().split("x")
         if not all(length.isdecimal() for length in lengths) or name in shapes:
             raise InputError(
-                f"{flag} {text}: wanted a shape, such as 1x3x256x256, or NAME:SHAPE with commas between"
+                f"{flag} {text}: expected a shape, such as 1x3x256x256, or NAME:SHAPE with commas between"
             )
         shapes[name] = tuple(int(length) for length in lengths)
     return shapes

@@ -49,7 +49,7 @@ def read_mesh(path: Path) -> Mesh:
     """
     reader = READERS.get(path.suffix.lower())
     if reader is None:
-        raise InputError(f"`mesh={path}`: not a file of triangles; wanted {', '.join(READERS)}")
+        raise InputError(f"`mesh={path}`: not a file of triangles; expected {', '.join(READERS)}")
     try:
         check_regular(path, WHAT)
         faces = _checked(path, reader(path))
@@ -63,7 +63,7 @@ def _checked(path: Path, faces: Array) -> Array:
     if faces.ndim != 2 or faces.shape[1] != 3 or len(faces) == 0 or faces.dtype.kind not in "iu":
         shape = "x".join(map(str, faces.shape)) or "a single number"
         raise InputError(
-            f"`mesh={path}`: an array of {faces.dtype}, {shape}; wanted triangles, Nx3 whole numbers"
+            f"`mesh={path}`: an array of {faces.dtype}, {shape}; expected triangles, Nx3 whole numbers"
         )
     faces = faces.astype(np.int64)
     if faces.min() < 0:
@@ -71,7 +71,7 @@ def _checked(path: Path, faces: Array) -> Array:
     if int(faces.max()) >= 3 * len(faces):
         raise InputError(
             f"`mesh={path}`: it names vertex {faces.max()}, so most vertices would be in none of its "
-            f"triangles ({len(faces)}); wanted a whole mesh"
+            f"triangles ({len(faces)}); expected a whole mesh"
         )
     flat = (faces == np.roll(faces, 1, axis=1)).any(axis=1)
     if flat.any():
@@ -82,7 +82,7 @@ def _checked(path: Path, faces: Array) -> Array:
     if len(unused):
         raise InputError(
             f"`mesh={path}`: {len(unused)} of {faces.max() + 1} vertices are in no triangle, the first "
-            f"of them {unused[0]}; wanted a whole mesh"
+            f"of them {unused[0]}; expected a whole mesh"
         )
     return faces
 
@@ -153,7 +153,7 @@ def _name_of(path: Path, arrays: Mapping[str, _Form], refusals: Mapping[str, str
     ]
     if len(like) != 1:
         raise InputError(
-            f"`mesh={path}`: {len(like)} arrays look like triangles; wanted one, or one "
+            f"`mesh={path}`: {len(like)} arrays look like triangles; expected one, or one "
             f"called {', '.join(KEYS)}; it holds {listed([*arrays, *refusals]) or 'no arrays'}"
         )
     return like[0]
@@ -180,7 +180,7 @@ def _corners(path: Path, line: int, corners: list[str], vertices: int) -> list[i
         numbers = []
     if len(numbers) != 3 or 0 in numbers or max(map(abs, numbers)) > MAX_VERTEX:
         raise InputError(
-            f"`mesh={path}`, line {line}: {' '.join(corners) or 'nothing'} is not a triangle; wanted 3 "
+            f"`mesh={path}`, line {line}: {' '.join(corners) or 'nothing'} is not a triangle; expected 3 "
             "vertices, counted from 1"
         )
     return [number - 1 if number > 0 else vertices + number for number in numbers]

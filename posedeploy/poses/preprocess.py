@@ -93,7 +93,7 @@ def at_height(spec: ModelSpec, height: int) -> ModelSpec:
         )
     if not 0 < height <= MAX_FREE_LENGTH or height % contract.multiple:
         raise InputError(
-            f"`height={height}`: wanted a multiple of {contract.multiple}, at most {MAX_FREE_LENGTH}"
+            f"`height={height}`: expected a multiple of {contract.multiple}, at most {MAX_FREE_LENGTH}"
         )
     width = max(1, round(contract.width * height / contract.height / contract.multiple)) * contract.multiple
     return replace(spec, contract=replace(contract, height=height, width=width))

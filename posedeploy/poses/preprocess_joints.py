@@ -55,7 +55,7 @@ def box_of(points: Array, contract: JointsContract) -> Array:
     if not (width > 0 and height > 0):
         raise InputError(
             f"the joints span {width + 1:.3g}x{height + 1:.3g} px: too little to tell a pose from; "
-            "wanted joints in pixels of the image"
+            "expected joints in pixels of the image"
         )
     center = low + np.array([width, height]) / 2
     size = np.array([max(width, contract.aspect * height), max(height, width / contract.aspect)])
@@ -73,11 +73,11 @@ def _contract(spec: ModelSpec) -> tuple[JointsContract, JointSet]:
 def _people(joints: Array, joint_set: JointSet) -> Array:
     """Return (people, joints, 3), with a score of 1 if there are no scores."""
     if joints.dtype.kind not in "iuf":
-        raise InputError(f"joints of type {joints.dtype}; wanted numbers")
+        raise InputError(f"joints of type {joints.dtype}; expected numbers")
     people = joints[None] if joints.ndim == 2 else joints
     if people.ndim != 3 or people.shape[2] not in (2, 3) or len(people) == 0:
         raise InputError(
-            f"joints of shape {joints.shape}; wanted (people, {len(joint_set)}, 2): x and y in px, "
+            f"joints of shape {joints.shape}; expected (people, {len(joint_set)}, 2): x and y in px, "
             "or 3 with the score"
         )
     if people.shape[1] != len(joint_set):
@@ -96,11 +96,11 @@ def _check(person: Array, joint_set: JointSet) -> None:
     broken = ~np.isfinite(person).all(axis=1)
     if broken.any():
         names = ", ".join(np.array(joint_set.joints)[broken])
-        raise InputError(f"NaN or infinity in {names}; wanted every joint, in px")
+        raise InputError(f"NaN or infinity in {names}; expected every joint, in px")
     unseen = person[:, 2] < 0
     if unseen.any():
         names = ", ".join(np.array(joint_set.joints)[unseen])
-        raise InputError(f"not seen, by a score under 0: {names}; wanted every joint; leave this person out")
+        raise InputError(f"not seen, by a score under 0: {names}; expected all joints; leave the person out")
     equal = (person[:, :2] == person[0, :2]).all(axis=0)
     if equal.any():
         where = "at one place" if equal.all() else f"at one {'xy'[int(equal.argmax())]}"

@@ -60,7 +60,7 @@ def fit(joints_mm: Array, joints_px: Array, weights: Array | None = None) -> Wea
     if len(weight) < 2:
         raise InputError(f"{len(weight)} joints with a score above 0; a camera needs at least 2")
     if not (np.isfinite(space).all() and np.isfinite(plane).all() and np.isfinite(weight).all()):
-        raise InputError("NaN or infinity in the joints, so no camera fits; wanted finite positions")
+        raise InputError("NaN or infinity in the joints, so no camera fits; expected finite positions")
     middle_mm, middle_px = ((weight * points).sum(axis=0) / weight.sum() for points in (space, plane))
     p, q = space - middle_mm, plane - middle_px
     for points, of, unit in ((p, space, "mm"), (q, plane, "px")):

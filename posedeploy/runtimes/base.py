@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from abc import ABC, abstractmethod
-from collections.abc import Generator, Iterable, Iterator
+from collections.abc import Generator, Iterable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from threading import Lock, get_ident
@@ -206,7 +206,7 @@ class Runner(Closable, ABC):
 
     def check(self, tensors: Tensors) -> None:
         """Check the names, dtypes and shapes of inputs, in a few microseconds."""
-        if len(tensors) != len(self.inputs):
+        if not isinstance(tensors, Mapping) or len(tensors) != len(self.inputs):
             raise InputError(_mismatch(tensors, self.inputs))
         for spec in self.inputs:
             array = tensors.get(spec.name)
@@ -218,8 +218,10 @@ def _fits(array: Array, spec: TensorSpec) -> bool:
     return array.dtype.name == spec.dtype and array.dtype.isnative and spec.accepts(array.shape)
 
 
-def _mismatch(tensors: Tensors, expected: tuple[TensorSpec, ...]) -> str:
-    passed = ", ".join(f"{name} {_described(value)}" for name, value in tensors.items()) or "none"
+def _mismatch(tensors: object, expected: tuple[TensorSpec, ...]) -> str:
+    passed = f"a value {_described(tensors)}"
+    if isinstance(tensors, Mapping):
+        passed = ", ".join(f"{name} {_described(value)}" for name, value in tensors.items()) or "none"
     return f"the inputs do not fit the network: found {passed}; expected {', '.join(map(str, expected))}"
 
 

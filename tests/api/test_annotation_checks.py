@@ -44,7 +44,7 @@ def test_boxes_by_their_corners_are_refused(tmp_path: Path) -> None:
 
 def test_normalized_keypoints_are_refused(tmp_path: Path) -> None:
     message = (
-        r"a\.json: the x and y of its keypoints are from 0\.\d+ to 0\.\d+: normalized, and wanted in px; mul"
+        r"a\.json: the x and y of its keypoints are from 0\.\d+ to 0\.\d+: normalized, and expected in px"
     )
     with pytest.raises(InputError, match=message):
         check_annotations(annotations(tmp_path, 1 / np.array([WIDTH, HEIGHT])))

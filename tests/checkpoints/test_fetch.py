@@ -204,7 +204,7 @@ def test_a_file_that_was_not_fetched_is_not_replaced(server: FileServer, tmp_pat
 @pytest.mark.parametrize("content", ["", "  \n", "not a hash  human.pth\n"])
 def test_a_record_that_holds_no_hash_is_refused(server: FileServer, tmp_path: Path, content: str) -> None:
     (tmp_path / "human.pth.sha256").write_text(content)
-    with pytest.raises(DownloadError, match="holds no SHA-256; delete it to fetch the file anew"):
+    with pytest.raises(DownloadError, match="holds no SHA-256; delete it to fetch the file again"):
         fetch(server.url(), tmp_path)
 
 
@@ -232,16 +232,16 @@ def test_no_server_at_all(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("url", "message"),
     [
-        ("ftp://example.org/human.pth", "wanted an http or https address that ends in a file's name"),
-        ("human.pth", "wanted an http or https address"),
-        ("http://127.0.0.1/weights/", "wanted an http or https address"),
-        ("http://127.0.0.1/weights/..", "wanted an http or https address"),
-        ("http://127.0.0.1/%00.pth", "wanted an http or https address"),
-        ("http://127.0.0.1/a\nb.pth", "wanted an http or https address"),
+        ("ftp://example.org/human.pth", "expected an http or https address that ends in a file's name"),
+        ("human.pth", "expected an http or https address"),
+        ("http://127.0.0.1/weights/", "expected an http or https address"),
+        ("http://127.0.0.1/weights/..", "expected an http or https address"),
+        ("http://127.0.0.1/%00.pth", "expected an http or https address"),
+        ("http://127.0.0.1/a\nb.pth", "expected an http or https address"),
         ("http://[127.0.0.1/human.pth", "not an address"),
         ("http://127.0.0.1:port/human.pth", "not an address .Port could not be cast"),
-        ("http://127.0.0.1/a human.pth", "wanted an http or https address"),
-        ("http://127.0.0.1/día.pth", "wanted an address in ASCII; write other characters as %XX"),
+        ("http://127.0.0.1/a human.pth", "expected an http or https address"),
+        ("http://127.0.0.1/día.pth", "expected an address in ASCII; write other characters as %XX"),
     ],
 )
 def test_an_address_that_is_none(tmp_path: Path, url: str, message: str) -> None:

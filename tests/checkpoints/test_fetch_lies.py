@@ -404,7 +404,7 @@ def test_another_hash_than_the_expected_one_is_told_with_both(tmp_path: Path, wr
 
 
 def test_a_hash_that_is_none_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(DownloadError, match="abc: wanted a SHA-256, which is 64 hexadecimal digits"):
+    with pytest.raises(DownloadError, match="abc: expected a SHA-256, which is 64 hexadecimal digits"):
         fetch("http://127.0.0.1/human.pth", tmp_path, sha256="abc")
 
 
@@ -421,12 +421,12 @@ def test_a_hash_that_is_none_is_refused(tmp_path: Path) -> None:
         ("http://127.0.0.1/%2e%2e", "ends in a file's name"),
         ("http://127.0.0.1/" + "a" * 250, "file name is longer than 245 bytes"),
         ("http://127.0.0.1/" + "%E4%BD%A0" * 82, "file name is longer than 245 bytes"),
-        ("http:///human.pth", "wanted an http or https address"),
+        ("http:///human.pth", "expected an http or https address"),
         ("http://me:secret@127.0.0.1/human.pth", "leave out everything before the @"),
         ("http://127.0.0.1:99999/human.pth", "Port out of range"),
         ("http://a..b/human.pth", "label empty or too long"),
         (f"http://{'a' * 70}.example/human.pth", "label"),
-        ("file:///etc/human.pth", "wanted an http or https address"),
+        ("file:///etc/human.pth", "expected an http or https address"),
         ("HTTP://127.0.0.1:1/human.pth", "refused"),
     ],
 )

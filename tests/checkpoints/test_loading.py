@@ -55,7 +55,7 @@ def test_missing_left_over_and_misshaped_tensors_are_all_listed(tmp_path: Path) 
         open_checkpoint(_saved(state, tmp_path))
     assert str(refusal.value).endswith(
         "does not fit the network. 2 missing: model.3.0.weight, cpm.align.0.weight. 1 left over: "
-        "extra.weight. 1 mis-shaped: model.0.0.weight 32x1x3x3, wanted 32x3x3x3. Your own variant goes in "
+        "extra.weight. 1 mis-shaped: model.0.0.weight 32x1x3x3, expected 32x3x3x3. Your own variant goes in "
         "with `network=FILE.py:FUNCTION`; another family with `family`"
     )
 
@@ -126,7 +126,5 @@ def test_a_checkpoint_with_folded_batch_norm_is_named_as_a_variant(tmp_path: Pat
 def test_whole_numbers_where_weights_belong_are_named_and_refused(tmp_path: Path) -> None:
     state = _state()
     state[HEAD] = state[HEAD].to(torch.int8)
-    with pytest.raises(
-        CheckpointError, match=rf"no floating-point numbers in {HEAD}; wanted are the weights"
-    ):
+    with pytest.raises(CheckpointError, match=rf"no floating-point numbers in {HEAD}; expected the weights"):
         open_checkpoint(_saved(state, tmp_path))

@@ -94,14 +94,14 @@ def test_a_function_may_return_the_module_and_its_spec(folder: Path) -> None:
 @pytest.mark.parametrize(
     ("network", "message"),
     [
-        ("net.py", "wanted FILE.py:FUNCTION"),
-        ("net.txt:build", "wanted FILE.py:FUNCTION"),
-        ("net.py:", "wanted FILE.py:FUNCTION"),
+        ("net.py", "expected FILE.py:FUNCTION"),
+        ("net.txt:build", "expected FILE.py:FUNCTION"),
+        ("net.py:", "expected FILE.py:FUNCTION"),
         ("other.py:build", "there is no file .*other.py"),
         ("net.py:assemble", "has no function assemble"),
         ("net.py:number", "has no function number"),
-        ("net.py:wrong", "wanted an nn.Module, or an nn.Module and its ModelSpec, got str"),
-        ("net.py:wrong_pair", "wanted an nn.Module, or an nn.Module and its ModelSpec, got tuple"),
+        ("net.py:wrong", "expected an nn.Module, or an nn.Module and its ModelSpec, got str"),
+        ("net.py:wrong_pair", "expected an nn.Module, or an nn.Module and its ModelSpec, got tuple"),
     ],
 )
 def test_what_is_not_a_network_is_refused(folder: Path, network: str, message: str) -> None:

@@ -112,7 +112,7 @@ def test_a_mesh_is_written_and_one_of_another_network_refused(
     done("predict", body, "joints.npy", "--mesh", faces, "--mesh-format", "glb")
     assert Path("poses/joints.person1.glb").read_bytes().startswith(b"glTF")
     message = refused("predict", body, "joints.npy", "--mesh", faces, "--mesh-format", "stl")
-    assert message == "error: --mesh-format stl: wanted obj or glb"
+    assert message == "error: --mesh-format stl: expected obj or glb"
     assert refused("predict", gtrs, "joints.npy", "--mesh", faces).endswith(
         "its triangles are of 108 vertices, and gtrs.pth.tar gives 20; give the mesh that it was trained on"
     )

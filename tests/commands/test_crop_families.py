@@ -118,7 +118,7 @@ def test_boxes_of_other_tools(crops: Path, done: Invoke, refused: Callable[..., 
     assert "2 people" in done(*predict, "coco.json").stdout
     assert "1 person" in done(*predict, "coco.json", "--box-label", "3").stdout
     for options, message in (
-        (("coco.json", "--box-format", "ltrb"), "--box-format ltrb: wanted xywh or xyxy or cxcywh or yolo"),
+        (("coco.json", "--box-format", "ltrb"), "--box-format ltrb: expected xywh or xyxy or cxcywh or yolo"),
         (
             ("coco.json", "--box-label", "dog"),
             "no box is labeled dog; its labels are 1 (2 boxes), 3",

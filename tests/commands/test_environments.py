@@ -65,7 +65,7 @@ def test_wrong_arguments_are_errors(
 ) -> None:
     assert "no isolated environment is called 'tf'; available: onnx2tf" in refused("env", "add", "tf")
     monkeypatch.setitem(ENVIRONMENTS, "tiny", tiny(tmp_path))
-    message = "--installer conda: wanted uv or pip"
+    message = "--installer conda: expected uv or pip"
     assert message in refused("env", "add", "tiny", "--installer", "conda")
     assert "/no/python does not start" in refused("env", "add", "tiny", "--python", "no/python")
 
@@ -79,7 +79,7 @@ def test_a_time_limit_needs_a_converter_in_an_isolated_environment(refused: Call
         ),
         (
             ("--to", "tflite", "--converter", "onnx2tf", "--time-limit", "0"),
-            "--time-limit 0: wanted seconds, more than 0",
+            "--time-limit 0: expected seconds, more than 0",
         ),
         (
             ("--converter", "onnx2tf"),

@@ -58,8 +58,8 @@ def test_bad_options(
     (tmp_path / "file").write_text("")
     for arguments, message in [
         (("--to", "coreml"), "no target is called 'coreml'; available: torchscript, onnx, openvino"),
-        (("--outputs", "some"), "--outputs some: wanted all or last"),
-        (("--input-size", "256"), "--input-size 256: wanted HEIGHTxWIDTH in pixels, such as 256x456"),
+        (("--outputs", "some"), "--outputs some: expected all or last"),
+        (("--input-size", "256"), "--input-size 256: expected HEIGHTxWIDTH in pixels, such as 256x456"),
         (("--input-size", "250x456"), "--input-size: the input shape of this network is fixed"),
         (("-o", "file/out"), "file/out: cannot write here (Not a directory)"),
         (("--family", "lightweight-openpose-2d"), "--network and --family: give one"),

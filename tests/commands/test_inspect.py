@@ -56,6 +56,6 @@ def test_bad_input(human: Path, refused: Callable[..., str]) -> None:
         (("human.txt",), "human.txt: the file is empty"),
         (("none.pth",), "none.pth"),
         ((human / "out" / "human.xml", "--contract", "none.toml"), "none.toml: no such file"),
-        ((human / "human.pth", "--network", "net.py"), "--network net.py: wanted FILE.py:FUNCTION"),
+        ((human / "human.pth", "--network", "net.py"), "--network net.py: expected FILE.py:FUNCTION"),
     ]:
         assert message in refused("inspect", *arguments), arguments

@@ -29,7 +29,7 @@ def test_images_are_drawn_and_named(done: Invoke, tmp_path: Path) -> None:
 
 def test_what_cannot_be_drawn_is_refused(refused: Callable[..., str], tmp_path: Path) -> None:
     assert "0 images: it should be at least 1" in refused("samples", "draw", "--count", 0, "-o", "out")
-    assert "--size 12: wanted HEIGHTxWIDTH" in refused("samples", "draw", "--size", 12, "-o", "out")
+    assert "--size 12: expected HEIGHTxWIDTH" in refused("samples", "draw", "--size", 12, "-o", "out")
     assert "9 people" in refused("samples", "draw", "--people", 9, "-o", "out")
     assert not (tmp_path / "out").exists()
 

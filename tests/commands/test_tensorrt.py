@@ -38,16 +38,16 @@ def test_flags_become_options() -> None:
 @pytest.mark.parametrize(
     ("flags", "said"),
     [
-        (EngineFlags(gpu="ampere"), "--gpu ampere: wanted compute capabilities, as sm86,sm120"),
-        (EngineFlags(gpu="sm86,"), "--gpu sm86,: wanted compute capabilities, as sm86,sm120"),
+        (EngineFlags(gpu="ampere"), "--gpu ampere: expected compute capabilities, as sm86,sm120"),
+        (EngineFlags(gpu="sm86,"), "--gpu sm86,: expected compute capabilities, as sm86,sm120"),
         (
             EngineFlags(min_shapes="1x3xHx8"),
-            "--min-shapes 1x3xHx8: wanted a shape, such as 1x3x256x256, or NAME:SHAPE",
+            "--min-shapes 1x3xHx8: expected a shape, such as 1x3x256x256, or NAME:SHAPE",
         ),
-        (EngineFlags(opt_shapes=""), "--opt-shapes : wanted a shape"),
-        (EngineFlags(max_shapes="a:1x2,a:1x3"), "--max-shapes a:1x2,a:1x3: wanted a shape"),
-        (EngineFlags(workspace=0), "--workspace 0: wanted MiB, at least 1"),
-        (EngineFlags(wrap="tensorrt"), "--wrap tensorrt: wanted torch2trt"),
+        (EngineFlags(opt_shapes=""), "--opt-shapes : expected a shape"),
+        (EngineFlags(max_shapes="a:1x2,a:1x3"), "--max-shapes a:1x2,a:1x3: expected a shape"),
+        (EngineFlags(workspace=0), "--workspace 0: expected MiB, at least 1"),
+        (EngineFlags(wrap="tensorrt"), "--wrap tensorrt: expected torch2trt"),
     ],
 )
 def test_flags_written_otherwise_are_refused(flags: EngineFlags, said: str) -> None:

@@ -93,7 +93,7 @@ def test_flags_of_a_target_that_is_not_asked_for_are_refused(refused: Callable[.
             "--converter onnx2tf: it is for --to tflite, which is not asked for",
         ),
         (("--device", "CPU"), "--device CPU: it is for --to aoti, which is not asked for; leave it out"),
-        (("--to", "tflite", "--converter", "tf"), "--converter tf: wanted litert-torch or onnx2tf"),
-        (("--to", "tflite", "--layout", "hwc"), "--layout hwc: wanted nchw or nhwc"),
+        (("--to", "tflite", "--converter", "tf"), "--converter tf: expected litert-torch or onnx2tf"),
+        (("--to", "tflite", "--layout", "hwc"), "--layout hwc: expected nchw or nhwc"),
     ):
         assert message in refused("export", *arguments)

@@ -139,7 +139,7 @@ def _bomb(path: Path) -> None:
 BAD = {
     "an image": (
         lambda folder: (folder / "a.png").write_bytes(b""),
-        "not a file of triangles; wanted .npy, .npz",
+        "not a file of triangles; expected .npy, .npz",
     ),
     "nothing": (lambda folder: None, r"a\.npy: no such file; name a file of triangles for `mesh`"),
     "half a file": (
@@ -168,7 +168,7 @@ BAD = {
     ),
     "a vertex beyond 2^63": (
         lambda folder: (folder / "a.obj").write_text(f"f 1 2 {10**30}\n"),
-        "line 1: 1 2 10{30} is not a triangle; wanted 3",
+        "line 1: 1 2 10{30} is not a triangle; expected 3",
     ),
     "a shape beyond 2^63": (
         _header("(99999999999999999999999,)"),
@@ -191,15 +191,15 @@ BAD = {
     ),
     "vertices": (
         _save("a.npy", np.zeros((20, 3))),
-        "an array of float64, 20x3; wanted triangles, Nx3 whole numbers",
+        "an array of float64, 20x3; expected triangles, Nx3 whole numbers",
     ),
-    "quads": (_save("a.npy", np.zeros((20, 4), int)), "an array of int64, 20x4; wanted triangles"),
-    "none": (_save("a.npy", np.zeros((0, 3), int)), "an array of int64, 0x3; wanted triangles"),
+    "quads": (_save("a.npy", np.zeros((20, 4), int)), "an array of int64, 20x4; expected triangles"),
+    "none": (_save("a.npy", np.zeros((0, 3), int)), "an array of int64, 0x3; expected triangles"),
     "a line": (_save("a.npy", np.array([[0, 1, 1]])), r"triangle 0 names a vertex twice: \[0, 1, 1\]"),
     "below zero": (_save("a.npy", np.array([[0, 1, -1]])), "names vertex -1; vertices count from 0"),
     "far": (
         _save("a.npy", np.array([[0, 1, 10**12]])),
-        r"names vertex 1000000000000, so most .* none of its triangles \(1\); wanted",
+        r"names vertex 1000000000000, so most .* none of its triangles \(1\); expected",
     ),
     "a gap": (
         _save("a.npy", np.array([[0, 1, 2], [1, 2, 4]])),
@@ -207,7 +207,7 @@ BAD = {
     ),
     "two": (
         lambda folder: np.savez(folder / "a.npz", a=FACES, b=FACES),
-        "2 arrays look like triangles; wanted one, or",
+        "2 arrays look like triangles; expected one, or",
     ),
     "no arrays": (lambda folder: (folder / "a.pkl").write_bytes(pickle.dumps([1])), "it holds no arrays"),
     "corners": (
@@ -216,7 +216,7 @@ BAD = {
     ),
     "words": (
         lambda folder: (folder / "a.obj").write_text("f a b c\n"),
-        "line 1: a b c is not a triangle; wanted 3",
+        "line 1: a b c is not a triangle; expected 3",
     ),
 }
 

@@ -229,7 +229,7 @@ def test_images_are_scaled_to_another_height() -> None:
 
 @pytest.mark.parametrize("height", [0, -8, 100, MAX_FREE_LENGTH + 8])
 def test_a_height_that_the_network_does_not_take_is_refused(height: int) -> None:
-    with pytest.raises(InputError, match=rf"^`height={height}`: wanted a multiple of 8, at most 4096$"):
+    with pytest.raises(InputError, match=rf"^`height={height}`: expected a multiple of 8, at most 4096$"):
         at_height(image_spec(CONTRACT), height)
 
 

@@ -58,14 +58,14 @@ def _with(place: tuple[object, ...], value: float) -> Array:
 BAD = {
     "NaN": (
         _with((1, (3, 16)), np.nan),
-        "person 1: NaN or infinity in r_ank, r_wri; wanted every joint, in px",
+        "person 1: NaN or infinity in r_ank, r_wri; expected every joint, in px",
     ),
     "infinity": (_with((0, 0, 0), np.inf), "person 0: NaN or infinity in pelvis"),
     "all equal": (_with((1,), 7.0), "person 1: all joints lie at one place, so there is no pose in them"),
     "a line": (_with((0, slice(None), 1), 7.0), "person 0: all joints lie at one y, so there is no pose"),
     "too close": (
         _people(1) / 1000,
-        "the joints span 0.3.*px: too little to tell a pose from; wanted joints in pix",
+        "the joints span 0.3.*px: too little to tell a pose from; expected joints in pix",
     ),
     "fewer": (
         _people(1, 15),
@@ -77,11 +77,11 @@ BAD = {
     ),
     "no people": (
         _people(0),
-        r"joints of shape \(0, 17, 2\); wanted \(people, 17, 2\): x and y in px, or 3 with",
+        r"joints of shape \(0, 17, 2\); expected \(people, 17, 2\): x and y in px, or 3 with",
     ),
-    "in 3D": (_people(1, 17, 4), r"joints of shape \(1, 17, 4\); wanted \(people, 17, 2\)"),
-    "flat": (np.zeros(34), r"joints of shape \(34,\); wanted"),
-    "words": (np.array([["a", "b"]]), "joints of type <U1; wanted numbers"),
+    "in 3D": (_people(1, 17, 4), r"joints of shape \(1, 17, 4\); expected \(people, 17, 2\)"),
+    "flat": (np.zeros(34), r"joints of shape \(34,\); expected"),
+    "words": (np.array([["a", "b"]]), "joints of type <U1; expected numbers"),
 }
 
 
@@ -112,7 +112,7 @@ def test_a_network_of_another_kind_or_batch_is_refused() -> None:
         prepare_joints(_people(2), fixed)
     unseen = _people(2, numbers=3)
     unseen[1, 4] = -1
-    with pytest.raises(InputError, match="person 1: not seen, by a score under 0: l_hip; wanted every joint"):
+    with pytest.raises(InputError, match="person 1: not seen, by a score under 0: l_hip; expected all"):
         prepare_joints(unseen, SPEC)
 
 

@@ -108,8 +108,11 @@ def test_arrays_may_be_views_flipped_or_read_only(opener: Opener, tiny: Model) -
         ({"data": tiny_image()["data"].astype(np.float64)}, "data float64 1x3x32x40"),
         ({"data": tiny_image()["data"][0]}, "data float32 3x32x40"),
         ({"data": np.zeros((1, 4, 32, 40), np.float32)}, "data float32 1x4x32x40"),
+        ({"data": tiny_image()["data"].astype(">f4")}, "data float32 in the other byte order 1x3x32x40"),
+        ({"data": [1.0]}, "data of type list"),
+        (None, "a value of type NoneType"),
     ],
-    ids=["missing", "misnamed", "extra", "dtype", "rank", "channels"],
+    ids=["missing", "misnamed", "extra", "dtype", "rank", "channels", "byte order", "list", "no tensors"],
 )
 def test_inputs_that_do_not_fit_are_refused(opener: Opener, tensors: Tensors, got: str) -> None:
     with opener() as runner:

@@ -41,7 +41,7 @@ def test_people_are_told_apart_by_where_they_are_not_by_their_order() -> None:
 
 def test_a_picture_has_the_suffix_of_one() -> None:
     assert picture_path("a.jpg") == Path("a.jpg")
-    with pytest.raises(argparse.ArgumentTypeError, match=r"^a: wanted a file like picture\.png"):
+    with pytest.raises(argparse.ArgumentTypeError, match=r"^a: expected a file like picture\.png"):
         picture_path("a")
 
 

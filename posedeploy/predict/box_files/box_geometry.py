@@ -23,6 +23,8 @@ FEW_MISFITS, MANY_MISFITS, MOST_FIT = 0.2, 0.5, 0.75
 fit in it; if the second fraction does not, a format in which the third fraction fits."""
 MIN_PX = 2
 MAX_NORMALIZED = 1.01
+ANY_NUMBERS = np.errstate(over="ignore", invalid="ignore")
+"""Numbers of a file may overflow; an infinite box has a fault like any other."""
 
 
 def _xywh(box: Array, size: Array) -> Array:
@@ -46,6 +48,7 @@ CONVERSIONS: Mapping[BoxFormat, Callable[[Array, Array], Array]] = {
 }  # fmt: skip
 
 
+@ANY_NUMBERS
 def to_pixels(box: Box, box_format: BoxFormat, size: Size) -> Array:
     """Return (4,) x, y, width, height in px."""
     return CONVERSIONS[box_format](np.array(box.numbers, np.float64), np.array(size, np.float64))
@@ -79,6 +82,7 @@ class FormatDoubt:
     likely: tuple[BoxFormat, ...]
 
 
+@ANY_NUMBERS
 def doubt_format(boxes: Sequence[tuple[Box, Size]], box_format: BoxFormat) -> FormatDoubt | None:
     """Return why boxes are likely in another format; None for plausible boxes.
 
@@ -106,6 +110,7 @@ def doubt_format(boxes: Sequence[tuple[Box, Size]], box_format: BoxFormat) -> Fo
     return FormatDoubt(shown + others, ())
 
 
+@ANY_NUMBERS
 def fault_in(box: Box, box_format: BoxFormat, size: Size) -> str:
     """Return why a box cannot be a person's in an image of this size; "" if it can."""
     if sides := _reversed_sides(box, box_format):
@@ -171,7 +176,6 @@ def _fits(box: Box, size: Size, box_format: BoxFormat) -> bool:
     if (box_format == "yolo") != bool((numbers <= MAX_NORMALIZED).all()):
         return False
     pixels, whole = to_pixels(box, box_format, size), np.array(size, np.float64)
-    with np.errstate(over="ignore"):
-        low, high = pixels[:2], pixels[:2] + pixels[2:]
+    low, high = pixels[:2], pixels[:2] + pixels[2:]
     is_inside = (low >= -MARGIN * whole).all() and (high <= (1 + MARGIN) * whole).all()
     return bool((pixels[2:] > 0).all() and is_inside)
