@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
+from pathlib import Path
 
+from posedeploy import file_states
 from posedeploy.errors import ArtifactError
-from posedeploy.file_states import FileState, hash_file, state_of
+from posedeploy.file_states import FileState, state_of
 from posedeploy.types import Artifact
 
 
@@ -48,13 +50,22 @@ def hashes_of(artifact: Artifact) -> dict[str, str]:
     """
     if artifact.files:
         return dict(artifact.files)
-    try:
-        digest, state = hash_file(artifact.path)
-    except OSError as error:
-        raise ArtifactError(f"{artifact.path}: cannot be read ({error.strerror})") from error
+    digest, state = hash_file(artifact.path)
     if artifact.states.get(artifact.path.name, state) != state:
         raise _changed(artifact, artifact.path.name)
     return {artifact.path.name: digest}
+
+
+def hash_file(path: Path) -> tuple[str, FileState]:
+    """Return the SHA-256 of a file of an artifact, and the state of the file.
+
+    Raises:
+        ArtifactError: it cannot be read.
+    """
+    try:
+        return file_states.hash_file(path)
+    except OSError as error:
+        raise ArtifactError(f"{path}: cannot be read ({error.strerror})") from error
 
 
 def _states(artifact: Artifact) -> Mapping[str, FileState]:
@@ -78,10 +89,7 @@ def _verified(artifact: Artifact, name: str, state: FileState) -> FileState:
         if name in artifact.states:
             raise _changed(artifact, name)
         return state
-    try:
-        digest, state = hash_file(path)
-    except OSError as error:
-        raise ArtifactError(f"{path}: cannot be read ({error.strerror})") from error
+    digest, state = hash_file(path)
     if digest != recorded:
         raise ArtifactError(
             f"{path}: its SHA-256 is {digest[:12]}... and was {recorded[:12]}... when {artifact.path.name} "

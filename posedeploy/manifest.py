@@ -11,6 +11,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from posedeploy import embedded_manifest, files
+from posedeploy.artifact_files import hash_file
 from posedeploy.errors import ArtifactError, ManifestError
 from posedeploy.file_states import FileState, state_of
 from posedeploy.input_files import exists_as_file
@@ -21,7 +22,6 @@ from posedeploy.manifest_search import (
     find_damaged,
     find_match,
     find_nearest,
-    hash_file,
 )
 from posedeploy.staging.reading import reads_one_set
 from posedeploy.types import Artifact

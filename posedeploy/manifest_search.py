@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 
-from posedeploy import file_states
+from posedeploy.artifact_files import hash_file
 from posedeploy.backends import TARGETS
-from posedeploy.errors import ArtifactError, ManifestError
+from posedeploy.errors import ManifestError
 from posedeploy.file_states import FileState
 from posedeploy.input_files import exists_as_file
 from posedeploy.limits import MAX_MANIFEST_BYTES
@@ -100,18 +100,6 @@ def file_path(artifact: Path, found: Match, name: str) -> Path:
     suffix = TARGETS[found.document.target].suffix
     before, after = found.document.model_name.removesuffix(suffix), artifact.name.removesuffix(suffix)
     return artifact.with_name(after + name.removeprefix(before))
-
-
-def hash_file(path: Path) -> tuple[str, FileState]:
-    """Return the SHA-256 of a file of an artifact, and the state of the file.
-
-    Raises:
-        ArtifactError: it cannot be read.
-    """
-    try:
-        return file_states.hash_file(path)
-    except OSError as error:
-        raise ArtifactError(f"{path}: cannot be read ({error.strerror})") from error
 
 
 def _exists(path: Path) -> bool:

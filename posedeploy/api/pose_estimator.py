@@ -2,40 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass, field, fields
-from os import PathLike
-from pathlib import Path
-from typing import TypeAlias, Unpack
-
-import numpy as np
+from typing import Unpack
 
 from posedeploy import artifact_files
 from posedeploy.api.mesh_faces import faces_of
 from posedeploy.api.model_args import ModelArgs, ModelKeywords, ModelSource, optional_path, single
 from posedeploy.api.open_models import open_model, run_options
 from posedeploy.api.person_sources import PersonArgs, check_camera, open_box_source, open_joint_source
+from posedeploy.api.pose_inputs import Numbers, needs_joints, to_frame, to_joint_set, to_people
 from posedeploy.closable import Closable
 from posedeploy.errors import InputError
-from posedeploy.own_keypoints import joint_set_of
-from posedeploy.poses.file_joint_sets import set_called
-from posedeploy.poses.preprocess import as_bgr
 from posedeploy.predict import poses_json
 from posedeploy.predict.chain import Predictor
 from posedeploy.predict.frames import Frame
-from posedeploy.predict.images import read_picture
 from posedeploy.predict.joint_files.joint_source import blank_image, size_around
-from posedeploy.predict.joint_files.map_joints import lacking_joints, to_set
 from posedeploy.predict.lifting import Lifter
 from posedeploy.predict.pictures import Painter
 from posedeploy.predict.poses_json import PosesDocument, Producer, SourceRecord
 from posedeploy.predict.threshold import Threshold
 from posedeploy.runtimes.base import Runner
 from posedeploy.types import Array, Artifact, Camera, Hint, ModelSpec, Poses, Precision, RunOptions, StrPath
-
-Numbers: TypeAlias = "Array | Sequence[Sequence[float]] | Sequence[Sequence[Sequence[float]]]"
-"""An array, or lists of numbers that become one."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -49,7 +38,7 @@ class ImagePoses(Poses):
     image: Array = field(repr=False)
     name: str
     spec: ModelSpec = field(repr=False)
-    made_by: Producer = field(repr=False)
+    producer: Producer = field(repr=False)
     camera: Camera = field(default_factory=Camera, repr=False)
     faces: Array | None = field(default=None, repr=False)
 
@@ -63,7 +52,7 @@ class ImagePoses(Poses):
         document = PosesDocument(self.spec, self.camera)
         document.add(Frame(self.name, self.image, 0), self, None)
         record = SourceRecord(self.name, "images", 1, 1, 0, None, False, False)
-        return document.encode(self.made_by, record, ()).decode()
+        return document.encode(self.producer, record, ()).decode()
 
 
 class PoseEstimator(Closable):
@@ -77,7 +66,7 @@ class PoseEstimator(Closable):
         self,
         network: Predictor | Lifter,
         artifact: Artifact,
-        made_by: Producer,
+        producer: Producer,
         opened: ExitStack,
         camera: Camera,
         faces: Array | None,
@@ -85,9 +74,9 @@ class PoseEstimator(Closable):
         has_detector: bool,
     ) -> None:
         self.spec = artifact.spec
-        self.runtime_info = made_by.runtime
+        self.runtime_info = producer.runtime
         self._network = network
-        self._made_by = made_by
+        self._producer = producer
         self._opened = opened
         self._camera = camera
         self._faces = faces
@@ -119,11 +108,11 @@ class PoseEstimator(Closable):
             return self._lift(image, joints, joint_set)
         if image is None:
             raise InputError(f"no image: {self.spec.family} finds people in one; pass its path or an array")
-        frame = _frame(image)
+        frame = to_frame(image)
         if boxes is None:
             ((_, poses),) = self._network.stream([frame])
         elif isinstance(self._network, Predictor):
-            poses = self._network(frame.image, _people(boxes, "boxes", (4,)))
+            poses = self._network(frame.image, to_people(boxes, "boxes", (4,)))
         else:
             raise InputError(f"boxes: {self.spec.family} takes the 2D joints of people; pass joints instead")
         return self._result(frame, poses)
@@ -136,8 +125,8 @@ class PoseEstimator(Closable):
             ArtifactError: an output of the network is NaN or infinite.
         """
         if self.spec.joints is not None and not self._has_detector:
-            raise InputError(_no_joints(self.spec))
-        for frame, poses in self._network.stream(map(_frame, images)):
+            raise InputError(needs_joints(self.spec))
+        for frame, poses in self._network.stream(map(to_frame, images)):
             yield self._result(frame, poses)
 
     def close(self) -> None:
@@ -149,9 +138,9 @@ class PoseEstimator(Closable):
         if not isinstance(self._network, Lifter):
             raise InputError(f"joints: {self.spec.family} takes images; pass an image instead")
         if joints is None:
-            raise InputError(_no_joints(self.spec))
-        people = _in_set(_people(joints, "joints", None), joint_set, self.spec)
-        frame = Frame("joints", blank_image(size_around(people)), 0) if image is None else _frame(image)
+            raise InputError(needs_joints(self.spec))
+        people = to_joint_set(to_people(joints, "joints", None), joint_set, self.spec)
+        frame = Frame("joints", blank_image(size_around(people)), 0) if image is None else to_frame(image)
         return self._result(frame, self._network.lift(people))
 
     def _result(self, frame: Frame, poses: Poses) -> ImagePoses:
@@ -160,7 +149,7 @@ class PoseEstimator(Closable):
             image=frame.image,
             name=frame.name,
             spec=self.spec,
-            made_by=self._made_by,
+            producer=self._producer,
             camera=self._camera,
             faces=self._faces,
         )
@@ -251,57 +240,3 @@ def _open_lifter(
         return Lifter(runner, spec)
     people = open_joint_source(persons, spec, options, opened)
     return Lifter(runner, spec, people.find if people is not None else None)
-
-
-def _frame(image: StrPath | Array) -> Frame:
-    if isinstance(image, (str, PathLike)):
-        path = Path(image)
-        return Frame(path.name, read_picture(path).pixels, 0)
-    if not isinstance(image, np.ndarray):
-        raise InputError(f"an image of type {type(image).__name__}: pass a path or a NumPy array")
-    return Frame("image", as_bgr(image), 0)
-
-
-def _people(numbers: Numbers, what: str, shape: tuple[int, ...] | None) -> Array:
-    """Return (people, ...) float64 of numbers for several people or one.
-
-    Args:
-        shape: that of one person; None for joints.
-    """
-    try:
-        array = np.asarray(numbers, np.float64)
-    except (TypeError, ValueError) as error:
-        raise InputError(f"{what}: not an array of numbers ({error})") from error
-    axes = 1 if shape is not None else 2
-    array = array[None] if array.ndim == axes else array
-    is_right = array.ndim == axes + 1 and (array.shape[1:] == shape if shape else array.shape[2] in (2, 3))
-    if not is_right:
-        wanted = "(people, 4)" if shape is not None else "(people, joints, 2 or 3)"
-        raise InputError(f"{what} of shape {array.shape}; expected {wanted}")
-    return array
-
-
-def _in_set(people: Array, name: str | None, spec: ModelSpec) -> Array:
-    """Return (people, joints, 3) in the joint set of the network."""
-    if people.shape[2] == 2:
-        people = np.concatenate([people, np.ones((*people.shape[:2], 1))], axis=2)
-    if name is None:
-        return people
-    own, wanted = set_called(name, people.shape[1]), joint_set_of(spec)
-    if lacking := lacking_joints(own, wanted):
-        raise InputError(
-            f"joint_set {name}: the joints of {wanted.name}, which this network takes, cannot be made from "
-            f"it; it lacks {', '.join(lacking)}"
-        )
-    mapped = [to_set(person, own, wanted) for person in people]
-    for number, person in enumerate(mapped):
-        if isinstance(person, tuple):
-            raise InputError(f"joints of person {number}: {', '.join(person)} missing; leave the person out")
-    return np.array(mapped).reshape(-1, len(wanted), 3)
-
-
-def _no_joints(spec: ModelSpec) -> str:
-    return (
-        f"{spec.family} takes the 2D joints of people and no image; pass joints, or load it with a detector, "
-        "which finds them in images"
-    )

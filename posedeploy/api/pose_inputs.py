@@ -1,0 +1,89 @@
+"""What a ``PoseEstimator`` is called with, checked and made the network's."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from os import PathLike
+from pathlib import Path
+from typing import TypeAlias
+
+import numpy as np
+
+from posedeploy.errors import InputError
+from posedeploy.own_keypoints import joint_set_of
+from posedeploy.poses.file_joint_sets import set_called
+from posedeploy.poses.preprocess import as_bgr
+from posedeploy.predict.frames import Frame
+from posedeploy.predict.images import read_picture
+from posedeploy.predict.joint_files.map_joints import lacking_joints, to_set
+from posedeploy.types import Array, ModelSpec, StrPath
+
+Numbers: TypeAlias = "Array | Sequence[Sequence[float]] | Sequence[Sequence[Sequence[float]]]"
+"""An array, or lists of numbers that become one."""
+
+
+def to_frame(image: StrPath | Array) -> Frame:
+    """Return an image of a path or array.
+
+    Raises:
+        InputError: it cannot be read, or is neither.
+    """
+    if isinstance(image, (str, PathLike)):
+        path = Path(image)
+        return Frame(path.name, read_picture(path).pixels, 0)
+    if not isinstance(image, np.ndarray):
+        raise InputError(f"an image of type {type(image).__name__}: pass a path or a NumPy array")
+    return Frame("image", as_bgr(image), 0)
+
+
+def to_people(numbers: Numbers, what: str, shape: tuple[int, ...] | None) -> Array:
+    """Return (people, ...) float64 of numbers for several people or one.
+
+    Args:
+        shape: that of one person; None for joints.
+
+    Raises:
+        InputError: they are no numbers, or of another shape.
+    """
+    try:
+        array = np.asarray(numbers, np.float64)
+    except (TypeError, ValueError) as error:
+        raise InputError(f"{what}: not an array of numbers ({error})") from error
+    axes = 1 if shape is not None else 2
+    array = array[None] if array.ndim == axes else array
+    is_right = array.ndim == axes + 1 and (array.shape[1:] == shape if shape else array.shape[2] in (2, 3))
+    if not is_right:
+        wanted = "(people, 4)" if shape is not None else "(people, joints, 2 or 3)"
+        raise InputError(f"{what} of shape {array.shape}; expected {wanted}")
+    return array
+
+
+def to_joint_set(people: Array, name: str | None, spec: ModelSpec) -> Array:
+    """Return (people, joints, 3) in the joint set of the network.
+
+    Raises:
+        InputError: a joint of that set cannot be made from these.
+    """
+    if people.shape[2] == 2:
+        people = np.concatenate([people, np.ones((*people.shape[:2], 1))], axis=2)
+    if name is None:
+        return people
+    own, wanted = set_called(name, people.shape[1]), joint_set_of(spec)
+    if lacking := lacking_joints(own, wanted):
+        raise InputError(
+            f"joint_set {name}: the joints of {wanted.name}, which this network takes, cannot be made from "
+            f"it; it lacks {', '.join(lacking)}"
+        )
+    mapped = [to_set(person, own, wanted) for person in people]
+    for number, person in enumerate(mapped):
+        if isinstance(person, tuple):
+            raise InputError(f"joints of person {number}: {', '.join(person)} missing; leave the person out")
+    return np.array(mapped).reshape(-1, len(wanted), 3)
+
+
+def needs_joints(spec: ModelSpec) -> str:
+    """Return the message for a network on joints that got none."""
+    return (
+        f"{spec.family} takes the 2D joints of people and no image; pass joints, or load it with a detector, "
+        "which finds them in images"
+    )
