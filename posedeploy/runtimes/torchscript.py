@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import warnings
+import zipfile
 from dataclasses import replace
+from pathlib import Path
 
 import torch
 
-from posedeploy.errors import ArtifactError
+from posedeploy.errors import ArtifactError, first_line
 from posedeploy.runtimes import tf32
 from posedeploy.runtimes.base import Runner
 from posedeploy.runtimes.pytorch import configure
 from posedeploy.runtimes.run_options import check_precision
 from posedeploy.runtimes.torch_call import RUN_ERRORS, failure, open_call
 from posedeploy.types import Artifact, RunOptions, Tensors
+from posedeploy.zip_files import chunks_of, zip_errors
 
 
 class TorchScriptRunner(Runner):
@@ -21,15 +24,14 @@ class TorchScriptRunner(Runner):
 
     def __init__(self, artifact: Artifact, options: RunOptions) -> None:
         self._path = artifact.path
+        _check_program(artifact.path)
         device, self.runtime_info = configure("torchscript", options, check_precision(artifact, options))
         try:
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore", DeprecationWarning)
                 program = torch.jit.load(str(artifact.path), map_location=device)  # type: ignore[no-untyped-call]
         except (RuntimeError, ValueError) as error:
-            raise ArtifactError(
-                f"{artifact.path}: not a TorchScript file, or damaged; export it again"
-            ) from error
+            raise _damaged(artifact.path, error) from error
         if not artifact.spec.inputs:
             raise ArtifactError(
                 f"{artifact.path}: TorchScript has no tensor names, and the file has no manifest; describe "
@@ -54,3 +56,19 @@ class TorchScriptRunner(Runner):
 
     def _survives_fork(self) -> bool:
         return self.runtime_info.device == "CPU"  # with several threads, the call itself raises the error
+
+
+def _check_program(path: Path) -> None:
+    """Check every member but the weights. torch goes on with what a damaged one left in memory."""
+    try:
+        with zip_errors(), zipfile.ZipFile(path) as archive:
+            for info in archive.infolist():
+                if not {"data", "constants"}.intersection(info.filename.split("/")[:-1]):
+                    for _ in chunks_of(archive, info):
+                        pass
+    except (zipfile.BadZipFile, OSError) as error:
+        raise _damaged(path, error) from error
+
+
+def _damaged(path: Path, error: Exception) -> ArtifactError:
+    return ArtifactError(f"{path}: not a TorchScript file, or damaged ({first_line(error)}); export it again")

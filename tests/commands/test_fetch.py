@@ -44,4 +44,4 @@ def test_bad_input(refused: Callable[..., str]) -> None:
     message = refused("fetch", "lightweight-openpose-3d")
     assert "its publisher has no direct link; see github.com/" in message
     assert message.endswith("download the file there and name it, or give its address with --url")
-    assert "wanted an http or https address" in refused("fetch", "lightweight-openpose-2d", "--url", "x")
+    assert "expected an http or https address" in refused("fetch", "lightweight-openpose-2d", "--url", "x")
