@@ -106,7 +106,7 @@ def _bare_openvino(runner: Any, feed: Tensors) -> Callable[[], object]:
 
 
 def _bare_torchscript(runner: Any, feed: Tensors) -> Callable[[], object]:
-    program = runner._program
+    program = torch.jit.load(str(runner._path), map_location="cpu")  # type: ignore[no-untyped-call]
 
     def call() -> object:
         with torch.inference_mode():
