@@ -317,7 +317,7 @@ def test_importing_the_package_loads_no_framework() -> None:
         ["export", "--help"],
         ["predict", "--help"],
         ["evaluate", "--help"],
-        ["samples", "draw", "--help"],
+        ["synthetic", "--help"],
     ],
 )
 def test_help_loads_no_framework(arguments: list[str]) -> None:

@@ -33,20 +33,20 @@ table() {
     return $status
 }
 
-show posedeploy samples draw --seed 8 --count 1 --size 512x912 --people 4 -o artifacts/drawn
+show posedeploy synthetic --seed 8 --count 1 --size 512x912 --people 4 -o artifacts/synthetic
 show posedeploy export --to openvino --to onnx --to torchscript
 for model in sample artifacts/sample.onnx artifacts/sample.xml; do
-    show posedeploy predict "$model" artifacts/drawn/000000.png -o "artifacts/poses/$(basename "$model")"
+    show posedeploy predict "$model" artifacts/synthetic/000000.png -o "artifacts/poses/$(basename "$model")"
 done
-show python tools/overlay.py artifacts/drawn/000000.png -o artifacts/skeletons.png \
+show python tools/overlay.py artifacts/synthetic/000000.png -o artifacts/skeletons.png \
     PyTorch=artifacts/poses/sample/poses.json \
     ONNX-Runtime=artifacts/poses/sample.onnx/poses.json \
     OpenVINO=artifacts/poses/sample.xml/poses.json
 table artifacts/parity.txt posedeploy parity artifacts/sample.xml artifacts/sample.onnx artifacts/sample.torchscript \
-    --images artifacts/drawn/000000.png --json artifacts/parity.json
+    --images artifacts/synthetic/000000.png --json artifacts/parity.json
 # shellcheck disable=SC2086
 table artifacts/bench.txt posedeploy bench --device cpu --json artifacts/bench.json $runs
 show posedeploy doctor || printf 'Something that is installed does not work, as told above; the demo did.\n'
 printf '\nThe picture is artifacts/skeletons.png: what PyTorch, ONNX Runtime and OpenVINO found, over each other; the tables\n'
-printf 'are artifacts/parity.txt and artifacts/bench.txt. The sample was trained on drawn people. For photographs:\n'
+printf 'are artifacts/parity.txt and artifacts/bench.txt. The sample was trained on synthetic people. For photographs:\n'
 printf '%s/posedeploy predict CHECKPOINT PHOTO -o poses/\n' "$bin"

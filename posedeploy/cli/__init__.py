@@ -16,7 +16,7 @@ from posedeploy.cli.export import export
 from posedeploy.cli.lookup import doctor, families, fetch, inspect
 from posedeploy.cli.measure import bench, evaluate, parity
 from posedeploy.cli.predict import predict
-from posedeploy.cli.samples import samples
+from posedeploy.cli.synthetic import synthetic
 from posedeploy.console.error_handling import ErrorHandlingGroup
 from posedeploy.console.path_checks import CommandGroup
 
@@ -64,7 +64,7 @@ def start(
         typer.echo(START)
 
 
-for command in (export, bench, parity, predict, evaluate, inspect, families, fetch, doctor):
+for command in (export, bench, parity, predict, evaluate, inspect, families, fetch, doctor, synthetic):
     app.command()(command)
-for group in (engine, env, samples):
+for group in (engine, env):
     app.add_typer(group)

@@ -63,7 +63,7 @@ def people_in(folder: str) -> list[list[float]]:
 def test_a_description_on_predict_or_on_export_gives_the_same_people(
     arm: tuple[str, str], done: Invoke, refused: Callable[..., str]
 ) -> None:
-    done("samples", "draw", "--count", "1", "-o", "images")
+    done("synthetic", "--count", "1", "-o", "images")
     image = "images/000000.png"
     done("export", "arm.pth", "--to", "onnx", "--name", "bare", "-o", "out", *arm)
     template = "--contract FILE.toml, here or on export, which has the lines keypoint_names = "
@@ -130,5 +130,5 @@ def test_a_lifting_network_on_its_own_joints(
     assert numbered["annotations"] == named["annotations"]
     assert len(named["annotations"]) == 2
     message = "the joints of its own cannot be computed from a detector's 18 keypoints: joint_0"
-    done("samples", "draw", "--count", "1", "-o", "images")
+    done("synthetic", "--count", "1", "-o", "images")
     assert message in refused("predict", "out/six.torchscript", "images", "--detector", "sample")

@@ -1,4 +1,4 @@
-"""``posedeploy samples ...``: arguments and options."""
+"""``posedeploy synthetic``: arguments and options."""
 
 from __future__ import annotations
 
@@ -8,15 +8,9 @@ from typing import Annotated
 import typer
 
 from posedeploy.console import options as shared
-from posedeploy.console.path_checks import CommandGroup
-
-samples = CommandGroup(
-    name="samples", no_args_is_help=True, help="Generate images of synthetic people with known joints."
-)
 
 
-@samples.command()
-def draw(
+def synthetic(
     output: Annotated[
         Path, typer.Option("-o", "--output", help="The folder for the images.", show_default=False)
     ],
@@ -34,8 +28,8 @@ def draw(
 ) -> None:
     """Generate images of synthetic people with COCO-style annotations.
 
-    Example: posedeploy samples draw --count 100 --seed 7 -o synthetic/
+    Example: posedeploy synthetic --count 100 --seed 7 -o synthetic/
     """
-    from posedeploy.commands import samples as command
+    from posedeploy.commands import synthetic as command
 
     command.run(count, seed, output, shared.parse_size(size, "--size"), people)

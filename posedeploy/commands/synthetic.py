@@ -1,4 +1,4 @@
-"""``posedeploy samples``: drawn people with known joints."""
+"""``posedeploy synthetic``: images of synthetic people with known joints."""
 
 from __future__ import annotations
 
@@ -10,12 +10,10 @@ from posedeploy.synthetic.coco_annotations import write_images
 
 
 def run(count: int, seed: int, folder: Path, size: tuple[int, int] | None, people: int | None) -> None:
-    """Draw them, ``size`` (height, width) in px, and say what was written."""
+    """Write the images of ``size`` (height, width) in px and print the paths."""
     width_first = None if size is None else (size[1], size[0])
-    with counting(f"drawing into {folder}") as on_progress:
+    with counting(f"writing images to {folder}") as on_progress:
         annotations, *images = write_images(folder, count, seed, width_first, people, on_progress)
     out.print(f"{counted(len(images), 'image')} of seed {seed}")
-    out.print(f"  {annotations}", markup=False, soft_wrap=True)
-    out.print(
-        f"  {images[0]}" + (f" to {images[-1].name}" if len(images) > 1 else ""), markup=False, soft_wrap=True
-    )
+    for line in (annotations, f"{images[0]}" + (f" to {images[-1].name}" if len(images) > 1 else "")):
+        out.print(f"  {line}", markup=False, soft_wrap=True)

@@ -1,0 +1,62 @@
+"""``posedeploy synthetic``, and the built-in sample on its images."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from tests.commands.conftest import Invoke
+
+MIN_AP_LARGE, MIN_AP50_LARGE = 0.50, 0.80
+"""For large people on 24 held-out images; the model card has the figures for 500."""
+
+
+def test_images_are_written_and_listed(done: Invoke, tmp_path: Path) -> None:
+    result = done("synthetic", "--count", 2, "--seed", 7, "--size", "128x160", "--people", 2, "-o", "a b")
+    assert result.stdout.split("\n")[:3] == [
+        "2 images of seed 7",
+        "  a b/annotations.json",
+        "  a b/000000.png to 000001.png",
+    ]
+    assert (tmp_path / "a b" / "000001.png").is_file()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("--count", 0), "0 images: it should be at least 1"),
+        (("--size", 12), "--size 12: expected HEIGHTxWIDTH"),
+        (("--people", 9), "9 people"),
+    ],
+)
+def test_invalid_options_are_refused(
+    arguments: tuple[object, ...], message: str, refused: Callable[..., str], tmp_path: Path
+) -> None:
+    assert message in refused("synthetic", *arguments, "-o", "out")
+    assert not (tmp_path / "out").exists()
+
+
+def test_the_sample_is_predicted_by_name(done: Invoke, refused: Callable[..., str]) -> None:
+    done("synthetic", "--count", 1, "--seed", 2, "--size", "256x456", "-o", "images")
+    done("predict", "sample", "images/000000.png", "-o", "poses")
+    assert json.loads(Path("poses/poses.json").read_text())["producer"]["artifact"] == "sample"
+    assert "a checkpoint runs on pytorch" in refused("predict", "sample", "images", "--runtime", "openvino")
+
+
+@pytest.mark.slow
+def test_the_sample_has_the_same_accuracy_on_every_runtime(done: Invoke) -> None:
+    done("synthetic", "--count", 24, "--seed", 2, "-o", "images")
+    done("export", "--to", "onnx", "--to", "openvino", "--dynamic", "-o", "out")
+    dataset = ("--annotations", "images/annotations.json", "--images", "images", "--json", "e.json")
+    averages = []
+    for model in ("sample", "out/sample.onnx", "out/sample.xml"):
+        done("evaluate", model, *dataset)
+        slices = json.loads(Path("e.json").read_text())["slices"]
+        averages.append([value for part in slices for value in (part["ap"], part["ap50"], part["ar"])])
+    np.testing.assert_allclose(averages[1:], [averages[0]] * 2, atol=0.002)
+    assert averages[0][3] > MIN_AP_LARGE
+    assert averages[0][4] > MIN_AP50_LARGE
