@@ -7,10 +7,11 @@ from dataclasses import dataclass
 import numpy as np
 
 from posedeploy.errors import InputError
+from posedeploy.poses.assignment import assign
 from posedeploy.types import Array, Poses
 
 FAR = 0.3
-"""Minimum distance of different people, in diagonals of the reference person's box."""
+"""Minimum distance of different people, in diagonals of the larger of their boxes."""
 
 
 @dataclass(frozen=True)
@@ -27,7 +28,7 @@ class Match:
 
 
 def match(reference: Poses, candidate: Poses) -> Match:
-    """Match people greedily, the closest pair first.
+    """Match people one to one so that the sum of their distances is minimal.
 
     Raises:
         InputError: the poses have different numbers of keypoints.
@@ -41,26 +42,34 @@ def match(reference: Poses, candidate: Poses) -> Match:
         reference.keypoints[:, None, :, :2] - candidate.keypoints[None, ..., :2], axis=-1
     )
     seen_a, seen_b = reference.keypoints[..., 2] >= 0, candidate.keypoints[..., 2] >= 0
-    pairs = _closest_first(distances, seen_a, seen_b, reference.boxes)
+    size = np.maximum(_sizes(reference)[:, None], _sizes(candidate))
+    pairs = _pairs_of_least_cost(distances, seen_a, seen_b, size)
     return Match(pairs, missed=len(reference) - len(pairs), extra=len(candidate) - len(pairs))
 
 
-def _closest_first(distances: Array, seen_a: Array, seen_b: Array, boxes: Array) -> Array:
+def _pairs_of_least_cost(distances: Array, seen_a: Array, seen_b: Array, size: Array) -> Array:
     """Return (matched, 2) pairs.
 
-    A keypoint that one side lacks counts as far: people that share keypoints differ only in the others.
+    A keypoint that one side lacks counts as far: people that share keypoints differ only in the others. A
+    person without a counterpart costs as much as half a pair of different people, so that a pair is never
+    split to match others that lie far apart.
+
+    Args:
+        size: (people, people) px, of each pair.
     """
     both = seen_a[:, None] & seen_b
     either = seen_a[:, None] | seen_b
-    size = np.maximum(np.hypot(boxes[:, 2], boxes[:, 3]), 1.0)[:, None]
     relative = distances / size[..., None]
     near = np.where(both, relative, 0).sum(axis=-1) < FAR * both.sum(axis=-1)
     apart = np.where(both, np.minimum(relative, FAR), FAR * either).sum(axis=-1)
-    costs = apart / np.maximum(either.sum(axis=-1), 1)
-    rows, columns = np.nonzero(near)
-    order = np.argsort(costs[rows, columns], kind="stable")
-    taken: list[tuple[int, int]] = []
-    for a, b in zip(rows[order].tolist(), columns[order].tolist(), strict=True):
-        if all(a != other_a and b != other_b for other_a, other_b in taken):
-            taken.append((a, b))
-    return np.array(taken, np.int64).reshape(-1, 2)
+    costs = np.where(near, apart / np.maximum(either.sum(axis=-1), 1), FAR)
+    pairs = assign(costs)
+    matched: Array = pairs[near[tuple(pairs.T)]]
+    return matched
+
+
+def _sizes(poses: Poses) -> Array:
+    """Return (people,) the diagonals of the boxes in px, at least 1."""
+    boxes = poses.boxes
+    sizes: Array = np.maximum(np.hypot(boxes[:, 2], boxes[:, 3]), 1.0)
+    return sizes
