@@ -1,4 +1,4 @@
-"""The most that any network can reach: ideal maps of drawn people, decoded and scored as a network's are.
+"""The most that any network can reach: ideal maps of synthetic people, decoded and scored as a network's are.
 
 ``python tools/decoding_upper_bound.py --count 60 --seed 2`` prints AP and AR; what they lack to 1 is what a
 stride of 8 and the decoding cost.
@@ -21,7 +21,7 @@ from posedeploy.checkpoints import lightweight_openpose_2d as network
 from posedeploy.joint_sets import sigmas_of
 from posedeploy.poses import lightweight_openpose_2d as family
 from posedeploy.poses.preprocess import prepare
-from posedeploy.synthetic import draw
+from posedeploy.synthetic import generate_scene
 from posedeploy.synthetic.coco_annotations import NAME, write_images
 from posedeploy.types import Camera, Poses, RuntimeInfo
 from tools.training_data import STRIDE, heatmaps_of, pafs_of
@@ -31,13 +31,13 @@ def ideal_poses(seed: int, count: int) -> Iterator[Poses]:
     """What the decoding makes of each image's ideal maps."""
     spec = network.spec()
     for index in range(count):
-        scene = draw(seed, index)
+        scene = generate_scene(seed, index)
         _, placement = prepare(scene.image, spec)
         cells = [length // STRIDE for length in placement.input_size]
         people = [
             (person.keypoints * placement.scale + placement.offset, person.visibility > 0)
             for person in scene.people
-            if person.recognizable
+            if person.is_recognizable
         ]
         outputs = {
             spec.roles["heatmaps"]: heatmaps_of(people, *cells)[None],

@@ -29,7 +29,7 @@ from tools.contact_sheet import picture_path
 SHIFT = 3
 ROUNDED = 10.0**-DECIMALS
 """px to which positions are known: they come from files that round them."""
-COLOURS = ((60, 60, 255), (70, 220, 250), (255, 255, 255))
+LINE_COLORS = ((60, 60, 255), (70, 220, 250), (255, 255, 255))
 """Blue, green, red: of the first run, the second and the third."""
 WIDTHS = (9, 5, 2)
 """In px, on an image of 900 px."""
@@ -63,7 +63,7 @@ def overlaid(image: Array, runs: dict[str, Array]) -> Array:
     """The image with every run's skeletons, and under it the legend."""
     picture = image.copy()
     unit = image.shape[1] / 900
-    for people, color, width in zip(runs.values(), COLOURS, WIDTHS, strict=False):
+    for people, color, width in zip(runs.values(), LINE_COLORS, WIDTHS, strict=False):
         for person in people:
             points, found = fixed(person[:, :2]), person[:, 2] > 0
             limbs = [points[[a, b]] for a, b in SKELETON if found[a] and found[b]]
@@ -82,7 +82,7 @@ def _legend(width: int, runs: dict[str, Array], unit: float) -> Array:
         y = round(8 * unit) + step * row + step // 2
         start, end = (round(20 * unit), y), (round(80 * unit), y)
         cv2.line(legend, start, end, INK, round((WIDTHS[row] + 3) * unit), cv2.LINE_AA)
-        cv2.line(legend, start, end, COLOURS[row], max(1, round(WIDTHS[row] * unit)), cv2.LINE_AA)
+        cv2.line(legend, start, end, LINE_COLORS[row], max(1, round(WIDTHS[row] * unit)), cv2.LINE_AA)
         text = f"{name}: {len(people)} {'person' if len(people) == 1 else 'people'}"
         if row:
             distance = distance_px(first, people)
@@ -100,8 +100,8 @@ def main() -> None:
     parser.add_argument("runs", nargs="+", metavar="NAME=poses.json")
     parser.add_argument("-o", "--output", type=picture_path, required=True)
     given = parser.parse_args()
-    if len(given.runs) > len(COLOURS):
-        parser.error(f"{len(given.runs)} runs: the picture tells {len(COLOURS)} apart")
+    if len(given.runs) > len(LINE_COLORS):
+        parser.error(f"{len(given.runs)} runs: the picture tells {len(LINE_COLORS)} apart")
     named = (run.partition("=") for run in given.runs)
     runs = {name: people_of(Path(path)) for name, _, path in named}
     _, encoded = cv2.imencode(given.output.suffix, overlaid(read_image(given.image), runs))

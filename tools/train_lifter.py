@@ -1,4 +1,4 @@
-"""Trains Pose2Mesh's lifter, alone, on the skeletons of drawn people, to show the chain on a photograph.
+"""Trains Pose2Mesh's lifter, alone, on the skeletons of synthetic people, to show the chain on a photograph.
 
 ``python tools/train_lifter.py -o lifter.pth``: a small one (width 512), a minute or two on two CPU cores. Its
 joints are human36's, in 2D as ``predict --detector`` makes them of OpenPose's keypoints, in 3D by the same
@@ -22,8 +22,9 @@ from posedeploy.checkpoints.pose2mesh import Lifter
 from posedeploy.joint_sets import JOINT_SETS
 from posedeploy.poses.joint_mapping import map_joints
 from posedeploy.poses.lightweight_openpose_2d import KEYPOINT_NAMES
-from posedeploy.synthetic.body import draw_build, draw_stance, pose
+from posedeploy.synthetic.body import generate_build, pose
 from posedeploy.synthetic.rng import Rng
+from posedeploy.synthetic.stance import generate_stance
 from posedeploy.types import Array
 
 JOINTS = JOINT_SETS["human36"]
@@ -38,8 +39,8 @@ def people(seed: int, count: int) -> tuple[Array, Array]:
     """(count, 17, 2) px on an image 1000 px wide and (count, 17, 3) mm from the pelvis on, of people at
     different distances from different cameras."""
     stream = np.random.default_rng(seed)
-    drawn = (Rng(seed, index) for index in range(count))
-    points = np.array([pose(draw_build(draws), draw_stance(draws)).joints for draws in drawn])
+    streams = (Rng(seed, index) for index in range(count))
+    points = np.array([pose(generate_build(rng), generate_stance(rng)).joints for rng in streams])
     points = points[:, : len(KEYPOINT_NAMES)]
     focal = stream.uniform(800, 1600, (count, 1, 1))
     place = np.stack(
@@ -65,7 +66,7 @@ def normalized(joints_px: Array) -> torch.Tensor:
 
 
 def train(network: Lifter, inputs: Array, wanted: Array) -> None:
-    """Least absolute differences, with the noise of a detector drawn anew in each step."""
+    """Least absolute differences, with the noise of a detector generated anew in each step."""
     stream = np.random.default_rng(SEED)
     optimizer = torch.optim.AdamW(network.parameters(), lr=PEAK_RATE)
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, PEAK_RATE, total_steps=STEPS)

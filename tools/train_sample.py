@@ -1,4 +1,4 @@
-"""Trains the built-in sample: lightweight-openpose-2d on drawn people.
+"""Trains the built-in sample: lightweight-openpose-2d on synthetic people.
 
 ``python tools/train_sample.py --minutes 117 -o FOLDER`` trains for that long on the CPU (or on a GPU where
 there is one), going on where a run into the same folder stopped, writes ``FOLDER/sample.safetensors`` (16

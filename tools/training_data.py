@@ -1,4 +1,4 @@
-"""Batches to train lightweight-openpose-2d with: drawn people, and what its maps of them should be.
+"""Batches to train lightweight-openpose-2d with: synthetic people, and what its maps of them should be.
 
 Heatmaps and part affinity fields as in the paper (arXiv:1811.12004) and in OpenPose (arXiv:1812.08008): a
 Gaussian of 7 px at each keypoint, unit vectors along each limb within a cell of it.
@@ -17,7 +17,7 @@ from torch.utils.data import Dataset
 
 from posedeploy.poses.lightweight_openpose_2d import CONTRACT, KEYPOINT_NAMES
 from posedeploy.poses.limbs import FIELDS, LIMBS
-from posedeploy.synthetic import PARTS, Person, Rng, Scene, draw
+from posedeploy.synthetic import PARTS, Person, Rng, Scene, generate_scene
 from posedeploy.types import Array
 
 STRIDE = 8
@@ -27,8 +27,8 @@ CELL_PX = 3.0
 """Where in its 8 px a cell is: what the decoding makes of a peak in cell 0 (its enlargement by 4 puts the
 cell's middle at 1.5 of the fine cells, each 2 px)."""
 CROPS = 4
-"""Crops that are taken of each drawn image."""
-SMALLEST_PX = 28
+"""Crops that are taken of each synthetic image."""
+MIN_HEIGHT_PX = 28
 """Smaller people are masked: nothing can be told of them at a stride of 8."""
 
 
@@ -75,11 +75,11 @@ class Batches(Dataset[Batch]):
 
     def __getitem__(self, number: int) -> Batch:
         cv2.setNumThreads(1)
-        draws = Rng(self._seed, number, 1)
-        width, height = draws.pick(self._phase.sizes)
+        rng = Rng(self._seed, number, 1)
+        width, height = rng.choice(self._phase.sizes)
         count = max(1, self._phase.pixels // (width * height) // CROPS)
         examples = [
-            example(scene, draws, (width, height), self._phase.resolve_spec)
+            example(scene, rng, (width, height), self._phase.resolve_spec)
             for scene in _scenes(self._seed, number, count)
             for _ in range(CROPS)
         ]
@@ -87,19 +87,21 @@ class Batches(Dataset[Batch]):
 
 
 def _scenes(seed: int, number: int, count: int) -> Iterator[Scene]:
-    return (draw(seed, number * 64 + index) for index in range(count))
+    return (generate_scene(seed, number * 64 + index) for index in range(count))
 
 
-def example(scene: Scene, draws: Rng, size: tuple[int, int], resolve_spec: bool) -> tuple[Array, ...]:
+def example(scene: Scene, rng: Rng, size: tuple[int, int], resolve_spec: bool) -> tuple[Array, ...]:
     """One crop of a scene, of a size in px: what ``Batch`` holds of it."""
-    person = draws.pick(scene.people)
-    scale = CONTRACT.height / scene.image.shape[0] * 2 ** draws.about(0.1, 0.6)
+    person = rng.choice(scene.people)
+    scale = CONTRACT.height / scene.image.shape[0] * 2 ** rng.around(0.1, 0.6)
     if resolve_spec:
-        scale = min(scale * 1.3, min(size) * draws.uniform(0.45, 1.15) / max(*person.box[2:], 24))
+        scale = min(scale * 1.3, min(size) * rng.uniform(0.45, 1.15) / max(*person.box[2:], 24))
     image = cv2.resize(scene.image, None, fx=scale, fy=scale, interpolation=cv2.INTER_LINEAR)
     whole = (image.shape[1], image.shape[0])
-    left, top = _corner(draws, person, scale, whole, size)
-    known = [person.recognizable and max(person.box[2:]) * scale >= SMALLEST_PX for person in scene.people]
+    left, top = _corner(rng, person, scale, whole, size)
+    known = [
+        person.is_recognizable and max(person.box[2:]) * scale >= MIN_HEIGHT_PX for person in scene.people
+    ]
     ignored = [index + 1 for index, is_known in enumerate(known) if not is_known]
     unknown = cv2.resize(
         np.isin(scene.owners, ignored).astype(np.uint8), whole, interpolation=cv2.INTER_NEAREST
@@ -112,10 +114,10 @@ def example(scene: Scene, draws: Rng, size: tuple[int, int], resolve_spec: bool)
         for person, is_known in zip(scene.people, known, strict=True)
         if is_known
     ]
-    if draws.chance(0.5):
+    if rng.chance(0.5):
         image, unknown, parts = image[:, ::-1], unknown[:, ::-1], FLIPPED_PARTS[parts[:, ::-1]]
         people = [((points * (-1, 1) + (size[0] - 1, 0))[FLIPPED], seen[FLIPPED]) for points, seen in people]
-    if draws.chance(0.1):
+    if rng.chance(0.1):
         image = np.repeat(cv2.cvtColor(np.ascontiguousarray(image), cv2.COLOR_BGR2GRAY)[..., None], 3, axis=2)
     tensor = (image.transpose(2, 0, 1).astype(np.float32) - 128) / 256
     cells = (size[0] // STRIDE, size[1] // STRIDE)
@@ -126,11 +128,11 @@ def example(scene: Scene, draws: Rng, size: tuple[int, int], resolve_spec: bool)
 
 
 def _corner(
-    draws: Rng, person: Person, scale: float, size: tuple[int, int], crop: tuple[int, int]
+    rng: Rng, person: Person, scale: float, size: tuple[int, int], crop: tuple[int, int]
 ) -> tuple[int, int]:
     """Where to cut: around the person, give or take."""
     x, y, width, height = person.box
-    at = draws.about(x + width / 2, width / 2) * scale, draws.about(y + height / 2, height / 2) * scale
+    at = rng.around(x + width / 2, width / 2) * scale, rng.around(y + height / 2, height / 2) * scale
     first, second = (
         round(min(max(place - want / 2, min(0, (have - want) / 2)), max(0, have - want)))
         for place, have, want in zip(at, size, crop, strict=True)

@@ -21,7 +21,7 @@ from posedeploy.benchmarks.inputs import (
 from posedeploy.errors import InputError
 from posedeploy.predict.image_files import open_images
 from posedeploy.predict.images import read_picture
-from posedeploy.synthetic.jpeg import compressed
+from posedeploy.synthetic.jpeg import round_trip_jpeg
 from posedeploy.types import Array, ModelSpec, Ranges
 
 logger = logging.getLogger(__name__)
@@ -95,7 +95,7 @@ def parity_inputs(
     for spec, named in sets:
         generated += _pairs(reference, spec, named)
     spec, named = sets[0]
-    drawn = [(name, compressed(image, JPEG_QUALITY)) for name, image in named[NOISE:]]
+    drawn = [(name, round_trip_jpeg(image, JPEG_QUALITY)) for name, image in named[NOISE:]]
     originals = [ours for ours, _ in generated[NOISE : NOISE + DRAWN]]
     jpegs = image_samples(plain(reference, spec), drawn)
     pairs = InputPairs(tuple(generated), tuple(files), (reference, candidate))

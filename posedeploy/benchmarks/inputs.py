@@ -12,7 +12,7 @@ from posedeploy.joint_sets import JointSet
 from posedeploy.own_keypoints import joint_set_of
 from posedeploy.poses.preprocess import prepare
 from posedeploy.poses.preprocess_joints import prepare_joints
-from posedeploy.synthetic import LONGEST, SHORTEST, draw
+from posedeploy.synthetic import MAX_SIDE, MIN_SIDE, generate_scene
 from posedeploy.types import Array, ModelSpec, Placed, PlacedJoints, Ranges, Tensors, TensorSpec
 
 NO_RANGES: Ranges = {}
@@ -129,8 +129,8 @@ def random_images(spec: ModelSpec, count: int) -> list[Array]:
 def drawn_images(spec: ModelSpec, count: int) -> list[Array]:
     """Images (H, W, 3) uint8 of drawn people, of the size of a ``sized`` spec's input, as far as they can be
     drawn."""
-    height, width = (min(max(SHORTEST, length), LONGEST) for length in image_size(spec))
-    return [draw(SEED, index, (width, height)).image for index in range(count)]
+    height, width = (min(max(MIN_SIDE, length), MAX_SIDE) for length in image_size(spec))
+    return [generate_scene(SEED, index, (width, height)).image for index in range(count)]
 
 
 def image_samples(spec: ModelSpec, images: Sequence[tuple[str, Array]]) -> list[Sample]:

@@ -1,11 +1,12 @@
-"""Drawn people with known joints, to calibrate, prove and train with; needs NumPy and OpenCV only.
+"""Images of synthetic people with known joints, for calibration, parity and training (NumPy, OpenCV).
 
-``draw(seed, index)`` gives one image and what is true of it, the same on every machine with the same OpenCV.
+``generate_scene(seed, index)`` returns one image with its ground truth, the same on every machine with the
+same OpenCV.
 """
 
 from posedeploy.synthetic.body import JOINTS
 from posedeploy.synthetic.figure import PARTS
 from posedeploy.synthetic.rng import Rng
-from posedeploy.synthetic.scene import LONGEST, SHORTEST, Person, Scene, draw
+from posedeploy.synthetic.scene import MAX_SIDE, MIN_SIDE, Person, Scene, generate_scene
 
-__all__ = ["JOINTS", "LONGEST", "PARTS", "SHORTEST", "Person", "Rng", "Scene", "draw"]
+__all__ = ["JOINTS", "MAX_SIDE", "MIN_SIDE", "PARTS", "Person", "Rng", "Scene", "generate_scene"]

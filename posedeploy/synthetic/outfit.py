@@ -1,4 +1,4 @@
-"""What a figure wears and how its skin and hair look."""
+"""The clothes, skin and hair of a figure."""
 
 from __future__ import annotations
 
@@ -24,10 +24,11 @@ HAIRS: tuple[Color, ...] = (
 
 @dataclass(frozen=True)
 class Outfit:
-    """Colors and cuts. sleeve and leg: how much of arm and leg is covered, 0 to 2 (1: to elbow or knee).
+    """The colors and cuts of a figure's clothes.
 
-    skirt: the length of a skirt in thigh lengths, 0 for none. light: from where the light comes, -1 left,
-    1 right; depth: how much darker the side away from it is. looseness: cloth over limb, as a factor.
+    sleeve, leg: the covered part of arm and leg, 0 to 2 (1: to the elbow or knee). skirt: its length in thigh
+    lengths; 0: none. light: the side of the light, -1 left, 1 right. depth: how much darker the other side
+    is, 0 to 1. looseness: the width of the cloth over that of the limb.
     """
 
     skin: Color
@@ -49,40 +50,40 @@ class Outfit:
     beard: bool
 
 
-def draw_outfit(draws: Rng) -> Outfit:
-    """Any clothes: half of them plain, one figure in seven in a skirt, one in six with a hat."""
-    top = _cloth(draws)
-    alike = draws.chance(0.12)
+def generate_outfit(rng: Rng) -> Outfit:
+    """Return a random outfit: half are plain, one in seven has a skirt, one in six a hat."""
+    top = _cloth(rng)
+    is_one_color = rng.chance(0.12)
     return Outfit(
-        skin=_near(draws, draws.pick(SKINS), 14),
-        hair_color=_near(draws, draws.pick(HAIRS), 14),
-        hair=draws.pick(
+        skin=_near(rng, rng.choice(SKINS), 14),
+        hair_color=_near(rng, rng.choice(HAIRS), 14),
+        hair=rng.choice(
             ("bald", "short", "short", "short", "full", "full", "long", "long", "bun", "hat", "hat")
         ),
         top=top,
-        second=_cloth(draws),
-        pattern=draws.pick(("plain", "plain", "plain", "stripes", "bars", "open")),
-        bottom=_near(draws, top, 12) if alike else _cloth(draws),
-        shoes=_cloth(draws),
-        sleeve=draws.pick((0.0, 0.5, 0.6, 1.0, 2.0, 2.0, 2.0)),
-        leg=draws.pick((0.4, 0.8, 1.0, 2.0, 2.0, 2.0, 2.0)),
-        skirt=draws.uniform(0.5, 1.7) if draws.chance(0.14) else 0.0,
-        looseness=draws.uniform(1.0, 1.3),
-        light=draws.side(),
-        depth=draws.uniform(0.0, 0.35),
-        edge=draws.pick((0.0, 0.0, 0.6, 0.75, 0.85)),
-        glasses=draws.chance(0.12),
-        beard=draws.chance(0.12),
+        second=_cloth(rng),
+        pattern=rng.choice(("plain", "plain", "plain", "stripes", "bars", "open")),
+        bottom=_near(rng, top, 12) if is_one_color else _cloth(rng),
+        shoes=_cloth(rng),
+        sleeve=rng.choice((0.0, 0.5, 0.6, 1.0, 2.0, 2.0, 2.0)),
+        leg=rng.choice((0.4, 0.8, 1.0, 2.0, 2.0, 2.0, 2.0)),
+        skirt=rng.uniform(0.5, 1.7) if rng.chance(0.14) else 0.0,
+        looseness=rng.uniform(1.0, 1.3),
+        light=rng.sign(),
+        depth=rng.uniform(0.0, 0.35),
+        edge=rng.choice((0.0, 0.0, 0.6, 0.75, 0.85)),
+        glasses=rng.chance(0.12),
+        beard=rng.chance(0.12),
     )
 
 
-def _cloth(draws: Rng) -> Color:
-    if draws.chance(0.35):  # grays, from black to white
-        value = draws.whole(12, 245)
-        return _near(draws, (value, value, value), 10)
-    return draws.whole(5, 250), draws.whole(5, 250), draws.whole(5, 250)
+def _cloth(rng: Rng) -> Color:
+    if rng.chance(0.35):  # grays, from black to white
+        value = rng.integer(12, 245)
+        return _near(rng, (value, value, value), 10)
+    return rng.integer(5, 250), rng.integer(5, 250), rng.integer(5, 250)
 
 
-def _near(draws: Rng, color: Color, spread: int) -> Color:
-    blue, green, red = (min(255, max(0, value + draws.whole(-spread, spread))) for value in color)
+def _near(rng: Rng, color: Color, spread: int) -> Color:
+    blue, green, red = (min(255, max(0, value + rng.integer(-spread, spread))) for value in color)
     return blue, green, red

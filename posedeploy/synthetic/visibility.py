@@ -1,4 +1,4 @@
-"""Which keypoints of a drawn person can be seen, by what the pixels on them show."""
+"""Which keypoints of a synthetic person are visible, from the owners of their pixels."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ import numpy as np
 from posedeploy.poses.lightweight_openpose_2d import KEYPOINT_NAMES, SKELETON
 from posedeploy.synthetic.body import JOINTS
 from posedeploy.synthetic.figure import Figure
-from posedeploy.synthetic.head import TURNED_AWAY
+from posedeploy.synthetic.head import MAX_FACING
 from posedeploy.types import Array
 
-UNLABELLED, HIDDEN, VISIBLE = 0, 1, 2
-"""As COCO has them."""
-_BESIDE = {
+UNLABELED, HIDDEN, VISIBLE = 0, 1, 2
+"""The values of COCO."""
+_NEIGHBORS = {
     name: tuple(
         KEYPOINT_NAMES[other]
         for limb in SKELETON
@@ -23,41 +23,41 @@ _BESIDE = {
     for name in KEYPOINT_NAMES
 }
 UNSIDED = ("torso", "skirt")
-BEHIND_MM = 60.0
-"""Beyond the trunk's middle by more than this, a shoulder or hip is hidden by what lies over it."""
-_SHOWN_BY = {
+MAX_BEHIND_TRUNK_MM = 60.0
+"""A shoulder or hip farther than this behind the center of the trunk is hidden by the trunk."""
+_VISIBLE_PARTS = {
     "nose": ("head",), "neck": ("neck", "torso", "head"), "r_eye": ("head",), "l_eye": ("head",),
     "r_ear": ("r_ear", "head"), "l_ear": ("l_ear", "head"),
     "sho": ("upper_arm", "torso"), "elb": ("upper_arm", "forearm"), "wri": ("forearm",),
     "hip": ("thigh", "skirt", "torso"), "knee": ("thigh", "shin"), "ank": ("shin", "foot"),
 }  # fmt: skip
-"""A keypoint is seen where the pixel on it shows one of these parts of its figure."""
+"""A keypoint is visible if its pixel shows one of these parts of its figure."""
 
 
-def visibility(figure: Figure, parts: Array) -> Array:
-    """(18,) ``VISIBLE``, ``HIDDEN`` or ``UNLABELLED``, as ``Person`` has it.
+def compute_visibility(figure: Figure, parts: Array) -> Array:
+    """Return (18,) ``VISIBLE``, ``HIDDEN`` or ``UNLABELED``, as in ``Person.visibility``.
 
     Args:
-        parts: (H, W) the canvas's owners: which part of which figure each pixel shows.
+        parts: (H, W) the owners of a canvas: which part of which figure each pixel shows.
     """
-    states = {name: _seen(figure, name, parts) for name in KEYPOINT_NAMES}
+    states = {name: _state_of(figure, name, parts) for name in KEYPOINT_NAMES}
     for name, state in list(states.items()):
-        if state == HIDDEN and not any(states[other] == VISIBLE for other in _BESIDE[name]):
-            states[name] = UNLABELLED
+        if state == HIDDEN and not any(states[other] == VISIBLE for other in _NEIGHBORS[name]):
+            states[name] = UNLABELED
     return np.array(list(states.values()))
 
 
-def _seen(figure: Figure, name: str, parts: Array) -> int:
+def _state_of(figure: Figure, name: str, parts: Array) -> int:
     height, width = parts.shape
     x, y = np.rint(figure.points[JOINTS.index(name)]).astype(int)
     if not (0 <= x < width and 0 <= y < height):
-        return UNLABELLED
-    if name in TURNED_AWAY and figure.faces(name) > TURNED_AWAY[name]:
-        return UNLABELLED
+        return UNLABELED
+    if name in MAX_FACING and figure.facing(name) > MAX_FACING[name]:
+        return UNLABELED
     side, _, joint = name.rpartition("_")
-    names = _SHOWN_BY.get(name) or tuple(
+    names = _VISIBLE_PARTS.get(name) or tuple(
         part if part in UNSIDED else f"{side}_{part}"
-        for part in _SHOWN_BY[joint]
-        if part not in UNSIDED or figure.depth(name) < figure.depth("spine", "pelvis") + BEHIND_MM
+        for part in _VISIBLE_PARTS[joint]
+        if part not in UNSIDED or figure.depth(name) < figure.depth("spine", "pelvis") + MAX_BEHIND_TRUNK_MM
     )
     return VISIBLE if parts[y, x] in [figure.owner(part) for part in names] else HIDDEN

@@ -22,7 +22,7 @@ from posedeploy.types import Array, Artifact, Provenance
 from tests.commands.conftest import Invoke, words
 from tests.predict.conftest import HEIGHT, PEOPLE, WIDTH, write_image
 from tests.predict.lifters import lifter_spec
-from tests.support.bodies import drawn_people
+from tests.support.bodies import synthetic_people
 from tests.support.lifting import small_gtrs, small_pose2mesh, write
 
 
@@ -39,7 +39,7 @@ def lifters(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(autouse=True)
 def picture(photo: Array, tmp_path: Path) -> Path:
     """``photo.png`` and ``joints.npy`` in the folder where everything runs."""
-    np.save(tmp_path / "joints.npy", drawn_people("human36", 2) * (WIDTH / 640, HEIGHT / 480))
+    np.save(tmp_path / "joints.npy", synthetic_people("human36", 2) * (WIDTH / 640, HEIGHT / 480))
     return write_image(tmp_path / "photo.png", photo)
 
 
@@ -69,13 +69,13 @@ def test_joints_from_a_file(lifters: Path, done: Invoke) -> None:
 
 def test_joints_of_other_tools(lifters: Path, done: Invoke, refused: Callable[..., str]) -> None:
     gtrs = lifters / "gtrs.pth.tar"
-    np.save("coco.npy", drawn_people("coco-17", 2))
+    np.save("coco.npy", synthetic_people("coco-17", 2))
     message = refused("predict", gtrs, "coco.npy")
     assert "coco.npy: the joints are not in the order of human36: " in message
     assert message.endswith("They fit coco-17: add --joints coco-17")
     result = done("predict", gtrs, "coco.npy", "--joints", "coco")
     assert "coco.npy: the joints of coco-17 are mapped to those of human36" in words(result.stderr)
-    missing = drawn_people("human36", 1, scored=True)
+    missing = synthetic_people("human36", 1, scored=True)
     missing[0, 5] = 0
     np.save("missing.npy", missing)
     result = done("predict", gtrs, "missing.npy")
@@ -85,7 +85,7 @@ def test_joints_of_other_tools(lifters: Path, done: Invoke, refused: Callable[..
 
 def test_one_person_over_time(lifters: Path, done: Invoke, refused: Callable[..., str]) -> None:
     gtrs = lifters / "gtrs.pth.tar"
-    np.save("walk.npy", np.stack([drawn_people("human36", 1)[0] + step for step in range(5)]))
+    np.save("walk.npy", np.stack([synthetic_people("human36", 1)[0] + step for step in range(5)]))
     result = done("predict", gtrs, "walk.npy", "--sequence", "--fps", 10)
     assert "5 people in 5 images" in result.stdout
     found = document()

@@ -16,7 +16,7 @@ from posedeploy.checkpoints.lightweight_openpose_2d import LightweightOpenPose2d
 from posedeploy.checkpoints.sample import open_sample
 from posedeploy.synthetic.coco_annotations import write_images
 from tests.docs.pages import ROOT
-from tests.support.bodies import drawn_people
+from tests.support.bodies import synthetic_people
 from tests.support.lifting import small_gtrs, write
 from tests.support.networks import write_crop_network
 
@@ -68,13 +68,13 @@ def _write_people(folder: Path) -> None:
     for name in ("a", "b"):
         (folder / "labels" / f"{name}.txt").write_text("0 0.35 0.5 0.31 0.8\n")
     (folder / "mot.txt").write_text("1,3,40,20,90,150,1,-1,-1,-1\n2,3,42,20,90,150,1,-1,-1,-1\n")
-    np.save(folder / "joints.npy", drawn_people("human36"))
-    body = drawn_people("body25", 1, scored=True)[0]
+    np.save(folder / "joints.npy", synthetic_people("human36"))
+    body = synthetic_people("body25", 1, scored=True)[0]
     (folder / "openpose_output").mkdir()
     for frame in range(3):
         person = {"pose_keypoints_2d": (body + np.array((2 * frame, 0, 0))).flatten().tolist()}
         path = folder / "openpose_output" / f"clip_{frame:012d}_keypoints.json"
         path.write_text(json.dumps({"people": [person]}))
-    keypoints = drawn_people("coco-17", 1, scored=True)[0].flatten().tolist()
+    keypoints = synthetic_people("coco-17", 1, scored=True)[0].flatten().tolist()
     result = {"image_id": "a.jpg", "category_id": 1, "keypoints": keypoints, "score": 2.5}
     (folder / "alphapose-results.json").write_text(json.dumps([result]))

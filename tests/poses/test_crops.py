@@ -16,7 +16,7 @@ from posedeploy.types import InputContract
 from tests.poses.helpers import FAMILIES, image_spec
 
 BOX = mobile_human_pose.CONTRACT
-CENTRE = pose_hg_3d.CONTRACT
+CENTER = pose_hg_3d.CONTRACT
 SQUARE = (1, 3, 256, 256)
 BLACK = np.float32(0)
 
@@ -27,7 +27,7 @@ def photo(height: int = 120, width: int = 90) -> np.ndarray:
 
 @pytest.mark.parametrize("shape", ["wide", "tall"])
 @pytest.mark.parametrize(
-    ("family", "contract"), [("mobile-human-pose", BOX), ("pose-hg-3d", CENTRE)], ids=["box", "center"]
+    ("family", "contract"), [("mobile-human-pose", BOX), ("pose-hg-3d", CENTER)], ids=["box", "center"]
 )
 def test_equals_the_published_input(
     reference: Path, family: str, contract: InputContract, shape: str
@@ -63,9 +63,9 @@ def test_the_whole_image_is_the_box_where_none_is_given() -> None:
 
 def test_a_box_has_the_margin_and_the_whole_image_has_none() -> None:
     image = photo()
-    _, whole = prepare(image, image_spec(CENTRE, SQUARE))
+    _, whole = prepare(image, image_spec(CENTER, SQUARE))
     assert whole.scale == pytest.approx(256 / 120)
-    _, boxed = prepare(image, image_spec(CENTRE, SQUARE), np.array([10, 10, 41, 31]))
+    _, boxed = prepare(image, image_spec(CENTER, SQUARE), np.array([10, 10, 41, 31]))
     assert boxed.scale == pytest.approx(256 / 50)
     assert np.multiply((30, 25), boxed.scale) + boxed.offset == pytest.approx((128, 128))
 
@@ -73,7 +73,7 @@ def test_a_box_has_the_margin_and_the_whole_image_has_none() -> None:
 @pytest.mark.parametrize("size", [(256, 192), (96, 128)])
 @pytest.mark.parametrize("box", [(20, 10, 21, 61), (5, 60, 81, 11)])
 def test_a_box_is_widened_to_the_aspect_of_the_input(size: tuple[int, int], box: tuple[int, ...]) -> None:
-    contract = replace(CENTRE, height=size[0], width=size[1], margin=1.0)
+    contract = replace(CENTER, height=size[0], width=size[1], margin=1.0)
     for spec in (image_spec(contract), image_spec(contract, (1, 3, *size))):
         tensors, placement = prepare(photo(), spec, np.array(box))
         assert tensors["data"].shape == (1, 3, *size)
@@ -94,7 +94,7 @@ def test_outside_the_image_is_black_whatever_is_embedded() -> None:
 def test_colors_go_in_the_order_of_the_contract() -> None:
     image = np.zeros((40, 40, 3), np.uint8)
     image[..., 0] = 255
-    for contract, blue in ((BOX, 2), (CENTRE, 0)):
+    for contract, blue in ((BOX, 2), (CENTER, 0)):
         tensors, _ = prepare(image, image_spec(contract, SQUARE))
         middle = tensors["data"][0, :, 128, 128]
         lit = (255 - contract.mean[blue]) / contract.std[blue]
@@ -129,7 +129,7 @@ def test_clipping_counts_pixels_as_published() -> None:
         ((10, 10, 20), r"the box \[10, 10, 20\] is not x, y, width, height"),
     ],
 )
-@pytest.mark.parametrize("contract", [BOX, CENTRE], ids=["box", "center"])
+@pytest.mark.parametrize("contract", [BOX, CENTER], ids=["box", "center"])
 def test_a_box_that_cannot_be_used_is_refused(
     contract: InputContract, box: tuple[float, ...], message: str
 ) -> None:

@@ -11,13 +11,13 @@ from posedeploy.joint_sets import JOINT_SETS
 from posedeploy.poses.file_joint_sets import KNOWN_SETS, SHORT_NAMES, set_called, set_of_names, sets_of
 from posedeploy.poses.joint_order import fit_of, likely_set, upside_down
 from posedeploy.types import Array
-from tests.support.bodies import drawn_people
+from tests.support.bodies import synthetic_people
 
 BODIES = [name for name in KNOWN_SETS if name not in ("mano", "wholebody133", "halpe136")]
 
 
 def scored(joint_set: str, count: int = 100) -> Array:
-    return drawn_people(joint_set, count, scored=True)
+    return synthetic_people(joint_set, count, scored=True)
 
 
 @pytest.mark.parametrize("name", BODIES)

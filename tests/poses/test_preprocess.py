@@ -64,7 +64,7 @@ def test_cropping_goes_on_up_to_one_multiple() -> None:
 
 
 @pytest.mark.parametrize("contract", [CONTRACT, CROP])
-def test_another_fixed_size_holds_the_whole_image_centred(contract: InputContract) -> None:
+def test_another_fixed_size_holds_the_whole_image_centered(contract: InputContract) -> None:
     tensors, placement = prepare(
         np.full((100, 400, 3), 255, np.uint8), image_spec(contract, (1, 3, 256, 448))
     )

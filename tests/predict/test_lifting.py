@@ -27,12 +27,12 @@ from posedeploy.predict.sources import open_source
 from posedeploy.types import Array, Artifact, ModelSpec, Poses, Ranges, Tensors
 from tests.predict.conftest import HEIGHT, PEOPLE, WIDTH, CrowdRunner, MakeVideo, spec_of, write_image
 from tests.predict.lifters import CORNERS_M, FACES, MM, StretchRunner, lifter_spec
-from tests.support.bodies import drawn_people
+from tests.support.bodies import synthetic_people
 
 
 def people(joint_set: str = "human36", count: int = 2) -> Array:
     """(people, joints, 2) px."""
-    return drawn_people(joint_set, count) * (WIDTH / 640, HEIGHT / 480)
+    return synthetic_people(joint_set, count) * (WIDTH / 640, HEIGHT / 480)
 
 
 def detector(family: str = "lightweight-openpose-2d") -> Predictor:

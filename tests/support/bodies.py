@@ -1,4 +1,4 @@
-"""2D joints of people as ``samples`` draws them, in the order of any joint set."""
+"""2D joints of synthetic people, in the order of any joint set."""
 
 from __future__ import annotations
 
@@ -8,19 +8,20 @@ import numpy as np
 
 from posedeploy.joint_names import coco_name
 from posedeploy.poses.file_joint_sets import KNOWN_SETS
-from posedeploy.synthetic.body import JOINTS, draw_build, draw_stance, pose
+from posedeploy.synthetic.body import JOINTS, generate_build, pose
 from posedeploy.synthetic.rng import Rng
+from posedeploy.synthetic.stance import generate_stance
 from posedeploy.types import Array
 
 SEED = 5
-_Place = Callable[[Mapping[str, Array]], Array]
+_Locate = Callable[[Mapping[str, Array]], Array]
 
 
-def _between(one: str, other: str, share: float) -> _Place:
-    return lambda at: (1 - share) * at[one] + share * at[other]
+def _between(one: str, other: str, fraction: float) -> _Locate:
+    return lambda points: (1 - fraction) * points[one] + fraction * points[other]
 
 
-_MADE: Mapping[str, _Place] = {
+_INTERPOLATED: Mapping[str, _Locate] = {
     "torso": _between("pelvis", "neck", 0.5),
     "spine": _between("pelvis", "neck", 0.45),
     "chest": _between("pelvis", "neck", 0.7),
@@ -34,32 +35,32 @@ _MADE: Mapping[str, _Place] = {
 }
 
 
-def drawn_people(joint_set: str, count: int = 3, *, scored: bool = False) -> Array:
-    """(count, joints, 2) px of people about 200 px high in an image of 640x480; with ``scored`` a third
-    number, 0.9."""
+def synthetic_people(joint_set: str, count: int = 3, *, scored: bool = False) -> Array:
+    """Return (count, joints, 2) px of people about 200 px high in an image of 640x480. With ``scored``, each
+    joint also has the score 0.9."""
     people = []
     for index in range(count):
-        draws = Rng(SEED, index)
-        joints = pose(draw_build(draws), draw_stance(draws)).joints + np.array((0, 0, 4000))
+        rng = Rng(SEED, index)
+        joints = pose(generate_build(rng), generate_stance(rng)).joints + np.array((0, 0, 4000))
         pixels = joints[:, :2] / joints[:, 2:] * 450 + (320, 240)
         people.append(_in_order(dict(zip(map(coco_name, JOINTS), pixels, strict=True)), joint_set))
-    found = np.array(people)
-    return np.pad(found, ((0, 0), (0, 0), (0, 1)), constant_values=0.9) if scored else found
+    joints_px = np.array(people)
+    return np.pad(joints_px, ((0, 0), (0, 0), (0, 1)), constant_values=0.9) if scored else joints_px
 
 
-def _in_order(at: dict[str, Array], joint_set: str) -> Array:
-    return np.array([_place(at, coco_name(name), joint_set) for name in KNOWN_SETS[joint_set].joints])
+def _in_order(points: dict[str, Array], joint_set: str) -> Array:
+    return np.array([_locate(points, coco_name(name), joint_set) for name in KNOWN_SETS[joint_set].joints])
 
 
-def _place(at: dict[str, Array], name: str, joint_set: str) -> Array:
-    if name in _MADE:
-        return _MADE[name](at)
+def _locate(points: dict[str, Array], name: str, joint_set: str) -> Array:
+    if name in _INTERPOLATED:
+        return _INTERPOLATED[name](points)
     if name == "head" and joint_set.startswith("human36"):
-        return at["head_top"]
-    if name in at:
-        return at[name]
+        return points["head_top"]
+    if name in points:
+        return points[name]
     side, _, part = name.partition("_")
     nearest = {"small": "toe", "eye": "eye", "pinky": "hand", "index": "hand", "thumb": "hand"}[
         part.split("_")[0]
     ]
-    return at[f"{side}_{nearest}"]
+    return points[f"{side}_{nearest}"]

@@ -1,4 +1,4 @@
-"""Joints are where anatomy has them."""
+"""Builds, stances and the positions of joints."""
 
 from __future__ import annotations
 
@@ -7,8 +7,9 @@ from dataclasses import fields, replace
 import numpy as np
 import pytest
 
-from posedeploy.synthetic.body import INDEX, Build, Limb, Stance, draw_build, draw_stance, pose, turned
+from posedeploy.synthetic.body import INDEX, Build, generate_build, pose, rotation
 from posedeploy.synthetic.rng import Rng
+from posedeploy.synthetic.stance import Limb, Stance, generate_stance
 from posedeploy.types import Array
 
 STRAIGHT = Limb(0, 0, 0, 0)
@@ -17,15 +18,15 @@ UPRIGHT = Stance(0, 0, 0, 0, 0, 0, 0, 0, 0, STRAIGHT, STRAIGHT, STRAIGHT, STRAIG
 
 @pytest.fixture(scope="module")
 def build() -> Build:
-    return draw_build(Rng(3))
+    return generate_build(Rng(3))
 
 
 def _at(build: Build, stance: Stance, joint: str) -> Array:
-    found: Array = pose(build, stance).joints[INDEX[joint]]
-    return found
+    position: Array = pose(build, stance).joints[INDEX[joint]]
+    return position
 
 
-def test_one_who_faces_the_camera_has_its_right_at_the_left_of_the_image(build: Build) -> None:
+def test_the_right_side_is_on_the_left_of_the_image_by_default(build: Build) -> None:
     joints = pose(build, UPRIGHT).joints
     x, y, z = joints[INDEX["r_sho"]], joints[INDEX["nose"]], joints[INDEX["r_toe"]]
     assert x[0] < 0 < joints[INDEX["l_sho"], 0]
@@ -51,7 +52,7 @@ def test_one_who_faces_the_camera_has_its_right_at_the_left_of_the_image(build: 
         ({"right_leg": Limb(0, 30, 0, 0)}, "r_ank", 0, -1),
     ],
 )
-def test_each_angle_bends_its_joint_the_way_it_says(
+def test_each_angle_moves_its_joint_in_the_documented_direction(
     build: Build, change: dict[str, float], joint: str, axis: int, sign: int
 ) -> None:
     moved = _at(build, replace(UPRIGHT, **change), joint) - _at(build, UPRIGHT, joint)  # type: ignore[arg-type]
@@ -62,15 +63,15 @@ def test_limbs_keep_their_lengths_in_any_stance(build: Build) -> None:
     lengths = {("r_sho", "r_elb"): build.upper_arm, ("l_elb", "l_wri"): build.forearm}
     lengths |= {("r_hip", "r_knee"): build.thigh, ("l_knee", "l_ank"): build.shin}
     for seed in range(50):
-        joints = pose(build, draw_stance(Rng(seed))).joints
+        joints = pose(build, generate_stance(Rng(seed))).joints
         for (start, end), length in lengths.items():
-            found = float(np.linalg.norm(joints[INDEX[start]] - joints[INDEX[end]]))
-            assert found == pytest.approx(length, abs=0.01)
+            distance = float(np.linalg.norm(joints[INDEX[start]] - joints[INDEX[end]]))
+            assert distance == pytest.approx(length, abs=0.01)
 
 
-def test_elbows_and_knees_bend_one_way_only_and_not_through_themselves() -> None:
+def test_angles_of_limbs_are_anatomically_possible() -> None:
     for seed in range(300):
-        stance = draw_stance(Rng(seed))
+        stance = generate_stance(Rng(seed))
         for arm in (stance.right_arm, stance.left_arm):
             assert 0 <= arm.bend <= 150
         for leg in (stance.right_leg, stance.left_leg):
@@ -78,14 +79,14 @@ def test_elbows_and_knees_bend_one_way_only_and_not_through_themselves() -> None
             assert -35 <= leg.flexion <= 135
 
 
-def test_people_are_of_human_size() -> None:
-    statures = [draw_build(Rng(seed)).stature for seed in range(300)]
+def test_statures_are_human() -> None:
+    statures = [generate_build(Rng(seed)).stature for seed in range(300)]
     assert 1000 <= min(statures) < 1450 < 1750 < max(statures) < 2000
     assert {field.name for field in fields(Build)} >= {"stature", "girth"}
 
 
-def test_turns_are_rotations() -> None:
-    for axis in range(3):
-        turn = turned(axis, 37.0)
-        np.testing.assert_allclose(turn @ turn.T, np.eye(3), atol=1e-12)
-        assert np.linalg.det(turn) == pytest.approx(1)
+@pytest.mark.parametrize("axis", range(3))
+def test_rotations_are_orthogonal(axis: int) -> None:
+    matrix = rotation(axis, 37.0)
+    np.testing.assert_allclose(matrix @ matrix.T, np.eye(3), atol=1e-12)
+    assert np.linalg.det(matrix) == pytest.approx(1)

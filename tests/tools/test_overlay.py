@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from tools.contact_sheet import GAP, HEIGHT, WIDTH, picture_path, sheet
-from tools.overlay import COLOURS, distance_px, overlaid
+from tools.overlay import LINE_COLORS, distance_px, overlaid
 
 PEOPLE = np.zeros((1, 18, 3))
 PEOPLE[0, 1:4] = [(100, 60, 2), (140, 80, 2), (150, 120, 2)]
@@ -19,7 +19,7 @@ def test_every_run_can_be_seen_where_they_agree() -> None:
     image = np.zeros((200, 450, 3), np.uint8)
     picture = overlaid(image, {"a": PEOPLE, "b": PEOPLE, "c": PEOPLE})
     assert picture.shape[1] == 450 and picture.shape[0] > 200
-    for color in COLOURS:
+    for color in LINE_COLORS:
         assert (picture[:200] == color).all(axis=2).any()
     np.testing.assert_array_equal(image, 0)
 

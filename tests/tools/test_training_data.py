@@ -1,4 +1,4 @@
-"""What the sample is trained towards: maps that decode to the people who are drawn."""
+"""What the sample is trained towards: maps that decode to the synthetic people."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import torch
 
 from posedeploy.checkpoints.lightweight_openpose_2d import spec
 from posedeploy.poses.lightweight_openpose_2d import KEYPOINT_NAMES, decode
-from posedeploy.synthetic import PARTS, Rng, draw
+from posedeploy.synthetic import PARTS, Rng, generate_scene
 from posedeploy.types import Array, Camera, Placement, Poses
 from tools.training_data import (
     CLOSE,
@@ -36,7 +36,7 @@ def _decoded(points: Array, labeled: Array) -> Poses:
 def test_ideal_maps_decode_to_the_drawn_keypoints() -> None:
     distances = []
     for index in range(12):
-        (person,) = draw(3, index, size=(320, 256), people=1).people
+        (person,) = generate_scene(3, index, size=(320, 256), people=1).people
         labeled = person.visibility > 0
         if person.box[3] < 120 or labeled.sum() < 8:
             continue
@@ -52,14 +52,14 @@ def test_ideal_maps_decode_to_the_drawn_keypoints() -> None:
     assert np.mean(distances) < 1.5
 
 
-def test_unlabelled_keypoints_leave_no_trace() -> None:
+def test_unlabeled_keypoints_leave_no_trace() -> None:
     points, nothing = np.full((18, 2), 100.0), np.zeros(18, bool)
     assert not heatmaps_of([(points, nothing)], 40, 32)[:-1].any()
     assert not pafs_of([(points, nothing)], 40, 32).any()
 
 
 def test_the_background_is_what_no_keypoint_has() -> None:
-    person = draw(3, 0, size=(320, 256), people=1).people[0]
+    person = generate_scene(3, 0, size=(320, 256), people=1).people[0]
     maps = heatmaps_of([(person.keypoints, person.visibility > 0)], 40, 32)
     np.testing.assert_allclose(maps[-1] + maps[:-1].max(axis=0), 1)
     assert 0.9 < maps[:-1].max() <= 1
@@ -97,7 +97,7 @@ def test_flipping_swaps_the_sides() -> None:
 def test_a_crop_keeps_keypoints_on_their_people_flipped_or_not() -> None:
     on_people = []
     for index in range(30):
-        scene = draw(4, index, people=1)
+        scene = generate_scene(4, index, people=1)
         image, heatmaps, _, parts, mask = example(scene, Rng(index), (192, 192), resolve_spec=True)
         assert (image.shape, parts.shape, mask.shape) == ((3, 192, 192), (24, 24), (1, 24, 24))
         for keypoint in range(18):
@@ -112,8 +112,8 @@ def test_a_crop_keeps_keypoints_on_their_people_flipped_or_not() -> None:
 def test_people_too_small_to_tell_are_masked_all_over() -> None:
     masked = 0
     for index in range(60):
-        scene = draw(6, index, people=8)
-        unknown = [number + 1 for number, person in enumerate(scene.people) if not person.recognizable]
+        scene = generate_scene(6, index, people=8)
+        unknown = [number + 1 for number, person in enumerate(scene.people) if not person.is_recognizable]
         scale_draws = Rng(index)
         *_, parts, mask = example(scene, scale_draws, (256, 256), resolve_spec=False)
         masked += int((mask == 0).any())

@@ -18,9 +18,9 @@ from posedeploy.predict.lifting import JointSource
 from posedeploy.types import Array
 from tests.predict.lifters import lifter_spec
 from tests.predict.test_lifting import document, done
-from tests.support.bodies import drawn_people
+from tests.support.bodies import synthetic_people
 
-HUMAN36 = drawn_people("human36", 3)
+HUMAN36 = synthetic_people("human36", 3)
 
 
 def given(folder: Path, joints: Array, **options: Any) -> JointsFile:
@@ -55,10 +55,10 @@ def found(source: JointsFile, joint_set: str = "human36") -> tuple[JointSource, 
 )
 def test_a_set_is_mapped_to_the_networks(own: str, wanted: str, tmp_path: Path) -> None:
     name = "coco-17" if own == "coco" else own
-    source = given(tmp_path, drawn_people(name, 2), joint_set=own)
+    source = given(tmp_path, synthetic_people(name, 2), joint_set=own)
     people, (mapped,) = found(source, wanted)
     assert people.remarks[0].startswith(f"joints.npy: the joints of {name} are mapped to those of {wanted}")
-    expected = drawn_people(wanted, 2)
+    expected = synthetic_people(wanted, 2)
     limbs = [
         joint
         for joint in JOINT_SETS[wanted].joints
@@ -72,7 +72,7 @@ def test_a_set_is_mapped_to_the_networks(own: str, wanted: str, tmp_path: Path) 
 
 
 def test_the_set_that_a_file_names_needs_no_option(tmp_path: Path) -> None:
-    people = drawn_people("body25", 1, scored=True)
+    people = synthetic_people("body25", 1, scored=True)
     path = tmp_path / "a.json"
     path.write_text(json.dumps({"people": [{"pose_keypoints_2d": people.ravel().tolist()}]}))
     gathered, (mapped,) = found(JointsFile(path))
@@ -87,7 +87,7 @@ def test_a_missing_joint_leaves_that_person_out_and_no_other(tmp_path: Path) -> 
     assert people.remarks == ()
     np.testing.assert_array_equal(mapped.joints, joints[[0, 2]])
     assert mapped.left_out == ("person 1 is left out: l_knee missing (score 0, NaN, -1 or position 0, 0)",)
-    coco = drawn_people("coco-17", 2, scored=True)
+    coco = synthetic_people("coco-17", 2, scored=True)
     coco[0, 1:3] = 0  # the eyes have others that stand in for them
     coco[1, 9] = np.nan
     _, (mapped,) = found(given(tmp_path, coco, joint_set="coco"))
@@ -127,7 +127,7 @@ def test_joints_in_another_order_are_refused_with_the_likely_set(tmp_path: Path)
     with pytest.raises(
         InputError, match=r"not in the order of human36: .*They fit coco-17: add `joints=coco-17`"
     ):
-        found(given(tmp_path, drawn_people("coco-17", 1)))
+        found(given(tmp_path, synthetic_people("coco-17", 1)))
     with pytest.raises(
         InputError, match=r"not in the order of coco-17: .*They fit human36: add `joints=human36`"
     ):
@@ -176,7 +176,7 @@ def test_of_another_number_the_likely_set_is_named(
     own: str, wanted: str, message: str, tmp_path: Path
 ) -> None:
     with pytest.raises(InputError, match=message):
-        found(given(tmp_path, drawn_people(own, 2)), wanted)
+        found(given(tmp_path, synthetic_people(own, 2)), wanted)
 
 
 def test_sets_that_do_not_do_are_refused(tmp_path: Path) -> None:
@@ -244,7 +244,7 @@ def test_people_far_from_any_image_are_left_out(tmp_path: Path) -> None:
 
 
 def test_names_of_frames_cannot_leave_the_folder(tmp_path: Path) -> None:
-    person = drawn_people("coco-17", 1, scored=True).ravel().tolist()
+    person = synthetic_people("coco-17", 1, scored=True).ravel().tolist()
     names = ("../../a.jpg", "sub\\b.jpg", "x/a.jpg", "c\n.jpg", "..")
     entries = [{"image_id": name, "category_id": 1, "keypoints": person} for name in names]
     (tmp_path / "a.json").write_text(json.dumps(entries))

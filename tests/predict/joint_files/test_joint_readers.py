@@ -26,9 +26,9 @@ from posedeploy.predict.joint_files.joint_content import JointsContent, gather
 from posedeploy.predict.joint_files.joint_formats import is_joints, read_joints
 from posedeploy.predict.joint_files.joint_source import JointsFile, JointsOptions
 from posedeploy.types import Array
-from tests.support.bodies import drawn_people
+from tests.support.bodies import synthetic_people
 
-PEOPLE = drawn_people("coco-17", 3, scored=True).round(3)
+PEOPLE = synthetic_people("coco-17", 3, scored=True).round(3)
 NAMES = KNOWN_SETS["coco-17"].joints
 
 
@@ -196,7 +196,7 @@ def test_shapes_and_sequences(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("count", [1, 5])
 def test_matlabs_users_have_people_last(count: int, tmp_path: Path) -> None:
-    people = drawn_people("lsp14", count, scored=True)
+    people = synthetic_people("lsp14", count, scored=True)
     mat(tmp_path / "a.mat", joints=people.T if count > 1 else people[0].T)
     np.testing.assert_array_equal(read(tmp_path / "a.mat").people, people)
 

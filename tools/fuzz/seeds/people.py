@@ -12,7 +12,7 @@ import numpy as np
 from tests.benchmarks import coco
 from tests.predict.box_files.test_box_readers import FILES
 from tests.predict.joint_files.test_joint_readers import WRITERS
-from tests.support.bodies import drawn_people
+from tests.support.bodies import synthetic_people
 from tools.fuzz.seeds import all_written
 
 MOT = "1,1,100,40,120,200,1,1,1\n1,2,10,20,50,60,0.5,1,1\n2,1,101,40,120,200,1,-1,-1,-1\n"
@@ -86,7 +86,7 @@ def classes() -> list[bytes]:
 
 def coco_annotations() -> list[bytes]:
     """COCO's annotations, as it writes them and with what other tools leave out or write otherwise."""
-    people = np.asarray(drawn_people("coco-17", 2, scored=True))
+    people = np.asarray(synthetic_people("coco-17", 2, scored=True))
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder, "a.json")
         made = [coco.person(1, each, segmentation=[[0, 0, 5, 0, 5, 5]]) for each in people]
