@@ -82,7 +82,7 @@ class FamilyPoses(Protocol[InputT]):
         """(role, background, each): the number of keypoints is (channels of the role - background) //
         each."""
 
-    def undescribed(self, spec: ModelSpec) -> str | None:
+    def find_missing_description(self, spec: ModelSpec) -> str | None:
         """Return what a contract must describe before decoding; None if nothing is missing."""
 
     def decode(self, outputs: Tensors, spec: ModelSpec, placement: InputT, camera: Camera) -> Poses:

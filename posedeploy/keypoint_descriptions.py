@@ -102,10 +102,10 @@ def are_numbered(spec: ModelSpec) -> bool:
     return bool(spec.keypoint_names) and spec.keypoint_names == numbered(len(spec.keypoint_names))
 
 
-def undescribed(spec: ModelSpec) -> str | None:
+def find_missing_description(spec: ModelSpec) -> str | None:
     """What must be described before the outputs of a family's network can become poses; None where nothing
     must."""
-    return poses_of(spec.family).undescribed(spec)
+    return poses_of(spec.family).find_missing_description(spec)
 
 
 def _check_names(spec: ModelSpec, where: str) -> None:

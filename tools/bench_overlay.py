@@ -17,7 +17,7 @@ import numpy as np
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from posedeploy.poses.draw_mesh import draw_mesh
-from posedeploy.poses.weak_perspective import WeakPerspective, fit
+from posedeploy.poses.weak_perspective import WeakPerspective, fit_camera
 from posedeploy.types import Array
 from tools.bench_costs import interleaved, spread
 from tools.published_networks import smpl_like_mesh
@@ -45,9 +45,9 @@ def main(rounds: int) -> None:
     faces = smpl_like_mesh()
     vertices = stream.normal(0, 300, (int(faces.max()) + 1, 3))
     image = np.zeros((480, 640, 3), np.uint8)
-    camera = fit(joints, pixels)
+    camera = fit_camera(joints, pixels)
     calls: dict[str, Callable[[], object]] = {
-        "ours": lambda: fit(joints, pixels),
+        "ours": lambda: fit_camera(joints, pixels),
         "steps": lambda: descended(joints, pixels),
         "drawing": lambda: draw_mesh(image, vertices, faces, camera, (90, 160, 240)),
     }

@@ -18,9 +18,9 @@ import numpy as np
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from posedeploy import files
-from posedeploy.poses.draw import fixed, put_text
+from posedeploy.poses.draw import put_text, to_fixed_point
 from posedeploy.poses.lightweight_openpose_2d import SKELETON
-from posedeploy.poses.person_matching import match
+from posedeploy.poses.person_matching import match_people
 from posedeploy.predict.images import read_image
 from posedeploy.predict.poses_json import DECIMALS
 from posedeploy.types import Array, Poses
@@ -47,7 +47,7 @@ def distance_px(people: Array, others: Array) -> float:
     """The largest distance between keypoints of the same people; infinite where not the same were found."""
     if people.shape != others.shape:
         return float("inf")
-    pairs = match(_poses(people), _poses(others)).pairs
+    pairs = match_people(_poses(people), _poses(others)).pairs
     first, second = people[pairs[:, 0]], others[pairs[:, 1]]
     if len(pairs) < len(people) or (first[..., 2] != second[..., 2]).any():
         return float("inf")
@@ -65,7 +65,7 @@ def overlaid(image: Array, runs: dict[str, Array]) -> Array:
     unit = image.shape[1] / 900
     for people, color, width in zip(runs.values(), LINE_COLORS, WIDTHS, strict=False):
         for person in people:
-            points, found = fixed(person[:, :2]), person[:, 2] > 0
+            points, found = to_fixed_point(person[:, :2]), person[:, 2] > 0
             limbs = [points[[a, b]] for a, b in SKELETON if found[a] and found[b]]
             cv2.polylines(picture, limbs, False, color, max(1, round(width * unit)), cv2.LINE_AA, SHIFT)
             for x, y in points[found].tolist():

@@ -12,7 +12,7 @@ from posedeploy.api.model_args import SAMPLE, ModelArgs, path_of
 from posedeploy.backends import RUNTIMES, is_named_like_model
 from posedeploy.content_kinds import kind_of_file
 from posedeploy.errors import ArtifactError, InputError, MeshMissingError
-from posedeploy.poses.preprocess import at_height
+from posedeploy.poses.preprocess import with_height
 from posedeploy.predict.chain import needs_joints_message
 from posedeploy.runtimes.base import Runner
 from posedeploy.runtimes.load_runner import open_artifact, open_runner, resolve_spec
@@ -151,4 +151,4 @@ def _describes_keypoints(path: Path, args: ModelArgs) -> bool:
 
 
 def _scaled(spec: ModelSpec, args: ModelArgs) -> ModelSpec:
-    return spec if args.height is None else at_height(spec, args.height)
+    return spec if args.height is None else with_height(spec, args.height)

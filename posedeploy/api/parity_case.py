@@ -26,7 +26,7 @@ from posedeploy.checkpoints.float64 import in_float64
 from posedeploy.convert.export_options import ignore_progress
 from posedeploy.errors import DeviceError, InputError, first_line
 from posedeploy.families import FAMILIES, poses_of
-from posedeploy.keypoint_descriptions import undescribed
+from posedeploy.keypoint_descriptions import find_missing_description
 from posedeploy.reduced_precision import DTYPES, ReducedPrecision
 from posedeploy.runtimes.adapted import adapt_runner
 from posedeploy.runtimes.base import Runner
@@ -248,7 +248,7 @@ def _in_precision(model: Model, options: RunOptions, precision: str) -> tuple[Mo
 def _decode(spec: ModelSpec) -> Decode | None:
     if spec.family not in FAMILIES or (spec.contract is None and spec.joints is None):
         return None
-    if missing := undescribed(spec):
+    if missing := find_missing_description(spec):
         logger.info(f"outputs are compared and keypoints are not: {missing}")
         return None
     decode = poses_of(spec.family).decode

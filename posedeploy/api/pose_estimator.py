@@ -96,7 +96,7 @@ class PoseEstimator(Closable):
             image: a path, or an array (H, W, 3) uint8 BGR, also of 16 bits, gray or with alpha.
             boxes: (people, 4) x, y, width, height in px of the people, for a network of one person; without
                 them and without a detector, the whole image is one person's.
-            joints: (people, joints, 2 or 3) x px, y px and a score (under 0: not seen), for a network on 2D
+            joints: (people, joints, 2 or 3) x px, y px and a score (below 0: missing), for a network on 2D
                 joints; ``image`` is then only drawn on.
             joint_set: the set that the joints are of, such as ``coco-17``; None for the network's own.
 

@@ -11,8 +11,8 @@ import numpy as np
 
 from posedeploy.errors import InputError
 from posedeploy.own_keypoints import joint_set_of
-from posedeploy.poses.file_joint_sets import set_called
-from posedeploy.poses.preprocess import as_bgr
+from posedeploy.poses.file_joint_sets import find_set
+from posedeploy.poses.preprocess import to_bgr
 from posedeploy.predict.frames import Frame
 from posedeploy.predict.images import read_picture
 from posedeploy.predict.joint_files.map_joints import lacking_joints, to_set
@@ -33,7 +33,7 @@ def to_frame(image: StrPath | Array) -> Frame:
         return Frame(path.name, read_picture(path).pixels, 0)
     if not isinstance(image, np.ndarray):
         raise InputError(f"an image of type {type(image).__name__}: pass a path or a NumPy array")
-    return Frame("image", as_bgr(image), 0)
+    return Frame("image", to_bgr(image), 0)
 
 
 def to_people(numbers: Numbers, what: str, shape: tuple[int, ...] | None) -> Array:
@@ -68,7 +68,7 @@ def to_joint_set(people: Array, name: str | None, spec: ModelSpec) -> Array:
         people = np.concatenate([people, np.ones((*people.shape[:2], 1))], axis=2)
     if name is None:
         return people
-    own, wanted = set_called(name, people.shape[1]), joint_set_of(spec)
+    own, wanted = find_set(name, people.shape[1]), joint_set_of(spec)
     if lacking := lacking_joints(own, wanted):
         raise InputError(
             f"joint_set {name}: the joints of {wanted.name}, which this network takes, cannot be made from "

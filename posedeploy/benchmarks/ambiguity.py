@@ -22,7 +22,7 @@ from posedeploy.benchmarks.array_differences import largest
 from posedeploy.benchmarks.keypoints import ImageParity, compare_poses, joints, seen
 from posedeploy.benchmarks.noise_floor import NoiseFloor
 from posedeploy.benchmarks.tolerances import Tolerance
-from posedeploy.poses.person_matching import match
+from posedeploy.poses.person_matching import match_people
 from posedeploy.types import Array, Placed, Poses, Tensors
 
 Decode = Callable[[Tensors, Placed], Poses]
@@ -89,7 +89,7 @@ def find_differing(reference: Poses, candidate: Poses, tolerance: Tolerance) -> 
     A point find_differing if it is further away than the tolerance or on one side only. All points of an
     unmatched person differ.
     """
-    a, b = match(reference, candidate).pairs.T
+    a, b = match_people(reference, candidate).pairs.T
     count = reference.keypoints.shape[1]
     points = _present(candidate)
     both = seen(reference)[a] & seen(candidate)[b]
@@ -106,14 +106,14 @@ def find_missed(reference: Poses, candidate: Poses) -> Array:
     """Return (reference's people, keypoints and 3D joints) whether a point is of a person whom the candidate
     find_missed."""
     points = _present(reference)
-    points[match(reference, candidate).pairs[:, 0]] = False
+    points[match_people(reference, candidate).pairs[:, 0]] = False
     return points
 
 
 def _absent(reference: Poses, other: Poses) -> Array:
     """Return (reference's people, keypoints and 3D joints) whether ``other`` find_missed the person or the
     point."""
-    a, b = match(reference, other).pairs.T
+    a, b = match_people(reference, other).pairs.T
     points = np.ones_like(_present(reference))
     points[a] = ~_present(other)[b]
     return points

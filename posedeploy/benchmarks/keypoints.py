@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from posedeploy.benchmarks.tolerances import Tolerance
-from posedeploy.poses.person_matching import match
+from posedeploy.poses.person_matching import match_people
 from posedeploy.types import Array, Poses
 
 
@@ -151,7 +151,7 @@ def compare_poses(
         ambiguous: (candidate's people, keypoints and 3D joints) the points to ignore.
         ambiguous_missed: (reference's people, keypoints and 3D joints) the points to ignore of missed people.
     """
-    pairs = match(reference, candidate).pairs
+    pairs = match_people(reference, candidate).pairs
     a, b = pairs.T
     count = reference.keypoints.shape[1]
     if ambiguous is None or ambiguous_missed is None:

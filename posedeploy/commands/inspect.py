@@ -16,7 +16,7 @@ from posedeploy.backends import bytes_of
 from posedeploy.console.output import out, show, working, write_json
 from posedeploy.console.tables import running, size, table, tensors_table
 from posedeploy.families import FAMILIES
-from posedeploy.keypoint_descriptions import undescribed
+from posedeploy.keypoint_descriptions import find_missing_description
 from posedeploy.own_keypoints import count_limbs
 from posedeploy.printable import listed, printable
 from posedeploy.runtimes.isolated import describe_in_child
@@ -161,7 +161,7 @@ def _limbs(spec: ModelSpec) -> str | None:
     if spec.limbs:
         names = [spec.keypoint_names[joint] for joint in spec.heatmap_joints] or spec.keypoint_names
         return f"{len(spec.limbs)}: " + " ".join(f"{names[a.start]}-{names[a.end]}" for a in spec.limbs)
-    missing = undescribed(spec)
+    missing = find_missing_description(spec)
     return f"{count}, not described: {missing}" if missing else f"{count}, as published"
 
 

@@ -32,11 +32,11 @@ class Pairs:
         return len(self.limb)
 
 
-Rule = Callable[[Peaks, Pairs, Fields], tuple[Array, Array]]
+ScoringRule = Callable[[Peaks, Pairs, Fields], tuple[Array, Array]]
 """Returns the score of each pair and the number of points above the threshold."""
 
 
-def candidates(peaks: Peaks, limbs: Limbs) -> Pairs:
+def list_candidates(peaks: Peaks, limbs: Limbs) -> Pairs:
     """Return all pairs of peaks that could be limbs, limb by limb; the first end varies fastest."""
     count = np.diff(peaks.first)
     start, end = limbs.starts, limbs.ends
@@ -47,12 +47,12 @@ def candidates(peaks: Peaks, limbs: Limbs) -> Pairs:
     return Pairs(limb, peaks.first[start][limb] + a, peaks.first[end][limb] + b)
 
 
-def plausible(peaks: Peaks, fields: Fields, rule: Rule) -> tuple[Pairs, Array]:
+def select_plausible(peaks: Peaks, fields: Fields, rule: ScoringRule) -> tuple[Pairs, Array]:
     """Return the pairs with a score above 0 and more than 80 % of the points above the threshold.
 
     Pairs are processed in chunks, so that a noisy map with a hundred thousand pairs does not need gigabytes.
     """
-    pairs = candidates(peaks, fields.limbs)
+    pairs = list_candidates(peaks, fields.limbs)
     good, scores = [np.zeros(0, np.int64)], [np.zeros(0)]
     for begin in range(0, len(pairs), CHUNK):
         score, passed = rule(peaks, pairs[begin : begin + CHUNK], fields)
@@ -62,7 +62,7 @@ def plausible(peaks: Peaks, fields: Fields, rule: Rule) -> tuple[Pairs, Array]:
     return pairs[np.concatenate(good)], np.concatenate(scores)
 
 
-def rounded_mean(peaks: Peaks, pairs: Pairs, fields: Fields) -> tuple[Array, Array]:
+def score_rounded(peaks: Peaks, pairs: Pairs, fields: Fields) -> tuple[Array, Array]:
     """Score pairs by the rule of the 2D network: float32, points rounded (half to even) to cells."""
     x0, y0 = peaks.x.astype(np.float32)[pairs.a], peaks.y.astype(np.float32)[pairs.a]
     dx, dy = peaks.x.astype(np.float32)[pairs.b] - x0, peaks.y.astype(np.float32)[pairs.b] - y0
@@ -70,13 +70,13 @@ def rounded_mean(peaks: Peaks, pairs: Pairs, fields: Fields) -> tuple[Array, Arr
     x = np.rint((share * dx)[:, None] * grid + x0[:, None]).astype(np.int32)
     y = np.rint((share * dy)[:, None] * grid + y0[:, None]).astype(np.int32)
     length = np.sqrt(dx * dx + dy * dy) + np.float32(1e-6)
-    along = _along(fields, pairs, x, y, dx / length, dy / length)
+    along = _project(fields, pairs, x, y, dx / length, dy / length)
     passed = along > np.float32(POINT_THRESHOLD)
     number = passed.sum(1)
     return (along * passed).sum(1) / (number + 1e-6), number
 
 
-def truncated_mean(peaks: Peaks, pairs: Pairs, fields: Fields) -> tuple[Array, Array]:
+def score_truncated(peaks: Peaks, pairs: Pairs, fields: Fields) -> tuple[Array, Array]:
     """Score pairs by the rule of the 3D network: float64, points truncated to cells, long limbs penalized."""
     x0, y0 = peaks.x[pairs.a], peaks.y[pairs.a]
     dx, dy = peaks.x[pairs.b] - x0, peaks.y[pairs.b] - y0
@@ -84,15 +84,15 @@ def truncated_mean(peaks: Peaks, pairs: Pairs, fields: Fields) -> tuple[Array, A
     x = ((share * dx)[:, None] * grid + x0[:, None]).astype(np.int32)
     y = ((share * dy)[:, None] * grid + y0[:, None]).astype(np.int32)
     length = np.sqrt(dx * dx + dy * dy)
-    apart = np.where(length > 0, length, np.inf)
-    along = _along(fields, pairs, x, y, dx / apart, dy / apart)
+    divisor = np.where(length > 0, length, np.inf)
+    along = _project(fields, pairs, x, y, dx / divisor, dy / divisor)
     passed = along > POINT_THRESHOLD
     number = passed.sum(1)
     mean = (along * passed).sum(1) / np.maximum(number, 1)
-    return mean + np.minimum(fields.height // 2 / apart - 1, 0), number
+    return mean + np.minimum(fields.height // 2 / divisor - 1, 0), number
 
 
-def _along(fields: Fields, pairs: Pairs, x: Array, y: Array, unit_x: Array, unit_y: Array) -> Array:
+def _project(fields: Fields, pairs: Pairs, x: Array, y: Array, unit_x: Array, unit_y: Array) -> Array:
     """Return (pairs, points) components of the fields at the points, along each pair's direction."""
     sampled = fields.at(pairs.limb, x, y)
     along: Array = sampled[..., 0] * unit_x[:, None] + sampled[..., 1] * unit_y[:, None]

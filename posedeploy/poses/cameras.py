@@ -11,7 +11,7 @@ FIELD_OF_VIEW = 0.8
 """Focal length of an unknown camera in image widths, as published for lightweight-openpose-3d."""
 
 
-def focal_length(camera: Camera, placement: Placement) -> float:
+def find_focal_length(camera: Camera, placement: Placement) -> float:
     """Return the focal length in px of the image.
 
     Raises:

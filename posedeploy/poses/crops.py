@@ -10,8 +10,8 @@ import numpy as np
 from posedeploy.errors import InputError
 from posedeploy.types import Array, InputContract
 
-CROPPING = ("box", "center")
-"""The ``fit`` of contracts whose input is one person's box instead of the whole image."""
+BOX_FITS = ("box", "center")
+"""Values of ``InputContract.fit`` of networks whose input is one person's box instead of the whole image."""
 
 
 @dataclass(frozen=True)
@@ -22,7 +22,9 @@ class Region:
     size: tuple[float, float]
 
 
-def region(contract: InputContract, image: Array, box: Array | None, input_size: tuple[int, int]) -> Region:
+def find_region(
+    contract: InputContract, image: Array, box: Array | None, input_size: tuple[int, int]
+) -> Region:
     """Return the region of a (H, W, 3) image that fills an input of (width, height) px.
 
     Args:
@@ -33,13 +35,13 @@ def region(contract: InputContract, image: Array, box: Array | None, input_size:
     """
     height, width = image.shape[:2]
     if box is None and contract.fit == "center":
-        return _widened(Region((width / 2, height / 2), (width, height)), input_size, 1.0)
-    x, y, w, h = clipped(np.array([0.0, 0.0, width, height]) if box is None else box, width, height).tolist()
-    return _widened(Region((x + w / 2, y + h / 2), (w, h)), input_size, contract.margin)
+        return _widen(Region((width / 2, height / 2), (width, height)), input_size, 1.0)
+    x, y, w, h = clip_box(np.array([0.0, 0.0, width, height]) if box is None else box, width, height).tolist()
+    return _widen(Region((x + w / 2, y + h / 2), (w, h)), input_size, contract.margin)
 
 
-def clipped(box: Array, width: int, height: int) -> Array:
-    """Return (4,) the part of a box inside an image, in float64, from its first to its last pixel.
+def clip_box(box: Array, width: int, height: int) -> Array:
+    """Return the (4,) float64 part of a box inside an image, from its first to its last pixel.
 
     As published, a box of the pixels 10 to 19 is 9 wide here and 10 in COCO. A box that begins before the
     image is moved into it and keeps its size if it fits.
@@ -49,30 +51,35 @@ def clipped(box: Array, width: int, height: int) -> Array:
     """
     numbers = np.asarray(box, np.float64)
     if numbers.shape != (4,) or not np.isfinite(numbers).all():
-        raise InputError(f"the box {listed(numbers)} is not x, y, width, height: four finite numbers, in px")
-    last, reach = np.array([width - 1, height - 1]), np.maximum(numbers[2:] - 1, 0)
+        raise InputError(
+            f"the box {format_box(numbers)} is not x, y, width, height: four finite numbers, in px"
+        )
+    last, extent = np.array([width - 1, height - 1]), np.maximum(numbers[2:] - 1, 0)
     low = np.maximum(numbers[:2], 0)
     if (numbers[2:] <= 0).any():
-        raise InputError(f"the box {listed(numbers)} has no size: its width and height must be above 0 px")
-    if (low > last).any() or (reach < -numbers[:2]).any():
         raise InputError(
-            f"the box {listed(numbers)} (x, y, width, height) lies outside the image of {width}x{height} px"
+            f"the box {format_box(numbers)} has no size: its width and height must be above 0 px"
         )
-    high = np.minimum(last, low + reach)
+    if (low > last).any() or (extent < -numbers[:2]).any():
+        raise InputError(
+            f"the box {format_box(numbers)} (x, y, width, height) lies outside the image of "
+            f"{width}x{height} px"
+        )
+    high = np.minimum(last, low + extent)
     if (high == low).any():
         raise InputError(
-            f"the box {listed(numbers)} (x, y, width, height) is less than 2 px wide or high inside the "
+            f"the box {format_box(numbers)} (x, y, width, height) is less than 2 px wide or high in the "
             f"image of {width}x{height} px"
         )
     return np.concatenate([low, high - low])
 
 
-def listed(box: Array) -> str:
-    """Return the numbers of a box for messages."""
+def format_box(box: Array) -> str:
+    """Format the numbers of a box for a message."""
     return "[" + ", ".join(f"{value:g}" for value in np.asarray(box, np.float64).ravel().tolist()) + "]"
 
 
-def affine(part: Region, input_size: tuple[int, int]) -> Array:
+def find_transform(part: Region, input_size: tuple[int, int]) -> Array:
     """Return the (2, 3) transform from px of the image to px of the input, which the region fills.
 
     As published, it is computed from the center and the midpoints of the lower and right edges in float32,
@@ -86,13 +93,13 @@ def affine(part: Region, input_size: tuple[int, int]) -> Array:
     return matrix
 
 
-def cut_out(image: Array, matrix: Array, input_size: tuple[int, int]) -> Array:
-    """Return (height, width, 3) uint8: the image transformed by ``affine``, bilinear, black outside."""
-    cut: Array = cv2.warpAffine(image, matrix, input_size, flags=cv2.INTER_LINEAR)
-    return cut
+def warp(image: Array, matrix: Array, input_size: tuple[int, int]) -> Array:
+    """Return the (height, width, 3) uint8 image transformed by ``matrix``, bilinear, black outside."""
+    warped: Array = cv2.warpAffine(image, matrix, input_size, flags=cv2.INTER_LINEAR)
+    return warped
 
 
-def _widened(part: Region, input_size: tuple[int, int], margin: float) -> Region:
+def _widen(part: Region, input_size: tuple[int, int], margin: float) -> Region:
     """Return the region widened along one axis to the input's aspect ratio, then scaled by ``margin``."""
     aspect = input_size[0] / input_size[1]
     width, height = part.size

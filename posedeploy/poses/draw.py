@@ -45,26 +45,26 @@ def color_of(poses: Poses, person: int) -> Color:
 
 def draw_person(image: Array, keypoints: Array, skeleton: Skeleton, color: Color, unit: float) -> None:
     """Draw one person's (keypoints, 3) into the image: dark-edged limbs, then light joints."""
-    found = keypoints[:, 2] >= 0
-    if not found.any():
+    is_visible = keypoints[:, 2] >= 0
+    if not is_visible.any():
         return
-    points = fixed(keypoints[:, :2])
-    size = np.ptp(keypoints[found, :2], axis=0).max()
+    points = to_fixed_point(keypoints[:, :2])
+    size = np.ptp(keypoints[is_visible, :2], axis=0).max()
     thickness = max(1, round(min(unit, float(size) / 50) * 1.25))
-    limbs = [points[[a, b]] for a, b in skeleton if found[a] and found[b]]
+    limbs = [points[[a, b]] for a, b in skeleton if is_visible[a] and is_visible[b]]
     cv2.polylines(image, limbs, False, DARK, thickness + max(2, thickness), cv2.LINE_AA, SHIFT)
     cv2.polylines(image, limbs, False, color, thickness, cv2.LINE_AA, SHIFT)
     radius = round((thickness * 0.9 + 0.8) * 2**SHIFT)
     light = tuple((value + 3 * 255) // 4 for value in color)
-    for x, y in points[found].tolist():
+    for x, y in points[is_visible].tolist():
         cv2.circle(image, (x, y), radius + 2**SHIFT, DARK, -1, cv2.LINE_AA, SHIFT)
         cv2.circle(image, (x, y), radius, light, -1, cv2.LINE_AA, SHIFT)
 
 
-def fixed(points: Array) -> Array:
+def to_fixed_point(points: Array) -> Array:
     """Return positions as OpenCV's fixed-point integers, clipped to avoid an overflow."""
-    whole: Array = np.rint(np.clip(points, -(2**14), 2**14) * 2**SHIFT).astype(np.int32)
-    return whole
+    integers: Array = np.rint(np.clip(points, -(2**14), 2**14) * 2**SHIFT).astype(np.int32)
+    return integers
 
 
 def put_text(image: Array, text: str, at: tuple[int, int], scale: float, color: Color) -> None:
@@ -107,7 +107,7 @@ def _draw_box(image: Array, box: Array, label: str, color: Color, unit: float) -
 
 
 def _draw_corners(image: Array, low: Array, high: Array, color: Color, thickness: int) -> None:
-    """Draw the four corners of a box, which hide nothing of the person."""
+    """Draw only the corners of a box, so that its edges do not cover the person."""
     arm = np.minimum((high - low) / 4, 10 * thickness + 4)
     lines = []
     for corner, along in (
@@ -116,6 +116,6 @@ def _draw_corners(image: Array, low: Array, high: Array, color: Color, thickness
         (np.array([low[0], high[1]]), arm * (1, -1)),
         (np.array([high[0], low[1]]), arm * (-1, 1)),
     ):
-        lines.append(fixed(corner + np.array([(along[0], 0), (0, 0), (0, along[1])])))
+        lines.append(to_fixed_point(corner + np.array([(along[0], 0), (0, 0), (0, along[1])])))
     cv2.polylines(image, lines, False, DARK, thickness + 2, cv2.LINE_AA, SHIFT)
     cv2.polylines(image, lines, False, color, thickness, cv2.LINE_AA, SHIFT)

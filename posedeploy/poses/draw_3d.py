@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 
 from posedeploy.errors import InputError
-from posedeploy.poses.draw import DARK, SHIFT, Color, Skeleton, color_of, fixed, put_text, text_size
+from posedeploy.poses.draw import DARK, SHIFT, Color, Skeleton, color_of, put_text, text_size, to_fixed_point
 from posedeploy.types import Array, Poses
 
 GROUND: Color = (250, 247, 244)
@@ -44,16 +44,15 @@ class View:
 
     def holds(self, poses: Poses) -> bool:
         """Return whether every joint is in the box above the floor, which is entirely in the picture."""
-        away = (_joints(poses)[..., :3].reshape(-1, 3) - np.array(self.center_mm)) / self.span_mm
-        on_floor = np.abs(away[:, [0, 2]]) <= 0.5
-        return bool(on_floor.all() and (away[:, 1] <= 0).all() and (away[:, 1] >= -HEIGHT).all())
+        offsets = (_joints(poses)[..., :3].reshape(-1, 3) - np.array(self.center_mm)) / self.span_mm
+        on_floor = np.abs(offsets[:, [0, 2]]) <= 0.5
+        return bool(on_floor.all() and (offsets[:, 1] <= 0).all() and (offsets[:, 1] >= -HEIGHT).all())
 
 
-def view_of(poses: Poses) -> View:
+def choose_view(poses: Poses) -> View:
     """Return a view of all the people, rounded so that it seldom changes from frame to frame.
 
-    Everybody is at least a twentieth of the floor away from its edge, so that nobody leaves the new view at
-    once.
+    Each person is at least 5 % of the floor's side away from its edge, and so stays in the view for a while.
     """
     joints = _joints(poses)[..., :3].reshape(-1, 3).astype(np.float64)
     if not len(joints):
@@ -69,7 +68,7 @@ def view_of(poses: Poses) -> View:
 
 
 def _step_mm(length_mm: float) -> float:
-    """Return the step of a floor of about this length: 1, 2 or 5 times a power of ten."""
+    """Return the distance of the lines of a floor of about this length: 1, 2 or 5 times a power of ten."""
     is_small = length_mm <= SMALL_MM
     minimum = max(length_mm / (8 if is_small else 11), 1.0 if is_small else STEP_MM)
     power = 10.0 ** math.floor(math.log10(minimum))
@@ -87,7 +86,7 @@ def draw_poses_3d(
         InputError: the poses are 2D only.
     """
     joints = _joints(poses)
-    scene = _Scene(size, view or view_of(poses))
+    scene = _Scene(size, view or choose_view(poses))
     scene.draw_floor()
     # Far people first, so that near ones cover them.
     for person in np.argsort(-scene.depths(joints[..., :3].mean(axis=1)), kind="stable").tolist():
@@ -95,7 +94,7 @@ def draw_poses_3d(
     return scene.image
 
 
-def beside(image: Array, scene: Array) -> Array:
+def join_side_by_side(image: Array, scene: Array) -> Array:
     """Return two (H, W, 3) pictures side by side, the second one scaled to the height of the first."""
     height = image.shape[0]
     if scene.shape[0] != height:
@@ -137,14 +136,14 @@ class _Scene:
         self._thick = max(1, round(self._unit * 1.6))
         self._text_scale = 0.16 + 0.14 * self._unit
         self._labels = self._axis_labels()
-        self._zoom, self._middle = self._fitted(self._labels)
-        zoom, middle = self._fitted([])
+        self._zoom, self._middle = self._fit(self._labels)
+        zoom, middle = self._fit([])
         if self._zoom < zoom / 2:  # the picture is too small for labels
             self._labels, self._zoom, self._middle = [], zoom, middle
 
     def depths(self, points: Array) -> Array:
         """Return (…,) distances in mm from the camera along its axis."""
-        return self._seen(points)[..., 2]
+        return self._to_camera(points)[..., 2]
 
     def project(self, points: Array) -> Array:
         """Project (…, 3) mm to (…, 2) px."""
@@ -153,10 +152,11 @@ class _Scene:
 
     def draw_floor(self) -> None:
         ends = np.array([-0.5, 0.5]) * self._view.span_mm
-        cv2.fillConvexPoly(self.image, fixed(self.project(self._corners())), FLOOR, cv2.LINE_AA, SHIFT)
+        floor = to_fixed_point(self.project(self._corners()))
+        cv2.fillConvexPoly(self.image, floor, FLOOR, cv2.LINE_AA, SHIFT)
         along_x = np.stack([np.stack([np.full(2, x), ends], axis=1) for x in self._lines()])
-        lines = self._floor_points(np.concatenate([along_x, along_x[..., ::-1]]))
-        cv2.polylines(self.image, list(fixed(self.project(lines))), False, GRID, 1, cv2.LINE_AA, SHIFT)
+        lines = self.project(self._floor_points(np.concatenate([along_x, along_x[..., ::-1]])))
+        cv2.polylines(self.image, list(to_fixed_point(lines)), False, GRID, 1, cv2.LINE_AA, SHIFT)
         for label in self._labels:
             (width, height), (x, y) = label.size, self.project(label.at)
             put_text(self.image, label.text, (int(x - width / 2), int(y + height)), self._text_scale, INK)
@@ -165,7 +165,7 @@ class _Scene:
         thick, points = self._thick, self.project(joints[:, :3])
         on_floor = joints[:, :3].copy()
         on_floor[:, 1] = self._view.center_mm[1]
-        shadow = fixed(self.project(on_floor))
+        shadow = to_fixed_point(self.project(on_floor))
         pairs = [(a, b) for a, b in skeleton if max(a, b) < len(joints)]
         cv2.polylines(
             self.image, [shadow[[a, b]] for a, b in pairs], False, SHADOW, thick, cv2.LINE_AA, SHIFT
@@ -173,36 +173,36 @@ class _Scene:
         seen, depths = joints[:, 3] >= 0, self.depths(joints[:, :3]).tolist()
         for a, b in sorted(pairs, key=lambda pair: -max(depths[pair[0]], depths[pair[1]])):
             width = thick if seen[a] and seen[b] else max(1, thick // 2)
-            line = [fixed(points[[a, b]])]
+            line = [to_fixed_point(points[[a, b]])]
             cv2.polylines(self.image, line, False, DARK, width + max(2, width), cv2.LINE_AA, SHIFT)
             cv2.polylines(self.image, line, False, color, width, cv2.LINE_AA, SHIFT)
 
-    def _seen(self, points: Array) -> Array:
+    def _to_camera(self, points: Array) -> Array:
         """Return (…, 3) mm in camera coordinates: right, down and forward."""
-        seen: Array = (points - self._target) @ self._rotation.T
-        seen[..., 2] += self._distance
-        return seen
+        in_camera: Array = (points - self._target) @ self._rotation.T
+        in_camera[..., 2] += self._distance
+        return in_camera
 
     def _slopes(self, points: Array) -> Array:
         """Return (…, 2) x / z and y / z in camera coordinates, of (…, 3) mm."""
-        seen = self._seen(points)
-        slopes: Array = seen[..., :2] / np.maximum(seen[..., 2:], 0.05 * self._view.span_mm)
+        in_camera = self._to_camera(points)
+        slopes: Array = in_camera[..., :2] / np.maximum(in_camera[..., 2:], 0.05 * self._view.span_mm)
         return slopes
 
-    def _fitted(self, labels: list[_Label]) -> tuple[float, Array]:
+    def _fit(self, labels: list[_Label]) -> tuple[float, Array]:
         """Return the zoom and the center in px with which labels and box fill the picture."""
         corners = self._corners()
-        places = [*corners, *(corners + UP * HEIGHT * self._view.span_mm), *(label.at for label in labels)]
-        slopes = self._slopes(np.array(places))
+        points = [*corners, *(corners + UP * HEIGHT * self._view.span_mm), *(label.at for label in labels)]
+        slopes = self._slopes(np.array(points))
         size = np.array([self.image.shape[1], self.image.shape[0]])
         limb = np.minimum(3.0 * self._thick, size / 8)
-        before, after = np.tile(limb, (2, len(places), 1))  # px to keep free about each place
+        before, after = np.tile(limb, (2, len(points), 1))  # px to keep free around each point
         for row, label in enumerate(labels, start=2 * len(corners)):
             (width, height), thick = label.size, self._thick
             before[row], after[row] = (width / 2 + thick, thick), (width / 2 + thick, height + 2 * thick)
-        apart = slopes[:, None] - slopes[None]
+        distances = slopes[:, None] - slopes[None]
         room = size - after[:, None] - before[None]
-        zoom = float(np.min(room[apart > 0] / apart[apart > 0]))
+        zoom = float(np.min(room[distances > 0] / distances[distances > 0]))
         low, high = (before - zoom * slopes).max(axis=0), (size - after - zoom * slopes).min(axis=0)
         return zoom, (low + high) / 2
 
@@ -235,8 +235,8 @@ class _Scene:
         for name, axis, kind, origin in (("x", x_axis, 0, 0), ("z", z_axis, 1, 2)):
             texts = [f"{value + self._view.center_mm[origin]:.10g}" for value in axis[:, kind]]
             middle = axis.mean(axis=0) * np.where(np.arange(2) == kind, 1, 1.18)
-            places = self._floor_points(np.array([*axis, middle]))
-            labels += map(self._label, [*texts, f"{name} mm"], places)
+            positions = self._floor_points(np.array([*axis, middle]))
+            labels += map(self._label, [*texts, f"{name} mm"], positions)
         return labels
 
     def _label(self, text: str, at: Array) -> _Label:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
-from posedeploy.poses.draw import SHIFT, Color, fixed
+from posedeploy.poses.draw import SHIFT, Color, to_fixed_point
 from posedeploy.poses.weak_perspective import WeakPerspective
 from posedeploy.types import Array
 
@@ -33,6 +33,6 @@ def draw_mesh(image: Array, vertices_mm: Array, faces: Array, camera: WeakPerspe
     shades = AMBIENT + (1 - AMBIENT) * np.abs(normals @ LIGHT) / lengths
     colors = (shades[:, None] * np.array(color)).tolist()
     drawn = image.copy()
-    for triangle, shade in zip(fixed(camera.project(corners)), colors, strict=True):
+    for triangle, shade in zip(to_fixed_point(camera.project(corners)), colors, strict=True):
         cv2.fillConvexPoly(drawn, triangle, shade, cv2.LINE_8, SHIFT)
     cv2.addWeighted(drawn, OPACITY, image, 1 - OPACITY, 0, dst=image)

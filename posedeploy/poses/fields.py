@@ -38,7 +38,7 @@ class Fields:
         return sampled
 
 
-def upsampled_fields(pafs: Array, peaks: Peaks, limbs: Limbs, interpolation: int) -> Fields:
+def upsample_fields(pafs: Array, peaks: Peaks, limbs: Limbs, interpolation: int) -> Fields:
     """Upsample the (channels, h, w) fields around the peaks.
 
     The values are bit-identical to those of upsampling the whole map, which takes twice the time.

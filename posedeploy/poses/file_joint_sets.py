@@ -15,7 +15,7 @@ from posedeploy.joint_sets import JOINT_SETS, JointSet
 from posedeploy.poses import lightweight_openpose_2d as openpose
 
 
-def _both(*parts: str) -> tuple[str, ...]:
+def _both_sides(*parts: str) -> tuple[str, ...]:
     """Return ``l_sho r_sho l_elb r_elb ...``: each part on both sides."""
     return tuple(f"{side}_{part}" for part in parts for side in "lr")
 
@@ -26,10 +26,10 @@ def _limbs(side: str, *parts: str) -> tuple[str, ...]:
 
 _ARM, _LEG = ("sho", "elb", "wri"), ("hip", "knee", "ank")
 _ARMS, _LEGS = (*_limbs("r", *_ARM), *_limbs("l", *_ARM)), (*_limbs("r", *_LEG), *_limbs("l", *_LEG))
-_COCO = ("nose", *_both("eye", "ear", *_ARM, *_LEG))
+_COCO = ("nose", *_both_sides("eye", "ear", *_ARM, *_LEG))
 _FEET = ("l_toe", "l_small_toe", "l_heel", "r_toe", "r_small_toe", "r_heel")
 
-_HALPE = (*_COCO, "head_top", "neck", "pelvis", *_both("toe", "small_toe", "heel"))
+_HALPE = (*_COCO, "head_top", "neck", "pelvis", *_both_sides("toe", "small_toe", "heel"))
 _FACE_AND_HANDS = (
     *(f"face_{number}" for number in range(68)),
     *(f"l_hand_{number}" for number in range(21)),
@@ -53,13 +53,13 @@ _FILE_SETS: Mapping[str, tuple[str, ...]] = {
         "r_ank", "r_knee", "r_hip", "l_hip", "l_knee", "l_ank", "r_wri", "r_elb", "r_sho", "l_sho", "l_elb",
         "l_wri", "neck", "head_top",
     ),
-    "crowdpose14": (*_both(*_ARM, *_LEG), "head_top", "neck"),
+    "crowdpose14": (*_both_sides(*_ARM, *_LEG), "head_top", "neck"),
     "aic14": (*_ARMS, *_LEGS, "head_top", "neck"),
-    "posetrack17": ("nose", "upper_neck", "head_top", *_both("ear", *_ARM, *_LEG)),
+    "posetrack17": ("nose", "upper_neck", "head_top", *_both_sides("ear", *_ARM, *_LEG)),
     "3dhp17": ("head_top", "neck", *_ARMS, *_LEGS, "pelvis", "spine", "face"),
     "mediapipe33": (
         "nose", "l_eye_inner", "l_eye", "l_eye_outer", "r_eye_inner", "r_eye", "r_eye_outer", "l_ear",
-        "r_ear", "l_mouth", "r_mouth", *_both(*_ARM, "pinky", "index", "thumb", *_LEG, "heel", "toe"),
+        "r_ear", "l_mouth", "r_mouth", *_both_sides(*_ARM, "pinky", "index", "thumb", *_LEG, "heel", "toe"),
     ),
 }  # fmt: skip
 KNOWN_SETS: Mapping[str, JointSet] = JOINT_SETS | {
@@ -100,7 +100,7 @@ SHORT_NAMES: Mapping[str, tuple[str, ...]] = {
 """Other names of sets; the first set with the right number of joints is used."""
 
 
-def set_called(name: str, joints: int) -> JointSet:
+def find_set(name: str, joints: int) -> JointSet:
     """Return the set with this name or short name and number of joints.
 
     Raises:
@@ -115,18 +115,18 @@ def set_called(name: str, joints: int) -> JointSet:
     for joint_set in sets:
         if len(joint_set) == joints:
             return joint_set
-    names = sets_of(joints)
+    names = list_sets(joints)
     hint = f"; sets of {joints} are {', '.join(names)}" if names else ""
     counts = " or ".join(str(len(joint_set)) for joint_set in sets)
     raise InputError(f"each person has {joints} joints, but {name} has {counts}{hint}")
 
 
-def sets_of(joints: int) -> list[str]:
+def list_sets(joints: int) -> list[str]:
     """Return the names of the known sets with this number of joints."""
     return [name for name, joint_set in KNOWN_SETS.items() if len(joint_set) == joints]
 
 
-def set_of_names(names: Iterable[str]) -> JointSet | None:
+def match_names(names: Iterable[str]) -> JointSet | None:
     """Return the known set with these joints in this order; None if there is none.
 
     Case, spaces, underscores and short names such as ``r_sho`` are ignored.

@@ -12,7 +12,7 @@ from posedeploy.poses.peaks import Peaks
 from posedeploy.types import Array
 
 COMPLETING = (17, 18)
-"""The published limbs that only complete a person: they never start one, and add nothing to its score."""
+"""Published limbs that only add missing keypoints to a person; they never start one or change its score."""
 
 MIN_KEYPOINTS = 3
 MIN_MEAN_SCORE = 0.2
@@ -23,14 +23,16 @@ Connections = list[list[tuple[int, int, float]]]
 
 @dataclass(frozen=True)
 class People:
-    """Grouped people. members: (people, keypoints) int64 peak indices, -1 where missing. scores: (people,)
-    published sums."""
+    """Grouped people.
+
+    members: (people, keypoints) int64 peak indices, -1 where missing. scores: (people,) published sums.
+    """
 
     members: Array
     scores: Array
 
 
-def best_first(pairs: Pairs, scores: Array, tie: Array, limbs: Limbs) -> Connections:
+def choose_connections(pairs: Pairs, scores: Array, tie: Array, limbs: Limbs) -> Connections:
     """Return one-to-one connections per limb, greedily by score; the lowest ``tie`` breaks equal scores."""
     connections: Connections = [[] for _ in limbs.pairs]
     used: list[set[int]] = [set() for _ in limbs.pairs]

@@ -21,5 +21,5 @@ MESH_ROLE: Final = lifted.MESH_ROLE
 CHANNELS: Mapping[str, int] = {}
 KEYPOINTS_OF = (lifted.JOINTS_ROLE, 0, 1)
 
-undescribed = lifted.undescribed
+find_missing_description = lifted.find_missing_description
 decode = lifted.decode

@@ -27,7 +27,7 @@ FACE = {
     "right_ear": ("right_eye", "nose", "left_eye", "left_ear"),
     "left_ear": ("left_eye", "nose", "right_eye", "right_ear"),
 }
-"""The replacements of a hidden point of the face; the first visible one is used."""
+"""The replacements of a missing point of the face; the first visible one is used."""
 
 Point = Callable[[Mapping[str, Array]], Array]
 
@@ -55,11 +55,13 @@ always is, as its definition varies. The published datasets compute pelvis and n
 
 @dataclass(frozen=True)
 class Mapped:
-    """Mapped people. joints: (people, joints, 3) x px, y px, score. left_out: the reasons why others are left
-    out, a sentence each."""
+    """Mapped people.
+
+    joints: (people, joints, 3) x px, y px, score. warnings: a message on each person that is left out.
+    """
 
     joints: Array
-    left_out: tuple[str, ...]
+    warnings: tuple[str, ...]
 
 
 def map_joints(keypoints: Array, names: Sequence[str], joint_set: JointSet) -> Mapped:
@@ -76,14 +78,15 @@ def map_joints(keypoints: Array, names: Sequence[str], joint_set: JointSet) -> M
     """
     own = [coco_name(name) for name in names]
     _check(keypoints, own, joint_set)
-    kept, left_out = [], []
+    kept, warnings = [], []
     for person in keypoints.astype(np.float64):
         mapped = map_person(person, names, joint_set)
         if isinstance(mapped, tuple):
-            left_out.append(f"the person {whereabouts(person)} is left out: {', '.join(mapped)} not seen")
+            where, missing = describe_position(person), ", ".join(mapped)
+            warnings.append(f"the person {where} is left out: {missing} not visible")
         else:
             kept.append(mapped)
-    return Mapped(np.array(kept).reshape(-1, len(joint_set), 3), tuple(left_out))
+    return Mapped(np.array(kept).reshape(-1, len(joint_set), 3), tuple(warnings))
 
 
 def map_person(person: Array, names: Sequence[str], joint_set: JointSet) -> Array | tuple[str, ...]:
@@ -101,11 +104,11 @@ def map_person(person: Array, names: Sequence[str], joint_set: JointSet) -> Arra
         missing.append("any point of the face")
     if missing:
         return tuple(missing)
-    every = _complete(seen)
+    every = _add_computed(seen)
     return np.stack([every[coco_name(name)] for name in joint_set.joints])
 
 
-def unmappable(names: Sequence[str], joint_set: JointSet) -> list[str]:
+def find_unmappable(names: Sequence[str], joint_set: JointSet) -> list[str]:
     """Return the keypoints or joints that prevent computing a set from keypoints with these names."""
     own = [coco_name(name) for name in names]
     lacking = [name for name in BODY if name not in own]
@@ -114,9 +117,11 @@ def unmappable(names: Sequence[str], joint_set: JointSet) -> list[str]:
     return lacking or [name for name in joint_set.joints if coco_name(name) not in computable]
 
 
-def whereabouts(person: Array) -> str:
-    """Return the position of a person of (joints, 3) x px, y px and score, as indices change when people are
-    left out."""
+def describe_position(person: Array) -> str:
+    """Describe the position of a person of (joints, 3) x px, y px and score.
+
+    Messages use it instead of an index, because indices change when people are left out.
+    """
     seen = person[person[:, 2] >= 0, :2]
     if not len(seen):
         return "without visible joints"
@@ -128,7 +133,7 @@ def _check(keypoints: Array, own: Sequence[str], joint_set: JointSet) -> None:
     """Check that the keypoints match their names, and that the set can be computed from them."""
     if keypoints.ndim != 3 or keypoints.shape[1:] != (len(own), 3):
         raise InputError(f"keypoints of shape {keypoints.shape}; expected (people, {len(own)}, 3)")
-    if missing := unmappable(own, joint_set):
+    if missing := find_unmappable(own, joint_set):
         raise InputError(
             f"the joints of {joint_set.name} cannot be computed from a detector's {len(own)} keypoints: "
             f"{', '.join(missing)} missing; use a detector of OpenPose or COCO keypoints, such as "
@@ -136,7 +141,7 @@ def _check(keypoints: Array, own: Sequence[str], joint_set: JointSet) -> None:
         )
 
 
-def _complete(seen: Mapping[str, Array]) -> dict[str, Array]:
+def _add_computed(seen: Mapping[str, Array]) -> dict[str, Array]:
     """Return the joints with all points of the face and all computed joints."""
     face = {
         name: next(seen[point] for point in (name, *others) if point in seen) for name, others in FACE.items()

@@ -14,7 +14,7 @@ MESH_ROLE: Final = "cam_mesh"
 ROLES = (JOINTS_ROLE, MESH_ROLE)
 
 
-def undescribed(spec: ModelSpec) -> str | None:
+def find_missing_description(spec: ModelSpec) -> str | None:
     """Return None: these networks need no description of their joints."""
     return None
 

@@ -1,7 +1,7 @@
 """lightweight-openpose-2d: several people in an image, 18 keypoints each.
 
-Source: Osokin, "Real-time 2D Multi-Person Pose Estimation on CPU: Lightweight OpenPose" (2018), and the
-published code that goes with it.
+Source: Osokin, "Real-time 2D Multi-Person Pose Estimation on CPU: Lightweight OpenPose" (2018), and its
+published code.
 """
 
 from __future__ import annotations
@@ -13,11 +13,11 @@ import cv2
 import numpy as np
 
 from posedeploy.joint_sets import JointSet
-from posedeploy.poses.affinity import plausible, rounded_mean
-from posedeploy.poses.fields import upsampled_fields
-from posedeploy.poses.grouping import COMPLETING, best_first, group
-from posedeploy.poses.limbs import LIMBS, limbs_of, undescribed_limbs
-from posedeploy.poses.maps import UPSAMPLE, maps_of, stride_of, upsampled
+from posedeploy.poses.affinity import score_rounded, select_plausible
+from posedeploy.poses.fields import upsample_fields
+from posedeploy.poses.grouping import COMPLETING, choose_connections, group
+from posedeploy.poses.limbs import LIMBS, explain_missing_limbs, select_limbs
+from posedeploy.poses.maps import UPSAMPLE, find_stride, select_maps, upsample
 from posedeploy.poses.peaks import find_peaks
 from posedeploy.types import Camera, InputContract, ModelSpec, Placement, Poses, Tensors
 
@@ -32,40 +32,43 @@ CONTRACTS: Mapping[int, InputContract] = {}
 UNIT: Final = "px"
 ROLES = ("heatmaps", "pafs")
 PEAK_ROLES = ROLES
-"""Maps whose highest cells are picked, so that noise decides where two are nearly equal."""
+"""Maps whose maxima are selected, so that noise decides between nearly equal cells."""
 DEPTH_ROLE: Final = None
 MESH_ROLE: Final = None
 CHANNELS = {"heatmaps": 19, "pafs": 38}
-"""Those of the published network; the last heatmap is the background."""
+"""Channels of the published network; the last heatmap is the background."""
 KEYPOINTS_OF = ("heatmaps", 1, 1)
-"""The output that says how many keypoints there are: its channels without so many, over so many."""
 
 
-def undescribed(spec: ModelSpec) -> str | None:
-    """What must be described before people can be found with this network; None where nothing must."""
-    return undescribed_limbs(spec, CHANNELS, KEYPOINTS_OF)
+def find_missing_description(spec: ModelSpec) -> str | None:
+    """Return what a contract must describe before decoding; None if nothing is missing."""
+    return explain_missing_limbs(spec, CHANNELS, KEYPOINTS_OF)
 
 
 def decode(outputs: Tensors, spec: ModelSpec, placement: Placement, camera: Camera) -> Poses:
-    """The people in one image, from (1, 19, h, w) heatmaps and (1, 38, h, w) part affinity fields, or those
-    of the limbs that ``spec`` describes.
+    """Return the people in one image.
 
-    Positions are in pixels of the image, not rounded. ``camera`` has no say in 2D.
+    Positions are in pixels of the image, not rounded. ``camera`` is not used in 2D.
+
+    Args:
+        outputs: (1, 19, h, w) heatmaps and (1, 38, h, w) part affinity fields, or the channels of the limbs
+            that ``spec`` describes.
 
     Raises:
-        InputError: an output is missing, holds several images, or does not fit the placement; or nothing
-            describes the limbs of a network with keypoints of its own.
+        InputError: an output is missing, has several images, or does not match the placement; or the network
+            has its own keypoints and the spec describes no limbs.
     """
-    limbs = limbs_of(spec, CHANNELS, KEYPOINTS_OF)
-    heatmaps, pafs = maps_of(outputs, spec, {"heatmaps": limbs.keypoints + 1, "pafs": limbs.channels})
-    stride = stride_of(heatmaps, placement, spec.map_stride)
-    peaks = find_peaks(upsampled(heatmaps[: limbs.keypoints], cv2.INTER_CUBIC))
-    pairs, scores = plausible(peaks, upsampled_fields(pafs, peaks, limbs, cv2.INTER_CUBIC), rounded_mean)
-    people = group(peaks, best_first(pairs, scores, -np.arange(len(pairs)), limbs), limbs, lone=False)
+    limbs = select_limbs(spec, CHANNELS, KEYPOINTS_OF)
+    heatmaps, pafs = select_maps(outputs, spec, {"heatmaps": limbs.keypoints + 1, "pafs": limbs.channels})
+    stride = find_stride(heatmaps, placement, spec.map_stride)
+    peaks = find_peaks(upsample(heatmaps[: limbs.keypoints], cv2.INTER_CUBIC))
+    fields = upsample_fields(pafs, peaks, limbs, cv2.INTER_CUBIC)
+    pairs, scores = select_plausible(peaks, fields, score_rounded)
+    people = group(peaks, choose_connections(pairs, scores, -np.arange(len(pairs)), limbs), limbs, lone=False)
 
     cells = np.stack([peaks.x, peaks.y], axis=1)
     pixels = (cells * stride / UPSAMPLE - placement.offset) / placement.scale
-    found = np.concatenate([pixels, peaks.scores[:, None]], axis=1)
-    # The last row stands for every missing keypoint: index -1.
-    table = np.concatenate([found, np.full((1, 3), -1.0)])
+    keypoints = np.concatenate([pixels, peaks.scores[:, None]], axis=1)
+    # Missing keypoints have the index -1, which selects the last row.
+    table = np.concatenate([keypoints, np.full((1, 3), -1.0)])
     return Poses(keypoints=table[people.members], scores=people.scores)

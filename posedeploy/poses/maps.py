@@ -13,16 +13,16 @@ from posedeploy.types import Array, ModelSpec, Placement, Tensors
 UPSAMPLE = 4
 """Upsampling factor of maps before keypoints are read, as published."""
 
-CHANNELS_LAST = '; where its channels are last, write layout = "NHWC" under [outputs] in a `contract` file'
+CHANNELS_LAST = '; if its channels are last, write layout = "NHWC" under [outputs] in a `contract` file'
 
 
-def maps_of(outputs: Tensors, spec: ModelSpec, channels: Mapping[str, int]) -> list[Array]:
+def select_maps(outputs: Tensors, spec: ModelSpec, channels: Mapping[str, int]) -> list[Array]:
     """Return the outputs with these roles and numbers of channels, each (channels, h, w) float32.
 
     Raises:
         InputError: a role has no output, or its batch, channels or size do not fit the decoding.
     """
-    maps = [_map_of(outputs, spec, role, number) for role, number in channels.items()]
+    maps = [_select_map(outputs, spec, role, number) for role, number in channels.items()]
     sizes = {role: f"{array.shape[2]}x{array.shape[1]}" for role, array in zip(channels, maps, strict=True)}
     if len(set(sizes.values())) > 1:
         listed = ", ".join(f"{role} {size}" for role, size in sizes.items())
@@ -30,7 +30,7 @@ def maps_of(outputs: Tensors, spec: ModelSpec, channels: Mapping[str, int]) -> l
     return maps
 
 
-def _map_of(outputs: Tensors, spec: ModelSpec, role: str, channels: int) -> Array:
+def _select_map(outputs: Tensors, spec: ModelSpec, role: str, channels: int) -> Array:
     name = spec.roles.get(role)
     if name is None:
         roles = ", ".join(f"{known} = {output}" for known, output in spec.roles.items()) or "none"
@@ -52,15 +52,15 @@ def _map_of(outputs: Tensors, spec: ModelSpec, role: str, channels: int) -> Arra
     return maps
 
 
-def stride_of(maps: Array, placement: Placement, described: int | None = None) -> float:
-    """Pixels of the network's input per cell of (channels, h, w) maps.
+def find_stride(maps: Array, placement: Placement, described: int | None = None) -> float:
+    """Return the pixels of the network's input per cell of (channels, h, w) maps.
 
     Args:
-        described: the stride that the spec gives. The last cell along an axis may then reach beyond the
-            input, as in networks of 257x257 px.
+        described: the stride in the spec. The last cell along an axis may then extend beyond the input, as
+            in networks of 257x257 px.
 
     Raises:
-        InputError: the maps are not those of an input of this size.
+        InputError: the size of the maps does not match that of the input.
     """
     height, width = maps.shape[1:]
     input_width, input_height = placement.input_size
@@ -69,24 +69,24 @@ def stride_of(maps: Array, placement: Placement, described: int | None = None) -
         if all(cells in (pixels // described, -(-pixels // described)) for cells, pixels in sizes):
             return float(described)
         raise InputError(
-            f"maps of {width}x{height} cells do not belong to an input of {input_width}x{input_height} px at "
+            f"maps of {width}x{height} cells do not match an input of {input_width}x{input_height} px at "
             f"the stride {described} of the model's description; correct stride, or leave it out"
         )
     stride: float = input_width / width
     if height * stride != input_height:
         raise InputError(
-            f"maps of {width}x{height} cells do not belong to an input of {input_width}x{input_height} px: "
-            f"its width says {stride:g} px a cell and its height {input_height / height:g}; where the last "
-            "cell reaches beyond the input, write stride under [outputs] in a `contract` file"
+            f"maps of {width}x{height} cells do not match an input of {input_width}x{input_height} px: "
+            f"{stride:g} px per cell in width, but {input_height / height:g} in height; if the last cell "
+            "extends beyond the input, write stride under [outputs] in a `contract` file"
         )
     return stride
 
 
-def upsampled(maps: Array, interpolation: int) -> Array:
-    """(4h, 4w, channels) of (channels, h, w).
+def upsample(maps: Array, interpolation: int) -> Array:
+    """Upsample (channels, h, w) maps to (4h, 4w, channels).
 
-    Channels go last because OpenCV then rounds as the published code does; plane by plane it does not, to the
-    last bit, and which of two equal neighbors is a peak hangs on that.
+    With the channels last, OpenCV rounds exactly as in the published code. Resizing channel by channel
+    differs in the last bit, which can change which of two equal neighbors is a peak.
     """
     enlarged: Array = cv2.resize(
         np.ascontiguousarray(maps.transpose(1, 2, 0)),

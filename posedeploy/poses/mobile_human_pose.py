@@ -14,7 +14,7 @@ import numpy as np
 
 from posedeploy.errors import InputError
 from posedeploy.joint_sets import by_number
-from posedeploy.poses.cameras import focal_length, to_world
+from posedeploy.poses.cameras import find_focal_length, to_world
 from posedeploy.types import (
     Array,
     Camera,
@@ -48,7 +48,7 @@ CROP_MM = 2000.0
 """Assumed width of a crop at the distance of the person."""
 
 
-def undescribed(spec: ModelSpec) -> str | None:
+def find_missing_description(spec: ModelSpec) -> str | None:
     """Return None: this network needs no description of its joints."""
     return None
 
@@ -72,7 +72,7 @@ def decode(outputs: Tensors, spec: ModelSpec, placement: Placement, camera: Came
     cells = _cells(spec)
     stride = np.divide(placement.input_size, cells)
     pixels = (coord[:, :2] * stride - placement.offset) / placement.scale
-    fx = focal_length(camera, placement)
+    fx = find_focal_length(camera, placement)
     root_mm = fx * CROP_MM * placement.scale / placement.input_size[0]
     depth_mm = root_mm + (coord[:, 2:] / cells * 2 - 1) * HALF_DEPTH_MM
     middle = np.array(placement.image_size) / 2

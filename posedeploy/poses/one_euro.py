@@ -51,19 +51,19 @@ class OneEuro:
                 ``frequency``.
         """
         frequency = np.asarray(self.frequency) if elapsed_s is None else 1 / elapsed_s
-        share = _share(np.asarray(self.speed_cutoff), frequency)
+        share = _new_weight(np.asarray(self.speed_cutoff), frequency)
         speed = share * (values - state.raw) * frequency + (1 - share) * state.speed
-        share = _share(self.min_cutoff + self.beta * np.abs(speed), frequency)
+        share = _new_weight(self.min_cutoff + self.beta * np.abs(speed), frequency)
         return FilterState(values, share * values + (1 - share) * state.smooth, speed)
 
 
-def _share(cutoff: Array, frequency: Array) -> Array:
+def _new_weight(cutoff: Array, frequency: Array) -> Array:
     """Return the weight of the new value in a low-pass filter with this cutoff."""
     share: Array = 1 / (1 + frequency / (2 * math.pi * cutoff))
     return share
 
 
-def together(first: FilterState, second: FilterState) -> FilterState:
+def concatenate(first: FilterState, second: FilterState) -> FilterState:
     """Return the rows of two states, concatenated."""
     return FilterState(
         np.concatenate([first.raw, second.raw]),
@@ -72,7 +72,7 @@ def together(first: FilterState, second: FilterState) -> FilterState:
     )
 
 
-def where(mask: Array, yes: FilterState, no: FilterState) -> FilterState:
+def select(mask: Array, yes: FilterState, no: FilterState) -> FilterState:
     """Select elements: ``yes`` where the mask, broadcast to the states' shape, is true, otherwise ``no``."""
     return FilterState(
         np.where(mask, yes.raw, no.raw),

@@ -39,30 +39,30 @@ def find_peaks(heatmaps: Array) -> Peaks:
     peak[:-1] &= heatmaps[:-1] > heatmaps[1:]
     at = np.flatnonzero(peak)
     x = at // channels % width
-    here = values[at]
-    left = (x == 0) | (here > values.take(at - channels, mode="wrap"))
-    right = (x == width - 1) | (here > values.take(at + channels, mode="wrap"))
-    at, x = at[left & right], x[left & right]
+    score = values[at]
+    exceeds_left = (x == 0) | (score > values.take(at - channels, mode="wrap"))
+    exceeds_right = (x == width - 1) | (score > values.take(at + channels, mode="wrap"))
+    at, x = at[exceeds_left & exceeds_right], x[exceeds_left & exceeds_right]
     y, channel = at // (width * channels), at % channels
     line = channel * (width + RADIUS) + x
     kept = np.lexsort((y, line))
-    kept = kept[_survivors(line[kept].tolist(), y[kept].tolist())]
+    kept = kept[_suppress(line[kept].tolist(), y[kept].tolist())]
     first = np.searchsorted(channel[kept], np.arange(channels + 1))
     return Peaks(x[kept], y[kept], values[at[kept]].astype(np.float64), first)
 
 
-def _survivors(line: list[int], y: list[int]) -> list[int]:
-    """Return the indices of the peaks without an earlier surviving peak closer than RADIUS.
+def _suppress(line: list[int], y: list[int]) -> list[int]:
+    """Return the indices of the peaks that have no earlier kept peak closer than RADIUS.
 
     ``line`` is ascending: x, with the channels side by side and further apart than RADIUS.
     """
-    dropped = [False] * len(line)
-    for i, here in enumerate(line):
-        if dropped[i]:
+    is_dropped = [False] * len(line)
+    for i, position in enumerate(line):
+        if is_dropped[i]:
             continue
         for j in range(i + 1, len(line)):
-            if line[j] - here >= RADIUS:
+            if line[j] - position >= RADIUS:
                 break
-            if (line[j] - here) ** 2 + (y[j] - y[i]) ** 2 < RADIUS**2:
-                dropped[j] = True
-    return [i for i, gone in enumerate(dropped) if not gone]
+            if (line[j] - position) ** 2 + (y[j] - y[i]) ** 2 < RADIUS**2:
+                is_dropped[j] = True
+    return [i for i, dropped in enumerate(is_dropped) if not dropped]

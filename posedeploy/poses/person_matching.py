@@ -27,7 +27,7 @@ class Match:
     extra: int
 
 
-def match(reference: Poses, candidate: Poses) -> Match:
+def match_people(reference: Poses, candidate: Poses) -> Match:
     """Match people one to one so that the sum of their distances is minimal.
 
     Raises:

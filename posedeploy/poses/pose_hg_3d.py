@@ -18,7 +18,7 @@ from posedeploy.errors import InputError
 from posedeploy.joint_names import coco_name
 from posedeploy.joint_sets import by_number
 from posedeploy.own_keypoints import missing_description
-from posedeploy.poses.maps import maps_of, stride_of
+from posedeploy.poses.maps import find_stride, select_maps
 from posedeploy.types import (
     Array,
     Camera,
@@ -57,13 +57,13 @@ ROOTS = (("pelvis",), ("left_hip", "right_hip"))
 """Possible origins of 3D positions; the first one that a network has is used."""
 
 
-def undescribed(spec: ModelSpec) -> str | None:
+def find_missing_description(spec: ModelSpec) -> str | None:
     """Return the message on the description that 3D positions need; None if it is complete."""
     if DEPTH_ROLE not in spec.roles or (_roots(spec.keypoint_names) and _bones(spec.keypoint_names)):
         return None
     return (
-        f"{missing_description(spec, KEYPOINTS_OF)}. Its 3D positions start at a joint called pelvis, or "
-        "between l_hip and r_hip, and their scale needs one limb at least, such as l_hip and l_knee"
+        f"{missing_description(spec, KEYPOINTS_OF)}. Its 3D positions are relative to the joint pelvis or "
+        "to the midpoint of l_hip and r_hip; their scale needs at least one limb, such as l_hip and l_knee"
     )
 
 
@@ -83,15 +83,15 @@ def decode(outputs: Tensors, spec: ModelSpec, placement: Placement, camera: Came
     """
     if any(part is not None for part in (camera.fx, camera.rotation, camera.translation)):
         raise InputError(
-            f"{spec.family} gives positions from the pelvis on, where the camera has no say; leave the focal "
-            "length and the extrinsics out"
+            f"{spec.family} returns positions relative to the pelvis, which do not depend on the camera; "
+            "leave out the focal length and the extrinsics"
         )
-    if missing := undescribed(spec):
+    if missing := find_missing_description(spec):
         raise InputError(missing)
     joints = len(spec.keypoint_names)
     roles = [role for role in ROLES if role == "hm" or role in spec.roles]
-    heatmaps, *depths = maps_of(outputs, spec, dict.fromkeys(roles, joints))
-    stride = stride_of(heatmaps, placement, spec.map_stride)
+    heatmaps, *depths = select_maps(outputs, spec, dict.fromkeys(roles, joints))
+    stride = find_stride(heatmaps, placement, spec.map_stride)
     cells = peaks(heatmaps)
     scores = np.maximum(_read(heatmaps, cells), 0)[:, None].astype(np.float64)
     pixels = (cells * stride - placement.offset) / placement.scale

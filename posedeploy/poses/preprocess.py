@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 
 from posedeploy.errors import InputError
-from posedeploy.poses.crops import CROPPING, affine, cut_out, region
+from posedeploy.poses.crops import BOX_FITS, find_region, find_transform, warp
 from posedeploy.quantization import INTEGERS, quantize_pixels
 from posedeploy.types import Array, InputContract, ModelSpec, Placement, Tensors, TensorSpec
 
@@ -19,7 +19,7 @@ MAX_FREE_LENGTH = 4096
 DTYPES = ("float32", "float16", *INTEGERS)
 
 
-def as_bgr(image: Array) -> Array:
+def to_bgr(image: Array) -> Array:
     """Return (H, W, 3) uint8 BGR of a gray, BGR or BGRA image of 8 or 16 bits, without a copy if it is one.
 
     Raises:
@@ -27,7 +27,7 @@ def as_bgr(image: Array) -> Array:
     """
     if image.ndim not in (2, 3) or 0 in image.shape or (image.ndim == 3 and image.shape[2] not in (1, 3, 4)):
         raise InputError(
-            f"an image of shape {image.shape} cannot be used; it should be height x width, alone or with "
+            f"an image of shape {image.shape} cannot be used; expected (height, width), optionally with "
             "1, 3 or 4 channels, and not empty"
         )
     if image.dtype == np.uint16:
@@ -59,20 +59,20 @@ def prepare(image: Array, spec: ModelSpec, box: Array | None = None) -> tuple[Te
         InputError: the network takes no image, or several at once, or no boxes; the image leads to no usable
             size; or the box is invalid or outside the image.
     """
-    image = as_bgr(image)
+    image = to_bgr(image)
     contract, tensor = _image_input(spec)
-    if contract.fit in CROPPING:
-        return _cropped(image, contract, tensor, box)
+    if contract.fit in BOX_FITS:
+        return _prepare_crop(image, contract, tensor, box)
     if box is not None:
-        raise InputError(f"{spec.family} finds people in the whole image, so no box can be given to it")
+        raise InputError(f"{spec.family} takes whole images, so a box cannot be used; leave it out")
     plan = _plan(image.shape[1], image.shape[0], contract, _fixed_size(tensor))
     resized = cv2.resize(image, None, fx=plan.scale, fy=plan.scale, interpolation=cv2.INTER_LINEAR)
-    array = _filled(resized, plan, contract, tensor)
+    array = _fill(resized, plan, contract, tensor)
     placement = Placement(plan.scale, plan.offset, (image.shape[1], image.shape[0]), plan.size)
     return {tensor.name: array}, placement
 
 
-def at_height(spec: ModelSpec, height: int) -> ModelSpec:
+def with_height(spec: ModelSpec, height: int) -> ModelSpec:
     """Return the spec of the same network for images scaled to another height than the family's.
 
     Args:
@@ -82,7 +82,7 @@ def at_height(spec: ModelSpec, height: int) -> ModelSpec:
         InputError: the network takes no whole images, or has a fixed height, or the height is invalid.
     """
     contract = spec.contract
-    if contract is None or contract.fit in CROPPING:
+    if contract is None or contract.fit in BOX_FITS:
         raise InputError(f"`height={height}`: {spec.family} does not take whole images; leave it out")
     _, tensor = _image_input(spec)
     fixed = _fixed_size(tensor)[1]
@@ -99,14 +99,14 @@ def at_height(spec: ModelSpec, height: int) -> ModelSpec:
     return replace(spec, contract=replace(contract, height=height, width=width))
 
 
-def _cropped(
+def _prepare_crop(
     image: Array, contract: InputContract, tensor: TensorSpec, box: Array | None
 ) -> tuple[Tensors, Placement]:
     width, height = _fixed_size(tensor)
     size = (width or contract.width, height or contract.height)
-    matrix = affine(region(contract, image, box, size), size)
+    matrix = find_transform(find_region(contract, image, box, size), size)
     plan = _Plan(float(matrix[0, 0]), size, (0, 0))
-    array = _filled(cut_out(image, matrix, size), plan, contract, tensor)
+    array = _fill(warp(image, matrix, size), plan, contract, tensor)
     offset = (float(matrix[0, 2]), float(matrix[1, 2]))
     return {tensor.name: array}, Placement(plan.scale, offset, (image.shape[1], image.shape[0]), size)
 
@@ -122,16 +122,15 @@ class _Plan:
 
 def _image_input(spec: ModelSpec) -> tuple[InputContract, TensorSpec]:
     if spec.contract is None or not spec.inputs:
-        raise InputError(
-            f"{spec.family} has no input contract, so nothing says how an image becomes its input"
-        )
+        raise InputError(f"{spec.family} has no input contract, so an image cannot be converted to its input")
     tensor = spec.inputs[0]
     channels = 3 if tensor.layout == "NHWC" else 1
-    if tensor.layout is None or len(tensor.shape) != 4 or tensor.shape[channels] != 3 or _many(tensor):
-        raise InputError(f"the input {tensor} does not take one image; 1x3xHxW NCHW or 1xHxWx3 NHWC would")
+    has_channels = tensor.layout is not None and len(tensor.shape) == 4 and tensor.shape[channels] == 3
+    if not has_channels or (isinstance(tensor.shape[0], int) and tensor.shape[0] != 1):
+        raise InputError(f"the input {tensor} is not one image; expected 1x3xHxW NCHW or 1xHxWx3 NHWC")
     if tensor.dtype not in DTYPES:
         raise InputError(
-            f"the input {tensor} cannot be filled from an image; its type should be {', '.join(DTYPES)}"
+            f"the input {tensor} cannot be filled from an image; expected the type {' or '.join(DTYPES)}"
         )
     if tensor.dtype in INTEGERS and tensor.quantization is None and not _takes_bytes(tensor, spec.contract):
         raise InputError(
@@ -146,10 +145,6 @@ def _takes_bytes(tensor: TensorSpec, contract: InputContract) -> bool:
     return tensor.dtype == "uint8" and "normalization" in contract.embedded
 
 
-def _many(tensor: TensorSpec) -> bool:
-    return isinstance(tensor.shape[0], int) and tensor.shape[0] != 1
-
-
 def _fixed_size(tensor: TensorSpec) -> tuple[int | None, int | None]:
     """Return width and height of an image input; None where dynamic."""
     height, width = tensor.image_size
@@ -159,20 +154,18 @@ def _fixed_size(tensor: TensorSpec) -> tuple[int | None, int | None]:
 def _plan(width: int, height: int, contract: InputContract, fixed: tuple[int | None, int | None]) -> _Plan:
     working_height = fixed[1] or contract.height
     scale = working_height / height
-    size = _resized(width, height, scale)
-    wanted = _published_size(size, working_height, contract)
-    final = (fixed[0] or wanted[0], fixed[1] or wanted[1])
-    published = (
-        fixed[0] is None or (wanted[0] == fixed[0] and wanted[0] > 0) or _overshoots(size, final, contract)
-    )
-    if not published:
+    size = _scaled_size(width, height, scale)
+    published = _published_size(size, working_height, contract)
+    final = (fixed[0] or published[0], fixed[1] or published[1])
+    fits = fixed[0] is None or published[0] == fixed[0] > 0 or _overshoots(size, final, contract)
+    if not fits:
         scale = min(final[1] / height, final[0] / width)
-        size = _resized(width, height, scale)
+        size = _scaled_size(width, height, scale)
     _check(width, height, size, final, fixed)
     return _Plan(scale, final, (max(0, (final[0] - size[0]) // 2), max(0, (final[1] - size[1]) // 2)))
 
 
-def _resized(width: int, height: int, scale: float) -> tuple[int, int]:
+def _scaled_size(width: int, height: int, scale: float) -> tuple[int, int]:
     """Return the size computed by cv2.resize: rounded half to even."""
     return round(width * scale), round(height * scale)
 
@@ -198,8 +191,8 @@ def _check(
 ) -> None:
     if 0 in size or 0 in final:
         raise InputError(
-            f"an image of {width}x{height} px is too long and thin: at the network's scale it would be "
-            f"{size[0]}x{size[1]} px and leave an input of {final[0]}x{final[1]}; crop it to the people"
+            f"an image of {width}x{height} px is too long and thin: at the network's scale it has "
+            f"{size[0]}x{size[1]} px, in an input of {final[0]}x{final[1]}; crop it to the people"
         )
     if None in fixed and max(final) > MAX_FREE_LENGTH:
         raise InputError(
@@ -208,24 +201,24 @@ def _check(
         )
 
 
-def _filled(resized: Array, plan: _Plan, contract: InputContract, tensor: TensorSpec) -> Array:
+def _fill(resized: Array, plan: _Plan, contract: InputContract, tensor: TensorSpec) -> Array:
     (width, height), (left, top) = plan.size, plan.offset
     inside = resized[: height - top, : width - left]
     if contract.color_order == "RGB" and "color" not in contract.embedded:
         inside = cv2.cvtColor(inside, cv2.COLOR_BGR2RGB)
-    table, ground = _pixel_table(contract, tensor)
-    whole = inside.shape[:2] == (height, width)
+    table, padding = _pixel_table(contract, tensor)
+    is_whole = inside.shape[:2] == (height, width)
     within = np.s_[top : top + inside.shape[0], left : left + inside.shape[1]]
     if tensor.layout == "NHWC":
         array = np.empty((height, width, 3), tensor.dtype)
-        if not whole:
-            array[...] = ground
+        if not is_whole:
+            array[...] = padding
         _look_up(inside, table[None], array[within])
         return array[None]
     array = np.empty((3, height, width), tensor.dtype)
     for channel, pixels in enumerate(cv2.split(inside)):
-        if not whole:
-            array[channel] = ground[channel]
+        if not is_whole:
+            array[channel] = padding[channel]
         _look_up(pixels, table[:, channel].copy(), array[channel][within])
     return array[None]
 

@@ -29,12 +29,12 @@ def prepare_joints(joints: Array, spec: ModelSpec) -> tuple[Tensors, PlacedJoint
     batch = spec.inputs[0].shape[0]
     if isinstance(batch, int) and len(people) != batch:
         raise InputError(
-            f"{len(people)} people, and this network takes {batch} at once; export it again with `dynamic`"
+            f"{len(people)} people, but this network takes {batch} at once; export it again with `dynamic`"
         )
     for number, person in enumerate(people):
         try:
             _check(person, joint_set)
-            box_of(person[:, :2], contract)
+            find_box(person[:, :2], contract)
         except InputError as error:
             raise InputError(f"person {number}: {error}") from error
     points = people[..., :2]
@@ -42,7 +42,7 @@ def prepare_joints(joints: Array, spec: ModelSpec) -> tuple[Tensors, PlacedJoint
     return {spec.inputs[0].name: normalized.astype(np.float32)}, PlacedJoints(people)
 
 
-def box_of(points: Array, contract: JointsContract) -> Array:
+def find_box(points: Array, contract: JointsContract) -> Array:
     """Return (4,) x, y, width, height in px: the box of (joints, 2) points at the contract's aspect ratio.
 
     As published, the width of a box is its number of pixels minus 1.
@@ -54,8 +54,8 @@ def box_of(points: Array, contract: JointsContract) -> Array:
     width, height = points.max(axis=0) - low - 1
     if not (width > 0 and height > 0):
         raise InputError(
-            f"the joints span {width + 1:.3g}x{height + 1:.3g} px: too little to tell a pose from; "
-            "expected joints in pixels of the image"
+            f"the joints span {width + 1:.3g}x{height + 1:.3g} px, too little for a pose; expected joints in "
+            "pixels of the image"
         )
     center = low + np.array([width, height]) / 2
     size = np.array([max(width, contract.aspect * height), max(height, width / contract.aspect)])
@@ -66,7 +66,7 @@ def box_of(points: Array, contract: JointsContract) -> Array:
 
 def _contract(spec: ModelSpec) -> tuple[JointsContract, JointSet]:
     if spec.joints is None or not spec.inputs:
-        raise InputError(f"{spec.family} takes no 2D joints; give it an image")
+        raise InputError(f"{spec.family} takes no 2D joints; use an image")
     return spec.joints, joint_set_of(spec)
 
 
@@ -81,27 +81,27 @@ def _people(joints: Array, joint_set: JointSet) -> Array:
             "or 3 with the score"
         )
     if people.shape[1] != len(joint_set):
-        theirs = [known.name for known in JOINT_SETS.values() if len(known) == people.shape[1]]
-        hint = f", which is the number of {' and '.join(theirs)}" if theirs else ""
+        names = [known.name for known in JOINT_SETS.values() if len(known) == people.shape[1]]
+        hint = f", which is the number of {' and '.join(names)}" if names else ""
         raise InputError(
-            f"{people.shape[1]} joints in each person{hint}; this network takes the {len(joint_set)} of "
+            f"{people.shape[1]} joints per person{hint}; this network takes the {len(joint_set)} of "
             f"{joint_set.name}: {' '.join(joint_set.joints)}"
         )
     people = people.astype(np.float64)
-    scored = people.shape[2] == 3
-    return people if scored else np.pad(people, ((0, 0), (0, 0), (0, 1)), constant_values=1.0)
+    has_scores = people.shape[2] == 3
+    return people if has_scores else np.pad(people, ((0, 0), (0, 0), (0, 1)), constant_values=1.0)
 
 
 def _check(person: Array, joint_set: JointSet) -> None:
-    broken = ~np.isfinite(person).all(axis=1)
-    if broken.any():
-        names = ", ".join(np.array(joint_set.joints)[broken])
+    is_invalid = ~np.isfinite(person).all(axis=1)
+    if is_invalid.any():
+        names = ", ".join(np.array(joint_set.joints)[is_invalid])
         raise InputError(f"NaN or infinity in {names}; expected every joint, in px")
-    unseen = person[:, 2] < 0
-    if unseen.any():
-        names = ", ".join(np.array(joint_set.joints)[unseen])
-        raise InputError(f"not seen, by a score under 0: {names}; expected all joints; leave the person out")
-    equal = (person[:, :2] == person[0, :2]).all(axis=0)
-    if equal.any():
-        where = "at one place" if equal.all() else f"at one {'xy'[int(equal.argmax())]}"
-        raise InputError(f"all joints lie {where}, so there is no pose in them")
+    is_missing = person[:, 2] < 0
+    if is_missing.any():
+        names = ", ".join(np.array(joint_set.joints)[is_missing])
+        raise InputError(f"missing, with a score below 0: {names}; expected all joints; leave the person out")
+    is_equal = (person[:, :2] == person[0, :2]).all(axis=0)
+    if is_equal.any():
+        same = "position" if is_equal.all() else "xy"[int(is_equal.argmax())]
+        raise InputError(f"all joints have the same {same}; expected the joints of a pose in px")

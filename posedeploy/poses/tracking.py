@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from posedeploy.errors import InputError
-from posedeploy.poses.smoothing import KEYPOINT_FILTER, Before, Smoother
+from posedeploy.poses.smoothing import KEYPOINT_FILTER, History, Smoother
 from posedeploy.types import Array, Poses
 
 MIN_SIMILARITY = 0.5
@@ -77,9 +77,8 @@ class Tracker:
         self._next_id = 0
         self._next_candidate = -1
         self._frames = 0
-        self._last = 0
+        self._last_rows = 0
         self._last_s = 0.0
-        """The number of rows of the last frame, and its time."""
         self._known: _Known | None = None
         self.named: dict[int, int] = {}
         """The ids assigned in the last frame, by their provisional numbers."""
@@ -106,7 +105,7 @@ class Tracker:
         ids, frames = self._count(poses, rows)
         tracked = replace(poses, ids=ids)
         if self._smoother is not None and len(poses):
-            tracked = self._smoother.smooth(tracked, self._before(rows, now_s, time_s is not None))
+            tracked = self._smoother.smooth(tracked, self._history(rows, now_s, time_s is not None))
         self._remember(tracked, rows, frames, now_s)
         return tracked
 
@@ -125,18 +124,18 @@ class Tracker:
         known = self._known
         if known is None or not len(known.ids) or not len(poses):
             return rows
-        free = np.arange(len(known.ids)) < self._last
+        free = np.arange(len(known.ids)) < self._last_rows
         similarity = _similarity(poses, known, self._variances)
         counts = (similarity > MIN_SIMILARITY).sum(axis=-1)
-        _take(rows, free, poses, counts, counts)
+        _assign(rows, free, poses, counts, counts)
         if self._max_gap_s > 0:
             reach = REACH + REACH_PER_S * (now_s - known.seen_s)
             similarity = _similarity(poses, known, self._variances * reach[:, None] ** 2)
             counts = (similarity > MIN_SIMILARITY).sum(axis=-1)
-            free[self._last :] = True
+            free[self._last_rows :] = True
             free &= now_s - known.seen_s <= self._max_gap_s
             free[rows[rows >= 0]] = False
-            _take(rows, free, poses, counts, similarity.sum(axis=-1))
+            _assign(rows, free, poses, counts, similarity.sum(axis=-1))
         return rows
 
     def _count(self, poses: Poses, rows: Array) -> tuple[Array, Array]:
@@ -159,17 +158,17 @@ class Tracker:
         self._next_id += 1
         return self.named[candidate]
 
-    def _before(self, rows: Array, now_s: float, has_times: bool) -> Before:
+    def _history(self, rows: Array, now_s: float, has_times: bool) -> History:
         known = self._known
         if known is None or not len(known.ids):
             people = len(rows)
-            return Before(np.full(people, -1), np.zeros((people, len(self._variances)), bool))
+            return History(np.full(people, -1), np.zeros((people, len(self._variances)), bool))
         missed_s = now_s - known.found_s[rows]
-        lasting = (known.found_s[rows] == self._last_s) | (missed_s <= self._max_gap_s)
-        lasting &= (rows >= 0)[:, None]
+        continues = (known.found_s[rows] == self._last_s) | (missed_s <= self._max_gap_s)
+        continues &= (rows >= 0)[:, None]
         if not has_times:
-            return Before(rows, lasting)
-        return Before(rows, lasting, now_s - known.seen_s[rows], missed_s)
+            return History(rows, continues)
+        return History(rows, continues, now_s - known.seen_s[rows], missed_s)
 
     def _remember(self, poses: Poses, rows: Array, frames: Array, now_s: float) -> None:
         assert poses.ids is not None
@@ -185,14 +184,16 @@ class Tracker:
             kept = np.flatnonzero(is_missed)
         now = _Known(poses.keypoints, _areas(poses), np.full(len(poses), now_s), found_s, poses.ids, frames)
         self._known = now + self._known[kept] if self._known is not None else now
-        self._last, self._last_s = len(poses), now_s
+        self._last_rows, self._last_s = len(poses), now_s
         if self._smoother is not None:
             self._smoother.keep(kept)
 
 
-def _take(rows: Array, free: Array, poses: Poses, counts: Array, closeness: Array) -> None:
-    """Give each person without a row, the most confident first, the closest one that is free and similar
-    enough."""
+def _assign(rows: Array, free: Array, poses: Poses, counts: Array, closeness: Array) -> None:
+    """Assign each person without a row to the closest free row with enough similar keypoints.
+
+    The most confident person comes first.
+    """
     for person in _most_confident_first(poses):
         usable = free & (counts[person] >= MIN_SIMILAR_KEYPOINTS)
         if rows[person] < 0 and usable.any():
@@ -206,8 +207,7 @@ def _most_confident_first(poses: Poses) -> list[int]:
 
 
 def _similarity(poses: Poses, known: _Known, variances: Array) -> Array:
-    """(people, known, keypoints) how close each keypoint lies for the size of the people, from 0 to 1, and 0
-    where it is not found in both."""
+    """Return the (people, known, keypoints) similarities from 0 to 1; 0 where a keypoint is missing."""
     area = np.maximum(_areas(poses)[:, None], known.areas)
     a, b = poses.keypoints[:, None], known.keypoints[None]
     both = (a[..., 2] >= 0) & (b[..., 2] >= 0)
@@ -217,6 +217,6 @@ def _similarity(poses: Poses, known: _Known, variances: Array) -> Array:
 
 
 def _areas(poses: Poses) -> Array:
-    """(people,) the boxes' areas, counting the pixels at both ends."""
+    """Return the (people,) areas of the boxes, counting the pixels at both ends."""
     areas: Array = (poses.boxes[:, 2] + 1) * (poses.boxes[:, 3] + 1)
     return areas

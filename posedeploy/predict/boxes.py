@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from posedeploy.errors import InputError
-from posedeploy.poses.crops import CROPPING
+from posedeploy.poses.crops import BOX_FITS
 from posedeploy.predict.box_files.box_content import BoxOptions
 from posedeploy.predict.box_files.box_finder import FileBoxes
 from posedeploy.predict.chain import Predictor
@@ -38,7 +38,7 @@ class PersonSource:
 
 def takes_boxes(spec: ModelSpec) -> bool:
     """Return whether a network takes one person at a time."""
-    return spec.contract is not None and spec.contract.fit in CROPPING
+    return spec.contract is not None and spec.contract.fit in BOX_FITS
 
 
 def read_boxes(path: Path, source: Source, options: BoxOptions | None = None) -> PersonSource:

@@ -13,7 +13,7 @@ import numpy as np
 from posedeploy.errors import ArtifactError, InputError
 from posedeploy.families import FAMILIES, poses_of
 from posedeploy.joint_sets import sigmas_of
-from posedeploy.keypoint_descriptions import undescribed
+from posedeploy.keypoint_descriptions import find_missing_description
 from posedeploy.poses.preprocess import prepare
 from posedeploy.predict.frames import Frame
 from posedeploy.predict.threshold import Threshold
@@ -192,7 +192,7 @@ def check_family(spec: ModelSpec) -> None:
             f"cannot decode poses from this network: {spec.family} takes {kinds[0]}, and its manifest or "
             f"contract describes a network on {kinds[1]}; name the right `family`"
         )
-    if reason := undescribed(spec):
+    if reason := find_missing_description(spec):
         raise InputError(reason)
 
 

@@ -11,7 +11,7 @@ import numpy as np
 from posedeploy.errors import InputError
 from posedeploy.families import poses_of
 from posedeploy.own_keypoints import joint_set_of
-from posedeploy.poses.joint_mapping import Mapped, map_joints, whereabouts
+from posedeploy.poses.joint_mapping import Mapped, describe_position, map_joints
 from posedeploy.poses.preprocess_joints import prepare_joints
 from posedeploy.predict.chain import Predictor, check_finite, concatenate_poses
 from posedeploy.predict.frames import Frame
@@ -62,14 +62,14 @@ def joints_from_detector(
 
 def _usable(mapped: Mapped, spec: ModelSpec) -> Mapped:
     """Leave out people whose joints the network cannot take, such as joints that all lie on one line."""
-    kept, left_out = [], list(mapped.left_out)
+    kept, left_out = [], list(mapped.warnings)
     for row, person in enumerate(mapped.joints):
         try:
             prepare_joints(person, with_any_batch(spec))
             kept.append(row)
         except InputError as error:
             reason = str(error).removeprefix("person 0: ")
-            left_out.append(f"the person {whereabouts(person)} is left out: {reason}")
+            left_out.append(f"the person {describe_position(person)} is left out: {reason}")
     return Mapped(mapped.joints[kept], tuple(left_out))
 
 
@@ -108,7 +108,7 @@ class Lifter:
         """
         assert self._find is not None, "the caller has what finds the joints"
         for frame, mapped in self._find(frames, rejected):
-            self.remarks += [f"{frame.label}: {reason}" for reason in mapped.left_out]
+            self.remarks += [f"{frame.label}: {reason}" for reason in mapped.warnings]
             yield frame, self.lift(mapped.joints)
 
     def lift(self, joints: Array) -> Poses:

@@ -15,9 +15,9 @@ from posedeploy.errors import InputError, OutputError
 from posedeploy.files import MAX_NAME_BYTES
 from posedeploy.poses.cameras import FIELD_OF_VIEW
 from posedeploy.poses.draw import color_of, draw_poses
-from posedeploy.poses.draw_3d import View, beside, draw_poses_3d, view_of
+from posedeploy.poses.draw_3d import View, choose_view, draw_poses_3d, join_side_by_side
 from posedeploy.poses.draw_mesh import draw_mesh
-from posedeploy.poses.weak_perspective import WeakPerspective, fit
+from posedeploy.poses.weak_perspective import WeakPerspective, fit_camera
 from posedeploy.predict.frames import Frame
 from posedeploy.types import Array, ModelSpec, Poses
 
@@ -49,7 +49,9 @@ class Painter:
             return drawn
         self._view = self._next_view(poses)
         height, width = image.shape[:2]
-        return beside(drawn, draw_poses_3d(poses, self._skeleton, (max(width, height), height), self._view))
+        return join_side_by_side(
+            drawn, draw_poses_3d(poses, self._skeleton, (max(width, height), height), self._view)
+        )
 
     def _with_meshes(self, image: Array, poses: Poses, cameras: Sequence[WeakPerspective | None]) -> Array:
         """Return a copy of the image with the meshes, the most distant people first."""
@@ -67,7 +69,7 @@ class Painter:
         last = self._view
         if not len(poses) or (last is not None and self._is_video and last.holds(poses)):
             return last
-        return view_of(poses)
+        return choose_view(poses)
 
 
 def fit_cameras(poses: Poses) -> list[WeakPerspective | None]:
@@ -77,7 +79,7 @@ def fit_cameras(poses: Poses) -> list[WeakPerspective | None]:
     cameras: list[WeakPerspective | None] = []
     for joints, keypoints in zip(poses.keypoints_3d, poses.keypoints, strict=True):
         try:
-            cameras.append(fit(joints[:, :3], keypoints[:, :2], keypoints[:, 2]))
+            cameras.append(fit_camera(joints[:, :3], keypoints[:, :2], keypoints[:, 2]))
         except InputError:
             cameras.append(None)
     return cameras

@@ -1,4 +1,4 @@
-"""What several tests of the poses room need."""
+"""Helpers of the tests of ``posedeploy.poses``."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ FAMILIES = {"2d": lightweight_openpose_2d, "3d": lightweight_openpose_3d}
 def image_spec(
     contract: InputContract | None, shape=(1, 3, "height", "width"), dtype="float32", layout="NCHW"
 ) -> ModelSpec:
-    """A network that takes one image."""
+    """Return the spec of a network on one image."""
     return ModelSpec("some-network", "", (TensorSpec("data", shape, dtype, layout),), (), contract)
 
 
@@ -27,12 +27,12 @@ def decode(module: ModuleType, maps: dict, placement: Placement, camera: Camera 
 
 
 def placement_of(maps: np.ndarray, scale: float = 1.0, offset=(0, 0), image_size=(1280, 720)) -> Placement:
-    """The placement that maps (…, h, w) of stride 8 belong to."""
+    """Return the placement of maps (…, h, w) of stride 8."""
     return Placement(scale, offset, image_size, (8 * maps.shape[-1], 8 * maps.shape[-2]))
 
 
 def some_poses(positions, scores=None, **more) -> Poses:
-    """Poses of (people, keypoints, 2) positions, NaN where missing, every keypoint of score 0.9."""
+    """Return poses of (people, keypoints, 2) positions, NaN if missing, with scores of 0.9."""
     positions = np.asarray(positions, np.float64)
     keypoints = np.concatenate([positions, np.full((*positions.shape[:-1], 1), 0.9)], axis=-1)
     keypoints[np.isnan(positions).any(axis=-1)] = -1

@@ -1,4 +1,4 @@
-"""Boxes cut out of an image, against the published inputs."""
+"""Inputs cropped to boxes, compared with the published ones."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import pytest
 
 from posedeploy.errors import InputError
 from posedeploy.poses import mobile_human_pose, pose_hg_3d
-from posedeploy.poses.crops import affine, clipped, region
+from posedeploy.poses.crops import clip_box, find_region, find_transform
 from posedeploy.poses.preprocess import prepare
 from posedeploy.types import InputContract
 from tests.poses.helpers import FAMILIES, image_spec
@@ -38,8 +38,8 @@ def test_equals_the_published_input(
     span = np.ptp(case["input"])
     assert np.abs(tensors["data"] - case["input"]).max() < 1e-6 * span
     size = (256, 256)
-    part = region(contract, case["image"], box, size)
-    np.testing.assert_allclose(affine(part, size), case["affine"], rtol=0, atol=1e-12)
+    part = find_region(contract, case["image"], box, size)
+    np.testing.assert_allclose(find_transform(part, size), case["affine"], rtol=0, atol=1e-12)
     if "box_processed" in case:
         x, y, width, height = case["box_processed"]
         assert part.size == pytest.approx((width, height))
@@ -52,7 +52,7 @@ def test_equals_the_published_input(
     assert placement.input_size == size
 
 
-def test_the_whole_image_is_the_box_where_none_is_given() -> None:
+def test_without_a_box_the_whole_image_is_cropped() -> None:
     image = photo()
     whole, where = prepare(image, image_spec(BOX, SQUARE))
     given, same = prepare(image, image_spec(BOX, SQUARE), np.array([0, 0, 90, 120]))
@@ -61,7 +61,7 @@ def test_the_whole_image_is_the_box_where_none_is_given() -> None:
     assert where.scale == pytest.approx(256 / (119 * 1.25))
 
 
-def test_a_box_has_the_margin_and_the_whole_image_has_none() -> None:
+def test_only_boxes_are_widened_by_the_margin() -> None:
     image = photo()
     _, whole = prepare(image, image_spec(CENTER, SQUARE))
     assert whole.scale == pytest.approx(256 / 120)
@@ -80,7 +80,7 @@ def test_a_box_is_widened_to_the_aspect_of_the_input(size: tuple[int, int], box:
         assert placement.scale == pytest.approx(min(size[1] / (box[2] - 1), size[0] / (box[3] - 1)))
 
 
-def test_outside_the_image_is_black_whatever_is_embedded() -> None:
+def test_pixels_outside_the_image_are_black() -> None:
     image = np.full((40, 40, 3), 200, np.uint8)
     plain, _ = prepare(image, image_spec(BOX, SQUARE))
     black = (BLACK - np.float32(BOX.mean)) / np.float32(BOX.std)
@@ -91,7 +91,7 @@ def test_outside_the_image_is_black_whatever_is_embedded() -> None:
     assert raw["data"][0, 128, 128].tolist() == [200, 200, 200]
 
 
-def test_colors_go_in_the_order_of_the_contract() -> None:
+def test_the_color_order_is_that_of_the_contract() -> None:
     image = np.zeros((40, 40, 3), np.uint8)
     image[..., 0] = 255
     for contract, blue in ((BOX, 2), (CENTER, 0)):
@@ -103,10 +103,10 @@ def test_colors_go_in_the_order_of_the_contract() -> None:
 
 
 def test_clipping_counts_pixels_as_published() -> None:
-    assert clipped(np.array([90.5, 60.2, 140, 220]), 360, 480).tolist() == pytest.approx(
+    assert clip_box(np.array([90.5, 60.2, 140, 220]), 360, 480).tolist() == pytest.approx(
         [90.5, 60.2, 139, 219]
     )
-    assert clipped(np.array([-10, -10, 30, 1000]), 100, 100).tolist() == [0, 0, 29, 99]
+    assert clip_box(np.array([-10, -10, 30, 1000]), 100, 100).tolist() == [0, 0, 29, 99]
 
 
 @pytest.mark.parametrize(
@@ -122,7 +122,7 @@ def test_clipping_counts_pixels_as_published() -> None:
         ((-1e308, 1e308, 1e308, 1e308), "lies outside the image"),
         ((10, 10, 0, 20), "has no size: its width and height must be above 0 px"),
         ((10, 10, -5, 20), "has no size"),
-        ((89, 10, 20, 20), "less than 2 px wide or high inside the image of 90x120 px"),
+        ((89, 10, 20, 20), "less than 2 px wide or high in the image of 90x120 px"),
         ((10, 10, 1, 20), "less than 2 px wide or high"),
         ((10, 10, float("nan"), 20), "is not x, y, width, height: four finite numbers"),
         ((10, 10, float("inf"), 20), "four finite numbers"),
@@ -130,13 +130,11 @@ def test_clipping_counts_pixels_as_published() -> None:
     ],
 )
 @pytest.mark.parametrize("contract", [BOX, CENTER], ids=["box", "center"])
-def test_a_box_that_cannot_be_used_is_refused(
-    contract: InputContract, box: tuple[float, ...], message: str
-) -> None:
+def test_invalid_boxes_are_rejected(contract: InputContract, box: tuple[float, ...], message: str) -> None:
     with pytest.raises(InputError, match=message):
         prepare(photo(), image_spec(contract, SQUARE), np.array(box))
 
 
-def test_a_network_of_many_people_takes_no_box() -> None:
-    with pytest.raises(InputError, match="finds people in the whole image, so no box can be given to it"):
+def test_networks_on_whole_images_reject_boxes() -> None:
+    with pytest.raises(InputError, match="takes whole images, so a box cannot be used; leave it out"):
         prepare(photo(), image_spec(FAMILIES["2d"].CONTRACT), np.array([0, 0, 10, 10]))

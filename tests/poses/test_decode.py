@@ -1,4 +1,4 @@
-"""Both networks' decoding against the published results and against a plain transcription."""
+"""Decoding of both networks, compared with the published results and with a plain transcription."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ def test_equals_the_published_poses_of_photographs(real: Path, name: str) -> Non
 
 @pytest.mark.parametrize("seed", range(25))
 @pytest.mark.parametrize("family", FAMILIES)
-def test_equals_the_transcription(family: str, seed: int) -> None:
+def test_decoding_equals_the_transcription(family: str, seed: int) -> None:
     random = np.random.default_rng(seed)
     maps = crowd(
         int(random.integers(0, 10)),
@@ -88,7 +88,7 @@ def test_equals_the_transcription(family: str, seed: int) -> None:
 
 
 @pytest.mark.parametrize("family", FAMILIES)
-def test_noise_alone_equals_the_transcription(family: str) -> None:
+def test_decoding_of_noise_equals_the_transcription(family: str) -> None:
     random = np.random.default_rng(5)
     noise = crowd(0, height=10, width=14, noise=0.4, seed=5)
     pafs = random.normal(0, 0.6, noise.pafs.shape).astype(np.float32)
@@ -97,7 +97,7 @@ def test_noise_alone_equals_the_transcription(family: str) -> None:
     np.testing.assert_allclose(ours(maps, family).keypoints, wanted, rtol=0, atol=1e-9)
 
 
-def test_finds_everyone_where_they_are() -> None:
+def test_every_person_is_detected_at_the_right_position() -> None:
     maps = crowd(4, seed=1, noise=0.0)
     poses = ours(maps, "2d")
     assert len(poses) == 4
@@ -106,7 +106,7 @@ def test_finds_everyone_where_they_are() -> None:
 
 
 @pytest.mark.parametrize("family", FAMILIES)
-def test_half_precision_maps_are_taken(family: str) -> None:
+def test_fp16_maps_are_accepted(family: str) -> None:
     maps = crowd(3, seed=2)
     half = {role: getattr(maps, role)[None].astype(np.float16) for role in FAMILIES[family].ROLES}
     single = {role: array.astype(np.float32) for role, array in half.items()}
@@ -117,7 +117,7 @@ def test_half_precision_maps_are_taken(family: str) -> None:
 
 
 @pytest.mark.parametrize("family", FAMILIES)
-def test_the_maps_are_left_as_they_were(family: str) -> None:
+def test_decoding_does_not_modify_the_maps(family: str) -> None:
     maps = crowd(2, seed=2)
     given = {role: getattr(maps, role)[None].copy() for role in FAMILIES[family].ROLES}
     decode(FAMILIES[family], given, placement_of(maps.heatmaps))
@@ -126,7 +126,7 @@ def test_the_maps_are_left_as_they_were(family: str) -> None:
 
 
 @pytest.mark.parametrize("family", FAMILIES)
-def test_nobody_is_no_error(family: str) -> None:
+def test_maps_without_people_decode_to_no_people(family: str) -> None:
     empty = crowd(0, noise=0.0)
     poses = ours(empty, family)
     joints = len(FAMILIES[family].KEYPOINT_NAMES)
@@ -162,7 +162,7 @@ def test_depth_is_proportional_to_the_focal_length_of_the_image() -> None:
     np.testing.assert_allclose(people_3d(Camera(fx=2000.0), scale=0.5), far)
 
 
-def test_an_unknown_focal_length_is_that_of_the_published_demo() -> None:
+def test_the_default_focal_length_is_that_of_the_published_demo() -> None:
     np.testing.assert_array_equal(people_3d(), people_3d(Camera(fx=0.8 * 1280)))
 
 
@@ -186,7 +186,7 @@ def test_world_coordinates_undo_the_camera() -> None:
         (Camera(rotation=np.zeros((3, 3))), "rotation is singular"),
     ],
 )
-def test_cameras_that_cannot_be(camera: Camera, message: str) -> None:
+def test_invalid_cameras_are_rejected(camera: Camera, message: str) -> None:
     with pytest.raises(InputError, match=message):
         people_3d(camera)
 
@@ -201,22 +201,22 @@ def test_cameras_that_cannot_be(camera: Camera, message: str) -> None:
     ],
 )
 @pytest.mark.parametrize("family", FAMILIES)
-def test_outputs_that_do_not_fit(family: str, change: dict[str, Any], message: str) -> None:
+def test_invalid_outputs_are_rejected(family: str, change: dict[str, Any], message: str) -> None:
     maps = crowd(0)
-    given = {role: getattr(maps, role)[None] for role in FAMILIES[family].ROLES} | change
-    given = {role: array for role, array in given.items() if array is not None}
+    outputs = {role: getattr(maps, role)[None] for role in FAMILIES[family].ROLES} | change
+    outputs = {role: array for role, array in outputs.items() if array is not None}
     with pytest.raises(InputError, match=message):
-        decode(FAMILIES[family], given, Placement(1.0, (0, 0), (456, 256), (456, 256)))
+        decode(FAMILIES[family], outputs, Placement(1.0, (0, 0), (456, 256), (456, 256)))
 
 
 @pytest.mark.parametrize("family", FAMILIES)
-def test_maps_of_another_input(family: str) -> None:
-    with pytest.raises(InputError, match="maps of 57x32 cells do not belong to an input of 448x256 px"):
-        given = {role: getattr(crowd(0), role)[None] for role in FAMILIES[family].ROLES}
-        decode(FAMILIES[family], given, Placement(1.0, (0, 0), (448, 256), (448, 256)))
+def test_maps_of_another_input_size_are_rejected(family: str) -> None:
+    outputs = {role: getattr(crowd(0), role)[None] for role in FAMILIES[family].ROLES}
+    with pytest.raises(InputError, match="maps of 57x32 cells do not match an input of 448x256 px"):
+        decode(FAMILIES[family], outputs, Placement(1.0, (0, 0), (448, 256), (448, 256)))
 
 
-def test_a_role_that_nobody_plays_is_named() -> None:
+def test_a_missing_role_is_named() -> None:
     spec = ModelSpec("mine", "", (), (), roles={"pafs": "b"})
     with pytest.raises(InputError, match=r"no output for 'heatmaps', which mine needs.*pafs = b"):
         FAMILIES["2d"].decode({}, spec, Placement(1.0, (0, 0), (8, 8), (8, 8)), Camera())

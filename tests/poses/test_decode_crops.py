@@ -54,7 +54,7 @@ def hg_maps(joints: int) -> dict[str, np.ndarray]:
 
 
 @pytest.mark.parametrize("joints", [16, 17])
-def test_pose_hg_3d_gives_people_of_one_size(joints: int) -> None:
+def test_pose_hg_3d_scales_people_to_one_size(joints: int) -> None:
     where = replace(WHERE, input_size=(192, 256))
     spec = hg_spec(joints)
     poses = pose_hg_3d.decode(hg_maps(joints), spec, where, Camera())
@@ -80,12 +80,12 @@ def test_pose_hg_3d_without_a_depth_head_is_2d() -> None:
     assert poses.keypoints_3d is None
 
 
-def test_pose_hg_3d_of_its_own_joints_needs_names_for_3d() -> None:
+def test_pose_hg_3d_needs_joint_names_for_3d() -> None:
     where = replace(WHERE, input_size=(192, 256))
     maps, own = hg_maps(16), [3, 2, 4, 5, 1]
     maps = {role: array[:, own] for role, array in maps.items()}
     bare = replace(hg_spec(5), outputs=tuple(TensorSpec(role, array.shape) for role, array in maps.items()))
-    message = "has 5 keypoints of its own .*, or between l_hip and r_hip, .* such as l_hip and l_knee"
+    message = "has 5 keypoints of its own .* or to the midpoint of l_hip and r_hip; .*"
     with pytest.raises(InputError, match=message):
         pose_hg_3d.decode(maps, bare, where, Camera())
     described = replace(bare, keypoint_names=("left_hip", "right_hip", "l_knee", "l_ank", "R_Knee"))
@@ -97,7 +97,7 @@ def test_pose_hg_3d_of_its_own_joints_needs_names_for_3d() -> None:
     assert legs == pytest.approx(1800 * (2 * 0.245 + 0.246))
 
 
-def test_pose_hg_3d_of_a_flat_map_is_a_point_and_not_nan() -> None:
+def test_pose_hg_3d_decodes_a_constant_map_to_a_point() -> None:
     outputs = {name: np.full((1, 16, 64, 64), -1.0, np.float32) for name in ("hm", "depth")}
     poses = pose_hg_3d.decode(outputs, hg_spec(), WHERE, Camera())
     assert poses.keypoints_3d is not None
@@ -108,9 +108,9 @@ def test_pose_hg_3d_of_a_flat_map_is_a_point_and_not_nan() -> None:
 @pytest.mark.parametrize(
     "camera", [Camera(fx=700.0), Camera(rotation=np.eye(3)), Camera(translation=np.ones(3))]
 )
-def test_pose_hg_3d_takes_no_camera(camera: Camera) -> None:
+def test_pose_hg_3d_rejects_a_camera(camera: Camera) -> None:
     where = replace(WHERE, input_size=(192, 256))
-    with pytest.raises(InputError, match="gives positions from the pelvis on, where the camera has no say"):
+    with pytest.raises(InputError, match="positions relative to the pelvis, which do not depend on the cam"):
         pose_hg_3d.decode(hg_maps(16), hg_spec(), where, camera)
 
 
@@ -148,13 +148,13 @@ def test_mobile_human_pose_in_world_coordinates() -> None:
     np.testing.assert_allclose(world[0, :, :3] @ turn.T + (1, 2, 3), seen[0, :, :3])
 
 
-def test_mobile_human_pose_without_a_camera_takes_the_usual_focal_length() -> None:
+def test_mobile_human_pose_has_a_default_focal_length() -> None:
     a = mobile_human_pose.decode(coord(), mobile_spec(), WHERE, Camera()).keypoints_3d
     b = mobile_human_pose.decode(coord(), mobile_spec(), WHERE, Camera(fx=0.8 * 400)).keypoints_3d
     np.testing.assert_array_equal(a, b)
 
 
-def test_mobile_human_pose_refuses_what_it_cannot_read() -> None:
+def test_mobile_human_pose_rejects_invalid_outputs() -> None:
     decode = mobile_human_pose.decode
     for outputs, spec, camera, message in (
         ({}, mobile_spec(), Camera(), "no output 'coord' .*the outputs are: none"),
@@ -171,7 +171,7 @@ def test_mobile_human_pose_refuses_what_it_cannot_read() -> None:
             decode(outputs, spec, WHERE, camera)
 
 
-def test_another_number_of_joints_has_names_by_number() -> None:
+def test_joints_of_an_unknown_set_are_named_by_number() -> None:
     spec = mobile_spec(19)
     assert spec.keypoint_names[:2] == ("joint_0", "joint_1")
     assert (len(spec.keypoint_names), spec.skeleton) == (19, ())

@@ -17,7 +17,7 @@ def picture(height: int = 200, width: int = 300) -> np.ndarray:
     return np.full((height, width, 3), 128, np.uint8)
 
 
-def test_draws_over_a_copy() -> None:
+def test_drawing_does_not_modify_the_image() -> None:
     image = picture()
     drawn = draw_poses(image, some_poses(POSITIONS), SKELETON)
     assert (image == 128).all()
@@ -26,14 +26,14 @@ def test_draws_over_a_copy() -> None:
     assert (drawn[150:, 200:] == 128).all(), "far from the person nothing changes"
 
 
-def test_nobody_changes_nothing() -> None:
+def test_no_people_draw_nothing() -> None:
     image = picture()
     drawn = draw_poses(image, Poses(np.zeros((0, 3, 3)), np.zeros(0)), SKELETON)
     np.testing.assert_array_equal(drawn, image)
     assert drawn is not image
 
 
-def test_a_missing_keypoint_takes_its_limbs_along() -> None:
+def test_limbs_of_missing_keypoints_are_not_drawn() -> None:
     missing = [[(60.0, 40), (np.nan, np.nan), (90, 130)]]
     drawn = draw_poses(picture(), some_poses(missing), SKELETON)
     assert (drawn[70, 50:100] == 128).all()
@@ -42,7 +42,7 @@ def test_a_missing_keypoint_takes_its_limbs_along() -> None:
 
 @pytest.mark.parametrize("at", [(-500.0, -500.0), (1e9, 20.0), (295.0, 2.0), (0.0, 0.0)])
 @pytest.mark.parametrize("size", [(200, 300), (1, 1), (4, 3)])
-def test_people_at_the_edge_and_beyond(at: Any, size: Any) -> None:
+def test_people_outside_the_image_can_be_drawn(at: Any, size: Any) -> None:
     poses = some_poses(np.array(POSITIONS) + np.array(at))
     assert draw_poses(picture(*size), poses, SKELETON).shape == (*size, 3)
 

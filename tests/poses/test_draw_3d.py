@@ -9,7 +9,7 @@ import pytest
 from posedeploy.errors import InputError
 from posedeploy.poses import draw_3d
 from posedeploy.poses.draw import FONT
-from posedeploy.poses.draw_3d import GROUND, View, beside, draw_poses_3d, view_of
+from posedeploy.poses.draw_3d import GROUND, View, choose_view, draw_poses_3d, join_side_by_side
 from posedeploy.types import Poses
 from tests.poses.helpers import FAMILIES, some_poses
 
@@ -25,16 +25,16 @@ def standing(people: int = 2) -> Poses:
 
 @pytest.mark.parametrize("size", [(640, 480), (320, 720), (64, 48)])
 @pytest.mark.parametrize("people", [0, 1, 3])
-def test_a_scene_has_the_size_asked_for(size: Any, people: int) -> None:
+def test_a_scene_has_the_requested_size(size: Any, people: int) -> None:
     scene = draw_poses_3d(standing(people), FAMILIES["3d"].SKELETON, size)
     assert scene.shape == (size[1], size[0], 3)
     assert tuple(scene[0, 0]) == GROUND
     assert (scene != np.uint8(GROUND)).any(), "the floor is there without people too"
 
 
-def test_the_view_holds_everyone_and_can_be_kept() -> None:
+def test_the_view_holds_all_people_and_can_be_reused() -> None:
     poses = standing(3)
-    view = view_of(poses)
+    view = choose_view(poses)
     joints = poses.keypoints_3d[..., :3]
     assert view.span_mm >= np.ptp(joints, axis=(0, 1)).max()
     assert view.center_mm[1] >= joints[..., 1].max(), "nobody sinks into the floor"
@@ -57,13 +57,13 @@ def _picture(height: int, width: int) -> np.ndarray:
     return np.full((height, width, 3), 128, np.uint8)
 
 
-def test_beside_brings_both_to_one_height() -> None:
-    assert beside(_picture(200, 300), _picture(400, 400)).shape == (200, 500, 3)
-    assert beside(_picture(200, 300), _picture(200, 50)).shape == (200, 350, 3)
+def test_pictures_side_by_side_have_one_height() -> None:
+    assert join_side_by_side(_picture(200, 300), _picture(400, 400)).shape == (200, 500, 3)
+    assert join_side_by_side(_picture(200, 300), _picture(200, 50)).shape == (200, 350, 3)
 
 
 def reaching(length_mm: float, at: tuple[float, float, float] = (0.0, 0.0, 0.0)) -> Poses:
-    """A cross of three joints, as high as it is wide, whose feet are ``at`` a place."""
+    """Return a cross of three joints, as high as wide, with its feet at ``at``."""
     rows = np.array([(-0.5, -0.5, 0, 1), (0.5, -0.5, 0, 1), (0, -1, 0, 1), (0, 0, 0, 1)])
     joints = (rows * (length_mm, length_mm, length_mm, 1) + (*at, 0))[None].astype(np.float32)
     return Poses(np.full((1, 4, 3), -1.0), np.ones(1), joints)
@@ -83,18 +83,16 @@ def reaching(length_mm: float, at: tuple[float, float, float] = (0.0, 0.0, 0.0))
         (0, 4, 1),
     ],
 )
-def test_the_floor_follows_the_size_of_who_stands_on_it(
-    length_mm: float, span_mm: float, step_mm: float
-) -> None:
-    view = view_of(reaching(length_mm))
+def test_the_floor_follows_the_size_of_the_people(length_mm: float, span_mm: float, step_mm: float) -> None:
+    view = choose_view(reaching(length_mm))
     assert (view.span_mm, view.step_mm) == (span_mm, step_mm)
 
 
 @pytest.mark.parametrize("length_mm", [15.0, 130, 180, 520, 523, 600, 1700, 2100, 3500, 9000])
-def test_a_view_holds_its_people_wherever_they_are(length_mm: float) -> None:
+def test_a_view_holds_its_people_at_any_position(length_mm: float) -> None:
     for share in np.linspace(0, 1, 41).tolist():
         poses = reaching(length_mm, at=(1000 + share * length_mm, 800 + share * 77, 3000 - share * 999))
-        view = view_of(poses)
+        view = choose_view(poses)
         assert view.holds(poses)
         steps = view.span_mm / view.step_mm
         assert steps == round(steps) and 4 <= steps <= 13
@@ -104,9 +102,9 @@ def test_a_view_holds_its_people_wherever_they_are(length_mm: float) -> None:
 
 
 @pytest.mark.parametrize("moved", [(200, 0, 0), (0, 0, -1100), (0, 60, 0), (0, -300, 0)])
-def test_a_view_holds_nobody_outside_of_its_box(moved: tuple[float, float, float]) -> None:
-    assert view_of(reaching(1700)).holds(reaching(1700))
-    assert not view_of(reaching(1700)).holds(reaching(1700, at=moved))
+def test_a_view_does_not_hold_people_outside_its_box(moved: tuple[float, float, float]) -> None:
+    assert choose_view(reaching(1700)).holds(reaching(1700))
+    assert not choose_view(reaching(1700)).holds(reaching(1700, at=moved))
 
 
 @pytest.mark.parametrize(
@@ -117,14 +115,14 @@ def test_a_view_holds_nobody_outside_of_its_box(moved: tuple[float, float, float
 @pytest.mark.parametrize(
     "view",
     [
-        view_of(reaching(1700)),
-        view_of(reaching(180, at=(0, 0, 900))),
-        view_of(reaching(1700, at=(-54321, 0, 12345))),
+        choose_view(reaching(1700)),
+        choose_view(reaching(180, at=(0, 0, 900))),
+        choose_view(reaching(1700, at=(-54321, 0, 12345))),
         View((0, 0, 0), 3000, yaw_deg=-40),
         View((0, 0, 0), 2500, yaw_deg=160, pitch_deg=35),
     ],
 )
-def test_nothing_is_cut_off_in_a_panel_of_any_size(
+def test_pictures_of_any_size_show_everything(
     size: tuple[int, int], view: View, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     written: list[str] = []

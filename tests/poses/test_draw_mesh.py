@@ -10,14 +10,14 @@ SQUARE = np.array([(-300, -300, 0), (300, -300, 0), (300, 300, 0), (-300, 300, 0
 FACES = np.array([(0, 1, 2), (0, 2, 3)])
 
 
-def test_it_covers_what_it_covers_and_nothing_else() -> None:
+def test_only_pixels_of_the_mesh_change() -> None:
     image = np.zeros((100, 100, 3), np.uint8)
     draw_mesh(image, SQUARE, FACES, CAMERA, (200, 100, 50))
     assert image[25:75, 25:75].min() > 0
     assert not image[:18].any() and not image[:, :18].any() and not image[82:].any()
 
 
-def test_what_is_near_hides_what_is_far() -> None:
+def test_near_triangles_hide_far_ones() -> None:
     near = SQUARE * 0.5 - (0, 0, 400)
     tilted = near + np.array([(0, 0, 0), (0, 0, 0), (0, 0, 300), (0, 0, 300)])
     vertices, faces = np.concatenate([tilted, SQUARE]), np.concatenate([FACES, FACES + 4])
@@ -30,7 +30,7 @@ def test_what_is_near_hides_what_is_far() -> None:
     assert shades[0][0] != shades[0][1]
 
 
-def test_both_sides_are_lit_alike_and_some_of_the_image_shines_through() -> None:
+def test_both_sides_have_one_shade_and_the_mesh_is_translucent() -> None:
     images = []
     for faces in (FACES, FACES[:, ::-1]):
         image = np.full((100, 100, 3), 255, np.uint8)

@@ -4,23 +4,23 @@ import cv2
 import numpy as np
 import pytest
 
-from posedeploy.poses.affinity import candidates
-from posedeploy.poses.fields import upsampled_fields
+from posedeploy.poses.affinity import list_candidates
+from posedeploy.poses.fields import upsample_fields
 from posedeploy.poses.limbs import FIELDS, LIMBS, PUBLISHED
-from posedeploy.poses.maps import upsampled
+from posedeploy.poses.maps import upsample
 from posedeploy.poses.peaks import find_peaks
 from tests.support.synthetic_maps import crowd
 
 
 @pytest.mark.parametrize("interpolation", [cv2.INTER_LINEAR, cv2.INTER_CUBIC])
 @pytest.mark.parametrize("seed", range(6))
-def test_a_crop_holds_what_the_whole_would(seed: int, interpolation: int) -> None:
+def test_upsampled_crops_equal_the_upsampled_map(seed: int, interpolation: int) -> None:
     random = np.random.default_rng(seed)
     maps = crowd(seed % 4, height=int(random.integers(8, 40)), width=int(random.integers(8, 60)), seed=seed)
-    peaks = find_peaks(upsampled(maps.heatmaps[:18], interpolation))
-    whole = upsampled(maps.pafs, interpolation)
-    fields = upsampled_fields(maps.pafs, peaks, PUBLISHED, interpolation)
-    pairs = candidates(peaks, PUBLISHED)
+    peaks = find_peaks(upsample(maps.heatmaps[:18], interpolation))
+    whole = upsample(maps.pafs, interpolation)
+    fields = upsample_fields(maps.pafs, peaks, PUBLISHED, interpolation)
+    pairs = list_candidates(peaks, PUBLISHED)
     for end in (pairs.a, pairs.b):
         x, y = peaks.x[end].astype(np.int32), peaks.y[end].astype(np.int32)
         got = fields.at(pairs.limb, x[:, None], y[:, None])[:, 0]
@@ -30,8 +30,8 @@ def test_a_crop_holds_what_the_whole_would(seed: int, interpolation: int) -> Non
 
 
 def test_candidates_are_all_pairs_of_each_limb() -> None:
-    peaks = find_peaks(upsampled(crowd(3, seed=1).heatmaps[:18], cv2.INTER_CUBIC))
-    pairs = candidates(peaks, PUBLISHED)
+    peaks = find_peaks(upsample(crowd(3, seed=1).heatmaps[:18], cv2.INTER_CUBIC))
+    pairs = list_candidates(peaks, PUBLISHED)
     counts = np.diff(peaks.first)
     assert np.bincount(pairs.limb, minlength=19).tolist() == [int(counts[a] * counts[b]) for a, b in LIMBS]
     kind = np.repeat(np.arange(18), counts)

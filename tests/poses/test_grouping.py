@@ -4,13 +4,13 @@ import numpy as np
 import pytest
 
 from posedeploy.poses.affinity import Pairs
-from posedeploy.poses.grouping import _Crowd, best_first, group
+from posedeploy.poses.grouping import _Crowd, choose_connections, group
 from posedeploy.poses.limbs import LIMBS, PUBLISHED
 from posedeploy.poses.peaks import Peaks
 
 
 def peaks_of(counts: dict[int, int]) -> Peaks:
-    """So many peaks of score 0.5 of each kind."""
+    """Return this number of peaks of score 0.5 of each kind."""
     first = np.cumsum([0] + [counts.get(kind, 0) for kind in range(18)])
     zeros = np.zeros(first[-1], np.int64)
     return Peaks(zeros, zeros, np.full(first[-1], 0.5), first)
@@ -20,16 +20,20 @@ def links(**by_limb: list[tuple[int, int, float]]) -> list[list[tuple[int, int, 
     return [by_limb.get(f"limb{limb}", []) for limb in range(len(LIMBS))]
 
 
-def test_the_best_pair_goes_first_and_each_peak_once() -> None:
+def test_the_best_pair_wins_and_peaks_are_used_once() -> None:
     pairs = Pairs(np.zeros(4, int), np.array([0, 1, 0, 1]), np.array([2, 2, 3, 3]))
-    connections = best_first(pairs, np.array([0.5, 0.9, 0.8, 0.7]), tie=np.arange(4), limbs=PUBLISHED)
+    connections = choose_connections(pairs, np.array([0.5, 0.9, 0.8, 0.7]), tie=np.arange(4), limbs=PUBLISHED)
     assert connections[0] == [(1, 2, 0.9), (0, 3, 0.8)]
 
 
-def test_ties_go_as_asked() -> None:
+def test_ties_are_broken_by_the_tie_argument() -> None:
     pairs = Pairs(np.zeros(2, int), np.array([0, 1]), np.array([2, 2]))
-    assert best_first(pairs, np.array([0.5, 0.5]), tie=np.arange(2), limbs=PUBLISHED)[0] == [(0, 2, 0.5)]
-    assert best_first(pairs, np.array([0.5, 0.5]), tie=-np.arange(2), limbs=PUBLISHED)[0] == [(1, 2, 0.5)]
+    assert choose_connections(pairs, np.array([0.5, 0.5]), tie=np.arange(2), limbs=PUBLISHED)[0] == [
+        (0, 2, 0.5)
+    ]
+    assert choose_connections(pairs, np.array([0.5, 0.5]), tie=-np.arange(2), limbs=PUBLISHED)[0] == [
+        (1, 2, 0.5)
+    ]
 
 
 def test_people_grow_limb_by_limb() -> None:
@@ -45,7 +49,7 @@ def test_two_keypoints_are_not_a_person() -> None:
     assert people.members.shape == (0, 18)
 
 
-def test_the_last_two_limbs_complete_people_and_count_for_nothing() -> None:
+def test_completing_limbs_do_not_change_the_score() -> None:
     peaks = peaks_of({1: 1, 2: 2, 3: 2, 16: 2})
     grown = {"limb0": [(0, 1, 0.9)], "limb2": [(1, 3, 0.8)]}
     before = group(peaks, links(**grown), PUBLISHED, lone=False)
@@ -73,7 +77,7 @@ def test_a_peak_without_a_person_starts_one_only_in_the_older_grouping(lone: boo
     assert len(crowd.members) == count, "peak 1 is in a person already"
 
 
-def test_a_replaced_keypoint_is_held_no_more() -> None:
+def test_a_replaced_keypoint_no_longer_belongs_to_the_person() -> None:
     # Two people reach one knee; the second hip takes its own ankle over it.
     peaks = peaks_of({1: 1, 8: 1, 9: 2, 10: 2})
     people = group(

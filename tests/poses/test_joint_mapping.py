@@ -17,7 +17,7 @@ def _person() -> Array:
     return np.random.RandomState(1).uniform(0.5, 100, (1, 18, 3))
 
 
-def test_the_same_joints_keep_their_places() -> None:
+def test_equal_joint_sets_are_mapped_unchanged() -> None:
     person = _person()
     places = {coco_name(name): place for name, place in AT.items()}
     for joint_set in ("human36", "coco", "coco-17"):
@@ -29,7 +29,7 @@ def test_the_same_joints_keep_their_places() -> None:
                 assert joint.tolist() == person[0, places[coco_name(name)]].tolist(), name
 
 
-def test_what_a_detector_lacks_is_made_from_its_neighbors() -> None:
+def test_missing_joints_are_computed_from_their_neighbors() -> None:
     person = _person()[0]
     made = dict(
         zip(
@@ -47,7 +47,7 @@ def test_what_a_detector_lacks_is_made_from_its_neighbors() -> None:
     assert made["head"][2] == person[AT["nose"], 2]
 
 
-def test_a_hidden_point_of_the_face_takes_the_place_of_one_that_is_seen() -> None:
+def test_a_missing_point_of_the_face_is_replaced_by_a_visible_one() -> None:
     person = _person()
     person[0, [AT["nose"], AT["l_eye"], AT["l_ear"], AT["neck"]]] = -1
     mapped = dict(
@@ -60,7 +60,7 @@ def test_a_hidden_point_of_the_face_takes_the_place_of_one_that_is_seen() -> Non
     assert mapped["nose"].tolist() == mapped["l_eye"].tolist() == person[0, AT["r_eye"]].tolist()
 
 
-def test_keypoints_of_other_networks_go_by_their_names() -> None:
+def test_keypoints_are_mapped_by_name() -> None:
     person = _person()
     names = JOINT_SETS["coco-17"].joints
     at = {coco_name(name): place for place, name in enumerate(KEYPOINT_NAMES)}
@@ -72,45 +72,45 @@ def test_keypoints_of_other_networks_go_by_their_names() -> None:
         map_joints(np.ones((1, 16, 3)), JOINT_SETS["mpii"].joints, JOINT_SETS["human36"])
 
 
-def _seen(person: Array) -> list[float]:
-    """The least and the largest x and y of what is seen."""
+def _limits(person: Array) -> list[float]:
+    """Return the minimum and maximum x and y of the visible keypoints."""
     seen = person[person[:, 2] >= 0, :2]
     return [*seen.min(axis=0).tolist(), *seen.max(axis=0).tolist()]
 
 
-def test_of_whom_nothing_is_seen_no_place_is_told() -> None:
+def test_a_person_without_visible_joints_has_no_position() -> None:
     nobody = np.full((1, 18, 3), -1.0)
     assert (
         map_joints(nobody, KEYPOINT_NAMES, JOINT_SETS["coco"])
-        .left_out[0]
+        .warnings[0]
         .startswith("the person without visible joints is left out: ")
     )
 
 
-def test_joints_that_the_detector_finds_itself_are_kept() -> None:
-    found = np.concatenate([_person(), [[[7.0, 8, 0.5], [1.0, 2, 0.25], [3.0, 4, 0.75]]]], axis=1)
+def test_detected_joints_are_not_computed() -> None:
+    detected = np.concatenate([_person(), [[[7.0, 8, 0.5], [1.0, 2, 0.25], [3.0, 4, 0.75]]]], axis=1)
     names = (*KEYPOINT_NAMES, "pelvis", "torso", "head")
-    joints = map_joints(found, names, JOINT_SETS["human36"]).joints[0]
+    joints = map_joints(detected, names, JOINT_SETS["human36"]).joints[0]
     order = JOINT_SETS["human36"].joints
     for name, wanted in (("pelvis", [7, 8, 0.5]), ("torso", [1, 2, 0.25]), ("head", [3, 4, 0.75])):
         assert joints[order.index(name)].tolist() == wanted
 
 
-def test_people_with_too_few_joints_are_named_and_left_out() -> None:
+def test_people_with_too_few_joints_are_reported_and_left_out() -> None:
     people = np.repeat(_person(), 4, axis=0)
     people[0, [AT["l_wri"], AT["r_ank"]]] = -1
     people[2, [AT[name] for name in ("nose", "r_eye", "l_eye", "r_ear", "l_ear")]] = -1
     people[0, :, :2] += 100
-    places = [f"at x {x:.0f} to {w:.0f}, y {y:.0f} to {h:.0f} px" for x, y, w, h in map(_seen, people)]
+    positions = [f"at x {x:.0f} to {w:.0f}, y {y:.0f} to {h:.0f} px" for x, y, w, h in map(_limits, people)]
     mapped = map_joints(people, KEYPOINT_NAMES, JOINT_SETS["coco"])
     assert mapped.joints.shape == (2, 19, 3)
-    assert mapped.left_out == (
-        f"the person {places[0]} is left out: l_wri, r_ank not seen",
-        f"the person {places[2]} is left out: any point of the face not seen",
+    assert mapped.warnings == (
+        f"the person {positions[0]} is left out: l_wri, r_ank not visible",
+        f"the person {positions[2]} is left out: any point of the face not visible",
     )
 
 
-def test_nobody_is_nobody() -> None:
+def test_no_people_map_to_no_people() -> None:
     assert map_joints(np.zeros((0, 18, 3)), KEYPOINT_NAMES, JOINT_SETS["human36"]).joints.shape == (0, 17, 3)
 
 
@@ -134,6 +134,6 @@ def test_nobody_is_nobody() -> None:
         ),
     ],
 )
-def test_what_cannot_be_mapped_is_refused(shape: tuple[int, ...], joint_set: str, message: str) -> None:
+def test_unmappable_keypoints_are_rejected(shape: tuple[int, ...], joint_set: str, message: str) -> None:
     with pytest.raises(InputError, match=message):
         map_joints(np.ones(shape), KEYPOINT_NAMES, JOINT_SETS[joint_set])

@@ -1,4 +1,4 @@
-"""Which size of an input the maps belong to."""
+"""Strides of maps."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from posedeploy.errors import InputError
-from posedeploy.poses.maps import stride_of
+from posedeploy.poses.maps import find_stride
 from posedeploy.types import Placement
 
 
@@ -24,10 +24,10 @@ def _placement(width: int, height: int) -> Placement:
         ((17, 9), (257, 129), 16, 16),
     ],
 )
-def test_the_stride_follows_from_the_sizes_or_is_described(
+def test_the_stride_follows_from_the_sizes_or_the_description(
     cells: tuple[int, int], pixels: tuple[int, int], described: int | None, stride: float
 ) -> None:
-    assert stride_of(np.zeros((1, *cells[::-1])), _placement(*pixels), described) == stride
+    assert find_stride(np.zeros((1, *cells[::-1])), _placement(*pixels), described) == stride
 
 
 @pytest.mark.parametrize(
@@ -37,14 +37,14 @@ def test_the_stride_follows_from_the_sizes_or_is_described(
             (33, 32),
             (257, 257),
             None,
-            "its width says 7.78788 px a cell .* write stride under",
+            "7.78788 px per cell in width, but .* write stride under",
         ),
-        ((33, 33), (257, 257), 4, "33x33 cells do not belong to an input of 257x257 px at the stride 4"),
+        ((33, 33), (257, 257), 4, "33x33 cells do not match an input of 257x257 px at the stride 4"),
         ((33, 31), (257, 257), 8, "at the stride 8 of the model's description; correct stride"),
     ],
 )
-def test_maps_of_another_size_are_refused(
+def test_maps_of_another_size_are_rejected(
     cells: tuple[int, int], pixels: tuple[int, int], described: int | None, message: str
 ) -> None:
     with pytest.raises(InputError, match=message):
-        stride_of(np.zeros((1, *cells[::-1])), _placement(*pixels), described)
+        find_stride(np.zeros((1, *cells[::-1])), _placement(*pixels), described)

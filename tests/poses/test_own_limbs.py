@@ -1,4 +1,4 @@
-"""Decoding a network of other keypoints and limbs, as a part of the published network's maps has them."""
+"""Decoding of a network with its own keypoints and limbs, a part of the published ones."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ CAMERA = Camera(fx=500.0)
 
 
 def arms_of(maps: Maps, order: Sequence[int], flipped: Sequence[int] = ()) -> tuple[ModelSpec, Tensors]:
-    """The spec and outputs of a 2D network of the arms alone, with limbs in its own order and direction."""
+    """Return the spec and outputs of a 2D network of the arms, with its own order and direction of limbs."""
     heatmaps = np.concatenate([maps.heatmaps[list(ARMS)], maps.heatmaps[18:]])
     signs = [-1.0 if limb in flipped else 1.0 for limb in order]
     fields = [
@@ -58,7 +58,7 @@ def by_place(keypoints: np.ndarray) -> np.ndarray:
     ids=["published order", "outside in", "some turned around"],
 )
 @pytest.mark.parametrize("seed", range(4))
-def test_the_people_are_those_of_the_published_limbs(
+def test_described_limbs_group_the_same_people(
     seed: int, order: Sequence[int], flipped: Sequence[int]
 ) -> None:
     maps = crowd(3, seed=seed, width=80)
@@ -68,7 +68,7 @@ def test_the_people_are_those_of_the_published_limbs(
     np.testing.assert_array_equal(by_place(found), by_place(wanted))
 
 
-def test_limbs_may_name_their_channels() -> None:
+def test_limbs_may_specify_their_channels() -> None:
     maps = crowd(2, seed=1)
     spec, outputs = arms_of(maps, range(6))
     mixed = outputs | {"pafs": outputs["pafs"][:, [3, 2, 5, 4, 7, 6, 9, 8, 11, 10, 1, 0]]}
@@ -81,7 +81,7 @@ def test_limbs_may_name_their_channels() -> None:
     np.testing.assert_array_equal(found.scores, wanted.scores)
 
 
-def test_some_channels_may_be_of_no_limb() -> None:
+def test_channels_without_a_limb_are_ignored() -> None:
     maps = crowd(2, seed=1)
     spec, outputs = arms_of(maps, range(6))
     left = describe(spec, KeypointDescription(NAMES, PAIRS[3:], ((6, 7), (8, 9), (10, 11))), "arms.toml")
@@ -90,7 +90,7 @@ def test_some_channels_may_be_of_no_limb() -> None:
     assert (found[:, [ARMS.index(kind) for kind in (5, 6, 7)], 2] >= 0).all()
 
 
-def test_a_network_of_two_keypoints_finds_people() -> None:
+def test_a_network_of_two_keypoints_detects_people() -> None:
     maps = crowd(3, seed=2, width=80)
     pair = 2 * FIELDS[0]
     outputs = {"heatmaps": maps.heatmaps[None, [1, 2, 18]], "pafs": maps.pafs[None, pair : pair + 2]}
@@ -109,8 +109,8 @@ def test_without_a_description_the_message_has_a_template() -> None:
         lightweight_openpose_2d.decode(outputs, bare, placement_of(maps.heatmaps), CAMERA)
 
 
-def test_joints_of_3d_are_read_where_they_are_seen() -> None:
-    """The 3D joints are those that the heatmaps find, the arms, and a head that none of them finds."""
+def test_visible_3d_joints_are_read_at_their_own_cell() -> None:
+    """The 3D joints are those of the heatmaps, the arms, and a head without a heatmap."""
     maps = crowd(2, seed=3, noise=0.0)
     _, outputs = arms_of(maps, range(6))
     joints = [*lightweight_openpose_3d.PANOPTIC[list(ARMS)], 1]

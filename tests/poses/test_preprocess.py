@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from posedeploy.errors import InputError
-from posedeploy.poses.preprocess import MAX_FREE_LENGTH, as_bgr, at_height, prepare
+from posedeploy.poses.preprocess import MAX_FREE_LENGTH, prepare, to_bgr, with_height
 from posedeploy.types import InputContract, ModelSpec
 from tests.poses.helpers import FAMILIES, image_spec
 
@@ -47,7 +47,7 @@ def test_equals_every_published_input(reference: Path, family: str, shape: Any) 
 
 @pytest.mark.parametrize("contract", [CONTRACT, CROP])
 @pytest.mark.parametrize("size", [(360, 641), (480, 360), (100, 130)])
-def test_a_fixed_size_that_the_rule_gives_changes_nothing(contract: InputContract, size: Any) -> None:
+def test_a_fixed_size_equal_to_the_published_one_changes_nothing(contract: InputContract, size: Any) -> None:
     image = photo(*size)
     free, where = prepare(image, image_spec(contract))
     fixed, same = prepare(image, image_spec(contract, free["data"].shape))
@@ -55,7 +55,7 @@ def test_a_fixed_size_that_the_rule_gives_changes_nothing(contract: InputContrac
     assert same == where
 
 
-def test_cropping_goes_on_up_to_one_multiple() -> None:
+def test_less_than_one_multiple_is_cropped() -> None:
     image = photo(256, 455)
     tensors, placement = prepare(image, image_spec(CROP, (1, 3, 256, 450)))
     assert (placement.scale, placement.offset) == (1.0, (0, 0))
@@ -64,7 +64,7 @@ def test_cropping_goes_on_up_to_one_multiple() -> None:
 
 
 @pytest.mark.parametrize("contract", [CONTRACT, CROP])
-def test_another_fixed_size_holds_the_whole_image_centered(contract: InputContract) -> None:
+def test_another_fixed_size_shows_the_whole_image_centered(contract: InputContract) -> None:
     tensors, placement = prepare(
         np.full((100, 400, 3), 255, np.uint8), image_spec(contract, (1, 3, 256, 448))
     )
@@ -75,7 +75,7 @@ def test_another_fixed_size_holds_the_whole_image_centered(contract: InputContra
     assert (array[:, 72:184] == (255 - 128) * np.float32(1 / contract.std[0])).all()
 
 
-def test_a_free_width_beside_a_fixed_height_follows_that_height() -> None:
+def test_a_dynamic_width_follows_the_fixed_height() -> None:
     tensors, placement = prepare(photo(360, 640), image_spec(CONTRACT, (1, 3, 128, "w")))
     assert tensors["data"].shape == (1, 3, 128, 232)
     assert placement.input_size == (232, 128)
@@ -90,7 +90,7 @@ def test_layouts_types_and_embedded_steps(dtype: str, layout: str, embedded: Any
 
 @pytest.mark.parametrize("layout", ["NCHW", "NHWC"])
 @pytest.mark.parametrize("embedded", [("normalization",), ("color", "normalization")])
-def test_bytes_for_a_network_that_normalizes(layout: str, embedded: Any) -> None:
+def test_uint8_inputs_are_not_normalized(layout: str, embedded: Any) -> None:
     check_every_pixel("uint8", layout, embedded)
 
 
@@ -112,7 +112,7 @@ def check_every_pixel(dtype: str, layout: str, embedded: Any) -> None:
     np.testing.assert_array_equal(got, wanted.astype(dtype))
 
 
-def test_each_call_gives_its_own_memory() -> None:
+def test_each_call_returns_its_own_memory() -> None:
     image, spec = photo(64, 64), image_spec(CONTRACT, (1, 3, 64, 64))
     before = image.copy()
     first, _ = prepare(image, spec)
@@ -123,7 +123,7 @@ def test_each_call_gives_its_own_memory() -> None:
 
 
 @pytest.mark.parametrize("contract", [CONTRACT, CROP])
-def test_one_pixel_is_an_image(contract: InputContract) -> None:
+def test_an_image_of_one_pixel_is_accepted(contract: InputContract) -> None:
     tensors, placement = prepare(np.full((1, 1, 3), 128, np.uint8), image_spec(contract))
     assert tensors["data"].shape == (1, 3, 256, 256)
     assert (tensors["data"] == 0).all() and placement.scale == 256
@@ -138,13 +138,15 @@ def test_one_pixel_is_an_image(contract: InputContract) -> None:
             (1, 20000),
             CONTRACT,
             (1, 3, 256, 456),
-            "too long and thin: at the network's scale it would be 456x0",
+            "too long and thin: at the network's scale it has 456x0",
         ),
-        ((20000, 1), CONTRACT, (1, 3, "h", "w"), "would be 0x256 px"),
-        ((300, 5), CROP, (1, 3, "h", "w"), "4x256 px and leave an input of 0x256"),
+        ((20000, 1), CONTRACT, (1, 3, "h", "w"), "has 0x256 px"),
+        ((300, 5), CROP, (1, 3, "h", "w"), "4x256 px, in an input of 0x256"),
     ],
 )
-def test_sizes_that_cannot_be(size: Any, contract: InputContract, shape: Any, message: str) -> None:
+def test_unusable_image_sizes_are_rejected(
+    size: Any, contract: InputContract, shape: Any, message: str
+) -> None:
     with pytest.raises(InputError, match=message):
         prepare(np.zeros((*size, 3), np.uint8), image_spec(contract, shape))
 
@@ -155,7 +157,7 @@ def test_a_wide_image_fits_a_fixed_size() -> None:
     assert placement.offset == (0, 127)
 
 
-def test_the_longest_free_input_is_allowed() -> None:
+def test_the_longest_dynamic_input_is_accepted() -> None:
     tensors, _ = prepare(np.zeros((16, MAX_FREE_LENGTH // 16, 3), np.uint8), image_spec(CONTRACT))
     assert tensors["data"].shape == (1, 3, 256, MAX_FREE_LENGTH)
 
@@ -164,29 +166,29 @@ def test_the_longest_free_input_is_allowed() -> None:
     ("spec", "message"),
     [
         (image_spec(None), "some-network has no input contract"),
-        (image_spec(CONTRACT, (4, 3, 256, 456)), "does not take one image"),
-        (image_spec(CONTRACT, (1, 1, 256, 456)), "does not take one image"),
-        (image_spec(CONTRACT, layout=None), "does not take one image"),
-        (image_spec(CONTRACT, dtype="int64"), "its type should be float32, float16, uint8"),
+        (image_spec(CONTRACT, (4, 3, 256, 456)), "is not one image; expected 1x3xHxW NCHW or"),
+        (image_spec(CONTRACT, (1, 1, 256, 456)), "is not one image"),
+        (image_spec(CONTRACT, layout=None), "is not one image"),
+        (image_spec(CONTRACT, dtype="int64"), "expected the type float32 or float16 or uint8"),
         (
             image_spec(CONTRACT, dtype="uint8"),
             "holds integers whose scale and zero point are unknown; write both under",
         ),
     ],
 )
-def test_networks_that_take_no_such_image(spec: ModelSpec, message: str) -> None:
+def test_networks_without_an_image_input_are_rejected(spec: ModelSpec, message: str) -> None:
     with pytest.raises(InputError, match=message):
         prepare(photo(64, 64), spec)
 
 
-def test_as_bgr_takes_what_files_hold() -> None:
+def test_images_of_every_kind_are_converted_to_bgr() -> None:
     gray = np.arange(256, dtype=np.uint8).reshape(16, 16)
-    np.testing.assert_array_equal(as_bgr(gray), np.repeat(gray[..., None], 3, axis=2))
-    np.testing.assert_array_equal(as_bgr(gray[..., None]), as_bgr(gray))
-    np.testing.assert_array_equal(as_bgr(gray.astype(np.uint16) * 256 + 255), as_bgr(gray))
+    np.testing.assert_array_equal(to_bgr(gray), np.repeat(gray[..., None], 3, axis=2))
+    np.testing.assert_array_equal(to_bgr(gray[..., None]), to_bgr(gray))
+    np.testing.assert_array_equal(to_bgr(gray.astype(np.uint16) * 256 + 255), to_bgr(gray))
     color = photo(4, 5)
-    assert as_bgr(color) is color
-    np.testing.assert_array_equal(as_bgr(np.dstack([color, gray[:4, :5]])), color)
+    assert to_bgr(color) is color
+    np.testing.assert_array_equal(to_bgr(np.dstack([color, gray[:4, :5]])), color)
 
 
 @pytest.mark.parametrize(
@@ -194,17 +196,17 @@ def test_as_bgr_takes_what_files_hold() -> None:
     [
         (np.zeros((0, 5, 3), np.uint8), "not empty"),
         (np.zeros((5, 5, 2), np.uint8), "1, 3 or 4 channels"),
-        (np.zeros((1, 5, 5, 3), np.uint8), "height x width"),
+        (np.zeros((1, 5, 5, 3), np.uint8), r"expected \(height, width\)"),
         (np.zeros((5, 5, 3), np.float32), "float32 values cannot be used"),
     ],
 )
-def test_as_bgr_refuses(image: np.ndarray, message: str) -> None:
+def test_invalid_images_are_rejected(image: np.ndarray, message: str) -> None:
     with pytest.raises(InputError, match=message):
-        as_bgr(image)
+        to_bgr(image)
 
 
 @pytest.mark.parametrize("mean", [(103.53, 116.28, 123.675), (-3.0, 0.5, 300.0)])
-def test_the_ground_is_the_same_whether_the_network_normalizes_or_we_do(
+def test_the_padding_does_not_depend_on_embedded_normalization(
     mean: tuple[float, float, float],
 ) -> None:
     contract = replace(TINTED, mean=mean)
@@ -219,7 +221,7 @@ def test_the_ground_is_the_same_whether_the_network_normalizes_or_we_do(
 
 
 def test_images_are_scaled_to_another_height() -> None:
-    spec = at_height(image_spec(CONTRACT), 368)
+    spec = with_height(image_spec(CONTRACT), 368)
     assert spec.contract is not None
     assert (spec.contract.height, spec.contract.width) == (368, 656)
     tensors, placement = prepare(photo(184, 200), spec)
@@ -228,17 +230,17 @@ def test_images_are_scaled_to_another_height() -> None:
 
 
 @pytest.mark.parametrize("height", [0, -8, 100, MAX_FREE_LENGTH + 8])
-def test_a_height_that_the_network_does_not_take_is_refused(height: int) -> None:
+def test_invalid_heights_are_rejected(height: int) -> None:
     with pytest.raises(InputError, match=rf"^`height={height}`: expected a multiple of 8, at most 4096$"):
-        at_height(image_spec(CONTRACT), height)
+        with_height(image_spec(CONTRACT), height)
 
 
-def test_a_height_is_for_free_inputs_of_whole_images() -> None:
+def test_a_height_needs_a_dynamic_input_of_whole_images() -> None:
     fixed = image_spec(CONTRACT, shape=(1, 3, 256, 456))
     with pytest.raises(InputError, match=r"^`height=368`: the input is data .*, of a fixed height; leave"):
-        at_height(fixed, 368)
+        with_height(fixed, 368)
     joints = image_spec(CONTRACT, shape=(1, 17, 2), layout=None)
-    with pytest.raises(InputError, match="does not take one image"):
-        at_height(joints, 368)
+    with pytest.raises(InputError, match="is not one image"):
+        with_height(joints, 368)
     with pytest.raises(InputError, match=r"does not take whole images; leave it out$"):
-        at_height(image_spec(replace(CONTRACT, fit="box")), 368)
+        with_height(image_spec(replace(CONTRACT, fit="box")), 368)

@@ -9,7 +9,7 @@ import pytest
 from posedeploy.errors import InputError
 from posedeploy.joint_sets import JOINT_SETS
 from posedeploy.poses import gtrs, pose2mesh
-from posedeploy.poses.preprocess_joints import box_of, prepare_joints
+from posedeploy.poses.preprocess_joints import find_box, prepare_joints
 from posedeploy.specs import joints_spec
 from posedeploy.types import Array, Camera, JointsContract, PlacedJoints
 
@@ -28,11 +28,11 @@ def test_joints_become_the_published_input(data: Path, reference: Path) -> None:
         tensors, placed = prepare_joints(golden["joints"], SPEC)
         assert tensors["pose2d"].dtype == np.float32
         assert np.abs(tensors["pose2d"] - golden["input"]).max() < 1e-5
-        assert np.abs(box_of(golden["joints"], JointsContract("human36")) - golden["box"]).max() < 1e-3
+        assert np.abs(find_box(golden["joints"], JointsContract("human36")) - golden["box"]).max() < 1e-3
         assert placed.joints[0, :, :2].tolist() == golden["joints"].tolist()
 
 
-def test_each_person_is_normalized_alone_and_the_score_is_kept() -> None:
+def test_people_are_normalized_separately_and_keep_their_scores() -> None:
     people = _people(3, numbers=3)
     tensors, placed = prepare_joints(people, SPEC)
     assert tensors["pose2d"].shape == (3, 17, 2)
@@ -43,10 +43,10 @@ def test_each_person_is_normalized_alone_and_the_score_is_kept() -> None:
     assert np.array_equal(alone["pose2d"][0], tensors["pose2d"][1])
 
 
-def test_a_margin_makes_the_box_larger_about_its_center() -> None:
+def test_a_margin_enlarges_the_box_around_its_center() -> None:
     points = np.array([[0.0, 0.0], [101.0, 101.0]])
-    assert box_of(points, JointsContract("human36")).tolist() == [0, 50 - 200 / 3, 100, 400 / 3]
-    assert box_of(points, JointsContract("human36", aspect=1, margin=1.5)).tolist() == [-25, -25, 150, 150]
+    assert find_box(points, JointsContract("human36")).tolist() == [0, 50 - 200 / 3, 100, 400 / 3]
+    assert find_box(points, JointsContract("human36", aspect=1, margin=1.5)).tolist() == [-25, -25, 150, 150]
 
 
 def _with(place: tuple[object, ...], value: float) -> Array:
@@ -61,19 +61,19 @@ BAD = {
         "person 1: NaN or infinity in r_ank, r_wri; expected every joint, in px",
     ),
     "infinity": (_with((0, 0, 0), np.inf), "person 0: NaN or infinity in pelvis"),
-    "all equal": (_with((1,), 7.0), "person 1: all joints lie at one place, so there is no pose in them"),
-    "a line": (_with((0, slice(None), 1), 7.0), "person 0: all joints lie at one y, so there is no pose"),
+    "all equal": (_with((1,), 7.0), "person 1: all joints have the same position; expected the joints of a"),
+    "a line": (_with((0, slice(None), 1), 7.0), "person 0: all joints have the same y; expected the joints"),
     "too close": (
         _people(1) / 1000,
-        "the joints span 0.3.*px: too little to tell a pose from; expected joints in pix",
+        "the joints span 0.3.*px, too little for a pose; expected joints in pix",
     ),
     "fewer": (
         _people(1, 15),
-        "15 joints in each person; this network takes the 17 of human36: pelvis r_hip r_knee",
+        "15 joints per person; this network takes the 17 of human36: pelvis r_hip r_knee",
     ),
     "another set": (
         _people(1, 19),
-        "19 joints in each person, which is the number of coco; this network takes the 17",
+        "19 joints per person, which is the number of coco; this network takes the 17",
     ),
     "no people": (
         _people(0),
@@ -86,13 +86,13 @@ BAD = {
 
 
 @pytest.mark.parametrize("what", BAD)
-def test_joints_that_cannot_be_used_are_refused(what: str) -> None:
+def test_invalid_joints_are_rejected(what: str) -> None:
     joints, message = BAD[what]
     with pytest.raises(InputError, match=message):
         prepare_joints(joints, SPEC)
 
 
-def test_joints_of_no_known_set_go_by_the_names_of_the_spec() -> None:
+def test_joints_of_an_unknown_set_use_the_names_of_the_spec() -> None:
     names = ("nose", "tail", "fin")
     own = replace(SPEC, joints=JointsContract("its own"), keypoint_names=names)
     tensors, placed = prepare_joints(_people()[:, :3], own)
@@ -102,17 +102,17 @@ def test_joints_of_no_known_set_go_by_the_names_of_the_spec() -> None:
         prepare_joints(_people(), own)
 
 
-def test_a_network_of_another_kind_or_batch_is_refused() -> None:
-    with pytest.raises(InputError, match="x takes no 2D joints; give it an image"):
+def test_networks_without_joints_and_other_batches_are_rejected() -> None:
+    with pytest.raises(InputError, match="x takes no 2D joints; use an image"):
         prepare_joints(_people(), replace(SPEC, family="x", joints=None))
     fixed = replace(SPEC, inputs=(replace(SPEC.inputs[0], shape=(1, 17, 2)),))
     with pytest.raises(
-        InputError, match="2 people, and this network takes 1 at once; export it again with `dynamic`"
+        InputError, match="2 people, but this network takes 1 at once; export it again with `dynamic`"
     ):
         prepare_joints(_people(2), fixed)
     unseen = _people(2, numbers=3)
     unseen[1, 4] = -1
-    with pytest.raises(InputError, match="person 1: not seen, by a score under 0: l_hip; expected all"):
+    with pytest.raises(InputError, match="person 1: missing, with a score below 0: l_hip; expected all"):
         prepare_joints(unseen, SPEC)
 
 
@@ -131,7 +131,7 @@ def test_outputs_become_joints_and_vertices_in_mm() -> None:
     assert pose2mesh.decode({"pose3d": outputs["pose3d"]}, lifter, placed, Camera()).vertices is None
 
 
-def test_outputs_that_do_not_fit_are_refused() -> None:
+def test_invalid_outputs_are_rejected() -> None:
     placed = PlacedJoints(_people(2, numbers=3))
     for outputs, message in (
         ({}, "no output for 'pose3d'; the outputs are "),

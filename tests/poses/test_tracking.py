@@ -21,7 +21,7 @@ def people(*origins, scores=None, **more) -> Poses:
 
 
 class ScalarFilter:
-    """The filter for one number, as the paper has it."""
+    """The filter of the paper for one number."""
 
     def __init__(self, frequency: float, beta: float) -> None:
         self.frequency, self.beta = frequency, beta
@@ -56,7 +56,7 @@ def test_the_filter_over_arrays_is_the_scalar_one() -> None:
         )
 
 
-def test_ids_follow_people_that_move_and_change_places_in_the_list() -> None:
+def test_ids_follow_people_that_move_and_change_order() -> None:
     tracker = Tracker(SIGMAS, smooth=False)
     assert tracker.update(people((0, 0), (500, 0))).ids.tolist() == [0, 1]
     assert tracker.update(people((503, 2), (4, 1), (900, 0))).ids.tolist() == [1, 0, 2]
@@ -64,11 +64,11 @@ def test_ids_follow_people_that_move_and_change_places_in_the_list() -> None:
     assert tracker.update(people((0, 0))).ids.tolist() == [3], "only the frame before is remembered"
 
 
-def test_new_ids_go_to_the_most_confident_first() -> None:
+def test_new_ids_are_assigned_by_confidence() -> None:
     assert Tracker(SIGMAS).update(people((0, 0), (500, 0), scores=[1.0, 2.0])).ids.tolist() == [1, 0]
 
 
-def test_the_most_confident_takes_the_person_that_two_could_be() -> None:
+def test_the_most_confident_match_wins() -> None:
     tracker = Tracker(SIGMAS)
     tracker.update(people((0, 0)))
     assert tracker.update(people((1, 0), (2, 0), scores=[1.0, 2.0])).ids.tolist() == [1, 0]
@@ -84,7 +84,7 @@ def test_two_similar_keypoints_are_too_few() -> None:
     assert tracker.update(some_poses([second])).ids.tolist() == [2], "two in common with the frame before"
 
 
-def test_keypoints_are_smoothed_each_by_its_own_filter() -> None:
+def test_each_keypoint_has_its_own_filter() -> None:
     random = np.random.default_rng(1)
     frames = [SHAPE + random.normal(0, 2, SHAPE.shape) for _ in range(8)]
     frames[4][1] = np.nan
@@ -104,7 +104,7 @@ def test_keypoints_are_smoothed_each_by_its_own_filter() -> None:
         np.testing.assert_array_equal(found[:, 2], some_poses([frame]).keypoints[0, :, 2])
 
 
-def test_without_smoothing_only_ids_are_new() -> None:
+def test_without_smoothing_only_ids_are_added() -> None:
     poses = people((0, 0), (400, 0))
     tracker = Tracker(SIGMAS, smooth=False)
     tracker.update(people((3, 3), (400, 0)))
@@ -113,7 +113,7 @@ def test_without_smoothing_only_ids_are_new() -> None:
     assert poses.ids is None
 
 
-def test_in_3d_the_whole_person_is_moved_and_2d_left_alone() -> None:
+def test_in_3d_the_whole_person_is_moved_and_2d_is_unchanged() -> None:
     random = np.random.default_rng(2)
     body = random.normal(0, 300, (5, 3))
     centers = np.array([0.0, 0, 3000]) + random.normal(0, 30, (6, 3)).cumsum(axis=0)
@@ -129,7 +129,7 @@ def test_in_3d_the_whole_person_is_moved_and_2d_left_alone() -> None:
         np.testing.assert_allclose(np.diff(tracked.keypoints_3d, axis=1), np.diff(joints, axis=1), atol=1e-9)
 
 
-def test_in_3d_from_the_root_on_every_joint_is_smoothed_and_the_root_stays() -> None:
+def test_root_relative_joints_are_smoothed_and_the_root_stays() -> None:
     random = np.random.default_rng(3)
     frames = [np.vstack([np.zeros((1, 3)), random.normal(0, 300, (4, 3))]) for _ in range(5)]
     filters = [[ScalarFilter(80, 0.001) for _ in range(3)] for _ in range(7)]
@@ -157,13 +157,13 @@ def test_frames_without_people() -> None:
     assert tracker.update(people((0, 0))).ids.tolist() == [1]
 
 
-def test_poses_of_another_network_are_refused() -> None:
+def test_poses_of_another_network_are_rejected() -> None:
     with pytest.raises(InputError, match=r"keypoints of shape \(1, 5, 3\); this tracker expects"):
         Tracker(SIGMAS[:4]).update(people((0, 0)))
 
 
 @pytest.mark.parametrize("vertices", [False, True])
-def test_people_from_their_roots_who_vanish_and_come_back(vertices: bool) -> None:
+def test_root_relative_people_may_vanish_and_return(vertices: bool) -> None:
     joints = np.concatenate([np.random.RandomState(0).randn(1, 5, 3) * 300, np.ones((1, 5, 1))], axis=2)
     there = replace(
         people((0, 0)),
@@ -184,11 +184,11 @@ NOBODY = Poses(np.zeros((0, 5, 3)), np.zeros(0))
 
 
 def patient() -> Tracker:
-    """A tracker as predict has it."""
+    """Return a tracker with the settings of ``predict``."""
     return Tracker(SIGMAS, id_after_frames=ID_AFTER_FRAMES, max_gap_s=MAX_GAP_S)
 
 
-def test_an_id_comes_after_a_few_frames_and_is_known_for_those_before() -> None:
+def test_ids_are_assigned_after_a_few_frames_and_for_earlier_ones() -> None:
     tracker, candidates, named = patient(), [], {}
     for frame in range(4):
         candidates.append(tracker.update(people((frame, 0), (500, 0)), frame / 30).ids.tolist())
@@ -199,7 +199,7 @@ def test_an_id_comes_after_a_few_frames_and_is_known_for_those_before() -> None:
     assert named == {first: 0, second: 1}
 
 
-def test_false_alarms_that_come_and_go_get_no_id() -> None:
+def test_short_false_detections_get_no_id() -> None:
     tracker = patient()
     for frame in range(20):
         alarm = [(900, 30 * frame)] if frame % 3 else []
@@ -208,7 +208,7 @@ def test_false_alarms_that_come_and_go_get_no_id() -> None:
     assert ids[0] == 0
 
 
-def test_people_of_a_video_too_short_for_ids_get_theirs_at_its_end() -> None:
+def test_short_videos_assign_ids_at_their_end() -> None:
     tracker = patient()
     (candidate,) = tracker.update(people((0, 0)), 0.0).ids.tolist()
     _, newcomer = tracker.update(people((1, 0), (500, 0)), 0.1).ids.tolist()
@@ -226,7 +226,7 @@ def test_people_of_a_video_too_short_for_ids_get_theirs_at_its_end() -> None:
         (MAX_GAP_S + 0.2, 0, False),
     ],
 )
-def test_a_gap_is_bridged_by_time(gap_s: float, moved: float, same: bool) -> None:
+def test_the_allowed_gap_depends_on_time(gap_s: float, moved: float, same: bool) -> None:
     tracker = patient()
     for frame in range(5):
         tracker.update(people((0, 0)), frame / 25)
@@ -238,8 +238,8 @@ def test_a_gap_is_bridged_by_time(gap_s: float, moved: float, same: bool) -> Non
 
 
 @pytest.mark.parametrize("fps", [3, 5, 30, 240])
-def test_who_walks_keeps_the_id_at_any_frame_rate(fps: int) -> None:
-    """At 90 px a second, which is 30 px from one frame to the next at 3 frames per second."""
+def test_a_walking_person_keeps_the_id_at_any_frame_rate(fps: int) -> None:
+    """The speed is 90 px per second: 30 px between two frames at 3 frames per second."""
     tracker, ids = patient(), set()
     for frame in range(2 * fps + 4):
         time_s = frame / fps
@@ -247,7 +247,7 @@ def test_who_walks_keeps_the_id_at_any_frame_rate(fps: int) -> None:
     assert {id_ for id_ in ids if id_ >= 0} == {0, 1}
 
 
-def test_a_pause_of_the_video_is_no_frame() -> None:
+def test_a_pause_does_not_count_as_a_frame() -> None:
     tracker = patient()
     for time_s in (0, 0.03, 0.07, 0.1):
         tracker.update(people((0, 0)), time_s)
@@ -255,7 +255,7 @@ def test_a_pause_of_the_video_is_no_frame() -> None:
     assert tracker.update(people((200, 0)), 0.93).ids.tolist() != [0], "not in a thirtieth of a second"
 
 
-def test_the_filters_take_the_time_that_passed() -> None:
+def test_the_filters_use_the_elapsed_time() -> None:
     random = np.random.default_rng(4)
     times = np.cumsum(random.choice([0.02, 0.04, 0.4], 12))
     tracker, filters = Tracker(SIGMAS), [[ScalarFilter(15, 0.05) for _ in "xy"] for _ in SHAPE]
@@ -280,7 +280,7 @@ def test_at_the_published_rate_times_change_nothing() -> None:
         )
 
 
-def test_a_keypoint_that_is_missed_for_a_moment_keeps_its_filter() -> None:
+def test_a_briefly_missing_keypoint_keeps_its_filter() -> None:
     random = np.random.default_rng(6)
     tracker, steps = patient(), [ScalarFilter(15, 0.05) for _ in "xy"]
     seen_s = None
@@ -299,7 +299,7 @@ def test_a_keypoint_that_is_missed_for_a_moment_keeps_its_filter() -> None:
 
 
 @pytest.mark.parametrize("root_relative", [False, True])
-def test_in_3d_who_comes_back_is_smoothed_on(root_relative: bool) -> None:
+def test_in_3d_a_returning_person_keeps_the_filter(root_relative: bool) -> None:
     joints = np.concatenate([np.random.default_rng(7).normal(0, 300, (1, 5, 3)), np.ones((1, 5, 1))], axis=2)
     tracker = patient()
     for number in range(4):

@@ -4,14 +4,14 @@ import numpy as np
 import pytest
 
 from posedeploy.errors import InputError
-from posedeploy.poses.weak_perspective import WeakPerspective, fit
+from posedeploy.poses.weak_perspective import WeakPerspective, fit_camera
 from posedeploy.types import Array
 
 TRUE = WeakPerspective(0.23, (412.5, -37.25))
 
 
 def person(noise: float = 0.0) -> tuple[Array, Array, Array]:
-    """17 joints in mm, where they are seen in px, and scores."""
+    """Return 17 joints in mm, their positions in px, and scores."""
     stream = np.random.RandomState(4)
     joints = stream.normal(0, 400, (17, 3))
     return joints, TRUE.project(joints) + stream.normal(0, 1, (17, 2)) * noise, stream.uniform(0.1, 1, 17)
@@ -23,8 +23,8 @@ def cost(camera: WeakPerspective, joints: Array, pixels: Array, weights: Array) 
 
 def test_the_camera_is_recovered() -> None:
     joints, pixels, weights = person()
-    for given in (None, weights):
-        camera = fit(joints, pixels, given)
+    for optional_weights in (None, weights):
+        camera = fit_camera(joints, pixels, optional_weights)
         assert camera.scale == pytest.approx(TRUE.scale, rel=1e-12)
         assert camera.translation == pytest.approx(TRUE.translation, rel=1e-12)
 
@@ -33,10 +33,10 @@ def test_joints_without_a_score_do_not_count() -> None:
     joints, pixels, weights = person()
     weights[[2, 5]] = 0, -1
     pixels[[2, 5]] = -1, np.nan
-    assert fit(joints, pixels, weights).scale == pytest.approx(TRUE.scale, rel=1e-12)
+    assert fit_camera(joints, pixels, weights).scale == pytest.approx(TRUE.scale, rel=1e-12)
 
 
-def test_it_is_as_good_as_1500_steps_of_gradient_descent() -> None:
+def test_the_closed_form_is_as_good_as_gradient_descent() -> None:
     joints, pixels, weights = person(noise=12)
     spread = np.abs(joints).mean()
     unknown = np.array([0.0, *pixels.mean(axis=0)])
@@ -44,20 +44,20 @@ def test_it_is_as_good_as_1500_steps_of_gradient_descent() -> None:
         error = weights[:, None] * (unknown[0] * joints[:, :2] / spread + unknown[1:] - pixels)
         unknown -= 0.05 * np.array([(error * joints[:, :2] / spread).sum(), *error.sum(axis=0)])
     descended = WeakPerspective(float(unknown[0] / spread), (float(unknown[1]), float(unknown[2])))
-    camera = fit(joints, pixels, weights)
+    camera = fit_camera(joints, pixels, weights)
     best = cost(camera, joints, pixels, weights)
     assert best <= cost(descended, joints, pixels, weights) * (1 + 1e-12)
     assert best == pytest.approx(cost(descended, joints, pixels, weights), rel=1e-6)
 
 
-def test_a_camera_that_is_not_far_away_sees_the_origin_there() -> None:
+def test_a_perspective_camera_projects_the_origin_to_the_same_pixel() -> None:
     x, y, z = TRUE.position_mm(800, (640, 480)).tolist()
     assert 800 * x / z + 320 == pytest.approx(412.5)
     assert 800 * y / z + 240 == pytest.approx(-37.25)
     assert 800 / z == pytest.approx(TRUE.scale)
 
 
-def test_what_tells_no_camera_is_refused() -> None:
+def test_joints_without_a_camera_are_rejected() -> None:
     joints, pixels, weights = person()
     broken = joints.copy()
     broken[3, 0] = np.nan
@@ -65,10 +65,10 @@ def test_what_tells_no_camera_is_refused() -> None:
     for arguments, message in (
         ((joints, pixels, one), "1 joints with a score above 0; a camera needs at least 2"),
         ((broken, pixels), "NaN or infinity in the joints"),
-        ((np.full_like(joints, 0.1), pixels), "the joints lie at one place in mm"),
-        ((joints, np.full_like(pixels, 70.1)), "the joints lie at one place in px"),
-        ((np.zeros_like(joints), pixels), "the joints lie at one place in mm"),
-        ((joints, -pixels), "the 3D joints are turned away from the 2D ones"),
+        ((np.full_like(joints, 0.1), pixels), "all joints have the same position in mm"),
+        ((joints, np.full_like(pixels, 70.1)), "all joints have the same position in px"),
+        ((np.zeros_like(joints), pixels), "all joints have the same position in mm"),
+        ((joints, -pixels), "no camera projects the 3D joints onto the 2D joints"),
     ):
         with pytest.raises(InputError, match=message):
-            fit(*arguments)
+            fit_camera(*arguments)

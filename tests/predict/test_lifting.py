@@ -135,8 +135,10 @@ def test_people_that_cannot_be_lifted_are_named_and_left_out(tmp_path: Path, pho
     assert len(poses) == 1
     at = r"clip\.mp4, frame 7: the person at x {}, y \d+ to \d+ px is left out: "
     unseen, flat = lifter.remarks
-    assert re.fullmatch(at.format(r"\d+ to \d+") + "r_wri not seen", unseen)
-    assert re.fullmatch(at.format("70 to 70") + "all joints lie at one x, so there is no pose in them", flat)
+    assert re.fullmatch(at.format(r"\d+ to \d+") + "r_wri not visible", unseen)
+    assert re.fullmatch(
+        at.format("70 to 70") + "all joints have the same x; expected the joints of a pose in px", flat
+    )
 
 
 class Ranged(StretchRunner):

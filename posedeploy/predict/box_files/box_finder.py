@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from posedeploy.errors import InputError, MissingPackageError
-from posedeploy.poses.crops import listed
+from posedeploy.poses.crops import format_box
 from posedeploy.predict.box_files.box_content import Box, BoxOptions, Size, select_people
 from posedeploy.predict.box_files.box_formats import read_raw
 from posedeploy.predict.box_files.box_geometry import check_format, fault_in, to_pixels
@@ -64,7 +64,7 @@ class FileBoxes:
         boxes = []
         for box in self._matcher(frame):
             if fault := fault_in(box, self._format, size):
-                shown = f"{box.where}: the box {listed(np.array(box.numbers))} {fault}"
+                shown = f"{box.where}: the box {format_box(np.array(box.numbers))} {fault}"
                 self.remarks.append(f"{self.name}, {frame.label}: {shown}; it is left out")
             else:
                 boxes.append(to_pixels(box, self._format, size))

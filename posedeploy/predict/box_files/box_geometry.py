@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from posedeploy.errors import InputError
-from posedeploy.poses.crops import listed
+from posedeploy.poses.crops import format_box
 from posedeploy.predict.box_files.box_content import BOX_FORMATS, MEANINGS, Box, BoxFormat, Size
 from posedeploy.types import Array
 
@@ -168,7 +168,7 @@ def _shown(box: Box, box_format: BoxFormat, size: Size) -> str:
     fault = fault_in(box, box_format, size)
     right, bottom = (pixels[:2] + pixels[2:]).tolist()
     what = fault or f"extends to {right:g}, {bottom:g} in the image of {size[0]}x{size[1]} px"
-    return f"{box.where}: the box {listed(np.array(box.numbers))} as {MEANINGS[box_format]} {what}"
+    return f"{box.where}: the box {format_box(np.array(box.numbers))} as {MEANINGS[box_format]} {what}"
 
 
 def _fits(box: Box, size: Size, box_format: BoxFormat) -> bool:

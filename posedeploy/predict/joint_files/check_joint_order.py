@@ -8,14 +8,14 @@ import numpy as np
 
 from posedeploy.errors import InputError
 from posedeploy.joint_sets import JointSet
-from posedeploy.poses.file_joint_sets import KNOWN_SETS, set_called, set_of_names, sets_of
+from posedeploy.poses.file_joint_sets import KNOWN_SETS, find_set, list_sets, match_names
 from posedeploy.poses.joint_order import (
     CLEARLY_BETTER,
-    FITS,
-    best_set,
-    fit_of,
-    likely_set,
-    upside_down,
+    GOOD_RATIO,
+    choose_set,
+    find_best_other_set,
+    is_upside_down,
+    measure_fit,
 )
 from posedeploy.predict.joint_files.joint_content import JointsContent, Person
 from posedeploy.predict.joint_files.map_joints import lacking_joints
@@ -37,17 +37,17 @@ def set_of_file(
     """
     if name is not None:
         try:
-            return set_called(name, content.joints), True
+            return find_set(name, content.joints), True
         except InputError as error:
             raise InputError(f"`joints={name}`: {source}: {error}") from error
     if content.names is not None and len(set(content.names)) == content.joints:
-        known = set_of_names(content.names)
+        known = match_names(content.names)
         return known or JointSet("the file's own names", content.names, ()), True
     if content.set_name is not None and len(KNOWN_SETS[content.set_name]) == content.joints:
         return KNOWN_SETS[content.set_name], True
     if content.joints == len(wanted):
         return wanted, False
-    names = sets_of(content.joints)
+    names = list_sets(content.joints)
     sets = f", as in {_join(names)}" if names else ", as in no known set"
     raise InputError(
         f"{source}: {content.joints} joints per person{sets}; this network expects the {len(wanted)} of "
@@ -68,10 +68,10 @@ def check_order(people: Sequence[Person], own: JointSet, source: str, *, is_stat
     """
     step = -(-len(people) // MAX_SAMPLED) or 1
     everyone = np.array([person.joints for person in people[::step]]).reshape(-1, len(own), 3)
-    fit = fit_of(everyone, own)
-    better = likely_set(everyone, own)
+    fit = measure_fit(everyone, own)
+    better = find_best_other_set(everyone, own)
     fits_better = better is not None and better[1].is_good and better[1].ratio <= CLEARLY_BETTER * fit.ratio
-    if (fit.is_wrong or fit.ratio > FITS) and better is not None and fits_better:
+    if (fit.is_wrong or fit.ratio > GOOD_RATIO) and better is not None and fits_better:
         raise InputError(
             f"{source}: the joints are not in the order of {own.name}: {fit.worst}. They fit "
             f"{better[0].name}: add `joints={better[0].name}`"
@@ -85,10 +85,10 @@ def check_order(people: Sequence[Person], own: JointSet, source: str, *, is_stat
         return [f"{source}: the joints do not fit {own.name}: {fit.worst}; they are used unchanged"]
     remarks = [
         f"{source}: {people[step * index].label} has impossible proportions: "
-        f"{fit_of(everyone[index : index + 1], own).worst}; the person is used unchanged"
+        f"{measure_fit(everyone[index : index + 1], own).worst}; the person is used unchanged"
         for index in fit.odd
     ]
-    if upside_down(everyone, own):
+    if is_upside_down(everyone, own):
         remarks.append(
             f"{source}: nearly all people are upside down; if y points up in this file, negate it, because y "
             "points down in images"
@@ -97,7 +97,7 @@ def check_order(people: Sequence[Person], own: JointSet, source: str, *, is_stat
 
 
 def _others(own: JointSet) -> str:
-    others = [name for name in sets_of(len(own)) if name != own.name]
+    others = [name for name in list_sets(len(own)) if name != own.name]
     if not others:
         return f"No other set of {len(own)} joints is known."
     return f"No other known set of {len(own)} joints fits either ({', '.join(others)})."
@@ -108,7 +108,7 @@ def _advice(content: JointsContent, names: list[str], wanted: JointSet) -> str:
     usable = [name for name in names if not lacking_joints(KNOWN_SETS[name], wanted)]
     if not usable:
         return ", which cannot be computed from them" if names else ""
-    best = best_set(content.people[:MAX_SAMPLED], [KNOWN_SETS[name] for name in usable])
+    best = choose_set(content.people[:MAX_SAMPLED], [KNOWN_SETS[name] for name in usable])
     if best is not None and best[1].is_good:
         return f". They fit {best[0].name}: add `joints={best[0].name}`"
     return f". Name their set with `joints` ({', '.join(usable)})"

@@ -9,7 +9,7 @@ import numpy as np
 
 from posedeploy.joint_names import coco_name
 from posedeploy.joint_sets import JointSet
-from posedeploy.poses.joint_mapping import map_person, unmappable
+from posedeploy.poses.joint_mapping import find_unmappable, map_person
 from posedeploy.types import Array
 
 HEAD_TOPS = ("head_top", "top_head")
@@ -23,7 +23,7 @@ def same_joints(own: JointSet, wanted: JointSet) -> bool:
 
 def lacking_joints(own: JointSet, wanted: JointSet) -> list[str]:
     """Return the joints of the wanted set that cannot be computed from a set."""
-    return [] if same_joints(own, wanted) else unmappable(_names(own), wanted)
+    return [] if same_joints(own, wanted) else find_unmappable(_names(own), wanted)
 
 
 def to_set(joints: Array, own: JointSet, wanted: JointSet) -> Array | tuple[str, ...]:

@@ -101,7 +101,7 @@ def _check_not_empty(source: JointsFile, frames: Sequence[Mapped]) -> None:
     """Check that somebody is left if people were left out, as otherwise the numbers are not joints in px."""
     if any(len(frame.joints) for frame in frames):
         return
-    reasons = [reason for frame in frames for reason in frame.left_out if MISSING not in reason]
+    reasons = [reason for frame in frames for reason in frame.warnings if MISSING not in reason]
     if reasons:
         raise InputError(
             f"{source.name}: {reasons[0]}" + ("; no other person remains" if len(reasons) > 1 else "")

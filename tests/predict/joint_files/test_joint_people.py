@@ -86,13 +86,13 @@ def test_a_missing_joint_leaves_that_person_out_and_no_other(tmp_path: Path) -> 
     people, (mapped,) = found(given(tmp_path, joints))
     assert people.remarks == ()
     np.testing.assert_array_equal(mapped.joints, joints[[0, 2]])
-    assert mapped.left_out == ("person 1 is left out: l_knee missing (score 0, NaN, -1 or position 0, 0)",)
+    assert mapped.warnings == ("person 1 is left out: l_knee missing (score 0, NaN, -1 or position 0, 0)",)
     coco = synthetic_people("coco-17", 2, scored=True)
     coco[0, 1:3] = 0  # the eyes have others that stand in for them
     coco[1, 9] = np.nan
     _, (mapped,) = found(given(tmp_path, coco, joint_set="coco"))
     assert len(mapped.joints) == 1
-    assert mapped.left_out == (
+    assert mapped.warnings == (
         "person 1 is left out: left_wrist missing (score 0, NaN, -1 or position 0, 0)",
     )
 
@@ -218,15 +218,15 @@ def test_joints_that_are_no_poses_are_refused(tmp_path: Path) -> None:
     flat = HUMAN36.copy()
     flat[:, :, 1] = 70
     with pytest.raises(
-        InputError, match="person 0 is left out: all joints lie at one y, so there is no pose in them; no"
+        InputError, match=r"person 0 is left out: all joints have the same y; expected .* of a pose in px; no"
     ):
         found(given(tmp_path, flat))
-    with pytest.raises(InputError, match="person 0 is left out: all joints lie at one place"):
+    with pytest.raises(InputError, match="person 0 is left out: all joints have the same position"):
         found(given(tmp_path, np.full((17, 2), 50.0)))
     flat = HUMAN36.copy()
     flat[0, :, 1] = 70
     _, (mapped,) = found(given(tmp_path, flat))
-    assert len(mapped.joints) == 2 and len(mapped.left_out) == 1
+    assert len(mapped.joints) == 2 and len(mapped.warnings) == 1
     with pytest.raises(
         InputError, match=r"joint 0 is missing in every person, .* relative to it, add its position"
     ):
