@@ -19,7 +19,7 @@ from posedeploy.benchmarks.pose_errors import (
     similarity,
 )
 from posedeploy.joint_sets import sigmas_of
-from posedeploy.poses.person_matching import match
+from posedeploy.poses.person_matching import match_people
 from posedeploy.types import Array, Poses
 
 MEASURES: Mapping[str, str] = {
@@ -178,7 +178,7 @@ def pair_people(
     Raises:
         InputError: the poses have different numbers of keypoints.
     """
-    pairs = match(reference, candidate).pairs
+    pairs = match_people(reference, candidate).pairs
     a, b = pairs.T
     count = reference.keypoints.shape[1]
     points = count + joints(reference)
