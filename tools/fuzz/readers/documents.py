@@ -16,7 +16,7 @@ from posedeploy.manifest_document import SUFFIX
 from posedeploy.tensorrt.build_info import build_info_of
 from posedeploy.text_files import parse_json
 from posedeploy.types import Artifact, ModelSpec
-from tests.test_manifest import MADE
+from tests.support.manifests import PROVENANCE
 from tools.fuzz.seeds.documents import INPUTS, MODEL, OUTPUTS, sample_spec
 
 
@@ -46,7 +46,7 @@ def build_details(path: Path) -> None:
     """Read what a manifest records of an engine, a package and compiled code, out of JSON."""
     details = parse_json(path.read_bytes(), path, "details", dict[str, object])
     spec: ModelSpec = sample_spec()
-    artifact = Artifact(path, "tensorrt", spec, "fp32", {}, MADE, details)
+    artifact = Artifact(path, "tensorrt", spec, "fp32", {}, PROVENANCE, details)
     _try_all(
         lambda: build_info_of(artifact),
         lambda: read_build(path, details, spec),

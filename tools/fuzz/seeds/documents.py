@@ -14,8 +14,8 @@ from posedeploy.checkpoints.partial_file import Version
 from posedeploy.staging.file_lock import Holder
 from posedeploy.tensorrt.build_info import to_details as engine_details
 from posedeploy.types import Artifact, ModelSpec, TensorSpec
+from tests.support.manifests import PROVENANCE, SPEC
 from tests.tensorrt.test_build_info import INFO
-from tests.test_manifest import MADE, SPEC
 
 BODY = b"\x80\x02}q\x00(X\x02\x00\x00\x00abNu."
 URL = "https://a.example/a.pth"
@@ -42,7 +42,13 @@ def manifests() -> list[bytes]:
 def _artifact(folder: Path, name: str, target: str, spec: ModelSpec) -> Artifact:
     (folder / name).write_bytes(MODEL)
     return Artifact(
-        folder / name, target, spec, "fp32", {name: files.sha256(folder / name)}, MADE, {"layout": "nhwc"}
+        folder / name,
+        target,
+        spec,
+        "fp32",
+        {name: files.sha256(folder / name)},
+        PROVENANCE,
+        {"layout": "nhwc"},
     )
 
 

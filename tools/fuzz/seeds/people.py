@@ -11,7 +11,7 @@ import numpy as np
 
 from tests.benchmarks import coco
 from tests.predict.box_files.test_box_readers import FILES
-from tests.predict.joint_files.test_joint_readers import WRITERS
+from tests.predict.joint_files.joint_writers import WRITERS
 from tests.support.bodies import synthetic_people
 from tools.fuzz.seeds import all_written
 

@@ -1,0 +1,141 @@
+"""Which manifest belongs to a model file that was renamed, moved, copied or replaced."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from posedeploy import files, manifest
+from posedeploy.errors import ManifestError
+from posedeploy.manifest_document import seal
+from posedeploy.types import Artifact
+from tests.support.manifests import PROVENANCE, SPEC
+
+
+def test_the_manifest_of_another_file_is_refused(artifact: Artifact) -> None:
+    other = artifact.path.with_name("other.xml")
+    other.write_bytes(b"another network")
+    manifest.path_of(artifact.path).rename(manifest.path_of(other))
+    with pytest.raises(
+        ManifestError, match=r"it belongs to net\.xml, net\.bin, not to other\.xml, whose SHA"
+    ):
+        manifest.read(other)
+
+
+def _rename(folder: Path, **names: str) -> Path:
+    """Rename files of ``net``; their suffixes have ``_`` for ``.``."""
+    for suffix, name in names.items():
+        (folder / f"net.{suffix.replace('_', '.')}").rename(folder / name)
+    return folder / names["xml"]
+
+
+@pytest.mark.parametrize(
+    "manifest_name",
+    [
+        "net.xml.posedeploy.json",
+        "b é.xml.posedeploy.json",
+        "x.posedeploy.json",
+        "net.xml.posedeploy (1).json",
+    ],
+)
+def test_an_artifact_may_be_renamed(artifact: Artifact, manifest_name: str) -> None:
+    path = _rename(artifact.path.parent, xml="b é.xml", bin="b é.bin", xml_posedeploy_json=manifest_name)
+    found = manifest.read(path)
+    assert found.files == {"b é.xml": artifact.files["net.xml"], "b é.bin": artifact.files["net.bin"]}
+    assert found == replace(artifact, path=path, files=found.files)
+    assert manifest.read_recorded(path) == found
+    assert manifest.has_one(path) and manifest.locate(path) == manifest_name
+
+
+def test_an_artifact_may_be_moved(artifact: Artifact, tmp_path: Path) -> None:
+    (tmp_path / "elsewhere").mkdir()
+    for path in list(tmp_path.glob("net.*")):
+        path.rename(tmp_path / "elsewhere" / path.name)
+    path = tmp_path / "elsewhere" / "net.xml"
+    assert manifest.read(path) == replace(artifact, path=path)
+
+
+def test_weights_that_kept_their_name_are_named_with_the_one_that_is_needed(artifact: Artifact) -> None:
+    path = _rename(artifact.path.parent, xml="b.xml")
+    with pytest.raises(
+        ManifestError,
+        match=r"b\.bin: missing: the model file was renamed without it; rename .*net\.bin to b\.bin",
+    ):
+        manifest.read(path)
+    artifact.path.with_name("net.bin").write_bytes(b"others")
+    with pytest.raises(
+        ManifestError, match=r"net\.xml\.posedeploy\.json: the file b\.bin that it names is missing"
+    ):
+        manifest.read(path)
+
+
+def test_the_manifest_that_has_the_hash_goes_before_a_stale_one_of_the_name(artifact: Artifact) -> None:
+    folder = artifact.path.parent
+    manifest.path_of(artifact.path).rename(folder / "kept.posedeploy.json")
+    (folder / "net.xml.posedeploy.json").write_text(
+        (folder / "kept.posedeploy.json").read_text().replace(artifact.files["net.xml"], "0" * 64)
+    )
+    assert manifest.locate(artifact.path) == "kept.posedeploy.json"
+    assert manifest.read(artifact.path) == artifact
+
+
+def test_a_new_file_beside_a_stale_manifest_is_refused_unless_it_is_described(artifact: Artifact) -> None:
+    artifact.path.write_bytes(b"by others")
+    assert not manifest.has_one(artifact.path)
+    with pytest.raises(
+        ManifestError,
+        match=r"but net\.xml\.posedeploy\.json records .* the file was changed .* `contract` or `f",
+    ):
+        manifest.find(artifact.path)
+
+
+def test_a_file_that_no_manifest_claims_names_the_nearest(artifact: Artifact) -> None:
+    path = _rename(artifact.path.parent, xml="net2.xml", bin="net2.bin")
+    path.write_bytes(b"changed")
+    (path.parent / "notes.posedeploy.json").write_text("no manifest")
+    assert manifest.find(path) is None and manifest.locate(path) == ""
+    assert (
+        "net2.xml: no manifest in the folder records its SHA-256, "
+        in (sentence := manifest.describe_nearest(path))
+        and f"net.xml.posedeploy.json, which records {artifact.files['net.xml'][:12]}..." in sentence
+    )
+    for number, stem in enumerate(("", "..", "a\0", "x" * 300)):
+        other = json.loads((path.parent / "net.xml.posedeploy.json").read_text())
+        other["files"] = {f"{stem}.xml": "0" * 64, f"{stem}.bin": "0" * 64}
+        (path.parent / f"{number}.posedeploy.json").write_bytes(seal(other))
+    assert "net.xml.posedeploy.json, which records" in manifest.describe_nearest(path)
+    artifact.path.write_bytes(b"there again")
+    for number in range(4):
+        (path.parent / f"{number}.posedeploy.json").unlink()
+    assert manifest.describe_nearest(path) == "", "that manifest has its file"
+    for damaged in path.parent.glob("*.posedeploy.json"):
+        damaged.write_text(damaged.read_text().replace("RGB", "BGR"))
+    assert manifest.describe_nearest(path) == "", "that manifest is another file's"
+    artifact.path.unlink()
+    sentence = manifest.describe_nearest(path)
+    assert "net2.xml: no manifest in the folder records its SHA-256, " in sentence
+    assert "net.xml.posedeploy.json: the manifest was damaged or edited: " in sentence
+
+
+def test_a_missing_manifest_is_missed_with_what_to_do(artifact: Artifact) -> None:
+    manifest.path_of(artifact.path).unlink()
+    with pytest.raises(
+        ManifestError, match=r"it has no manifest net\.xml\.posedeploy\.json; export it again, or"
+    ):
+        manifest.read(artifact.path)
+
+
+def test_names_of_another_unicode_form_are_others(tmp_path: Path) -> None:
+    composed, decomposed = "\u00e9.engine", "e\u0301-trt.pth"
+    (tmp_path / composed).write_bytes(b"engine")
+    (tmp_path / decomposed).write_bytes(b"theirs")
+    hashes = {name: files.sha256(tmp_path / name) for name in (composed, decomposed)}
+    beside = {decomposed: hashes.pop(decomposed)}
+    made = Artifact(tmp_path / composed, "tensorrt", SPEC, "fp32", hashes, PROVENANCE, {}, beside)
+    manifest.write(made, tmp_path)
+    assert manifest.outdated(made.path) == []
+    with pytest.raises(ManifestError, match="expected the files of an export to tensorrt, \u00e9"):
+        manifest.read(made.path)
