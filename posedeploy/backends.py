@@ -23,7 +23,8 @@ class Target:
     and which no runtime runs. sidecar_suffixes: of all files that are written next to it and that it does not
     need; an export removes those of the previous export. embeds_manifest: the model file contains its
     manifest.
-    precisions: the precisions that it can be exported in.
+    precisions: the precisions that it can be exported in. free_precisions: those of them that leave the
+    precision of the float arithmetic to whoever runs the file: of weights alone, or of integers.
     """
 
     name: str
@@ -37,6 +38,7 @@ class Target:
     sidecar_suffixes: tuple[str, ...] = ()
     embeds_manifest: bool = False
     precisions: tuple[str, ...] = ("fp32",)
+    free_precisions: tuple[str, ...] = ()
 
     def file_names(self, stem: str) -> tuple[str, ...]:
         """Return the names of a model file and of the files that it needs."""
@@ -85,6 +87,8 @@ TARGETS = {
             "posedeploy.convert.openvino:convert",
             ("openvino",),
             ("torch", "onnx", "onnxscript", "openvino"),
+            precisions=("fp32", "fp16", "bf16"),
+            free_precisions=("fp16",),
         ),
         Target(
             "aoti",

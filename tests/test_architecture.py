@@ -174,7 +174,7 @@ HEAVY = {
     "cuda": {"cuda"},
     "tensorrt": set(),
     "tensorrt_rtx": set(),
-    "openvino": {"convert.openvino", "runtimes.openvino"},
+    "openvino": {"convert.openvino", "runtimes.openvino", "runtimes.openvino_precision"},
     "pycocotools": {"benchmarks.oks"},
     "av": {
         "predict.demuxing",

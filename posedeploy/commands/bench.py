@@ -10,7 +10,7 @@ from posedeploy.api.latency_report import LatencyReport
 from posedeploy.backends import is_model, runtime_for, target_of
 from posedeploy.benchmarks.latency import Latency
 from posedeploy.console.output import out, show, warn, write_json
-from posedeploy.console.tables import footprint_table, integers_line, latency_table
+from posedeploy.console.tables import footprint_table, integers_line, latency_table, layers_of
 from posedeploy.printable import counted
 from posedeploy.runtimes.load_runner import devices_of, open_artifact
 from posedeploy.types import Artifact, RunOptions
@@ -59,7 +59,7 @@ def show_latency(report: LatencyReport, json: Path | None) -> None:
     """Show the tables, what was compared, the fastest model and the warnings; write the JSON."""
     show(latency_table(report.results), footprint_table(report.results))
     out.print(str(report.machine), style="dim")
-    for line in filter(None, map(integers_line, report.results)):
+    for line in filter(None, [*map(integers_line, report.results), *map(layers_of, report.results)]):
         out.print(line, markup=False, soft_wrap=True)
     for line in filter(None, (compared_line(report.results), fastest_line(report.results))):
         out.print(line, markup=False)

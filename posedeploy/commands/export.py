@@ -16,7 +16,7 @@ from posedeploy.console.options import chosen
 from posedeploy.console.output import advancing, out, say, show, working
 from posedeploy.console.tables import artifacts_table, tensors_table
 from posedeploy.console.tensorrt_options import tell
-from posedeploy.convert.export import export, stem_of
+from posedeploy.convert.export import default_stem, export
 from posedeploy.convert.export_options import (
     AotiOptions,
     EnvironmentOptions,
@@ -30,6 +30,7 @@ from posedeploy.convert.export_options import (
 )
 from posedeploy.environments.specs import ENVIRONMENTS
 from posedeploy.errors import InputError
+from posedeploy.runtimes.run_options import required_precision
 from posedeploy.tensorrt.options import TensorRtOptions
 from posedeploy.types import Artifact, Model
 
@@ -131,7 +132,7 @@ def run(
         say(SAMPLE_REMARK)
     with working(f"reading {checkpoint or 'the sample'}"):
         model = open_pytorch_model(checkpoint, args)
-    made = export_to(model, targets, folder, stem or stem_of(checkpoint), options)
+    made = export_to(model, targets, folder, stem or default_stem(checkpoint, options), options)
     show(artifacts_table(made), tensors_table(made[0].spec))
     out.print(f"next: {next_command(made, args, options)}", markup=False, soft_wrap=True)
 
@@ -141,7 +142,9 @@ def next_command(artifacts: list[Artifact], args: ModelArgs, options: ExportOpti
     words = ["posedeploy", "parity", *(str(artifact.path) for artifact in artifacts)]
     words += ["--network", args.network] if args.network is not None else []
     words += ["--device", "cuda"] if any(needs_gpu(artifact, options) for artifact in artifacts) else []
-    words += ["--precision", options.precision] if options.precision != "fp32" else []
+    precisions = {required_precision(artifact) for artifact in artifacts}
+    precision = precisions.pop() if len(precisions) == 1 else "auto"
+    words += ["--precision", precision] if precision != "fp32" else []
     return shlex.join(words)
 
 

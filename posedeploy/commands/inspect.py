@@ -21,6 +21,7 @@ from posedeploy.own_keypoints import count_limbs
 from posedeploy.printable import listed, printable
 from posedeploy.runtimes.isolated import describe_in_child
 from posedeploy.runtimes.load_runner import devices_of, resolve_spec
+from posedeploy.runtimes.run_options import required_precision
 from posedeploy.types import Artifact, Fit, Model, ModelSpec, Provenance, RunOptions, Weights
 
 FITS: dict[Fit, str] = {
@@ -83,7 +84,8 @@ def _artifact(path: Path, args: ModelArgs) -> tuple[dict[str, Any], ModelSpec]:
     spec, runs = artifact.spec, {}
     devices = devices_of(artifact)
     if artifact.provenance is None or "cpu" in devices:
-        options = RunOptions("cpu" if "cpu" in devices else devices[0])
+        device = "cpu" if "cpu" in devices else devices[0]
+        options = RunOptions(device, required_precision(artifact))
         report = describe_in_child(artifact, options)
         spec = resolve_spec(artifact, report)
         runs = {"runs on": running(report.runtime_info), **report.runtime_info.details}

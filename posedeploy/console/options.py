@@ -199,7 +199,7 @@ ExportPrecisionName: TypeAlias = Annotated[
     typer.Option(
         "--precision",
         metavar="fp32|fp16|bf16",
-        help="The precision of the arithmetic. Softmaxes, normalizations, sums, inputs and outputs are FP32.",
+        help="The precision of the model. Softmaxes, normalizations, sums, inputs and outputs are FP32.",
     ),
 ]
 MinShapes: TypeAlias = Annotated[

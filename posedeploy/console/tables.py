@@ -74,6 +74,13 @@ def integers_line(result: Latency | Parity) -> str:
     return f"{result.label}: inputs {inputs}; outputs {outputs}"
 
 
+def layers_of(result: Latency | Parity) -> str:
+    """The layers by precision, of a model that has more than one precision; '' for any other."""
+    info = result.runtime_info
+    layers = info.details.get("layers", "")
+    return f"{result.label}: {layers}" if layers and "+" in info.precision else ""
+
+
 def running(runtime_info: RuntimeInfo) -> str:
     """What really runs, in a few words."""
     threads = _threads(runtime_info)

@@ -36,7 +36,8 @@ def export(
 
     Args:
         targets: one name of ``backends.TARGETS``, or several.
-        stem: what the files' names begin with; None takes the checkpoint's name.
+        stem: what the files' names begin with; None takes the checkpoint's name, and below FP32 the
+            precision, as in ``human-fp16``.
 
     Raises:
         ExportError: no target has this name, the network cannot be exported to it with these options, or
@@ -46,8 +47,8 @@ def export(
         OutputError: the folder cannot be written.
         MissingPackageError: a package that the target needs is not installed.
     """
-    folder = Path(folder)
-    stem = stem_of(model.source) if stem is None else stem
+    folder, options = Path(folder), options or ExportOptions()
+    stem = default_stem(model.source, options) if stem is None else stem
     if not stem or stem.startswith(".") or Path(stem).name != stem:
         raise ExportError(f"`name={stem}`: not a file name; leave out folders and a leading dot")
     if printable(stem) != stem:
@@ -56,7 +57,6 @@ def export(
         )
     rows = [target_named(name) for name in dict.fromkeys([targets] if isinstance(targets, str) else targets)]
     _check_length(stem, rows)
-    options = options or ExportOptions()
     for row in rows:
         _check_precision(row, options)
     prepared = prepare(model, options, on_progress)
@@ -72,6 +72,12 @@ def export(
             for name in ENVIRONMENTS:
                 _log(folder, stem, name).unlink(missing_ok=True)
     return made
+
+
+def default_stem(checkpoint: Path | None, options: ExportOptions) -> str:
+    """Return the stem of the files of an export, such as ``human`` or ``human-fp16``."""
+    suffix = "" if options.precision == "fp32" else f"-{options.precision}"
+    return stem_of(checkpoint) + suffix
 
 
 def stem_of(checkpoint: Path | None) -> str:

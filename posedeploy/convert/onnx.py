@@ -39,9 +39,23 @@ def convert(prepared: Prepared, path: Path) -> dict[str, Any]:
     if opset is not None:
         convert_opset = plugins.load("posedeploy.convert.onnx_opset:convert_opset")
         model = with_lowest_ir(convert_opset(model, opset, prepared))
+    _save(model, path)
+    return {"opset": opset or OPSET, "ir_version": model.ir_version}
+
+
+def convert_fp32(prepared: Prepared, path: Path) -> None:
+    """Write ``path`` (.onnx) in FP32 and the exporter's own opset, for a converter that reduces the precision
+    itself.
+
+    Raises:
+        ExportError: the exporter does not support an operator of the network.
+    """
+    _save(export_fp32(prepared), path)
+
+
+def _save(model: onnx.ModelProto, path: Path) -> None:
     onnx.save(model, path)
     onnx.checker.check_model(path, full_check=True)  # a check in memory would copy the model
-    return {"opset": opset or OPSET, "ir_version": model.ir_version}
 
 
 def with_lowest_ir(model: onnx.ModelProto) -> onnx.ModelProto:
@@ -54,17 +68,26 @@ def with_lowest_ir(model: onnx.ModelProto) -> onnx.ModelProto:
 
 
 def export_onnx(prepared: Prepared) -> onnx.ModelProto:
-    """Return the ONNX model of a network, with the names and axes of its spec; export once for all targets.
+    """Return the ONNX model of a network in the precision of the options.
 
     Raises:
         ExportError: the exporter does not support an operator of the network.
         MissingPackageError: the precision is FP16, and ONNX Runtime, which converts to it, is not installed.
     """
+    if prepared.options.precision != "fp16":
+        return export_fp32(prepared)
+    convert_to_fp16 = plugins.load("posedeploy.convert.fp16_graph:convert_to_fp16")
+    return with_lowest_ir(convert_to_fp16(export_fp32(prepared)))
+
+
+def export_fp32(prepared: Prepared) -> onnx.ModelProto:
+    """Return the ONNX model of a network, with the names and axes of its spec; export once for all targets.
+
+    Raises:
+        ExportError: the exporter does not support an operator of the network.
+    """
     if prepared not in _GRAPHS:
-        fp16 = prepared.options.precision == "fp16"
-        convert_to_fp16 = plugins.load("posedeploy.convert.fp16_graph:convert_to_fp16") if fp16 else None
-        exported = _export(prepared)
-        _GRAPHS[prepared] = with_lowest_ir(convert_to_fp16(exported) if convert_to_fp16 else exported)
+        _GRAPHS[prepared] = with_lowest_ir(_export(prepared))
     return _GRAPHS[prepared]
 
 

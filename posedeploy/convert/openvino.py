@@ -1,11 +1,13 @@
-"""Convert a network to OpenVINO IR, through ONNX. Weights stay FP32."""
+"""Convert a network to OpenVINO IR, through ONNX."""
 
 from __future__ import annotations
 
 import errno
 import os
 import shutil
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from posedeploy import openvino_telemetry  # noqa: F401
 
@@ -17,17 +19,26 @@ from posedeploy.convert import onnx
 from posedeploy.convert.prepare import Prepared
 from posedeploy.errors import ExportError, OutputError, first_line
 
+INFERENCE_PRECISIONS: Mapping[str, str] = {"bf16": "bf16"}
+"""The precision that the float layers of a file run in, by the precision of the export. A file is the same in
+BF16 and FP32: the runner passes the recorded precision to OpenVINO."""
 
-def convert(prepared: Prepared, path: Path) -> None:
-    """Write ``path`` (.xml), and its weights as ``.bin`` in the same folder.
+
+def convert(prepared: Prepared, path: Path) -> dict[str, Any]:
+    """Write ``path`` (.xml), and its weights as ``.bin`` in the same folder, in FP16 for the precision
+    ``fp16`` and else in FP32.
+
+    Returns:
+        The precision that the float layers run in, for the manifest, if the export determines it.
 
     Raises:
         ExportError: ONNX or OpenVINO does not support an operator of the network.
         OutputError: OpenVINO cannot write its files.
         OSError: the disk is full, or the files cannot be written.
     """
+    precision = prepared.options.precision
     onnx_path = path.with_suffix(".onnx")
-    onnx.convert(prepared, onnx_path)
+    onnx.convert_fp32(prepared, onnx_path)
     size = onnx_path.stat().st_size
     try:
         model = openvino.convert_model(onnx_path)
@@ -37,9 +48,11 @@ def convert(prepared: Prepared, path: Path) -> None:
         onnx_path.unlink()
     model.set_friendly_name(path.stem)
     try:
-        openvino.save_model(model, path, compress_to_fp16=False)
+        openvino.save_model(model, path, compress_to_fp16=precision == "fp16")
     except RuntimeError as error:
         if shutil.disk_usage(path.parent).free < size:  # the IR has about the size of the ONNX file
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC)) from error
         reason = " ".join(str(error).split())
         raise OutputError(f"{path.name}: OpenVINO cannot write this file ({reason})") from error
+    recorded = INFERENCE_PRECISIONS.get(precision)
+    return {} if recorded is None else {"inference_precision": recorded}

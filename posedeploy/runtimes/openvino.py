@@ -21,16 +21,18 @@ from openvino import properties
 from posedeploy.errors import ArtifactError, DeviceError, RunnerStateError
 from posedeploy.runtimes import forks
 from posedeploy.runtimes.base import Runner
+from posedeploy.runtimes.openvino_precision import (
+    count_layers,
+    layers_line,
+    reported_precision,
+    set_precision,
+    summary,
+)
 from posedeploy.runtimes.run_options import resolve_threads
-from posedeploy.types import Artifact, RunOptions, RuntimeInfo, Tensors, TensorSpec
+from posedeploy.types import Artifact, Precision, RunOptions, RuntimeInfo, Tensors, TensorSpec
 
-PRECISIONS = {"fp32": openvino.Type.f32, "fp16": openvino.Type.f16, "bf16": openvino.Type.bf16}
-NAMES = {"f32": "fp32", "f16": "fp16", "i8": "int8", "u8": "int8"}
-"""posedeploy's names of precisions by OpenVINO's."""
 DEVICES = {"cpu": "CPU", "intel-gpu": "GPU", "npu": "NPU", "auto": "AUTO"}
 """OpenVINO's names of the devices of options."""
-MULTIPLYING = ("Convolution", "Deconvolution", "FullyConnected", "MatMul")
-"""The layer types that determine the precision of a network."""
 _CORES: list[openvino.Core] = []
 _CORE_LOCK = Lock()
 RUN_ERRORS = (RuntimeError, UnicodeDecodeError)
@@ -41,7 +43,7 @@ class OpenVinoRunner(Runner):
     """Runs a ``.xml`` or ``.onnx`` file on one OpenVINO device.
 
     On a CPU with bf16, OpenVINO runs float32 networks in bf16 by default: precision ``auto`` allows it, and
-    ``fp32`` does not.
+    ``fp32`` does not. A file that was exported in bf16 or mixed precision runs in the recorded precision.
     """
 
     def __init__(self, artifact: Artifact, options: RunOptions) -> None:
@@ -49,19 +51,22 @@ class OpenVinoRunner(Runner):
         self._path = artifact.path
         core = _core()
         device = _device(core, options.device)
+        precision, properties_of_precision = set_precision(core, device, artifact, options)
         try:
             model = core.read_model(artifact.path)
         except RuntimeError as error:
             raise _unreadable(artifact.path, error) from error
         try:
-            self._compiled = core.compile_model(model, device, _config(options))
+            self._compiled = core.compile_model(
+                model, device, {**_config(options), **properties_of_precision}
+            )
         except RuntimeError as error:
             raise DeviceError(
                 f"`device={options.device}`: OpenVINO cannot compile {artifact.path} for it: {_reason(error)}"
             ) from error
         self.inputs = tuple(_spec(port) for port in self._compiled.inputs)
         self.outputs = tuple(_spec(port) for port in self._compiled.outputs)
-        self.runtime_info = _runtime_info(self._compiled, options)
+        self.runtime_info = _runtime_info(self._compiled, options, precision)
         self._request = self._compiled.create_infer_request()
         self._requests: list[Any] = []  # of all streams
         self._idle: list[list[Any]] = []  # those of streams that have ended
@@ -174,16 +179,10 @@ def _config(options: RunOptions) -> dict[str, Any]:
     if options.device == "auto":  # else the CPU runs until the selected device is ready
         config[properties.intel_auto.enable_startup_fallback] = False
         config[properties.intel_auto.enable_runtime_fallback] = False
-    if options.precision != "auto":
-        if options.precision not in PRECISIONS:
-            raise DeviceError(
-                f"`precision={options.precision}`: OpenVINO supports {', '.join(PRECISIONS)} and auto"
-            )
-        config[properties.hint.inference_precision] = PRECISIONS[options.precision]
     return config
 
 
-def _runtime_info(compiled: openvino.CompiledModel, options: RunOptions) -> RuntimeInfo:
+def _runtime_info(compiled: openvino.CompiledModel, options: RunOptions, precision: Precision) -> RuntimeInfo:
     """Return the properties of the compiled model, checked against the options."""
     devices = compiled.get_property("EXECUTION_DEVICES")
     of_device = compiled.get_property("DEVICE_PROPERTIES")[devices[0]] if options.device == "auto" else {}
@@ -191,11 +190,10 @@ def _runtime_info(compiled: openvino.CompiledModel, options: RunOptions) -> Runt
     def read(name: str) -> Any:
         return of_device[name] if of_device else compiled.get_property(name)
 
-    hinted = read("INFERENCE_PRECISION_HINT").get_type_name()
-    hinted = NAMES.get(hinted, hinted)
-    if options.precision not in ("auto", hinted):
+    hinted = reported_precision(read("INFERENCE_PRECISION_HINT").get_type_name())
+    if precision not in ("auto", hinted):
         raise DeviceError(
-            f"`precision={options.precision}`: {', '.join(devices)} runs this file in {hinted}; use "
+            f"`precision={precision}`: {', '.join(devices)} runs this file in {hinted}; use "
             f"`precision={hinted}` or auto"
         )
     threads = read("INFERENCE_NUM_THREADS") if devices == ["CPU"] else None
@@ -204,29 +202,16 @@ def _runtime_info(compiled: openvino.CompiledModel, options: RunOptions) -> Runt
         raise DeviceError(
             f"`threads={expected}`: OpenVINO uses {threads} threads instead; use `threads={threads}`"
         )
+    counts = count_layers(compiled)
+    layers = {"layers": layers_line(counts)} if counts else {}
     return RuntimeInfo(
         "openvino",
         openvino.__version__.partition("-")[0],
         ", ".join(devices),
-        _precision(compiled) or hinted,
+        summary(counts) or hinted,
         threads,
-        {"streams": str(read("NUM_STREAMS")), "hint": options.hint},
+        {"streams": str(read("NUM_STREAMS")), "hint": options.hint, **layers},
     )
-
-
-def _precision(compiled: openvino.CompiledModel) -> str:
-    """Return the precision of the layers with weights, such as ``fp32`` or ``fp32+int8``; '' if unknown."""
-    try:
-        operations = compiled.get_runtime_model().get_ops()
-    except RuntimeError:  # not every device supports this
-        return ""
-    precisions = set()
-    for operation in operations:
-        info = operation.get_rt_info()
-        if "layerType" in info and info["layerType"].astype(str) in MULTIPLYING:
-            name = info["runtimePrecision"].astype(str)
-            precisions.add(NAMES.get(name, name))
-    return "+".join(sorted(precisions))
 
 
 def _spec(port: Any) -> TensorSpec:

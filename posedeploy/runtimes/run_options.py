@@ -4,11 +4,16 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import cast
 
 import psutil
 
+from posedeploy.backends import target_named
 from posedeploy.errors import DeviceError
-from posedeploy.types import Artifact, RunOptions
+from posedeploy.types import Artifact, Precision, RunOptions
+
+INFERENCE_PRECISION = "inference_precision"
+"""The key in the details of an artifact whose float layers run in that precision."""
 
 
 def physical_cores(quota: Path = Path("/sys/fs/cgroup/cpu.max")) -> int:
@@ -24,19 +29,44 @@ def physical_cores(quota: Path = Path("/sys/fs/cgroup/cpu.max")) -> int:
 
 
 def check_precision(artifact: Artifact, options: RunOptions) -> str | None:
-    """Return the reduced precision of a file; None for FP32, or if it is unknown.
+    """Return the reduced precision of a file; None for FP32, or if it is unknown or left to the options.
 
     Raises:
         DeviceError: the file is in a reduced precision, and the options have another precision.
     """
-    if artifact.precision in ("fp32", "unknown"):
+    if artifact.precision in ("fp32", "unknown", *target_named(artifact.target).free_precisions):
         return None
-    if options.precision not in ("auto", artifact.precision):
+    _check(artifact, options, artifact.precision)
+    return artifact.precision
+
+
+def required_precision(artifact: Artifact) -> Precision:
+    """Return the precision that the options must have to run an artifact; ``fp32`` if it accepts that."""
+    recorded: Precision | None = artifact.details.get(INFERENCE_PRECISION)
+    if recorded is not None:
+        return recorded
+    free = ("fp32", "unknown", *target_named(artifact.target).free_precisions)
+    return "fp32" if artifact.precision in free else cast(Precision, artifact.precision)
+
+
+def recorded_precision(artifact: Artifact, options: RunOptions) -> Precision | None:
+    """Return the precision that the manifest records for the float layers; None if it leaves it open.
+
+    Raises:
+        DeviceError: it records one, and the options have another precision.
+    """
+    recorded: Precision | None = artifact.details.get(INFERENCE_PRECISION)
+    if recorded is not None:
+        _check(artifact, options, recorded)
+    return recorded
+
+
+def _check(artifact: Artifact, options: RunOptions, precision: str) -> None:
+    if options.precision not in ("auto", precision):
         raise DeviceError(
             f"`precision={options.precision}`: {artifact.path.name} was exported in {artifact.precision}; "
-            f"use `precision={artifact.precision}` or auto, or export it again"
+            f"use `precision={precision}` or auto, or export it again"
         )
-    return artifact.precision
 
 
 def resolve_threads(options: RunOptions, runtime: str) -> int | None:

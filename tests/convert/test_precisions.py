@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
+import openvino
 import pytest
 
 from posedeploy.backends import TARGETS
@@ -12,15 +13,21 @@ from posedeploy.convert.export import export
 from posedeploy.convert.export_options import ExportOptions, ExportPrecision
 from posedeploy.errors import DeviceError, ExportError
 from posedeploy.runtimes.load_runner import open_runner
+from posedeploy.runtimes.openvino_precision import set_precision
 from posedeploy.types import Model, RunOptions
 from tests.support.networks import outputs_of, tiny_image
 
 RELATIVE = {"fp16": (1e-6, 3e-3), "bf16": (1e-5, 3e-2)}
 """How far an output may be off at least and at most, of its largest value."""
+NEEDS_BF16 = pytest.mark.skipif(
+    "BF16" not in openvino.Core().get_property("CPU", "OPTIMIZATION_CAPABILITIES"),
+    reason="this CPU computes nothing in bf16",
+)
 ON_CPU = [
     ("torchscript", "fp16"),
     ("torchscript", "bf16"),
     ("onnx", "fp16"),
+    pytest.param("openvino", "bf16", marks=NEEDS_BF16),
     pytest.param("aoti", "bf16", marks=pytest.mark.slow),
 ]
 
@@ -80,3 +87,42 @@ def test_raw_images_are_normalized_in_fp32(target: str, tiny: Model, tmp_path: P
         wanted, found = outside.run({"data": data}), within.run({"data": image})
     for name, array in wanted.items():
         assert np.abs(found[name] - array).max() / np.abs(array).max() < 1e-3
+
+
+def test_openvino_stores_fp16_weights_and_computes_in_fp32(tiny: Model, tmp_path: Path) -> None:
+    options = ExportOptions(precision="fp16")
+    whole, half = (export(tiny, ["openvino"], tmp_path, None, each)[0] for each in (None, options))
+    assert (whole.path.name, half.path.name) == ("sample.xml", "sample-fp16.xml")
+    whole_bytes, half_bytes = (each.path.with_suffix(".bin").stat().st_size for each in (whole, half))
+    assert half_bytes < 0.6 * whole_bytes
+    with open_runner(half, RunOptions(threads=1)) as runner:
+        assert runner.runtime_info.precision == "fp32"
+        assert runner.runtime_info.details["layers"] == "convolutions: 6 fp32"
+        found, wanted = runner.run(tiny_image()), outputs_of(tiny, tiny_image())
+    for name, array in wanted.items():
+        assert 1e-7 < np.abs(found[name] - array).max() / np.abs(array).max() < 3e-3
+
+
+def test_a_shared_onnx_graph_stays_fp32_for_openvino(tiny: Model, tmp_path: Path) -> None:
+    onnx, ir = export(tiny, ["onnx", "openvino"], tmp_path, "tiny", ExportOptions(precision="fp16"))
+    (alone,) = export(tiny, ["openvino"], tmp_path, "alone", ExportOptions(precision="fp16"))
+    assert ir.files["tiny.bin"] == alone.files["alone.bin"]
+    assert onnx.precision == ir.precision == "fp16"
+
+
+class _WithoutBf16(openvino.Core):
+    """OpenVINO on a processor without bf16 instructions."""
+
+    def get_property(self, *arguments: object) -> object:
+        found = super().get_property(*arguments)
+        return [name for name in found if name != "BF16"] if isinstance(found, list) else found
+
+
+def test_a_processor_without_bf16_refuses_a_file_that_needs_it(tiny: Model, tmp_path: Path) -> None:
+    (artifact,) = export(tiny, ["openvino"], tmp_path, "tiny", ExportOptions(precision="bf16"))
+    with pytest.raises(
+        DeviceError,
+        match=r"tiny\.xml: exported in bf16, which needs bf16 arithmetic, and OpenVINO reports none for CPU "
+        r"on this machine; run it on a processor with bf16, or export it in fp32$",
+    ):
+        set_precision(_WithoutBf16(), "CPU", artifact, RunOptions(precision="auto"))
