@@ -54,8 +54,8 @@ MAX_MEMBERS = 10_000
 MAX_LAYERS = 4
 """Archives inside of each other."""
 BYTES_PER_FILE_BYTE = 4
-BYTES_BESIDE = 256 << 20
-"""A checkpoint of S bytes may become ``BYTES_PER_FILE_BYTE * S + BYTES_BESIDE`` bytes of unpacked files,
+BASE_BYTES = 256 << 20
+"""A checkpoint of S bytes may become ``BYTES_PER_FILE_BYTE * S + BASE_BYTES`` bytes of unpacked files,
 text, objects, arrays and tensors."""
 
 # Pickles.

@@ -24,7 +24,7 @@ from posedeploy.limits import MAX_LAYERS
 from posedeploy.pickles.archives import FolderArchive, ZipArchive, unpack
 from posedeploy.pickles.meter import Meter
 from posedeploy.pickles.regions import Region
-from posedeploy.pickles.torch_zip import root_of
+from posedeploy.pickles.torch_zip import find_root
 from posedeploy.pickles.values import PickleError
 from posedeploy.printable import listed, printable
 from posedeploy.zip_files import CHUNK, DAMAGED_ZIP
@@ -150,7 +150,7 @@ def refusal(path: Path, kind: Kind, region: Region) -> str:
 def _decompressed(kind: Kind, region: Region, meter: Meter, opened: ExitStack) -> Region:
     try:
         with DECOMPRESSORS[kind.name](region.stream()) as source:
-            return unpack(iter(partial(source.read, CHUNK), b""), meter.allowed, opened)
+            return unpack(iter(partial(source.read, CHUNK), b""), meter.max_bytes, opened)
     except (OSError, *DAMAGED_ZIP) as error:
         raise PickleError(f"{kind.what} that is damaged or cut off") from error
 
@@ -204,7 +204,7 @@ def archive_of(container: Container) -> tuple[Any, str]:
         if isinstance(content, FolderArchive)
         else ZipArchive(content, container.meter, container.opened)
     )
-    root = root_of(archive.names)
+    root = find_root(archive.names)
     if root is None:
         raise PickleError("its pickle is missing")
     return archive, root

@@ -1,4 +1,4 @@
-"""A zip archive, or the folder that it was unpacked to: its members by name, as regions of files."""
+"""The members of a zip archive, or of the folder that it was unpacked to, as regions of files."""
 
 from __future__ import annotations
 
@@ -21,21 +21,21 @@ LOCAL_MAGIC = b"PK\x03\x04"
 
 
 class Archive(Protocol):
-    """Members by name."""
+    """An archive with members that are opened by name."""
 
     names: tuple[str, ...]
 
     def member(self, name: str) -> Region:
-        """The bytes of a member.
+        """Open a member.
 
         Raises:
-            PickleError: there is none, it is damaged or too large.
+            PickleError: it is missing, damaged or too large.
         """
         ...
 
 
 class FolderArchive:
-    """The files of a folder that a zip archive was unpacked to."""
+    """A folder that a zip archive was unpacked to."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -44,7 +44,7 @@ class FolderArchive:
         )
 
     def member(self, name: str) -> Region:
-        """The bytes of a file, which is read at once: a folder may hold more files than can be open."""
+        """Read a file whole, because a folder may contain more files than can be open."""
         if name not in self.names:
             raise PickleError(f"{name} is missing")
         content = (self.folder / name).read_bytes()
@@ -52,24 +52,23 @@ class FolderArchive:
 
 
 class ZipArchive:
-    """A zip archive. A member that is stored is read where it lies, a compressed one is unpacked first."""
+    """A zip archive. Stored members are read in place; compressed ones are unpacked to temporary files."""
 
     def __init__(self, region: Region, meter: Meter, opened: ExitStack) -> None:
         self.region = region
         self.meter = meter
         self.opened = opened
-        with _whole("the archive"):
+        with _report_damage("the archive"):
             self.zip = opened.enter_context(zipfile.ZipFile(region.stream()))
         self.names = tuple(self.zip.namelist())
 
     def head(self, name: str, size: int) -> tuple[bytes, int]:
-        """The first ``size`` bytes of a member, or all where it has fewer, and how many it has in all, as the
-        archive records it. Nothing is unpacked to a file.
+        """Return the first bytes of a member, at most ``size``, and its recorded size, without unpacking it.
 
         Raises:
-            PickleError: it is damaged or encrypted.
+            PickleError: the member is damaged or encrypted.
         """
-        with _whole(name):
+        with _report_damage(name):
             info = self._info(name)
             head = b""
             for chunk in chunks_of(self.zip, info, size):
@@ -79,15 +78,15 @@ class ZipArchive:
             return head[:size], info.file_size
 
     def member(self, name: str) -> Region:
-        """The bytes of a member."""
+        """Open a member."""
         return self.member_within(name, self.meter, self.opened)
 
     def member_within(self, name: str, meter: Meter, opened: ExitStack) -> Region:
-        """The bytes of a member, counted by this meter where it is unpacked, until ``opened`` closes."""
-        with _whole(name):
+        """Open a member until ``opened`` closes. ``meter`` counts its size if it is unpacked."""
+        with _report_damage(name):
             info = self._info(name)
             if info.compress_type != zipfile.ZIP_STORED:
-                meter.take(info.file_size, f"{info.filename}, unpacked")
+                meter.reserve(info.file_size, f"{info.filename}, unpacked")
                 return unpack(chunks_of(self.zip, info), info.file_size, opened)
             start = info.header_offset
             magic, name_size, extra_size = LOCAL_HEADER.unpack(
@@ -105,10 +104,10 @@ class ZipArchive:
 
 
 def unpack(chunks: Iterable[bytes], limit: int, opened: ExitStack) -> Region:
-    """Bytes, chunk by chunk, in a temporary file without a name.
+    """Write chunks to an anonymous temporary file.
 
     Raises:
-        PickleError: they are more than ``limit``.
+        PickleError: they have more than ``limit`` bytes.
     """
     file: BinaryIO = opened.enter_context(
         tempfile.TemporaryFile(buffering=0)  # noqa: SIM115 (the stack closes it)
@@ -117,13 +116,13 @@ def unpack(chunks: Iterable[bytes], limit: int, opened: ExitStack) -> Region:
     for chunk in chunks:
         size += len(chunk)
         if size > limit:
-            raise PickleError(f"unpacked it has more than the {limit} bytes that are allowed")
+            raise PickleError(f"it has more than {limit} bytes unpacked")
         file.write(chunk)
     return Region(file, 0, size)
 
 
 @contextmanager
-def _whole(what: str) -> Iterator[None]:
+def _report_damage(what: str) -> Iterator[None]:
     try:
         with zip_errors():
             yield

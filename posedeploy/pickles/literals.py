@@ -1,4 +1,4 @@
-"""The instructions of a pickle that push a number, text or bytes."""
+"""The handlers of instructions that push a number, text or bytes."""
 
 from __future__ import annotations
 
@@ -9,88 +9,88 @@ from typing import Any
 
 from posedeploy.limits import MAX_DIGITS, MAX_INTEGER_BYTES
 from posedeploy.pickles.machine import Machine
-from posedeploy.pickles.meter import check
+from posedeploy.pickles.meter import check_limit
 from posedeploy.pickles.values import PickleError
 
 Handler = Callable[[Machine], None]
 ESCAPE = re.compile(rb"\\(x[0-9a-fA-F]{2}|.)", re.DOTALL)
-ESCAPED = {b"n": b"\n", b"r": b"\r", b"t": b"\t"}
-"""How ``repr`` of Python 2 wrote the bytes of a string that are not printed as they are."""
+ESCAPES = {b"n": b"\n", b"r": b"\r", b"t": b"\t"}
+"""The escapes in strings that Python 2's ``repr`` wrote."""
 
 
-def constant(value: Any) -> Handler:
+def push_constant(value: Any) -> Handler:
     return lambda machine: machine.stack.append(value)
 
 
-def unsigned(size: int) -> Handler:
-    return lambda machine: machine.stack.append(machine.take_number(size))
+def push_unsigned(size: int) -> Handler:
+    return lambda machine: machine.stack.append(machine.read_number(size))
 
 
-def signed(machine: Machine) -> None:
-    machine.stack.append(int.from_bytes(machine.take(4), "little", signed=True))
+def push_signed(machine: Machine) -> None:
+    machine.stack.append(int.from_bytes(machine.read_exactly(4), "little", signed=True))
 
 
-def long_integer(length_size: int) -> Handler:
+def push_long(length_size: int) -> Handler:
     def push(machine: Machine) -> None:
-        size = machine.take_number(length_size)
-        check("bytes of an integer", size, MAX_INTEGER_BYTES)
-        machine.stack.append(int.from_bytes(machine.take(size), "little", signed=True))
+        size = machine.read_number(length_size)
+        check_limit("bytes of an integer", size, MAX_INTEGER_BYTES)
+        machine.stack.append(int.from_bytes(machine.read_exactly(size), "little", signed=True))
 
     return push
 
 
-def digits(machine: Machine) -> bytes:
-    line = machine.take_line()
-    check("characters of a number", len(line), MAX_DIGITS)
+def read_digits(machine: Machine) -> bytes:
+    line = machine.read_line()
+    check_limit("characters of a number", len(line), MAX_DIGITS)
     return line
 
 
-def integer_line(machine: Machine) -> None:
-    line = digits(machine)
+def push_int_line(machine: Machine) -> None:
+    line = read_digits(machine)
     machine.stack.append(line == b"01" if line in (b"00", b"01") else int(line))
 
 
-def long_line(machine: Machine) -> None:
-    machine.stack.append(int(digits(machine).removesuffix(b"L")))
+def push_long_line(machine: Machine) -> None:
+    machine.stack.append(int(read_digits(machine).removesuffix(b"L")))
 
 
-def float_line(machine: Machine) -> None:
-    machine.stack.append(float(digits(machine)))
+def push_float_line(machine: Machine) -> None:
+    machine.stack.append(float(read_digits(machine)))
 
 
-def real(machine: Machine) -> None:
-    machine.stack.append(struct.unpack(">d", machine.take(8))[0])
+def push_float(machine: Machine) -> None:
+    machine.stack.append(struct.unpack(">d", machine.read_exactly(8))[0])
 
 
-def quoted_line(machine: Machine) -> None:
-    line = machine.take_line().strip()
+def push_string_line(machine: Machine) -> None:
+    line = machine.read_line().strip()
     if len(line) < 2 or line[:1] != line[-1:] or line[:1] not in b"'\"":
-        raise PickleError("a string without quotes")
-    machine.stack.append(ESCAPE.sub(_unescaped, line[1:-1]).decode("latin1"))
+        raise PickleError("a string has no quotes")
+    machine.stack.append(ESCAPE.sub(_unescape, line[1:-1]).decode("latin1"))
 
 
-def _unescaped(escape: re.Match[bytes]) -> bytes:
+def _unescape(escape: re.Match[bytes]) -> bytes:
     code = escape[1]
-    return bytes([int(code[1:], 16)]) if len(code) == 3 else ESCAPED.get(code, code)
+    return bytes([int(code[1:], 16)]) if len(code) == 3 else ESCAPES.get(code, code)
 
 
-def string(length_size: int) -> Handler:
+def push_string(length_size: int) -> Handler:
     def push(machine: Machine) -> None:
-        machine.stack.append(machine.take_long(machine.take_number(length_size)).decode("latin1"))
+        machine.stack.append(machine.read_long(machine.read_number(length_size)).decode("latin1"))
 
     return push
 
 
-def byte_string(length_size: int) -> Handler:
-    return lambda machine: machine.stack.append(machine.take_long(machine.take_number(length_size)))
+def push_bytes(length_size: int) -> Handler:
+    return lambda machine: machine.stack.append(machine.read_long(machine.read_number(length_size)))
 
 
-def text(length_size: int) -> Handler:
-    return lambda machine: machine.stack.append(machine.take_text(machine.take_number(length_size)))
+def push_text(length_size: int) -> Handler:
+    return lambda machine: machine.stack.append(machine.read_text(machine.read_number(length_size)))
 
 
-def text_line(machine: Machine) -> None:
-    line = machine.take_line()
-    machine.meter.take(7 * len(line), "text of a pickle")
+def push_text_line(machine: Machine) -> None:
+    line = machine.read_line()
+    machine.meter.reserve(7 * len(line), "text of a pickle")
     text = line.decode("raw-unicode-escape")
     machine.stack.append(text.encode("utf-8", "backslashreplace").decode())

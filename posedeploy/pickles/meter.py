@@ -1,35 +1,35 @@
-"""What a pickle may take, held against the limits before memory is taken."""
+"""Limits on the memory of a pickle, checked before memory is allocated."""
 
 from __future__ import annotations
 
-from posedeploy.limits import BYTES_BESIDE, BYTES_PER_FILE_BYTE
+from posedeploy.limits import BASE_BYTES, BYTES_PER_FILE_BYTE
 from posedeploy.pickles.values import PickleError
 
 
 class Meter:
-    """The bytes that the content of one file takes in memory, held to what a file of its size may take."""
+    """Counts the memory of one file's content and its instructions. The file's size limits the memory."""
 
     def __init__(self, file_size: int) -> None:
-        self.allowed = BYTES_PER_FILE_BYTE * file_size + BYTES_BESIDE
-        self.taken = 0
+        self.max_bytes = BYTES_PER_FILE_BYTE * file_size + BASE_BYTES
+        self.used_bytes = 0
         self.instructions = 0
 
-    def take(self, count: int, what: str) -> None:
-        """Count bytes that are about to be taken.
+    def reserve(self, count: int, what: str) -> None:
+        """Count bytes that are about to be allocated.
 
         Raises:
-            PickleError: they are more than the file may take.
+            PickleError: the total exceeds ``max_bytes``.
         """
-        if self.taken + count > self.allowed:
-            check(f"bytes with {what}", self.taken + count, self.allowed)
-        self.taken += count
+        if self.used_bytes + count > self.max_bytes:
+            check_limit(f"bytes of memory including {what}", self.used_bytes + count, self.max_bytes)
+        self.used_bytes += count
 
 
-def check(what: str, value: int, limit: int) -> None:
-    """Hold a number against its limit.
+def check_limit(what: str, value: int, limit: int) -> None:
+    """Check a number against its limit.
 
     Raises:
-        PickleError: it is above.
+        PickleError: it exceeds the limit.
     """
     if value > limit:
         raise PickleError(f"{what}: {value}, at most {limit} allowed")

@@ -1,4 +1,4 @@
-"""Reading pickles, whoever made them: none of what is in them is imported, called or run."""
+"""Read pickles of any origin without importing, calling or running anything in them."""
 
 from __future__ import annotations
 
@@ -12,22 +12,22 @@ from posedeploy.pickles.regions import Region
 
 
 def load_pickle(region: Region, meter: Meter | None = None) -> Any:
-    """What a pickle holds, or a file of ``torch.save`` that is no zip archive.
+    """Read a pickle, or a file of ``torch.save`` that is not a zip archive.
 
-    Plain containers, numbers, text and bytes are themselves; arrays and tensors are ``ArrayRecord`` and
-    ``TensorRecord``, or ``Unreadable``; all else is a ``Global`` or a ``StandIn``.
+    Plain containers, numbers, text and bytes are returned as they are, arrays and tensors as ``ArrayRecord``
+    and ``TensorRecord`` or as ``Unreadable``, and all else as ``Global`` or ``StandIn``.
 
     Raises:
-        PickleError: it is damaged, goes beyond a limit, or is no pickle.
+        PickleError: it is not a pickle, is damaged, or exceeds a limit.
     """
     return load_legacy(region, meter or Meter(region.size), CALLS)
 
 
 def read_pickle(path: Path) -> Any:
-    """``load_pickle`` of a file.
+    """Read a file with ``load_pickle``.
 
     Raises:
-        PickleError: as there.
+        PickleError: as ``load_pickle``.
         OSError: the file cannot be read.
     """
     with path.open("rb", buffering=0) as file:

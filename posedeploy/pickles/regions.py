@@ -1,4 +1,4 @@
-"""A range of bytes of an open file, read by position, so that only what is needed is read."""
+"""Ranges of bytes in an open file, read by position."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ BUFFER = 1 << 16
 
 
 class Region:
-    """``size`` bytes of a file from ``start`` on; the file stays open as long as it is used."""
+    """``size`` bytes of a file from ``start`` on. The caller keeps the file open."""
 
     def __init__(self, file: BinaryIO, start: int, size: int) -> None:
         self.file = file
@@ -23,44 +23,44 @@ class Region:
         self.size = size
 
     def part(self, start: int, size: int) -> Region:
-        """A range within this one.
+        """Return a range within this one.
 
         Raises:
-            PickleError: it ends outside.
+            PickleError: it exceeds this one.
         """
         if not 0 <= start <= start + size <= self.size:
-            raise PickleError("it is cut off")
+            raise PickleError("it is truncated")
         return Region(self.file, self.start + start, size)
 
     def fill(self, buffer: memoryview, offset: int = 0) -> int:
-        """Read into a buffer from an offset on; the number of bytes read, fewer only at the end."""
-        wanted, done = min(len(buffer), max(0, self.size - offset)), 0
+        """Read into a buffer from an offset on; return the number of bytes, smaller only at the end."""
+        total, done = min(len(buffer), max(0, self.size - offset)), 0
         self.file.seek(self.start + offset)
-        while done < wanted:
-            count = self.file.readinto(buffer[done:wanted])  # type: ignore[attr-defined]
+        while done < total:
+            count = self.file.readinto(buffer[done:total])  # type: ignore[attr-defined]
             if not count:
                 break
             done += count
         return done
 
     def array(self, start: int, size: int) -> Array:
-        """Bytes of it as an array of uint8 that is the caller's.
+        """Read bytes into a new array of uint8.
 
         Raises:
-            PickleError: they are not all there.
+            PickleError: they exceed this range or the file.
         """
         part = self.part(start, size)
         content = np.empty(size, np.uint8)
         if size and part.fill(memoryview(content.data)) != size:
-            raise PickleError("it is cut off")
+            raise PickleError("it is truncated")
         return content
 
     def head(self, size: int) -> bytes:
-        """Its first bytes, or all where it has fewer."""
+        """Read at most ``size`` bytes from the beginning."""
         return bytes(self.array(0, min(size, self.size)))
 
     def stream(self, start: int = 0) -> BinaryIO:
-        """A stream of it, from an offset on."""
+        """Return a stream that is positioned at an offset."""
         stream = io.BufferedReader(cast(io.RawIOBase, _Raw(self)), BUFFER)
         stream.seek(start)
         return stream
@@ -81,7 +81,7 @@ class _Raw(io.RawIOBase):
     def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
         bases = {io.SEEK_SET: 0, io.SEEK_CUR: self.position, io.SEEK_END: self.region.size}
         if bases[whence] + offset < 0:
-            raise OSError(errno.EINVAL, "a position before the start")  # which zipfile expects
+            raise OSError(errno.EINVAL, "a position before the start")  # zipfile expects OSError
         self.position = bases[whence] + offset
         return self.position
 

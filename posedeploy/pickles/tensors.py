@@ -1,4 +1,4 @@
-"""PyTorch's tensors and storages as records: sizes and strides are checked, bytes are read when asked for."""
+"""Tensors and storages of PyTorch as records with checked sizes and strides, read on demand."""
 
 from __future__ import annotations
 
@@ -10,46 +10,46 @@ from typing import Any
 import numpy as np
 from numpy.lib.stride_tricks import as_strided
 
-from posedeploy.pickles.arrays import ArrayRecord, shape_of
+from posedeploy.pickles.arrays import ArrayRecord, parse_shape
 from posedeploy.pickles.meter import Meter
 from posedeploy.pickles.values import Global, PickleError, Unreadable
 from posedeploy.types import Array
 
-ELEMENTS = {
+ELEMENT_TYPES = {
     "float64": "f8", "float32": "f4", "float16": "f2", "bfloat16": "i2", "int64": "i8", "int32": "i4",
     "int16": "i2", "int8": "i1", "uint8": "u1", "uint16": "u2", "uint32": "u4", "uint64": "u8", "bool": "u1",
     "complex64": "c8", "complex128": "c16", "float8_e4m3fn": "u1", "float8_e5m2": "u1",
     "float8_e4m3fnuz": "u1", "float8_e5m2fnuz": "u1", "float8_e8m0fnu": "u1",
 }  # fmt: skip
-"""PyTorch's element types, and the type of NumPy whose elements have the same bits."""
+"""PyTorch's element types, each with a NumPy type of the same size."""
 STORAGES = {
     "DoubleStorage": "float64", "FloatStorage": "float32", "HalfStorage": "float16",
     "BFloat16Storage": "bfloat16", "LongStorage": "int64", "IntStorage": "int32", "ShortStorage": "int16",
     "CharStorage": "int8", "ByteStorage": "uint8", "BoolStorage": "bool", "ComplexFloatStorage": "complex64",
     "ComplexDoubleStorage": "complex128", "UntypedStorage": "uint8", "_UntypedStorage": "uint8",
 }  # fmt: skip
-QUANTIZED = {
+QUANTIZED_STORAGES = {
     "QInt8Storage": 1,
     "QUInt8Storage": 1,
     "QInt32Storage": 4,
     "QUInt4x2Storage": 1,
     "QUInt2x4Storage": 1,
 }
-"""The storages of quantized tensors, with the bytes of an element."""
+"""The storages of quantized tensors, with the bytes per element."""
 
 ReadBytes = Callable[[str, int], Array]
-"""Takes a storage's key and its bytes, and gives them as uint8."""
+"""Takes the key of a storage and a number of bytes; returns them as uint8."""
 
 
 class Storage:
-    """The elements that tensors are views of. ``element`` is None for a type that is not read here."""
+    """The memory that tensors are views of. element: the element type, or None if it is not supported."""
 
     __slots__ = ("_content", "_read", "big_endian", "count", "element", "item_bytes", "key", "type_name")
 
     def __init__(self, type_name: str, key: str, count: int, read: ReadBytes, big_endian: bool) -> None:
         self.type_name = type_name
         self.element = STORAGES.get(type_name)
-        self.item_bytes = item_bytes(self.element) if self.element else QUANTIZED.get(type_name, 0)
+        self.item_bytes = item_bytes(self.element) if self.element else QUANTIZED_STORAGES.get(type_name, 0)
         self.key = key
         self.count = count
         self.big_endian = big_endian
@@ -58,14 +58,14 @@ class Storage:
 
     @property
     def byte_count(self) -> int:
-        """How many bytes it has."""
+        """The size in bytes."""
         return self.count * self.item_bytes
 
     def content(self) -> Array:
-        """Its bytes, read from the file the first time.
+        """Return the bytes, which the first call reads from the file.
 
         Raises:
-            PickleError: the file does not hold them.
+            PickleError: the file does not contain them.
         """
         if self._content is None:
             self._content = self._read(self.key, self.byte_count)
@@ -74,7 +74,7 @@ class Storage:
 
 @dataclass(frozen=True, eq=False)
 class TensorRecord:
-    """A tensor that has not been read yet: ``shape`` and ``stride`` in elements, within its storage."""
+    """A tensor that has not been read: a view of its storage. offset, shape, stride: in elements."""
 
     storage: Storage
     element: str
@@ -83,13 +83,13 @@ class TensorRecord:
     stride: tuple[int, ...]
 
     def bits(self) -> Array:
-        """The tensor's elements, as NumPy's type of the same bits; a view of its storage where it can be.
+        """Return the elements as the NumPy type of the same size, as a view of the storage if possible.
 
         Raises:
-            PickleError: the file does not hold them.
+            PickleError: the file does not contain them.
         """
         order = ">" if self.storage.big_endian else "<"
-        kind = np.dtype(order + ELEMENTS[self.element])
+        kind = np.dtype(order + ELEMENT_TYPES[self.element])
         content = self.storage.content()
         flat = content[: len(content) // kind.itemsize * kind.itemsize].view(kind)[self.offset :]
         view: Array = as_strided(flat, self.shape, [step * kind.itemsize for step in self.stride])
@@ -100,33 +100,33 @@ class TensorRecord:
 
 
 def item_bytes(element: str) -> int:
-    """The bytes of one element."""
-    return np.dtype(ELEMENTS[element]).itemsize
+    """Return the bytes per element."""
+    return np.dtype(ELEMENT_TYPES[element]).itemsize
 
 
 class Storages:
-    """The storages of one file by key, each made once; ``read`` gives the bytes of one."""
+    """The storages of one file by key. ``read`` reads the bytes of one."""
 
     def __init__(self, read: ReadBytes, big_endian: bool = False) -> None:
         self.by_key: dict[str, Storage] = {}
         self.read = read
         self.big_endian = big_endian
 
-    def named(self, identity: Any) -> Any:
-        """What a pickle of PyTorch names by ("storage", type, key, location, count, ...).
+    def load_persistent(self, identity: Any) -> Any:
+        """Return the storage of the persistent ID ("storage", type, key, location, count, ...).
 
         Raises:
-            PickleError: it is not written like this.
+            PickleError: it has another form.
         """
         match identity:
             case ("module", Global() as kind, *_):
                 return kind
             case ("storage", Global() as kind, str() | int() as key, _, int() as count, *rest) if count >= 0:
-                storage = self._whole(kind.name, str(key), count)
-                return _part_of(storage, rest[0]) if rest and isinstance(rest[0], tuple) else storage
-        raise PickleError("it names something outside of it in a way that PyTorch does not")
+                storage = self._get_or_create(kind.name, str(key), count)
+                return _create_view(storage, rest[0]) if rest and isinstance(rest[0], tuple) else storage
+        raise PickleError("it has a persistent ID that is not one of PyTorch's")
 
-    def _whole(self, kind: str, key: str, count: int) -> Storage:
+    def _get_or_create(self, kind: str, key: str, count: int) -> Storage:
         storage = self.by_key.get(key)
         if storage is None:
             storage = self.by_key[key] = Storage(kind, key, count, self.read, self.big_endian)
@@ -135,9 +135,9 @@ class Storages:
         return storage
 
 
-def _part_of(whole: Storage, part: tuple[Any, ...]) -> Storage:
-    """A storage that is a part of another, as PyTorch before 0.4 had it: (key, offset, count)."""
-    match part:
+def _create_view(whole: Storage, view: tuple[Any, ...]) -> Storage:
+    """Return a part of a storage, which PyTorch before 0.4 stored as (key, offset, count)."""
+    match view:
         case (_, int() as offset, int() as count) if offset >= 0 and 0 <= count <= whole.count - offset:
             first, last = offset * whole.item_bytes, (offset + count) * whole.item_bytes
 
@@ -145,15 +145,15 @@ def _part_of(whole: Storage, part: tuple[Any, ...]) -> Storage:
                 return whole.content()[first:last]
 
             return Storage(whole.type_name, whole.key, count, read, whole.big_endian)
-    raise PickleError("it names a part of a storage that lies outside of it")
+    raise PickleError("it has a view that exceeds its storage")
 
 
-def tensor_v2(meter: Meter, storage: Any, offset: Any, shape: Any, stride: Any, *_: Any) -> Any:
+def rebuild_tensor_v2(meter: Meter, storage: Any, offset: Any, shape: Any, stride: Any, *_: Any) -> Any:
     """``torch._utils._rebuild_tensor`` and ``_rebuild_tensor_v2``."""
     return _tensor(meter, storage, None, offset, shape, stride)
 
 
-def tensor_v3(
+def rebuild_tensor_v3(
     meter: Meter,
     storage: Any,
     offset: Any,
@@ -164,49 +164,49 @@ def tensor_v3(
     kind: Any,
     *_: Any,
 ) -> Any:
-    """``torch._utils._rebuild_tensor_v3``, whose element type is said beside an untyped storage."""
+    """``torch._utils._rebuild_tensor_v3``, with an untyped storage and the element type ``kind``."""
     return _tensor(meter, storage, kind, offset, shape, stride)
 
 
 def _tensor(meter: Meter, storage: Any, kind: Any, offset: Any, shape: Any, stride: Any) -> Any:
     if not isinstance(storage, Storage):
         raise ValueError("it has no storage")
-    lengths, steps = shape_of(shape), shape_of(stride)
+    lengths, steps = parse_shape(shape), parse_shape(stride)
     element = kind.name if isinstance(kind, Global) else storage.element
-    if element not in ELEMENTS:
-        quantized = "a quantized tensor" if storage.type_name in QUANTIZED else "a tensor"
+    if element not in ELEMENT_TYPES:
+        quantized = "a quantized tensor" if storage.type_name in QUANTIZED_STORAGES else "a tensor"
         return Unreadable(f"{quantized} of {element or storage.type_name}", lengths)
     if type(offset) is not int or offset < 0 or len(steps) != len(lengths):
-        raise ValueError("its offset or its strides are none")
+        raise ValueError("its offset or strides are invalid")
     count = math.prod(lengths)
     end = offset + sum((length - 1) * step for length, step in zip(lengths, steps, strict=True)) + 1
-    held = storage.byte_count // item_bytes(element)
-    if count and end > held:
-        raise ValueError(f"it ends at element {end} of a storage of {held}")
+    stored = storage.byte_count // item_bytes(element)
+    if count and end > stored:
+        raise ValueError(f"it ends at element {end} of a storage of {stored}")
     if element == "bool" or storage.big_endian:
-        meter.take(count * item_bytes(element), "tensors that are converted")
-    if count > held:  # a view that repeats its elements becomes as large as it says
-        meter.take(count * item_bytes(element), "a tensor that repeats its elements")
+        meter.reserve(count * item_bytes(element), "tensors that are converted")
+    if count > stored:  # a view that repeats its elements is copied at its full size
+        meter.reserve(count * item_bytes(element), "a tensor that repeats its elements")
     return TensorRecord(storage, element, offset, lengths, steps)
 
 
-def quantized_tensor(storage: Any, offset: Any, shape: Any, *_: Any) -> Unreadable:
+def rebuild_quantized_tensor(storage: Any, offset: Any, shape: Any, *_: Any) -> Unreadable:
     """``torch._utils._rebuild_qtensor``."""
-    kind = storage.type_name if isinstance(storage, Storage) else "unknown type"
-    return Unreadable(f"a quantized tensor of {kind}", shape_of(shape))
+    kind = storage.type_name if isinstance(storage, Storage) else "an unknown type"
+    return Unreadable(f"a quantized tensor of {kind}", parse_shape(shape))
 
 
-def same_tensor(data: Any, *_: Any) -> Any:
-    """``torch._utils._rebuild_parameter``, and others that give the tensor that they are given."""
+def return_tensor(data: Any, *_: Any) -> Any:
+    """``torch._utils._rebuild_parameter`` and other functions that return their argument."""
     if not isinstance(data, TensorRecord | Unreadable | ArrayRecord):
-        raise ValueError("it is of no tensor")
+        raise ValueError("its argument is not a tensor")
     return data
 
 
-def unreadable_tensor(kind: str) -> Callable[..., Unreadable]:
-    """What gives a tensor of a kind that has no place among the weights of the networks here."""
+def reject_tensor(kind: str) -> Callable[..., Unreadable]:
+    """Return a function for a kind of tensor that the weights of a supported network do not have."""
 
-    def give(*_: Any) -> Unreadable:
+    def reject(*_: Any) -> Unreadable:
         return Unreadable(f"a {kind} tensor")
 
-    return give
+    return reject

@@ -1,4 +1,4 @@
-"""What PyTorch writes since 1.6: a zip archive with one pickle, and a member for each storage."""
+"""Read the format of PyTorch since 1.6: a zip archive of one pickle and a member for each storage."""
 
 from __future__ import annotations
 
@@ -15,17 +15,17 @@ from posedeploy.types import Array
 PICKLE = "data.pkl"
 
 
-def root_of(names: tuple[str, ...]) -> str | None:
-    """The folder in an archive that holds the pickle, with its slash; None where there is none."""
-    found = [name for name in names if name == PICKLE or name.endswith("/" + PICKLE)]
-    return min(found, key=len).removesuffix(PICKLE) if found else None
+def find_root(names: tuple[str, ...]) -> str | None:
+    """Return the folder of the pickle in an archive, with a slash at the end; None without a pickle."""
+    pickles = [name for name in names if name == PICKLE or name.endswith("/" + PICKLE)]
+    return min(pickles, key=len).removesuffix(PICKLE) if pickles else None
 
 
 def load_torch_archive(archive: Archive, root: str, meter: Meter, calls: Calls) -> Any:
-    """The content of such an archive; its tensors are read when they are asked for.
+    """Read an archive. The bytes of its tensors are read on demand.
 
     Raises:
-        PickleError: it is damaged, hostile or of another kind.
+        PickleError: it is damaged or hostile, or has another format.
     """
     loaded = 0
 
@@ -33,9 +33,9 @@ def load_torch_archive(archive: Archive, root: str, meter: Meter, calls: Calls) 
         nonlocal loaded
         member = archive.member(f"{root}data/{key}")
         if member.size < size:
-            raise PickleError(f"storage {key} has {member.size} bytes and needs {size}")
+            raise PickleError(f"storage {key} has {member.size} bytes, but needs {size}")
         loaded += size
-        if loaded > meter.allowed:
+        if loaded > meter.max_bytes:
             raise PickleError("its storages overlap")
         return member.array(0, size)
 
@@ -43,4 +43,4 @@ def load_torch_archive(archive: Archive, root: str, meter: Meter, calls: Calls) 
     big_endian = order in archive.names and archive.member(order).head(8) == b"big"
     storages = Storages(read, big_endian)
     region = archive.member(root + PICKLE)
-    return run(Machine(region.stream(), region.size, meter, calls, storages.named))
+    return run(Machine(region.stream(), region.size, meter, calls, storages.load_persistent))

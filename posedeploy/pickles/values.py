@@ -1,4 +1,4 @@
-"""What a pickle becomes here, beside plain containers, numbers, text and bytes: objects that do nothing."""
+"""The objects that represent everything in a pickle but plain containers, numbers, text and bytes."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import Any
 
 
 class PickleError(Exception):
-    """A pickle is damaged, hostile or not one. The message says why, without the file's name."""
+    """Data is not a pickle, or it is damaged or hostile. The message does not contain the file's name."""
 
 
 class Global:
@@ -23,11 +23,10 @@ class Global:
 
 
 class StandIn:
-    """An object of any other class: what it was to be made of, stored and never used.
+    """An object of any other class: the arguments and state that ``pickle`` would create it from.
 
-    made_by: the class or function that was to be called, or what a call of it was to give.
-    arguments: what it was to be called with. state: what it was to be restored from.
-    mapping, elements: the entries that were to be set in it and those that were to be appended to it.
+    made_by: the class or function that ``pickle`` would call. arguments: of that call. state: the argument of
+    ``__setstate__``. mapping, elements: the items that ``pickle`` would set in it and append to it.
     """
 
     __slots__ = ("arguments", "elements", "made_by", "mapping", "state")
@@ -41,12 +40,12 @@ class StandIn:
 
     @property
     def kind(self) -> str:
-        """The name of its class, or of the function that was to make it."""
+        """The name of the class, or of the function that creates the object."""
         return str(self.made_by) if isinstance(self.made_by, Global) else "an object"
 
 
 class Unreadable:
-    """An array or tensor that cannot be rebuilt: why, and its shape where that is known."""
+    """An array or tensor that cannot be rebuilt: the problem, and the shape if it is known."""
 
     __slots__ = ("problem", "shape")
 

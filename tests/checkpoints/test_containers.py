@@ -216,9 +216,9 @@ def test_a_program_of_torch_export_is_named(tmp_path: Path) -> None:
 
 
 def test_a_bomb_is_refused_before_it_fills_the_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(meter, "BYTES_BESIDE", 1 << 20)
+    monkeypatch.setattr(meter, "BASE_BYTES", 1 << 20)
     (tmp_path / "x").write_bytes(gzip.compress(bytes(5 << 20)))
-    with pytest.raises(CheckpointError, match=r"unpacked it has more than the \d+ bytes that are allowed"):
+    with pytest.raises(CheckpointError, match=r"it has more than \d+ bytes unpacked"):
         read(tmp_path / "x")
 
 

@@ -156,7 +156,7 @@ BAD = {
     ),
     "half a pickle": (
         lambda folder: (folder / "a.pkl").write_bytes(pickle.dumps(FACES)[:-9]),
-        r"a\.pkl`: not a whole pickle: it is cut off; copy it again",
+        r"a\.pkl`: not a whole pickle: it is truncated; copy it again",
     ),
     "a call": (
         lambda folder: (folder / "a.pkl").write_bytes(b"cos\nsystem\n(S'true'\ntR."),
@@ -164,7 +164,7 @@ BAD = {
     ),
     "faces of objects": (
         lambda folder: (folder / "a.pkl").write_bytes(pickle.dumps({"f": np.array([{}])})),
-        "f cannot be read: an array that cannot be rebuilt .its elements are no plain numbers.; copy it",
+        "f cannot be read: an array that cannot be rebuilt .its elements are not plain numbers.; copy it",
     ),
     "a vertex beyond 2^63": (
         lambda folder: (folder / "a.obj").write_text(f"f 1 2 {10**30}\n"),

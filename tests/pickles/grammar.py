@@ -1,4 +1,4 @@
-"""Pickles at random by a grammar: mostly possible ones, of every instruction, with values that hurt."""
+"""Random pickles from a grammar: mostly valid, with every instruction and with extreme values."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ TEXTS = ["", "a", "f4", "<f8", "|O", "V8", "storage", "module", "cpu", "0", "lat
          "state_dict", "_parameters", "é\0\n", "x" * 300]  # fmt: skip
 LENGTHS = {"B": 4, "C": 1, "\x8e": 8, "\x96": 8, "X": 4, "\x8c": 1, "\x8d": 8, "T": 4, "U": 1}
 FIXED = {"J": 4, "K": 1, "M": 2, "G": 8, "\x82": 1, "\x83": 2, "\x84": 4, "\x80": 1, "\x95": 8}
-WHOLE = tuple(code.decode("latin1") for code, _ in OPCODES.values())
-SIMPLE = "NK\x88\x89)]}\x8f"
-"""Instructions that push something and take nothing."""
+CODES = tuple(code.decode("latin1") for code, _ in OPCODES.values())
+PUSHES = "NK\x88\x89)]}\x8f"
+"""Instructions that push a value and have no argument."""
 
 
 def program(seed: int) -> bytes:
-    """One pickle; most end in STOP."""
+    """Return a pickle. Most end with STOP."""
     rng = random.Random(seed)
     parts = [b"\x80", bytes([rng.choice([0, 1, 2, 3, 4, 5, 5, 7])])] if rng.random() < 0.7 else []
     if rng.random() < 0.6:
@@ -37,7 +37,7 @@ def program(seed: int) -> bytes:
 
 
 def _instruction(rng: random.Random) -> bytes:
-    code = rng.choice(WHOLE)
+    code = rng.choice(CODES)
     return code.encode("latin1") + _argument(rng, code)
 
 

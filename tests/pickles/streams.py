@@ -1,4 +1,4 @@
-"""Pickles written by hand: every instruction that names, calls or restores something, aimed at a function."""
+"""Malicious pickles: every instruction that names, calls or restores an object, with a harmful function."""
 
 from __future__ import annotations
 
@@ -7,14 +7,14 @@ from pathlib import Path
 
 
 def text(value: str) -> bytes:
-    """A string, BINUNICODE."""
+    """Return the instruction BINUNICODE with a string."""
     data = value.encode()
     return b"X" + struct.pack("<I", len(data)) + data
 
 
 def attacks(canary: Path) -> dict[str, bytes]:
-    """By instruction, a pickle that would create the file ``canary`` if anything it names were called; every
-    one is without PROTO and STOP."""
+    """Return pickles by instruction, without PROTO and STOP. Each creates the file ``canary`` if the function
+    that it names is called."""
     command = f"touch {canary}"
     system = b"cos\nsystem\n"
     code = f"open({str(canary)!r}, 'w').close()"
@@ -69,4 +69,4 @@ IDENTITIES = {
     "BINPERSID": b"(" + text("storage") + b"cos\nsystem\n" + text("0") + text("cpu") + b"K\x01tQ",
     "BINPERSID of a module": b"(" + text("module") + b"cos\nsystem\n" + text("a") + text("b") + b"tQ",
 }
-"""Pickles that name something outside by an identity, with a function in it."""
+"""Pickles with a persistent ID that contains a function."""

@@ -1,4 +1,4 @@
-"""Pickles at random end in a value or in one error, within bounded memory, and with nothing run."""
+"""Random pickles result in a value or a ``PickleError``, in limited memory, and run nothing."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ from posedeploy.checkpoints.weight_sets import find_sets
 from tests.pickles.grammar import program
 b"x".decode("raw-unicode-escape"), "x".encode("unicode_escape")  # Python imports codecs when they are used
 first, count = map(int, sys.argv[1:])
-held = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
-resource.setrlimit(resource.RLIMIT_AS, (held + (512 << 20),) * 2)
+used = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
+resource.setrlimit(resource.RLIMIT_AS, (used + (512 << 20),) * 2)
 read = refused = tensors = 0
 calls = []
 HEAD = b"".join(pickle.dumps(part, 2) for part in (0x1950A86A20F9469CFC6C, 1001, {}))
@@ -55,7 +55,7 @@ print(read, refused, tensors)
 @pytest.mark.parametrize(
     ("first", "count"), [(0, 3000), pytest.param(10_000, 60_000, marks=pytest.mark.slow)]
 )
-def test_pickles_by_a_grammar(first: int, count: int) -> None:
+def test_random_pickles_are_read_or_refused(first: int, count: int) -> None:
     process = subprocess.run(
         [sys.executable, "-c", RUN, str(first), str(count)],
         capture_output=True,
@@ -64,4 +64,4 @@ def test_pickles_by_a_grammar(first: int, count: int) -> None:
     )
     assert process.returncode == 0, process.stdout + process.stderr
     read, refused, tensors = map(int, process.stdout.split())
-    assert min(read, refused) > count / 10 and tensors > count / 100, "the grammar makes all of them"
+    assert min(read, refused) > count / 10 and tensors > count / 100, "the grammar generates each kind"

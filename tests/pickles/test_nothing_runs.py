@@ -1,4 +1,4 @@
-"""No global outside the table of meanings is ever imported or called, by whatever instruction."""
+"""No instruction imports or calls a global that is not in the table ``CALLS``."""
 
 from __future__ import annotations
 
@@ -29,11 +29,11 @@ NAMES = [*attacks(Path("canary")), *IDENTITIES]
 
 
 def region(content: bytes) -> Region:
-    """Bytes as a file."""
+    """Return bytes as a region of a file."""
     return Region(io.BytesIO(content), 0, len(content))
 
 
-def _bare(content: bytes) -> Any:
+def load_bare(content: bytes) -> Any:
     return load_pickle(region(content))
 
 
@@ -52,9 +52,9 @@ def _zip(content: bytes) -> Any:
         return load_torch_archive(ZipArchive(whole, meter, opened), "a/", meter, CALLS)
 
 
-@pytest.mark.parametrize("load", [_bare, _legacy, _zip])
+@pytest.mark.parametrize("load", [load_bare, _legacy, _zip])
 @pytest.mark.parametrize("name", NAMES)
-def test_nothing_is_called_in_any_protocol(tmp_path: Path, name: str, load: Any) -> None:
+def test_no_protocol_runs_an_attack(tmp_path: Path, name: str, load: Any) -> None:
     canary = tmp_path / "it-ran"
     body = {**attacks(canary), **IDENTITIES}[name]
     for protocol in range(6):
@@ -67,7 +67,7 @@ def test_nothing_is_called_in_any_protocol(tmp_path: Path, name: str, load: Any)
 
 
 @pytest.mark.parametrize("name", ["REDUCE", "REDUCE of a stack global", "REDUCE of exec", "INST", "OBJ"])
-def test_the_same_pickles_would_run_in_python_s_own_reader(tmp_path: Path, name: str) -> None:
+def test_python_s_pickle_module_runs_the_attacks(tmp_path: Path, name: str) -> None:
     canary = tmp_path / "it-ran"
     pickle.loads(b"\x80\x04" + attacks(canary)[name] + b".")
     assert canary.exists()
@@ -81,8 +81,8 @@ from posedeploy.pickles.regions import Region
 from posedeploy.pickles.values import PickleError
 from tests.pickles.streams import IDENTITIES, attacks
 bodies = {**attacks(Path("canary")), **IDENTITIES}
-seen = []
-sys.addaudithook(lambda event, arguments: seen.append((event, arguments)))
+events = []
+sys.addaudithook(lambda event, arguments: events.append((event, arguments)))
 for protocol in range(6):
     for name, body in bodies.items():
         content = b"\\x80" + bytes([protocol]) + body + b"."
@@ -90,11 +90,11 @@ for protocol in range(6):
             load_pickle(Region(io.BytesIO(content), 0, len(content)))
         except PickleError:
             pass
-print(seen)
+print(events)
 """
 
 
-def test_the_interpreter_sees_no_import_call_or_file() -> None:
+def test_reading_raises_no_audit_event() -> None:
     root = Path(__file__).parents[2]
     process = subprocess.run(
         [sys.executable, "-c", AUDIT], capture_output=True, text=True, check=True, cwd=root
@@ -102,14 +102,14 @@ def test_the_interpreter_sees_no_import_call_or_file() -> None:
     assert process.stdout.strip() == "[]"
 
 
-def test_the_table_of_meanings_calls_only_functions_of_this_package() -> None:
-    assert {meaning.__module__.partition(".pickles.")[0] for meaning in CALLS.values()} == {"posedeploy"}
+def test_calls_are_functions_of_this_package() -> None:
+    assert {function.__module__.partition(".pickles.")[0] for function in CALLS.values()} == {"posedeploy"}
     assert all(module and name for module, name in CALLS)
 
 
-def test_the_table_of_instructions_is_python_s_but_for_what_is_refused() -> None:
+def test_opcodes_are_those_of_pickletools_without_the_refused_ones() -> None:
     refused = {"STOP", "NEXT_BUFFER", "READONLY_BUFFER"}
-    known = {opcode.name: opcode.code.encode("latin1") for opcode in pickletools.opcodes}
+    expected = {opcode.name: opcode.code.encode("latin1") for opcode in pickletools.opcodes}
     assert {name: code for name, (code, _) in OPCODES.items()} == {
-        name: code for name, code in known.items() if name not in refused
+        name: code for name, code in expected.items() if name not in refused
     }

@@ -1,4 +1,4 @@
-"""What files of PyTorch and NumPy hold comes out as it went in, of every type, format and protocol."""
+"""Values that PyTorch and NumPy save are read unchanged, in every type, format and protocol."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from posedeploy.checkpoints.reader import read
 from posedeploy.errors import CheckpointError
 from posedeploy.pickles.arrays import ArrayRecord
 from posedeploy.pickles.values import Global, StandIn
-from tests.pickles.test_nothing_runs import _bare
+from tests.pickles.test_nothing_runs import load_bare
 
 BASE = torch.arange(24.0).view(4, 6)
 TENSORS = {
@@ -42,25 +42,25 @@ TENSORS = {
 }
 
 
-def _same(path: Path) -> None:
-    held = read(path).tensors
-    assert held.keys() == TENSORS.keys()
+def _assert_same(path: Path) -> None:
+    tensors = read(path).tensors
+    assert tensors.keys() == TENSORS.keys()
     for name, tensor in TENSORS.items():
-        assert (held[name].dtype, held[name].shape) == (tensor.dtype, tensor.shape), name
-        assert torch.equal(held[name].to(torch.complex64), tensor.detach().to(torch.complex64)), name
+        assert (tensors[name].dtype, tensors[name].shape) == (tensor.dtype, tensor.shape), name
+        assert torch.equal(tensors[name].to(torch.complex64), tensor.detach().to(torch.complex64)), name
 
 
 @pytest.mark.parametrize("archive", [True, False], ids=["zip", "legacy"])
 @pytest.mark.parametrize("protocol", [2, 3, 4, 5])
 def test_tensors_of_every_type_and_layout(tmp_path: Path, protocol: int, archive: bool) -> None:
     torch.save(TENSORS, tmp_path / "a", pickle_protocol=protocol, _use_new_zipfile_serialization=archive)
-    _same(tmp_path / "a")
+    _assert_same(tmp_path / "a")
 
 
 @pytest.mark.parametrize("protocol", range(6))
-def test_tensors_that_were_pickled_without_torch_save(tmp_path: Path, protocol: int) -> None:
+def test_tensors_pickled_without_torch_save(tmp_path: Path, protocol: int) -> None:
     (tmp_path / "a").write_bytes(pickle.dumps(TENSORS, protocol))
-    _same(tmp_path / "a")
+    _assert_same(tmp_path / "a")
 
 
 def test_big_endian_storages(tmp_path: Path) -> None:
@@ -76,15 +76,15 @@ def test_big_endian_storages(tmp_path: Path) -> None:
             content = old.read(name)
             new.writestr(name, swapped.pop(content, content))
     assert not swapped
-    held = read(tmp_path / "big").tensors
-    assert torch.equal(held["a"], BASE)
-    assert torch.equal(held["b"], half)
+    tensors = read(tmp_path / "big").tensors
+    assert torch.equal(tensors["a"], BASE)
+    assert torch.equal(tensors["b"], half)
 
 
-def test_tensors_that_share_a_storage_share_it_again(tmp_path: Path) -> None:
+def test_shared_storages_stay_shared(tmp_path: Path) -> None:
     torch.save({"a": BASE, "b": BASE[2:]}, tmp_path / "a")
-    held = read(tmp_path / "a").tensors
-    assert held["b"].data_ptr() == held["a"][2:].data_ptr()
+    tensors = read(tmp_path / "a").tensors
+    assert tensors["b"].data_ptr() == tensors["a"][2:].data_ptr()
 
 
 @pytest.mark.parametrize(
@@ -100,7 +100,7 @@ def test_tensors_that_share_a_storage_share_it_again(tmp_path: Path) -> None:
     ids=["quantized", "sparse", "meta"],
 )
 @pytest.mark.filterwarnings("ignore::UserWarning", "ignore::DeprecationWarning")
-def test_a_weight_that_is_no_plain_tensor_is_named(tmp_path: Path, make: Any, problem: str) -> None:
+def test_the_error_names_a_weight_that_is_not_a_plain_tensor(tmp_path: Path, make: Any, problem: str) -> None:
     torch.save({"a": make(), "b": BASE}, tmp_path / "x")
     with pytest.raises(CheckpointError, match=f"{problem}.*; save plain floating-point weights"):
         read(tmp_path / "x")
@@ -118,7 +118,7 @@ ARRAYS = {
 
 @pytest.mark.parametrize("protocol", range(6))
 def test_arrays_of_every_layout(protocol: int) -> None:
-    content = _bare(pickle.dumps(ARRAYS, protocol))
+    content = load_bare(pickle.dumps(ARRAYS, protocol))
     for name, array in ARRAYS.items():
         record = content[name]
         assert isinstance(record, ArrayRecord)
@@ -127,7 +127,7 @@ def test_arrays_of_every_layout(protocol: int) -> None:
 
 
 @pytest.mark.parametrize("protocol", range(6))
-def test_plain_values_are_themselves(protocol: int) -> None:
+def test_plain_values_are_unchanged(protocol: int) -> None:
     values = {
         "numbers": [0, -1, 255, 65536, 2**40, -(2**70), 1.5, float("inf"), True, False, None, 1 + 2j],
         "text": ["", "é", "a\nb\\'\"", "\U0001f600"],
@@ -137,30 +137,30 @@ def test_plain_values_are_themselves(protocol: int) -> None:
         "tuple": ((), (1,), (1, 2), (1, 2, 3), (1, 2, 3, 4)),
         "scalar": np.float64(1.5),
     }
-    assert _bare(pickle.dumps(values, protocol)) == values
+    assert load_bare(pickle.dumps(values, protocol)) == values
 
 
 @pytest.mark.parametrize("protocol", range(6))
-def test_known_containers_are_plain_ones_and_others_stand_empty(protocol: int) -> None:
+def test_known_containers_become_plain_ones_and_other_objects_stand_ins(protocol: int) -> None:
     ordered = collections.OrderedDict([("b", 1), ("a", 2)])
-    content = _bare(pickle.dumps([ordered, collections.Counter("aab"), Namespace(a=1), Path], protocol))
+    content = load_bare(pickle.dumps([ordered, collections.Counter("aab"), Namespace(a=1), Path], protocol))
     assert list(content[0].items()) == [("b", 1), ("a", 2)]
     assert content[1] == {"a": 2, "b": 1}
     assert isinstance(content[2], StandIn) and content[2].kind == "argparse.Namespace"
     assert isinstance(content[3], Global) and str(content[3]) == "pathlib.Path"
 
 
-def test_a_structure_that_holds_itself_is_read() -> None:
+def test_a_structure_that_contains_itself_is_read() -> None:
     inner: list[Any] = []
     inner.append({"again": inner})
-    content = _bare(pickle.dumps(inner))
+    content = load_bare(pickle.dumps(inner))
     assert content[0]["again"] is content
 
 
-def test_keys_that_cannot_be_hashed_safely_do_not_stop_the_reading() -> None:
+def test_keys_that_cannot_be_hashed_safely_are_replaced() -> None:
     deep: Any = ()
     for _ in range(200):
         deep = (deep, deep)
-    assert len(_bare(pickle.dumps({"a": 1, (1, "b"): 2}))) == 2
-    content = _bare(b"\x80\x04}" + pickle.dumps(deep, 4)[2:-1] + b"K\x01s.")
+    assert len(load_bare(pickle.dumps({"a": 1, (1, "b"): 2}))) == 2
+    content = load_bare(b"\x80\x04}" + pickle.dumps(deep, 4)[2:-1] + b"K\x01s.")
     assert list(content.values()) == [1]
