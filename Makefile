@@ -8,7 +8,7 @@ RUNS := .venv/.runs
 INSTALLED := .venv/.installed
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 
-.PHONY: demo test test-all lint format docs bench fuzz clean
+.PHONY: demo test test-all lint format docs bench fuzz dist clean
 
 demo: $(RUNS)
 	@sh tools/demo.sh $(BIN)
@@ -43,6 +43,14 @@ bench: $(INSTALLED)
 fuzz: $(INSTALLED)
 	@echo "== every reader of untrusted files, fuzzed on every core"
 	$(BIN)/python -m tools.fuzz --seconds $(SECONDS) $(if $(SEED),--seed $(SEED))
+
+# A release: the sdist and the wheel in dist/, each installed into empty environments and tried.
+dist: $(INSTALLED)
+	@echo "== building dist/"
+	rm -rf dist
+	$(BIN)/python -m build --no-isolation
+	@echo "== tests: each file, installed into an empty environment with one extra"
+	POSEDEPLOY_DIST=dist $(BIN)/pytest -n auto tests/distribution
 
 # What posedeploy itself needs for the usual targets, and then all that the tests need.
 $(RUNS): pyproject.toml constraints.txt

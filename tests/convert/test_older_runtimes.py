@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import json
-import re
 import subprocess
 import sys
-import venv
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,6 +22,7 @@ from posedeploy.types import Array, Model
 from tests.support.lifting import small_gtrs, write
 from tests.support.networks import tiny_model, write_crop_network
 from tests.support.reference_cases import BUNDLED, Case
+from tests.support.virtual_environments import create_environment
 
 pytestmark = pytest.mark.slow
 
@@ -31,10 +30,6 @@ RUNTIMES = {
     "onnxruntime": ("onnxruntime==1.16.3", "numpy<2"),
     "openvino": ("openvino==2024.6.0", "numpy<2.2"),
 }
-UNREACHABLE = re.compile(
-    r"NewConnectionError|ConnectTimeoutError|ReadTimeoutError|ProxyError|name resolution|is unreachable"
-)
-"""What pip writes when it cannot reach the registry."""
 
 RUN = {
     "onnxruntime": """
@@ -133,25 +128,13 @@ def older(
     name: str = request.param
     if name == "onnxruntime" and sys.version_info >= (3, 12):
         pytest.skip("onnxruntime 1.16 has no wheels for Python 3.12 and later")
-    folder = tmp_path_factory.mktemp(name)
-    venv.create(folder, with_pip=True)
-    python = folder / "bin" / "python"
-    _install(python, RUNTIMES[name])
+    python = create_environment(tmp_path_factory.mktemp(name), *RUNTIMES[name]) / "python"
     paths = json.dumps([str(file.path) for file in onnx_files.values()])
     ran = subprocess.run(
         [python, "-c", RUN[name] + CHILD, paths], capture_output=True, text=True, timeout=600
     )
     assert ran.returncode == 0, ran.stderr
     return name
-
-
-def _install(python: Path, packages: tuple[str, ...]) -> None:
-    installed = subprocess.run(
-        [python, "-m", "pip", "install", "--quiet", *packages], capture_output=True, text=True, timeout=1200
-    )
-    if installed.returncode and UNREACHABLE.search(installed.stderr):
-        pytest.skip(f"the registry cannot be reached, so {packages[0]} cannot be installed")
-    assert installed.returncode == 0, installed.stderr
 
 
 @pytest.mark.parametrize("name", FILES)
