@@ -13,7 +13,7 @@ from posedeploy.errors import InputError
 from posedeploy.predict.box_files.box_content import BOX_FORMATS
 from posedeploy.predict.sources import open_source
 from posedeploy.types import Array
-from tests.predict.box_files.test_box_readers import annotations, as_json, coco, found
+from tests.predict.box_files.box_writers import annotations, as_json, coco, read_people
 from tests.predict.conftest import HEIGHT, WIDTH, MakeVideo, write_image
 
 BOXES = np.array([(100, 40, 120, 200), (300, 20, 100, 230), (10, 100, 60, 150)], np.float64)
@@ -25,15 +25,10 @@ AS: dict[str, Array] = {
 AS["yolo"] = AS["cxcywh"] / (WIDTH, HEIGHT, WIDTH, HEIGHT)
 
 
-@pytest.fixture
-def image(tmp_path: Path, photo: Array) -> Path:
-    return write_image(tmp_path / "a.png", photo)
-
-
 @pytest.mark.parametrize("written", BOX_FORMATS)
 def test_the_format_may_be_said(written: str, tmp_path: Path, image: Path) -> None:
     as_json(tmp_path / "b.json", AS[written].tolist())
-    _, (boxes,) = found(tmp_path / "b.json", image, box_format=written)
+    _, (boxes,) = read_people(tmp_path / "b.json", image, box_format=written)
     np.testing.assert_allclose(boxes, BOXES, atol=1e-4)
 
 
@@ -45,7 +40,7 @@ def test_another_format_is_noticed_and_named(written: str, kind: str, tmp_path: 
     with pytest.raises(
         InputError, match=rf"as left, top, width, height in px .*: add `box_format={written}` \("
     ):
-        found(tmp_path / "b.json", image)
+        read_people(tmp_path / "b.json", image)
 
 
 def test_one_box_is_enough_to_notice_it(tmp_path: Path, image: Path) -> None:
@@ -56,8 +51,8 @@ def test_one_box_is_enough_to_notice_it(tmp_path: Path, image: Path) -> None:
         r"top, right, bottom in px\), or `box_format=xywh` if it is right"
     )
     with pytest.raises(InputError, match=message):
-        found(tmp_path / "b.json", image)
-    _, (boxes,) = found(tmp_path / "b.json", image, box_format="xywh")
+        read_people(tmp_path / "b.json", image)
+    _, (boxes,) = read_people(tmp_path / "b.json", image, box_format="xywh")
     assert boxes == [[100, 40, 200, 240]]
 
 
@@ -66,11 +61,11 @@ def test_a_format_that_is_said_and_gives_no_box_is_refused(tmp_path: Path, image
     with pytest.raises(
         InputError, match=r"right, bottom in px has no size.* the boxes fit as xywh and cxcywh: add"
     ):
-        found(tmp_path / "b.json", image, box_format="xyxy")
+        read_people(tmp_path / "b.json", image, box_format="xyxy")
     as_json(tmp_path / "b.json", [(9000, 40, 90, 35), (9000, 50, 90, 35)])
     message = f"lies outside the image of {WIDTH}x{HEIGHT} px, and none of the other 1 can be used; use"
     with pytest.raises(InputError, match=message):
-        found(tmp_path / "b.json", image)
+        read_people(tmp_path / "b.json", image)
 
 
 def test_corners_in_the_wrong_order_are_named(tmp_path: Path, image: Path) -> None:
@@ -80,16 +75,16 @@ def test_corners_in_the_wrong_order_are_named(tmp_path: Path, image: Path) -> No
         r"bottom 50, so a minimum is larger than its maximum; write the minimum before the maximum$"
     )
     with pytest.raises(InputError, match=message):
-        found(tmp_path / "b.csv", image)
+        read_people(tmp_path / "b.csv", image)
     (tmp_path / "b.csv").write_text("xmin,ymin,xmax,ymax\n100,50,220,230\n" * 6 + "220,50,100,230\n")
-    finder, _ = found(tmp_path / "b.csv", image)
+    finder, _ = read_people(tmp_path / "b.csv", image)
     assert any("left 220 is larger than right 100, so a" in remark for remark in finder.remarks)
 
 
 def test_the_odd_box_is_left_out_and_told(tmp_path: Path, image: Path) -> None:
     odd = [(900, 40, 50, 50), (50, 50, 0, 9), (10, 10, 5000, 5000), (-60, 10, 100, 50), (454.5, 10, 2, 100)]
     as_json(tmp_path / "b.json", [*BOXES.tolist(), *odd, *BOXES.tolist(), (440, 10, 30, 100)])
-    finder, (boxes,) = found(tmp_path / "b.json", image)
+    finder, (boxes,) = read_people(tmp_path / "b.json", image)
     assert len(boxes) == 7
     faults = (
         "lies outside the image of",
@@ -107,7 +102,7 @@ def test_the_odd_box_is_left_out_and_told(tmp_path: Path, image: Path) -> None:
 def test_people_cut_by_the_images_edge_are_no_other_format(tmp_path: Path, image: Path) -> None:
     cut = [(400, 100, 80, 170), (-5, 20, 60, 200), (200, 200, 50, 60)]
     as_json(tmp_path / "b.json", cut)
-    finder, (boxes,) = found(tmp_path / "b.json", image)
+    finder, (boxes,) = read_people(tmp_path / "b.json", image)
     assert len(boxes) == 3 and not finder.remarks
 
 
@@ -120,14 +115,14 @@ def test_of_a_folder_the_first_images_are_judged(tmp_path: Path, photo: Array) -
         entries.append({"image": f"{number:03}.png", "boxes": AS["xyxy"].tolist()})
     as_json(tmp_path / "b.json", entries)
     with pytest.raises(InputError, match=r"box . of 0\d\d\.png: the box .* the boxes fit as xyxy"):
-        found(tmp_path / "b.json", images)
+        read_people(tmp_path / "b.json", images)
     (images / "000.png").write_bytes(b"no image")
     with pytest.raises(InputError, match="the boxes fit as xyxy"):
-        found(tmp_path / "b.json", images)
+        read_people(tmp_path / "b.json", images)
 
 
 def frames(clip: Path, boxes: Path, **options: Any) -> tuple[list[str], list[list[list[float]]]]:
-    finder, people = found(boxes, clip, **options)
+    finder, people = read_people(boxes, clip, **options)
     return list(finder.remarks), people
 
 
@@ -199,20 +194,20 @@ def test_poses_that_predict_wrote_give_boxes(tmp_path: Path, video: MakeVideo) -
 def test_one_odd_box_does_not_hide_another_format(tmp_path: Path, image: Path) -> None:
     as_json(tmp_path / "b.json", [*AS["xyxy"].tolist(), *AS["xyxy"].tolist(), [5, 5, 4, 4]])
     with pytest.raises(InputError, match="the boxes fit as xyxy"):
-        found(tmp_path / "b.json", image)
+        read_people(tmp_path / "b.json", image)
     inside = [(1, 1, 40, 50), (2, 2, 60, 70), (3, 3, 80, 90), (4, 4, 100, 110)]
     as_json(tmp_path / "b.json", [*inside, (300, 100, 440, 250)])
     with pytest.raises(InputError, match="the boxes fit as xyxy"):
-        found(tmp_path / "b.json", image)
+        read_people(tmp_path / "b.json", image)
     as_json(tmp_path / "b.json", [*inside, (300, 100, 100, 250)])
-    assert len(found(tmp_path / "b.json", image)[1][0]) == 5
+    assert len(read_people(tmp_path / "b.json", image)[1][0]) == 5
 
 
 def test_boxes_of_an_image_of_another_size_are_told(tmp_path: Path, image: Path) -> None:
     document = annotations()
     document["images"][0] |= {"width": 2 * WIDTH, "height": 2 * HEIGHT}
     as_json(tmp_path / "b.json", document)
-    finder, _ = found(tmp_path / "b.json", image)
+    finder, _ = read_people(tmp_path / "b.json", image)
     assert finder.remarks[-1] == (
         f"b.json: its boxes are for images of another size: a.png has {WIDTH}x{HEIGHT} px, but "
         f"{2 * WIDTH}x{2 * HEIGHT} px according to the file; the boxes are used unchanged"
@@ -221,6 +216,6 @@ def test_boxes_of_an_image_of_another_size_are_told(tmp_path: Path, image: Path)
 
 def test_a_crowd_is_no_person(tmp_path: Path, image: Path) -> None:
     as_json(tmp_path / "b.json", [coco(), coco(iscrowd=1)])
-    finder, (boxes,) = found(tmp_path / "b.json", image)
+    finder, (boxes,) = read_people(tmp_path / "b.json", image)
     assert len(boxes) == 1
     assert finder.remarks == ["b.json: entry 1 is left out: a crowd, not one person"]

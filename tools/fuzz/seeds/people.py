@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from tests.benchmarks import coco
-from tests.predict.box_files.test_box_readers import FILES
+from tests.predict.box_files.box_writers import FILES
 from tests.predict.joint_files.joint_writers import WRITERS
 from tests.support.bodies import synthetic_people
 from tools.fuzz.seeds import all_written
