@@ -17,7 +17,7 @@ from posedeploy.predict.joint_files.people import joints_from_file
 from posedeploy.predict.lifting import JointSource
 from posedeploy.types import Array
 from tests.predict.lifters import lifter_spec
-from tests.predict.test_lifting import document, done
+from tests.predict.lifting_cases import document, lift
 from tests.support.bodies import synthetic_people
 
 HUMAN36 = synthetic_people("human36", 3)
@@ -102,7 +102,7 @@ def test_of_a_sequence_the_frame_is_named_and_stays(tmp_path: Path) -> None:
     joints[3, 8] = 0
     source = given(tmp_path, joints, is_sequence=True, fps=10.0)
     spec = lifter_spec()
-    prediction = done(source, spec, joints_from_file(source, spec), tmp_path / "out")
+    prediction = lift(source, spec, joints_from_file(source, spec), tmp_path / "out")
     assert prediction.people == (1, 1, 1, 0, 1, 1)
     content = document(tmp_path / "out")
     assert (content["source"]["fps"], content["source"]["smoothed"]) == (10, True)
@@ -114,7 +114,7 @@ def test_of_a_sequence_the_frame_is_named_and_stays(tmp_path: Path) -> None:
 def test_poses_that_predict_wrote_are_read_again(tmp_path: Path) -> None:
     spec = lifter_spec()
     source = given(tmp_path, np.stack([HUMAN36[0]] * 3), is_sequence=True, fps=50.0)
-    done(source, spec, joints_from_file(source, spec), tmp_path / "out", draw=False)
+    lift(source, spec, joints_from_file(source, spec), tmp_path / "out", draw=False)
     again = JointsFile(tmp_path / "out" / "poses.json")
     assert again.is_video and again.fps == pytest.approx(50)
     people, frames = found(again)
@@ -249,7 +249,7 @@ def test_names_of_frames_cannot_leave_the_folder(tmp_path: Path) -> None:
     entries = [{"image_id": name, "category_id": 1, "keypoints": person} for name in names]
     (tmp_path / "a.json").write_text(json.dumps(entries))
     source, spec = JointsFile(tmp_path / "a.json"), lifter_spec()
-    prediction = done(source, spec, joints_from_file(source, spec), tmp_path / "out")
+    prediction = lift(source, spec, joints_from_file(source, spec), tmp_path / "out")
     assert {path.name for path in prediction.files} == {
         "a.jpg",
         "a.jpg.poses-2.jpg",
