@@ -19,12 +19,12 @@ from posedeploy.pickles.values import PickleError
 from posedeploy.zip_files import DAMAGED_ZIP
 
 TAR_DAMAGE = (tarfile.TarError, *DAMAGED_ZIP)
-"""``RecursionError``, which is a ``RuntimeError``, is of headers that only announce other headers."""
+"""Headers that only announce other headers raise a ``RecursionError``, which is a ``RuntimeError``."""
 
 
 @dataclass(frozen=True)
 class Member:
-    """A file in an archive; ``open`` gives its bytes."""
+    """A file in an archive; ``open`` returns its bytes."""
 
     name: str
     kind: Kind
@@ -32,19 +32,19 @@ class Member:
 
 
 def members_of(kind: Kind, region: Region, meter: Meter, opened: ExitStack) -> Iterator[Member]:
-    """The files in a zip or tar archive, of which none stays unpacked.
+    """Yield the files in a zip or tar archive; none of them stays unpacked.
 
     Args:
         meter, opened: count and close the files that ``Member.open`` unpacks, and no others.
 
     Raises:
-        PickleError: it is damaged or cut off.
+        PickleError: the archive is damaged or cut off.
     """
     if kind.name == "zip":
-        archive, passing = ZipArchive(region, meter, opened), copy.copy(meter)
+        archive, head_meter = ZipArchive(region, meter, opened), copy.copy(meter)
         for name in archive.names[:MAX_MEMBERS]:
             if not name.endswith("/"):
-                yield Member(name, _kind_in_zip(archive, name, passing), partial(archive.member, name))
+                yield Member(name, _kind_in_zip(archive, name, head_meter), partial(archive.member, name))
         return
     try:
         with tarfile.open(fileobj=region.stream(), mode="r:") as tar:
@@ -57,7 +57,7 @@ def members_of(kind: Kind, region: Region, meter: Meter, opened: ExitStack) -> I
 
 
 def _kind_in_zip(archive: ZipArchive, name: str, meter: Meter) -> Kind:
-    """What a member holds, by its beginning; only an archive in the archive is unpacked, and closed again."""
+    """Return a member's kind by its first bytes; only a nested archive is unpacked, and closed again."""
     head, size = archive.head(name, HEAD_BYTES)
     if not head.startswith(b"PK"):
         return kind_of(io.BytesIO(head), size)

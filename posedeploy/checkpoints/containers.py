@@ -35,15 +35,15 @@ DECOMPRESSORS: dict[str, Callable[[BinaryIO], Any]] = {
     "xz": lzma.LZMAFile,
 }
 QUOTED = ("json", "text", "xml")
-"""Kinds of files whose beginning says what they are."""
+"""Kinds of files whose first characters are quoted in messages."""
 
 
 @dataclass(frozen=True)
 class Container:
-    """The checkpoint in a file: what kind it is, its bytes or its folder, and the archives around it.
+    """The checkpoint in a file: its kind, its bytes or its folder, and the archives around it.
 
-    ``sha256`` is the hash of the whole file; of a folder, that of its files' names and hashes. ``opened``
-    closes the files. ``states`` are those of the files when they were hashed.
+    sha256: of the whole file; for a folder, of the names and hashes of its files. opened: closes the files.
+    states: of the files when they were hashed.
     """
 
     path: Path
@@ -59,10 +59,10 @@ class Container:
         """Compare the file, or each file of the folder, with its state from before it was hashed.
 
         Raises:
-            CheckpointError: it was changed since.
+            CheckpointError: a file was changed since.
         """
         if any(state_of(path) != state for path, state in self.states.items()):
-            raise CheckpointError(f"{self.path}: it was changed while it was read; run the command again")
+            raise CheckpointError(f"{self.path}: the file changed during reading; run the command again")
 
 
 @contextmanager
@@ -70,8 +70,8 @@ def open_container(path: Path) -> Iterator[Container]:
     """Find the checkpoint; its bytes can be read until the block ends.
 
     Raises:
-        CheckpointError: the path is missing or unreadable, it is of another kind, which is named, or it holds
-            no checkpoint or several.
+        CheckpointError: the path is missing or unreadable, or holds another kind of file, no checkpoint or
+            several; the message names the kind.
     """
     with ExitStack() as opened:
         with reading(path):
@@ -81,7 +81,7 @@ def open_container(path: Path) -> Iterator[Container]:
 
 @contextmanager
 def reading(path: Path) -> Iterator[None]:
-    """Make one kind of error of all that can happen when a checkpoint is read.
+    """Turn the errors of reading a checkpoint into a ``CheckpointError``.
 
     Raises:
         CheckpointError: the block raises an ``OSError`` or ``PickleError``.
@@ -112,7 +112,7 @@ def _file(path: Path, opened: ExitStack) -> Container:
 def _innermost(
     path: Path, region: Region, meter: Meter, opened: ExitStack
 ) -> tuple[Region, Kind, tuple[str, ...]]:
-    """The checkpoint in a file, after the archives around it are opened."""
+    """Open the archives around a checkpoint; return it, its kind and the archives."""
     around: list[str] = []
     for _ in range(MAX_LAYERS):
         kind = kind_of(region.stream())
@@ -125,18 +125,18 @@ def _innermost(
         else:
             _check(path, kind, region)
             return region, kind, tuple(around)
-    raise CheckpointError(f"{path}: {MAX_LAYERS} archives inside of each other; unpack it first")
+    raise CheckpointError(f"{path}: {MAX_LAYERS} archives inside each other; unpack it first")
 
 
 def _check(path: Path, kind: Kind, region: Region) -> None:
-    """Refuse what is no checkpoint; a text can still be an old pickle."""
+    """Raise an error unless the kind may be a checkpoint; a text can still be an old pickle."""
     if kind.weights or kind.name in ("text", "unknown"):
         return
     raise CheckpointError(refusal(path, kind, region))
 
 
 def refusal(path: Path, kind: Kind, region: Region) -> str:
-    """The message for a file that is something else."""
+    """Return the message for a file that is no checkpoint."""
     if kind.name == "unknown" and path.suffix == ".bin" and path.with_suffix(".xml").is_file():
         return f"{path}: the weights of an OpenVINO model, not a checkpoint; name {path.with_suffix('.xml')}"
     if kind.name == "unknown":
@@ -155,19 +155,21 @@ def _decompressed(kind: Kind, region: Region, meter: Meter, opened: ExitStack) -
         raise PickleError(f"{kind.what} that is damaged or cut off") from error
 
 
-def _only_checkpoint(path: Path, kind: Kind, members: Iterator[Member]) -> tuple[str, Region]:
-    held = {member.name: member for member in members}
-    if {"pickle", "storages", "tensors"} <= held.keys():
+def _only_checkpoint(path: Path, kind: Kind, archived: Iterator[Member]) -> tuple[str, Region]:
+    members = {member.name: member for member in archived}
+    if {"pickle", "storages", "tensors"} <= members.keys():
         raise CheckpointError(
             f"{path}: in the format of PyTorch 0.1; convert it in a program that you trust: "
             "torch.save(torch.load(path, weights_only=False), 'new.pth')"
         )
-    weights = [name for name, member in held.items() if member.kind.weights]
-    sure = [name for name in weights if held[name].kind.name != "pickle"] or weights
-    if len(sure) != 1:
-        what = f"{len(sure)} checkpoints: {listed(sure)}" if sure else f"no checkpoint: {listed(list(held))}"
+    weights = [name for name, member in members.items() if member.kind.weights]
+    names = [name for name in weights if members[name].kind.name != "pickle"] or weights
+    if len(names) != 1:
+        what = (
+            f"{len(names)} checkpoints: {listed(names)}" if names else f"no checkpoint: {listed([*members])}"
+        )
         raise CheckpointError(f"{path}: {kind.what} with {what}; unpack it and name one file")
-    return sure[0], held[sure[0]].open()
+    return names[0], members[names[0]].open()
 
 
 def _folder(path: Path, opened: ExitStack) -> Container:
@@ -185,10 +187,10 @@ def _folder(path: Path, opened: ExitStack) -> Container:
             return Container(
                 path, KINDS["torch-zip"], archive, around, digest.hexdigest(), meter, opened, states
             )
-    held = [inner.name for inner in sorted(path.iterdir()) if _is_checkpoint(inner)]
-    if held:
-        raise CheckpointError(f"{path}: is a folder, which holds {listed(held)}; name the checkpoint file")
-    raise CheckpointError(f"{path}: is a folder without a checkpoint; name a checkpoint or a model file")
+    names = [inner.name for inner in sorted(path.iterdir()) if _is_checkpoint(inner)]
+    if names:
+        raise CheckpointError(f"{path}: a folder that holds {listed(names)}; name the checkpoint file")
+    raise CheckpointError(f"{path}: a folder without a checkpoint; name a checkpoint or a model file")
 
 
 def _is_checkpoint(path: Path) -> bool:
@@ -197,7 +199,7 @@ def _is_checkpoint(path: Path) -> bool:
 
 
 def archive_of(container: Container) -> tuple[Any, str]:
-    """A zip archive of PyTorch or the folder of one, and the folder in it that has the pickle."""
+    """Return a zip archive of PyTorch, or its unpacked folder, and the path of the pickle's folder in it."""
     content = container.content
     archive = (
         content

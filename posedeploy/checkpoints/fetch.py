@@ -1,4 +1,4 @@
-"""A published checkpoint is downloaded: resumed where it broke off, its hash recorded, a change refused."""
+"""Download a published checkpoint: resume it, record its hash, and reject a file with another hash."""
 
 from __future__ import annotations
 
@@ -24,10 +24,10 @@ SHA256 = re.compile(r"[0-9a-f]{64}")
 
 @dataclass(frozen=True)
 class Fetched:
-    """A checkpoint on disk. sha256: of its bytes. is_new: it was downloaded now.
+    """A checkpoint on disk.
 
-    verified_by: what its hash was held against: the caller's, the one recorded by an earlier download, or
-    nothing.
+    sha256: of its bytes. is_new: whether this call downloaded it. verified_by: which hash it was compared
+    with: the caller's, the one recorded by an earlier download, or none.
     """
 
     path: Path
@@ -39,38 +39,37 @@ class Fetched:
 def fetch(
     url: str, folder: Path, on_progress: Progress = lambda done, total: None, *, sha256: str | None = None
 ) -> Fetched:
-    """Download ``url`` into ``folder`` under the last part of its path; no server chooses the name.
+    """Download ``url`` into ``folder`` under the last part of its path; the server cannot choose the name.
 
-    The first download records the file's SHA-256 beside it; from then on a file of another hash is refused,
-    on disk as from the server. An interrupted download goes on where it stopped if the server still has that
-    file.
+    The first download writes the file's SHA-256 to a sidecar file. Later calls reject a file with another
+    hash, on disk or from the server. An interrupted download resumes if the server still has that file.
 
     Args:
-        sha256: the hash that the file must have, in hexadecimal, where it is published.
+        sha256: the hash that the file must have, in hexadecimal.
 
     Raises:
         DownloadError: the server cannot be reached, refuses or contradicts itself, the download is cut short
-            or too slow, what comes is no checkpoint, or the hash differs.
+            or too slow, the file is no checkpoint, or the hash differs.
         OutputError: the folder cannot be written.
     """
     path = folder / _name(url)
     record = path.with_name(path.name + RECORD)
     expected = _expected(record, sha256)
     if os.path.lexists(path):
-        return _kept(path, record, sha256)
+        return _check_existing(path, record, sha256)
     try:
         folder.mkdir(parents=True, exist_ok=True)
         with partial_file(path.with_name(path.name + PART)) as part:
-            if os.path.lexists(path):  # another process has finished it meanwhile
+            if os.path.lexists(path):  # another process finished it meanwhile
                 part.remove()
-                return _kept(path, record, sha256)
+                return _check_existing(path, record, sha256)
             download(url, part, on_progress)
-            digest = _verified(url, part, expected, record)
+            digest = _verify(url, part, expected, record)
             files.write_text(record, f"{digest}  {path.name}\n")
             part.move_to(path)
     except OSError as error:
         raise OutputError(
-            f"{folder}: cannot write here ({error.strerror or error}); what has arrived is kept"
+            f"{folder}: cannot write ({error.strerror or error}); the bytes that arrived are kept"
         ) from error
     return Fetched(path, digest, True, _verifier(sha256, expected))
 
@@ -96,7 +95,7 @@ def _name(url: str) -> str:
 
 
 def _expected(record: Path, sha256: str | None) -> str | None:
-    """The hash that the file must have: the caller's, or else the one recorded."""
+    """Return the hash that the file must have: the caller's, or else the recorded one."""
     if sha256 is not None:
         if not SHA256.fullmatch(sha256.lower()):
             raise DownloadError(f"{sha256}: expected a SHA-256, which is 64 hexadecimal digits")
@@ -114,27 +113,27 @@ def _verifier(sha256: str | None, expected: str | None) -> Literal["caller", "re
     return "caller" if sha256 is not None else "record" if expected is not None else "nothing"
 
 
-def _kept(path: Path, record: Path, sha256: str | None) -> Fetched:
-    """The file that is there, if it has the expected hash."""
+def _check_existing(path: Path, record: Path, sha256: str | None) -> Fetched:
+    """Return the existing file if it has the expected hash."""
     expected = _expected(record, sha256)
     if not path.is_file():
-        raise OutputError(f"{path}: is no file; move it, or use another folder")
+        raise OutputError(f"{path}: not a file; move it, or use another folder")
     if expected is None:
         raise DownloadError(
-            f"{path}: is there, and nothing records that it was fetched (no {record.name}); move it, or "
-            "use another folder"
+            f"{path}: the file exists, but {record.name}, which records a download, is missing; move the "
+            "file, or use another folder"
         )
-    found = files.sha256(path)
-    if found != expected:
+    digest = files.sha256(path)
+    if digest != expected:
         raise DownloadError(
-            f"{path}: its SHA-256 is {found} and the expected one is {expected}; delete it and its {RECORD} "
-            "to fetch it again"
+            f"{path}: its SHA-256 is {digest}, expected {expected}; delete it and its {RECORD} to fetch it "
+            "again"
         )
-    return Fetched(path, found, False, _verifier(sha256, expected))
+    return Fetched(path, digest, False, _verifier(sha256, expected))
 
 
-def _verified(url: str, part: PartialFile, expected: str | None, record: Path) -> str:
-    """The hash of a whole download that is a checkpoint as far as its first bytes show; any other goes."""
+def _verify(url: str, part: PartialFile, expected: str | None, record: Path) -> str:
+    """Return the hash of a whole download; remove it if it has another hash or is no checkpoint."""
     kind = kind_of_file(part.path)
     if kind is not None and (kind.refused or kind.name in ("json", "xml")):
         part.remove()
@@ -144,7 +143,7 @@ def _verified(url: str, part: PartialFile, expected: str | None, record: Path) -
         part.remove()
         remedy = f" or delete {record.name}" if record.exists() else ""
         raise DownloadError(
-            f"{url}: refused, since the SHA-256 of what the server sent is {digest} and the expected one is "
-            f"{expected}; if what is published was changed, pass its new hash as `sha256`{remedy}"
+            f"{url}: the server sent a file with SHA-256 {digest}, expected {expected}; if the published "
+            f"file has changed, pass its new hash as `sha256`{remedy}"
         )
     return digest

@@ -1,4 +1,4 @@
-"""A network in float64: what its weights really give, for where float32 itself is in question."""
+"""A network in float64, as a reference for the rounding errors of float32."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from posedeploy.types import Model
 
 
 class InFloat64(nn.Module):
-    """A copy of a network that computes in float64, and gives float64."""
+    """A copy of a network that computes in float64 and returns float64."""
 
     def __init__(self, network: nn.Module) -> None:
         super().__init__()
@@ -23,5 +23,5 @@ class InFloat64(nn.Module):
 
 
 def in_float64(model: Model) -> Model:
-    """The same model, its arithmetic in float64; the weights are those of the checkpoint."""
+    """Return the model with its arithmetic in float64 and the weights of the checkpoint."""
     return replace(model, module=InFloat64(model.module).eval())

@@ -1,6 +1,6 @@
-"""GTRS: 2D joints of a person to 3D joints and SMPL's mesh by a graph transformer (arXiv:2111.12696).
+"""GTRS: from a person's 2D joints to 3D joints and SMPL's mesh by a graph transformer (arXiv:2111.12696).
 
-Nothing outside the checkpoint is needed: the graph of the joints and the mean mesh are tensors in it.
+The checkpoint is enough: it holds the graph of the joints and the mean mesh as tensors.
 """
 
 from __future__ import annotations
@@ -14,16 +14,16 @@ from posedeploy.specs import joints_spec
 from posedeploy.types import ModelSpec
 
 FAMILY = "gtrs"
-WIDTH, HEADS, MIXED, SQUEEZED, PARTS, TOKENS, VERTICES = 128, 8, 4, 32, 6, 15, 6890
-"""Channels, attention heads, the inner width of an MLP in channels, that of the convolutions over joints,
-parallel blocks, tokens that the mean mesh is cut into, vertices of SMPL's mesh."""
+WIDTH, HEADS, MLP_RATIO, CONV_WIDTH, BRANCHES, TOKENS, VERTICES = 128, 8, 4, 32, 6, 15, 6890
+"""Channels, attention heads, the hidden width of an MLP over its channels, the hidden width of the
+convolutions over joints, parallel blocks, tokens of the mean mesh, vertices of SMPL's mesh."""
 
 
 class GraphConvolution(nn.Module):
-    """(N, joints, inputs) to (N, joints, outputs), modulated per joint: a joint's own share, and its
-    neighbors'.
+    """(N, joints, inputs) to (N, joints, outputs): a joint's own features and those of its neighbors, each
+    modulated per joint.
 
-    ``adj`` is the graph's, given with each call, or learned where there is none to give.
+    The adjacency matrix is an argument of ``forward``, or the parameter ``adj`` if it is learned.
     """
 
     def __init__(self, joints: int, inputs: int, outputs: int, *, learned: bool) -> None:
@@ -34,7 +34,7 @@ class GraphConvolution(nn.Module):
         self.M = nn.Parameter(torch.zeros(joints, outputs))
         self.adj2 = nn.Parameter(torch.zeros(joints, joints))
         self.bias = nn.Parameter(torch.zeros(outputs))
-        # torch.diag would become a choice by comparing, which XNNPACK leaves to LiteRT in each of 25 layers.
+        # torch.diag would become a comparison and a select, which XNNPACK does not run, in each of 25 layers.
         self.register_buffer("identity", torch.eye(joints), persistent=False)
 
     identity: Tensor
@@ -68,13 +68,13 @@ class Attention(nn.Module):
 
 
 class JointConvolution(nn.Module):
-    """Convolutions along the channels, with the joints in the place of channels."""
+    """Convolutions along the channels, with the joints as the channels of ``Conv1d``."""
 
     def __init__(self, joints: int) -> None:
         super().__init__()
-        self.conv1 = nn.Conv1d(joints, SQUEEZED, 1)
-        self.conv2 = nn.Conv1d(joints, SQUEEZED, 3, padding=1)
-        self.conv3 = nn.Conv1d(SQUEEZED, joints, 3, padding=1)
+        self.conv1 = nn.Conv1d(joints, CONV_WIDTH, 1)
+        self.conv2 = nn.Conv1d(joints, CONV_WIDTH, 3, padding=1)
+        self.conv3 = nn.Conv1d(CONV_WIDTH, joints, 3, padding=1)
 
     def forward(self, x: Tensor) -> Tensor:
         result: Tensor = self.conv3(functional.gelu(self.conv1(x)) + functional.gelu(self.conv2(x)))
@@ -82,12 +82,12 @@ class JointConvolution(nn.Module):
 
 
 class GatedMlp(nn.Module):
-    """An MLP over the channels, each joint then times a gate that all joints decide together."""
+    """An MLP over the channels; each joint is multiplied by a gate computed from all joints."""
 
     def __init__(self, joints: int, width: int) -> None:
         super().__init__()
-        self.fc1 = nn.Linear(width, MIXED * width)
-        self.fc2 = nn.Linear(MIXED * width, width)
+        self.fc1 = nn.Linear(width, MLP_RATIO * width)
+        self.fc2 = nn.Linear(MLP_RATIO * width, width)
         self.fc_down1 = nn.Linear(joints * width, joints)
         self.fc_down2 = nn.Linear(joints, 2 * joints)
         self.fc_down3 = nn.Linear(2 * joints, joints)
@@ -100,8 +100,8 @@ class GatedMlp(nn.Module):
 
 
 class PoseBlock(nn.Module):
-    """A graph convolution, then attention beside convolutions, then the MLP, the latter two added to their
-    input."""
+    """A graph convolution, then attention in parallel with convolutions, then an MLP; residual but for the
+    first."""
 
     def __init__(self, joints: int, width: int, *, learned: bool) -> None:
         super().__init__()
@@ -119,26 +119,25 @@ class PoseBlock(nn.Module):
 
 
 class ParallelBlocks(nn.Module):
-    """Six blocks side by side, mixed by weight: two on the graph of the joints, four on learned ones."""
+    """A weighted sum of six parallel blocks: two on the graph of the joints, four on learned graphs."""
 
     def __init__(self, joints: int, width: int) -> None:
         super().__init__()
-        for number in range(1, PARTS + 1):
+        for number in range(1, BRANCHES + 1):
             self.add_module(f"Block{number}", PoseBlock(joints, width, learned=number > 2))
-        self.conv1 = nn.Conv2d(PARTS, 1, 1)
+        self.conv1 = nn.Conv2d(BRANCHES, 1, 1)
 
     def forward(self, x: Tensor, adjacency: Tensor) -> Tensor:
-        given = (adjacency, adjacency, None, None, None, None)
-        parts = [
-            self.get_submodule(f"Block{number}")(x, graph) for number, graph in enumerate(given, start=1)
+        graphs = (adjacency, adjacency, None, None, None, None)
+        branches = [
+            self.get_submodule(f"Block{number}")(x, graph) for number, graph in enumerate(graphs, start=1)
         ]
-        result: Tensor = self.conv1(torch.stack(parts, dim=1))
+        result: Tensor = self.conv1(torch.stack(branches, dim=1))
         return result.squeeze(1)
 
 
 class PoseModule(nn.Module):
-    """(N, joints, 2) joints to (N, joints, 3) in mm, and the (N, joints, channels) features they come
-    from."""
+    """(N, joints, 2) joints to (N, joints, 3) in mm, by (N, joints, channels) features."""
 
     graph_adj: Tensor
 
@@ -164,7 +163,7 @@ class PoseModule(nn.Module):
 
 
 class TokenBlock(nn.Module):
-    """Attention beside convolutions, then the MLP, each added to its input; no graph."""
+    """Attention in parallel with convolutions, then an MLP, both residual; no graph."""
 
     def __init__(self, tokens: int, width: int) -> None:
         super().__init__()
@@ -181,7 +180,7 @@ class TokenBlock(nn.Module):
 
 
 class CrossBlock(nn.Module):
-    """The joints' tokens and the mesh's, each for themselves and then together."""
+    """A block on the joints' tokens, one on the mesh's tokens, then one on both together."""
 
     def __init__(self, joints: int, width: int) -> None:
         super().__init__()
@@ -197,7 +196,7 @@ class CrossBlock(nn.Module):
 
 
 class MeshModule(nn.Module):
-    """(N, joints, channels) features to (N, vertices, 3) in m: what the mean mesh becomes."""
+    """(N, joints, channels) features to (N, vertices, 3) in m: the mean mesh plus an offset per vertex."""
 
     init_vertices: Tensor
 
@@ -215,8 +214,8 @@ class MeshModule(nn.Module):
         mean = self.up_linear(self.init_vertices.transpose(1, 2).reshape(1, TOKENS, -1))
         x = torch.cat([self.up_feature(features), mean.expand(features.shape[0], -1, -1)], dim=1)
         x = self.norm(self.blocks(x))
-        moved: Tensor = self.d_conv(functional.gelu(self.d_linear(x))).transpose(1, 2)
-        return moved + self.init_vertices
+        offsets: Tensor = self.d_conv(functional.gelu(self.d_linear(x))).transpose(1, 2)
+        return offsets + self.init_vertices
 
 
 class Gtrs(nn.Module):
@@ -233,18 +232,18 @@ class Gtrs(nn.Module):
 
 
 def recognizes(shapes: dict[str, tuple[int, ...]]) -> bool:
-    """Whether these are the tensors of this network, or of its pose module alone."""
+    """Return whether these are the tensors of this network, or of its pose module alone."""
     return any(f"{prefix}G_block1.Block1.mgcn.M" in shapes for prefix in ("", "pose_PAM."))
 
 
 def build(shapes: dict[str, tuple[int, ...]]) -> tuple[nn.Module, ModelSpec]:
-    """The network of the variant that the shapes tell, with random weights still, and its spec."""
-    alone = "input_up.M" in shapes
-    joints, width = shapes.get("input_up.M" if alone else "pose_PAM.input_up.M", (17, WIDTH))
-    joints_of = joint_set(FAMILY, joints)
-    if alone:
-        return PoseModule(joints, width), joints_spec(FAMILY, joints_of)
+    """Return the variant with these shapes, its weights still random, and its spec."""
+    is_pose_module = "input_up.M" in shapes
+    joints, width = shapes.get("input_up.M" if is_pose_module else "pose_PAM.input_up.M", (17, WIDTH))
+    family_joints = joint_set(FAMILY, joints)
+    if is_pose_module:
+        return PoseModule(joints, width), joints_spec(FAMILY, family_joints)
     vertices = shapes.get("pose_MRM.init_vertices", (1, VERTICES, 3))[1]
     blocks = {name.split(".")[2] for name in shapes if name.startswith("pose_MRM.blocks.")}
     module = Gtrs(joints, width, vertices, len(blocks) or 4)
-    return module, joints_spec(FAMILY, joints_of, vertices)
+    return module, joints_spec(FAMILY, family_joints, vertices)

@@ -1,4 +1,4 @@
-"""One set of weights out of several mappings, such as one for each part of a network."""
+"""Join several mappings, such as one for each part of a network, to one set of weights."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from posedeploy.checkpoints.prefixes import is_averaged
 from posedeploy.limits import MAX_PATH_CHARACTERS
 
 MAX_JOINED = 2_000_000
-"""Entries that are visited in all; real files have a few thousand."""
+"""Entries visited in total; real files have a few thousand."""
 MAX_PARTS = 32
 
 Children = Callable[[Any], dict[str, Any]]
@@ -17,7 +17,7 @@ Children = Callable[[Any], dict[str, Any]]
 
 
 class Joiner:
-    """Flattens nested mappings; ``children`` and ``is_weight`` define what a mapping and a tensor are."""
+    """A flattener of nested mappings; ``children`` and ``is_weight`` define mappings and tensors."""
 
     def __init__(self, children: Children, is_weight: Callable[[Any], bool]) -> None:
         self._children = children
@@ -27,7 +27,7 @@ class Joiner:
     def join(self, node: Any) -> dict[str, Any]:
         """Return the tensors in ``node`` by their path; empty unless two or more mappings hold some.
 
-        Leaves out averaged weights beside plain ones.
+        Averaged weights are left out if plain weights are in the same mapping.
         """
         joined: dict[str, Any] = {}
         holders = set()
@@ -37,7 +37,7 @@ class Joiner:
         return joined if len(holders) > 1 else {}
 
     def _tensors(self, node: Any) -> Iterator[tuple[int, str, Any]]:
-        """The tensors with the mapping that holds each, without recursion and each mapping once."""
+        """Yield each tensor with the identity of its mapping; no recursion, each mapping once."""
         nodes: list[tuple[str, Any, int]] = [("", node, 0)]
         seen: set[int] = set()
         while nodes and self._visited < MAX_JOINED:
@@ -45,14 +45,14 @@ class Joiner:
             if id(holder) in seen or depth > MAX_PARTS:
                 continue
             seen.add(id(holder))
-            inner = self._parts(holder)
-            self._visited += len(inner)
-            for name, child in inner.items():
+            children = self._parts(holder)
+            self._visited += len(children)
+            for name, child in children.items():
                 if self._is_weight(child) and len(name) < MAX_PATH_CHARACTERS:
                     yield id(holder), prefix + name, child
             nodes.extend(
                 (f"{prefix}{name}.", child, depth + 1)
-                for name, child in reversed(inner.items())
+                for name, child in reversed(children.items())
                 if not self._is_weight(child) and len(prefix) + len(name) < MAX_PATH_CHARACTERS
             )
 

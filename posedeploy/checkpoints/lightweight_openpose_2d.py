@@ -12,10 +12,10 @@ FAMILY = "lightweight-openpose-2d"
 
 
 class LightweightOpenPose2d(layers.Estimator):
-    """Heatmaps and part affinity fields at stride 8, of every stage.
+    """Heatmaps and part affinity fields of every stage at stride 8.
 
-    Input (N, 3, H, W), H and W multiples of 8; outputs, for each stage,
-    (N, heatmaps, H/8, W/8) and (N, pafs, H/8, W/8).
+    Input (N, 3, H, W), H and W multiples of 8; outputs of each stage (N, heatmaps, H/8, W/8) and
+    (N, pafs, H/8, W/8).
     """
 
     def forward(self, data: Tensor) -> tuple[Tensor, ...]:
@@ -24,20 +24,20 @@ class LightweightOpenPose2d(layers.Estimator):
 
 
 def recognizes(shapes: dict[str, tuple[int, ...]]) -> bool:
-    """Whether these are the tensors of this network."""
+    """Return whether these are the tensors of this network."""
     return "initial_stage.heatmaps.1.0.weight" in shapes and not any(
         name.startswith("Pose3D.") for name in shapes
     )
 
 
 def build(shapes: dict[str, tuple[int, ...]]) -> tuple[nn.Module, ModelSpec]:
-    """The network of the variant that the shapes tell, with random weights still, and its spec."""
+    """Return the variant with these shapes, its weights still random, and its spec."""
     sizes = layers.sizes_of(shapes)
     return LightweightOpenPose2d(sizes), spec(sizes)
 
 
 def spec(sizes: layers.Sizes = layers.PUBLISHED) -> ModelSpec:
-    """The published output names, a pair for each stage; poses are in the last pair."""
+    """Return the spec with the published output names, a pair for each stage; the last pair has the roles."""
     outputs: dict[str, int] = {}
     for stage in range(sizes.stages + 1):
         last = {"heatmaps": f"stage_{stage}_output_1_heatmaps", "pafs": f"stage_{stage}_output_0_pafs"}

@@ -1,4 +1,4 @@
-"""Lightweight OpenPose 3D: network 2D with a head for root-relative 3D positions."""
+"""Lightweight OpenPose 3D: the 2D network with a head for root-relative 3D positions."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ FAMILY = "lightweight-openpose-3d"
 
 
 class ResidualBlock(nn.Module):
-    """A bottleneck of half the width added to its input, which ``align`` first brings to the same width."""
+    """A bottleneck of half the width with a residual connection, which ``align`` projects to its width."""
 
     def __init__(self, inputs: int, outputs: int, *, aligned: bool) -> None:
         super().__init__()
@@ -31,7 +31,7 @@ class ResidualBlock(nn.Module):
 
 
 class Prediction(nn.Module):
-    """From the stem's features to three coordinate maps per joint."""
+    """Three coordinate maps for each joint from the stem's features."""
 
     def __init__(self, channels: int, maps: int) -> None:
         super().__init__()
@@ -46,7 +46,7 @@ class Prediction(nn.Module):
 
 
 class Pose3D(nn.Module):
-    """The 3D head, on the features and the last 2D estimate."""
+    """The 3D head on the features and the last 2D estimate."""
 
     def __init__(self, inputs: int, channels: int, maps: int) -> None:
         super().__init__()
@@ -64,7 +64,7 @@ class Pose3D(nn.Module):
 class LightweightOpenPose3d(layers.Estimator):
     """3D coordinate maps, heatmaps and part affinity fields at stride 8.
 
-    Input (N, 3, H, W), H and W multiples of 8; outputs features (N, 3 per joint, H/8, W/8), heatmaps, pafs.
+    Input (N, 3, H, W), H and W multiples of 8; outputs features (N, 3 * joints, H/8, W/8), heatmaps, pafs.
     """
 
     def __init__(self, sizes: layers.Sizes = layers.PUBLISHED, maps: int = 57) -> None:
@@ -78,12 +78,12 @@ class LightweightOpenPose3d(layers.Estimator):
 
 
 def recognizes(shapes: dict[str, tuple[int, ...]]) -> bool:
-    """Whether these are the tensors of this network."""
+    """Return whether these are the tensors of this network."""
     return "Pose3D.prediction.feature_maps.1.0.weight" in shapes
 
 
 def build(shapes: dict[str, tuple[int, ...]]) -> tuple[nn.Module, ModelSpec]:
-    """The network of the variant that the shapes tell, with random weights still, and its spec."""
+    """Return the variant with these shapes, its weights still random, and its spec."""
     sizes = layers.sizes_of(shapes)
     maps = layers.outputs_of(shapes, "Pose3D.prediction.feature_maps.1.0.weight", 57)
     outputs = {"features": maps, "heatmaps": sizes.heatmaps, "pafs": sizes.pafs}

@@ -1,7 +1,7 @@
-"""The blocks that both Lightweight OpenPose networks are made of.
+"""The blocks of both Lightweight OpenPose networks.
 
 Source: Osokin, Real-time 2D Multi-Person Pose Estimation on CPU: Lightweight OpenPose (arXiv:1811.12004). The
-nesting of the modules gives the tensor names of the published checkpoints.
+nesting of the modules defines the tensor names, which are those of the published checkpoints.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ def conv(
     norm: bool = False,
     relu: bool = True,
 ) -> nn.Sequential:
-    """A convolution that keeps the size (before its stride), then BatchNorm and ReLU as asked."""
+    """Return a convolution with padding that keeps the size at stride 1, with BatchNorm and ReLU if set."""
     padding = dilation * (kernel // 2)
     layers: list[nn.Module] = [nn.Conv2d(inputs, outputs, kernel, stride, padding, dilation, bias=bias)]
     if norm:
@@ -34,7 +34,7 @@ def conv(
 
 
 def depthwise(inputs: int, outputs: int, stride: int = 1, dilation: int = 1) -> nn.Sequential:
-    """A depthwise 3x3 and a pointwise convolution, each with BatchNorm and ReLU (MobileNet v1)."""
+    """Return a depthwise 3x3 and a pointwise convolution, each with BatchNorm and ReLU (MobileNet v1)."""
     return nn.Sequential(
         nn.Conv2d(inputs, inputs, 3, stride, dilation, dilation, groups=inputs, bias=False),
         nn.BatchNorm2d(inputs),
@@ -46,7 +46,7 @@ def depthwise(inputs: int, outputs: int, stride: int = 1, dilation: int = 1) -> 
 
 
 def backbone() -> nn.Sequential:
-    """MobileNet v1 up to its fifth group, at stride 8: the last group is dilated in place of its stride."""
+    """Return MobileNet v1 up to its fifth group, at stride 8: the last group is dilated, not strided."""
     return nn.Sequential(
         conv(3, 32, stride=2, bias=False, norm=True),
         depthwise(32, 64),
@@ -61,7 +61,7 @@ def backbone() -> nn.Sequential:
 
 
 class Cpm(nn.Module):
-    """Brings the backbone's features down to the working width."""
+    """The reduction of the backbone's features to the width of the stages."""
 
     def __init__(self, inputs: int, channels: int) -> None:
         super().__init__()
@@ -85,7 +85,7 @@ def _elu_block(channels: int) -> nn.Sequential:
 
 
 class Heads(nn.Module):
-    """The two 1x1 branches that end a stage: keypoint heatmaps and part affinity fields."""
+    """The two 1x1 branches at the end of a stage: keypoint heatmaps and part affinity fields."""
 
     def __init__(self, channels: int, hidden: int, heatmaps: int, pafs: int) -> None:
         super().__init__()
@@ -108,7 +108,7 @@ class InitialStage(Heads):
 
 
 class RefinementStage(Heads):
-    """A better estimate, from the features and the last one."""
+    """A refined estimate, from the features and the previous estimate."""
 
     def __init__(self, channels: int, heatmaps: int, pafs: int) -> None:
         super().__init__(channels, channels, heatmaps, pafs)
@@ -119,7 +119,7 @@ class RefinementStage(Heads):
 
 
 class RefinementBlock(nn.Module):
-    """A 1x1 convolution plus two 3x3 ones on top of it."""
+    """A 1x1 convolution followed by a residual block of two 3x3 convolutions."""
 
     def __init__(self, inputs: int, channels: int) -> None:
         super().__init__()
@@ -135,8 +135,10 @@ class RefinementBlock(nn.Module):
 
 
 class Sizes(NamedTuple):
-    """What the variants of the networks differ in: refinement stages, working width, and channels of each
-    output; as published where nothing else is said."""
+    """The differences between variants: refinement stages, width of the stages, and channels of each output.
+
+    The defaults are the published sizes.
+    """
 
     stages: int = 1
     channels: int = 128
@@ -145,7 +147,7 @@ class Sizes(NamedTuple):
 
     @property
     def variant(self) -> str:
-        """The variant in words."""
+        """A description of the variant."""
         stages = "1 refinement stage" if self.stages == 1 else f"{self.stages} refinement stages"
         return f"{stages}, {self.channels} channels"
 
@@ -154,7 +156,7 @@ PUBLISHED = Sizes()
 
 
 def sizes_of(shapes: dict[str, tuple[int, ...]]) -> Sizes:
-    """The sizes that a checkpoint's tensors tell."""
+    """Return the sizes of the network with these tensors."""
     return Sizes(
         count_stages(shapes),
         outputs_of(shapes, "cpm.align.0.weight", PUBLISHED.channels),
@@ -164,7 +166,7 @@ def sizes_of(shapes: dict[str, tuple[int, ...]]) -> Sizes:
 
 
 def count_stages(shapes: dict[str, tuple[int, ...]]) -> int:
-    """How many refinement stages a checkpoint holds."""
+    """Return the number of refinement stages in a checkpoint."""
     count = 0
     while f"refinement_stages.{count}.heatmaps.1.0.weight" in shapes:
         count += 1
@@ -172,15 +174,15 @@ def count_stages(shapes: dict[str, tuple[int, ...]]) -> int:
 
 
 def outputs_of(shapes: dict[str, tuple[int, ...]], name: str, published: int) -> int:
-    """How many channels the convolution with these weights gives.
+    """Return the number of output channels of the convolution with these weights.
 
-    Where they are missing it is the published number, so that loading goes on and lists all that is missing.
+    If they are missing, return the published number, so that loading can list everything that is missing.
     """
     return next(iter(shapes.get(name, ())), published)
 
 
 class Estimator(nn.Module):
-    """What both networks begin with: from an image to heatmaps and part affinity fields, stage by stage."""
+    """The common part of both networks: from an image to heatmaps and part affinity fields, by stages."""
 
     def __init__(self, sizes: Sizes = PUBLISHED) -> None:
         super().__init__()
@@ -193,12 +195,12 @@ class Estimator(nn.Module):
         )
 
     def features(self, data: Tensor) -> Tensor:
-        """(N, channels, H/8, W/8), what every stage starts from."""
+        """Return the (N, channels, H/8, W/8) input of every stage."""
         features: Tensor = self.cpm(self.model(data))
         return features
 
     def estimates(self, data: Tensor) -> tuple[Tensor, list[tuple[Tensor, Tensor]]]:
-        """The features, and (heatmaps, pafs) of every stage."""
+        """Return the features, and (heatmaps, pafs) of every stage."""
         features = self.features(data)
         estimates = [self.initial_stage(features)]
         for stage in self.refinement_stages:

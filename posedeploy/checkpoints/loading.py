@@ -1,4 +1,4 @@
-"""Recognize a checkpoint's family by names and shapes of its tensors, and load them strictly."""
+"""Recognize a checkpoint's family by the names and shapes of its tensors, and load them strictly."""
 
 from __future__ import annotations
 
@@ -22,22 +22,22 @@ from posedeploy.printable import listed
 from posedeploy.types import Model, StageCount
 
 UNUSED_IN_EVAL = ".num_batches_tracked"
-"""A counter of BatchNorm that evaluation never reads; checkpoints older than PyTorch 0.4.1 lack it."""
+"""A counter of BatchNorm that eval mode never reads; checkpoints older than PyTorch 0.4.1 lack it."""
 _STATISTICS = re.compile(r"(.*\.)(\d+)\.running_var")
 NO_FIT = 1 << 30
-REMEDY = "Your own variant goes in with `network=FILE.py:FUNCTION`; another family with `family`"
+REMEDY = "Pass your own variant as `network=FILE.py:FUNCTION`, or another family as `family`"
 FOLDED = (
-    "Its BatchNorm layers are folded into its convolutions, so it is a variant of the published network, "
-    "such as examples/human_pose_estimation_0001.py in the repository builds"
+    "Its BatchNorm layers are folded into its convolutions, so it is a variant of the published network; "
+    "examples/human_pose_estimation_0001.py in the repository builds such a variant"
 )
 
 
 @runtime_checkable
 class Rewritten(Protocol):
-    """A network that is exported in another form than the published one."""
+    """A network with an exported form that differs from the published one."""
 
     def deployed(self) -> nn.Module:
-        """The same network as targets get it; it may share the trained tensors."""
+        """Return the exported form of the network; it may share the trained tensors."""
 
 
 def open_checkpoint(
@@ -53,18 +53,18 @@ def open_checkpoint(
 
     Args:
         path: the file.
-        family: the network's name where it shall not be recognized from the tensors.
-        mesh: the file with the triangles of the mesh that the network stands on, for a family that has one.
-        drawn: the caller has a use of its own for the mesh, so any family may be given one.
-        stages: how many refinement stages to use of lightweight-openpose-2d; None for one, as published.
-        weights: which set of weights, for a file that holds several; as ``Weights.key`` names it.
+        family: the network's name; None to recognize it from the tensors.
+        mesh: the file with the triangles of the network's mesh, for a family that has one.
+        drawn: whether the caller draws the mesh, which any family then accepts.
+        stages: the number of refinement stages of lightweight-openpose-2d to use; None for one, as published.
+        weights: the ``Weights.key`` of a set of weights, for a file that holds several.
 
     Raises:
         CheckpointError: the file cannot be read, is of no known family, does not fit it exactly, or
             holds NaN or infinity.
-        MeshMissingError: it stands on a mesh, and none is given.
-        InputError: there is no such family; or the mesh is unreadable, another than the checkpoint
-            was trained on, or given for a network that has none; or the checkpoint has not so many stages.
+        MeshMissingError: the network needs a mesh, and ``mesh`` is None.
+        InputError: there is no such family; or the mesh is unreadable, differs from that of the training, or
+            is passed for a network without one; or the checkpoint has fewer stages.
     """
     topology = read_mesh(mesh) if mesh is not None else None
     candidates = [family_named(family)] if family else list(FAMILIES.values())
@@ -77,9 +77,9 @@ def open_checkpoint(
     row = candidates[0] if family else _family_of(checkpoint)
     if topology is not None and not row.mesh:
         if not drawn:
-            raise InputError(f"`mesh={mesh}`: {row.name} needs no mesh beside its checkpoint; leave it out")
+            raise InputError(f"`mesh={mesh}`: {row.name} has no mesh; leave it out")
         topology = None
-    stored = checkpoint.stored
+    checkpoint_tensors = checkpoint.tensor_specs
     checkpoint, used_stages = select_stages(checkpoint, row, stages)
     build = plugins.module(row.network).build
     try:
@@ -94,7 +94,7 @@ def open_checkpoint(
         sha256=checkpoint.sha256,
         stages=used_stages,
         weights=checkpoint.weights,
-        stored=stored,
+        checkpoint_tensors=checkpoint_tensors,
     )
     if isinstance(module, Rewritten):
         model = replace(model, deployed=module.deployed().eval().requires_grad_(False))
@@ -129,8 +129,8 @@ def _family_of(checkpoint: Checkpoint) -> Family:
     module = checkpoint.weights.module
     origin = f"a whole module ({module}), saved by torch.save(model); " if module else ""
     raise MisfitError(
-        f"{checkpoint.path}: {origin}of no network known here; it holds {len(names)} tensors from "
-        f"{names[0]} to {names[-1]}, and known are {', '.join(FAMILIES)}. Your own network goes in with "
+        f"{checkpoint.path}: {origin}unknown network with {len(names)} tensors from {names[0]} to "
+        f"{names[-1]}; the known networks are {', '.join(FAMILIES)}. Pass your own network as "
         "`network=FILE.py:FUNCTION`"
     )
 
@@ -140,72 +140,73 @@ def shapes_of(module: nn.Module) -> Shapes:
     return {name: tuple(tensor.shape) for name, tensor in module.state_dict().items()}
 
 
-def misfits(wanted: Shapes, found: Shapes) -> tuple[list[str], list[str], list[str]]:
-    """Return the names that are missing, left over and of another shape, without counters of BatchNorm."""
+def misfits(expected: Shapes, actual: Shapes) -> tuple[list[str], list[str], list[str]]:
+    """Return the missing, the unexpected and the wrongly shaped names, without counters of BatchNorm."""
     return (
-        [name for name in wanted if name not in found and not name.endswith(UNUSED_IN_EVAL)],
-        [name for name in found if name not in wanted and not name.endswith(UNUSED_IN_EVAL)],
-        [name for name in wanted if name in found and found[name] != wanted[name]],
+        [name for name in expected if name not in actual and not name.endswith(UNUSED_IN_EVAL)],
+        [name for name in actual if name not in expected and not name.endswith(UNUSED_IN_EVAL)],
+        [name for name in expected if name in actual and actual[name] != expected[name]],
     )
 
 
-def _is_folded(missing: list[str], left_over: list[str]) -> bool:
-    """Return whether a BatchNorm is missing while the convolution before it has a bias that is left over."""
-    found = (_STATISTICS.fullmatch(name) for name in missing)
-    return any(each is not None and f"{each[1]}{int(each[2]) - 1}.bias" in left_over for each in found)
+def _is_folded(missing: list[str], unexpected: list[str]) -> bool:
+    """Return whether a BatchNorm is missing and the convolution before it has an unexpected bias."""
+    matches = (_STATISTICS.fullmatch(name) for name in missing)
+    return any(match is not None and f"{match[1]}{int(match[2]) - 1}.bias" in unexpected for match in matches)
 
 
 def load_weights(module: nn.Module, checkpoint: Checkpoint, remedy: str) -> None:
-    """Put every tensor in its place and the network in eval mode, float32, on the CPU.
+    """Load every tensor and put the network in eval mode, in float32 on the CPU.
 
     Weights in float16, bfloat16 or float64 become float32.
 
     Args:
-        remedy: what the user can do about a checkpoint that does not fit.
+        remedy: the last sentence of the message about a checkpoint that does not fit.
 
     Raises:
-        CheckpointError: a tensor is missing, left over, of another shape, whole numbers where weights belong,
-            NaN or infinite.
+        CheckpointError: a tensor is missing, unexpected or of another shape, or holds integers in place of
+            weights, NaN or infinity.
     """
-    wanted = shapes_of(module)
-    found = checkpoint.shapes
-    counters = {name for name in wanted.keys() | found.keys() if name.endswith(UNUSED_IN_EVAL)}
-    missing, left_over, wrong = misfits(wanted, found)
-    misshaped = [f"{name} {_shape(found[name])}, expected {_shape(wanted[name])}" for name in wrong]
+    expected = shapes_of(module)
+    actual = checkpoint.shapes
+    counters = {name for name in expected.keys() | actual.keys() if name.endswith(UNUSED_IN_EVAL)}
+    missing, unexpected, wrong = misfits(expected, actual)
+    misshaped = [f"{name} {_shape(actual[name])}, expected {_shape(expected[name])}" for name in wrong]
     faults = [
         f"{len(names)} {what}: {listed(names)}"
-        for what, names in (("missing", missing), ("left over", left_over), ("mis-shaped", misshaped))
+        for what, names in (("missing", missing), ("unexpected", unexpected), ("of another shape", misshaped))
         if names
     ]
-    if _is_folded(missing, left_over):
+    if _is_folded(missing, unexpected):
         faults.append(FOLDED)
     if faults:
         raise MisfitError(f"{checkpoint.path}: does not fit the network. " + ". ".join((*faults, remedy)))
-    whole = [
+    integers = [
         name
         for name, tensor in module.state_dict().items()
-        if name in found and tensor.is_floating_point() and not checkpoint.tensors[name].is_floating_point()
+        if name in actual and tensor.is_floating_point() and not checkpoint.tensors[name].is_floating_point()
     ]
-    if whole:
+    if integers:
         raise CheckpointError(
-            f"{checkpoint.path}: no floating-point numbers in {listed(whole)}; expected the "
-            "weights from before they were quantized"
+            f"{checkpoint.path}: no floating-point numbers in {listed(integers)}; expected the weights from "
+            "before quantization"
         )
     broken = [name for name, tensor in checkpoint.tensors.items() if not _is_finite(tensor)]
     if broken:
         raise CheckpointError(
-            f"{checkpoint.path}: NaN or infinite weights in {listed(broken)}; training diverged"
+            f"{checkpoint.path}: NaN or infinite weights in {listed(broken)}; pass a checkpoint from before "
+            "the training diverged"
         )
     module.float()
     module.load_state_dict(
-        {name: tensor for name, tensor in checkpoint.tensors.items() if name in wanted}, strict=not counters
+        {name: tensor for name, tensor in checkpoint.tensors.items() if name in expected}, strict=not counters
     )
     module.eval().requires_grad_(False)
 
 
 def _is_finite(tensor: torch.Tensor) -> bool:
-    small = tensor.is_floating_point() and tensor.element_size() == 1  # float8, of which torch knows little
-    return bool(torch.isfinite(tensor.float() if small else tensor).all())
+    is_float8 = tensor.is_floating_point() and tensor.element_size() == 1  # torch has no isfinite for float8
+    return bool(torch.isfinite(tensor.float() if is_float8 else tensor).all())
 
 
 def _shape(shape: tuple[int, ...]) -> str:

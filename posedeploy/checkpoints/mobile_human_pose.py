@@ -2,8 +2,8 @@
 
 Source: Choi, Choi and Kim, "MobileHumanPose: Toward Real-Time 3D Human Pose Estimation in Mobile Devices"
 (CVPR Workshops 2021), and, for the expectation, Sun et al., "Integral Human Pose Regression"
-(arXiv:1711.08229). The nesting of the modules, the published misspelling included, gives the tensor names of
-the checkpoints.
+(arXiv:1711.08229). The nesting of the modules, with the published misspelling, defines the tensor names,
+which are those of the checkpoints.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ SIDE = 256
 
 EXPANSION = 6
 GROUPS = (1, 2, 3, 4, 3, 3, 1)
-"""Inverted residuals in each group; the first group's alone does not expand."""
+"""Inverted residuals in each group; only the first group does not expand."""
 CHANNELS = (64, 48, 48, 64, 96, 160, 320)
 ENDS = tuple(accumulate(GROUPS))
 """The number of blocks up to the end of each group."""
@@ -34,7 +34,7 @@ DECODER_STEPS = 3
 
 
 class Widths(NamedTuple):
-    """What the checkpoints of one backbone differ in: channels; joints are ``final`` over the depth bins."""
+    """The channels of a backbone, which differ between checkpoints; ``final`` is joints * depth bins."""
 
     stem: int
     groups: tuple[int, ...]
@@ -47,7 +47,7 @@ class Widths(NamedTuple):
 class Backbone(nn.Module):
     """From the image to the volumes of all joints, (N, joints * bins, bins, bins).
 
-    A subclass says how the groups and the decoder steps are fed.
+    A subclass connects the groups and the decoder steps.
     """
 
     name: str
@@ -56,7 +56,7 @@ class Backbone(nn.Module):
     strides: tuple[int, ...] = (1, 2, 2, 2, 2, 2, 1)
     bins = 64
     hidden: tuple[int, ...]
-    """Channels inside each decoder step, as published."""
+    """Hidden channels of each decoder step, as published."""
 
     def __init__(self, widths: Widths) -> None:
         super().__init__()
@@ -80,30 +80,34 @@ class Backbone(nn.Module):
         return blocks
 
     def group(self, number: int, x: Tensor) -> Tensor:
-        """The output of one group of blocks."""
+        """Run one group of blocks."""
         for index in range(ENDS[number] - GROUPS[number], ENDS[number]):
             x = self.inv_residual[index](x)
         return x
 
     def step(self, number: int, *parts: Tensor) -> Tensor:
-        """The output of one decoder step on concatenated maps."""
+        """Run one decoder step on concatenated maps."""
         x = torch.cat(parts, dim=1) if len(parts) > 1 else parts[0]
         result: Tensor = self.get_submodule(self.step_name.format(number))(x)
         return result
 
     @staticmethod
     def fed(groups: tuple[int, ...], number: int) -> int:
-        """Channels into a group, or, past the last, into ``last_conv``; ``groups`` starts at the stem."""
+        """Return the input channels of a group, or of ``last_conv`` after the last group.
+
+        Args:
+            groups: output channels of the stem and of each group.
+        """
         return groups[number]
 
     @staticmethod
     def step_inputs(widths: Widths) -> tuple[int, ...]:
-        """Channels that go into each decoder step."""
+        """Return the input channels of each decoder step."""
         return (widths.embedding, *widths.decoder[:-1])
 
 
 class Lpwo(Backbone):
-    """Without skip connections: one chain."""
+    """A backbone without skip connections."""
 
     name = "LPWO"
     hidden = (160, 96, 64)
@@ -117,7 +121,7 @@ class Lpwo(Backbone):
 
 
 class Lpski(Backbone):
-    """With skip connections from the encoder, and half the resolution."""
+    """A backbone with skip connections from the encoder, and half the resolution."""
 
     name = "LPSKI"
     stem_stride = 2
@@ -125,7 +129,7 @@ class Lpski(Backbone):
     bins = 32
     hidden = (96, 64, 48)
     skips = (4, 3, 2)
-    """The groups whose outputs join the input of each decoder step."""
+    """For each decoder step, the group whose output is concatenated to its input."""
 
     def forward(self, data: Tensor) -> Tensor:
         x = self.first_conv(data)
@@ -146,7 +150,7 @@ class Lpski(Backbone):
 
 
 class Lpres(Backbone):
-    """Every group and every decoder step is fed by the two before it."""
+    """A backbone whose groups and decoder steps get the outputs of the two before them."""
 
     name = "LPRES"
     step_name = "deonv{}"
@@ -181,7 +185,7 @@ class Lpres(Backbone):
 
 
 class MobileHumanPose(nn.Module):
-    """Where each joint is expected in its volume.
+    """The expected position of each joint in its volume.
 
     Input (N, 3, 256, 256); output (N, joints, 3): x, y in cells of the map and z in depth bins.
     """
@@ -202,7 +206,7 @@ class MobileHumanPose(nn.Module):
     def forward(self, data: Tensor) -> Tensor:
         bins = self.backbone.bins
         volumes = self.backbone(data).reshape(-1, self.joints, bins, bins * bins)
-        # The softmax is normalized after its moments are taken: the volumes are read once less, as sums only.
+        # The softmax is normalized after the moments, which saves one pass over the volumes.
         weights = torch.exp(volumes - volumes.amax(dim=(2, 3), keepdim=True))
         by_depth = weights @ self.cells
         sums = by_depth.sum(dim=2)
@@ -211,24 +215,23 @@ class MobileHumanPose(nn.Module):
 
 
 def recognizes(shapes: dict[str, tuple[int, ...]]) -> bool:
-    """Whether these are the tensors of this network."""
+    """Return whether these are the tensors of this network."""
     return {"backbone.first_conv.0.weight", "backbone.final_layer.weight"} <= shapes.keys()
 
 
 def build(shapes: dict[str, tuple[int, ...]]) -> tuple[nn.Module, ModelSpec]:
-    """The network of the variant that the shapes tell, with random weights still, and its spec.
+    """Return the variant with these shapes, its weights still random, and its spec.
 
     Raises:
-        CheckpointError: the final layer's channels are not whole volumes.
+        CheckpointError: the final layer's channels are no multiple of the depth bins.
     """
     kind = _kind(shapes)
     widths = _widths(kind, shapes)
     joints, rest = divmod(widths.final, kind.bins)
     if rest or not joints:
         raise CheckpointError(
-            f"the final layer of this {kind.name} gives {widths.final} channels, which are no whole number "
-            f"of joints at {kind.bins} depth bins each; your own variant goes in with `network` "
-            "FILE.py:FUNCTION"
+            f"the final layer of this {kind.name} has {widths.final} channels, which is no multiple of its "
+            f"{kind.bins} depth bins; pass your own variant as `network=FILE.py:FUNCTION`"
         )
     spec = family_spec(
         FAMILY,

@@ -1,7 +1,7 @@
-"""The blocks that the backbones of MobileHumanPose are made of.
+"""The blocks of the backbones of MobileHumanPose.
 
 Source: Sandler et al., "MobileNetV2" (arXiv:1801.04381), for the inverted residuals. The nesting of the
-modules gives the tensor names of the published checkpoints.
+modules defines the tensor names, which are those of the published checkpoints.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 
 def unit(inputs: int, outputs: int, kernel: int, stride: int = 1, groups: int = 1) -> nn.Sequential:
-    """A convolution, BatchNorm, and a PReLU with a slope for each channel."""
+    """Return a convolution, BatchNorm, and a PReLU with a slope for each channel."""
     return nn.Sequential(
         nn.Conv2d(inputs, outputs, kernel, stride, kernel // 2, groups=groups, bias=False),
         nn.BatchNorm2d(outputs),
@@ -19,7 +19,7 @@ def unit(inputs: int, outputs: int, kernel: int, stride: int = 1, groups: int = 
 
 
 class InvertedResidual(nn.Module):
-    """Expand, filter each channel, and project without activation; on top of the input where that fits."""
+    """An expansion, a depthwise convolution and a linear projection; residual where the shapes allow it."""
 
     def __init__(self, inputs: int, outputs: int, stride: int, expansion: int) -> None:
         super().__init__()
@@ -42,7 +42,7 @@ def upsample() -> nn.Upsample:
 
 
 def decoder_step(inputs: int, hidden: int, outputs: int) -> nn.Sequential:
-    """Twice the size, with the channels brought down and filtered first."""
+    """Return a 1x1 and a 3x3 convolution, followed by upsampling to twice the size."""
     return nn.Sequential(
         nn.Conv2d(inputs, hidden, 1),
         nn.BatchNorm2d(hidden),

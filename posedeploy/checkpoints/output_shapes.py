@@ -1,4 +1,4 @@
-"""Which shapes a network's outputs have, found by running it."""
+"""Measure the shapes of a network's outputs by running it."""
 
 from __future__ import annotations
 
@@ -13,31 +13,31 @@ from posedeploy.flatten import flat
 from posedeploy.types import Dimension, ModelSpec
 
 
-def measured(module: nn.Module, spec: ModelSpec) -> ModelSpec:
-    """The spec with the outputs' shapes filled in; an axis that follows a free input axis is named after it.
+def measure_outputs(module: nn.Module, spec: ModelSpec) -> ModelSpec:
+    """Return the spec with the outputs' shapes; an axis that follows a free input axis is named after it.
 
     The network runs twice on zeros, with every free axis at another length the second time.
 
     Raises:
-        NetworkError: the network gives another number of outputs than the spec names, or an input axis that
-            the spec calls free is not.
+        NetworkError: the network returns another number of outputs than the spec lists, or does not run at
+            another length of a free input axis.
     """
     free = sorted({axis for tensor in spec.inputs for axis in tensor.shape if isinstance(axis, str)})
-    first = {axis: _usual(axis, spec) for axis in free}
+    first = {axis: _first_length(axis, spec) for axis in free}
     second = {axis: first[axis] + _step(axis, spec) * place for place, axis in enumerate(free, start=1)}
     small = _run(module, spec, first)
     if len(small) != len(spec.outputs):
         raise NetworkError(
-            f"the network gives {len(small)} outputs and its contract names {len(spec.outputs)}: "
-            f"{', '.join(output.name for output in spec.outputs) or 'none'}"
+            f"the network returns {len(small)} outputs, and its contract names {len(spec.outputs)}: "
+            f"{', '.join(output.name for output in spec.outputs) or 'none'}; name each output in the contract"
         )
     try:
         large = _run(module, spec, second) if free else small
     except RuntimeError as error:
         raise NetworkError(
-            f"the network's contract leaves {', '.join(free)} free, but it runs at {_listed(first)} and not "
-            f"at {_listed(second)} ({first_line(error)}); write the lengths that it "
-            "needs in the shape of its input"
+            f"the network's contract leaves {', '.join(free)} free, but the network runs at {_listed(first)} "
+            f"and not at {_listed(second)} ({first_line(error)}); write the required lengths in the shape of "
+            "the input"
         ) from error
     outputs = tuple(
         replace(
@@ -50,14 +50,14 @@ def measured(module: nn.Module, spec: ModelSpec) -> ModelSpec:
     return replace(spec, outputs=outputs)
 
 
-def _usual(axis: str, spec: ModelSpec) -> int:
+def _first_length(axis: str, spec: ModelSpec) -> int:
     if spec.contract and axis in ("height", "width"):
         return spec.contract.height if axis == "height" else spec.contract.width
     return 1
 
 
 def _step(axis: str, spec: ModelSpec) -> int:
-    """How much longer an axis may be made: by whole multiples of what the network asks for."""
+    """Return the increment of an axis: a multiple of what the contract requires."""
     return 2 * spec.contract.multiple if spec.contract and axis in ("height", "width") else 1
 
 
@@ -78,7 +78,7 @@ def _symbolic(
 
 
 def _axis(a: int, b: int, first: dict[str, int], second: dict[str, int]) -> Dimension:
-    """The length itself where it stays, else the input axis that it follows, with the ratio."""
+    """Return the length if it does not change, else the input axis that it follows, with the ratio."""
     if a == b:
         return a
     for axis, length in first.items():

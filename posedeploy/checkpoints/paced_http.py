@@ -1,4 +1,4 @@
-"""Requests by HTTP that end: every answer keeps to a minimum rate and a deadline, https is never left."""
+"""HTTP requests with a minimum rate and a deadline, and without redirects from https to http."""
 
 from __future__ import annotations
 
@@ -22,37 +22,37 @@ from urllib.request import HTTPHandler, HTTPRedirectHandler, HTTPSHandler, Reque
 from posedeploy.errors import DownloadError
 
 TIMEOUT_S = 30
-"""For a connection, and for the next bytes of an answer."""
+"""For a connection, and for the next bytes of a response."""
 WINDOW_S = 60
 MIN_BYTES_PER_S = 1024
 """Over each ``WINDOW_S``."""
 DEADLINE_S = 6 * 3600
-"""For the whole answer."""
+"""For the whole response."""
 NETWORK_ERRORS = (URLError, HTTPException, OSError, ValueError, OverflowError)
-"""What a request raises; malformed headers and host names are a ValueError."""
+"""The errors of a request; malformed headers and host names raise a ValueError."""
 
 
 class TooSlowError(OSError):
-    """An answer comes too slowly."""
+    """A response arrives too slowly."""
 
 
 def get(url: str, headers: Mapping[str, str]) -> HTTPResponse | HTTPError:
-    """Ask for ``url``, through the proxy that the environment names; an HTTPError is an answer too.
+    """Request ``url``, through the proxy that the environment names; error responses are returned.
 
     Raises:
-        DownloadError: the server leads away from https, or to what is not HTTP.
-        NETWORK_ERRORS: no answer came.
+        DownloadError: the server redirects from https to http, or to another protocol.
+        NETWORK_ERRORS: there is no response.
     """
     opener = build_opener(_Redirects, _Http, _Https)
     try:
-        answer: HTTPResponse = opener.open(Request(url, headers=dict(headers)), timeout=TIMEOUT_S)
+        response: HTTPResponse = opener.open(Request(url, headers=dict(headers)), timeout=TIMEOUT_S)
     except HTTPError as error:
         return error
-    return answer
+    return response
 
 
 def describe(error: Exception) -> str:
-    """What a network error says, in one line."""
+    """Return the description of a network error, in one line."""
     if isinstance(error, IncompleteRead):
         return "the server closed the connection in the middle of the file"
     reason = getattr(error, "reason", None) or error
@@ -78,13 +78,14 @@ class _Redirects(HTTPRedirectHandler):
         if scheme not in ("http", "https") or (req.type == "https" and scheme != "https"):
             raise DownloadError(
                 f"{req.full_url}: the server redirects to {newurl}, and posedeploy follows no redirect from "
-                f"{req.type} to {scheme or 'no address'}; download the file in a browser if you trust it"
+                f"{req.type} to {scheme or 'an address without a scheme'}; download the file in a browser if "
+                "you trust it"
             )
         return super().redirect_request(req, fp, code, msg, headers, newurl)
 
 
 class _Paced(io.RawIOBase):
-    """The bytes of a socket while they come fast enough."""
+    """A raw stream that raises ``TooSlowError`` if its bytes arrive too slowly."""
 
     def __init__(self, raw: io.RawIOBase) -> None:
         self._raw = raw

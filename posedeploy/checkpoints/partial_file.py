@@ -1,4 +1,4 @@
-"""The part of a download that has arrived: one process at a time writes it, and through no link."""
+"""A partly downloaded file: only one process at a time writes it, and never through a link."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ except ImportError:  # Windows, which lets one process at a time open a file lik
 
 
 class Version(msgspec.Struct, frozen=True):
-    """What was being downloaded: its address, the server's name for its version, and its bytes if known."""
+    """A version of a file on a server: its address, its ETag or date, and its size in bytes if known."""
 
     url: str
     validator: str
@@ -28,7 +28,7 @@ class Version(msgspec.Struct, frozen=True):
 
 
 class PartialFile:
-    """``NAME.part``, open and locked, and ``NAME.part.etag``, which holds its Version."""
+    """``NAME.part``, open and locked, and ``NAME.part.etag`` with its ``Version``."""
 
     def __init__(self, path: Path, stream: BinaryIO) -> None:
         self.path = path
@@ -37,20 +37,20 @@ class PartialFile:
 
     @property
     def size(self) -> int:
-        """The bytes that have arrived."""
+        """The number of bytes received."""
         return os.fstat(self._stream.fileno()).st_size
 
     def version(self, url: str) -> Version | None:
-        """The version that these bytes are a part of; None where nothing shows that they are of ``url``."""
+        """Return the version that these bytes belong to; None if they are not known to be from ``url``."""
         try:
             with _opened(self._state, os.O_RDONLY) as stream:
                 version = msgspec.json.decode(stream.read(1 << 16), type=Version)
-        except (FileNotFoundError, ValueError, RecursionError):  # no JSON, no UTF-8, or nested too deep
+        except (FileNotFoundError, ValueError, RecursionError):  # not JSON, not UTF-8, or nested too deep
             return None
         return version if version.url == url and self.size else None
 
     def restart(self, version: Version | None) -> None:
-        """Drop what has arrived and note the version that comes now; None where it cannot be resumed."""
+        """Drop the received bytes and record the version of the next ones; None if it cannot be resumed."""
         self._stream.truncate(0)
         self._state.unlink(missing_ok=True)
         if version is not None:
@@ -70,17 +70,17 @@ class PartialFile:
         self._state.unlink(missing_ok=True)
 
     def remove(self) -> None:
-        """Remove the part and what is known of it."""
+        """Remove the part and its version."""
         self.path.unlink(missing_ok=True)
         self._state.unlink(missing_ok=True)
 
 
 @contextmanager
 def partial_file(path: Path) -> Iterator[PartialFile]:
-    """Open a part, empty or as it was left, with no other process writing it. An empty one goes at the end.
+    """Open and lock a part, which may hold bytes of an earlier download; remove it at the end if it is empty.
 
     Raises:
-        DownloadError: another process has it.
+        DownloadError: another process is writing it.
         OutputError: it is a link, a folder or a device.
         OSError: it cannot be opened.
     """
@@ -103,12 +103,16 @@ def _lock(path: Path, stream: BinaryIO) -> None:
         same = os.path.samestat(os.fstat(stream.fileno()), path.lstat())
     except (BlockingIOError, FileNotFoundError):
         same = False
-    if not same:  # locked, or moved to its name by a process that held the lock until now
+    if not same:  # locked, or renamed by a process that held the lock until now
         raise DownloadError(f"{path}: another process is downloading it; wait until it ends and try again")
 
 
 def _opened(path: Path, flags: int) -> BinaryIO:
-    """Open a file of ours, and no other that its name leads to."""
+    """Open a regular file, not through a link.
+
+    Raises:
+        OutputError: it is a link, a folder or a device.
+    """
     flags |= getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
     if path.is_symlink():
         raise OutputError(_NO_LINK.format(path))
@@ -120,4 +124,4 @@ def _opened(path: Path, flags: int) -> BinaryIO:
     return os.fdopen(descriptor, "r+b" if flags & os.O_RDWR else "wb" if flags & os.O_WRONLY else "rb")
 
 
-_NO_LINK = "{}: is a link, a folder or a device, and a download needs a file of its own; delete it"
+_NO_LINK = "{}: a link, a folder or a device, and a download needs a regular file; delete it"

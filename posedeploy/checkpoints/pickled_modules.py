@@ -1,4 +1,4 @@
-"""The state dict of a whole module (``torch.save(model)``), out of what stands in for it: no code is run."""
+"""Read the state dict of a whole module (``torch.save(model)``) from its stand-in, without running code."""
 
 from __future__ import annotations
 
@@ -15,42 +15,42 @@ WEIGHTS = (TensorRecord, ArrayRecord, Unreadable)
 
 
 def is_module(value: Any) -> bool:
-    """Whether it stands in for a ``torch.nn.Module``."""
+    """Return whether a value stands in for a ``torch.nn.Module``."""
     return isinstance(value, StandIn) and {"_parameters", "_modules"} <= _attributes(value).keys()
 
 
 def state_dict_of(module: StandIn) -> dict[str, Any]:
-    """Its parameters and persistent buffers by name, and those of the modules in it."""
-    found: dict[str, Any] = {}
-    left = [("", module, 0)]
+    """Return a module's parameters and persistent buffers by name, with those of its submodules."""
+    tensors: dict[str, Any] = {}
+    stack = [("", module, 0)]
     for _ in range(MAX_MODULES):
-        if not left or len(found) >= MAX_TENSORS:
+        if not stack or len(tensors) >= MAX_TENSORS:
             break
-        prefix, inner, depth = left.pop()
-        _collect(inner, prefix, found)
+        prefix, inner, depth = stack.pop()
+        _collect(inner, prefix, tensors)
         if depth < MAX_DEPTH:
             entries = _entries(_attributes(inner).get("_modules"))
-            left += [
+            stack += [
                 (f"{prefix}{name}.", each, depth + 1)
                 for name, each in reversed(entries)
                 if is_module(each) and len(prefix) + len(name) < MAX_PATH_CHARACTERS
             ]
-    return found
+    return tensors
 
 
-def _collect(module: StandIn, prefix: str, found: dict[str, Any]) -> None:
+def _collect(module: StandIn, prefix: str, tensors: dict[str, Any]) -> None:
     attributes = _attributes(module)
-    passing = attributes.get("_non_persistent_buffers_set")
-    passing = passing if isinstance(passing, set | list) else set()
+    temporary = attributes.get("_non_persistent_buffers_set")
+    temporary = temporary if isinstance(temporary, set | list) else set()
     for group in ("_parameters", "_buffers"):
         for name, value in _entries(attributes.get(group)):
-            is_persistent = not (group == "_buffers" and name in passing)
+            is_persistent = not (group == "_buffers" and name in temporary)
             if isinstance(value, WEIGHTS) and is_persistent and len(name) < MAX_PATH_CHARACTERS:
-                found[prefix + name] = value
+                tensors[prefix + name] = value
 
 
 def _attributes(value: StandIn) -> dict[Any, Any]:
-    """The attributes that it was to be restored with; with slots, they are the first of a pair."""
+    """Return the pickled attributes of an object; a class with slots has them as the first of a pair."""
     state = value.state
     if isinstance(state, tuple) and len(state) == 2:
         state = state[0]
@@ -65,17 +65,17 @@ def _entries(group: Any) -> list[tuple[str, Any]]:
 
 
 def children_of(value: StandIn) -> dict[str, Any]:
-    """What an object of another class holds, by name; by place what it was made of, as for a named tuple."""
-    made_of = {str(place): inner for place, inner in enumerate(value.arguments)}
-    return made_of | string_keys(_attributes(value)) | string_keys(value.mapping)
+    """Return an object's attributes and entries by name, and the arguments of its constructor by index."""
+    arguments = {str(index): inner for index, inner in enumerate(value.arguments)}
+    return arguments | string_keys(_attributes(value)) | string_keys(value.mapping)
 
 
 def string_keys(entries: dict[Any, Any]) -> dict[str, Any]:
-    """The entries by string; those of whole numbers by their digits where no string is the same."""
-    found: dict[str, Any] = {}
+    """Return the entries with text keys, and those with integer keys under their digits unless taken."""
+    result: dict[str, Any] = {}
     for key, inner in entries.items():
         if isinstance(key, str):
-            found[key] = inner
+            result[key] = inner
         elif type(key) is int:
-            found.setdefault(str(key), inner)
-    return found
+            result.setdefault(str(key), inner)
+    return result

@@ -1,7 +1,7 @@
-"""Pose2Mesh: 2D joints of a person to 3D joints, and these to the vertices of a mesh (arXiv:2008.09047).
+"""Pose2Mesh: from a person's 2D joints to 3D joints and the vertices of a mesh (arXiv:2008.09047).
 
-The networks as published, the products with the mesh's Laplacians sparse. ``pose2mesh_tiled`` has them as
-they are exported.
+The networks as published, with sparse products with the mesh's Laplacians. ``pose2mesh_tiled`` has the
+exported form.
 """
 
 from __future__ import annotations
@@ -29,12 +29,12 @@ from posedeploy.types import ModelSpec
 
 FAMILY = "pose2mesh"
 HIDDEN, STAGES = 4096, 2
-PUBLISHED_MESHES = {12288: "SMPL's, of 6890 vertices", 1088: "MANO's, of 778 vertices"}
-"""By how many vertices they have once coarsening has added its own."""
+PUBLISHED_MESHES = {12288: "SMPL with 6890 vertices", 1088: "MANO with 778 vertices"}
+"""Meshes by their number of vertices after padding for the coarsening."""
 
 
 class Stage(nn.Module):
-    """Two layers, each with normalization and ReLU before it, added to their input."""
+    """A residual block of two layers, each after BatchNorm and ReLU."""
 
     def __init__(self, width: int) -> None:
         super().__init__()
@@ -50,7 +50,7 @@ class Stage(nn.Module):
 
 
 class Lifter(nn.Module):
-    """(N, joints, 2) joints to (N, joints, 3) in mm. ``batch_norm1`` is in the checkpoints, and not used."""
+    """(N, joints, 2) joints to (N, joints, 3) in mm. ``batch_norm1`` is in the checkpoints but not used."""
 
     def __init__(self, joints: int, width: int = HIDDEN, stages: int = STAGES) -> None:
         super().__init__()
@@ -69,27 +69,26 @@ class Lifter(nn.Module):
 
 @dataclass(frozen=True)
 class Widths:
-    """Channels before and after each graph convolution, block by block: three in the first, two in the
-    rest."""
+    """Channels before and after each graph convolution; the first block has three, every other two."""
 
     blocks: tuple[tuple[int, ...], ...]
 
     @classmethod
     def of(cls, shapes: dict[str, tuple[int, ...]]) -> Widths:
-        """From the shapes of ``cl.N.weight``: (outputs, 3 times inputs).
+        """Return the widths by the shapes of ``cl.N.weight``: (outputs, 3 * inputs).
 
         Raises:
-            CheckpointError: one of them is missing, or they are too few to be a mesh network's.
+            CheckpointError: one of them is missing, or there are fewer than ``MIN_LAYERS``.
         """
-        numbers = [int(found[1]) for name in shapes if (found := re.fullmatch(LAYER, name))]
-        count = max([LEAST_LAYERS, *(number + 1 for number in numbers)])
-        wanted = ["pose2mesh.fc.weight", *(f"pose2mesh.cl.{index}.weight" for index in range(count))]
-        if missing := [name for name in wanted if name not in shapes]:
+        numbers = [int(match[1]) for name in shapes if (match := re.fullmatch(LAYER, name))]
+        count = max([MIN_LAYERS, *(number + 1 for number in numbers)])
+        expected = ["pose2mesh.fc.weight", *(f"pose2mesh.cl.{index}.weight" for index in range(count))]
+        if missing := [name for name in expected if name not in shapes]:
             raise CheckpointError(
-                f"a pose2mesh checkpoint without {listed(missing)}: cut off, or a variant of its own, which "
-                "goes in with `network=FILE.py:FUNCTION`"
+                f"a pose2mesh checkpoint without {listed(missing)}: cut off, or your own variant; pass a "
+                "variant as `network=FILE.py:FUNCTION`"
             )
-        layers = [shapes[name] for name in wanted[1:]]
+        layers = [shapes[name] for name in expected[1:]]
         ends = [0, *range(3, count + 1, 2)]
         return cls(
             tuple(
@@ -104,14 +103,14 @@ class Widths:
 
 
 LAYER = r"pose2mesh\.cl\.(\d+)\.weight"
-LEAST_LAYERS = 7
+MIN_LAYERS = 7
 """Three on the joints and two each on the coarsest level and the mesh."""
 ORDERS = 3
 """Chebyshev polynomials of each convolution."""
 
 
 class MeshNet(nn.Module):
-    """(N, joints, 5) to (N, whole, 3): vertices in m, in the order of the coarsening, added ones included."""
+    """(N, joints, 5) to (N, whole, 3): vertices in m, in the order of the coarsening, with its padding."""
 
     def __init__(self, widths: Widths, joints: Sparse, levels: Sequence[Level]) -> None:
         super().__init__()
@@ -142,10 +141,11 @@ class MeshNet(nn.Module):
         return x
 
     def _laplacian(self, block: int) -> Tensor:
-        """The first block is on the joints, the next on the coarsest level kept, the last two on the mesh."""
+        """Return a block's Laplacian: the first is on the joints, the next on the coarsest level, the last
+        two on the mesh."""
         name = "joints" if block == 0 else f"level{max(self.graphs - block, 0)}"
-        found: Tensor = self.get_buffer(f"{name}_laplacian")
-        return found
+        laplacian: Tensor = self.get_buffer(f"{name}_laplacian")
+        return laplacian
 
     def _convolved(self, x: Tensor, number: int, laplacian: Tensor) -> Tensor:
         count, vertices, channels = x.shape
@@ -172,7 +172,7 @@ class Pose2Mesh(nn.Module):
 
     def __init__(self, lifter: Lifter, widths: Widths, joint_set: JointSet, levels: Sequence[Level]) -> None:
         super().__init__()
-        joints = normalized_laplacian(joint_graph(joint_set))  # as published: not rescaled
+        joints = normalized_laplacian(joint_graph(joint_set))  # not rescaled, as published
         self.pose_lifter = lifter
         self.pose2mesh = MeshNet(widths, joints, levels)
         self._joints, self._levels = joints, levels
@@ -186,14 +186,14 @@ class Pose2Mesh(nn.Module):
         return mesh[:, self.vertices], pose3d
 
     def deployed(self) -> nn.Module:
-        """The same network with tiles in place of sparse products, and without the vertices that coarsening
-        added, which have no say in the others."""
+        """Return the network with tiles in place of sparse products, and without the padding vertices, on
+        which no other vertex depends."""
         net = self.pose2mesh
         return Deployed(self.pose_lifter, TiledMeshNet(net.widths.blocks, net, self._joints, self._levels))
 
 
 class Deployed(nn.Module):
-    """Inputs and outputs of ``Pose2Mesh``; the lifter is the same one."""
+    """``Pose2Mesh`` with another mesh network; the lifter is shared."""
 
     def __init__(self, lifter: nn.Module, mesh: nn.Module) -> None:
         super().__init__()
@@ -206,54 +206,55 @@ class Deployed(nn.Module):
 
 
 def recognizes(shapes: dict[str, tuple[int, ...]]) -> bool:
-    """Whether these are the tensors of this network, or of its lifter alone."""
+    """Return whether these are the tensors of this network, or of its lifter alone."""
     return any(f"{prefix}linear_stages.0.w1.weight" in shapes for prefix in ("", "pose_lifter."))
 
 
 def build(shapes: dict[str, tuple[int, ...]], mesh: Mesh | None = None) -> tuple[nn.Module, ModelSpec]:
-    """The network of the variant that the shapes tell, with random weights still, and its spec.
+    """Return the variant with these shapes, its weights still random, and its spec.
 
     Args:
-        mesh: the topology that the checkpoint was trained on; the lifter alone has none.
+        mesh: the topology of the training; None for the lifter alone.
 
     Raises:
-        MeshMissingError: the checkpoint stands on a mesh, and there is none.
-        InputError: the mesh is given for the lifter alone, or another than the checkpoint was
-            trained on; or its set of joints is not known here.
-        CheckpointError: a tensor that the variant is told from is missing.
+        MeshMissingError: the checkpoint needs a mesh, and ``mesh`` is None.
+        InputError: a mesh is passed for the lifter alone, or differs from that of the training; or the joint
+            set is unknown.
+        CheckpointError: a tensor that determines the variant is missing.
     """
-    whole = any(name.startswith("pose2mesh.") for name in shapes)
-    prefix = "pose_lifter." if whole else ""
+    has_mesh = any(name.startswith("pose2mesh.") for name in shapes)
+    prefix = "pose_lifter." if has_mesh else ""
     hidden, inputs = shapes.get(f"{prefix}w1.weight", (HIDDEN, 2 * 17))
-    joints_of = published_joint_set(FAMILY, inputs // 2) if whole else joint_set(FAMILY, inputs // 2)
+    joints = published_joint_set(FAMILY, inputs // 2) if has_mesh else joint_set(FAMILY, inputs // 2)
     stages = sum(
         name.startswith(f"{prefix}linear_stages.") and name.endswith(".w1.weight") for name in shapes
     )
-    lifter = Lifter(len(joints_of), hidden, stages or STAGES)
-    if not whole:
+    lifter = Lifter(len(joints), hidden, stages or STAGES)
+    if not has_mesh:
         if mesh is not None:
             raise InputError(
                 f"`mesh={mesh.path}`: this checkpoint is the lifter alone, which has no mesh; leave it out"
             )
-        return lifter, joints_spec(FAMILY, joints_of)
+        return lifter, joints_spec(FAMILY, joints)
     if mesh is None:
         raise MeshMissingError(
-            "this checkpoint of pose2mesh was trained on a mesh whose triangles it does not hold; give the "
-            "file that has them with `mesh`, such as smpl_faces.npy (also .npz, .obj, .pkl)",
+            "this checkpoint of pose2mesh does not hold the triangles of its mesh; pass a file with them as "
+            "`mesh`, such as smpl_faces.npy (also .npz, .obj, .pkl)",
             FAMILY,
         )
     widths = Widths.of(shapes)
     levels = mesh_levels(mesh.faces, widths.levels)
     _check_mesh(mesh, levels, shapes["pose2mesh.fc.weight"][0] // widths.blocks[1][0])
-    return Pose2Mesh(lifter, widths, joints_of, levels), joints_spec(FAMILY, joints_of, mesh.vertices)
+    return Pose2Mesh(lifter, widths, joints, levels), joints_spec(FAMILY, joints, mesh.vertices)
 
 
 def _check_mesh(mesh: Mesh, levels: Sequence[Level], coarsest: int) -> None:
-    """Refuse a mesh that does not coarsen to what the checkpoint was trained on."""
+    """Raise an error unless the mesh has the checkpoint's number of vertices at the coarsest level."""
     trained = coarsest * 2 ** (len(levels) - 1)
     if levels[-1].whole != coarsest:
         known = f" ({PUBLISHED_MESHES[trained]})" if trained in PUBLISHED_MESHES else ""
         raise InputError(
-            f"`mesh={mesh.path}`: {mesh.vertices} vertices, {levels[0].whole} once coarsening has added "
-            f"its own, but the checkpoint was trained on a mesh of {trained} then{known}; give that mesh"
+            f"`mesh={mesh.path}`: {mesh.vertices} vertices, {levels[0].whole} after padding for the "
+            f"coarsening, but the checkpoint was trained on a mesh with {trained} after padding{known}; pass "
+            "that mesh"
         )

@@ -1,11 +1,14 @@
-"""Pose2Mesh's mesh network as it is exported: the same outputs from operators that every runtime has.
+"""The exported form of Pose2Mesh's mesh network: the same outputs from operators that every runtime has.
 
-Three things differ from the published form. The vertices that coarsening added have no neighbors and their
-children are added ones too, so nothing real depends on them: they are left out, close to half of all at the
-size of SMPL's mesh. A Chebyshev convolution ``x W0 + Lx W1 + (2LLx - x) W2`` is written ``xA + L(xB +
-L(xC))``, so that the products with L are as wide as the outputs, which are never wider than the inputs where
-there are many vertices; they run as tiles (``meshes.tiles``). And where each vertex is repeated, what needs
-no neighbors is computed before. Normalization is in the weights.
+It differs from the published form in four ways:
+
+- The vertices that pad the coarsening are left out, almost half of all at the size of SMPL's mesh. They have
+  no neighbors and their children are padding too, so no other vertex depends on them.
+- A Chebyshev convolution ``x W0 + Lx W1 + (2LLx - x) W2`` becomes ``xA + L(xB + L(xC))``. The products with
+  L are then as wide as the outputs, which at the large levels are never wider than the inputs. They run as
+  tiles (``meshes.tiles``).
+- Before each vertex is repeated, everything that needs no neighbors is computed.
+- BatchNorm is folded into the weights.
 """
 
 from __future__ import annotations
@@ -26,7 +29,7 @@ from posedeploy.types import Array
 
 
 class Published(Protocol):
-    """What is taken from the network as published: its layers, in order."""
+    """The layers of the published network, in order."""
 
     fc: nn.Linear
     cl: nn.ModuleList
@@ -35,24 +38,24 @@ class Published(Protocol):
 
 @dataclass(frozen=True)
 class Ordered:
-    """A level in the order of its tiles. vertex: (vertices,) which one of the level stands at each place."""
+    """A level in the order of its tiles. vertex: (vertices,) the vertex of the level at each place."""
 
     level: Level
     vertex: Array
 
     @property
     def place(self) -> Array:
-        """(vertices,) where each vertex of the level stands."""
+        """(vertices,) the place of each vertex of the level."""
         return np.argsort(self.vertex)
 
     @property
     def length(self) -> int:
-        """Places, those that fill up the last tile included."""
+        """The number of places, with those that fill the last tile."""
         return -(-len(self.vertex) // ROWS) * ROWS
 
 
 class Product(nn.Module):
-    """(N, inputs, F) to (N, places, F): a sparse matrix times each person's vertices."""
+    """(N, inputs, F) to (N, places, F): the product of a sparse matrix with each person's vertices."""
 
     columns: Tensor
     blocks: Tensor
@@ -68,10 +71,10 @@ class Product(nn.Module):
 
 
 class Convolution(nn.Module):
-    """One graph convolution with its normalization inside the weights.
+    """A graph convolution with BatchNorm folded into its weights.
 
-    ``first`` is the product with the vertices as they come in; ``repeat`` says which of them each place
-    repeats, None where they come one for one.
+    ``first`` is the product with the input's vertices. ``repeat`` is the input vertex of each place; None if
+    no vertex is repeated.
     """
 
     def __init__(
@@ -113,7 +116,7 @@ class Convolution(nn.Module):
 
 
 class Block(nn.Module):
-    """Two convolutions on one level, added to their input, which is resized along its channels."""
+    """A residual block of two convolutions on one level; the input is resized along its channels."""
 
     def __init__(self, convolutions: Sequence[Convolution], *, residual: bool) -> None:
         super().__init__()
@@ -144,7 +147,7 @@ class TiledMeshNet(nn.Module):
     def __init__(
         self, blocks: Sequence[Sequence[int]], net: Published, joints: Sparse, levels: Sequence[Level]
     ) -> None:
-        """``net`` has its trained weights."""
+        """Copy the weights of ``net``, which must be loaded."""
         super().__init__()
         self.fc = net.fc
         self.channels = blocks[1][0]
@@ -153,7 +156,7 @@ class TiledMeshNet(nn.Module):
         layers = iter(zip(net.cl, [*net.bn, None], strict=True))
         whole = Product(joints, joints.size)
         self.joints = nn.Sequential(*(Convolution(*next(layers), whole, whole) for _ in blocks[0][1:]))
-        made = []
+        mesh_blocks = []
         for number in range(1, len(blocks)):
             last = number == len(blocks) - 1
             level = max(len(levels) - number, 0)
@@ -164,8 +167,8 @@ class TiledMeshNet(nn.Module):
                 Convolution(*next(layers), first, products[level], repeat),
                 Convolution(*next(layers), products[level], products[level]),
             ]
-            made.append(Block(pair, residual=not last))
-        self.blocks = nn.Sequential(*made)
+            mesh_blocks.append(Block(pair, residual=not last))
+        self.blocks = nn.Sequential(*mesh_blocks)
         coarsest = ordered[-1]
         self.register_buffer("rows", _padded(coarsest.level.places[coarsest.vertex], coarsest.length))
         self.register_buffer("vertices", torch.from_numpy(ordered[0].place))
@@ -177,16 +180,16 @@ class TiledMeshNet(nn.Module):
 
 
 def _reordered(level: Ordered, columns: Ordered, parents: Array | None = None) -> Sparse:
-    """A level's Laplacian in the order of its tiles; with ``parents``, as it acts on the next level's
-    vertices."""
+    """Return a level's Laplacian in the order of its tiles; with ``parents``, its columns are the next
+    level's vertices."""
     matrix = level.level.laplacian
     inputs = matrix.columns if parents is None else parents[matrix.columns]
     return Sparse.summed(matrix.size, level.place[matrix.rows], columns.place[inputs], matrix.values)
 
 
 def _after_repeating(fine: Ordered, coarse: Ordered) -> tuple[Product, Tensor]:
-    """The Laplacian of a level as it acts on the one below it, and which vertex of that each place
-    repeats."""
+    """Return a level's Laplacian with the coarser level's vertices as columns, and the vertex of the coarser
+    level that each place repeats."""
     parents = fine.level.parents
     repeat = _padded(coarse.place[parents[fine.vertex]], fine.length)
     return Product(_reordered(fine, coarse, parents)), repeat

@@ -1,4 +1,4 @@
-"""pose-hg-3d: one centerd person, 2D or 3D, by a ResNet and three transposed convolutions.
+"""pose-hg-3d: one centered person, 2D or 3D, by a ResNet and three transposed convolutions.
 
 Sources: Zhou et al., "Towards 3D Human Pose Estimation in the Wild: a Weakly-supervised Approach"
 (arXiv:1704.02447), for the depth head; Xiao, Wu and Wei, "Simple Baselines for Human Pose Estimation and
@@ -34,7 +34,7 @@ HEADS = ("hm", "depth")
 
 
 class BasicBlock(nn.Module):
-    """Two 3x3 convolutions on top of the input."""
+    """A residual block of two 3x3 convolutions."""
 
     expansion = 1
 
@@ -55,7 +55,7 @@ class BasicBlock(nn.Module):
 
 
 class Bottleneck(nn.Module):
-    """A 1x1, a 3x3 that has the stride, and a 1x1 convolution on top of the input."""
+    """A residual block of a 1x1, a 3x3 with the stride, and a 1x1 convolution."""
 
     expansion = 4
 
@@ -84,10 +84,10 @@ KINDS: dict[str, Block] = {"basic": BasicBlock, "bottleneck": Bottleneck}
 
 
 class PoseHg3d(nn.Module):
-    """Maps at stride 4: where each joint is, and how deep it lies where it is.
+    """A heatmap and a depth map for each joint, at stride 4.
 
     Input (N, 3, H, W), H and W multiples of 32; outputs (N, joints, H/4, W/4) of each head: ``hm``, and
-    ``depth`` where the checkpoint has it.
+    ``depth`` if the checkpoint has it.
     """
 
     def __init__(self, block: Block, blocks: tuple[int, ...], deconv: int, heads: Mapping[str, int]) -> None:
@@ -116,7 +116,7 @@ class PoseHg3d(nn.Module):
 
 
 def _layer(block: Block, inputs: int, width: int, count: int, stride: int) -> tuple[nn.Sequential, int]:
-    """One of the ResNet's four layers, and the channels that it gives."""
+    """Return one of the ResNet's four layers, and its output channels."""
     outputs = width * block.expansion
     downsample = None
     if stride != 1 or inputs != outputs:
@@ -126,22 +126,22 @@ def _layer(block: Block, inputs: int, width: int, count: int, stride: int) -> tu
 
 
 def _upsampled(inputs: int, outputs: int) -> tuple[nn.Module, ...]:
-    """Twice the size, by a transposed convolution."""
+    """Return a transposed convolution to twice the size, BatchNorm and ReLU."""
     return (
         nn.ConvTranspose2d(inputs, outputs, 4, 2, 1, bias=False), nn.BatchNorm2d(outputs), nn.ReLU(),
     )  # fmt: skip
 
 
 def recognizes(shapes: dict[str, tuple[int, ...]]) -> bool:
-    """Whether these are the tensors of this network."""
+    """Return whether these are the tensors of this network."""
     return {"layer1.0.conv1.weight", "deconv_layers.0.weight", "hm.weight"} <= shapes.keys()
 
 
 def build(shapes: dict[str, tuple[int, ...]]) -> tuple[nn.Module, ModelSpec]:
-    """The network of the variant that the shapes tell, with random weights still, and its spec.
+    """Return the variant with these shapes, its weights still random, and its spec.
 
     Raises:
-        CheckpointError: its depth maps are not as many as its heatmaps.
+        CheckpointError: the numbers of depth maps and heatmaps differ.
     """
     blocks = tuple(_count(shapes, number) or PUBLISHED_BLOCKS[number - 1] for number in (1, 2, 3, 4))
     basic = "layer1.0.conv2.weight" in shapes and "layer1.0.conv3.weight" not in shapes
@@ -168,14 +168,14 @@ def build(shapes: dict[str, tuple[int, ...]]) -> tuple[nn.Module, ModelSpec]:
     )
     if heads.get("depth", joints) != joints:
         raise CheckpointError(
-            f"this checkpoint of {FAMILY} has {joints} heatmaps and {heads['depth']} depth maps, where "
-            "each joint has one of both; it is not of the published network"
+            f"this checkpoint of {FAMILY} has {joints} heatmaps and {heads['depth']} depth maps, expected as "
+            "many of both; pass your own variant as `network=FILE.py:FUNCTION`"
         )
     return PoseHg3d(KINDS[kind], blocks, deconv, heads), spec
 
 
 def _count(shapes: dict[str, tuple[int, ...]], layer: int) -> int:
-    """How many blocks a layer has."""
+    """Return the number of blocks in a layer."""
     count = 0
     while f"layer{layer}.{count}.conv1.weight" in shapes:
         count += 1

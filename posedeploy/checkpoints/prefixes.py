@@ -8,20 +8,20 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 AVERAGED = re.compile(r"(^|[._\-])(ema|swa|avg|averaged?|shadow|teacher|momentum)([._\-]|$)", re.IGNORECASE)
-"""Names of weights that were averaged over the training; no published loader reads those."""
+"""Names of weights averaged over the training, which no published loader reads."""
 WRAPPERS = ("module", "_orig_mod", "_fsdp_wrapped_module", "_forward_module", "_checkpoint_wrapped_module")
-"""What DataParallel, torch.compile, FSDP, Lightning and activation checkpointing put into names, also in the
-middle of them; no network names a part of itself so."""
+"""Names that DataParallel, torch.compile, FSDP, Lightning and activation checkpointing insert anywhere in a
+path; no network has parts with these names."""
 MAX_VIEWS = 200
 MAX_PREFIX_PARTS = 8
 
 
 @dataclass(frozen=True)
 class View:
-    """A way to name tensors: the old name by each new one.
+    """New names for tensors, each with its old name.
 
-    prefix: what was before all of these names. unwrapped: the wrappers that were taken out of the names.
-    left_out: the names that have another prefix.
+    prefix: the common prefix that was removed. unwrapped: the wrappers that were removed. left_out: the old
+    names with another prefix.
     """
 
     names: dict[str, str]
@@ -36,8 +36,8 @@ def is_averaged(key: str) -> bool:
 
 
 def views(names: Sequence[str]) -> Iterator[View]:
-    """The names as they are and without the prefix that is common to all; the same without wrappers in the
-    middle; then those of one prefix only. With ``.`` in place of ``/`` first, where names have one."""
+    """Yield the names with and without their common prefix, then those without wrappers in the middle, then
+    those under one prefix only. If names contain ``/``, the views with ``.`` in its place come first."""
     plain = View({name: name for name in names})
     dotted = {name.replace("/", "."): name for name in names}
     if len(dotted) == len(plain.names) and dotted != plain.names:
@@ -61,8 +61,8 @@ def _views(plain: View) -> Iterator[View]:
 
 
 def _common(view: View) -> Iterator[View]:
-    """The view, and those without the first part of the names as long as all have the same; names of one
-    part, such as the counters of averaging, may stand beside them."""
+    """Yield the view, then without the first part of the names as long as all share it; names of one part,
+    such as the counters of averaging, do not count."""
     while True:
         yield view
         groups = _below(view)
@@ -72,19 +72,19 @@ def _common(view: View) -> Iterator[View]:
 
 
 def _without_wrappers(names: dict[str, str]) -> View | None:
-    """The names without wrappers; None where they have none, or where two would become the same."""
+    """Return the names without wrappers; None if they have none, or if two would become the same."""
     bare: dict[str, str] = {}
     for name, old in names.items():
         parts = name.split(".")
         bare[".".join(part for part in parts if part not in WRAPPERS)] = old
-    found = tuple(wrapper for wrapper in WRAPPERS if any(wrapper in name.split(".") for name in names))
-    if not found or len(bare) < len(names):
+    unwrapped = tuple(wrapper for wrapper in WRAPPERS if any(wrapper in name.split(".") for name in names))
+    if not unwrapped or len(bare) < len(names):
         return None
-    return View(bare, unwrapped=found)
+    return View(bare, unwrapped=unwrapped)
 
 
 def without_common_wrappers(names: Sequence[str]) -> View:
-    """The names without the wrappers that stand before all of them."""
+    """Return the names without the wrappers that all of them start with."""
     view = View({name: name for name in names})
     while len(groups := _below(view)) == 1:
         if groups[0].left_out or groups[0].prefix.split(".")[-2] not in WRAPPERS:
@@ -94,8 +94,8 @@ def without_common_wrappers(names: Sequence[str]) -> View:
 
 
 def _below(view: View) -> list[View]:
-    """The same names by their first part, which is taken off: plain before averaged weights, then those of
-    most names."""
+    """Return a view for each first part of the names, without that part: plain before averaged weights, then
+    larger before smaller groups."""
     groups: dict[str, dict[str, str]] = {}
     for name, old in view.names.items():
         first, dot, rest = name.partition(".")

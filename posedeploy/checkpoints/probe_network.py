@@ -1,4 +1,4 @@
-"""The smallest network, one convolution that sums: for whether a runtime works, and what a call costs."""
+"""The smallest network, one convolution: to check that a runtime works and to measure the cost of a call."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from posedeploy.types import Model, ModelSpec, TensorSpec
 
 
 def probe(size: int = 8) -> Model:
-    """A 3x3 convolution of ones over three channels: an input of ones gives 27 in every cell.
+    """Build a 3x3 convolution of ones over three channels: an input of ones gives 27 in every cell.
 
     Input ``data`` (1, 3, size, size), output ``sum`` (1, 1, size - 2, size - 2).
     """

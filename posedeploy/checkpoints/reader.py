@@ -26,13 +26,13 @@ from posedeploy.pickles.values import PickleError, StandIn, Unreadable
 from posedeploy.printable import listed, printable
 from posedeploy.types import TensorSpec, Weights
 
-MAX_BESIDE, MAX_NAME = 50, 200
+MAX_UNUSED_KEYS, MAX_NAME = 50, 200
 """Recorded names of unused entries, and characters of each."""
 
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """A file's tensors by name, the file's hash, and where in it the tensors were."""
+    """A file's tensors by name, the file's hash, and the place of the tensors in it."""
 
     path: Path
     sha256: str
@@ -45,7 +45,7 @@ class Checkpoint:
         return {name: tuple(tensor.shape) for name, tensor in self.tensors.items()}
 
     @property
-    def stored(self) -> tuple[TensorSpec, ...]:
+    def tensor_specs(self) -> tuple[TensorSpec, ...]:
         """Name, shape and element type of each tensor."""
         return tuple(
             TensorSpec(name, tuple(tensor.shape), str(tensor.dtype).removeprefix("torch."))
@@ -55,7 +55,7 @@ class Checkpoint:
 
 @dataclass(frozen=True)
 class Contents:
-    """The sets of weights in a checkpoint, whose tensors have not been read yet."""
+    """The sets of weights in a checkpoint, before their tensors are read."""
 
     container: Container
     sets: list[WeightSet]
@@ -66,20 +66,20 @@ class Contents:
         """Read the tensors of one set.
 
         Args:
-            key: which set, where there are several; as ``Weights.key`` has it.
-            misfit: how far tensors of given shapes are from a network, 0 where they fit. The set and the
-                names are taken that fit best; without it, the largest set.
+            key: the ``Weights.key`` of a set, if there are several.
+            misfit: the distance of tensors of some shapes from a network, 0 if they fit. The set and the
+                names that fit best are chosen; without it, the largest set.
             is_complete: whether tensors that fit are all of a network, as for ``weight_selection.choose``.
 
         Raises:
-            CheckpointError: there is no such set, or a tensor of it cannot be read.
+            CheckpointError: there is no such set, or one of its tensors cannot be read.
         """
         path = self.container.path
         try:
             choice = choose(self.sets, misfit, key, is_complete)
-            held = choice.weights.tensors
+            records = choice.weights.tensors
             with reading(path):
-                tensors = {name: _tensor(old, held[old]) for name, old in choice.view.names.items()}
+                tensors = {name: _tensor(old, records[old]) for name, old in choice.view.names.items()}
                 self.container.check_unchanged()
         except WeightsError as error:
             raise CheckpointError(f"{path}: {error}") from error
@@ -88,7 +88,7 @@ class Contents:
 
 @contextmanager
 def open_weights(path: Path) -> Iterator[Contents]:
-    """Open a checkpoint of any format, whatever its name is and whatever else it holds.
+    """Open a checkpoint of any format, whatever its name and other content.
 
     Raises:
         CheckpointError: the file is missing, unreadable, damaged, of another kind or without weights.
@@ -152,7 +152,7 @@ def _safetensors(container: Container, content: Region) -> dict[str, torch.Tenso
         return load(content.array(0, content.size).tobytes())
     except (SafetensorError, OSError) as error:
         raise CheckpointError(
-            f"{container.path}: not a whole safetensors file ({error}); copy it again"
+            f"{container.path}: damaged safetensors file ({error}); download or copy it again"
         ) from error
 
 
@@ -160,13 +160,13 @@ def _tensor(name: str, value: Any) -> torch.Tensor:
     if isinstance(value, ArrayRecord):
         value = value.value
     if isinstance(value, torch.Tensor):
-        return value.clone()  # safetensors maps the file into memory, where it may still change
+        return value.clone()  # safetensors maps the file into memory, and the file may change
     if isinstance(value, TensorRecord):
         return torch.from_numpy(value.bits()).view(getattr(torch, value.element))
     if isinstance(value, Unreadable):
         raise WeightsError(
-            f"{printable(name)[:200]} is {value.problem}; save plain floating-point weights, from before "
-            "they were quantized or compressed"
+            f"{printable(name)[:200]} is {value.problem}; save plain floating-point weights from before "
+            "quantization or compression"
         )
     return torch.from_numpy(value.astype(value.dtype.newbyteorder("<")))
 
@@ -180,27 +180,33 @@ def _described(container: Container, choice: Choice) -> Weights:
         module=printable(module[:MAX_NAME]) if module else None,
         archives=container.around,
         alternatives=choice.others,
-        unused_keys=_few((*choice.weights.beside, *view.left_out)),
+        unused_keys=_shorten((*choice.weights.other_keys, *view.left_out)),
     )
 
 
-def _few(names: tuple[str, ...]) -> tuple[str, ...]:
+def _shorten(names: tuple[str, ...]) -> tuple[str, ...]:
     """Return the first names, shortened and printable, and how many more there are."""
-    more = len(names) - MAX_BESIDE
-    shown = tuple(printable(name[:MAX_NAME]) for name in names[:MAX_BESIDE])
+    more = len(names) - MAX_UNUSED_KEYS
+    shown = tuple(printable(name[:MAX_NAME]) for name in names[:MAX_UNUSED_KEYS])
     return (*shown, f"{more} more") if more > 0 else shown
 
 
 def _without_weights(path: Path, content: Any) -> str:
     if isinstance(content, dict) and {"engine", "input_names"} <= content.keys():
         return (
-            f"{path}: a TensorRT engine that torch2trt wrapped, not weights; take it out with: posedeploy "
-            f"engine unwrap {path}"
+            f"{path}: a TensorRT engine in a torch2trt file, not weights; extract the engine with: "
+            f"posedeploy engine unwrap {path}"
         )
     if isinstance(content, dict):
         if not content:
-            return f"{path}: no weights found; it holds an empty dictionary"
+            return f"{path}: no weights found, only an empty dictionary; save the model's state dict"
         keys = listed([str(key) for key in content if isinstance(key, str)]) or "no text"
-        return f"{path}: no weights found; its keys are {keys}, and none of them holds tensors by name"
+        return (
+            f"{path}: no weights found; the keys are {keys}, and none of them holds tensors by name; save "
+            "the model's state dict"
+        )
     kind = content.kind if isinstance(content, StandIn) else type(content).__name__.removesuffix("Record")
-    return f"{path}: not a dictionary of weights; its content is of type {printable(kind)}"
+    return (
+        f"{path}: no weights found; expected a dictionary of weights, got {printable(kind)}; save the "
+        "model's state dict"
+    )

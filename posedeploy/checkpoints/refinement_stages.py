@@ -1,7 +1,7 @@
-"""How many of a checkpoint's refinement stages the network is built with.
+"""Choose how many of a checkpoint's refinement stages are used.
 
-The published checkpoint of lightweight-openpose-2d holds three; its converter, demo and evaluation build the
-network with one and discard the others (its README).
+The published checkpoint of lightweight-openpose-2d holds three. According to its README, its converter, demo
+and evaluation use one and discard the others.
 """
 
 from __future__ import annotations
@@ -21,20 +21,20 @@ DEFAULT_STAGES = 1
 def select_stages(
     checkpoint: Checkpoint, family: Family, wanted: StageCount | None
 ) -> tuple[Checkpoint, Stages | None]:
-    """Return the checkpoint without the tensors of the stages that are not used, and how many are.
+    """Return the checkpoint without the tensors of unused stages, and the numbers of stages.
 
     Args:
-        wanted: None for the published number, 1, or as many as there are where the checkpoint has none.
+        wanted: None for the published number, which is 1, or 0 if the checkpoint has none.
 
     Raises:
-        InputError: the checkpoint has fewer stages than ``wanted``, or its family has none to leave out.
+        InputError: the checkpoint has fewer stages than ``wanted``, or its family has no refinement stages.
     """
     if not family.stages:
         if wanted is not None:
             known = " and ".join(row.name for row in FAMILIES.values() if row.stages)
             raise InputError(
-                f"`stages={wanted}`: {checkpoint.path} is {family.name}, and only {known} has refinement "
-                "stages that can be left out; remove the option"
+                f"`stages={wanted}`: {checkpoint.path} is {family.name}, and only {known} has optional "
+                "refinement stages; leave `stages` out"
             )
         return checkpoint, None
     stored = count_stages(checkpoint.shapes)
@@ -42,7 +42,7 @@ def select_stages(
     if not 0 <= used <= stored:
         raise InputError(
             f"`stages={wanted}`: {checkpoint.path} holds "
-            f"{counted(stored, 'refinement stage')}; give a number from 0 to {stored}, or all"
+            f"{counted(stored, 'refinement stage')}; pass a number from 0 to {stored}, or all"
         )
     stages = Stages(used, stored)
     discarded = tuple(f"{module}." for module in stages.discarded)

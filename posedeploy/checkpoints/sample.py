@@ -1,6 +1,6 @@
-"""The built-in sample: lightweight-openpose-2d, trained on drawn people (``tools/train_sample.py``).
+"""The built-in sample: lightweight-openpose-2d, trained on synthetic people (``tools/train_sample.py``).
 
-``sample.md`` beside the weights is its model card.
+``sample.md`` in the same folder is its model card.
 """
 
 from __future__ import annotations
@@ -16,9 +16,9 @@ WEIGHTS = Path(__file__).with_name("sample.safetensors")
 
 
 def open_sample(stages: StageCount | None = None) -> Model:
-    """The sample as a model: its 16-bit weights in float32, read and checked as any checkpoint is.
+    """Load the sample, its 16-bit weights in float32, with the same checks as any checkpoint.
 
     Raises:
-        InputError: it has not so many refinement stages.
+        InputError: it has fewer refinement stages.
     """
     return replace(open_checkpoint(WEIGHTS, lightweight_openpose_2d.FAMILY, stages=stages), source=None)

@@ -1,4 +1,5 @@
-"""The user's own network: a Python function builds it and gives its spec, or a TOML beside it does."""
+"""Load the user's own network: a Python function builds it and returns its spec, or a TOML file holds the
+spec."""
 
 from __future__ import annotations
 
@@ -16,7 +17,7 @@ from torch import nn
 
 from posedeploy import contracts
 from posedeploy.checkpoints.loading import load_weights, misfits, shapes_of
-from posedeploy.checkpoints.output_shapes import measured
+from posedeploy.checkpoints.output_shapes import measure_outputs
 from posedeploy.checkpoints.reader import open_weights
 from posedeploy.errors import NetworkError
 from posedeploy.keypoint_descriptions import check_described
@@ -25,17 +26,17 @@ from posedeploy.types import Model, ModelSpec
 
 
 def open_user_network(path: Path, network: str, weights: str | None = None) -> Model:
-    """A checkpoint in the user's own network. This RUNS the named Python file; call it only when asked to.
+    """Load a checkpoint into the user's own network. This RUNS the Python file, so the user must name it.
 
     Args:
         path: the checkpoint, read as safely and loaded as strictly as any other.
-        network: ``FILE.py:FUNCTION``. The function takes nothing and returns an ``nn.Module`` and its
+        network: ``FILE.py:FUNCTION``. The function takes no arguments and returns an ``nn.Module`` and its
             ``ModelSpec``, or the module alone, whose contract is then read from ``FILE.toml``.
-        weights: which set of weights, for a file that holds several.
+        weights: the ``Weights.key`` of a set of weights, for a file that holds several.
 
     Raises:
         NetworkError: the file or function is missing or returns something else, or the network does not fit
-            its spec. What the file itself raises keeps its traceback.
+            its spec. Exceptions of the file itself keep their traceback.
         CheckpointError: the checkpoint cannot be read or does not fit the network exactly.
     """
     file, colon, function = network.rpartition(":")
@@ -45,23 +46,23 @@ def open_user_network(path: Path, network: str, weights: str | None = None) -> M
     if not source.is_file():
         raise NetworkError(f"`network={network}`: there is no file {source}")
     with open_weights(path) as contents:
-        with _importing_beside(source):
+        with _on_import_path(source):
             try:
-                ran, network_sha256 = _run(source)
-                build = getattr(ran, function, None)
+                user_module, network_sha256 = _run(source)
+                build = getattr(user_module, function, None)
                 if not callable(build):
-                    raise NetworkError(f"{source}: has no function {function}")
+                    raise NetworkError(f"{source}: no function {function}; define it, or name another one")
                 result = build()
             except SystemExit as error:
                 raise NetworkError(
-                    f"{source}: it ended the program ({error}); {function} must return"
+                    f"{source}: the file ended the program ({error}); {function} must return"
                 ) from error
-            module, spec = _built(network, result, source.with_suffix(".toml"))
+            module, spec = _network_and_spec(network, result, source.with_suffix(".toml"))
         _check_names(network, spec)
-        wanted = shapes_of(module)
-        checkpoint = contents.choose(weights, lambda found: sum(map(len, misfits(wanted, found))))
-    load_weights(module, checkpoint, f"{source} must build a network of exactly the checkpoint's tensors")
-    spec = check_described(measured(module, spec), f"`network={network}`")
+        expected = shapes_of(module)
+        checkpoint = contents.choose(weights, lambda actual: sum(map(len, misfits(expected, actual))))
+    load_weights(module, checkpoint, f"{source} must build a network with exactly the checkpoint's tensors")
+    spec = check_described(measure_outputs(module, spec), f"`network={network}`")
     for tensor in (*spec.inputs, *spec.outputs):
         check_quantization(tensor, f"`network={network}`")
     return Model(
@@ -72,13 +73,13 @@ def open_user_network(path: Path, network: str, weights: str | None = None) -> M
         network,
         network_sha256,
         weights=checkpoint.weights,
-        stored=checkpoint.stored,
+        checkpoint_tensors=checkpoint.tensor_specs,
     )
 
 
 @contextmanager
-def _importing_beside(source: Path) -> Iterator[None]:
-    """Let the file import those beside it, as Python does for a script."""
+def _on_import_path(source: Path) -> Iterator[None]:
+    """Put the file's folder on the import path, as Python does for a script."""
     folder = str(source.resolve().parent)
     sys.path.insert(0, folder)
     try:
@@ -88,23 +89,23 @@ def _importing_beside(source: Path) -> Iterator[None]:
 
 
 def _run(source: Path) -> tuple[ModuleType, str]:
-    """The module of a file, and the SHA-256 of the code that ran."""
+    """Run a file; return its module and the SHA-256 of the code that ran."""
     content = source.read_bytes()
     name = f"posedeploy_user_{source.stem}"
     location = importlib.util.spec_from_file_location(name, source)
     assert location is not None, "a file that ends in .py has a loader"
     module = importlib.util.module_from_spec(location)
-    sys.modules[name] = module  # dataclasses and pickling look their module up there
-    exec(compile(content, source, "exec"), vars(module))  # not the loader, which may run cached bytecode
+    sys.modules[name] = module  # dataclasses and pickling look the module up in sys.modules
+    exec(compile(content, source, "exec"), vars(module))  # the loader may run cached bytecode instead
     return module, hashlib.sha256(content).hexdigest()
 
 
-def _built(network: str, result: Any, toml: Path) -> tuple[nn.Module, ModelSpec]:
+def _network_and_spec(network: str, result: Any, toml: Path) -> tuple[nn.Module, ModelSpec]:
     if isinstance(result, nn.Module):
         if not toml.is_file():
             raise NetworkError(
-                f"`network={network}`: it returned the module alone, so its contract is wanted in {toml}; "
-                "README.md, 'Your own network', shows one"
+                f"`network={network}`: the function returned a module without a ModelSpec, and {toml} does "
+                "not exist; return a ModelSpec too, or write the contract to that file (docs/own-network.md)"
             )
         spec = contracts.read(toml)
         image = tuple(replace(tensor, layout=tensor.layout or "NCHW") for tensor in spec.inputs)
@@ -122,12 +123,12 @@ def _check_names(network: str, spec: ModelSpec) -> None:
     names = [tensor.name for tensor in (*spec.inputs, *spec.outputs)]
     if len(set(names)) < len(names):
         raise NetworkError(
-            f"`network={network}`: each tensor wants a name of its own, got {', '.join(names)}"
+            f"`network={network}`: duplicate tensor names {', '.join(names)}; name each input and output once"
         )
     outputs = [output.name for output in spec.outputs]
     for role, name in spec.roles.items():
         if name not in outputs:
             raise NetworkError(
-                f"`network={network}`: {role!r} is the output {name!r}, and the outputs are "
-                f"{', '.join(outputs)}"
+                f"`network={network}`: the role {role!r} names the output {name!r}, and the outputs are "
+                f"{', '.join(outputs)}; name one of them"
             )

@@ -19,8 +19,7 @@ MAX_NAMES = 4_000_000
 
 
 class WeightsError(Exception):
-    """The weights that are asked for are not there or cannot be read; the message is without the file's
-    name."""
+    """The requested weights are missing or cannot be read; the message does not name the file."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -37,13 +36,13 @@ class _Candidate:
 
     @cached_property
     def ids(self) -> frozenset[int]:
-        """The identities of its tensors, which tell a part of another candidate from other weights."""
+        """The identities of its tensors, by which parts of other candidates are recognized."""
         return frozenset(id(self.weights.tensors[old]) for old in self.view.names.values())
 
 
 @dataclass(frozen=True)
 class Choice:
-    """A set of weights, how it is named, and the labels of the other sets that would do as well."""
+    """A set of weights, the names of its tensors, and the labels of the other sets that fit as well."""
 
     weights: WeightSet
     view: View
@@ -56,32 +55,32 @@ class Choice:
 
 
 def label_of(weights: WeightSet, view: View) -> str:
-    """The key of a set, with the prefix where only the tensors of that prefix are meant."""
-    others = any("." in name for name in view.left_out)  # and not only counters
-    prefix = view.prefix.rstrip(".") if others else ""
+    """Return the key of a set, with the prefix if the view is only a part of the set."""
+    is_part = any("." in name for name in view.left_out)  # names without a dot are counters
+    prefix = view.prefix.rstrip(".") if is_part else ""
     return printable(".".join(part for part in (weights.key, prefix) if part)) or "."
 
 
 def choose(
     sets: Sequence[WeightSet], misfit: Misfit | None, key: str | None, is_complete: IsComplete | None = None
 ) -> Choice:
-    """Return the first set and view that fit best, or a complete set that these are a part of; without
-    anything to fit to, the largest set.
+    """Return the first set and view that fit best, or a complete set that contains them; without ``misfit``,
+    the largest set.
 
     Args:
-        key: the label that the user asks for.
+        key: the label of the set to use, None for any.
         is_complete: whether tensors that fit are all of a network, for a ``misfit`` that looks at a few names
-            only. None where 0 means that every tensor fits.
+            only. None if 0 means that every tensor fits.
 
     Raises:
-        WeightsError: no set has this label; the message lists those there are.
+        WeightsError: no set has this label; the message lists the labels.
     """
     candidates = list(_candidates(sets, key))
     if not candidates:
         labels = [
             f"{weights.key or '.'} ({len(weights.tensors)} tensors)" for weights in sets if not weights.joined
         ]
-        raise WeightsError(f"`weights={key}`: no such weights; there are {listed(labels)}")
+        raise WeightsError(f"`weights={key}`: no such weights; choose among {listed(labels)}")
     if misfit is None:
         return _largest(sets, candidates)
     lowest, fitting = _fitting(candidates, misfit)
@@ -107,8 +106,8 @@ def _fitting(candidates: Sequence[tuple[WeightSet, View]], misfit: Misfit) -> tu
 
 
 def _others(best: _Candidate, fitting: Sequence[_Candidate]) -> tuple[str, ...]:
-    """The labels of the candidates with other tensors than the best, or with more; not those of parts of a
-    candidate, nor of the same tensors under other names."""
+    """Return the labels of the candidates with other tensors than the best, or with more; no parts of
+    candidates, and no second names of the same tensors."""
     kept: list[_Candidate] = []
     for each in fitting:
         is_other = each.ids.isdisjoint(best.ids) or each.ids > best.ids
@@ -119,22 +118,22 @@ def _others(best: _Candidate, fitting: Sequence[_Candidate]) -> tuple[str, ...]:
 
 
 def _candidates(sets: Sequence[WeightSet], key: str | None) -> Iterator[tuple[WeightSet, View]]:
-    looked_at = 0
+    compared = 0
     for weights in sets:
         for view in views(list(weights.tensors)):
-            looked_at += len(view.names)
-            if looked_at > MAX_NAMES:
+            compared += len(view.names)
+            if compared > MAX_NAMES:
                 return
             if key is None or key in (printable(weights.key) or ".", label_of(weights, view)):
                 yield weights, view
 
 
 def _is_near(distance: int, candidate: _Candidate) -> bool:
-    """Whether more tensors fit than do not; otherwise nothing says that this set was meant."""
+    """Return whether more than half of the tensors fit; otherwise the set may be of another network."""
     return distance < len(candidate.view.names)
 
 
 def _largest(sets: Sequence[WeightSet], candidates: Sequence[tuple[WeightSet, View]]) -> Choice:
-    held = [weights for weights, _ in candidates]
-    largest = max(held, key=lambda weights: (not weights.joined, len(weights.tensors)))
+    allowed = [weights for weights, _ in candidates]
+    largest = max(allowed, key=lambda weights: (not weights.joined, len(weights.tensors)))
     return Choice(largest, without_common_wrappers(list(largest.tensors)))

@@ -16,8 +16,10 @@ from posedeploy.checkpoints.prefixes import is_averaged
 from posedeploy.limits import MAX_PATH_CHARACTERS
 from posedeploy.pickles.values import StandIn
 
-USUAL_KEYS = ("state_dict", "model_state_dict", "network", "model", "net", "weights", "params", "model_state")
-"""The keys under which training scripts save the weights, those that the published loaders read first."""
+COMMON_KEYS = (
+    "state_dict", "model_state_dict", "network", "model", "net", "weights", "params", "model_state",
+)  # fmt: skip
+"""Keys under which training scripts save weights; those that the published loaders read come first."""
 OPTIMIZER_KEYS = {"state", "param_groups"}
 MAX_LISTED = 1_000
 MAX_NODES = 200_000
@@ -29,18 +31,17 @@ Shapes = dict[str, tuple[int, ...]]
 
 @dataclass(frozen=True, eq=False)
 class Step:
-    """A step on the path from the top of the file: the container at ``key``, its names, and the one
-    followed."""
+    """A step on the path from the top of the file: the container at ``key``, its names, the name taken."""
 
     key: str
     names: Collection[str]
     taken: str
     before: Step | None
 
-    def passed(self) -> Iterator[str]:
-        """Yield the other entries of the containers on the path."""
+    def other_keys(self) -> Iterator[str]:
+        """Yield the paths of the other entries of the containers on the path."""
         if self.before is not None:
-            yield from self.before.passed()
+            yield from self.before.other_keys()
         yield from (_path(self.key, name) for name in self.names if name != self.taken)
 
 
@@ -48,36 +49,36 @@ class Step:
 class WeightSet:
     """Tensors by name. ``key`` is their path, such as ``model.state_dict``; "" for the whole file.
 
-    module: the class of the whole module that they were taken out of. strays: what stands among them and is
-    no tensor. joined: they lie in several mappings, whose keys became parts of their names.
+    module: the class of the whole module that held them. non_tensors: the other entries of their container.
+    joined: whether they are from several mappings, whose keys became parts of their names.
     """
 
     key: str
     tensors: Mapping[str, Any]
-    way: Step | None = None
+    last_step: Step | None = None
     module: str | None = None
-    strays: tuple[str, ...] = ()
+    non_tensors: tuple[str, ...] = ()
     joined: bool = False
 
     @property
-    def beside(self) -> tuple[str, ...]:
+    def other_keys(self) -> tuple[str, ...]:
         """The other entries in this container and on the path to it."""
-        return (*(self.way.passed() if self.way else ()), *self.strays)
+        return (*(self.last_step.other_keys() if self.last_step else ()), *self.non_tensors)
 
 
 def find_sets(content: Any) -> list[WeightSet]:
     """Return all sets, first those that the published loaders would choose."""
-    found = sorted(_walk(content), key=lambda weights: -len(weights.tensors))[:MAX_SETS]
-    return sorted(found, key=_rank)
+    largest = sorted(_walk(content), key=lambda weights: -len(weights.tensors))[:MAX_SETS]
+    return sorted(largest, key=_rank)
 
 
-def _rank(found: WeightSet) -> tuple[bool, bool, int, int]:
-    """Plain before averaged, those of one mapping before joined ones, then by depth (joined ones: the deepest
-    first) and by how usual the key is; else as they stand in the file."""
-    last = found.key.rpartition(".")[2]
-    usual = USUAL_KEYS.index(last) if last in USUAL_KEYS else len(USUAL_KEYS)
-    depth = found.key.count(".") + bool(found.key)
-    return is_averaged(found.key), found.joined, -depth if found.joined else depth, usual
+def _rank(weights: WeightSet) -> tuple[bool, bool, int, int]:
+    """Return the sort key: plain before averaged, one mapping before joined ones, then the shallowest (of
+    joined ones the deepest) and the most common key; otherwise the order of the file."""
+    key = weights.key.rpartition(".")[2]
+    place = COMMON_KEYS.index(key) if key in COMMON_KEYS else len(COMMON_KEYS)
+    depth = weights.key.count(".") + bool(weights.key)
+    return is_averaged(weights.key), weights.joined, -depth if weights.joined else depth, place
 
 
 def _walk(content: Any) -> Iterator[WeightSet]:
@@ -85,35 +86,35 @@ def _walk(content: Any) -> Iterator[WeightSet]:
     seen: set[int] = set()
     joiner = Joiner(lambda node: state_dict_of(node) if is_module(node) else _children(node), _is_weight)
     while nodes and len(seen) < MAX_NODES:
-        key, node, way = nodes.popleft()
+        key, node, last_step = nodes.popleft()
         if id(node) in seen or key.count(".") > MAX_DEPTH:
             continue
         seen.add(id(node))
         if is_module(node):
             if tensors := state_dict_of(node):
-                yield WeightSet(key, tensors, way, node.kind)
+                yield WeightSet(key, tensors, last_step, node.kind)
             continue
         children = _children(node)
-        yield from _sets_in(key, node, children, way, joiner)
+        yield from _sets_in(key, node, children, last_step, joiner)
         nodes.extend(
-            (_path(key, name), child, Step(key, children, name, way))
+            (_path(key, name), child, Step(key, children, name, last_step))
             for name, child in islice(children.items(), MAX_NODES - len(nodes))
             if isinstance(child, dict | list | tuple | StandIn) and len(key) + len(name) < MAX_PATH_CHARACTERS
         )
 
 
 def _sets_in(
-    key: str, node: Any, children: dict[str, Any], way: Step | None, joiner: Joiner
+    key: str, node: Any, children: dict[str, Any], last_step: Step | None, joiner: Joiner
 ) -> Iterator[WeightSet]:
     tensors = {name: child for name, child in children.items() if _is_weight(child)}
     if tensors:
-        strays = tuple(name for name in children if name not in tensors)
-        yield WeightSet(key, tensors, way, strays=strays)
+        non_tensors = tuple(name for name in children if name not in tensors)
+        yield WeightSet(key, tensors, last_step, non_tensors=non_tensors)
     joined = joiner.join(node) if isinstance(node, dict) else {}
     if joined:
         parts = {name.partition(".")[0] for name in joined}
-        strays = tuple(name for name in children if name.partition(".")[0] not in parts)
-        yield WeightSet(key, joined, way, strays=strays, joined=True)
+        non_tensors = tuple(name for name in children if name.partition(".")[0] not in parts)
+        yield WeightSet(key, joined, last_step, non_tensors=non_tensors, joined=True)
 
 
 def _is_weight(value: Any) -> bool:
@@ -125,15 +126,15 @@ def _path(key: str, name: str) -> str:
 
 
 def _children(node: Any) -> dict[str, Any]:
-    """Return the named entries of a container; none of an optimizer's state, which has the shapes of
-    weights."""
+    """Return the named entries of a container; none for an optimizer's state, whose shapes equal those of
+    the weights."""
     if isinstance(node, dict):
         return {} if node.keys() >= OPTIMIZER_KEYS else string_keys(node)
     if isinstance(node, StandIn):
         return children_of(node)
     if isinstance(node, list | tuple):
         return _pairs(node) or (
-            {str(place): child for place, child in enumerate(node)} if len(node) <= MAX_LISTED else {}
+            {str(index): child for index, child in enumerate(node)} if len(node) <= MAX_LISTED else {}
         )
     return {}
 

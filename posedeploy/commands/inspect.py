@@ -51,7 +51,8 @@ def run(path: Path, args: ModelArgs, json: Path | None) -> None:
 def _checkpoint(path: Path, args: ModelArgs) -> tuple[dict[str, Any], ModelSpec, list[list[str]]]:
     model: Model = plugins.load("posedeploy.api.load_checkpoint:open_pytorch_model")(path, args)
     tensors = [
-        [tensor.name, "x".join(map(str, tensor.shape)) or "scalar", tensor.dtype] for tensor in model.stored
+        [tensor.name, "x".join(map(str, tensor.shape)) or "scalar", tensor.dtype]
+        for tensor in model.checkpoint_tensors
     ]
     facts = {
         "file": size(files.size(path)),

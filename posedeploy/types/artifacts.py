@@ -67,7 +67,7 @@ class Model:
     mesh: the file of the mesh that the network uses. mesh_sha256: of its triangles, in whatever file format.
     deployed: the module to export, where it differs from ``module``.
     stages: None for a network without optional refinement stages.
-    weights: their place in the checkpoint. stored: the tensors as they are stored there.
+    weights: their place in the checkpoint. checkpoint_tensors: name, shape and dtype of its tensors.
     """
 
     module: nn.Module
@@ -81,7 +81,7 @@ class Model:
     deployed: nn.Module | None = None
     stages: Stages | None = None
     weights: Weights | None = None
-    stored: tuple[TensorSpec, ...] = ()
+    checkpoint_tensors: tuple[TensorSpec, ...] = ()
 
 
 @dataclass(frozen=True)

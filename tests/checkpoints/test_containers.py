@@ -81,9 +81,9 @@ PACKINGS: dict[str, tuple[Callable[[Path, Path], Any], str]] = {
 }
 
 
-@pytest.mark.parametrize("what", PACKINGS)
-def test_the_one_checkpoint_in_an_archive_or_folder_is_read(tmp_path: Path, plain: Path, what: str) -> None:
-    pack, around = PACKINGS[what]
+@pytest.mark.parametrize("kind", PACKINGS)
+def test_the_one_checkpoint_in_an_archive_or_folder_is_read(tmp_path: Path, plain: Path, kind: str) -> None:
+    pack, around = PACKINGS[kind]
     pack(plain, tmp_path / "packed.pth")
     checkpoint = read(tmp_path / "packed.pth")
     assert checkpoint.tensors.keys() == WEIGHTS.keys()
@@ -126,9 +126,9 @@ def _nested(folder: Path) -> None:
 def _encrypted(folder: Path) -> None:
     torch.save(WEIGHTS, folder / "x")
     content = bytearray((folder / "x").read_bytes())
-    for place in range(len(content) - 4):
-        if content[place : place + 4] == b"PK\x01\x02":
-            content[place + 8] |= 1
+    for index in range(len(content) - 4):
+        if content[index : index + 4] == b"PK\x01\x02":
+            content[index + 8] |= 1
     (folder / "x").write_bytes(content)
 
 
@@ -142,7 +142,7 @@ def _writes(content: bytes) -> Callable[[Path], Any]:
     return lambda folder: (folder / "x").write_bytes(content)
 
 
-OTHERS: dict[str, tuple[Callable[[Path], Any], str]] = {
+NOT_CHECKPOINTS: dict[str, tuple[Callable[[Path], Any], str]] = {
     "html": (
         _writes(b"\n<!DOCTYPE html><html><title>Google Drive - Virus scan warning</title></html>"),
         "an HTML page, not a checkpoint; it is often a download warning",
@@ -174,8 +174,8 @@ OTHERS: dict[str, tuple[Callable[[Path], Any], str]] = {
     "7z": (_writes(b"7z\xbc\xaf\x27\x1c"), "a 7z archive, not a checkpoint; unpack it first"),
     "noise": (_writes(np.random.RandomState(0).bytes(5000)), "damaged, or not a PyTorch checkpoint"),
     "several": (_several, r"a zip archive with 2 checkpoints: a\.pth, b\.pth; unpack it and name one"),
-    "a folder": (_folder_of, r"is a folder, which holds best\.ckpt; name the checkpoint file"),
-    "an empty folder": (lambda folder: (folder / "x").mkdir(), "is a folder without a checkpoint; name"),
+    "a folder": (_folder_of, r"a folder that holds best\.ckpt; name the checkpoint file"),
+    "an empty folder": (lambda folder: (folder / "x").mkdir(), "a folder without a checkpoint; name"),
     "PyTorch 0.1": (_tar_of_old, r"in the format of PyTorch 0\.1; convert it in a program that you trust"),
     "nothing": (lambda folder: None, "no such file; name a checkpoint file"),
     "a pipe": (lambda folder: os.mkfifo(folder / "x"), "a named pipe, which posedeploy does not read"),
@@ -183,23 +183,23 @@ OTHERS: dict[str, tuple[Callable[[Path], Any], str]] = {
         lambda folder: zipfile.ZipFile(folder / "x", "w").close(),
         "a zip archive with no checkpoint",
     ),
-    "nested archives": (_nested, "4 archives inside of each other; unpack it first"),
+    "nested archives": (_nested, "4 archives inside each other; unpack it first"),
     "an encrypted archive": (_encrypted, r"damaged, or not a PyTorch checkpoint: \S+ is encrypted"),
     "a cut off gz": (_writes(gzip.compress(bytes(1000))[:-9]), "gzip that is damaged or cut off"),
 }
 
 
-@pytest.mark.parametrize("what", OTHERS)
+@pytest.mark.parametrize("kind", NOT_CHECKPOINTS)
 @pytest.mark.filterwarnings("ignore:.*torch.jit:DeprecationWarning")
-def test_what_is_no_checkpoint_is_named_for_what_it_is(tmp_path: Path, what: str) -> None:
-    make, message = OTHERS[what]
+def test_another_kind_of_file_is_named(tmp_path: Path, kind: str) -> None:
+    make, message = NOT_CHECKPOINTS[kind]
     make(tmp_path)
     with pytest.raises(CheckpointError, match=rf"^{tmp_path}/x: .*{message}") as refusal:
         read(tmp_path / "x")
     assert "\n" not in str(refusal.value)
 
 
-def test_the_weights_of_an_openvino_model_are_known_by_the_file_beside_them(tmp_path: Path) -> None:
+def test_the_weights_of_an_openvino_model_are_recognized_by_its_xml(tmp_path: Path) -> None:
     (tmp_path / "a.xml").touch()
     (tmp_path / "a.bin").write_bytes(np.random.RandomState(1).bytes(500))
     with pytest.raises(CheckpointError, match=r"the weights of an OpenVINO model, .*; name .*/a\.xml$"):
@@ -215,7 +215,9 @@ def test_a_program_of_torch_export_is_named(tmp_path: Path) -> None:
         read(tmp_path / "x.pt2")
 
 
-def test_a_bomb_is_refused_before_it_fills_the_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_decompression_bomb_is_an_error_before_it_fills_the_disk(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(meter, "BASE_BYTES", 1 << 20)
     (tmp_path / "x").write_bytes(gzip.compress(bytes(5 << 20)))
     with pytest.raises(CheckpointError, match=r"it has more than \d+ bytes unpacked"):
@@ -223,7 +225,7 @@ def test_a_bomb_is_refused_before_it_fills_the_disk(tmp_path: Path, monkeypatch:
 
 
 @pytest.mark.parametrize("kind", [tarfile.GNUTYPE_LONGNAME, tarfile.XHDTYPE])
-def test_headers_of_a_tar_that_only_announce_others_are_damage(tmp_path: Path, kind: bytes) -> None:
+def test_a_tar_of_nested_headers_is_damaged(tmp_path: Path, kind: bytes) -> None:
     info = tarfile.TarInfo("a")
     info.type = kind
     (tmp_path / "a.tar").write_bytes(info.tobuf(tarfile.GNU_FORMAT) * 2000 + bytes(1024))
@@ -231,16 +233,16 @@ def test_headers_of_a_tar_that_only_announce_others_are_damage(tmp_path: Path, k
         read(tmp_path / "a.tar")
 
 
-def test_a_file_that_is_changed_while_it_is_read_is_refused(plain: Path) -> None:
+def test_a_file_that_changes_during_reading_is_an_error(plain: Path) -> None:
     def misfit(shapes: object) -> int:
         os.utime(plain, (1, 1))
         return 0
 
-    with pytest.raises(CheckpointError, match="it was changed while it was read; run the command again"):
+    with pytest.raises(CheckpointError, match="the file changed during reading; run the command again"):
         read(plain, misfit=misfit)
 
 
-def test_a_folder_is_known_by_its_content(tmp_path: Path, plain: Path) -> None:
+def test_a_folder_is_identified_by_its_content(tmp_path: Path, plain: Path) -> None:
     _unpacked(plain, tmp_path / "one")
     _unpacked(plain, tmp_path / "two")
     assert read(tmp_path / "one").sha256 == read(tmp_path / "two").sha256

@@ -34,14 +34,14 @@ def test_outputs_equal_those_of_the_published_network(reference: Path, tmp_path:
 def reopened(module: nn.Module, path: Path) -> Model:
     torch.save({"network": {f"module.{k}": v for k, v in module.state_dict().items()}, "epoch": 1}, path)
     model = open_checkpoint(path)
-    wanted, found = module.state_dict(), model.module.state_dict()
-    assert all(torch.equal(wanted[name], found[name]) for name in wanted)
+    expected, actual = module.state_dict(), model.module.state_dict()
+    assert all(torch.equal(expected[name], actual[name]) for name in expected)
     return model
 
 
 @pytest.mark.parametrize("kind", [mobile_human_pose.Lpski, mobile_human_pose.Lpres, mobile_human_pose.Lpwo])
 @pytest.mark.parametrize("joints", [18, 21, 5])
-def test_backbone_joints_and_widths_are_told_from_shapes(
+def test_backbone_joints_and_widths_are_inferred_from_shapes(
     tmp_path: Path, kind: type[mobile_human_pose.Backbone], joints: int
 ) -> None:
     widths = mobile_human_pose.Widths(
@@ -54,9 +54,9 @@ def test_backbone_joints_and_widths_are_told_from_shapes(
     assert (spec.unit, spec.cells, len(spec.keypoint_names)) == ("mm", kind.bins, joints)
     image = torch.randn(2, 3, 256, 256, generator=torch.Generator().manual_seed(0))
     with torch.inference_mode():
-        found, volumes = model.module(image), model.module.backbone(image)
-    assert tuple(found.shape) == spec.outputs[0].fixed({"batch": 2}).shape
-    assert torch.allclose(found, expectation(volumes, joints), rtol=1e-5, atol=1e-5)
+        actual, volumes = model.module(image), model.module.backbone(image)
+    assert tuple(actual.shape) == spec.outputs[0].fixed({"batch": 2}).shape
+    assert torch.allclose(actual, expectation(volumes, joints), rtol=1e-5, atol=1e-5)
 
 
 def expectation(volumes: torch.Tensor, joints: int) -> torch.Tensor:
@@ -69,14 +69,12 @@ def expectation(volumes: torch.Tensor, joints: int) -> torch.Tensor:
     return torch.stack([(part * index).sum(-1) for part in sums], dim=-1).float()
 
 
-def test_joints_that_are_no_whole_volumes_are_refused(tmp_path: Path) -> None:
+def test_channels_that_are_no_multiple_of_the_bins_are_an_error(tmp_path: Path) -> None:
     module, _ = mobile_human_pose.build({})
     state = module.state_dict()
     state["backbone.final_layer.weight"] = torch.zeros(570, 256, 1, 1)
     torch.save(state, tmp_path / "a.pth")
-    message = (
-        "the final layer of this LPSKI gives 570 channels, which are no whole number of joints at 32 depth"
-    )
+    message = "the final layer of this LPSKI has 570 channels, which is no multiple of its 32 depth bins"
     with pytest.raises(CheckpointError, match=message):
         open_checkpoint(tmp_path / "a.pth")
 
@@ -91,20 +89,20 @@ RESNETS = [
 
 
 @pytest.mark.parametrize(("block", "blocks", "name"), RESNETS, ids=[row[2] for row in RESNETS])
-def test_the_depth_is_told_from_the_keys(
+def test_the_depth_is_inferred_from_the_keys(
     tmp_path: Path, block: pose_hg_3d.Block, blocks: tuple[int, ...], name: str
 ) -> None:
     module = pose_hg_3d.PoseHg3d(block, blocks, 16, {"hm": 16, "depth": 16}).eval()
     shapes = {key: tuple(tensor.shape) for key, tensor in module.state_dict().items()}
     assert pose_hg_3d.recognizes(shapes)
-    found, spec = pose_hg_3d.build(shapes)
+    actual, spec = pose_hg_3d.build(shapes)
     assert spec.variant == f"{name}, 16 joints"
-    assert {key: tuple(tensor.shape) for key, tensor in found.state_dict().items()} == shapes
+    assert {key: tuple(tensor.shape) for key, tensor in actual.state_dict().items()} == shapes
 
 
 @pytest.mark.parametrize("depth", [True, False])
 @pytest.mark.parametrize(("joints", "size"), [(16, (256, 256)), (17, (256, 192))])
-def test_heads_and_joints_are_told_from_the_keys(
+def test_heads_and_joints_are_inferred_from_the_keys(
     tmp_path: Path, joints: int, size: tuple[int, int], depth: bool
 ) -> None:
     heads = {"hm": joints} | ({"depth": joints} if depth else {})
@@ -122,7 +120,7 @@ def test_heads_and_joints_are_told_from_the_keys(
         assert tuple(output.shape) == tensor.fixed({"batch": 2, "height": 64, "width": 96}).shape
 
 
-def test_another_number_of_joints_has_names_by_number(tmp_path: Path) -> None:
+def test_joints_of_another_number_are_numbered(tmp_path: Path) -> None:
     def network(*heads: str) -> pose_hg_3d.PoseHg3d:
         return pose_hg_3d.PoseHg3d(pose_hg_3d.BasicBlock, (1, 1, 1, 1), 16, dict.fromkeys(heads, 5)).eval()
 
@@ -132,10 +130,8 @@ def test_another_number_of_joints_has_names_by_number(tmp_path: Path) -> None:
     assert (spec.unit, spec.keypoint_names[4], spec.skeleton) == ("mm", "joint_4", ())
 
 
-def test_depth_maps_are_as_many_as_heatmaps(tmp_path: Path) -> None:
+def test_another_number_of_depth_maps_than_heatmaps_is_an_error(tmp_path: Path) -> None:
     heads = {"hm": 16, "depth": 17}
     network = pose_hg_3d.PoseHg3d(pose_hg_3d.BasicBlock, (1, 1, 1, 1), 16, heads).eval()
-    with pytest.raises(
-        CheckpointError, match="has 16 heatmaps and 17 depth maps, where each joint has one of"
-    ):
+    with pytest.raises(CheckpointError, match="has 16 heatmaps and 17 depth maps, expected as many"):
         reopened(network, tmp_path / "a.pth")

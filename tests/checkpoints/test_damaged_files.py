@@ -73,7 +73,7 @@ def _change(rng: random.Random, content: bytearray, originals: list[bytes]) -> N
 
 
 @pytest.mark.parametrize("count", [400, pytest.param(10_000, marks=pytest.mark.slow)])
-def test_changed_bytes_are_weights_or_an_error_of_ours(
+def test_changed_bytes_are_weights_or_a_checkpoint_error(
     tmp_path: Path, originals: list[bytes], count: int
 ) -> None:
     read_whole = 0

@@ -1,4 +1,4 @@
-"""Against a real server on this machine, one that breaks off, changes its file or knows no ranges."""
+"""Download from a local server that closes connections, changes its file or does not support ranges."""
 
 from __future__ import annotations
 
@@ -22,18 +22,18 @@ OTHER = np.random.RandomState(1).bytes(500_000)
 
 
 class FileServer(ThreadingHTTPServer):
-    """One file under every name but ``missing``. ``asked`` holds the headers of each request."""
+    """A server of one file under every name but ``missing``. ``requests`` holds the headers of requests."""
 
     daemon_threads = True
 
     def __init__(self) -> None:
         super().__init__(("127.0.0.1", 0), _Handler)
         self.content = CONTENT
-        self.knows_ranges = True
+        self.supports_ranges = True
         self.etag: str | None = '"first"'
         self.kind = "application/octet-stream"
         self.stop_after: int | None = None
-        self.asked: list[dict[str, str]] = []
+        self.requests: list[dict[str, str]] = []
 
     def url(self, name: str = "human.pth") -> str:
         return f"http://127.0.0.1:{self.server_address[1]}/weights/{name}"
@@ -47,7 +47,7 @@ class _Handler(BaseHTTPRequestHandler):
 
     def do_GET(self) -> None:
         server = self.server
-        server.asked.append(dict(self.headers))
+        server.requests.append(dict(self.headers))
         if self.path.endswith("missing"):
             self.send_error(404)
             return
@@ -70,9 +70,9 @@ class _Handler(BaseHTTPRequestHandler):
         self.wfile.write(server.content[start : server.stop_after])
 
     def _start(self) -> int:
-        asked = self.headers.get("Range")
+        range_header = self.headers.get("Range")
         same = self.headers.get("If-Range") == self.server.etag
-        return int(asked[len("bytes=") : -1]) if asked and same and self.server.knows_ranges else 0
+        return int(range_header[6:-1]) if range_header and same and self.server.supports_ranges else 0
 
     def log_message(self, format: str, *args: object) -> None:
         pass
@@ -92,91 +92,95 @@ def _names(folder: Path) -> list[str]:
     return sorted(path.name for path in folder.iterdir())
 
 
-def _break_off(server: FileServer, folder: Path) -> None:
+def _interrupt(server: FileServer, folder: Path) -> None:
     server.stop_after = 300_000
     with pytest.raises(DownloadError, match="stopped after 300000 of 700000 bytes; run the command again"):
         fetch(server.url(), folder)
     server.stop_after = None
 
 
-def _hold(server: FileServer, folder: Path) -> None:
+def _write_part(server: FileServer, folder: Path) -> None:
     version = Version(server.url(), '"first"', len(CONTENT))
     (folder / "human.pth.part.etag").write_bytes(msgspec.json.encode(version))
 
 
-def test_a_whole_file_and_the_record_of_its_hash(server: FileServer, tmp_path: Path) -> None:
-    told: list[tuple[int, int | None]] = []
+def test_a_download_records_its_hash(server: FileServer, tmp_path: Path) -> None:
+    progress: list[tuple[int, int | None]] = []
     folder = tmp_path / "new" / "weights"
-    found = fetch(server.url("a%20human.pth"), folder, lambda done, total: told.append((done, total)))
-    path = found.path
-    assert (path, found.is_new, found.verified_by) == (folder / "a human.pth", True, "nothing")
+    fetched = fetch(server.url("a%20human.pth"), folder, lambda size, total: progress.append((size, total)))
+    path = fetched.path
+    assert (path, fetched.is_new, fetched.verified_by) == (folder / "a human.pth", True, "nothing")
     assert path.read_bytes() == CONTENT
     digest = hashlib.sha256(CONTENT).hexdigest()
     assert (folder / "a human.pth.sha256").read_text() == f"{digest}  a human.pth\n"
     assert _names(folder) == ["a human.pth", "a human.pth.sha256"]
-    assert told[-1] == (700_000, 700_000)
-    assert [done for done, _ in told] == sorted(done for done, _ in told)
+    assert progress[-1] == (700_000, 700_000)
+    assert [size for size, _ in progress] == sorted(size for size, _ in progress)
 
 
-def test_a_second_time_nothing_is_asked_of_the_server(server: FileServer, tmp_path: Path) -> None:
+def test_a_second_fetch_sends_no_request(server: FileServer, tmp_path: Path) -> None:
     fetch(server.url(), tmp_path)
     again = fetch(server.url(), tmp_path)
     assert (again.path, again.is_new, again.verified_by) == (tmp_path / "human.pth", False, "record")
-    assert len(server.asked) == 1
+    assert len(server.requests) == 1
 
 
-def test_it_goes_on_where_it_broke_off(server: FileServer, tmp_path: Path) -> None:
-    _break_off(server, tmp_path)
+def test_an_interrupted_download_resumes(server: FileServer, tmp_path: Path) -> None:
+    _interrupt(server, tmp_path)
     assert not (tmp_path / "human.pth").exists()
     path = fetch(server.url(), tmp_path).path
     assert path.read_bytes() == CONTENT
-    assert server.asked[1]["Range"] == "bytes=300000-"
-    assert server.asked[1]["If-Range"] == '"first"'
+    assert server.requests[1]["Range"] == "bytes=300000-"
+    assert server.requests[1]["If-Range"] == '"first"'
     assert _names(tmp_path) == ["human.pth", "human.pth.sha256"]
 
 
-def test_a_part_that_is_whole_already_is_taken(server: FileServer, tmp_path: Path) -> None:
+def test_a_complete_part_is_used(server: FileServer, tmp_path: Path) -> None:
     (tmp_path / "human.pth.part").write_bytes(CONTENT)
-    _hold(server, tmp_path)
+    _write_part(server, tmp_path)
     path = fetch(server.url(), tmp_path).path
     assert path.read_bytes() == CONTENT
 
 
-def test_a_part_longer_than_the_file_is_not_taken_for_it(server: FileServer, tmp_path: Path) -> None:
+def test_a_part_longer_than_the_file_is_not_used(server: FileServer, tmp_path: Path) -> None:
     (tmp_path / "human.pth.part").write_bytes(CONTENT + b"more")
-    _hold(server, tmp_path)
+    _write_part(server, tmp_path)
     assert fetch(server.url(), tmp_path).path.read_bytes() == CONTENT
 
 
-def test_it_starts_again_where_the_server_knows_no_ranges(server: FileServer, tmp_path: Path) -> None:
-    _break_off(server, tmp_path)
-    server.knows_ranges = False
+def test_a_download_restarts_without_support_for_ranges(server: FileServer, tmp_path: Path) -> None:
+    _interrupt(server, tmp_path)
+    server.supports_ranges = False
     assert fetch(server.url(), tmp_path).path.read_bytes() == CONTENT
-    assert "Range" in server.asked[1]
+    assert "Range" in server.requests[1]
 
 
-def test_it_starts_again_where_the_file_was_changed_meanwhile(server: FileServer, tmp_path: Path) -> None:
-    _break_off(server, tmp_path)
+def test_a_download_restarts_if_the_file_changed(server: FileServer, tmp_path: Path) -> None:
+    _interrupt(server, tmp_path)
     server.offer(OTHER, '"second"')
     assert fetch(server.url(), tmp_path).path.read_bytes() == OTHER
 
 
 @pytest.mark.parametrize("etag", [None, 'W/"weak"'])
-def test_it_starts_again_where_nothing_tells_one_version_from_another(
+def test_a_download_restarts_without_an_etag_or_date(
     server: FileServer, tmp_path: Path, etag: str | None
 ) -> None:
     server.etag = etag
-    _break_off(server, tmp_path)
+    _interrupt(server, tmp_path)
     assert fetch(server.url(), tmp_path).path.read_bytes() == CONTENT
-    assert "Range" not in server.asked[1]
+    assert "Range" not in server.requests[1]
 
 
-def test_a_file_other_than_the_one_recorded_is_refused(server: FileServer, tmp_path: Path) -> None:
+def test_a_file_with_another_hash_than_the_recorded_one_is_an_error(
+    server: FileServer, tmp_path: Path
+) -> None:
     path = fetch(server.url(), tmp_path).path
     record = (tmp_path / "human.pth.sha256").read_text()
     path.unlink()
     server.offer(OTHER, '"second"')
-    with pytest.raises(DownloadError, match=r"human.pth: refused, .* if what is published was changed"):
+    with pytest.raises(
+        DownloadError, match=r"human.pth: the server sent .* if the published file has changed"
+    ):
         fetch(server.url(), tmp_path)
     assert (tmp_path / "human.pth.sha256").read_text() == record
     assert not path.exists()
@@ -184,7 +188,7 @@ def test_a_file_other_than_the_one_recorded_is_refused(server: FileServer, tmp_p
     assert fetch(server.url(), tmp_path).path.read_bytes() == CONTENT
 
 
-def test_a_file_that_was_changed_here_is_refused(server: FileServer, tmp_path: Path) -> None:
+def test_a_file_that_was_changed_on_disk_is_an_error(server: FileServer, tmp_path: Path) -> None:
     path = fetch(server.url(), tmp_path).path
     path.write_bytes(OTHER)
     with pytest.raises(
@@ -196,32 +200,34 @@ def test_a_file_that_was_changed_here_is_refused(server: FileServer, tmp_path: P
 
 def test_a_file_that_was_not_fetched_is_not_replaced(server: FileServer, tmp_path: Path) -> None:
     (tmp_path / "human.pth").write_bytes(b"mine")
-    with pytest.raises(DownloadError, match=r"nothing records that it was fetched .*; move it, or use"):
+    with pytest.raises(
+        DownloadError, match=r"the file exists, but human\.pth\.sha256, .* is missing; move the file, or use"
+    ):
         fetch(server.url(), tmp_path)
     assert (tmp_path / "human.pth").read_bytes() == b"mine"
 
 
 @pytest.mark.parametrize("content", ["", "  \n", "not a hash  human.pth\n"])
-def test_a_record_that_holds_no_hash_is_refused(server: FileServer, tmp_path: Path, content: str) -> None:
+def test_a_record_without_a_hash_is_an_error(server: FileServer, tmp_path: Path, content: str) -> None:
     (tmp_path / "human.pth.sha256").write_text(content)
     with pytest.raises(DownloadError, match="holds no SHA-256; delete it to fetch the file again"):
         fetch(server.url(), tmp_path)
 
 
-def test_a_server_that_lacks_the_file(server: FileServer, tmp_path: Path) -> None:
+def test_a_missing_file_on_the_server_is_an_error(server: FileServer, tmp_path: Path) -> None:
     with pytest.raises(DownloadError, match=r"/weights/missing: the server answered 404 Not Found$"):
         fetch(server.url("missing"), tmp_path)
     assert _names(tmp_path) == []
 
 
-def test_a_web_page_is_no_checkpoint(server: FileServer, tmp_path: Path) -> None:
+def test_a_web_page_is_an_error(server: FileServer, tmp_path: Path) -> None:
     server.kind = "text/html; charset=utf-8"
     with pytest.raises(DownloadError, match="the server sent a web page, not a file"):
         fetch(server.url(), tmp_path)
     assert not list(tmp_path.iterdir())
 
 
-def test_no_server_at_all(tmp_path: Path) -> None:
+def test_a_closed_port_is_an_error(tmp_path: Path) -> None:
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         url = f"http://127.0.0.1:{free.getsockname()[1]}/human.pth"
@@ -244,12 +250,12 @@ def test_no_server_at_all(tmp_path: Path) -> None:
         ("http://127.0.0.1/día.pth", "expected an address in ASCII; write other characters as %XX"),
     ],
 )
-def test_an_address_that_is_none(tmp_path: Path, url: str, message: str) -> None:
+def test_a_malformed_address_is_an_error(tmp_path: Path, url: str, message: str) -> None:
     with pytest.raises(DownloadError, match=message):
         fetch(url, tmp_path)
 
 
-def test_a_folder_that_cannot_be_written(server: FileServer, tmp_path: Path) -> None:
+def test_a_folder_that_cannot_be_written_is_an_error(server: FileServer, tmp_path: Path) -> None:
     (tmp_path / "file").write_text("in the way")
-    with pytest.raises(OutputError, match=r"file/weights: cannot write here \(Not a directory\)"):
+    with pytest.raises(OutputError, match=r"file/weights: cannot write \(Not a directory\)"):
         fetch(server.url(), tmp_path / "file" / "weights")

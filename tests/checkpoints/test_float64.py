@@ -15,7 +15,7 @@ from posedeploy.types import Model
 from tests.support.lifting import small_gtrs, small_pose2mesh
 
 
-def both(model: Model, data: Tensor) -> None:
+def check_outputs(model: Model, data: Tensor) -> None:
     """The same from both but for rounding, and the first as it was."""
     exact = in_float64(model)
     with torch.inference_mode():
@@ -28,11 +28,11 @@ def both(model: Model, data: Tensor) -> None:
 
 
 def test_a_network_in_float64_is_the_same_network(tiny: Model) -> None:
-    both(tiny, torch.rand(1, 3, 32, 40, generator=torch.Generator().manual_seed(0)))
+    check_outputs(tiny, torch.rand(1, 3, 32, 40, generator=torch.Generator().manual_seed(0)))
 
 
 @pytest.mark.parametrize("make", [small_pose2mesh, small_gtrs])
-def test_so_is_one_on_joints(make: Callable[[], nn.Module]) -> None:
+def test_a_network_on_joints_in_float64_is_the_same_network(make: Callable[[], nn.Module]) -> None:
     spec = joints_spec("gtrs", JOINT_SETS["human36"], 20)
     model = Model(make(), spec, Path("a.pth"), "")
-    both(model, torch.randn(3, 17, 2, generator=torch.Generator().manual_seed(0)))
+    check_outputs(model, torch.randn(3, 17, 2, generator=torch.Generator().manual_seed(0)))

@@ -55,7 +55,7 @@ NETWORKS = {
 
 
 @pytest.mark.parametrize("separator", [".", "/"])
-def test_a_mesh_saved_module_by_module_is_kept(tmp_path: Path, separator: str) -> None:
+def test_a_checkpoint_saved_in_parts_is_joined(tmp_path: Path, separator: str) -> None:
     network = small_gtrs(17)
     parts = {
         part: {name.replace(".", separator): tensor for name, tensor in module.state_dict().items()}
@@ -73,27 +73,27 @@ def test_a_mesh_saved_module_by_module_is_kept(tmp_path: Path, separator: str) -
 
 
 @pytest.mark.parametrize("name", NETWORKS)
-def test_a_variant_is_told_from_its_shapes(tmp_path: Path, name: str) -> None:
+def test_a_variant_is_inferred_from_its_shapes(tmp_path: Path, name: str) -> None:
     make, variant = NETWORKS[name]
     network: nn.Module = make()
     path = write(network, tmp_path / "best.pth.tar")
-    stands_on_mesh = name.startswith("pose2mesh") and "vertices" in variant
-    model = open_checkpoint(path, mesh=tmp_path / "faces.npy" if stands_on_mesh else None)
+    has_mesh = name.startswith("pose2mesh") and "vertices" in variant
+    model = open_checkpoint(path, mesh=tmp_path / "faces.npy" if has_mesh else None)
     assert (model.spec.family, model.spec.variant) == (name.split()[0], variant)
     assert model.spec.joints is not None
     assert model.spec.joints.joint_set == variant.split(",")[0]
-    assert (model.mesh is not None) == stands_on_mesh == (model.mesh_sha256 is not None)
+    assert (model.mesh is not None) == has_mesh == (model.mesh_sha256 is not None)
     joints = torch.randn(3, int(model.spec.inputs[0].shape[1]), 2, generator=torch.Generator().manual_seed(1))
-    wanted, found = flat(network(joints)), flat(model.module(joints))
-    for spec, ours, theirs in zip(model.spec.outputs, found, wanted, strict=True):
+    expected, actual = flat(network(joints)), flat(model.module(joints))
+    for spec, ours, theirs in zip(model.spec.outputs, actual, expected, strict=True):
         assert torch.equal(ours, theirs)
         assert spec.fixed({"batch": 3}).shape == tuple(ours.shape)
     if model.deployed is not None:
-        for ours, theirs in zip(flat(model.deployed(joints)), wanted, strict=True):
+        for ours, theirs in zip(flat(model.deployed(joints)), expected, strict=True):
             assert float((ours - theirs).abs().max() / theirs.abs().max()) < 1e-5
 
 
-def test_every_person_of_a_crowd_gets_what_they_get_alone() -> None:
+def test_a_batch_gives_each_person_the_same_as_alone() -> None:
     crowd = torch.randn(5, 17, 2, generator=torch.Generator().manual_seed(1))
     for network in (small_pose2mesh(), small_pose2mesh().deployed().eval(), small_gtrs()):
         for together, alone in zip(flat(network(crowd)), flat(network(crowd[2:3])), strict=True):
@@ -105,26 +105,24 @@ def checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return write(small_pose2mesh(), tmp_path_factory.mktemp("pose2mesh") / "final.pth.tar")
 
 
-def test_a_missing_mesh_is_asked_for(checkpoint: Path) -> None:
-    with pytest.raises(InputError, match=r"give the file that has them with `mesh`, such as smpl_faces\.npy"):
+def test_a_missing_mesh_is_an_error(checkpoint: Path) -> None:
+    with pytest.raises(InputError, match=r"pass a file with them as `mesh`, such as smpl_faces\.npy"):
         open_checkpoint(checkpoint)
 
 
-def test_a_mesh_of_another_size_is_named_with_both_numbers(checkpoint: Path, tmp_path: Path) -> None:
+def test_the_error_about_another_mesh_shows_both_sizes(checkpoint: Path, tmp_path: Path) -> None:
     np.save(tmp_path / "other.npy", torus(5, 8))
     with pytest.raises(
         InputError,
-        match=r"other\.npy`: 40 vertices, \d+ once coarsening has added its own, but the checkpoint was "
-        r"trained on a mesh of \d+ then; give that mesh",
+        match=r"other\.npy`: 40 vertices, \d+ after padding for the coarsening, but the "
+        r"checkpoint was trained on a mesh with \d+ after padding; pass that mesh",
     ):
         open_checkpoint(checkpoint, mesh=tmp_path / "other.npy")
 
 
 def test_a_mesh_for_a_network_that_has_none_is_refused(checkpoint: Path, tmp_path: Path) -> None:
     mesh = checkpoint.with_name("faces.npy")
-    with pytest.raises(
-        InputError, match=r"`mesh=.*faces\.npy`: gtrs needs no mesh beside its checkpoint; leave it"
-    ):
+    with pytest.raises(InputError, match=r"`mesh=.*faces\.npy`: gtrs has no mesh; leave it"):
         open_checkpoint(write(small_gtrs(), tmp_path / "gtrs.pth"), mesh=mesh)
     with pytest.raises(
         InputError, match="this checkpoint is the lifter alone, which has no mesh; leave it out"
@@ -133,7 +131,7 @@ def test_a_mesh_for_a_network_that_has_none_is_refused(checkpoint: Path, tmp_pat
 
 
 @pytest.mark.parametrize("make", [lambda: small_gtrs(14), lambda: randomised(Lifter(14, 8))])
-def test_joints_of_no_known_set_are_numbered(tmp_path: Path, make: Callable[[], nn.Module]) -> None:
+def test_joints_of_an_unknown_set_are_numbered(tmp_path: Path, make: Callable[[], nn.Module]) -> None:
     spec = open_checkpoint(write(make(), tmp_path / "a.pth")).spec
     assert spec.joints == JointsContract("its own")
     assert (len(spec.keypoint_names), spec.keypoint_names[13], spec.skeleton) == (14, "joint_13", ())
@@ -153,7 +151,7 @@ def test_a_mesh_network_on_an_unknown_number_of_joints_is_refused(checkpoint: Pa
 
 
 @pytest.mark.parametrize(
-    ("make", "name", "said"),
+    ("make", "name", "message"),
     [
         (small_gtrs, "pose_MRM.norm.bias", r"1 missing: pose_MRM\.norm\.bias"),
         (small_pose2mesh, "pose2mesh.cl.3.weight", r"checkpoint without pose2mesh\.cl\.3\.weight: cut off"),
@@ -161,12 +159,12 @@ def test_a_mesh_network_on_an_unknown_number_of_joints_is_refused(checkpoint: Pa
         (small_pose2mesh, "pose2mesh.bn.0.bias", r"1 missing: pose2mesh\.bn\.0\.bias"),
     ],
 )
-def test_a_tensor_that_is_missing_is_named(
-    tmp_path: Path, make: Callable[[], nn.Module], name: str, said: str
+def test_a_missing_tensor_is_named(
+    tmp_path: Path, make: Callable[[], nn.Module], name: str, message: str
 ) -> None:
     torch.save({n: t for n, t in make().state_dict().items() if n != name}, tmp_path / "a.pth")
     np.save(tmp_path / "faces.npy", FACES)
-    with pytest.raises(CheckpointError, match=said):
+    with pytest.raises(CheckpointError, match=message):
         open_checkpoint(tmp_path / "a.pth", mesh=tmp_path / "faces.npy" if make is small_pose2mesh else None)
 
 
@@ -180,7 +178,7 @@ def test_the_same_triangles_have_one_hash_whatever_the_file(checkpoint: Path, tm
 
 
 @pytest.mark.slow
-def test_what_is_exported_at_smpl_s_size_is_not_much_larger_than_the_checkpoint() -> None:
+def test_the_exported_form_at_smpl_s_size_is_not_much_larger_than_the_checkpoint() -> None:
     network = smpl_pose2mesh()
     exported = network.deployed()
     sizes = [

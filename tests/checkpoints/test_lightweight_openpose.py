@@ -57,21 +57,21 @@ VARIANTS: dict[str, nn.Module] = {
 
 
 @pytest.mark.parametrize("variant", VARIANTS)
-def test_a_variant_is_told_from_its_shapes(tmp_path: Path, variant: str) -> None:
+def test_a_variant_is_inferred_from_its_shapes(tmp_path: Path, variant: str) -> None:
     network = VARIANTS[variant].eval()
     torch.save(network.state_dict(), tmp_path / "a.pth")
     model = open_checkpoint(tmp_path / "a.pth", stages="all" if variant.startswith("2d") else None)
     image = torch.rand(2, 3, 32, 40, generator=torch.Generator().manual_seed(0))
     with torch.inference_mode():
-        wanted, found = flat(network(image)), flat(model.module(image))
-    assert len(found) == len(model.spec.outputs) == len(wanted)
-    for spec, ours, theirs in zip(model.spec.outputs, found, wanted, strict=True):
+        expected, actual = flat(network(image)), flat(model.module(image))
+    assert len(actual) == len(model.spec.outputs) == len(expected)
+    for spec, ours, theirs in zip(model.spec.outputs, actual, expected, strict=True):
         assert torch.equal(ours, theirs)
         assert spec.fixed({"batch": 2, "height": 32, "width": 40}).shape == tuple(ours.shape)
     assert set(model.spec.roles.values()) <= {spec.name for spec in model.spec.outputs}
 
 
-def test_the_last_stage_of_a_variant_is_what_poses_come_from(tmp_path: Path) -> None:
+def test_the_last_stage_of_a_variant_has_the_roles(tmp_path: Path) -> None:
     torch.save(VARIANTS["2d of 3 refinements, other maps"].state_dict(), tmp_path / "a.pth")
     assert open_checkpoint(tmp_path / "a.pth", stages="all").spec.roles == {
         "heatmaps": "stage_3_output_1_heatmaps",
@@ -82,5 +82,5 @@ def test_the_last_stage_of_a_variant_is_what_poses_come_from(tmp_path: Path) -> 
 @pytest.mark.parametrize(
     ("stages", "words"), [(0, "0 refinement stages"), (1, "1 refinement stage"), (2, "2 refinement stages")]
 )
-def test_a_variant_is_told_in_words(stages: int, words: str) -> None:
+def test_a_variant_has_a_description(stages: int, words: str) -> None:
     assert Sizes(stages).variant == f"{words}, 128 channels"

@@ -1,4 +1,4 @@
-"""Whole modules, ``torch.save(model)``: their state dict is taken out of what stands in for them."""
+"""Whole modules, ``torch.save(model)``: their state dict is read from their stand-ins."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from posedeploy.errors import CheckpointError
 
 
 class Inner(nn.Module):
-    """With all that a module can hold."""
+    """A module with parameters and both kinds of buffers."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -30,7 +30,7 @@ class Inner(nn.Module):
 
 
 class Outer(nn.Module):
-    """Modules in modules, one of them twice."""
+    """Nested modules, one of them used twice."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -39,8 +39,8 @@ class Outer(nn.Module):
 
 
 @pytest.fixture
-def vanished(monkeypatch: pytest.MonkeyPatch) -> Any:
-    """Save a network of a class that can no longer be imported afterwards."""
+def save_with_missing_class(monkeypatch: pytest.MonkeyPatch) -> Any:
+    """Return a function that saves a network and then removes its class."""
 
     def save(network: nn.Module, path: Path, **options: Any) -> None:
         module = ModuleType("somebody_s_training_code")
@@ -60,23 +60,25 @@ def vanished(monkeypatch: pytest.MonkeyPatch) -> Any:
     "ignore:.*source code:UserWarning", "ignore::torch.serialization.SourceChangeWarning"
 )
 def test_the_weights_of_a_whole_module_are_its_state_dict(
-    tmp_path: Path, vanished: Any, parallel: bool, archive: bool
+    tmp_path: Path, save_with_missing_class: Any, parallel: bool, archive: bool
 ) -> None:
     network = Outer()
-    wanted = network.state_dict()
+    expected = network.state_dict()
     saved = nn.DataParallel(network) if parallel else network
-    vanished(saved, tmp_path / "a.pth", _use_new_zipfile_serialization=archive)
+    save_with_missing_class(saved, tmp_path / "a.pth", _use_new_zipfile_serialization=archive)
     checkpoint = read(tmp_path / "a.pth")
-    assert checkpoint.tensors.keys() == wanted.keys()
-    assert all(torch.equal(checkpoint.tensors[name], wanted[name]) for name in wanted)
+    assert checkpoint.tensors.keys() == expected.keys()
+    assert all(torch.equal(checkpoint.tensors[name], expected[name]) for name in expected)
     kind = "torch.nn.parallel.data_parallel.DataParallel" if parallel else "somebody_s_training_code.Outer"
     assert checkpoint.weights.module == kind
     assert checkpoint.weights.prefix == ("module." if parallel else "")
 
 
-def test_a_module_in_a_dictionary_beside_an_object_that_holds_another(tmp_path: Path, vanished: Any) -> None:
+def test_a_module_in_a_dictionary_is_read_despite_a_second_one(
+    tmp_path: Path, save_with_missing_class: Any
+) -> None:
     content = {"epoch": 3, "model": Outer(), "ema": None}
-    vanished(content, tmp_path / "a.pth")
+    save_with_missing_class(content, tmp_path / "a.pth")
     checkpoint = read(tmp_path / "a.pth")
     assert checkpoint.weights.key == "model"
     assert checkpoint.weights.unused_keys == ("epoch", "ema")
@@ -84,11 +86,11 @@ def test_a_module_in_a_dictionary_beside_an_object_that_holds_another(tmp_path: 
 
 
 class Attributes(dict[str, Any]):
-    """A dictionary with attributes, as Lightning, EasyDict, Box and MMEngine have them."""
+    """A dictionary with attributes, as in Lightning, EasyDict, Box and MMEngine."""
 
 
 class Config:
-    """An object with slots and a state, as OmegaConf has them."""
+    """An object with slots and a state, as in OmegaConf."""
 
     __slots__ = ("content", "parent")
 
@@ -98,7 +100,7 @@ class Config:
 
 
 @pytest.mark.parametrize("protocol", [2, 4])
-def test_objects_of_packages_that_are_not_installed_are_looked_into(
+def test_objects_of_missing_packages_are_searched(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, protocol: int
 ) -> None:
     module = ModuleType("not_installed")
@@ -121,12 +123,14 @@ def test_objects_of_packages_that_are_not_installed_are_looked_into(
 
 def test_a_module_without_parameters_holds_no_weights(tmp_path: Path) -> None:
     torch.save(torch.nn.Sequential(torch.nn.ReLU()), tmp_path / "a.pth")
-    with pytest.raises(CheckpointError, match=r"a\.pth: not a dictionary of weights; .* of type torch\.nn\."):
+    with pytest.raises(
+        CheckpointError, match=r"a\.pth: no weights found; expected a dictionary of weights, got torch\.nn\."
+    ):
         read(tmp_path / "a.pth")
 
 
 @pytest.mark.parametrize("deep", [True, False])
-def test_names_beyond_the_limit_are_passed_over(tmp_path: Path, deep: bool) -> None:
+def test_names_beyond_the_limit_are_skipped(tmp_path: Path, deep: bool) -> None:
     long = "a" * 1_000_000
     inner: dict[str, object] = {str(place): {} for place in range(1_000)}
     content = {long: inner if deep else {"w": torch.ones(1)}, "state_dict": {"b.weight": torch.ones(2)}}
@@ -139,9 +143,7 @@ def test_names_beyond_the_limit_are_passed_over(tmp_path: Path, deep: bool) -> N
     assert peak < 100 << 20
 
 
-def test_modules_that_hold_one_another_twice_do_not_take_forever(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_shared_modules_do_not_multiply_the_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(pickled_modules, "MAX_MODULES", 1000)
     module: nn.Module = nn.Conv2d(1, 1, 1)
     for _ in range(30):

@@ -16,7 +16,7 @@ import torch
 from safetensors.torch import save_file
 
 from posedeploy.checkpoints.reader import content_of, read
-from posedeploy.checkpoints.weight_sets import USUAL_KEYS
+from posedeploy.checkpoints.weight_sets import COMMON_KEYS
 from posedeploy.errors import CheckpointError
 from posedeploy.files import sha256
 
@@ -28,7 +28,7 @@ class Color(Enum):
 
 
 class WouldRun:
-    """What an attacker puts into a pickle: reading it makes a file."""
+    """A malicious pickle: unpickling it creates a file."""
 
     def __init__(self, evidence: Path) -> None:
         self.evidence = evidence
@@ -47,9 +47,7 @@ def _same(tensors: dict[str, torch.Tensor]) -> bool:
     "name", ["weights.pth", "weights.ckpt", "weights.PTH", "weights", "weights.onnx.bin"]
 )
 @pytest.mark.parametrize("archive", [True, False], ids=["zip", "legacy"])
-def test_a_pytorch_file_is_read_in_either_format_whatever_its_name(
-    tmp_path: Path, name: str, archive: bool
-) -> None:
+def test_both_pytorch_formats_are_read_whatever_the_name(tmp_path: Path, name: str, archive: bool) -> None:
     torch.save(WEIGHTS, tmp_path / name, _use_new_zipfile_serialization=archive)
     checkpoint = read(tmp_path / name)
     assert _same(checkpoint.tensors)
@@ -67,8 +65,8 @@ def test_a_pytorch_file_that_is_named_safetensors_is_read(tmp_path: Path) -> Non
     assert _same(read(tmp_path / "weights.safetensors").tensors)
 
 
-@pytest.mark.parametrize("key", USUAL_KEYS)
-def test_weights_are_unwrapped_and_what_lies_beside_them_is_named(tmp_path: Path, key: str) -> None:
+@pytest.mark.parametrize("key", COMMON_KEYS)
+def test_weights_are_unwrapped_and_the_other_entries_are_recorded(tmp_path: Path, key: str) -> None:
     optimizer = torch.optim.Adam([torch.nn.Parameter(torch.ones(2))]).state_dict()
     torch.save({"epoch": 3, "optimizer": optimizer, key: WEIGHTS}, tmp_path / "a.pth")
     checkpoint = read(tmp_path / "a.pth")
@@ -102,7 +100,7 @@ def _bare_pickle(content: Any, path: Path) -> None:
 
 
 @pytest.mark.parametrize("write", [_archive, _legacy, _bare_pickle])
-def test_what_would_run_code_beside_the_weights_does_not_run_and_does_not_matter(
+def test_code_among_the_other_entries_does_not_run(
     tmp_path: Path, write: Callable[[Any, Path], None]
 ) -> None:
     evidence = tmp_path / "it-ran"
@@ -111,7 +109,7 @@ def test_what_would_run_code_beside_the_weights_does_not_run_and_does_not_matter
     assert not evidence.exists()
 
 
-BESIDE = {
+OTHER_ENTRIES = {
     "a namespace": Namespace(lr=0.1, out=Path("runs")),
     "a scalar of NumPy": np.float64(0.7),
     "a log": {"joint": [np.float32(1.5)], "surface": np.arange(3)},
@@ -128,18 +126,18 @@ BESIDE = {
 }
 
 
-@pytest.mark.parametrize("what", BESIDE)
+@pytest.mark.parametrize("name", OTHER_ENTRIES)
 @pytest.mark.parametrize("write", [_archive, _legacy, _bare_pickle])
-def test_weights_are_read_whatever_lies_beside_them(
-    tmp_path: Path, what: str, write: Callable[[Any, Path], None]
+def test_weights_are_read_whatever_the_other_entries(
+    tmp_path: Path, name: str, write: Callable[[Any, Path], None]
 ) -> None:
-    write({"state_dict": OrderedDict(WEIGHTS), "beside": BESIDE[what]}, tmp_path / "a.pth")
+    write({"state_dict": OrderedDict(WEIGHTS), "other": OTHER_ENTRIES[name]}, tmp_path / "a.pth")
     checkpoint = read(tmp_path / "a.pth", "state_dict")
     assert _same(checkpoint.tensors)
-    assert checkpoint.weights.unused_keys == ("beside",)
+    assert checkpoint.weights.unused_keys == ("other",)
 
 
-def test_arrays_of_numpy_are_weights_too(tmp_path: Path) -> None:
+def test_numpy_arrays_are_weights(tmp_path: Path) -> None:
     _bare_pickle({name: tensor.numpy() for name, tensor in WEIGHTS.items()}, tmp_path / "a.pkl")
     assert _same(read(tmp_path / "a.pkl").tensors)
 
@@ -157,7 +155,7 @@ def test_a_truncated_file_is_refused(tmp_path: Path, archive: bool, share: float
         read(path)
 
 
-def test_bytes_that_are_changed_at_random_are_an_error_of_ours_or_still_weights(tmp_path: Path) -> None:
+def test_changed_bytes_are_weights_or_a_checkpoint_error(tmp_path: Path) -> None:
     _legacy({"state_dict": WEIGHTS}, tmp_path / "a.pth")
     content = (tmp_path / "a.pth").read_bytes()
     for seed in range(60):
@@ -171,10 +169,10 @@ def test_bytes_that_are_changed_at_random_are_an_error_of_ours_or_still_weights(
             assert "\n" not in str(error)
 
 
-def test_a_safetensors_file_of_something_else_is_refused(tmp_path: Path) -> None:
+def test_a_damaged_safetensors_file_is_an_error(tmp_path: Path) -> None:
     content = b'{"a":' + b" " * 100
     (tmp_path / "a.safetensors").write_bytes(len(content).to_bytes(8, "little") + content)
-    with pytest.raises(CheckpointError, match="not a whole safetensors file"):
+    with pytest.raises(CheckpointError, match="damaged safetensors file"):
         read(tmp_path / "a.safetensors")
 
 
@@ -192,7 +190,7 @@ def test_a_file_without_permission_is_refused(tmp_path: Path) -> None:
         read(tmp_path / "a.pth")
 
 
-def test_a_file_that_fails_while_it_is_read_is_refused(tmp_path: Path) -> None:
+def test_an_error_during_reading_is_a_checkpoint_error(tmp_path: Path) -> None:
     (tmp_path / "a.pth").symlink_to("/proc/self/mem")
     with pytest.raises(CheckpointError, match="cannot be read"):
         read(tmp_path / "a.pth")
@@ -201,13 +199,13 @@ def test_a_file_that_fails_while_it_is_read_is_refused(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        ({"epoch": 3, "lr": 0.1}, "no weights found; its keys are epoch, lr"),
-        ({}, "no weights found; it holds an empty dictionary"),
-        ({"state_dict": {}}, "no weights found; its keys are state_dict, and none of them holds tensors"),
-        ([1.0], "not a dictionary of weights; its content is of type list"),
-        (Namespace(lr=1), r"not a dictionary of weights; .* of type argparse\.Namespace"),
+        ({"epoch": 3, "lr": 0.1}, "no weights found; the keys are epoch, lr"),
+        ({}, "no weights found, only an empty dictionary"),
+        ({"state_dict": {}}, "no weights found; the keys are state_dict, and none of them holds tensors"),
+        ([1.0], "no weights found; expected a dictionary of weights, got list"),
+        (Namespace(lr=1), r"no weights found; .* got argparse\.Namespace"),
         ({"a": torch.ones(2).to_sparse()}, "a is a sparse tensor; save plain floating-point weights"),
-        (torch.ones(1), "not a dictionary of weights; its content is of type Tensor"),
+        (torch.ones(1), "no weights found; expected a dictionary of weights, got Tensor"),
     ],
 )
 def test_a_file_without_weights_is_refused(tmp_path: Path, content: Any, message: str) -> None:
@@ -216,13 +214,13 @@ def test_a_file_without_weights_is_refused(tmp_path: Path, content: Any, message
         read(tmp_path / "a.pth")
 
 
-def test_an_entry_that_is_no_tensor_does_not_matter(tmp_path: Path) -> None:
+def test_entries_that_are_no_tensors_are_ignored(tmp_path: Path) -> None:
     torch.save({**WEIGHTS, "epoch": 3}, tmp_path / "a.pth")
     checkpoint = read(tmp_path / "a.pth")
     assert _same(checkpoint.tensors)
     assert checkpoint.weights.unused_keys == ("epoch",)
 
 
-def test_the_content_of_a_file_is_had_whatever_it_is(tmp_path: Path) -> None:
+def test_the_content_of_a_file_is_returned_whatever_it_is(tmp_path: Path) -> None:
     torch.save({"names": ["a"], "engine": bytearray(b"\0\1")}, tmp_path / "a.pth")
     assert content_of(tmp_path / "a.pth") == {"names": ["a"], "engine": b"\0\1"}

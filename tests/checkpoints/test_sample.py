@@ -26,26 +26,26 @@ def test_the_sample_is_the_file_in_the_package(sample: Model) -> None:
     assert 7e6 < WEIGHTS.stat().st_size < 9e6
 
 
-def test_the_sample_is_a_checkpoint_like_any_other(sample: Model, tmp_path: Path) -> None:
+def test_the_sample_is_an_ordinary_checkpoint(sample: Model, tmp_path: Path) -> None:
     torch.save(sample.module.state_dict(), tmp_path / "a.pth")
     assert open_checkpoint(tmp_path / "a.pth").spec == sample.spec
     assert open_checkpoint(WEIGHTS).spec == sample.spec
 
 
-def test_its_weights_are_float32_that_came_from_16_bits(sample: Model) -> None:
+def test_the_16_bit_weights_become_float32(sample: Model) -> None:
     for tensor in sample.module.state_dict().values():
         if tensor.is_floating_point():
             assert tensor.dtype == torch.float32
             np.testing.assert_array_equal(tensor.half().float(), tensor)
 
 
-def test_its_model_card_says_what_it_is() -> None:
+def test_the_model_card_names_the_hash_and_the_purpose() -> None:
     card = WEIGHTS.with_suffix(".md").read_text(encoding="utf-8")
     assert "not photographs" in card
     assert SHA256 in card
 
 
-def test_its_maps_are_maps(sample: Model) -> None:
+def test_the_heatmaps_have_the_range_of_heatmaps(sample: Model) -> None:
     image = torch.zeros(1, 3, 128, 160)
     with torch.inference_mode():
         outputs: tuple[Tensor, ...] = sample.module(image)

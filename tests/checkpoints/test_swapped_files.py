@@ -47,7 +47,7 @@ WRITERS: dict[str, Callable[[Path], object]] = {
 
 @pytest.fixture(params=WRITERS)
 def checkpoint(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
-    """A checkpoint in each format."""
+    """Return a checkpoint in each format."""
     path = tmp_path / "weights"
     WRITERS[request.param](path)
     time.sleep(0.02)  # file systems have coarse clocks
@@ -55,7 +55,7 @@ def checkpoint(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
 
 
 @pytest.mark.parametrize("change", CHANGES, ids=lambda change: change.__name__)
-def test_a_checkpoint_that_changes_after_it_was_hashed_is_refused(
+def test_a_checkpoint_that_changes_after_hashing_is_an_error(
     checkpoint: Path, change: Change, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     changing = next(checkpoint.rglob("data/0")) if checkpoint.is_dir() else checkpoint
@@ -67,13 +67,13 @@ def test_a_checkpoint_that_changes_after_it_was_hashed_is_refused(
 
     monkeypatch.setattr(reader, "find_sets", changed)
     with pytest.raises(
-        CheckpointError, match="weights: it was changed while it was read; run the command aga"
+        CheckpointError, match="weights: the file changed during reading; run the command aga"
     ):
         read(checkpoint)
 
 
-def test_weights_stay_as_they_were_read(checkpoint: Path) -> None:
-    """Those of a safetensors file are mapped into memory at first."""
+def test_weights_do_not_change_with_the_file(checkpoint: Path) -> None:
+    """A safetensors file is mapped into memory at first."""
     tensors = read(checkpoint).tensors
     for path in checkpoint.rglob("*") if checkpoint.is_dir() else (checkpoint,):
         if path.is_file():
@@ -82,7 +82,7 @@ def test_weights_stay_as_they_were_read(checkpoint: Path) -> None:
     assert all(torch.equal(tensors[name], WEIGHTS[name]) for name in WEIGHTS)
 
 
-def test_a_file_that_is_only_read_or_linked_to_is_the_same(checkpoint: Path) -> None:
+def test_reading_or_linking_a_file_is_no_change(checkpoint: Path) -> None:
     link = checkpoint.with_name("link")
     link.symlink_to(checkpoint)
     assert read(link).sha256 == read(checkpoint).sha256

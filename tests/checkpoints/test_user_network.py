@@ -63,7 +63,7 @@ heatmaps = "my_maps"
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    """A checkpoint, the file that builds its network, and the contract beside it."""
+    """Write a checkpoint, the file that builds its network, and its contract."""
     (tmp_path / "net.py").write_text(FILE)
     (tmp_path / "net.toml").write_text(TOML)
     weights = {"maps.weight": torch.rand(5, 3, 8, 8), "maps.bias": torch.rand(5)}
@@ -71,7 +71,7 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def test_a_function_may_return_the_module_alone_with_its_contract_beside_it(folder: Path) -> None:
+def test_a_function_may_return_the_module_alone_with_its_contract_in_a_file(folder: Path) -> None:
     model = open_user_network(folder / "net.pth", f"{folder}/net.py:build")
     assert model.network == f"{folder}/net.py:build"
     assert model.network_sha256 == files.sha256(folder / "net.py")
@@ -98,21 +98,21 @@ def test_a_function_may_return_the_module_and_its_spec(folder: Path) -> None:
         ("net.txt:build", "expected FILE.py:FUNCTION"),
         ("net.py:", "expected FILE.py:FUNCTION"),
         ("other.py:build", "there is no file .*other.py"),
-        ("net.py:assemble", "has no function assemble"),
-        ("net.py:number", "has no function number"),
+        ("net.py:assemble", "no function assemble; define it"),
+        ("net.py:number", "no function number; define it"),
         ("net.py:wrong", "expected an nn.Module, or an nn.Module and its ModelSpec, got str"),
         ("net.py:wrong_pair", "expected an nn.Module, or an nn.Module and its ModelSpec, got tuple"),
     ],
 )
-def test_what_is_not_a_network_is_refused(folder: Path, network: str, message: str) -> None:
+def test_a_bad_function_or_result_is_an_error(folder: Path, network: str, message: str) -> None:
     with pytest.raises(NetworkError, match=message):
         open_user_network(folder / "net.pth", f"{folder}/{network}")
 
 
-def test_a_module_alone_wants_its_contract(folder: Path) -> None:
+def test_a_module_without_a_contract_is_an_error(folder: Path) -> None:
     (folder / "net.toml").unlink()
     with pytest.raises(
-        NetworkError, match=r"returned the module alone, so its contract is wanted in .*net\.toml"
+        NetworkError, match=r"returned a module without a ModelSpec, and .*net\.toml does not exist; return"
     ):
         open_user_network(folder / "net.pth", f"{folder}/net.py:build")
 
@@ -123,26 +123,28 @@ def test_a_contract_of_other_fields_is_refused(folder: Path) -> None:
         open_user_network(folder / "net.pth", f"{folder}/net.py:build")
 
 
-def test_a_contract_that_names_another_number_of_outputs_is_refused(folder: Path) -> None:
+def test_a_contract_with_another_number_of_outputs_is_an_error(folder: Path) -> None:
     (folder / "net.toml").write_text(TOML + 'pafs = "my_pafs"\n')
-    with pytest.raises(NetworkError, match="gives 1 outputs and its contract names 2: my_maps, my_pafs"):
+    with pytest.raises(NetworkError, match="returns 1 outputs, and its contract names 2: my_maps, my_pafs"):
         open_user_network(folder / "net.pth", f"{folder}/net.py:build")
 
 
-def test_a_role_for_an_output_that_is_not_there_is_refused(folder: Path) -> None:
+def test_a_role_for_an_unknown_output_is_an_error(folder: Path) -> None:
     source = FILE.replace('(TensorSpec("maps", ()),))', '(TensorSpec("maps", ()),), roles={"pafs": "none"})')
     (folder / "net.py").write_text(source)
-    with pytest.raises(NetworkError, match="'pafs' is the output 'none', and the outputs are maps"):
+    with pytest.raises(
+        NetworkError, match="the role 'pafs' names the output 'none', and the outputs are maps; name one"
+    ):
         open_user_network(folder / "net.pth", f"{folder}/net.py:build_with_spec")
 
 
-def test_two_outputs_of_one_name_are_refused(folder: Path) -> None:
+def test_duplicate_output_names_are_an_error(folder: Path) -> None:
     (folder / "net.toml").write_text(TOML + 'pafs = "my_maps"\n')
-    with pytest.raises(NetworkError, match="a name of its own, got data, my_maps, my_maps"):
+    with pytest.raises(NetworkError, match="duplicate tensor names data, my_maps, my_maps; name each"):
         open_user_network(folder / "net.pth", f"{folder}/net.py:build")
 
 
-def test_floats_have_no_scale(folder: Path) -> None:
+def test_a_scale_for_float_outputs_is_an_error(folder: Path) -> None:
     (folder / "net.toml").write_text(TOML.replace('heatmaps = "my_maps"', "[outputs.my_maps]\nscale = 0.1"))
     with pytest.raises(
         InputError, match=r"net\.py:build`: my_maps has a scale and is float32, expected uint8"
@@ -150,7 +152,7 @@ def test_floats_have_no_scale(folder: Path) -> None:
         open_user_network(folder / "net.pth", f"{folder}/net.py:build")
 
 
-def test_what_the_file_itself_raises_keeps_its_traceback(folder: Path) -> None:
+def test_exceptions_of_the_file_keep_their_traceback(folder: Path) -> None:
     with pytest.raises(ZeroDivisionError) as raised:
         open_user_network(folder / "net.pth", f"{folder}/net.py:failing")
     assert "net.py" in traceback.extract_tb(raised.tb)[-1].filename
@@ -158,17 +160,19 @@ def test_what_the_file_itself_raises_keeps_its_traceback(folder: Path) -> None:
 
 def test_a_file_that_ends_the_program_is_an_error(folder: Path) -> None:
     (folder / "leaving.py").write_text("import sys\n\ndef build():\n    sys.exit(0)\n")
-    with pytest.raises(NetworkError, match=r"leaving\.py: it ended the program \(0\); build must return"):
+    with pytest.raises(
+        NetworkError, match=r"leaving\.py: the file ended the program \(0\); build must return"
+    ):
         open_user_network(folder / "net.pth", f"{folder}/leaving.py:build")
 
 
-def test_weights_are_held_against_the_network_strictly(folder: Path) -> None:
+def test_weights_are_loaded_strictly(folder: Path) -> None:
     torch.save({"maps.weight": torch.rand(5, 3, 8, 8)}, folder / "net.pth")
     with pytest.raises(CheckpointError, match=r"1 missing: maps\.bias\. .*net\.py must build a network"):
         open_user_network(folder / "net.pth", f"{folder}/net.py:build")
 
 
-def test_the_file_is_not_run_before_the_checkpoint_is_known_to_be_safe(folder: Path) -> None:
+def test_the_file_runs_only_after_the_checkpoint_is_checked(folder: Path) -> None:
     (folder / "net.py").write_text(f"open({str(folder / 'ran')!r}, 'w').close()\n" + FILE)
     (folder / "net.pth").write_bytes(b"")
     with pytest.raises(CheckpointError, match="empty"):
@@ -177,9 +181,7 @@ def test_the_file_is_not_run_before_the_checkpoint_is_known_to_be_safe(folder: P
 
 
 @pytest.mark.parametrize("photo", ["one-person", "skiers"])
-def test_the_example_with_trained_weights_gives_the_maps_that_the_published_network_gave(
-    real: Path, photo: str
-) -> None:
+def test_the_example_with_trained_weights_gives_the_published_maps(real: Path, photo: str) -> None:
     example = Path(__file__).parents[2] / "examples" / "human_pose_estimation_0001.py"
     model = open_user_network(real / "human-pose-estimation-0001.pth", f"{example}:build")
     assert model.spec.roles == {"heatmaps": "Mconv7_stage2_L2", "pafs": "Mconv7_stage2_L1"}
@@ -191,11 +193,11 @@ def test_the_example_with_trained_weights_gives_the_maps_that_the_published_netw
         outputs = model.module(torch.from_numpy(tensors["data"]))
     for spec, output in zip(model.spec.outputs, outputs, strict=True):
         role = "heatmaps" if spec.name.endswith("L2") else "pafs"
-        wanted = golden[role].reshape(output.shape)
-        assert np.abs(output.numpy() - wanted).max() < 1e-5 * np.abs(wanted).max()
+        expected = golden[role].reshape(output.shape)
+        assert np.abs(output.numpy() - expected).max() < 1e-5 * np.abs(expected).max()
 
 
-def test_the_file_may_import_those_beside_it_and_the_import_path_is_as_before(folder: Path) -> None:
+def test_the_file_may_import_from_its_folder_and_the_import_path_is_restored(folder: Path) -> None:
     (folder / "net.py").write_text(
         "import beside_this_network\n"
         + FILE.replace("    return Net()\n", "    import beside_later\n    return Net()\n", 1)
@@ -208,7 +210,7 @@ def test_the_file_may_import_those_beside_it_and_the_import_path_is_as_before(fo
 
 
 def test_the_hash_is_of_the_code_that_ran(folder: Path) -> None:
-    """Not of the file that is there afterwards, nor of cached bytecode from before."""
+    """Neither a later change of the file nor older cached bytecode matters."""
     source = folder / "net.py"
     before = files.sha256(source)
     with source.open("a") as stream:

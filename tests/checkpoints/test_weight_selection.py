@@ -1,4 +1,4 @@
-"""Which weights are taken, under which names: wrappings, prefixes, averages, and what the user chooses."""
+"""Selection of weights and names: wrappers, prefixes, averages, and the user's choice."""
 
 from __future__ import annotations
 
@@ -26,8 +26,8 @@ class Saved(NamedTuple):
 
 
 def _misfit(shapes: Shapes) -> int:
-    wanted = {name: tuple(tensor.shape) for name, tensor in WEIGHTS.items()}
-    return len(wanted.items() ^ shapes.items())
+    expected = {name: tuple(tensor.shape) for name, tensor in WEIGHTS.items()}
+    return len(expected.items() ^ shapes.items())
 
 
 def _named(prefix: str, weights: dict[str, torch.Tensor] = WEIGHTS) -> dict[str, torch.Tensor]:
@@ -44,7 +44,7 @@ OPTIMIZER = {
     "param_groups": [{"lr": 1}],
 }
 SHARDED = {"state": {name: {"exp_avg": tensor} for name, tensor in WEIGHTS.items()}}
-"""The state of an optimizer by number, and by name as FSDP has it."""
+"""The state of an optimizer by number, and by name as in FSDP."""
 CONTENTS: dict[str, tuple[Any, str]] = {
     "plain": (WEIGHTS, "."),
     "wrapped": ({"state_dict": WEIGHTS, "epoch": 3}, "state_dict"),
@@ -107,7 +107,7 @@ CONTENTS: dict[str, tuple[Any, str]] = {
 
 
 @pytest.mark.parametrize("what", CONTENTS)
-def test_the_weights_that_fit_are_found(tmp_path: Path, what: str) -> None:
+def test_the_weights_that_fit_are_chosen(tmp_path: Path, what: str) -> None:
     content, key = CONTENTS[what]
     checkpoint = _read(tmp_path, content)
     assert checkpoint.tensors.keys() == WEIGHTS.keys()
@@ -115,7 +115,7 @@ def test_the_weights_that_fit_are_found(tmp_path: Path, what: str) -> None:
     assert checkpoint.weights.key == key
 
 
-def test_only_averages_are_taken_where_there_is_nothing_else(tmp_path: Path) -> None:
+def test_averaged_weights_are_chosen_if_there_are_no_others(tmp_path: Path) -> None:
     assert _read(tmp_path, {"ema": WEIGHTS}).weights.key == "ema"
 
 
@@ -129,7 +129,7 @@ def test_only_averages_are_taken_where_there_is_nothing_else(tmp_path: Path) -> 
         ({"w": _named("teacher.", OTHERS) | _named("student.")}, "w.teacher", ("w.teacher",)),
     ],
 )
-def test_others_that_fit_are_named_and_can_be_chosen(
+def test_other_sets_that_fit_are_listed_and_can_be_chosen(
     tmp_path: Path, content: Any, key: str, others: tuple[str, ...]
 ) -> None:
     assert _read(tmp_path, content).weights.alternatives == others
@@ -138,15 +138,15 @@ def test_others_that_fit_are_named_and_can_be_chosen(
     assert torch.equal(chosen.tensors["head.weight"], OTHERS["head.weight"])
 
 
-def test_a_key_that_is_not_there_is_refused_with_those_that_are(tmp_path: Path) -> None:
+def test_the_error_about_an_unknown_key_lists_the_keys(tmp_path: Path) -> None:
     with pytest.raises(
         CheckpointError,
-        match=r"a\.pth: `weights=ema`: no such weights; there are state_dict \(3 tensors\), other \(1",
+        match=r"a\.pth: `weights=ema`: no such weights; choose among state_dict \(3 tensors\), other \(1",
     ):
         _read(tmp_path, {"state_dict": WEIGHTS, "other": {"x": torch.ones(1)}}, "ema")
 
 
-def test_what_lies_beside_and_what_was_left_out_is_named(tmp_path: Path) -> None:
+def test_unused_entries_are_recorded(tmp_path: Path) -> None:
     content = {"epoch": 3, "state_dict": _named("model.") | {"loss.scale": torch.ones(1)}, "args": {}}
     weights = _read(tmp_path, content).weights
     assert weights.prefix == "model."
@@ -158,13 +158,13 @@ def test_names_that_would_break_a_line_are_escaped(tmp_path: Path) -> None:
     assert read(tmp_path / "a.pth").weights.unused_keys == ("\\x1b[31m",)
 
 
-def test_many_small_sets_do_not_take_forever(tmp_path: Path) -> None:
+def test_many_small_sets_do_not_multiply_the_time(tmp_path: Path) -> None:
     clutter = {f"layer{number}": {"a": torch.ones(1), "b": torch.ones(1)} for number in range(3000)}
     assert _read(tmp_path, {"clutter": clutter, "zz": WEIGHTS}).weights.key == "zz"
 
 
 def _recognized(shapes: Shapes) -> int:
-    """0 for the network and for its stem alone, by one name as the families do it."""
+    """Return 0 for the network and for its stem alone, by one tensor name, as the families do."""
     return 0 if {"stem.conv.weight", "conv.weight"} & shapes.keys() else 1 << 30
 
 
@@ -191,5 +191,5 @@ def test_a_complete_network_is_preferred_to_a_part_of_it(
 
 
 def test_the_state_of_an_optimizer_is_not_weights(tmp_path: Path) -> None:
-    with pytest.raises(CheckpointError, match="no weights found; its keys are optimizer"):
+    with pytest.raises(CheckpointError, match="no weights found; the keys are optimizer"):
         _read(tmp_path, {"optimizer": OPTIMIZER})

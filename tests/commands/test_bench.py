@@ -162,7 +162,7 @@ def test_bad_input(
         ((model, "--family", "lightweight-openpose-2d"), "its manifest describes it; remove"),
         (("none.onnx",), "none.onnx: no such file"),
         (("none.mlmodel",), "none.mlmodel: no such file; name a checkpoint file"),
-        ((tmp_path,), "is a folder without a checkpoint; name a checkpoint or a model file"),
+        ((tmp_path,), "a folder without a checkpoint; name a checkpoint or a model file"),
         ((model, "--checkpoint", "none.pth"), "give that option again, since it runs the file"),
         ((model, "--checkpoint", "none.pth", *network), "error: none.pth: "),
         ((model, "--runs", 1, "--json", "."), "error: .: is a folder; name a file for the JSON"),

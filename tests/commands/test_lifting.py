@@ -97,17 +97,15 @@ def test_a_mesh_that_has_moved_is_found_beside_the_artifact_or_asked_for(
     )
     done("parity", exported, "--mesh", "all/moved.npy", "--threads", 1)
     np.save("all/other.npy", torus(12, 9, seed=3))
-    assert "but the checkpoint was trained on a mesh of" in refused(
+    assert "but the checkpoint was trained on a mesh with" in refused(
         "parity", exported, "--mesh", "all/other.npy"
     ) or ("its triangles are not those that" in refused("parity", exported, "--mesh", "all/other.npy"))
 
 
 def test_bad_input_is_one_line(lifting: Path, refused: Callable[..., str]) -> None:
     body, faces = lifting / "body.pth.tar", lifting / "faces.npy"
-    assert "give the file that has them with --mesh, such as smpl_faces.npy" in refused("export", body)
-    assert refused("export", lifting / "gtrs.pth.tar", "--mesh", faces).endswith(
-        "needs no mesh beside its checkpoint; leave it out"
-    )
+    assert "pass a file with them as --mesh, such as smpl_faces.npy" in refused("export", body)
+    assert refused("export", lifting / "gtrs.pth.tar", "--mesh", faces).endswith("has no mesh; leave it out")
     assert (
         refused("export", "--mesh", faces)
         == "error: --family, --network, --mesh and --weights describe a checkpoint: name it"

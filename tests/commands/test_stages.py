@@ -57,7 +57,7 @@ def test_parity_finds_the_stages_in_the_manifest(
 
 def test_what_cannot_be_meant_is_refused(exported: tuple[Path, str], refused: Callable[..., str]) -> None:
     weights, artifact = exported[0] / "a.pth", exported[0] / "a.torchscript"
-    assert "a.pth holds 3 refinement stages; give a number from 0 to 3" in refused(
+    assert "a.pth holds 3 refinement stages; pass a number from 0 to 3" in refused(
         "export", weights, "--stages", "5"
     )
     assert "--stages two: expected a number of refinement stages" in refused(

@@ -170,4 +170,4 @@ def test_an_engine_is_taken_out_of_its_wrapping(
     assert result.stderr.splitlines()[0] == "wrote out/human-trt.engine"
     assert "its inputs: data; its outputs: heatmaps, pafs" in result.stderr
     told = refused("inspect", made / "human-trt.pth")
-    assert f"take it out with: posedeploy engine unwrap {made / 'human-trt.pth'}" in told
+    assert f"extract the engine with: posedeploy engine unwrap {made / 'human-trt.pth'}" in told

@@ -64,7 +64,7 @@ def test_parity_with_other_weights_differs(both: Path, done: Invoke, invoke: Inv
 def test_a_key_that_is_not_there_is_refused(both: Path, refused: Callable[..., str]) -> None:
     for command in (("inspect", both), ("export", both, *SMALL), ("bench", both)):
         said = refused(*command, "--weights", "ema")
-        assert "été 1.CKPT: --weights ema: no such weights; there are model (" in said
+        assert "été 1.CKPT: --weights ema: no such weights; choose among model (" in said
         assert "model_ema (" in said
 
 

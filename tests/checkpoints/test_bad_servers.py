@@ -1,4 +1,4 @@
-"""Servers that lie, break off or dawdle, and files that are not ours: nothing of that is ever recorded."""
+"""Bad or slow responses and files that are links: each is an error, and no file is kept."""
 
 from __future__ import annotations
 
@@ -27,32 +27,32 @@ from posedeploy.checkpoints.partial_file import Version
 from posedeploy.errors import DownloadError, OutputError, PoseDeployError
 
 CONTENT = bytes(range(256)) * 4
-HELD = 300
+RECEIVED = 300
 WHOLE = f"Content-Length: {len(CONTENT)}"
-REST = f"Content-Range: bytes {HELD}-{len(CONTENT) - 1}/{len(CONTENT)}"
+REST = f"Content-Range: bytes {RECEIVED}-{len(CONTENT) - 1}/{len(CONTENT)}"
 ETAG = 'ETag: "v1"'
-Answer: TypeAlias = bytes | Callable[[socket.socket], None]
+Response: TypeAlias = bytes | Callable[[socket.socket], None]
 
 
-def says(status: str, *headers: str, body: bytes = b"", protocol: str = "HTTP/1.1") -> bytes:
+def http_response(status: str, *headers: str, body: bytes = b"", protocol: str = "HTTP/1.1") -> bytes:
     return "\r\n".join([f"{protocol} {status}", *headers, "", ""]).encode("latin-1") + body
 
 
-GOOD = says("200 OK", WHOLE, ETAG, body=CONTENT)
+GOOD = http_response("200 OK", WHOLE, ETAG, body=CONTENT)
 
 
-class LyingServer(socketserver.ThreadingTCPServer):
-    """Gives its answers one after the other, the last again and again, and closes the connection after each.
+class ScriptedServer(socketserver.ThreadingTCPServer):
+    """A server of a list of responses, whose last is repeated; each closes the connection.
 
-    ``asked`` holds the requests as text.
+    ``requests`` holds the requests as text.
     """
 
     daemon_threads = allow_reuse_address = True
 
-    def __init__(self, *answers: Answer, tls: ssl.SSLContext | None = None) -> None:
-        super().__init__(("127.0.0.1", 0), _Lie)
-        self.answers = list(answers)
-        self.asked: list[str] = []
+    def __init__(self, *responses: Response, tls: ssl.SSLContext | None = None) -> None:
+        super().__init__(("127.0.0.1", 0), _Handler)
+        self.responses = list(responses)
+        self.requests: list[str] = []
         self.tls = tls
 
     def url(self, name: str = "human.pth") -> str:
@@ -63,28 +63,28 @@ class LyingServer(socketserver.ThreadingTCPServer):
         return (self.tls.wrap_socket(request, server_side=True) if self.tls else request), address
 
     def handle_error(self, request: object, client_address: object) -> None:
-        pass  # the client has had enough
+        pass  # the client closed the connection
 
 
-class _Lie(socketserver.BaseRequestHandler):
-    server: LyingServer
+class _Handler(socketserver.BaseRequestHandler):
+    server: ScriptedServer
 
     def handle(self) -> None:
-        asked = b""
-        while b"\r\n\r\n" not in asked and (more := self.request.recv(1 << 16)):
-            asked += more
-        self.server.asked.append(asked.decode())
-        answers = self.server.answers
-        answer = answers.pop(0) if len(answers) > 1 else answers[0]
-        if callable(answer):
-            answer(self.request)
+        requests = b""
+        while b"\r\n\r\n" not in requests and (chunk := self.request.recv(1 << 16)):
+            requests += chunk
+        self.server.requests.append(requests.decode())
+        responses = self.server.responses
+        response = responses.pop(0) if len(responses) > 1 else responses[0]
+        if callable(response):
+            response(self.request)
         else:
-            self.request.sendall(answer)
+            self.request.sendall(response)
 
 
 @contextmanager
-def serving(*answers: Answer, tls: ssl.SSLContext | None = None) -> Iterator[LyingServer]:
-    with LyingServer(*answers, tls=tls) as server:
+def serving(*responses: Response, tls: ssl.SSLContext | None = None) -> Iterator[ScriptedServer]:
+    with ScriptedServer(*responses, tls=tls) as server:
         thread = threading.Thread(target=server.serve_forever, args=(0.01,))
         thread.start()
         try:
@@ -94,13 +94,13 @@ def serving(*answers: Answer, tls: ssl.SSLContext | None = None) -> Iterator[Lyi
             thread.join()
 
 
-def names(folder: Path) -> list[str]:
+def file_names(folder: Path) -> list[str]:
     return sorted(path.name for path in folder.iterdir())
 
 
-def hold_a_part(folder: Path, server: LyingServer, total: int | None = len(CONTENT)) -> Path:
+def write_part(folder: Path, server: ScriptedServer, total: int | None = len(CONTENT)) -> Path:
     part = folder / "human.pth.part"
-    part.write_bytes(CONTENT[:HELD])
+    part.write_bytes(CONTENT[:RECEIVED])
     version = Version(server.url(), '"v1"', total)
     part.with_name(part.name + ".etag").write_bytes(msgspec.json.encode(version))
     return part
@@ -109,99 +109,134 @@ def hold_a_part(folder: Path, server: LyingServer, total: int | None = len(CONTE
 HTML = b"<!DOCTYPE html><html><body>Please sign in</body></html>"
 POINTER = b"version https://git-lfs.github.com/spec/v1\noid sha256:" + b"0" * 64 + b"\nsize 1024\n"
 CHUNKED = "Transfer-Encoding: chunked"
-LIES: dict[str, tuple[bytes, str]] = {
-    "a part nobody asked for": (
-        says("206 Partial Content", REST, f"Content-Length: {len(CONTENT) - HELD}", body=CONTENT[HELD:]),
-        r"sent a part of the file \(Content-Range bytes 300-1023/1024\), and the whole was asked for",
+BAD_RESPONSES: dict[str, tuple[bytes, str]] = {
+    "an unrequested range": (
+        http_response(
+            "206 Partial Content", REST, f"Content-Length: {len(CONTENT) - RECEIVED}", body=CONTENT[RECEIVED:]
+        ),
+        r"sent a part of the file \(Content-Range bytes 300-1023/1024\), and the whole file was requested",
     ),
     "a part from the start": (
-        says("206 Partial Content", "Content-Range: bytes 0-1023/1024", WHOLE, body=CONTENT),
-        r"sent a part of the file \(Content-Range bytes 0-1023/1024\), and the whole was asked for",
+        http_response("206 Partial Content", "Content-Range: bytes 0-1023/1024", WHOLE, body=CONTENT),
+        r"sent a part of the file \(Content-Range bytes 0-1023/1024\), and the whole file was requested",
     ),
-    "204": (says("204 No Content"), "answered 204 No Content"),
-    "205": (says("205 Reset Content", WHOLE, body=CONTENT), "answered 205 Reset Content"),
-    "203": (says("203 Transformed", WHOLE, body=CONTENT), "answered 203 Transformed"),
-    "416 unasked": (says("416 No", "Content-Range: bytes */1024", "Content-Length: 0"), "answered 416 No"),
-    "404": (says("404 Not\tFound", "Content-Length: 0"), "answered 404 Not Found"),
-    "an empty body": (says("200 OK", "Content-Length: 0"), "sent an empty file"),
-    "an empty body in chunks": (says("200 OK", CHUNKED, body=b"0\r\n\r\n"), "sent an empty file"),
-    "shorter": (says("200 OK", WHOLE, ETAG, body=CONTENT[:99]), "stopped after 99 of 1024 bytes; run the"),
-    "no end": (says("200 OK", body=CONTENT), "sent no Content-Length, so that nothing shows where"),
-    "HTTP/1.0": (says("200 OK", body=CONTENT, protocol="HTTP/1.0"), "sent no Content-Length"),
+    "204": (http_response("204 No Content"), "answered 204 No Content"),
+    "205": (http_response("205 Reset Content", WHOLE, body=CONTENT), "answered 205 Reset Content"),
+    "203": (http_response("203 Transformed", WHOLE, body=CONTENT), "answered 203 Transformed"),
+    "unrequested 416": (
+        http_response("416 No", "Content-Range: bytes */1024", "Content-Length: 0"),
+        "answered 416 No",
+    ),
+    "404": (http_response("404 Not\tFound", "Content-Length: 0"), "answered 404 Not Found"),
+    "an empty body": (http_response("200 OK", "Content-Length: 0"), "sent an empty file"),
+    "an empty body in chunks": (http_response("200 OK", CHUNKED, body=b"0\r\n\r\n"), "sent an empty file"),
+    "shorter": (
+        http_response("200 OK", WHOLE, ETAG, body=CONTENT[:99]),
+        "stopped after 99 of 1024 bytes; run the",
+    ),
+    "no end": (http_response("200 OK", body=CONTENT), "sent no Content-Length, so the end of the file"),
+    "HTTP/1.0": (http_response("200 OK", body=CONTENT, protocol="HTTP/1.0"), "sent no Content-Length"),
     "HTTP/0.9": (CONTENT, "BadStatusLine|Bad|\\\\x00"),
     "chunks that break off": (
-        says("200 OK", CHUNKED, body=b"400\r\n" + CONTENT[:9]),
+        http_response("200 OK", CHUNKED, body=b"400\r\n" + CONTENT[:9]),
         "in the middle of the file",
     ),
     "chunks without an end": (
-        says("200 OK", CHUNKED, body=b"9\r\n" + CONTENT[:9] + b"\r\n"),
+        http_response("200 OK", CHUNKED, body=b"9\r\n" + CONTENT[:9] + b"\r\n"),
         "in the middle of the file",
     ),
-    "a malformed chunk": (says("200 OK", CHUNKED, body=b"zz\r\n" + CONTENT), "middle of the file"),
+    "a malformed chunk": (http_response("200 OK", CHUNKED, body=b"zz\r\n" + CONTENT), "middle of the file"),
     "chunks longer than announced": (
-        says("200 OK", CHUNKED, "Content-Length: 5", body=b"9\r\n" + CONTENT[:9] + b"\r\n0\r\n\r\n"),
+        http_response("200 OK", CHUNKED, "Content-Length: 5", body=b"9\r\n" + CONTENT[:9] + b"\r\n0\r\n\r\n"),
         "sent both a Content-Length and a Transfer-Encoding",
     ),
-    "an unknown coding": (says("200 OK", "Transfer-Encoding: gzip, chunked"), "Transfer-Encoding gzip, chu"),
-    "no number": (says("200 OK", "Content-Length: many", body=CONTENT), r"malformed Content-Length \(many\)"),
-    "negative": (says("200 OK", "Content-Length: -5", body=CONTENT), r"malformed Content-Length \(-5\)"),
-    "Arabic digits": (says("200 OK", "Content-Length: \xb2", body=CONTENT), "malformed Content-Length"),
+    "an unknown coding": (
+        http_response("200 OK", "Transfer-Encoding: gzip, chunked"),
+        "Transfer-Encoding gzip, chu",
+    ),
+    "not a number": (
+        http_response("200 OK", "Content-Length: many", body=CONTENT),
+        r"malformed Content-Length \(many\)",
+    ),
+    "negative": (
+        http_response("200 OK", "Content-Length: -5", body=CONTENT),
+        r"malformed Content-Length \(-5\)",
+    ),
+    "Arabic digits": (
+        http_response("200 OK", "Content-Length: \xb2", body=CONTENT),
+        "malformed Content-Length",
+    ),
     "two lengths": (
-        says("200 OK", "Content-Length: 5", WHOLE, body=CONTENT),
+        http_response("200 OK", "Content-Length: 5", WHOLE, body=CONTENT),
         r"malformed Content-Length \(1024, 5\)",
     ),
-    "huge": (says("200 OK", "Content-Length: " + "9" * 18, body=CONTENT), "has 9+ bytes, and .* are free"),
+    "huge": (
+        http_response("200 OK", "Content-Length: " + "9" * 18, body=CONTENT),
+        "has 9+ bytes, and .* free; free some space",
+    ),
     "compressed": (
-        says("200 OK", WHOLE, "Content-Encoding: gzip", body=CONTENT),
+        http_response("200 OK", WHOLE, "Content-Encoding: gzip", body=CONTENT),
         r"compressed \(gzip\), w",
     ),
-    "a web page": (says("200 OK", "Content-Type: text/html", WHOLE, body=CONTENT), "sent a web page, not a"),
-    "a page called a file": (
-        says("200 OK", f"Content-Length: {len(HTML)}", body=HTML),
+    "a web page": (
+        http_response("200 OK", "Content-Type: text/html", WHOLE, body=CONTENT),
+        "sent a web page, not a",
+    ),
+    "a web page without a type": (
+        http_response("200 OK", f"Content-Length: {len(HTML)}", body=HTML),
         "an HTML page, not a checkpoint; it is often a download warning or a login page",
     ),
     "a pointer": (
-        says("200 OK", f"Content-Length: {len(POINTER)}", body=POINTER),
+        http_response("200 OK", f"Content-Length: {len(POINTER)}", body=POINTER),
         "a Git LFS pointer, not a checkpoint; run `git lfs pull`",
     ),
     "an error in JSON": (
-        says("200 OK", "Content-Length: 15", body=b'{"error": "no"}'),
+        http_response("200 OK", "Content-Length: 15", body=b'{"error": "no"}'),
         "a JSON document, not a checkpoint",
     ),
     "no status": (b"HTTP/1.1 abc\r\n\r\n", "HTTP/1.1 abc"),
-    "nothing at all": (b"", "Remote end closed connection without response"),
-    "a long header": (says("200 OK", "A: " + "a" * 70_000), "got more than 65536 bytes when reading header"),
-    "many headers": (says("200 OK", *["A: b"] * 200), "got more than 100 headers"),
-    "a circle": (says("302 Found", "Location: /human.pth"), "redirect error that would lead to an infinite"),
-    "no location": (says("302 Found"), "answered 302 Found without an address to go on to$"),
-    "file": (says("302 Found", "Location: file:///etc/passwd"), "answered 302 .*'file:///etc/passwd' is not"),
+    "an empty response": (b"", "Remote end closed connection without response"),
+    "a long header": (
+        http_response("200 OK", "A: " + "a" * 70_000),
+        "got more than 65536 bytes when reading header",
+    ),
+    "many headers": (http_response("200 OK", *["A: b"] * 200), "got more than 100 headers"),
+    "a redirect loop": (
+        http_response("302 Found", "Location: /human.pth"),
+        "redirect error that would lead to an infinite",
+    ),
+    "no location": (http_response("302 Found"), "answered 302 Found without a Location header$"),
+    "file": (
+        http_response("302 Found", "Location: file:///etc/passwd"),
+        "answered 302 .*'file:///etc/passwd' is not",
+    ),
     "ftp": (
-        says("302 Found", "Location: ftp://127.0.0.1/a"),
+        http_response("302 Found", "Location: ftp://127.0.0.1/a"),
         "redirects to ftp://127.0.0.1/a, and pose",
     ),
-    "data": (says("302 Found", "Location: data:,x"), "answered 302 .* is not allowed"),
-    "a bad host": (says("302 Found", "Location: http://[bad/x"), "Invalid IPv6 URL"),
-    "a bad port": (says("302 Found", "Location: http://127.0.0.1:x/"), "nonnumeric port"),
-    "no host": (says("302 Found", "Location: http:///x"), "no host given|redirect"),
-    "not modified": (says("304 Not Modified"), "answered 304 Not Modified"),
+    "data": (http_response("302 Found", "Location: data:,x"), "answered 302 .* is not allowed"),
+    "a bad host": (http_response("302 Found", "Location: http://[bad/x"), "Invalid IPv6 URL"),
+    "a bad port": (http_response("302 Found", "Location: http://127.0.0.1:x/"), "nonnumeric port"),
+    "no host": (http_response("302 Found", "Location: http:///x"), "no host given|redirect"),
+    "not modified": (http_response("304 Not Modified"), "answered 304 Not Modified"),
 }
 
 
-@pytest.mark.parametrize("lie", LIES)
-def test_a_lie_is_one_line_and_is_not_recorded(tmp_path: Path, lie: str) -> None:
-    answer, message = LIES[lie]
-    with serving(answer) as server:
+@pytest.mark.parametrize("case", BAD_RESPONSES)
+def test_a_bad_response_is_a_one_line_error_and_no_file_is_kept(tmp_path: Path, case: str) -> None:
+    response, message = BAD_RESPONSES[case]
+    with serving(response) as server:
         with pytest.raises(DownloadError, match=message) as refusal:
             fetch(server.url(), tmp_path)
         assert "\n" not in str(refusal.value)
-        assert not {"human.pth", "human.pth.sha256"} & set(names(tmp_path))
-        server.answers = [GOOD]
+        assert not {"human.pth", "human.pth.sha256"} & set(file_names(tmp_path))
+        server.responses = [GOOD]
         assert fetch(server.url(), tmp_path).path.read_bytes() == CONTENT
-    assert names(tmp_path) == ["human.pth", "human.pth.sha256"]
+    assert file_names(tmp_path) == ["human.pth", "human.pth.sha256"]
 
 
-LENGTH = f"Content-Length: {len(CONTENT) - HELD}"
-RESUMED = {
+LENGTH = f"Content-Length: {len(CONTENT) - RECEIVED}"
+BAD_RANGES = {
     "another start": (
         [REST.replace("300-", "299-"), LENGTH],
         "Range bytes 299-1023/1024, and bytes 300",
@@ -241,93 +276,91 @@ RESUMED = {
 }
 
 
-@pytest.mark.parametrize("lie", RESUMED)
-def test_a_part_that_is_not_the_one_asked_for_is_refused(tmp_path: Path, lie: str) -> None:
-    headers, message = RESUMED[lie]
-    with serving(says("206 Partial Content", *headers, body=CONTENT[HELD:])) as server:
-        part = hold_a_part(tmp_path, server)
+@pytest.mark.parametrize("case", BAD_RANGES)
+def test_another_range_than_the_requested_one_is_an_error(tmp_path: Path, case: str) -> None:
+    headers, message = BAD_RANGES[case]
+    with serving(http_response("206 Partial Content", *headers, body=CONTENT[RECEIVED:])) as server:
+        part = write_part(tmp_path, server)
         with pytest.raises(DownloadError, match=message):
             fetch(server.url(), tmp_path)
-        assert part.read_bytes() == CONTENT[:HELD]
-        assert f"Range: bytes={HELD}-" in server.asked[0] and 'If-Range: "v1"' in server.asked[0]
-        server.answers = [says("206 Partial Content", REST, LENGTH, ETAG, body=CONTENT[HELD:])]
+        assert part.read_bytes() == CONTENT[:RECEIVED]
+        assert f"Range: bytes={RECEIVED}-" in server.requests[0] and 'If-Range: "v1"' in server.requests[0]
+        server.responses = [http_response("206 Partial Content", REST, LENGTH, ETAG, body=CONTENT[RECEIVED:])]
         assert fetch(server.url(), tmp_path).path.read_bytes() == CONTENT
 
 
 @pytest.mark.parametrize("stated", ["bytes */300", "bytes */1024", "none"])
 @pytest.mark.parametrize("total", [None, len(CONTENT)])
-def test_a_range_that_is_refused_starts_from_the_beginning(
-    tmp_path: Path, stated: str, total: int | None
-) -> None:
-    refusal = says("416 Range Not Satisfiable", f"Content-Range: {stated}", "Content-Length: 0")
+def test_an_unsatisfiable_range_restarts_the_download(tmp_path: Path, stated: str, total: int | None) -> None:
+    refusal = http_response("416 Range Not Satisfiable", f"Content-Range: {stated}", "Content-Length: 0")
     with serving(refusal, GOOD) as server:
-        hold_a_part(tmp_path, server, total)
+        write_part(tmp_path, server, total)
         assert fetch(server.url(), tmp_path).path.read_bytes() == CONTENT
-    assert "Range" not in server.asked[1]
+    assert "Range" not in server.requests[1]
 
 
 def test_a_part_of_another_address_is_not_resumed(tmp_path: Path) -> None:
     with serving(GOOD) as server:
-        hold_a_part(tmp_path, server)
+        write_part(tmp_path, server)
         assert fetch(server.url("other/human.pth"), tmp_path).path.read_bytes() == CONTENT
-    assert "Range" not in server.asked[0]
+    assert "Range" not in server.requests[0]
 
 
 @pytest.mark.parametrize("etag", ['W/"v1"', "v1", '"v\x7f1"', '"\xe4"', ""])
-def test_a_version_that_is_named_weakly_is_not_resumed(tmp_path: Path, etag: str) -> None:
-    with serving(says("200 OK", WHOLE, f"ETag: {etag}", body=CONTENT[:9]), GOOD) as server:
+def test_a_weak_etag_is_not_resumed(tmp_path: Path, etag: str) -> None:
+    with serving(http_response("200 OK", WHOLE, f"ETag: {etag}", body=CONTENT[:9]), GOOD) as server:
         with pytest.raises(DownloadError, match="stopped after 9 of 1024"):
             fetch(server.url(), tmp_path)
         fetch(server.url(), tmp_path)
-    assert "Range" not in server.asked[1]
+    assert "Range" not in server.requests[1]
 
 
-def test_a_date_names_a_version_too(tmp_path: Path) -> None:
+def test_a_download_resumes_by_its_date(tmp_path: Path) -> None:
     date = "Last-Modified: Wed, 21 Oct 2015 07:28:00 GMT"
-    rest = says("206 Partial Content", REST, LENGTH, date, body=CONTENT[HELD:])
-    with serving(says("200 OK", WHOLE, date, body=CONTENT[:HELD]), rest) as server:
+    rest = http_response("206 Partial Content", REST, LENGTH, date, body=CONTENT[RECEIVED:])
+    with serving(http_response("200 OK", WHOLE, date, body=CONTENT[:RECEIVED]), rest) as server:
         with pytest.raises(DownloadError, match="stopped after 300 of 1024"):
             fetch(server.url(), tmp_path)
         assert fetch(server.url(), tmp_path).path.read_bytes() == CONTENT
-    assert "If-Range: Wed, 21 Oct 2015 07:28:00 GMT" in server.asked[1]
+    assert "If-Range: Wed, 21 Oct 2015 07:28:00 GMT" in server.requests[1]
 
 
-def _drip(beginning: bytes) -> Callable[[socket.socket], None]:
-    def drip(connection: socket.socket) -> None:
+def _slowly(beginning: bytes) -> Callable[[socket.socket], None]:
+    def slowly(connection: socket.socket) -> None:
         connection.sendall(beginning)
         for _ in range(400):
             connection.sendall(b"a")
             sleep(0.02)
 
-    return drip
+    return slowly
 
 
-DRIPS = {
+SLOW_RESPONSES = {
     "status": b"HTTP/1.1 200 O",
     "header": b"HTTP/1.1 200 OK\r\nA: ",
-    "body": says("200 OK", "Content-Length: 900", 'ETag: "v1"'),
-    "chunk": says("200 OK", CHUNKED, body=b"ffff\r\n"),
-    "chunk length": says("200 OK", CHUNKED),
+    "body": http_response("200 OK", "Content-Length: 900", 'ETag: "v1"'),
+    "chunk": http_response("200 OK", CHUNKED, body=b"ffff\r\n"),
+    "chunk length": http_response("200 OK", CHUNKED),
 }
 
 
 @pytest.mark.parametrize("limit", ["rate", "deadline"])
-@pytest.mark.parametrize("place", DRIPS)
-def test_a_slow_drip_ends(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, place: str, limit: str) -> None:
+@pytest.mark.parametrize("place", SLOW_RESPONSES)
+def test_a_slow_response_is_an_error(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, place: str, limit: str
+) -> None:
     if limit == "rate":
         monkeypatch.setattr(paced_http, "WINDOW_S", 0.1)
         message = r"the server sent \d+ bytes in 0.1 s, less than 1024 bytes per second"
     else:
         monkeypatch.setattr(paced_http, "DEADLINE_S", 0.1)
         message = "the download took longer than 0.1 s"
-    with serving(_drip(DRIPS[place])) as server, pytest.raises(DownloadError, match=message):
+    with serving(_slowly(SLOW_RESPONSES[place])) as server, pytest.raises(DownloadError, match=message):
         fetch(server.url(), tmp_path)
-    assert not {"human.pth", "human.pth.sha256"} & set(names(tmp_path))
+    assert not {"human.pth", "human.pth.sha256"} & set(file_names(tmp_path))
 
 
-def test_a_server_that_says_nothing_is_not_waited_for(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_silent_server_times_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(paced_http, "TIMEOUT_S", 0.1)
     with serving(lambda _: sleep(0.5)) as server, pytest.raises(DownloadError, match="timed out; run the"):
         fetch(server.url(), tmp_path)
@@ -335,7 +368,7 @@ def test_a_server_that_says_nothing_is_not_waited_for(
 
 @pytest.mark.parametrize("name", ["human.pth.part", "human.pth.part.etag"])
 @pytest.mark.parametrize("kind", ["symlink", "dangling", "hard link", "folder", "FIFO"])
-def test_what_is_not_ours_is_not_written(tmp_path: Path, name: str, kind: str) -> None:
+def test_nothing_is_written_through_a_link(tmp_path: Path, name: str, kind: str) -> None:
     folder, victim = tmp_path / "checkpoints", tmp_path / "victim"
     folder.mkdir()
     victim.write_bytes(b"mine")
@@ -346,9 +379,9 @@ def test_what_is_not_ours_is_not_written(tmp_path: Path, name: str, kind: str) -
         "folder": lambda: (folder / name).mkdir(),
         "FIFO": lambda: os.mkfifo(folder / name),
     }
-    with serving(says("200 OK", WHOLE, ETAG, body=CONTENT[:9])) as server:
+    with serving(http_response("200 OK", WHOLE, ETAG, body=CONTENT[:9])) as server:
         if name.endswith("etag"):
-            (folder / "human.pth.part").write_bytes(CONTENT[:HELD])
+            (folder / "human.pth.part").write_bytes(CONTENT[:RECEIVED])
         make[kind]()
         with pytest.raises(PoseDeployError) as refusal:
             fetch(server.url(), folder)
@@ -356,7 +389,7 @@ def test_what_is_not_ours_is_not_written(tmp_path: Path, name: str, kind: str) -
     assert victim.read_bytes() == b"mine" and not (tmp_path / "gone").exists()
 
 
-def test_a_second_download_of_the_same_file_is_refused(tmp_path: Path) -> None:
+def test_a_concurrent_download_of_the_same_file_is_an_error(tmp_path: Path) -> None:
     with serving(GOOD) as server, (tmp_path / "human.pth.part").open("wb") as other:
         fcntl.flock(other, fcntl.LOCK_EX)
         with pytest.raises(DownloadError, match=r"human.pth.part: another process is downloading it; wait"):
@@ -365,25 +398,25 @@ def test_a_second_download_of_the_same_file_is_refused(tmp_path: Path) -> None:
         assert fetch(server.url(), tmp_path).is_new
 
 
-def test_ctrl_c_keeps_what_has_arrived(tmp_path: Path) -> None:
+def test_ctrl_c_keeps_the_received_bytes(tmp_path: Path) -> None:
     def interrupt(done: int, total: int | None) -> None:
         if done:
             raise KeyboardInterrupt
 
-    rest = says("206 Partial Content", REST, LENGTH, body=CONTENT[HELD:])
-    with serving(says("200 OK", WHOLE, ETAG, body=CONTENT[:HELD]), rest) as server:
+    rest = http_response("206 Partial Content", REST, LENGTH, body=CONTENT[RECEIVED:])
+    with serving(http_response("200 OK", WHOLE, ETAG, body=CONTENT[:RECEIVED]), rest) as server:
         with pytest.raises(KeyboardInterrupt):
             fetch(server.url(), tmp_path, interrupt)
-        assert (tmp_path / "human.pth.part").read_bytes() == CONTENT[:HELD]
+        assert (tmp_path / "human.pth.part").read_bytes() == CONTENT[:RECEIVED]
         assert fetch(server.url(), tmp_path).path.read_bytes() == CONTENT
 
 
-def test_a_full_disk_keeps_what_has_arrived(tmp_path: Path) -> None:
+def test_a_full_disk_keeps_the_received_bytes(tmp_path: Path) -> None:
     limits = resource.getrlimit(resource.RLIMIT_FSIZE)
     with serving(GOOD) as server:
         resource.setrlimit(resource.RLIMIT_FSIZE, (500, limits[1]))
         try:
-            with pytest.raises(OutputError, match=r"cannot write here \(File too large\); what has arrived"):
+            with pytest.raises(OutputError, match=r"cannot write \(File too large\); the bytes that arrived"):
                 fetch(server.url(), tmp_path)
         finally:
             resource.setrlimit(resource.RLIMIT_FSIZE, limits)
@@ -391,19 +424,21 @@ def test_a_full_disk_keeps_what_has_arrived(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("wrong", ["caller", "record"])
-def test_another_hash_than_the_expected_one_is_told_with_both(tmp_path: Path, wrong: str) -> None:
+def test_the_error_about_another_hash_shows_both(tmp_path: Path, wrong: str) -> None:
     digest, expected = hashlib.sha256(CONTENT).hexdigest(), "0" * 64
     if wrong == "record":
         (tmp_path / "human.pth.sha256").write_text(f"{expected}  human.pth\n")
     with serving(GOOD) as server:
-        with pytest.raises(DownloadError, match=f"the server sent is {digest} and the .*{expected}"):
+        with pytest.raises(
+            DownloadError, match=f"the server sent a file with SHA-256 {digest}, expected {expected}"
+        ):
             fetch(server.url(), tmp_path, sha256=expected if wrong == "caller" else None)
         assert not (tmp_path / "human.pth").exists()
-        found = fetch(server.url(), tmp_path, sha256=digest.upper())
-    assert (found.sha256, found.verified_by) == (digest, "caller")
+        fetched = fetch(server.url(), tmp_path, sha256=digest.upper())
+    assert (fetched.sha256, fetched.verified_by) == (digest, "caller")
 
 
-def test_a_hash_that_is_none_is_refused(tmp_path: Path) -> None:
+def test_a_malformed_hash_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(DownloadError, match="abc: expected a SHA-256, which is 64 hexadecimal digits"):
         fetch("http://127.0.0.1/human.pth", tmp_path, sha256="abc")
 
@@ -430,18 +465,20 @@ def test_a_hash_that_is_none_is_refused(tmp_path: Path) -> None:
         ("HTTP://127.0.0.1:1/human.pth", "refused"),
     ],
 )
-def test_an_address_is_refused_in_one_line(tmp_path: Path, url: str, message: str) -> None:
+def test_a_bad_address_is_a_one_line_error(tmp_path: Path, url: str, message: str) -> None:
     with pytest.raises(DownloadError, match=message) as refusal:
         fetch(url, tmp_path)
     assert "\n" not in str(refusal.value) and "secret" not in str(refusal.value)
-    assert not names(tmp_path)
+    assert not file_names(tmp_path)
 
 
-def test_no_server_chooses_the_name(tmp_path: Path) -> None:
-    named = says("200 OK", WHOLE, 'Content-Disposition: attachment; filename="../../evil"', body=CONTENT)
-    with serving(says("302 Found", "Location: /elsewhere/evil.pth?x=/y"), named) as server:
+def test_the_server_cannot_choose_the_file_name(tmp_path: Path) -> None:
+    named = http_response(
+        "200 OK", WHOLE, 'Content-Disposition: attachment; filename="../../evil"', body=CONTENT
+    )
+    with serving(http_response("302 Found", "Location: /elsewhere/evil.pth?x=/y"), named) as server:
         assert fetch(server.url("a/human.pth?token=/z"), tmp_path).path == tmp_path / "human.pth"
-    assert names(tmp_path) == ["human.pth", "human.pth.sha256"]
+    assert file_names(tmp_path) == ["human.pth", "human.pth.sha256"]
 
 
 def test_the_proxy_of_the_environment_is_used(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -449,12 +486,12 @@ def test_the_proxy_of_the_environment_is_used(tmp_path: Path, monkeypatch: pytes
         monkeypatch.setenv("http_proxy", proxy.url("").rstrip("/"))
         monkeypatch.setenv("no_proxy", "")
         fetch("http://weights.invalid/human.pth", tmp_path)
-    assert proxy.asked[0].startswith("GET http://weights.invalid/human.pth HTTP/1.1")
+    assert proxy.requests[0].startswith("GET http://weights.invalid/human.pth HTTP/1.1")
 
 
 @pytest.fixture(scope="module")
 def tls(tmp_path_factory: pytest.TempPathFactory) -> tuple[ssl.SSLContext, Path]:
-    """A server's side of TLS for 127.0.0.1, and the certificate to trust."""
+    """Return a server's TLS context for 127.0.0.1, and the certificate to trust."""
     if shutil.which("openssl") is None:
         pytest.skip("openssl makes the certificate")
     folder = tmp_path_factory.mktemp("tls")
@@ -467,7 +504,7 @@ def tls(tmp_path_factory: pytest.TempPathFactory) -> tuple[ssl.SSLContext, Path]
     return context, certificate
 
 
-def test_https_is_left_for_https_only(
+def test_https_redirects_only_to_https(
     tmp_path: Path, tls: tuple[ssl.SSLContext, Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     context, certificate = tls
@@ -475,11 +512,11 @@ def test_https_is_left_for_https_only(
         with pytest.raises(DownloadError, match="certificate verify failed"):
             fetch(first.url(), tmp_path)
         monkeypatch.setenv("SSL_CERT_FILE", str(certificate))
-        first.answers = [says("302 Found", f"Location: {plain.url('evil.pth')}")]
+        first.responses = [http_response("302 Found", f"Location: {plain.url('evil.pth')}")]
         with pytest.raises(DownloadError, match="follows no redirect from https to http; download the file"):
             fetch(first.url(), tmp_path)
-        assert not plain.asked and not names(tmp_path)
-        first.answers = [says("302 Found", f"Location: {safe.url('elsewhere.pth')}")]
+        assert not plain.requests and not file_names(tmp_path)
+        first.responses = [http_response("302 Found", f"Location: {safe.url('elsewhere.pth')}")]
         assert fetch(first.url(), tmp_path).path.read_bytes() == CONTENT
-        plain.answers = [says("301 Moved", f"Location: {safe.url('human.pth')}")]
+        plain.responses = [http_response("301 Moved", f"Location: {safe.url('human.pth')}")]
         assert fetch(plain.url("other.pth"), tmp_path).path.read_bytes() == CONTENT
