@@ -1,0 +1,35 @@
+"""The tiny network on every runtime, its outputs, and its engine."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+import torch
+
+from posedeploy.convert.export import export
+from posedeploy.types import Artifact, Model, Tensors
+from tests.runtimes.runner_cases import PAIRS, SEEDS, Opener, opener_of
+from tests.support.networks import outputs_of, tiny_image
+
+
+@pytest.fixture(params=PAIRS, ids="-on-".join)
+def opener(request: pytest.FixtureRequest, tiny: Model, exported: dict[str, Artifact]) -> Iterator[Opener]:
+    """What opens the tiny network, as each target, on each runtime that runs it."""
+    threads = torch.get_num_threads()
+    target, runtime = request.param
+    yield opener_of(target, runtime, tiny, exported)
+    torch.set_num_threads(threads)  # torch's are the whole process's
+
+
+@pytest.fixture(scope="session")
+def engine(tiny: Model, tmp_path_factory: pytest.TempPathFactory) -> Artifact:
+    """The tiny network as an engine; do not change its files."""
+    (artifact,) = export(tiny, ["tensorrt"], tmp_path_factory.mktemp("engine"), "tiny")
+    return artifact
+
+
+@pytest.fixture(scope="session")
+def wanted_outputs(tiny: Model) -> list[Tensors]:
+    """The outputs of PyTorch for the images of ``SEEDS``."""
+    return [outputs_of(tiny, tiny_image(seed)) for seed in SEEDS]
