@@ -1,0 +1,68 @@
+"""Every network gives the same outputs in LiteRT as in PyTorch."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from posedeploy.checkpoints.loading import open_checkpoint
+from posedeploy.convert.export import export
+from posedeploy.flatten import flat
+from posedeploy.runtimes.load_runner import open_runner
+from posedeploy.types import Model, RunOptions
+from tests.support.lifting import small_gtrs, small_pose2mesh, write
+from tests.support.networks import CROPS, write_crop_network
+from tests.support.reference_cases import BUNDLED, PUBLISHED, TRAVELLING, Case
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", CROPS)
+def test_crop_networks(tmp_path: Path, name: str) -> None:
+    check(open_checkpoint(write_crop_network(name, tmp_path / "a.pth")), tmp_path)
+
+
+@pytest.mark.usefixtures("small")
+@pytest.mark.slow
+@pytest.mark.parametrize("make", [small_pose2mesh, small_gtrs], ids=["pose2mesh", "gtrs"])
+def test_joint_networks(make: Callable[[], nn.Module], tmp_path: Path) -> None:
+    mesh = tmp_path / "faces.npy" if make is small_pose2mesh else None
+    check(open_checkpoint(write(make(), tmp_path / "a.pth.tar"), mesh=mesh), tmp_path)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", TRAVELLING)
+def test_bundled_published_networks(tmp_path: Path, name: str) -> None:
+    check_published(Case(BUNDLED / name), tmp_path)
+
+
+TESTED_SMALL = {"pose-hg-3d-msra50"}
+"""Over a minute at full size; the small one has the same layers (tools/reference_table.py runs both)."""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", sorted(set(PUBLISHED) - set(TRAVELLING) - TESTED_SMALL))
+def test_published_networks(tmp_path: Path, reference: Path, name: str) -> None:
+    check_published(Case(reference / "cases" / name), tmp_path)
+
+
+def check_published(case: Case, folder: Path) -> None:
+    mesh = case.write_mesh(folder / "faces.npy")
+    check(open_checkpoint(case.write(folder / "published.pth"), mesh=mesh), folder)
+
+
+def check(model: Model, folder: Path) -> None:
+    (artifact,) = export(model, ["tflite"], folder, "published")
+    (tensor,) = artifact.spec.inputs
+    shape = [int(length) for length in tensor.shape]
+    data = np.random.RandomState(3).standard_normal(shape).astype(np.float32)
+    with torch.inference_mode():
+        wanted = flat((model.deployed or model.module)(torch.from_numpy(data)))
+    with open_runner(artifact, RunOptions(threads=1)) as runner:
+        found = runner.run({tensor.name: data})
+    for (output, array), right in zip(found.items(), wanted, strict=True):
+        assert np.abs(array - right.numpy()).max() < 1e-5 * right.abs().max(), output
