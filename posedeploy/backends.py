@@ -18,7 +18,7 @@ class Target:
 
     suffix: of the model file. extra_suffixes: of the files that the model file needs. converter: the
     function. runtimes: the runtimes that run it, the default first. packages: the packages that every
-    conversion needs; a converter returns those that it used in addition. is_default: ``export`` without a
+    conversion needs, except that its ``Conversion`` may name others. is_default: ``export`` without a
     target exports the sample to it. source_suffix: of the file from which the model file can be built again,
     and which no runtime runs. sidecar_suffixes: of all files that are written next to it and that it does not
     need; an export removes those of the previous export. embeds_manifest: the model file contains its
@@ -50,13 +50,26 @@ class Target:
 
 
 @dataclass(frozen=True)
+class Requirements:
+    """What one artifact requires of its runtime. device: the only one that it runs on. extra: the one of
+    pyproject.toml that installs the runtime's package for it. None: any."""
+
+    device: str | None = None
+    extra: str | None = None
+
+
+@dataclass(frozen=True)
 class Runtime:
-    """A runtime: its runner class, the package that it needs and the devices that it accepts."""
+    """A runtime: its runner class, the package that it needs and the devices that it accepts.
+
+    requirements: the function that returns the ``Requirements`` of an artifact; None if artifacts have none.
+    """
 
     name: str
     runner: str
     package: str
     devices: tuple[str, ...]
+    requirements: str | None = None
 
 
 TARGETS = {
@@ -129,7 +142,13 @@ RUNTIMES = {
     for runtime in (
         Runtime("pytorch", "posedeploy.runtimes.pytorch:PyTorchRunner", "torch", ("cpu", "cuda")),
         Runtime("torchscript", "posedeploy.runtimes.torchscript:TorchScriptRunner", "torch", ("cpu", "cuda")),
-        Runtime("aoti", "posedeploy.runtimes.aoti:AotiRunner", "torch", ("cpu", "cuda")),
+        Runtime(
+            "aoti",
+            "posedeploy.runtimes.aoti:AotiRunner",
+            "torch",
+            ("cpu", "cuda"),
+            "posedeploy.aoti_package.build:requirements_of",
+        ),
         Runtime(
             "onnxruntime", "posedeploy.runtimes.onnxruntime:OnnxRuntimeRunner", "onnxruntime", ("cpu", "cuda")
         ),
@@ -139,7 +158,13 @@ RUNTIMES = {
             "openvino",
             ("cpu", "intel-gpu", "npu", "auto"),
         ),
-        Runtime("tensorrt", "posedeploy.runtimes.tensorrt:TensorRtRunner", "cuda", ("cuda",)),
+        Runtime(
+            "tensorrt",
+            "posedeploy.runtimes.tensorrt:TensorRtRunner",
+            "cuda",
+            ("cuda",),
+            "posedeploy.tensorrt.build_info:requirements_of",
+        ),
         Runtime("litert", "posedeploy.runtimes.litert:LiteRtRunner", "ai_edge_litert", ("cpu",)),
     )
 }

@@ -222,6 +222,7 @@ def _artifact(path: Path, document: Manifest, hashes: Mapping[str, str]) -> Arti
         document.provenance,
         document.details,
         document.sidecars,
+        inference_precision=document.inference_precision,
     )
 
 

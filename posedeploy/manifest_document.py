@@ -23,7 +23,7 @@ from posedeploy.limits import MAX_MANIFEST_BYTES
 from posedeploy.printable import listed, printable
 from posedeploy.spec_checks import damage_of
 from posedeploy.text_files import convert, parse_json
-from posedeploy.types import Artifact, ModelSpec, Provenance
+from posedeploy.types import Artifact, ModelSpec, Precision, Provenance
 
 WHAT = "a manifest"
 SUFFIX = ".posedeploy.json"
@@ -48,6 +48,7 @@ class Manifest:
     provenance: Provenance
     details: Mapping[str, Any] = field(default_factory=dict)
     sidecars: Mapping[str, str] = field(default_factory=dict)
+    inference_precision: Precision | None = None
 
     @property
     def model_name(self) -> str:
@@ -76,6 +77,7 @@ def encode(artifact: Artifact) -> bytes:
         artifact.provenance,
         artifact.details,
         artifact.sidecars,
+        artifact.inference_precision,
     )
     return seal(msgspec.to_builtins(document))
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -294,3 +295,13 @@ def test_poses_do_not_import_the_table_that_loads_them() -> None:
 def test_a_heavy_package_is_imported_at_the_top_of_its_leaves_only(package: str) -> None:
     uses = [found for found in IMPORTS if found.name.partition(".")[0] == package]
     assert [found for found in uses if not found.within(HEAVY[package]) or not found.at_top] == []
+
+
+READ_DETAILS = {"aoti_package.build", "runtimes.litert", "tensorrt.build_info", "types.running"}
+"""The modules that read a key of the details of an artifact or of a runtime: each belongs to one of them."""
+
+
+def test_generic_code_names_no_key_of_a_target() -> None:
+    key = re.compile(r"\.details(\.get\(|\.pop\(|\[)|[\"'] (not )?in \S*\.details\b")
+    found = {path for path in PACKAGE.rglob("*.py") if key.search(path.read_text(encoding="utf-8"))}
+    assert {".".join(path.relative_to(PACKAGE).with_suffix("").parts) for path in found} == READ_DETAILS

@@ -11,9 +11,10 @@ import msgspec
 import numpy as np
 
 from posedeploy.aoti_package.cpp_library import Versions
+from posedeploy.backends import Requirements
 from posedeploy.errors import ManifestError
 from posedeploy.text_files import convert
-from posedeploy.types import Array, ModelSpec
+from posedeploy.types import Array, Artifact, ModelSpec
 
 KEY = "build"
 """Its key in the details of the manifest."""
@@ -35,6 +36,12 @@ class Build:
         """Return zeros for each input."""
         pairs = zip(self.shapes, spec.inputs, strict=True)
         return [np.zeros(shape, tensor.dtype) for shape, tensor in pairs]
+
+
+def requirements_of(artifact: Artifact) -> Requirements:
+    """Return the device that the code was compiled for, if the manifest records one."""
+    device = artifact.details.get("device")
+    return Requirements(device=device if isinstance(device, str) else None)
 
 
 def to_details(build: Build) -> dict[str, Any]:

@@ -94,6 +94,7 @@ def _artifact(path: Path, args: ModelArgs) -> tuple[dict[str, Any], ModelSpec]:
         "target": artifact.target,
         "file": size(bytes_of(artifact)),
         "precision": artifact.precision,
+        **({"inference precision": artifact.inference_precision} if artifact.inference_precision else {}),
         **_manifest_place(path),
         **{name: _said(value) for name, value in artifact.details.items() if value},
         **runs,

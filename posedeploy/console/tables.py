@@ -77,8 +77,7 @@ def integers_line(result: Latency | Parity) -> str:
 def layers_of(result: Latency | Parity) -> str:
     """The layers by precision, of a model that has more than one precision; '' for any other."""
     info = result.runtime_info
-    layers = info.details.get("layers", "")
-    return f"{result.label}: {layers}" if layers and "+" in info.precision else ""
+    return f"{result.label}: {info.layers}" if info.layers and "+" in info.precision else ""
 
 
 def running(runtime_info: RuntimeInfo) -> str:
@@ -113,8 +112,7 @@ def latency_table(results: Sequence[Latency]) -> Table:
 
 def _runtime(runtime_info: RuntimeInfo) -> str:
     """``onnxruntime fp16, graph``."""
-    graph = runtime_info.details.get("CUDA graph", "no")
-    return f"{runtime_info.runtime} {runtime_info.precision}" + ("" if graph.startswith("no") else ", graph")
+    return f"{runtime_info.runtime} {runtime_info.precision}" + ", graph" * runtime_info.uses_cuda_graph
 
 
 def footprint_table(results: Sequence[Latency]) -> Table:

@@ -23,6 +23,7 @@ from posedeploy.aoti_package.build import to_details
 from posedeploy.aoti_package.compilers import Compiler
 from posedeploy.convert.aoti_check import check_package
 from posedeploy.convert.aoti_requirements import check_device, check_paths, check_toolkit, find_compiler
+from posedeploy.convert.conversion import Conversion
 from posedeploy.convert.prepare import Prepared
 from posedeploy.convert.unsupported_operators import failed_operator, locate_operator, running_module
 from posedeploy.errors import ExportError, first_line
@@ -35,11 +36,11 @@ CONTEXT_LINES = ("collect2:", "In file included", "                 from", "clan
 """How compiler lines begin that only introduce or summarize an error."""
 
 
-def convert(prepared: Prepared, path: Path) -> Mapping[str, Any]:
+def convert(prepared: Prepared, path: Path) -> Conversion:
     """Write ``path`` (.pt2), for ``options.aoti.device``. The manifest records the tensor names.
 
     Returns:
-        ``native_code.BuildRequirements`` and the package's ``Build``, as the manifest has them.
+        ``native_code.BuildRequirements`` and the package's ``Build``, as details.
 
     Raises:
         ExportError: the network cannot be exported or compiled, there is no C++ compiler, or the package does
@@ -71,7 +72,8 @@ def convert(prepared: Prepared, path: Path) -> Mapping[str, Any]:
         raise ExportError(
             f"AOTInductor cannot compile this network: {_explain(error, module, prepared)}"
         ) from error
-    return {**needs, **to_details(check_package(path, prepared, device, compiler))}
+    details = {**needs, **to_details(check_package(path, prepared, device, compiler))}
+    return Conversion(precision=prepared.options.precision, details=details)
 
 
 def _explain(error: Exception, module: nn.Module, prepared: Prepared) -> str:

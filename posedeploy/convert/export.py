@@ -2,23 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import fields, is_dataclass
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TypeAlias
 
 from posedeploy import __version__, files, manifest, plugins
 from posedeploy.backends import CHECKPOINT_SUFFIXES, Target, target_named
+from posedeploy.convert.conversion import Conversion
 from posedeploy.convert.export_options import ExportOptions, ignore_progress
 from posedeploy.convert.prepare import Prepared, prepare
-from posedeploy.environments.specs import ENVIRONMENTS
 from posedeploy.errors import ExportError, IsolatedProgramError
 from posedeploy.files import MAX_NAME_BYTES
 from posedeploy.native_paths import native_path
 from posedeploy.printable import printable
 from posedeploy.types import Artifact, Model, OnProgress, Provenance, StrPath
+
+Converter: TypeAlias = Callable[[Prepared, Path], Conversion]
+"""Writes the model file and the files that belong to it, or raises ``ExportError``."""
 
 
 def export(
@@ -68,9 +71,6 @@ def export(
             log = _log(folder, stem, failed.environment)
             files.write_text(log, failed.log)
             raise ExportError(f"{failed}; the log is {log}") from failed
-        if "environment" in made[-1].details:  # an earlier export may have left a log
-            for name in ENVIRONMENTS:
-                _log(folder, stem, name).unlink(missing_ok=True)
     return made
 
 
@@ -121,30 +121,33 @@ def _export(
     name = stem + target.suffix
     with files.staged(folder, partial(manifest.outdated, folder / name)) as stage:
         with native_path(stage) as writable:
-            details = dict(convert(prepared, writable / name) or {})
-        packages = details.pop("packages", target.packages)
-        belonging = target.file_names(stem)
+            conversion = convert(prepared, writable / name)
+        needed = target.file_names(stem)
         hashes = {path.name: files.sha256(path) for path in sorted(stage.iterdir())}
-        assert hashes.keys() <= {*belonging, *target.sidecar_names(stem)}, "a converter wrote another file"
+        assert hashes.keys() == {*needed, *conversion.sidecars}, "a converter wrote another file"
+        assert {*conversion.sidecars} <= {*target.sidecar_names(stem)}, "the table lacks a sidecar file"
         artifact = Artifact(
             path=folder / name,
             target=target.name,
             spec=prepared.spec,
-            precision=options.precision,
-            files={name: hashes.pop(name) for name in sorted(belonging)},
-            provenance=_provenance(model, target, packages, options),
-            details=details,
+            precision=conversion.precision,
+            files={name: hashes.pop(name) for name in sorted(needed)},
+            provenance=_provenance(model, target, conversion.packages or target.packages, options),
+            details=conversion.details,
             sidecars=hashes,
+            inference_precision=conversion.inference_precision,
         )
         if target.embeds_manifest:
             artifact = manifest.write_inside(artifact, stage)
         manifest.write(artifact, stage)
+    if conversion.environment is not None:  # a failed run before this one may have left a log
+        _log(folder, stem, conversion.environment).unlink(missing_ok=True)
     return artifact
 
 
-def _converter(target: Target) -> Callable[[Prepared, Path], Mapping[str, Any] | None]:
+def _converter(target: Target) -> Converter:
     try:
-        converter: Callable[[Prepared, Path], Mapping[str, Any] | None] = plugins.load(target.converter)
+        converter: Converter = plugins.load(target.converter)
     except OSError as error:  # some packages create a folder when they are imported
         if error.filename is None:
             raise

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import ast
 from pathlib import Path
-from typing import Any
 from weakref import WeakKeyDictionary
 
 import onnx
 import torch
 
 from posedeploy import plugins
+from posedeploy.convert.conversion import Conversion
 from posedeploy.convert.gelu import regroup_gelu
 from posedeploy.convert.prepare import Prepared
 from posedeploy.convert.unsupported_operators import failed_operator, locate_operator
@@ -25,11 +25,11 @@ _GRAPHS: WeakKeyDictionary[Prepared, onnx.ModelProto] = WeakKeyDictionary()
 """ONNX models of running exports; each is deleted with its network."""
 
 
-def convert(prepared: Prepared, path: Path) -> dict[str, Any]:
+def convert(prepared: Prepared, path: Path) -> Conversion:
     """Write ``path`` (.onnx), simplified by onnxscript's optimizer and checked, in the opset of the options.
 
     Returns:
-        The opset and the IR version (the lowest that this opset needs), for the manifest.
+        The opset and the IR version (the lowest that this opset needs), as details.
 
     Raises:
         ExportError: the exporter or the opset does not support an operator of the network.
@@ -40,7 +40,8 @@ def convert(prepared: Prepared, path: Path) -> dict[str, Any]:
         convert_opset = plugins.load("posedeploy.convert.onnx_opset:convert_opset")
         model = with_lowest_ir(convert_opset(model, opset, prepared))
     _save(model, path)
-    return {"opset": opset or OPSET, "ir_version": model.ir_version}
+    details = {"opset": opset or OPSET, "ir_version": model.ir_version}
+    return Conversion(precision=prepared.options.precision, details=details)
 
 
 def convert_fp32(prepared: Prepared, path: Path) -> None:

@@ -7,7 +7,6 @@ import os
 import shutil
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 from posedeploy import openvino_telemetry  # noqa: F401
 
@@ -16,20 +15,19 @@ from posedeploy import openvino_telemetry  # noqa: F401
 import openvino
 
 from posedeploy.convert import onnx
+from posedeploy.convert.conversion import Conversion
 from posedeploy.convert.prepare import Prepared
 from posedeploy.errors import ExportError, OutputError, first_line
+from posedeploy.types import Precision
 
-INFERENCE_PRECISIONS: Mapping[str, str] = {"bf16": "bf16"}
+INFERENCE_PRECISIONS: Mapping[str, Precision] = {"bf16": "bf16"}
 """The precision that the float layers of a file run in, by the precision of the export. A file is the same in
 BF16 and FP32: the runner passes the recorded precision to OpenVINO."""
 
 
-def convert(prepared: Prepared, path: Path) -> dict[str, Any]:
+def convert(prepared: Prepared, path: Path) -> Conversion:
     """Write ``path`` (.xml), and its weights as ``.bin`` in the same folder, in FP16 for the precision
     ``fp16`` and else in FP32.
-
-    Returns:
-        The precision that the float layers run in, for the manifest, if the export determines it.
 
     Raises:
         ExportError: ONNX or OpenVINO does not support an operator of the network.
@@ -54,5 +52,4 @@ def convert(prepared: Prepared, path: Path) -> dict[str, Any]:
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC)) from error
         reason = " ".join(str(error).split())
         raise OutputError(f"{path.name}: OpenVINO cannot write this file ({reason})") from error
-    recorded = INFERENCE_PRECISIONS.get(precision)
-    return {} if recorded is None else {"inference_precision": recorded}
+    return Conversion(precision=precision, inference_precision=INFERENCE_PRECISIONS.get(precision))

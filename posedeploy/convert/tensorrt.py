@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import onnx
 
 from posedeploy import plugins
 from posedeploy.backends import TARGETS
+from posedeploy.convert.conversion import Conversion
 from posedeploy.convert.onnx import export_onnx, node_location
 from posedeploy.convert.prepare import Prepared
 from posedeploy.tensorrt.build_info import to_details
@@ -21,12 +21,12 @@ SOURCE, WRAPPED = TARGETS["tensorrt"].sidecar_suffixes
 """Suffixes of the ONNX file and of the torch2trt file; the published 3D demo uses the second."""
 
 
-def convert(prepared: Prepared, path: Path) -> Mapping[str, Any]:
+def convert(prepared: Prepared, path: Path) -> Conversion:
     """Write ``path`` (.engine) and the ``.engine.onnx`` that it is built from; with ``wrap`` the torch2trt
     file too.
 
     Returns:
-        The engine's build info, for the manifest.
+        The engine's build info, as details.
 
     Raises:
         ExportError: ONNX or TensorRT does not support an operator of the network, or a range of shapes is
@@ -50,14 +50,19 @@ def convert(prepared: Prepared, path: Path) -> Mapping[str, Any]:
         precision=prepared.options.precision,
     )
     path.write_bytes(engine)
-    details = to_details(info)
-    if prepared.options.precision == "fp16":
-        details["packages"] = (*TARGETS["tensorrt"].packages, "onnxruntime")
+    sidecars = [source.name]
     if options.wrap is not None:
         wrapped = path.with_name(path.stem + WRAPPED)
         plugins.load(f"posedeploy.tensorrt.{options.wrap}:wrap")(engine, prepared.spec, wrapped)
-        details["wrapped"] = wrapped.name
-    return details
+        info = replace(info, wrapped=wrapped.name)
+        sidecars.append(wrapped.name)
+    is_fp16 = info.precision == "fp16"
+    return Conversion(
+        precision=info.precision,
+        sidecars=tuple(sidecars),
+        details=to_details(info),
+        packages=(*TARGETS["tensorrt"].packages, "onnxruntime") if is_fp16 else None,
+    )
 
 
 def _without_metadata(model: onnx.ModelProto) -> onnx.ModelProto:

@@ -7,11 +7,12 @@ from pathlib import Path
 
 import torch
 
+from posedeploy.convert.conversion import Conversion
 from posedeploy.convert.prepare import Prepared
 from posedeploy.errors import ExportError, first_line
 
 
-def convert(prepared: Prepared, path: Path) -> None:
+def convert(prepared: Prepared, path: Path) -> Conversion:
     """Write ``path`` (.torchscript). The manifest records the tensor names, in order.
 
     Raises:
@@ -26,6 +27,7 @@ def convert(prepared: Prepared, path: Path) -> None:
             raise ExportError(f"TorchScript cannot trace this network: {first_line(error)}") from error
         frozen = torch.jit.freeze(traced, optimize_numerics=not _folds_wrongly(traced))
     path.write_bytes(frozen.save_to_buffer())  # torch's own writer ends the process when the disk is full
+    return Conversion(precision=prepared.options.precision)
 
 
 def _folds_wrongly(traced: torch.jit.ScriptModule) -> bool:

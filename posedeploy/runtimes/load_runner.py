@@ -9,7 +9,15 @@ from pathlib import Path
 from typing import Protocol, TypeAlias
 
 from posedeploy import artifact_files, contracts, manifest, plugins
-from posedeploy.backends import Target, is_named_like_model, runtime_for, target_named, target_of
+from posedeploy.backends import (
+    Requirements,
+    Runtime,
+    Target,
+    is_named_like_model,
+    runtime_for,
+    target_named,
+    target_of,
+)
 from posedeploy.content_kinds import kind_of_file
 from posedeploy.errors import ArtifactError, InputError, ManifestError, PoseDeployError, first_line
 from posedeploy.input_files import check_regular
@@ -136,7 +144,7 @@ def runner_of(artifact: Artifact, runtime: str | None = None) -> Load:
         MissingPackageError: the runtime is not installed.
     """
     row = runtime_for(target_named(artifact.target), runtime)
-    found: Load = plugins.load(row.runner, artifact.details.get("library"))
+    found: Load = plugins.load(row.runner, _requirements(artifact, row).extra)
     return found
 
 
@@ -146,9 +154,16 @@ def devices_of(artifact: Artifact, runtime: str | None = None) -> tuple[str, ...
     Raises:
         ArtifactError: the runtime does not run this target.
     """
-    devices = runtime_for(target_named(artifact.target), runtime).devices
-    compiled = artifact.details.get("device")
-    return (compiled,) if compiled in devices else devices
+    row = runtime_for(target_named(artifact.target), runtime)
+    device = _requirements(artifact, row).device
+    return (device,) if device in row.devices else row.devices
+
+
+def _requirements(artifact: Artifact, row: Runtime) -> Requirements:
+    if row.requirements is None:
+        return Requirements()
+    requirements: Requirements = plugins.load(row.requirements)(artifact)
+    return requirements
 
 
 class HasTensors(Protocol):

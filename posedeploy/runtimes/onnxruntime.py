@@ -18,7 +18,7 @@ from posedeploy.printable import listed
 from posedeploy.runtimes import onnxruntime_placement as placement
 from posedeploy.runtimes.base import Runner
 from posedeploy.runtimes.run_options import check_precision, resolve_threads
-from posedeploy.types import Artifact, RunOptions, RuntimeInfo, Tensors, TensorSpec
+from posedeploy.types import CUDA_GRAPH, Artifact, RunOptions, RuntimeInfo, Tensors, TensorSpec
 
 if TYPE_CHECKING:
     from posedeploy.runtimes.onnxruntime_graph import GraphedSession
@@ -180,15 +180,15 @@ def _graphed(
         return None, {}
     inputs = artifact.spec.inputs
     if not options.cuda_graphs or not inputs or any(spec.is_dynamic for spec in inputs):
-        return None, {"CUDA graph": "no"}
+        return None, {CUDA_GRAPH: "no"}
     try:
         graphed_session: type[GraphedSession] = plugins.load(
             "posedeploy.runtimes.onnxruntime_graph:GraphedSession", "onnxruntime-gpu"
         )
-        return graphed_session(factory.create, _specs), {"CUDA graph": "yes"}
+        return graphed_session(factory.create, _specs), {CUDA_GRAPH: "yes"}
     except (MissingPackageError, DeviceError, ArtifactError, *GPU_ERRORS) as error:
         # If more than the graph fails, the session without a graph raises the error next.
-        return None, {"CUDA graph": f"no: {first_line(error)}"}
+        return None, {CUDA_GRAPH: f"no: {first_line(error)}"}
 
 
 def _specs(session: Any) -> tuple[tuple[TensorSpec, ...], tuple[TensorSpec, ...]]:

@@ -29,7 +29,7 @@ from posedeploy.runtimes.openvino_precision import (
     summary,
 )
 from posedeploy.runtimes.run_options import resolve_threads
-from posedeploy.types import Artifact, Precision, RunOptions, RuntimeInfo, Tensors, TensorSpec
+from posedeploy.types import LAYERS, Artifact, Precision, RunOptions, RuntimeInfo, Tensors, TensorSpec
 
 DEVICES = {"cpu": "CPU", "intel-gpu": "GPU", "npu": "NPU", "auto": "AUTO"}
 """OpenVINO's names of the devices of options."""
@@ -203,7 +203,7 @@ def _runtime_info(compiled: openvino.CompiledModel, options: RunOptions, precisi
             f"`threads={expected}`: OpenVINO uses {threads} threads instead; use `threads={threads}`"
         )
     counts = count_layers(compiled)
-    layers = {"layers": layers_line(counts)} if counts else {}
+    layers = {LAYERS: layers_line(counts)} if counts else {}
     return RuntimeInfo(
         "openvino",
         openvino.__version__.partition("-")[0],

@@ -12,9 +12,6 @@ from posedeploy.backends import target_named
 from posedeploy.errors import DeviceError
 from posedeploy.types import Artifact, Precision, RunOptions
 
-INFERENCE_PRECISION = "inference_precision"
-"""The key in the details of an artifact whose float layers run in that precision."""
-
 
 def physical_cores(quota: Path = Path("/sys/fs/cgroup/cpu.max")) -> int:
     """Return the number of physical cores, at least 1, and at most the logical cores of this process.
@@ -42,9 +39,8 @@ def check_precision(artifact: Artifact, options: RunOptions) -> str | None:
 
 def required_precision(artifact: Artifact) -> Precision:
     """Return the precision that the options must have to run an artifact; ``fp32`` if it accepts that."""
-    recorded: Precision | None = artifact.details.get(INFERENCE_PRECISION)
-    if recorded is not None:
-        return recorded
+    if artifact.inference_precision is not None:
+        return artifact.inference_precision
     free = ("fp32", "unknown", *target_named(artifact.target).free_precisions)
     return "fp32" if artifact.precision in free else cast(Precision, artifact.precision)
 
@@ -55,7 +51,7 @@ def recorded_precision(artifact: Artifact, options: RunOptions) -> Precision | N
     Raises:
         DeviceError: it records one, and the options have another precision.
     """
-    recorded: Precision | None = artifact.details.get(INFERENCE_PRECISION)
+    recorded = artifact.inference_precision
     if recorded is not None:
         _check(artifact, options, recorded)
     return recorded

@@ -18,7 +18,7 @@ from posedeploy.tensorrt.build_info import build_info_of
 from posedeploy.tensorrt.compatibility import check_gpu, check_library
 from posedeploy.tensorrt.engine import Engine, Shape, TensorRtEngine
 from posedeploy.tensorrt.libraries import identify_library
-from posedeploy.types import Array, Artifact, Ranges, RunOptions, RuntimeInfo, Tensors, TensorSpec
+from posedeploy.types import CUDA_GRAPH, Array, Artifact, Ranges, RunOptions, RuntimeInfo, Tensors, TensorSpec
 
 Loader: TypeAlias = Callable[[ModuleType, Artifact], Engine]
 
@@ -80,7 +80,7 @@ class TensorRtRunner(Runner):
                 "library": library.name,
                 "compute capability": gpu.capability,
                 "driver": gpu.driver,
-                "CUDA graph": graph,
+                CUDA_GRAPH: graph,
                 "hint": options.hint,
             },
         )

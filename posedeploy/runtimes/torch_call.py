@@ -14,7 +14,7 @@ from posedeploy.cuda_graph import Form, GraphedCall
 from posedeploy.errors import ArtifactError, DeviceError, PoseDeployError, first_line
 from posedeploy.flatten import flat
 from posedeploy.runtimes import forks
-from posedeploy.types import Array, Tensors, TensorSpec
+from posedeploy.types import CUDA_GRAPH, Array, Tensors, TensorSpec
 
 Program: TypeAlias = Callable[..., Any]
 """Takes tensors and returns any nesting of tensors."""
@@ -46,12 +46,12 @@ def open_call(
     if device.type == "cpu":
         return _OnCpu(program, names), {}
     if not graphs:
-        return _OnGpu(program, names, device), {"CUDA graph": "no"}
+        return _OnGpu(program, names, device), {CUDA_GRAPH: "no"}
     graphed = Graphed(
         _OnGpu(program, names, device), names, lambda forms: GraphedCall(program, forms, device)
     )
     if any(spec.is_dynamic for spec in inputs):
-        graphed.report["CUDA graph"] = "per input shape, from its second run"
+        graphed.report[CUDA_GRAPH] = "per input shape, from its second run"
     else:
         shapes = [tuple(int(length) for length in spec.shape) for spec in inputs]
         dtypes = [getattr(torch, spec.dtype) for spec in inputs]
@@ -102,14 +102,14 @@ class Graphed:
         self._plain, self._names, self._make = plain, names, make
         self._graphs: OrderedDict[Forms, Replay | None] = OrderedDict()
         self._can_record = True
-        self.report = {"CUDA graph": "yes"}
+        self.report = {CUDA_GRAPH: "yes"}
 
     def record(self, forms: Forms) -> Replay | None:
         """Record the program on inputs of these forms; on failure, return None and report the reason."""
         try:
             graph = self._graphs[forms] = self._make(forms)
         except RuntimeError as error:
-            self._can_record, self.report["CUDA graph"] = False, f"no: {first_line(error)}"
+            self._can_record, self.report[CUDA_GRAPH] = False, f"no: {first_line(error)}"
             return None
         return graph
 

@@ -10,7 +10,7 @@ from typing import Annotated, Any
 
 import msgspec
 
-from posedeploy.backends import TARGETS
+from posedeploy.backends import TARGETS, Requirements
 from posedeploy.errors import ManifestError
 from posedeploy.text_files import convert
 from posedeploy.types import Artifact
@@ -85,6 +85,12 @@ def build_info_of(artifact: Artifact) -> BuildInfo | None:
             "export it again"
         ) from error
     return info
+
+
+def requirements_of(artifact: Artifact) -> Requirements:
+    """Return the library that built an engine, if the manifest records it: its extra has the same name."""
+    library = artifact.details.get("library")
+    return Requirements(extra=library if isinstance(library, str) else None)
 
 
 def to_details(info: BuildInfo) -> dict[str, Any]:

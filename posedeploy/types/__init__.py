@@ -11,7 +11,7 @@ from posedeploy.types.networks import (
     ModelSpec,
 )
 from posedeploy.types.results import Camera, Placed, PlacedJoints, Placement, Poses
-from posedeploy.types.running import Hint, Precision, RunOptions, RuntimeInfo
+from posedeploy.types.running import CUDA_GRAPH, LAYERS, Hint, Precision, RunOptions, RuntimeInfo
 from posedeploy.types.tensors import (
     TO_CHANNELS_FIRST,
     TO_CHANNELS_LAST,
@@ -28,6 +28,8 @@ from posedeploy.types.tensors import (
 )
 
 __all__ = [
+    "CUDA_GRAPH",
+    "LAYERS",
     "TO_CHANNELS_FIRST",
     "TO_CHANNELS_LAST",
     "Array",

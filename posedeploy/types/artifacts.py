@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 from posedeploy.file_states import FileState
 from posedeploy.types.networks import ModelSpec
+from posedeploy.types.running import Precision
 from posedeploy.types.tensors import TensorSpec
 
 if TYPE_CHECKING:
@@ -116,6 +117,8 @@ class Artifact:
     sidecars: the SHA-256, by name, of files written next to the model file that it does not need. An export
     to the same path replaces or removes them.
     states: of the files when they were hashed or, without recorded hashes, opened.
+    inference_precision: the precision that a runtime must run the float layers in; None: ``precision``, or the
+    options, decide.
     """
 
     path: Path
@@ -127,3 +130,4 @@ class Artifact:
     details: Mapping[str, Any] = field(default_factory=dict)
     sidecars: Mapping[str, str] = field(default_factory=dict)
     states: Mapping[str, FileState] = field(default_factory=dict, compare=False, repr=False)
+    inference_precision: Precision | None = None

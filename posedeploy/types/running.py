@@ -30,6 +30,14 @@ class RunOptions:
         object.__setattr__(self, "device", normalize_device(self.device))
 
 
+CUDA_GRAPH = "CUDA graph"
+"""A key of ``RuntimeInfo.details``: ``no``, ``no: REASON``, or when a run is replayed as one."""
+
+
+LAYERS = "layers"
+"""A key of ``RuntimeInfo.details``: the layers by precision, where the runtime reports them."""
+
+
 @dataclass(frozen=True)
 class RuntimeInfo:
     """What a runtime uses, as read back from it.
@@ -43,3 +51,13 @@ class RuntimeInfo:
     precision: str
     threads: int | None
     details: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def uses_cuda_graph(self) -> bool:
+        """Whether runs are replayed as a CUDA graph."""
+        return not self.details.get(CUDA_GRAPH, "no").startswith("no")
+
+    @property
+    def layers(self) -> str:
+        """The layers by precision; empty if the runtime does not report them."""
+        return self.details.get(LAYERS, "")

@@ -15,6 +15,7 @@ from posedeploy.convert.agreement import find_mismatch, generate_runs
 from posedeploy.convert.check_in_child import check_in_child
 from posedeploy.convert.export_options import TfliteConverter
 from posedeploy.convert.prepare import Prepared
+from posedeploy.convert.tflite.signature import Signature
 from posedeploy.errors import ExportError
 from posedeploy.isolation.arrays import read_arrays
 from posedeploy.isolation.tasks import work_folder
@@ -52,7 +53,7 @@ def refuse_custom_operators(model: Any) -> None:
         )
 
 
-def check_runs(path: Path, model: Any, prepared: Prepared, conversion: Mapping[str, Any]) -> None:
+def check_runs(path: Path, model: Any, prepared: Prepared, signature: Signature) -> None:
     """Run a file in a child process, at a second size too if axes are free, and compare it with PyTorch.
 
     Raises:
@@ -63,8 +64,8 @@ def check_runs(path: Path, model: Any, prepared: Prepared, conversion: Mapping[s
     argument = {
         "path": str(path.absolute()),
         "runs": len(runs),
-        "inputs": _names(conversion, "inputs", prepared.spec.inputs),
-        "outputs": _names(conversion, "outputs", prepared.spec.outputs),
+        "inputs": _names(signature.inputs, prepared.spec.inputs, signature),
+        "outputs": _names(signature.outputs, prepared.spec.outputs, signature),
     }
     with work_folder(f"the check of {path.name}") as work:
         inputs = [arrays for arrays, _ in runs]
@@ -79,10 +80,10 @@ def check_runs(path: Path, model: Any, prepared: Prepared, conversion: Mapping[s
 
 
 def _names(
-    conversion: Mapping[str, Any], side: str, tensors: tuple[TensorSpec, ...]
+    names: Mapping[str, str], tensors: tuple[TensorSpec, ...], signature: Signature
 ) -> list[tuple[str, bool]]:
     """Return the names of tensors in the file, and whether they are channels last only in the file."""
-    return [(conversion[side][tensor.name], tensor.name in conversion["channels_last"]) for tensor in tensors]
+    return [(names[tensor.name], tensor.name in signature.channels_last) for tensor in tensors]
 
 
 def _run_error(error: str, model: Any, *, is_resized: bool) -> ExportError:

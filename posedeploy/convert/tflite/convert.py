@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import TypeAlias
 
 from posedeploy import plugins
+from posedeploy.convert.conversion import Conversion
 from posedeploy.convert.export_options import TfliteConverter
 from posedeploy.convert.prepare import Prepared
+from posedeploy.convert.tflite.signature import Signature
 from posedeploy.errors import ExportError
 from posedeploy.suppress_output import suppress_stderr
 
@@ -23,16 +25,16 @@ CONVERTERS: dict[TfliteConverter, tuple[str, tuple[str, ...]]] = {
         ("torch", "onnx", "onnxscript", "ai_edge_litert"),
     ),
 }
-"""The converters, and the packages that each needs here. A converter writes the file and returns ``inputs``
-and ``outputs`` (the names in the file's signature, by name in the spec), ``channels_last`` (the tensors that
-are channels last only in the file), and other details for the manifest."""
+"""The converters, and the packages that each needs here."""
+Converter: TypeAlias = Callable[[Prepared, Path], Signature]
 
 
-def convert(prepared: Prepared, path: Path) -> dict[str, Any]:
+def convert(prepared: Prepared, path: Path) -> Conversion:
     """Write ``path`` (.tflite), with tensors named as in the spec.
 
     Returns:
-        The options and ``packages`` used, and the tensors that are channels last only in the file.
+        The options, the versions in an isolated environment, and the tensors that are channels last only in
+        the file, as details.
 
     Raises:
         ExportError: TFLite or LiteRT's interpreter does not support an operator of the network, or ``nhwc``
@@ -47,15 +49,25 @@ def convert(prepared: Prepared, path: Path) -> dict[str, Any]:
         )
     function, packages = CONVERTERS[options.converter]
     with suppress_stderr():  # the packages print messages for their developers when they are imported
-        converter: Callable[[Prepared, Path], Mapping[str, Any]] = plugins.load(function)
+        converter: Converter = plugins.load(function)
         finish = plugins.load("posedeploy.convert.tflite.metadata:finish")
     # JAX, a dependency of litert-torch, warns about every later fork, such as OpenVINO's telemetry.
     warnings.filterwarnings("ignore", r"os\.fork\(\) was called", RuntimeWarning)
-    conversion: Mapping[str, Any] = converter(prepared, path)
+    signature = converter(prepared, path)
     with suppress_stderr():
-        finish(path, prepared, conversion)
-    details = {name: value for name, value in conversion.items() if name not in ("inputs", "outputs")}
-    return {"converter": options.converter, "layout": options.layout, "packages": packages, **details}
+        finish(path, prepared, signature)
+    details = {
+        "converter": options.converter,
+        "layout": options.layout,
+        "channels_last": list(signature.channels_last),
+    }
+    is_isolated = signature.versions is not None
+    return Conversion(
+        precision=prepared.options.precision,
+        details=details | ({"environment": signature.versions} if is_isolated else {}),
+        packages=packages,
+        environment=options.converter if is_isolated else None,
+    )
 
 
 def channels_first_tensors(prepared: Prepared) -> list[str]:

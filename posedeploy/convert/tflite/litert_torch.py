@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from posedeploy.convert.prepare import Prepared
 from posedeploy.convert.tflite.litert_layers import rewrite_layers
+from posedeploy.convert.tflite.signature import Signature
 from posedeploy.convert.unsupported_operators import failed_operator, locate_operator, running_module
 from posedeploy.errors import ExportError, first_line
 from posedeploy.suppress_output import suppress_python_output, suppress_stderr
@@ -50,8 +51,8 @@ class ChannelsLast(nn.Module):
         )
 
 
-def convert(prepared: Prepared, path: Path) -> dict[str, Any]:
-    """Write ``path`` (.tflite); return the names in its signature, and which tensors are channels last.
+def convert(prepared: Prepared, path: Path) -> Signature:
+    """Write ``path`` (.tflite) and return its signature.
 
     Raises:
         ExportError: litert-torch does not support an operator of the network.
@@ -76,11 +77,11 @@ def convert(prepared: Prepared, path: Path) -> dict[str, Any]:
             raise _conversion_error(error, prepared, module) from error
     path.write_bytes(content)
     tensors = zip((*spec.inputs, *spec.outputs), (*inputs, *outputs), strict=True)
-    return {
-        "inputs": {tensor.name: f"args_{number}" for number, tensor in enumerate(spec.inputs)},
-        "outputs": {tensor.name: f"output_{number}" for number, tensor in enumerate(spec.outputs)},
-        "channels_last": [tensor.name for tensor, last in tensors if last],
-    }
+    return Signature(
+        {tensor.name: f"args_{number}" for number, tensor in enumerate(spec.inputs)},
+        {tensor.name: f"output_{number}" for number, tensor in enumerate(spec.outputs)},
+        [tensor.name for tensor, last in tensors if last],
+    )
 
 
 def _free_axes(prepared: Prepared, last: list[bool]) -> tuple[Any, ...] | None:

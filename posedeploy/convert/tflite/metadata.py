@@ -6,7 +6,7 @@ tools read. They contain the names of the tensors and of the embedded manifest.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +17,7 @@ from ai_edge_litert import schema_py_generated as schema
 from posedeploy import embedded_manifest
 from posedeploy.convert.prepare import Prepared
 from posedeploy.convert.tflite.check import check_runs, refuse_custom_operators
+from posedeploy.convert.tflite.signature import Signature
 from posedeploy.types import Array, InputContract, ModelSpec, TensorSpec
 
 IDENTIFIER, METADATA, METADATA_IDENTIFIER = b"TFL3", "TFLITE_METADATA", b"M001"
@@ -40,11 +41,11 @@ class Builder(flatbuffers.Builder):  # type: ignore[misc]
         return int(self.EndVector())
 
 
-def finish(path: Path, prepared: Prepared, conversion: Mapping[str, Any]) -> None:
+def finish(path: Path, prepared: Prepared, signature: Signature) -> None:
     """Check a file, rename its tensors and add its metadata, in place.
 
     Args:
-        conversion: what the converter returned (``convert.CONVERTERS``).
+        signature: as the converter wrote it.
 
     Raises:
         ExportError: LiteRT's interpreter lacks an operator of the file, or an axis is not free in it.
@@ -52,29 +53,29 @@ def finish(path: Path, prepared: Prepared, conversion: Mapping[str, Any]) -> Non
     content = path.read_bytes()
     model = schema.ModelT.InitFromObj(schema.Model.GetRootAs(content, 0))
     refuse_custom_operators(model)
-    check_runs(path, model, prepared, conversion)
-    _name(model, prepared.spec, conversion)
-    _add_metadata(model, path.stem, prepared.spec, conversion["channels_last"])
+    check_runs(path, model, prepared, signature)
+    _name(model, prepared.spec, signature)
+    _add_metadata(model, path.stem, prepared.spec, signature.channels_last)
     builder = Builder(len(content) + 4096)
     builder.Finish(model.Pack(builder), IDENTIFIER)
     path.write_bytes(builder.Output())
 
 
-def _name(model: Any, spec: ModelSpec, conversion: Mapping[str, Any]) -> None:
+def _name(model: Any, spec: ModelSpec, written: Signature) -> None:
     """Give the signature and its tensors the names of the spec."""
     (signature,) = model.signatureDefs
     tensors = model.subgraphs[signature.subgraphIndex].tensors
-    for side, entries, specs in (
-        ("inputs", signature.inputs, spec.inputs),
-        ("outputs", signature.outputs, spec.outputs),
+    for before, entries, specs in (
+        (written.inputs, signature.inputs, spec.inputs),
+        (written.outputs, signature.outputs, spec.outputs),
     ):
-        names = {conversion[side][tensor.name]: tensor.name for tensor in specs}
+        names = {before[tensor.name]: tensor.name for tensor in specs}
         for entry in entries:
             entry.name = names[entry.name.decode()]
             tensors[entry.tensorIndex].name = entry.name
 
 
-def _add_metadata(model: Any, name: str, spec: ModelSpec, last: list[str]) -> None:
+def _add_metadata(model: Any, name: str, spec: ModelSpec, last: Sequence[str]) -> None:
     (signature,) = model.signatureDefs
     graph = model.subgraphs[signature.subgraphIndex]
     inputs = _order(graph.inputs, signature.inputs)
@@ -89,7 +90,9 @@ def _order(indices: Iterable[int], entries: Iterable[Any]) -> list[str]:
     return [names[index] for index in indices]
 
 
-def _metadata(name: str, spec: ModelSpec, last: list[str], inputs: list[str], outputs: list[str]) -> bytes:
+def _metadata(
+    name: str, spec: ModelSpec, last: Sequence[str], inputs: list[str], outputs: list[str]
+) -> bytes:
     """Return a ModelMetadata table of the metadata schema, with the known fields."""
     builder = flatbuffers.Builder(1024)
     manifest = _table(
@@ -118,7 +121,7 @@ def _metadata(name: str, spec: ModelSpec, last: list[str], inputs: list[str], ou
     return bytes(builder.Output())
 
 
-def _tensor(builder: Any, tensor: TensorSpec, contract: InputContract | None, last: list[str]) -> int:
+def _tensor(builder: Any, tensor: TensorSpec, contract: InputContract | None, last: Sequence[str]) -> int:
     """Write a TensorMetadata table: name and description."""
     layout = "NHWC" if tensor.name in last else tensor.layout
     words = [tensor.dtype, *([layout] if layout else [])]

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 import tempfile
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +16,7 @@ from onnx import version_converter
 from posedeploy.convert.agreement import MAX_RELATIVE_DIFFERENCE
 from posedeploy.convert.onnx import export_onnx, node_location
 from posedeploy.convert.prepare import Prepared, random_inputs
+from posedeploy.convert.tflite.signature import Signature
 from posedeploy.environments.child import run_request
 from posedeploy.environments.specs import ENVIRONMENTS
 from posedeploy.environments.state import require_installed
@@ -35,11 +35,8 @@ MAX_FOLDED_ELEMENTS = 1 << 24
 """The largest constant, in elements, that constant folding may start from."""
 
 
-def convert(prepared: Prepared, path: Path) -> Mapping[str, Any]:
-    """Write ``path`` (.tflite).
-
-    Returns:
-        As in ``convert.CONVERTERS``, and the versions in the ``environment``.
+def convert(prepared: Prepared, path: Path) -> Signature:
+    """Write ``path`` (.tflite) and return its signature.
 
     Raises:
         ExportError: an axis is free, or ONNX does not support an operator of the network.
@@ -78,12 +75,8 @@ def convert(prepared: Prepared, path: Path) -> Mapping[str, Any]:
         except IsolatedProgramError as failed:
             raise _add_location(failed, readable) from failed
         converted.replace(path)
-    return {
-        "inputs": answer["inputs"],
-        "outputs": answer["outputs"],
-        "channels_last": last,
-        "environment": ", ".join(f"{name} {number}" for name, number in answer["versions"].items()),
-    }
+    versions = ", ".join(f"{name} {number}" for name, number in answer["versions"].items())
+    return Signature(answer["inputs"], answer["outputs"], last, versions)
 
 
 def _add_location(failed: IsolatedProgramError, model: onnx.ModelProto) -> IsolatedProgramError:

@@ -99,8 +99,9 @@ def test_a_file_that_computes_something_else_is_refused(
 ) -> None:
     litert_torch = pytest.importorskip("posedeploy.convert.tflite.litert_torch", reason="makes the file")
     other = replace(tiny, module=Scaled(tiny.module, scale))
-    about = litert_torch.convert(prepare(other, ExportOptions()), tmp_path / "other.tflite")
-    given = {"OTHER": str(tmp_path / "other.tflite"), "SAID": about | {"versions": {}}, "WHAT": "other"}
+    signature = litert_torch.convert(prepare(other, ExportOptions()), tmp_path / "other.tflite")
+    answer = {"inputs": signature.inputs, "outputs": signature.outputs, "versions": {}}
+    given = {"OTHER": str(tmp_path / "other.tflite"), "SAID": answer, "WHAT": "other"}
     wrong.script.write_text("".join(f"{name} = {value!r}\n" for name, value in given.items()) + WRONG)
     said = (
         rf"in \w+ by {distance} of its largest value .* so onnx2tf converted an "
