@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
 from itertools import chain
 from typing import TypeAlias
 
@@ -24,15 +23,6 @@ from posedeploy.types import Array, Camera, ModelSpec, Placement, Poses, Tensors
 EVERYONE = Threshold()
 Boxes: TypeAlias = Callable[[Frame], Array]
 """Returns the (people, 4) boxes of a frame: x, y, width, height in px."""
-
-
-@dataclass
-class _PendingFrame:
-    """A frame whose inputs are in the runner: their placements, and the poses decoded so far."""
-
-    frame: Frame
-    placements: list[Placement]
-    decoded: list[Poses] = field(default_factory=list)
 
 
 class Predictor:
@@ -96,20 +86,25 @@ class Predictor:
             ArtifactError: an output of the network is not finite.
         """
         remaining = iter(frames)
-        pending: deque[_PendingFrame] = deque()
-        for first in remaining:  # a frame without people ends the runner's stream: it yields no outputs
-            for outputs in self._runner.stream(self._prepare(chain([first], remaining), pending, rejected)):
-                current = pending[0]
-                placement = current.placements[len(current.decoded)]
-                current.decoded.append(self._decode_outputs(outputs, placement))
-                if len(current.decoded) == len(current.placements):
-                    yield current.frame, self._select(pending.popleft().decoded)
-            while pending:
-                yield pending.popleft().frame, self._select([])
+        pending: deque[tuple[Frame, list[Placement]]] = deque()
+        for first in remaining:
+            outputs = self._runner.stream(self._prepare(chain([first], remaining), pending, rejected))
+            for output in outputs:
+                frame, placements = pending.popleft()
+                # The placements come first, so that zip reads no output of the next frame.
+                people = zip(placements, chain([output], outputs), strict=False)
+                decoded = [self._decode_outputs(each, placement) for placement, each in people]
+                yield frame, self._select(decoded)
+            while pending:  # a frame without people has no inputs, so it ends the runner's stream
+                yield pending.popleft()[0], self._select([])
 
     def _prepare(
-        self, frames: Iterable[Frame], pending: deque[_PendingFrame], rejected: list[str] | None
+        self,
+        frames: Iterable[Frame],
+        pending: deque[tuple[Frame, list[Placement]]],
+        rejected: list[str] | None,
     ) -> Iterator[Tensors]:
+        """Yield the inputs of frames up to the first without people; queue each frame with its placements."""
         for frame in frames:
             try:
                 prepared = self._prepare_inputs(frame.image, self._boxes(frame) if self._boxes else None)
@@ -118,7 +113,7 @@ class Predictor:
                     raise InputError(f"{frame.name}: {error}") from error
                 rejected.append(f"{frame.name}: {error}")
                 continue
-            pending.append(_PendingFrame(frame, [placement for _, placement in prepared]))
+            pending.append((frame, [placement for _, placement in prepared]))
             yield from (tensors for tensors, _ in prepared)
             if not prepared:
                 return

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from posedeploy import plugins
+from posedeploy.errors import MissingPackageError
 from posedeploy.poses.tracking import ID_AFTER_FRAMES, MAX_GAP_S, Tracker
 from posedeploy.predict import poses_json
-from posedeploy.predict.chain import Predictor
-from posedeploy.predict.frames import Frame
-from posedeploy.predict.lifting import Lifter
+from posedeploy.predict.frames import Frame, Source
 from posedeploy.predict.mesh_files import MeshFiles
-from posedeploy.predict.pictures import Painter, Sink
+from posedeploy.predict.opencv_video import WITHOUT_PYAV
+from posedeploy.predict.opencv_writer import OpenCvWriter
+from posedeploy.predict.pictures import Names, Painter, PictureFiles, Sink
 from posedeploy.predict.predict_options import PredictOptions
 from posedeploy.types import Array, Artifact, Poses
 
@@ -18,8 +23,8 @@ class FrameOutput:
 
     def __init__(
         self,
-        predictor: Predictor | Lifter,
         artifact: Artifact,
+        sigmas: Sequence[float],
         options: PredictOptions,
         *,
         is_video: bool,
@@ -33,7 +38,7 @@ class FrameOutput:
         self._tracker: Tracker | None = None
         if self.is_tracking:
             self._tracker = Tracker(
-                predictor.sigmas, options.smooth, id_after_frames=ID_AFTER_FRAMES, max_gap_s=MAX_GAP_S
+                sigmas, options.smooth, id_after_frames=ID_AFTER_FRAMES, max_gap_s=MAX_GAP_S
             )
         self._painter: Painter | None = None
         if options.draw or options.show:
@@ -85,3 +90,47 @@ class FrameOutput:
         picture = self._painter(frame.image, poses)
         self._frames_without_mesh += [frame.name] * (self._painter.undrawn_meshes - before)
         return picture
+
+
+def open_frame_output(
+    source: Source,
+    artifact: Artifact,
+    sigmas: Sequence[float],
+    options: PredictOptions,
+    stage: Path,
+    folder: Path,
+) -> FrameOutput:
+    """Return the output of a source's frames.
+
+    Args:
+        sigmas: the OKS sigmas of the keypoints, for tracking.
+        stage: the folder to write into. folder: the one that these files are moved to.
+    """
+    return FrameOutput(
+        artifact,
+        sigmas,
+        options,
+        is_video=source.is_video,
+        sink=_sink(source, stage, folder) if options.draw else None,
+        meshes=_mesh_files(source, stage, folder, options),
+    )
+
+
+def _mesh_files(source: Source, stage: Path, folder: Path, options: PredictOptions) -> MeshFiles | None:
+    if options.faces is None or source.is_video:
+        return None
+    return MeshFiles(stage, Names(folder, source.inputs), options.faces, options.mesh_format)
+
+
+def _sink(source: Source, stage: Path, folder: Path) -> Sink:
+    names = Names(folder, source.inputs)
+    if not source.is_video:
+        return PictureFiles(stage, names)
+    path = stage / names.reserve(source.file_name, ".mp4")
+    try:
+        writer: Callable[[Path, Source], Sink] = plugins.load("posedeploy.predict.video_writer:VideoWriter")
+    except MissingPackageError:
+        if WITHOUT_PYAV not in source.remarks:
+            source.remarks.append(WITHOUT_PYAV)
+        return OpenCvWriter(path, source)
+    return writer(path, source)

@@ -9,7 +9,7 @@ from contextlib import closing, nullcontext
 from dataclasses import dataclass, replace
 from itertools import count
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 from posedeploy import artifact_files, files, plugins
 from posedeploy.errors import InputError, MissingPackageError
@@ -19,13 +19,9 @@ from posedeploy.predict import poses_json
 from posedeploy.predict.boxes import takes_boxes
 from posedeploy.predict.camera import camera_warnings
 from posedeploy.predict.chain import Predictor
-from posedeploy.predict.frame_output import FrameOutput
+from posedeploy.predict.frame_output import FrameOutput, open_frame_output
 from posedeploy.predict.frames import Source
 from posedeploy.predict.lifting import Lifter
-from posedeploy.predict.mesh_files import MeshFiles
-from posedeploy.predict.opencv_video import WITHOUT_PYAV
-from posedeploy.predict.opencv_writer import OpenCvWriter
-from posedeploy.predict.pictures import Names, PictureFiles, Sink
 from posedeploy.predict.predict_options import PredictOptions
 from posedeploy.predict.threshold import Threshold
 from posedeploy.printable import printable
@@ -38,6 +34,8 @@ if TYPE_CHECKING:
 WHOLE_IMAGE = "the whole image"
 PENDING = 4
 """Maximum number of frames that wait to be drawn and encoded."""
+OnFrame: TypeAlias = Callable[[int, int | None], None]
+"""Called with the number of frames processed and expected; None if the second is unknown."""
 
 
 @dataclass(frozen=True)
@@ -69,7 +67,7 @@ def predict(
     artifact: Artifact,
     folder: Path,
     options: PredictOptions | None = None,
-    on_progress: Callable[[int, int | None], None] | None = None,
+    on_progress: OnFrame | None = None,
 ) -> Prediction:
     """Find the people in every frame and write the results into ``folder``. On an error, nothing is written.
 
@@ -78,38 +76,104 @@ def predict(
 
     Args:
         artifact: the model file that ``runner`` runs; its spec describes the inputs and the decoding.
-        on_progress: called with the number of frames processed and expected; None where that is unknown.
 
     Raises:
         InputError: no frame can be used, the network's family is unknown, or ``show`` finds no display.
         OutputError: the folder cannot be written; its previous content is unchanged.
         KeyboardInterrupt: Ctrl-C was pressed before the first frame was processed.
     """
-    options = options or PredictOptions()
-    persons, joints = options.person_source, options.joint_source
-    predictor = _predictor(runner, artifact, options)
-    producer = poses_json.describe_producer(artifact, runner.runtime_info, artifact_files.hashes_of(artifact))
-    with (
-        _window(source, options) as window,
-        files.staged(folder) as stage,
-        native_path(stage) as writable,
-        closing(
-            FrameOutput(
-                predictor,
-                artifact,
-                replace(options, show=window is not None),
-                is_video=source.is_video,
-                sink=_sink(source, writable, folder) if options.draw else None,
-                meshes=_mesh_files(source, writable, folder, options),
-            )
-        ) as output,
-    ):
-        _run(source, predictor, output, window, on_progress or (lambda done, total: None))
-        if not output.people:
-            reasons = "; ".join(source.problems) or "it is empty"
-            raise InputError(f"{source.name}: no frame can be used: {reasons}")
-        output.finish()
-        record = poses_json.SourceRecord(
+    pipeline = Pipeline(source, runner, artifact, options or PredictOptions())
+    return pipeline.run(folder, on_progress or (lambda done, total: None))
+
+
+class Pipeline:
+    """The stages of a prediction, in the order in which a frame passes them.
+
+    ``source`` yields the frames. ``predictor`` finds the persons, runs the network and decodes the poses (or
+    lifts 2D joints), in the calling thread. ``FrameOutput`` tracks, smooths, draws, encodes and records, in
+    another thread, in the order of the frames.
+    """
+
+    def __init__(self, source: Source, runner: Runner, artifact: Artifact, options: PredictOptions) -> None:
+        self._source = source
+        self._artifact = artifact
+        self._options = options
+        self._origin = options.joint_source or options.person_source
+        self._predictor = _predictor(runner, artifact, options)
+        self._producer = poses_json.describe_producer(
+            artifact, runner.runtime_info, artifact_files.hashes_of(artifact)
+        )
+
+    def run(self, folder: Path, on_progress: OnFrame) -> Prediction:
+        """Process all frames and write the results. Errors are those of ``predict``."""
+        source = self._source
+        with (
+            _window(source, self._options) as window,
+            files.staged(folder) as stage,
+            native_path(stage) as writable,
+            closing(
+                open_frame_output(
+                    source,
+                    self._artifact,
+                    self._predictor.sigmas,
+                    replace(self._options, show=window is not None),
+                    writable,
+                    folder,
+                )
+            ) as output,
+        ):
+            self._process(output, window, on_progress)
+            if not output.people:
+                reasons = "; ".join(source.problems) or "it is empty"
+                raise InputError(f"{source.name}: no frame can be used: {reasons}")
+            output.finish()
+            warnings = camera_warnings(self._options.camera, output.widths)
+            remarks = [printable(remark) for remark in (*warnings, *self._remarks(output))]
+            record = self._record(output)
+            content = output.document.encode(self._producer, record, source.problems, remarks)
+            (stage / poses_json.NAME).write_bytes(content)
+            names = sorted(path.name for path in stage.iterdir())
+        return Prediction(
+            tuple(folder / name for name in names),
+            tuple(output.people),
+            len(source.skipped),
+            tuple(source.problems),
+            tuple(remarks),
+            tuple(warnings),
+        )
+
+    def _process(self, output: FrameOutput, window: Window | None, on_progress: OnFrame) -> None:
+        """Pass all frames through the stages, until the window is closed or Ctrl-C is pressed."""
+        source, done = self._source, count(1)
+        hold = not source.is_video
+        rejected = source.problems if hold and source.total != 1 else None
+        pending: deque[Future[Array | None]] = deque()
+
+        def finish_one() -> bool:
+            picture = pending.popleft().result()
+            on_progress(next(done), source.total)
+            return window is None or picture is None or window.show(picture, hold)
+
+        with ThreadPoolExecutor(1) as executor, closing(self._predictor.stream(source, rejected)) as results:
+            try:
+                for frame, poses in results:
+                    pending.append(executor.submit(output, frame, poses))
+                    if len(pending) > PENDING and not finish_one():
+                        break
+                while pending and finish_one():
+                    pass
+            except KeyboardInterrupt:
+                if not (output.people or pending):
+                    raise
+                source.problems += _interruption(source)
+            for future in pending:
+                future.result()
+
+    def _record(self, output: FrameOutput) -> poses_json.SourceRecord:
+        source, options = self._source, self._options
+        persons, joints = options.person_source, options.joint_source
+        no_boxes = WHOLE_IMAGE if takes_boxes(self._artifact.spec) else None
+        return poses_json.SourceRecord(
             name=source.name,
             kind=source.kind,
             frames=len(output.people),
@@ -119,33 +183,21 @@ def predict(
             fps=source.fps if source.is_video else None,
             tracked=output.is_tracking,
             smoothed=output.is_tracking and options.smooth,
-            boxes=printable(persons.name) if persons else WHOLE_IMAGE if takes_boxes(artifact.spec) else None,
+            boxes=printable(persons.name) if persons else no_boxes,
             joints=printable(joints.name) if joints else None,
-            detector=persons.producer if persons else joints.producer if joints else None,
+            detector=self._origin.producer if self._origin else None,
             min_keypoints=options.threshold.min_keypoints,
             min_score=options.threshold.min_score,
         )
-        warnings = camera_warnings(options.camera, output.widths)
-        remarks = [
-            *warnings,
-            *source.remarks,
-            *(joints.remarks if joints else persons.remarks if persons else ()),
-            *_mesh_remarks(source, artifact, options),
+
+    def _remarks(self, output: FrameOutput) -> list[str]:
+        return [
+            *self._source.remarks,
+            *(self._origin.remarks if self._origin else ()),
+            *_mesh_remarks(self._source, self._artifact, self._options),
             *output.remarks,
-            *predictor.remarks,
+            *self._predictor.remarks,
         ]
-        remarks = [printable(remark) for remark in remarks]
-        content = output.document.encode(producer, record, source.problems, remarks)
-        (stage / poses_json.NAME).write_bytes(content)
-        names = sorted(path.name for path in stage.iterdir())
-    return Prediction(
-        tuple(folder / name for name in names),
-        tuple(output.people),
-        len(source.skipped),
-        tuple(source.problems),
-        tuple(remarks),
-        tuple(warnings),
-    )
 
 
 def _predictor(runner: Runner, artifact: Artifact, options: PredictOptions) -> Predictor | Lifter:
@@ -157,50 +209,10 @@ def _predictor(runner: Runner, artifact: Artifact, options: PredictOptions) -> P
     return Predictor(runner, artifact.spec, options.camera, persons.find if persons else None, threshold)
 
 
-def _run(
-    source: Source,
-    predictor: Predictor | Lifter,
-    output: FrameOutput,
-    window: Window | None,
-    on_progress: Callable[[int, int | None], None],
-) -> None:
-    """Run network and decoding in this thread, and the output of each frame in another one, in order."""
-    hold = not source.is_video
-    rejected = source.problems if hold and source.total != 1 else None
-    pending: deque[Future[Array | None]] = deque()
-    done = count(1)
-
-    def finish_one() -> bool:
-        picture = pending.popleft().result()
-        on_progress(next(done), source.total)
-        return window is None or picture is None or window.show(picture, hold)
-
-    with ThreadPoolExecutor(1) as executor, closing(predictor.stream(source, rejected)) as results:
-        try:
-            for frame, poses in results:
-                pending.append(executor.submit(output, frame, poses))
-                if len(pending) > PENDING and not finish_one():
-                    break
-            while pending and finish_one():
-                pass
-        except KeyboardInterrupt:
-            if not (output.people or pending):
-                raise
-            source.problems += _interruption(source)
-        for future in pending:
-            future.result()
-
-
 def _interruption(source: Source) -> list[str]:
     if source.kind in ("camera", "stream"):  # Ctrl-C is their normal end
         return []
     return [f"{source.name}: stopped by Ctrl-C; the frames so far are kept"]
-
-
-def _mesh_files(source: Source, stage: Path, folder: Path, options: PredictOptions) -> MeshFiles | None:
-    if options.faces is None or source.is_video:
-        return None
-    return MeshFiles(stage, Names(folder, source.inputs), options.faces, options.mesh_format)
 
 
 def _mesh_remarks(source: Source, artifact: Artifact, options: PredictOptions) -> list[str]:
@@ -211,20 +223,6 @@ def _mesh_remarks(source: Source, artifact: Artifact, options: PredictOptions) -
     if source.is_video:
         return [f"{source.name}: no mesh files are written: they are written for images only"]
     return []
-
-
-def _sink(source: Source, stage: Path, folder: Path) -> Sink:
-    names = Names(folder, source.inputs)
-    if not source.is_video:
-        return PictureFiles(stage, names)
-    path = stage / names.reserve(source.file_name, ".mp4")
-    try:
-        writer: Callable[[Path, Source], Sink] = plugins.load("posedeploy.predict.video_writer:VideoWriter")
-    except MissingPackageError:
-        if WITHOUT_PYAV not in source.remarks:
-            source.remarks.append(WITHOUT_PYAV)
-        return OpenCvWriter(path, source)
-    return writer(path, source)
 
 
 def _window(source: Source, options: PredictOptions) -> Window | nullcontext[None]:
