@@ -13,10 +13,11 @@ from posedeploy.types import Precision
 class Conversion:
     """What the manifest records about one conversion, besides the options of the export.
 
-    precision: of the network in the file. inference_precision: the precision that a runtime must run the
-    float layers in; None: ``precision``, or the options of the runtime, decide. sidecars: the names of the written files that the model file does
-    not need. details: JSON for the runtime of this target. packages: the packages that were used; None for
-    all ``packages`` of the target. environment: the isolated environment that was used.
+    precision: of the network in the file. inference_precision: the one that a runtime must run its float
+    layers in; None: ``precision`` decides, or the options of the runtime. sidecars: the names of the written
+    files that the model file does not need. details: JSON for the runtime of this target. packages: the
+    packages that were used; None for all ``packages`` of the target. environment: the isolated environment
+    that was used.
     """
 
     precision: str

@@ -117,8 +117,8 @@ class Artifact:
     sidecars: the SHA-256, by name, of files written next to the model file that it does not need. An export
     to the same path replaces or removes them.
     states: of the files when they were hashed or, without recorded hashes, opened.
-    inference_precision: the precision that a runtime must run the float layers in; None: ``precision``, or the
-    options, decide.
+    inference_precision: the precision that a runtime must run the float layers in; None: ``precision``
+    decides, or the options of the runtime.
     """
 
     path: Path
