@@ -53,7 +53,7 @@ def test_outdated_files_stay_where_the_new_ones_cannot_be_put(
 
     monkeypatch.setattr(Path, "replace", full)
     with (
-        pytest.raises(OutputError, match="what stood there before is as it was"),
+        pytest.raises(OutputError, match="the existing files are unchanged"),
         staged(tmp_path, lambda: ["b"]) as stage,
     ):
         for name in "ac":
@@ -90,7 +90,8 @@ def test_a_full_disk_is_the_users_error_however_the_folder_is_named(
     folder = Path("out") if relative else tmp_path / "out"
     with (
         pytest.raises(
-            OutputError, match=f"^{folder}: writing failed .No space left on device.; nothing was left"
+            OutputError,
+            match=f"^{folder}: writing failed .No space left on device.; no partial files were left",
         ),
         staged(folder) as stage,
     ):

@@ -19,7 +19,7 @@ from posedeploy.checkpoints import (
     pose_hg_3d,
 )
 from posedeploy.joint_sets import JOINT_SETS
-from posedeploy.meshes.levels import mesh_levels
+from posedeploy.meshes.levels import build_levels
 from posedeploy.types import Array
 from tests.support.torus import torus
 
@@ -47,7 +47,7 @@ def smpl_pose2mesh() -> pose2mesh.Pose2Mesh:
     """Pose2Mesh of human36's joints and a mesh of SMPL's size."""
     joints, widths = JOINT_SETS["human36"], pose2mesh.Widths(SMPL_BLOCKS)
     lifter = pose2mesh.Lifter(len(joints), pose2mesh.HIDDEN, pose2mesh.STAGES)
-    return pose2mesh.Pose2Mesh(lifter, widths, joints, mesh_levels(smpl_like_mesh(), widths.levels))
+    return pose2mesh.Pose2Mesh(lifter, widths, joints, build_levels(smpl_like_mesh(), widths.levels))
 
 
 def networks() -> Iterator[tuple[str, nn.Module, tuple[int, ...]]]:

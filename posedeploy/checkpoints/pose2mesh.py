@@ -19,8 +19,8 @@ from posedeploy.checkpoints.pose2mesh_tiled import TiledMeshNet
 from posedeploy.errors import CheckpointError, InputError, MeshMissingError
 from posedeploy.families import joint_set, published_joint_set
 from posedeploy.joint_sets import JointSet
-from posedeploy.meshes.laplacians import joint_graph, normalized_laplacian
-from posedeploy.meshes.levels import Level, mesh_levels
+from posedeploy.meshes.laplacians import build_joint_graph, compute_normalized_laplacian
+from posedeploy.meshes.levels import Level, build_levels
 from posedeploy.meshes.sparse import Sparse
 from posedeploy.meshes.topology import Mesh
 from posedeploy.printable import listed
@@ -116,13 +116,13 @@ class MeshNet(nn.Module):
         super().__init__()
         self.widths = widths
         self.graphs = len(levels)
-        self.fc = nn.Linear(joints.size * widths.blocks[0][-1], levels[-1].whole * widths.blocks[1][0])
+        self.fc = nn.Linear(joints.size * widths.blocks[0][-1], levels[-1].tree_size * widths.blocks[1][0])
         pairs = [pair for block in widths.blocks for pair in pairwise(block)]
         self.cl = nn.ModuleList(nn.Linear(ORDERS * inputs, outputs) for inputs, outputs in pairs)
         self.bn = nn.ModuleList(nn.BatchNorm1d(outputs) for _, outputs in pairs[:-1])
         self.register_buffer("joints_laplacian", _torch_sparse(joints), persistent=False)
         for index, level in enumerate(levels):
-            laplacian = _torch_sparse(level.in_tree_order())
+            laplacian = _torch_sparse(level.tree_laplacian())
             self.register_buffer(f"level{index}_laplacian", laplacian, persistent=False)
 
     def forward(self, x: Tensor) -> Tensor:
@@ -172,11 +172,11 @@ class Pose2Mesh(nn.Module):
 
     def __init__(self, lifter: Lifter, widths: Widths, joint_set: JointSet, levels: Sequence[Level]) -> None:
         super().__init__()
-        joints = normalized_laplacian(joint_graph(joint_set))  # not rescaled, as published
+        joints = compute_normalized_laplacian(build_joint_graph(joint_set))  # not rescaled, as published
         self.pose_lifter = lifter
         self.pose2mesh = MeshNet(widths, joints, levels)
         self._joints, self._levels = joints, levels
-        self.register_buffer("vertices", torch.from_numpy(levels[0].places), persistent=False)
+        self.register_buffer("vertices", torch.from_numpy(levels[0].positions), persistent=False)
 
     vertices: Tensor
 
@@ -243,7 +243,7 @@ def build(shapes: dict[str, tuple[int, ...]], mesh: Mesh | None = None) -> tuple
             FAMILY,
         )
     widths = Widths.of(shapes)
-    levels = mesh_levels(mesh.faces, widths.levels)
+    levels = build_levels(mesh.faces, widths.levels)
     _check_mesh(mesh, levels, shapes["pose2mesh.fc.weight"][0] // widths.blocks[1][0])
     return Pose2Mesh(lifter, widths, joints, levels), joints_spec(FAMILY, joints, mesh.vertices)
 
@@ -251,10 +251,10 @@ def build(shapes: dict[str, tuple[int, ...]], mesh: Mesh | None = None) -> tuple
 def _check_mesh(mesh: Mesh, levels: Sequence[Level], coarsest: int) -> None:
     """Raise an error unless the mesh has the checkpoint's number of vertices at the coarsest level."""
     trained = coarsest * 2 ** (len(levels) - 1)
-    if levels[-1].whole != coarsest:
+    if levels[-1].tree_size != coarsest:
         known = f" ({PUBLISHED_MESHES[trained]})" if trained in PUBLISHED_MESHES else ""
         raise InputError(
-            f"`mesh={mesh.path}`: {mesh.vertices} vertices, {levels[0].whole} after padding for the "
+            f"`mesh={mesh.path}`: {mesh.vertices} vertices, {levels[0].tree_size} after padding for the "
             f"coarsening, but the checkpoint was trained on a mesh with {trained} after padding{known}; pass "
             "that mesh"
         )

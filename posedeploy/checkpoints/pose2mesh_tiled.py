@@ -24,7 +24,7 @@ from torch.nn import functional
 
 from posedeploy.meshes.levels import Level
 from posedeploy.meshes.sparse import Sparse
-from posedeploy.meshes.tiles import ROWS, patches, tiled
+from posedeploy.meshes.tiles import ROWS, build_tiles, order_in_patches
 from posedeploy.types import Array
 
 
@@ -62,7 +62,7 @@ class Product(nn.Module):
 
     def __init__(self, matrix: Sparse, rows: int = ROWS) -> None:
         super().__init__()
-        tiles = tiled(matrix, rows)
+        tiles = build_tiles(matrix, rows)
         self.register_buffer("columns", torch.from_numpy(tiles.columns))
         self.register_buffer("blocks", torch.from_numpy(tiles.blocks))
 
@@ -151,7 +151,7 @@ class TiledMeshNet(nn.Module):
         super().__init__()
         self.fc = net.fc
         self.channels = blocks[1][0]
-        ordered = [Ordered(level, patches(level.laplacian)) for level in levels]
+        ordered = [Ordered(level, order_in_patches(level.laplacian)) for level in levels]
         products = [Product(_reordered(level, level)) for level in ordered]
         layers = iter(zip(net.cl, [*net.bn, None], strict=True))
         whole = Product(joints, joints.size)
@@ -170,7 +170,7 @@ class TiledMeshNet(nn.Module):
             mesh_blocks.append(Block(pair, residual=not last))
         self.blocks = nn.Sequential(*mesh_blocks)
         coarsest = ordered[-1]
-        self.register_buffer("rows", _padded(coarsest.level.places[coarsest.vertex], coarsest.length))
+        self.register_buffer("rows", _padded(coarsest.level.positions[coarsest.vertex], coarsest.length))
         self.register_buffer("vertices", torch.from_numpy(ordered[0].place))
 
     def forward(self, x: Tensor) -> Tensor:
@@ -184,7 +184,7 @@ def _reordered(level: Ordered, columns: Ordered, parents: Array | None = None) -
     level's vertices."""
     matrix = level.level.laplacian
     inputs = matrix.columns if parents is None else parents[matrix.columns]
-    return Sparse.summed(matrix.size, level.place[matrix.rows], columns.place[inputs], matrix.values)
+    return Sparse.from_entries(matrix.size, level.place[matrix.rows], columns.place[inputs], matrix.values)
 
 
 def _after_repeating(fine: Ordered, coarse: Ordered) -> tuple[Product, Tensor]:

@@ -12,7 +12,7 @@ import msgspec
 from posedeploy.backends import RUNTIMES, TARGETS
 from posedeploy.commands.doctor_checks import CheckResult, FindingKind
 from posedeploy.environments.specs import ENVIRONMENTS
-from posedeploy.isolation.messages import what_happened
+from posedeploy.isolation.messages import describe_failure
 from posedeploy.isolation.tasks import ChildFailedError, run_task
 from posedeploy.tensorrt.libraries import LIBRARIES
 
@@ -66,7 +66,7 @@ def run_checks(
             results += _read(Path(work))
         if failure is not None and len(results) < len(checks):
             kind, name = checks[len(results)]
-            detail = f"the process that tried it {what_happened(failure)}"
+            detail = f"the process that tried it {describe_failure(failure)}"
             results.append(Result([CheckResult(kind, name, "broken", detail)], []))
     return [finding for result in results for finding in result.findings]
 

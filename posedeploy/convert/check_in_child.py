@@ -8,7 +8,7 @@ from typing import Any
 
 from posedeploy.errors import ExportError
 from posedeploy.isolation.arrays import write_arrays
-from posedeploy.isolation.messages import OUT_OF_MEMORY, memory_limit, what_happened
+from posedeploy.isolation.messages import OUT_OF_MEMORY, describe_failure, memory_hint
 from posedeploy.isolation.tasks import ChildFailedError, run_task, signal_name
 from posedeploy.types import Array
 
@@ -45,8 +45,8 @@ def check_in_child(
         if signal_name(failure.signal) == "SIGKILL":
             remedy = OUT_OF_MEMORY
         elif failure.is_out_of_memory or failure.kind == "not started":
-            remedy = f"{memory_limit(failure)}: free some and try again"
+            remedy = memory_hint(failure)
         raise ExportError(
-            f"the converted network cannot be checked: {name} {what_happened(failure)} when it loaded or ran "
-            f"it; {remedy}"
+            f"the converted network cannot be checked: {name} {describe_failure(failure)} when it loaded or "
+            f"ran it; {remedy}"
         ) from failure

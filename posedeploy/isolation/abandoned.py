@@ -13,16 +13,16 @@ from posedeploy.staging.file_lock import is_held, try_lock
 
 PREFIX = "posedeploy-"
 LOCK = ".in-use"
-"""The file in a folder whose lock its process holds as long as it lives."""
+"""The file in a folder that the folder's process locks as long as it lives."""
 MIN_AGE_S = 60.0
-"""A younger folder may be one that its process has not locked yet."""
+"""The process of a younger folder may not have locked it yet."""
 
 
 @contextmanager
 def mark_in_use(folder: Path) -> Iterator[None]:
-    """Hold the lock of a folder, so that ``delete_abandoned`` of other processes keeps it.
+    """Hold the lock of a folder, so that ``delete_abandoned`` in other processes keeps it.
 
-    A folder on a file system without locks has none, and is not deleted there either.
+    On a file system without locks, the folder has no lock file and is not deleted.
     """
     path = folder / LOCK
     try:
@@ -38,9 +38,9 @@ def mark_in_use(folder: Path) -> Iterator[None]:
 
 
 def delete_abandoned(parent: Path) -> None:
-    """Delete the folders here whose process has ended; what cannot be deleted stays."""
+    """Delete the folders whose process has ended, as far as possible."""
     for folder in parent.glob(f"{PREFIX}*"):
-        with suppress(OSError):  # it is another user's, or another process deletes it too
+        with suppress(OSError):  # it belongs to another user, or another process deletes it
             if _is_abandoned(folder):
                 shutil.rmtree(folder, ignore_errors=True)
 
@@ -49,6 +49,6 @@ def _is_abandoned(folder: Path) -> bool:
     status = folder.lstat()
     is_own = not hasattr(os, "getuid") or status.st_uid == os.getuid()
     is_old = time.time() - status.st_mtime > MIN_AGE_S
-    # A link is no folder: its own lock would be that of the folder that it names.
+    # A link must not be followed to the lock of another folder.
     is_candidate = is_own and is_old and not folder.is_symlink() and (folder / LOCK).is_file()
     return is_candidate and not is_held(folder / LOCK)

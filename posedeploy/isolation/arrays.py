@@ -1,4 +1,4 @@
-"""Arrays that a process hands to its child, and the child back, as files in the child's folder."""
+"""Pass arrays between a process and its child as files in the child's folder."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def write_arrays(work: Path, name: str, runs: Sequence[Sequence[Array]]) -> None
             except OSError as error:
                 if error.errno is not None:
                     raise
-                # NumPy's own error of a short write has neither a number nor a name.
+                # NumPy's error for a short write has no errno and no file name.
                 raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(path)) from error
 
 

@@ -1,8 +1,8 @@
 """The script of a child process that runs one task, so that a crash ends no other process.
 
-``python -P -u -X utf8 child_script.py`` reads a request, one line of JSON, from standard input. It runs in a
-folder of its own: ``stage`` names the step that is under way, and ``answer`` is written when the task returns
-or raises. A process that ends without an answer crashed at that stage.
+``python -P -u -X utf8 child_script.py`` reads a request, one line of JSON, from standard input. In its
+working folder, it writes the current step to ``stage``, and the result or error of the task to ``answer``. A
+process that ends without an answer crashed at that stage.
 """
 
 from __future__ import annotations
@@ -22,8 +22,8 @@ from pathlib import Path
 from typing import Any
 
 STAGE, ANSWER = Path("stage").absolute(), Path("answer").absolute()
-FIRST_VICTIM = "1000"
-"""The highest score of Linux's out-of-memory killer: where memory runs out, it ends this process first."""
+MAX_OOM_SCORE = "1000"
+"""The maximum score of Linux's out-of-memory killer, so that it ends this process first."""
 
 
 def main() -> None:
@@ -40,7 +40,7 @@ def main() -> None:
         _restore_signals()
         result = task(request["argument"], _enter)
     except Exception as error:
-        _lift_memory_limit()  # else there may be too little to report the error
+        _lift_memory_limit()  # reporting the error needs memory
         traceback.print_exc()
         _answer({"error": type(error).__name__, "message": str(error).strip(), "is_ours": _is_ours(error)})
         return
@@ -49,8 +49,8 @@ def main() -> None:
 
 
 def _end_with_parent() -> None:
-    """End this process and what it started as soon as its parent ends, which closes the pipe."""
-    while os.read(0, 1):  # not sys.stdin, whose lock would be held when the interpreter ends
+    """End this process and its children as soon as its parent ends, which closes the pipe."""
+    while os.read(0, 1):  # reading sys.stdin would hold its lock when the interpreter ends
         pass
     if sys.platform == "win32":
         os._exit(1)
@@ -71,18 +71,18 @@ def _is_ours(error: Exception) -> bool:
 
 
 def _limit_resources(time_limit_s: float, memory_limit: int | None) -> None:
-    """End this process even where its parent was killed, write no core dump, and take no more memory."""
+    """Limit time and memory, even if the parent is killed, and disable core dumps."""
     if sys.platform != "win32":
         import resource
 
-        signal.alarm(int(time_limit_s) + 10)  # the system ends the process then, whatever it is busy with
+        signal.alarm(int(time_limit_s) + 10)  # the system ends the process, even inside a native call
         resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
         if memory_limit is not None:
             _, hard = resource.getrlimit(resource.RLIMIT_DATA)
             lower = memory_limit if hard == resource.RLIM_INFINITY else min(memory_limit, hard)
             resource.setrlimit(resource.RLIMIT_DATA, (lower, hard))
     with suppress(OSError):  # Linux only
-        Path("/proc/self/oom_score_adj").write_text(FIRST_VICTIM, encoding="ascii")
+        Path("/proc/self/oom_score_adj").write_text(MAX_OOM_SCORE, encoding="ascii")
 
 
 def _lift_memory_limit() -> None:
@@ -94,7 +94,7 @@ def _lift_memory_limit() -> None:
 
 
 def _restore_signals() -> None:
-    """Undo what packages do about crashes, such as printing a stack: the parent reports the signal itself."""
+    """Remove the crash handlers of packages, because the parent reports the signal."""
     faulthandler.disable()
     for name in ("SIGSEGV", "SIGABRT", "SIGBUS", "SIGFPE", "SIGILL"):
         if hasattr(signal, name):
@@ -103,18 +103,18 @@ def _restore_signals() -> None:
 
 @contextmanager
 def _silent() -> Iterator[None]:
-    """Discard what packages print as they are imported: the last line of the log is that of a crash."""
-    kept = [(number, os.dup(number)) for number in (1, 2)]
-    nowhere = os.open(os.devnull, os.O_WRONLY)
+    """Discard what packages print on import, so that the last line of the log is about a crash."""
+    copies = [(number, os.dup(number)) for number in (1, 2)]
+    null = os.open(os.devnull, os.O_WRONLY)
     try:
-        for number, _ in kept:
-            os.dup2(nowhere, number)
+        for number, _ in copies:
+            os.dup2(null, number)
         yield
     finally:
-        for number, copy in kept:
+        for number, copy in copies:
             os.dup2(copy, number)
             os.close(copy)
-        os.close(nowhere)
+        os.close(null)
 
 
 def _enter(stage: str) -> None:
@@ -126,7 +126,7 @@ def _answer(answer: Mapping[str, Any]) -> None:
 
 
 def _write(path: Path, text: str) -> None:
-    """Write a file whole: this process may end at any moment."""
+    """Write a file atomically, because this process may end at any moment."""
     path.with_suffix(".new").write_text(text, encoding="utf-8")
     path.with_suffix(".new").replace(path)
 

@@ -1,4 +1,4 @@
-"""Run a task in a child process, and report a crash, a hang or a signal there as an error here."""
+"""Run a task in a child process and raise an error if the child crashes, hangs or is killed."""
 
 from __future__ import annotations
 
@@ -30,10 +30,10 @@ MEMORY_SIGNS = (
     "failed to map segment",
     "error return without exception set",
 )
-"""What Python, C++, C and the loader of libraries report where an allocation fails, in lower case; the last
-one comes from Python where even an exception needs too much."""
+"""The messages of Python, C++, C and the dynamic linker for a failed allocation, in lower case. The last one
+is Python's if there is no memory for an exception."""
 REMARKS = ("INFO:", "WARNING:")
-"""How lines of a log begin that have nothing to do with a crash."""
+"""The beginnings of log lines that are not about a crash."""
 
 Kind: TypeAlias = Literal["crash", "time limit", "error", "not started"]
 
@@ -42,10 +42,10 @@ class ChildFailedError(Exception):
     """A child process did not finish its task.
 
     kind: ``crash`` (a signal, or another sudden end), ``time limit``, ``error`` (the task raised an exception
-    that is not one of ``posedeploy.errors``) or ``not started``. stage: the step that was under way;
-    ``start`` before the task's first one. detail: the exception's message, or the last line that the child
-    printed. signal: the number of the signal that ended the child, 0 for none. error_type: the exception's
-    class. memory_limit: the most memory that the child could take, in bytes; None for no limit.
+    that is not one of ``posedeploy.errors``) or ``not started``. stage: the current step, ``start`` before
+    the task's first one. detail: the exception's message, or the last line that the child printed. signal:
+    the number of the signal that ended the child; 0: none. error_type: the exception's class. memory_limit:
+    in bytes; None: no limit.
     """
 
     memory_limit: int | None = None
@@ -62,7 +62,7 @@ class ChildFailedError(Exception):
 
     @property
     def reason(self) -> str:
-        """The signal and the detail, as far as there are any: ``SIGABRT; terminate called``."""
+        """The signal and the detail, if any: ``SIGABRT; terminate called``."""
         return "; ".join(part for part in (signal_name(self.signal), self.detail) if part)
 
     @property
@@ -73,8 +73,8 @@ class ChildFailedError(Exception):
 
 
 @dataclass(frozen=True)
-class _Left:
-    """What a child left in its folder."""
+class _Report:
+    """The files that a child wrote to its folder."""
 
     stage: str
     answer: dict[str, Any] | None
@@ -82,13 +82,13 @@ class _Left:
 
 @contextmanager
 def work_folder(purpose: str) -> Iterator[Path]:
-    """Give a temporary folder for a child process and its files; delete those that killed processes left.
+    """Yield a temporary folder for a child process, and delete the folders of killed processes.
 
     Args:
         purpose: for the message, such as "the check of human.pt2".
 
     Raises:
-        OutputError: it, or a file in it, cannot be written.
+        OutputError: the folder or a file in it cannot be written.
     """
     folder = ""
     try:
@@ -99,7 +99,7 @@ def work_folder(purpose: str) -> Iterator[Path]:
         ):
             yield Path(folder)
     except OSError as error:
-        if folder and not _is_of_folder(error, Path(folder)):
+        if folder and not _is_about(error, Path(folder)):
             raise
         raise OutputError(
             f"{tempfile.gettempdir()}: cannot write the files of {purpose} here "
@@ -107,9 +107,9 @@ def work_folder(purpose: str) -> Iterator[Path]:
         ) from error
 
 
-def _is_of_folder(error: OSError, folder: Path) -> bool:
-    """Whether an error is about a temporary folder or a file in it. A full disk is: nothing else is written
-    while there is one."""
+def _is_about(error: OSError, folder: Path) -> bool:
+    """Return whether an error is about a folder or a file in it. A full disk is, because nothing else is
+    written at that time."""
     if error.errno in (errno.ENOSPC, errno.EDQUOT):
         return True
     names = (name for name in (error.filename, error.filename2) if isinstance(name, (str, bytes)))
@@ -126,21 +126,21 @@ def run_task(
     imports: Sequence[str] = (),
     preload: Sequence[Path] = (),
 ) -> Any:
-    """Run ``module:function`` in a child process that works in the folder ``work``, and return its result.
+    """Run ``module:function`` in a child process with the working folder ``work``, and return its result.
 
-    The function takes ``argument`` and ``enter``, which it calls with the name of each stage before it. The
-    argument and the result are JSON; arrays go through files (``arrays.py``).
+    The function takes ``argument`` and ``enter``, and calls ``enter`` with the name of each stage that it
+    begins. The argument and the result are JSON; arrays are passed as files (``arrays.py``).
 
     Args:
-        memory_limit: in bytes; None for no limit.
+        memory_limit: in bytes; None: no limit.
         imports: packages that the child imports first, in this order.
-        preload: libraries that it loads before those.
+        preload: libraries that it loads before the packages.
 
     Raises:
-        PoseDeployError: as the function raised it.
+        PoseDeployError: the function raised it.
         ChildFailedError: the child crashed, hung, raised another exception or could not be started.
     """
-    if getattr(sys, "frozen", False):  # its executable is the program itself, not a Python
+    if getattr(sys, "frozen", False):  # sys.executable is then not a Python interpreter
         raise ChildFailedError("not started", "start", "this program is frozen and has no Python to run")
     request = {
         "task": task,
@@ -165,7 +165,7 @@ def _run(request: Mapping[str, Any], work: Path, time_limit_s: float) -> Any:
             work,
             request=json.dumps(request).encode() + b"\n",
             time_limit_s=time_limit_s,
-            # What a crash leaves of temporary files goes with the folder.
+            # Temporary files of a crashed child are deleted with the folder.
             variables={"TMPDIR": str(work)},
         )
     except processes.NotStartedError as error:
@@ -176,47 +176,47 @@ def _run(request: Mapping[str, Any], work: Path, time_limit_s: float) -> Any:
     return _result(_read(work), ended)
 
 
-def _read(work: Path) -> _Left:
+def _read(work: Path) -> _Report:
     stage, answer = work / "stage", work / "answer"
-    return _Left(
+    return _Report(
         stage.read_text(encoding="utf-8") if stage.is_file() else "start",
         json.loads(answer.read_text(encoding="utf-8")) if answer.is_file() else None,
     )
 
 
-def _result(left: _Left, ended: processes.Ended) -> Any:
-    """The task's result, where the child finished it and ended well."""
-    answer = left.answer
+def _result(report: _Report, ended: processes.Ended) -> Any:
+    """Return the result of the task, if the child finished it and exited with 0."""
+    answer = report.answer
     if answer is None or ended.status != 0:
         status = f"exit status {ended.status}" if ended.status >= 0 else ""
         log = "\n".join(line for line in ended.log.splitlines() if not line.startswith(REMARKS))
         detail = processes.last_line(log) or status
-        raise ChildFailedError("crash", left.stage, detail, signal_number=max(0, -ended.status))
+        raise ChildFailedError("crash", report.stage, detail, signal_number=max(0, -ended.status))
     if not answer["error"]:
         return answer["result"]
     if answer["is_ours"] and hasattr(errors, answer["error"]):
         raise getattr(errors, answer["error"])(answer["message"])
     lines = answer["message"].splitlines() or [answer["error"]]
-    failure = ChildFailedError("error", left.stage, lines[0], error_type=answer["error"])
+    failure = ChildFailedError("error", report.stage, lines[0], error_type=answer["error"])
     failure.add_note(ended.log)
     raise failure
 
 
 def free_memory(cgroup: Path = Path("/sys/fs/cgroup")) -> int:
-    """Return the bytes of memory that a child may take: what is free here, or in this container (cgroup v2),
-    less an eighth for others."""
+    """Return the memory limit for a child in bytes: 7/8 of the free memory of this machine or container
+    (cgroup v2)."""
     free = int(psutil.virtual_memory().available)
     limit = cgroup / "memory.max"
     if limit.is_file() and (text := limit.read_text(encoding="ascii").strip()) != "max":
-        taken = int((cgroup / "memory.current").read_text(encoding="ascii"))
+        used = int((cgroup / "memory.current").read_text(encoding="ascii"))
         fields = dict(line.split() for line in (cgroup / "memory.stat").read_text("ascii").splitlines())
-        cached = int(fields.get("file", 0))  # pages of files, which the system gives up for others
-        free = min(free, max(0, int(text) - taken + cached))
+        cached = int(fields.get("file", 0))  # the system frees the pages of files on demand
+        free = min(free, max(0, int(text) - used + cached))
     return free - free // 8
 
 
 def signal_name(number: int) -> str:
-    """Return ``SIGSEGV`` and such; empty for 0."""
+    """Return the name of a signal, such as ``SIGSEGV``; empty for 0."""
     try:
         return signal.Signals(number).name
     except ValueError:

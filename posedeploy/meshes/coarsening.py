@@ -1,4 +1,4 @@
-"""A mesh's graph is halved again and again by heavy-edge matching, in the published order, to the last index.
+"""Coarsen the graph of a mesh repeatedly by heavy-edge matching, in exactly the published order.
 
 Source: Defferrard et al., "Convolutional Neural Networks on Graphs with Fast Localized Spectral Filtering"
 (2016), section 2.2, and the variant of it that Pose2Mesh was trained with (arXiv:2008.09047).
@@ -16,65 +16,66 @@ from posedeploy.types import Array
 
 
 @dataclass(frozen=True)
-class Coarsened:
-    """A graph and its coarser ones, finest first.
+class Coarsening:
+    """A graph and its coarser levels, finest first.
 
-    graphs: ``levels + 1`` adjacencies of real vertices, in the order in which they were made; level 0 in the
-    mesh's own. parents: ``levels`` arrays: the vertex of the next level that each vertex went into. orders:
-    ``levels + 1`` arrays: the vertices in the order of a whole binary tree, so that vertices 2i and 2i + 1 of
-    a level are the children of i in the next. Numbers from the graph's size on are vertices that were added
-    to make the tree whole; they have no neighbors.
+    graphs: ``levels + 1`` adjacencies of real vertices, in order of creation; level 0 in the mesh's order.
+    parents: ``levels`` arrays: the parent of each vertex in the next level. orders: ``levels + 1`` arrays:
+    the vertices in the order of a complete binary tree, in which vertices 2i and 2i + 1 of a level are the
+    children of i in the next. Numbers from the graph's size on are vertices without neighbors, which complete
+    the tree.
     """
 
     graphs: tuple[Sparse, ...]
     parents: tuple[Array, ...]
     orders: tuple[Array, ...]
 
-    def places(self, level: int) -> Array:
-        """(vertices,) where each real vertex of a level lies in the order of the tree."""
-        places = np.empty(len(self.orders[level]), np.int64)
-        places[self.orders[level]] = np.arange(len(places))
-        return places[: self.graphs[level].size]
+    def positions(self, level: int) -> Array:
+        """Return (vertices,) the position of each real vertex of a level in the order of the tree."""
+        positions = np.empty(len(self.orders[level]), np.int64)
+        positions[self.orders[level]] = np.arange(len(positions))
+        return positions[: self.graphs[level].size]
 
 
-def adjacency(faces: Array) -> Sparse:
-    """1 between two vertices that share an edge of (n, 3) ``faces``; vertices up to the highest named.
+def build_adjacency(faces: Array) -> Sparse:
+    """Return the weights of edges between the vertices of (n, 3) ``faces``, which are 1 in a regular mesh.
 
-    As published, an edge counts by the directions in which triangles name it (first to second, second to
-    third, first to third): one more than once in a direction counts one less.
+    As published, the weight of an edge is the number of triangles that have it in the same direction (first
+    to second, second to third, first to third), less one if there are several.
     """
     size = int(faces.max()) + 1
     ends = faces[:, [0, 1, 1, 2, 0, 2]].reshape(-1, 2)
-    directed = Sparse.summed(size, ends[:, 0], ends[:, 1], np.ones(len(ends)))
+    directed = Sparse.from_entries(size, ends[:, 0], ends[:, 1], np.ones(len(ends)))
     weights = directed.values - (directed.values > 1)
     rows = np.concatenate([directed.rows, directed.columns])
     columns = np.concatenate([directed.columns, directed.rows])
-    places, which = np.unique(rows * size + columns, return_inverse=True)
-    largest = np.zeros(len(places))
+    entries, which = np.unique(rows * size + columns, return_inverse=True)
+    largest = np.zeros(len(entries))
     np.maximum.at(largest, which, np.concatenate([weights, weights]))
-    return Sparse(size, places // size, places % size, largest)
+    return Sparse(size, entries // size, entries % size, largest)
 
 
-def coarsen(graph: Sparse, levels: int) -> Coarsened:
-    """Halve a graph ``levels`` times."""
+def coarsen(graph: Sparse, levels: int) -> Coarsening:
+    """Coarsen a graph ``levels`` times."""
     graphs, parents = [graph], []
-    weights = graph.sums - graph.diagonal
+    weights = graph.row_sums - graph.diagonal
     for _ in range(levels):
-        parent = _matched(graphs[-1], classic_argsort(graphs[-1].sums), weights)
+        parent = _match(graphs[-1], classic_argsort(graphs[-1].row_sums), weights)
         fine = graphs[-1]
         graphs.append(
-            Sparse.summed(int(parent.max()) + 1, parent[fine.rows], parent[fine.columns], fine.values)
+            Sparse.from_entries(int(parent.max()) + 1, parent[fine.rows], parent[fine.columns], fine.values)
         )
         parents.append(parent)
-        weights = graphs[-1].sums
-    return Coarsened(tuple(graphs), tuple(parents), tuple(_tree_orders(parents)))
+        weights = graphs[-1].row_sums
+    return Coarsening(tuple(graphs), tuple(parents), tuple(_tree_orders(parents)))
 
 
-def _matched(graph: Sparse, order: Array, weights: Array) -> Array:
-    """(size,) the cluster of each vertex: alone, or with the free neighbor that is bound most heavily.
+def _match(graph: Sparse, order: Array, weights: Array) -> Array:
+    """Return (size,) the cluster of each vertex: with the free neighbor of the largest weight, if any.
 
-    Two slips of the published code decide which checkpoints fit, and are kept: a vertex's own weight is the
-    first entry of its row, and the first row ends one entry too late, the last one too early.
+    Two mistakes of the published code are kept, because checkpoints depend on them: the first entry of a row
+    is used as the weight of the vertex itself, and the first row ends one entry too late, the last one too
+    early.
     """
     starts = np.searchsorted(graph.rows, np.arange(graph.size + 1)).tolist()
     ends = [*starts[1:-1], starts[-1] - 1]
@@ -103,7 +104,7 @@ def _matched(graph: Sparse, order: Array, weights: Array) -> Array:
 
 
 def _tree_orders(parents: list[Array]) -> list[Array]:
-    """Every level in the order of its parents; where one has fewer than two children, vertices are added."""
+    """Order each level by parents, and add vertices to parents with fewer than two children."""
     orders = [list(range(int(parents[-1].max()) + 1))]
     for parent in reversed(parents):
         children: dict[int, list[int]] = {}

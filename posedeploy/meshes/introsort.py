@@ -1,9 +1,9 @@
-"""The order that ``numpy.argsort`` gave through NumPy 1.24, on every machine and every NumPy.
+"""Sort in the order of ``numpy.argsort`` up to NumPy 1.24, on every machine and with every NumPy.
 
-NumPy's default sort is not stable, so where values are equal their order is the algorithm's own. Meshes are
-coarsened in such an order, with thousands of ties, and checkpoints were trained on the result. Newer NumPy
-sorts otherwise where the processor has AVX2 or AVX-512. The algorithm is introsort (Musser, 1997): quicksort
-on the median of three, insertion sort for what is short, heapsort where the recursion gets too deep.
+NumPy's default sort is not stable, so the order of equal values depends on the algorithm. Meshes are
+coarsened in such an order, with thousands of ties, and checkpoints were trained on the result. Newer versions
+of NumPy use another algorithm on processors with AVX2 or AVX-512. This one is introsort (Musser, 1997):
+quicksort on the median of three, insertion sort for short ranges, heapsort if the recursion gets too deep.
 """
 
 from __future__ import annotations
@@ -14,22 +14,23 @@ import numpy as np
 
 from posedeploy.types import Array
 
-SHORT = 15
-"""Stretches whose ends lie at most this far apart are sorted by insertion, so up to 16 values."""
+MAX_INSERTION_SPAN = 15
+"""The largest ``high - low`` of a range that insertion sort sorts; such a range has up to 16 values."""
 
 
 def classic_argsort(values: Array) -> Array:
-    """(n,) int64: the indices that sort ``values`` (n,), ties in the order of the classic introsort."""
+    """Return (n,) int64 indices that sort ``values`` (n,), with ties in the order of the classic
+    introsort."""
     keys: list[float] = values.tolist()
     order = list(range(len(keys)))
     waiting = [(0, len(keys) - 1, 2 * (len(keys).bit_length() - 1))]
     while waiting:
         low, high, depth = waiting.pop()
         if depth < 0:
-            _heap(order, keys, low, high)
+            _heapsort(order, keys, low, high)
             continue
-        while high - low > SHORT:
-            middle = _partitioned(order, keys, low, high)
+        while high - low > MAX_INSERTION_SPAN:
+            middle = _partition(order, keys, low, high)
             depth -= 1
             if middle - low < high - middle:
                 waiting.append((middle + 1, high, depth))
@@ -37,12 +38,12 @@ def classic_argsort(values: Array) -> Array:
             else:
                 waiting.append((low, middle - 1, depth))
                 low = middle + 1
-        _insertion(order, keys, low, high)
+        _insertion_sort(order, keys, low, high)
     return np.array(order, np.int64)
 
 
-def _partitioned(order: list[int], keys: Sequence[float], low: int, high: int) -> int:
-    """Order a stretch around the median of its first, middle and last; where that one ends up."""
+def _partition(order: list[int], keys: Sequence[float], low: int, high: int) -> int:
+    """Partition a range at the median of its first, middle and last value; return its final index."""
     middle = (low + high) >> 1
     for left, right in ((low, middle), (middle, high), (low, middle)):
         if keys[order[right]] < keys[order[left]]:
@@ -65,7 +66,7 @@ def _partitioned(order: list[int], keys: Sequence[float], low: int, high: int) -
     return left
 
 
-def _insertion(order: list[int], keys: Sequence[float], low: int, high: int) -> None:
+def _insertion_sort(order: list[int], keys: Sequence[float], low: int, high: int) -> None:
     for index in range(low + 1, high + 1):
         moved = order[index]
         place = index
@@ -75,20 +76,20 @@ def _insertion(order: list[int], keys: Sequence[float], low: int, high: int) -> 
         order[place] = moved
 
 
-def _heap(order: list[int], keys: Sequence[float], low: int, high: int) -> None:
+def _heapsort(order: list[int], keys: Sequence[float], low: int, high: int) -> None:
     heap = [-1, *order[low : high + 1]]
     size = len(heap) - 1
     for root in range(size >> 1, 0, -1):
-        _sift(heap, keys, heap[root], root, size)
+        _sift_down(heap, keys, heap[root], root, size)
     while size > 1:
         moved, heap[size] = heap[size], heap[1]
         size -= 1
-        _sift(heap, keys, moved, 1, size)
+        _sift_down(heap, keys, moved, 1, size)
     order[low : high + 1] = heap[1:]
 
 
-def _sift(heap: list[int], keys: Sequence[float], moved: int, place: int, size: int) -> None:
-    """Let ``moved`` sink from ``place`` into the heap (counted from 1) that ends at ``size``."""
+def _sift_down(heap: list[int], keys: Sequence[float], moved: int, place: int, size: int) -> None:
+    """Move ``moved`` down from ``place`` in a heap that is counted from 1 and ends at ``size``."""
     child = 2 * place
     while child <= size:
         if child < size and keys[heap[child]] < keys[heap[child + 1]]:

@@ -1,4 +1,4 @@
-"""The little arithmetic on sparse matrices that the graphs of a mesh need: entries by row, then column."""
+"""Sparse square matrices with the arithmetic that the graphs of a mesh need."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from posedeploy.types import Array
 
 @dataclass(frozen=True)
 class Sparse:
-    """A square matrix: ``values[i]`` at ``rows[i]``, ``columns[i]``, each place once, in row-major order."""
+    """A square matrix with ``values[i]`` at ``rows[i]``, ``columns[i]``, unique and in row-major order."""
 
     size: int
     rows: Array
@@ -19,30 +19,31 @@ class Sparse:
     values: Array
 
     @classmethod
-    def summed(cls, size: int, rows: Array, columns: Array, values: Array) -> Sparse:
-        """The matrix of entries in any order; those at the same place are added, zeros are left out."""
-        places, which = np.unique(rows.astype(np.int64) * size + columns, return_inverse=True)
-        totals = np.bincount(which, values, len(places))
+    def from_entries(cls, size: int, rows: Array, columns: Array, values: Array) -> Sparse:
+        """Build a matrix from entries in any order. Entries of the same element are added; zeros are
+        dropped."""
+        elements, which = np.unique(rows.astype(np.int64) * size + columns, return_inverse=True)
+        totals = np.bincount(which, values, len(elements))
         kept = totals != 0
-        return cls(size, places[kept] // size, places[kept] % size, totals[kept])
+        return cls(size, elements[kept] // size, elements[kept] % size, totals[kept])
 
     @property
-    def sums(self) -> Array:
-        """(size,) the sum of each row."""
+    def row_sums(self) -> Array:
+        """(size,): the sum of each row."""
         return np.bincount(self.rows, self.values, self.size)
 
     @property
     def diagonal(self) -> Array:
-        """(size,)"""
-        on = self.rows == self.columns
-        return np.bincount(self.rows[on], self.values[on], self.size)
+        """(size,): the diagonal."""
+        is_diagonal = self.rows == self.columns
+        return np.bincount(self.rows[is_diagonal], self.values[is_diagonal], self.size)
 
-    def dense(self) -> Array:
-        """(size, size)"""
+    def to_dense(self) -> Array:
+        """Return the matrix as (size, size)."""
         matrix = np.zeros((self.size, self.size))
         matrix[self.rows, self.columns] = self.values
         return matrix
 
-    def times(self, vector: Array) -> Array:
-        """(size,) the product with a vector."""
+    def multiply(self, vector: Array) -> Array:
+        """Return (size,) the product with a vector."""
         return np.bincount(self.rows, self.values * vector[self.columns], self.size)

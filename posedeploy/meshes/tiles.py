@@ -1,8 +1,9 @@
-"""A sparse matrix as small dense tiles, which every runtime multiplies with: one gather, one matrix product.
+"""Split a sparse matrix into dense tiles, by which every runtime can multiply: one gather, one matrix
+product.
 
-A tile is ``ROWS`` vertices that lie close together, so that they have few neighbors between them: of a mesh,
-about as many outside the tile as inside. Each row of the input is then read about twice and not once for
-every neighbor, and the arithmetic is that of matrix products, which runtimes do best.
+A tile has ``ROWS`` vertices that are close together, so that few other vertices are their neighbors: in a
+mesh, about as many outside the tile as inside. Each row of the input is then read about twice instead of once
+for each neighbor, and matrix products are what runtimes compute fastest.
 """
 
 from __future__ import annotations
@@ -16,8 +17,8 @@ from posedeploy.meshes.sparse import Sparse
 from posedeploy.types import Array
 
 ROWS = 32
-"""Vertices in a tile: many enough for a matrix product, few enough that a block is not mostly zeros. A choice
-by reasoning: other numbers have not been timed against it."""
+"""The vertices in a tile: enough for a matrix product, but so few that most of a block is not zeros. Other
+numbers have not been measured."""
 
 
 @dataclass(frozen=True)
@@ -25,15 +26,15 @@ class Tiles:
     """``y[tile * rows + row] = sum over c of blocks[tile, row, c] * x[columns[tile, c]]``.
 
     columns: (tiles, width) int64; a tile that reads fewer rows of x repeats one, with zeros in ``blocks``.
-    blocks: (tiles, rows, width) float32; rows beyond the matrix' own are zeros.
+    blocks: (tiles, rows, width) float32; rows past the end of the matrix are zeros.
     """
 
     columns: Array
     blocks: Array
 
 
-def tiled(matrix: Sparse, rows: int = ROWS) -> Tiles:
-    """The tiles of a matrix, ``rows`` rows in each."""
+def build_tiles(matrix: Sparse, rows: int = ROWS) -> Tiles:
+    """Split a matrix into tiles of ``rows`` rows."""
     tile = matrix.rows // rows
     reads = [np.unique(matrix.columns[tile == index]) for index in range(-(-matrix.size // rows))]
     width = max(map(len, reads))
@@ -41,37 +42,38 @@ def tiled(matrix: Sparse, rows: int = ROWS) -> Tiles:
     blocks = np.zeros((len(reads), rows, width), np.float32)
     for index, read in enumerate(reads):
         columns[index] = np.pad(read, (0, width - len(read)), mode="edge")
-        mine = tile == index
-        places = np.searchsorted(read, matrix.columns[mine])
-        blocks[index, matrix.rows[mine] % rows, places] = matrix.values[mine]
+        entries = tile == index
+        positions = np.searchsorted(read, matrix.columns[entries])
+        blocks[index, matrix.rows[entries] % rows, positions] = matrix.values[entries]
     return Tiles(columns, blocks)
 
 
-def patches(matrix: Sparse, rows: int = ROWS) -> Array:
-    """(size,) the vertices in such an order that every ``rows`` of them form a patch with a short border.
+def order_in_patches(matrix: Sparse, rows: int = ROWS) -> Array:
+    """Return (size,) the vertices in an order in which each ``rows`` of them form a patch with a short
+    border.
 
-    A patch grows by the vertex that leads to the fewest new ones, and begins beside those that are full.
+    A patch starts next to the previous ones and grows by the vertex that adds the fewest new neighbors.
     """
     starts = np.searchsorted(matrix.rows, np.arange(matrix.size + 1)).tolist()
     columns = matrix.columns.tolist()
     neighbors = [set(columns[a:b]) - {v} for v, (a, b) in enumerate(pairwise(starts))]
     free = [len(around) for around in neighbors]
-    left = dict.fromkeys(range(matrix.size))
+    remaining = dict.fromkeys(range(matrix.size))
     border: dict[int, None] = {}
     order: list[int] = []
-    while left:
-        inside: dict[int, int] = {}
-        for _ in range(min(rows, len(left))):
-            if inside:
-                vertex = min(inside, key=lambda v: free[v] - inside[v])
+    while remaining:
+        adjacent: dict[int, int] = {}
+        for _ in range(min(rows, len(remaining))):
+            if adjacent:
+                vertex = min(adjacent, key=lambda v: free[v] - adjacent[v])
             else:
-                vertex = min(border or left, key=free.__getitem__)
+                vertex = min(border or remaining, key=free.__getitem__)
             order.append(vertex)
-            for places in (left, border, inside):
-                places.pop(vertex, None)
+            for vertices in (remaining, border, adjacent):
+                vertices.pop(vertex, None)
             for other in neighbors[vertex]:
                 free[other] -= 1
-                if other in left:
-                    inside[other] = inside.get(other, 0) + 1
-        border |= dict.fromkeys(inside)
+                if other in remaining:
+                    adjacent[other] = adjacent.get(other, 0) + 1
+        border |= dict.fromkeys(adjacent)
     return np.array(order, np.int64)

@@ -11,7 +11,7 @@ import msgspec
 from posedeploy import plugins
 from posedeploy.backends import Runtime, runtime_for, target_named
 from posedeploy.errors import ArtifactError, DeviceError, PoseDeployError
-from posedeploy.isolation.messages import OUT_OF_MEMORY, memory_limit, what_happened
+from posedeploy.isolation.messages import OUT_OF_MEMORY, describe_failure, memory_hint
 from posedeploy.isolation.tasks import ChildFailedError, free_memory, run_task, signal_name, work_folder
 from posedeploy.types import Artifact, RunOptions, RuntimeInfo, TensorSpec
 
@@ -79,16 +79,13 @@ def explain_failure(failure: ChildFailedError, path: Path, runtime: Runtime) -> 
     name = f"{runtime.name} {plugins.version_of(runtime.package) or ''}".rstrip()
     if failure.kind == "error" and failure.is_out_of_memory:
         error = ArtifactError if failure.stage in FAULTS else DeviceError
-        return error(
-            f"{path}: {name} needs more memory than is free to load it; "
-            f"{memory_limit(failure)}: free some and try again"
-        )
+        return error(f"{path}: {name} needs more memory than is free to load it; {memory_hint(failure)}")
     if failure.kind == "error":
         return failure
     if failure.stage not in FAULTS:
         return DeviceError(
             f"{path}: {name} cannot be used on this machine: the child process that imports it "
-            f"{what_happened(failure)}; {_remedy_of_start(failure, runtime.package)}"
+            f"{describe_failure(failure)}; {_remedy_of_start(failure, runtime.package)}"
         )
     return _of_file(failure, path, name)
 
@@ -101,19 +98,17 @@ def _remedy_of_start(failure: ChildFailedError, package: str) -> str:
         return OUT_OF_MEMORY
     again = f"install {package} again, or export to another target"
     if failure.is_out_of_memory:
-        return f"{memory_limit(failure)}: free some and try again"
+        return memory_hint(failure)
     if failure.kind == "crash" and not failure.signal and failure.memory_limit is not None:
-        return f"{memory_limit(failure)}: free some and try again; if that is enough, {again}"
+        return f"{memory_hint(failure)}; if that is enough, {again}"
     return again
 
 
 def _of_file(failure: ChildFailedError, path: Path, name: str) -> PoseDeployError:
     remedy = REMEDIES.get(signal_name(failure.signal), REMEDY).format(runtime=name)
     if failure.is_out_of_memory:
-        remedy = (
-            f"{memory_limit(failure)}: free some and try again, or export the file again if it is damaged"
-        )
-    return ArtifactError(f"{path}: {name} {what_happened(failure)} {FAULTS[failure.stage]}; {remedy}")
+        remedy = f"{memory_hint(failure)}, or export the file again if it is damaged"
+    return ArtifactError(f"{path}: {name} {describe_failure(failure)} {FAULTS[failure.stage]}; {remedy}")
 
 
 def decode_artifact(document: Any) -> Artifact:

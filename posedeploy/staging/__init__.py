@@ -1,1 +1,1 @@
-"""Sets of files that replace others as one: all old files are found or all new, whatever ends the run."""
+"""Replace a set of files as one: however a run ends, the set is either the old one or the new one."""

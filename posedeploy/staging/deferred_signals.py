@@ -1,4 +1,4 @@
-"""Ctrl-C and SIGTERM kept waiting while files are being replaced, which takes milliseconds."""
+"""Defer Ctrl-C and SIGTERM while files are being replaced, which takes milliseconds."""
 
 from __future__ import annotations
 
@@ -12,20 +12,20 @@ NUMBERS = (signal.SIGINT, signal.SIGTERM)
 
 @contextmanager
 def deferred_signals() -> Iterator[None]:
-    """Hold these signals back until the block ends, and deliver each of them then.
+    """Defer these signals until the block ends.
 
-    Python runs signal handlers in the main thread alone; in any other there is nothing to hold back.
+    Python runs signal handlers in the main thread only, so other threads have nothing to defer.
     """
     if threading.current_thread() is not threading.main_thread():
         yield
         return
     arrived: list[int] = []
     try:
-        with ExitStack() as restored:
+        with ExitStack() as restores:
             for number in NUMBERS:
                 handler = signal.getsignal(number)
-                if handler is not None:  # None: it was not set from Python, and could not be set again
-                    restored.callback(signal.signal, number, handler)
+                if handler is not None:  # a handler that was not set from Python cannot be restored
+                    restores.callback(signal.signal, number, handler)
                     signal.signal(number, lambda arriving, frame: arrived.append(arriving))
             yield
     finally:

@@ -1,4 +1,4 @@
-"""Locks on files, which the operating system releases when their holder ends, however it ends."""
+"""File locks, which the operating system releases when their holder ends, even if it is killed."""
 
 from __future__ import annotations
 
@@ -27,13 +27,13 @@ else:
 _HELD_ELSEWHERE = {errno.EACCES, errno.EAGAIN, errno.EDEADLK}
 _UNSUPPORTED = {errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP}
 _LOCKED_BYTE = 1 << 30
-"""Windows lets nobody read a locked byte; this one is past the text in the file."""
+"""Past the text in the file, because Windows lets no process read a locked byte."""
 MAX_RECORD_BYTES = 4096
 WAIT_S, POLL_S = 30.0, 0.01
 
 
 class Holder(msgspec.Struct):
-    """Who holds a lock, as the lock file records it."""
+    """The process that holds a lock, as the lock file records it."""
 
     pid: int
     command: str
@@ -46,7 +46,7 @@ class Holder(msgspec.Struct):
 
 
 class FileLock:
-    """A lock that this process holds on a file, until ``release`` or its end. A forked child does not."""
+    """A lock that this process, but no forked child, holds on a file until ``release`` or its end."""
 
     def __init__(self, path: Path, descriptor: int) -> None:
         self.path = path
@@ -60,8 +60,8 @@ class FileLock:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         """Remove the file and release the lock."""
-        with suppress(OSError):  # what is left behind is taken over by the next holder
-            if sys.platform != "win32":  # which removes no open file
+        with suppress(OSError):  # the next holder reuses a file that remains
+            if sys.platform != "win32":  # Windows cannot remove an open file
                 self.path.unlink()
         self.release()
         if sys.platform == "win32":
@@ -69,11 +69,11 @@ class FileLock:
                 self.path.unlink()
 
     def release(self) -> None:
-        """Release the lock; twice does no harm. The system does it in any case when this process ends."""
+        """Release the lock. Further calls do nothing."""
         descriptor, self._descriptor = self._descriptor, None
         if descriptor is None:
             return
-        if sys.platform != "win32":  # a child that is being started has the descriptor too, for a moment
+        if sys.platform != "win32":  # closing is not enough while a child that is starting has the descriptor
             with suppress(OSError):
                 fcntl.flock(descriptor, fcntl.LOCK_UN)
         with suppress(OSError):
@@ -102,25 +102,25 @@ if sys.platform != "win32":
 
 
 def try_lock(path: Path) -> FileLock | None:
-    """Lock a file, which is created where it is missing; None where another holds its lock.
+    """Lock a file, which is created if it is missing. Return None if another process holds its lock.
 
     Raises:
         OSError: the file cannot be opened, or its file system has no locks.
     """
     while True:
         descriptor = _open(path)
-        lock = FileLock(path, descriptor)  # closes it, whatever comes
+        lock = FileLock(path, descriptor)  # closes the descriptor, even after an error
         if not _lock(descriptor):
             lock.release()
             return None
         if _is_named(descriptor, path):
             _record(descriptor)
             return lock
-        lock.release()  # its holder removed the file meanwhile, so it guards nothing
+        lock.release()  # the holder has removed the file, so its lock protects nothing
 
 
 def is_held(path: Path) -> bool:
-    """Whether a process holds the lock of a file; a file that is missing has no holder.
+    """Return whether a process holds the lock of a file. A missing file has no holder.
 
     Raises:
         OSError: the file cannot be opened.
@@ -137,11 +137,11 @@ def is_held(path: Path) -> bool:
 
 
 def holder_of(path: Path) -> Holder | None:
-    """Return who holds a lock, or last held it, by the record in its file; None without one."""
+    """Return the process that holds or last held a lock, from the record in its file; None without one."""
     try:
         record = read_bytes(path, "a lock file", MAX_RECORD_BYTES, OutputError)
         return msgspec.json.decode(record, type=Holder)
-    except (OutputError, ValueError, RecursionError):  # no JSON, no UTF-8, or nested too deep
+    except (OutputError, ValueError, RecursionError):
         return None
 
 
@@ -152,7 +152,7 @@ def wait_for_lock(path: Path, purpose: str) -> FileLock:
         purpose: what the holder is doing, for the message.
 
     Raises:
-        OutputError: it does not within ``WAIT_S``.
+        OutputError: the holder does not release it within ``WAIT_S``.
         OSError: as ``try_lock``.
     """
     deadline = time.monotonic() + WAIT_S
@@ -167,7 +167,7 @@ def wait_for_lock(path: Path, purpose: str) -> FileLock:
 
 
 def reason(error: OSError) -> str:
-    """Return what the operating system reports, in words that a user can act on."""
+    """Return the error of the operating system, and its meaning for locks."""
     if error.errno in _UNSUPPORTED:
         return f"its file system has no file locks: {error.strerror}"
     return error.strerror or str(error)
@@ -177,7 +177,7 @@ def _open(path: Path) -> int:
     try:
         return _open_regular(path, os.O_RDWR | os.O_CREAT)
     except PermissionError as error:
-        # Another user's file, which a killed run left in a folder that both may write: reading it is enough.
+        # A killed run of another user left the file in a shared folder. A lock needs read access only.
         try:
             return _open_regular(path, os.O_RDONLY)
         except FileNotFoundError:
@@ -185,7 +185,7 @@ def _open(path: Path) -> int:
 
 
 def _open_regular(path: Path, flags: int) -> int:
-    """Open a regular file, and no pipe, which would have no end, and no file that a link leads to."""
+    """Open a regular file. Refuse links, and pipes, whose reading may never end."""
     flags |= getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)
     descriptor = os.open(path, flags, 0o666)
     if not stat.S_ISREG(os.fstat(descriptor).st_mode):
@@ -216,7 +216,7 @@ def _is_named(descriptor: int, path: Path) -> bool:
 
 
 def _record(descriptor: int) -> None:
-    """Write who holds the lock into its file, as far as that can be written."""
+    """Write the holder of the lock to its file, if possible."""
     since = datetime.now().astimezone().isoformat(" ", "seconds")
     holder = Holder(os.getpid(), _command(), platform.node(), since)
     with suppress(OSError):
@@ -226,7 +226,7 @@ def _record(descriptor: int) -> None:
 
 
 def _command() -> str:
-    """The program and its subcommand; other arguments may be secrets."""
+    """Return the program and its subcommand. Other arguments may be secrets."""
     program = Path(sys.argv[0]).name if sys.argv and sys.argv[0] else "python"
     if program in ("__main__.py", "posedeploy") and len(sys.argv) > 1:
         program = f"posedeploy {sys.argv[1]}"

@@ -1,9 +1,10 @@
-"""The record of a set of files that is being replaced, by which any process finishes or undoes the replacing.
+"""The journal of a set of files that is being replaced. With it, any process can finish or undo the
+replacement.
 
-A work folder has three parts: the new files in ``new``, links to the files that they replace in ``old``, and
-a journal. While there is no journal, the old set is the valid one. From the moment that ``redo.json`` is
-there, the new set is: each of its files is still in ``new`` or already in its place. ``undo.json`` means that
-replacing failed and the old files are being put back. Both can be carried out again from any point.
+A work folder has three parts: the new files in ``new``, links to the replaced files in ``old``, and a
+journal. Without a journal, the old set is valid. Once ``redo.json`` exists, the new set is valid: each of its
+files is either in ``new`` or in its final place. ``undo.json`` means that the replacement failed and the old
+files are being restored. Both can be repeated from any point.
 """
 
 from __future__ import annotations
@@ -29,9 +30,9 @@ _NO_LINKS = {errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK, errno.EX
 
 
 class Entry(msgspec.Struct):
-    """A new file, and what identifies it: inode, size and modification time in ns.
+    """A new file with its inode, size and modification time in ns.
 
-    replaces: whether there was a file of that name.
+    replaces: whether a file with that name existed.
     """
 
     name: bytes
@@ -40,21 +41,21 @@ class Entry(msgspec.Struct):
 
 
 class Journal(msgspec.Struct):
-    """What is being replaced in a folder: the new files, and the names of old ones that are removed."""
+    """The replacement of files in a folder: the new files, and the names of old ones that are removed."""
 
     entries: list[Entry]
     removed: list[bytes]
 
     def check(self, path: Path) -> None:
-        """Refuse names that lead out of the folder.
+        """Check that every name is a file name in the folder.
 
         Raises:
-            OutputError: there is one.
+            OutputError: a name is not.
         """
         for name in (*(entry.name for entry in self.entries), *self.removed):
             text = os.fsdecode(name)
             if text in ("", ".", "..") or Path(text).name != text or "\0" in text:
-                raise OutputError(f"{path}: damaged (it names {text!r}); delete {path.parent}")
+                raise OutputError(f"{path}: damaged (invalid file name {text!r}); delete {path.parent}")
 
 
 def read_journal(path: Path) -> Journal:
@@ -66,17 +67,17 @@ def read_journal(path: Path) -> Journal:
     try:
         content = read_bytes(path, "a journal of posedeploy", MAX_JOURNAL_BYTES, OutputError)
     except OutputError as error:
-        raise OutputError(f"{error}; it records how to finish the replacing of files") from error
+        raise OutputError(f"{error}; it records an unfinished replacement of files") from error
     try:
         journal = msgspec.json.decode(content, type=Journal)
-    except (ValueError, RecursionError) as error:  # no JSON, no UTF-8, or nested too deep
+    except (ValueError, RecursionError) as error:
         raise OutputError(f"{path}: damaged ({error}); delete {path.parent}") from error
     journal.check(path)
     return journal
 
 
 def prepare(work: Path, folder: Path, names: Collection[str], outdated: Collection[str]) -> Journal:
-    """Link the files that will be replaced or removed into ``old``, and write what will be done."""
+    """Link the files that will be replaced or removed to ``old``, and write the journal."""
     for name in (*names, *outdated):
         if exists(folder / name):
             _link(folder / name, work / OLD / name)
@@ -84,7 +85,7 @@ def prepare(work: Path, folder: Path, names: Collection[str], outdated: Collecti
         [Entry(os.fsencode(name), exists(work / OLD / name), _identity(work / NEW / name)) for name in names],
         [os.fsencode(name) for name in outdated],
     )
-    if _replaces(journal):  # a power cut must not lose what was there; all else can be made again
+    if _replaces(journal):  # a power cut must not lose old files; new ones can be created again
         sync(work / NEW)
         sync(work / OLD)
     _write(work / "journal", msgspec.json.encode(journal), durable=_replaces(journal))
@@ -92,10 +93,10 @@ def prepare(work: Path, folder: Path, names: Collection[str], outdated: Collecti
 
 
 def check_parts(work: Path, journal: Journal) -> None:
-    """Refuse a work folder whose parts are links, or whose new files are not those of its journal.
+    """Check that the parts of a work folder are folders, and that its new files are those of the journal.
 
     Raises:
-        OutputError: it was not made by posedeploy, or was copied.
+        OutputError: posedeploy did not create the folder, or it is a copy.
     """
     for part in (work / NEW, work / OLD):
         if not stat.S_ISDIR(part.lstat().st_mode):
@@ -103,14 +104,14 @@ def check_parts(work: Path, journal: Journal) -> None:
     for entry in journal.entries:
         new = work / NEW / os.fsdecode(entry.name)
         if exists(new) and _identity(new) != entry.identity:
-            raise OutputError(f"{new}: not the file that the journal beside it records; delete {work}")
+            raise OutputError(f"{new}: not the file that the journal records; delete {work}")
 
 
 def roll_forward(work: Path, folder: Path, journal: Journal, *, checked: bool) -> None:
-    """Put the new files in place, as far as they are not there yet, and end the journal.
+    """Move the remaining new files to their final places and delete the journal.
 
     Args:
-        checked: leave alone what is no longer the file that the journal saw, which another program wrote.
+        checked: keep files that another program has written since the journal.
     """
     if _replaces(journal):
         sync(work)
@@ -122,11 +123,11 @@ def roll_forward(work: Path, folder: Path, journal: Journal, *, checked: bool) -
     for name in map(os.fsdecode, journal.removed):
         if not _is_foreign(folder / name, work / OLD / name):
             (folder / name).unlink(missing_ok=True)
-    _end(work / REDO, folder, durable=_replaces(journal))
+    _delete_journal(work / REDO, folder, durable=_replaces(journal))
 
 
 def roll_back(work: Path, folder: Path, journal: Journal) -> None:
-    """Put the old files back, as far as they are not there, and end the journal."""
+    """Restore the remaining old files and delete the journal."""
     for entry in journal.entries:
         name = os.fsdecode(entry.name)
         place, old = folder / name, work / OLD / name
@@ -138,14 +139,14 @@ def roll_back(work: Path, folder: Path, journal: Journal) -> None:
     for name in map(os.fsdecode, journal.removed):
         if exists(work / OLD / name) and not exists(folder / name):
             (work / OLD / name).replace(folder / name)
-    _end(work / UNDO, folder, durable=_replaces(journal))
+    _delete_journal(work / UNDO, folder, durable=_replaces(journal))
 
 
 def exists(path: Path) -> bool:
-    """Whether a name is taken, by a broken link too.
+    """Return whether a path exists. A broken link does.
 
     Raises:
-        OSError: that cannot be found out.
+        OSError: the path cannot be checked.
     """
     try:
         path.lstat()
@@ -155,15 +156,15 @@ def exists(path: Path) -> bool:
 
 
 def sync_all(paths: Sequence[Path]) -> None:
-    """``sync`` for files, many at a time: a disk takes their data together."""
+    """Call ``sync`` on files, many at a time, because a disk writes their data together."""
     with ThreadPoolExecutor(min(MAX_SYNCS, len(paths))) as pool:
         for _ in pool.map(sync, paths):
             pass
 
 
 def sync(path: Path) -> None:
-    """Have the disk hold a file, or the names in a folder, before what comes after."""
-    if sys.platform == "win32" and path.is_dir():  # it has no such call for folders
+    """Write a file, or the names in a folder, to the disk."""
+    if sys.platform == "win32" and path.is_dir():  # Windows cannot sync folders
         return
     descriptor = os.open(path, os.O_RDONLY if sys.platform != "win32" else os.O_RDWR)
     try:
@@ -182,7 +183,7 @@ def _identity(path: Path) -> tuple[int, int, int]:
 
 
 def _link(path: Path, link: Path) -> None:
-    """Give a file a second name; a copy where the file system has no hard links."""
+    """Create a hard link of a file, or a copy if the file system has no hard links."""
     if path.is_symlink():
         link.symlink_to(path.readlink())
         return
@@ -195,7 +196,7 @@ def _link(path: Path, link: Path) -> None:
 
 
 def _is_foreign(place: Path, old: Path) -> bool:
-    """Whether what has a name now is not the file that had it when the journal was written."""
+    """Return whether a path is not the file that it was when the journal was written."""
     try:
         now = place.lstat()
     except FileNotFoundError:
@@ -223,7 +224,7 @@ def _write(path: Path, content: bytes, *, durable: bool) -> None:
         os.close(descriptor)
 
 
-def _end(path: Path, folder: Path, *, durable: bool) -> None:
+def _delete_journal(path: Path, folder: Path, *, durable: bool) -> None:
     if durable:
         sync(folder)
     path.unlink()

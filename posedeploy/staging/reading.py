@@ -1,4 +1,4 @@
-"""Reading of files that are replaced as a set: what is read is of one set."""
+"""Read files that are replaced as a set, all from one set."""
 
 from __future__ import annotations
 
@@ -10,27 +10,27 @@ from typing import TypeVar
 from posedeploy.errors import ArtifactError, ManifestError
 from posedeploy.staging.recovery import recover
 
-MAX_READINGS = 10
+MAX_READS = 10
 Result = TypeVar("Result")
 
 
 def reads_one_set(
     names: Callable[[Path], tuple[Path, ...]],
 ) -> Callable[[Callable[[Path], Result]], Callable[[Path], Result]]:
-    """Let a function that reads a file and those that belong to it see files of one set.
+    """Decorate a function that reads a file and its sidecars, so that all files are of one set.
 
-    What an ended run left is recovered first. A reading that fails or finds nothing while another run
-    replaces the files is repeated.
+    It recovers leftovers of ended runs first. It repeats a read that fails or returns nothing while another
+    run replaces the files.
 
     Args:
-        names: which of the files a replacing always changes, by the first argument of the function.
+        names: from the first argument of the function, the files that every replacement changes.
     """
 
     def decorate(function: Callable[[Path], Result]) -> Callable[[Path], Result]:
         @wraps(function)
         def read(path: Path) -> Result:
-            for _ in range(MAX_READINGS):
-                # In this order, a replacing that begins later than ``recover`` ends shows in the identities.
+            for _ in range(MAX_READS):
+                # In this order, a replacement that begins after ``recover`` changes the identities.
                 before = _identities(names(path))
                 recover(path.parent)
                 try:

@@ -1,4 +1,4 @@
-"""What killed runs left in a folder: a replacing is finished or undone, and work folders are deleted."""
+"""Recover from killed runs: finish or undo their replacement of files, and delete their work folders."""
 
 from __future__ import annotations
 
@@ -27,21 +27,21 @@ from posedeploy.staging.journal import (
 
 PREFIX = ".posedeploy-"
 FOLDER_LOCK, WORK_LOCK = f"{PREFIX}lock", "lock"
-"""The first is held while work folders are made, swept or put in place, for milliseconds; the second, in a
-work folder, as long as its run needs it."""
+"""A run holds the first for milliseconds, to create and delete work folders and to replace files, and the
+second, in its work folder, as long as it needs the folder."""
 REPLACING = "replacing files here"
 _NOT_ALLOWED = {errno.EACCES, errno.EPERM, errno.EROFS}
 
 
 def recover(folder: Path) -> None:
-    """Finish or undo what ended runs were doing in a folder, and wait for what a live one does right now.
+    """Finish or undo the replacements of ended runs in a folder, and wait for that of a live one.
 
-    Call it before files of a set are read: they then are of one set. Without leftovers it only lists the
+    Call it before reading a set, so that all files are of one set. Without leftovers it only lists the
     folder.
 
     Raises:
-        OutputError: a run was killed while it replaced files and this user may not write here, or a live one
-            does not end.
+        OutputError: a run was killed while it replaced files and this user has no write permission, or a live
+            run does not end.
     """
     try:
         if not any(_leftovers(folder)):
@@ -51,44 +51,44 @@ def recover(folder: Path) -> None:
     except OSError as error:
         if error.errno not in _NOT_ALLOWED:
             raise OutputError(
-                f"{folder}: what an ended run left cannot be cleared ({reason(error)})"
+                f"{folder}: the leftovers of an ended run cannot be deleted ({reason(error)})"
             ) from error
         _wait_as_reader(folder)
 
 
 def sweep(folder: Path) -> None:
-    """Recover and delete the work folders of ended runs; the caller holds the folder's lock.
+    """Recover and delete the work folders of ended runs. The caller holds the folder's lock.
 
     Raises:
-        OutputError: a set can be neither completed nor put back.
+        OutputError: a set can be neither completed nor restored.
     """
     for work in _work_folders(folder):
-        if _may_touch(work, folder) and not _is_live(work):
+        if _is_trusted(work, folder) and not _is_live(work):
             if is_pending(work):
                 with deferred_signals():
-                    _carry_out_left(work, folder)
+                    _finish(work, folder)
             delete(work)
 
 
 def delete(work: Path) -> None:
-    """Delete a work folder as far as that can be done; the next run deletes what is left."""
+    """Delete a work folder as far as possible. The next run deletes the rest."""
     with deferred_signals(), suppress(OSError):
         shutil.rmtree(work, ignore_errors=True)
 
 
 def is_pending(work: Path) -> bool:
-    """Whether the journal of a work folder has not been carried out to its end."""
+    """Return whether a work folder has an unfinished journal."""
     return exists(work / REDO) or exists(work / UNDO)
 
 
 def carry_out(work: Path, folder: Path, journal: Journal, *, checked: bool) -> OSError | None:
-    """Put the new set of a journal in place or, where that fails, the old one.
+    """Put the new set of a journal in place. If that fails, restore the old set.
 
     Returns:
-        Why the old set was put back; None where the new one is in place.
+        The error, if the old set was restored; None if the new one is in place.
 
     Raises:
-        OSError: neither could be done; the journal remains.
+        OSError: both failed; the journal remains.
     """
     try:
         roll_forward(work, folder, journal, checked=checked)
@@ -101,7 +101,7 @@ def carry_out(work: Path, folder: Path, journal: Journal, *, checked: bool) -> O
     return None
 
 
-def _carry_out_left(work: Path, folder: Path) -> None:
+def _finish(work: Path, folder: Path) -> None:
     try:
         is_undone = exists(work / UNDO)
         journal = read_journal(work / (UNDO if is_undone else REDO))
@@ -112,24 +112,25 @@ def _carry_out_left(work: Path, folder: Path) -> None:
             carry_out(work, folder, journal, checked=True)
     except OSError as error:
         raise OutputError(
-            f"{folder}: {_name_of(work)} was ended while it was {REPLACING}, and neither the new files nor "
-            f"the old ones can be put in place ({reason(error)}); both are complete in {work}"
+            f"{folder}: {_holder_name(work)} was ended while it was {REPLACING}, and neither the new files "
+            f"nor the old ones can be put in place ({reason(error)}); both are complete in {work}"
         ) from error
 
 
 def _wait_as_reader(folder: Path) -> None:
-    """Wait until nothing is being replaced in a folder that this user may not write."""
+    """Wait until no files are being replaced in a folder that this user cannot write to."""
     deadline = time.monotonic() + WAIT_S
     while pending := [work for work in _work_folders(folder) if is_pending(work)]:
         work = pending[0]
         if not _is_live(work):
             raise OutputError(
-                f"{folder}: {_name_of(work)} was ended while it was {REPLACING}, and you may not write here "
-                "to finish that; ask a user who may to run posedeploy inspect on a file in this folder"
+                f"{folder}: {_holder_name(work)} was ended while it was {REPLACING}, and you have no "
+                "permission to finish that; ask a user who has to run posedeploy inspect on a file in this "
+                "folder"
             )
         if time.monotonic() > deadline:
             raise OutputError(
-                f"{folder}: {_name_of(work)} has been {REPLACING} for over {WAIT_S:g} s; end it"
+                f"{folder}: {_holder_name(work)} has been {REPLACING} for over {WAIT_S:g} s; end it"
             )
         time.sleep(POLL_S)
 
@@ -138,21 +139,20 @@ def _leftovers(folder: Path) -> Iterator[os.DirEntry[str]]:
     try:
         with os.scandir(folder) as entries:
             yield from (entry for entry in entries if entry.name.startswith(PREFIX))
-    except ValueError:  # no possible name
+    except ValueError:  # a null character
         return
     except OSError as error:
         if error.errno == errno.EIO:
-            raise  # there may be some; of a folder that is missing or may not be listed, none can be known
+            raise  # the folder exists and may have leftovers, unlike one that is missing or cannot be listed
 
 
 def _work_folders(folder: Path) -> list[Path]:
-    found = [entry.name for entry in _leftovers(folder) if entry.is_dir(follow_symlinks=False)]
-    return [folder / name for name in sorted(found)]
+    names = [entry.name for entry in _leftovers(folder) if entry.is_dir(follow_symlinks=False)]
+    return [folder / name for name in sorted(names)]
 
 
-def _may_touch(work: Path, folder: Path) -> bool:
-    """Whether to trust a work folder: where a folder's users may not replace each other's files, only one's
-    own."""
+def _is_trusted(work: Path, folder: Path) -> bool:
+    """Return whether to recover a work folder. In a sticky folder, only this user's are trusted."""
     with suppress(OSError):
         sticky = folder.stat().st_mode & stat.S_ISVTX
         return not sticky or work.lstat().st_uid == os.geteuid()
@@ -162,9 +162,9 @@ def _may_touch(work: Path, folder: Path) -> bool:
 def _is_live(work: Path) -> bool:
     try:
         return is_held(work / WORK_LOCK)
-    except PermissionError:  # another user's
+    except PermissionError:  # it belongs to another user
         return True
 
 
-def _name_of(work: Path) -> str:
+def _holder_name(work: Path) -> str:
     return str(holder_of(work / WORK_LOCK) or "another process")

@@ -1,4 +1,4 @@
-"""A folder beside the files that it will replace: what is written into it is put in place as one set."""
+"""Work folders, whose files are put in place as one set."""
 
 from __future__ import annotations
 
@@ -24,21 +24,21 @@ from posedeploy.staging.recovery import (
     sweep,
 )
 
-UNCHANGED = "nothing was left half-written, and what stood there before is as it was"
+UNCHANGED = "no partial files were left, and the existing files are unchanged"
 IN_PLACE = "the new files are in place and complete"
 
 
 class WorkFolder:
-    """The work folder of one run, which no other run deletes while this one lives.
+    """The work folder of one run. No other run deletes it before this one ends.
 
-    new: where the files of the set are written. is_committed: whether these are in their places.
+    new: the folder for the files of the set. is_committed: whether they have been put in place.
     """
 
     def __init__(self, folder: Path) -> None:
-        """Make one in ``folder``, which exists.
+        """Create a work folder in ``folder``, which exists.
 
         Raises:
-            OSError: it cannot be made.
+            OSError: it cannot be created.
             OutputError: another run does not release the folder's lock.
         """
         self._folder = folder
@@ -59,24 +59,24 @@ class WorkFolder:
             raise
 
     def contains(self, path: Path) -> bool:
-        """Whether a path is below this folder."""
+        """Return whether a path is inside this folder."""
         return self._path in path.absolute().parents
 
     def commit(self, outdated: Callable[[], Collection[str]], shown: Path) -> None:
-        """Put the files of ``new`` in place and remove those that ``outdated`` names: all of it or nothing.
+        """Put the files of ``new`` in place and remove those of ``outdated``: either all or none.
 
         Args:
-            shown: the folder as messages name it.
+            shown: the folder for messages.
 
         Raises:
-            OutputError: it could not be done; the message says which files are in place.
-            KeyboardInterrupt: Ctrl-C came; ``is_committed`` tells before or after it was done.
+            OutputError: that failed; the message states which files are in place.
+            KeyboardInterrupt: on Ctrl-C, before or after the files were put in place (``is_committed``).
         """
         if os.getpid() != self._owner:
-            raise RuntimeError("a forked child left the block in which its parent writes files")
+            raise RuntimeError("a forked child left the ``with`` block of its parent")
         try:
             names = sorted(path.name for path in self.new.iterdir())
-            if any(exists(self._folder / name) for name in names):  # a power cut must not lose what was there
+            if any(exists(self._folder / name) for name in names):  # a power cut must not lose old files
                 sync_all([self.new / name for name in names])
             with wait_for_lock(self._folder / FOLDER_LOCK, REPLACING):
                 sweep(self._folder)
@@ -88,12 +88,12 @@ class WorkFolder:
             raise self._failure(error, shown) from error
 
     def discard(self) -> None:
-        """Delete this folder, unless it holds files of a set that is only in part in place."""
+        """Delete this folder, unless its set is only partly in place."""
         if os.getpid() != self._owner:
             return
         if self._lock is not None:
             self._lock.release()
-        with suppress(OSError):  # what cannot be looked at is left to the next run
+        with suppress(OSError):  # the next run deletes it
             if not is_pending(self._path):
                 delete(self._path)
 
@@ -120,7 +120,7 @@ class WorkFolder:
                 sync(self._folder)
             except OSError as error:
                 raise OutputError(
-                    f"{shown / name}: the new file is in place, but the disk does not confirm it "
+                    f"{shown / name}: the new file is in place, but may not be on the disk "
                     f"({reason(error)}); check the disk"
                 ) from error
 
@@ -135,7 +135,7 @@ class WorkFolder:
         if not is_pending(self._path):
             return OutputError(f"{shown}: writing failed ({reason(error)}); {UNCHANGED}")
         return OutputError(
-            f"{shown}: writing failed ({reason(error)}), and putting the old files back failed too; both the "
+            f"{shown}: writing failed ({reason(error)}), and restoring the old files failed too; both the "
             f"new and the old files are complete in {self._path}, and the next posedeploy command that uses "
             f"{shown} puts one of the two sets in place"
         )

@@ -155,8 +155,8 @@ def test_a_disk_that_fills_leaves_the_previous_artifact_of_every_target_as_it_wa
     )
     output, errors = child.communicate(timeout=120)
     assert output.splitlines() == [
-        f"{tmp_path}: writing failed (File too large); nothing was left half-written, and what stood there "
-        "before is as it was"
+        f"{tmp_path}: writing failed (File too large); no partial files were left, and the existing files "
+        "are unchanged"
     ] * len(ON_CPU), errors
     assert _contents(tmp_path) == before
     assert not list(tmp_path.glob(".posedeploy-*"))

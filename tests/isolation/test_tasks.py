@@ -1,4 +1,4 @@
-"""A child process that ends in any way becomes a result or an error here."""
+"""Every way in which a child process can end results in a value or an error."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def test_a_sudden_end_is_a_crash(
 
 
 @pytest.mark.slow
-def test_a_hang_ends_with_all_that_the_child_started(tmp_path: Path) -> None:
+def test_the_time_limit_ends_the_child_and_its_processes(tmp_path: Path) -> None:
     pids = tmp_path / "pids"
     with pytest.raises(ChildFailedError, match=r"^no end after 20 s$") as failure:
         _run("hang", tmp_path, time_limit_s=20, argument={"pids": str(pids)})
@@ -52,14 +52,14 @@ def test_a_hang_ends_with_all_that_the_child_started(tmp_path: Path) -> None:
     assert all_gone([int(pid) for pid in pids.read_text().split()])
 
 
-def test_memory_has_a_limit(tmp_path: Path) -> None:
+def test_the_memory_is_limited(tmp_path: Path) -> None:
     with pytest.raises(ChildFailedError) as failure:
         _run("take_memory", tmp_path, memory_limit=1 << 30)
     assert (failure.value.kind, failure.value.error_type) == ("error", "MemoryError")
 
 
 @pytest.mark.parametrize("number", [errno.ENOSPC, errno.EDQUOT])
-def test_a_work_folder_that_is_full_is_reported(number: int) -> None:
+def test_a_full_disk_is_reported(number: int) -> None:
     with (
         pytest.raises(OutputError, match=r"cannot write the files of a check .*; name"),
         work_folder("a check"),
@@ -67,17 +67,17 @@ def test_a_work_folder_that_is_full_is_reported(number: int) -> None:
         raise OSError(number, os.strerror(number))
 
 
-def test_a_file_in_a_work_folder_that_cannot_be_written_is_reported() -> None:
+def test_a_file_that_cannot_be_written_in_a_work_folder_is_reported() -> None:
     with pytest.raises(OutputError, match=r"here \(Is a directory\)"), work_folder("a check") as work:
         work.write_bytes(b"")
 
 
-def test_an_error_of_another_file_is_not_that_of_the_work_folder(tmp_path: Path) -> None:
+def test_an_error_about_another_file_is_unchanged(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError, match=r"missing\.onnx"), work_folder("a check"):
         (tmp_path / "missing.onnx").read_bytes()
 
 
-def test_an_error_of_posedeploy_is_raised_here_and_a_bug_has_its_traceback(tmp_path: Path) -> None:
+def test_errors_of_posedeploy_are_raised_and_bugs_keep_their_traceback(tmp_path: Path) -> None:
     with pytest.raises(ArtifactError, match=r"^human\.onnx: ONNX Runtime cannot load it \(no such operator"):
         _run("refuse", tmp_path)
     with pytest.raises(ChildFailedError) as failure:
@@ -86,18 +86,18 @@ def test_an_error_of_posedeploy_is_raised_here_and_a_bug_has_its_traceback(tmp_p
     assert "harmful_tasks.py" in failure.value.__notes__[0]
 
 
-def test_a_task_that_cannot_be_imported_is_an_error_at_the_start(tmp_path: Path) -> None:
+def test_a_task_that_cannot_be_imported_fails_at_the_start(tmp_path: Path) -> None:
     with pytest.raises(ChildFailedError, match=r"no attribute 'none'") as failure:
         _run("none", tmp_path)
     assert failure.value.stage == "start"
 
 
-def test_any_text_comes_back_as_it_was(tmp_path: Path) -> None:
+def test_any_text_is_returned_unchanged(tmp_path: Path) -> None:
     argument = {"name": "día 漢 \udcff\x1b\x00\n", "number": 2**80, "negative": -1}
     assert _run("echo", tmp_path, argument=argument) == argument
 
 
-def test_ctrl_c_ends_the_child_and_what_it_started(tmp_path: Path) -> None:
+def test_ctrl_c_ends_the_child_and_its_processes(tmp_path: Path) -> None:
     pids = tmp_path / "pids"
     code = f"""
 from pathlib import Path
@@ -115,7 +115,7 @@ run_task("{HARMFUL}:hang", argument, Path({str(tmp_path)!r}), time_limit_s=600)
 
 
 @pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="Windows has no SIGKILL")
-def test_a_killed_parent_leaves_no_child_and_the_next_task_deletes_its_folder(
+def test_the_child_of_a_killed_parent_ends_and_the_next_task_deletes_its_folder(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     pids, folders = tmp_path / "pids", tmp_path / "temporary"
@@ -130,22 +130,22 @@ with work_folder("a check") as work:
     root = Path(__file__).parents[2]
     with subprocess.Popen([sys.executable, "-c", code], cwd=root) as ours:
         wait_for(pids)
-        (left,) = folders.iterdir()
-        os.utime(left, (0, 0))
+        (abandoned,) = folders.iterdir()
+        os.utime(abandoned, (0, 0))
         with work_folder("another check"):
-            assert left.is_dir(), "its process lives"
+            assert abandoned.is_dir(), "its process lives"
         ours.kill()
     assert all_gone([int(pid) for pid in pids.read_text().split()])
-    os.utime(left, (0, 0))
+    os.utime(abandoned, (0, 0))
     foreign = folders / "posedeploy-of-another-program"
     foreign.mkdir()
     os.utime(foreign, (0, 0))
     with work_folder("another check"):
-        assert not left.exists()
+        assert not abandoned.exists()
     assert list(folders.iterdir()) == [foreign]
 
 
-def test_free_memory_is_that_of_the_container(tmp_path: Path) -> None:
+def test_free_memory_depends_on_the_limits_of_the_container(tmp_path: Path) -> None:
     (tmp_path / "memory.current").write_text("1000\n")
     (tmp_path / "memory.stat").write_text("anon 500\nfile 400\n")
     for limit, free in (("3000\n", 2100), ("500\n", 0)):

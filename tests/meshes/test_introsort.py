@@ -1,4 +1,4 @@
-"""The order of ties against NumPy's own introsort, which it still has where no vector instruction is used."""
+"""The order of ties agrees with NumPy's introsort, which NumPy uses without vector instructions."""
 
 from __future__ import annotations
 
@@ -10,30 +10,29 @@ from posedeploy.meshes.introsort import classic_argsort
 from posedeploy.types import Array
 
 
-def _numpys(values: Array) -> Array:
-    """NumPy sorts long doubles by its portable code on every processor."""
+def _sort_with_numpy(values: Array) -> Array:
+    """Sort as long doubles, for which NumPy uses its portable code on every processor."""
     return np.argsort(values.astype(np.longdouble))
 
 
 @pytest.mark.parametrize("different", [1, 2, 3, 10, 1000])
 @pytest.mark.parametrize("count", [0, 1, 2, 16, 17, 18, 40, 100, 1000])
-def test_ties_are_in_numpys_order(count: int, different: int) -> None:
+def test_ties_have_numpys_order(count: int, different: int) -> None:
     values = np.random.RandomState(count).randint(0, different, count)
-    assert classic_argsort(values).tolist() == _numpys(values).tolist()
+    assert classic_argsort(values).tolist() == _sort_with_numpy(values).tolist()
 
 
-def test_values_against_which_quicksort_is_slow_are_sorted_by_heap(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_heapsort_sorts_values_for_which_quicksort_is_slow(monkeypatch: pytest.MonkeyPatch) -> None:
     heaps = []
-    sort = introsort._heap
-    monkeypatch.setattr(introsort, "_heap", lambda *stretch: (heaps.append(stretch), sort(*stretch)))
-    values = _killer(1000)
-    assert classic_argsort(values).tolist() == _numpys(values).tolist()
+    sort = introsort._heapsort
+    monkeypatch.setattr(introsort, "_heapsort", lambda *stretch: (heaps.append(stretch), sort(*stretch)))
+    values = _slow_input(1000)
+    assert classic_argsort(values).tolist() == _sort_with_numpy(values).tolist()
     assert heaps
 
 
 class _Adversary:
-    """Decides only when asked which of its values is the least, and so that it helps the least (McIlroy,
-    1999)."""
+    """Chooses its values during the sort so that each comparison helps least (McIlroy, 1999)."""
 
     def __init__(self, count: int) -> None:
         self.undecided = count
@@ -62,7 +61,7 @@ class _Value:
         return self.adversary.less(self.index, other.index)
 
 
-def _killer(count: int) -> Array:
+def _slow_input(count: int) -> Array:
     adversary = _Adversary(count)
     classic_argsort(adversary)  # type: ignore[arg-type]
     return np.array(adversary.values)

@@ -34,7 +34,7 @@ def _obj(faces: Array) -> str:
     return "\n".join(["# a torus", *["v 0 0 0"] * 20, "vn 0 0 1", *lines, ""])
 
 
-def test_every_kind_of_file_holds_the_same_triangles(tmp_path: Path) -> None:
+def test_every_kind_of_file_gives_the_same_triangles(tmp_path: Path) -> None:
     np.save(tmp_path / "a.npy", FACES.astype(np.uint32))
     np.savez(tmp_path / "b.npz", f=FACES, v_template=np.zeros((20, 3)), other=FACES[:4])
     np.savez(tmp_path / "c.npz", unnamed=FACES, weights=np.zeros((20, 24)))
@@ -65,7 +65,7 @@ class _Runs:
         return self.call
 
 
-def test_a_pickle_that_would_run_code_is_read_and_nothing_runs(tmp_path: Path) -> None:
+def test_a_pickle_is_read_without_running_its_code(tmp_path: Path) -> None:
     marker = tmp_path / "ran"
     content = {"f": FACES, "x": _Runs(exec, f"open({str(marker)!r}, 'w')")}
     (tmp_path / "a.pkl").write_bytes(pickle.dumps(content))
@@ -73,8 +73,8 @@ def test_a_pickle_that_would_run_code_is_read_and_nothing_runs(tmp_path: Path) -
     assert not marker.exists()
 
 
-def test_what_smpls_file_holds_beside_the_triangles_stands_empty(tmp_path: Path) -> None:
-    # As Python 2 wrote it: protocol 0, an old-style sparse matrix with its state.
+def test_the_other_content_of_smpls_file_is_not_rebuilt(tmp_path: Path) -> None:
+    # From Python 2: protocol 0, an old-style sparse matrix with its state.
     sparse = (
         b"ccopy_reg\n_reconstructor\n(cscipy.sparse.csc\ncsc_matrix\nc__builtin__\nobject\nNtR(dS'a'\nI1\nsb"
     )
@@ -86,13 +86,15 @@ def test_what_smpls_file_holds_beside_the_triangles_stands_empty(tmp_path: Path)
 
 
 @pytest.mark.parametrize("protocol", range(6))
-def test_chumpys_arrays_stand_empty(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, protocol: int) -> None:
-    # As in chumpy 0.70, whose arrays keep the sets of what changed.
-    made = type("Ch", (), {"__module__": "chumpy.ch"})
+def test_chumpys_arrays_are_not_rebuilt(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, protocol: int
+) -> None:
+    # The arrays of chumpy 0.70 have sets of changed variables.
+    array_class = type("Ch", (), {"__module__": "chumpy.ch"})
     monkeypatch.setitem(sys.modules, "chumpy", ModuleType("chumpy"))
     monkeypatch.setitem(sys.modules, "chumpy.ch", ModuleType("chumpy.ch"))
-    monkeypatch.setattr(sys.modules["chumpy.ch"], "Ch", made, raising=False)
-    array = made()
+    monkeypatch.setattr(sys.modules["chumpy.ch"], "Ch", array_class, raising=False)
+    array = array_class()
     array.__dict__.update(x=np.ones((2, 3)), _dirty_vars={"x"}, _parents=frozenset({1}))
     (tmp_path / "a.pkl").write_bytes(pickle.dumps({"shapedirs": array, "f": FACES}, protocol))
     assert isinstance(read_pickle(tmp_path / "a.pkl")["shapedirs"], StandIn)
@@ -111,7 +113,7 @@ def _compressed_with_zeros(folder: Path) -> None:
 
 
 def _encrypted(folder: Path) -> None:
-    """An archive whose member has the flag of encryption."""
+    """Write an archive with a member that is flagged as encrypted."""
     np.savez(folder / "a.npz", f=FACES)
     content = bytearray((folder / "a.npz").read_bytes())
     central = content.rindex(b"PK\x01\x02")
@@ -121,14 +123,14 @@ def _encrypted(folder: Path) -> None:
 
 
 def _header(shape: str, kind: str = "'<i4'") -> Callable[[Path], Any]:
-    """A ``.npy`` file of this header and 24 bytes."""
+    """Return a function that writes a ``.npy`` file with this header and 24 bytes."""
     header = f"{{'descr': {kind}, 'fortran_order': False, 'shape': {shape}, }}".ljust(500).encode() + b"\n"
     start = b"\x93NUMPY\x01\0" + struct.pack("<H", len(header))
     return lambda folder: (folder / "a.npy").write_bytes(start + header + bytes(24))
 
 
 def _bomb(path: Path) -> None:
-    """An archive of 30 kB, whose array claims 1.2 GB and has 16 MB."""
+    """Write an archive of 30 kB with an array of 16 MB, whose header states 1.2 GB."""
     header = io.BytesIO()
     claimed = {"descr": "<i8", "fortran_order": False, "shape": (50 << 20, 3)}
     np.lib.format.write_array_header_1_0(header, claimed)
@@ -156,11 +158,11 @@ BAD = {
     ),
     "half a pickle": (
         lambda folder: (folder / "a.pkl").write_bytes(pickle.dumps(FACES)[:-9]),
-        r"a\.pkl`: not a whole pickle: it is truncated; copy it again",
+        r"a\.pkl`: not a complete pickle: it is truncated; copy it again",
     ),
     "a call": (
         lambda folder: (folder / "a.pkl").write_bytes(b"cos\nsystem\n(S'true'\ntR."),
-        "0 arrays look like triangles; .* it holds no arrays",
+        "0 arrays could be triangles; .* the file has no arrays",
     ),
     "faces of objects": (
         lambda folder: (folder / "a.pkl").write_bytes(pickle.dumps({"f": np.array([{}])})),
@@ -195,11 +197,11 @@ BAD = {
     ),
     "quads": (_save("a.npy", np.zeros((20, 4), int)), "an array of int64, 20x4; expected triangles"),
     "none": (_save("a.npy", np.zeros((0, 3), int)), "an array of int64, 0x3; expected triangles"),
-    "a line": (_save("a.npy", np.array([[0, 1, 1]])), r"triangle 0 names a vertex twice: \[0, 1, 1\]"),
-    "below zero": (_save("a.npy", np.array([[0, 1, -1]])), "names vertex -1; vertices count from 0"),
+    "a line": (_save("a.npy", np.array([[0, 1, 1]])), r"triangle 0 has a vertex twice: \[0, 1, 1\]"),
+    "below zero": (_save("a.npy", np.array([[0, 1, -1]])), "has vertex -1; vertices are counted from 0"),
     "far": (
         _save("a.npy", np.array([[0, 1, 10**12]])),
-        r"names vertex 1000000000000, so most .* none of its triangles \(1\); expected",
+        r"has vertex 1000000000000, but the 1 triangles do not .*; expected",
     ),
     "a gap": (
         _save("a.npy", np.array([[0, 1, 2], [1, 2, 4]])),
@@ -207,9 +209,9 @@ BAD = {
     ),
     "two": (
         lambda folder: np.savez(folder / "a.npz", a=FACES, b=FACES),
-        "2 arrays look like triangles; expected one, or",
+        "2 arrays could be triangles; expected one, or",
     ),
-    "no arrays": (lambda folder: (folder / "a.pkl").write_bytes(pickle.dumps([1])), "it holds no arrays"),
+    "no arrays": (lambda folder: (folder / "a.pkl").write_bytes(pickle.dumps([1])), "the file has no arrays"),
     "corners": (
         lambda folder: (folder / "a.obj").write_text("v 0 0 0\nf 1 2 3 4\n"),
         "line 2: 1 2 3 4 is not a tri",
@@ -222,7 +224,7 @@ BAD = {
 
 
 @pytest.mark.parametrize("what", BAD)
-def test_what_is_no_mesh_is_refused(tmp_path: Path, what: str) -> None:
+def test_a_file_without_a_mesh_is_refused(tmp_path: Path, what: str) -> None:
     make, message = BAD[what]
     make(tmp_path)
     path = next(tmp_path.iterdir(), tmp_path / "a.npy")
@@ -234,7 +236,7 @@ def test_what_is_no_mesh_is_refused(tmp_path: Path, what: str) -> None:
 def test_the_hash_is_of_the_triangles_that_were_read(
     tmp_path: Path, name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Whatever the file holds by the time that they are hashed."""
+    """The file may change before the hash is computed."""
     path, others = tmp_path / name, torus(5, 6)
 
     def write(faces: Array) -> None:
@@ -243,15 +245,15 @@ def test_the_hash_is_of_the_triangles_that_were_read(
         (tmp_path / "a.obj").write_text(_obj(faces))
         (tmp_path / "a.pkl").write_bytes(pickle.dumps({"f": faces}))
 
-    checked = topology._checked
+    check = topology._check_faces
 
-    def swapped(*arguments: Any) -> Array:
+    def replace_file(*arguments: Any) -> Array:
         write(others)
-        return checked(*arguments)
+        return check(*arguments)
 
     write(FACES)
     first = read_mesh(path)
-    monkeypatch.setattr(topology, "_checked", swapped)
+    monkeypatch.setattr(topology, "_check_faces", replace_file)
     again = read_mesh(path)
     assert again.sha256 == first.sha256 and np.array_equal(again.faces, FACES)
     assert read_mesh(path).sha256 != first.sha256

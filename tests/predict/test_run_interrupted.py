@@ -87,7 +87,7 @@ def test_a_disk_that_fills(
     before = {path: path.read_bytes() for path in folder.iterdir()}
     with (
         largest_file(8000),
-        pytest.raises(OutputError, match=r"out: writing failed .*nothing was left half-written"),
+        pytest.raises(OutputError, match=r"out: writing failed .*no partial files were left"),
     ):
         run(source, artifact, folder)
     assert {path: path.read_bytes() for path in folder.iterdir()} == before

@@ -1,7 +1,7 @@
-"""Kills whole commands: ``posedeploy export`` of a tiny network over an older artifact.
+"""Kill ``posedeploy export`` while it replaces an older artifact of a tiny network.
 
-Run as ``python -m tests.staging.kill_export FOLDER RANDOM_KILLS``: a process that has imported everything
-and forks for each kill, before each operation on files and at random moments. Prints what was left, as JSON.
+``python -m tests.staging.kill_export FOLDER RANDOM_KILLS`` imports everything, forks for each kill (before
+each operation on files and at random moments) and prints the remaining artifacts as JSON.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ TARGET, NAME = "torchscript", "net.torchscript"
 
 
 def export(folder: Path, weights: str, count: Count | None = None) -> None:
-    """Run the command in this process, its operations counted."""
+    """Run the command in this process and count its operations."""
     command = ["export", str(folder / weights), "--network", f"{folder / 'network.py'}:build"]
     command += ["--to", TARGET, "--name", "net", "-o", str(folder / "out")]
     if count is None:
@@ -48,8 +48,8 @@ def export(folder: Path, weights: str, count: Count | None = None) -> None:
         app(command)
 
 
-def left(folder: Path) -> str:
-    """Which artifact a folder holds: the weights that it was exported from, or what is wrong with it."""
+def describe_artifact(folder: Path) -> str:
+    """Return the weights that the artifact in a folder was exported from, or the problem with it."""
     out = folder / "out"
     try:
         artifact = manifest.read(out / NAME)
@@ -68,13 +68,13 @@ def _kill(name: str, arguments: tuple[object, ...]) -> None:
     os.kill(os.getpid(), signal.SIGKILL)
 
 
-def _killed_later(folder: Path, delay_s: float) -> None:
+def _export_and_kill(folder: Path, delay_s: float) -> None:
     threading.Thread(target=lambda: (time.sleep(delay_s), _kill("", ())), daemon=True).start()
     export(folder, "new.pth")
 
 
 def main(folder: Path, random_kills: int) -> None:
-    """Print what each kill left."""
+    """Print the artifact that each kill leaves."""
     torch.set_num_threads(1)
     folder.mkdir()
     (folder / "network.py").write_text(NETWORK)
@@ -84,8 +84,8 @@ def main(folder: Path, random_kills: int) -> None:
 
     def end(work: Callable[[], None]) -> dict[str, object]:
         status = run_forked(work, output)
-        result = {"status": status, "left": left(folder), "hidden": _hidden(folder)}
-        if result["left"] != "old.pth":
+        result = {"status": status, "artifact": describe_artifact(folder), "hidden": _hidden(folder)}
+        if result["artifact"] != "old.pth":
             run_forked(partial(export, folder, "old.pth"), output)
         return result
 
@@ -98,9 +98,9 @@ def main(folder: Path, random_kills: int) -> None:
         duration_s = time.monotonic() - started
     run_forked(partial(export, folder, "old.pth"), output)
     ends = [end(partial(export, folder, "new.pth", Count(at, _kill))) for at in range(1, count.done + 1)]
-    chance = random.Random(0)
-    moments = [chance.uniform(0, duration_s) for _ in range(random_kills)]
-    ends_at_random = [end(partial(_killed_later, folder, moment)) for moment in moments]
+    rng = random.Random(0)
+    moments = [rng.uniform(0, duration_s) for _ in range(random_kills)]
+    ends_at_random = [end(partial(_export_and_kill, folder, moment)) for moment in moments]
     json.dump({"operations": count.names, "ends": ends, "random": ends_at_random}, sys.__stdout__)
 
 

@@ -1,8 +1,8 @@
-"""Ends or fails a run at every single operation on files of its sequence, and looks at what it leaves.
+"""End a run, or let it fail, at each of its operations on files, and check the remaining files.
 
-Run as ``python -m tests.staging.kill_matrix FOLDER SCENARIO KIND...``: a light process that forks for each
-position, with a list of ``Ending`` as JSON on standard output. No part of posedeploy knows of it: the
-functions of ``os`` and ``fcntl`` that make system calls are wrapped in the child.
+``python -m tests.staging.kill_matrix FOLDER SCENARIO KIND...`` forks for each operation and prints a list of
+``Ending`` as JSON. The child wraps the functions of ``os`` and ``fcntl`` that make system calls, so
+posedeploy itself has no code for this test.
 """
 
 from __future__ import annotations
@@ -36,20 +36,20 @@ CHANGES = (
     "open", "mkdir", "rename", "replace", "link", "symlink", "unlink", "remove", "rmdir", "write",
     "ftruncate", "fsync", "close",
 )  # fmt: skip
-LOOKS = ("stat", "lstat", "scandir")
+READS = ("stat", "lstat", "scandir")
 ENDINGS = ("KILL", "TERM", "INT", "INT twice", "INT repeatedly")
 ERRORS = ("ENOSPC", "EIO", "EACCES")
 OLD = {"a.bin": "old bin", "a.xml": "old xml", "a.xml.posedeploy.json": "old manifest", "a.log": "old log"}
 NEW = {"a.bin": "new bin", "a.xml": "new xml", "a.xml.posedeploy.json": "new manifest", "a.onnx": "new onnx"}
-BESIDE = {"b.txt": "another's"}
+OTHER = {"b.txt": "another's"}
 
 
 @dataclass(frozen=True)
 class Ending:
-    """What one run left.
+    """The files that one run leaves.
 
-    at: the operation before which it was ended, or which failed. raw: the files before anything else ran.
-    then: the files once another run had opened the folder, ``after`` once it had written there too.
+    at: the operation before which it was ended, or which failed. raw: the files before any other run. then:
+    after another run has opened the folder. after: after it has also written to the folder.
     """
 
     how: str
@@ -66,7 +66,7 @@ class Ending:
 
 @dataclass(frozen=True)
 class Scenario:
-    """A folder, and a sequence of operations in it that ends with either set."""
+    """A folder with an old set that a run replaces by a new one."""
 
     old: dict[str, str]
     new: dict[str, str]
@@ -81,7 +81,7 @@ class Scenario:
 
 
 class Recovering(Scenario):
-    """A run that was killed in the middle of replacing, and one that opens the folder."""
+    """A folder in which a run was killed while it replaced files, and a run that opens the folder."""
 
     def write(self, folder: Path) -> None:
         """Open the folder."""
@@ -89,15 +89,15 @@ class Recovering(Scenario):
 
 
 SCENARIOS = {
-    "set": Scenario(BESIDE | OLD, BESIDE | NEW, ("a.log",)),
-    "fresh set": Scenario(BESIDE, BESIDE | NEW, ()),
-    "one file": Scenario(BESIDE | {"a.json": "old"}, BESIDE | {"a.json": "new"}, ()),
-    "recovery": Recovering(BESIDE | OLD, BESIDE | NEW, ("a.log",)),
+    "set": Scenario(OTHER | OLD, OTHER | NEW, ("a.log",)),
+    "fresh set": Scenario(OTHER, OTHER | NEW, ()),
+    "one file": Scenario(OTHER | {"a.json": "old"}, OTHER | {"a.json": "new"}, ()),
+    "recovery": Recovering(OTHER | OLD, OTHER | NEW, ("a.log",)),
 }
 
 
 class Count:
-    """Counts operations, and does something at one of them."""
+    """Counts operations, and calls ``act`` at one of them, or with ``lasting`` also at all later changes."""
 
     def __init__(self, at: int, act: Callable[[str, tuple[Any, ...]], None], lasting: bool = False) -> None:
         self.done = 0
@@ -105,13 +105,13 @@ class Count:
         self._at, self._act, self._lasting = at, act, lasting
 
     def wrap(self, function: Callable[..., Any], name: str) -> Callable[..., Any]:
-        """The function, counted."""
+        """Return a function that counts its calls."""
 
         def counted(*arguments: Any, **options: Any) -> Any:
             self.done += 1
             self.names.append(name)
             if self.done == self._at or (self._lasting and self.done > self._at and name in CHANGES):
-                if name == "close":  # a descriptor is closed even where the system reports an error
+                if name == "close":  # the system closes the descriptor even if it reports an error
                     function(*arguments)
                 self._act(name, arguments)
                 if name == "close":
@@ -156,13 +156,13 @@ _work: list[Callable[[], None]] = []
 
 @_app.command()
 def write() -> None:
-    """Do what is to be ended, within the boundary of the command line."""
+    """Run the work inside the error handling of the command line."""
     _work[0]()
 
 
 @_app.command()
 def other() -> None:
-    """Make the app one of several commands."""
+    """Make the app a group of commands."""
 
 
 _command = typer.main.get_command(_app)
@@ -180,7 +180,7 @@ def _run(scenario: Scenario, folder: Path, count: Count, names: tuple[str, ...])
 
 
 def run_forked(work: Callable[[], None], output: Path) -> int:
-    """Run something in a child; its exit status, or minus the signal that ended it."""
+    """Run a function in a child; return its exit status, or minus the signal that ended it."""
     child = os.fork()
     if child == 0:
         stream = os.open(output, os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
@@ -247,11 +247,10 @@ def _failing(name_of_error: str) -> Callable[[str, tuple[Any, ...]], None]:
 
 KINDS: dict[str, tuple[Callable[[str, tuple[Any, ...]], None], tuple[str, ...], bool]] = (
     {how: (_signal(how), CHANGES, how.endswith("repeatedly")) for how in ENDINGS}
-    | {how: (_failing(how), CHANGES + LOOKS, False) for how in ERRORS}
+    | {how: (_failing(how), CHANGES + READS, False) for how in ERRORS}
     | {f"{how} lasting": (_failing(how), CHANGES, True) for how in ERRORS}
 )
-"""How a run is ended: what is done at an operation, which operations are counted, and whether all later ones
-fail as well."""
+"""The ways to end a run: the act at an operation, the counted operations, and whether all later ones fail."""
 
 
 def _endings(scenario: Scenario, folder: Path, how: str) -> Iterator[Ending]:
@@ -296,14 +295,14 @@ def _length(scenario: Scenario, folder: Path, names: tuple[str, ...]) -> tuple[i
 
 
 def main(folder: Path, name: str, kinds: Sequence[str]) -> None:
-    """Print what the runs of a scenario left that were ended in these ways."""
+    """Print the endings of a scenario's runs that are ended in these ways."""
     file_lock.WAIT_S = recovery.WAIT_S = 0.2
-    os.fsync = _nothing  # a kill loses nothing that the system has taken
-    _work[:] = [lambda: fail("")]  # so that what this imports is imported before the forks
+    os.fsync = _nothing  # a kill loses no data that the system has received
+    _work[:] = [lambda: fail("")]  # imports all modules before the forks
     with contextlib.suppress(SystemExit), contextlib.redirect_stderr(io.StringIO()):
         _command(["write"])
     gc.disable()
-    gc.freeze()  # forks then share the memory of this process
+    gc.freeze()  # the children share the memory of this process
     endings = (ending for how in kinds for ending in _endings(SCENARIOS[name], folder, how))
     json.dump([asdict(ending) for ending in endings], sys.stdout)
 

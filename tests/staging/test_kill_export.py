@@ -1,4 +1,4 @@
-"""A killed ``export`` leaves the old artifact or the new one, whole."""
+"""A killed ``export`` leaves the complete old artifact or the complete new one."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ import json
 import signal
 import subprocess
 import sys
-from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -15,16 +14,16 @@ ROOT = Path(__file__).parents[2]
 
 
 @pytest.mark.slow
-def test_an_export_killed_at_any_operation_or_moment_leaves_a_whole_artifact(tmp_path: Path) -> None:
+def test_a_killed_export_leaves_a_complete_artifact(tmp_path: Path) -> None:
     command = [sys.executable, "-m", "tests.staging.kill_export", tmp_path / "kills", "60"]
-    ended = subprocess.run(command, capture_output=True, text=True, cwd=ROOT)
-    assert ended.returncode == 0, ended.stderr
-    document = json.loads(ended.stdout)
+    process = subprocess.run(command, capture_output=True, text=True, cwd=ROOT)
+    assert process.returncode == 0, process.stderr
+    document = json.loads(process.stdout)
     assert len(document["ends"]) == len(document["operations"]) > 60
     assert len(document["random"]) == 60
     for end in document["ends"] + document["random"]:
-        assert end["left"] in ("old.pth", "new.pth") and not end["hidden"], end
+        assert end["artifact"] in ("old.pth", "new.pth") and not end["hidden"], end
     assert {end["status"] for end in document["ends"]} == {-signal.SIGKILL}
-    lefts = [end["left"] for end in document["ends"]]
-    assert set(Counter(lefts)) == {"old.pth", "new.pth"}
-    assert lefts == sorted(lefts, reverse=True), "old at all positions before the journal, then new at all"
+    artifacts = [end["artifact"] for end in document["ends"]]
+    assert set(artifacts) == {"old.pth", "new.pth"}
+    assert artifacts == sorted(artifacts, reverse=True), "old before the journal, new after it"

@@ -1,4 +1,4 @@
-"""Whatever ends a run, and wherever: the old set or the new one is found, and the message is true."""
+"""A run that ends in any way at any operation leaves the old set or the new one, and a true message."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from posedeploy.staging.work_folder import IN_PLACE, UNCHANGED
 from tests.staging.kill_matrix import ENDINGS, ERRORS, SCENARIOS, Ending, Scenario
 
 ROOT = Path(__file__).parents[2]
-PENDING = "and putting the old files back failed too; both the new and the old files are complete in"
+PENDING = "and restoring the old files failed too; both the new and the old files are complete in"
 FAILURES = [
     (scenario, f"{how}{lasting}") for scenario in SCENARIOS for how in ERRORS for lasting in ("", " lasting")
 ]
@@ -36,7 +36,7 @@ def _set(files: dict[str, str], scenario: Scenario) -> str:
 
 
 def _is_true(ending: Ending, scenario: Scenario) -> bool:
-    """Whether what the run reported is what stood on disk then."""
+    """Return whether the message of the run agrees with the files on the disk."""
     raw = _set(ending.raw, scenario)
     if ending.how == "KILL":
         return ending.status == -9 and not ending.message
@@ -60,7 +60,7 @@ def _check(folder: Path, scenario_name: str, *kinds: str) -> None:
         assert _set(ending.then, scenario) in ("old", "new"), ending
         assert ending.after == ending.then, ending
         assert not ending.hidden, ending
-        if scenario_name == "recovery":  # which writes nothing of its own
+        if scenario_name == "recovery":  # it writes no files of its own
             assert "Traceback" not in ending.message, ending
             assert ending.how not in ENDINGS or _set(ending.then, scenario) == "new", ending
         else:
@@ -86,7 +86,7 @@ def test_a_failure_of_any_operation_leaves_one_set(tmp_path: Path, scenario: str
     _check(tmp_path, scenario, how)
 
 
-def test_the_messages_say_which_files_there_are(tmp_path: Path) -> None:
+def test_the_messages_state_which_files_exist(tmp_path: Path) -> None:
     messages = {ending.message.strip() for ending in _endings(tmp_path, "fresh set", "INT twice")}
     assert messages == {f"error: {INTERRUPTED}", f"error: interrupted; {tmp_path / 'out'}: {IN_PLACE}"}
     failures = {ending.message.strip() for ending in _endings(tmp_path, "fresh set", "EACCES lasting")} - {""}

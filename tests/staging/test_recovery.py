@@ -49,7 +49,7 @@ def test_a_file_that_the_journal_does_not_record_is_refused(folder: Path) -> Non
     work = leave_unfinished(folder, NEW_SET)
     (work / NEW / "a").unlink()
     (work / NEW / "a").write_text("something else")
-    with pytest.raises(OutputError, match=r"a: not the file that the journal beside it records; delete "):
+    with pytest.raises(OutputError, match=r"a: not the file that the journal records; delete "):
         recover(folder)
     assert (folder / "a").read_text() == "old a"
 
@@ -62,7 +62,7 @@ def test_a_user_without_permission_gets_an_error() -> None:
         leave_unfinished(folder, NEW_SET)
         os.seteuid(65534)
         try:
-            with pytest.raises(OutputError, match="you may not write here to finish that; ask a user who"):
+            with pytest.raises(OutputError, match="you have no permission to finish that; ask a user"):
                 recover(folder)
         finally:
             os.seteuid(0)
@@ -101,7 +101,7 @@ def test_a_file_system_without_hard_links_gets_copies(
             for name, text in NEW_SET.items():
                 (stage / name).write_text(text)
     except OutputError as error:
-        assert failing and "(Input/output error); nothing was left half-written" in str(error)
+        assert failing and "(Input/output error); no partial files were left" in str(error)
     assert files_in(folder) == (before if failing else NEW_SET | {"mine": "old mine"})
 
 

@@ -1,4 +1,4 @@
-"""Several writers and readers in one folder: every set is of one writer."""
+"""Concurrent writers and readers in one folder: the files of a set are always of one writer."""
 
 from __future__ import annotations
 
@@ -34,21 +34,21 @@ def _writer(folder: Path, name: str, count: int) -> subprocess.Popen[str]:
 
 
 def _check_set(folder: Path) -> str:
-    """The writer and the number in the artifact, once its hashes are checked."""
+    """Check the artifact's hashes and return that of ``net.xml``."""
     artifact = manifest.read(folder / "net.xml")
     assert artifact.files.keys() == {"net.xml", "net.bin"}
     return artifact.files["net.xml"]
 
 
-def test_an_artifact_is_read_whole_while_two_processes_replace_it(tmp_path: Path) -> None:
+def test_reads_are_consistent_while_two_processes_replace_an_artifact(tmp_path: Path) -> None:
     write_artifact(tmp_path, "first")
     writers = [_writer(tmp_path, name, 40) for name in ("a", "b")]
-    seen = set()
+    hashes = set()
     while any(writer.poll() is None for writer in writers):
-        seen.add(_check_set(tmp_path))
+        hashes.add(_check_set(tmp_path))
     assert [writer.communicate()[1] for writer in writers] == ["", ""]
-    seen.add(_check_set(tmp_path))
-    assert len(seen) > 3, "several sets were read"
+    hashes.add(_check_set(tmp_path))
+    assert len(hashes) > 3, "several sets were read"
     assert {(tmp_path / name).read_text().rpartition(" ")[0] for name in ("net.xml", "net.bin")} <= {
         "a 39",
         "b 39",
@@ -57,7 +57,7 @@ def test_an_artifact_is_read_whole_while_two_processes_replace_it(tmp_path: Path
     assert not _hidden(tmp_path)
 
 
-def test_threads_of_one_process_put_their_sets_in_place_in_turn(tmp_path: Path) -> None:
+def test_threads_of_one_process_take_turns(tmp_path: Path) -> None:
     def write(number: int) -> None:
         for _ in range(5):
             with staged(tmp_path) as stage:
@@ -71,7 +71,7 @@ def test_threads_of_one_process_put_their_sets_in_place_in_turn(tmp_path: Path) 
     assert not _hidden(tmp_path)
 
 
-def test_a_folder_that_another_process_does_not_release_is_refused_with_its_name(
+def test_the_error_for_a_locked_folder_names_the_holder(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     code = f"""
@@ -96,11 +96,11 @@ time.sleep(600)
         ") has been replacing files here for over 0.05 s; end it, or wait until it ends, and run the command "
         "again"
     )
-    write_text(tmp_path / "a", "")  # the lock ended with its holder
+    write_text(tmp_path / "a", "")  # the end of the holder released the lock
     assert [path.name for path in tmp_path.iterdir()] == ["a"]
 
 
-def test_the_folder_of_a_live_run_stays_and_that_of_a_killed_one_goes(tmp_path: Path) -> None:
+def test_only_work_folders_of_ended_runs_are_deleted(tmp_path: Path) -> None:
     code = f"""
 import os, signal
 from pathlib import Path
@@ -119,14 +119,14 @@ with staged(Path({str(tmp_path)!r})) as stage:
     assert sorted(path.name for path in tmp_path.iterdir()) == ["mine", "other"]
 
 
-def test_a_forked_child_neither_keeps_the_lock_nor_deletes_what_its_parent_writes(tmp_path: Path) -> None:
+def test_a_forked_child_neither_holds_the_lock_nor_deletes_its_parents_files(tmp_path: Path) -> None:
     reading, writing = os.pipe()
     try:
         with staged(tmp_path) as stage:
             (stage / "a").write_text("parent")
             child = os.fork()
             if child == 0:
-                raise SystemExit  # which leaves the block in the child
+                raise SystemExit  # leaves the ``with`` block in the child
             os.waitpid(child, 0)
             sleeper = os.fork()
             if sleeper == 0:
@@ -146,7 +146,7 @@ def test_a_forked_child_neither_keeps_the_lock_nor_deletes_what_its_parent_write
         os.waitpid(sleeper, 0)
 
 
-def test_a_forked_child_writes_in_a_block_of_its_own(tmp_path: Path) -> None:
+def test_a_forked_child_can_write_in_its_own_block(tmp_path: Path) -> None:
     with staged(tmp_path) as stage:
         (stage / "a").write_text("parent")
         child = os.fork()
@@ -173,7 +173,7 @@ def test_waiting_for_a_lock_can_be_interrupted(tmp_path: Path) -> None:
     assert not list(tmp_path.iterdir())
 
 
-def test_a_lock_that_is_released_while_another_waits_goes_to_that_one(tmp_path: Path) -> None:
+def test_a_waiting_writer_gets_a_released_lock(tmp_path: Path) -> None:
     lock = try_lock(tmp_path / FOLDER_LOCK)
     assert lock is not None
     with ThreadPoolExecutor(1) as pool:

@@ -1,4 +1,4 @@
-"""A light process that writes artifacts: ``python -m tests.staging.writer FOLDER NAME COUNT``."""
+"""Write artifacts without heavy imports: ``python -m tests.staging.writer FOLDER NAME COUNT``."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from posedeploy import files, manifest
 from posedeploy.types import Artifact, ModelSpec, Provenance, TensorSpec
 
 SPEC = ModelSpec("x", "", (TensorSpec("data", (1, 3)),), (TensorSpec("out", (1, 3)),))
-MADE = Provenance(None, "f" * 64, None, {}, {}, "2026-01-01T00:00:00+00:00")
+PROVENANCE = Provenance(None, "f" * 64, None, {}, {}, "2026-01-01T00:00:00+00:00")
 
 
 def write_artifact(folder: Path, content: str) -> None:
@@ -20,7 +20,7 @@ def write_artifact(folder: Path, content: str) -> None:
         for name in ("net.xml", "net.bin"):
             (stage / name).write_text(f"{content} {name}")
         hashes = {name: files.sha256(stage / name) for name in ("net.bin", "net.xml")}
-        manifest.write(Artifact(path, "openvino", SPEC, "fp32", hashes, MADE), stage)
+        manifest.write(Artifact(path, "openvino", SPEC, "fp32", hashes, PROVENANCE), stage)
 
 
 if __name__ == "__main__":

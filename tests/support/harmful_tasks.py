@@ -1,4 +1,4 @@
-"""Tasks for a child process that end it in every way but the right one."""
+"""Tasks that crash, hang or fail, for tests of child processes."""
 
 from __future__ import annotations
 
@@ -56,8 +56,8 @@ class _CrashesWhenFreed:
 
 
 def hang(argument: Mapping[str, Any], enter: Enter) -> None:
-    """Start a process in a session of its own, or in this group, write both numbers to a file, and never
-    return."""
+    """Start a process in a new session, or with ``group`` in this group, write both PIDs to a file and
+    hang."""
     enter("load")
     command = [sys.executable, "-c", "import time; time.sleep(600)"]
     sleeper = subprocess.Popen(command, start_new_session="group" not in argument)
@@ -68,7 +68,7 @@ def hang(argument: Mapping[str, Any], enter: Enter) -> None:
 
 
 def take_memory(argument: Mapping[str, Any], enter: Enter) -> None:
-    """Allocate without an end."""
+    """Allocate memory until that fails."""
     enter("load")
     blocks = []
     while True:
@@ -81,7 +81,7 @@ def refuse(argument: Mapping[str, Any], enter: Enter) -> None:
 
 
 def fail(argument: Mapping[str, Any], enter: Enter) -> None:
-    """Raise a bug."""
+    """Raise an exception that is not one of posedeploy."""
     enter("load")
     raise KeyError("a bug\nof two lines")
 

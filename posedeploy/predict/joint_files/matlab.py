@@ -12,7 +12,7 @@ from posedeploy import plugins
 from posedeploy.errors import InputError
 from posedeploy.input_files import check_regular, read_bytes
 from posedeploy.isolation.arrays import read_arrays
-from posedeploy.isolation.messages import memory_limit, what_happened
+from posedeploy.isolation.messages import describe_failure, memory_hint
 from posedeploy.isolation.tasks import ChildFailedError, free_memory, run_task, work_folder
 from posedeploy.limits import MAX_ARRAY_BYTES
 from posedeploy.npy_files import HEADER_BYTES, too_large
@@ -104,8 +104,8 @@ def _run(function: str, path: Path, work: Path, **argument: str) -> Any:
     except ChildFailedError as failure:
         if failure.is_out_of_memory or failure.kind == "not started":
             raise InputError(
-                f"{path}: SciPy cannot read it: its process {what_happened(failure)}; "
-                f"{memory_limit(failure)}: free some and try again, or save the file again if it is damaged"
+                f"{path}: SciPy cannot read it: its process {describe_failure(failure)}; "
+                f"{memory_hint(failure)}, or save the file again if it is damaged"
             ) from failure
         # SciPy's parser fails on a damaged file, or crashes.
         raise _damaged(path, f"{failure.error_type or 'SciPy'}: {failure.reason}") from failure
