@@ -73,7 +73,7 @@ class WorkFolder:
             KeyboardInterrupt: on Ctrl-C, before or after the files were put in place (``is_committed``).
         """
         if os.getpid() != self._owner:
-            raise RuntimeError("a forked child left the ``with`` block of its parent")
+            raise RuntimeError("a forked child left the block in which its parent writes files")
         try:
             names = sorted(path.name for path in self.new.iterdir())
             if any(exists(self._folder / name) for name in names):  # a power cut must not lose old files
