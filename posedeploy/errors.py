@@ -13,6 +13,7 @@
     ├── RunnerStateError             a runner is used after closing, in a forked process, or by its network
     ├── InputError                   an image, video, number or file of the user cannot be used
     │   └── MeshMissingError         a checkpoint needs a mesh that was not passed
+    ├── MeasurementError             times cannot be measured on this machine
     ├── OutputError                  a result cannot be written
     ├── DownloadError                a published file cannot be fetched, or differs from the recorded one
     ├── IsolatedEnvironmentError     a converter's environment is missing, broken or cannot be created
@@ -96,6 +97,10 @@ class MeshMissingError(InputError):
     def __init__(self, message: str, family: str) -> None:
         super().__init__(message)
         self.family = family
+
+
+class MeasurementError(PoseDeployError):
+    """Times cannot be measured on this machine."""
 
 
 class OutputError(PoseDeployError):

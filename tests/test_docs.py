@@ -43,7 +43,14 @@ def keys_of(document: object) -> Iterator[str]:
     if isinstance(document, dict):
         for key, value in document.items():
             yield key
-            if key not in ("packages", "details", "artifact_sha256", "model_sha256", "refused"):
+            if key not in (
+                "packages",
+                "details",
+                "artifact_sha256",
+                "model_sha256",
+                "refused",
+                "input_shapes",
+            ):
                 yield from keys_of(value)
     elif isinstance(document, list):
         for each in document:

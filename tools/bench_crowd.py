@@ -21,7 +21,8 @@ import torch
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from posedeploy.benchmarks import latency
+from posedeploy.benchmarks import timing
+from posedeploy.benchmarks.latency import Latency
 from posedeploy.benchmarks.machine_info import this_machine
 from posedeploy.convert.export import export
 from posedeploy.convert.export_options import ExportOptions
@@ -49,7 +50,7 @@ def product_gflops() -> float:
     return 2 * SIDE**3 / min(times) / 1e9
 
 
-def times_of(model: Model, folder: Path, people: int, runs: int) -> dict[tuple[str, int], latency.Latency]:
+def times_of(model: Model, folder: Path, people: int, runs: int) -> dict[tuple[str, int], Latency]:
     """The times by runtime and number of people."""
     artifacts = export(model, TARGETS, folder, "net", ExportOptions(dynamic=True))
     (tensor,) = model.spec.inputs
@@ -68,10 +69,10 @@ def times_of(model: Model, folder: Path, people: int, runs: int) -> dict[tuple[s
         for artifact in (None, *artifacts):
             name = "pytorch" if artifact is None else artifact.target
             for count in (1, people):
-                made = latency.load(f"{name} {count}", partial(runner, artifact), partial(inputs, count))
+                made = timing.load(f"{name} {count}", partial(runner, artifact), partial(inputs, count))
                 running.callback(made.runner.close)
                 candidates.append(made)
-        results = latency.measure(candidates, runs=runs)
+        results = timing.measure(candidates, runs=runs)
     keys = [(name, count) for name in ("pytorch", *TARGETS) for count in (1, people)]
     return dict(zip(keys, results, strict=True))
 

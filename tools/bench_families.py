@@ -21,8 +21,9 @@ from torch import nn
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from posedeploy.backends import TARGETS, runtime_for
-from posedeploy.benchmarks import latency
+from posedeploy.benchmarks import timing
 from posedeploy.benchmarks.inputs import random_tensors
+from posedeploy.benchmarks.latency import Latency
 from posedeploy.benchmarks.machine_info import this_machine
 from posedeploy.checkpoints import pose2mesh
 from posedeploy.checkpoints.loading import open_checkpoint
@@ -56,26 +57,26 @@ def opened(network: nn.Module, shape: tuple[int, ...], folder: Path) -> Model:
     return open_checkpoint(path, mesh=mesh if isinstance(network, pose2mesh.Pose2Mesh) else None)
 
 
-def row_of(model: Model, artifacts: Mapping[str, Artifact]) -> dict[str, latency.Latency]:
+def row_of(model: Model, artifacts: Mapping[str, Artifact]) -> dict[str, Latency]:
     """The times of PyTorch and of each artifact's usual runtime, by name; all have the same fixed shapes."""
     options = RunOptions()
     tensors = random_tensors(next(iter(artifacts.values())).spec).tensors
     with ExitStack() as opened:
 
-        def candidate(name: str, artifact: Artifact | None) -> latency.Candidate:
+        def candidate(name: str, artifact: Artifact | None) -> timing.Candidate:
             def runner() -> Runner:
                 return PyTorchRunner(model, options) if artifact is None else open_runner(artifact, options)
 
             def inputs(_: Runner) -> Tensors:
                 return tensors
 
-            made = latency.load(name, runner, inputs)
+            made = timing.load(name, runner, inputs)
             opened.callback(made.runner.close)
             return made
 
         candidates = [candidate("pytorch", None)]
         candidates += [candidate(name, artifact) for name, artifact in artifacts.items()]
-        return {result.label: result for result in latency.measure(candidates, runs=RUNS)}
+        return {result.label: result for result in timing.measure(candidates, runs=RUNS)}
 
 
 def each_opened(names: Sequence[str]) -> Iterator[tuple[str, nn.Module, tuple[int, ...], Model, Path]]:
@@ -87,7 +88,7 @@ def each_opened(names: Sequence[str]) -> Iterator[tuple[str, nn.Module, tuple[in
                 yield name, network, shape, opened(network, shape, Path(folder)), Path(folder)
 
 
-def cell(result: latency.Latency, baseline: latency.Latency) -> str:
+def cell(result: Latency, baseline: Latency) -> str:
     """``12.3 (1.5x)``."""
     return f"{result.median_ms:.3g} ({baseline.median_ms / result.median_ms:.2g}x)"
 

@@ -30,7 +30,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from posedeploy import plugins
 from posedeploy.api.parity_case import peak_outputs
-from posedeploy.benchmarks import latency
+from posedeploy.benchmarks import timing
 from posedeploy.benchmarks.inputs import (
     Sample,
     drawn_images,
@@ -190,7 +190,7 @@ def rows_of(name: str, model: Model, folder: Path, targets: Sequence[str]) -> li
         def add(row: Row, options: RunOptions, opening: Opener) -> None:
             rows.append(row)
             try:
-                candidate = latency.load(f"{row.runtime} {row.precision}", lambda: opening(options), inputs)
+                candidate = timing.load(f"{row.runtime} {row.precision}", lambda: opening(options), inputs)
                 opened.callback(candidate.runner.close)
                 parity = compare_outputs(
                     name,
@@ -204,7 +204,7 @@ def rows_of(name: str, model: Model, folder: Path, targets: Sequence[str]) -> li
             except (PoseDeployError, RuntimeError) as error:
                 row.failure = f"FAILED: {first_line(error)}"
                 return
-            row.load_s = candidate.load_s + candidate.first_run_s
+            row.load_s = candidate.cost.load_s + candidate.cost.first_run_s
             row.graph = candidate.runner.runtime_info.details.get("CUDA graph", "")
             judge(row, parity, trained=model.source is None)
             candidates.append(candidate)
@@ -219,7 +219,7 @@ def rows_of(name: str, model: Model, folder: Path, targets: Sequence[str]) -> li
                 row.failure = f"FAILED: {opening}"
             else:
                 add(row, RunOptions("cuda", precision), opening)
-        results = latency.measure(candidates, runs=RUNS)
+        results = timing.measure(candidates, runs=RUNS)
         for row, result in zip(kept, results, strict=True):
             row.median_ms, row.spread = result.median_ms, result.spread or 0.0
             row.speed_up = results[0].median_ms / result.median_ms
@@ -265,10 +265,10 @@ def throughput(name: str, model: Model, folder: Path) -> None:
             "torchscript fp16": (opener(made["fp16"]), RunOptions("cuda", "fp16")),
         }
         for label, (opening, asked) in openers.items():
-            candidate = latency.load(label, lambda: opening(asked), lambda _: tensors)  # noqa: B023 - called here
+            candidate = timing.load(label, lambda: opening(asked), lambda _: tensors)  # noqa: B023 - called here
             opened.callback(candidate.runner.close)
             candidates.append(candidate)
-        results = latency.measure(candidates, runs=20)
+        results = timing.measure(candidates, runs=20)
     base = results[0].images_per_s
     show(name, *(f"{result.images_per_s:.0f} ({result.images_per_s / base:.1f}x)" for result in results))
     torch.cuda.empty_cache()

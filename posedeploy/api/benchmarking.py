@@ -3,67 +3,43 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterable
-from contextlib import ExitStack
-from dataclasses import dataclass, replace
-from functools import cache, partial
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import TypeAlias, Unpack
+from typing import Unpack
 
-from posedeploy import files, manifest, plugins
+from posedeploy.api.benchmark_candidates import BenchmarkOptions, CandidateLoader
+from posedeploy.api.earlier_report import EarlierReport, read_report
 from posedeploy.api.latency_report import LatencyReport
 from posedeploy.api.model_args import (
-    SAMPLE,
     ModelArgs,
     ModelKeywords,
     ModelSource,
     list_models,
     optional_path,
     path_of,
+    single,
 )
-from posedeploy.api.open_models import is_checkpoint, open_described, pytorch_runner, run_options
+from posedeploy.api.open_models import run_options
 from posedeploy.api.reporting import report_steps
-from posedeploy.backends import RUNTIMES, bytes_of
-from posedeploy.benchmarks import latency
-from posedeploy.benchmarks.inputs import NO_RANGES, image_samples, plain, random_images, random_tensors, sized
-from posedeploy.benchmarks.latency import Candidate
+from posedeploy.benchmarks import timing
+from posedeploy.benchmarks.latency import Latency, join_loads
 from posedeploy.benchmarks.machine_info import this_machine
+from posedeploy.benchmarks.time_comparison import TimeComparison, compare_in_rounds
 from posedeploy.convert.export_options import ignore_progress
-from posedeploy.errors import InputError, PoseDeployError
-from posedeploy.runtimes.load_runner import open_runner, resolve_spec, runner_of
 from posedeploy.types import (
+    HINTS,
     Artifact,
-    Hint,
     Model,
-    ModelSpec,
     OnProgress,
     Precision,
-    Ranges,
     RunOptions,
-    Stages,
+    Scenario,
     StrPath,
-    Tensors,
 )
 
-ModelAndSpec: TypeAlias = tuple[Model, ModelSpec]
-"""A PyTorch model, and the spec whose inputs it is timed on."""
-logger = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True, kw_only=True)
-class BenchmarkOptions:
-    """What to time: how often, and at which input size and batch where axes are free."""
-
-    runs: int = 100
-    input_size: tuple[int, int] | None = None
-    batch: int | None = None
-    runtime: str | None = None
-    checkpoint: Path | None = None
-
-    def __post_init__(self) -> None:
-        for name, number in (("runs", self.runs), ("batch", self.batch)):
-            if number is not None and number < 1:
-                raise InputError(f"`{name}={number}`: it is at least 1")
+LOADS_TO_COMPARE = 3
+"""Loads of each model for ``compare``: where the memory of one load lies changes its times a little."""
 
 
 def benchmark(
@@ -73,7 +49,10 @@ def benchmark(
     device: str = "cpu",
     precision: Precision = "fp32",
     threads: int | None = None,
-    hint: Hint = "latency",
+    scenario: Scenario = "single-stream",
+    loads: int | None = None,
+    seed: int | None = None,
+    compare: ModelSource | None = None,
     batch: int | None = None,
     input_size: tuple[int, int] | None = None,
     runtime: str | None = None,
@@ -81,12 +60,17 @@ def benchmark(
     on_progress: OnProgress = ignore_progress,
     **model_args: Unpack[ModelKeywords],
 ) -> LatencyReport:
-    """Time models, all in the same rounds, with PyTorch on the checkpoint of each artifact beside them.
+    """Time models in the same rounds as PyTorch on the checkpoint of each artifact.
 
     Args:
         models: artifacts, checkpoints or their paths; one or several.
-        runs: timed runs of each, rounded up to whole blocks; p90 needs 100, p99 1000.
-        hint: ``latency`` times one input after another, ``throughput`` many in flight.
+        runs: timed runs of each, one in each round; p90 needs 100, p99 1000.
+        scenario: ``single-stream`` times one input after another, ``offline`` many in flight.
+        loads: how often each model is loaded anew; the runs are divided among the loads. None is 1, and
+            ``LOADS_TO_COMPARE`` with ``compare``.
+        seed: of the order of the models in each round; None is a fixed one.
+        compare: a model, which is then timed in the same rounds, or the path of the JSON of an earlier
+            report. The report then has a verdict on each model.
         batch: images at once, where the model leaves that free; None is 1.
         input_size: (height, width) in px, where the model leaves them free; None is the published size.
         checkpoint: compare with it, in place of the one in each manifest.
@@ -94,142 +78,123 @@ def benchmark(
             model.
 
     Raises:
+        InputError: the report to compare with is of another machine, or a model ran otherwise there.
+        MeasurementError: a clock of the machine went back.
         PoseDeployError: a model cannot be opened or run as asked. A checkpoint that is not found is no error:
             the artifact then has no ``speed_up``, and a remark is logged.
     """
     settings = BenchmarkOptions(
         runs=runs,
+        loads=_loads(runs, loads, is_compared=compare is not None),
         input_size=input_size,
         batch=batch,
         runtime=runtime,
         checkpoint=optional_path(checkpoint),
     )
-    options = run_options(device, precision, threads, hint)
-    sources, machine = list_models(models), this_machine()
-    with ExitStack() as opened:
-        loading = _Loading(options, settings, ModelArgs.of(model_args), opened, is_alone=len(sources) == 1)
-        for source in sources:
-            on_progress(f"loading {path_of(source)}", None)
-            loading.add(source)
-        timing = report_steps(on_progress, f"timing {len(loading.candidates)} models, {runs} runs each")
-        results = latency.measure(loading.candidates, runs=runs, hint=hint, on_progress=timing)
-    return LatencyReport(tuple(results), machine)
+    options = run_options(device, precision, threads, HINTS[scenario])
+    seed = timing.SEED if seed is None else seed
+    sources, machine, other = list_models(models), this_machine(), None
+    earlier = _earlier_report(compare)
+    if earlier is not None:
+        earlier.check_machine(machine)
+    elif compare is not None:
+        other = single(compare)
+    benchmarking = _Benchmark(options, settings, ModelArgs.of(model_args), scenario, seed, on_progress)
+    parts = []
+    for number, count in enumerate(settings.runs_of_each_load):
+        with benchmarking.loaded(sources, other, repeats=number > 0) as loader:
+            if earlier is not None:
+                earlier.check_candidates(loader.candidates, scenario)
+            parts.append(benchmarking.measure(loader, number, count))
+            compared_with = loader.candidates[-1].label if other is not None else None
+    results = join_loads(parts)
+    if earlier is not None:
+        return LatencyReport(
+            results, machine, seed, earlier.compare(results), earlier.remarks(machine, results)
+        )
+    return LatencyReport(results, machine, seed, _in_rounds(results, compared_with))
 
 
-class _Loading:
-    """Loads every model, after PyTorch on its checkpoint, which comes once per checkpoint and input.
-
-    ``opened`` closes the runners. is_alone: only one model is timed.
-    """
+class _Benchmark:
+    """Loads models and measures them, as often as there are loads."""
 
     def __init__(
         self,
         options: RunOptions,
         settings: BenchmarkOptions,
         args: ModelArgs,
-        opened: ExitStack,
-        *,
-        is_alone: bool,
+        scenario: Scenario,
+        seed: int,
+        on_progress: OnProgress,
     ) -> None:
-        self.candidates: list[Candidate] = []
         self._options, self._settings, self._args = options, settings, args
-        self._opened = opened
-        self._is_alone = is_alone
-        self._baselines: dict[tuple[str, Stages | None, str], Candidate | None] = {}
+        self._scenario, self._seed, self._on_progress = scenario, seed, on_progress
 
-    def add(self, source: Model | Artifact | Path) -> None:
-        """Load a model, and its baseline where no other model had the same."""
-        if isinstance(source, Model) or (isinstance(source, Path) and is_checkpoint(source)):
-            self._add_pytorch(path_of(source).name, self._options, partial(_load, source, self._args))
-            return
-        artifact = open_described(source, self._args_for(source))
-        candidate = self._load_artifact(artifact)
-        key = (*_weights_of(artifact), _input_of(candidate))
-        if key not in self._baselines:
-            self._baselines[key] = self._add_baseline(artifact, resolve_spec(artifact, candidate.runner))
-        self._keep(replace(candidate, baseline=self._baselines[key]))
+    @contextmanager
+    def loaded(
+        self,
+        sources: Sequence[Model | Artifact | Path],
+        other: Model | Artifact | Path | None,
+        *,
+        repeats: bool,
+    ) -> Iterator[CandidateLoader]:
+        """Load the models, and last the one to compare with; the block gets the loader."""
+        every = [*sources, other] if other is not None else list(sources)
+        with ExitStack() as opened:
+            loader = CandidateLoader(
+                self._options, self._settings, self._args, opened, is_alone=len(every) == 1
+            )
+            with _without_remarks() if repeats else ExitStack():
+                for source in every:
+                    self._on_progress(f"loading {path_of(source)}", None)
+                    loader.add(source)
+            yield loader
 
-    def _args_for(self, source: Artifact | Path) -> ModelArgs:
-        path = source if isinstance(source, Path) else source.path
-        return self._args if self._is_alone or not manifest.has_one(path) else ModelArgs()
-
-    def _load_artifact(self, artifact: Artifact) -> Candidate:
-        runner_of(artifact, self._settings.runtime)  # its import is not its load
-        candidate = latency.load(
-            artifact.path.name,
-            lambda: open_runner(artifact, self._options, self._settings.runtime),
-            lambda runner: _tensors(resolve_spec(artifact, runner), self._settings, runner.ranges),
-            file_bytes=bytes_of(artifact),
+    def measure(self, loader: CandidateLoader, number: int, runs: int) -> list[Latency]:
+        """Measure what is loaded. number: of this load, from 0."""
+        loads = f", load {number + 1} of {self._settings.loads}" if self._settings.loads > 1 else ""
+        doing = f"timing {len(loader.candidates)} models, {runs} runs each{loads}"
+        return timing.measure(
+            loader.candidates,
+            runs=runs,
+            scenario=self._scenario,
+            seed=self._seed + number,
+            on_progress=report_steps(self._on_progress, doing),
         )
-        self._opened.callback(candidate.runner.close)
-        spec = resolve_spec(artifact, candidate.runner)
-        return replace(candidate, input_specs=spec.inputs, output_specs=spec.outputs)
-
-    def _add_baseline(self, artifact: Artifact, spec: ModelSpec) -> Candidate | None:
-        """Load PyTorch on the artifact's checkpoint; None, and a remark, where that cannot be had."""
-        wanted = self._options.device
-        device = wanted if wanted in RUNTIMES["pytorch"].devices else "cpu"
-        if device != wanted:
-            logger.info(f"PyTorch does not run on {wanted}: the comparison is with PyTorch on the {device}")
-        options = replace(self._options, device=device, precision="fp32", cuda_graphs=False)
-        checkpoint, recorded = self._settings.checkpoint, artifact.provenance
-        source = checkpoint or (Path(recorded.checkpoint) if recorded and recorded.checkpoint else SAMPLE)
-        reference = partial(_reference, artifact, checkpoint, self._args, spec)
-        try:
-            return self._add_pytorch(f"{source.name} (PyTorch)", options, reference)
-        except PoseDeployError as error:
-            if checkpoint is not None:
-                raise
-            logger.info(f"no comparison with PyTorch for {artifact.path.name}: {error}")
-            return None
-
-    def _add_pytorch(self, label: str, options: RunOptions, load: Callable[[], ModelAndSpec]) -> Candidate:
-        """Load a model into PyTorch, timed from the checkpoint's file on."""
-        plugins.load(RUNTIMES["pytorch"].runner)
-        load_once = cache(load)
-        candidate = latency.load(
-            label,
-            lambda: pytorch_runner(load_once()[0], options),
-            lambda runner: _tensors(load_once()[1], self._settings),
-        )
-        self._opened.callback(candidate.runner.close)
-        source = load_once()[0].source
-        return self._keep(replace(candidate, file_bytes=files.size(source) if source else None))
-
-    def _keep(self, candidate: Candidate) -> Candidate:
-        """Keep a candidate, its label with a number where another one has the same."""
-        same = sum(other.label.partition(" #")[0] == candidate.label for other in self.candidates)
-        label = f"{candidate.label} #{same + 1}" if same else candidate.label
-        self.candidates.append(replace(candidate, label=label))
-        return self.candidates[-1]
 
 
-def _load(source: Model | Path, args: ModelArgs) -> ModelAndSpec:
-    if isinstance(source, Path):
-        loaded: Model = plugins.load("posedeploy.api.load_checkpoint:open_pytorch_model")(source, args)
-        source = loaded
-    return source, source.spec
+def _loads(runs: int, loads: int | None, *, is_compared: bool) -> int:
+    if loads is not None:
+        return loads
+    return max(1, min(LOADS_TO_COMPARE, runs)) if is_compared else 1
 
 
-def _reference(artifact: Artifact, checkpoint: Path | None, args: ModelArgs, spec: ModelSpec) -> ModelAndSpec:
-    reference_model = plugins.load("posedeploy.api.reference_model:reference_model")
-    model: Model = reference_model(artifact, checkpoint, args)
-    return model, plain(model.spec, spec)
+def _earlier_report(compare: ModelSource | None) -> EarlierReport | None:
+    """Return the report that a path names; None for a model."""
+    if compare is None or isinstance(compare, (Model, Artifact)) or Path(compare).suffix.lower() != ".json":
+        return None
+    return read_report(Path(compare))
 
 
-def _weights_of(artifact: Artifact) -> tuple[str, Stages | None]:
-    """Return the checkpoint that an artifact was made from, and how much of it is used."""
-    recorded = artifact.provenance
-    return (recorded.checkpoint_sha256, recorded.stages) if recorded else ("", None)
+def _in_rounds(results: Sequence[Latency], other: str | None) -> tuple[TimeComparison, ...]:
+    """Compare each model with the one of this label, in the same rounds."""
+    baselines = {result.baseline for result in results}
+    others = [result for result in results if result.label == other]
+    return tuple(
+        compare_in_rounds(result, old)
+        for old in others
+        for result in results
+        if result.label not in baselines and result is not old
+    )
 
 
-def _input_of(candidate: Candidate) -> str:
-    """Return the size and batch of the work, whatever layout and type the artifact takes it in."""
-    return "x".join(str(sorted(array.shape)) for array in candidate.tensors.values())
-
-
-def _tensors(spec: ModelSpec, settings: BenchmarkOptions, ranges: Ranges = NO_RANGES) -> Tensors:
-    if spec.contract is None:
-        return random_tensors(spec, settings.batch, settings.input_size, ranges).tensors
-    spec = sized(spec, settings.batch, settings.input_size, ranges)
-    return image_samples(spec, [("random", random_images(spec, 1)[0])])[0].tensors
+@contextmanager
+def _without_remarks() -> Iterator[None]:
+    """Log no remarks, which the first load has logged already."""
+    logger = logging.getLogger("posedeploy")
+    before = logger.level
+    logger.setLevel(logging.WARNING)
+    try:
+        yield
+    finally:
+        logger.setLevel(before)

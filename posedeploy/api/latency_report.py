@@ -3,25 +3,47 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass, field
+from typing import Any
 
+from posedeploy.benchmarks import intervals, time_comparison
 from posedeploy.benchmarks.latency import Latency
 from posedeploy.benchmarks.machine_info import Machine, this_machine
+from posedeploy.benchmarks.time_comparison import TimeComparison
+from posedeploy.benchmarks.timing import SEED
 from posedeploy.text_files import format_json
 
-DERIVED = ("load_ms", "first_run_ms", "median_ms", "spread", "images_per_s", "speed_up", "warning")
+DERIVED = (
+    "load_ms", "first_run_ms", "memory_bytes", "median_ms", "median_interval_ms", "cpu_ms", "spread",
+    "images_per_s", "speed_up", "speed_up_interval", "warning",
+)  # fmt: skip
+"""Properties of a result that the JSON holds besides the raw times."""
+PERCENTILES = (90, 99)
 
 
 @dataclass(frozen=True)
 class LatencyReport:
-    """The times of models that were timed in the same rounds, PyTorch first."""
+    """The times of models that were timed in the same rounds, PyTorch first.
+
+    seed: of the order of the models in the first load's rounds; each further load adds 1. comparisons: the
+    verdicts, if a model or an earlier report was compared with. remarks: what differs from that report.
+    """
 
     results: tuple[Latency, ...]
     machine: Machine = field(default_factory=this_machine)
+    seed: int = SEED
+    comparisons: tuple[TimeComparison, ...] = ()
+    remarks: tuple[str, ...] = ()
 
     @property
     def warnings(self) -> tuple[str, ...]:
         """Why some of the times cannot be trusted, a sentence each."""
-        return tuple(result.warning for result in self.results if result.warning)
+        remedies = (comparison.remedy for comparison in self.comparisons if comparison.remedy)
+        return (*self.remarks, *(row.warning for row in self.results if row.warning), *remedies)
+
+    @property
+    def is_slower(self) -> bool:
+        """Whether a model was found slower than what it was compared with."""
+        return any(comparison.verdict == "slower" for comparison in self.comparisons)
 
     def to_json(self) -> str:
         """Return the versioned document: raw times and what is derived from them; docs/json.md lists its
@@ -29,13 +51,25 @@ class LatencyReport:
         return format_json(
             {
                 "format": "posedeploy.bench",
-                "version": 1,
+                "version": 2,
                 "machine": asdict(self.machine),
-                "results": [
-                    asdict(result)
-                    | {name: getattr(result, name) for name in DERIVED}
-                    | {"p90_ms": result.percentile_ms(90), "p99_ms": result.percentile_ms(99)}
-                    for result in self.results
+                "seed": self.seed,
+                "confidence": intervals.CONFIDENCE,
+                "results": [_row(result) for result in self.results],
+                "comparisons": [
+                    asdict(comparison)
+                    | {"verdict": comparison.verdict, "confidence": time_comparison.CONFIDENCE}
+                    for comparison in self.comparisons
                 ],
+                "remarks": list(self.remarks),
             }
         )
+
+
+def _row(result: Latency) -> dict[str, Any]:
+    row = asdict(result) | {name: getattr(result, name) for name in DERIVED}
+    del row["baseline_times_s"]  # those of another row
+    for percent in PERCENTILES:
+        row[f"p{percent}_ms"] = result.percentile_ms(percent)
+        row[f"p{percent}_interval_ms"] = result.percentile_interval_ms(percent)
+    return row

@@ -1,24 +1,18 @@
-"""Measure the latency of networks. All candidates run in turn, in rounds, so that drift affects all alike.
-
-No time is dropped. In each round a candidate runs once untimed, since the previous candidate has filled the
-caches, and then ``BLOCK`` times.
-"""
+"""The measured latency of one network: raw times, and what is derived from them."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from contextlib import ExitStack
-from dataclasses import dataclass, field
-from time import perf_counter
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from functools import cached_property
 
 import numpy as np
 import psutil
 
-from posedeploy.runtimes.base import Runner
-from posedeploy.types import Hint, RuntimeInfo, Tensors, TensorSpec
+from posedeploy.benchmarks.intervals import Estimate, paired_shift, percentile_interval
+from posedeploy.types import RuntimeInfo, Scenario, TensorSpec
 
-BLOCK = 10
-"""Timed runs of one candidate in one round."""
 RUNS_PAST_PERCENTILE = 10
 """Runs that must lie beyond a percentile: p90 needs 100 runs, p99 needs 1000."""
 MIN_RUNS = 5
@@ -28,49 +22,88 @@ MAX_RELATIVE_SPREAD = 0.10
 
 
 @dataclass(frozen=True)
-class Latency:
-    """The raw times of one candidate, in seconds.
+class LoadCost:
+    """The cost of one load. load_s: from the file to a runner. first_run_s: of the first inference, which may
+    include setup of the runtime. memory_bytes: growth of the resident memory of the process over both. runs:
+    the number of times that were measured with this load.
+    """
 
-    load_s: from the file to a runner. first_run_s: of the first inference. memory_bytes: growth of the
-    resident memory of the process over both. times_s: one per timed inference; with the ``throughput`` hint,
-    one per block of ``BLOCK`` inferences in flight, divided by ``BLOCK``. input_specs, output_specs: as in
-    the model file.
+    load_s: float
+    first_run_s: float
+    memory_bytes: int
+    runs: int = 0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Latency:
+    """The raw times of one candidate, in seconds, one per round.
+
+    loads: one or several; ``times_s`` holds their times one after another. times_s: one per timed inference;
+    in the offline scenario one per block of ``block`` inferences in flight, divided by ``block``.
+    cpu_times_s: the processor time of all threads of this process meanwhile. baseline: the label of PyTorch
+    on the same checkpoint, if it was run; ``baseline_times_s`` are its times in the same rounds. input_specs,
+    output_specs: as in the model file. input_shapes: of the arrays, by name. model_sha256: of the checkpoint,
+    or of each file.
     """
 
     label: str
     runtime_info: RuntimeInfo
-    hint: Hint
+    scenario: Scenario
     batch: int
     file_bytes: int | None
-    load_s: float
-    first_run_s: float
-    memory_bytes: int
+    loads: tuple[LoadCost, ...]
     times_s: tuple[float, ...] = field(repr=False)
+    cpu_times_s: tuple[float, ...] = field(default=(), repr=False)
+    block: int = 1
     load_average: float = 0.0
-    baseline_median_s: float | None = None
+    baseline: str | None = None
+    baseline_times_s: tuple[float, ...] = field(default=(), repr=False)
     input_specs: tuple[TensorSpec, ...] = ()
     output_specs: tuple[TensorSpec, ...] = ()
+    input_shapes: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
+    model_sha256: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def load_ms(self) -> float:
-        """The time from the file to a runner."""
-        return 1e3 * self.load_s
+        """The time of the first load, from the file to a runner."""
+        return 1e3 * self.loads[0].load_s
 
     @property
     def first_run_ms(self) -> float:
         """The time of the first inference, which may include setup of the runtime."""
-        return 1e3 * self.first_run_s
+        return 1e3 * self.loads[0].first_run_s
+
+    @property
+    def memory_bytes(self) -> int:
+        """The growth of the resident memory of the process over the first load and inference."""
+        return self.loads[0].memory_bytes
 
     @property
     def median_ms(self) -> float:
         """The median time of one inference."""
         return 1e3 * float(np.median(self.times_s))
 
+    @property
+    def median_interval_ms(self) -> tuple[float, float] | None:
+        """The confidence interval of the median; None for too few runs."""
+        return _milliseconds(percentile_interval(self.times_s, 50))
+
+    @property
+    def cpu_ms(self) -> float | None:
+        """The median processor time of one inference, of all threads; None if it was not measured."""
+        return 1e3 * float(np.median(self.cpu_times_s)) if self.cpu_times_s else None
+
     def percentile_ms(self, percent: int) -> float | None:
         """Return a percentile of the times; None for too few runs."""
         if len(self.times_s) * (100 - percent) < 100 * RUNS_PAST_PERCENTILE:
             return None
         return 1e3 * float(np.percentile(self.times_s, percent))
+
+    def percentile_interval_ms(self, percent: int) -> tuple[float, float] | None:
+        """Return the confidence interval of a percentile; None for too few runs."""
+        if self.percentile_ms(percent) is None:
+            return None
+        return _milliseconds(percentile_interval(self.times_s, percent))
 
     @property
     def spread(self) -> float | None:
@@ -82,13 +115,29 @@ class Latency:
 
     @property
     def images_per_s(self) -> float:
-        """Images per second at the median time."""
+        """Images per second: at the median time or, in the offline scenario, of all runs together."""
+        if self.scenario == "offline":
+            return self.batch * len(self.times_s) / sum(self.times_s)
         return 1e3 * self.batch / self.median_ms
 
     @property
     def speed_up(self) -> float | None:
-        """The speed relative to PyTorch on the same checkpoint; None if PyTorch was not run."""
-        return 1e3 * self.baseline_median_s / self.median_ms if self.baseline_median_s else None
+        """The speed relative to PyTorch on the same checkpoint: the Hodges-Lehmann estimate of the ratio of
+        both times in one round; None if PyTorch was not run."""
+        return math.exp(self._speed_up.value) if self._speed_up else None
+
+    @property
+    def speed_up_interval(self) -> tuple[float, float] | None:
+        """The confidence interval of ``speed_up``; None without it, or for too few rounds."""
+        if self._speed_up is None or math.isinf(self._speed_up.high):
+            return None
+        return math.exp(self._speed_up.low), math.exp(self._speed_up.high)
+
+    @cached_property
+    def _speed_up(self) -> Estimate | None:
+        if not self.baseline_times_s:
+            return None
+        return paired_shift(np.log(self.baseline_times_s) - np.log(self.times_s))
 
     @property
     def warning(self) -> str | None:
@@ -115,122 +164,19 @@ class Latency:
         )
 
 
-@dataclass(frozen=True)
-class Candidate:
-    """A loaded runner to measure, with its input and the cost of loading.
-
-    baseline: the candidate of the same measurement that ``speed_up`` is relative to.
-    """
-
-    label: str
-    runner: Runner
-    tensors: Tensors
-    batch: int
-    file_bytes: int | None
-    load_s: float
-    first_run_s: float
-    memory_bytes: int
-    baseline: Candidate | None = None
-    input_specs: tuple[TensorSpec, ...] = ()
-    output_specs: tuple[TensorSpec, ...] = ()
-
-
-def load(
-    label: str,
-    opener: Callable[[], Runner],
-    inputs: Callable[[Runner], Tensors],
-    *,
-    file_bytes: int | None = None,
-) -> Candidate:
-    """Open a runner and run it once, and time both. If the run fails, the runner is closed."""
-    process = psutil.Process()
-    before = process.memory_info().rss
-    start = perf_counter()
-    runner = opener()
-    load_s = perf_counter() - start
-    with ExitStack() as on_error:
-        on_error.callback(runner.close)
-        tensors = inputs(runner)
-        start = perf_counter()
-        runner.run(tensors)
-        first_run_s = perf_counter() - start
-        on_error.pop_all()
-    batch = next((array.shape[0] for array in tensors.values() if array.ndim), 1)
-    growth = max(0, process.memory_info().rss - before)
-    return Candidate(
-        label,
-        runner,
-        tensors,
-        batch,
-        file_bytes,
-        load_s,
-        first_run_s,
-        growth,
-        input_specs=runner.inputs,
-        output_specs=runner.outputs,
+def join_loads(parts: Sequence[Sequence[Latency]]) -> tuple[Latency, ...]:
+    """Return the results of several loads of the same candidates as one result for each candidate."""
+    return tuple(
+        replace(
+            of_candidate[-1],
+            loads=tuple(load for part in of_candidate for load in part.loads),
+            times_s=tuple(time for part in of_candidate for time in part.times_s),
+            cpu_times_s=tuple(time for part in of_candidate for time in part.cpu_times_s),
+            baseline_times_s=tuple(time for part in of_candidate for time in part.baseline_times_s),
+        )
+        for of_candidate in zip(*parts, strict=True)
     )
 
 
-def measure(
-    candidates: Sequence[Candidate],
-    *,
-    runs: int = 100,
-    warm_up: int = 10,
-    hint: Hint = "latency",
-    on_progress: Callable[[int, int], None] = lambda done, total: None,
-) -> list[Latency]:
-    """Measure the candidates, interleaved in rounds.
-
-    Args:
-        runs: timed runs of each candidate, rounded up to whole blocks.
-        warm_up: untimed runs of each candidate before the first round.
-        on_progress: called with the number of finished blocks and of all blocks.
-    """
-    time_block = _one_by_one if hint == "latency" else _in_flight
-    for candidate in candidates:
-        for _ in range(-(-warm_up // BLOCK)):
-            time_block(candidate)
-    rounds = -(-runs // BLOCK)
-    times: list[list[float]] = [[] for _ in candidates]
-    for completed in range(rounds):
-        for number, candidate in enumerate(candidates):
-            candidate.runner.run(candidate.tensors)
-            times[number].extend(time_block(candidate))
-            on_progress(completed * len(candidates) + number + 1, rounds * len(candidates))
-    medians = {id(candidate): float(np.median(own)) for candidate, own in zip(candidates, times, strict=True)}
-    return [_result(candidate, own, hint, medians) for candidate, own in zip(candidates, times, strict=True)]
-
-
-def _one_by_one(candidate: Candidate) -> list[float]:
-    run, tensors = candidate.runner.run, candidate.tensors
-    times = []
-    for _ in range(BLOCK):
-        start = perf_counter()
-        run(tensors)
-        times.append(perf_counter() - start)
-    return times
-
-
-def _in_flight(candidate: Candidate) -> list[float]:
-    start = perf_counter()
-    for _ in candidate.runner.stream(candidate.tensors for _ in range(BLOCK)):
-        pass
-    return [(perf_counter() - start) / BLOCK]
-
-
-def _result(candidate: Candidate, times: list[float], hint: Hint, medians: dict[int, float]) -> Latency:
-    return Latency(
-        candidate.label,
-        candidate.runner.runtime_info,
-        hint,
-        candidate.batch,
-        candidate.file_bytes,
-        candidate.load_s,
-        candidate.first_run_s,
-        candidate.memory_bytes,
-        tuple(times),
-        psutil.getloadavg()[0],
-        medians[id(candidate.baseline)] if candidate.baseline else None,
-        candidate.input_specs,
-        candidate.output_specs,
-    )
+def _milliseconds(interval: tuple[float, float] | None) -> tuple[float, float] | None:
+    return interval and (1e3 * interval[0], 1e3 * interval[1])

@@ -9,6 +9,7 @@ import typer
 
 from posedeploy.console import options as shared
 from posedeploy.console.output import advancing, check_json
+from posedeploy.types import Scenario
 
 
 def bench(
@@ -18,19 +19,41 @@ def bench(
     device: shared.Device = "cpu",
     threads: shared.Threads = None,
     precision: shared.PrecisionName = "fp32",
-    latency: Annotated[
-        bool,
+    scenario: Annotated[
+        Scenario,
         typer.Option(
-            "--latency/--throughput", help="Tune the runtime for single images, or for many in flight."
+            help="As in MLPerf: images one after another, for their latency, or many in flight, for images "
+            "per second.",
         ),
-    ] = True,
+    ] = "single-stream",
     runs: Annotated[
         int,
         typer.Option(
             metavar="N",
-            help="Timed runs of each model. p90 needs 100 and p99 1000; with --throughput ten times as many.",
+            help="Timed runs of each model. p90 needs 100 and p99 1000; offline, ten times as many.",
         ),
     ] = 100,
+    loads: Annotated[
+        int | None,
+        typer.Option(
+            metavar="N",
+            help="Load each model N times, and divide the runs among the loads.",
+            show_default="1; 3 with --compare",
+        ),
+    ] = None,
+    compare: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            help="The --json of an earlier bench, or a model to run in the same rounds.",
+        ),
+    ] = None,
+    seed: Annotated[
+        int | None,
+        typer.Option(
+            metavar="N", help="Seed of the order of the models in each round.", show_default="fixed"
+        ),
+    ] = None,
     batch: Annotated[
         int | None,
         typer.Option(
@@ -50,6 +73,8 @@ def bench(
 ) -> None:
     """Measure the latency of artifacts and of PyTorch on their checkpoint, in the same rounds.
 
+    With --compare, exit with 1 if a model became slower.
+
     Example: posedeploy bench out/human.xml out/human.onnx --threads 2 --json bench.json
     """
     from posedeploy.api.benchmarking import benchmark
@@ -63,7 +88,10 @@ def bench(
             device=device,
             precision=precision,
             threads=threads,
-            hint="latency" if latency else "throughput",
+            scenario=scenario,
+            loads=loads,
+            compare=compare,
+            seed=seed,
             batch=batch,
             input_size=shared.parse_size(input_size),
             runtime=runtime,
@@ -71,7 +99,8 @@ def bench(
             on_progress=on_progress,
             **shared.model_keywords(family, network, contract, mesh, stages, weights),
         )
-    command.show_latency(report, json)
+    command.show_latency(report, json, compare)
+    raise typer.Exit(1 if report.is_slower else 0)
 
 
 def parity(

@@ -10,7 +10,13 @@ from posedeploy.api.latency_report import LatencyReport
 from posedeploy.backends import is_model, runtime_for, target_of
 from posedeploy.benchmarks.latency import Latency
 from posedeploy.console.output import out, show, warn, write_json
-from posedeploy.console.tables import footprint_table, integers_line, latency_table, layers_of
+from posedeploy.console.tables import (
+    comparison_table,
+    footprint_table,
+    integers_line,
+    latency_table,
+    layers_of,
+)
 from posedeploy.printable import counted
 from posedeploy.runtimes.load_runner import devices_of, open_artifact
 from posedeploy.types import Artifact, RunOptions
@@ -40,8 +46,9 @@ def compared_line(results: Sequence[Latency]) -> str:
     first = results[0]
     images = "1 image" if first.batch == 1 else f"{first.batch} images"
     return (
-        f"compared: {counted(len(results), 'model', 'models')}, {first.hint}, {images} in a run, "
-        f"{len(first.times_s)} timed runs each, in the same rounds"
+        f"compared: {counted(len(results), 'model', 'models')}, {first.scenario}, {images} in a run, "
+        f"{counted(len(first.times_s) * first.block, 'timed run', 'timed runs')} each, in random order; "
+        "intervals at 95% confidence"
     )
 
 
@@ -55,9 +62,11 @@ def fastest_line(results: Sequence[Latency]) -> str:
     return f"fastest: {fastest.label} on {fastest.runtime_info.runtime} ({times}{speed_up})"
 
 
-def show_latency(report: LatencyReport, json: Path | None) -> None:
+def show_latency(report: LatencyReport, json: Path | None, compared_with: Path | None = None) -> None:
     """Show the tables, what was compared, the fastest model and the warnings; write the JSON."""
     show(latency_table(report.results), footprint_table(report.results))
+    if compared_with is not None:
+        show(comparison_table(report.comparisons, str(compared_with)))
     out.print(str(report.machine), style="dim")
     for line in filter(None, [*map(integers_line, report.results), *map(layers_of, report.results)]):
         out.print(line, markup=False, soft_wrap=True)

@@ -9,9 +9,11 @@ from rich.box import SIMPLE_HEAD
 from rich.markup import escape
 from rich.table import Table
 
+from posedeploy.api.latency_report import PERCENTILES
 from posedeploy.backends import bytes_of
 from posedeploy.benchmarks.latency import Latency
 from posedeploy.benchmarks.parity import Parity
+from posedeploy.benchmarks.time_comparison import TimeComparison
 from posedeploy.printable import counted, printable
 from posedeploy.types import Artifact, ModelSpec, RuntimeInfo
 
@@ -94,18 +96,38 @@ def running(runtime_info: RuntimeInfo) -> str:
 
 
 def latency_table(results: Sequence[Latency]) -> Table:
-    """The times. A percentile that no candidate ran often enough for has no column."""
-    percents = [percent for percent in (90, 99) if any(result.percentile_ms(percent) for result in results)]
+    """The times, each above its confidence interval. A percentile that no candidate ran often enough for has
+    no column, and images per second have one where they are not simply the inverse of the time."""
+    percents = [percent for percent in PERCENTILES if any(row.percentile_ms(percent) for row in results)]
     headings = [f"p{percent} ms" for percent in percents]
-    made = table("Latency", ["model"], ["median ms", *headings, "spread", "images/s", "speed-up"])
+    rates = ["images/s"] if any(row.scenario == "offline" or row.batch > 1 for row in results) else []
+    made = table("Latency", ["model"], ["median ms", *headings, "spread", *rates, "speed-up"])
     for result in results:
         made.add_row(
             _two(result.label, _runtime(result.runtime_info)),
-            f"{result.median_ms:.2f}",
-            *(_ms(result.percentile_ms(percent)) for percent in percents),
+            _two(_ms(result.median_ms), _interval(result.median_interval_ms)),
+            *(
+                _two(_ms(result.percentile_ms(percent)), _interval(result.percentile_interval_ms(percent)))
+                for percent in percents
+            ),
             "" if result.spread is None else f"{result.spread:.1%}",
-            f"{result.images_per_s:.1f}",
-            f"{result.speed_up:.2f}x" if result.speed_up else "",
+            *(f"{result.images_per_s:.1f}" for _ in rates),
+            _two(f"{result.speed_up:.2f}x" if result.speed_up else "", _interval(result.speed_up_interval)),
+        )
+    return made
+
+
+def comparison_table(comparisons: Sequence[TimeComparison], against: str) -> Table:
+    """Whether each model became slower, and the ratio of its times above the confidence interval."""
+    made = table(f"Compared with {against}", ["model", "verdict"], ["time", "99% interval", "runs"])
+    for each in comparisons:
+        basis = f"relative to {each.reference}" if each.reference else ""
+        made.add_row(
+            _two(each.label, basis),
+            _two(each.verdict, "by CPU time" if each.clock == "cpu" else ""),
+            f"{each.ratio:.3f}x",
+            "too few" if each.interval is None else "{:.3f}-{:.3f}".format(*each.interval),
+            "{}, {}".format(*each.times),
         )
     return made
 
@@ -117,7 +139,7 @@ def _runtime(runtime_info: RuntimeInfo) -> str:
 
 def footprint_table(results: Sequence[Latency]) -> Table:
     """What it takes to get there."""
-    made = table("Footprint", ["model", "in use"], ["load ms", "first run ms", "memory", "file"])
+    made = table("Footprint", ["model", "in use"], ["load ms", "first ms", "CPU ms", "memory", "file"])
     for result in results:
         runtime_info = result.runtime_info
         made.add_row(
@@ -125,6 +147,7 @@ def footprint_table(results: Sequence[Latency]) -> Table:
             _two(f"{runtime_info.device}, {runtime_info.precision}", *_threads(runtime_info)),
             f"{result.load_ms:.1f}",
             f"{result.first_run_ms:.1f}",
+            "" if result.cpu_ms is None else f"{result.cpu_ms:.1f}",
             size(result.memory_bytes),
             size(result.file_bytes),
         )
@@ -138,6 +161,14 @@ def _two(first: str, second: str = "") -> str:
 def _threads(runtime_info: RuntimeInfo) -> tuple[str, ...]:
     count = runtime_info.threads
     return (counted(count, "thread"),) if count else ()
+
+
+def _interval(ends: tuple[float, float] | None) -> str:
+    """``74.9-75.6``, with three digits of the lower end."""
+    if ends is None:
+        return ""
+    decimals = 0 if ends[0] >= 100 else 1 if ends[0] >= 10 else 2
+    return f"{ends[0]:.{decimals}f}-{ends[1]:.{decimals}f}"
 
 
 def _ms(value: float | None) -> str:

@@ -29,7 +29,16 @@ from posedeploy.runtimes.openvino_precision import (
     summary,
 )
 from posedeploy.runtimes.run_options import resolve_threads
-from posedeploy.types import LAYERS, Artifact, Precision, RunOptions, RuntimeInfo, Tensors, TensorSpec
+from posedeploy.types import (
+    LAYERS,
+    STREAMS,
+    Artifact,
+    Precision,
+    RunOptions,
+    RuntimeInfo,
+    Tensors,
+    TensorSpec,
+)
 
 DEVICES = {"cpu": "CPU", "intel-gpu": "GPU", "npu": "NPU", "auto": "AUTO"}
 """OpenVINO's names of the devices of options."""
@@ -210,7 +219,7 @@ def _runtime_info(compiled: openvino.CompiledModel, options: RunOptions, precisi
         ", ".join(devices),
         summary(counts) or hinted,
         threads,
-        {"streams": str(read("NUM_STREAMS")), "hint": options.hint, **layers},
+        {STREAMS: str(read("NUM_STREAMS")), "hint": options.hint, **layers},
     )
 
 

@@ -11,7 +11,17 @@ from posedeploy.types.networks import (
     ModelSpec,
 )
 from posedeploy.types.results import Camera, Placed, PlacedJoints, Placement, Poses
-from posedeploy.types.running import CUDA_GRAPH, LAYERS, Hint, Precision, RunOptions, RuntimeInfo
+from posedeploy.types.running import (
+    CUDA_GRAPH,
+    HINTS,
+    LAYERS,
+    STREAMS,
+    Hint,
+    Precision,
+    RunOptions,
+    RuntimeInfo,
+    Scenario,
+)
 from posedeploy.types.tensors import (
     TO_CHANNELS_FIRST,
     TO_CHANNELS_LAST,
@@ -29,7 +39,9 @@ from posedeploy.types.tensors import (
 
 __all__ = [
     "CUDA_GRAPH",
+    "HINTS",
     "LAYERS",
+    "STREAMS",
     "TO_CHANNELS_FIRST",
     "TO_CHANNELS_LAST",
     "Array",
@@ -59,6 +71,7 @@ __all__ = [
     "Ranges",
     "RunOptions",
     "RuntimeInfo",
+    "Scenario",
     "StageCount",
     "Stages",
     "StrPath",

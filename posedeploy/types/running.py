@@ -10,6 +10,10 @@ from posedeploy.devices import normalize_device
 
 Precision: TypeAlias = Literal["fp32", "tf32", "fp16", "bf16", "auto"]
 Hint: TypeAlias = Literal["latency", "throughput"]
+Scenario: TypeAlias = Literal["single-stream", "offline"]
+"""How a benchmark sends inputs, as MLPerf defines it: one after another, or all at once."""
+HINTS: Mapping[Scenario, Hint] = {"single-stream": "latency", "offline": "throughput"}
+"""What a runtime is tuned for, by the scenario."""
 
 
 @dataclass(frozen=True)
@@ -37,6 +41,9 @@ CUDA_GRAPH = "CUDA graph"
 LAYERS = "layers"
 """A key of ``RuntimeInfo.details``: the layers by precision, where the runtime reports them."""
 
+STREAMS = "streams"
+"""A key of ``RuntimeInfo.details``: how many inferences the runtime runs at once, where it reports that."""
+
 
 @dataclass(frozen=True)
 class RuntimeInfo:
@@ -61,3 +68,9 @@ class RuntimeInfo:
     def layers(self) -> str:
         """The layers by precision; empty if the runtime does not report them."""
         return self.details.get(LAYERS, "")
+
+    @property
+    def streams(self) -> int:
+        """How many inferences run at once; 1 if the runtime does not report it."""
+        streams = self.details.get(STREAMS, "1")
+        return int(streams) if streams.isdecimal() else 1

@@ -45,7 +45,7 @@ def test_times(artifact: Artifact, done: Invoke) -> None:
     report = pd.benchmark([artifact], runs=1, threads=1)
     assert [result.label for result in report.results] == ["hg.pth (PyTorch)", "hg.torchscript"]
     assert report.results[1].speed_up is not None
-    assert len(report.results[0].times_s) == 10
+    assert len(report.results[0].times_s) == 1
     assert undocumented(report.to_json()) == []
     done("bench", artifact.path, "--runs", 1, "--threads", 1, "--json", "b.json")
     assert _shape(json.loads(report.to_json())) == _shape(json.loads(Path("b.json").read_text()))

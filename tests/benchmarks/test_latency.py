@@ -1,95 +1,28 @@
-"""What is counted and what is derived; never how long it took."""
+"""What is derived from times; never how long something took."""
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterator
 from dataclasses import replace
 
 import numpy as np
 import pytest
 
-from posedeploy.benchmarks.latency import BLOCK, Candidate, Latency, load, measure
-from posedeploy.runtimes.base import Runner
-from posedeploy.types import RuntimeInfo, Tensors, TensorSpec
+from posedeploy.benchmarks.latency import Latency, LoadCost, join_loads
+from posedeploy.types import RuntimeInfo
 
-EFFECTIVE = RuntimeInfo("diary", "1", "CPU", "fp32", 1)
-INPUT = {"data": np.zeros((2, 1), np.float32)}
+RUNTIME_INFO = RuntimeInfo("diary", "1", "CPU", "fp32", 1)
 
 
-class Diary(Runner):
-    """Writes its name into a diary at every run, and in capitals where it is run as a stream."""
-
-    inputs = (TensorSpec("data", (2, 1)),)
-    outputs = inputs
-    runtime_info = EFFECTIVE
-
-    def __init__(self, name: str, diary: list[str]) -> None:
-        self.name, self.diary = name, diary
-
-    def _run(self, tensors: Tensors) -> Tensors:
-        self.diary.append(self.name)
-        return tensors
-
-    def _stream(self, batches: Iterator[Tensors]) -> Generator[Tensors, None, None]:
-        for batch in batches:
-            self.diary.append(self.name.upper())
-            yield batch
-
-
-def _candidates(diary: list[str]) -> list[Candidate]:
-    return [load(name, lambda name=name: Diary(name, diary), lambda _: INPUT) for name in "ab"]
-
-
-def _latency(*times_s: float) -> Latency:
-    return Latency("human.xml", EFFECTIVE, "latency", 1, None, 0.5, 0.25, 0, times_s)
-
-
-def test_candidates_take_turns_in_rounds_and_what_warms_up_is_not_counted() -> None:
-    diary: list[str] = []
-    candidates = _candidates(diary)
-    assert diary == ["a", "b"]
-    diary.clear()
-    results = measure(candidates, runs=3 * BLOCK, warm_up=4)
-    one_round = ["a"] * (1 + BLOCK) + ["b"] * (1 + BLOCK)
-    assert diary == ["a"] * BLOCK + ["b"] * BLOCK + 3 * one_round
-    assert [len(result.times_s) for result in results] == [3 * BLOCK, 3 * BLOCK]
-    assert [result.label for result in results] == ["a", "b"]
-
-
-def test_runs_are_rounded_up_to_blocks_and_progress_is_told() -> None:
-    told: list[tuple[int, int]] = []
-    results = measure(_candidates([]), runs=BLOCK + 1, on_progress=lambda done, of: told.append((done, of)))
-    assert len(results[0].times_s) == 2 * BLOCK
-    assert told == [(1, 4), (2, 4), (3, 4), (4, 4)]
-
-
-def test_throughput_is_timed_with_many_in_flight() -> None:
-    diary: list[str] = []
-    candidates = _candidates(diary)
-    diary.clear()
-    results = measure(candidates, runs=2 * BLOCK, warm_up=0, hint="throughput")
-    assert diary == 2 * (["a"] + ["A"] * BLOCK + ["b"] + ["B"] * BLOCK)
-    assert [len(result.times_s) for result in results] == [2, 2]
-    assert results[0].hint == "throughput"
-
-
-def test_a_speed_up_is_that_over_the_baseline_named() -> None:
-    first, second = _candidates([])
-    ours, theirs = measure([first, replace(second, label="a", baseline=first)], runs=BLOCK)
-    assert ours.speed_up is None
-    assert theirs.baseline_median_s == float(np.median(ours.times_s))
-    assert theirs.speed_up == pytest.approx(ours.median_ms / theirs.median_ms)
-    assert replace(_latency(0.1), baseline_median_s=0.25).speed_up == pytest.approx(2.5)
-
-
-def test_loading_keeps_what_it_took() -> None:
-    runner = Diary("a", [])
-    candidate = load("a", lambda: runner, lambda _: INPUT, file_bytes=5)
-    assert (candidate.runner, candidate.batch, candidate.file_bytes) == (runner, 2, 5)
-    assert candidate.load_s >= 0 and candidate.first_run_s >= 0 and candidate.memory_bytes >= 0
-    (result,) = measure([candidate], runs=1)
-    assert (result.batch, result.first_run_s, result.runtime_info) == (2, candidate.first_run_s, EFFECTIVE)
-    assert (result.load_ms, result.first_run_ms) == (1e3 * candidate.load_s, 1e3 * candidate.first_run_s)
+def _latency(*times_s: float, load_s: float = 0.5) -> Latency:
+    return Latency(
+        label="human.xml",
+        runtime_info=RUNTIME_INFO,
+        scenario="single-stream",
+        batch=1,
+        file_bytes=None,
+        loads=(LoadCost(load_s, 0.25, 7, len(times_s)),),
+        times_s=times_s,
+    )
 
 
 @pytest.mark.parametrize(
@@ -97,18 +30,53 @@ def test_loading_keeps_what_it_took() -> None:
 )
 def test_a_percentile_needs_ten_runs_beyond_it(runs: int, p90: bool, p99: bool) -> None:
     result = _latency(*np.arange(runs) / 1e3)
-    assert (result.percentile_ms(90) is not None, result.percentile_ms(99) is not None) == (p90, p99)
+    for percent, is_known in ((90, p90), (99, p99)):
+        interval = result.percentile_interval_ms(percent)
+        assert (result.percentile_ms(percent) is not None) == is_known == (interval is not None)
+        value = result.percentile_ms(percent)
+        assert interval is None or value is None or interval[0] < value < interval[1]
 
 
 def test_no_outlier_is_dropped() -> None:
     result = _latency(*[0.001] * 989, *[9.0] * 11)
     assert result.percentile_ms(99) == 9000.0
     assert result.median_ms == 1.0
+    assert result.median_interval_ms == (1.0, 1.0)
     assert len(result.times_s) == 1000
+
+
+def test_a_speed_up_is_the_ratio_within_rounds() -> None:
+    drift = np.linspace(1, 3, 50)
+    result = replace(
+        _latency(*0.1 * drift), baseline="human.pth (PyTorch)", baseline_times_s=tuple(0.25 * drift)
+    )
+    assert result.speed_up == pytest.approx(2.5)
+    assert result.speed_up_interval == pytest.approx((2.5, 2.5))
+    assert (_latency(0.1).speed_up, _latency(0.1).speed_up_interval) == (None, None)
+
+
+def test_one_round_has_a_speed_up_without_an_interval() -> None:
+    result = replace(_latency(0.1), baseline_times_s=(0.25,))
+    assert result.speed_up == pytest.approx(2.5)
+    assert result.speed_up_interval is None
+    assert result.median_interval_ms is None
 
 
 def test_images_per_second_count_the_batch() -> None:
     assert replace(_latency(0.1, 0.1), batch=4).images_per_s == pytest.approx(40)
+
+
+def test_images_per_second_of_the_offline_scenario_are_those_of_all_runs_together() -> None:
+    times = _latency(0.1, 0.1, 0.4)
+    assert replace(times, batch=2, scenario="offline").images_per_s == pytest.approx(10)
+    assert replace(times, batch=2).images_per_s == pytest.approx(20)
+
+
+def test_several_loads_become_one_result() -> None:
+    (result,) = join_loads([[_latency(0.1, 0.2)], [_latency(0.3, load_s=0.4)]])
+    assert result.times_s == (0.1, 0.2, 0.3)
+    assert [load.runs for load in result.loads] == [2, 1]
+    assert (result.load_ms, result.first_run_ms, result.memory_bytes) == (500, 250, 7)
 
 
 def test_steady_times_need_no_warning() -> None:
@@ -140,18 +108,3 @@ def test_a_single_run_has_no_spread_and_says_so() -> None:
     assert result.warning == (
         "human.xml: the spread is unknown: it needs at least 5 times, and this has 1; increase `runs`"
     )
-
-
-def test_a_runner_whose_first_run_fails_is_closed() -> None:
-    closed: list[str] = []
-
-    class Failing(Diary):
-        def _run(self, tensors: Tensors) -> Tensors:
-            raise RuntimeError("no")
-
-        def _close(self) -> None:
-            closed.append(self.name)
-
-    with pytest.raises(RuntimeError, match="no"):
-        load("a", lambda: Failing("a", []), lambda _: INPUT)
-    assert closed == ["a"]

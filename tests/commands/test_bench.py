@@ -9,7 +9,7 @@ from typing import Any
 import onnx
 import pytest
 
-from tests.commands.conftest import Invoke, lines_wider_than
+from tests.commands.conftest import Invoke, lines_wider_than, words
 
 
 def _bench(done: Invoke, *arguments: object) -> tuple[dict[str, Any], str, str]:
@@ -27,7 +27,7 @@ def _model(human: Path, name: str) -> Path:
 def test_every_target_beside_pytorch(human: Path, network: tuple[str, str], done: Invoke) -> None:
     models = [human / "out" / f"human.{suffix}" for suffix in ("torchscript", "onnx", "xml")]
     document, shown, said = _bench(done, *models, "--runs", 100, *network)
-    assert (document["format"], document["version"]) == ("posedeploy.bench", 1)
+    assert (document["format"], document["version"]) == ("posedeploy.bench", 2)
     assert document["machine"]["physical_cores"] >= 1
     results = document["results"]
     labels = ["human.pth (PyTorch)", "human.torchscript", "human.onnx", "human.xml"]
@@ -40,11 +40,16 @@ def test_every_target_beside_pytorch(human: Path, network: tuple[str, str], done
         assert result["p90_ms"] >= result["median_ms"] > 0
         assert result["p99_ms"] is None
         assert result["file_bytes"] > 1000
-        assert result["load_ms"] == 1e3 * result["load_s"] > 0
-        assert result["first_run_ms"] == 1e3 * result["first_run_s"] > 0
+        assert len(result["cpu_times_s"]) == 100 and result["cpu_ms"] > 0
+        assert result["median_interval_ms"][0] <= result["median_ms"] <= result["median_interval_ms"][1]
+        assert result["load_ms"] == 1e3 * result["loads"][0]["load_s"] > 0
+        assert result["first_run_ms"] == 1e3 * result["loads"][0]["first_run_s"] > 0
+        assert result["input_shapes"] == {"data": [1, 3, 256, 456]}
     assert results[0]["speed_up"] is None
-    assert all(result["speed_up"] > 0 for result in results[1:])
-    assert "load ms" in shown and "first run ms" in shown
+    for result in results[1:]:
+        assert result["baseline"] == labels[0]
+        assert 0 < result["speed_up_interval"][0] <= result["speed_up"] <= result["speed_up_interval"][1]
+    assert "load ms  first ms" in shown and "CPU ms" in shown
     assert "median ms" in shown and "p90 ms" in shown and "p99 ms" not in shown
     assert "CPU, fp32" in shown and "1 thread " in shown
     assert not lines_wider_than(80, shown)
@@ -55,18 +60,20 @@ def test_every_target_beside_pytorch(human: Path, network: tuple[str, str], done
 def test_few_runs_have_no_percentiles(human: Path, done: Invoke) -> None:
     document, shown, said = _bench(done, human / "out" / "human.onnx", "--runs", 1)
     (result,) = document["results"]
-    assert len(result["times_s"]) == 10
-    assert (result["p90_ms"], result["speed_up"]) == (None, None)
+    assert len(result["times_s"]) == 1
+    assert (result["p90_ms"], result["speed_up"], result["median_interval_ms"]) == (None, None, None)
     assert "p90" not in shown
     assert "no comparison with PyTorch for human.onnx: " in said
     assert "give that option again, since it runs the file" in said
 
 
-def test_throughput_times_blocks_in_flight(human: Path, done: Invoke) -> None:
-    document, _, _ = _bench(done, human / "out" / "human.xml", "--runs", 20, "--throughput")
+def test_the_offline_scenario_times_blocks_in_flight(human: Path, done: Invoke) -> None:
+    document, shown, _ = _bench(done, human / "out" / "human.xml", "--runs", 20, "--scenario", "offline")
     (result,) = document["results"]
-    assert result["hint"] == "throughput"
-    assert len(result["times_s"]) == 2
+    assert result["runtime_info"]["details"]["hint"] == "throughput"
+    assert (result["scenario"], len(result["times_s"]), result["block"]) == ("offline", 2, 10)
+    assert result["images_per_s"] == pytest.approx(2 / sum(result["times_s"]))
+    assert "1 model, offline, 1 image in a run, 20 timed runs each" in words(shown)
 
 
 @pytest.mark.parametrize("name", ["human.onnx", "human.xml"])
@@ -84,7 +91,7 @@ def test_a_speed_up_is_over_pytorch_at_the_same_size(done: Invoke) -> None:
     rows = {result["label"]: result for result in document["results"]}
     assert list(rows) == ["sample (PyTorch)", "small.torchscript", "sample (PyTorch) #2", "large.torchscript"]
     for baseline, name in (("sample (PyTorch)", "small"), ("sample (PyTorch) #2", "large")):
-        ratio = rows[baseline]["median_ms"] / rows[f"{name}.torchscript"]["median_ms"]
+        ratio = rows[baseline]["times_s"][0] / rows[f"{name}.torchscript"]["times_s"][0]
         assert rows[f"{name}.torchscript"]["speed_up"] == pytest.approx(ratio)
 
 

@@ -10,7 +10,7 @@ import pytest
 from rich.console import Console, RenderableType
 
 from posedeploy.benchmarks.keypoints import ImageParity
-from posedeploy.benchmarks.latency import Latency
+from posedeploy.benchmarks.latency import Latency, LoadCost
 from posedeploy.benchmarks.noise_floor import NoiseFloor, OutputNoise
 from posedeploy.benchmarks.output_parity import OutputParity, measure_difference
 from posedeploy.benchmarks.parity import Parity, PoseParity
@@ -38,7 +38,18 @@ def _shown(what: RenderableType, columns: int) -> list[str]:
 
 def _latency(label: str, runs: int = 1000) -> Latency:
     times = tuple(np.linspace(1.0, 1.1, runs))
-    return Latency(label, EFFECTIVE, "latency", 1, 16_500_000, 10.5, 1.25, 107_700_000, times, 0.5, 12.5)
+    return Latency(
+        label=label,
+        runtime_info=EFFECTIVE,
+        scenario="single-stream",
+        batch=1,
+        file_bytes=16_500_000,
+        loads=(LoadCost(10.5, 1.25, 107_700_000, runs),),
+        times_s=times,
+        cpu_times_s=times,
+        baseline="sample (PyTorch)",
+        baseline_times_s=tuple(12.5 * np.asarray(times) / 1.05),
+    )
 
 
 @pytest.mark.parametrize("columns", [80, 120])
@@ -54,8 +65,8 @@ def test_the_samples_rows_are_not_folded(
 
 def test_loading_and_the_first_run_are_in_milliseconds_in_every_row() -> None:
     heading, _, *rows = _shown(footprint_table([_latency(label) for label in SAMPLE]), 80)[1:]
-    assert "load ms  first run ms" in heading
-    assert [row.split()[-6:-4] for row in rows[::2]] == [["10500.0", "1250.0"]] * len(SAMPLE)
+    assert "load ms  first ms  CPU ms" in heading
+    assert [row.split()[-7:-4] for row in rows[::2]] == [["10500.0", "1250.0", "1050.0"]] * len(SAMPLE)
 
 
 def test_a_percentile_that_no_one_has_gets_no_column() -> None:
@@ -68,7 +79,8 @@ def test_a_long_name_is_folded_and_numbers_are_not() -> None:
     name = "human-pose-estimation-0001-trained-on-everything-at-256x456.torchscript"
     lines = _shown(latency_table([_latency(name)]), 80)
     assert max(map(len, lines)) <= 80
-    assert lines[3].endswith("1050.00  1090.00  1099.00    4.8%       1.0    11.90x")
+    assert lines[3].endswith("1050.00    1090.00    1099.00    4.8%     11.90x")
+    assert lines[4].endswith("1047-1053  1088-1092  1098-1100          11.9-11.9")
 
 
 def test_brackets_in_names_are_no_markup() -> None:

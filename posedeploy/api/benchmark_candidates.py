@@ -1,0 +1,182 @@
+"""Load what a benchmark times: models, and PyTorch on their checkpoint."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from contextlib import ExitStack
+from dataclasses import dataclass, replace
+from functools import cache, partial
+from pathlib import Path
+from typing import TypeAlias
+
+from posedeploy import artifact_files, files, manifest, plugins
+from posedeploy.api.model_args import SAMPLE, ModelArgs, path_of
+from posedeploy.api.open_models import is_checkpoint, open_described, pytorch_runner
+from posedeploy.backends import RUNTIMES, bytes_of
+from posedeploy.benchmarks import timing
+from posedeploy.benchmarks.inputs import NO_RANGES, image_samples, plain, random_images, random_tensors, sized
+from posedeploy.benchmarks.timing import Candidate
+from posedeploy.errors import InputError, PoseDeployError
+from posedeploy.runtimes.load_runner import open_runner, resolve_spec, runner_of
+from posedeploy.types import Artifact, Model, ModelSpec, Ranges, RunOptions, Stages, Tensors
+
+ModelAndSpec: TypeAlias = tuple[Model, ModelSpec]
+"""A PyTorch model, and the spec whose inputs it is timed on."""
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, kw_only=True)
+class BenchmarkOptions:
+    """What to time: how often, after how many loads, and at which size and batch where axes are free."""
+
+    runs: int = 100
+    loads: int = 1
+    input_size: tuple[int, int] | None = None
+    batch: int | None = None
+    runtime: str | None = None
+    checkpoint: Path | None = None
+
+    def __post_init__(self) -> None:
+        for name, number in (("runs", self.runs), ("batch", self.batch), ("loads", self.loads)):
+            if number is not None and number < 1:
+                raise InputError(f"`{name}={number}`: it is at least 1")
+        if self.loads > self.runs:
+            raise InputError(
+                f"`loads={self.loads}`: the {self.runs} timed runs are divided among the loads; expected at "
+                "most as many loads as `runs`"
+            )
+
+    @property
+    def runs_of_each_load(self) -> list[int]:
+        """The timed runs of each load, which differ by at most one."""
+        return [(self.runs + number) // self.loads for number in range(self.loads)]
+
+
+class CandidateLoader:
+    """Loads every model, after PyTorch on its checkpoint, which comes once per checkpoint and input.
+
+    ``opened`` closes the runners. is_alone: only one model is timed.
+    """
+
+    def __init__(
+        self,
+        options: RunOptions,
+        settings: BenchmarkOptions,
+        args: ModelArgs,
+        opened: ExitStack,
+        *,
+        is_alone: bool,
+    ) -> None:
+        self.candidates: list[Candidate] = []
+        self._options, self._settings, self._args = options, settings, args
+        self._opened = opened
+        self._is_alone = is_alone
+        self._baselines: dict[tuple[str, Stages | None, str], Candidate | None] = {}
+
+    def add(self, source: Model | Artifact | Path) -> Candidate:
+        """Load a model, and its baseline where no other model had the same; return the model's candidate."""
+        if isinstance(source, Model) or (isinstance(source, Path) and is_checkpoint(source)):
+            return self._add_pytorch(path_of(source).name, self._options, partial(_load, source, self._args))
+        artifact = open_described(source, self._args_for(source))
+        candidate = self._load_artifact(artifact)
+        key = (*_weights_of(artifact), _input_of(candidate))
+        if key not in self._baselines:
+            self._baselines[key] = self._add_baseline(artifact, resolve_spec(artifact, candidate.runner))
+        return self._keep(replace(candidate, baseline=self._baselines[key]))
+
+    def _args_for(self, source: Artifact | Path) -> ModelArgs:
+        path = source if isinstance(source, Path) else source.path
+        return self._args if self._is_alone or not manifest.has_one(path) else ModelArgs()
+
+    def _load_artifact(self, artifact: Artifact) -> Candidate:
+        runner_of(artifact, self._settings.runtime)  # its import is not its load
+        candidate = timing.load(
+            artifact.path.name,
+            lambda: open_runner(artifact, self._options, self._settings.runtime),
+            lambda runner: _tensors(resolve_spec(artifact, runner), self._settings, runner.ranges),
+            file_bytes=bytes_of(artifact),
+        )
+        self._opened.callback(candidate.runner.close)
+        spec = resolve_spec(artifact, candidate.runner)
+        return replace(
+            candidate,
+            input_specs=spec.inputs,
+            output_specs=spec.outputs,
+            model_sha256=artifact_files.hashes_of(artifact),
+        )
+
+    def _add_baseline(self, artifact: Artifact, spec: ModelSpec) -> Candidate | None:
+        """Load PyTorch on the artifact's checkpoint; None, and a remark, where that cannot be had."""
+        wanted = self._options.device
+        device = wanted if wanted in RUNTIMES["pytorch"].devices else "cpu"
+        if device != wanted:
+            logger.info(f"PyTorch does not run on {wanted}: the comparison is with PyTorch on the {device}")
+        options = replace(self._options, device=device, precision="fp32", cuda_graphs=False)
+        checkpoint, recorded = self._settings.checkpoint, artifact.provenance
+        source = checkpoint or (Path(recorded.checkpoint) if recorded and recorded.checkpoint else SAMPLE)
+        reference = partial(_reference, artifact, checkpoint, self._args, spec)
+        try:
+            return self._add_pytorch(f"{source.name} (PyTorch)", options, reference)
+        except PoseDeployError as error:
+            if checkpoint is not None:
+                raise
+            logger.info(f"no comparison with PyTorch for {artifact.path.name}: {error}")
+            return None
+
+    def _add_pytorch(self, label: str, options: RunOptions, load: Callable[[], ModelAndSpec]) -> Candidate:
+        """Load a model into PyTorch, timed from the checkpoint's file on."""
+        plugins.load(RUNTIMES["pytorch"].runner)
+        load_once = cache(load)
+        candidate = timing.load(
+            label,
+            lambda: pytorch_runner(load_once()[0], options),
+            lambda runner: _tensors(load_once()[1], self._settings),
+        )
+        self._opened.callback(candidate.runner.close)
+        model = load_once()[0]
+        return self._keep(
+            replace(
+                candidate,
+                file_bytes=files.size(model.source) if model.source else None,
+                model_sha256={path_of(model).name: model.sha256},
+            )
+        )
+
+    def _keep(self, candidate: Candidate) -> Candidate:
+        """Keep a candidate, its label with a number where another one has the same."""
+        same = sum(other.label.partition(" #")[0] == candidate.label for other in self.candidates)
+        label = f"{candidate.label} #{same + 1}" if same else candidate.label
+        self.candidates.append(replace(candidate, label=label))
+        return self.candidates[-1]
+
+
+def _load(source: Model | Path, args: ModelArgs) -> ModelAndSpec:
+    if isinstance(source, Path):
+        loaded: Model = plugins.load("posedeploy.api.load_checkpoint:open_pytorch_model")(source, args)
+        source = loaded
+    return source, source.spec
+
+
+def _reference(artifact: Artifact, checkpoint: Path | None, args: ModelArgs, spec: ModelSpec) -> ModelAndSpec:
+    reference_model = plugins.load("posedeploy.api.reference_model:reference_model")
+    model: Model = reference_model(artifact, checkpoint, args)
+    return model, plain(model.spec, spec)
+
+
+def _weights_of(artifact: Artifact) -> tuple[str, Stages | None]:
+    """Return the checkpoint that an artifact was made from, and how much of it is used."""
+    recorded = artifact.provenance
+    return (recorded.checkpoint_sha256, recorded.stages) if recorded else ("", None)
+
+
+def _input_of(candidate: Candidate) -> str:
+    """Return the size and batch of the work, whatever layout and type the artifact takes it in."""
+    return "x".join(str(sorted(array.shape)) for array in candidate.tensors.values())
+
+
+def _tensors(spec: ModelSpec, settings: BenchmarkOptions, ranges: Ranges = NO_RANGES) -> Tensors:
+    if spec.contract is None:
+        return random_tensors(spec, settings.batch, settings.input_size, ranges).tensors
+    spec = sized(spec, settings.batch, settings.input_size, ranges)
+    return image_samples(spec, [("random", random_images(spec, 1)[0])])[0].tensors

@@ -1,0 +1,182 @@
+"""Compare the times of models with those of an earlier report, where both were measured alike."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from posedeploy.benchmarks.latency import Latency
+from posedeploy.benchmarks.machine_info import Machine
+from posedeploy.benchmarks.time_comparison import TimeComparison, Timed, compare_measurements
+from posedeploy.benchmarks.timing import Candidate
+from posedeploy.errors import InputError
+from posedeploy.printable import listed
+from posedeploy.text_files import read_json
+from posedeploy.types import Scenario
+
+FORMAT, VERSION = "posedeploy.bench", 2
+WHAT = "a JSON file of `posedeploy bench`"
+SAME_MACHINE = ("cpu", "physical_cores", "logical_cores")
+"""Fields of a machine without which times cannot be compared."""
+SIMILAR_MACHINE = ("governor", "system", "python")
+"""Fields that explain a difference of times, and are remarked on."""
+SAME_RUN: Mapping[str, Callable[[Latency], Any]] = {
+    "runtime": lambda row: row.runtime_info.runtime,
+    "device": lambda row: row.runtime_info.device,
+    "precision": lambda row: row.runtime_info.precision,
+    "threads": lambda row: row.runtime_info.threads,
+    "scenario": lambda row: row.scenario,
+    "batch": lambda row: row.batch,
+    "input shapes": lambda row: " ".join("x".join(map(str, shape)) for shape in row.input_shapes.values()),
+}
+"""What must be the same for two rows to be compared."""
+MAX_LISTED = 5
+"""Labels listed in a message."""
+
+
+@dataclass(frozen=True)
+class _Head:
+    """The fields that say what a JSON file is."""
+
+    format: str = ""
+    version: int = 0
+
+
+@dataclass(frozen=True)
+class _Document:
+    """The fields of the JSON that a comparison needs."""
+
+    machine: Machine
+    results: tuple[Latency, ...]
+
+
+def read_report(path: Path) -> EarlierReport:
+    """Read the JSON of an earlier report.
+
+    Raises:
+        InputError: it is no such file, of another version, or holds no raw times.
+    """
+    head = read_json(path, WHAT, _Head)
+    if (head.format, head.version) != (FORMAT, VERSION):
+        raise InputError(
+            f"`compare={path}`: not {WHAT}",
+            found=f"{head.format or 'no format'}, version {head.version}",
+            expected=f"{FORMAT}, version {VERSION}",
+            hint="name a model, or a file that this release of `posedeploy bench` wrote",
+        )
+    document = read_json(path, WHAT, _Document)
+    for row in document.results:
+        _check_times(path, row)
+    return EarlierReport(path, document.machine, {row.label: row for row in document.results})
+
+
+def _check_times(path: Path, row: Latency) -> None:
+    counts = {len(row.times_s), len(row.cpu_times_s) or len(row.times_s)}
+    if not row.times_s or len(counts) > 1 or min(*row.times_s, *row.cpu_times_s, 1.0) <= 0:
+        raise InputError(
+            f"`compare={path}`: the raw times of {row.label} are damaged or missing",
+            found=f"{len(row.times_s)} times and {len(row.cpu_times_s)} processor times",
+            expected="as many of both, all positive",
+        )
+
+
+@dataclass(frozen=True)
+class EarlierReport:
+    """An earlier report: its machine, and its rows by label."""
+
+    path: Path
+    machine: Machine
+    rows: Mapping[str, Latency]
+
+    def check_machine(self, machine: Machine) -> None:
+        """Check that this is the machine of the report.
+
+        Raises:
+            InputError: it is another one.
+        """
+        differences = [
+            f"{name} {getattr(self.machine, name)} there, {getattr(machine, name)} here"
+            for name in SAME_MACHINE
+            if getattr(self.machine, name) != getattr(machine, name)
+        ]
+        if differences:
+            raise InputError(
+                f"`compare={self.path}`: it was measured on another machine: {'; '.join(differences)}; "
+                "times of different machines cannot be compared; measure both on one machine"
+            )
+
+    def check_candidates(self, candidates: Sequence[Candidate], scenario: Scenario) -> None:
+        """Check, before anything is timed, that a row of the report belongs to each model.
+
+        Raises:
+            InputError: there is none, or it ran otherwise.
+        """
+        baselines = {candidate.baseline.label for candidate in candidates if candidate.baseline}
+        for candidate in candidates:
+            if candidate.label in baselines:
+                continue
+            if candidate.label not in self.rows:
+                raise InputError(
+                    f"`compare={self.path}`: it has no times of {candidate.label}",
+                    found=listed(list(self.rows), MAX_LISTED) or "no times",
+                    hint="measure the same models again, under the same names",
+                )
+            differences = _differences(candidate.describe(scenario), self.rows[candidate.label])
+            if differences:
+                raise InputError(
+                    f"`compare={self.path}`: {candidate.label} ran otherwise there: "
+                    f"{'; '.join(differences)}; measure again with the same options"
+                )
+
+    def compare(self, results: Sequence[Latency]) -> tuple[TimeComparison, ...]:
+        """Compare each model with itself in this report, relative to PyTorch if that was timed in both."""
+        rows = {result.label: result for result in results}
+        baselines = {result.baseline for result in results}
+        return tuple(self._compare(row, rows) for row in results if row.label not in baselines)
+
+    def remarks(self, machine: Machine, results: Sequence[Latency]) -> tuple[str, ...]:
+        """Return what else differs between the measurements, a sentence each."""
+        pairs = [(name, getattr(self.machine, name), getattr(machine, name)) for name in SIMILAR_MACHINE]
+        pairs += [
+            (name, self.machine.packages.get(name), version) for name, version in machine.packages.items()
+        ]
+        pairs += [
+            (
+                f"{row.runtime_info.runtime}",
+                self.rows[row.label].runtime_info.version,
+                row.runtime_info.version,
+            )
+            for row in results
+            if row.label in self.rows
+        ]
+        unlike = dict.fromkeys(f"{name} is {new} and was {old}" for name, old, new in pairs if old != new)
+        return tuple(f"{self.path}: {difference}" for difference in unlike)
+
+    def _compare(self, row: Latency, rows: Mapping[str, Latency]) -> TimeComparison:
+        new, old = Timed(row), Timed(self.rows[row.label])
+        reference = _common_reference(row, rows, old.result, self.rows)
+        if reference is not None:
+            new, old = Timed(row, reference[0]), Timed(old.result, reference[1])
+        return compare_measurements(new, old, self.path.name)
+
+
+def _common_reference(
+    new: Latency, new_rows: Mapping[str, Latency], old: Latency, old_rows: Mapping[str, Latency]
+) -> tuple[Latency, Latency] | None:
+    """Return the row of PyTorch in both measurements; None if it is missing or not the same in one."""
+    if new.baseline is None or new.baseline != old.baseline or old.baseline not in old_rows:
+        return None
+    ours, theirs = new_rows[new.baseline], old_rows[old.baseline]
+    is_same = (
+        not _differences(ours, theirs)
+        and ours.runtime_info.version == theirs.runtime_info.version
+        and ours.model_sha256 == theirs.model_sha256
+        and len(theirs.times_s) == len(old.times_s)
+    )
+    return (ours, theirs) if is_same else None
+
+
+def _differences(new: Latency, old: Latency) -> list[str]:
+    return [f"{name} {of(old)} there, {of(new)} now" for name, of in SAME_RUN.items() if of(old) != of(new)]

@@ -1,0 +1,138 @@
+"""Verdicts on times whose truth is known: synthetic times with the noise of a loaded machine."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from posedeploy.benchmarks.latency import Latency, LoadCost
+from posedeploy.benchmarks.time_comparison import (
+    TimeComparison,
+    Timed,
+    compare_in_rounds,
+    compare_measurements,
+)
+from posedeploy.types import Array, RuntimeInfo
+
+RUNS, TRIALS = 120, 200
+TWO_THREADS = RuntimeInfo("onnxruntime", "1", "CPU", "fp32", 2)
+ONE_THREAD = replace(TWO_THREADS, threads=1)
+
+
+def latency(label: str, times: Array, cpu: Array | None = None, info: RuntimeInfo = TWO_THREADS) -> Latency:
+    return Latency(
+        label=label,
+        runtime_info=info,
+        scenario="single-stream",
+        batch=1,
+        file_bytes=None,
+        loads=(LoadCost(0.1, 0.1, 0),),
+        times_s=tuple(times),
+        cpu_times_s=() if cpu is None else tuple(cpu),
+    )
+
+
+def noisy(stream: np.random.RandomState, base_s: float, spread: float = 0.02, busy: float = 0.2) -> Array:
+    """Times with jitter, a part of which wait for one or two time slices of other processes."""
+    times: Array = base_s * np.exp(spread * stream.standard_normal(RUNS))
+    return times + stream.binomial(2, busy / 2, RUNS) * stream.uniform(0.3, 1.0, RUNS) * base_s
+
+
+def compared(slowdown: float, **noise: float) -> Counter[str]:
+    stream = np.random.RandomState(5)
+    pairs = [
+        (
+            latency("new", slowdown * noisy(stream, 0.01, **noise)),
+            latency("old", noisy(stream, 0.01, **noise)),
+        )
+        for _ in range(TRIALS)
+    ]
+    return Counter(compare_in_rounds(new, old).verdict for new, old in pairs)
+
+
+def test_equal_networks_are_never_called_slower() -> None:
+    verdicts = compared(1.0)
+    assert verdicts["slower"] + verdicts["faster"] <= 0.01 * TRIALS
+
+
+def test_a_slowdown_of_five_percent_is_found() -> None:
+    assert compared(1.05)["slower"] >= 0.95 * TRIALS
+
+
+def test_a_speed_up_of_five_percent_is_found() -> None:
+    assert compared(1 / 1.05)["faster"] >= 0.95 * TRIALS
+
+
+def test_a_difference_within_the_dead_zone_is_none() -> None:
+    verdicts = compared(1.004, spread=0.01, busy=0.0)
+    assert verdicts["slower"] + verdicts["faster"] == 0
+    assert verdicts["no difference"] >= 0.95 * TRIALS
+
+
+def test_processor_time_decides_where_waiting_hides_a_slowdown_of_one_thread() -> None:
+    stream = np.random.RandomState(6)
+    cpu = [0.01 * np.exp(0.01 * stream.standard_normal(RUNS)) for _ in "ab"]
+    new = latency("new", noisy(stream, 0.0105, busy=1.6), 1.05 * cpu[0], ONE_THREAD)
+    old = latency("old", noisy(stream, 0.01, busy=1.6), cpu[1], ONE_THREAD)
+    found = compare_in_rounds(new, old)
+    assert (found.verdict, found.clock) == ("slower", "cpu")
+    assert found.ratio == pytest.approx(1.05, abs=0.005)
+    assert found.interval is not None and found.interval[0] > 1.04
+
+
+def test_processor_time_of_several_threads_is_no_time_of_an_inference() -> None:
+    stream = np.random.RandomState(6)
+    new = latency("new", noisy(stream, 0.01, busy=1.6), np.full(RUNS, 0.02))
+    old = latency("old", noisy(stream, 0.01, busy=1.6), np.full(RUNS, 0.01))
+    found = compare_in_rounds(new, old)
+    assert (found.verdict, found.clock) == ("cannot tell", "wall")
+    assert found.remedy.startswith("new: cannot tell whether it is slower than old: the interval holds both")
+
+
+def _across(new_load: float, reference_load: float, slowdown: float = 1.0) -> TimeComparison:
+    """Compare two measurements; in the second one, other processes slow the network and its reference."""
+    stream = np.random.RandomState(7)
+    old, old_reference, new, new_reference = (noisy(stream, base, busy=0.1) for base in (0.01, 0.03) * 2)
+    return compare_measurements(
+        Timed(
+            latency("human.xml", slowdown * new_load * new),
+            latency("PyTorch", reference_load * new_reference),
+        ),
+        Timed(latency("human.xml", old), latency("PyTorch", old_reference)),
+        "old.json",
+    )
+
+
+def test_a_slowdown_since_an_earlier_measurement_is_found_on_an_equally_loaded_machine() -> None:
+    found = _across(1.0, 1.0, 1.06)
+    assert (found.verdict, found.reference, found.against) == ("slower", "PyTorch", "old.json")
+
+
+@pytest.mark.parametrize(("own", "reference"), [(1.3, 1.3), (1.1, 1.3), (1.3, 1.1), (1.2, 1.0)])
+def test_a_change_of_the_load_is_no_slowdown(own: float, reference: float) -> None:
+    verdict = _across(own, reference).verdict
+    assert verdict == ("slower" if own > reference else "cannot tell")
+
+
+def test_without_a_reference_unreliable_times_allow_no_verdict() -> None:
+    stream = np.random.RandomState(8)
+    old, new = (Timed(latency("human.xml", scale * noisy(stream, 0.01, busy=0.6))) for scale in (1.0, 1.5))
+    found = compare_measurements(new, old, "old.json")
+    assert (found.verdict, found.interval) == ("cannot tell", None)
+    assert "PyTorch was not timed in both measurements; compare with the earlier model itself" in found.remedy
+
+
+def test_without_a_reference_steady_times_are_compared() -> None:
+    stream = np.random.RandomState(8)
+    old, new = (Timed(latency("human.xml", scale * noisy(stream, 0.01, busy=0))) for scale in (1.0, 1.05))
+    assert compare_measurements(new, old, "old.json").verdict == "slower"
+
+
+def test_too_few_times_allow_no_verdict() -> None:
+    new, old = (latency(label, np.linspace(0.01, 0.011, 19)) for label in ("new", "old"))
+    found = compare_in_rounds(new, old)
+    assert found.verdict == "cannot tell"
+    assert found.remedy.endswith("it needs 20 times, and has 19; increase `runs`")

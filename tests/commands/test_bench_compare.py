@@ -1,0 +1,167 @@
+"""``bench --compare``: with an earlier report, and with a model in the same rounds."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.commands.conftest import Invoke, lines_wider_than, words
+
+RUNS = ("--runs", 21, "--threads", 1)
+
+
+@pytest.fixture(scope="module")
+def earlier(
+    human: Path, network: tuple[str, str], done: Invoke, tmp_path_factory: pytest.TempPathFactory
+) -> Path:
+    """The report of an artifact and of PyTorch; do not change it."""
+    path = tmp_path_factory.mktemp("earlier") / "früher 1.json"
+    done("bench", human / "out" / "human.onnx", *RUNS, *network, "--json", path)
+    return path
+
+
+def edited(earlier: Path, edit: Callable[[dict[str, Any]], None], name: str = "edited.json") -> Path:
+    document = json.loads(earlier.read_text())
+    edit(document)
+    Path(name).write_text(json.dumps(document))
+    return Path(name)
+
+
+def scale(factor: float) -> Callable[[dict[str, Any]], None]:
+    """Return an edit that makes the artifact, but not PyTorch, so many times as slow."""
+
+    def edit(document: dict[str, Any]) -> None:
+        row = document["results"][1]
+        for name in ("times_s", "cpu_times_s"):
+            row[name] = [factor * time for time in row[name]]
+
+    return edit
+
+
+@pytest.mark.parametrize(("factor", "verdict", "status"), [(0.02, "slower", 1), (50.0, "faster", 0)])
+def test_an_earlier_report(
+    human: Path,
+    network: tuple[str, str],
+    invoke: Invoke,
+    earlier: Path,
+    factor: float,
+    verdict: str,
+    status: int,
+) -> None:
+    report = edited(earlier, scale(factor))
+    arguments = (human / "out" / "human.onnx", *RUNS, *network, "--compare", report, "--json", "new.json")
+    result = invoke("bench", *arguments)
+    assert result.exit_code == status
+    document = json.loads(Path("new.json").read_text())
+    (comparison,) = document["comparisons"]
+    assert (comparison["label"], comparison["verdict"]) == ("human.onnx", verdict)
+    assert (comparison["against"], comparison["reference"]) == ("edited.json", "human.pth (PyTorch)")
+    assert comparison["times"] == [21, 21]
+    assert [load["runs"] for load in document["results"][1]["loads"]] == [7, 7, 7]
+    assert f"human.onnx {verdict}" in words(result.stdout)
+    assert "relative to human.pth" in words(result.stdout)
+    assert not lines_wider_than(80, result.stdout)
+
+
+def test_a_model_in_the_same_rounds(human: Path, network: tuple[str, str], invoke: Invoke) -> None:
+    models = (human / "out" / "human.onnx", "--compare", human / "out" / "human.xml")
+    result = invoke("bench", *models, *RUNS, *network, "--loads", 1, "--seed", 5, "--json", "new.json")
+    document = json.loads(Path("new.json").read_text())
+    (comparison,) = document["comparisons"]
+    assert result.exit_code == (comparison["verdict"] == "slower")
+    assert (comparison["label"], comparison["against"]) == ("human.onnx", "human.xml")
+    assert comparison["reference"] is None
+    assert document["seed"] == 5
+    labels = [row["label"] for row in document["results"]]
+    assert labels == ["human.pth (PyTorch)", "human.onnx", "human.xml"]
+    assert "no comparison" not in result.stderr
+
+
+def test_other_versions_are_remarked_on(
+    human: Path, network: tuple[str, str], invoke: Invoke, earlier: Path
+) -> None:
+    def edit(document: dict[str, Any]) -> None:
+        document["machine"]["python"] = "3.10.1"
+        for row in document["results"]:
+            row["runtime_info"]["version"] = "0.1"
+
+    report = edited(earlier, edit)
+    result = invoke("bench", human / "out" / "human.onnx", *RUNS, *network, "--compare", report)
+    shown = words(result.stderr)
+    assert "warning: edited.json: python is 3.11" in shown and "and was 3.10.1" in shown
+    assert "warning: edited.json: onnxruntime is 1." in shown
+    assert "relative to" not in result.stdout, "another PyTorch is no reference"
+
+
+def _set(document: dict[str, Any], place: str, value: object) -> None:
+    *path, last = place.split("/")
+    for key in path:
+        document = document[int(key)] if isinstance(document, list) else document[key]
+    document[last] = value
+
+
+@pytest.mark.parametrize(
+    ("place", "value", "message"),
+    [
+        ("machine/cpu", "Z80", "it was measured on another machine: cpu Z80 there, "),
+        ("machine/logical_cores", 4096, "another machine: logical_cores 4096 there, "),
+        ("results/1/runtime_info/threads", 64, "human.onnx ran otherwise there: threads 64 there, 1 now"),
+        ("results/1/runtime_info/device", "CUDA", "ran otherwise there: device CUDA there, CPU now"),
+        ("results/1/runtime_info/precision", "bf16", "otherwise there: precision bf16 there, fp32 now"),
+        ("results/1/runtime_info/runtime", "openvino", "runtime openvino there, onnxruntime now"),
+        ("results/1/scenario", "offline", "scenario offline there, single-stream now"),
+        ("results/1/batch", 8, "batch 8 there, 1 now"),
+        ("results/1/input_shapes", {"data": [1, 3, 8, 8]}, "input shapes 1x3x8x8 there, 1x3x256x456 now"),
+        ("results/1/label", "x.onnx", "has no times of human.onnx; found human.pth (PyTorch), x.onnx"),
+        ("results/1/times_s", [], "the raw times of human.onnx are damaged or missing; found 0 times"),
+        ("results/1/cpu_times_s", [0.1], "the raw times of human.onnx are damaged or missing"),
+        ("results/1/times_s", [-1.0] * 21, "the raw times of human.onnx are damaged or missing"),
+        ("results/1/times_s", ["a"], "Expected `float`, got `str`"),
+        ("version", 1, "found posedeploy.bench, version 1; expected posedeploy.bench, version 2"),
+        ("format", "posedeploy.parity", "found posedeploy.parity, version 2; expected posedeploy.bench"),
+    ],
+)
+def test_what_cannot_be_compared_is_refused(
+    human: Path, network: tuple[str, str], refused: Callable[..., str], earlier: Path,
+    place: str, value: object, message: str,
+) -> None:  # fmt: skip
+    report = edited(earlier, lambda document: _set(document, place, value))
+    error = refused("bench", human / "out" / "human.onnx", *RUNS, *network, "--compare", report)
+    assert message in error and "edited.json" in error
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (b"", "the file is empty"),
+        (b"[]", "Expected `object`, got `array`"),
+        (b"{}", "found no format, version 0"),
+        (b"\xff\xfe", "a.json: "),
+        (None, "a.json: no such file"),
+    ],
+)
+def test_what_is_no_report_is_refused(
+    human: Path, refused: Callable[..., str], content: bytes | None, message: str
+) -> None:
+    if content is not None:
+        Path("a.json").write_bytes(content)
+    assert message in refused("bench", human / "out" / "human.onnx", *RUNS, "--compare", "a.json")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("--loads", 0), "--loads 0: it is at least 1"),
+        (("--loads", 5, "--runs", 4), "--loads 5: the 4 timed runs are divided among the loads"),
+        (("--compare", "none.onnx"), "none.onnx: no such file"),
+        (("--compare", "."), "."),
+    ],
+)
+def test_bad_options_are_refused(
+    human: Path, refused: Callable[..., str], arguments: tuple[object, ...], message: str
+) -> None:
+    assert message in refused("bench", human / "out" / "human.onnx", *arguments)
