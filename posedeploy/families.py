@@ -93,13 +93,23 @@ class FamilyPoses(Protocol[InputT]):
         """
 
 
+class HeatmapPoses(FamilyPoses[InputT], Protocol[InputT]):
+    """The ``poses`` module of a family that decodes heatmaps: one with ``PEAK_ROLES``."""
+
+    def decode(
+        self, outputs: Tensors, spec: ModelSpec, placement: InputT, camera: Camera, *, refine: bool = False
+    ) -> Poses:
+        """Return the people in the outputs; with ``refine``, positions lie between the cells of the
+        heatmaps."""
+
+
 if TYPE_CHECKING:
-    _IMAGE_FAMILIES: tuple[FamilyPoses[Placement], ...] = (
+    _HEATMAP_FAMILIES: tuple[HeatmapPoses[Placement], ...] = (
         lightweight_openpose_2d,
         lightweight_openpose_3d,
-        mobile_human_pose,
         pose_hg_3d,
     )
+    _IMAGE_FAMILIES: tuple[FamilyPoses[Placement], ...] = (*_HEATMAP_FAMILIES, mobile_human_pose)
     _JOINT_FAMILIES: tuple[FamilyPoses[PlacedJoints], ...] = (gtrs, pose2mesh)
 
 

@@ -39,6 +39,7 @@ def evaluate(
     threads: int | None = None,
     runtime: str | None = None,
     limit: int | None = None,
+    refine: bool = False,
     detector: StrPath | None = None,
     detector_spec: StrPath | None = None,
     on_progress: OnProgress = ignore_progress,
@@ -51,6 +52,8 @@ def evaluate(
         annotations: a JSON file of COCO keypoints.
         images: the folder of its images.
         limit: score this many images, the first ones of the file; None is all.
+        refine: positions lie between the cells of the heatmaps, for a network that has some; published
+            results do not.
         detector: the model that finds the people first, for a network of one person.
         detector_spec: the TOML file that describes a third-party detector.
         model_args: as ``ModelKeywords`` documents them.
@@ -74,7 +77,7 @@ def evaluate(
         runner, artifact = open_detector(source, options, ModelArgs.of(model_args), runtime)
         opened.enter_context(runner)
         finder = open_box_source(persons, artifact.spec, options, opened)
-        predictor = Predictor(runner, artifact.spec, boxes=finder.find if finder else None)
+        predictor = Predictor(runner, artifact.spec, boxes=finder.find if finder else None, refine=refine)
         common = common_keypoints(annotated.keypoint_names, artifact.spec.keypoint_names, predictor.sigmas)
         few = tuple(unmatched(annotated, artifact.spec, common))
         annotated = replace(annotated, remarks=(*annotated.remarks, *check_annotations(annotated), *few))
@@ -92,7 +95,7 @@ def evaluate(
                 report_steps(on_progress, f"finding people in {folder}"),
             )
     annotated = replace(annotated, remarks=(*annotated.remarks, *problems))
-    return EvaluationReport(result, annotated, artifact, persons.detector)
+    return EvaluationReport(result, annotated, artifact, persons.detector, is_refined=refine)
 
 
 def _of_files(annotations: Annotations, paths: Mapping[int | str, Path], missing: str) -> Annotations:

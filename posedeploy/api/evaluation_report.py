@@ -25,13 +25,14 @@ class EvaluationReport:
     """COCO's keypoint AP and AR of one network, for all people and for the large ones.
 
     artifact: the network. annotations: what was scored, with remarks on what was left out. detector: what
-    found the people for a network of one person.
+    found the people for a network of one person. is_refined: positions lie between the cells of the heatmaps.
     """
 
     evaluation: Evaluation
     annotations: Annotations
     artifact: Artifact
     detector: Path | None = None
+    is_refined: bool = False
     machine: Machine = field(default_factory=this_machine)
 
     @property
@@ -67,6 +68,7 @@ class EvaluationReport:
                 "annotations_sha256": annotations.sha256,
                 "images": result.images,
                 "height": contract.height if contract is not None else None,
+                "refined": self.is_refined,
                 "keypoints": result.keypoints,
                 "left_out": result.left_out,
                 "remarks": self.remarks,

@@ -14,6 +14,7 @@ from posedeploy.api.open_models import open_model, run_options
 from posedeploy.api.person_sources import PersonArgs, check_camera, open_box_source, open_joint_source
 from posedeploy.api.pose_inputs import Numbers, needs_joints, to_frame, to_joint_set, to_people
 from posedeploy.closable import Closable
+from posedeploy.decoders import check_refine
 from posedeploy.errors import InputError
 from posedeploy.predict import poses_json
 from posedeploy.predict.chain import Predictor
@@ -32,7 +33,8 @@ class ImagePoses(Poses):
     """The people in one image.
 
     image: (H, W, 3) uint8 BGR, blank where only joints were given. name: of its file, or ``image``. spec: the
-    network, with the names of the keypoints and the skeleton.
+    network, with the names of the keypoints and the skeleton. is_refined: positions lie between the cells of
+    the heatmaps.
     """
 
     image: Array = field(repr=False)
@@ -41,6 +43,7 @@ class ImagePoses(Poses):
     producer: Producer = field(repr=False)
     camera: Camera = field(default_factory=Camera, repr=False)
     faces: Array | None = field(default=None, repr=False)
+    is_refined: bool = False
 
     def draw(self) -> Array:
         """Return a new (H, W, 3) uint8 BGR picture: skeletons and meshes over the image and, in 3D, the scene
@@ -51,7 +54,7 @@ class ImagePoses(Poses):
         """Return the people as ``poses.json`` has them; docs/json.md lists its fields."""
         document = PosesDocument(self.spec, self.camera)
         document.add(Frame(self.name, self.image, 0), self, None)
-        record = SourceRecord(self.name, "images", 1, 1, 0, None, False, False)
+        record = SourceRecord(self.name, "images", 1, 1, 0, None, False, False, self.is_refined)
         return document.encode(self.producer, record, ()).decode()
 
 
@@ -72,6 +75,7 @@ class PoseEstimator(Closable):
         faces: Array | None,
         *,
         has_detector: bool,
+        is_refined: bool,
     ) -> None:
         self.spec = artifact.spec
         self.runtime_info = producer.runtime
@@ -81,6 +85,7 @@ class PoseEstimator(Closable):
         self._camera = camera
         self._faces = faces
         self._has_detector = has_detector
+        self._is_refined = is_refined
 
     def __call__(
         self,
@@ -152,6 +157,7 @@ class PoseEstimator(Closable):
             producer=self._producer,
             camera=self._camera,
             faces=self._faces,
+            is_refined=self._is_refined,
         )
 
 
@@ -168,6 +174,7 @@ def load(
     camera: Camera | None = None,
     min_keypoints: int | None = None,
     min_score: float | None = None,
+    refine: bool = False,
     **model_args: Unpack[ModelKeywords],
 ) -> PoseEstimator:
     """Load a model file or a checkpoint, ready to find people.
@@ -183,6 +190,8 @@ def load(
         camera: focal length and position, for a network with 3D positions in camera coordinates.
         min_keypoints: leave out people with fewer keypoints.
         min_score: leave out people with a lower score.
+        refine: positions lie between the cells of the heatmaps, for a network that has some; published
+            results do not.
         model_args: as ``ModelKeywords`` documents them.
 
     Raises:
@@ -203,8 +212,10 @@ def load(
         spec = artifact.spec
         if camera is not None:
             check_camera("camera", spec)
+        if refine:
+            check_refine(spec)
         network = (
-            _open_predictor(runner, spec, camera, persons, options, opened)
+            _open_predictor(runner, spec, camera, persons, options, opened, refine=refine)
             if spec.joints is None
             else _open_lifter(runner, spec, persons, options, opened)
         )
@@ -216,6 +227,7 @@ def load(
             camera or Camera(),
             faces_of(args.mesh, artifact),
             has_detector=persons.detector is not None,
+            is_refined=refine,
         )
 
 
@@ -226,11 +238,14 @@ def _open_predictor(
     persons: PersonArgs,
     options: RunOptions,
     opened: ExitStack,
+    *,
+    refine: bool,
 ) -> Predictor:
     boxes = open_box_source(persons, spec, options, opened)
     if boxes is None:
-        return Predictor(runner, spec, camera, threshold=persons.threshold)
-    return Predictor(runner, spec, camera, boxes.find)  # the detector applies the threshold
+        return Predictor(runner, spec, camera, threshold=persons.threshold, refine=refine)
+    # The detector applies the threshold.
+    return Predictor(runner, spec, camera, boxes.find, refine=refine)
 
 
 def _open_lifter(

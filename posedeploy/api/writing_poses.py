@@ -38,7 +38,8 @@ class PredictSettings:
     video. track, smooth: ids and steady keypoints in videos. fx: focal length in px, for 3D. extrinsics: a
     JSON file with R and t (cm), world to camera. persons: where the people are. mesh_format: of the file of
     each person's mesh. fps: frames per second of images and of formats without times. joints: how a file of
-    2D joints is read. recursive: also read the folders in a folder of images.
+    2D joints is read. recursive: also read the folders in a folder of images. refine: positions lie
+    between the cells of the heatmaps, for a network that has some.
     """
 
     show: bool | None = None
@@ -52,6 +53,7 @@ class PredictSettings:
     fps: float | None = None
     joints: JointsOptions = field(default_factory=JointsOptions)
     recursive: bool = False
+    refine: bool = False
 
 
 def write_poses(
@@ -111,6 +113,7 @@ def write_poses(
             faces_of(args.mesh, artifact),
             settings.mesh_format,
             persons.threshold,
+            settings.refine,
         )
         return run.predict(frames, runner, artifact, output, asked, _frames_done(frames, on_progress))
 

@@ -193,6 +193,7 @@ def evaluate(
         int | None, typer.Option(metavar="N", help="Use only the first N images of the file.")
     ] = None,
     height: shared.Height = None,
+    refine: shared.Refine = False,
     detector: shared.Detector = None,
     detector_spec: shared.DetectorSpec = None,
     device: shared.Device = "cpu",
@@ -224,6 +225,7 @@ def evaluate(
             threads=threads,
             runtime=runtime,
             limit=limit,
+            refine=refine,
             detector=detector,
             detector_spec=detector_spec,
             on_progress=on_progress,

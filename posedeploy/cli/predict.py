@@ -54,6 +54,7 @@ def predict(
         float | None,
         typer.Option(metavar="X", help="Leave out people with a lower score.", rich_help_panel=shared.PEOPLE),
     ] = None,
+    refine: shared.Refine = False,
     fps: Annotated[
         float | None,
         typer.Option(
@@ -182,6 +183,7 @@ def predict(
         fps=fps,
         joints=JointsOptions(joints, sequence, key=joints_key, image_size=size),
         recursive=recursive,
+        refine=refine,
     )
     with advancing() as on_progress:
         result = write_poses(

@@ -91,6 +91,13 @@ WeightsKey: TypeAlias = Annotated[
         rich_help_panel=MODEL,
     ),
 ]
+Refine: TypeAlias = Annotated[
+    bool,
+    typer.Option(
+        "--refine",
+        help="Place keypoints between the cells of the heatmaps. Published results are without this.",
+    ),
+]
 Detector: TypeAlias = Annotated[
     Path | None,
     typer.Option(

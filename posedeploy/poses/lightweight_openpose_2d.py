@@ -19,6 +19,7 @@ from posedeploy.poses.grouping import COMPLETING, choose_connections, group
 from posedeploy.poses.limbs import LIMBS, explain_missing_limbs, select_limbs
 from posedeploy.poses.maps import UPSAMPLE, find_stride, select_maps, upsample
 from posedeploy.poses.peaks import find_peaks
+from posedeploy.poses.refinement import refine_peaks
 from posedeploy.types import Camera, InputContract, ModelSpec, Placement, Poses, Tensors
 
 KEYPOINT_NAMES = (
@@ -45,7 +46,9 @@ def find_missing_description(spec: ModelSpec) -> str | None:
     return explain_missing_limbs(spec, CHANNELS, KEYPOINTS_OF)
 
 
-def decode(outputs: Tensors, spec: ModelSpec, placement: Placement, camera: Camera) -> Poses:
+def decode(
+    outputs: Tensors, spec: ModelSpec, placement: Placement, camera: Camera, *, refine: bool = False
+) -> Poses:
     """Return the people in one image.
 
     Positions are in pixels of the image, not rounded. ``camera`` is not used in 2D.
@@ -53,6 +56,7 @@ def decode(outputs: Tensors, spec: ModelSpec, placement: Placement, camera: Came
     Args:
         outputs: (1, 19, h, w) heatmaps and (1, 38, h, w) part affinity fields, or the channels of the limbs
             that ``spec`` describes.
+        refine: move positions by up to half a cell of the heatmap (``refinement.py``).
 
     Raises:
         InputError: an output is missing, has several images, or does not match the placement; or the network
@@ -66,7 +70,7 @@ def decode(outputs: Tensors, spec: ModelSpec, placement: Placement, camera: Came
     pairs, scores = select_plausible(peaks, fields, score_rounded)
     people = group(peaks, choose_connections(pairs, scores, -np.arange(len(pairs)), limbs), limbs, lone=False)
 
-    cells = np.stack([peaks.x, peaks.y], axis=1)
+    cells = refine_peaks(heatmaps, peaks) if refine else np.stack([peaks.x, peaks.y], axis=1)
     pixels = (cells * stride / UPSAMPLE - placement.offset) / placement.scale
     keypoints = np.concatenate([pixels, peaks.scores[:, None]], axis=1)
     # Missing keypoints have the index -1, which selects the last row.

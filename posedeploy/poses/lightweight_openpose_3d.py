@@ -17,10 +17,11 @@ from posedeploy.joint_sets import JointSet
 from posedeploy.poses.affinity import score_truncated, select_plausible
 from posedeploy.poses.cameras import find_focal_length, to_world
 from posedeploy.poses.fields import upsample_fields
-from posedeploy.poses.grouping import choose_connections, group
+from posedeploy.poses.grouping import People, choose_connections, group
 from posedeploy.poses.limbs import explain_missing_limbs, select_limbs
 from posedeploy.poses.maps import UPSAMPLE, find_stride, select_maps, upsample
-from posedeploy.poses.peaks import THRESHOLD, find_peaks
+from posedeploy.poses.peaks import THRESHOLD, Peaks, find_peaks
+from posedeploy.poses.refinement import refine_peaks
 from posedeploy.types import Array, Camera, InputContract, ModelSpec, Placement, Poses, Tensors
 
 KEYPOINT_NAMES = (
@@ -65,7 +66,9 @@ def find_missing_description(spec: ModelSpec) -> str | None:
     return explain_missing_limbs(spec, CHANNELS, KEYPOINTS_OF)
 
 
-def decode(outputs: Tensors, spec: ModelSpec, placement: Placement, camera: Camera) -> Poses:
+def decode(
+    outputs: Tensors, spec: ModelSpec, placement: Placement, camera: Camera, *, refine: bool = False
+) -> Poses:
     """Return the people in one image.
 
     Joints are in Panoptic order; joint 2, the body center, has no 2D position. 2D positions are whole
@@ -76,6 +79,8 @@ def decode(outputs: Tensors, spec: ModelSpec, placement: Placement, camera: Came
     Args:
         outputs: (1, 57, h, w) features, (1, 19, h, w) heatmaps and (1, 38, h, w) part affinity fields, or the
             channels of the joints and limbs that ``spec`` describes.
+        refine: move 2D positions by up to half a cell of the heatmap (``refinement.py``), keep their
+            fractions, and compute each person's place from them. Joints are read at the published cells.
 
     Raises:
         InputError: an output is missing, has several images, or does not match the placement; the camera is
@@ -92,18 +97,17 @@ def decode(outputs: Tensors, spec: ModelSpec, placement: Placement, camera: Came
     tie = pairs.a * len(peaks.x) + pairs.b
     people = group(peaks, choose_connections(pairs, scores, tie, limbs), limbs, lone=True)
 
-    candidates = np.stack([peaks.x / UPSAMPLE, peaks.y / UPSAMPLE, peaks.scores], axis=1)
-    # Missing keypoints have the index -1, which selects the last row.
-    table = np.concatenate([candidates, np.full((1, 3), -1.0)])
-    cells = np.full((len(people.members), joints, 3), -1.0)
-    cells[:, layout.of_heatmap] = table[people.members]
+    cells = _cells(np.stack([peaks.x, peaks.y], axis=1), peaks, people, layout)
     has_root = cells[:, layout.root, 2] > THRESHOLD
+    relative = _joints_at(features, cells[has_root], layout)
+    if refine:
+        cells = _cells(refine_peaks(heatmaps, peaks), peaks, people, layout)
     cells = cells[has_root]
-    relative = _joints_at(features, cells, layout)
+    keypoints = _pixels(cells, stride, placement, truncate=not refine)
     fx_cells = find_focal_length(camera, placement) * placement.scale / stride
     camera_mm = relative + _translation(relative, cells, features.shape[1:], fx_cells)[:, None]
     positions = np.concatenate([to_world(camera_mm, camera), cells[..., 2:]], axis=2)
-    return Poses(_pixels(cells, stride, placement), people.scores[has_root], keypoints_3d=positions)
+    return Poses(keypoints, people.scores[has_root], keypoints_3d=positions)
 
 
 @dataclass(frozen=True)
@@ -129,8 +133,23 @@ def _layout_of(spec: ModelSpec) -> _Layout:
     return _Layout(joints, np.array(of_heatmap), root, tuple((joint,) for joint in of_heatmap))
 
 
-def _pixels(cells: Array, stride: float, placement: Placement) -> Array:
-    pixels = np.trunc((cells[..., :2] * stride - placement.offset) / placement.scale)
+def _cells(positions: Array, peaks: Peaks, people: People, layout: _Layout) -> Array:
+    """Return (people, joints, 3) x, y in cells and the score of each joint's peak; -1 for missing joints.
+
+    Args:
+        positions: (peaks, 2) x, y in px of the upsampled map.
+    """
+    candidates = np.concatenate([positions / UPSAMPLE, peaks.scores[:, None]], axis=1)
+    # Missing keypoints have the index -1, which selects the last row.
+    table = np.concatenate([candidates, np.full((1, 3), -1.0)])
+    cells = np.full((len(people.members), layout.joints, 3), -1.0)
+    cells[:, layout.of_heatmap] = table[people.members]
+    return cells
+
+
+def _pixels(cells: Array, stride: float, placement: Placement, *, truncate: bool) -> Array:
+    pixels = (cells[..., :2] * stride - placement.offset) / placement.scale
+    pixels = np.trunc(pixels) if truncate else pixels
     seen = cells[..., 2:] != -1
     return np.where(seen, np.concatenate([pixels, cells[..., 2:]], axis=2), -1.0)
 

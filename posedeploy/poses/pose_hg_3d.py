@@ -19,6 +19,7 @@ from posedeploy.joint_names import coco_name
 from posedeploy.joint_sets import by_number
 from posedeploy.own_keypoints import missing_description
 from posedeploy.poses.maps import find_stride, select_maps
+from posedeploy.poses.refinement import refine_cells
 from posedeploy.types import (
     Array,
     Camera,
@@ -67,7 +68,9 @@ def find_missing_description(spec: ModelSpec) -> str | None:
     )
 
 
-def decode(outputs: Tensors, spec: ModelSpec, placement: Placement, camera: Camera) -> Poses:
+def decode(
+    outputs: Tensors, spec: ModelSpec, placement: Placement, camera: Camera, *, refine: bool = False
+) -> Poses:
     """Return the person of an input, from (1, joints, h, w) heatmaps and, for 3D, depth maps of that shape.
 
     2D positions are those of the cells with the highest values, in pixels of the image. Their scores are
@@ -76,6 +79,10 @@ def decode(outputs: Tensors, spec: ModelSpec, placement: Placement, camera: Came
     unknown: as published, positions are in widths of the map. They are scaled to mm for a person of 1.8 m,
     whose arm and leg bones have a total length of 2.96 m if the network has all of them; errors are relative
     to that.
+
+    Args:
+        refine: move x and y, in 2D and in 3D, by up to half a cell of the heatmap (``refinement.py``). Scores
+            and depths are read at the published cells.
 
     Raises:
         InputError: an output is missing, has several images, or does not fit the placement; the camera has
@@ -94,14 +101,15 @@ def decode(outputs: Tensors, spec: ModelSpec, placement: Placement, camera: Came
     stride = find_stride(heatmaps, placement, spec.map_stride)
     cells = peaks(heatmaps)
     scores = np.maximum(_read(heatmaps, cells), 0)[:, None].astype(np.float64)
-    pixels = (cells * stride - placement.offset) / placement.scale
+    positions = refine_cells(heatmaps, np.arange(joints), cells) if refine else cells
+    pixels = (positions * stride - placement.offset) / placement.scale
     keypoints = np.concatenate([pixels, scores], axis=1)
     poses = Poses(keypoints[None], scores.mean(axis=0))
     if not depths:
         return poses
-    relative = relative_pose(cells, depths[0], spec.keypoint_names)
-    positions = np.concatenate([_in_mm(relative, spec.keypoint_names), scores], axis=1)
-    return replace(poses, keypoints_3d=positions[None], root_relative=True)
+    relative = relative_pose(cells, depths[0], spec.keypoint_names, positions)
+    joints_3d = np.concatenate([_in_mm(relative, spec.keypoint_names), scores], axis=1)
+    return replace(poses, keypoints_3d=joints_3d[None], root_relative=True)
 
 
 def peaks(maps: Array) -> Array:
@@ -113,10 +121,17 @@ def peaks(maps: Array) -> Array:
     return np.stack([x, y], axis=1)
 
 
-def relative_pose(cells: Array, depths: Array, names: tuple[str, ...]) -> Array:
-    """Return (joints, 3) x, y, z relative to the root, in widths of the (joints, h, w) depth maps."""
-    width = depths.shape[2]
-    pose = np.concatenate([cells / width, _read(depths, cells)[:, None].astype(np.float64)], axis=1)
+def relative_pose(
+    cells: Array, depths: Array, names: tuple[str, ...], positions: Array | None = None
+) -> Array:
+    """Return (joints, 3) x, y, z relative to the root, in widths of the (joints, h, w) depth maps.
+
+    Args:
+        cells: (joints, 2) int64 x, y where the depths are read.
+        positions: (joints, 2) x, y in cells; None takes ``cells``.
+    """
+    width, xy = depths.shape[2], cells if positions is None else positions
+    pose = np.concatenate([xy / width, _read(depths, cells)[:, None].astype(np.float64)], axis=1)
     centered: Array = pose - pose[_roots(names)].mean(axis=0)
     return centered
 

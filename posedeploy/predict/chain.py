@@ -9,6 +9,7 @@ from typing import TypeAlias
 
 import numpy as np
 
+from posedeploy.decoders import decoder_of
 from posedeploy.errors import ArtifactError, InputError
 from posedeploy.families import FAMILIES, poses_of
 from posedeploy.joint_sets import sigmas_of
@@ -35,16 +36,20 @@ class Predictor:
         camera: Camera | None = None,
         boxes: Boxes | None = None,
         threshold: Threshold = EVERYONE,
+        *,
+        refine: bool = False,
     ) -> None:
         """
         Args:
             boxes: finds the people in a frame, for a network that takes one person at a time. Without it,
                 the whole image is one person's box.
             threshold: selects the people to keep.
+            refine: positions lie between the cells of the heatmaps, for a family that decodes them.
 
         Raises:
-            InputError: the family has no decoding, the network takes no image or a fixed batch of several,
-                an integer output has no scale, or the threshold excludes everyone.
+            InputError: the family has no decoding, or no heatmaps and ``refine`` is given; the network takes
+                no image or a fixed batch of several; an integer output has no scale; or the threshold
+                excludes everyone.
         """
         _check_spec(spec)
         threshold.check(spec)
@@ -54,7 +59,7 @@ class Predictor:
         self._runner = adapt_runner(runner, spec)
         self._camera = camera or Camera()
         self._boxes = boxes
-        self._decode = poses_of(spec.family).decode
+        self._decode = decoder_of(spec, self._camera, refine=refine)
         self.sigmas: tuple[float, ...] = sigmas_of(spec.keypoint_names)
 
     def __call__(self, image: Array, boxes: Array | None = None) -> Poses:
@@ -124,7 +129,7 @@ class Predictor:
         return [prepare(image, self.spec, box) for box in boxes]
 
     def _decode_outputs(self, outputs: Tensors, placement: Placement) -> Poses:
-        return self._decode(check_finite(outputs, self.spec), self.spec, placement, self._camera)
+        return self._decode(check_finite(outputs, self.spec), placement)
 
     def _select(self, parts: list[Poses]) -> Poses:
         if len(parts) == 1:

@@ -43,6 +43,7 @@ class Producer(msgspec.Struct, frozen=True, kw_only=True):
 class SourceRecord(msgspec.Struct, frozen=True, omit_defaults=True):
     """The source of the poses: ``frames`` of ``expected_frames`` were processed; None if unknown.
 
+    refined: positions lie between the cells of the heatmaps, unlike the published ones.
     boxes: the file or detector that the boxes come from, or "the whole image", for a network that takes one
     person at a time. joints: the file or detector that the 2D joints come from, for a network that lifts
     them. skipped: the files of a folder that are not images. min_keypoints, min_score: the threshold for
@@ -57,6 +58,7 @@ class SourceRecord(msgspec.Struct, frozen=True, omit_defaults=True):
     fps: float | None
     tracked: bool
     smoothed: bool
+    refined: bool = False
     boxes: str | None = None
     joints: str | None = None
     detector: Producer | None = None

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
 
 from posedeploy import artifact_files, files, plugins
+from posedeploy.decoders import check_refine
 from posedeploy.errors import InputError, MissingPackageError
 from posedeploy.families import mesh_output
 from posedeploy.native_paths import native_path
@@ -183,6 +184,7 @@ class Pipeline:
             fps=source.fps if source.is_video else None,
             tracked=output.is_tracking,
             smoothed=output.is_tracking and options.smooth,
+            refined=options.refine,
             boxes=printable(persons.name) if persons else no_boxes,
             joints=printable(joints.name) if joints else None,
             detector=self._origin.producer if self._origin else None,
@@ -201,12 +203,15 @@ class Pipeline:
 
 
 def _predictor(runner: Runner, artifact: Artifact, options: PredictOptions) -> Predictor | Lifter:
+    if options.refine:
+        check_refine(artifact.spec)
     if options.joint_source is not None:
         return Lifter(runner, artifact.spec, options.joint_source.find)
     persons = options.person_source
     is_filtered = persons is not None and persons.producer is not None  # the detector applies the threshold
     threshold = Threshold() if is_filtered else options.threshold
-    return Predictor(runner, artifact.spec, options.camera, persons.find if persons else None, threshold)
+    find = persons.find if persons else None
+    return Predictor(runner, artifact.spec, options.camera, find, threshold, refine=options.refine)
 
 
 def _interruption(source: Source) -> list[str]:

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 import posedeploy as pd
+from posedeploy.errors import InputError
 from posedeploy.joint_sets import JOINT_SETS
 from posedeploy.types import Array, Artifact
 from tests.api.conftest import crowd_model
@@ -36,6 +37,24 @@ def test_several_people_in_an_image(family: str, photo: Array, photo_file: Path)
     assert (people.keypoints_3d is None) == family.endswith("2d")
     assert people.draw().shape[0] == photo.shape[0]
     assert not np.array_equal(people.draw()[:, : photo.shape[1]], photo)
+
+
+@pytest.mark.parametrize("family", ["lightweight-openpose-2d", "lightweight-openpose-3d"])
+def test_positions_are_refined_if_requested(family: str, photo: Array) -> None:
+    model = crowd_model(family)
+    with pd.load(model, threads=1) as pose, pd.load(model, threads=1, refine=True) as refined:
+        published, people = pose(photo), refined(photo)
+    assert not np.array_equal(people.keypoints, published.keypoints)
+    assert np.array_equal(people.keypoints[..., 2], published.keypoints[..., 2])
+    assert np.abs(people.keypoints - published.keypoints).max() <= 5
+    assert json.loads(people.to_json())["source"]["refined"]
+    assert "refined" not in json.loads(published.to_json())["source"]
+
+
+@pytest.mark.parametrize("name", ["mobile", "gtrs"])
+def test_a_network_without_heatmaps_cannot_be_refined(name: str, networks: Path) -> None:
+    with pytest.raises(InputError, match=r"`refine`: .* has no heatmaps"):
+        pd.load(networks / f"{name}.pth", threads=1, refine=True)
 
 
 @pytest.mark.parametrize("name", ["mobile", "hg", "hg2d"])

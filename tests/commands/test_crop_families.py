@@ -189,7 +189,14 @@ def test_bad_input(crops: Path, human: Path, refused: Callable[..., str]) -> Non
         ),
         ((mobile, "--detector", "none.xml"), "none.xml: no such file"),
         ((hg2d, "--fx", 700), f"--fx: {two_d}, which does not depend on the camera"),
-        ((hg, "--fx", 700), "pose-hg-3d gives positions from the pelvis on, where the camera has no say"),
+        (
+            (hg, "--fx", 700),
+            "pose-hg-3d returns positions relative to the pelvis, which do not depend on the camera",
+        ),
+        (
+            (mobile, "--refine"),
+            "--refine: mobile-human-pose has no heatmaps, so its positions are not rounded to cells",
+        ),
         ((mobile, "--fx", 0), "--fx 0: expected a focal length in px, above 0"),
     ]:
         model, *options = arguments

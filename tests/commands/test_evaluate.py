@@ -111,6 +111,19 @@ def test_a_network_on_joints_finds_nobody(
     assert "body.pth.tar: " in message and "so it cannot find people in an image; use a network" in message
 
 
+def test_refined_positions_are_scored_and_recorded(
+    people: list[dict[str, Any]], human: Path, done: Invoke
+) -> None:
+    found = []
+    for options in ((), ("--refine",)):
+        done("evaluate", human / "out" / "human.onnx", *GIVEN, *options, "--json", "e.json")
+        document = json.loads(Path("e.json").read_text())
+        assert document["refined"] == bool(options)
+        found.append([person["keypoints"] for person in document["detections"]])
+    assert found[0] != found[1]
+    np.testing.assert_allclose(found[0], found[1], atol=4)
+
+
 def test_a_person_who_is_missed_and_a_limit(people: list[dict[str, Any]], human: Path, done: Invoke) -> None:
     shifted = np.reshape(people[0]["keypoints"], (-1, 3)) + np.array([300, 0, 0])
     more = [*people, coco.person(1, shifted)]

@@ -45,6 +45,17 @@ def test_a_checkpoint(human: Path, network: tuple[str, str], done: Invoke) -> No
     assert _names("new/poses") == ["photo.jpg", "poses.json"]
 
 
+def test_refined_positions(human: Path, done: Invoke) -> None:
+    done("predict", human / "out" / "human.onnx", "photo.png", "--no-draw", "-o", "published")
+    done("predict", human / "out" / "human.onnx", "photo.png", "--no-draw", "-o", "refined", "--refine")
+    published, refined = _poses("published"), _poses("refined")
+    assert refined["source"] == published["source"] | {"refined": True}
+    for before, after in zip(published["annotations"], refined["annotations"], strict=True):
+        assert after["keypoint_scores"] == before["keypoint_scores"]
+        assert after["keypoints"] != before["keypoints"]
+        assert after["keypoints"] == pytest.approx(before["keypoints"], abs=4)
+
+
 def test_an_artifact_with_its_preprocessing_inside(
     own: Path, network: tuple[str, str], done: Invoke, human: Path
 ) -> None:
