@@ -1,5 +1,5 @@
-# Two commands do all the set-up: `make demo` runs the main job, `make test` passes the tests.
-# Each makes .venv and installs into it what constraints.txt pins.
+# `make demo` runs a first session, and `make test` the tests.
+# Each creates .venv and installs the versions that constraints.txt pins.
 
 PYTHON ?= python3
 SECONDS ?= 600
@@ -39,7 +39,7 @@ bench: $(INSTALLED)
 	$(BIN)/python tools/bench_costs.py
 	$(BIN)/python tools/bench_decode.py
 
-# For SECONDS in all, shared by the targets; what breaks the contract is kept in artifacts/fuzz.
+# The targets share SECONDS; inputs that break the contract are kept in artifacts/fuzz.
 fuzz: $(INSTALLED)
 	@echo "== every reader of untrusted files, fuzzed on every core"
 	$(BIN)/python -m tools.fuzz --seconds $(SECONDS) $(if $(SEED),--seed $(SEED))
@@ -52,18 +52,18 @@ dist: $(INSTALLED)
 	@echo "== tests: each file, installed into an empty environment with one extra"
 	POSEDEPLOY_DIST=dist $(BIN)/pytest -n auto tests/distribution
 
-# What posedeploy itself needs for the usual targets, and then all that the tests need.
+# The packages of posedeploy for the default targets, and then those of the tests.
 $(RUNS): pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(0 if sys.version_info >= (3, 11) else \
 	    f"posedeploy needs Python 3.11 or later and {sys.executable} is {sys.version.split()[0]}; try: make PYTHON=python3.12")'
-	@echo "== making .venv and installing what constraints.txt pins (PyTorch is large: this takes minutes once)"
+	@echo "== creating .venv and installing the versions in constraints.txt (PyTorch is large: this takes minutes once)"
 	$(PYTHON) -m venv .venv
 	$(PIP) torch
 	$(PIP) --editable '.[all]'
 	@touch $(RUNS)
 
 $(INSTALLED): $(RUNS)
-	@echo "== installing what the tests need (TFLite's and TensorRT's packages are large)"
+	@echo "== installing the packages of the tests (those of TFLite and TensorRT are large)"
 	$(PIP) --editable '.[all,dev,docs,tensorrt-rtx,tflite]'
 	@touch $(INSTALLED)
 

@@ -1,6 +1,6 @@
-# The main job on the built-in sample: each command is shown, run, and kept in artifacts/commands.txt, and so are the
-# two tables. Called by `make demo` with the folder of the environment's programs, and, to be quicker, how many runs
-# to time. No network is needed.
+# A first session with the built-in sample. It shows and runs each command, and writes the commands and two tables to
+# artifacts/. `make demo` calls it with the folder of the environment's programs; a second argument reduces the number of
+# timed runs. It needs no internet connection.
 set -e
 bin=$1
 runs=${2:+--runs $2}
@@ -46,7 +46,7 @@ table artifacts/parity.txt posedeploy parity artifacts/sample.xml artifacts/samp
     --images artifacts/synthetic/000000.png --json artifacts/parity.json
 # shellcheck disable=SC2086
 table artifacts/bench.txt posedeploy bench --device cpu --json artifacts/bench.json $runs
-show posedeploy doctor || printf 'Something that is installed does not work, as told above; the demo did.\n'
-printf '\nThe picture is artifacts/skeletons.png: what PyTorch, ONNX Runtime and OpenVINO found, over each other; the tables\n'
-printf 'are artifacts/parity.txt and artifacts/bench.txt. The sample was trained on synthetic people. For photographs:\n'
+show posedeploy doctor || printf 'The demo finished, but an installed package does not work: see the table above.\n'
+printf '\nartifacts/skeletons.png shows the skeletons from PyTorch, ONNX Runtime and OpenVINO drawn over each other. The tables\n'
+printf 'are artifacts/parity.txt and artifacts/bench.txt. The sample was trained on synthetic people. For photographs, run:\n'
 printf '%s/posedeploy predict CHECKPOINT PHOTO -o poses/\n' "$bin"
