@@ -61,8 +61,8 @@ def check_regular(path: Path, what: str, error: type[PoseDeployError] = InputErr
         raise error(f"{path}: cannot be read ({reason.strerror}); name {what}") from reason
     except ValueError as reason:  # a null character or a lone surrogate, from a library call or a JSON file
         raise error(f"{path}: not a valid file name ({reason}); name {what}") from reason
-    if (found := not_regular(status)) is not None:
-        raise error(f"{path}: {found}, which posedeploy does not read; name {what} saved as a regular file")
+    if (kind := not_regular(status)) is not None:
+        raise error(f"{path}: {kind}, which posedeploy does not read; name {what} saved as a regular file")
     return status
 
 
@@ -80,12 +80,12 @@ def read_bytes(
     try:
         # Nonblocking, in case a named pipe has replaced the file since the check.
         with open(path, "rb", opener=lambda name, flags: os.open(name, flags | NONBLOCK)) as file:
-            if (found := not_regular(os.fstat(file.fileno()))) is not None:
-                raise error(f"{path}: {found} has replaced it, which posedeploy does not read; name {what}")
+            if (kind := not_regular(os.fstat(file.fileno()))) is not None:
+                raise error(f"{path}: {kind} has replaced it, which posedeploy does not read; name {what}")
             content = file.read(limit + 1) if size <= limit else b""
     except OSError as reason:
         raise error(f"{path}: cannot be read ({reason.strerror}); name {what}") from reason
     if max(size, len(content)) > limit:  # some files of /proc are larger than their size
-        found_size = f"{size:,} bytes" if size > limit else "more bytes than its size"
-        raise error(f"{path}: {found_size}, and {what} may have {limit:,}; name a smaller file")
+        shown = f"{size:,} bytes" if size > limit else "more bytes than its size"
+        raise error(f"{path}: {shown}, but {what} may have at most {limit:,}; name a smaller file")
     return content

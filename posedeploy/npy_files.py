@@ -1,5 +1,4 @@
-"""Arrays in NumPy's ``.npy`` and ``.npz`` files. Python objects in them are never unpickled, and no array is
-read that its header makes larger than ``MAX_ARRAY_BYTES``."""
+"""Read arrays in ``.npy`` and ``.npz`` files without unpickling Python objects, up to ``MAX_ARRAY_BYTES``."""
 
 from __future__ import annotations
 
@@ -22,7 +21,7 @@ from posedeploy.types import Array
 from posedeploy.zip_files import DAMAGED_ZIP, ENCRYPTED, chunks_of, read_member, zip_errors
 
 DAMAGED_ARRAY = (*DAMAGED_ZIP, SyntaxError, TypeError, MemoryError, tokenize.TokenError)
-"""What NumPy raises of a ``.npy`` or ``.npz`` that is none, was cut off or is encrypted."""
+"""The errors of NumPy for a file that is damaged, encrypted, or not a ``.npy`` or ``.npz`` file."""
 OBJECTS = "holds Python objects, which posedeploy never unpickles"
 HEADER_BYTES = 1 << 16
 
@@ -36,28 +35,28 @@ class Header:
 
     @property
     def size(self) -> int:
-        """How many bytes the array has."""
+        """The size of the array in bytes."""
         return math.prod(self.shape) * self.dtype.itemsize
 
 
 class NpzFile:
     """An open ``.npz`` file.
 
-    headers: of the arrays of numbers, by their names. refusals: why others cannot be read, by their names.
+    headers: of the arrays of numbers, by name. refusals: why other members cannot be read, by name.
     """
 
     def __init__(self, archive: zipfile.ZipFile, path: Path, content: str) -> None:
         self._archive, self._path, self._content = archive, path, content
         self._members = {info.filename.removesuffix(".npy"): info for info in archive.infolist()}
-        read = {name: self._header(info) for name, info in self._members.items()}
-        self.headers = {name: header for name, header in read.items() if isinstance(header, Header)}
-        self.refusals = {name: header for name, header in read.items() if isinstance(header, str)}
+        results = {name: self._read_header(info) for name, info in self._members.items()}
+        self.headers = {name: header for name, header in results.items() if isinstance(header, Header)}
+        self.refusals = {name: reason for name, reason in results.items() if isinstance(reason, str)}
 
     def load(self, name: str) -> Array:
-        """Return the array of this name.
+        """Read the array with this name.
 
         Raises:
-            InputError: it is damaged, too large or of Python objects.
+            InputError: it is damaged, is too large, or contains Python objects.
         """
         info = self._members[name]
         source = f"{self._path}: {info.filename}"
@@ -67,8 +66,8 @@ class NpzFile:
             content = read_member(self._archive, info, MAX_ARRAY_BYTES + HEADER_BYTES)
         return read_array(io.BytesIO(content), source, self._content)
 
-    def _header(self, info: zipfile.ZipInfo) -> Header | str:
-        """The header of an array, or why it cannot be read."""
+    def _read_header(self, info: zipfile.ZipInfo) -> Header | str:
+        """Return the header of an array, or why it cannot be read."""
         if not info.filename.endswith(".npy"):
             return "is not a NumPy array"
         if info.flag_bits & ENCRYPTED:
@@ -87,7 +86,7 @@ class NpzFile:
 
 @contextmanager
 def open_npz(path: Path, what: str, content: str) -> Iterator[NpzFile]:
-    """Open a ``.npz`` file; arguments as of ``load_npy``.
+    """Open a ``.npz`` file; arguments as for ``load_npy``.
 
     Raises:
         InputError: it cannot be read or is damaged.
@@ -112,13 +111,13 @@ def _damage_of_npz(path: Path) -> Iterator[None]:
 
 
 def load_npy(path: Path, what: str, content: str) -> Array:
-    """Return the array of a ``.npy`` file, which is not of Python objects.
+    """Read the array of a ``.npy`` file.
 
     Args:
-        what, content: the file and what it holds, for the messages, such as "a file of boxes" and "boxes".
+        what, content: the file and its content for messages, such as "a file of boxes" and "boxes".
 
     Raises:
-        InputError: it cannot be read, is damaged, too large or of Python objects.
+        InputError: it cannot be read, is damaged or too large, or contains Python objects.
     """
     check_regular(path, what)
     try:
@@ -129,17 +128,18 @@ def load_npy(path: Path, what: str, content: str) -> Array:
 
 
 def too_large(source: str, size: int, content: str) -> InputError:
-    """Return the error for an array whose header makes it larger than ``MAX_ARRAY_BYTES``."""
+    """Return the error for an array that is larger than ``MAX_ARRAY_BYTES``."""
     return InputError(
-        f"{source}: {size:,} bytes by its header, and an array of {content} may have {MAX_ARRAY_BYTES:,}"
+        f"{source}: {size:,} bytes according to its header, but an array of {content} may have at most "
+        f"{MAX_ARRAY_BYTES:,}"
     )
 
 
 def read_header(file: BinaryIO) -> Header:
-    """Return the shape and type of an array.
+    """Read the shape and type of an array.
 
     Raises:
-        DAMAGED_ARRAY: it is damaged, or the array has named fields.
+        DAMAGED_ARRAY: the header is damaged, or the array has named fields.
     """
     version = np.lib.format.read_magic(file)
     readers = {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.read_array_header_2_0}
@@ -147,15 +147,15 @@ def read_header(file: BinaryIO) -> Header:
         raise ValueError("an array with named fields; expected one of numbers")
     shape, _, dtype = readers[version](file)
     if min(shape, default=0) < 0:
-        raise ValueError(f"a shape of {shape}")
+        raise ValueError(f"its shape is {shape}")
     return Header(shape, dtype)
 
 
 def read_array(file: BinaryIO, source: str, content: str) -> Array:
-    """Return the array of an open ``.npy`` file, whose header must agree with its size.
+    """Read the array of an open ``.npy`` file.
 
     Raises:
-        InputError: it is damaged, too large or of Python objects.
+        InputError: it is damaged, truncated or too large, or contains Python objects.
     """
     try:
         header = read_header(file)
@@ -166,7 +166,8 @@ def read_array(file: BinaryIO, source: str, content: str) -> Array:
             raise too_large(source, size, content)
         start = file.tell()
         if file.seek(0, io.SEEK_END) - start < size:
-            raise ValueError(f"cut off: {size:,} bytes by its header, and it has {file.tell() - start:,}")
+            stored = file.tell() - start
+            raise ValueError(f"truncated: {size:,} bytes according to its header, but it has {stored:,}")
         file.seek(0)
         array: Array = np.lib.format.read_array(file, allow_pickle=False)
     except DAMAGED_ARRAY as error:

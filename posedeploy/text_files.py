@@ -1,25 +1,23 @@
-"""Text files that people write: JSON, TOML, CSV and plain lines, as every editor and tool saves them.
+"""Read text, JSON and TOML files as any editor or tool saves them, and write JSON.
 
-UTF-8, UTF-16 and UTF-32 are read, with a byte order mark or without one, with any line ends. JSON and TOML
-may have trailing commas, JSON also ``NaN`` and ``Infinity``, as Python writes them, where a
-reader takes them. What cannot be read is
-refused with its line and column.
+The encoding is UTF-8, UTF-16 or UTF-32, with or without a byte order mark, with any line ends. JSON and TOML
+may have trailing commas, and JSON also Python's ``NaN`` and ``Infinity`` if the caller permits them. Errors
+have the line and column.
 """
 
 from __future__ import annotations
 
-import csv
 import io
 import json
 import re
 import tomllib
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar, overload
 
 import msgspec
 
+from posedeploy.brackets import JSON, TOML, Syntax, blank_trailing_commas, nesting_depth
 from posedeploy.content_kinds import HEAD_BYTES, kind_of
 from posedeploy.errors import InputError
 from posedeploy.input_files import read_bytes
@@ -35,40 +33,16 @@ from posedeploy.printable import printable
 T = TypeVar("T")
 
 
-# Strings are passed over whole, ended or not, so that each character is looked at once.
-_JSON_TOKENS = re.compile(r'"[^"\\\n]*(?:\\.[^"\\\n]*)*"?|[\[\]{},]')
-_TOML_TOKENS = re.compile(
-    r'"""[^"\\]*(?:(?:\\.|"{1,2}(?!"))[^"\\]*)*(?:"{3,5})?'
-    r"|'''[^']*(?:'{1,2}(?!')[^']*)*(?:'{3,5})?"
-    r'|"[^"\\\n]*(?:\\.[^"\\\n]*)*"?'
-    r"|'[^'\n]*'?"
-    r"|\#[^\n]*|[\[\]{},]",
-    re.DOTALL,
-)
 _TOML_LONG_KEY = re.compile(rf"""(?<![\w-])(?:(?:[\w-]+|"[^"\n]*"|'[^'\n]*')[ \t]*\.[ \t]*){{{MAX_DEPTH}}}""")
-_TOML_PLACE = re.compile(r" \(at (?:line (\d+), column (\d+)|end of document)\)$")
-_DECIMAL_COMMAS = re.compile(r"\s*-?\d*,?\d+(?:\s*;\s*-?\d*,?\d+)+\s*;?\s*")
-_TITLE = re.compile(r"[^\W\d]{2}|^[^\W\d]$")
-"""What titles and names have, and numbers such as 1e-5 do not."""
-_BLANK = re.compile(r"\s*")
-_TOML_BLANK = re.compile(r"(?:\s|\#[^\n]*)*")
-_REST_OF_LINE = re.compile(r"[^\S\n]*(?:\#[^\n]*)?(?:\n|\Z)")
-
-
-@dataclass(frozen=True)
-class CsvRow:
-    """A row of a CSV file: its line, counted from 1, and its cells without the space around them."""
-
-    line: int
-    cells: tuple[str, ...]
+_TOML_POSITION = re.compile(r" \(at (?:line (\d+), column (\d+)|end of document)\)$")
 
 
 def read_text(path: Path, what: str, *, max_bytes: int = MAX_TEXT_BYTES, replace: bool = False) -> str:
-    r"""Return the text of a file, its lines ended by ``\n``.
+    r"""Return the text of a file, with ``\n`` as line ends.
 
     Args:
-        what: a noun phrase for the messages, such as "a CSV file of boxes".
-        replace: put U+FFFD for what is not Unicode, in place of refusing the file.
+        what: a noun phrase for messages, such as "a CSV file of boxes".
+        replace: replace invalid bytes by U+FFFD instead of refusing the file.
 
     Raises:
         InputError: it is not a regular file, is too large, or is not Unicode.
@@ -77,7 +51,7 @@ def read_text(path: Path, what: str, *, max_bytes: int = MAX_TEXT_BYTES, replace
 
 
 def decode(content: bytes, path: Path, what: str, *, replace: bool = False) -> str:
-    """Return the text that the bytes of a file are; see ``read_text``.
+    """Decode the bytes of a file as ``read_text`` does.
 
     Raises:
         InputError: they are not Unicode.
@@ -89,7 +63,7 @@ def decode(content: bytes, path: Path, what: str, *, replace: bool = False) -> s
         before = content[: error.start].decode(encoding, "replace")
         name = encoding.removesuffix("-sig").upper()
         raise InputError(
-            f"{path}: not {what}: {_place(before)}: the byte 0x{content[error.start]:02x} is not {name}; "
+            f"{path}: not {what}: {_position(before)}: the byte 0x{content[error.start]:02x} is not {name}; "
             "save the file as UTF-8"
         ) from error
     return text.replace("\r\n", "\n").replace("\r", "\n")
@@ -107,12 +81,12 @@ def read_json(
     path: Path, what: str, type: Any = Any, *, hint: str = "", max_bytes: int = MAX_TEXT_BYTES,
     nan: bool = False,
 ) -> Any:  # fmt: skip
-    """Return what a JSON file holds, as msgspec makes it the ``type``.
+    """Return the content of a JSON file, converted to ``type`` by msgspec.
 
     Args:
-        what: a noun phrase for the messages, such as "a JSON file of boxes".
-        hint: how to mend the file, for the end of a message.
-        nan: take NaN and Infinity for numbers, in place of refusing the file.
+        what: a noun phrase for messages, such as "a JSON file of boxes".
+        hint: how to fix the file, for the end of messages.
+        nan: read NaN and Infinity as numbers instead of refusing the file.
 
     Raises:
         InputError: it is not a regular file, is too large or nested too deep, is not JSON, or does not fit
@@ -124,7 +98,7 @@ def read_json(
 def parse_json(
     content: bytes, path: Path, what: str, type: Any = Any, *, hint: str = "", nan: bool = False
 ) -> Any:
-    """Return what the bytes of a JSON file hold; see ``read_json``.
+    """Parse the bytes of a JSON file as ``read_json`` does.
 
     Raises:
         InputError: they are not JSON, are nested too deep, or do not fit the type.
@@ -135,16 +109,18 @@ def parse_json(
     try:
         return msgspec.json.decode(content, type=type)
     except msgspec.ValidationError as error:
-        raise _refusal(path, what, str(error), hint) from error
+        raise refusal(path, what, str(error), hint) from error
     except (msgspec.DecodeError, RecursionError, ValueError):
-        # A trailing comma or NaN, which the other parser takes, or a fault, whose place it gives.
+        # Python's parser accepts trailing commas (blanked below) and NaN, and its errors have a position.
         text = decode(content, path, what)
-    _check_depth(text, _JSON_TOKENS, path, what, hint)
+    _check_depth(text, JSON, path, what, hint)
 
     def parse() -> Any:
-        return json.loads(_without_trailing_commas(text), parse_constant=float if nan else _refuse_constant)
+        return json.loads(
+            blank_trailing_commas(text, JSON), parse_constant=float if nan else _refuse_constant
+        )
 
-    return _parsed(parse, text, path, what, type, hint)
+    return _parse(parse, text, path, what, type, hint)
 
 
 @overload
@@ -152,185 +128,120 @@ def read_toml(path: Path, what: str, type: type[T], *, hint: str = ...) -> T: ..
 @overload
 def read_toml(path: Path, what: str, type: Any = ..., *, hint: str = ...) -> Any: ...
 def read_toml(path: Path, what: str, type: Any = Any, *, hint: str = "") -> Any:
-    """Return what a TOML file holds, as msgspec makes it the ``type``; arguments as of ``read_json``.
+    """Return the content of a TOML file, converted to ``type`` by msgspec; arguments as for ``read_json``.
 
     Raises:
         InputError: it is not a regular file, is too large or nested too deep, is not TOML, or does not fit
             the type.
     """
     text = decode(read_bytes(path, what, MAX_TOML_BYTES), path, what)
-    _check_depth(text, _TOML_TOKENS, path, what, hint)
+    _check_depth(text, TOML, path, what, hint)
     if key := _TOML_LONG_KEY.search(text):
-        reason = (
-            f"{_place(text[: key.start()])}: a key of more than {MAX_DEPTH} parts, and {MAX_DEPTH} may be"
-        )
-        raise _refusal(path, what, reason, hint)
-    return _parsed(lambda: _toml(text), text, path, what, type, hint)
+        reason = f"{_position(text[: key.start()])}: a key has more than {MAX_DEPTH} parts"
+        raise refusal(path, what, reason, hint)
+    return _parse(lambda: _parse_toml(text), text, path, what, type, hint)
 
 
-def read_csv(path: Path, what: str, *, hint: str = "") -> list[CsvRow]:
-    """Return the rows of a CSV file, without those that are empty or begin with ``#``.
-
-    Delimiters at the ends of lines make no column: a last column that is empty in every row is left out, and
-    so are empty cells beyond those of the first row. The delimiter is whichever of comma, semicolon and tab
-    the first row has most of, and a semicolon between numbers with decimal commas.
-
-    Raises:
-        InputError: it is not a regular file, is too large, is not Unicode, or has an unended quotation.
-    """
-    lines = read_text(path, what).split("\n")
-    first = next((line for line in lines if line.strip() and not line.startswith("#")), "")
-    delimiter = ";" if _DECIMAL_COMMAS.fullmatch(first) else max(",;\t", key=first.count)
-    if first.lower().startswith("sep="):  # how Excel is told the delimiter
-        delimiter, lines[lines.index(first)] = first[4:5] or ",", ""
-    reader = csv.reader(io.StringIO("\n".join(lines)), delimiter=delimiter, strict=True)
-    rows, line = [], 1
-    try:
-        for cells in reader:
-            stripped = tuple(cell.strip() for cell in cells)
-            if any(stripped) and not stripped[0].startswith("#"):
-                rows.append(CsvRow(line, stripped))
-            line = reader.line_num + 1
-    except csv.Error as error:
-        raise _refusal(path, what, f"line {line}: {error}", hint) from error
-    return _without_trailing_cells(rows)
-
-
-def _without_trailing_cells(rows: list[CsvRow]) -> list[CsvRow]:
-    if not rows:
-        return rows
-    first = rows[0].cells
-    alike = [row.cells for row in rows if len(row.cells) == len(first)]
-    width = max(max((place for place, cell in enumerate(cells, 1) if cell), default=0) for cells in alike)
-    is_titled = any(_TITLE.search(cell) for cell in first)
-    if not is_titled and len(first) - width > 1:  # several missing numbers, and no delimiter at the end
-        width = len(first)
-    return [CsvRow(row.line, row.cells[:width]) if not any(row.cells[width:]) else row for row in rows]
-
-
-def _parsed(parse: Callable[[], Any], text: str, path: Path, what: str, type: Any, hint: str) -> Any:
+def _parse(parse: Callable[[], Any], text: str, path: Path, what: str, type: Any, hint: str) -> Any:
     try:
         return convert(parse(), type)
     except msgspec.ValidationError as error:
-        raise _refusal(path, what, str(error), hint) from error
+        raise refusal(path, what, str(error), hint) from error
     except json.JSONDecodeError as error:
-        reason = f"line {error.lineno}, column {error.colno}: {_cause(error.msg, text)}"
-        raise _refusal(path, what, reason, hint) from error
+        reason = f"line {error.lineno}, column {error.colno}: {_describe_fault(error.msg, text)}"
+        raise refusal(path, what, reason, hint) from error
     except tomllib.TOMLDecodeError as error:
-        raise _refusal(path, what, _toml_reason(str(error), text), hint) from error
-    except (ValueError, RecursionError) as error:  # such as a number of thousands of digits
-        raise _refusal(path, what, str(error), hint) from error
+        raise refusal(path, what, _describe_toml_error(str(error), text), hint) from error
+    except (ValueError, RecursionError) as error:  # such as a number with thousands of digits
+        raise refusal(path, what, str(error), hint) from error
 
 
 def convert(value: Any, type: type[T]) -> T:
-    """Return what was read from JSON or TOML as msgspec makes it the ``type``.
+    """Convert values from JSON or TOML to ``type`` by msgspec.
 
     Raises:
-        msgspec.ValidationError: it does not fit the type, or a text in it cannot be encoded, which msgspec
-            itself reports by another error.
+        msgspec.ValidationError: they do not fit the type, or a string is not Unicode, for which msgspec
+            raises another error.
     """
     try:
         return msgspec.convert(value, type)
     except UnicodeEncodeError as error:
-        raise msgspec.ValidationError(f"a text that is not Unicode ({error.reason})") from error
+        raise msgspec.ValidationError(f"a string is not Unicode ({error.reason})") from error
 
 
 def _check_containers(content: bytes, path: Path, what: str) -> None:
-    """Refuse many small lists and objects, which take up to 60 times their bytes in memory."""
+    """Limit the number of lists and objects; small ones take up to 60 times their file size in memory."""
     count = content.count(b"[") + content.count(b"{")
-    allowed = MAX_JSON_CONTAINERS + len(content) // JSON_BYTES_PER_CONTAINER
-    if count > allowed:
-        raise InputError(f"{path}: {count:,} lists and objects, and {what} of this size may have {allowed:,}")
+    limit = MAX_JSON_CONTAINERS + len(content) // JSON_BYTES_PER_CONTAINER
+    if count > limit:
+        raise InputError(
+            f"{path}: {count:,} lists and objects, but {what} of this size may have at most {limit:,}"
+        )
 
 
 def _refuse_constant(name: str) -> float:
-    raise ValueError(f"it holds {name}, and numbers must be finite")
+    raise ValueError(f"{name} is not a finite number")
 
 
-def _refusal(path: Path, what: str, reason: str, hint: str) -> InputError:
+def refusal(path: Path, what: str, reason: str, hint: str) -> InputError:
+    """Return the error for a file that is not ``what``."""
     return InputError(f"{path}: not {what}: {reason}" + (f"; {hint}" if hint else ""))
 
 
-def _cause(message: str, text: str) -> str:
-    """Why a text is not JSON or TOML, by what it begins with."""
+def _describe_fault(message: str, text: str) -> str:
+    """Return the kind of the file if its beginning shows it, or else the parser's message."""
     if not text.strip():
         return "the file is empty"
     kind = kind_of(io.BytesIO(text.lstrip()[:HEAD_BYTES].encode(errors="replace")))
     return f"{kind.what}; {kind.remedy}" if kind.name in ("html", "xml", "lfs") else message
 
 
-def _toml(text: str) -> Any:
+def _parse_toml(text: str) -> Any:
     try:
         return tomllib.loads(text)
     except tomllib.TOMLDecodeError:
-        without = _without_trailing_commas(text, toml=True)
-        if without == text:
+        corrected = blank_trailing_commas(text, TOML)
+        if corrected == text:
             raise
-        return tomllib.loads(without)
+        return tomllib.loads(corrected)
 
 
-def _toml_reason(message: str, text: str) -> str:
-    """The error of tomllib with the place in front, where all other messages have it."""
-    found = _TOML_PLACE.search(message)
-    if found is None:
-        return _cause(message, text)
-    place = f"line {found[1]}, column {found[2]}" if found[1] else _place(text)
-    return f"{place}: {_cause(message[: found.start()], text)}"
+def _describe_toml_error(message: str, text: str) -> str:
+    """Return the error of tomllib with the position first, as in other messages."""
+    match = _TOML_POSITION.search(message)
+    if match is None:
+        return _describe_fault(message, text)
+    position = f"line {match[1]}, column {match[2]}" if match[1] else _position(text)
+    return f"{position}: {_describe_fault(message[: match.start()], text)}"
 
 
-def _place(before: str) -> str:
-    """The line and column, counted from 1, of what comes after this text."""
+def _check_depth(text: str, syntax: Syntax, path: Path, what: str, hint: str) -> None:
+    if (depth := nesting_depth(text, syntax)) > MAX_DEPTH:
+        reason = f"lists and objects are nested {depth} deep; expected at most {MAX_DEPTH}"
+        raise refusal(path, what, reason, hint)
+
+
+def _position(before: str) -> str:
+    """Return the line and column, counted from 1, after this text."""
     return f"line {before.count(chr(10)) + 1}, column {len(before) - before.rfind(chr(10))}"
 
 
-def _check_depth(text: str, tokens: re.Pattern[str], path: Path, what: str, hint: str) -> None:
-    depth = deepest = 0
-    for token in tokens.finditer(text):
-        depth += _step(token[0])
-        deepest = max(deepest, depth)
-    if deepest > MAX_DEPTH:
-        reason = f"lists and objects are nested {deepest} deep, and {MAX_DEPTH} may be"
-        raise _refusal(path, what, reason, hint)
-
-
-def _step(token: str) -> int:
-    return (token in ("[", "{")) - (token in ("]", "}"))
-
-
-def _without_trailing_commas(text: str, *, toml: bool = False) -> str:
-    """The text with a space for each comma before a closing bracket or, in TOML, after a whole value."""
-    tokens, blank = (_TOML_TOKENS, _TOML_BLANK) if toml else (_JSON_TOKENS, _BLANK)
-    depth, kept, pieces = 0, 0, []
-    for token in tokens.finditer(text):
-        depth += _step(token[0])
-        if token[0] != ",":
-            continue
-        following = blank.match(text, token.end())
-        assert following is not None, "the pattern matches nothing at all, too"
-        before_bracket = text[following.end() : following.end() + 1] in ("]", "}")
-        if before_bracket or (depth == 0 and _REST_OF_LINE.match(text, token.end())):
-            pieces += [text[kept : token.start()], " "]
-            kept = token.end()
-    return "".join([*pieces, text[kept:]])
-
-
 def encode_json(document: Any) -> bytes:
-    """Return a document as JSON. Names of files in it that are not UTF-8 are written as ``printable`` shows
-    them."""
+    """Encode a document as JSON. File names that are not UTF-8 are written as by ``printable``."""
     try:
         return msgspec.json.encode(document)
     except UnicodeEncodeError:
-        return msgspec.json.encode(_with_printable(msgspec.to_builtins(document)))
+        return msgspec.json.encode(_make_printable(msgspec.to_builtins(document)))
 
 
 def format_json(document: Any) -> str:
-    """Return a document as indented JSON with a line break at its end."""
+    """Format a document as indented JSON with a line end."""
     return msgspec.json.format(encode_json(document), indent=2).decode() + "\n"
 
 
-def _with_printable(value: Any) -> Any:
+def _make_printable(value: Any) -> Any:
     if isinstance(value, str):
         return printable(value)
     if isinstance(value, Mapping):
-        return {_with_printable(key): _with_printable(item) for key, item in value.items()}
-    return [_with_printable(item) for item in value] if isinstance(value, list | tuple) else value
+        return {_make_printable(key): _make_printable(item) for key, item in value.items()}
+    return [_make_printable(item) for item in value] if isinstance(value, list | tuple) else value

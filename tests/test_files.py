@@ -15,7 +15,7 @@ def _names(folder: Path) -> set[str]:
     return {path.name for path in folder.iterdir()}
 
 
-def test_a_hash_is_that_of_the_bytes(tmp_path: Path) -> None:
+def test_the_hash_depends_on_the_content_only(tmp_path: Path) -> None:
     (tmp_path / "a").write_bytes(b"abc" * 100_000)
     assert sha256(tmp_path / "a") == hashlib.sha256(b"abc" * 100_000).hexdigest()
 
@@ -30,7 +30,7 @@ def test_files_appear_together_when_the_block_ends(tmp_path: Path) -> None:
     assert {path.name: path.read_text() for path in tmp_path.iterdir()} == {"a": "new", "b": "new"}
 
 
-def test_outdated_files_go_with_those_that_are_replaced(tmp_path: Path) -> None:
+def test_outdated_files_are_removed_with_the_replacement(tmp_path: Path) -> None:
     for name in "abc":
         (tmp_path / name).write_text("old")
     with staged(tmp_path, lambda: ["a", "b", "never there"]) as stage:
@@ -39,7 +39,7 @@ def test_outdated_files_go_with_those_that_are_replaced(tmp_path: Path) -> None:
     assert {path.name: path.read_text() for path in tmp_path.iterdir()} == {"a": "new", "c": "old"}
 
 
-def test_outdated_files_stay_where_the_new_ones_cannot_be_put(
+def test_outdated_files_are_kept_if_the_replacement_fails(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for name in "ab":
@@ -61,19 +61,21 @@ def test_outdated_files_stay_where_the_new_ones_cannot_be_put(
     assert {path.name: path.read_text() for path in tmp_path.iterdir()} == {"a": "old", "b": "old"}
 
 
-def test_missing_folders_are_made(tmp_path: Path) -> None:
+def test_missing_folders_are_created(tmp_path: Path) -> None:
     write_text(tmp_path / "x" / "y" / "a.txt", "grüße")
     assert (tmp_path / "x" / "y" / "a.txt").read_text(encoding="utf-8") == "grüße"
 
 
-def test_a_new_file_has_the_permissions_that_any_other_has(tmp_path: Path) -> None:
+def test_a_new_file_has_the_default_permissions(tmp_path: Path) -> None:
     (tmp_path / "plain").touch()
     write_text(tmp_path / "staged", "")
     assert (tmp_path / "staged").stat().st_mode == (tmp_path / "plain").stat().st_mode
 
 
 @pytest.mark.parametrize("failure", [KeyboardInterrupt, SystemExit, ValueError, MemoryError])
-def test_whatever_ends_the_block_leaves_what_was_there(tmp_path: Path, failure: type[BaseException]) -> None:
+def test_existing_files_are_unchanged_after_any_exception(
+    tmp_path: Path, failure: type[BaseException]
+) -> None:
     (tmp_path / "a").write_text("old")
     with pytest.raises(failure), staged(tmp_path) as stage:
         (stage / "a").write_text("half")
@@ -83,7 +85,7 @@ def test_whatever_ends_the_block_leaves_what_was_there(tmp_path: Path, failure: 
 
 
 @pytest.mark.parametrize("relative", [True, False], ids=["relative", "absolute"])
-def test_a_full_disk_is_the_users_error_however_the_folder_is_named(
+def test_a_full_disk_is_an_output_error(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, relative: bool
 ) -> None:
     monkeypatch.chdir(tmp_path)
@@ -99,24 +101,24 @@ def test_a_full_disk_is_the_users_error_however_the_folder_is_named(
     assert not folder.exists()
 
 
-def test_an_error_about_a_file_elsewhere_passes_through(tmp_path: Path) -> None:
+def test_an_error_about_another_file_is_unchanged(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError), staged(tmp_path / "out"):
         (tmp_path / "elsewhere").read_bytes()
     assert not (tmp_path / "out").exists()
 
 
-def test_an_error_that_is_not_about_writing_passes_through(tmp_path: Path) -> None:
+def test_an_error_that_is_not_about_writing_is_unchanged(tmp_path: Path) -> None:
     with pytest.raises(ConnectionResetError), staged(tmp_path):
         raise ConnectionResetError(errno.ECONNRESET, os.strerror(errno.ECONNRESET))
 
 
-def test_a_full_disk_is_known_without_a_file_s_name(tmp_path: Path) -> None:
+def test_a_full_disk_is_recognized_without_a_file_name(tmp_path: Path) -> None:
     with pytest.raises(OutputError, match="No space left on device"), staged(tmp_path):
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
 
 @pytest.mark.parametrize("failure", [OSError(errno.EACCES, "Permission denied"), KeyboardInterrupt()])
-def test_a_replacing_that_breaks_off_is_undone(
+def test_a_failed_replacement_is_undone(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, failure: BaseException
 ) -> None:
     (tmp_path / "a").write_text("old")
@@ -135,7 +137,7 @@ def test_a_replacing_that_breaks_off_is_undone(
     assert {path.name: path.read_text() for path in tmp_path.iterdir()} == {"a": "old", "c": "old"}
 
 
-def test_only_folders_that_were_made_here_go_with_a_block_that_fails(tmp_path: Path) -> None:
+def test_a_failed_block_removes_only_the_folders_that_it_created(tmp_path: Path) -> None:
     (tmp_path / "x").mkdir()
     with pytest.raises(ValueError), staged(tmp_path / "x" / "y" / "z"):
         raise ValueError
@@ -143,7 +145,7 @@ def test_only_folders_that_were_made_here_go_with_a_block_that_fails(tmp_path: P
 
 
 @pytest.mark.parametrize("folder", ["file", "file/below", "/proc/posedeploy"])
-def test_a_folder_that_cannot_be_made_is_refused(tmp_path: Path, folder: str) -> None:
+def test_a_folder_that_cannot_be_created_is_refused(tmp_path: Path, folder: str) -> None:
     (tmp_path / "file").touch()
     with pytest.raises(OutputError, match=r"cannot write here \(.+\); name another folder"):
         write_text(tmp_path / folder / "a.txt", "")

@@ -13,12 +13,12 @@ from posedeploy.file_states import hash_file
 from posedeploy.input_files import check_regular, read_bytes
 
 
-def test_a_regular_file_is_read_through_links_too(tmp_path: Path) -> None:
+def test_regular_files_and_links_to_them_are_read(tmp_path: Path) -> None:
     (tmp_path / "a").write_bytes(b"abc")
     (tmp_path / "b").symlink_to(tmp_path / "a")
     assert check_regular(tmp_path / "b", "a test").st_size == 3
     assert read_bytes(tmp_path / "b", "a test", 3) == b"abc"
-    with pytest.raises(InputError, match=r"a: 3 bytes, and a test may have 2; name a smaller file"):
+    with pytest.raises(InputError, match=r"a: 3 bytes, but a test may have at most 2; name a smaller file"):
         read_bytes(tmp_path / "a", "a test", 2)
 
 
@@ -34,7 +34,7 @@ def test_a_regular_file_is_read_through_links_too(tmp_path: Path) -> None:
         ("nothing", "no such file; name a test"),
     ],
 )
-def test_what_is_not_a_regular_file_is_refused_unopened(
+def test_other_files_are_refused_without_opening_them(
     kind: str, message: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)  # the path of a socket may have 107 bytes
@@ -57,18 +57,18 @@ def test_what_is_not_a_regular_file_is_refused_unopened(
 
 
 @pytest.mark.parametrize(("name", "shown"), [("a\0b", r"a\x00b"), ("a\ud800", r"a\ud800")])
-def test_what_no_file_can_be_called_is_refused(name: str, shown: str) -> None:
+def test_an_impossible_file_name_is_refused(name: str, shown: str) -> None:
     with pytest.raises(InputError, match=re.escape(f"{shown}: not a valid file name (")):
         check_regular(Path(name), "a test")
 
 
 ENDLESS = Path("/proc/self/pagemap")
-"""A regular file of 0 bytes by its status, which has 256 GB to read."""
+"""A regular file with a size of 0, from which 256 GB can be read."""
 
 
 @pytest.mark.skipif(not ENDLESS.exists(), reason="only Linux has such a file")
-def test_a_file_without_an_end_is_not_read() -> None:
-    with pytest.raises(InputError, match="more bytes than its size, and a test may have 0; name a smaller"):
+def test_an_endless_file_is_refused() -> None:
+    with pytest.raises(InputError, match="more bytes than its size, but a test may have at most 0; name"):
         read_bytes(ENDLESS, "a test")
     for path, reason in ((ENDLESS, "Invalid argument"), ("/proc/version", "it has more bytes than its size")):
         with pytest.raises(CheckpointError, match=rf"cannot be read \({reason}\)"):

@@ -7,8 +7,9 @@ from pathlib import Path
 import msgspec
 import pytest
 
+from posedeploy.csv_files import CsvRow, read_csv
 from posedeploy.errors import InputError
-from posedeploy.text_files import MAX_DEPTH, CsvRow, read_csv, read_json, read_text, read_toml
+from posedeploy.text_files import MAX_DEPTH, read_json, read_text, read_toml
 
 ENCODINGS = ("utf-8", "utf-8-sig", "utf-16", "utf-16-le", "utf-16-be", "utf-32", "utf-32-le")
 LINE_ENDS = {"lf": "\n", "crlf": "\r\n", "cr": "\r"}
@@ -35,15 +36,15 @@ def _write(path: Path, text: str, encoding: str = "utf-8", line_end: str = "\n")
 
 
 def test_every_encoding_and_line_end_is_read(tmp_path: Path, encoding: str, line_end: str) -> None:
-    def written(text: str) -> Path:
+    def write(text: str) -> Path:
         return _write(tmp_path / "file", text, encoding, line_end)
 
-    assert read_text(written("día\n雪\n"), "text") == "día\n雪\n"
-    json = written('{"name":\n"día",\n"size": [1,\n2]}\n')
+    assert read_text(write("día\n雪\n"), "text") == "día\n雪\n"
+    json = write('{"name":\n"día",\n"size": [1,\n2]}\n')
     assert read_json(json, "boxes", _Box) == _Box("día", [1, 2])
-    toml = written('name = "día"\n\nsize = [1.0,\n2]\n')
+    toml = write('name = "día"\n\nsize = [1.0,\n2]\n')
     assert read_toml(toml, "boxes", _Box) == _Box("día", [1, 2])
-    csv = written("día,1\n\n雪,2\n")
+    csv = write("día,1\n\n雪,2\n")
     assert read_csv(csv, "boxes") == [CsvRow(1, ("día", "1")), CsvRow(3, ("雪", "2"))]
 
 
@@ -57,15 +58,15 @@ def test_every_encoding_and_line_end_is_read(tmp_path: Path, encoding: str, line
         ('{"a": 1},\n', {"a": 1}),
     ],
 )
-def test_trailing_commas_of_json_are_passed_over(text: str, value: object, tmp_path: Path) -> None:
+def test_trailing_commas_of_json_are_ignored(text: str, value: object, tmp_path: Path) -> None:
     assert read_json(_write(tmp_path / "a.json", text), "a test") == value
 
 
-def test_what_python_writes_for_no_number_is_read_where_it_may_be(tmp_path: Path) -> None:
+def test_nan_and_infinity_are_read_if_permitted(tmp_path: Path) -> None:
     path = _write(tmp_path / "a.json", '{"name": "NaN", "size": [NaN, Infinity, -Infinity]}')
     size = read_json(path, "boxes", _Box, nan=True).size
     assert math.isnan(size[0]) and size[1:] == [math.inf, -math.inf]
-    with pytest.raises(InputError, match=r"a\.json: not boxes: it holds NaN, and numbers must be finite"):
+    with pytest.raises(InputError, match=r"a\.json: not boxes: NaN is not a finite number"):
         read_json(path, "boxes", _Box)
 
 
@@ -79,46 +80,8 @@ def test_what_python_writes_for_no_number_is_read_where_it_may_be(tmp_path: Path
         ('a = """\n",}""",\nb = "\\",}"', {"a": '",}', "b": '",}'}),
     ],
 )
-def test_trailing_commas_of_toml_are_passed_over(text: str, value: object, tmp_path: Path) -> None:
+def test_trailing_commas_of_toml_are_ignored(text: str, value: object, tmp_path: Path) -> None:
     assert read_toml(_write(tmp_path / "a.toml", text), "a test") == value
-
-
-@pytest.mark.parametrize(
-    ("text", "delimiter"),
-    [("a,b\n1,2", ","), ("a;b\n1,5;2", ";"), ("a\tb\n1\t2", "\t"), ("sep=|\na|b\n1|2", "|")],
-)
-def test_the_delimiter_of_csv_is_found(text: str, delimiter: str, tmp_path: Path) -> None:
-    rows = read_csv(_write(tmp_path / "a.csv", text), "a test")
-    last = text.split("\n")[-1]
-    assert rows[-1] == CsvRow(text.count("\n") + 1, tuple(last.split(delimiter)))
-
-
-@pytest.mark.parametrize(
-    ("text", "rows"),
-    [
-        ("x,y,\n1,2,\n3,4,", ["x,y", "1,2", "3,4"]),
-        ("x,y\n1,2,\n3,4,", ["x,y", "1,2", "3,4"]),
-        ("x,y,,,\n1,2,,,\n3,4", ["x,y", "1,2", "3,4"]),
-        ("1,2,\n3,4,\n5,6", ["1,2", "3,4", "5,6"]),
-        ("1e-5,2\n3,4,", ["1e-5,2", "3,4"]),
-        ("1,5;2;\n3;4;", ["1,5;2", "3;4"]),
-        ("x,score,\n1,,\n2,,", ["x,score", "1,", "2,"]),
-        ("x,y,\n1,2,\n3,4,9", ["x,y,", "1,2,", "3,4,9"]),
-        ("1,2,,\n3,4,,", ["1,2,,", "3,4,,"]),
-    ],
-)
-def test_delimiters_at_line_ends_make_no_column(text: str, rows: list[str], tmp_path: Path) -> None:
-    read = read_csv(_write(tmp_path / "a.csv", text), "a test")
-    assert [list(row.cells) for row in read] == [row.split(";" if ";" in text else ",") for row in rows]
-
-
-def test_csv_cells_may_be_quoted_and_rows_left_empty(tmp_path: Path) -> None:
-    text = '# boxes\nname,x\n"a, ""b""\nc", 1 \n,\n\nd,2\n'
-    assert read_csv(_write(tmp_path / "a.csv", text), "a test") == [
-        CsvRow(2, ("name", "x")),
-        CsvRow(3, ('a, "b"\nc', "1")),
-        CsvRow(7, ("d", "2")),
-    ]
 
 
 @pytest.mark.parametrize(
@@ -136,9 +99,7 @@ def test_csv_cells_may_be_quoted_and_rows_left_empty(tmp_path: Path) -> None:
         ('{"name": 1, "size": [],}', "Expected `str`, got `int` - at `$.name`"),
     ],
 )
-def test_what_is_not_the_json_wanted_is_refused_with_its_place(
-    text: str, message: str, tmp_path: Path
-) -> None:
+def test_invalid_json_is_refused_with_its_position(text: str, message: str, tmp_path: Path) -> None:
     path = _write(tmp_path / "a.json", text)
     with pytest.raises(InputError, match=re.escape(f"{path}: not boxes: {message}") + ".*; see the manual$"):
         read_json(path, "boxes", _Box, hint="see the manual")
@@ -147,11 +108,11 @@ def test_what_is_not_the_json_wanted_is_refused_with_its_place(
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("[" * 100_000, f"lists and objects are nested 100000 deep, and {MAX_DEPTH} may be"),
+        ("[" * 100_000, f"lists and objects are nested 100000 deep; expected at most {MAX_DEPTH}"),
         ("[" + "9" * 5000 + ",]", "Integer value out of range"),
     ],
 )
-def test_json_that_no_one_wrote_is_refused(text: str, message: str, tmp_path: Path) -> None:
+def test_extreme_json_is_refused(text: str, message: str, tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"a\.json: not boxes: " + re.escape(message)):
         read_json(_write(tmp_path / "a.json", text), "boxes")
 
@@ -163,25 +124,17 @@ def test_json_that_no_one_wrote_is_refused(text: str, message: str, tmp_path: Pa
         ("name = [1", "line 1, column 10: Unclosed array"),
         ("<html>", "line 1, column 1: an HTML page; it is often a download warning"),
         ("name = 1", "Expected `str`, got `int` - at `$.name`"),
-        ("a = " + "[" * 1000, f"lists and objects are nested 1000 deep, and {MAX_DEPTH} may be"),
-        ("a" + ".a" * 100_000 + " = 1", f"line 1, column 1: a key of more than {MAX_DEPTH} parts"),
+        ("a = " + "[" * 1000, f"lists and objects are nested 1000 deep; expected at most {MAX_DEPTH}"),
+        ("a" + ".a" * 100_000 + " = 1", f"line 1, column 1: a key has more than {MAX_DEPTH} parts"),
     ],
 )
-def test_what_is_not_the_toml_wanted_is_refused_with_its_place(
-    text: str, message: str, tmp_path: Path
-) -> None:
+def test_invalid_toml_is_refused_with_its_position(text: str, message: str, tmp_path: Path) -> None:
     path = _write(tmp_path / "a.toml", text)
     with pytest.raises(InputError, match=re.escape(f"{path}: not boxes: {message}") + ".*; see the manual$"):
         read_toml(path, "boxes", _Box, hint="see the manual")
 
 
-def test_a_quotation_that_does_not_end_is_refused_with_its_line(tmp_path: Path) -> None:
-    path = _write(tmp_path / "a.csv", 'a,b\n1,"2\n3,4\n')
-    with pytest.raises(InputError, match=r"a\.csv: not boxes: line 2: unexpected end of data; write b"):
-        read_csv(path, "boxes", hint="write boxes")
-
-
-def test_bytes_that_are_not_text_are_refused_with_their_place(tmp_path: Path) -> None:
+def test_invalid_bytes_are_refused_with_their_position(tmp_path: Path) -> None:
     path = tmp_path / "a.json"
     path.write_bytes(b'{"a":\n "caf\xe9"}')
     with pytest.raises(
@@ -191,17 +144,17 @@ def test_bytes_that_are_not_text_are_refused_with_their_place(tmp_path: Path) ->
     assert read_text(path, "a test", replace=True) == '{"a":\n "caf�"}'
 
 
-def test_a_file_that_is_too_large_is_refused_before_it_is_read(tmp_path: Path) -> None:
+def test_a_large_file_is_refused_before_it_is_read(tmp_path: Path) -> None:
     path = tmp_path / "a.json"
     with path.open("wb") as file:
         file.truncate(1 << 40)
-    with pytest.raises(InputError, match=r"1,099,511,627,776 bytes, and a test may have 67,108,864; name"):
+    with pytest.raises(InputError, match=r"1,099,511,627,776 bytes, but a test may have at most 67,108,864"):
         read_json(path, "a test")
 
 
 @pytest.mark.parametrize("text", ['"' * 200_000, '"' + '\\"' * 100_000, "[" + ", " * 100_000, "'" * 200_001])
-def test_a_text_made_to_take_long_takes_no_longer_than_its_length(text: str, tmp_path: Path) -> None:
-    """Anything quadratic would take minutes."""
+def test_hostile_texts_are_parsed_in_linear_time(text: str, tmp_path: Path) -> None:
+    """A quadratic parser would take minutes."""
     with pytest.raises(InputError):
         read_json(_write(tmp_path / "a.json", text), "a test")
     with pytest.raises(InputError):
@@ -211,5 +164,5 @@ def test_a_text_made_to_take_long_takes_no_longer_than_its_length(text: str, tmp
 @pytest.mark.parametrize("content", [b"[" + b"[]," * 2_000_000 + b"[]]", b"[" + b"{}," * 2_000_000 + b"{}]"])
 def test_small_lists_and_objects_are_limited(tmp_path: Path, content: bytes) -> None:
     (tmp_path / "a.json").write_bytes(content)
-    with pytest.raises(InputError, match=r"a\.json: 2,000,002 lists and objects, and a test of"):
+    with pytest.raises(InputError, match=r"a\.json: 2,000,002 lists and objects, but a test of"):
         read_json(tmp_path / "a.json", "a test")

@@ -36,7 +36,7 @@ def test_damaged_json_is_refused(artifact: Artifact, content: bytes) -> None:
 def test_a_manifest_of_many_megabytes_is_not_read(artifact: Artifact) -> None:
     with manifest.path_of(artifact.path).open("wb") as stream:
         stream.truncate(MAX_MANIFEST_BYTES + 1)
-    with pytest.raises(ManifestError, match=r"8,388,609 bytes, and a manifest may have 8,388,608"):
+    with pytest.raises(ManifestError, match=r"8,388,609 bytes, but a manifest may have at most 8,388,608"):
         manifest.read(artifact.path)
 
 

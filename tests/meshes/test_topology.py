@@ -174,13 +174,13 @@ BAD = {
     ),
     "a shape beyond 2^63": (
         _header("(99999999999999999999999,)"),
-        r"399,[9,]+6 bytes by its header, and an array of triangles may",
+        r"399,[9,]+6 bytes according to its header, but an array of triangles may",
     ),
-    "a shape below zero": (_header("(-1, 3)"), r"damaged, .*a shape of \(-1, 3\)"),
+    "a shape below zero": (_header("(-1, 3)"), r"damaged, .*its shape is \(-1, 3\)"),
     "a type in types": (_header("(1,)", "(" * 80 + ")" * 80), r"damaged, or not an array of numbers"),
     "an archive that becomes too large": (
         lambda folder: _bomb(folder / "a.npz"),
-        r"faces\.npy: 1,258,291,200 bytes by its header, and an array of triangles may have",
+        r"faces\.npy: 1,258,291,200 bytes according to its header, but an array of triangles may have",
     ),
     "an encrypted archive": (_encrypted, r"a\.npz`: f is encrypted; copy it again"),
     "a pipe": (

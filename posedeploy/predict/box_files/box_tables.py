@@ -7,9 +7,9 @@ from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from pathlib import Path
 
+from posedeploy.csv_files import CsvRow, read_csv
 from posedeploy.errors import InputError
 from posedeploy.predict.box_files.box_content import Box, BoxFormat, ImageKey, RawBoxes, collect, numbers_of
-from posedeploy.text_files import CsvRow, read_csv
 
 WHAT = "a table of boxes"
 IMAGE = (

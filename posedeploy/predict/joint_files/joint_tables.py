@@ -13,11 +13,11 @@ from pathlib import Path
 
 import numpy as np
 
+from posedeploy.csv_files import CsvRow, read_csv
 from posedeploy.errors import InputError
 from posedeploy.predict.joint_files.joint_arrays import from_array
 from posedeploy.predict.joint_files.joint_content import MAX_DIGITS, FileFrame, RawJoints, Record, in_order
 from posedeploy.predict.joint_files.table_rows import FRAME, PERSON, TIME, Row, column_of, number, read_rows
-from posedeploy.text_files import CsvRow, read_csv
 from posedeploy.types import Array
 
 WHAT = "a CSV file of 2D joints"

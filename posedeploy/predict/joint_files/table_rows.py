@@ -6,7 +6,7 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from posedeploy.text_files import CsvRow
+from posedeploy.csv_files import CsvRow
 
 FRAME = (
     "frame",

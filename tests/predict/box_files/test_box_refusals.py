@@ -172,7 +172,9 @@ def test_an_array_that_is_not_read_is_named_boxes(
         read_people(tmp_path / "a.npy", image)
     monkeypatch.setattr(npy_files, "MAX_ARRAY_BYTES", 100)
     np.save(tmp_path / "a.npy", np.ones((4, 4)))
-    with pytest.raises(InputError, match=r"128 bytes by its header, and an array of boxes may have 100$"):
+    with pytest.raises(
+        InputError, match=r"128 bytes according to its header, but an array of boxes may have at most 100$"
+    ):
         read_people(tmp_path / "a.npy", image)
 
 
@@ -184,7 +186,7 @@ def test_an_array_that_is_not_read_is_named_boxes(
             "an element at depth 201 with a name of 1 characters; expected at most depth 200",
         ),
         (f"<{'n' * 200}/>", "a name of 200 characters; expected at most depth 200 and 100"),
-        ("<!-- " + "x" * 1001 + " -->", "1,035 bytes, and a Pascal VOC file may have 1,000"),
+        ("<!-- " + "x" * 1001 + " -->", "1,035 bytes, but a Pascal VOC file may have at most 1,000"),
     ],
     ids=["depth", "a name", "bytes"],
 )
