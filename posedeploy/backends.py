@@ -18,13 +18,12 @@ class Target:
 
     suffix: of the model file. extra_suffixes: of the files that the model file needs. converter: the
     function. runtimes: the runtimes that run it, the default first. packages: the packages that every
-    conversion needs, except that its ``Conversion`` may name others. is_default: ``export`` without a
-    target exports the sample to it. source_suffix: of the file from which the model file can be built again,
-    and which no runtime runs. sidecar_suffixes: of all files that are written next to it and that it does not
-    need; an export removes those of the previous export. embeds_manifest: the model file contains its
-    manifest.
-    precisions: the precisions that it can be exported in. free_precisions: those of them that leave the
-    precision of the float arithmetic to whoever runs the file: of weights alone, or of integers.
+    conversion needs; its ``Conversion`` may name others. is_default: ``export`` without a target
+    exports the sample to it. source_suffix: of the file from which the model file can be rebuilt, and which
+    no runtime runs. sidecar_suffixes: of all files next to the model file that it does not need; an export
+    removes those of the previous export. embeds_manifest: the model file contains its manifest. precisions:
+    the precisions of exports. free_precisions: those that determine only the weights, so that the runtime
+    chooses the precision of its arithmetic.
     """
 
     name: str
@@ -196,14 +195,14 @@ def target_of(path: Path) -> Target:
     for target in TARGETS.values():
         if target.source_suffix and path.name.endswith(target.source_suffix):
             raise ArtifactError(
-                f"{path}: the {target.suffix} file is built from it, and no runtime runs it; name the "
-                f"{target.suffix} file, or export to another target"
+                f"{path}: no runtime runs the source of a {target.suffix} file; name the {target.suffix} "
+                "file, or export to another target"
             )
     for target in TARGETS.values():
         if path.name.endswith(target.suffix):
             return target
     suffixes = ", ".join(target.suffix for target in TARGETS.values())
-    raise ArtifactError(f"{path}: not the name of a model file; expected one that ends in {suffixes}")
+    raise ArtifactError(f"{path}: not the name of a model file; expected a name that ends in {suffixes}")
 
 
 def is_model(path: Path) -> bool:
@@ -214,7 +213,7 @@ def is_model(path: Path) -> bool:
 
 
 def is_named_like_model(path: Path) -> bool:
-    """Return whether a path has the name of a model file, or of the source of one."""
+    """Return whether a path has the name of a model file or of its source."""
     return path.name.endswith(tuple(target.suffix for target in TARGETS.values()))
 
 
@@ -234,9 +233,9 @@ def runtime_for(target: Target, name: str | None = None) -> Runtime:
 
 
 def bytes_of(artifact: Artifact) -> int:
-    """Return the size of a model file and of what belongs to it, by its manifest or else its target's
+    """Return the size of a model file and of the files that it needs, by its manifest or else its target's
     suffixes."""
     suffixes = target_named(artifact.target).extra_suffixes
-    beside = (artifact.path.with_suffix(suffix) for suffix in suffixes)
-    names = artifact.files or [path.name for path in beside if path.is_file()]
+    extra = (artifact.path.with_suffix(suffix) for suffix in suffixes)
+    names = artifact.files or [path.name for path in extra if path.is_file()]
     return sum(artifact.path.with_name(name).stat().st_size for name in {artifact.path.name, *names})

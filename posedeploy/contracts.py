@@ -132,32 +132,31 @@ def read(path: Path) -> ModelSpec:
 
 
 def describe_keypoints(spec: ModelSpec, path: Path) -> ModelSpec:
-    """The spec of a checkpoint, or of a file with a manifest, with the keypoints that a contract file names.
+    """Return the spec of a checkpoint, or of a file with a manifest, with the keypoints of a contract file.
 
     Raises:
-        InputError: the file cannot be read, says more or other than that, or does not fit the network.
+        InputError: the file cannot be read, has other fields, or does not fit the network.
     """
     document = _document(path)
-    usual = _Document()
+    empty = _Document()
     others = [
         name
         for name in document.__struct_fields__
-        if name not in _KEYPOINT_FIELDS and getattr(document, name) != getattr(usual, name)
+        if name not in _KEYPOINT_FIELDS and getattr(document, name) != getattr(empty, name)
     ]
     if others:
         raise InputError(
-            f"{path}: {', '.join(others)}: the model defines these itself; keep only "
+            f"{path}: {', '.join(others)}: the model already defines these; keep only "
             f"{', '.join(_KEYPOINT_FIELDS)}"
         )
     if document.family not in (UNKNOWN, spec.family):
         raise InputError(
-            f"{path}: family is {document.family}, expected {spec.family}, the family of the model; correct "
-            "it"
+            f"{path}: family is {document.family}, but the model's family is {spec.family}; correct it, or "
+            "remove the line"
         )
     if document.keypoints == KeypointDescription():
         raise InputError(
-            f"{path}: it has no keypoints to add to the description of the model; write keypoint_names and "
-            f"skeleton, as in {GUIDE}"
+            f"{path}: no keypoints to add to the model; write keypoint_names and skeleton, as in {GUIDE}"
         )
     return describe(spec, document.keypoints, str(path))
 
@@ -238,9 +237,8 @@ def apply_contract(
 
     Raises:
         InputError: a described tensor differs from the model's, a named output is not in the model, a role
-        has no
-            output or is unknown to the decoding of the family, or no joint set has the model's number of
-            joints.
+            has no output or is unknown to the decoding of the family, or no joint set has the model's number
+            of joints.
     """
     roles = resolve_roles(described, outputs, where)
     first = next(iter(described.inputs), None)

@@ -1,4 +1,4 @@
-"""The few things that a runner asks of CUDA, and what they are on a GPU."""
+"""The CUDA calls of runners: memory, copies, a stream and graphs."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from posedeploy.types import Array
 
 @dataclass(frozen=True)
 class Gpu:
-    """A GPU: its name, its compute capability such as ``8.6``, and the CUDA version its driver goes up to."""
+    """A GPU: its name, its compute capability such as ``8.6``, and the newest CUDA version of its driver."""
 
     name: str
     capability: str
@@ -25,36 +25,35 @@ class Gpu:
 
 
 class Cuda(Closable):
-    """The first GPU that the process sees, one stream on it and the memory taken on both sides, all of which
-    ``close`` gives back.
+    """The first visible GPU with one stream, and the allocated GPU and host memory; ``close`` frees them all.
 
-    Copies and work are queued on the stream, in order, and done when ``synchronize`` returns. All that CUDA
-    refuses is a DeviceError.
+    Copies and work are queued on the stream, in order, and completed when ``synchronize`` returns. Every
+    failure of a CUDA call is a DeviceError.
     """
 
     def __init__(self, calls: Any = runtime) -> None:
         """
         Args:
-            calls: CUDA's runtime, by the names that cuda-python gives its functions.
+            calls: CUDA's runtime, with the function names of cuda-python.
         """
         self._calls = calls
         self._stream: Any = None
-        self._given: list[tuple[Callable[..., Any], Any]] = []
+        self._resources: list[tuple[Callable[..., Any], Any]] = []
 
     def gpu(self) -> Gpu:
-        """Which GPU this is.
+        """Return the GPU.
 
         Raises:
-            DeviceError: there is none, or its driver does not do.
+            DeviceError: there is none, or its driver is missing or too old.
         """
         status, count = self._calls.cudaGetDeviceCount()
         if status != runtime.cudaError_t.cudaSuccess or not count:
             raise DeviceError(
-                f"`device=cuda`: CUDA finds no GPU here ({status.name}); this needs one of NVIDIA's, and its "
-                "driver"
+                f"`device=cuda`: CUDA finds no GPU on this machine ({status.name}); use a machine with an "
+                "NVIDIA GPU and its driver"
             )
-        properties = _done("read the GPU's properties", self._calls.cudaGetDeviceProperties(0))
-        driver = _done("read the driver's version", self._calls.cudaDriverGetVersion())
+        properties = _result("read the GPU's properties", self._calls.cudaGetDeviceProperties(0))
+        driver = _result("read the driver's version", self._calls.cudaDriverGetVersion())
         name = properties.name
         return Gpu(
             name.decode().rstrip("\0") if isinstance(name, bytes) else str(name),
@@ -66,22 +65,22 @@ class Cuda(Closable):
     def stream(self) -> int:
         """The stream's handle."""
         if self._stream is None:
-            # Not the default stream, which waits for others and cannot be recorded.
-            made = self._calls.cudaStreamCreateWithFlags(runtime.cudaStreamNonBlocking)
-            self._stream = _done("make a stream", made)
-            self._given.append((self._calls.cudaStreamDestroy, self._stream))
+            # The default stream waits for other streams and cannot be recorded.
+            created = self._calls.cudaStreamCreateWithFlags(runtime.cudaStreamNonBlocking)
+            self._stream = _result("create a stream", created)
+            self._resources.append((self._calls.cudaStreamDestroy, self._stream))
         return int(self._stream)
 
-    def device_memory(self, size: int) -> int:
-        """The address of so many bytes on the GPU."""
-        address = _done(f"take {size} bytes on the GPU", self._calls.cudaMalloc(size))
-        self._given.append((self._calls.cudaFree, address))
+    def allocate_on_device(self, size: int) -> int:
+        """Allocate bytes on the GPU; return their address."""
+        address = _result(f"allocate {size} bytes on the GPU", self._calls.cudaMalloc(size))
+        self._resources.append((self._calls.cudaFree, address))
         return int(address)
 
-    def host_memory(self, size: int) -> Array:
-        """So many bytes here, uint8, pinned: a copy to or from the GPU needs no further one."""
-        address = _done(f"pin {size} bytes", self._calls.cudaMallocHost(size))
-        self._given.append((self._calls.cudaFreeHost, address))
+    def allocate_pinned(self, size: int) -> Array:
+        """Allocate bytes (uint8) of pinned host memory, which the GPU copies from and to directly."""
+        address = _result(f"pin {size} bytes", self._calls.cudaMallocHost(size))
+        self._resources.append((self._calls.cudaFreeHost, address))
         return np.ctypeslib.as_array((ctypes.c_uint8 * size).from_address(int(address)))
 
     def upload(self, address: int, array: Array) -> None:
@@ -95,54 +94,57 @@ class Cuda(Closable):
         self._copy(array.ctypes.data, address, array.nbytes, kind)
 
     def _copy(self, to: int, origin: int, size: int, kind: Any) -> None:
-        _done("copy", self._calls.cudaMemcpyAsync(to, origin, size, kind, self.stream))
+        _result("copy", self._calls.cudaMemcpyAsync(to, origin, size, kind, self.stream))
 
     def record(self, work: Callable[[], None]) -> Callable[[], None]:
-        """What ``work`` queues, recorded as a graph and not done; the function queues the whole at once.
+        """Record the calls that ``work`` queues as a graph, without running them.
+
+        Returns:
+            A function that queues the graph.
 
         Raises:
-            DeviceError: something that it does cannot be recorded.
+            DeviceError: a call cannot be recorded.
         """
         mode = runtime.cudaStreamCaptureMode.cudaStreamCaptureModeThreadLocal
-        _done("begin to record", self._calls.cudaStreamBeginCapture(self.stream, mode))
+        _result("begin to record", self._calls.cudaStreamBeginCapture(self.stream, mode))
         try:
             work()
         finally:
             ended = self._calls.cudaStreamEndCapture(self.stream)
-        graph = _done("record", ended)
-        self._given.append((self._calls.cudaGraphDestroy, graph))
-        recorded = _done("make a graph", self._calls.cudaGraphInstantiate(graph, 0))
-        self._given.append((self._calls.cudaGraphExecDestroy, recorded))
-        return lambda: _done("launch the graph", self._calls.cudaGraphLaunch(recorded, self.stream))
+        graph = _result("record", ended)
+        self._resources.append((self._calls.cudaGraphDestroy, graph))
+        executable = _result("instantiate a graph", self._calls.cudaGraphInstantiate(graph, 0))
+        self._resources.append((self._calls.cudaGraphExecDestroy, executable))
+        return lambda: _result("launch the graph", self._calls.cudaGraphLaunch(executable, self.stream))
 
     def synchronize(self) -> None:
-        """Return when all that was queued is done."""
-        _done("run", self._calls.cudaStreamSynchronize(self.stream))
+        """Wait until everything queued has completed."""
+        _result("run", self._calls.cudaStreamSynchronize(self.stream))
 
     def close(self) -> None:
-        while self._given:
-            free, held = self._given.pop()
-            free(held)
+        while self._resources:
+            free, resource = self._resources.pop()
+            free(resource)
         self._stream = None
 
 
-def _done(what: str, answer: tuple[Any, ...]) -> Any:
-    """What a call of CUDA gives beside its status.
+def _result(what: str, returned: tuple[Any, ...]) -> Any:
+    """Return the value of a CUDA call, which returns its status too.
 
     Raises:
-        DeviceError: the status is not success; its name is in the message.
+        DeviceError: the call failed; the message has the name of its status.
     """
-    status, *values = answer
+    status, *values = returned
     if status != runtime.cudaError_t.cudaSuccess:
-        raise DeviceError(f"`device=cuda`: CUDA cannot {what} here ({status.name})")
+        raise DeviceError(f"`device=cuda`: CUDA cannot {what} on this machine ({status.name})")
     return values[0] if values else None
 
 
 def gpu() -> Gpu:
-    """The GPU of this machine.
+    """Return the GPU of this machine.
 
     Raises:
         DeviceError: there is none.
     """
-    with Cuda() as here:
-        return here.gpu()
+    with Cuda() as cuda:
+        return cuda.gpu()

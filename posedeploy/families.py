@@ -115,12 +115,12 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Family:
-    """One published network.
+    """A published network.
 
-    network, poses: its modules; ``network`` needs torch. weights_url: None without a direct link; use
-    ``weights_page`` then. gflop: for one image or person, as ``tools/count_flops.py`` counts it. mesh: the
-    network needs a mesh whose triangles are not in the checkpoint, so its ``build`` takes them. stages: its
-    refinement stages are optional, and the published converter and demo use only the first.
+    network, poses: its modules; ``network`` needs torch. weights_url: a direct link, if there is one. gflop:
+    for one image or person, by ``tools/count_flops.py``. mesh: ``build`` takes the triangles of a mesh, which
+    the checkpoint lacks. stages: its refinement stages are optional, and the published converter and demo use
+    only the first.
     """
 
     name: str
@@ -195,7 +195,7 @@ FAMILIES = {
             input="256x256 (COCO: 256x192) BGR, any multiple of 32",
             parameters="34.0 M (ResNet-50; ResNet-18 to 152)",
             gflop="14.5 (ResNet-50; ResNet-18 7.8, ResNet-152 33.9)",
-            code_license="GPL-3.0 upstream; the code here is ours",
+            code_license="GPL-3.0; posedeploy has its own code",
             weights_license="not stated; trained on MPII and Human3.6M, for research",
             weights_page="github.com/xingyizhou/pytorch-pose-hg-3d",
         ),
@@ -209,7 +209,7 @@ FAMILIES = {
             parameters="76 M (the size of SMPL); the lifter alone 67 M",
             gflop="5.1 (the size of SMPL, as deployed); the lifter alone 0.13",
             code_license="MIT",
-            weights_license="not stated; SMPL and MANO, which they give, are for non-commercial research",
+            weights_license="not stated; SMPL and MANO, their meshes, are for non-commercial research",
             weights_page="github.com/hongsukchoi/Pose2Mesh_RELEASE",
             mesh=True,
         ),
@@ -223,7 +223,7 @@ FAMILIES = {
             parameters="7.7 M",
             gflop="0.30",
             code_license="MIT",
-            weights_license="not stated; SMPL, which they give, is for non-commercial research",
+            weights_license="not stated; SMPL, their mesh, is for non-commercial research",
             weights_page="github.com/zczcwh/GTRS",
         ),
     )
@@ -252,7 +252,7 @@ def poses_of(family: str) -> FamilyPoses[Any]:
 
 def published_channels(family: str) -> Mapping[str, int]:
     """Return the channels of the published network's outputs by role; empty without part affinity fields, and
-    for a family that is not known here."""
+    for an unknown family."""
     return poses_of(family).CHANNELS if family in FAMILIES else {}
 
 
@@ -280,12 +280,12 @@ def published_joint_set(family: str, count: int) -> JointSet:
     Raises:
         InputError: the family has no joint set of this number of joints.
     """
-    found = joint_set(family, count)
-    if not found.bones:
+    joints = joint_set(family, count)
+    if not joints.bones:
         listed = ", ".join(f"{known.name} {number}" for number, known in poses_of(family).JOINT_SETS.items())
         raise InputError(
-            f"a network on {count} joints, and no set of {family} has as many; the sets are {listed}. Its "
-            "layers use the bones and left-right pairs of its joints, which its checkpoint does not hold; "
-            "give your own network with `network=FILE.py:FUNCTION`"
+            f"a network on {count} joints, and no joint set of {family} has as many; the sets are {listed}. "
+            "The layers use the bones and left-right pairs of the joints, which the checkpoint does not "
+            "hold; pass your own network as `network=FILE.py:FUNCTION`"
         )
-    return found
+    return joints

@@ -9,10 +9,10 @@ SIDES = {"l": "left", "r": "right", "left": "left", "right": "right"}
 PARTS = {
     "sho": "shoulder", "shldr": "shoulder", "elb": "elbow", "wri": "wrist", "ank": "ankle", "kne": "knee",
 }  # fmt: skip
-"""COCO's names of abbreviated sides and parts of the body."""
+"""COCO's names for abbreviations of body parts."""
 SYNONYMS = {"midhip": "pelvis", "hipcenter": "pelvis", "hipcentre": "pelvis", "hipscenter": "pelvis"}
 _WORDS = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|\d+|[^\W\d_A-Za-z]+")
-_RUN_TOGETHER = {
+_CONCATENATED = {
     "".join(words): f"{SIDES[side]}_{PARTS.get(part, part)}"
     for side in SIDES
     for part in (*PARTS, *PARTS.values(), "hip", "eye", "ear")
@@ -23,17 +23,17 @@ _RUN_TOGETHER = {
 
 @cache
 def coco_name(name: str) -> str:
-    """Return COCO's name of a keypoint, such as ``right_shoulder``; other names in the same style.
+    """Return COCO's name of a keypoint, such as ``right_shoulder``, or another name in the same style.
 
     Case, spaces, underscores, hyphens, dots and the position of the side are ignored: ``r_sho``,
     ``RShoulder``, ``Right Shoulder``, ``shoulder.R`` and ``rightshoulder`` are the same.
     """
     words = [word.lower() for word in _WORDS.findall(name)]
-    run_together = "".join(words)
-    if run_together in _RUN_TOGETHER:
-        return _RUN_TOGETHER[run_together]
-    if run_together in SYNONYMS:
-        return SYNONYMS[run_together]
+    concatenated = "".join(words)
+    if concatenated in _CONCATENATED:
+        return _CONCATENATED[concatenated]
+    if concatenated in SYNONYMS:
+        return SYNONYMS[concatenated]
     if len(words) > 1 and words[-1] in SIDES and words[0] not in SIDES:
         words = [words[-1], *words[:-1]]
     if len(words) > 1 and words[0] in SIDES:

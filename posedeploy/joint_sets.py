@@ -24,11 +24,10 @@ SIGMAS = {
     **dict.fromkeys(("hand", *(f"{finger}_{joint}" for finger in _FINGERS for joint in range(1, 5))), 0.062),
     "toe": 0.089,
 }  # fmt: skip
-"""The OKS sigmas of COCO, relative to a person's size; parts that COCO lacks have those of their
-neighbors."""
+"""The OKS sigmas of COCO, relative to a person's size; other parts have those of their neighbors."""
 _SIDE = re.compile("^(left|right)_")
 UNKNOWN_SIGMA = 0.079
-"""The sigma of other joints: that of a shoulder, about the median."""
+"""The sigma of other joints: the shoulder's, about the median."""
 
 
 @dataclass(frozen=True)
@@ -159,7 +158,7 @@ JOINT_SETS = {
 
 
 def numbered(count: int) -> tuple[str, ...]:
-    """Return names for joints of which only the number is known."""
+    """Return numbered names for joints without names."""
     return tuple(f"joint_{number}" for number in range(count))
 
 

@@ -1,4 +1,4 @@
-"""The keypoints of a network with a set of its own: how many there are, and what the user says of them."""
+"""The keypoints of a network with its own joint set: their number, and the user's description of them."""
 
 from __future__ import annotations
 
@@ -18,12 +18,11 @@ Pairs = tuple[tuple[int, int], ...]
 
 @dataclass(frozen=True)
 class KeypointDescription:
-    """What a ``contract`` file says of keypoints; empty where it does not say.
+    """The keypoints in a ``contract`` file; empty fields are not described.
 
     skeleton: pairs of keypoints, counted from 0. For a network with part affinity fields they are its limbs,
-    in the order of the pairs of PAF channels, or with the channels that ``paf_channels`` gives for each.
-    heatmap_names: the keypoints that the heatmaps find, for a network whose 3D joints are more or in another
-    order.
+    in the order of the pairs of PAF channels, or with the channels in ``paf_channels``. heatmap_names: the
+    keypoints of the heatmaps, for a network with more 3D joints or another order of them.
     """
 
     names: tuple[str, ...] = ()
@@ -33,13 +32,13 @@ class KeypointDescription:
 
 
 def count_keypoints(spec: ModelSpec) -> int | None:
-    """How many keypoints a network of a family has, by its outputs; None where nothing says."""
+    """Return the number of keypoints of a family's network, by its outputs; None if it is unknown."""
     return keypoints_in(spec, poses_of(spec.family).KEYPOINTS_OF) if spec.family in FAMILIES else None
 
 
 def resolve_keypoints(spec: ModelSpec) -> ModelSpec:
-    """Return the spec with as many keypoints as its outputs have: the family's set of that number, or numbers
-    for names where it has none."""
+    """Return the spec with as many keypoints as its outputs have: the family's joint set of that number, or
+    numbered names if there is none."""
     count = count_keypoints(spec)
     if count is None or spec.limbs:
         return spec
@@ -48,8 +47,8 @@ def resolve_keypoints(spec: ModelSpec) -> ModelSpec:
         return replace(spec, keypoint_names=numbered(count), skeleton=())
     if count == len(spec.keypoint_names):
         return spec
-    found = joint_set(spec.family, count)
-    return replace(spec, keypoint_names=found.joints, skeleton=found.bones)
+    joints = joint_set(spec.family, count)
+    return replace(spec, keypoint_names=joints.joints, skeleton=joints.bones)
 
 
 def describe(spec: ModelSpec, description: KeypointDescription, where: str) -> ModelSpec:
@@ -59,7 +58,7 @@ def describe(spec: ModelSpec, description: KeypointDescription, where: str) -> M
         where: the file of the description.
 
     Raises:
-        InputError: a number in it is not that of the network, or a name stands twice.
+        InputError: a number in it differs from the network's, or a name is repeated.
     """
     if description.names and description.names != spec.keypoint_names:
         spec = replace(spec, keypoint_names=description.names, skeleton=())
@@ -78,33 +77,32 @@ def describe(spec: ModelSpec, description: KeypointDescription, where: str) -> M
 
 
 def check_described(spec: ModelSpec, where: str) -> ModelSpec:
-    """Return a spec that was described before its outputs were known, resolved and checked against them.
+    """Resolve a spec that was described before its outputs were known, and check it against them.
 
     Raises:
-        InputError: the description is of another number of keypoints or channels than the outputs.
+        InputError: the description has another number of keypoints or channels than the outputs.
     """
     if spec.family not in FAMILIES:
         return spec
-    usual = joint_set(spec.family)
-    if spec.keypoint_names != usual.joints:
+    default = joint_set(spec.family)
+    if spec.keypoint_names != default.joints:
         _check_names(spec, where)
         _check_limbs(spec, where, are_all=True)
         return spec
     resolved = resolve_keypoints(replace(spec, limbs=()))
-    if spec.skeleton == usual.bones or resolved.keypoint_names == usual.joints:
+    if spec.skeleton == default.bones or resolved.keypoint_names == default.joints:
         return replace(resolved, limbs=spec.limbs)
     channels = tuple(limb.channels for limb in spec.limbs)
     return describe(resolved, KeypointDescription(skeleton=spec.skeleton, paf_channels=channels), where)
 
 
 def are_numbered(spec: ModelSpec) -> bool:
-    """Whether nothing names the keypoints of a network."""
+    """Return whether the keypoints of a network have numbers for names."""
     return bool(spec.keypoint_names) and spec.keypoint_names == numbered(len(spec.keypoint_names))
 
 
 def find_missing_description(spec: ModelSpec) -> str | None:
-    """What must be described before the outputs of a family's network can become poses; None where nothing
-    must."""
+    """Return the message about a description that decoding needs; None if nothing is missing."""
     return poses_of(spec.family).find_missing_description(spec)
 
 
@@ -112,9 +110,7 @@ def _check_names(spec: ModelSpec, where: str) -> None:
     names, count = spec.keypoint_names, count_keypoints(spec)
     repeated = sorted(name for name, number in Counter(names).items() if number > 1)
     if repeated:
-        raise InputError(
-            f"{where}: keypoint_names has {listed(repeated)} more than once; each needs its own name"
-        )
+        raise InputError(f"{where}: keypoint_names repeats {listed(repeated)}; use each name once")
     if count is not None and len(names) != count:
         raise InputError(
             f"{where}: {counted(len(names), 'name')} in keypoint_names, and the network has "
@@ -127,22 +123,22 @@ def _check_pairs(pairs: Pairs, key: str, what: str, count: int, where: str) -> N
         if first == second or not (0 <= first < count and 0 <= second < count):
             raise InputError(
                 f"{where}: {key}[{number}] is [{first}, {second}]; expected two different {what} from 0 to "
-                f"{count - 1}, counted from 0"
+                f"{count - 1}"
             )
 
 
 def _heatmap_joints(spec: ModelSpec, names: tuple[str, ...], where: str) -> tuple[int, ...]:
-    places = {name: place for place, name in enumerate(spec.keypoint_names)}
-    unknown = [name for name in names if name not in places]
+    indices = {name: index for index, name in enumerate(spec.keypoint_names)}
+    unknown = [name for name in names if name not in indices]
     if unknown:
         raise InputError(
             f"{where}: heatmap_names has {listed(unknown)}, which keypoint_names does not have; use its names"
         )
-    return tuple(places[name] for name in names)
+    return tuple(indices[name] for name in names)
 
 
 def _limbs(spec: ModelSpec, description: KeypointDescription, where: str) -> tuple[Limb, ...]:
-    """The skeleton as limbs of part affinity fields; none where it is only drawn."""
+    """Return the skeleton as limbs of part affinity fields; empty for a family without these."""
     published = published_channels(spec.family)
     if "pafs" not in published:
         if description.paf_channels:
@@ -150,31 +146,33 @@ def _limbs(spec: ModelSpec, description: KeypointDescription, where: str) -> tup
                 f"{where}: paf_channels: {spec.family} has no part affinity fields; remove the line"
             )
         return ()
-    skeleton, given = description.skeleton, description.paf_channels
-    if not given and len(skeleton) != published["pafs"] // 2 and not _is_own(spec, published):
+    skeleton, paf_channels = description.skeleton, description.paf_channels
+    if not paf_channels and len(skeleton) != published["pafs"] // 2 and not _is_own(spec, published):
         return ()
-    if given and len(given) != len(skeleton):
+    if paf_channels and len(paf_channels) != len(skeleton):
         raise InputError(
-            f"{where}: {counted(len(given), 'pair')} in paf_channels and {counted(len(skeleton), 'limb')} in "
-            "skeleton; give one pair for each limb"
+            f"{where}: {counted(len(paf_channels), 'pair')} in paf_channels and "
+            f"{counted(len(skeleton), 'limb')} in skeleton; write one pair for each limb"
         )
     heatmap_of = {joint: heatmap for heatmap, joint in enumerate(spec.heatmap_joints)}
     if not heatmap_of:
         heatmap_of = {joint: joint for joint in range(len(spec.keypoint_names))}
-    unseen = sorted({spec.keypoint_names[end] for pair in skeleton for end in pair if end not in heatmap_of})
-    if unseen:
+    ends = {end for pair in skeleton for end in pair}
+    missing = sorted({spec.keypoint_names[end] for end in ends if end not in heatmap_of})
+    if missing:
         raise InputError(
-            f"{where}: skeleton joins {', '.join(unseen)}, which heatmap_names does not have; limbs are "
-            "between keypoints with a heatmap"
+            f"{where}: skeleton has {', '.join(missing)}, which heatmap_names does not have; use only "
+            "keypoints with a heatmap"
         )
+    channels = paf_channels or tuple((2 * number, 2 * number + 1) for number in range(len(skeleton)))
     return tuple(
-        Limb(heatmap_of[start], heatmap_of[end], given[number] if given else (2 * number, 2 * number + 1))
-        for number, (start, end) in enumerate(skeleton)
+        Limb(heatmap_of[start], heatmap_of[end], pair)
+        for (start, end), pair in zip(skeleton, channels, strict=True)
     )
 
 
 def _check_limbs(spec: ModelSpec, where: str, *, are_all: bool) -> None:
-    """Hold limbs against the network's channels; ``are_all``: they should use every pair of them."""
+    """Check limbs against the network's channels; with ``are_all``, they must use every pair of them."""
     if not spec.limbs:
         return
     heatmaps, pafs = spec.channels_of("heatmaps"), spec.channels_of("pafs")
@@ -192,12 +190,12 @@ def _check_limbs(spec: ModelSpec, where: str, *, are_all: bool) -> None:
     if are_all and in_order and 2 * len(channels) != pafs:
         raise InputError(
             f"{where}: {counted(len(channels), 'limb')} in skeleton, and the network's {pafs} PAF channels "
-            f"are {counted(pafs // 2, 'pair')}; give a limb for each, in their order, or the channels of "
-            "each limb with paf_channels"
+            f"are {counted(pafs // 2, 'pair')}; write a limb for each, in their order, or the channels of "
+            "each limb as paf_channels"
         )
 
 
 def _is_own(spec: ModelSpec, published: Mapping[str, int]) -> bool:
-    """Whether the outputs, or the number of names where nothing says what these are, are not as published."""
+    """Return whether the channels of outputs, or the number of names, differ from the published ones."""
     others = any(spec.channels_of(role) not in (None, channels) for role, channels in published.items())
     return others or len(spec.keypoint_names) != len(joint_set(spec.family))

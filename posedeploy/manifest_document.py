@@ -21,7 +21,7 @@ from posedeploy.errors import InputError, ManifestError
 from posedeploy.input_files import read_bytes
 from posedeploy.limits import MAX_MANIFEST_BYTES
 from posedeploy.printable import listed, printable
-from posedeploy.spec_checks import damage_of
+from posedeploy.spec_checks import find_invalid_value
 from posedeploy.text_files import convert, parse_json
 from posedeploy.types import Artifact, ModelSpec, Precision, Provenance
 
@@ -129,8 +129,8 @@ def parse(path: Path, encoded: bytes) -> Manifest:
         raise _damaged(path, str(error).removeprefix(printable(f"{path}: not {WHAT}: "))) from error
     except (msgspec.ValidationError, RecursionError) as error:
         raise _damaged(path, str(error)) from error
-    if damage := damage_of(document.spec):
-        raise _damaged(path, damage)
+    if invalid := find_invalid_value(document.spec):
+        raise _damaged(path, invalid)
     _check_names(path, document)
     return document
 

@@ -1,4 +1,4 @@
-"""Check the unit of mean and std, which is that of pixel values from 0 to 255."""
+"""Check that mean and std are for pixel values from 0 to 255."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ from collections.abc import Sequence
 from posedeploy.errors import InputError
 
 MAX_OF_UNIT_RANGE = 2.0
-"""Greater than any std of values from 0 to 1, and less than any of values from 0 to 255."""
+"""A limit above every std for pixel values from 0 to 1, and below every std for 0 to 255."""
 
 
 def check_units(mean: Sequence[float] | None, std: Sequence[float] | None, where: str) -> None:
-    """Reject values for pixel values from 0 to 1, such as ImageNet's 0.485 and 0.229.
+    """Reject a mean and std for pixel values from 0 to 1, such as ImageNet's 0.485 and 0.229.
 
     A std of 1 with a mean for 0 to 255 is valid: networks from Caffe only subtract the mean.
 

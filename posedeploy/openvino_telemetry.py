@@ -1,7 +1,7 @@
-"""Disable OpenVINO's telemetry, which sends each import and conversion over the network from a separate
+"""Disable OpenVINO's telemetry, which reports each import and conversion over the network from a separate
 process.
 
-Import this module before OpenVINO: without the package ``openvino_telemetry``, OpenVINO sends nothing.
+Import this module before OpenVINO, which sends nothing without the package ``openvino_telemetry``.
 """
 
 from __future__ import annotations

@@ -17,15 +17,14 @@ def resolve_roles(described: ModelSpec, outputs: Sequence[TensorSpec], where: st
 
     Raises:
         InputError: the description names a missing output, an output twice, or an unknown role; or a required
-        role
-            has no output.
+            role has no output.
     """
     _check_described(described, where)
     names = [spec.name for spec in outputs]
     for role, name in described.roles.items():
         if name not in names:
             raise InputError(
-                f"{where}: no output for {role!r}: expected {name}, found {', '.join(names)}; correct its "
+                f"{where}: no output for {role!r}: expected {name}, found {', '.join(names)}; correct the "
                 "name under [outputs] in the `contract` file"
             )
     free = [spec for spec in outputs if spec.name not in described.roles.values()]
@@ -55,7 +54,7 @@ def _check_described(described: ModelSpec, where: str) -> None:
 
 
 def _inferred(described: ModelSpec, outputs: Sequence[TensorSpec], where: str) -> dict[str, str]:
-    """Return the outputs of roles that are not described: of all, or if some are described, of the required
+    """Return the outputs of roles that are not described: of all roles, or if some are described, of required
     ones with a matching output."""
     if described.family not in FAMILIES:
         return {}
@@ -73,7 +72,7 @@ def _inferred(described: ModelSpec, outputs: Sequence[TensorSpec], where: str) -
             roles[role] = names[-1]
         elif role in needed and not described.roles:
             raise InputError(
-                f"{where}: no output for {role!r}: expected a name with {role} in it, found "
+                f"{where}: no output for {role!r}: expected a name that contains {role}, found "
                 f"{', '.join(map(str, outputs)) or 'none'}; name it under [outputs] in a `contract` file"
             )
     return roles

@@ -1,4 +1,4 @@
-"""Networks whose keypoints are not those of a published joint set."""
+"""Networks with keypoints of no published joint set."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def joint_set_of(spec: ModelSpec) -> JointSet:
 
 
 def keypoints_in(spec: ModelSpec, keypoints_of: tuple[str, int, int]) -> int | None:
-    """Return the number of keypoints that a network's outputs hold; None where their channels are unknown.
+    """Return the number of keypoints in a network's outputs; None if their channels are unknown.
 
     Args:
         keypoints_of: ``KEYPOINTS_OF`` of its family: the role of the output, its channels without a keypoint,
@@ -31,14 +31,14 @@ def keypoints_in(spec: ModelSpec, keypoints_of: tuple[str, int, int]) -> int | N
 
 
 def count_limbs(spec: ModelSpec) -> int | None:
-    """Return the number of limbs that its part affinity fields can hold; None for a network without these, or
-    with unknown channels."""
+    """Return the number of limbs in a network's part affinity fields; None without these, or with unknown
+    channels."""
     channels = spec.channels_of("pafs")
     return None if channels is None else channels // 2
 
 
 def missing_description(spec: ModelSpec, keypoints_of: tuple[str, int, int]) -> str:
-    """Return the message for poses from a network whose keypoints nothing describes.
+    """Return the message about a network whose keypoints are not described.
 
     Args:
         keypoints_of: as for ``keypoints_in``.
@@ -49,8 +49,8 @@ def missing_description(spec: ModelSpec, keypoints_of: tuple[str, int, int]) -> 
         number += f" and {counted(limbs, 'limb')}"
         pairs = f" ({counted(limbs, 'limb')}, in the order of the pairs of PAF channels)"
     return (
-        f"this {spec.family} has {number} of its own and nothing says which, so its outputs cannot become "
-        "poses; describe them with `contract=FILE.toml`, here or on export, which has the lines "
+        f"this {spec.family} has {number} of its own that are not described, so its outputs cannot be "
+        "decoded; describe them with `contract=FILE.toml`, now or on export; write the lines "
         f'keypoint_names = ["name of keypoint 0", ...] ({counted(count, "name")}) and '
-        f"skeleton = [[0, 1], ...]{pairs}; {GUIDE} shows one"
+        f"skeleton = [[0, 1], ...]{pairs}; {GUIDE} has an example"
     )

@@ -29,12 +29,12 @@ EXTRAS_OF_PACKAGE = {
     "tensorrt_rtx": ("tensorrt-rtx",),
     "cuda": ("tensorrt-rtx", "tensorrt", "onnxruntime-gpu"),
 }
-"""The extras of pyproject.toml that install each optional package, by its import name; the first is named
-where none of the others was asked for."""
+"""The extras of pyproject.toml that install each optional package, by its import name; the first is the
+default."""
 DISTRIBUTION_OF_PACKAGE = {"cuda": "cuda-bindings"}
-"""The distribution of a package, where several distributions share its name."""
-WITHIN = {"export": {"torch"}, "tflite": {"litert", "torch"}}
-"""Extras that are included in another extra."""
+"""The distribution of a package, if several distributions share its name."""
+INCLUDED_EXTRAS = {"export": {"torch"}, "tflite": {"litert", "torch"}}
+"""The extras that another extra includes."""
 
 
 def load(reference: str, extra: object = None) -> Any:
@@ -59,10 +59,10 @@ def module(name: str, extra: object = None) -> ModuleType:
     try:
         return import_module(name)
     except ModuleNotFoundError as error:
-        refusal = missing_package(error, extra)
-        if refusal is error:
+        missing = missing_package(error, extra)
+        if missing is error:
             raise
-        raise refusal from error
+        raise missing from error
 
 
 def missing_package(error: ModuleNotFoundError, extra: object = None) -> Exception:
@@ -80,11 +80,11 @@ def missing_package(error: ModuleNotFoundError, extra: object = None) -> Excepti
 
 def version_of(package: str) -> str | None:
     """Return the version of a package by its import name; None if it is not installed. Imports nothing."""
-    meant = DISTRIBUTION_OF_PACKAGE.get(package)
+    known = DISTRIBUTION_OF_PACKAGE.get(package)
     try:
-        return version(meant or package)
+        return version(known or package)
     except PackageNotFoundError:
-        for distribution in packages_distributions().get(package, ()) if meant is None else ():
+        for distribution in packages_distributions().get(package, ()) if known is None else ():
             return version(distribution)
     loaded: str | None = getattr(sys.modules.get(package), "__version__", None)
     return loaded

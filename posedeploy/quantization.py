@@ -12,8 +12,8 @@ from posedeploy.types import Array, IntegerDtype, Quantization, TensorSpec
 INTEGERS: tuple[str, ...] = get_args(IntegerDtype)
 """The dtypes of quantized tensors."""
 MIN_LEVELS, MIN_COVERAGE = 16, 0.75
-"""The minimum number of integers that the values of an image use, and the minimum share of their range that a
-tensor represents. Calibration clips less than that."""
+"""The minimum number of integers for the values of an image, and the minimum share of their range that the
+tensor represents; calibration clips less."""
 
 
 def check_quantization(tensor: TensorSpec, where: str) -> None:
@@ -56,9 +56,8 @@ def quantize_pixels(values: Array, tensor: TensorSpec) -> Array:
     """Return ``quantize`` of all values that an image can have.
 
     Raises:
-        InputError: the integers cover too little of the range of the values, or too few integers are used:
-        the
-            model was not quantized for these values.
+        InputError: the integers represent too little of the values' range, or are too few: the model was not
+            quantized for these values.
     """
     quantized = quantize(values, tensor)
     quantization, limits = _quantization_of(tensor), np.iinfo(tensor.dtype)
@@ -66,10 +65,11 @@ def quantize_pixels(values: Array, tensor: TensorSpec) -> Array:
     covered = min(high, float(values.max())) - max(low, float(values.min()))
     if covered < MIN_COVERAGE * np.ptp(values) or len(np.unique(quantized)) < MIN_LEVELS:
         raise InputError(
-            f"the input {tensor} does not fit the image: with mean and std applied, its values are from "
+            f"the input {tensor} does not fit the image: after mean and std, the image's values are from "
             f"{values.min():.4g} to {values.max():.4g}, and the tensor represents {low:.4g} to {high:.4g} in "
             f"steps of {quantization.scale:.4g}; correct scale and zero_point, or mean and std, under "
-            '[input] in a `contract` file. A model that normalizes inside has embedded = ["normalization"]'
+            "[input] in a `contract` file. For a model that normalizes its input, write embedded = "
+            '["normalization"]'
         )
     return quantized
 

@@ -23,7 +23,7 @@ DTYPES: Mapping[str, torch.dtype] = {"fp16": torch.float16, "bf16": torch.bfloat
 WITH_WEIGHTS = (
     nn.Conv1d, nn.Conv2d, nn.Conv3d, nn.ConvTranspose1d, nn.ConvTranspose2d, nn.ConvTranspose3d, nn.Linear,
 )  # fmt: skip
-"""Modules whose weights are cast. Only exact types, since a subclass may use its weights differently."""
+"""Modules whose weights are cast; no subclasses, since they may use their weights differently."""
 LAYERS: frozenset[Callable[..., Any]] = frozenset(
     (
         functional.conv1d, functional.conv2d, functional.conv3d, functional.conv_transpose1d,
@@ -45,17 +45,16 @@ SENSITIVE: frozenset[Callable[..., Any]] = frozenset(
 )  # fmt: skip
 """Functions that always compute in FP32."""
 NORMS = frozenset((functional.batch_norm, torch.batch_norm))
-"""Functions that take a reduced input with FP32 statistics."""
+"""Functions that accept a reduced input with FP32 statistics."""
 
 
 class ReducedPrecision(nn.Module):
-    """A copy of a network that computes in a reduced precision and takes and gives FP32.
+    """A copy of a network that computes in a reduced precision, with FP32 inputs and outputs.
 
-    ``network`` stays as it is. With ``channels_last``, convolutions keep their weights in that memory
-    format, which is faster on a GPU once BatchNorm is folded into them, as exports do. ``emulated``
-    rounds the inputs, weights and outputs of layers and computes in FP32 between: the same numbers but
-    for the order of sums, for processors without arithmetic in FP16, on which PyTorch's own kernels are
-    slow by far.
+    channels_last: store the weights of convolutions in that memory format, which is faster on a GPU once
+    BatchNorm is folded into them, as exports do. emulated: round the inputs, weights and outputs of layers
+    and compute in FP32. The results equal the reduced precision except for the order of sums. PyTorch's FP16
+    kernels are much slower on processors without FP16 arithmetic.
     """
 
     def __init__(
@@ -85,7 +84,7 @@ def to_channels_last(network: nn.Module) -> None:
 
 
 class _Casting(TorchFunctionMode):
-    """Casts the arguments of torch functions by the tables above."""
+    """A mode that casts the arguments of torch functions by the tables above."""
 
     def __init__(self, dtype: torch.dtype, emulated: bool) -> None:
         super().__init__()
@@ -117,8 +116,8 @@ class _Casting(TorchFunctionMode):
 
 
 def _keeps_mixed(func: Callable[..., Any]) -> bool:
-    """Whether a function takes both precisions as they are: normalizations, what writes into one of its
-    arguments, and what only reads attributes."""
+    """Return whether a function accepts mixed precisions: normalizations, functions that write into an
+    argument, and attribute accesses."""
     name = getattr(func, "__name__", "")
     in_place = (name.endswith("_") and not name.endswith("__")) or name.startswith("__i")
     return func in NORMS or in_place or name in ("__get__", "__set__", "__setitem__")
@@ -134,12 +133,12 @@ def _tensors(values: object) -> Iterable[Tensor]:
         yield from _tensors(tuple(values.values()))
 
 
-def _cast(values: Any, origin: torch.dtype, wanted: torch.dtype) -> Any:
-    """Return nested containers with every tensor of dtype ``origin`` cast to ``wanted``."""
+def _cast(values: Any, origin: torch.dtype, target: torch.dtype) -> Any:
+    """Return nested containers with every tensor of dtype ``origin`` cast to ``target``."""
     if isinstance(values, Tensor):
-        return values.to(wanted) if values.dtype == origin else values
+        return values.to(target) if values.dtype == origin else values
     if isinstance(values, tuple | list):
-        return type(values)(_cast(value, origin, wanted) for value in values)
+        return type(values)(_cast(value, origin, target) for value in values)
     if isinstance(values, dict):
-        return {key: _cast(value, origin, wanted) for key, value in values.items()}
+        return {key: _cast(value, origin, target) for key, value in values.items()}
     return values

@@ -1,4 +1,4 @@
-"""Values in a stored spec that no export writes and that would end preprocessing or decoding."""
+"""Check a stored spec for values that no export writes and that break preprocessing or decoding."""
 
 from __future__ import annotations
 
@@ -12,24 +12,24 @@ MAX_LENGTH = 1 << 16
 MAX_MARGIN = 100.0
 
 
-def damage_of(spec: ModelSpec) -> str:
-    """Return the first value that cannot be used; '' where there is none."""
-    return next(_damages(spec), "")
+def find_invalid_value(spec: ModelSpec) -> str:
+    """Return the first invalid value; empty if there is none."""
+    return next(_invalid_values(spec), "")
 
 
-def _damages(spec: ModelSpec) -> Iterator[str]:
+def _invalid_values(spec: ModelSpec) -> Iterator[str]:
     if spec.contract is not None:
-        yield from _contract_damages(spec.contract)
+        yield from _in_contract(spec.contract)
     for tensor in (*spec.inputs, *spec.outputs):
         scale = tensor.quantization.scale if tensor.quantization else 1.0
         if not (math.isfinite(scale) and scale > 0) or (tensor.stride is not None and tensor.stride < 1):
             yield f"the scale {scale:g} or the stride {tensor.stride} of {tensor.name}"
-    yield from _keypoint_damages(spec, len(spec.keypoint_names))
+    yield from _in_keypoints(spec, len(spec.keypoint_names))
     if spec.cells is not None and not 1 <= spec.cells <= MAX_LENGTH:
         yield f"{spec.cells} cells"
 
 
-def _keypoint_damages(spec: ModelSpec, count: int) -> Iterator[str]:
+def _in_keypoints(spec: ModelSpec, count: int) -> Iterator[str]:
     for first, second in spec.skeleton:
         if not (0 <= first < count and 0 <= second < count):
             yield f"the bone [{first}, {second}] of {count} keypoints"
@@ -38,7 +38,7 @@ def _keypoint_damages(spec: ModelSpec, count: int) -> Iterator[str]:
             yield f"the heatmap of keypoint {joint} of {count}"
 
 
-def _contract_damages(contract: InputContract) -> Iterator[str]:
+def _in_contract(contract: InputContract) -> Iterator[str]:
     lengths = (contract.height, contract.width, contract.multiple)
     if 0 in contract.std or min(lengths) < 1:
         yield "a std or a length of 0"

@@ -32,7 +32,7 @@ def family_spec(
         cells: as in ``ModelSpec``.
     """
     poses = poses_of(family)
-    found = joint_set(family, joints)
+    joints_of_family = joint_set(family, joints)
     contract = poses.CONTRACT if joints is None else poses.CONTRACTS.get(joints, poses.CONTRACT)
     spec = ModelSpec(
         family=family,
@@ -41,10 +41,10 @@ def family_spec(
         outputs=outputs,
         contract=contract,
         roles=roles,
-        keypoint_names=found.joints,
-        skeleton=found.bones,
+        keypoint_names=joints_of_family.joints,
+        skeleton=joints_of_family.bones,
         unit=unit_of(family, roles),
-        joints=JointsContract(found.name or OWN_JOINTS) if contract is None else None,
+        joints=JointsContract(joints_of_family.name or OWN_JOINTS) if contract is None else None,
         cells=cells,
     )
     return resolve_keypoints(spec)
@@ -87,8 +87,8 @@ def joints_spec(family: str, joint_set: JointSet, vertices: int | None = None) -
     """Return the spec of a network from the 2D joints ``pose2d`` of a batch of people to 3D joints in mm.
 
     Args:
-        vertices: the number of vertices of the mesh (in m), the output before the joints; None without a
-        mesh.
+        vertices: the number of vertices of the mesh (in m), the output before the joints; None if there is no
+            mesh.
     """
     joints, poses = len(joint_set), poses_of(family)
     outputs = {poses.KEYPOINTS_OF[0]: joints}

@@ -15,18 +15,18 @@ from posedeploy.types import Dimension, Layout, ModelSpec, TensorSpec
 LAYOUTS: tuple[Layout, ...] = get_args(Layout)
 
 
-def resolve_input(described: TensorSpec | None, found: TensorSpec, where: str) -> TensorSpec:
+def resolve_input(described: TensorSpec | None, actual: TensorSpec, where: str) -> TensorSpec:
     """Return the first input of the file with the layout and quantization of the contract or of its shape.
 
     Raises:
         InputError: the file contradicts the contract.
     """
     if described is not None:
-        _check_input(described, found, where)
-    layout = (described.layout if described else None) or infer_image_layout(found.shape)
-    if layout is not None and len(found.shape) != 4:
+        _check_input(described, actual, where)
+    layout = (described.layout if described else None) or infer_image_layout(actual.shape)
+    if layout is not None and len(actual.shape) != 4:
         layout = None
-    return _with_quantization(replace(found, layout=layout), described, where)
+    return _with_quantization(replace(actual, layout=layout), described, where)
 
 
 def resolve_outputs(
@@ -48,99 +48,98 @@ def resolve_outputs(
     Raises:
         InputError: the file contradicts the contract, or the layout of an output with a role is ambiguous.
     """
-    stated = {spec.name: spec for spec in described.outputs}
+    expected = {spec.name: spec for spec in described.outputs}
     return tuple(
-        _resolve_output(stated.get(found.name), found, image, channels.get(found.name), where)
-        for found in outputs
+        _resolve_output(expected.get(actual.name), actual, image, channels.get(actual.name), where)
+        for actual in outputs
     )
 
 
 def _resolve_output(
     described: TensorSpec | None,
-    found: TensorSpec,
+    actual: TensorSpec,
     image: TensorSpec | None,
     channels: int | None,
     where: str,
 ) -> TensorSpec:
     if described is not None:
-        _check_output(described, found, where)
+        _check_output(described, actual, where)
     layout = described.layout if described else None
-    if layout is None and image is not None and len(found.shape) == 4:
-        layout = _map_layout(found, image, channels, where)
+    if layout is None and image is not None and len(actual.shape) == 4:
+        layout = _map_layout(actual, image, channels, where)
     stride = described.stride if described else None
-    resolved = _with_quantization(replace(found, layout=layout, stride=stride), described, where)
+    resolved = _with_quantization(replace(actual, layout=layout, stride=stride), described, where)
     _check_stride(resolved, image, where)
     return resolved
 
 
-def _check_output(described: TensorSpec, found: TensorSpec, where: str) -> None:
-    stated = described.shape or found.shape
-    if described.dtype not in ("float32", found.dtype) or not _compatible(stated, found.shape):
-        shown = replace(described, shape=stated, quantization=None)
+def _check_output(described: TensorSpec, actual: TensorSpec, where: str) -> None:
+    expected = described.shape or actual.shape
+    if described.dtype not in ("float32", actual.dtype) or not _compatible(expected, actual.shape):
+        shown = replace(described, shape=expected, quantization=None)
         raise InputError(
-            f"{where}: the output in the contract is {shown}, and in the file {found}; correct [outputs], or "
-            "remove shape and dtype"
+            f"{where}: the output in the contract is {shown}, and in the file {actual}; correct [outputs], "
+            "or remove shape and dtype"
         )
-    if described.layout is not None and len(found.shape) != 4:
+    if described.layout is not None and len(actual.shape) != 4:
         raise InputError(
             f"{where}: layout = {described.layout} in the contract needs an output of 4 axes, and the file "
-            f"has {found}; remove layout"
+            f"has {actual}; remove layout"
         )
 
 
-def _check_input(described: TensorSpec, found: TensorSpec, where: str) -> None:
+def _check_input(described: TensorSpec, actual: TensorSpec, where: str) -> None:
     """Check the name, shape and dtype against the file; default values count as missing."""
     default = TensorSpec("data", ())
     if (
-        described.name not in (default.name, found.name)
-        or described.dtype not in (default.dtype, found.dtype)
-        or not (described.shape in DEFAULT_SHAPES.values() or _compatible(described.shape, found.shape))
+        described.name not in (default.name, actual.name)
+        or described.dtype not in (default.dtype, actual.dtype)
+        or not (described.shape in DEFAULT_SHAPES.values() or _compatible(described.shape, actual.shape))
     ):
         raise InputError(
-            f"{where}: the input in the contract is {described}, and in the file {found}; correct [input], "
+            f"{where}: the input in the contract is {described}, and in the file {actual}; correct [input], "
             "or remove name, shape and dtype"
         )
 
 
-def _compatible(stated: tuple[Dimension, ...], found: tuple[Dimension, ...]) -> bool:
+def _compatible(expected: tuple[Dimension, ...], actual: tuple[Dimension, ...]) -> bool:
     """Return whether two shapes agree along every axis that is fixed in both."""
-    return len(stated) == len(found) and all(
-        want == got or isinstance(want, str) or isinstance(got, str)
-        for want, got in zip(stated, found, strict=True)
+    return len(expected) == len(actual) and all(
+        a == b or isinstance(a, str) or isinstance(b, str) for a, b in zip(expected, actual, strict=True)
     )
 
 
-def _with_quantization(found: TensorSpec, described: TensorSpec | None, where: str) -> TensorSpec:
+def _with_quantization(actual: TensorSpec, described: TensorSpec | None, where: str) -> TensorSpec:
     """Return the tensor with the scale and zero point of the contract, which must not contradict the file."""
-    stated = described.quantization if described else None
-    own = found.quantization
-    if stated is None:
-        return found
+    expected = described.quantization if described else None
+    own = actual.quantization
+    if expected is None:
+        return actual
     if own is not None and (
-        own.zero_point != stated.zero_point or not math.isclose(own.scale, stated.scale, rel_tol=1e-4)
+        own.zero_point != expected.zero_point or not math.isclose(own.scale, expected.scale, rel_tol=1e-4)
     ):
         raise InputError(
-            f"{where}: {found.name} has {stated} in the contract, and {own} in the file; remove scale and "
+            f"{where}: {actual.name} has {expected} in the contract, and {own} in the file; remove scale and "
             "zero_point"
         )
-    resolved = replace(found, quantization=own or stated)
+    resolved = replace(actual, quantization=own or expected)
     check_quantization(resolved, where)
     return resolved
 
 
-def _map_layout(found: TensorSpec, image: TensorSpec, channels: int | None, where: str) -> Layout:
-    fitting = [layout for layout in LAYOUTS if _tiles(replace(found, layout=layout), image)]
-    usual = [
-        layout for layout in fitting or LAYOUTS if channels_of(replace(found, layout=layout)) == channels
+def _map_layout(actual: TensorSpec, image: TensorSpec, channels: int | None, where: str) -> Layout:
+    tiling = [layout for layout in LAYOUTS if _tiles(replace(actual, layout=layout), image)]
+    matching = [
+        layout for layout in tiling or LAYOUTS if channels_of(replace(actual, layout=layout)) == channels
     ]
-    if len(fitting) != 1 and len(usual) == 1:
-        return usual[0]
-    if len(fitting) > 1 and channels is not None and image.layout == "NHWC":
+    if len(tiling) != 1 and len(matching) == 1:
+        return matching[0]
+    if len(tiling) > 1 and channels is not None and image.layout == "NHWC":
         raise InputError(
-            f'{where}: {found} may have its channels first or last; write layout = "NCHW" or "NHWC" for it '
+            f'{where}: {actual} may have its channels first or last; write layout = "NCHW" or "NHWC" for it '
             "under [outputs] in a `contract` file"
         )
-    return fitting[0] if fitting else "NCHW"
+    return tiling[0] if tiling else "NCHW"
 
 
 def channels_of(maps: TensorSpec) -> Dimension:

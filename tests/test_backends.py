@@ -20,7 +20,7 @@ from posedeploy.runtimes.base import Runner
 
 
 @pytest.mark.parametrize("name", TARGETS)
-def test_a_target_has_a_converter_a_suffix_of_its_own_and_runtimes_that_exist(name: str) -> None:
+def test_a_target_has_a_converter_a_unique_suffix_and_known_runtimes(name: str) -> None:
     target = TARGETS[name]
     assert list(inspect.signature(plugins.load(target.converter)).parameters) == ["prepared", "path"]
     assert set(target.runtimes) <= RUNTIMES.keys()
@@ -38,14 +38,14 @@ def test_a_runtime_has_a_runner_and_a_package_that_an_extra_installs(name: str) 
     assert runtime.devices
 
 
-def test_an_unknown_target_is_refused_with_those_there_are() -> None:
+def test_the_error_about_an_unknown_target_lists_the_targets() -> None:
     with pytest.raises(ExportError, match="no target is called 'x'; available: torchscript, onnx, openvino"):
         target_named("x")
 
 
 @pytest.mark.parametrize("name", ["a.mlmodel", "a", "onnx", "a.pth", "a.onnx.posedeploy.json"])
-def test_a_file_of_no_target_is_refused(name: str) -> None:
-    with pytest.raises(ArtifactError, match=r"expected one that ends in \.torchscript, \.onnx, \.xml"):
+def test_a_file_of_no_target_is_an_error(name: str) -> None:
+    with pytest.raises(ArtifactError, match=r"expected a name that ends in \.torchscript, \.onnx, \.xml"):
         target_of(Path(name))
 
 
@@ -55,22 +55,22 @@ def test_the_default_runtime_is_the_first_and_another_may_be_named() -> None:
 
 
 @pytest.mark.parametrize("runtime", ["torchscript", "tensorrt"])
-def test_a_runtime_that_does_not_run_a_target_is_refused(runtime: str) -> None:
+def test_a_runtime_that_does_not_run_a_target_is_an_error(runtime: str) -> None:
     with pytest.raises(
         ArtifactError, match=f"'{runtime}' does not run .onnx files; onnx runs on onnxruntime or open"
     ):
         runtime_for(TARGETS["onnx"], runtime)
 
 
-def test_what_an_engine_is_kept_to_be_built_from_is_no_model_of_its_own() -> None:
+def test_the_source_of_an_engine_is_no_model() -> None:
     with pytest.raises(
         ArtifactError,
-        match=r"^a\.engine\.onnx: the \.engine file is built from it, and no runtime runs it; name",
+        match=r"^a\.engine\.onnx: no runtime runs the source of a \.engine file; name",
     ):
         target_of(Path("a.engine.onnx"))
     assert is_model(Path("a.engine")) and is_model(Path("a.onnx")) and not is_model(Path("a.engine.onnx"))
 
 
-def test_a_name_can_be_that_of_a_model() -> None:
+def test_model_files_are_recognized_by_their_names() -> None:
     assert all(is_named_like_model(Path(name)) for name in ("a.onnx", "a.xml", "a.engine", "a.engine.onnx"))
     assert not any(is_named_like_model(Path(name)) for name in ("a.pth", "a.tar", "onnx", "a"))

@@ -18,7 +18,7 @@ MAPS = tuple(
 )
 
 
-def _written(folder: Path, text: str) -> Path:
+def _write(folder: Path, text: str) -> Path:
     (folder / "net.toml").write_text(text)
     return folder / "net.toml"
 
@@ -26,7 +26,7 @@ def _written(folder: Path, text: str) -> Path:
 def test_the_example_in_the_docstring_is_a_contract(tmp_path: Path) -> None:
     documentation = inspect.getdoc(contracts)
     assert documentation is not None
-    spec = contracts.read(_written(tmp_path, documentation.partition("::\n")[2]))
+    spec = contracts.read(_write(tmp_path, documentation.partition("::\n")[2]))
     assert spec.family == "lightweight-openpose-2d"
     assert spec.variant == "human-pose-estimation-0001"
     assert spec.inputs == (TensorSpec("data", (1, 3, "height", "width"), "float32", "NCHW"),)
@@ -44,9 +44,9 @@ def test_the_example_network_has_a_contract() -> None:
         assert contracts.read(path).contract is not None
 
 
-def test_a_network_of_no_family_gives_its_own_image_and_keypoints(tmp_path: Path) -> None:
+def test_a_network_of_no_family_has_its_own_image_and_keypoints(tmp_path: Path) -> None:
     spec = contracts.read(
-        _written(
+        _write(
             tmp_path,
             """
             keypoint_names = ["head", "tail"]
@@ -67,8 +67,8 @@ def test_a_network_of_no_family_gives_its_own_image_and_keypoints(tmp_path: Path
     assert (spec.keypoint_names, spec.skeleton) == (("head", "tail"), ((0, 1),))
 
 
-def test_a_contract_may_leave_everything_out(tmp_path: Path) -> None:
-    spec = contracts.read(_written(tmp_path, ""))
+def test_a_contract_may_be_empty(tmp_path: Path) -> None:
+    spec = contracts.read(_write(tmp_path, ""))
     assert spec.contract is None
     assert spec.inputs[0].shape == ("batch", 3, "height", "width")
 
@@ -90,9 +90,9 @@ def test_a_contract_may_leave_everything_out(tmp_path: Path) -> None:
         ("family = 'lightweight-openpose-2d'\n[input]\nmultiple = 0", "multiple"),
     ],
 )
-def test_a_contract_that_cannot_be_meant_is_refused(tmp_path: Path, text: str, message: str) -> None:
+def test_an_invalid_contract_is_an_error(tmp_path: Path, text: str, message: str) -> None:
     with pytest.raises(InputError, match=rf"net\.toml: .*{message}") as refusal:
-        contracts.read(_written(tmp_path, text))
+        contracts.read(_write(tmp_path, text))
     assert "\n" not in str(refusal.value)
 
 
@@ -124,12 +124,12 @@ _FIX = (
     ],
     ids=["ImageNet", "only scaled", "mixed"],
 )
-def test_a_deviation_of_values_from_0_to_1_is_refused_with_the_fix(
+def test_the_error_about_a_std_for_0_to_1_has_the_fix(
     tmp_path: Path, head: str, values: str, found: str, fix: str
 ) -> None:
     text = f"{head}\n[input]\nheight = 64\nwidth = 64\n{values}"
     with pytest.raises(InputError, match=_FIX.format(found=found, fix=fix)):
-        contracts.read(_written(tmp_path, text))
+        contracts.read(_write(tmp_path, text))
 
 
 _IMAGENET = "mean = [0.485, 0.456, 0.406]\nstd = [0.229, 0.224, 0.225]"
@@ -146,14 +146,14 @@ _IMAGENET = "mean = [0.485, 0.456, 0.406]\nstd = [0.229, 0.224, 0.225]"
     ],
     ids=["published", "embedded", "quantized", "mean alone, as in Caffe", "2 is no value of this range"],
 )
-def test_a_small_deviation_that_is_meant_is_kept(tmp_path: Path, head: str, values: str) -> None:
+def test_a_valid_small_std_is_accepted(tmp_path: Path, head: str, values: str) -> None:
     text = f"{head}\n[input]\nheight = 64\nwidth = 64\n{values}"
-    contract = contracts.read(_written(tmp_path, text)).contract
+    contract = contracts.read(_write(tmp_path, text)).contract
     assert contract is not None
     assert min(contract.std) < 2
 
 
-def test_a_file_that_is_no_text_is_refused(tmp_path: Path) -> None:
+def test_a_binary_file_is_an_error(tmp_path: Path) -> None:
     (tmp_path / "net.toml").write_bytes(b"\xff\xfa")
     with pytest.raises(InputError, match="not a contract"):
         contracts.read(tmp_path / "net.toml")
@@ -164,7 +164,7 @@ def test_a_file_that_is_no_text_is_refused(tmp_path: Path) -> None:
     [(Path.mkdir, "a folder, which posedeploy does not read"), (lambda path: None, "no such file")],
     ids=["folder", "missing"],
 )
-def test_a_file_that_cannot_be_read_is_refused(tmp_path: Path, make: object, message: str) -> None:
+def test_a_file_that_cannot_be_read_is_an_error(tmp_path: Path, make: object, message: str) -> None:
     path = tmp_path / "net.toml"
     assert callable(make)
     make(path)
@@ -173,14 +173,14 @@ def test_a_file_that_cannot_be_read_is_refused(tmp_path: Path, make: object, mes
 
 
 @pytest.mark.parametrize("family", FAMILIES)
-def test_a_family_s_name_says_its_image_and_keypoints(family: str) -> None:
+def test_a_family_provides_the_image_and_keypoints(family: str) -> None:
     spec = contracts.family_defaults(family)
     assert (spec.contract is None) == (spec.joints is not None)
     assert spec.keypoint_names
     assert spec.inputs == spec.outputs == ()
 
 
-def test_the_joint_set_is_the_one_that_has_as_many_joints_as_the_model_takes() -> None:
+def test_the_joint_set_has_the_number_of_joints_of_the_model() -> None:
     outputs = tuple(TensorSpec(name, ("batch", 19, 3)) for name in ("cam_mesh", "pose3d"))
     spec = contracts.apply_contract(
         contracts.family_defaults("gtrs"), (TensorSpec("pose2d", ("batch", 19, 2)),), outputs, "net.onnx"
@@ -196,7 +196,7 @@ def test_the_joint_set_is_the_one_that_has_as_many_joints_as_the_model_takes() -
     assert (own.joints.joint_set, own.keypoint_names[4]) == ("its own", "joint_4")
 
 
-def test_roles_left_open_go_to_the_last_output_that_has_the_role_in_its_name() -> None:
+def test_missing_roles_are_assigned_to_the_last_output_with_the_role_in_its_name() -> None:
     spec = contracts.apply_contract(
         contracts.family_defaults("lightweight-openpose-2d"), DATA, MAPS, "net.onnx"
     )
@@ -205,10 +205,10 @@ def test_roles_left_open_go_to_the_last_output_that_has_the_role_in_its_name() -
     assert spec.inputs == (TensorSpec("data", (1, 3, 256, 456), layout="NCHW"),)
 
 
-def test_a_role_without_an_output_is_refused_with_what_there_is() -> None:
+def test_the_error_about_a_role_without_an_output_lists_the_outputs() -> None:
     with pytest.raises(
         InputError,
-        match=r"net\.onnx: no output for 'pafs': expected a name with pafs in it, found stage",
+        match=r"net\.onnx: no output for 'pafs': expected a name that contains pafs, found stage",
     ):
         contracts.apply_contract(
             contracts.family_defaults("lightweight-openpose-2d"), DATA, MAPS[:1], "net.onnx"
@@ -219,8 +219,8 @@ def test_a_role_without_an_output_is_refused_with_what_there_is() -> None:
     "given",
     ['name = "image"', "shape = [1, 3, 256, 448]", "shape = [3, 256, 456]", 'dtype = "uint8"'],
 )
-def test_an_input_that_the_file_contradicts_is_refused(tmp_path: Path, given: str) -> None:
-    spec = contracts.read(_written(tmp_path, f"[input]\n{given}"))
+def test_an_input_that_differs_from_the_file_is_an_error(tmp_path: Path, given: str) -> None:
+    spec = contracts.read(_write(tmp_path, f"[input]\n{given}"))
     with pytest.raises(
         InputError,
         match=r"net\.onnx: the input in the contract is .*, and in the file data float32 1x3x256x456; ",
@@ -229,15 +229,15 @@ def test_an_input_that_the_file_contradicts_is_refused(tmp_path: Path, given: st
 
 
 @pytest.mark.parametrize("given", ["", 'name = "data"', 'shape = [1, 3, "height", 456]'])
-def test_an_input_that_the_file_does_not_contradict_is_taken(tmp_path: Path, given: str) -> None:
-    spec = contracts.read(_written(tmp_path, f"[input]\n{given}"))
+def test_an_input_that_agrees_with_the_file_is_accepted(tmp_path: Path, given: str) -> None:
+    spec = contracts.read(_write(tmp_path, f"[input]\n{given}"))
     assert contracts.apply_contract(spec, DATA, MAPS, "net.onnx").inputs[0].shape == (1, 3, 256, 456)
 
 
-def test_an_input_that_is_not_given_contradicts_nothing(tmp_path: Path) -> None:
+def test_a_missing_input_is_accepted(tmp_path: Path) -> None:
     other = (TensorSpec("image", (1, 256, 456, 3), "uint8"),)
     assert (
-        contracts.apply_contract(contracts.read(_written(tmp_path, "")), other, MAPS, "x").inputs[0].dtype
+        contracts.apply_contract(contracts.read(_write(tmp_path, "")), other, MAPS, "x").inputs[0].dtype
         == "uint8"
     )
 
@@ -245,6 +245,6 @@ def test_an_input_that_is_not_given_contradicts_nothing(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("outputs", "unit"), [('hm = "a"', "px"), ('hm = "a"\ndepth = "b"', "mm"), ("", "mm")]
 )
-def test_without_depth_maps_there_is_nothing_in_mm(tmp_path: Path, outputs: str, unit: str) -> None:
-    spec = contracts.read(_written(tmp_path, f'family = "pose-hg-3d"\n[outputs]\n{outputs}'))
+def test_the_unit_is_px_without_depth_maps(tmp_path: Path, outputs: str, unit: str) -> None:
+    spec = contracts.read(_write(tmp_path, f'family = "pose-hg-3d"\n[outputs]\n{outputs}'))
     assert spec.unit == unit

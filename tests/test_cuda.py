@@ -1,4 +1,4 @@
-"""CUDA itself: what it says where there is no GPU, and what it does where there is one."""
+"""CUDA calls: errors without a GPU, and copies and graphs with one."""
 
 from __future__ import annotations
 
@@ -12,48 +12,54 @@ from posedeploy.errors import DeviceError
 from tests.support.tables import gpu_here
 
 
-def test_no_gpu_is_one_sentence() -> None:
+def test_no_gpu_is_a_one_line_error() -> None:
     gpu_here(wanted=False)
     with pytest.raises(
-        DeviceError, match=r"^`device=cuda`: CUDA finds no GPU here \(cudaError\w+\); this needs one"
+        DeviceError, match=r"^`device=cuda`: CUDA finds no GPU on this machine \(cudaError\w+\); use a"
     ):
         gpu()
 
 
-def test_what_cuda_refuses_has_the_name_of_its_error() -> None:
+def test_the_error_of_a_call_has_the_name_of_its_status() -> None:
     gpu_here(wanted=False)
     with Cuda() as cuda:
         for what, call in (
-            (r"take 100 bytes on the GPU", lambda: cuda.device_memory(100)),
-            (r"pin 100 bytes", lambda: cuda.host_memory(100)),
-            (r"make a stream", lambda: cuda.stream),
-            (r"make a stream", cuda.synchronize),
+            (r"allocate 100 bytes on the GPU", lambda: cuda.allocate_on_device(100)),
+            (r"pin 100 bytes", lambda: cuda.allocate_pinned(100)),
+            (r"create a stream", lambda: cuda.stream),
+            (r"create a stream", cuda.synchronize),
         ):
             with pytest.raises(
-                DeviceError, match=rf"^`device=cuda`: CUDA cannot {what} here \(cudaError\w+\)$"
+                DeviceError, match=rf"^`device=cuda`: CUDA cannot {what} on this machine \(cudaError\w+\)$"
             ):
                 call()
 
 
-def test_closing_what_holds_nothing_does_nothing() -> None:
+def test_close_without_resources_does_nothing() -> None:
     cuda = Cuda()
     cuda.close()
     cuda.close()
 
 
 @pytest.mark.gpu
-def test_the_gpu_says_what_it_is() -> None:
+def test_the_gpu_has_a_name_and_versions() -> None:
     gpu_here()
-    found = gpu()
-    assert found.name
-    assert all(part.isdecimal() for part in (*found.capability.split("."), *found.driver.split(".")))
+    properties = gpu()
+    assert properties.name
+    assert all(
+        part.isdecimal() for part in (*properties.capability.split("."), *properties.driver.split("."))
+    )
 
 
 @pytest.mark.gpu
-def test_bytes_go_there_and_back_by_a_graph_too() -> None:
+def test_bytes_are_copied_both_ways_also_by_a_graph() -> None:
     gpu_here()
     with Cuda() as cuda:
-        address, sent, back = cuda.device_memory(1000), cuda.host_memory(1000), cuda.host_memory(1000)
+        address, sent, back = (
+            cuda.allocate_on_device(1000),
+            cuda.allocate_pinned(1000),
+            cuda.allocate_pinned(1000),
+        )
 
         def work() -> None:
             cuda.upload(address, sent)

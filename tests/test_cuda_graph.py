@@ -1,4 +1,4 @@
-"""CUDA graphs on a GPU: what a recording that fails leaves behind."""
+"""CUDA graphs on a GPU: order of outputs, and random numbers after a failed recording."""
 
 from __future__ import annotations
 
@@ -14,17 +14,17 @@ pytestmark = [
 FORMS = (((4,), torch.float32),)
 
 
-def test_outputs_of_several_types_come_back_in_order() -> None:
+def test_outputs_of_several_dtypes_keep_their_order() -> None:
     device = torch.device("cuda")
     call = GraphedCall(lambda x: (x * 2, x.long(), (x + 1).view(2, 2)), FORMS, device)
     for start in (0.0, 1.0):
-        given = torch.arange(4.0) + start
-        doubled, whole, grown = call([given])
-        assert torch.equal(doubled, given * 2) and torch.equal(whole, given.long())
-        assert torch.equal(grown, (given + 1).view(2, 2))
+        outputs = torch.arange(4.0) + start
+        doubled, whole, grown = call([outputs])
+        assert torch.equal(doubled, outputs * 2) and torch.equal(whole, outputs.long())
+        assert torch.equal(grown, (outputs + 1).view(2, 2))
 
 
-def test_random_numbers_come_after_a_recording_that_failed() -> None:
+def test_random_numbers_work_after_a_failed_recording() -> None:
     device = torch.device("cuda")
     with pytest.raises(RuntimeError):
         GraphedCall(lambda x: x * x.sum().item(), FORMS, device)

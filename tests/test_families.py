@@ -9,7 +9,7 @@ from posedeploy.families import FAMILIES, family_named
 
 
 @pytest.mark.parametrize("name", FAMILIES)
-def test_the_modules_of_a_family_are_there_and_have_what_the_others_use(name: str) -> None:
+def test_the_modules_of_a_family_exist_and_have_the_shared_names(name: str) -> None:
     family = family_named(name)
     network, poses = import_module(family.network), import_module(family.poses)
     assert name == network.FAMILY
@@ -23,7 +23,7 @@ def test_the_modules_of_a_family_are_there_and_have_what_the_others_use(name: st
 
 
 @pytest.mark.parametrize("name", FAMILIES)
-def test_a_family_alone_recognizes_its_own_tensors(name: str) -> None:
+def test_only_a_family_recognizes_its_own_tensors(name: str) -> None:
     network = import_module(family_named(name).network)
     module, spec = network.build({})
     shapes = {key: tuple(tensor.shape) for key, tensor in module.state_dict().items()}
@@ -32,7 +32,7 @@ def test_a_family_alone_recognizes_its_own_tensors(name: str) -> None:
     assert not network.recognizes({})
 
 
-def test_an_unknown_family_is_refused_with_those_there_are() -> None:
+def test_the_error_about_an_unknown_family_lists_the_families() -> None:
     with pytest.raises(
         InputError, match="no network family is called 'x'; the families are lightweight-openpose-2d, "
     ):

@@ -17,19 +17,19 @@ from posedeploy.poses import (
 
 
 @pytest.mark.parametrize("joints", JOINT_SETS.values(), ids=JOINT_SETS)
-def test_a_joint_set_is_whole(joints: JointSet) -> None:
+def test_a_joint_set_is_complete(joints: JointSet) -> None:
     assert len(set(joints.joints)) == len(joints) == len(joints.sigmas)
     assert {end for edge in (*joints.bones, *joints.pairs) for end in edge} <= set(range(len(joints)))
     assert len({frozenset(bone) for bone in joints.bones}) == len(joints.bones)
 
 
 @pytest.mark.parametrize("name", ["human36", "coco", "smpl", "mano"])
-def test_bones_and_pairs_reach_every_joint_of_a_set_that_graphs_are_made_of(name: str) -> None:
+def test_bones_and_pairs_contain_every_joint_of_a_set_for_graphs(name: str) -> None:
     joints = JOINT_SETS[name]
     assert {end for edge in (*joints.bones, *joints.pairs) for end in edge} == set(range(len(joints)))
 
 
-def test_the_families_know_their_sets_by_number() -> None:
+def test_the_families_have_sets_by_number() -> None:
     sets = {
         poses.__name__.rpartition(".")[2]: {
             number: joints.name for number, joints in poses.JOINT_SETS.items()
@@ -62,8 +62,8 @@ def test_families_without_sets_have_their_own_joints() -> None:
         ("lightweight-openpose-3d", lightweight_openpose_3d),
     ):
         for count in (None, len(poses.KEYPOINT_NAMES)):
-            found = joint_set(family, count)
-            assert (found.joints, found.bones) == (poses.KEYPOINT_NAMES, poses.SKELETON)
+            joints = joint_set(family, count)
+            assert (joints.joints, joints.bones) == (poses.KEYPOINT_NAMES, poses.SKELETON)
         assert joint_set(family, 2).joints == ("joint_0", "joint_1")
     # As published for OpenPose's keypoints: nose neck r_sho r_elb r_wri l_sho ... r_eye l_eye r_ear l_ear.
     assert joint_set("lightweight-openpose-2d").sigmas == (
@@ -74,18 +74,19 @@ def test_families_without_sets_have_their_own_joints() -> None:
     assert sigmas_of(("leftAnkle", "REye", "hip.R", "headTop")) == (0.089, 0.025, 0.107, 0.026)
 
 
-def test_a_number_that_no_set_has_is_named_by_number_or_refused() -> None:
+def test_an_unknown_number_of_joints_is_numbered_or_an_error() -> None:
     numbered = joint_set("pose-hg-3d", 3)
     assert (numbered.joints, numbered.bones) == (("joint_0", "joint_1", "joint_2"), ())
     assert published_joint_set("gtrs", 24) is JOINT_SETS["smpl"]
     with pytest.raises(
-        InputError, match="a network on 5 joints, and no set of gtrs has as many; the sets are human36 17, c"
+        InputError,
+        match="a network on 5 joints, and no joint set of gtrs has as many; the sets are human36 17, c",
     ):
         published_joint_set("gtrs", 5)
 
 
 def edges(text: str) -> set[frozenset[int]]:
-    """``0-7 7-8`` as the two ends of each, in no order."""
+    """Return the unordered pairs in ``0-7 7-8``."""
     return {frozenset(map(int, edge.split("-"))) for edge in text.split()}
 
 
@@ -114,12 +115,12 @@ PUBLISHED = {
     ),
     "mpii": ("0-1 1-2 2-6 6-3 3-4 4-5 10-11 11-12 12-8 8-13 13-14 14-15 6-8 8-9", ""),
 }
-"""Bones and pairs as the networks were trained with them. A checkpoint of Pose2Mesh does not hold its graph:
-one wrong edge gives wrong meshes, and no error."""
+"""The bones and pairs of the training. A checkpoint of Pose2Mesh does not hold its graph, so one wrong edge
+gives wrong meshes without an error."""
 
 
 @pytest.mark.parametrize("name", PUBLISHED)
 def test_bones_and_pairs_are_the_published_ones(name: str) -> None:
     joints = JOINT_SETS[name]
-    for found, published in zip((joints.bones, joints.pairs), PUBLISHED[name], strict=True):
-        assert {frozenset(edge) for edge in found} == edges(published)
+    for pairs, published in zip((joints.bones, joints.pairs), PUBLISHED[name], strict=True):
+        assert {frozenset(edge) for edge in pairs} == edges(published)

@@ -18,7 +18,7 @@ def spec_of(heatmaps: int = 7, pafs: int = 10) -> ModelSpec:
     return image_spec("lightweight-openpose-2d", "own", channels, {name: name for name in channels})
 
 
-def described(spec: ModelSpec, folder: Path, text: str) -> ModelSpec:
+def describe_in_file(spec: ModelSpec, folder: Path, text: str) -> ModelSpec:
     (folder / "own.toml").write_text(text)
     return contracts.describe_keypoints(spec, folder / "own.toml")
 
@@ -33,34 +33,34 @@ def test_the_number_of_keypoints_is_that_of_the_heatmaps(heatmaps: int, pafs: in
 
 
 def test_the_order_of_limbs_is_that_of_the_pairs_of_channels(tmp_path: Path) -> None:
-    spec = described(spec_of(), tmp_path, SIX + CHAIN)
+    spec = describe_in_file(spec_of(), tmp_path, SIX + CHAIN)
     assert spec.keypoint_names == ("a", "b", "c", "d", "e", "f")
     assert spec.limbs == tuple(Limb(n, n + 1, (2 * n, 2 * n + 1)) for n in range(5))
     assert spec.skeleton == tuple((n, n + 1) for n in range(5))
 
 
 def test_names_and_limbs_may_come_from_two_files(tmp_path: Path) -> None:
-    spec = described(
-        described(spec_of(), tmp_path, CHAIN), tmp_path, "family = 'lightweight-openpose-2d'\n" + SIX
+    spec = describe_in_file(
+        describe_in_file(spec_of(), tmp_path, CHAIN), tmp_path, "family = 'lightweight-openpose-2d'\n" + SIX
     )
     assert (spec.keypoint_names[0], len(spec.limbs)) == ("a", 5)
 
 
-def test_a_skeleton_of_the_published_network_is_only_drawn(tmp_path: Path) -> None:
-    spec = described(spec_of(19, 38), tmp_path, "skeleton = [[0, 1], [1, 2]]")
+def test_a_skeleton_of_the_published_network_has_no_limbs(tmp_path: Path) -> None:
+    spec = describe_in_file(spec_of(19, 38), tmp_path, "skeleton = [[0, 1], [1, 2]]")
     assert (spec.skeleton, spec.limbs) == (((0, 1), (1, 2)), ())
 
 
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("", "it has no keypoints to add to the description"),
-        (SIX.replace("'f'", "'a'"), "keypoint_names has a more than once"),
+        ("", "no keypoints to add to the model"),
+        (SIX.replace("'f'", "'a'"), "keypoint_names repeats a; use each"),
         ("keypoint_names = ['a']", "1 name in keypoint_names, and the network has 6 keypoints"),
         ("skeleton = [[0, 6]]", r"skeleton\[0\] is \[0, 6\]; expected two different keypoints from 0 to 5"),
         (
             "skeleton = [[0, 1], [-1, 2]]",
-            r"skeleton\[1\] is \[-1, 2\]; expected .* from 0 to 5, counted from 0",
+            r"skeleton\[1\] is \[-1, 2\]; expected .* from 0 to 5",
         ),
         ("skeleton = [[2, 2]]", "expected two different keypoints"),
         ("skeleton = [[0, 1]]", "1 limb in skeleton, and the network's 10 PAF channels are 5 pairs"),
@@ -71,23 +71,23 @@ def test_a_skeleton_of_the_published_network_is_only_drawn(tmp_path: Path) -> No
             r"paf_channels\[0\] is \[9, 10\]; expected two different channels from 0 to 9",
         ),
         (CHAIN + "heatmap_names = ['x']", "heatmap_names has x, which keypoint_names does not have"),
-        (CHAIN + SIX + "heatmap_names = ['a']", "skeleton joins b, c, d, e, f, which heatmap_names does not"),
-        (CHAIN + "family = 'gtrs'", "family is gtrs, expected lightweight-openpose-2d"),
+        (CHAIN + SIX + "heatmap_names = ['a']", "skeleton has b, c, d, e, f, which heatmap_names does not"),
+        (CHAIN + "family = 'gtrs'", "family is gtrs, but the model's family is lightweight-openpose-2d"),
         (
             CHAIN + "cells = 3\nvariant = 'x'",
-            "variant, cells: the model defines these itself; keep",
+            "variant, cells: the model already defines these; keep",
         ),
-        (CHAIN + "[input]\nheight = 3", "input: the model defines these itself"),
+        (CHAIN + "[input]\nheight = 3", "input: the model already defines these"),
         ("skeleton = [[0, 1, 2]]", "not a contract: .*length 2"),
     ],
 )
-def test_a_description_that_does_not_fit_is_refused(tmp_path: Path, text: str, message: str) -> None:
+def test_a_description_that_does_not_fit_is_an_error(tmp_path: Path, text: str, message: str) -> None:
     with pytest.raises(InputError, match=rf"own\.toml: .*{message}") as refusal:
-        described(spec_of(), tmp_path, text)
+        describe_in_file(spec_of(), tmp_path, text)
     assert "\n" not in str(refusal.value)
 
 
-def test_paf_channels_of_a_network_without_them_are_refused(tmp_path: Path) -> None:
+def test_paf_channels_of_a_network_without_them_are_an_error(tmp_path: Path) -> None:
     (tmp_path / "own.toml").write_text("skeleton = [[0, 1]]\npaf_channels = [[0, 1]]")
     spec = contracts.family_defaults("mobile-human-pose")
     with pytest.raises(InputError, match="mobile-human-pose has no part affinity fields; remove the line"):
@@ -103,7 +103,7 @@ def third_party(folder: Path, text: str, heatmaps: int = 7, pafs: int = 10) -> M
     return contracts.apply_contract(contracts.read(folder / "own.toml"), data, maps, "net.onnx")
 
 
-def test_a_third_party_model_is_described_by_the_same_lines(tmp_path: Path) -> None:
+def test_a_third_party_model_is_described_in_the_same_way(tmp_path: Path) -> None:
     assert len(third_party(tmp_path, SIX + CHAIN).limbs) == 5
     assert third_party(tmp_path, "").keypoint_names == tuple(f"joint_{number}" for number in range(6))
     assert third_party(tmp_path, "", 19, 38).keypoint_names[0] == "nose"
@@ -116,7 +116,7 @@ def test_a_third_party_model_is_described_by_the_same_lines(tmp_path: Path) -> N
 
 
 @pytest.mark.parametrize("names", ["", SIX], ids=["numbered", "named"])
-def test_limbs_of_a_third_party_model_are_held_against_its_channels(tmp_path: Path, names: str) -> None:
+def test_limbs_of_a_third_party_model_are_checked_against_its_channels(tmp_path: Path, names: str) -> None:
     assert third_party(tmp_path, names + CHAIN).limbs == tuple(
         Limb(n, n + 1, (2 * n, 2 * n + 1)) for n in range(5)
     )

@@ -13,12 +13,12 @@ from posedeploy.errors import MissingPackageError
 
 @pytest.fixture
 def modules(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A folder on the import path, for modules of this test alone."""
+    """Return a folder on the import path."""
     monkeypatch.syspath_prepend(tmp_path)
     return tmp_path
 
 
-def test_a_reference_is_imported_when_it_is_asked_for() -> None:
+def test_a_reference_is_imported_on_demand() -> None:
     assert plugins.load("posedeploy.plugins:load") is plugins.load
 
 
@@ -28,7 +28,7 @@ def test_a_reference_is_imported_when_it_is_asked_for() -> None:
 def test_a_missing_package_is_one_line_with_the_command_that_installs_it(
     modules: Path, monkeypatch: pytest.MonkeyPatch, package: str, extra: str
 ) -> None:
-    monkeypatch.setitem(sys.modules, package, None)  # what the import system takes for "not installed"
+    monkeypatch.setitem(sys.modules, package, None)  # the import system raises ModuleNotFoundError for it
     (modules / f"needs_{package}.py").write_text(f"import {package}.deep.inside\nthing = 1\n")
     with pytest.raises(MissingPackageError) as refusal:
         plugins.load(f"needs_{package}:thing")
@@ -47,7 +47,7 @@ def test_a_missing_package_is_one_line_with_the_command_that_installs_it(
         ([], "tensorrt-rtx"),
     ],
 )
-def test_of_the_extras_that_bring_a_package_the_one_asked_for_is_named(asked: object, extra: str) -> None:
+def test_the_requested_extra_of_a_package_is_named(asked: object, extra: str) -> None:
     refusal = plugins.missing_package(ModuleNotFoundError(name="cuda.bindings"), asked)
     assert str(refusal).endswith(
         f"package cuda, which is not installed; install it with: pip install 'posedeploy[{extra}]'"
@@ -61,7 +61,7 @@ def test_any_other_missing_module_is_a_bug_and_keeps_its_traceback(modules: Path
     assert raised.value.__cause__ is None
 
 
-def test_a_name_that_is_not_there_is_a_bug() -> None:
+def test_a_missing_name_is_a_bug() -> None:
     with pytest.raises(AttributeError):
         plugins.load("posedeploy.plugins:nothing")
 
@@ -72,13 +72,13 @@ def test_every_extra_is_one_of_the_project() -> None:
     assert extras <= project["optional-dependencies"].keys()
 
 
-def test_a_version_is_that_of_the_distribution_whatever_its_name() -> None:
+def test_a_version_is_found_by_the_distribution_of_the_package() -> None:
     assert plugins.version_of("torch") == version("torch")
     assert plugins.version_of("_pytest") == version("pytest")
     assert plugins.version_of("no_such_package") is None
 
 
-def test_of_distributions_that_share_a_name_the_one_that_is_meant_counts(
+def test_the_known_distribution_of_a_shared_name_counts(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setitem(plugins.DISTRIBUTION_OF_PACKAGE, "cuda", "pytest")

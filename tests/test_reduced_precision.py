@@ -1,4 +1,4 @@
-"""Networks in FP16 and BF16: what is cast, what is not, and that both can be traced and exported."""
+"""Networks in FP16 and BF16: which tensors are cast, and tracing and exporting."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ STEP = {"fp16": 2**-11, "bf16": 2**-8}
 
 
 class Expectation(nn.Module):
-    """A softmax expectation over many cells, as networks of coordinates end; it overflows in FP16."""
+    """A softmax expectation over many cells, as in networks of coordinates; it overflows in FP16."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -33,7 +33,7 @@ class Expectation(nn.Module):
 
 
 class Mixing(nn.Module):
-    """Everything that meets a reduced tensor beside an FP32 one: sums, concatenations, in place, norms."""
+    """Operations on a reduced and an FP32 tensor: sums, concatenations, in-place functions, norms."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -56,29 +56,29 @@ def _eval(make: Callable[[], nn.Module]) -> nn.Module:
 
 
 @pytest.mark.parametrize("precision", DTYPES)
-def test_layers_with_weights_compute_reduced_and_what_is_sensitive_in_fp32(precision: str) -> None:
+def test_layers_compute_in_the_reduced_precision_and_sensitive_functions_in_fp32(precision: str) -> None:
     network = _eval(Expectation)
     reduced = ReducedPrecision(network, precision)
-    seen: list[torch.dtype] = []
-    reduced.network.body[0].register_forward_hook(lambda module, given, result: seen.append(result.dtype))
+    dtypes: list[torch.dtype] = []
+    reduced.network.body[0].register_forward_hook(lambda module, given, result: dtypes.append(result.dtype))
     data = torch.rand(1, 3, 64, 64)
-    for found, wanted in zip(reduced(data), network(data), strict=True):
-        assert found.dtype == torch.float32
-        assert 0 < (found - wanted).abs().max() / wanted.abs().max() < 8 * STEP[precision]
-    assert seen == [DTYPES[precision]]
+    for actual, expected in zip(reduced(data), network(data), strict=True):
+        assert actual.dtype == torch.float32
+        assert 0 < (actual - expected).abs().max() / expected.abs().max() < 8 * STEP[precision]
+    assert dtypes == [DTYPES[precision]]
     assert reduced(data)[1].sum(dim=2).sub(1).abs().max() < 1e-5, "a softmax in FP16 would not add up to 1"
 
 
 @pytest.mark.parametrize("precision", DTYPES)
-def test_reduced_tensors_meet_fp32_ones(precision: str) -> None:
+def test_reduced_and_fp32_tensors_can_be_combined(precision: str) -> None:
     network = _eval(Mixing)
     data = torch.randn(2, 3, 8)
-    (found,), wanted = ReducedPrecision(network, precision)(data), network(data)
-    assert found.dtype == torch.float32
-    assert (found - wanted).abs().max() / wanted.abs().max() < 8 * STEP[precision]
+    (actual,), expected = ReducedPrecision(network, precision)(data), network(data)
+    assert actual.dtype == torch.float32
+    assert (actual - expected).abs().max() / expected.abs().max() < 8 * STEP[precision]
 
 
-def test_the_network_given_stays_as_it_is() -> None:
+def test_the_original_network_does_not_change() -> None:
     network = _eval(Expectation)
     before = {name: tensor.clone() for name, tensor in network.state_dict().items()}
     ReducedPrecision(network, "fp16")
@@ -88,32 +88,32 @@ def test_the_network_given_stays_as_it_is() -> None:
 
 
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")
-def test_a_traced_and_an_exported_network_give_the_same() -> None:
+def test_a_traced_and_an_exported_network_return_the_same() -> None:
     reduced = ReducedPrecision(_eval(Expectation), "bf16")
     data = torch.rand(1, 3, 64, 64)
-    wanted = reduced(data)
+    expected = reduced(data)
     with torch.no_grad():
         traced = torch.jit.trace(reduced, data, check_trace=False)
         exported = torch.export.export(reduced, (data,)).module()
     for program in (traced, exported):
-        for found, expected in zip(program(data), wanted, strict=True):
-            assert torch.equal(found, expected)
+        for actual, output in zip(program(data), expected, strict=True):
+            assert torch.equal(actual, output)
 
 
-def test_convolutions_keep_their_weights_channels_last() -> None:
+def test_convolutions_store_their_weights_channels_last() -> None:
     weight = ReducedPrecision(_eval(Expectation), "fp16").network.body[0].weight
     assert weight.is_contiguous(memory_format=torch.channels_last)
 
 
 @pytest.mark.parametrize("make", [Expectation, Mixing])
 @pytest.mark.parametrize("precision", DTYPES)
-def test_emulation_gives_the_same_numbers_but_for_the_order_of_sums(
+def test_emulation_equals_the_reduced_precision_except_for_the_order_of_sums(
     make: Callable[[], nn.Module], precision: str
 ) -> None:
     network = _eval(make)
     data = torch.rand(1, 3, 64, 64) if make is Expectation else torch.randn(2, 3, 8)
     real, emulated = (ReducedPrecision(network, precision, emulated=kind)(data) for kind in (False, True))
     exact = flat(network(data))
-    for found, wanted, fp32 in zip(emulated, real, exact, strict=True):
-        assert (found - wanted).abs().max() < 2 * STEP[precision] * wanted.abs().max()
-        assert (found - fp32).abs().max() > 0
+    for actual, expected, fp32 in zip(emulated, real, exact, strict=True):
+        assert (actual - expected).abs().max() < 2 * STEP[precision] * expected.abs().max()
+        assert (actual - fp32).abs().max() > 0

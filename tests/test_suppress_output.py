@@ -13,7 +13,7 @@ from rich.progress import Progress
 from posedeploy.suppress_output import NATIVE, only_errors, suppress_python_output, suppress_stderr
 
 
-def test_nothing_comes_through_and_all_does_again_after(capfd: pytest.CaptureFixture[str]) -> None:
+def test_output_is_suppressed_and_then_restored(capfd: pytest.CaptureFixture[str]) -> None:
     with suppress_stderr():
         os.write(2, b"a native library\n")
         warnings.warn("old", DeprecationWarning, stacklevel=1)
@@ -21,14 +21,14 @@ def test_nothing_comes_through_and_all_does_again_after(capfd: pytest.CaptureFix
     assert capfd.readouterr().err == "after\n"
 
 
-def test_stderr_can_be_left_as_it_is(capfd: pytest.CaptureFixture[str]) -> None:
+def test_stderr_can_be_kept(capfd: pytest.CaptureFixture[str]) -> None:
     with suppress_stderr(native=False):
         os.write(2, b"a spinner\n")
         warnings.warn("old", FutureWarning, stacklevel=1)
     assert capfd.readouterr().err == "a spinner\n"
 
 
-def test_what_packages_say_is_not_shown_and_progress_is(capfd: pytest.CaptureFixture[str]) -> None:
+def test_output_of_packages_is_suppressed_and_progress_is_not(capfd: pytest.CaptureFixture[str]) -> None:
     console, logger = Console(stderr=True), logging.getLogger("posedeploy_tests.loud")
     logger.setLevel(logging.DEBUG)
     with Progress(console=console, transient=True), suppress_python_output():
@@ -41,7 +41,7 @@ def test_what_packages_say_is_not_shown_and_progress_is(capfd: pytest.CaptureFix
     assert not logging.root.manager.disable
 
 
-def test_the_environment_is_as_it_was(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_environment_is_restored(monkeypatch: pytest.MonkeyPatch) -> None:
     set_before, not_set = NATIVE
     monkeypatch.setenv(set_before, "1")
     monkeypatch.delenv(not_set, raising=False)
@@ -58,7 +58,7 @@ def test_a_program_without_stderr(monkeypatch: pytest.MonkeyPatch) -> None:
         os.write(2, b"")
 
 
-def test_two_threads_at_once_leave_stderr_as_it_was(capfd: pytest.CaptureFixture[str]) -> None:
+def test_two_threads_restore_stderr(capfd: pytest.CaptureFixture[str]) -> None:
     inside, leave = threading.Event(), threading.Event()
 
     def first() -> None:
@@ -81,7 +81,7 @@ def test_two_threads_at_once_leave_stderr_as_it_was(capfd: pytest.CaptureFixture
     assert capfd.readouterr().err == "after\n"
 
 
-def test_a_logger_says_errors_alone_and_then_what_it_said_before(caplog: pytest.LogCaptureFixture) -> None:
+def test_a_logger_reports_only_errors_and_is_then_restored(caplog: pytest.LogCaptureFixture) -> None:
     logger = logging.getLogger("posedeploy.test")
     logger.setLevel(logging.INFO)
     with only_errors("posedeploy.test"):

@@ -1,4 +1,4 @@
-"""What a contract says of tensors, held against those of a file."""
+"""The tensors of a contract, merged with those of a file."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ def _read(folder: Path, text: str, family: str = FAMILY) -> ModelSpec:
     return contracts.read(path)
 
 
-def _applied(
+def _apply(
     described: ModelSpec, image: TensorSpec = IMAGE, outputs: tuple[TensorSpec, ...] = MAPS
 ) -> ModelSpec:
     return contracts.apply_contract(described, (image,), outputs, "net.onnx")
 
 
-def test_an_output_may_be_described_in_full(tmp_path: Path) -> None:
+def test_all_fields_of_an_output_can_be_described(tmp_path: Path) -> None:
     spec = _read(
         tmp_path,
         """
@@ -48,21 +48,21 @@ def test_an_output_may_be_described_in_full(tmp_path: Path) -> None:
     a = TensorSpec("a", (1, "height", "width", 19), "int8", "NHWC", Quantization(0.01, -3), 8)
     assert spec.outputs == (TensorSpec("b", ()), a)
     assert spec.map_stride == 8
-    found = TensorSpec("a", (1, 16, 12, 19), "int8"), TensorSpec("b", (1, 16, 12, 38))
-    heatmaps, pafs = _applied(spec, outputs=found).outputs
+    outputs = TensorSpec("a", (1, 16, 12, 19), "int8"), TensorSpec("b", (1, 16, 12, 38))
+    heatmaps, pafs = _apply(spec, outputs=outputs).outputs
     assert heatmaps == TensorSpec("a", (1, 16, 12, 19), "int8", "NHWC", Quantization(0.01, -3), 8)
     assert pafs.layout == "NHWC"
 
 
-def test_a_table_without_a_name_is_the_output_called_like_the_role(tmp_path: Path) -> None:
+def test_the_role_is_the_default_name_of_an_output(tmp_path: Path) -> None:
     assert _read(tmp_path, '[outputs.heatmaps]\nlayout = "NHWC"').roles == {"heatmaps": "heatmaps"}
 
 
-def test_the_input_has_a_layout_and_a_scale_too(tmp_path: Path) -> None:
+def test_layout_and_scale_of_the_input(tmp_path: Path) -> None:
     spec = _read(tmp_path, '[input]\ndtype = "uint8"\nlayout = "NHWC"\nscale = 0.5\nzero_point = 255')
     shape = ("batch", "height", "width", 3)
     assert spec.inputs == (TensorSpec("data", shape, "uint8", "NHWC", Quantization(0.5, 255)),)
-    image = _applied(spec, TensorSpec("x", (1, 128, 96, 3), "uint8")).inputs[0]
+    image = _apply(spec, TensorSpec("x", (1, 128, 96, 3), "uint8")).inputs[0]
     assert image == TensorSpec("x", (1, 128, 96, 3), "uint8", "NHWC", Quantization(0.5, 255))
 
 
@@ -85,7 +85,7 @@ def test_the_input_has_a_layout_and_a_scale_too(tmp_path: Path) -> None:
         ((1, 3, 128, 128), (1, 16, 16, 16), "NCHW"),
     ],
 )
-def test_a_layout_that_is_left_open_follows_from_the_shapes(
+def test_a_missing_layout_is_inferred_from_the_shapes(
     image: tuple[Dimension, ...], shape: tuple[Dimension, ...], layout: str
 ) -> None:
     spec = contracts.apply_contract(
@@ -98,15 +98,15 @@ def test_a_layout_that_is_left_open_follows_from_the_shapes(
     assert spec.inputs[0].layout == ("NHWC" if image[3] == 3 else "NCHW")
 
 
-def test_a_layout_that_could_be_either_is_asked_for(tmp_path: Path) -> None:
+def test_an_ambiguous_layout_is_an_error(tmp_path: Path) -> None:
     image, outputs = TensorSpec("x", (1, 64, 64, 3)), (TensorSpec("hm", (1, 16, 16, 16)),)
     spec = _read(tmp_path, '[outputs]\nhm = "hm"', "pose-hg-3d")
     with pytest.raises(
         InputError, match=r'hm float32 1x16x16x16 may have its channels first or last; write layout = "NCHW"'
     ):
-        _applied(spec, image, outputs)
+        _apply(spec, image, outputs)
     spec = _read(tmp_path, '[outputs.hm]\nlayout = "NHWC"', "pose-hg-3d")
-    assert _applied(spec, image, outputs).outputs[0].layout == "NHWC"
+    assert _apply(spec, image, outputs).outputs[0].layout == "NHWC"
 
 
 @pytest.mark.parametrize(
@@ -141,7 +141,7 @@ def test_a_layout_that_could_be_either_is_asked_for(tmp_path: Path) -> None:
         ),
     ],
 )
-def test_what_a_tensor_cannot_have_is_refused_with_what_it_can(
+def test_the_error_about_an_invalid_value_lists_the_valid_ones(
     text: str, message: str, tmp_path: Path
 ) -> None:
     with pytest.raises(InputError, match=message) as refusal:
@@ -187,16 +187,18 @@ def test_what_a_tensor_cannot_have_is_refused_with_what_it_can(
         ),
     ],
 )
-def test_what_the_file_contradicts_is_refused(text: str, message: str, tmp_path: Path) -> None:
+def test_a_description_that_differs_from_the_file_is_an_error(
+    text: str, message: str, tmp_path: Path
+) -> None:
     with pytest.raises(InputError, match=f"^net.onnx: .*{message}"):
-        _applied(_read(tmp_path, text))
+        _apply(_read(tmp_path, text))
 
 
 @pytest.mark.parametrize(
     ("dtype", "zero_point", "limits"),
     [("int8", 128, "-128 to 127"), ("uint8", -1, "0 to 255"), ("int16", 40000, "-32768 to 32767")],
 )
-def test_a_zero_point_beyond_the_type_is_refused(
+def test_a_zero_point_outside_the_dtype_is_an_error(
     dtype: str, zero_point: int, limits: str, tmp_path: Path
 ) -> None:
     spec = _read(tmp_path, f"[outputs.heatmaps]\nscale = 1\nzero_point = {zero_point}")
@@ -204,35 +206,35 @@ def test_a_zero_point_beyond_the_type_is_refused(
     with pytest.raises(
         InputError, match=f"the zero point of \\w+ is {zero_point}; expected {limits} for {dtype}"
     ):
-        _applied(spec, outputs=outputs)
+        _apply(spec, outputs=outputs)
 
 
-def test_what_is_no_map_has_neither_layout_nor_stride(tmp_path: Path) -> None:
+def test_an_output_that_is_no_map_has_neither_layout_nor_stride(tmp_path: Path) -> None:
     image, outputs = TensorSpec("x", (1, 3, 256, 256)), (TensorSpec("coord", (1, 18, 3)),)
     for field, message in (
         ('layout = "NHWC"', "needs an output of 4 axes"),
         ("stride = 8", "needs maps of an image"),
     ):
         with pytest.raises(InputError, match=message):
-            _applied(_read(tmp_path, f"[outputs.coord]\n{field}", "mobile-human-pose"), image, outputs)
+            _apply(_read(tmp_path, f"[outputs.coord]\n{field}", "mobile-human-pose"), image, outputs)
 
 
-def test_a_stride_may_leave_the_last_cell_beyond_the_input(tmp_path: Path) -> None:
+def test_a_stride_may_round_the_last_cell_up(tmp_path: Path) -> None:
     spec = _read(tmp_path, "[outputs.heatmaps]\nstride = 8\n[outputs.pafs]")
     outputs = tuple(TensorSpec(name, (1, 33, 33, count)) for name, count in (("heatmaps", 19), ("pafs", 38)))
-    assert _applied(spec, TensorSpec("x", (1, 257, 257, 3)), outputs).map_stride == 8
+    assert _apply(spec, TensorSpec("x", (1, 257, 257, 3)), outputs).map_stride == 8
 
 
-def test_the_scale_of_the_file_itself_stands(tmp_path: Path) -> None:
+def test_the_scale_of_the_file_is_kept(tmp_path: Path) -> None:
     own = Quantization(0.0100001, -3)
     outputs = (TensorSpec("heatmaps", (1, 16, 12, 19), "int8", quantization=own),)
     spec = _read(tmp_path, "[outputs.heatmaps]\nscale = 0.01\nzero_point = -3")
-    assert _applied(spec, outputs=outputs).outputs[0].quantization == own
+    assert _apply(spec, outputs=outputs).outputs[0].quantization == own
     spec = _read(tmp_path, "[outputs.heatmaps]\nscale = 0.02\nzero_point = -3")
     with pytest.raises(
         InputError, match=r"heatmaps has scale 0.02, zero point -3 in the contract, and scale 0.0100001, zero"
     ):
-        _applied(spec, outputs=outputs)
+        _apply(spec, outputs=outputs)
 
 
 def _of_shapes(*shapes: tuple[Dimension, ...]) -> tuple[TensorSpec, ...]:
@@ -250,11 +252,11 @@ def _of_shapes(*shapes: tuple[Dimension, ...]) -> tuple[TensorSpec, ...]:
         ("gtrs", _of_shapes((1, 17, 3)), {"pose3d": "output_0"}),
     ],
 )
-def test_outputs_without_telling_names_are_known_by_their_shapes(
+def test_outputs_with_other_names_are_recognized_by_their_shapes(
     family: str, outputs: tuple[TensorSpec, ...], roles: dict[str, str]
 ) -> None:
     image = TensorSpec("x", (1, 17, 2) if family == "gtrs" else (1, 3, 128, 96))
-    spec = _applied(contracts.family_defaults(family), image, outputs)
+    spec = _apply(contracts.family_defaults(family), image, outputs)
     assert spec.roles == roles
     assert spec.unit == ("px" if family in (FAMILY, "pose-hg-3d") else "mm")
 
@@ -267,18 +269,18 @@ def test_outputs_without_telling_names_are_known_by_their_shapes(
         ("pose-hg-3d", _of_shapes((1, 16, 32, 24), (1, 16, 32, 24))),
     ],
 )
-def test_outputs_that_could_be_either_must_be_named(family: str, outputs: tuple[TensorSpec, ...]) -> None:
-    with pytest.raises(InputError, match=r"no output for '\w+': expected a name with \w+ in it, found"):
-        _applied(contracts.family_defaults(family), TensorSpec("x", (1, 3, 128, 96)), outputs)
+def test_ambiguous_outputs_are_an_error(family: str, outputs: tuple[TensorSpec, ...]) -> None:
+    with pytest.raises(InputError, match=r"no output for '\w+': expected a name that contains \w+, found"):
+        _apply(contracts.family_defaults(family), TensorSpec("x", (1, 3, 128, 96)), outputs)
 
 
 def test_a_contract_may_name_some_of_the_outputs(tmp_path: Path) -> None:
     outputs = (TensorSpec("a", (1, 16, 12, 19)), TensorSpec("b", (1, 16, 12, 38)))
-    spec = _applied(_read(tmp_path, "[outputs.heatmaps]\nname = 'a'"), outputs=outputs)
+    spec = _apply(_read(tmp_path, "[outputs.heatmaps]\nname = 'a'"), outputs=outputs)
     assert spec.roles == {"heatmaps": "a", "pafs": "b"}
-    spec = _applied(_read(tmp_path, "[outputs]\nhm = 'hm'", "pose-hg-3d"), outputs=_hm_and_depth())
+    spec = _apply(_read(tmp_path, "[outputs]\nhm = 'hm'", "pose-hg-3d"), outputs=_hm_and_depth())
     assert (spec.roles, spec.unit) == ({"hm": "hm"}, "px"), "what can be left out is left out"
-    assert _applied(contracts.family_defaults("pose-hg-3d"), outputs=_hm_and_depth()).unit == "mm"
+    assert _apply(contracts.family_defaults("pose-hg-3d"), outputs=_hm_and_depth()).unit == "mm"
 
 
 def _hm_and_depth() -> tuple[TensorSpec, ...]:

@@ -1,1 +1,1 @@
-"""AOTInductor packages (.pt2): try them in a child process, then load them."""
+"""AOTInductor packages (.pt2): test them in a child process, then load them."""

@@ -17,18 +17,17 @@ from posedeploy.types import Artifact
 def admit(
     artifact: Artifact, device: torch.device, time_limit_s: float = TIME_LIMIT_S, *, graphs: bool = True
 ) -> str:
-    """Refuse a package that would crash this process. A package that was not tried on this machine yet is
-    tried.
+    """Check that a package passed its trial on this machine; try it if it was not tried yet.
 
     Args:
-        graphs: the package will be recorded as CUDA graphs, if it is for a GPU.
+        graphs: whether the package will be recorded as CUDA graphs, if it is for a GPU.
 
     Returns:
         Whether it passed now or before, and why the result could not be cached, if so.
 
     Raises:
         ArtifactError: it crashes or hangs, torch cannot load or run it, or it changed during the trial.
-        DeviceError: it cannot be tried, since the device or torch fails in a child process.
+        DeviceError: the device or torch fails in a child process, so there is no trial.
         ManifestError: its manifest does not record its build.
         OutputError: no temporary folder can be written.
     """
@@ -46,7 +45,7 @@ def admit(
         message = f"{artifact.path}: this AOTInductor package {explain(failure, artifact.path, build)}"
         raise (DeviceError if failure.kind == "environment" else ArtifactError)(message) from failure
     if hash_file(artifact.path) != (sha256, state):
-        raise ArtifactError(f"{artifact.path}: it changed during the trial; run the command again")
+        raise ArtifactError(f"{artifact.path}: the file changed during the trial; run the command again")
     problem = verdicts.record_pass(sha256, device.type, graph)
     return f"passed; the result could not be cached ({problem})" if problem else "passed"
 

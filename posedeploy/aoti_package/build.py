@@ -17,7 +17,7 @@ from posedeploy.text_files import convert
 from posedeploy.types import Array, Artifact, ModelSpec
 
 KEY = "build"
-"""Its key in the details of the manifest."""
+"""The key of the build in the details of the manifest."""
 
 
 @dataclass(frozen=True)

@@ -42,8 +42,8 @@ class Compiler:
 def choose_compiler() -> Compiler:
     """Return the compiler to use; torch must be loaded.
 
-    The compiler in ``CXX`` is used whatever its libstdc++ is, since each package is tried. Otherwise it is
-    the first one whose libstdc++ is not newer than the loaded one, or the first one if all are newer.
+    A compiler in ``CXX`` is used whatever its libstdc++ is, since each package is tried. Otherwise return the
+    first compiler whose libstdc++ is not newer than the loaded one, or the first one if all are newer.
 
     Raises:
         ExportError: there is no compiler, or the one in ``CXX`` does not run.
@@ -73,7 +73,7 @@ def list_compilers() -> Iterator[Compiler]:
             try:
                 yield read_compiler(name)
             except (OSError, subprocess.SubprocessError):
-                continue  # it does not run
+                continue
 
 
 def read_compiler(command: str, is_from_variable: bool = False) -> Compiler:
@@ -96,7 +96,7 @@ def _read_from_variable(command: str) -> Compiler:
     except (OSError, subprocess.SubprocessError) as error:
         reason = error.strerror if isinstance(error, OSError) else str(error)
         raise _variable_error(
-            command, f"{reason}; set {VARIABLE} to a compiler, without arguments, or unset it to use g++"
+            command, f"{reason}; set {VARIABLE} to a compiler without arguments, or unset it to use g++"
         ) from error
     if len(command.split()) != 1:
         raise _variable_error(

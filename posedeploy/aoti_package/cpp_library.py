@@ -1,4 +1,4 @@
-"""The libstdc++ that torch has loaded, the one that a compiler links, and the versions that code needs.
+"""The libstdc++ that torch has loaded, that of a compiler, and the versions that compiled code needs.
 
 libstdc++ is only backward compatible: compiled code runs with the library of its compiler or a newer one.
 With an older one it may fail to load or crash.

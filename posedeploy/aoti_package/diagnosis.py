@@ -1,4 +1,4 @@
-"""Explain a failed trial of a package: the libraries in use, and how to fix it."""
+"""Explain why a trial of a package failed, with the libraries in use, and how to fix it."""
 
 from __future__ import annotations
 
@@ -20,16 +20,16 @@ from posedeploy.isolation.messages import OUT_OF_MEMORY
 from posedeploy.isolation.tasks import signal_name
 
 REMEDIES = {
-    "SIGILL": "the compiler used an instruction that this processor lacks; export it again on this machine",
+    "SIGILL": "the code contains an instruction that this processor lacks; export it again on this machine",
     "SIGKILL": OUT_OF_MEMORY,
 }
-"""How to fix it, by the signal that ended the child process, whatever the C++ library is."""
+"""Remedies by the signal that ended the child process, whatever the C++ library is."""
 
 
 @dataclass(frozen=True)
 class _Libraries:
-    """The libstdc++ that torch has loaded, the versions (and the file, if on this machine) of the one that
-    the compiler linked, and the versions that the package needs."""
+    """The libstdc++ that torch has loaded, the versions (and the file, if on this machine) of the compiler's
+    libstdc++, and the versions that the package needs."""
 
     loaded: CppLibrary | None
     linked: Versions
@@ -56,7 +56,7 @@ class _Libraries:
 
 
 def explain(failure: TrialFailedError, package: Path, build: Build, linked_path: Path | None = None) -> str:
-    """Return why a package failed and how to fix it, as the rest of a sentence that begins with its name.
+    """Return why a package failed and how to fix it, as the predicate of a sentence about the package.
 
     Args:
         linked_path: the libstdc++ that the compiler linked, if it is on this machine.
@@ -75,11 +75,11 @@ def _remedy(failure: TrialFailedError, libraries: _Libraries) -> str:
     if known:
         return known
     if not libraries.do_differ:
-        prefix = "the C++ library is the right one, so " if libraries.loaded else ""
+        prefix = "the C++ library fits; " if libraries.loaded else ""
         return f"{prefix}export it again with {VARIABLE} set to another compiler, or choose another target"
     fitting = [compiler.command for compiler in list_compilers() if compiler.fits(libraries.loaded)]
     example = f", such as {fitting[0]}" if fitting else ""
     return (
-        f"export it again with {VARIABLE} set to a compiler whose C++ library is the one that torch "
+        f"export it again with {VARIABLE} set to a compiler that links the C++ library that torch "
         f"loads{example}"
     )

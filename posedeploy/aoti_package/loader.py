@@ -1,7 +1,7 @@
 """Load an AOTInductor package with torch's C++ loader.
 
 ``torch._inductor.aoti_load_package`` first compiles and runs a test program for each instruction set of the
-processor, only to log a warning if the exporting machine differs. That takes seconds and needs a C++
+processor, only to log a warning if the exporting machine differs. This takes seconds and needs a C++
 compiler. ``native_code.check_requirements`` compares the machines instead.
 """
 

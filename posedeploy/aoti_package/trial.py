@@ -1,6 +1,6 @@
 """Try a package in a child process: load it, run it and unload it, and return its outputs.
 
-Its code runs in the process that loads it, so that a crash would end that process.
+A package runs in the process that loads it, so a crash would end that process.
 """
 
 from __future__ import annotations
@@ -62,7 +62,7 @@ class TrialFailedError(Exception):
 
     @property
     def what(self) -> str:
-        """The failure as the rest of a sentence: ``crashes when it is run (SIGSEGV)``."""
+        """The failure as a predicate: ``crashes when it is run (SIGSEGV)``."""
         reason = "; ".join(part for part in (signal_name(self.signal), self.detail) if part)
         return f"{VERBS[self.kind]} when {STAGE_CLAUSES[self.stage]} ({reason})"
 

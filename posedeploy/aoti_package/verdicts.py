@@ -1,6 +1,6 @@
 """Cache which packages passed their trial on this machine, so that each is tried only once.
 
-Only passes are cached: a failed package is tried again, since the cause may be fixed.
+Failures are not cached, since their cause may be fixed.
 """
 
 from __future__ import annotations
@@ -35,8 +35,8 @@ def cache_folder() -> Path | None:
 
 
 def has_passed(sha256: str, device: str, graph: bool) -> bool:
-    """Return whether the package passed on this machine, for ``cpu`` or ``cuda``, in a process that had
-    imported the same packages; with ``graph``, as a CUDA graph too."""
+    """Return whether the package passed on this machine, for ``cpu`` or ``cuda``, in a process with the same
+    imported packages; with ``graph``, as a CUDA graph too."""
     path = _path(sha256, device, graph)
     return path is not None and path.is_file()
 
@@ -45,7 +45,7 @@ def record_pass(sha256: str, device: str, graph: bool) -> str:
     """Record that the package passed on this machine.
 
     Returns:
-        Why it could not be recorded; empty if it was.
+        Why the pass could not be recorded; empty if it was.
     """
     path = _path(sha256, device, graph)
     if path is None:

@@ -23,7 +23,7 @@ def missing(*packages: str) -> list[str]:
 def install(packages: list[str]) -> str:
     """That packages are missing, and on a line of its own the command that installs them."""
     extras = dict.fromkeys(plugins.EXTRAS_OF_PACKAGE[package][0] for package in packages)
-    brought = set().union(*(plugins.WITHIN.get(extra, set()) for extra in extras))
+    brought = set().union(*(plugins.INCLUDED_EXTRAS.get(extra, set()) for extra in extras))
     wanted = ",".join(extra for extra in extras if extra not in brought)
     return f"{', '.join(packages)} not installed:\npip install 'posedeploy[{wanted}]'"
 

@@ -1,4 +1,4 @@
-"""Create an isolated environment: in a work folder, with its pinned packages, tried once, then renamed."""
+"""Create an isolated environment: install the pinned packages in a work folder, run its script, rename it."""
 
 from __future__ import annotations
 
@@ -67,9 +67,8 @@ def add(
         The environment, and whether this call created it.
 
     Raises:
-        IsolatedEnvironmentError: the pins do not support this Python, the folder holds something that
-            posedeploy
-            did not create, or the installation failed; then a log is kept next to the folder.
+        IsolatedEnvironmentError: the pins do not support this Python, posedeploy did not create the existing
+            folder, or the installation failed; its log is then written next to the folder.
         OutputError: the folder of environments cannot be written.
     """
     environment = inspect_environment(spec)
@@ -93,8 +92,8 @@ def _choose_python(spec: EnvironmentSpec, python: Path | None) -> _Python:
     supported = [f"{major}.{minor}" for major, minor in spec.pythons]
     if version not in supported:
         raise IsolatedEnvironmentError(
-            f"{spec.name} needs Python {' or '.join(supported)}; {path} is {version}; name another with: "
-            f"{spec.add_command} `python=PATH`"
+            f"{spec.name} needs Python {' or '.join(supported)}, and {path} is {version}; name another one "
+            f"with: {spec.add_command} `python=PATH`"
         )
     return _Python(path, version)
 
@@ -115,7 +114,7 @@ def _create(
         ) from error
     try:
         _install(spec, python, installer, work, on_step)
-        on_step("running its script once")
+        on_step("running the script once")
         _verify(spec, python, work / "environment", work)
         discard(spec)
         (work / "environment").rename(folder)
@@ -149,7 +148,7 @@ def _install(
             (interpreter, "-I", "-m", "pip", *PIP, *install, "--no-compile", "--progress-bar", "off"),
         ),
     }
-    steps = ("creating the environment", f"installing its packages with {installer}")
+    steps = ("creating the environment", f"installing the packages with {installer}")
     for step, command in zip(steps, commands[installer], strict=True):
         on_step(step)
         ended = run_program(spec, (sys.executable, "-I", TIED_PROCESS, *command), work)

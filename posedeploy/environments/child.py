@@ -1,4 +1,4 @@
-"""Run the script of an isolated environment as a child process, and exchange a request for an answer."""
+"""Run the script of an isolated environment in a child process: send it a request and read the response."""
 
 from __future__ import annotations
 
@@ -27,15 +27,15 @@ def run_request(
     folder: Path,
     time_limit_s: float | None = None,
 ) -> dict[str, Any]:
-    """Return the answer of an environment's script to a request.
+    """Return the response of an environment's script to a request.
 
     Args:
         environment: the folder of the installed environment.
-        folder: where temporary files are written; its path may contain any character.
+        folder: for temporary files; its path may contain any character.
 
     Raises:
-        IsolatedProgramError: the script failed, took longer than ``time_limit_s``, or answered with something
-            other than a JSON object.
+        IsolatedProgramError: the script failed, took longer than ``time_limit_s``, or did not return a JSON
+            object.
     """
     with tempfile.TemporaryDirectory(prefix=f"{spec.name}-", dir=folder.absolute()) as work:
         ended = run_program(
@@ -47,13 +47,13 @@ def run_request(
             variables=spec.variables,
         )
     if ended.status < 0:
-        hint = "; the system probably ran out of memory" if ended.status == -9 else ""
+        hint = "; the machine probably ran out of memory" if ended.status == -9 else ""
         raise IsolatedProgramError(
             f"{spec.name} was ended by signal {-ended.status} ({ended.last_line}){hint}", spec.name, ended.log
         )
     if ended.status != 0:
         raise IsolatedProgramError(f"{spec.name} failed: {ended.last_line}", spec.name, ended.log)
-    return _parse_answer(spec, ended)
+    return _parse_response(spec, ended)
 
 
 def run_program(
@@ -75,24 +75,24 @@ def run_program(
         raise IsolatedProgramError(str(error), spec.name, "") from error
     except processes.TimeLimitError as error:
         raise IsolatedProgramError(
-            f"{spec.name} did not finish within {error.time_limit_s:g} s and was stopped; "
-            "increase `time_limit`",
+            f"{spec.name} did not finish within {error.time_limit_s:g} s; increase `time_limit`",
             spec.name,
             error.log,
         ) from error
 
 
-def _parse_answer(spec: EnvironmentSpec, ended: processes.Ended) -> dict[str, Any]:
+def _parse_response(spec: EnvironmentSpec, ended: processes.Ended) -> dict[str, Any]:
     try:
-        answer = json.loads(ended.output)
+        response = json.loads(ended.output)
     except ValueError:
-        answer = None
-    if not isinstance(answer, dict):
+        response = None
+    if not isinstance(response, dict):
         shown = repr(ended.output[:MAX_SHOWN_BYTES].decode(errors="replace"))
         more = "..." if len(ended.output) > MAX_SHOWN_BYTES else ""
         raise IsolatedProgramError(
-            f"{spec.name} exited with status 0 but answered {shown}{more}; expected a JSON object",
+            f"{spec.name} exited with status 0 but returned {shown}{more}, expected a JSON object; recreate "
+            f"the environment with: {spec.add_command}",
             spec.name,
             ended.log,
         )
-    return answer
+    return response

@@ -1,5 +1,5 @@
-"""Remove an isolated environment. It is renamed before it is deleted, so that a killed process leaves no half
-environment under its name."""
+"""Remove an isolated environment. It is renamed before it is deleted, so that a killed process leaves no
+incomplete environment under its name."""
 
 from __future__ import annotations
 

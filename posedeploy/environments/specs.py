@@ -16,10 +16,9 @@ class EnvironmentSpec:
     """An isolated environment for packages whose pins conflict with posedeploy's.
 
     requirements: exact pins of all packages, which are installed without resolving dependencies. script: a
-        file that defines ``run(request) -> answer``, both JSON objects, and imports only packages of the
-        environment.
-    pythons: the (major, minor) versions that all pinned packages have wheels for. shown: the packages whose
-    versions reports and manifests list. variables: environment variables of the child process.
+    file that defines ``run(request) -> response``, both JSON objects, and imports only packages of the
+    environment. pythons: the (major, minor) versions that all pinned packages have wheels for. shown: the
+    packages whose versions reports and manifests list. variables: environment variables of the child process.
     """
 
     name: str

@@ -27,7 +27,7 @@ State: TypeAlias = Literal["missing", "installed", "broken"]
 
 @dataclass(frozen=True)
 class Marker:
-    """What was installed: the SHA-256 of the requirements, the Python (``3.11``), versions by package."""
+    """The SHA-256 of the requirements, the Python version (``3.11``), and package versions by name."""
 
     requirements_sha256: str
     python: str
@@ -38,8 +38,7 @@ class Marker:
 
 @dataclass(frozen=True)
 class Environment:
-    """An isolated environment on this machine. ``fault``: why it is broken. ``packages``: versions by
-    name."""
+    """An isolated environment on this machine. fault: why it is broken. packages: versions by name."""
 
     spec: EnvironmentSpec
     folder: Path
@@ -131,7 +130,7 @@ def read_marker(folder: Path) -> Marker:
     """
     if not is_managed(folder):
         raise BrokenEnvironmentError(
-            f"it has no {MARKER}, so posedeploy did not create it, or did not finish"
+            f"it has no {MARKER}, so posedeploy did not create it, or was interrupted"
         )
     try:
         marker = msgspec.json.decode((folder / MARKER).read_bytes(), type=Marker)

@@ -50,7 +50,7 @@ class GraphedSession(Closable):
         shape = [int(length) for length in spec.shape]
         dtype = np.dtype(spec.dtype)
         size = max(1, int(np.prod(shape)) * dtype.itemsize)
-        address, pinned = self._cuda.device_memory(size), self._cuda.host_memory(size)
+        address, pinned = self._cuda.allocate_on_device(size), self._cuda.allocate_pinned(size)
         pinned[:] = 0
         bind(spec.name, "cuda", 0, dtype, shape, address)
         return pinned[: int(np.prod(shape)) * dtype.itemsize].view(dtype).reshape(shape), address

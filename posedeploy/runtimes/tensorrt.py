@@ -108,7 +108,7 @@ class TensorRtRunner(Runner):
         max_shapes = max_inputs | engine.reshape(max_inputs)
         for spec in (*self.inputs, *self.outputs):
             size = max(1, int(np.prod(max_shapes[spec.name])) * np.dtype(spec.dtype).itemsize)
-            memory = _Memory(self._cuda.device_memory(size), self._cuda.host_memory(size))
+            memory = _Memory(self._cuda.allocate_on_device(size), self._cuda.allocate_pinned(size))
             memory.host[:] = 0
             engine.bind(spec.name, memory.address)
             self._memory[spec.name] = memory

@@ -1,4 +1,4 @@
-"""What a TensorRT engine was built with and for, as its manifest records it."""
+"""The build info of a TensorRT engine, which its manifest records."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ from posedeploy.types import Artifact
 SIDECARS = TARGETS["tensorrt"].sidecar_suffixes
 MAX_WORKSPACE_MIB = 1 << 24
 RTX_CAPABILITIES = ("8.0", "8.6", "8.9", "12.0+")
-"""What a TensorRT-RTX engine runs on that was built for no GPU in particular, by NVIDIA's documentation:
-Ampere, Ada and Blackwell; ``+`` is "and later". https://docs.nvidia.com/deeplearning/tensorrt-rtx/"""
+"""The GPUs of a TensorRT-RTX engine that is built without naming any, by NVIDIA's documentation: Ampere, Ada,
+Blackwell and later (``+``). https://docs.nvidia.com/deeplearning/tensorrt-rtx/"""
 
 
 @dataclass(frozen=True)
@@ -33,12 +33,12 @@ class ShapeRange:
 
 @dataclass(frozen=True)
 class BuildInfo:
-    """What an engine was built with and for: ``Artifact.details`` of the target ``tensorrt``.
+    """The library, GPUs and options of a build: ``Artifact.details`` of the target ``tensorrt``.
 
-    compute_capabilities: of the GPUs that it runs on; one that ends in ``+`` and all later ones. system:
-    where it was built, such as ``Linux-x86_64``. gpu: the one that it was timed on. onnx: the file name of
-    the graph that it was built from, kept in the same folder. profile: the range of each dynamic input.
-    wrapped: the name of the torch2trt file that was written too.
+    compute_capabilities: of the GPUs that run the engine; ``+`` includes all later ones. system: of the
+    building machine, such as ``Linux-x86_64``. gpu: the GPU that timed the layers. onnx: the file name of
+    the ONNX graph in the same folder. profile: the range of each dynamic input. wrapped: the name of the
+    torch2trt file of this export.
     """
 
     library: str
@@ -94,13 +94,13 @@ def requirements_of(artifact: Artifact) -> Requirements:
 
 
 def to_details(info: BuildInfo) -> dict[str, Any]:
-    """Return the build info as ``Artifact.details``, equal to what a manifest that is read gives."""
+    """Return the build info as ``Artifact.details``, in the form that reading a manifest returns."""
     details: dict[str, Any] = msgspec.json.decode(msgspec.json.encode(info))
     return details
 
 
 def current_system() -> str:
-    """Return the operating system and processor, as ``BuildInfo.system`` has them."""
+    """Return the operating system and processor in the form of ``BuildInfo.system``."""
     return f"{platform.system()}-{platform.machine()}"
 
 

@@ -1,4 +1,4 @@
-"""Build a TensorRT engine from an ONNX graph. PyTorch is not needed, so a device can build its own engine."""
+"""Build a TensorRT engine from an ONNX graph, without PyTorch."""
 
 from __future__ import annotations
 
@@ -36,11 +36,11 @@ def build(
 
     Args:
         profile: the range of every dynamic input.
-        locate: returns what to add to a node's name in a message, to locate it in the network.
+        locate: returns a suffix for a node's name in messages that locates it in the network.
         precision: of the graph, for the build info.
 
     Raises:
-        ExportError: TensorRT does not accept the graph, or cannot build it with these options.
+        ExportError: TensorRT rejects the graph, or cannot build it with these options.
         DeviceError: the library needs a GPU and there is none, or does not support a named one.
         MissingPackageError: the library is not installed.
     """
@@ -64,7 +64,7 @@ def build(
     cache = _timing_cache(config, options.timing_cache)
     built = build_serialized(builder, network, config, progress_monitor(api, on_progress))
     if built is None:
-        limit = f"; `workspace={options.workspace_mib}` may be too little" if options.workspace_mib else ""
+        limit = f"; `workspace={options.workspace_mib}` may be too low" if options.workspace_mib else ""
         raise ExportError(f"{library.name} cannot build this engine: {first_error(logger.errors)}{limit}")
     if cache is not None and options.timing_cache is not None:
         _save(cache, options.timing_cache)
@@ -92,19 +92,19 @@ def _gpu(library: TensorRtLibrary) -> Any:
 def _check_timing_cache(library: TensorRtLibrary, options: TensorRtOptions) -> None:
     if options.timing_cache is not None and not library.supports_timing_cache:
         raise ExportError(
-            f"`timing_cache={options.timing_cache}`: {library.name} does not time kernels while it builds; "
+            f"`timing_cache={options.timing_cache}`: {library.name} does not time kernels during a build; "
             "leave the option out"
         )
 
 
 def _set_gpus(api: ModuleType, config: Any, gpus: tuple[str, ...]) -> tuple[str, ...]:
-    """Set the GPUs to build for, in a library that does not need one."""
+    """Set the GPUs to build for, for a library that builds without one; return their capabilities."""
     if not gpus:
         return RTX_CAPABILITIES
-    known = libraries.supported_capabilities(api)
+    members = libraries.supported_capabilities(api)
     config.num_compute_capabilities = len(gpus)
     for index, gpu in enumerate(gpus):
-        config.set_compute_capability(known[gpu], index)
+        config.set_compute_capability(members[gpu], index)
     return gpus
 
 
@@ -124,10 +124,10 @@ def _timing_cache(config: Any, path: Path | None) -> Any:
     if path is None:
         return None
     try:
-        known = path.read_bytes() if path.exists() else b""
+        content = path.read_bytes() if path.exists() else b""
     except OSError as error:
         raise ExportError(f"`timing_cache={path}`: cannot be read ({error.strerror})") from error
-    cache = config.create_timing_cache(known)
+    cache = config.create_timing_cache(content)
     if cache is None or not config.set_timing_cache(cache, ignore_mismatch=False):
         raise ExportError(
             f"`timing_cache={path}`: not a timing cache of this GPU and TensorRT version; use a new file"

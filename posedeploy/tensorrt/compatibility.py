@@ -45,15 +45,15 @@ def check_gpu(
     name: str,
     capability: str,
 ) -> None:
-    """Refuse an engine that was not built for this GPU.
+    """Check that an engine was built for this GPU.
 
     Args:
-        library: the one that built it, as ``check_library`` returns it.
-        name: of the GPU; capability: its compute capability.
+        library: the engine's library, as ``check_library`` returns it.
+        name: of the GPU. capability: its compute capability.
 
     Raises:
         ArtifactError: the engine was built for other GPUs.
-        DeviceError: it was, and its library cannot build one for this GPU either.
+        DeviceError: the engine's library does not support this GPU.
     """
     if info.covers(capability):
         return

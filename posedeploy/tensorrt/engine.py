@@ -1,4 +1,4 @@
-"""Load a serialized TensorRT engine, and run it with addresses of tensors on a stream."""
+"""Load a serialized TensorRT engine, and run it on a stream with the addresses of its tensors."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ Shape: TypeAlias = tuple[int, ...]
 
 
 class Engine(ABC):
-    """A network on the GPU, one of its executions at a time.
+    """A network on the GPU with one execution at a time.
 
     ranges: the min and max shape of each input, by its name.
     """
@@ -29,16 +29,16 @@ class Engine(ABC):
 
     @abstractmethod
     def reshape(self, shapes: Mapping[str, Shape]) -> dict[str, Shape]:
-        """Take inputs of these shapes from now on; the shapes of the outputs then.
+        """Set the shapes of the next inputs; return the shapes of the outputs.
 
         Raises:
-            DeviceError: one is not taken.
-            InputError: together they make no network.
+            DeviceError: TensorRT rejects a shape.
+            InputError: the shapes do not fit each other.
         """
 
     @abstractmethod
     def bind(self, name: str, address: int) -> None:
-        """Where on the GPU a tensor lies."""
+        """Set the address of a tensor on the GPU."""
 
     @abstractmethod
     def enqueue(self, stream: int) -> None:
@@ -50,18 +50,19 @@ class Engine(ABC):
 
 
 class TensorRtEngine(Engine):
-    """An engine that either TensorRT library runs."""
+    """An engine of either TensorRT library."""
 
     def __init__(self, api: ModuleType, artifact: Artifact) -> None:
         self._logger = error_logger(api)
         self._runtime = api.Runtime(self._logger)
         self._engine = self._runtime.deserialize_cuda_engine(artifact.path.read_bytes())
         if self._engine is None:
-            raise _refusal(artifact, api, self._logger.errors)
+            raise _load_error(artifact, api, self._logger.errors)
         self._context = self._engine.create_execution_context()
         if self._context is None:
             raise DeviceError(
-                f"{artifact.path}: {api.__name__} cannot run it here ({first_error(self._logger.errors)})"
+                f"{artifact.path}: {api.__name__} cannot run this engine on this machine "
+                f"({first_error(self._logger.errors)})"
             )
         names = [self._engine.get_tensor_name(index) for index in range(self._engine.num_io_tensors)]
         inputs = [n for n in names if self._engine.get_tensor_mode(n) == api.TensorIOMode.INPUT]
@@ -75,20 +76,18 @@ class TensorRtEngine(Engine):
         for name, shape in shapes.items():
             if not self._context.set_input_shape(name, shape):
                 raise DeviceError(
-                    f"TensorRT does not take {name} as {'x'.join(map(str, shape))} "
+                    f"TensorRT rejects {name} with the shape {'x'.join(map(str, shape))} "
                     f"({first_error(self._logger.errors)})"
                 )
-        given = {spec.name: tuple(self._context.get_tensor_shape(spec.name)) for spec in self.outputs}
-        if any(length < 0 for shape in given.values() for length in shape):
-            together = ", ".join(f"{name} {'x'.join(map(str, shape))}" for name, shape in shapes.items())
-            raise InputError(
-                f"these inputs do not go together: {together} ({first_error(self._logger.errors)})"
-            )
-        return given
+        outputs = {spec.name: tuple(self._context.get_tensor_shape(spec.name)) for spec in self.outputs}
+        if any(length < 0 for shape in outputs.values() for length in shape):
+            inputs = ", ".join(f"{name} {'x'.join(map(str, shape))}" for name, shape in shapes.items())
+            raise InputError(f"incompatible input shapes: {inputs} ({first_error(self._logger.errors)})")
+        return outputs
 
     def bind(self, name: str, address: int) -> None:
         if not self._context.set_tensor_address(name, address):
-            raise DeviceError(f"TensorRT does not take {name} there ({first_error(self._logger.errors)})")
+            raise DeviceError(f"TensorRT rejects the address of {name} ({first_error(self._logger.errors)})")
 
     def enqueue(self, stream: int) -> None:
         self._logger.errors.clear()
@@ -106,36 +105,35 @@ class TensorRtEngine(Engine):
         shape = tuple(self._engine.get_tensor_shape(name))
         if min(shape, default=0) >= 0:
             return shape, shape
-        lowest, _, highest = self._engine.get_tensor_profile_shape(name, 0)
-        return tuple(lowest), tuple(highest)
+        min_shape, _, max_shape = self._engine.get_tensor_profile_shape(name, 0)
+        return tuple(min_shape), tuple(max_shape)
 
 
 def numpy_type(api: ModuleType, dtype: Any, tensor: str, artifact: Artifact) -> str:
-    """The name of NumPy's type for one of TensorRT's.
+    """Return the name of the NumPy type for a TensorRT type.
 
     Raises:
-        ArtifactError: it has none.
+        ArtifactError: NumPy has no such type.
     """
     try:
         return str(np.dtype(api.nptype(dtype)).name)
     except TypeError as error:
         raise ArtifactError(
-            f"{artifact.path}: its tensor {tensor} is {dtype.name}, which NumPy has no type for; build it "
-            "with another for its inputs and outputs"
+            f"{artifact.path}: its tensor {tensor} is {dtype.name}, which NumPy has no type for; build the "
+            "engine with another type for its inputs and outputs"
         ) from error
 
 
-def _refusal(artifact: Artifact, api: ModuleType, errors: list[str]) -> Exception:
-    """What the user is told of bytes that did not become an engine: that they are none, or that the GPU or
-    its driver does not do."""
-    said: Any = first_error(errors)
-    if "Error Code 1: Cuda Runtime" in said:
-        return DeviceError(f"`device=cuda`: {api.__name__} cannot use this GPU ({said})")
+def _load_error(artifact: Artifact, api: ModuleType, errors: list[str]) -> Exception:
+    """Return the error for an engine that does not load: a fault of the GPU or its driver, or of the file."""
+    reason = first_error(errors)
+    if "Error Code 1: Cuda Runtime" in reason:
+        return DeviceError(f"`device=cuda`: {api.__name__} cannot use this GPU ({reason})")
     remedy = (
-        "it is a third-party engine: build it again where it came from, or export the network"
+        "rebuild this third-party engine at its source, or export the network"
         if build_info_of(artifact) is None
-        else f"build it again from its kept ONNX: posedeploy engine rebuild {artifact.path}"
+        else f"rebuild it from its ONNX file: posedeploy engine rebuild {artifact.path}"
     )
     return ArtifactError(
-        f"{artifact.path}: {api.__name__} {api.__version__} cannot load it ({said}); {remedy}"
+        f"{artifact.path}: {api.__name__} {api.__version__} cannot load it ({reason}); {remedy}"
     )

@@ -14,11 +14,10 @@ from posedeploy.errors import ArtifactError, DeviceError, MissingPackageError, P
 
 @dataclass(frozen=True)
 class TensorRtLibrary:
-    """One of the two libraries. They share an API, and neither loads an engine of the other.
+    """One of the two libraries. They share an API, and neither loads engines of the other.
 
-    builds_without_gpu: it builds for named GPUs without one, and its engines run on any operating system.
-    supports_timing_cache: it times layers on the GPU while it builds, which a timing cache records.
-    magic: the first bytes of its engines.
+    builds_without_gpu: builds for named GPUs without a GPU; its engines run on any operating system.
+    supports_timing_cache: times layers on the GPU during a build. magic: the first bytes of its engines.
     """
 
     name: str
@@ -50,14 +49,14 @@ LIBRARIES = {
 
 
 def choose_library(name: str | None, gpus: Sequence[str] = ()) -> tuple[TensorRtLibrary, ModuleType]:
-    """Return the library of this name, or without a name the only one that fits, and its module.
+    """Return the named library, or the only installed one that can build for ``gpus``, and its module.
 
     Raises:
-        DeviceError: there is no such library, it does not build for the GPUs named, or both fit.
+        DeviceError: there is no such library, it cannot build for these GPUs, or both can.
         MissingPackageError: it is not installed.
     """
     if name is None:
-        name = _only_fitting(gpus)
+        name = _only_installed(gpus)
     if name not in LIBRARIES:
         raise DeviceError(f"`trt_library={name}`: expected {' or '.join(LIBRARIES)}")
     library = LIBRARIES[name]
@@ -80,43 +79,43 @@ def choose_library(name: str | None, gpus: Sequence[str] = ()) -> tuple[TensorRt
 def identify_library(path: Path) -> tuple[TensorRtLibrary, ModuleType]:
     """Return the library that built a third-party engine, by the engine's first bytes.
 
-    Where these are unknown it is the only library that is installed, which then reports what is wrong.
+    If they are unknown, return the only installed library, whose own error then describes the problem.
 
     Raises:
-        ArtifactError: the bytes are unknown, and both are installed.
-        MissingPackageError: it is not installed.
+        ArtifactError: the bytes are unknown, and both libraries are installed.
+        MissingPackageError: the library is not installed.
     """
     with path.open("rb") as engine:
-        beginning = engine.read(max(len(library.magic) for library in LIBRARIES.values()))
+        head = engine.read(max(len(library.magic) for library in LIBRARIES.values()))
     for library in LIBRARIES.values():
-        if beginning.startswith(library.magic):
+        if head.startswith(library.magic):
             return choose_library(library.name)
     if all(plugins.version_of(library.module) is not None for library in LIBRARIES.values()):
         raise ArtifactError(
-            f"{path}: it begins with {beginning!r}, and engines of "
-            + ", ".join(f"{library.name} with {library.magic!r}" for library in LIBRARIES.values())
-            + ": it is damaged, or no engine alone; build it again where it came from, or export the network"
+            f"{path}: damaged, or not a TensorRT engine: its first bytes are {head!r}, expected "
+            + " or ".join(f"{library.magic!r} ({library.name})" for library in LIBRARIES.values())
+            + "; copy it again, or export the network"
         )
     return choose_library(None)
 
 
 def supported_capabilities(api: ModuleType) -> dict[str, Any]:
-    """Return the compute capabilities that a library builds for without a GPU: its enum members by names such
-    as ``8.6``."""
+    """Return the enum members of the compute capabilities that a library builds for without a GPU, by names
+    such as ``8.6``."""
     members = api.ComputeCapability.__members__
     return {f"{name[2:-1]}.{name[-1]}": member for name, member in members.items() if name.startswith("SM")}
 
 
-def _only_fitting(gpus: Sequence[str]) -> str:
-    able = [library for library in LIBRARIES.values() if library.builds_without_gpu or not gpus]
-    installed = [library.name for library in able if plugins.version_of(library.module) is not None]
+def _only_installed(gpus: Sequence[str]) -> str:
+    suitable = [library for library in LIBRARIES.values() if library.builds_without_gpu or not gpus]
+    installed = [library.name for library in suitable if plugins.version_of(library.module) is not None]
     if len(installed) > 1:
         raise DeviceError(f"{' and '.join(installed)} are both installed; choose one with `trt_library`")
     if not installed:
         raise MissingPackageError(
-            f"this needs {' or '.join(library.name for library in able)}, and none is installed; install it "
-            "with: pip install 'posedeploy[tensorrt-rtx]'"
-            + ("" if gpus else ", or 'posedeploy[tensorrt]' where there is a GPU to build on")
+            f"TensorRT engines need {' or '.join(library.name for library in suitable)}, and none is "
+            "installed; install it with: pip install 'posedeploy[tensorrt-rtx]'"
+            + ("" if gpus else ", or 'posedeploy[tensorrt]' on a machine with a GPU")
         )
     return installed[0]
 
@@ -137,7 +136,7 @@ def error_logger(api: ModuleType) -> Any:
 
 
 def first_error(errors: Sequence[str]) -> str:
-    """Return the first message, which the others follow from."""
+    """Return the first message, which causes the others."""
     return errors[0] if errors else "TensorRT gives no reason"
 
 

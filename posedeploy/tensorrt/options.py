@@ -12,13 +12,13 @@ Wrap: TypeAlias = Literal["torch2trt"]
 
 @dataclass(frozen=True)
 class TensorRtOptions:
-    """How an engine is built.
+    """The options of a build.
 
-    library: a name of ``libraries.LIBRARIES``, None for the one that is installed. gpus: compute
-    capabilities to build for, such as ``8.6`` (none: the library's default). min_shapes, opt_shapes,
-    max_shapes: the range of each dynamic input's shape by the input's name, "" for the only dynamic input.
-    timing_cache: a file that is read if it exists, and written. workspace_mib: the most memory that a layer
-    may use besides its tensors. wrap: also write the file that this loader reads.
+    library: a name of ``libraries.LIBRARIES``, None for the installed one. gpus: compute capabilities to
+    build for, such as ``8.6``; empty for the library's default. min_shapes, opt_shapes, max_shapes: the range
+    of each dynamic input's shape by the input's name, "" for the only dynamic input. timing_cache: a file
+    that is read if it exists, and written. workspace_mib: the memory limit of a layer besides its tensors.
+    wrap: the loader to write another file for.
     """
 
     library: str | None = None

@@ -1,4 +1,4 @@
-"""Rebuild an engine from its kept ONNX file, without PyTorch."""
+"""Rebuild an engine from its ONNX file, without PyTorch."""
 
 from __future__ import annotations
 
@@ -27,10 +27,10 @@ def rebuild(artifact: Artifact, options: TensorRtOptions, on_progress: OnProgres
     info = build_info_of(artifact)
     if info is None:
         raise ArtifactError(
-            f"{artifact.path}: a third-party engine, without an ONNX file to build it from again; export the "
+            f"{artifact.path}: a third-party engine, which has no ONNX file to rebuild it from; export the "
             "network"
         )
-    graph = _kept_graph(artifact.path, info)
+    graph = _find_graph(artifact.path, info)
     options = replace(
         options,
         library=options.library or info.library,
@@ -39,8 +39,8 @@ def rebuild(artifact: Artifact, options: TensorRtOptions, on_progress: OnProgres
     )
     engine, built = build(graph, options, info.profile, on_progress, precision=info.precision)
     if built.onnx_sha256 != info.onnx_sha256:
-        raise ArtifactError(f"{graph}: it was changed or replaced while it was read; run the command again")
-    sidecars = TARGETS["tensorrt"].sidecar_names(artifact.path.stem)  # a renamed engine keeps other names
+        raise ArtifactError(f"{graph}: the file changed during reading; run the command again")
+    sidecars = TARGETS["tensorrt"].sidecar_names(artifact.path.stem)  # a renamed engine has other sidecars
     with files.staged(artifact.path.parent) as stage:
         path = stage / artifact.path.name
         path.write_bytes(engine)
@@ -64,7 +64,7 @@ def _recorded_gpus(info: BuildInfo, library: str) -> tuple[str, ...]:
     return tuple(name.rstrip("+") for name in info.compute_capabilities)
 
 
-def _kept_graph(engine: Path, info: BuildInfo) -> Path:
+def _find_graph(engine: Path, info: BuildInfo) -> Path:
     """Return the ONNX file of an engine, under its recorded name or renamed with the engine."""
     names = dict.fromkeys((info.onnx, f"{engine.name}.onnx"))
     existing = [path for path in map(engine.with_name, names) if path.is_file()]

@@ -1,8 +1,8 @@
-"""The file that torch2trt's ``TRTModule`` saves and loads: the state dict of an engine.
+"""Read and write the file of torch2trt's ``TRTModule``: a state dict with an engine.
 
 https://github.com/NVIDIA-AI-IOT/torch2trt, ``trt_module.py`` and ``flattener.py``: ``engine`` is a bytearray,
-the names are lists, and a flattener has in ``schema`` the position of each tensor among the inputs or outputs
-and in ``size`` their number.
+the names are lists, and a flattener holds the position of each tensor among the inputs or outputs in
+``schema`` and their number in ``size``.
 """
 
 from __future__ import annotations
@@ -32,18 +32,18 @@ class WrappedEngine:
 
 
 def read(path: Path) -> WrappedEngine:
-    """Return the engine in a file that torch2trt wrote; no code in the file is run.
+    """Return the engine in a torch2trt file, without running code in it.
 
     Raises:
-        CheckpointError: the file is missing, damaged, would run code, or holds no engine.
+        CheckpointError: the file is missing or damaged, or holds no engine.
     """
     content = content_of(path)
     if not (isinstance(content, dict) and set(KEYS) <= content.keys()):
         raise CheckpointError(f"{path}: not a torch2trt file; expected a state dict with {', '.join(KEYS)}")
     engine, inputs, outputs = (content[key] for key in KEYS)
-    named = isinstance(inputs, list) and isinstance(outputs, list)
-    named = named and all(isinstance(name, str) for name in inputs + outputs)
-    if not isinstance(engine, bytes | bytearray) or not named:
+    has_names = isinstance(inputs, list) and isinstance(outputs, list)
+    has_names = has_names and all(isinstance(name, str) for name in inputs + outputs)
+    if not isinstance(engine, bytes | bytearray) or not has_names:
         raise CheckpointError(f"{path}: its engine is not bytes, or its names are not text; copy it again")
     if not engine:
         raise CheckpointError(f"{path}: its engine is empty; convert the network again")
@@ -51,8 +51,8 @@ def read(path: Path) -> WrappedEngine:
 
 
 def wrap(engine: bytes, spec: ModelSpec, path: Path) -> None:
-    """Write an engine as ``TRTModule`` loads it: called with the inputs in order, it returns a tuple of all
-    outputs, or the tensor alone where there is one."""
+    """Write an engine for ``TRTModule``: called with the inputs in order, it returns a tuple of all outputs,
+    or a single output as a tensor."""
     state = {
         "engine": bytearray(engine),
         "input_names": [tensor.name for tensor in spec.inputs],
@@ -61,7 +61,7 @@ def wrap(engine: bytes, spec: ModelSpec, path: Path) -> None:
         "output_flattener": _flattener(spec.outputs) if len(spec.outputs) > 1 else {"schema": 0, "size": 1},
     }
     content = io.BytesIO()
-    torch.save(state, content)  # torch's own writer to a path ends the process where the disk is full
+    torch.save(state, content)  # torch.save to a path ends the process if the disk is full
     path.write_bytes(content.getbuffer())
 
 

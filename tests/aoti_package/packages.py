@@ -1,4 +1,4 @@
-"""Packages that do harm: real ones, with a small library put before the code of the network."""
+"""Real packages with a small harmful library in front of the code of the network."""
 
 from __future__ import annotations
 
@@ -45,30 +45,36 @@ WRONG = "data[0] += 1e6f"
 
 
 def harmful(artifact: Artifact, folder: Path, code: str, before: str = "", after: str = "") -> Artifact:
-    """A copy of an artifact in ``folder``, whose code does something before or after it is loaded (``LOAD``)
-    or run (``RUN``).
+    """Copy an artifact to ``folder``, with code that runs before or after the package is loaded (``LOAD``) or
+    run (``RUN``).
 
-    The network's own code stays: the library that is put before it is linked with it.
+    The network's own library stays; the harmful one is linked with it.
     """
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / artifact.path.name
     with zipfile.ZipFile(artifact.path) as whole:
         contents = {info.filename: whole.read(info) for info in whole.infolist()}
     (name,) = (name for name in contents if name.endswith(".so"))
-    behind = name.removesuffix(".so") + ".so.1"
-    contents[behind] = contents[name]
-    contents[name] = _library(folder / "harm", contents[name], Path(behind).name, code, before, after)
+    network_library = name.removesuffix(".so") + ".so.1"
+    contents[network_library] = contents[name]
+    contents[name] = _library(
+        folder / "harm", contents[name], Path(network_library).name, code, before, after
+    )
     with zipfile.ZipFile(path, "w") as archive:
         for file, content in contents.items():
             archive.writestr(file, content)
     return replace(artifact, path=path, files={path.name: files.sha256(path)})
 
 
-def _library(folder: Path, network: bytes, behind: str, code: str, before: str, after: str) -> bytes:
+def _library(folder: Path, network: bytes, network_library: str, code: str, before: str, after: str) -> bytes:
     folder.mkdir()
-    (folder / behind).write_bytes(network)
+    (folder / network_library).write_bytes(network)
     (folder / "harm.cpp").write_text(code.replace("BEFORE", before).replace("AFTER", after))
     command = [choose_compiler().command, "-shared", "-fPIC", "-O0", "harm.cpp", "-o", "harm.so"]
-    link = ["-Wl,--no-as-needed,--unresolved-symbols=ignore-all,-rpath,$ORIGIN", "-L.", f"-l:{behind}"]
+    link = [
+        "-Wl,--no-as-needed,--unresolved-symbols=ignore-all,-rpath,$ORIGIN",
+        "-L.",
+        f"-l:{network_library}",
+    ]
     subprocess.run([*command, *link], cwd=folder, check=True, capture_output=True)
     return (folder / "harm.so").read_bytes()

@@ -1,4 +1,4 @@
-"""Which compiler is chosen, by real ones and by stand-ins whose C++ library is too new."""
+"""The choice of a compiler, with real compilers and with stand-ins whose C++ library is too new."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ assert torch.__version__, "its libstdc++ is what is looked for"
 
 @pytest.fixture
 def path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """An empty PATH, and no compiler in CXX."""
+    """Set an empty PATH, and no compiler in CXX."""
     monkeypatch.delenv("CXX", raising=False)
     folder = tmp_path / "bin"
     folder.mkdir()
@@ -38,7 +38,7 @@ def path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def _stand_in(path: Path, name: str, glibcxx: str) -> None:
-    """A compiler that links a libstdc++ with these symbols."""
+    """Write a compiler that links a libstdc++ with these symbols."""
     library = path / f"libstdc++ of {name}"
     library.write_bytes(f"\0GLIBCXX_3.4\0GLIBCXX_{glibcxx}\0CXXABI_1.3.13\0".encode())
     compiler = path / name
@@ -54,7 +54,7 @@ def _link(path: Path, name: str) -> None:
     (path / name).symlink_to(real)
 
 
-def test_the_first_compiler_whose_library_torch_can_load_is_chosen(path: Path) -> None:
+def test_the_first_compiler_with_a_fitting_library_is_chosen(path: Path) -> None:
     _stand_in(path, "g++", "3.4.99")
     _stand_in(path, "g++-98", "3.4.98")
     _link(path, "g++-12")
@@ -63,28 +63,28 @@ def test_the_first_compiler_whose_library_torch_can_load_is_chosen(path: Path) -
     assert [compiler.command for compiler in list_compilers()] == ["g++", "g++-98", "g++-12"]
 
 
-def test_an_older_library_fits_too_and_the_usual_name_comes_first(path: Path) -> None:
+def test_an_older_library_fits_and_the_default_name_comes_first(path: Path) -> None:
     _stand_in(path, "g++", "3.4.5")
     _link(path, "g++-12")
     assert choose_compiler().command == "g++"
 
 
-def test_a_folder_on_the_path_that_cannot_be_listed_is_passed_over(
+def test_a_folder_on_the_path_that_cannot_be_listed_is_skipped(
     path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A name that is too long stands in for a folder without permission, which does not stop root."""
+    """A name that is too long replaces a folder without permission, which root can read."""
     _stand_in(path, "g++-98", "3.4.5")
     monkeypatch.setenv("PATH", os.pathsep.join([str(path / ("x" * 300)), str(path / "g++-98"), str(path)]))
     assert [compiler.command for compiler in list_compilers()] == ["g++-98"]
 
 
-def test_where_none_fits_the_first_is_tried(path: Path) -> None:
+def test_if_none_fits_the_first_is_chosen(path: Path) -> None:
     _stand_in(path, "c++", "3.4.99")
     compiler = choose_compiler()
     assert (compiler.command, str(compiler)) == ("c++", "c++ 99.1")
 
 
-def test_the_one_that_is_named_is_used_whatever_its_library(
+def test_the_compiler_in_cxx_is_used_whatever_its_library(
     path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     _stand_in(path, "mine", "3.4.99")
@@ -104,7 +104,7 @@ def test_the_one_that_is_named_is_used_whatever_its_library(
         ("my g++", "torch does not support spaces"),
     ],
 )
-def test_one_that_is_named_and_does_not_run_is_refused(
+def test_a_compiler_in_cxx_that_does_not_run_is_an_error(
     path: Path, monkeypatch: pytest.MonkeyPatch, command: str, why: str
 ) -> None:
     _link(path, "g++")
@@ -113,15 +113,15 @@ def test_one_that_is_named_and_does_not_run_is_refused(
         (path / name).write_text(content)
         (path / name).chmod(0o755)
     monkeypatch.setenv("CXX", command)
-    refused = rf"use the C\+\+ compiler in CXX: {re.escape(command)}: {why}.*; (set CXX|use a sym)"
-    with pytest.raises(ExportError, match=refused):
+    message = rf"use the C\+\+ compiler in CXX: {re.escape(command)}: {why}.*; (set CXX|use a sym)"
+    with pytest.raises(ExportError, match=message):
         choose_compiler()
 
 
-def test_the_library_that_torch_has_loaded_is_found_with_its_versions() -> None:
-    found = find_loaded_path()
-    assert found is not None and found.name.startswith("libstdc++.so")
-    versions = read_library(found).versions
+def test_the_loaded_library_is_located_with_its_versions() -> None:
+    libraries = find_loaded_path()
+    assert libraries is not None and libraries.name.startswith("libstdc++.so")
+    versions = read_library(libraries).versions
     assert set(versions) == {"GLIBCXX", "CXXABI"} and versions["GLIBCXX"] > (3, 4, 9)
 
 
@@ -133,7 +133,7 @@ def test_versions_are_compared_by_number() -> None:
     assert not library.provides({"GLIBCXX": (3, 4, 32)}) and not library.provides({"OTHER": (1,)})
 
 
-def test_what_is_no_package_needs_nothing(tmp_path: Path) -> None:
+def test_a_damaged_package_needs_no_versions(tmp_path: Path) -> None:
     (tmp_path / "a.pt2").write_text("text")
     assert read_package_versions(tmp_path / "a.pt2") == read_package_versions(tmp_path / "gone.pt2") == {}
 
@@ -141,12 +141,12 @@ def test_what_is_no_package_needs_nothing(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("signal_number", "end"),
     [
-        (11, "with CXX set to a compiler whose C++ library is the one that torch loads, such as g++"),
-        (4, "the compiler used an instruction that this processor lacks; export it again on this machine"),
+        (11, "with CXX set to a compiler that links the C++ library that torch loads, such as g++"),
+        (4, "the code contains an instruction that this processor lacks; export it again on this machine"),
         (9, "the system ended it, most likely since there was not enough memory; free some and try again"),
     ],
 )
-def test_what_helps_depends_on_what_was_in_use(path: Path, signal_number: int, end: str) -> None:
+def test_the_remedy_depends_on_the_signal_and_the_libraries(path: Path, signal_number: int, end: str) -> None:
     _link(path, "g++")
     failure = TrialFailedError("crash", "load", "", signal_number)
     build = Build((), "clang++ 3", {"GLIBCXX": (3, 4, 99)})

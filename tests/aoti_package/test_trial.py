@@ -1,4 +1,4 @@
-"""Packages that crash, hang or are damaged end a child process, and never this one."""
+"""Packages that crash, hang or are damaged end a child process, never this process."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from posedeploy.errors import ArtifactError, DeviceError, ManifestError, OutputE
 from posedeploy.runtimes.load_runner import open_artifact, open_runner
 from posedeploy.types import Array, Artifact, RunOptions
 from tests.aoti_package.packages import ABORT, HANG, LEAVE, LOAD, RUN, SEGFAULT, harmful
-from tests.environments.tiny_environment import all_gone, wait_for
+from tests.environments.tiny_environment import have_ended, wait_for
 
 CPU = torch.device("cpu")
 INPUT = np.zeros((1, 3, 32, 40), np.float32)
@@ -28,13 +28,13 @@ INPUT = np.zeros((1, 3, 32, 40), np.float32)
 
 @pytest.fixture
 def package(exported: dict[str, Artifact]) -> Artifact:
-    """The tiny network as a package that does no harm."""
+    """Return the tiny network as a harmless package."""
     return exported["aoti"]
 
 
 @pytest.fixture
 def empty_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A cache in which nothing has passed yet."""
+    """Set an empty cache of verdicts."""
     monkeypatch.setenv(verdicts.VARIABLE, str(tmp_path / "my cache é"))
     return tmp_path / "my cache é"
 
@@ -55,7 +55,7 @@ def empty_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         ),
     ],
 )
-def test_a_package_that_crashes_is_refused_with_what_was_in_use(
+def test_the_error_about_a_crash_names_the_libraries(
     package: Artifact, tmp_path: Path, code: str, before: str, after: str, message: str
 ) -> None:
     artifact = harmful(package, tmp_path / "día 1", code, before, after)
@@ -65,22 +65,21 @@ def test_a_package_that_crashes_is_refused_with_what_was_in_use(
     assert text.startswith(f"{artifact.path}: this AOTInductor package {message}")
     assert "libstdc++" in text and " and torch has loaded /" in text
     assert text.endswith(
-        "; the C++ library is the right one, so export it again with CXX set to another compiler, or choose "
-        "another target"
+        "; the C++ library fits; export it again with CXX set to another compiler, or choose another target"
     )
     assert "\n" not in text
 
 
-def test_what_a_trial_computes_is_what_pytorch_computes(package: Artifact, tmp_path: Path) -> None:
+def test_a_trial_returns_the_outputs_of_pytorch(package: Artifact, tmp_path: Path) -> None:
     images: list[list[Array]] = [[INPUT], [INPUT + 1]]
     first, second = try_package(package.path, "cpu", images)
     with open_runner(package, RunOptions(threads=torch.get_num_threads())) as runner:
         for outputs, (image,) in zip((first, second), images, strict=True):
-            for output, wanted in zip(outputs, runner.run({"data": image}).values(), strict=True):
-                assert np.allclose(output, wanted, rtol=0, atol=1e-5)
+            for output, expected in zip(outputs, runner.run({"data": image}).values(), strict=True):
+                assert np.allclose(output, expected, rtol=0, atol=1e-5)
 
 
-def test_a_package_is_tried_once_and_again_where_something_changed(
+def test_a_package_is_tried_once_until_something_changes(
     package: Artifact, tmp_path: Path, empty_cache: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
@@ -98,7 +97,7 @@ def test_a_package_is_tried_once_and_again_where_something_changed(
 
 
 @pytest.mark.slow
-def test_what_failed_is_tried_again(package: Artifact, tmp_path: Path, empty_cache: Path) -> None:
+def test_a_failed_package_is_tried_again(package: Artifact, tmp_path: Path, empty_cache: Path) -> None:
     artifact = harmful(package, tmp_path / "harm", LOAD, ABORT)
     for _ in range(2):
         with pytest.raises(ArtifactError, match="crashes when it is loaded"):
@@ -106,7 +105,7 @@ def test_what_failed_is_tried_again(package: Artifact, tmp_path: Path, empty_cac
     assert not empty_cache.exists()
 
 
-def test_a_cache_that_cannot_be_written_is_reported_and_no_failure(
+def test_a_cache_that_cannot_be_written_is_reported_without_an_error(
     package: Artifact, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "file").touch()
@@ -135,7 +134,7 @@ def test_a_cache_that_cannot_be_written_is_reported_and_no_failure(
         ),
     ],
 )
-def test_a_manifest_without_a_whole_record_of_the_build_is_refused(
+def test_a_manifest_without_a_complete_build_is_an_error(
     package: Artifact, empty_cache: Path, build: object, message: str
 ) -> None:
     details = {key: value for key, value in package.details.items() if key != "build"}
@@ -144,7 +143,7 @@ def test_a_manifest_without_a_whole_record_of_the_build_is_refused(
         admit(doctored, CPU)
 
 
-def test_a_damaged_package_is_refused_by_torchs_own_words(
+def test_the_error_about_a_damaged_package_quotes_torch(
     package: Artifact, tmp_path: Path, empty_cache: Path
 ) -> None:
     damaged = tmp_path / package.path.name
@@ -153,15 +152,13 @@ def test_a_damaged_package_is_refused_by_torchs_own_words(
         admit(replace(package, path=damaged, files={}), CPU)
 
 
-def test_a_time_limit_that_is_over_before_the_package_is_touched_is_not_its_fault(package: Artifact) -> None:
+def test_a_time_limit_before_loading_is_an_environment_error(package: Artifact) -> None:
     with pytest.raises(TrialFailedError, match=r"^no end after 0\.01 s$") as failure:
         try_package(package.path, "cpu", [[INPUT]], time_limit_s=0.01)
     assert (failure.value.kind, failure.value.stage) == ("environment", "start")
 
 
-def test_a_frozen_program_does_not_start_itself_again(
-    package: Artifact, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_frozen_program_is_not_started_again(package: Artifact, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "frozen", True, raising=False)
     with pytest.raises(TrialFailedError, match="frozen and has no Python to run") as failure:
         try_package(package.path, "cpu", [[INPUT]])
@@ -177,7 +174,7 @@ def test_a_package_that_hangs_is_ended(package: Artifact, tmp_path: Path, code: 
 
 
 @pytest.mark.slow
-def test_the_child_leaves_nothing_behind(
+def test_the_child_leaves_no_files(
     package: Artifact, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
@@ -188,7 +185,7 @@ def test_the_child_leaves_nothing_behind(
     assert sorted(tmp_path.iterdir()) == before
 
 
-def test_without_a_folder_for_temporary_files_it_says_what_to_name(
+def test_the_error_about_a_missing_temporary_folder_names_the_variable(
     package: Artifact, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "gone"))
@@ -197,13 +194,13 @@ def test_without_a_folder_for_temporary_files_it_says_what_to_name(
 
 
 @pytest.mark.slow
-def test_a_device_that_is_not_there_is_not_the_packages_fault(package: Artifact) -> None:
+def test_a_missing_device_is_an_environment_error(package: Artifact) -> None:
     with pytest.raises(TrialFailedError) as failure:
         try_package(package.path, "cuda:99", [[INPUT]])
     assert (failure.value.kind, failure.value.stage) == ("environment", "device")
 
 
-def test_ctrl_c_ends_the_child_too(package: Artifact, tmp_path: Path) -> None:
+def test_ctrl_c_ends_the_child(package: Artifact, tmp_path: Path) -> None:
     pid = tmp_path / "pid"
     note = f'fprintf(fopen("{pid}", "w"), "%d", getpid()); fflush(nullptr); {HANG}'
     artifact = harmful(package, tmp_path / "hang", LOAD, note)
@@ -221,10 +218,10 @@ try_package(Path({str(artifact.path)!r}), "cpu", [[np.zeros((1, 3, 32, 40), np.f
         opening.send_signal(signal.SIGINT)
         _, errors = opening.communicate(timeout=60)
     assert errors.splitlines()[-1] == "KeyboardInterrupt"
-    assert all_gone([int(pid.read_text())])
+    assert have_ended([int(pid.read_text())])
 
 
-def test_a_package_is_opened_from_a_path_with_spaces_and_closed_without_a_trace(
+def test_a_package_in_a_path_with_spaces_opens_and_leaves_no_files(
     package: Artifact, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("TMPDIR", str(tmp_path))  # where torch unpacks it

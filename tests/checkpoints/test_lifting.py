@@ -144,8 +144,8 @@ def test_a_mesh_network_on_an_unknown_number_of_joints_is_refused(checkpoint: Pa
     torch.save(state, tmp_path / "a.pth")
     with pytest.raises(
         InputError,
-        match=r"a network on 14 joints, and no set of pose2mesh has as many; the sets are human36 17, .* "
-        "bones and left-right pairs of its joints, which its checkpoint does not hold",
+        match=r"a network on 14 joints, and no joint set of pose2mesh has as many; the sets are human36 17, "
+        ".* bones and left-right pairs of the joints, which the checkpoint does not hold",
     ):
         open_checkpoint(tmp_path / "a.pth", mesh=checkpoint.with_name("faces.npy"))
 

@@ -235,7 +235,7 @@ def test_a_detector_made_by_others_is_described(
         ((*chain[:3], "--detector-spec", "others.toml"), "it describes a --detector; give that too"),
         (
             (*chain[:4], "sample", "--detector-spec", "others.toml"),
-            "others.toml: it has no keypoints to add to the description of the model",
+            "others.toml: no keypoints to add to the model",
         ),
         ((*chain[:4], human / "human.pth"), "export this one so, and name the artifact here"),
         ((*chain[:4], "gone.pth"), "error: gone.pth: no such file; name a checkpoint file"),

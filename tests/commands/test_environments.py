@@ -8,10 +8,10 @@ import pytest
 
 from posedeploy.environments.specs import ENVIRONMENTS, EnvironmentSpec
 from tests.commands.conftest import Invoke, lines_wider_than, words
-from tests.environments.conftest import home, installed, made
+from tests.environments.conftest import base_environment, home, installed
 from tests.environments.tiny_environment import tiny
 
-__all__ = ["home", "installed", "made"]
+__all__ = ["base_environment", "home", "installed"]
 
 
 @pytest.fixture

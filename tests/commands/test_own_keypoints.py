@@ -66,7 +66,7 @@ def test_a_description_on_predict_or_on_export_gives_the_same_people(
     done("synthetic", "--count", "1", "-o", "images")
     image = "images/000000.png"
     done("export", "arm.pth", "--to", "onnx", "--name", "bare", "-o", "out", *arm)
-    template = "--contract FILE.toml, here or on export, which has the lines keypoint_names = "
+    template = "--contract FILE.toml, now or on export; write the lines keypoint_names = "
     assert template in refused("predict", "out/bare.onnx", image, "-o", "bare")
     done("predict", "out/bare.onnx", image, "-o", "bare", "--contract", "arm é.toml")
     done(

@@ -125,7 +125,7 @@ def test_without_a_gpu_each_command_says_so_in_one_sentence(
     path = made / "human.engine"
     Path("people.npy").touch()
     for arguments in (("bench", path, "--device", "cuda"), ("parity", path, "--device", "cuda", *network)):
-        assert "--device cuda: CUDA finds no GPU here" in refused(*arguments)
+        assert "--device cuda: CUDA finds no GPU on this machine" in refused(*arguments)
         told = refused(*arguments[:2], *arguments[4:])
         assert "the TensorRT engine human.engine runs on cuda only; use --device cuda" in told
 

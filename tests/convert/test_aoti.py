@@ -107,7 +107,7 @@ case " $* " in *" -shared "*) exec g++ "$@" "{tmp_path}/harm.cpp";; *) exec g++ 
     assert f"compiled by {compiler} g++ (" in said and " (from CXX) with " in said
     assert f" with {tmp_path}/libstdc++.so.6 (GLIBCXX_3.4.99), needs GLIBCXX_3." in said
     assert said.endswith(
-        "; export it again with CXX set to a compiler whose C++ library is the one that torch loads, such as "
+        "; export it again with CXX set to a compiler that links the C++ library that torch loads, such as "
         "g++"
     )
     assert not (tmp_path / "out").exists()

@@ -14,8 +14,8 @@ from tests.environments.tiny_environment import place, tiny
 
 
 @pytest.fixture(scope="session")
-def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """An installed environment without packages; tests link to its files and must not change them."""
+def base_environment(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Install an environment without packages; tests link to its files and must not change them."""
     folder = tmp_path_factory.mktemp("made")
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv(locations.VARIABLE, str(folder / "a home" / "día"))
@@ -26,24 +26,24 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A folder for isolated environments that does not exist yet, with spaces in its path."""
+    """Set a folder for isolated environments that does not exist yet, with spaces in its path."""
     folder = tmp_path / "my environments ü"
     monkeypatch.setenv(locations.VARIABLE, str(folder))
     return folder
 
 
 @pytest.fixture
-def installed(home: Path, made: Path, tmp_path: Path) -> EnvironmentSpec:
-    """An installed environment."""
+def installed(home: Path, base_environment: Path, tmp_path: Path) -> EnvironmentSpec:
+    """Return an installed environment."""
     spec = tiny(tmp_path)
-    place(made, spec)
+    place(base_environment, spec)
     return spec
 
 
 @pytest.fixture(scope="session")
 def onnx2tf_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with the real onnx2tf environment, added once for all workers of a session. Set
-    POSEDEPLOY_TEST_ENVIRONMENTS to keep it between sessions."""
+    """Add the real onnx2tf environment once for all workers of a session. Set POSEDEPLOY_TEST_ENVIRONMENTS to
+    keep it between sessions."""
     pythons = ENVIRONMENTS["onnx2tf"].pythons
     if sys.version_info[:2] not in pythons:
         pytest.skip(f"onnx2tf's pins are for Python {pythons}")
@@ -61,6 +61,6 @@ def onnx2tf_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def onnx2tf(onnx2tf_home: Path, monkeypatch: pytest.MonkeyPatch) -> EnvironmentSpec:
-    """The true spec, whole."""
+    """Return the real spec, with its environment installed."""
     monkeypatch.setenv(locations.VARIABLE, str(onnx2tf_home))
     return ENVIRONMENTS["onnx2tf"]

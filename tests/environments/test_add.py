@@ -16,7 +16,7 @@ from posedeploy.environments.remove import remove
 from posedeploy.environments.specs import EnvironmentSpec
 from posedeploy.environments.state import MARKER, folder_of, inspect_environment, require_installed
 from posedeploy.errors import IsolatedEnvironmentError, OutputError
-from tests.environments.tiny_environment import SCRIPT, all_gone, place, tiny, wait_for
+from tests.environments.tiny_environment import SCRIPT, have_ended, place, tiny, wait_for
 
 ROOT = Path(__file__).parents[2]
 INSTALLER = """
@@ -35,11 +35,11 @@ def _site(spec: EnvironmentSpec) -> Path:
     return locations.packages(folder_of(spec), inspect_environment(spec).python)
 
 
-def test_add_inspect_and_remove(home: Path, tmp_path: Path, made: Path) -> None:
+def test_add_inspect_and_remove(home: Path, tmp_path: Path, base_environment: Path) -> None:
     spec = tiny(tmp_path)
     assert inspect_environment(spec).state == "missing"
     assert not home.exists()
-    place(made, spec)
+    place(base_environment, spec)
     environment = require_installed(spec)
     assert (environment.state, environment.fault, environment.folder) == ("installed", "", home / "tiny")
     assert environment.shown == {"pip": environment.packages["pip"]}
@@ -50,13 +50,13 @@ def test_add_inspect_and_remove(home: Path, tmp_path: Path, made: Path) -> None:
     assert inspect_environment(spec).state == "missing"
 
 
-def test_an_environment_has_its_own_python_and_a_marker(made: Path) -> None:
-    assert (made / MARKER).is_file()
+def test_an_environment_has_its_own_python_and_a_marker(base_environment: Path) -> None:
+    assert (base_environment / MARKER).is_file()
     code = "import sys; print(sys.prefix)"
-    python = locations.interpreter(made)
+    python = locations.interpreter(base_environment)
     ran = subprocess.run([python, "-I", "-c", code], capture_output=True, text=True, check=True)
-    assert Path(ran.stdout.strip()) == made
-    assert [path.name for path in made.parent.iterdir()] == ["tiny"], "the work folder is deleted"
+    assert Path(ran.stdout.strip()) == base_environment
+    assert [path.name for path in base_environment.parent.iterdir()] == ["tiny"], "the work folder is deleted"
 
 
 def test_a_missing_environment_is_reported_with_its_add_command(home: Path, tmp_path: Path) -> None:
@@ -124,7 +124,7 @@ def test_a_foreign_folder_is_neither_replaced_nor_removed(home: Path, tmp_path: 
     spec = tiny(tmp_path)
     (home / "tiny").mkdir(parents=True)
     (home / "tiny" / "precious").write_text("")
-    fault = f"it has no {MARKER}, so posedeploy did not create it, or did not finish"
+    fault = f"it has no {MARKER}, so posedeploy did not create it, or was interrupted"
     assert (inspect_environment(spec).state, inspect_environment(spec).fault) == ("broken", fault)
     with pytest.raises(
         IsolatedEnvironmentError, match=f"{fault}; move it away, or set POSEDEPLOY_ENVIRONMENTS"
@@ -141,8 +141,8 @@ def test_an_unsupported_python_is_an_error(home: Path, tmp_path: Path) -> None:
     with pytest.raises(IsolatedEnvironmentError) as refusal:
         add(spec)
     assert str(refusal.value) == (
-        f"tiny needs Python 3.1 or 3.2; {sys.executable} is {running}; name another with: "
-        "posedeploy env add tiny `python=PATH`"
+        f"tiny needs Python 3.1 or 3.2, and {sys.executable} is {running}; name another one "
+        "with: posedeploy env add tiny `python=PATH`"
     )
     with pytest.raises(
         IsolatedEnvironmentError, match=r"`python=/bin/true`: /bin/true is not a Python interpreter: it pr"
@@ -173,7 +173,7 @@ def test_a_failed_installation_leaves_only_its_log(home: Path, tmp_path: Path) -
     spec = tiny(tmp_path)
     spec.requirements.write_text("posedeploy-no-such-package==1.0\n")
     with pytest.raises(
-        IsolatedEnvironmentError, match=r"tiny: installing its packages with pip failed: .*; the log is "
+        IsolatedEnvironmentError, match=r"tiny: installing the packages with pip failed: .*; the log is "
     ) as refusal:
         add(spec, installer="pip")
     log = home / "tiny.log"
@@ -213,7 +213,7 @@ add(tiny(Path({str(tmp_path)!r})), installer="uv")
     with subprocess.Popen([sys.executable, "-c", code], cwd=ROOT, env={**os.environ, "PATH": path}) as adding:
         wait_for(pids)
         adding.kill()
-    assert all_gone([int(pid) for pid in pids.read_text().split()])
+    assert have_ended([int(pid) for pid in pids.read_text().split()])
 
 
 @pytest.mark.slow

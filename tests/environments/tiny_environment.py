@@ -1,4 +1,4 @@
-"""An isolated environment without packages, whose script fails in every way that a tool can fail."""
+"""An isolated environment without packages, whose script can fail in every way."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ def sleep(request):
 
 
 def tiny(folder: Path, name: str = "tiny", script: str = SCRIPT) -> EnvironmentSpec:
-    """The spec, its files in ``folder``."""
+    """Return a spec with its files in ``folder``."""
     (folder / "tiny.txt").write_text("# no packages\n")
     (folder / "tiny.py").write_text(script, encoding="utf-8")
     version = (sys.version_info.major, sys.version_info.minor)
@@ -69,10 +69,10 @@ def tiny(folder: Path, name: str = "tiny", script: str = SCRIPT) -> EnvironmentS
     )
 
 
-def place(made: Path, spec: EnvironmentSpec) -> Path:
+def place(base_environment: Path, spec: EnvironmentSpec) -> Path:
     """Link an environment to the folder of ``spec``. Replace its files; do not write into them."""
     folder = folder_of(spec)
-    shutil.copytree(made, folder, symlinks=True, copy_function=os.link)
+    shutil.copytree(base_environment, folder, symlinks=True, copy_function=os.link)
     return folder
 
 
@@ -84,7 +84,7 @@ def wait_for(path: Path) -> None:
         time.sleep(0.05)
 
 
-def all_gone(pids: list[int]) -> bool:
+def have_ended(pids: list[int]) -> bool:
     """Return whether processes end within a minute."""
     deadline = time.monotonic() + 60
     while any(map(_alive, pids)) and time.monotonic() < deadline:

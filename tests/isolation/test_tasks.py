@@ -14,7 +14,7 @@ import pytest
 
 from posedeploy.errors import ArtifactError, OutputError
 from posedeploy.isolation.tasks import ChildFailedError, free_memory, run_task, work_folder
-from tests.environments.tiny_environment import all_gone, wait_for
+from tests.environments.tiny_environment import have_ended, wait_for
 
 HARMFUL = "tests.support.harmful_tasks"
 
@@ -49,7 +49,7 @@ def test_the_time_limit_ends_the_child_and_its_processes(tmp_path: Path) -> None
     with pytest.raises(ChildFailedError, match=r"^no end after 20 s$") as failure:
         _run("hang", tmp_path, time_limit_s=20, argument={"pids": str(pids)})
     assert (failure.value.kind, failure.value.stage) == ("time limit", "load")
-    assert all_gone([int(pid) for pid in pids.read_text().split()])
+    assert have_ended([int(pid) for pid in pids.read_text().split()])
 
 
 def test_the_memory_is_limited(tmp_path: Path) -> None:
@@ -111,7 +111,7 @@ run_task("{HARMFUL}:hang", argument, Path({str(tmp_path)!r}), time_limit_s=600)
         ours.send_signal(signal.SIGINT)
         _, errors = ours.communicate(timeout=60)
     assert errors.splitlines()[-1] == "KeyboardInterrupt"
-    assert all_gone([int(pid) for pid in pids.read_text().split()])
+    assert have_ended([int(pid) for pid in pids.read_text().split()])
 
 
 @pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="Windows has no SIGKILL")
@@ -135,7 +135,7 @@ with work_folder("a check") as work:
         with work_folder("another check"):
             assert abandoned.is_dir(), "its process lives"
         ours.kill()
-    assert all_gone([int(pid) for pid in pids.read_text().split()])
+    assert have_ended([int(pid) for pid in pids.read_text().split()])
     os.utime(abandoned, (0, 0))
     foreign = folders / "posedeploy-of-another-program"
     foreign.mkdir()

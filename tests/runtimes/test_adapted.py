@@ -184,7 +184,7 @@ def test_a_quantized_image_is_the_normalized_one_to_the_nearest_integer(dtype: s
 def test_a_scale_that_does_not_hold_the_image_is_refused(quantization: Quantization, held: str) -> None:
     tensor = TensorSpec("images", (1, 3, 8, 8), "int8", "NCHW", quantization)
     with pytest.raises(
-        InputError, match=rf"its values are from -0.5 to 0.4961, and the tensor represents {held}"
+        InputError, match=rf"the image's values are from -0.5 to 0.4961, and the tensor represents {held}"
     ):
         _prepared(tensor, np.zeros((8, 8, 3), np.uint8))
 

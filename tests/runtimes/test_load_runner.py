@@ -127,7 +127,7 @@ def test_a_second_file_that_is_a_pipe_is_refused_unopened(tmp_path: Path) -> Non
 
 def test_a_suffix_of_no_target_is_refused(tmp_path: Path) -> None:
     with pytest.raises(
-        ArtifactError, match=r"model\.mlmodel: not the name of a model file; expected one that ends in"
+        ArtifactError, match=r"model\.mlmodel: not the name of a model file; expected a name that ends in"
     ):
         open_artifact(tmp_path / "model.mlmodel")
 

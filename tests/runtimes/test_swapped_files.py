@@ -116,6 +116,6 @@ def test_a_package_that_changes_while_it_is_tried_has_not_passed(
     path = tmp_path / artifact.path.name
     monkeypatch.setenv(verdicts.VARIABLE, str(tmp_path / "cache"))
     monkeypatch.setattr(admission, "try_package", lambda package, *rest, **named: replace(path))
-    with pytest.raises(ArtifactError, match=r"tiny\.pt2: it changed during the trial; run"):
+    with pytest.raises(ArtifactError, match=r"tiny\.pt2: the file changed during the trial; run"):
         open_runner(open_artifact(path), OPTIONS)
     assert not (tmp_path / "cache").exists()

@@ -55,7 +55,7 @@ def test_a_precision_other_than_that_of_the_engine_is_refused(
 def test_a_machine_without_a_gpu_is_refused_in_one_sentence(engine: Artifact) -> None:
     gpu_here(wanted=False)
     with pytest.raises(
-        DeviceError, match=r"^`device=cuda`: CUDA finds no GPU here \(cudaError\w+\); this needs"
+        DeviceError, match=r"^`device=cuda`: CUDA finds no GPU on this machine \(cudaError\w+\); use a"
     ):
         open_runner(engine, ON_GPU)
 

@@ -1,4 +1,4 @@
-"""An engine to examine."""
+"""Fixtures of engines."""
 
 from __future__ import annotations
 
@@ -10,5 +10,5 @@ from tests.support.engines import build_engine
 
 @pytest.fixture(scope="session")
 def plain(tiny: Model, tmp_path_factory: pytest.TempPathFactory) -> Artifact:
-    """The tiny network as an engine; do not change its files."""
+    """Return the tiny network as an engine; do not change its files."""
     return build_engine(tiny, tmp_path_factory.mktemp("plain"))

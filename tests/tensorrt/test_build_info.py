@@ -25,9 +25,9 @@ INFO = BuildInfo(
 
 
 def _engine(info: BuildInfo) -> Artifact:
-    made = Provenance(None, "0" * 64)
+    provenance = Provenance(None, "0" * 64)
     spec = ModelSpec("x", "", (), ())
-    return Artifact(Path("a.engine"), "tensorrt", spec, "fp32", {}, made, to_details(info))
+    return Artifact(Path("a.engine"), "tensorrt", spec, "fp32", {}, provenance, to_details(info))
 
 
 @pytest.mark.parametrize(
@@ -42,28 +42,28 @@ def _engine(info: BuildInfo) -> Artifact:
         ("13.0", True),
     ],
 )
-def test_what_gpus_an_engine_was_built_for(capability: str, covered: bool) -> None:
+def test_build_info_covers_the_gpus_of_the_build(capability: str, covered: bool) -> None:
     assert INFO.covers(capability) is covered
 
 
-def test_build_info_comes_back_from_the_manifest_as_it_was() -> None:
+def test_build_info_is_restored_from_the_manifest() -> None:
     assert build_info_of(_engine(INFO)) == INFO
 
 
 @pytest.mark.parametrize("name", ["", "../a.onnx", "x/y.onnx", 3])
-def test_build_info_that_names_no_file_beside_it_is_refused(name: object) -> None:
+def test_build_info_that_names_no_sidecar_is_an_error(name: object) -> None:
     doctored = replace(_engine(INFO), details=to_details(INFO) | {"onnx": name})
     with pytest.raises(ManifestError, match=r"a\.engine: the details in its manifest are not a T"):
         build_info_of(doctored)
 
 
-def test_a_model_made_by_others_has_none() -> None:
+def test_a_third_party_engine_has_no_build_info() -> None:
     assert (
         build_info_of(Artifact(Path("a.engine"), "tensorrt", ModelSpec("x", "", (), ()), "unknown")) is None
     )
 
 
-def test_an_engine_of_tensorrt_stays_on_its_kind_of_machine(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_engine_of_tensorrt_needs_its_kind_of_machine(monkeypatch: pytest.MonkeyPatch) -> None:
     tensorrt_rtx = pytest.importorskip("tensorrt_rtx")
     monkeypatch.setitem(LIBRARIES, "tensorrt", replace(LIBRARIES["tensorrt"], module="tensorrt_rtx"))
     theirs = replace(
@@ -77,12 +77,12 @@ def test_an_engine_of_tensorrt_stays_on_its_kind_of_machine(monkeypatch: pytest.
     assert check_library(_engine(portable), portable) == (LIBRARIES["tensorrt-rtx"], tensorrt_rtx)
 
 
-def test_a_library_that_does_not_exist_is_refused() -> None:
+def test_an_unknown_library_is_an_error() -> None:
     with pytest.raises(DeviceError, match=r"^`trt_library=lean`: expected tensorrt or tensorrt-rtx$"):
         choose_library("lean")
 
 
-def test_gpus_are_named_to_the_library_that_builds_without_one_alone() -> None:
+def test_gpus_can_only_be_named_for_tensorrt_rtx() -> None:
     with pytest.raises(
         DeviceError, match=r"^`gpu=8\.6`: tensorrt builds for the GPU of this machine only; leave"
     ):
@@ -90,7 +90,7 @@ def test_gpus_are_named_to_the_library_that_builds_without_one_alone() -> None:
 
 
 @pytest.mark.parametrize("name", LIBRARIES)
-def test_a_library_that_is_not_installed_is_refused_and_none_taken_in_its_place(name: str) -> None:
+def test_a_missing_library_is_an_error_and_is_not_replaced(name: str) -> None:
     if version_of(LIBRARIES[name].module) is not None:
         pytest.skip(f"{name} is installed")
     with pytest.raises(MissingPackageError, match=rf"install it with: pip install 'posedeploy\[{name}\]'$"):
@@ -101,7 +101,7 @@ def _installed(monkeypatch: pytest.MonkeyPatch, *modules: str) -> None:
     monkeypatch.setattr("posedeploy.plugins.version_of", lambda name: "1.0" if name in modules else None)
 
 
-def test_where_both_are_installed_the_user_says_which(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_if_both_are_installed_the_user_must_choose(monkeypatch: pytest.MonkeyPatch) -> None:
     _installed(monkeypatch, "tensorrt", "tensorrt_rtx")
     with pytest.raises(
         DeviceError, match=r"^tensorrt and tensorrt-rtx are both installed; choose one with `trt_library`"
@@ -109,11 +109,13 @@ def test_where_both_are_installed_the_user_says_which(monkeypatch: pytest.Monkey
         choose_library(None)
 
 
-def test_where_none_is_installed_both_ways_out_are_named(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_if_none_is_installed_the_error_names_both(monkeypatch: pytest.MonkeyPatch) -> None:
     _installed(monkeypatch)
     with pytest.raises(
-        MissingPackageError, match=r"tensorrt-rtx\]', or 'posedeploy\[tensorrt\]' where there is"
+        MissingPackageError, match=r"tensorrt-rtx\]', or 'posedeploy\[tensorrt\]' on a machine"
     ):
         choose_library(None)
-    with pytest.raises(MissingPackageError, match=r"^this needs tensorrt-rtx, .*\[tensorrt-rtx\]'$"):
+    with pytest.raises(
+        MissingPackageError, match=r"^TensorRT engines need tensorrt-rtx, .*\[tensorrt-rtx\]'$"
+    ):
         choose_library(None, ("8.6",))

@@ -1,4 +1,4 @@
-"""Engines built for real, without a GPU: options are followed or refused, progress and Ctrl-C."""
+"""Builds of real engines without a GPU: options, their errors, progress and Ctrl-C."""
 
 from __future__ import annotations
 
@@ -36,26 +36,28 @@ from tests.support.tables import gpu_here
 ROOT = Path(__file__).parents[2]
 
 
-def test_gpus_that_are_named_are_those_it_is_built_for(tiny: Model, plain: Artifact, tmp_path: Path) -> None:
-    asked = TensorRtOptions(gpus=("8.6", "8.9", "12.0"))
-    artifact = build_engine(tiny, tmp_path, ExportOptions(tensorrt=asked))
+def test_an_engine_is_built_for_the_named_gpus(tiny: Model, plain: Artifact, tmp_path: Path) -> None:
+    options = TensorRtOptions(gpus=("8.6", "8.9", "12.0"))
+    artifact = build_engine(tiny, tmp_path, ExportOptions(tensorrt=options))
     assert artifact.details["compute_capabilities"] == ["8.6", "8.9", "12.0"]
     assert artifact.path.read_bytes() != plain.path.read_bytes()
 
 
-def test_a_build_tells_how_far_it_is(tiny: Model, tmp_path: Path) -> None:
-    told: list[tuple[str, float]] = []
-    export(tiny, ["tensorrt"], tmp_path, "tiny", on_progress=lambda doing, part: told.append((doing, part)))
-    parts = [part for _, part in told]
-    assert len(told) > 20
+def test_a_build_reports_its_progress(tiny: Model, tmp_path: Path) -> None:
+    reports: list[tuple[str, float]] = []
+    export(
+        tiny, ["tensorrt"], tmp_path, "tiny", on_progress=lambda phase, part: reports.append((phase, part))
+    )
+    parts = [part for _, part in reports]
+    assert len(reports) > 20
     assert parts == sorted(parts) and parts[0] > 0 and parts[-1] <= 1
-    assert "Building engine" in {doing for doing, _ in told}
+    assert "Building engine" in {phase for phase, _ in reports}
 
 
-def test_ctrl_c_in_a_build_ends_it_and_leaves_what_stood_before(tiny: Model, tmp_path: Path) -> None:
+def test_ctrl_c_ends_a_build_and_keeps_the_old_files(tiny: Model, tmp_path: Path) -> None:
     before = build_engine(tiny, tmp_path)
 
-    def interrupt(doing: str, part: float) -> None:
+    def interrupt(phase: str, part: float) -> None:
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
@@ -99,7 +101,7 @@ finally:
 def test_phases_of_one_name_may_overlap() -> None:
     api = SimpleNamespace(IProgressMonitor=object)
     parts: list[float] = []
-    monitor = progress_monitor(api, lambda doing, part: parts.append(part))
+    monitor = progress_monitor(api, lambda phase, part: parts.append(part))
     monitor.phase_start("build", None, 2)
     for parent in ("build", "build"):
         monitor.phase_start("tactic", parent, 4)
@@ -112,7 +114,7 @@ def test_phases_of_one_name_may_overlap() -> None:
 
 
 @pytest.mark.parametrize(
-    ("asked", "error", "said"),
+    ("options", "error", "message"),
     [
         (
             TensorRtOptions(gpus=("9.0",)),
@@ -122,42 +124,43 @@ def test_phases_of_one_name_may_overlap() -> None:
         (
             TensorRtOptions(timing_cache=Path("a.cache")),
             ExportError,
-            r"^`timing_cache=a\.cache`: tensorrt-rtx does not time kernels while it builds; leave the",
+            r"^`timing_cache=a\.cache`: tensorrt-rtx does not time kernels during a build; leave the",
         ),
         (
             TensorRtOptions(workspace_mib=1),
             ExportError,
-            r"within workspace limit.*; `workspace=1` may be too little$",
+            r"within workspace limit.*; `workspace=1` may be too low$",
         ),
         (
             TensorRtOptions(min_shapes={"": (1, 3, 8, 8)}),
             ExportError,
-            r"^`min_shapes`: no input has free axes; give `dynamic` too, or leave them out$",
+            r"^`min_shapes`: no input has free axes; pass `dynamic` too, or leave them out$",
         ),
     ],
     ids=["GPU", "timing cache", "workspace", "range"],
 )
-def test_what_cannot_be_as_asked_is_refused(
-    tiny: Model, tmp_path: Path, asked: TensorRtOptions, error: type[PoseDeployError], said: str
+def test_options_that_cannot_be_followed_are_an_error(
+    tiny: Model, tmp_path: Path, options: TensorRtOptions, error: type[PoseDeployError], message: str
 ) -> None:
-    with pytest.raises(error, match=said):
-        build_engine(tiny, tmp_path, ExportOptions(tensorrt=asked))
+    with pytest.raises(error, match=message):
+        build_engine(tiny, tmp_path, ExportOptions(tensorrt=options))
     assert not list(tmp_path.iterdir())
 
 
-def test_the_library_that_needs_a_gpu_is_refused_without_one(
+def test_a_library_that_needs_a_gpu_is_an_error_without_one(
     tiny: Model, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     gpu_here(wanted=False)
-    asked = ExportOptions(tensorrt=TensorRtOptions("tensorrt"))
+    options = ExportOptions(tensorrt=TensorRtOptions("tensorrt"))
     if version_of("tensorrt") is None:
         with pytest.raises(MissingPackageError, match="needs the package tensorrt,"):
-            build_engine(tiny, tmp_path, asked)
+            build_engine(tiny, tmp_path, options)
     monkeypatch.setitem(LIBRARIES, "tensorrt", replace(LIBRARIES["tensorrt"], module="tensorrt_rtx"))
     with pytest.raises(
-        DeviceError, match=r"finds no GPU here .*; without one, build with `trt_library=tensorrt-rtx`"
+        DeviceError,
+        match=r"no GPU on this machine .*; without one, build with `trt_library=tensorrt-rtx`",
     ):
-        build_engine(tiny, tmp_path, asked)
+        build_engine(tiny, tmp_path, options)
     assert not list(tmp_path.iterdir())
 
 
@@ -165,15 +168,15 @@ def test_the_library_that_needs_a_gpu_is_refused_without_one(
 def test_a_timing_cache_is_read_and_written(
     plain: Artifact, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The library here has none, but takes the calls: what is tested is our part of it."""
+    """The installed library has no timing cache but accepts the calls, which are tested."""
     monkeypatch.setitem(
         LIBRARIES, "tensorrt-rtx", replace(LIBRARIES["tensorrt-rtx"], supports_timing_cache=True)
     )
     graph, cache = plain.path.with_name("tiny.engine.onnx"), tmp_path / "new" / "a.cache"
     for _ in range(2):
-        build(graph, TensorRtOptions(timing_cache=cache), {}, lambda doing, part: None)
+        build(graph, TensorRtOptions(timing_cache=cache), {}, lambda phase, part: None)
         assert cache.stat().st_size > 0
     cache.unlink()
     cache.mkdir()
     with pytest.raises(ExportError, match=r"^`timing_cache=.*a\.cache`: cannot be read \(Is a directory\)$"):
-        build(graph, TensorRtOptions(timing_cache=cache), {}, lambda doing, part: None)
+        build(graph, TensorRtOptions(timing_cache=cache), {}, lambda phase, part: None)

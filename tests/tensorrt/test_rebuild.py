@@ -1,4 +1,4 @@
-"""Engines built again from the ONNX file that is kept beside them."""
+"""Engines rebuilt from their ONNX file."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from posedeploy.types import Artifact, ModelSpec
 from tests.support.stand_ins import on_stand_in
 
 
-def test_an_engine_is_built_again_from_its_graph(plain: Artifact, tmp_path: Path) -> None:
+def test_an_engine_is_rebuilt_from_its_graph(plain: Artifact, tmp_path: Path) -> None:
     for path in plain.path.parent.iterdir():
         (tmp_path / path.name).write_bytes(path.read_bytes())
     path = tmp_path / "tiny.engine"
@@ -49,7 +49,7 @@ def test_an_engine_is_built_again_from_its_graph(plain: Artifact, tmp_path: Path
 
 
 @pytest.mark.parametrize("graph", ["b.engine.onnx", "tiny.engine.onnx"])
-def test_a_renamed_engine_is_built_again_from_its_graph(plain: Artifact, tmp_path: Path, graph: str) -> None:
+def test_a_renamed_engine_is_rebuilt_from_its_graph(plain: Artifact, tmp_path: Path, graph: str) -> None:
     names = {"tiny.engine": "b.engine", "tiny.engine.onnx": graph}
     for path in plain.path.parent.iterdir():
         (tmp_path / names.get(path.name, path.name)).write_bytes(path.read_bytes())
@@ -62,15 +62,13 @@ def test_a_renamed_engine_is_built_again_from_its_graph(plain: Artifact, tmp_pat
 
 
 @pytest.mark.skipif(version_of("tensorrt") is not None, reason="the missing library is installed")
-def test_an_engine_of_a_library_that_is_not_here_is_not_built_again_as_another(plain: Artifact) -> None:
-    theirs = replace(plain, details={**plain.details, "library": "tensorrt"})
+def test_an_engine_of_a_missing_library_is_not_rebuilt_with_another(plain: Artifact) -> None:
+    third_party = replace(plain, details={**plain.details, "library": "tensorrt"})
     with pytest.raises(MissingPackageError, match=r"needs the package tensorrt, .*'posedeploy\[tensorrt\]'"):
-        rebuild(theirs, TensorRtOptions(), lambda doing, part: None)
+        rebuild(third_party, TensorRtOptions(), lambda doing, part: None)
 
 
-def test_an_engine_made_by_others_cannot_be_built_again() -> None:
-    theirs = Artifact(Path("a.engine"), "tensorrt", ModelSpec("x", "", (), ()), "unknown")
-    with pytest.raises(
-        ArtifactError, match=r"^a\.engine: a third-party engine, without an ONNX file to build"
-    ):
-        rebuild(theirs, TensorRtOptions(), lambda doing, part: None)
+def test_a_third_party_engine_cannot_be_rebuilt() -> None:
+    third_party = Artifact(Path("a.engine"), "tensorrt", ModelSpec("x", "", (), ()), "unknown")
+    with pytest.raises(ArtifactError, match=r"^a\.engine: a third-party engine, which has no ONNX file"):
+        rebuild(third_party, TensorRtOptions(), lambda doing, part: None)

@@ -1,4 +1,4 @@
-"""The file that torch2trt's TRTModule loads: as that reads it, and as we do."""
+"""The file of torch2trt's TRTModule, read by its own rules and by posedeploy."""
 
 from __future__ import annotations
 
@@ -23,13 +23,13 @@ def _spec(*outputs: str) -> ModelSpec:
 
 
 def _unflattened(schema: Any, flat: list[str]) -> Any:
-    """What TRTModule makes of the engine's outputs, by the meaning of a schema."""
+    """Return the engine's outputs in the structure of a schema, as TRTModule does."""
     if isinstance(schema, int):
         return flat[schema]
     return type(schema)(_unflattened(part, flat) for part in schema)
 
 
-def test_it_is_what_the_module_loads(tmp_path: Path) -> None:
+def test_the_file_has_the_entries_that_trtmodule_loads(tmp_path: Path) -> None:
     outputs = ["features", "heatmaps", "pafs"]
     wrap(ENGINE, _spec(*outputs), tmp_path / "a-trt.pth")
     state = torch.load(tmp_path / "a-trt.pth", map_location="cpu", weights_only=True)
@@ -41,16 +41,16 @@ def test_it_is_what_the_module_loads(tmp_path: Path) -> None:
     assert state["output_flattener"]["size"] == 3
 
 
-def test_a_lone_output_is_a_tensor_and_no_tuple(tmp_path: Path) -> None:
+def test_a_single_output_is_a_tensor(tmp_path: Path) -> None:
     wrap(ENGINE, _spec("coord"), tmp_path / "a.pth")
     state = torch.load(tmp_path / "a.pth", weights_only=True)
     assert _unflattened(state["output_flattener"]["schema"], ["coord"]) == "coord"
 
 
-def test_the_engine_is_taken_out_again(tmp_path: Path) -> None:
+def test_the_engine_is_extracted(tmp_path: Path) -> None:
     wrap(ENGINE, _spec("a", "b"), tmp_path / "a.pth")
-    found = read(tmp_path / "a.pth")
-    assert (found.engine, found.inputs, found.outputs) == (ENGINE, ("data",), ("a", "b"))
+    wrapped = read(tmp_path / "a.pth")
+    assert (wrapped.engine, wrapped.inputs, wrapped.outputs) == (ENGINE, ("data",), ("a", "b"))
 
 
 def test_an_older_file_has_no_flatteners(tmp_path: Path) -> None:
@@ -59,7 +59,7 @@ def test_an_older_file_has_no_flatteners(tmp_path: Path) -> None:
 
 
 class Harmful:
-    """Would make a folder when it is unpickled."""
+    """An object whose unpickling would create a folder."""
 
     def __reduce__(self) -> tuple[Any, ...]:
         return os.mkdir, ("harmed",)
@@ -69,7 +69,7 @@ STATE = {"engine": bytearray(ENGINE), "input_names": ["x"], "output_names": ["y"
 
 
 @pytest.mark.parametrize(
-    ("content", "said"),
+    ("content", "message"),
     [
         (
             {"state_dict": {}},
@@ -86,18 +86,16 @@ STATE = {"engine": bytearray(ENGINE), "input_names": ["x"], "output_names": ["y"
     ],
     ids=["weights", "list", "text", "number", "string", "empty"],
 )
-def test_what_holds_no_engine_is_refused(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, content: Any, said: str
+def test_a_file_without_an_engine_is_an_error(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, content: Any, message: str
 ) -> None:
     monkeypatch.chdir(tmp_path)
     torch.save(content, "a.pth")
-    with pytest.raises(CheckpointError, match=rf"^a\.pth: {said}"):
+    with pytest.raises(CheckpointError, match=rf"^a\.pth: {message}"):
         read(Path("a.pth"))
 
 
-def test_what_would_run_code_beside_the_engine_does_not_run(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_code_in_the_file_does_not_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     torch.save({**STATE, "input_flattener": Harmful()}, "a.pth")
     assert read(Path("a.pth")).engine == ENGINE
@@ -112,7 +110,7 @@ def test_a_damaged_file_is_refused(tmp_path: Path) -> None:
         read(path)
 
 
-def test_given_as_a_checkpoint_it_says_what_it_is(tmp_path: Path) -> None:
+def test_passed_as_a_checkpoint_it_is_named(tmp_path: Path) -> None:
     path = tmp_path / "a-trt.pth"
     wrap(ENGINE, _spec("a"), path)
     with pytest.raises(

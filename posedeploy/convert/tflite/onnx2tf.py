@@ -63,7 +63,7 @@ def convert(prepared: Prepared, path: Path) -> Signature:
         request = {
             "task": "convert",
             "onnx": str(graph),
-            "same": MAX_RELATIVE_DIFFERENCE,
+            "tolerance": MAX_RELATIVE_DIFFERENCE,
             "examples": str(examples),
             "tflite": str(converted),
             "inputs": [_describe(tensor, last) for tensor in spec.inputs],

@@ -1,8 +1,8 @@
 """Call one function in an isolated environment, with a JSON object on standard input and output.
 
 ``python -I -X utf8 harness.py SCRIPT`` calls ``run(request)`` of the script. Everything that the script and
-its packages print goes to standard error, so that only the answer is on standard output. Network access is
-refused. When the parent process ends, this one ends too.
+its packages print goes to standard error, so that standard output holds only the response. There is no
+network access. When the parent process ends, this one ends too.
 """
 
 from __future__ import annotations
@@ -18,8 +18,8 @@ from typing import Any
 
 
 def main() -> None:
-    """Answer one request."""
-    answers = os.dup(1)
+    """Process one request."""
+    responses = os.dup(1)
     os.dup2(2, 1)
     requests = os.dup(0)
     os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
@@ -32,17 +32,18 @@ def main() -> None:
     threading.Thread(target=end_with_parent, args=(requests,), daemon=True).start()
     sys.addaudithook(_refuse_network)
     try:
-        answer = runpy.run_path(sys.argv[1])["run"](json.loads(line))
+        response = runpy.run_path(sys.argv[1])["run"](json.loads(line))
     except Exception as error:
-        traceback.print_exc()  # its last line may be the end of a long message, so print the first line again
+        # A traceback ends with the last line of the message; exit with the first one.
+        traceback.print_exc()
         sys.exit(f"{type(error).__name__}: {str(error).strip().partition(chr(10))[0]}")
-    with os.fdopen(answers, "w", encoding="utf-8") as stream:
-        json.dump(answer, stream)
+    with os.fdopen(responses, "w", encoding="utf-8") as stream:
+        json.dump(response, stream)
 
 
 def end_with_parent(requests: int) -> None:
     """Wait until the parent closes its end of the pipe, then end this process and its group."""
-    os.read(requests, 1)  # the parent writes nothing more, so this returns when it closes its end
+    os.read(requests, 1)  # returns when the parent closes its end
     if hasattr(os, "killpg") and os.getpgrp() == os.getpid():
         os.killpg(os.getpid(), signal.SIGKILL)
     os._exit(1)

@@ -24,9 +24,8 @@ SAMPLE = "calibration_image_sample_data_20x128x128x3_float32.npy"
 """The calibration file that onnx2tf reads from its folder, or else downloads, for an image-like input."""
 LAST, FIRST = (0, 2, 3, 1), (0, 3, 1, 2)
 """From channels first to channels last, and back."""
-CLOSE = 1e-2
-"""Tolerance for identifying an output, as a fraction of its largest value. posedeploy checks the file
-itself."""
+MATCH_TOLERANCE = 1e-2
+"""Tolerance for identifying an output, as a fraction of its largest value. posedeploy checks the file."""
 PERMANENT_ERRORS = (ImportError, OSError, MemoryError)
 """Errors that a second attempt cannot avoid. An operator that onnx2tf lacks is an ImportError."""
 
@@ -34,10 +33,10 @@ PERMANENT_ERRORS = (ImportError, OSError, MemoryError)
 def run(request: dict[str, Any]) -> dict[str, Any]:
     """Return the versions (``task`` is ``start``), or convert.
 
-    To convert: ``onnx`` names the graph, ``same`` how far, of an output's largest value, the file may be from
-    PyTorch, ``examples`` an .npz of ``in:NAME`` and ``out:NAME`` as the graph has them, ``tflite`` the file
-    to write; ``inputs`` and ``outputs`` list for each tensor its ``name``, whether it is an image or map with
-    its channels ``first`` in the graph, and whether they come ``last`` in the file.
+    The fields of a conversion: ``onnx``, the graph; ``tolerance``, the largest difference from PyTorch as a
+    fraction of an output's largest value; ``examples``, an .npz of ``in:NAME`` and ``out:NAME`` in the
+    layout of the graph; ``tflite``, the file to write; ``inputs`` and ``outputs``, for each tensor its
+    ``name``, whether the graph has its channels ``first``, and whether the file has them ``last``.
 
     Returns:
         The versions, and the name of each input and output in the file's signature.
@@ -45,16 +44,16 @@ def run(request: dict[str, Any]) -> dict[str, Any]:
     versions = {name: version(name) for name in ("onnx2tf", "tensorflow-cpu")}
     if request["task"] == "start":
         return {"versions": versions}
-    with np.load(request["examples"]) as stored:
-        examples = {name: stored[name] for name in stored.files}
+    with np.load(request["examples"]) as archive:
+        examples = {name: archive[name] for name in archive.files}
     inputs = {tensor["name"]: examples["in:" + tensor["name"]] for tensor in request["inputs"]}
     outputs = {tensor["name"]: examples["out:" + tensor["name"]] for tensor in request["outputs"]}
     last = {tensor["name"] for tensor in request["inputs"] + request["outputs"] if tensor["last"]}
-    model, found = _converted(request, inputs, outputs)
-    return {"versions": versions, **_write(Path(request["tflite"]), model, inputs, found, last)}
+    model, matches = _convert(request, inputs, outputs)
+    return {"versions": versions, **_write(Path(request["tflite"]), model, inputs, matches, last)}
 
 
-def _converted(
+def _convert(
     request: dict[str, Any], inputs: dict[str, Array], outputs: dict[str, Array]
 ) -> tuple[Any, dict[str, tuple[int, Axes]]]:
     """Return the Keras model, and the index and axes of each output.
@@ -64,13 +63,13 @@ def _converted(
     """
     try:
         model = _keras(request, strict=False)
-        return model, _found(_results(model, inputs), outputs, request["same"])
+        return model, _match_outputs(_run_model(model, inputs), outputs, request["tolerance"])
     except PERMANENT_ERRORS:
         raise
     except (Exception, SystemExit):  # onnx2tf exits on errors
         traceback.print_exc()
     model = _keras(request, strict=True)
-    return model, _found(_results(model, inputs), outputs, CLOSE)
+    return model, _match_outputs(_run_model(model, inputs), outputs, MATCH_TOLERANCE)
 
 
 def _keras(request: dict[str, Any], *, strict: bool) -> Any:
@@ -89,84 +88,86 @@ def _keras(request: dict[str, Any], *, strict: bool) -> Any:
     )
 
 
-def _results(model: Any, inputs: dict[str, Array]) -> list[Array]:
+def _run_model(model: Any, inputs: dict[str, Array]) -> list[Array]:
     """Return the outputs of a Keras model, with inputs matched by name."""
     if sorted(model.input_names) != sorted(inputs):
-        raise SystemExit(f"onnx2tf made the inputs {model.input_names} of {list(inputs)}")
-    return [output.numpy() for output in _called(model, {k: tf.constant(v) for k, v in inputs.items()})]
+        raise SystemExit(f"onnx2tf converted the inputs {list(inputs)} to {model.input_names}")
+    return [output.numpy() for output in _call(model, {k: tf.constant(v) for k, v in inputs.items()})]
 
 
-def _called(model: Any, inputs: dict[str, Any]) -> list[Any]:
-    given = model([inputs[name] for name in model.input_names])
-    return list(given) if isinstance(given, (list, tuple)) else [given]
+def _call(model: Any, inputs: dict[str, Any]) -> list[Any]:
+    outputs = model([inputs[name] for name in model.input_names])
+    return list(outputs) if isinstance(outputs, (list, tuple)) else [outputs]
 
 
-def _found(given: list[Array], wanted: dict[str, Array], close: float) -> dict[str, tuple[int, Axes]]:
+def _match_outputs(
+    outputs: list[Array], expected: dict[str, Array], tolerance: float
+) -> dict[str, tuple[int, Axes]]:
     """Return the index in the model and the transposition of each output, identified by their values.
 
-    Of equal candidates, the first that is not assigned yet, with untransposed axes, is used.
+    Among equal candidates, the first unassigned one with untransposed axes is used.
     """
-    free = set(range(len(given)))
-    found = {}
-    for name, array in wanted.items():
-        fitting = [
+    free = set(range(len(outputs)))
+    matches = {}
+    for name, array in expected.items():
+        candidates = [
             (_distance(output.transpose(axes), array), index not in free, axes, index)
-            for index, output in enumerate(given)
+            for index, output in enumerate(outputs)
             for axes in itertools.permutations(range(output.ndim))
             if output.transpose(axes).shape == array.shape
         ]
-        distance, _, axes, index = min(fitting, default=(np.inf, False, (), 0))
-        if not distance < close:
+        distance, _, axes, index = min(candidates, default=(np.inf, False, (), 0))
+        if not distance < tolerance:
             raise SystemExit(
-                f"onnx2tf converted the network wrongly: none of its outputs is {name}; the nearest differs "
-                f"by {distance:.1e} of its largest value"
+                f"onnx2tf converted the network wrongly: no output equals {name}; the nearest differs by "
+                f"{distance:.1e} of its largest value"
             )
         free.discard(index)
-        found[name] = index, axes
-    return found
+        matches[name] = index, axes
+    return matches
 
 
-def _distance(array: Array, wanted: Array) -> float:
+def _distance(array: Array, expected: Array) -> float:
     """Return the largest difference, as a fraction of the largest expected value."""
-    largest = max(float(np.abs(wanted).max(initial=0)), float(np.finfo(np.float32).tiny))
-    return float(np.abs(array.astype(np.float64) - wanted).max(initial=0)) / largest
+    largest = max(float(np.abs(expected).max(initial=0)), float(np.finfo(np.float32).tiny))
+    return float(np.abs(array.astype(np.float64) - expected).max(initial=0)) / largest
 
 
 def _write(
-    path: Path, model: Any, inputs: dict[str, Array], found: dict[str, tuple[int, Axes]], last: set[str]
+    path: Path, model: Any, inputs: dict[str, Array], matches: dict[str, tuple[int, Axes]], last: set[str]
 ) -> dict[str, dict[str, str]]:
     """Write the file, and return the names in its signature, which does not allow every name of a network."""
-    called = {
-        "inputs": {name: f"input_{place:03}" for place, name in enumerate(inputs)},
-        "outputs": {name: f"output_{place:03}" for place, name in enumerate(found)},
+    names = {
+        "inputs": {name: f"input_{index:03}" for index, name in enumerate(inputs)},
+        "outputs": {name: f"output_{index:03}" for index, name in enumerate(matches)},
     }
 
     def deployed(**entries: Any) -> dict[str, Any]:
-        given = {name: entries[called["inputs"][name]] for name in inputs}
-        given = {k: tf.transpose(v, FIRST) if k in last else v for k, v in given.items()}
-        outputs = _called(model, given)
+        tensors = {name: entries[names["inputs"][name]] for name in inputs}
+        tensors = {k: tf.transpose(v, FIRST) if k in last else v for k, v in tensors.items()}
+        outputs = _call(model, tensors)
         return {
-            called["outputs"][name]: _turned(outputs[index], axes, name in last)
-            for name, (index, axes) in found.items()
+            names["outputs"][name]: _transpose(outputs[index], axes, name in last)
+            for name, (index, axes) in matches.items()
         }
 
     module = tf.Module()
     module.model = model
     specs = {
-        entry: tf.TensorSpec(_laid_out(inputs[name], name in last).shape, inputs[name].dtype, name=entry)
-        for name, entry in called["inputs"].items()
+        entry: tf.TensorSpec(_to_layout(inputs[name], name in last).shape, inputs[name].dtype, name=entry)
+        for name, entry in names["inputs"].items()
     }
     function = tf.function(deployed).get_concrete_function(**specs)
     converter = tf.lite.TFLiteConverter.from_concrete_functions([function], module)
     path.write_bytes(converter.convert())
-    return called
+    return names
 
 
-def _turned(output: Any, axes: Axes, last: bool) -> Any:
+def _transpose(output: Any, axes: Axes, last: bool) -> Any:
     """Transpose a tensor, to channels last if ``last``, in at most one step."""
     axes = tuple(axes[axis] for axis in LAST) if last else axes
     return output if axes == tuple(range(len(axes))) else tf.transpose(output, axes)
 
 
-def _laid_out(array: Array, last: bool) -> Array:
+def _to_layout(array: Array, last: bool) -> Array:
     return np.ascontiguousarray(array.transpose(LAST)) if last else array

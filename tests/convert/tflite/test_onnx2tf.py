@@ -22,11 +22,11 @@ from posedeploy.flatten import flat
 from posedeploy.runtimes.load_runner import open_runner
 from posedeploy.types import Artifact, Model, ModelSpec, RunOptions, Tensors, TensorSpec
 from tests.environments import tiny_environment
-from tests.environments.conftest import home, made, onnx2tf, onnx2tf_home
+from tests.environments.conftest import base_environment, home, onnx2tf, onnx2tf_home
 from tests.support.networks import two_input_model
 from tests.support.reference_cases import BUNDLED, Case
 
-__all__ = ["home", "made", "onnx2tf", "onnx2tf_home"]
+__all__ = ["base_environment", "home", "onnx2tf", "onnx2tf_home"]
 
 BY_ONNX2TF = ExportOptions(tflite=TfliteOptions(converter="onnx2tf"))
 WRONG = """
@@ -64,10 +64,12 @@ class Scaled(nn.Module):
 
 
 @pytest.fixture
-def wrong(home: Path, made: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> EnvironmentSpec:
+def wrong(
+    home: Path, base_environment: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> EnvironmentSpec:
     """An environment called onnx2tf whose script does something wrong, chosen by ``WHAT``."""
     spec = tiny_environment.tiny(tmp_path, "onnx2tf", WRONG)
-    tiny_environment.place(made, spec)
+    tiny_environment.place(base_environment, spec)
     monkeypatch.setitem(ENVIRONMENTS, "onnx2tf", spec)
     return spec
 
@@ -76,8 +78,8 @@ def wrong(home: Path, made: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     ("what", "message"),
     [
         ("fail", "onnx2tf failed: KeyError: 'the operator Fancy'"),
-        ("sleep", "onnx2tf did not finish within 10 s and was stopped; increase `time_limit`"),
-        ("rubbish", "onnx2tf exited with status 0 but answered '\"done\"'; expected a JSON object"),
+        ("sleep", "onnx2tf did not finish within 10 s; increase `time_limit`"),
+        ("rubbish", "onnx2tf exited with status 0 but returned '\"done\"', expected a JSON object"),
     ],
 )
 def test_a_failure_in_the_child_is_reported_and_its_log_kept(
