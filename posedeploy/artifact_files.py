@@ -23,7 +23,7 @@ def verify(artifact: Artifact) -> Artifact:
     states = dict(_states(artifact))
     for name, state in states.items():
         if state != artifact.states.get(name):
-            states[name] = _verified(artifact, name, state)
+            states[name] = _verify_file(artifact, name, state)
     return replace(artifact, states=states)
 
 
@@ -82,7 +82,7 @@ def _states(artifact: Artifact) -> Mapping[str, FileState]:
     return states
 
 
-def _verified(artifact: Artifact, name: str, state: FileState) -> FileState:
+def _verify_file(artifact: Artifact, name: str, state: FileState) -> FileState:
     """Return the state of a file that was not hashed in this state yet."""
     path, recorded = artifact.path.with_name(name), artifact.files.get(name)
     if recorded is None:

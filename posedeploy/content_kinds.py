@@ -21,7 +21,7 @@ class Kind:
     """A kind of content.
 
     what: a noun phrase. remedy: the next step if a checkpoint or a model file was expected. weights: it is a
-    checkpoint. packed: it is an archive that may contain one. refused: no reader opens it, whatever its name.
+    checkpoint. packed: it is an archive that may contain one. refused: no reader opens it under any name.
     """
 
     name: str
@@ -31,9 +31,9 @@ class Kind:
     packed: bool = False
     refused: bool = False
 
-    def named(self, path: object, wanted: str = "a checkpoint") -> str:
+    def describe_mismatch(self, path: object, expected: str = "a checkpoint") -> str:
         """Return the message for a file of this kind if another kind was expected."""
-        return f"{path}: {self.what}, not {wanted}; {self.remedy}"
+        return f"{path}: {self.what}, not {expected}; {self.remedy}"
 
 
 DOWNLOAD = "download the file itself again"
@@ -69,13 +69,13 @@ KINDS = {
         Kind(
             "torchscript",
             "a TorchScript program",
-            "name it STEM.torchscript to run it, or give the checkpoint that it was made from",
+            "name it STEM.torchscript to run it, or pass the checkpoint that it was exported from",
         ),
         Kind(
             "torch-export",
             "a torch.export program",
-            "save its weights, torch.save(torch.export.load(path).state_dict, 'weights.pth'), or give the "
-            "checkpoint that it was made from",
+            "save its weights, torch.save(torch.export.load(path).state_dict, 'weights.pth'), or pass the "
+            "checkpoint that it was exported from",
             refused=True,
         ),
         Kind("aoti", "an AOTInductor package", "name it STEM.pt2 to run it"),
@@ -86,20 +86,20 @@ KINDS = {
         Kind(
             "hdf5",
             "an HDF5 file, such as Keras writes",
-            "networks here are PyTorch's: give the PyTorch checkpoint",
+            "posedeploy exports PyTorch networks: pass the PyTorch checkpoint",
         ),
-        Kind("keras", "a Keras model", "networks here are PyTorch's: give the PyTorch checkpoint"),
+        Kind("keras", "a Keras model", "posedeploy exports PyTorch networks: pass the PyTorch checkpoint"),
         Kind(
             "npz",
             "an archive of NumPy arrays (.npz)",
             "save them as tensors by name, torch.save({name: torch.from_numpy(array), ...}, 'weights.pth')",
         ),
-        Kind("npy", "a NumPy array", "give the file with all weights by name"),
+        Kind("npy", "a NumPy array", "pass a file with all weights by name"),
         Kind("zstd", "a file compressed by zstd", "unpack it first"),
         Kind("7z", "a 7z archive", "unpack it first"),
         Kind("rar", "a RAR archive", "unpack it first"),
-        Kind("image", "an image", "name the checkpoint, and the image where a command takes one"),
-        Kind("pdf", "a PDF document", "name the checkpoint"),
+        Kind("image", "an image", "pass the checkpoint here, and the image as the argument for images"),
+        Kind("pdf", "a PDF document", "pass the checkpoint"),
         Kind("unknown", "a file of unknown content"),
         Kind("empty", "an empty file", DOWNLOAD),
     )
@@ -127,7 +127,7 @@ BEGINNINGS: tuple[tuple[bytes, str], ...] = (
     (b"version https://git-lfs", "lfs"),
 )
 MAGIC_PICKLE = re.compile(rb"\x80.(\x95.{8})?\x8a\nl\xfc\x9cF\xf9 j\xa8P\x19", re.DOTALL)
-"""The number that a file of PyTorch before 1.6 begins with, as a pickle."""
+"""The number at the beginning of a file of PyTorch before 1.6, as a pickle."""
 ONNX = re.compile(rb"\x08[\x01-\x20](\x12[\x00-\x40][\x20-\x7e]|\x3a)")
 """A protobuf message whose field 1 is a small number (the IR version), before a name or the graph."""
 MARKUP: tuple[tuple[re.Pattern[bytes], str], ...] = (
@@ -156,13 +156,13 @@ def kind_of(stream: BinaryIO, size: int | None = None) -> Kind:
     stream.seek(0)
     head = stream.read(HEAD_BYTES)
     name = next((name for beginning, name in BEGINNINGS if head.startswith(beginning)), None)
-    return KINDS[name or _structured(head, end if size is None else size, stream)]
+    return KINDS[name or _detect_structured(head, end if size is None else size, stream)]
 
 
-def _structured(head: bytes, size: int, stream: BinaryIO) -> str:
+def _detect_structured(head: bytes, size: int, stream: BinaryIO) -> str:
     tests: tuple[tuple[bool, Callable[[], str]], ...] = (
         (not head, lambda: "empty"),
-        (head.startswith(ZIP), lambda: _of_zip(stream)),
+        (head.startswith(ZIP), lambda: _detect_zip(stream)),
         (_is_safetensors(head, size), lambda: "safetensors"),
         (MAGIC_PICKLE.match(head) is not None, lambda: "torch-legacy"),
         (head[:1] == b"\x80" and head[1:2] <= b"\x05", lambda: "pickle"),
@@ -170,7 +170,7 @@ def _structured(head: bytes, size: int, stream: BinaryIO) -> str:
         (head[4:8] == b"TFL3", lambda: "tflite"),
         (ONNX.match(head) is not None, lambda: "onnx"),
     )
-    return next((name() for matches, name in tests if matches), None) or _of_text(head)
+    return next((name() for matches, name in tests if matches), None) or _detect_text(head)
 
 
 def _is_safetensors(head: bytes, size: int) -> bool:
@@ -178,7 +178,7 @@ def _is_safetensors(head: bytes, size: int) -> bool:
     return head[8:9] == b"{" and length <= min(MAX_SAFETENSORS_HEADER, size - 8)
 
 
-def _of_text(head: bytes) -> str:
+def _detect_text(head: bytes) -> str:
     text = head.removeprefix(b"\xef\xbb\xbf").lstrip()
     for pattern, name in MARKUP:
         if pattern.match(text):
@@ -187,7 +187,7 @@ def _of_text(head: bytes) -> str:
     return "text" if printable else "unknown"
 
 
-def _of_zip(stream: BinaryIO) -> str:
+def _detect_zip(stream: BinaryIO) -> str:
     try:
         with zip_errors(), zipfile.ZipFile(stream) as archive:
             names = archive.namelist()

@@ -31,7 +31,7 @@ _STORED, _1980 = 0, 0x21
 
 
 class DamagedError(Exception):
-    """The embedded manifest of a model file was changed, cut off or removed in part."""
+    """The embedded manifest of a model file was changed, truncated or removed in part."""
 
 
 @dataclass(frozen=True)
@@ -60,11 +60,11 @@ def read(path: Path) -> EmbeddedManifest | None:
         size = stream.seek(0, os.SEEK_END)
         tail_size = min(size, _BEFORE + MAX_EMBEDDED_MANIFEST_BYTES + _AFTER)
         stream.seek(size - tail_size)
-        inside = _parse(stream.read(tail_size), size)
+        embedded = _parse(stream.read(tail_size), size)
         stream.seek(0)
-        if inside is None and _is_named_in(stream):
-            raise DamagedError("its bytes were changed, cut off or added to")
-    return inside
+        if embedded is None and _has_name(stream):
+            raise DamagedError("its bytes were changed, truncated or added to")
+    return embedded
 
 
 def hash_both(path: Path, model_size: int) -> tuple[str, str]:
@@ -104,11 +104,11 @@ def _archive(content: bytes, start: int) -> bytes:
     return header + _NAME + content + entry + _NAME + end
 
 
-def _is_named_in(stream: BinaryIO) -> bool:
+def _has_name(stream: BinaryIO) -> bool:
     """Return whether a file contains the name of the manifest, as both headers of the ZIP do."""
-    before = b""
+    tail = b""
     while chunk := stream.read(_CHUNK):
-        if _NAME in before + chunk:
+        if _NAME in tail + chunk:
             return True
-        before = chunk[-len(_NAME) :]
+        tail = chunk[-len(_NAME) :]
     return False

@@ -38,10 +38,10 @@ class PoseDeployError(Exception):
     """The root of all errors that a user can fix. ``str(error)`` is one printable line, of limited length.
 
     what: what failed, and why. It begins with the file or the parameter concerned.
-    parameter: the parameter that ``what`` begins with, such as ``threads``; None where it begins with none.
+    parameter: the parameter that ``what`` begins with, such as ``threads``; None if it begins with none.
     problem: ``what`` without its parameter and value.
-    found, expected: the value found and the values allowed, as text; empty where ``what`` holds them.
-    hint: how to fix it; empty where ``what`` holds it.
+    found, expected: the value found and the values allowed, as text; empty if ``what`` has them.
+    hint: how to fix it; empty if ``what`` has it.
     """
 
     def __init__(self, what: str, *, found: str = "", expected: str = "", hint: str = "") -> None:
@@ -112,7 +112,7 @@ class DownloadError(PoseDeployError):
 
 
 class IsolatedEnvironmentError(PoseDeployError):
-    """The isolated environment of a converter is missing or broken, or cannot be made."""
+    """The isolated environment of a converter is missing or broken, or cannot be created."""
 
 
 class IsolatedProgramError(IsolatedEnvironmentError):
@@ -125,7 +125,7 @@ class IsolatedProgramError(IsolatedEnvironmentError):
 
 
 class MissingPackageError(PoseDeployError):
-    """An optional package is not installed. ``command`` installs it; empty where the message says how."""
+    """An optional package is not installed. ``command`` installs it; empty if ``what`` has the remedy."""
 
     def __init__(self, what: str, command: str = "") -> None:
         super().__init__(what, hint=f"install it with: {command}" if command else "")

@@ -6,7 +6,7 @@ A manifest belongs to the file whose hash it records, whatever the names.
 from __future__ import annotations
 
 import stat
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
@@ -61,9 +61,9 @@ def has_one(artifact: Path) -> bool:
 @_of_one_set
 def locate(artifact: Path) -> str:
     """Return the name of the manifest of a model file, or ``inside the file``; '' if it has none."""
-    found = _match(artifact) if artifact.is_file() else None
-    if found is not None:
-        return found.path.name
+    match = _match(artifact) if artifact.is_file() else None
+    if match is not None:
+        return match.path.name
     return "inside the file" if artifact.is_file() and _inside(artifact) is not None else ""
 
 
@@ -74,10 +74,10 @@ def read_recorded(artifact: Path) -> Artifact:
     Raises:
         ManifestError: the manifest is missing, damaged, of a newer version, or of another file.
     """
-    found = _match(artifact) if artifact.is_file() else None
-    if found is None:
+    match = _match(artifact) if artifact.is_file() else None
+    if match is None:
         return _by_name(artifact)
-    return _artifact(artifact, found.document, dict(_names_now(artifact, found)))
+    return _artifact(artifact, match.document, _current_hashes(artifact, match))
 
 
 def _by_name(artifact: Path) -> Artifact:
@@ -117,10 +117,10 @@ def read(artifact: Path) -> Artifact:
         raise ArtifactError(
             f"{artifact}: {'is a folder, not a model file' if artifact.is_dir() else 'no such file'}"
         )
-    found = find(artifact)
-    if found is None:
+    recorded = find(artifact)
+    if recorded is None:
         raise _missing(artifact)
-    return found
+    return recorded
 
 
 @_of_one_set
@@ -130,10 +130,10 @@ def find(artifact: Path) -> Artifact | None:
     Raises:
         ArtifactError, ManifestError: as of ``read``.
     """
-    found = _match(artifact)
-    if found is not None:
-        states = _check_files(artifact, found)
-        return replace(_artifact(artifact, found.document, dict(_names_now(artifact, found))), states=states)
+    match = _match(artifact)
+    if match is not None:
+        states = _check_files(artifact, match)
+        return replace(_artifact(artifact, match.document, _current_hashes(artifact, match)), states=states)
     state = state_of(artifact)
     inside = _inside(artifact)
     if inside is not None:
@@ -156,11 +156,11 @@ def describe_nearest(artifact: Path) -> str:
     if candidate is None and damaged is None:
         return ""
     digest = hash_file(artifact)[0]
-    found = f"{artifact}: no manifest in the folder records its SHA-256, {digest[:12]}..."
+    reason = f"{artifact}: no manifest in the folder records its SHA-256, {digest[:12]}..."
     if candidate is None:
-        return f"{found}; {damaged}"
+        return f"{reason}; {damaged}"
     return (
-        f"{found}; the nearest is {candidate.path.name}, which records {candidate.sha256[:12]}... for "
+        f"{reason}; the nearest is {candidate.path.name}, which records {candidate.sha256[:12]}... for "
         f"{candidate.name}, a file that is missing. If this file was {candidate.name}, it changed after the "
         "export; export it again"
     )
@@ -191,25 +191,26 @@ def _match(artifact: Path) -> Match | None:
     Raises:
         ManifestError: none does, and the one that is named after the file cannot be read.
     """
-    found = find_match(artifact, path_of(artifact))
-    if found is None and exists_as_file(path_of(artifact)):
+    match = find_match(artifact, path_of(artifact))
+    if match is None and exists_as_file(path_of(artifact)):
         parse(path_of(artifact), read_content(path_of(artifact)))
-    return found
+    return match
 
 
-def _check_files(artifact: Path, found: Match) -> dict[str, FileState]:
+def _check_files(artifact: Path, match: Match) -> dict[str, FileState]:
     """Check the hashes of the files of an artifact, and return their states by their current names."""
-    states = {artifact.name: found.model_state}
-    for name, recorded in found.document.files.items():
-        if name != found.document.model_name:
-            path = file_path(artifact, found, name)
-            states[path.name] = _check_hash(path, recorded, found.path, name)
+    states = {artifact.name: match.model_state}
+    for name, recorded in match.document.files.items():
+        if name != match.document.model_name:
+            path = file_path(artifact, match, name)
+            states[path.name] = _check_hash(path, recorded, match.path, name)
     return states
 
 
-def _names_now(artifact: Path, found: Match) -> Iterator[tuple[str, str]]:
-    for name, recorded in found.document.files.items():
-        yield file_path(artifact, found, name).name, recorded
+def _current_hashes(artifact: Path, match: Match) -> dict[str, str]:
+    """Return the recorded hashes by the current names of the files."""
+    files = match.document.files.items()
+    return {file_path(artifact, match, name).name: recorded for name, recorded in files}
 
 
 def _artifact(path: Path, document: Manifest, hashes: Mapping[str, str]) -> Artifact:
@@ -239,10 +240,10 @@ def _inside(artifact: Path) -> embedded_manifest.EmbeddedManifest | None:
 
 def _read_inside(artifact: Path, inside: embedded_manifest.EmbeddedManifest) -> Artifact:
     document = parse(artifact, inside.content)
-    found, whole = embedded_manifest.hash_both(artifact, inside.model_size)
-    if document.files[document.model_name] != found:
+    digest, whole = embedded_manifest.hash_both(artifact, inside.model_size)
+    if document.files[document.model_name] != digest:
         raise ManifestError(
-            f"{artifact}: the SHA-256 of the model in it is {found[:12]}... and the manifest in it records "
+            f"{artifact}: the SHA-256 of the model in it is {digest[:12]}... and the manifest in it records "
             "another: the file was changed after it was exported; export it again"
         )
     return _artifact(artifact, document, {artifact.name: whole})
@@ -263,10 +264,10 @@ def _check_hash(path: Path, recorded: str, manifest: Path, name: str) -> FileSta
         raise ManifestError(
             f"{manifest}: the file {path.name} that it names is missing; export the artifact again"
         )
-    found, state = hash_file(path)
-    if found != recorded:
+    digest, state = hash_file(path)
+    if digest != recorded:
         raise ManifestError(
-            f"{path}: its SHA-256 is {found[:12]}... but its manifest records {recorded[:12]}...: the file "
+            f"{path}: its SHA-256 is {digest[:12]}... but its manifest records {recorded[:12]}...: the file "
             "was changed after it was exported, or the manifest is another's; export it again"
         )
     return state

@@ -52,7 +52,7 @@ def find_match(artifact: Path, own: Path) -> Match | None:
     """
     digest, state = "", None
     for path in _manifests(artifact.parent, own):
-        document = _readable(path)
+        document = _parse_if_valid(path)
         if document is None:
             continue
         if state is None:
@@ -65,15 +65,15 @@ def find_match(artifact: Path, own: Path) -> Match | None:
 def find_nearest(artifact: Path, own: Path) -> Candidate | None:
     """Return the manifest of the same target whose model file is missing and has the most similar name; None
     if there is none."""
-    documents = ((path, _readable(path)) for path in _manifests(artifact.parent, own))
-    found = [
+    documents = ((path, _parse_if_valid(path)) for path in _manifests(artifact.parent, own))
+    candidates = [
         Candidate(path, document.model_name, document.files[document.model_name])
         for path, document in documents
         if document is not None
         and artifact.name.endswith(TARGETS[document.target].suffix)
         and not _exists(artifact.with_name(document.model_name))
     ]
-    return max(found, key=lambda candidate: _similarity(candidate.name, artifact.name), default=None)
+    return max(candidates, key=lambda candidate: _similarity(candidate.name, artifact.name), default=None)
 
 
 def find_damaged(folder: Path, own: Path) -> ManifestError | None:
@@ -83,7 +83,7 @@ def find_damaged(folder: Path, own: Path) -> ManifestError | None:
     of a manifest.
     """
     for path in _manifests(folder, own):
-        if _readable(path) is not None or _exists(path.with_name(path.name.removesuffix(SUFFIX))):
+        if _parse_if_valid(path) is not None or _exists(path.with_name(path.name.removesuffix(SUFFIX))):
             continue
         try:
             content = read_content(path)
@@ -94,12 +94,12 @@ def find_damaged(folder: Path, own: Path) -> ManifestError | None:
     return None
 
 
-def file_path(artifact: Path, found: Match, name: str) -> Path:
+def file_path(artifact: Path, match: Match, name: str) -> Path:
     """Return the current path of a file that a model file needs. If the model file was renamed, the runtime
     expects its other files under the new name too."""
-    suffix = TARGETS[found.document.target].suffix
-    before, after = found.document.model_name.removesuffix(suffix), artifact.name.removesuffix(suffix)
-    return artifact.with_name(after + name.removeprefix(before))
+    suffix = TARGETS[match.document.target].suffix
+    old, new = match.document.model_name.removesuffix(suffix), artifact.name.removesuffix(suffix)
+    return artifact.with_name(new + name.removeprefix(old))
 
 
 def _exists(path: Path) -> bool:
@@ -119,7 +119,7 @@ def _manifests(folder: Path, own: Path) -> Iterator[Path]:
         return
 
 
-def _readable(path: Path) -> Manifest | None:
+def _parse_if_valid(path: Path) -> Manifest | None:
     """Return a manifest; None for a damaged one or any other file."""
     try:
         if not path.is_file() or path.stat().st_size > MAX_MANIFEST_BYTES:

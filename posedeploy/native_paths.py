@@ -27,11 +27,10 @@ def native_path(path: Path) -> Iterator[Path]:
 
     The link is in a temporary folder and leads to the folder of the file, so that files written through it
     are in that folder. If the name of the file is not UTF-8, the link leads to the file, and the other files
-    of its folder
-    are linked too: those with the same stem under the stem of the link.
+    of its folder are linked too: those with the same stem under the stem of the link.
 
     Raises:
-        OSError: a link cannot be made.
+        OSError: a link cannot be created.
     """
     if is_utf8(path):
         yield path

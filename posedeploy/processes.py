@@ -92,7 +92,7 @@ def run(
         except BaseException:
             _end(process)
             raise
-        finally:  # after that: a program may end as soon as its input does, and leave what it started
+        finally:  # not earlier: a program may end with its input and leave its child processes running
             _close_input(process)
     return Ended(status, output.read_bytes(), _text(log))
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 
 def cache_home() -> Path:
-    """Return the folder of what can be made again.
+    """Return the folder for caches.
 
     Raises:
         RuntimeError: the user has no home folder.
@@ -17,7 +17,7 @@ def cache_home() -> Path:
 
 
 def data_home() -> Path:
-    """Return the folder of data.
+    """Return the folder for data.
 
     Raises:
         RuntimeError: the user has no home folder.

@@ -15,54 +15,54 @@ MODEL = bytes(range(256)) * 300
 
 @pytest.fixture
 def path(tmp_path: Path) -> Path:
-    """A model with a manifest in it."""
+    """A model file with an embedded manifest."""
     path = tmp_path / "net.tflite"
     path.write_bytes(MODEL)
     embedded_manifest.append(path, b'{"a": 1}')
     return path
 
 
-def test_what_is_put_in_is_read_again_with_where_the_model_ends(path: Path) -> None:
+def test_the_manifest_and_the_size_of_the_model_are_read(path: Path) -> None:
     assert embedded_manifest.read(path) == embedded_manifest.EmbeddedManifest(b'{"a": 1}', len(MODEL))
     assert path.read_bytes().startswith(MODEL)
     hashes = hashlib.sha256(MODEL).hexdigest(), hashlib.sha256(path.read_bytes()).hexdigest()
     assert embedded_manifest.hash_both(path, len(MODEL)) == hashes
 
 
-def test_any_tool_for_zip_files_reads_it_uncompressed(path: Path) -> None:
+def test_zip_tools_read_the_uncompressed_manifest(path: Path) -> None:
     with zipfile.ZipFile(path) as archive:
         (entry,) = archive.infolist()
         assert (entry.filename, entry.compress_type) == (embedded_manifest.NAME, zipfile.ZIP_STORED)
     assert b'posedeploy.json{"a": 1}' in path.read_bytes()
 
 
-def test_the_same_manifest_gives_the_same_bytes(path: Path, tmp_path: Path) -> None:
+def test_equal_manifests_have_equal_bytes(path: Path, tmp_path: Path) -> None:
     (tmp_path / "again").write_bytes(MODEL)
     embedded_manifest.append(tmp_path / "again", b'{"a": 1}')
     assert (tmp_path / "again").read_bytes() == path.read_bytes()
 
 
 @pytest.mark.parametrize("content", [b"", MODEL, b"PK\x05\x06", MODEL + b"PK\x05\x06" + bytes(18)])
-def test_a_file_without_one_has_none(tmp_path: Path, content: bytes) -> None:
+def test_a_file_without_a_manifest_has_none(tmp_path: Path, content: bytes) -> None:
     (tmp_path / "net").write_bytes(content)
     assert embedded_manifest.read(tmp_path / "net") is None
 
 
-def test_the_files_of_another_maker_are_no_manifest(tmp_path: Path) -> None:
+def test_other_metadata_is_not_a_manifest(tmp_path: Path) -> None:
     (tmp_path / "net").write_bytes(MODEL)
     with zipfile.ZipFile(tmp_path / "net", "a") as archive:
         archive.writestr("labels.txt", "nose\n")
     assert embedded_manifest.read(tmp_path / "net") is None
 
 
-def test_a_file_that_lost_its_end_is_noticed(path: Path) -> None:
+def test_a_truncated_file_is_damaged(path: Path) -> None:
     path.write_bytes(path.read_bytes()[:-30])
-    with pytest.raises(embedded_manifest.DamagedError, match="its bytes were changed, cut off or added to"):
+    with pytest.raises(embedded_manifest.DamagedError, match="its bytes were changed, truncated or added to"):
         embedded_manifest.read(path)
 
 
 @pytest.mark.parametrize("start", [0xFFFFFFFF, 0xFFFFFFF0, len(MODEL) + 1000, 0])
-def test_a_zip_that_begins_elsewhere_is_noticed(path: Path, start: int) -> None:
+def test_a_zip_with_a_wrong_offset_is_damaged(path: Path, start: int) -> None:
     content = path.read_bytes()
     path.write_bytes(
         content.replace(struct.pack("<I", len(MODEL)) + b"posedep", struct.pack("<I", start) + b"posedep")
@@ -72,21 +72,21 @@ def test_a_zip_that_begins_elsewhere_is_noticed(path: Path, start: int) -> None:
         embedded_manifest.read(path)
 
 
-def test_bytes_of_any_kind_behind_a_model_have_no_manifest(tmp_path: Path) -> None:
+def test_random_bytes_after_a_model_are_not_a_manifest(tmp_path: Path) -> None:
     path, random = tmp_path / "net.tflite", np.random.RandomState(0)
     for content in (b"\xff" * 200, *(random.bytes(200) for _ in range(200))):
         path.write_bytes(content)
         assert embedded_manifest.read(path) is None
 
 
-def test_bytes_that_were_changed_are_noticed(path: Path) -> None:
+def test_changed_bytes_are_damage(path: Path) -> None:
     path.write_bytes(path.read_bytes().replace(b'{"a": 1}', b'{"a": 2}'))
     with pytest.raises(embedded_manifest.DamagedError, match="its bytes were changed"):
         embedded_manifest.read(path)
 
 
-def test_a_manifest_that_another_program_packed_is_damaged(tmp_path: Path) -> None:
-    """Compressed, it could be a bomb."""
+def test_a_compressed_manifest_is_damaged(tmp_path: Path) -> None:
+    """It could be a zip bomb."""
     path = tmp_path / "net.tflite"
     path.write_bytes(MODEL)
     with zipfile.ZipFile(path, "a", zipfile.ZIP_DEFLATED) as archive:

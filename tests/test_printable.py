@@ -7,7 +7,7 @@ from posedeploy.printable import MAX_MESSAGE, printable
 
 
 @pytest.mark.parametrize("text", ["", "ski día 雪.jpg", "שלום", "نمی\u200cشود", "👩\u200d🚀", "a\u00a0b"])
-def test_what_can_be_shown_stays(text: str) -> None:
+def test_printable_text_is_unchanged(text: str) -> None:
     assert printable(text) == text
 
 
@@ -21,12 +21,12 @@ def test_what_can_be_shown_stays(text: str) -> None:
         ("\ud800\U000e0001", r"\ud800\U000e0001"),
     ],
 )
-def test_what_steers_a_terminal_or_cannot_be_encoded_is_escaped(text: str, shown: str) -> None:
+def test_control_characters_and_invalid_text_are_escaped(text: str, shown: str) -> None:
     assert printable(text) == shown
     assert str(InputError(f"{text}: no such file")) == f"{shown}: no such file"
 
 
-def test_a_long_message_keeps_its_start_and_what_to_do() -> None:
+def test_a_long_message_keeps_its_start_and_its_hint() -> None:
     message = str(InputError("a.csv: " + "\n" * 90_000 + "; name a table of boxes"))
     assert message.startswith("a.csv: \\n") and message.endswith("; name a table of boxes")
     assert "[... 176,030 characters ...]" in message and len(message) < MAX_MESSAGE + 40

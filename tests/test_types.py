@@ -6,7 +6,7 @@ import pytest
 from posedeploy.types import ModelSpec, Poses, TensorSpec
 
 
-def test_a_spec_accepts_what_is_equal_along_its_fixed_axes() -> None:
+def test_a_spec_accepts_shapes_with_equal_fixed_axes() -> None:
     spec = TensorSpec("data", ("batch", 3, "height", 8))
     assert spec.is_dynamic
     assert spec.accepts((2, 3, 5, 8))
@@ -15,7 +15,7 @@ def test_a_spec_accepts_what_is_equal_along_its_fixed_axes() -> None:
     assert not spec.accepts((3, 5, 8))
 
 
-def test_an_axis_may_be_a_part_of_another() -> None:
+def test_an_axis_may_be_a_fraction_of_another() -> None:
     spec = TensorSpec("maps", ("batch", 19, "height/8", "width/8", "free"))
     assert spec.fixed({"batch": 2, "height": 256, "width": 456}).shape == (2, 19, 32, 57, "free")
 
@@ -31,7 +31,7 @@ def test_outputs_are_kept_in_the_order_of_the_network() -> None:
     assert [output.name for output in kept.outputs] == ["a", "c"]
 
 
-def test_boxes_are_tight_around_the_keypoints_that_were_found() -> None:
+def test_boxes_are_tight_around_the_present_keypoints() -> None:
     keypoints = np.array([[[10.0, 20.0, 0.5], [-1.0, -1.0, -1.0], [30.0, 25.0, 0.9]]])
     poses = Poses(keypoints, np.array([1.0]))
     assert len(poses) == 1
@@ -39,6 +39,6 @@ def test_boxes_are_tight_around_the_keypoints_that_were_found() -> None:
     assert Poses(np.empty((0, 3, 3)), np.empty(0)).boxes.shape == (0, 4)
 
 
-def test_height_and_width_are_found_by_the_layout() -> None:
+def test_height_and_width_depend_on_the_layout() -> None:
     assert TensorSpec("x", (1, 3, "height", 40)).image_size == ("height", 40)
     assert TensorSpec("x", (1, 32, 40, 3), layout="NHWC").image_size == (32, 40)

@@ -142,7 +142,7 @@ def refusal(path: Path, kind: Kind, region: Region) -> str:
     if kind.name == "unknown":
         return f"{path}: damaged, or not a PyTorch checkpoint; download or copy it again"
     if kind.name not in QUOTED:
-        return kind.named(path)
+        return kind.describe_mismatch(path)
     beginning = printable(region.head(60).decode("utf-8", "replace").strip())
     return f"{path}: {kind.what} ({beginning!r}), not a checkpoint; {kind.remedy}"
 

@@ -137,7 +137,7 @@ def _verify(url: str, part: PartialFile, expected: str | None, record: Path) -> 
     kind = kind_of_file(part.path)
     if kind is not None and (kind.refused or kind.name in ("json", "xml")):
         part.remove()
-        raise DownloadError(kind.named(url))
+        raise DownloadError(kind.describe_mismatch(url))
     digest = files.sha256(part.path)
     if expected is not None and digest != expected:
         part.remove()

@@ -76,7 +76,7 @@ def _check_kind(path: Path) -> None:
     """
     kind = kind_of_file(path)
     if kind is not None and kind.refused:
-        raise ArtifactError(kind.named(path, "a model file"))
+        raise ArtifactError(kind.describe_mismatch(path, "a model file"))
     if kind is not None and kind.weights and not is_named_like_model(path):
         raise ArtifactError(
             f"{path}: {kind.what}, not an exported model; export it first: posedeploy export {path}"

@@ -40,7 +40,7 @@ class Stages:
 
 @dataclass(frozen=True)
 class Weights:
-    """The place of a network's weights in a checkpoint.
+    """The location of a network's weights in a checkpoint.
 
     key: of the set of weights, as the ``weights`` parameter takes it; "." for tensors at the top level.
     prefix, wrappers: removed from the names of the tensors, such as ``module.`` and ``_orig_mod``.

@@ -1,4 +1,4 @@
-"""Decoded poses, and what decoding needs to know of the input.
+"""Decoded poses, and the input of the network as decoding needs it.
 
 Coordinates are px of the user's image, x to the right and y down, unless a name says otherwise.
 """
@@ -41,7 +41,7 @@ class PlacedJoints:
 
 
 Placed: TypeAlias = Placement | PlacedJoints
-"""What decoding needs to know of the input."""
+"""The input of the network, as decoding needs it."""
 
 
 @dataclass(frozen=True)

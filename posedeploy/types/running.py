@@ -13,7 +13,7 @@ Hint: TypeAlias = Literal["latency", "throughput"]
 Scenario: TypeAlias = Literal["single-stream", "offline"]
 """How a benchmark sends inputs, as MLPerf defines it: one after another, or all at once."""
 HINTS: Mapping[Scenario, Hint] = {"single-stream": "latency", "offline": "throughput"}
-"""What a runtime is tuned for, by the scenario."""
+"""The hint to the runtime, by scenario."""
 
 
 @dataclass(frozen=True)
@@ -39,15 +39,15 @@ CUDA_GRAPH = "CUDA graph"
 
 
 LAYERS = "layers"
-"""A key of ``RuntimeInfo.details``: the layers by precision, where the runtime reports them."""
+"""A key of ``RuntimeInfo.details``: the layers by precision, if the runtime reports them."""
 
 STREAMS = "streams"
-"""A key of ``RuntimeInfo.details``: how many inferences the runtime runs at once, where it reports that."""
+"""A key of ``RuntimeInfo.details``: how many inferences the runtime runs at once, if it reports that."""
 
 
 @dataclass(frozen=True)
 class RuntimeInfo:
-    """What a runtime uses, as read back from it.
+    """The settings that a runtime reports that it uses.
 
     device: the runtime's own name. threads: None for a device other than the CPU.
     """

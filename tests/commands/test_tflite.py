@@ -72,7 +72,7 @@ def test_a_lone_file_that_is_damaged_is_refused(
     half = len(content) // 2
     for name, damaged, message in (
         ("empty", b"", "LiteRT cannot read it (mmap of size 0"),
-        ("short", content[:half], "the manifest inside is damaged (its bytes were changed, cut off"),
+        ("short", content[:half], "the manifest inside is damaged (its bytes were changed, truncated"),
         ("random", np.random.RandomState(0).bytes(2000), "LiteRT cannot read it (The model is not a valid"),
         (
             "bit",

@@ -57,7 +57,7 @@ def test_a_file_cut_off_inside_its_manifest_is_noticed(lone: Artifact, step: int
     ):
         lone.path.write_bytes(content[:size])
         with pytest.raises(
-            ManifestError, match=r"the manifest inside is damaged \(its bytes were changed, cut"
+            ManifestError, match=r"the manifest inside is damaged \(its bytes were changed, trunc"
         ):
             manifest.has_one(lone.path)
 
@@ -65,7 +65,9 @@ def test_a_file_cut_off_inside_its_manifest_is_noticed(lone: Artifact, step: int
 @pytest.mark.parametrize("more", [b"\0", b"PK\5\6" + bytes(18)])
 def test_bytes_behind_the_manifest_inside_a_file_are_noticed(lone: Artifact, more: bytes) -> None:
     lone.path.write_bytes(lone.path.read_bytes() + more)
-    with pytest.raises(ManifestError, match=r"its bytes were changed, cut off or added to\); export the art"):
+    with pytest.raises(
+        ManifestError, match=r"its bytes were changed, truncated or added to\); export the art"
+    ):
         manifest.find(lone.path)
 
 
