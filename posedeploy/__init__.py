@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from posedeploy.api.comparing import compare
     from posedeploy.api.evaluating import evaluate
     from posedeploy.api.evaluation_report import EvaluationReport
+    from posedeploy.api.exporting import export
     from posedeploy.api.latency_report import LatencyReport
     from posedeploy.api.load_checkpoint import load_checkpoint, load_sample
     from posedeploy.api.model_args import ModelKeywords
@@ -31,7 +32,6 @@ if TYPE_CHECKING:
     from posedeploy.api.person_sources import PersonArgs
     from posedeploy.api.pose_estimator import ImagePoses, PoseEstimator, load
     from posedeploy.api.writing_poses import PredictSettings, write_poses
-    from posedeploy.convert.export import export
     from posedeploy.convert.export_options import ExportOptions, TfliteOptions
     from posedeploy.errors import PoseDeployError
     from posedeploy.poses.preprocess import prepare
@@ -78,7 +78,7 @@ _MODULES = {
     "benchmark": "api.benchmarking",
     "compare": "api.comparing",
     "evaluate": "api.evaluating",
-    "export": "convert.export",
+    "export": "api.exporting",
     "load": "api.pose_estimator",
     "load_checkpoint": "api.load_checkpoint",
     "load_sample": "api.load_checkpoint",

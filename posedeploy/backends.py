@@ -99,8 +99,8 @@ TARGETS = {
             "posedeploy.convert.openvino:convert",
             ("openvino",),
             ("torch", "onnx", "onnxscript", "openvino"),
-            precisions=("fp32", "fp16", "bf16"),
-            free_precisions=("fp16",),
+            precisions=("fp32", "fp16", "bf16", "int8", "mixed"),
+            free_precisions=("fp16", "int8"),
         ),
         Target(
             "aoti",

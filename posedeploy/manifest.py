@@ -224,6 +224,7 @@ def _artifact(path: Path, document: Manifest, hashes: Mapping[str, str]) -> Arti
         document.details,
         document.sidecars,
         inference_precision=document.inference_precision,
+        calibration=document.calibration,
     )
 
 

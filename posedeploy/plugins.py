@@ -17,6 +17,7 @@ EXTRAS_OF_PACKAGE = {
     "onnxscript": ("export",),
     "onnxruntime": ("onnxruntime",),
     "openvino": ("openvino",),
+    "nncf": ("quantize",),
     "litert_torch": ("tflite",),
     "ai_edge_litert": ("litert",),
     "av": ("video",),

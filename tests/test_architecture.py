@@ -114,13 +114,25 @@ MAY_IMPORT = {
     "checkpoints": SHARED | {"checkpoints", "meshes", "pickles"},
     "poses": SHARED | {"poses"},
     "synthetic": SHARED | {"synthetic", "poses"},
+    "calibration": SHARED | {"benchmarks", "calibration", "poses", "predict", "synthetic"},
     "environments": SHARED | {"environments"},
     "convert": SHARED | {"convert", "environments", "aoti_package", "tensorrt"},
     "runtimes": SHARED | {"runtimes", "aoti_package", "tensorrt"},
     "benchmarks": SHARED | {"benchmarks", "runtimes.base", "runtimes.run_options", "poses", "synthetic"},
     "predict": SHARED | {"predict", "runtimes.base", "runtimes.adapted", "poses"},
     "api": SHARED
-    | {"api", "benchmarks", "checkpoints", "convert", "meshes", "poses", "predict", "runtimes", "synthetic"},
+    | {
+        "api",
+        "benchmarks",
+        "calibration",
+        "checkpoints",
+        "convert",
+        "meshes",
+        "poses",
+        "predict",
+        "runtimes",
+        "synthetic",
+    },
     "testing": BASE | {"api", "benchmarks"},
     "pytest_plugin": BASE | {"testing"},
 }
@@ -179,7 +191,13 @@ HEAVY = {
     "cuda": {"cuda"},
     "tensorrt": set(),
     "tensorrt_rtx": set(),
-    "openvino": {"convert.openvino", "runtimes.openvino", "runtimes.openvino_precision"},
+    "nncf": {"convert.nncf_quantize"},
+    "openvino": {
+        "convert.nncf_quantize",
+        "convert.openvino",
+        "runtimes.openvino",
+        "runtimes.openvino_precision",
+    },
     "pycocotools": {"benchmarks.oks"},
     "av": {
         "predict.demuxing",
@@ -192,7 +210,7 @@ HEAVY = {
     "pygame": {"predict.window"},
     "trimesh": {"predict.mesh_writing"},
     "scipy": {"predict.joint_files.matlab_task"},
-    "cv2": {"poses", "predict", "synthetic"},
+    "cv2": {"calibration", "poses", "predict", "synthetic"},
 }
 """Where each heavy package is imported: in these rooms or modules, at the top."""
 

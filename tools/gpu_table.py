@@ -22,6 +22,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 import torch
@@ -47,7 +48,7 @@ from posedeploy.benchmarks.tolerances import Tolerance
 from posedeploy.checkpoints.loading import open_checkpoint
 from posedeploy.checkpoints.sample import open_sample
 from posedeploy.convert.export import export
-from posedeploy.convert.export_options import AotiOptions, ExportOptions, ExportPrecision
+from posedeploy.convert.export_options import AotiOptions, ExportOptions
 from posedeploy.errors import PoseDeployError, first_line
 from posedeploy.families import FAMILIES
 from posedeploy.runtimes.base import Runner
@@ -61,7 +62,7 @@ TOLERANCES = {"fp32": (0.5, 1.0), "tf32": (1.0, 5.0), "fp16": (1.0, 5.0), "bf16"
 """What poses may be off at the 95th percentile, in px and mm, by precision."""
 MAX_ONE_SIDED = 0.05
 """The part of all keypoints that may be on one side only, in a precision other than FP32."""
-EXPORTED: dict[str, tuple[ExportPrecision, ...]] = {
+EXPORTED: dict[str, tuple[Literal["fp32", "fp16", "bf16"], ...]] = {
     "torchscript": ("fp32", "fp16", "bf16"),
     "onnx": ("fp32", "fp16"),
     "aoti": ("fp32", "fp16"),

@@ -87,7 +87,7 @@ def compare_with_pytorch(
     with open_runner(artifact, options, settings.runtime) as runner:
         spec = resolve_spec(artifact, runner)
         candidate = RecordedRunner(adapt_runner(runner, spec))
-        inputs = parity_inputs(model.spec, spec, settings.images, candidate.ranges)
+        inputs = parity_inputs(model.spec, spec, settings.images, candidate.ranges, artifact.calibration)
         tolerance = settings.tolerance(runner.runtime_info.precision)
         decode = _decode(spec)
         case = _Case(

@@ -18,11 +18,12 @@ from posedeploy.benchmarks.inputs import (
     resized,
     sized,
 )
+from posedeploy.calibration.overlap import OverlapCheck
 from posedeploy.errors import InputError
 from posedeploy.predict.image_files import open_images
 from posedeploy.predict.images import read_picture
 from posedeploy.synthetic.jpeg import round_trip_jpeg
-from posedeploy.types import Array, ModelSpec, Ranges
+from posedeploy.types import Array, Calibration, ModelSpec, Ranges
 
 logger = logging.getLogger(__name__)
 
@@ -73,13 +74,18 @@ class ParityInputs:
 
 
 def parity_inputs(
-    reference: ModelSpec, candidate: ModelSpec, images: Path | None, ranges: Ranges
+    reference: ModelSpec,
+    candidate: ModelSpec,
+    images: Path | None,
+    ranges: Ranges,
+    calibration: Calibration | None = None,
 ) -> ParityInputs:
     """The inputs, within these ranges, for networks on images, on 2D joints or on tensors that nothing is
     known of.
 
     Raises:
-        InputError: images are given for a network that takes none, or none of them can be read.
+        InputError: images are given for a network that takes none, or none of them can be read, or some of
+            them calibrated the candidate.
     """
     if candidate.joints is not None:
         _refuse(images, "takes 2D joints")
@@ -89,7 +95,7 @@ def parity_inputs(
         _refuse(images, "has no image contract")
         sample = random_tensors(candidate)
         return ParityInputs(InputPairs(((sample, sample),)), [])
-    files = _readable(images) if images is not None else []
+    files = _readable(images, calibration) if images is not None else []
     generated: list[tuple[Sample, Sample]] = []
     sets = _generated(candidate, ranges)
     for spec, named in sets:
@@ -131,18 +137,22 @@ def _generated(candidate: ModelSpec, ranges: Ranges) -> list[tuple[ModelSpec, li
     ]
 
 
-def _readable(images: Path) -> list[tuple[str, Path]]:
+def _readable(images: Path, calibration: Calibration | None) -> list[tuple[str, Path]]:
     """The user's images: each is read once, so that one that cannot be is left out and reported at the start.
 
     Raises:
-        InputError: none of them can be read.
+        InputError: none of them can be read, or some of them calibrated the network.
     """
-    source = open_images(images)
-    readable = [(frame.name, source.inputs[frame.index]) for frame in source]
+    source, overlap = open_images(images), OverlapCheck(calibration)
+    readable = []
+    for frame in source:
+        overlap.add(frame.name, frame.image)
+        readable.append((frame.name, source.inputs[frame.index]))
     if not readable:
         raise InputError(f"`images={images}`: {'; '.join(source.problems)}")
     for remark in source.remarks:
         logger.info(remark)
     for problem in source.problems:
         logger.warning(problem)
+    overlap.report(images, len(readable))
     return readable

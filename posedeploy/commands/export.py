@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import get_args
 
 from posedeploy import manifest, plugins
+from posedeploy.api.exporting import export
 from posedeploy.api.load_checkpoint import load_sample, open_pytorch_model
 from posedeploy.api.model_args import ModelArgs
 from posedeploy.api.open_models import SAMPLE_REMARK
@@ -16,8 +17,10 @@ from posedeploy.console.options import chosen
 from posedeploy.console.output import advancing, out, say, show, working
 from posedeploy.console.tables import artifacts_table, tensors_table
 from posedeploy.console.tensorrt_options import tell
-from posedeploy.convert.export import default_stem, export
+from posedeploy.convert.export import default_stem
 from posedeploy.convert.export_options import (
+    CALIBRATION_IMAGES,
+    QUANTIZED,
     AotiOptions,
     EnvironmentOptions,
     ExportOptions,
@@ -47,6 +50,8 @@ def options(
     embed_preprocessing: bool,
     outputs: str,
     precision: str = "fp32",
+    calibration: Sequence[str] = (),
+    calibration_images: int | None = None,
     *,
     aoti: AotiOptions,
     onnx: OnnxOptions,
@@ -61,6 +66,11 @@ def options(
     """
     kept = chosen("--outputs", outputs, OUTPUTS)
     computed = chosen("--precision", precision, PRECISIONS)
+    if calibration_images is not None and computed not in QUANTIZED:
+        raise InputError(
+            f"--calibration-images {calibration_images}: used with --precision {' or '.join(QUANTIZED)} "
+            "only; leave it out"
+        )
     return ExportOptions(
         input_size,
         batch,
@@ -68,6 +78,8 @@ def options(
         embed_preprocessing,
         kept,
         computed,
+        tuple(calibration),
+        CALIBRATION_IMAGES if calibration_images is None else calibration_images,
         aoti=aoti,
         onnx=onnx,
         tensorrt=tensorrt,

@@ -95,6 +95,7 @@ def _artifact(path: Path, args: ModelArgs) -> tuple[dict[str, Any], ModelSpec]:
         "file": size(bytes_of(artifact)),
         "precision": artifact.precision,
         **({"inference precision": artifact.inference_precision} if artifact.inference_precision else {}),
+        **({"calibration": str(artifact.calibration)} if artifact.calibration else {}),
         **_manifest_place(path),
         **{name: _said(value) for name, value in artifact.details.items() if value},
         **runs,

@@ -205,9 +205,21 @@ ExportPrecisionName: TypeAlias = Annotated[
     str,
     typer.Option(
         "--precision",
-        metavar="fp32|fp16|bf16",
-        help="The precision of the model. Softmaxes, normalizations, sums, inputs and outputs are FP32.",
+        metavar="NAME",
+        help="fp32, fp16, bf16, int8 or mixed. Softmaxes, normalizations, sums, inputs and outputs are FP32.",
     ),
+]
+Calibration: TypeAlias = Annotated[
+    list[str] | None,
+    typer.Option(
+        metavar="DIR|VIDEO|FILE",
+        help="Images that an int8 or mixed model is calibrated with. Repeat the option for several sources.",
+        show_default="synthetic people",
+    ),
+]
+CalibrationImages: TypeAlias = Annotated[
+    int | None,
+    typer.Option(metavar="N", help="The most images to take of them, evenly spaced.", show_default="128"),
 ]
 MinShapes: TypeAlias = Annotated[
     str | None,

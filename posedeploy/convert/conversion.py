@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from posedeploy.types import Precision
+from posedeploy.types import Calibration, Precision
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -17,7 +17,7 @@ class Conversion:
     layers in; None: ``precision`` decides, or the options of the runtime. sidecars: the names of the written
     files that the model file does not need. details: JSON for the runtime of this target. packages: the
     packages that were used; None for all ``packages`` of the target. environment: the isolated environment
-    that was used.
+    that was used. calibration: what a quantized network was calibrated with.
     """
 
     precision: str
@@ -26,3 +26,4 @@ class Conversion:
     details: Mapping[str, Any] = field(default_factory=dict)
     packages: tuple[str, ...] | None = None
     environment: str | None = None
+    calibration: Calibration | None = None

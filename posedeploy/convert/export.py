@@ -3,22 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import fields, is_dataclass
+from dataclasses import fields, is_dataclass, replace
 from datetime import UTC, datetime
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 from typing import TypeAlias
 
 from posedeploy import __version__, files, manifest, plugins
 from posedeploy.backends import CHECKPOINT_SUFFIXES, Target, target_named
 from posedeploy.convert.conversion import Conversion
-from posedeploy.convert.export_options import ExportOptions, ignore_progress
+from posedeploy.convert.export_options import CALIBRATION_FIELDS, QUANTIZED, ExportOptions, ignore_progress
 from posedeploy.convert.prepare import Prepared, prepare
 from posedeploy.errors import ExportError, IsolatedProgramError
 from posedeploy.files import MAX_NAME_BYTES
 from posedeploy.native_paths import native_path
 from posedeploy.printable import printable
-from posedeploy.types import Artifact, Model, OnProgress, Provenance, StrPath
+from posedeploy.types import Artifact, CalibrationSet, Model, ModelSpec, OnProgress, Provenance, StrPath
+
+Calibrate: TypeAlias = Callable[[ModelSpec, ExportOptions], CalibrationSet]
+"""Collects the calibration inputs of a network with the spec of its export."""
 
 Converter: TypeAlias = Callable[[Prepared, Path], Conversion]
 """Writes the model file and the files that belong to it, or raises ``ExportError``."""
@@ -31,38 +34,28 @@ def export(
     stem: str | None = None,
     options: ExportOptions | None = None,
     on_progress: OnProgress = ignore_progress,
+    calibrate: Calibrate | None = None,
 ) -> list[Artifact]:
-    """Convert a model to each target, as ``STEM.SUFFIX`` with its manifest, in ``folder``.
-
-    Sidecar files are written there too; the artifact does not need them. Files of an earlier export that this
-    one does not replace are removed.
+    """Convert a model to each target, as ``api.exporting.export``, which passes ``calibrate``, describes it.
 
     Args:
-        targets: one name of ``backends.TARGETS``, or several.
-        stem: what the files' names begin with; None takes the checkpoint's name, and below FP32 the
-            precision, as in ``human-fp16``.
+        calibrate: collects the calibration inputs; None for precisions that need none.
 
     Raises:
-        ExportError: no target has this name, the network cannot be exported to it with these options, or
-            the stem is not a file name; if a program in an isolated environment failed, its log is
-            ``STEM.ENVIRONMENT.log`` there.
-        IsolatedEnvironmentError: an environment that a converter needs is missing or broken.
-        OutputError: the folder cannot be written.
-        MissingPackageError: a package that the target needs is not installed.
+        PoseDeployError: as described there.
     """
     folder, options = Path(folder), options or ExportOptions()
     stem = default_stem(model.source, options) if stem is None else stem
-    if not stem or stem.startswith(".") or Path(stem).name != stem:
-        raise ExportError(f"`name={stem}`: not a file name; leave out folders and a leading dot")
-    if printable(stem) != stem:
-        raise ExportError(
-            f"`name={printable(stem)}`: contains characters that cannot be printed; choose another name"
-        )
+    _check_stem(stem)
     rows = [target_named(name) for name in dict.fromkeys([targets] if isinstance(targets, str) else targets)]
     _check_length(stem, rows)
     for row in rows:
         _check_precision(row, options)
+    _check_calibration(options)
     prepared = prepare(model, options, on_progress)
+    if options.precision in QUANTIZED:
+        assert calibrate is not None, "a quantized network needs calibration inputs"
+        prepared = replace(prepared, calibrate=cache(partial(calibrate, prepared.spec, options)))
     made = []
     for row in rows:
         try:
@@ -92,6 +85,15 @@ def stem_of(checkpoint: Path | None) -> str:
         name = name[: -len(suffix)]
 
 
+def _check_stem(stem: str) -> None:
+    if not stem or stem.startswith(".") or Path(stem).name != stem:
+        raise ExportError(f"`name={stem}`: not a file name; leave out folders and a leading dot")
+    if printable(stem) != stem:
+        raise ExportError(
+            f"`name={printable(stem)}`: contains characters that cannot be printed; choose another name"
+        )
+
+
 def _check_length(stem: str, rows: Sequence[Target]) -> None:
     longest = max((manifest.path_of(Path(stem + row.suffix)).name for row in rows), key=len, default=stem)
     length = len(longest.encode())
@@ -107,6 +109,14 @@ def _check_precision(target: Target, options: ExportOptions) -> None:
         raise ExportError(
             f"`precision={options.precision}`: `to={target.name}` supports "
             f"{' or '.join(target.precisions)}; choose one of these, or another target"
+        )
+
+
+def _check_calibration(options: ExportOptions) -> None:
+    if options.calibration and options.precision not in QUANTIZED:
+        raise ExportError(
+            f"`calibration={options.calibration[0]}`: used with `precision={' or '.join(QUANTIZED)}` only; "
+            "leave it out"
         )
 
 
@@ -136,6 +146,7 @@ def _export(
             details=conversion.details,
             sidecars=hashes,
             inference_precision=conversion.inference_precision,
+            calibration=conversion.calibration,
         )
         if target.embeds_manifest:
             artifact = manifest.write_inside(artifact, stage)
@@ -182,6 +193,8 @@ def _recorded_options(options: ExportOptions, target: str) -> Iterator[tuple[str
     """Yield the options of all targets and those of this target."""
     for field in fields(options):
         value = getattr(options, field.name)
+        if field.name in CALIBRATION_FIELDS and options.precision not in QUANTIZED:
+            continue
         if not is_dataclass(value):
             yield field.name, str(value)
         elif field.name == target:

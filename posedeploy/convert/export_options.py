@@ -9,7 +9,12 @@ from posedeploy.devices import normalize_device
 from posedeploy.tensorrt.options import TensorRtOptions
 
 Outputs: TypeAlias = Literal["all", "last"]
-ExportPrecision: TypeAlias = Literal["fp32", "fp16", "bf16"]
+ExportPrecision: TypeAlias = Literal["fp32", "fp16", "bf16", "int8", "mixed"]
+QUANTIZED: tuple[ExportPrecision, ...] = ("int8", "mixed")
+"""The precisions that need calibration."""
+CALIBRATION_IMAGES = 128
+CALIBRATION_FIELDS = ("calibration", "calibration_images")
+"""The options of calibration, which other precisions ignore."""
 
 
 def ignore_progress(doing: str, part: float | None) -> None:
@@ -65,7 +70,9 @@ class ExportOptions:
     keep their names and accept any length. embed_preprocessing: the input is a raw uint8 BGR image (N, H, W,
     3), and the file contains color order, mean and std. outputs: ``last`` keeps only those that poses are
     decoded from. precision: of convolutions and linear layers; inputs, outputs and sensitive operators stay
-    FP32. aoti, onnx, tensorrt, tflite, environment: options of a single target or kind of converter.
+    FP32. calibration: images, folders of images and videos that a quantized network is calibrated with; empty
+    for synthetic people. calibration_images: the maximum number of images taken of them. aoti, onnx,
+    tensorrt, tflite, environment: options of a single target or kind of converter.
     """
 
     input_size: tuple[int, int] | None = None
@@ -74,6 +81,8 @@ class ExportOptions:
     embed_preprocessing: bool = False
     outputs: Outputs = "all"
     precision: ExportPrecision = "fp32"
+    calibration: tuple[str, ...] = ()
+    calibration_images: int = CALIBRATION_IMAGES
     aoti: AotiOptions = AotiOptions()
     onnx: OnnxOptions = OnnxOptions()
     tensorrt: TensorRtOptions = field(default_factory=TensorRtOptions)

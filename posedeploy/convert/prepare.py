@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -13,7 +13,12 @@ from posedeploy.convert.export_options import ExportOptions, Outputs, ignore_pro
 from posedeploy.errors import ExportError, first_line
 from posedeploy.flatten import flat
 from posedeploy.reduced_precision import DTYPES, ReducedPrecision
-from posedeploy.types import Array, InputContract, Model, ModelSpec, OnProgress, TensorSpec
+from posedeploy.types import Array, CalibrationSet, InputContract, Model, ModelSpec, OnProgress, TensorSpec
+
+
+def no_calibration() -> CalibrationSet:
+    """Stand for the calibration inputs of an export that needs none."""
+    raise AssertionError("the precision of the export needs no calibration")
 
 
 @dataclass(frozen=True, eq=False)
@@ -21,7 +26,8 @@ class Prepared:
     """A network ready for a converter: the deployed module, its spec, and an example of each input.
 
     axes: the names of free axes by position, per input; empty if every shape is fixed. options: those that it
-    was prepared with. on_progress: for converters that report progress.
+    was prepared with. on_progress: for converters that report progress. calibrate: returns the calibration
+    inputs, collected at the first call; for converters that quantize.
     """
 
     module: nn.Module
@@ -30,6 +36,7 @@ class Prepared:
     axes: tuple[Mapping[int, str], ...] = field(default=())
     options: ExportOptions = field(default_factory=ExportOptions)
     on_progress: OnProgress = ignore_progress
+    calibrate: Callable[[], CalibrationSet] = field(default=no_calibration)
 
     @property
     def in_precision(self) -> nn.Module:

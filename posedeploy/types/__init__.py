@@ -1,6 +1,7 @@
 """The types that all packages share: frozen dataclasses without behavior beyond derived values."""
 
 from posedeploy.types.artifacts import Artifact, Model, OnProgress, Provenance, StageCount, Stages, Weights
+from posedeploy.types.calibration import Calibration, CalibrationSet
 from posedeploy.types.networks import (
     ColorOrder,
     Embedded,
@@ -46,6 +47,8 @@ __all__ = [
     "TO_CHANNELS_LAST",
     "Array",
     "Artifact",
+    "Calibration",
+    "CalibrationSet",
     "Camera",
     "ColorOrder",
     "Dimension",

@@ -8,6 +8,7 @@ from pathlib import Path  # not for type checking alone: msgspec resolves the an
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 from posedeploy.file_states import FileState
+from posedeploy.types.calibration import Calibration
 from posedeploy.types.networks import ModelSpec
 from posedeploy.types.running import Precision
 from posedeploy.types.tensors import TensorSpec
@@ -119,6 +120,7 @@ class Artifact:
     states: of the files when they were hashed or, without recorded hashes, opened.
     inference_precision: the precision that a runtime must run the float layers in; None: ``precision``
     decides, or the options of the runtime.
+    calibration: what a quantized network was calibrated with; None for any other.
     """
 
     path: Path
@@ -131,3 +133,4 @@ class Artifact:
     sidecars: Mapping[str, str] = field(default_factory=dict)
     states: Mapping[str, FileState] = field(default_factory=dict, compare=False, repr=False)
     inference_precision: Precision | None = None
+    calibration: Calibration | None = None

@@ -16,13 +16,10 @@ from posedeploy.runtimes.load_runner import open_runner
 from posedeploy.runtimes.openvino_precision import set_precision
 from posedeploy.types import Model, RunOptions
 from tests.support.networks import outputs_of, tiny_image
+from tests.support.tables import NEEDS_BF16
 
 RELATIVE = {"fp16": (1e-6, 3e-3), "bf16": (1e-5, 3e-2)}
 """How far an output may be off at least and at most, of its largest value."""
-NEEDS_BF16 = pytest.mark.skipif(
-    "BF16" not in openvino.Core().get_property("CPU", "OPTIMIZATION_CAPABILITIES"),
-    reason="this CPU computes nothing in bf16",
-)
 ON_CPU = [
     ("torchscript", "fp16"),
     ("torchscript", "bf16"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import openvino
 import pytest
 
 from posedeploy.backends import RUNTIMES, TARGETS
@@ -13,6 +14,12 @@ ON_CPU = {
     if all("cpu" in RUNTIMES[runtime].devices for runtime in target.runtimes)
 }
 """The targets whose runtimes run on a CPU; the others' tests say what stands in for their device."""
+
+NEEDS_BF16 = pytest.mark.skipif(
+    "BF16" not in openvino.Core().get_property("CPU", "OPTIMIZATION_CAPABILITIES"),
+    reason="this CPU computes nothing in bf16",
+)
+"""For tests that run a file in BF16."""
 
 
 def gpu_here(wanted: bool = True) -> None:

@@ -1,0 +1,85 @@
+"""Export a model with what a quantized one is calibrated with."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from contextlib import ExitStack
+
+from posedeploy.api.open_models import pytorch_runner
+from posedeploy.benchmarks.inputs import sized
+from posedeploy.calibration.collect import FindPeople, collect
+from posedeploy.convert import export as converting
+from posedeploy.convert.export_options import ExportOptions, ignore_progress
+from posedeploy.families import FAMILIES, poses_of
+from posedeploy.keypoint_descriptions import find_missing_description
+from posedeploy.poses.crops import BOX_FITS
+from posedeploy.poses.preprocess import prepare
+from posedeploy.types import (
+    Array,
+    Artifact,
+    CalibrationSet,
+    Camera,
+    Model,
+    ModelSpec,
+    OnProgress,
+    RunOptions,
+    StrPath,
+)
+
+
+def export(
+    model: Model,
+    targets: str | Iterable[str],
+    folder: StrPath,
+    stem: str | None = None,
+    options: ExportOptions | None = None,
+    on_progress: OnProgress = ignore_progress,
+) -> list[Artifact]:
+    """Convert a model to each target, as ``STEM.SUFFIX`` with its manifest, in ``folder``.
+
+    Sidecar files are written there too; the artifact does not need them. Files of an earlier export that this
+    one does not replace are removed.
+
+    Args:
+        targets: one name of ``backends.TARGETS``, or several.
+        stem: what the files' names begin with; None takes the checkpoint's name, and below FP32 the
+            precision, as in ``human-fp16``.
+
+    Raises:
+        ExportError: no target has this name, the network cannot be exported to it with these options, or
+            the stem is not a file name; if a program in an isolated environment failed, its log is
+            ``STEM.ENVIRONMENT.log`` there.
+        InputError: no calibration image can be used, or the network takes none.
+        IsolatedEnvironmentError: an environment that a converter needs is missing or broken.
+        OutputError: the folder cannot be written.
+        MissingPackageError: a package that the target or the precision needs is not installed.
+    """
+
+    def calibrate(spec: ModelSpec, options: ExportOptions) -> CalibrationSet:
+        on_progress("reading the calibration images", None)
+        with ExitStack() as opened:
+            find_people = _person_finder(model, opened)
+            return collect(spec, options.calibration, options.calibration_images, find_people)
+
+    return converting.export(model, targets, folder, stem, options, on_progress, calibrate)
+
+
+def _person_finder(model: Model, opened: ExitStack) -> FindPeople | None:
+    """Return what counts the people in an image with PyTorch; None if the network does not find people.
+
+    Args:
+        opened: closes the runner.
+    """
+    spec = model.spec
+    finds = spec.family in FAMILIES and spec.contract is not None and spec.contract.fit not in BOX_FITS
+    if not finds or find_missing_description(spec):
+        return None
+    spec = sized(spec)
+    runner = opened.enter_context(pytorch_runner(model, RunOptions()))
+    decode = poses_of(spec.family).decode
+
+    def find_people(image: Array) -> int:
+        tensors, placement = prepare(image, spec)
+        return len(decode(runner.run(tensors), spec, placement, Camera()))
+
+    return find_people

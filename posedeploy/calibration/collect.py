@@ -1,0 +1,160 @@
+"""Collect the inputs that a network is calibrated with: the user's images, or synthetic people."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
+from typing import TypeAlias
+
+import numpy as np
+
+from posedeploy.benchmarks.inputs import people_samples
+from posedeploy.calibration.image_hashes import count_near_duplicates, perceptual_hash, pixel_hash
+from posedeploy.calibration.image_selection import select_images
+from posedeploy.calibration.spilled_tensors import SpilledTensors
+from posedeploy.calibration.weaknesses import describe_weaknesses
+from posedeploy.errors import InputError
+from posedeploy.own_keypoints import joint_set_of
+from posedeploy.poses.crops import BOX_FITS
+from posedeploy.poses.joint_mapping import map_joints
+from posedeploy.poses.lightweight_openpose_2d import KEYPOINT_NAMES
+from posedeploy.poses.preprocess import prepare
+from posedeploy.poses.preprocess_joints import prepare_joints
+from posedeploy.synthetic import generate_scene
+from posedeploy.types import Array, Calibration, CalibrationSet, ModelSpec
+
+SEED = 20260801
+MAX_CHECKED = 32
+"""The most images in which the FP32 network looks for people, since each takes a run."""
+FindPeople: TypeAlias = Callable[[Array], int]
+"""Returns the number of people that the FP32 network finds in an (H, W, 3) uint8 image."""
+NamedImage: TypeAlias = "tuple[str, Array, Array | None]"
+"""A name, an (H, W, 3) uint8 image, and (4,) the box of a person in it, if known."""
+logger = logging.getLogger(__name__)
+
+
+def collect(
+    spec: ModelSpec, sources: Sequence[str], count: int, find_people: FindPeople | None = None
+) -> CalibrationSet:
+    """Return the calibration inputs of a network: of images, or of synthetic people without any source.
+
+    What makes the set a poor one is logged as a warning.
+
+    Args:
+        spec: of the exported network.
+        sources: images, folders of images and videos.
+        count: the maximum number of images.
+        find_people: None for a network that does not find people in whole images.
+
+    Raises:
+        InputError: the count is below 1, no image can be used, or the network takes none.
+    """
+    if count < 1:
+        raise InputError(f"`calibration_images={count}`: expected at least 1")
+    if spec.joints is not None:
+        calibration = _of_joints(spec, sources, count)
+    elif spec.contract is not None:
+        calibration = _of_images(spec, sources, count, find_people)
+    else:
+        raise InputError(
+            "this network cannot be calibrated: it has no image contract, so nothing says how an image "
+            "becomes its input; describe the image with `contract`, or choose another `precision`"
+        )
+    for weakness in describe_weaknesses(calibration.record):
+        logger.warning(weakness)
+    return calibration
+
+
+def _of_images(
+    spec: ModelSpec, sources: Sequence[str], count: int, find_people: FindPeople | None
+) -> CalibrationSet:
+    tensor = spec.inputs[0]
+    batch = tensor.shape[0] if isinstance(tensor.shape[0], int) else 1
+    single = replace(spec, inputs=(replace(tensor, shape=(1, *tensor.shape[1:])),))
+    inputs, pending = SpilledTensors(), list[Array]()
+    pixels, perceptual, problems = list[str](), list[str](), list[str]()
+    found = list[int]()
+    step = -(-count // MAX_CHECKED)
+    for name, image, box in _user_images(sources, count) if sources else _synthetic_images(spec, count):
+        try:
+            prepared, _ = prepare(image, single, box)
+        except InputError as error:  # such as an image that is too thin
+            problems.append(f"{name}: {error}")
+            continue
+        if find_people is not None and len(pixels) % step == 0:
+            found.append(find_people(image))
+        pixels.append(pixel_hash(image))
+        perceptual.append(perceptual_hash(image))
+        pending.append(prepared[tensor.name])
+        if len(pending) == batch:
+            inputs.append({tensor.name: np.concatenate(pending)})
+            pending.clear()
+    for problem in problems:
+        logger.warning(f"left out of the calibration set: {problem}")
+    if not pixels:
+        raise InputError(f"`calibration={sources[0]}`: no image can be used: {problems[0]}")
+    if pending:  # fill the last batch
+        rows = [pending[index % len(pending)] for index in range(batch)]
+        inputs.append({tensor.name: np.concatenate(rows)})
+    record = Calibration(
+        source="images" if sources else "synthetic people",
+        sha256=inputs.sha256,
+        count=len(pixels),
+        pixels=tuple(pixels),
+        perceptual=tuple(perceptual),
+        near_duplicates=count_near_duplicates(perceptual),
+        checked=len(found),
+        with_people=sum(map(bool, found)) if find_people is not None else None,
+    )
+    return CalibrationSet(inputs, record)
+
+
+def _user_images(sources: Sequence[str], count: int) -> Iterator[NamedImage]:
+    return ((frame.label, frame.image, None) for frame in select_images(sources, count))
+
+
+def _synthetic_images(spec: ModelSpec, count: int) -> Iterator[NamedImage]:
+    """Yield images of synthetic people, each with a person's box for a network of one person."""
+    assert spec.contract is not None, "the caller checks it"
+    for index in range(count):
+        scene = generate_scene(SEED, index)
+        boxes = [person.box for person in scene.people if person.is_recognizable]
+        box = np.array(boxes[-1]) if boxes and spec.contract.fit in BOX_FITS else None
+        yield f"synthetic image {index}", scene.image, box
+
+
+def _of_joints(spec: ModelSpec, sources: Sequence[str], count: int) -> CalibrationSet:
+    """Return the 2D joints of synthetic people, or random ones for a joint set that those do not have."""
+    if sources:
+        raise InputError(
+            f"`calibration={sources[0]}`: this network takes 2D joints, so images cannot calibrate it; leave "
+            "it out, and the joints of synthetic people are used"
+        )
+    tensor, inputs = spec.inputs[0], SpilledTensors()
+    batch = tensor.shape[0] if isinstance(tensor.shape[0], int) else 1
+    fixed = replace(spec, inputs=(replace(tensor, shape=(batch, *tensor.shape[1:])), *spec.inputs[1:]))
+    people = _synthetic_joints(fixed, batch * count)
+    for start in range(0, len(people), batch):
+        inputs.append(prepare_joints(people[start : start + batch], fixed)[0])
+    for sample in people_samples(fixed, 0 if len(people) else count):
+        inputs.append(sample.tensors)
+    record = Calibration(
+        source="synthetic people" if len(people) else "random 2D joints",
+        sha256=inputs.sha256,
+        count=len(inputs) * batch,
+    )
+    return CalibrationSet(inputs, record)
+
+
+def _synthetic_joints(spec: ModelSpec, count: int) -> Array:
+    """Return (count, joints, 3) joints of synthetic people; none if the joint set cannot be computed."""
+    people: list[Array] = []
+    for index in range(count):
+        for person in generate_scene(SEED, index, people=1).people:
+            keypoints = np.pad(person.keypoints, ((0, 0), (0, 1)), constant_values=1.0)[None]
+            try:
+                people += list(map_joints(keypoints, KEYPOINT_NAMES, joint_set_of(spec)).joints)
+            except InputError:  # a joint set of other bodies, such as a hand
+                return np.zeros((0, 0, 3))
+    return np.array(people)

@@ -1,0 +1,39 @@
+"""What makes a calibration set a poor one, in sentences."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from posedeploy.printable import counted
+from posedeploy.types import Calibration
+
+MIN_IMAGES = 30
+MAX_NEAR_SHARE = 0.5
+MIN_PEOPLE_SHARE = 0.5
+SYNTHETIC = (
+    "calibrated with synthetic people, since no `calibration` images were passed: on photographs, keypoints "
+    "are then further off (docs/precision.md has measured figures); pass images or a video from the place "
+    "where the network will be used"
+)
+
+
+def describe_weaknesses(calibration: Calibration) -> Iterator[str]:
+    """Yield a sentence for each weakness of a calibration set."""
+    if calibration.source == "synthetic people" and calibration.pixels:
+        yield SYNTHETIC
+    if calibration.count < MIN_IMAGES:
+        yield (
+            f"the calibration set has only {counted(calibration.count, 'image')}; values that these images "
+            f"do not reach are clipped in others: pass at least {MIN_IMAGES}"
+        )
+    if calibration.near_duplicates > MAX_NEAR_SHARE * calibration.count:
+        yield (
+            f"{calibration.near_duplicates} of the {calibration.count} calibration images nearly repeat "
+            "others; more varied images give better ranges"
+        )
+    found = calibration.with_people
+    if found is not None and found < MIN_PEOPLE_SHARE * calibration.checked:
+        yield (
+            f"PyTorch finds people in {found} of the {calibration.checked} calibration images that were "
+            "checked; pass images of people"
+        )

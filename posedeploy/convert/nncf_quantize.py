@@ -1,0 +1,62 @@
+"""Quantize an OpenVINO graph to INT8 after training, with NNCF."""
+
+from __future__ import annotations
+
+import io
+from contextlib import redirect_stdout
+
+from posedeploy import openvino_telemetry  # noqa: F401
+
+# isort: split
+
+import nncf
+import openvino
+from nncf.quantization.advanced_parameters import AdvancedQuantizationParameters
+from nncf.quantization.range_estimator import RangeEstimatorParametersSet
+
+from posedeploy.convert import float_layers
+from posedeploy.errors import ExportError, first_line
+from posedeploy.suppress_output import only_errors
+from posedeploy.types import CalibrationSet
+
+
+def quantize(model: openvino.Model, calibration: CalibrationSet, precision: str) -> openvino.Model:
+    """Return a copy of an FP32 graph with INT8 layers, and sensitive operators in floating point.
+
+    Activations have asymmetric ranges where they are signed (NNCF's preset ``mixed``), from histograms;
+    weights have a range for each channel.
+
+    Args:
+        precision: ``int8``; or ``mixed``, which also keeps early and depthwise layers in floating point.
+
+    Raises:
+        ExportError: no layer is left to quantize, or NNCF cannot quantize the graph.
+    """
+    names = float_layers.sensitive(model)
+    if precision == "mixed":
+        names |= float_layers.early_and_depthwise(model)
+    if not float_layers.layer_names(model) - names:
+        raise ExportError(
+            f"`precision={precision}`: no layer of this network is left for INT8: the last ones stay in "
+            "floating point and, in mixed precision, early and depthwise ones too; export it in bf16"
+        )
+    attention = float_layers.has_attention(model)
+    with redirect_stdout(io.StringIO()), only_errors("nncf"):  # progress bars
+        try:
+            return nncf.quantize(
+                model,
+                nncf.Dataset(calibration.inputs),
+                preset=nncf.QuantizationPreset.MIXED,
+                subset_size=len(calibration.inputs),
+                model_type=nncf.ModelType.TRANSFORMER if attention else None,
+                ignored_scope=nncf.IgnoredScope(
+                    names=sorted(names), types=list(float_layers.FLOAT_TYPES), validate=False
+                ),
+                advanced_parameters=AdvancedQuantizationParameters(
+                    activations_range_estimator_params=RangeEstimatorParametersSet.HISTOGRAM
+                ),
+            )
+        except (nncf.InternalError, nncf.ValidationError, nncf.UnsupportedModelError) as error:
+            raise ExportError(
+                f"`precision={precision}`: NNCF cannot quantize this network: {first_line(error)}"
+            ) from error
