@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable
 from contextlib import ExitStack
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cache, partial
 from pathlib import Path
 from typing import TypeAlias
@@ -15,11 +15,13 @@ from posedeploy.api.model_args import SAMPLE, ModelArgs, path_of
 from posedeploy.api.open_models import is_checkpoint, open_described, pytorch_runner
 from posedeploy.backends import RUNTIMES, bytes_of
 from posedeploy.benchmarks import timing
-from posedeploy.benchmarks.inputs import NO_RANGES, image_samples, plain, random_images, random_tensors, sized
-from posedeploy.benchmarks.timing import Candidate
+from posedeploy.benchmarks.inputs import image_samples, plain, random_images, random_tensors, sized
+from posedeploy.benchmarks.timing import Candidate, Pipeline
 from posedeploy.errors import InputError, PoseDeployError
+from posedeploy.predict.chain import Predictor
+from posedeploy.runtimes.base import Runner
 from posedeploy.runtimes.load_runner import open_runner, resolve_spec, runner_of
-from posedeploy.types import Artifact, Model, ModelSpec, Ranges, RunOptions, Stages, Tensors
+from posedeploy.types import Array, Artifact, Model, ModelSpec, Placement, RunOptions, Stages, Tensors
 
 ModelAndSpec: TypeAlias = tuple[Model, ModelSpec]
 """A PyTorch model, and the spec whose inputs it is timed on."""
@@ -28,7 +30,10 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True, kw_only=True)
 class BenchmarkOptions:
-    """What to time: how often, after how many loads, and at which size and batch where axes are free."""
+    """What to time: how often, after how many loads, and at which size and batch where axes are free.
+
+    image: (H, W, 3) uint8 BGR, to time preprocessing and decoding as well.
+    """
 
     runs: int = 100
     loads: int = 1
@@ -36,6 +41,7 @@ class BenchmarkOptions:
     batch: int | None = None
     runtime: str | None = None
     checkpoint: Path | None = None
+    image: Array | None = field(default=None, repr=False)
 
     def __post_init__(self) -> None:
         for name, number in (("runs", self.runs), ("batch", self.batch), ("loads", self.loads)):
@@ -46,6 +52,9 @@ class BenchmarkOptions:
                 f"`loads={self.loads}`: the {self.runs} timed runs are divided among the loads; expected at "
                 "most as many loads as `runs`"
             )
+        for name, value in (("batch", self.batch), ("input_size", self.input_size)):
+            if self.image is not None and value is not None:
+                raise InputError(f"`{name}` and `image`: pass one; the image determines the input")
 
     @property
     def runs_of_each_load(self) -> list[int]:
@@ -94,7 +103,7 @@ class CandidateLoader:
         candidate = timing.load(
             artifact.path.name,
             lambda: open_runner(artifact, self._options, self._settings.runtime),
-            lambda runner: _tensors(resolve_spec(artifact, runner), self._settings, runner.ranges),
+            lambda runner: _tensors(runner, resolve_spec(artifact, runner), self._settings),
             file_bytes=bytes_of(artifact),
         )
         self._opened.callback(candidate.runner.close)
@@ -104,6 +113,7 @@ class CandidateLoader:
             input_specs=spec.inputs,
             output_specs=spec.outputs,
             model_sha256=artifact_files.hashes_of(artifact),
+            pipeline=_pipeline(candidate.runner, spec, self._settings),
         )
 
     def _add_baseline(self, artifact: Artifact, spec: ModelSpec) -> Candidate | None:
@@ -131,15 +141,16 @@ class CandidateLoader:
         candidate = timing.load(
             label,
             lambda: pytorch_runner(load_once()[0], options),
-            lambda runner: _tensors(load_once()[1], self._settings),
+            lambda runner: _tensors(runner, load_once()[1], self._settings),
         )
         self._opened.callback(candidate.runner.close)
-        model = load_once()[0]
+        model, spec = load_once()
         return self._keep(
             replace(
                 candidate,
                 file_bytes=files.size(model.source) if model.source else None,
                 model_sha256={path_of(model).name: model.sha256},
+                pipeline=_pipeline(candidate.runner, spec, self._settings),
             )
         )
 
@@ -175,7 +186,20 @@ def _input_of(candidate: Candidate) -> str:
     return "x".join(str(sorted(array.shape)) for array in candidate.tensors.values())
 
 
-def _tensors(spec: ModelSpec, settings: BenchmarkOptions, ranges: Ranges = NO_RANGES) -> Tensors:
+def _pipeline(runner: Runner, spec: ModelSpec, settings: BenchmarkOptions) -> Pipeline[Placement] | None:
+    """Return the steps from the image to poses; None without an image."""
+    image = settings.image
+    if image is None:
+        return None
+    predictor = Predictor(runner, spec)
+    return Pipeline(lambda: predictor.preprocess(image), predictor.run, predictor.decode)
+
+
+def _tensors(runner: Runner, spec: ModelSpec, settings: BenchmarkOptions) -> Tensors:
+    """Return the input of a runner: the image, or noise."""
+    ranges = runner.ranges
+    if settings.image is not None:
+        return Predictor(runner, spec).preprocess(settings.image)[0]
     if spec.contract is None:
         return random_tensors(spec, settings.batch, settings.input_size, ranges).tensors
     spec = sized(spec, settings.batch, settings.input_size, ranges)

@@ -21,14 +21,17 @@ from posedeploy.api.model_args import (
     single,
 )
 from posedeploy.api.open_models import run_options
+from posedeploy.api.pose_inputs import to_frame
 from posedeploy.api.reporting import report_steps
 from posedeploy.benchmarks import timing
 from posedeploy.benchmarks.latency import Latency, join_loads
 from posedeploy.benchmarks.machine_info import this_machine
 from posedeploy.benchmarks.time_comparison import TimeComparison, compare_in_rounds
 from posedeploy.convert.export_options import ignore_progress
+from posedeploy.errors import InputError
 from posedeploy.types import (
     HINTS,
+    Array,
     Artifact,
     Model,
     OnProgress,
@@ -53,6 +56,7 @@ def benchmark(
     loads: int | None = None,
     seed: int | None = None,
     compare: ModelSource | None = None,
+    image: StrPath | Array | None = None,
     batch: int | None = None,
     input_size: tuple[int, int] | None = None,
     runtime: str | None = None,
@@ -71,6 +75,8 @@ def benchmark(
         seed: of the order of the models in each round; None is a fixed one.
         compare: a model, which is then timed in the same rounds, or the path of the JSON of an earlier
             report. The report then has a verdict on each model.
+        image: a path, or an array (H, W, 3) uint8 BGR, to run on in place of noise. Preprocessing and
+            decoding are then timed too.
         batch: images at once, where the model leaves that free; None is 1.
         input_size: (height, width) in px, where the model leaves them free; None is the published size.
         checkpoint: compare with it, in place of the one in each manifest.
@@ -90,7 +96,12 @@ def benchmark(
         batch=batch,
         runtime=runtime,
         checkpoint=optional_path(checkpoint),
+        image=None if image is None else to_frame(image).image,
     )
+    if image is not None and scenario == "offline":
+        raise InputError(
+            "`image`: the offline scenario times the network alone; use `scenario=single-stream`"
+        )
     options = run_options(device, precision, threads, HINTS[scenario])
     seed = timing.SEED if seed is None else seed
     sources, machine, other = list_models(models), this_machine(), None

@@ -123,7 +123,10 @@ class EarlierReport:
                     found=listed(list(self.rows), MAX_LISTED) or "no times",
                     hint="measure the same models again, under the same names",
                 )
-            differences = _differences(candidate.describe(scenario), self.rows[candidate.label])
+            row = self.rows[candidate.label]
+            differences = _differences(candidate.describe(scenario), row)
+            if (candidate.pipeline is None) != (not row.decode_times_s):
+                differences.append(f"{_inputs(row.decode_times_s)} there, {_inputs(candidate.pipeline)} now")
             if differences:
                 raise InputError(
                     f"`compare={self.path}`: {candidate.label} ran otherwise there: "
@@ -176,6 +179,10 @@ def _common_reference(
         and len(theirs.times_s) == len(old.times_s)
     )
     return (ours, theirs) if is_same else None
+
+
+def _inputs(pipeline: object) -> str:
+    return "with an image" if pipeline else "with noise"
 
 
 def _differences(new: Latency, old: Latency) -> list[str]:

@@ -40,10 +40,11 @@ class Latency:
 
     loads: one or several; ``times_s`` holds their times one after another. times_s: one per timed inference;
     in the offline scenario one per block of ``block`` inferences in flight, divided by ``block``.
-    cpu_times_s: the processor time of all threads of this process meanwhile. baseline: the label of PyTorch
-    on the same checkpoint, if it was run; ``baseline_times_s`` are its times in the same rounds. input_specs,
-    output_specs: as in the model file. input_shapes: of the arrays, by name. model_sha256: of the checkpoint,
-    or of each file.
+    cpu_times_s: the processor time of all threads of this process meanwhile. preprocess_times_s,
+    decode_times_s: of what surrounds the network in the same rounds, if an image was given. baseline: the
+    label of PyTorch on the same checkpoint, if it was run; ``baseline_times_s`` are its times in the same
+    rounds. input_specs, output_specs: as in the model file. input_shapes: of the arrays, by name.
+    model_sha256: of the checkpoint, or of each file.
     """
 
     label: str
@@ -54,6 +55,8 @@ class Latency:
     loads: tuple[LoadCost, ...]
     times_s: tuple[float, ...] = field(repr=False)
     cpu_times_s: tuple[float, ...] = field(default=(), repr=False)
+    preprocess_times_s: tuple[float, ...] = field(default=(), repr=False)
+    decode_times_s: tuple[float, ...] = field(default=(), repr=False)
     block: int = 1
     load_average: float = 0.0
     baseline: str | None = None
@@ -92,6 +95,32 @@ class Latency:
     def cpu_ms(self) -> float | None:
         """The median processor time of one inference, of all threads; None if it was not measured."""
         return 1e3 * float(np.median(self.cpu_times_s)) if self.cpu_times_s else None
+
+    @property
+    def preprocess_ms(self) -> float | None:
+        """The median time from an image to the inputs; None if it was not timed."""
+        return 1e3 * float(np.median(self.preprocess_times_s)) if self.preprocess_times_s else None
+
+    @property
+    def decode_ms(self) -> float | None:
+        """The median time from the outputs to poses; None if it was not timed."""
+        return 1e3 * float(np.median(self.decode_times_s)) if self.decode_times_s else None
+
+    @property
+    def end_to_end_ms(self) -> float | None:
+        """The median time from an image to poses; None if it was not timed."""
+        return 1e3 * float(np.median(self._end_to_end_s)) if self.decode_times_s else None
+
+    @property
+    def end_to_end_interval_ms(self) -> tuple[float, float] | None:
+        """The confidence interval of ``end_to_end_ms``; None without it, or for too few runs."""
+        return _milliseconds(percentile_interval(self._end_to_end_s, 50)) if self.decode_times_s else None
+
+    @property
+    def _end_to_end_s(self) -> list[float]:
+        return [
+            sum(each) for each in zip(self.preprocess_times_s, self.times_s, self.decode_times_s, strict=True)
+        ]
 
     def percentile_ms(self, percent: int) -> float | None:
         """Return a percentile of the times; None for too few runs."""
@@ -172,6 +201,8 @@ def join_loads(parts: Sequence[Sequence[Latency]]) -> tuple[Latency, ...]:
             loads=tuple(load for part in of_candidate for load in part.loads),
             times_s=tuple(time for part in of_candidate for time in part.times_s),
             cpu_times_s=tuple(time for part in of_candidate for time in part.cpu_times_s),
+            preprocess_times_s=tuple(time for part in of_candidate for time in part.preprocess_times_s),
+            decode_times_s=tuple(time for part in of_candidate for time in part.decode_times_s),
             baseline_times_s=tuple(time for part in of_candidate for time in part.baseline_times_s),
         )
         for of_candidate in zip(*parts, strict=True)

@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from time import perf_counter, process_time
-from typing import NamedTuple
+from typing import Any, Generic, NamedTuple, TypeVar
 
 import psutil
 
@@ -23,6 +23,7 @@ from posedeploy.types import Scenario, Tensors, TensorSpec
 
 CLOCK_TICK_S = 1e-9
 """The time of a run that is too short for the clock: ratios of times need more than 0."""
+Prepared = TypeVar("Prepared")
 MIN_IN_FLIGHT = 10
 """Inferences that are timed as one block in the offline scenario, unless the runtime has many streams."""
 RUNS_PER_STREAM = 4
@@ -39,20 +40,38 @@ class Clocks(NamedTuple):
 
 
 class RunTime(NamedTuple):
-    """The time of one run, and the processor time of all threads of this process meanwhile, in seconds."""
+    """The time of one run, and the processor time of all threads of this process meanwhile, in seconds.
+
+    preprocess_s, decode_s: of what surrounds the run, if it is timed.
+    """
 
     wall_s: float
     cpu_s: float
+    preprocess_s: float | None = None
+    decode_s: float | None = None
 
 
 CLOCKS = Clocks()
 
 
 @dataclass(frozen=True)
+class Pipeline(Generic[Prepared]):
+    """The steps from an image to poses.
+
+    ``preprocess`` returns the input of ``run``, and what ``decode`` needs besides the outputs.
+    """
+
+    preprocess: Callable[[], tuple[Tensors, Prepared]]
+    run: Callable[[Tensors], Tensors]
+    decode: Callable[[Tensors, Prepared], object]
+
+
+@dataclass(frozen=True)
 class Candidate:
     """A loaded runner to measure, with its input and the cost of loading.
 
-    baseline: the candidate of the same measurement that ``speed_up`` is relative to.
+    baseline: the candidate of the same measurement that ``speed_up`` is relative to. pipeline: if it is set,
+    preprocessing and decoding are timed as well.
     """
 
     label: str
@@ -65,6 +84,7 @@ class Candidate:
     input_specs: tuple[TensorSpec, ...] = ()
     output_specs: tuple[TensorSpec, ...] = ()
     model_sha256: Mapping[str, str] = field(default_factory=dict)
+    pipeline: Pipeline[Any] | None = None
 
     def describe(self, scenario: Scenario, times: Sequence[RunTime] = ()) -> Latency:
         """Return the candidate with its times, without its baseline."""
@@ -77,6 +97,8 @@ class Candidate:
             loads=(replace(self.cost, runs=len(times)),),
             times_s=tuple(time.wall_s for time in times),
             cpu_times_s=tuple(time.cpu_s for time in times),
+            preprocess_times_s=tuple(time.preprocess_s for time in times if time.preprocess_s is not None),
+            decode_times_s=tuple(time.decode_s for time in times if time.decode_s is not None),
             load_average=psutil.getloadavg()[0],
             input_specs=self.input_specs,
             output_specs=self.output_specs,
@@ -150,7 +172,7 @@ def measure(
     for completed in range(1, rounds + 1):
         shuffle(order)
         for number in order:
-            candidates[number].runner.run(candidates[number].tensors)
+            _run_untimed(candidates[number])
             times[number].append(_time_block(candidates[number], blocks[number], clocks))
         on_progress(completed, rounds)
     results = [
@@ -170,8 +192,31 @@ def _in_flight(runner: Runner) -> int:
     return max(MIN_IN_FLIGHT, RUNS_PER_STREAM * runner.runtime_info.streams)
 
 
+def _run_untimed(candidate: Candidate) -> None:
+    if candidate.pipeline is None:
+        candidate.runner.run(candidate.tensors)
+    else:
+        _time_pipeline(candidate.pipeline, CLOCKS)
+
+
+def _time_pipeline(pipeline: Pipeline[Any], clocks: Clocks) -> RunTime:
+    start = clocks.wall()
+    tensors, prepared = pipeline.preprocess()
+    preprocess_s = _elapsed(start, clocks.wall())
+    cpu = clocks.cpu()
+    start = clocks.wall()
+    outputs = pipeline.run(tensors)
+    end = clocks.wall()
+    cpu_s = _elapsed(cpu, clocks.cpu())
+    decode_start = clocks.wall()
+    pipeline.decode(outputs, prepared)
+    return RunTime(_elapsed(start, end), cpu_s, preprocess_s, _elapsed(decode_start, clocks.wall()))
+
+
 def _time_block(candidate: Candidate, block: int, clocks: Clocks) -> RunTime:
     runner, tensors = candidate.runner, candidate.tensors
+    if candidate.pipeline is not None:
+        return _time_pipeline(candidate.pipeline, clocks)
     if block == 1:
         return _time(lambda: runner.run(tensors), clocks)
 

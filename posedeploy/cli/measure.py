@@ -54,6 +54,10 @@ def bench(
             metavar="N", help="Seed of the order of the models in each round.", show_default="fixed"
         ),
     ] = None,
+    image: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="Run on this image, and time preprocessing and decoding as well."),
+    ] = None,
     batch: Annotated[
         int | None,
         typer.Option(
@@ -92,6 +96,7 @@ def bench(
             loads=loads,
             compare=compare,
             seed=seed,
+            image=image,
             batch=batch,
             input_size=shared.parse_size(input_size),
             runtime=runtime,

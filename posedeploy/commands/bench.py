@@ -16,6 +16,7 @@ from posedeploy.console.tables import (
     integers_line,
     latency_table,
     layers_of,
+    stages_table,
 )
 from posedeploy.printable import counted
 from posedeploy.runtimes.load_runner import devices_of, open_artifact
@@ -65,6 +66,8 @@ def fastest_line(results: Sequence[Latency]) -> str:
 def show_latency(report: LatencyReport, json: Path | None, compared_with: Path | None = None) -> None:
     """Show the tables, what was compared, the fastest model and the warnings; write the JSON."""
     show(latency_table(report.results), footprint_table(report.results))
+    if any(result.decode_times_s for result in report.results):
+        show(stages_table(report.results))
     if compared_with is not None:
         show(comparison_table(report.comparisons, str(compared_with)))
     out.print(str(report.machine), style="dim")

@@ -117,6 +117,20 @@ def latency_table(results: Sequence[Latency]) -> Table:
     return made
 
 
+def stages_table(results: Sequence[Latency]) -> Table:
+    """The time from an image to poses, by stage."""
+    made = table("End to end", ["model"], ["preprocess ms", "network ms", "decode ms", "total ms"])
+    for result in results:
+        made.add_row(
+            _two(result.label, _runtime(result.runtime_info)),
+            _ms(result.preprocess_ms),
+            _ms(result.median_ms),
+            _ms(result.decode_ms),
+            _two(_ms(result.end_to_end_ms), _interval(result.end_to_end_interval_ms)),
+        )
+    return made
+
+
 def comparison_table(comparisons: Sequence[TimeComparison], against: str) -> Table:
     """Whether each model became slower, and the ratio of its times above the confidence interval."""
     made = table(f"Compared with {against}", ["model", "verdict"], ["time", "99% interval", "runs"])

@@ -77,6 +77,27 @@ class Predictor:
             [self._decode_outputs(self._runner.run(tensors), placement) for tensors, placement in prepared]
         )
 
+    def preprocess(self, image: Array) -> tuple[Tensors, Placement]:
+        """Return the network's inputs for one image, (H, W, 3) uint8 BGR, and the position of the image in
+        them.
+
+        Raises:
+            InputError: the image cannot become the network's input.
+        """
+        return prepare(image, self.spec)
+
+    def run(self, tensors: Tensors) -> Tensors:
+        """Return the outputs that ``decode`` takes."""
+        return self._runner.run(tensors)
+
+    def decode(self, outputs: Tensors, placement: Placement) -> Poses:
+        """Return the people in the outputs for one image.
+
+        Raises:
+            ArtifactError: an output of the network is not finite.
+        """
+        return self._select([self._decode_outputs(outputs, placement)])
+
     def stream(
         self, frames: Iterable[Frame], rejected: list[str] | None = None
     ) -> Generator[tuple[Frame, Poses], None, None]:

@@ -72,6 +72,20 @@ def test_images_per_second_of_the_offline_scenario_are_those_of_all_runs_togethe
     assert replace(times, batch=2).images_per_s == pytest.approx(20)
 
 
+def test_without_an_image_there_is_no_end_to_end_time() -> None:
+    result = _latency(0.1, 0.2)
+    assert (result.preprocess_ms, result.decode_ms, result.end_to_end_ms) == (None, None, None)
+    assert result.end_to_end_interval_ms is None
+
+
+def test_the_end_to_end_time_is_the_median_of_the_sums() -> None:
+    result = replace(
+        _latency(*[0.1, 0.3] * 5), preprocess_times_s=(0.2, 0.05) * 5, decode_times_s=(0.1, 0.2) * 5
+    )
+    assert result.end_to_end_ms == pytest.approx(475)
+    assert result.end_to_end_interval_ms == pytest.approx((400, 550))
+
+
 def test_several_loads_become_one_result() -> None:
     (result,) = join_loads([[_latency(0.1, 0.2)], [_latency(0.3, load_s=0.4)]])
     assert result.times_s == (0.1, 0.2, 0.3)

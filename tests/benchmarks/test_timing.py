@@ -8,7 +8,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from posedeploy.benchmarks.timing import MIN_IN_FLIGHT, Candidate, Clocks, load, measure
+from posedeploy.benchmarks.timing import MIN_IN_FLIGHT, Candidate, Clocks, Pipeline, load, measure
 from posedeploy.errors import MeasurementError
 from posedeploy.runtimes.base import Runner
 from posedeploy.types import RuntimeInfo, Tensors, TensorSpec
@@ -106,6 +106,28 @@ def test_the_baseline_is_that_of_the_same_rounds() -> None:
     ours, theirs = measure([first, replace(second, baseline=first)], runs=7)
     assert (ours.baseline, ours.speed_up) == (None, None)
     assert (theirs.baseline, theirs.baseline_times_s) == ("a", ours.times_s)
+
+
+def test_the_stages_around_the_network_are_timed_apart() -> None:
+    diary: list[str] = []
+    ticks = iter(float(tick**2) for tick in range(100))  # each reading is further from the one before
+    (candidate, *_) = _candidates(diary)
+
+    def preprocess() -> tuple[Tensors, str]:
+        diary.append("preprocess")
+        return INPUT, "placement"
+
+    def decode(outputs: Tensors, placement: str) -> None:
+        assert outputs is INPUT and placement == "placement"
+        diary.append("decode")
+
+    candidate = replace(candidate, pipeline=Pipeline(preprocess, candidate.runner.run, decode))
+    diary.clear()
+    clocks = Clocks(lambda: next(ticks), lambda: 0.0)
+    (result,) = measure([candidate], runs=1, warm_up=0, clocks=clocks)
+    assert diary == 2 * ["preprocess", "a", "decode"]
+    assert (result.preprocess_times_s, result.times_s, result.decode_times_s) == ((1.0,), (5.0,), (9.0,))
+    assert (result.preprocess_ms, result.decode_ms, result.end_to_end_ms) == (1e3, 9e3, 15e3)
 
 
 def test_loading_is_timed() -> None:

@@ -6,10 +6,13 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import cv2
 import onnx
 import pytest
 
+from posedeploy.types import Array
 from tests.commands.conftest import Invoke, lines_wider_than, words
+from tests.support.lifting import small_gtrs, write
 
 
 def _bench(done: Invoke, *arguments: object) -> tuple[dict[str, Any], str, str]:
@@ -110,6 +113,24 @@ def test_inputs_that_noise_cannot_fill_are_refused(
     assert "cannot be filled with noise" in refused("bench", "x.onnx", "--runs", 1)
 
 
+def test_the_stages_on_an_image(human: Path, network: tuple[str, str], photo: Array, done: Invoke) -> None:
+    cv2.imwrite("día 1.png", photo)
+    model = human / "out" / "human.xml"
+    document, shown, _ = _bench(done, model, "--runs", 2, *network, "--image", "día 1.png")
+    for result in document["results"]:
+        assert [len(result[f"{stage}times_s"]) for stage in ("preprocess_", "", "decode_")] == [2, 2, 2]
+        assert result["end_to_end_ms"] > result["preprocess_ms"] > 0
+    table = shown.partition("End to end")[2]
+    assert "preprocess ms network ms decode ms total ms" in words(table)
+    assert not lines_wider_than(80, shown)
+
+
+def test_a_network_on_joints_takes_no_image(photo: Array, refused: Callable[..., str]) -> None:
+    cv2.imwrite("photo.png", photo)
+    write(small_gtrs(), Path("gtrs.pth"))
+    assert "takes 2D joints, not images" in refused("bench", "gtrs.pth", "--image", "photo.png", "--runs", 1)
+
+
 def test_an_onnx_file_on_openvino(human: Path, done: Invoke) -> None:
     arguments = (human / "out" / "human.onnx", "--runs", 10, "--runtime", "openvino", "--precision", "auto")
     document, _, _ = _bench(done, *arguments)
@@ -141,8 +162,9 @@ def test_free_axes_take_the_batch_and_size_asked_for(done: Invoke) -> None:
 
 
 def test_bad_input(
-    human: Path, network: tuple[str, str], refused: Callable[..., str], tmp_path: Path
+    human: Path, network: tuple[str, str], photo: Array, refused: Callable[..., str], tmp_path: Path
 ) -> None:
+    cv2.imwrite("photo.png", photo)
     model, openvino = human / "out" / "human.onnx", human / "out" / "human.xml"
     (tmp_path / "file").write_text("")
     for arguments, message in [
@@ -161,6 +183,14 @@ def test_bad_input(
             "--precision bf16: pytorch runs this network in fp32",
         ),
         ((model, "--runs", 0), "--runs 0: it is at least 1"),
+        ((model, "--image", "none.png"), "none.png: no such file"),
+        ((model, "--image", tmp_path / "file"), "file"),
+        (
+            (model, "--image", "photo.png", "--batch", 1),
+            "--batch and --image: pass one; the image",
+        ),
+        ((model, "--image", "photo.png", "--input-size", "64x64"), "--input-size and --image: pass one"),
+        ((model, "--image", "photo.png", "--scenario", "offline"), "--image: the offline scenario times"),
         ((model, "--batch", 0), "--batch 0: it is at least 1"),
         ((model, "--precision", "bf16"), "bf16"),
         ((model, "--runtime", "tensorrt"), "the runtime 'tensorrt' does not run .onnx files; onnx runs on"),
