@@ -33,8 +33,11 @@ def test_the_version() -> None:
     assert _run("--version") == (0, f"posedeploy {posedeploy.__version__}\n")
 
 
-def test_what_is_typed_wrong_is_told_with_the_usage() -> None:
-    for arguments, said in [(["exprot"], "No such command"), (["bench", "--run", "x"], "No such option")]:
-        status, shown = _run(*arguments)
-        assert status == 2
-        assert said in shown
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [(["exprot"], "No such command"), (["bench", "--run", "x"], "No such option")],
+)
+def test_a_usage_error_is_reported(arguments: list[str], said: str) -> None:
+    status, shown = _run(*arguments)
+    assert status == 2
+    assert said in shown

@@ -111,6 +111,13 @@ def human(own: Path, network: tuple[str, str], done: Invoke) -> Path:
     return own
 
 
+def fill(arguments: tuple[object, ...], **paths: Path) -> tuple[object, ...]:
+    """Return the arguments with the names in braces replaced by their paths."""
+    return tuple(
+        argument.format_map(paths) if isinstance(argument, str) else argument for argument in arguments
+    )
+
+
 def lines_wider_than(width: int, text: str) -> list[str]:
     return [line for line in text.splitlines() if len(line) > width]
 

@@ -19,7 +19,7 @@ from posedeploy.checkpoints import pose_hg_3d
 from posedeploy.console.option_names import with_options
 from posedeploy.errors import InputError
 from posedeploy.types import Array, Artifact, Provenance
-from tests.commands.conftest import Invoke, words
+from tests.commands.conftest import Invoke, fill, words
 from tests.predict.conftest import HEIGHT, PEOPLE, WIDTH, write_image
 from tests.predict.lifters import lifter_spec
 from tests.support.bodies import synthetic_people
@@ -93,7 +93,11 @@ def test_one_person_over_time(lifters: Path, done: Invoke, refused: Callable[...
     assert [image["time_s"] for image in found["images"]] == pytest.approx([0, 0.1, 0.2, 0.3, 0.4])
     assert {person["track_id"] for person in found["annotations"]} == {0}
     assert Path("poses/walk.mp4").is_file()
-    for arguments, message in (
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
         (("walk.npy", "--fps", 10), "--fps 10: walk.npy is not read as a sequence; add --sequence"),
         (("photo.png", "--sequence"), "--sequence: photo.png is not a file of 2D joints; leave it out"),
         (("walk.npy", "--joints-key", "a"), "--joints-key a: walk.npy has a single array without a name"),
@@ -101,8 +105,14 @@ def test_one_person_over_time(lifters: Path, done: Invoke, refused: Callable[...
             ("walk.npy", "--joints", "dog"),
             "--joints dog: walk.npy: unknown joint set 'dog'; the sets are",
         ),
-    ):
-        assert message in refused("predict", gtrs, *arguments)
+    ],
+)
+def test_options_that_do_not_fit_the_source_are_refused(
+    arguments: tuple[object, ...], message: str, lifters: Path, refused: Callable[..., str]
+) -> None:
+    gtrs = lifters / "gtrs.pth.tar"
+    np.save("walk.npy", np.stack([synthetic_people("human36", 1)[0]] * 5))
+    assert message in refused("predict", gtrs, *arguments)
 
 
 def test_a_mesh_is_written_and_one_of_another_network_refused(
@@ -157,43 +167,49 @@ def test_triangles_must_be_those_of_the_networks_mesh(lifters: Path) -> None:
         faces_of(faces, replace(fitting, provenance=made))
 
 
-def test_bad_input(lifters: Path, refused: Callable[..., str]) -> None:
-    gtrs, smpl = lifters / "gtrs.pth.tar", lifters / "smpl.pth.tar"
-    Path("boxes.json").write_text("[[10, 20, 100, 180]]")
-    np.save("deep.npy", np.pad(np.load("joints.npy"), ((0, 0), (0, 0), (0, 1)), constant_values=1000))
-    for arguments, message in (
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
         (
-            (gtrs, "photo.png"),
+            ("{gtrs}", "photo.png"),
             "gtrs takes the 2D joints of people and no image; name what finds them in phot",
         ),
         (
-            (gtrs, "photo.png", "--detector", smpl),
+            ("{gtrs}", "photo.png", "--detector", "{smpl}"),
             "smpl.pth.tar: gtrs takes 2D joints, not images, so it cannot find people in",
         ),
         (
-            (gtrs, "photo.png", "--detector", lifters / "body.pth.tar"),
+            ("{gtrs}", "photo.png", "--detector", "{lifters}/body.pth.tar"),
             "body.pth.tar: pose2mesh takes 2D joints, not images, so it cannot find",
         ),
         (
-            (gtrs, "photo.png", "--boxes", "boxes.json"),
+            ("{gtrs}", "photo.png", "--boxes", "boxes.json"),
             "--boxes: gtrs takes the 2D joints of people, and not",
         ),
         (
-            (gtrs, "joints.npy", "--detector", gtrs),
+            ("{gtrs}", "joints.npy", "--detector", "{gtrs}"),
             "--detector: gtrs takes the 2D joints of people, and they",
         ),
-        ((gtrs, "joints.npy", "--fx", 700), "--fx: gtrs gives positions from each person's pelvis on"),
+        (("{gtrs}", "joints.npy", "--fx", 700), "--fx: gtrs gives positions from each person's pelvis on"),
         (
-            (smpl, "joints.npy"),
+            ("{smpl}", "joints.npy"),
             "17 joints per person, as in human36, coco-17, posetrack17 and 3dhp17; this",
         ),
         (
-            (gtrs, "deep.npy"),
+            ("{gtrs}", "deep.npy"),
             "deep.npy: the score in the third column is 1000; expected x px, y px and a score of",
         ),
-        ((gtrs, "none.npy"), "none.npy: no such file; name a file of 2D joints"),
-    ):
-        assert message in refused("predict", *arguments), arguments
+        (("{gtrs}", "none.npy"), "none.npy: no such file; name a file of 2D joints"),
+    ],
+)
+def test_bad_input(
+    arguments: tuple[object, ...], message: str, lifters: Path, refused: Callable[..., str]
+) -> None:
+    gtrs, smpl = lifters / "gtrs.pth.tar", lifters / "smpl.pth.tar"
+    Path("boxes.json").write_text("[[10, 20, 100, 180]]")
+    np.save("deep.npy", np.pad(np.load("joints.npy"), ((0, 0), (0, 0), (0, 1)), constant_values=1000))
+    arguments = fill(arguments, gtrs=gtrs, smpl=smpl, lifters=lifters)
+    assert message in refused("predict", *arguments), arguments
     assert not list(Path("poses").glob("*"))
 
 
@@ -218,7 +234,7 @@ def test_what_does_not_go_together_is_refused(
     assert "joints.npy: joints, and lightweight-openpose-2d takes images; name an image, or give" in message
 
 
-def test_a_detector_made_by_others_is_described(
+def test_a_third_party_detector_is_described(
     lifters: Path, human: Path, done: Invoke, refused: Callable[..., str], tmp_path: Path
 ) -> None:
     shutil.copy(human / "out" / "human.onnx", "others.onnx")
@@ -231,16 +247,28 @@ def test_a_detector_made_by_others_is_described(
     done(*chain, "--detector-spec", "others.toml")
     assert document()["source"]["detector"]["family"] == "lightweight-openpose-2d"
     assert document()["origin"] == "root"
-    for arguments, message in (
-        ((*chain[:3], "--detector-spec", "others.toml"), "it describes a --detector; give that too"),
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("--detector-spec", "others.toml"), "it describes a --detector; give that too"),
         (
-            (*chain[:4], "sample", "--detector-spec", "others.toml"),
+            ("--detector", "sample", "--detector-spec", "others.toml"),
             "others.toml: no keypoints to add to the model",
         ),
-        ((*chain[:4], human / "human.pth"), "export this one so, and name the artifact here"),
-        ((*chain[:4], "gone.pth"), "error: gone.pth: no such file; name a checkpoint file"),
-    ):
-        assert message in words(refused(*arguments))
+        (("--detector", "{human}/human.pth"), "export this one so, and name the artifact here"),
+        (("--detector", "gone.pth"), "error: gone.pth: no such file; name a checkpoint file"),
+    ],
+)
+def test_a_detector_that_cannot_be_used_is_refused(
+    arguments: tuple[object, ...], message: str, lifters: Path, human: Path, refused: Callable[..., str]
+) -> None:
+    shutil.copy(human / "out" / "human.onnx", "others.onnx")
+    Path("others.toml").write_text('family = "lightweight-openpose-2d"\n')
+    gtrs = lifters / "gtrs.pth.tar"
+    arguments = fill(arguments, human=human)
+    assert message in words(refused("predict", gtrs, "photo.png", *arguments))
 
 
 def test_a_detector_of_one_person_says_that_it_takes_the_whole_image_for_one(

@@ -15,7 +15,7 @@ from torch import nn
 from posedeploy.checkpoints import mobile_human_pose, pose_hg_3d
 from posedeploy.types import Array
 from tests.benchmarks import coco
-from tests.commands.conftest import Invoke, words
+from tests.commands.conftest import Invoke, fill, words
 from tests.predict.conftest import HEIGHT, PEOPLE, WIDTH, write_image
 from tests.support.networks import CROPS, write_crop_network
 
@@ -101,31 +101,44 @@ def test_boxes_from_a_file(crops: Path, done: Invoke, suffix: str) -> None:
     assert Path("poses/photo.jpg").is_file()
 
 
+COCO_BOXES = (
+    '[{"image_id": 1, "category_id": 1, "bbox": [100, 40, 100, 200], "score": 0.98},'
+    ' {"image_id": 1, "category_id": 1, "bbox": [10, 40, 100, 200], "score": 0.2},'
+    ' {"image_id": 1, "category_id": 3, "bbox": [10, 40, 100, 200], "score": 0.9}]'
+)
+
+
 def test_boxes_of_other_tools(crops: Path, done: Invoke, refused: Callable[..., str]) -> None:
     predict = ("predict", crops / "out" / "mobile.onnx", "photo.png", "--no-draw", "--boxes")
     Path("xyxy.json").write_text("[[100, 40, 200, 240]]")
     assert "the boxes fit as xyxy: add --box-format xyxy" in refused(*predict, "xyxy.json")
     done(*predict, "xyxy.json", "--box-format", "xyxy")
     (xyxy,) = _poses()["annotations"]
-    Path("coco.json").write_text(
-        '[{"image_id": 1, "category_id": 1, "bbox": [100, 40, 100, 200], "score": 0.98},'
-        ' {"image_id": 1, "category_id": 1, "bbox": [10, 40, 100, 200], "score": 0.2},'
-        ' {"image_id": 1, "category_id": 3, "bbox": [10, 40, 100, 200], "score": 0.9}]'
-    )
+    Path("coco.json").write_text(COCO_BOXES)
     result = done(*predict, "coco.json", "--box-score", "0.5")
     assert words(result.stderr).strip() == "coco.json: 1 box with other labels ignored"
     assert _poses()["annotations"] == [xyxy]
     assert "2 people" in done(*predict, "coco.json").stdout
     assert "1 person" in done(*predict, "coco.json", "--box-label", "3").stdout
-    for options, message in (
+    assert "are for --boxes; give that too" in refused(*predict[:-1], "--box-format", "xyxy")
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
         (("coco.json", "--box-format", "ltrb"), "--box-format ltrb: expected xywh or xyxy or cxcywh or yolo"),
         (
             ("coco.json", "--box-label", "dog"),
             "no box is labeled dog; its labels are 1 (2 boxes), 3",
         ),
-    ):
-        assert message in refused(*predict, *options)
-    assert "are for --boxes; give that too" in refused(*predict[:-1], "--box-format", "xyxy")
+    ],
+)
+def test_unknown_box_formats_and_labels_are_refused(
+    options: tuple[object, ...], message: str, crops: Path, refused: Callable[..., str]
+) -> None:
+    Path("coco.json").write_text(COCO_BOXES)
+    model = crops / "out" / "mobile.onnx"
+    assert message in refused("predict", model, "photo.png", "--boxes", *options)
 
 
 @pytest.mark.parametrize("name", ["mobile", "hg"])
@@ -159,48 +172,62 @@ def test_evaluate_finds_the_people_first(
     assert "--detector: lightweight-openpose-2d finds people in the whole image by itself" in message
 
 
-def test_bad_input(crops: Path, human: Path, refused: Callable[..., str]) -> None:
+TWO_D = "pose-hg-3d (ResNet of 1-1-1-1 basic blocks, 16 joints, 2D: no depth head) finds people in 2D"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (
+            ("{mobile}", "--boxes", "outside.json"),
+            "the box [900, 20, 100, 180] as left, top, width, height in px lies outside",
+        ),
+        (("{hg}", "--boxes", "outside.json"), "outside.json: box 0: the box [900, 20, 100, 180]"),
+        (
+            ("{mobile}", "--boxes", "flat.json"),
+            "[10, 20, 0, 180] as left, top, width, height in px has no size",
+        ),
+        (("{mobile}", "--boxes", "short.json"), "short.json: not a JSON list of boxes [x, y, width, height]"),
+        (("{mobile}", "--boxes", "nan.json"), "nan.json: box 0 is left out: NaN or infinity"),
+        (("{mobile}", "--boxes", "none.json"), "none.json: no such file; name a file or folder of boxes"),
+        (("{mobile}", "--boxes", "flat.json", "--detector", "{crowd}"), "--boxes and --detector: give one"),
+        (
+            ("{crowd}", "--boxes", "flat.json"),
+            "--boxes: lightweight-openpose-2d finds people in the whole image",
+        ),
+        (
+            ("{crowd}", "--detector", "{crowd}"),
+            "--detector: lightweight-openpose-2d finds people in the whole image",
+        ),
+        (
+            ("{mobile}", "--detector", "{hg}"),
+            "--detector hg.xml: pose-hg-3d takes one person at a time and cannot find people",
+        ),
+        (("{mobile}", "--detector", "none.xml"), "none.xml: no such file"),
+        (("{hg2d}", "--fx", 700), f"--fx: {TWO_D}, which does not depend on the camera"),
+        (
+            ("{hg}", "--fx", 700),
+            "pose-hg-3d returns positions relative to the pelvis, which do not depend on the camera",
+        ),
+        (
+            ("{mobile}", "--refine"),
+            "--refine: mobile-human-pose has no heatmaps, so its positions are not rounded to cells",
+        ),
+        (("{mobile}", "--fx", 0), "--fx 0: expected a focal length in px, above 0"),
+    ],
+)
+def test_bad_input(
+    arguments: tuple[object, ...], message: str, crops: Path, human: Path, refused: Callable[..., str]
+) -> None:
     mobile, hg, hg2d = (crops / "out" / f"{name}.xml" for name in ("mobile", "hg", "hg2d"))
     crowd = human / "out" / "human.onnx"
     Path("outside.json").write_text("[[900, 20, 100, 180]]")
     Path("flat.json").write_text("[[10, 20, 0, 180]]")
     Path("short.json").write_text("[[10, 20, 100]]")
     Path("nan.json").write_text("[[10, 20, NaN, 40]]")
-    two_d = "pose-hg-3d (ResNet of 1-1-1-1 basic blocks, 16 joints, 2D: no depth head) finds people in 2D"
-    for arguments, message in [
-        (
-            (mobile, "--boxes", "outside.json"),
-            "the box [900, 20, 100, 180] as left, top, width, height in px lies outside",
-        ),
-        ((hg, "--boxes", "outside.json"), "outside.json: box 0: the box [900, 20, 100, 180]"),
-        (
-            (mobile, "--boxes", "flat.json"),
-            "[10, 20, 0, 180] as left, top, width, height in px has no size",
-        ),
-        ((mobile, "--boxes", "short.json"), "short.json: not a JSON list of boxes [x, y, width, height]"),
-        ((mobile, "--boxes", "nan.json"), "nan.json: box 0 is left out: NaN or infinity"),
-        ((mobile, "--boxes", "none.json"), "none.json: no such file; name a file or folder of boxes"),
-        ((mobile, "--boxes", "flat.json", "--detector", crowd), "--boxes and --detector: give one"),
-        ((crowd, "--boxes", "flat.json"), "--boxes: lightweight-openpose-2d finds people in the whole image"),
-        ((crowd, "--detector", crowd), "--detector: lightweight-openpose-2d finds people in the whole image"),
-        (
-            (mobile, "--detector", hg),
-            "--detector hg.xml: pose-hg-3d takes one person at a time and cannot find people",
-        ),
-        ((mobile, "--detector", "none.xml"), "none.xml: no such file"),
-        ((hg2d, "--fx", 700), f"--fx: {two_d}, which does not depend on the camera"),
-        (
-            (hg, "--fx", 700),
-            "pose-hg-3d returns positions relative to the pelvis, which do not depend on the camera",
-        ),
-        (
-            (mobile, "--refine"),
-            "--refine: mobile-human-pose has no heatmaps, so its positions are not rounded to cells",
-        ),
-        ((mobile, "--fx", 0), "--fx 0: expected a focal length in px, above 0"),
-    ]:
-        model, *options = arguments
-        assert message in refused("predict", model, "photo.png", *options), arguments
+    arguments = fill(arguments, mobile=mobile, hg=hg, hg2d=hg2d, crowd=crowd)
+    model, *options = arguments
+    assert message in refused("predict", model, "photo.png", *options), arguments
     assert not list(Path("poses").glob("*"))
 
 

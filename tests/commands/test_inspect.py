@@ -5,7 +5,9 @@ import shutil
 from collections.abc import Callable
 from pathlib import Path
 
-from tests.commands.conftest import Invoke, lines_wider_than, words
+import pytest
+
+from tests.commands.conftest import Invoke, fill, lines_wider_than, words
 from tests.support.reference_cases import BUNDLED, Case
 
 
@@ -47,15 +49,21 @@ def test_a_model_made_by_others(human: Path, done: Invoke) -> None:
     assert "input data float32 1 x 3 x 256 x 456" in shown
 
 
-def test_bad_input(human: Path, refused: Callable[..., str]) -> None:
-    Path("human.txt").write_text("")
-    Path("folder.xml").mkdir()
-    for arguments, message in [
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
         (("none.xml",), "none.xml: no such file"),
         (("folder.xml",), "folder.xml: is a folder, not a model file"),
         (("human.txt",), "human.txt: the file is empty"),
         (("none.pth",), "none.pth"),
-        ((human / "out" / "human.xml", "--contract", "none.toml"), "none.toml: no such file"),
-        ((human / "human.pth", "--network", "net.py"), "--network net.py: expected FILE.py:FUNCTION"),
-    ]:
-        assert message in refused("inspect", *arguments), arguments
+        (("{human}/out/human.xml", "--contract", "none.toml"), "none.toml: no such file"),
+        (("{human}/human.pth", "--network", "net.py"), "--network net.py: expected FILE.py:FUNCTION"),
+    ],
+)
+def test_bad_input(
+    arguments: tuple[object, ...], message: str, human: Path, refused: Callable[..., str]
+) -> None:
+    Path("human.txt").write_text("")
+    Path("folder.xml").mkdir()
+    arguments = fill(arguments, human=human)
+    assert message in refused("inspect", *arguments), arguments

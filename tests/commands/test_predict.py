@@ -10,7 +10,7 @@ import cv2
 import pytest
 
 from posedeploy.types import Array
-from tests.commands.conftest import Invoke
+from tests.commands.conftest import Invoke, fill
 from tests.predict.conftest import HEIGHT, PEOPLE, WIDTH, write_image
 from tests.support.reference_cases import BUNDLED, Case
 
@@ -136,7 +136,34 @@ TWO_D = (
 )
 
 
-def test_bad_input(human: Path, refused: Callable[..., str]) -> None:
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (
+            ("{onnx}", "none.png"),
+            "none.png: no such file or folder; name an image, a folder of images, a video",
+        ),
+        (("{onnx}", "empty.png"), "empty.png: the file is empty (0 bytes)"),
+        (("{onnx}", "photo.png", "-o", "file/poses"), "file/poses: cannot write here (Not a directory)"),
+        (("{onnx}", ".", "-o", "."), "--output .: the images are read from there; name another folder"),
+        (("{onnx}", "photo.png", "--device", "NPU"), "--device npu: "),
+        (("{onnx}", "photo.png", "--fx", 700), f"--fx: {TWO_D}"),
+        (("{onnx}", "photo.png", "--fx", 700, "--extrinsics", "c.json"), f"--fx and --extrinsics: {TWO_D}"),
+        (("{onnx}", "photo.png", "--threads", -1), "--threads -1: expected a thread count of at least 1"),
+        (("none.onnx", "photo.png"), "none.onnx: no such file"),
+        (("folder.onnx", "photo.png"), "folder.onnx: is a folder, not a model file"),
+        (("none.pth", "photo.png"), "none.pth"),
+        (("corrupt.onnx", "photo.png"), "corrupt.onnx"),
+        (("corrupt.xml", "photo.png"), "corrupt.xml"),
+        (
+            ("{human}/human.pth", "photo.png", "--runtime", "openvino"),
+            "a checkpoint runs on pytorch; export",
+        ),
+    ],
+)
+def test_bad_input(
+    arguments: tuple[object, ...], message: str, human: Path, refused: Callable[..., str]
+) -> None:
     onnx = human / "out" / "human.onnx"
     Path("empty.png").write_bytes(b"")
     Path("file").write_text("")
@@ -144,26 +171,8 @@ def test_bad_input(human: Path, refused: Callable[..., str]) -> None:
     Path("corrupt.xml").write_text("<net")
     Path("folder.onnx").mkdir()
     Path("c.json").write_text('{"R": [[1, 0, 0], [0, 1, 0], [0, 0, 1]], "t": [0, 0, 0]}')
-    for arguments, message in [
-        ((onnx, "none.png"), "none.png: no such file or folder; name an image, a folder of images, a video"),
-        ((onnx, "empty.png"), "empty.png: the file is empty (0 bytes)"),
-        ((onnx, "photo.png", "-o", "file/poses"), "file/poses: cannot write here (Not a directory)"),
-        ((onnx, ".", "-o", "."), "--output .: the images are read from there; name another folder"),
-        ((onnx, "photo.png", "--device", "NPU"), "--device npu: "),
-        ((onnx, "photo.png", "--fx", 700), f"--fx: {TWO_D}"),
-        ((onnx, "photo.png", "--fx", 700, "--extrinsics", "c.json"), f"--fx and --extrinsics: {TWO_D}"),
-        ((onnx, "photo.png", "--threads", -1), "--threads -1: expected a thread count of at least 1"),
-        (("none.onnx", "photo.png"), "none.onnx: no such file"),
-        (("folder.onnx", "photo.png"), "folder.onnx: is a folder, not a model file"),
-        (("none.pth", "photo.png"), "none.pth"),
-        (("corrupt.onnx", "photo.png"), "corrupt.onnx"),
-        (("corrupt.xml", "photo.png"), "corrupt.xml"),
-        (
-            (human / "human.pth", "photo.png", "--runtime", "openvino"),
-            "a checkpoint runs on pytorch; export",
-        ),
-    ]:
-        assert message in refused("predict", *arguments), arguments
+    arguments = fill(arguments, onnx=onnx, human=human)
+    assert message in refused("predict", *arguments), arguments
     assert not list(Path("poses").glob("*"))
 
 
@@ -179,7 +188,11 @@ def test_people_and_times_are_chosen(human: Path, done: Invoke, refused: Callabl
     assert {person["track_id"] for person in document["annotations"]} == set(range(PEOPLE))
     done("predict", onnx, "photo.png", "--min-score", 1000, "-o", "nobody")
     assert _poses("nobody")["annotations"] == []
-    for options, message in [
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
         (
             ("--min-keypoints", 19),
             "--min-keypoints 19: expected 1 to 18, the keypoints of light",
@@ -187,5 +200,10 @@ def test_people_and_times_are_chosen(human: Path, done: Invoke, refused: Callabl
         (("--min-score", "nan"), "--min-score nan: expected a number"),
         (("--fps", 0), "--fps 0: frames per second are above 0 and at most 1000"),
         (("--fps", 5), "--fps 5: photo.png is a single image; leave --fps out"),
-    ]:
-        assert message in refused("predict", onnx, "photo.png", *options)
+    ],
+)
+def test_options_outside_their_range_are_refused(
+    options: tuple[object, ...], message: str, human: Path, refused: Callable[..., str]
+) -> None:
+    onnx = human / "out" / "human.onnx"
+    assert message in refused("predict", onnx, "photo.png", *options)
