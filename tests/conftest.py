@@ -1,4 +1,4 @@
-"""Where the tests find cases made by the published networks."""
+"""Fixtures that all tests share: folders of reference cases, and small networks."""
 
 from __future__ import annotations
 
@@ -12,11 +12,9 @@ import pytest
 if TYPE_CHECKING:
     from posedeploy.types import Artifact, Model
 
-os.environ.setdefault(
-    "OMP_NUM_THREADS", "1"
-)  # torch's threads and those of other workers spin in each other's way
+os.environ.setdefault("OMP_NUM_THREADS", "1")  # more threads would slow down the other test workers
 
-CACHE = tempfile.TemporaryDirectory(prefix="posedeploy-tests-")  # in the place of the user's; goes at exit
+CACHE = tempfile.TemporaryDirectory(prefix="posedeploy-tests-")  # replaces the user's cache
 os.environ["POSEDEPLOY_CACHE"] = CACHE.name
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -39,13 +37,13 @@ def real() -> Path:
 
 @pytest.fixture(scope="session")
 def data() -> Path:
-    """The small copies of reference cases that travel with the repository."""
+    """The folder of small reference cases in the repository."""
     return ROOT / "tests" / "data"
 
 
 @pytest.fixture(scope="session")
 def tiny() -> Model:
-    """A pose network of a few kilobytes; do not change it."""
+    """A pose network of a few kilobytes. Tests must not change it."""
     from tests.support.networks import tiny_model
 
     return tiny_model()
@@ -53,7 +51,7 @@ def tiny() -> Model:
 
 @pytest.fixture(scope="session")
 def exported(tiny: Model, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Artifact]:
-    """The tiny network as every target that runs on a CPU, by the target's name, at its published size; do
+    """The tiny network exported to each target that runs on a CPU, by target, at its default size. Tests must
     not change the files."""
     from posedeploy.convert.export import export
     from tests.support.tables import ON_CPU
@@ -64,17 +62,17 @@ def exported(tiny: Model, tmp_path_factory: pytest.TempPathFactory) -> dict[str,
 
 @pytest.fixture
 def small() -> None:
-    """Of a test of small networks in the place of the published: skipped where those are tested."""
-    if _place(*REFERENCE).is_dir():
+    """Skip a test of a small network if the published network is tested."""
+    if _path(*REFERENCE).is_dir():
         pytest.skip("the published networks are tested")
 
 
-def _place(variable: str, name: str) -> Path:
+def _path(variable: str, name: str) -> Path:
     return Path(os.environ.get(variable, ROOT.parent / "shared" / name))
 
 
 def _folder(variable: str, name: str) -> Path:
-    folder = _place(variable, name)
+    folder = _path(variable, name)
     if not folder.is_dir():
-        pytest.skip(f"{folder} is not here; set {variable} to the folder of {name} cases")
+        pytest.skip(f"{folder} does not exist; set {variable} to the folder of {name} cases")
     return folder

@@ -9,11 +9,11 @@ pytest.importorskip("cuda.bindings", reason="cuda-python is not installed")
 
 from posedeploy.cuda import Cuda, gpu
 from posedeploy.errors import DeviceError
-from tests.support.tables import gpu_here
+from tests.support.tables import skip_with_gpu, skip_without_gpu
 
 
 def test_no_gpu_is_a_one_line_error() -> None:
-    gpu_here(wanted=False)
+    skip_with_gpu()
     with pytest.raises(
         DeviceError, match=r"^`device=cuda`: CUDA finds no GPU on this machine \(cudaError\w+\); use a"
     ):
@@ -21,7 +21,7 @@ def test_no_gpu_is_a_one_line_error() -> None:
 
 
 def test_the_error_of_a_call_has_the_name_of_its_status() -> None:
-    gpu_here(wanted=False)
+    skip_with_gpu()
     with Cuda() as cuda:
         for what, call in (
             (r"allocate 100 bytes on the GPU", lambda: cuda.allocate_on_device(100)),
@@ -43,7 +43,7 @@ def test_close_without_resources_does_nothing() -> None:
 
 @pytest.mark.gpu
 def test_the_gpu_has_a_name_and_versions() -> None:
-    gpu_here()
+    skip_without_gpu()
     properties = gpu()
     assert properties.name
     assert all(
@@ -53,7 +53,7 @@ def test_the_gpu_has_a_name_and_versions() -> None:
 
 @pytest.mark.gpu
 def test_bytes_are_copied_both_ways_also_by_a_graph() -> None:
-    gpu_here()
+    skip_without_gpu()
     with Cuda() as cuda:
         address, sent, back = (
             cuda.allocate_on_device(1000),

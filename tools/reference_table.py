@@ -67,7 +67,7 @@ def golden_distance(case: Case, model: Model) -> float:
     with PyTorchRunner(model, RunOptions()) as runner:
         return max(
             case.distance(run, name, array)
-            for run in case.about["runs"]
+            for run in case.description["runs"]
             for name, array in runner.run({runner.inputs[0].name: case.input(run)}).items()
             if name in run["outputs"]
         )

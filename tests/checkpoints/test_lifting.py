@@ -15,7 +15,7 @@ from posedeploy.checkpoints.pose2mesh import Lifter
 from posedeploy.errors import CheckpointError, InputError
 from posedeploy.flatten import flat
 from posedeploy.types import JointsContract
-from tests.support.lifting import FACES, randomised, small_gtrs, small_pose2mesh, write
+from tests.support.lifting import FACES, randomize_statistics, small_gtrs, small_pose2mesh, write
 from tests.support.reference_cases import Case
 from tests.support.torus import torus
 from tools.published_networks import smpl_pose2mesh
@@ -29,9 +29,9 @@ def test_outputs_equal_those_of_the_published_network(tmp_path: Path, reference:
     case = Case(reference / "cases" / name)
     mesh = case.write_mesh(tmp_path / "faces.npy")
     model = open_checkpoint(case.write(tmp_path / "final.pth.tar"), mesh=mesh)
-    assert model.spec.family == case.about["family"]
-    assert sum(tensor.numel() for tensor in model.module.state_dict().values()) == case.about["values"]
-    for run in case.about["runs"]:
+    assert model.spec.family == case.description["family"]
+    assert sum(tensor.numel() for tensor in model.module.state_dict().values()) == case.description["values"]
+    for run in case.description["runs"]:
         assert [output.name for output in model.spec.outputs] == list(run["outputs"])
         for module in (model.module, model.deployed or model.module):
             with torch.inference_mode():
@@ -46,7 +46,7 @@ NETWORKS = {
     "pose2mesh coco": (lambda: small_pose2mesh("coco"), "coco, 108 vertices"),
     "pose2mesh smpl": (lambda: small_pose2mesh("smpl"), "smpl, 108 vertices"),
     "pose2mesh mano": (lambda: small_pose2mesh("mano"), "mano, 108 vertices"),
-    "pose2mesh lifter": (lambda: randomised(Lifter(21, 8, stages=3)), "mano, joints alone"),
+    "pose2mesh lifter": (lambda: randomize_statistics(Lifter(21, 8, stages=3)), "mano, joints alone"),
     "gtrs human36": (lambda: small_gtrs(17), "human36, 20 vertices"),
     "gtrs coco": (lambda: small_gtrs(19), "coco, 20 vertices"),
     "gtrs smpl": (lambda: small_gtrs(24), "smpl, 20 vertices"),
@@ -127,10 +127,10 @@ def test_a_mesh_for_a_network_that_has_none_is_refused(checkpoint: Path, tmp_pat
     with pytest.raises(
         InputError, match="this checkpoint is the lifter alone, which has no mesh; leave it out"
     ):
-        open_checkpoint(write(randomised(Lifter(17, 8)), tmp_path / "lifter.pth"), mesh=mesh)
+        open_checkpoint(write(randomize_statistics(Lifter(17, 8)), tmp_path / "lifter.pth"), mesh=mesh)
 
 
-@pytest.mark.parametrize("make", [lambda: small_gtrs(14), lambda: randomised(Lifter(14, 8))])
+@pytest.mark.parametrize("make", [lambda: small_gtrs(14), lambda: randomize_statistics(Lifter(14, 8))])
 def test_joints_of_an_unknown_set_are_numbered(tmp_path: Path, make: Callable[[], nn.Module]) -> None:
     spec = open_checkpoint(write(make(), tmp_path / "a.pth")).spec
     assert spec.joints == JointsContract("its own")

@@ -23,9 +23,9 @@ NAMES = ("lightweight-openpose-2d", "lightweight-openpose-3d")
 def check_runs(case: Case, path: Path) -> Model:
     """The model of a case, whose outputs are the published ones."""
     model = open_checkpoint(case.write(path))
-    assert model.spec.family == case.about["family"]
-    assert sum(t.numel() for t in model.module.state_dict().values()) == case.about["values"]
-    for run in case.about["runs"]:
+    assert model.spec.family == case.description["family"]
+    assert sum(t.numel() for t in model.module.state_dict().values()) == case.description["values"]
+    for run in case.description["runs"]:
         assert [output.name for output in model.spec.outputs] == list(run["outputs"])
         with torch.inference_mode():
             outputs = flat(model.module(torch.from_numpy(case.input(run))))

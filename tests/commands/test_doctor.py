@@ -13,7 +13,7 @@ from posedeploy.commands.doctor_checks import WAYS, try_runtime, try_target
 from posedeploy.plugins import version_of
 from posedeploy.tensorrt.libraries import LIBRARIES
 from tests.commands.conftest import Invoke, lines_wider_than
-from tests.support.tables import ON_CPU, gpu_here
+from tests.support.tables import ON_CPU, skip_with_gpu
 
 
 @pytest.mark.slow
@@ -41,7 +41,7 @@ def test_everything_here_works(done: Invoke) -> None:
 
 def test_each_library_that_is_installed_is_tried(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     pytest.importorskip("tensorrt_rtx", reason="tensorrt-rtx builds the engines")
-    gpu_here(wanted=False)
+    skip_with_gpu()
     monkeypatch.setitem(LIBRARIES, "tensorrt", replace(LIBRARIES["tensorrt"], module="tensorrt_rtx"))
     found, made = try_target(TARGETS["tensorrt"], probe(), tmp_path)
     assert [(finding.name, finding.state) for finding in found] == [

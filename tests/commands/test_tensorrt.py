@@ -12,7 +12,7 @@ from posedeploy.console.tensorrt_options import EngineFlags, engine_options, par
 from posedeploy.errors import InputError
 from posedeploy.tensorrt.options import TensorRtOptions
 from tests.commands.conftest import Invoke, lines_wider_than, words
-from tests.support.tables import gpu_here
+from tests.support.tables import skip_with_gpu
 
 
 def test_flags_become_options() -> None:
@@ -86,7 +86,7 @@ def made(own: Path, network: tuple[str, str], done: Invoke, tmp_path_factory: py
     """A folder with the network as an engine and as ONNX; do not change its files."""
     pytest.importorskip("tensorrt_rtx", reason="tensorrt-rtx builds the engines")
     pytest.importorskip("cuda.bindings", reason="cuda-python runs them")
-    gpu_here(wanted=False)
+    skip_with_gpu()
     out = tmp_path_factory.mktemp("engines")
     flags = ("--gpu", "sm86,sm89", "--wrap", "torch2trt")
     result = done(

@@ -206,7 +206,7 @@ def test_a_network_that_does_not_run_at_the_size_is_refused(tmp_path: Path, targ
 @pytest.mark.slow
 def test_a_published_network_goes_to_every_target_unchanged(tmp_path: Path) -> None:
     published = Case(BUNDLED / "lightweight-openpose-2d")
-    run = published.about["runs"][0]
+    run = published.description["runs"][0]
     model = open_checkpoint(published.write(tmp_path / "a.pth"))
     options = ExportOptions(input_size=tuple(run["shape"][2:]))
     for artifact in export(model, ON_CPU, tmp_path, "a", options):

@@ -31,8 +31,8 @@ from tests.convert.test_targets import _check, _image, _normalized, _wanted
 from tests.support.engines import build_engine
 from tests.support.lifting import small_gtrs, small_pose2mesh, write
 from tests.support.networks import CONTRACT, CROPS, two_input_model, write_crop_network
-from tests.support.reference_cases import BUNDLED, PUBLISHED, TRAVELLING, Case
-from tests.support.stand_ins import on_stand_in
+from tests.support.reference_cases import BUNDLED, BUNDLED_CASES, PUBLISHED, Case
+from tests.support.stand_ins import load_on_stand_in
 
 ROOT = Path(__file__).parents[2]
 RANGE = TensorRtOptions(
@@ -66,7 +66,7 @@ def test_the_graph_an_engine_is_built_from_computes_what_pytorch_computes(
     size = options.input_size or (CONTRACT.height, CONTRACT.width)
     shapes = [(options.batch, *size)] + ([(1, 40, 56), (2, 32, 40)] if options.dynamic else [])
     assert manifest.read(artifact.path) == artifact
-    with on_stand_in(artifact) as runner:
+    with load_on_stand_in(artifact) as runner:
         for shape in shapes:
             image = _image(*shape)
             normalized = _normalized(image, CONTRACT)
@@ -161,7 +161,7 @@ def test_half_precision_is_recorded_and_close(tiny: Model, tmp_path: Path) -> No
     artifact = build_engine(tiny, tmp_path, ExportOptions(precision="fp16"))
     assert (artifact.precision, artifact.details["precision"]) == ("fp16", "fp16")
     image = _normalized(_image(1, 32, 40), CONTRACT)
-    with on_stand_in(artifact, RunOptions("cuda", "fp16")) as runner:
+    with load_on_stand_in(artifact, RunOptions("cuda", "fp16")) as runner:
         found = runner.run({"data": image})
         assert runner.runtime_info.precision == "fp16"
     for name, wanted in _wanted(tiny, image).items():
@@ -175,7 +175,7 @@ def test_several_inputs_with_free_axes(tmp_path: Path) -> None:
     options = ExportOptions(dynamic=True, tensorrt=asked)
     (artifact,) = export(two_input_model("batch"), ["tensorrt"], tmp_path, "x", options)
     joints = np.random.RandomState(0).rand(3, 5, 2).astype(np.float32)
-    with on_stand_in(artifact) as runner:
+    with load_on_stand_in(artifact) as runner:
         found = runner.run({"joints": joints, "scale": np.ones(1, np.float32)})
     assert np.array_equal(found["joints_again"], joints)
 
@@ -196,7 +196,7 @@ def test_networks_of_one_person_become_engines(name: str, tmp_path: Path) -> Non
 
 @pytest.mark.slow
 @pytest.mark.parametrize("precision", ["fp32", "fp16"])
-@pytest.mark.parametrize("name", TRAVELLING)
+@pytest.mark.parametrize("name", BUNDLED_CASES)
 def test_published_networks_that_travel_with_the_tests_become_engines(
     name: str, precision: str, tmp_path: Path
 ) -> None:
@@ -205,7 +205,7 @@ def test_published_networks_that_travel_with_the_tests_become_engines(
 
 @pytest.mark.slow
 @pytest.mark.parametrize("precision", ["fp32", "fp16"])
-@pytest.mark.parametrize("name", sorted(set(PUBLISHED) - set(TRAVELLING) - {"gtrs-human36"}))
+@pytest.mark.parametrize("name", sorted(set(PUBLISHED) - set(BUNDLED_CASES) - {"gtrs-human36"}))
 def test_published_networks_become_engines(
     name: str, precision: str, reference: Path, tmp_path: Path
 ) -> None:
@@ -236,7 +236,7 @@ def _holds(model: Model, bound: float, asked: ExportOptions, folder: Path) -> No
         spec.name: stream.standard_normal([int(length) for length in spec.shape]).astype(np.float32)
         for spec in artifact.spec.inputs
     }
-    with on_stand_in(artifact) as runner:
+    with load_on_stand_in(artifact) as runner:
         found = runner.run(inputs)
     with torch.inference_mode():
         results = flat((model.deployed or model.module)(*map(torch.from_numpy, inputs.values())))

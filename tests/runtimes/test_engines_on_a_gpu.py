@@ -21,7 +21,7 @@ from posedeploy.tensorrt.libraries import LIBRARIES, supported_capabilities
 from posedeploy.tensorrt.options import TensorRtOptions
 from posedeploy.types import Model, RunOptions, Tensors
 from tests.support.networks import outputs_of
-from tests.support.tables import gpu_here
+from tests.support.tables import skip_without_gpu
 
 pytestmark = pytest.mark.gpu
 WITHIN: dict[ExportPrecision, float] = {"fp32": 1e-4, "fp16": 1e-2}
@@ -32,7 +32,7 @@ SMALLEST, USUAL, LARGEST = (1, 3, 16, 16), (1, 3, 32, 40), (2, 3, 32, 64)
 @pytest.fixture(params=LIBRARIES)
 def asked(request: pytest.FixtureRequest) -> TensorRtOptions:
     """A library that is installed and builds for this GPU."""
-    gpu_here()
+    skip_without_gpu()
     library, capability = LIBRARIES[request.param], gpu().capability
     if plugins.version_of(library.module) is None:
         pytest.skip(f"{library.name} is not installed")

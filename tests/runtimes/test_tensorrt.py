@@ -48,8 +48,8 @@ from tests.runtimes.test_runners import (  # noqa: F401 - the contract, over the
     test_outputs_belong_to_the_caller,
 )
 from tests.support.networks import outputs_of, tiny_image, two_input_model
-from tests.support.stand_ins import StandInCuda, on_stand_in
-from tests.support.tables import gpu_here
+from tests.support.stand_ins import StandInCuda, load_on_stand_in
+from tests.support.tables import skip_without_gpu
 
 RANGE = TensorRtOptions(
     min_shapes={"": (1, 3, 16, 16)}, opt_shapes={"": (1, 3, 32, 40)}, max_shapes={"": (2, 3, 32, 64)}
@@ -69,7 +69,7 @@ def opener(request: pytest.FixtureRequest, engine: Artifact, free: Artifact) -> 
     """What opens the tiny network; also for the tests that come from the other runtimes."""
     artifact = free if request.param == "free axes" else engine
     if request.param == "on a GPU":
-        gpu_here()
+        skip_without_gpu()
         info, found = build_info_of(artifact), this_gpu()
         if info is not None and not info.covers(found.capability):
             pytest.skip(f"{info.builder} builds nothing for {found.name} ({found.capability})")
@@ -79,7 +79,7 @@ def opener(request: pytest.FixtureRequest, engine: Artifact, free: Artifact) -> 
 
     def opened() -> TensorRtRunner:
         cudas.append(StandInCuda())
-        return on_stand_in(artifact, ON_GPU, cudas[-1])
+        return load_on_stand_in(artifact, ON_GPU, cudas[-1])
 
     yield opened
     assert all(cuda.closed for cuda in cudas)
@@ -87,7 +87,7 @@ def opener(request: pytest.FixtureRequest, engine: Artifact, free: Artifact) -> 
 
 def test_a_run_is_one_graph_and_one_wait(engine: Artifact) -> None:
     cuda = StandInCuda()
-    with on_stand_in(engine, ON_GPU, cuda) as runner:
+    with load_on_stand_in(engine, ON_GPU, cuda) as runner:
         before = cuda.calls.waits
         runner.run(tiny_image(0))
         runner.run(tiny_image(1))
@@ -104,14 +104,14 @@ def test_memory_is_released_if_there_is_not_enough(engine: Artifact, monkeypatch
         return pins(size) if next(left, False) else (runtime.cudaError_t.cudaErrorMemoryAllocation, None)
 
     monkeypatch.setattr(cuda.calls, "cudaMallocHost", scarce)
-    said = r"^`device=cuda`: CUDA cannot pin \d+ bytes here \(cudaErrorMemoryAllocation\)$"
+    said = r"^`device=cuda`: CUDA cannot pin \d+ bytes on this machine \(cudaErrorMemoryAllocation\)$"
     with pytest.raises(DeviceError, match=said):
-        on_stand_in(engine, ON_GPU, cuda)
+        load_on_stand_in(engine, ON_GPU, cuda)
     assert cuda.closed
 
 
 def test_the_runtime_info_is_that_of_the_engine(engine: Artifact) -> None:
-    with on_stand_in(engine, ON_GPU) as runner:
+    with load_on_stand_in(engine, ON_GPU) as runner:
         info = runner.runtime_info
     assert (info.runtime, info.device, info.precision) == (
         "tensorrt",
@@ -125,14 +125,14 @@ def test_the_runtime_info_is_that_of_the_engine(engine: Artifact) -> None:
 
 
 def test_a_graph_that_cannot_be_recorded_is_reported(engine: Artifact, tiny: Model) -> None:
-    with on_stand_in(engine, ON_GPU, StandInCuda(recordable=False)) as runner:
+    with load_on_stand_in(engine, ON_GPU, StandInCuda(supports_capture=False)) as runner:
         assert "cudaErrorStreamCaptureUnsupported" in runner.runtime_info.details["CUDA graph"]
         assert close_to(runner.run(tiny_image()), outputs_of(tiny, tiny_image()))
 
 
 @pytest.mark.parametrize("shape", [(1, 3, 32, 40), (2, 3, 16, 64), (1, 3, 16, 16), (2, 3, 32, 64)])
 def test_free_axes_take_any_size_in_the_profile(free: Artifact, tiny: Model, shape: tuple[int, ...]) -> None:
-    with on_stand_in(free, ON_GPU) as runner:
+    with load_on_stand_in(free, ON_GPU) as runner:
         assert runner.runtime_info.details["CUDA graph"] == "no"
         assert runner.ranges == {"data": ((1, 3, 16, 16), (2, 3, 32, 64))}
         runner.run(tiny_image())
@@ -143,14 +143,14 @@ def test_free_axes_take_any_size_in_the_profile(free: Artifact, tiny: Model, sha
 @pytest.mark.parametrize(("shape", "shown"), [((3, 3, 32, 40), "3x3x32x40"), ((1, 3, 8, 40), "1x3x8x40")])
 def test_a_size_outside_the_profile_is_refused(free: Artifact, shape: tuple[int, ...], shown: str) -> None:
     with (
-        on_stand_in(free, ON_GPU) as runner,
+        load_on_stand_in(free, ON_GPU) as runner,
         pytest.raises(InputError, match=rf"data is {shown}, expected 1x3x16x16 to 2x3x32x64, as"),
     ):
         runner.run({"data": np.zeros(shape, np.float32)})
 
 
 def test_tensors_are_in_the_order_of_the_manifest(engine: Artifact) -> None:
-    with on_stand_in(engine, ON_GPU) as runner:
+    with load_on_stand_in(engine, ON_GPU) as runner:
         assert resolve_spec(engine, runner) == engine.spec
         assert list(runner.run(tiny_image())) == [output.name for output in engine.spec.outputs]
 
@@ -159,7 +159,7 @@ def test_several_inputs_without_an_image(tmp_path: Path) -> None:
     model = two_input_model()
     (artifact,) = export(model, ["tensorrt"], tmp_path, "lifter")
     joints = np.random.RandomState(0).rand(1, 5, 2).astype(np.float32)
-    with on_stand_in(artifact) as runner:
+    with load_on_stand_in(artifact) as runner:
         found = runner.run({"scale": np.array([3.0], np.float32), "joints": joints})
     assert np.array_equal(found["joints_again"], joints)
 

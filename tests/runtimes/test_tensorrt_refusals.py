@@ -22,8 +22,8 @@ from posedeploy.tensorrt.libraries import identify_library
 from posedeploy.types import Artifact, ModelSpec, Precision, RunOptions
 from tests.runtimes.engine_cases import ON_GPU, copied, with_details
 from tests.runtimes.runner_cases import DAMAGE
-from tests.support.stand_ins import StandInCuda, on_stand_in
-from tests.support.tables import gpu_here
+from tests.support.stand_ins import StandInCuda, load_on_stand_in
+from tests.support.tables import skip_with_gpu
 
 
 @pytest.mark.parametrize("device", ["cpu", "intel-gpu", "auto"])
@@ -53,7 +53,7 @@ def test_a_precision_other_than_that_of_the_engine_is_refused(
 
 
 def test_a_machine_without_a_gpu_is_refused_in_one_sentence(engine: Artifact) -> None:
-    gpu_here(wanted=False)
+    skip_with_gpu()
     with pytest.raises(
         DeviceError, match=r"^`device=cuda`: CUDA finds no GPU on this machine \(cudaError\w+\); use a"
     ):
@@ -90,7 +90,7 @@ def test_an_engine_built_elsewhere_is_refused_before_tensorrt_loads_it(
 ) -> None:
     theirs = with_details(engine, **changes)
     with pytest.raises(ArtifactError) as refusal:
-        on_stand_in(theirs, ON_GPU)
+        load_on_stand_in(theirs, ON_GPU)
     wanted = said.format(version=engine.details["version"])
     assert str(refusal.value) == f"{theirs.path}: {wanted}{_rebuild(theirs)}{gpu}"
 
@@ -100,7 +100,7 @@ def test_an_engine_of_the_other_library_names_the_extra(engine: Artifact) -> Non
     if version_of("tensorrt") is not None:
         pytest.skip("tensorrt is installed")
     with pytest.raises(MissingPackageError, match=r"needs the package tensorrt, .*posedeploy\[tensorrt\]"):
-        on_stand_in(theirs, ON_GPU)
+        load_on_stand_in(theirs, ON_GPU)
 
 
 def test_invalid_build_info_is_refused(engine: Artifact) -> None:
@@ -108,7 +108,7 @@ def test_invalid_build_info_is_refused(engine: Artifact) -> None:
         ManifestError,
         match=r"are not a TensorRT engine's build info .*; export it again",
     ):
-        on_stand_in(replace(engine, details={"library": 3}), ON_GPU)
+        load_on_stand_in(replace(engine, details={"library": 3}), ON_GPU)
 
 
 def test_a_changed_file_is_refused_by_its_hash(engine: Artifact, tmp_path: Path) -> None:
@@ -132,7 +132,7 @@ def test_a_damaged_engine_is_refused_in_one_line(engine: Artifact, tmp_path: Pat
 
 
 def test_a_whole_engine_without_a_gpu_is_not_called_damaged(engine: Artifact) -> None:
-    gpu_here(wanted=False)
+    skip_with_gpu()
     with pytest.raises(DeviceError, match=r"^`device=cuda`: tensorrt_rtx cannot use this GPU \("):
         TensorRtRunner(engine, ON_GPU, StandInCuda, TensorRtEngine)
 
@@ -144,14 +144,14 @@ def test_the_gpu_is_released_if_opening_fails(engine: Artifact) -> None:
         r"the other library: posedeploy engine rebuild \S+ `trt_library=tensorrt`$"
     )
     with pytest.raises(DeviceError, match=said):
-        on_stand_in(engine, ON_GPU, cuda)
+        load_on_stand_in(engine, ON_GPU, cuda)
     assert cuda.closed
 
 
 def test_a_missing_file_is_refused(engine: Artifact, tmp_path: Path) -> None:
     gone = replace(engine, path=tmp_path / "gone.engine")
     with pytest.raises(ArtifactError, match=rf"^{gone.path}: no such file"):
-        on_stand_in(gone, ON_GPU)
+        load_on_stand_in(gone, ON_GPU)
 
 
 def test_an_engine_of_a_third_party_has_no_build_info_to_check(engine: Artifact) -> None:

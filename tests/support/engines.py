@@ -1,4 +1,4 @@
-"""Engines of TensorRT-RTX, built for real on any machine."""
+"""Real engines of TensorRT-RTX, which any machine can build."""
 
 from __future__ import annotations
 
@@ -10,6 +10,6 @@ from posedeploy.types import Artifact, Model
 
 
 def build_engine(model: Model, folder: Path, options: ExportOptions | None = None) -> Artifact:
-    """Return the network exported as ``tiny.engine``."""
+    """Export a network as ``tiny.engine``."""
     (artifact,) = export(model, ["tensorrt"], folder, "tiny", options)
     return artifact

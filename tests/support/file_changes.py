@@ -1,4 +1,4 @@
-"""Ways in which a file can change without its content, which the hash of its content does not show."""
+"""Ways to change a file but not its content, which its hash does not show."""
 
 from __future__ import annotations
 
@@ -12,33 +12,33 @@ Change: TypeAlias = Callable[[Path], None]
 
 
 def replace(path: Path) -> None:
-    """Put another file with the same content in its place."""
+    """Replace a file by another one with the same content."""
     shutil.copy(path, path.with_name("other"))
     path.with_name("other").replace(path)
 
 
 def rewrite(path: Path) -> None:
-    """Write the same bytes into the file again."""
+    """Write the same bytes to a file again."""
     content = path.read_bytes()
     with path.open("r+b") as stream:
         stream.write(content)
 
 
 def rewrite_and_reset_time(path: Path) -> None:
-    """Write into the file, and set the time of its last change back."""
+    """Write the same bytes to a file again and reset its modification time."""
     status = path.stat()
     rewrite(path)
     os.utime(path, ns=(status.st_atime_ns, status.st_mtime_ns))
 
 
 def move_and_back(path: Path) -> None:
-    """Move the file away, as if for another, and back again."""
+    """Rename a file and rename it back."""
     path.rename(path.with_name("moved"))
     path.with_name("moved").rename(path)
 
 
 def link(path: Path) -> None:
-    """Put a link to the very same file in its place."""
+    """Rename a file and replace it by a link to it."""
     path.rename(path.with_name("moved"))
     path.symlink_to(path.with_name("moved"))
 

@@ -1,4 +1,4 @@
-"""Pose2Mesh and GTRS, small enough to export in a second: every part is there, few channels and vertices."""
+"""Pose2Mesh and GTRS with few channels and vertices, which export in a second."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ from tests.support.torus import torus
 
 WIDTHS = Widths(((5, 4, 6, 8), (8, 8, 12), (12, 10, 6), (6, 6, 6), (6, 4, 3)))
 FACES = torus(9, 12, seed=3)
-"""108 vertices, coarsened 4 times."""
+"""A mesh of 108 vertices, which is coarsened 4 times."""
 
 
-def randomised(module: nn.Module) -> nn.Module:
-    """Every normalization with statistics as after training."""
+def randomize_statistics(module: nn.Module) -> nn.Module:
+    """Set the statistics of each batch norm at random, as if trained."""
     stream = torch.Generator().manual_seed(5)
     for part in module.modules():
         if isinstance(part, nn.BatchNorm1d):
@@ -34,7 +34,7 @@ def small_pose2mesh(joint_set: str = "human36") -> Pose2Mesh:
     torch.manual_seed(7)
     joints = JOINT_SETS[joint_set]
     network = Pose2Mesh(Lifter(len(joints), 24), WIDTHS, joints, build_levels(FACES, WIDTHS.levels))
-    randomised(network)
+    randomize_statistics(network)
     return network
 
 
@@ -49,7 +49,7 @@ def small_gtrs(joints: int = 17) -> Gtrs:
 
 
 def write(network: nn.Module, path: Path) -> Path:
-    """The checkpoint, wrapped as the published training code does, and ``faces.npy`` beside it."""
+    """Write a checkpoint in the format of the published training code, and ``faces.npy`` next to it."""
     torch.save({"epoch": 3, "model_state_dict": network.state_dict()}, path)
     np.save(path.with_name("faces.npy"), FACES)
     return path

@@ -1,7 +1,7 @@
-"""The published decoding of both networks, step by step and without haste: the yardstick for the fast one.
+"""The published decoding of both networks, simple and slow, as a reference for the fast one.
 
-Written from the description of the algorithm. Pixels are compared with NumPy, as the published code does;
-people, pairs and (in 3D) points along a limb go one by one.
+Written from the description of the algorithm. NumPy compares pixels, as in the published code. Loops process
+people, pairs and (in 3D) points along a limb.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from posedeploy.types import Array
 
 @dataclass
 class Keypoint:
-    """One candidate, x and y in px of the upsampled map; ``number`` counts through all kinds."""
+    """A candidate with x and y in px of the upsampled map. number: unique among all kinds of keypoints."""
 
     x: int
     y: int
@@ -28,7 +28,7 @@ class Keypoint:
 
 @dataclass
 class Person:
-    """numbers: the keypoint's number for each kind, -1 where missing."""
+    """numbers: the keypoint's number for each kind; -1 if missing."""
 
     numbers: list[int] = field(default_factory=lambda: [-1] * 18)
     count: int = 0
@@ -39,7 +39,7 @@ Link = tuple[Keypoint, Keypoint, float]
 
 
 def decode_2d(heatmaps: Array, pafs: Array) -> tuple[list[Keypoint], list[Person]]:
-    """Keypoints and people of (19, h, w) heatmaps and (38, h, w) fields, by the 2D network's rules."""
+    """Decode (19, h, w) heatmaps and (38, h, w) fields into keypoints and people, as for the 2D network."""
     kinds = _keypoints(_enlarge(heatmaps, cv2.INTER_CUBIC))
     fields = _enlarge(pafs, cv2.INTER_CUBIC)
     people: list[Person] = []
@@ -47,11 +47,11 @@ def decode_2d(heatmaps: Array, pafs: Array) -> tuple[list[Keypoint], list[Person
         if kinds[a] and kinds[b]:
             links = _links_2d(kinds[a], kinds[b], fields[:, :, 2 * FIELDS[limb] : 2 * FIELDS[limb] + 2])
             _join(people, limb, links)
-    return [keypoint for kind in kinds for keypoint in kind], _worthy(people)
+    return [keypoint for kind in kinds for keypoint in kind], _filter_people(people)
 
 
 def decode_3d(heatmaps: Array, pafs: Array) -> tuple[list[Keypoint], list[Person]]:
-    """The same by the rules of the 3D network's older grouping."""
+    """Decode as for the 3D network, which has an older grouping."""
     kinds = _keypoints(_enlarge(heatmaps[:18], cv2.INTER_LINEAR))
     fields = _enlarge(pafs, cv2.INTER_LINEAR)
     people: list[Person] = []
@@ -66,7 +66,7 @@ def decode_3d(heatmaps: Array, pafs: Array) -> tuple[list[Keypoint], list[Person
                     loner = Person(count=1, score=keypoint.score)
                     loner.numbers[kind] = keypoint.number
                     people.append(loner)
-    return [keypoint for kind in kinds for keypoint in kind], _worthy(people)
+    return [keypoint for kind in kinds for keypoint in kind], _filter_people(people)
 
 
 def _enlarge(maps: Array, interpolation: int) -> Array:
@@ -82,11 +82,11 @@ def _keypoints(heatmaps: Array) -> list[list[Keypoint]]:
         framed = np.pad(plane, 1)
         peak = (plane > framed[1:-1, :-2]) & (plane > framed[1:-1, 2:])
         peak &= (plane > framed[:-2, 1:-1]) & (plane > framed[2:, 1:-1])
-        places = sorted((int(x), int(y)) for y, x in zip(*np.nonzero(peak), strict=True))
+        peaks = sorted((int(x), int(y)) for y, x in zip(*np.nonzero(peak), strict=True))
         begin = sum(len(earlier) for earlier in kinds)
         kept: list[Keypoint] = []
-        # A place that was dropped itself drops no other: only the kept ones are asked.
-        for x, y in places:
+        # A peak that was dropped suppresses no others.
+        for x, y in peaks:
             if all(math.hypot(x - other.x, y - other.y) >= 6 for other in kept):
                 kept.append(Keypoint(x, y, float(plane[y, x]), begin + len(kept)))
         kinds.append(kept)
@@ -174,5 +174,5 @@ def _complete(people: list[Person], kind_a: int, kind_b: int, a: Keypoint, b: Ke
             person.numbers[kind_a] = a.number
 
 
-def _worthy(people: list[Person]) -> list[Person]:
+def _filter_people(people: list[Person]) -> list[Person]:
     return [person for person in people if person.count >= 3 and person.score / person.count >= 0.2]

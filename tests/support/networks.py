@@ -1,4 +1,4 @@
-"""Networks small enough to export in a second, and real enough to have all that a pose network has."""
+"""Small networks that export in a second and have all features of pose networks."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ CONTRACT = InputContract(
 
 
 class TinyPose(nn.Module):
-    """Two stages of heatmaps and part affinity fields at stride 8, in a nesting; all of them unlike."""
+    """Two stages of different heatmaps and part affinity fields at stride 8, as nested outputs."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -36,12 +36,12 @@ class TinyPose(nn.Module):
 
 
 CROPS = ("mobile", "hg", "hg2d")
-"""mobile-human-pose, and pose-hg-3d with a depth head and without."""
+"""mobile-human-pose, and pose-hg-3d with and without a depth head."""
 MOBILE = mobile_human_pose.Widths(8, (8, 8, 8, 8, 8, 8, 8), 16, (8, 8, 8), (8, 8, 8), 21 * 32)
 
 
 def write_crop_network(name: str, path: Path) -> Path:
-    """The checkpoint of a small network of one person, with weights that keep their size."""
+    """Write the checkpoint of a small network of one person, with weights that keep values in range."""
     torch.manual_seed(3)
     if name == "mobile":
         network: nn.Module = mobile_human_pose.MobileHumanPose(mobile_human_pose.Lpski(MOBILE), 21)
@@ -54,7 +54,7 @@ def write_crop_network(name: str, path: Path) -> Path:
 
 
 def tiny_model() -> Model:
-    """TinyPose with fixed weights, its input's axes free, RGB."""
+    """Return TinyPose with fixed weights, dynamic axes and RGB input."""
     torch.manual_seed(7)
     spec = ModelSpec(
         family="tiny",
@@ -71,19 +71,19 @@ def tiny_model() -> Model:
 
 
 def tiny_image(seed: int = 0) -> Tensors:
-    """An input of TinyPose at its published size, 1x3x32x40."""
+    """Return an input of TinyPose at its default size, 1x3x32x40."""
     return {"data": np.random.RandomState(seed).standard_normal((1, 3, 32, 40)).astype(np.float32)}
 
 
 def outputs_of(model: Model, tensors: Tensors) -> Tensors:
-    """What PyTorch gives for a model of one input, by the names of its spec."""
+    """Return the outputs of a model with one input in PyTorch, by the names of its spec."""
     with torch.inference_mode():
         outputs = flat(model.module(torch.from_numpy(tensors["data"].copy())))
     return {spec.name: output.numpy() for spec, output in zip(model.spec.outputs, outputs, strict=True)}
 
 
 class TwoInputs(nn.Module):
-    """Joints and a scale become a mesh: no image anywhere. Gives back its own input and a weight as well."""
+    """Turns joints and a scale into a mesh, without an image, and also returns the joints."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -94,7 +94,7 @@ class TwoInputs(nn.Module):
 
 
 def two_input_model(frames: int | str = 1) -> Model:
-    """TwoInputs; ``frames`` is the first axis, a number or the name of a free one."""
+    """Return TwoInputs. frames: the first axis, a number or the name of a dynamic one."""
     torch.manual_seed(7)
     spec = ModelSpec(
         "lifter",

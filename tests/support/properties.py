@@ -1,4 +1,4 @@
-"""Random people for property tests, and the settings of these."""
+"""Random people for property tests, and the settings of these tests."""
 
 from __future__ import annotations
 
@@ -15,14 +15,15 @@ checked = settings(
     derandomize=True,
     suppress_health_check=[HealthCheck.too_slow],
 )
-"""The same examples in every run, none kept on disk, and no limit of time."""
+"""The same examples in every run, no examples on disk, and no time limit."""
 
 KEYPOINTS = 17
 
 
 @st.composite
 def crowds(draw: st.DrawFn, min_people: int = 0) -> Poses:
-    """Up to five people of 40 to 300 px with 3D joints and meshes, some keypoints missing."""
+    """Generate up to five people of 40 to 300 px with 3D joints and meshes and with some missing
+    keypoints."""
     count = draw(st.integers(min_people, 5))
     random = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
     missing = draw(st.sampled_from([0.0, 0.2, 0.6]))
@@ -30,7 +31,7 @@ def crowds(draw: st.DrawFn, min_people: int = 0) -> Poses:
 
 
 def people(random: np.random.Generator, count: int, missing: float = 0.0) -> Poses:
-    """Random people; each has at least three keypoints."""
+    """Return random people with at least three keypoints each."""
     size = random.uniform(40, 300, (count, 1, 1))
     points = random.uniform(0, 1, (count, KEYPOINTS, 2)) * size + random.uniform(0, 900, (count, 1, 2))
     is_missing = random.random((count, KEYPOINTS)) < missing
@@ -44,7 +45,7 @@ def people(random: np.random.Generator, count: int, missing: float = 0.0) -> Pos
 
 
 def noisy(poses: Poses, seed: int, px: float = 1.0, mm: float = 10.0) -> Poses:
-    """The same people with every present point moved."""
+    """Return the people with random noise on every present point."""
     random = np.random.default_rng(seed)
     return moved(
         poses,
@@ -55,7 +56,7 @@ def noisy(poses: Poses, seed: int, px: float = 1.0, mm: float = 10.0) -> Poses:
 
 
 def moved(poses: Poses, by_px: Array, by_mm: Array, vertices_by_mm: Array | float = 0.0) -> Poses:
-    """The people with their present points moved."""
+    """Return the people with their present points moved."""
     keypoints, in_3d = poses.keypoints.copy(), poses.keypoints_3d.copy()
     is_present = keypoints[..., 2] >= 0
     keypoints[..., :2] += np.where(is_present[..., None], by_px, 0)
@@ -64,7 +65,7 @@ def moved(poses: Poses, by_px: Array, by_mm: Array, vertices_by_mm: Array | floa
 
 
 def shuffled(poses: Poses, seed: int) -> Poses:
-    """The people in another order."""
+    """Return the people in a random order."""
     order = np.random.default_rng(seed).permutation(len(poses))
     return Poses(
         poses.keypoints[order],

@@ -1,4 +1,4 @@
-"""Heatmaps, part affinity fields and 3D feature maps of people who never were, for tests and measurements."""
+"""Synthetic heatmaps, part affinity fields and 3D feature maps, for tests and benchmarks."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from posedeploy.poses.lightweight_openpose_3d import PANOPTIC
 from posedeploy.poses.limbs import FIELDS, LIMBS
 from posedeploy.types import Array
 
-# A standing person of height 1 around (0, 0), x right and y down; keypoints as the 2D network's.
+# A standing person of height 1 around (0, 0), x right and y down, with the keypoints of the 2D network.
 STANDING = np.array(
     [
         (0.00, -0.42), (0.00, -0.31), (-0.10, -0.30), (-0.14, -0.15), (-0.15, 0.00), (0.10, -0.30),
@@ -33,7 +33,8 @@ class Maps:
 def crowd(
     people: int, height: int = 32, width: int = 57, seed: int = 0, noise: float = 0.02, missing: float = 0.0
 ) -> Maps:
-    """Maps of people at random places and of random sizes; ``missing`` is the share of keypoints left out."""
+    """Return maps of people at random positions with random sizes. missing: the fraction of missing
+    keypoints."""
     random = np.random.default_rng(seed)
     sizes = height * random.uniform(0.55, 0.9, people)
     centers = np.stack(
@@ -83,7 +84,8 @@ def _pafs(keypoints: Array, seen: Array, grid: Array) -> Array:
 
 
 def _features(keypoints: Array, sizes: Array, grid: Array, random: np.random.Generator) -> Array:
-    """Every cell holds the root-relative joints, in person heights, of the person nearest to it."""
+    """Return features in which each cell has the root-relative joints of the nearest person, in heights of
+    the person."""
     people = len(keypoints)
     joints = np.zeros((people, 19, 3))
     for index in range(people):

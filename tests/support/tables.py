@@ -1,4 +1,4 @@
-"""The rows of the tables that any machine can try."""
+"""The targets that every machine can run, and conditions on the GPU."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ ON_CPU = {
     for name, target in TARGETS.items()
     if all("cpu" in RUNTIMES[runtime].devices for runtime in target.runtimes)
 }
-"""The targets whose runtimes run on a CPU; the others' tests say what stands in for their device."""
+"""The targets whose runtimes support the CPU."""
 
 NEEDS_BF16 = pytest.mark.skipif(
     "BF16" not in openvino.Core().get_property("CPU", "OPTIMIZATION_CAPABILITIES"),
@@ -22,15 +22,22 @@ NEEDS_BF16 = pytest.mark.skipif(
 """For tests that run a file in BF16."""
 
 
-def gpu_here(wanted: bool = True) -> None:
-    """Skip a test where there is no GPU, or, for one of what is said then, where there is one."""
+def skip_without_gpu() -> None:
+    """Skip a test on a machine without a GPU."""
     from posedeploy.cuda import gpu
 
     try:
-        found = gpu().name
+        gpu()
     except DeviceError as error:
-        if wanted:
-            pytest.skip(str(error))
-    else:
-        if not wanted:
-            pytest.skip(f"this machine has a GPU: {found}")
+        pytest.skip(str(error))
+
+
+def skip_with_gpu() -> None:
+    """Skip a test on a machine with a GPU."""
+    from posedeploy.cuda import gpu
+
+    try:
+        name = gpu().name
+    except DeviceError:
+        return
+    pytest.skip(f"this machine has a GPU: {name}")

@@ -1,4 +1,4 @@
-"""Model files as other tools write them: channels last, integers in and out, no manifest."""
+"""Third-party model files: channels last, integer inputs and outputs, no manifest."""
 
 from __future__ import annotations
 
@@ -24,12 +24,12 @@ INPUTS = {
     "float32": None, "int8": Quantization(1 / 255, 0), "uint8": Quantization(1 / 255, 128),
     "int16": Quantization(1 / 60000, 0), "uint16": Quantization(1 / 60000, 30000),
 }  # fmt: skip
-"""How a dtype holds the image of lightweight-openpose-2d, whose values lie between -0.5 and 0.5."""
+"""The quantization of an input of lightweight-openpose-2d, with values from -0.5 to 0.5, by dtype."""
 MAPS = {
     "float32": None, "int8": Quantization(1 / 100, -3), "uint8": Quantization(1 / 100, 120),
     "int16": Quantization(1 / 20000, 5), "uint16": Quantization(1 / 20000, 30000),
 }  # fmt: skip
-"""How a dtype holds maps with values between -1 and 1."""
+"""The quantization of maps with values from -1 to 1, by dtype."""
 
 
 @dataclass(frozen=True)
@@ -40,31 +40,33 @@ class TensorKind:
     layout: str = "NHWC"
 
 
-def write_onnx(path: Path, takes: TensorKind, gives: TensorKind) -> Path:
-    """An ONNX file of lightweight-openpose-2d that sees the same ``PEOPLE`` people in every image."""
+def write_onnx(path: Path, input_kind: TensorKind, output_kind: TensorKind) -> Path:
+    """Write an ONNX file of lightweight-openpose-2d that outputs ``PEOPLE`` people for every image."""
     graph = _Graph()
-    entry = graph.dequantized("images", takes.dtype, INPUTS[takes.dtype])
-    entry = graph.turned(entry, takes.layout, TO_CHANNELS_FIRST)
+    entry = graph.dequantize("images", input_kind.dtype, INPUTS[input_kind.dtype])
+    entry = graph.transpose(entry, input_kind.layout, TO_CHANNELS_FIRST)
     weights = graph.constant(np.full((1, 3, 8, 8), 1e-6 / 192, np.float32))
-    hair = graph.node("Conv", entry, weights, strides=[8, 8])
+    epsilon = graph.node("Conv", entry, weights, strides=[8, 8])
     maps = crowd(PEOPLE, HEIGHT // 8, WIDTH // 8)
     for name, array in (("heatmaps", maps.heatmaps), ("pafs", maps.pafs)):
-        added = graph.node("Add", graph.constant(array[None]), hair)
-        leaving = graph.turned(added, gives.layout, TO_CHANNELS_LAST)
-        graph.quantized(leaving, name, gives.dtype, MAPS[gives.dtype])
-    shape = [1, 3, HEIGHT, WIDTH] if takes.layout == "NCHW" else [1, HEIGHT, WIDTH, 3]
-    made = helper.make_graph(
+        added = graph.node("Add", graph.constant(array[None]), epsilon)
+        output = graph.transpose(added, output_kind.layout, TO_CHANNELS_LAST)
+        graph.quantize(output, name, output_kind.dtype, MAPS[output_kind.dtype])
+    shape = [1, 3, HEIGHT, WIDTH] if input_kind.layout == "NCHW" else [1, HEIGHT, WIDTH, 3]
+    onnx_graph = helper.make_graph(
         graph.nodes,
         "crowd",
-        [helper.make_tensor_value_info("images", ONNX_TYPES[takes.dtype], shape)],
+        [helper.make_tensor_value_info("images", ONNX_TYPES[input_kind.dtype], shape)],
         [
-            helper.make_tensor_value_info(name, ONNX_TYPES[gives.dtype], _map_shape(channels, gives.layout))
+            helper.make_tensor_value_info(
+                name, ONNX_TYPES[output_kind.dtype], _map_shape(channels, output_kind.layout)
+            )
             for name, channels in (("heatmaps", 19), ("pafs", 38))
         ],
         graph.constants,
     )
-    opset = 21 if "16" in takes.dtype + gives.dtype else 13
-    model = helper.make_model(made, opset_imports=[helper.make_opsetid("", opset)], ir_version=10)
+    opset = 21 if "16" in input_kind.dtype + output_kind.dtype else 13
+    model = helper.make_model(onnx_graph, opset_imports=[helper.make_opsetid("", opset)], ir_version=10)
     onnx.checker.check_model(model)
     onnx.save(model, path)
     return path
@@ -76,7 +78,7 @@ def _map_shape(channels: int, layout: str) -> list[int]:
 
 
 class _Graph:
-    """Nodes and constants of an ONNX graph, named by number."""
+    """The nodes and constants of an ONNX graph, with numbered names."""
 
     def __init__(self) -> None:
         self.nodes: list[Any] = []
@@ -92,15 +94,15 @@ class _Graph:
         self.nodes.append(helper.make_node(kind, inputs, [name], **attributes))
         return name
 
-    def turned(self, name: str, layout: str, axes: tuple[int, ...]) -> str:
+    def transpose(self, name: str, layout: str, axes: tuple[int, ...]) -> str:
         return name if layout == "NCHW" else self.node("Transpose", name, perm=axes)
 
-    def dequantized(self, name: str, dtype: str, quantization: Quantization | None) -> str:
+    def dequantize(self, name: str, dtype: str, quantization: Quantization | None) -> str:
         if quantization is None:
             return name
         return self.node("DequantizeLinear", name, *self._parameters(dtype, quantization))
 
-    def quantized(self, name: str, output: str, dtype: str, quantization: Quantization | None) -> str:
+    def quantize(self, name: str, output: str, dtype: str, quantization: Quantization | None) -> str:
         if quantization is None:
             return self.node("Identity", name, output=output)
         return self.node("QuantizeLinear", name, *self._parameters(dtype, quantization), output=output)
@@ -110,11 +112,17 @@ class _Graph:
         return self.constant(scale), self.constant(zero_point)
 
 
-def contract(takes: TensorKind, gives: TensorKind) -> str:
-    """The contract that describes ``write_onnx``'s file in full."""
-    lines = ['family = "lightweight-openpose-2d"', "", "[input]", 'name = "images"', *_table(takes, INPUTS)]
+def contract(input_kind: TensorKind, output_kind: TensorKind) -> str:
+    """Return the complete contract of a file of ``write_onnx``."""
+    lines = [
+        'family = "lightweight-openpose-2d"',
+        "",
+        "[input]",
+        'name = "images"',
+        *_table(input_kind, INPUTS),
+    ]
     for role in ("heatmaps", "pafs"):
-        lines += ["", f"[outputs.{role}]", f'name = "{role}"', *_table(gives, MAPS), "stride = 8"]
+        lines += ["", f"[outputs.{role}]", f'name = "{role}"', *_table(output_kind, MAPS), "stride = 8"]
     return "\n".join(lines) + "\n"
 
 
@@ -126,7 +134,7 @@ def _table(kind: TensorKind, quantizations: dict[str, Quantization | None]) -> l
 
 
 def write_tflite(folder: Path, bits: int = 8) -> Path:
-    """A full-integer TFLite file of the same network, channels last, integers of 8 or 16 bits in and out."""
+    """Write a full-integer TFLite file of the same network: channels last, with tensors of 8 or 16 bits."""
     import litert_torch
     import torch
     from ai_edge_quantizer import quantizer, recipe
@@ -146,10 +154,10 @@ def write_tflite(folder: Path, bits: int = 8) -> Path:
     images = torch.rand(1, HEIGHT, WIDTH, 3) - 0.5
     samples = {"serving_default": [{"args_0": images.numpy()}]}
     plain, path = folder / "float.tflite", folder / f"int{bits}.tflite"
-    with warnings.catch_warnings(), suppress_stderr(native=False):  # what these packages warn of is their own
+    with warnings.catch_warnings(), suppress_stderr(native=False):  # these warnings are not about our code
         warnings.simplefilter("ignore")
         litert_torch.convert(ChannelsLast().eval(), (images,)).export(str(plain))
         kind = recipe.static_wi8_ai8() if bits == 8 else recipe.static_wi8_ai16()
-        made = quantizer.Quantizer(str(plain), kind)
-        path.write_bytes(made.quantize(made.calibrate(samples)).quantized_model)
+        converter = quantizer.Quantizer(str(plain), kind)
+        path.write_bytes(converter.quantize(converter.calibrate(samples)).quantized_model)
     return path

@@ -13,6 +13,7 @@ import pytest
 
 from posedeploy.tensorrt.build_progress import progress_monitor
 from posedeploy.tensorrt.builder import build
+from tests.support.tables import skip_with_gpu
 
 pytest.importorskip("tensorrt_rtx", reason="tensorrt-rtx builds the engines")
 pytest.importorskip("cuda.bindings", reason="cuda-python runs them")
@@ -31,7 +32,6 @@ from posedeploy.tensorrt.libraries import LIBRARIES
 from posedeploy.tensorrt.options import TensorRtOptions
 from posedeploy.types import Artifact, Model
 from tests.support.engines import build_engine
-from tests.support.tables import gpu_here
 
 ROOT = Path(__file__).parents[2]
 
@@ -150,7 +150,7 @@ def test_options_that_cannot_be_followed_are_an_error(
 def test_a_library_that_needs_a_gpu_is_an_error_without_one(
     tiny: Model, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    gpu_here(wanted=False)
+    skip_with_gpu()
     options = ExportOptions(tensorrt=TensorRtOptions("tensorrt"))
     if version_of("tensorrt") is None:
         with pytest.raises(MissingPackageError, match="needs the package tensorrt,"):

@@ -20,7 +20,7 @@ from posedeploy.errors import (
 from posedeploy.plugins import version_of
 from posedeploy.tensorrt.options import TensorRtOptions
 from posedeploy.types import Artifact, ModelSpec
-from tests.support.stand_ins import on_stand_in
+from tests.support.stand_ins import load_on_stand_in
 
 
 def test_an_engine_is_rebuilt_from_its_graph(plain: Artifact, tmp_path: Path) -> None:
@@ -34,7 +34,7 @@ def test_an_engine_is_rebuilt_from_its_graph(plain: Artifact, tmp_path: Path) ->
     assert again.provenance is not None and plain.provenance is not None
     options = {**plain.provenance.options, "library": "tensorrt-rtx", "gpus": "('8.9',)"}
     assert again.provenance == replace(plain.provenance, options=options)
-    with on_stand_in(replace(again, details=plain.details)) as runner:
+    with load_on_stand_in(replace(again, details=plain.details)) as runner:
         assert [spec.name for spec in runner.outputs] == [output.name for output in plain.spec.outputs]
     (tmp_path / "tiny.engine.onnx").write_bytes(b"another")
     with pytest.raises(

@@ -17,7 +17,7 @@ from posedeploy.runtimes.load_runner import open_runner
 from posedeploy.types import Model, RunOptions
 from tests.support.lifting import small_gtrs, small_pose2mesh, write
 from tests.support.networks import CROPS, write_crop_network
-from tests.support.reference_cases import BUNDLED, PUBLISHED, TRAVELLING, Case
+from tests.support.reference_cases import BUNDLED, BUNDLED_CASES, PUBLISHED, Case
 
 
 @pytest.mark.slow
@@ -35,7 +35,7 @@ def test_joint_networks(make: Callable[[], nn.Module], tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", TRAVELLING)
+@pytest.mark.parametrize("name", BUNDLED_CASES)
 def test_bundled_published_networks(tmp_path: Path, name: str) -> None:
     check_published(Case(BUNDLED / name), tmp_path)
 
@@ -45,7 +45,7 @@ TESTED_SMALL = {"pose-hg-3d-msra50"}
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", sorted(set(PUBLISHED) - set(TRAVELLING) - TESTED_SMALL))
+@pytest.mark.parametrize("name", sorted(set(PUBLISHED) - set(BUNDLED_CASES) - TESTED_SMALL))
 def test_published_networks(tmp_path: Path, reference: Path, name: str) -> None:
     check_published(Case(reference / "cases" / name), tmp_path)
 

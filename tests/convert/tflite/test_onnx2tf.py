@@ -229,7 +229,7 @@ def test_joints_and_a_scale(onnx2tf: EnvironmentSpec, tmp_path: Path) -> None:
 @pytest.mark.slow
 def test_a_published_network_whole(onnx2tf: EnvironmentSpec, tmp_path: Path) -> None:
     published = Case(BUNDLED / "lightweight-openpose-2d")
-    run = published.about["runs"][0]
+    run = published.description["runs"][0]
     model = open_checkpoint(published.write(tmp_path / "a.pth"))
     options = replace(BY_ONNX2TF, input_size=tuple(run["shape"][2:]))
     (artifact,) = export(model, ["tflite"], tmp_path, "a", options)
