@@ -50,6 +50,7 @@ def keys_of(document: object) -> Iterator[str]:
                 "model_sha256",
                 "refused",
                 "input_shapes",
+                "energy_j",
             ):
                 yield from keys_of(value)
     elif isinstance(document, list):

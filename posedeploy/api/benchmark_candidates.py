@@ -78,6 +78,7 @@ class CandidateLoader:
         is_alone: bool,
     ) -> None:
         self.candidates: list[Candidate] = []
+        self.labels: list[str] = []  # of the models that were added, without their baselines
         self._options, self._settings, self._args = options, settings, args
         self._opened = opened
         self._is_alone = is_alone
@@ -85,6 +86,11 @@ class CandidateLoader:
 
     def add(self, source: Model | Artifact | Path) -> Candidate:
         """Load a model, and its baseline where no other model had the same; return the model's candidate."""
+        candidate = self._add(source)
+        self.labels.append(candidate.label)
+        return candidate
+
+    def _add(self, source: Model | Artifact | Path) -> Candidate:
         if isinstance(source, Model) or (isinstance(source, Path) and is_checkpoint(source)):
             return self._add_pytorch(path_of(source).name, self._options, partial(_load, source, self._args))
         artifact = open_described(source, self._args_for(source))
@@ -93,6 +99,16 @@ class CandidateLoader:
         if key not in self._baselines:
             self._baselines[key] = self._add_baseline(artifact, resolve_spec(artifact, candidate.runner))
         return self._keep(replace(candidate, baseline=self._baselines[key]))
+
+    def load_alone(self, source: Artifact | Path, *, baseline: bool) -> Candidate:
+        """Load a model or, with ``baseline``, only PyTorch on its checkpoint, which must exist."""
+        if isinstance(source, Path) and is_checkpoint(source):
+            return self.add(source)
+        artifact = open_described(source, self._args_for(source))
+        candidate = self._add_baseline(artifact, artifact.spec) if baseline else self._load_artifact(artifact)
+        if candidate is None:
+            raise InputError(f"{artifact.path}: PyTorch on its checkpoint cannot be loaded again")
+        return candidate
 
     def _args_for(self, source: Artifact | Path) -> ModelArgs:
         path = source if isinstance(source, Path) else source.path

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Unpack
 
@@ -21,6 +22,7 @@ from posedeploy.api.model_args import (
     single,
 )
 from posedeploy.api.open_models import run_options
+from posedeploy.api.own_process import OwnProcess
 from posedeploy.api.pose_inputs import to_frame
 from posedeploy.api.reporting import report_steps
 from posedeploy.benchmarks import timing
@@ -57,6 +59,7 @@ def benchmark(
     seed: int | None = None,
     compare: ModelSource | None = None,
     image: StrPath | Array | None = None,
+    footprint: bool = False,
     batch: int | None = None,
     input_size: tuple[int, int] | None = None,
     runtime: str | None = None,
@@ -77,6 +80,7 @@ def benchmark(
             report. The report then has a verdict on each model.
         image: a path, or an array (H, W, 3) uint8 BGR, to run on in place of noise. Preprocessing and
             decoding are then timed too.
+        footprint: also load each model in a process of its own, for its start, peak memory and energy.
         batch: images at once, where the model leaves that free; None is 1.
         input_size: (height, width) in px, where the model leaves them free; None is the published size.
         checkpoint: compare with it, in place of the one in each manifest.
@@ -98,79 +102,93 @@ def benchmark(
         checkpoint=optional_path(checkpoint),
         image=None if image is None else to_frame(image).image,
     )
-    if image is not None and scenario == "offline":
-        raise InputError(
-            "`image`: the offline scenario times the network alone; use `scenario=single-stream`"
-        )
-    options = run_options(device, precision, threads, HINTS[scenario])
-    seed = timing.SEED if seed is None else seed
-    sources, machine, other = list_models(models), this_machine(), None
+    _check_scenario(settings, scenario)
+    sources, machine = list_models(models), this_machine()
     earlier = _earlier_report(compare)
     if earlier is not None:
         earlier.check_machine(machine)
     elif compare is not None:
-        other = single(compare)
-    benchmarking = _Benchmark(options, settings, ModelArgs.of(model_args), scenario, seed, on_progress)
-    parts = []
-    for number, count in enumerate(settings.runs_of_each_load):
-        with benchmarking.loaded(sources, other, repeats=number > 0) as loader:
-            if earlier is not None:
-                earlier.check_candidates(loader.candidates, scenario)
-            parts.append(benchmarking.measure(loader, number, count))
-            compared_with = loader.candidates[-1].label if other is not None else None
-    results = join_loads(parts)
+        sources.append(single(compare))
+    run = _Benchmark(
+        run_options(device, precision, threads, HINTS[scenario]),
+        settings,
+        ModelArgs.of(model_args),
+        scenario,
+        timing.SEED if seed is None else seed,
+        on_progress,
+    )
+    results, labels = run.measure_loads(sources, earlier, footprint=footprint)
     if earlier is not None:
-        return LatencyReport(
-            results, machine, seed, earlier.compare(results), earlier.remarks(machine, results)
-        )
-    return LatencyReport(results, machine, seed, _in_rounds(results, compared_with))
+        remarks = earlier.remarks(machine, results)
+        return LatencyReport(results, machine, run.seed, earlier.compare(results), remarks)
+    comparisons = () if compare is None else _compare_with_last(results, labels)
+    return LatencyReport(results, machine, run.seed, comparisons)
 
 
+@dataclass(frozen=True)
 class _Benchmark:
     """Loads models and measures them, as often as there are loads."""
 
-    def __init__(
-        self,
-        options: RunOptions,
-        settings: BenchmarkOptions,
-        args: ModelArgs,
-        scenario: Scenario,
-        seed: int,
-        on_progress: OnProgress,
-    ) -> None:
-        self._options, self._settings, self._args = options, settings, args
-        self._scenario, self._seed, self._on_progress = scenario, seed, on_progress
+    options: RunOptions
+    settings: BenchmarkOptions
+    args: ModelArgs
+    scenario: Scenario
+    seed: int
+    on_progress: OnProgress
+
+    def measure_loads(
+        self, sources: Sequence[Model | Artifact | Path], earlier: EarlierReport | None, *, footprint: bool
+    ) -> tuple[tuple[Latency, ...], list[str]]:
+        """Return the results, and the labels of the models without their baselines."""
+        own_process = OwnProcess(self.options, self.settings, self.args, is_alone=len(sources) == 1)
+        if footprint:
+            own_process.check(sources)
+        parts: list[list[Latency]] = []
+        labels: list[str] = []
+        for number, runs in enumerate(self.settings.runs_of_each_load):
+            with self._loaded(sources, repeats=number > 0) as loader:
+                if earlier is not None:
+                    earlier.check_candidates(loader.candidates, self.scenario)
+                parts.append(self._measure(loader, number, runs))
+                labels = loader.labels
+        results = join_loads(parts)
+        if footprint:
+            models = list(zip(sources, labels, strict=True))
+            results = own_process.add_footprints(results, models, self.on_progress)
+        return results, labels
 
     @contextmanager
-    def loaded(
-        self,
-        sources: Sequence[Model | Artifact | Path],
-        other: Model | Artifact | Path | None,
-        *,
-        repeats: bool,
+    def _loaded(
+        self, sources: Sequence[Model | Artifact | Path], *, repeats: bool
     ) -> Iterator[CandidateLoader]:
-        """Load the models, and last the one to compare with; the block gets the loader."""
-        every = [*sources, other] if other is not None else list(sources)
+        """Load the models; the block gets the loader."""
         with ExitStack() as opened:
             loader = CandidateLoader(
-                self._options, self._settings, self._args, opened, is_alone=len(every) == 1
+                self.options, self.settings, self.args, opened, is_alone=len(sources) == 1
             )
             with _without_remarks() if repeats else ExitStack():
-                for source in every:
-                    self._on_progress(f"loading {path_of(source)}", None)
+                for source in sources:
+                    self.on_progress(f"loading {path_of(source)}", None)
                     loader.add(source)
             yield loader
 
-    def measure(self, loader: CandidateLoader, number: int, runs: int) -> list[Latency]:
+    def _measure(self, loader: CandidateLoader, number: int, runs: int) -> list[Latency]:
         """Measure what is loaded. number: of this load, from 0."""
-        loads = f", load {number + 1} of {self._settings.loads}" if self._settings.loads > 1 else ""
+        loads = f", load {number + 1} of {self.settings.loads}" if self.settings.loads > 1 else ""
         doing = f"timing {len(loader.candidates)} models, {runs} runs each{loads}"
         return timing.measure(
             loader.candidates,
             runs=runs,
-            scenario=self._scenario,
-            seed=self._seed + number,
-            on_progress=report_steps(self._on_progress, doing),
+            scenario=self.scenario,
+            seed=self.seed + number,
+            on_progress=report_steps(self.on_progress, doing),
+        )
+
+
+def _check_scenario(settings: BenchmarkOptions, scenario: Scenario) -> None:
+    if settings.image is not None and scenario == "offline":
+        raise InputError(
+            "`image`: the offline scenario times the network alone; use `scenario=single-stream`"
         )
 
 
@@ -187,16 +205,10 @@ def _earlier_report(compare: ModelSource | None) -> EarlierReport | None:
     return read_report(Path(compare))
 
 
-def _in_rounds(results: Sequence[Latency], other: str | None) -> tuple[TimeComparison, ...]:
-    """Compare each model with the one of this label, in the same rounds."""
-    baselines = {result.baseline for result in results}
-    others = [result for result in results if result.label == other]
-    return tuple(
-        compare_in_rounds(result, old)
-        for old in others
-        for result in results
-        if result.label not in baselines and result is not old
-    )
+def _compare_with_last(results: Sequence[Latency], labels: Sequence[str]) -> tuple[TimeComparison, ...]:
+    """Compare the models of these labels with the last of them, in the same rounds."""
+    rows = {result.label: result for result in results}
+    return tuple(compare_in_rounds(rows[label], rows[labels[-1]]) for label in labels[:-1])
 
 
 @contextmanager

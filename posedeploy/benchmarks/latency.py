@@ -10,6 +10,7 @@ from functools import cached_property
 import numpy as np
 import psutil
 
+from posedeploy.benchmarks.footprint import Footprint
 from posedeploy.benchmarks.intervals import Estimate, paired_shift, percentile_interval
 from posedeploy.types import RuntimeInfo, Scenario, TensorSpec
 
@@ -45,6 +46,7 @@ class Latency:
     label of PyTorch on the same checkpoint, if it was run; ``baseline_times_s`` are its times in the same
     rounds. input_specs, output_specs: as in the model file. input_shapes: of the arrays, by name.
     model_sha256: of the checkpoint, or of each file.
+    footprint: in a process of its own, if that was measured.
     """
 
     label: str
@@ -65,6 +67,7 @@ class Latency:
     output_specs: tuple[TensorSpec, ...] = ()
     input_shapes: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
     model_sha256: Mapping[str, str] = field(default_factory=dict)
+    footprint: Footprint | None = None
 
     @property
     def load_ms(self) -> float:

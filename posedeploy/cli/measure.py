@@ -58,6 +58,13 @@ def bench(
         Path | None,
         typer.Option(metavar="FILE", help="Run on this image, and time preprocessing and decoding as well."),
     ] = None,
+    footprint: Annotated[
+        bool,
+        typer.Option(
+            "--footprint",
+            help="Also load each model in a process of its own, for its start, peak memory and energy.",
+        ),
+    ] = False,
     batch: Annotated[
         int | None,
         typer.Option(
@@ -97,6 +104,7 @@ def bench(
             compare=compare,
             seed=seed,
             image=image,
+            footprint=footprint,
             batch=batch,
             input_size=shared.parse_size(input_size),
             runtime=runtime,

@@ -16,6 +16,7 @@ from posedeploy.console.tables import (
     integers_line,
     latency_table,
     layers_of,
+    own_process_table,
     stages_table,
 )
 from posedeploy.printable import counted
@@ -68,6 +69,8 @@ def show_latency(report: LatencyReport, json: Path | None, compared_with: Path |
     show(latency_table(report.results), footprint_table(report.results))
     if any(result.decode_times_s for result in report.results):
         show(stages_table(report.results))
+    if any(result.footprint for result in report.results):
+        show(own_process_table(report.results))
     if compared_with is not None:
         show(comparison_table(report.comparisons, str(compared_with)))
     out.print(str(report.machine), style="dim")

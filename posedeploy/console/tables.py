@@ -131,6 +131,22 @@ def stages_table(results: Sequence[Latency]) -> Table:
     return made
 
 
+def own_process_table(results: Sequence[Latency]) -> Table:
+    """The cost of each model in a process of its own; energy only where the machine counts it."""
+    footprints = [(row, row.footprint) for row in results if row.footprint is not None]
+    counters = sorted({name for _, footprint in footprints for name in footprint.energy_j})
+    heads = ["import ms", "load ms", "first ms", "peak memory", *(f"{name} J" for name in counters)]
+    made = table("In a process of its own", ["model"], heads)
+    for row, footprint in footprints:
+        made.add_row(
+            _two(row.label, _runtime(row.runtime_info)),
+            *(f"{1e3 * each:.1f}" for each in (footprint.import_s, footprint.load_s, footprint.first_run_s)),
+            size(footprint.peak_memory_bytes),
+            *(f"{footprint.energy_j[name]:.3g}" if name in footprint.energy_j else "" for name in counters),
+        )
+    return made
+
+
 def comparison_table(comparisons: Sequence[TimeComparison], against: str) -> Table:
     """Whether each model became slower, and the ratio of its times above the confidence interval."""
     made = table(f"Compared with {against}", ["model", "verdict"], ["time", "99% interval", "runs"])

@@ -56,6 +56,11 @@ def test_a_loaded_model_is_timed_too(networks: Path) -> None:
     assert [(result.label, result.batch) for result in report.results] == [("hg2d.pth", 2)]
 
 
+def test_a_loaded_model_has_no_process_of_its_own(networks: Path) -> None:
+    with pytest.raises(pd.PoseDeployError, match=r"`footprint`: .*hg2d\.pth is loaded in this process"):
+        pd.benchmark(pd.load_checkpoint(networks / "hg2d.pth"), runs=1, footprint=True)
+
+
 @pytest.mark.parametrize("call", [pd.compare, pd.benchmark])
 def test_no_model_at_all_is_refused(call: object) -> None:
     assert callable(call)

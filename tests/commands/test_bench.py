@@ -125,6 +125,18 @@ def test_the_stages_on_an_image(human: Path, network: tuple[str, str], photo: Ar
     assert not lines_wider_than(80, shown)
 
 
+def test_each_model_in_a_process_of_its_own(human: Path, network: tuple[str, str], done: Invoke) -> None:
+    document, shown, _ = _bench(done, human / "out" / "human.onnx", "--runs", 1, *network, "--footprint")
+    pytorch, onnx_file = (row["footprint"] for row in document["results"])
+    assert pytorch["peak_memory_bytes"] > onnx_file["peak_memory_bytes"] > 20_000_000, "torch is not in both"
+    for footprint in (pytorch, onnx_file):
+        assert min(footprint[name] for name in ("import_s", "load_s", "first_run_s")) > 0
+        assert 0 not in footprint["energy_j"].values()
+    table = words(shown.partition("In a process of its own")[2])
+    assert "import ms load ms first ms peak memory" in table
+    assert not lines_wider_than(80, shown)
+
+
 def test_a_network_on_joints_takes_no_image(photo: Array, refused: Callable[..., str]) -> None:
     cv2.imwrite("photo.png", photo)
     write(small_gtrs(), Path("gtrs.pth"))
