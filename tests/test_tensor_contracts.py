@@ -209,14 +209,19 @@ def test_a_zero_point_outside_the_dtype_is_an_error(
         _apply(spec, outputs=outputs)
 
 
-def test_an_output_that_is_no_map_has_neither_layout_nor_stride(tmp_path: Path) -> None:
-    image, outputs = TensorSpec("x", (1, 3, 256, 256)), (TensorSpec("coord", (1, 18, 3)),)
-    for field, message in (
+@pytest.mark.parametrize(
+    ("field", "message"),
+    [
         ('layout = "NHWC"', "needs an output of 4 axes"),
         ("stride = 8", "needs maps of an image"),
-    ):
-        with pytest.raises(InputError, match=message):
-            _apply(_read(tmp_path, f"[outputs.coord]\n{field}", "mobile-human-pose"), image, outputs)
+    ],
+)
+def test_an_output_that_is_no_map_has_neither_layout_nor_stride(
+    field: str, message: str, tmp_path: Path
+) -> None:
+    image, outputs = TensorSpec("x", (1, 3, 256, 256)), (TensorSpec("coord", (1, 18, 3)),)
+    with pytest.raises(InputError, match=message):
+        _apply(_read(tmp_path, f"[outputs.coord]\n{field}", "mobile-human-pose"), image, outputs)
 
 
 def test_a_stride_may_round_the_last_cell_up(tmp_path: Path) -> None:

@@ -70,8 +70,9 @@ def test_wrong_arguments_are_errors(
     assert "/no/python does not start" in refused("env", "add", "tiny", "--python", "no/python")
 
 
-def test_a_time_limit_needs_a_converter_in_an_isolated_environment(refused: Callable[..., str]) -> None:
-    for arguments, message in [
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
         (("--time-limit", "60"), "--time-limit 60: it is for --converter onnx2tf; leave it out"),
         (
             ("--to", "tflite", "--time-limit", "60"),
@@ -89,6 +90,10 @@ def test_a_time_limit_needs_a_converter_in_an_isolated_environment(refused: Call
             ("--to", "tflite", "--converter", "onnx2tf"),
             "error: the isolated environment onnx2tf is not installed (looked in",
         ),
-    ]:
-        assert message in refused("export", *arguments)
+    ],
+)
+def test_a_time_limit_needs_a_converter_in_an_isolated_environment(
+    arguments: tuple[object, ...], message: str, refused: Callable[..., str]
+) -> None:
+    assert message in refused("export", *arguments)
     assert not Path("artifacts").exists()

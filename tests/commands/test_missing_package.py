@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from posedeploy.types import Array
-from tests.commands.conftest import Invoke
+from tests.commands.conftest import Invoke, fill
 from tests.predict.conftest import write_image
 from tests.predict.videos import make_video, stamps_of
 
@@ -93,30 +93,40 @@ def test_a_video_goes_through_opencv_without_pyav(run: Run, human: Path, tmp_pat
     assert refusal == _missing("av", "video")
 
 
-def test_any_other_command_names_the_package_and_the_command(
-    run: Run, human: Path, photo: Array, tmp_path: Path
-) -> None:
-    write_image(tmp_path / "photo.png", photo)
-    out = human / "out"
-    for arguments, package, extra in [
-        (("predict", out / "human.xml", "photo.png"), "openvino", "openvino"),
-        (("predict", out / "human.onnx", "photo.png", "--runtime", "openvino"), "openvino", "openvino"),
-        (("predict", out / "human.torchscript", "photo.png"), "torch", "torch"),
-        (("predict", human / "human.pth", "photo.png"), "torch", "torch"),
-        (("predict", out / "human.onnx", "photo.png", "--show"), "pygame", "window"),
-        (("export", human / "human.pth"), "torch", "torch"),
+@pytest.mark.parametrize(
+    ("arguments", "package", "extra"),
+    [
+        (("predict", "{out}/human.xml", "photo.png"), "openvino", "openvino"),
+        (("predict", "{out}/human.onnx", "photo.png", "--runtime", "openvino"), "openvino", "openvino"),
+        (("predict", "{out}/human.torchscript", "photo.png"), "torch", "torch"),
+        (("predict", "{human}/human.pth", "photo.png"), "torch", "torch"),
+        (("predict", "{out}/human.onnx", "photo.png", "--show"), "pygame", "window"),
+        (("export", "{human}/human.pth"), "torch", "torch"),
         (("export",), "torch", "torch"),
-        (("bench", human / "human.pth"), "torch", "torch"),
+        (("bench", "{human}/human.pth"), "torch", "torch"),
         (("bench",), "torch", "torch"),
-        (("parity", out / "human.onnx"), "torch", "torch"),
-        (("inspect", human / "human.pth"), "torch", "torch"),
+        (("parity", "{out}/human.onnx"), "torch", "torch"),
+        (("inspect", "{human}/human.pth"), "torch", "torch"),
         (
-            ("evaluate", out / "human.onnx", "--annotations", "people.json", "--images", "."),
+            ("evaluate", "{out}/human.onnx", "--annotations", "people.json", "--images", "."),
             "pycocotools",
             "evaluate",
         ),
-    ]:
-        assert _refused(run(*arguments)) == _missing(package, extra), arguments
+    ],
+)
+def test_any_other_command_names_the_package_and_the_command(
+    arguments: tuple[object, ...],
+    package: str,
+    extra: str,
+    run: Run,
+    human: Path,
+    photo: Array,
+    tmp_path: Path,
+) -> None:
+    write_image(tmp_path / "photo.png", photo)
+    out = human / "out"
+    arguments = fill(arguments, out=out, human=human)
+    assert _refused(run(*arguments)) == _missing(package, extra), arguments
 
 
 def test_an_artifact_is_timed_without_a_comparison(run: Run, human: Path) -> None:
@@ -126,24 +136,29 @@ def test_an_artifact_is_timed_without_a_comparison(run: Run, human: Path) -> Non
     assert "human.onnx" in process.stdout
 
 
-def test_what_needs_no_framework_works(run: Run, human: Path) -> None:
-    for arguments in (("families",), ("inspect", human / "out" / "human.onnx"), ("--version",), ("--help",)):
-        process = run(*arguments)
-        assert (process.returncode, process.stderr) == (0, ""), arguments
+@pytest.mark.parametrize(
+    "arguments",
+    [("families",), ("inspect", "{human}/out/human.onnx"), ("--version",), ("--help",)],
+)
+def test_what_needs_no_framework_works(arguments: tuple[object, ...], run: Run, human: Path) -> None:
+    arguments = fill(arguments, human=human)
+    process = run(*arguments)
+    assert (process.returncode, process.stderr) == (0, ""), arguments
 
 
 def test_the_doctor_says_what_is_missing_and_how_to_install_it(run: Run) -> None:
     process = run("doctor")
     assert (process.returncode, process.stderr) == (0, "")
     shown = [" ".join(line.split()) for line in process.stdout.splitlines()]
-    for row in (
+    rows = {
         "target torchscript missing",
         "runtime openvino missing",
         "runtime onnxruntime untried",
         "scoring pycocotools missing",
         "window pygame missing",
         "video PyAV missing",
-    ):
-        assert any(line.startswith(row) for line in shown), process.stdout
-    for extra in ("torch", "export", "export,openvino", "tflite", "openvino", "evaluate", "window", "video"):
-        assert f"pip install 'posedeploy[{extra}]'" in shown, "on a line of its own, to be copied"
+    }
+    assert {row for row in rows if not any(line.startswith(row) for line in shown)} == set(), process.stdout
+    extras = ("torch", "export", "export,openvino", "tflite", "openvino", "evaluate", "window", "video")
+    hints = {f"pip install 'posedeploy[{extra}]'" for extra in extras}
+    assert hints <= set(shown), "on a line of its own, to be copied"

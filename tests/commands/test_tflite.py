@@ -45,18 +45,18 @@ def test_the_file_alone_finds_people(made: Path, human: Path, photo: Array, done
         np.testing.assert_allclose(one["keypoints"], other["keypoints"], atol=0.02)
 
 
-def test_inspect_shows_how_the_file_lies_and_what_runs_it(made: Path, done: Invoke) -> None:
+def test_inspect_shows_the_layout_and_the_runtime(made: Path, done: Invoke) -> None:
     result = done("inspect", made / "human.tflite")
     shown = words(result.stdout)
-    for said in (
+    facts = (
         "manifest inside the file",
         "converter litert-torch",
         "layout nhwc",
         "runs on litert ",
         "XNNPACK ",
         "input data float32 1 x 3 x 256 x 456 NCHW",
-    ):
-        assert said in shown, said
+    )
+    assert [fact for fact in facts if fact not in shown] == []
     assert not lines_wider_than(80, result.stdout)
 
 
@@ -65,28 +65,38 @@ def test_bench_times_it(made: Path, network: tuple[str, str], done: Invoke) -> N
     assert "litert" in result.stdout
 
 
-def test_a_lone_file_that_is_damaged_is_refused(
-    made: Path, refused: Callable[..., str], tmp_path: Path
-) -> None:
-    content = (made / "human.tflite").read_bytes()
+def _flip_middle_bit(content: bytes) -> bytes:
     half = len(content) // 2
-    for name, damaged, message in (
-        ("empty", b"", "LiteRT cannot read it (mmap of size 0"),
-        ("short", content[:half], "the manifest inside is damaged (its bytes were changed, truncated"),
-        ("random", np.random.RandomState(0).bytes(2000), "LiteRT cannot read it (The model is not a valid"),
+    return content[:half] + bytes([content[half] ^ 1]) + content[half + 1 :]
+
+
+@pytest.mark.parametrize(
+    ("damage", "message"),
+    [
+        (lambda content: b"", "LiteRT cannot read it (mmap of size 0"),
         (
-            "bit",
-            content[:half] + bytes([content[half] ^ 1]) + content[half + 1 :],
-            "the file was changed after",
+            lambda content: content[: len(content) // 2],
+            "the manifest inside is damaged (its bytes were changed, truncated",
         ),
-    ):
-        path = tmp_path / f"{name}.tflite"
-        path.write_bytes(damaged)
-        assert message in refused("inspect", path), name
+        (
+            lambda content: np.random.RandomState(0).bytes(2000),
+            "LiteRT cannot read it (The model is not a valid",
+        ),
+        (_flip_middle_bit, "the file was changed after"),
+    ],
+    ids=["empty", "short", "random", "bit"],
+)
+def test_a_damaged_file_without_its_manifest_is_refused(
+    damage: Callable[[bytes], bytes], message: str, made: Path, refused: Callable[..., str], tmp_path: Path
+) -> None:
+    path = tmp_path / "damaged.tflite"
+    path.write_bytes(damage((made / "human.tflite").read_bytes()))
+    assert message in refused("inspect", path)
 
 
-def test_flags_of_a_target_that_is_not_asked_for_are_refused(refused: Callable[..., str]) -> None:
-    for arguments, message in (
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
         (("--layout", "nhwc"), "--layout nhwc: it is for --to tflite, which is not asked for; leave it out"),
         (
             ("--to", "onnx", "--converter", "onnx2tf"),
@@ -95,5 +105,9 @@ def test_flags_of_a_target_that_is_not_asked_for_are_refused(refused: Callable[.
         (("--device", "CPU"), "--device CPU: it is for --to aoti, which is not asked for; leave it out"),
         (("--to", "tflite", "--converter", "tf"), "--converter tf: expected litert-torch or onnx2tf"),
         (("--to", "tflite", "--layout", "hwc"), "--layout hwc: expected nchw or nhwc"),
-    ):
-        assert message in refused("export", *arguments)
+    ],
+)
+def test_options_of_another_target_are_refused(
+    arguments: tuple[object, ...], message: str, refused: Callable[..., str]
+) -> None:
+    assert message in refused("export", *arguments)

@@ -11,7 +11,7 @@ import pytest
 from posedeploy.errors import InputError
 from posedeploy.poses import mobile_human_pose, pose_hg_3d
 from posedeploy.specs import family_spec
-from posedeploy.types import Camera, ModelSpec, Placement, TensorSpec
+from posedeploy.types import Camera, ModelSpec, Placement, Tensors, TensorSpec
 
 WHERE = Placement(0.5, (10.0, 20.0), (400, 300), (256, 256))
 """Image px to input px: half, then 10 to the right and 20 down."""
@@ -154,9 +154,9 @@ def test_mobile_human_pose_has_a_default_focal_length() -> None:
     np.testing.assert_array_equal(a, b)
 
 
-def test_mobile_human_pose_rejects_invalid_outputs() -> None:
-    decode = mobile_human_pose.decode
-    for outputs, spec, camera, message in (
+@pytest.mark.parametrize(
+    ("outputs", "spec", "camera", "message"),
+    [
         ({}, mobile_spec(), Camera(), "no output 'coord' .*the outputs are: none"),
         (
             coord(21),
@@ -166,9 +166,14 @@ def test_mobile_human_pose_rejects_invalid_outputs() -> None:
         ),
         (coord(), mobile_spec(cells=None), Camera(), r"cells = 64 \(LPRES, LPWO\) in a `contract` file"),
         (coord(), mobile_spec(), Camera(fx=0.0), "`fx=0`: expected a focal length in px"),
-    ):
-        with pytest.raises(InputError, match=message):
-            decode(outputs, spec, WHERE, camera)
+    ],
+    ids=["missing", "shape", "cells", "focal length"],
+)
+def test_mobile_human_pose_rejects_invalid_outputs(
+    outputs: Tensors, spec: ModelSpec, camera: Camera, message: str
+) -> None:
+    with pytest.raises(InputError, match=message):
+        mobile_human_pose.decode(outputs, spec, WHERE, camera)
 
 
 def test_joints_of_an_unknown_set_are_named_by_number() -> None:

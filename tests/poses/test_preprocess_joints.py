@@ -11,7 +11,7 @@ from posedeploy.joint_sets import JOINT_SETS
 from posedeploy.poses import gtrs, pose2mesh
 from posedeploy.poses.preprocess_joints import find_box, prepare_joints
 from posedeploy.specs import joints_spec
-from posedeploy.types import Array, Camera, JointsContract, PlacedJoints
+from posedeploy.types import Array, Camera, JointsContract, PlacedJoints, Tensors
 
 SPEC = joints_spec("pose2mesh", JOINT_SETS["human36"], 6890)
 
@@ -131,9 +131,9 @@ def test_outputs_become_joints_and_vertices_in_mm() -> None:
     assert pose2mesh.decode({"pose3d": outputs["pose3d"]}, lifter, placed, Camera()).vertices is None
 
 
-def test_invalid_outputs_are_rejected() -> None:
-    placed = PlacedJoints(_people(2, numbers=3))
-    for outputs, message in (
+@pytest.mark.parametrize(
+    ("outputs", "message"),
+    [
         ({}, "no output for 'pose3d'; the outputs are "),
         (
             {"pose3d": np.zeros((1, 17, 3))},
@@ -144,6 +144,9 @@ def test_invalid_outputs_are_rejected() -> None:
             {"pose3d": np.zeros((2, 17, 3)), "mesh": 1},
             "no output for 'cam_mesh'; the outputs are pose3d, mesh",
         ),
-    ):
-        with pytest.raises(InputError, match=message):
-            pose2mesh.decode(outputs, SPEC, placed, Camera())
+    ],
+)
+def test_invalid_outputs_are_rejected(outputs: Tensors, message: str) -> None:
+    placed = PlacedJoints(_people(2, numbers=3))
+    with pytest.raises(InputError, match=message):
+        pose2mesh.decode(outputs, SPEC, placed, Camera())

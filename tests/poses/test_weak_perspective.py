@@ -57,18 +57,27 @@ def test_a_perspective_camera_projects_the_origin_to_the_same_pixel() -> None:
     assert 800 / z == pytest.approx(TRUE.scale)
 
 
-def test_joints_without_a_camera_are_rejected() -> None:
-    joints, pixels, weights = person()
-    broken = joints.copy()
-    broken[3, 0] = np.nan
-    one = np.where(np.arange(17) == 3, weights, 0)
-    for arguments, message in (
-        ((joints, pixels, one), "1 joints with a score above 0; a camera needs at least 2"),
-        ((broken, pixels), "NaN or infinity in the joints"),
-        ((np.full_like(joints, 0.1), pixels), "all joints have the same position in mm"),
-        ((joints, np.full_like(pixels, 70.1)), "all joints have the same position in px"),
-        ((np.zeros_like(joints), pixels), "all joints have the same position in mm"),
-        ((joints, -pixels), "no camera projects the 3D joints onto the 2D joints"),
-    ):
-        with pytest.raises(InputError, match=message):
-            fit_camera(*arguments)
+JOINTS, PIXELS, WEIGHTS = person()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (
+            (JOINTS, PIXELS, np.where(np.arange(17) == 3, WEIGHTS, 0)),
+            "1 joints with a score above 0; a camera needs at least 2",
+        ),
+        (
+            (np.where(np.arange(51).reshape(17, 3) == 9, np.nan, JOINTS), PIXELS),
+            "NaN or infinity in the joints",
+        ),
+        ((np.full_like(JOINTS, 0.1), PIXELS), "all joints have the same position in mm"),
+        ((JOINTS, np.full_like(PIXELS, 70.1)), "all joints have the same position in px"),
+        ((np.zeros_like(JOINTS), PIXELS), "all joints have the same position in mm"),
+        ((JOINTS, -PIXELS), "no camera projects the 3D joints onto the 2D joints"),
+    ],
+    ids=["one joint", "NaN", "one point in mm", "one point in px", "zero", "mirrored"],
+)
+def test_joints_without_a_camera_are_rejected(arguments: tuple[Array, ...], message: str) -> None:
+    with pytest.raises(InputError, match=message):
+        fit_camera(*arguments)

@@ -91,18 +91,24 @@ def test_a_name_that_looks_like_a_pattern_and_is_there_is_that_file(folder: Path
         assert (source.kind, source.total) == ("images", 1)
 
 
-def test_patterns_that_fit_nothing(folder: Path) -> None:
-    make_video(folder / "a.mp4")
-    make_video(folder / "b.mp4")
-    for pattern, message in [
+@pytest.mark.parametrize(
+    ("pattern", "message"),
+    [
         ("g_%06d.png", "g_%06d.png: matches no file; check the number of digits and the suffix"),
         ("%d_%d.png", "%d_%d.png: 2 numbers in the name; expected one, such as %06d"),
         ("none/%d.png", "none: cannot be read (No such file or directory)"),
         ("*.gif", "*.gif: matches no file; check the folder and the suffix"),
         ("*.mp4", "*.mp4: matches 2 files, none of them an image; name one video at a time"),
-    ]:
-        with pytest.raises(InputError) as refusal:
-            open_source(str(folder / pattern))
-        assert message in str(refusal.value)
+    ],
+)
+def test_patterns_that_fit_nothing(pattern: str, message: str, folder: Path) -> None:
+    make_video(folder / "a.mp4")
+    make_video(folder / "b.mp4")
+    with pytest.raises(InputError) as refusal:
+        open_source(str(folder / pattern))
+    assert message in str(refusal.value)
+
+
+def test_a_rate_for_a_single_image_is_refused(folder: Path) -> None:
     with pytest.raises(InputError, match=r"`fps=5`: other\.jpg is a single image; leave `fps` out"):
         open_source(str(folder / "other.jpg"), fps=5)

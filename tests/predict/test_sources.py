@@ -223,11 +223,13 @@ def test_images_alone(tmp_path: Path, photo: Array, video: MakeVideo) -> None:
     images = open_images(folder)
     assert [frame.name for frame in images] == ["a.png"]
     assert len(images.problems) == 1 and "b.png: the file is empty" in images.problems[0]
-    for path, message in [
-        (video(), "not an image"),
-        (tmp_path / "0", "no such file or folder"),
-    ]:
-        with pytest.raises(
-            InputError, match=re.escape(f"{path}: {message}; name an image or a folder of images")
-        ):
-            open_images(path)
+
+
+@pytest.mark.parametrize(("name", "message"), [("clip.avi", "not an image"), ("0", "no such file or folder")])
+def test_a_path_without_images_is_refused(name: str, message: str, tmp_path: Path, video: MakeVideo) -> None:
+    video("clip.avi")
+    path = tmp_path / name
+    with pytest.raises(
+        InputError, match=re.escape(f"{path}: {message}; name an image or a folder of images")
+    ):
+        open_images(path)
