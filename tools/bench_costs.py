@@ -1,9 +1,9 @@
-"""What posedeploy costs over the bare vendor calls: ``--help``, ``Runner.run``, and ``export --to openvino``.
+"""Measure the overhead of posedeploy over direct vendor calls: the help, ``Runner.run``, and an export.
 
-    python tools/bench_costs.py help | run | export       one of them
+    python tools/bench_costs.py help | run | export       one measurement
     python tools/bench_costs.py                           all
 
-Each pairs ours with the alternative in one run, interleaved, and prints the ratio. Nothing here asserts.
+Each measurement alternates posedeploy and the direct call and prints the ratio. It asserts nothing.
 ``export`` reads the peak memory from ``/proc``, so it runs on Linux only.
 """
 
@@ -31,7 +31,7 @@ FORBIDDEN = ("torch", "onnx", "onnxruntime", "openvino", "litert_torch", "ai_edg
 
 
 def measure_help() -> None:
-    """The time of ``posedeploy --help`` beside that of an empty Python, and what it imports."""
+    """Print the time of ``posedeploy --help``, the time of an empty Python, and the imported packages."""
     ours = [sys.executable, "-m", "posedeploy", "--help"]
     times = interleaved(
         {"help": lambda: quiet(ours), "python": lambda: quiet([sys.executable, "-c", ""])}, 15
@@ -42,18 +42,18 @@ def measure_help() -> None:
         [sys.executable, "-c", check], capture_output=True, text=True, check=True
     ).stderr.strip()
     print(
-        f"--help: {spread(times['help'])} s (an empty Python {spread(times['python'])} s), wanted under 0.3 s"
+        f"--help: {spread(times['help'])} s (an empty Python {spread(times['python'])} s), goal: under 0.3 s"
     )
-    print(f"--help loads of {', '.join(FORBIDDEN)}: {loaded}")
+    print(f"of {', '.join(FORBIDDEN)}, --help loads: {loaded}")
 
 
 def quiet(command: list[str]) -> None:
-    """Run a command with its output thrown away."""
+    """Run a command and discard its output."""
     subprocess.run(command, stdout=subprocess.DEVNULL, check=True)
 
 
 def interleaved(calls: dict[str, Callable[[], object]], rounds: int) -> dict[str, list[float]]:
-    """The times in seconds of each call, in turn, round after round, in an order that alternates."""
+    """Return the times of each call in seconds. The calls take turns, in alternating order."""
     times: dict[str, list[float]] = {name: [] for name in calls}
     for turn in range(rounds):
         for name in list(calls)[:: 1 if turn % 2 else -1]:
@@ -64,13 +64,13 @@ def interleaved(calls: dict[str, Callable[[], object]], rounds: int) -> dict[str
 
 
 def spread(times: list[float], scale: float = 1.0) -> str:
-    """Median and quartiles."""
+    """Return the median and the quartiles as text."""
     low, middle, high = statistics.quantiles(times, n=4)
     return f"{middle * scale:.4g} [{low * scale:.4g} to {high * scale:.4g}]"
 
 
 def measure_run() -> None:
-    """``Runner.run`` beside the bare call of each vendor, on the 2D network and on one small convolution."""
+    """Print the times of ``Runner.run`` and of the vendor calls, on the 2D network and on one convolution."""
     with tempfile.TemporaryDirectory() as folder:
         for model, name, rounds in (
             (open_sample(), "lightweight-openpose-2d", 200),
@@ -91,7 +91,7 @@ def measure_run() -> None:
 
 
 def _pair(artifact: Artifact) -> tuple[Callable[[], object], Callable[[], object]]:
-    """Our call, and the vendor's own on the same loaded model: two thread pools would fight."""
+    """Return the posedeploy and the vendor call on the same loaded model, so that they share threads."""
     runner = open_runner(artifact, RunOptions())
     feed = random_tensors(artifact.spec).tensors
     return lambda: runner.run(feed), BARE[artifact.target](runner, feed)
@@ -153,11 +153,12 @@ torch.onnx.export(network, (torch.zeros(1, 3, 256, 456),), FOLDER / "bare.onnx",
 openvino.save_model(openvino.convert_model(FOLDER / "bare.onnx"), FOLDER / "bare.xml", compress_to_fp16=False)
 """,
 }
-"""The same export, each in a fresh process: imports, reading the checkpoint, converting and saving."""
+"""The same export, each in a new process: imports, reading the checkpoint, converting and saving."""
 
 
 def measure_export() -> None:
-    """``export --to openvino`` beside the bare calls: time and peak memory, each in its own process."""
+    """Print time and peak memory of ``export --to openvino`` and of the direct calls, in separate
+    processes."""
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         torch.save({"state_dict": open_sample().module.state_dict()}, folder / "sample.pth")
@@ -175,11 +176,11 @@ def measure_export() -> None:
 
 
 def _export(which: str, folder: Path) -> tuple[float, float]:
-    """Seconds from the first import to the saved file, and the peak resident memory in MB."""
+    """Return the seconds from the first import to the saved file, and the peak resident memory in MB."""
     program = (
         "import re, time; from pathlib import Path; start = time.perf_counter()\n"
         f"FOLDER = Path({str(folder)!r}); CHECKPOINT = FOLDER / 'sample.pth'\n{EXPORTS[which]}\n"
-        # Not ru_maxrss, which a child takes over from its parent.
+        # Not ru_maxrss, which a child process inherits from its parent.
         "peak = re.search(r'VmHWM:\\s+(\\d+)', Path('/proc/self/status').read_text())\n"
         "print('RESULT', time.perf_counter() - start, int(peak[1]) / 1e3)\n"
     )
@@ -193,8 +194,8 @@ def _export(which: str, folder: Path) -> tuple[float, float]:
 MEASUREMENTS = {"help": measure_help, "run": measure_run, "export": measure_export}
 
 if __name__ == "__main__":
-    asked = sys.argv[1:] or list(MEASUREMENTS)
-    if unknown := set(asked) - MEASUREMENTS.keys():
+    names = sys.argv[1:] or list(MEASUREMENTS)
+    if unknown := set(names) - MEASUREMENTS.keys():
         raise SystemExit(f"no measurement is called {', '.join(unknown)}\n{__doc__}")
-    for measurement in asked:
+    for measurement in names:
         MEASUREMENTS[measurement]()

@@ -1,9 +1,9 @@
-"""What a crowd costs beside one person, for the networks on 2D joints, in every runtime that takes both.
+"""Compare the time for many people with that for one person, for the networks on 2D joints, in each runtime.
 
-``python tools/bench_crowd.py [gtrs pose2mesh] [--people 32] [--runs 20]``: random weights, float32, one
-artifact with a free batch, one person and the crowd timed in the same rounds. The last column is the least
-that the crowd could cost in that runtime: its arithmetic (``count_flops.py``) at the speed of a large matrix
-product, measured in the same run, over the time of one person.
+``python tools/bench_crowd.py [gtrs pose2mesh] [--people 32] [--runs 20]``: random weights, FP32, one
+artifact with a dynamic batch axis, one person and all people timed in the same rounds. The last column is a
+lower bound for that runtime: the arithmetic for all people (``count_flops.py``) at the speed of a large
+matrix product, measured in the same run, divided by the time of one person.
 """
 
 from __future__ import annotations
@@ -35,12 +35,12 @@ from tools.count_flops import gflop
 from tools.published_networks import networks
 
 TARGETS = ("torchscript", "onnx", "openvino")
-"""Of the usual targets, those in which both networks keep a free batch."""
+"""The default targets in which both networks have a dynamic batch axis."""
 SIDE, PRODUCTS = 2048, 10
 
 
 def product_gflops() -> float:
-    """10^9 operations a second of a large float32 matrix product, the best of ten."""
+    """Return the operations per second of a large FP32 matrix product in units of 10^9, the best of ten."""
     a, b = torch.randn(SIDE, SIDE), torch.randn(SIDE, SIDE)
     times = []
     for _ in range(PRODUCTS):
@@ -51,7 +51,7 @@ def product_gflops() -> float:
 
 
 def times_of(model: Model, folder: Path, people: int, runs: int) -> dict[tuple[str, int], Latency]:
-    """The times by runtime and number of people."""
+    """Return the times by runtime and number of people."""
     artifacts = export(model, TARGETS, folder, "net", ExportOptions(dynamic=True))
     (tensor,) = model.spec.inputs
     chance = np.random.RandomState(0)
@@ -82,7 +82,7 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument(
-        "networks", nargs="*", default=["gtrs", "pose2mesh"], help="the starts of their names"
+        "networks", nargs="*", default=["gtrs", "pose2mesh"], help="beginnings of the names of networks"
     )
     parser.add_argument("--people", type=int, default=32)
     parser.add_argument("--runs", type=int, default=20)

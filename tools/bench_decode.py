@@ -1,7 +1,7 @@
-"""Times the decoding of an eight-person map against a plain transcription of the published algorithm.
+"""Compare the time of decoding maps of eight people with that of a plain transcription of the published code.
 
-``python tools/bench_decode.py``: both run in one process, turn by turn, after their results were found equal.
-The transcription stops at people in cells of the upsampled map; ours goes on to pixels and, in 3D, to mm.
+``python tools/bench_decode.py`` checks that the results are equal, and then runs both in turn in one process.
+The transcription returns people in cells of the upsampled map; posedeploy also computes px and, in 3D, mm.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ CAMERA = Camera(fx=1000.0)
 
 
 def ours(maps: Maps, family: str) -> Poses:
-    """The poses in px of the network's input."""
+    """Return the poses in px of the network input."""
     module = {"2d": lightweight_openpose_2d, "3d": lightweight_openpose_3d}[family]
     height, width = maps.heatmaps.shape[1:]
     size = (8 * width, 8 * height)
@@ -42,7 +42,7 @@ def ours(maps: Maps, family: str) -> Poses:
 
 
 def as_keypoints(answer: tuple[list[Keypoint], list[Person]], family: str) -> np.ndarray:
-    """The transcription's answer as our (people, keypoints, 3) in px of the network's input."""
+    """Convert the result of the transcription to (people, keypoints, 3) in px of the network input."""
     keypoints, people = answer
     if family == "3d":
         people = [person for person in people if person.numbers[1] >= 0]
@@ -72,7 +72,7 @@ def main() -> None:
 
 
 def _interleaved(first: Callable[[], object], second: Callable[[], object]) -> tuple[float, float]:
-    """The median time in s of each."""
+    """Return the median time of each in seconds."""
     times_s: tuple[list[float], list[float]] = ([], [])
     for _ in range(ROUNDS):
         for run, record in ((first, times_s[0]), (second, times_s[1])):

@@ -1,4 +1,4 @@
-"""How long TensorRT-RTX takes to build the sample's engine, ours beside its bare calls on the same ONNX.
+"""Compare the time to build the engine of the sample with that of direct TensorRT-RTX calls on the same ONNX.
 
     python tools/bench_engine.py [ROUNDS]
 

@@ -1,4 +1,4 @@
-"""The latency of every published network in every runtime, as a table for the README.
+"""Print the latency of every published network in every runtime, as the table in docs/networks.md.
 
 ``python tools/bench_families.py [NAME ...]``: random weights, one image or person, float32, all runtimes of
 a network timed in the same rounds, PyTorch eager beside them. Each cell is the median in ms and, in brackets,
@@ -37,9 +37,9 @@ from tools.published_networks import networks, smpl_like_mesh
 RUNS = 30
 
 
-def settled(network: nn.Module, shape: tuple[int, ...]) -> nn.Module:
-    """The network with BatchNorm statistics that fit its weights: without, values vanish layer by layer, and
-    arithmetic on vanishing numbers is slow."""
+def with_statistics(network: nn.Module, shape: tuple[int, ...]) -> nn.Module:
+    """Return the network with BatchNorm statistics that fit its weights. Otherwise values vanish layer by
+    layer, and arithmetic on subnormal numbers is slow."""
     norms = [module for module in network.modules() if isinstance(module, nn.modules.batchnorm._BatchNorm)]
     for norm in norms:
         norm.momentum = 1.0
@@ -50,15 +50,16 @@ def settled(network: nn.Module, shape: tuple[int, ...]) -> nn.Module:
 
 
 def opened(network: nn.Module, shape: tuple[int, ...], folder: Path) -> Model:
-    """A network of ``published_networks``, by way of a checkpoint in the folder as a user's is."""
+    """Save a network of ``published_networks`` as a checkpoint in the folder, and open it."""
     path, mesh = folder / "net.pth", folder / "mesh.npy"
-    torch.save(settled(network, shape).state_dict(), path)
+    torch.save(with_statistics(network, shape).state_dict(), path)
     np.save(mesh, smpl_like_mesh())
     return open_checkpoint(path, mesh=mesh if isinstance(network, pose2mesh.Pose2Mesh) else None)
 
 
 def row_of(model: Model, artifacts: Mapping[str, Artifact]) -> dict[str, Latency]:
-    """The times of PyTorch and of each artifact's usual runtime, by name; all have the same fixed shapes."""
+    """Return the times of PyTorch and of each artifact on its default runtime, by name, at the same fixed
+    shapes."""
     options = RunOptions()
     tensors = random_tensors(next(iter(artifacts.values())).spec).tensors
     with ExitStack() as opened:
@@ -80,8 +81,8 @@ def row_of(model: Model, artifacts: Mapping[str, Artifact]) -> dict[str, Latency
 
 
 def each_opened(names: Sequence[str]) -> Iterator[tuple[str, nn.Module, tuple[int, ...], Model, Path]]:
-    """Name, network, input shape and model of those whose names begin so (all if none is given), each with a
-    folder of its own for as long as it is looked at."""
+    """Yield the name, network, input shape, model and temporary folder of each network whose name begins with
+    one of ``names``; of all networks if there are none."""
     for name, network, shape in networks():
         if not names or name.startswith(tuple(names)):
             with tempfile.TemporaryDirectory() as folder:
@@ -89,7 +90,7 @@ def each_opened(names: Sequence[str]) -> Iterator[tuple[str, nn.Module, tuple[in
 
 
 def cell(result: Latency, baseline: Latency) -> str:
-    """``12.3 (1.5x)``."""
+    """Return the median and the speed-up, such as ``12.3 (1.5x)``."""
     return f"{result.median_ms:.3g} ({baseline.median_ms / result.median_ms:.2g}x)"
 
 
@@ -98,8 +99,8 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("names", nargs="*", help="beginnings of the networks' names; all if not given")
-    usual = [target.name for target in TARGETS.values() if target.is_default]
-    parser.add_argument("--to", nargs="+", default=usual, choices=list(TARGETS))
+    default = [target.name for target in TARGETS.values() if target.is_default]
+    parser.add_argument("--to", nargs="+", default=default, choices=list(TARGETS))
     given = parser.parse_args()
     torch.manual_seed(0)
     titles = [runtime_for(TARGETS[target]).name for target in given.to]

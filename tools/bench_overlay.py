@@ -1,8 +1,8 @@
-"""How long a mesh over the image takes: our camera beside the published demo's gradient steps, and drawing.
+"""Time the camera of a mesh overlay, in closed form and by the published gradient steps, and the drawing.
 
     python tools/bench_overlay.py [ROUNDS]
 
-The camera lays 17 joints over the image; the mesh is of SMPL's size. Nothing here asserts.
+The camera projects 17 joints onto the image; the mesh has the size of that of SMPL. The tool asserts nothing.
 """
 
 from __future__ import annotations
@@ -23,12 +23,12 @@ from tools.bench_costs import interleaved, spread
 from tools.published_networks import smpl_like_mesh
 
 STEPS = 1500
-"""Of gradient descent, as in the published demo."""
+"""The gradient steps of the published demo."""
 
 
 def descended(joints: Array, pixels: Array) -> WeakPerspective:
-    """The same camera by steps down the gradient; scale in units of the spread, so that one step length suits
-    all three unknowns."""
+    """Return the camera by gradient descent. The scale is relative to the size of the joints, so that one
+    step length fits all three unknowns."""
     size = np.abs(joints).mean()
     unknown = np.array([0.0, *pixels.mean(axis=0)])
     for _ in range(STEPS):
@@ -38,7 +38,7 @@ def descended(joints: Array, pixels: Array) -> WeakPerspective:
 
 
 def main(rounds: int) -> None:
-    """Print the times of each, and how good both cameras are."""
+    """Print all times, and the errors of both cameras."""
     stream = np.random.RandomState(4)
     joints = stream.normal(0, 400, (17, 3))
     pixels = WeakPerspective(0.23, (320.0, 240.0)).project(joints) + stream.normal(0, 5, (17, 2))
@@ -59,7 +59,7 @@ def main(rounds: int) -> None:
     ratio = statistics.median(times["steps"]) / statistics.median(times["ours"])
     print(f"camera: closed form {spread(times['ours'], 1e3)} ms")
     print(f"the same by {STEPS} steps: {spread(times['steps'], 1e3)} ms")
-    print(f"ratio {ratio:.0f}; joints off by {errors[0]:.6f} px and {errors[1]:.6f} px; wanted under 20 ms")
+    print(f"ratio {ratio:.0f}; joints off by {errors[0]:.6f} px and {errors[1]:.6f} px; goal: under 20 ms")
     print(f"drawing {len(faces)} triangles on 640x480: {spread(times['drawing'], 1e3)} ms")
 
 

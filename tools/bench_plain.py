@@ -1,9 +1,9 @@
-"""Our exports beside plain ones of the same network, in the runtime of each.
+"""Compare the exports of posedeploy with plain exports of the same network, each in its runtime.
 
-``python tools/bench_plain.py [NAME ...]``: random weights, one image or person, float32. Plain is what one
-call of the vendor's exporter makes: ``torch.onnx.export``, and ``openvino.convert_model`` on that file. Both
-are run by the same runner in the same rounds, PyTorch eager beside them. Each cell is our median in ms, the
-plain one's, and, in brackets, the plain one's over ours: above 1 we are faster.
+``python tools/bench_plain.py [NAME ...]``: random weights, one image or person, FP32. A plain export is one
+call of the vendor's exporter: ``torch.onnx.export``, and ``openvino.convert_model`` on that file. The same
+runner runs both in the same rounds as PyTorch eager. Each cell contains the median of the posedeploy export
+in ms, that of the plain export, and in parentheses their ratio; above 1, the posedeploy export is faster.
 """
 
 from __future__ import annotations
@@ -30,10 +30,10 @@ TARGETS = ("onnx", "openvino")
 
 
 def plain_exports(network: nn.Module, model: Model, shape: tuple[int, ...], folder: Path) -> list[Artifact]:
-    """A file for each of ``TARGETS``, made without us.
+    """Export a file for each of ``TARGETS`` without posedeploy.
 
     Args:
-        network: in eval mode. model: of which it is; its input and outputs are named alike.
+        network: in eval mode. model: of the same network; its inputs and outputs have the same names.
     """
     logging.getLogger("torch.onnx").setLevel(logging.ERROR)
     onnx, xml = folder / "plain.onnx", folder / "plain.xml"
@@ -54,7 +54,7 @@ def plain_exports(network: nn.Module, model: Model, shape: tuple[int, ...], fold
 def times_of(
     network: nn.Module, model: Model, shape: tuple[int, ...], folder: Path
 ) -> dict[str, tuple[Latency, Latency | None]]:
-    """By target, our times and the plain export's; and PyTorch's own, which has no other."""
+    """Return the times of both exports by target, and those of PyTorch, without a plain export."""
     ours = export(model, TARGETS, folder, "ours")
     plain = plain_exports(network, model, shape, folder)
     results = row_of(
@@ -66,7 +66,7 @@ def times_of(
 
 
 def cells(times: dict[str, tuple[Latency, Latency | None]]) -> list[str]:
-    """``12.3, plain 14.5 (1.18x)`` for each, and the largest spread."""
+    """Return ``12.3, plain 14.5 (1.18x)`` for each, and the largest spread."""
     made = []
     for ours, plain in times.values():
         beside = f", plain {plain.median_ms:.3g} ({plain.median_ms / ours.median_ms:.2f}x)" if plain else ""

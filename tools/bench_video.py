@@ -1,14 +1,14 @@
-"""How much of the bare network's speed is left when a video is predicted? Prints the ratios; the goal is 0.9.
+"""Compare the speed of ``predict`` on a video with that of the network alone; the goal is a ratio of 0.9.
 
 ::
 
     python tools/bench_video.py [ARTIFACT.xml PHOTO.jpg] [--rounds 5] [--frames 90]
 
-Without arguments it takes the trained weights and the photograph of ../shared/real, exported through
-examples/, or, where these are not, the built-in sample and a picture of noise. The video is made from the
-photograph (panned and zoomed, 640x360). Three things take turns in one process, so a drifting machine hits
-all alike: ``predict`` on the video (asynchronous, throughput hint), the network alone, input after input
-(latency hint), and the network alone, asynchronous (throughput hint). In fp32.
+Without arguments it uses the trained weights and the photograph in ../shared/real, exported with the
+network in examples/, or, if they are missing, the built-in sample and an image of noise. The video pans and
+zooms over the photograph (640x360). Three candidates take turns in one process, so that a change of the
+machine affects all of them: ``predict`` on the video (asynchronous, throughput hint), the network alone,
+one input at a time (latency hint), and the network alone, asynchronous (throughput hint), all in FP32.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ GOAL = 0.9
 
 @dataclass(frozen=True)
 class Round:
-    """Seconds on the clock, and of processor time, per frame."""
+    """Wall time and processor time per frame in seconds."""
 
     wall_s: float
     cpu_s: float
@@ -58,14 +58,14 @@ def main() -> None:
     arguments = _arguments()
     with tempfile.TemporaryDirectory() as folder:
         if arguments.artifact is None:
-            artifact, photo = ready_made(Path(folder))
+            artifact, photo = default_inputs(Path(folder))
         else:
             artifact, photo = manifest.read(arguments.artifact), read_image(arguments.photo)
         measure(artifact, photo, arguments.rounds, arguments.frames)
 
 
-def ready_made(folder: Path) -> tuple[Artifact, Array]:
-    """What is measured without arguments: an artifact with free axes, and a picture."""
+def default_inputs(folder: Path) -> tuple[Artifact, Array]:
+    """Return the artifact, with dynamic axes, and the image that are used without arguments."""
     real = WEIGHTS.exists() and PHOTO.exists()
     model = load_checkpoint(WEIGHTS, network=f"{NETWORK}:build") if real else load_sample()
     (artifact,) = export(model, ["openvino"], folder, "network", ExportOptions(dynamic=True))
@@ -73,7 +73,7 @@ def ready_made(folder: Path) -> tuple[Artifact, Array]:
 
 
 def measure(artifact: Artifact, photo: Array, turns: int, frames: int) -> None:
-    """Take turns, and report."""
+    """Time all candidates in turn, and print the result."""
     with (
         OpenVinoRunner(artifact, RunOptions(hint="throughput")) as asynchronous,
         OpenVinoRunner(artifact, RunOptions(hint="latency")) as synchronous,
@@ -106,14 +106,14 @@ def measure(artifact: Artifact, photo: Array, turns: int, frames: int) -> None:
 
 
 def timed(work: Callable[[], object], frames: int) -> Round:
-    """One turn."""
+    """Time one turn."""
     began, used = time.perf_counter(), time.process_time()
     work()
     return Round((time.perf_counter() - began) / frames, (time.process_time() - used) / frames)
 
 
 def report(rounds: dict[str, list[Round]]) -> None:
-    """Print medians, and the ratios to both networks alone, round by round and as a median."""
+    """Print the medians, and the ratios to both runs of the network alone, by round and as a median."""
     *alone, whole = rounds.items()
     for name, turns in rounds.items():
         wall = statistics.median(turn.wall_s for turn in turns)
@@ -130,7 +130,7 @@ def report(rounds: dict[str, list[Round]]) -> None:
 
 
 def film(photo: Array, path: Path, frames: int) -> None:
-    """A video that pans and zooms over a photograph."""
+    """Write a video that pans and zooms over a photograph."""
     height, width = photo.shape[:2]
     fill = max(SIZE[0] / width, SIZE[1] / height)
     writer = cv2.VideoWriter(str(path), cv2.VideoWriter.fourcc(*"mp4v"), 25, SIZE)
@@ -158,7 +158,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--frames", type=int, default=90)
     arguments = parser.parse_args()
     if arguments.artifact is not None and arguments.photo is None:
-        parser.error("an artifact needs a photograph with it")
+        parser.error("an artifact needs a photograph as the second argument")
     return arguments
 
 

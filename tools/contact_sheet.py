@@ -1,4 +1,5 @@
-"""Tiles a folder's pictures, in the order of names: ``python tools/contact_sheet.py DIR -o SHEET.jpg``."""
+"""Tile the pictures of a folder, in the order of their names: ``python tools/contact_sheet.py DIR -o
+SHEET.jpg``."""
 
 from __future__ import annotations
 
@@ -20,8 +21,8 @@ WIDTH, HEIGHT, GAP = 360, 270, 6
 PAPER = 255
 
 
-def resolve_spec(image: Array) -> Array:
-    """(HEIGHT, WIDTH, 3) with all of the image in its middle."""
+def make_cell(image: Array) -> Array:
+    """Return the whole image, scaled to fit and centered, (HEIGHT, WIDTH, 3)."""
     scale = min(WIDTH / image.shape[1], HEIGHT / image.shape[0])
     small = cv2.resize(image, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
     cell = np.full((HEIGHT, WIDTH, 3), PAPER, np.uint8)
@@ -30,21 +31,21 @@ def resolve_spec(image: Array) -> Array:
     return cell
 
 
-def sheet(images: list[Array]) -> Array:
-    """All images, four to a row."""
+def tile_images(images: list[Array]) -> Array:
+    """Return all images, four in a row."""
     rows = -(-len(images) // COLUMNS)
     tiled = np.full((rows * (HEIGHT + GAP) + GAP, COLUMNS * (WIDTH + GAP) + GAP, 3), PAPER, np.uint8)
     for index, image in enumerate(images):
         top, left = GAP + index // COLUMNS * (HEIGHT + GAP), GAP + index % COLUMNS * (WIDTH + GAP)
-        tiled[top : top + HEIGHT, left : left + WIDTH] = resolve_spec(image)
+        tiled[top : top + HEIGHT, left : left + WIDTH] = make_cell(image)
     return tiled
 
 
 def picture_path(text: str) -> Path:
-    """The path of a picture to write, as ``argparse`` takes a type.
+    """Return the path of a picture to write; an ``argparse`` type.
 
     Raises:
-        ArgumentTypeError: its suffix is that of no picture.
+        ArgumentTypeError: the suffix is not that of an image format.
     """
     if not cv2.haveImageWriter(text):
         raise argparse.ArgumentTypeError(f"{text}: expected a file like picture.png or picture.jpg")
@@ -57,7 +58,7 @@ def main() -> None:
     parser.add_argument("-o", "--output", type=picture_path, required=True)
     given = parser.parse_args()
     pictures = sorted(path for path in given.folder.iterdir() if path.suffix in (".png", ".jpg"))
-    _, encoded = cv2.imencode(given.output.suffix, sheet([read_image(path) for path in pictures]))
+    _, encoded = cv2.imencode(given.output.suffix, tile_images([read_image(path) for path in pictures]))
     with files.staged(given.output.parent) as stage:
         (stage / given.output.name).write_bytes(encoded.tobytes())
     print(f"{len(pictures)} pictures in {given.output}")

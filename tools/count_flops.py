@@ -1,8 +1,8 @@
-"""Counts the parameters and the arithmetic of the published networks, as ``families.py`` states them.
+"""Count the parameters and operations of the published networks, as ``families.py`` lists them.
 
-``python tools/count_flops.py``: for one image or person, convolutions and matrix products alone, two for a
-multiplication with its addition, by PyTorch's own counter. Pose2Mesh is counted as it is deployed, on a
-closed mesh of as many vertices as SMPL's.
+``python tools/count_flops.py`` counts convolutions and matrix products for one image or person with PyTorch's
+counter; a multiplication with its addition counts as two operations. Pose2Mesh is counted as deployed, on a
+closed mesh with as many vertices as that of SMPL.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from tools.published_networks import networks
 
 
 def gflop(network: nn.Module, shape: tuple[int, ...]) -> float:
-    """10^9 operations of one run."""
+    """Return the operations of one run in units of 10^9."""
     with torch.no_grad(), FlopCounterMode(display=False) as counter:
         network.eval()(torch.zeros(shape))
     return float(counter.get_total_flops()) / 1e9

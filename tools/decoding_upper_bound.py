@@ -1,7 +1,7 @@
-"""The most that any network can reach: ideal maps of synthetic people, decoded and scored as a network's are.
+"""Score the ideal maps of synthetic people, which is the upper bound for any network.
 
-``python tools/decoding_upper_bound.py --count 60 --seed 2`` prints AP and AR; what they lack to 1 is what a
-stride of 8 and the decoding cost.
+``python tools/decoding_upper_bound.py --count 60 --seed 2`` prints AP and AR of the decoded maps. Their
+distance from 1 is the loss through the stride of 8 and the decoding.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from tools.training_data import STRIDE, heatmaps_of, pafs_of
 
 
 def ideal_poses(seed: int, count: int) -> Iterator[Poses]:
-    """What the decoding makes of each image's ideal maps."""
+    """Yield the poses decoded from the ideal maps of each image."""
     spec = network.spec()
     for index in range(count):
         scene = generate_scene(seed, index)

@@ -1,6 +1,6 @@
-"""Draws the people of a ``poses.json`` on a blank ground, where the picture itself is not to be shown.
+"""Draw the people of a ``poses.json`` on a blank background, without the image.
 
-``python tools/draw_poses.py poses.json -o PICTURE``, of the first image in it.
+``python tools/draw_poses.py poses.json -o PICTURE`` draws the first image in the file.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from tools.contact_sheet import picture_path
 
 
 def poses_of(document: dict[str, Any], image: int) -> Poses:
-    """The people of one image."""
+    """Return the people of one image."""
     people = [person for person in document["annotations"] if person["image_id"] == image]
     keypoints = np.array([person["keypoints"] for person in people], np.float64).reshape(len(people), -1, 3)
     seen = keypoints[..., 2:] > 0
@@ -41,7 +41,7 @@ def poses_of(document: dict[str, Any], image: int) -> Poses:
 
 
 def picture_of(document: dict[str, Any]) -> Array:
-    """(H, W, 3) uint8 BGR: the skeletons where they were found, and beside them the 3D scene."""
+    """Return (H, W, 3) uint8 BGR: the skeletons, and the 3D scene beside them."""
     image, category = document["images"][0], document["categories"][0]
     skeleton = tuple((a - 1, b - 1) for a, b in category["skeleton"])
     spec = ModelSpec("", "", (), (), keypoint_names=tuple(category["keypoints"]), skeleton=skeleton)

@@ -1,10 +1,10 @@
 #!/usr/bin/env bash
-# Checks posedeploy on a machine with an NVIDIA GPU, in under 8 minutes: prints what is installed, runs the tests
-# marked gpu, and prints a table of every network, runtime and precision. Exits non-zero where something is wrong.
+# Check posedeploy on a machine with an NVIDIA GPU in under 8 minutes: print the installed versions, run the tests
+# marked gpu, and print a table of every network, runtime and precision. The exit status is non-zero if a check fails.
 #
 #   tools/gpu_check.sh [--dry-run] [--quick]     PYTHON=python3.12 tools/gpu_check.sh
 #
-# --dry-run prints what would run, on any machine. --quick leaves out what compiles machine code (AOTInductor).
+# --dry-run prints the commands, on any machine. --quick skips targets that compile machine code (AOTInductor).
 set -uo pipefail
 cd "$(dirname "$0")/.."
 PYTHON=${PYTHON:-$([ -x .venv/bin/python ] && echo .venv/bin/python || echo python3)}
@@ -13,7 +13,7 @@ for option in "$@"; do
     case $option in
         --dry-run) dry=1 ;;
         --quick) quick=1 ;;
-        *) echo "$option: no such option; give --dry-run or --quick" >&2; exit 2 ;;
+        *) echo "$option: unknown option; expected --dry-run or --quick" >&2; exit 2 ;;
     esac
 done
 export PYTHONPATH=$PWD${PYTHONPATH:+:$PYTHONPATH} PYTHONUNBUFFERED=1
@@ -29,7 +29,7 @@ if [ "$dry" = 1 ]; then
 fi
 
 failed=0
-echo "== what is here"
+echo "== installed versions"
 nvidia-smi --query-gpu=name,driver_version,compute_cap --format=csv,noheader || failed=1
 "$PYTHON" - <<'PY' || failed=1
 from importlib.metadata import PackageNotFoundError, version

@@ -1,14 +1,14 @@
-"""Every network in every runtime and precision on a GPU: load time, latency beside PyTorch eager, accuracy.
+"""Measure every network in every runtime and precision on a GPU: load time, latency, accuracy.
 
 ``python tools/gpu_table.py [--cases FOLDER] [--networks NAME ...] [--aoti NAME ...] [--json FILE]``
 
-The networks are the built-in sample and the reference cases in the folder (POSEDEPLOY_REFERENCE if not given,
-else those that the repository holds). All rows of a network are timed in the same rounds, transfers included,
-at batch 1; the second table is images per second at batch 32. Poses are compared with PyTorch in FP32 on the
-CPU, in px and mm at the 95th percentile, and keypoints on one side only are counted. The weights of the
-reference cases are made by a rule and amplify rounding, so their poses are judged in FP32 only; the sample is
-trained, and judged in every precision. The exit status is 1 where a row fails: it does not run, or its poses
-are beyond the tolerance.
+The networks are the built-in sample and the reference cases in the folder (by default POSEDEPLOY_REFERENCE,
+or else the cases in the repository). All rows of a network are timed in the same rounds as PyTorch eager,
+transfers included, at batch 1; the second table shows images per second at batch 32. Poses are compared
+with PyTorch in FP32 on the CPU, in px and mm at the 95th percentile, and keypoints on one side only are
+counted. The generated weights of the reference cases amplify rounding, so their poses are judged in FP32
+only. The sample is trained, and its poses are judged in every precision. The exit status is 1 if a row does
+not run or its poses are beyond the tolerance.
 """
 
 from __future__ import annotations
@@ -59,9 +59,9 @@ from tests.support.reference_cases import BUNDLED, Case
 
 RUNS, IMAGES, MANY = 30, 4, 32
 TOLERANCES = {"fp32": (0.5, 1.0), "tf32": (1.0, 5.0), "fp16": (1.0, 5.0), "bf16": (4.0, 40.0)}
-"""What poses may be off at the 95th percentile, in px and mm, by precision."""
+"""The tolerances of poses at the 95th percentile, in px and mm, by precision."""
 MAX_ONE_SIDED = 0.05
-"""The part of all keypoints that may be on one side only, in a precision other than FP32."""
+"""The fraction of keypoints that may be on one side only, in a precision other than FP32."""
 EXPORTED: dict[str, tuple[Literal["fp32", "fp16", "bf16"], ...]] = {
     "torchscript": ("fp32", "fp16", "bf16"),
     "onnx": ("fp32", "fp16"),
@@ -79,7 +79,7 @@ Opener = Callable[[RunOptions], Runner]
 
 @dataclass
 class Row:
-    """One runtime in one precision. ``failure`` is empty where it does what it should."""
+    """One runtime in one precision. ``failure`` is empty if the row passed."""
 
     network: str
     runtime: str
@@ -97,7 +97,7 @@ class Row:
     failure: str = ""
 
     def cells(self) -> tuple[str, ...]:
-        """The row as text."""
+        """Return the row as text."""
         px, mm = ("" if error is None else f"{error:.2g}" for error in (self.error_px, self.error_mm))
         head = (self.network, self.runtime, self.precision)
         if not self.median_ms:
@@ -117,24 +117,24 @@ TITLES = (
 
 @dataclass
 class Table:
-    """All rows, printed as they come."""
+    """All rows, which are printed when they are added."""
 
     rows: list[Row] = field(default_factory=list)
 
     def add(self, rows: Sequence[Row]) -> None:
-        """Print and keep."""
+        """Print and store the rows."""
         self.rows += rows
         for row in rows:
             show(*row.cells())
 
 
 def show(*cells: str) -> None:
-    """A row of a Markdown table."""
+    """Print a row of a Markdown table."""
     print("| " + " | ".join(cells) + " |", flush=True)
 
 
 def models(folder: Path, names: Sequence[str], place: Path) -> Iterator[tuple[str, Model]]:
-    """The sample, and the cases that are in the folder."""
+    """Yield the sample, and the cases that exist in the folder."""
     if not names or "sample" in names:
         yield "lightweight-openpose-2d, sample", open_sample()
     for name in CASES:
@@ -145,7 +145,7 @@ def models(folder: Path, names: Sequence[str], place: Path) -> Iterator[tuple[st
 
 
 def samples_of(spec: ModelSpec) -> list[Sample]:
-    """The same inputs for every row, at the fixed shapes of an export."""
+    """Return the inputs of every row, at the fixed shapes of an export."""
     if spec.joints is not None:
         return people_samples(spec, IMAGES, {})
     chosen = sized(spec)
@@ -154,7 +154,7 @@ def samples_of(spec: ModelSpec) -> list[Sample]:
 
 
 def ways(model: Model, folder: Path, targets: Sequence[str]) -> Iterator[tuple[str, Precision, Opener | str]]:
-    """Runtime, precision, and what opens it, or why nothing does."""
+    """Yield the runtime, the precision, and a function that opens the runner, or a refusal."""
     precisions: tuple[Precision, ...] = ("fp32", "tf32", "fp16", "bf16")
     for precision in precisions:
         yield "pytorch", precision, lambda options: PyTorchRunner(model, options)
@@ -172,12 +172,12 @@ def ways(model: Model, folder: Path, targets: Sequence[str]) -> Iterator[tuple[s
 
 
 def opener(artifact: Artifact) -> Opener:
-    """What opens an artifact."""
+    """Return a function that opens the artifact."""
     return lambda options: open_runner(artifact, options)
 
 
 def rows_of(name: str, model: Model, folder: Path, targets: Sequence[str]) -> list[Row]:
-    """Every way of one network, eager first."""
+    """Measure every runtime and precision of one network, eager first."""
     decode = plugins.load(f"{FAMILIES[model.spec.family].poses}:decode")
     samples = samples_of(model.spec)
     tensors = samples[0].tensors
@@ -229,7 +229,7 @@ def rows_of(name: str, model: Model, folder: Path, targets: Sequence[str]) -> li
 
 
 def judge(row: Row, parity: Parity, *, trained: bool) -> None:
-    """Note how far poses are off, and hold that against the tolerance of the precision."""
+    """Store the errors of the poses, and compare them with the tolerance of the precision."""
     poses = parity.poses
     assert poses is not None
     pixels = np.concatenate([image.distances_px for image in poses.images])
@@ -247,7 +247,7 @@ def judge(row: Row, parity: Parity, *, trained: bool) -> None:
 
 
 def throughput(name: str, model: Model, folder: Path) -> None:
-    """Images per second at batch 32: eager, and TorchScript in each precision, in the same rounds."""
+    """Print images per second at batch 32: eager, and TorchScript in each precision, in the same rounds."""
     with ExitStack() as opened:
         candidates = []
         options = RunOptions("cuda", cuda_graphs=False)
@@ -276,7 +276,7 @@ def throughput(name: str, model: Model, folder: Path) -> None:
 
 
 def many(found: Sequence[tuple[str, Model]], place: Path) -> None:
-    """The table of throughput."""
+    """Print the table of throughput."""
     kinds = (f"torchscript {precision}" for precision in ("fp32", "tf32", "fp16"))
     print()
     show(f"network, images/s at batch {MANY}", "eager", *kinds)
@@ -286,22 +286,20 @@ def many(found: Sequence[tuple[str, Model]], place: Path) -> None:
 
 
 def plan(given: argparse.Namespace) -> None:
-    """Print what would be measured."""
+    """Print the rows that would be measured."""
     for name in ("sample", *CASES):
         targets = targets_of(name, given.aoti)
         there = name == "sample" or (given.cases / name).is_dir()
-        print(
-            f"{name}: " + (f"pytorch, {', '.join(targets)}" if there else f"left out, not in {given.cases}")
-        )
+        print(f"{name}: " + (f"pytorch, {', '.join(targets)}" if there else f"skipped, not in {given.cases}"))
 
 
 def targets_of(name: str, compiled: Sequence[str]) -> list[str]:
-    """What a network is exported to."""
+    """Return the targets of a network."""
     return ["torchscript", "onnx", *(["aoti"] if any(part in name for part in compiled) else [])]
 
 
 def measure(given: argparse.Namespace) -> list[Row]:
-    """Every row, printed as it comes."""
+    """Measure and print every row."""
     table = Table()
     show(*TITLES)
     show(*("---" for _ in TITLES))

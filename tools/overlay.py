@@ -1,8 +1,8 @@
-"""Lays the skeletons that several runs of ``posedeploy predict`` found over each other, on one image.
+"""Draw the skeletons from several runs of ``posedeploy predict`` over each other on one image.
 
-``python tools/overlay.py IMAGE -o PICTURE NAME=poses.json ...``, up to three runs: the first is drawn
-broadest and each next one narrower, so that all are seen where they agree. The legend says how far each is
-from the first.
+``python tools/overlay.py IMAGE -o PICTURE NAME=poses.json ...``, for up to three runs. Each run is
+drawn with thinner lines than the one before, so that all are visible where they agree. The legend shows the
+distance of each from the first.
 """
 
 from __future__ import annotations
@@ -28,23 +28,25 @@ from tools.contact_sheet import picture_path
 
 SHIFT = 3
 ROUNDED = 10.0**-DECIMALS
-"""px to which positions are known: they come from files that round them."""
+"""The precision of the positions in px: the files round them."""
 LINE_COLORS = ((60, 60, 255), (70, 220, 250), (255, 255, 255))
-"""Blue, green, red: of the first run, the second and the third."""
+"""BGR of the first run, the second and the third."""
 WIDTHS = (9, 5, 2)
 """In px, on an image of 900 px."""
 INK, PAPER = (40, 32, 28), (255, 255, 255)
 
 
 def people_of(poses: Path) -> Array:
-    """(people, keypoints, 3) x px, y px and 2 where found, 0 where not, of a ``poses.json`` of one image."""
+    """Return (people, keypoints, 3) of a ``poses.json`` of one image: x px, y px, and 2 if found, otherwise
+    0."""
     document = json.loads(poses.read_text(encoding="utf-8"))
     found = [np.reshape(person["keypoints"], (-1, 3)) for person in document["annotations"]]
     return np.array(found).reshape(len(found), -1, 3)
 
 
 def distance_px(people: Array, others: Array) -> float:
-    """The largest distance between keypoints of the same people; infinite where not the same were found."""
+    """Return the largest distance between keypoints of the same people; infinite if people or keypoints
+    differ."""
     if people.shape != others.shape:
         return float("inf")
     pairs = match_people(_poses(people), _poses(others)).pairs
@@ -55,12 +57,12 @@ def distance_px(people: Array, others: Array) -> float:
 
 
 def _poses(people: Array) -> Poses:
-    """As decoding gives them: a keypoint that was not found is -1 in all three."""
+    """Return the people as decoding returns them: a missing keypoint is -1 in all three values."""
     return Poses(np.where(people[..., 2:] > 0, people, -1.0), np.ones(len(people)))
 
 
-def overlaid(image: Array, runs: dict[str, Array]) -> Array:
-    """The image with every run's skeletons, and under it the legend."""
+def draw_overlay(image: Array, runs: dict[str, Array]) -> Array:
+    """Return the image with the skeletons of every run, and the legend below it."""
     picture = image.copy()
     unit = image.shape[1] / 900
     for people, color, width in zip(runs.values(), LINE_COLORS, WIDTHS, strict=False):
@@ -101,10 +103,10 @@ def main() -> None:
     parser.add_argument("-o", "--output", type=picture_path, required=True)
     given = parser.parse_args()
     if len(given.runs) > len(LINE_COLORS):
-        parser.error(f"{len(given.runs)} runs: the picture tells {len(LINE_COLORS)} apart")
+        parser.error(f"{len(given.runs)} runs: expected at most {len(LINE_COLORS)}")
     named = (run.partition("=") for run in given.runs)
     runs = {name: people_of(Path(path)) for name, _, path in named}
-    _, encoded = cv2.imencode(given.output.suffix, overlaid(read_image(given.image), runs))
+    _, encoded = cv2.imencode(given.output.suffix, draw_overlay(read_image(given.image), runs))
     with files.staged(given.output.parent) as stage:
         (stage / given.output.name).write_bytes(encoded.tobytes())
     print(f"wrote {given.output}")

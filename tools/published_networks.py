@@ -1,4 +1,4 @@
-"""The published networks with random weights, in the variants that ``families.py`` states figures of."""
+"""The published networks with random weights, in the variants whose figures ``families.py`` lists."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ MOBILE: dict[str, dict[str, tuple[int, ...]]] = {
     "LPRES": {"backbone.deonv0.0.weight": (256, 2368, 1, 1)},
     "LPWO": {"backbone.deconv0.0.weight": (160, 2048, 1, 1)},
 }
-"""The shapes that tell each backbone."""
+"""The tensor shapes that identify each backbone."""
 
 SMPL_BLOCKS = (
     (5, 32, 64, 64), (64, 128, 256), *[(256, 256, 256)] * 4, (256, 128, 128), *[(128, 128, 128)] * 2,
@@ -39,19 +39,19 @@ SMPL_LIKE = (65, 106)
 
 
 def smpl_like_mesh() -> Array:
-    """(13780, 3) triangles of a closed mesh of 6890 vertices."""
+    """Return the (13780, 3) triangles of a closed mesh of 6890 vertices."""
     return torus(*SMPL_LIKE, seed=1)
 
 
 def smpl_pose2mesh() -> pose2mesh.Pose2Mesh:
-    """Pose2Mesh of human36's joints and a mesh of SMPL's size."""
+    """Return Pose2Mesh with the joints of human36 and a mesh of the size of SMPL."""
     joints, widths = JOINT_SETS["human36"], pose2mesh.Widths(SMPL_BLOCKS)
     lifter = pose2mesh.Lifter(len(joints), pose2mesh.HIDDEN, pose2mesh.STAGES)
     return pose2mesh.Pose2Mesh(lifter, widths, joints, build_levels(smpl_like_mesh(), widths.levels))
 
 
 def networks() -> Iterator[tuple[str, nn.Module, tuple[int, ...]]]:
-    """Name, network and input shape of each, one after the other: some are large."""
+    """Yield the name, network and input shape of each; one at a time, because some are large."""
     yield "lightweight-openpose-2d", lightweight_openpose_2d.LightweightOpenPose2d(), (1, 3, 256, 456)
     yield "lightweight-openpose-3d", lightweight_openpose_3d.LightweightOpenPose3d(), (1, 3, 256, 448)
     for name, shapes in MOBILE.items():

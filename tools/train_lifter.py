@@ -1,8 +1,9 @@
-"""Trains Pose2Mesh's lifter, alone, on the skeletons of synthetic people, to show the chain on a photograph.
+"""Train the lifter of Pose2Mesh on the skeletons of synthetic people, to demonstrate lifting on a photograph.
 
-``python tools/train_lifter.py -o lifter.pth``: a small one (width 512), a minute or two on two CPU cores. Its
-joints are human36's, in 2D as ``predict --detector`` makes them of OpenPose's keypoints, in 3D by the same
-rules. It is not part of the package: it has seen neither photographs nor motion capture.
+``python tools/train_lifter.py -o lifter.pth`` trains a small network (width 512) in a minute or two on two
+CPU cores. Its joints are those of human36: the 2D joints are mapped from the keypoints of OpenPose as in
+``predict --detector``, and the 3D joints by the same rules. It is not part of the package, because it was
+trained on neither photographs nor motion capture.
 """
 
 from __future__ import annotations
@@ -32,12 +33,12 @@ SEED, HELD_OUT_SEED = 1, 2
 PEOPLE, HELD_OUT = 40_000, 2_000
 WIDTH, STEPS, BATCH, PEAK_RATE = 512, 8_000, 256, 1e-3
 NOISE = 0.01
-"""How far a detector is off, over a person's height."""
+"""The standard deviation of a detector's errors, relative to the height of a person."""
 
 
 def people(seed: int, count: int) -> tuple[Array, Array]:
-    """(count, 17, 2) px on an image 1000 px wide and (count, 17, 3) mm from the pelvis on, of people at
-    different distances from different cameras."""
+    """Return people at different distances from different cameras: (count, 17, 2) px in an image of 1000 px
+    width, and (count, 17, 3) mm relative to the pelvis."""
     stream = np.random.default_rng(seed)
     streams = (Rng(seed, index) for index in range(count))
     points = np.array([pose(generate_build(rng), generate_stance(rng)).joints for rng in streams])
@@ -54,19 +55,20 @@ def people(seed: int, count: int) -> tuple[Array, Array]:
 
 
 def _mapped(points: Array) -> Array:
-    """Two coordinates of the 18 keypoints as those of the joints."""
+    """Map two coordinates of the 18 keypoints to the joints."""
     scored = np.concatenate([points, np.ones((*points.shape[:2], 1))], axis=2)
     return map_joints(scored, KEYPOINT_NAMES, JOINTS).joints[..., :2]
 
 
 def normalized(joints_px: Array) -> torch.Tensor:
-    """The network's input, as ``poses.joints.prepare_joints`` makes it, without its checks of each person."""
+    """Return the input of the network as ``poses.preprocess_joints`` computes it, without checks of each
+    person."""
     scaled = (joints_px - joints_px.mean(axis=1, keepdims=True)) / joints_px.std(axis=1, keepdims=True)
     return torch.from_numpy(scaled.astype(np.float32))
 
 
 def train(network: Lifter, inputs: Array, wanted: Array) -> None:
-    """Least absolute differences, with the noise of a detector generated anew in each step."""
+    """Minimize the absolute differences; each step adds new noise of a detector."""
     stream = np.random.default_rng(SEED)
     optimizer = torch.optim.AdamW(network.parameters(), lr=PEAK_RATE)
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, PEAK_RATE, total_steps=STEPS)
@@ -83,7 +85,7 @@ def train(network: Lifter, inputs: Array, wanted: Array) -> None:
         optimizer.step()
         schedule.step()
         if step % 1000 == 0:
-            print(f"step {step}: off by {loss.item():.1f} mm along each axis", flush=True)
+            print(f"step {step}: mean error {loss.item():.1f} mm per axis", flush=True)
     network.eval()
 
 
@@ -100,7 +102,7 @@ def main() -> None:
     with torch.inference_mode():
         found = network(normalized(inputs)).numpy()
     distance = np.linalg.norm(found - found[:, :1] - wanted, axis=2).mean()
-    print(f"{HELD_OUT} held-out people: joints {distance:.1f} mm off in the mean (MPJPE)")
+    print(f"{HELD_OUT} held-out people: MPJPE {distance:.1f} mm")
     with files.staged(given.output.absolute().parent) as stage:
         torch.save({"model_state_dict": network.state_dict()}, stage / given.output.name)
 

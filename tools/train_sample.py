@@ -1,12 +1,12 @@
-"""Trains the built-in sample: lightweight-openpose-2d on synthetic people.
+"""Train the built-in sample: lightweight-openpose-2d on synthetic people.
 
-``python tools/train_sample.py --minutes 117 -o FOLDER`` trains for that long on the CPU (or on a GPU where
-there is one), going on where a run into the same folder stopped, writes ``FOLDER/sample.safetensors`` (16
-bits) and ``FOLDER/log.jsonl``, and prints AP and AR on held-out images. Copied to
-``posedeploy/checkpoints/``, the file is the sample.
+``python tools/train_sample.py --minutes 117 -o FOLDER`` trains for that time on a GPU, if available, or on
+the CPU. It resumes an earlier run in the same folder, writes ``FOLDER/sample.safetensors`` (16 bits) and
+``FOLDER/log.jsonl``, and prints AP and AR on held-out images. The sample is this file in
+``posedeploy/checkpoints/``.
 
-Time is the budget: the learning rate follows the share of it that is used up, so that a slow machine trains
-less, not longer.
+The learning rate depends on the fraction of the time that is used, so that a slow machine takes fewer
+steps, not more time.
 """
 
 from __future__ import annotations
@@ -41,34 +41,34 @@ from tools.training_data import CLOSE, WIDE, Batch, Batches, Phase
 from tools.training_network import LAST, TrainedNetwork
 
 SEED = 1
-"""Of the images that it trains on; all other seeds are held out."""
+"""The seed of the training images; all other seeds are held out."""
 HELD_OUT_SEED, HELD_OUT = 2, 500
-"""The images that it is judged by, and how many."""
+"""The seed and the number of the images for evaluation."""
 PEAK_RATE = 2e-3
 WARM_UP = 0.02
-"""The share of the time in which the learning rate rises; then it falls as a cosine."""
+"""The fraction of the time in which the learning rate rises; then it falls as a cosine."""
 WEIGHT_DECAY = 0.01
 AVERAGE = 0.998
-"""Each step moves the averaged weights, which are those that are kept, by the rest of this."""
+"""The decay of the averaged weights in each step. The averaged weights are saved."""
 CLIP = 2000.0
-"""Longer gradients are cut to this length."""
+"""The maximum norm of gradients."""
 PARTS_WEIGHT = 100.0
 EXACT_SHARE = 0.05
-"""The share of the time in which the backbone is computed in float32."""
+"""The fraction of the time in which the backbone is computed in FP32."""
 INITIAL_SHARE = 0.4
-"""The share of the time in which the refinement stage, more than a third of the work, is left out: what it
-starts from has to be learnt first."""
+"""The fraction of the time without the refinement stage, which takes more than a third of the work and needs
+trained maps as its input."""
 CLOSE_SHARE = 0.65
-"""The share of the time for crops that fit a person."""
+"""The fraction of the time with crops that fit a person."""
 SAVE_EVERY_S = 240.0
 LOG_EVERY = 25
 
 
 @dataclass
 class Training:
-    """All that a run needs to go on: the network, its averaged copy, the optimizers, and what was used up.
+    """The state of a run: the network, its averaged copy, the optimizers and the progress.
 
-    matrices: the weights of the convolutions that the first optimizer moves, and the same memory as matrices.
+    matrices: the convolution weights of the first optimizer, each with a view of its memory as a matrix.
     """
 
     network: TrainedNetwork
@@ -81,7 +81,7 @@ class Training:
     refused: int = 0
 
     def state(self) -> dict[str, Any]:
-        """For ``torch.save``."""
+        """Return the state for ``torch.save``."""
         return {
             "network": self.network.state_dict(),
             "averaged": self.averaged.state_dict(),
@@ -90,7 +90,7 @@ class Training:
         }
 
     def restore(self, state: dict[str, Any]) -> None:
-        """Go on from what ``state`` gave."""
+        """Restore a state that ``state`` returned."""
         self.network.load_state_dict(state["network"])
         self.averaged.load_state_dict(state["averaged"])
         for optimizer, kept in zip(self.optimizers, state["optimizers"], strict=True):
@@ -99,7 +99,8 @@ class Training:
 
 
 def new_training(device: str) -> Training:
-    """A network with random weights, and its optimizers: Muon for the convolutions, AdamW for all else."""
+    """Return a network with random weights and its optimizers: Muon for the convolutions, AdamW for the
+    rest."""
     torch.manual_seed(SEED)
     network = TrainedNetwork()
     averaged = TrainedNetwork()
@@ -125,24 +126,24 @@ def new_training(device: str) -> Training:
 
 
 def _as_matrix(weights: Tensor) -> Tensor:
-    """(outputs, inputs x kernel) of a convolution's weights that lie channels last: the same memory."""
+    """Return convolution weights in channels-last memory as (outputs, inputs x kernel), without a copy."""
     matrix = weights.permute(0, 2, 3, 1).reshape(len(weights), -1)
     assert matrix.data_ptr() == weights.data_ptr()
     return matrix
 
 
 def rate(share: float) -> float:
-    """The learning rate when this share of the time is used up."""
+    """Return the learning rate at a fraction of the time."""
     if share < WARM_UP:
         return PEAK_RATE * max(share / WARM_UP, 0.01)
     return PEAK_RATE * max(0.5 * (1 + math.cos(math.pi * (share - WARM_UP) / (1 - WARM_UP))), 1e-3)
 
 
 def loss_of(outputs: tuple[Tensor, ...], batch: Batch) -> Tensor:
-    """Per image: squared differences of the maps over every stage, and the parts' cross entropy.
+    """Return the loss per image: squared differences of the maps, and the cross entropy of the parts.
 
-    Keypoints, whose maps are nearly all ground, weigh more than limbs; the map of the ground, which decoding
-    does not read, hardly at all.
+    All stages count. Keypoints, whose maps are nearly empty, have larger weights than limbs. The background
+    map, which decoding does not read, has a small weight.
     """
     *maps, parts = outputs
     points = batch.mask * 4 * (1 + 2 * batch.heatmaps[:, :-1])
@@ -155,7 +156,7 @@ def loss_of(outputs: tuple[Tensor, ...], batch: Batch) -> Tensor:
 
 
 def step(training: Training, batch: Batch, device: str) -> float:
-    """One step of the optimizer; the loss."""
+    """Take one step of the optimizer; return the loss."""
     batch = Batch(*(getattr(batch, field.name).to(device) for field in fields(Batch)))
     with torch.autocast(device.partition(":")[0], torch.bfloat16):
         outputs = training.network.with_parts(batch.images.contiguous(memory_format=torch.channels_last))
@@ -165,8 +166,8 @@ def step(training: Training, batch: Batch, device: str) -> float:
     length = nn.utils.clip_grad_norm_(training.network.parameters(), CLIP)
     training.steps += 1
     if not torch.isfinite(length):
-        # oneDNN's bfloat16 gradients are NaN now and then (PyTorch 2.13 on two AVX-512 cores); such a step is
-        # counted, and not taken.
+        # oneDNN's BF16 gradients are sometimes NaN (PyTorch 2.13 on two AVX-512 cores). Such a step is
+        # counted and not taken.
         training.refused += 1
         return float("nan")
     for weights, matrix in training.matrices:
@@ -186,7 +187,7 @@ def step(training: Training, batch: Batch, device: str) -> float:
 
 
 def train(training: Training, folder: Path, budget_s: float, device: str, workers: int) -> None:
-    """Train until the budget is used up, phase by phase, saving now and then."""
+    """Train in phases until the time is used, and save the state regularly."""
     for phase, until in ((CLOSE, CLOSE_SHARE), (WIDE, 1.0)):
         if training.used_s < until * budget_s:
             _train_phase(training, folder, budget_s, until, _loader(training, phase, workers), device)
@@ -247,7 +248,7 @@ def _log(training: Training, folder: Path, losses: list[float], budget_s: float)
 
 
 def save(training: Training, path: Path) -> None:
-    """The averaged weights as a 16-bit safetensors file."""
+    """Write the averaged weights as a 16-bit safetensors file."""
     halved = {
         name: tensor.half().contiguous() if tensor.is_floating_point() else tensor
         for name, tensor in training.averaged.cpu().state_dict().items()
@@ -258,7 +259,7 @@ def save(training: Training, path: Path) -> None:
 
 
 def evaluate(weights: Path) -> None:
-    """Print AP and AR on held-out images, and keep both beside the weights."""
+    """Print AP and AR on held-out images, and write both beside the weights."""
     held_out = weights.parent / "held_out"
     annotations = held_out / NAME
     write_images(held_out, HELD_OUT, HELD_OUT_SEED)
@@ -276,7 +277,7 @@ def main() -> None:
     parser.add_argument(
         "--workers",
         type=int,
-        help="processes that draw; one beside a CPU, all but one core beside a GPU, if not given",
+        help="processes that generate images; by default 1 with a CPU, and all cores but one with a GPU",
     )
     given = parser.parse_args()
     given.output.mkdir(parents=True, exist_ok=True)

@@ -1,4 +1,4 @@
-"""Batches to train lightweight-openpose-2d with: synthetic people, and what its maps of them should be.
+"""Training batches for lightweight-openpose-2d: images of synthetic people and their ideal maps.
 
 Heatmaps and part affinity fields as in the paper (arXiv:1811.12004) and in OpenPose (arXiv:1812.08008): a
 Gaussian of 7 px at each keypoint, unit vectors along each limb within a cell of it.
@@ -24,25 +24,25 @@ STRIDE = 8
 SIGMA_PX = 7.0
 LIMB_CELLS = 1.0
 CELL_PX = 3.0
-"""Where in its 8 px a cell is: what the decoding makes of a peak in cell 0 (its enlargement by 4 puts the
-cell's middle at 1.5 of the fine cells, each 2 px)."""
+"""The position in px that decoding returns for a peak in cell 0: upsampling by 4 puts the center of the cell
+at 1.5 fine cells of 2 px."""
 CROPS = 4
-"""Crops that are taken of each synthetic image."""
+"""The number of crops of each synthetic image."""
 MIN_HEIGHT_PX = 28
-"""Smaller people are masked: nothing can be told of them at a stride of 8."""
+"""Smaller people are masked, because a stride of 8 cannot resolve them."""
 
 
 @dataclass(frozen=True)
 class Phase:
-    """What training is at.
+    """A phase of training.
 
-    sizes: of crops, (width, height) in px. pixels: in a batch of them, at most. fitted: each crop fits a
-    person, which teaches fastest; else it is at the scale of use.
+    sizes: of the crops, (width, height) in px. pixels: the maximum in a batch. fits_person: each crop fits a
+    person, which trains fastest; otherwise it has the scale of inference.
     """
 
     sizes: tuple[tuple[int, int], ...]
     pixels: int
-    resolve_spec: bool
+    fits_person: bool
 
 
 CLOSE = Phase(((128, 128), (128, 128), (160, 160), (192, 192)), 20 * 128 * 128, True)
@@ -57,8 +57,8 @@ FLIPPED_PARTS = np.array([0, *(1 + PARTS.index(part) for part in _MIRRORED)], np
 
 @dataclass(frozen=True)
 class Batch:
-    """images (N, 3, H, W), normalized; heatmaps (N, 19, h, w); pafs (N, 38, h, w); parts (N, h, w), what of a
-    body a cell shows; mask (N, 1, h, w), 0 where people are of whom nothing could be told."""
+    """images (N, 3, H, W), normalized; heatmaps (N, 19, h, w); pafs (N, 38, h, w); parts (N, h, w), the body
+    part in each cell; mask (N, 1, h, w), 0 at people who are too small or hidden."""
 
     images: Tensor
     heatmaps: Tensor
@@ -68,7 +68,7 @@ class Batch:
 
 
 class Batches(Dataset[Batch]):
-    """Batch ``i`` of a seed is the same each time: training that resumes goes on with the next one."""
+    """Batch ``i`` of a seed is always the same, so that a resumed training continues with the next batch."""
 
     def __init__(self, seed: int, phase: Phase) -> None:
         self._seed, self._phase = seed, phase
@@ -79,7 +79,7 @@ class Batches(Dataset[Batch]):
         width, height = rng.choice(self._phase.sizes)
         count = max(1, self._phase.pixels // (width * height) // CROPS)
         examples = [
-            example(scene, rng, (width, height), self._phase.resolve_spec)
+            example(scene, rng, (width, height), self._phase.fits_person)
             for scene in _scenes(self._seed, number, count)
             for _ in range(CROPS)
         ]
@@ -90,11 +90,11 @@ def _scenes(seed: int, number: int, count: int) -> Iterator[Scene]:
     return (generate_scene(seed, number * 64 + index) for index in range(count))
 
 
-def example(scene: Scene, rng: Rng, size: tuple[int, int], resolve_spec: bool) -> tuple[Array, ...]:
-    """One crop of a scene, of a size in px: what ``Batch`` holds of it."""
+def example(scene: Scene, rng: Rng, size: tuple[int, int], fits_person: bool) -> tuple[Array, ...]:
+    """Return the arrays of a ``Batch`` for one crop of a scene; ``size`` in px."""
     person = rng.choice(scene.people)
     scale = CONTRACT.height / scene.image.shape[0] * 2 ** rng.around(0.1, 0.6)
-    if resolve_spec:
+    if fits_person:
         scale = min(scale * 1.3, min(size) * rng.uniform(0.45, 1.15) / max(*person.box[2:], 24))
     image = cv2.resize(scene.image, None, fx=scale, fy=scale, interpolation=cv2.INTER_LINEAR)
     whole = (image.shape[1], image.shape[0])
@@ -130,7 +130,7 @@ def example(scene: Scene, rng: Rng, size: tuple[int, int], resolve_spec: bool) -
 def _corner(
     rng: Rng, person: Person, scale: float, size: tuple[int, int], crop: tuple[int, int]
 ) -> tuple[int, int]:
-    """Where to cut: around the person, give or take."""
+    """Return the corner of a crop at a random offset from the person."""
     x, y, width, height = person.box
     at = rng.around(x + width / 2, width / 2) * scale, rng.around(y + height / 2, height / 2) * scale
     first, second = (
@@ -141,7 +141,7 @@ def _corner(
 
 
 def _cut(image: Array, left: int, top: int, width: int, height: int, ground: list[int]) -> Array:
-    """A window of the image, the ground's value where it goes beyond."""
+    """Return a window of the image, filled with ``ground`` outside the image."""
     before_x, before_y = max(0, -left), max(0, -top)
     part = image[max(0, top) : top + height, max(0, left) : left + width]
     after_x, after_y = width - before_x - part.shape[1], height - before_y - part.shape[0]
@@ -149,7 +149,8 @@ def _cut(image: Array, left: int, top: int, width: int, height: int, ground: lis
 
 
 def heatmaps_of(people: list[tuple[Array, Array]], width: int, height: int) -> Array:
-    """(19, height, width) float32: a Gaussian at each labeled keypoint, and last the background."""
+    """Return (19, height, width) float32: a Gaussian at each labeled keypoint; the last map is the
+    background."""
     maps = np.zeros((len(KEYPOINT_NAMES) + 1, height, width), np.float32)
     columns = np.arange(width, dtype=np.float32) * STRIDE + CELL_PX
     rows = np.arange(height, dtype=np.float32) * STRIDE + CELL_PX
@@ -164,7 +165,8 @@ def heatmaps_of(people: list[tuple[Array, Array]], width: int, height: int) -> A
 
 
 def pafs_of(people: list[tuple[Array, Array]], width: int, height: int) -> Array:
-    """(38, height, width) float32: the limbs' unit vectors, averaged where limbs of one kind cross."""
+    """Return (38, height, width) float32: the unit vectors of limbs, averaged where limbs of one kind
+    cross."""
     fields = np.zeros((2 * len(LIMBS), height, width), np.float32)
     counts = np.zeros((len(LIMBS), height, width), np.float32)
     for points, labeled in people:

@@ -1,4 +1,4 @@
-"""The network as it is trained: with a head that tells parts of bodies, and weights to begin with."""
+"""The network for training, with a head for body parts and initial weights."""
 
 from __future__ import annotations
 
@@ -11,18 +11,18 @@ from posedeploy.checkpoints.lightweight_openpose_2d import LightweightOpenPose2d
 from posedeploy.synthetic import PARTS
 
 LAST = ("heatmaps.1.0.weight", "pafs.1.0.weight")
-"""The layers that give the maps."""
+"""The layers that compute the maps."""
 
 
 class TrainedNetwork(LightweightOpenPose2d):
-    """The network, and a head that is for training alone: from its features it tells the parts of bodies.
+    """The network with an additional head for training, which classifies body parts from the features.
 
-    That is learnt in minutes, and teaches the features what maps of points and thin limbs teach them slowly.
+    The head trains in minutes. It trains the features faster than the maps of points and thin limbs do.
 
-    The weights are random (He et al., arXiv:1502.01852), those of the last layers near zero. The backbone has
-    no shortcuts around its 24 layers of BatchNorm and ReLU, so with such weights its gradients are chaotic:
-    it begins near a linear map instead, with depthwise kernels that pass on what they get, orthogonal
-    pointwise ones, and activations that are mostly positive.
+    The weights are random (He et al., arXiv:1502.01852), and those of the last layers are near zero. The
+    backbone has no shortcuts around its 24 layers of BatchNorm and ReLU, so that its gradients would be
+    chaotic with such weights. It therefore starts near a linear map: depthwise kernels near the identity,
+    orthogonal pointwise kernels, and mostly positive activations.
     """
 
     def __init__(self) -> None:
@@ -40,10 +40,10 @@ class TrainedNetwork(LightweightOpenPose2d):
         _quicken(self.model)
 
     def features(self, data: Tensor) -> Tensor:
-        """As the network's, with the backbone in float32 under autocast too where ``exact`` is set.
+        """Return the features; with ``exact``, the backbone is computed in FP32 under autocast too.
 
-        In bfloat16 the gradients of its first layers have a cosine of only 0.87 to the true ones at the
-        beginning, and of 0.99 once it has learnt a little.
+        In BF16, the cosine between the gradients of the first layers and the true ones is only 0.87 at the
+        start, and 0.99 after some training.
         """
         with torch.autocast(data.device.type, enabled=False) if self.exact else nullcontext():
             deep = self.model(data)
@@ -51,8 +51,8 @@ class TrainedNetwork(LightweightOpenPose2d):
         return features
 
     def with_parts(self, images: Tensor) -> tuple[Tensor, ...]:
-        """The network's outputs, of the initial stage alone unless ``refined`` is set, and last
-        (N, parts + 1, H/8, W/8)."""
+        """Return the outputs of the network, without ``refined`` only those of the initial stage, and then
+        the body parts (N, parts + 1, H/8, W/8)."""
         if self.refined:
             features, estimates = self.estimates(images)
         else:
@@ -62,11 +62,11 @@ class TrainedNetwork(LightweightOpenPose2d):
 
 
 class QuickDepthwise(nn.Conv2d):
-    """A depthwise convolution whose gradients oneDNN computes quickly, which gives the same.
+    """A depthwise convolution with the same results, whose gradients oneDNN computes faster.
 
-    Its bfloat16 gradients of a stride of 2, and all its gradients of a dilation of 2, take 6 to 12 times as
-    long as they need (PyTorch 2.13): the one is computed in float32, and the other without dilation, on the
-    four images that each second row and column make.
+    The BF16 gradients with a stride of 2, and all gradients with a dilation of 2, are 6 to 12 times slower
+    than necessary (PyTorch 2.13). The former are computed in FP32, and the latter without dilation, on the
+    four images of every second row and column.
     """
 
     def forward(self, x: Tensor) -> Tensor:
@@ -78,7 +78,7 @@ class QuickDepthwise(nn.Conv2d):
 
 
 def _quarters(x: Tensor) -> Tensor:
-    """(N, C, H, W) as (4N, C, H/2, W/2): each second row and column, in the memory order of channels last."""
+    """Return (N, C, H, W) as (4N, C, H/2, W/2), every second row and column, in channels-last memory."""
     count, channels, height, width = x.shape
     cells = x.permute(0, 2, 3, 1).reshape(count, height // 2, 2, width // 2, 2, channels)
     apart = cells.permute(0, 2, 4, 1, 3, 5).reshape(count * 4, height // 2, width // 2, channels)
@@ -86,7 +86,7 @@ def _quarters(x: Tensor) -> Tensor:
 
 
 def _whole(quarters: Tensor) -> Tensor:
-    """The inverse of ``_quarters``."""
+    """Invert ``_quarters``."""
     count, channels, height, width = quarters.shape
     apart = quarters.permute(0, 2, 3, 1).reshape(count // 4, 2, 2, height, width, channels)
     cells = apart.permute(0, 3, 1, 4, 2, 5).reshape(count // 4, height * 2, width * 2, channels)
@@ -94,7 +94,7 @@ def _whole(quarters: Tensor) -> Tensor:
 
 
 def _quicken(backbone: nn.Module) -> None:
-    """Put ``QuickDepthwise`` where it is quicker, with the weights that are there."""
+    """Replace layers by ``QuickDepthwise`` where it is faster, with the same weights."""
     for block in backbone.children():
         assert isinstance(block, nn.Sequential)
         first = block[0]

@@ -1,4 +1,4 @@
-"""The picture of the demo, and the contact sheet."""
+"""The picture of the demo, and the contact tile_images."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tools.contact_sheet import GAP, HEIGHT, WIDTH, picture_path, sheet
-from tools.overlay import LINE_COLORS, distance_px, overlaid
+from tools.contact_sheet import GAP, HEIGHT, WIDTH, picture_path, tile_images
+from tools.overlay import LINE_COLORS, distance_px, draw_overlay
 
 PEOPLE = np.zeros((1, 18, 3))
 PEOPLE[0, 1:4] = [(100, 60, 2), (140, 80, 2), (150, 120, 2)]
@@ -17,7 +17,7 @@ PEOPLE[0, 1:4] = [(100, 60, 2), (140, 80, 2), (150, 120, 2)]
 
 def test_every_run_can_be_seen_where_they_agree() -> None:
     image = np.zeros((200, 450, 3), np.uint8)
-    picture = overlaid(image, {"a": PEOPLE, "b": PEOPLE, "c": PEOPLE})
+    picture = draw_overlay(image, {"a": PEOPLE, "b": PEOPLE, "c": PEOPLE})
     assert picture.shape[1] == 450 and picture.shape[0] > 200
     for color in LINE_COLORS:
         assert (picture[:200] == color).all(axis=2).any()
@@ -47,7 +47,7 @@ def test_a_picture_has_the_suffix_of_one() -> None:
 
 def test_a_sheet_has_four_to_a_row() -> None:
     images = [np.full((50, 100, 3), 10 * index, np.uint8) for index in range(6)]
-    tiled = sheet(images)
+    tiled = tile_images(images)
     assert tiled.shape == (2 * (HEIGHT + GAP) + GAP, 4 * (WIDTH + GAP) + GAP, 3)
     assert (tiled[GAP + HEIGHT // 2, GAP + WIDTH // 2] == 0).all()
     assert (tiled[-GAP - HEIGHT // 2, GAP + WIDTH + GAP + WIDTH // 2] == 50).all()

@@ -13,7 +13,7 @@ from tools import train_sample
 from tools.train_sample import PEAK_RATE, WARM_UP, loss_of, new_training, rate, save, step, train
 from tools.training_data import Batch, Batches, Phase
 
-SMALL = Phase(((64, 64),), 4 * 64 * 64, resolve_spec=True)
+SMALL = Phase(((64, 64),), 4 * 64 * 64, fits_person=True)
 
 
 def test_the_rate_rises_and_falls() -> None:

@@ -98,7 +98,7 @@ def test_a_crop_keeps_keypoints_on_their_people_flipped_or_not() -> None:
     on_people = []
     for index in range(30):
         scene = generate_scene(4, index, people=1)
-        image, heatmaps, _, parts, mask = example(scene, Rng(index), (192, 192), resolve_spec=True)
+        image, heatmaps, _, parts, mask = example(scene, Rng(index), (192, 192), fits_person=True)
         assert (image.shape, parts.shape, mask.shape) == ((3, 192, 192), (24, 24), (1, 24, 24))
         for keypoint in range(18):
             y, x = np.unravel_index(heatmaps[keypoint].argmax(), heatmaps[keypoint].shape)
@@ -115,7 +115,7 @@ def test_people_too_small_to_tell_are_masked_all_over() -> None:
         scene = generate_scene(6, index, people=8)
         unknown = [number + 1 for number, person in enumerate(scene.people) if not person.is_recognizable]
         scale_draws = Rng(index)
-        *_, parts, mask = example(scene, scale_draws, (256, 256), resolve_spec=False)
+        *_, parts, mask = example(scene, scale_draws, (256, 256), fits_person=False)
         masked += int((mask == 0).any())
         assert mask.shape == (1, *parts.shape)
         if not unknown and min(max(person.box[2:]) for person in scene.people) > 200:
