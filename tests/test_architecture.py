@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from posedeploy.backends import RUNTIMES, TARGETS
+
 PACKAGE = Path(__file__).parents[1] / "posedeploy"
 BASE = {"posedeploy", "errors", "limits", "printable", "types"}
 SHARED = BASE | {
@@ -144,7 +146,7 @@ except what ``test_nothing_imports_the_command_line`` forbids.
 """
 
 FREE = {"console", "commands", "cli", "__main__", "__init__"}
-HEAVY = {
+OTHER_LEAVES = {
     "torch": {
         "aoti_package.admission",
         "aoti_package.loader",
@@ -153,12 +155,9 @@ HEAVY = {
         "convert",
         "native_code",
         "reduced_precision",
-        "runtimes.aoti",
         "cuda_graph",
-        "runtimes.pytorch",
         "runtimes.tf32",
         "runtimes.torch_call",
-        "runtimes.torchscript",
         "tensorrt.torch2trt",
     },
     "litert_torch": {"convert.tflite.litert_torch"},
@@ -166,7 +165,6 @@ HEAVY = {
         "convert.tflite.check",
         "convert.tflite.metadata",
         "convert.tflite.run",
-        "runtimes.litert",
     },
     "flatbuffers": {"convert.tflite.metadata"},
     "safetensors": {"checkpoints"},
@@ -175,29 +173,21 @@ HEAVY = {
     "onnx": {
         "convert.gelu",
         "convert.fp16_graph",
-        "convert.onnx",
         "convert.tflite.onnx2tf",
         "convert.onnx_opset",
-        "convert.tensorrt",
     },
     "onnxscript": {"convert.tflite.onnx2tf"},
     "onnxruntime": {
         "convert.fp16_graph",
         "convert.onnx_opset",
         "convert.onnx_run",
-        "runtimes.onnxruntime",
         "runtimes.onnxruntime_placement",
     },
     "cuda": {"cuda"},
     "tensorrt": set(),
     "tensorrt_rtx": set(),
     "nncf": {"convert.nncf_quantize"},
-    "openvino": {
-        "convert.nncf_quantize",
-        "convert.openvino",
-        "runtimes.openvino",
-        "runtimes.openvino_precision",
-    },
+    "openvino": {"convert.nncf_quantize", "runtimes.openvino_precision"},
     "pycocotools": {"benchmarks.oks"},
     "av": {
         "predict.demuxing",
@@ -212,7 +202,23 @@ HEAVY = {
     "scipy": {"predict.joint_files.matlab_task"},
     "cv2": {"calibration", "poses", "predict", "synthetic"},
 }
-"""Where each heavy package is imported: in these rooms or modules, at the top."""
+"""Where each heavy package is imported besides the converters and runners of the tables: in these packages or
+modules."""
+
+
+def _leaves() -> dict[str, set[str]]:
+    """Return the modules that may import each heavy package, at the top."""
+    leaves = {package: set(modules) for package, modules in OTHER_LEAVES.items()}
+    used = [(target.converter, target.packages) for target in TARGETS.values()]
+    used += [(runtime.runner, (runtime.package,)) for runtime in RUNTIMES.values()]
+    for reference, packages in used:
+        module = reference.partition(":")[0].removeprefix("posedeploy.")
+        for package in packages:
+            leaves.setdefault(package, set()).add(module)
+    return leaves
+
+
+HEAVY = _leaves()
 
 
 @dataclass(frozen=True)
