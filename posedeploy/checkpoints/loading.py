@@ -168,8 +168,18 @@ def load_weights(module: nn.Module, checkpoint: Checkpoint, remedy: str) -> None
             weights, NaN or infinity.
     """
     expected = shapes_of(module)
+    _check_fit(expected, checkpoint, remedy)
+    _check_values(module, checkpoint)
+    counters = [name for name in {**expected, **checkpoint.shapes} if name.endswith(UNUSED_IN_EVAL)]
+    module.float()
+    module.load_state_dict(
+        {name: tensor for name, tensor in checkpoint.tensors.items() if name in expected}, strict=not counters
+    )
+    module.eval().requires_grad_(False)
+
+
+def _check_fit(expected: Shapes, checkpoint: Checkpoint, remedy: str) -> None:
     actual = checkpoint.shapes
-    counters = {name for name in expected.keys() | actual.keys() if name.endswith(UNUSED_IN_EVAL)}
     missing, unexpected, wrong = misfits(expected, actual)
     misshaped = [f"{name} {_shape(actual[name])}, expected {_shape(expected[name])}" for name in wrong]
     faults = [
@@ -181,27 +191,23 @@ def load_weights(module: nn.Module, checkpoint: Checkpoint, remedy: str) -> None
         faults.append(FOLDED)
     if faults:
         raise MisfitError(f"{checkpoint.path}: does not fit the network. " + ". ".join((*faults, remedy)))
-    integers = [
-        name
-        for name, tensor in module.state_dict().items()
-        if name in actual and tensor.is_floating_point() and not checkpoint.tensors[name].is_floating_point()
-    ]
+
+
+def _check_values(module: nn.Module, checkpoint: Checkpoint) -> None:
+    tensors = checkpoint.tensors
+    weights = [name for name, tensor in module.state_dict().items() if tensor.is_floating_point()]
+    integers = [name for name in weights if name in tensors and not tensors[name].is_floating_point()]
     if integers:
         raise CheckpointError(
             f"{checkpoint.path}: no floating-point numbers in {listed(integers)}; expected the weights from "
             "before quantization"
         )
-    broken = [name for name, tensor in checkpoint.tensors.items() if not _is_finite(tensor)]
+    broken = [name for name, tensor in tensors.items() if not _is_finite(tensor)]
     if broken:
         raise CheckpointError(
             f"{checkpoint.path}: NaN or infinite weights in {listed(broken)}; pass a checkpoint from before "
             "the training diverged"
         )
-    module.float()
-    module.load_state_dict(
-        {name: tensor for name, tensor in checkpoint.tensors.items() if name in expected}, strict=not counters
-    )
-    module.eval().requires_grad_(False)
 
 
 def _is_finite(tensor: torch.Tensor) -> bool:

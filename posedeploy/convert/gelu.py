@@ -25,10 +25,8 @@ def regroup_gelu(model: onnx.ModelProto) -> None:
     for node in graph.node:
         for place, name in enumerate(node.input if node.op_type == "Mul" else ()):
             inner = producers.get(name)
-            if inner is None or inner.op_type != "Mul" or uses[name] != 1:
-                continue
-            index = _sum_index(inner, halves, producers)
-            if index is not None and uses[inner.input[index]] == 1:
+            index = None if inner is None else _sum_index(inner, halves, producers)
+            if inner is not None and index is not None and uses[name] == uses[inner.input[index]] == 1:
                 x = node.input[1 - place]
                 node.input[1 - place], inner.input[index] = inner.input[index], x
                 break
@@ -40,12 +38,13 @@ def _is_half(tensor: onnx.TensorProto) -> bool:
 
 
 def _sum_index(
-    inner: onnx.NodeProto, halves: set[str], producers: Mapping[str, onnx.NodeProto]
+    product: onnx.NodeProto, halves: set[str], producers: Mapping[str, onnx.NodeProto]
 ) -> int | None:
-    """Return which input of 0.5 (1 + erf) is the sum; None for any other product."""
-    for index, name in enumerate(inner.input):
-        producer = producers.get(name)
-        if inner.input[1 - index] in halves and producer is not None and producer.op_type == "Add":
-            addends = [producers[part].op_type for part in producer.input if part in producers]
+    """Return which input of 0.5 (1 + erf) is the sum; None for any other node."""
+    if product.op_type != "Mul":
+        return None
+    for index, name in enumerate(product.input):
+        if product.input[1 - index] in halves and name in producers and producers[name].op_type == "Add":
+            addends = [producers[part].op_type for part in producers[name].input if part in producers]
             return index if addends == ["Erf"] else None
     return None

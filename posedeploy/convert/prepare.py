@@ -92,27 +92,35 @@ def prepare(model: Model, options: ExportOptions, on_progress: OnProgress = igno
     kept = _kept_outputs(spec, options.outputs)
     keep = tuple(index for index, output in enumerate(spec.outputs) if output.name in kept)
     contract = spec.contract if options.embed_preprocessing else None
-    if options.embed_preprocessing:
-        spec = _embedded(spec)
+    spec = (_embedded(spec) if options.embed_preprocessing else spec).with_outputs(kept)
     deployed = Deployed(model.deployed or model.module, contract, keep).eval()
-    # torch.export specializes on a length of 1, and so do the reshape operators inside the network.
-    example_lengths = lengths | {"batch": 2} if options.dynamic else lengths
-    example = tuple(_example(tensor.fixed(example_lengths)) for tensor in spec.inputs)
-    spec = spec.with_outputs(kept)
-    axes: tuple[Mapping[int, str], ...] = ()
     if options.dynamic:
-        axes = tuple(
-            {position: axis for position, axis in enumerate(tensor.shape) if isinstance(axis, str)}
-            for tensor in spec.inputs
-        )
-    else:
-        inputs, outputs = (
-            tuple(tensor.fixed(lengths) for tensor in side) for side in (spec.inputs, spec.outputs)
-        )
-        spec = replace(spec, inputs=inputs, outputs=outputs)
-        if any(tensor.is_dynamic or not tensor.shape for tensor in outputs):
-            spec = replace(spec, outputs=_measure_outputs(deployed, example, spec))
-    return Prepared(deployed, spec, example, axes, options, on_progress)
+        # torch.export specializes on a length of 1, and so do the reshape operators inside the network.
+        example = _examples(spec, lengths | {"batch": 2})
+        return Prepared(deployed, spec, example, _free_axes(spec), options, on_progress)
+    example = _examples(spec, lengths)
+    return Prepared(deployed, _fixed(spec, lengths, deployed, example), example, (), options, on_progress)
+
+
+def _free_axes(spec: ModelSpec) -> tuple[Mapping[int, str], ...]:
+    """Return the names of the free axes of each input, by position."""
+    return tuple(
+        {position: axis for position, axis in enumerate(tensor.shape) if isinstance(axis, str)}
+        for tensor in spec.inputs
+    )
+
+
+def _fixed(
+    spec: ModelSpec, lengths: Mapping[str, int], deployed: Deployed, example: tuple[Tensor, ...]
+) -> ModelSpec:
+    """Return the spec without free axes; shapes that it does not determine are measured on the example."""
+    inputs, outputs = (
+        tuple(tensor.fixed(lengths) for tensor in side) for side in (spec.inputs, spec.outputs)
+    )
+    spec = replace(spec, inputs=inputs, outputs=outputs)
+    if any(tensor.is_dynamic or not tensor.shape for tensor in outputs):
+        spec = replace(spec, outputs=_measure_outputs(deployed, example, spec))
+    return spec
 
 
 def network_does_not_run(inputs: Iterable[str], error: RuntimeError) -> ExportError:
@@ -150,6 +158,26 @@ def _measure_outputs(
 def _lengths(spec: ModelSpec, options: ExportOptions) -> dict[str, int]:
     """Return the length of each free axis in the example, and in the artifact unless ``dynamic``."""
     free = {axis for tensor in spec.inputs for axis in tensor.shape if isinstance(axis, str)}
+    _check_options(spec, options, free)
+    lengths = {"batch": options.batch}
+    size = options.input_size
+    if size is None and spec.contract is not None:
+        size = spec.contract.height, spec.contract.width
+    if size is not None:
+        height, width = size
+        _check_size(height, width, spec.contract.multiple if spec.contract else 1)
+        lengths |= {"height": height, "width": width}
+    open_axes = sorted(free - lengths.keys())
+    if open_axes:
+        raise ExportError(
+            f"the length of the axis {' and '.join(open_axes)} is unknown; pass `input_size=HxW` for height "
+            "and width, and write a number into the input shape of the contract for any other axis"
+        )
+    return lengths
+
+
+def _check_options(spec: ModelSpec, options: ExportOptions, free: set[str]) -> None:
+    """Check that the options set free axes only."""
     if options.batch < 1:
         raise ExportError(f"`batch={options.batch}`: expected at least 1")
     if options.dynamic and options.batch != 1:
@@ -167,21 +195,6 @@ def _lengths(spec: ModelSpec, options: ExportOptions) -> dict[str, int]:
             raise ExportError(
                 f"{option}: the input shape of this network is fixed ({shapes}); leave the option out"
             )
-    lengths = {"batch": options.batch}
-    size = options.input_size
-    if size is None and spec.contract is not None:
-        size = spec.contract.height, spec.contract.width
-    if size is not None:
-        height, width = size
-        _check_size(height, width, spec.contract.multiple if spec.contract else 1)
-        lengths |= {"height": height, "width": width}
-    open_axes = sorted(free - lengths.keys())
-    if open_axes:
-        raise ExportError(
-            f"the length of the axis {' and '.join(open_axes)} is unknown; pass `input_size=HxW` for height "
-            "and width, and write a number into the input shape of the contract for any other axis"
-        )
-    return lengths
 
 
 def _check_size(height: int, width: int, multiple: int) -> None:
@@ -217,6 +230,11 @@ def _embedded(spec: ModelSpec) -> ModelSpec:
     return replace(
         spec, inputs=(image,), contract=replace(spec.contract, embedded=("color", "normalization"))
     )
+
+
+def _examples(spec: ModelSpec, lengths: Mapping[str, int]) -> tuple[Tensor, ...]:
+    """Return zeros for each input, with these lengths of its free axes."""
+    return tuple(_example(tensor.fixed(lengths)) for tensor in spec.inputs)
 
 
 def _example(tensor: TensorSpec) -> Tensor:
