@@ -158,6 +158,7 @@ OTHER_LEAVES = {
         "cuda_graph",
         "runtimes.tf32",
         "runtimes.torch_call",
+        "runtimes.torch_runner",
         "tensorrt.torch2trt",
     },
     "litert_torch": {"convert.tflite.litert_torch"},

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-from dataclasses import replace
 
 import torch
 from torch import nn
@@ -11,31 +10,19 @@ from torch import nn
 from posedeploy.errors import DeviceError
 from posedeploy.reduced_precision import DTYPES, ReducedPrecision
 from posedeploy.runtimes import tf32
-from posedeploy.runtimes.base import Runner
 from posedeploy.runtimes.run_options import resolve_threads
-from posedeploy.runtimes.torch_call import open_call
-from posedeploy.types import Model, RunOptions, RuntimeInfo, Tensors
+from posedeploy.runtimes.torch_runner import TorchRunner
+from posedeploy.types import Model, RunOptions, RuntimeInfo
 
 
-class PyTorchRunner(Runner):
+class PyTorchRunner(TorchRunner):
     """Runs the module of a model: unchanged on the CPU, in any precision on a GPU."""
 
     def __init__(self, model: Model, options: RunOptions) -> None:
         self.inputs, self.outputs = model.spec.inputs, model.spec.outputs
         reduced = options.precision if options.device == "cuda" and options.precision in DTYPES else None
         device, self.runtime_info = configure("pytorch", options, reduced)
-        module = _on_device(model.module, device, options)
-        self._call, details = open_call(module, device, self.inputs, self.outputs, graphs=options.cuda_graphs)
-        self.runtime_info = replace(self.runtime_info, details=details)
-
-    def _run(self, tensors: Tensors) -> Tensors:
-        return self._call([tensors[spec.name] for spec in self.inputs])
-
-    def _close(self) -> None:
-        del self._call
-
-    def _survives_fork(self) -> bool:
-        return self.runtime_info.device == "CPU"  # with several threads, the call itself raises the error
+        self._open(_on_device(model.module, device, options), device, options)
 
 
 def _on_device(module: nn.Module, device: torch.device, options: RunOptions) -> nn.Module:

@@ -4,26 +4,23 @@ from __future__ import annotations
 
 import warnings
 import zipfile
-from dataclasses import replace
 from pathlib import Path
 
 import torch
 
 from posedeploy.errors import ArtifactError, first_line
 from posedeploy.runtimes import tf32
-from posedeploy.runtimes.base import Runner
 from posedeploy.runtimes.pytorch import configure
 from posedeploy.runtimes.run_options import check_precision
-from posedeploy.runtimes.torch_call import RUN_ERRORS, failure, open_call
-from posedeploy.types import Artifact, RunOptions, Tensors
+from posedeploy.runtimes.torch_runner import TorchRunner
+from posedeploy.types import Artifact, RunOptions
 from posedeploy.zip_files import chunks_of, zip_errors
 
 
-class TorchScriptRunner(Runner):
+class TorchScriptRunner(TorchRunner):
     """Runs a ``.torchscript`` file. The tensor names are those of the manifest, since the format has none."""
 
     def __init__(self, artifact: Artifact, options: RunOptions) -> None:
-        self._path = artifact.path
         _check_program(artifact.path)
         device, self.runtime_info = configure("torchscript", options, check_precision(artifact, options))
         try:
@@ -40,22 +37,7 @@ class TorchScriptRunner(Runner):
         if device.type == "cuda":
             tf32.write_into(program)
         self.inputs, self.outputs = artifact.spec.inputs, artifact.spec.outputs
-        self._call, details = open_call(
-            program, device, self.inputs, self.outputs, graphs=options.cuda_graphs
-        )
-        self.runtime_info = replace(self.runtime_info, details=details)
-
-    def _run(self, tensors: Tensors) -> Tensors:
-        try:
-            return self._call([tensors[spec.name] for spec in self.inputs])
-        except RUN_ERRORS as error:
-            raise failure(self._path, self.runtime_info.device, error) from error
-
-    def _close(self) -> None:
-        del self._call
-
-    def _survives_fork(self) -> bool:
-        return self.runtime_info.device == "CPU"  # with several threads, the call itself raises the error
+        self._open(program, device, options, artifact.path)
 
 
 def _check_program(path: Path) -> None:
