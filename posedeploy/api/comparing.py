@@ -15,8 +15,10 @@ from posedeploy.api.model_args import (
     path_of,
 )
 from posedeploy.api.open_models import open_described, run_options
-from posedeploy.api.parity_case import ParityOptions, compare_with_pytorch
+from posedeploy.api.parity_case import compare_with_pytorch
+from posedeploy.api.parity_options import ParityOptions
 from posedeploy.api.parity_report import ParityReport
+from posedeploy.benchmarks.budget import parse_budget
 from posedeploy.benchmarks.parity import Parity
 from posedeploy.convert.export_options import ignore_progress
 from posedeploy.errors import DeviceError, InputError, MissingPackageError
@@ -35,6 +37,7 @@ def compare(
     rtol: float | None = None,
     max_px: float | None = None,
     max_mm: float | None = None,
+    budget: str | Iterable[str] | None = None,
     noise_floor: bool = False,
     on_progress: OnProgress = ignore_progress,
     **model_args: Unpack[ModelKeywords],
@@ -54,6 +57,9 @@ def compare(
             twice the noise floor of PyTorch passes as well.
         max_px: tolerance of keypoints in px at the 99th percentile; None takes that of the precision.
         max_mm: the same for 3D joints and vertices in mm.
+        budget: limits of the differences of poses, person by person, which decide in place of these
+            tolerances: ``1px`` (keypoints refined between the cells of heatmaps, 95th percentile), ``0.5mm``,
+            ``0.99oks`` or ``2%`` (keypoints on one side only); one, or several in a list.
         noise_floor: measure PyTorch's own noise also where the verdict does not need it.
         model_args: as ``ModelKeywords`` documents them: what describes the artifacts and their checkpoint.
 
@@ -68,6 +74,7 @@ def compare(
         rtol=rtol,
         max_px=max_px,
         max_mm=max_mm,
+        budget=None if budget is None else parse_budget([budget] if isinstance(budget, str) else [*budget]),
         noise_floor=noise_floor,
     )
     # All are opened before any is compared, so that a missing file is reported at once.

@@ -13,18 +13,21 @@ from typing import cast
 from posedeploy.api.model_args import ModelArgs
 from posedeploy.api.open_models import pytorch_runner
 from posedeploy.api.parity_inputs import ParityInputs, parity_inputs
+from posedeploy.api.parity_options import ParityOptions
 from posedeploy.api.reference_model import reference_model
 from posedeploy.api.reporting import report_steps
-from posedeploy.benchmarks.ambiguity import Decode, compare_image, noise_bounds
+from posedeploy.benchmarks.ambiguity import compare_image, noise_bounds
+from posedeploy.benchmarks.budget import Budget
 from posedeploy.benchmarks.inputs import Sample
 from posedeploy.benchmarks.keypoints import ImageParity, PoseParity
 from posedeploy.benchmarks.noise_floor import FLOAT64_FACTOR, NoiseFloor, measure_noise
-from posedeploy.benchmarks.parity import Parity, compare_outputs, one_image
+from posedeploy.benchmarks.parity import Pairing, Parity, compare_outputs, one_image
 from posedeploy.benchmarks.recorded_runner import RecordedRunner
-from posedeploy.benchmarks.tolerances import Tolerance, default_tolerance, torch_precision
+from posedeploy.benchmarks.tolerances import Tolerance, torch_precision
 from posedeploy.checkpoints.float64 import in_float64
 from posedeploy.convert.export_options import ignore_progress
-from posedeploy.errors import DeviceError, InputError, first_line
+from posedeploy.decoders import Decode, decoder_of, has_heatmaps
+from posedeploy.errors import DeviceError, first_line
 from posedeploy.families import FAMILIES, poses_of
 from posedeploy.keypoint_descriptions import find_missing_description
 from posedeploy.reduced_precision import DTYPES, ReducedPrecision
@@ -34,40 +37,6 @@ from posedeploy.runtimes.load_runner import open_runner, resolve_spec
 from posedeploy.types import Artifact, Camera, Model, ModelSpec, OnProgress, Precision, RunOptions
 
 logger = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True, kw_only=True)
-class ParityOptions:
-    """What to compare on, with which checkpoint, and what passes.
-
-    rtol: tolerance of an output, relative to its largest value. max_px, max_mm: tolerances of keypoints, and
-    of 3D joints and vertices. None takes the default of the precision that the candidate runs in.
-    noise_floor: measure the noise floor even where the verdict does not need it.
-    """
-
-    images: Path | None = None
-    checkpoint: Path | None = None
-    runtime: str | None = None
-    rtol: float | None = None
-    max_px: float | None = None
-    max_mm: float | None = None
-    noise_floor: bool = False
-
-    def __post_init__(self) -> None:
-        tolerances = {"rtol": self.rtol, "max_px": self.max_px, "max_mm": self.max_mm}
-        for name, value in tolerances.items():
-            if value is not None and not value >= 0:
-                raise InputError(f"`{name}={value:g}`: a tolerance is a number of at least 0")
-
-    def tolerance(self, precision: str) -> Tolerance:
-        """Return what passes for a candidate that runs in this precision, as its runtime reports it."""
-        default = default_tolerance(precision)
-        return Tolerance(
-            default.rtol if self.rtol is None else self.rtol,
-            default.px if self.max_px is None else self.max_px,
-            default.mm if self.max_mm is None else self.max_mm,
-            is_fixed=self.rtol is not None,
-        )
 
 
 def compare_with_pytorch(
@@ -90,16 +59,27 @@ def compare_with_pytorch(
         inputs = parity_inputs(model.spec, spec, settings.images, candidate.ranges, artifact.calibration)
         tolerance = settings.tolerance(runner.runtime_info.precision)
         decode = _decode(spec)
+        budget = settings.budget_for(spec, runner.runtime_info.precision, has_poses=decode is not None)
         case = _Case(
-            str(artifact.path), model, spec, candidate, inputs, settings, tolerance, decode, on_progress
+            label=str(artifact.path),
+            model=model,
+            spec=spec,
+            candidate=candidate,
+            inputs=inputs,
+            settings=settings,
+            tolerance=tolerance,
+            decode=decode,
+            budget=budget,
+            on_progress=on_progress,
         )
         case.run_candidate()
     on_cpu = RunOptions(threads=options.threads if options.device == "cpu" else None)
     with _recorded(model, on_cpu) as reference:
         runtime_info = candidate.runtime_info
-        if (runtime_info.device, runtime_info.precision) == ("CPU", "fp32") and not settings.noise_floor:
+        is_plain = (runtime_info.device, runtime_info.precision) == ("CPU", "fp32")
+        if (is_plain or budget is not None) and not settings.noise_floor:
             result = case.compared(reference, None)
-            if result.passed or case.tolerance.is_fixed:
+            if result.passed or case.tolerance.is_fixed or budget is not None:
                 return result
         there = RunOptions("cuda", cuda_graphs=False) if options.device == "cuda" else on_cpu
         return case.judged(reference, there)
@@ -111,7 +91,7 @@ def _recorded(model: Model, options: RunOptions) -> Iterator[RecordedRunner]:
         yield RecordedRunner(adapt_runner(runner, model.spec))
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class _Case:
     """Everything that an artifact is compared with and on."""
 
@@ -123,6 +103,7 @@ class _Case:
     settings: ParityOptions
     tolerance: Tolerance
     decode: Decode | None
+    budget: Budget | None
     on_progress: OnProgress
 
     def run_candidate(self) -> None:
@@ -147,9 +128,15 @@ class _Case:
             decode=self.decode,
             peaks=peak_outputs(self.spec),
             floor=floor,
+            pairing=_pairing(self.spec) if self.decode is not None else None,
             on_progress=self._steps("comparing"),
         )
-        return replace(compared, input_specs=self.spec.inputs, output_specs=self.spec.outputs)
+        return replace(
+            compared,
+            input_specs=self.spec.inputs,
+            output_specs=self.spec.outputs,
+            budget=self.budget,
+        )
 
     def judged(self, reference: RecordedRunner, options: RunOptions) -> Parity:
         """The candidate, judged by the noise of PyTorch with these options in the candidate's precision."""
@@ -251,8 +238,12 @@ def _decode(spec: ModelSpec) -> Decode | None:
     if missing := find_missing_description(spec):
         logger.info(f"outputs are compared and keypoints are not: {missing}")
         return None
-    decode = poses_of(spec.family).decode
-    return lambda outputs, placement: decode(outputs, spec, placement, Camera())
+    return decoder_of(spec, Camera())
+
+
+def _pairing(spec: ModelSpec) -> Pairing:
+    refine = decoder_of(spec, Camera(), refine=True) if has_heatmaps(spec.family) else None
+    return Pairing(spec.keypoint_names, refine)
 
 
 def peak_outputs(spec: ModelSpec) -> list[str]:

@@ -12,6 +12,7 @@ from posedeploy.benchmarks.machine_info import Machine, this_machine
 from posedeploy.benchmarks.noise_floor import NoiseFloor
 from posedeploy.benchmarks.output_parity import OutputParity
 from posedeploy.benchmarks.parity import Parity
+from posedeploy.benchmarks.pose_comparison import PoseComparison
 from posedeploy.text_files import format_json
 
 VERSION = 2
@@ -71,6 +72,8 @@ def _entry(result: Parity) -> dict[str, Any]:
         "outputs": [_output(result, output) for output in result.outputs],
         "poses": result.poses
         and _poses(result.poses) | {"images": [_image(image) for image in result.poses.images]},
+        "budget": result.budget and asdict(result.budget),
+        "paired": result.paired and _paired(result.paired),
     }
 
 
@@ -117,6 +120,16 @@ def _poses(poses: PoseParity) -> dict[str, Any]:
         "error_mm": poses.error_mm,
         "median_vertices_mm": poses.median_vertices_mm,
         "error_vertices_mm": poses.error_vertices_mm,
+    }
+
+
+def _paired(poses: PoseComparison) -> dict[str, Any]:
+    counts = ("people", "missed", "extra", "keypoints", "one_sided", "ambiguous")
+    return {
+        **{name: getattr(poses, name) for name in counts},
+        "one_sided_share": poses.one_sided_share,
+        "measures": {measure: asdict(summary) for measure, summary in poses.summaries.items()},
+        "images": [{name: getattr(image, name) for name in ("image", *counts)} for image in poses.images],
     }
 
 

@@ -14,7 +14,8 @@ export: its maps differ from the reference's by more than noise, so the peaks st
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -22,10 +23,9 @@ from posedeploy.benchmarks.array_differences import largest
 from posedeploy.benchmarks.keypoints import ImageParity, compare_poses, joints, seen
 from posedeploy.benchmarks.noise_floor import NoiseFloor
 from posedeploy.benchmarks.tolerances import Tolerance
+from posedeploy.decoders import Decode
 from posedeploy.poses.person_matching import match_people
 from posedeploy.types import Array, Placed, Poses, Tensors
-
-Decode = Callable[[Tensors, Placed], Poses]
 
 MIN_BOUND = 1e-4
 """The least bound, relative to the largest value of a map: the tolerance of FP32."""
@@ -61,13 +61,44 @@ def compare_image(
         bounds: of ``noise_bounds``, by output; empty if the decoding does not pick peaks of maps, so that no
             keypoint is ambiguous.
     """
+    sides = decode_sides(decode, expected, found, placement, tolerance, bounds)
+    return compare_poses(sides.reference, sides.candidate, sides.ambiguous, sides.ambiguous_missed)
+
+
+@dataclass(frozen=True)
+class Sides:
+    """The poses of both sides for one image.
+
+    ambiguous: (candidate's people, keypoints and 3D joints) the ambiguous points; None if there are none.
+    ambiguous_missed: (reference's people, keypoints and 3D joints) those of missed people.
+    """
+
+    reference: Poses
+    candidate: Poses
+    ambiguous: Array | None = None
+    ambiguous_missed: Array | None = None
+
+
+def decode_sides(
+    decode: Decode,
+    expected: Tensors,
+    found: Tensors,
+    placement: Placed,
+    tolerance: Tolerance,
+    bounds: Mapping[str, float],
+) -> Sides:
+    """Decode the outputs of both sides for one image and find the ambiguous points.
+
+    Args:
+        bounds: as for ``compare_image``.
+    """
     reference, candidate = decode(expected, placement), decode(found, placement)
     differing, missing = find_differing(reference, candidate, tolerance), find_missed(reference, candidate)
     if not bounds or not (differing.any() or missing.any()):
-        return compare_poses(reference, candidate)
+        return Sides(reference, candidate)
     moved = {name: _moved(expected[name], found[name], bound) for name, bound in bounds.items()}
     between = decode(expected | moved, placement)
-    return compare_poses(
+    return Sides(
         reference,
         candidate,
         differing & ~find_differing(between, candidate, tolerance),

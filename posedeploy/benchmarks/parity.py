@@ -3,21 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Literal, Protocol
 
 import numpy as np
 
-from posedeploy.benchmarks.ambiguity import Decode, compare_image, noise_bounds
+from posedeploy.benchmarks.ambiguity import Sides, decode_sides, noise_bounds
+from posedeploy.benchmarks.budget import Budget
 from posedeploy.benchmarks.inputs import Sample
-from posedeploy.benchmarks.keypoints import ImageParity, PoseParity
+from posedeploy.benchmarks.keypoints import ImageParity, PoseParity, compare_poses
 from posedeploy.benchmarks.noise_floor import Allowed, NoiseFloor, OutputNoise
 from posedeploy.benchmarks.output_parity import InputDifference, OutputParity, measure_difference
+from posedeploy.benchmarks.pose_comparison import ImagePairs, PoseComparison, pair_people
 from posedeploy.benchmarks.tolerances import Tolerance
+from posedeploy.decoders import Decode
 from posedeploy.errors import ArtifactError
 from posedeploy.runtimes.base import Runner
-from posedeploy.types import Array, RuntimeInfo, Tensors, TensorSpec
+from posedeploy.types import Array, Placed, PlacedJoints, RuntimeInfo, Tensors, TensorSpec
 
 
 @dataclass(frozen=True)
@@ -27,7 +30,8 @@ class Parity:
     reference_precision: that of PyTorch as the reference, FP64 where the noise floor exceeds the tolerance.
     floor: PyTorch's own noise on the candidate's device and in its precision; None where it was not measured,
     which ``floor_note`` explains where it would have mattered. input_specs, output_specs: the candidate's
-    tensors as its file has them.
+    tensors as its file has them. paired: the people of both sides person by person, with positions refined
+    between the cells of heatmaps. budget: decides on ``paired`` in place of the tolerance.
     """
 
     label: str
@@ -40,10 +44,15 @@ class Parity:
     floor_note: str = ""
     input_specs: tuple[TensorSpec, ...] = ()
     output_specs: tuple[TensorSpec, ...] = ()
+    paired: PoseComparison | None = None
+    budget: Budget | None = None
 
     @cached_property
     def failures(self) -> tuple[str, ...]:
-        """What lies beyond the tolerance, a sentence each; empty where the two are the same."""
+        """What lies beyond the budget or else the tolerance, a sentence each; empty where the two are the
+        same."""
+        if self.budget is not None and self.paired is not None:
+            return tuple(self.budget.failures(self.paired))
         by_size = sorted(self.outputs, key=lambda output: -output.rtol)
         found = [sentence for output in by_size if (sentence := self._failure(output))]
         if not self.outputs:
@@ -98,6 +107,33 @@ class Pairs(Protocol):
     def __iter__(self) -> Iterator[tuple[Sample, Sample]]: ...
 
 
+@dataclass(frozen=True)
+class Pairing:
+    """How the people of one image are compared one by one.
+
+    names: of the keypoints. refine: the decoding with positions between the cells of heatmaps; None takes the
+    published positions, for a network without heatmaps.
+    """
+
+    names: tuple[str, ...]
+    refine: Decode | None = None
+
+    def compare(
+        self, image: str, sides: Sides, expected: Tensors, found: Tensors, placement: Placed
+    ) -> ImagePairs:
+        """Return the people of both sides, matched and measured. Refinement changes neither the people nor
+        their order, so that the ambiguous points of ``sides`` hold."""
+        reference, candidate = sides.reference, sides.candidate
+        if self.refine is not None:
+            reference, candidate = self.refine(expected, placement), self.refine(found, placement)
+        pairs = pair_people(image, reference, candidate, self.names, sides.ambiguous, sides.ambiguous_missed)
+        if not isinstance(placement, PlacedJoints):
+            return pairs
+        # The 2D keypoints are inputs of the network, the same on both sides.
+        in_mm = {measure: values for measure, values in pairs.values.items() if measure.endswith("mm")}
+        return replace(pairs, values=in_mm)
+
+
 def compare_outputs(
     label: str,
     reference: Runner,
@@ -108,6 +144,7 @@ def compare_outputs(
     decode: Decode | None = None,
     peaks: Collection[str] = (),
     floor: NoiseFloor | None = None,
+    pairing: Pairing | None = None,
     on_progress: Callable[[int, int], None] = lambda done, total: None,
 ) -> Parity:
     """Run both on each pair of inputs (the same image, as each side wants it) and keep their differences.
@@ -119,9 +156,11 @@ def compare_outputs(
         decode: outputs of one image and its placement to poses; None where no decoding is known.
         peaks: the outputs whose peaks the decoding picks, so that keypoints can be ambiguous.
         floor: the noise floor that the candidate is judged by.
+        pairing: how people are compared one by one, besides ``decode``; None leaves that out.
     """
     differences: dict[str, list[InputDifference]] = {}
     images: list[ImageParity] = []
+    paired: list[ImagePairs] = []
     bounds = noise_bounds(peaks, floor)
     for number, (ours, theirs) in enumerate(pairs):
         expected, found = reference.run(ours.tensors), candidate.run(theirs.tensors)
@@ -130,12 +169,26 @@ def compare_outputs(
             differences.setdefault(name, []).append(apart)
         if decode is not None:
             for index, placement in enumerate(theirs.placements):
-                sides = one_image(expected, index), one_image(found, index)
-                images.append(compare_image(decode, *sides, placement, tolerance, bounds))
+                outputs_of = one_image(expected, index), one_image(found, index)
+                sides = decode_sides(decode, *outputs_of, placement, tolerance, bounds)
+                images.append(
+                    compare_poses(sides.reference, sides.candidate, sides.ambiguous, sides.ambiguous_missed)
+                )
+                if pairing is not None:
+                    name = theirs.name if len(theirs.placements) == 1 else f"{theirs.name} ({index + 1})"
+                    paired.append(pairing.compare(name, sides, *outputs_of, placement))
         on_progress(number + 1, len(pairs))
     outputs = tuple(OutputParity(name, tuple(each)) for name, each in differences.items())
     poses = PoseParity(tuple(images)) if decode is not None else None
-    return Parity(label, candidate.runtime_info, outputs, poses, tolerance, floor=floor)
+    return Parity(
+        label,
+        candidate.runtime_info,
+        outputs,
+        poses,
+        tolerance,
+        floor=floor,
+        paired=PoseComparison(tuple(paired)) if decode is not None and pairing is not None else None,
+    )
 
 
 def one_image(outputs: Tensors, index: int) -> Tensors:

@@ -44,7 +44,8 @@ class ImagePairs:
     image: its name. people: matched pairs. missed, extra: people of the reference only, or of the candidate
     only. keypoints: those that both sides have. one_sided: those that only one side has, those of missed and
     extra people included. ambiguous: keypoints and 3D joints that are not counted elsewhere. values: by
-    measure, an array of one number for each keypoint, joint, vertex or person.
+    measure, an array of one number for each keypoint, joint, vertex or person; without the measures that do
+    not apply.
     """
 
     image: str
@@ -127,7 +128,7 @@ class PoseComparison:
 
     def _summary(self, measure: str) -> Summary | None:
         return summarize(
-            [image.values[measure] for image in self.images],
+            [image.values.get(measure, np.zeros(0)) for image in self.images],
             [image.image for image in self.images],
             lowest_is_worst=measure in LOWEST_IS_WORST,
         )

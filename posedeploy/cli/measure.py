@@ -149,6 +149,15 @@ def parity(
             show_default="1 in fp32, else 5",
         ),
     ] = None,
+    budget: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="LIMIT",
+            help="Let the poses decide: 1px (keypoints), 0.5mm (3D), 0.99oks (similarity) or 2% (keypoints "
+            "on one side only). Repeatable.",
+            show_default="the tolerances; 1.5px and 10mm in int8",
+        ),
+    ] = None,
     noise_floor: Annotated[
         bool,
         typer.Option(help="Always measure the noise floor of PyTorch."),
@@ -183,6 +192,7 @@ def parity(
             rtol=rtol,
             max_px=max_px,
             max_mm=max_mm,
+            budget=budget or None,
             noise_floor=noise_floor,
             on_progress=on_progress,
             **shared.model_keywords(family, network, contract, mesh, stages, weights),

@@ -8,6 +8,8 @@ from posedeploy.api.parity_report import ParityReport
 from posedeploy.benchmarks.parity import Parity
 from posedeploy.commands.parity_tables import (
     noise_lines,
+    paired_line,
+    paired_table,
     parity_heading,
     parity_table,
     poses_line,
@@ -32,7 +34,10 @@ def _show(result: Parity) -> None:
     if line := integers_line(result):
         out.print(line, markup=False, soft_wrap=True)
     out.print(parity_table(result))
-    for line in (poses_line(result), *noise_lines(result)):
+    out.print(poses_line(result), markup=False)
+    if (pairs := paired_table(result)) is not None:
+        out.print(pairs)
+    for line in (*filter(None, [paired_line(result)]), *noise_lines(result)):
         out.print(line, markup=False)
     out.print(verdict_line(result), soft_wrap=True)
     out.print()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from rich.markup import escape
 from rich.table import Table
 
@@ -9,18 +11,19 @@ from posedeploy.benchmarks.keypoints import PoseParity
 from posedeploy.benchmarks.noise_floor import FLOAT64_FACTOR
 from posedeploy.benchmarks.parity import Parity
 from posedeploy.console.tables import running, table
-from posedeploy.printable import counted
+from posedeploy.printable import counted, printable
 
 
 def parity_heading(result: Parity) -> str:
-    """Return the candidate, what ran and the tolerances."""
+    """Return the candidate, what ran and what passes."""
     tolerance = result.tolerance
-    limits = f"{tolerance.rtol:.0e} of the largest value, {tolerance.px:g} px, {tolerance.mm:g} mm"
-    return (
-        f"[bold]{escape(result.label)}[/]\n"
-        f"[dim]{escape(running(result.runtime_info))}\n"
-        f"tolerance: {limits}[/]"
-    )
+    if result.budget is not None:
+        limits = f"budget of the poses: {result.budget}"
+    else:
+        limits = (
+            f"tolerance: {tolerance.rtol:.0e} of the largest value, {tolerance.px:g} px, {tolerance.mm:g} mm"
+        )
+    return f"[bold]{escape(result.label)}[/]\n[dim]{escape(running(result.runtime_info))}\n{limits}[/]"
 
 
 def verdict_line(result: Parity) -> str:
@@ -68,6 +71,45 @@ def poses_line(result: Parity) -> str:
             "ambiguous: noise decides between nearly equal peaks"
         )
     return line
+
+
+PAIRED_ROWS: Mapping[str, tuple[str, float]] = {
+    "px": ("keypoints, px", 1.0),
+    "relative": ("keypoints, % of the person", 100.0),
+    "oks": ("OKS", 1.0),
+    "joint_mm": ("3D joints, mm", 1.0),
+    "mpjpe_mm": ("MPJPE, mm", 1.0),
+    "pa_mpjpe_mm": ("PA-MPJPE, mm", 1.0),
+    "depth_mm": ("distance from camera, mm", 1.0),
+    "vertex_mm": ("vertices, mm", 1.0),
+}
+"""The heading of each measure, and the factor from its unit."""
+
+
+def paired_table(result: Parity) -> Table | None:
+    """Return the differences of people matched one to one; None if there are none."""
+    if result.paired is None or not result.paired.summaries:
+        return None
+    made = table(None, ["person by person"], ["median", "p95", "worst"])
+    made.add_column("worst on", overflow="fold")
+    for measure, summary in result.paired.summaries.items():
+        heading, factor = PAIRED_ROWS[measure]
+        values = (summary.median.value, summary.p95.value, summary.worst.value)
+        made.add_row(
+            heading, *(f"{factor * value:.3f}" for value in values), escape(printable(summary.worst.image))
+        )
+    return made
+
+
+def paired_line(result: Parity) -> str | None:
+    """Return the number of keypoints that the table of pairs cannot show; None if there are none."""
+    paired = result.paired
+    if paired is None or not paired.one_sided:
+        return None
+    return (
+        f"keypoints on one side only: {paired.one_sided} of {paired.keypoints + paired.one_sided} "
+        f"({100 * paired.one_sided_share:.2g} %)"
+    )
 
 
 def noise_lines(result: Parity) -> list[str]:

@@ -117,6 +117,38 @@ def test_an_image_that_cannot_be_read_does_not_stop_the_others(
     assert "deep.png" in Path("p.json").read_text() and "same as PyTorch" in result.stdout
 
 
+def test_a_budget_decides_on_the_poses_alone(
+    human: Path, network: tuple[str, str], invoke: Invoke, photo: Array, tmp_path: Path
+) -> None:
+    """The maps are moved by a cell for the people of one side: the outputs differ, the poses by 8 px."""
+    write_image(tmp_path / "day 1 ü.png", photo)
+    weights = torch.load(human / "human.pth", weights_only=True)
+    weights["heatmaps"] = 1.01 * weights["heatmaps"]
+    torch.save(weights, tmp_path / "brighter.pth")
+    weights["heatmaps"], weights["pafs"] = (weights[name].roll(1, 3) for name in ("heatmaps", "pafs"))
+    torch.save(weights, tmp_path / "moved.pth")
+    onnx = (human / "out" / "human.onnx", "--images", "day 1 ü.png", *network, "--json", "p.json")
+    budget = ("--budget", "1px", "--budget", "0.99oks", "--checkpoint")
+    assert invoke("parity", *onnx, "--checkpoint", "brighter.pth").exit_code == 1
+
+    result = invoke("parity", *onnx, *budget, "brighter.pth")
+    assert result.exit_code == 0, result.output
+    assert "budget of the poses: 1 px, OKS 0.99, 2 % one-sided (default)" in result.stdout
+    assert "same as PyTorch" in result.stdout
+    (entry,) = json.loads(Path("p.json").read_text())["results"]
+    assert entry["budget"] == {"px": 1, "mm": None, "oks": 0.99, "one_sided": 2, "defaults": ["one_sided"]}
+    assert entry["paired"]["people"] == 7 * PEOPLE
+    assert entry["paired"]["images"][-1]["image"] == "day 1 ü.png"
+
+    result = invoke("parity", *onnx, *budget, "moved.pth")
+    assert result.exit_code == 1
+    assert "keypoints differ by 8 px at the 95th percentile (8 px at worst, on " in result.stderr
+    assert "5 % of the people have an OKS of " in result.stderr
+    (entry,) = json.loads(Path("p.json").read_text())["results"]
+    assert entry["paired"]["measures"]["px"]["p95"]["value"] == pytest.approx(8, abs=0.05)
+    assert not lines_wider_than(80, "\n".join(result.stdout.splitlines()[3:-2]))
+
+
 def test_bad_input(
     human: Path, network: tuple[str, str], refused: Callable[..., str], tmp_path: Path
 ) -> None:
@@ -133,6 +165,11 @@ def test_bad_input(
         ),
         ((onnx, "--max-mm", "-1", *network), "--max-mm -1: a tolerance is a number of at least 0"),
         ((onnx, "--max-px", "nan", *network), "--max-px nan: a tolerance is a number of at least 0"),
+        ((onnx, "--budget", "1cm", *network), "--budget 1cm: expected a number and one of the units px"),
+        ((onnx, "--budget", "-1px", *network), "--budget -1px: a number of px is at least 0"),
+        ((onnx, "--budget", "1px", "--budget", "2px", *network), "--budget 2px: this unit is given twice"),
+        ((onnx, "--budget", "1px", "--max-px", "1", *network), "--budget and --max-px: give one"),
+        ((onnx, "--budget", "1mm", *network), "--budget: this lightweight-openpose-2d has no 3D positions"),
         ((onnx, "--json", ".", *network), ".: is a folder; name a file for the JSON"),
         ((onnx, "--images", "photos", *network), "--images photos: photos/broken.jpg: "),
         ((onnx, "--images", "none.jpg", *network), "none.jpg"),

@@ -1,0 +1,82 @@
+"""What a comparison with PyTorch uses and what passes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from posedeploy.benchmarks.budget import Budget, default_budget
+from posedeploy.benchmarks.tolerances import Tolerance, default_tolerance
+from posedeploy.errors import InputError
+from posedeploy.types import ModelSpec
+
+
+@dataclass(frozen=True, kw_only=True)
+class ParityOptions:
+    """What to compare on, with which checkpoint, and what passes.
+
+    rtol: tolerance of an output, relative to its largest value. max_px, max_mm: tolerances of keypoints, and
+    of 3D joints and vertices. None takes the default of the precision that the candidate runs in.
+    budget: decides on paired poses, in place of the tolerances, which must then be None. noise_floor: measure
+    the noise floor even where the verdict does not need it.
+    """
+
+    images: Path | None = None
+    checkpoint: Path | None = None
+    runtime: str | None = None
+    rtol: float | None = None
+    max_px: float | None = None
+    max_mm: float | None = None
+    budget: Budget | None = None
+    noise_floor: bool = False
+
+    def __post_init__(self) -> None:
+        for name, value in self._tolerances().items():
+            if not value >= 0:
+                raise InputError(f"`{name}={value:g}`: a tolerance is a number of at least 0")
+            if self.budget is not None:
+                raise InputError(f"`budget` and `{name}`: give one; with a budget, the poses alone decide")
+
+    def _tolerances(self) -> dict[str, float]:
+        tolerances = {"rtol": self.rtol, "max_px": self.max_px, "max_mm": self.max_mm}
+        return {name: value for name, value in tolerances.items() if value is not None}
+
+    def tolerance(self, precision: str) -> Tolerance:
+        """Return what passes for a candidate that runs in this precision, as its runtime reports it."""
+        default = default_tolerance(precision)
+        return Tolerance(
+            default.rtol if self.rtol is None else self.rtol,
+            default.px if self.max_px is None else self.max_px,
+            default.mm if self.max_mm is None else self.max_mm,
+            is_fixed=self.rtol is not None,
+        )
+
+    def budget_for(self, spec: ModelSpec, precision: str, *, has_poses: bool) -> Budget | None:
+        """Return the budget that decides on a candidate in this precision; None where the tolerances do.
+
+        That is the user's, with defaults for what it does not limit. Without one, a precision that PyTorch
+        does not have, such as INT8, has a default budget.
+
+        Raises:
+            InputError: the network does not have what the user's budget limits.
+        """
+        has_2d, has_3d = spec.joints is None, spec.unit == "mm"
+        if self.budget is not None:
+            if reason := _unusable(self.budget, spec, has_poses=has_poses):
+                raise InputError(f"`budget`: {reason}")
+            return self.budget.completed(self.tolerance(precision), has_2d=has_2d, has_3d=has_3d)
+        default = default_budget(precision) if has_poses and not self._tolerances() else None
+        return default.limited_to(has_2d=has_2d, has_3d=has_3d) if default is not None else None
+
+
+def _unusable(budget: Budget, spec: ModelSpec, *, has_poses: bool) -> str | None:
+    if not has_poses:
+        return (
+            "nothing describes how the outputs of this network become poses, so none can be compared; leave "
+            "it out, or describe the outputs with `contract=FILE.toml`"
+        )
+    if spec.joints is not None and not budget.px is budget.oks is budget.one_sided is None:
+        return f"the 2D keypoints of {spec.family} are its inputs; give a budget in mm only, such as 0.5mm"
+    if spec.unit == "px" and budget.mm is not None:
+        return f"this {spec.family} has no 3D positions; give a budget in px, oks or %, such as 1px"
+    return None

@@ -1,0 +1,155 @@
+"""Budgets of pose differences, in the words of users: ``1px``, ``0.5mm``, ``0.99oks``, ``2%``."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+
+from posedeploy.benchmarks.pose_comparison import PoseComparison, Summary
+from posedeploy.benchmarks.tolerances import Tolerance, torch_precision
+from posedeploy.errors import InputError
+
+UNITS: Mapping[str, str] = {"px": "px", "mm": "mm", "oks": "oks", "%": "one_sided"}
+"""The units of a budget, and the fields of ``Budget`` that they set."""
+_AMOUNT = re.compile(r"\s*(?P<number>[-+]?[\d.]+(e[-+]?\d+)?)\s*(?P<unit>[a-z%]+)\s*", re.IGNORECASE)
+EXPECTED = (
+    "a number and one of the units px (keypoints), mm (3D joints and vertices), oks (similarity of people) "
+    "and % (keypoints on one side only), as in 1px, 0.5mm, 0.99oks or 2%"
+)
+RANGES: Mapping[str, tuple[float, float]] = {"oks": (0.0, 1.0), "%": (0.0, 100.0)}
+
+ONE_SIDED_PERCENT = 2.0
+"""The default of ``Budget.one_sided``. The keypoints of missed and extra people are among these."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Budget:
+    """The differences of paired poses that pass. None does not limit a measure.
+
+    px: 95th percentile of the distances of keypoints. mm: the same of 3D joints relative to the root, and of
+    vertices. oks: the similarity that 95 % of the people reach. one_sided: keypoints that only one side has,
+    those of missed and extra people included, in percent of all. defaults: the fields that the user did not
+    set.
+    """
+
+    px: float | None = None
+    mm: float | None = None
+    oks: float | None = None
+    one_sided: float | None = None
+    defaults: tuple[str, ...] = field(default=())
+
+    def __str__(self) -> str:
+        shown = {"px": "{:g} px", "mm": "{:g} mm", "oks": "OKS {:g}", "one_sided": "{:g} % one-sided"}
+        parts = [
+            text.format(value) + (" (default)" if name in self.defaults else "")
+            for name, text in shown.items()
+            if (value := getattr(self, name)) is not None
+        ]
+        return ", ".join(parts)
+
+    def completed(self, tolerance: Tolerance, *, has_2d: bool, has_3d: bool) -> Budget:
+        """Return the budget with defaults for what the network has and the user did not limit.
+
+        Args:
+            tolerance: that of the candidate's precision; its ``px`` and ``mm`` are the defaults.
+        """
+        defaults: dict[str, float] = {}
+        if has_2d and self.px is None and self.oks is None:
+            defaults["px"] = tolerance.px
+        if has_2d and self.one_sided is None:
+            defaults["one_sided"] = ONE_SIDED_PERCENT
+        if has_3d and self.mm is None:
+            defaults["mm"] = tolerance.mm
+        return replace(self, **defaults, defaults=(*self.defaults, *defaults))
+
+    def limited_to(self, *, has_2d: bool, has_3d: bool) -> Budget:
+        """Return the limits of what the network has, all of them as defaults."""
+        limits = {"px": self.px, "one_sided": self.one_sided} if has_2d else {}
+        limits |= {"mm": self.mm} if has_3d else {}
+        return Budget(**limits, defaults=tuple(limits))
+
+    def failures(self, poses: PoseComparison) -> list[str]:
+        """Return a sentence for each measure beyond the budget."""
+        if not poses.people + poses.missed + poses.extra:
+            return ["no people on either side, so the budget proves nothing; pass photographs as `images`"]
+        sentences = []
+        percent = 100 * poses.one_sided_share
+        if self.one_sided is not None and not percent <= self.one_sided:
+            sentences.append(
+                f"{poses.one_sided} of {poses.keypoints + poses.one_sided} keypoints are on one side only "
+                f"({percent:.2g} %, {poses.missed} people missed, {poses.extra} extra), budget "
+                f"{self.one_sided:g} %"
+            )
+        limits = (
+            ("keypoints", "px", "px", self.px),
+            ("3D joints", "joint_mm", "mm", self.mm),
+            ("vertices", "vertex_mm", "mm", self.mm),
+        )
+        for what, measure, unit, limit in limits:
+            summary = poses.summaries.get(measure)
+            if limit is not None and summary is not None and not summary.p95.value <= limit:
+                sentences.append(f"{what} differ by {_beyond(summary, unit)}, budget {limit:g} {unit}")
+        summary = poses.summaries.get("oks")
+        if self.oks is not None and summary is not None and not summary.p95.value >= self.oks:
+            sentences.append(
+                f"5 % of the people have an OKS of {summary.p95.value:.3g} or less (the lowest is "
+                f"{summary.worst.value:.3g} on {summary.worst.image}), budget {self.oks:g}"
+            )
+        return sentences
+
+
+DEFAULT_BELOW_FLOAT = Budget(px=1.5, mm=10.0, one_sided=ONE_SIDED_PERCENT)
+"""The budget of precisions that PyTorch does not have, such as INT8: their outputs differ by more than any
+tolerance of floating-point outputs, so poses alone decide."""
+
+
+def default_budget(precision: str) -> Budget | None:
+    """Return the budget that decides on a precision, as its runtime reports it; None where outputs do."""
+    return DEFAULT_BELOW_FLOAT if torch_precision(precision) is None else None
+
+
+def parse_budget(texts: Sequence[str]) -> Budget:
+    """Return the budget of texts such as ``1px`` and ``0.99oks``, one for each unit.
+
+    Raises:
+        InputError: a text is no number with a unit, its number is out of range, or two have the same unit.
+    """
+    amounts: dict[str, float] = {}
+    for text in texts:
+        name, value = _parse(text)
+        if name in amounts:
+            raise InputError(f"`budget={text}`: this unit is given twice; give each once")
+        amounts[name] = value
+    return Budget(
+        px=amounts.get("px"),
+        mm=amounts.get("mm"),
+        oks=amounts.get("oks"),
+        one_sided=amounts.get("one_sided"),
+    )
+
+
+def _parse(text: str) -> tuple[str, float]:
+    parts = _AMOUNT.fullmatch(text)
+    unit = parts["unit"].lower() if parts else ""
+    value = _number(parts["number"]) if parts else None
+    if unit not in UNITS or value is None:
+        raise InputError(f"`budget={text}`: expected {EXPECTED}")
+    low, high = RANGES.get(unit, (0.0, float("inf")))
+    if not low <= value <= high:
+        bounds = f"from {low:g} to {high:g}" if unit in RANGES else f"at least {low:g}"
+        raise InputError(f"`budget={text}`: a number of {unit} is {bounds}")
+    return UNITS[unit], value
+
+
+def _number(text: str) -> float | None:
+    try:
+        value = float(text)
+    except ValueError:
+        return None
+    return value if value < float("inf") else None
+
+
+def _beyond(summary: Summary, unit: str) -> str:
+    worst = f"{summary.worst.value:.3g} {unit} at worst, on {summary.worst.image}"
+    return f"{summary.p95.value:.3g} {unit} at the 95th percentile ({worst})"

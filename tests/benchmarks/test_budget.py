@@ -1,0 +1,139 @@
+"""Budgets of pose differences: what users write, and what fails."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from posedeploy.benchmarks.budget import Budget, default_budget, parse_budget
+from posedeploy.benchmarks.pose_comparison import PoseComparison, pair_people
+from posedeploy.benchmarks.tolerances import TOLERANCES, Tolerance
+from posedeploy.errors import InputError
+from posedeploy.joint_sets import JOINT_SETS
+from posedeploy.types import Poses
+from tests.support.properties import KEYPOINTS, moved, people
+
+NAMES = JOINT_SETS["coco-17"].joints
+NOBODY = Poses(np.zeros((0, KEYPOINTS, 3)), np.zeros(0))
+
+
+@pytest.mark.parametrize(
+    ("texts", "budget"),
+    [
+        (["1px"], Budget(px=1)),
+        (["0.5mm", "0.99oks", "2%"], Budget(mm=0.5, oks=0.99, one_sided=2)),
+        ([" 1.5 PX "], Budget(px=1.5)),
+        (["1e-3px", "0%"], Budget(px=1e-3, one_sided=0)),
+        ([], Budget()),
+    ],
+)
+def test_what_users_write(texts: list[str], budget: Budget) -> None:
+    assert parse_budget(texts) == budget
+
+
+@pytest.mark.parametrize(
+    "text", ["", "1", "px", "1cm", "1pxx", "nanpx", "infpx", "1e999px", "1.2.3px", "1 2px"]
+)
+def test_what_is_no_budget(text: str) -> None:
+    with pytest.raises(InputError) as caught:
+        parse_budget([text])
+    assert str(caught.value) == (
+        f"`budget={text}`: expected a number and one of the units px (keypoints), mm (3D joints and "
+        "vertices), oks (similarity of people) and % (keypoints on one side only), as in 1px, 0.5mm, 0.99oks "
+        "or 2%"
+    )
+
+
+@pytest.mark.parametrize(
+    ("texts", "message"),
+    [
+        (["-1px"], "`budget=-1px`: a number of px is at least 0"),
+        (["1.01oks"], "`budget=1.01oks`: a number of oks is from 0 to 1"),
+        (["101%"], "`budget=101%`: a number of % is from 0 to 100"),
+        (["1px", "2PX"], "`budget=2PX`: this unit is given twice; give each once"),
+    ],
+)
+def test_numbers_out_of_range(texts: list[str], message: str) -> None:
+    with pytest.raises(InputError) as caught:
+        parse_budget(texts)
+    assert str(caught.value) == message
+
+
+def test_what_is_not_limited_has_the_default_of_the_precision() -> None:
+    tolerance = TOLERANCES["bf16"]
+    both = {"has_2d": True, "has_3d": True}
+    completed = Budget(oks=0.9).completed(tolerance, **both)
+    assert str(completed) == "5 mm (default), OKS 0.9, 2 % one-sided (default)"
+    assert Budget(mm=2).completed(tolerance, **both).px == tolerance.px
+    flat = Budget(px=1).completed(tolerance, has_2d=True, has_3d=False)
+    assert str(flat) == "1 px, 2 % one-sided (default)"
+    lifted = Budget(mm=1).completed(tolerance, has_2d=False, has_3d=True)
+    assert str(lifted) == "1 mm"
+
+
+@pytest.mark.parametrize("precision", ["fp32", "tf32", "bf16+fp32", "int8", "bf16+int8"])
+def test_poses_decide_where_pytorch_has_no_such_precision(precision: str) -> None:
+    budget = default_budget(precision)
+    assert (budget is not None) == ("int8" in precision)
+    if budget is not None:
+        limited = budget.limited_to(has_2d=True, has_3d=False)
+        assert str(limited) == "1.5 px (default), 2 % one-sided (default)"
+
+
+def comparison(by_px: float = 0.0, by_mm: float = 0.0) -> PoseComparison:
+    """Two images of two people, who differ on the second one; one joint of each is moved in 3D."""
+    poses = people(np.random.default_rng(2), 2)
+    in_3d = np.zeros((2, KEYPOINTS, 3))
+    in_3d[:, 5:] = (0, by_mm, 0)
+    other = moved(poses, np.array([by_px, 0]), in_3d, np.array([0, by_mm, 0]))
+    images = [pair_people("a.jpg", poses, poses, NAMES), pair_people("b.jpg", poses, other, NAMES)]
+    return PoseComparison(tuple(images))
+
+
+def test_poses_within_the_budget_pass() -> None:
+    budget = Budget(px=1, mm=5, oks=0.9, one_sided=0)
+    assert budget.failures(comparison()) == []
+    assert budget.failures(comparison(by_px=0.99, by_mm=4.9)) == []
+
+
+@pytest.mark.parametrize(
+    ("budget", "message"),
+    [
+        (
+            Budget(px=1),
+            "keypoints differ by 3 px at the 95th percentile (3 px at worst, on b.jpg), budget 1 px",
+        ),
+        (
+            Budget(mm=5),
+            "vertices differ by 40 mm at the 95th percentile (40 mm at worst, on b.jpg), budget 5 mm",
+        ),
+        (Budget(oks=1.0), "5 % of the people have an OKS of "),
+    ],
+)
+def test_a_difference_beyond_the_budget_names_its_image(budget: Budget, message: str) -> None:
+    failures = budget.failures(comparison(by_px=3, by_mm=40))
+    assert any(message in failure for failure in failures), failures
+    assert all("b.jpg" in failure for failure in failures)
+
+
+def test_people_on_one_side_are_judged_by_their_keypoints() -> None:
+    poses = people(np.random.default_rng(2), 4)
+    three = Poses(poses.keypoints[:3], poses.scores[:3])
+    missed = PoseComparison((pair_people("a.jpg", Poses(poses.keypoints, poses.scores), three, NAMES),))
+    assert Budget(px=1, one_sided=25).failures(missed) == []
+    assert Budget(px=1, one_sided=24).failures(missed) == [
+        "17 of 68 keypoints are on one side only (25 %, 1 people missed, 0 extra), budget 24 %"
+    ]
+
+
+def test_without_people_a_budget_proves_nothing() -> None:
+    nobody = PoseComparison((pair_people("a.jpg", NOBODY, NOBODY, NAMES),))
+    assert Budget(px=1).failures(nobody) == [
+        "no people on either side, so the budget proves nothing; pass photographs as `images`"
+    ]
+
+
+def test_a_budget_without_limits_is_completed_by_the_tolerance() -> None:
+    assert Budget().completed(Tolerance(), has_2d=True, has_3d=True) == Budget(
+        px=0.1, mm=1.0, one_sided=2.0, defaults=("px", "one_sided", "mm")
+    )
