@@ -125,7 +125,7 @@ def test_a_damaged_engine_is_refused_in_one_line(engine: Artifact, tmp_path: Pat
     copy = copied(engine, tmp_path)
     copy.path.write_bytes(DAMAGE[damage](copy.path.read_bytes()))
     with pytest.raises(
-        ArtifactError, match=rf"^{copy.path}: tensorrt_rtx .* cannot load it \(.*; build it"
+        ArtifactError, match=rf"^{copy.path}: tensorrt_rtx .* cannot load it \(.*; rebuild it"
     ) as refusal:
         TensorRtRunner(copy, ON_GPU, StandInCuda, TensorRtEngine)
     assert "\n" not in str(refusal.value)
@@ -191,7 +191,8 @@ def test_an_unknown_header_is_refused(
         assert identify_library(theirs)[0].name == "tensorrt-rtx", "the only one, and it says what is wrong"
     _pretend_both_are_installed(monkeypatch)
     said = (
-        r"it begins with b.*, and engines of tensorrt with b'ftrt', tensorrt-rtx with b'vtrt': it is damaged"
+        r"damaged, or not a TensorRT engine: its first bytes are b.*, expected b'ftrt' \(tensorrt\) or b'vtrt' "
+        r"\(tensorrt-rtx\); copy it again, or export the network"
     )
     with pytest.raises(ArtifactError, match=said):
         identify_library(theirs)
