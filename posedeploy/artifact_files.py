@@ -92,8 +92,8 @@ def _verify_file(artifact: Artifact, name: str, state: FileState) -> FileState:
     digest, state = hash_file(path)
     if digest != recorded:
         raise ArtifactError(
-            f"{path}: its SHA-256 is {digest[:12]}... and was {recorded[:12]}... when {artifact.path.name} "
-            "was opened or exported: it was changed or replaced since; open it again"
+            f"{path}: its SHA-256 is {digest[:12]}..., but it was {recorded[:12]}... when "
+            f"{artifact.path.name} was opened or exported: the file was changed or replaced; open it again"
         )
     return state
 

@@ -37,8 +37,8 @@ def size(path: Path) -> int:
 
 @contextmanager
 def staged(folder: Path, outdated: Callable[[], Collection[str]] = tuple) -> Iterator[Path]:
-    """Give a new empty folder inside ``folder``. At the end of the block, its files replace those of the same
-    name in ``folder``, and the files that ``outdated`` returns are removed.
+    """Yield a new empty folder inside ``folder``. At the end of the block, its files replace those with the
+    same name in ``folder``, and the files that ``outdated`` returns are removed.
 
     The replacement is atomic for the whole set of files, even if the process is killed
     (``staging/journal.py``). If the block raises, Ctrl-C included, ``folder`` is unchanged. A missing

@@ -88,8 +88,8 @@ def _by_name(artifact: Path) -> Artifact:
     document = parse(path, read_content(path))
     if artifact.name != document.model_name:
         raise ManifestError(
-            f"{path}: it belongs to {', '.join(document.files)}, not to {artifact.name}, whose SHA-256 no "
-            "manifest beside it records; export it again"
+            f"{path}: it is the manifest of {', '.join(document.files)}, not of {artifact.name}, and no "
+            f"manifest in the folder has the SHA-256 of {artifact.name}; export it again"
         )
     return _artifact(artifact, document, document.files)
 
@@ -142,10 +142,10 @@ def find(artifact: Path) -> Artifact | None:
         return None
     recorded, own = _by_name(artifact).files[artifact.name], hash_file(artifact)[0]
     raise ManifestError(
-        f"{artifact}: its SHA-256 is {own[:12]}... but {path_of(artifact).name} records "
-        f"{recorded[:12]}..., and no other manifest in the folder records the first: the file was changed "
-        "after it was exported, or is another file; export it again, or describe a third-party model with "
-        "`contract` or `family`"
+        f"{artifact}: its SHA-256 is {own[:12]}..., but {path_of(artifact).name} records "
+        f"{recorded[:12]}..., and no other manifest in the folder records {own[:12]}...: the file was "
+        "changed after it was exported, or is another file; export it again, or describe a third-party "
+        "model with `contract` or `family`"
     )
 
 
@@ -160,9 +160,9 @@ def describe_nearest(artifact: Path) -> str:
     if candidate is None:
         return f"{reason}; {damaged}"
     return (
-        f"{reason}; the nearest is {candidate.path.name}, which records {candidate.sha256[:12]}... for "
-        f"{candidate.name}, a file that is missing. If this file was {candidate.name}, it changed after the "
-        "export; export it again"
+        f"{reason}; the closest one is {candidate.path.name}, which records {candidate.sha256[:12]}... for "
+        f"the missing file {candidate.name}; if this file was {candidate.name}, it was changed after the "
+        "export: export it again"
     )
 
 
@@ -244,8 +244,8 @@ def _read_inside(artifact: Path, inside: embedded_manifest.EmbeddedManifest) -> 
     digest, whole = embedded_manifest.hash_both(artifact, inside.model_size)
     if document.files[document.model_name] != digest:
         raise ManifestError(
-            f"{artifact}: the SHA-256 of the model in it is {digest[:12]}... and the manifest in it records "
-            "another: the file was changed after it was exported; export it again"
+            f"{artifact}: its model has the SHA-256 {digest[:12]}..., but its embedded manifest records "
+            "another one: the file was changed after it was exported; export it again"
         )
     return _artifact(artifact, document, {artifact.name: whole})
 
@@ -262,13 +262,11 @@ def _check_hash(path: Path, recorded: str, manifest: Path, name: str) -> FileSta
             raise ManifestError(
                 f"{path}: missing: the model file was renamed without it; rename {former} to {path.name}"
             )
-        raise ManifestError(
-            f"{manifest}: the file {path.name} that it names is missing; export the artifact again"
-        )
+        raise ManifestError(f"{manifest}: it lists {path.name}, which is missing; export the artifact again")
     digest, state = hash_file(path)
     if digest != recorded:
         raise ManifestError(
-            f"{path}: its SHA-256 is {digest[:12]}... but its manifest records {recorded[:12]}...: the file "
-            "was changed after it was exported, or the manifest is another's; export it again"
+            f"{path}: its SHA-256 is {digest[:12]}..., but its manifest records {recorded[:12]}...: the file "
+            "was changed after it was exported, or the manifest belongs to another file; export it again"
         )
     return state

@@ -90,10 +90,10 @@ def _match(graph: Sparse, order: Array, weights: Array) -> Array:
             continue
         cluster[vertex] = count
         heaviest, partner = 0.0, -1
-        for place in range(starts[vertex], ends[vertex]):
-            other = columns[place]
+        for entry in range(starts[vertex], ends[vertex]):
+            other = columns[entry]
             if cluster[other] < 0:
-                weight = 2.0 * values[place] + own[vertex] + own[other]
+                weight = 2.0 * values[entry] + own[vertex] + own[other]
                 weight /= degrees[vertex] + degrees[other] + 1e-9
                 if weight > heaviest:
                     heaviest, partner = weight, other

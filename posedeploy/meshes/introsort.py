@@ -67,13 +67,12 @@ def _partition(order: list[int], keys: Sequence[float], low: int, high: int) -> 
 
 
 def _insertion_sort(order: list[int], keys: Sequence[float], low: int, high: int) -> None:
-    for index in range(low + 1, high + 1):
-        moved = order[index]
-        place = index
-        while place > low and keys[moved] < keys[order[place - 1]]:
-            order[place] = order[place - 1]
-            place -= 1
-        order[place] = moved
+    for start in range(low + 1, high + 1):
+        moved, index = order[start], start
+        while index > low and keys[moved] < keys[order[index - 1]]:
+            order[index] = order[index - 1]
+            index -= 1
+        order[index] = moved
 
 
 def _heapsort(order: list[int], keys: Sequence[float], low: int, high: int) -> None:
@@ -88,14 +87,14 @@ def _heapsort(order: list[int], keys: Sequence[float], low: int, high: int) -> N
     order[low : high + 1] = heap[1:]
 
 
-def _sift_down(heap: list[int], keys: Sequence[float], moved: int, place: int, size: int) -> None:
-    """Move ``moved`` down from ``place`` in a heap that is counted from 1 and ends at ``size``."""
-    child = 2 * place
+def _sift_down(heap: list[int], keys: Sequence[float], moved: int, index: int, size: int) -> None:
+    """Move ``moved`` down from ``index`` in a heap that is counted from 1 and ends at ``size``."""
+    child = 2 * index
     while child <= size:
         if child < size and keys[heap[child]] < keys[heap[child + 1]]:
             child += 1
         if not keys[moved] < keys[heap[child]]:
             break
-        heap[place] = heap[child]
-        place, child = child, 2 * child
-    heap[place] = moved
+        heap[index] = heap[child]
+        index, child = child, 2 * child
+    heap[index] = moved

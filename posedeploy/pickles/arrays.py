@@ -76,25 +76,25 @@ class ArrayRecord:
 
 
 def parse_type(name: Any, *_: Any) -> TypeRecord:
-    """``numpy.dtype(name, align, copy)``."""
+    """Reimplement ``numpy.dtype(name, align, copy)``."""
     order, text = (name[0], name[1:]) if isinstance(name, str) and name[:1] in ORDERS else ("<", name)
     return TypeRecord(TYPES.get(text) if isinstance(text, str) else None, ORDERS[order])
 
 
 def create_empty_array(*_: Any) -> ArrayRecord:
-    """``numpy.core.multiarray._reconstruct``. The state of the array replaces the arguments."""
+    """Reimplement ``numpy.core.multiarray._reconstruct``. The array's state will replace the arguments."""
     return ArrayRecord()
 
 
 def build_array_from_buffer(meter: Meter, data: Any, kind: Any, shape: Any, order: Any) -> ArrayRecord:
-    """``numpy.core.numeric._frombuffer``."""
+    """Reimplement ``numpy.core.numeric._frombuffer``."""
     record = ArrayRecord()
     record.value = build_array(meter, data, kind, shape, "F" if order == "F" else "C")
     return record
 
 
 def build_scalar(meter: Meter, kind: Any, data: Any = None) -> Any:
-    """``numpy.core.multiarray.scalar`` as a plain number."""
+    """Reimplement ``numpy.core.multiarray.scalar``, with a plain number as the result."""
     return build_array(meter, data, kind, (), "C").item()
 
 

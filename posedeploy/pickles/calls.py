@@ -25,14 +25,14 @@ def _with_meter(function: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def _mapping(machine: Machine, content: Any = ()) -> dict[Any, Any]:
-    """``collections.OrderedDict`` and ``Counter``, from a dictionary or pairs."""
+    """Reimplement ``collections.OrderedDict`` and ``Counter`` of a dictionary or pairs."""
     pairs = content.items() if isinstance(content, dict) else content
     machine.meter.reserve(ITEM_BYTES * len(pairs), "items of dictionaries")
     return {machine.hashable(key): value for key, value in pairs}
 
 
 def _default_mapping(machine: Machine, *_: Any) -> dict[Any, Any]:
-    """``collections.defaultdict``. Later instructions set the items."""
+    """Reimplement ``collections.defaultdict``, whose items are set by later instructions."""
     return {}
 
 
@@ -60,7 +60,7 @@ def _tuple(machine: Machine, content: Any = ()) -> tuple[Any, ...]:
 
 
 def _encode(machine: Machine, text: Any, encoding: Any = "latin1") -> bytes:
-    """``_codecs.encode``, by which protocols 0 to 2 store bytes."""
+    """Reimplement ``_codecs.encode``, by which protocols 0 to 2 store bytes."""
     if not isinstance(text, str):
         raise ValueError("the argument is not text")
     if not isinstance(encoding, str) or encoding not in ENCODINGS:
@@ -70,7 +70,7 @@ def _encode(machine: Machine, text: Any, encoding: Any = "latin1") -> bytes:
 
 
 def _bytes(machine: Machine, content: Any = b"", *encoding: Any) -> bytes:
-    """``bytes`` and ``bytearray``. Python pickles them as calls with bytes, text or a list of numbers."""
+    """Reimplement ``bytes`` and ``bytearray`` of bytes, text or a list of numbers."""
     if isinstance(content, str):
         return _encode(machine, content, *encoding)
     if isinstance(content, bytes):
@@ -88,12 +88,12 @@ def _number(kind: type[int] | type[float] | type[complex]) -> Callable[..., Any]
 
 
 def _reconstruct(machine: Machine, kind: Any, base: Any, content: Any) -> StandIn:
-    """``copyreg._reconstructor``, by which protocols 0 and 1 store objects."""
+    """Reimplement ``copyreg._reconstructor``, by which protocols 0 and 1 store objects."""
     return StandIn(kind, (content,))
 
 
 def _rebuild_from_type(machine: Machine, function: Any, kind: Any, arguments: Any, state: Any) -> Any:
-    """``torch._tensor._rebuild_from_type_v2``: a tensor of a subclass or with attributes."""
+    """Reimplement ``torch._tensor._rebuild_from_type_v2`` for tensors of subclasses or with attributes."""
     if not isinstance(function, Global) or function.module not in ("torch._utils", "torch._tensor"):
         raise ValueError("the function does not build tensors")
     if function.name == "_rebuild_from_type_v2":

@@ -69,7 +69,7 @@ def _locate(
 
 
 def load_from_bytes(machine: Machine, content: Any) -> Any:
-    """``torch.storage._load_from_bytes``, by which ``pickle.dump`` stores a tensor: a file as bytes."""
+    """Reimplement ``torch.storage._load_from_bytes``, by which ``pickle.dump`` stores a tensor as a file."""
     if not isinstance(content, bytes):
         raise ValueError("the argument is not bytes")
     check_limit("nested files", machine.depth + 1, MAX_NESTED_FILES)

@@ -149,7 +149,7 @@ def _create_view(whole: Storage, view: tuple[Any, ...]) -> Storage:
 
 
 def rebuild_tensor_v2(meter: Meter, storage: Any, offset: Any, shape: Any, stride: Any, *_: Any) -> Any:
-    """``torch._utils._rebuild_tensor`` and ``_rebuild_tensor_v2``."""
+    """Reimplement ``torch._utils._rebuild_tensor`` and ``_rebuild_tensor_v2``."""
     return _tensor(meter, storage, None, offset, shape, stride)
 
 
@@ -164,7 +164,8 @@ def rebuild_tensor_v3(
     kind: Any,
     *_: Any,
 ) -> Any:
-    """``torch._utils._rebuild_tensor_v3``, with an untyped storage and the element type ``kind``."""
+    """Reimplement ``torch._utils._rebuild_tensor_v3`` for an untyped storage and the element type
+    ``kind``."""
     return _tensor(meter, storage, kind, offset, shape, stride)
 
 
@@ -191,13 +192,13 @@ def _tensor(meter: Meter, storage: Any, kind: Any, offset: Any, shape: Any, stri
 
 
 def rebuild_quantized_tensor(storage: Any, offset: Any, shape: Any, *_: Any) -> Unreadable:
-    """``torch._utils._rebuild_qtensor``."""
+    """Reimplement ``torch._utils._rebuild_qtensor``."""
     kind = storage.type_name if isinstance(storage, Storage) else "an unknown type"
     return Unreadable(f"a quantized tensor of {kind}", parse_shape(shape))
 
 
 def return_tensor(data: Any, *_: Any) -> Any:
-    """``torch._utils._rebuild_parameter`` and other functions that return their argument."""
+    """Reimplement ``torch._utils._rebuild_parameter`` and other functions that return their argument."""
     if not isinstance(data, TensorRecord | Unreadable | ArrayRecord):
         raise ValueError("its argument is not a tensor")
     return data

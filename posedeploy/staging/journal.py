@@ -117,9 +117,9 @@ def roll_forward(work: Path, folder: Path, journal: Journal, *, checked: bool) -
         sync(work)
     for entry in journal.entries:
         name = os.fsdecode(entry.name)
-        new, place = work / NEW / name, folder / name
-        if exists(new) and not (checked and _is_foreign(place, work / OLD / name)):
-            new.replace(place)
+        new, target = work / NEW / name, folder / name
+        if exists(new) and not (checked and _is_foreign(target, work / OLD / name)):
+            new.replace(target)
     for name in map(os.fsdecode, journal.removed):
         if not _is_foreign(folder / name, work / OLD / name):
             (folder / name).unlink(missing_ok=True)
@@ -130,12 +130,12 @@ def roll_back(work: Path, folder: Path, journal: Journal) -> None:
     """Restore the remaining old files and delete the journal."""
     for entry in journal.entries:
         name = os.fsdecode(entry.name)
-        place, old = folder / name, work / OLD / name
-        if exists(place) and _identity(place) == entry.identity:
+        target, old = folder / name, work / OLD / name
+        if exists(target) and _identity(target) == entry.identity:
             if entry.replaces and exists(old):
-                old.replace(place)
+                old.replace(target)
             else:
-                place.unlink()
+                target.unlink()
     for name in map(os.fsdecode, journal.removed):
         if exists(work / OLD / name) and not exists(folder / name):
             (work / OLD / name).replace(folder / name)
@@ -195,10 +195,10 @@ def _link(path: Path, link: Path) -> None:
         shutil.copy2(path, link)
 
 
-def _is_foreign(place: Path, old: Path) -> bool:
+def _is_foreign(target: Path, old: Path) -> bool:
     """Return whether a path is not the file that it was when the journal was written."""
     try:
-        now = place.lstat()
+        now = target.lstat()
     except FileNotFoundError:
         return False
     try:
@@ -207,10 +207,10 @@ def _is_foreign(place: Path, old: Path) -> bool:
         return True
     if os.path.samestat(now, before):
         return False
-    if place.is_symlink() or old.is_symlink():
-        return not (place.is_symlink() and old.is_symlink() and place.readlink() == old.readlink())
+    if target.is_symlink() or old.is_symlink():
+        return not (target.is_symlink() and old.is_symlink() and target.readlink() == old.readlink())
     regular = stat.S_ISREG(now.st_mode) and stat.S_ISREG(before.st_mode)
-    return not (regular and filecmp.cmp(place, old, shallow=False))
+    return not (regular and filecmp.cmp(target, old, shallow=False))
 
 
 def _write(path: Path, content: bytes, *, durable: bool) -> None:

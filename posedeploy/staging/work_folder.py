@@ -80,7 +80,7 @@ class WorkFolder:
                 sync_all([self.new / name for name in names])
             with wait_for_lock(self._folder / FOLDER_LOCK, REPLACING):
                 sweep(self._folder)
-                self._check_places(names, shown)
+                self._check_targets(names, shown)
                 unwanted = sorted({*outdated()} - {*names})
                 removed = [name for name in unwanted if exists(self._folder / name)]
                 self._replace(names, removed, shown)
@@ -97,10 +97,10 @@ class WorkFolder:
             if not is_pending(self._path):
                 delete(self._path)
 
-    def _check_places(self, names: Collection[str], shown: Path) -> None:
+    def _check_targets(self, names: Collection[str], shown: Path) -> None:
         for name in names:
-            place = self._folder / name
-            if place.exists() and (kind := not_regular(place.stat())) is not None:
+            target = self._folder / name
+            if target.exists() and (kind := not_regular(target.stat())) is not None:
                 raise OutputError(f"{shown / name}: {kind} is in the way; move it, or write elsewhere")
 
     def _replace(self, names: list[str], removed: list[str], shown: Path) -> None:
@@ -112,9 +112,9 @@ class WorkFolder:
             self.is_committed = True
 
     def _replace_one(self, name: str, shown: Path) -> None:
-        new, place = self.new / name, self._folder / name
-        is_replaced = exists(place)
-        new.replace(place)
+        new, target = self.new / name, self._folder / name
+        is_replaced = exists(target)
+        new.replace(target)
         if is_replaced:
             try:
                 sync(self._folder)

@@ -61,7 +61,7 @@ def test_a_changed_file_names_the_nearest_manifest(
     path = (copied / "human.torchscript").rename(copied / "human2.torchscript")
     path.write_bytes(path.read_bytes() + b"more")
     errors = words(invoke("inspect", path).stderr)
-    assert "the nearest is human.torchscript.posedeploy.json, which records" in errors
+    assert "the closest one is human.torchscript.posedeploy.json, which records" in errors
     path.rename(copied / "human.torchscript")
     message = refused("inspect", copied / "human.torchscript")
     assert (

@@ -24,7 +24,7 @@ OTHER = "choose another target, or install another version of ai-edge-litert$"
         ("abort", rf"crashed \(SIGABRT; what\(\):  \ufffdno tensor\) when it loaded or ran it; {OTHER}"),
         (
             "kill",
-            r"crashed \(SIGKILL\) .*; the system ended it, most likely since there was not enough",
+            r"crashed \(SIGKILL\) .*; the system ended it, probably because memory ran out",
         ),
         ("hang", rf"was stopped \(no end after 3 s\) when it loaded or ran it; {OTHER}"),
     ],

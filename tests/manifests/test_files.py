@@ -24,7 +24,7 @@ def test_a_file_that_was_changed_is_refused(artifact: Artifact, name: str) -> No
 def test_weights_that_are_gone_are_missed(artifact: Artifact) -> None:
     artifact.path.with_name("net.bin").unlink()
     with pytest.raises(
-        ManifestError, match=r"the file net\.bin that it names is missing; export the artifact again"
+        ManifestError, match=r"it lists net\.bin, which is missing; export the artifact again"
     ):
         manifest.read(artifact.path)
 

@@ -67,7 +67,7 @@ def test_messages_have_the_path_as_it_was_given(
         ("not started", "start", 0, DeviceError, r"imports it did not start \(why\); free some memory or e"),
         ("time limit", "start", 0, DeviceError, r"process that imports it was stopped \(why\); install"),
         ("time limit", "load", 0, ArtifactError, r"litert 2.* was stopped \(why\) while it loaded this file"),
-        ("crash", "load", 9, ArtifactError, r"crashed \(SIGKILL\) while it loaded .* not enough memory; f"),
+        ("crash", "load", 9, ArtifactError, r"crashed \(SIGKILL\) while it loaded .* memory ran out; f"),
         ("crash", "load", 4, ArtifactError, r"\(SIGILL\).*; litert 2.* uses an instruction that this proc"),
         ("crash", "exit", 6, ArtifactError, r"\(SIGABRT\) as its process ended, after it had loaded this f"),
     ],
@@ -83,10 +83,10 @@ def test_the_message_depends_on_what_happened_and_when(
 @pytest.mark.parametrize(
     ("stage", "number", "detail", "remedy"),
     [
-        ("start", 0, "MemoryError", r"it may take 1,024 MiB of memory here: free some and try again$"),
-        ("start", 0, "exit status 1", r"may take 1,024 MiB of .* again; if that is enough, install ai_edge"),
-        ("import", 9, "", r"not enough memory; free some and try again$"),
-        ("load", 6, "what():  std::bad_alloc", r"file; it may take 1,024 MiB of memory here: free some "),
+        ("start", 0, "MemoryError", r"its memory limit was 1,024 MiB: free some memory and try again$"),
+        ("start", 0, "exit status 1", r"limit was 1,024 MiB: .* again; if that is enough, install ai_edge"),
+        ("import", 9, "", r"memory ran out; free some and try again$"),
+        ("load", 6, "what():  std::bad_alloc", r"file; its memory limit was 1,024 MiB: free some "),
     ],
 )  # fmt: skip
 def test_a_lack_of_memory_is_not_the_fault_of_the_package_or_the_file(
@@ -102,7 +102,7 @@ def test_a_runtime_without_memory_to_import_it_is_not_to_be_installed_again(
     data: Path, monkeypatch: pytest.MonkeyPatch, mib: int
 ) -> None:
     monkeypatch.setattr(isolated, "free_memory", lambda: mib << 20)
-    with pytest.raises(DeviceError, match=rf"it may take {mib} MiB of memory here: free some and try again"):
+    with pytest.raises(DeviceError, match=rf"its memory limit was {mib} MiB: free some memory and try again"):
         describe_in_child(open_artifact(data / "hostile" / "load.tflite"), RunOptions(threads=1))
 
 

@@ -191,8 +191,8 @@ def test_an_unknown_header_is_refused(
         assert identify_library(theirs)[0].name == "tensorrt-rtx", "the only one, and it says what is wrong"
     _pretend_both_are_installed(monkeypatch)
     said = (
-        r"damaged, or not a TensorRT engine: its first bytes are b.*, expected b'ftrt' \(tensorrt\) or b'vtrt' "
-        r"\(tensorrt-rtx\); copy it again, or export the network"
+        r"damaged, or not a TensorRT engine: its first bytes are b.*, expected b'ftrt' \(tensorrt\) or "
+        r"b'vtrt' \(tensorrt-rtx\); copy it again, or export the network"
     )
     with pytest.raises(ArtifactError, match=said):
         identify_library(theirs)
