@@ -20,9 +20,9 @@
     │   └── IsolatedProgramError     a program in an isolated environment failed; has its log
     └── MissingPackageError          an optional package is not installed
 
-A message says what failed, what was found, what was expected, and how to fix it. It names parameters of the
-library in backticks, `` `threads=0` ``. The command line shows these as its options, ``--threads 0``
-(``option_names``), so that no library module names an option.
+A message has the form ``what failed: why; how to fix it``, with the values found and expected. It names
+parameters of the library in backticks, `` `threads=0` ``. The command line shows these as its options,
+``--threads 0`` (``option_names``), so that no library module names an option.
 """
 
 from __future__ import annotations

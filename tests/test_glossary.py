@@ -33,7 +33,10 @@ RETIRED = {
 }
 """Regular expressions of retired words, in any case, with what replaces them."""
 
-CLEAN = ("posedeploy/cli",)
+CLEAN = tuple(
+    f"posedeploy/{name}"
+    for name in ("cli", "isolation", "meshes", "pickles", "staging", "synthetic", "types")
+)
 """The folders of the package without these words; a folder is added when its last one is gone."""
 
 

@@ -115,7 +115,7 @@ def pose(build: Build, stance: Stance) -> Skeleton:
     positions["head"] = positions["neck"] + upright @ (0, -build.neck, -build.neck * 0.12)
     for name, point in HEAD_POINTS.items():
         positions[name] = positions["head"] + head @ (np.array(point) * build.head)
-    # Rounded because sines differ between platforms in the last bits.
+    # Rounded because sines differ slightly between platforms.
     return Skeleton(np.array([positions[name] for name in JOINTS]).round(3), head)
 
 

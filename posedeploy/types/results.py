@@ -1,6 +1,6 @@
 """Decoded poses, and the input of the network as decoding needs it.
 
-Coordinates are px of the user's image, x to the right and y down, unless a name says otherwise.
+Coordinates are px of the user's image, x to the right and y down, except in fields with another unit.
 """
 
 from __future__ import annotations

@@ -13,7 +13,7 @@ from tests.support.manifests import PROVENANCE, SPEC
 
 @pytest.fixture
 def artifact(tmp_path: Path) -> Artifact:
-    """An IR of two files, with the manifest beside it."""
+    """An IR of two files with its manifest."""
     (tmp_path / "net.xml").write_bytes(b"<net/>")
     (tmp_path / "net.bin").write_bytes(b"1234")
     hashes = {name: files.sha256(tmp_path / name) for name in ("net.xml", "net.bin")}
@@ -24,7 +24,7 @@ def artifact(tmp_path: Path) -> Artifact:
 
 @pytest.fixture
 def lone(tmp_path: Path) -> Artifact:
-    """A TFLite file with its manifest inside and none beside it."""
+    """A TFLite file with an embedded manifest only."""
     (tmp_path / "net.tflite").write_bytes(b"flatbuffer" * 50)
     hashes = {"net.tflite": files.sha256(tmp_path / "net.tflite")}
     artifact = Artifact(
@@ -40,7 +40,7 @@ def engine(tmp_path: Path) -> Artifact:
     for name in names:
         (tmp_path / name).write_bytes(name.encode())
     first, *others = ({name: files.sha256(tmp_path / name)} for name in names)
-    beside = {name: digest for each in others for name, digest in each.items()}
-    made = Artifact(tmp_path / "net.engine", "tensorrt", SPEC, "fp32", first, PROVENANCE, {}, beside)
-    manifest.write(made, tmp_path)
-    return made
+    sidecars = {name: digest for each in others for name, digest in each.items()}
+    artifact = Artifact(tmp_path / "net.engine", "tensorrt", SPEC, "fp32", first, PROVENANCE, {}, sidecars)
+    manifest.write(artifact, tmp_path)
+    return artifact

@@ -1,4 +1,4 @@
-"""The content of a manifest is read as it was written; damage, edits and other versions are refused."""
+"""The content of a manifest is read unchanged; damage, edits and other versions are refused."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ from posedeploy.types import Artifact
 from tests.support.manifests import EVERY_STEP, edit_manifest
 
 
-def test_what_is_written_is_read_again(artifact: Artifact) -> None:
+def test_a_written_manifest_is_read(artifact: Artifact) -> None:
     assert manifest.read(artifact.path) == artifact
 
 
-def test_the_manifest_lies_beside_the_file_as_versioned_json(artifact: Artifact) -> None:
+def test_the_manifest_is_versioned_json(artifact: Artifact) -> None:
     document = json.loads((artifact.path.parent / "net.xml.posedeploy.json").read_text())
     assert (document["format"], document["version"]) == ("posedeploy.manifest", 2)
 
@@ -33,7 +33,7 @@ def test_damaged_json_is_refused(artifact: Artifact, content: bytes) -> None:
         manifest.read(artifact.path)
 
 
-def test_a_manifest_of_many_megabytes_is_not_read(artifact: Artifact) -> None:
+def test_a_large_manifest_is_refused(artifact: Artifact) -> None:
     with manifest.path_of(artifact.path).open("wb") as stream:
         stream.truncate(MAX_MANIFEST_BYTES + 1)
     with pytest.raises(ManifestError, match=r"8,388,609 bytes, but a manifest may have at most 8,388,608"):
@@ -41,7 +41,7 @@ def test_a_manifest_of_many_megabytes_is_not_read(artifact: Artifact) -> None:
 
 
 @pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16"])
-def test_a_manifest_that_an_editor_saved_otherwise_is_read(artifact: Artifact, encoding: str) -> None:
+def test_other_encodings_are_read(artifact: Artifact, encoding: str) -> None:
     path = manifest.path_of(artifact.path)
     path.write_bytes(path.read_text().replace("\n", "\r\n").encode(encoding))
     assert manifest.read(artifact.path) == artifact
@@ -53,7 +53,7 @@ def test_other_json_is_refused(artifact: Artifact) -> None:
         manifest.read(artifact.path)
 
 
-def test_a_newer_version_is_refused_even_where_it_looks_otherwise(artifact: Artifact) -> None:
+def test_a_newer_version_with_other_fields_is_refused(artifact: Artifact) -> None:
     edit_manifest(artifact, version=3, files=["another", "shape"])
     with pytest.raises(
         ManifestError, match="the version of the manifest is 3, expected 2; upgrade posedeploy"
@@ -61,7 +61,7 @@ def test_a_newer_version_is_refused_even_where_it_looks_otherwise(artifact: Arti
         manifest.read(artifact.path)
 
 
-def test_an_older_version_is_refused_in_one_line(artifact: Artifact) -> None:
+def test_an_older_version_is_refused(artifact: Artifact) -> None:
     path = manifest.path_of(artifact.path)
     document = {**json.loads(path.read_text()), "version": 1}
     del document["manifest_sha256"]
@@ -73,7 +73,7 @@ def test_an_older_version_is_refused_in_one_line(artifact: Artifact) -> None:
 
 
 @EVERY_STEP
-def test_a_flipped_bit_of_a_manifest_is_noticed_or_changes_nothing(artifact: Artifact, step: int) -> None:
+def test_a_flipped_bit_is_detected_or_changes_nothing(artifact: Artifact, step: int) -> None:
     path = manifest.path_of(artifact.path)
     content, whole = bytearray(path.read_bytes()), parse(path, path.read_bytes())
     outcomes = {"noticed": 0, "unchanged": 0}
@@ -101,9 +101,7 @@ def test_a_flipped_bit_of_a_manifest_is_noticed_or_changes_nothing(artifact: Art
         ('"manifest_sha256"', '"remark"'),
     ],
 )
-def test_a_manifest_that_was_edited_is_refused_with_what_to_do(
-    artifact: Artifact, old: str, new: str
-) -> None:
+def test_an_edited_manifest_is_refused_with_a_hint(artifact: Artifact, old: str, new: str) -> None:
     path = manifest.path_of(artifact.path)
     document = json.dumps(json.loads(path.read_text()))
     assert old in document
@@ -117,7 +115,7 @@ def test_a_manifest_that_was_edited_is_refused_with_what_to_do(
 
 
 @pytest.mark.parametrize("dump", [{"indent": 7}, {"separators": (",", ":")}, {"sort_keys": True}])
-def test_a_manifest_may_be_laid_out_otherwise(artifact: Artifact, dump: dict[str, Any]) -> None:
+def test_the_layout_of_the_json_may_change(artifact: Artifact, dump: dict[str, Any]) -> None:
     path = manifest.path_of(artifact.path)
     document = json.loads(
         path.read_text(), parse_float=lambda text: int(text[:-2]) if text[-2:] == ".0" else float(text)
@@ -126,7 +124,7 @@ def test_a_manifest_may_be_laid_out_otherwise(artifact: Artifact, dump: dict[str
     assert manifest.read(artifact.path) == artifact
 
 
-def test_fields_that_a_later_release_adds_are_passed_over(artifact: Artifact) -> None:
+def test_fields_of_a_later_release_are_ignored(artifact: Artifact) -> None:
     edit_manifest(artifact, remark="from a later release")
     assert manifest.read(artifact.path) == artifact
 

@@ -10,18 +10,18 @@ from posedeploy.types import Artifact
 from tests.support.manifests import EVERY_STEP, edit_manifest
 
 
-def test_a_lone_file_is_read_by_the_manifest_inside(lone: Artifact) -> None:
+def test_an_embedded_manifest_is_read(lone: Artifact) -> None:
     assert manifest.has_one(lone.path) and manifest.locate(lone.path) == "inside the file"
     assert manifest.read(lone.path) == lone
     assert lone.files == {"net.tflite": files.sha256(lone.path)}
 
 
-def test_a_lone_file_may_be_renamed(lone: Artifact) -> None:
+def test_a_file_with_an_embedded_manifest_may_be_renamed(lone: Artifact) -> None:
     renamed = lone.path.rename(lone.path.with_name("pose.tflite"))
     assert manifest.read(renamed).files == {"pose.tflite": files.sha256(renamed)}
 
 
-def test_the_manifest_beside_a_file_goes_before_the_one_inside(lone: Artifact) -> None:
+def test_a_separate_manifest_has_precedence(lone: Artifact) -> None:
     manifest.write(lone, lone.path.parent)
     assert manifest.has_one(lone.path) and manifest.locate(lone.path) == "net.tflite.posedeploy.json"
     assert manifest.read(lone.path) == lone
@@ -29,14 +29,14 @@ def test_the_manifest_beside_a_file_goes_before_the_one_inside(lone: Artifact) -
     assert manifest.read(lone.path).precision == "fp16"
 
 
-def test_a_lone_file_whose_model_was_changed_is_refused(lone: Artifact) -> None:
+def test_a_changed_model_is_refused(lone: Artifact) -> None:
     lone.path.write_bytes(lone.path.read_bytes().replace(b"flatbuffer", b"fletbuffer", 1))
     with pytest.raises(ManifestError, match=r"its model has the SHA-256 .* records another one: .* export"):
         manifest.read(lone.path)
 
 
 @EVERY_STEP
-def test_a_flipped_bit_inside_a_file_is_noticed(lone: Artifact, step: int) -> None:
+def test_a_flipped_bit_is_detected(lone: Artifact, step: int) -> None:
     content = bytearray(lone.path.read_bytes())
     start = content.index(b"PK\3\4") - 4  # and the end of the model
     for bit in range(8 * start, 8 * len(content), step):
@@ -50,7 +50,7 @@ def test_a_flipped_bit_inside_a_file_is_noticed(lone: Artifact, step: int) -> No
 
 
 @EVERY_STEP
-def test_a_file_cut_off_inside_its_manifest_is_noticed(lone: Artifact, step: int) -> None:
+def test_a_truncated_manifest_is_detected(lone: Artifact, step: int) -> None:
     content = lone.path.read_bytes()
     for size in range(
         content.index(embedded_manifest.NAME.encode()) + len(embedded_manifest.NAME), len(content), step
@@ -63,7 +63,7 @@ def test_a_file_cut_off_inside_its_manifest_is_noticed(lone: Artifact, step: int
 
 
 @pytest.mark.parametrize("more", [b"\0", b"PK\5\6" + bytes(18)])
-def test_bytes_behind_the_manifest_inside_a_file_are_noticed(lone: Artifact, more: bytes) -> None:
+def test_bytes_after_the_manifest_are_detected(lone: Artifact, more: bytes) -> None:
     lone.path.write_bytes(lone.path.read_bytes() + more)
     with pytest.raises(
         ManifestError, match=r"its bytes were changed, truncated or added to\); export the art"
@@ -71,8 +71,8 @@ def test_bytes_behind_the_manifest_inside_a_file_are_noticed(lone: Artifact, mor
         manifest.find(lone.path)
 
 
-def test_an_edited_manifest_inside_a_file_is_refused(lone: Artifact) -> None:
-    """As by someone who knows ZIP, and not this format."""
+def test_an_edited_embedded_manifest_is_refused(lone: Artifact) -> None:
+    """A ZIP tool writes the edited manifest."""
     inside = embedded_manifest.read(lone.path)
     assert inside is not None
     lone.path.write_bytes(lone.path.read_bytes()[: inside.model_size])

@@ -17,16 +17,14 @@ from tests.support.manifests import edit_manifest
 @pytest.mark.parametrize(
     "fields", [{"spec": {}}, {"files": 3}, {"precision": None}, {"target": 1}, {"provenance": None}]
 )
-def test_a_manifest_with_a_field_of_another_kind_is_refused(
-    artifact: Artifact, fields: dict[str, Any]
-) -> None:
+def test_a_field_of_a_wrong_type_is_refused(artifact: Artifact, fields: dict[str, Any]) -> None:
     edit_manifest(artifact, **fields)
     with pytest.raises(ManifestError, match="the manifest is damaged"):
         manifest.read(artifact.path)
 
 
 @pytest.mark.parametrize("field", ["std", "multiple", "height"])
-def test_a_contract_that_would_divide_by_zero_is_refused(artifact: Artifact, field: str) -> None:
+def test_a_contract_with_a_zero_divisor_is_refused(artifact: Artifact, field: str) -> None:
     document = json.loads(manifest.path_of(artifact.path).read_text())
     contract = document["spec"]["contract"]
     contract[field] = [1.0, 0.0, 1.0] if field == "std" else 0
@@ -70,7 +68,7 @@ def test_a_contract_that_no_export_writes_is_refused(
         manifest.read(artifact.path)
 
 
-def test_a_manifest_that_does_not_say_where_it_came_from_is_refused(artifact: Artifact) -> None:
+def test_a_manifest_without_provenance_is_refused(artifact: Artifact) -> None:
     path = manifest.path_of(artifact.path)
     document = json.loads(path.read_text())
     del document["provenance"]
@@ -80,7 +78,7 @@ def test_a_manifest_that_does_not_say_where_it_came_from_is_refused(artifact: Ar
 
 
 @pytest.mark.parametrize("fields", [{"quantization": {"scale": 0.0, "zero_point": 0}}, {"stride": 0}])
-def test_tensors_that_would_divide_by_zero_are_refused(artifact: Artifact, fields: dict[str, Any]) -> None:
+def test_tensors_with_a_zero_divisor_are_refused(artifact: Artifact, fields: dict[str, Any]) -> None:
     document = json.loads(manifest.path_of(artifact.path).read_text())
     document["spec"]["outputs"][0] |= fields
     edit_manifest(artifact, spec=document["spec"])

@@ -13,7 +13,7 @@ from tests.support.manifests import edit_manifest
 
 
 @pytest.mark.parametrize("name", ["net.xml", "net.bin"])
-def test_a_file_that_was_changed_is_refused(artifact: Artifact, name: str) -> None:
+def test_a_changed_file_is_refused(artifact: Artifact, name: str) -> None:
     artifact.path.with_name(name).write_bytes(b"changed")
     with pytest.raises(
         ManifestError, match=rf"{name}: its SHA-256 is .* records .* the file was changed after"
@@ -21,7 +21,7 @@ def test_a_file_that_was_changed_is_refused(artifact: Artifact, name: str) -> No
         manifest.read(artifact.path)
 
 
-def test_weights_that_are_gone_are_missed(artifact: Artifact) -> None:
+def test_missing_weights_are_an_error(artifact: Artifact) -> None:
     artifact.path.with_name("net.bin").unlink()
     with pytest.raises(
         ManifestError, match=r"it lists net\.bin, which is missing; export the artifact again"
@@ -38,9 +38,7 @@ FOREIGN = [
 
 @pytest.mark.parametrize("field", ["files", "sidecars"])
 @pytest.mark.parametrize("name", FOREIGN)
-def test_a_manifest_that_names_other_files_than_an_export_writes_is_refused(
-    artifact: Artifact, name: str, field: str
-) -> None:
+def test_a_manifest_with_unexpected_files_is_refused(artifact: Artifact, name: str, field: str) -> None:
     named = artifact.files if field == "files" else {}
     edit_manifest(artifact, **{field: {**named, name: "0" * 64}})
     with pytest.raises(
@@ -52,7 +50,7 @@ def test_a_manifest_that_names_other_files_than_an_export_writes_is_refused(
 
 
 @pytest.mark.parametrize("stem", ["../net", "/net", "a/net", "", "net\0"])
-def test_a_manifest_of_files_elsewhere_is_refused(artifact: Artifact, stem: str) -> None:
+def test_a_manifest_with_files_in_other_folders_is_refused(artifact: Artifact, stem: str) -> None:
     edit_manifest(artifact, files={f"{stem}.xml": "0" * 64, f"{stem}.bin": "0" * 64})
     with pytest.raises(
         ManifestError, match=r"expected the files of an export to openvino, NAME\.xml, NAME\.bin; export"
@@ -60,7 +58,7 @@ def test_a_manifest_of_files_elsewhere_is_refused(artifact: Artifact, stem: str)
         manifest.read_recorded(artifact.path)
 
 
-def test_a_manifest_that_leaves_a_file_out_is_refused(artifact: Artifact) -> None:
+def test_a_manifest_without_a_required_file_is_refused(artifact: Artifact) -> None:
     edit_manifest(artifact, files={"net.xml": artifact.files["net.xml"]})
     with pytest.raises(
         ManifestError, match=r"names 'net\.xml'; expected the files of an export to openvino, net\.xml, n"
@@ -68,7 +66,7 @@ def test_a_manifest_that_leaves_a_file_out_is_refused(artifact: Artifact) -> Non
         manifest.read(artifact.path)
 
 
-def test_a_missing_artifact_is_missed(tmp_path: Path) -> None:
+def test_a_missing_artifact_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(ArtifactError, match="no such file"):
         manifest.read(tmp_path / "net.xml")
 

@@ -26,7 +26,7 @@ def test_the_manifest_of_another_file_is_refused(artifact: Artifact) -> None:
 
 
 def _rename(folder: Path, **names: str) -> Path:
-    """Rename files of ``net``; their suffixes have ``_`` for ``.``."""
+    """Rename files of ``net``, given by their suffixes with ``_`` instead of ``.``."""
     for suffix, name in names.items():
         (folder / f"net.{suffix.replace('_', '.')}").rename(folder / name)
     return folder / names["xml"]
@@ -58,7 +58,7 @@ def test_an_artifact_may_be_moved(artifact: Artifact, tmp_path: Path) -> None:
     assert manifest.read(path) == replace(artifact, path=path)
 
 
-def test_weights_that_kept_their_name_are_named_with_the_one_that_is_needed(artifact: Artifact) -> None:
+def test_the_error_for_weights_with_the_former_name_has_both_names(artifact: Artifact) -> None:
     path = _rename(artifact.path.parent, xml="b.xml")
     with pytest.raises(
         ManifestError,
@@ -70,7 +70,7 @@ def test_weights_that_kept_their_name_are_named_with_the_one_that_is_needed(arti
         manifest.read(path)
 
 
-def test_the_manifest_that_has_the_hash_goes_before_a_stale_one_of_the_name(artifact: Artifact) -> None:
+def test_the_hash_decides_between_manifests(artifact: Artifact) -> None:
     folder = artifact.path.parent
     manifest.path_of(artifact.path).rename(folder / "kept.posedeploy.json")
     (folder / "net.xml.posedeploy.json").write_text(
@@ -80,7 +80,7 @@ def test_the_manifest_that_has_the_hash_goes_before_a_stale_one_of_the_name(arti
     assert manifest.read(artifact.path) == artifact
 
 
-def test_a_new_file_beside_a_stale_manifest_is_refused_unless_it_is_described(artifact: Artifact) -> None:
+def test_a_new_file_with_a_stale_manifest_is_refused(artifact: Artifact) -> None:
     artifact.path.write_bytes(b"by others")
     assert not manifest.has_one(artifact.path)
     with pytest.raises(
@@ -90,7 +90,7 @@ def test_a_new_file_beside_a_stale_manifest_is_refused_unless_it_is_described(ar
         manifest.find(artifact.path)
 
 
-def test_a_file_that_no_manifest_claims_names_the_nearest(artifact: Artifact) -> None:
+def test_the_closest_manifest_is_described(artifact: Artifact) -> None:
     path = _rename(artifact.path.parent, xml="net2.xml", bin="net2.bin")
     path.write_bytes(b"changed")
     (path.parent / "notes.posedeploy.json").write_text("no manifest")
@@ -118,7 +118,7 @@ def test_a_file_that_no_manifest_claims_names_the_nearest(artifact: Artifact) ->
     assert "net.xml.posedeploy.json: the manifest was damaged or edited: " in sentence
 
 
-def test_a_missing_manifest_is_missed_with_what_to_do(artifact: Artifact) -> None:
+def test_a_missing_manifest_is_an_error_with_a_hint(artifact: Artifact) -> None:
     manifest.path_of(artifact.path).unlink()
     with pytest.raises(
         ManifestError, match=r"it has no manifest net\.xml\.posedeploy\.json; export it again, or"
@@ -126,7 +126,7 @@ def test_a_missing_manifest_is_missed_with_what_to_do(artifact: Artifact) -> Non
         manifest.read(artifact.path)
 
 
-def test_names_of_another_unicode_form_are_others(tmp_path: Path) -> None:
+def test_unicode_forms_of_a_name_are_different_names(tmp_path: Path) -> None:
     composed, decomposed = "\u00e9.engine", "e\u0301-trt.pth"
     (tmp_path / composed).write_bytes(b"engine")
     (tmp_path / decomposed).write_bytes(b"theirs")

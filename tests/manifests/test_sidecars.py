@@ -12,20 +12,20 @@ from posedeploy.types import Artifact
 from tests.support.manifests import edit_manifest
 
 
-def test_what_a_copy_replaces_leaves_the_files_of_the_original(engine: Artifact, tmp_path: Path) -> None:
+def test_a_copy_does_not_outdate_the_files_of_the_original(engine: Artifact, tmp_path: Path) -> None:
     copy = tmp_path / "copy.engine"
     copy.write_bytes(engine.path.read_bytes())
     assert manifest.outdated(copy) == []
 
 
-def test_the_sidecar_files_of_an_engine_are_outdated_with_it(engine: Artifact) -> None:
+def test_the_sidecar_files_of_an_engine_are_outdated(engine: Artifact) -> None:
     assert manifest.outdated(engine.path) == ["net.engine.onnx", "net-trt.pth"]
     manifest.path_of(engine.path).write_text("{")
     assert manifest.outdated(engine.path) == []
 
 
 @pytest.mark.parametrize("become", ["changed", "gone", "folder", "link", "link to a folder"])
-def test_sidecar_files_that_are_no_longer_ours_stay(engine: Artifact, tmp_path: Path, become: str) -> None:
+def test_changed_sidecar_files_are_kept(engine: Artifact, tmp_path: Path, become: str) -> None:
     path = tmp_path / "net-trt.pth"
     theirs = path.rename(tmp_path / "photo.jpg")
     if become == "changed":
@@ -41,9 +41,7 @@ def test_sidecar_files_that_are_no_longer_ours_stay(engine: Artifact, tmp_path: 
     "name",
     ["../photo.jpg", "photo.jpg", "NET-trt.pth", "net-trt.PTH", "net-trt.pth/", "other-trt.pth", "net.xml"],
 )
-def test_no_other_file_is_removed_whatever_a_manifest_names(
-    engine: Artifact, tmp_path: Path, name: str
-) -> None:
+def test_a_manifest_with_other_files_removes_none(engine: Artifact, tmp_path: Path, name: str) -> None:
     kept = engine.path.parent / name.rstrip("/")
     kept.write_bytes(b"theirs")
     edit_manifest(engine, sidecars={**engine.sidecars, name: files.sha256(kept)})
