@@ -37,7 +37,8 @@ class TimeComparison:
     against: what it was compared with. reference: the label of the row that both measurements were divided
     by; None where both ran in the same rounds, or no row is common. clock: ``cpu`` if processor time decided.
     ratio: time over the other's time. interval: of the ratio, with ``CONFIDENCE``; None without a meaningful
-    one, for the reason ``fault``. times: the number of times of this network and of the other.
+    one. times: the number of times of this network and of the other. fault: why there is no verdict, and what
+    to do.
     """
 
     label: str
@@ -68,8 +69,7 @@ class TimeComparison:
         """Why there is no verdict and what to do; empty with a verdict."""
         if self.verdict != "cannot tell":
             return ""
-        fault = self.fault or "the interval holds both a difference and none; increase `runs`"
-        return f"{self.label}: cannot tell whether it is slower than {self.against}: {fault}"
+        return f"{self.label}: cannot tell whether it is slower than {self.against}: {self.fault}"
 
 
 @dataclass(frozen=True)
@@ -104,10 +104,11 @@ def compare_measurements(new: Timed, old: Timed, against: str) -> TimeComparison
         ]
     )
     is_steady = new.result.warning is None and old.result.warning is None
-    if new.reference is None and not is_steady:
-        fault = "it has unreliable times, and PyTorch was not timed in both measurements; " + SAME_ROUNDS
-        compared = replace(compared, interval=None, fault=compared.fault or fault)
-    return replace(compared, against=against)
+    if new.reference is None and not is_steady and compared.interval is not None:
+        fault = "its times are unreliable, and PyTorch was not timed in both; measure on an idle machine"
+        compared = replace(compared, interval=None, fault=fault)
+    fault = f"{compared.fault}, or {SAME_ROUNDS}" if compared.fault else ""
+    return replace(compared, against=against, fault=fault)
 
 
 def _shifts(new: Timed, old: Timed, clock: Clock) -> Iterator[Estimate]:
@@ -131,8 +132,15 @@ def _clocks(rows: Sequence[Latency]) -> tuple[Clock, ...]:
 
 
 def _decide(comparisons: Sequence[TimeComparison]) -> TimeComparison:
-    """Return the first comparison that has a verdict, or else the first one."""
-    return next((each for each in comparisons if each.verdict != "cannot tell"), comparisons[0])
+    """Return the first comparison that has a verdict, or else the first one with a fault."""
+    for each in comparisons:
+        if each.verdict != "cannot tell":
+            return each
+    if comparisons[0].interval is None:
+        few = f"it needs {MIN_TIMES} times, and has {min(comparisons[0].times)}; increase `runs`"
+        return replace(comparisons[0], fault=few)
+    more = "increase `runs`" if len(comparisons) > 1 else "increase `runs`, use `threads=1` on a CPU"
+    return replace(comparisons[0], fault=f"the interval holds both a difference and none; {more}")
 
 
 def _comparison(
@@ -150,7 +158,6 @@ def _comparison(
         ratio=math.exp(shifts[0].value),
         interval=(math.exp(low), math.exp(high)) if is_known else None,
         times=times,
-        fault="" if is_known else f"it needs {MIN_TIMES} times, and has {min(times)}; increase `runs`",
     )
 
 
