@@ -69,9 +69,9 @@ def times_of(model: Model, folder: Path, people: int, runs: int) -> dict[tuple[s
         for artifact in (None, *artifacts):
             name = "pytorch" if artifact is None else artifact.target
             for count in (1, people):
-                made = timing.load(f"{name} {count}", partial(runner, artifact), partial(inputs, count))
-                running.callback(made.runner.close)
-                candidates.append(made)
+                candidate = timing.load(f"{name} {count}", partial(runner, artifact), partial(inputs, count))
+                running.callback(candidate.runner.close)
+                candidates.append(candidate)
         results = timing.measure(candidates, runs=runs)
     keys = [(name, count) for name in ("pytorch", *TARGETS) for count in (1, people)]
     return dict(zip(keys, results, strict=True))
@@ -86,17 +86,17 @@ def main() -> None:
     )
     parser.add_argument("--people", type=int, default=32)
     parser.add_argument("--runs", type=int, default=20)
-    asked = parser.parse_args()
-    people = asked.people
+    arguments = parser.parse_args()
+    people = arguments.people
     torch.manual_seed(0)
     print(f"| network | runtime | one person, ms | {people} people, ms | times one | spread | least |")
     print("|---" * 7 + "|")
     for name, network, shape in networks():
-        if not name.startswith(tuple(asked.networks)):
+        if not name.startswith(tuple(arguments.networks)):
             continue
         with tempfile.TemporaryDirectory() as folder:
             model = opened(network, shape, Path(folder))
-            results = times_of(model, Path(folder), people, asked.runs)
+            results = times_of(model, Path(folder), people, arguments.runs)
             arithmetic_ms = 1e3 * people * gflop(model.deployed or model.module, shape) / product_gflops()
         for runtime in ("pytorch", *TARGETS):
             one, crowd = results[runtime, 1], results[runtime, people]

@@ -51,8 +51,8 @@ def as_keypoints(answer: tuple[list[Keypoint], list[Person]], family: str) -> np
     for row, person in zip(array, people, strict=True):
         for kind, number in enumerate(person.numbers):
             if number >= 0:
-                found = keypoints[number]
-                row[order[kind]] = (2 * found.x, 2 * found.y, found.score)
+                keypoint = keypoints[number]
+                row[order[kind]] = (2 * keypoint.x, 2 * keypoint.y, keypoint.score)
     return array
 
 

@@ -71,9 +71,9 @@ def row_of(model: Model, artifacts: Mapping[str, Artifact]) -> dict[str, Latency
             def inputs(_: Runner) -> Tensors:
                 return tensors
 
-            made = timing.load(name, runner, inputs)
-            opened.callback(made.runner.close)
-            return made
+            candidate = timing.load(name, runner, inputs)
+            opened.callback(candidate.runner.close)
+            return candidate
 
         candidates = [candidate("pytorch", None)]
         candidates += [candidate(name, artifact) for name, artifact in artifacts.items()]
@@ -101,16 +101,16 @@ def main() -> None:
     parser.add_argument("names", nargs="*", help="beginnings of the networks' names; all if not given")
     default = [target.name for target in TARGETS.values() if target.is_default]
     parser.add_argument("--to", nargs="+", default=default, choices=list(TARGETS))
-    given = parser.parse_args()
+    arguments = parser.parse_args()
     torch.manual_seed(0)
-    titles = [runtime_for(TARGETS[target]).name for target in given.to]
+    titles = [runtime_for(TARGETS[target]).name for target in arguments.to]
     print("| network | pytorch | " + " | ".join(titles) + " | spread |")
     print("|---" * (len(titles) + 3) + "|")
-    for name, _, _, model, folder in each_opened(given.names):
-        made = export(model, given.to, folder, "net")
-        results = row_of(model, {artifact.target: artifact for artifact in made})
+    for name, _, _, model, folder in each_opened(arguments.names):
+        artifacts = export(model, arguments.to, folder, "net")
+        results = row_of(model, {artifact.target: artifact for artifact in artifacts})
         baseline = results["pytorch"]
-        cells = [f"{baseline.median_ms:.3g}", *(cell(results[target], baseline) for target in given.to)]
+        cells = [f"{baseline.median_ms:.3g}", *(cell(results[target], baseline) for target in arguments.to)]
         spread = max(result.spread or 0.0 for result in results.values())
         print(f"| {name} | " + " | ".join(cells) + f" | {spread:.0%} |", flush=True)
     print(f"\n{this_machine()}")

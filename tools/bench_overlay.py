@@ -53,8 +53,8 @@ def main(rounds: int) -> None:
     }
     times = interleaved(calls, rounds)
     errors = [
-        float(np.linalg.norm(made.project(joints) - pixels, axis=1).mean())
-        for made in (camera, descended(joints, pixels))
+        float(np.linalg.norm(each.project(joints) - pixels, axis=1).mean())
+        for each in (camera, descended(joints, pixels))
     ]
     ratio = statistics.median(times["steps"]) / statistics.median(times["ours"])
     print(f"camera: closed form {spread(times['ours'], 1e3)} ms")

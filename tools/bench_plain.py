@@ -67,12 +67,14 @@ def times_of(
 
 def cells(times: dict[str, tuple[Latency, Latency | None]]) -> list[str]:
     """Return ``12.3, plain 14.5 (1.18x)`` for each, and the largest spread."""
-    made = []
+    columns = []
     for ours, plain in times.values():
-        beside = f", plain {plain.median_ms:.3g} ({plain.median_ms / ours.median_ms:.2f}x)" if plain else ""
-        made.append(f"{ours.median_ms:.3g}{beside}")
+        comparison = (
+            f", plain {plain.median_ms:.3g} ({plain.median_ms / ours.median_ms:.2f}x)" if plain else ""
+        )
+        columns.append(f"{ours.median_ms:.3g}{comparison}")
     spread = max(each.spread or 0.0 for pair in times.values() for each in pair if each)
-    return [*made, f"{spread:.0%}"]
+    return [*columns, f"{spread:.0%}"]
 
 
 def main() -> None:
@@ -80,11 +82,11 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("names", nargs="*", help="beginnings of the networks' names; all if not given")
-    given = parser.parse_args()
+    arguments = parser.parse_args()
     torch.manual_seed(0)
     print("| network | pytorch | " + " | ".join(TARGETS) + " | spread |")
     print("|---" * (len(TARGETS) + 3) + "|")
-    for name, network, shape, model, folder in each_opened(given.names):
+    for name, network, shape, model, folder in each_opened(arguments.names):
         row = cells(times_of(network, model, shape, folder))
         print(f"| {name} | " + " | ".join(row) + " |", flush=True)
     print(f"\n{this_machine()}")

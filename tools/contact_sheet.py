@@ -56,12 +56,12 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("folder", type=Path)
     parser.add_argument("-o", "--output", type=picture_path, required=True)
-    given = parser.parse_args()
-    pictures = sorted(path for path in given.folder.iterdir() if path.suffix in (".png", ".jpg"))
-    _, encoded = cv2.imencode(given.output.suffix, tile_images([read_image(path) for path in pictures]))
-    with files.staged(given.output.parent) as stage:
-        (stage / given.output.name).write_bytes(encoded.tobytes())
-    print(f"{len(pictures)} pictures in {given.output}")
+    arguments = parser.parse_args()
+    pictures = sorted(path for path in arguments.folder.iterdir() if path.suffix in (".png", ".jpg"))
+    _, encoded = cv2.imencode(arguments.output.suffix, tile_images([read_image(path) for path in pictures]))
+    with files.staged(arguments.output.parent) as stage:
+        (stage / arguments.output.name).write_bytes(encoded.tobytes())
+    print(f"{len(pictures)} pictures in {arguments.output}")
 
 
 if __name__ == "__main__":

@@ -50,16 +50,16 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--count", type=int, default=500)
     parser.add_argument("--seed", type=int, default=2)
-    given = parser.parse_args()
+    arguments = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
-        write_images(Path(folder), given.count, given.seed)
+        write_images(Path(folder), arguments.count, arguments.seed)
         annotations = read_annotations(Path(folder) / NAME, None)
     common = common_keypoints(
         annotations.keypoint_names, family.KEYPOINT_NAMES, sigmas_of(family.KEYPOINT_NAMES)
     )
     nothing = RuntimeInfo("none", "", "", "", None)
     result = evaluate(
-        "ideal maps", nothing, annotations, common, enumerate(ideal_poses(given.seed, given.count))
+        "ideal maps", nothing, annotations, common, enumerate(ideal_poses(arguments.seed, arguments.count))
     )
     for part in result.slices:
         print(f"{part.name}: {part.people} people, AP {part.ap:.3f}, AP50 {part.ap50:.3f}, AR {part.ar:.3f}")

@@ -55,11 +55,11 @@ def main() -> None:
     )
     parser.add_argument("poses", type=Path)
     parser.add_argument("-o", "--output", type=picture_path, required=True)
-    given = parser.parse_args()
-    picture = picture_of(json.loads(given.poses.read_text(encoding="utf-8")))
-    _, encoded = cv2.imencode(given.output.suffix, picture)
-    with files.staged(given.output.absolute().parent) as stage:
-        (stage / given.output.name).write_bytes(encoded.data)
+    arguments = parser.parse_args()
+    picture = picture_of(json.loads(arguments.poses.read_text(encoding="utf-8")))
+    _, encoded = cv2.imencode(arguments.output.suffix, picture)
+    with files.staged(arguments.output.absolute().parent) as stage:
+        (stage / arguments.output.name).write_bytes(encoded.data)
 
 
 if __name__ == "__main__":

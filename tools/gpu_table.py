@@ -251,22 +251,22 @@ def throughput(name: str, model: Model, folder: Path) -> None:
     with ExitStack() as opened:
         candidates = []
         options = RunOptions("cuda", cuda_graphs=False)
-        made = {
-            precision: export(model, ["torchscript"], folder, f"many-{precision}", asked)[0]
-            for precision, asked in (
+        artifacts = {
+            precision: export(model, ["torchscript"], folder, f"many-{precision}", export_options)[0]
+            for precision, export_options in (
                 ("fp32", ExportOptions(batch=MANY)),
                 ("fp16", ExportOptions(batch=MANY, precision="fp16")),
             )
         }
-        tensors = random_tensors(made["fp32"].spec).tensors
+        tensors = random_tensors(artifacts["fp32"].spec).tensors
         openers: dict[str, tuple[Opener, RunOptions]] = {
             "eager": (lambda options: PyTorchRunner(model, options), options),
-            "torchscript fp32": (opener(made["fp32"]), RunOptions("cuda")),
-            "torchscript tf32": (opener(made["fp32"]), RunOptions("cuda", "tf32")),
-            "torchscript fp16": (opener(made["fp16"]), RunOptions("cuda", "fp16")),
+            "torchscript fp32": (opener(artifacts["fp32"]), RunOptions("cuda")),
+            "torchscript tf32": (opener(artifacts["fp32"]), RunOptions("cuda", "tf32")),
+            "torchscript fp16": (opener(artifacts["fp16"]), RunOptions("cuda", "fp16")),
         }
-        for label, (opening, asked) in openers.items():
-            candidate = timing.load(label, lambda: opening(asked), lambda _: tensors)  # noqa: B023 - called here
+        for label, (opening, run_options) in openers.items():
+            candidate = timing.load(label, lambda: opening(run_options), lambda _: tensors)  # noqa: B023 - called here
             opened.callback(candidate.runner.close)
             candidates.append(candidate)
         results = timing.measure(candidates, runs=20)
@@ -275,22 +275,25 @@ def throughput(name: str, model: Model, folder: Path) -> None:
     torch.cuda.empty_cache()
 
 
-def many(found: Sequence[tuple[str, Model]], place: Path) -> None:
+def many(networks: Sequence[tuple[str, Model]], place: Path) -> None:
     """Print the table of throughput."""
     kinds = (f"torchscript {precision}" for precision in ("fp32", "tf32", "fp16"))
     print()
     show(f"network, images/s at batch {MANY}", "eager", *kinds)
     show(*("---" for _ in range(5)))
-    for index, (name, model) in enumerate(found):
+    for index, (name, model) in enumerate(networks):
         throughput(name, model, place / f"many-{index}")
 
 
-def plan(given: argparse.Namespace) -> None:
+def plan(arguments: argparse.Namespace) -> None:
     """Print the rows that would be measured."""
     for name in ("sample", *CASES):
-        targets = targets_of(name, given.aoti)
-        there = name == "sample" or (given.cases / name).is_dir()
-        print(f"{name}: " + (f"pytorch, {', '.join(targets)}" if there else f"skipped, not in {given.cases}"))
+        targets = targets_of(name, arguments.aoti)
+        is_available = name == "sample" or (arguments.cases / name).is_dir()
+        print(
+            f"{name}: "
+            + (f"pytorch, {', '.join(targets)}" if is_available else f"skipped, not in {arguments.cases}")
+        )
 
 
 def targets_of(name: str, compiled: Sequence[str]) -> list[str]:
@@ -298,17 +301,17 @@ def targets_of(name: str, compiled: Sequence[str]) -> list[str]:
     return ["torchscript", "onnx", *(["aoti"] if any(part in name for part in compiled) else [])]
 
 
-def measure(given: argparse.Namespace) -> list[Row]:
+def measure(arguments: argparse.Namespace) -> list[Row]:
     """Measure and print every row."""
     table = Table()
     show(*TITLES)
     show(*("---" for _ in TITLES))
     with tempfile.TemporaryDirectory() as place:
-        found = list(models(given.cases, given.networks, Path(place)))
-        for index, (name, model) in enumerate(found):
-            table.add(rows_of(name, model, Path(place) / str(index), targets_of(name, given.aoti)))
-        if given.throughput:
-            many(found, Path(place))
+        networks = list(models(arguments.cases, arguments.networks, Path(place)))
+        for index, (name, model) in enumerate(networks):
+            table.add(rows_of(name, model, Path(place) / str(index), targets_of(name, arguments.aoti)))
+        if arguments.throughput:
+            many(networks, Path(place))
     return table.rows
 
 
@@ -324,17 +327,17 @@ def main() -> int:
     parser.add_argument("--throughput", action="store_true", help=f"also time batches of {MANY}")
     parser.add_argument("--json", type=Path)
     parser.add_argument("--dry-run", action="store_true", help="print the rows that would be measured")
-    given = parser.parse_args()
-    if given.dry_run:
-        plan(given)
+    arguments = parser.parse_args()
+    if arguments.dry_run:
+        plan(arguments)
         return 0
     if not torch.cuda.is_available():
         print("no CUDA device: nothing was measured", file=sys.stderr)
         return 1
-    rows = measure(given)
+    rows = measure(arguments)
     print(f"\n{torch.cuda.get_device_name()}, torch {torch.__version__}; {this_machine()}")
-    if given.json is not None:
-        given.json.write_text(json.dumps([asdict(row) for row in rows], indent=1), encoding="utf-8")
+    if arguments.json is not None:
+        arguments.json.write_text(json.dumps([asdict(row) for row in rows], indent=1), encoding="utf-8")
     failed = sum(bool(row.failure) for row in rows)
     print(f"{len(rows) - failed} of {len(rows)} rows passed")
     return 1 if failed else 0

@@ -40,8 +40,8 @@ def people_of(poses: Path) -> Array:
     """Return (people, keypoints, 3) of a ``poses.json`` of one image: x px, y px, and 2 if found, otherwise
     0."""
     document = json.loads(poses.read_text(encoding="utf-8"))
-    found = [np.reshape(person["keypoints"], (-1, 3)) for person in document["annotations"]]
-    return np.array(found).reshape(len(found), -1, 3)
+    people = [np.reshape(person["keypoints"], (-1, 3)) for person in document["annotations"]]
+    return np.array(people).reshape(len(people), -1, 3)
 
 
 def distance_px(people: Array, others: Array) -> float:
@@ -67,10 +67,10 @@ def draw_overlay(image: Array, runs: dict[str, Array]) -> Array:
     unit = image.shape[1] / 900
     for people, color, width in zip(runs.values(), LINE_COLORS, WIDTHS, strict=False):
         for person in people:
-            points, found = to_fixed_point(person[:, :2]), person[:, 2] > 0
-            limbs = [points[[a, b]] for a, b in SKELETON if found[a] and found[b]]
+            points, is_found = to_fixed_point(person[:, :2]), person[:, 2] > 0
+            limbs = [points[[a, b]] for a, b in SKELETON if is_found[a] and is_found[b]]
             cv2.polylines(picture, limbs, False, color, max(1, round(width * unit)), cv2.LINE_AA, SHIFT)
-            for x, y in points[found].tolist():
+            for x, y in points[is_found].tolist():
                 radius = round((width * unit * 0.75 + 1) * 2**SHIFT)
                 cv2.circle(picture, (x, y), radius, color, -1, cv2.LINE_AA, SHIFT)
     return np.vstack([picture, _legend(image.shape[1], runs, unit)])
@@ -101,15 +101,15 @@ def main() -> None:
     parser.add_argument("image", type=Path)
     parser.add_argument("runs", nargs="+", metavar="NAME=poses.json")
     parser.add_argument("-o", "--output", type=picture_path, required=True)
-    given = parser.parse_args()
-    if len(given.runs) > len(LINE_COLORS):
-        parser.error(f"{len(given.runs)} runs: expected at most {len(LINE_COLORS)}")
-    named = (run.partition("=") for run in given.runs)
+    arguments = parser.parse_args()
+    if len(arguments.runs) > len(LINE_COLORS):
+        parser.error(f"{len(arguments.runs)} runs: expected at most {len(LINE_COLORS)}")
+    named = (run.partition("=") for run in arguments.runs)
     runs = {name: people_of(Path(path)) for name, _, path in named}
-    _, encoded = cv2.imencode(given.output.suffix, draw_overlay(read_image(given.image), runs))
-    with files.staged(given.output.parent) as stage:
-        (stage / given.output.name).write_bytes(encoded.tobytes())
-    print(f"wrote {given.output}")
+    _, encoded = cv2.imencode(arguments.output.suffix, draw_overlay(read_image(arguments.image), runs))
+    with files.staged(arguments.output.parent) as stage:
+        (stage / arguments.output.name).write_bytes(encoded.tobytes())
+    print(f"wrote {arguments.output}")
 
 
 if __name__ == "__main__":

@@ -52,7 +52,7 @@ TITLES = ("network", "way", "MB", "export s", "off PyTorch", "poses off", "media
 
 
 @dataclass(frozen=True)
-class Made:
+class CaseResult:
     """One case as one target: the artifact and its parity, or the refusal."""
 
     way: str
@@ -74,22 +74,22 @@ def golden_distance(case: Case, model: Model) -> float:
         )
 
 
-def made(model: Model, way: str, folder: Path, mesh: Path | None) -> Made:
+def export_case(model: Model, way: str, folder: Path, mesh: Path | None) -> CaseResult:
     """Export to one target and compare with PyTorch."""
     target, options = WAYS[way]
     start = perf_counter()
     try:
         (artifact,) = export(model, [target], folder, way.replace(", ", "-"), options)
     except PoseDeployError as error:
-        return Made(way, refusal=first_line(error))
+        return CaseResult(way, refusal=first_line(error))
     export_s = perf_counter() - start
     if way in NOT_RUN:
-        return Made(way, artifact, export_s)
+        return CaseResult(way, artifact, export_s)
     try:
         (parity,) = compare(artifact, mesh=mesh).results
     except PoseDeployError as error:
-        return Made(way, refusal=first_line(error))
-    return Made(way, artifact, export_s, parity)
+        return CaseResult(way, refusal=first_line(error))
+    return CaseResult(way, artifact, export_s, parity)
 
 
 def poses_off(parity: Parity) -> str:
@@ -101,7 +101,7 @@ def poses_off(parity: Parity) -> str:
     return ", ".join(f"{error:.2g} {unit}" for unit, error in units.items() if error is not None)
 
 
-def row(result: Made, times: dict[str, Latency]) -> tuple[str, ...]:
+def row(result: CaseResult, times: dict[str, Latency]) -> tuple[str, ...]:
     """Return the cells of one target, after those of the network."""
     if result.artifact is None:
         return result.way, "", "", f"refused: {result.refusal}", "", "", ""
@@ -129,19 +129,19 @@ def main() -> None:
     parser.add_argument("cases", type=Path, help="the folder of the cases")
     parser.add_argument("names", nargs="*", help="beginnings of their names; all if not given")
     parser.add_argument("--on", nargs="+", choices=list(WAYS), default=list(WAYS), metavar="WAY")
-    given = parser.parse_args()
+    arguments = parser.parse_args()
     show(*TITLES)
     show(*("---" for _ in TITLES))
     for name in PUBLISHED:
-        if given.names and not name.startswith(tuple(given.names)):
+        if arguments.names and not name.startswith(tuple(arguments.names)):
             continue
-        case = Case(given.cases / name)
+        case = Case(arguments.cases / name)
         with tempfile.TemporaryDirectory() as place:
             folder = Path(place)
             mesh = case.write_mesh(folder / "mesh.npy")
             model = open_checkpoint(case.write(folder / "net.pth"), mesh=mesh)
             golden = golden_distance(case, model)
-            results = [made(model, way, folder, mesh) for way in given.on]
+            results = [export_case(model, way, folder, mesh) for way in arguments.on]
             running = {each.way: each.artifact for each in results if each.artifact and each.parity}
             times = row_of(model, running) if running else {}
             pytorch = times.get("pytorch")

@@ -33,7 +33,7 @@ SEED, HELD_OUT_SEED = 1, 2
 PEOPLE, HELD_OUT = 40_000, 2_000
 WIDTH, STEPS, BATCH, PEAK_RATE = 512, 8_000, 256, 1e-3
 NOISE = 0.01
-"""The standard deviation of a detector's errors, relative to the height of a person."""
+"""The std of a detector's errors, relative to the height of a person."""
 
 
 def people(seed: int, count: int) -> tuple[Array, Array]:
@@ -94,17 +94,17 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("-o", "--output", type=Path, required=True)
-    given = parser.parse_args()
+    arguments = parser.parse_args()
     torch.manual_seed(SEED)
     network = Lifter(len(JOINTS), WIDTH)
     train(network, *people(SEED, PEOPLE))
     inputs, wanted = people(HELD_OUT_SEED, HELD_OUT)
     with torch.inference_mode():
-        found = network(normalized(inputs)).numpy()
-    distance = np.linalg.norm(found - found[:, :1] - wanted, axis=2).mean()
+        predicted = network(normalized(inputs)).numpy()
+    distance = np.linalg.norm(predicted - predicted[:, :1] - wanted, axis=2).mean()
     print(f"{HELD_OUT} held-out people: MPJPE {distance:.1f} mm")
-    with files.staged(given.output.absolute().parent) as stage:
-        torch.save({"model_state_dict": network.state_dict()}, stage / given.output.name)
+    with files.staged(arguments.output.absolute().parent) as stage:
+        torch.save({"model_state_dict": network.state_dict()}, stage / arguments.output.name)
 
 
 if __name__ == "__main__":

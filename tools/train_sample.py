@@ -37,7 +37,7 @@ import posedeploy
 from posedeploy import files
 from posedeploy.commands.evaluate import show_evaluation
 from posedeploy.synthetic.coco_annotations import NAME, write_images
-from tools.training_data import CLOSE, WIDE, Batch, Batches, Phase
+from tools.training_data import CLOSE_CROPS, WIDE_CROPS, Batch, Batches, Phase
 from tools.training_network import LAST, TrainedNetwork
 
 SEED = 1
@@ -188,7 +188,7 @@ def step(training: Training, batch: Batch, device: str) -> float:
 
 def train(training: Training, folder: Path, budget_s: float, device: str, workers: int) -> None:
     """Train in phases until the time is used, and save the state regularly."""
-    for phase, until in ((CLOSE, CLOSE_SHARE), (WIDE, 1.0)):
+    for phase, until in ((CLOSE_CROPS, CLOSE_SHARE), (WIDE_CROPS, 1.0)):
         if training.used_s < until * budget_s:
             _train_phase(training, folder, budget_s, until, _loader(training, phase, workers), device)
 
@@ -279,17 +279,17 @@ def main() -> None:
         type=int,
         help="processes that generate images; by default 1 with a CPU, and all cores but one with a GPU",
     )
-    given = parser.parse_args()
-    given.output.mkdir(parents=True, exist_ok=True)
-    training = new_training(given.device)
-    kept = given.output / "training.pt"
+    arguments = parser.parse_args()
+    arguments.output.mkdir(parents=True, exist_ok=True)
+    training = new_training(arguments.device)
+    kept = arguments.output / "training.pt"
     if kept.exists():
-        training.restore(torch.load(kept, map_location=given.device, weights_only=True))
-    alone = given.device.startswith("cpu")
-    workers = given.workers or (1 if alone else max(1, (os.cpu_count() or 2) - 1))
-    train(training, given.output, given.minutes * 60, given.device, workers)
-    save(training, given.output / "sample.safetensors")
-    evaluate(given.output / "sample.safetensors")
+        training.restore(torch.load(kept, map_location=arguments.device, weights_only=True))
+    alone = arguments.device.startswith("cpu")
+    workers = arguments.workers or (1 if alone else max(1, (os.cpu_count() or 2) - 1))
+    train(training, arguments.output, arguments.minutes * 60, arguments.device, workers)
+    save(training, arguments.output / "sample.safetensors")
+    evaluate(arguments.output / "sample.safetensors")
 
 
 if __name__ == "__main__":

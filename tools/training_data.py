@@ -45,8 +45,8 @@ class Phase:
     fits_person: bool
 
 
-CLOSE = Phase(((128, 128), (128, 128), (160, 160), (192, 192)), 20 * 128 * 128, True)
-WIDE = Phase(((192, 192), (256, 192), (256, 256), (352, 256)), 14 * 192 * 192, False)
+CLOSE_CROPS = Phase(((128, 128), (128, 128), (160, 160), (192, 192)), 20 * 128 * 128, True)
+WIDE_CROPS = Phase(((192, 192), (256, 192), (256, 256), (352, 256)), 14 * 192 * 192, False)
 FLIPPED = [
     KEYPOINT_NAMES.index({"r": "l", "l": "r"}[name[0]] + name[1:] if name[1] == "_" else name)
     for name in KEYPOINT_NAMES

@@ -9,7 +9,7 @@ import pytest
 
 from posedeploy.errors import InputError, PoseDeployError
 from tools.fuzz.campaign import fuzz
-from tools.fuzz.contract import CheckResult, attempt
+from tools.fuzz.contract import Finding, attempt
 from tools.fuzz.mutators import MUTATORS
 from tools.fuzz.targets import TARGETS, Target, loaded
 
@@ -29,7 +29,7 @@ def _marked(name: str) -> object:
     return pytest.param(name, marks=pytest.mark.slow) if name in SLOW else name
 
 
-def _try(target: Target, content: bytes, folder: Path) -> CheckResult | PoseDeployError | None:
+def _try(target: Target, content: bytes, folder: Path) -> Finding | PoseDeployError | None:
     path = folder / f"a{target.suffix}"
     path.write_bytes(content)
     return attempt(loaded(target.read), path)
@@ -41,7 +41,7 @@ def test_seeds_are_read(name: str, tmp_path: Path) -> None:
     seeds = loaded(target.seeds)()
     outcomes = [_try(target, content, tmp_path) for content in seeds]
     assert None in outcomes or name in WITHOUT_VALUES, outcomes
-    assert not [outcome for outcome in outcomes if isinstance(outcome, CheckResult)]
+    assert not [outcome for outcome in outcomes if isinstance(outcome, Finding)]
 
 
 @pytest.mark.parametrize("name", [_marked(name) for name in TARGETS])
@@ -51,13 +51,13 @@ def test_mutants_keep_the_contract(name: str, tmp_path: Path) -> None:
     for number in range(5 if name in SLOW else 25):
         mutate = MUTATORS[target.mutators[number % len(target.mutators)]]
         outcome = _try(target, mutate(rng.choice(seeds), rng), tmp_path)
-        assert not isinstance(outcome, CheckResult), outcome
+        assert not isinstance(outcome, Finding), outcome
 
 
 @pytest.mark.parametrize("path", REGRESSIONS, ids=lambda path: f"{path.parent.name}/{path.name}")
 def test_what_once_broke_the_contract_keeps_it(path: Path, tmp_path: Path) -> None:
     outcome = _try(BY_SLUG[path.parent.name], path.read_bytes(), tmp_path)
-    assert not isinstance(outcome, CheckResult), outcome
+    assert not isinstance(outcome, Finding), outcome
 
 
 def _raise(error: BaseException) -> None:
@@ -75,7 +75,7 @@ def _raise(error: BaseException) -> None:
 )
 def test_what_is_not_one_line_of_ours_is_a_finding(error: BaseException, kind: str, tmp_path: Path) -> None:
     outcome = attempt(lambda path: _raise(error), tmp_path)
-    assert isinstance(outcome, CheckResult) and outcome.kind == kind
+    assert isinstance(outcome, Finding) and outcome.kind == kind
 
 
 @pytest.mark.parametrize("name", MUTATORS)

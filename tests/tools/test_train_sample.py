@@ -40,7 +40,7 @@ def test_what_is_masked_is_not_learnt_from() -> None:
 def test_training_saves_logs_and_goes_on_to_the_end_of_its_time(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for phase in ("CLOSE", "WIDE"):
+    for phase in ("CLOSE_CROPS", "WIDE_CROPS"):
         monkeypatch.setattr(train_sample, phase, SMALL)
     monkeypatch.setattr(train_sample, "LOG_EVERY", 1)
     training = new_training("cpu")

@@ -11,10 +11,10 @@ from posedeploy.poses.lightweight_openpose_2d import KEYPOINT_NAMES, decode
 from posedeploy.synthetic import PARTS, Rng, generate_scene
 from posedeploy.types import Array, Camera, Placement, Poses
 from tools.training_data import (
-    CLOSE,
+    CLOSE_CROPS,
     FLIPPED,
     FLIPPED_PARTS,
-    WIDE,
+    WIDE_CROPS,
     Batches,
     Phase,
     example,
@@ -65,7 +65,7 @@ def test_the_background_is_what_no_keypoint_has() -> None:
     assert 0.9 < maps[:-1].max() <= 1
 
 
-@pytest.mark.parametrize("phase", [CLOSE, WIDE])
+@pytest.mark.parametrize("phase", [CLOSE_CROPS, WIDE_CROPS])
 def test_a_batch_is_the_same_each_time(phase: Phase) -> None:
     first, again = Batches(1, phase)[3], Batches(1, phase)[3]
     for name in ("images", "heatmaps", "pafs", "parts", "mask"):

@@ -12,7 +12,7 @@ import msgspec
 
 from posedeploy.processes import Ended, TimeLimitError, run
 from tools.fuzz import tally
-from tools.fuzz.contract import CheckResult
+from tools.fuzz.contract import Finding
 from tools.fuzz.findings import keep, kept
 from tools.fuzz.targets import Target
 
@@ -101,7 +101,7 @@ def _count_death(result: Result, ended: Ended, work: Path) -> None:
     )
     path = work / f"{INPUT}{result.target.suffix}"
     content = path.read_bytes() if path.is_file() else b""
-    keep(work / FINDINGS, result.target, CheckResult("hang" if is_hang else "crash", what), content)
+    keep(work / FINDINGS, result.target, Finding("hang" if is_hang else "crash", what), content)
 
 
 def _collect(result: Result, folder: Path, findings: Path) -> None:

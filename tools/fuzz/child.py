@@ -18,7 +18,7 @@ import msgspec
 from posedeploy.errors import PoseDeployError
 from tools.fuzz import tally
 from tools.fuzz.campaign import FINDINGS, HANG_EXIT, INPUT, MEMORY_EXIT, TALLY
-from tools.fuzz.contract import CheckResult, Read, attempt
+from tools.fuzz.contract import Finding, Read, attempt
 from tools.fuzz.findings import keep
 from tools.fuzz.mutators import MUTATORS, Mutator
 from tools.fuzz.targets import Target, loaded
@@ -50,7 +50,7 @@ class Fuzzer:
         self._tally.inputs += 1
         self._tally.values += outcome is None
         self._tally.refusals += isinstance(outcome, PoseDeployError)
-        if isinstance(outcome, CheckResult):
+        if isinstance(outcome, Finding):
             self._keep(outcome, content)
         self._check_memory(content)
         self._tally.write(self._file)
@@ -60,11 +60,11 @@ class Fuzzer:
         self._tally.peak_mib = max(self._tally.peak_mib, _peak_mib() - self._start_mib)
         if self._tally.peak_mib > self._target.memory_mib:
             what = f"{self._tally.peak_mib:.0f} MiB, at most {self._target.memory_mib} wanted"
-            self._keep(CheckResult("memory", what), content)
+            self._keep(Finding("memory", what), content)
             self._tally.write(self._file)
             os._exit(MEMORY_EXIT)
 
-    def _keep(self, finding: CheckResult, content: bytes) -> None:
+    def _keep(self, finding: Finding, content: bytes) -> None:
         self._tally.tracebacks += finding.kind != "memory"
         self._tally.memory += finding.kind == "memory"
         keep(self._findings, self._target, finding, content)

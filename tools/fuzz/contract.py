@@ -16,33 +16,33 @@ Read: TypeAlias = Callable[[Path], object]
 
 
 @dataclass(frozen=True)
-class CheckResult:
-    """A broken contract. place: the innermost line of posedeploy, which tells findings apart."""
+class Finding:
+    """A broken contract. place: the innermost line of posedeploy, which identifies a finding."""
 
     kind: Kind
     what: str
     place: str = ""
 
 
-def attempt(read: Read, path: Path) -> CheckResult | PoseDeployError | None:
+def attempt(read: Read, path: Path) -> Finding | PoseDeployError | None:
     """Read a file: None for a value, the error of ours, or what the reader did in place of both."""
     try:
         read(path)
     except PoseDeployError as error:
         return _judged(error)
     except MemoryError as error:
-        return CheckResult("memory", _named(error), _place_of(error))
+        return Finding("memory", _named(error), _place_of(error))
     except Exception as error:
-        return CheckResult("traceback", _named(error), _place_of(error))
+        return Finding("traceback", _named(error), _place_of(error))
     return None
 
 
-def _judged(error: PoseDeployError) -> CheckResult | PoseDeployError:
+def _judged(error: PoseDeployError) -> Finding | PoseDeployError:
     message = str(error)
     if not message or printable(message) != message:
-        return CheckResult("message", f"not one printable line: {message!r:.200}", _place_of(error))
+        return Finding("message", f"not one printable line: {message!r:.200}", _place_of(error))
     if len(message) > MAX_MESSAGE + 100:  # for what is left out of it
-        return CheckResult("message", f"{len(message)} characters: {message:.200}", _place_of(error))
+        return Finding("message", f"{len(message)} characters: {message:.200}", _place_of(error))
     return error
 
 

@@ -7,13 +7,13 @@ from pathlib import Path
 
 import msgspec
 
-from tools.fuzz.contract import CheckResult
+from tools.fuzz.contract import Finding
 from tools.fuzz.targets import Target
 
 RECORD = ".finding.json"
 
 
-def keep(folder: Path, target: Target, finding: CheckResult, content: bytes) -> None:
+def keep(folder: Path, target: Target, finding: Finding, content: bytes) -> None:
     """Save an input and what it did; of several that did the same, the shortest."""
     key = f"{target.name}\0{finding.kind}\0{finding.what.partition(':')[0]}\0{finding.place}"
     stem = f"{target.slug}-{finding.kind}-{hashlib.sha256(key.encode()).hexdigest()[:8]}"
@@ -24,11 +24,11 @@ def keep(folder: Path, target: Target, finding: CheckResult, content: bytes) -> 
     (folder / f"{stem}{RECORD}").write_bytes(msgspec.json.encode(finding))
 
 
-def kept(folder: Path, target: Target) -> dict[str, tuple[CheckResult, bytes]]:
+def kept(folder: Path, target: Target) -> dict[str, tuple[Finding, bytes]]:
     """Return the findings in a folder, by the names of their files, and the inputs."""
-    found = {}
+    stored = {}
     for record in folder.glob(f"*{RECORD}"):
         stem = record.name.removesuffix(RECORD)
-        finding = msgspec.json.decode(record.read_bytes(), type=CheckResult)
-        found[stem] = finding, (folder / f"{stem}{target.suffix}").read_bytes()
-    return found
+        finding = msgspec.json.decode(record.read_bytes(), type=Finding)
+        stored[stem] = finding, (folder / f"{stem}{target.suffix}").read_bytes()
+    return stored

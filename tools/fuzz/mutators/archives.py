@@ -163,9 +163,9 @@ def _tar(content: bytes, rng: random.Random) -> bytes:
     stream = io.BytesIO()
     with tarfile.open(
         fileobj=stream, mode="w", format=rng.choice((tarfile.GNU_FORMAT, tarfile.PAX_FORMAT))
-    ) as made:
+    ) as archive_file:
         for name, data in _changed(held, rng):
             member = tarfile.TarInfo(name.replace("\x00", ""))
             member.size = len(data)
-            made.addfile(member, io.BytesIO(data))
+            archive_file.addfile(member, io.BytesIO(data))
     return stream.getvalue()

@@ -55,7 +55,7 @@ def build_details(path: Path) -> None:
 
 
 def aoti_metadata(path: Path) -> None:
-    """Read what an AOTInductor package says of the libraries that it needs."""
+    """Read the names of the libraries that an AOTInductor package needs."""
     format_versions(read_package_versions(path))
 
 

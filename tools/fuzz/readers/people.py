@@ -33,8 +33,8 @@ def joints(path: Path) -> None:
 def boxes(path: Path) -> None:
     """Read a file of boxes for an image."""
     with _photo() as image, open_source(str(image)) as photo:
-        found = read_boxes(path, photo, BoxOptions()).find
-        found(Frame("a.png", np.zeros((480, 640, 3), np.uint8), 0))
+        find = read_boxes(path, photo, BoxOptions()).find
+        find(Frame("a.png", np.zeros((480, 640, 3), np.uint8), 0))
 
 
 def coco_annotations(path: Path) -> None:

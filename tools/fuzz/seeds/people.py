@@ -89,10 +89,10 @@ def coco_annotations() -> list[bytes]:
     people = np.asarray(synthetic_people("coco-17", 2, scored=True))
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder, "a.json")
-        made = [coco.person(1, each, segmentation=[[0, 0, 5, 0, 5, 5]]) for each in people]
-        plain = coco.write(path, {"a.jpg": (640, 480)}, made).read_bytes()
+        annotations = [coco.person(1, each, segmentation=[[0, 0, 5, 0, 5, 5]]) for each in people]
+        plain = coco.write(path, {"a.jpg": (640, 480)}, annotations).read_bytes()
         bare = coco.write(
-            path, {"a.jpg": (640, 480)}, made, categories=[{"id": 1, "name": "person"}]
+            path, {"a.jpg": (640, 480)}, annotations, categories=[{"id": 1, "name": "person"}]
         ).read_bytes()
         mask = {"size": [480, 640], "counts": [100, 50, 307050]}
         crowd = coco.person(1, people[0], segmentation=mask, iscrowd=1)

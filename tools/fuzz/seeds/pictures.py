@@ -40,21 +40,21 @@ def images() -> list[bytes]:
     """A small image in each format that OpenCV writes, deep ones, and those with EXIF."""
     floats = np.dstack([ramp(24, 32)] * 3).astype(np.float32)
     picture = (floats * 255).astype(np.uint8)
-    found = [
+    images = [
         content
         for suffix in FORMATS
         if (content := _encoded(suffix, floats if suffix in OF_FLOATS else picture))
     ]
     deep = (ramp(24, 32) * 65535).astype(np.uint16)
-    found += [png(deep, (b"sBIT", b"\x0c")), png(picture, (b"eXIf", exif(6))), png_claiming(64, 64)]
-    found += [
+    images += [png(deep, (b"sBIT", b"\x0c")), png(picture, (b"eXIf", exif(6))), png_claiming(64, 64)]
+    images += [
         tiff(deep),
         tiff(picture, order=">"),
         tiff(ramp(24, 32).astype(np.float32)),
         tiff(deep, photometric=0),
     ]
     avif = _encoded(".avif", picture)
-    return [*found, avif_with_exif(avif, 6)] if avif else found
+    return [*images, avif_with_exif(avif, 6)] if avif else images
 
 
 def _encoded(suffix: str, picture: Array) -> bytes | None:
@@ -107,10 +107,14 @@ VIDEOS: tuple[tuple[str, str, dict[str, str]], ...] = (
 
 def videos() -> list[bytes]:
     """Small videos of several containers and codecs, one with sound and one that is turned."""
-    found = [written(name, lambda path, c=codec, m=more: _video(path, c, m)) for name, codec, more in VIDEOS]  # type: ignore[misc]
-    found.append(written("a.mp4", lambda path: make_video(path, stamps=range(4), sound="aac", size=(32, 32))))
-    found.append(written("a.mp4", lambda path: make_video(path, stamps=range(4), rotation=90, size=(32, 32))))
-    return [*found, b"".join(_jpegs())]
+    images = [written(name, lambda path, c=codec, m=more: _video(path, c, m)) for name, codec, more in VIDEOS]  # type: ignore[misc]
+    images.append(
+        written("a.mp4", lambda path: make_video(path, stamps=range(4), sound="aac", size=(32, 32)))
+    )
+    images.append(
+        written("a.mp4", lambda path: make_video(path, stamps=range(4), rotation=90, size=(32, 32)))
+    )
+    return [*images, b"".join(_jpegs())]
 
 
 def _video(path: Path, codec: str, more: dict[str, str]) -> None:

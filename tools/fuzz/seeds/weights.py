@@ -72,11 +72,11 @@ def safetensors() -> list[bytes]:
 def archives() -> list[bytes]:
     """A checkpoint in every archive around it, and in two."""
     plain = _saved({"state_dict": WEIGHTS}, 2, archive=True)
-    found = []
+    seeds = []
     for name, (pack, _) in PACKINGS.items():
         if "folder" not in name:
-            found.append(_packed(pack, plain))
-    return [*found, _packed(PACKINGS["gz"][0], found[0])]
+            seeds.append(_packed(pack, plain))
+    return [*seeds, _packed(PACKINGS["gz"][0], seeds[0])]
 
 
 def _packed(pack: Callable[[Path, Path], Any], content: bytes) -> bytes:
@@ -126,17 +126,17 @@ def _npy(array: Any) -> bytes:
 
 def mesh_archives() -> list[bytes]:
     """Triangles in ``.npz``, compressed and not, beside other arrays and beside objects."""
-    found = []
+    seeds = []
     writers: tuple[Any, ...] = (np.savez, np.savez_compressed)
     for save_arrays in writers:
         for arrays in ({"f": FACES, "v": np.zeros((20, 3))}, {"f": FACES, "notes": np.array([{"a": 1}])}):
             stream = io.BytesIO()
             save_arrays(stream, **arrays)
-            found.append(stream.getvalue())
+            seeds.append(stream.getvalue())
     stream = io.BytesIO()
     with zipfile.ZipFile(stream, "w", zipfile.ZIP_LZMA) as archive:
         archive.writestr("f.npy", _npy(FACES))
-    return [*found, stream.getvalue()]
+    return [*seeds, stream.getvalue()]
 
 
 def mesh_texts() -> list[bytes]:
