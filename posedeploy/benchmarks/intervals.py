@@ -73,8 +73,8 @@ def independent_shift(
     """Return the Hodges-Lehmann estimate of ``new`` minus ``old``: the median of all differences."""
     left, right = np.sort(np.asarray(new, float)), np.sort(-np.asarray(old, float))
     n, m = len(left), len(right)
-    deviation = math.sqrt(n * m * (n + m + 1) / 12)
-    skipped = math.floor((n * m + 1) / 2 - _normal_quantile(confidence) * deviation)
+    std = math.sqrt(n * m * (n + m + 1) / 12)
+    skipped = math.floor((n * m + 1) / 2 - _normal_quantile(confidence) * std)
     value = (_sum_of_rank(left, right, (n * m + 1) // 2) + _sum_of_rank(left, right, n * m // 2 + 1)) / 2
     if skipped < 1:
         return Estimate(value, -math.inf, math.inf)
@@ -113,8 +113,8 @@ def _binomial(count: int, chance: float) -> Array:
 def _signed_rank_quantile(count: int, tail: float) -> int:
     """Return the rank of the mean that ends the interval, from either end; below 1 for too few pairs."""
     if count > MAX_EXACT_PAIRS:
-        deviation = math.sqrt(count * (count + 1) * (2 * count + 1) / 24)
-        return math.floor((count * (count + 1) / 2 + 1) / 2 - _normal_quantile(1 - 2 * tail) * deviation)
+        std = math.sqrt(count * (count + 1) * (2 * count + 1) / 24)
+        return math.floor((count * (count + 1) / 2 + 1) / 2 - _normal_quantile(1 - 2 * tail) * std)
     chances = np.zeros(count * (count + 1) // 2 + 1)
     chances[0] = 1.0
     for rank in range(1, count + 1):

@@ -58,8 +58,8 @@ def collect(
         calibration = _of_images(spec, sources, count, find_people)
     else:
         raise InputError(
-            "this network cannot be calibrated: it has no image contract, so nothing says how an image "
-            "becomes its input; describe the image with `contract`, or choose another `precision`"
+            "this network cannot be calibrated: it has no image contract that describes the "
+            "preprocessing; describe the image with `contract`, or choose another `precision`"
         )
     for weakness in describe_weaknesses(calibration.record):
         logger.warning(weakness)

@@ -91,7 +91,7 @@ def explain_failure(failure: ChildFailedError, path: Path, runtime: Runtime) -> 
 
 
 def _remedy_of_start(failure: ChildFailedError, package: str) -> str:
-    """What helps where the runtime was not even imported. Packages that find no memory may end silently."""
+    """Return the remedy if the runtime was not imported. Packages may end without an error if memory lacks."""
     if failure.kind == "not started":
         return "free some memory or end other processes, and try again"
     if signal_name(failure.signal) == "SIGKILL":
