@@ -74,7 +74,7 @@ def _of_images(
     single = replace(spec, inputs=(replace(tensor, shape=(1, *tensor.shape[1:])),))
     inputs, pending = SpilledTensors(), list[Array]()
     pixels, perceptual, problems = list[str](), list[str](), list[str]()
-    found = list[int]()
+    people_counts = list[int]()
     step = -(-count // MAX_CHECKED)
     for name, image, box in _user_images(sources, count) if sources else _synthetic_images(spec, count):
         try:
@@ -83,7 +83,7 @@ def _of_images(
             problems.append(f"{name}: {error}")
             continue
         if find_people is not None and len(pixels) % step == 0:
-            found.append(find_people(image))
+            people_counts.append(find_people(image))
         pixels.append(pixel_hash(image))
         perceptual.append(perceptual_hash(image))
         pending.append(prepared[tensor.name])
@@ -104,8 +104,8 @@ def _of_images(
         pixels=tuple(pixels),
         perceptual=tuple(perceptual),
         near_duplicates=count_near_duplicates(perceptual),
-        checked=len(found),
-        with_people=sum(map(bool, found)) if find_people is not None else None,
+        checked=len(people_counts),
+        with_people=sum(map(bool, people_counts)) if find_people is not None else None,
     )
     return CalibrationSet(inputs, record)
 

@@ -31,9 +31,9 @@ def describe_weaknesses(calibration: Calibration) -> Iterator[str]:
             f"{calibration.near_duplicates} of the {calibration.count} calibration images nearly repeat "
             "others; more varied images give better ranges"
         )
-    found = calibration.with_people
-    if found is not None and found < MIN_PEOPLE_SHARE * calibration.checked:
+    with_people = calibration.with_people
+    if with_people is not None and with_people < MIN_PEOPLE_SHARE * calibration.checked:
         yield (
-            f"PyTorch finds people in {found} of the {calibration.checked} calibration images that were "
-            "checked; pass images of people"
+            f"PyTorch finds people in {with_people} of the {calibration.checked} calibration images that "
+            "were checked; pass images of people"
         )

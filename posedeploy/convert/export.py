@@ -56,15 +56,15 @@ def export(
     if options.precision in QUANTIZED:
         assert calibrate is not None, "a quantized network needs calibration inputs"
         prepared = replace(prepared, calibrate=cache(partial(calibrate, prepared.spec, options)))
-    made = []
+    artifacts = []
     for row in rows:
         try:
-            made.append(_export(model, prepared, row, folder, stem, options))
+            artifacts.append(_export(model, prepared, row, folder, stem, options))
         except IsolatedProgramError as failed:
             log = _log(folder, stem, failed.environment)
             files.write_text(log, failed.log)
             raise ExportError(f"{failed}; the log is {log}") from failed
-    return made
+    return artifacts
 
 
 def default_stem(checkpoint: Path | None, options: ExportOptions) -> str:

@@ -91,7 +91,8 @@ def explain_failure(failure: ChildFailedError, path: Path, runtime: Runtime) -> 
 
 
 def _remedy_of_start(failure: ChildFailedError, package: str) -> str:
-    """Return the remedy if the runtime was not imported. Packages may end without an error if memory lacks."""
+    """Return the remedy for a runtime that was not imported. Packages may end without an error if memory is
+    short."""
     if failure.kind == "not started":
         return "free some memory or end other processes, and try again"
     if signal_name(failure.signal) == "SIGKILL":

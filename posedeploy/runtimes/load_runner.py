@@ -106,9 +106,9 @@ def _load(load: Load, artifact: Artifact, options: RunOptions) -> Runner:
     try:
         return _load_by_native_path(load, artifact, options)
     except UnicodeDecodeError as error:  # from pybind11, which decodes names and messages of native libraries
-        found = error.object[error.start : error.end]
+        damaged = error.object[error.start : error.end]
         raise ArtifactError(
-            f"{artifact.path}: a name in the file, or an error of the runtime, has the bytes {found!r}, "
+            f"{artifact.path}: a name in the file, or an error of the runtime, has the bytes {damaged!r}, "
             "which are not UTF-8: the file is damaged; download it again, or export it again"
         ) from error
     except MemoryError as error:  # std::bad_alloc, also for sizes that a damaged file claims
@@ -144,8 +144,8 @@ def runner_of(artifact: Artifact, runtime: str | None = None) -> Load:
         MissingPackageError: the runtime is not installed.
     """
     row = runtime_for(target_named(artifact.target), runtime)
-    found: Load = plugins.load(row.runner, _requirements(artifact, row).extra)
-    return found
+    load: Load = plugins.load(row.runner, _requirements(artifact, row).extra)
+    return load
 
 
 def devices_of(artifact: Artifact, runtime: str | None = None) -> tuple[str, ...]:

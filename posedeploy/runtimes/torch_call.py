@@ -83,8 +83,8 @@ class _OnGpu:
 
     def __call__(self, arrays: list[Array]) -> Tensors:
         with torch.inference_mode():
-            given = [_tensor(array).pin_memory().to(self._device, non_blocking=True) for array in arrays]
-            results = flat(self._program(*given))
+            inputs = [_tensor(array).pin_memory().to(self._device, non_blocking=True) for array in arrays]
+            results = flat(self._program(*inputs))
             copies = [torch.empty(result.shape, dtype=result.dtype, pin_memory=True) for result in results]
             for copy, result in zip(copies, results, strict=True):
                 copy.copy_(result, non_blocking=True)
