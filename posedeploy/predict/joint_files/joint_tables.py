@@ -97,12 +97,7 @@ def _wide(
     rows: Sequence[Row], header: Sequence[str], shown: Sequence[str], path: Path, remarks: list[str]
 ) -> tuple[list[tuple[Row, Array]], tuple[str, ...] | None]:
     """Read a row for each person, with the numbers of all joints."""
-    columns: dict[str, dict[int, int]] = {}
-    for column, title in enumerate(header):
-        parsed = _title(title)
-        if parsed is not None and title not in (*FRAME, *PERSON, *TIME):
-            columns.setdefault(parsed[0], {})[parsed[1]] = column
-    joints = {name: axes for name, axes in columns.items() if {0, 1} <= axes.keys()}
+    joints = _joint_columns(header)
     if not joints:
         raise InputError(
             f"{path}: no columns of joints in {', '.join(shown[:8])}; expected, for example, nose_x, nose_y, "
@@ -120,6 +115,16 @@ def _wide(
         else:
             records.append((row, np.array(numbers, np.float64)))
     return records, None if all(name.isdecimal() or not name for name in joints) else tuple(joints)
+
+
+def _joint_columns(header: Sequence[str]) -> dict[str, dict[int, int]]:
+    """Return the columns of each joint that has x and y, by axis: 0 for x, 1 for y, 2 for the score."""
+    columns: dict[str, dict[int, int]] = {}
+    for column, title in enumerate(header):
+        parsed = _title(title)
+        if parsed is not None and title not in (*FRAME, *PERSON, *TIME):
+            columns.setdefault(parsed[0], {})[parsed[1]] = column
+    return {name: axes for name, axes in columns.items() if {0, 1} <= axes.keys()}
 
 
 def _title(title: str) -> tuple[str, int] | None:
