@@ -43,6 +43,7 @@ def convert(prepared: Prepared, path: Path) -> Conversion:
     """
     precision = prepared.options.precision
     quantize = plugins.load(QUANTIZE) if precision in QUANTIZED else None
+    calibration = prepared.calibrate() if precision in QUANTIZED else None  # first: bad images fail at once
     onnx_path = path.with_suffix(".onnx")
     onnx.convert_fp32(prepared, onnx_path)
     size = onnx_path.stat().st_size
@@ -53,8 +54,7 @@ def convert(prepared: Prepared, path: Path) -> Conversion:
     finally:
         onnx_path.unlink()
     conversion = Conversion(precision=precision, inference_precision=INFERENCE_PRECISIONS.get(precision))
-    if quantize is not None:
-        calibration = prepared.calibrate()
+    if quantize is not None and calibration is not None:
         prepared.on_progress("quantizing", None)
         model = quantize(model, calibration, precision)
         packages = (*TARGETS["openvino"].packages, "nncf")
