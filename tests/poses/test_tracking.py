@@ -1,59 +1,15 @@
-from __future__ import annotations
+"""The ids of people: matching, gaps, and frame rates."""
 
-import math
-from dataclasses import replace
+from __future__ import annotations
 
 import numpy as np
 import pytest
 
 from posedeploy.errors import InputError
-from posedeploy.poses.one_euro import OneEuro
-from posedeploy.poses.tracking import ID_AFTER_FRAMES, MAX_GAP_S, Tracker
+from posedeploy.poses.tracking import MAX_GAP_S, Tracker
 from posedeploy.types import Poses
 from tests.poses.helpers import some_poses
-
-SIGMAS = (0.05,) * 5
-SHAPE = np.array([(0.0, 0), (100, 0), (0, 200), (100, 200), (50, 100)])
-
-
-def people(*origins, scores=None, **more) -> Poses:
-    return some_poses([SHAPE + origin for origin in origins], scores, **more)
-
-
-class ScalarFilter:
-    """The filter of the paper for one number."""
-
-    def __init__(self, frequency: float, beta: float) -> None:
-        self.frequency, self.beta = frequency, beta
-        self.raw = self.smooth = None
-        self.speed = 0.0
-
-    def share(self, cutoff: float) -> float:
-        return 1 / (1 + 1 / (2 * math.pi * cutoff) * self.frequency)
-
-    def __call__(self, value: float, elapsed_s: float | None = None) -> float:
-        if self.raw is None:
-            self.raw = self.smooth = value
-            return value
-        if elapsed_s is not None:
-            self.frequency = 1 / elapsed_s
-        share = self.share(1.0)
-        self.speed = share * (value - self.raw) * self.frequency + (1 - share) * self.speed
-        share = self.share(1.0 + self.beta * abs(self.speed))
-        self.raw, self.smooth = value, share * value + (1 - share) * self.smooth
-        return self.smooth
-
-
-def test_the_filter_over_arrays_is_the_scalar_one() -> None:
-    values = np.random.default_rng(0).normal(0, 20, (12, 3)).cumsum(axis=0)
-    scalars = [ScalarFilter(15, 0.05) for _ in range(3)]
-    one_euro = OneEuro(frequency=15, beta=0.05)
-    state = one_euro.start(values[0])
-    for number, row in enumerate(values):
-        state = one_euro.advance(state, row) if number else state
-        np.testing.assert_allclose(
-            state.smooth, [step(value) for step, value in zip(scalars, row, strict=True)]
-        )
+from tests.poses.tracked_people import NOBODY, SHAPE, SIGMAS, default_tracker, people
 
 
 def test_ids_follow_people_that_move_and_change_order() -> None:
@@ -84,26 +40,6 @@ def test_two_similar_keypoints_are_too_few() -> None:
     assert tracker.update(some_poses([second])).ids.tolist() == [2], "two in common with the frame before"
 
 
-def test_each_keypoint_has_its_own_filter() -> None:
-    random = np.random.default_rng(1)
-    frames = [SHAPE + random.normal(0, 2, SHAPE.shape) for _ in range(8)]
-    frames[4][1] = np.nan
-    tracker = Tracker(SIGMAS)
-    filters = {}
-    for number, frame in enumerate(frames):
-        found = tracker.update(some_poses([frame])).keypoints[0]
-        for keypoint, position in enumerate(frame):
-            if np.isnan(position).any():
-                assert (found[keypoint] == -1).all()
-                continue
-            for axis, value in enumerate(position):
-                if number and np.isnan(frames[number - 1][keypoint]).any():
-                    filters.pop((keypoint, axis))
-                step = filters.setdefault((keypoint, axis), ScalarFilter(15, 0.05))
-                assert found[keypoint, axis] == pytest.approx(step(value), rel=1e-12)
-        np.testing.assert_array_equal(found[:, 2], some_poses([frame]).keypoints[0, :, 2])
-
-
 def test_without_smoothing_only_ids_are_added() -> None:
     poses = people((0, 0), (400, 0))
     tracker = Tracker(SIGMAS, smooth=False)
@@ -111,41 +47,6 @@ def test_without_smoothing_only_ids_are_added() -> None:
     tracked = tracker.update(poses)
     assert tracked.keypoints is poses.keypoints
     assert poses.ids is None
-
-
-def test_in_3d_the_whole_person_is_moved_and_2d_is_unchanged() -> None:
-    random = np.random.default_rng(2)
-    body = random.normal(0, 300, (5, 3))
-    centers = np.array([0.0, 0, 3000]) + random.normal(0, 30, (6, 3)).cumsum(axis=0)
-    filters = [ScalarFilter(80, 0.001) for _ in range(3)]
-    tracker = Tracker(SIGMAS)
-    for center in centers:
-        joints = np.concatenate([body - body.mean(axis=0) + center, np.ones((5, 1))], axis=1)[None]
-        poses = people((0, 0), keypoints_3d=joints)
-        tracked = tracker.update(poses)
-        np.testing.assert_array_equal(tracked.keypoints, poses.keypoints)
-        smooth = [step(value) for step, value in zip(filters, center, strict=True)]
-        np.testing.assert_allclose(tracked.keypoints_3d[0, :, :3].mean(axis=0), smooth)
-        np.testing.assert_allclose(np.diff(tracked.keypoints_3d, axis=1), np.diff(joints, axis=1), atol=1e-9)
-
-
-def test_root_relative_joints_are_smoothed_and_the_root_stays() -> None:
-    random = np.random.default_rng(3)
-    frames = [np.vstack([np.zeros((1, 3)), random.normal(0, 300, (4, 3))]) for _ in range(5)]
-    filters = [[ScalarFilter(80, 0.001) for _ in range(3)] for _ in range(7)]
-    tracker = Tracker(SIGMAS)
-    for joints in frames:
-        vertices = joints[1:3] * 1.1
-        poses = people((0, 0), keypoints_3d=np.pad(joints, ((0, 0), (0, 1)), constant_values=0.5)[None])
-        tracked = tracker.update(replace(poses, vertices=vertices[None], root_relative=True))
-        smooth = [
-            [step(value) for step, value in zip(own, point, strict=True)]
-            for own, point in zip(filters, [*joints, *vertices], strict=True)
-        ]
-        np.testing.assert_allclose(tracked.keypoints_3d[0, :, :3], smooth[:5])
-        np.testing.assert_allclose(tracked.vertices[0], smooth[5:])
-        assert (tracked.keypoints_3d[0, :, 3] == 0.5).all()
-        assert (tracked.keypoints_3d[0, 0, :3] == 0).all()
 
 
 def test_frames_without_people() -> None:
@@ -162,34 +63,8 @@ def test_poses_of_another_network_are_rejected() -> None:
         Tracker(SIGMAS[:4]).update(people((0, 0)))
 
 
-@pytest.mark.parametrize("vertices", [False, True])
-def test_root_relative_people_may_vanish_and_return(vertices: bool) -> None:
-    joints = np.concatenate([np.random.RandomState(0).randn(1, 5, 3) * 300, np.ones((1, 5, 1))], axis=2)
-    there = replace(
-        people((0, 0)),
-        keypoints_3d=joints,
-        vertices=joints[..., :3] / 1000 if vertices else None,
-        root_relative=True,
-    )
-    nobody = Poses(np.zeros((0, 5, 3)), np.zeros(0), np.zeros((0, 5, 4)))
-    tracker = Tracker(SIGMAS)
-    assert [len(tracker.update(poses)) for poses in (there, there, nobody, there)] == [1, 1, 0, 1]
-    again = tracker.update(there)
-    assert again.ids is not None and again.ids.tolist() == [1]
-    assert again.keypoints_3d is not None
-    np.testing.assert_allclose(again.keypoints_3d, joints)
-
-
-NOBODY = Poses(np.zeros((0, 5, 3)), np.zeros(0))
-
-
-def patient() -> Tracker:
-    """Return a tracker with the settings of ``predict``."""
-    return Tracker(SIGMAS, id_after_frames=ID_AFTER_FRAMES, max_gap_s=MAX_GAP_S)
-
-
 def test_ids_are_assigned_after_a_few_frames_and_for_earlier_ones() -> None:
-    tracker, candidates, named = patient(), [], {}
+    tracker, candidates, named = default_tracker(), [], {}
     for frame in range(4):
         candidates.append(tracker.update(people((frame, 0), (500, 0)), frame / 30).ids.tolist())
         named |= tracker.named
@@ -200,7 +75,7 @@ def test_ids_are_assigned_after_a_few_frames_and_for_earlier_ones() -> None:
 
 
 def test_short_false_detections_get_no_id() -> None:
-    tracker = patient()
+    tracker = default_tracker()
     for frame in range(20):
         alarm = [(900, 30 * frame)] if frame % 3 else []
         ids = tracker.update(people((0, 0), *alarm), frame / 30).ids.tolist()
@@ -209,7 +84,7 @@ def test_short_false_detections_get_no_id() -> None:
 
 
 def test_short_videos_assign_ids_at_their_end() -> None:
-    tracker = patient()
+    tracker = default_tracker()
     (candidate,) = tracker.update(people((0, 0)), 0.0).ids.tolist()
     _, newcomer = tracker.update(people((1, 0), (500, 0)), 0.1).ids.tolist()
     assert tracker.finish() == {candidate: 0}
@@ -227,7 +102,7 @@ def test_short_videos_assign_ids_at_their_end() -> None:
     ],
 )
 def test_the_allowed_gap_depends_on_time(gap_s: float, moved: float, same: bool) -> None:
-    tracker = patient()
+    tracker = default_tracker()
     for frame in range(5):
         tracker.update(people((0, 0)), frame / 25)
     for frame in range(5):
@@ -240,7 +115,7 @@ def test_the_allowed_gap_depends_on_time(gap_s: float, moved: float, same: bool)
 @pytest.mark.parametrize("fps", [3, 5, 30, 240])
 def test_a_walking_person_keeps_the_id_at_any_frame_rate(fps: int) -> None:
     """The speed is 90 px per second: 30 px between two frames at 3 frames per second."""
-    tracker, ids = patient(), set()
+    tracker, ids = default_tracker(), set()
     for frame in range(2 * fps + 4):
         time_s = frame / fps
         ids |= set(tracker.update(people((90 * time_s, 0), (400 - 90 * time_s, 900)), time_s).ids.tolist())
@@ -248,66 +123,8 @@ def test_a_walking_person_keeps_the_id_at_any_frame_rate(fps: int) -> None:
 
 
 def test_a_pause_does_not_count_as_a_frame() -> None:
-    tracker = patient()
+    tracker = default_tracker()
     for time_s in (0, 0.03, 0.07, 0.1):
         tracker.update(people((0, 0)), time_s)
     assert tracker.update(people((100, 0)), 0.9).ids.tolist() == [0]
     assert tracker.update(people((200, 0)), 0.93).ids.tolist() != [0], "not in a thirtieth of a second"
-
-
-def test_the_filters_use_the_elapsed_time() -> None:
-    random = np.random.default_rng(4)
-    times = np.cumsum(random.choice([0.02, 0.04, 0.4], 12))
-    tracker, filters = Tracker(SIGMAS), [[ScalarFilter(15, 0.05) for _ in "xy"] for _ in SHAPE]
-    for number, time_s in enumerate(times):
-        frame = SHAPE + random.normal(0, 2, SHAPE.shape)
-        elapsed_s = time_s - times[number - 1] if number else None
-        expected = [
-            [step(value, elapsed_s) for step, value in zip(own, point, strict=True)]
-            for own, point in zip(filters, frame, strict=True)
-        ]
-        found = tracker.update(some_poses([frame]), float(time_s))
-        np.testing.assert_allclose(found.keypoints[0, :, :2], expected)
-
-
-def test_at_the_published_rate_times_change_nothing() -> None:
-    random = np.random.default_rng(5)
-    timed, untimed = Tracker(SIGMAS), Tracker(SIGMAS)
-    for number in range(8):
-        poses = people(tuple(random.normal(0, 3, 2)), tuple(random.normal(500, 3, 2)))
-        np.testing.assert_allclose(
-            timed.update(poses, number / 15).keypoints, untimed.update(poses).keypoints, rtol=1e-9
-        )
-
-
-def test_a_briefly_missing_keypoint_keeps_its_filter() -> None:
-    random = np.random.default_rng(6)
-    tracker, steps = patient(), [ScalarFilter(15, 0.05) for _ in "xy"]
-    seen_s = None
-    for number in range(12):
-        frame = SHAPE + random.normal(0, 2, SHAPE.shape)
-        if number in (4, 5):
-            frame[1] = np.nan
-        found = tracker.update(some_poses([frame]), number / 30).keypoints[0, 1]
-        if number in (4, 5):
-            assert (found == -1).all()
-            continue
-        elapsed_s = None if seen_s is None else number / 30 - seen_s
-        seen_s = number / 30
-        expected = [step(value, elapsed_s) for step, value in zip(steps, frame[1], strict=True)]
-        np.testing.assert_allclose(found[:2], expected)
-
-
-@pytest.mark.parametrize("root_relative", [False, True])
-def test_in_3d_a_returning_person_keeps_the_filter(root_relative: bool) -> None:
-    joints = np.concatenate([np.random.default_rng(7).normal(0, 300, (1, 5, 3)), np.ones((1, 5, 1))], axis=2)
-    tracker = patient()
-    for number in range(4):
-        moved = joints + np.array([10 * number, 0, 0, 0])
-        tracker.update(replace(people((0, 0)), keypoints_3d=moved, root_relative=root_relative), number / 30)
-    tracker.update(Poses(np.zeros((0, 5, 3)), np.zeros(0), np.zeros((0, 5, 4))), 0.15)
-    away = joints + np.array([200, 0, 0, 0])
-    back = tracker.update(replace(people((0, 0)), keypoints_3d=away, root_relative=root_relative), 0.2)
-    assert back.ids.tolist() == [0]
-    shift = (back.keypoints_3d - joints)[0, :, 0]
-    assert (shift > 40).all() and (shift < 199).all(), "between where they were and where they are"
