@@ -12,10 +12,10 @@ if TYPE_CHECKING:
 
 OPTION = "--posedeploy-artifacts"
 KEYWORDS: dict[str, tuple[type, str]] = {
-    "images": (str, "An image, or a folder of images, to compare on as well."),
-    "checkpoint": (str, "Compare with this checkpoint, in place of the one in the manifest."),
+    "images": (str, "An image or a folder of images to compare on as well."),
+    "checkpoint": (str, "Compare with this checkpoint instead of the one in the manifest."),
     "device": (str, "Run the artifacts on this device, such as cuda."),
-    "threads": (int, "CPU threads; one per physical core if not given."),
+    "threads": (int, "CPU threads; the default is one per physical core."),
     "rtol": (float, "Tolerance of each output, relative to its largest value."),
 }
 """Keyword arguments of ``posedeploy.compare`` that have an option of their own."""
@@ -36,19 +36,19 @@ def pytest_collection_modifyitems(
     session: pytest.Session, config: pytest.Config, items: list[pytest.Item]
 ) -> None:
     """Add a test for each artifact, before ``-k`` and ``-m`` select among all."""
-    for path in _paths(config.getoption(OPTION)):
+    for path in _expand(config.getoption(OPTION)):
         items.append(ParityItem.from_parent(session, name=f"parity[{path}]", artifact=path))
 
 
-def _paths(named: list[str]) -> list[str]:
-    """Return the artifacts; a pattern in a file's name stands for all that match."""
+def _expand(patterns: list[str]) -> list[str]:
+    """Return the artifacts; a pattern in a file's name is expanded."""
     paths: dict[str, None] = {}
-    for path in map(Path, named):
+    for path in map(Path, patterns):
         matches = [path] if path.exists() else sorted(path.parent.glob(path.name))
         if not matches or not all(each.is_file() for each in matches):
             reason = "a folder" if path.is_dir() else "no such file"
             raise pytest.UsageError(
-                f"{OPTION} {path}: {reason}; name artifacts, and write the paths of tests before the option"
+                f"{OPTION} {path}: {reason}; expected artifacts; write the paths of tests before the option"
             )
         paths |= dict.fromkeys(map(str, matches))
     return list(paths)
@@ -65,11 +65,11 @@ class ParityItem(pytest.Item):
         """Compare the artifact with PyTorch."""
         from posedeploy.testing import assert_parity
 
-        given = {name: self.config.getoption(f"--posedeploy-{name}") for name in KEYWORDS}
-        assert_parity(self.artifact, **{name: value for name, value in given.items() if value is not None})
+        options = {name: self.config.getoption(f"--posedeploy-{name}") for name in KEYWORDS}
+        assert_parity(self.artifact, **{name: value for name, value in options.items() if value is not None})
 
     def repr_failure(self, excinfo: ExceptionInfo[BaseException], style: object = None) -> str:
-        """Return the differences, or the error of the user, without a traceback."""
+        """Return the differences or a user's error without a traceback."""
         from posedeploy.errors import PoseDeployError
 
         if excinfo.errisinstance((AssertionError, PoseDeployError)):

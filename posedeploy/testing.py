@@ -12,10 +12,10 @@ from posedeploy.types import StrPath
 
 
 def assert_parity(artifact: ArtifactSource, images: StrPath | None = None, **options: Any) -> Parity:
-    """Assert that an artifact gives the same outputs and poses as PyTorch on its checkpoint.
+    """Assert that an artifact has the same outputs and poses as PyTorch on its checkpoint.
 
     Args:
-        images: an image, or a folder of images, to compare on as well as on noise and synthetic people.
+        images: an image or a folder of images, in addition to noise and synthetic people.
         options: the keyword arguments of ``posedeploy.compare``, such as ``device``, ``rtol`` or ``max_px``.
 
     Returns:
@@ -27,12 +27,12 @@ def assert_parity(artifact: ArtifactSource, images: StrPath | None = None, **opt
     """
     (result,) = compare(artifact, images, **options).results
     if not result.passed:
-        raise AssertionError(failure_text(result))
+        raise AssertionError(format_failures(result))
     return result
 
 
-def failure_text(result: Parity) -> str:
-    """Return which artifact differs, what ran, what was allowed and every difference, one a line."""
+def format_failures(result: Parity) -> str:
+    """Format the artifact, the runtime, the tolerance and every difference, one per line."""
     info, tolerance = result.runtime_info, result.tolerance
     lines = [
         f"{result.label} differs from PyTorch in {result.reference_precision}",

@@ -20,7 +20,7 @@ from typing import Any
 
 import torch
 
-from posedeploy.benchmarks.inputs import random_tensors
+from posedeploy.benchmarks.inputs import build_noise_input
 from posedeploy.checkpoints.probe_network import probe
 from posedeploy.checkpoints.sample import open_sample
 from posedeploy.convert.export import export
@@ -93,7 +93,7 @@ def measure_run() -> None:
 def _pair(artifact: Artifact) -> tuple[Callable[[], object], Callable[[], object]]:
     """Return the posedeploy and the vendor call on the same loaded model, so that they share threads."""
     runner = open_runner(artifact, RunOptions())
-    feed = random_tensors(artifact.spec).tensors
+    feed = build_noise_input(artifact.spec).tensors
     return lambda: runner.run(feed), BARE[artifact.target](runner, feed)
 
 

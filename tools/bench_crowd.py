@@ -23,7 +23,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from posedeploy.benchmarks import timing
 from posedeploy.benchmarks.latency import Latency
-from posedeploy.benchmarks.machine_info import this_machine
+from posedeploy.benchmarks.machine_info import describe_machine
 from posedeploy.convert.export import export
 from posedeploy.convert.export_options import ExportOptions
 from posedeploy.runtimes.base import Runner
@@ -107,7 +107,7 @@ def main() -> None:
                 f"| {arithmetic_ms / one.median_ms:.3g} |",
                 flush=True,
             )
-    print(f"\n{this_machine()}")
+    print(f"\n{describe_machine()}")
 
 
 if __name__ == "__main__":

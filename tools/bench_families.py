@@ -22,9 +22,9 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from posedeploy.backends import TARGETS, runtime_for
 from posedeploy.benchmarks import timing
-from posedeploy.benchmarks.inputs import random_tensors
+from posedeploy.benchmarks.inputs import build_noise_input
 from posedeploy.benchmarks.latency import Latency
-from posedeploy.benchmarks.machine_info import this_machine
+from posedeploy.benchmarks.machine_info import describe_machine
 from posedeploy.checkpoints import pose2mesh
 from posedeploy.checkpoints.loading import open_checkpoint
 from posedeploy.convert.export import export
@@ -61,7 +61,7 @@ def row_of(model: Model, artifacts: Mapping[str, Artifact]) -> dict[str, Latency
     """Return the times of PyTorch and of each artifact on its default runtime, by name, at the same fixed
     shapes."""
     options = RunOptions()
-    tensors = random_tensors(next(iter(artifacts.values())).spec).tensors
+    tensors = build_noise_input(next(iter(artifacts.values())).spec).tensors
     with ExitStack() as opened:
 
         def candidate(name: str, artifact: Artifact | None) -> timing.Candidate:
@@ -113,7 +113,7 @@ def main() -> None:
         cells = [f"{baseline.median_ms:.3g}", *(cell(results[target], baseline) for target in arguments.to)]
         spread = max(result.spread or 0.0 for result in results.values())
         print(f"| {name} | " + " | ".join(cells) + f" | {spread:.0%} |", flush=True)
-    print(f"\n{this_machine()}")
+    print(f"\n{describe_machine()}")
 
 
 if __name__ == "__main__":

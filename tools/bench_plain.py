@@ -20,7 +20,7 @@ from torch import nn
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from posedeploy.benchmarks.latency import Latency
-from posedeploy.benchmarks.machine_info import this_machine
+from posedeploy.benchmarks.machine_info import describe_machine
 from posedeploy.convert.export import export
 from posedeploy.runtimes.load_runner import open_artifact
 from posedeploy.types import Artifact, Model
@@ -89,7 +89,7 @@ def main() -> None:
     for name, network, shape, model, folder in each_opened(arguments.names):
         row = cells(times_of(network, model, shape, folder))
         print(f"| {name} | " + " | ".join(row) + " |", flush=True)
-    print(f"\n{this_machine()}")
+    print(f"\n{describe_machine()}")
 
 
 if __name__ == "__main__":

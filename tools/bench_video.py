@@ -27,7 +27,7 @@ import numpy as np
 
 from posedeploy import manifest
 from posedeploy.api.load_checkpoint import load_checkpoint, load_sample
-from posedeploy.benchmarks.inputs import random_images
+from posedeploy.benchmarks.inputs import generate_noise_images
 from posedeploy.convert.export import export
 from posedeploy.convert.export_options import ExportOptions
 from posedeploy.poses.preprocess import prepare
@@ -69,7 +69,7 @@ def default_inputs(folder: Path) -> tuple[Artifact, Array]:
     real = WEIGHTS.exists() and PHOTO.exists()
     model = load_checkpoint(WEIGHTS, network=f"{NETWORK}:build") if real else load_sample()
     (artifact,) = export(model, ["openvino"], folder, "network", ExportOptions(dynamic=True))
-    return artifact, read_image(PHOTO) if real else random_images(model.spec, 1)[0]
+    return artifact, read_image(PHOTO) if real else generate_noise_images(model.spec, 1)[0]
 
 
 def measure(artifact: Artifact, photo: Array, turns: int, frames: int) -> None:

@@ -15,7 +15,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from posedeploy.benchmarks.annotations import read_annotations
-from posedeploy.benchmarks.detections import common_keypoints
+from posedeploy.benchmarks.detections import match_keypoints
 from posedeploy.benchmarks.evaluation import evaluate
 from posedeploy.checkpoints import lightweight_openpose_2d as network
 from posedeploy.joint_sets import sigmas_of
@@ -54,7 +54,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         write_images(Path(folder), arguments.count, arguments.seed)
         annotations = read_annotations(Path(folder) / NAME, None)
-    common = common_keypoints(
+    common = match_keypoints(
         annotations.keypoint_names, family.KEYPOINT_NAMES, sigmas_of(family.KEYPOINT_NAMES)
     )
     nothing = RuntimeInfo("none", "", "", "", None)

@@ -30,18 +30,18 @@ import torch
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from posedeploy import plugins
-from posedeploy.api.parity_case import peak_outputs
+from posedeploy.api.parity_case import list_peak_outputs
 from posedeploy.benchmarks import timing
 from posedeploy.benchmarks.inputs import (
-    Sample,
-    drawn_images,
-    image_samples,
-    people_samples,
-    plain,
-    random_tensors,
-    sized,
+    NetworkInput,
+    build_image_inputs,
+    build_noise_input,
+    build_people_inputs,
+    generate_synthetic_images,
+    match_candidate,
+    with_fixed_size,
 )
-from posedeploy.benchmarks.machine_info import this_machine
+from posedeploy.benchmarks.machine_info import describe_machine
 from posedeploy.benchmarks.parity import Parity, compare_outputs
 from posedeploy.benchmarks.recorded_runner import RecordedRunner
 from posedeploy.benchmarks.tolerances import Tolerance
@@ -144,13 +144,15 @@ def models(folder: Path, names: Sequence[str], place: Path) -> Iterator[tuple[st
             yield name, open_checkpoint(case.write(place / f"{name}.pth"), mesh=mesh)
 
 
-def samples_of(spec: ModelSpec) -> list[Sample]:
+def samples_of(spec: ModelSpec) -> list[NetworkInput]:
     """Return the inputs of every row, at the fixed shapes of an export."""
     if spec.joints is not None:
-        return people_samples(spec, IMAGES, {})
-    chosen = sized(spec)
-    named = [(f"synthetic {index}", image) for index, image in enumerate(drawn_images(chosen, IMAGES))]
-    return image_samples(plain(spec, chosen), named)
+        return build_people_inputs(spec, IMAGES, {})
+    chosen = with_fixed_size(spec)
+    named = [
+        (f"synthetic {index}", image) for index, image in enumerate(generate_synthetic_images(chosen, IMAGES))
+    ]
+    return build_image_inputs(match_candidate(spec, chosen), named)
 
 
 def ways(model: Model, folder: Path, targets: Sequence[str]) -> Iterator[tuple[str, Precision, Opener | str]]:
@@ -199,7 +201,7 @@ def rows_of(name: str, model: Model, folder: Path, targets: Sequence[str]) -> li
                     candidate.runner,
                     [(sample, sample) for sample in samples],
                     tolerance=Tolerance(),
-                    peaks=peak_outputs(model.spec),
+                    peaks=list_peak_outputs(model.spec),
                     decode=lambda outputs, placed: decode(outputs, model.spec, placed, Camera()),
                 )
             except (PoseDeployError, RuntimeError) as error:
@@ -258,7 +260,7 @@ def throughput(name: str, model: Model, folder: Path) -> None:
                 ("fp16", ExportOptions(batch=MANY, precision="fp16")),
             )
         }
-        tensors = random_tensors(artifacts["fp32"].spec).tensors
+        tensors = build_noise_input(artifacts["fp32"].spec).tensors
         openers: dict[str, tuple[Opener, RunOptions]] = {
             "eager": (lambda options: PyTorchRunner(model, options), options),
             "torchscript fp32": (opener(artifacts["fp32"]), RunOptions("cuda")),
@@ -335,7 +337,7 @@ def main() -> int:
         print("no CUDA device: nothing was measured", file=sys.stderr)
         return 1
     rows = measure(arguments)
-    print(f"\n{torch.cuda.get_device_name()}, torch {torch.__version__}; {this_machine()}")
+    print(f"\n{torch.cuda.get_device_name()}, torch {torch.__version__}; {describe_machine()}")
     if arguments.json is not None:
         arguments.json.write_text(json.dumps([asdict(row) for row in rows], indent=1), encoding="utf-8")
     failed = sum(bool(row.failure) for row in rows)

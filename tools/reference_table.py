@@ -23,7 +23,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from posedeploy.api.comparing import compare
 from posedeploy.benchmarks.latency import Latency
-from posedeploy.benchmarks.machine_info import this_machine
+from posedeploy.benchmarks.machine_info import describe_machine
 from posedeploy.benchmarks.parity import Parity
 from posedeploy.checkpoints.loading import open_checkpoint
 from posedeploy.convert.export import export
@@ -151,7 +151,7 @@ def main() -> None:
             )
             for result in results:
                 show("", *row(result, times))
-    print(f"\n{this_machine()}")
+    print(f"\n{describe_machine()}")
 
 
 if __name__ == "__main__":

@@ -11,11 +11,17 @@ from pathlib import Path
 from typing import TypeAlias
 
 from posedeploy import artifact_files, files, manifest, plugins
-from posedeploy.api.model_args import SAMPLE, ModelArgs, path_of
-from posedeploy.api.open_models import is_checkpoint, open_described, pytorch_runner
+from posedeploy.api.model_args import SAMPLE, ModelArgs, get_path
+from posedeploy.api.open_models import is_checkpoint, open_pytorch_runner, open_with_args
 from posedeploy.backends import RUNTIMES, bytes_of
 from posedeploy.benchmarks import timing
-from posedeploy.benchmarks.inputs import image_samples, plain, random_images, random_tensors, sized
+from posedeploy.benchmarks.inputs import (
+    build_image_inputs,
+    build_noise_input,
+    generate_noise_images,
+    match_candidate,
+    with_fixed_size,
+)
 from posedeploy.benchmarks.timing import Candidate, Pipeline
 from posedeploy.errors import InputError, PoseDeployError
 from posedeploy.predict.chain import Predictor
@@ -46,7 +52,7 @@ class BenchmarkOptions:
     def __post_init__(self) -> None:
         for name, number in (("runs", self.runs), ("batch", self.batch), ("loads", self.loads)):
             if number is not None and number < 1:
-                raise InputError(f"`{name}={number}`: it is at least 1")
+                raise InputError(f"`{name}={number}`: expected at least 1")
         if self.loads > self.runs:
             raise InputError(
                 f"`loads={self.loads}`: the {self.runs} timed runs are divided among the loads; expected at "
@@ -92,8 +98,8 @@ class CandidateLoader:
 
     def _add(self, source: Model | Artifact | Path) -> Candidate:
         if isinstance(source, Model) or (isinstance(source, Path) and is_checkpoint(source)):
-            return self._add_pytorch(path_of(source).name, self._options, partial(_load, source, self._args))
-        artifact = open_described(source, self._args_for(source))
+            return self._add_pytorch(get_path(source).name, self._options, partial(_load, source, self._args))
+        artifact = open_with_args(source, self._args_for(source))
         candidate = self._load_artifact(artifact)
         key = (*_weights_of(artifact), _input_of(candidate))
         if key not in self._baselines:
@@ -104,7 +110,7 @@ class CandidateLoader:
         """Load a model or, with ``baseline``, only PyTorch on its checkpoint, which must exist."""
         if isinstance(source, Path) and is_checkpoint(source):
             return self.add(source)
-        artifact = open_described(source, self._args_for(source))
+        artifact = open_with_args(source, self._args_for(source))
         candidate = self._add_baseline(artifact, artifact.spec) if baseline else self._load_artifact(artifact)
         if candidate is None:
             raise InputError(f"{artifact.path}: PyTorch on its checkpoint cannot be loaded again")
@@ -156,7 +162,7 @@ class CandidateLoader:
         load_once = cache(load)
         candidate = timing.load(
             label,
-            lambda: pytorch_runner(load_once()[0], options),
+            lambda: open_pytorch_runner(load_once()[0], options),
             lambda runner: _tensors(runner, load_once()[1], self._settings),
         )
         self._opened.callback(candidate.runner.close)
@@ -165,7 +171,7 @@ class CandidateLoader:
             replace(
                 candidate,
                 file_bytes=files.size(model.source) if model.source else None,
-                model_sha256={path_of(model).name: model.sha256},
+                model_sha256={get_path(model).name: model.sha256},
                 pipeline=_pipeline(candidate.runner, spec, self._settings),
             )
         )
@@ -186,9 +192,9 @@ def _load(source: Model | Path, args: ModelArgs) -> ModelAndSpec:
 
 
 def _reference(artifact: Artifact, checkpoint: Path | None, args: ModelArgs, spec: ModelSpec) -> ModelAndSpec:
-    reference_model = plugins.load("posedeploy.api.reference_model:reference_model")
+    reference_model = plugins.load("posedeploy.api.reference_model:load_reference_model")
     model: Model = reference_model(artifact, checkpoint, args)
-    return model, plain(model.spec, spec)
+    return model, match_candidate(model.spec, spec)
 
 
 def _weights_of(artifact: Artifact) -> tuple[str, Stages | None]:
@@ -217,6 +223,6 @@ def _tensors(runner: Runner, spec: ModelSpec, settings: BenchmarkOptions) -> Ten
     if settings.image is not None:
         return Predictor(runner, spec).preprocess(settings.image)[0]
     if spec.contract is None:
-        return random_tensors(spec, settings.batch, settings.input_size, ranges).tensors
-    spec = sized(spec, settings.batch, settings.input_size, ranges)
-    return image_samples(spec, [("random", random_images(spec, 1)[0])])[0].tensors
+        return build_noise_input(spec, settings.batch, settings.input_size, ranges).tensors
+    spec = with_fixed_size(spec, settings.batch, settings.input_size, ranges)
+    return build_image_inputs(spec, [("random", generate_noise_images(spec, 1)[0])])[0].tensors

@@ -16,18 +16,17 @@ from posedeploy.api.model_args import (
     ModelArgs,
     ModelKeywords,
     ModelSource,
+    get_path,
     list_models,
     optional_path,
-    path_of,
-    single,
+    to_source,
 )
-from posedeploy.api.open_models import run_options
 from posedeploy.api.own_process import OwnProcess
 from posedeploy.api.pose_inputs import to_frame
 from posedeploy.api.reporting import report_steps
 from posedeploy.benchmarks import timing
 from posedeploy.benchmarks.latency import Latency, join_loads
-from posedeploy.benchmarks.machine_info import this_machine
+from posedeploy.benchmarks.machine_info import describe_machine
 from posedeploy.benchmarks.time_comparison import TimeComparison, compare_in_rounds
 from posedeploy.convert.export_options import ignore_progress
 from posedeploy.errors import InputError
@@ -103,14 +102,14 @@ def benchmark(
         image=None if image is None else to_frame(image).image,
     )
     _check_scenario(settings, scenario)
-    sources, machine = list_models(models), this_machine()
+    sources, machine = list_models(models), describe_machine()
     earlier = _earlier_report(compare)
     if earlier is not None:
         earlier.check_machine(machine)
     elif compare is not None:
-        sources.append(single(compare))
+        sources.append(to_source(compare))
     run = _Benchmark(
-        run_options(device, precision, threads, HINTS[scenario]),
+        RunOptions(device, precision, threads, HINTS[scenario]),
         settings,
         ModelArgs.of(model_args),
         scenario,
@@ -168,7 +167,7 @@ class _Benchmark:
             )
             with _without_remarks() if repeats else ExitStack():
                 for source in sources:
-                    self.on_progress(f"loading {path_of(source)}", None)
+                    self.on_progress(f"loading {get_path(source)}", None)
                     loader.add(source)
             yield loader
 

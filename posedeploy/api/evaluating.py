@@ -1,4 +1,4 @@
-"""How well a network finds the annotated people in images."""
+"""Evaluation of a network on annotated images."""
 
 from __future__ import annotations
 
@@ -10,21 +10,28 @@ from pathlib import Path
 from typing import Unpack
 
 from posedeploy.api.annotated_images import find_images
-from posedeploy.api.annotation_checks import check_annotations, unmatched
+from posedeploy.api.annotation_checks import check_annotations, warn_of_unmatched
 from posedeploy.api.evaluation_report import EvaluationReport
-from posedeploy.api.model_args import ModelArgs, ModelKeywords, ModelSource, optional_path, path_of, single
-from posedeploy.api.open_models import open_detector, run_options
+from posedeploy.api.model_args import (
+    ModelArgs,
+    ModelKeywords,
+    ModelSource,
+    get_path,
+    optional_path,
+    to_source,
+)
+from posedeploy.api.open_models import open_detector
 from posedeploy.api.person_sources import PersonArgs, open_box_source
 from posedeploy.api.reporting import report_steps
 from posedeploy.benchmarks import evaluation
 from posedeploy.benchmarks.annotations import AnnotatedImage, Annotations, read_annotations
-from posedeploy.benchmarks.detections import common_keypoints
+from posedeploy.benchmarks.detections import match_keypoints
 from posedeploy.convert.export_options import ignore_progress
 from posedeploy.errors import InputError, MissingPackageError
 from posedeploy.predict.chain import Predictor
 from posedeploy.predict.frames import Frame
 from posedeploy.predict.images import read_picture
-from posedeploy.types import OnProgress, Poses, Precision, StrPath
+from posedeploy.types import OnProgress, Poses, Precision, RunOptions, StrPath
 
 logger = logging.getLogger(__name__)
 
@@ -48,58 +55,58 @@ def evaluate(
     """Score a network on annotated images: COCO's keypoint AP and AR by OKS. Needs pycocotools.
 
     Args:
-        model: an artifact, a checkpoint or the path of either; None is the built-in sample.
+        model: an artifact, a checkpoint or the path of either; None means the built-in sample.
         annotations: a JSON file of COCO keypoints.
         images: the folder of its images.
-        limit: score this many images, the first ones of the file; None is all.
-        refine: positions lie between the cells of the heatmaps, for a network that has some; published
-            results do not.
-        detector: the model that finds the people first, for a network of one person.
+        limit: the number of images to score, from the start of the file; None means all.
+        refine: compute positions between the cells of the heatmaps, for a network that has heatmaps;
+            published results do not.
+        detector: the model that detects the people, for a network of one person.
         detector_spec: the TOML file that describes a third-party detector.
-        model_args: as ``ModelKeywords`` documents them.
+        model_args: the fields of ``ModelKeywords``.
 
     Raises:
-        InputError: the annotations or all images cannot be used, or the network does not find people.
-        PoseDeployError: the model cannot be opened or run as asked.
+        InputError: the annotations or all images cannot be used, or the network does not detect people.
+        PoseDeployError: the model cannot be opened or run with these arguments.
     """
     if limit is not None and limit < 1:
-        raise InputError(f"`limit={limit}`: it is at least 1")
-    source = None if model is None else single(model)
+        raise InputError(f"`limit={limit}`: expected at least 1")
+    source = None if model is None else to_source(model)
     annotations, folder = Path(annotations), Path(images)
     persons = PersonArgs(detector=optional_path(detector), contract=optional_path(detector_spec))
-    options = run_options(device, precision, threads, "throughput")
+    options = RunOptions(device, precision, threads, "throughput")
     on_progress(f"reading {annotations}", None)
     annotated = read_annotations(annotations, limit)
     paths, missing = find_images(annotated, folder)
-    annotated = _of_files(annotated, paths, missing)
+    annotated = _select_readable(annotated, paths, missing)
     with ExitStack() as opened:
-        on_progress(f"loading {path_of(source)}", None)
+        on_progress(f"loading {get_path(source)}", None)
         runner, artifact = open_detector(source, options, ModelArgs.of(model_args), runtime)
         opened.enter_context(runner)
-        finder = open_box_source(persons, artifact.spec, options, opened)
-        predictor = Predictor(runner, artifact.spec, boxes=finder.find if finder else None, refine=refine)
-        common = common_keypoints(annotated.keypoint_names, artifact.spec.keypoint_names, predictor.sigmas)
-        few = tuple(unmatched(annotated, artifact.spec, common))
-        annotated = replace(annotated, remarks=(*annotated.remarks, *check_annotations(annotated), *few))
+        boxes = open_box_source(persons, artifact.spec, options, opened)
+        predictor = Predictor(runner, artifact.spec, boxes=boxes.find if boxes else None, refine=refine)
+        common = match_keypoints(annotated.keypoint_names, artifact.spec.keypoint_names, predictor.sigmas)
+        warnings = (*check_annotations(annotated), *warn_of_unmatched(annotated, artifact.spec, common))
+        annotated = replace(annotated, remarks=(*annotated.remarks, *warnings))
         for remark in annotated.remarks:
             logger.warning(f"{annotations}: {remark}")
         evaluation.check_people(annotated, common)
         problems: list[str] = []
-        with closing(_found(predictor, annotated, paths, problems)) as found:
+        with closing(_predict(predictor, annotated, paths, problems)) as predictions:
             result = evaluation.evaluate(
                 str(artifact.path),
                 runner.runtime_info,
                 annotated,
                 common,
-                found,
-                report_steps(on_progress, f"finding people in {folder}"),
+                predictions,
+                report_steps(on_progress, f"detecting people in {folder}"),
             )
     annotated = replace(annotated, remarks=(*annotated.remarks, *problems))
     return EvaluationReport(result, annotated, artifact, persons.detector, is_refined=refine)
 
 
-def _of_files(annotations: Annotations, paths: Mapping[int | str, Path], missing: str) -> Annotations:
-    """The annotations of the images that are there, with the sizes of the files where they give none."""
+def _select_readable(annotations: Annotations, paths: Mapping[int | str, Path], missing: str) -> Annotations:
+    """Return the annotations of readable images, with the sizes of the files if the annotations have none."""
     sizes: dict[int | str, tuple[int, int]] = {}
     problems: list[InputError | MissingPackageError] = []
     for image in annotations.images:
@@ -110,10 +117,9 @@ def _of_files(annotations: Annotations, paths: Mapping[int | str, Path], missing
                 problems.append(error)
     if problems and not sizes:
         raise problems[0]
-    found = annotations.select_images(sizes)
-    return replace(
-        found, remarks=(*found.remarks, *([missing] if missing else []), *map(_left_out, problems))
-    )
+    selected = annotations.select_images(sizes)
+    remarks = (*selected.remarks, *([missing] if missing else []), *map(_add_left_out, problems))
+    return replace(selected, remarks=remarks)
 
 
 def _size_of(image: AnnotatedImage, path: Path) -> tuple[int, int]:
@@ -123,49 +129,49 @@ def _size_of(image: AnnotatedImage, path: Path) -> tuple[int, int]:
     return width, height
 
 
-def _left_out(reason: object) -> str:
+def _add_left_out(reason: object) -> str:
     return f"{reason}; left out, with the people in it"
 
 
-def _found(
+def _predict(
     predictor: Predictor, annotations: Annotations, paths: Mapping[int | str, Path], problems: list[str]
 ) -> Generator[tuple[int, Poses], None, None]:
-    """The people in each image, with its place among those annotated. One that cannot be read or looked at is
-    left out, with the reason in ``problems``.
+    """Yield the index and the people of each image; unusable images add a message to ``problems``.
 
     Raises:
-        InputError: none is left.
+        InputError: no image is usable.
     """
-    refused: list[str] = []
+    errors: list[str] = []
     done = 0
-    with closing(predictor.stream(_frames(annotations, paths, refused), refused)) as stream:
+    with closing(predictor.stream(_read_frames(annotations, paths, errors), errors)) as stream:
         for frame, poses in stream:
             yield frame.index, poses
             done += 1
     if not done:
-        raise InputError(refused[0])
-    problems += map(_left_out, refused)
+        raise InputError(errors[0])
+    problems += map(_add_left_out, errors)
     for problem in problems:
         logger.warning(problem)
 
 
-def _frames(annotations: Annotations, paths: Mapping[int | str, Path], refused: list[str]) -> Iterator[Frame]:
-    """The images one by one, each as it is asked for."""
+def _read_frames(
+    annotations: Annotations, paths: Mapping[int | str, Path], errors: list[str]
+) -> Iterator[Frame]:
     for index, image in enumerate(annotations.images):
         try:
             picture = read_picture(paths[image.id])
             _check_size(paths[image.id], picture.pixels.shape[:2], image)
         except (InputError, MissingPackageError) as error:
-            refused.append(str(error))
+            errors.append(str(error))
             continue
         if picture.remark is not None:
             logger.info(f"{image.file_name}: {picture.remark}")
         yield Frame(image.file_name, picture.pixels, index)
 
 
-def _check_size(path: Path, found: tuple[int, ...], image: AnnotatedImage) -> None:
-    if found != (image.height, image.width):
+def _check_size(path: Path, size: tuple[int, ...], image: AnnotatedImage) -> None:
+    if size != (image.height, image.width):
         raise InputError(
-            f"{path}: is {found[1]}x{found[0]} px and the annotations are of {image.width}x{image.height}; "
-            "name the images that were annotated"
+            f"{path}: {size[1]}x{size[0]} px, but {image.width}x{image.height} px in the annotations; use "
+            "the images that were annotated"
         )

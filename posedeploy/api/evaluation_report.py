@@ -12,7 +12,7 @@ from posedeploy import artifact_files
 from posedeploy.benchmarks.annotations import Annotations
 from posedeploy.benchmarks.detections import Detection
 from posedeploy.benchmarks.evaluation import Evaluation
-from posedeploy.benchmarks.machine_info import Machine, this_machine
+from posedeploy.benchmarks.machine_info import Machine, describe_machine
 from posedeploy.benchmarks.oks import THRESHOLDS
 from posedeploy.text_files import format_json
 from posedeploy.types import Artifact
@@ -22,10 +22,10 @@ AVERAGES = ("ap", "ap50", "ap75", "ar", "ar50", "ar75")
 
 @dataclass(frozen=True)
 class EvaluationReport:
-    """COCO's keypoint AP and AR of one network, for all people and for the large ones.
+    """COCO keypoint AP and AR of one network, for all people and for large ones.
 
-    artifact: the network. annotations: what was scored, with remarks on what was left out. detector: what
-    found the people for a network of one person. is_refined: positions lie between the cells of the heatmaps.
+    annotations: those that were scored, with remarks. detector: the model that detected the people, for a
+    network of one person. is_refined: whether positions lie between the cells of the heatmaps.
     """
 
     evaluation: Evaluation
@@ -33,7 +33,7 @@ class EvaluationReport:
     artifact: Artifact
     detector: Path | None = None
     is_refined: bool = False
-    machine: Machine = field(default_factory=this_machine)
+    machine: Machine = field(default_factory=describe_machine)
 
     @property
     def ap(self) -> float | None:
@@ -47,12 +47,11 @@ class EvaluationReport:
 
     @property
     def remarks(self) -> tuple[str, ...]:
-        """What is doubtful about the annotations, and what was left out, a sentence each."""
+        """Messages on implausible annotations, and on images and people that were left out."""
         return self.annotations.remarks
 
     def to_json(self) -> str:
-        """Return the versioned document; ``detections`` are as COCO's own tools read results. docs/json.md
-        lists its fields."""
+        """Return the versioned document; docs/json.md lists its fields."""
         result, artifact, annotations = self.evaluation, self.artifact, self.annotations
         contract = artifact.spec.contract
         return format_json(
@@ -70,7 +69,7 @@ class EvaluationReport:
                 "height": contract.height if contract is not None else None,
                 "refined": self.is_refined,
                 "keypoints": result.keypoints,
-                "left_out": result.left_out,
+                "unscored_keypoints": result.unscored_keypoints,
                 "remarks": self.remarks,
                 "thresholds": THRESHOLDS,
                 "slices": [

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from contextlib import ExitStack
 
-from posedeploy.api.open_models import pytorch_runner
-from posedeploy.benchmarks.inputs import sized
+from posedeploy.api.open_models import open_pytorch_runner
+from posedeploy.benchmarks.inputs import with_fixed_size
 from posedeploy.calibration.collect import FindPeople, collect
 from posedeploy.convert import export as converting
 from posedeploy.convert.export_options import ExportOptions, ignore_progress
@@ -74,8 +74,8 @@ def _person_finder(model: Model, opened: ExitStack) -> FindPeople | None:
     finds = spec.family in FAMILIES and spec.contract is not None and spec.contract.fit not in BOX_FITS
     if not finds or find_missing_description(spec):
         return None
-    spec = sized(spec)
-    runner = opened.enter_context(pytorch_runner(model, RunOptions()))
+    spec = with_fixed_size(spec)
+    runner = opened.enter_context(open_pytorch_runner(model, RunOptions()))
     decode = poses_of(spec.family).decode
 
     def find_people(image: Array) -> int:

@@ -7,7 +7,7 @@ from typing import Any
 
 from posedeploy.benchmarks import intervals, time_comparison
 from posedeploy.benchmarks.latency import Latency
-from posedeploy.benchmarks.machine_info import Machine, this_machine
+from posedeploy.benchmarks.machine_info import Machine, describe_machine
 from posedeploy.benchmarks.time_comparison import TimeComparison
 from posedeploy.benchmarks.timing import SEED
 from posedeploy.text_files import format_json
@@ -30,7 +30,7 @@ class LatencyReport:
     """
 
     results: tuple[Latency, ...]
-    machine: Machine = field(default_factory=this_machine)
+    machine: Machine = field(default_factory=describe_machine)
     seed: int = SEED
     comparisons: tuple[TimeComparison, ...] = ()
     remarks: tuple[str, ...] = ()

@@ -1,4 +1,4 @@
-"""Checkpoints become PyTorch models."""
+"""Loading of checkpoints as PyTorch models."""
 
 from __future__ import annotations
 
@@ -22,10 +22,10 @@ logger = logging.getLogger(__name__)
 def load_checkpoint(path: StrPath, **model_args: Unpack[ModelKeywords]) -> Model:
     """Load a checkpoint as a PyTorch model, in eval mode, on the CPU, in float32.
 
-    Nothing in the file is executed. Only ``network`` runs code: the Python file that it names.
+    No code in the file is executed. Only the Python file of ``network`` is.
 
     Args:
-        model_args: as ``ModelKeywords`` documents them.
+        model_args: the fields of ``ModelKeywords``.
 
     Raises:
         CheckpointError: the file cannot be read, is of no known family, or does not fit its network.
@@ -41,10 +41,10 @@ def load_sample() -> Model:
 
 
 def open_pytorch_model(path: Path | None, args: ModelArgs) -> Model:
-    """Return a checkpoint, or the built-in sample without a path, as a PyTorch model.
+    """Load a checkpoint as a PyTorch model, or the built-in sample if ``path`` is None.
 
     Raises:
-        CheckpointError, NetworkError, InputError: as the readers say.
+        CheckpointError, NetworkError, InputError: as in ``load_checkpoint``.
     """
     model = _open(path, args)
     if args.contract is None:
@@ -55,7 +55,9 @@ def open_pytorch_model(path: Path | None, args: ModelArgs) -> Model:
 def _open(path: Path | None, args: ModelArgs) -> Model:
     if path is None:
         if args.family or args.network or args.mesh or args.weights:
-            raise InputError("`family`, `network`, `mesh` and `weights` describe a checkpoint: name it")
+            raise InputError(
+                "`family`, `network`, `mesh` and `weights` describe a checkpoint, but there is none; pass one"
+            )
         return open_sample(args.stages)
     if args.network is not None:
         return _open_user_network(path, args.network, args)
@@ -69,14 +71,14 @@ def _open(path: Path | None, args: ModelArgs) -> Model:
 
 def _open_user_network(path: Path, network: str, args: ModelArgs) -> Model:
     reasons = {
-        "`stages`": (args.stages, "your network has the stages that it builds"),
-        "`family`": (args.family, "your network says its own family"),
-        "`mesh`": (args.mesh, "a network of your own finds its mesh itself"),
+        "`stages`": (args.stages, "your network determines its own stages"),
+        "`family`": (args.family, "your network determines its own family"),
+        "`mesh`": (args.mesh, "your network loads its own mesh"),
     }
     for option, (value, reason) in reasons.items():
         if value is not None:
-            raise InputError(f"`network` and {option}: give one; {reason}")
-    logger.info(f"running {network}, as `network` asks")
+            raise InputError(f"`network` and {option} exclude each other: {reason}; leave one out")
+    logger.info(f"running the code in {network}")
     model = open_user_network(path, network, args.weights)
     _report_weights(model)
     return model
@@ -86,20 +88,20 @@ def _report_stages(model: Model, wanted: StageCount | None) -> None:
     if model.stages is None or not model.stages.discarded:
         return
     published = " (as in the published converter and demo)" if model.stages.used == DEFAULT_STAGES else ""
-    choice = "; `stages=N|all` chooses" if wanted is None else ""
-    logger.info(f"{model.source}: refinement stages{published}: {model.stages}{choice}")
+    hint = "; `stages=N|all` changes that" if wanted is None else ""
+    logger.info(f"{model.source}: refinement stages{published}: {model.stages}{hint}")
 
 
 def _report_weights(model: Model) -> None:
-    """Log what was chosen or unwrapped to get the weights."""
+    """Log how the weights were selected or extracted."""
     weights = model.weights
     assert weights is not None, "a checkpoint was read"
     if weights.module is not None:
         logger.info(
-            f"{model.source}: a whole module ({weights.module}); its weights were taken out, no code was run"
+            f"{model.source}: a whole module ({weights.module}); its weights were read without running code"
         )
     if weights.alternatives:
         logger.info(
-            f"{model.source}: using the weights {weights.key}; `weights` chooses others: "
+            f"{model.source}: using the weights {weights.key}; `weights` selects others: "
             f"{', '.join(weights.alternatives)}"
         )

@@ -1,4 +1,4 @@
-"""The triangles of the mesh that a network gives."""
+"""The triangles of a network's output mesh."""
 
 from __future__ import annotations
 
@@ -14,50 +14,50 @@ from posedeploy.types import Array, Artifact
 logger = logging.getLogger(__name__)
 
 
-def faces_of(path: Path | None, artifact: Artifact) -> Array | None:
-    """Return the (triangles, 3) of the mesh that the network gives; None without.
+def load_faces(path: Path | None, artifact: Artifact) -> Array | None:
+    """Return the (triangles, 3) of the network's output mesh; None if it has no mesh.
 
     Args:
-        path: the file that has them; None takes the one of the export, if it is unchanged.
+        path: a file with the triangles; None means the file that was used for the export, if unchanged.
 
     Raises:
-        InputError: the network gives no mesh, or another than the user's file has.
+        InputError: the network has no mesh, or the file has another one.
     """
-    spec, made = artifact.spec, artifact.provenance
+    spec, recorded = artifact.spec, artifact.provenance
     vertices = mesh_output(spec)
     counts = [] if vertices is None else [vertices.shape[1]]
     if path is None:
         return _recorded_faces(artifact, counts) if counts else None
     if not counts:
-        raise InputError(f"`mesh={path}`: {spec.family} ({spec.variant}) gives no mesh; leave it out")
+        raise InputError(f"`mesh={path}`: {spec.family} ({spec.variant}) has no mesh; leave it out")
     mesh = read_mesh(path)
     if counts != [mesh.vertices]:
         raise InputError(
-            f"`mesh={path}`: its triangles are of {mesh.vertices} vertices, and {artifact.path.name} gives "
-            f"{counts[0]}; give the mesh that it was trained on"
+            f"`mesh={path}`: a mesh of {mesh.vertices} vertices, but {artifact.path.name} has {counts[0]}; "
+            "use the mesh that the network was trained on"
         )
-    if made is not None and made.mesh_sha256 not in (None, mesh.sha256):
+    if recorded is not None and recorded.mesh_sha256 not in (None, mesh.sha256):
         raise InputError(
-            f"`mesh={path}`: its triangles are not those that {artifact.path.name} was exported with "
-            f"({made.mesh}, as it was then); give that mesh"
+            f"`mesh={path}`: not the triangles that {artifact.path.name} was exported with; use the original "
+            f"content of {recorded.mesh}"
         )
     return mesh.faces
 
 
 def _recorded_faces(artifact: Artifact, counts: list[int | str]) -> Array | None:
-    made = artifact.provenance
-    if made is None or made.mesh is None:
+    recorded = artifact.provenance
+    if recorded is None or recorded.mesh is None:
         return None
-    path = find_recorded(artifact, made.mesh)
+    path = find_recorded(artifact, recorded.mesh)
     if path is None:
-        logger.info(f"{made.mesh}, the mesh that {artifact.path.name} was exported with, is not there")
+        logger.info(f"{recorded.mesh}: no such file; {artifact.path.name} was exported with this mesh")
         return None
     try:
         mesh = read_mesh(path)
     except InputError as error:
         logger.info(f"{path}: {error.problem}")
         return None
-    if made.mesh_sha256 not in (None, mesh.sha256) or counts != [mesh.vertices]:
+    if recorded.mesh_sha256 not in (None, mesh.sha256) or counts != [mesh.vertices]:
         logger.info(f"{path}: its triangles changed since {artifact.path.name} was exported")
         return None
     return mesh.faces

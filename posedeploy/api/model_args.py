@@ -1,4 +1,4 @@
-"""What the caller says about a model besides its path."""
+"""The arguments that describe a model, besides its path."""
 
 from __future__ import annotations
 
@@ -16,18 +16,18 @@ ModelSource: TypeAlias = Model | Artifact | StrPath
 """A loaded checkpoint, an artifact, or the path of either."""
 ArtifactSource: TypeAlias = Artifact | StrPath
 SAMPLE = Path("sample")
-"""The name of the built-in sample where a checkpoint has a path."""
+"""The name of the built-in sample, used like the path of a checkpoint."""
 
 
 class ModelKeywords(TypedDict, total=False):
     """The keyword arguments that describe a model.
 
-    family: a name of ``families.FAMILIES``, for a file that does not tell its own. network:
-    ``FILE.py:FUNCTION`` of your own network; this runs that file. contract: a TOML file that names the
+    family: a name of ``families.FAMILIES``, for a file that does not identify its family. network:
+    ``FILE.py:FUNCTION`` of your own network; the file is executed. contract: a TOML file that names the
     keypoints of a network, or describes a third-party model. mesh: the file with the triangles of the mesh
-    that a network stands on or gives. height: what images are scaled to, in px, where the input leaves that
-    free. stages: how many refinement stages of a checkpoint to use, or ``"all"``. weights: which weights of a
-    checkpoint that holds several.
+    that a network is built on or outputs. height: the height in px to which images are scaled, if the input
+    height is dynamic. stages: the number of refinement stages of a checkpoint to use, or ``"all"``. weights:
+    the name of the weights to use from a checkpoint that contains several.
     """
 
     family: str | None
@@ -41,8 +41,10 @@ class ModelKeywords(TypedDict, total=False):
 
 @dataclass(frozen=True, kw_only=True)
 class ModelArgs:
-    """The same as values. draws_mesh: the mesh is drawn, so it may be given for a network that stands on
-    none."""
+    """The values of ``ModelKeywords``, with paths as ``Path``.
+
+    draws_mesh: ``mesh`` is used for drawing, so the network need not be built on it.
+    """
 
     family: str | None = None
     network: str | None = None
@@ -55,10 +57,10 @@ class ModelArgs:
 
     @classmethod
     def of(cls, keywords: ModelKeywords, *, draws_mesh: bool = False) -> ModelArgs:
-        """Return the keyword arguments as values.
+        """Convert keyword arguments.
 
         Raises:
-            TypeError: there is no such keyword.
+            TypeError: a keyword is unknown.
         """
         paths = {
             "contract": optional_path(keywords.get("contract")),
@@ -66,18 +68,28 @@ class ModelArgs:
         }
         return cls(**{**keywords, **paths, "draws_mesh": draws_mesh})  # type: ignore[arg-type]
 
+    def check(self) -> None:
+        """Check that the arguments do not contradict each other.
+
+        Raises:
+            InputError: ``contract`` and ``family`` are both set.
+        """
+        if self.contract is not None and self.family is not None:
+            raise InputError(
+                "`contract` and `family` exclude each other: a contract file names its family; leave one out"
+            )
+
     @property
     def spec(self) -> ModelSpec | None:
-        """The spec of a third-party model, from a contract file or a family's name; None without."""
-        if self.contract is not None and self.family is not None:
-            raise InputError("`contract` and `family`: give one; a contract file names its own family")
+        """The spec of a third-party model from a contract file or a family's name; None without either."""
+        self.check()
         if self.contract is not None:
             return contracts.read(self.contract)
         return contracts.family_defaults(self.family) if self.family is not None else None
 
 
 def optional_path(path: StrPath | None) -> Path | None:
-    """Return a path given as a string or path; None as it is."""
+    """Return a string or path as a ``Path``; None stays None."""
     return None if path is None else Path(path)
 
 
@@ -85,28 +97,28 @@ def list_models(sources: ModelSource | Iterable[ModelSource]) -> list[Model | Ar
     """Return one model or several as a list, with strings as paths.
 
     Raises:
-        InputError: there is none.
+        InputError: the list is empty.
     """
     several = [sources] if isinstance(sources, (Model, Artifact, str, PathLike)) else list(sources)
     if not several:
-        raise InputError("no model is given; pass at least one artifact, checkpoint or path")
-    return [single(each) for each in several]
+        raise InputError("no model; pass at least one artifact, checkpoint or path")
+    return [to_source(each) for each in several]
 
 
-def single(source: ModelSource) -> Model | Artifact | Path:
-    """Return one model, a string as a path.
+def to_source(source: ModelSource) -> Model | Artifact | Path:
+    """Return one model, with a string as a path.
 
     Raises:
-        InputError: it is something else, such as a list.
+        InputError: the value has another type, such as a list.
     """
     if isinstance(source, (Model, Artifact)):
         return source
     if isinstance(source, (str, PathLike)):
         return Path(source)
-    raise InputError(f"a model of type {type(source).__name__}: pass one artifact, checkpoint or path")
+    raise InputError(f"a model of type {type(source).__name__}; expected an artifact, a checkpoint or a path")
 
 
-def path_of(source: Model | Artifact | Path | None) -> Path:
+def get_path(source: Model | Artifact | Path | None) -> Path:
     """Return the path of a model, or the name of the built-in sample."""
     if isinstance(source, Model):
         return source.source or SAMPLE

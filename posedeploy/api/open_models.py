@@ -1,4 +1,4 @@
-"""A checkpoint or a model file becomes a runner with its spec."""
+"""Opening of checkpoints and model files as runners."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from posedeploy import contracts, manifest, plugins
-from posedeploy.api.model_args import SAMPLE, ModelArgs, path_of
+from posedeploy.api.model_args import SAMPLE, ModelArgs, get_path
 from posedeploy.backends import RUNTIMES, is_named_like_model
 from posedeploy.content_kinds import kind_of_file
 from posedeploy.errors import ArtifactError, InputError, MeshMissingError
@@ -16,25 +16,19 @@ from posedeploy.poses.preprocess import with_height
 from posedeploy.predict.chain import needs_joints_message
 from posedeploy.runtimes.base import Runner
 from posedeploy.runtimes.load_runner import open_artifact, open_runner, resolve_spec
-from posedeploy.types import Artifact, Hint, Model, ModelSpec, Precision, RunOptions
+from posedeploy.types import Artifact, Model, ModelSpec, RunOptions
 
 SAMPLE_REMARK = (
-    "the built-in sample: lightweight-openpose-2d, trained on synthetic people; it is no match for "
-    "photographs"
+    "the built-in sample: lightweight-openpose-2d, trained on synthetic people only; use a published "
+    "checkpoint for photographs"
 )
 logger = logging.getLogger(__name__)
 
 
-def run_options(device: str, precision: Precision, threads: int | None, hint: Hint = "latency") -> RunOptions:
-    """Return how to run, from the arguments of a library call."""
-    return RunOptions(device, precision, threads, hint)
-
-
 def is_checkpoint(path: Path) -> bool:
-    """Return whether a path is to be read as a checkpoint: by its content, and by its name where that is no
-    other model's.
+    """Return whether to read a file as a checkpoint, by its content and its name.
 
-    What is neither is read as one too, since that reader names what it is.
+    Files of unknown kinds are read as checkpoints too, because that reader's errors name what they are.
     """
     kind = kind_of_file(path)
     if not is_named_like_model(path):
@@ -45,12 +39,12 @@ def is_checkpoint(path: Path) -> bool:
 def open_model(
     source: Model | Artifact | Path | None, options: RunOptions, args: ModelArgs, runtime: str | None = None
 ) -> tuple[Runner, Artifact]:
-    """Return a runner for a checkpoint (on PyTorch) or a model file, and what it runs, its spec complete.
+    """Return a runner for a model file, or for a checkpoint on PyTorch, and the artifact with its full spec.
 
-    None is the built-in sample, and so is the path ``sample`` where no such file exists.
+    None means the built-in sample, as does the path ``sample`` if no such file exists.
 
     Raises:
-        PoseDeployError: the file cannot be read, or the runtime cannot run it as ``options`` asks.
+        PoseDeployError: the file cannot be read, or the runtime cannot run it with ``options``.
     """
     if source is None or (source == SAMPLE and not SAMPLE.is_file()):
         logger.info(SAMPLE_REMARK)
@@ -59,52 +53,51 @@ def open_model(
         _check_pytorch(source, runtime)
         source = _load_checkpoint(source, args)
     if isinstance(source, Model):
-        name = path_of(source)
+        name = get_path(source)
         _check_pytorch(name, runtime)
-        spec = _scaled(source.spec, args)
-        return pytorch_runner(source, options), Artifact(
+        spec = _apply_height(source.spec, args)
+        return open_pytorch_runner(source, options), Artifact(
             name, "pytorch", spec, "fp32", {name.name: source.sha256}
         )
-    check_fixed(path_of(source), args)
-    artifact = open_described(source, args)
+    check_weights_and_stages(get_path(source), args)
+    artifact = open_with_args(source, args)
     with ExitStack() as on_error:
         runner = on_error.enter_context(open_runner(artifact, options, runtime))
-        artifact = replace(artifact, spec=_scaled(resolve_spec(artifact, runner), args))
+        artifact = replace(artifact, spec=_apply_height(resolve_spec(artifact, runner), args))
         on_error.pop_all()
     return runner, artifact
 
 
 def _check_pytorch(checkpoint: Path, runtime: str | None) -> None:
     if runtime not in (None, "pytorch"):
-        raise ArtifactError(f"{checkpoint}: a checkpoint runs on pytorch; export it to run it on {runtime}")
+        raise ArtifactError(f"{checkpoint}: a checkpoint runs on pytorch; to use {runtime}, export it first")
 
 
 def open_detector(
     source: Model | Artifact | Path | None, options: RunOptions, args: ModelArgs, runtime: str | None = None
 ) -> tuple[Runner, Artifact]:
-    """Do the same as ``open_model`` for a network that finds people in images.
+    """Open a model as ``open_model`` does, and check that it takes images.
 
     Raises:
-        InputError: the network takes joints.
+        InputError: the network takes 2D joints.
     """
     try:
         runner, artifact = open_model(source, options, args, runtime)
-    except MeshMissingError as error:  # which the mesh would not mend
-        raise InputError(f"{path_of(source)}: {needs_joints_message(error.family)}") from error
+    except MeshMissingError as error:  # a network on joints, whether it has a mesh or not
+        raise InputError(f"{get_path(source)}: {needs_joints_message(error.family)}") from error
     if artifact.spec.joints is not None:
         runner.close()
         raise InputError(f"{artifact.path}: {needs_joints_message(artifact.spec.family)}")
     return runner, artifact
 
 
-def open_described(source: Artifact | Path, args: ModelArgs) -> Artifact:
-    """Return a model file with what its manifest says and, with ``contract``, the keypoints that this names;
-    or a third-party one, with what ``args`` says of it.
+def open_with_args(source: Artifact | Path, args: ModelArgs) -> Artifact:
+    """Open a model file, described by its manifest or ``args``; ``args.contract`` may name its keypoints.
 
     Raises:
-        ArtifactError, ManifestError, InputError: as ``open_artifact`` and ``contracts`` say.
+        ArtifactError, ManifestError, InputError: as in ``open_artifact`` and ``contracts``.
     """
-    path = path_of(source)
+    path = get_path(source)
     if args.contract is not None and (isinstance(source, Artifact) or _describes_keypoints(path, args)):
         artifact = source if isinstance(source, Artifact) else open_artifact(path)
         return replace(artifact, spec=contracts.describe_keypoints(artifact.spec, args.contract))
@@ -117,16 +110,15 @@ def open_described(source: Artifact | Path, args: ModelArgs) -> Artifact:
     return artifact
 
 
-def check_fixed(path: Path, args: ModelArgs) -> None:
-    """Refuse to choose the weights or stages of a model file.
+def check_weights_and_stages(path: Path, args: ModelArgs) -> None:
+    """Check that neither weights nor stages are selected for a model file.
 
     Raises:
-        InputError: one of them is chosen.
+        InputError: one of them is.
     """
     if args.weights is not None:
         raise InputError(
-            f"`weights={args.weights}`: {path} is a model file, whose weights were chosen when it was "
-            "exported; leave it out"
+            f"`weights={args.weights}`: {path} is an exported model, whose weights are fixed; leave it out"
         )
     if args.stages is not None:
         raise InputError(
@@ -135,8 +127,8 @@ def check_fixed(path: Path, args: ModelArgs) -> None:
         )
 
 
-def pytorch_runner(model: Model, options: RunOptions) -> Runner:
-    """Return the reference: a model as PyTorch runs it."""
+def open_pytorch_runner(model: Model, options: RunOptions) -> Runner:
+    """Open a model on PyTorch, as the reference."""
     runner: Runner = plugins.load(RUNTIMES["pytorch"].runner)(model, options)
     return runner
 
@@ -150,5 +142,5 @@ def _describes_keypoints(path: Path, args: ModelArgs) -> bool:
     return args.family is None and manifest.has_one(path)
 
 
-def _scaled(spec: ModelSpec, args: ModelArgs) -> ModelSpec:
+def _apply_height(spec: ModelSpec, args: ModelArgs) -> ModelSpec:
     return spec if args.height is None else with_height(spec, args.height)

@@ -9,7 +9,7 @@ from pathlib import Path
 import msgspec
 
 from posedeploy.api.benchmark_candidates import BenchmarkOptions
-from posedeploy.api.model_args import ModelArgs, path_of
+from posedeploy.api.model_args import ModelArgs, get_path
 from posedeploy.benchmarks.footprint import Footprint
 from posedeploy.benchmarks.latency import Latency
 from posedeploy.errors import InputError, MeasurementError
@@ -39,7 +39,7 @@ class OwnProcess:
         for source in sources:
             if isinstance(source, Model):
                 raise InputError(
-                    f"`footprint`: {path_of(source)} is loaded in this process, and another one cannot use "
+                    f"`footprint`: {get_path(source)} is loaded in this process, and another one cannot use "
                     "it; pass its path"
                 )
 

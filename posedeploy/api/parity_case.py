@@ -1,4 +1,4 @@
-"""One artifact against its checkpoint in PyTorch, judged by PyTorch's own noise where that matters."""
+"""Comparison of one artifact with its checkpoint in PyTorch, with the noise floor of PyTorch if needed."""
 
 from __future__ import annotations
 
@@ -11,19 +11,19 @@ from pathlib import Path
 from typing import cast
 
 from posedeploy.api.model_args import ModelArgs
-from posedeploy.api.open_models import pytorch_runner
-from posedeploy.api.parity_inputs import ParityInputs, parity_inputs
+from posedeploy.api.open_models import open_pytorch_runner
+from posedeploy.api.parity_inputs import ParityInputs, build_parity_inputs
 from posedeploy.api.parity_options import ParityOptions
-from posedeploy.api.reference_model import reference_model
+from posedeploy.api.reference_model import load_reference_model
 from posedeploy.api.reporting import report_steps
 from posedeploy.benchmarks.ambiguity import compare_image, noise_bounds
 from posedeploy.benchmarks.budget import Budget
-from posedeploy.benchmarks.inputs import Sample
+from posedeploy.benchmarks.inputs import NetworkInput
 from posedeploy.benchmarks.keypoints import ImageParity, PoseParity
 from posedeploy.benchmarks.noise_floor import FLOAT64_FACTOR, NoiseFloor, measure_noise
-from posedeploy.benchmarks.parity import Pairing, Parity, compare_outputs, one_image
+from posedeploy.benchmarks.parity import Pairing, Parity, compare_outputs, select_image
 from posedeploy.benchmarks.recorded_runner import RecordedRunner
-from posedeploy.benchmarks.tolerances import Tolerance, torch_precision
+from posedeploy.benchmarks.tolerances import Tolerance, to_torch_precision
 from posedeploy.checkpoints.float64 import in_float64
 from posedeploy.convert.export_options import ignore_progress
 from posedeploy.decoders import Decode, decoder_of, has_heatmaps
@@ -48,17 +48,19 @@ def compare_with_pytorch(
 ) -> Parity:
     """Compare one artifact with its checkpoint.
 
-    A candidate in FP32 on a CPU that is within the tolerance of PyTorch there has passed. For any other the
-    noise floor is measured; where it exceeds the tolerance, PyTorch in FP64 is the reference.
+    An FP32 candidate on a CPU that is within the tolerance of PyTorch on the CPU passes. Otherwise, the noise
+    floor is measured. If it exceeds the tolerance, PyTorch in FP64 is the reference.
     """
     on_progress(f"loading {artifact.path} and its checkpoint", None)
-    model = reference_model(artifact, settings.checkpoint, args)
+    model = load_reference_model(artifact, settings.checkpoint, args)
     with open_runner(artifact, options, settings.runtime) as runner:
         spec = resolve_spec(artifact, runner)
         candidate = RecordedRunner(adapt_runner(runner, spec))
-        inputs = parity_inputs(model.spec, spec, settings.images, candidate.ranges, artifact.calibration)
+        inputs = build_parity_inputs(
+            model.spec, spec, settings.images, candidate.ranges, artifact.calibration
+        )
         tolerance = settings.tolerance(runner.runtime_info.precision)
-        decode = _decode(spec)
+        decode = _build_decode(spec)
         budget = settings.budget_for(spec, runner.runtime_info.precision, has_poses=decode is not None)
         case = _Case(
             label=str(artifact.path),
@@ -74,26 +76,26 @@ def compare_with_pytorch(
         )
         case.run_candidate()
     on_cpu = RunOptions(threads=options.threads if options.device == "cpu" else None)
-    with _recorded(model, on_cpu) as reference:
+    with _open_recorded(model, on_cpu) as reference:
         runtime_info = candidate.runtime_info
         is_plain = (runtime_info.device, runtime_info.precision) == ("CPU", "fp32")
         if (is_plain or budget is not None) and not settings.noise_floor:
-            result = case.compared(reference, None)
+            result = case.compare(reference, None)
             if result.passed or case.tolerance.is_fixed or budget is not None:
                 return result
-        there = RunOptions("cuda", cuda_graphs=False) if options.device == "cuda" else on_cpu
-        return case.judged(reference, there)
+        on_device = RunOptions("cuda", cuda_graphs=False) if options.device == "cuda" else on_cpu
+        return case.compare_above_noise(reference, on_device)
 
 
 @contextmanager
-def _recorded(model: Model, options: RunOptions) -> Iterator[RecordedRunner]:
-    with pytorch_runner(model, options) as runner:
+def _open_recorded(model: Model, options: RunOptions) -> Iterator[RecordedRunner]:
+    with open_pytorch_runner(model, options) as runner:
         yield RecordedRunner(adapt_runner(runner, model.spec))
 
 
 @dataclass(frozen=True, kw_only=True)
 class _Case:
-    """Everything that an artifact is compared with and on."""
+    """An artifact with its model, inputs and settings."""
 
     label: str
     model: Model
@@ -107,58 +109,59 @@ class _Case:
     on_progress: OnProgress
 
     def run_candidate(self) -> None:
-        """Run the candidate on all inputs, before PyTorch runs on its device: whether TF32 is allowed is one
-        setting of the whole process."""
-        report = self._steps("running")
-        for number, (_, theirs) in enumerate(self.inputs.pairs):
-            self.candidate.run(theirs.tensors)
+        """Run the candidate on all inputs before PyTorch runs, because TF32 is a setting of the process."""
+        report = self._report_steps("running")
+        for number, (_, candidate_input) in enumerate(self.inputs.pairs):
+            self.candidate.run(candidate_input.tensors)
             report(number + 1, len(self.inputs.pairs))
 
-    def _steps(self, doing: str) -> Callable[[int, int | None], None]:
-        return report_steps(self.on_progress, f"{doing} {Path(self.label).name}")
+    def _report_steps(self, activity: str) -> Callable[[int, int | None], None]:
+        return report_steps(self.on_progress, f"{activity} {Path(self.label).name}")
 
-    def compared(self, reference: Runner, floor: NoiseFloor | None) -> Parity:
-        """The candidate beside a reference, judged by a noise floor."""
-        compared = compare_outputs(
+    def compare(self, reference: Runner, floor: NoiseFloor | None) -> Parity:
+        """Compare the candidate with a reference, with a tolerance of at least the noise floor."""
+        parity = compare_outputs(
             self.label,
             reference,
             self.candidate,
             self.inputs.pairs,
             tolerance=self.tolerance,
             decode=self.decode,
-            peaks=peak_outputs(self.spec),
+            peaks=list_peak_outputs(self.spec),
             floor=floor,
             pairing=_pairing(self.spec) if self.decode is not None else None,
-            on_progress=self._steps("comparing"),
+            on_progress=self._report_steps("comparing"),
         )
         return replace(
-            compared,
+            parity,
             input_specs=self.spec.inputs,
             output_specs=self.spec.outputs,
             budget=self.budget,
         )
 
-    def judged(self, reference: RecordedRunner, options: RunOptions) -> Parity:
-        """The candidate, judged by the noise of PyTorch with these options in the candidate's precision."""
+    def compare_above_noise(self, reference: RecordedRunner, options: RunOptions) -> Parity:
+        """Measure the noise floor with these options in the candidate's precision, and compare."""
         reported = self.candidate.runtime_info.precision
-        precision = torch_precision(reported)
+        precision = to_torch_precision(reported)
         if precision is None:
-            note = f"no noise floor: {reported!r}, as the runtime reports its precision, is none of PyTorch's"
-            return replace(self.compared(reference, None), floor_note=note)
+            note = f"no noise floor: PyTorch has no counterpart to the reported precision {reported!r}"
+            return replace(self.compare(reference, None), floor_note=note)
         try:
-            with _recorded(in_float64(self.model), options) as exact:
+            with _open_recorded(in_float64(self.model), options) as exact:
                 floor = self._floor(exact, options, precision)
-                floor = replace(floor, jpeg=self._poses(reference, self.inputs.jpegs))
-                case = replace(self, tolerance=self._widened(floor))
+                floor = replace(floor, jpeg=self._compare_poses(reference, self.inputs.jpegs))
+                case = replace(self, tolerance=self._widen_tolerance(floor))
                 if floor.exceeds(self.tolerance):
-                    return replace(case.compared(exact, floor), reference_precision="fp64")
+                    return replace(case.compare(exact, floor), reference_precision="fp64")
         except (DeviceError, _UnmeasurableError) as error:
-            return replace(self.compared(reference, None), floor_note=f"no noise floor: {first_line(error)}")
-        return case.compared(reference, floor)
+            return replace(self.compare(reference, None), floor_note=f"no noise floor: {first_line(error)}")
+        return case.compare(reference, floor)
 
-    def _widened(self, floor: NoiseFloor) -> Tolerance:
-        """The tolerance of poses, in FP32 at least ``FLOAT64_FACTOR`` times the noise of PyTorch: on
-        that device nothing comes closer. A coarser precision is the user's choice and widens nothing."""
+    def _widen_tolerance(self, floor: NoiseFloor) -> Tolerance:
+        """Return the tolerance of poses, in FP32 at least ``FLOAT64_FACTOR`` times the noise of PyTorch.
+
+        A lower precision is the user's choice and widens nothing.
+        """
         poses, tolerance = floor.poses, self.tolerance
         if poses is None or floor.precision != "fp32":
             return tolerance
@@ -168,36 +171,39 @@ class _Case:
         return replace(tolerance, px=px, mm=mm)
 
     def _floor(self, exact: RecordedRunner, options: RunOptions, precision: str) -> NoiseFloor:
-        samples = self.inputs.for_noise
-        inputs = [sample.tensors for sample in samples]
+        inputs = self.inputs.for_noise
+        tensors = [each.tensors for each in inputs]
         with (
-            _users_code(self.model),
-            _recorded(*_in_precision(self.model, options, precision)) as runner,
+            _convert_errors(self.model),
+            _open_recorded(*_in_precision(self.model, options, precision)) as runner,
         ):
-            report = self._steps("measuring the noise floor of PyTorch for")
-            expected = [exact.run(tensors) for tensors in inputs]
-            floor = measure_noise(expected, runner, inputs, precision, options.device, report)
-            pairs = [(sample, sample) for sample in samples]
-            return replace(floor, poses=self._poses(exact, pairs, runner, floor))
+            report = self._report_steps("measuring the noise floor of PyTorch for")
+            expected = [exact.run(each) for each in tensors]
+            floor = measure_noise(expected, runner, tensors, precision, options.device, report)
+            pairs = [(each, each) for each in inputs]
+            return replace(floor, poses=self._compare_poses(exact, pairs, runner, floor))
 
-    def _poses(
+    def _compare_poses(
         self,
         reference: Runner,
-        pairs: Sequence[tuple[Sample, Sample]],
+        pairs: Sequence[tuple[NetworkInput, NetworkInput]],
         other: Runner | None = None,
         floor: NoiseFloor | None = None,
     ) -> PoseParity | None:
-        """The poses that one network, or another, gives on the second input of each pair, beside those of the
-        first, without what is ambiguous by the noise floor; None without inputs or a decoding."""
+        """Compare the poses of ``reference`` on each first input with those of ``other`` on the second.
+
+        ``other`` defaults to ``reference``. Keypoints within the noise floor are ambiguous. The result is
+        None without inputs or a decoding.
+        """
         decode = self.decode
         if decode is None or not pairs:
             return None
         images: list[ImageParity] = []
-        bounds = noise_bounds(peak_outputs(self.spec), floor) if floor is not None else {}
+        bounds = noise_bounds(list_peak_outputs(self.spec), floor) if floor is not None else {}
         for first, second in pairs:
-            expected, found = reference.run(first.tensors), (other or reference).run(second.tensors)
+            expected, outputs = reference.run(first.tensors), (other or reference).run(second.tensors)
             for index, placement in enumerate(first.placements):
-                sides = one_image(expected, index), one_image(found, index)
+                sides = select_image(expected, index), select_image(outputs, index)
                 images.append(compare_image(decode, *sides, placement, self.tolerance, bounds))
         return PoseParity(tuple(images))
 
@@ -211,20 +217,22 @@ class _UnmeasurableError(Exception):
 
 
 @contextmanager
-def _users_code(model: Model) -> Iterator[None]:
-    """What the code of the user's own network raises, which was written for FP32, is no bug of ours."""
+def _convert_errors(model: Model) -> Iterator[None]:
+    """Convert errors of the user's network, whose code may only work in FP32."""
     try:
         yield
     except (RuntimeError, TypeError, ValueError) as error:
         if model.network is None:
             raise
-        why = f"{model.network} does not run in another precision ({first_line(error)})"
-        raise _UnmeasurableError(why) from error
+        reason = f"{model.network} does not run in another precision ({first_line(error)})"
+        raise _UnmeasurableError(reason) from error
 
 
 def _in_precision(model: Model, options: RunOptions, precision: str) -> tuple[Model, RunOptions]:
-    """The network and the options that PyTorch runs it with in a precision; on the CPU, whose runner has FP32
-    only, as a network that casts."""
+    """Return the network and the options to run it in a precision on PyTorch.
+
+    PyTorch's runner on the CPU has FP32 only, so the network itself casts there.
+    """
     if options.device == "cpu" and precision in DTYPES:
         network = model.deployed or model.module
         module = ReducedPrecision(network, precision, channels_last=False, emulated=True).eval()
@@ -232,11 +240,11 @@ def _in_precision(model: Model, options: RunOptions, precision: str) -> tuple[Mo
     return model, replace(options, precision=cast(Precision, precision))
 
 
-def _decode(spec: ModelSpec) -> Decode | None:
+def _build_decode(spec: ModelSpec) -> Decode | None:
     if spec.family not in FAMILIES or (spec.contract is None and spec.joints is None):
         return None
     if missing := find_missing_description(spec):
-        logger.info(f"outputs are compared and keypoints are not: {missing}")
+        logger.info(f"only outputs are compared, not keypoints: {missing}")
         return None
     return decoder_of(spec, Camera())
 
@@ -246,8 +254,8 @@ def _pairing(spec: ModelSpec) -> Pairing:
     return Pairing(spec.keypoint_names, refine)
 
 
-def peak_outputs(spec: ModelSpec) -> list[str]:
-    """The outputs whose peaks the family's decoding picks."""
+def list_peak_outputs(spec: ModelSpec) -> list[str]:
+    """Return the outputs whose peaks the family's decoding selects."""
     if spec.family not in FAMILIES:
         return []
     return [spec.roles[role] for role in poses_of(spec.family).PEAK_ROLES if role in spec.roles]

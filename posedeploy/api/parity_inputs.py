@@ -1,4 +1,4 @@
-"""What an artifact and its checkpoint are compared on: noise, drawn people and the user's images."""
+"""The inputs of a comparison: noise, synthetic people and the user's images."""
 
 from __future__ import annotations
 
@@ -8,15 +8,15 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from posedeploy.benchmarks.inputs import (
-    Sample,
-    drawn_images,
-    image_samples,
-    people_samples,
-    plain,
-    random_images,
-    random_tensors,
-    resized,
-    sized,
+    NetworkInput,
+    build_image_inputs,
+    build_noise_input,
+    build_people_inputs,
+    generate_noise_images,
+    generate_synthetic_images,
+    match_candidate,
+    with_fixed_size,
+    with_other_size,
 )
 from posedeploy.calibration.overlap import OverlapCheck
 from posedeploy.errors import InputError
@@ -27,118 +27,123 @@ from posedeploy.types import Array, Calibration, ModelSpec, Ranges
 
 logger = logging.getLogger(__name__)
 
-NOISE, DRAWN = 2, 4
-"""Images of noise and of drawn people on which the two are compared, beside the user's."""
+NOISE, SYNTHETIC = 2, 4
+"""The numbers of noise images and of synthetic images."""
 JPEG_QUALITY = 95
-"""That of the images that show how much of a difference an image file itself makes."""
+"""The quality of the images that show the effect of JPEG compression alone."""
 
 
 @dataclass(frozen=True)
 class InputPairs:
-    """Inputs by pairs, each as the reference and as the candidate want it.
+    """Pairs of inputs: each in the form of the reference and in that of the candidate.
 
     The user's images are read each time they are used, so that memory does not grow with their number.
 
-    generated: those made here. files: the name and the path of each image, for both specs.
+    generated: noise and synthetic inputs. files: the name and path of each image. specs: of both networks.
     """
 
-    generated: tuple[tuple[Sample, Sample], ...]
+    generated: tuple[tuple[NetworkInput, NetworkInput], ...]
     files: tuple[tuple[str, Path], ...] = ()
     specs: tuple[ModelSpec, ModelSpec] | None = None
 
     def __len__(self) -> int:
         return len(self.generated) + len(self.files)
 
-    def __iter__(self) -> Iterator[tuple[Sample, Sample]]:
+    def __iter__(self) -> Iterator[tuple[NetworkInput, NetworkInput]]:
         yield from self.generated
         for name, path in self.files:
             assert self.specs is not None, "images have specs"
             reference, candidate = self.specs
-            yield from _pairs(reference, candidate, [(name, read_picture(path).pixels)])
+            yield from _make_pairs(reference, candidate, [(name, read_picture(path).pixels)])
 
 
 @dataclass(frozen=True)
 class ParityInputs:
-    """The same inputs for both sides.
+    """The inputs of a comparison.
 
-    jpegs: for the drawn people of the first size, the reference's input and the same from the image as JPEG.
+    jpegs: for the synthetic people of the first size, the reference's input and that of the image as JPEG.
     """
 
     pairs: InputPairs
-    jpegs: list[tuple[Sample, Sample]]
+    jpegs: list[tuple[NetworkInput, NetworkInput]]
 
     @property
-    def for_noise(self) -> list[Sample]:
-        """The reference's inputs that its noise floor is measured on: those of the first size."""
-        return [ours for ours, _ in self.pairs.generated[: NOISE + DRAWN]]
+    def for_noise(self) -> list[NetworkInput]:
+        """The reference's inputs for its noise floor: those of the first size."""
+        return [reference for reference, _ in self.pairs.generated[: NOISE + SYNTHETIC]]
 
 
-def parity_inputs(
+def build_parity_inputs(
     reference: ModelSpec,
     candidate: ModelSpec,
     images: Path | None,
     ranges: Ranges,
     calibration: Calibration | None = None,
 ) -> ParityInputs:
-    """The inputs, within these ranges, for networks on images, on 2D joints or on tensors that nothing is
-    known of.
+    """Return the inputs, within these ranges, for networks on images, on 2D joints or on any tensors.
 
     Raises:
-        InputError: images are given for a network that takes none, or none of them can be read, or some of
-            them calibrated the candidate.
+        InputError: the network takes no images, none of the images can be read, or some of them calibrated
+            the candidate.
     """
     if candidate.joints is not None:
-        _refuse(images, "takes 2D joints")
-        people = people_samples(candidate, DRAWN, ranges)
+        _reject_images(images, "takes 2D joints")
+        people = build_people_inputs(candidate, SYNTHETIC, ranges)
         return ParityInputs(InputPairs(tuple(zip(people, people, strict=True))), [])
     if candidate.contract is None:
-        _refuse(images, "has no image contract")
-        sample = random_tensors(candidate)
+        _reject_images(images, "has no image contract")
+        sample = build_noise_input(candidate)
         return ParityInputs(InputPairs(((sample, sample),)), [])
-    files = _readable(images, calibration) if images is not None else []
-    generated: list[tuple[Sample, Sample]] = []
-    sets = _generated(candidate, ranges)
+    files = _list_readable(images, calibration) if images is not None else []
+    generated: list[tuple[NetworkInput, NetworkInput]] = []
+    sets = _generate(candidate, ranges)
     for spec, named in sets:
-        generated += _pairs(reference, spec, named)
+        generated += _make_pairs(reference, spec, named)
     spec, named = sets[0]
-    drawn = [(name, round_trip_jpeg(image, JPEG_QUALITY)) for name, image in named[NOISE:]]
-    originals = [ours for ours, _ in generated[NOISE : NOISE + DRAWN]]
-    jpegs = image_samples(plain(reference, spec), drawn)
+    compressed = [(name, round_trip_jpeg(image, JPEG_QUALITY)) for name, image in named[NOISE:]]
+    originals = [original for original, _ in generated[NOISE : NOISE + SYNTHETIC]]
+    jpegs = build_image_inputs(match_candidate(reference, spec), compressed)
     pairs = InputPairs(tuple(generated), tuple(files), (reference, candidate))
     return ParityInputs(pairs, list(zip(originals, jpegs, strict=True)))
 
 
-def _pairs(
+def _make_pairs(
     reference: ModelSpec, candidate: ModelSpec, named: Sequence[tuple[str, Array]]
-) -> list[tuple[Sample, Sample]]:
-    ours = image_samples(plain(reference, candidate), named)
-    return list(zip(ours, image_samples(candidate, named), strict=True))
+) -> list[tuple[NetworkInput, NetworkInput]]:
+    references = build_image_inputs(match_candidate(reference, candidate), named)
+    return list(zip(references, build_image_inputs(candidate, named), strict=True))
 
 
-def _refuse(images: Path | None, why: str) -> None:
+def _reject_images(images: Path | None, why: str) -> None:
     if images is not None:
-        raise InputError(f"`images`: this network {why}, so no image can be given to it; leave it out")
+        raise InputError(f"`images={images}`: this network {why}; leave it out")
 
 
-def _generated(candidate: ModelSpec, ranges: Ranges) -> list[tuple[ModelSpec, list[tuple[str, Array]]]]:
-    """Noise and drawn people at the working size, and at another one where axes are free."""
-    chosen = [sized(candidate, ranges=ranges)]
+def _generate(candidate: ModelSpec, ranges: Ranges) -> list[tuple[ModelSpec, list[tuple[str, Array]]]]:
+    """Return noise and synthetic images of the default size and, for dynamic axes, of another size."""
+    specs = [with_fixed_size(candidate, ranges=ranges)]
     if candidate.inputs[0].is_dynamic:
-        chosen.append(resized(candidate, ranges))
+        specs.append(with_other_size(candidate, ranges))
     return [
         (
             spec,
             [
-                *((f"noise {index}", image) for index, image in enumerate(random_images(spec, NOISE))),
-                *((f"drawn {index}", image) for index, image in enumerate(drawn_images(spec, DRAWN))),
+                *(
+                    (f"noise {index}", image)
+                    for index, image in enumerate(generate_noise_images(spec, NOISE))
+                ),
+                *(
+                    (f"synthetic {index}", image)
+                    for index, image in enumerate(generate_synthetic_images(spec, SYNTHETIC))
+                ),
             ],
         )
-        for spec in chosen
+        for spec in specs
     ]
 
 
-def _readable(images: Path, calibration: Calibration | None) -> list[tuple[str, Path]]:
-    """The user's images: each is read once, so that one that cannot be is left out and reported at the start.
+def _list_readable(images: Path, calibration: Calibration | None) -> list[tuple[str, Path]]:
+    """Return the user's images, after each was read once, so that unreadable ones are reported at the start.
 
     Raises:
         InputError: none of them can be read, or some of them calibrated the network.

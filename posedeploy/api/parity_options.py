@@ -1,4 +1,4 @@
-"""What a comparison with PyTorch uses and what passes."""
+"""The options of a comparison with PyTorch."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from posedeploy.types import ModelSpec
 
 @dataclass(frozen=True, kw_only=True)
 class ParityOptions:
-    """What to compare on, with which checkpoint, and what passes.
+    """The images, the checkpoint and the tolerances of a comparison.
 
     rtol: tolerance of an output, relative to its largest value. max_px, max_mm: tolerances of keypoints, and
-    of 3D joints and vertices. None takes the default of the precision that the candidate runs in.
-    budget: decides on paired poses, in place of the tolerances, which must then be None. noise_floor: measure
-    the noise floor even where the verdict does not need it.
+    of 3D joints and vertices. None means the default of the precision in which the candidate runs. budget:
+    decides on paired poses instead of the tolerances, which must then be None. noise_floor: measure the noise
+    floor even if the verdict does not need it.
     """
 
     images: Path | None = None
@@ -33,7 +33,7 @@ class ParityOptions:
     def __post_init__(self) -> None:
         for name, value in self._tolerances().items():
             if not value >= 0:
-                raise InputError(f"`{name}={value:g}`: a tolerance is a number of at least 0")
+                raise InputError(f"`{name}={value:g}`: expected a tolerance of at least 0")
             if self.budget is not None:
                 raise InputError(f"`budget` and `{name}`: give one; with a budget, the poses alone decide")
 
@@ -42,7 +42,7 @@ class ParityOptions:
         return {name: value for name, value in tolerances.items() if value is not None}
 
     def tolerance(self, precision: str) -> Tolerance:
-        """Return what passes for a candidate that runs in this precision, as its runtime reports it."""
+        """Return the tolerance of a candidate whose runtime reports this precision."""
         default = default_tolerance(precision)
         return Tolerance(
             default.rtol if self.rtol is None else self.rtol,

@@ -8,7 +8,7 @@ from functools import cached_property
 from typing import Any
 
 from posedeploy.benchmarks.keypoints import ImageParity, PoseParity
-from posedeploy.benchmarks.machine_info import Machine, this_machine
+from posedeploy.benchmarks.machine_info import Machine, describe_machine
 from posedeploy.benchmarks.noise_floor import NoiseFloor
 from posedeploy.benchmarks.output_parity import OutputParity
 from posedeploy.benchmarks.parity import Parity
@@ -16,20 +16,18 @@ from posedeploy.benchmarks.pose_comparison import PoseComparison
 from posedeploy.text_files import format_json
 
 VERSION = 2
-"""Since 2: ``tolerance`` and ``noise_floor`` in place of ``bounds`` and ``rounding``, ``ambiguous`` in place
-of ``last_bits``, and what passes beside each output."""
 
 
 @dataclass(frozen=True)
 class ParityReport:
-    """How artifacts compare with PyTorch.
+    """The comparison of artifacts with PyTorch.
 
-    results: one for each artifact that ran. refused: why others did not run here, by their path.
+    results: one for each artifact that ran. errors: the messages of those that could not run, by path.
     """
 
     results: tuple[Parity, ...]
-    refused: Mapping[str, str] = field(default_factory=dict)
-    machine: Machine = field(default_factory=this_machine)
+    errors: Mapping[str, str] = field(default_factory=dict)
+    machine: Machine = field(default_factory=describe_machine)
 
     @property
     def passed(self) -> bool:
@@ -38,20 +36,19 @@ class ParityReport:
 
     @cached_property
     def failures(self) -> tuple[str, ...]:
-        """What lies outside the tolerance, and what did not run, a sentence each."""
+        """A message for each difference above its tolerance and for each artifact that could not run."""
         differences = [f"{result.label}: {each}" for result in self.results for each in result.failures]
-        return (*differences, *self.refused.values())
+        return (*differences, *self.errors.values())
 
     def to_json(self) -> str:
-        """Return the versioned document, without the raw outputs of both networks; docs/json.md lists its
-        fields."""
+        """Return the versioned document, without the raw outputs; docs/json.md lists its fields."""
         return format_json(
             {
                 "format": "posedeploy.parity",
                 "version": VERSION,
                 "machine": asdict(self.machine),
                 "passed": self.passed,
-                "refused": dict(self.refused),
+                "errors": dict(self.errors),
                 "results": [_entry(result) for result in self.results],
             }
         )
@@ -81,7 +78,7 @@ def _output(result: Parity, output: OutputParity) -> dict[str, Any]:
     allowed, noise = result.allowed(output.name), result.noise(output.name)
     return {
         "name": output.name,
-        "samples": output.samples,
+        "inputs": output.inputs,
         "max_absolute": output.max_absolute,
         "max_relative": output.rtol,
         "max_relative_floor": noise and noise.largest,

@@ -1,4 +1,4 @@
-"""Where the people are, for networks that do not find them: boxes, a detector, or a file of joints."""
+"""Sources of people for networks that do not detect them: boxes, a detector, or a file of joints."""
 
 from __future__ import annotations
 
@@ -24,13 +24,17 @@ from posedeploy.predict.threshold import Threshold
 from posedeploy.types import ModelSpec, RunOptions
 
 logger = logging.getLogger(__name__)
-ONE_PERSON = "the whole image is taken as one person's"
+ONE_PERSON = "the whole image is used as the box of one person"
 
 
 @dataclass(frozen=True)
 class PersonArgs:
-    """boxes: a file of them, or a folder with a file for each image. detector: a model that finds the people
-    first. contract: the TOML file that describes a third-party detector. threshold: which people are kept."""
+    """The source of the people.
+
+    boxes: a file of boxes, or a folder with a file for each image. detector: a model that detects the people.
+    contract: the TOML file that describes a third-party detector. threshold: the minimum for people to be
+    kept.
+    """
 
     boxes: Path | None = None
     detector: Path | None = None
@@ -40,15 +44,15 @@ class PersonArgs:
 
     def __post_init__(self) -> None:
         if self.contract is not None and self.detector is None:
-            raise InputError(f"`detector_spec={self.contract}`: it describes a `detector`; give that too")
+            raise InputError(f"`detector_spec={self.contract}` describes a `detector`; add `detector`")
         if self.boxes is not None and self.detector is not None:
-            raise InputError("`boxes` and `detector`: give one of the two; both say where the people are")
+            raise InputError("`boxes` and `detector` exclude each other: both locate people; leave one out")
         if self.box_options != BoxOptions() and self.boxes is None:
-            raise InputError("`box_format`, `box_label` and `box_score` are for `boxes`; give that too")
+            raise InputError("`box_format`, `box_label` and `box_score` are for `boxes`; add `boxes`")
 
     @property
     def option(self) -> str | None:
-        """The option that was given."""
+        """The argument that is set."""
         return "`boxes`" if self.boxes else "`detector`" if self.detector else None
 
 
@@ -59,33 +63,32 @@ def open_box_source(
     opened: ExitStack,
     source: Source | None = None,
 ) -> PersonSource | None:
-    """Return what gives the boxes of people; None where a network finds people by itself or takes the whole
-    image.
+    """Return the source of people's boxes; None if the network detects people or takes the whole image.
 
     Args:
-        opened: closes the detector that is opened for it.
-        source: what the boxes of a file are of.
+        opened: closes the detector.
+        source: the images of a file of boxes.
 
     Raises:
-        InputError: the network is not known or has no use for what was given, or that cannot be read.
+        InputError: the network is unknown, or boxes or a detector cannot be read or used.
     """
     check_family(spec)
     if not takes_boxes(spec):
         if persons.option is not None and spec.joints is None:
             raise InputError(
-                f"{persons.option}: {spec.family} finds people in the whole image by itself; leave it out, "
-                "or give a network that looks at one person at a time"
+                f"{persons.option}: {spec.family} detects people in the whole image; leave it out, or use a "
+                "network of one person"
             )
         return None
     if persons.boxes is not None:
         assert source is not None, "a command that takes boxes has a source"
         return read_boxes(persons.boxes, source, persons.box_options)
     if persons.detector is None:
-        options_there = "neither `boxes` nor `detector` says" if source is not None else "no `detector` says"
-        logger.info(f"{spec.family} looks at one person at a time, and {options_there} where: {ONE_PERSON}")
+        missing = "without `boxes` and `detector`" if source is not None else "without a `detector`"
+        logger.info(f"{spec.family} takes one person at a time; {missing}, {ONE_PERSON}")
         return None
-    detector, made = _opened(persons.detector, persons, options, opened)
-    return boxes_from_detector(detector, persons.detector.name, made)
+    detector, producer = _open_detector(persons.detector, persons, options, opened)
+    return boxes_from_detector(detector, persons.detector.name, producer)
 
 
 def open_joint_source(
@@ -95,52 +98,50 @@ def open_joint_source(
     opened: ExitStack,
     source: Source | None = None,
 ) -> JointSource | None:
-    """Return what gives 2D joints to a network that lifts them; None for one that takes images.
+    """Return the source of 2D joints for a network that lifts them; None for one that takes images.
 
     Args:
-        opened: closes the detector that is opened for it.
-        source: what the people are in; None only with a detector.
+        opened: closes the detector.
+        source: the images or joints; None only with a detector.
 
     Raises:
-        InputError: the source and the options do not say what finds the joints, or the network cannot take
-            them.
+        InputError: neither the source nor the arguments provide joints, or the network cannot use them.
     """
     check_family(spec)
     if spec.joints is None:
         if isinstance(source, JointsFile):
             raise InputError(
-                f"{source.name}: joints, and {spec.family} takes images; name an image, or give a network "
-                "that lifts joints, such as gtrs"
+                f"{source.name}: a file of joints, but {spec.family} takes images; use an image, or a "
+                "network that lifts joints, such as gtrs"
             )
         return None
     if isinstance(source, JointsFile) and persons.option is None:
         if persons.threshold != Threshold():
             raise InputError(
-                "`min_keypoints` and `min_score` choose among people found in images, and those of "
-                f"{source.name} are given; leave them out"
+                "`min_keypoints` and `min_score` select among people detected in images, but "
+                f"{source.name} is a file of joints; leave them out"
             )
         return joints_from_file(source, spec)
     if isinstance(source, JointsFile) or persons.boxes is not None:
+        reason = f"{source.name} contains them" if isinstance(source, JointsFile) else "not boxes"
         raise InputError(
-            f"{persons.option}: {spec.family} takes the 2D joints of people, and "
-            + ("they are in " + source.name if isinstance(source, JointsFile) else "not their boxes")
-            + "; leave it out"
+            f"{persons.option}: {spec.family} takes the 2D joints of people, {reason}; leave it out"
         )
     if persons.detector is None:
         assert source is not None, "without a source, the caller has a detector"
         raise InputError(
-            f"{spec.family} takes the 2D joints of people and no image; name what finds them in "
-            f"{source.name}, with `detector=pose2d.xml`, or give the joints themselves in a file "
+            f"{spec.family} takes the 2D joints of people, not images; add a model that detects them in "
+            f"{source.name}, such as `detector=pose2d.xml`, or use a file of joints instead "
             "(docs/joints-and-boxes.md)"
         )
-    detector, made = _opened(persons.detector, persons, options, opened)
+    detector, producer = _open_detector(persons.detector, persons, options, opened)
     if takes_boxes(detector.spec):
         name = f"`detector={persons.detector.name}`"
-        logger.info(f"{name}: {detector.spec.family} looks at one person at a time: {ONE_PERSON}")
-    return joints_from_detector(detector, persons.detector.name, spec, made)
+        logger.info(f"{name}: {detector.spec.family} takes one person at a time; {ONE_PERSON}")
+    return joints_from_detector(detector, persons.detector.name, spec, producer)
 
 
-def _opened(
+def _open_detector(
     path: Path, persons: PersonArgs, options: RunOptions, opened: ExitStack
 ) -> tuple[Predictor, Producer]:
     contract = persons.contract
@@ -148,39 +149,38 @@ def _opened(
         runner, artifact = open_detector(path, options, ModelArgs(contract=contract))
     except MisfitError as error:
         raise MisfitError(
-            f"`detector`: {error}. That is for a command's own network: export this one so, and name the "
-            "artifact here"
+            f"`detector`: {error}. A detector has no such argument: export it with that, and use the artifact"
         ) from error
     opened.enter_context(runner)
     _check_detector(path, artifact.spec)
-    made = poses_json.describe_producer(artifact, runner.runtime_info, artifact.files)
-    return Predictor(runner, artifact.spec, threshold=persons.threshold), made
+    producer = poses_json.describe_producer(artifact, runner.runtime_info, artifact.files)
+    return Predictor(runner, artifact.spec, threshold=persons.threshold), producer
 
 
 def _check_detector(path: Path, spec: ModelSpec) -> None:
     if spec.family not in FAMILIES:
         raise InputError(
-            f"`detector={path.name}`: cannot decode poses from this network: its family {spec.family!r} is "
-            "unknown; describe its outputs with `detector_spec=FILE` (README.md, 'Your own network')"
+            f"`detector={path.name}`: cannot decode poses: the family {spec.family!r} of the network is "
+            "unknown; describe it with `detector_spec=FILE` (docs/third-party-models.md)"
         )
 
 
-def check_camera(given: str, spec: ModelSpec) -> None:
-    """Refuse a camera for a network whose poses do not depend on one.
+def check_camera(arguments: str, spec: ModelSpec) -> None:
+    """Check that the poses of a network depend on a camera.
 
     Args:
-        given: the arguments that describe it.
+        arguments: the names of those that describe the camera.
 
     Raises:
         InputError: the poses are in px, or relative to each person's pelvis.
     """
     if spec.joints is not None:
         raise InputError(
-            f"{given}: {spec.family} gives positions from each person's pelvis on, which do not depend on "
-            "the camera; leave it out"
+            f"{arguments}: {spec.family} returns positions relative to each person's pelvis, which do not "
+            "depend on the camera; leave it out"
         )
     if spec.unit != "mm":
         raise InputError(
-            f"{given}: {spec.family} ({spec.variant}) finds people in 2D, which does not depend on the "
-            "camera; leave it out, or give a 3D network"
+            f"{arguments}: {spec.family} ({spec.variant}) returns 2D poses, which do not depend on the "
+            "camera; leave it out, or use a 3D network"
         )

@@ -8,11 +8,11 @@ from dataclasses import dataclass, field, fields
 from typing import Unpack
 
 from posedeploy import artifact_files
-from posedeploy.api.mesh_faces import faces_of
-from posedeploy.api.model_args import ModelArgs, ModelKeywords, ModelSource, optional_path, single
-from posedeploy.api.open_models import open_model, run_options
+from posedeploy.api.mesh_faces import load_faces
+from posedeploy.api.model_args import ModelArgs, ModelKeywords, ModelSource, optional_path, to_source
+from posedeploy.api.open_models import open_model
 from posedeploy.api.person_sources import PersonArgs, check_camera, open_box_source, open_joint_source
-from posedeploy.api.pose_inputs import Numbers, needs_joints, to_frame, to_joint_set, to_people
+from posedeploy.api.pose_inputs import Numbers, explain_missing_joints, to_frame, to_joint_set, to_people
 from posedeploy.closable import Closable
 from posedeploy.decoders import check_refine
 from posedeploy.errors import InputError
@@ -32,9 +32,9 @@ from posedeploy.types import Array, Artifact, Camera, Hint, ModelSpec, Poses, Pr
 class ImagePoses(Poses):
     """The people in one image.
 
-    image: (H, W, 3) uint8 BGR, blank where only joints were given. name: of its file, or ``image``. spec: the
-    network, with the names of the keypoints and the skeleton. is_refined: positions lie between the cells of
-    the heatmaps.
+    image: (H, W, 3) uint8 BGR, blank for joints without an image. name: the file's name, or ``image``. spec:
+    of the network, with the names of the keypoints and the skeleton. is_refined: whether positions lie
+    between the cells of the heatmaps.
     """
 
     image: Array = field(repr=False)
@@ -46,12 +46,11 @@ class ImagePoses(Poses):
     is_refined: bool = False
 
     def draw(self) -> Array:
-        """Return a new (H, W, 3) uint8 BGR picture: skeletons and meshes over the image and, in 3D, the scene
-        beside it."""
+        """Return a new (H, W, 3) uint8 BGR picture: the image with poses and meshes and, in 3D, a scene."""
         return Painter(self.spec, is_video=False, faces=self.faces)(self.image, self)
 
     def to_json(self) -> str:
-        """Return the people as ``poses.json`` has them; docs/json.md lists its fields."""
+        """Return the content of ``poses.json``; docs/json.md lists its fields."""
         document = PosesDocument(self.spec, self.camera)
         document.add(Frame(self.name, self.image, 0), self, None)
         record = SourceRecord(self.name, "images", 1, 1, 0, None, False, False, self.is_refined)
@@ -59,10 +58,10 @@ class ImagePoses(Poses):
 
 
 class PoseEstimator(Closable):
-    """A network that is loaded and finds people. Use it as a context manager, or call ``close``.
+    """A loaded network that estimates poses. Use it as a context manager, or call ``close``.
 
-    spec: the network, with ``keypoint_names``, ``skeleton`` and ``unit``. runtime_info: what the runtime
-    reports that it uses.
+    spec: of the network, with ``keypoint_names``, ``skeleton`` and ``unit``. runtime_info: as reported by the
+    runtime.
     """
 
     def __init__(
@@ -95,15 +94,15 @@ class PoseEstimator(Closable):
         joints: Numbers | None = None,
         joint_set: str | None = None,
     ) -> ImagePoses:
-        """Find the people in one image, or lift the 2D joints of people to 3D.
+        """Estimate the poses of the people in one image, or lift 2D joints of people to 3D.
 
         Args:
             image: a path, or an array (H, W, 3) uint8 BGR, also of 16 bits, gray or with alpha.
             boxes: (people, 4) x, y, width, height in px of the people, for a network of one person; without
-                them and without a detector, the whole image is one person's.
+                boxes and without a detector, the whole image is the box of one person.
             joints: (people, joints, 2 or 3) x px, y px and a score (below 0: missing), for a network on 2D
-                joints; ``image`` is then only drawn on.
-            joint_set: the set that the joints are of, such as ``coco-17``; None for the network's own.
+                joints; ``image`` is then only used for drawing.
+            joint_set: the joint set of ``joints``, such as ``coco-17``; None means the network's.
 
         Raises:
             InputError: the image cannot be read or used, or a box or joints do not fit the network.
@@ -112,7 +111,7 @@ class PoseEstimator(Closable):
         if joints is not None or (self.spec.joints is not None and not self._has_detector):
             return self._lift(image, joints, joint_set)
         if image is None:
-            raise InputError(f"no image: {self.spec.family} finds people in one; pass its path or an array")
+            raise InputError(f"no image, but {self.spec.family} takes one; pass its path or an array")
         frame = to_frame(image)
         if boxes is None:
             ((_, poses),) = self._network.stream([frame])
@@ -123,14 +122,14 @@ class PoseEstimator(Closable):
         return self._result(frame, poses)
 
     def stream(self, images: Iterable[StrPath | Array]) -> Iterator[ImagePoses]:
-        """Find the people in each image, in order; the network runs ahead of the caller.
+        """Estimate the poses in each image, in order; the network runs ahead of the caller.
 
         Raises:
             InputError: an image cannot be read or used, or the network needs joints and has no detector.
             ArtifactError: an output of the network is NaN or infinite.
         """
         if self.spec.joints is not None and not self._has_detector:
-            raise InputError(needs_joints(self.spec))
+            raise InputError(explain_missing_joints(self.spec))
         for frame, poses in self._network.stream(map(to_frame, images)):
             yield self._result(frame, poses)
 
@@ -143,7 +142,7 @@ class PoseEstimator(Closable):
         if not isinstance(self._network, Lifter):
             raise InputError(f"joints: {self.spec.family} takes images; pass an image instead")
         if joints is None:
-            raise InputError(needs_joints(self.spec))
+            raise InputError(explain_missing_joints(self.spec))
         people = to_joint_set(to_people(joints, "joints", None), joint_set, self.spec)
         frame = Frame("joints", blank_image(size_around(people)), 0) if image is None else to_frame(image)
         return self._result(frame, self._network.lift(people))
@@ -177,26 +176,26 @@ def load(
     refine: bool = False,
     **model_args: Unpack[ModelKeywords],
 ) -> PoseEstimator:
-    """Load a model file or a checkpoint, ready to find people.
+    """Load a model file or a checkpoint for pose estimation.
 
     Args:
-        model: an artifact, a checkpoint or the path of either; ``"sample"`` is the built-in sample.
-        device: ``cpu``, ``cuda`` or another one of the runtime's; no other is used in its place.
-        precision: what the runtime computes a float32 file in; ``auto`` leaves it to the runtime.
-        threads: None is one per physical core.
-        runtime: None takes the default of the file's target.
-        detector: the model that finds the people first, for a network of one person or on 2D joints.
+        model: an artifact, a checkpoint or the path of either; ``"sample"`` means the built-in sample.
+        device: ``cpu``, ``cuda`` or another device of the runtime; there is no fallback.
+        precision: the precision in which the runtime computes a float32 file; ``auto`` means its default.
+        threads: None means one per physical core.
+        runtime: None means the default of the file's target.
+        detector: the model that detects the people, for a network of one person or on 2D joints.
         detector_spec: the TOML file that describes a third-party detector.
         camera: focal length and position, for a network with 3D positions in camera coordinates.
         min_keypoints: leave out people with fewer keypoints.
         min_score: leave out people with a lower score.
-        refine: positions lie between the cells of the heatmaps, for a network that has some; published
-            results do not.
-        model_args: as ``ModelKeywords`` documents them.
+        refine: compute positions between the cells of the heatmaps, for a network that has heatmaps;
+            published results do not.
+        model_args: the fields of ``ModelKeywords``.
 
     Raises:
-        InputError: no decoding is known for the network, or an argument does not fit it.
-        PoseDeployError: the model cannot be opened or run as asked.
+        InputError: the family of the network is unknown, or an argument does not fit the network.
+        PoseDeployError: the model cannot be opened or run with these arguments.
     """
     args = ModelArgs.of(model_args, draws_mesh=True)
     persons = PersonArgs(
@@ -204,8 +203,8 @@ def load(
         contract=optional_path(detector_spec),
         threshold=Threshold(min_keypoints, min_score),
     )
-    options = run_options(device, precision, threads, hint)
-    source = single(model)
+    options = RunOptions(device, precision, threads, hint)
+    source = to_source(model)
     with ExitStack() as opened:
         runner, artifact = open_model(source, options, args, runtime)
         opened.enter_context(runner)
@@ -225,7 +224,7 @@ def load(
             poses_json.describe_producer(artifact, runner.runtime_info, artifact_files.hashes_of(artifact)),
             opened.pop_all(),
             camera or Camera(),
-            faces_of(args.mesh, artifact),
+            load_faces(args.mesh, artifact),
             has_detector=persons.detector is not None,
             is_refined=refine,
         )

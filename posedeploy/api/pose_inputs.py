@@ -1,4 +1,4 @@
-"""What a ``PoseEstimator`` is called with, checked and made the network's."""
+"""Checks and conversions of the arguments of a ``PoseEstimator``."""
 
 from __future__ import annotations
 
@@ -19,31 +19,31 @@ from posedeploy.predict.joint_files.map_joints import lacking_joints, to_set
 from posedeploy.types import Array, ModelSpec, StrPath
 
 Numbers: TypeAlias = "Array | Sequence[Sequence[float]] | Sequence[Sequence[Sequence[float]]]"
-"""An array, or lists of numbers that become one."""
+"""An array, or nested lists of numbers."""
 
 
 def to_frame(image: StrPath | Array) -> Frame:
-    """Return an image of a path or array.
+    """Return the image of a path or array.
 
     Raises:
-        InputError: it cannot be read, or is neither.
+        InputError: the image cannot be read, or has another type.
     """
     if isinstance(image, (str, PathLike)):
         path = Path(image)
         return Frame(path.name, read_picture(path).pixels, 0)
     if not isinstance(image, np.ndarray):
-        raise InputError(f"an image of type {type(image).__name__}: pass a path or a NumPy array")
+        raise InputError(f"an image of type {type(image).__name__}; expected a path or a NumPy array")
     return Frame("image", to_bgr(image), 0)
 
 
 def to_people(numbers: Numbers, what: str, shape: tuple[int, ...] | None) -> Array:
-    """Return (people, ...) float64 of numbers for several people or one.
+    """Return the numbers of one or several people as a (people, ...) float64 array.
 
     Args:
         shape: that of one person; None for joints.
 
     Raises:
-        InputError: they are no numbers, or of another shape.
+        InputError: the values are not numbers, or have another shape.
     """
     try:
         array = np.asarray(numbers, np.float64)
@@ -62,7 +62,7 @@ def to_joint_set(people: Array, name: str | None, spec: ModelSpec) -> Array:
     """Return (people, joints, 3) in the joint set of the network.
 
     Raises:
-        InputError: a joint of that set cannot be made from these.
+        InputError: a joint of that set cannot be computed from these.
     """
     if people.shape[2] == 2:
         people = np.concatenate([people, np.ones((*people.shape[:2], 1))], axis=2)
@@ -71,8 +71,8 @@ def to_joint_set(people: Array, name: str | None, spec: ModelSpec) -> Array:
     own, wanted = find_set(name, people.shape[1]), joint_set_of(spec)
     if lacking := lacking_joints(own, wanted):
         raise InputError(
-            f"joint_set {name}: the joints of {wanted.name}, which this network takes, cannot be made from "
-            f"it; it lacks {', '.join(lacking)}"
+            f"joint_set {name}: this network takes {wanted.name}, which cannot be computed from it: "
+            f"{', '.join(lacking)} missing"
         )
     mapped = [to_set(person, own, wanted) for person in people]
     for number, person in enumerate(mapped):
@@ -81,9 +81,9 @@ def to_joint_set(people: Array, name: str | None, spec: ModelSpec) -> Array:
     return np.array(mapped).reshape(-1, len(wanted), 3)
 
 
-def needs_joints(spec: ModelSpec) -> str:
-    """Return the message for a network on joints that got none."""
+def explain_missing_joints(spec: ModelSpec) -> str:
+    """Return the message for a network on joints that is called without joints."""
     return (
-        f"{spec.family} takes the 2D joints of people and no image; pass joints, or load it with a detector, "
-        "which finds them in images"
+        f"{spec.family} takes the 2D joints of people, not images; pass joints, or load it with a detector "
+        "for images"
     )

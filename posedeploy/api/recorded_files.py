@@ -1,4 +1,4 @@
-"""Where the files are now that a manifest names: the checkpoint and the mesh of an artifact."""
+"""Search for the files that a manifest names: the checkpoint and the mesh of an artifact."""
 
 from __future__ import annotations
 
@@ -11,32 +11,38 @@ from posedeploy.content_kinds import kind_of_file
 from posedeploy.types import Artifact
 
 MAX_CHECKPOINTS = 50
-"""How many checkpoints of one folder are hashed in search of a renamed one."""
+"""Maximum number of checkpoints of one folder that are hashed in search of a renamed one."""
 
 
 def find_recorded(artifact: Artifact, path: str) -> Path | None:
-    """Return a file that the manifest names: at its place, beside the artifact, or where it lies after a
-    folder above both was moved. None where it is at none of these."""
-    return next(_places(artifact, path), None)
+    """Return a file that the manifest names, or None if it is missing.
+
+    It is searched for at its path, in the artifact's folder, and at its new path if a folder that contains
+    both was moved.
+    """
+    return next(_candidates(artifact, path), None)
 
 
 def find_recorded_checkpoint(artifact: Artifact, path: str, sha256: str) -> Path | None:
-    """Return the checkpoint that the manifest names, by its hash: at those places or, renamed, beside the
-    artifact or in its former folder. Where none has the hash it is the first that has the name, or None."""
-    named = list(_places(artifact, path))
+    """Return the checkpoint with this hash, or the first one with the recorded name, or None.
+
+    It is searched for as in ``find_recorded`` and, under other names, in the artifact's folder and in its
+    original folder.
+    """
+    named = list(_candidates(artifact, path))
     renamed = (each for folder in (artifact.path.parent, Path(path).parent) for each in _checkpoints(folder))
     return next((each for each in (*named, *renamed) if _has_hash(each, sha256)), next(iter(named), None))
 
 
-def _places(artifact: Artifact, path: str) -> Iterator[Path]:
-    at, folder = Path(path), artifact.path.absolute().parent
-    places = (
-        at,
-        artifact.path.with_name(at.name),
-        folder.parent / at.name,
-        folder.parent / at.parent.name / at.name,
+def _candidates(artifact: Artifact, path: str) -> Iterator[Path]:
+    recorded, folder = Path(path), artifact.path.absolute().parent
+    candidates = (
+        recorded,
+        artifact.path.with_name(recorded.name),
+        folder.parent / recorded.name,
+        folder.parent / recorded.parent.name / recorded.name,
     )
-    return (place for place in places if _exists(place))
+    return (candidate for candidate in candidates if _exists(candidate))
 
 
 def _checkpoints(folder: Path) -> Iterator[Path]:
@@ -48,7 +54,7 @@ def _checkpoints(folder: Path) -> Iterator[Path]:
 
 
 def _exists(path: Path) -> bool:
-    """Whether a path exists; one that this user may not examine counts as missing."""
+    """Return whether a path exists; without permission, it counts as missing."""
     try:
         return path.exists()
     except OSError:
@@ -63,5 +69,5 @@ def _may_be_checkpoint(path: Path) -> bool:
 def _has_hash(path: Path, sha256: str) -> bool:
     try:
         return path.is_file() and files.sha256(path) == sha256
-    except OSError:  # what cannot be read is not known to be the one
+    except OSError:
         return False

@@ -1,4 +1,4 @@
-"""The people in images, videos or a camera's view: pictures that show them, and ``poses.json``."""
+"""Prediction on images, videos or a camera, with pictures and ``poses.json`` as output."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Unpack
 
-from posedeploy.api.mesh_faces import faces_of
-from posedeploy.api.model_args import ModelArgs, ModelKeywords, ModelSource, path_of, single
-from posedeploy.api.open_models import open_model, run_options
+from posedeploy.api.mesh_faces import load_faces
+from posedeploy.api.model_args import ModelArgs, ModelKeywords, ModelSource, get_path, to_source
+from posedeploy.api.open_models import open_model
 from posedeploy.api.person_sources import PersonArgs, check_camera, open_box_source, open_joint_source
 from posedeploy.convert.export_options import ignore_progress
 from posedeploy.errors import InputError
@@ -25,21 +25,21 @@ from posedeploy.predict.joint_files.joint_source import JointsFile, JointsOption
 from posedeploy.predict.predict_options import MeshFormat, PredictOptions
 from posedeploy.predict.run import Prediction
 from posedeploy.predict.sources import open_source
-from posedeploy.types import ModelSpec, OnProgress, Precision, StrPath
+from posedeploy.types import ModelSpec, OnProgress, Precision, RunOptions, StrPath
 
 logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, kw_only=True)
 class PredictSettings:
-    """How to predict.
+    """The settings of a prediction.
 
-    show: in a window, too; None is for a camera alone, where there is a display. draw: write pictures or a
-    video. track, smooth: ids and steady keypoints in videos. fx: focal length in px, for 3D. extrinsics: a
-    JSON file with R and t (cm), world to camera. persons: where the people are. mesh_format: of the file of
-    each person's mesh. fps: frames per second of images and of formats without times. joints: how a file of
-    2D joints is read. recursive: also read the folders in a folder of images. refine: positions lie
-    between the cells of the heatmaps, for a network that has some.
+    show: also show a window; None means only for a camera, if there is a display. draw: write pictures or a
+    video. track, smooth: ids and smoothed keypoints in videos. fx: focal length in px, for 3D. extrinsics: a
+    JSON file with R and t (cm), world to camera. persons: the source of the people. mesh_format: of the mesh
+    files. fps: frames per second of images and of formats without times. joints: options for a file of 2D
+    joints. recursive: also read the subfolders of a folder of images. refine: compute positions between the
+    cells of the heatmaps, for a network that has heatmaps.
     """
 
     show: bool | None = None
@@ -69,90 +69,88 @@ def write_poses(
     on_progress: OnProgress = ignore_progress,
     **model_args: Unpack[ModelKeywords],
 ) -> Prediction:
-    """Find the people in a source and write pictures or a video, and ``poses.json``, into a folder.
+    """Estimate the poses in a source, and write pictures or a video and ``poses.json`` into a folder.
 
     Args:
         model: an artifact, a checkpoint or the path of either.
         source: an image, a folder, a video, a pattern such as ``frames/%06d.png``, a stream's URL, a camera
             number, or a file of 2D joints.
-        model_args: as ``ModelKeywords`` documents them.
+        model_args: the fields of ``ModelKeywords``.
 
     Raises:
         InputError: the source or an argument cannot be used.
-        PoseDeployError: the model cannot be opened or run as asked, or the folder cannot be written.
+        PoseDeployError: the model cannot be opened or run with these arguments, or the folder cannot be
+            written.
     """
     settings = settings or PredictSettings()
     name, output = str(source), Path(output)
     if Path(name).is_dir() and Path(name).resolve() == output.resolve():
-        raise InputError(
-            f"`output={output}`: the images are read from there; name another folder for the pictures"
-        )
-    opened_model = single(model)
+        raise InputError(f"`output={output}`: the folder of the images; use another folder for the pictures")
+    opened_model = to_source(model)
     args = ModelArgs.of(model_args, draws_mesh=True)
     camera = read_camera(settings.fx, settings.extrinsics)
     with ExitStack() as opened:
-        frames = opened.enter_context(_source(name, output, settings))
-        options = run_options(device, precision, threads, "latency" if frames.total == 1 else "throughput")
-        on_progress(f"loading {path_of(opened_model)}", None)
+        frames = opened.enter_context(_open_source(name, output, settings))
+        options = RunOptions(device, precision, threads, "latency" if frames.total == 1 else "throughput")
+        on_progress(f"loading {get_path(opened_model)}", None)
         runner, artifact = open_model(opened_model, options, args, runtime)
         opened.enter_context(runner)
-        if camera_options := _camera_options(settings):
+        if camera_options := _list_camera_options(settings):
             check_camera(camera_options, artifact.spec)
         persons = settings.persons
         people = open_joint_source(persons, artifact.spec, options, opened, frames)
-        finder = None if people else open_box_source(persons, artifact.spec, options, opened, frames)
-        _remark_numbers(artifact.spec)
-        asked = PredictOptions(
+        boxes = None if people else open_box_source(persons, artifact.spec, options, opened, frames)
+        _log_numbered_keypoints(artifact.spec)
+        predict_options = PredictOptions(
             camera,
             settings.draw,
             settings.show,
             settings.track,
             settings.smooth,
-            finder,
+            boxes,
             people,
-            faces_of(args.mesh, artifact),
+            load_faces(args.mesh, artifact),
             settings.mesh_format,
             persons.threshold,
             settings.refine,
         )
-        return run.predict(frames, runner, artifact, output, asked, _frames_done(frames, on_progress))
+        on_frame = _report_frames(frames, on_progress)
+        return run.predict(frames, runner, artifact, output, predict_options, on_frame)
 
 
-def _frames_done(source: Source, on_progress: OnProgress) -> Callable[[int, int | None], None]:
-    doing = f"finding people in {source.name}"
-
+def _report_frames(source: Source, on_progress: OnProgress) -> Callable[[int, int | None], None]:
     def report(done: int, total: int | None) -> None:
-        on_progress(f"{doing}, frame {done}", done / total if total else None)
+        on_progress(f"detecting people in {source.name}, frame {done}", done / total if total else None)
 
     return report
 
 
-def _source(name: str, output: Path, settings: PredictSettings) -> Source:
+def _open_source(name: str, output: Path, settings: PredictSettings) -> Source:
     fps, joints = settings.fps, settings.joints
     if fps is not None and not 0 < fps <= MAX_FPS:
-        raise InputError(f"`fps={fps:g}`: frames per second are above 0 and at most {MAX_FPS:g}")
+        raise InputError(f"`fps={fps:g}`: expected frames per second above 0 and at most {MAX_FPS:g}")
     if is_joints(Path(name)) and not (settings.recursive and Path(name).is_dir()):
         return JointsFile(Path(name), replace(joints, fps=fps))
-    flags = {
+    values = {
         "`joints`": joints.joint_set,
         "`sequence`": joints.is_sequence or None,
         "`joints_key`": joints.key,
         "`image_size`": joints.image_size,
     }
-    useless = [flag for flag, value in flags.items() if value is not None]
-    if useless:
-        raise InputError(f"{' and '.join(useless)}: {name} is not a file of 2D joints; leave it out")
+    unused = [argument for argument, value in values.items() if value is not None]
+    if unused:
+        raise InputError(f"{' and '.join(unused)}: {name} is not a file of 2D joints; leave it out")
     return open_source(name, fps, recursive=settings.recursive, without=output)
 
 
-def _remark_numbers(spec: ModelSpec) -> None:
+def _log_numbered_keypoints(spec: ModelSpec) -> None:
     if are_numbered(spec):
         logger.info(
-            f"the {len(spec.keypoint_names)} keypoints of this {spec.family} have numbers for names; "
+            f"the {len(spec.keypoint_names)} keypoints of this {spec.family} have numbers instead of names; "
             f"`contract=FILE.toml` names them and their limbs ({GUIDE})"
         )
 
 
-def _camera_options(settings: PredictSettings) -> str:
+def _list_camera_options(settings: PredictSettings) -> str:
     options = {"`fx`": settings.fx, "`extrinsics`": settings.extrinsics}
     return " and ".join(option for option, value in options.items() if value is not None)

@@ -6,9 +6,8 @@ published 3D decoding has such cells along the border of the maps, where bilinea
 
 The rule is the same for every runtime, device and precision. The reference's maps are moved towards the
 candidate's, each element by at most the noise that PyTorch has at peaks (``noise_bounds``), and decoded
-again. A keypoint or 3D joint that find_differing between the two sides is ambiguous if this third result
-agrees with the candidate. It counts as ambiguous, and neither as an error nor as a match. The rule does not
-hide a wrong
+again. A keypoint or 3D joint that differs between the two sides is ambiguous if this third result agrees with
+the candidate. It counts as ambiguous, and neither as an error nor as a match. The rule does not hide a wrong
 export: its maps differ from the reference's by more than noise, so the peaks stay in place.
 """
 
@@ -19,8 +18,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from posedeploy.benchmarks.array_differences import largest
-from posedeploy.benchmarks.keypoints import ImageParity, compare_poses, joints, seen
+from posedeploy.benchmarks.array_differences import max_absolute
+from posedeploy.benchmarks.keypoints import ImageParity, compare_poses, count_joints, find_visible
 from posedeploy.benchmarks.noise_floor import NoiseFloor
 from posedeploy.benchmarks.tolerances import Tolerance
 from posedeploy.decoders import Decode
@@ -28,7 +27,7 @@ from posedeploy.poses.person_matching import match_people
 from posedeploy.types import Array, Placed, Poses, Tensors
 
 MIN_BOUND = 1e-4
-"""The least bound, relative to the largest value of a map: the tolerance of FP32."""
+"""The minimum bound, relative to the largest value of a map: the tolerance of FP32."""
 BOUND_FACTOR = 4.0
 """The bound in units of the RMS noise at peaks, which noise hardly ever exceeds."""
 
@@ -96,36 +95,35 @@ def decode_sides(
     differing, missing = find_differing(reference, candidate, tolerance), find_missed(reference, candidate)
     if not bounds or not (differing.any() or missing.any()):
         return Sides(reference, candidate)
-    moved = {name: _moved(expected[name], found[name], bound) for name, bound in bounds.items()}
+    moved = {name: _move_towards(expected[name], found[name], bound) for name, bound in bounds.items()}
     between = decode(expected | moved, placement)
     return Sides(
         reference,
         candidate,
         differing & ~find_differing(between, candidate, tolerance),
-        missing & _absent(reference, between),
+        missing & _find_absent(reference, between),
     )
 
 
-def _moved(reference: Array, candidate: Array, bound: float) -> Array:
-    reach = bound * largest(reference)
+def _move_towards(reference: Array, candidate: Array, bound: float) -> Array:
+    reach = bound * max_absolute(reference)
     with np.errstate(invalid="ignore"):
         towards = np.clip(candidate.astype(np.float64) - reference, -reach, reach)
     return (reference + towards).astype(reference.dtype)
 
 
 def find_differing(reference: Poses, candidate: Poses, tolerance: Tolerance) -> Array:
-    """Return (candidate's people, keypoints and 3D joints) whether each point find_differing from the
-    reference.
+    """Return (candidate's people, keypoints and 3D joints) whether each point differs from the reference.
 
-    A point find_differing if it is further away than the tolerance or on one side only. All points of an
-    unmatched person differ.
+    A point differs if it is further away than the tolerance or on one side only. All points of an unmatched
+    person differ.
     """
     a, b = match_people(reference, candidate).pairs.T
     count = reference.keypoints.shape[1]
-    points = _present(candidate)
-    both = seen(reference)[a] & seen(candidate)[b]
+    points = _list_points(candidate)
+    both = find_visible(reference)[a] & find_visible(candidate)[b]
     apart = np.linalg.norm(reference.keypoints[a, :, :2] - candidate.keypoints[b, :, :2], axis=-1)
-    one_sided = seen(reference)[a] != seen(candidate)[b]
+    one_sided = find_visible(reference)[a] != find_visible(candidate)[b]
     points[b, :count] = one_sided | (both & ~(apart <= tolerance.px))
     if reference.keypoints_3d is not None and candidate.keypoints_3d is not None:
         apart = np.linalg.norm(reference.keypoints_3d[a, :, :3] - candidate.keypoints_3d[b, :, :3], axis=-1)
@@ -134,22 +132,20 @@ def find_differing(reference: Poses, candidate: Poses, tolerance: Tolerance) -> 
 
 
 def find_missed(reference: Poses, candidate: Poses) -> Array:
-    """Return (reference's people, keypoints and 3D joints) whether a point is of a person whom the candidate
-    find_missed."""
-    points = _present(reference)
+    """Return (reference's people, keypoints and 3D joints) whether the candidate lacks the point's person."""
+    points = _list_points(reference)
     points[match_people(reference, candidate).pairs[:, 0]] = False
     return points
 
 
-def _absent(reference: Poses, other: Poses) -> Array:
-    """Return (reference's people, keypoints and 3D joints) whether ``other`` find_missed the person or the
-    point."""
+def _find_absent(reference: Poses, other: Poses) -> Array:
+    """Return (reference's people, keypoints and 3D joints) whether ``other`` lacks the point."""
     a, b = match_people(reference, other).pairs.T
-    points = np.ones_like(_present(reference))
-    points[a] = ~_present(other)[b]
+    points = np.ones_like(_list_points(reference))
+    points[a] = ~_list_points(other)[b]
     return points
 
 
-def _present(poses: Poses) -> Array:
+def _list_points(poses: Poses) -> Array:
     """Return (people, keypoints and 3D joints) whether a point is present."""
-    return np.concatenate([seen(poses), np.ones((len(poses), joints(poses)), np.bool_)], axis=1)
+    return np.concatenate([find_visible(poses), np.ones((len(poses), count_joints(poses)), np.bool_)], axis=1)

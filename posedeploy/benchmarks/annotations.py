@@ -10,7 +10,7 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
-from posedeploy.benchmarks.coco_file import Entry, Image, keypoints_of, read_coco
+from posedeploy.benchmarks.coco_file import Entry, Image, read_coco, read_keypoints
 from posedeploy.types import Array
 
 Box: TypeAlias = tuple[float, float, float, float]
@@ -109,7 +109,7 @@ def _person(entry: Entry, image: AnnotatedImage, count: int, filled: Counter[str
         filled["have no iscrowd: read as single people"] += 1
     box = _box(entry)
     if box is None:
-        box = _around(keypoints[keypoints[:, 2] > 0, :2])
+        box = _bounding_box(keypoints[keypoints[:, 2] > 0, :2])
         filled["have no bbox: computed from their keypoints"] += 1
     return Person(
         image.id,
@@ -122,7 +122,7 @@ def _person(entry: Entry, image: AnnotatedImage, count: int, filled: Counter[str
 
 
 def _keypoints(entry: Entry, count: int, filled: Counter[str]) -> Array:
-    numbers = keypoints_of(entry)
+    numbers = read_keypoints(entry)
     if len(numbers) == 2 * count:
         filled["have keypoints without v: those at 0, 0 are read as not labeled"] += 1
         pairs = numbers.reshape(-1, 2)
@@ -145,7 +145,7 @@ def _box(entry: Entry) -> Box | None:
     return box[0], box[1], box[2], box[3]
 
 
-def _around(points: Array) -> Box:
+def _bounding_box(points: Array) -> Box:
     if not len(points):
         return 0.0, 0.0, 0.0, 0.0
     low, high = points.min(axis=0), points.max(axis=0)
@@ -155,7 +155,7 @@ def _around(points: Array) -> Box:
 def _area(entry: Entry, box: Box, filled: Counter[str]) -> float:
     if entry.area is not None and np.isfinite(entry.area) and entry.area > 0:
         return entry.area
-    area = _segmented(entry.segmentation)
+    area = _segmentation_area(entry.segmentation)
     if area > 0:
         filled["have no area: computed from their segmentation"] += 1
         return area
@@ -163,19 +163,14 @@ def _area(entry: Entry, box: Box, filled: Counter[str]) -> float:
     return box[2] * box[3]
 
 
-def _segmented(segmentation: Any) -> float:
+def _segmentation_area(segmentation: Any) -> float:
     """Return the area of COCO's polygons or uncompressed run lengths; 0 for anything else."""
     try:
         if isinstance(segmentation, dict):
             area = float(sum(segmentation["counts"][1::2]))
         else:
             area = sum(_polygon_area(polygon) for polygon in segmentation or ())
-    except (
-        KeyError,
-        TypeError,
-        ValueError,
-        OverflowError,
-    ):  # compressed run lengths, an odd number of coordinates
+    except (KeyError, TypeError, ValueError, OverflowError):  # such as compressed run lengths
         return 0.0
     return area if np.isfinite(area) else 0.0
 

@@ -7,30 +7,29 @@ import numpy as np
 from posedeploy.types import Array
 
 
-def difference(reference: Array, candidate: Array) -> Array:
-    """Return the absolute differences, in FP64; infinite where either is NaN or both are the same
-    infinity."""
+def absolute_differences(reference: Array, candidate: Array) -> Array:
+    """Return the absolute differences in FP64; infinite for NaN and for two equal infinities."""
     with np.errstate(invalid="ignore"):
-        apart: Array = np.abs(reference.astype(np.float64) - candidate.astype(np.float64))
-    return np.where(np.isnan(apart), np.inf, apart)
+        differences: Array = np.abs(reference.astype(np.float64) - candidate.astype(np.float64))
+    return np.where(np.isnan(differences), np.inf, differences)
 
 
-def relative_difference(reference: Array, candidate: Array) -> Array:
+def relative_differences(reference: Array, candidate: Array) -> Array:
     """Return the differences over the largest finite absolute value of the reference."""
-    return difference(reference, candidate) / (largest(reference) or 1.0)
+    return absolute_differences(reference, candidate) / (max_absolute(reference) or 1.0)
 
 
-def largest(array: Array) -> float:
+def max_absolute(array: Array) -> float:
     """Return the largest finite absolute value; 0 if there is none."""
     return float(np.abs(array).max(where=np.isfinite(array), initial=0.0))
 
 
-def root_mean_square(array: Array) -> float:
+def rms(array: Array) -> float:
     """Return the root mean square; 0 for an empty array."""
     return float(np.sqrt(np.mean(np.square(array)))) if array.size else 0.0
 
 
-def cosine(reference: Array, candidate: Array) -> float:
+def cosine_similarity(reference: Array, candidate: Array) -> float:
     """Return the cosine similarity of two vectors; 0 if either has NaN or infinity, 1 if both are zero."""
     if not (np.isfinite(reference).all() and np.isfinite(candidate).all()):
         return 0.0

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from posedeploy.benchmarks.pose_comparison import PoseComparison, Summary
-from posedeploy.benchmarks.tolerances import Tolerance, torch_precision
+from posedeploy.benchmarks.tolerances import Tolerance, to_torch_precision
 from posedeploy.errors import InputError
 
 UNITS: Mapping[str, str] = {"px": "px", "mm": "mm", "oks": "oks", "%": "one_sided"}
@@ -106,7 +106,7 @@ tolerance of floating-point outputs, so poses alone decide."""
 
 def default_budget(precision: str) -> Budget | None:
     """Return the budget that decides on a precision, as its runtime reports it; None where outputs do."""
-    return DEFAULT_BELOW_FLOAT if torch_precision(precision) is None else None
+    return DEFAULT_BELOW_FLOAT if to_torch_precision(precision) is None else None
 
 
 def parse_budget(texts: Sequence[str]) -> Budget:

@@ -85,11 +85,11 @@ def read_coco(path: Path, remarks: list[str]) -> tuple[tuple[Image, ...], Catego
     document: _Document = parse_json(content, path, WHAT, _Document, hint=EXPECTED, nan=True)
     del content  # up to 1 GiB
     if not document.images:
-        raise InputError(f"{path}: it lists no images; {EXPECTED}")
+        raise InputError(f"{path}: no images; {EXPECTED}")
     ids = {image.id for image in document.images}
     if len(ids) < len(document.images):
         raise InputError(
-            f"{path}: its {len(document.images)} images have {len(ids)} different ids; give each its own"
+            f"{path}: {len(document.images)} images have {len(ids)} different ids; expected one id per image"
         )
     entries = list(_entries(document.annotations, ids, remarks))
     category = _category(path, document.categories, entries, remarks)
@@ -97,11 +97,11 @@ def read_coco(path: Path, remarks: list[str]) -> tuple[tuple[Image, ...], Catego
     return document.images, category, people, digest
 
 
-def keypoints_of(entry: Entry) -> Array:
+def read_keypoints(entry: Entry) -> Array:
     """Return the numbers of an entry's keypoints in one row, NaN for null; empty if they are not numbers."""
     try:
         return np.array(entry.keypoints, np.float64).ravel()
-    except (TypeError, ValueError, OverflowError):  # lists of unequal lengths, strings, numbers of 400 digits
+    except (TypeError, ValueError, OverflowError):  # lists of unequal lengths, strings, huge numbers
         return np.zeros(0)
 
 
@@ -135,7 +135,7 @@ def _category(path: Path, categories: list[Category], entries: list[Entry], rema
     """
     candidates = [category for category in categories if category.keypoints]
     if not candidates:
-        used = {entry.category_id for entry in entries if len(keypoints_of(entry))}
+        used = {entry.category_id for entry in entries if len(read_keypoints(entry))}
         candidates = [category for category in categories if category.id in used]
         candidates = candidates or [Category(each) for each in used if not categories]
     if len(candidates) > 1:
@@ -143,7 +143,7 @@ def _category(path: Path, categories: list[Category], entries: list[Entry], rema
     if len(candidates) != 1:
         names = ", ".join(category.name for category in categories) or "none"
         raise InputError(
-            f"{path}: not COCO keypoints: expected one category with keypoints, or one called person; its "
+            f"{path}: not COCO keypoints: expected one category with keypoints, or one named person; the "
             f"categories are {names}"
         )
     (category,) = candidates
@@ -153,13 +153,13 @@ def _category(path: Path, categories: list[Category], entries: list[Entry], rema
 
 
 def _names(path: Path, category: Category, entries: list[Entry], remarks: list[str]) -> tuple[str, ...]:
-    lengths = Counter(len(keypoints_of(entry)) for entry in entries if entry.category_id == category.id)
+    lengths = Counter(len(read_keypoints(entry)) for entry in entries if entry.category_id == category.id)
     del lengths[0]
     for length, _ in lengths.most_common(1):
         for count, names in NAMES_BY_COUNT.items():
             if length in (3 * count, 2 * count):
-                taken = f"its {count} keypoints are read as COCO's"
-                remarks.append(f"category {category.name} has no keypoint names: {taken}")
+                reading = f"its {count} keypoints are read as COCO's"
+                remarks.append(f"category {category.name} has no keypoint names: {reading}")
                 return names
     counts = " or ".join(f"{length / 3:g}" for length, _ in lengths.most_common(2)) or "no"
     raise InputError(

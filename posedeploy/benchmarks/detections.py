@@ -18,15 +18,15 @@ class Keypoints:
     """The keypoints that both the annotations and the network have. Only these are scored.
 
     names: COCO's, in the order of the annotations. annotated, network: (n,) their indices in the annotations,
-    of ``total`` keypoints, and in the network. sigmas: (n,) of the OKS. left_out: keypoints of only one of
-    the two.
+    of ``total`` keypoints, and in the network. sigmas: (n,) of the OKS. unscored: keypoints that only the
+    annotations or only the network has.
     """
 
     names: tuple[str, ...]
     annotated: Array
     network: Array
     sigmas: Array
-    left_out: tuple[str, ...]
+    unscored: tuple[str, ...]
     total: int
 
 
@@ -44,14 +44,14 @@ class Detection:
     height: float
 
 
-def common_keypoints(annotated: Sequence[str], network: Sequence[str], sigmas: Sequence[float]) -> Keypoints:
+def match_keypoints(annotated: Sequence[str], network: Sequence[str], sigmas: Sequence[float]) -> Keypoints:
     """Match the keypoints of annotations and network by name.
 
     Args:
         sigmas: of the network's keypoints, in their order.
 
     Raises:
-        InputError: they have none in common, one has a name twice, or the network has another number of names
+        InputError: no keypoint is in both, a name occurs twice, or the network has another number of names
             than its family decodes.
     """
     if len(network) != len(sigmas):
@@ -59,26 +59,27 @@ def common_keypoints(annotated: Sequence[str], network: Sequence[str], sigmas: S
             f"the contract has {len(network)} keypoint_names, expected {len(sigmas)}, the number that "
             "the family decodes; name all of them or none"
         )
-    ours, theirs = _by_name(network, "network"), _by_name(annotated, "annotations")
-    names = tuple(name for name in theirs if name in ours)
+    in_network = _index_by_name(network, "network")
+    in_annotations = _index_by_name(annotated, "annotations")
+    names = tuple(name for name in in_annotations if name in in_network)
     if not names:
         raise InputError(
             f"the annotations and the network have no keypoint in common: the annotations have "
-            f"{', '.join(theirs)}, and the network has {', '.join(ours)}; rename them with keypoint_names in "
-            "a `contract` file"
+            f"{', '.join(in_annotations)}, and the network has {', '.join(in_network)}; rename them with "
+            "keypoint_names in a `contract` file"
         )
-    indices = np.array([ours[name] for name in names])
+    indices = np.array([in_network[name] for name in names])
     return Keypoints(
         names,
-        np.array([theirs[name] for name in names]),
+        np.array([in_annotations[name] for name in names]),
         indices,
         np.array(sigmas)[indices],
-        tuple(name for name in (*ours, *theirs) if (name in ours) != (name in theirs)),
+        tuple(name for name in (*in_network, *in_annotations) if name not in names),
         len(annotated),
     )
 
 
-def _by_name(names: Sequence[str], side: str) -> dict[str, int]:
+def _index_by_name(names: Sequence[str], side: str) -> dict[str, int]:
     """Return the indices of keypoints by COCO's names."""
     indices: dict[str, int] = {}
     for index, name in enumerate(names):
@@ -91,12 +92,12 @@ def _by_name(names: Sequence[str], side: str) -> dict[str, int]:
     return indices
 
 
-def detections(poses: Poses, image: AnnotatedImage, common: Keypoints) -> Iterator[Detection]:
+def to_detections(poses: Poses, image: AnnotatedImage, common: Keypoints) -> Iterator[Detection]:
     """Yield the detections of an image; people without any of the common keypoints are skipped.
 
     The score is that of Lightweight OpenPose's published evaluation (``val.py``): the decoder's score, times
-    the number of keypoints less one for the neck. That evaluation also shifts each keypoint by half a pixel;
-    these are the keypoints of ``predict``, unshifted.
+    the number of keypoints minus one for the neck. That evaluation also shifts each keypoint by half a pixel;
+    these keypoints are not shifted.
     """
     is_present = poses.keypoints[..., 2] >= 0
     scores = poses.scores * np.maximum(is_present.sum(axis=1) - 1, 0)

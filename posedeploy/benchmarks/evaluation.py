@@ -9,8 +9,8 @@ from typing import Literal
 import numpy as np
 
 from posedeploy.benchmarks.annotations import Annotations
-from posedeploy.benchmarks.detections import Detection, Keypoints, detections
-from posedeploy.benchmarks.oks import THRESHOLDS, counts, precision_and_recall
+from posedeploy.benchmarks.detections import Detection, Keypoints, to_detections
+from posedeploy.benchmarks.oks import THRESHOLDS, compute_precision_recall, is_scored
 from posedeploy.errors import InputError
 from posedeploy.types import Poses, RuntimeInfo
 
@@ -67,13 +67,16 @@ class Slice:
 
 @dataclass(frozen=True)
 class Evaluation:
-    """A network on annotated images. ``keypoints`` alone were scored; ``left_out`` only one side has."""
+    """The scores of a network on annotated images.
+
+    keypoints: those scored. unscored_keypoints: those that only the annotations or only the network has.
+    """
 
     label: str
     runtime_info: RuntimeInfo
     images: int
     keypoints: tuple[str, ...]
-    left_out: tuple[str, ...]
+    unscored_keypoints: tuple[str, ...]
     detections: tuple[Detection, ...] = field(repr=False)
     slices: tuple[Slice, ...]
 
@@ -84,7 +87,7 @@ def check_people(annotations: Annotations, common: Keypoints) -> None:
     Raises:
         InputError: no image has a person with a labeled keypoint among those scored.
     """
-    if not any(counts(person, common) for person in annotations.people):
+    if not any(is_scored(person, common) for person in annotations.people):
         raise InputError(
             f"{annotations.path}: nothing to score: none of the {len(annotations.images)} evaluated images "
             "has a person with labels for the keypoints of the network "
@@ -104,8 +107,7 @@ def evaluate(
 
     Args:
         poses: the poses of images, each with its index in ``annotations.images``. Images without an entry,
-        and
-            the people in them, are not scored.
+            and the people in them, are not scored.
 
     Raises:
         InputError: there is no person to score.
@@ -116,19 +118,19 @@ def evaluate(
     for index, people in poses:
         image = annotations.images[index]
         sizes[image.id] = image.width, image.height
-        detected += detections(people, image, common)
+        detected += to_detections(people, image, common)
         on_progress(index + 1, len(annotations.images))
     if len(sizes) < len(annotations.images):
         annotations = annotations.select_images(sizes)
         check_people(annotations, common)
     slices = tuple(_slice(name, annotations, detected, common) for name in MIN_HEIGHTS)
-    return Evaluation(label, runtime_info, len(sizes), common.names, common.left_out, tuple(detected), slices)
+    return Evaluation(label, runtime_info, len(sizes), common.names, common.unscored, tuple(detected), slices)
 
 
 def _slice(name: SliceName, annotations: Annotations, detected: list[Detection], common: Keypoints) -> Slice:
     min_height = MIN_HEIGHTS[name]
-    precision, recall = precision_and_recall(annotations.people, detected, common, min_height)
-    people = sum(counts(person, common, min_height) for person in annotations.people)
+    precision, recall = compute_precision_recall(annotations.people, detected, common, min_height)
+    people = sum(is_scored(person, common, min_height) for person in annotations.people)
     return Slice(name, min_height, people, tuple(precision.tolist()), tuple(recall.tolist()))
 
 

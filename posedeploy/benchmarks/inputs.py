@@ -1,4 +1,4 @@
-"""The same pictures for every candidate, as its contract wants them: noise, drawn people or the user's."""
+"""Inputs of networks by their contracts: noise, synthetic people and the user's images."""
 
 from __future__ import annotations
 
@@ -17,95 +17,88 @@ from posedeploy.types import Array, ModelSpec, Placed, PlacedJoints, Ranges, Ten
 
 NO_RANGES: Ranges = {}
 SEED = 20181129
-"""The day of arXiv:1811.12004: any fixed number would do."""
 
 
 @dataclass(frozen=True)
-class Sample:
-    """One input of a network. ``placements``: where each image, or person, of the batch lies in it; empty
-    without."""
+class NetworkInput:
+    """One input of a network. placements: of each image or person of the batch; empty if unknown."""
 
     name: str
     tensors: Tensors
     placements: tuple[Placed, ...] = ()
 
 
-def sized(
+def with_fixed_size(
     spec: ModelSpec,
     batch: int | None = None,
     size: tuple[int, int] | None = None,
     ranges: Ranges = NO_RANGES,
 ) -> ModelSpec:
-    """An image network's spec with free axes at these lengths, 1 and the working size where not given, or
-    what is nearest to that in the inputs' ranges.
+    """Return the spec of a network on images with fixed axes.
+
+    Dynamic axes get ``batch`` (default 1) and ``size`` (default that of the contract), within ``ranges``.
 
     Raises:
-        InputError: a batch or size is asked for and the input has another, fixed one.
+        InputError: the input has another, fixed batch or size.
     """
-    assert spec.contract is not None, "the caller asks only for networks that take an image"
+    assert spec.contract is not None, "the network takes images"
     tensor = spec.inputs[0]
     height, width = size or (spec.contract.height, spec.contract.width)
-    wanted: tuple[int, ...] = (batch or 1, 3, height, width)
+    shape: tuple[int, ...] = (batch or 1, 3, height, width)
     if tensor.layout == "NHWC":
-        wanted = (batch or 1, height, width, 3)
+        shape = (batch or 1, height, width, 3)
     if batch is None and size is None:
-        wanted = _within(wanted, tensor, ranges)
-    tensor = _filled_in(tensor, dict(enumerate(wanted)))
+        shape = _clamp(shape, tensor, ranges)
+    tensor = _fill_axes(tensor, dict(enumerate(shape)))
     _check([tensor], batch, size)
     return replace(spec, inputs=(tensor,))
 
 
-def resized(spec: ModelSpec, ranges: Ranges = NO_RANGES) -> ModelSpec:
-    """The same with free axes at other lengths: two images, higher and wider than the working size, or what
-    is nearest to that in the inputs' ranges."""
-    assert spec.contract is not None, "the caller asks only for networks that take an image"
+def with_other_size(spec: ModelSpec, ranges: Ranges = NO_RANGES) -> ModelSpec:
+    """Return the spec for two images that are larger than those of the contract, within ``ranges``."""
+    assert spec.contract is not None, "the network takes images"
     step = 4 * spec.contract.multiple
     tensor, height, width = spec.inputs[0], spec.contract.height + step, spec.contract.width + step
-    asked = (2, height, width, 3) if tensor.layout == "NHWC" else (2, 3, height, width)
-    wanted = _within(asked, tensor, ranges)
-    return replace(spec, inputs=(_filled_in(tensor, dict(enumerate(wanted))),))
+    shape = (2, height, width, 3) if tensor.layout == "NHWC" else (2, 3, height, width)
+    lengths = dict(enumerate(_clamp(shape, tensor, ranges)))
+    return replace(spec, inputs=(_fill_axes(tensor, lengths),))
 
 
-def _within(wanted: tuple[int, ...], tensor: TensorSpec, ranges: Ranges) -> tuple[int, ...]:
-    smallest, largest = ranges.get(tensor.name, (wanted, wanted))
-    return tuple(
-        min(max(length, low), high) for length, low, high in zip(wanted, smallest, largest, strict=True)
-    )
+def _clamp(shape: tuple[int, ...], tensor: TensorSpec, ranges: Ranges) -> tuple[int, ...]:
+    lows, highs = ranges.get(tensor.name, (shape, shape))
+    return tuple(min(max(length, low), high) for length, low, high in zip(shape, lows, highs, strict=True))
 
 
-def _filled_in(tensor: TensorSpec, wanted: Mapping[int, int]) -> TensorSpec:
-    """The tensor with its free axes at the wanted lengths, by position."""
+def _fill_axes(tensor: TensorSpec, lengths: Mapping[int, int]) -> TensorSpec:
+    """Return the tensor with these lengths of its dynamic axes, by position."""
     shape = tuple(
-        wanted.get(position, axis) if isinstance(axis, str) else axis
+        lengths.get(position, axis) if isinstance(axis, str) else axis
         for position, axis in enumerate(tensor.shape)
     )
     return replace(tensor, shape=shape)
 
 
 def _check(tensors: Sequence[TensorSpec], batch: int | None, size: tuple[int, int] | None) -> None:
-    """Refuse a batch or size that none of the inputs has."""
+    """Check that an input has this batch and size."""
     inputs = ", ".join(map(str, tensors))
     if batch is not None and not any(tensor.shape[:1] == (batch,) for tensor in tensors):
-        raise InputError(
-            f"`batch={batch}`: the input {inputs} is of another, fixed batch; leave the option out"
-        )
+        raise InputError(f"`batch={batch}`: the input {inputs} has another, fixed batch; leave it out")
     if size is not None and not any(
         len(tensor.shape) == 4 and tensor.image_size == size for tensor in tensors
     ):
         raise InputError(
-            f"`input_size={size[0]}x{size[1]}`: the input {inputs} is of another, fixed size; leave the "
-            "option out"
+            f"`input_size={size[0]}x{size[1]}`: the input {inputs} has another, fixed size; leave it out"
         )
 
 
-def image_size(spec: ModelSpec) -> tuple[int, int]:
-    """(height, width) of the input of a ``sized`` spec."""
+def get_image_size(spec: ModelSpec) -> tuple[int, int]:
+    """Return the (height, width) of the input of a spec with a fixed size."""
     height, width = spec.inputs[0].image_size
     return int(height), int(width)
 
 
-def plain(reference: ModelSpec, candidate: ModelSpec) -> ModelSpec:
-    """The reference's spec for the candidate's picture: the same size, with its own part embedded."""
+def match_candidate(reference: ModelSpec, candidate: ModelSpec) -> ModelSpec:
+    """Return the reference's spec for images of the candidate: of their size, with its own embedded steps."""
     if candidate.contract is None or reference.contract is None:
         return replace(reference, inputs=candidate.inputs)
     size = candidate.inputs[0].image_size
@@ -115,57 +108,59 @@ def plain(reference: ModelSpec, candidate: ModelSpec) -> ModelSpec:
     return replace(reference, inputs=(tensor,), contract=contract)
 
 
-def random_images(spec: ModelSpec, count: int) -> list[Array]:
-    """Images (H, W, 3) uint8 of coarse noise, of the size of a ``sized`` spec's input.
+def generate_noise_images(spec: ModelSpec, count: int) -> list[Array]:
+    """Return (H, W, 3) uint8 images of noise, of the input size of a spec with a fixed size.
 
-    Blocks of 8 px and not single pixels: a network sees structure in them, as in a photograph.
+    The noise has blocks of 8 px, because single pixels have less structure for a network than a photograph.
     """
-    height, width = image_size(spec)
+    height, width = get_image_size(spec)
     stream = np.random.RandomState(SEED)
     blocks = stream.randint(0, 256, (count, -(-height // 8), -(-width // 8), 3)).astype(np.uint8)
     return [block.repeat(8, axis=0).repeat(8, axis=1)[:height, :width] for block in blocks]
 
 
-def drawn_images(spec: ModelSpec, count: int) -> list[Array]:
-    """Images (H, W, 3) uint8 of drawn people, of the size of a ``sized`` spec's input, as far as they can be
-    drawn."""
-    height, width = (min(max(MIN_SIDE, length), MAX_SIDE) for length in image_size(spec))
+def generate_synthetic_images(spec: ModelSpec, count: int) -> list[Array]:
+    """Return (H, W, 3) uint8 images of synthetic people, of the input size if the generator supports it."""
+    height, width = (min(max(MIN_SIDE, length), MAX_SIDE) for length in get_image_size(spec))
     return [generate_scene(SEED, index, (width, height)).image for index in range(count)]
 
 
-def image_samples(spec: ModelSpec, images: Sequence[tuple[str, Array]]) -> list[Sample]:
-    """Each image as an input of the network; a larger batch is the image and its mirror in turn."""
-    return [_sample(spec, name, image) for name, image in images]
+def build_image_inputs(spec: ModelSpec, images: Sequence[tuple[str, Array]]) -> list[NetworkInput]:
+    """Return each image as an input of the network; a larger batch alternates the image and its mirror."""
+    return [_build_input(spec, name, image) for name, image in images]
 
 
-def people_samples(spec: ModelSpec, count: int, ranges: Ranges = NO_RANGES) -> list[Sample]:
-    """Inputs of a network on 2D joints: random people, as many as it takes; one, then more, where that is
-    free and in the inputs' ranges."""
-    assert spec.joints is not None, "the caller asks only for networks that take joints"
+def build_people_inputs(spec: ModelSpec, count: int, ranges: Ranges = NO_RANGES) -> list[NetworkInput]:
+    """Return inputs of random people for a network on 2D joints.
+
+    A dynamic batch is 1, 3, 5, ... people, within ``ranges``.
+    """
+    assert spec.joints is not None, "the network takes joints"
     batch = spec.inputs[0].shape[0]
     joints = spec.inputs[0].shape[1:]
     stream = np.random.RandomState(SEED)
-    samples = []
+    inputs = []
     for number in range(count):
-        free, *_ = _within((1 + 2 * number, *map(int, joints)), spec.inputs[0], ranges)
-        crowd = batch if isinstance(batch, int) else free
-        people = random_people(joint_set_of(spec), crowd, stream)
-        tensors, placed = prepare_joints(people, spec)
-        each = tuple(PlacedJoints(placed.joints[index : index + 1]) for index in range(crowd))
-        samples.append(Sample(f"{crowd} random people {number}", tensors, each))
-    return samples
+        dynamic, *_ = _clamp((1 + 2 * number, *map(int, joints)), spec.inputs[0], ranges)
+        people = batch if isinstance(batch, int) else dynamic
+        tensors, placed = prepare_joints(generate_people(joint_set_of(spec), people, stream), spec)
+        placements = tuple(PlacedJoints(placed.joints[index : index + 1]) for index in range(people))
+        inputs.append(NetworkInput(f"{people} random people {number}", tensors, placements))
+    return inputs
 
 
-def random_people(joint_set: JointSet, count: int, stream: np.random.RandomState) -> Array:
-    """(count, joints, 2) px: bones of 20 to 80 px in random directions, from the first joint on, which those
-    that no bone joins to it are as near to."""
+def generate_people(joint_set: JointSet, count: int, stream: np.random.RandomState) -> Array:
+    """Return (count, joints, 2) px: bones of 20 to 80 px in random directions, starting at the first joint.
+
+    Joints without a bone are placed like neighbors of the first joint.
+    """
     people = np.zeros((count, len(joint_set), 2))
     bones = (*joint_set.bones, *(bone[::-1] for bone in joint_set.bones))
     placed = {0}
     while len(placed) < len(joint_set):
-        reached = any(a in placed and b not in placed for a, b in bones)
-        apart = next(joint for joint in range(len(joint_set)) if joint not in placed)
-        for a, b in bones if reached else ((0, apart),):
+        has_next = any(a in placed and b not in placed for a, b in bones)
+        missing = next(joint for joint in range(len(joint_set)) if joint not in placed)
+        for a, b in bones if has_next else ((0, missing),):
             if a in placed and b not in placed:
                 length, angle = stream.uniform(20, 80, count), stream.uniform(0, 2 * np.pi, count)
                 people[:, b] = people[:, a] + np.stack(
@@ -175,36 +170,36 @@ def random_people(joint_set: JointSet, count: int, stream: np.random.RandomState
     return people
 
 
-def random_tensors(
+def build_noise_input(
     spec: ModelSpec,
     batch: int | None = None,
     size: tuple[int, int] | None = None,
     ranges: Ranges = NO_RANGES,
-) -> Sample:
-    """Seeded noise for a network that has no image contract.
+) -> NetworkInput:
+    """Return seeded noise for a network without an image contract.
 
-    Free axes are filled in by position: the first is the batch (if not given 1, or the least that ``ranges``
-    allows), the third and fourth of a tensor of four are ``size``.
+    Dynamic axes are filled by position: the first is the batch (default 1, or the minimum of ``ranges``), the
+    third and fourth of a tensor of four are ``size``.
 
     Raises:
-        InputError: nothing says how long a free axis is, or what was asked for is not what the input has.
+        InputError: the length of a dynamic axis is unknown, or the input has another batch or size.
     """
     stream = np.random.RandomState(SEED)
     height_and_width = dict(zip((2, 3), size, strict=True)) if size else {}
-    least = {name: smallest[0] for name, (smallest, _) in ranges.items()}
+    minimum = {name: lows[0] for name, (lows, _) in ranges.items()}
     tensors = [
-        _filled_in(tensor, {0: batch or least.get(tensor.name, 1)} | height_and_width)
+        _fill_axes(tensor, {0: batch or minimum.get(tensor.name, 1)} | height_and_width)
         for tensor in spec.inputs
     ]
     _check(tensors, batch, size)
     for tensor in tensors:
         if tensor.is_dynamic:
-            hint = "`input_size=HxW`" if len(tensor.shape) == 4 else "fixed shapes when it is exported"
-            raise InputError(f"nothing says how long the free axes of the input {tensor} are; give {hint}")
-    return Sample("random", {tensor.name: _noise(tensor, stream) for tensor in tensors})
+            hint = "pass `input_size=HxW`" if len(tensor.shape) == 4 else "export it with fixed shapes"
+            raise InputError(f"the lengths of the dynamic axes of the input {tensor} are unknown; {hint}")
+    return NetworkInput("random", {tensor.name: _generate_noise(tensor, stream) for tensor in tensors})
 
 
-def _sample(spec: ModelSpec, name: str, image: Array) -> Sample:
+def _build_input(spec: ModelSpec, name: str, image: Array) -> NetworkInput:
     batch = spec.inputs[0].shape[0]
     count = batch if isinstance(batch, int) else 1
     one = replace(spec, inputs=(replace(spec.inputs[0], shape=(1, *spec.inputs[0].shape[1:])),))
@@ -214,13 +209,13 @@ def _sample(spec: ModelSpec, name: str, image: Array) -> Sample:
         raise InputError(f"{name}: {error}") from error
     tensor = spec.inputs[0].name
     stacked = np.concatenate([tensors[tensor] for tensors, _ in prepared])
-    return Sample(name, {tensor: stacked}, tuple(placement for _, placement in prepared))
+    return NetworkInput(name, {tensor: stacked}, tuple(placement for _, placement in prepared))
 
 
-def _noise(tensor: TensorSpec, stream: np.random.RandomState) -> Array:
+def _generate_noise(tensor: TensorSpec, stream: np.random.RandomState) -> Array:
     shape = tuple(int(axis) for axis in tensor.shape)
     if tensor.dtype not in np.sctypeDict or 0 in shape:
-        raise InputError(f"the input {tensor} cannot be filled with noise; only whole numbers and floats can")
+        raise InputError(f"the input {tensor} cannot be filled with noise; expected integers or floats")
     if np.issubdtype(tensor.dtype, np.integer):
         return stream.randint(0, 256, shape).astype(tensor.dtype)
     return stream.standard_normal(shape).astype(tensor.dtype)

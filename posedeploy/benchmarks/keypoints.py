@@ -1,4 +1,4 @@
-"""The distances between the keypoints of two results for one image, of people matched one to one."""
+"""Distances between the keypoints of two results for one image, with people matched one to one."""
 
 from __future__ import annotations
 
@@ -19,8 +19,7 @@ class ImageParity:
     people: matched pairs. missed, extra: people of the reference only, or of the candidate only.
     distances_px: (n,) of keypoints that both sides have. one_sided: keypoints that only one side has.
     distances_mm: (m,) of 3D joints, infinite for missed people. distances_vertices_mm: of the vertices of
-    meshes.
-    ambiguous: keypoints and 3D joints that are not counted elsewhere (``ambiguity.py``).
+    meshes. ambiguous: keypoints and 3D joints that are not counted elsewhere (``ambiguity.py``).
     """
 
     people: int
@@ -105,22 +104,22 @@ class PoseParity:
         return _percentile(distances, 50) if any(len(part) for part in distances) else None
 
     def failures(self, tolerance: Tolerance) -> list[str]:
-        """Return a sentence for each exceeded tolerance. One in a hundred people may be missed or extra."""
-        sentences = []
+        """Return a message for each exceeded tolerance. One in a hundred people may be missed or extra."""
+        messages = []
         if 100 * (self.missed + self.extra) > self.people + self.missed + self.extra:
-            sentences.append(f"{self.missed} people missed and {self.extra} extra, {self.people} matched")
+            messages.append(f"{self.missed} people missed and {self.extra} extra, {self.people} matched")
         if not self.error_px <= tolerance.px:
             people = f"{self.people} people matched, {self.missed} missed, {self.extra} extra"
-            sentences.append(
+            messages.append(
                 f"keypoints differ by {self.error_px:.3g} px at the 99th percentile, tolerance "
                 f"{tolerance.px:g} px ({people})"
             )
         for what, error in (("3D joints", self.error_mm), ("vertices", self.error_vertices_mm)):
             if error is not None and not error <= tolerance.mm:
-                sentences.append(
+                messages.append(
                     f"{what} differ by {error:.3g} mm at the 99th percentile, tolerance {tolerance.mm:g} mm"
                 )
-        return sentences
+        return messages
 
 
 def _percentile(distances: Sequence[Array], percent: float) -> float:
@@ -128,13 +127,13 @@ def _percentile(distances: Sequence[Array], percent: float) -> float:
     return float(np.percentile(pooled, percent, method="higher")) if len(pooled) else 0.0
 
 
-def seen(poses: Poses) -> Array:
+def find_visible(poses: Poses) -> Array:
     """Return (people, keypoints) whether each keypoint is present."""
     is_present: Array = poses.keypoints[..., 2] >= 0
     return is_present
 
 
-def joints(poses: Poses) -> int:
+def count_joints(poses: Poses) -> int:
     """Return the number of 3D joints per person; 0 without 3D."""
     return 0 if poses.keypoints_3d is None else poses.keypoints_3d.shape[1]
 
@@ -155,13 +154,13 @@ def compare_poses(
     a, b = pairs.T
     count = reference.keypoints.shape[1]
     if ambiguous is None or ambiguous_missed is None:
-        points = count + joints(reference)
+        points = count + count_joints(reference)
         ambiguous = np.zeros((len(candidate), points), np.bool_)
         ambiguous_missed = np.zeros((len(reference), points), np.bool_)
-    seen_a, seen_b = seen(reference), seen(candidate)
+    seen_a, seen_b = find_visible(reference), find_visible(candidate)
     clear = ~ambiguous[b, :count]
     distances = np.linalg.norm(reference.keypoints[a, :, :2] - candidate.keypoints[b, :, :2], axis=-1)
-    alone_a, alone_b = _others(len(reference), a), _others(len(candidate), b)
+    alone_a, alone_b = _find_unmatched(len(reference), a), _find_unmatched(len(candidate), b)
     missed = seen_a[alone_a] & ~ambiguous_missed[alone_a, :count]
     extra = seen_b[alone_b] & ~ambiguous[alone_b, :count]
     in_3d = ambiguous[:, count:], ambiguous_missed[:, count:]
@@ -169,7 +168,7 @@ def compare_poses(
         people=len(pairs),
         missed=int(missed.any(axis=1).sum()),
         extra=int(extra.any(axis=1).sum()),
-        distances_px=_infinite_for_nan(distances[seen_a[a] & seen_b[b] & clear]),
+        distances_px=_nan_to_infinity(distances[seen_a[a] & seen_b[b] & clear]),
         one_sided=int(((seen_a[a] != seen_b[b]) & clear).sum() + missed.sum() + extra.sum()),
         distances_mm=_distances_mm(reference.keypoints_3d, candidate.keypoints_3d, pairs, *in_3d),
         ambiguous=int(ambiguous.sum() + ambiguous_missed.sum()),
@@ -177,7 +176,7 @@ def compare_poses(
     )
 
 
-def _others(count: int, chosen: Array) -> Array:
+def _find_unmatched(count: int, chosen: Array) -> Array:
     return np.setdiff1d(np.arange(count), chosen)
 
 
@@ -198,8 +197,8 @@ def _distances_mm(
     if ambiguous is not None and ambiguous_missed is not None:
         kept = ~ambiguous_missed
         kept[a] = ~ambiguous[b]
-    return _infinite_for_nan(distances[kept])
+    return _nan_to_infinity(distances[kept])
 
 
-def _infinite_for_nan(distances: Array) -> Array:
+def _nan_to_infinity(distances: Array) -> Array:
     return np.where(np.isnan(distances), np.inf, distances)

@@ -34,7 +34,7 @@ class Machine:
         return f"{self.cpu}, {self.physical_cores} cores, {governor}, {self.system}, Python {self.python}"
 
 
-def this_machine() -> Machine:
+def describe_machine() -> Machine:
     """Return the machine and its current load."""
     governor = Path("/sys/devices/system/cpu/cpu0/cpufreq/scaling_governor")
     return Machine(

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from posedeploy.benchmarks.array_differences import largest, relative_difference, root_mean_square
+from posedeploy.benchmarks.array_differences import max_absolute, relative_differences, rms
 from posedeploy.benchmarks.keypoints import PoseParity
 from posedeploy.benchmarks.tolerances import MANTISSA_BITS, Tolerance
 from posedeploy.runtimes.base import Runner
@@ -32,8 +32,8 @@ class OutputNoise:
     """The noise of one output, relative to its largest absolute value on the same input.
 
     largest: the largest difference of any element. rms: the root mean square over all elements. at_peaks:
-    over those of at least ``PEAK`` of the largest value. Each is of the input and run where it is largest,
-    and infinite where PyTorch overflows.
+    over those of at least ``PEAK`` of the largest value. Each is the maximum over inputs and runs, and
+    infinite if PyTorch overflows.
     """
 
     largest: float
@@ -114,39 +114,39 @@ def measure_noise(
     """
     random = np.random.RandomState(0)
     runs = [
-        (expected, moved)
+        (expected, perturbed)
         for expected, tensors in zip(exact, inputs, strict=True)
-        for moved in _one_step_apart(tensors, precision, random)
+        for perturbed in _perturb(tensors, precision, random)
     ]
     outputs: dict[str, OutputNoise] = {}
     for number, (expected, tensors) in enumerate(runs):
         for name, array in runner.run(tensors).items():
-            noise = _noise(expected[name], array)
+            noise = _measure_output(expected[name], array)
             outputs[name] = noise.or_larger(outputs[name]) if name in outputs else noise
         on_progress(number + 1, len(runs))
     return NoiseFloor(device, precision, outputs, len(inputs), len(runs))
 
 
-def _noise(exact: Array, array: Array) -> OutputNoise:
+def _measure_output(exact: Array, array: Array) -> OutputNoise:
     """Return the noise of one output in one run."""
-    apart = relative_difference(exact, array)
-    peaks = np.abs(exact) >= PEAK * largest(exact)
-    return OutputNoise(float(apart.max(initial=0.0)), root_mean_square(apart), root_mean_square(apart[peaks]))
+    differences = relative_differences(exact, array)
+    is_peak = np.abs(exact) >= PEAK * max_absolute(exact)
+    return OutputNoise(float(differences.max(initial=0.0)), rms(differences), rms(differences[is_peak]))
 
 
-def _one_step_apart(tensors: Tensors, precision: str, random: np.random.RandomState) -> Iterator[Tensors]:
+def _perturb(tensors: Tensors, precision: str, random: np.random.RandomState) -> Iterator[Tensors]:
     """Yield the tensors, then copies with each element one rounding step up or down."""
     yield tensors
     if any(np.issubdtype(array.dtype, np.floating) for array in tensors.values()):
         for _ in range(RUNS - 1):
-            yield {name: _moved(array, precision, random) for name, array in tensors.items()}
+            yield {name: _perturb_array(array, precision, random) for name, array in tensors.items()}
 
 
-def _moved(array: Array, precision: str, random: np.random.RandomState) -> Array:
+def _perturb_array(array: Array, precision: str, random: np.random.RandomState) -> Array:
     """Return each number one rounding step of a precision up or down; integers unchanged."""
     if not np.issubdtype(array.dtype, np.floating):
         return array
     step = np.abs(np.spacing(array)) * 2.0 ** (MANTISSA_BITS["fp32"] - MANTISSA_BITS[precision])
     signs = 2.0 * random.randint(0, 2, array.shape) - 1.0
-    moved: Array = (array + signs * step).astype(array.dtype)
-    return moved
+    perturbed: Array = (array + signs * step).astype(array.dtype)
+    return perturbed

@@ -24,23 +24,22 @@ MAX_DETECTIONS = 20
 PERSON = 1
 
 
-def counts(person: Person, common: Keypoints, min_height: float = 0.0) -> bool:
-    """Return whether a person counts: not a crowd, with a labeled keypoint among those scored, and tall
-    enough."""
+def is_scored(person: Person, common: Keypoints, min_height: float = 0.0) -> bool:
+    """Return whether a person is scored: single, tall enough, and with a label for a scored keypoint."""
     labeled = bool((person.keypoints[common.annotated, 2] > 0).any())
     return labeled and not person.crowd and person.height >= min_height
 
 
-def precision_and_recall(
+def compute_precision_recall(
     people: Sequence[Person], detections: Sequence[Detection], common: Keypoints, min_height: float = 0.0
 ) -> tuple[Array, Array]:
     """Return (10,) the precision, averaged over COCO's 101 recalls, and (10,) the recall, per threshold.
 
-    Both are empty if no person counts. ``min_height`` (over the height of the image) acts like an area range
-    of COCO: shorter people are ignored, matched or not, and of the unmatched detections only those with a box
-    of at least that height are false positives.
+    Both are empty if no person is scored. ``min_height`` (relative to the height of the image) acts like an
+    area range of COCO: shorter people are ignored, matched or not, and an unmatched detection is only a false
+    positive if its box has at least that height.
     """
-    numbers = _numbers([*(each.image_id for each in people), *(each.image_id for each in detections)])
+    numbers = _number_ids([*(each.image_id for each in people), *(each.image_id for each in detections)])
     truths = [
         _entry(numbers[person.image_id], person.keypoints, common)
         | {
@@ -48,22 +47,22 @@ def precision_and_recall(
             "area": person.area,
             "iscrowd": int(person.crowd),
             # COCO ignores a person with 0.
-            "num_keypoints": int(counts(person, common, min_height)),
+            "num_keypoints": int(is_scored(person, common, min_height)),
         }
         for person in people
     ]
     if not any(truth["num_keypoints"] for truth in truths):
         return np.zeros(0), np.zeros(0)
-    found = [
+    results = [
         _entry(numbers[detection.image_id], detection.keypoints, common)
-        # OKS does not use a detection's area. Its sign puts the detection inside or outside of the range.
+        # OKS does not use a detection's area. Its sign puts the detection inside or outside the range.
         | {"score": detection.score, "area": 1.0 if detection.height >= min_height else -1.0}
         for detection in detections
     ]
     with redirect_stdout(io.StringIO()):
-        evaluation = COCOeval(_coco(truths), _coco(found), "keypoints")
+        evaluation = COCOeval(_index_entries(truths), _index_entries(results), "keypoints")
         parameters = evaluation.params
-        parameters.imgIds = sorted({entry["image_id"] for entry in (*truths, *found)})
+        parameters.imgIds = sorted({entry["image_id"] for entry in (*truths, *results)})
         parameters.catIds = [PERSON]
         parameters.iouThrs = np.array(THRESHOLDS)
         parameters.maxDets = [MAX_DETECTIONS]
@@ -77,7 +76,7 @@ def precision_and_recall(
     return precision.mean(axis=1), recall
 
 
-def _numbers(ids: Sequence[int | str]) -> dict[int | str, int]:
+def _number_ids(ids: Sequence[int | str]) -> dict[int | str, int]:
     """Return integers in the order of the ids, some of which may be strings."""
     ordered = sorted(set(ids), key=lambda each: (isinstance(each, str), each))
     return {each: number for number, each in enumerate(ordered, start=1)}
@@ -88,9 +87,8 @@ def _entry(image: int, keypoints: Array, common: Keypoints) -> dict[str, Any]:
     return {"image_id": image, "category_id": PERSON, "keypoints": scored}
 
 
-def _coco(entries: list[dict[str, Any]]) -> Any:
-    """Return an index of annotations or results in memory; ids from 1, since pycocotools uses 0 for
-    unmatched."""
+def _index_entries(entries: list[dict[str, Any]]) -> Any:
+    """Return pycocotools' index of annotations or results; ids start at 1, because 0 means unmatched."""
     index = COCO()
     index.dataset = {
         "images": [{"id": image} for image in sorted({entry["image_id"] for entry in entries})],

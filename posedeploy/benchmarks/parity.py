@@ -1,4 +1,4 @@
-"""Whether a runtime gives what PyTorch gives, on the same images: every output, and the keypoints."""
+"""Comparison of a runtime with PyTorch on the same inputs: every output, and the keypoints."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import numpy as np
 
 from posedeploy.benchmarks.ambiguity import Sides, decode_sides, noise_bounds
 from posedeploy.benchmarks.budget import Budget
-from posedeploy.benchmarks.inputs import Sample
+from posedeploy.benchmarks.inputs import NetworkInput
 from posedeploy.benchmarks.keypoints import ImageParity, PoseParity, compare_poses
 from posedeploy.benchmarks.noise_floor import Allowed, NoiseFloor, OutputNoise
 from posedeploy.benchmarks.output_parity import InputDifference, OutputParity, measure_difference
@@ -25,13 +25,13 @@ from posedeploy.types import Array, Placed, PlacedJoints, RuntimeInfo, Tensors, 
 
 @dataclass(frozen=True)
 class Parity:
-    """A candidate against the reference. ``poses`` is None where no decoding is known for the network.
+    """The comparison of a candidate with the reference.
 
-    reference_precision: that of PyTorch as the reference, FP64 where the noise floor exceeds the tolerance.
-    floor: PyTorch's own noise on the candidate's device and in its precision; None where it was not measured,
-    which ``floor_note`` explains where it would have mattered. input_specs, output_specs: the candidate's
-    tensors as its file has them. paired: the people of both sides person by person, with positions refined
-    between the cells of heatmaps. budget: decides on ``paired`` in place of the tolerance.
+    poses: None if the network has no known decoding. reference_precision: that of PyTorch as the reference,
+    FP64 if the noise floor exceeds the tolerance. floor: the noise of PyTorch on that device in that
+    precision; None if not measured. floor_note: why it was not measured, if that matters. input_specs,
+    output_specs: the tensors of the candidate's file. paired: the people of both sides person by person, with
+    positions refined between the cells of heatmaps. budget: decides on ``paired`` instead of the tolerance.
     """
 
     label: str
@@ -49,29 +49,28 @@ class Parity:
 
     @cached_property
     def failures(self) -> tuple[str, ...]:
-        """What lies beyond the budget or else the tolerance, a sentence each; empty where the two are the
-        same."""
+        """A message for each difference above its budget, or else its tolerance."""
         if self.budget is not None and self.paired is not None:
             return tuple(self.budget.failures(self.paired))
         by_size = sorted(self.outputs, key=lambda output: -output.rtol)
-        found = [sentence for output in by_size if (sentence := self._failure(output))]
+        messages = [message for output in by_size if (message := self._failure(output))]
         if not self.outputs:
-            found.append("there is no output to compare")
+            messages.append("the network has no outputs to compare")
         if self.poses is not None:
-            found += self.poses.failures(self.tolerance)
-        return tuple(found)
+            messages += self.poses.failures(self.tolerance)
+        return tuple(messages)
 
     @property
     def passed(self) -> bool:
-        """Whether everything lies within the tolerance."""
+        """Whether every difference is within its tolerance."""
         return not self.failures
 
     def noise(self, output: str) -> OutputNoise | None:
-        """PyTorch's own noise in an output, where it was measured."""
+        """Return the noise of PyTorch in an output; None if it was not measured."""
         return self.floor.outputs.get(output) if self.floor is not None else None
 
     def allowed(self, output: str) -> Allowed:
-        """The largest differences of an output that pass."""
+        """Return the largest differences of an output that pass."""
         if self.floor is None:
             return Allowed(self.tolerance.rtol, self.tolerance.rtol)
         return self.floor.allowed(output, self.tolerance)
@@ -80,15 +79,15 @@ class Parity:
         allowed, noise = self.allowed(output.name), self.noise(output.name)
         if not output.rtol <= allowed.largest:
             worst = output.worst
-            place = f"{output.name}[{', '.join(map(str, worst.index))}] on {worst.sample}"
+            element = f"{output.name}[{', '.join(map(str, worst.index))}] on {worst.input}"
             values = f"{worst.candidate:.6g} instead of {worst.reference:.6g}"
             return (
-                f"{place} is {values}: {output.rtol:.1e} of the largest value, tolerance "
+                f"{element} is {values}: {output.rtol:.1e} of the largest value, tolerance "
                 f"{allowed.largest:.1e}{self._floor_text(noise.largest if noise else None)}"
             )
         if not output.rms_relative <= allowed.rms:
             return (
-                f"{output.name} on {output.worst_rms_sample}: RMS difference {output.rms_relative:.1e} of "
+                f"{output.name} on {output.worst_rms_input}: RMS difference {output.rms_relative:.1e} of "
                 f"the largest value, tolerance {allowed.rms:.1e}"
                 f"{self._floor_text(noise.rms if noise else None)}"
             )
@@ -99,12 +98,11 @@ class Parity:
 
 
 class Pairs(Protocol):
-    """Inputs by pairs, each as the reference and as the candidate want it. They may be made when they are
-    used, so that memory does not grow with them."""
+    """Pairs of inputs, in the forms of the reference and of the candidate; they may be created when used."""
 
     def __len__(self) -> int: ...
 
-    def __iter__(self) -> Iterator[tuple[Sample, Sample]]: ...
+    def __iter__(self) -> Iterator[tuple[NetworkInput, NetworkInput]]: ...
 
 
 @dataclass(frozen=True)
@@ -147,43 +145,45 @@ def compare_outputs(
     pairing: Pairing | None = None,
     on_progress: Callable[[int, int], None] = lambda done, total: None,
 ) -> Parity:
-    """Run both on each pair of inputs (the same image, as each side wants it) and keep their differences.
+    """Run both networks on each pair of inputs and compare their outputs and poses.
+
+    Args:
+        decode: the conversion of the outputs and the placement of one image to poses; None if unknown.
+        peaks: the outputs whose peaks the decoding selects, so that keypoints can be ambiguous.
+        floor: the noise floor for the tolerance.
+        pairing: the comparison of people one by one, in addition to ``decode``; None leaves that out.
 
     Raises:
         ArtifactError: the candidate's outputs have other names or shapes than the reference's.
-
-    Args:
-        decode: outputs of one image and its placement to poses; None where no decoding is known.
-        peaks: the outputs whose peaks the decoding picks, so that keypoints can be ambiguous.
-        floor: the noise floor that the candidate is judged by.
-        pairing: how people are compared one by one, besides ``decode``; None leaves that out.
     """
     differences: dict[str, list[InputDifference]] = {}
     images: list[ImageParity] = []
     paired: list[ImagePairs] = []
     bounds = noise_bounds(peaks, floor)
-    for number, (ours, theirs) in enumerate(pairs):
-        expected, found = reference.run(ours.tensors), candidate.run(theirs.tensors)
-        for name, array in found.items():
-            apart = measure_difference(theirs.name, _counterpart(label, name, array, expected), array)
-            differences.setdefault(name, []).append(apart)
+    for number, (reference_input, candidate_input) in enumerate(pairs):
+        expected, outputs = reference.run(reference_input.tensors), candidate.run(candidate_input.tensors)
+        for name, array in outputs.items():
+            counterpart = _find_reference(label, name, array, expected)
+            difference = measure_difference(candidate_input.name, counterpart, array)
+            differences.setdefault(name, []).append(difference)
         if decode is not None:
-            for index, placement in enumerate(theirs.placements):
-                outputs_of = one_image(expected, index), one_image(found, index)
-                sides = decode_sides(decode, *outputs_of, placement, tolerance, bounds)
+            for index, placement in enumerate(candidate_input.placements):
+                image_outputs = select_image(expected, index), select_image(outputs, index)
+                sides = decode_sides(decode, *image_outputs, placement, tolerance, bounds)
                 images.append(
                     compare_poses(sides.reference, sides.candidate, sides.ambiguous, sides.ambiguous_missed)
                 )
                 if pairing is not None:
-                    name = theirs.name if len(theirs.placements) == 1 else f"{theirs.name} ({index + 1})"
-                    paired.append(pairing.compare(name, sides, *outputs_of, placement))
+                    name = candidate_input.name
+                    name = name if len(candidate_input.placements) == 1 else f"{name} ({index + 1})"
+                    paired.append(pairing.compare(name, sides, *image_outputs, placement))
         on_progress(number + 1, len(pairs))
-    outputs = tuple(OutputParity(name, tuple(each)) for name, each in differences.items())
+    compared = tuple(OutputParity(name, tuple(each)) for name, each in differences.items())
     poses = PoseParity(tuple(images)) if decode is not None else None
     return Parity(
         label,
         candidate.runtime_info,
-        outputs,
+        compared,
         poses,
         tolerance,
         floor=floor,
@@ -191,23 +191,23 @@ def compare_outputs(
     )
 
 
-def one_image(outputs: Tensors, index: int) -> Tensors:
-    """The outputs of one image of a batch, FP64 as FP32: decoding breaks ties by the last bit of its own
-    arithmetic, which is then the same on both sides."""
+def select_image(outputs: Tensors, index: int) -> Tensors:
+    """Return the outputs of one image of a batch, with FP64 as FP32, so that decoding rounds alike."""
     return {
         name: array[index : index + 1].astype(np.float32 if array.dtype == np.float64 else array.dtype)
         for name, array in outputs.items()
     }
 
 
-def _counterpart(label: str, name: str, array: Array, expected: Tensors) -> Array:
+def _find_reference(label: str, name: str, array: Array, expected: Tensors) -> Array:
     if name not in expected:
         raise ArtifactError(
-            f"{label}: it gives {name!r}, and PyTorch gives {', '.join(expected)}: not the same network"
+            f"{label}: the output {name!r} does not exist in PyTorch, which has {', '.join(expected)}; use "
+            "the checkpoint of the same network"
         )
     if expected[name].shape != array.shape:
         raise ArtifactError(
-            f"{label}: {name} has the shape {array.shape} and PyTorch gives {expected[name].shape} on the "
-            "same input; export it again"
+            f"{label}: {name} has shape {array.shape}, but {expected[name].shape} in PyTorch on the same "
+            "input; export it again"
         )
     return expected[name]

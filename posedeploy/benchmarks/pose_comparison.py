@@ -8,7 +8,7 @@ from functools import cached_property
 
 import numpy as np
 
-from posedeploy.benchmarks.keypoints import joints, seen
+from posedeploy.benchmarks.keypoints import count_joints, find_visible
 from posedeploy.benchmarks.pose_errors import (
     MIN_SIZE_PX,
     aligned_distances,
@@ -182,13 +182,13 @@ def pair_people(
     pairs = match_people(reference, candidate).pairs
     a, b = pairs.T
     count = reference.keypoints.shape[1]
-    points = count + joints(reference)
+    points = count + count_joints(reference)
     skipped = np.zeros((len(candidate), points), np.bool_) if ambiguous is None else ambiguous
     skipped_missed = np.zeros((len(reference), points), np.bool_)
     skipped_missed = skipped_missed if ambiguous_missed is None else ambiguous_missed
-    missed = _points_of_others(seen(reference) & ~skipped_missed[:, :count], a)
-    extra = _points_of_others(seen(candidate) & ~skipped[:, :count], b)
-    ours, theirs = seen(reference)[a], seen(candidate)[b]
+    missed = _points_of_others(find_visible(reference) & ~skipped_missed[:, :count], a)
+    extra = _points_of_others(find_visible(candidate) & ~skipped[:, :count], b)
+    ours, theirs = find_visible(reference)[a], find_visible(candidate)[b]
     clear = ~skipped[b, :count]
     both = ours & theirs & clear
     distances = _norms(reference.keypoints[a, :, :2] - candidate.keypoints[b, :, :2])

@@ -14,14 +14,14 @@ from posedeploy.runtimes.base import Runner
 from posedeploy.types import Ranges, Tensors
 
 _Record = list[tuple[str, int]]
-"""The outputs by name, and where each begins in the file."""
+"""The names of the outputs, each with its offset in the file."""
 
 
 class RecordedRunner(Runner):
-    """Runs another runner once for each input and returns the same outputs when it gets that input again.
+    """A cache of another runner's outputs by the content of the inputs.
 
-    Inputs with the same content are the same. Outputs are kept in a temporary file, so that memory does not
-    grow with the inputs. The other runner's owner closes it.
+    Outputs are in a temporary file, so that memory does not grow with the inputs. The owner of the other
+    runner closes it.
     """
 
     def __init__(self, runner: Runner) -> None:
@@ -48,8 +48,8 @@ class RecordedRunner(Runner):
             self._records[key] = self._write(outputs)
         except OSError as error:
             raise OutputError(
-                f"{tempfile.gettempdir()}: cannot keep outputs of the network here ({error.strerror}); free "
-                "some space, or name another folder in the environment variable TMPDIR"
+                f"{tempfile.gettempdir()}: cannot write outputs of the network ({error.strerror}); free some "
+                "space, or set the environment variable TMPDIR to another folder"
             ) from error
         return outputs
 
@@ -63,8 +63,8 @@ class RecordedRunner(Runner):
 
     def _read(self, record: _Record) -> Tensors:
         outputs = {}
-        for name, place in record:
-            self._file.seek(place)
+        for name, offset in record:
+            self._file.seek(offset)
             outputs[name] = np.load(self._file, allow_pickle=False)
         return outputs
 
@@ -74,7 +74,7 @@ class RecordedRunner(Runner):
 
 
 def _digest(tensors: Tensors) -> bytes:
-    """A hash of the content."""
+    """Return a hash of the content."""
     digest = hashlib.blake2b()
     for name, array in tensors.items():
         digest.update(f"{name} {array.dtype} {array.shape} ".encode())

@@ -11,9 +11,8 @@ class Tolerance:
     """The largest differences that pass.
 
     rtol: relative to the largest absolute value of an output. px: 99th percentile of the distances of
-    keypoints.
-    mm: the same of 3D joints and vertices. is_fixed: the user set ``rtol``, so the noise floor does not widen
-    it.
+    keypoints. mm: the same of 3D joints and vertices. is_fixed: the user set ``rtol``, so the noise floor
+    does not widen it.
     """
 
     rtol: float = 1e-4
@@ -34,7 +33,7 @@ TOLERANCES: Mapping[str, Tolerance] = {
 """Defaults. Below FP32, ``rtol`` is one rounding step of that precision (2**-10, 2**-7)."""
 
 
-def torch_precision(reported: str) -> str | None:
+def to_torch_precision(reported: str) -> str | None:
     """Return the precision of PyTorch for a reported one: of ``bf16+fp32``, the coarsest part.
 
     Returns None if PyTorch has no counterpart to a part, such as int8.
@@ -47,4 +46,4 @@ def torch_precision(reported: str) -> str | None:
 
 def default_tolerance(reported: str) -> Tolerance:
     """Return the default for a reported precision; that of FP32 if PyTorch has no such precision."""
-    return TOLERANCES[torch_precision(reported) or "fp32"]
+    return TOLERANCES[to_torch_precision(reported) or "fp32"]

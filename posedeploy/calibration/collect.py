@@ -9,7 +9,7 @@ from typing import TypeAlias
 
 import numpy as np
 
-from posedeploy.benchmarks.inputs import people_samples
+from posedeploy.benchmarks.inputs import build_people_inputs
 from posedeploy.calibration.image_hashes import count_near_duplicates, perceptual_hash, pixel_hash
 from posedeploy.calibration.image_selection import select_images
 from posedeploy.calibration.spilled_tensors import SpilledTensors
@@ -137,7 +137,7 @@ def _of_joints(spec: ModelSpec, sources: Sequence[str], count: int) -> Calibrati
     people = _synthetic_joints(fixed, batch * count)
     for start in range(0, len(people), batch):
         inputs.append(prepare_joints(people[start : start + batch], fixed)[0])
-    for sample in people_samples(fixed, 0 if len(people) else count):
+    for sample in build_people_inputs(fixed, 0 if len(people) else count):
         inputs.append(sample.tensors)
     record = Calibration(
         source="synthetic people" if len(people) else "random 2D joints",

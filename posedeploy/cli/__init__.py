@@ -38,7 +38,7 @@ the poses are still the same. A first session:
 
 Without a checkpoint, `posedeploy export` uses the built-in sample.
 All commands: posedeploy --help. What is installed: posedeploy doctor."""
-"""What ``posedeploy`` prints without arguments."""
+"""The output of ``posedeploy`` without arguments."""
 
 
 def main() -> None:
@@ -46,8 +46,8 @@ def main() -> None:
     app()
 
 
-def _version(asked: bool) -> None:
-    if asked:
+def _print_version(is_set: bool) -> None:
+    if is_set:
         typer.echo(f"posedeploy {__version__}")
         raise typer.Exit
 
@@ -56,7 +56,8 @@ def _version(asked: bool) -> None:
 def start(
     context: typer.Context,
     version: Annotated[
-        bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version and exit.")
+        bool,
+        typer.Option("--version", callback=_print_version, is_eager=True, help="Show the version and exit."),
     ] = False,
 ) -> None:
     """Show the commands of a first session, if no command is given."""

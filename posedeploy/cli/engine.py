@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from posedeploy.console import options as shared
+from posedeploy.console import common_options, target_options
 from posedeploy.console.path_checks import CommandGroup
 
 engine = CommandGroup(
@@ -20,20 +20,20 @@ engine = CommandGroup(
 @engine.command()
 def rebuild(
     file: Annotated[Path, typer.Argument(help="The .engine file.", show_default=False)],
-    trt_library: shared.TrtLibrary = None,
-    gpu: shared.Gpus = None,
-    workspace: shared.Workspace = None,
-    timing_cache: shared.TimingCache = None,
+    trt_library: target_options.TrtLibrary = None,
+    gpu: target_options.Gpus = None,
+    workspace: target_options.Workspace = None,
+    timing_cache: target_options.TimingCache = None,
 ) -> None:
-    """Rebuild an engine from the .engine.onnx file beside it, for the same GPUs or other ones.
+    """Rebuild an engine from the .engine.onnx file in its folder, for the same or other GPUs.
 
     Example: posedeploy engine rebuild out/human.engine --gpu sm89
     """
     from posedeploy.commands import engine as command
-    from posedeploy.console.tensorrt_options import EngineFlags, engine_options
+    from posedeploy.console.tensorrt_options import EngineFlags, parse_engine_flags
 
-    asked = EngineFlags(trt_library, gpu, timing_cache=timing_cache, workspace=workspace)
-    command.rebuild_engine(file, engine_options(asked))
+    flags = EngineFlags(trt_library, gpu, timing_cache=timing_cache, workspace=workspace)
+    command.rebuild_engine(file, parse_engine_flags(flags))
 
 
 @engine.command()
@@ -41,7 +41,7 @@ def unwrap(
     file: Annotated[Path, typer.Argument(help="A .pth file of torch2trt, or of --wrap.", show_default=False)],
     output: Annotated[
         Path, typer.Option("-o", "--output", help="The folder for the engine.")
-    ] = shared.ARTIFACTS,
+    ] = common_options.ARTIFACTS,
 ) -> None:
     """Extract the engine from a torch2trt file, without executing any code in it.
 

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from posedeploy.console import options as shared
+from posedeploy.console import common_options
 from posedeploy.console.path_checks import CommandGroup
 
 env = CommandGroup(
@@ -43,7 +43,7 @@ def add(
 
 
 @env.command(name="list")
-def list_(json: shared.Json = None) -> None:
+def list_(json: common_options.Json = None) -> None:
     """List the isolated environments with their state, versions, size and folder.
 
     Example: posedeploy env list

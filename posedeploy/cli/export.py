@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from posedeploy.backends import TARGETS
-from posedeploy.console import options as shared
+from posedeploy.console import common_options, model_options, parsing, target_options
 
 
 def export(
@@ -25,7 +25,7 @@ def export(
     ] = None,
     output: Annotated[
         Path, typer.Option("-o", "--output", help="The folder for the artifacts.")
-    ] = shared.ARTIFACTS,
+    ] = common_options.ARTIFACTS,
     name: Annotated[
         str | None,
         typer.Option(
@@ -34,7 +34,7 @@ def export(
             show_default="the checkpoint's",
         ),
     ] = None,
-    input_size: shared.InputSize = None,
+    input_size: common_options.InputSize = None,
     batch: Annotated[int, typer.Option(metavar="N", help="The number of images (or people) in one run.")] = 1,
     dynamic: Annotated[
         bool,
@@ -55,44 +55,44 @@ def export(
             metavar="cpu|cuda",
             help="The device to compile for.",
             show_default="cpu",
-            rich_help_panel=shared.AOTI,
+            rich_help_panel=target_options.AOTI,
         ),
     ] = None,
     outputs: Annotated[
         str,
         typer.Option(
-            metavar="all|last", help="Every published output, or only those that poses are decoded from."
+            metavar="all|last", help="All published outputs, or only those that the decoding of poses needs."
         ),
     ] = "all",
-    precision: shared.ExportPrecisionName = "fp32",
-    calibration: shared.Calibration = None,
-    calibration_images: shared.CalibrationImages = None,
-    opset: shared.Opset = None,
-    trt_library: shared.TrtLibrary = None,
-    gpu: shared.Gpus = None,
-    min_shapes: shared.MinShapes = None,
-    opt_shapes: shared.OptShapes = None,
-    max_shapes: shared.MaxShapes = None,
-    workspace: shared.Workspace = None,
-    timing_cache: shared.TimingCache = None,
-    wrap: shared.Wrap = None,
-    converter: shared.Converter = None,
-    layout: shared.IoLayout = None,
-    time_limit: shared.TimeLimit = None,
-    family: shared.FamilyName = None,
-    network: shared.Network = None,
-    stages: shared.StagesText = None,
-    mesh: shared.Mesh = None,
-    contract: shared.Contract = None,
-    weights: shared.WeightsKey = None,
+    precision: target_options.ExportPrecisionName = "fp32",
+    calibration: target_options.Calibration = None,
+    calibration_images: target_options.CalibrationImages = None,
+    opset: target_options.Opset = None,
+    trt_library: target_options.TrtLibrary = None,
+    gpu: target_options.Gpus = None,
+    min_shapes: target_options.MinShapes = None,
+    opt_shapes: target_options.OptShapes = None,
+    max_shapes: target_options.MaxShapes = None,
+    workspace: target_options.Workspace = None,
+    timing_cache: target_options.TimingCache = None,
+    wrap: target_options.Wrap = None,
+    converter: target_options.Converter = None,
+    layout: target_options.IoLayout = None,
+    time_limit: target_options.TimeLimit = None,
+    family: model_options.FamilyName = None,
+    network: model_options.Network = None,
+    stages: model_options.StagesText = None,
+    mesh: model_options.Mesh = None,
+    contract: model_options.Contract = None,
+    weights: model_options.WeightsKey = None,
 ) -> None:
-    """Export a checkpoint to other runtimes, with a manifest beside each file.
+    """Export a checkpoint to other runtimes, with a manifest for each file.
 
     Example: posedeploy export human.pth --to openvino --to onnx -o out/
     """
     from posedeploy.api.model_args import ModelArgs
     from posedeploy.commands import export as command
-    from posedeploy.console.tensorrt_options import EngineFlags, engine_options
+    from posedeploy.console.tensorrt_options import EngineFlags, parse_engine_flags
     from posedeploy.convert.export_options import AotiOptions, OnnxOptions
 
     targets = to or ["openvino"]
@@ -106,8 +106,8 @@ def export(
         targets,
         output,
         name,
-        command.options(
-            shared.parse_size(input_size),
+        command.build_options(
+            parsing.parse_size(input_size),
             batch,
             dynamic,
             embed_preprocessing,
@@ -117,9 +117,9 @@ def export(
             calibration_images,
             aoti=AotiOptions(device or "cpu"),
             onnx=OnnxOptions(opset),
-            tensorrt=engine_options(engine),
+            tensorrt=parse_engine_flags(engine),
             tflite=command.tflite_options(converter, layout),
             environment=command.environment_options(converter, time_limit),
         ),
-        ModelArgs.of(shared.model_keywords(family, network, contract, mesh, stages, weights)),
+        ModelArgs.of(model_options.model_keywords(family, network, contract, mesh, stages, weights)),
     )

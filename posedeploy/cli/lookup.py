@@ -7,18 +7,18 @@ from typing import Annotated
 
 import typer
 
-from posedeploy.console import options as shared
+from posedeploy.console import common_options, model_options
 
 
 def inspect(
     file: Annotated[Path, typer.Argument(help="A checkpoint or a model file.", show_default=False)],
-    family: shared.FamilyName = None,
-    network: shared.Network = None,
-    stages: shared.StagesText = None,
-    mesh: shared.Mesh = None,
-    weights: shared.WeightsKey = None,
-    contract: shared.Contract = None,
-    json: shared.Json = None,
+    family: model_options.FamilyName = None,
+    network: model_options.Network = None,
+    stages: model_options.StagesText = None,
+    mesh: model_options.Mesh = None,
+    weights: model_options.WeightsKey = None,
+    contract: model_options.Contract = None,
+    json: common_options.Json = None,
 ) -> None:
     """Show what a checkpoint or a model file contains: family, tensors, preprocessing, provenance.
 
@@ -27,11 +27,11 @@ def inspect(
     from posedeploy.api.model_args import ModelArgs
     from posedeploy.commands import inspect as command
 
-    args = ModelArgs.of(shared.model_keywords(family, network, contract, mesh, stages, weights))
+    args = ModelArgs.of(model_options.model_keywords(family, network, contract, mesh, stages, weights))
     command.run(file, args, json)
 
 
-def families(json: shared.Json = None) -> None:
+def families(json: common_options.Json = None) -> None:
     """List the supported networks: joints, inputs, licenses, published weights.
 
     Example: posedeploy families
@@ -68,7 +68,7 @@ def fetch(
     command.run(family, output, url, sha256)
 
 
-def doctor(json: shared.Json = None) -> None:
+def doctor(json: common_options.Json = None) -> None:
     """Test every target and runtime on this machine; name missing packages and how to install them.
 
     Example: posedeploy doctor

@@ -7,8 +7,8 @@ from typing import Annotated
 
 import typer
 
-from posedeploy.console import options as shared
-from posedeploy.console.output import advancing, check_json
+from posedeploy.console import common_options, model_options, parsing, people_options
+from posedeploy.console.output import check_json, show_progress
 from posedeploy.types import Scenario
 
 
@@ -16,9 +16,9 @@ def bench(
     models: Annotated[
         list[Path] | None, typer.Argument(help="Artifacts or checkpoints.", show_default="all in ./artifacts")
     ] = None,
-    device: shared.Device = "cpu",
-    threads: shared.Threads = None,
-    precision: shared.PrecisionName = "fp32",
+    device: common_options.Device = "cpu",
+    threads: common_options.Threads = None,
+    precision: common_options.PrecisionName = "fp32",
     scenario: Annotated[
         Scenario,
         typer.Option(
@@ -71,16 +71,16 @@ def bench(
             metavar="N", help="Images in one run, if the batch is a dynamic axis.", show_default="1"
         ),
     ] = None,
-    input_size: shared.InputSize = None,
-    runtime: shared.RuntimeName = None,
-    checkpoint: shared.Checkpoint = None,
-    family: shared.FamilyName = None,
-    network: shared.Network = None,
-    stages: shared.StagesText = None,
-    mesh: shared.Mesh = None,
-    weights: shared.WeightsKey = None,
-    contract: shared.Contract = None,
-    json: shared.Json = None,
+    input_size: common_options.InputSize = None,
+    runtime: common_options.RuntimeName = None,
+    checkpoint: model_options.Checkpoint = None,
+    family: model_options.FamilyName = None,
+    network: model_options.Network = None,
+    stages: model_options.StagesText = None,
+    mesh: model_options.Mesh = None,
+    weights: model_options.WeightsKey = None,
+    contract: model_options.Contract = None,
+    json: common_options.Json = None,
 ) -> None:
     """Measure the latency of artifacts and of PyTorch on their checkpoint, in the same rounds.
 
@@ -88,13 +88,21 @@ def bench(
 
     Example: posedeploy bench out/human.xml out/human.onnx --threads 2 --json bench.json
     """
+    from posedeploy.api.benchmark_candidates import BenchmarkOptions
     from posedeploy.api.benchmarking import benchmark
     from posedeploy.commands import bench as command
 
     check_json(json)
-    with advancing() as on_progress:
+    size = parsing.parse_size(input_size)
+    keywords = model_options.model_keywords(family, network, contract, mesh, stages, weights)
+    # Before the sample is exported.
+    options = BenchmarkOptions(
+        runs=runs, loads=1 if loads is None else loads, batch=batch, runtime=runtime, checkpoint=checkpoint
+    )
+    command.check_arguments(options, device, threads, keywords)
+    with show_progress() as on_progress:
         report = benchmark(
-            models or command.models_in(shared.ARTIFACTS, device, runtime),
+            models or command.list_or_export(common_options.ARTIFACTS, device, runtime),
             runs,
             device=device,
             precision=precision,
@@ -106,11 +114,11 @@ def bench(
             image=image,
             footprint=footprint,
             batch=batch,
-            input_size=shared.parse_size(input_size),
+            input_size=size,
             runtime=runtime,
             checkpoint=checkpoint,
             on_progress=on_progress,
-            **shared.model_keywords(family, network, contract, mesh, stages, weights),
+            **keywords,
         )
     command.show_latency(report, json, compare)
     raise typer.Exit(1 if report.is_slower else 0)
@@ -122,9 +130,9 @@ def parity(
         Path | None,
         typer.Option(metavar="PATH", help="An image or a folder of images to compare on as well."),
     ] = None,
-    device: shared.Device = "cpu",
-    threads: shared.Threads = None,
-    precision: shared.PrecisionName = "fp32",
+    device: common_options.Device = "cpu",
+    threads: common_options.Threads = None,
+    precision: common_options.PrecisionName = "fp32",
     rtol: Annotated[
         float | None,
         typer.Option(
@@ -162,15 +170,15 @@ def parity(
         bool,
         typer.Option(help="Always measure the noise floor of PyTorch."),
     ] = False,
-    runtime: shared.RuntimeName = None,
-    checkpoint: shared.Checkpoint = None,
-    family: shared.FamilyName = None,
-    network: shared.Network = None,
-    stages: shared.StagesText = None,
-    mesh: shared.Mesh = None,
-    weights: shared.WeightsKey = None,
-    contract: shared.Contract = None,
-    json: shared.Json = None,
+    runtime: common_options.RuntimeName = None,
+    checkpoint: model_options.Checkpoint = None,
+    family: model_options.FamilyName = None,
+    network: model_options.Network = None,
+    stages: model_options.StagesText = None,
+    mesh: model_options.Mesh = None,
+    weights: model_options.WeightsKey = None,
+    contract: model_options.Contract = None,
+    json: common_options.Json = None,
 ) -> None:
     """Compare artifacts with PyTorch, output by output and keypoint by keypoint; exit with 1 if they differ.
 
@@ -180,7 +188,7 @@ def parity(
     from posedeploy.commands.parity import show_parity
 
     check_json(json)
-    with advancing() as on_progress:
+    with show_progress() as on_progress:
         report = compare(
             models,
             images,
@@ -195,7 +203,7 @@ def parity(
             budget=budget or None,
             noise_floor=noise_floor,
             on_progress=on_progress,
-            **shared.model_keywords(family, network, contract, mesh, stages, weights),
+            **model_options.model_keywords(family, network, contract, mesh, stages, weights),
         )
     show_parity(report, json)
     raise typer.Exit(0 if report.passed else 1)
@@ -215,20 +223,20 @@ def evaluate(
     limit: Annotated[
         int | None, typer.Option(metavar="N", help="Use only the first N images of the file.")
     ] = None,
-    height: shared.Height = None,
-    refine: shared.Refine = False,
-    detector: shared.Detector = None,
-    detector_spec: shared.DetectorSpec = None,
-    device: shared.Device = "cpu",
-    threads: shared.Threads = None,
-    precision: shared.PrecisionName = "fp32",
-    runtime: shared.RuntimeName = None,
-    family: shared.FamilyName = None,
-    network: shared.Network = None,
-    stages: shared.StagesText = None,
-    weights: shared.WeightsKey = None,
-    contract: shared.Contract = None,
-    json: shared.Json = None,
+    height: common_options.Height = None,
+    refine: common_options.Refine = False,
+    detector: people_options.Detector = None,
+    detector_spec: people_options.DetectorSpec = None,
+    device: common_options.Device = "cpu",
+    threads: common_options.Threads = None,
+    precision: common_options.PrecisionName = "fp32",
+    runtime: common_options.RuntimeName = None,
+    family: model_options.FamilyName = None,
+    network: model_options.Network = None,
+    stages: model_options.StagesText = None,
+    weights: model_options.WeightsKey = None,
+    contract: model_options.Contract = None,
+    json: common_options.Json = None,
 ) -> None:
     """Compute COCO keypoint AP and AR by OKS on annotated images.
 
@@ -238,7 +246,7 @@ def evaluate(
     from posedeploy.commands.evaluate import show_evaluation
 
     check_json(json)
-    with advancing() as on_progress:
+    with show_progress() as on_progress:
         report = score(
             model,
             annotations,
@@ -252,6 +260,6 @@ def evaluate(
             detector=detector,
             detector_spec=detector_spec,
             on_progress=on_progress,
-            **shared.model_keywords(family, network, contract, None, stages, weights, height),
+            **model_options.model_keywords(family, network, contract, None, stages, weights, height),
         )
     show_evaluation(report, json)

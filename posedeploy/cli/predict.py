@@ -7,8 +7,8 @@ from typing import Annotated
 
 import typer
 
-from posedeploy.console import options as shared
-from posedeploy.console.output import advancing
+from posedeploy.console import common_options, model_options, parsing, people_options
+from posedeploy.console.output import show_progress
 
 CAMERA = "Camera, for 3D networks"
 JOINTS = "2D joints from a file"
@@ -27,11 +27,11 @@ def predict(
     output: Annotated[
         Path, typer.Option("-o", "--output", help="The folder for pictures and poses.json.")
     ] = Path("poses"),
-    device: shared.Device = "cpu",
-    threads: shared.Threads = None,
-    precision: shared.PrecisionName = "fp32",
+    device: common_options.Device = "cpu",
+    threads: common_options.Threads = None,
+    precision: common_options.PrecisionName = "fp32",
     recursive: Annotated[
-        bool, typer.Option("--recursive", help="Also read the folders in a folder of images.")
+        bool, typer.Option("--recursive", help="Also read the subfolders of a folder of images.")
     ] = False,
     draw: Annotated[
         bool, typer.Option(help="Write the pictures or the video; poses.json is always written.")
@@ -40,21 +40,23 @@ def predict(
         bool | None,
         typer.Option(
             "--show/--no-show",
-            show_default="for cameras, if there is a display",
+            show_default="for cameras, if a display exists",
             help="Also show the pictures in a window (q closes it).",
         ),
     ] = None,
     min_keypoints: Annotated[
         int | None,
         typer.Option(
-            metavar="N", help="Leave out people with fewer keypoints.", rich_help_panel=shared.PEOPLE
+            metavar="N", help="Leave out people with fewer keypoints.", rich_help_panel=people_options.PEOPLE
         ),
     ] = None,
     min_score: Annotated[
         float | None,
-        typer.Option(metavar="X", help="Leave out people with a lower score.", rich_help_panel=shared.PEOPLE),
+        typer.Option(
+            metavar="X", help="Leave out people with a lower score.", rich_help_panel=people_options.PEOPLE
+        ),
     ] = None,
-    refine: shared.Refine = False,
+    refine: common_options.Refine = False,
     fps: Annotated[
         float | None,
         typer.Option(
@@ -63,7 +65,7 @@ def predict(
             "Turns a folder of images into a video.",
         ),
     ] = None,
-    track: Annotated[bool, typer.Option(help="Give people in a video ids, which smoothing needs.")] = True,
+    track: Annotated[bool, typer.Option(help="Track people in a video by ids; smoothing needs them.")] = True,
     smooth: Annotated[bool, typer.Option(help="Smooth the keypoints of a video (one-euro filter).")] = True,
     fx: Annotated[
         float | None,
@@ -87,7 +89,7 @@ def predict(
         typer.Option(
             metavar="FILE",
             help="The boxes of people, for networks of one person (docs/joints-and-boxes.md).",
-            rich_help_panel=shared.PEOPLE,
+            rich_help_panel=people_options.PEOPLE,
         ),
     ] = None,
     box_format: Annotated[
@@ -96,7 +98,7 @@ def predict(
             metavar="xywh|xyxy|cxcywh|yolo",
             help="The format of the boxes.",
             show_default="that of the file",
-            rich_help_panel=shared.PEOPLE,
+            rich_help_panel=people_options.PEOPLE,
         ),
     ] = None,
     box_label: Annotated[
@@ -105,16 +107,18 @@ def predict(
             metavar="LABEL",
             help="The label of boxes of people.",
             show_default="person",
-            rich_help_panel=shared.PEOPLE,
+            rich_help_panel=people_options.PEOPLE,
         ),
     ] = None,
     box_score: Annotated[
         float | None,
-        typer.Option(metavar="MIN", help="The least score of boxes.", rich_help_panel=shared.PEOPLE),
+        typer.Option(
+            metavar="MIN", help="The minimum score of boxes.", rich_help_panel=people_options.PEOPLE
+        ),
     ] = None,
-    height: shared.Height = None,
-    detector: shared.Detector = None,
-    detector_spec: shared.DetectorSpec = None,
+    height: common_options.Height = None,
+    detector: people_options.Detector = None,
+    detector_spec: people_options.DetectorSpec = None,
     joints: Annotated[
         str | None,
         typer.Option(
@@ -133,7 +137,7 @@ def predict(
     joints_key: Annotated[
         str | None,
         typer.Option(
-            metavar="NAME", help="The name of the array in a file of several.", rich_help_panel=JOINTS
+            metavar="NAME", help="The name of the array in a file with several.", rich_help_panel=JOINTS
         ),
     ] = None,
     image_size: Annotated[
@@ -142,18 +146,18 @@ def predict(
             metavar="HxW", help="The size of the image in px, for joints from 0 to 1.", rich_help_panel=JOINTS
         ),
     ] = None,
-    runtime: shared.RuntimeName = None,
-    family: shared.FamilyName = None,
-    network: shared.Network = None,
-    stages: shared.StagesText = None,
-    mesh: shared.Mesh = None,
-    weights: shared.WeightsKey = None,
+    runtime: common_options.RuntimeName = None,
+    family: model_options.FamilyName = None,
+    network: model_options.Network = None,
+    stages: model_options.StagesText = None,
+    mesh: model_options.Mesh = None,
+    weights: model_options.WeightsKey = None,
     mesh_format: Annotated[
         str, typer.Option(metavar="obj|glb", help="With --mesh: the file format of the meshes.")
     ] = "obj",
-    contract: shared.Contract = None,
+    contract: model_options.Contract = None,
 ) -> None:
-    """Find people in images, videos or a camera; write pictures with skeletons and poses.json.
+    """Estimate poses in images, videos or a camera; write pictures with skeletons and poses.json.
 
     Example: posedeploy predict out/human.xml photo.jpg -o poses/
     """
@@ -164,7 +168,7 @@ def predict(
     from posedeploy.predict.joint_files.joint_source import JointsOptions
     from posedeploy.predict.threshold import Threshold
 
-    size = shared.parse_size(image_size, "--image-size")
+    size = parsing.parse_size(image_size, "--image-size")
     settings = PredictSettings(
         show=show,
         draw=draw,
@@ -176,16 +180,16 @@ def predict(
             boxes,
             detector,
             detector_spec,
-            BoxOptions(command.box_format(box_format), box_label, box_score),
+            BoxOptions(command.parse_box_format(box_format), box_label, box_score),
             Threshold(min_keypoints, min_score),
         ),
-        mesh_format=command.mesh_format(mesh_format),
+        mesh_format=command.parse_mesh_format(mesh_format),
         fps=fps,
         joints=JointsOptions(joints, sequence, key=joints_key, image_size=size),
         recursive=recursive,
         refine=refine,
     )
-    with advancing() as on_progress:
+    with show_progress() as on_progress:
         result = write_poses(
             model,
             source,
@@ -196,7 +200,7 @@ def predict(
             threads=threads,
             runtime=runtime,
             on_progress=on_progress,
-            **shared.model_keywords(family, network, contract, mesh, stages, weights, height),
+            **model_options.model_keywords(family, network, contract, mesh, stages, weights, height),
         )
     command.show_prediction(result)
     raise typer.Exit(1 if result.problems else 0)

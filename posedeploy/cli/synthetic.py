@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from posedeploy.console import options as shared
+from posedeploy.console import parsing
 
 
 def synthetic(
@@ -32,4 +32,4 @@ def synthetic(
     """
     from posedeploy.commands import synthetic as command
 
-    command.run(count, seed, output, shared.parse_size(size, "--size"), people)
+    command.run(count, seed, output, parsing.parse_size(size, "--size"), people)

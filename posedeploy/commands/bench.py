@@ -1,4 +1,4 @@
-"""``posedeploy bench``: how fast models are."""
+"""``posedeploy bench``: the latency of models."""
 
 from __future__ import annotations
 
@@ -6,8 +6,10 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from posedeploy import plugins
+from posedeploy.api.benchmark_candidates import BenchmarkOptions
 from posedeploy.api.latency_report import LatencyReport
-from posedeploy.backends import is_model, runtime_for, target_of
+from posedeploy.api.model_args import ModelArgs, ModelKeywords
+from posedeploy.backends import RUNTIMES, is_model, runtime_for, target_of
 from posedeploy.benchmarks.latency import Latency
 from posedeploy.console.output import out, show, warn, write_json
 from posedeploy.console.tables import (
@@ -15,25 +17,42 @@ from posedeploy.console.tables import (
     footprint_table,
     integers_line,
     latency_table,
-    layers_of,
+    layers_line,
     own_process_table,
     stages_table,
 )
+from posedeploy.errors import InputError
 from posedeploy.printable import counted
 from posedeploy.runtimes.load_runner import devices_of, open_artifact
 from posedeploy.types import Artifact, RunOptions
 
 
-def models_in(folder: Path, device: str, runtime: str | None) -> list[Path]:
-    """Return the artifacts of a folder whose runtime has the device, or all where none has it.
+def check_arguments(
+    options: BenchmarkOptions, device: str, threads: int | None, keywords: ModelKeywords
+) -> None:
+    """Check the arguments that do not depend on the models.
 
-    Where the folder holds none yet, the sample is exported into it first.
+    Raises:
+        InputError, DeviceError: an argument is invalid, or two exclude each other.
+    """
+    if options.runtime is not None and options.runtime not in RUNTIMES:
+        raise InputError(f"`runtime={options.runtime}`: unknown runtime; expected {', '.join(RUNTIMES)}")
+    if options.checkpoint is not None and not options.checkpoint.exists():
+        raise InputError(f"`checkpoint={options.checkpoint}`: no such file or folder")
+    RunOptions(device, threads=threads)
+    ModelArgs.of(keywords).check()
+
+
+def list_or_export(folder: Path, device: str, runtime: str | None) -> list[Path]:
+    """Return the artifacts of a folder whose runtime has the device, or all if none has it.
+
+    If the folder contains no artifacts, the built-in sample is exported into it first.
     """
     device = RunOptions(device).device
     paths = sorted(path for path in folder.glob("*") if is_model(path))
     if not paths:
-        made: list[Artifact] = plugins.load("posedeploy.commands.export:export_sample")(folder)
-        paths = [artifact.path for artifact in made]
+        artifacts: list[Artifact] = plugins.load("posedeploy.commands.export:export_sample")(folder)
+        paths = [artifact.path for artifact in artifacts]
     devices = {path: devices_of(open_artifact(path), runtime) for path in paths}
     usable = [path for path in paths if device in devices[path]]
     for path in paths if usable else ():
@@ -74,7 +93,7 @@ def show_latency(report: LatencyReport, json: Path | None, compared_with: Path |
     if compared_with is not None:
         show(comparison_table(report.comparisons, str(compared_with)))
     out.print(str(report.machine), style="dim")
-    for line in filter(None, [*map(integers_line, report.results), *map(layers_of, report.results)]):
+    for line in filter(None, [*map(integers_line, report.results), *map(layers_line, report.results)]):
         out.print(line, markup=False, soft_wrap=True)
     for line in filter(None, (compared_line(report.results), fastest_line(report.results))):
         out.print(line, markup=False)

@@ -1,4 +1,4 @@
-"""``posedeploy doctor``: every target, runtime and what else there is, tried and shown."""
+"""``posedeploy doctor``: tests of every target, runtime and other component."""
 
 from __future__ import annotations
 
@@ -8,25 +8,25 @@ from pathlib import Path
 
 from rich.markup import escape
 
-from posedeploy.commands.doctor_packages import versions
+from posedeploy.commands.doctor_packages import list_versions
 from posedeploy.commands.doctor_run import CHECKS, run_checks
-from posedeploy.console.output import out, show, working, write_json
-from posedeploy.console.tables import table
+from posedeploy.console.output import out, show, show_spinner, write_json
+from posedeploy.console.tables import create_table
 
 
 def run(json: Path | None) -> bool:
-    """Show what works here; whether everything that is installed does."""
-    with working("trying every target and runtime"), tempfile.TemporaryDirectory() as folder:
-        findings = run_checks(CHECKS, Path(folder))
-    found = table("What works here", ["", "name", "state", ""])
-    colors = {"works": "green", "untried": "yellow", "missing": "yellow", "broken": "red"}
-    for finding in findings:
-        state = f"[{colors[finding.state]}]{finding.state}[/]"
-        found.add_row(finding.kind, finding.name, state, escape(finding.detail))
-    installed = versions()
-    show(found)
+    """Show the state of every component, and return whether all installed ones work."""
+    with show_spinner("testing every target and runtime"), tempfile.TemporaryDirectory() as folder:
+        checks = run_checks(CHECKS, Path(folder))
+    table = create_table("Components", ["", "name", "state", ""])
+    colors = {"works": "green", "untested": "yellow", "missing": "yellow", "broken": "red"}
+    for check in checks:
+        state = f"[{colors[check.state]}]{check.state}[/]"
+        table.add_row(check.kind, check.name, state, escape(check.detail))
+    installed = list_versions()
+    show(table)
     out.print(", ".join(f"{name} {number}" for name, number in installed.items()), style="dim")
     if json is not None:
         document = {"format": "posedeploy.doctor", "version": 1, "packages": installed}
-        write_json(json, document | {"findings": [asdict(finding) for finding in findings]})
-    return all(finding.state != "broken" for finding in findings)
+        write_json(json, document | {"checks": [asdict(check) for check in checks]})
+    return all(check.state != "broken" for check in checks)

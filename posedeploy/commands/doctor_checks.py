@@ -1,4 +1,4 @@
-"""Targets and runtimes tried for real, on a network of one convolution."""
+"""Tests of targets and runtimes, on a network of one convolution."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from typing import Any, Literal, TypeAlias
 import numpy as np
 
 from posedeploy import plugins
-from posedeploy.api.open_models import pytorch_runner
+from posedeploy.api.open_models import open_pytorch_runner
 from posedeploy.backends import TARGETS, Runtime, Target
-from posedeploy.commands.doctor_packages import copyable, install, missing
+from posedeploy.commands.doctor_packages import explain_missing, format_error, list_missing
 from posedeploy.convert.export_options import AotiOptions, ExportOptions
 from posedeploy.errors import DeviceError, MissingPackageError, PoseDeployError, first_line
 from posedeploy.runtimes.base import Runner
@@ -21,115 +21,120 @@ from posedeploy.tensorrt.libraries import LIBRARIES
 from posedeploy.tensorrt.options import TensorRtOptions
 from posedeploy.types import Artifact, Model, RunOptions
 
-State: TypeAlias = Literal["works", "untried", "missing", "broken"]
-FindingKind: TypeAlias = Literal[
+State: TypeAlias = Literal["works", "untested", "missing", "broken"]
+CheckKind: TypeAlias = Literal[
     "target", "runtime", "library", "device", "environment", "scoring", "window", "video"
 ]
 BROKEN = (PoseDeployError, ImportError, OSError, RuntimeError, TypeError)
-"""What an installed package raises that does not work: its own errors, or those of the libraries it wants
-(pybind11 has a TypeError where one gives nothing)."""
+"""Exceptions of packages that are installed but do not work; pybind11 may raise a TypeError."""
 
 
 @dataclass(frozen=True)
 class CheckResult:
-    """One target or runtime: ``works`` (and on which devices), ``untried``, ``missing`` (and the command
-    that installs it) or ``broken`` (and why)."""
+    """The state of one component.
 
-    kind: FindingKind
+    detail: its devices if it works, the command that installs it if it is missing, or the error.
+    """
+
+    kind: CheckKind
     name: str
     state: State
     detail: str
 
 
 def try_target(target: Target, model: Model | None, folder: Path) -> tuple[list[CheckResult], list[Artifact]]:
-    """Export a model to a target in every way that this machine has; what was found, and what was made."""
-    lacking = missing(*target.packages)
+    """Export a model to a target with each set of options, and return the results and the artifacts."""
+    lacking = list_missing(*target.packages)
     if lacking or model is None:
-        return [CheckResult("target", target.name, "missing", install(lacking))], []
-    findings, made = [], []
-    for flags, options in WAYS.get(target.name, _one_way)().items():
+        return [CheckResult("target", target.name, "missing", explain_missing(lacking))], []
+    checks: list[CheckResult] = []
+    artifacts: list[Artifact] = []
+    for flags, options in OPTION_SETS.get(target.name, _default_options)().items():
         name = f"{target.name} {flags}".rstrip()
         try:
             export = plugins.load("posedeploy.convert.export:export")
-            made += export(model, [target.name], folder / name, "probe", options)
+            artifacts += export(model, [target.name], folder / name, "probe", options)
         except MissingPackageError as error:
-            findings.append(CheckResult("target", name, "missing", copyable(error)))
+            checks.append(CheckResult("target", name, "missing", format_error(error)))
         except DeviceError as error:
-            findings.append(CheckResult("target", name, "untried", first_line(error)))
+            checks.append(CheckResult("target", name, "untested", first_line(error)))
         except BROKEN as error:
-            findings.append(CheckResult("target", name, "broken", first_line(error)))
+            checks.append(CheckResult("target", name, "broken", first_line(error)))
         else:
-            findings.append(CheckResult("target", name, "works", ""))
-    return findings, made
+            checks.append(CheckResult("target", name, "works", ""))
+    return checks, artifacts
 
 
-def _one_way() -> Mapping[str, ExportOptions]:
+def _default_options() -> Mapping[str, ExportOptions]:
     return {"": ExportOptions()}
 
 
-def _libraries() -> Mapping[str, ExportOptions]:
-    installed = [library.name for library in LIBRARIES.values() if not missing(library.module)]
+def _tensorrt_options() -> Mapping[str, ExportOptions]:
+    installed = [library.name for library in LIBRARIES.values() if not list_missing(library.module)]
     if len(installed) < 2:
-        return _one_way()
+        return _default_options()
     options = {name: TensorRtOptions(library=name) for name in installed}
     return {f"--trt-library {name}": ExportOptions(tensorrt=each) for name, each in options.items()}
 
 
-def _devices() -> Mapping[str, ExportOptions]:
+def _aoti_options() -> Mapping[str, ExportOptions]:
     if not plugins.module("torch").cuda.is_available():
-        return _one_way()
-    return {**_one_way(), "--device cuda": ExportOptions(aoti=AotiOptions("cuda"))}
+        return _default_options()
+    return {**_default_options(), "--device cuda": ExportOptions(aoti=AotiOptions("cuda"))}
 
 
-WAYS: Mapping[str, Callable[[], Mapping[str, ExportOptions]]] = {"tensorrt": _libraries, "aoti": _devices}
-"""The options to try a target with, by the flags that ask for them, where it has more than the usual ones."""
+OPTION_SETS: Mapping[str, Callable[[], Mapping[str, ExportOptions]]] = {
+    "tensorrt": _tensorrt_options,
+    "aoti": _aoti_options,
+}
+"""The options with which a target is tested, by their flags, if the defaults are not enough."""
 
 
 def try_runtime(runtime: Runtime, model: Model | None, artifacts: list[Artifact]) -> CheckResult:
-    """Run what was made for a runtime, on each of its devices; for PyTorch the model itself."""
-    lacking = missing(runtime.package)
+    """Run the artifacts of a runtime (for PyTorch, the model itself) on each of its devices."""
+    lacking = list_missing(runtime.package)
     if lacking:
-        return CheckResult("runtime", runtime.name, "missing", install(lacking))
+        return CheckResult("runtime", runtime.name, "missing", explain_missing(lacking))
     usable = [artifact for artifact in artifacts if runtime.name in TARGETS[artifact.target].runtimes]
     if model is None or not (usable or runtime.name == "pytorch"):
-        return CheckResult(
-            "runtime", runtime.name, "untried", "no target works, so there is nothing to try it on"
-        )
-    tried: list[Artifact | None] = [*usable] or [None]
+        return CheckResult("runtime", runtime.name, "untested", "no target works, so there is no file to run")
+    inputs: list[Artifact | None] = [*usable] or [None]
     devices: list[str] = []
-    refusals: list[str] = []
+    errors: list[str] = []
     try:
-        for artifact in tried:
-            on, refused = _run_on_each(runtime, model, artifact)
-            devices += [device for device in on if device not in devices]
-            refusals += [] if on else [refused]
+        for artifact in inputs:
+            working, message = _run_on_each(runtime, model, artifact)
+            devices += [device for device in working if device not in devices]
+            errors += [] if working else [message]
     except BROKEN as error:
         return CheckResult("runtime", runtime.name, "broken", first_line(error))
-    if not devices:  # without the CPU among its devices, that this machine has none of them is no fault
-        state: State = "broken" if "cpu" in runtime.devices else "untried"
-        return CheckResult("runtime", runtime.name, state, refusals[0])
-    return CheckResult("runtime", runtime.name, "works", "; ".join([f"on {', '.join(devices)}", *refusals]))
+    if not devices:  # a runtime without a CPU device cannot be tested on a machine without its devices
+        state: State = "broken" if "cpu" in runtime.devices else "untested"
+        return CheckResult("runtime", runtime.name, state, errors[0])
+    return CheckResult("runtime", runtime.name, "works", "; ".join([f"on {', '.join(devices)}", *errors]))
 
 
 def _run_on_each(runtime: Runtime, model: Model, artifact: Artifact | None) -> tuple[list[str], str]:
-    """The devices that an artifact, or else the model, runs on, and what the first other one said."""
-    devices, refused = [], ""
+    """Return the devices on which an artifact (None: the model) runs, and the error of the first other."""
+    devices, message = [], ""
     for device in devices_of(artifact, runtime.name) if artifact else runtime.devices:
         options = RunOptions(device=device, precision="auto")
         try:
             opened = (
-                open_runner(artifact, options, runtime.name) if artifact else pytorch_runner(model, options)
+                open_runner(artifact, options, runtime.name)
+                if artifact
+                else open_pytorch_runner(model, options)
             )
             with opened as runner:
                 _run(runner)
             devices.append(device)
         except DeviceError as error:
-            refused = refused or first_line(error)
-    return devices, refused
+            message = message or first_line(error)
+    return devices, message
 
 
 def _run(runner: Runner) -> None:
     inputs: dict[str, Any] = {spec.name: np.ones(spec.shape, spec.dtype) for spec in runner.inputs}
     (result,) = runner.run(inputs).values()
     if not np.allclose(result, 27.0):
-        raise PoseDeployError(f"it gives {result.ravel()[0]:g} where 27 is right")
+        raise PoseDeployError(f"wrong output: {result.ravel()[0]:g}, expected 27")

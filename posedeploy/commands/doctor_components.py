@@ -1,4 +1,4 @@
-"""What else there is beside targets and runtimes: libraries that build engines, a GPU, scoring, videos."""
+"""Tests of other components: TensorRT libraries, the GPU, isolated environments, scoring, videos, windows."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from pathlib import Path
 
 from posedeploy import plugins
 from posedeploy.commands.doctor_checks import BROKEN, CheckResult
-from posedeploy.commands.doctor_packages import copyable, install, missing
+from posedeploy.commands.doctor_packages import explain_missing, format_error, list_missing
 from posedeploy.commands.environments import summarize
 from posedeploy.environments.child import run_request
 from posedeploy.environments.specs import EnvironmentSpec
@@ -15,35 +15,35 @@ from posedeploy.errors import DeviceError, MissingPackageError, first_line
 from posedeploy.tensorrt.libraries import TensorRtLibrary
 
 START_LIMIT_S = 300.0
-"""Limit for an isolated environment to start."""
+"""Time limit for the start of an isolated environment."""
 
 
 def check_library(library: TensorRtLibrary) -> CheckResult:
-    """One of the two libraries that build and run engines; the target's row tries it."""
-    if missing(library.module):
-        return CheckResult("library", library.name, "missing", install([library.module]))
+    """Check a TensorRT library; the target's row tests it."""
+    if list_missing(library.module):
+        return CheckResult("library", library.name, "missing", explain_missing([library.module]))
     try:
         version = plugins.module(library.module).__version__
     except BROKEN as error:
         return CheckResult("library", library.name, "broken", first_line(error))
-    about = "builds without a GPU" if library.builds_without_gpu else "builds on the GPU"
-    return CheckResult("library", library.name, "works", f"{version}, {about}")
+    requirement = "builds without a GPU" if library.builds_without_gpu else "builds on the GPU"
+    return CheckResult("library", library.name, "works", f"{version}, {requirement}")
 
 
 def check_cuda() -> CheckResult:
-    """The GPU that CUDA sees first."""
-    if missing("cuda"):
-        return CheckResult("device", "cuda", "missing", install(["cuda"]))
+    """Check the first GPU of CUDA."""
+    if list_missing("cuda"):
+        return CheckResult("device", "cuda", "missing", explain_missing(["cuda"]))
     try:
         gpu = plugins.load("posedeploy.cuda:gpu")()
     except DeviceError as error:
         return CheckResult("device", "cuda", "missing", error.problem)
     except MissingPackageError as error:
-        return CheckResult("device", "cuda", "missing", copyable(error))
+        return CheckResult("device", "cuda", "missing", format_error(error))
     except BROKEN as error:
         return CheckResult("device", "cuda", "broken", first_line(error))
-    about = f"{gpu.name}, compute capability {gpu.capability}, driver for CUDA {gpu.driver}"
-    return CheckResult("device", "cuda", "works", about)
+    detail = f"{gpu.name}, compute capability {gpu.capability}, driver for CUDA {gpu.driver}"
+    return CheckResult("device", "cuda", "works", detail)
 
 
 def check_environment(spec: EnvironmentSpec, folder: Path) -> CheckResult:
@@ -59,9 +59,9 @@ def check_environment(spec: EnvironmentSpec, folder: Path) -> CheckResult:
 
 
 def check_evaluation() -> CheckResult:
-    """What scores poses."""
-    if missing("pycocotools"):
-        return CheckResult("scoring", "pycocotools", "missing", install(["pycocotools"]))
+    """Check the package that scores poses."""
+    if list_missing("pycocotools"):
+        return CheckResult("scoring", "pycocotools", "missing", explain_missing(["pycocotools"]))
     try:
         plugins.module("posedeploy.benchmarks.oks")
     except BROKEN as error:
@@ -70,9 +70,9 @@ def check_evaluation() -> CheckResult:
 
 
 def check_video() -> CheckResult:
-    """What reads and writes videos."""
-    if missing("av"):
-        return CheckResult("video", "PyAV", "missing", install(["av"]))
+    """Check the package that reads and writes videos."""
+    if list_missing("av"):
+        return CheckResult("video", "PyAV", "missing", explain_missing(["av"]))
     try:
         plugins.module("posedeploy.predict.video_writer")
     except BROKEN as error:
@@ -81,7 +81,7 @@ def check_video() -> CheckResult:
 
 
 def check_window() -> CheckResult:
-    """What shows poses in a window."""
-    if missing("pygame"):
-        return CheckResult("window", "pygame", "missing", install(["pygame"]))
-    return CheckResult("window", "pygame", "untried", "predict --show tries it")
+    """Check the package that shows poses in a window."""
+    if list_missing("pygame"):
+        return CheckResult("window", "pygame", "missing", explain_missing(["pygame"]))
+    return CheckResult("window", "pygame", "untested", "run `posedeploy predict --show` to test it")

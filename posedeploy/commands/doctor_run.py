@@ -1,4 +1,4 @@
-"""Run the doctor's checks in a child process, and go on with the next where one ends it."""
+"""Running of the checks in a child process, so that a crash ends only one check."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from typing import Any, TypeAlias
 import msgspec
 
 from posedeploy.backends import RUNTIMES, TARGETS
-from posedeploy.commands.doctor_checks import CheckResult, FindingKind
+from posedeploy.commands.doctor_checks import CheckKind, CheckResult
 from posedeploy.environments.specs import ENVIRONMENTS
 from posedeploy.isolation.messages import describe_failure
 from posedeploy.isolation.tasks import ChildFailedError, run_task
 from posedeploy.tensorrt.libraries import LIBRARIES
 
-Check: TypeAlias = tuple[FindingKind, str]
-"""What is checked, and the name of its row."""
+Check: TypeAlias = tuple[CheckKind, str]
+"""The kind and the name of a component."""
 CHECKS: tuple[Check, ...] = (
     *(("target", name) for name in TARGETS),
     *(("runtime", name) for name in RUNTIMES),
@@ -29,25 +29,25 @@ CHECKS: tuple[Check, ...] = (
     ("video", "PyAV"),
 )
 RESULTS = "results.jsonl"
-"""Where the child writes what each check gave, a line for each as it ends."""
+"""The file of the child's results, one line per check."""
 TIME_LIMIT_S = 900.0
-"""For one child: most targets take seconds, compiled code and engines a minute or two."""
+"""Time limit of one child: most targets take seconds, compiled code and engines one to two minutes."""
 
 
 class Result(msgspec.Struct, frozen=True):
-    """What one check gave: its rows, and the artifacts that it made, which the runtimes are tried on."""
+    """The rows of one check, and its artifacts, on which the runtimes are tested."""
 
-    findings: list[CheckResult]
+    rows: list[CheckResult]
     artifacts: list[dict[str, Any]]
 
 
 def run_checks(
     checks: Sequence[Check], folder: Path, time_limit_s: float = TIME_LIMIT_S
 ) -> list[CheckResult]:
-    """Return what every check found. One that ends its process is ``broken``.
+    """Run the checks; one that ends its process is ``broken``.
 
     Args:
-        folder: where targets are exported to.
+        folder: the folder for exports.
     """
     results: list[Result] = []
     while len(results) < len(checks):
@@ -66,13 +66,13 @@ def run_checks(
             results += _read(Path(work))
         if failure is not None and len(results) < len(checks):
             kind, name = checks[len(results)]
-            detail = f"the process that tried it {describe_failure(failure)}"
+            detail = f"its process {describe_failure(failure)}"
             results.append(Result([CheckResult(kind, name, "broken", detail)], []))
-    return [finding for result in results for finding in result.findings]
+    return [row for result in results for row in result.rows]
 
 
 def _read(work: Path) -> list[Result]:
-    """The results that are whole: the child may have ended while it wrote the last one."""
+    """Return the complete results; the child may have ended while writing the last one."""
     path = work / RESULTS
     lines = path.read_bytes().split(b"\n")[:-1] if path.is_file() else []
     return [msgspec.json.decode(line, type=Result) for line in lines]

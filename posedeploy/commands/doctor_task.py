@@ -1,4 +1,4 @@
-"""What the child process of ``doctor_run.py`` does: the checks, one after another."""
+"""The task of the child process of ``doctor_run.py``: the checks, one after another."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import msgspec
 
 from posedeploy import plugins
 from posedeploy.backends import RUNTIMES, TARGETS
-from posedeploy.commands.doctor_checks import CheckResult, FindingKind, try_runtime, try_target
+from posedeploy.commands.doctor_checks import CheckKind, CheckResult, try_runtime, try_target
 from posedeploy.commands.doctor_components import (
     check_cuda,
     check_environment,
@@ -21,7 +21,7 @@ from posedeploy.commands.doctor_components import (
     check_video,
     check_window,
 )
-from posedeploy.commands.doctor_packages import missing
+from posedeploy.commands.doctor_packages import list_missing
 from posedeploy.commands.doctor_run import RESULTS, Result
 from posedeploy.environments.specs import ENVIRONMENTS
 from posedeploy.runtimes.isolated import decode_artifact
@@ -31,21 +31,21 @@ from posedeploy.types import Artifact, Model
 
 @dataclass(frozen=True)
 class _Checks:
-    """folder: where targets are exported to. artifacts: what they made so far."""
+    """The checks. folder: for exports. artifacts: those exported so far."""
 
     folder: Path
     artifacts: list[Artifact]
 
     def target(self, name: str) -> list[CheckResult]:
-        findings, made = try_target(TARGETS[name], _model(), self.folder)
-        self.artifacts.extend(made)
-        return findings
+        rows, artifacts = try_target(TARGETS[name], _model(), self.folder)
+        self.artifacts.extend(artifacts)
+        return rows
 
     def runtime(self, name: str) -> list[CheckResult]:
         return [try_runtime(RUNTIMES[name], _model(), self.artifacts)]
 
-    def run(self, kind: FindingKind, name: str) -> list[CheckResult]:
-        table: Mapping[FindingKind, Callable[[], list[CheckResult]]] = {
+    def run(self, kind: CheckKind, name: str) -> list[CheckResult]:
+        table: Mapping[CheckKind, Callable[[], list[CheckResult]]] = {
             "target": lambda: self.target(name),
             "runtime": lambda: self.runtime(name),
             "library": lambda: [check_library(LIBRARIES[name])],
@@ -59,18 +59,18 @@ class _Checks:
 
 
 def run(argument: Mapping[str, Any], enter: Callable[[str], None]) -> None:
-    """Run the checks of ``argument``, and write the result of each as it ends."""
+    """Run the checks of ``argument``, and write the result after each."""
     checks = _Checks(Path(argument["folder"]), [decode_artifact(each) for each in argument["artifacts"]])
     with Path(RESULTS).open("ab") as results:
         for kind, name in argument["checks"]:
             enter(f"{kind} {name}")
             before = len(checks.artifacts)
-            findings = checks.run(kind, name)
-            made = [msgspec.to_builtins(each, enc_hook=str) for each in checks.artifacts[before:]]
-            results.write(msgspec.json.encode(Result(findings, made)) + b"\n")
+            rows = checks.run(kind, name)
+            artifacts = [msgspec.to_builtins(each, enc_hook=str) for each in checks.artifacts[before:]]
+            results.write(msgspec.json.encode(Result(rows, artifacts)) + b"\n")
             results.flush()
 
 
 @cache
 def _model() -> Model | None:
-    return None if missing("torch") else plugins.load("posedeploy.checkpoints.probe_network:probe")()
+    return None if list_missing("torch") else plugins.load("posedeploy.checkpoints.probe_network:probe")()

@@ -7,9 +7,9 @@ from typing import get_args
 
 from rich.markup import escape
 
-from posedeploy.console.options import chosen
-from posedeploy.console.output import out, say, show, working, write_json
-from posedeploy.console.tables import size, table
+from posedeploy.console.output import out, say, show, show_spinner, write_json
+from posedeploy.console.parsing import choose
+from posedeploy.console.tables import create_table, format_size
 from posedeploy.environments import locations
 from posedeploy.environments import remove as removal
 from posedeploy.environments.add import Installer, add
@@ -23,8 +23,8 @@ INSTALLERS: dict[str, Installer] = {name: name for name in get_args(Installer)}
 def run_add(name: str, python: Path | None, installer: str | None) -> None:
     """Create an isolated environment."""
     spec = environment_named(name)
-    installer_name = None if installer is None else chosen("--installer", installer, INSTALLERS)
-    with working(f"creating the environment {name}"):
+    installer_name = None if installer is None else choose("--installer", installer, INSTALLERS)
+    with show_spinner(f"creating the environment {name}"):
         environment, is_new = add(spec, python, installer_name, say)
     verb = "created" if is_new else "is already installed"
     out.print(f"{environment.folder} {verb}: {summarize(environment)}", markup=False, soft_wrap=True)
@@ -33,21 +33,21 @@ def run_add(name: str, python: Path | None, installer: str | None) -> None:
 def run_list(json: Path | None) -> None:
     """Show all isolated environments and their folder."""
     environments = [inspect_environment(spec) for spec in ENVIRONMENTS.values()]
-    shown = table("Isolated environments", ["name", "state", ""], ["size"])
+    table = create_table("Isolated environments", ["name", "state", ""], ["size"])
     for environment in environments:
         state = f"[{COLORS[environment.state]}]{environment.state}[/]"
-        disk_size = size(environment.size_bytes) if environment.state != "missing" else ""
-        shown.add_row(environment.spec.name, state, escape(summarize(environment)), disk_size)
-    show(shown)
+        disk_size = format_size(environment.size_bytes) if environment.state != "missing" else ""
+        table.add_row(environment.spec.name, state, escape(summarize(environment)), disk_size)
+    show(table)
     say(f"folder: {locations.home()}; set {locations.VARIABLE} to use another")
     if json is not None:
-        rows = [_data(environment) for environment in environments]
+        rows = [_to_json(environment) for environment in environments]
         write_json(json, {"format": "posedeploy.environments", "version": 1, "environments": rows})
 
 
 def run_remove(name: str) -> None:
     """Remove an isolated environment."""
-    with working(f"removing {name}"):
+    with show_spinner(f"removing {name}"):
         folder = removal.remove(environment_named(name))
     out.print(f"{folder} removed", markup=False, soft_wrap=True)
 
@@ -62,7 +62,7 @@ def summarize(environment: Environment) -> str:
     return ", ".join([*versions, f"Python {environment.python}"])
 
 
-def _data(environment: Environment) -> dict[str, object]:
+def _to_json(environment: Environment) -> dict[str, object]:
     return {
         "name": environment.spec.name,
         "state": environment.state,

@@ -1,4 +1,4 @@
-"""``posedeploy export``: a checkpoint to one target or several."""
+"""``posedeploy export``: export a checkpoint to one or several targets."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from posedeploy.api.load_checkpoint import load_sample, open_pytorch_model
 from posedeploy.api.model_args import ModelArgs
 from posedeploy.api.open_models import SAMPLE_REMARK
 from posedeploy.backends import RUNTIMES, TARGETS
-from posedeploy.console.options import chosen
-from posedeploy.console.output import advancing, out, say, show, working
+from posedeploy.console.output import out, say, show, show_progress, show_spinner
+from posedeploy.console.parsing import choose
 from posedeploy.console.tables import artifacts_table, tensors_table
-from posedeploy.console.tensorrt_options import tell
+from posedeploy.console.tensorrt_options import print_build_info
 from posedeploy.convert.export import default_stem
 from posedeploy.convert.export_options import (
     CALIBRATION_IMAGES,
@@ -43,7 +43,7 @@ CONVERTERS: dict[str, TfliteConverter] = {name: name for name in get_args(Tflite
 LAYOUTS: dict[str, IoLayout] = {name: name for name in get_args(IoLayout)}
 
 
-def options(
+def build_options(
     input_size: tuple[int, int] | None,
     batch: int,
     dynamic: bool,
@@ -59,14 +59,13 @@ def options(
     tflite: TfliteOptions,
     environment: EnvironmentOptions,
 ) -> ExportOptions:
-    """The options of an export, from the command's.
+    """Return the options of an export.
 
     Raises:
-        InputError: ``outputs`` is neither all nor last.
+        InputError: ``outputs`` or ``precision`` is unknown.
     """
-    kept = chosen("--outputs", outputs, OUTPUTS)
-    computed = chosen("--precision", precision, PRECISIONS)
-    if calibration_images is not None and computed not in QUANTIZED:
+    export_precision = choose("--precision", precision, PRECISIONS)
+    if calibration_images is not None and export_precision not in QUANTIZED:
         raise InputError(
             f"--calibration-images {calibration_images}: used with --precision {' or '.join(QUANTIZED)} "
             "only; leave it out"
@@ -76,8 +75,8 @@ def options(
         batch,
         dynamic,
         embed_preprocessing,
-        kept,
-        computed,
+        choose("--outputs", outputs, OUTPUTS),
+        export_precision,
         tuple(calibration),
         CALIBRATION_IMAGES if calibration_images is None else calibration_images,
         aoti=aoti,
@@ -89,34 +88,34 @@ def options(
 
 
 def check_flags(targets: list[str], target: str, flags: Mapping[str, object]) -> None:
-    """Refuse flags that are for one target alone where that target is not asked for.
+    """Check that the flags of one target are not passed without that target.
 
     Args:
-        flags: the value of each, None where it was not given.
+        flags: the values by flag; None if not passed.
 
     Raises:
-        InputError: as said.
+        InputError: a flag is passed without its target.
     """
     for flag, value in flags.items():
         if value is not None and target not in targets:
-            raise InputError(f"{flag} {value}: it is for --to {target}, which is not asked for; leave it out")
+            raise InputError(f"{flag} {value}: only for {target}; leave it out, or add --to {target}")
 
 
 def tflite_options(converter: str | None, layout: str | None) -> TfliteOptions:
-    """What the command asks of TFLite alone; None where a flag was not given.
+    """Return the options of TFLite; None means the default.
 
     Raises:
-        InputError: a value is none of those there are.
+        InputError: a value is unknown.
     """
-    usual = TfliteOptions()
+    default = TfliteOptions()
     return TfliteOptions(
-        usual.converter if converter is None else chosen("--converter", converter, CONVERTERS),
-        usual.layout if layout is None else chosen("--layout", layout, LAYOUTS),
+        default.converter if converter is None else choose("--converter", converter, CONVERTERS),
+        default.layout if layout is None else choose("--layout", layout, LAYOUTS),
     )
 
 
 def environment_options(converter: str | None, time_limit_s: float | None) -> EnvironmentOptions:
-    """Return the options of a converter that runs in an isolated environment; None: not passed.
+    """Return the options of a converter in an isolated environment; None means the default.
 
     Raises:
         InputError: the option is passed without such a converter, or is not a positive number.
@@ -124,10 +123,10 @@ def environment_options(converter: str | None, time_limit_s: float | None) -> En
     if time_limit_s is None:
         return EnvironmentOptions()
     if converter not in ENVIRONMENTS:
-        routes = " or ".join(f"--converter {name}" for name in ENVIRONMENTS)
-        raise InputError(f"--time-limit {time_limit_s:g}: it is for {routes}; leave it out")
+        converters = " or ".join(f"--converter {name}" for name in ENVIRONMENTS)
+        raise InputError(f"--time-limit {time_limit_s:g}: only for {converters}; leave it out")
     if not 0 < time_limit_s < float("inf"):
-        raise InputError(f"--time-limit {time_limit_s:g}: expected seconds, more than 0")
+        raise InputError(f"--time-limit {time_limit_s:g}: expected a number of seconds above 0")
     return EnvironmentOptions(time_limit_s)
 
 
@@ -139,14 +138,14 @@ def run(
     options: ExportOptions,
     args: ModelArgs,
 ) -> None:
-    """Export and show what was made."""
+    """Export a checkpoint, and show the artifacts and the next command."""
     if checkpoint is None:
         say(SAMPLE_REMARK)
-    with working(f"reading {checkpoint or 'the sample'}"):
+    with show_spinner(f"reading {checkpoint or 'the sample'}"):
         model = open_pytorch_model(checkpoint, args)
-    made = export_to(model, targets, folder, stem or default_stem(checkpoint, options), options)
-    show(artifacts_table(made), tensors_table(made[0].spec))
-    out.print(f"next: {next_command(made, args, options)}", markup=False, soft_wrap=True)
+    artifacts = export_to(model, targets, folder, stem or default_stem(checkpoint, options), options)
+    show(artifacts_table(artifacts), tensors_table(artifacts[0].spec))
+    out.print(f"next: {next_command(artifacts, args, options)}", markup=False, soft_wrap=True)
 
 
 def next_command(artifacts: list[Artifact], args: ModelArgs, options: ExportOptions) -> str:
@@ -161,7 +160,7 @@ def next_command(artifacts: list[Artifact], args: ModelArgs, options: ExportOpti
 
 
 def needs_gpu(artifact: Artifact, options: ExportOptions) -> bool:
-    """Whether the artifact runs only on an NVIDIA GPU."""
+    """Return whether the artifact runs only on an NVIDIA GPU."""
     runs_on_cpu = any("cpu" in RUNTIMES[name].devices for name in TARGETS[artifact.target].runtimes)
     return not runs_on_cpu or (artifact.target == "aoti" and options.aoti.device == "cuda")
 
@@ -169,18 +168,18 @@ def needs_gpu(artifact: Artifact, options: ExportOptions) -> bool:
 def export_to(
     model: Model, targets: list[str], folder: Path, stem: str, options: ExportOptions
 ) -> list[Artifact]:
-    """Export while the terminal shows it."""
-    with advancing(f"exporting {stem} to {', '.join(targets)}") as on_progress:
-        made = export(model, targets, folder, stem, options, on_progress)
-    for artifact in made:
+    """Export a model, with progress on the terminal."""
+    with show_progress(f"exporting {stem} to {', '.join(targets)}") as on_progress:
+        artifacts = export(model, targets, folder, stem, options, on_progress)
+    for artifact in artifacts:
         say(f"wrote {artifact.path} and {manifest.path_of(artifact.path).name}")
-        tell(artifact)
-    return made
+        print_build_info(artifact)
+    return artifacts
 
 
 def export_sample(folder: Path) -> list[Artifact]:
-    """The built-in sample to every target that can be made here, for a folder that has nothing in it yet."""
-    say(f"there are no artifacts in {folder} yet, so the sample is exported first")
+    """Export the built-in sample to every default target whose packages are installed."""
+    say(f"no artifacts in {folder}; exporting the built-in sample first")
     say(SAMPLE_REMARK)
     usable = [
         name for name, row in TARGETS.items() if row.is_default and all(map(plugins.version_of, row.packages))

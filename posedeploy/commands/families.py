@@ -1,4 +1,4 @@
-"""``posedeploy families``: the networks that are known here."""
+"""``posedeploy families``: the supported networks."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from posedeploy.families import FAMILIES, Family
 
 
 def run(json: Path | None) -> None:
-    """Show the table of families, one block each: it stays readable at 80 columns."""
+    """Show the families, one block each, which fit 80 columns."""
     for family in FAMILIES.values():
         out.print(family.name, style="bold")
         out.print(_facts(family))
@@ -29,12 +29,12 @@ def run(json: Path | None) -> None:
 
 
 def _facts(family: Family) -> Table:
-    shown = Table.grid(padding=(0, 2))
-    shown.add_column(style="dim")
-    shown.add_column(overflow="fold")
-    fetch = f"posedeploy fetch {family.name}" if family.weights_url else "no direct link: see its page"
+    table = Table.grid(padding=(0, 2))
+    table.add_column(style="dim")
+    table.add_column(overflow="fold")
+    fetch = f"posedeploy fetch {family.name}" if family.weights_url else "no direct link; see the page below"
     for name, value in {
-        "finds": family.task,
+        "output": family.task,
         "joints": family.joints,
         "input": family.input,
         "parameters": family.parameters,
@@ -42,5 +42,5 @@ def _facts(family: Family) -> Table:
         "license": f"code {family.code_license}, weights {family.weights_license}",
         "weights": fetch,
     }.items():
-        shown.add_row(name, value)
-    return shown
+        table.add_row(name, value)
+    return table

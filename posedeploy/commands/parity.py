@@ -1,4 +1,4 @@
-"""``posedeploy parity``: whether artifacts give what PyTorch gives."""
+"""``posedeploy parity``: the comparison of artifacts with PyTorch."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ from posedeploy.console.tables import integers_line
 
 def show_parity(report: ParityReport, json: Path | None) -> None:
     """Show the tables and write the JSON."""
-    for reason in report.refused.values():
-        fail(reason)
+    for error in report.errors.values():
+        fail(error)
     for result in report.results:
         _show(result)
     if json is not None:

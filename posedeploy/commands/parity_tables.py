@@ -1,4 +1,4 @@
-"""Parity for the terminal: views of the same data that ``--json`` writes."""
+"""Parity for the terminal, of the data that ``--json`` writes."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from rich.table import Table
 from posedeploy.benchmarks.keypoints import PoseParity
 from posedeploy.benchmarks.noise_floor import FLOAT64_FACTOR
 from posedeploy.benchmarks.parity import Parity
-from posedeploy.console.tables import running, table
+from posedeploy.console.tables import create_table, format_runtime
 from posedeploy.printable import counted, printable
 
 
 def parity_heading(result: Parity) -> str:
-    """Return the candidate, what ran and what passes."""
+    """Return the candidate, its runtime, and the budget or the tolerances."""
     tolerance = result.tolerance
     if result.budget is not None:
         limits = f"budget of the poses: {result.budget}"
@@ -23,7 +23,7 @@ def parity_heading(result: Parity) -> str:
         limits = (
             f"tolerance: {tolerance.rtol:.0e} of the largest value, {tolerance.px:g} px, {tolerance.mm:g} mm"
         )
-    return f"[bold]{escape(result.label)}[/]\n[dim]{escape(running(result.runtime_info))}\n{limits}[/]"
+    return f"[bold]{escape(result.label)}[/]\n[dim]{escape(format_runtime(result.runtime_info))}\n{limits}[/]"
 
 
 def verdict_line(result: Parity) -> str:
@@ -34,31 +34,30 @@ def verdict_line(result: Parity) -> str:
 
 
 def parity_table(result: Parity) -> Table:
-    """Every output of one candidate; beside each difference the noise floor, where it was measured, and the
-    cosine then with fewer digits, so that names fit 80 columns."""
+    """Return the table of the outputs of one candidate, with the noise floor if measured.
+
+    The cosine then has fewer digits, so that names fit 80 columns.
+    """
     floor = result.floor
     noise = ["floor", "rms", "floor"] if floor is not None else []
-    made = table(None, ["output"], ["max abs", "max rel", *noise, "cosine"])
+    table = create_table(None, ["output"], ["max abs", "max rel", *noise, "cosine"])
     for output in result.outputs:
         cells = [output.max_absolute, output.rtol]
         if floor is not None:
             of_output = floor.outputs[output.name]
             cells += [of_output.largest, output.rms_relative, of_output.rms]
         digits = 9 if floor is None else 6
-        made.add_row(escape(output.name), *(f"{cell:.1e}" for cell in cells), f"{output.cosine:.{digits}f}")
-    return made
+        table.add_row(escape(output.name), *(f"{cell:.1e}" for cell in cells), f"{output.cosine:.{digits}f}")
+    return table
 
 
 def poses_line(result: Parity) -> str:
-    """The keypoints of one candidate, in a sentence."""
+    """Return the comparison of the keypoints of one candidate."""
     poses = result.poses
     if poses is None:
-        return "keypoints: not compared, since nothing says how the outputs of this network become poses"
+        return "keypoints: not compared, because the decoding of this network's outputs is unknown"
     if not (poses.people or poses.missed or poses.extra):
-        return (
-            "keypoints: no people found on either side, so they prove nothing here; give photographs with "
-            "--images"
-        )
+        return "keypoints: not compared, because neither side detects people; pass photographs with --images"
     line = (
         f"keypoints: {poses.people} people matched, {poses.missed} missed, {poses.extra} extra; "
         f"{poses.keypoints} keypoints, {poses.error_px:.3g} px off at the 99th percentile"
@@ -66,10 +65,8 @@ def poses_line(result: Parity) -> str:
     line += f", {poses.error_mm:.3g} mm in 3D" if poses.error_mm is not None else ""
     line += f", {poses.error_vertices_mm:.3g} mm on the mesh" if poses.error_vertices_mm is not None else ""
     if poses.ambiguous:
-        line += (
-            f"; besides, {counted(poses.ambiguous, 'keypoint or 3D joint', 'keypoints and 3D joints')} "
-            "ambiguous: noise decides between nearly equal peaks"
-        )
+        count = counted(poses.ambiguous, "keypoint or 3D joint", "keypoints and 3D joints")
+        line += f"; also {count} ambiguous: noise decides between nearly equal peaks"
     return line
 
 
@@ -90,15 +87,15 @@ def paired_table(result: Parity) -> Table | None:
     """Return the differences of people matched one to one; None if there are none."""
     if result.paired is None or not result.paired.summaries:
         return None
-    made = table(None, ["person by person"], ["median", "p95", "worst"])
-    made.add_column("worst on", overflow="fold")
+    table = create_table(None, ["person by person"], ["median", "p95", "worst"])
+    table.add_column("worst on", overflow="fold")
     for measure, summary in result.paired.summaries.items():
         heading, factor = PAIRED_ROWS[measure]
         values = (summary.median.value, summary.p95.value, summary.worst.value)
-        made.add_row(
+        table.add_row(
             heading, *(f"{factor * value:.3f}" for value in values), escape(printable(summary.worst.image))
         )
-    return made
+    return table
 
 
 def paired_line(result: Parity) -> str | None:
@@ -113,24 +110,26 @@ def paired_line(result: Parity) -> str | None:
 
 
 def noise_lines(result: Parity) -> list[str]:
-    """What the noise floor is, and what it does to poses; what JPEG does, as a yardstick."""
+    """Return the noise floor and its effect on poses, with the effect of JPEG for comparison."""
     if result.floor_note:
         return [result.floor_note]
     floor = result.floor
     if floor is None:
         return []
-    fixed = "shown, and not used with --rtol" if result.tolerance.is_fixed else f"{FLOAT64_FACTOR:g}x passes"
-    lines = [f"floor: {floor} against fp64, {floor.runs} runs on {floor.inputs} inputs; {fixed}"]
+    factor = f"{FLOAT64_FACTOR:g}x"
+    use = "not used with --rtol" if result.tolerance.is_fixed else f"differences up to {factor} pass"
+    lines = [f"floor: {floor} against fp64, {floor.runs} runs on {floor.inputs} inputs; {use}"]
     if floor.poses is not None:
-        lines.append(f"{floor} itself {_moves(floor.poses)}")
+        lines.append(f"{floor} itself {_format_movement(floor.poses)}")
     if floor.jpeg is not None:
-        lines.append(f"for scale, JPEG at quality 95 {_moves(floor.jpeg)}")
+        lines.append(f"for comparison, JPEG at quality 95 {_format_movement(floor.jpeg)}")
     return lines
 
 
-def _moves(poses: PoseParity) -> str:
-    moved = f"moves keypoints by {poses.median_px:.2g} px (median)"
-    moved += f", 3D joints by {poses.median_mm:.2g} mm" if poses.median_mm is not None else ""
+def _format_movement(poses: PoseParity) -> str:
+    text = f"moves keypoints by {poses.median_px:.2g} px (median)"
+    text += f", 3D joints by {poses.median_mm:.2g} mm" if poses.median_mm is not None else ""
     if poses.median_vertices_mm is not None:
-        moved += f", vertices by {poses.median_vertices_mm:.2g} mm"
-    return f"{moved}; {poses.one_sided} of {poses.keypoints + poses.one_sided} keypoints are lost or new"
+        text += f", vertices by {poses.median_vertices_mm:.2g} mm"
+    total = poses.keypoints + poses.one_sided
+    return f"{text}; {poses.one_sided} of {total} keypoints exist on one side only"

@@ -1,4 +1,4 @@
-"""Parameters of the library, as the options of the command line."""
+"""Conversion of parameters of the library in messages to options of the command line."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ _known: set[str] = set()
 
 
 def learn_options(command: Any) -> None:
-    """Remember the options of a command of Typer and of the commands in it."""
+    """Register the options of a Typer command and of its subcommands."""
     _known.update(options_of(command))
 
 
 def options_of(command: Any) -> Iterator[str]:
-    """Return the options of a command of Typer and of the commands in it."""
+    """Yield the options of a Typer command and of its subcommands."""
     for parameter in command.params:
         yield from (*parameter.opts, *parameter.secondary_opts)
     for inner in getattr(command, "commands", {}).values():
@@ -26,9 +26,9 @@ def options_of(command: Any) -> Iterator[str]:
 
 
 def with_options(message: str) -> str:
-    """Return a message of the library with ``--threads 0`` in place of `` `threads=0` ``.
+    """Return a message of the library with ``--threads 0`` instead of `` `threads=0` ``.
 
-    Options have the names of the library's parameters; other words in backticks stay as they are.
+    Options have the names of the library's parameters; other words in backticks do not change.
     """
     return _PARAMETER.sub(_option, message) if "`" in message else message
 

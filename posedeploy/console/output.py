@@ -1,4 +1,4 @@
-"""The terminal: results go to standard output, everything said about the way there to standard error."""
+"""Output on the terminal: results on standard output, messages and progress on standard error."""
 
 from __future__ import annotations
 
@@ -31,60 +31,59 @@ err = SafeConsole(stderr=True, highlight=False)
 
 
 def show(*tables: Table) -> None:
-    """Tables, and an empty line after each."""
+    """Print tables, with an empty line after each."""
     for table in tables:
         out.print(table)
         out.print()
 
 
 def say(message: str) -> None:
-    """A remark on what is being done."""
+    """Print a remark."""
     err.print(printable(message), style="dim", soft_wrap=True, markup=False)
 
 
 def warn(message: str) -> None:
-    """Something that the user should know and that is no error."""
+    """Print a warning."""
     err.print("warning: " + printable(message), style="yellow", soft_wrap=True, markup=False)
 
 
 def fail(message: str) -> None:
-    """Why the command stops, on one line."""
+    """Print an error on one line."""
     err.print("error: " + printable(message), style="bold red", soft_wrap=True, markup=False)
 
 
 @contextmanager
-def working(what: str) -> Iterator[None]:
-    """Show that something of unknown length goes on."""
+def show_spinner(activity: str) -> Iterator[None]:
+    """Show an activity of unknown length."""
     with _progress(SpinnerColumn(), _description()) as progress:
-        progress.add_task(what, total=None)
+        progress.add_task(activity, total=None)
         yield
 
 
 @contextmanager
-def counting(what: str) -> Iterator[Callable[[int, int | None], None]]:
-    """A progress bar; the block gets a function to call with what is done and the whole (None: unknown)."""
+def show_count(activity: str) -> Iterator[Callable[[int, int | None], None]]:
+    """Show a progress bar; the block gets a callback for the steps done and the total (None: unknown)."""
     with _progress(_description(), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn()) as progress:
-        task = progress.add_task(what, total=None)
+        task = progress.add_task(activity, total=None)
         yield lambda done, total: progress.update(task, completed=done, total=total)
 
 
 @contextmanager
-def advancing(what: str = "") -> Iterator[Callable[[str, float | None], None]]:
-    """Show what is being done: the block gets a function to call with that and how much of it is done, 0 to
-    1, or None where that is unknown."""
+def show_progress(title: str = "") -> Iterator[Callable[[str, float | None], None]]:
+    """Show a progress bar; the block gets a callback for the activity and its share done (None: unknown)."""
     with _progress(SpinnerColumn(), _description(), BarColumn(), TaskProgressColumn()) as progress:
-        task = progress.add_task(what, total=None)
+        task = progress.add_task(title, total=None)
 
-        def on_progress(doing: str, part: float | None) -> None:
-            description = f"{what}: {doing}" if what else doing
-            total = None if part is None else 1.0
-            progress.update(task, description=description, completed=part or 0.0, total=total)
+        def on_progress(activity: str, share: float | None) -> None:
+            description = f"{title}: {activity}" if title else activity
+            total = None if share is None else 1.0
+            progress.update(task, description=description, completed=share or 0.0, total=total)
 
         yield on_progress
 
 
 class _TerminalHandler(logging.Handler):
-    """Shows what the library logs as remarks and warnings."""
+    """A handler that prints log records as remarks and warnings."""
 
     def emit(self, record: logging.LogRecord) -> None:
         show_record = warn if record.levelno >= logging.WARNING else say
@@ -92,8 +91,8 @@ class _TerminalHandler(logging.Handler):
 
 
 @contextmanager
-def showing_logs() -> Iterator[None]:
-    """Show on the terminal what the library logs."""
+def show_logs() -> Iterator[None]:
+    """Print the log records of the library."""
     logger, handler = logging.getLogger("posedeploy"), _TerminalHandler()
     before = logger.level, logger.propagate
     logger.setLevel(logging.INFO)
@@ -107,7 +106,7 @@ def showing_logs() -> Iterator[None]:
 
 
 def _description() -> TextColumn:
-    return TextColumn("{task.description}", markup=False)  # it holds the user's paths
+    return TextColumn("{task.description}", markup=False)  # contains the user's paths
 
 
 def _progress(*columns: Any) -> Progress:
@@ -115,26 +114,26 @@ def _progress(*columns: Any) -> Progress:
 
 
 def check_json(path: Path | None) -> None:
-    """Refuse, before anything is measured, a place where the result cannot be written.
+    """Check, before any measurement, that the result can be written.
 
     Raises:
-        OutputError: the path is a folder, or its folder cannot be written.
+        OutputError: the path is not a regular file, or its folder cannot be written.
     """
     if path is None:
         return
     if path.is_dir():
-        raise OutputError(f"{path}: is a folder; name a file for the JSON")
+        raise OutputError(f"{path}: a folder; pass a file for the JSON")
     if path.exists() and (kind := not_regular(path.stat())) is not None:
-        raise OutputError(f"{path}: {kind}; name a file for the JSON")
+        raise OutputError(f"{path}: {kind}; pass a file for the JSON")
     with files.staged(path.parent):
         pass
 
 
 def write_json(path: Path, document: dict[str, Any] | str) -> None:
-    """Write a versioned result, whole or not at all.
+    """Write a versioned document, whole or not at all.
 
     Args:
-        document: as a dict, or as the JSON of a result's ``to_json``.
+        document: a dict, or the JSON of a report's ``to_json``.
 
     Raises:
         OutputError: the file cannot be written.

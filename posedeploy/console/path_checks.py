@@ -1,4 +1,4 @@
-"""Commands that take no path which would hang them, or mean another place than the user thinks."""
+"""Checks of the paths and arguments of commands."""
 
 from __future__ import annotations
 
@@ -18,44 +18,42 @@ Function = TypeVar("Function", bound=Callable[..., Any])
 
 
 class GuardedCommand(TyperCommand):
-    """A command that refuses named pipes, sockets and devices for every path that it takes, before it
-    begins: to read one may never end, and to write to one would replace it."""
+    """A command that rejects pipes, sockets and devices, because reading one may hang."""
 
     def invoke(self, ctx: Any) -> Any:
-        """Run the command, on files of which an ended run has left nothing half-replaced."""
+        """Run the command, after completing replacements of files that a killed run left."""
         folders = set()
         for param in self.params:
             for path in _paths(ctx.params.get(param.name or "")):
-                _check(path, _shown(param))
+                _check(path, _format_option(param))
                 folders.add(path.parent)
         for folder in folders:
-            with suppress(OutputError):  # which is raised again where the files of a set are read or written
+            with suppress(OutputError):  # raised again where the files are read or written
                 recover(folder)
         return super().invoke(ctx)
 
 
 class CommandGroup(typer.Typer):
-    """A group whose commands are guarded."""
+    """A group of ``GuardedCommand``."""
 
     def command(self, *arguments: Any, **options: Any) -> Callable[[Function], Function]:
-        """As of ``typer.Typer``."""
+        """Add a command, as ``typer.Typer`` does."""
         return super().command(*arguments, **{"cls": GuardedCommand, **options})
 
 
 def check_arguments(arguments: Sequence[str]) -> None:
-    """Refuse an empty argument, as an unset variable of the shell leaves it: a path would be the current
-    folder.
+    """Check that no argument is empty, because an empty path would mean the current folder.
 
     Raises:
-        InputError: one is empty.
+        InputError: an argument is empty.
     """
     for number, argument in enumerate(arguments):
         option, equals, value = argument.partition("=")
         if argument and not (option.startswith("--") and equals and not value):
             continue
         before = arguments[number - 1] if number and arguments[number - 1].startswith("-") else None
-        where = option or before or f"argument {number + 1}"
-        raise InputError(f"{where}: the value is empty, as an unset variable leaves it; give a value")
+        name = option or before or f"argument {number + 1}"
+        raise InputError(f"{name}: the value is empty, perhaps from an unset variable; pass a value")
 
 
 def _paths(value: object) -> Iterator[Path]:
@@ -69,13 +67,13 @@ def _paths(value: object) -> Iterator[Path]:
 def _check(path: Path, option: str) -> None:
     try:
         status = path.stat()
-    except (OSError, ValueError):  # what opens or makes it says why
+    except (OSError, ValueError):  # reported where the file is opened or created
         return
     kind = not_regular(status)
     if kind is not None and not path.is_dir():
-        raise InputError(f"{option}{path}: {kind}; name a regular file")
+        raise InputError(f"{option}{path}: {kind}; expected a regular file")
 
 
-def _shown(param: Any) -> str:
-    """The longest spelling of an option with a space; nothing for an argument."""
+def _format_option(param: Any) -> str:
+    """Return the longest spelling of an option with a space; '' for an argument."""
     return max(param.opts, key=len) + " " if param.param_type_name == "option" else ""

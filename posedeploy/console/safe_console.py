@@ -1,4 +1,4 @@
-"""A terminal that the names of files can neither steer nor break."""
+"""A console that file names cannot control or break."""
 
 from __future__ import annotations
 
@@ -14,22 +14,21 @@ from posedeploy.printable import printable
 
 
 class SafeConsole(Console):
-    """A console that escapes, in whatever is printed, what would steer the terminal and what its encoding
-    does not have."""
+    """A console that escapes control characters and characters that its encoding lacks."""
 
     def render_str(self, text: str, **options: Any) -> Text:
-        """As of ``Console``, with options in place of parameters; table cells go through here too."""
+        """Render a text or table cell, with parameters of the library as options."""
         return super().render_str(with_options(text), **options)
 
     def render(self, *arguments: Any, **options: Any) -> Iterable[Segment]:
-        """As of ``Console``, through which everything goes; only line breaks stay."""
+        """Render all output; line breaks are the only control characters that remain."""
         unicode = self.encoding.startswith("utf")
         for segment in super().render(*arguments, **options):
             if segment.control or (unicode and segment.text.isprintable()):
                 yield segment
             else:
-                yield Segment(self._escaped(segment.text), segment.style)
+                yield Segment(self._escape(segment.text), segment.style)
 
-    def _escaped(self, text: str) -> str:
+    def _escape(self, text: str) -> str:
         lines = "\n".join(map(printable, text.split("\n")))
         return lines.encode(self.encoding, "backslashreplace").decode(self.encoding)

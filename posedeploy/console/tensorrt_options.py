@@ -1,4 +1,4 @@
-"""What the command line asks and says of TensorRT: the flags of an export, and what of an engine made."""
+"""Parsing of the TensorRT options of an export, and remarks on the engine."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ import re
 from dataclasses import dataclass, fields
 from pathlib import Path
 
-from posedeploy.console.options import chosen
 from posedeploy.console.output import say
+from posedeploy.console.parsing import choose
 from posedeploy.errors import InputError
 from posedeploy.tensorrt.build_info import MAX_WORKSPACE_MIB, build_info_of
 from posedeploy.tensorrt.options import TensorRtOptions, Wrap
@@ -18,7 +18,7 @@ WRAPS: dict[str, Wrap] = {"torch2trt": "torch2trt"}
 
 @dataclass(frozen=True)
 class EngineFlags:
-    """The flags as they are written."""
+    """The TensorRT options as text."""
 
     trt_library: str | None = None
     gpu: str | None = None
@@ -31,75 +31,73 @@ class EngineFlags:
 
     @property
     def by_name(self) -> dict[str, object]:
-        """What was given, by the flag's name; None where it was not."""
+        """The values by option; None if not passed."""
         return {f"--{field.name.replace('_', '-')}": getattr(self, field.name) for field in fields(self)}
 
 
-def engine_options(flags: EngineFlags) -> TensorRtOptions:
-    """What the flags ask.
+def parse_engine_flags(flags: EngineFlags) -> TensorRtOptions:
+    """Parse the TensorRT options.
 
     Raises:
-        InputError: one is written otherwise than it is to be.
+        InputError: a value is invalid.
     """
     if flags.workspace is not None and not 1 <= flags.workspace <= MAX_WORKSPACE_MIB:
-        raise InputError(
-            f"--workspace {flags.workspace}: expected MiB, at least 1 and at most {MAX_WORKSPACE_MIB}"
-        )
+        raise InputError(f"--workspace {flags.workspace}: expected 1 to {MAX_WORKSPACE_MIB} MiB")
     return TensorRtOptions(
         flags.trt_library,
         parse_gpus(flags.gpu),
-        _shapes("--min-shapes", flags.min_shapes),
-        _shapes("--opt-shapes", flags.opt_shapes),
-        _shapes("--max-shapes", flags.max_shapes),
+        _parse_shapes("--min-shapes", flags.min_shapes),
+        _parse_shapes("--opt-shapes", flags.opt_shapes),
+        _parse_shapes("--max-shapes", flags.max_shapes),
         flags.timing_cache,
         flags.workspace,
-        None if flags.wrap is None else chosen("--wrap", flags.wrap, WRAPS),
+        None if flags.wrap is None else choose("--wrap", flags.wrap, WRAPS),
     )
 
 
-def tell(artifact: Artifact) -> None:
-    """Say what else there is to know of an engine that was made."""
+def print_build_info(artifact: Artifact) -> None:
+    """Print remarks on an engine; nothing for other targets."""
     info = build_info_of(artifact) if artifact.target == "tensorrt" else None
     if info is None:
         return
     built_for = ", ".join(info.compute_capabilities)
     say(f"built with {info.builder} for compute capability {built_for}")
-    say(f"kept {info.onnx}, to build it again from")
+    say(f"wrote {info.onnx}, for `posedeploy engine rebuild`")
     if info.wrapped:
         say(f"wrote {artifact.path.with_name(info.wrapped)} for torch2trt's TRTModule")
         if info.library != "tensorrt":
             say(
-                f"torch2trt imports tensorrt, and this engine is of {info.library}; it finds that after: "
-                "import sys, tensorrt_rtx; sys.modules['tensorrt'] = tensorrt_rtx"
+                f"torch2trt imports tensorrt, but this engine needs {info.library}; before importing "
+                "torch2trt, run: import sys, tensorrt_rtx; sys.modules['tensorrt'] = tensorrt_rtx"
             )
 
 
 def parse_gpus(text: str | None) -> tuple[str, ...]:
-    """``sm86,sm120`` or ``8.6,12.0`` as compute capabilities.
+    """Parse compute capabilities such as ``sm86,sm120`` or ``8.6,12.0``.
 
     Raises:
-        InputError: it is written otherwise.
+        InputError: the text has another form.
     """
     if text is None:
         return ()
-    found = []
+    capabilities = []
     for name in text.split(","):
         match = re.fullmatch(r"(?:sm_?)?(\d{1,2})\.?(\d)", name.strip().lower())
         if match is None:
-            raise InputError(f"--gpu {text}: expected compute capabilities, as sm86,sm120")
-        found.append(f"{match[1]}.{match[2]}")
-    return tuple(dict.fromkeys(found))
+            raise InputError(f"--gpu {text}: expected compute capabilities, such as sm86,sm120")
+        capabilities.append(f"{match[1]}.{match[2]}")
+    return tuple(dict.fromkeys(capabilities))
 
 
-def _shapes(flag: str, text: str | None) -> dict[str, tuple[int, ...]]:
-    """``1x3x256x256``, or ``NAME:1x17x2,OTHER:1x4``, as shapes by name."""
+def _parse_shapes(flag: str, text: str | None) -> dict[str, tuple[int, ...]]:
+    """Parse shapes by name, such as ``1x3x256x256`` or ``NAME:1x17x2,OTHER:1x4``."""
     shapes: dict[str, tuple[int, ...]] = {}
     for part in text.split(",") if text is not None else ():
         name, _, shape = part.strip().rpartition(":")
         lengths = shape.lower().split("x")
         if not all(length.isdecimal() for length in lengths) or name in shapes:
             raise InputError(
-                f"{flag} {text}: expected a shape, such as 1x3x256x256, or NAME:SHAPE with commas between"
+                f"{flag} {text}: expected a shape, such as 1x3x256x256, or NAME:SHAPE,NAME:SHAPE"
             )
         shapes[name] = tuple(int(length) for length in lengths)
     return shapes

@@ -11,17 +11,17 @@ from posedeploy.types import Array
 FX_OF_WIDTH = (0.23, 20.0)
 """Minimum and maximum focal length in image widths: fields of view of 131 and 2.9 degrees."""
 FULL_FRAME_MM = 36.0
-RELATIVE = 2.5
+MAX_RELATIVE_FX = 2.5
 """A focal length up to this value is likely in image widths."""
 MAX_ELEMENT = 1e6
 """Limit of the elements of a scaled rotation; the squares of much larger numbers overflow."""
 DISTANCE_MM = (200.0, 30_000.0)
 """Minimum and maximum distance of a camera from the world origin; 0 means that they coincide."""
-DEGREES = 2 * math.pi
+MAX_RADIANS = 2 * math.pi
 """Numbers above this value are angles in degrees: a rotation matrix has no number above 1."""
 
 
-def doubt_focal_length(fx: float, width: int) -> str | None:
+def check_focal_length(fx: float, width: int) -> str | None:
     """Return a warning about a focal length in px for images of this width; None if it is plausible."""
     low, high = (share * width for share in FX_OF_WIDTH)
     if low <= fx <= high:
@@ -30,7 +30,7 @@ def doubt_focal_length(fx: float, width: int) -> str | None:
     typical = f"a phone has about {0.8 * width:.0f}"
     if fx > high:
         cause = f"if it is for a larger image or in micrometers, convert it to px of this image; {typical}"
-    elif fx <= RELATIVE:
+    elif fx <= MAX_RELATIVE_FX:
         cause = f"if it is relative to the image's width, use {fx * width:.0f}; {typical}"
     else:
         cause = (
@@ -40,7 +40,7 @@ def doubt_focal_length(fx: float, width: int) -> str | None:
     return f"`fx={fx:g}`: an implausible field of view of {view:.3g} degrees across {width} px; {cause}"
 
 
-def doubt_translation(translation_mm: Array) -> str | None:
+def check_translation(translation_mm: Array) -> str | None:
     """Return a warning about the translation of extrinsics; None if it is plausible."""
     low, high = DISTANCE_MM
     distance = float(np.linalg.norm(translation_mm))
@@ -57,7 +57,7 @@ def doubt_translation(translation_mm: Array) -> str | None:
     )
 
 
-def why_not_rotation(matrix: Array) -> str | None:
+def check_rotation(matrix: Array) -> str | None:
     """Return why a (3, 3) matrix is not a rotation, with the likely cause; None for a rotation."""
     if not np.isfinite(matrix).all():
         return "it has numbers that are not finite"
@@ -67,7 +67,7 @@ def why_not_rotation(matrix: Array) -> str | None:
         gram, determinant = matrix @ matrix.T, float(np.linalg.det(matrix))
     scale = math.sqrt(max(float(np.trace(gram)) / 3, 0.0))
     if not np.allclose(gram, np.eye(3) * scale**2, atol=1e-3 * max(scale**2, 1)) or scale == 0:
-        if np.abs(matrix).max() > DEGREES:
+        if np.abs(matrix).max() > MAX_RADIANS:
             return "it has numbers far above 1, such as angles in degrees; write the rotation matrix"
         return "its rows are not at right angles; R times its transpose must be the identity"
     if abs(scale - 1) > 1e-3:

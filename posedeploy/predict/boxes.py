@@ -18,16 +18,16 @@ from posedeploy.predict.poses_json import Producer
 from posedeploy.types import Array, ModelSpec, Poses
 
 MARGIN = 0.1
-"""Margin added to each side of a detected person's box, as a fraction of its longer side: heads, hands and
-feet reach beyond the joints."""
+"""Margin added to each side of a detected person's box, relative to its longer side, because heads, hands and
+feet extend beyond the joints."""
 
 
 @dataclass(frozen=True)
 class PersonSource:
     """A source of person boxes: ``find`` returns (people, 4) x, y, width, height in px for a frame.
 
-    name: the file or artifact that the boxes come from. producer: the detector; None for a file. remarks:
-    what the user must know about the boxes; complete after the last frame.
+    name: of the file or artifact of the boxes. producer: the detector; None for a file. remarks: messages on
+    the boxes; complete after the last frame.
     """
 
     name: str
@@ -53,15 +53,15 @@ def read_boxes(path: Path, source: Source, options: BoxOptions | None = None) ->
 
 
 def boxes_from_detector(detector: Predictor, name: str, producer: Producer | None = None) -> PersonSource:
-    """Return the boxes of the people that another network finds, each with a margin.
+    """Return the boxes of the people that another network detects, each with a margin.
 
     Raises:
         InputError: that network itself takes one person at a time.
     """
     if takes_boxes(detector.spec):
         raise InputError(
-            f"`detector={name}`: {detector.spec.family} takes one person at a time and cannot find people; "
-            "use a network that finds people in an image, such as lightweight-openpose-2d"
+            f"`detector={name}`: {detector.spec.family} takes one person at a time and cannot detect people; "
+            "use a network that detects people in an image, such as lightweight-openpose-2d"
         )
     return PersonSource(name, lambda frame: expand_boxes(detector(frame.image), frame.image), producer)
 

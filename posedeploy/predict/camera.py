@@ -9,7 +9,7 @@ import msgspec
 import numpy as np
 
 from posedeploy.errors import InputError
-from posedeploy.poses.camera_checks import doubt_focal_length, doubt_translation, why_not_rotation
+from posedeploy.poses.camera_checks import check_focal_length, check_rotation, check_translation
 from posedeploy.text_files import read_json
 from posedeploy.types import Array, Camera
 
@@ -52,7 +52,7 @@ def read_camera(fx: float | None, extrinsics: Path | None) -> Camera:
         raise InputError(
             f"{extrinsics}: t is {translation.tolist()}; expected at most {MAX_TRANSLATION_CM:g} cm"
         )
-    reason = why_not_rotation(rotation)
+    reason = check_rotation(rotation)
     if reason is not None:
         raise InputError(f"{extrinsics}: R is not a rotation: {reason}")
     return Camera(fx, rotation, translation * MM_PER_CM)
@@ -76,9 +76,9 @@ def _size(array: Array) -> str:
 
 def camera_warnings(camera: Camera, widths: Collection[int]) -> list[str]:
     """Return warnings about a camera that is implausible for images of these widths in px."""
-    doubts = []
+    warnings = []
     if camera.fx is not None:
-        doubts += [doubt_focal_length(camera.fx, width) for width in sorted(widths)][:1]
+        warnings += [check_focal_length(camera.fx, width) for width in sorted(widths)][:1]
     if camera.translation is not None:
-        doubts.append(doubt_translation(np.asarray(camera.translation)))
-    return [doubt for doubt in doubts if doubt is not None]
+        warnings.append(check_translation(np.asarray(camera.translation)))
+    return [warning for warning in warnings if warning is not None]

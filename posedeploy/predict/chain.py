@@ -27,7 +27,7 @@ Boxes: TypeAlias = Callable[[Frame], Array]
 
 
 class Predictor:
-    """Finds the people in images with a loaded network. The caller closes the runner."""
+    """A loaded network that estimates the poses in images. The caller closes the runner."""
 
     def __init__(
         self,
@@ -41,15 +41,15 @@ class Predictor:
     ) -> None:
         """
         Args:
-            boxes: finds the people in a frame, for a network that takes one person at a time. Without it,
-                the whole image is one person's box.
+            boxes: the source of the boxes of people, for a network that takes one person at a time. None
+                uses the whole image as the box of one person.
             threshold: selects the people to keep.
-            refine: positions lie between the cells of the heatmaps, for a family that decodes them.
+            refine: compute positions between the cells of the heatmaps, for a family with heatmaps.
 
         Raises:
-            InputError: the family has no decoding, or no heatmaps and ``refine`` is given; the network takes
-                no image or a fixed batch of several; an integer output has no scale; or the threshold
-                excludes everyone.
+            InputError: the family has no decoding, or no heatmaps for ``refine``; the network takes no image
+                or a fixed batch of several; an integer output has no scale; or the threshold excludes
+                everyone.
         """
         _check_spec(spec)
         threshold.check(spec)
@@ -203,25 +203,25 @@ def check_family(spec: ModelSpec) -> None:
     """
     if spec.family not in FAMILIES:
         raise InputError(
-            f"cannot decode poses from this network: its family {spec.family!r} is unknown; name its "
-            f"`family` ({', '.join(FAMILIES)}), or describe its outputs with `contract=FILE`"
+            f"cannot decode poses: the family {spec.family!r} of the network is unknown; pass its `family` "
+            f"({', '.join(FAMILIES)}), or describe its outputs with `contract=FILE`"
         )
     takes_joints = poses_of(spec.family).CONTRACT is None
     if takes_joints != (spec.joints is not None):
         kinds = ("2D joints", "images") if takes_joints else ("images", "2D joints")
         raise InputError(
-            f"cannot decode poses from this network: {spec.family} takes {kinds[0]}, and its manifest or "
-            f"contract describes a network on {kinds[1]}; name the right `family`"
+            f"cannot decode poses: {spec.family} takes {kinds[0]}, but the manifest or contract of the "
+            f"network describes {kinds[1]}; pass the right `family`"
         )
     if reason := find_missing_description(spec):
         raise InputError(reason)
 
 
 def needs_joints_message(family: str) -> str:
-    """Return the message for a network on 2D joints where a network on images is needed."""
+    """Return the message for a network on 2D joints that is used like one on images."""
     return (
-        f"{family} takes 2D joints, not images, so it cannot find people in an image; use a network that "
-        "does, such as lightweight-openpose-2d"
+        f"{family} takes 2D joints, not images, so it cannot detect people; use a network that does, such as "
+        "lightweight-openpose-2d"
     )
 
 

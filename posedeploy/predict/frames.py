@@ -50,9 +50,9 @@ class Source(Closable, ABC):
     """An iterable of frames that can be read once. Use it as a context manager, or call ``close``.
 
     total: the number of frames expected; None if unknown. inputs: the files read. skipped: names of the
-    files of a folder that are not images. problems: what could not be read, a sentence each; complete after
-    the last frame. remarks: what was read in a way worth knowing, likewise. time_base: seconds that every
-    time stamp is a multiple of. sound: the sound to copy to the written video; None if there is none.
+    files of a folder that are not images. problems: messages on what could not be read; complete after the
+    last frame, like remarks. remarks: messages on how files were read. time_base: the unit of time stamps in
+    seconds. sound: the sound to copy to the written video; None if there is none.
     """
 
     kind: Kind

@@ -70,7 +70,7 @@ def is_image(path: Path) -> bool:
         return looks_like_image(file.read(512))
 
 
-def check_claims(path: Path) -> None:
+def check_declared_size(path: Path) -> None:
     """Check the size in an image's header before its frames are counted.
 
     JPEG, which has a single frame, and damaged headers are left to ``read_picture``.
@@ -144,12 +144,12 @@ def check_size(path: Path, header: Header, max_pixels: int = MAX_PIXELS) -> None
 
 def _not_an_image(path: Path, content: bytes) -> InputError:
     kind = kind_of(io.BytesIO(content))
-    found, remedy = kind.what, f"; {kind.remedy}" if kind.name in _TEXTS else ""
+    actual, remedy = kind.what, f"; {kind.remedy}" if kind.name in _TEXTS else ""
     if _VIDEO.match(content):
-        found = "a video"
+        actual = "a video"
     elif kind.name == "unknown":
-        found = f"{len(content):,} bytes of an unknown format"
-    return InputError(f"{path}: not an image but {found}{remedy}; expected {', '.join(SUFFIXES)}")
+        actual = f"{len(content):,} bytes of an unknown format"
+    return InputError(f"{path}: not an image but {actual}{remedy}; expected {', '.join(SUFFIXES)}")
 
 
 def _decode(path: Path, content: bytes, header: Header) -> Picture:

@@ -29,8 +29,8 @@ list, or raised if there is none."""
 class JointSource:
     """A source of people's 2D joints.
 
-    name: the file or artifact that the joints come from. producer: the detector; None for a file. remarks:
-    what the user must know about the joints; complete before the first frame.
+    name: of the file or artifact of the joints. producer: the detector; None for a file. remarks: messages on
+    the joints; complete before the first frame.
     """
 
     name: str
@@ -42,7 +42,7 @@ class JointSource:
 def joints_from_detector(
     detector: Predictor, name: str, spec: ModelSpec, producer: Producer | None = None
 ) -> JointSource:
-    """Return the people that another network finds, their keypoints mapped to the joint set of ``spec``.
+    """Return the people that another network detects, with keypoints mapped to the joint set of ``spec``.
 
     Raises:
         InputError: that network's keypoints cannot be mapped to the joint set.
@@ -74,9 +74,9 @@ def _usable(mapped: Mapped, spec: ModelSpec) -> Mapped:
 
 
 class Lifter:
-    """Lifts the people of frames with a loaded network. The caller closes the runner.
+    """A loaded network that lifts the 2D joints of people to 3D. The caller closes the runner.
 
-    remarks: the people left out, with the reason, a sentence each; complete after the last frame.
+    remarks: messages on people that are left out; complete after the last frame.
     """
 
     def __init__(self, runner: Runner, spec: ModelSpec, find: Find | None = None) -> None:
@@ -106,7 +106,7 @@ class Lifter:
         Raises:
             InputError: a frame cannot be used, and ``rejected`` is None.
         """
-        assert self._find is not None, "the caller has what finds the joints"
+        assert self._find is not None, "the caller has a source of joints"
         for frame, mapped in self._find(frames, rejected):
             self.remarks += [f"{frame.label}: {reason}" for reason in mapped.warnings]
             yield frame, self.lift(mapped.joints)

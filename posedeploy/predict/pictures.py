@@ -28,7 +28,7 @@ class Painter:
     def __init__(self, spec: ModelSpec, *, is_video: bool, faces: Array | None = None) -> None:
         """
         Args:
-            is_video: the images are of one video, so the view of the scene changes only when it must.
+            is_video: the images are of one video, so the view of the scene changes only if necessary.
             faces: (triangles, 3) vertex numbers of the network's mesh.
         """
         self._skeleton = spec.skeleton
@@ -73,8 +73,7 @@ class Painter:
 
 
 def fit_cameras(poses: Poses) -> list[WeakPerspective | None]:
-    """Return the camera that projects each person's 3D joints onto the 2D joints; None where none fits, as
-    with an untrained network."""
+    """Return the camera that projects each person's 3D joints onto the 2D joints; None if no camera fits."""
     assert poses.keypoints_3d is not None, "only 3D poses have cameras"
     cameras: list[WeakPerspective | None] = []
     for joints, keypoints in zip(poses.keypoints_3d, poses.keypoints, strict=True):
@@ -104,8 +103,10 @@ def place_people(
 
 
 class Sink(Protocol):
-    """A writer of pictures to files in a staging folder. remarks: what the user should know about the files;
-    complete after ``finish``."""
+    """A writer of pictures to files in a staging folder.
+
+    remarks: messages on the files; complete after ``finish``.
+    """
 
     remarks: list[str]
 

@@ -1,4 +1,4 @@
-"""``poses.json``: the people in COCO's keypoint format, and the artifact and runtime that found them."""
+"""``poses.json``: the people in COCO's keypoint format, with the artifact and the runtime."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ camera's extrinsics."""
 
 
 class Producer(msgspec.Struct, frozen=True, kw_only=True):
-    """The artifact that found the poses, with the hashes of its files, and the runtime that ran it."""
+    """The artifact of the poses, with the hashes of its files, and its runtime."""
 
     posedeploy: str = __version__
     artifact: str
@@ -43,11 +43,10 @@ class Producer(msgspec.Struct, frozen=True, kw_only=True):
 class SourceRecord(msgspec.Struct, frozen=True, omit_defaults=True):
     """The source of the poses: ``frames`` of ``expected_frames`` were processed; None if unknown.
 
-    refined: positions lie between the cells of the heatmaps, unlike the published ones.
-    boxes: the file or detector that the boxes come from, or "the whole image", for a network that takes one
-    person at a time. joints: the file or detector that the 2D joints come from, for a network that lifts
-    them. skipped: the files of a folder that are not images. min_keypoints, min_score: the threshold for
-    people.
+    refined: positions lie between the cells of the heatmaps, unlike the published ones. boxes: the file or
+    detector of the boxes, or "the whole image", for a network that takes one person at a time. joints: the
+    file or detector of the 2D joints, for a network that lifts them. skipped: the files of a folder that are
+    not images. min_keypoints, min_score: the threshold for people.
     """
 
     name: str
@@ -68,8 +67,10 @@ class SourceRecord(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 class _Image(msgspec.Struct, frozen=True, omit_defaults=True):
-    """An image. picture: the file in the same folder that shows its people. frame: its number in a video,
-    from 0."""
+    """An image.
+
+    picture: the file in the same folder that shows its people. frame: its number in a video, from 0.
+    """
 
     id: int
     file_name: str

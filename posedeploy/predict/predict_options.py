@@ -22,8 +22,8 @@ class PredictOptions:
     from cameras; smoothing needs tracking. person_source: the boxes of people, for a network that takes one
     person at a time; None uses the whole image. joint_source: the 2D joints of people, for a network that
     lifts them. faces: (triangles, 3) vertex numbers of that network's mesh; each person's mesh is then drawn
-    and, for images, written to a file. threshold: selects the people to keep. refine: positions
-    lie between the cells of the heatmaps.
+    and, for images, written to a file. threshold: selects the people to keep. refine: compute positions
+    between the cells of the heatmaps.
     """
 
     camera: Camera = field(default_factory=Camera)

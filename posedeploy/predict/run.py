@@ -44,9 +44,8 @@ class Prediction:
     """The result of a run.
 
     files: all files written. people: the number of people in each frame. skipped: the number of files that
-    are not images. problems: what could not be processed, a sentence each; the command line exits with
-    status 1 if there are any. remarks: what was processed in a way worth knowing, a sentence each, the
-    warnings first.
+    are not images. problems: messages on what could not be processed; the command line exits with status 1 if
+    there are any. remarks: messages on how files were processed, the warnings first.
     """
 
     files: tuple[Path, ...]
@@ -70,7 +69,7 @@ def predict(
     options: PredictOptions | None = None,
     on_progress: OnFrame | None = None,
 ) -> Prediction:
-    """Find the people in every frame and write the results into ``folder``. On an error, nothing is written.
+    """Estimate the poses in every frame and write them into ``folder``. On an error, nothing is written.
 
     If the source ends early, the window is closed or Ctrl-C is pressed, the files hold the frames so far.
     Unusable images of a folder are left out. ``problems`` reports all of these except a closed window.
@@ -90,7 +89,7 @@ def predict(
 class Pipeline:
     """The stages of a prediction, in the order in which a frame passes them.
 
-    ``source`` yields the frames. ``predictor`` finds the persons, runs the network and decodes the poses (or
+    ``source`` yields the frames. ``predictor`` detects the people, runs the network and decodes the poses (or
     lifts 2D joints), in the calling thread. ``FrameOutput`` tracks, smooths, draws, encodes and records, in
     another thread, in the order of the frames.
     """
@@ -224,7 +223,7 @@ def _mesh_remarks(source: Source, artifact: Artifact, options: PredictOptions) -
     if mesh_output(artifact.spec) is None:
         return []
     if options.faces is None:
-        return ["no mesh is drawn or written: the network has no triangles; name a mesh with `mesh=FILE`"]
+        return ["no mesh is drawn or written: its triangles are unknown; pass a mesh with `mesh=FILE`"]
     if source.is_video:
         return [f"{source.name}: no mesh files are written: they are written for images only"]
     return []

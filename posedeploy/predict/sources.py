@@ -15,7 +15,7 @@ from posedeploy.predict.animations import Animation, is_animated
 from posedeploy.predict.frames import Source
 from posedeploy.predict.image_files import Images, is_image_file, open_images, skipped_files
 from posedeploy.predict.image_sequence import ImageSequence, find_numbered, is_pattern
-from posedeploy.predict.images import check_claims, is_image
+from posedeploy.predict.images import check_declared_size, is_image
 from posedeploy.predict.opencv_video import CameraFeed, OpenCvReader
 from posedeploy.predict.urls import SCHEMES, hide_password, local_path, scheme_of
 from posedeploy.printable import printable
@@ -82,7 +82,7 @@ def _open_file(path: Path, fps: float | None) -> Source:
             raise InputError(
                 f"{path}: the file is empty (0 bytes); expected an image or a video: copy it again"
             )
-        check_claims(path)
+        check_declared_size(path)
         if is_animated(path):
             return _open_animation(path, fps)
     except OSError as error:

@@ -30,7 +30,7 @@ OPTIONS = {
     "http": {"reconnect": "1", "reconnect_delay_max": "4"},
     "https": {"reconnect": "1", "reconnect_delay_max": "4"},
 }
-"""FFmpeg's, by scheme. Over UDP, RTSP loses packets. HTTP goes on where it stopped, if the server can."""
+"""FFmpeg's options by scheme. RTSP over UDP loses packets. HTTP downloads are resumed if the server can."""
 WITHOUT_STAMPS = {"mpjpeg", "mjpeg"}
 """Formats whose frames are shown when they arrive."""
 
@@ -52,7 +52,7 @@ class StreamReader(Source):
         self.kind = "video" if self._is_file else "stream"
         super().__init__(shown, (), self._demuxed.expected_packets if self._is_file else None)
         self.fps = self._demuxed.fps
-        if self._has_stamps:  # or the fine one of a clock
+        if self._has_stamps:
             self.time_base = self._demuxed.time_base
         if self._demuxed.sound is not None:
             self.sound = Sound(self._demuxed.sound)

@@ -29,13 +29,15 @@ class Threshold:
         Raises:
             InputError: the threshold excludes everyone, or is not a number.
         """
-        most = len(spec.keypoint_names)
-        if self.min_keypoints is not None and not 1 <= self.min_keypoints <= most:
+        count = len(spec.keypoint_names)
+        if self.min_keypoints is not None and not 1 <= self.min_keypoints <= count:
             raise InputError(
-                f"`min_keypoints={self.min_keypoints}`: expected 1 to {most}, the keypoints of {spec.family}"
+                f"`min_keypoints={self.min_keypoints}`: expected 1 to {count}, the keypoints of {spec.family}"
             )
         if self.min_score is not None and not np.isfinite(self.min_score):
-            raise InputError(f"`min_score={self.min_score}`: expected a number, as the scores in poses.json")
+            raise InputError(
+                f"`min_score={self.min_score}`: expected a number, like the scores in poses.json"
+            )
 
     def keep(self, poses: Poses) -> Poses:
         """Return the people to keep, in the same order."""

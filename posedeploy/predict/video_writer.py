@@ -27,7 +27,7 @@ MAX_SIDE = 16_384
 
 
 class VideoWriter:
-    """A writer of one video. remarks: what the user should know about it; complete after ``finish``."""
+    """A writer of one video. remarks: messages on it; complete after ``finish``."""
 
     def __init__(self, path: Path, source: Source) -> None:
         self._path = path

@@ -69,7 +69,7 @@ def resolve_threads(options: RunOptions, runtime: str) -> int | None:
     """Return the thread count of the options; None for a device other than the CPU.
 
     Raises:
-        DeviceError: it is less than 1, greater than the number of logical cores, or set for another device.
+        DeviceError: it is greater than the number of logical cores, or set for another device.
     """
     if options.device != "cpu":
         if options.threads is not None:
@@ -78,8 +78,6 @@ def resolve_threads(options: RunOptions, runtime: str) -> int | None:
             )
         return None
     threads = physical_cores() if options.threads is None else options.threads
-    if threads < 1:
-        raise DeviceError(f"`threads={threads}`: expected a thread count of at least 1")
     if threads > (logical_cores := os.cpu_count() or 1):
         raise DeviceError(
             f"`threads={threads}`: this machine has {logical_cores} logical cores; use at most that"

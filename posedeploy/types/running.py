@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Literal, TypeAlias
 
 from posedeploy.devices import normalize_device
+from posedeploy.errors import DeviceError
 
 Precision: TypeAlias = Literal["fp32", "tf32", "fp16", "bf16", "auto"]
 Hint: TypeAlias = Literal["latency", "throughput"]
@@ -32,6 +33,8 @@ class RunOptions:
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "device", normalize_device(self.device))
+        if self.threads is not None and self.threads < 1:
+            raise DeviceError(f"`threads={self.threads}`: expected a thread count of at least 1")
 
 
 CUDA_GRAPH = "CUDA graph"

@@ -53,6 +53,6 @@ def test_images_of_one_name_in_two_folders_are_not_taken_for_each_other(folder: 
 def test_where_none_is_there_the_folder_is_wrong(folder: Path) -> None:
     names = [f"{number}.png" for number in range(5)]
     with pytest.raises(
-        InputError, match=r"5 of 5 annotated images missing: 0.png, 1.png, 2.png and 2 more; name the folder"
+        InputError, match=r"5 of 5 annotated images missing: 0.png, 1.png, 2.png and 2 more; pass the folder"
     ):
         find_images(_annotations(*names), folder)

@@ -44,7 +44,7 @@ def test_boxes_by_their_corners_are_refused(tmp_path: Path) -> None:
 
 def test_normalized_keypoints_are_refused(tmp_path: Path) -> None:
     message = (
-        r"a\.json: the x and y of its keypoints are from 0\.\d+ to 0\.\d+: normalized, and expected in px"
+        r"a\.json: x and y of the keypoints are from 0\.\d+ to 0\.\d+, so they are normalized; expected px"
     )
     with pytest.raises(InputError, match=message):
         check_annotations(annotations(tmp_path, 1 / np.array([WIDTH, HEIGHT])))
@@ -52,5 +52,5 @@ def test_normalized_keypoints_are_refused(tmp_path: Path) -> None:
 
 def test_keypoints_of_other_images_are_reported(tmp_path: Path) -> None:
     boxes, points = check_annotations(annotations(tmp_path, np.array([3, 3])))
-    assert "heights of people are taken from these boxes" in boxes
+    assert "the heights of people come from these boxes" in boxes
     assert points.startswith("51 of 51 labeled keypoints lie outside their images")

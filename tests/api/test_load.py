@@ -119,21 +119,21 @@ def test_the_sample_is_loaded_by_its_name(caplog: pytest.LogCaptureFixture) -> N
 @pytest.mark.parametrize(
     ("name", "call", "message"),
     [
-        ("hg", {}, "no image: pose-hg-3d finds people in one"),
-        ("hg", {"image": 3}, "an image of type int: pass a path or a NumPy array"),
+        ("hg", {}, "no image, but pose-hg-3d takes one"),
+        ("hg", {"image": 3}, "an image of type int; expected a path or a NumPy array"),
         ("hg", {"image": np.zeros((4, 4, 3))}, "convert it to uint8"),
         ("hg", {"image": "none.jpg"}, "none.jpg: no such file"),
         ("hg", {"boxes": [[1, 2, 3]]}, r"boxes of shape \(1, 3\); expected \(people, 4\)"),
         ("hg", {"boxes": "all"}, "boxes: not an array of numbers"),
         ("hg", {"boxes": [[0, 0, np.nan, 9]]}, "nan"),
         ("hg", {"joints": JOINTS}, "joints: pose-hg-3d takes images; pass an image instead"),
-        ("gtrs", {}, "takes the 2D joints of people and no image; pass joints, or load it with a detector"),
+        ("gtrs", {}, "takes the 2D joints of people, not images; pass joints, or load it with a detector"),
         ("gtrs", {"boxes": [[1, 2, 3, 4]]}, "takes the 2D joints of people"),
         ("gtrs", {"joints": JOINTS[..., :1]}, r"expected \(people, joints, 2 or 3\)"),
         ("gtrs", {"joints": JOINTS[:, :5]}, "5 joints"),
         ("gtrs", {"joints": JOINTS * np.nan}, "person 0: NaN or infinity in pelvis"),
         ("gtrs", {"joints": JOINTS, "joint_set": "cocoa"}, "unknown joint set 'cocoa'"),
-        ("gtrs", {"joints": np.ones((1, 21, 2)), "joint_set": "mano"}, "cannot be made from it; it lacks"),
+        ("gtrs", {"joints": np.ones((1, 21, 2)), "joint_set": "mano"}, "cannot be computed from it"),
     ],
 )
 def test_bad_input_is_refused(
@@ -152,9 +152,9 @@ def test_bad_input_is_refused(
         ({"runtime": "openvino"}, "does not run .torchscript files"),
         ({"threads": 0}, "expected a thread count of at least 1"),
         ({"camera": pd.Camera(fx=1000)}, None),
-        ({"weights": "ema"}, "whose weights were chosen"),
+        ({"weights": "ema"}, "whose weights are fixed"),
         ({"stages": 2}, "whose stages are fixed"),
-        ({"mesh": "faces.npy"}, "gives no mesh"),
+        ({"mesh": "faces.npy"}, "has no mesh"),
         ({"detector_spec": "a.toml"}, "describes a `detector`"),
         ({"min_keypoints": 99}, "min_keypoints=99"),
     ],
@@ -168,10 +168,10 @@ def test_bad_options_are_refused(artifact: Artifact, options: dict[str, Any], me
 
 
 def test_a_camera_is_refused_where_it_has_no_effect(networks: Path) -> None:
-    with pytest.raises(pd.PoseDeployError, match=r"camera: .* finds people in 2D"):
+    with pytest.raises(pd.PoseDeployError, match=r"camera: .* returns 2D poses"):
         pd.load(networks / "hg2d.pth", camera=pd.Camera(fx=1000))
 
 
 def test_a_list_is_no_model(artifact: Artifact) -> None:
-    with pytest.raises(pd.PoseDeployError, match="a model of type list: pass one artifact"):
+    with pytest.raises(pd.PoseDeployError, match="a model of type list; expected an artifact"):
         pd.load([artifact])  # type: ignore[arg-type]

@@ -71,7 +71,7 @@ def test_a_failure_lists_the_differences(
 def test_what_is_no_artifact_is_a_usage_error(pytester: pytest.Pytester, name: str, reason: str) -> None:
     result = pytester.runpytest_inprocess(*PLUGIN, "--posedeploy-artifacts", name)
     assert result.ret == pytest.ExitCode.USAGE_ERROR
-    result.stderr.fnmatch_lines([f"*--posedeploy-artifacts {name}: {reason}; name artifacts*"])
+    result.stderr.fnmatch_lines([f"*--posedeploy-artifacts {name}: {reason}; expected artifacts*"])
 
 
 def test_without_the_option_the_plugin_loads_nothing(tmp_path: Path) -> None:

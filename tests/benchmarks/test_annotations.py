@@ -62,16 +62,16 @@ def _text(content: bytes) -> Callable[[Path], Path]:
             "not COCO keypoints: Expected `object`, got `array`; expected images, annotations and",
         ),
         (_text(b'{"images": []}'), "not COCO keypoints: Object missing required field `annotations`"),
-        (_replaced(images=[]), "it lists no images"),
-        (_replaced(categories=[{"id": 2, "name": "dog"}]), "its categories are dog"),
-        (_replaced(categories=[], annotations=[]), "its categories are none"),
+        (_replaced(images=[]), "no images; expected"),
+        (_replaced(categories=[{"id": 2, "name": "dog"}]), "the categories are dog"),
+        (_replaced(categories=[], annotations=[]), "the categories are none"),
         (
             _replaced(categories=[{"id": 1}], annotations=[coco.person(1, PERSON[:14])]),
             r"the category person has no keypoint names, and 14 keypoints per annotation do not identify",
         ),
         (
             _replaced(images=[{"id": 1, "file_name": "a.png", "width": 9, "height": 9}] * 2),
-            "its 2 images have 1 different ids; give each its own",
+            "2 images have 1 different ids; expected one id per image",
         ),
     ],
 )

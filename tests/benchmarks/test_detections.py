@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from posedeploy.benchmarks.detections import common_keypoints
+from posedeploy.benchmarks.detections import match_keypoints
 from posedeploy.errors import InputError
 from posedeploy.joint_names import coco_name
 from posedeploy.joint_sets import sigmas_of
@@ -16,13 +16,13 @@ from tests.benchmarks import coco
 
 def test_the_3d_familys_names_are_cocos_too() -> None:
     family = lightweight_openpose_3d
-    common = common_keypoints(coco.NAMES, family.KEYPOINT_NAMES, sigmas_of(family.KEYPOINT_NAMES))
+    common = match_keypoints(coco.NAMES, family.KEYPOINT_NAMES, sigmas_of(family.KEYPOINT_NAMES))
     assert common.names == coco.NAMES
-    assert common.left_out == ("neck", "body_center")
+    assert common.unscored == ("neck", "body_center")
     other = lightweight_openpose_2d
     np.testing.assert_array_equal(
         common.sigmas,
-        common_keypoints(coco.NAMES, other.KEYPOINT_NAMES, sigmas_of(other.KEYPOINT_NAMES)).sigmas,
+        match_keypoints(coco.NAMES, other.KEYPOINT_NAMES, sigmas_of(other.KEYPOINT_NAMES)).sigmas,
     )
     np.testing.assert_array_equal(np.array(sigmas_of(other.KEYPOINT_NAMES))[list(coco.OURS)], common.sigmas)
 
@@ -55,9 +55,9 @@ def test_keypoints_that_do_not_go_together_are_refused() -> None:
     with pytest.raises(
         InputError, match="no keypoint in common: the annotations have tail, and the network has"
     ):
-        common_keypoints(["tail"], ["nose"], [0.1])
+        match_keypoints(["tail"], ["nose"], [0.1])
     with pytest.raises(InputError, match="the contract has 2 keypoint_names, expected 1, the number that"):
-        common_keypoints(["nose"], ["nose", "neck"], [0.1])
+        match_keypoints(["nose"], ["nose", "neck"], [0.1])
 
 
 def test_two_keypoints_of_one_name_are_refused() -> None:
@@ -65,4 +65,4 @@ def test_two_keypoints_of_one_name_are_refused() -> None:
         InputError,
         match=r"the keypoints 'left eye' and 'LEFT_EYE' of the annotations are both left_eye in COCO; rename",
     ):
-        common_keypoints(("left eye", "LEFT_EYE"), ("nose", "l_eye"), (0.1, 0.1))
+        match_keypoints(("left eye", "LEFT_EYE"), ("nose", "l_eye"), (0.1, 0.1))

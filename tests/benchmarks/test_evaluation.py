@@ -12,7 +12,7 @@ from pycocotools.coco import COCO
 from pycocotools.cocoeval import COCOeval
 
 from posedeploy.benchmarks.annotations import read_annotations
-from posedeploy.benchmarks.detections import common_keypoints
+from posedeploy.benchmarks.detections import match_keypoints
 from posedeploy.benchmarks.evaluation import Evaluation, Slice, evaluate
 from posedeploy.benchmarks.oks import THRESHOLDS
 from posedeploy.checkpoints.user_network import open_user_network
@@ -61,7 +61,7 @@ def _known(*people: Array, **fields: Any) -> list[dict[str, Any]]:
 def _evaluate(path: Path, *poses: Poses) -> Evaluation:
     family = lightweight_openpose_2d
     annotations = read_annotations(path)
-    common = common_keypoints(
+    common = match_keypoints(
         annotations.keypoint_names, family.KEYPOINT_NAMES, sigmas_of(family.KEYPOINT_NAMES)
     )
     return evaluate("drawn", EFFECTIVE, annotations, common, enumerate(poses))
@@ -78,7 +78,7 @@ def test_whom_everyone_finds(tmp_path: Path) -> None:
         assert _averages(part) == pytest.approx([1.0] * 6)
     assert (result.images, len(result.detections)) == (1, 2)
     assert result.keypoints == coco.NAMES
-    assert result.left_out == ("neck",)
+    assert result.unscored_keypoints == ("neck",)
     assert THRESHOLDS == (0.5, 0.55, 0.6, 0.65, 0.7, 0.75, 0.8, 0.85, 0.9, 0.95)
 
 
@@ -157,7 +157,7 @@ def test_keypoints_are_matched_by_name(tmp_path: Path) -> None:
     elsewhere[[2, 3, 10, 14], :2] += 500
     result = _evaluate(path, _poses(elsewhere))
     assert result.keypoints == ("left_ankle", "neck", "nose")
-    assert "tail" in result.left_out and "right_wrist" in result.left_out
+    assert "tail" in result.unscored_keypoints and "right_wrist" in result.unscored_keypoints
     assert result.slices[0].ap == pytest.approx(1)
     np.testing.assert_array_equal(result.detections[0].keypoints[[0, 2, 3], :2], mine[[0, 2, 3], :2])
     assert not result.detections[0].keypoints[1].any()
@@ -178,7 +178,7 @@ def test_a_3d_network_is_scored_by_its_2d_keypoints(tmp_path: Path) -> None:
     people = [coco.person(1, keypoints[PANOPTIC[list(coco.OURS)]]) for keypoints in poses.keypoints]
     path = coco.write(tmp_path / "a.json", {"a.png": (WIDTH, HEIGHT)}, people)
     annotations = read_annotations(path)
-    common = common_keypoints(annotations.keypoint_names, spec.keypoint_names, predictor.sigmas)
+    common = match_keypoints(annotations.keypoint_names, spec.keypoint_names, predictor.sigmas)
     (everyone, large) = evaluate("3d", EFFECTIVE, annotations, common, [(0, poses)]).slices
     assert (everyone.people, large.people) == (PEOPLE, PEOPLE)
     assert (everyone.ap, large.ar) == (pytest.approx(1), 1)

@@ -6,14 +6,14 @@ import numpy as np
 import pytest
 
 from posedeploy.benchmarks.inputs import (
-    drawn_images,
-    image_samples,
-    image_size,
-    plain,
-    random_images,
-    random_tensors,
-    resized,
-    sized,
+    build_image_inputs,
+    build_noise_input,
+    generate_noise_images,
+    generate_synthetic_images,
+    get_image_size,
+    match_candidate,
+    with_fixed_size,
+    with_other_size,
 )
 from posedeploy.errors import InputError
 from posedeploy.types import Model, ModelSpec, TensorSpec
@@ -33,64 +33,68 @@ def _embedded(spec: ModelSpec) -> ModelSpec:
 
 
 def test_drawn_images_are_of_the_inputs_size_but_not_too_small_to_draw(spec: ModelSpec) -> None:
-    images = drawn_images(sized(spec, None, (128, 160)), 2)
+    images = generate_synthetic_images(with_fixed_size(spec, None, (128, 160)), 2)
     assert [image.shape for image in images] == [(128, 160, 3)] * 2
     assert images[0].tobytes() != images[1].tobytes()
-    assert drawn_images(sized(spec), 1)[0].shape == (64, 64, 3)
+    assert generate_synthetic_images(with_fixed_size(spec), 1)[0].shape == (64, 64, 3)
 
 
 def test_free_axes_take_the_working_size_or_what_is_asked(spec: ModelSpec) -> None:
-    assert sized(spec).inputs[0].shape == (1, 3, 32, 40)
-    assert sized(spec, 2, (64, 48)).inputs[0].shape == (2, 3, 64, 48)
-    assert sized(_embedded(spec), 2, (64, 48)).inputs[0].shape == (2, 64, 48, 3)
-    assert image_size(sized(spec)) == image_size(sized(_embedded(spec))) == (32, 40)
+    assert with_fixed_size(spec).inputs[0].shape == (1, 3, 32, 40)
+    assert with_fixed_size(spec, 2, (64, 48)).inputs[0].shape == (2, 3, 64, 48)
+    assert with_fixed_size(_embedded(spec), 2, (64, 48)).inputs[0].shape == (2, 64, 48, 3)
+    assert (
+        get_image_size(with_fixed_size(spec)) == get_image_size(with_fixed_size(_embedded(spec))) == (32, 40)
+    )
 
 
 def test_a_fixed_size_stays_and_another_is_refused(spec: ModelSpec) -> None:
-    fixed = sized(spec, 1, (64, 48))
-    assert sized(fixed).inputs[0].shape == (1, 3, 64, 48)
-    assert sized(fixed, 1, (64, 48)).inputs[0].shape == (1, 3, 64, 48)
-    with pytest.raises(InputError, match=r"`batch=5`: the input data float32 1x3x64x48 NCHW is of another"):
-        sized(fixed, 5)
-    with pytest.raises(InputError, match=r"`input_size=32x48`: the input data float32 1x3x64x48 NCHW is of "):
-        sized(fixed, 1, (32, 48))
+    fixed = with_fixed_size(spec, 1, (64, 48))
+    assert with_fixed_size(fixed).inputs[0].shape == (1, 3, 64, 48)
+    assert with_fixed_size(fixed, 1, (64, 48)).inputs[0].shape == (1, 3, 64, 48)
+    with pytest.raises(InputError, match=r"`batch=5`: the input data float32 1x3x64x48 NCHW has another"):
+        with_fixed_size(fixed, 5)
+    with pytest.raises(InputError, match=r"`input_size=32x48`: the input data float32 1x3x64x48 NCHW has "):
+        with_fixed_size(fixed, 1, (32, 48))
 
 
 def test_free_axes_can_be_given_another_size(spec: ModelSpec) -> None:
-    assert resized(spec).inputs[0].shape == (2, 3, 64, 72)
+    assert with_other_size(spec).inputs[0].shape == (2, 3, 64, 72)
     ranges = {"data": ((1, 3, 8, 80), (1, 3, 40, 100))}
-    assert resized(spec, ranges).inputs[0].shape == (1, 3, 40, 80)
-    assert sized(spec, ranges=ranges).inputs[0].shape == (1, 3, 32, 80)
+    assert with_other_size(spec, ranges).inputs[0].shape == (1, 3, 40, 80)
+    assert with_fixed_size(spec, ranges=ranges).inputs[0].shape == (1, 3, 32, 80)
     only_batch = replace(spec, inputs=(replace(spec.inputs[0], shape=("batch", 3, 32, 40)),))
-    assert resized(only_batch).inputs[0].shape == (2, 3, 32, 40)
+    assert with_other_size(only_batch).inputs[0].shape == (2, 3, 32, 40)
 
 
 def test_free_axes_that_nothing_gives_are_refused() -> None:
     foreign = ModelSpec("unknown", "", (TensorSpec("x", ("axis0", 3, "axis2", "axis3")),), ())
-    assert random_tensors(foreign, 4, (16, 24)).tensors["x"].shape == (4, 3, 16, 24)
-    with pytest.raises(InputError, match=r"free axes of the input x .* are; give `input_size=HxW`"):
-        random_tensors(foreign)
-    with pytest.raises(InputError, match="give fixed shapes when it is exported"):
-        random_tensors(replace(foreign, inputs=(TensorSpec("x", (1, "tokens")),)))
+    assert build_noise_input(foreign, 4, (16, 24)).tensors["x"].shape == (4, 3, 16, 24)
+    with pytest.raises(
+        InputError, match=r"dynamic axes of the input x .* are unknown; pass `input_size=HxW`"
+    ):
+        build_noise_input(foreign)
+    with pytest.raises(InputError, match="export it with fixed shapes"):
+        build_noise_input(replace(foreign, inputs=(TensorSpec("x", (1, "tokens")),)))
 
 
 def test_pictures_are_the_same_every_time_and_unlike_each_other(spec: ModelSpec) -> None:
-    images = random_images(sized(spec, size=(36, 44)), 3)
+    images = generate_noise_images(with_fixed_size(spec, size=(36, 44)), 3)
     assert [image.shape for image in images] == [(36, 44, 3)] * 3
     assert images[0].dtype == np.uint8
     assert all(
         np.array_equal(a, b)
-        for a, b in zip(images, random_images(sized(spec, size=(36, 44)), 3), strict=True)
+        for a, b in zip(images, generate_noise_images(with_fixed_size(spec, size=(36, 44)), 3), strict=True)
     )
     assert not np.array_equal(images[0], images[1])
     assert (images[0][:8, :8] == images[0][0, 0]).all()
 
 
 def test_the_same_picture_reaches_both_sides_however_they_want_it(spec: ModelSpec) -> None:
-    theirs = sized(_embedded(spec), 2)
-    ours = plain(spec, theirs)
-    named = [("one", random_images(theirs, 1)[0])]
-    (raw,), (normal,) = image_samples(theirs, named), image_samples(ours, named)
+    theirs = with_fixed_size(_embedded(spec), 2)
+    ours = match_candidate(spec, theirs)
+    named = [("one", generate_noise_images(theirs, 1)[0])]
+    (raw,), (normal,) = build_image_inputs(theirs, named), build_image_inputs(ours, named)
     assert (raw.name, raw.tensors["data"].dtype, raw.tensors["data"].shape) == (
         "one",
         "uint8",
@@ -107,15 +111,15 @@ def test_the_same_picture_reaches_both_sides_however_they_want_it(spec: ModelSpe
 
 def test_inputs_that_are_no_image_are_seeded_noise() -> None:
     spec = two_input_model("frames").spec
-    sample = random_tensors(spec, 3)
+    sample = build_noise_input(spec, 3)
     assert {name: array.shape for name, array in sample.tensors.items()} == {
         "joints": (3, 5, 2),
         "scale": (1,),
     }
     assert sample.placements == ()
-    assert random_tensors(spec).tensors["joints"].shape == (1, 5, 2)
-    again = random_tensors(spec, 3).tensors
+    assert build_noise_input(spec).tensors["joints"].shape == (1, 5, 2)
+    again = build_noise_input(spec, 3).tensors
     assert all(np.array_equal(again[name], array) for name, array in sample.tensors.items())
     whole = replace(spec, inputs=(TensorSpec("ids", (4,), "int64"),))
-    assert random_tensors(whole).tensors["ids"].dtype == "int64"
-    assert plain(spec, whole).inputs == whole.inputs
+    assert build_noise_input(whole).tensors["ids"].dtype == "int64"
+    assert match_candidate(spec, whole).inputs == whole.inputs

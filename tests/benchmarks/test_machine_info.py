@@ -2,11 +2,11 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from posedeploy.benchmarks.machine_info import this_machine
+from posedeploy.benchmarks.machine_info import describe_machine
 
 
 def test_the_machine_says_what_it_is() -> None:
-    machine = this_machine()
+    machine = describe_machine()
     assert machine.cpu
     assert 1 <= machine.physical_cores <= machine.logical_cores
     assert machine.memory_bytes > 1e8

@@ -7,10 +7,10 @@ import errno
 import numpy as np
 import pytest
 
-from posedeploy.benchmarks.inputs import image_samples, random_images, sized
+from posedeploy.benchmarks.inputs import build_image_inputs, generate_noise_images, with_fixed_size
 from posedeploy.benchmarks.noise_floor import RUNS, measure_noise
 from posedeploy.benchmarks.recorded_runner import RecordedRunner
-from posedeploy.benchmarks.tolerances import TOLERANCES, default_tolerance, torch_precision
+from posedeploy.benchmarks.tolerances import TOLERANCES, default_tolerance, to_torch_precision
 from posedeploy.checkpoints.float64 import in_float64
 from posedeploy.errors import OutputError
 from posedeploy.runtimes.pytorch import PyTorchRunner
@@ -22,8 +22,8 @@ OPTIONS = RunOptions(threads=1)
 
 
 def _inputs(model: Model, count: int = 2) -> list[Tensors]:
-    named = [("noise", image) for image in random_images(sized(model.spec), count)]
-    return [sample.tensors for sample in image_samples(model.spec, named)]
+    named = [("noise", image) for image in generate_noise_images(with_fixed_size(model.spec), count)]
+    return [sample.tensors for sample in build_image_inputs(model.spec, named)]
 
 
 def test_the_noise_of_a_network_is_the_largest_of_its_draws(tiny: Model) -> None:
@@ -106,7 +106,7 @@ def test_what_overflows_has_noise_without_end() -> None:
     ],
 )
 def test_the_tolerance_is_that_of_the_coarsest_part(reported: str, precision: str | None) -> None:
-    assert torch_precision(reported) == precision
+    assert to_torch_precision(reported) == precision
     assert default_tolerance(reported) == TOLERANCES[precision or "fp32"]
 
 
@@ -136,7 +136,8 @@ def test_a_full_disk_is_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
     with (
         RecordedRunner(CrowdRunner(SPEC)) as recorded,
         pytest.raises(
-            OutputError, match=r"cannot keep outputs .* \(No space left on device\); free .*TMPDIR$"
+            OutputError,
+            match=r"cannot write outputs .* \(No space left on device\); free .*TMPDIR to another folder$",
         ),
     ):
         recorded.run(tensors)

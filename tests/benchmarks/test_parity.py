@@ -8,7 +8,12 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from posedeploy.benchmarks.inputs import Sample, image_samples, random_images, sized
+from posedeploy.benchmarks.inputs import (
+    NetworkInput,
+    build_image_inputs,
+    generate_noise_images,
+    with_fixed_size,
+)
 from posedeploy.benchmarks.noise_floor import NoiseFloor, OutputNoise
 from posedeploy.benchmarks.parity import Parity, compare_outputs
 from posedeploy.benchmarks.tolerances import Tolerance
@@ -35,9 +40,9 @@ class Changed(CrowdRunner):
         return outputs if self.runs % 2 else self._change(outputs)
 
 
-def _pairs(count: int = 2) -> list[tuple[Sample, Sample]]:
-    named = [(f"picture {index}", image) for index, image in enumerate(random_images(SPEC, count))]
-    samples = image_samples(SPEC, named)
+def _pairs(count: int = 2) -> list[tuple[NetworkInput, NetworkInput]]:
+    named = [(f"picture {index}", image) for index, image in enumerate(generate_noise_images(SPEC, count))]
+    samples = build_image_inputs(SPEC, named)
     return list(zip(samples, samples, strict=True))
 
 
@@ -83,8 +88,8 @@ def test_the_same_network_passes() -> None:
 
 @pytest.mark.parametrize("target", ["torchscript", "onnx", "openvino"])
 def test_a_true_export_passes(tiny: Model, exported: dict[str, Artifact], target: str) -> None:
-    spec = sized(tiny.spec)
-    samples = image_samples(spec, [("noise", random_images(spec, 1)[0])])
+    spec = with_fixed_size(tiny.spec)
+    samples = build_image_inputs(spec, [("noise", generate_noise_images(spec, 1)[0])])
     pairs = list(zip(samples, samples, strict=True))
     with (
         PyTorchRunner(tiny, RunOptions(threads=1)) as reference,
@@ -106,7 +111,7 @@ def test_one_wrong_element_is_named_with_its_place_and_both_values() -> None:
     heatmaps, pafs = parity.outputs
     assert not parity.passed
     assert heatmaps.rtol == 0
-    assert (pafs.worst.sample, pafs.worst.index, pafs.worst.candidate) == ("picture 1", (0, 7, 3, 40), 12.5)
+    assert (pafs.worst.input, pafs.worst.index, pafs.worst.candidate) == ("picture 1", (0, 7, 3, 40), 12.5)
     assert pafs.worst.reference == right[0, 7, 3, 40]
     assert pafs.max_absolute == pytest.approx(12.5 - right[0, 7, 3, 40])
     assert pafs.rtol == pytest.approx(pafs.max_absolute / np.abs(right).max())
@@ -192,9 +197,12 @@ def test_a_person_too_many_fails() -> None:
 
 
 def test_outputs_of_another_name_or_shape_are_another_network() -> None:
-    with pytest.raises(ArtifactError, match=r"x.xml: it gives 'maps', and PyTorch gives heatmaps, pafs: not"):
+    with pytest.raises(
+        ArtifactError,
+        match=r"x.xml: the output 'maps' does not exist in PyTorch, which has heatmaps, pafs; use",
+    ):
         _compare(lambda outputs: {"maps": outputs["heatmaps"]})
-    with pytest.raises(ArtifactError, match=r"x.xml: pafs has the shape \(1, 38, 32, 1\) and PyTorch gives"):
+    with pytest.raises(ArtifactError, match=r"x.xml: pafs has shape \(1, 38, 32, 1\), but"):
         _compare(lambda outputs: outputs | {"pafs": outputs["pafs"][..., :1]})
 
 
@@ -222,7 +230,7 @@ def test_every_image_of_a_batch_is_compared() -> None:
 
 def test_nothing_compared_is_nothing_proved() -> None:
     assert Parity("x.xml", CrowdRunner(SPEC).runtime_info, (), None, Tolerance()).failures == (
-        "there is no output to compare",
+        "the network has no outputs to compare",
     )
 
 

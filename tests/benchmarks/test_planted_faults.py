@@ -14,7 +14,12 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from posedeploy.benchmarks.inputs import Sample, image_samples, random_images, sized
+from posedeploy.benchmarks.inputs import (
+    NetworkInput,
+    build_image_inputs,
+    generate_noise_images,
+    with_fixed_size,
+)
 from posedeploy.benchmarks.noise_floor import NoiseFloor, measure_noise
 from posedeploy.benchmarks.parity import Parity, compare_outputs
 from posedeploy.benchmarks.tolerances import default_tolerance
@@ -85,9 +90,12 @@ def model(tiny: Model) -> Model:
     return replace(tiny, module=module)
 
 
-def _inputs(model: Model) -> list[Sample]:
-    named = [(f"noise {index}", image) for index, image in enumerate(random_images(sized(model.spec), 3))]
-    return image_samples(model.spec, named)
+def _inputs(model: Model) -> list[NetworkInput]:
+    named = [
+        (f"noise {index}", image)
+        for index, image in enumerate(generate_noise_images(with_fixed_size(model.spec), 3))
+    ]
+    return build_image_inputs(model.spec, named)
 
 
 def _judged(model: Model, candidate: nn.Module, place: str) -> Parity:

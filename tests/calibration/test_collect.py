@@ -11,7 +11,7 @@ import cv2
 import numpy as np
 import pytest
 
-from posedeploy.benchmarks.inputs import sized
+from posedeploy.benchmarks.inputs import with_fixed_size
 from posedeploy.calibration.collect import collect
 from posedeploy.calibration.spilled_tensors import SpilledTensors
 from posedeploy.errors import InputError
@@ -21,7 +21,7 @@ from posedeploy.types import Array, CalibrationSet, JointsContract, ModelSpec, T
 from tests.predict.videos import make_video
 from tests.support.networks import tiny_model, two_input_model
 
-SPEC = sized(tiny_model().spec)
+SPEC = with_fixed_size(tiny_model().spec)
 
 
 def write(folder: Path, count: int, *, same: bool = False) -> Path:
@@ -150,7 +150,7 @@ def test_a_network_without_an_image_contract_is_refused() -> None:
 
 
 def test_a_batch_is_filled_with_images(tmp_path: Path) -> None:
-    spec = sized(tiny_model().spec, batch=4)
+    spec = with_fixed_size(tiny_model().spec, batch=4)
     found = collected([write(tmp_path / "a", 6)], spec=spec)
     assert [tensors["data"].shape for tensors in found.inputs] == [(4, 3, 32, 40)] * 2
     last = found.inputs[1]["data"]

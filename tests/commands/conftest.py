@@ -11,7 +11,7 @@ import pytest
 import torch
 from typer.testing import CliRunner, Result
 
-from posedeploy.benchmarks.inputs import random_images
+from posedeploy.benchmarks.inputs import generate_noise_images
 from posedeploy.cli import app
 from posedeploy.environments import locations
 from posedeploy.types import Array
@@ -35,7 +35,7 @@ def build():
 @pytest.fixture
 def photo() -> Array:
     """(256, 456, 3) of noise in blocks."""
-    return random_images(spec_of("lightweight-openpose-2d", height=HEIGHT, width=WIDTH), 1)[0]
+    return generate_noise_images(spec_of("lightweight-openpose-2d", height=HEIGHT, width=WIDTH), 1)[0]
 
 
 @pytest.fixture(autouse=True)

@@ -67,7 +67,7 @@ def test_few_runs_have_no_percentiles(human: Path, done: Invoke) -> None:
     assert (result["p90_ms"], result["speed_up"], result["median_interval_ms"]) == (None, None, None)
     assert "p90" not in shown
     assert "no comparison with PyTorch for human.onnx: " in said
-    assert "give that option again, since it runs the file" in said
+    assert "repeat that argument, because it executes the file" in said
 
 
 def test_the_offline_scenario_times_blocks_in_flight(human: Path, done: Invoke) -> None:
@@ -157,7 +157,7 @@ def test_a_checkpoint(human: Path, network: tuple[str, str], done: Invoke) -> No
 @pytest.mark.slow
 def test_without_artifacts_the_sample_is_exported_first(done: Invoke) -> None:
     document, shown, said = _bench(done, "--runs", 1)
-    assert said.startswith("there are no artifacts in artifacts yet, so the sample is exported first\n")
+    assert said.startswith("no artifacts in artifacts; exporting the built-in sample first\n")
     labels = ["sample (PyTorch)", "sample.onnx", "sample.tflite", "sample.torchscript", "sample.xml"]
     assert sorted(result["label"] for result in document["results"]) == labels
     assert not lines_wider_than(80, shown)
@@ -187,14 +187,14 @@ def test_bad_input(
         ((model, "--threads", 9999), "logical cores; use at most that"),
         (
             (model, "--batch", 4),
-            "--batch 4: the input data float32 1x3x256x456 NCHW is of another, fixed batch",
+            "--batch 4: the input data float32 1x3x256x456 NCHW has another, fixed batch",
         ),
         ((human / "human.pth", "--device", "NPU", *network), "--device npu: pytorch runs on cpu or cuda"),
         (
             (human / "human.pth", "--precision", "bf16", *network),
             "--precision bf16: pytorch runs this network in fp32",
         ),
-        ((model, "--runs", 0), "--runs 0: it is at least 1"),
+        ((model, "--runs", 0), "--runs 0: expected at least 1"),
         ((model, "--image", "none.png"), "none.png: no such file"),
         ((model, "--image", tmp_path / "file"), "file"),
         (
@@ -203,18 +203,40 @@ def test_bad_input(
         ),
         ((model, "--image", "photo.png", "--input-size", "64x64"), "--input-size and --image: pass one"),
         ((model, "--image", "photo.png", "--scenario", "offline"), "--image: the offline scenario times"),
-        ((model, "--batch", 0), "--batch 0: it is at least 1"),
+        ((model, "--batch", 0), "--batch 0: expected at least 1"),
         ((model, "--precision", "bf16"), "bf16"),
         ((model, "--runtime", "tensorrt"), "the runtime 'tensorrt' does not run .onnx files; onnx runs on"),
         ((openvino, "--runtime", "onnxruntime"), "does not run .xml files; openvino runs on openvino"),
-        ((model, "--input-size", "64x64"), "fixed size; leave the option out"),
+        ((model, "--input-size", "64x64"), "fixed size; leave it out"),
         ((model, "--family", "lightweight-openpose-2d"), "its manifest describes it; remove"),
         (("none.onnx",), "none.onnx: no such file"),
         (("none.mlmodel",), "none.mlmodel: no such file; name a checkpoint file"),
         ((tmp_path,), "a folder without a checkpoint; name a checkpoint or a model file"),
-        ((model, "--checkpoint", "none.pth"), "give that option again, since it runs the file"),
-        ((model, "--checkpoint", "none.pth", *network), "error: none.pth: "),
-        ((model, "--runs", 1, "--json", "."), "error: .: is a folder; name a file for the JSON"),
+        ((model, "--checkpoint", human / "human.pth"), "repeat that argument, because it executes the file"),
+        ((model, "--checkpoint", "none.pth", *network), "--checkpoint none.pth: no such file"),
+        ((model, "--runs", 1, "--json", "."), "error: .: a folder; pass a file for the JSON"),
         ((model, "--runs", 1, "--json", "file/x.json"), "error: file: cannot write here"),
     ]:
         assert message in refused("bench", *arguments), arguments
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("--runs", 0), "--runs 0: expected at least 1"),
+        (("--batch", 0), "--batch 0: expected at least 1"),
+        (("--loads", 2, "--runs", 1), "--loads 2: the 1 timed runs are divided among the loads"),
+        (("--threads", 0), "--threads 0: expected a thread count of at least 1"),
+        (("--device", "gpu0"), "--device gpu0: unknown device"),
+        (("--runtime", "onnx"), "--runtime onnx: unknown runtime; expected pytorch"),
+        (("--checkpoint", "none.pth"), "--checkpoint none.pth: no such file or folder"),
+        (("--input-size", "64"), "--input-size 64: expected HEIGHTxWIDTH"),
+        (("--stages", "two"), "--stages two: expected a number of refinement stages"),
+        (("--family", "gtrs", "--contract", "a.toml"), "--contract and --family exclude each other"),
+    ],
+)
+def test_arguments_are_checked_before_the_sample_is_exported(
+    refused: Callable[..., str], arguments: tuple[Any, ...], message: str
+) -> None:
+    assert message in refused("bench", *arguments)
+    assert not Path("artifacts").exists()

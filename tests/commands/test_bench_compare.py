@@ -155,7 +155,7 @@ def test_what_is_no_report_is_refused(
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (("--loads", 0), "--loads 0: it is at least 1"),
+        (("--loads", 0), "--loads 0: expected at least 1"),
         (("--loads", 5, "--runs", 4), "--loads 5: the 4 timed runs are divided among the loads"),
         (("--compare", "none.onnx"), "none.onnx: no such file"),
         (("--compare", "."), "."),

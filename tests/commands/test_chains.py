@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 import torch
 
-from posedeploy.api.mesh_faces import faces_of
+from posedeploy.api.mesh_faces import load_faces
 from posedeploy.checkpoints import pose_hg_3d
 from posedeploy.console.option_names import with_options
 from posedeploy.errors import InputError
@@ -124,7 +124,7 @@ def test_a_mesh_is_written_and_one_of_another_network_refused(
     message = refused("predict", body, "joints.npy", "--mesh", faces, "--mesh-format", "stl")
     assert message == "error: --mesh-format stl: expected obj or glb"
     assert refused("predict", gtrs, "joints.npy", "--mesh", faces).endswith(
-        "its triangles are of 108 vertices, and gtrs.pth.tar gives 20; give the mesh that it was trained on"
+        "a mesh of 108 vertices, but gtrs.pth.tar has 20; use the mesh that the network was trained on"
     )
     np.save("fan.npy", [(0, corner, corner + 1) for corner in range(1, 19)])
     done("predict", gtrs, "joints.npy", "--mesh", "fan.npy", "-o", "drawn")
@@ -139,7 +139,7 @@ def test_the_mesh_of_the_manifest_is_used_where_it_is(lifters: Path, done: Invok
     assert Path("poses/joints.person1.obj").is_file()
     Path("faces.npy").unlink()
     changes = {
-        "faces.npy, the mesh that body.torchscript was exported with, is not there": lambda: None,
+        "faces.npy: no such file; body.torchscript was exported with this mesh": lambda: None,
         "its triangles changed since body.torchscript was exported": lambda: np.save("faces.npy", turned),
         "faces.npy: damaged": lambda: Path("faces.npy").write_bytes(b"\x93NUMPY"),
     }
@@ -155,16 +155,18 @@ def test_the_mesh_of_the_manifest_is_used_where_it_is(lifters: Path, done: Invok
 def test_triangles_must_be_those_of_the_networks_mesh(lifters: Path) -> None:
     faces = lifters / "faces.npy"
     artifact = Artifact(Path("gtrs.onnx"), "onnx", lifter_spec(vertices=20), "fp32")
-    with pytest.raises(InputError, match=r"its triangles are of 108 vertices, and gtrs\.onnx gives 20; give"):
-        faces_of(faces, artifact)
-    with pytest.raises(InputError, match=r"gtrs \(human36, joints alone\) gives no mesh; leave it out"):
-        faces_of(faces, replace(artifact, spec=lifter_spec()))
+    with pytest.raises(InputError, match=r"a mesh of 108 vertices, but gtrs\.onnx has 20; use"):
+        load_faces(faces, artifact)
+    with pytest.raises(InputError, match=r"gtrs \(human36, joints alone\) has no mesh; leave it out"):
+        load_faces(faces, replace(artifact, spec=lifter_spec()))
     fitting = replace(artifact, spec=lifter_spec(vertices=108))
-    found = faces_of(faces, fitting)
+    found = load_faces(faces, fitting)
     assert found is not None and found.shape == (216, 3)
     made = Provenance("body.pth", "", mesh="smpl.npy", mesh_sha256="0" * 64)
-    with pytest.raises(InputError, match=r"are not those that gtrs\.onnx was exported with \(smpl.npy, as"):
-        faces_of(faces, replace(fitting, provenance=made))
+    with pytest.raises(
+        InputError, match=r"not the triangles that gtrs\.onnx was exported with; use the .* of smpl.npy"
+    ):
+        load_faces(faces, replace(fitting, provenance=made))
 
 
 @pytest.mark.parametrize(
@@ -172,25 +174,28 @@ def test_triangles_must_be_those_of_the_networks_mesh(lifters: Path) -> None:
     [
         (
             ("{gtrs}", "photo.png"),
-            "gtrs takes the 2D joints of people and no image; name what finds them in phot",
+            "gtrs takes the 2D joints of people, not images; add a model that detects them in phot",
         ),
         (
             ("{gtrs}", "photo.png", "--detector", "{smpl}"),
-            "smpl.pth.tar: gtrs takes 2D joints, not images, so it cannot find people in",
+            "smpl.pth.tar: gtrs takes 2D joints, not images, so it cannot detect people; use",
         ),
         (
             ("{gtrs}", "photo.png", "--detector", "{lifters}/body.pth.tar"),
-            "body.pth.tar: pose2mesh takes 2D joints, not images, so it cannot find",
+            "body.pth.tar: pose2mesh takes 2D joints, not images, so it cannot detect",
         ),
         (
             ("{gtrs}", "photo.png", "--boxes", "boxes.json"),
-            "--boxes: gtrs takes the 2D joints of people, and not",
+            "--boxes: gtrs takes the 2D joints of people, not boxes",
         ),
         (
             ("{gtrs}", "joints.npy", "--detector", "{gtrs}"),
-            "--detector: gtrs takes the 2D joints of people, and they",
+            "--detector: gtrs takes the 2D joints of people, joints.npy contains them",
         ),
-        (("{gtrs}", "joints.npy", "--fx", 700), "--fx: gtrs gives positions from each person's pelvis on"),
+        (
+            ("{gtrs}", "joints.npy", "--fx", 700),
+            "--fx: gtrs returns positions relative to each person's pelvis",
+        ),
         (
             ("{smpl}", "joints.npy"),
             "17 joints per person, as in human36, coco-17, posetrack17 and 3dhp17; this",
@@ -220,7 +225,7 @@ def test_without_its_manifest_a_network_is_not_known(
     Path("out/gtrs.onnx.posedeploy.json").unlink()
     for arguments in (("joints.npy",), ("photo.png", "--detector", "sample"), ("photo.png",)):
         message = refused("predict", "out/gtrs.onnx", *arguments)
-        assert "cannot decode poses from this network: its family 'unknown' is unknown" in message
+        assert "cannot decode poses: the family 'unknown' of the network is unknown" in message
     assert "2 people" in done("predict", "out/gtrs.onnx", "joints.npy", "--family", "gtrs").stdout
 
 
@@ -231,7 +236,7 @@ def test_what_does_not_go_together_is_refused(
     message = refused("predict", lifters / "smpl.pth.tar", "photo.png", "--detector", detector)
     assert "the joints of smpl cannot be computed from a detector's 18 keypoints" in message
     message = refused("predict", detector, "joints.npy")
-    assert "joints.npy: joints, and lightweight-openpose-2d takes images; name an image, or give" in message
+    assert "joints.npy: a file of joints, but lightweight-openpose-2d takes images; use an image" in message
 
 
 def test_a_third_party_detector_is_described(
@@ -241,8 +246,8 @@ def test_a_third_party_detector_is_described(
     Path("others.toml").write_text('family = "lightweight-openpose-2d"\n')
     chain = ("predict", lifters / "gtrs.pth.tar", "photo.png", "--detector", "others.onnx")
     assert words(refused(*chain)) == (
-        "error: --detector others.onnx: cannot decode poses from this network: its family 'unknown' is "
-        "unknown; describe its outputs with --detector-spec FILE (README.md, 'Your own network')"
+        "error: --detector others.onnx: cannot decode poses: the family 'unknown' of the network is "
+        "unknown; describe it with --detector-spec FILE (docs/third-party-models.md)"
     )
     done(*chain, "--detector-spec", "others.toml")
     assert document()["source"]["detector"]["family"] == "lightweight-openpose-2d"
@@ -252,12 +257,15 @@ def test_a_third_party_detector_is_described(
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (("--detector-spec", "others.toml"), "it describes a --detector; give that too"),
+        (("--detector-spec", "others.toml"), "describes a --detector; add --detector"),
         (
             ("--detector", "sample", "--detector-spec", "others.toml"),
             "others.toml: no keypoints to add to the model",
         ),
-        (("--detector", "{human}/human.pth"), "export this one so, and name the artifact here"),
+        (
+            ("--detector", "{human}/human.pth"),
+            "A detector has no such argument: export it with that, and use the artifact",
+        ),
         (("--detector", "gone.pth"), "error: gone.pth: no such file; name a checkpoint file"),
     ],
 )
@@ -278,5 +286,5 @@ def test_a_detector_of_one_person_says_that_it_takes_the_whole_image_for_one(
     network = pose_hg_3d.PoseHg3d(pose_hg_3d.BasicBlock, (1, 1, 1, 1), 8, {"hm": 17})
     torch.save(network.state_dict(), tmp_path / "one.pth")
     result = done("predict", lifters / "gtrs.pth.tar", "photo.png", "--detector", tmp_path / "one.pth")
-    said = "one.pth: pose-hg-3d looks at one person at a time: the whole image is taken as one person's"
+    said = "one.pth: pose-hg-3d takes one person at a time; the whole image is used as the box of one person"
     assert said in words(result.stderr)

@@ -81,7 +81,7 @@ def test_bench_and_inspect(crops: Path, done: Invoke) -> None:
 def test_without_boxes_the_whole_image_is_one_person(crops: Path, done: Invoke, name: str) -> None:
     result = done("predict", crops / "out" / f"{name}.xml", "photo.png")
     assert "1 person in 1 image" in result.stdout
-    assert "the whole image is taken as one person's" in words(result.stderr)
+    assert "the whole image is used as the box of one person" in words(result.stderr)
     document = _poses()
     assert document["source"]["boxes"] == "the whole image"
     assert ("keypoints_3d" in document["units"]) == (name != "hg2d")
@@ -120,7 +120,7 @@ def test_boxes_of_other_tools(crops: Path, done: Invoke, refused: Callable[..., 
     assert _poses()["annotations"] == [xyxy]
     assert "2 people" in done(*predict, "coco.json").stdout
     assert "1 person" in done(*predict, "coco.json", "--box-label", "3").stdout
-    assert "are for --boxes; give that too" in refused(*predict[:-1], "--box-format", "xyxy")
+    assert "are for --boxes; add --boxes" in refused(*predict[:-1], "--box-format", "xyxy")
 
 
 @pytest.mark.parametrize(
@@ -165,14 +165,14 @@ def test_evaluate_finds_the_people_first(
     assert (len(document["detections"]), document["detector"]) == (PEOPLE, str(detector))
     assert len(document["keypoints"]) == 12
     result = done("evaluate", network, *given)
-    assert "no --detector says where: the whole image is taken as one person's" in words(result.stderr)
+    assert "without a --detector, the whole image is used as the box of one person" in words(result.stderr)
     document = json.loads(Path("e.json").read_text())
     assert (len(document["detections"]), document["detector"]) == (1, None)
     message = refused("evaluate", detector, *given, "--detector", network)
-    assert "--detector: lightweight-openpose-2d finds people in the whole image by itself" in message
+    assert "--detector: lightweight-openpose-2d detects people in the whole image" in message
 
 
-TWO_D = "pose-hg-3d (ResNet of 1-1-1-1 basic blocks, 16 joints, 2D: no depth head) finds people in 2D"
+TWO_D = "pose-hg-3d (ResNet of 1-1-1-1 basic blocks, 16 joints, 2D: no depth head) returns 2D poses"
 
 
 @pytest.mark.parametrize(
@@ -190,21 +190,24 @@ TWO_D = "pose-hg-3d (ResNet of 1-1-1-1 basic blocks, 16 joints, 2D: no depth hea
         (("{mobile}", "--boxes", "short.json"), "short.json: not a JSON list of boxes [x, y, width, height]"),
         (("{mobile}", "--boxes", "nan.json"), "nan.json: box 0 is left out: NaN or infinity"),
         (("{mobile}", "--boxes", "none.json"), "none.json: no such file; name a file or folder of boxes"),
-        (("{mobile}", "--boxes", "flat.json", "--detector", "{crowd}"), "--boxes and --detector: give one"),
+        (
+            ("{mobile}", "--boxes", "flat.json", "--detector", "{crowd}"),
+            "--boxes and --detector exclude each other",
+        ),
         (
             ("{crowd}", "--boxes", "flat.json"),
-            "--boxes: lightweight-openpose-2d finds people in the whole image",
+            "--boxes: lightweight-openpose-2d detects people in the whole image",
         ),
         (
             ("{crowd}", "--detector", "{crowd}"),
-            "--detector: lightweight-openpose-2d finds people in the whole image",
+            "--detector: lightweight-openpose-2d detects people in the whole image",
         ),
         (
             ("{mobile}", "--detector", "{hg}"),
-            "--detector hg.xml: pose-hg-3d takes one person at a time and cannot find people",
+            "--detector hg.xml: pose-hg-3d takes one person at a time and cannot detect people",
         ),
         (("{mobile}", "--detector", "none.xml"), "none.xml: no such file"),
-        (("{hg2d}", "--fx", 700), f"--fx: {TWO_D}, which does not depend on the camera"),
+        (("{hg2d}", "--fx", 700), f"--fx: {TWO_D}, which do not depend on the camera"),
         (
             ("{hg}", "--fx", 700),
             "pose-hg-3d returns positions relative to the pelvis, which do not depend on the camera",

@@ -21,7 +21,7 @@ def test_everything_here_works(done: Invoke) -> None:
     result = done("doctor", "--json", "d.json")
     document = json.loads(Path("d.json").read_text())
     assert (document["format"], document["version"]) == ("posedeploy.doctor", 1)
-    states = {(finding["kind"], finding["name"]): finding["state"] for finding in document["findings"]}
+    states = {(finding["kind"], finding["name"]): finding["state"] for finding in document["checks"]}
     tried = {("target", name) for name in ON_CPU}
     tried |= {("runtime", name) for name, row in RUNTIMES.items() if "cpu" in row.devices}
     tried |= {("scoring", "pycocotools")}
@@ -45,7 +45,7 @@ def test_each_library_that_is_installed_is_tried(tmp_path: Path, monkeypatch: py
     monkeypatch.setitem(LIBRARIES, "tensorrt", replace(LIBRARIES["tensorrt"], module="tensorrt_rtx"))
     found, made = try_target(TARGETS["tensorrt"], probe(), tmp_path)
     assert [(finding.name, finding.state) for finding in found] == [
-        ("tensorrt --trt-library tensorrt", "untried"),
+        ("tensorrt --trt-library tensorrt", "untested"),
         ("tensorrt --trt-library tensorrt-rtx", "works"),
     ]
     assert [artifact.details["library"] for artifact in made] == ["tensorrt-rtx"]

@@ -14,7 +14,7 @@ ABORT = "import os; os.write(2, b'terminate called\\n'); os.abort()"
 HANG = "import time; time.sleep(600)"
 LEAVE = "import os; os._exit(3)"
 BUG = "raise AttributeError('no such attribute')"
-TRIED = "the process that tried it "
+TRIED = "its process "
 
 
 @pytest.fixture

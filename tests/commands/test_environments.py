@@ -73,18 +73,18 @@ def test_wrong_arguments_are_errors(
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (("--time-limit", "60"), "--time-limit 60: it is for --converter onnx2tf; leave it out"),
+        (("--time-limit", "60"), "--time-limit 60: only for --converter onnx2tf; leave it out"),
         (
             ("--to", "tflite", "--time-limit", "60"),
-            "--time-limit 60: it is for --converter onnx2tf; leave it out",
+            "--time-limit 60: only for --converter onnx2tf; leave it out",
         ),
         (
             ("--to", "tflite", "--converter", "onnx2tf", "--time-limit", "0"),
-            "--time-limit 0: expected seconds, more than 0",
+            "--time-limit 0: expected a number of seconds above 0",
         ),
         (
             ("--converter", "onnx2tf"),
-            "--converter onnx2tf: it is for --to tflite, which is not asked for; leave it out",
+            "--converter onnx2tf: only for tflite; leave it out, or add --to tflite",
         ),
         (
             ("--to", "tflite", "--converter", "onnx2tf"),

@@ -97,7 +97,10 @@ def _finds_everyone(
     np.testing.assert_allclose(found[0][:2], people[0]["keypoints"][:2], atol=2e-3)
     assert "all 4 1.000 1.000 1.000 1.000 1.000 1.000" in words(result.stdout)
     assert "at least 1/3 of the image high 4 1.000" in words(result.stdout)
-    assert "4 people found in 2 images; 17 keypoints scored, not neck, which" in words(result.stdout)
+    assert (
+        "4 people detected in 2 images; 17 keypoints scored; not scored, as only one side has them: neck"
+        in words(result.stdout)
+    )
     assert "Running per image evaluation" not in result.output
     assert not lines_wider_than(80, "\n".join(result.stdout.splitlines()[2:]))
 
@@ -108,7 +111,7 @@ def test_a_network_on_joints_finds_nobody(
 ) -> None:
     body, detector = write(made(), Path("body.pth.tar")), human / "out" / "human.onnx"
     message = refused("evaluate", body, *GIVEN, "--detector", detector)
-    assert "body.pth.tar: " in message and "so it cannot find people in an image; use a network" in message
+    assert "body.pth.tar: " in message and "so it cannot detect people; use a network" in message
 
 
 def test_refined_positions_are_scored_and_recorded(
@@ -188,7 +191,7 @@ def test_annotations_as_other_tools_write_them(
         (lambda path: path.write_bytes(b"no image"), "photos/a.png: not an image but a text"),
         (
             lambda path: write_image(path, np.zeros((32, 64, 3), np.uint8)),
-            "photos/a.png: is 64x32 px and the",
+            "photos/a.png: 64x32 px, but",
         ),
     ],
 )
@@ -240,11 +243,11 @@ def test_bad_input(people: list[dict[str, Any]], human: Path, refused: Callable[
     coco.write(Path("tails.json"), sizes, [], ("tail",))
     coco.write(Path("larger.json"), dict.fromkeys(IMAGES, (2 * WIDTH, 2 * HEIGHT)), people)
     for arguments, message in [
-        ((onnx, *GIVEN, "--limit", 0), "--limit 0: it is at least 1"),
-        ((onnx, *GIVEN, "--json", "."), ".: is a folder; name a file for the JSON"),
+        ((onnx, *GIVEN, "--limit", 0), "--limit 0: expected at least 1"),
+        ((onnx, *GIVEN, "--json", "."), ".: a folder; pass a file for the JSON"),
         ((onnx, "--annotations", "none.json", "--images", "photos"), "none.json: no such file"),
         ((onnx, "--annotations", "text.json", "--images", "photos"), "text.json: not COCO keypoints"),
-        ((onnx, "--annotations", "empty.json", "--images", "photos"), "empty.json: it lists no images"),
+        ((onnx, "--annotations", "empty.json", "--images", "photos"), "empty.json: no images; expected"),
         (
             (onnx, "--annotations", "nobody.json", "--images", "photos"),
             "nobody.json: nothing to score: none of the 2 evaluated images has a person with labels",
@@ -252,20 +255,23 @@ def test_bad_input(people: list[dict[str, Any]], human: Path, refused: Callable[
         ((onnx, "--annotations", "tails.json", "--images", "photos"), "have no keypoint in common"),
         (
             (onnx, "--annotations", "larger.json", "--images", "photos"),
-            "photos/a.png: is 456x256 px and the annotations are of 912x512",
+            "photos/a.png: 456x256 px, but 912x512 px in the annotations",
         ),
         (
             (onnx, "--annotations", "people.json", "--images", "none"),
-            "--images none: 2 of 2 annotated images missing: a.png, b.png; name the folder that has them",
+            "--images none: 2 of 2 annotated images missing: a.png, b.png; pass the folder that",
         ),
         (
             (onnx, "--annotations", "people.json", "--images", "broken"),
             "broken/a.png: not an image but a text",
         ),
-        (("theirs.onnx", *GIVEN), "cannot decode poses from this network: its family 'unknown' is unknown"),
+        (("theirs.onnx", *GIVEN), "cannot decode poses: the family 'unknown' of the network is unknown"),
         (("none.onnx", *GIVEN), "none.onnx: no such file"),
         ((onnx, *GIVEN, "--device", "TPU"), "TPU"),
-        (("--runtime", "openvino", *GIVEN), "sample: a checkpoint runs on pytorch; export it to run it on"),
+        (
+            ("--runtime", "openvino", *GIVEN),
+            "sample: a checkpoint runs on pytorch; to use openvino, export it",
+        ),
     ]:
         assert message in refused("evaluate", *arguments), arguments
     assert not Path("e.json").exists()

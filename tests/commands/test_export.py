@@ -34,7 +34,7 @@ def test_what_was_made_is_shown(own: Path, network: tuple[str, str], done: Invok
     assert re.fullmatch(r"o/\[x\] a\.onnx  onnx    4\d\d kB", lines[3])
     assert "input   data      float32  1 x 3 x 256 x 456 NCHW" in result.stdout
     assert result.stderr.splitlines() == [
-        f"running {network[1]}, as --network asks",
+        f"running the code in {network[1]}",
         "wrote o/[x] a.onnx and [x] a.onnx.posedeploy.json",
     ]
 
@@ -62,7 +62,7 @@ def test_bad_options(
         (("--input-size", "256"), "--input-size 256: expected HEIGHTxWIDTH in pixels, such as 256x456"),
         (("--input-size", "250x456"), "--input-size: the input shape of this network is fixed"),
         (("-o", "file/out"), "file/out: cannot write here (Not a directory)"),
-        (("--family", "lightweight-openpose-2d"), "--network and --family: give one"),
+        (("--family", "lightweight-openpose-2d"), "--network and --family exclude each other"),
     ]:
         assert message in refused("export", weights, *arguments, *network)
     assert "250x456: height and width must be multiples of 8" in refused("export", "--input-size", "250x456")
@@ -79,8 +79,9 @@ def test_what_is_no_checkpoint(own: Path, refused: Callable[..., str], tmp_path:
     assert "human.pth" in refused("export", own / "human.pth")
     message = "no network family is called 'openpose'; the families are lightweight-openpose-2d,"
     assert message in refused("export", own / "human.pth", "--family", "openpose")
-    assert "--family, --network, --mesh and --weights describe a checkpoint: name it" in refused(
-        "export", "--family", "x"
+    assert (
+        "--family, --network, --mesh and --weights describe a checkpoint, but there is none; pass one"
+        in refused("export", "--family", "x")
     )
     assert not Path("artifacts").exists()
 
@@ -101,6 +102,6 @@ def test_ctrl_c_leaves_what_stood_before(tmp_path: Path) -> None:
         process.send_signal(signal.SIGINT)
         told = process.stderr.read()
     assert process.returncode == 1
-    assert told.splitlines()[-1].startswith("error: interrupted; files that were not finished are not there")
+    assert told.splitlines()[-1].startswith("error: interrupted; no partial files remain")
     assert "Traceback" not in told
     assert {path.name: path.read_text() for path in (tmp_path / "artifacts").iterdir()} == before

@@ -36,12 +36,12 @@ def test_a_published_checkpoint(done: Invoke, tmp_path: Path) -> None:
         UNVERIFIED,
         "weights license: Apache-2.0",
     ]
-    assert second.stdout.startswith("checkpoints/human.pth is there already, SHA-256 ")
+    assert second.stdout.startswith("checkpoints/human.pth exists already, SHA-256 ")
 
 
 def test_bad_input(refused: Callable[..., str]) -> None:
     assert "no network family is called 'openpose'" in refused("fetch", "openpose")
     message = refused("fetch", "lightweight-openpose-3d")
-    assert "its publisher has no direct link; see github.com/" in message
-    assert message.endswith("download the file there and name it, or give its address with --url")
+    assert "no direct link is published; download the file from github.com/" in message
+    assert message.endswith("and use its path, or pass its address with --url")
     assert "expected an http or https address" in refused("fetch", "lightweight-openpose-2d", "--url", "x")

@@ -167,7 +167,7 @@ def test_pipes_sockets_and_devices_are_refused_unread(
 def test_an_empty_value_is_refused(
     arguments: tuple[str, ...], where: str, refused: Callable[..., str]
 ) -> None:
-    told = f"error: {where}: the value is empty, as an unset variable leaves it; give a value"
+    told = f"error: {where}: the value is empty, perhaps from an unset variable; pass a value"
     assert refused(*arguments) == told
 
 

@@ -77,7 +77,7 @@ def test_the_manifest_and_inspect_name_the_mesh(lifting: Path, done: Invoke) -> 
     assert len(made["provenance"]["mesh_sha256"]) == 64
     assert made["spec"]["joints"] == {"joint_set": "human36", "aspect": 0.75, "margin": 1.0}
     shown = words(done("inspect", lifting / "out" / "body.onnx", columns=300).stdout)
-    assert "2D, those of human36, normalized per person" in shown
+    assert "2D joints of human36, normalized per person" in shown
     assert f"mesh {lifting / 'faces.npy'}" in shown
     shown = words(
         done("inspect", lifting / "body.pth.tar", "--mesh", lifting / "faces.npy", columns=300).stdout
@@ -93,13 +93,14 @@ def test_a_mesh_that_has_moved_is_found_beside_the_artifact_or_asked_for(
     done("export", "all/body.pth.tar", "--mesh", "all/faces.npy", "--to", "onnx", "-o", "all")
     Path("all/faces.npy").rename("all/moved.npy")
     assert refused("parity", exported).endswith(
-        f"neither at {Path('all/faces.npy').resolve()} nor beside it; say where it is with --mesh"
+        f"neither at {Path('all/faces.npy').resolve()} nor in the artifact's folder; "
+        "pass its path with --mesh"
     )
     done("parity", exported, "--mesh", "all/moved.npy", "--threads", 1)
     np.save("all/other.npy", torus(12, 9, seed=3))
     assert "but the checkpoint was trained on a mesh with" in refused(
         "parity", exported, "--mesh", "all/other.npy"
-    ) or ("its triangles are not those that" in refused("parity", exported, "--mesh", "all/other.npy"))
+    ) or ("not the triangles that" in refused("parity", exported, "--mesh", "all/other.npy"))
 
 
 def test_bad_input_is_one_line(lifting: Path, refused: Callable[..., str]) -> None:
@@ -108,15 +109,13 @@ def test_bad_input_is_one_line(lifting: Path, refused: Callable[..., str]) -> No
     assert refused("export", lifting / "gtrs.pth.tar", "--mesh", faces).endswith("has no mesh; leave it out")
     assert (
         refused("export", "--mesh", faces)
-        == "error: --family, --network, --mesh and --weights describe a checkpoint: name it"
+        == "error: --family, --network, --mesh and --weights describe a checkpoint, but "
+        "there is none; pass one"
     )
     assert "none.obj: no such file; name a file of triangles for --mesh" in refused(
         "export", body, "--mesh", "none.obj"
     )
     message = refused("parity", lifting / "out" / "body.onnx", "--images", ".")
-    assert (
-        message
-        == "error: --images: this network takes 2D joints, so no image can be given to it; leave it out"
-    )
+    assert message == "error: --images .: this network takes 2D joints; leave it out"
     message = refused("export", body, "--mesh", faces, "--input-size", "8x8")
     assert "--input-size: the input shape of this network is fixed (pose2d float32 batchx17x2)" in message

@@ -153,7 +153,7 @@ def test_the_doctor_says_what_is_missing_and_how_to_install_it(run: Run) -> None
     rows = {
         "target torchscript missing",
         "runtime openvino missing",
-        "runtime onnxruntime untried",
+        "runtime onnxruntime untested",
         "scoring pycocotools missing",
         "window pygame missing",
         "video PyAV missing",

@@ -79,13 +79,13 @@ def test_a_description_on_predict_or_on_export_gives_the_same_people(
     annotations = ("--annotations", "images/annotations.json", "--images", "images")
     assert template in refused("evaluate", "out/bare.onnx", *annotations)
     shown = words(done("evaluate", "out/named.onnx", *annotations).stdout)
-    assert "2 people found in 1 image; 3 keypoints scored" in shown, "COCO has no neck"
+    assert "2 people detected in 1 image; 3 keypoints scored" in shown, "COCO has no neck"
 
 
 def test_parity_compares_outputs_and_with_a_description_keypoints(arm: tuple[str, str], done: Invoke) -> None:
     done("export", "arm.pth", "--to", "torchscript", "-o", "out", *arm)
     result = done("parity", "out/arm.torchscript", *arm)
-    assert "outputs are compared and keypoints are not: this lightweight-openpose-2d has 4" in result.stderr
+    assert "only outputs are compared, not keypoints: this lightweight-openpose-2d has 4" in result.stderr
     assert "keypoints: not compared" in words(result.stdout)
     named = words(done("parity", "out/arm.torchscript", "--contract", "arm é.toml", *arm).stdout)
     assert "12 people matched, 0 missed, 0 extra" in named
@@ -112,12 +112,14 @@ def test_a_lifting_network_on_its_own_joints(
     write(small_gtrs(6), Path("six.pth"))
     done("export", "six.pth", "--to", "torchscript", "--dynamic", "-o", "out")
     shown = words(done("inspect", "out/six.torchscript").stdout)
-    assert "joints 2D, those of its own, normalized per person keypoints 6: joint_0 joint_1" in shown
+    assert "joints 2D joints of its own, normalized per person keypoints 6: joint_0 joint_1" in shown
     assert "same as PyTorch" in done("parity", "out/six.torchscript").stdout
     people = np.random.RandomState(0).uniform(10, 200, (2, 6, 2))
     np.save("people.npy", people)
     told = done("predict", "out/six.torchscript", "people.npy", "-o", "numbered").stderr
-    assert "the 6 keypoints of this gtrs have numbers for names; --contract FILE.toml names them" in told
+    assert (
+        "the 6 keypoints of this gtrs have numbers instead of names; --contract FILE.toml names them" in told
+    )
     Path("six.toml").write_text(
         "keypoint_names = ['a', 'b', 'c', 'd', 'e', 'f']\nskeleton = [[0, 1], [1, 5]]"
     )

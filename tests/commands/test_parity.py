@@ -35,8 +35,8 @@ def test_every_target_is_the_same_as_pytorch(
     for entry in document["results"]:
         assert (entry["passed"], entry["failures"]) == (True, [])
         assert entry["poses"]["people"] == 7 * PEOPLE
-        assert entry["outputs"][0]["samples"] == [
-            *("noise 0", "noise 1", "drawn 0", "drawn 1", "drawn 2", "drawn 3", "photo.png"),
+        assert entry["outputs"][0]["inputs"] == [
+            *("noise 0", "noise 1", "synthetic 0", "synthetic 1", "synthetic 2", "synthetic 3", "photo.png"),
         ]
         assert all(output["max_relative"] < 1e-4 for output in entry["outputs"])
     assert result.stdout.count("same as PyTorch") == 3
@@ -54,7 +54,7 @@ def test_other_weights_are_told_with_the_place(
     assert result.exit_code == 1
     assert "different from PyTorch" in result.stdout
     assert re.search(
-        r"human.onnx: pafs\[0, 7, 3, 5\] on (noise|drawn) \d is .* instead of 99: ", result.stderr
+        r"human.onnx: pafs\[0, 7, 3, 5\] on (noise|synthetic) \d is .* instead of 99: ", result.stderr
     )
     (entry,) = json.loads(Path("p.json").read_text())["results"]
     assert not entry["passed"]
@@ -69,12 +69,12 @@ def test_a_checkpoint_that_moved_or_changed(
     done("export", "human.pth", "--to", "onnx", "-o", "out", *network)
     Path("elsewhere").mkdir()
     Path("human.pth").rename("elsewhere/moved.pth")
-    assert "say where it is with --checkpoint" in refused("parity", "out/human.onnx", *network)
+    assert "pass its path with --checkpoint" in refused("parity", "out/human.onnx", *network)
     done("parity", "out/human.onnx", "--checkpoint", "elsewhere/moved.pth", *network)
     weights = torch.load("elsewhere/moved.pth", weights_only=True)
     torch.save({name: array + 1 for name, array in weights.items()}, "human.pth")
     message = refused("parity", "out/human.onnx", *network)
-    assert "human.pth: its SHA-256 is " in message and "export it again, or name the right file" in message
+    assert "human.pth: its SHA-256 is " in message and "export it again, or pass the right file" in message
 
 
 def test_another_network_file_than_at_the_export_is_told(own: Path, done: Invoke) -> None:
@@ -85,7 +85,7 @@ def test_another_network_file_than_at_the_export_is_told(own: Path, done: Invoke
     with Path("net.py").open("a") as stream:
         stream.write("\n# edited since\n")
     told = words(done("parity", "out/human.onnx", *network).stderr)
-    assert "not the file that out/human.onnx was exported with; it was changed, or is another" in told
+    assert "not the file that out/human.onnx was exported with, or it changed since" in told
 
 
 def test_an_artifact_that_was_changed(human: Path, refused: Callable[..., str]) -> None:
@@ -158,23 +158,23 @@ def test_bad_input(
     (tmp_path / "photos" / "broken.jpg").write_bytes(b"no image")
     shutil.copy(onnx, "human.onnx")
     for arguments, message in [
-        ((onnx,), "give that option again, since it runs the file"),
+        ((onnx,), "repeat that argument, because it executes the file"),
         (
             (onnx, "--precision", "bf16", *network),
             "precision bf16: ONNX Runtime runs this file in fp32 on cpu",
         ),
-        ((onnx, "--max-mm", "-1", *network), "--max-mm -1: a tolerance is a number of at least 0"),
-        ((onnx, "--max-px", "nan", *network), "--max-px nan: a tolerance is a number of at least 0"),
+        ((onnx, "--max-mm", "-1", *network), "--max-mm -1: expected a tolerance of at least 0"),
+        ((onnx, "--max-px", "nan", *network), "--max-px nan: expected a tolerance of at least 0"),
         ((onnx, "--budget", "1cm", *network), "--budget 1cm: expected a number and one of the units px"),
         ((onnx, "--budget", "-1px", *network), "--budget -1px: a number of px is at least 0"),
         ((onnx, "--budget", "1px", "--budget", "2px", *network), "--budget 2px: this unit is given twice"),
         ((onnx, "--budget", "1px", "--max-px", "1", *network), "--budget and --max-px: give one"),
         ((onnx, "--budget", "1mm", *network), "--budget: this lightweight-openpose-2d has no 3D positions"),
-        ((onnx, "--json", ".", *network), ".: is a folder; name a file for the JSON"),
+        ((onnx, "--json", ".", *network), ".: a folder; pass a file for the JSON"),
         ((onnx, "--images", "photos", *network), "--images photos: photos/broken.jpg: "),
         ((onnx, "--images", "none.jpg", *network), "none.jpg"),
         ((onnx, "--images", "text.txt", *network), "text.txt"),
-        (("human.onnx",), "a third-party model, whose checkpoint is not recorded; name it with --checkpoint"),
+        (("human.onnx",), "a third-party model, whose checkpoint is not recorded; pass it with --checkpoint"),
         ((human / "human.pth",), "not an exported model; export it first: posedeploy export"),
     ]:
         assert message in refused("parity", *arguments), arguments
@@ -215,7 +215,7 @@ def test_a_tolerance_of_the_users_own_is_not_widened(small: Path, few_runs: None
     entry = _entry(invoke("parity", small, "--json", "p.json", "--rtol", "1e-9"))
     assert (entry["passed"], entry["reference_precision"], entry["noise_floor"]) == (False, "fp32", None)
     shown = invoke("parity", small, "--json", "p.json", "--rtol", "1e-9", "--noise-floor")
-    assert "shown, and not used with --rtol" in words(shown.stdout)
+    assert "not used with --rtol" in words(shown.stdout)
     entry = _entry(shown)
     assert (entry["passed"], entry["reference_precision"]) == (False, "fp32")
     assert entry["outputs"][0]["max_relative_tolerance"] == 1e-9
@@ -230,8 +230,10 @@ def test_where_noise_exceeds_the_tolerance_fp64_is_the_reference(
     arguments = ("parity", small, "--json", "p.json")
     result = done(*arguments)
     assert "same as PyTorch in fp64" in words(result.stdout)
-    assert "floor: PyTorch fp32 on cpu against fp64, 12 runs on 6 inputs; 2x passes" in words(result.stdout)
-    assert "for scale, JPEG at quality 95 moves keypoints by " in words(result.stdout)
+    assert "floor: PyTorch fp32 on cpu against fp64, 12 runs on 6 inputs; differences up to 2x pass" in words(
+        result.stdout
+    )
+    assert "for comparison, JPEG at quality 95 moves keypoints by " in words(result.stdout)
     assert not lines_wider_than(80, result.stdout)
     entry = _entry(result)
     assert entry["reference_precision"] == "fp64"
@@ -271,7 +273,9 @@ def test_a_precision_that_pytorch_has_not_is_judged_without_a_noise_floor(
 ) -> None:
     monkeypatch.setattr(tolerances, "MANTISSA_BITS", {"bf16": 7})
     result = done("parity", small, "--noise-floor")
-    assert "no noise floor: 'fp32', as the runtime reports its precision, is" in words(result.stdout)
+    assert "no noise floor: PyTorch has no counterpart to the reported precision 'fp32" in words(
+        result.stdout
+    )
 
 
 def test_a_network_of_the_users_own_that_has_no_fp64_is_judged_without_a_noise_floor(

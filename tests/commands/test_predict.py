@@ -99,7 +99,7 @@ def test_a_video(human: Path, done: Invoke, photo: Array) -> None:
 
 def test_a_model_made_by_others(human: Path, done: Invoke, refused: Callable[..., str]) -> None:
     shutil.copy(human / "out" / "human.onnx", "other.onnx")
-    assert "name its --family (lightweight-openpose-2d, " in refused("predict", "other.onnx", "photo.png")
+    assert "pass its --family (lightweight-openpose-2d, " in refused("predict", "other.onnx", "photo.png")
     result = done("predict", "other.onnx", "photo.png", "--family", "lightweight-openpose-2d")
     assert f"{PEOPLE} people in 1 image" in result.stdout
 
@@ -131,9 +131,7 @@ def test_3d_with_a_camera_of_ones_own(done: Invoke, refused: Callable[..., str],
     assert 'camera.json: not a JSON file of extrinsics, with "R", 3x3, and "t", 3 numbers in cm' in message
 
 
-TWO_D = (
-    "lightweight-openpose-2d (crowd) finds people in 2D, which does not depend on the camera; leave it out"
-)
+TWO_D = "lightweight-openpose-2d (crowd) returns 2D poses, which do not depend on the camera; leave it out"
 
 
 @pytest.mark.parametrize(
@@ -145,7 +143,7 @@ TWO_D = (
         ),
         (("{onnx}", "empty.png"), "empty.png: the file is empty (0 bytes)"),
         (("{onnx}", "photo.png", "-o", "file/poses"), "file/poses: cannot write here (Not a directory)"),
-        (("{onnx}", ".", "-o", "."), "--output .: the images are read from there; name another folder"),
+        (("{onnx}", ".", "-o", "."), "--output .: the folder of the images; use another folder"),
         (("{onnx}", "photo.png", "--device", "NPU"), "--device npu: "),
         (("{onnx}", "photo.png", "--fx", 700), f"--fx: {TWO_D}"),
         (("{onnx}", "photo.png", "--fx", 700, "--extrinsics", "c.json"), f"--fx and --extrinsics: {TWO_D}"),
@@ -157,7 +155,7 @@ TWO_D = (
         (("corrupt.xml", "photo.png"), "corrupt.xml"),
         (
             ("{human}/human.pth", "photo.png", "--runtime", "openvino"),
-            "a checkpoint runs on pytorch; export",
+            "a checkpoint runs on pytorch; to use",
         ),
     ],
 )
@@ -198,7 +196,7 @@ def test_people_and_times_are_chosen(human: Path, done: Invoke, refused: Callabl
             "--min-keypoints 19: expected 1 to 18, the keypoints of light",
         ),
         (("--min-score", "nan"), "--min-score nan: expected a number"),
-        (("--fps", 0), "--fps 0: frames per second are above 0 and at most 1000"),
+        (("--fps", 0), "--fps 0: expected frames per second above 0 and at most 1000"),
         (("--fps", 5), "--fps 5: photo.png is a single image; leave --fps out"),
     ],
 )

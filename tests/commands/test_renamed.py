@@ -88,7 +88,7 @@ def test_parity_finds_the_checkpoint_by_its_hash(
     document = json.loads(manifest.read_text())
     document["provenance"]["checkpoint"] = "/former/weights/human.pth"
     manifest.write_bytes(seal(document))
-    assert "the checkpoint it was made from is neither at /former/weights/human.pth" in refused(
+    assert "the checkpoint of its export is neither at /former/weights/human.pth" in refused(
         "parity", path, *network
     )
     shutil.copy(human / "human.pth", copied / "renamed.pth")

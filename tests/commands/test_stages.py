@@ -30,7 +30,7 @@ def exported(tmp_path_factory: pytest.TempPathFactory, done: Invoke) -> tuple[Pa
 def test_export_inspect_and_parity_report_what_was_left_out(exported: tuple[Path, str], done: Invoke) -> None:
     folder, told = exported
     reported = f"refinement stages (as in the published converter and demo): {LEFT_OUT}"
-    assert f"{reported}; --stages N|all chooses" in told
+    assert f"{reported}; --stages N|all changes that" in told
     assert "stage_1_output_0_pafs" in told
     manifest = json.loads((folder / "a.torchscript.posedeploy.json").read_text())
     assert manifest["provenance"]["stages"] == {"used": 1, "stored": 3}
@@ -47,7 +47,7 @@ def test_parity_finds_the_stages_in_the_manifest(
     shown = done("parity", "o/b.torchscript").stdout
     assert "stage_3_output_0_pafs" in shown
     assert "same as PyTorch" in shown
-    assert "which its manifest says; leave the option out" in refused(
+    assert "refinement stages; leave it out, or export again" in refused(
         "parity", "o/b.torchscript", "--stages", "2"
     )
     timed = done("bench", exported[0] / "a.torchscript", "o/b.torchscript", "--runs", "1", "--json", "b.json")
@@ -66,6 +66,6 @@ def test_what_cannot_be_meant_is_refused(exported: tuple[Path, str], refused: Ca
     assert "is an exported model, whose stages are fixed; export its checkpoint again" in refused(
         "inspect", artifact, "--stages", "2"
     )
-    assert "--network and --stages: give one" in refused(
+    assert "--network and --stages exclude each other" in refused(
         "export", weights, "--network", "n.py:build", "--stages", "1"
     )

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from posedeploy.console.tensorrt_options import EngineFlags, engine_options, parse_gpus
+from posedeploy.console.tensorrt_options import EngineFlags, parse_engine_flags, parse_gpus
 from posedeploy.errors import InputError
 from posedeploy.tensorrt.options import TensorRtOptions
 from tests.commands.conftest import Invoke, lines_wider_than, words
@@ -24,7 +24,7 @@ def test_flags_become_options() -> None:
         workspace=512,
         wrap="torch2trt",
     )
-    assert engine_options(flags) == TensorRtOptions(
+    assert parse_engine_flags(flags) == TensorRtOptions(
         "tensorrt-rtx",
         ("8.6", "8.9", "12.0"),
         {"": (1, 3, 256, 256)},
@@ -32,27 +32,27 @@ def test_flags_become_options() -> None:
         workspace_mib=512,
         wrap="torch2trt",
     )
-    assert engine_options(EngineFlags()) == TensorRtOptions()
+    assert parse_engine_flags(EngineFlags()) == TensorRtOptions()
 
 
 @pytest.mark.parametrize(
     ("flags", "said"),
     [
-        (EngineFlags(gpu="ampere"), "--gpu ampere: expected compute capabilities, as sm86,sm120"),
-        (EngineFlags(gpu="sm86,"), "--gpu sm86,: expected compute capabilities, as sm86,sm120"),
+        (EngineFlags(gpu="ampere"), "--gpu ampere: expected compute capabilities, such as sm86,sm120"),
+        (EngineFlags(gpu="sm86,"), "--gpu sm86,: expected compute capabilities, such as sm86,sm120"),
         (
             EngineFlags(min_shapes="1x3xHx8"),
             "--min-shapes 1x3xHx8: expected a shape, such as 1x3x256x256, or NAME:SHAPE",
         ),
         (EngineFlags(opt_shapes=""), "--opt-shapes : expected a shape"),
         (EngineFlags(max_shapes="a:1x2,a:1x3"), "--max-shapes a:1x2,a:1x3: expected a shape"),
-        (EngineFlags(workspace=0), "--workspace 0: expected MiB, at least 1"),
+        (EngineFlags(workspace=0), "--workspace 0: expected 1 to"),
         (EngineFlags(wrap="tensorrt"), "--wrap tensorrt: expected torch2trt"),
     ],
 )
 def test_flags_written_otherwise_are_refused(flags: EngineFlags, said: str) -> None:
     with pytest.raises(InputError) as refusal:
-        engine_options(flags)
+        parse_engine_flags(flags)
     assert str(refusal.value).startswith(said)
 
 
@@ -73,7 +73,7 @@ def test_a_flag_where_no_engine_is_made_is_refused(
     refused: Callable[..., str], flag: str, value: str
 ) -> None:
     said = refused("export", "--to", "onnx", flag, value)
-    assert said == f"error: {flag} {value}: it is for --to tensorrt, which is not asked for; leave it out"
+    assert said == f"error: {flag} {value}: only for tensorrt; leave it out, or add --to tensorrt"
 
 
 def test_gpus_keep_their_order() -> None:
@@ -98,9 +98,11 @@ def made(own: Path, network: tuple[str, str], done: Invoke, tmp_path_factory: py
 
 def test_what_was_made_is_said(made: Path) -> None:
     said = (made / "said").read_text()
-    assert "for compute capability 8.6, 8.9\nkept human.engine.onnx, to build it again from\n" in said
+    assert (
+        "for compute capability 8.6, 8.9\nwrote human.engine.onnx, for `posedeploy engine rebuild`\n" in said
+    )
     assert f"wrote {made / 'human-trt.pth'} for torch2trt's TRTModule\n" in said
-    assert "torch2trt imports tensorrt, and this engine is of tensorrt-rtx;" in said
+    assert "torch2trt imports tensorrt, but this engine needs tensorrt-rtx;" in said
     document = json.loads((made / "human.engine.posedeploy.json").read_text())
     assert document["details"]["compute_capabilities"] == ["8.6", "8.9"]
     assert document["details"]["wrapped"] == "human-trt.pth"
@@ -152,7 +154,7 @@ def test_an_engine_is_built_again(made: Path, done: Invoke, refused: Callable[..
         Path(path.name).write_bytes(path.read_bytes())
     result = done("engine", "rebuild", "human.engine", "--gpu", "sm120")
     assert "built with tensorrt-rtx" in result.stderr and "for compute capability 12.0" in result.stderr
-    assert "human-trt.pth still holds the engine of before" in words(result.stderr)
+    assert "human-trt.pth still contains the old engine" in words(result.stderr)
     assert json.loads(Path("human.engine.posedeploy.json").read_text())["details"][
         "compute_capabilities"
     ] == ["12.0"]
@@ -168,6 +170,6 @@ def test_an_engine_is_taken_out_of_its_wrapping(
     result = done("engine", "unwrap", made / "human-trt.pth", "-o", "out")
     assert Path("out/human-trt.engine").read_bytes() == (made / "human.engine").read_bytes()
     assert result.stderr.splitlines()[0] == "wrote out/human-trt.engine"
-    assert "its inputs: data; its outputs: heatmaps, pafs" in result.stderr
+    assert "inputs: data; outputs: heatmaps, pafs" in result.stderr
     told = refused("inspect", made / "human-trt.pth")
     assert f"extract the engine with: posedeploy engine unwrap {made / 'human-trt.pth'}" in told

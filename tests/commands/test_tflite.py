@@ -97,12 +97,12 @@ def test_a_damaged_file_without_its_manifest_is_refused(
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (("--layout", "nhwc"), "--layout nhwc: it is for --to tflite, which is not asked for; leave it out"),
+        (("--layout", "nhwc"), "--layout nhwc: only for tflite; leave it out"),
         (
             ("--to", "onnx", "--converter", "onnx2tf"),
-            "--converter onnx2tf: it is for --to tflite, which is not asked for",
+            "--converter onnx2tf: only for tflite; leave it out",
         ),
-        (("--device", "CPU"), "--device CPU: it is for --to aoti, which is not asked for; leave it out"),
+        (("--device", "CPU"), "--device CPU: only for aoti; leave it out"),
         (("--to", "tflite", "--converter", "tf"), "--converter tf: expected litert-torch or onnx2tf"),
         (("--to", "tflite", "--layout", "hwc"), "--layout hwc: expected nchw or nhwc"),
     ],

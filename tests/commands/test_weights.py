@@ -37,7 +37,7 @@ def test_the_plain_weights_are_used_and_the_others_are_named(both: Path, done: I
     assert facts["prefix"] == "_orig_mod."
     assert facts["unused keys"] == "epoch, model_ema"
     assert facts["alternatives"] == "model_ema"
-    assert "été 1.CKPT: using the weights model; --weights chooses others: model_ema" in words(result.stderr)
+    assert "été 1.CKPT: using the weights model; --weights selects others: model_ema" in words(result.stderr)
 
 
 def test_weights_chooses_and_parity_finds_the_same_again(
@@ -48,7 +48,7 @@ def test_weights_chooses_and_parity_finds_the_same_again(
     assert (made["key"], made["prefix"], made["unused_keys"]) == ("model_ema", "module.", ["epoch", "model"])
     assert "weights key model_ema" in words(done("inspect", "out/été 1.torchscript").stdout)
     assert "same as PyTorch" in done("parity", "out/été 1.torchscript").stdout
-    assert "--weights x: out/été 1.torchscript is a model file, whose weights were chosen" in refused(
+    assert "--weights x: out/été 1.torchscript is an exported model, whose weights are fixed" in refused(
         "inspect", "out/été 1.torchscript", "--weights", "x"
     )
 
@@ -73,7 +73,7 @@ def test_a_whole_module_is_exported_and_reported(tmp_path: Path, done: Invoke) -
     torch.save(nn.DataParallel(network), "whole.bin")
     result = done("export", "whole.bin", *SMALL)
     kind = "torch.nn.parallel.data_parallel.DataParallel"
-    assert f"whole.bin: a whole module ({kind}); its weights were taken out, no code was run" in words(
+    assert f"whole.bin: a whole module ({kind}); its weights were read without running code" in words(
         result.stderr
     )
     assert Path("out/whole.torchscript").is_file()

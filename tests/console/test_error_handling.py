@@ -62,9 +62,9 @@ def _run(command: Callable[[], None]) -> tuple[int, str, BaseException | None]:
     ("command", "line"),
     [
         (_raising(InputError("no such thing")), "error: no such thing\n"),
-        (_raising(KeyboardInterrupt()), "error: interrupted; files that were not finished are not there"),
-        (_told_to_end, "error: interrupted; files that were not finished are not there"),
-        (_swallow_ctrl_c, "error: interrupted; files that were not finished are not there"),
+        (_raising(KeyboardInterrupt()), "error: interrupted; no partial files remain"),
+        (_told_to_end, "error: interrupted; no partial files remain"),
+        (_swallow_ctrl_c, "error: interrupted; no partial files remain"),
         (
             _raising(PermissionError(errno.EACCES, "Permission denied", "locked/a.png")),
             "error: locked/a.png: cannot be used (Permission denied)\n",

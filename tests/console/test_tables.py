@@ -22,7 +22,7 @@ from posedeploy.commands.parity_tables import (
     poses_line,
     verdict_line,
 )
-from posedeploy.console.tables import footprint_table, latency_table, size
+from posedeploy.console.tables import footprint_table, format_size, latency_table
 from posedeploy.types import RuntimeInfo
 
 SAMPLE = ("sample (PyTorch)", "sample.torchscript", "sample.onnx", "sample.xml")
@@ -113,7 +113,7 @@ def test_a_verdict_and_what_ran() -> None:
 
 
 def test_keypoints_in_a_sentence() -> None:
-    assert poses_line(_parity(None)).startswith("keypoints: not compared, since nothing says how")
+    assert poses_line(_parity(None)).startswith("keypoints: not compared, because the decoding")
     image = ImageParity(2, 1, 0, np.zeros(30), 0, np.zeros(19))
     assert poses_line(_parity(PoseParity((image,)))) == (
         "keypoints: 2 people matched, 1 missed, 0 extra; 30 keypoints, 0 px off at the 99th percentile, "
@@ -121,7 +121,7 @@ def test_keypoints_in_a_sentence() -> None:
     )
     image = ImageParity(2, 1, 0, np.zeros(30), 0, np.zeros(0), 7)
     assert poses_line(_parity(PoseParity((image,)))).endswith(
-        "; besides, 7 keypoints and 3D joints ambiguous: noise decides between nearly equal peaks"
+        "; also 7 keypoints and 3D joints ambiguous: noise decides between nearly equal peaks"
     )
 
 
@@ -137,11 +137,11 @@ def test_the_noise_floor_stands_beside_each_difference_within_80_columns() -> No
     assert lines[0].split() == ["output", "max", "abs", "max", "rel", "floor", "rms", "floor", "cosine"]
     assert lines[2].split()[2:] == ["1.0e+00", "9.8e-04", "1.0e+00", "1.2e-04", "1.000000"]
     assert noise_lines(parity) == [
-        "floor: PyTorch fp32 on cuda against fp64, 36 runs on 6 inputs; 2x passes",
+        "floor: PyTorch fp32 on cuda against fp64, 36 runs on 6 inputs; differences up to 2x pass",
         "PyTorch fp32 on cuda itself moves keypoints by 0.25 px (median), 3D joints by 1.5 mm; 2 of 32 "
-        "keypoints are lost or new",
-        "for scale, JPEG at quality 95 moves keypoints by 0.25 px (median), 3D joints by 1.5 mm; 2 of 32 "
-        "keypoints are lost or new",
+        "keypoints exist on one side only",
+        "for comparison, JPEG at quality 95 moves keypoints by 0.25 px (median), 3D joints by 1.5 mm; "
+        "2 of 32 keypoints exist on one side only",
     ]
     assert noise_lines(_parity(None)) == []
 
@@ -160,7 +160,7 @@ def test_the_noise_floor_stands_beside_each_difference_within_80_columns() -> No
     ],
 )
 def test_sizes_are_in_kb_below_a_megabyte(count: int | None, shown: str) -> None:
-    assert size(count) == shown
+    assert format_size(count) == shown
 
 
 @pytest.mark.parametrize(

@@ -211,7 +211,7 @@ def test_another_network_finds_the_boxes(photo: Array) -> None:
 
 def test_a_detector_looks_at_the_whole_image() -> None:
     one, _ = predictor()
-    message = "`detector=a.xml`: mobile-human-pose takes one person at a time and cannot find people"
+    message = "`detector=a.xml`: mobile-human-pose takes one person at a time and cannot detect people"
     with pytest.raises(InputError, match=message):
         boxes_from_detector(one, "a.xml")
     assert takes_boxes(person_spec())

@@ -67,14 +67,14 @@ def test_threads_share_a_predictor_until_its_runner_is_closed(exported: Artifact
 def test_an_unknown_family_is_refused() -> None:
     spec = spec_of(FAMILY, height=HEIGHT, width=WIDTH)
     with pytest.raises(
-        InputError, match=r"'unknown' is unknown; name its `family` \(light.* `contract=FILE`"
+        InputError, match=r"'unknown' of the network is unknown; pass its `family` \(light.* `contract=FILE`"
     ):
         Predictor(CrowdRunner(spec), replace(spec, family="unknown"))
 
 
 def test_a_network_on_joints_cannot_look_for_people() -> None:
     spec = joints_spec("gtrs", JOINT_SETS["human36"], 6890)
-    with pytest.raises(InputError, match="gtrs takes 2D joints, not images, so it cannot find people in"):
+    with pytest.raises(InputError, match="gtrs takes 2D joints, not images, so it cannot detect people; use"):
         Predictor(CrowdRunner(spec_of(FAMILY)), spec)
 
 

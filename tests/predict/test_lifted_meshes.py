@@ -69,7 +69,7 @@ def test_a_network_without_triangles_is_reported(tmp_path: Path) -> None:
     source = joints_file(tmp_path, people())
     prediction = lift(source, spec, joints_from_file(source, spec), tmp_path / "out")
     assert prediction.remarks == (
-        "no mesh is drawn or written: the network has no triangles; name a mesh with `mesh=FILE`",
+        "no mesh is drawn or written: its triangles are unknown; pass a mesh with `mesh=FILE`",
     )
     assert [path.name for path in prediction.files] == ["joints.jpg", "poses.json"]
 

@@ -7,7 +7,7 @@ from itertools import islice
 from pathlib import Path
 
 from posedeploy.content_kinds import kind_of_file
-from posedeploy.predict.images import check_claims, is_image, read_image
+from posedeploy.predict.images import check_declared_size, is_image, read_image
 from posedeploy.predict.sources import open_source
 
 MAX_FRAMES = 30
@@ -17,7 +17,7 @@ def image_header(path: Path) -> None:
     """Read the header of an image, and tell what the file is."""
     kind_of_file(path)
     is_image(path)
-    check_claims(path)
+    check_declared_size(path)
 
 
 def image(path: Path) -> None:
