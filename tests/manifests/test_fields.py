@@ -15,7 +15,15 @@ from tests.support.manifests import edit_manifest
 
 
 @pytest.mark.parametrize(
-    "fields", [{"spec": {}}, {"files": 3}, {"precision": None}, {"target": 1}, {"provenance": None}]
+    "fields",
+    [
+        {"spec": {}},
+        {"files": 3},
+        {"precision": None},
+        {"target": 1},
+        {"provenance": None},
+        {"inference_precision": "fp8"},
+    ],
 )
 def test_a_field_of_a_wrong_type_is_refused(artifact: Artifact, fields: dict[str, Any]) -> None:
     edit_manifest(artifact, **fields)
