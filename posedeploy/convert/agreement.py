@@ -1,4 +1,4 @@
-"""Compare the outputs of a converted network with PyTorch's, at a second size too if axes are free."""
+"""Compare the outputs of a converted network with PyTorch's, also at a second size if axes are free."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from posedeploy.errors import ExportError
 from posedeploy.types import Array
 
 MAX_RELATIVE_DIFFERENCE = 1e-3
-"""Tolerance, as a fraction of an output's largest value. It only detects wrong conversions, since converters
-fold some layers wrongly; ``parity`` measures accuracy."""
+"""Tolerance, as a fraction of an output's largest value. It only detects wrong conversions, such as wrongly
+folded layers; ``parity`` measures accuracy."""
 
 SEED = 1
-"""Of the inputs. The inputs by which onnx2tf's outputs are identified have another."""
+"""The seed of the inputs. It differs from that of the inputs that identify onnx2tf's outputs."""
 TINY = float(np.finfo(np.float32).tiny)
 
 
@@ -44,7 +44,7 @@ def find_mismatch(
     """Return how the outputs for these inputs differ from PyTorch's; empty if they agree.
 
     Raises:
-        ExportError: they differ, and PyTorch's own outputs are NaN or infinite.
+        ExportError: they differ, and PyTorch's own outputs contain NaN or infinity.
     """
     expected = _run_pytorch(prepared, inputs)
     if len(outputs) != len(expected):
@@ -60,7 +60,8 @@ def find_mismatch(
             if not np.isfinite(reference).all():
                 raise ExportError(
                     f"the conversion cannot be checked: PyTorch computes NaN or infinity for {tensor.name} "
-                    "on random inputs, and the converted network other values; keep the outputs finite"
+                    "on random inputs, and the converted network computes other values; keep the outputs "
+                    "finite"
                 )
             difference = np.abs(output.astype(np.float64) - reference).max() / max(largest, TINY)
             return (

@@ -33,7 +33,7 @@ SETTINGS: Mapping[str, Any] = {"cpp.dynamic_threads": True}
 """Without it, the thread count of the compiling machine is a constant in the code."""
 
 CONTEXT_LINES = ("collect2:", "In file included", "                 from", "clang: error: linker")
-"""How compiler lines begin that only introduce or summarize an error."""
+"""The first words of compiler lines that only introduce or summarize an error."""
 
 
 def convert(prepared: Prepared, path: Path) -> Conversion:
@@ -54,7 +54,7 @@ def convert(prepared: Prepared, path: Path) -> Conversion:
     compiler = find_compiler()
     if device == "cuda":
         check_toolkit(cpp_extension.CUDA_HOME)
-    needs = native_code.requirement_details(device)
+    requirements = native_code.requirement_details(device)
     module = _copy_to_device(prepared.in_precision, device)
     try:
         check_paths()
@@ -72,7 +72,7 @@ def convert(prepared: Prepared, path: Path) -> Conversion:
         raise ExportError(
             f"AOTInductor cannot compile this network: {_explain(error, module, prepared)}"
         ) from error
-    details = {**needs, **to_details(check_package(path, prepared, device, compiler))}
+    details = {**requirements, **to_details(check_package(path, prepared, device, compiler))}
     return Conversion(precision=prepared.options.precision, details=details)
 
 
@@ -89,19 +89,18 @@ def _explain(error: Exception, module: nn.Module, prepared: Prepared) -> str:
 
 
 def _compile_error(message: str, compiler: Compiler | None) -> str:
-    """Return the message for a failed C++ compiler: its first error, without the long command line before
-    it."""
+    """Return the message for a failed C++ compiler: its first error, without the command line before it."""
     output = message.partition("Output:")[2].strip() or message
     lines = [line.strip() for line in output.splitlines() if not line.startswith(CONTEXT_LINES)] or [output]
     fault = next((line for line in lines if "error" in line.lower()), lines[0])
     return (
         f"AOTInductor cannot compile this network with {compiler or 'the C++ compiler'}: {fault}; install "
-        "what is missing, or set the environment variable CXX to another compiler"
+        "the missing files, or set the environment variable CXX to another compiler"
     )
 
 
 def _write_error(error: OSError, path: Path) -> Exception:
-    """Return the error for a file that could not be written, with a hint if it is one of the compiler's."""
+    """Return the error for a file that could not be written, with a hint for files of the compiler."""
     named = error.filename
     if isinstance(error, FileNotFoundError) and named is not None and Path(str(named)).name == str(named):
         return ExportError(f"AOTInductor needs the program {named}, which is not on the PATH; install it")

@@ -31,13 +31,13 @@ def check_package(
     compiler: Compiler | None,
     time_limit_s: float = TIME_LIMIT_S,
 ) -> Build:
-    """Run a package in a child process, at a second size too if axes are free, and compare it with PyTorch.
+    """Run a package in a child process, also at a second size if axes are free, and compare it with PyTorch.
 
-    A pass is cached, so that this machine does not try the package again when it opens it. If it cannot be
-    cached, the export still succeeds; opening the package tries it again and reports why.
+    A pass is cached, so that this machine opens the package without another trial. If it cannot be cached,
+    the export still succeeds; opening the package tries it again and reports why.
 
     Args:
-        device: ``cpu`` or ``cuda``. compiler: the one that compiled it; None if torch chose one.
+        device: ``cpu`` or ``cuda``. compiler: of the package; None if torch chose it.
 
     Returns:
         The build information for the manifest.

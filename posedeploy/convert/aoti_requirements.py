@@ -1,4 +1,4 @@
-"""Check what AOTInductor needs to compile on this machine, before the export starts."""
+"""Check the requirements of AOTInductor on this machine before the export starts."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def check_toolkit(home: str | None) -> None:
     """
     if home is None:
         raise MissingPackageError(
-            "`device=cuda`: AOTInductor needs the CUDA toolkit and found none; install the one of CUDA "
+            "`device=cuda`: AOTInductor needs the CUDA toolkit and found none; install the toolkit of CUDA "
             f"{torch.version.cuda}, or set the environment variable CUDA_HOME to its folder"
         )
 
@@ -46,7 +46,7 @@ def check_paths() -> None:
         ExportError: a folder has a space in its path.
         OSError: the folder of torch's cache cannot be created.
     """
-    another = "set another in the environment variable"
+    another = "set another folder in the environment variable"
     for what, path, remedy in (
         ("torch's cache", Path(cache_dir()), f"{another} TORCHINDUCTOR_CACHE_DIR"),
         ("temporary files", Path(tempfile.gettempdir()), f"{another} TMPDIR"),

@@ -1,4 +1,4 @@
-"""Run a network that was just converted in a child process, since a runtime may crash on it."""
+"""Run a newly converted network in a child process, since a runtime may crash on it."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from posedeploy.isolation.tasks import ChildFailedError, run_task, signal_name
 from posedeploy.types import Array
 
 TIME_LIMIT_S = 600.0
-"""For one run of each size, which takes seconds."""
+"""The limit for one run at each size, which takes seconds."""
 REMEDY = "choose another target, or install another version of {package}"
 
 
@@ -25,14 +25,14 @@ def check_in_child(
     runtime: tuple[str, str],
     time_limit_s: float = TIME_LIMIT_S,
 ) -> Any:
-    """Return the result of a task that runs a converted network; its outputs are files (``read_arrays``).
+    """Return the result of a task that runs a converted network and writes its outputs as files.
 
     Args:
-        work: an empty folder for the child; ``input`` there are the arrays of ``runs``.
+        work: an empty folder for the child; the arrays of ``runs`` are written to it as ``input``.
         runtime: its name and its package, for the message.
 
     Raises:
-        ExportError: the runtime crashes on the network, or is not done in time.
+        ExportError: the runtime crashes on the network, or exceeds the time limit.
     """
     write_arrays(work, "input", runs)
     try:

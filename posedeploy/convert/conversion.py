@@ -1,4 +1,4 @@
-"""What a converter reports about the file that it wrote."""
+"""The result of a converter."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from posedeploy.types import Calibration, Precision
 
 @dataclass(frozen=True, kw_only=True)
 class Conversion:
-    """What the manifest records about one conversion, besides the options of the export.
+    """The facts about a conversion that the manifest records, besides the options of the export.
 
-    precision: of the network in the file. inference_precision: the one that a runtime must run its float
-    layers in; None: ``precision`` decides, or the options of the runtime. sidecars: the names of the written
-    files that the model file does not need. details: JSON for the runtime of this target. packages: the
-    packages that were used; None for all ``packages`` of the target. environment: the isolated environment
-    that was used. calibration: what a quantized network was calibrated with.
+    precision: of the network in the file. inference_precision: the precision in which a runtime must run the
+    float layers; None if ``precision`` or the options of the runtime decide. sidecars: the names of the
+    written files that the model file does not need. details: JSON for the runtime of this target. packages:
+    the packages used; None for all ``packages`` of the target. environment: the isolated environment used.
+    calibration: the data that a quantized network was calibrated with.
     """
 
     precision: str

@@ -1,4 +1,4 @@
-"""Export a model: convert, hash and describe it, then move all files into place, or none."""
+"""Export a model: convert and hash it, write its manifest, then move all files into place, or none."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ from posedeploy.printable import printable
 from posedeploy.types import Artifact, CalibrationSet, Model, ModelSpec, OnProgress, Provenance, StrPath
 
 Calibrate: TypeAlias = Callable[[ModelSpec, ExportOptions], CalibrationSet]
-"""Collects the calibration inputs of a network with the spec of its export."""
+"""A function that collects the calibration inputs of a network with the spec of its export."""
 
 Converter: TypeAlias = Callable[[Prepared, Path], Conversion]
-"""Writes the model file and the files that belong to it, or raises ``ExportError``."""
+"""A function that writes the model file and its other files, or raises ``ExportError``."""
 
 
 def export(
@@ -36,13 +36,13 @@ def export(
     on_progress: OnProgress = ignore_progress,
     calibrate: Calibrate | None = None,
 ) -> list[Artifact]:
-    """Convert a model to each target, as ``api.exporting.export``, which passes ``calibrate``, describes it.
+    """Convert a model to each target. ``api.exporting.export`` has the description.
 
     Args:
         calibrate: collects the calibration inputs; None for precisions that need none.
 
     Raises:
-        PoseDeployError: as described there.
+        PoseDeployError: as for ``api.exporting.export``.
     """
     folder, options = Path(folder), options or ExportOptions()
     stem = default_stem(model.source, options) if stem is None else stem
@@ -60,10 +60,10 @@ def export(
     for row in rows:
         try:
             artifacts.append(_export(model, prepared, row, folder, stem, options))
-        except IsolatedProgramError as failed:
-            log = _log(folder, stem, failed.environment)
-            files.write_text(log, failed.log)
-            raise ExportError(f"{failed}; the log is {log}") from failed
+        except IsolatedProgramError as error:
+            log = _log(folder, stem, error.environment)
+            files.write_text(log, error.log)
+            raise ExportError(f"{error}; the log is {log}") from error
     return artifacts
 
 
@@ -99,7 +99,7 @@ def _check_length(stem: str, rows: Sequence[Target]) -> None:
     length = len(longest.encode())
     if length > MAX_NAME_BYTES:
         raise ExportError(
-            f"{longest}: the file name has {length} bytes; file systems allow {MAX_NAME_BYTES}; choose a "
+            f"{longest}: the file name has {length} bytes, and file systems allow {MAX_NAME_BYTES}; choose a "
             "shorter `name`"
         )
 
@@ -151,7 +151,7 @@ def _export(
         if target.embeds_manifest:
             artifact = manifest.write_inside(artifact, stage)
         manifest.write(artifact, stage)
-    if conversion.environment is not None:  # a failed run before this one may have left a log
+    if conversion.environment is not None:  # an earlier failure may have left a log
         _log(folder, stem, conversion.environment).unlink(missing_ok=True)
     return artifact
 
@@ -159,13 +159,13 @@ def _export(
 def _converter(target: Target) -> Converter:
     try:
         converter: Converter = plugins.load(target.converter)
-    except OSError as error:  # some packages create a folder when they are imported
+    except OSError as error:  # some packages create a folder on import
         if error.filename is None:
             raise
         raise ExportError(
-            f"a package that `to={target.name}` needs cannot create its folder ({error.strerror}: "
-            f"{error.filename}); set the environment variable of that package to another folder; for torch "
-            "it is TORCHINDUCTOR_CACHE_DIR"
+            f"a package for `to={target.name}` cannot create its folder ({error.strerror}: "
+            f"{error.filename}); set the environment variable of that package to another folder "
+            "(TORCHINDUCTOR_CACHE_DIR for torch)"
         ) from error
     return converter
 

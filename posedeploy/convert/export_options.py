@@ -1,4 +1,4 @@
-"""Options of an export: those of all targets, and those of a single one."""
+"""Options of an export, for all targets and for single ones."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ CALIBRATION_FIELDS = ("calibration", "calibration_images")
 """The options of calibration, which other precisions ignore."""
 
 
-def ignore_progress(doing: str, part: float | None) -> None:
+def ignore_progress(phase: str, fraction: float | None) -> None:
     """Discard progress reports."""
 
 
 @dataclass(frozen=True)
 class AotiOptions:
-    """device: ``cpu`` or ``cuda``, for which the code is compiled; this machine must have it."""
+    """Options of the AOTInductor target. device: ``cpu`` or ``cuda``; this machine must have it."""
 
     device: str = "cpu"
 
@@ -49,15 +49,15 @@ class TfliteOptions:
 
 @dataclass(frozen=True)
 class OnnxOptions:
-    """opset: of the ``.onnx`` file; None for the exporter's own, which targets that go through ONNX always
-    use."""
+    """Options of the ONNX target. opset: of the ``.onnx`` file; None for the exporter's own, which other
+    targets that convert from ONNX always use."""
 
     opset: int | None = None
 
 
 @dataclass(frozen=True)
 class EnvironmentOptions:
-    """Options of converters that run in an isolated environment. time_limit_s: limit for their process."""
+    """Options of converters in an isolated environment. time_limit_s: the limit of their process."""
 
     time_limit_s: float = 3600
 
@@ -66,13 +66,13 @@ class EnvironmentOptions:
 class ExportOptions:
     """Options of an export.
 
-    input_size: (height, width) in px, None for the published one. batch: images per run. dynamic: free axes
+    input_size: (height, width) in px, None for the published size. batch: images per run. dynamic: free axes
     keep their names and accept any length. embed_preprocessing: the input is a raw uint8 BGR image (N, H, W,
-    3), and the file contains color order, mean and std. outputs: ``last`` keeps only those that poses are
-    decoded from. precision: of convolutions and linear layers; inputs, outputs and sensitive operators stay
-    FP32. calibration: images, folders of images and videos that a quantized network is calibrated with; empty
-    for synthetic people. calibration_images: the maximum number of images taken of them. aoti, onnx,
-    tensorrt, tflite, environment: options of a single target or kind of converter.
+    3), and the file contains color order, mean and std. outputs: ``last`` keeps only the outputs with roles.
+    precision: of convolutions and linear layers; inputs, outputs and sensitive operators stay FP32.
+    calibration: images, folders of images and videos for the calibration of a quantized network; empty for
+    synthetic people. calibration_images: the maximum number of images used from them. aoti, onnx, tensorrt,
+    tflite, environment: options of one target or kind of converter.
     """
 
     input_size: tuple[int, int] | None = None

@@ -1,7 +1,7 @@
-"""The operators of an OpenVINO graph that stay in floating point when it is quantized.
+"""The operators of an OpenVINO graph that stay in floating point in a quantized file.
 
-They are found by the pattern of the graph, not by the network: layers whose results are outputs, expectations
-of a softmax, normalizations, and what prepares the image.
+They are found by patterns of the graph, not by the network: layers whose results are outputs, expectations of
+a softmax, normalizations, and preprocessing.
 """
 
 from __future__ import annotations

@@ -15,9 +15,9 @@ SUMS = (
 round only their result."""
 _MOVES = {"Mul", "Reshape", "Transpose", "Flatten", "Squeeze", "Unsqueeze", "Slice", "Gather", "Concat"}
 FP32_CHAINS = {"Softmax": _MOVES, "Exp": {*_MOVES, "MatMul", "ReduceSum"}}
-"""Operators that stay FP32 when their input comes from the key, directly or through each other. Rounded to 11
-bits, the small values of a softmax no longer add up to 1. Where a network computes exponents itself, matrix
-products sum them over a volume, and only a division at the end makes the result small."""
+"""For each operator, those that stay FP32 after it, directly or through each other. Rounded to 11 bits, the
+small values of a softmax no longer add up to 1. If a network computes a softmax from exponents itself, matrix
+products sum them over a volume, and only the division at the end makes the result small."""
 
 
 def convert_to_fp16(model: onnx.ModelProto) -> onnx.ModelProto:
@@ -25,42 +25,43 @@ def convert_to_fp16(model: onnx.ModelProto) -> onnx.ModelProto:
     copied = onnx.ModelProto()
     copied.CopyFrom(model)
     fp32_nodes = [
-        name for start, passing in FP32_CHAINS.items() for name in _nodes_after(copied.graph, start, passing)
+        name for start, chain in FP32_CHAINS.items() for name in _nodes_after(copied.graph, start, chain)
     ]
     half = convert_float_to_float16(
         copied, keep_io_types=True, op_block_list=[*DEFAULT_OP_BLOCK_LIST, *SUMS], node_block_list=fp32_nodes
     )
     _remove_redundant_casts(half.graph)
-    del half.graph.value_info[:]  # some of it still describes FP32
+    del half.graph.value_info[:]  # some entries still describe FP32
     ordered = OnnxModel(half)
     ordered.topological_sort(is_deterministic=True)
     result: onnx.ModelProto = ordered.model
     return result
 
 
-def _nodes_after(graph: onnx.GraphProto, start: str, passing: set[str]) -> list[str]:
-    """Return the nodes that read an output of ``start`` operators, directly or through ``passing``
-    operators."""
+def _nodes_after(graph: onnx.GraphProto, start: str, chain: set[str]) -> list[str]:
+    """Return the nodes that read an output of ``start``, directly or through ``chain`` operators."""
     fp32 = {node.output[0] for node in graph.node if node.op_type == start}
     names = []
     for node in graph.node:  # in topological order
         if fp32.isdisjoint(node.input):
             continue
         names.append(node.name)
-        if node.op_type in passing:
+        if node.op_type in chain:
             fp32.update(node.output)
     return names
 
 
 def _remove_redundant_casts(graph: onnx.GraphProto) -> None:
     """Remove casts from FP32 to FP16 and back between two FP32 nodes, and duplicates of the same cast."""
-    down = {node.output[0]: node.input[0] for node in graph.node if node.name.endswith("_cast_to_fp16_node")}
-    ups = [node for node in graph.node if node.name.endswith("_cast_to_fp32_node")]
-    unrounded = {node.output[0]: down[node.input[0]] for node in ups if node.input[0] in down}
+    to_fp16 = {
+        node.output[0]: node.input[0] for node in graph.node if node.name.endswith("_cast_to_fp16_node")
+    }
+    to_fp32 = [node for node in graph.node if node.name.endswith("_cast_to_fp32_node")]
+    originals = {node.output[0]: to_fp16[node.input[0]] for node in to_fp32 if node.input[0] in to_fp16}
     for node in graph.node:
         for index, name in enumerate(node.input):
-            node.input[index] = unrounded.get(name, name)
-    nodes = [node for node in graph.node if node.output[0] not in unrounded]
+            node.input[index] = originals.get(name, name)
+    nodes = [node for node in graph.node if node.output[0] not in originals]
     read = {name for node in nodes for name in node.input} | {output.name for output in graph.output}
     del graph.node[:]
     written: set[str] = set()

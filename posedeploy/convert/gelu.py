@@ -1,8 +1,7 @@
-"""Regroup GELU, so that runtimes recognize it.
+"""Regroup GELU so that runtimes recognize it.
 
-Before opset 20 ONNX has no GELU, and PyTorch's exporter writes x (0.5 (1 + erf(x / √2))). ONNX Runtime fuses
-(0.5 x) (1 + erf(x / √2)) into one operator. The result is the same bit for bit: 0.5 only changes the
-exponent.
+ONNX has no GELU before opset 20, and PyTorch's exporter writes x (0.5 (1 + erf(x / √2))). ONNX Runtime fuses
+(0.5 x) (1 + erf(x / √2)) into one operator. The result is bitwise equal, since 0.5 only changes the exponent.
 """
 
 from __future__ import annotations

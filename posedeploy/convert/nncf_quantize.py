@@ -23,8 +23,8 @@ from posedeploy.types import CalibrationSet
 def quantize(model: openvino.Model, calibration: CalibrationSet, precision: str) -> openvino.Model:
     """Return a copy of an FP32 graph with INT8 layers, and sensitive operators in floating point.
 
-    Activations have asymmetric ranges where they are signed (NNCF's preset ``mixed``), from histograms;
-    weights have a range for each channel.
+    Signed activations have asymmetric ranges (NNCF's preset ``mixed``), from histograms. Weights have a range
+    for each channel.
 
     Args:
         precision: ``int8``; or ``mixed``, which also keeps early and depthwise layers in floating point.

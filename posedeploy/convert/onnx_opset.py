@@ -17,7 +17,7 @@ from posedeploy.isolation.arrays import read_arrays
 from posedeploy.isolation.tasks import work_folder
 
 OLDEST_OPSET = 7
-"""The oldest that ONNX Runtime supports."""
+"""The oldest opset that ONNX Runtime supports."""
 TOLERANCES = {"fp32": MAX_RELATIVE_DIFFERENCE, "fp16": 0.1}
 """Tolerance on random inputs, as a fraction of an output's largest value."""
 _PLACE = re.compile(r"/onnxruntime_src/.*?\) (?=[A-Z])")
@@ -34,18 +34,17 @@ def convert_opset(model: onnx.ModelProto, opset: int, prepared: Prepared) -> onn
 
     Raises:
         ExportError: it cannot be converted, ONNX Runtime does not load it, or its outputs differ from
-            PyTorch's.
-            The message names the nearest opset that works.
+            PyTorch's. The message names the nearest opset that works.
     """
     try:
         return _convert_and_check(model, opset, prepared)
     except ExportError as error:
         bound, candidates = _nearer_opsets(opset, _opset_of(model))
-        works = next((each for each in candidates if _works(model, each, prepared)), None)
-        if works is None:
+        nearest = next((each for each in candidates if _works(model, each, prepared)), None)
+        if nearest is None:
             raise
         raise ExportError(
-            f"{error}. The {bound} opset that works for this network is {works}: use `opset={works}`, or "
+            f"{error}. The {bound} opset that works for this network is {nearest}: use `opset={nearest}`, or "
             "leave the option out"
         ) from error
 
@@ -112,6 +111,6 @@ def _find_problem(model: onnx.ModelProto, prepared: Prepared) -> str:
             return f"ONNX Runtime {onnxruntime.__version__} cannot run the file ({cause})"
         tolerance = TOLERANCES[prepared.options.precision]
         for number, inputs in enumerate(runs):
-            if wrong := find_mismatch(read_arrays(work, "output", number), prepared, inputs, tolerance):
-                return f"the file {wrong}"
+            if mismatch := find_mismatch(read_arrays(work, "output", number), prepared, inputs, tolerance):
+                return f"the file {mismatch}"
     return ""

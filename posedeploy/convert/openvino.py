@@ -1,4 +1,4 @@
-"""Convert a network to OpenVINO IR, through ONNX."""
+"""Convert a network to OpenVINO IR from its ONNX graph."""
 
 from __future__ import annotations
 
@@ -25,15 +25,15 @@ from posedeploy.errors import ExportError, OutputError, first_line
 from posedeploy.types import Precision
 
 INFERENCE_PRECISIONS: Mapping[str, Precision] = {"bf16": "bf16", "mixed": "bf16"}
-"""The precision that the float layers of a file run in, by the precision of the export. A file is the same in
-BF16 and FP32: the runner passes the recorded precision to OpenVINO."""
+"""The precision of the float layers at run time, by the precision of the export. Files in BF16 and FP32 are
+the same: the runner passes the recorded precision to OpenVINO."""
 QUANTIZE = "posedeploy.convert.nncf_quantize:quantize"
 
 
 def convert(prepared: Prepared, path: Path) -> Conversion:
     """Write ``path`` (.xml), and its weights as ``.bin`` in the same folder.
 
-    The weights are in FP16 for the precision ``fp16``, in INT8 where a layer is quantized, and else in FP32.
+    The weights are FP16 for the precision ``fp16``, INT8 in quantized layers, and otherwise FP32.
 
     Raises:
         ExportError: ONNX or OpenVINO does not support an operator of the network, or it cannot be quantized.

@@ -17,7 +17,7 @@ from posedeploy.types import Array, CalibrationSet, InputContract, Model, ModelS
 
 
 def no_calibration() -> CalibrationSet:
-    """Stand for the calibration inputs of an export that needs none."""
+    """Raise an error: the export needs no calibration inputs."""
     raise AssertionError("the precision of the export needs no calibration")
 
 
@@ -25,9 +25,9 @@ def no_calibration() -> CalibrationSet:
 class Prepared:
     """A network ready for a converter: the deployed module, its spec, and an example of each input.
 
-    axes: the names of free axes by position, per input; empty if every shape is fixed. options: those that it
-    was prepared with. on_progress: for converters that report progress. calibrate: returns the calibration
-    inputs, collected at the first call; for converters that quantize.
+    axes: for each input, the names of free axes by position; empty if every shape is fixed. options: of the
+    export. on_progress: for converters that report progress. calibrate: returns the calibration inputs,
+    collected at the first call, for converters that quantize.
     """
 
     module: nn.Module
@@ -46,9 +46,9 @@ class Prepared:
 
 
 class Deployed(nn.Module):
-    """A network with preprocessing before it and only the selected outputs after it, as a flat tuple.
+    """A network with embedded preprocessing, and with only the selected outputs, as a flat tuple.
 
-    With a contract, the input is an image, and the preprocessing steps that the network lacks are added.
+    With a contract, the input is an image, and the preprocessing that the network lacks is added.
     """
 
     def __init__(self, network: nn.Module, contract: InputContract | None, keep: tuple[int, ...]) -> None:
@@ -69,7 +69,7 @@ class Deployed(nn.Module):
 
     def forward(self, *inputs: Tensor) -> tuple[Tensor, ...]:
         if self.embedded:
-            # The cast comes first: TensorRT accepts uint8 for no other operator.
+            # Cast first: TensorRT accepts uint8 for no other operator.
             image = inputs[0].float().permute(0, 3, 1, 2)
             image = torch.cat([image.narrow(1, c, 1) for c in (2, 1, 0)], dim=1) if self.flip else image
             inputs = ((image - self.mean) / self.std,)
@@ -78,7 +78,7 @@ class Deployed(nn.Module):
 
 
 def prepare(model: Model, options: ExportOptions, on_progress: OnProgress = ignore_progress) -> Prepared:
-    """Return the network prepared with these options.
+    """Prepare a network with these options.
 
     Raises:
         ExportError: the network does not support an option.

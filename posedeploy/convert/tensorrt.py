@@ -1,4 +1,4 @@
-"""Convert a network to a TensorRT engine, through ONNX, which is kept to rebuild the engine elsewhere."""
+"""Convert a network to a TensorRT engine from an ONNX file, which is kept to rebuild the engine elsewhere."""
 
 from __future__ import annotations
 
@@ -22,8 +22,7 @@ SOURCE, WRAPPED = TARGETS["tensorrt"].sidecar_suffixes
 
 
 def convert(prepared: Prepared, path: Path) -> Conversion:
-    """Write ``path`` (.engine) and the ``.engine.onnx`` that it is built from; with ``wrap`` the torch2trt
-    file too.
+    """Write ``path`` (.engine) and its source ``.engine.onnx``; with ``wrap``, also the torch2trt file.
 
     Returns:
         The engine's build info, as details.

@@ -1,4 +1,4 @@
-"""Convert a network to TorchScript: trace it, then freeze it. It runs in libtorch without posedeploy."""
+"""Convert a network to TorchScript: trace and freeze it. The file runs in libtorch without posedeploy."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ def convert(prepared: Prepared, path: Path) -> Conversion:
         ExportError: the network does not run on its example, or cannot be traced.
     """
     with warnings.catch_warnings():
-        # PyTorch only maintains TorchScript, but C++ programs still load it.
+        # PyTorch only maintains TorchScript, but C++ programs still use it.
         warnings.simplefilter("ignore", DeprecationWarning)
         try:
             traced = torch.jit.trace(prepared.in_precision, prepared.example, check_trace=False)  # type: ignore[no-untyped-call]
         except RuntimeError as error:
             raise ExportError(f"TorchScript cannot trace this network: {first_line(error)}") from error
         frozen = torch.jit.freeze(traced, optimize_numerics=not _folds_wrongly(traced))
-    path.write_bytes(frozen.save_to_buffer())  # torch's own writer ends the process when the disk is full
+    path.write_bytes(frozen.save_to_buffer())  # torch's own writer ends the process if the disk is full
     return Conversion(precision=prepared.options.precision)
 
 

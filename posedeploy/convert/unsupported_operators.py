@@ -23,8 +23,8 @@ _TARGET = re.compile(
 
 
 def failed_operator(error: BaseException) -> str | None:
-    """Return the operator that an exception of a converter, or one of its causes, names; None if none
-    does."""
+    """Return the operator named by an exception of a converter or by one of its causes; None if there is
+    none."""
     cause: BaseException | None = error
     while cause is not None:
         if match := _TARGET.search(str(cause)):
@@ -49,7 +49,7 @@ def locate_operator(operator: str, prepared: Prepared) -> str:
         with suppress_python_output():
             program = torch.export.export(prepared.module, prepared.example, strict=False)
             program = program.run_decompositions()
-    except Exception:  # torch.export fails too: the converter's own error is more useful
+    except Exception:  # torch.export fails too, and the converter's own error is more useful
         return operator
     stacks = {node: node.meta.get("nn_module_stack") for node in program.graph.nodes}
     matches = [stack for node, stack in stacks.items() if str(node.target) == operator]

@@ -15,13 +15,13 @@ from posedeploy.types import TO_CHANNELS_FIRST, Array, ModelSpec, Ranges, Tensor
 
 
 def adapt_runner(runner: Runner, spec: ModelSpec) -> Runner:
-    """Return the runner if its tensors are as decoding needs them, or else a runner around it that converts.
+    """Return a runner with the tensors that decoding needs: ``runner`` itself, or one that converts.
 
-    The returned runner has maps with channels first and dequantized outputs. For a quantized input it accepts
-    real numbers as well as integers. The caller still closes ``runner``.
+    Its maps are channels first and its outputs dequantized. A quantized input accepts real numbers and
+    integers. The caller must still close ``runner``.
 
     Raises:
-        InputError: poses are decoded from an integer output of unknown scale.
+        InputError: an integer output with a role has no scale.
     """
     for tensor in spec.outputs:
         if tensor.dtype in INTEGERS and tensor.quantization is None and tensor.name in spec.roles.values():

@@ -1,4 +1,4 @@
-"""AOTInductor packages, run by the PyTorch version that compiled them."""
+"""Run AOTInductor packages, with the PyTorch version that compiled them."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from posedeploy.types import Artifact, RunOptions
 
 
 class AotiRunner(TorchRunner):
-    """Runs a ``.pt2`` file. On a GPU, a network of fixed shapes is replayed as one CUDA graph.
+    """A runner of a ``.pt2`` file. On a GPU, a network of fixed shapes is replayed as one CUDA graph.
 
     The file is machine code: open only files from a source that you trust.
     """

@@ -18,9 +18,9 @@ from posedeploy.runtimes import forks
 from posedeploy.types import Array, Ranges, RuntimeInfo, Tensors, TensorSpec
 
 CLOSED = "this runner is closed; open another one"
-REENTERED = "this runner is running its network, which cannot run or close the runner itself"
+REENTERED = "this runner is running its network, and the network cannot run or close its own runner"
 FORKED = (
-    "this runner was opened before this process was forked, and its threads or its GPU belong to the parent; "
+    "this runner was opened before this process was forked, so its threads or its GPU belong to the parent; "
     "open it in the child, or start processes with the multiprocessing method 'spawn'"
 )
 
@@ -32,8 +32,8 @@ class Runner(Closable, ABC):
     the active ones. A closed runner raises RunnerStateError for everything except its attributes.
 
     A subclass implements ``_run``, and ``_close`` if it holds a resource. Only one thread at a time calls
-    them. ``_run`` gets checked inputs, and is never called after ``_close``. A ``_stream`` that starts
-    requests itself holds ``_lock`` meanwhile, and starts none once ``_unusable`` is set.
+    them. ``_run`` gets checked inputs, and is never called after ``_close``. A ``_stream`` that starts its
+    own requests holds ``_lock`` while it starts one, and starts none once ``_unusable`` is set.
 
     inputs, outputs: the tensors of the runtime. runtime_info: what the runtime reports that it uses.
     """
@@ -70,7 +70,7 @@ class Runner(Closable, ABC):
         """
         self._check_state()
         self.check(tensors)
-        with self._lock:  # no context manager in Python: Ctrl-C between its lines would keep the lock
+        with self._lock:  # Ctrl-C inside a context manager written in Python could leave the lock held
             if self._unusable:  # closed while this call waited
                 raise RunnerStateError(self._unusable)
             self._user = get_ident()
@@ -83,8 +83,8 @@ class Runner(Closable, ABC):
     def stream(self, batches: Iterable[Tensors]) -> Generator[Tensors, None, None]:
         """Yield results in order, while the next input already runs.
 
-        Do not change an input array before its result is yielded, since it may be read ahead. If the stream
-        is abandoned, only the active run continues.
+        Do not change an input array before its result is yielded, since it may be read ahead. After the
+        stream is abandoned, only the active run continues.
 
         Raises:
             InputError, RunnerStateError: as of ``run``, for each result.
@@ -139,7 +139,7 @@ class Runner(Closable, ABC):
             if pending is not None:
                 yield pending.result()
         finally:
-            # No waiting: the garbage collector may abandon the stream within a run.
+            # Do not wait: the garbage collector may abandon the stream within a run.
             pool.shutdown(wait=False, cancel_futures=True)
 
     def _close(self) -> None:
@@ -219,13 +219,13 @@ def _fits(array: Array, spec: TensorSpec) -> bool:
 
 
 def _mismatch(tensors: object, expected: tuple[TensorSpec, ...]) -> str:
-    passed = f"a value {_described(tensors)}"
+    actual = f"a value {_describe(tensors)}"
     if isinstance(tensors, Mapping):
-        passed = ", ".join(f"{name} {_described(value)}" for name, value in tensors.items()) or "none"
-    return f"the inputs do not fit the network: found {passed}; expected {', '.join(map(str, expected))}"
+        actual = ", ".join(f"{name} {_describe(value)}" for name, value in tensors.items()) or "none"
+    return f"the inputs do not fit the network: found {actual}; expected {', '.join(map(str, expected))}"
 
 
-def _described(value: object) -> str:
+def _describe(value: object) -> str:
     if not isinstance(value, np.ndarray):
         return f"of type {type(value).__name__}"
     order = "" if value.dtype.isnative else " in the other byte order"

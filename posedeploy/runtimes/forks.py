@@ -1,4 +1,4 @@
-"""Handle forks: a forked process has none of the threads of its parent."""
+"""Handle forks: a forked process does not have the threads of its parent."""
 
 from __future__ import annotations
 
@@ -30,9 +30,8 @@ def start_threads(library: str) -> None:
     """Record that a library starts threads that all its networks in this process share.
 
     Raises:
-        RunnerStateError: the library started them before the process was forked. It would wait for the
-        missing
-            threads forever, or end the process.
+        RunnerStateError: the library started them before the process was forked. It would wait forever for
+            the missing threads, or end the process.
     """
     if library in _lost:
         raise RunnerStateError(
@@ -50,8 +49,8 @@ def _after_fork() -> None:
 
 
 def never_destroy(inherited: object) -> None:
-    """Keep an object until the process ends: its destructor would wait for threads of the parent, or remove
-    files of the parent."""
+    """Keep an object until the process ends, since its destructor would wait for threads of the parent or
+    remove files of the parent."""
     ctypes.pythonapi.Py_IncRef(ctypes.py_object(inherited))
 
 

@@ -24,12 +24,12 @@ FAULTS = {
     "close": "while it unloaded this file",
     "exit": "as its process ended, after it had loaded this file",
 }
-"""The time of a failure, by the stage of the task. Failures of earlier stages are not caused by the file."""
+"""The time of a failure, by the stage of the task. The file does not cause failures of earlier stages."""
 REMEDIES = {
     "SIGKILL": OUT_OF_MEMORY,
     "SIGILL": "{runtime} uses an instruction that this processor lacks; install another version of it",
 }
-"""The fix, by the signal that ended the child."""
+"""The remedy, by the signal that ended the child."""
 REMEDY = "the file is damaged or malicious; download it again, or export it again"
 
 
@@ -79,7 +79,7 @@ def explain_failure(failure: ChildFailedError, path: Path, runtime: Runtime) -> 
     name = f"{runtime.name} {plugins.version_of(runtime.package) or ''}".rstrip()
     if failure.kind == "error" and failure.is_out_of_memory:
         error = ArtifactError if failure.stage in FAULTS else DeviceError
-        return error(f"{path}: {name} needs more memory than is free to load it; {memory_hint(failure)}")
+        return error(f"{path}: {name} needs more memory to load it than is free; {memory_hint(failure)}")
     if failure.kind == "error":
         return failure
     if failure.stage not in FAULTS:
@@ -91,8 +91,8 @@ def explain_failure(failure: ChildFailedError, path: Path, runtime: Runtime) -> 
 
 
 def _remedy_of_start(failure: ChildFailedError, package: str) -> str:
-    """Return the remedy for a runtime that was not imported. Packages may end without an error if memory is
-    short."""
+    """Return the remedy for a runtime that could not be imported. Without memory, a package may end the
+    process with no message."""
     if failure.kind == "not started":
         return "free some memory or end other processes, and try again"
     if signal_name(failure.signal) == "SIGKILL":

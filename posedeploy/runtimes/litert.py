@@ -1,4 +1,4 @@
-"""LiteRT: the interpreter of TFLite files, with XNNPACK for the operators that it supports."""
+"""Run TFLite files with LiteRT's interpreter, and with XNNPACK for the operators that it supports."""
 
 from __future__ import annotations
 
@@ -28,10 +28,10 @@ from posedeploy.types import (
 
 
 class LiteRtRunner(Runner):
-    """Runs a ``.tflite`` file on the CPU.
+    """A runner of a ``.tflite`` file on the CPU.
 
-    The manifest lists the tensors with channels last in the file only. The runner takes and returns them with
-    channels first, as in the spec.
+    The manifest lists the tensors that have channels last only in the file. The runner accepts and returns
+    them with channels first, as in the spec.
     """
 
     def __init__(self, artifact: Artifact, options: RunOptions) -> None:
@@ -106,7 +106,7 @@ class LiteRtRunner(Runner):
         self._shapes = shapes
 
     def _allocate(self) -> None:
-        with suppress_stderr():  # XNNPACK prints a line when it is loaded
+        with suppress_stderr():  # XNNPACK prints a line on loading
             try:
                 self._interpreter.allocate_tensors()
             except (RuntimeError, ValueError) as error:
@@ -157,11 +157,10 @@ def _tensors(artifact: Artifact, interpreter: Any) -> tuple[dict[str, Any], dict
     """
     try:
         return tensors_of(interpreter)
-    except (LookupError, TypeError, ValueError) as error:  # of LiteRT's own Python code
+    except (LookupError, TypeError, ValueError) as error:  # raised by LiteRT's Python code
         raise ArtifactError(
-            f"{artifact.path}: LiteRT cannot read its tensors and signature "
-            f"({type(error).__name__}: {first_line(error)}): the file is damaged; download it again, or "
-            "export it again"
+            f"{artifact.path}: the file is damaged, LiteRT cannot read its tensors and signature "
+            f"({type(error).__name__}: {first_line(error)}); download it again, or export it again"
         ) from error
 
 
@@ -196,10 +195,10 @@ def _specs(
     if artifact.provenance is None or {tensor.name for tensor in expected} != own.keys():
         return tuple(own.values())
     for tensor in expected:
-        theirs = own[tensor.name]
-        if tensor.dtype != theirs.dtype or not _fits(tensor, theirs):
+        actual = own[tensor.name]
+        if tensor.dtype != actual.dtype or not _fits(tensor, actual):
             raise ArtifactError(
-                f"{artifact.path}: its manifest has {tensor}, and the file has {theirs}; export it again"
+                f"{artifact.path}: its manifest has {tensor}, and the file has {actual}; export it again"
             )
     return expected
 

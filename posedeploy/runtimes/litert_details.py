@@ -64,8 +64,8 @@ def _named(
 
 
 def quantization_of(details: Mapping[str, Any]) -> Quantization | None:
-    """Return the scale and zero point of an integer tensor; None if it has none, or one per channel as
-    weights do."""
+    """Return the scale and zero point of an integer tensor; None if it has none, or one per channel, as
+    weights have."""
     parameters = details["quantization_parameters"]
     if len(parameters["scales"]) != 1 or np.dtype(details["dtype"]).name not in INTEGERS:
         return None
@@ -74,18 +74,18 @@ def quantization_of(details: Mapping[str, Any]) -> Quantization | None:
 
 def operators_of(interpreter: Any) -> Operators:
     """Return the operators of the file, and which of them no delegate runs."""
-    nodes = interpreter._get_ops_details()  # not public; no public function returns this
+    nodes = interpreter._get_ops_details()  # no public function returns this
     originals = [node for node in nodes if node["op_name"] != DELEGATE]
     delegates = [node for node in nodes if node["op_name"] == DELEGATE]
     producers = {int(out): node for node in (*originals, *delegates) for out in node["outputs"]}
     tensors = [int(each["index"]) for each in interpreter.get_output_details()]
-    seen: dict[int, Any] = {}
+    visited: dict[int, Any] = {}
     while tensors:
         node = producers.get(tensors.pop())
-        if node is not None and node["index"] not in seen:
-            seen[node["index"]] = node
+        if node is not None and node["index"] not in visited:
+            visited[node["index"]] = node
             tensors += [int(index) for index in node["inputs"]]
-    undelegated = Counter(node["op_name"] for node in seen.values() if node["op_name"] != DELEGATE)
+    undelegated = Counter(node["op_name"] for node in visited.values() if node["op_name"] != DELEGATE)
     weights = {node["operand_types"][1].__name__ for node in originals if node["op_name"] in MULTIPLYING}
     return Operators(len(originals), dict(undelegated), frozenset(weights))
 

@@ -37,7 +37,7 @@ def open_artifact(path: Path, described: ModelSpec | None = None) -> Artifact:
     another hash, that is an error, unless the file is described.
 
     Args:
-        described: from a contract file or a family; only for a model without a manifest.
+        described: the spec of a contract file or a family, for a model without a manifest.
 
     Raises:
         ArtifactError: the file is missing, or its suffix is not of any target.
@@ -48,14 +48,14 @@ def open_artifact(path: Path, described: ModelSpec | None = None) -> Artifact:
     target = target_of(path)
     if described is not None and path.is_file():
         if manifest.has_one(path):
-            raise InputError(f"{path}: its manifest describes it; remove `contract` and `family`")
+            raise InputError(f"{path}: its manifest already describes it; remove `contract` and `family`")
         return _third_party(path, target, described)
     artifact = manifest.find(path) if path.is_file() else manifest.read(path)
     if artifact is not None:
         if artifact.target != target.name:
             raise ManifestError(
-                f"{path}: the target in its manifest is {artifact.target!r}, and its suffix is of "
-                f"{target.name}; give it its former name"
+                f"{path}: the target in its manifest is {artifact.target!r}, and its suffix is that of "
+                f"{target.name}; rename it back"
             )
         return artifact
     return _third_party(path, target, ModelSpec(contracts.UNKNOWN, printable(path.stem), (), ()))
@@ -63,7 +63,7 @@ def open_artifact(path: Path, described: ModelSpec | None = None) -> Artifact:
 
 def _third_party(path: Path, target: Target, spec: ModelSpec) -> Artifact:
     for name in target.file_names(path.name.removesuffix(target.suffix)):
-        if path.with_name(name).exists():  # a runtime would wait for the other end of a named pipe
+        if path.with_name(name).exists():
             check_regular(path.with_name(name), f"a file of the {target.name} model", ArtifactError)
     return artifact_files.verify(Artifact(path, target.name, spec, "unknown"))
 
@@ -106,12 +106,12 @@ def _load(load: Load, artifact: Artifact, options: RunOptions) -> Runner:
     try:
         return _load_by_native_path(load, artifact, options)
     except UnicodeDecodeError as error:  # from pybind11, which decodes names and messages of native libraries
-        damaged = error.object[error.start : error.end]
+        invalid = error.object[error.start : error.end]
         raise ArtifactError(
-            f"{artifact.path}: a name in the file, or an error of the runtime, has the bytes {damaged!r}, "
-            "which are not UTF-8: the file is damaged; download it again, or export it again"
+            f"{artifact.path}: the file is damaged: a name in it, or an error of the runtime, has the bytes "
+            f"{invalid!r}, which are not UTF-8; download it again, or export it again"
         ) from error
-    except MemoryError as error:  # std::bad_alloc, also for sizes that a damaged file claims
+    except MemoryError as error:  # std::bad_alloc, also for wrong sizes in a damaged file
         raise ArtifactError(
             f"{artifact.path}: loading it needs more memory than is free ({first_line(error)}); free some "
             "memory. If the network is small, the file is damaged: download it again"
@@ -119,7 +119,8 @@ def _load(load: Load, artifact: Artifact, options: RunOptions) -> Runner:
 
 
 def _check_extra_files(artifact: Artifact) -> None:
-    """Check that the other files of the model are regular: a runtime would wait forever on a named pipe."""
+    """Check that the other files of the model are regular, since a runtime would wait forever on a named
+    pipe."""
     for suffix in target_named(artifact.target).extra_suffixes:
         path = artifact.path.with_suffix(suffix)
         if path.exists():

@@ -28,7 +28,7 @@ FORBID_CPU = ("session.disable_cpu_ep_fallback", "1")
 """For versions of ONNX Runtime that cannot report where nodes run: forbids the CPU even for shape
 arithmetic."""
 FATAL = 4
-"""The log level at which ONNX Runtime prints nothing beyond its exceptions."""
+"""The log level at which ONNX Runtime prints nothing in addition to its exceptions."""
 MAX_LISTED_NODES = 3
 """Nodes listed in a message."""
 DTYPES = {
@@ -54,10 +54,10 @@ INSTALL_CUDA = "pip uninstall onnxruntime, then pip install 'posedeploy[onnxrunt
 
 
 class OnnxRuntimeRunner(Runner):
-    """Runs a ``.onnx`` file on exactly one execution provider.
+    """A runner of a ``.onnx`` file on exactly one execution provider.
 
     On a GPU, a network with fixed shapes in its manifest is replayed as one CUDA graph, which needs
-    cuda-python. If it cannot be recorded, it runs call by call, and ``runtime_info`` gives the reason.
+    cuda-python. If it cannot be recorded, it runs without a graph, and ``runtime_info`` has the reason.
     """
 
     def __init__(self, artifact: Artifact, options: RunOptions) -> None:
@@ -97,11 +97,11 @@ class OnnxRuntimeRunner(Runner):
             self._graphed.close()
 
     def _survives_fork(self) -> bool:
-        return self.runtime_info.threads == 1  # then it runs on the thread that calls it
+        return self.runtime_info.threads == 1  # with one thread, it runs on the calling thread
 
 
 class _SessionFactory:
-    """Creates sessions of one file with the provider and threads of the options."""
+    """A factory of sessions of one file with the provider and threads of the options."""
 
     def __init__(self, artifact: Artifact, options: RunOptions) -> None:
         self.threads = resolve_threads(options, "ONNX Runtime")

@@ -19,7 +19,7 @@ OPTIONS = {"enable_cuda_graph": "1"}
 class GraphedSession(Closable):
     """A session whose inputs and outputs stay at the same addresses on the GPU.
 
-    ``make_session`` takes the provider options and returns the session, whose tensors must have fixed shapes.
+    ``make_session`` returns a session with the given provider options; its tensors must have fixed shapes.
     The constructor does the first run, in which ONNX Runtime records the graph.
 
     Raises:
@@ -45,8 +45,7 @@ class GraphedSession(Closable):
             on_error.pop_all()
 
     def _allocate(self, spec: TensorSpec, bind: Callable[..., None]) -> tuple[Array, int]:
-        """Return pinned memory in the shape of a tensor, and the address on the GPU that is bound to its
-        name."""
+        """Return pinned memory in the shape of a tensor, and the GPU address that is bound to its name."""
         shape = [int(length) for length in spec.shape]
         dtype = np.dtype(spec.dtype)
         size = max(1, int(np.prod(shape)) * dtype.itemsize)

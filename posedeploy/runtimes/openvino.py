@@ -1,4 +1,4 @@
-"""OpenVINO, for IR and ONNX files."""
+"""Run IR and ONNX files with OpenVINO."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ RUN_ERRORS = (RuntimeError, UnicodeDecodeError)
 
 
 class OpenVinoRunner(Runner):
-    """Runs a ``.xml`` or ``.onnx`` file on one OpenVINO device.
+    """A runner of a ``.xml`` or ``.onnx`` file on one OpenVINO device.
 
     On a CPU with bf16, OpenVINO runs float32 networks in bf16 by default: precision ``auto`` allows it, and
     ``fp32`` does not. A file that was exported in bf16 or mixed precision runs in the recorded precision.
@@ -82,7 +82,7 @@ class OpenVinoRunner(Runner):
 
     def _run(self, tensors: Tensors) -> Tensors:
         try:
-            # Not ``infer``, which on one thread loses the errors of a run and returns what the memory held.
+            # On one thread, ``infer`` ignores the errors of a run and returns uninitialized memory.
             self._request.start_async(tensors, share_inputs=True)
             self._request.wait()
             return self._results(self._request)
@@ -103,7 +103,7 @@ class OpenVinoRunner(Runner):
                 yield self._finish(pending, free)
         finally:
             for request in pending:
-                with suppress(*RUN_ERRORS):  # the caller gets the error of an earlier one, or left the stream
+                with suppress(*RUN_ERRORS):  # the caller has an earlier error, or has abandoned the stream
                     request.wait()
             if self._compiled is not None:
                 self._idle.append([*free, *pending])
@@ -156,11 +156,11 @@ class OpenVinoRunner(Runner):
 
 
 def _core() -> openvino.Core:
-    """Return the Core of this process, which lives as long as it.
+    """Return the Core of this process, which is never destroyed.
 
-    The CPU plugin of each Core sets up a stack for signals in the thread that loads it, and frees it when the
-    Core and its models are gone. Where that is in another thread, or not in reverse order, the thread still
-    uses a stack that was freed, and the next signal, such as Ctrl-C, crashes the process.
+    The CPU plugin of a Core allocates a signal stack in the thread that loads it, and frees it with the Core
+    and its models. If another thread frees it, or in another order, the next signal, such as Ctrl-C, crashes
+    the process.
     """
     with _CORE_LOCK:
         if not _CORES:
@@ -175,8 +175,11 @@ def _device(core: openvino.Core, device: str) -> str:
     available = [*core.available_devices, "AUTO"]
     if not any(other == name or other.startswith(f"{name}.") for other in available):
         kinds = {other.partition(".")[0] for other in available}
-        offered = [ours for ours, theirs in DEVICES.items() if theirs in kinds]
-        raise DeviceError(f"`device={device}`: OpenVINO offers {', '.join(offered)} on this machine")
+        usable = [option for option, kind in DEVICES.items() if kind in kinds]
+        raise DeviceError(
+            f"`device={device}`: OpenVINO does not have this device on this machine; use "
+            f"{' or '.join(usable)}"
+        )
     return name
 
 

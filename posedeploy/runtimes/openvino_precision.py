@@ -1,4 +1,4 @@
-"""The precision that OpenVINO runs a file in: the setting, and what the compiled model reports."""
+"""The precision in which OpenVINO runs a file: the setting, and the report of the compiled model."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ PRECISIONS = {"fp32": openvino.Type.f32, "fp16": openvino.Type.f16, "bf16": open
 NAMES = {"f32": "fp32", "f16": "fp16", "i8": "int8", "u8": "int8"}
 """posedeploy's names of precisions by OpenVINO's."""
 CAPABILITIES = {"fp32": "FP32", "fp16": "FP16", "bf16": "BF16"}
-"""OpenVINO's names of the precisions that a device computes in."""
+"""OpenVINO's names of the precisions that a device supports."""
 LAYERS = {
     "Convolution": "convolutions",
     "Deconvolution": "transposed convolutions",
@@ -33,8 +33,7 @@ LAYERS = {
 def set_precision(
     core: openvino.Core, device: str, artifact: Artifact, options: RunOptions
 ) -> tuple[Precision, dict[str, Any]]:
-    """Return the precision to run an artifact in, ``auto`` for the runtime's choice, and its OpenVINO
-    properties.
+    """Return the precision for an artifact, ``auto`` for the runtime's choice, and its OpenVINO properties.
 
     Raises:
         DeviceError: the options have another precision than the file requires, or the device lacks it.
@@ -54,7 +53,7 @@ def _check_capability(core: openvino.Core, device: str, artifact: Artifact, prec
     capabilities = core.get_property(device, properties.device.capabilities)
     if CAPABILITIES[precision] not in capabilities:
         raise DeviceError(
-            f"{artifact.path}: exported in {artifact.precision}, which needs {precision} arithmetic, and "
+            f"{artifact.path}: exported in {artifact.precision}, which needs {precision} arithmetic, but "
             f"OpenVINO reports none for {device} on this machine; run it on a processor with {precision}, or "
             "export it in fp32"
         )
@@ -82,7 +81,7 @@ def count_layers(compiled: openvino.CompiledModel) -> dict[str, Counter[str]]:
 
 
 def _precision_of(info: Any) -> str:
-    """Return the precision of a layer: at the end of the name of its kernel, such as ``brgconv_avx512_f32``.
+    """Return the precision of a layer, the suffix of its kernel's name, such as ``brgconv_avx512_f32``.
 
     The CPU plugin reports a ``runtimePrecision`` of f16 for FP16 weights that it converts to FP32.
     """
@@ -92,12 +91,12 @@ def _precision_of(info: Any) -> str:
 
 
 def summary(counts: dict[str, Counter[str]]) -> str:
-    """Return the precisions in one name, such as ``fp32`` or ``fp32+int8``; '' if unknown."""
+    """Return the precisions in one name, such as ``fp32`` or ``fp32+int8``; empty if unknown."""
     return "+".join(sorted({name for counter in counts.values() for name in counter}))
 
 
 def layers_line(counts: dict[str, Counter[str]]) -> str:
-    """Return the layers in words: ``convolutions: 61 int8, 3 bf16``; '' if unknown."""
+    """Return the layers as text: ``convolutions: 61 int8, 3 bf16``; empty if unknown."""
     return "; ".join(
         f"{kind}: {', '.join(f'{count} {name}' for name, count in counter.most_common())}"
         for kind, counter in counts.items()

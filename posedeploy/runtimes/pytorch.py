@@ -16,7 +16,7 @@ from posedeploy.types import Model, RunOptions, RuntimeInfo
 
 
 class PyTorchRunner(TorchRunner):
-    """Runs the module of a model: unchanged on the CPU, in any precision on a GPU."""
+    """A runner of the module of a model: unchanged on the CPU, in any precision on a GPU."""
 
     def __init__(self, model: Model, options: RunOptions) -> None:
         self.inputs, self.outputs = model.spec.inputs, model.spec.outputs
@@ -26,10 +26,10 @@ class PyTorchRunner(TorchRunner):
 
 
 def _on_device(module: nn.Module, device: torch.device, options: RunOptions) -> nn.Module:
-    """Return the module on its device, on a GPU as a copy.
+    """Return the module on its device; on a GPU, a copy of it.
 
-    Its convolutions stay channels-first: with BatchNorm between them, as in a network that is not exported,
-    channels-last took up to twice the time in TF32 and FP16.
+    Convolutions stay channels-first: before export, BatchNorm is not folded into them, and channels-last then
+    took up to twice the time in TF32 and FP16.
     """
     if device.type == "cpu":
         return module

@@ -1,4 +1,4 @@
-"""TensorRT, with the library that built the engine. Needs neither torch nor the checkpoint."""
+"""Run TensorRT engines with the library that built them, without torch or the checkpoint."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ Loader: TypeAlias = Callable[[ModuleType, Artifact], Engine]
 
 @dataclass(frozen=True)
 class _Memory:
-    """The memory of a tensor of its max shape: the address on the GPU, and pinned host memory."""
+    """The memory of a tensor at its max shape: the address on the GPU, and pinned host memory."""
 
     address: int
     host: Array
@@ -37,10 +37,10 @@ class _Memory:
 
 
 class TensorRtRunner(Runner):
-    """Runs a ``.engine`` file on the GPU.
+    """A runner of a ``.engine`` file on the GPU.
 
-    Inputs are copied to pinned memory and to the GPU, and outputs back, all on one stream. If every shape is
-    fixed, all of that is one CUDA graph. ``cuda`` and ``load`` can be replaced in tests.
+    Inputs are copied through pinned memory to the GPU, and outputs back, all on one stream. If every shape is
+    fixed, the whole run is one CUDA graph. ``cuda`` and ``load`` can be replaced in tests.
     """
 
     def __init__(
@@ -104,7 +104,7 @@ class TensorRtRunner(Runner):
 
     def _allocate(self, engine: Engine) -> None:
         """Allocate memory for the max shapes and bind it."""
-        max_inputs = {name: highest for name, (_, highest) in self._ranges.items()}
+        max_inputs = {name: max_shape for name, (_, max_shape) in self._ranges.items()}
         max_shapes = max_inputs | engine.reshape(max_inputs)
         for spec in (*self.inputs, *self.outputs):
             size = max(1, int(np.prod(max_shapes[spec.name])) * np.dtype(spec.dtype).itemsize)
@@ -119,12 +119,12 @@ class TensorRtRunner(Runner):
             return
         assert self._engine is not None, "a closed runner does not run"
         for name, shape in shapes.items():
-            lowest, highest = self._ranges[name]
-            if any(not a <= b <= c for a, b, c in zip(lowest, shape, highest, strict=True)):
-                low, length, high = ("x".join(map(str, lengths)) for lengths in (lowest, shape, highest))
+            low, high = self._ranges[name]
+            if any(not a <= b <= c for a, b, c in zip(low, shape, high, strict=True)):
+                shown = ["x".join(map(str, lengths)) for lengths in (low, shape, high)]
                 raise InputError(
-                    f"the shape of the input {name} is {length}, expected {low} to {high}, as the engine "
-                    "was built; export it with other `min_shapes` and `max_shapes`"
+                    f"the shape of the input {name} is {shown[1]}, and the engine was built for {shown[0]} "
+                    f"to {shown[2]}; export it with other `min_shapes` and `max_shapes`"
                 )
         self._shapes = {}  # in case the next line fails
         self._set_shapes(shapes, shapes | self._engine.reshape(shapes))
@@ -137,7 +137,7 @@ class TensorRtRunner(Runner):
         self._shapes = shapes
 
     def _prepare_launch(self) -> tuple[str, Callable[[], None]]:
-        """Return whether a run is a CUDA graph, for the report, and the function that queues a run."""
+        """Return whether a run is a CUDA graph, as text, and the function that queues a run."""
         if any(spec.is_dynamic for spec in self.inputs):
             return "no", self._queue
         self._queue()  # TensorRT initializes itself in the first run, which cannot be recorded

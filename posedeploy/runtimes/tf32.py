@@ -1,4 +1,4 @@
-"""Set and read whether torch computes float32 in TF32 on a GPU, with 10 of 23 bits of the mantissa."""
+"""Set and read whether torch computes float32 on a GPU in TF32, which has 10 of 23 bits of the mantissa."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from posedeploy.types import RunOptions
 
 _cudnn: Any = torch.backends.cudnn  # created when torch is imported, so mypy has other types
 KINDS: tuple[Any, ...] = (_cudnn.conv, _cudnn.rnn, torch.backends.cuda.matmul)
-"""The backends with a precision setting of their own."""
+"""The backends with their own precision setting."""
 CONVOLUTION, ALLOW_TF32 = "aten::_convolution", 12
 """The operator of a traced convolution, and the index of its argument that allows TF32."""
 
@@ -35,13 +35,13 @@ def configure(options: RunOptions) -> Literal["fp32", "tf32"]:
 
 
 def write_into(program: Any) -> None:
-    """Apply the current setting to the convolutions of a TorchScript program, which store that of the
+    """Apply the current setting to the convolutions of a TorchScript program, which store the setting of the
     trace."""
     allowed = _cudnn.conv.fp32_precision == "tf32"
     graph = program.graph
     torch._C._jit_pass_inline(graph)  # without freezing, submodules have separate graphs
     for node in graph.findAllNodes(CONVOLUTION):
         if len(list(node.inputs())) <= ALLOW_TF32:
-            continue  # torch before 1.7: no such argument; uses the current setting
+            continue  # torch before 1.7 has no such argument and uses the current setting
         with graph.insert_point_guard(node):
             node.replaceInput(ALLOW_TF32, graph.insertConstant(allowed))

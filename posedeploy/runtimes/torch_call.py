@@ -17,13 +17,13 @@ from posedeploy.runtimes import forks
 from posedeploy.types import CUDA_GRAPH, Array, Tensors, TensorSpec
 
 Program: TypeAlias = Callable[..., Any]
-"""Takes tensors and returns any nesting of tensors."""
+"""A function from tensors to any nesting of tensors."""
 Call: TypeAlias = Callable[[list[Array]], Tensors]
 Forms: TypeAlias = tuple[Form, ...]
 Replay: TypeAlias = Callable[[Sequence[torch.Tensor]], Sequence[torch.Tensor]]
 """From host tensors to host tensors that the caller owns."""
 RUN_ERRORS = (RuntimeError, torch.jit.Error)
-"""What torch raises of a file whose operators do not fit each other, and of CUDA."""
+"""The errors of torch for a file whose operators do not fit each other, and of CUDA."""
 MAX_GRAPHS = 4
 """The number of recently used input shapes whose graphs are kept; each holds the memory of a run."""
 
@@ -36,11 +36,11 @@ def open_call(
     *,
     graphs: bool = True,
 ) -> tuple[Call, dict[str, str]]:
-    """Return a function from the input arrays, in order, to the outputs by name, and its details to report.
+    """Return a function from the input arrays, in order, to the outputs by name, and details for reports.
 
     On a GPU with ``graphs``, a program of fixed shapes is recorded as a CUDA graph immediately, and one with
-    dynamic axes at the second run of the same shapes. A program that cannot be recorded runs call by call;
-    the details are then updated with the reason.
+    dynamic axes at the second run of the same shapes. A program that cannot be recorded runs without a graph,
+    and the details then have the reason.
     """
     names = [spec.name for spec in outputs]
     if device.type == "cpu":
@@ -60,7 +60,7 @@ def open_call(
 
 
 class _OnCpu:
-    """Calls a program on the CPU."""
+    """A call of a program on the CPU."""
 
     def __init__(self, program: Program, names: list[str]) -> None:
         self._program, self._names = program, names
@@ -70,13 +70,13 @@ class _OnCpu:
             forks.start_threads("PyTorch")
         with torch.inference_mode():
             results = flat(self._program(*(_tensor(array) for array in arrays)))
-            # Copies, since a network may return its input or a weight, and the caller owns the results.
+            # A network may return its input or a weight, but the caller owns the results.
             copies = [result.to("cpu", copy=True) for result in results]
             return {name: copy.numpy() for name, copy in zip(self._names, copies, strict=True)}
 
 
 class _OnGpu:
-    """Calls a program on a GPU, with copies in pinned memory, which are asynchronous."""
+    """A call of a program on a GPU, with asynchronous copies in pinned memory."""
 
     def __init__(self, program: Program, names: list[str], device: torch.device) -> None:
         self._program, self._names, self._device = program, names, device
@@ -93,9 +93,9 @@ class _OnGpu:
 
 
 class Graphed:
-    """Replays graphs of a program, one for each form of its inputs. Not thread-safe.
+    """A call of a program by CUDA graphs, one for each form of its inputs. Not thread-safe.
 
-    ``plain`` runs the program without a graph, and ``make`` records it on inputs of given forms.
+    ``plain`` runs the program without a graph, and ``make`` records it for inputs of some forms.
     """
 
     def __init__(self, plain: Call, names: list[str], make: Callable[[Forms], Replay]) -> None:
@@ -140,7 +140,7 @@ def failure(path: Path, device: str, error: Exception) -> PoseDeployError:
     if reason.startswith("The following operation failed in the TorchScript interpreter"):
         reason = first_line(RuntimeError(str(error).strip().rpartition("\n")[2]))  # after the traceback
     if device != "CPU":
-        return DeviceError(f"`device=cuda`: torch failed there when it ran {path} ({reason})")
+        return DeviceError(f"`device=cuda`: torch cannot run {path} on the GPU ({reason})")
     return ArtifactError(f"{path}: torch cannot run it on these inputs ({reason})")
 
 

@@ -1,4 +1,4 @@
-"""TorchScript, run by torch's interpreter."""
+"""Run TorchScript files with torch's interpreter."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from posedeploy.zip_files import chunks_of, zip_errors
 
 
 class TorchScriptRunner(TorchRunner):
-    """Runs a ``.torchscript`` file. The tensor names are those of the manifest, since the format has none."""
+    """A runner of a ``.torchscript`` file. The manifest has the tensor names, since the format has none."""
 
     def __init__(self, artifact: Artifact, options: RunOptions) -> None:
         _check_program(artifact.path)
@@ -32,7 +32,7 @@ class TorchScriptRunner(TorchRunner):
         if not artifact.spec.inputs:
             raise ArtifactError(
                 f"{artifact.path}: TorchScript has no tensor names, and the file has no manifest; describe "
-                "its inputs and outputs with `contract`"
+                "the inputs and outputs with `contract`"
             )
         if device.type == "cuda":
             tf32.write_into(program)
@@ -41,7 +41,7 @@ class TorchScriptRunner(TorchRunner):
 
 
 def _check_program(path: Path) -> None:
-    """Check every member but the weights. torch goes on with what a damaged one left in memory."""
+    """Check every member but the weights, since torch does not report a damaged member."""
     try:
         with zip_errors(), zipfile.ZipFile(path) as archive:
             for info in archive.infolist():

@@ -208,7 +208,7 @@ def test_bad_input(
         ((model, "--runtime", "tensorrt"), "the runtime 'tensorrt' does not run .onnx files; onnx runs on"),
         ((openvino, "--runtime", "onnxruntime"), "does not run .xml files; openvino runs on openvino"),
         ((model, "--input-size", "64x64"), "fixed size; leave it out"),
-        ((model, "--family", "lightweight-openpose-2d"), "its manifest describes it; remove"),
+        ((model, "--family", "lightweight-openpose-2d"), "its manifest already describes it; remove"),
         (("none.onnx",), "none.onnx: no such file"),
         (("none.mlmodel",), "none.mlmodel: no such file; name a checkpoint file"),
         ((tmp_path,), "a folder without a checkpoint; name a checkpoint or a model file"),

@@ -180,4 +180,4 @@ def test_a_path_that_is_too_long_is_refused(refused: Callable[..., str]) -> None
 def test_a_name_for_artifacts_that_is_too_long_is_refused(human: Path, refused: Callable[..., str]) -> None:
     network = ("--network", f"{human / 'crowd_net.py'}:build")
     message = refused("export", human / "human.pth", *network, "--name", "x" * 245)
-    assert "the file name has 265 bytes; file systems allow 255; choose a shorter --name" in message
+    assert "the file name has 265 bytes, and file systems allow 255; choose a shorter --name" in message

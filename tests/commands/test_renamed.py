@@ -74,7 +74,9 @@ def test_a_file_by_others_in_the_place_of_an_artifact_may_be_described(
     copied: Path, done: Invoke, refused: Callable[..., str]
 ) -> None:
     path = copied / "human.onnx"
-    assert "its manifest describes it" in refused("predict", path, "photo.png", "-o", "found", *FAMILY)
+    assert "its manifest already describes it" in refused(
+        "predict", path, "photo.png", "-o", "found", *FAMILY
+    )
     path.write_bytes(path.read_bytes() + b"\xfa\x3e\x01x")  # a field that ONNX does not know
     done("predict", path, "photo.png", "-o", "found", *FAMILY)
 

@@ -1,4 +1,4 @@
-"""AOTInductor: refused in a sentence where it cannot compile."""
+"""Errors of exports to AOTInductor."""
 
 from __future__ import annotations
 
@@ -23,14 +23,14 @@ from tests.aoti_package.packages import ABORT, LOAD, RUN, SEGFAULT, WRONG, harmf
 
 
 class _Branching(nn.Module):
-    """Goes by its input's values, which no graph can."""
+    """A network that branches on its input's values, which a graph cannot."""
 
     def forward(self, data: Tensor) -> Tensor:
         return data[:, :1] if data.sum() > 0 else data[:, 1:2]
 
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU")
-def test_a_gpu_that_is_not_there_is_refused(tiny: Model, tmp_path: Path) -> None:
+def test_a_missing_gpu_is_an_error(tiny: Model, tmp_path: Path) -> None:
     with pytest.raises(
         DeviceError, match=r"`device=cuda`: AOTInductor compiles on the GPU .* torch finds none"
     ):
@@ -38,12 +38,12 @@ def test_a_gpu_that_is_not_there_is_refused(tiny: Model, tmp_path: Path) -> None
     assert not list(tmp_path.iterdir())
 
 
-def test_no_other_device_is_known(tiny: Model, tmp_path: Path) -> None:
+def test_another_device_is_an_error(tiny: Model, tmp_path: Path) -> None:
     with pytest.raises(DeviceError, match="`device=npu`: AOTInductor compiles for cpu or cuda"):
         export(tiny, ["aoti"], tmp_path, "tiny", ExportOptions(aoti=AotiOptions("npu")))
 
 
-def test_without_a_compiler_it_says_what_to_install(
+def test_the_error_without_a_compiler_names_the_packages(
     tiny: Model, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.delenv("CXX", raising=False)
@@ -62,7 +62,7 @@ def test_without_a_compiler_it_says_what_to_install(
     ],
     ids=["load", "run", "wrong"],
 )
-def test_a_package_that_crashes_or_is_wrong_is_not_put_in_place(
+def test_a_package_that_crashes_or_is_wrong_is_not_written(
     tiny: Model,
     exported: dict[str, Artifact],
     tmp_path: Path,
@@ -75,7 +75,7 @@ def test_a_package_that_crashes_or_is_wrong_is_not_put_in_place(
     package = harmful(exported["aoti"], tmp_path / "harm", code, before, after)
 
     def compile_harm(program: object, *, package_path: str, inductor_configs: object) -> None:
-        """In the place of a compiler that does not fit torch."""
+        """Compile a harmful package, in place of a compiler that does not fit torch."""
         shutil.copy(package.path, package_path)
 
     monkeypatch.setattr(aoti, "aoti_compile_and_package", compile_harm)
@@ -86,7 +86,7 @@ def test_a_package_that_crashes_or_is_wrong_is_not_put_in_place(
 
 
 @pytest.mark.slow
-def test_a_compiler_whose_code_crashes_is_named_with_what_helps(
+def test_the_error_about_crashing_code_names_the_compiler_and_the_remedy(
     tiny: Model, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "harm.cpp").write_text(LOAD.replace("BEFORE", ABORT).replace("AFTER", ""))
@@ -113,7 +113,7 @@ case " $* " in *" -shared "*) exec g++ "$@" "{tmp_path}/harm.cpp";; *) exec g++ 
     assert not (tmp_path / "out").exists()
 
 
-def test_without_the_cuda_toolkit_it_says_what_to_install() -> None:
+def test_the_error_without_the_cuda_toolkit_names_it() -> None:
     with pytest.raises(
         MissingPackageError,
         match=r"^`device=cuda`: AOTInductor needs the CUDA toolkit and found none; .* CUDA_HOME to",
@@ -122,7 +122,7 @@ def test_without_the_cuda_toolkit_it_says_what_to_install() -> None:
     check_toolkit("somewhere")
 
 
-def test_where_the_compiler_cannot_write_it_says_which_folder(
+def test_the_error_about_an_unwritable_folder_names_it(
     tiny: Model, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "file").touch()
@@ -135,7 +135,7 @@ def test_where_the_compiler_cannot_write_it_says_which_folder(
 @pytest.mark.parametrize(
     ("variable", "what"), [("TORCHINDUCTOR_CACHE_DIR", "torch's cache"), ("TMPDIR", "temporary files")]
 )
-def test_a_folder_with_spaces_is_refused_with_the_variable_that_names_another(
+def test_the_error_about_a_folder_with_spaces_names_the_variable(
     tiny: Model, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, variable: str, what: str
 ) -> None:
     (tmp_path / "día 1").mkdir()
@@ -174,13 +174,13 @@ exit 1
     said = str(refusal.value)
     assert said.startswith(f"AOTInductor cannot compile this network with {compiler} g++ (")
     assert said.endswith(
-        f" (from CXX): {fault}; install what is missing, or set the environment variable CXX to "
+        f" (from CXX): {fault}; install the missing files, or set the environment variable CXX to "
         "another compiler"
     )
 
 
-class _Within(nn.Module):
-    """A network whose second head is the one given."""
+class _WithSecondHead(nn.Module):
+    """A network with another second head."""
 
     def __init__(self, head: nn.Module) -> None:
         super().__init__()
@@ -193,7 +193,7 @@ class _Within(nn.Module):
 
 
 class _Calling(nn.Module):
-    """One operator, as a part of a network."""
+    """A module of one operator."""
 
     def __init__(self, operator: Callable[[Tensor], Tensor]) -> None:
         super().__init__()
@@ -205,7 +205,7 @@ class _Calling(nn.Module):
 
 def _refused(head: nn.Module, folder: Path) -> str:
     inputs, outputs = (TensorSpec("data", (1, 3, 4, 4)),), (TensorSpec("made", (1, 4, 4, 4)),)
-    model = Model(_Within(head).eval(), ModelSpec("x", "", inputs, outputs), None, "")
+    model = Model(_WithSecondHead(head).eval(), ModelSpec("x", "", inputs, outputs), None, "")
     with pytest.raises(ExportError) as refusal:
         export(model, ["aoti"], folder, "x")
     assert not list(folder.iterdir())
@@ -216,7 +216,7 @@ def _refused(head: nn.Module, folder: Path) -> str:
 CANNOT = "AOTInductor cannot compile this network: "
 
 
-def test_a_network_that_branches_on_values_is_refused_with_the_module_that_does(
+def test_the_error_about_branches_on_values_names_the_module(
     tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
     said = _refused(_Branching(), tmp_path)
@@ -235,7 +235,7 @@ def test_an_operator_without_a_fake_implementation_is_named_with_its_module(tmp_
     )
 
 
-def test_so_is_one_that_was_registered_in_c(tmp_path: Path) -> None:
+def test_an_operator_registered_in_c_is_named_with_its_module(tmp_path: Path) -> None:
     library = torch.library.Library("posedeploy_tests_c", "DEF")  # as TORCH_LIBRARY does
     library.define("lifted(Tensor x) -> Tensor")
     library.impl("lifted", lambda x: x + 1, "CPU")
@@ -258,7 +258,7 @@ def test_an_operator_that_inductor_has_no_code_for_is_named_with_its_module(
     )
 
 
-def test_the_network_stays_where_it_is_and_its_copy_where_it_is_compiled(tiny: Model) -> None:
+def test_the_network_stays_on_its_device_and_a_copy_is_compiled(tiny: Model) -> None:
     prepared = prepare(tiny, ExportOptions())
     # a device that every machine has
     program = aoti._export(aoti._copy_to_device(prepared.module, "meta"), prepared, "meta")

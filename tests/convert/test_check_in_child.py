@@ -1,4 +1,4 @@
-"""A runtime that crashes on a network just converted ends a child, and the export with one line."""
+"""A runtime that crashes on a newly converted network ends a child process, and the export with an error."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def test_a_crash_or_a_hang_is_an_error_of_the_export(tmp_path: Path, task: str, 
 
 
 @pytest.mark.parametrize("name", ["load.tflite", "allocate.tflite"])
-def test_litert_that_crashes_on_a_file_ends_the_check_only(data: Path, tmp_path: Path, name: str) -> None:
+def test_a_crash_of_litert_ends_only_the_check(data: Path, tmp_path: Path, name: str) -> None:
     path = str(data / "hostile" / name)
     argument = {"path": path, "runs": 1, "inputs": [["data", False]], "outputs": [["sum", False]]}
     message = PREFIX + rf"crashed \(SIG[A-Z]+\) when it loaded or ran it; {OTHER}"
@@ -45,6 +45,6 @@ def test_litert_that_crashes_on_a_file_ends_the_check_only(data: Path, tmp_path:
         check_in_child("posedeploy.convert.tflite.run:run", argument, tmp_path, INPUTS, LITERT)
 
 
-def test_a_bug_of_the_check_stays_one(tmp_path: Path) -> None:
+def test_a_bug_of_the_check_is_raised_unchanged(tmp_path: Path) -> None:
     with pytest.raises(ChildFailedError, match="a bug"):
         check_in_child("tests.support.harmful_tasks:fail", {}, tmp_path, INPUTS, LITERT)

@@ -1,4 +1,4 @@
-"""An export is whole or not at all, whatever ends it."""
+"""An export writes all of its files or none, whatever ends it."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ ROOT = Path(__file__).parents[2]
 
 
 def _contents(folder: Path) -> Mapping[str, bytes]:
-    """Every file below a folder; a temporary one left behind would show."""
+    """Return every file below a folder, temporary ones too."""
     return {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
 
 
@@ -44,9 +44,7 @@ def _copied(exported: dict[str, Artifact], folder: Path) -> Mapping[str, bytes]:
     return _contents(folder)
 
 
-def test_a_target_that_does_not_exist_is_refused_before_anything_is_written(
-    tiny: Model, tmp_path: Path
-) -> None:
+def test_an_unknown_target_is_an_error_before_anything_is_written(tiny: Model, tmp_path: Path) -> None:
     with pytest.raises(
         ExportError, match="no target is called 'coreml'; available: torchscript, onnx, openvino"
     ):
@@ -54,7 +52,7 @@ def test_a_target_that_does_not_exist_is_refused_before_anything_is_written(
     assert not (tmp_path / "out").exists()
 
 
-def test_an_export_leaves_the_artifact_and_its_manifest_and_nothing_else(
+def test_an_export_writes_only_the_artifact_and_its_manifest(
     exported: dict[str, Artifact],
 ) -> None:
     folder = exported["onnx"].path.parent
@@ -69,7 +67,7 @@ def test_a_stem_with_dots_is_kept_whole(tiny: Model, tmp_path: Path) -> None:
     assert artifact.files.keys() == {"snapshot_1.0.2.xml", "snapshot_1.0.2.bin"}
 
 
-def test_exporting_again_replaces_what_was_there(tiny: Model, tmp_path: Path) -> None:
+def test_exporting_again_replaces_the_artifact(tiny: Model, tmp_path: Path) -> None:
     (first,) = export(tiny, ["torchscript"], tmp_path, "tiny")
     (second,) = export(tiny, ["torchscript"], tmp_path, "tiny", ExportOptions(batch=2))
     assert manifest.read(second.path).spec != first.spec
@@ -77,7 +75,7 @@ def test_exporting_again_replaces_what_was_there(tiny: Model, tmp_path: Path) ->
 
 
 class Interrupted(nn.Module):
-    """A network on which the user presses Ctrl-C: its forward pass does, once it is let."""
+    """A network whose forward pass raises KeyboardInterrupt after ``calls_left`` calls."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -91,9 +89,7 @@ class Interrupted(nn.Module):
 
 
 @pytest.mark.parametrize("target", ON_CPU)
-def test_an_interrupt_during_the_conversion_leaves_the_previous_artifact_as_it_was(
-    tmp_path: Path, target: str
-) -> None:
+def test_an_interrupt_during_the_conversion_keeps_the_previous_artifact(tmp_path: Path, target: str) -> None:
     network = Interrupted().eval()
     spec = ModelSpec("x", "", (TensorSpec("data", (1, 3)),), (TensorSpec("out", (1, 3)),))
     model = Model(network, spec, None, "")
@@ -120,7 +116,7 @@ def _child(body: str, *arguments: str | Path) -> subprocess.Popen[str]:
 
 
 @pytest.mark.slow
-def test_ctrl_c_leaves_the_previous_artifact_and_no_temporary_folder(
+def test_ctrl_c_keeps_the_previous_artifact_and_no_temporary_folder(
     exported: dict[str, Artifact], tmp_path: Path
 ) -> None:
     before = _copied(exported, tmp_path)
@@ -136,7 +132,7 @@ def test_ctrl_c_leaves_the_previous_artifact_and_no_temporary_folder(
 
 
 @pytest.mark.slow
-def test_a_disk_that_fills_leaves_the_previous_artifact_of_every_target_as_it_was(
+def test_a_full_disk_keeps_the_previous_artifact_of_every_target(
     exported: dict[str, Artifact], tmp_path: Path
 ) -> None:
     before = _copied(exported, tmp_path)
@@ -163,7 +159,7 @@ def test_a_disk_that_fills_leaves_the_previous_artifact_of_every_target_as_it_wa
 
 
 @pytest.mark.slow
-def test_an_export_tells_nobody_and_leaves_nothing_elsewhere(tmp_path: Path) -> None:
+def test_an_export_sends_nothing_and_writes_nothing_elsewhere(tmp_path: Path) -> None:
     home, out = tmp_path / "home", tmp_path / "out"
     home.mkdir()
     code = f"""
@@ -180,13 +176,13 @@ export(tiny_model(), ["onnx", "openvino", "torchscript"], Path({str(out)!r}), "t
     assert not (home / "intel").exists(), "OpenVINO keeps an identity there, and sends it"
 
 
-def test_openvino_that_cannot_write_says_so_in_its_own_words(tiny: Model, tmp_path: Path) -> None:
+def test_a_write_error_quotes_openvino(tiny: Model, tmp_path: Path) -> None:
     (tmp_path / "tiny.bin").mkdir()
     with pytest.raises(OutputError, match=r"^tiny\.xml: OpenVINO cannot write this file \(.*tiny\.bin.*\)$"):
         openvino.convert(prepare(tiny, ExportOptions()), tmp_path / "tiny.xml")
 
 
-def test_openvino_that_cannot_write_for_lack_of_room_says_that(
+def test_a_full_disk_is_reported_for_openvino(
     tiny: Model, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "tiny.bin").mkdir()
@@ -196,7 +192,7 @@ def test_openvino_that_cannot_write_for_lack_of_room_says_that(
 
 
 @pytest.mark.parametrize("stem", ["", ".", "..", "../evil", "a/b", "/evil", ".hidden"])
-def test_a_stem_that_leads_out_of_the_folder_is_refused(tiny: Model, tmp_path: Path, stem: str) -> None:
+def test_a_stem_with_folders_is_an_error(tiny: Model, tmp_path: Path, stem: str) -> None:
     with pytest.raises(ExportError, match="not a file name; leave out folders and a leading dot"):
         export(tiny, ["torchscript"], tmp_path / "out", stem)
     assert not list(tmp_path.iterdir())
@@ -225,7 +221,7 @@ def test_a_folder_that_cannot_be_written_is_refused(tiny: Model, tmp_path: Path,
 
 
 class Sorts(nn.Module):
-    """Does what neither exporter can express: a loop whose length is in the data."""
+    """A loop whose length depends on the data, which no exporter supports."""
 
     def forward(self, data: Tensor) -> Tensor:
         for _ in range(int(data.sum().item())):
@@ -234,7 +230,7 @@ class Sorts(nn.Module):
 
 
 class Bessel(nn.Module):
-    """An operator that ONNX has not."""
+    """An operator that ONNX does not have."""
 
     def forward(self, data: Tensor) -> Tensor:
         return torch.special.bessel_j0(data)
@@ -251,7 +247,7 @@ class Bessel(nn.Module):
     ],
     ids=["loop", "operator"],
 )
-def test_a_network_that_onnx_cannot_express_is_refused_in_one_line(
+def test_a_network_that_onnx_cannot_express_is_a_one_line_error(
     tmp_path: Path, network: nn.Module, said: str
 ) -> None:
     spec = ModelSpec("x", "", (TensorSpec("data", (1, 3)),), (TensorSpec("out", (1, 3)),))

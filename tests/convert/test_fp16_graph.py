@@ -1,4 +1,4 @@
-"""Float16 graphs, run by ONNX Runtime on the CPU beside the float32 ones."""
+"""FP16 graphs, compared with the FP32 graphs by ONNX Runtime on the CPU."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def _run(model: onnx.ModelProto, x: Array) -> Array:
 
 
 def _soft_argmax(cells: int) -> onnx.ModelProto:
-    """The expected cell of a row, as pose networks write it: exponents, then sums of them by products."""
+    """Return the nodes of the expected cell of a row, as in pose networks: exponents, summed by products."""
     nodes = [
         _node("Exp", ["x"], "exp"),
         _node("Mul", ["exp", "cells"], "weighted"),
@@ -51,14 +51,14 @@ def _soft_argmax(cells: int) -> onnx.ModelProto:
     return _model(nodes, (1, cells), (1, 1), cells=row, ones=ones, axes=np.array([1]))
 
 
-def test_sums_that_float16_cannot_hold_are_kept_in_float32() -> None:
+def test_sums_that_overflow_fp16_stay_fp32() -> None:
     model = _soft_argmax(2000)
     flat = np.zeros((1, 2000), np.float32)
     assert _run(model, flat) == 999.5
     assert abs(_run(convert_to_fp16(model), flat) - 999.5) <= 0.25, "float16 has steps of 0.5 there"
 
 
-def test_a_softmax_stays_whole_up_to_the_sum_over_it() -> None:
+def test_a_softmax_stays_fp32_up_to_the_sum_over_it() -> None:
     cells = 4096
     nodes = [
         _node("Softmax", ["x"], "p", axis=1),
@@ -91,7 +91,7 @@ def test_a_tensor_that_two_such_sums_read_is_cast_once() -> None:
 
 
 @pytest.mark.parametrize("seed", range(3))
-def test_layers_compute_in_float16_and_inputs_and_outputs_stay(seed: int) -> None:
+def test_layers_compute_in_fp16_and_inputs_and_outputs_stay_fp32(seed: int) -> None:
     stream = np.random.RandomState(seed)
     weight = stream.standard_normal((64, 16)).astype(np.float32)
     model = _model([_node("MatMul", ["x", "w"], "h"), _node("Relu", ["h"], "y")], (4, 64), (4, 16), w=weight)

@@ -1,4 +1,4 @@
-"""GELU is one operator where a runtime has one, and the same bits."""
+"""GELU becomes one operator if a runtime has one, with bitwise equal results."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from posedeploy.suppress_output import only_errors
 
 
 class Net(nn.Module):
-    """Three GELUs, one of them of a number twice the size, and a product with an erf that is none."""
+    """Three GELUs, one of them of a doubled value, and a product with an erf that is no GELU."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -37,7 +37,7 @@ def exported(path: Path) -> onnx.ModelProto:
     return onnx.load(path)
 
 
-def test_every_gelu_becomes_one_operator_and_nothing_else_does(tmp_path: Path) -> None:
+def test_only_gelus_become_one_operator(tmp_path: Path) -> None:
     model = exported(tmp_path / "a.onnx")
     before = onnx.ModelProto()
     before.CopyFrom(model)
@@ -60,7 +60,7 @@ def test_every_gelu_becomes_one_operator_and_nothing_else_does(tmp_path: Path) -
     assert np.array_equal(*results), "the same, bit for bit"
 
 
-def test_a_second_time_changes_nothing(tmp_path: Path) -> None:
+def test_a_second_pass_changes_nothing(tmp_path: Path) -> None:
     model = exported(tmp_path / "a.onnx")
     regroup_gelu(model)
     again = onnx.ModelProto()

@@ -1,4 +1,4 @@
-"""ONNX files in the oldest runtimes that they are for, each in an isolated environment of its own."""
+"""ONNX files in the oldest supported runtimes, each in its own isolated environment."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ class OnnxFile:
 
 
 def written(model: Model, folder: Path, name: str, options: ExportOptions, *lengths: int) -> OnnxFile:
-    """An export with random inputs in a file beside it, and PyTorch's outputs for them."""
+    """Write an export, random inputs in another file, and PyTorch's outputs for them."""
     (artifact,) = export(model, ["onnx"], folder, name, options)
     random = np.random.RandomState(0)
     free = {"batch": 2, **dict(zip(("height", "width"), lengths, strict=False))}
@@ -124,7 +124,7 @@ def onnx_files(tmp_path_factory: pytest.TempPathFactory) -> dict[str, OnnxFile]:
 def older(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, onnx_files: dict[str, OnnxFile]
 ) -> str:
-    """A runtime, once it has run every file in an environment of its own."""
+    """Run every file with a runtime in its own environment; return the runtime."""
     name: str = request.param
     if name == "onnxruntime" and sys.version_info >= (3, 12):
         pytest.skip("onnxruntime 1.16 has no wheels for Python 3.12 and later")
@@ -138,9 +138,7 @@ def older(
 
 
 @pytest.mark.parametrize("name", FILES)
-def test_an_older_runtime_gives_what_pytorch_gives(
-    older: str, onnx_files: dict[str, OnnxFile], name: str
-) -> None:
+def test_an_older_runtime_equals_pytorch(older: str, onnx_files: dict[str, OnnxFile], name: str) -> None:
     file = onnx_files[name]
     with np.load(f"{file.path}.out.npz") as outputs:
         found = list(outputs.values())

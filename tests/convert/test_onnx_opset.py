@@ -60,7 +60,7 @@ def test_a_file_of_another_opset_is_checked_and_written(
         ),
     ],
 )
-def test_what_is_not_possible_is_refused_with_the_nearest_that_is(
+def test_the_error_about_an_unsupported_opset_names_the_nearest(
     tiny: Model, tmp_path: Path, opset: int, message: str
 ) -> None:
     with pytest.raises(ExportError, match=message):
@@ -68,7 +68,7 @@ def test_what_is_not_possible_is_refused_with_the_nearest_that_is(
     assert not list(tmp_path.iterdir())
 
 
-def test_a_conversion_that_changes_the_network_is_refused(
+def test_a_conversion_that_changes_the_outputs_is_an_error(
     tiny: Model, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     convert: Callable[[onnx.ModelProto, int], onnx.ModelProto] = onnx_opset.version_converter.convert_version
@@ -85,7 +85,7 @@ def test_a_conversion_that_changes_the_network_is_refused(
         exported_at(tiny, tmp_path, 15)
 
 
-def test_other_targets_keep_the_opset_that_they_go_through(tiny: Model, tmp_path: Path) -> None:
+def test_other_targets_keep_their_opset(tiny: Model, tmp_path: Path) -> None:
     options = ExportOptions(onnx=OnnxOptions(14))
     onnx_file, openvino_file = export(tiny, ["onnx", "openvino"], tmp_path, "tiny", options)
     assert onnx.load(onnx_file.path).opset_import[0].version == 14

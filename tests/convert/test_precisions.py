@@ -1,4 +1,4 @@
-"""Exports in FP16 and BF16: close to PyTorch, with FP32 outside, recorded, and run in nothing else."""
+"""Exports in FP16 and BF16: close to PyTorch, with FP32 inputs and outputs, and a recorded precision."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from tests.support.networks import outputs_of, tiny_image
 from tests.support.tables import NEEDS_BF16
 
 RELATIVE = {"fp16": (1e-6, 3e-3), "bf16": (1e-5, 3e-2)}
-"""How far an output may be off at least and at most, of its largest value."""
+"""The minimum and maximum difference of an output, as a fraction of its largest value."""
 ON_CPU = [
     ("torchscript", "fp16"),
     ("torchscript", "bf16"),
@@ -67,7 +67,7 @@ def test_a_target_without_the_precision_is_refused(
 
 @pytest.mark.parametrize("target", ["torchscript", "onnx"])
 def test_raw_images_are_normalized_in_fp32(target: str, tiny: Model, tmp_path: Path) -> None:
-    """Preprocessing inside a file is no part of what is reduced: 255 levels less a mean are exact."""
+    """Embedded preprocessing stays FP32: 255 levels minus a mean are exact."""
     plain, inside = (
         export(tiny, [target], tmp_path, name, ExportOptions(precision="fp16", embed_preprocessing=embed))[0]
         for name, embed in (("plain", False), ("inside", True))

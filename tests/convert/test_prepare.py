@@ -1,4 +1,4 @@
-"""What is asked of a network that it does not allow is refused before anything is converted."""
+"""Options that a network does not support are errors before the conversion."""
 
 from __future__ import annotations
 
@@ -25,12 +25,12 @@ from tests.support.networks import two_input_model
         ((3, 3), "8x8"),
     ],
 )
-def test_a_size_that_the_stride_does_not_divide_is_refused_with_the_nearest(
+def test_the_error_about_a_bad_size_names_the_nearest(
     tiny: Model, size: tuple[int, int], nearest: str
 ) -> None:
-    asked = f"`input_size={size[0]}x{size[1]}`"
+    options = f"`input_size={size[0]}x{size[1]}`"
     with pytest.raises(
-        ExportError, match=f"{asked}: height and width must be multiples of 8; the nearest is {nearest}$"
+        ExportError, match=f"{options}: height and width must be multiples of 8; the nearest is {nearest}$"
     ):
         prepare(tiny, ExportOptions(input_size=size))
 
@@ -49,19 +49,19 @@ def test_a_batch_of_no_image_is_refused(tiny: Model, batch: int) -> None:
         (ExportOptions(input_size=(64, 64)), "`input_size`"),
     ],
 )
-def test_a_network_of_fixed_shape_is_not_stretched(options: ExportOptions, flag: str) -> None:
+def test_options_of_free_axes_are_an_error_for_a_fixed_shape(options: ExportOptions, flag: str) -> None:
     with pytest.raises(
         ExportError, match=rf"{flag}: the input shape of this network is fixed \(joints float32 1x5x2"
     ):
         prepare(two_input_model(), options)
 
 
-def test_an_axis_whose_length_no_one_says_is_refused() -> None:
+def test_an_axis_of_unknown_length_is_an_error() -> None:
     with pytest.raises(ExportError, match="the length of the axis frames is unknown; pass"):
         prepare(two_input_model("frames"), ExportOptions())
 
 
-def test_a_network_without_contract_takes_the_size_that_is_asked_for() -> None:
+def test_a_network_without_contract_has_the_requested_size() -> None:
     spec = ModelSpec(
         "unknown",
         "",
@@ -76,7 +76,7 @@ def test_a_network_without_contract_takes_the_size_that_is_asked_for() -> None:
     assert prepared.spec.outputs[0].shape == (1, 3, 2, 3)
 
 
-def test_preprocessing_cannot_be_embedded_where_the_input_is_no_image(tiny: Model) -> None:
+def test_preprocessing_without_an_image_input_is_an_error(tiny: Model) -> None:
     no_contract = replace(tiny, spec=replace(tiny.spec, contract=None))
     for model, size in ((two_input_model(), None), (no_contract, (32, 40))):
         with pytest.raises(
@@ -85,12 +85,12 @@ def test_preprocessing_cannot_be_embedded_where_the_input_is_no_image(tiny: Mode
             prepare(model, ExportOptions(input_size=size, embed_preprocessing=True))
 
 
-def test_the_last_outputs_cannot_be_told_without_roles() -> None:
+def test_the_last_outputs_need_roles() -> None:
     with pytest.raises(ExportError, match="`outputs=last`: the contract of this network has no roles"):
         prepare(two_input_model(), ExportOptions(outputs="last"))
 
 
-def test_the_example_is_what_the_spec_says(tiny: Model) -> None:
+def test_the_example_has_the_shapes_of_the_spec(tiny: Model) -> None:
     prepared = prepare(tiny, ExportOptions(batch=2, embed_preprocessing=True))
     (example,) = prepared.example
     assert example.dtype == torch.uint8
@@ -104,6 +104,6 @@ def test_free_axes_are_named_by_position(tiny: Model) -> None:
     assert prepared.spec.inputs[0].shape == ("batch", "height", "width", 3)
 
 
-def test_a_dynamic_input_and_a_batch_are_not_both_asked_for(tiny: Model) -> None:
+def test_a_dynamic_input_with_a_batch_is_an_error(tiny: Model) -> None:
     with pytest.raises(ExportError, match="`dynamic` and `batch=4`: a dynamic input accepts any batch size"):
         prepare(tiny, ExportOptions(batch=4, dynamic=True))

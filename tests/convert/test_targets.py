@@ -1,4 +1,4 @@
-"""Every target, with every option: the file is what its spec says, and computes what PyTorch computes."""
+"""Every target with every option: the file has the tensors of its spec and the outputs of PyTorch."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ OPTIONS = {
 
 @dataclass(frozen=True)
 class Exported:
-    """What one set of options gave, by target."""
+    """The artifacts of one set of options, by target."""
 
     options: ExportOptions
     artifacts: dict[str, Artifact]
@@ -53,18 +53,18 @@ def case(request: pytest.FixtureRequest, tiny: Model, tmp_path_factory: pytest.T
 
 
 def _image(batch: int, height: int, width: int) -> Array:
-    """A raw image, N, H, W, 3, uint8, its three channels unlike each other."""
+    """Return a raw uint8 image (N, H, W, 3) with three different channels."""
     return np.random.RandomState(height).randint(0, 256, (batch, height, width, 3)).astype(np.uint8)
 
 
 def _normalized(image: Array, contract: InputContract) -> Array:
-    """What the network wants of a BGR image, in plain NumPy."""
+    """Return the network's input for a BGR image, computed with NumPy."""
     ordered = image[..., ::-1] if contract.color_order == "RGB" else image
     values = (ordered.astype(np.float64) - contract.mean) / contract.std
     return np.ascontiguousarray(values.astype(np.float32).transpose(0, 3, 1, 2))
 
 
-def _wanted(model: Model, normalized: Array) -> Tensors:
+def _expected(model: Model, normalized: Array) -> Tensors:
     with torch.inference_mode():
         outputs = flat(model.module(torch.from_numpy(normalized)))
     return {spec.name: out.numpy() for spec, out in zip(model.spec.outputs, outputs, strict=True)}
@@ -77,7 +77,7 @@ def _check(found: Tensors, wanted: Tensors) -> None:
 
 
 @pytest.mark.parametrize("target", ON_CPU)
-def test_the_artifact_computes_what_pytorch_computes(tiny: Model, case: Exported, target: str) -> None:
+def test_the_artifact_equals_pytorch(tiny: Model, case: Exported, target: str) -> None:
     options, artifact = case.options, case.artifacts[target]
     contract = tiny.spec.contract
     assert contract is not None
@@ -89,11 +89,11 @@ def test_the_artifact_computes_what_pytorch_computes(tiny: Model, case: Exported
             normalized = _normalized(image, contract)
             found = runner.run({"data": image if options.embed_preprocessing else normalized})
             assert list(found) == [output.name for output in artifact.spec.outputs]
-            _check(found, _wanted(tiny, normalized))
+            _check(found, _expected(tiny, normalized))
 
 
 @pytest.mark.parametrize("target", ON_CPU)
-def test_the_manifest_says_what_was_asked(case: Exported, target: str) -> None:
+def test_the_manifest_records_the_options(case: Exported, target: str) -> None:
     options, artifact = case.options, manifest.read(case.artifacts[target].path)
     assert artifact == case.artifacts[target]
     (image,), outputs = artifact.spec.inputs, artifact.spec.outputs
@@ -145,7 +145,7 @@ def test_onnx_is_simplified_to_the_layers_that_compute(exported: dict[str, Artif
     assert sorted(operators) == ["Conv"] * 6 + ["Elu", "Relu", "Tanh"]
 
 
-def test_openvino_weights_stay_float32(exported: dict[str, Artifact], tiny: Model) -> None:
+def test_openvino_weights_stay_fp32(exported: dict[str, Artifact], tiny: Model) -> None:
     convolutions = sum(
         t.numel() for name, t in tiny.module.state_dict().items() if not name.startswith("stem.1.")
     )
@@ -160,10 +160,10 @@ def test_a_color_order_of_bgr_is_not_flipped(tiny: Model, tmp_path: Path) -> Non
     (artifact,) = export(model, ["torchscript"], tmp_path, "bgr", ExportOptions(embed_preprocessing=True))
     image = _image(1, 32, 40)
     with open_runner(artifact, RunOptions()) as runner:
-        _check(runner.run({"data": image}), _wanted(model, _normalized(image, contract)))
+        _check(runner.run({"data": image}), _expected(model, _normalized(image, contract)))
 
 
-def test_a_step_that_the_network_already_holds_is_not_embedded_twice(tiny: Model, tmp_path: Path) -> None:
+def test_preprocessing_in_the_network_is_not_embedded_twice(tiny: Model, tmp_path: Path) -> None:
     assert tiny.spec.contract is not None
     contract = replace(tiny.spec.contract, embedded=("normalization",))
     model = replace(tiny, spec=replace(tiny.spec, contract=contract))
@@ -171,11 +171,13 @@ def test_a_step_that_the_network_already_holds_is_not_embedded_twice(tiny: Model
     image = _image(1, 32, 40)
     flipped = np.ascontiguousarray(image[..., ::-1].transpose(0, 3, 1, 2).astype(np.float32))
     with open_runner(artifact, RunOptions()) as runner:
-        _check(runner.run({"data": image}), _wanted(model, flipped))
+        _check(runner.run({"data": image}), _expected(model, flipped))
 
 
 @pytest.mark.parametrize("target", ON_CPU)
-def test_a_network_of_several_inputs_and_no_image_goes_to_every_target(tmp_path: Path, target: str) -> None:
+def test_a_network_of_several_inputs_without_images_exports_to_every_target(
+    tmp_path: Path, target: str
+) -> None:
     model = two_input_model()
     (artifact,) = export(model, [target], tmp_path, "lifter")
     joints = np.random.RandomState(0).rand(1, 5, 2).astype(np.float32)
@@ -188,7 +190,7 @@ def test_a_network_of_several_inputs_and_no_image_goes_to_every_target(tmp_path:
 
 
 @pytest.mark.parametrize("target", ON_CPU)
-def test_a_network_that_does_not_run_at_the_size_is_refused(tmp_path: Path, target: str) -> None:
+def test_a_size_at_which_the_network_does_not_run_is_an_error(tmp_path: Path, target: str) -> None:
     network = nn.Sequential(nn.Flatten(), nn.Linear(3 * 32 * 40, 4)).eval()
     contract = InputContract(32, 40, (0.0, 0.0, 0.0), (1.0, 1.0, 1.0))
     spec = ModelSpec(
@@ -204,7 +206,7 @@ def test_a_network_that_does_not_run_at_the_size_is_refused(tmp_path: Path, targ
 
 
 @pytest.mark.slow
-def test_a_published_network_goes_to_every_target_unchanged(tmp_path: Path) -> None:
+def test_a_published_network_exports_to_every_target_unchanged(tmp_path: Path) -> None:
     published = Case(BUNDLED / "lightweight-openpose-2d")
     run = published.description["runs"][0]
     model = open_checkpoint(published.write(tmp_path / "a.pth"))

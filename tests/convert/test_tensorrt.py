@@ -1,4 +1,4 @@
-"""Engines built for real, without a GPU: what is asked is built, and what cannot be is refused by name."""
+"""Exports of real engines without a GPU: their files, graphs and precision, and errors."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from posedeploy.plugins import version_of
 from posedeploy.tensorrt.build_info import build_info_of
 from posedeploy.tensorrt.options import TensorRtOptions
 from posedeploy.types import Artifact, Model, ModelSpec, RunOptions, TensorSpec
-from tests.convert.test_targets import _check, _image, _normalized, _wanted
+from tests.convert.test_targets import _check, _expected, _image, _normalized
 from tests.support.engines import build_engine
 from tests.support.lifting import small_gtrs, small_pose2mesh, write
 from tests.support.networks import CONTRACT, CROPS, two_input_model, write_crop_network
@@ -53,14 +53,12 @@ OPTIONS = {
 
 @pytest.fixture(scope="module")
 def plain(tiny: Model, tmp_path_factory: pytest.TempPathFactory) -> Artifact:
-    """The tiny network as an engine; do not change its files."""
+    """Return the tiny network as an engine; do not change its files."""
     return build_engine(tiny, tmp_path_factory.mktemp("plain"))
 
 
 @pytest.mark.parametrize("name", OPTIONS)
-def test_the_graph_an_engine_is_built_from_computes_what_pytorch_computes(
-    tiny: Model, tmp_path: Path, name: str
-) -> None:
+def test_the_graph_of_an_engine_equals_pytorch(tiny: Model, tmp_path: Path, name: str) -> None:
     options = OPTIONS[name]
     artifact = build_engine(tiny, tmp_path, options)
     size = options.input_size or (CONTRACT.height, CONTRACT.width)
@@ -72,10 +70,10 @@ def test_the_graph_an_engine_is_built_from_computes_what_pytorch_computes(
             normalized = _normalized(image, CONTRACT)
             found = runner.run({"data": image if options.embed_preprocessing else normalized})
             assert list(found) == [output.name for output in artifact.spec.outputs]
-            _check(found, _wanted(tiny, normalized))
+            _check(found, _expected(tiny, normalized))
 
 
-def test_what_is_made_is_an_engine_its_graph_and_build_info(plain: Artifact) -> None:
+def test_an_export_writes_the_engine_its_graph_and_build_info(plain: Artifact) -> None:
     names = ["tiny.engine", "tiny.engine.onnx", "tiny.engine.posedeploy.json"]
     assert sorted(path.name for path in plain.path.parent.iterdir()) == names
     assert plain.files.keys() == {"tiny.engine"}, "the graph may stay behind when the engine is moved"
@@ -100,7 +98,7 @@ def _names(folder: Path) -> set[str]:
 WRAPPED = ExportOptions(tensorrt=TensorRtOptions(wrap="torch2trt"))
 
 
-def test_what_was_wrapped_before_goes_with_its_engine(tiny: Model, tmp_path: Path) -> None:
+def test_an_outdated_torch2trt_file_is_removed(tiny: Model, tmp_path: Path) -> None:
     before = build_engine(tiny, tmp_path, WRAPPED)
     assert before.sidecars.keys() == {"tiny.engine.onnx", "tiny-trt.pth"}
     assert manifest.read(before.path) == before
@@ -116,7 +114,7 @@ def test_what_was_wrapped_before_goes_with_its_engine(tiny: Model, tmp_path: Pat
 
 
 @pytest.mark.parametrize("how", ["changed", "of an export that is not known"])
-def test_what_was_not_written_by_an_export_before_stays(tiny: Model, tmp_path: Path, how: str) -> None:
+def test_files_of_others_are_kept(tiny: Model, tmp_path: Path, how: str) -> None:
     before = build_engine(tiny, tmp_path, WRAPPED)
     wrapped = tmp_path / "tiny-trt.pth"
     if how == "changed":
@@ -128,8 +126,8 @@ def test_what_was_not_written_by_an_export_before_stays(tiny: Model, tmp_path: P
     assert wrapped.read_bytes() == content
 
 
-class Odd(nn.Module):
-    """Its second part has an operator that TensorRT lacks."""
+class WithUnsupportedOperator(nn.Module):
+    """A network whose second part has an operator that TensorRT lacks."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -148,7 +146,7 @@ class Determinants(nn.Module):
 
 def test_an_operator_that_tensorrt_lacks_is_named_with_its_module(tmp_path: Path) -> None:
     inputs, outputs = (TensorSpec("data", (1, 3, 4, 4)),), (TensorSpec("x", (1, 4)),)
-    model = Model(Odd().eval(), ModelSpec("x", "", inputs, outputs), None, "")
+    model = Model(WithUnsupportedOperator().eval(), ModelSpec("x", "", inputs, outputs), None, "")
     with pytest.raises(
         ExportError,
         match=r"^tensorrt-rtx cannot convert this network: Det \(node \S+, in heads\.1 \(Determinants\)\): u",
@@ -157,22 +155,22 @@ def test_an_operator_that_tensorrt_lacks_is_named_with_its_module(tmp_path: Path
     assert not list(tmp_path.iterdir())
 
 
-def test_half_precision_is_recorded_and_close(tiny: Model, tmp_path: Path) -> None:
+def test_fp16_is_recorded_and_close(tiny: Model, tmp_path: Path) -> None:
     artifact = build_engine(tiny, tmp_path, ExportOptions(precision="fp16"))
     assert (artifact.precision, artifact.details["precision"]) == ("fp16", "fp16")
     image = _normalized(_image(1, 32, 40), CONTRACT)
     with load_on_stand_in(artifact, RunOptions("cuda", "fp16")) as runner:
         found = runner.run({"data": image})
         assert runner.runtime_info.precision == "fp16"
-    for name, wanted in _wanted(tiny, image).items():
+    for name, wanted in _expected(tiny, image).items():
         distance = np.abs(found[name] - wanted).max() / np.abs(wanted).max()
         assert found[name].dtype == np.float32 and 1e-6 < distance < 3e-3
 
 
 def test_several_inputs_with_free_axes(tmp_path: Path) -> None:
     low, mid, top = ({"joints": (n, 5, 2)} for n in (1, 2, 4))
-    asked = TensorRtOptions(min_shapes=low, opt_shapes=mid, max_shapes=top)
-    options = ExportOptions(dynamic=True, tensorrt=asked)
+    shapes = TensorRtOptions(min_shapes=low, opt_shapes=mid, max_shapes=top)
+    options = ExportOptions(dynamic=True, tensorrt=shapes)
     (artifact,) = export(two_input_model("batch"), ["tensorrt"], tmp_path, "x", options)
     joints = np.random.RandomState(0).rand(3, 5, 2).astype(np.float32)
     with load_on_stand_in(artifact) as runner:
@@ -185,21 +183,19 @@ def test_several_inputs_with_free_axes(tmp_path: Path) -> None:
 def test_networks_on_joints_become_engines(make: Callable[[], nn.Module], tmp_path: Path) -> None:
     mesh = tmp_path / "faces.npy" if make is small_pose2mesh else None
     model = open_checkpoint(write(make(), tmp_path / "a.pth.tar"), None, mesh)
-    _holds(model, 1e-4, ExportOptions(), tmp_path)
+    _check_engine(model, 1e-4, ExportOptions(), tmp_path)
 
 
 @pytest.mark.parametrize("name", CROPS)
 def test_networks_of_one_person_become_engines(name: str, tmp_path: Path) -> None:
     model = open_checkpoint(write_crop_network(name, tmp_path / "a.pth"))
-    _holds(model, 1e-4, ExportOptions(), tmp_path)
+    _check_engine(model, 1e-4, ExportOptions(), tmp_path)
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("precision", ["fp32", "fp16"])
 @pytest.mark.parametrize("name", BUNDLED_CASES)
-def test_published_networks_that_travel_with_the_tests_become_engines(
-    name: str, precision: str, tmp_path: Path
-) -> None:
+def test_bundled_published_networks_become_engines(name: str, precision: str, tmp_path: Path) -> None:
     _published(Case(BUNDLED / name), precision, tmp_path)
 
 
@@ -213,8 +209,8 @@ def test_published_networks_become_engines(
 
 
 @pytest.mark.slow
-def test_gtrs_becomes_an_engine_of_half_precision(reference: Path, tmp_path: Path) -> None:
-    # Its ONNX export is most of either precision's time, and the float16 graph is made of the float32 one.
+def test_gtrs_becomes_an_fp16_engine(reference: Path, tmp_path: Path) -> None:
+    # The ONNX export takes most of the time, and the FP16 graph is made from the FP32 one.
     _published(Case(reference / "cases" / "gtrs-human36"), "fp16", tmp_path)
 
 
@@ -222,14 +218,14 @@ def _published(case: Case, precision: str, folder: Path) -> None:
     mesh = case.write_mesh(folder / "faces.npy")
     model = open_checkpoint(case.write(folder / "a.pth"), mesh=mesh)
     if precision == "fp32":
-        _holds(model, 1e-4, ExportOptions(), folder)
+        _check_engine(model, 1e-4, ExportOptions(), folder)
     else:
-        _holds(model, 1e-2, ExportOptions(precision="fp16"), folder)
+        _check_engine(model, 1e-2, ExportOptions(precision="fp16"), folder)
 
 
-def _holds(model: Model, bound: float, asked: ExportOptions, folder: Path) -> None:
-    """An engine is built, from a graph that gives what PyTorch gives, as far as the precision goes."""
-    artifact = build_engine(model, folder, asked)
+def _check_engine(model: Model, bound: float, options: ExportOptions, folder: Path) -> None:
+    """Build an engine, and check that its graph equals PyTorch within the tolerance of the precision."""
+    artifact = build_engine(model, folder, options)
     assert artifact.path.stat().st_size > 0
     stream = np.random.RandomState(0)
     inputs = {

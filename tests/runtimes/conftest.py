@@ -15,7 +15,7 @@ from tests.support.networks import outputs_of, tiny_image
 
 @pytest.fixture(params=PAIRS, ids="-on-".join)
 def opener(request: pytest.FixtureRequest, tiny: Model, exported: dict[str, Artifact]) -> Iterator[Opener]:
-    """What opens the tiny network, as each target, on each runtime that runs it."""
+    """Return a function that opens the tiny network, for each target and runtime."""
     threads = torch.get_num_threads()
     target, runtime = request.param
     yield opener_of(target, runtime, tiny, exported)
@@ -24,12 +24,12 @@ def opener(request: pytest.FixtureRequest, tiny: Model, exported: dict[str, Arti
 
 @pytest.fixture(scope="session")
 def engine(tiny: Model, tmp_path_factory: pytest.TempPathFactory) -> Artifact:
-    """The tiny network as an engine; do not change its files."""
+    """Return the tiny network as an engine; do not change its files."""
     (artifact,) = export(tiny, ["tensorrt"], tmp_path_factory.mktemp("engine"), "tiny")
     return artifact
 
 
 @pytest.fixture(scope="session")
-def wanted_outputs(tiny: Model) -> list[Tensors]:
-    """The outputs of PyTorch for the images of ``SEEDS``."""
+def expected_outputs(tiny: Model) -> list[Tensors]:
+    """Return the outputs of PyTorch for the images of ``SEEDS``."""
     return [outputs_of(tiny, tiny_image(seed)) for seed in SEEDS]

@@ -1,4 +1,4 @@
-"""What a call does in a forked process."""
+"""Call a function in a forked process."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The targets and runtimes that run on a CPU, and what opens the tiny network on each."""
+"""The targets and runtimes that run on a CPU, and functions that open the tiny network on each."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ PYTORCH = "pytorch"
 PAIRS = [(PYTORCH, PYTORCH), *((t.name, runtime) for t in ON_CPU.values() for runtime in t.runtimes)]
 ARTIFACT_PAIRS = PAIRS[1:]
 SEEDS = range(6)
-"""Of the images whose outputs are known."""
+"""The seeds of images with known outputs."""
 Opener = Callable[..., Runner]
 
 

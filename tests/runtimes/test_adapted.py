@@ -1,4 +1,4 @@
-"""Models by others, channels last and of integers, give the poses that the same network gives in floats."""
+"""Third-party models with channels last and integers have the poses of the same network in floats."""
 
 from __future__ import annotations
 
@@ -35,8 +35,8 @@ PHOTO = np.random.RandomState(0).randint(0, 256, (HEIGHT, WIDTH, 3)).astype(np.u
 
 
 @pytest.fixture(scope="module")
-def wanted() -> Poses:
-    """The people whom the network finds in floats."""
+def people() -> Poses:
+    """Return the people that the network finds in floats."""
     spec = spec_of(FAMILY, height=HEIGHT, width=WIDTH)
     return Predictor(CrowdRunner(spec), spec)(PHOTO)
 
@@ -48,53 +48,53 @@ def _predicted(path: Path, described: ModelSpec, runtime: str | None = None) -> 
         return Predictor(runner, spec)(PHOTO), spec
 
 
-def _check_poses(found: Poses, wanted: Poses) -> None:
-    """Maps in steps of a hundredth move a peak by no more than one step of the enlarged map."""
-    assert len(found) == len(wanted) == PEOPLE
-    both = (found.keypoints[..., 2] > 0) & (wanted.keypoints[..., 2] > 0)
+def _check_poses(found: Poses, people: Poses) -> None:
+    """Compare people; maps quantized in steps of 0.01 move a peak by at most one cell of the enlarged map."""
+    assert len(found) == len(people) == PEOPLE
+    both = (found.keypoints[..., 2] > 0) & (people.keypoints[..., 2] > 0)
     assert both.mean() > 0.9
-    assert np.abs(found.keypoints[both, :2] - wanted.keypoints[both, :2]).max() <= 2
+    assert np.abs(found.keypoints[both, :2] - people.keypoints[both, :2]).max() <= 2
 
 
 @pytest.mark.parametrize("runtime", RUNTIMES)
 @pytest.mark.parametrize("layout", ["NCHW", "NHWC"])
 @pytest.mark.parametrize("dtype", third_party.INPUTS)
-def test_every_type_and_layout_gives_the_same_people(
-    dtype: str, layout: str, runtime: str, tmp_path: Path, wanted: Poses
+def test_every_dtype_and_layout_has_the_same_people(
+    dtype: str, layout: str, runtime: str, tmp_path: Path, people: Poses
 ) -> None:
     kind = TensorKind(dtype, layout)
     path = third_party.write_onnx(tmp_path / "crowd.onnx", kind, kind)
     (tmp_path / "crowd.toml").write_text(third_party.contract(kind, kind))
     found, spec = _predicted(path, contracts.read(tmp_path / "crowd.toml"), runtime)
-    _check_poses(found, wanted)
+    _check_poses(found, people)
     assert [(tensor.dtype, tensor.layout) for tensor in spec.outputs] == [(dtype, layout)] * 2
 
 
 @pytest.mark.parametrize("bits", [8, pytest.param(16, marks=pytest.mark.slow)])
 def test_a_full_integer_tflite_file_needs_no_scale_in_its_contract(
-    bits: int, tmp_path: Path, wanted: Poses
+    bits: int, tmp_path: Path, people: Poses
 ) -> None:
     path = third_party.write_tflite(tmp_path, bits)
     described = replace(contracts.family_defaults(FAMILY), roles={"heatmaps": "output_0", "pafs": "output_1"})
     found, spec = _predicted(path, described)
-    _check_poses(found, wanted)
+    _check_poses(found, people)
     tensors = (*spec.inputs, *spec.outputs)
     assert {(tensor.dtype, tensor.layout) for tensor in tensors} == {(f"int{bits}", "NHWC")}
     assert all(tensor.quantization is not None and tensor.quantization.scale > 0 for tensor in tensors)
 
 
-def test_a_raw_uint8_image_goes_in_as_it_is(tmp_path: Path, wanted: Poses) -> None:
+def test_a_raw_uint8_image_is_not_converted(tmp_path: Path, people: Poses) -> None:
     takes = TensorKind("uint8", "NHWC")
     path = third_party.write_onnx(tmp_path / "crowd.onnx", takes, TensorKind("float32", "NCHW"))
     (tmp_path / "crowd.toml").write_text(
         f'family = "{FAMILY}"\n[input]\nname = "images"\nembedded = ["normalization"]\n'
     )
     found, _ = _predicted(path, contracts.read(tmp_path / "crowd.toml"))
-    _check_poses(found, wanted)
+    _check_poses(found, people)
 
 
 class IntegerRunner(Runner):
-    """Gives back its input, of integers, and maps of them with channels last."""
+    """A runner that returns its integer input, and maps of it with channels last."""
 
     def __init__(self, shape: tuple[int, ...] = (1, 2, 3, 4)) -> None:
         self.inputs = (TensorSpec("joints", (1, 5, 2), "int8"),)
@@ -118,7 +118,7 @@ def _integer_spec(runner: Runner, maps: Quantization | None = Quantization(0.5, 
     )
 
 
-def test_a_runner_around_one_of_integers_takes_and_gives_real_numbers() -> None:
+def test_an_adapted_integer_runner_accepts_and_returns_real_numbers() -> None:
     inner = IntegerRunner()
     runner = adapt_runner(inner, _integer_spec(inner))
     assert isinstance(runner, AdaptedRunner)
@@ -137,7 +137,7 @@ def test_a_runner_around_one_of_integers_takes_and_gives_real_numbers() -> None:
     assert not runner.run({"joints": integers})["again"].any(), "integers go in as they are"
 
 
-def test_a_runner_that_needs_no_conversion_stays_itself() -> None:
+def test_a_runner_without_need_of_conversion_is_returned() -> None:
     spec = spec_of(FAMILY, height=HEIGHT, width=WIDTH)
     runner = CrowdRunner(spec)
     assert adapt_runner(runner, spec) is runner
@@ -181,7 +181,7 @@ def test_a_quantized_image_is_the_normalized_one_to_the_nearest_integer(dtype: s
         (Quantization(1e-4, 0), "-0.0128 to 0.0127"),
     ],
 )
-def test_a_scale_that_does_not_hold_the_image_is_refused(quantization: Quantization, held: str) -> None:
+def test_a_scale_that_does_not_represent_the_image_is_an_error(quantization: Quantization, held: str) -> None:
     tensor = TensorSpec("images", (1, 3, 8, 8), "int8", "NCHW", quantization)
     with pytest.raises(
         InputError, match=rf"the image's values are from -0.5 to 0.4961, and the tensor represents {held}"
@@ -189,7 +189,7 @@ def test_a_scale_that_does_not_hold_the_image_is_refused(quantization: Quantizat
         _prepared(tensor, np.zeros((8, 8, 3), np.uint8))
 
 
-def test_pixels_as_they_are_may_be_shifted_into_int8() -> None:
+def test_raw_pixels_may_be_shifted_to_int8() -> None:
     tensor = TensorSpec("images", (1, 8, 8, 3), "int8", "NHWC", Quantization(1.0, -128))
     image = np.arange(192, dtype=np.uint8).reshape(8, 8, 3)
     found = _prepared(tensor, image, embedded=("normalization",))

@@ -1,4 +1,4 @@
-"""The runtimes that know both the CPU and cuda: refused without a GPU, and the same results with one."""
+"""The runtimes for both cpu and cuda: errors without a GPU, and equal results with one."""
 
 from __future__ import annotations
 
@@ -30,14 +30,14 @@ OF_TORCH = r"^`device=cuda`: torch \S+ finds no CUDA device; use `device=cpu`, o
 OF_ORT = r"^`device=cuda`: this ONNX Runtime supports cpu; pip uninstall onnxruntime, then pip install 'pose"
 WITHOUT = {"pytorch": OF_TORCH, "torchscript": OF_TORCH, "onnxruntime": OF_ORT}
 OFF_BY = {"tf32": (1e-6, 3e-3), "fp16": (1e-6, 3e-3), "bf16": (1e-5, 3e-2)}
-"""How far an output may be off at least and at most, of its largest value."""
+"""The minimum and maximum difference of an output, as a fraction of its largest value."""
 GRAPHED = {"pytorch": "per input shape, from its second run", "torchscript": "yes", "onnx": "yes"}
 THERE = pytest.mark.skipif(not torch.cuda.is_available(), reason="this machine has no CUDA device")
 
 
 @pytest.fixture(scope="module")
 def exported(tiny: Model, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Artifact]:
-    """The tiny network for the runtimes here, whatever else is installed; do not change the files."""
+    """Export the tiny network for these runtimes; do not change the files."""
     made = export(tiny, ["torchscript", "onnx"], tmp_path_factory.mktemp("exported"), "tiny")
     return {artifact.target: artifact for artifact in made}
 
@@ -52,7 +52,7 @@ def _open(pair: tuple[str, str], tiny: Model, exported: dict[str, Artifact], opt
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="this machine has a CUDA device")
 @pytest.mark.parametrize("pair", PAIRS, ids="-on-".join)
-def test_without_a_gpu_it_is_refused_with_what_to_do(
+def test_the_error_without_a_gpu_names_the_remedy(
     pair: tuple[str, str], tiny: Model, exported: dict[str, Artifact]
 ) -> None:
     with pytest.raises(DeviceError, match=WITHOUT[pair[1]]):
@@ -64,13 +64,13 @@ NOISE = "\033[33mFailed to load libcublas.so.13: no such file\033[0m\nPlease fol
 
 @pytest.fixture
 def cuda_build(monkeypatch: pytest.MonkeyPatch) -> None:
-    """ONNX Runtime as onnxruntime-gpu is where its CUDA libraries are missing."""
+    """Make ONNX Runtime behave like onnxruntime-gpu without its CUDA libraries."""
     monkeypatch.setattr(onnxruntime, "preload_dlls", lambda: sys.stdout.write(NOISE))
     monkeypatch.setattr(onnxruntime, "get_available_providers", lambda: list(PROVIDERS.values()))
 
 
 @pytest.mark.filterwarnings("ignore:Specified provider 'CUDAExecutionProvider':UserWarning")
-def test_onnx_runtime_says_why_it_has_no_cuda_and_prints_nothing(
+def test_the_error_of_onnx_runtime_has_the_reason_and_nothing_is_printed(
     cuda_build: None, exported: dict[str, Artifact], capsys: pytest.CaptureFixture[str]
 ) -> None:
     said = (
@@ -81,7 +81,7 @@ def test_onnx_runtime_says_why_it_has_no_cuda_and_prints_nothing(
     assert capsys.readouterr() == ("", "")
 
 
-def test_what_onnx_runtime_loads_before_is_asked_of_it_for_cuda_alone(
+def test_onnx_runtime_preloads_libraries_only_for_cuda(
     monkeypatch: pytest.MonkeyPatch, exported: dict[str, Artifact]
 ) -> None:
     def unasked() -> None:
@@ -93,7 +93,7 @@ def test_what_onnx_runtime_loads_before_is_asked_of_it_for_cuda_alone(
     assert preload() == "", "a build of before 1.21"
 
 
-def test_a_gpu_that_onnx_runtime_cannot_use_is_no_damaged_file(exported: dict[str, Artifact]) -> None:
+def test_an_unusable_gpu_is_not_reported_as_a_damaged_file(exported: dict[str, Artifact]) -> None:
     error = RuntimeError("CUDA failure 35: CUDA driver version is insufficient\nmore")
     refused = load_error(exported["onnx"], "cuda", error, " (it says: x)")
     assert isinstance(refused, DeviceError)
@@ -104,11 +104,11 @@ def test_a_gpu_that_onnx_runtime_cannot_use_is_no_damaged_file(exported: dict[st
 
 
 @pytest.mark.parametrize("kind", [native.Fail, native.RuntimeException, native.EPFail])
-def test_a_run_that_fails_is_an_error_of_the_gpu_or_on_the_cpu_of_the_file(
+def test_a_failed_run_is_an_error_of_the_gpu_or_of_the_file(
     exported: dict[str, Artifact], monkeypatch: pytest.MonkeyPatch, kind: type[Exception]
 ) -> None:
     class Full:
-        """In the place of the session: a GPU whose memory is full."""
+        """A session on a GPU without free memory."""
 
         def run(self, names: list[str], tensors: Tensors) -> list[Array]:
             raise kind("CUDA failure 2: out of memory")
@@ -127,7 +127,7 @@ def test_a_run_that_fails_is_an_error_of_the_gpu_or_on_the_cpu_of_the_file(
 @pytest.mark.gpu
 @pytest.mark.parametrize("graphs", [True, False])
 @pytest.mark.parametrize("pair", PAIRS, ids="-on-".join)
-def test_a_gpu_gives_what_the_cpu_gives_in_fp32(
+def test_a_gpu_equals_the_cpu_in_fp32(
     pair: tuple[str, str], graphs: bool, tiny: Model, exported: dict[str, Artifact]
 ) -> None:
     with (
@@ -149,7 +149,7 @@ def test_a_gpu_gives_what_the_cpu_gives_in_fp32(
 @pytest.mark.gpu
 @pytest.mark.parametrize("precision", OFF_BY)
 @pytest.mark.parametrize("pair", PAIRS, ids="-on-".join)
-def test_a_gpu_computes_in_the_precision_asked_for(
+def test_a_gpu_computes_in_the_requested_precision(
     pair: tuple[str, str], precision: ExportPrecision | Literal["tf32"], tiny: Model, tmp_path: Path
 ) -> None:
     target, _ = pair
@@ -185,7 +185,7 @@ def test_onnx_runtime_runs_free_axes_on_a_gpu_and_prints_nothing(
 
 
 class Branching(nn.Module):
-    """Reads a value back from the GPU, which no graph can hold."""
+    """A network that reads a value back from the GPU, which cannot be recorded."""
 
     def forward(self, data: Tensor) -> Tensor:
         return data * 2 if data.sum().item() > 0 else data * 3
@@ -205,7 +205,7 @@ def test_a_network_that_cannot_be_recorded_runs_and_the_reason_is_reported() -> 
 @THERE
 @pytest.mark.gpu
 @pytest.mark.slow
-def test_a_compiled_package_is_replayed_as_one_graph_and_gives_the_same(tiny: Model, tmp_path: Path) -> None:
+def test_a_compiled_package_is_replayed_as_one_graph(tiny: Model, tmp_path: Path) -> None:
     options = ExportOptions(aoti=AotiOptions("cuda"))
     (artifact,) = export(tiny, ["aoti"], tmp_path, "tiny", options)
     with open_runner(artifact, RunOptions("cuda")) as runner:

@@ -1,4 +1,4 @@
-"""Engines on a GPU, of each library that is installed: at fixed and free shapes, in either precision."""
+"""Engines on a GPU, of each installed library: at fixed and free shapes, in both precisions."""
 
 from __future__ import annotations
 
@@ -25,13 +25,13 @@ from tests.support.tables import skip_without_gpu
 
 pytestmark = pytest.mark.gpu
 WITHIN: dict[ExportPrecision, float] = {"fp32": 1e-4, "fp16": 1e-2}
-"""How far a value may be off, as a part of the largest; TF32 would be off by 1e-3."""
+"""The tolerance, as a fraction of the largest value; TF32 would differ by 1e-3."""
 SMALLEST, USUAL, LARGEST = (1, 3, 16, 16), (1, 3, 32, 40), (2, 3, 32, 64)
 
 
 @pytest.fixture(params=LIBRARIES)
-def asked(request: pytest.FixtureRequest) -> TensorRtOptions:
-    """A library that is installed and builds for this GPU."""
+def trt_options(request: pytest.FixtureRequest) -> TensorRtOptions:
+    """Return options for an installed library that builds for this GPU."""
     skip_without_gpu()
     library, capability = LIBRARIES[request.param], gpu().capability
     if plugins.version_of(library.module) is None:
@@ -62,9 +62,9 @@ def _check(runner: Runner, model: Model, image: Tensors, precision: ExportPrecis
 
 @pytest.mark.parametrize("precision", WITHIN)
 def test_a_fixed_shape_is_one_graph(
-    asked: TensorRtOptions, precision: ExportPrecision, tiny: Model, tmp_path: Path
+    trt_options: TensorRtOptions, precision: ExportPrecision, tiny: Model, tmp_path: Path
 ) -> None:
-    options = ExportOptions(precision=precision, tensorrt=asked)
+    options = ExportOptions(precision=precision, tensorrt=trt_options)
     with _opened(tiny, tmp_path, options) as runner:
         assert (runner.runtime_info.details["CUDA graph"], runner.runtime_info.precision) == (
             "yes",
@@ -76,15 +76,15 @@ def test_a_fixed_shape_is_one_graph(
 
 @pytest.mark.parametrize("precision", WITHIN)
 def test_free_axes_take_every_shape_of_their_range_in_any_order(
-    asked: TensorRtOptions, precision: ExportPrecision, tiny: Model, tmp_path: Path
+    trt_options: TensorRtOptions, precision: ExportPrecision, tiny: Model, tmp_path: Path
 ) -> None:
-    ranged = replace(asked, min_shapes={"": SMALLEST}, opt_shapes={"": USUAL}, max_shapes={"": LARGEST})
+    ranged = replace(trt_options, min_shapes={"": SMALLEST}, opt_shapes={"": USUAL}, max_shapes={"": LARGEST})
     options = ExportOptions(dynamic=True, precision=precision, tensorrt=ranged)
     with _opened(tiny, tmp_path, options) as runner:
         assert runner.ranges == {"data": (SMALLEST, LARGEST)}
         assert runner.runtime_info.details["CUDA graph"] == "no"
         for seed, shape in enumerate((USUAL, LARGEST, SMALLEST, (2, 3, 16, 64), USUAL)):
             _check(runner, tiny, _image(shape, seed), precision)
-        with pytest.raises(InputError, match="expected 1x3x16x16 to 2x3x32x64, as the engine was built"):
+        with pytest.raises(InputError, match="the engine was built for 1x3x16x16 to 2x3x32x64"):
             runner.run(_image((1, 3, 8, 40), 0))
         _check(runner, tiny, _image(USUAL, 9), precision)

@@ -1,4 +1,4 @@
-"""Model files with names, shapes and companions that no exporter writes: one line each, at once."""
+"""Model files with names, shapes and other files that no exporter writes are one-line errors."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ BAD = b"\xff\xfe\x1b[31m\n\xc3"[: len(PLACE)].ljust(len(PLACE), b"x")
 
 
 def _write(path: Path, name: str = "data", operator: str = "Relu", shape: object = (1, 3, 8, 8)) -> Path:
-    """An ONNX file of one operator; ``PLACE`` in it becomes bytes that are not UTF-8."""
+    """Write an ONNX file of one operator; ``PLACE`` in it becomes bytes that are not UTF-8."""
     value = helper.make_tensor_value_info
     entry, leaving = value(name, TensorProto.FLOAT, shape), value("out", TensorProto.FLOAT, shape)
     graph = helper.make_graph([helper.make_node(operator, [name], ["out"])], "graph", [entry], [leaving])
@@ -38,7 +38,8 @@ def _write(path: Path, name: str = "data", operator: str = "Relu", shape: object
 def test_names_and_messages_that_are_not_utf8(tmp_path: Path, runtime: str, part: dict[str, str]) -> None:
     artifact = open_artifact(_write(tmp_path / "a.onnx", **part))
     with pytest.raises(
-        ArtifactError, match=r"a\.onnx: a name in the file, or .* bytes b'\\xff', which are not U"
+        ArtifactError,
+        match=r"a\.onnx: the file is damaged: a name in it, or .* bytes b'\\xff', which are not U",
     ):
         open_runner(artifact, ON_ONE_THREAD, runtime)
 
@@ -54,7 +55,7 @@ def test_control_characters_in_a_message_are_escaped(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("runtime", ["onnxruntime", "openvino"])
 @pytest.mark.parametrize("length", [-5, 0, 2**63 - 1, -(2**63)])
-def test_lengths_that_no_tensor_has_are_shown_or_refused(tmp_path: Path, runtime: str, length: int) -> None:
+def test_impossible_lengths_are_shown_or_an_error(tmp_path: Path, runtime: str, length: int) -> None:
     artifact = open_artifact(_write(tmp_path / "a.onnx", shape=(1, 3, length, 8)))
     try:
         with open_runner(artifact, ON_ONE_THREAD, runtime) as runner:
@@ -64,7 +65,7 @@ def test_lengths_that_no_tensor_has_are_shown_or_refused(tmp_path: Path, runtime
 
 
 def _write_misfit_onnx(path: Path) -> Artifact:
-    """A file that takes any number of values, by its input, and 7 by its operator."""
+    """Write a file whose input accepts any number of values, and whose operator needs 7."""
     value, seven = helper.make_tensor_value_info, helper.make_tensor("seven", TensorProto.FLOAT, [7], [1] * 7)
     graph = helper.make_graph(
         [helper.make_node("Add", ["data", "seven"], ["out"])],
@@ -78,7 +79,7 @@ def _write_misfit_onnx(path: Path) -> Artifact:
 
 
 class Misfit(nn.Module):
-    """The same in PyTorch."""
+    """The same network in PyTorch."""
 
     def forward(self, data: Tensor) -> Tensor:
         return data + torch.ones(7)
@@ -98,7 +99,7 @@ def _write_misfit_torchscript(path: Path) -> Artifact:
         ("torchscript", "torch", _write_misfit_torchscript),
     ],
 )
-def test_operators_that_do_not_fit_each_other_are_an_error_of_the_file(
+def test_incompatible_operators_are_an_error_of_the_file(
     tmp_path: Path, runtime: str, name: str, write: Callable[[Path], Artifact]
 ) -> None:
     suffix = ".torchscript" if runtime == "torchscript" else ".onnx"
@@ -119,7 +120,7 @@ def test_operators_that_do_not_fit_each_other_are_an_error_of_the_file(
     ("what", "message"),
     [("pipe", "a named pipe"), ("device", "a character device"), ("folder", "a folder")],
 )
-def test_weights_that_are_no_regular_file_are_refused_at_once(
+def test_irregular_weights_files_are_an_error(
     tmp_path: Path, exported: dict[str, Artifact], what: str, message: str
 ) -> None:
     path = tmp_path / "a.xml"
@@ -140,7 +141,7 @@ def test_weights_that_are_no_regular_file_are_refused_at_once(
 
 @pytest.mark.parametrize("suffix", [".onnx", ".xml", ".tflite", ".torchscript", ".pt2", ".engine"])
 @pytest.mark.parametrize("target", ["pipe", "/dev/zero", "folder", "loop"])
-def test_a_model_that_is_no_regular_file_is_refused_at_once(tmp_path: Path, suffix: str, target: str) -> None:
+def test_irregular_model_files_are_an_error(tmp_path: Path, suffix: str, target: str) -> None:
     os.mkfifo(tmp_path / "pipe")
     (tmp_path / "folder").mkdir()
     path = tmp_path / f"a{suffix}"
@@ -149,7 +150,7 @@ def test_a_model_that_is_no_regular_file_is_refused_at_once(tmp_path: Path, suff
         open_artifact(path)
 
 
-def test_a_signature_with_names_of_no_tensor_is_refused(data: Path) -> None:
+def test_a_signature_with_unknown_tensors_is_an_error(data: Path) -> None:
     artifact = open_artifact(data / "hostile" / "signature.tflite")
     with pytest.raises(ArtifactError, match=r"LiteRT cannot read its tensors and signature \(KeyError: "):
         open_runner(artifact, ON_ONE_THREAD)

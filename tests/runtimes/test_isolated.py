@@ -1,4 +1,4 @@
-"""Files that crash a runtime, or take memory without an end, are refused; this process goes on."""
+"""Files that crash a runtime, or allocate memory without limit, are errors and do not end this process."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def test_a_file_that_takes_all_memory_is_refused(data: Path, monkeypatch: pytest
 
 
 @pytest.mark.parametrize("target", [t for t in ON_CPU if t != "aoti"])
-def test_a_report_is_that_of_a_runner_in_this_process(exported: dict[str, Artifact], target: str) -> None:
+def test_a_report_equals_that_of_a_runner_in_this_process(exported: dict[str, Artifact], target: str) -> None:
     artifact = exported[target]
     report = describe_in_child(artifact, RunOptions(threads=1))
     with open_runner(artifact, RunOptions(threads=1)) as runner:
@@ -49,7 +49,7 @@ def test_a_report_is_that_of_a_runner_in_this_process(exported: dict[str, Artifa
         assert report.runtime_info == runner.runtime_info
 
 
-def test_messages_have_the_path_as_it_was_given(
+def test_messages_have_the_path_as_the_caller_wrote_it(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, exported: dict[str, Artifact]
 ) -> None:
     monkeypatch.chdir(tmp_path)
@@ -89,16 +89,14 @@ def test_the_message_depends_on_what_happened_and_when(
         ("load", 6, "what():  std::bad_alloc", r"file; its memory limit was 1,024 MiB: free some "),
     ],
 )  # fmt: skip
-def test_a_lack_of_memory_is_not_the_fault_of_the_package_or_the_file(
-    stage: str, number: int, detail: str, remedy: str
-) -> None:
+def test_a_lack_of_memory_is_reported_as_such(stage: str, number: int, detail: str, remedy: str) -> None:
     failure = ChildFailedError("crash", stage, detail, signal_number=number)
     failure.memory_limit = 1 << 30
     assert re.search(remedy, str(explain_failure(failure, Path("a.tflite"), LITERT)))
 
 
 @pytest.mark.parametrize("mib", [4, 20])
-def test_a_runtime_without_memory_to_import_it_is_not_to_be_installed_again(
+def test_without_memory_for_the_import_the_remedy_is_memory(
     data: Path, monkeypatch: pytest.MonkeyPatch, mib: int
 ) -> None:
     monkeypatch.setattr(isolated, "free_memory", lambda: mib << 20)

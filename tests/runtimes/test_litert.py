@@ -1,4 +1,4 @@
-"""What is LiteRT's own: what XNNPACK takes is told, third-party files run, sizes that do not fit."""
+"""LiteRT: reports of the delegation, third-party files, and unsupported sizes."""
 
 from __future__ import annotations
 
@@ -20,18 +20,18 @@ from posedeploy.types import Artifact, Model, ModelSpec, RunOptions, TensorSpec
 
 @pytest.fixture(scope="module")
 def free(tiny: Model, tmp_path_factory: pytest.TempPathFactory) -> Artifact:
-    """The tiny network with every axis free."""
+    """Export the tiny network with every axis free."""
     (artifact,) = export(
         tiny, ["tflite"], tmp_path_factory.mktemp("free"), "free", ExportOptions(dynamic=True)
     )
     return artifact
 
 
-def _theirs(artifact: Artifact) -> Artifact:
+def _as_third_party(artifact: Artifact) -> Artifact:
     return Artifact(artifact.path, "tflite", ModelSpec("unknown", "", (), ()), "unknown")
 
 
-def test_what_xnnpack_takes_is_told(exported: dict[str, Artifact], free: Artifact) -> None:
+def test_the_delegation_to_xnnpack_is_reported(exported: dict[str, Artifact], free: Artifact) -> None:
     for artifact in (exported["tflite"], free):
         with open_runner(artifact, RunOptions(threads=1, hint="throughput")) as runner:
             assert runner.runtime_info.details["hint"] == "throughput"
@@ -40,8 +40,8 @@ def test_what_xnnpack_takes_is_told(exported: dict[str, Artifact], free: Artifac
             assert "not delegated" not in runner.runtime_info.details
 
 
-class Told:
-    """An interpreter that has loaded this: an operator that is left between two that a delegate took."""
+class StandInInterpreter:
+    """An interpreter with an undelegated operator between two delegated ones."""
 
     def _get_ops_details(self) -> list[Mapping[str, object]]:
         def node(index: int, name: str, inputs: list[int], outputs: list[int]) -> Mapping[str, object]:
@@ -62,39 +62,39 @@ class Told:
         return [{"index": 3}]
 
 
-def test_what_is_left_to_the_interpreter_is_named() -> None:
-    operators = operators_of(Told())
+def test_undelegated_operators_are_named() -> None:
+    operators = operators_of(StandInInterpreter())
     assert operators == Operators(3, {"SELECT": 1}, frozenset({"int8"}))
     assert operators.summary == {"XNNPACK": "2 of 3 operators", "not delegated": "1 SELECT"}
     assert precision_of(operators) == "int8"
     assert precision_of(Operators(0, {}, frozenset()), "int16") == "int16"
 
 
-def test_a_file_of_others_runs_under_the_names_in_its_signature(
+def test_a_third_party_file_has_the_names_of_its_signature(
     exported: dict[str, Artifact], tiny: Model
 ) -> None:
-    with open_runner(_theirs(exported["tflite"]), RunOptions(threads=1)) as runner:
+    with open_runner(_as_third_party(exported["tflite"]), RunOptions(threads=1)) as runner:
         assert runner.inputs == (TensorSpec("data", (1, 3, 32, 40)),)
         assert {spec.name for spec in runner.outputs} == {spec.name for spec in tiny.spec.outputs}
         found = runner.run({"data": np.zeros((1, 3, 32, 40), np.float32)})
         assert found["pafs"].shape == (1, 4, 4, 5)
 
 
-def test_a_file_of_others_may_have_free_axes(free: Artifact) -> None:
-    with open_runner(_theirs(free), RunOptions(threads=1)) as runner:
+def test_a_third_party_file_may_have_free_axes(free: Artifact) -> None:
+    with open_runner(_as_third_party(free), RunOptions(threads=1)) as runner:
         assert runner.inputs == (TensorSpec("data", ("axis0", 3, "axis2", "axis3")),)
         for shape in ((2, 3, 16, 24), (1, 3, 32, 40)):
             assert runner.run({"data": np.zeros(shape, np.float32)})["pafs"].shape[0] == shape[0]
 
 
-def test_a_size_that_the_network_cannot_take_is_refused_and_the_next_one_runs(free: Artifact) -> None:
+def test_an_unsupported_size_is_an_error_and_the_next_one_runs(free: Artifact) -> None:
     with open_runner(free, RunOptions(threads=1)) as runner:
         with pytest.raises(InputError, match=r"cannot run on inputs of this size: .*free\.tflite: L"):
             runner.run({"data": np.zeros((1, 3, 0, 0), np.float32)})
         assert runner.run({"data": np.zeros((1, 3, 32, 40), np.float32)})["pafs"].shape == (1, 4, 4, 5)
 
 
-def test_a_manifest_that_says_otherwise_than_the_file_is_refused(exported: dict[str, Artifact]) -> None:
+def test_a_manifest_that_differs_from_the_file_is_an_error(exported: dict[str, Artifact]) -> None:
     artifact = exported["tflite"]
     other = replace(artifact.spec, inputs=(TensorSpec("data", (1, 3, 32, 48), layout="NCHW"),))
     with pytest.raises(ArtifactError, match=r"its manifest has data .*x48 .*, and the file has data .*x40; "):
@@ -110,7 +110,7 @@ def test_another_device_and_another_precision_are_refused(exported: dict[str, Ar
         open_runner(exported["tflite"], RunOptions(precision="fp16"))
 
 
-def test_a_runner_says_nothing_on_stderr(
+def test_a_runner_prints_nothing_on_stderr(
     exported: dict[str, Artifact], capfd: pytest.CaptureFixture[str]
 ) -> None:
     with open_runner(exported["tflite"], RunOptions(threads=1)) as runner:
@@ -118,7 +118,7 @@ def test_a_runner_says_nothing_on_stderr(
     assert capfd.readouterr().err == ""
 
 
-def test_any_interpreter_reads_the_file_with_the_manifest_behind_it(
+def test_any_interpreter_reads_the_file_with_the_manifest_at_its_end(
     exported: dict[str, Artifact], tmp_path: Path
 ) -> None:
     content = exported["tflite"].path.read_bytes()

@@ -19,12 +19,12 @@ FAMILY = "lightweight-openpose-2d"
 
 
 @pytest.fixture
-def bare(exported: dict[str, Artifact], tmp_path: Path) -> Path:
-    """An ONNX file as others make it: no manifest."""
+def third_party(exported: dict[str, Artifact], tmp_path: Path) -> Path:
+    """Return an ONNX file without a manifest."""
     return Path(shutil.copy(exported["onnx"].path, tmp_path / "theirs.onnx"))
 
 
-def test_our_own_artifact_is_what_its_manifest_says(exported: dict[str, Artifact]) -> None:
+def test_an_exported_artifact_has_the_content_of_its_manifest(exported: dict[str, Artifact]) -> None:
     for artifact in exported.values():
         opened = open_artifact(artifact.path)
         assert opened == artifact
@@ -32,12 +32,12 @@ def test_our_own_artifact_is_what_its_manifest_says(exported: dict[str, Artifact
             assert resolve_spec(opened, runner) == artifact.spec
 
 
-def test_our_own_artifact_needs_no_description(exported: dict[str, Artifact]) -> None:
-    with pytest.raises(InputError, match="its manifest describes it; remove `contract` and `family`"):
+def test_an_exported_artifact_needs_no_description(exported: dict[str, Artifact]) -> None:
+    with pytest.raises(InputError, match="its manifest already describes it; remove `contract` and `family`"):
         open_artifact(exported["onnx"].path, contracts.family_defaults(FAMILY))
 
 
-def test_code_compiled_for_one_device_runs_there_alone() -> None:
+def test_code_compiled_for_a_device_runs_only_on_it() -> None:
     spec = ModelSpec("x", "", (), ())
     package = Artifact(Path("a.pt2"), "aoti", spec, "fp32", details={"device": "cuda"})
     assert devices_of(package) == ("cuda",)
@@ -46,7 +46,7 @@ def test_code_compiled_for_one_device_runs_there_alone() -> None:
 
 
 @pytest.mark.parametrize("library", ["tensorrt", "tensorrt-rtx"])
-def test_what_an_engine_lacks_is_installed_with_its_own_library(
+def test_a_missing_package_of_an_engine_is_installed_with_its_library(
     library: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for name in ("posedeploy.runtimes.tensorrt", "posedeploy.cuda"):
@@ -59,8 +59,8 @@ def test_what_an_engine_lacks_is_installed_with_its_own_library(
         open_runner(engine, RunOptions("cuda"))
 
 
-def test_a_model_made_by_others_is_known_by_its_tensors_alone(bare: Path) -> None:
-    artifact = open_artifact(bare)
+def test_a_third_party_model_has_only_tensors(third_party: Path) -> None:
+    artifact = open_artifact(third_party)
     assert artifact.provenance is None
     with open_runner(artifact, RunOptions()) as runner:
         spec = resolve_spec(artifact, runner)
@@ -68,8 +68,8 @@ def test_a_model_made_by_others_is_known_by_its_tensors_alone(bare: Path) -> Non
     assert [output.name for output in spec.outputs] == ["early_heatmaps", "early_pafs", "heatmaps", "pafs"]
 
 
-def test_a_model_made_by_others_may_be_given_a_family(bare: Path) -> None:
-    artifact = open_artifact(bare, contracts.family_defaults(FAMILY))
+def test_a_third_party_model_may_get_a_family(third_party: Path) -> None:
+    artifact = open_artifact(third_party, contracts.family_defaults(FAMILY))
     with open_runner(artifact, RunOptions()) as runner:
         spec = resolve_spec(artifact, runner)
     assert spec.family == FAMILY
@@ -77,9 +77,9 @@ def test_a_model_made_by_others_may_be_given_a_family(bare: Path) -> None:
     assert spec.inputs[0].shape == (1, 3, 32, 40)
 
 
-def test_a_description_of_outputs_that_are_not_there_is_refused(bare: Path) -> None:
+def test_a_description_of_missing_outputs_is_an_error(third_party: Path) -> None:
     described = replace(contracts.family_defaults(FAMILY), roles={"heatmaps": "maps"})
-    artifact = open_artifact(bare, described)
+    artifact = open_artifact(third_party, described)
     with (
         open_runner(artifact, RunOptions()) as runner,
         pytest.raises(InputError, match=r"no output for 'heatmaps': expected maps, found early_heatmaps"),
@@ -87,7 +87,7 @@ def test_a_description_of_outputs_that_are_not_there_is_refused(bare: Path) -> N
         resolve_spec(artifact, runner)
 
 
-def test_a_file_whose_tensors_are_not_those_of_its_manifest_is_refused(
+def test_a_file_with_other_tensors_than_its_manifest_is_an_error(
     exported: dict[str, Artifact], tmp_path: Path
 ) -> None:
     model = onnx.load(exported["onnx"].path)
@@ -103,7 +103,7 @@ def test_a_file_whose_tensors_are_not_those_of_its_manifest_is_refused(
         resolve_spec(artifact, runner)
 
 
-def test_a_file_that_was_given_the_suffix_of_another_target_is_refused(tmp_path: Path) -> None:
+def test_a_file_with_the_suffix_of_another_target_is_an_error(tmp_path: Path) -> None:
     (tmp_path / "a.onnx").write_bytes(b"program")
     hashes = {"a.torchscript": files.sha256(tmp_path / "a.onnx")}
     made = Artifact(
@@ -111,12 +111,12 @@ def test_a_file_that_was_given_the_suffix_of_another_target_is_refused(tmp_path:
     )
     manifest.write(made, tmp_path)
     with pytest.raises(
-        ManifestError, match="the target in its manifest is 'torchscript', and its suffix is of onnx"
+        ManifestError, match="the target in its manifest is 'torchscript', and its suffix is that of onnx"
     ):
         open_artifact(tmp_path / "a.onnx")
 
 
-def test_a_second_file_that_is_a_pipe_is_refused_unopened(tmp_path: Path) -> None:
+def test_a_named_pipe_for_the_weights_is_an_error(tmp_path: Path) -> None:
     (tmp_path / "a.xml").write_text("<net/>")
     os.mkfifo(tmp_path / "a.bin")
     with pytest.raises(
@@ -154,8 +154,10 @@ def test_a_changed_file_is_refused(exported: dict[str, Artifact], tmp_path: Path
     assert manifest.path_of(tmp_path / "tiny.onnx").is_file()
 
 
-def test_a_description_without_tensors_of_its_own_takes_those_of_the_file(bare: Path) -> None:
-    artifact = open_artifact(bare, ModelSpec("mine", "", (), (), contracts.family_defaults(FAMILY).contract))
+def test_a_description_without_tensors_has_those_of_the_file(third_party: Path) -> None:
+    artifact = open_artifact(
+        third_party, ModelSpec("mine", "", (), (), contracts.family_defaults(FAMILY).contract)
+    )
     with open_runner(artifact, RunOptions()) as runner:
         assert len(resolve_spec(artifact, runner).outputs) == 4
 
@@ -163,7 +165,7 @@ def test_a_description_without_tensors_of_its_own_takes_those_of_the_file(bare: 
 @pytest.mark.parametrize(
     ("make", "message"), [(Path.mkdir, "is a folder"), (lambda path: None, "no such file")]
 )
-def test_a_description_of_what_is_not_there_is_not_blamed(
+def test_a_missing_file_is_no_error_of_the_description(
     tmp_path: Path, make: Callable[[Path], None], message: str
 ) -> None:
     make(tmp_path / "gone.onnx")

@@ -1,4 +1,4 @@
-"""Which nodes count as run on the CPU: the real report of a real session, whose only device is the CPU."""
+"""The nodes on the CPU, by the report of a real session whose only device is the CPU."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ pytestmark = pytest.mark.skipif(not placement.can_report(), reason="this ONNX Ru
 
 @pytest.fixture(scope="module")
 def path(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Shape arithmetic around one determinant, for which ONNX Runtime has no CUDA code."""
+    """Write a graph of shape arithmetic and one determinant, for which ONNX Runtime has no CUDA kernel."""
     nodes = [
         helper.make_node("Shape", ["x"], ["shape"], name="measure"),
         helper.make_node("Concat", ["shape", "one"], ["longer"], name="lengthen", axis=0),
@@ -43,7 +43,7 @@ def path(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return file
 
 
-def test_shape_arithmetic_is_no_fallback_and_a_determinant_is(path: Path) -> None:
+def test_only_other_operators_than_shape_arithmetic_are_fallbacks(path: Path) -> None:
     settings = onnxruntime.SessionOptions()
     settings.add_session_config_entry(placement.RECORD, "1")
     session = onnxruntime.InferenceSession(path, settings, providers=[placement.CPU])

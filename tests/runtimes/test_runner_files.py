@@ -50,7 +50,7 @@ def test_third_party_torchscript_needs_tensor_names(exported: dict[str, Artifact
     )
     with pytest.raises(
         ArtifactError,
-        match=r"TorchScript has no tensor names, .* describe its inputs and outputs with `contract`",
+        match=r"TorchScript has no tensor names, .* describe the inputs and outputs with `contract`",
     ):
         open_runner(nameless, RunOptions())
 

@@ -1,4 +1,4 @@
-"""Runners at the end of a program, after Ctrl-C, and in a process forked from one that ran them."""
+"""Runners at the end of a program, after Ctrl-C, and in a process forked from one with runners."""
 
 from __future__ import annotations
 

@@ -17,7 +17,7 @@ from posedeploy.types import RuntimeInfo, Tensors, TensorSpec
 
 
 class Calling(Runner):
-    """Calls ``within`` in every run."""
+    """A runner that calls ``within`` in every run."""
 
     inputs = outputs = (TensorSpec("data", (1,)),)
     runtime_info = RuntimeInfo("calling", "1", "CPU", "fp32", 1)

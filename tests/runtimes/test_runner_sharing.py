@@ -1,4 +1,4 @@
-"""One runner in several threads, after it was closed, and in a forked process: the same for every runtime."""
+"""One runner in several threads, after closing, and in a forked process, for every runtime."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ WRAPPED = ("adapted", "recorded")
 
 @pytest.fixture(params=[*PAIRS, *(("onnx", wrapper) for wrapper in WRAPPED)], ids="-on-".join)
 def opener(request: pytest.FixtureRequest, tiny: Model, exported: dict[str, Artifact]) -> Opener:
-    """What opens the tiny network, as each target, on each runtime, and within each runner around another."""
+    """Return a function that opens the tiny network, for each target and runtime, also in a wrapper."""
     target, runtime = request.param
     if runtime not in WRAPPED:
         return opener_of(target, runtime, tiny, exported)
@@ -44,29 +44,29 @@ def _images() -> Iterator[Tensors]:
     return map(tiny_image, SEEDS)
 
 
-def test_threads_share_a_runner(opener: Opener, wanted_outputs: list[Tensors]) -> None:
+def test_threads_share_a_runner(opener: Opener, expected_outputs: list[Tensors]) -> None:
     def runs(seed: int) -> bool:
-        return all(close_to(runner.run(tiny_image(seed)), wanted_outputs[seed]) for _ in range(10))
+        return all(close_to(runner.run(tiny_image(seed)), expected_outputs[seed]) for _ in range(10))
 
     def streams(_: int) -> bool:
-        return all(map(close_to, runner.stream(_images()), wanted_outputs))
+        return all(map(close_to, runner.stream(_images()), expected_outputs))
 
     with opener() as runner, ThreadPoolExecutor(8) as pool:
         assert all([*pool.map(runs, SEEDS), *pool.map(streams, range(4)), *pool.map(runs, SEEDS)])
 
 
-def test_streams_and_runs_may_be_nested(opener: Opener, wanted_outputs: list[Tensors]) -> None:
+def test_streams_and_runs_may_be_nested(opener: Opener, expected_outputs: list[Tensors]) -> None:
     def images() -> Iterator[Tensors]:
         for seed in SEEDS:
-            assert close_to(runner.run(tiny_image(seed)), wanted_outputs[seed])
+            assert close_to(runner.run(tiny_image(seed)), expected_outputs[seed])
             yield tiny_image(seed)
 
     with opener() as runner:
         for outer, inner, expected in zip(
-            runner.stream(images()), runner.stream(_images()), wanted_outputs, strict=True
+            runner.stream(images()), runner.stream(_images()), expected_outputs, strict=True
         ):
             assert close_to(outer, expected) and close_to(inner, expected)
-            assert close_to(runner.run(tiny_image(1)), wanted_outputs[1])
+            assert close_to(runner.run(tiny_image(1)), expected_outputs[1])
 
 
 def _use(runner: Runner) -> dict[str, Callable[[], object]]:
@@ -101,17 +101,17 @@ def test_a_stream_starts_nothing_on_a_runner_closed_after_the_check(
         next(runner.stream([next(iter(_images()))]))
 
 
-def test_a_stream_ends_with_its_runner(opener: Opener, wanted_outputs: list[Tensors]) -> None:
+def test_a_stream_ends_with_its_runner(opener: Opener, expected_outputs: list[Tensors]) -> None:
     runner = opener()
     found = []
     with pytest.raises(RunnerStateError, match=re.escape(CLOSED)):
         for result in runner.stream(_images()):
             found.append(result)
             runner.close()
-    assert len(found) == 1 and close_to(found[0], wanted_outputs[0])
+    assert len(found) == 1 and close_to(found[0], expected_outputs[0])
 
 
-def test_closing_waits_for_the_current_run(opener: Opener, wanted_outputs: list[Tensors]) -> None:
+def test_closing_waits_for_the_current_run(opener: Opener, expected_outputs: list[Tensors]) -> None:
     runner, running = opener(), threading.Barrier(5)
 
     def until_closed(work: Callable[[], bool]) -> str:
@@ -124,10 +124,10 @@ def test_closing_waits_for_the_current_run(opener: Opener, wanted_outputs: list[
         return "a wrong result"
 
     def runs() -> bool:
-        return close_to(runner.run(tiny_image(2)), wanted_outputs[2])
+        return close_to(runner.run(tiny_image(2)), expected_outputs[2])
 
     def streams() -> bool:
-        return all(map(close_to, runner.stream(_images()), wanted_outputs))
+        return all(map(close_to, runner.stream(_images()), expected_outputs))
 
     with ThreadPoolExecutor(4) as pool:
         ends = [pool.submit(until_closed, work) for work in (runs, streams, runs, streams)]
@@ -165,15 +165,15 @@ def test_a_runner_cannot_be_copied(opener: Opener, copy_of: Callable[[Runner], o
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="this system has no fork")
-def test_a_forked_process_is_refused_or_runs(opener: Opener, wanted_outputs: list[Tensors]) -> None:
+def test_a_forked_process_is_refused_or_runs(opener: Opener, expected_outputs: list[Tensors]) -> None:
     refusals = (f"RunnerStateError: {FORKED}", "RunnerStateError: PyTorch cannot run in this process")
     with opener() as runner:
-        assert close_to(runner.run(tiny_image(1)), wanted_outputs[1])
-        ran = in_forked_process(lambda: close_to(runner.run(tiny_image(3)), wanted_outputs[3]))
+        assert close_to(runner.run(tiny_image(1)), expected_outputs[1])
+        ran = in_forked_process(lambda: close_to(runner.run(tiny_image(3)), expected_outputs[3]))
         assert ran == "True" or ran.startswith(refusals)
         stream = runner.stream(_images())
         next(stream)
         assert in_forked_process(lambda: next(stream)) == refusals[0]
         assert in_forked_process(runner.close) == "None"
-        assert close_to(next(stream), wanted_outputs[1]), "the parent goes on"
-        assert close_to(runner.run(tiny_image(3)), wanted_outputs[3])
+        assert close_to(next(stream), expected_outputs[1]), "the parent goes on"
+        assert close_to(runner.run(tiny_image(3)), expected_outputs[3])

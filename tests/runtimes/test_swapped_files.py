@@ -1,4 +1,4 @@
-"""The files that a runtime loads are those that were hashed: one that was changed between is noticed."""
+"""A file that changes between hashing and loading is an error."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ OPTIONS = RunOptions(threads=1)
 def case(
     request: pytest.FixtureRequest, exported: dict[str, Artifact], tmp_path: Path
 ) -> tuple[Path, str, Path]:
-    """A model file in a folder of its own, its runtime, and that of its files which is to change."""
+    """Return a model file in its own folder, its runtime, and the file of the model that will change."""
     target, runtime, suffix = request.param
     for name in (*exported[target].files, manifest.path_of(exported[target].path).name):
         shutil.copy(exported[target].path.with_name(name), tmp_path)
@@ -39,7 +39,7 @@ def case(
 
 
 @pytest.mark.parametrize("change", CHANGES, ids=lambda change: change.__name__)
-def test_a_file_that_changes_while_it_is_loaded_is_refused(
+def test_a_file_that_changes_during_loading_is_an_error(
     case: tuple[Path, str, Path], change: Change, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path, runtime, file = case
@@ -59,7 +59,7 @@ def test_a_file_that_changes_while_it_is_loaded_is_refused(
     assert loaded, "what was put there can be loaded"
 
 
-def test_a_file_that_changes_after_it_was_opened_is_refused(case: tuple[Path, str, Path]) -> None:
+def test_a_file_that_changes_after_opening_is_an_error(case: tuple[Path, str, Path]) -> None:
     path, runtime, file = case
     artifact = open_artifact(path)
     file.write_bytes(file.read_bytes() + b"\0")
@@ -71,7 +71,7 @@ def test_a_file_that_changes_after_it_was_opened_is_refused(case: tuple[Path, st
 
 
 @pytest.mark.parametrize("change", CHANGES, ids=lambda change: change.__name__)
-def test_a_file_with_the_recorded_content_may_be_another(
+def test_another_file_with_the_recorded_content_is_accepted(
     case: tuple[Path, str, Path], change: Change
 ) -> None:
     path, runtime, file = case
@@ -80,7 +80,7 @@ def test_a_file_with_the_recorded_content_may_be_another(
     open_runner(artifact, OPTIONS, runtime).close()
 
 
-def test_a_third_party_model_that_changes_after_it_was_opened_is_refused(
+def test_a_third_party_model_that_changes_after_opening_is_an_error(
     exported: dict[str, Artifact], tmp_path: Path
 ) -> None:
     path = Path(shutil.copy(exported["onnx"].path, tmp_path))
@@ -96,7 +96,7 @@ def test_a_third_party_model_that_changes_after_it_was_opened_is_refused(
             use()
 
 
-def test_an_export_that_changes_before_it_is_loaded_is_refused(
+def test_an_export_that_changes_before_loading_is_an_error(
     exported: dict[str, Artifact], tmp_path: Path
 ) -> None:
     artifact = exported["onnx"]
@@ -107,7 +107,7 @@ def test_an_export_that_changes_before_it_is_loaded_is_refused(
         open_runner(copied, OPTIONS)
 
 
-def test_a_package_that_changes_while_it_is_tried_has_not_passed(
+def test_a_package_that_changes_during_its_trial_does_not_pass(
     exported: dict[str, Artifact], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     artifact = exported["aoti"]

@@ -1,4 +1,4 @@
-"""The runner of engines: its contract where a GPU stands in, and on a GPU if there is one."""
+"""The runner of engines: its contract with a stand-in for the GPU, and on a GPU if there is one."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ RANGE = TensorRtOptions(
 
 @pytest.fixture(scope="module")
 def free(tiny: Model, tmp_path_factory: pytest.TempPathFactory) -> Artifact:
-    """The tiny network as an engine with free axes."""
+    """Return the tiny network as an engine with free axes."""
     options = ExportOptions(dynamic=True, tensorrt=RANGE)
     (artifact,) = export(tiny, ["tensorrt"], tmp_path_factory.mktemp("free"), "free", options)
     return artifact
@@ -66,7 +66,7 @@ def free(tiny: Model, tmp_path_factory: pytest.TempPathFactory) -> Artifact:
 
 @pytest.fixture(params=["fixed", "free axes", pytest.param("on a GPU", marks=pytest.mark.gpu)])
 def opener(request: pytest.FixtureRequest, engine: Artifact, free: Artifact) -> Iterator[Opener]:
-    """What opens the tiny network; also for the tests that come from the other runtimes."""
+    """Return a function that opens the tiny network; the shared tests of runners use it too."""
     artifact = free if request.param == "free axes" else engine
     if request.param == "on a GPU":
         skip_without_gpu()
@@ -144,7 +144,9 @@ def test_free_axes_take_any_size_in_the_profile(free: Artifact, tiny: Model, sha
 def test_a_size_outside_the_profile_is_refused(free: Artifact, shape: tuple[int, ...], shown: str) -> None:
     with (
         load_on_stand_in(free, ON_GPU) as runner,
-        pytest.raises(InputError, match=rf"data is {shown}, expected 1x3x16x16 to 2x3x32x64, as"),
+        pytest.raises(
+            InputError, match=rf"data is {shown}, and the engine was built for 1x3x16x16 to 2x3x32x64;"
+        ),
     ):
         runner.run({"data": np.zeros(shape, np.float32)})
 

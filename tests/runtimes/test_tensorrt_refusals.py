@@ -188,7 +188,7 @@ def test_an_unknown_header_is_refused(
     theirs = tmp_path / "theirs.engine"
     theirs.write_bytes(content)
     if version_of("tensorrt") is None:
-        assert identify_library(theirs)[0].name == "tensorrt-rtx", "the only one, and it says what is wrong"
+        assert identify_library(theirs)[0].name == "tensorrt-rtx", "its own error describes the problem"
     _pretend_both_are_installed(monkeypatch)
     said = (
         r"damaged, or not a TensorRT engine: its first bytes are b.*, expected b'ftrt' \(tensorrt\) or "

@@ -1,4 +1,4 @@
-"""TF32 as it is asked for: torch's settings are those of any machine, and what a GPU makes of them is not."""
+"""The settings of TF32, which torch has on any machine."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from posedeploy.types import RunOptions
 
 
 class Convolving(nn.Module):
-    """Convolutions of both directions, the one of a part of its own."""
+    """A convolution in a submodule, and a transposed convolution."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -27,20 +27,20 @@ class Convolving(nn.Module):
 
 
 @pytest.fixture(autouse=True)
-def untouched() -> Iterator[None]:
-    """The process as it was."""
+def restore_settings() -> Iterator[None]:
+    """Restore the settings of the process."""
     yield
     torch.backends.cudnn.allow_tf32, torch.backends.cuda.matmul.allow_tf32 = True, False
 
 
-def test_auto_leaves_what_torch_allows_and_f32_forbids_it() -> None:
+def test_auto_keeps_the_setting_and_fp32_forbids_tf32() -> None:
     assert tf32.configure(RunOptions("cuda", "auto")) == "tf32"
     assert tf32.configure(RunOptions("cuda", "fp32")) == "fp32"
     assert [kind.fp32_precision for kind in tf32.KINDS] == ["ieee"] * 3
     assert tf32.configure(RunOptions("cuda", "auto")) == "fp32", "read back, not taken to be so"
 
 
-def test_what_was_allowed_by_the_older_flags_is_forbidden_too() -> None:
+def test_fp32_overrides_the_older_flags() -> None:
     torch.backends.cuda.matmul.allow_tf32 = True
     assert tf32.configure(RunOptions("cuda", "fp32")) == "fp32"
     assert not torch.backends.cudnn.allow_tf32 and not torch.backends.cuda.matmul.allow_tf32
@@ -48,7 +48,7 @@ def test_what_was_allowed_by_the_older_flags_is_forbidden_too() -> None:
 
 @pytest.mark.filterwarnings("ignore:.*LeafSpec:FutureWarning")
 def test_torch_still_exports_afterwards() -> None:
-    """It reads the older flags, and raises where they contradict the newer ones."""
+    """torch.export reads the older flags, and raises an error if they contradict the newer ones."""
     tf32.configure(RunOptions("cuda", "fp32"))
     program = torch.export.export(Convolving().eval(), (torch.zeros(1, 3, 8, 8),))
     program.run_decompositions()
@@ -57,7 +57,7 @@ def test_torch_still_exports_afterwards() -> None:
 
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")
 @pytest.mark.parametrize("frozen", [True, False])
-def test_a_traced_program_goes_by_what_holds_where_it_runs(frozen: bool) -> None:
+def test_a_traced_program_uses_the_current_setting(frozen: bool) -> None:
     data = torch.randn(1, 3, 8, 8)
     module = Convolving().eval()
     torch.backends.cudnn.allow_tf32 = True
@@ -71,12 +71,12 @@ def test_a_traced_program_goes_by_what_holds_where_it_runs(frozen: bool) -> None
     assert [list(node.inputs())[tf32.ALLOW_TF32].toIValue() for node in ran] == [False, False]
 
 
-def test_a_convolution_of_old_torch_says_nothing_of_tf32() -> None:
+def test_a_convolution_of_old_torch_has_no_setting() -> None:
     kinds = ["Tensor"] * 3 + ["int[]"] * 3 + ["bool", "int[]", "int", "bool", "bool", "bool"]
-    given = ", ".join(f"%in{number} : {kind}" for number, kind in enumerate(kinds))
+    result = ", ".join(f"%in{number} : {kind}" for number, kind in enumerate(kinds))
     called = ", ".join(f"%in{number}" for number in range(len(kinds)))
     graph = torch._C.parse_ir(
-        f"graph({given}):\n  %out : Tensor = {tf32.CONVOLUTION}({called})\n  return (%out)"
+        f"graph({result}):\n  %out : Tensor = {tf32.CONVOLUTION}({called})\n  return (%out)"
     )
     before = str(graph)
     tf32.write_into(SimpleNamespace(graph=graph))

@@ -1,4 +1,4 @@
-"""When a program is recorded as a graph and when it is not, with the CPU in the place of the GPU."""
+"""When a program is recorded as a graph, with stand-ins for graphs on the CPU."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from posedeploy.types import Array, TensorSpec
 
 
 class Recorder:
-    """Records what is asked of it; its graphs double, and the plain call triples, so that tests can tell."""
+    """A recorder of calls. Its graphs double a tensor and its plain call triples it, to tell them apart."""
 
     def __init__(self, refusal: str = "") -> None:
         self.recorded: list[Forms] = []
@@ -33,13 +33,13 @@ class Recorder:
 
 
 class Doubling:
-    """In the place of a graph."""
+    """A stand-in for a graph."""
 
     def __call__(self, tensors: Sequence[torch.Tensor]) -> Sequence[torch.Tensor]:
         return [2 * tensor for tensor in tensors]
 
 
-def test_free_axes_are_recorded_when_a_shape_comes_again() -> None:
+def test_free_axes_are_recorded_at_the_second_run_of_a_shape() -> None:
     recorder = Recorder()
     assert [recorder(4), recorder(4), recorder(4), recorder(5), recorder(4), recorder(5)] == [
         3,
@@ -52,7 +52,7 @@ def test_free_axes_are_recorded_when_a_shape_comes_again() -> None:
     assert recorder.recorded == [(((4,), torch.float32),), (((5,), torch.float32),)]
 
 
-def test_graphs_of_the_shapes_used_last_are_kept() -> None:
+def test_graphs_of_the_last_used_shapes_are_kept() -> None:
     recorder = Recorder()
     for length in range(1, MAX_GRAPHS + 2):
         recorder(length), recorder(length)
@@ -61,13 +61,13 @@ def test_graphs_of_the_shapes_used_last_are_kept() -> None:
     assert recorder(1) == 3, "its graph went, and it is seen as if for the first time"
 
 
-def test_what_cannot_be_recorded_runs_call_by_call_and_the_report_gives_the_reason() -> None:
+def test_a_program_that_cannot_be_recorded_runs_and_the_reason_is_reported() -> None:
     recorder = Recorder("operation not permitted when stream is capturing\nmore")
     assert [recorder(4), recorder(4), recorder(4)] == [3, 3, 3]
     assert recorder.graphed.report == {"CUDA graph": "no: operation not permitted when stream is capturing"}
 
 
-def test_a_call_on_the_cpu_returns_arrays_of_the_callers_own() -> None:
+def test_a_call_on_the_cpu_returns_arrays_that_the_caller_owns() -> None:
     spec = TensorSpec("x", (2,))
     call, report = open_call(lambda x: {"same": x}, torch.device("cpu"), (spec,), (spec,))
     given = np.arange(4, dtype=np.float32)[::-2]

@@ -1,7 +1,4 @@
-"""Run a newly converted TFLite file in LiteRT's interpreter, and compare it with PyTorch.
-
-If axes are free, it runs at a second size too.
-"""
+"""Run a newly converted TFLite file in LiteRT's interpreter and compare it with PyTorch."""
 
 from __future__ import annotations
 
@@ -28,14 +25,14 @@ MISCONVERTED: dict[TfliteConverter, str] = {
     "litert-torch": "so litert-torch converted an operator wrongly; choose another target",
     "onnx2tf": "so onnx2tf converted an operator wrongly; use `converter=litert-torch`",
 }
-"""The rest of the message for a file with other outputs, by converter."""
+"""The end of the message about wrong outputs, by converter."""
 FIXED_AXES = "so its axes are not free; leave `dynamic` out, or choose another target"
-"""The same for a file with other outputs at the second size."""
+"""The end of the message about wrong outputs at the second size."""
 REMEDY = "rewrite that part of the network, or choose another target"
 
 
 def refuse_custom_operators(model: Any) -> None:
-    """Refuse TensorFlow (Flex) and custom operators, which a phone only has if the app includes them.
+    """Reject TensorFlow (Flex) and custom operators, which a phone only has if the app includes them.
 
     Args:
         model: the file as ``ModelT`` of the schema.
@@ -54,7 +51,7 @@ def refuse_custom_operators(model: Any) -> None:
 
 
 def check_runs(path: Path, model: Any, prepared: Prepared, signature: Signature) -> None:
-    """Run a file in a child process, at a second size too if axes are free, and compare it with PyTorch.
+    """Run a file in a child process, also at a second size if axes are free, and compare it with PyTorch.
 
     Raises:
         ExportError: the interpreter crashes or lacks an operator, a tensor has another type than in the

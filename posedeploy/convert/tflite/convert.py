@@ -25,7 +25,7 @@ CONVERTERS: dict[TfliteConverter, tuple[str, tuple[str, ...]]] = {
         ("torch", "onnx", "onnxscript", "ai_edge_litert"),
     ),
 }
-"""The converters, and the packages that each needs here."""
+"""The converters, and the packages that each needs in this process."""
 Converter: TypeAlias = Callable[[Prepared, Path], Signature]
 
 
@@ -48,7 +48,7 @@ def convert(prepared: Prepared, path: Path) -> Conversion:
             f"`layout=nhwc`: this network has no channels-first tensor ({tensors}); leave the option out"
         )
     function, packages = CONVERTERS[options.converter]
-    with suppress_stderr():  # the packages print messages for their developers when they are imported
+    with suppress_stderr():  # the packages print developer messages on import
         converter: Converter = plugins.load(function)
         finish = plugins.load("posedeploy.convert.tflite.metadata:finish")
     # JAX, a dependency of litert-torch, warns about every later fork, such as OpenVINO's telemetry.

@@ -15,11 +15,11 @@ CONVOLUTIONS = (nn.Conv2d, nn.ConvTranspose2d)
 def fold_batch_norms(network: nn.Module, example: tuple[Tensor, ...]) -> None:
     """Fold, in place, each BatchNorm that follows a convolution in an ``nn.Sequential``.
 
-    Only if a run on the example calls all three modules once: then no other layer uses the convolution's
-    output. litert-torch decomposes each BatchNorm into ten operators.
+    All three modules must be called only once on the example: then no other layer uses the convolution's
+    output. litert-torch would decompose each BatchNorm into ten operators.
 
     Args:
-        network: in eval mode; its weights are not changed, folded weights are new tensors.
+        network: in eval mode; its weights do not change, since folded weights are new tensors.
 
     Raises:
         RuntimeError: the network does not run on the example.

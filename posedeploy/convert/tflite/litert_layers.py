@@ -14,8 +14,8 @@ from posedeploy.convert.tflite.fold_batch_norm import fold_batch_norms
 
 
 class Elu(nn.Module):
-    """ELU with alpha 1 for XNNPACK: torch.export would use a comparison, which XNNPACK does not run, so that
-    the network would be split and its layout transposed around it."""
+    """ELU with alpha 1 for XNNPACK. torch.export would write a comparison, which XNNPACK does not run, so
+    LiteRT would split the network there and transpose its layout."""
 
     def forward(self, x: Tensor) -> Tensor:
         return torch.relu(x) + (torch.exp(torch.clamp(x, max=0.0)) - 1)
@@ -57,8 +57,8 @@ class SubPixel(nn.Module):
 
 
 class PreprocessingConvolution(nn.Module):
-    """Preprocessing as one convolution: with free axes, litert-torch supports neither per-channel constants
-    nor reordered channels."""
+    """Preprocessing as one convolution, since with free axes litert-torch supports neither per-channel
+    constants nor reordered channels."""
 
     def __init__(self, deployed: Deployed) -> None:
         super().__init__()

@@ -18,7 +18,7 @@ from posedeploy.suppress_output import suppress_python_output, suppress_stderr
 from posedeploy.types import TO_CHANNELS_FIRST, TO_CHANNELS_LAST, TensorSpec
 
 CONVERSION_ERRORS = (AssertionError, AttributeError, LookupError, RuntimeError, TypeError, ValueError)
-"""What litert-torch raises for a network that it does not support. It has no exception of its own."""
+"""The errors of litert-torch for an unsupported network; it has no exception class of its own."""
 MESSAGES = {
     False: (
         "litert-torch cannot convert this network",
@@ -29,7 +29,7 @@ MESSAGES = {
         "leave `dynamic` out, or choose another target",
     ),
 }
-"""What failed and how to fix it, by whether axes are free."""
+"""The problem and the remedy, by whether axes are free."""
 
 
 class ChannelsLast(nn.Module):

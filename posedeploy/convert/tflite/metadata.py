@@ -54,22 +54,22 @@ def finish(path: Path, prepared: Prepared, signature: Signature) -> None:
     model = schema.ModelT.InitFromObj(schema.Model.GetRootAs(content, 0))
     refuse_custom_operators(model)
     check_runs(path, model, prepared, signature)
-    _name(model, prepared.spec, signature)
+    _rename(model, prepared.spec, signature)
     _add_metadata(model, path.stem, prepared.spec, signature.channels_last)
     builder = Builder(len(content) + 4096)
     builder.Finish(model.Pack(builder), IDENTIFIER)
     path.write_bytes(builder.Output())
 
 
-def _name(model: Any, spec: ModelSpec, written: Signature) -> None:
-    """Give the signature and its tensors the names of the spec."""
+def _rename(model: Any, spec: ModelSpec, written: Signature) -> None:
+    """Rename the signature's entries and tensors to the names of the spec."""
     (signature,) = model.signatureDefs
     tensors = model.subgraphs[signature.subgraphIndex].tensors
-    for before, entries, specs in (
+    for old, entries, specs in (
         (written.inputs, signature.inputs, spec.inputs),
         (written.outputs, signature.outputs, spec.outputs),
     ):
-        names = {before[tensor.name]: tensor.name for tensor in specs}
+        names = {old[tensor.name]: tensor.name for tensor in specs}
         for entry in entries:
             entry.name = names[entry.name.decode()]
             tensors[entry.tensorIndex].name = entry.name

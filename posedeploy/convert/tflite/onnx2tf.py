@@ -28,7 +28,7 @@ OPSET = 17
 assumes ``half_pixel``."""
 HALF_PIXEL_MODES = {"half_pixel", "pytorch_half_pixel"}
 MISSING_OPERATOR = re.compile(r"onnx2tf\.ops\.(\w+)")
-"""For an operator that it lacks, onnx2tf fails to import a module of that name."""
+"""If onnx2tf lacks an operator, it fails to import a module of that name."""
 MAX_LISTED = 4
 """Nodes of a missing operator that a message lists."""
 MAX_FOLDED_ELEMENTS = 1 << 24
@@ -57,8 +57,8 @@ def convert(prepared: Prepared, path: Path) -> Signature:
         graph, examples, converted = (
             Path(folder) / name for name in ("graph.onnx", "examples.npz", "converted.tflite")
         )
-        readable = _readable(export_onnx(prepared))
-        onnx.save(readable, graph)
+        model = _simplify(export_onnx(prepared))
+        onnx.save(model, graph)
         np.savez(examples, **_examples(prepared))
         request = {
             "task": "convert",
@@ -71,33 +71,33 @@ def convert(prepared: Prepared, path: Path) -> Signature:
         }
         limit_s = prepared.options.environment.time_limit_s
         try:
-            answer = run_request(environment.folder, environment_spec, request, Path(folder), limit_s)
-        except IsolatedProgramError as failed:
-            raise _add_location(failed, readable) from failed
+            response = run_request(environment.folder, environment_spec, request, Path(folder), limit_s)
+        except IsolatedProgramError as error:
+            raise _add_location(error, model) from error
         converted.replace(path)
-    versions = ", ".join(f"{name} {number}" for name, number in answer["versions"].items())
-    return Signature(answer["inputs"], answer["outputs"], last, versions)
+    versions = ", ".join(f"{name} {number}" for name, number in response["versions"].items())
+    return Signature(response["inputs"], response["outputs"], last, versions)
 
 
-def _add_location(failed: IsolatedProgramError, model: onnx.ModelProto) -> IsolatedProgramError:
+def _add_location(error: IsolatedProgramError, model: onnx.ModelProto) -> IsolatedProgramError:
     """Return the error, with the module in the network if onnx2tf lacks an operator."""
-    match = MISSING_OPERATOR.search(str(failed))
+    match = MISSING_OPERATOR.search(str(error))
     nodes = [node for node in model.graph.node if match and node.op_type == match[1]]
     if not nodes:
-        return failed
+        return error
     places = ", ".join(
         dict.fromkeys(f"{node.name}{node_location(model, node.name)}" for node in nodes[:MAX_LISTED])
     )
     return IsolatedProgramError(
         f"onnx2tf does not have the operator {nodes[0].op_type} ({places}); use `converter=litert-torch`",
-        failed.environment,
-        failed.log,
+        error.environment,
+        error.log,
     )
 
 
-def _readable(model: onnx.ModelProto) -> onnx.ModelProto:
-    """Return the graph in a form that onnx2tf converts correctly: constants folded, since Keras does not
-    accept operators on constants as layers, and in an opset that it reads."""
+def _simplify(model: onnx.ModelProto) -> onnx.ModelProto:
+    """Return the graph in a form that onnx2tf converts correctly: with folded constants, since Keras does not
+    accept operators on constants as layers, and in a supported opset."""
     model = onnxscript.optimizer.optimize(model, input_size_limit=MAX_FOLDED_ELEMENTS)
     if all(
         _coordinate_mode(node) in HALF_PIXEL_MODES for node in model.graph.node if node.op_type == "Resize"

@@ -29,7 +29,7 @@ LAST = TfliteOptions(layout="nhwc")
 
 @pytest.fixture(scope="module")
 def last(tiny: Model, tmp_path_factory: pytest.TempPathFactory) -> Artifact:
-    """The tiny network with its channels last and every axis free."""
+    """Export the tiny network with channels last and every axis free."""
     folder = tmp_path_factory.mktemp("last")
     (artifact,) = export(tiny, ["tflite"], folder, "last", ExportOptions(dynamic=True, tflite=LAST))
     return artifact
@@ -67,7 +67,7 @@ def test_the_manifest_records_the_layout_and_keeps_the_spec(
     assert last.spec.inputs == (TensorSpec("data", ("batch", 3, "height", "width"), layout="NCHW"),)
 
 
-def test_a_runner_takes_and_gives_channels_first_at_any_size(last: Artifact, tiny: Model) -> None:
+def test_a_runner_has_channels_first_at_any_size(last: Artifact, tiny: Model) -> None:
     shapes = [(1, 3, 32, 40), (2, 3, 16, 24), (2, 3, 16, 24), (1, 3, 32, 40)]
     images = [np.random.RandomState(1).standard_normal(shape).astype(np.float32) for shape in shapes]
     with open_runner(last, RunOptions(threads=1)) as runner:
@@ -81,7 +81,7 @@ def test_a_runner_takes_and_gives_channels_first_at_any_size(last: Artifact, tin
         assert found["heatmaps"].flags.owndata and found["pafs"].flags.owndata
 
 
-def test_channels_last_without_any_channels_first_is_refused(tmp_path: Path) -> None:
+def test_channels_last_without_a_channels_first_tensor_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(
         ExportError, match=r"`layout=nhwc`: this network has no channels-first tensor \(joints "
     ):

@@ -1,4 +1,4 @@
-"""A BatchNorm is folded where that changes nothing, and only there."""
+"""A BatchNorm is folded only if that does not change the outputs."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ EXAMPLE = (torch.linspace(-1, 1, 2 * 3 * 8 * 8).reshape(2, 3, 8, 8),)
 
 
 class Net(nn.Module):
-    """Two pairs to fold; a convolution whose output is looked at too, one with an activation used before in
-    between, one whose BatchNorm has no statistics of its own, and a pair that is called twice."""
+    """Two pairs to fold; a convolution whose output has a second use, one with an activation before its
+    BatchNorm, one whose BatchNorm has no statistics, and a pair that is called twice."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -43,7 +43,7 @@ def drawn() -> Net:
     return net.eval()
 
 
-def test_what_nothing_else_sees_is_folded_and_no_more() -> None:
+def test_only_batch_norms_of_exclusive_convolutions_are_folded() -> None:
     net, plain = drawn(), drawn()
     fold_batch_norms(net, EXAMPLE)
     left = [name for name, module in net.named_modules() if isinstance(module, nn.BatchNorm2d)]
@@ -52,7 +52,7 @@ def test_what_nothing_else_sees_is_folded_and_no_more() -> None:
         assert torch.allclose(net(*EXAMPLE), plain(*EXAMPLE), rtol=1e-5, atol=1e-5)
 
 
-def test_the_weights_that_were_there_stay() -> None:
+def test_the_original_weights_do_not_change() -> None:
     net = drawn()
     first = net.plain[0]
     assert isinstance(first, nn.Conv2d)

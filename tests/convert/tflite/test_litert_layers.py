@@ -1,4 +1,4 @@
-"""Layers written otherwise for LiteRT compute the same."""
+"""Layers rewritten for LiteRT compute the same."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from posedeploy.convert.tflite.litert_layers import Elu, SubPixel
 
 
 @pytest.mark.parametrize("bias", [False, True])
-def test_four_convolutions_are_the_transposed_one(bias: bool) -> None:
+def test_four_convolutions_equal_the_transposed_one(bias: bool) -> None:
     torch.manual_seed(0)
     layer = nn.ConvTranspose2d(5, 3, 4, 2, 1, bias=bias).double()
     x = torch.randn(2, 5, 6, 7, dtype=torch.float64)

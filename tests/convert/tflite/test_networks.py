@@ -1,4 +1,4 @@
-"""Every network gives the same outputs in LiteRT as in PyTorch."""
+"""Every network has the same outputs in LiteRT as in PyTorch."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""TFLite by way of onnx2tf: what fails in its child is told, the log kept; and once for real."""
+"""TFLite with onnx2tf: errors and logs of its child process, and real conversions."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ def other(request):
 
 
 class Scaled(nn.Module):
-    """A network whose outputs are all larger by a factor."""
+    """A network with scaled outputs."""
 
     def __init__(self, network: nn.Module, factor: float) -> None:
         super().__init__()
@@ -67,7 +67,7 @@ class Scaled(nn.Module):
 def wrong(
     home: Path, base_environment: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> EnvironmentSpec:
-    """An environment called onnx2tf whose script does something wrong, chosen by ``WHAT``."""
+    """Create an environment called onnx2tf whose script fails in the way that ``WHAT`` names."""
     spec = tiny_environment.tiny(tmp_path, "onnx2tf", WRONG)
     tiny_environment.place(base_environment, spec)
     monkeypatch.setitem(ENVIRONMENTS, "onnx2tf", spec)
@@ -96,7 +96,7 @@ def test_a_failure_in_the_child_is_reported_and_its_log_kept(
 
 
 @pytest.mark.parametrize(("scale", "distance"), [(1.5, "5.0e-01"), (float("nan"), "nan")])
-def test_a_file_that_computes_something_else_is_refused(
+def test_a_file_with_other_outputs_is_an_error(
     wrong: EnvironmentSpec, tiny: Model, tmp_path: Path, scale: float, distance: str
 ) -> None:
     litert_torch = pytest.importorskip("posedeploy.convert.tflite.litert_torch", reason="makes the file")
@@ -162,9 +162,8 @@ def test_a_network_of_images_and_maps(
     _check(artifact, tiny, {"data": np.random.RandomState(0).randn(2, 3, 32, 40).astype(np.float32)})
 
 
-class Alike(nn.Module):
-    """Two inputs and two outputs, all of one shape along whose every axis the length is the same; with a
-    GELU, whose Erf TFLite does not have."""
+class EqualShapes(nn.Module):
+    """Two inputs and two outputs of one shape with equal axes, and a GELU, whose Erf TFLite does not have."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -175,11 +174,11 @@ class Alike(nn.Module):
 
 
 @pytest.mark.slow
-def test_what_shapes_cannot_tell_apart_is_told_by_values(onnx2tf: EnvironmentSpec, tmp_path: Path) -> None:
+def test_outputs_of_equal_shapes_are_identified_by_values(onnx2tf: EnvironmentSpec, tmp_path: Path) -> None:
     torch.manual_seed(3)
     tensors = [TensorSpec(name, (4, 4, 4, 4), layout="NCHW") for name in ("z", "a", "y", "b")]
     spec = ModelSpec("alike", "", tuple(tensors[:2]), tuple(tensors[2:]))
-    model = Model(Alike().eval().requires_grad_(False), spec, None, "0" * 64)
+    model = Model(EqualShapes().eval().requires_grad_(False), spec, None, "0" * 64)
     chance = np.random.RandomState(1)
     inputs = {name: chance.randn(4, 4, 4, 4).astype(np.float32) for name in ("z", "a")}
     for layout in get_args(IoLayout):
@@ -189,7 +188,7 @@ def test_what_shapes_cannot_tell_apart_is_told_by_values(onnx2tf: EnvironmentSpe
 
 
 class Enlarged(nn.Module):
-    """Maps at a size between which the corners stay where they are, and what is computed of weights alone."""
+    """Maps enlarged with aligned corners, and an output computed from weights alone."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -227,7 +226,7 @@ def test_joints_and_a_scale(onnx2tf: EnvironmentSpec, tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-def test_a_published_network_whole(onnx2tf: EnvironmentSpec, tmp_path: Path) -> None:
+def test_a_published_network(onnx2tf: EnvironmentSpec, tmp_path: Path) -> None:
     published = Case(BUNDLED / "lightweight-openpose-2d")
     run = published.description["runs"][0]
     model = open_checkpoint(published.write(tmp_path / "a.pth"))
@@ -238,7 +237,7 @@ def test_a_published_network_whole(onnx2tf: EnvironmentSpec, tmp_path: Path) -> 
             assert published.distance(run, output, array) < 1e-5, output
 
 
-def test_an_operator_that_onnx2tf_lacks_is_named_with_its_place(
+def test_an_operator_that_onnx2tf_lacks_is_named_with_its_module(
     wrong: EnvironmentSpec, tiny: Model, tmp_path: Path
 ) -> None:
     lacking = "No module named 'onnx2tf.ops.Elu'"
@@ -250,7 +249,7 @@ def test_an_operator_that_onnx2tf_lacks_is_named_with_its_place(
 
 
 @pytest.mark.slow
-def test_the_log_of_a_failure_goes_with_the_next_success(
+def test_the_next_success_removes_the_log_of_a_failure(
     onnx2tf: EnvironmentSpec, tiny: Model, tmp_path: Path
 ) -> None:
     log = tmp_path / "tiny.onnx2tf.log"

@@ -21,14 +21,14 @@ from posedeploy.types import Model, ModelSpec, TensorSpec
 
 
 class Svd(nn.Module):
-    """Needs an operator that litert-torch does not support."""
+    """A network with an operator that litert-torch does not support."""
 
     def forward(self, x: Tensor) -> Tensor:
         return torch.linalg.svd(x)[1]
 
 
 class Identity(nn.Module):
-    """Becomes an operator that the format has and the interpreter lacks."""
+    """A network with an operator that the format has and the interpreter lacks."""
 
     def forward(self, x: Tensor) -> Tensor:
         return x @ torch.eye(4)
@@ -44,7 +44,7 @@ class Counted(nn.Module):
 
 
 class Nested(nn.Module):
-    """Another module, two modules deep."""
+    """A network with another module two levels deep."""
 
     def __init__(self, inner: nn.Module) -> None:
         super().__init__()
@@ -121,21 +121,21 @@ def test_tensorflow_and_custom_operators_are_refused(names: list[str], message: 
         refuse_custom_operators(model)
 
 
-class Baked(nn.Module):
-    """Accepts any length, and computes for the length of the example."""
+class FixedReshape(nn.Module):
+    """A network that accepts any length, and computes with the length of the example."""
 
     def forward(self, x: Tensor) -> Tensor:
         return x + torch.arange(x.shape[-1], dtype=torch.float32).sum() * float(x.shape[0])
 
 
-class Rigid(nn.Module):
-    """Accepts one length only."""
+class FixedLength(nn.Module):
+    """A network that accepts only one length."""
 
     def forward(self, x: Tensor) -> Tensor:
         return x.reshape(-1, 3, 1280)
 
 
-@pytest.mark.parametrize("network", [Baked(), Rigid()], ids=["baked", "rigid"])
+@pytest.mark.parametrize("network", [FixedReshape(), FixedLength()], ids=["baked", "rigid"])
 def test_an_axis_that_is_fixed_by_the_network_is_refused(
     tiny: Model, tmp_path: Path, network: nn.Module
 ) -> None:
