@@ -90,8 +90,7 @@ def _parse_response(spec: EnvironmentSpec, ended: processes.Ended) -> dict[str, 
         shown = repr(ended.output[:MAX_SHOWN_BYTES].decode(errors="replace"))
         more = "..." if len(ended.output) > MAX_SHOWN_BYTES else ""
         raise IsolatedProgramError(
-            f"{spec.name} exited with status 0 but returned {shown}{more}, expected a JSON object; recreate "
-            f"the environment with: {spec.add_command}",
+            f"{spec.name} exited with status 0 but returned {shown}{more}, expected a JSON object",
             spec.name,
             ended.log,
         )
