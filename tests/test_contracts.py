@@ -38,10 +38,11 @@ def test_the_example_in_the_docstring_is_a_contract(tmp_path: Path) -> None:
     assert len(spec.keypoint_names) == 18
 
 
-def test_the_example_network_has_a_contract() -> None:
+def test_every_example_network_has_a_contract() -> None:
     examples = Path(__file__).parents[1] / "examples"
-    for path in examples.glob("*.toml"):
-        assert contracts.read(path).contract is not None
+    read = {path.stem: contracts.read(path).contract for path in examples.glob("*.toml")}
+    assert read.keys() == {path.stem for path in examples.glob("*.py")} != set()
+    assert None not in read.values()
 
 
 def test_a_network_of_no_family_has_its_own_image_and_keypoints(tmp_path: Path) -> None:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 
 import numpy as np
 import pytest
@@ -50,9 +51,9 @@ def test_a_wrong_order_shows_in_the_proportions(own: str, other: str) -> None:
     assert found[1].is_good
 
 
-def test_the_worst_distance_is_described() -> None:
-    people, human36 = scored("human36", 5), JOINT_SETS["human36"]
-    for change, phrase in (
+@pytest.mark.parametrize(
+    ("change", "phrase"),
+    [
         (
             lambda p: p.__setitem__((slice(None), 0, 0), p[:, 0, 0] + 150),
             "pelvis is not near the middle of the hips",
@@ -62,11 +63,14 @@ def test_the_worst_distance_is_described() -> None:
             lambda p: p.__setitem__((slice(None), [1, 2, 3, 4, 5, 6]), p[:, [4, 5, 6, 1, 2, 3]]),
             "left and right are crossed between the hips and the shoulders",
         ),
-    ):
-        changed = people.copy()
-        change(changed)
-        fit = measure_fit(changed, human36)
-        assert fit.is_wrong and fit.worst.startswith(phrase)
+    ],
+    ids=["pelvis", "wrist", "legs"],
+)
+def test_the_worst_distance_is_described(change: Callable[[Array], None], phrase: str) -> None:
+    people = scored("human36", 5)
+    change(people)
+    fit = measure_fit(people, JOINT_SETS["human36"])
+    assert fit.is_wrong and fit.worst.startswith(phrase)
 
 
 def test_one_odd_person_does_not_change_the_verdict() -> None:
@@ -130,12 +134,18 @@ def test_short_names_refer_to_known_sets() -> None:
         assert len({coco_name(name) for name in known.joints}) == len(known)
 
 
-def test_sets_are_recognized_by_any_spelling_of_the_names() -> None:
-    for names in (
+@pytest.mark.parametrize(
+    "names",
+    [
         ("Nose", "left eye", "Right-Eye", "LEFT_EAR", "r_ear", *KNOWN_SETS["coco-17"].joints[5:]),
         ("nose", "eye.left", "eye_right", *KNOWN_SETS["coco-17"].joints[3:]),
-    ):
-        assert match_names(names) is KNOWN_SETS["coco-17"]
+    ],
+)
+def test_coco_is_recognized_by_any_spelling_of_the_names(names: tuple[str, ...]) -> None:
+    assert match_names(names) is KNOWN_SETS["coco-17"]
+
+
+def test_sets_are_recognized_by_any_spelling_of_the_names() -> None:
     camel = {"head_top": "headTop", "l_small_toe": "leftSmallToe", "r_big_toe": "RBigToe"}
     halpe = KNOWN_SETS["halpe26"]
     assert match_names(camel.get(name, name) for name in halpe.joints) is halpe
