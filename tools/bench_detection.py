@@ -75,15 +75,15 @@ def main() -> None:
     parser.add_argument("--runs", type=int, default=120)
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--slowdown", type=float, default=0.05)
-    given = parser.parse_args()
-    options = RunOptions(threads=given.threads)
+    arguments = parser.parse_args()
+    options = RunOptions(threads=arguments.threads)
     verdicts: dict[str, Counter[str]] = {}
     earlier: tuple[Latency, ...] = ()
-    for number in range(given.trials):
+    for number in range(arguments.trials):
         pytorch, old, same, slowed = measured = trial(
-            given.artifact, options, given.runs, given.slowdown, 1000 * number
+            arguments.artifact, options, arguments.runs, arguments.slowdown, 1000 * number
         )
-        found = {
+        comparisons = {
             "same rounds, equal": compare_in_rounds(same, old),
             "same rounds, slowed": compare_in_rounds(slowed, old),
         }
@@ -91,12 +91,12 @@ def main() -> None:
             before = Timed(earlier[1], earlier[0])
             for name, result in (("equal", old), ("slowed", slowed)):
                 compared = compare_measurements(Timed(result, pytorch), before, "the previous trial")
-                found[f"earlier report, {name}"] = compared
+                comparisons[f"earlier report, {name}"] = compared
         earlier = measured
-        for name, each in found.items():
+        for name, each in comparisons.items():
             verdicts.setdefault(name, Counter())[each.verdict] += 1
         shown = "; ".join(
-            f"{name}: {each.verdict} ({each.clock} {each.ratio:.3f})" for name, each in found.items()
+            f"{name}: {each.verdict} ({each.clock} {each.ratio:.3f})" for name, each in comparisons.items()
         )
         print(f"{number + 1}, load {psutil.getloadavg()[0]:.1f}: {shown}", flush=True)
     for name, counts in verdicts.items():

@@ -49,7 +49,7 @@ def noise_bounds(maps: Collection[str], floor: NoiseFloor | None) -> dict[str, f
 def compare_image(
     decode: Decode,
     expected: Tensors,
-    found: Tensors,
+    actual: Tensors,
     placement: Placed,
     tolerance: Tolerance,
     bounds: Mapping[str, float],
@@ -60,7 +60,7 @@ def compare_image(
         bounds: of ``noise_bounds``, by output; empty if the decoding does not pick peaks of maps, so that no
             keypoint is ambiguous.
     """
-    sides = decode_sides(decode, expected, found, placement, tolerance, bounds)
+    sides = decode_sides(decode, expected, actual, placement, tolerance, bounds)
     return compare_poses(sides.reference, sides.candidate, sides.ambiguous, sides.ambiguous_missed)
 
 
@@ -81,7 +81,7 @@ class Sides:
 def decode_sides(
     decode: Decode,
     expected: Tensors,
-    found: Tensors,
+    actual: Tensors,
     placement: Placed,
     tolerance: Tolerance,
     bounds: Mapping[str, float],
@@ -91,11 +91,11 @@ def decode_sides(
     Args:
         bounds: as for ``compare_image``.
     """
-    reference, candidate = decode(expected, placement), decode(found, placement)
+    reference, candidate = decode(expected, placement), decode(actual, placement)
     differing, missing = find_differing(reference, candidate, tolerance), find_missed(reference, candidate)
     if not bounds or not (differing.any() or missing.any()):
         return Sides(reference, candidate)
-    moved = {name: _move_towards(expected[name], found[name], bound) for name, bound in bounds.items()}
+    moved = {name: _move_towards(expected[name], actual[name], bound) for name, bound in bounds.items()}
     between = decode(expected | moved, placement)
     return Sides(
         reference,

@@ -117,13 +117,13 @@ class Pairing:
     refine: Decode | None = None
 
     def compare(
-        self, image: str, sides: Sides, expected: Tensors, found: Tensors, placement: Placed
+        self, image: str, sides: Sides, expected: Tensors, actual: Tensors, placement: Placed
     ) -> ImagePairs:
         """Return the people of both sides, matched and measured. Refinement changes neither the people nor
         their order, so that the ambiguous points of ``sides`` hold."""
         reference, candidate = sides.reference, sides.candidate
         if self.refine is not None:
-            reference, candidate = self.refine(expected, placement), self.refine(found, placement)
+            reference, candidate = self.refine(expected, placement), self.refine(actual, placement)
         pairs = pair_people(image, reference, candidate, self.names, sides.ambiguous, sides.ambiguous_missed)
         if not isinstance(placement, PlacedJoints):
             return pairs

@@ -123,8 +123,8 @@ class PoseComparison:
     @cached_property
     def summaries(self) -> Mapping[str, Summary]:
         """The distribution of each measure that has values, in the order of ``MEASURES``."""
-        found = {measure: self._summary(measure) for measure in MEASURES}
-        return {measure: summary for measure, summary in found.items() if summary is not None}
+        summaries = {measure: self._summary(measure) for measure in MEASURES}
+        return {measure: summary for measure, summary in summaries.items() if summary is not None}
 
     def _summary(self, measure: str) -> Summary | None:
         return summarize(

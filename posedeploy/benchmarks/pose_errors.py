@@ -66,7 +66,7 @@ def similarity(distances: Array, is_both: Array, is_either: Array, areas: Array,
 
 
 def root_joints(names: Sequence[str]) -> list[int]:
-    """Return the joints whose midpoint is the root; the first joint where no name tells."""
+    """Return the joints whose midpoint is the root; the first joint if no name identifies the root."""
     own = [coco_name(name) for name in names]
     return next(([own.index(name) for name in root] for root in ROOTS if set(root) <= set(own)), [0])
 
