@@ -17,6 +17,7 @@ KEYWORDS: dict[str, tuple[type, str]] = {
     "device": (str, "Run the artifacts on this device, such as cuda."),
     "threads": (int, "CPU threads; the default is one per physical core."),
     "rtol": (float, "Tolerance of each output, relative to its largest value."),
+    "budget": (str, "Largest difference of poses, such as 1px, in place of the tolerances."),
 }
 """Keyword arguments of ``posedeploy.compare`` that have an option of their own."""
 

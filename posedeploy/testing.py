@@ -16,7 +16,7 @@ def assert_parity(artifact: ArtifactSource, images: StrPath | None = None, **opt
 
     Args:
         images: an image or a folder of images, in addition to noise and synthetic people.
-        options: the keyword arguments of ``posedeploy.compare``, such as ``device``, ``rtol`` or ``max_px``.
+        options: the keyword arguments of ``posedeploy.compare``, such as ``device``, ``rtol`` or ``budget``.
 
     Returns:
         The comparison, with every difference.
@@ -32,13 +32,16 @@ def assert_parity(artifact: ArtifactSource, images: StrPath | None = None, **opt
 
 
 def format_failures(result: Parity) -> str:
-    """Format the artifact, the runtime, the tolerance and every difference, one per line."""
+    """Format the artifact, the runtime, the tolerance or budget and every difference, one per line."""
     info, tolerance = result.runtime_info, result.tolerance
+    outputs = f"{tolerance.rtol:.0e} of an output's largest value"
+    limits = f"tolerance: {outputs}, {tolerance.px:g} px, {tolerance.mm:g} mm"
+    if result.budget is not None:
+        limits = f"budget of the poses: {result.budget}"
     lines = [
         f"{result.label} differs from PyTorch in {result.reference_precision}",
         f"  ran: {info.runtime} {info.version}, {info.device}, {info.precision}",
-        f"  tolerance: {tolerance.rtol:.0e} of an output's largest value, {tolerance.px:g} px, "
-        f"{tolerance.mm:g} mm",
+        f"  {limits}",
         *(f"  - {failure}" for failure in result.failures),
         f"  details: posedeploy parity {Path(result.label)}",
     ]

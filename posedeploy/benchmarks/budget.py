@@ -78,7 +78,7 @@ class Budget:
         if self.one_sided is not None and not percent <= self.one_sided:
             sentences.append(
                 f"{poses.one_sided} of {poses.keypoints + poses.one_sided} keypoints are on one side only "
-                f"({percent:.2g} %, {poses.missed} people missed, {poses.extra} extra), budget "
+                f"({percent:.3g} %, {poses.missed} people missed, {poses.extra} extra), budget "
                 f"{self.one_sided:g} %"
             )
         limits = (

@@ -105,7 +105,7 @@ def paired_line(result: Parity) -> str | None:
         return None
     return (
         f"keypoints on one side only: {paired.one_sided} of {paired.keypoints + paired.one_sided} "
-        f"({100 * paired.one_sided_share:.2g} %)"
+        f"({100 * paired.one_sided_share:.3g} %)"
     )
 
 

@@ -33,6 +33,15 @@ def test_a_difference_is_an_assertion_error(artifact: Artifact, networks: Path) 
     assert details == f"  details: posedeploy parity {artifact.path}"
 
 
+def test_a_budget_is_asserted_and_shown(artifact: Artifact, networks: Path) -> None:
+    assert assert_parity(artifact, budget=["1px", "1mm"], threads=1).budget is not None
+    with pytest.raises(AssertionError) as raised:
+        assert_parity(artifact, checkpoint=networks / "other.pth", budget="0.01px", threads=1)
+    _, _, budget, *differences, _ = str(raised.value).splitlines()
+    assert budget == "  budget of the poses: 0.01 px, 1 mm (default), 2 % one-sided (default)"
+    assert any("keypoints differ by " in line for line in differences)
+
+
 def test_what_cannot_be_compared_is_no_assertion(tmp_path: Path) -> None:
     with pytest.raises(PoseDeployError, match="no such file"):
         assert_parity(tmp_path / "gone.onnx")

@@ -96,7 +96,14 @@ def test_a_mesh_that_has_moved_is_found_beside_the_artifact_or_asked_for(
         f"neither at {Path('all/faces.npy').resolve()} nor in the artifact's folder; "
         "pass its path with --mesh"
     )
-    done("parity", exported, "--mesh", "all/moved.npy", "--threads", 1)
+    moved = ("parity", exported, "--mesh", "all/moved.npy", "--threads", 1, "--budget")
+    assert "--budget: the 2D keypoints of pose2mesh are its inputs; give a budget in mm" in refused(
+        *moved, "1px"
+    )
+    done(*moved, "0.5mm", "--json", "p.json")
+    (result,) = json.loads(Path("p.json").read_text())["results"]
+    assert result["budget"]["mm"] == 0.5
+    assert list(result["paired"]["measures"]) == ["joint_mm", "mpjpe_mm", "pa_mpjpe_mm", "vertex_mm"]
     np.save("all/other.npy", torus(12, 9, seed=3))
     assert "but the checkpoint was trained on a mesh with" in refused(
         "parity", exported, "--mesh", "all/other.npy"
