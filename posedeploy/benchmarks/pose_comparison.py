@@ -1,4 +1,4 @@
-"""Poses of two sides, person by person: how far apart each pair is, and on which image it is furthest."""
+"""Comparison of the poses of two sides, person by person, with the image of the largest difference."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ MEASURES: Mapping[str, str] = {
     "depth_mm": "difference of a person's distance from the camera, where the network has one",
     "vertex_mm": "distance of a vertex of a mesh",
 }
-"""The measures, and what one value of each is."""
+"""The measures, each with the meaning of one value."""
 
 LOWEST_IS_WORST = frozenset({"oks"})
 

@@ -127,7 +127,7 @@ def latency_table(results: Sequence[Latency]) -> Table:
 
 
 def stages_table(results: Sequence[Latency]) -> Table:
-    """The time from an image to poses, by stage."""
+    """Return the table of the times from an image to poses, by stage."""
     table = create_table("End to end", ["model"], ["preprocess ms", "network ms", "decode ms", "total ms"])
     for result in results:
         table.add_row(
