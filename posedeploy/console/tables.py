@@ -141,7 +141,7 @@ def stages_table(results: Sequence[Latency]) -> Table:
 
 
 def own_process_table(results: Sequence[Latency]) -> Table:
-    """Return the table of the costs of each model in its own process, with energy if the machine counts it."""
+    """Return the table of the costs of each model in its own process, with energy if it is measured."""
     footprints = [(row, row.footprint) for row in results if row.footprint is not None]
     counters = sorted({name for _, footprint in footprints for name in footprint.energy_j})
     heads = ["import ms", "load ms", "first ms", "peak memory", *(f"{name} J" for name in counters)]
