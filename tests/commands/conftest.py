@@ -111,7 +111,7 @@ def human(own: Path, network: tuple[str, str], done: Invoke) -> Path:
     return own
 
 
-def fill(arguments: tuple[object, ...], **paths: Path) -> tuple[object, ...]:
+def fill(arguments: tuple[object, ...], **paths: Path | str) -> tuple[object, ...]:
     """Return the arguments with the names in braces replaced by their paths."""
     return tuple(
         argument.format_map(paths) if isinstance(argument, str) else argument for argument in arguments

@@ -11,7 +11,7 @@ import onnx
 import pytest
 
 from posedeploy.types import Array
-from tests.commands.conftest import Invoke, lines_wider_than, words
+from tests.commands.conftest import Invoke, fill, lines_wider_than, words
 from tests.support.lifting import small_gtrs, write
 
 
@@ -173,51 +173,75 @@ def test_free_axes_take_the_batch_and_size_asked_for(done: Invoke) -> None:
     assert [result["batch"] for result in document["results"]] == [2, 2]
 
 
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("{model}", "--device", "TPU"), "TPU"),
+        (("{model}", "--device", "cuda"), "cuda"),
+        (("{openvino}", "--device", "GPU"), "--device GPU: unknown device; expected cpu, cuda, intel-gpu"),
+        (("{model}", "--threads", 0), "--threads 0: expected a thread count of at least 1"),
+        (("{model}", "--threads", 9999), "logical cores; use at most that"),
+        (
+            ("{model}", "--batch", 4),
+            "--batch 4: the input data float32 1x3x256x456 NCHW has another, fixed batch",
+        ),
+        (
+            ("{human}/human.pth", "--device", "NPU", "--network", "{network}"),
+            "--device npu: pytorch runs on cpu or cuda",
+        ),
+        (
+            ("{human}/human.pth", "--precision", "bf16", "--network", "{network}"),
+            "--precision bf16: pytorch runs this network in fp32",
+        ),
+        (("{model}", "--runs", 0), "--runs 0: expected at least 1"),
+        (("{model}", "--image", "none.png"), "none.png: no such file"),
+        (("{model}", "--image", "{tmp_path}/file"), "file"),
+        (
+            ("{model}", "--image", "photo.png", "--batch", 1),
+            "--batch and --image: pass one; the image",
+        ),
+        (("{model}", "--image", "photo.png", "--input-size", "64x64"), "--input-size and --image: pass one"),
+        (("{model}", "--image", "photo.png", "--scenario", "offline"), "--image: the offline scenario times"),
+        (("{model}", "--batch", 0), "--batch 0: expected at least 1"),
+        (("{model}", "--precision", "bf16"), "bf16"),
+        (
+            ("{model}", "--runtime", "tensorrt"),
+            "the runtime 'tensorrt' does not run .onnx files; onnx runs on",
+        ),
+        (("{openvino}", "--runtime", "onnxruntime"), "does not run .xml files; openvino runs on openvino"),
+        (("{model}", "--input-size", "64x64"), "fixed size; leave it out"),
+        (("{model}", "--family", "lightweight-openpose-2d"), "its manifest already describes it; remove"),
+        (("none.onnx",), "none.onnx: no such file"),
+        (("none.mlmodel",), "none.mlmodel: no such file; name a checkpoint file"),
+        (("{tmp_path}",), "a folder without a checkpoint; name a checkpoint or a model file"),
+        (
+            ("{model}", "--checkpoint", "{human}/human.pth"),
+            "repeat that argument, because it executes the file",
+        ),
+        (
+            ("{model}", "--checkpoint", "none.pth", "--network", "{network}"),
+            "--checkpoint none.pth: no such file",
+        ),
+        (("{model}", "--runs", 1, "--json", "."), "error: .: a folder; pass a file for the JSON"),
+        (("{model}", "--runs", 1, "--json", "file/x.json"), "error: file: cannot write here"),
+    ],
+)
 def test_bad_input(
-    human: Path, network: tuple[str, str], photo: Array, refused: Callable[..., str], tmp_path: Path
+    arguments: tuple[object, ...],
+    message: str,
+    human: Path,
+    network: tuple[str, str],
+    photo: Array,
+    refused: Callable[..., str],
+    tmp_path: Path,
 ) -> None:
     cv2.imwrite("photo.png", photo)
     model, openvino = human / "out" / "human.onnx", human / "out" / "human.xml"
     (tmp_path / "file").write_text("")
-    for arguments, message in [
-        ((model, "--device", "TPU"), "TPU"),
-        ((model, "--device", "cuda"), "cuda"),
-        ((openvino, "--device", "GPU"), "--device GPU: unknown device; expected cpu, cuda, intel-gpu"),
-        ((model, "--threads", 0), "--threads 0: expected a thread count of at least 1"),
-        ((model, "--threads", 9999), "logical cores; use at most that"),
-        (
-            (model, "--batch", 4),
-            "--batch 4: the input data float32 1x3x256x456 NCHW has another, fixed batch",
-        ),
-        ((human / "human.pth", "--device", "NPU", *network), "--device npu: pytorch runs on cpu or cuda"),
-        (
-            (human / "human.pth", "--precision", "bf16", *network),
-            "--precision bf16: pytorch runs this network in fp32",
-        ),
-        ((model, "--runs", 0), "--runs 0: expected at least 1"),
-        ((model, "--image", "none.png"), "none.png: no such file"),
-        ((model, "--image", tmp_path / "file"), "file"),
-        (
-            (model, "--image", "photo.png", "--batch", 1),
-            "--batch and --image: pass one; the image",
-        ),
-        ((model, "--image", "photo.png", "--input-size", "64x64"), "--input-size and --image: pass one"),
-        ((model, "--image", "photo.png", "--scenario", "offline"), "--image: the offline scenario times"),
-        ((model, "--batch", 0), "--batch 0: expected at least 1"),
-        ((model, "--precision", "bf16"), "bf16"),
-        ((model, "--runtime", "tensorrt"), "the runtime 'tensorrt' does not run .onnx files; onnx runs on"),
-        ((openvino, "--runtime", "onnxruntime"), "does not run .xml files; openvino runs on openvino"),
-        ((model, "--input-size", "64x64"), "fixed size; leave it out"),
-        ((model, "--family", "lightweight-openpose-2d"), "its manifest already describes it; remove"),
-        (("none.onnx",), "none.onnx: no such file"),
-        (("none.mlmodel",), "none.mlmodel: no such file; name a checkpoint file"),
-        ((tmp_path,), "a folder without a checkpoint; name a checkpoint or a model file"),
-        ((model, "--checkpoint", human / "human.pth"), "repeat that argument, because it executes the file"),
-        ((model, "--checkpoint", "none.pth", *network), "--checkpoint none.pth: no such file"),
-        ((model, "--runs", 1, "--json", "."), "error: .: a folder; pass a file for the JSON"),
-        ((model, "--runs", 1, "--json", "file/x.json"), "error: file: cannot write here"),
-    ]:
-        assert message in refused("bench", *arguments), arguments
+    arguments = fill(
+        arguments, model=model, openvino=openvino, human=human, tmp_path=tmp_path, network=network[1]
+    )
+    assert message in refused("bench", *arguments), arguments
 
 
 @pytest.mark.parametrize(

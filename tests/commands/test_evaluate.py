@@ -12,7 +12,7 @@ from torch import nn
 
 from posedeploy.types import Array
 from tests.benchmarks import coco
-from tests.commands.conftest import Invoke, lines_wider_than, words
+from tests.commands.conftest import Invoke, fill, lines_wider_than, words
 from tests.predict.conftest import HEIGHT, PEOPLE, WIDTH, write_image
 from tests.support.lifting import small_gtrs, small_pose2mesh, write
 
@@ -230,7 +230,47 @@ def test_an_average_of_few_keypoints_is_said_to_be_one(
     )
 
 
-def test_bad_input(people: list[dict[str, Any]], human: Path, refused: Callable[..., str]) -> None:
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("{onnx}", *GIVEN, "--limit", 0), "--limit 0: expected at least 1"),
+        (("{onnx}", *GIVEN, "--json", "."), ".: a folder; pass a file for the JSON"),
+        (("{onnx}", "--annotations", "none.json", "--images", "photos"), "none.json: no such file"),
+        (("{onnx}", "--annotations", "text.json", "--images", "photos"), "text.json: not COCO keypoints"),
+        (("{onnx}", "--annotations", "empty.json", "--images", "photos"), "empty.json: no images; expected"),
+        (
+            ("{onnx}", "--annotations", "nobody.json", "--images", "photos"),
+            "nobody.json: nothing to score: none of the 2 evaluated images has a person with labels",
+        ),
+        (("{onnx}", "--annotations", "tails.json", "--images", "photos"), "have no keypoint in common"),
+        (
+            ("{onnx}", "--annotations", "larger.json", "--images", "photos"),
+            "photos/a.png: 456x256 px, but 912x512 px in the annotations",
+        ),
+        (
+            ("{onnx}", "--annotations", "people.json", "--images", "none"),
+            "--images none: 2 of 2 annotated images missing: a.png, b.png; pass the folder that",
+        ),
+        (
+            ("{onnx}", "--annotations", "people.json", "--images", "broken"),
+            "broken/a.png: not an image but a text",
+        ),
+        (("theirs.onnx", *GIVEN), "cannot decode poses: the family 'unknown' of the network is unknown"),
+        (("none.onnx", *GIVEN), "none.onnx: no such file"),
+        (("{onnx}", *GIVEN, "--device", "TPU"), "TPU"),
+        (
+            ("--runtime", "openvino", *GIVEN),
+            "sample: a checkpoint runs on pytorch; to use openvino, export it",
+        ),
+    ],
+)
+def test_bad_input(
+    arguments: tuple[object, ...],
+    message: str,
+    people: list[dict[str, Any]],
+    human: Path,
+    refused: Callable[..., str],
+) -> None:
     onnx = human / "out" / "human.onnx"
     shutil.copy(onnx, "theirs.onnx")
     shutil.copytree("photos", "broken")
@@ -242,36 +282,6 @@ def test_bad_input(people: list[dict[str, Any]], human: Path, refused: Callable[
     coco.write(Path("nobody.json"), sizes, [])
     coco.write(Path("tails.json"), sizes, [], ("tail",))
     coco.write(Path("larger.json"), dict.fromkeys(IMAGES, (2 * WIDTH, 2 * HEIGHT)), people)
-    for arguments, message in [
-        ((onnx, *GIVEN, "--limit", 0), "--limit 0: expected at least 1"),
-        ((onnx, *GIVEN, "--json", "."), ".: a folder; pass a file for the JSON"),
-        ((onnx, "--annotations", "none.json", "--images", "photos"), "none.json: no such file"),
-        ((onnx, "--annotations", "text.json", "--images", "photos"), "text.json: not COCO keypoints"),
-        ((onnx, "--annotations", "empty.json", "--images", "photos"), "empty.json: no images; expected"),
-        (
-            (onnx, "--annotations", "nobody.json", "--images", "photos"),
-            "nobody.json: nothing to score: none of the 2 evaluated images has a person with labels",
-        ),
-        ((onnx, "--annotations", "tails.json", "--images", "photos"), "have no keypoint in common"),
-        (
-            (onnx, "--annotations", "larger.json", "--images", "photos"),
-            "photos/a.png: 456x256 px, but 912x512 px in the annotations",
-        ),
-        (
-            (onnx, "--annotations", "people.json", "--images", "none"),
-            "--images none: 2 of 2 annotated images missing: a.png, b.png; pass the folder that",
-        ),
-        (
-            (onnx, "--annotations", "people.json", "--images", "broken"),
-            "broken/a.png: not an image but a text",
-        ),
-        (("theirs.onnx", *GIVEN), "cannot decode poses: the family 'unknown' of the network is unknown"),
-        (("none.onnx", *GIVEN), "none.onnx: no such file"),
-        ((onnx, *GIVEN, "--device", "TPU"), "TPU"),
-        (
-            ("--runtime", "openvino", *GIVEN),
-            "sample: a checkpoint runs on pytorch; to use openvino, export it",
-        ),
-    ]:
-        assert message in refused("evaluate", *arguments), arguments
+    arguments = fill(arguments, onnx=onnx, human=human)
+    assert message in refused("evaluate", *arguments), arguments
     assert not Path("e.json").exists()

@@ -51,23 +51,43 @@ def test_the_sample_goes_to_artifacts_with_free_axes(done: Invoke) -> None:
     assert "checkpoint the built-in sample" in inspected
 
 
-def test_bad_options(
-    own: Path, network: tuple[str, str], refused: Callable[..., str], tmp_path: Path
-) -> None:
-    weights = own / "human.pth"
-    (tmp_path / "file").write_text("")
-    for arguments, message in [
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
         (("--to", "coreml"), "no target is called 'coreml'; available: torchscript, onnx, openvino"),
         (("--outputs", "some"), "--outputs some: expected all or last"),
         (("--input-size", "256"), "--input-size 256: expected HEIGHTxWIDTH in pixels, such as 256x456"),
         (("--input-size", "250x456"), "--input-size: the input shape of this network is fixed"),
         (("-o", "file/out"), "file/out: cannot write here (Not a directory)"),
         (("--family", "lightweight-openpose-2d"), "--network and --family exclude each other"),
-    ]:
-        assert message in refused("export", weights, *arguments, *network)
-    assert "250x456: height and width must be multiples of 8" in refused("export", "--input-size", "250x456")
-    assert "--batch 0" in refused("export", "--batch", "0")
+    ],
+)
+def test_bad_options(
+    arguments: tuple[object, ...],
+    message: str,
+    own: Path,
+    network: tuple[str, str],
+    refused: Callable[..., str],
+    tmp_path: Path,
+) -> None:
+    weights = own / "human.pth"
+    (tmp_path / "file").write_text("")
+    assert message in refused("export", weights, *arguments, *network)
     assert list(tmp_path.iterdir()) == [tmp_path / "file"]
+
+
+@pytest.mark.parametrize(
+    ("option", "value", "message"),
+    [
+        ("--input-size", "250x456", "250x456: height and width must be multiples of 8"),
+        ("--batch", "0", "--batch 0"),
+    ],
+)
+def test_bad_sizes_of_the_sample(
+    option: str, value: str, message: str, refused: Callable[..., str], tmp_path: Path
+) -> None:
+    assert message in refused("export", option, value)
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_what_is_no_checkpoint(own: Path, refused: Callable[..., str], tmp_path: Path) -> None:

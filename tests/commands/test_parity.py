@@ -17,7 +17,7 @@ from posedeploy.benchmarks import noise_floor, tolerances
 from posedeploy.benchmarks.noise_floor import FLOAT64_FACTOR
 from posedeploy.benchmarks.tolerances import Tolerance
 from posedeploy.types import Array
-from tests.commands.conftest import Invoke, lines_wider_than, words
+from tests.commands.conftest import Invoke, fill, lines_wider_than, words
 from tests.predict.conftest import PEOPLE, write_image
 from tests.support.networks import write_crop_network
 from tests.support.reference_cases import BUNDLED, Case
@@ -149,35 +149,65 @@ def test_a_budget_decides_on_the_poses_alone(
     assert not lines_wider_than(80, "\n".join(result.stdout.splitlines()[3:-2]))
 
 
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("{onnx}",), "repeat that argument, because it executes the file"),
+        (
+            ("{onnx}", "--precision", "bf16", "--network", "{network}"),
+            "precision bf16: ONNX Runtime runs this file in fp32 on cpu",
+        ),
+        (
+            ("{onnx}", "--max-mm", "-1", "--network", "{network}"),
+            "--max-mm -1: expected a tolerance of at least 0",
+        ),
+        (
+            ("{onnx}", "--max-px", "nan", "--network", "{network}"),
+            "--max-px nan: expected a tolerance of at least 0",
+        ),
+        (
+            ("{onnx}", "--budget", "1cm", "--network", "{network}"),
+            "--budget 1cm: expected a number and one of the units px",
+        ),
+        (
+            ("{onnx}", "--budget", "-1px", "--network", "{network}"),
+            "--budget -1px: a number of px is at least 0",
+        ),
+        (
+            ("{onnx}", "--budget", "1px", "--budget", "2px", "--network", "{network}"),
+            "--budget 2px: this unit is given twice",
+        ),
+        (
+            ("{onnx}", "--budget", "1px", "--max-px", "1", "--network", "{network}"),
+            "--budget and --max-px: give one",
+        ),
+        (
+            ("{onnx}", "--budget", "1mm", "--network", "{network}"),
+            "--budget: this lightweight-openpose-2d has no 3D positions",
+        ),
+        (("{onnx}", "--json", ".", "--network", "{network}"), ".: a folder; pass a file for the JSON"),
+        (("{onnx}", "--images", "photos", "--network", "{network}"), "--images photos: photos/broken.jpg: "),
+        (("{onnx}", "--images", "none.jpg", "--network", "{network}"), "none.jpg"),
+        (("{onnx}", "--images", "text.txt", "--network", "{network}"), "text.txt"),
+        (("human.onnx",), "a third-party model, whose checkpoint is not recorded; pass it with --checkpoint"),
+        (("{human}/human.pth",), "not an exported model; export it first: posedeploy export"),
+    ],
+)
 def test_bad_input(
-    human: Path, network: tuple[str, str], refused: Callable[..., str], tmp_path: Path
+    arguments: tuple[object, ...],
+    message: str,
+    human: Path,
+    network: tuple[str, str],
+    refused: Callable[..., str],
+    tmp_path: Path,
 ) -> None:
     onnx = human / "out" / "human.onnx"
     (tmp_path / "text.txt").write_text("no image")
     (tmp_path / "photos").mkdir()
     (tmp_path / "photos" / "broken.jpg").write_bytes(b"no image")
     shutil.copy(onnx, "human.onnx")
-    for arguments, message in [
-        ((onnx,), "repeat that argument, because it executes the file"),
-        (
-            (onnx, "--precision", "bf16", *network),
-            "precision bf16: ONNX Runtime runs this file in fp32 on cpu",
-        ),
-        ((onnx, "--max-mm", "-1", *network), "--max-mm -1: expected a tolerance of at least 0"),
-        ((onnx, "--max-px", "nan", *network), "--max-px nan: expected a tolerance of at least 0"),
-        ((onnx, "--budget", "1cm", *network), "--budget 1cm: expected a number and one of the units px"),
-        ((onnx, "--budget", "-1px", *network), "--budget -1px: a number of px is at least 0"),
-        ((onnx, "--budget", "1px", "--budget", "2px", *network), "--budget 2px: this unit is given twice"),
-        ((onnx, "--budget", "1px", "--max-px", "1", *network), "--budget and --max-px: give one"),
-        ((onnx, "--budget", "1mm", *network), "--budget: this lightweight-openpose-2d has no 3D positions"),
-        ((onnx, "--json", ".", *network), ".: a folder; pass a file for the JSON"),
-        ((onnx, "--images", "photos", *network), "--images photos: photos/broken.jpg: "),
-        ((onnx, "--images", "none.jpg", *network), "none.jpg"),
-        ((onnx, "--images", "text.txt", *network), "text.txt"),
-        (("human.onnx",), "a third-party model, whose checkpoint is not recorded; pass it with --checkpoint"),
-        ((human / "human.pth",), "not an exported model; export it first: posedeploy export"),
-    ]:
-        assert message in refused("parity", *arguments), arguments
+    arguments = fill(arguments, onnx=onnx, human=human, network=network[1])
+    assert message in refused("parity", *arguments), arguments
 
 
 @pytest.mark.slow
