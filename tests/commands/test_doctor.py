@@ -7,11 +7,12 @@ from pathlib import Path
 import pytest
 import torch
 
-from posedeploy.backends import RUNTIMES, TARGETS
+from posedeploy.backends import RUNTIMES, TARGETS, Requirements
 from posedeploy.checkpoints.probe_network import probe
-from posedeploy.commands.doctor_checks import WAYS, try_runtime, try_target
+from posedeploy.commands.doctor_checks import OPTION_SETS, try_runtime, try_target
 from posedeploy.plugins import version_of
 from posedeploy.tensorrt.libraries import LIBRARIES
+from posedeploy.types import Artifact
 from tests.commands.conftest import Invoke, lines_wider_than
 from tests.support.tables import ON_CPU, skip_with_gpu
 
@@ -56,16 +57,25 @@ def test_aoti_is_tried_for_a_gpu_where_there_is_one(
     gpu: bool, flags: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(torch.cuda, "is_available", lambda: gpu)
-    assert {way: options.aoti.device for way, options in WAYS["aoti"]().items()} == dict(
+    assert {way: options.aoti.device for way, options in OPTION_SETS["aoti"]().items()} == dict(
         zip(flags, ["cpu", "cuda"], strict=False)
     )
 
 
-def test_what_runs_nowhere_here_is_told_of_a_runtime_that_works(tmp_path: Path) -> None:
-    _, (made,) = try_target(TARGETS["onnx"], probe(), tmp_path)
-    for_gpus = replace(made, details={"device": "cuda"})
+def requirements_of(artifact: Artifact) -> Requirements:
+    """Return the device that the test recorded in an artifact."""
+    return Requirements(device=artifact.details.get("device"))
+
+
+def test_a_runtime_that_works_reports_the_artifacts_that_it_cannot_run(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     if torch.cuda.is_available():
         pytest.skip("this machine has a CUDA device")
-    found = try_runtime(RUNTIMES["onnxruntime"], probe(), [made, for_gpus])
-    assert found.state == "works"
-    assert found.detail.startswith("on cpu; `device=cuda`: this ONNX Runtime supports cpu")
+    row = replace(RUNTIMES["onnxruntime"], requirements=f"{__name__}:requirements_of")
+    monkeypatch.setitem(RUNTIMES, "onnxruntime", row)
+    _, (artifact,) = try_target(TARGETS["onnx"], probe(), tmp_path)
+    for_gpus = replace(artifact, details={"device": "cuda"})
+    result = try_runtime(row, probe(), [artifact, for_gpus])
+    assert result.state == "works"
+    assert result.detail.startswith("on cpu; `device=cuda`: this ONNX Runtime supports cpu")
