@@ -1,0 +1,49 @@
+"""Small networks of every family, and the sample, in INT8 and mixed precision."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from posedeploy.api.exporting import export
+from posedeploy.api.load_checkpoint import load_checkpoint, load_sample
+from posedeploy.calibration.collect import collect
+from posedeploy.convert.export_options import ExportOptions, ExportPrecision
+from posedeploy.runtimes.load_runner import open_runner
+from posedeploy.types import Model, RunOptions
+from tests.support.lifting import small_gtrs, small_pose2mesh, write
+from tests.support.networks import CROPS, write_crop_network
+from tests.support.tables import NEEDS_BF16
+
+pytestmark = pytest.mark.slow
+IMAGES = 16
+
+
+def model_of(name: str, folder: Path) -> Model:
+    if name == "sample":
+        return load_sample()
+    if name in CROPS:
+        return load_checkpoint(write_crop_network(name, folder / f"{name}.pth"))
+    if name == "gtrs":
+        return load_checkpoint(write(small_gtrs(), folder / "gtrs.pth"))
+    return load_checkpoint(write(small_pose2mesh(), folder / "a.pth"), mesh=folder / "faces.npy")
+
+
+@pytest.mark.parametrize("precision", ["int8", pytest.param("mixed", marks=NEEDS_BF16)])
+@pytest.mark.parametrize("name", ["sample", *CROPS, "gtrs", "pose2mesh"])
+def test_a_quantized_network_runs_as_recorded(name: str, precision: ExportPrecision, tmp_path: Path) -> None:
+    model = model_of(name, tmp_path)
+    (whole,) = export(model, "openvino", tmp_path, "whole")
+    options = ExportOptions(precision=precision, calibration_images=IMAGES)
+    (artifact,) = export(model, "openvino", tmp_path, "quantized", options)
+    tensors = collect(artifact.spec, (), IMAGES).inputs[0]
+    run_options = RunOptions(precision="bf16" if precision == "mixed" else "fp32")
+    with open_runner(whole, RunOptions()) as reference, open_runner(artifact, run_options) as runner:
+        wanted, found = reference.run(tensors), runner.run(tensors)
+        layers = runner.runtime_info.details["layers"]
+    assert "int8" in layers and ("bf16" if precision == "mixed" else "fp32") in layers
+    for output, array in wanted.items():
+        error = np.sqrt(np.mean((found[output] - array) ** 2)) / np.abs(array).max()
+        assert error < 0.05, (output, layers)
