@@ -36,9 +36,9 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True, kw_only=True)
 class BenchmarkOptions:
-    """What to time: how often, after how many loads, and at which size and batch where axes are free.
+    """The number of runs and loads, and the size and batch for free axes.
 
-    image: (H, W, 3) uint8 BGR, to time preprocessing and decoding as well.
+    image: (H, W, 3) uint8 BGR. With an image, preprocessing and decoding are timed as well.
     """
 
     runs: int = 100
@@ -69,7 +69,7 @@ class BenchmarkOptions:
 
 
 class CandidateLoader:
-    """Loads every model, after PyTorch on its checkpoint, which comes once per checkpoint and input.
+    """A loader of models, and of PyTorch as their baseline: once for each checkpoint and input.
 
     ``opened`` closes the runners. is_alone: only one model is timed.
     """
@@ -139,7 +139,7 @@ class CandidateLoader:
         )
 
     def _add_baseline(self, artifact: Artifact, spec: ModelSpec) -> Candidate | None:
-        """Load PyTorch on the artifact's checkpoint; None, and a remark, where that cannot be had."""
+        """Load PyTorch on the artifact's checkpoint. If that fails, log the reason and return None."""
         wanted = self._options.device
         device = wanted if wanted in RUNTIMES["pytorch"].devices else "cpu"
         if device != wanted:

@@ -43,7 +43,7 @@ from posedeploy.types import (
 )
 
 LOADS_TO_COMPARE = 3
-"""Loads of each model for ``compare``: where the memory of one load lies changes its times a little."""
+"""Loads of each model for ``compare``. The placement in memory changes the times of each load a little."""
 
 
 def benchmark(
@@ -82,7 +82,7 @@ def benchmark(
         footprint: also load each model in a process of its own, for its start, peak memory and energy.
         batch: images at once, where the model leaves that free; None is 1.
         input_size: (height, width) in px, where the model leaves them free; None is the published size.
-        checkpoint: compare with it, in place of the one in each manifest.
+        checkpoint: the checkpoint to compare with, instead of the one that each manifest records.
         model_args: as ``ModelKeywords`` documents them: what describes models without a manifest, or the only
             model.
 

@@ -35,7 +35,7 @@ class ParityOptions:
             if not value >= 0:
                 raise InputError(f"`{name}={value:g}`: expected a tolerance of at least 0")
             if self.budget is not None:
-                raise InputError(f"`budget` and `{name}`: give one; with a budget, the poses alone decide")
+                raise InputError(f"`budget` and `{name}`: a budget replaces the tolerances; pass one of them")
 
     def _tolerances(self) -> dict[str, float]:
         tolerances = {"rtol": self.rtol, "max_px": self.max_px, "max_mm": self.max_mm}

@@ -38,7 +38,7 @@ def box_areas(points: Array, is_present: Array) -> Array:
 
 
 def _extents(points: Array, is_present: Array) -> Array:
-    """Return (2, people) the width and height of each box, 0 without points."""
+    """Return (2, people) the width and height of each box; 0 for a person without points."""
     where = is_present[..., None]
     low = points.min(axis=1, where=where, initial=np.inf)
     high = points.max(axis=1, where=where, initial=-np.inf)

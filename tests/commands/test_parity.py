@@ -179,7 +179,7 @@ def test_a_budget_decides_on_the_poses_alone(
         ),
         (
             ("{onnx}", "--budget", "1px", "--max-px", "1", "--network", "{network}"),
-            "--budget and --max-px: give one",
+            "--budget and --max-px: a budget replaces the tolerances; pass one of them",
         ),
         (
             ("{onnx}", "--budget", "1mm", "--network", "{network}"),
