@@ -1,4 +1,4 @@
-"""Networks that see the same people in every image, and files to show them."""
+"""Networks that return the same people for every image, and input files for them."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ MakeVideo: TypeAlias = Callable[..., Path]
 
 
 def spec_of(family: str, batch: int = 1, **size: int) -> ModelSpec:
-    """The spec of a network of a family, of fixed input size unless ``size`` is left out."""
+    """Return the spec of a network of a family. Without ``size``, its height and width are free."""
     channels = {"heatmaps": 19, "pafs": 38} | ({"features": 57} if family.endswith("3d") else {})
     spec = image_spec(family, "crowd", channels, {name: name for name in channels})
     lengths = {"batch": batch, **size}
@@ -39,7 +39,7 @@ def spec_of(family: str, batch: int = 1, **size: int) -> ModelSpec:
 
 
 class CrowdRunner(Runner):
-    """Gives the maps of the same people for every input, and remembers how many it was given."""
+    """Returns the maps of the same people for every input, and counts its runs."""
 
     def __init__(self, spec: ModelSpec) -> None:
         self.inputs, self.outputs = spec.inputs, spec.outputs
@@ -54,7 +54,7 @@ class CrowdRunner(Runner):
 
 
 class CrowdNetwork(nn.Module):
-    """The same as a network that can be exported: its maps hang on the image by a hair."""
+    """The same as a network that can be exported: its maps depend very slightly on the image."""
 
     def __init__(self, maps: Maps) -> None:
         super().__init__()
@@ -79,7 +79,7 @@ def exported(tmp_path_factory: pytest.TempPathFactory) -> Artifact:
 
 @pytest.fixture
 def artifact(tmp_path: Path) -> Artifact:
-    """What CrowdRunner runs, as far as anything but a runtime can see."""
+    """An artifact that describes what CrowdRunner returns; its file is not a model."""
     return _artifact(tmp_path / "crowd.onnx", "lightweight-openpose-2d")
 
 
@@ -96,7 +96,7 @@ def _artifact(path: Path, family: str) -> Artifact:
 
 @pytest.fixture
 def photo() -> Array:
-    """(256, 456, 3) of smooth noise, as it compresses like a photograph."""
+    """(256, 456, 3) smooth noise, which compresses like a photograph."""
     noise = np.random.default_rng(0).integers(0, 255, (HEIGHT, WIDTH, 3), np.uint8)
     blurred: Array = cv2.GaussianBlur(noise, (0, 0), 3)
     return blurred
@@ -104,7 +104,7 @@ def photo() -> Array:
 
 @pytest.fixture
 def video(tmp_path: Path, photo: Array) -> MakeVideo:
-    """Makes a video; ``keep`` is the share of its bytes that is kept."""
+    """Return a function that writes a video and keeps the share ``keep`` of its bytes."""
 
     def make(name: str = "clip.avi", frames: int = 20, keep: float = 1.0) -> Path:
         path = tmp_path / name
@@ -121,7 +121,7 @@ def video(tmp_path: Path, photo: Array) -> MakeVideo:
 
 
 def write_image(path: Path, image: Array) -> Path:
-    """An image file, wherever its name says, non-ASCII too."""
+    """Write an image file; its path may be non-ASCII."""
     encoded = cv2.imencode(path.suffix, image)[1]
     path.write_bytes(encoded.tobytes())
     return path

@@ -1,4 +1,4 @@
-"""Image files written byte by byte, for what OpenCV does not write."""
+"""Image files that OpenCV cannot write, written byte by byte."""
 
 from __future__ import annotations
 
@@ -64,20 +64,20 @@ def png_chunk(kind: bytes, content: bytes) -> bytes:
 
 
 def png(pixels: Array, *chunks: tuple[bytes, bytes]) -> bytes:
-    """A PNG with more chunks behind its header."""
+    """Return a PNG with additional chunks after its header."""
     content = cv2.imencode(".png", pixels)[1].tobytes()
     return content[:33] + b"".join(png_chunk(*chunk) for chunk in chunks) + content[33:]
 
 
 def png_claiming(width: int, height: int) -> bytes:
-    """A PNG that claims a size and holds next to nothing."""
+    """Return a PNG whose header has this size and which has almost no data."""
     header = png_chunk(b"IHDR", struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0))
     data = png_chunk(b"IDAT", zlib.compress(bytes(100)))
     return b"\x89PNG\r\n\x1a\n" + header + data + png_chunk(b"IEND", b"")
 
 
 def exif(orientation: int) -> bytes:
-    """EXIF that says nothing but the orientation."""
+    """Return EXIF metadata with the orientation only."""
     return b"II*\0" + struct.pack("<IHHHIHHI", 8, 1, 0x0112, SHORT, 1, orientation, 0, 0)
 
 
@@ -91,7 +91,7 @@ def full_box(kind: bytes, version: int, *content: bytes) -> bytes:
 
 
 def avif_with_exif(content: bytes, orientation: int) -> bytes:
-    """An AVIF of one image, with EXIF in an item of its own and no box that turns it."""
+    """Return an AVIF of one image with EXIF in a separate item and without a rotation box."""
     start = content.index(b"meta") - 4
     length = int.from_bytes(content[start : start + 4], "big")
     meta, rest = content[start : start + length], content[start + length :]
@@ -116,5 +116,5 @@ def avif_with_exif(content: bytes, orientation: int) -> bytes:
 
 
 def ramp(height: int = 40, width: int = 64) -> Array:
-    """(H, W) from 0 to 1."""
+    """Return (H, W) values from 0 to 1."""
     return np.linspace(0, 1, height * width).reshape(height, width)

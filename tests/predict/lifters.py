@@ -1,4 +1,4 @@
-"""Networks on 2D joints that need no framework: they stretch the joints that they are given."""
+"""Networks on 2D joints that need no framework: they scale their input."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ CORNERS_M = np.array([(0, -0.6, 0), (-0.3, 0.4, -0.2), (0.3, 0.4, -0.2), (0, 0.4
 def lifter_spec(
     joint_set: str = "human36", *, batch: int | None = None, vertices: int | None = None
 ) -> ModelSpec:
-    """gtrs, for any number of people unless ``batch`` says how many."""
+    """Return the spec of gtrs for ``batch`` people; by default for any number."""
     spec = joints_spec("gtrs", JOINT_SETS[joint_set], vertices)
     lengths = {} if batch is None else {"batch": batch}
     return replace(
@@ -31,7 +31,7 @@ def lifter_spec(
 
 
 class StretchRunner(Runner):
-    """A joint's position is ``MM`` times its normalized place, at depth 0; remembers how many people came."""
+    """Returns ``MM`` times each normalized joint, at depth 0, and records the people of each run."""
 
     def __init__(self, spec: ModelSpec) -> None:
         self.inputs, self.outputs = spec.inputs, spec.outputs

@@ -22,7 +22,7 @@ from tests.support.bodies import synthetic_people
 
 
 def people(joint_set: str = "human36", count: int = 2) -> Array:
-    """(people, joints, 2) px."""
+    """Return (people, joints, 2) px."""
     return synthetic_people(joint_set, count) * (WIDTH / 640, HEIGHT / 480)
 
 

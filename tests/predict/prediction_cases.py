@@ -41,7 +41,7 @@ def read_video(path: Path) -> list[Array]:
 
 
 class Camera(Source):
-    """50 equal frames; those from ``turned_at`` on are rotated by 90 degrees."""
+    """A camera with 50 equal frames. The frames from ``turned_at`` on are rotated by 90 degrees."""
 
     kind: Kind = "camera"
 

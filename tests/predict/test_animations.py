@@ -19,7 +19,7 @@ TIMES = (0.0, 0.1, 0.15, 0.25, 0.55)
 
 
 def animated(path: Path, count: int = 5) -> Path:
-    """An animated image file. The third frame wants no time, which browsers take for a tenth of a second."""
+    """Write an animated image. Its third frame has a duration of 0, which browsers show for 0.1 s."""
     animation = cv2.Animation()
     animation.frames = [picture(number) for number in range(count)]
     animation.durations = np.array(DURATIONS[:count], np.int32)
@@ -35,7 +35,9 @@ def animated(path: Path, count: int = 5) -> Path:
         *((name, Animation) for name in ("a.gif", "a.webp", "a.avif")),
     ],
 )
-def test_all_frames_with_their_times(name: str, reader: type[Animation] | None, tmp_path: Path) -> None:
+def test_all_frames_are_read_with_their_times(
+    name: str, reader: type[Animation] | None, tmp_path: Path
+) -> None:
     path = animated(tmp_path / name)
     with reader(path) if reader else open_source(str(path)) as source:
         frames = list(source)
@@ -50,7 +52,7 @@ def test_all_frames_with_their_times(name: str, reader: type[Animation] | None, 
 
 
 @pytest.mark.parametrize("name", ["a.gif", "a.webp", "a.png", "a.tiff"])
-def test_one_frame_is_an_image(name: str, tmp_path: Path) -> None:
+def test_an_animation_of_one_frame_is_an_image(name: str, tmp_path: Path) -> None:
     path = tmp_path / name
     if name == "a.tiff":
         cv2.imwrite(str(path), picture())
@@ -61,7 +63,7 @@ def test_one_frame_is_an_image(name: str, tmp_path: Path) -> None:
         assert len(list(source)) == 1
 
 
-def test_frames_are_decoded_a_few_at_a_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_frames_are_decoded_in_small_groups(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("posedeploy.predict.animations.CHUNK_BYTES", 2 * picture().nbytes)
     whole = list(Animation(animated(tmp_path / "a.webp")))
     assert [frame.time_s for frame in whole] == pytest.approx(TIMES)
@@ -69,7 +71,7 @@ def test_frames_are_decoded_a_few_at_a_time(tmp_path: Path, monkeypatch: pytest.
 
 
 @pytest.mark.parametrize("name", ["a.gif", "a.png"])
-def test_a_file_that_is_cut_off_is_read_up_to_there(name: str, tmp_path: Path) -> None:
+def test_a_truncated_animation_is_read_up_to_its_end(name: str, tmp_path: Path) -> None:
     path = cut(animated(tmp_path / name), 0.7)
     with open_source(str(path)) as source:
         assert isinstance(source, VideoReader)
@@ -78,7 +80,7 @@ def test_a_file_that_is_cut_off_is_read_up_to_there(name: str, tmp_path: Path) -
     assert "the file is damaged or truncated; the results hold" in problem
 
 
-def test_a_webp_that_is_cut_off(tmp_path: Path) -> None:
+def test_a_truncated_webp_is_refused(tmp_path: Path) -> None:
     with pytest.raises(
         InputError, match=r"a\.webp: no frame can be decoded: the file is damaged or truncated"
     ):
@@ -92,7 +94,7 @@ def pages(path: Path, *sizes: int) -> Path:
     return path
 
 
-def test_pages_of_a_tiff(tmp_path: Path) -> None:
+def test_the_pages_of_a_tiff_are_read(tmp_path: Path) -> None:
     path = pages(tmp_path / "a.tif", 64, 64, 32, 64)
     with open_source(str(path)) as source:
         assert [frame.time_s for frame in source] == pytest.approx([0, 0.04, 0.12])
@@ -107,7 +109,7 @@ def test_pages_of_a_tiff(tmp_path: Path) -> None:
         open_source(str(animated(tmp_path / "a.webp")), fps=10)
 
 
-def test_pages_that_are_cut_off(tmp_path: Path) -> None:
+def test_truncated_pages_are_reported(tmp_path: Path) -> None:
     path = cut(pages(tmp_path / "a.tif", 64, 64, 64, 64), 0.8)
     with open_source(str(path)) as source:
         assert len(list(source)) in (2, 3)
@@ -115,7 +117,7 @@ def test_pages_that_are_cut_off(tmp_path: Path) -> None:
     assert "pages cannot be decoded: the file is damaged or truncated" in problem
 
 
-def test_pages_of_more_bits_are_scaled_by_what_they_hold(tmp_path: Path) -> None:
+def test_deep_pages_are_scaled_by_their_values(tmp_path: Path) -> None:
     deep = [cv2.cvtColor(picture(number), cv2.COLOR_BGR2GRAY).astype(np.uint16) * 16 for number in range(3)]
     cv2.imwritemulti(str(tmp_path / "a.tif"), deep)
     with open_source(str(tmp_path / "a.tif"), fps=30) as source:
@@ -127,8 +129,8 @@ def test_pages_of_more_bits_are_scaled_by_what_they_hold(tmp_path: Path) -> None
 
 
 @pytest.mark.parametrize("name", ["a.webp", "a.tif"])
-def test_an_animation_that_shrinks_while_it_is_read_goes_on(tmp_path: Path, name: str) -> None:
-    """A file that is mapped into memory would end the process."""
+def test_an_animation_that_shrinks_while_it_is_read_does_not_crash(tmp_path: Path, name: str) -> None:
+    """A memory-mapped file would crash the process."""
     if name == "a.tif":
         cv2.imwritemulti(str(tmp_path / name), [np.full((8, 8, 3), 9, np.uint8)] * 3)
     else:
@@ -144,7 +146,7 @@ def test_an_animation_that_shrinks_while_it_is_read_goes_on(tmp_path: Path, name
 
 
 def _tiff(sizes: list[tuple[int, int]]) -> bytes:
-    """Pages that claim these sizes, and hold 16 bytes each."""
+    """Return pages whose headers have these sizes, with 16 bytes of data each."""
     content, places = b"II*\0", 8
     for number, (width, height) in enumerate(sizes):
         following = places + 114 if number + 1 < len(sizes) else 0
@@ -172,7 +174,7 @@ def _gif(side: int) -> bytes:
         ("a.gif", _gif(16_000), "has 16,000 x 16,000 px .* expected at most .* 33,554,432 px in total"),
     ],
 )
-def test_a_page_or_frame_that_claims_too_much_is_refused_undecoded(
+def test_a_page_or_frame_with_too_many_px_is_refused_before_decoding(
     tmp_path: Path, name: str, content: bytes, message: str
 ) -> None:
     (tmp_path / name).write_bytes(content)

@@ -28,7 +28,7 @@ def person_spec() -> ModelSpec:
 
 
 class PersonRunner(Runner):
-    """Sees every joint in the middle of its box; counts its runs."""
+    """Returns every joint in the center of its box, and counts its runs."""
 
     def __init__(self) -> None:
         self.inputs, self.outputs = person_spec().inputs, person_spec().outputs
@@ -63,14 +63,14 @@ def found(finder: PersonSource, frame: Frame) -> list[list[float]]:
     return boxes
 
 
-def test_a_plain_list_is_of_the_only_image(folder: Path) -> None:
+def test_a_plain_list_belongs_to_the_only_image(folder: Path) -> None:
     source = source_of(folder / "a.png")
     finder = read_boxes(boxes_in(folder, [[1, 2, 30, 40], [5, 6.5, 70, 80]]), source)
     assert finder.name == "boxes.json"
     assert found(finder, next(iter(source))) == [[1, 2, 30, 40], [5, 6.5, 70, 80]]
 
 
-def test_images_of_a_folder_are_named(folder: Path) -> None:
+def test_boxes_of_a_folder_have_image_names(folder: Path) -> None:
     source = source_of(folder)
     content = [{"image": "b.png", "boxes": []}, {"image": "a.png", "boxes": [[1, 2, 30, 40]]}]
     finder = read_boxes(boxes_in(folder, content), source)
@@ -78,7 +78,7 @@ def test_images_of_a_folder_are_named(folder: Path) -> None:
 
 
 @pytest.mark.parametrize("name", ["a\nb.png", "\x1b[1m.png"])
-def test_an_image_is_named_as_it_is_or_as_it_is_shown(name: str, folder: Path) -> None:
+def test_an_image_name_may_be_escaped(name: str, folder: Path) -> None:
     shown = printable((folder / "a.png").rename(folder / name).name)
     for image in (name, shown, f"photos/{name}"):
         boxes = boxes_in(folder, [{"image": image, "boxes": [[1, 2, 30, 40]]}])
@@ -87,7 +87,7 @@ def test_an_image_is_named_as_it_is_or_as_it_is_shown(name: str, folder: Path) -
         assert found(read_boxes(boxes, source), frames[shown]) == [[1, 2, 30, 40]]
 
 
-def test_a_byte_order_mark_is_no_fault(folder: Path) -> None:
+def test_a_byte_order_mark_is_accepted(folder: Path) -> None:
     boxes = folder.parent / "marked.json"
     boxes.write_text("[[1, 2, 30, 40]]", encoding="utf-8-sig")
     source = source_of(folder / "a.png")
@@ -115,12 +115,12 @@ A, B = ({"image": name, "boxes": [[1, 2, 30, 40]]} for name in ("a.png", "b.png"
         ([{"image": "c.png", "boxes": []}], r"its boxes are for c\.png, not for .* \(a\.png, b\.png\)"),
     ],
 )
-def test_a_file_that_cannot_be_used_is_refused(folder: Path, content: Any, message: str) -> None:
+def test_an_invalid_file_is_refused(folder: Path, content: Any, message: str) -> None:
     with pytest.raises(InputError, match=message):
         read_boxes(boxes_in(folder, content), source_of(folder))
 
 
-def test_what_a_file_has_too_much_or_lacks_is_told_and_the_rest_used(folder: Path) -> None:
+def test_extra_and_missing_images_are_reported(folder: Path) -> None:
     assert remarks([A, B], folder) == []
     extra = {"image": "c.png", "boxes": []}
     assert remarks([A, B, extra], folder) == [
@@ -137,7 +137,7 @@ def test_a_missing_file_is_refused(folder: Path) -> None:
         read_boxes(folder / "none.json", source_of(folder))
 
 
-def test_found_people_have_boxes_grown_within_the_image() -> None:
+def test_boxes_of_detected_people_are_enlarged_within_the_image() -> None:
     poses = some_poses([[[20, 10], [60, 90]], [[5, 50], [5, 150]], [[7, 7], [7, 7]], [[np.nan] * 2, [3, 3]]])
     boxes = expand_boxes(poses, np.zeros((120, 100, 3), np.uint8))
     np.testing.assert_allclose(boxes, [[12, 2, 56, 96], [0, 40, 15, 80]])
@@ -150,7 +150,7 @@ def predictor(boxes: Any = None) -> tuple[Predictor, PersonRunner]:
     return Predictor(runner, person_spec(), boxes=boxes), runner
 
 
-def test_each_box_is_a_person(photo: Array) -> None:
+def test_each_box_becomes_a_person(photo: Array) -> None:
     boxes = np.array([[10, 10, 51, 51], [200, 100, 41, 81]])
     one_by_one, runner = predictor()
     poses = one_by_one(photo, boxes)
@@ -164,7 +164,7 @@ def test_each_box_is_a_person(photo: Array) -> None:
     assert whole.keypoints[0, 0, :2].tolist() == pytest.approx([(WIDTH - 1) / 2, (HEIGHT - 1) / 2], abs=1e-3)
 
 
-def test_a_stream_keeps_frames_and_their_people_together(photo: Array) -> None:
+def test_a_stream_keeps_frames_with_their_people(photo: Array) -> None:
     counts = [0, 2, 1, 0, 0, 3, 0]
     taken: list[int] = []
 
@@ -183,7 +183,7 @@ def test_a_stream_keeps_frames_and_their_people_together(photo: Array) -> None:
     assert results == list(enumerate(counts))
 
 
-def test_a_frame_whose_box_cannot_be_used_is_left_out_and_told(photo: Array) -> None:
+def test_a_frame_with_an_unusable_box_is_skipped_and_reported(photo: Array) -> None:
     places = [[10.0, 10, 50, 50], [900.0, 10, 50, 50], [20.0, 10, 50, 50]]
     frames = [Frame(f"{index}.png", photo, index) for index in range(3)]
     streaming, _ = predictor(lambda frame: np.array([places[frame.index]]))
@@ -197,7 +197,7 @@ def test_a_frame_whose_box_cannot_be_used_is_left_out_and_told(photo: Array) -> 
         list(streaming.stream(frames))
 
 
-def test_another_network_finds_the_boxes(photo: Array) -> None:
+def test_another_network_detects_the_boxes(photo: Array) -> None:
     crowd = spec_of("lightweight-openpose-2d", height=HEIGHT, width=WIDTH)
     detector = Predictor(CrowdRunner(crowd), crowd)
     finder = boxes_from_detector(detector, "crowd.onnx")
@@ -209,7 +209,7 @@ def test_another_network_finds_the_boxes(photo: Array) -> None:
         assert (np.abs(centers - (box[:2] + box[2:] / 2)) < box[2:].max()).all(axis=1).any()
 
 
-def test_a_detector_looks_at_the_whole_image() -> None:
+def test_a_detector_runs_on_the_whole_image() -> None:
     one, _ = predictor()
     message = "`detector=a.xml`: mobile-human-pose takes one person at a time and cannot detect people"
     with pytest.raises(InputError, match=message):

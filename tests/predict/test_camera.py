@@ -18,13 +18,13 @@ def extrinsics(tmp_path: Path) -> Path:
     return tmp_path / "extrinsics.json"
 
 
-def test_without_anything_the_camera_is_as_published() -> None:
+def test_the_default_camera_is_the_published_one() -> None:
     camera = read_camera(None, None)
     assert (camera.fx, camera.rotation, camera.translation) == (None, None, None)
 
 
 @pytest.mark.parametrize("translation", ["[[1], [2], [300]]", "[1, 2, 300]", "[[1, 2, 300]]"])
-def test_the_published_file_is_in_cm_and_a_camera_in_mm(extrinsics: Path, translation: str) -> None:
+def test_extrinsics_in_cm_become_a_camera_in_mm(extrinsics: Path, translation: str) -> None:
     extrinsics.write_text(f'{{"R": {QUARTER_TURN}, "t": {translation}, "more": 1}}')
     camera = read_camera(700.5, extrinsics)
     assert camera.fx == 700.5
@@ -34,7 +34,7 @@ def test_the_published_file_is_in_cm_and_a_camera_in_mm(extrinsics: Path, transl
 
 
 @pytest.mark.parametrize("fx", [0.0, -1.0, float("nan"), float("inf")])
-def test_a_focal_length_is_positive(fx: float) -> None:
+def test_a_focal_length_that_is_not_positive_is_refused(fx: float) -> None:
     with pytest.raises(InputError, match=rf"`fx={fx:g}`: expected a focal length in px, above 0"):
         read_camera(fx, None)
 
@@ -66,7 +66,7 @@ def test_a_focal_length_is_positive(fx: float) -> None:
             '{"R": [[1, 0, 0, 1], [0, 1, 0, 1], [0, 0, 1, 1]], "t": [1, 2, 3]}',
             "R is 3x4 .*both R and t",
         ),
-        ('{"R": [[1, 0, 0], [0, 1, 0], [0, 0, NaN]], "t": [1, 2, 3]}', "holds NaN, and numbers must be fin"),
+        ('{"R": [[1, 0, 0], [0, 1, 0], [0, 0, NaN]], "t": [1, 2, 3]}', "cm: NaN is not a finite number"),
     ],
     ids=[
         "empty",
@@ -87,14 +87,14 @@ def test_a_focal_length_is_positive(fx: float) -> None:
         "not finite",
     ],
 )
-def test_a_file_that_holds_no_extrinsics(extrinsics: Path, content: str, message: str) -> None:
+def test_a_file_without_valid_extrinsics_is_refused(extrinsics: Path, content: str, message: str) -> None:
     extrinsics.write_text(content, encoding="latin-1")
     with pytest.raises(InputError, match=message) as caught:
         read_camera(None, extrinsics)
     assert str(caught.value).startswith(str(extrinsics))
 
 
-def test_a_file_that_cannot_be_read(tmp_path: Path) -> None:
+def test_an_unreadable_file_is_refused(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"none.json: no such file; name a JSON file of extrinsics"):
         read_camera(None, tmp_path / "none.json")
     with pytest.raises(InputError, match=r"a folder, which posedeploy does not read"):
@@ -118,7 +118,7 @@ def test_a_file_that_cannot_be_read(tmp_path: Path) -> None:
         (60_000.0, 1920, "if it is for a larger image or in micrometers, convert it to px of this image"),
     ],
 )
-def test_an_implausible_focal_length_is_doubted(fx: float, width: int, cause: str | None) -> None:
+def test_an_implausible_focal_length_is_reported(fx: float, width: int, cause: str | None) -> None:
     doubts = camera_warnings(Camera(fx), {width})
     assert len(doubts) == (cause is not None)
     if cause is not None:
@@ -138,7 +138,7 @@ def test_an_implausible_focal_length_is_doubted(fx: float, width: int, cause: st
         ([100, 1500, 4000], "42.7 m from the world origin; .* if yours is in mm, divide it by 10"),
     ],
 )
-def test_an_implausible_translation_is_doubted(
+def test_an_implausible_translation_is_reported(
     t_cm: list[float], cause: str | None, extrinsics: Path
 ) -> None:
     extrinsics.write_text(f'{{"R": {QUARTER_TURN}, "t": {t_cm}}}')

@@ -20,7 +20,7 @@ from tests.support.synthetic_maps import crowd
 FAMILY = "lightweight-openpose-2d"
 
 
-def test_people_are_found_where_they_are(exported: Artifact, photo: Array) -> None:
+def test_people_are_found_at_their_positions(exported: Artifact, photo: Array) -> None:
     with OpenVinoRunner(exported, RunOptions()) as runner:
         poses = Predictor(runner, exported.spec)(photo)
     people = crowd(PEOPLE, HEIGHT // 8, WIDTH // 8).keypoints * 8
@@ -31,7 +31,7 @@ def test_people_are_found_where_they_are(exported: Artifact, photo: Array) -> No
 
 
 @pytest.mark.parametrize("hint", ["latency", "throughput"])
-def test_a_stream_gives_the_same_in_order(hint: str, exported: Artifact, photo: Array) -> None:
+def test_a_stream_returns_the_same_poses_in_order(hint: str, exported: Artifact, photo: Array) -> None:
     frames = [Frame(str(size), photo[:, :size], size) for size in range(200, 440, 20)]
     with OpenVinoRunner(exported, RunOptions(hint=hint)) as runner:  # type: ignore[arg-type]
         predictor = Predictor(runner, exported.spec)
@@ -72,13 +72,13 @@ def test_an_unknown_family_is_refused() -> None:
         Predictor(CrowdRunner(spec), replace(spec, family="unknown"))
 
 
-def test_a_network_on_joints_cannot_look_for_people() -> None:
+def test_a_network_on_joints_is_refused() -> None:
     spec = joints_spec("gtrs", JOINT_SETS["human36"], 6890)
     with pytest.raises(InputError, match="gtrs takes 2D joints, not images, so it cannot detect people; use"):
         Predictor(CrowdRunner(spec_of(FAMILY)), spec)
 
 
-def test_answers_joined_keep_all_that_they_have() -> None:
+def test_joined_poses_keep_every_common_field() -> None:
     one = some_poses(np.ones((1, 2, 2)), vertices=np.zeros((1, 5, 3)))
     two = some_poses(np.ones((2, 2, 2)), vertices=np.ones((2, 5, 3)))
     together = concatenate_poses([one, two])
@@ -87,7 +87,7 @@ def test_answers_joined_keep_all_that_they_have() -> None:
     assert concatenate_poses([some_poses(np.ones((1, 2, 2)))]).vertices is None
 
 
-def test_a_network_that_takes_many_images_is_refused() -> None:
+def test_a_fixed_batch_is_refused() -> None:
     spec = spec_of(FAMILY, batch=4, height=HEIGHT, width=WIDTH)
     with pytest.raises(
         InputError, match=r"input data .*4x3x256x456.* has a fixed batch of 4; .*without `batch`, or"
@@ -95,12 +95,12 @@ def test_a_network_that_takes_many_images_is_refused() -> None:
         Predictor(CrowdRunner(spec), spec)
 
 
-def test_an_image_of_one_pixel_has_nobody_in_the_way(photo: Array) -> None:
+def test_an_image_of_one_pixel_is_accepted(photo: Array) -> None:
     spec = spec_of(FAMILY, height=HEIGHT, width=WIDTH)
     assert len(Predictor(CrowdRunner(spec), spec)(photo[:1, :1])) == PEOPLE
 
 
-def test_an_image_too_wide_for_a_free_input_is_refused_by_name(photo: Array) -> None:
+def test_an_image_too_wide_for_a_free_input_is_refused(photo: Array) -> None:
     spec = spec_of(FAMILY)
     wide = Frame("wide.jpg", np.zeros((100, 20000, 3), np.uint8), 0)
     predictor = Predictor(CrowdRunner(spec), spec)

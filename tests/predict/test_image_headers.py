@@ -32,7 +32,7 @@ def _encoded(suffix: str) -> bytes:
 
 
 @pytest.mark.parametrize("suffix", SUFFIXES)
-def test_the_size_is_known_before_anything_is_decoded(suffix: str, tmp_path: Path) -> None:
+def test_the_size_is_read_from_the_header(suffix: str, tmp_path: Path) -> None:
     content = _encoded(suffix)
     header = read_header(content)
     assert header is not None
@@ -43,7 +43,7 @@ def test_the_size_is_known_before_anything_is_decoded(suffix: str, tmp_path: Pat
 
 
 @pytest.mark.parametrize("lossless", [0, 101])
-def test_the_size_of_every_kind_of_webp(lossless: int) -> None:
+def test_the_size_of_every_webp_variant_is_read(lossless: int) -> None:
     alpha = np.dstack([COLOR, GRAY])
     for pixels in (COLOR, alpha):
         header = read_header(cv2.imencode(".webp", pixels, [cv2.IMWRITE_WEBP_QUALITY, lossless])[1].tobytes())
@@ -51,14 +51,14 @@ def test_the_size_of_every_kind_of_webp(lossless: int) -> None:
 
 
 @pytest.mark.parametrize("kind", ["pbm", "pgm", "pfm"])
-def test_plain_formats(kind: str, tmp_path: Path) -> None:
+def test_the_headers_of_plain_formats_are_read(kind: str, tmp_path: Path) -> None:
     (tmp_path / "image").write_bytes(PLAIN[kind] or b"")
     assert read_image(tmp_path / "image").shape == (2, 4, 3)
 
 
 @pytest.mark.parametrize("suffix", SUFFIXES)
 @pytest.mark.parametrize("share", [0.02, 0.1, 0.6, 0.95])
-def test_an_image_that_is_cut_off_is_refused(suffix: str, share: float, tmp_path: Path) -> None:
+def test_a_truncated_image_is_refused(suffix: str, share: float, tmp_path: Path) -> None:
     content = _encoded(suffix)
     path = tmp_path / f"half{suffix}"
     path.write_bytes(content[: max(4, int(len(content) * share))])
@@ -89,7 +89,7 @@ def _tiff(width: int, height: int) -> bytes:
         (_tiff, (65_000, 65_000)),
     ],
 )
-def test_an_image_that_claims_too_many_px_is_refused_undecoded(
+def test_an_image_with_too_many_px_is_refused_before_decoding(
     make: Callable[[int, int], bytes], size: tuple[int, int], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "big.png").write_bytes(make(*size))
@@ -102,7 +102,7 @@ def test_an_image_that_claims_too_many_px_is_refused_undecoded(
         read_image(tmp_path / "big.png")
 
 
-def test_deep_images_may_have_fewer_px(tmp_path: Path) -> None:
+def test_the_limit_of_px_is_lower_for_deep_images(tmp_path: Path) -> None:
     (tmp_path / "deep.tif").write_bytes(tiff(ramp(), tags={256: 10_000, 257: 10_000}))
     with pytest.raises(
         InputError, match=r"10,000 x 10,000 px of 64 bits; expected .* 33,554,432 px in total"
@@ -110,7 +110,7 @@ def test_deep_images_may_have_fewer_px(tmp_path: Path) -> None:
         read_image(tmp_path / "deep.tif")
 
 
-def test_a_chunk_that_claims_more_than_the_file_has_is_refused_undecoded(tmp_path: Path) -> None:
+def test_a_chunk_longer_than_the_file_is_refused_before_decoding(tmp_path: Path) -> None:
     content = bytearray(_encoded(".png"))
     at = content.index(b"IDAT") - 4
     content[at : at + 4] = b"\xff\0\0\x13"
@@ -124,19 +124,19 @@ def test_a_chunk_that_claims_more_than_the_file_has_is_refused_undecoded(tmp_pat
 
 
 @pytest.mark.parametrize("text", [b"P1 is a name", b"P5\nnotes of today", b"BM of a day, and more", b"II*"])
-def test_a_text_that_begins_alike_is_not_an_image(text: bytes) -> None:
+def test_a_text_with_similar_first_bytes_is_not_an_image(text: bytes) -> None:
     assert not looks_like_image(text)
 
 
-def test_no_size_is_no_image(tmp_path: Path) -> None:
+def test_an_image_of_size_0_is_refused(tmp_path: Path) -> None:
     (tmp_path / "a.png").write_bytes(png_claiming(0, 5))
     with pytest.raises(InputError, match=r"a\.png: the image has 0 x 5 px; copy or download it again"):
         read_image(tmp_path / "a.png")
 
 
 @pytest.mark.parametrize("suffix", [".jpg", ".png", ".webp", ".tif", ".avif", ".jp2", ".pam"])
-def test_no_damage_is_an_error_of_ours(suffix: str, tmp_path: Path) -> None:
-    """Bytes at random places changed: the image is read, or refused in one line."""
+def test_damaged_images_raise_input_errors_only(suffix: str, tmp_path: Path) -> None:
+    """Each image has random bytes changed. It is read, or refused in one line."""
     content, random = _encoded(suffix), np.random.RandomState(1)
     for _ in range(60):
         damaged = np.frombuffer(content, np.uint8).copy()
@@ -149,7 +149,7 @@ def test_no_damage_is_an_error_of_ours(suffix: str, tmp_path: Path) -> None:
         assert picture.ndim == 3 and picture.dtype == np.uint8
 
 
-def test_the_end_of_a_thumbnail_is_not_the_end_of_the_image(photo: Array) -> None:
+def test_the_end_marker_of_a_thumbnail_does_not_end_the_image(photo: Array) -> None:
     jpeg = cv2.imencode(".jpg", photo)[1].tobytes()
     thumbnail = cv2.imencode(".jpg", photo[::16, ::16])[1].tobytes()
     segment = b"Exif\0\0" + thumbnail
@@ -189,15 +189,15 @@ INFINITE = struct.pack("<d", float("inf"))
             "the image header is damaged or truncated",
         ),
     ],
-    ids=["digits", "a largest value", "a largest value of none", "an infinite width"],
+    ids=["too many digits", "maximum too large", "maximum of 0", "infinite width"],
 )
-def test_numbers_that_no_header_has_are_damage(content: bytes, message: str, tmp_path: Path) -> None:
+def test_impossible_numbers_in_a_header_are_refused(content: bytes, message: str, tmp_path: Path) -> None:
     (tmp_path / "image").write_bytes(content)
     with pytest.raises(InputError, match=message):
         read_image(tmp_path / "image")
 
 
-def test_more_significant_bits_than_a_sample_has_are_ignored(tmp_path: Path) -> None:
+def test_too_many_significant_bits_are_ignored(tmp_path: Path) -> None:
     (tmp_path / "a.png").write_bytes(_png(b"\xff\xff\xff"))
     (tmp_path / "b.png").write_bytes(_png(b"\x10\x10\x10"))
     assert np.array_equal(read_image(tmp_path / "a.png"), read_image(tmp_path / "b.png"))

@@ -18,7 +18,7 @@ from tests.predict.conftest import write_image
 @pytest.mark.parametrize(
     "name", ["gray.png", "deep.png", "deep_grey.png", "alpha.png", "dot.png", "wide.png", "ski día 雪.jpg"]
 )
-def test_every_kind_of_image_becomes_8_bit_bgr(name: str, tmp_path: Path, photo: Array) -> None:
+def test_every_image_format_becomes_8_bit_bgr(name: str, tmp_path: Path, photo: Array) -> None:
     image = {
         "gray.png": photo[..., 0],
         "deep.png": photo.astype(np.uint16) * 256 + 255,
@@ -60,7 +60,7 @@ def test_every_kind_of_image_becomes_8_bit_bgr(name: str, tmp_path: Path, photo:
         (None, "no such file; name an image"),
     ],
 )
-def test_what_is_no_image_is_refused(content: bytes | None, message: str, tmp_path: Path) -> None:
+def test_a_file_that_is_not_an_image_is_refused(content: bytes | None, message: str, tmp_path: Path) -> None:
     path = tmp_path / "no.jpg"
     if content is not None:
         path.write_bytes(content)
@@ -68,9 +68,7 @@ def test_what_is_no_image_is_refused(content: bytes | None, message: str, tmp_pa
         read_image(path)
 
 
-def test_a_refusal_leaves_the_terminal_to_the_error(
-    tmp_path: Path, capfd: pytest.CaptureFixture[str]
-) -> None:
+def test_a_decoder_prints_nothing(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
     path = tmp_path / "no.webp"
     path.write_bytes(b"RIFF\0\0\0\0WEBPVP8 ")
     with pytest.raises(InputError):
@@ -79,7 +77,7 @@ def test_a_refusal_leaves_the_terminal_to_the_error(
 
 
 def _by_pillow(mode: str, form: str, photo: Array, **options: Any) -> tuple[bytes, Array]:
-    """A file, and what Pillow makes of it."""
+    """Write a file, and return its pixels as Pillow decodes them."""
     image = Image.fromarray(np.ascontiguousarray(photo[..., ::-1])).convert(mode)
     file = io.BytesIO()
     image.save(file, form, **options)
@@ -106,7 +104,7 @@ def _by_pillow(mode: str, form: str, photo: Array, **options: Any) -> tuple[byte
         ("P", "GIF", {}),
     ],
 )
-def test_every_mode_becomes_bgr(
+def test_every_color_mode_becomes_bgr(
     mode: str, form: str, options: dict[str, Any], tmp_path: Path, photo: Array
 ) -> None:
     content, expected = _by_pillow(mode, form, photo, **options)

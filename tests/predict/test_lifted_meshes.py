@@ -1,4 +1,4 @@
-"""Meshes of lifted people are written, drawn over their people, and placed in the scene."""
+"""Meshes of lifted people: files, drawings over the people, and the 3D scene."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def test_smoothed_joints_leave_a_constant_mesh_in_place(photo: Array) -> None:
     np.testing.assert_allclose(smooth.vertices, raw.vertices)
 
 
-def test_a_mesh_for_each_person_of_an_image(tmp_path: Path) -> None:
+def test_a_mesh_is_written_for_each_person(tmp_path: Path) -> None:
     spec = lifter_spec(vertices=4)
     source = joints_file(tmp_path, people())
     prediction = lift(source, spec, joints_from_file(source, spec), tmp_path / "out", faces=FACES)
@@ -56,7 +56,7 @@ def test_a_mesh_for_each_person_of_an_image(tmp_path: Path) -> None:
     np.testing.assert_array_equal(triangles, FACES + 1)
 
 
-def test_a_mesh_as_glb(tmp_path: Path) -> None:
+def test_a_mesh_is_written_as_glb(tmp_path: Path) -> None:
     spec = lifter_spec(vertices=4)
     source = joints_file(tmp_path, people(count=1))
     found = joints_from_file(source, spec)
@@ -95,7 +95,7 @@ def test_the_mesh_is_drawn_over_its_person(tmp_path: Path) -> None:
     assert not differs[:, : x - 150].any()
 
 
-def test_people_are_side_by_side_in_the_scene() -> None:
+def test_people_stand_side_by_side_in_the_scene() -> None:
     spec = lifter_spec()
     joints = np.pad(people(count=1), ((0, 0), (0, 0), (0, 1)), constant_values=0.5)
     poses = Lifter(StretchRunner(spec), spec, find_nobody).lift(
@@ -112,7 +112,7 @@ def test_people_are_side_by_side_in_the_scene() -> None:
     assert place_people(turned, [None, None], (1000, 400)).keypoints_3d is not None
 
 
-def test_a_mesh_that_no_camera_projects_onto_the_image_is_not_drawn(photo: Array) -> None:
+def test_a_mesh_without_a_possible_camera_is_not_drawn(photo: Array) -> None:
     spec = lifter_spec(vertices=4)
     joints = np.pad(people(count=1), ((0, 0), (0, 0), (0, 1)), constant_values=0.5)
     poses = Lifter(StretchRunner(spec), spec, find_nobody).lift(joints)
@@ -125,7 +125,7 @@ def test_a_mesh_that_no_camera_projects_onto_the_image_is_not_drawn(photo: Array
 
 
 class InsideOut(StretchRunner):
-    """Returns the point reflection of every person, which no camera projects onto the image."""
+    """A runner that mirrors every person at a point, so that no camera projects them onto the image."""
 
     def _run(self, tensors: Tensors) -> Tensors:
         return {name: -array for name, array in super()._run(tensors).items()}
@@ -141,7 +141,7 @@ class InsideOut(StretchRunner):
         (("clip.avi",), 1, ": 3"),
     ],
 )
-def test_images_without_drawn_meshes_are_reported(
+def test_images_without_a_drawn_mesh_are_reported(
     names: tuple[str, ...], count: int, end: str, tmp_path: Path, photo: Array, video: MakeVideo
 ) -> None:
     spec = lifter_spec(vertices=4)

@@ -1,4 +1,4 @@
-"""2D joints of a detector or a file become 3D joints, for any number of people."""
+"""Lifting of 2D joints from a detector or a file, for any number of people."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from tests.predict.lifters import MM, StretchRunner, lifter_spec
 from tests.predict.lifting_cases import detector, document, find_nobody, joints_file, lift, people
 
 
-def test_a_batch_gives_the_same_as_single_people() -> None:
+def test_a_batch_returns_the_same_as_single_people() -> None:
     joints = np.pad(people(count=5), ((0, 0), (0, 0), (0, 1)), constant_values=0.5)
     free, one = lifter_spec(), lifter_spec(batch=1)
     runners = StretchRunner(free), StretchRunner(one)
@@ -57,7 +57,7 @@ def test_a_fixed_batch_is_padded() -> None:
 
 
 @pytest.mark.parametrize("joint_set", ["human36", "coco"])
-def test_the_people_of_a_detector_are_lifted(joint_set: str, tmp_path: Path, photo: Array) -> None:
+def test_detected_people_are_lifted(joint_set: str, tmp_path: Path, photo: Array) -> None:
     spec = lifter_spec(joint_set)
     found = joints_from_detector(detector(), "crowd.onnx", spec)
     source = open_source(str(write_image(tmp_path / "a.png", photo)))
@@ -75,7 +75,7 @@ def test_the_people_of_a_detector_are_lifted(joint_set: str, tmp_path: Path, pho
     assert read_image(tmp_path / "out" / "a.jpg").shape == (HEIGHT, 2 * WIDTH, 3)
 
 
-def test_people_that_cannot_be_lifted_are_left_out_and_reported(tmp_path: Path, photo: Array) -> None:
+def test_people_who_cannot_be_lifted_are_skipped_and_reported(tmp_path: Path, photo: Array) -> None:
     whole = detector()(photo).keypoints[:1]
     whole[0, :, :2] = people()[0, :1] + np.random.RandomState(3).uniform(0, 90, (18, 2))
     whole[0, :, 2] = 0.8
@@ -105,7 +105,7 @@ def test_people_that_cannot_be_lifted_are_left_out_and_reported(tmp_path: Path, 
 
 
 class Ranged(StretchRunner):
-    """A runner for ``least`` to ``most`` people at once."""
+    """A runner for ``least`` to ``most`` people at a time."""
 
     def __init__(self, spec: ModelSpec, least: int, most: int) -> None:
         super().__init__(spec)
@@ -118,7 +118,7 @@ class Ranged(StretchRunner):
         return {tensor.name: ((self.least, *rest), (self.most, *rest))}
 
 
-def test_more_people_than_a_batch_are_lifted_in_parts() -> None:
+def test_more_people_than_a_batch_are_lifted_in_several_runs() -> None:
     spec = lifter_spec()
     joints = np.concatenate([people(count=5), np.ones((5, 17, 1))], axis=2)
     runner = Ranged(spec, 1, 2)
@@ -129,7 +129,7 @@ def test_more_people_than_a_batch_are_lifted_in_parts() -> None:
     assert several.batches == [4, 3]
 
 
-def test_a_video_is_tracked(tmp_path: Path, video: MakeVideo) -> None:
+def test_people_in_a_video_are_tracked(tmp_path: Path, video: MakeVideo) -> None:
     spec = lifter_spec()
     prediction = lift(
         open_source(str(video(frames=4))), spec, joints_from_detector(detector(), "d", spec), tmp_path / "out"
@@ -141,7 +141,7 @@ def test_a_video_is_tracked(tmp_path: Path, video: MakeVideo) -> None:
     assert {person["track_id"] for person in content["annotations"]} <= set(range(PEOPLE))
 
 
-def test_joints_from_a_file(tmp_path: Path) -> None:
+def test_joints_from_a_file_are_lifted(tmp_path: Path) -> None:
     spec, joints = lifter_spec(), people()
     source = joints_file(tmp_path, joints)
     prediction = lift(source, spec, joints_from_file(source, spec), tmp_path / "out")
@@ -154,7 +154,7 @@ def test_joints_from_a_file(tmp_path: Path) -> None:
     assert (tmp_path / "out" / "joints.jpg").is_file()
 
 
-def test_a_person_of_a_file_may_have_scores_and_be_near_the_origin(tmp_path: Path) -> None:
+def test_a_person_in_a_file_may_have_scores_and_be_near_the_origin(tmp_path: Path) -> None:
     spec = lifter_spec()
     source = joints_file(tmp_path, np.pad(people()[0] / 10, ((0, 0), (0, 1)), constant_values=0.7))
     lift(source, spec, joints_from_file(source, spec), tmp_path / "out", draw=False)
@@ -179,7 +179,7 @@ def test_a_person_of_a_file_may_have_scores_and_be_near_the_origin(tmp_path: Pat
         ),
     ],
 )
-def test_a_detector_without_the_needed_keypoints_is_refused(
+def test_a_detector_without_the_required_keypoints_is_refused(
     family: str, joint_set: str, message: str
 ) -> None:
     with pytest.raises(InputError, match=message):
@@ -199,7 +199,7 @@ def test_outputs_that_are_not_finite_are_refused(photo: Array) -> None:
         Lifter(Broken(spec), spec, find_nobody).lift(joints)
 
 
-def test_an_image_without_people_runs_nothing(photo: Array) -> None:
+def test_an_image_without_people_is_not_run(photo: Array) -> None:
     spec = lifter_spec()
     empty = Mapped(np.zeros((0, 17, 3)), ())
     runner = StretchRunner(spec)

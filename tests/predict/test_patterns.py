@@ -13,7 +13,7 @@ from tests.predict.videos import make_video
 
 @pytest.fixture
 def folder(tmp_path: Path, photo: Array) -> Path:
-    """Images numbered 3, 4, 7 and 10, and others."""
+    """A folder with images numbered 3, 4, 7 and 10, and other images."""
     for name in ("f_000003.png", "f_000004.png", "f_000007.png", "f_000010.png", "f_x.png", "other.jpg"):
         write_image(tmp_path / name, photo)
     (tmp_path / "f_000011.txt").touch()
@@ -21,7 +21,7 @@ def folder(tmp_path: Path, photo: Array) -> Path:
 
 
 @pytest.mark.parametrize("pattern", ["f_%06d.png", "f_%d.png", "f_%6d.png"])
-def test_numbered_images_are_a_video(pattern: str, folder: Path) -> None:
+def test_numbered_images_are_read_as_a_video(pattern: str, folder: Path) -> None:
     with open_source(str(folder / pattern)) as source:
         frames = list(source)
         assert (source.kind, source.total) == ("video", 4)
@@ -33,7 +33,7 @@ def test_numbered_images_are_a_video(pattern: str, folder: Path) -> None:
     assert [frame.time_s for frame in frames] == pytest.approx([0, 0.04, 0.16, 0.28])
 
 
-def test_one_that_cannot_be_read_is_left_out(folder: Path) -> None:
+def test_an_unreadable_image_of_a_pattern_is_skipped(folder: Path) -> None:
     (folder / "f_000004.png").write_bytes(b"")
     with open_source(str(folder / "f_%06d.png"), fps=10) as source:
         assert [frame.time_s for frame in source] == pytest.approx([0, 0.4, 0.7])
@@ -41,7 +41,7 @@ def test_one_that_cannot_be_read_is_left_out(folder: Path) -> None:
     assert "f_000004.png: the file is empty" in problem
 
 
-def test_a_glob_is_its_images(folder: Path) -> None:
+def test_a_glob_selects_images(folder: Path) -> None:
     with open_source(str(folder / "f_*")) as source:
         assert (source.kind, source.total, len(source.skipped)) == ("images", 5, 1)
         assert next(iter(source)).name == "f_000003.png"
@@ -52,7 +52,7 @@ def test_a_glob_is_its_images(folder: Path) -> None:
         assert (source.kind, source.name) == ("images", "other.jpg")
 
 
-def test_a_glob_lists_a_file_once_and_names_what_it_skips(folder: Path, photo: Array) -> None:
+def test_a_glob_lists_each_file_once_and_reports_skipped_files(folder: Path, photo: Array) -> None:
     (folder / "sub").mkdir()
     (folder / "sub" / "loop").symlink_to("..")
     write_image(folder / "sub" / "a.png", photo)
@@ -68,7 +68,7 @@ def test_a_glob_lists_a_file_once_and_names_what_it_skips(folder: Path, photo: A
 
 
 @pytest.mark.parametrize("pattern", ["", "*", ".*", "*.png"])
-def test_what_macos_writes_beside_images_is_ignored(pattern: str, folder: Path) -> None:
+def test_metadata_files_of_macos_are_ignored(pattern: str, folder: Path) -> None:
     (folder / "._f_000003.png").write_bytes(b"\x00\x05\x16\x07" + bytes(60))
     if pattern == ".*":
         with pytest.raises(InputError, match="matches no file"):
@@ -79,13 +79,13 @@ def test_what_macos_writes_beside_images_is_ignored(pattern: str, folder: Path) 
         assert source.problems == [] and "._" not in "".join([*source.remarks, *source.skipped])
 
 
-def test_a_folder_with_a_rate_is_a_video(folder: Path) -> None:
+def test_a_folder_with_a_frame_rate_is_read_as_a_video(folder: Path) -> None:
     with open_source(str(folder), fps=2) as source:
         assert source.kind == "video"
         assert [frame.time_s for frame in source][-1] == 2.5
 
 
-def test_a_name_that_looks_like_a_pattern_and_is_there_is_that_file(folder: Path, photo: Array) -> None:
+def test_an_existing_file_takes_precedence_over_a_pattern(folder: Path, photo: Array) -> None:
     write_image(folder / "a%02d[1].png", photo)
     with open_source(str(folder / "a%02d[1].png")) as source:
         assert (source.kind, source.total) == ("images", 1)
@@ -101,7 +101,7 @@ def test_a_name_that_looks_like_a_pattern_and_is_there_is_that_file(folder: Path
         ("*.mp4", "*.mp4: matches 2 files, none of them an image; name one video at a time"),
     ],
 )
-def test_patterns_that_fit_nothing(pattern: str, message: str, folder: Path) -> None:
+def test_a_pattern_without_matches_is_refused(pattern: str, message: str, folder: Path) -> None:
     make_video(folder / "a.mp4")
     make_video(folder / "b.mp4")
     with pytest.raises(InputError) as refusal:
@@ -109,6 +109,6 @@ def test_patterns_that_fit_nothing(pattern: str, message: str, folder: Path) -> 
     assert message in str(refusal.value)
 
 
-def test_a_rate_for_a_single_image_is_refused(folder: Path) -> None:
+def test_a_frame_rate_for_a_single_image_is_refused(folder: Path) -> None:
     with pytest.raises(InputError, match=r"`fps=5`: other\.jpg is a single image; leave `fps` out"):
         open_source(str(folder / "other.jpg"), fps=5)

@@ -1,4 +1,4 @@
-"""Trained weights on real photographs, through the example of a user's own network."""
+"""Trained weights on real photographs, loaded with the example of a user's own network."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ EXAMPLE = Path(__file__).resolve().parents[2] / "examples" / "human_pose_estimat
 
 
 @pytest.mark.parametrize("name", ["skiers", "one-person"])
-def test_the_poses_are_the_published_ones(name: str, real: Path, tmp_path: Path) -> None:
+def test_the_poses_equal_the_published_ones(name: str, real: Path, tmp_path: Path) -> None:
     model = open_user_network(real / "human-pose-estimation-0001.pth", f"{EXAMPLE}:build")
     expected = np.load(real / f"{name}.npz")
     source = open_source(str(real / f"{name}.jpg"))

@@ -19,7 +19,7 @@ from tests.predict.conftest import HEIGHT, PEOPLE, WIDTH, MakeVideo, write_image
 from tests.predict.prediction_cases import document, read_video, run
 
 
-def test_an_image_and_its_poses(exported: Artifact, tmp_path: Path, photo: Array) -> None:
+def test_an_image_and_its_poses_are_written(exported: Artifact, tmp_path: Path, photo: Array) -> None:
     path = write_image(tmp_path / "día 1.png", photo)
     with OpenVinoRunner(exported, RunOptions()) as runner:
         prediction = predict(open_source(str(path)), runner, exported, tmp_path / "out" / "new")
@@ -43,7 +43,7 @@ def test_an_image_and_its_poses(exported: Artifact, tmp_path: Path, photo: Array
     ]
 
 
-def test_people_are_in_the_format_of_coco(artifact: Artifact, tmp_path: Path, photo: Array) -> None:
+def test_people_are_written_in_the_coco_format(artifact: Artifact, tmp_path: Path, photo: Array) -> None:
     run(write_image(tmp_path / "a.png", photo), artifact, tmp_path / "out", draw=False)
     found = document(tmp_path / "out")
     (category,) = found["categories"]
@@ -65,7 +65,7 @@ def test_people_are_in_the_format_of_coco(artifact: Artifact, tmp_path: Path, ph
         assert "keypoints_3d" not in person
 
 
-def test_a_folder_of_images(artifact: Artifact, tmp_path: Path, photo: Array) -> None:
+def test_the_poses_of_a_folder_are_written(artifact: Artifact, tmp_path: Path, photo: Array) -> None:
     images = tmp_path / "images"
     images.mkdir()
     for name in ("a.jpg", "a.png", "b.bmp"):
@@ -143,7 +143,7 @@ def test_a_threshold_above_the_keypoints_of_the_network_is_refused(
         run(image, artifact, tmp_path / "out", threshold=Threshold(min_keypoints=19))
 
 
-def test_3d_poses(artifact_3d: Artifact, tmp_path: Path, photo: Array, video: MakeVideo) -> None:
+def test_3d_poses_are_written(artifact_3d: Artifact, tmp_path: Path, photo: Array, video: MakeVideo) -> None:
     run(write_image(tmp_path / "a.png", photo), artifact_3d, tmp_path / "out")
     found = document(tmp_path / "out")
     assert found["units"] == {"keypoints": "px", "bbox": "px", "keypoints_3d": "mm"}

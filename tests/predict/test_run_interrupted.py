@@ -1,4 +1,4 @@
-"""Interruptions and errors leave complete results or none."""
+"""After interruptions and errors, results are complete or absent."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from tests.predict.conftest import CrowdRunner, MakeVideo, write_image
 from tests.predict.prediction_cases import document, read_video, run
 
 
-def test_ctrl_c_keeps_the_frames_so_far(artifact: Artifact, tmp_path: Path, video: MakeVideo) -> None:
+def test_ctrl_c_keeps_the_frames_up_to_then(artifact: Artifact, tmp_path: Path, video: MakeVideo) -> None:
     def interrupt(done: int, total: int | None) -> None:
         if done == 5:
             raise KeyboardInterrupt
@@ -31,7 +31,7 @@ def test_ctrl_c_keeps_the_frames_so_far(artifact: Artifact, tmp_path: Path, vide
     assert len(document(tmp_path / "out")["images"]) == prediction.frames
 
 
-def test_ctrl_c_before_the_first_frame_is_not_an_input_error(
+def test_ctrl_c_before_the_first_frame_interrupts_the_run(
     artifact: Artifact, tmp_path: Path, video: MakeVideo
 ) -> None:
     class Interrupted(CrowdRunner):
@@ -57,7 +57,7 @@ def test_an_error_keeps_the_previous_results(artifact: Artifact, tmp_path: Path,
 
 
 @pytest.mark.parametrize("place", ["file", "/proc/posedeploy"])
-def test_a_folder_that_cannot_be_written(
+def test_an_output_folder_that_cannot_be_written_is_refused(
     place: str, artifact: Artifact, tmp_path: Path, photo: Array
 ) -> None:
     (tmp_path / "file").touch()
@@ -68,7 +68,7 @@ def test_a_folder_that_cannot_be_written(
 
 @contextmanager
 def largest_file(size: int) -> Iterator[None]:
-    """No file may grow beyond ``size`` bytes: as on a disk that fills, a write stops in the middle."""
+    """Limit all files to ``size`` bytes. As on a full disk, a write then stops in the middle."""
     before = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (size, before[1]))
     try:
@@ -78,7 +78,7 @@ def largest_file(size: int) -> Iterator[None]:
 
 
 @pytest.mark.parametrize("kind", ["image", "video"])
-def test_a_disk_that_fills(
+def test_a_full_disk_is_an_output_error(
     kind: str, artifact: Artifact, tmp_path: Path, photo: Array, video: MakeVideo
 ) -> None:
     source = write_image(tmp_path / "a.png", photo) if kind == "image" else video(frames=20)

@@ -13,7 +13,7 @@ from tests.predict.conftest import HEIGHT, PEOPLE, WIDTH, CrowdRunner, MakeVideo
 from tests.predict.prediction_cases import Camera, document, read_video, run
 
 
-def test_a_video(artifact: Artifact, tmp_path: Path, video: MakeVideo) -> None:
+def test_a_video_and_its_poses_are_written(artifact: Artifact, tmp_path: Path, video: MakeVideo) -> None:
     seen: list[tuple[int, int | None]] = []
     prediction = run(
         video(frames=12), artifact, tmp_path / "out", lambda done, total: seen.append((done, total))
@@ -35,7 +35,7 @@ def test_a_video(artifact: Artifact, tmp_path: Path, video: MakeVideo) -> None:
     assert found["annotations"][0]["keypoints"] == found["annotations"][-2]["keypoints"]
 
 
-def test_ids_and_smoothing_can_be_left_out(artifact: Artifact, tmp_path: Path, video: MakeVideo) -> None:
+def test_tracking_and_smoothing_can_be_disabled(artifact: Artifact, tmp_path: Path, video: MakeVideo) -> None:
     run(video(frames=3), artifact, tmp_path / "out", track=False, draw=False)
     found = document(tmp_path / "out")
     assert "track_id" not in found["annotations"][0]
@@ -47,7 +47,7 @@ def test_ids_and_smoothing_can_be_left_out(artifact: Artifact, tmp_path: Path, v
 
 
 @pytest.mark.parametrize("frames", [1, 2, 5])
-def test_early_frames_have_the_ids_that_are_assigned_later(
+def test_ids_that_are_assigned_later_are_added_to_early_frames(
     frames: int, artifact: Artifact, tmp_path: Path, video: MakeVideo
 ) -> None:
     run(video(frames=frames), artifact, tmp_path / "out", draw=False)
@@ -88,7 +88,7 @@ def test_closing_the_window_ends_the_run(
 @pytest.mark.parametrize(
     ("display", "show", "shown"), [(True, None, True), (True, False, False), (False, None, False)]
 )
-def test_a_camera_is_shown_where_there_is_a_display(
+def test_a_camera_is_shown_if_a_display_is_available(
     display: bool,
     show: bool | None,
     shown: bool,

@@ -22,7 +22,7 @@ def _read(content: bytes, folder: Path) -> Picture:
 
 
 def _is_ramp(picture: Picture, white: float = 255.0) -> bool:
-    """Whether every channel is the ramp, within a step of what 8 bits hold."""
+    """Return whether every channel is the ramp within one 8-bit step."""
     return bool(np.abs(picture.pixels - white * COLOR).max() <= 1)
 
 
@@ -32,7 +32,7 @@ def _deep(bits: int, pixels: Array = COLOR) -> Array:
 
 @pytest.mark.parametrize("bits", [8, 10, 12, 14, 16])
 @pytest.mark.parametrize("kind", ["png", "gray png", "jp2", "tiff", "tiff of a PC", "tiff of a Mac", "ppm"])
-def test_samples_are_scaled_by_the_bits_that_they_hold(bits: int, kind: str, tmp_path: Path) -> None:
+def test_samples_are_scaled_by_their_significant_bits(bits: int, kind: str, tmp_path: Path) -> None:
     pixels = _deep(bits)
     content = {
         "png": lambda: cv2.imencode(".png", pixels)[1].tobytes(),
@@ -49,7 +49,7 @@ def test_samples_are_scaled_by_the_bits_that_they_hold(bits: int, kind: str, tmp
     assert picture.remark == (None if bits == 16 or kind == "ppm" else told)
 
 
-def test_full_range_loses_its_last_bits_alone(tmp_path: Path, photo: Array) -> None:
+def test_full_range_samples_lose_only_their_lowest_bits(tmp_path: Path, photo: Array) -> None:
     content = cv2.imencode(".png", photo.astype(np.uint16) * 256 + 255)[1].tobytes()
     np.testing.assert_array_equal(_read(content, tmp_path).pixels, photo)
 
@@ -58,7 +58,7 @@ def test_full_range_loses_its_last_bits_alone(tmp_path: Path, photo: Array) -> N
     ("declared", "largest", "bits"),
     [(12, 1000, 12), (16, 1000, 16), (10, 1000, 10), (12, 65535, 16), (None, 1000, 10)],
 )
-def test_what_a_png_declares_counts_where_its_values_allow(
+def test_the_declared_depth_of_a_png_is_used_if_its_values_fit(
     declared: int | None, largest: int, bits: int, tmp_path: Path
 ) -> None:
     chunks = [(b"sBIT", bytes([declared] * 3))] if declared else []
@@ -67,7 +67,7 @@ def test_what_a_png_declares_counts_where_its_values_allow(
 
 
 @pytest.mark.parametrize("tag", [SMAX, MAX])
-def test_what_a_tiff_declares_counts(tag: int, tmp_path: Path) -> None:
+def test_the_declared_depth_of_a_tiff_is_used(tag: int, tmp_path: Path) -> None:
     pixels = (COLOR * 1000).astype(np.uint16)
     assert _is_ramp(_read(tiff(pixels, tags={tag: 4095}), tmp_path), 255 * 1000 / 4095)
     full = _read(tiff(pixels, tags={tag: 65535}), tmp_path)
@@ -75,7 +75,7 @@ def test_what_a_tiff_declares_counts(tag: int, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("bits", [10, 12])
-def test_avif_says_its_depth(bits: int, tmp_path: Path) -> None:
+def test_the_depth_of_avif_is_read(bits: int, tmp_path: Path) -> None:
     content = cv2.imencode(
         ".avif", _deep(bits), [cv2.IMWRITE_AVIF_DEPTH, bits, cv2.IMWRITE_AVIF_QUALITY, 100]
     )
@@ -89,7 +89,7 @@ def test_avif_says_its_depth(bits: int, tmp_path: Path) -> None:
     ("white", "told"),
     [(1, "0 to 1"), (255, "0 to 255"), (4095, "0 to 4095"), (65535, "0 to 65535")],
 )
-def test_floats(order: str, dtype: str, white: int, told: str, tmp_path: Path) -> None:
+def test_floats_are_scaled_to_8_bits(order: str, dtype: str, white: int, told: str, tmp_path: Path) -> None:
     for pixels in (RAMP, COLOR, np.dstack([COLOR, RAMP])):
         picture = _read(tiff((pixels * white).astype(dtype), order=order), tmp_path)
         assert _is_ramp(picture)
@@ -116,7 +116,7 @@ def test_negative_values_are_black(tmp_path: Path) -> None:
     assert np.unique(picture.pixels).tolist() == [0, 255]
 
 
-def test_white_may_be_zero(tmp_path: Path) -> None:
+def test_inverted_tiffs_are_read(tmp_path: Path) -> None:
     deep = tiff(_deep(12, 1 - RAMP), photometric=WHITE_IS_ZERO)
     plain = tiff((255 - RAMP * 255).astype(np.uint8), photometric=WHITE_IS_ZERO)
     assert _is_ramp(_read(deep, tmp_path)) and _is_ramp(_read(plain, tmp_path))
@@ -130,6 +130,8 @@ def test_white_may_be_zero(tmp_path: Path) -> None:
         (tiff(_deep(12, np.repeat(RAMP[..., None], 4, 2)), photometric=CMYK), "TIFF of 16-bit CMYK samples"),
     ],
 )
-def test_what_opencv_does_not_read_is_refused_by_name(content: bytes, named: str, tmp_path: Path) -> None:
+def test_a_format_that_opencv_does_not_read_is_refused_by_name(
+    content: bytes, named: str, tmp_path: Path
+) -> None:
     with pytest.raises(InputError, match=f"image: OpenCV does not read {named}; convert the image to PNG or"):
         _read(content, tmp_path)

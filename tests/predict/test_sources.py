@@ -21,7 +21,7 @@ from tests.predict.conftest import HEIGHT, WIDTH, MakeVideo, write_image
 from tests.predict.image_bytes import png_claiming, tiff
 
 
-def test_an_image(tmp_path: Path, photo: Array) -> None:
+def test_an_image_is_a_source_of_one_frame(tmp_path: Path, photo: Array) -> None:
     source = open_source(str(write_image(tmp_path / "a b.png", photo)))
     (frame,) = source
     assert (source.kind, source.total, source.skipped) == ("images", 1, ())
@@ -29,12 +29,12 @@ def test_an_image(tmp_path: Path, photo: Array) -> None:
     np.testing.assert_array_equal(frame.image, photo)
 
 
-def test_an_image_without_a_suffix_is_known_by_its_content(tmp_path: Path, photo: Array) -> None:
+def test_an_image_without_a_suffix_is_recognized_by_its_content(tmp_path: Path, photo: Array) -> None:
     path = write_image(tmp_path / "a.png", photo).rename(tmp_path / "nameless")
     assert open_source(str(path)).kind == "images"
 
 
-def test_a_folder_gives_its_images_in_order_and_names_the_rest(tmp_path: Path, photo: Array) -> None:
+def test_a_folder_yields_its_images_in_order_and_reports_other_files(tmp_path: Path, photo: Array) -> None:
     for name in ("b.png", "a.JPG", "c.bmp"):
         write_image(tmp_path / name, photo)
     (tmp_path / "notes.txt").write_text("no image")
@@ -48,7 +48,7 @@ def test_a_folder_gives_its_images_in_order_and_names_the_rest(tmp_path: Path, p
     ]
 
 
-def test_one_damaged_image_of_a_folder_is_told_and_left_out(tmp_path: Path, photo: Array) -> None:
+def test_a_damaged_image_of_a_folder_is_skipped_and_reported(tmp_path: Path, photo: Array) -> None:
     write_image(tmp_path / "a.png", photo)
     (tmp_path / "b.jpg").write_bytes(b"")
     source = open_source(str(tmp_path))
@@ -63,9 +63,7 @@ def test_one_damaged_image_of_a_folder_is_told_and_left_out(tmp_path: Path, phot
     ("name", "shown"),
     [(b"caf\xe9.png", r"caf\xe9.png"), (b"a\nb.png", r"a\nb.png"), (b"\x1b[31m.png", r"\x1b[31m.png")],
 )
-def test_a_name_that_cannot_be_shown_is_read_and_escaped(
-    name: bytes, shown: str, tmp_path: Path, photo: Array
-) -> None:
+def test_an_unprintable_name_is_escaped(name: bytes, shown: str, tmp_path: Path, photo: Array) -> None:
     strange = Path(os.fsdecode(os.fsencode(tmp_path) + b"/" + name))
     write_image(tmp_path / "z.png", photo).rename(strange)
     for source in (open_source(str(strange)), open_source(str(tmp_path))):
@@ -74,7 +72,7 @@ def test_a_name_that_cannot_be_shown_is_read_and_escaped(
 
 
 @pytest.mark.parametrize("name", ["a.tif", "a.gif", "a.png"])
-def test_what_claims_to_be_too_large_is_refused_before_its_frames_are_counted(
+def test_an_image_with_too_many_px_is_refused_before_its_frames_are_counted(
     name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     content = {
@@ -89,7 +87,7 @@ def test_what_claims_to_be_too_large_is_refused_before_its_frames_are_counted(
         open_source(str(tmp_path / name))
 
 
-def test_folders_inside_are_read_where_that_is_asked_for(tmp_path: Path, photo: Array) -> None:
+def test_subfolders_are_read_on_request(tmp_path: Path, photo: Array) -> None:
     for place in ("b.png", "a/c.png", "a/d/b.png", "out/b.png"):
         (tmp_path / place).parent.mkdir(parents=True, exist_ok=True)
         write_image(tmp_path / place, photo)
@@ -106,7 +104,7 @@ def test_folders_inside_are_read_where_that_is_asked_for(tmp_path: Path, photo: 
 
 
 @pytest.mark.parametrize("name", ["clip.avi", "clip día 1.mp4"])
-def test_a_video(name: str, video: MakeVideo) -> None:
+def test_a_video_yields_its_frames(name: str, video: MakeVideo) -> None:
     source = open_source(str(video(name, frames=10)))
     frames = list(source)
     assert (source.kind, source.total, source.fps, source.problems) == ("video", 10, 25.0, [])
@@ -115,7 +113,7 @@ def test_a_video(name: str, video: MakeVideo) -> None:
     assert {(frame.name, frame.image.shape) for frame in frames} == {(name, (HEIGHT, WIDTH, 3))}
 
 
-def test_a_video_that_is_closed_gives_no_more(video: MakeVideo) -> None:
+def test_a_closed_video_yields_no_frames(video: MakeVideo) -> None:
     with open_source(str(video(frames=10))) as source:
         frames = iter(source)
         next(frames)
@@ -124,7 +122,7 @@ def test_a_video_that_is_closed_gives_no_more(video: MakeVideo) -> None:
 
 
 @pytest.mark.parametrize("rate", [(0, 1), (2_000_000, 1)])
-def test_a_frame_rate_that_cannot_be_is_not_believed(rate: tuple[int, int], video: MakeVideo) -> None:
+def test_an_impossible_frame_rate_is_replaced_by_the_default(rate: tuple[int, int], video: MakeVideo) -> None:
     path = video(frames=5)
     content = bytearray(path.read_bytes())
     header = content.index(b"strh") + 8
@@ -134,7 +132,7 @@ def test_a_frame_rate_that_cannot_be_is_not_believed(rate: tuple[int, int], vide
         assert source.fps == DEFAULT_FPS
 
 
-def test_a_video_that_ends_early_gives_what_it_has_and_says_so(video: MakeVideo) -> None:
+def test_a_truncated_video_is_read_and_reported(video: MakeVideo) -> None:
     path = video(frames=50, keep=0.6)
     source = open_source(str(path))
     done = len(list(source))
@@ -145,7 +143,7 @@ def test_a_video_that_ends_early_gives_what_it_has_and_says_so(video: MakeVideo)
     ]
 
 
-def test_a_video_of_which_nothing_is_left(video: MakeVideo) -> None:
+def test_a_video_without_frames_is_refused(video: MakeVideo) -> None:
     path = video(keep=0.2)
     content = path.read_bytes()
     path.write_bytes(content[: content.index(b"movi") + 4])
@@ -155,7 +153,7 @@ def test_a_video_of_which_nothing_is_left(video: MakeVideo) -> None:
         list(open_source(str(path)))
 
 
-def test_a_video_without_its_index_is_refused_quietly(
+def test_a_video_without_its_index_is_refused_without_output_of_the_decoder(
     video: MakeVideo, capfd: pytest.CaptureFixture[str]
 ) -> None:
     with pytest.raises(
@@ -166,7 +164,7 @@ def test_a_video_without_its_index_is_refused_quietly(
     assert capfd.readouterr() == ("", "")
 
 
-def test_a_file_that_is_neither(tmp_path: Path) -> None:
+def test_a_file_that_is_neither_image_nor_video_is_refused(tmp_path: Path) -> None:
     (tmp_path / "notes.txt").write_text("these are words")
     with pytest.raises(
         InputError, match=r"notes\.txt: not an image or a video that FFmpeg reads.*expected a video such"
@@ -174,7 +172,7 @@ def test_a_file_that_is_neither(tmp_path: Path) -> None:
         open_source(str(tmp_path / "notes.txt"))
 
 
-def test_an_empty_video(tmp_path: Path) -> None:
+def test_an_empty_video_is_refused(tmp_path: Path) -> None:
     (tmp_path / "clip.mp4").touch()
     with pytest.raises(
         InputError, match=r"clip\.mp4: the file is empty \(0 bytes\); expected an image or a video"
@@ -182,13 +180,13 @@ def test_an_empty_video(tmp_path: Path) -> None:
         open_source(str(tmp_path / "clip.mp4"))
 
 
-def test_a_folder_without_images(tmp_path: Path) -> None:
+def test_a_folder_without_images_is_refused(tmp_path: Path) -> None:
     (tmp_path / "notes.txt").touch()
     with pytest.raises(InputError, match=r"none of its 1 files is an image; name a folder .*\.png"):
         open_source(str(tmp_path))
 
 
-def test_nothing_by_that_name(tmp_path: Path) -> None:
+def test_a_missing_source_is_refused(tmp_path: Path) -> None:
     missing = tmp_path / "gone.jpg"
     with pytest.raises(
         InputError, match=re.escape(f"{missing}: no such file or folder; name an image, a folder")
@@ -196,7 +194,7 @@ def test_nothing_by_that_name(tmp_path: Path) -> None:
         open_source(str(missing))
 
 
-def test_an_unknown_camera(capfd: pytest.CaptureFixture[str]) -> None:
+def test_an_unknown_camera_is_refused(capfd: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(
         InputError, match="camera 99: not found, or in use by another program; try another camera"
     ):
@@ -206,7 +204,7 @@ def test_an_unknown_camera(capfd: pytest.CaptureFixture[str]) -> None:
     assert capfd.readouterr() == ("", "")
 
 
-def test_a_file_is_meant_before_a_camera(
+def test_a_file_takes_precedence_over_a_camera(
     tmp_path: Path, photo: Array, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     shutil.move(write_image(tmp_path / "a.png", photo), tmp_path / "0")
@@ -214,7 +212,7 @@ def test_a_file_is_meant_before_a_camera(
     assert open_source("0").kind == "images"
 
 
-def test_images_alone(tmp_path: Path, photo: Array, video: MakeVideo) -> None:
+def test_a_source_can_be_limited_to_images(tmp_path: Path, photo: Array, video: MakeVideo) -> None:
     folder = tmp_path / "images"
     folder.mkdir()
     image = write_image(folder / "a.png", photo)

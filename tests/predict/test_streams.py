@@ -23,7 +23,7 @@ PART = b"--part\r\nContent-Type: image/jpeg\r\nContent-Length: %d\r\n\r\n%b\r\n"
 
 
 class Server(ThreadingHTTPServer):
-    """Serves files of a folder, and cuts the first ``cuts`` connections; /mjpeg is a camera of 8 frames."""
+    """Serves the files of a folder and drops the first ``cuts`` connections; /mjpeg is a camera."""
 
     def __init__(self, folder: Path) -> None:
         super().__init__(("127.0.0.1", 0), Handler)
@@ -84,7 +84,7 @@ def stream(url: str, reconnects: int = 2) -> StreamReader:
     return StreamReader(url, reconnects=reconnects, first_wait_s=0.01)
 
 
-def test_a_file_on_a_server_is_a_video(server: Server, tmp_path: Path) -> None:
+def test_a_file_on_a_server_is_read_as_a_video(server: Server, tmp_path: Path) -> None:
     path = make_video(tmp_path / "clip.mp4", movflags="faststart")
     with open_source(f"file://{path}") as source:
         assert source.inputs == (path,)
@@ -96,7 +96,7 @@ def test_a_file_on_a_server_is_a_video(server: Server, tmp_path: Path) -> None:
         assert times == [frame.time_s for frame in source]
 
 
-def test_sound_that_lasts_longer_than_the_picture_is_no_loss(server: Server, tmp_path: Path) -> None:
+def test_sound_longer_than_the_picture_is_not_a_truncation(server: Server, tmp_path: Path) -> None:
     make_video(tmp_path / "b.mkv", stamps=(0, 1, 2), sound="aac", sound_s=5)
     with stream(server.url("b.mkv")) as reader:
         assert len(list(reader)) == 3
@@ -104,7 +104,7 @@ def test_sound_that_lasts_longer_than_the_picture_is_no_loss(server: Server, tmp
 
 
 @pytest.mark.parametrize("name", ["a.mp4", "a.mkv", "a.ts"])
-def test_a_file_whose_connection_is_cut_is_read_again_without_double_frames(
+def test_a_file_is_read_without_repeated_frames_after_a_dropped_connection(
     name: str, server: Server, tmp_path: Path
 ) -> None:
     path = make_video(
@@ -121,7 +121,7 @@ def test_a_file_whose_connection_is_cut_is_read_again_without_double_frames(
     assert [frame.index for frame in frames] == list(range(60))
 
 
-def test_a_file_that_is_cut_again_and_again_ends_with_what_was_read(server: Server, tmp_path: Path) -> None:
+def test_a_file_ends_early_if_every_connection_drops(server: Server, tmp_path: Path) -> None:
     make_video(tmp_path / "a.ts", stamps=range(60))
     server.cuts = 100
     with stream(server.url("a.ts")) as source:
@@ -133,7 +133,7 @@ def test_a_file_that_is_cut_again_and_again_ends_with_what_was_read(server: Serv
     assert server.requests == 3
 
 
-def test_a_camera_over_http_that_drops_is_connected_again(server: Server) -> None:
+def test_a_dropped_http_camera_is_reconnected(server: Server) -> None:
     with stream(server.url("mjpeg")) as source:
         frames = list(source)
         assert (source.kind, source.is_video, source.total, source.file_name) == (
@@ -149,14 +149,14 @@ def test_a_camera_over_http_that_drops_is_connected_again(server: Server) -> Non
     assert "not restored in 2 attempts" in source.problems[0]
 
 
-def test_a_camera_that_falls_silent_does_not_hang(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_camera_that_stops_sending_is_reported(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(stream_reader, "TIMEOUT_S", 0.5)
     with stream(server.url("mjpeg-stalls"), reconnects=0) as source:
         assert len(list(source)) == 8
         assert "(no data for 0.5 s)" in source.problems[0]
 
 
-def test_a_stream_over_udp(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_stream_over_udp_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(stream_reader, "TIMEOUT_S", 2.0)
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as free:
         free.bind(("127.0.0.1", 0))
@@ -197,7 +197,7 @@ def test_a_stream_over_udp(monkeypatch: pytest.MonkeyPatch) -> None:
         ("photo.jpg", "photo.jpg: the server sends a single image; download it and name"),
     ],
 )
-def test_what_is_no_stream(path: str, message: str, server: Server, tmp_path: Path) -> None:
+def test_an_invalid_stream_is_refused(path: str, message: str, server: Server, tmp_path: Path) -> None:
     (tmp_path / "page.html").write_text("<html>" + "nothing to see " * 1000)
     cv2.imwrite(str(tmp_path / "photo.jpg"), picture())
     with pytest.raises(InputError) as refusal:
@@ -205,7 +205,7 @@ def test_what_is_no_stream(path: str, message: str, server: Server, tmp_path: Pa
     assert message in str(refusal.value)
 
 
-def test_nobody_answers() -> None:
+def test_an_unreachable_server_is_an_error() -> None:
     with pytest.raises(
         InputError, match=r"^rtsp://user:\*\*\*@127\.0\.0\.1:1/cam: Connection refused; check the"
     ):
@@ -223,7 +223,7 @@ def test_nobody_answers() -> None:
 @pytest.mark.parametrize(
     "url", ["http://me:a@secret@[abc/a.mp4", "file://[abc", "ftp://[abc", "rtsp://a]:1/"]
 )
-def test_what_is_no_url_is_refused(url: str) -> None:
+def test_an_invalid_url_is_refused(url: str) -> None:
     with pytest.raises(
         InputError, match=r": invalid URL \(Invalid IPv6 URL\); expected one like rtsp"
     ) as refusal:
@@ -231,7 +231,7 @@ def test_what_is_no_url_is_refused(url: str) -> None:
     assert "secret" not in str(refusal.value)
 
 
-def test_urls() -> None:
+def test_urls_are_recognized() -> None:
     assert hide_password("http://:secret@host/a") == "http://:***@host/a"
     assert hide_password("rtsp://user:secret@host:554/a?b=c") == "rtsp://user:***@host:554/a?b=c"
     assert hide_password("http://host/a") == "http://host/a"

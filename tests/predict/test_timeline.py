@@ -22,20 +22,20 @@ MILLISECONDS = Fraction(1, 1000)
         ((0, 40, 90_000_000, 90_000_040), (0.0, 0.04, 0.08, 0.12), 1),  # and forth
     ],
 )
-def test_times_only_grow(stamps: tuple[int | None, ...], times: tuple[float, ...], resets: int) -> None:
+def test_times_always_increase(stamps: tuple[int | None, ...], times: tuple[float, ...], resets: int) -> None:
     timeline = Timeline(MILLISECONDS, 0.04)
     assert [timeline.at(stamp) for stamp in stamps] == pytest.approx(times)
     assert timeline.resets == resets
 
 
-def test_a_broadcast_starts_with_its_first_frame_and_the_sound_follows() -> None:
+def test_a_broadcast_starts_at_its_first_frame_and_sound_is_shifted() -> None:
     timeline = Timeline(MILLISECONDS, 0.04, counts_from_first=True)
     assert timeline.known_shift_s is None
     assert [timeline.at(stamp) for stamp in (95_443_000, 95_443_040)] == pytest.approx([0, 0.04])
     assert timeline.known_shift_s == -95_443
 
 
-def test_a_connection_made_again_goes_on_where_it_was() -> None:
+def test_times_continue_after_a_reconnection() -> None:
     timeline = Timeline(MILLISECONDS, 0.04, counts_from_first=True)
     timeline.at(1000)
     timeline.at(3000)

@@ -28,7 +28,7 @@ MILLISECONDS = Fraction(1, 1000)
 
 
 def rewritten(source: Source, path: Path) -> tuple[list[float], list[str]]:
-    """Writes the frames of a source as they are; their times, and the writer's remarks."""
+    """Write the frames of a source unchanged. Return their times and the writer's remarks."""
     writer = VideoWriter(path, source)
     times = []
     for frame in source:
@@ -41,7 +41,7 @@ def rewritten(source: Source, path: Path) -> tuple[list[float], list[str]]:
 
 @pytest.mark.parametrize("name", ["a.mp4", "a.mkv", "a.mov"])
 @pytest.mark.parametrize("time_base", [MILLISECONDS, Fraction(1, 25), Fraction(1001, 30000)])
-def test_times_are_those_of_the_source(name: str, time_base: Fraction, tmp_path: Path) -> None:
+def test_times_are_kept(name: str, time_base: Fraction, tmp_path: Path) -> None:
     path = make_video(tmp_path / name, stamps=VARIABLE, time_base=time_base)
     with open_source(str(path)) as source:
         times, remarks = rewritten(source, tmp_path / "written.mp4")
@@ -68,7 +68,7 @@ def test_times_are_those_of_the_source(name: str, time_base: Fraction, tmp_path:
         ("odd.mkv", "ffv1", "yuv444p"),
     ],
 )
-def test_every_kind_of_video(name: str, codec: str, pix_fmt: str, tmp_path: Path) -> None:
+def test_every_video_format_is_read(name: str, codec: str, pix_fmt: str, tmp_path: Path) -> None:
     size = (127, 95) if name.startswith("odd") else SIZE
     container = {"live": "1"} if name.startswith("live") else {}
     path = make_video(tmp_path / name, codec, pix_fmt=pix_fmt, size=size, **container)
@@ -83,7 +83,7 @@ def test_every_kind_of_video(name: str, codec: str, pix_fmt: str, tmp_path: Path
     assert times[0] < 0.1
 
 
-def test_the_video_is_h264_for_browsers_and_phones(tmp_path: Path) -> None:
+def test_videos_are_written_as_h264(tmp_path: Path) -> None:
     path = make_video(tmp_path / "odd.mkv", "ffv1", pix_fmt="yuv444p", size=(127, 95))
     with VideoReader(path) as source:
         rewritten(source, tmp_path / "w.mp4")
@@ -135,7 +135,7 @@ def test_sound_is_copied(sound: str, name: str, written: str, note: list[str], t
 
 @pytest.mark.parametrize("rotation", [0, 90, 180, -90])
 @pytest.mark.parametrize("reader", [VideoReader, OpenCvReader])
-def test_a_video_is_upright(rotation: int, reader: type[VideoReader], tmp_path: Path) -> None:
+def test_a_rotated_video_is_read_upright(rotation: int, reader: type[VideoReader], tmp_path: Path) -> None:
     path = make_video(tmp_path / "phone.mp4", rotation=rotation)
     upright = np.rot90(picture(), rotation // 90)
     with reader(path) as source:
@@ -144,7 +144,7 @@ def test_a_video_is_upright(rotation: int, reader: type[VideoReader], tmp_path: 
     assert np.abs(image.astype(int) - upright).mean() < 12
 
 
-def test_the_corner_shows_how_a_picture_is_turned() -> None:
+def test_rotated_pictures_differ_in_their_corners() -> None:
     assert picture()[: MARK[1], : MARK[0]].min() == 255 and picture().mean() < 200
 
 
@@ -164,7 +164,7 @@ def test_the_corner_shows_how_a_picture_is_turned() -> None:
         ("a.apng", "apng", {}),
     ],
 )
-def test_a_video_that_is_cut_off_is_reported_and_a_whole_one_is_not(
+def test_a_truncated_video_is_reported_and_a_complete_one_is_not(
     name: str, codec: str, container: dict[str, str], tmp_path: Path
 ) -> None:
     pix_fmt = {"mjpeg": "yuvj420p", "gif": "rgb8", "apng": "rgb24"}.get(codec, "yuv420p")
@@ -182,7 +182,7 @@ def test_a_video_that_is_cut_off_is_reported_and_a_whole_one_is_not(
     )
 
 
-def test_no_frame_is_kept(tmp_path: Path) -> None:
+def test_frames_are_not_kept_in_memory(tmp_path: Path) -> None:
     path = make_video(tmp_path / "long.mp4", "mpeg4", stamps=range(160), size=(640, 480))
     used = []
     with open_source(str(path)) as source:
@@ -192,7 +192,7 @@ def test_no_frame_is_kept(tmp_path: Path) -> None:
     assert used[1] - used[0] < 30 * 640 * 480 * 3, "of the 120 frames between the two"
 
 
-def test_what_is_no_video(tmp_path: Path) -> None:
+def test_a_file_that_is_not_a_video_is_refused(tmp_path: Path) -> None:
     with av.open(str(tmp_path / "sound.mp4"), "w") as output:
         track = output.add_stream("aac", rate=48000)
         output.mux(track.encode(None))
@@ -209,7 +209,7 @@ def test_what_is_no_video(tmp_path: Path) -> None:
 
 @pytest.mark.skipif(sys.platform != "linux", reason="elsewhere every name is Unicode")
 @pytest.mark.parametrize("name", [b"v\xe9.mp4", b"a b:c\nd.mp4", b"-v.mp4", b"%d.mp4", b"concat:x.mp4"])
-def test_no_file_name_is_too_odd(name: bytes, tmp_path: Path) -> None:
+def test_any_file_name_is_accepted(name: bytes, tmp_path: Path) -> None:
     path = Path(os.fsdecode(os.fsencode(tmp_path) + b"/" + name))
     shutil.move(make_video(tmp_path / "clip.mp4"), path)
     with open_source(str(path)) as source:
@@ -219,7 +219,7 @@ def test_no_file_name_is_too_odd(name: bytes, tmp_path: Path) -> None:
             OpenCvReader(path)
 
 
-def test_formats_without_time_stamps_take_their_rate_from_the_option(tmp_path: Path) -> None:
+def test_the_rate_option_applies_to_formats_without_time_stamps(tmp_path: Path) -> None:
     path = make_video(tmp_path / "a.mjpeg", "mjpeg", pix_fmt="yuvj420p")
     with open_source(str(path)) as source:
         assert [frame.time_s for frame in source][1] == 0.04
@@ -234,7 +234,7 @@ def test_formats_without_time_stamps_take_their_rate_from_the_option(tmp_path: P
         open_source(str(make_video(tmp_path / "b.mp4")), fps=10)
 
 
-def test_opencv_reads_and_writes_where_pyav_is_missing(tmp_path: Path) -> None:
+def test_opencv_reads_and_writes_without_pyav(tmp_path: Path) -> None:
     path = make_video(tmp_path / "a.mkv", stamps=VARIABLE, time_base=MILLISECONDS * 10)
     with OpenCvReader(path) as source:
         writer = OpenCvWriter(tmp_path / "w.mp4", source)

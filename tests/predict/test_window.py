@@ -22,7 +22,7 @@ def press(*keys: int) -> None:
         pygame.event.post(pygame.event.Event(pygame.KEYDOWN, key=key))
 
 
-def test_it_shows_the_picture_in_its_colors(window: Window) -> None:
+def test_the_window_shows_the_colors_of_the_picture(window: Window) -> None:
     with window:
         assert window.show(IMAGE)
         shown = pygame.display.get_surface()
@@ -32,7 +32,7 @@ def test_it_shows_the_picture_in_its_colors(window: Window) -> None:
         assert pygame.display.get_surface().get_size() == (60, 20)
 
 
-def test_a_picture_larger_than_the_screen_is_made_smaller(window: Window) -> None:
+def test_a_picture_larger_than_the_screen_is_scaled_down(window: Window) -> None:
     with window:
         width, height = pygame.display.get_desktop_sizes()[0]
         assert window.show(np.zeros((height * 2, width, 3), np.uint8))
@@ -40,20 +40,20 @@ def test_a_picture_larger_than_the_screen_is_made_smaller(window: Window) -> Non
 
 
 @pytest.mark.parametrize("key", ["K_q", "K_ESCAPE"])
-def test_q_and_escape_end_it(key: str, window: Window) -> None:
+def test_q_and_escape_close_the_window(key: str, window: Window) -> None:
     with window:
         press(getattr(pygame, key))
         assert not window.show(IMAGE)
 
 
-def test_closing_it_ends_it(window: Window) -> None:
+def test_the_close_button_closes_the_window(window: Window) -> None:
     with window:
         pygame.event.post(pygame.event.Event(pygame.QUIT))
         assert not window.show(IMAGE)
     window.close()
 
 
-def test_p_pauses_and_goes_on(window: Window) -> None:
+def test_p_pauses_and_resumes(window: Window) -> None:
     with window:
         press(pygame.K_p, pygame.K_SPACE, pygame.K_p)
         assert window.show(IMAGE)
@@ -62,7 +62,7 @@ def test_p_pauses_and_goes_on(window: Window) -> None:
         assert not window.show(IMAGE)  # paused until it is closed
 
 
-def test_a_held_picture_waits_for_a_key(window: Window) -> None:
+def test_a_single_picture_stays_until_a_key_is_pressed(window: Window) -> None:
     with window:
         pygame.time.set_timer(pygame.event.Event(pygame.KEYDOWN, key=pygame.K_SPACE), 60, 1)
         before = pygame.time.get_ticks()
@@ -70,7 +70,7 @@ def test_a_held_picture_waits_for_a_key(window: Window) -> None:
         assert pygame.time.get_ticks() - before >= 40
 
 
-def test_without_a_display_it_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_missing_display_is_reported(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("DISPLAY", "WAYLAND_DISPLAY", "SDL_VIDEODRIVER"):
         monkeypatch.delenv(name, raising=False)
     with pytest.raises(InputError, match="`show`: this machine has no display; leave `show` out"):

@@ -1,4 +1,4 @@
-"""Videos for tests, made by PyAV: any codec, any time stamps, with or without sound."""
+"""Videos for tests, written with PyAV: any codec, any time stamps, with or without sound."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ MARK = (16, 16)
 
 
 def picture(number: int = 0) -> Array:
-    """(96, 128, 3) of smooth noise that moves by a pixel a frame, with a white corner."""
+    """Return (96, 128, 3) smooth noise with a white corner, moved by one pixel per frame."""
     noise = np.random.default_rng(0).integers(0, 255, (SIZE[1], SIZE[0], 3), np.uint8)
     moved: Array = np.roll(cv2.GaussianBlur(noise, (0, 0), 3), number, axis=1)
     moved[: MARK[1], : MARK[0]] = 255
@@ -75,14 +75,14 @@ def write_tone(output: Any, track: Any, seconds: float) -> None:
 
 
 def stamps_of(path: Path, kind: str = "video") -> list[Fraction]:
-    """The time of every packet of a video's picture or sound, in seconds, in the order of time."""
+    """Return the sorted times, in seconds, of all packets of a video's picture or sound."""
     with av.open(str(path)) as container:
         packets = container.demux(**{kind: 0})
         return sorted(packet.pts * packet.time_base for packet in packets if packet.pts is not None)
 
 
 def cut(path: Path, keep: float) -> Path:
-    """The same file with this share of its bytes."""
+    """Truncate the file to this share of its bytes."""
     content = path.read_bytes()
     path.write_bytes(content[: int(len(content) * keep)])
     return path

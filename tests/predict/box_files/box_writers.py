@@ -1,4 +1,4 @@
-"""Files of boxes in every format, written from the same box, and their reader."""
+"""Writers of the same box in every format, and a reader."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""An image beside which the files of boxes are written."""
+"""An image in the folder of the box files."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Boxes that are written otherwise than their file's kind has them, and boxes that no image has."""
+"""Boxes in another format than their file type usually has, and boxes outside the images."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ AS["yolo"] = AS["cxcywh"] / (WIDTH, HEIGHT, WIDTH, HEIGHT)
 
 
 @pytest.mark.parametrize("written", BOX_FORMATS)
-def test_the_format_may_be_said(written: str, tmp_path: Path, image: Path) -> None:
+def test_the_format_can_be_passed(written: str, tmp_path: Path, image: Path) -> None:
     as_json(tmp_path / "b.json", AS[written].tolist())
     _, (boxes,) = read_people(tmp_path / "b.json", image, box_format=written)
     np.testing.assert_allclose(boxes, BOXES, atol=1e-4)
@@ -34,7 +34,7 @@ def test_the_format_may_be_said(written: str, tmp_path: Path, image: Path) -> No
 
 @pytest.mark.parametrize("written", ["xyxy", "cxcywh", "yolo"])
 @pytest.mark.parametrize("kind", ["plain", "coco"])
-def test_another_format_is_noticed_and_named(written: str, kind: str, tmp_path: Path, image: Path) -> None:
+def test_another_format_is_detected_and_named(written: str, kind: str, tmp_path: Path, image: Path) -> None:
     boxes = AS[written].tolist()
     as_json(tmp_path / "b.json", boxes if kind == "plain" else [coco(bbox=box) for box in boxes])
     with pytest.raises(
@@ -43,7 +43,7 @@ def test_another_format_is_noticed_and_named(written: str, kind: str, tmp_path: 
         read_people(tmp_path / "b.json", image)
 
 
-def test_one_box_is_enough_to_notice_it(tmp_path: Path, image: Path) -> None:
+def test_one_box_is_enough_to_detect_the_format(tmp_path: Path, image: Path) -> None:
     as_json(tmp_path / "b.json", [(100, 40, 200, 240)])
     message = (
         r"b\.json: box 0: the box \[100, 40, 200, 240\] as left, top, width, height in px extends to 300, "
@@ -56,7 +56,7 @@ def test_one_box_is_enough_to_notice_it(tmp_path: Path, image: Path) -> None:
     assert boxes == [[100, 40, 200, 240]]
 
 
-def test_a_format_that_is_said_and_gives_no_box_is_refused(tmp_path: Path, image: Path) -> None:
+def test_a_format_without_valid_boxes_is_refused(tmp_path: Path, image: Path) -> None:
     as_json(tmp_path / "b.json", [(100, 40, 90, 35)])
     with pytest.raises(
         InputError, match=r"right, bottom in px has no size.* the boxes fit as xywh and cxcywh: add"
@@ -68,7 +68,7 @@ def test_a_format_that_is_said_and_gives_no_box_is_refused(tmp_path: Path, image
         read_people(tmp_path / "b.json", image)
 
 
-def test_corners_in_the_wrong_order_are_named(tmp_path: Path, image: Path) -> None:
+def test_corners_in_the_wrong_order_are_reported(tmp_path: Path, image: Path) -> None:
     (tmp_path / "b.csv").write_text("xmin,ymin,xmax,ymax\n220,230,100,50\n")
     message = (
         r"b\.csv: line 2: .* has no size: left 220 is larger than right 100 and top 230 is larger than "
@@ -81,7 +81,7 @@ def test_corners_in_the_wrong_order_are_named(tmp_path: Path, image: Path) -> No
     assert any("left 220 is larger than right 100, so a" in remark for remark in finder.remarks)
 
 
-def test_the_odd_box_is_left_out_and_told(tmp_path: Path, image: Path) -> None:
+def test_an_implausible_box_is_skipped_and_reported(tmp_path: Path, image: Path) -> None:
     odd = [(900, 40, 50, 50), (50, 50, 0, 9), (10, 10, 5000, 5000), (-60, 10, 100, 50), (454.5, 10, 2, 100)]
     as_json(tmp_path / "b.json", [*BOXES.tolist(), *odd, *BOXES.tolist(), (440, 10, 30, 100)])
     finder, (boxes,) = read_people(tmp_path / "b.json", image)
@@ -99,14 +99,14 @@ def test_the_odd_box_is_left_out_and_told(tmp_path: Path, image: Path) -> None:
         assert fault in remark and remark.endswith("it is left out")
 
 
-def test_people_cut_by_the_images_edge_are_no_other_format(tmp_path: Path, image: Path) -> None:
+def test_boxes_across_the_image_edge_do_not_change_the_format(tmp_path: Path, image: Path) -> None:
     cut = [(400, 100, 80, 170), (-5, 20, 60, 200), (200, 200, 50, 60)]
     as_json(tmp_path / "b.json", cut)
     finder, (boxes,) = read_people(tmp_path / "b.json", image)
     assert len(boxes) == 3 and not finder.remarks
 
 
-def test_of_a_folder_the_first_images_are_judged(tmp_path: Path, photo: Array) -> None:
+def test_the_first_images_of_a_folder_are_checked(tmp_path: Path, photo: Array) -> None:
     images = tmp_path / "images"
     images.mkdir()
     entries = []
@@ -127,7 +127,7 @@ def frames(clip: Path, boxes: Path, **options: Any) -> tuple[list[str], list[lis
 
 
 @pytest.mark.parametrize("first", [0, 1])
-def test_frames_of_a_video_go_by_their_numbers(first: int, tmp_path: Path, video: MakeVideo) -> None:
+def test_boxes_are_assigned_to_frames_by_number(first: int, tmp_path: Path, video: MakeVideo) -> None:
     clip, boxes = video(frames=4), tmp_path / "b.json"
     as_json(
         boxes, [coco(number + first, bbox=[10 + number, 20, 50, 60]) for number in range(4) if number != 2]
@@ -163,7 +163,7 @@ def test_motchallenge_and_yolo_count_from_1(tmp_path: Path, video: MakeVideo) ->
     assert [len(each) for each in frames(clip, tmp_path / "labels")[1]] == [1, 0, 1]
 
 
-def test_boxes_without_a_name_are_of_every_frame(tmp_path: Path, video: MakeVideo) -> None:
+def test_boxes_without_a_name_apply_to_every_frame(tmp_path: Path, video: MakeVideo) -> None:
     clip, boxes = video(frames=3), tmp_path / "b.json"
     as_json(boxes, BOXES.tolist())
     assert frames(clip, boxes)[1] == [BOXES.tolist()] * 3
@@ -179,7 +179,7 @@ def test_boxes_without_a_name_are_of_every_frame(tmp_path: Path, video: MakeVide
         frames(clip, boxes)
 
 
-def test_poses_that_predict_wrote_give_boxes(tmp_path: Path, video: MakeVideo) -> None:
+def test_poses_json_contains_boxes(tmp_path: Path, video: MakeVideo) -> None:
     document = {
         "images": [{"id": 1, "file_name": "x.avi", "frame": 0}, {"id": 2, "file_name": "x.avi", "frame": 1}],
         "annotations": [{"id": 1, "image_id": 2, "category_id": 1, "bbox": [10, 20, 50, 60], "score": 0.5}],
@@ -203,7 +203,7 @@ def test_one_odd_box_does_not_hide_another_format(tmp_path: Path, image: Path) -
     assert len(read_people(tmp_path / "b.json", image)[1][0]) == 5
 
 
-def test_boxes_of_an_image_of_another_size_are_told(tmp_path: Path, image: Path) -> None:
+def test_boxes_for_another_image_size_are_reported(tmp_path: Path, image: Path) -> None:
     document = annotations()
     document["images"][0] |= {"width": 2 * WIDTH, "height": 2 * HEIGHT}
     as_json(tmp_path / "b.json", document)
@@ -214,7 +214,7 @@ def test_boxes_of_an_image_of_another_size_are_told(tmp_path: Path, image: Path)
     )
 
 
-def test_a_crowd_is_no_person(tmp_path: Path, image: Path) -> None:
+def test_crowds_are_skipped(tmp_path: Path, image: Path) -> None:
     as_json(tmp_path / "b.json", [coco(), coco(iscrowd=1)])
     finder, (boxes,) = read_people(tmp_path / "b.json", image)
     assert len(boxes) == 1

@@ -1,4 +1,4 @@
-"""Every format of boxes gives the same boxes."""
+"""The same boxes are read from every format."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from tests.predict.conftest import write_image
 
 
 @pytest.mark.parametrize("form", FILES)
-def test_every_format_gives_the_same_box(form: str, tmp_path: Path, image: Path) -> None:
+def test_the_same_box_is_read_from_every_format(form: str, tmp_path: Path, image: Path) -> None:
     name, write = FILES[form]
     (tmp_path / "boxes").mkdir()
     path = tmp_path / "boxes" / name
@@ -37,7 +37,7 @@ def test_every_format_gives_the_same_box(form: str, tmp_path: Path, image: Path)
 
 
 @pytest.mark.parametrize("suffix", [".txt", ".json", ".xml"])
-def test_a_folder_has_a_file_for_each_image(suffix: str, tmp_path: Path, photo: Array) -> None:
+def test_a_folder_with_a_file_for_each_image_is_read(suffix: str, tmp_path: Path, photo: Array) -> None:
     images, boxes = tmp_path / "images", tmp_path / "labels"
     images.mkdir()
     boxes.mkdir()
@@ -67,7 +67,7 @@ def test_a_folder_has_a_file_for_each_image(suffix: str, tmp_path: Path, photo: 
     ]
 
 
-def test_a_file_of_classes_gives_the_names_of_yolo_labels(tmp_path: Path, image: Path) -> None:
+def test_a_file_of_classes_names_the_yolo_labels(tmp_path: Path, image: Path) -> None:
     boxes = tmp_path / "labels"
     boxes.mkdir()
     (boxes / "classes.txt").write_text("dog\nPerson\n")
@@ -101,7 +101,7 @@ def test_boxes_are_chosen_by_label_and_score(tmp_path: Path, image: Path) -> Non
         ({"label": "person"}, r"`box_label=person`: boxes\.json has no labels; leave it out"),
     ],
 )
-def test_a_choice_by_missing_scores_or_labels_is_refused(
+def test_a_filter_on_missing_scores_or_labels_is_refused(
     options: dict[str, Any], message: str, tmp_path: Path, image: Path
 ) -> None:
     as_json(tmp_path / "boxes.json", [BOX])
@@ -109,7 +109,7 @@ def test_a_choice_by_missing_scores_or_labels_is_refused(
         read_people(tmp_path / "boxes.json", image, **options)
 
 
-def test_coco_ids_are_the_numbers_of_names(tmp_path: Path, photo: Array) -> None:
+def test_coco_ids_are_matched_with_numbers_in_names(tmp_path: Path, photo: Array) -> None:
     images = tmp_path / "images"
     images.mkdir()
     for name in ("000000000139.png", "000000000285.png"):
@@ -127,7 +127,7 @@ def test_coco_ids_are_the_numbers_of_names(tmp_path: Path, photo: Array) -> None
 
 
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-16", "utf-32"])
-def test_a_long_file_is_read_whole(tmp_path: Path, image: Path, encoding: str) -> None:
+def test_a_long_file_is_read_completely(tmp_path: Path, image: Path, encoding: str) -> None:
     boxes = [{"image": "a.png", "boxes": [list(BOX)], "note": "é" * 40_001}]
     (tmp_path / "a.json").write_text(json.dumps(boxes, ensure_ascii=False), encoding=encoding)
     assert read_people(tmp_path / "a.json", image)[1] == [[list(BOX)]]

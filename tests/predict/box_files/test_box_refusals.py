@@ -1,4 +1,4 @@
-"""Boxes that are left out, and files of boxes that are refused."""
+"""Boxes that are skipped, and box files that are refused."""
 
 from __future__ import annotations
 
@@ -72,7 +72,7 @@ POINT = {"label": "person", "points": [[1, 1]], "shape_type": "point"}
         ),
     ],
 )
-def test_an_odd_box_is_left_out_and_reported(
+def test_an_invalid_box_is_skipped_and_reported(
     name: str, write: Callable[[Path], object], remark: str, tmp_path: Path, image: Path
 ) -> None:
     path = tmp_path / name
@@ -139,7 +139,7 @@ def _folder(path: Path, *names: str) -> None:
         ),
     ],
 )
-def test_other_arrays_and_folders_are_refused(
+def test_arrays_and_folders_without_boxes_are_refused(
     name: str, write: Callable[[Path], object], message: str, tmp_path: Path, image: Path
 ) -> None:
     write(tmp_path / name)
@@ -158,7 +158,7 @@ def test_other_arrays_and_folders_are_refused(
         labelme(shapes=[*labelme()["shapes"], None, {"label": "person", "points": "12"}], imageWidth="x"),
     ],
 )
-def test_odd_parts_of_json_do_not_stop_the_rest(document: Any, tmp_path: Path, image: Path) -> None:
+def test_invalid_parts_of_json_are_skipped(document: Any, tmp_path: Path, image: Path) -> None:
     as_json(tmp_path / "boxes.json", document)
     _, ((box,),) = read_people(tmp_path / "boxes.json", image)
     np.testing.assert_allclose(box, BOX, atol=1e-4)
@@ -193,7 +193,7 @@ def test_an_array_that_is_not_read_is_named_boxes(
 def test_xml_that_is_too_deep_or_too_large_is_refused(
     content: str, message: str, tmp_path: Path, image: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A file of 60,000 nested elements took 7 GB."""
+    """A file of 60,000 nested elements once took 7 GB of memory."""
     monkeypatch.setattr(voc, "MAX_VOC_BYTES", 1000 if "<!--" in content else voc.MAX_VOC_BYTES)
     (tmp_path / "a.xml").write_text(f"<annotation>{content}</annotation>")
     with pytest.raises(InputError, match=message):

@@ -1,4 +1,4 @@
-"""Files of joints in every format, written from the same people, and their reader."""
+"""Writers of the same people in every format of joints, and a reader."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The frames of a file or folder of joints: their order, times, gaps and memory."""
+"""Frames of a file or folder of joints: order, times, gaps and memory."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from tests.predict.joint_files.joint_writers import (
 )
 
 
-def test_a_folder_of_openposes_files_is_in_the_order_of_its_numbers(tmp_path: Path) -> None:
+def test_openpose_files_of_a_folder_are_sorted_by_number(tmp_path: Path) -> None:
     for number in (10, 9, 2):
         as_json(tmp_path / f"clip_{number}_keypoints.json", openpose(PEOPLE[: number % 3]))
     (tmp_path / "notes.json").write_text("{}")
@@ -37,7 +37,7 @@ def test_a_folder_of_openposes_files_is_in_the_order_of_its_numbers(tmp_path: Pa
     assert not is_joints(tmp_path)
 
 
-def test_times_in_a_table_make_a_sequence(tmp_path: Path) -> None:
+def test_a_table_with_times_is_a_sequence(tmp_path: Path) -> None:
     header, *rows = wide().split("\n")
     rows = [f"{time},{row}" for time, row in zip((0.0, 0.5, 0.1), rows, strict=True)]
     (tmp_path / "a.csv").write_text("\n".join([f"time_s,{header}", *rows]))
@@ -51,7 +51,7 @@ def test_times_in_a_table_make_a_sequence(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(("ids", "times"), [([3, 4, 7], [0, 0.1, 0.4]), ([139, 285, 90000], [0, 0.1, 0.2])])
-def test_only_ids_close_together_are_frame_numbers(
+def test_only_nearly_consecutive_ids_are_frame_numbers(
     ids: list[int], times: list[float], tmp_path: Path
 ) -> None:
     entries = [entry | {"image_id": number} for number, entry in zip(ids, results(), strict=True)]
@@ -70,7 +70,7 @@ def test_only_ids_close_together_are_frame_numbers(
         (["left.json", "right.json"], [0, 0.1]),
     ],
 )
-def test_openposes_files_are_numbered_by_their_names(
+def test_openpose_files_are_numbered_by_their_names(
     names: list[str], times: list[float], tmp_path: Path
 ) -> None:
     for name in names:
@@ -115,7 +115,7 @@ def test_a_broken_file_or_row_leaves_a_gap_in_a_sequence(name: str, tmp_path: Pa
 
 
 @pytest.mark.parametrize("time", ["x", "", "nan", "inf", "0:01"])
-def test_a_row_without_a_valid_time_is_left_out_and_reported(time: str, tmp_path: Path) -> None:
+def test_a_row_without_a_valid_time_is_skipped_and_reported(time: str, tmp_path: Path) -> None:
     header, *rows = wide().split("\n")
     rows = [f"{time},7,{row}" for time, row in zip((0.5, time, 9), rows, strict=True)]
     (tmp_path / "a.csv").write_text("\n".join([f"time_s,file,{header}", *rows]))
@@ -124,14 +124,14 @@ def test_a_row_without_a_valid_time_is_left_out_and_reported(time: str, tmp_path
     assert content.remarks == (f"a.csv: line 3 is left out: the time {time!r}; expected a number of seconds",)
 
 
-def test_a_column_of_times_without_any_is_ignored(tmp_path: Path) -> None:
+def test_an_empty_column_of_times_is_ignored(tmp_path: Path) -> None:
     header, *rows = wide().split("\n")
     (tmp_path / "a.csv").write_text("\n".join([f"frame,time_s,{header}", *(f"0,,{row}" for row in rows)]))
     content = read(tmp_path / "a.csv")
     assert not content.is_sequence and len(content.people) == 3
 
 
-def test_times_of_one_person_after_another_are_in_order(tmp_path: Path) -> None:
+def test_times_that_restart_for_each_person_are_sorted(tmp_path: Path) -> None:
     header, *_ = wide().split("\n")
     rows = [
         f"{time},{person},{','.join(map(str, flat(PEOPLE[person])))}"
@@ -144,8 +144,8 @@ def test_times_of_one_person_after_another_are_in_order(tmp_path: Path) -> None:
     assert [(frame.time_s, len(frame.people)) for frame in content.frames] == [(0, 2), (0.1, 2)]
 
 
-def test_backgrounds_of_many_sizes_do_not_stay_in_memory(tmp_path: Path) -> None:
-    """Each frame's background is made when the frame is read."""
+def test_backgrounds_are_not_kept_in_memory(tmp_path: Path) -> None:
+    """Each frame's background is created when the frame is read."""
     document = annotations()
     (person, *_) = document["annotations"]
     document["images"] = [

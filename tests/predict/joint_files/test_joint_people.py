@@ -1,4 +1,4 @@
-"""Joints of a file become the people of a network: their set, their order, who is left out."""
+"""Joints of a file for a network: their set, their order, and people who are skipped."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ def found(source: JointsFile, joint_set: str = "human36") -> tuple[JointSource, 
         ("human36", "coco"),
     ],
 )
-def test_a_set_is_mapped_to_the_networks(own: str, wanted: str, tmp_path: Path) -> None:
+def test_a_joint_set_is_mapped_to_that_of_the_network(own: str, wanted: str, tmp_path: Path) -> None:
     name = "coco-17" if own == "coco" else own
     source = given(tmp_path, synthetic_people(name, 2), joint_set=own)
     people, (mapped,) = found(source, wanted)
@@ -71,7 +71,7 @@ def test_a_set_is_mapped_to_the_networks(own: str, wanted: str, tmp_path: Path) 
     assert np.abs(mapped.joints[:, head, :2] - expected[:, head]).max() < 25
 
 
-def test_the_set_that_a_file_names_needs_no_option(tmp_path: Path) -> None:
+def test_a_set_named_in_the_file_needs_no_option(tmp_path: Path) -> None:
     people = synthetic_people("body25", 1, scored=True)
     path = tmp_path / "a.json"
     path.write_text(json.dumps({"people": [{"pose_keypoints_2d": people.ravel().tolist()}]}))
@@ -80,7 +80,7 @@ def test_the_set_that_a_file_names_needs_no_option(tmp_path: Path) -> None:
     assert gathered.remarks == ("a.json: the joints of body25 are mapped to those of human36",)
 
 
-def test_a_missing_joint_leaves_that_person_out_and_no_other(tmp_path: Path) -> None:
+def test_a_missing_joint_skips_only_that_person(tmp_path: Path) -> None:
     joints = np.pad(HUMAN36, ((0, 0), (0, 0), (0, 1)), constant_values=0.9)
     joints[1, 5] = 0
     people, (mapped,) = found(given(tmp_path, joints))
@@ -97,7 +97,7 @@ def test_a_missing_joint_leaves_that_person_out_and_no_other(tmp_path: Path) -> 
     )
 
 
-def test_of_a_sequence_the_frame_is_named_and_stays(tmp_path: Path) -> None:
+def test_a_frame_without_people_stays_in_a_sequence(tmp_path: Path) -> None:
     joints = np.stack([HUMAN36[0] + step for step in range(6)])
     joints[3, 8] = 0
     source = given(tmp_path, joints, is_sequence=True, fps=10.0)
@@ -111,7 +111,7 @@ def test_of_a_sequence_the_frame_is_named_and_stays(tmp_path: Path) -> None:
     assert {path.name for path in prediction.files} == {"joints.mp4", "poses.json"}
 
 
-def test_poses_that_predict_wrote_are_read_again(tmp_path: Path) -> None:
+def test_poses_json_is_read(tmp_path: Path) -> None:
     spec = lifter_spec()
     source = given(tmp_path, np.stack([HUMAN36[0]] * 3), is_sequence=True, fps=50.0)
     lift(source, spec, joints_from_file(source, spec), tmp_path / "out", draw=False)
@@ -145,7 +145,7 @@ def test_joints_in_another_order_are_refused_with_the_likely_set(tmp_path: Path)
     assert people.remarks[-1].startswith("joints.npy: the joints do not fit human36: pelvis is not near")
 
 
-def test_an_odd_person_is_told_and_y_that_points_up(tmp_path: Path) -> None:
+def test_implausible_people_and_an_upward_y_axis_are_reported(tmp_path: Path) -> None:
     odd = HUMAN36.copy()
     odd[1, 16] += 500
     people, (mapped,) = found(given(tmp_path, odd))
@@ -172,14 +172,14 @@ def test_an_odd_person_is_told_and_y_that_points_up(tmp_path: Path) -> None:
         ),
     ],
 )
-def test_of_another_number_the_likely_set_is_named(
+def test_another_number_of_joints_is_refused_with_the_likely_set(
     own: str, wanted: str, message: str, tmp_path: Path
 ) -> None:
     with pytest.raises(InputError, match=message):
         found(given(tmp_path, synthetic_people(own, 2)), wanted)
 
 
-def test_sets_that_do_not_do_are_refused(tmp_path: Path) -> None:
+def test_unusable_joint_sets_are_refused(tmp_path: Path) -> None:
     random = np.random.RandomState(1).uniform(20, 400, (1, 20, 2))
     with pytest.raises(
         InputError, match="20 joints per person, as in no known set; this network expects the 17"
@@ -197,7 +197,7 @@ def test_sets_that_do_not_do_are_refused(tmp_path: Path) -> None:
         found(given(tmp_path, np.random.RandomState(1).uniform(20, 400, (1, 21, 2)), joint_set="hand21"))
 
 
-def test_normalized_joints_are_noticed(tmp_path: Path) -> None:
+def test_normalized_joints_are_refused(tmp_path: Path) -> None:
     with pytest.raises(
         InputError,
         match=r"x and y are from 0\.\d+ to 0\.\d+, so they are normalized; expected px: add `image_size=HxW`",
@@ -214,7 +214,7 @@ def test_normalized_joints_are_noticed(tmp_path: Path) -> None:
         given(tmp_path, HUMAN36 / (320, 320) - 1)
 
 
-def test_joints_that_are_no_poses_are_refused(tmp_path: Path) -> None:
+def test_joints_that_are_not_poses_are_refused(tmp_path: Path) -> None:
     flat = HUMAN36.copy()
     flat[:, :, 1] = 70
     with pytest.raises(
@@ -233,7 +233,7 @@ def test_joints_that_are_no_poses_are_refused(tmp_path: Path) -> None:
         found(given(tmp_path, HUMAN36 - HUMAN36[:, :1]))
 
 
-def test_people_far_from_any_image_are_left_out(tmp_path: Path) -> None:
+def test_people_far_outside_the_image_are_skipped(tmp_path: Path) -> None:
     joints = HUMAN36.copy()
     joints[2] *= 1e5
     people, (mapped,) = found(given(tmp_path, joints))
@@ -243,7 +243,7 @@ def test_people_far_from_any_image_are_left_out(tmp_path: Path) -> None:
         given(tmp_path, 1e6 * HUMAN36)
 
 
-def test_names_of_frames_cannot_leave_the_folder(tmp_path: Path) -> None:
+def test_frame_names_cannot_leave_the_output_folder(tmp_path: Path) -> None:
     person = synthetic_people("coco-17", 1, scored=True).ravel().tolist()
     names = ("../../a.jpg", "sub\\b.jpg", "x/a.jpg", "c\n.jpg", "..")
     entries = [{"image_id": name, "category_id": 1, "keypoints": person} for name in names]
@@ -260,7 +260,7 @@ def test_names_of_frames_cannot_leave_the_folder(tmp_path: Path) -> None:
     }
 
 
-def test_a_rate_needs_a_sequence(tmp_path: Path) -> None:
+def test_a_frame_rate_requires_a_sequence(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"`fps=5`: joints\.npy is not read as a sequence; add `sequence`"):
         given(tmp_path, HUMAN36, fps=5.0)
     with pytest.raises(InputError, match="`fps=0`: expected frames per second, above 0 and at most 1000"):

@@ -1,4 +1,4 @@
-"""Every format of joints gives the same people, whatever the array's shape."""
+"""The same people are read from every format of joints and every array shape."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from tests.support.bodies import synthetic_people
 
 
 @pytest.mark.parametrize("form", WRITERS)
-def test_every_format_gives_the_same_people(form: str, tmp_path: Path) -> None:
+def test_the_same_people_are_read_from_every_format(form: str, tmp_path: Path) -> None:
     name, write = WRITERS[form]
     write(tmp_path / name)
     assert is_joints(tmp_path / name)
@@ -38,7 +38,7 @@ def test_every_format_gives_the_same_people(form: str, tmp_path: Path) -> None:
         (PEOPLE.round().astype(np.int16), False, 1, 3),
     ],
 )
-def test_an_array_is_frames_or_people(
+def test_the_first_axis_of_an_array_is_frames_or_people(
     array: Array, sequence: bool, frames: int, people: int, tmp_path: Path
 ) -> None:
     np.save(tmp_path / "a.npy", array)
@@ -47,13 +47,13 @@ def test_an_array_is_frames_or_people(
 
 
 @pytest.mark.parametrize("count", [1, 5])
-def test_matlab_arrays_have_people_last(count: int, tmp_path: Path) -> None:
+def test_people_are_the_last_axis_of_matlab_arrays(count: int, tmp_path: Path) -> None:
     people = synthetic_people("lsp14", count, scored=True)
     mat(tmp_path / "a.mat", joints=people.T if count > 1 else people[0].T)
     np.testing.assert_array_equal(read(tmp_path / "a.mat").people, people)
 
 
-def test_coco_annotations_give_names_sizes_and_categories(tmp_path: Path) -> None:
+def test_names_sizes_and_categories_of_coco_annotations_are_read(tmp_path: Path) -> None:
     as_json(tmp_path / "a.json", annotations())
     content = read(tmp_path / "a.json")
     (frame,) = content.frames
@@ -62,7 +62,7 @@ def test_coco_annotations_give_names_sizes_and_categories(tmp_path: Path) -> Non
     assert content.remarks == ("a.json: 1 entry of other categories ignored",)
 
 
-def test_one_of_several_arrays_is_chosen_by_its_key(tmp_path: Path) -> None:
+def test_one_of_several_arrays_is_selected_by_its_key(tmp_path: Path) -> None:
     np.savez(tmp_path / "a.npz", left=PEOPLE, right=PEOPLE[::-1], odd=np.zeros(3))
     assert read(tmp_path / "a.npz", "right").people.tolist() == PEOPLE[::-1].tolist()
     message = r"2 arrays have the shape of joints.*its arrays are left \(3, 17, 3\), right \(3, 17, 3\), odd"
@@ -82,7 +82,9 @@ def test_a_key_for_a_file_without_names_is_refused(form: str, tmp_path: Path) ->
         read(tmp_path / name, "x")
 
 
-def test_a_missing_scipy_names_the_extra(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_error_about_missing_scipy_names_the_extra(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     mat(tmp_path / "a.mat", joints=PEOPLE)
     monkeypatch.setitem(sys.modules, "scipy", None)
     monkeypatch.delitem(sys.modules, "posedeploy.predict.joint_files.matlab", raising=False)

@@ -1,4 +1,4 @@
-"""Files of joints that cannot be read, and those that are too large."""
+"""Files of joints that are unreadable or too large."""
 
 from __future__ import annotations
 
@@ -156,7 +156,7 @@ BAD: dict[str, tuple[str, Callable[[Path], object], str]] = {
 
 
 @pytest.mark.parametrize("what", BAD)
-def test_a_file_that_cannot_be_read_is_refused_by_its_cause(what: str, tmp_path: Path) -> None:
+def test_an_unreadable_file_is_refused_with_the_cause(what: str, tmp_path: Path) -> None:
     name, write, message = BAD[what]
     write(tmp_path / name)
     with pytest.raises(InputError, match=message):
@@ -179,7 +179,7 @@ def test_a_large_array_is_refused_before_it_is_read(
 def test_a_matlab_variable_larger_than_its_header_is_not_unpacked(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """3 MB became 3 GB."""
+    """3 MB once became 3 GB."""
     monkeypatch.setattr(matlab, "MAX_ARRAY_BYTES", 1 << 20)
     size = 8 << 20
     head = struct.pack("<4I", 6, 8, 6, 0) + struct.pack("<2I2i", 5, 8, 17, 2)

@@ -1,4 +1,4 @@
-"""Missing joints, and odd entries that are left out without stopping the rest."""
+"""Missing joints, and invalid entries that are skipped."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def test_null_and_nan_in_json_are_missing_joints(value: str, tmp_path: Path) -> 
     assert read(tmp_path / "a.json").people[0, 0].tolist() == [0, 0, -1]
 
 
-def test_an_odd_entry_is_left_out_and_reported(tmp_path: Path) -> None:
+def test_an_invalid_entry_is_skipped_and_reported(tmp_path: Path) -> None:
     entries = results()
     entries[0]["keypoints"] = entries[0]["keypoints"][:-3]
     del entries[1]["keypoints"]
@@ -87,14 +87,14 @@ ODD_JSON: tuple[tuple[Any, str], ...] = (
 
 
 @pytest.mark.parametrize(("document", "remark"), ODD_JSON)
-def test_odd_parts_of_json_do_not_stop_the_rest(document: Any, remark: str, tmp_path: Path) -> None:
+def test_invalid_parts_of_json_are_skipped(document: Any, remark: str, tmp_path: Path) -> None:
     as_json(tmp_path / "a.json", document)
     content = read(tmp_path / "a.json")
     assert len(content.people) == 3
     assert re.search(remark, " ".join(content.remarks))
 
 
-def test_a_person_with_repeated_joints_is_left_out(tmp_path: Path) -> None:
+def test_a_person_with_repeated_joints_is_skipped(tmp_path: Path) -> None:
     header, *rows = long().split("\n")
     (tmp_path / "a.csv").write_text("\n".join([header, *rows, "1,nose,1,2,0.5"]))
     content = read(tmp_path / "a.csv")
