@@ -19,7 +19,7 @@ from tests.support.synthetic_maps import Maps, crowd
 
 
 class CrowdMaps(nn.Module):
-    """Gives the maps of the same people for every image, which hang on it by a hair."""
+    """A network that returns the maps of the same people for every image, on which they hardly depend."""
 
     def __init__(self, maps: Maps, names: tuple[str, ...]) -> None:
         super().__init__()
@@ -31,7 +31,7 @@ class CrowdMaps(nn.Module):
 
 
 def crowd_model(family: str) -> Model:
-    """A network of several people that sees ``PEOPLE`` of them in every image."""
+    """Return a network of several people that finds ``PEOPLE`` of them in every image."""
     spec = spec_of(family, height=HEIGHT, width=WIDTH)
     names = tuple(tensor.name for tensor in spec.outputs)
     network = CrowdMaps(crowd(PEOPLE, HEIGHT // 8, WIDTH // 8), names).eval().requires_grad_(False)
@@ -64,12 +64,12 @@ def artifact(networks: Path) -> Artifact:
 
 @pytest.fixture(scope="session")
 def photo() -> Array:
-    """(256, 456, 3) of noise in blocks."""
+    """(256, 456, 3) noise in blocks."""
     blocks = np.random.default_rng(0).integers(0, 256, (HEIGHT // 8, WIDTH // 8, 3), np.uint8)
     return blocks.repeat(8, axis=0).repeat(8, axis=1)
 
 
 @pytest.fixture
 def photo_file(photo: Array, tmp_path: Path) -> Path:
-    """The same as a file, its name not ASCII."""
+    """The same as a file with a non-ASCII name."""
     return write_image(tmp_path / "día 1.png", photo)

@@ -1,4 +1,4 @@
-"""Which files are the images that annotations list."""
+"""Selection of the files that are the images of annotations."""
 
 from __future__ import annotations
 
@@ -37,11 +37,11 @@ def folder(tmp_path: Path) -> Path:
         ("día 1.png", "día 1.png"),
     ],
 )
-def test_folders_in_a_name_may_be_other_ones(folder: Path, listed: str, found: str) -> None:
+def test_images_are_found_in_other_folders_than_listed(folder: Path, listed: str, found: str) -> None:
     assert find_images(_annotations(listed), folder) == ({0: folder / found}, "")
 
 
-def test_images_of_one_name_in_two_folders_are_not_taken_for_each_other(folder: Path) -> None:
+def test_images_with_the_same_name_in_two_folders_are_distinguished(folder: Path) -> None:
     (folder / "0.png").write_bytes(b"")
     paths, sentence = find_images(_annotations("cam1/0.png", "cam3/0.png"), folder)
     assert paths == {0: folder / "cam1/0.png"}
@@ -50,7 +50,7 @@ def test_images_of_one_name_in_two_folders_are_not_taken_for_each_other(folder: 
     )
 
 
-def test_where_none_is_there_the_folder_is_wrong(folder: Path) -> None:
+def test_a_folder_without_the_images_is_refused(folder: Path) -> None:
     names = [f"{number}.png" for number in range(5)]
     with pytest.raises(
         InputError, match=r"5 of 5 annotated images missing: 0.png, 1.png, 2.png and 2 more; pass the folder"

@@ -1,4 +1,4 @@
-"""Annotations with a likely mistake are refused or reported with its cause."""
+"""Annotations with a likely mistake, which is refused or reported with its cause."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def test_plausible_annotations_pass(tmp_path: Path) -> None:
     assert check_annotations(read_annotations(coco.write(tmp_path / "b.json", {"a.png": (9, 9)}, []))) == []
 
 
-def test_boxes_by_their_corners_are_refused(tmp_path: Path) -> None:
+def test_boxes_with_corner_coordinates_are_refused(tmp_path: Path) -> None:
     message = (
         r"a\.json: the person 0 of image 1: the box .* as left, top, width, height in px .*; the boxes fit "
         r"as xyxy \(left, top, right, bottom in px\).*: write each bbox as left, top, width, height in px"

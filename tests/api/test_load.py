@@ -1,4 +1,4 @@
-"""``posedeploy.load``: every family in one call, and what it refuses."""
+"""``posedeploy.load``: every family, and input that is refused."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ JOINTS = np.random.default_rng(1).uniform(50, 200, (2, 17, 2))
 
 
 @pytest.mark.parametrize("family", ["lightweight-openpose-2d", "lightweight-openpose-3d"])
-def test_several_people_in_an_image(family: str, photo: Array, photo_file: Path) -> None:
+def test_several_people_in_an_image_are_found(family: str, photo: Array, photo_file: Path) -> None:
     with pd.load(crowd_model(family), threads=1) as pose:
         people = pose(photo_file)
         again = pose(photo)
@@ -58,7 +58,7 @@ def test_a_network_without_heatmaps_cannot_be_refined(name: str, networks: Path)
 
 
 @pytest.mark.parametrize("name", ["mobile", "hg", "hg2d"])
-def test_one_person_for_each_box(name: str, networks: Path, photo: Array) -> None:
+def test_one_person_is_found_for_each_box(name: str, networks: Path, photo: Array) -> None:
     with pd.load(str(networks / f"{name}.pth"), threads=1) as pose:
         assert len(pose(photo)) == 1
         people = pose(photo, boxes=[[10, 10, 100, 200], [150, 20, 90, 180]])
@@ -90,7 +90,7 @@ def test_joints_of_another_set_are_mapped(networks: Path) -> None:
 
 
 @pytest.mark.parametrize("name", ["hg", "gtrs"])
-def test_a_detector_finds_the_people_first(name: str, networks: Path, photo: Array, tmp_path: Path) -> None:
+def test_a_detector_provides_the_boxes(name: str, networks: Path, photo: Array, tmp_path: Path) -> None:
     (detector,) = pd.export(
         crowd_model("lightweight-openpose-2d"), ["torchscript"], str(tmp_path), "detector"
     )
@@ -167,11 +167,11 @@ def test_bad_options_are_refused(artifact: Artifact, options: dict[str, Any], me
         pd.load(artifact, **options)
 
 
-def test_a_camera_is_refused_where_it_has_no_effect(networks: Path) -> None:
+def test_a_camera_without_effect_is_refused(networks: Path) -> None:
     with pytest.raises(pd.PoseDeployError, match=r"camera: .* returns 2D poses"):
         pd.load(networks / "hg2d.pth", camera=pd.Camera(fx=1000))
 
 
-def test_a_list_is_no_model(artifact: Artifact) -> None:
+def test_a_list_is_refused_as_a_model(artifact: Artifact) -> None:
     with pytest.raises(pd.PoseDeployError, match="a model of type list; expected an artifact"):
         pd.load([artifact])  # type: ignore[arg-type]

@@ -1,4 +1,4 @@
-"""Where a recorded file is looked for, at paths that this user may not examine."""
+"""The search for a recorded file at paths that the user may not examine."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from tests.predict.conftest import spec_of
 
 
 def test_a_path_that_cannot_be_examined_counts_as_missing(tmp_path: Path) -> None:
-    """A name that is too long stands in for a folder without permission, which does not stop root."""
+    """A name that is too long replaces a folder without permission, because root can open such a folder."""
     (tmp_path / "renamed.pth").write_bytes(b"\x80\x02}.")
     sha256 = files.sha256(tmp_path / "renamed.pth")
     artifact = Artifact(tmp_path / "net.onnx", "onnx", spec_of("lightweight-openpose-2d"), "fp32")

@@ -1,4 +1,4 @@
-"""What ``compare``, ``benchmark``, ``evaluate`` and ``export`` return, and that commands write the same."""
+"""The reports of ``compare``, ``benchmark`` and ``evaluate``, which the commands write as JSON."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from tests.commands.conftest import Invoke
 from tests.test_docs import undocumented
 
 
-def test_an_artifact_that_is_the_same(artifact: Artifact, photo_file: Path, done: Invoke) -> None:
+def test_compare_passes_a_correct_artifact(artifact: Artifact, photo_file: Path, done: Invoke) -> None:
     report = pd.compare(artifact, images=str(photo_file), threads=1)
     assert report.passed and report.failures == () and not report.errors
     assert undocumented(report.to_json()) == []
@@ -22,7 +22,9 @@ def test_an_artifact_that_is_the_same(artifact: Artifact, photo_file: Path, done
     assert _shape(json.loads(report.to_json())) == _shape(json.loads(Path("p.json").read_text()))
 
 
-def test_one_that_is_not(artifact: Artifact, networks: Path, caplog: pytest.LogCaptureFixture) -> None:
+def test_compare_reports_an_artifact_of_other_weights(
+    artifact: Artifact, networks: Path, caplog: pytest.LogCaptureFixture
+) -> None:
     report = pd.compare([artifact.path], checkpoint=networks / "other.pth", rtol=1e-4, threads=1)
     assert not report.passed
     assert report.failures[0].startswith(f"{artifact.path}: ")
@@ -30,7 +32,7 @@ def test_one_that_is_not(artifact: Artifact, networks: Path, caplog: pytest.LogC
     assert "comparing with it, as" in caplog.text
 
 
-def test_one_of_several_that_does_not_run_here_is_reported(
+def test_compare_reports_an_artifact_that_does_not_run(
     artifact: Artifact, networks: Path, tmp_path: Path
 ) -> None:
     model, options = pd.load_checkpoint(networks / "hg.pth"), pd.ExportOptions(precision="fp16")
@@ -41,7 +43,7 @@ def test_one_of_several_that_does_not_run_here_is_reported(
     assert report.errors[str(half.path)] in report.failures and not report.passed
 
 
-def test_times(artifact: Artifact, done: Invoke) -> None:
+def test_benchmark_times_an_artifact_and_pytorch(artifact: Artifact, done: Invoke) -> None:
     report = pd.benchmark([artifact], runs=1, threads=1)
     assert [result.label for result in report.results] == ["hg.pth (PyTorch)", "hg.torchscript"]
     assert report.results[1].speed_up is not None
@@ -51,18 +53,18 @@ def test_times(artifact: Artifact, done: Invoke) -> None:
     assert _shape(json.loads(report.to_json())) == _shape(json.loads(Path("b.json").read_text()))
 
 
-def test_a_loaded_model_is_timed_too(networks: Path) -> None:
+def test_benchmark_times_a_loaded_model(networks: Path) -> None:
     report = pd.benchmark(pd.load_checkpoint(networks / "hg2d.pth"), runs=1, threads=1, batch=2)
     assert [(result.label, result.batch) for result in report.results] == [("hg2d.pth", 2)]
 
 
-def test_a_loaded_model_has_no_process_of_its_own(networks: Path) -> None:
+def test_a_loaded_model_has_no_footprint(networks: Path) -> None:
     with pytest.raises(pd.PoseDeployError, match=r"`footprint`: .*hg2d\.pth is loaded in this process"):
         pd.benchmark(pd.load_checkpoint(networks / "hg2d.pth"), runs=1, footprint=True)
 
 
 @pytest.mark.parametrize("call", [pd.compare, pd.benchmark])
-def test_no_model_at_all_is_refused(call: object) -> None:
+def test_an_empty_list_of_models_is_refused(call: object) -> None:
     assert callable(call)
     with pytest.raises(pd.PoseDeployError, match="no model; pass at least one"):
         call([])
@@ -79,12 +81,12 @@ def test_unknown_keywords_are_refused(artifact: Artifact) -> None:
 
 
 @pytest.mark.parametrize("options", [{"rtol": -1}, {"max_px": float("nan")}, {"max_mm": -0.5}])
-def test_tolerances_are_at_least_0(artifact: Artifact, options: dict[str, float]) -> None:
+def test_invalid_tolerances_are_refused(artifact: Artifact, options: dict[str, float]) -> None:
     with pytest.raises(pd.PoseDeployError, match="expected a tolerance of at least 0"):
         pd.compare(artifact, **options)  # type: ignore[arg-type]
 
 
-def test_a_score(tmp_path: Path, done: Invoke) -> None:
+def test_evaluate_returns_the_scores(tmp_path: Path, done: Invoke) -> None:
     pytest.importorskip("pycocotools")
     write_images(tmp_path, 2, seed=3)
     report = pd.evaluate("sample", tmp_path / NAME, tmp_path, limit=1, threads=1)

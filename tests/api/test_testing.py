@@ -18,11 +18,11 @@ PLUGIN = ("-p", "posedeploy.pytest_plugin", "-p", "no:cacheprovider", "-p", "no:
 ONE_THREAD = ("--posedeploy-threads", "1")
 
 
-def test_the_same_poses_are_asserted(artifact: Artifact) -> None:
+def test_equal_poses_pass(artifact: Artifact) -> None:
     assert assert_parity(str(artifact.path), threads=1).passed
 
 
-def test_a_difference_is_an_assertion_error(artifact: Artifact, networks: Path) -> None:
+def test_a_difference_raises_an_assertion_error(artifact: Artifact, networks: Path) -> None:
     with pytest.raises(AssertionError) as raised:
         assert_parity(artifact, checkpoint=networks / "other.pth", rtol=1e-4, threads=1)
     first, ran, tolerance, *differences, details = str(raised.value).splitlines()
@@ -33,7 +33,7 @@ def test_a_difference_is_an_assertion_error(artifact: Artifact, networks: Path) 
     assert details == f"  details: posedeploy parity {artifact.path}"
 
 
-def test_a_budget_is_asserted_and_shown(artifact: Artifact, networks: Path) -> None:
+def test_a_budget_is_checked_and_shown(artifact: Artifact, networks: Path) -> None:
     assert assert_parity(artifact, budget=["1px", "1mm"], threads=1).budget is not None
     with pytest.raises(AssertionError) as raised:
         assert_parity(artifact, checkpoint=networks / "other.pth", budget="0.01px", threads=1)
@@ -42,12 +42,12 @@ def test_a_budget_is_asserted_and_shown(artifact: Artifact, networks: Path) -> N
     assert any("keypoints differ by " in line for line in differences)
 
 
-def test_what_cannot_be_compared_is_no_assertion(tmp_path: Path) -> None:
+def test_an_artifact_that_cannot_be_compared_is_another_error(tmp_path: Path) -> None:
     with pytest.raises(PoseDeployError, match="no such file"):
         assert_parity(tmp_path / "gone.onnx")
 
 
-def test_each_artifact_is_a_test(artifact: Artifact, pytester: pytest.Pytester) -> None:
+def test_the_plugin_adds_a_test_for_each_artifact(artifact: Artifact, pytester: pytest.Pytester) -> None:
     pytester.makepyfile("def test_own(): pass")
     pattern = str(artifact.path.with_name("*.torchscript"))
     result = pytester.runpytest_inprocess(*PLUGIN, *ONE_THREAD, "-v", "--posedeploy-artifacts", pattern)
@@ -59,7 +59,7 @@ def test_each_artifact_is_a_test(artifact: Artifact, pytester: pytest.Pytester) 
     selected.assert_outcomes(passed=1, deselected=1)
 
 
-def test_a_failure_lists_the_differences(
+def test_a_failed_test_lists_the_differences(
     artifact: Artifact, networks: Path, pytester: pytest.Pytester
 ) -> None:
     options = (
@@ -77,13 +77,15 @@ def test_a_failure_lists_the_differences(
 
 
 @pytest.mark.parametrize(("name", "reason"), [("gone.onnx", "no such file"), (".", "a folder")])
-def test_what_is_no_artifact_is_a_usage_error(pytester: pytest.Pytester, name: str, reason: str) -> None:
+def test_a_file_that_is_not_an_artifact_is_a_usage_error(
+    pytester: pytest.Pytester, name: str, reason: str
+) -> None:
     result = pytester.runpytest_inprocess(*PLUGIN, "--posedeploy-artifacts", name)
     assert result.ret == pytest.ExitCode.USAGE_ERROR
     result.stderr.fnmatch_lines([f"*--posedeploy-artifacts {name}: {reason}; expected artifacts*"])
 
 
-def test_without_the_option_the_plugin_loads_nothing(tmp_path: Path) -> None:
+def test_the_plugin_loads_nothing_without_its_option(tmp_path: Path) -> None:
     (tmp_path / "test_own.py").write_text(
         "import sys\n"
         "def test_own():\n"

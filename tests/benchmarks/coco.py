@@ -1,4 +1,4 @@
-"""COCO keypoints files of people whom the tests know."""
+"""COCO keypoints files of known people."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ OURS = (0, 15, 14, 17, 16, 5, 2, 6, 3, 7, 4, 11, 8, 12, 9, 13, 10)
 
 
 def person(image: int, keypoints: Array, height: float | None = None, **fields: Any) -> dict[str, Any]:
-    """An annotation of (K, 3) keypoints, -1 where missing; its box is their box, or of another height."""
+    """Return an annotation of (K, 3) keypoints, -1 if missing. ``height`` replaces the height of its box."""
     found = keypoints[:, 2] >= 0
     low, high = keypoints[found, :2].min(axis=0), keypoints[found, :2].max(axis=0)
     box = [*low.tolist(), *(high - low).tolist()]
@@ -46,7 +46,7 @@ def write(
     /,
     **fields: Any,
 ) -> Path:
-    """A file of images by name, (width, height), whose ids count from 1."""
+    """Write annotations of images, which map names to (width, height) and have ids from 1."""
     document = {
         "info": {"description": "for tests"},
         "images": [

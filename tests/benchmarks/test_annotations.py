@@ -1,4 +1,4 @@
-"""Which files are COCO keypoints, and what is read of them."""
+"""Reading of COCO keypoints files: their fields, and files that are refused."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ SIZE = (400, 300)
 PERSON = np.random.default_rng(0).uniform(0, 300, (17, 3))
 
 
-def test_what_is_read(tmp_path: Path) -> None:
+def test_all_fields_are_read(tmp_path: Path) -> None:
     path = coco.write(tmp_path / "a.json", {"a.png": SIZE}, [coco.person(1, PERSON, area=7.5, iscrowd=1)])
     read = read_annotations(path)
     ((image,), (person,)) = read.images, read.people
@@ -30,7 +30,7 @@ def test_what_is_read(tmp_path: Path) -> None:
     assert person.height == pytest.approx(np.ptp(PERSON[:, 1]) / 300)
 
 
-def test_people_are_those_of_the_category_with_keypoints(tmp_path: Path) -> None:
+def test_only_the_category_with_keypoints_is_read(tmp_path: Path) -> None:
     ball = {"image_id": 1, "category_id": 37, "bbox": [0, 0, 9, 9], "area": 81}
     dog = {"id": 18, "name": "dog", "keypoints": ["tail"]}
     categories = [{"id": 37, "name": "ball"}, dog, {"id": 2, "name": "person", "keypoints": coco.NAMES}]
@@ -75,7 +75,7 @@ def _text(content: bytes) -> Callable[[Path], Path]:
         ),
     ],
 )
-def test_a_file_that_is_not_coco_keypoints(
+def test_a_file_that_is_not_coco_keypoints_is_refused(
     make: Callable[[Path], Path], message: str, tmp_path: Path
 ) -> None:
     with pytest.raises(InputError, match=message) as refusal:
@@ -84,7 +84,7 @@ def test_a_file_that_is_not_coco_keypoints(
     assert "\n" not in str(refusal.value)
 
 
-def test_a_limit_is_of_images_and_their_people(tmp_path: Path) -> None:
+def test_a_limit_applies_to_images_and_their_people(tmp_path: Path) -> None:
     images = {"a.png": SIZE, "b.png": SIZE}
     people = [coco.person(image, PERSON) for image in (2, 1, 2)]
     path = coco.write(tmp_path / "a.json", images, people)
@@ -119,7 +119,7 @@ def _without(*fields: str, **more: Any) -> dict[str, Any]:
         (_without("area", segmentation=[]), None, "have no area: computed from their box"),
     ],
 )
-def test_an_area_that_is_missing_is_computed(
+def test_a_missing_area_is_computed(
     entry: dict[str, Any], area: float | None, remark: str, tmp_path: Path
 ) -> None:
     read = read_annotations(coco.write(tmp_path / "a.json", {"a.png": SIZE}, [entry, coco.person(1, PERSON)]))
@@ -129,7 +129,7 @@ def test_an_area_that_is_missing_is_computed(
     assert said.startswith("1 of 2 annotations ") and remark in said
 
 
-def test_what_else_an_annotation_lacks_is_filled_in(tmp_path: Path) -> None:
+def test_other_missing_fields_have_defaults(tmp_path: Path) -> None:
     entries = [
         _without("id", "num_keypoints", "iscrowd"),
         _without("bbox"),
@@ -154,7 +154,7 @@ def test_what_else_an_annotation_lacks_is_filled_in(tmp_path: Path) -> None:
     }
 
 
-def test_odd_entries_are_left_out_and_named(tmp_path: Path) -> None:
+def test_invalid_entries_are_skipped_and_reported(tmp_path: Path) -> None:
     entries = [_without("image_id"), coco.person(9, PERSON), coco.person(1, PERSON), {"id": 3}]
     read = read_annotations(coco.write(tmp_path / "a.json", {"a.png": SIZE}, entries))
     assert len(read.people) == 1
@@ -170,7 +170,9 @@ def test_odd_entries_are_left_out_and_named(tmp_path: Path) -> None:
     [[{"id": 1, "name": "person"}], [], [{"id": 1, "name": "person", "keypoints": []}, {"id": 2}]],
 )
 @pytest.mark.parametrize("columns", [2, 3])
-def test_17_keypoints_without_names_are_cocos(columns: int, categories: list[Any], tmp_path: Path) -> None:
+def test_17_keypoints_without_names_have_the_coco_names(
+    columns: int, categories: list[Any], tmp_path: Path
+) -> None:
     entry = _without(keypoints=PERSON[:, :columns].ravel().tolist())
     path = coco.write(tmp_path / "a.json", {"a.png": SIZE}, [entry], categories=categories)
     read = read_annotations(path)
@@ -178,7 +180,7 @@ def test_17_keypoints_without_names_are_cocos(columns: int, categories: list[Any
     assert "category person has no keypoint names: its 17 keypoints are read as COCO's" in read.remarks
 
 
-def test_ids_may_be_texts_and_sizes_may_be_missing(tmp_path: Path) -> None:
+def test_ids_may_be_strings_and_sizes_may_be_missing(tmp_path: Path) -> None:
     images = [{"id": "a", "file_name": "a.png"}, {"id": "b", "file_name": "b.png"}]
     people = [coco.person(1, PERSON, image_id=name) for name in ("a", "b")]
     read = read_annotations(coco.write(tmp_path / "a.json", {}, people, images=images))
@@ -188,7 +190,7 @@ def test_ids_may_be_texts_and_sizes_may_be_missing(tmp_path: Path) -> None:
     assert [person.height for person in some.people] == [pytest.approx(np.ptp(PERSON[:, 1]) / 300)]
 
 
-def test_a_keypoint_that_is_no_number_is_unlabeled_and_reported(tmp_path: Path) -> None:
+def test_a_keypoint_that_is_not_a_number_is_unlabeled_and_reported(tmp_path: Path) -> None:
     numbers = coco.person(1, PERSON)["keypoints"]
     entries = [_without(keypoints=[value, *numbers[1:]]) for value in (float("nan"), float("inf"), None)]
     read = read_annotations(coco.write(tmp_path / "a.json", {"a.png": SIZE}, entries))

@@ -1,4 +1,4 @@
-"""Budgets of pose differences: what users write, and what fails."""
+"""Budgets of pose differences: parsing and verdicts."""
 
 from __future__ import annotations
 
@@ -27,14 +27,14 @@ NOBODY = Poses(np.zeros((0, KEYPOINTS, 3)), np.zeros(0))
         ([], Budget()),
     ],
 )
-def test_what_users_write(texts: list[str], budget: Budget) -> None:
+def test_budgets_are_parsed(texts: list[str], budget: Budget) -> None:
     assert parse_budget(texts) == budget
 
 
 @pytest.mark.parametrize(
     "text", ["", "1", "px", "1cm", "1pxx", "nanpx", "infpx", "1e999px", "1.2.3px", "1 2px"]
 )
-def test_what_is_no_budget(text: str) -> None:
+def test_an_invalid_budget_is_refused(text: str) -> None:
     with pytest.raises(InputError) as caught:
         parse_budget([text])
     assert str(caught.value) == (
@@ -53,13 +53,13 @@ def test_what_is_no_budget(text: str) -> None:
         (["1px", "2PX"], "`budget=2PX`: this unit is given twice; give each once"),
     ],
 )
-def test_numbers_out_of_range(texts: list[str], message: str) -> None:
+def test_numbers_out_of_range_are_refused(texts: list[str], message: str) -> None:
     with pytest.raises(InputError) as caught:
         parse_budget(texts)
     assert str(caught.value) == message
 
 
-def test_what_is_not_limited_has_the_default_of_the_precision() -> None:
+def test_the_default_limits_depend_on_the_precision() -> None:
     tolerance = TOLERANCES["bf16"]
     both = {"has_2d": True, "has_3d": True}
     completed = Budget(oks=0.9).completed(tolerance, **both)
@@ -72,7 +72,7 @@ def test_what_is_not_limited_has_the_default_of_the_precision() -> None:
 
 
 @pytest.mark.parametrize("precision", ["fp32", "tf32", "bf16+fp32", "int8", "bf16+int8"])
-def test_poses_decide_where_pytorch_has_no_such_precision(precision: str) -> None:
+def test_a_precision_without_pytorch_support_has_a_default_budget(precision: str) -> None:
     budget = default_budget(precision)
     assert (budget is not None) == ("int8" in precision)
     if budget is not None:
@@ -81,7 +81,7 @@ def test_poses_decide_where_pytorch_has_no_such_precision(precision: str) -> Non
 
 
 def comparison(by_px: float = 0.0, by_mm: float = 0.0) -> PoseComparison:
-    """Two images of two people, who differ on the second one; one joint of each is moved in 3D."""
+    """Return a comparison of two images of two people, who differ only in the second image."""
     poses = people(np.random.default_rng(2), 2)
     in_3d = np.zeros((2, KEYPOINTS, 3))
     in_3d[:, 5:] = (0, by_mm, 0)
@@ -110,13 +110,13 @@ def test_poses_within_the_budget_pass() -> None:
         (Budget(oks=1.0), "5 % of the people have an OKS of "),
     ],
 )
-def test_a_difference_beyond_the_budget_names_its_image(budget: Budget, message: str) -> None:
+def test_a_difference_beyond_the_budget_is_reported_with_its_image(budget: Budget, message: str) -> None:
     failures = budget.failures(comparison(by_px=3, by_mm=40))
     assert any(message in failure for failure in failures), failures
     assert all("b.jpg" in failure for failure in failures)
 
 
-def test_people_on_one_side_are_judged_by_their_keypoints() -> None:
+def test_people_on_one_side_count_with_all_their_keypoints() -> None:
     poses = people(np.random.default_rng(2), 4)
     three = Poses(poses.keypoints[:3], poses.scores[:3])
     missed = PoseComparison((pair_people("a.jpg", Poses(poses.keypoints, poses.scores), three, NAMES),))
@@ -126,7 +126,7 @@ def test_people_on_one_side_are_judged_by_their_keypoints() -> None:
     ]
 
 
-def test_without_people_a_budget_proves_nothing() -> None:
+def test_a_budget_without_people_fails() -> None:
     nobody = PoseComparison((pair_people("a.jpg", NOBODY, NOBODY, NAMES),))
     assert Budget(px=1).failures(nobody) == [
         "no people on either side, so the budget proves nothing; pass photographs as `images`"

@@ -1,4 +1,4 @@
-"""The keypoints of annotations and network, matched by name."""
+"""Keypoints of annotations and networks, matched by name."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from posedeploy.poses.coco_keypoints import KEYPOINTS
 from tests.benchmarks import coco
 
 
-def test_the_3d_familys_names_are_cocos_too() -> None:
+def test_the_3d_family_has_all_coco_keypoints() -> None:
     family = lightweight_openpose_3d
     common = match_keypoints(coco.NAMES, family.KEYPOINT_NAMES, sigmas_of(family.KEYPOINT_NAMES))
     assert common.names == coco.NAMES
@@ -27,7 +27,7 @@ def test_the_3d_familys_names_are_cocos_too() -> None:
     np.testing.assert_array_equal(np.array(sigmas_of(other.KEYPOINT_NAMES))[list(coco.OURS)], common.sigmas)
 
 
-def test_the_names_of_the_families_are_cocos_by_another_spelling() -> None:
+def test_keypoint_names_are_converted_to_coco_spelling() -> None:
     assert coco_name("R_Ankle") == "right_ankle"
     assert coco_name("l_sho") == "left_shoulder"
     assert coco_name("neck") == "neck"
@@ -51,7 +51,7 @@ def test_the_names_of_the_families_are_cocos_by_another_spelling() -> None:
     assert {coco_name(name) for name in lightweight_openpose_2d.KEYPOINT_NAMES} == {*KEYPOINTS, "neck"}
 
 
-def test_keypoints_that_do_not_go_together_are_refused() -> None:
+def test_keypoints_that_cannot_be_matched_are_refused() -> None:
     with pytest.raises(
         InputError, match="no keypoint in common: the annotations have tail, and the network has"
     ):
@@ -60,7 +60,7 @@ def test_keypoints_that_do_not_go_together_are_refused() -> None:
         match_keypoints(["nose"], ["nose", "neck"], [0.1])
 
 
-def test_two_keypoints_of_one_name_are_refused() -> None:
+def test_repeated_keypoint_names_are_refused() -> None:
     with pytest.raises(
         InputError,
         match=r"the keypoints 'left eye' and 'LEFT_EYE' of the annotations are both left_eye in COCO; rename",

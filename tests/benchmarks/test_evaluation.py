@@ -1,4 +1,4 @@
-"""AP and AR on people drawn here, worked out by hand, and on photographs whose poses are published."""
+"""AP and AR on synthetic people, computed by hand, and on photographs with published poses."""
 
 from __future__ import annotations
 
@@ -36,13 +36,13 @@ EXAMPLE = Path(__file__).resolve().parents[2] / "examples" / "human_pose_estimat
 
 
 def standing(x: float, height: float) -> Array:
-    """(18, 3) a person of a height in px, all keypoints found."""
+    """Return (18, 3) keypoints of a person of a height in px, all present."""
     return np.column_stack([STANDING * height + (x, 150), np.ones(18)])
 
 
 BIG, SMALL = standing(100, 200), standing(250, 50)
 BIG_ALONE, SMALL_ALONE = standing(320, 200), standing(320, 50)
-"""Where nobody is."""
+"""People at positions without annotations."""
 
 
 def _poses(*people: Array, scores: tuple[float, ...] | None = None) -> Poses:
@@ -71,7 +71,7 @@ def _averages(part: Slice) -> tuple[float | None, ...]:
     return part.ap, part.ap50, part.ap75, part.ar, part.ar50, part.ar75
 
 
-def test_whom_everyone_finds(tmp_path: Path) -> None:
+def test_perfect_detections_have_an_ap_and_ar_of_1(tmp_path: Path) -> None:
     result = _evaluate(_file(tmp_path / "a.json", *_known(BIG, SMALL)), _poses(BIG, SMALL))
     assert [(part.name, part.people) for part in result.slices] == [("all", 2), ("large", 1)]
     for part in result.slices:
@@ -95,7 +95,7 @@ def test_whom_everyone_finds(tmp_path: Path) -> None:
     ],
     ids=["small missed", "big missed", "small extra", "big extra", "extra last", "big twice", "no one"],
 )
-def test_by_hand(
+def test_ap_and_ar_equal_the_values_computed_by_hand(
     people: tuple[Array, ...],
     scores: tuple[float, ...],
     everyone: tuple[float, float],
@@ -109,8 +109,8 @@ def test_by_hand(
         assert (part.ap50, part.ar75) == pytest.approx((ap, ar)), "all thresholds alike"
 
 
-def test_what_an_average_is_of(tmp_path: Path) -> None:
-    """All keypoints off by as much as makes an OKS of 0.72: five of ten thresholds are passed."""
+def test_an_average_covers_all_thresholds(tmp_path: Path) -> None:
+    """All keypoints are shifted to an OKS of 0.72, which passes five of the ten thresholds."""
     path = _file(tmp_path / "a.json", *_known(BIG))
     (person,) = read_annotations(path).people
     sigmas = np.array(sigmas_of(lightweight_openpose_2d.KEYPOINT_NAMES))[:, None]
@@ -121,7 +121,7 @@ def test_what_an_average_is_of(tmp_path: Path) -> None:
     assert _averages(large) == _averages(everyone)
 
 
-def test_a_third_of_the_height_is_large(tmp_path: Path) -> None:
+def test_people_of_a_third_of_the_image_height_are_large(tmp_path: Path) -> None:
     for height, people in ((100.0, 1), (99.9, 0)):
         path = _file(tmp_path / "a.json", *_known(BIG, height=height))
         everyone, large = _evaluate(path, _poses(BIG)).slices
@@ -129,7 +129,7 @@ def test_a_third_of_the_height_is_large(tmp_path: Path) -> None:
     assert _averages(large) == (None,) * 6
 
 
-def test_crowds_and_people_without_keypoints_need_not_be_found(tmp_path: Path) -> None:
+def test_crowds_and_people_without_keypoints_are_ignored(tmp_path: Path) -> None:
     crowd = _known(BIG_ALONE, iscrowd=1)[0] | {"keypoints": [0] * 51}
     unlabelled = _known(SMALL)[0] | {"keypoints": [0] * 51, "num_keypoints": 0}
     path = _file(tmp_path / "a.json", *_known(BIG), crowd, unlabelled)
@@ -138,7 +138,7 @@ def test_crowds_and_people_without_keypoints_need_not_be_found(tmp_path: Path) -
         assert (everyone.people, everyone.ap, everyone.ar) == (1, pytest.approx(1), 1)
 
 
-def test_the_score_is_the_decoders_times_the_keypoints_less_one(tmp_path: Path) -> None:
+def test_the_score_is_the_decoder_score_times_the_keypoints_less_one(tmp_path: Path) -> None:
     half = BIG.copy()
     half[9:] = -1
     result = _evaluate(_file(tmp_path / "a.json", *_known(BIG)), _poses(BIG, half, scores=(3.0, 4.0)))
@@ -163,7 +163,7 @@ def test_keypoints_are_matched_by_name(tmp_path: Path) -> None:
     assert not result.detections[0].keypoints[1].any()
 
 
-def test_a_person_without_scored_keypoints_is_no_detection(tmp_path: Path) -> None:
+def test_a_person_without_scored_keypoints_is_ignored(tmp_path: Path) -> None:
     path = _file(tmp_path / "a.json", coco.person(1, BIG[:1]), names=("nose",))
     faceless = BIG_ALONE.copy()
     faceless[0] = -1
@@ -184,19 +184,19 @@ def test_a_3d_network_is_scored_by_its_2d_keypoints(tmp_path: Path) -> None:
     assert (everyone.ap, large.ar) == (pytest.approx(1), 1)
 
 
-def test_where_there_is_no_one_to_find(tmp_path: Path) -> None:
+def test_annotations_without_people_are_refused(tmp_path: Path) -> None:
     nobody = _file(tmp_path / "a.json", *_known(BIG, iscrowd=1))
     with pytest.raises(InputError, match="none of the 1 evaluated images has a person with labels"):
         _evaluate(nobody, _poses())
 
 
-def test_nothing_of_pycocotools_is_printed(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+def test_the_output_of_pycocotools_is_suppressed(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
     _evaluate(_file(tmp_path / "a.json", *_known(BIG)), _poses(BIG))
     assert capfd.readouterr() == ("", "")
 
 
 @pytest.mark.slow
-def test_the_published_poses_of_photographs_are_all_found(real: Path, tmp_path: Path) -> None:
+def test_all_published_poses_are_found_in_photographs(real: Path, tmp_path: Path) -> None:
     names = ("skiers", "one-person")
     images = {name: cv2.imread(str(real / f"{name}.jpg")) for name in names}
     people = [
@@ -220,7 +220,7 @@ def test_the_published_poses_of_photographs_are_all_found(real: Path, tmp_path: 
             assert _averages(part) == pytest.approx([1.0] * 6)
 
 
-def test_all_people_are_scored_as_cocos_own_tools_score_the_same_files(tmp_path: Path) -> None:
+def test_scores_equal_those_of_pycocotools(tmp_path: Path) -> None:
     random = np.random.default_rng(1)
     images = {f"{number}.png": SIZE for number in range(12)}
     people, found = [], []

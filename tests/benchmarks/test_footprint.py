@@ -1,4 +1,4 @@
-"""Energy counters of a machine that has some, and the peak memory of a process."""
+"""Energy counters of a simulated machine, and the peak memory of a process."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def zone(folder: Path, name: str, energy_uj: str, title: str = "package-0") -> P
     return folder / name / "energy_uj"
 
 
-def test_only_whole_processors_are_counted(tmp_path: Path) -> None:
+def test_only_zones_of_whole_processors_are_counted(tmp_path: Path) -> None:
     for number in (0, 1):
         zone(tmp_path, f"intel-rapl:{number}", "5", f"package-{number}")
         zone(tmp_path, f"intel-rapl:{number}:0", "5", "core")
@@ -29,19 +29,19 @@ def test_only_whole_processors_are_counted(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("content", ["", "no number"])
-def test_a_zone_that_cannot_be_read_is_absent(tmp_path: Path, content: str) -> None:
+def test_an_unreadable_zone_is_ignored(tmp_path: Path, content: str) -> None:
     zone(tmp_path, "intel-rapl:0", content)
     assert energy_counters(tmp_path) == energy_counters(tmp_path / "missing") == []
 
 
-def test_a_counter_starts_again_at_its_limit(tmp_path: Path) -> None:
+def test_a_counter_wraps_around_at_its_limit(tmp_path: Path) -> None:
     zone(tmp_path, "intel-rapl:0", "5")
     (counter,) = energy_counters(tmp_path)
     assert counter.joules_between(100_000, 400_000) == pytest.approx(0.3)
     assert counter.joules_between(900_000, 100_000) == pytest.approx(0.2)
 
 
-def test_energy_is_per_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_energy_is_measured_per_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("posedeploy.benchmarks.footprint.MIN_SECONDS", 0.0)
     path = zone(tmp_path, "intel-rapl:0", "0")
 
@@ -51,19 +51,19 @@ def test_energy_is_per_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> N
     assert energy_per_run(run, energy_counters(tmp_path)) == {"package-0": pytest.approx(0.002)}
 
 
-def test_without_counters_there_is_no_energy() -> None:
+def test_energy_is_absent_without_counters() -> None:
     runs: list[int] = []
     assert energy_per_run(lambda: runs.append(1), []) == {}
     assert len(runs) == MIN_RUNS
 
 
-def test_the_peak_remains_when_memory_is_freed() -> None:
+def test_the_peak_includes_freed_memory() -> None:
     before = psutil.Process().memory_info().rss
     block = np.ones(50_000_000, np.uint8)
     del block
     assert peak_memory() >= before + 40_000_000
 
 
-def test_the_peak_is_read_from_the_status_of_the_process(tmp_path: Path) -> None:
+def test_the_peak_is_read_from_the_process_status(tmp_path: Path) -> None:
     (tmp_path / "status").write_text("Name:\tpython\nVmHWM:\t    2048 kB\nVmRSS:\t 1024 kB\n")
     assert peak_memory(tmp_path / "status") == 2 << 20

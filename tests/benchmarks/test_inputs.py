@@ -32,14 +32,14 @@ def _embedded(spec: ModelSpec) -> ModelSpec:
     return replace(spec, inputs=(raw,), contract=contract)
 
 
-def test_drawn_images_are_of_the_inputs_size_but_not_too_small_to_draw(spec: ModelSpec) -> None:
+def test_synthetic_images_have_the_input_size_and_a_minimum_size(spec: ModelSpec) -> None:
     images = generate_synthetic_images(with_fixed_size(spec, None, (128, 160)), 2)
     assert [image.shape for image in images] == [(128, 160, 3)] * 2
     assert images[0].tobytes() != images[1].tobytes()
     assert generate_synthetic_images(with_fixed_size(spec), 1)[0].shape == (64, 64, 3)
 
 
-def test_free_axes_take_the_working_size_or_what_is_asked(spec: ModelSpec) -> None:
+def test_free_axes_have_the_default_or_the_requested_size(spec: ModelSpec) -> None:
     assert with_fixed_size(spec).inputs[0].shape == (1, 3, 32, 40)
     assert with_fixed_size(spec, 2, (64, 48)).inputs[0].shape == (2, 3, 64, 48)
     assert with_fixed_size(_embedded(spec), 2, (64, 48)).inputs[0].shape == (2, 64, 48, 3)
@@ -48,7 +48,7 @@ def test_free_axes_take_the_working_size_or_what_is_asked(spec: ModelSpec) -> No
     )
 
 
-def test_a_fixed_size_stays_and_another_is_refused(spec: ModelSpec) -> None:
+def test_a_fixed_size_cannot_be_changed(spec: ModelSpec) -> None:
     fixed = with_fixed_size(spec, 1, (64, 48))
     assert with_fixed_size(fixed).inputs[0].shape == (1, 3, 64, 48)
     assert with_fixed_size(fixed, 1, (64, 48)).inputs[0].shape == (1, 3, 64, 48)
@@ -58,7 +58,7 @@ def test_a_fixed_size_stays_and_another_is_refused(spec: ModelSpec) -> None:
         with_fixed_size(fixed, 1, (32, 48))
 
 
-def test_free_axes_can_be_given_another_size(spec: ModelSpec) -> None:
+def test_free_axes_have_a_second_size_within_their_ranges(spec: ModelSpec) -> None:
     assert with_other_size(spec).inputs[0].shape == (2, 3, 64, 72)
     ranges = {"data": ((1, 3, 8, 80), (1, 3, 40, 100))}
     assert with_other_size(spec, ranges).inputs[0].shape == (1, 3, 40, 80)
@@ -67,7 +67,7 @@ def test_free_axes_can_be_given_another_size(spec: ModelSpec) -> None:
     assert with_other_size(only_batch).inputs[0].shape == (2, 3, 32, 40)
 
 
-def test_free_axes_that_nothing_gives_are_refused() -> None:
+def test_free_axes_without_a_known_size_are_refused() -> None:
     foreign = ModelSpec("unknown", "", (TensorSpec("x", ("axis0", 3, "axis2", "axis3")),), ())
     assert build_noise_input(foreign, 4, (16, 24)).tensors["x"].shape == (4, 3, 16, 24)
     with pytest.raises(
@@ -78,7 +78,7 @@ def test_free_axes_that_nothing_gives_are_refused() -> None:
         build_noise_input(replace(foreign, inputs=(TensorSpec("x", (1, "tokens")),)))
 
 
-def test_pictures_are_the_same_every_time_and_unlike_each_other(spec: ModelSpec) -> None:
+def test_pictures_are_reproducible_and_differ_from_each_other(spec: ModelSpec) -> None:
     images = generate_noise_images(with_fixed_size(spec, size=(36, 44)), 3)
     assert [image.shape for image in images] == [(36, 44, 3)] * 3
     assert images[0].dtype == np.uint8
@@ -90,7 +90,7 @@ def test_pictures_are_the_same_every_time_and_unlike_each_other(spec: ModelSpec)
     assert (images[0][:8, :8] == images[0][0, 0]).all()
 
 
-def test_the_same_picture_reaches_both_sides_however_they_want_it(spec: ModelSpec) -> None:
+def test_both_sides_receive_the_same_picture_in_their_own_format(spec: ModelSpec) -> None:
     theirs = with_fixed_size(_embedded(spec), 2)
     ours = match_candidate(spec, theirs)
     named = [("one", generate_noise_images(theirs, 1)[0])]
@@ -109,7 +109,7 @@ def test_the_same_picture_reaches_both_sides_however_they_want_it(spec: ModelSpe
     assert len(raw.placements) == 2
 
 
-def test_inputs_that_are_no_image_are_seeded_noise() -> None:
+def test_inputs_that_are_not_images_are_seeded_noise() -> None:
     spec = two_input_model("frames").spec
     sample = build_noise_input(spec, 3)
     assert {name: array.shape for name, array in sample.tensors.items()} == {

@@ -1,4 +1,4 @@
-"""Intervals against exact values from tables and brute force, and how often they hold the truth."""
+"""Confidence intervals, compared with exact values, and the share of them that contains the true value."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from posedeploy.benchmarks.intervals import independent_shift, paired_shift, per
     ("count", "percent", "ranks"),
     [(6, 50, (1, 6)), (10, 50, (2, 9)), (20, 50, (6, 15)), (100, 50, (40, 61)), (100, 90, (84, 96))],
 )
-def test_percentile_interval_has_the_ranks_of_the_binomial_distribution(
+def test_a_percentile_interval_has_the_ranks_of_the_binomial_distribution(
     count: int, percent: int, ranks: tuple[int, int]
 ) -> None:
     assert percentile_interval(list(range(count, 0, -1)), percent) == ranks
@@ -27,7 +27,7 @@ def test_too_few_values_have_no_percentile_interval(count: int, percent: int) ->
 
 
 @pytest.mark.parametrize("percent", [50, 90])
-def test_percentile_interval_holds_the_true_percentile_as_often_as_promised(percent: int) -> None:
+def test_a_percentile_interval_has_the_stated_coverage(percent: int) -> None:
     stream = np.random.RandomState(1)
     truth = -math.log(1 - percent / 100)
     held = 0
@@ -38,7 +38,7 @@ def test_percentile_interval_holds_the_true_percentile_as_often_as_promised(perc
     assert held >= 940
 
 
-def test_paired_shift_is_the_median_of_the_pairwise_means() -> None:
+def test_the_paired_shift_is_the_median_of_the_pairwise_means() -> None:
     values = [3.0, 1.0, 4.0, 1.5, 9.0, 2.6, 5.0, 3.5, 8.0, 7.0]
     means = sorted((a + b) / 2 for a, b in itertools.combinations_with_replacement(values, 2))
     shift = paired_shift(values)
@@ -47,7 +47,7 @@ def test_paired_shift_is_the_median_of_the_pairwise_means() -> None:
     assert (shift.low, shift.high) == pytest.approx((means[8], means[-9]))
 
 
-def test_independent_shift_is_the_median_of_all_differences() -> None:
+def test_the_independent_shift_is_the_median_of_all_differences() -> None:
     new, old = [5.0, 7.5, 6.0, 9.0, 8.2, 7.0], [4.0, 4.5, 3.0, 5.5, 4.1, 2.0]
     differences = sorted(a - b for a, b in itertools.product(new, old))
     shift = independent_shift(new, old)
@@ -56,7 +56,7 @@ def test_independent_shift_is_the_median_of_all_differences() -> None:
     assert (shift.low, shift.high) == pytest.approx((differences[5], differences[-6]), abs=0.4)
 
 
-def test_equal_values_have_an_interval_without_width() -> None:
+def test_the_interval_of_equal_values_has_no_width() -> None:
     shift = paired_shift([0.25] * 150)
     assert (shift.value, shift.low, shift.high) == (0.25, 0.25, 0.25)
 

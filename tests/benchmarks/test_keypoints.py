@@ -1,4 +1,4 @@
-"""Which differences between two answers count, and which are ambiguous: on maps of synthetic people."""
+"""Ambiguous keypoints and real differences between two outputs, on maps of synthetic people."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def _floor(at_peaks: float) -> NoiseFloor:
 
 
 def _with_ankle(left: float, right: float) -> Tensors:
-    """One person, whose ankle is two cells side by side with these values, tapering off below."""
+    """Return maps of one person whose ankle has two adjacent peaks with these values."""
     maps = _maps(1)
     heatmaps: Array = maps["heatmaps"].copy()
     y, x = np.unravel_index(heatmaps[0, ANKLE].argmax(), (HEIGHT, WIDTH))
@@ -57,7 +57,7 @@ def _with_ankle(left: float, right: float) -> Tensors:
     return maps | {"heatmaps": heatmaps}
 
 
-def test_the_same_outputs_give_the_same_people() -> None:
+def test_equal_outputs_have_equal_people() -> None:
     same = _compare(_maps(3), _maps(3))
     assert (same.people, same.missed, same.extra, same.one_sided, same.ambiguous) == (3, 0, 0, 0, 0)
     assert len(same.distances_px) > 40
@@ -65,7 +65,7 @@ def test_the_same_outputs_give_the_same_people() -> None:
     assert same.distances_mm.size == 0
 
 
-def test_a_person_that_one_side_lacks_counts_with_all_keypoints() -> None:
+def test_a_person_missing_on_one_side_counts_with_all_keypoints() -> None:
     found = _decode(_maps(2), PLACEMENT)
     keypoints = (found.keypoints[..., 2] >= 0).sum(axis=1)
     nobody = {name: np.zeros_like(array) for name, array in _maps(2).items()}
@@ -77,7 +77,7 @@ def test_a_person_that_one_side_lacks_counts_with_all_keypoints() -> None:
     assert (extra.one_sided, extra.ambiguous) == (keypoints.sum(), 0)
 
 
-def test_a_keypoint_that_one_side_lacks_counts() -> None:
+def test_a_keypoint_missing_on_one_side_counts() -> None:
     without = _with_ankle(0.0, 0.0)
     for expected, found in ((_maps(1), without), (without, _maps(1))):
         image = _compare(expected, found)
@@ -86,7 +86,7 @@ def test_a_keypoint_that_one_side_lacks_counts() -> None:
 
 
 @pytest.mark.parametrize(("reference", "candidate"), [(0.0, 1e-6), (0.0, -1e-6), (1e-6, -1e-6), (1e-6, 0.0)])
-def test_a_tie_that_the_ambiguous_break_is_told_apart(reference: float, candidate: float) -> None:
+def test_a_tie_between_peaks_is_ambiguous(reference: float, candidate: float) -> None:
     image = _compare(_with_ankle(0.8 + reference, 0.8), _with_ankle(0.8 + candidate, 0.8))
     assert (image.people, image.one_sided, image.ambiguous) == (1, 0, 1)
     assert not image.distances_px.any()
@@ -99,7 +99,7 @@ def test_a_difference_beyond_the_noise_counts() -> None:
     assert image.distances_px.max() > 1
 
 
-def test_what_differs_beside_a_tie_still_counts() -> None:
+def test_an_error_in_addition_to_a_tie_counts() -> None:
     expected, found = _with_ankle(0.8, 0.8), _with_ankle(0.8 + 1e-6, 0.8)
     neck = found["heatmaps"].copy()
     neck[0, 1] = np.roll(neck[0, 1], 1, axis=0)
@@ -123,7 +123,7 @@ def test_3d_joints_are_compared_in_mm() -> None:
 def test_a_jump_between_peaks_is_ambiguous_within_the_noise_floor_only(
     at_peaks: float | None, ambiguous: int
 ) -> None:
-    """The same maps, judged by what noise PyTorch has where they were made."""
+    """The verdict on the same maps depends on the noise floor of PyTorch."""
     found, expected = _with_ankle(0.8, 0.799), _with_ankle(0.799, 0.8)
     image = _compare(expected, found, _floor(at_peaks) if at_peaks else None)
     assert image.ambiguous == ambiguous
@@ -132,7 +132,7 @@ def test_a_jump_between_peaks_is_ambiguous_within_the_noise_floor_only(
 
 @pytest.mark.parametrize("at_peaks", [1e-4, 1e-3, 1e-2])
 @pytest.mark.parametrize("fault", ["shifted", "swapped", "lost"])
-def test_a_real_error_is_not_excused_by_noise(fault: str, at_peaks: float) -> None:
+def test_a_real_error_counts_despite_noise(fault: str, at_peaks: float) -> None:
     expected = _maps(3)
     heatmaps = expected["heatmaps"].copy()
     if fault == "shifted":
@@ -147,12 +147,12 @@ def test_a_real_error_is_not_excused_by_noise(fault: str, at_peaks: float) -> No
     assert wrong >= 3
 
 
-def test_nothing_is_ambiguous_where_no_peaks_are_picked() -> None:
+def test_nothing_is_ambiguous_without_peak_selection() -> None:
     image = _compare(_with_ankle(0.8 + 1e-6, 0.8), _with_ankle(0.8, 0.8), _floor(1e-2), peaks=())
     assert (image.one_sided, image.ambiguous) == (1, 0)
 
 
-def test_people_who_hang_on_noise_are_neither_missed_nor_extra() -> None:
+def test_people_who_depend_on_noise_are_neither_missed_nor_extra() -> None:
     maps = _maps(1)
 
     def dimmed(factor: float) -> Tensors:

@@ -1,4 +1,4 @@
-"""What is derived from times; never how long something took."""
+"""Values that are derived from given times. No test depends on the speed of the machine."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def _latency(*times_s: float, load_s: float = 0.5) -> Latency:
 @pytest.mark.parametrize(
     ("runs", "p90", "p99"), [(99, False, False), (100, True, False), (999, True, False), (1000, True, True)]
 )
-def test_a_percentile_needs_ten_runs_beyond_it(runs: int, p90: bool, p99: bool) -> None:
+def test_a_percentile_requires_ten_runs_beyond_it(runs: int, p90: bool, p99: bool) -> None:
     result = _latency(*np.arange(runs) / 1e3)
     for percent, is_known in ((90, p90), (99, p99)):
         interval = result.percentile_interval_ms(percent)
@@ -37,7 +37,7 @@ def test_a_percentile_needs_ten_runs_beyond_it(runs: int, p90: bool, p99: bool) 
         assert interval is None or value is None or interval[0] < value < interval[1]
 
 
-def test_no_outlier_is_dropped() -> None:
+def test_outliers_are_kept() -> None:
     result = _latency(*[0.001] * 989, *[9.0] * 11)
     assert result.percentile_ms(99) == 9000.0
     assert result.median_ms == 1.0
@@ -66,13 +66,13 @@ def test_images_per_second_count_the_batch() -> None:
     assert replace(_latency(0.1, 0.1), batch=4).images_per_s == pytest.approx(40)
 
 
-def test_images_per_second_of_the_offline_scenario_are_those_of_all_runs_together() -> None:
+def test_images_per_second_of_the_offline_scenario_cover_all_runs() -> None:
     times = _latency(0.1, 0.1, 0.4)
     assert replace(times, batch=2, scenario="offline").images_per_s == pytest.approx(10)
     assert replace(times, batch=2).images_per_s == pytest.approx(20)
 
 
-def test_without_an_image_there_is_no_end_to_end_time() -> None:
+def test_the_end_to_end_time_requires_an_image() -> None:
     result = _latency(0.1, 0.2)
     assert (result.preprocess_ms, result.decode_ms, result.end_to_end_ms) == (None, None, None)
     assert result.end_to_end_interval_ms is None
@@ -93,12 +93,12 @@ def test_several_loads_become_one_result() -> None:
     assert (result.load_ms, result.first_run_ms, result.memory_bytes) == (500, 250, 7)
 
 
-def test_steady_times_need_no_warning() -> None:
+def test_steady_times_have_no_warning() -> None:
     assert _latency(*[0.1, 0.105] * 50).warning is None
     assert _latency(*[0.1] * 80, *[5.0] * 20).warning is None, "a quarter may be slow: the center is steady"
 
 
-def test_a_wide_spread_says_what_others_do_to_it() -> None:
+def test_a_wide_spread_is_reported_with_the_load_of_the_machine() -> None:
     result = _latency(*[0.1, 0.13] * 50)
     assert result.spread == pytest.approx(0.03 / 0.115)
     assert result.warning is not None
@@ -110,13 +110,13 @@ def test_a_wide_spread_says_what_others_do_to_it() -> None:
 
 
 @pytest.mark.parametrize(("first", "second", "said"), [(0.1, 0.13, "30% slower"), (0.13, 0.1, "23% faster")])
-def test_a_drift_is_told_from_a_spread(first: float, second: float, said: str) -> None:
+def test_a_drift_is_distinguished_from_a_spread(first: float, second: float, said: str) -> None:
     result = _latency(*[first] * 50, *[second] * 50)
     assert result.warning is not None
     assert f"the second half ran {said} than the first: the clock rate or the load changed" in result.warning
 
 
-def test_a_single_run_has_no_spread_and_says_so() -> None:
+def test_a_single_run_is_reported_to_have_no_spread() -> None:
     result = _latency(0.1)
     assert (result.spread, result.percentile_ms(90)) == (None, None)
     assert result.warning == (

@@ -5,7 +5,7 @@ from dataclasses import replace
 from posedeploy.benchmarks.machine_info import describe_machine
 
 
-def test_the_machine_says_what_it_is() -> None:
+def test_the_machine_is_described() -> None:
     machine = describe_machine()
     assert machine.cpu
     assert 1 <= machine.physical_cores <= machine.logical_cores

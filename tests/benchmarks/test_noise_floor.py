@@ -1,4 +1,4 @@
-"""How the noise floor is measured, with networks that are wrong by a known amount."""
+"""Measurement of the noise floor with networks that have known errors."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def _inputs(model: Model, count: int = 2) -> list[Tensors]:
     return [sample.tensors for sample in build_image_inputs(model.spec, named)]
 
 
-def test_the_noise_of_a_network_is_the_largest_of_its_draws(tiny: Model) -> None:
+def test_the_noise_of_a_network_is_the_largest_of_several_inputs(tiny: Model) -> None:
     inputs = _inputs(tiny)
     told: list[tuple[int, int]] = []
     with PyTorchRunner(in_float64(tiny), OPTIONS) as exact, PyTorchRunner(tiny, OPTIONS) as single:
@@ -47,7 +47,7 @@ def test_the_noise_of_a_network_is_the_largest_of_its_draws(tiny: Model) -> None
 
 
 def _drawn_inputs(tensors: Tensors, precision: str) -> list[Tensors]:
-    """What a network is given when its noise is measured on these inputs."""
+    """Return the inputs of a network while its noise is measured on ``inputs``."""
     given: list[Tensors] = []
 
     class Noting(CrowdRunner):
@@ -64,7 +64,7 @@ def _drawn_inputs(tensors: Tensors, precision: str) -> list[Tensors]:
 @pytest.mark.parametrize(
     ("precision", "step"), [("fp32", 1), ("tf32", 2**13), ("fp16", 2**13), ("bf16", 2**16)]
 )
-def test_noise_is_drawn_on_inputs_one_rounding_step_apart(precision: str, step: int) -> None:
+def test_noise_is_measured_on_inputs_one_rounding_step_apart(precision: str, step: int) -> None:
     image = 1 + np.random.RandomState(0).uniform(0.1, 0.9, (1, 3, 8, 8)).astype(np.float32)
     first, *others = (given["data"] for given in _drawn_inputs({"data": image}, precision))
     assert np.array_equal(first, image)
@@ -75,13 +75,13 @@ def test_noise_is_drawn_on_inputs_one_rounding_step_apart(precision: str, step: 
     assert len({moved.tobytes() for moved in (first, *others)}) == RUNS
 
 
-def test_integers_are_not_moved_and_are_run_once() -> None:
+def test_integer_inputs_are_unchanged_and_run_once() -> None:
     whole = np.arange(12, dtype=np.uint8)
     (given,) = _drawn_inputs({"data": whole}, "bf16")
     assert np.array_equal(given["data"], whole)
 
 
-def test_what_overflows_has_noise_without_end() -> None:
+def test_an_overflow_has_infinite_noise() -> None:
     class Overflowing(CrowdRunner):
         def _run(self, tensors: Tensors) -> Tensors:
             outputs = super()._run(tensors)
@@ -105,7 +105,7 @@ def test_what_overflows_has_noise_without_end() -> None:
         ("as in the file", None),
     ],
 )
-def test_the_tolerance_is_that_of_the_coarsest_part(reported: str, precision: str | None) -> None:
+def test_the_tolerance_is_that_of_the_lowest_precision(reported: str, precision: str | None) -> None:
     assert to_torch_precision(reported) == precision
     assert default_tolerance(reported) == TOLERANCES[precision or "fp32"]
 
@@ -127,7 +127,7 @@ def test_a_recorded_runner_runs_each_input_once() -> None:
     assert crowd.runs == 2
 
 
-def test_a_full_disk_is_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_full_disk_is_a_one_line_error(monkeypatch: pytest.MonkeyPatch) -> None:
     def full(*_: object, **__: object) -> None:
         raise OSError(errno.ENOSPC, "No space left on device")
 

@@ -1,4 +1,4 @@
-"""What fails and how it is told. Candidates that are wrong are subclasses of a runner that is right."""
+"""Verdicts of parity and their messages. Wrong candidates are subclasses of a correct runner."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ Change = Callable[[Tensors], Tensors]
 
 
 class Changed(CrowdRunner):
-    """The crowd, but for a change made to the maps of every second input."""
+    """The crowd with a change to the maps of every second input."""
 
     def __init__(self, change: Change) -> None:
         super().__init__(SPEC)
@@ -65,7 +65,7 @@ def _in_place(change: Callable[[Tensors], None]) -> Change:
     return changed
 
 
-def test_the_same_network_passes() -> None:
+def test_an_identical_network_passes() -> None:
     told: list[tuple[int, int]] = []
     same = compare_outputs(
         "x.xml",
@@ -87,7 +87,7 @@ def test_the_same_network_passes() -> None:
 
 
 @pytest.mark.parametrize("target", ["torchscript", "onnx", "openvino"])
-def test_a_true_export_passes(tiny: Model, exported: dict[str, Artifact], target: str) -> None:
+def test_a_correct_export_passes(tiny: Model, exported: dict[str, Artifact], target: str) -> None:
     spec = with_fixed_size(tiny.spec)
     samples = build_image_inputs(spec, [("noise", generate_noise_images(spec, 1)[0])])
     pairs = list(zip(samples, samples, strict=True))
@@ -102,7 +102,7 @@ def test_a_true_export_passes(tiny: Model, exported: dict[str, Artifact], target
     assert max(output.rtol for output in parity.outputs) < 1e-5
 
 
-def test_one_wrong_element_is_named_with_its_place_and_both_values() -> None:
+def test_one_wrong_element_is_reported_with_its_index_and_both_values() -> None:
     def change(outputs: Tensors) -> None:
         outputs["pafs"][0, 7, 3, 40] = 12.5
 
@@ -122,7 +122,7 @@ def test_one_wrong_element_is_named_with_its_place_and_both_values() -> None:
     )
 
 
-def test_the_worst_output_is_told_first() -> None:
+def test_the_worst_output_is_reported_first() -> None:
     def change(outputs: Tensors) -> None:
         outputs["heatmaps"][0, 18, 0, 0] += 0.01
         outputs["pafs"][0, 0, 0, 0] += 1
@@ -133,7 +133,7 @@ def test_the_worst_output_is_told_first() -> None:
 
 @pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
 @pytest.mark.parametrize("both", [False, True])
-def test_what_is_not_a_number_fails_on_either_side(value: float, both: bool) -> None:
+def test_nan_fails_on_either_side(value: float, both: bool) -> None:
     def change(outputs: Tensors) -> Tensors:
         outputs["pafs"][0, 0, 2, 1] = value
         return outputs
@@ -146,7 +146,7 @@ def test_what_is_not_a_number_fails_on_either_side(value: float, both: bool) -> 
     assert parity.failures[0].startswith(f"pafs[0, 0, 2, 1] on picture 1 is {value:.6g} instead of ")
 
 
-def test_the_tolerance_is_what_passes() -> None:
+def test_a_difference_within_the_tolerance_passes() -> None:
     def change(outputs: Tensors) -> None:
         outputs["pafs"][0, 0, 0, 0] += 1e-3
 
@@ -154,7 +154,7 @@ def test_the_tolerance_is_what_passes() -> None:
     assert _compare(_in_place(change), Tolerance(rtol=2e-3)).passed
 
 
-def test_people_who_moved_fail() -> None:
+def test_moved_people_fail() -> None:
     def moved(outputs: Tensors) -> Tensors:
         return {name: np.roll(array, 1, axis=3) for name, array in outputs.items()}
 
@@ -174,7 +174,7 @@ def _without_left_half(outputs: Tensors) -> Tensors:
     return outputs
 
 
-def test_a_person_who_is_missing_fails() -> None:
+def test_a_missing_person_fails() -> None:
     parity = _compare(_without_left_half, Tolerance(rtol=np.inf, px=1e3))
     assert parity.failures == (
         "1 people missed and 0 extra, 3 matched",
@@ -183,7 +183,7 @@ def test_a_person_who_is_missing_fails() -> None:
     )
 
 
-def test_a_person_too_many_fails() -> None:
+def test_an_extra_person_fails() -> None:
     pairs = _pairs()
     reference, tolerance = Changed(_without_left_half), Tolerance(rtol=np.inf)
     parity = compare_outputs(
@@ -196,7 +196,7 @@ def test_a_person_too_many_fails() -> None:
     )
 
 
-def test_outputs_of_another_name_or_shape_are_another_network() -> None:
+def test_outputs_with_another_name_or_shape_are_an_error() -> None:
     with pytest.raises(
         ArtifactError,
         match=r"x.xml: the output 'maps' does not exist in PyTorch, which has heatmaps, pafs; use",
@@ -206,7 +206,7 @@ def test_outputs_of_another_name_or_shape_are_another_network() -> None:
         _compare(lambda outputs: outputs | {"pafs": outputs["pafs"][..., :1]})
 
 
-def test_an_export_of_the_last_outputs_is_held_against_these_alone() -> None:
+def test_an_export_of_the_last_outputs_is_compared_with_these_only() -> None:
     one = replace(SPEC, outputs=SPEC.outputs[:1])
     parity = compare_outputs("x.xml", CrowdRunner(SPEC), CrowdRunner(one), _pairs(), tolerance=Tolerance())
     assert parity.passed
@@ -228,7 +228,7 @@ def test_every_image_of_a_batch_is_compared() -> None:
     assert parity.poses.people == 2 * PEOPLE
 
 
-def test_nothing_compared_is_nothing_proved() -> None:
+def test_a_comparison_without_outputs_fails() -> None:
     assert Parity("x.xml", CrowdRunner(SPEC).runtime_info, (), None, Tolerance()).failures == (
         "the network has no outputs to compare",
     )
@@ -260,7 +260,7 @@ def _add(amount: float, everywhere: bool = False) -> Change:
     return _in_place(change)
 
 
-def test_twice_the_noise_floor_passes_and_more_does_not() -> None:
+def test_at_most_twice_the_noise_floor_passes() -> None:
     assert _by_floor(_add(1.9e-3)).passed
     assert not _compare(_add(1.9e-3)).passed
     (failure,) = _by_floor(_add(2.1e-3)).failures
@@ -270,8 +270,8 @@ def test_twice_the_noise_floor_passes_and_more_does_not() -> None:
     )
 
 
-def test_an_offset_within_the_largest_noise_fails_by_its_rms() -> None:
-    """A dropped bias is small everywhere, and noise is not everywhere as large as at its worst."""
+def test_an_offset_within_the_largest_noise_fails_by_its_rms_difference() -> None:
+    """A missing bias is a small difference everywhere; noise is large in few places only."""
     (failure,) = _by_floor(_add(5e-4, everywhere=True)).failures
     assert failure == (
         "pafs on picture 1: RMS difference 5.0e-04 of the largest value, tolerance 1.0e-04 (noise floor of "
@@ -279,11 +279,11 @@ def test_an_offset_within_the_largest_noise_fails_by_its_rms() -> None:
     )
 
 
-def test_a_noise_floor_does_not_widen_a_tolerance_of_the_users_own() -> None:
+def test_a_noise_floor_does_not_widen_a_tolerance_that_the_user_passes() -> None:
     assert not _by_floor(_add(1.9e-3), tolerance=Tolerance(is_fixed=True)).passed
 
 
-def test_noise_without_end_excuses_nothing() -> None:
+def test_infinite_noise_does_not_widen_the_tolerance() -> None:
     endless = replace(FLOOR, outputs={"pafs": OutputNoise(np.inf, np.inf, np.inf)})
     parity = _by_floor(_add(1.9e-3), endless)
     assert parity.failures[0].endswith("tolerance 1.0e-04 (noise floor of PyTorch fp32 on cuda: inf)")

@@ -37,7 +37,7 @@ Fault = Callable[[Any], nn.Module]
 
 
 class Bf16(PyTorchRunner):
-    """The whole network in BF16, as a runtime would run it that keeps nothing in FP32."""
+    """The whole network in BF16, as in a runtime that keeps no operator in FP32."""
 
     def __init__(self, model: Model, seed: int) -> None:
         class Whole(nn.Module):
@@ -82,7 +82,7 @@ def _marked(place: str, *values: object) -> Any:
 
 @pytest.fixture(scope="module")
 def model(tiny: Model) -> Model:
-    """The tiny network with the statistics of a trained one."""
+    """The tiny network with the activation statistics of a trained one."""
     module: Any = copy.deepcopy(tiny.module)
     random = torch.Generator().manual_seed(5)
     module.stem[1].running_var.uniform_(0.02, 0.5, generator=random)
@@ -99,7 +99,7 @@ def _inputs(model: Model) -> list[NetworkInput]:
 
 
 def _judged(model: Model, candidate: nn.Module, place: str) -> Parity:
-    """A candidate beside the network in FP64, judged by the noise floor of the place."""
+    """Compare a candidate with the network in FP64, by the noise floor of the place."""
     precision, run, measure = PLACES[place]
     samples = _inputs(model)
     inputs = [sample.tensors for sample in samples]
@@ -118,7 +118,7 @@ def _judged(model: Model, candidate: nn.Module, place: str) -> Parity:
 
 
 @pytest.mark.parametrize("place", [_marked(place) for place in PLACES])
-def test_the_right_network_passes(place: str, model: Model) -> None:
+def test_the_correct_network_passes(place: str, model: Model) -> None:
     parity = _judged(model, model.module, place)
     assert parity.failures == ()
     largest = max(output.rtol for output in parity.outputs)
@@ -160,7 +160,7 @@ def _one_weight(network: Any) -> nn.Module:
 
 
 class _Shifted(nn.Module):
-    """The same network, its last maps one cell further right."""
+    """The same network with its last maps shifted one cell to the right."""
 
     def __init__(self, network: nn.Module) -> None:
         super().__init__()
@@ -202,14 +202,14 @@ def test_a_wrong_network_is_refused(fault: str, place: str, model: Model) -> Non
 
 
 def _rounded(tensor: Tensor, dropped: int) -> Tensor:
-    """With so many bits of the mantissa rounded away."""
+    """Return the values with this number of mantissa bits rounded away."""
     half = 1 << (dropped - 1)
     bits = tensor.contiguous().view(torch.int32) + half
     return (bits & ~((1 << dropped) - 1)).view(torch.float32)
 
 
 def _in_tf32(network: nn.Module) -> nn.Module:
-    """What TF32 does on a GPU: convolutions read 10 bits of the mantissa."""
+    """Emulate TF32, in which convolutions read 10 bits of the mantissa."""
 
     def rounded_input(layer: nn.Module, inputs: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
         return tuple(_rounded(data, 13) for data in inputs)
@@ -237,10 +237,8 @@ def _bf16_weights(network: nn.Module) -> nn.Module:
         pytest.param(_bf16_weights, ["cpu", "stand-in"], id="BF16 weights"),
     ],
 )
-def test_a_coarser_precision_than_reported_is_refused(
-    coarser: Fault, places: list[str], model: Model
-) -> None:
-    """FP16 weights differ from FP32 by less than a GPU's own noise, and so cannot be told from it there."""
+def test_a_lower_precision_than_reported_is_refused(coarser: Fault, places: list[str], model: Model) -> None:
+    """FP16 weights differ from FP32 by less than the noise of a GPU, so only the CPU detects them."""
     for place in places:
         parity = _judged(model, coarser(copy.deepcopy(model.module)).eval(), place)
         assert parity.failures, place

@@ -1,4 +1,4 @@
-"""The comparison of people: properties that hold for any people, and answers known beforehand."""
+"""The comparison of people: properties that hold for any people, and known distances."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def compared(reference: Poses, candidate: Poses, **more: Array) -> ImagePairs:
 
 
 def equal(first: ImagePairs, second: ImagePairs, *measures: str, rtol: float = 1e-9) -> None:
-    """Whether the counts are the same, and the values but for their order."""
+    """Return whether the counts are equal, and the values up to their order."""
     assert (first.people, first.keypoints, first.one_sided) == (
         second.people,
         second.keypoints,
@@ -39,7 +39,7 @@ def equal(first: ImagePairs, second: ImagePairs, *measures: str, rtol: float = 1
 
 @given(poses=crowds())
 @checked
-def test_people_equal_themselves(poses: Poses) -> None:
+def test_people_do_not_differ_from_themselves(poses: Poses) -> None:
     same = compared(poses, poses)
     assert (same.people, same.missed, same.extra, same.one_sided) == (len(poses), 0, 0, 0)
     for measure, values in same.values.items():
@@ -58,7 +58,7 @@ def test_sides_can_be_swapped(poses: Poses, other: Poses, seed: int) -> None:
 
 @given(poses=crowds(), seed=SEEDS)
 @checked
-def test_the_order_of_people_is_no_matter(poses: Poses, seed: int) -> None:
+def test_the_order_of_people_does_not_matter(poses: Poses, seed: int) -> None:
     candidate = noisy(poses, seed)
     equal(
         compared(poses, candidate),
@@ -96,7 +96,7 @@ def test_scaling_both_sides_scales_distances_only(poses: Poses, seed: int, facto
 
 @given(poses=crowds(min_people=1), x=st.floats(-3, 3), y=st.floats(-3, 3), z=st.floats(-900, 900))
 @checked
-def test_a_shift_of_one_side_is_found(poses: Poses, x: float, y: float, z: float) -> None:
+def test_a_shift_of_one_side_is_measured(poses: Poses, x: float, y: float, z: float) -> None:
     values = compared(poses, moved(poses, np.array([x, y]), np.array([0, 0, z]), z)).values
     np.testing.assert_allclose(values["px"], np.hypot(x, y), atol=1e-9)
     np.testing.assert_allclose(values["joint_mm"], 0, atol=1e-9)
@@ -106,7 +106,7 @@ def test_a_shift_of_one_side_is_found(poses: Poses, x: float, y: float, z: float
 
 @given(seed=SEEDS, angle=st.floats(-3, 3), scale=st.floats(0.2, 5), mirrored=st.booleans())
 @checked
-def test_alignment_undoes_a_similarity_and_no_reflection(
+def test_alignment_undoes_similarities_but_no_reflections(
     seed: int, angle: float, scale: float, mirrored: bool
 ) -> None:
     random = np.random.default_rng(seed)
@@ -121,11 +121,11 @@ def test_alignment_undoes_a_similarity_and_no_reflection(
 
 
 @pytest.mark.parametrize("points", [np.zeros((5, 3)), np.eye(3)[:1], np.outer(np.arange(4.0), [1, 2, 3])])
-def test_alignment_of_points_without_a_shape(points: Array) -> None:
+def test_degenerate_points_are_aligned(points: Array) -> None:
     np.testing.assert_allclose(aligned_distances(points, points + 7), 0, atol=1e-9)
 
 
-def test_values_that_are_not_finite_are_infinitely_far() -> None:
+def test_values_that_are_not_finite_have_an_infinite_distance() -> None:
     poses = people(np.random.default_rng(1), 1)
     broken = noisy(poses, 2)
     broken.keypoints[0, 4, 0] = broken.keypoints_3d[0, 5, 1] = broken.vertices[0, 6, 2] = np.nan
@@ -136,7 +136,7 @@ def test_values_that_are_not_finite_are_infinitely_far() -> None:
         assert np.isinf(image.values["pa_mpjpe_mm"]).all()
 
 
-def test_known_distances() -> None:
+def test_2d_measures_equal_known_values() -> None:
     reference = some_poses([SQUARE, SQUARE + 500])
     points = np.stack([SQUARE + 500, SQUARE])
     points[1, 3] += (3, 4)
@@ -150,7 +150,7 @@ def test_known_distances() -> None:
     assert sorted(image.values["oks"].tolist()) == pytest.approx([0.75, (3 + knee) / 4])
 
 
-def test_known_3d_distances() -> None:
+def test_3d_measures_equal_known_values() -> None:
     reference = people(np.random.default_rng(3), 1)
     by_mm = np.zeros((1, KEYPOINTS, 3))
     by_mm[0, 0] = (0, 30, 40)
@@ -161,7 +161,7 @@ def test_known_3d_distances() -> None:
     assert values["depth_mm"].tolist() == [0]
 
 
-def test_depth_is_not_compared_where_the_network_has_none() -> None:
+def test_depth_is_not_compared_if_the_network_has_none() -> None:
     poses = people(np.random.default_rng(3), 2)
     relative = Poses(poses.keypoints, poses.scores, keypoints_3d=poses.keypoints_3d, root_relative=True)
     values = compared(relative, relative).values
@@ -206,7 +206,7 @@ def test_ambiguous_points_are_not_counted(seed: int) -> None:
 
 @given(sizes=st.lists(st.integers(0, 5), min_size=1, max_size=5), seed=SEEDS, lowest_is_worst=st.booleans())
 @checked
-def test_each_statistic_is_of_an_image_that_has_it(
+def test_each_statistic_names_an_image_with_that_value(
     sizes: list[int], seed: int, lowest_is_worst: bool
 ) -> None:
     values = [np.random.default_rng([seed, size]).integers(0, 9, size) / 2 for size in sizes]
@@ -243,7 +243,7 @@ def test_the_worst_image_is_named() -> None:
     assert list(comparison.summaries) == list(MEASURES)
 
 
-def test_nobody_at_all() -> None:
+def test_images_without_people_have_no_statistics() -> None:
     nobody = Poses(np.zeros((0, KEYPOINTS, 3)), np.zeros(0))
     comparison = PoseComparison((compared(nobody, nobody),))
     assert comparison.summaries == {}

@@ -1,4 +1,4 @@
-"""Verdicts on times whose truth is known: synthetic times with the noise of a loaded machine."""
+"""Verdicts on synthetic times with known differences and the noise of a loaded machine."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def latency(label: str, times: Array, cpu: Array | None = None, info: RuntimeInf
 
 
 def noisy(stream: np.random.RandomState, base_s: float, spread: float = 0.02, busy: float = 0.2) -> Array:
-    """Times with jitter, a part of which wait for one or two time slices of other processes."""
+    """Return times with jitter. Some runs wait for one or two time slices of other processes."""
     times: Array = base_s * np.exp(spread * stream.standard_normal(RUNS))
     return times + stream.binomial(2, busy / 2, RUNS) * stream.uniform(0.3, 1.0, RUNS) * base_s
 
@@ -58,21 +58,21 @@ def test_equal_networks_are_never_called_slower() -> None:
     assert verdicts["slower"] + verdicts["faster"] <= 0.01 * TRIALS
 
 
-def test_a_slowdown_of_five_percent_is_found() -> None:
+def test_a_slowdown_of_five_percent_is_detected() -> None:
     assert compared(1.05)["slower"] >= 0.95 * TRIALS
 
 
-def test_a_speed_up_of_five_percent_is_found() -> None:
+def test_a_speed_up_of_five_percent_is_detected() -> None:
     assert compared(1 / 1.05)["faster"] >= 0.95 * TRIALS
 
 
-def test_a_difference_within_the_dead_zone_is_none() -> None:
+def test_a_difference_within_the_dead_zone_is_ignored() -> None:
     verdicts = compared(1.004, spread=0.01, busy=0.0)
     assert verdicts["slower"] + verdicts["faster"] == 0
     assert verdicts["no difference"] >= 0.95 * TRIALS
 
 
-def test_processor_time_decides_where_waiting_hides_a_slowdown_of_one_thread() -> None:
+def test_processor_time_decides_if_waiting_hides_a_slowdown_of_one_thread() -> None:
     stream = np.random.RandomState(6)
     cpu = [0.01 * np.exp(0.01 * stream.standard_normal(RUNS)) for _ in "ab"]
     new = latency("new", noisy(stream, 0.0105, busy=1.6), 1.05 * cpu[0], ONE_THREAD)
@@ -83,7 +83,7 @@ def test_processor_time_decides_where_waiting_hides_a_slowdown_of_one_thread() -
     assert found.interval is not None and found.interval[0] > 1.04
 
 
-def test_processor_time_of_several_threads_is_no_time_of_an_inference() -> None:
+def test_processor_time_is_not_compared_with_several_threads() -> None:
     stream = np.random.RandomState(6)
     new = latency("new", noisy(stream, 0.01, busy=1.6), np.full(RUNS, 0.02))
     old = latency("old", noisy(stream, 0.01, busy=1.6), np.full(RUNS, 0.01))
@@ -109,18 +109,18 @@ def _across(new_load: float, reference_load: float, slowdown: float = 1.0) -> Ti
     )
 
 
-def test_a_slowdown_since_an_earlier_measurement_is_found_on_an_equally_loaded_machine() -> None:
+def test_a_slowdown_since_an_earlier_measurement_is_detected() -> None:
     found = _across(1.0, 1.0, 1.06)
     assert (found.verdict, found.reference, found.against) == ("slower", "PyTorch", "old.json")
 
 
 @pytest.mark.parametrize(("own", "reference"), [(1.3, 1.3), (1.1, 1.3), (1.3, 1.1), (1.2, 1.0)])
-def test_a_change_of_the_load_is_no_slowdown(own: float, reference: float) -> None:
+def test_a_change_of_the_load_is_not_a_slowdown(own: float, reference: float) -> None:
     verdict = _across(own, reference).verdict
     assert verdict == ("slower" if own > reference else "cannot tell")
 
 
-def test_without_a_reference_unreliable_times_allow_no_verdict() -> None:
+def test_unreliable_times_without_a_reference_allow_no_verdict() -> None:
     stream = np.random.RandomState(8)
     old, new = (Timed(latency("human.xml", scale * noisy(stream, 0.01, busy=0.6))) for scale in (1.0, 1.5))
     found = compare_measurements(new, old, "old.json")
@@ -131,7 +131,7 @@ def test_without_a_reference_unreliable_times_allow_no_verdict() -> None:
     )
 
 
-def test_without_a_reference_steady_times_are_compared() -> None:
+def test_steady_times_without_a_reference_are_compared() -> None:
     stream = np.random.RandomState(8)
     old, new = (Timed(latency("human.xml", scale * noisy(stream, 0.01, busy=0))) for scale in (1.0, 1.05))
     assert compare_measurements(new, old, "old.json").verdict == "slower"

@@ -1,4 +1,4 @@
-"""Which runs are timed, in what order, and by which clock; never how long they took."""
+"""The runs that are timed, their order and the clock. No test depends on the speed of the machine."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ INPUT = {"data": np.zeros((2, 1), np.float32)}
 
 
 class Diary(Runner):
-    """Writes its name into a diary at every run, and in capitals where it is run as a stream."""
+    """A runner that writes its name to a diary for every run, in capitals for runs of a stream."""
 
     inputs = (TensorSpec("data", (2, 1)),)
     outputs = inputs
@@ -93,7 +93,7 @@ def test_the_offline_scenario_times_blocks_in_flight() -> None:
     assert (result.scenario, len(result.times_s), result.block) == ("offline", 2, MIN_IN_FLIGHT)
 
 
-def test_a_block_keeps_every_stream_of_a_runtime_busy() -> None:
+def test_a_block_uses_every_stream_of_a_runtime() -> None:
     (candidate, *_) = _candidates(diary := [])
     candidate.runner.runtime_info = replace(RUNTIME_INFO, details={"streams": "8"})
     diary.clear()
@@ -101,14 +101,14 @@ def test_a_block_keeps_every_stream_of_a_runtime_busy() -> None:
     assert (result.block, diary.count("A")) == (32, 32)
 
 
-def test_the_baseline_is_that_of_the_same_rounds() -> None:
+def test_the_baseline_is_measured_in_the_same_rounds() -> None:
     first, second, _ = _candidates([])
     ours, theirs = measure([first, replace(second, baseline=first)], runs=7)
     assert (ours.baseline, ours.speed_up) == (None, None)
     assert (theirs.baseline, theirs.baseline_times_s) == ("a", ours.times_s)
 
 
-def test_the_stages_around_the_network_are_timed_apart() -> None:
+def test_preprocessing_and_decoding_are_timed_separately() -> None:
     diary: list[str] = []
     ticks = iter(float(tick**2) for tick in range(100))  # each reading is further from the one before
     (candidate, *_) = _candidates(diary)
@@ -147,7 +147,7 @@ def test_loading_is_timed() -> None:
 
 
 @pytest.mark.parametrize("clock", ["wall", "cpu"])
-def test_a_clock_that_goes_back_is_an_error(clock: str) -> None:
+def test_a_clock_that_runs_backwards_is_an_error(clock: str) -> None:
     readings = iter([5.0, 4.5, 6.0, 7.0])
     clocks = Clocks(**{"wall": lambda: 0.0, "cpu": lambda: 0.0} | {clock: lambda: next(readings)})
     with pytest.raises(
@@ -156,7 +156,7 @@ def test_a_clock_that_goes_back_is_an_error(clock: str) -> None:
         measure(_candidates([])[:1], runs=2, warm_up=0, clocks=clocks)
 
 
-def test_a_run_too_short_for_the_clock_takes_a_tick() -> None:
+def test_a_run_too_short_for_the_clock_has_the_time_of_one_tick() -> None:
     (result,) = measure(_candidates([])[:1], runs=2, warm_up=0, clocks=Clocks(lambda: 7.0, lambda: 7.0))
     assert result.times_s == result.cpu_times_s == (1e-9, 1e-9)
 
