@@ -59,7 +59,7 @@ def compare(
         max_mm: the same for 3D joints and vertices in mm.
         budget: limits of the differences of poses, person by person, instead of these tolerances: ``1px``
             (keypoints refined between the cells of heatmaps, 95th percentile), ``0.5mm``, ``0.99oks`` or
-            ``2%`` (keypoints on one side only); one, or several in a list.
+            ``2%`` (keypoints found by only one of the two models); one, or several in a list.
         noise_floor: measure the noise floor of PyTorch even if the verdict does not need it.
         model_args: the fields of ``ModelKeywords``; they describe the artifacts and their checkpoint.
 

@@ -75,7 +75,7 @@ def _unusable(budget: Budget, spec: ModelSpec, *, has_poses: bool) -> str | None
             "nothing describes how the outputs of this network become poses, so none can be compared; leave "
             "it out, or describe the outputs with `contract=FILE.toml`"
         )
-    if spec.joints is not None and not budget.px is budget.oks is budget.one_sided is None:
+    if spec.joints is not None and not budget.px is budget.oks is budget.unmatched_percent is None:
         return f"the 2D keypoints of {spec.family} are its inputs; give a budget in mm only, such as 0.5mm"
     if spec.unit == "px" and budget.mm is not None:
         return f"this {spec.family} has no 3D positions; give a budget in px, oks or %, such as 1px"

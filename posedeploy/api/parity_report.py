@@ -109,7 +109,7 @@ def _poses(poses: PoseParity) -> dict[str, Any]:
         "missed": poses.missed,
         "extra": poses.extra,
         "keypoints": poses.keypoints,
-        "one_sided": poses.one_sided,
+        "unmatched_keypoints": poses.unmatched_keypoints,
         "ambiguous": poses.ambiguous,
         "median_px": poses.median_px,
         "error_px": poses.error_px,
@@ -121,10 +121,10 @@ def _poses(poses: PoseParity) -> dict[str, Any]:
 
 
 def _paired(poses: PoseComparison) -> dict[str, Any]:
-    counts = ("people", "missed", "extra", "keypoints", "one_sided", "ambiguous")
+    counts = ("people", "missed", "extra", "keypoints", "unmatched_keypoints", "ambiguous")
     return {
         **{name: getattr(poses, name) for name in counts},
-        "one_sided_share": poses.one_sided_share,
+        "unmatched_share": poses.unmatched_share,
         "measures": {measure: asdict(summary) for measure, summary in poses.summaries.items()},
         "images": [{name: getattr(image, name) for name in ("image", *counts)} for image in poses.images],
     }

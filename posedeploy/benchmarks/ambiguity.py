@@ -54,7 +54,7 @@ def compare_image(
     tolerance: Tolerance,
     bounds: Mapping[str, float],
 ) -> ImageParity:
-    """Decode the outputs of both sides for one image and compare the people.
+    """Decode the outputs of both models for one image and compare the people.
 
     Args:
         bounds: of ``noise_bounds``, by output; empty if the decoding does not pick peaks of maps, so that no
@@ -66,7 +66,7 @@ def compare_image(
 
 @dataclass(frozen=True)
 class Sides:
-    """The poses of both sides for one image.
+    """The poses of both models for one image.
 
     ambiguous: (candidate's people, keypoints and 3D joints) the ambiguous points; None if there are none.
     ambiguous_missed: (reference's people, keypoints and 3D joints) those of missed people.
@@ -86,7 +86,7 @@ def decode_sides(
     tolerance: Tolerance,
     bounds: Mapping[str, float],
 ) -> Sides:
-    """Decode the outputs of both sides for one image and find the ambiguous points.
+    """Decode the outputs of both models for one image and find the ambiguous points.
 
     Args:
         bounds: as for ``compare_image``.
@@ -115,16 +115,16 @@ def _move_towards(reference: Array, candidate: Array, bound: float) -> Array:
 def find_differing(reference: Poses, candidate: Poses, tolerance: Tolerance) -> Array:
     """Return (candidate's people, keypoints and 3D joints) whether each point differs from the reference.
 
-    A point differs if it is further away than the tolerance or on one side only. All points of an unmatched
-    person differ.
+    A point differs if it is further away than the tolerance or found by only one model. All points of an
+    unmatched person differ.
     """
     a, b = match_people(reference, candidate).pairs.T
     count = reference.keypoints.shape[1]
     points = _list_points(candidate)
     both = find_visible(reference)[a] & find_visible(candidate)[b]
     apart = np.linalg.norm(reference.keypoints[a, :, :2] - candidate.keypoints[b, :, :2], axis=-1)
-    one_sided = find_visible(reference)[a] != find_visible(candidate)[b]
-    points[b, :count] = one_sided | (both & ~(apart <= tolerance.px))
+    is_unmatched = find_visible(reference)[a] != find_visible(candidate)[b]
+    points[b, :count] = is_unmatched | (both & ~(apart <= tolerance.px))
     if reference.keypoints_3d is not None and candidate.keypoints_3d is not None:
         apart = np.linalg.norm(reference.keypoints_3d[a, :, :3] - candidate.keypoints_3d[b, :, :3], axis=-1)
         points[b, count:] = ~(apart <= tolerance.mm)

@@ -1,4 +1,4 @@
-"""Budgets of pose differences, in the words of users: ``1px``, ``0.5mm``, ``0.99oks``, ``2%``."""
+"""Budgets: limits of the differences between poses, written as ``1px``, ``0.5mm``, ``0.99oks`` or ``2%``."""
 
 from __future__ import annotations
 
@@ -10,17 +10,17 @@ from posedeploy.benchmarks.pose_comparison import PoseComparison, Summary
 from posedeploy.benchmarks.tolerances import Tolerance, to_torch_precision
 from posedeploy.errors import InputError
 
-UNITS: Mapping[str, str] = {"px": "px", "mm": "mm", "oks": "oks", "%": "one_sided"}
+UNITS: Mapping[str, str] = {"px": "px", "mm": "mm", "oks": "oks", "%": "unmatched_percent"}
 """The units of a budget, and the fields of ``Budget`` that they set."""
 _AMOUNT = re.compile(r"\s*(?P<number>[-+]?[\d.]+(e[-+]?\d+)?)\s*(?P<unit>[a-z%]+)\s*", re.IGNORECASE)
 EXPECTED = (
     "a number and one of the units px (keypoints), mm (3D joints and vertices), oks (similarity of people) "
-    "and % (keypoints on one side only), as in 1px, 0.5mm, 0.99oks or 2%"
+    "and % (unmatched keypoints), as in 1px, 0.5mm, 0.99oks or 2%"
 )
 RANGES: Mapping[str, tuple[float, float]] = {"oks": (0.0, 1.0), "%": (0.0, 100.0)}
 
-ONE_SIDED_PERCENT = 2.0
-"""The default of ``Budget.one_sided``. The keypoints of missed and extra people are among these."""
+MAX_UNMATCHED_PERCENT = 2.0
+"""The default of ``Budget.unmatched_percent``."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -28,19 +28,24 @@ class Budget:
     """The differences of paired poses that pass. None does not limit a measure.
 
     px: 95th percentile of the distances of keypoints. mm: the same of 3D joints relative to the root, and of
-    vertices. oks: the similarity that 95 % of the people reach. one_sided: keypoints that only one side has,
-    those of missed and extra people included, in percent of all. defaults: the fields that the user did not
-    set.
+    vertices. oks: the similarity that 95 % of the people reach. unmatched_percent: keypoints found by only
+    one of the two models, those of missed and extra people included, in percent of all. defaults: the fields
+    that the user did not set.
     """
 
     px: float | None = None
     mm: float | None = None
     oks: float | None = None
-    one_sided: float | None = None
+    unmatched_percent: float | None = None
     defaults: tuple[str, ...] = field(default=())
 
     def __str__(self) -> str:
-        shown = {"px": "{:g} px", "mm": "{:g} mm", "oks": "OKS {:g}", "one_sided": "{:g} % one-sided"}
+        shown = {
+            "px": "{:g} px",
+            "mm": "{:g} mm",
+            "oks": "OKS {:g}",
+            "unmatched_percent": "{:g} % unmatched keypoints",
+        }
         parts = [
             text.format(value) + (" (default)" if name in self.defaults else "")
             for name, text in shown.items()
@@ -57,29 +62,31 @@ class Budget:
         defaults: dict[str, float] = {}
         if has_2d and self.px is None and self.oks is None:
             defaults["px"] = tolerance.px
-        if has_2d and self.one_sided is None:
-            defaults["one_sided"] = ONE_SIDED_PERCENT
+        if has_2d and self.unmatched_percent is None:
+            defaults["unmatched_percent"] = MAX_UNMATCHED_PERCENT
         if has_3d and self.mm is None:
             defaults["mm"] = tolerance.mm
         return replace(self, **defaults, defaults=(*self.defaults, *defaults))
 
     def limited_to(self, *, has_2d: bool, has_3d: bool) -> Budget:
         """Return the limits of what the network has, all of them as defaults."""
-        limits = {"px": self.px, "one_sided": self.one_sided} if has_2d else {}
+        limits = {"px": self.px, "unmatched_percent": self.unmatched_percent} if has_2d else {}
         limits |= {"mm": self.mm} if has_3d else {}
         return Budget(**limits, defaults=tuple(limits))
 
     def failures(self, poses: PoseComparison) -> list[str]:
-        """Return a sentence for each measure beyond the budget."""
+        """Return a sentence for each limit that is exceeded."""
         if not poses.people + poses.missed + poses.extra:
-            return ["no people on either side, so the budget proves nothing; pass photographs as `images`"]
+            return [
+                "neither model finds people, so there is nothing to compare; pass photographs as `images`"
+            ]
         sentences = []
-        percent = 100 * poses.one_sided_share
-        if self.one_sided is not None and not percent <= self.one_sided:
+        percent = 100 * poses.unmatched_share
+        total = poses.keypoints + poses.unmatched_keypoints
+        if self.unmatched_percent is not None and not percent <= self.unmatched_percent:
             sentences.append(
-                f"{poses.one_sided} of {poses.keypoints + poses.one_sided} keypoints are on one side only "
-                f"({percent:.3g} %, {poses.missed} people missed, {poses.extra} extra), budget "
-                f"{self.one_sided:g} %"
+                f"{poses.unmatched_keypoints} of {total} keypoints are unmatched ({percent:.3g} %, "
+                f"{poses.missed} people missed, {poses.extra} extra), budget {self.unmatched_percent:g} %"
             )
         limits = (
             ("keypoints", "px", "px", self.px),
@@ -99,14 +106,14 @@ class Budget:
         return sentences
 
 
-DEFAULT_BELOW_FLOAT = Budget(px=1.5, mm=10.0, one_sided=ONE_SIDED_PERCENT)
+DEFAULT_QUANTIZED_BUDGET = Budget(px=1.5, mm=10.0, unmatched_percent=MAX_UNMATCHED_PERCENT)
 """The budget of precisions that PyTorch does not have, such as INT8: their outputs differ by more than any
 tolerance of floating-point outputs, so poses alone decide."""
 
 
 def default_budget(precision: str) -> Budget | None:
     """Return the budget that decides on a precision, as its runtime reports it; None where outputs do."""
-    return DEFAULT_BELOW_FLOAT if to_torch_precision(precision) is None else None
+    return DEFAULT_QUANTIZED_BUDGET if to_torch_precision(precision) is None else None
 
 
 def parse_budget(texts: Sequence[str]) -> Budget:
@@ -119,13 +126,13 @@ def parse_budget(texts: Sequence[str]) -> Budget:
     for text in texts:
         name, value = _parse(text)
         if name in amounts:
-            raise InputError(f"`budget={text}`: this unit is given twice; give each once")
+            raise InputError(f"`budget={text}`: a second limit for this unit; pass one limit for each unit")
         amounts[name] = value
     return Budget(
         px=amounts.get("px"),
         mm=amounts.get("mm"),
         oks=amounts.get("oks"),
-        one_sided=amounts.get("one_sided"),
+        unmatched_percent=amounts.get("unmatched_percent"),
     )
 
 
@@ -137,8 +144,8 @@ def _parse(text: str) -> tuple[str, float]:
         raise InputError(f"`budget={text}`: expected {EXPECTED}")
     low, high = RANGES.get(unit, (0.0, float("inf")))
     if not low <= value <= high:
-        bounds = f"from {low:g} to {high:g}" if unit in RANGES else f"at least {low:g}"
-        raise InputError(f"`budget={text}`: a number of {unit} is {bounds}")
+        bounds = f"{low:g} to {high:g}" if unit in RANGES else f"at least {low:g}"
+        raise InputError(f"`budget={text}`: expected {bounds} {unit}")
     return UNITS[unit], value
 
 

@@ -17,7 +17,7 @@ class ImageParity:
     """The comparison of one image, without ambiguous keypoints.
 
     people: matched pairs. missed, extra: people of the reference only, or of the candidate only.
-    distances_px: (n,) of keypoints that both sides have. one_sided: keypoints that only one side has.
+    distances_px: (n,) of keypoints that both models found. unmatched_keypoints: those that only one found.
     distances_mm: (m,) of 3D joints, infinite for missed people. distances_vertices_mm: of the vertices of
     meshes. ambiguous: keypoints and 3D joints that are not counted elsewhere (``ambiguity.py``).
     """
@@ -26,7 +26,7 @@ class ImageParity:
     missed: int
     extra: int
     distances_px: Array = field(repr=False)
-    one_sided: int
+    unmatched_keypoints: int
     distances_mm: Array = field(repr=False)
     ambiguous: int = 0
     distances_vertices_mm: Array = field(default_factory=lambda: np.zeros(0), repr=False)
@@ -34,7 +34,7 @@ class ImageParity:
 
 @dataclass(frozen=True)
 class PoseParity:
-    """The comparison of all images. A keypoint that only one side has counts as infinitely far."""
+    """The comparison of all images. A keypoint found by only one model counts as infinitely far."""
 
     images: tuple[ImageParity, ...]
 
@@ -55,13 +55,13 @@ class PoseParity:
 
     @property
     def keypoints(self) -> int:
-        """Keypoints that both sides have."""
+        """Keypoints that both models found."""
         return sum(len(image.distances_px) for image in self.images)
 
     @property
-    def one_sided(self) -> int:
-        """Keypoints that only one side has."""
-        return sum(image.one_sided for image in self.images)
+    def unmatched_keypoints(self) -> int:
+        """Keypoints found by only one of the two models."""
+        return sum(image.unmatched_keypoints for image in self.images)
 
     @property
     def ambiguous(self) -> int:
@@ -70,8 +70,11 @@ class PoseParity:
 
     @property
     def error_px(self) -> float:
-        """The 99th percentile of the distances of keypoints, in px; 0 if neither side has any."""
-        distances = [*(image.distances_px for image in self.images), np.full(self.one_sided, np.inf)]
+        """The 99th percentile of the distances of keypoints, in px; 0 if neither model found any."""
+        distances = [
+            *(image.distances_px for image in self.images),
+            np.full(self.unmatched_keypoints, np.inf),
+        ]
         return _percentile(distances, 99)
 
     @property
@@ -82,7 +85,7 @@ class PoseParity:
 
     @property
     def median_px(self) -> float:
-        """The median distance of the keypoints that both sides have, in px; 0 if there are none."""
+        """The median distance of the keypoints that both models found, in px; 0 if there are none."""
         return _percentile([image.distances_px for image in self.images], 50)
 
     @property
@@ -169,7 +172,7 @@ def compare_poses(
         missed=int(missed.any(axis=1).sum()),
         extra=int(extra.any(axis=1).sum()),
         distances_px=_nan_to_infinity(distances[seen_a[a] & seen_b[b] & clear]),
-        one_sided=int(((seen_a[a] != seen_b[b]) & clear).sum() + missed.sum() + extra.sum()),
+        unmatched_keypoints=int(((seen_a[a] != seen_b[b]) & clear).sum() + missed.sum() + extra.sum()),
         distances_mm=_distances_mm(reference.keypoints_3d, candidate.keypoints_3d, pairs, *in_3d),
         ambiguous=int(ambiguous.sum() + ambiguous_missed.sum()),
         distances_vertices_mm=_distances_mm(reference.vertices, candidate.vertices, pairs),

@@ -30,8 +30,9 @@ class Parity:
     poses: None if the network has no known decoding. reference_precision: that of PyTorch as the reference,
     FP64 if the noise floor exceeds the tolerance. floor: the noise of PyTorch on that device in that
     precision; None if not measured. floor_note: why it was not measured, if that matters. input_specs,
-    output_specs: the tensors of the candidate's file. paired: the people of both sides person by person, with
-    positions refined between the cells of heatmaps. budget: decides on ``paired`` instead of the tolerance.
+    output_specs: the tensors of the candidate's file. paired: the people of both models person by person,
+    with positions refined between the cells of heatmaps. budget: decides on ``paired`` instead of the
+    tolerance.
     """
 
     label: str
@@ -119,7 +120,7 @@ class Pairing:
     def compare(
         self, image: str, sides: Sides, expected: Tensors, actual: Tensors, placement: Placed
     ) -> ImagePairs:
-        """Return the people of both sides, matched and measured. Refinement changes neither the people nor
+        """Return the people of both models, matched and measured. Refinement changes neither the people nor
         their order, so that the ambiguous points of ``sides`` hold."""
         reference, candidate = sides.reference, sides.candidate
         if self.refine is not None:
@@ -127,7 +128,7 @@ class Pairing:
         pairs = pair_people(image, reference, candidate, self.names, sides.ambiguous, sides.ambiguous_missed)
         if not isinstance(placement, PlacedJoints):
             return pairs
-        # The 2D keypoints are inputs of the network, the same on both sides.
+        # The 2D keypoints are inputs of the network, the same for both models.
         in_mm = {measure: values for measure, values in pairs.values.items() if measure.endswith("mm")}
         return replace(pairs, values=in_mm)
 

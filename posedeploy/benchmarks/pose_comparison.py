@@ -23,10 +23,10 @@ from posedeploy.poses.person_matching import match_people
 from posedeploy.types import Array, Poses
 
 MEASURES: Mapping[str, str] = {
-    "px": "distance of a keypoint that both sides have, in px of the image",
+    "px": "distance of a keypoint that both models found, in px of the image",
     "relative": "the same over the diagonal of the person's box",
     "oks": "object keypoint similarity of a pair of people; the lowest is the worst",
-    "joint_mm": "distance of a 3D joint, relative to the root of each side",
+    "joint_mm": "distance of a 3D joint, relative to the root of each person",
     "mpjpe_mm": "the mean of these over a person: root-relative MPJPE",
     "pa_mpjpe_mm": "the same after Procrustes alignment: PA-MPJPE",
     "depth_mm": "difference of a person's distance from the camera, where the network has one",
@@ -39,13 +39,13 @@ LOWEST_IS_WORST = frozenset({"oks"})
 
 @dataclass(frozen=True)
 class ImagePairs:
-    """The people of both sides on one image, matched one to one, without ambiguous keypoints.
+    """The people of both models on one image, matched one to one, without ambiguous keypoints.
 
     image: its name. people: matched pairs. missed, extra: people of the reference only, or of the candidate
-    only. keypoints: those that both sides have. one_sided: those that only one side has, those of missed and
-    extra people included. ambiguous: keypoints and 3D joints that are not counted elsewhere. values: by
-    measure, an array of one number for each keypoint, joint, vertex or person; without the measures that do
-    not apply.
+    only. keypoints: those that both models found. unmatched_keypoints: those that only one of them found,
+    those of missed and extra people included. ambiguous: keypoints and 3D joints that are not counted
+    elsewhere. values: by measure, an array of one number for each keypoint, joint, vertex or person; without
+    the measures that do not apply.
     """
 
     image: str
@@ -53,7 +53,7 @@ class ImagePairs:
     missed: int
     extra: int
     keypoints: int
-    one_sided: int
+    unmatched_keypoints: int
     ambiguous: int
     values: Mapping[str, Array] = field(repr=False)
 
@@ -102,13 +102,13 @@ class PoseComparison:
 
     @property
     def keypoints(self) -> int:
-        """Keypoints that both sides have."""
+        """Keypoints that both models found."""
         return sum(image.keypoints for image in self.images)
 
     @property
-    def one_sided(self) -> int:
-        """Keypoints that only one side has."""
-        return sum(image.one_sided for image in self.images)
+    def unmatched_keypoints(self) -> int:
+        """Keypoints found by only one of the two models."""
+        return sum(image.unmatched_keypoints for image in self.images)
 
     @property
     def ambiguous(self) -> int:
@@ -116,9 +116,9 @@ class PoseComparison:
         return sum(image.ambiguous for image in self.images)
 
     @property
-    def one_sided_share(self) -> float:
-        """The share of the keypoints that only one side has, from 0 to 1; 0 without keypoints."""
-        return self.one_sided / max(self.keypoints + self.one_sided, 1)
+    def unmatched_share(self) -> float:
+        """The share of keypoints found by only one of the two models, 0 to 1; 0 without keypoints."""
+        return self.unmatched_keypoints / max(self.keypoints + self.unmatched_keypoints, 1)
 
     @cached_property
     def summaries(self) -> Mapping[str, Summary]:
@@ -200,7 +200,7 @@ def pair_people(
         missed=int((missed > 0).sum()),
         extra=int((extra > 0).sum()),
         keypoints=int(both.sum()),
-        one_sided=int(((ours != theirs) & clear).sum() + missed.sum() + extra.sum()),
+        unmatched_keypoints=int(((ours != theirs) & clear).sum() + missed.sum() + extra.sum()),
         ambiguous=int(skipped.sum() + skipped_missed.sum()),
         values={
             "px": distances[both],
@@ -236,8 +236,8 @@ def _in_mm(
 ) -> dict[str, Array]:
     """Return the measures of 3D joints.
 
-    A joint that only one side sees in the image is read at another place of the maps, so it counts as
-    one-sided and not as a distance. A person whose root is ambiguous is left out.
+    A joint that only one of the models finds in the image is read at another position of the maps, so it
+    counts as unmatched and not as a distance. A person whose root is ambiguous is left out.
 
     Args:
         is_clear: (pairs, joints) whether the joint is not ambiguous.

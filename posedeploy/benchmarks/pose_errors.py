@@ -49,8 +49,8 @@ def _extents(points: Array, is_present: Array) -> Array:
 def similarity(distances: Array, is_both: Array, is_either: Array, areas: Array, sigmas: Array) -> Array:
     """Return (people,) the object keypoint similarity (OKS) between two sides.
 
-    As in COCO, a keypoint counts ``exp(-d² / (2 area (2 sigma)²))``. A keypoint that only one side has counts
-    0, so that the similarity is symmetric. The similarity of people without keypoints is 1.
+    As in COCO, a keypoint counts ``exp(-d² / (2 area (2 sigma)²))``. A keypoint found by only one model
+    counts 0, so that the similarity is symmetric. The similarity of people without keypoints is 1.
 
     Args:
         distances: (people, keypoints) px. is_both, is_either: (people, keypoints) whether both sides, or any,

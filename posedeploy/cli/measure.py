@@ -161,8 +161,8 @@ def parity(
         list[str] | None,
         typer.Option(
             metavar="LIMIT",
-            help="Let the poses decide: 1px (keypoints), 0.5mm (3D), 0.99oks (similarity) or 2% (keypoints "
-            "on one side only). Repeatable.",
+            help="Limit the differences between poses instead: 1px (keypoints), 0.5mm (3D), 0.99oks "
+            "(similarity) or 2% (keypoints found by only one of the two models). Repeatable.",
             show_default="the tolerances; 1.5px and 10mm in int8",
         ),
     ] = None,

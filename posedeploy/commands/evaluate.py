@@ -40,5 +40,6 @@ def _show(result: Evaluation) -> None:
     people, images = counted(len(result.detections), "person", "people"), counted(result.images, "image")
     line = f"{people} detected in {images}; {len(result.keypoints)} keypoints scored"
     if result.unscored_keypoints:
-        line += f"; not scored, as only one side has them: {', '.join(result.unscored_keypoints)}"
+        names = ", ".join(result.unscored_keypoints)
+        line += f"; not scored, because the model or the annotations lack them: {names}"
     out.print(line, markup=False)

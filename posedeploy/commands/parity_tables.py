@@ -57,7 +57,7 @@ def poses_line(result: Parity) -> str:
     if poses is None:
         return "keypoints: not compared, because the decoding of this network's outputs is unknown"
     if not (poses.people or poses.missed or poses.extra):
-        return "keypoints: not compared, because neither side detects people; pass photographs with --images"
+        return "keypoints: not compared, because neither model finds people; pass photographs with --images"
     line = (
         f"keypoints: {poses.people} people matched, {poses.missed} missed, {poses.extra} extra; "
         f"{poses.keypoints} keypoints, {poses.error_px:.3g} px off at the 99th percentile"
@@ -101,12 +101,11 @@ def paired_table(result: Parity) -> Table | None:
 def paired_line(result: Parity) -> str | None:
     """Return the number of keypoints that the table of pairs cannot show; None if there are none."""
     paired = result.paired
-    if paired is None or not paired.one_sided:
+    if paired is None or not paired.unmatched_keypoints:
         return None
-    return (
-        f"keypoints on one side only: {paired.one_sided} of {paired.keypoints + paired.one_sided} "
-        f"({100 * paired.one_sided_share:.3g} %)"
-    )
+    total = paired.keypoints + paired.unmatched_keypoints
+    percent = 100 * paired.unmatched_share
+    return f"unmatched keypoints: {paired.unmatched_keypoints} of {total} ({percent:.3g} %)"
 
 
 def noise_lines(result: Parity) -> list[str]:
@@ -131,5 +130,5 @@ def _format_movement(poses: PoseParity) -> str:
     text += f", 3D joints by {poses.median_mm:.2g} mm" if poses.median_mm is not None else ""
     if poses.median_vertices_mm is not None:
         text += f", vertices by {poses.median_vertices_mm:.2g} mm"
-    total = poses.keypoints + poses.one_sided
-    return f"{text}; {poses.one_sided} of {total} keypoints exist on one side only"
+    total = poses.keypoints + poses.unmatched_keypoints
+    return f"{text}; {poses.unmatched_keypoints} of {total} keypoints are unmatched"

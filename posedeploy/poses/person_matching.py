@@ -50,9 +50,9 @@ def match_people(reference: Poses, candidate: Poses) -> Match:
 def _pairs_of_least_cost(distances: Array, seen_a: Array, seen_b: Array, size: Array) -> Array:
     """Return (matched, 2) pairs.
 
-    A keypoint that one side lacks counts as far: people that share keypoints differ only in the others. A
-    person without a counterpart costs as much as half a pair of different people, so that a pair is never
-    split to match others that lie far apart.
+    A keypoint found in only one of the two sets counts as far: people that share keypoints differ only in the
+    others. A person without a counterpart costs as much as half a pair of different people, so that a pair is
+    never split to match others that lie far apart.
 
     Args:
         size: (people, people) px, of each pair.

@@ -38,7 +38,7 @@ def test_a_budget_is_checked_and_shown(artifact: Artifact, networks: Path) -> No
     with pytest.raises(AssertionError) as raised:
         assert_parity(artifact, checkpoint=networks / "other.pth", budget="0.01px", threads=1)
     _, _, budget, *differences, _ = str(raised.value).splitlines()
-    assert budget == "  budget of the poses: 0.01 px, 1 mm (default), 2 % one-sided (default)"
+    assert budget == "  budget of the poses: 0.01 px, 1 mm (default), 2 % unmatched keypoints (default)"
     assert any("keypoints differ by " in line for line in differences)
 
 

@@ -21,9 +21,9 @@ NOBODY = Poses(np.zeros((0, KEYPOINTS, 3)), np.zeros(0))
     ("texts", "budget"),
     [
         (["1px"], Budget(px=1)),
-        (["0.5mm", "0.99oks", "2%"], Budget(mm=0.5, oks=0.99, one_sided=2)),
+        (["0.5mm", "0.99oks", "2%"], Budget(mm=0.5, oks=0.99, unmatched_percent=2)),
         ([" 1.5 PX "], Budget(px=1.5)),
-        (["1e-3px", "0%"], Budget(px=1e-3, one_sided=0)),
+        (["1e-3px", "0%"], Budget(px=1e-3, unmatched_percent=0)),
         ([], Budget()),
     ],
 )
@@ -39,7 +39,7 @@ def test_an_invalid_budget_is_refused(text: str) -> None:
         parse_budget([text])
     assert str(caught.value) == (
         f"`budget={text}`: expected a number and one of the units px (keypoints), mm (3D joints and "
-        "vertices), oks (similarity of people) and % (keypoints on one side only), as in 1px, 0.5mm, 0.99oks "
+        "vertices), oks (similarity of people) and % (unmatched keypoints), as in 1px, 0.5mm, 0.99oks "
         "or 2%"
     )
 
@@ -47,10 +47,10 @@ def test_an_invalid_budget_is_refused(text: str) -> None:
 @pytest.mark.parametrize(
     ("texts", "message"),
     [
-        (["-1px"], "`budget=-1px`: a number of px is at least 0"),
-        (["1.01oks"], "`budget=1.01oks`: a number of oks is from 0 to 1"),
-        (["101%"], "`budget=101%`: a number of % is from 0 to 100"),
-        (["1px", "2PX"], "`budget=2PX`: this unit is given twice; give each once"),
+        (["-1px"], "`budget=-1px`: expected at least 0 px"),
+        (["1.01oks"], "`budget=1.01oks`: expected 0 to 1 oks"),
+        (["101%"], "`budget=101%`: expected 0 to 100 %"),
+        (["1px", "2PX"], "`budget=2PX`: a second limit for this unit; pass one limit for each unit"),
     ],
 )
 def test_numbers_out_of_range_are_refused(texts: list[str], message: str) -> None:
@@ -63,10 +63,10 @@ def test_the_default_limits_depend_on_the_precision() -> None:
     tolerance = TOLERANCES["bf16"]
     both = {"has_2d": True, "has_3d": True}
     completed = Budget(oks=0.9).completed(tolerance, **both)
-    assert str(completed) == "5 mm (default), OKS 0.9, 2 % one-sided (default)"
+    assert str(completed) == "5 mm (default), OKS 0.9, 2 % unmatched keypoints (default)"
     assert Budget(mm=2).completed(tolerance, **both).px == tolerance.px
     flat = Budget(px=1).completed(tolerance, has_2d=True, has_3d=False)
-    assert str(flat) == "1 px, 2 % one-sided (default)"
+    assert str(flat) == "1 px, 2 % unmatched keypoints (default)"
     lifted = Budget(mm=1).completed(tolerance, has_2d=False, has_3d=True)
     assert str(lifted) == "1 mm"
 
@@ -77,7 +77,7 @@ def test_a_precision_without_pytorch_support_has_a_default_budget(precision: str
     assert (budget is not None) == ("int8" in precision)
     if budget is not None:
         limited = budget.limited_to(has_2d=True, has_3d=False)
-        assert str(limited) == "1.5 px (default), 2 % one-sided (default)"
+        assert str(limited) == "1.5 px (default), 2 % unmatched keypoints (default)"
 
 
 def comparison(by_px: float = 0.0, by_mm: float = 0.0) -> PoseComparison:
@@ -91,7 +91,7 @@ def comparison(by_px: float = 0.0, by_mm: float = 0.0) -> PoseComparison:
 
 
 def test_poses_within_the_budget_pass() -> None:
-    budget = Budget(px=1, mm=5, oks=0.9, one_sided=0)
+    budget = Budget(px=1, mm=5, oks=0.9, unmatched_percent=0)
     assert budget.failures(comparison()) == []
     assert budget.failures(comparison(by_px=0.99, by_mm=4.9)) == []
 
@@ -120,20 +120,20 @@ def test_people_on_one_side_count_with_all_their_keypoints() -> None:
     poses = people(np.random.default_rng(2), 4)
     three = Poses(poses.keypoints[:3], poses.scores[:3])
     missed = PoseComparison((pair_people("a.jpg", Poses(poses.keypoints, poses.scores), three, NAMES),))
-    assert Budget(px=1, one_sided=25).failures(missed) == []
-    assert Budget(px=1, one_sided=24).failures(missed) == [
-        "17 of 68 keypoints are on one side only (25 %, 1 people missed, 0 extra), budget 24 %"
+    assert Budget(px=1, unmatched_percent=25).failures(missed) == []
+    assert Budget(px=1, unmatched_percent=24).failures(missed) == [
+        "17 of 68 keypoints are unmatched (25 %, 1 people missed, 0 extra), budget 24 %"
     ]
 
 
 def test_a_budget_without_people_fails() -> None:
     nobody = PoseComparison((pair_people("a.jpg", NOBODY, NOBODY, NAMES),))
     assert Budget(px=1).failures(nobody) == [
-        "no people on either side, so the budget proves nothing; pass photographs as `images`"
+        "neither model finds people, so there is nothing to compare; pass photographs as `images`"
     ]
 
 
 def test_a_budget_without_limits_is_completed_by_the_tolerance() -> None:
     assert Budget().completed(Tolerance(), has_2d=True, has_3d=True) == Budget(
-        px=0.1, mm=1.0, one_sided=2.0, defaults=("px", "one_sided", "mm")
+        px=0.1, mm=1.0, unmatched_percent=2.0, defaults=("px", "unmatched_percent", "mm")
     )

@@ -59,7 +59,7 @@ def _with_ankle(left: float, right: float) -> Tensors:
 
 def test_equal_outputs_have_equal_people() -> None:
     same = _compare(_maps(3), _maps(3))
-    assert (same.people, same.missed, same.extra, same.one_sided, same.ambiguous) == (3, 0, 0, 0, 0)
+    assert (same.people, same.missed, same.extra, same.unmatched_keypoints, same.ambiguous) == (3, 0, 0, 0, 0)
     assert len(same.distances_px) > 40
     assert not same.distances_px.any()
     assert same.distances_mm.size == 0
@@ -71,10 +71,10 @@ def test_a_person_missing_on_one_side_counts_with_all_keypoints() -> None:
     nobody = {name: np.zeros_like(array) for name, array in _maps(2).items()}
     missed = _compare(_maps(2), nobody)
     assert (missed.people, missed.missed, missed.extra) == (0, 2, 0)
-    assert (missed.one_sided, missed.ambiguous) == (keypoints.sum(), 0)
+    assert (missed.unmatched_keypoints, missed.ambiguous) == (keypoints.sum(), 0)
     extra = _compare(nobody, _maps(2))
     assert (extra.people, extra.missed, extra.extra) == (0, 0, 2)
-    assert (extra.one_sided, extra.ambiguous) == (keypoints.sum(), 0)
+    assert (extra.unmatched_keypoints, extra.ambiguous) == (keypoints.sum(), 0)
 
 
 def test_a_keypoint_missing_on_one_side_counts() -> None:
@@ -82,20 +82,20 @@ def test_a_keypoint_missing_on_one_side_counts() -> None:
     for expected, found in ((_maps(1), without), (without, _maps(1))):
         image = _compare(expected, found)
         assert (image.people, image.missed, image.extra) == (1, 0, 0)
-        assert (image.one_sided, image.ambiguous) == (1, 0)
+        assert (image.unmatched_keypoints, image.ambiguous) == (1, 0)
 
 
 @pytest.mark.parametrize(("reference", "candidate"), [(0.0, 1e-6), (0.0, -1e-6), (1e-6, -1e-6), (1e-6, 0.0)])
 def test_a_tie_between_peaks_is_ambiguous(reference: float, candidate: float) -> None:
     image = _compare(_with_ankle(0.8 + reference, 0.8), _with_ankle(0.8 + candidate, 0.8))
-    assert (image.people, image.one_sided, image.ambiguous) == (1, 0, 1)
+    assert (image.people, image.unmatched_keypoints, image.ambiguous) == (1, 0, 1)
     assert not image.distances_px.any()
 
 
 def test_a_difference_beyond_the_noise_counts() -> None:
     image = _compare(_with_ankle(0.8, 0.799), _with_ankle(0.799, 0.8))
     assert 5 * MIN_BOUND < 1e-3 / 0.8
-    assert (image.ambiguous, image.one_sided) == (0, 0)
+    assert (image.ambiguous, image.unmatched_keypoints) == (0, 0)
     assert image.distances_px.max() > 1
 
 
@@ -142,14 +142,14 @@ def test_a_real_error_counts_despite_noise(fault: str, at_peaks: float) -> None:
     else:
         heatmaps[:, ANKLE] = 0
     image = _compare(expected, expected | {"heatmaps": heatmaps}, _floor(at_peaks))
-    wrong = (image.distances_px > 1).sum() + image.one_sided
+    wrong = (image.distances_px > 1).sum() + image.unmatched_keypoints
     assert (wrong, image.ambiguous) == ({"shifted": wrong, "swapped": 6, "lost": 3}[fault], 0)
     assert wrong >= 3
 
 
 def test_nothing_is_ambiguous_without_peak_selection() -> None:
     image = _compare(_with_ankle(0.8 + 1e-6, 0.8), _with_ankle(0.8, 0.8), _floor(1e-2), peaks=())
-    assert (image.one_sided, image.ambiguous) == (1, 0)
+    assert (image.unmatched_keypoints, image.ambiguous) == (1, 0)
 
 
 def test_people_who_depend_on_noise_are_neither_missed_nor_extra() -> None:
@@ -166,5 +166,5 @@ def test_people_who_depend_on_noise_are_neither_missed_nor_extra() -> None:
         plainly = _compare(dimmed(a), dimmed(b), peaks=())
         assert (plainly.missed, plainly.extra) == (b == dark, b == bright)
         image = _compare(dimmed(a), dimmed(b))
-        assert (image.missed, image.extra, image.one_sided) == (0, 0, 0)
-        assert image.ambiguous == plainly.one_sided > 0
+        assert (image.missed, image.extra, image.unmatched_keypoints) == (0, 0, 0)
+        assert image.ambiguous == plainly.unmatched_keypoints > 0

@@ -27,10 +27,10 @@ def compared(reference: Poses, candidate: Poses, **more: Array) -> ImagePairs:
 
 def equal(first: ImagePairs, second: ImagePairs, *measures: str, rtol: float = 1e-9) -> None:
     """Return whether the counts are equal, and the values up to their order."""
-    assert (first.people, first.keypoints, first.one_sided) == (
+    assert (first.people, first.keypoints, first.unmatched_keypoints) == (
         second.people,
         second.keypoints,
-        second.one_sided,
+        second.unmatched_keypoints,
     )
     for measure in measures:
         a, b = np.sort(first.values[measure]), np.sort(second.values[measure])
@@ -41,7 +41,7 @@ def equal(first: ImagePairs, second: ImagePairs, *measures: str, rtol: float = 1
 @checked
 def test_people_do_not_differ_from_themselves(poses: Poses) -> None:
     same = compared(poses, poses)
-    assert (same.people, same.missed, same.extra, same.one_sided) == (len(poses), 0, 0, 0)
+    assert (same.people, same.missed, same.extra, same.unmatched_keypoints) == (len(poses), 0, 0, 0)
     for measure, values in same.values.items():
         np.testing.assert_allclose(values, 1.0 if measure == "oks" else 0.0, atol=1e-6)
 
@@ -143,7 +143,7 @@ def test_2d_measures_equal_known_values() -> None:
     points[0, 0] = np.nan
     image = pair_people("a.jpg", reference, some_poses(points), CORNERS)
     assert (image.people, image.missed, image.extra) == (2, 0, 0)
-    assert (image.keypoints, image.one_sided) == (7, 1)
+    assert (image.keypoints, image.unmatched_keypoints) == (7, 1)
     assert sorted(image.values["px"].tolist()) == [0, 0, 0, 0, 0, 0, 5]
     assert image.values["relative"].max() == pytest.approx(5 / (100 * np.sqrt(2)))
     knee = np.exp(-25 / (2 * 100**2 * (2 * 0.087) ** 2))
@@ -181,7 +181,7 @@ def test_people_of_one_side_are_counted(seed: int, count: int) -> None:
         (compared(nobody, poses), (0, count)),
     ):
         assert (image.people, image.missed, image.extra) == (0, *sides)
-        assert (image.keypoints, image.one_sided) == (0, found)
+        assert (image.keypoints, image.unmatched_keypoints) == (0, found)
         assert not len(image.values["px"])
 
 
@@ -239,7 +239,7 @@ def test_the_worst_image_is_named() -> None:
     assert (px.worst.image, px.median.image) == ("b.jpg", "c.jpg")
     assert px.worst.value == pytest.approx(2)
     assert comparison.summaries["oks"].worst.image == "b.jpg"
-    assert (comparison.people, comparison.keypoints, comparison.one_sided_share) == (6, 6 * KEYPOINTS, 0)
+    assert (comparison.people, comparison.keypoints, comparison.unmatched_share) == (6, 6 * KEYPOINTS, 0)
     assert list(comparison.summaries) == list(MEASURES)
 
 
@@ -247,7 +247,7 @@ def test_images_without_people_have_no_statistics() -> None:
     nobody = Poses(np.zeros((0, KEYPOINTS, 3)), np.zeros(0))
     comparison = PoseComparison((compared(nobody, nobody),))
     assert comparison.summaries == {}
-    assert comparison.one_sided_share == 0
+    assert comparison.unmatched_share == 0
 
 
 @pytest.mark.parametrize("family", FAMILIES)

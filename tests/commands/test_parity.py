@@ -120,7 +120,8 @@ def test_an_image_that_cannot_be_read_does_not_stop_the_others(
 def test_a_budget_decides_on_the_poses_alone(
     human: Path, network: tuple[str, str], invoke: Invoke, photo: Array, tmp_path: Path
 ) -> None:
-    """The maps are moved by a cell for the people of one side: the outputs differ, the poses by 8 px."""
+    """The maps are moved by a cell for the people in one half of the image: the outputs differ, the poses by
+    8 px."""
     write_image(tmp_path / "day 1 ü.png", photo)
     weights = torch.load(human / "human.pth", weights_only=True)
     weights["heatmaps"] = 1.01 * weights["heatmaps"]
@@ -133,10 +134,16 @@ def test_a_budget_decides_on_the_poses_alone(
 
     result = invoke("parity", *onnx, *budget, "brighter.pth")
     assert result.exit_code == 0, result.output
-    assert "budget of the poses: 1 px, OKS 0.99, 2 % one-sided (default)" in result.stdout
+    assert "budget of the poses: 1 px, OKS 0.99, 2 % unmatched keypoints (default)" in result.stdout
     assert "same as PyTorch" in result.stdout
     (entry,) = json.loads(Path("p.json").read_text())["results"]
-    assert entry["budget"] == {"px": 1, "mm": None, "oks": 0.99, "one_sided": 2, "defaults": ["one_sided"]}
+    assert entry["budget"] == {
+        "px": 1,
+        "mm": None,
+        "oks": 0.99,
+        "unmatched_percent": 2,
+        "defaults": ["unmatched_percent"],
+    }
     assert entry["paired"]["people"] == 7 * PEOPLE
     assert entry["paired"]["images"][-1]["image"] == "day 1 ü.png"
 
@@ -171,11 +178,11 @@ def test_a_budget_decides_on_the_poses_alone(
         ),
         (
             ("{onnx}", "--budget", "-1px", "--network", "{network}"),
-            "--budget -1px: a number of px is at least 0",
+            "--budget -1px: expected at least 0 px",
         ),
         (
             ("{onnx}", "--budget", "1px", "--budget", "2px", "--network", "{network}"),
-            "--budget 2px: this unit is given twice",
+            "--budget 2px: a second limit for this unit",
         ),
         (
             ("{onnx}", "--budget", "1px", "--max-px", "1", "--network", "{network}"),

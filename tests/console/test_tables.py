@@ -139,9 +139,9 @@ def test_the_noise_floor_stands_beside_each_difference_within_80_columns() -> No
     assert noise_lines(parity) == [
         "floor: PyTorch fp32 on cuda against fp64, 36 runs on 6 inputs; differences up to 2x pass",
         "PyTorch fp32 on cuda itself moves keypoints by 0.25 px (median), 3D joints by 1.5 mm; 2 of 32 "
-        "keypoints exist on one side only",
+        "keypoints are unmatched",
         "for comparison, JPEG at quality 95 moves keypoints by 0.25 px (median), 3D joints by 1.5 mm; "
-        "2 of 32 keypoints exist on one side only",
+        "2 of 32 keypoints are unmatched",
     ]
     assert noise_lines(_parity(None)) == []
 
