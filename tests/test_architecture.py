@@ -1,4 +1,4 @@
-"""The imports are read and held to ARCHITECTURE.md: who may import whom, and where a heavy package may be."""
+"""The rules of ARCHITECTURE.md for imports between modules and of heavy packages."""
 
 from __future__ import annotations
 
@@ -231,7 +231,7 @@ class Import:
     at_top: bool
 
     def within(self, places: set[str]) -> bool:
-        """Whether the importing module is in one of these rooms, or is one of these modules."""
+        """Return whether the importing module is in one of these packages, or is one of these modules."""
         return _within(self.importer, places)
 
 
@@ -277,7 +277,7 @@ def test_every_module_has_a_rule() -> None:
 
 
 @pytest.mark.parametrize("room", MAY_IMPORT)
-def test_a_room_imports_only_what_it_may(room: str) -> None:
+def test_a_package_imports_only_permitted_modules(room: str) -> None:
     wrong = [
         f"{found.importer} imports {found.name}"
         for found in OURS
@@ -296,7 +296,7 @@ def test_a_room_imports_only_what_it_may(room: str) -> None:
         ("console", {"cli", "commands", "console"}),
     ],
 )
-def test_only_the_command_line_imports_the_command_line(target: str, importers: set[str]) -> None:
+def test_the_command_line_is_imported_only_by_itself(target: str, importers: set[str]) -> None:
     wrong = [f for f in OURS if _within(f.name, {f"posedeploy.{target}"}) and not f.within(importers)]
     assert not wrong
 
@@ -332,7 +332,7 @@ READ_DETAILS = {"aoti_package.build", "runtimes.litert", "tensorrt.build_info", 
 """The modules that read a key of the details of an artifact or of a runtime: each belongs to one of them."""
 
 
-def test_generic_code_names_no_key_of_a_target() -> None:
+def test_generic_code_contains_no_keys_of_targets() -> None:
     key = re.compile(r"\.details(\.get\(|\.pop\(|\[)|[\"'] (not )?in \S*\.details\b")
     found = {path for path in PACKAGE.rglob("*.py") if key.search(path.read_text(encoding="utf-8"))}
     assert {".".join(path.relative_to(PACKAGE).with_suffix("").parts) for path in found} == READ_DETAILS

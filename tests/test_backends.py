@@ -44,12 +44,12 @@ def test_the_error_about_an_unknown_target_lists_the_targets() -> None:
 
 
 @pytest.mark.parametrize("name", ["a.mlmodel", "a", "onnx", "a.pth", "a.onnx.posedeploy.json"])
-def test_a_file_of_no_target_is_an_error(name: str) -> None:
+def test_a_file_of_an_unknown_target_is_an_error(name: str) -> None:
     with pytest.raises(ArtifactError, match=r"expected a name that ends in \.torchscript, \.onnx, \.xml"):
         target_of(Path(name))
 
 
-def test_the_default_runtime_is_the_first_and_another_may_be_named() -> None:
+def test_the_default_runtime_is_the_first_one_and_can_be_changed() -> None:
     assert runtime_for(TARGETS["onnx"]).name == "onnxruntime"
     assert runtime_for(TARGETS["onnx"], "openvino").name == "openvino"
 
@@ -62,7 +62,7 @@ def test_a_runtime_that_does_not_run_a_target_is_an_error(runtime: str) -> None:
         runtime_for(TARGETS["onnx"], runtime)
 
 
-def test_the_source_of_an_engine_is_no_model() -> None:
+def test_the_source_of_an_engine_is_not_a_model() -> None:
     with pytest.raises(
         ArtifactError,
         match=r"^a\.engine\.onnx: no runtime runs the source of a \.engine file; name",

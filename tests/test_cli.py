@@ -14,7 +14,7 @@ def _run(*arguments: str, columns: int = 80) -> tuple[int, str]:
     return result.exit_code, result.output
 
 
-def test_help_names_every_command() -> None:
+def test_the_help_lists_every_command() -> None:
     status, shown = _run("--help")
     assert status == 0
     assert all(f"│ {command} " in shown for command in COMMANDS)
@@ -29,7 +29,7 @@ def test_every_command_has_an_example(command: str, columns: int) -> None:
     assert max(map(len, shown.splitlines())) <= columns
 
 
-def test_the_version() -> None:
+def test_the_version_is_printed() -> None:
     assert _run("--version") == (0, f"posedeploy {posedeploy.__version__}\n")
 
 

@@ -45,7 +45,7 @@ def test_every_example_network_has_a_contract() -> None:
     assert None not in read.values()
 
 
-def test_a_network_of_no_family_has_its_own_image_and_keypoints(tmp_path: Path) -> None:
+def test_a_contract_without_a_family_has_its_own_image_and_keypoints(tmp_path: Path) -> None:
     spec = contracts.read(
         _write(
             tmp_path,

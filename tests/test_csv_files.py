@@ -37,7 +37,7 @@ def test_the_delimiter_is_detected(text: str, delimiter: str, tmp_path: Path) ->
         ("1,2,,\n3,4,,", ["1,2,,", "3,4,,"]),
     ],
 )
-def test_delimiters_at_line_ends_are_no_columns(text: str, rows: list[str], tmp_path: Path) -> None:
+def test_delimiters_at_line_ends_are_not_columns(text: str, rows: list[str], tmp_path: Path) -> None:
     result = read_csv(_write(tmp_path / "a.csv", text), "a test")
     assert [list(row.cells) for row in result] == [row.split(";" if ";" in text else ",") for row in rows]
 

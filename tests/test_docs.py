@@ -1,4 +1,4 @@
-"""What the pages under ``docs/`` show: Python that runs, and the fields of JSON."""
+"""The Python examples of the pages under ``docs/``, and the fields of JSON."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ DOCS = Path(__file__).parents[1] / "docs"
 
 
 @pytest.mark.slow
-def test_the_python_of_the_api_page_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_python_examples_of_the_api_page_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     torch.save({"state_dict": open_sample().module.state_dict()}, "human.pth")
     write_crop_network("hg", Path("one-person.pth"))

@@ -1,4 +1,4 @@
-"""The help of every command at 80 columns: no word is broken and no retired word is used."""
+"""The help of every command at 80 columns."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def test_the_options_of_one_target_have_a_panel() -> None:
     assert panels == sorted(panels)
 
 
-def test_without_arguments_a_first_session_is_shown() -> None:
+def test_a_first_session_is_shown_without_arguments() -> None:
     result = CliRunner(env={"COLUMNS": "80"}).invoke(app, [])
     assert result.exit_code == 0
     commands = [line.split()[1] for line in result.output.splitlines() if line.startswith("  posedeploy ")]

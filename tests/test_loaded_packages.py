@@ -1,4 +1,4 @@
-"""What an import or a command loads: no framework that it does not need."""
+"""The packages that an import or a command loads."""
 
 from __future__ import annotations
 

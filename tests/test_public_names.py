@@ -1,4 +1,4 @@
-"""``import posedeploy`` offers what it says."""
+"""The public names of ``import posedeploy``."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ NAMES = [name for name in posedeploy.__all__ if name != "__version__"]
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_every_public_name_has_a_docstring_of_its_own(name: str) -> None:
+def test_every_public_name_has_its_own_docstring(name: str) -> None:
     value = getattr(posedeploy, name)
     assert value.__name__ == name
     assert value.__doc__ and not value.__doc__.startswith(f"{name}("), "a dataclass writes that itself"
@@ -47,8 +47,8 @@ def test_type_checkers_see_the_same_names() -> None:
     assert sorted([*imported, "__version__"]) == sorted(posedeploy.__all__) == sorted(dir(posedeploy))
 
 
-def test_no_public_name_is_that_of_a_module() -> None:
-    """Importing a submodule would put it in the place of the public name."""
+def test_public_names_differ_from_module_names() -> None:
+    """Importing a submodule with the same name would replace the public name."""
     folder = Path(posedeploy.__file__).parent
     assert not {path.stem for path in folder.iterdir()} & set(posedeploy.__all__)
 

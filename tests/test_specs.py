@@ -11,7 +11,7 @@ def test_maps_have_the_size_of_the_image_over_the_stride() -> None:
     assert spec.outputs[0].shape == ("batch", 5, "height/4", "width/4")
 
 
-def test_specs_of_joints_with_and_without_a_mesh() -> None:
+def test_specs_of_joints_may_have_a_mesh() -> None:
     alone, whole = (joints_spec("gtrs", JOINT_SETS["human36"], vertices) for vertices in (None, 6890))
     assert [output.shape for output in alone.outputs] == [("batch", 17, 3)]
     assert [output.shape for output in whole.outputs] == [("batch", 6890, 3), ("batch", 17, 3)]

@@ -52,13 +52,13 @@ def test_the_environment_is_restored(monkeypatch: pytest.MonkeyPatch) -> None:
     assert not_set not in os.environ
 
 
-def test_a_program_without_stderr(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_program_without_stderr_is_supported(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "stderr", None)
     with suppress_stderr():
         os.write(2, b"")
 
 
-def test_two_threads_restore_stderr(capfd: pytest.CaptureFixture[str]) -> None:
+def test_stderr_is_restored_after_two_threads(capfd: pytest.CaptureFixture[str]) -> None:
     inside, leave = threading.Event(), threading.Event()
 
     def first() -> None:

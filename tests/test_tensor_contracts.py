@@ -216,9 +216,7 @@ def test_a_zero_point_outside_the_dtype_is_an_error(
         ("stride = 8", "needs maps of an image"),
     ],
 )
-def test_an_output_that_is_no_map_has_neither_layout_nor_stride(
-    field: str, message: str, tmp_path: Path
-) -> None:
+def test_an_output_other_than_a_map_has_no_layout_or_stride(field: str, message: str, tmp_path: Path) -> None:
     image, outputs = TensorSpec("x", (1, 3, 256, 256)), (TensorSpec("coord", (1, 18, 3)),)
     with pytest.raises(InputError, match=message):
         _apply(_read(tmp_path, f"[outputs.coord]\n{field}", "mobile-human-pose"), image, outputs)

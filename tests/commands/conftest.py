@@ -1,4 +1,4 @@
-"""The command line in this process, in a folder of its own, and a small network of one's own to give it."""
+"""The command line in this process and a temporary folder, and a small user network."""
 
 from __future__ import annotations
 
@@ -34,20 +34,20 @@ def build():
 
 @pytest.fixture
 def photo() -> Array:
-    """(256, 456, 3) of noise in blocks."""
+    """(256, 456, 3) noise in blocks."""
     return generate_noise_images(spec_of("lightweight-openpose-2d", height=HEIGHT, width=WIDTH), 1)[0]
 
 
 @pytest.fixture(autouse=True)
 def elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """No test writes into the repository, or reads the user's isolated environments."""
+    """Run each test in a temporary folder and without the user's isolated environments."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv(locations.VARIABLE, str(tmp_path / "environments"))
 
 
 @pytest.fixture(scope="session")
 def invoke() -> Invoke:
-    """Runs the command line; whatever is not one of our errors comes through as it is."""
+    """Return a function that runs the command line and raises unexpected errors."""
 
     def run(*arguments: object, columns: int = 80) -> Result:
         environment = {"COLUMNS": str(columns), "TERM": "dumb", "NO_COLOR": "1"}
@@ -61,7 +61,7 @@ def invoke() -> Invoke:
 
 @pytest.fixture(scope="session")
 def done(invoke: Invoke) -> Invoke:
-    """The same, for what must succeed."""
+    """The same for commands that must succeed."""
 
     def run(*arguments: object, columns: int = 80) -> Result:
         result = invoke(*arguments, columns=columns)
@@ -73,7 +73,7 @@ def done(invoke: Invoke) -> Invoke:
 
 @pytest.fixture(scope="session")
 def refused(invoke: Invoke) -> Callable[..., str]:
-    """The same, for what must be refused: one line, which is given back, and exit status 1."""
+    """The same for commands that must be refused with exit status 1. Returns the one line of the error."""
 
     def run(*arguments: object) -> str:
         result = invoke(*arguments)
@@ -89,7 +89,7 @@ def refused(invoke: Invoke) -> Callable[..., str]:
 
 @pytest.fixture(scope="session")
 def own(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder, spaces and all, with weights ``human.pth`` and the network ``crowd_net.py:build``."""
+    """A folder whose name has spaces, with weights ``human.pth`` and the network ``crowd_net.py:build``."""
     folder = tmp_path_factory.mktemp("my own") / "día 1"
     folder.mkdir()
     (folder / "crowd_net.py").write_text(BUILDER)
@@ -105,7 +105,7 @@ def network(own: Path) -> tuple[str, str]:
 
 @pytest.fixture(scope="session")
 def human(own: Path, network: tuple[str, str], done: Invoke) -> Path:
-    """The folder, with every target in its ``out``; do not change the files."""
+    """The same folder with every target in ``out``; do not change the files."""
     targets = ("--to", "torchscript", "--to", "onnx", "--to", "openvino")
     done("export", own / "human.pth", *targets, "-o", own / "out", *network)
     return own
@@ -123,5 +123,5 @@ def lines_wider_than(width: int, text: str) -> list[str]:
 
 
 def words(text: str) -> str:
-    """The text as if on one line."""
+    """Return the text with each run of whitespace replaced by one space."""
     return re.sub(r"\s+", " ", text)

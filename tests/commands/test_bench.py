@@ -21,13 +21,13 @@ def _bench(done: Invoke, *arguments: object) -> tuple[dict[str, Any], str, str]:
 
 
 def _model(human: Path, name: str) -> Path:
-    """A model file as others make it: nothing beside it says what it is."""
+    """A third-party model file without a manifest."""
     for path in (human / "out" / name, human / "out" / "human.bin"):
         shutil.copy(path, path.name)
     return Path(name)
 
 
-def test_every_target_beside_pytorch(human: Path, network: tuple[str, str], done: Invoke) -> None:
+def test_every_target_is_timed_with_pytorch(human: Path, network: tuple[str, str], done: Invoke) -> None:
     models = [human / "out" / f"human.{suffix}" for suffix in ("torchscript", "onnx", "xml")]
     document, shown, said = _bench(done, *models, "--runs", 100, *network)
     assert (document["format"], document["version"]) == ("posedeploy.bench", 2)
@@ -80,14 +80,14 @@ def test_the_offline_scenario_times_blocks_in_flight(human: Path, done: Invoke) 
 
 
 @pytest.mark.parametrize("name", ["human.onnx", "human.xml"])
-def test_a_model_made_by_others(human: Path, done: Invoke, name: str) -> None:
+def test_a_third_party_model_is_timed(human: Path, done: Invoke, name: str) -> None:
     document, _, said = _bench(done, _model(human, name), "--runs", 10)
     assert [result["label"] for result in document["results"]] == [name]
     assert f"no comparison with PyTorch for {name}: {name}: a third-party model" in said
 
 
 @pytest.mark.slow
-def test_a_speed_up_is_over_pytorch_at_the_same_size(done: Invoke) -> None:
+def test_the_speed_up_is_relative_to_pytorch_at_the_same_size(done: Invoke) -> None:
     for name, size in (("small", "64x96"), ("large", "128x160")):
         done("export", "--to", "torchscript", "--name", name, "--input-size", size, "-o", "out")
     document, _, _ = _bench(done, "out/small.torchscript", "out/large.torchscript", "--runs", 1)
@@ -99,7 +99,7 @@ def test_a_speed_up_is_over_pytorch_at_the_same_size(done: Invoke) -> None:
 
 
 @pytest.mark.parametrize(("kind", "shape"), [("BOOL", [1, 3]), ("STRING", [2]), ("FLOAT", [1, 0])])
-def test_inputs_that_noise_cannot_fill_are_refused(
+def test_inputs_that_cannot_be_filled_with_noise_are_refused(
     refused: Callable[..., str], kind: str, shape: list[int]
 ) -> None:
     element = getattr(onnx.TensorProto, kind)
@@ -113,7 +113,9 @@ def test_inputs_that_noise_cannot_fill_are_refused(
     assert "cannot be filled with noise" in refused("bench", "x.onnx", "--runs", 1)
 
 
-def test_the_stages_on_an_image(human: Path, network: tuple[str, str], photo: Array, done: Invoke) -> None:
+def test_preprocessing_and_decoding_are_timed_on_an_image(
+    human: Path, network: tuple[str, str], photo: Array, done: Invoke
+) -> None:
     cv2.imwrite("día 1.png", photo)
     model = human / "out" / "human.xml"
     document, shown, _ = _bench(done, model, "--runs", 2, *network, "--image", "día 1.png")
@@ -125,7 +127,9 @@ def test_the_stages_on_an_image(human: Path, network: tuple[str, str], photo: Ar
     assert not lines_wider_than(80, shown)
 
 
-def test_each_model_in_a_process_of_its_own(human: Path, network: tuple[str, str], done: Invoke) -> None:
+def test_footprint_loads_each_model_in_its_own_process(
+    human: Path, network: tuple[str, str], done: Invoke
+) -> None:
     document, shown, _ = _bench(done, human / "out" / "human.onnx", "--runs", 1, *network, "--footprint")
     pytorch, onnx_file = (row["footprint"] for row in document["results"])
     assert pytorch["peak_memory_bytes"] > onnx_file["peak_memory_bytes"] > 20_000_000, "torch is not in both"
@@ -137,25 +141,25 @@ def test_each_model_in_a_process_of_its_own(human: Path, network: tuple[str, str
     assert not lines_wider_than(80, shown)
 
 
-def test_a_network_on_joints_takes_no_image(photo: Array, refused: Callable[..., str]) -> None:
+def test_an_image_for_a_network_on_joints_is_refused(photo: Array, refused: Callable[..., str]) -> None:
     cv2.imwrite("photo.png", photo)
     write(small_gtrs(), Path("gtrs.pth"))
     assert "takes 2D joints, not images" in refused("bench", "gtrs.pth", "--image", "photo.png", "--runs", 1)
 
 
-def test_an_onnx_file_on_openvino(human: Path, done: Invoke) -> None:
+def test_an_onnx_file_is_timed_on_openvino(human: Path, done: Invoke) -> None:
     arguments = (human / "out" / "human.onnx", "--runs", 10, "--runtime", "openvino", "--precision", "auto")
     document, _, _ = _bench(done, *arguments)
     assert document["results"][0]["runtime_info"]["runtime"] == "openvino"
 
 
-def test_a_checkpoint(human: Path, network: tuple[str, str], done: Invoke) -> None:
+def test_a_checkpoint_is_timed(human: Path, network: tuple[str, str], done: Invoke) -> None:
     document, _, _ = _bench(done, human / "human.pth", "--runs", 10, *network)
     assert [result["label"] for result in document["results"]] == ["human.pth"]
 
 
 @pytest.mark.slow
-def test_without_artifacts_the_sample_is_exported_first(done: Invoke) -> None:
+def test_the_sample_is_exported_if_no_artifact_exists(done: Invoke) -> None:
     document, shown, said = _bench(done, "--runs", 1)
     assert said.startswith("no artifacts in artifacts; exporting the built-in sample first\n")
     labels = ["sample (PyTorch)", "sample.onnx", "sample.tflite", "sample.torchscript", "sample.xml"]
@@ -167,7 +171,7 @@ def test_without_artifacts_the_sample_is_exported_first(done: Invoke) -> None:
 
 
 @pytest.mark.slow
-def test_free_axes_take_the_batch_and_size_asked_for(done: Invoke) -> None:
+def test_free_axes_have_the_requested_batch_and_size(done: Invoke) -> None:
     done("export", "--to", "onnx", "--dynamic", "-o", "out")
     document, _, _ = _bench(done, "out/sample.onnx", "--runs", 1, "--batch", 2, "--input-size", "64x96")
     assert [result["batch"] for result in document["results"]] == [2, 2]
@@ -226,7 +230,7 @@ def test_free_axes_take_the_batch_and_size_asked_for(done: Invoke) -> None:
         (("{model}", "--runs", 1, "--json", "file/x.json"), "error: file: cannot write here"),
     ],
 )
-def test_bad_input(
+def test_bad_input_is_refused(
     arguments: tuple[object, ...],
     message: str,
     human: Path,

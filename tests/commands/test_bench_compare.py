@@ -18,7 +18,7 @@ RUNS = ("--runs", 21, "--threads", 1)
 def earlier(
     human: Path, network: tuple[str, str], done: Invoke, tmp_path_factory: pytest.TempPathFactory
 ) -> Path:
-    """The report of an artifact and of PyTorch; do not change it."""
+    """The report of an artifact and PyTorch; do not change it."""
     path = tmp_path_factory.mktemp("earlier") / "früher 1.json"
     done("bench", human / "out" / "human.onnx", *RUNS, *network, "--json", path)
     return path
@@ -32,7 +32,7 @@ def edited(earlier: Path, edit: Callable[[dict[str, Any]], None], name: str = "e
 
 
 def scale(factor: float) -> Callable[[dict[str, Any]], None]:
-    """Return an edit that makes the artifact, but not PyTorch, so many times as slow."""
+    """Return an edit of a report that multiplies the times of the artifact, but not those of PyTorch."""
 
     def edit(document: dict[str, Any]) -> None:
         row = document["results"][1]
@@ -43,7 +43,7 @@ def scale(factor: float) -> Callable[[dict[str, Any]], None]:
 
 
 @pytest.mark.parametrize(("factor", "verdict", "status"), [(0.02, "slower", 1), (50.0, "faster", 0)])
-def test_an_earlier_report(
+def test_times_are_compared_with_an_earlier_report(
     human: Path,
     network: tuple[str, str],
     invoke: Invoke,
@@ -67,7 +67,9 @@ def test_an_earlier_report(
     assert not lines_wider_than(80, result.stdout)
 
 
-def test_a_model_in_the_same_rounds(human: Path, network: tuple[str, str], invoke: Invoke) -> None:
+def test_times_are_compared_with_a_model_in_the_same_rounds(
+    human: Path, network: tuple[str, str], invoke: Invoke
+) -> None:
     models = (human / "out" / "human.onnx", "--compare", human / "out" / "human.xml")
     result = invoke("bench", *models, *RUNS, *network, "--loads", 1, "--seed", 5, "--json", "new.json")
     document = json.loads(Path("new.json").read_text())
@@ -81,7 +83,7 @@ def test_a_model_in_the_same_rounds(human: Path, network: tuple[str, str], invok
     assert "no comparison" not in result.stderr
 
 
-def test_other_versions_are_remarked_on(
+def test_other_versions_are_reported(
     human: Path, network: tuple[str, str], invoke: Invoke, earlier: Path
 ) -> None:
     def edit(document: dict[str, Any]) -> None:
@@ -125,7 +127,7 @@ def _set(document: dict[str, Any], place: str, value: object) -> None:
         ("format", "posedeploy.parity", "found posedeploy.parity, version 2; expected posedeploy.bench"),
     ],
 )
-def test_what_cannot_be_compared_is_refused(
+def test_reports_that_cannot_be_compared_are_refused(
     human: Path, network: tuple[str, str], refused: Callable[..., str], earlier: Path,
     place: str, value: object, message: str,
 ) -> None:  # fmt: skip
@@ -144,7 +146,7 @@ def test_what_cannot_be_compared_is_refused(
         (None, "a.json: no such file"),
     ],
 )
-def test_what_is_no_report_is_refused(
+def test_a_file_that_is_not_a_report_is_refused(
     human: Path, refused: Callable[..., str], content: bytes | None, message: str
 ) -> None:
     if content is not None:

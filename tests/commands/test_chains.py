@@ -1,4 +1,4 @@
-"""2D joints, from a detector or a file, through networks that lift them: the whole command."""
+"""``predict`` with lifting networks, whose 2D joints are from a detector or a file."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ from tests.support.lifting import small_gtrs, small_pose2mesh, write
 
 @pytest.fixture(scope="module")
 def lifters(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Checkpoints ``body`` and ``gtrs``, and ``smpl`` of 24 joints; do not change the files."""
+    """Checkpoints ``body``, ``gtrs`` and ``smpl`` (24 joints); do not change the files."""
     folder = tmp_path_factory.mktemp("lifters")
     write(small_pose2mesh(), folder / "body.pth.tar")
     write(small_gtrs(), folder / "gtrs.pth.tar")
@@ -38,7 +38,7 @@ def lifters(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(autouse=True)
 def picture(photo: Array, tmp_path: Path) -> Path:
-    """``photo.png`` and ``joints.npy`` in the folder where everything runs."""
+    """``photo.png`` and ``joints.npy`` in the working folder."""
     np.save(tmp_path / "joints.npy", synthetic_people("human36", 2) * (WIDTH / 640, HEIGHT / 480))
     return write_image(tmp_path / "photo.png", photo)
 
@@ -47,7 +47,7 @@ def document() -> Any:
     return json.loads(Path("poses/poses.json").read_text())
 
 
-def test_a_detectors_people_are_lifted(lifters: Path, human: Path, done: Invoke) -> None:
+def test_detected_people_are_lifted(lifters: Path, human: Path, done: Invoke) -> None:
     detector = human / "out" / "human.onnx"
     result = done("predict", lifters / "gtrs.pth.tar", "photo.png", "--detector", detector)
     found = document()
@@ -60,14 +60,14 @@ def test_a_detectors_people_are_lifted(lifters: Path, human: Path, done: Invoke)
     assert cv2.imread("poses/photo.jpg").shape == (HEIGHT, 2 * WIDTH, 3)
 
 
-def test_joints_from_a_file(lifters: Path, done: Invoke) -> None:
+def test_joints_from_a_file_are_lifted(lifters: Path, done: Invoke) -> None:
     result = done("predict", lifters / "gtrs.pth.tar", "joints.npy")
     assert "2 people in 1 image" in result.stdout
     assert document()["source"]["joints"] == "joints.npy"
     assert Path("poses/joints.jpg").is_file()
 
 
-def test_joints_of_other_tools(lifters: Path, done: Invoke, refused: Callable[..., str]) -> None:
+def test_joints_of_other_tools_are_lifted(lifters: Path, done: Invoke, refused: Callable[..., str]) -> None:
     gtrs = lifters / "gtrs.pth.tar"
     np.save("coco.npy", synthetic_people("coco-17", 2))
     message = refused("predict", gtrs, "coco.npy")
@@ -83,7 +83,9 @@ def test_joints_of_other_tools(lifters: Path, done: Invoke, refused: Callable[..
     assert "missing.npy: person 0 is left out: l_knee missing" in words(result.stderr)
 
 
-def test_one_person_over_time(lifters: Path, done: Invoke, refused: Callable[..., str]) -> None:
+def test_a_sequence_of_one_person_is_smoothed(
+    lifters: Path, done: Invoke, refused: Callable[..., str]
+) -> None:
     gtrs = lifters / "gtrs.pth.tar"
     np.save("walk.npy", np.stack([synthetic_people("human36", 1)[0] + step for step in range(5)]))
     result = done("predict", gtrs, "walk.npy", "--sequence", "--fps", 10)
@@ -115,7 +117,7 @@ def test_options_that_do_not_fit_the_source_are_refused(
     assert message in refused("predict", gtrs, *arguments)
 
 
-def test_a_mesh_is_written_and_one_of_another_network_refused(
+def test_a_mesh_of_another_network_is_refused(
     lifters: Path, done: Invoke, refused: Callable[..., str]
 ) -> None:
     body, gtrs, faces = lifters / "body.pth.tar", lifters / "gtrs.pth.tar", lifters / "faces.npy"
@@ -131,7 +133,7 @@ def test_a_mesh_is_written_and_one_of_another_network_refused(
     assert Path("drawn/joints.person0.obj").read_text().count("\nf ") == 18
 
 
-def test_the_mesh_of_the_manifest_is_used_where_it_is(lifters: Path, done: Invoke) -> None:
+def test_the_mesh_of_the_manifest_is_used_if_it_exists(lifters: Path, done: Invoke) -> None:
     for name in ("body.pth.tar", "faces.npy"):
         shutil.copy(lifters / name, name)
     done("export", "body.pth.tar", "--mesh", "faces.npy", "--to", "torchscript", "-o", "out")
@@ -152,7 +154,7 @@ def test_the_mesh_of_the_manifest_is_used_where_it_is(lifters: Path, done: Invok
         assert not list(Path("without").glob("*.obj"))
 
 
-def test_triangles_must_be_those_of_the_networks_mesh(lifters: Path) -> None:
+def test_triangles_of_another_mesh_are_refused(lifters: Path) -> None:
     faces = lifters / "faces.npy"
     artifact = Artifact(Path("gtrs.onnx"), "onnx", lifter_spec(vertices=20), "fp32")
     with pytest.raises(InputError, match=r"a mesh of 108 vertices, but gtrs\.onnx has 20; use"):
@@ -207,7 +209,7 @@ def test_triangles_must_be_those_of_the_networks_mesh(lifters: Path) -> None:
         (("{gtrs}", "none.npy"), "none.npy: no such file; name a file of 2D joints"),
     ],
 )
-def test_bad_input(
+def test_bad_input_is_refused(
     arguments: tuple[object, ...], message: str, lifters: Path, refused: Callable[..., str]
 ) -> None:
     gtrs, smpl = lifters / "gtrs.pth.tar", lifters / "smpl.pth.tar"
@@ -218,7 +220,7 @@ def test_bad_input(
     assert not list(Path("poses").glob("*"))
 
 
-def test_without_its_manifest_a_network_is_not_known(
+def test_a_network_without_its_manifest_must_be_described(
     lifters: Path, done: Invoke, refused: Callable[..., str]
 ) -> None:
     done("export", lifters / "gtrs.pth.tar", "--to", "onnx", "-o", "out")
@@ -229,7 +231,7 @@ def test_without_its_manifest_a_network_is_not_known(
     assert "2 people" in done("predict", "out/gtrs.onnx", "joints.npy", "--family", "gtrs").stdout
 
 
-def test_what_does_not_go_together_is_refused(
+def test_a_source_that_does_not_fit_the_network_is_refused(
     lifters: Path, human: Path, refused: Callable[..., str]
 ) -> None:
     detector = human / "out" / "human.onnx"
@@ -239,7 +241,7 @@ def test_what_does_not_go_together_is_refused(
     assert "joints.npy: a file of joints, but lightweight-openpose-2d takes images; use an image" in message
 
 
-def test_a_third_party_detector_is_described(
+def test_a_third_party_detector_can_be_described(
     lifters: Path, human: Path, done: Invoke, refused: Callable[..., str], tmp_path: Path
 ) -> None:
     shutil.copy(human / "out" / "human.onnx", "others.onnx")
@@ -269,7 +271,7 @@ def test_a_third_party_detector_is_described(
         (("--detector", "gone.pth"), "error: gone.pth: no such file; name a checkpoint file"),
     ],
 )
-def test_a_detector_that_cannot_be_used_is_refused(
+def test_an_unusable_detector_is_refused(
     arguments: tuple[object, ...], message: str, lifters: Path, human: Path, refused: Callable[..., str]
 ) -> None:
     shutil.copy(human / "out" / "human.onnx", "others.onnx")
@@ -279,9 +281,7 @@ def test_a_detector_that_cannot_be_used_is_refused(
     assert message in words(refused("predict", gtrs, "photo.png", *arguments))
 
 
-def test_a_detector_of_one_person_says_that_it_takes_the_whole_image_for_one(
-    lifters: Path, done: Invoke, tmp_path: Path
-) -> None:
+def test_a_detector_of_one_person_uses_the_whole_image(lifters: Path, done: Invoke, tmp_path: Path) -> None:
     torch.manual_seed(3)
     network = pose_hg_3d.PoseHg3d(pose_hg_3d.BasicBlock, (1, 1, 1, 1), 8, {"hm": 17})
     torch.save(network.state_dict(), tmp_path / "one.pth")

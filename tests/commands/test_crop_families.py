@@ -1,4 +1,4 @@
-"""The whole way of the networks of one person: export, parity, inspect, predict, and what is refused."""
+"""Networks of one person: export, parity, inspect, predict, and input that is refused."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ TARGETS = ("--to", "torchscript", "--to", "onnx", "--to", "openvino")
 
 @pytest.fixture(scope="session")
 def crops(tmp_path_factory: pytest.TempPathFactory, done: Invoke) -> Path:
-    """A folder with the checkpoints, every target of each in ``out``."""
+    """A folder with the checkpoints, and every target of each in ``out``."""
     folder = tmp_path_factory.mktemp("crops")
     for name in CROPS:
         write_crop_network(name, folder / f"{name}.pth")
@@ -35,7 +35,7 @@ def crops(tmp_path_factory: pytest.TempPathFactory, done: Invoke) -> Path:
 
 @pytest.fixture(autouse=True)
 def picture(photo: Array, tmp_path: Path) -> Path:
-    """``photo.png`` in the folder where everything runs."""
+    """``photo.png`` in the working folder."""
     return write_image(tmp_path / "photo.png", photo)
 
 
@@ -44,7 +44,7 @@ def _poses(folder: str = "poses") -> Any:
 
 
 @pytest.mark.parametrize("name", ["mobile", "hg", "hg2d"])
-def test_every_target_gives_what_pytorch_gives(crops: Path, done: Invoke, name: str) -> None:
+def test_every_target_has_the_poses_of_pytorch(crops: Path, done: Invoke, name: str) -> None:
     artifacts = [crops / "out" / f"{name}.{suffix}" for suffix in SUFFIXES]
     result = done("parity", *artifacts, "--threads", 1, "--images", "photo.png", "--json", "p.json")
     assert result.stdout.count("same as PyTorch") == len(SUFFIXES)
@@ -55,7 +55,7 @@ def test_every_target_gives_what_pytorch_gives(crops: Path, done: Invoke, name: 
 
 @pytest.mark.parametrize("name", ["mobile", "hg"])
 @pytest.mark.parametrize("option", ["--embed-preprocessing", "--dynamic"])
-def test_the_options_of_an_export_hold(crops: Path, done: Invoke, name: str, option: str) -> None:
+def test_exports_with_options_have_the_same_poses(crops: Path, done: Invoke, name: str, option: str) -> None:
     done("export", crops / f"{name}.pth", option, *TARGETS)
     result = done("parity", "--threads", 1, *(f"artifacts/{name}.{suffix}" for suffix in SUFFIXES))
     assert result.stdout.count("same as PyTorch") == len(SUFFIXES)
@@ -66,7 +66,7 @@ def test_the_options_of_an_export_hold(crops: Path, done: Invoke, name: str, opt
         assert found["keypoints"] == pytest.approx(wanted["keypoints"], abs=0.02)
 
 
-def test_bench_and_inspect(crops: Path, done: Invoke) -> None:
+def test_bench_and_inspect_accept_every_family(crops: Path, done: Invoke) -> None:
     for name in ("mobile", "hg"):
         assert name in done("bench", crops / "out" / f"{name}.xml", "--runs", 2).stdout
     shown = words(done("inspect", crops / "out" / "mobile.xml").stdout)
@@ -78,7 +78,7 @@ def test_bench_and_inspect(crops: Path, done: Invoke) -> None:
 
 
 @pytest.mark.parametrize("name", ["mobile", "hg", "hg2d"])
-def test_without_boxes_the_whole_image_is_one_person(crops: Path, done: Invoke, name: str) -> None:
+def test_the_whole_image_is_one_person_without_boxes(crops: Path, done: Invoke, name: str) -> None:
     result = done("predict", crops / "out" / f"{name}.xml", "photo.png")
     assert "1 person in 1 image" in result.stdout
     assert "the whole image is used as the box of one person" in words(result.stderr)
@@ -89,7 +89,7 @@ def test_without_boxes_the_whole_image_is_one_person(crops: Path, done: Invoke, 
 
 
 @pytest.mark.parametrize("suffix", SUFFIXES)
-def test_boxes_from_a_file(crops: Path, done: Invoke, suffix: str) -> None:
+def test_boxes_are_read_from_a_file(crops: Path, done: Invoke, suffix: str) -> None:
     Path("boxes.json").write_text("[[10, 20, 100, 180], [200, 30, 120, 200], [300, 10, 90, 200]]")
     result = done("predict", crops / "out" / f"mobile.{suffix}", "photo.png", "--boxes", "boxes.json")
     assert "3 people in 1 image" in result.stdout
@@ -108,7 +108,7 @@ COCO_BOXES = (
 )
 
 
-def test_boxes_of_other_tools(crops: Path, done: Invoke, refused: Callable[..., str]) -> None:
+def test_boxes_of_other_tools_are_read(crops: Path, done: Invoke, refused: Callable[..., str]) -> None:
     predict = ("predict", crops / "out" / "mobile.onnx", "photo.png", "--no-draw", "--boxes")
     Path("xyxy.json").write_text("[[100, 40, 200, 240]]")
     assert "the boxes fit as xyxy: add --box-format xyxy" in refused(*predict, "xyxy.json")
@@ -142,7 +142,7 @@ def test_unknown_box_formats_and_labels_are_refused(
 
 
 @pytest.mark.parametrize("name", ["mobile", "hg"])
-def test_boxes_from_another_network(crops: Path, human: Path, done: Invoke, name: str) -> None:
+def test_boxes_are_detected_by_another_network(crops: Path, human: Path, done: Invoke, name: str) -> None:
     detector = human / "out" / "human.onnx"
     result = done("predict", crops / "out" / f"{name}.xml", "photo.png", "--detector", detector)
     assert f"{PEOPLE} people in 1 image" in result.stdout
@@ -151,7 +151,7 @@ def test_boxes_from_another_network(crops: Path, human: Path, done: Invoke, name
     assert source["detector"]["family"] == "lightweight-openpose-2d"
 
 
-def test_evaluate_finds_the_people_first(
+def test_evaluate_detects_people_with_the_detector(
     crops: Path, human: Path, done: Invoke, refused: Callable[..., str]
 ) -> None:
     Path("photos").mkdir()
@@ -219,7 +219,7 @@ TWO_D = "pose-hg-3d (ResNet of 1-1-1-1 basic blocks, 16 joints, 2D: no depth hea
         (("{mobile}", "--fx", 0), "--fx 0: expected a focal length in px, above 0"),
     ],
 )
-def test_bad_input(
+def test_bad_input_is_refused(
     arguments: tuple[object, ...], message: str, crops: Path, human: Path, refused: Callable[..., str]
 ) -> None:
     mobile, hg, hg2d = (crops / "out" / f"{name}.xml" for name in ("mobile", "hg", "hg2d"))
@@ -235,7 +235,7 @@ def test_bad_input(
 
 
 def _variant(name: str) -> nn.Module:
-    """A small network of a variant that ``CROPS`` does not have."""
+    """Return a small network of a variant that ``CROPS`` does not contain."""
     if name == "bottlenecks":
         return pose_hg_3d.PoseHg3d(pose_hg_3d.Bottleneck, (1, 1, 1, 1), 8, {"hm": 17, "depth": 17})
     kind = {"LPRES": mobile_human_pose.Lpres, "LPWO": mobile_human_pose.Lpwo}[name]
@@ -254,7 +254,7 @@ def _variant(name: str) -> nn.Module:
         ("bottlenecks", "1-1-1-1 bottleneck blocks, 17 joints"),
     ],
 )
-def test_the_other_variants_are_the_same_too(name: str, shown: str, tmp_path: Path, done: Invoke) -> None:
+def test_every_variant_has_the_poses_of_pytorch(name: str, shown: str, tmp_path: Path, done: Invoke) -> None:
     torch.manual_seed(3)
     torch.save({"state_dict": _variant(name).state_dict()}, tmp_path / "a.pth")
     done("export", "a.pth", *TARGETS)

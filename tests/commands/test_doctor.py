@@ -18,7 +18,7 @@ from tests.support.tables import ON_CPU, skip_with_gpu
 
 
 @pytest.mark.slow
-def test_everything_here_works(done: Invoke) -> None:
+def test_every_installed_component_works(done: Invoke) -> None:
     result = done("doctor", "--json", "d.json")
     document = json.loads(Path("d.json").read_text())
     assert (document["format"], document["version"]) == ("posedeploy.doctor", 1)
@@ -40,7 +40,7 @@ def test_everything_here_works(done: Invoke) -> None:
     assert len(rows) == len(states), "one line each"
 
 
-def test_each_library_that_is_installed_is_tried(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_each_installed_library_is_tested(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     pytest.importorskip("tensorrt_rtx", reason="tensorrt-rtx builds the engines")
     skip_with_gpu()
     monkeypatch.setitem(LIBRARIES, "tensorrt", replace(LIBRARIES["tensorrt"], module="tensorrt_rtx"))
@@ -53,7 +53,7 @@ def test_each_library_that_is_installed_is_tried(tmp_path: Path, monkeypatch: py
 
 
 @pytest.mark.parametrize(("gpu", "flags"), [(False, [""]), (True, ["", "--device cuda"])])
-def test_aoti_is_tried_for_a_gpu_where_there_is_one(
+def test_aoti_is_tested_for_a_gpu_if_there_is_one(
     gpu: bool, flags: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(torch.cuda, "is_available", lambda: gpu)
@@ -67,7 +67,7 @@ def requirements_of(artifact: Artifact) -> Requirements:
     return Requirements(device=artifact.details.get("device"))
 
 
-def test_a_runtime_that_works_reports_the_artifacts_that_it_cannot_run(
+def test_a_working_runtime_reports_artifacts_that_it_cannot_run(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     if torch.cuda.is_available():

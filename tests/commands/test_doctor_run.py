@@ -1,4 +1,4 @@
-"""A package that ends the process that tries it is a broken row, and the other checks go on."""
+"""A package that crashes its process has a broken row, and the other checks continue."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ TRIED = "its process "
 
 @pytest.fixture
 def stand_in(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A folder whose packages come before the installed ones."""
+    """A folder whose packages take precedence over the installed ones."""
     folder = tmp_path / "packages"
     folder.mkdir()
     monkeypatch.syspath_prepend(str(folder))
@@ -36,7 +36,7 @@ def stand_in(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         pytest.param(HANG, "was stopped (no end after 20 s)", marks=pytest.mark.slow),
     ],
 )
-def test_a_package_that_crashes_is_broken_and_the_checks_go_on(
+def test_a_package_that_crashes_does_not_stop_the_other_checks(
     stand_in: Path, tmp_path: Path, code: str, detail: str
 ) -> None:
     pytest.importorskip("pycocotools", reason="it is what the stand-in stands in for")
@@ -48,14 +48,14 @@ def test_a_package_that_crashes_is_broken_and_the_checks_go_on(
 
 
 @pytest.mark.slow
-def test_a_runtime_is_tried_on_what_an_earlier_child_exported(stand_in: Path, tmp_path: Path) -> None:
+def test_a_runtime_is_tested_with_the_export_of_an_earlier_child(stand_in: Path, tmp_path: Path) -> None:
     (stand_in / "pycocotools.py").write_text(SEGFAULT)
     checks: list[Check] = [("target", "onnx"), ("scoring", "pycocotools"), ("runtime", "onnxruntime")]
     states = [(finding.name, finding.state) for finding in run_checks(checks, tmp_path)]
     assert states == [("onnx", "works"), ("pycocotools", "broken"), ("onnxruntime", "works")]
 
 
-def test_targets_come_before_the_runtimes_that_are_tried_on_them() -> None:
+def test_targets_are_tested_before_their_runtimes() -> None:
     kinds = [kind for kind, _ in CHECKS]
     assert kinds.index("runtime") == kinds.count("target")
     assert len(set(CHECKS)) == len(CHECKS)

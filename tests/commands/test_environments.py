@@ -16,7 +16,7 @@ __all__ = ["base_environment", "home", "installed"]
 
 @pytest.fixture
 def listed(installed: EnvironmentSpec, monkeypatch: pytest.MonkeyPatch) -> EnvironmentSpec:
-    """An installed environment, in a table of its own."""
+    """An installed environment in a separate table."""
     monkeypatch.setattr("posedeploy.commands.environments.ENVIRONMENTS", {"tiny": installed})
     monkeypatch.setitem(ENVIRONMENTS, "tiny", installed)
     return installed
@@ -53,7 +53,7 @@ def test_an_installed_environment_is_listed_and_removed(
     assert "the isolated environment tiny is not installed" in refused("env", "remove", "tiny")
 
 
-def test_a_broken_environment_is_listed_with_its_fault(done: Invoke, listed: EnvironmentSpec) -> None:
+def test_a_broken_environment_is_listed_with_the_cause(done: Invoke, listed: EnvironmentSpec) -> None:
     listed.requirements.write_text("# others\n")
     shown = words(done("env", "list", columns=200).stdout)
     assert "tiny broken another release of posedeploy, with other requirements, " in shown

@@ -22,7 +22,7 @@ GIVEN = ("--annotations", "people.json", "--images", "photos")
 
 @pytest.fixture
 def people(human: Path, photo: Array, done: Invoke, tmp_path: Path) -> list[dict[str, Any]]:
-    """Annotations of what the network finds, in ``people.json``, of pictures in ``photos``."""
+    """Annotations, in ``people.json``, of the people that the network finds in the images of ``photos``."""
     (tmp_path / "photos").mkdir()
     for name in IMAGES:
         write_image(tmp_path / "photos" / name, photo)
@@ -37,7 +37,7 @@ def people(human: Path, photo: Array, done: Invoke, tmp_path: Path) -> list[dict
     return made
 
 
-def test_another_height_of_the_images(
+def test_the_height_of_the_images_can_be_changed(
     people: list[dict[str, Any]], human: Path, done: Invoke, refused: Callable[..., str]
 ) -> None:
     for height in (128, 256):
@@ -46,7 +46,7 @@ def test_another_height_of_the_images(
     assert "of a fixed height" in refused("evaluate", human / "out" / "human.onnx", *GIVEN, "--height", 64)
 
 
-def test_every_runtime_finds_everyone(
+def test_every_runtime_finds_all_people(
     people: list[dict[str, Any]], human: Path, network: tuple[str, str], done: Invoke
 ) -> None:
     out = human / "out"
@@ -65,7 +65,7 @@ def test_every_runtime_finds_everyone(
 @pytest.mark.parametrize(
     ("target", "name", "runtime"), [("tflite", "human.tflite", "litert"), ("aoti", "human.pt2", "aoti")]
 )
-def test_the_other_runtimes_find_everyone_too(
+def test_the_other_runtimes_find_all_people(
     people: list[dict[str, Any]],
     human: Path,
     network: tuple[str, str],
@@ -106,7 +106,7 @@ def _finds_everyone(
 
 
 @pytest.mark.parametrize("made", [small_gtrs, small_pose2mesh])  # of which one stands on a mesh
-def test_a_network_on_joints_finds_nobody(
+def test_a_network_on_joints_is_refused(
     people: list[dict[str, Any]], human: Path, refused: Callable[..., str], made: Callable[[], nn.Module]
 ) -> None:
     body, detector = write(made(), Path("body.pth.tar")), human / "out" / "human.onnx"
@@ -127,7 +127,9 @@ def test_refined_positions_are_scored_and_recorded(
     np.testing.assert_allclose(found[0], found[1], atol=4)
 
 
-def test_a_person_who_is_missed_and_a_limit(people: list[dict[str, Any]], human: Path, done: Invoke) -> None:
+def test_a_missed_person_and_a_limit_change_the_scores(
+    people: list[dict[str, Any]], human: Path, done: Invoke
+) -> None:
     shifted = np.reshape(people[0]["keypoints"], (-1, 3)) + np.array([300, 0, 0])
     more = [*people, coco.person(1, shifted)]
     coco.write(Path("people.json"), dict.fromkeys(IMAGES, (WIDTH, HEIGHT)), more)
@@ -141,7 +143,7 @@ def test_a_person_who_is_missed_and_a_limit(people: list[dict[str, Any]], human:
     assert document["slices"][0]["ar"] == pytest.approx(2 / 3)
 
 
-def test_no_large_people_have_no_average(people: list[dict[str, Any]], human: Path, done: Invoke) -> None:
+def test_the_average_of_no_people_is_absent(people: list[dict[str, Any]], human: Path, done: Invoke) -> None:
     small = [person | {"bbox": [*person["bbox"][:3], 20.0]} for person in people]
     coco.write(Path("people.json"), dict.fromkeys(IMAGES, (WIDTH, HEIGHT)), small)
     result = done("evaluate", human / "out" / "human.onnx", *GIVEN, "--json", "e.json")
@@ -152,16 +154,14 @@ def test_no_large_people_have_no_average(people: list[dict[str, Any]], human: Pa
 
 
 @pytest.mark.slow
-def test_without_a_model_it_is_the_sample(people: list[dict[str, Any]], done: Invoke) -> None:
+def test_the_default_model_is_the_sample(people: list[dict[str, Any]], done: Invoke) -> None:
     result = done("evaluate", *GIVEN, "--limit", 1)
     assert result.stdout.startswith("sample\npytorch ")
     assert "the built-in sample" in result.stderr
 
 
-def test_annotations_as_other_tools_write_them(
-    people: list[dict[str, Any]], human: Path, done: Invoke
-) -> None:
-    """Names in another manner, folders in file names, no area, no sizes, an image that is missing."""
+def test_annotations_of_other_tools_are_read(people: list[dict[str, Any]], human: Path, done: Invoke) -> None:
+    """Other spellings of names, folders in file names, no areas, no sizes and a missing image."""
     document = json.loads(Path("people.json").read_text())
     document["categories"][0]["keypoints"] = [name.replace("_", " ").upper() for name in coco.NAMES]
     for image, name in zip(document["images"], ("C:\\photos\\a.png", "val/2017/b.png"), strict=True):
@@ -195,7 +195,7 @@ def test_annotations_as_other_tools_write_them(
         ),
     ],
 )
-def test_an_image_that_cannot_be_read_is_left_out_and_named(
+def test_an_unreadable_image_is_skipped_and_reported(
     people: list[dict[str, Any]],
     human: Path,
     done: Invoke,
@@ -219,7 +219,7 @@ def test_an_image_that_cannot_be_read_is_left_out_and_named(
     assert why in found["remarks"][-1]
 
 
-def test_an_average_of_few_keypoints_is_said_to_be_one(
+def test_an_average_of_few_keypoints_is_reported(
     people: list[dict[str, Any]], human: Path, done: Invoke
 ) -> None:
     names = ("nose", *(f"point {number}" for number in range(1, 17)))
@@ -264,7 +264,7 @@ def test_an_average_of_few_keypoints_is_said_to_be_one(
         ),
     ],
 )
-def test_bad_input(
+def test_bad_input_is_refused(
     arguments: tuple[object, ...],
     message: str,
     people: list[dict[str, Any]],

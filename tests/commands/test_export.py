@@ -14,7 +14,7 @@ import pytest
 from tests.commands.conftest import Invoke, lines_wider_than, words
 
 
-def test_every_target_from_a_folder_with_spaces_and_accents(human: Path) -> None:
+def test_every_target_is_exported_from_a_folder_with_spaces_and_accents(human: Path) -> None:
     names = sorted(path.name for path in (human / "out").iterdir())
     models = ["human.bin", "human.onnx", "human.torchscript", "human.xml"]
     manifests = [f"{name}.posedeploy.json" for name in models if name != "human.bin"]
@@ -23,7 +23,7 @@ def test_every_target_from_a_folder_with_spaces_and_accents(human: Path) -> None
     assert manifest["provenance"]["checkpoint"] == str(human / "human.pth")
 
 
-def test_what_was_made_is_shown(own: Path, network: tuple[str, str], done: Invoke) -> None:
+def test_written_files_and_tensors_are_shown(own: Path, network: tuple[str, str], done: Invoke) -> None:
     result = done("export", own / "human.pth", "--to", "onnx", "--name", "[x] a", "-o", "o", *network)
     lines = [line.rstrip() for line in result.stdout.splitlines()]
     assert lines[:3] == [
@@ -40,7 +40,7 @@ def test_what_was_made_is_shown(own: Path, network: tuple[str, str], done: Invok
 
 
 @pytest.mark.slow
-def test_the_sample_goes_to_artifacts_with_free_axes(done: Invoke) -> None:
+def test_the_sample_is_exported_with_free_axes(done: Invoke) -> None:
     result = done("export", "--dynamic", "--outputs", "last")
     assert "the built-in sample: lightweight-openpose-2d, trained on synthetic people" in result.stderr
     names = ["sample.bin", "sample.xml", "sample.xml.posedeploy.json"]
@@ -62,7 +62,7 @@ def test_the_sample_goes_to_artifacts_with_free_axes(done: Invoke) -> None:
         (("--family", "lightweight-openpose-2d"), "--network and --family exclude each other"),
     ],
 )
-def test_bad_options(
+def test_bad_options_are_refused(
     arguments: tuple[object, ...],
     message: str,
     own: Path,
@@ -83,14 +83,16 @@ def test_bad_options(
         ("--batch", "0", "--batch 0"),
     ],
 )
-def test_bad_sizes_of_the_sample(
+def test_bad_sizes_of_the_sample_are_refused(
     option: str, value: str, message: str, refused: Callable[..., str], tmp_path: Path
 ) -> None:
     assert message in refused("export", option, value)
     assert list(tmp_path.iterdir()) == []
 
 
-def test_what_is_no_checkpoint(own: Path, refused: Callable[..., str], tmp_path: Path) -> None:
+def test_a_file_that_is_not_a_checkpoint_is_refused(
+    own: Path, refused: Callable[..., str], tmp_path: Path
+) -> None:
     (tmp_path / "empty.pth").write_bytes(b"")
     (tmp_path / "folder.pth").mkdir()
     assert "no.pth" in refused("export", "no.pth")
@@ -107,7 +109,7 @@ def test_what_is_no_checkpoint(own: Path, refused: Callable[..., str], tmp_path:
 
 
 @pytest.mark.slow
-def test_ctrl_c_leaves_what_stood_before(tmp_path: Path) -> None:
+def test_ctrl_c_leaves_existing_files_unchanged(tmp_path: Path) -> None:
     before = {"sample.xml": "an old artifact", "sample.bin": "and its weights"}
     (tmp_path / "artifacts").mkdir()
     for name, text in before.items():

@@ -16,7 +16,7 @@ class _Quiet(SimpleHTTPRequestHandler):
         pass
 
 
-def test_a_published_checkpoint(done: Invoke, tmp_path: Path) -> None:
+def test_a_published_checkpoint_is_fetched_once(done: Invoke, tmp_path: Path) -> None:
     (tmp_path / "human.pth").write_bytes(b"weights")
     digest = hashlib.sha256(b"weights").hexdigest()
     with ThreadingHTTPServer(("127.0.0.1", 0), partial(_Quiet, directory=tmp_path)) as server:
@@ -39,7 +39,7 @@ def test_a_published_checkpoint(done: Invoke, tmp_path: Path) -> None:
     assert second.stdout.startswith("checkpoints/human.pth exists already, SHA-256 ")
 
 
-def test_bad_input(refused: Callable[..., str]) -> None:
+def test_bad_input_is_refused(refused: Callable[..., str]) -> None:
     assert "no network family is called 'openpose'" in refused("fetch", "openpose")
     message = refused("fetch", "lightweight-openpose-3d")
     assert "no direct link is published; download the file from github.com/" in message

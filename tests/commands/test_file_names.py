@@ -1,4 +1,4 @@
-"""No name of a file crashes a command, for any kind of input and output."""
+"""File names that are not plain text, for every kind of input and output."""
 
 from __future__ import annotations
 
@@ -29,12 +29,12 @@ NAMES: dict[str, Callable[[str], bytes]] = {
 CONTRACT = 'family = "lightweight-openpose-2d"\n'
 EXTRINSICS = '{"R": [[1, 0, 0], [0, 1, 0], [0, 0, 1]], "t": [0, 0, 200]}'
 REFUSED = {"--extrinsics", "--boxes", "--annotations", "--mesh", "--detector", "--network", "joints"}
-"""Read, or checked, and then refused, since the network or the rest of the command has no use for them."""
+"""Kinds of files that this model does not use, so that the command refuses them."""
 
 
 @pytest.fixture
 def model(human: Path, tmp_path: Path) -> Path:
-    """A model without a manifest, and what describes it, in the current folder."""
+    """A model without a manifest and its description, in the working folder."""
     shutil.copy(human / "out" / "human.onnx", tmp_path / "model.onnx")
     (tmp_path / "c.toml").write_text(CONTRACT)
     Image.new("RGB", (456, 256)).save(tmp_path / "photo.png")
@@ -42,7 +42,7 @@ def model(human: Path, tmp_path: Path) -> Path:
 
 
 def _arguments(kind: str, path: Path, human: Path) -> tuple[object, ...]:
-    """The command that takes a path of this kind; what it names is put there."""
+    """Write an input file of this kind to the path, and return a command that uses it."""
     described = ("--contract", "c.toml", "-o", "out")
     predict = ("predict", *described)
     onnx = human / "out" / "human.onnx"
@@ -108,7 +108,7 @@ CASES = [
 
 @pytest.mark.parametrize(("kind", "name"), CASES)
 @pytest.mark.usefixtures("model")
-def test_no_name_crashes(kind: str, name: str, human: Path, invoke: Invoke) -> None:
+def test_no_file_name_crashes_a_command(kind: str, name: str, human: Path, invoke: Invoke) -> None:
     path = Path(os.fsdecode(NAMES[name](SUFFIXES[kind])))
     result = invoke(*_arguments(kind, path, human))
     assert result.exception is None or isinstance(result.exception, SystemExit), result.exception
@@ -126,7 +126,7 @@ OPTIONS = [kind for kind in SUFFIXES if kind not in ("--network", "joints")]
 
 @pytest.fixture(params=SPECIAL)
 def special(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Path]:
-    """What has a path and is no file."""
+    """A path that is not a regular file."""
     path = tmp_path / request.param
     if request.param == "pipe":
         os.mkfifo(path)
@@ -141,7 +141,7 @@ def special(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Path]:
 
 @pytest.mark.parametrize("kind", SUFFIXES)
 @pytest.mark.usefixtures("model")
-def test_pipes_sockets_and_devices_are_refused_unread(
+def test_pipes_sockets_and_devices_are_refused_without_reading(
     kind: str, special: Path, human: Path, refused: Callable[..., str], tmp_path: Path
 ) -> None:
     path = tmp_path / f"link{SUFFIXES[kind]}"
@@ -177,7 +177,7 @@ def test_a_path_that_is_too_long_is_refused(refused: Callable[..., str]) -> None
     assert "File name too long" in refused("predict", "model.onnx", path)
 
 
-def test_a_name_for_artifacts_that_is_too_long_is_refused(human: Path, refused: Callable[..., str]) -> None:
+def test_an_artifact_name_that_is_too_long_is_refused(human: Path, refused: Callable[..., str]) -> None:
     network = ("--network", f"{human / 'crowd_net.py'}:build")
     message = refused("export", human / "human.pth", *network, "--name", "x" * 245)
     assert "the file name has 265 bytes, and file systems allow 255; choose a shorter --name" in message

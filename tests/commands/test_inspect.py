@@ -11,7 +11,7 @@ from tests.commands.conftest import Invoke, fill, lines_wider_than, words
 from tests.support.reference_cases import BUNDLED, Case
 
 
-def test_a_checkpoint(done: Invoke, tmp_path: Path) -> None:
+def test_a_checkpoint_is_shown(done: Invoke, tmp_path: Path) -> None:
     Case(BUNDLED / "lightweight-openpose-2d").write(tmp_path / "human.pth")
     result = done("inspect", "human.pth", "--json", "i.json")
     shown = words(result.stdout)
@@ -31,7 +31,7 @@ def test_a_checkpoint(done: Invoke, tmp_path: Path) -> None:
     assert len(document["tensors"]) == int(document["facts"]["tensors"])
 
 
-def test_an_artifact(human: Path, network: tuple[str, str], done: Invoke) -> None:
+def test_an_artifact_is_shown(human: Path, network: tuple[str, str], done: Invoke) -> None:
     result = done("inspect", human / "out" / "human.xml", "--json", "i.json")
     facts = json.loads(Path("i.json").read_text())["facts"]
     assert facts["target"] == "openvino"
@@ -41,7 +41,7 @@ def test_an_artifact(human: Path, network: tuple[str, str], done: Invoke) -> Non
     assert "embedded nothing: the caller prepares the image" in words(result.stdout)
 
 
-def test_a_model_made_by_others(human: Path, done: Invoke) -> None:
+def test_a_third_party_model_is_shown(human: Path, done: Invoke) -> None:
     shutil.copy(human / "out" / "human.onnx", "[bold].onnx")
     shown = words(done("inspect", "[bold].onnx").stdout)
     assert "[bold].onnx family unknown" in shown
@@ -60,7 +60,7 @@ def test_a_model_made_by_others(human: Path, done: Invoke) -> None:
         (("{human}/human.pth", "--network", "net.py"), "--network net.py: expected FILE.py:FUNCTION"),
     ],
 )
-def test_bad_input(
+def test_bad_input_is_refused(
     arguments: tuple[object, ...], message: str, human: Path, refused: Callable[..., str]
 ) -> None:
     Path("human.txt").write_text("")

@@ -1,4 +1,4 @@
-"""Networks on 2D joints through the whole command line: export with a mesh, inspect, parity, bench."""
+"""Networks on 2D joints on the command line: export with a mesh, inspect, parity and bench."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ SUFFIXES = (".torchscript", ".onnx", ".xml")
 
 @pytest.fixture(scope="module")
 def lifting(tmp_path_factory: pytest.TempPathFactory, done: Invoke) -> Path:
-    """Both networks with every target, for any number of people, in ``out``; do not change the files."""
+    """Both networks as every target in ``out``, for any number of people; do not change the files."""
     folder = tmp_path_factory.mktemp("lifting")
     write(small_pose2mesh(), folder / "body.pth.tar")
     write(small_gtrs(), folder / "gtrs.pth.tar")
@@ -32,7 +32,7 @@ def lifting(tmp_path_factory: pytest.TempPathFactory, done: Invoke) -> Path:
 
 
 @pytest.mark.parametrize("name", ["body", "gtrs"])
-def test_parity_counts_joints_and_vertices_in_mm(lifting: Path, done: Invoke, name: str) -> None:
+def test_parity_compares_joints_and_vertices_in_mm(lifting: Path, done: Invoke, name: str) -> None:
     paths = [lifting / "out" / f"{name}{suffix}" for suffix in SUFFIXES]
     result = done("parity", *paths, "--threads", 1, "--json", "p.json", columns=200)
     text = words(result.stdout)
@@ -65,13 +65,13 @@ def test_a_fixed_batch_is_compared_and_timed(lifting: Path, done: Invoke) -> Non
     assert len(results) == 4
 
 
-def test_nothing_in_the_graph_is_sparse_or_as_large_as_a_dense_laplacian(lifting: Path) -> None:
+def test_the_graph_has_no_sparse_operators_and_no_dense_laplacian(lifting: Path) -> None:
     graph = onnx.load(lifting / "out" / "body.onnx").graph
     assert {node.domain for node in graph.node} == {""}
     assert (108, 108) not in {tuple(tensor.dims[-2:]) for tensor in graph.initializer}
 
 
-def test_the_manifest_and_inspect_name_the_mesh(lifting: Path, done: Invoke) -> None:
+def test_the_mesh_is_named_in_the_manifest_and_by_inspect(lifting: Path, done: Invoke) -> None:
     made = json.loads((lifting / "out" / "body.onnx.posedeploy.json").read_text())
     assert made["provenance"]["mesh"] == str(lifting / "faces.npy")
     assert len(made["provenance"]["mesh_sha256"]) == 64
@@ -85,7 +85,7 @@ def test_the_manifest_and_inspect_name_the_mesh(lifting: Path, done: Invoke) -> 
     assert "human36, 108 vertices" in shown
 
 
-def test_a_mesh_that_has_moved_is_found_beside_the_artifact_or_asked_for(
+def test_a_moved_mesh_is_found_next_to_the_artifact_or_required(
     lifting: Path, done: Invoke, refused: Callable[..., str]
 ) -> None:
     shutil.copytree(lifting, "all")

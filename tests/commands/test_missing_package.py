@@ -1,4 +1,4 @@
-"""What works, and what is said, where neither torch nor OpenVINO is installed: in an environment without."""
+"""Commands in an environment without torch and OpenVINO."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ Run = Callable[..., subprocess.CompletedProcess[str]]
 
 ROOT = Path(__file__).parents[2]
 DEVICE = ("numpy", "opencv-python-headless", "msgspec", "psutil", "rich", "typer", "onnxruntime")
-"""What a device is promised to need for an ONNX artifact: our dependencies and one runtime."""
+"""The packages that a device needs for an ONNX artifact: the dependencies of posedeploy and one runtime."""
 
 
 def _link(name: str, site: Path) -> None:
-    """Make a distribution, and all that it asks for, importable from ``site`` too."""
+    """Make a distribution and its requirements importable from ``site`` too."""
     try:
         found = distribution(name)
     except PackageNotFoundError:  # asked for on other systems only
@@ -41,7 +41,7 @@ def _link(name: str, site: Path) -> None:
 
 @pytest.fixture(scope="module")
 def run(tmp_path_factory: pytest.TempPathFactory) -> Run:
-    """Runs the command line where torch, onnx, OpenVINO, pycocotools, PyAV and pygame are missing."""
+    """Return a function that runs the command line in an environment with the packages of ``DEVICE``."""
     folder = tmp_path_factory.mktemp("device")
     venv.create(folder, symlinks=True)
     (site,) = folder.glob("lib/python3*/site-packages")
@@ -70,7 +70,7 @@ def _missing(package: str, extra: str) -> str:
     )
 
 
-def test_an_onnx_artifact_needs_numpy_opencv_and_its_runtime(
+def test_an_onnx_artifact_runs_with_the_minimal_packages(
     run: Run, human: Path, photo: Array, done: Invoke, tmp_path: Path
 ) -> None:
     write_image(tmp_path / "photo.png", photo)
@@ -82,7 +82,7 @@ def test_an_onnx_artifact_needs_numpy_opencv_and_its_runtime(
     assert Path("device/poses.json").read_text() == Path("here/poses.json").read_text()
 
 
-def test_a_video_goes_through_opencv_without_pyav(run: Run, human: Path, tmp_path: Path) -> None:
+def test_a_video_is_read_and_written_by_opencv_without_pyav(run: Run, human: Path, tmp_path: Path) -> None:
     make_video(tmp_path / "clip.mkv")
     process = run("predict", human / "out" / "human.onnx", "clip.mkv", "-o", "device")
     assert process.returncode == 0, process.stderr
@@ -114,7 +114,7 @@ def test_a_video_goes_through_opencv_without_pyav(run: Run, human: Path, tmp_pat
         ),
     ],
 )
-def test_any_other_command_names_the_package_and_the_command(
+def test_every_other_command_reports_the_missing_package(
     arguments: tuple[object, ...],
     package: str,
     extra: str,
@@ -140,13 +140,13 @@ def test_an_artifact_is_timed_without_a_comparison(run: Run, human: Path) -> Non
     "arguments",
     [("families",), ("inspect", "{human}/out/human.onnx"), ("--version",), ("--help",)],
 )
-def test_what_needs_no_framework_works(arguments: tuple[object, ...], run: Run, human: Path) -> None:
+def test_commands_without_a_framework_work(arguments: tuple[object, ...], run: Run, human: Path) -> None:
     arguments = fill(arguments, human=human)
     process = run(*arguments)
     assert (process.returncode, process.stderr) == (0, ""), arguments
 
 
-def test_the_doctor_says_what_is_missing_and_how_to_install_it(run: Run) -> None:
+def test_doctor_reports_missing_packages_with_the_command_to_install_them(run: Run) -> None:
     process = run("doctor")
     assert (process.returncode, process.stderr) == (0, "")
     shown = [" ".join(line.split()) for line in process.stdout.splitlines()]

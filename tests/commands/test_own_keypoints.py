@@ -1,4 +1,4 @@
-"""A network trained on keypoints of one's own, from the checkpoint to poses."""
+"""A network that was trained on the user's own keypoints, from the checkpoint to poses."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ def people_in(folder: str) -> list[list[float]]:
     return [annotation["keypoints"] for annotation in document["annotations"]]
 
 
-def test_a_description_on_predict_or_on_export_gives_the_same_people(
+def test_a_description_for_predict_or_for_export_has_the_same_result(
     arm: tuple[str, str], done: Invoke, refused: Callable[..., str]
 ) -> None:
     done("synthetic", "--count", "1", "-o", "images")
@@ -82,7 +82,7 @@ def test_a_description_on_predict_or_on_export_gives_the_same_people(
     assert "2 people detected in 1 image; 3 keypoints scored" in shown, "COCO has no neck"
 
 
-def test_parity_compares_outputs_and_with_a_description_keypoints(arm: tuple[str, str], done: Invoke) -> None:
+def test_parity_compares_keypoints_only_with_a_description(arm: tuple[str, str], done: Invoke) -> None:
     done("export", "arm.pth", "--to", "torchscript", "-o", "out", *arm)
     result = done("parity", "out/arm.torchscript", *arm)
     assert "only outputs are compared, not keypoints: this lightweight-openpose-2d has 4" in result.stderr
@@ -91,7 +91,9 @@ def test_parity_compares_outputs_and_with_a_description_keypoints(arm: tuple[str
     assert "12 people matched, 0 missed, 0 extra" in named
 
 
-def test_a_checkpoint_is_what_it_is(tmp_path: Path, done: Invoke, refused: Callable[..., str]) -> None:
+def test_the_keypoints_of_a_checkpoint_can_be_described(
+    tmp_path: Path, done: Invoke, refused: Callable[..., str]
+) -> None:
     torch.manual_seed(0)
     torch.save(LightweightOpenPose2d(Sizes(1, 16, 7, 10)).state_dict(), "own.pth")
     Path("own.toml").write_text("skeleton = [[0, 1], [1, 2], [2, 3], [3, 4], [4, 6]]")
@@ -106,7 +108,7 @@ def test_a_checkpoint_is_what_it_is(tmp_path: Path, done: Invoke, refused: Calla
     assert "limbs 5: joint_0-joint_1 joint_1-joint_2" in shown
 
 
-def test_a_lifting_network_on_its_own_joints(
+def test_the_joints_of_a_lifting_network_can_be_described(
     tmp_path: Path, done: Invoke, refused: Callable[..., str]
 ) -> None:
     write(small_gtrs(6), Path("six.pth"))

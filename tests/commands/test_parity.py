@@ -23,7 +23,7 @@ from tests.support.networks import write_crop_network
 from tests.support.reference_cases import BUNDLED, Case
 
 
-def test_every_target_is_the_same_as_pytorch(
+def test_every_target_has_the_outputs_of_pytorch(
     human: Path, network: tuple[str, str], done: Invoke, photo: Array, tmp_path: Path
 ) -> None:
     write_image(tmp_path / "photo.png", photo)
@@ -43,7 +43,7 @@ def test_every_target_is_the_same_as_pytorch(
     assert "14 people matched, 0 missed, 0 extra" in words(result.stdout)
 
 
-def test_other_weights_are_told_with_the_place(
+def test_other_weights_are_reported_with_the_worst_element(
     human: Path, network: tuple[str, str], invoke: Invoke, tmp_path: Path
 ) -> None:
     weights = torch.load(human / "human.pth", weights_only=True)
@@ -62,7 +62,7 @@ def test_other_weights_are_told_with_the_place(
     assert invoke("parity", *arguments, "--rtol", "2", "--max-px", "1e4").exit_code == 0
 
 
-def test_a_checkpoint_that_moved_or_changed(
+def test_a_moved_or_changed_checkpoint_is_refused(
     own: Path, network: tuple[str, str], done: Invoke, refused: Callable[..., str], tmp_path: Path
 ) -> None:
     shutil.copy(own / "human.pth", "human.pth")
@@ -77,7 +77,7 @@ def test_a_checkpoint_that_moved_or_changed(
     assert "human.pth: its SHA-256 is " in message and "export it again, or pass the right file" in message
 
 
-def test_another_network_file_than_at_the_export_is_told(own: Path, done: Invoke) -> None:
+def test_a_network_file_that_changed_since_the_export_is_reported(own: Path, done: Invoke) -> None:
     shutil.copy(own / "crowd_net.py", "net.py")
     network = ("--network", "net.py:build")
     done("export", own / "human.pth", "--to", "onnx", "-o", "out", *network)
@@ -88,7 +88,7 @@ def test_another_network_file_than_at_the_export_is_told(own: Path, done: Invoke
     assert "not the file that out/human.onnx was exported with, or it changed since" in told
 
 
-def test_an_artifact_that_was_changed(human: Path, refused: Callable[..., str]) -> None:
+def test_a_changed_artifact_is_refused(human: Path, refused: Callable[..., str]) -> None:
     shutil.copytree(human / "out", "out")
     with Path("out/human.onnx").open("ab") as stream:
         stream.write(b"\0")
@@ -105,7 +105,7 @@ def test_an_artifact_that_was_changed(human: Path, refused: Callable[..., str]) 
     assert "the version of the manifest is 3, expected 2; upgrade posedeploy" in message
 
 
-def test_an_image_that_cannot_be_read_does_not_stop_the_others(
+def test_an_unreadable_image_does_not_stop_the_others(
     human: Path, network: tuple[str, str], done: Invoke, tmp_path: Path
 ) -> None:
     (tmp_path / "photos").mkdir()
@@ -117,11 +117,10 @@ def test_an_image_that_cannot_be_read_does_not_stop_the_others(
     assert "deep.png" in Path("p.json").read_text() and "same as PyTorch" in result.stdout
 
 
-def test_a_budget_decides_on_the_poses_alone(
+def test_a_budget_decides_on_poses_only(
     human: Path, network: tuple[str, str], invoke: Invoke, photo: Array, tmp_path: Path
 ) -> None:
-    """The maps are moved by a cell for the people in one half of the image: the outputs differ, the poses by
-    8 px."""
+    """The maps of the people in one half of the image are shifted by one cell: the poses differ by 8 px."""
     write_image(tmp_path / "day 1 ü.png", photo)
     weights = torch.load(human / "human.pth", weights_only=True)
     weights["heatmaps"] = 1.01 * weights["heatmaps"]
@@ -200,7 +199,7 @@ def test_a_budget_decides_on_the_poses_alone(
         (("{human}/human.pth",), "not an exported model; export it first: posedeploy export"),
     ],
 )
-def test_bad_input(
+def test_bad_input_is_refused(
     arguments: tuple[object, ...],
     message: str,
     human: Path,
@@ -219,7 +218,9 @@ def test_bad_input(
 
 @pytest.mark.slow
 @pytest.mark.parametrize("family", ["lightweight-openpose-2d", "lightweight-openpose-3d"])
-def test_the_published_networks_are_the_same(family: str, done: Invoke, tmp_path: Path) -> None:
+def test_the_published_networks_have_the_outputs_of_pytorch(
+    family: str, done: Invoke, tmp_path: Path
+) -> None:
     Case(BUNDLED / family).write(tmp_path / "human.pth")
     done("export", "human.pth", "--to", "openvino", "--input-size", "128x160", "-o", "out")
     result = done("parity", "out/human.xml")
@@ -229,8 +230,7 @@ def test_the_published_networks_are_the_same(family: str, done: Invoke, tmp_path
 
 @pytest.fixture(scope="module")
 def small(done: Invoke, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A small network of one person as an ONNX and an OpenVINO file, and its checkpoint ``a.pth``; do not
-    change the files."""
+    """A small network of one person (ONNX, OpenVINO, checkpoint ``a.pth``); do not change the files."""
     folder = tmp_path_factory.mktemp("small")
     write_crop_network("mobile", folder / "a.pth")
     done("export", folder / "a.pth", "--to", "onnx", "--to", "openvino", "-o", folder)
@@ -248,7 +248,7 @@ def _entry(result: Result) -> dict[str, Any]:
     return dict(entry)
 
 
-def test_a_tolerance_of_the_users_own_is_not_widened(small: Path, few_runs: None, invoke: Invoke) -> None:
+def test_a_tolerance_that_the_user_passes_is_not_widened(small: Path, few_runs: None, invoke: Invoke) -> None:
     entry = _entry(invoke("parity", small, "--json", "p.json", "--rtol", "1e-9"))
     assert (entry["passed"], entry["reference_precision"], entry["noise_floor"]) == (False, "fp32", None)
     shown = invoke("parity", small, "--json", "p.json", "--rtol", "1e-9", "--noise-floor")
@@ -259,7 +259,7 @@ def test_a_tolerance_of_the_users_own_is_not_widened(small: Path, few_runs: None
     assert "tolerance 1.0e-09 (noise floor of PyTorch fp32 on cpu: " in entry["failures"][0]
 
 
-def test_where_noise_exceeds_the_tolerance_fp64_is_the_reference(
+def test_fp64_is_the_reference_if_noise_exceeds_the_tolerance(
     small: Path, few_runs: None, done: Invoke, invoke: Invoke, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # A tolerance that noise alone exceeds, on any machine.
@@ -289,10 +289,10 @@ def test_where_noise_exceeds_the_tolerance_fp64_is_the_reference(
     assert other.exit_code == 1 and "different from PyTorch in fp64" in other.stdout
 
 
-def test_a_precision_is_judged_by_its_own_noise_and_tolerance(
+def test_each_precision_has_its_own_noise_floor_and_tolerance(
     small: Path, few_runs: None, invoke: Invoke
 ) -> None:
-    """OpenVINO runs BF16 on every CPU, where it must in software."""
+    """OpenVINO runs BF16 on every CPU, in software if necessary."""
     arguments = ("parity", small.with_suffix(".xml"), "--precision", "bf16", "--json", "p.json")
     result = invoke(*arguments, "--max-px", "50", "--max-mm", "500")
     if "runs this in fp32" in result.stderr:
@@ -305,7 +305,7 @@ def test_a_precision_is_judged_by_its_own_noise_and_tolerance(
     assert entry["outputs"][0]["max_relative_floor"] > 2e-5, "that of FP32 is below 1e-6"
 
 
-def test_a_precision_that_pytorch_has_not_is_judged_without_a_noise_floor(
+def test_a_precision_without_pytorch_support_has_no_noise_floor(
     small: Path, done: Invoke, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(tolerances, "MANTISSA_BITS", {"bf16": 7})
@@ -315,7 +315,7 @@ def test_a_precision_that_pytorch_has_not_is_judged_without_a_noise_floor(
     )
 
 
-def test_a_network_of_the_users_own_that_has_no_fp64_is_judged_without_a_noise_floor(
+def test_a_user_network_without_fp64_has_no_noise_floor(
     own: Path, network: tuple[str, str], done: Invoke
 ) -> None:
     text = (own / "crowd_net.py").read_text()
@@ -333,6 +333,8 @@ def test_a_network_of_the_users_own_that_has_no_fp64_is_judged_without_a_noise_f
     assert "no noise floor: net.py:build does not run in another precision (" in words(result.stdout)
 
 
-def test_a_missing_artifact_is_told_before_any_is_compared(human: Path, refused: Callable[..., str]) -> None:
+def test_a_missing_artifact_is_reported_before_any_comparison(
+    human: Path, refused: Callable[..., str]
+) -> None:
     message = refused("parity", human / "out" / "human.onnx", "gone.onnx")
     assert "gone.onnx: no such file" in message and "loading" not in message

@@ -1,4 +1,4 @@
-"""``parity --device cuda``: right exports pass by the GPU's own noise, and wrong ones do not."""
+"""``parity --device cuda``: with the noise floor of the GPU, correct exports pass and wrong ones fail."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def _entries(path: str = "p.json") -> list[dict[str, Any]]:
     return entries
 
 
-def test_right_exports_pass_in_fp32_by_the_noise_of_the_gpu(network: Path, done: Invoke) -> None:
+def test_correct_exports_pass_in_fp32_with_the_noise_floor_of_the_gpu(network: Path, done: Invoke) -> None:
     models = [network / f"a.{suffix}" for suffix in SUFFIXES]
     result = done("parity", *models, "--device", "cuda", "--json", "p.json")
     assert result.stdout.count("floor: PyTorch fp32 on cuda against fp64") == len(models)
@@ -45,7 +45,7 @@ def test_right_exports_pass_in_fp32_by_the_noise_of_the_gpu(network: Path, done:
             assert output["max_relative"] <= output["max_relative_tolerance"]
 
 
-def test_tf32_is_judged_by_the_noise_of_tf32(network: Path, invoke: Invoke) -> None:
+def test_tf32_has_the_noise_floor_of_tf32(network: Path, invoke: Invoke) -> None:
     arguments = ("--device", "cuda", "--precision", "tf32", "--json", "p.json")
     invoke("parity", network / "a.torchscript", *arguments)
     (entry,) = _entries()
@@ -55,7 +55,7 @@ def test_tf32_is_judged_by_the_noise_of_tf32(network: Path, invoke: Invoke) -> N
 
 @pytest.mark.parametrize("suffix", SUFFIXES)
 def test_a_wrong_export_is_refused(suffix: str, network: Path, invoke: Invoke) -> None:
-    """The checkpoint that the export is compared with takes its colors in another order."""
+    """The export is compared with a checkpoint that expects another color order."""
     checkpoint = torch.load(network / "a.pth", weights_only=True)
     weights = checkpoint.get("state_dict", checkpoint)
     first = next(name for name, weight in weights.items() if weight.shape[1:2] == (3,))

@@ -1,4 +1,4 @@
-"""``parity --device cuda`` where a stand-in, with the noise of Winograd kernels, takes the GPU's place."""
+"""``parity --device cuda`` on a stand-in for a GPU that has the noise of Winograd kernels."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from tests.support.winograd import WinogradLike
 
 @pytest.fixture
 def network(done: Invoke, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A small network of one person with heatmaps, exported; whatever is opened on cuda is a stand-in."""
+    """A small network of one person with heatmaps, exported. Every runner on cuda is a stand-in."""
     path = write_crop_network("hg", tmp_path / "a.pth")
     done("export", path, "--to", "torchscript")
 
@@ -38,7 +38,7 @@ def network(done: Invoke, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Pa
     return Path("artifacts/a.torchscript")
 
 
-def test_a_right_export_passes_by_the_noise_of_the_device(network: Path, invoke: Invoke) -> None:
+def test_a_correct_export_passes_with_the_noise_floor_of_the_device(network: Path, invoke: Invoke) -> None:
     result = invoke("parity", network, "--device", "cuda", "--json", "p.json")
     assert result.exit_code == 0, result.output
     assert "same as PyTorch in fp64" in result.stdout
@@ -55,7 +55,7 @@ def test_a_right_export_passes_by_the_noise_of_the_device(network: Path, invoke:
         assert 1e-4 < output["max_relative"] < output["max_relative_tolerance"]
 
 
-def test_a_wrong_one_does_not(network: Path, invoke: Invoke) -> None:
+def test_a_wrong_export_fails(network: Path, invoke: Invoke) -> None:
     checkpoint = torch.load("a.pth", weights_only=True)
     weights = checkpoint["state_dict"]
     first = next(name for name, weight in weights.items() if weight.shape[1:2] == (3,))

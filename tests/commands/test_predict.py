@@ -17,7 +17,7 @@ from tests.support.reference_cases import BUNDLED, Case
 
 @pytest.fixture(autouse=True)
 def picture(photo: Array, tmp_path: Path) -> Path:
-    """``photo.png`` in the folder where everything runs."""
+    """``photo.png`` in the working folder."""
     return write_image(tmp_path / "photo.png", photo)
 
 
@@ -30,7 +30,7 @@ def _names(folder: str = "poses") -> list[str]:
 
 
 @pytest.mark.parametrize("suffix", ["torchscript", "onnx", "xml"])
-def test_a_picture_on_every_target(human: Path, done: Invoke, suffix: str) -> None:
+def test_every_target_finds_people_in_an_image(human: Path, done: Invoke, suffix: str) -> None:
     result = done("predict", human / "out" / f"human.{suffix}", "photo.png")
     assert _names() == ["photo.jpg", "poses.json"]
     document = _poses()
@@ -39,13 +39,13 @@ def test_a_picture_on_every_target(human: Path, done: Invoke, suffix: str) -> No
     assert result.stderr == ""
 
 
-def test_a_checkpoint(human: Path, network: tuple[str, str], done: Invoke) -> None:
+def test_a_checkpoint_finds_people(human: Path, network: tuple[str, str], done: Invoke) -> None:
     result = done("predict", human / "human.pth", "photo.png", "-o", "new/poses", *network)
     assert f"{PEOPLE} people in 1 image" in result.stdout
     assert _names("new/poses") == ["photo.jpg", "poses.json"]
 
 
-def test_refined_positions(human: Path, done: Invoke) -> None:
+def test_positions_are_refined_on_request(human: Path, done: Invoke) -> None:
     done("predict", human / "out" / "human.onnx", "photo.png", "--no-draw", "-o", "published")
     done("predict", human / "out" / "human.onnx", "photo.png", "--no-draw", "-o", "refined", "--refine")
     published, refined = _poses("published"), _poses("refined")
@@ -56,7 +56,7 @@ def test_refined_positions(human: Path, done: Invoke) -> None:
         assert after["keypoints"] == pytest.approx(before["keypoints"], abs=4)
 
 
-def test_an_artifact_with_its_preprocessing_inside(
+def test_embedded_preprocessing_has_the_same_result(
     own: Path, network: tuple[str, str], done: Invoke, human: Path
 ) -> None:
     done("export", own / "human.pth", "--embed-preprocessing", "-o", "raw", *network)
@@ -66,7 +66,9 @@ def test_an_artifact_with_its_preprocessing_inside(
     assert inside["annotations"] == _poses()["annotations"]
 
 
-def test_a_folder_with_what_cannot_be_used_in_it(human: Path, invoke: Invoke, picture: Path) -> None:
+def test_unusable_files_of_a_folder_are_skipped_and_reported(
+    human: Path, invoke: Invoke, picture: Path
+) -> None:
     Path("photos").mkdir()
     for name in ("a.png", "b.png"):
         shutil.copy(picture, Path("photos", name))
@@ -81,7 +83,7 @@ def test_a_folder_with_what_cannot_be_used_in_it(human: Path, invoke: Invoke, pi
     assert _names() == ["a.jpg", "b.jpg", "poses.json"]
 
 
-def test_a_video(human: Path, done: Invoke, photo: Array) -> None:
+def test_a_video_is_processed(human: Path, done: Invoke, photo: Array) -> None:
     writer = cv2.VideoWriter("clip.avi", cv2.VideoWriter.fourcc(*"MJPG"), 25, (WIDTH, HEIGHT))
     for _ in range(6):
         writer.write(photo)
@@ -97,7 +99,7 @@ def test_a_video(human: Path, done: Invoke, photo: Array) -> None:
     assert _names("bare") == ["poses.json"]
 
 
-def test_a_model_made_by_others(human: Path, done: Invoke, refused: Callable[..., str]) -> None:
+def test_a_third_party_model_finds_people(human: Path, done: Invoke, refused: Callable[..., str]) -> None:
     shutil.copy(human / "out" / "human.onnx", "other.onnx")
     assert "pass its --family (lightweight-openpose-2d, " in refused("predict", "other.onnx", "photo.png")
     result = done("predict", "other.onnx", "photo.png", "--family", "lightweight-openpose-2d")
@@ -105,7 +107,7 @@ def test_a_model_made_by_others(human: Path, done: Invoke, refused: Callable[...
 
 
 @pytest.mark.slow
-def test_free_axes_take_any_picture(done: Invoke, photo: Array, tmp_path: Path) -> None:
+def test_free_axes_accept_any_image_size(done: Invoke, photo: Array, tmp_path: Path) -> None:
     write_image(tmp_path / "narrow.png", photo[:, :200])
     done("export", "--dynamic", "--to", "openvino")
     done("predict", "artifacts/sample.xml", "narrow.png")
@@ -113,7 +115,9 @@ def test_free_axes_take_any_picture(done: Invoke, photo: Array, tmp_path: Path) 
 
 
 @pytest.mark.slow
-def test_3d_with_a_camera_of_ones_own(done: Invoke, refused: Callable[..., str], tmp_path: Path) -> None:
+def test_3d_poses_use_the_camera_of_the_user(
+    done: Invoke, refused: Callable[..., str], tmp_path: Path
+) -> None:
     Case(BUNDLED / "lightweight-openpose-3d").write(tmp_path / "human.pth")
     camera = {"R": [[1, 0, 0], [0, 1, 0], [0, 0, 1]], "t": [[0], [0], [100]]}
     Path("camera.json").write_text(json.dumps(camera))
@@ -159,7 +163,7 @@ TWO_D = "lightweight-openpose-2d (crowd) returns 2D poses, which do not depend o
         ),
     ],
 )
-def test_bad_input(
+def test_bad_input_is_refused(
     arguments: tuple[object, ...], message: str, human: Path, refused: Callable[..., str]
 ) -> None:
     onnx = human / "out" / "human.onnx"
@@ -174,7 +178,9 @@ def test_bad_input(
     assert not list(Path("poses").glob("*"))
 
 
-def test_people_and_times_are_chosen(human: Path, done: Invoke, refused: Callable[..., str]) -> None:
+def test_frame_rate_and_minimum_score_are_applied(
+    human: Path, done: Invoke, refused: Callable[..., str]
+) -> None:
     onnx = human / "out" / "human.onnx"
     Path("frames").mkdir()
     for number in (1, 2, 4):

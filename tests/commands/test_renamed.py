@@ -19,7 +19,7 @@ FAMILY = ("--family", "lightweight-openpose-2d")
 
 @pytest.fixture
 def copied(human: Path, photo: Array, tmp_path: Path) -> Path:
-    """A folder ``out`` with a copy of the artifacts, and ``photo.png`` beside it."""
+    """A folder ``out`` with a copy of the artifacts, and ``photo.png`` next to it."""
     write_image(tmp_path / "photo.png", photo)
     return Path(shutil.copytree(human / "out", tmp_path / "out"))
 
@@ -70,7 +70,7 @@ def test_a_changed_file_names_the_nearest_manifest(
     )
 
 
-def test_a_file_by_others_in_the_place_of_an_artifact_may_be_described(
+def test_a_third_party_file_that_replaces_an_artifact_can_be_described(
     copied: Path, done: Invoke, refused: Callable[..., str]
 ) -> None:
     path = copied / "human.onnx"
@@ -84,7 +84,7 @@ def test_a_file_by_others_in_the_place_of_an_artifact_may_be_described(
 def test_parity_finds_the_checkpoint_by_its_hash(
     copied: Path, human: Path, network: tuple[str, str], done: Invoke, refused: Callable[..., str]
 ) -> None:
-    """The recorded checkpoint is gone: another file has its name, and a copy another name."""
+    """Another file has the name of the recorded checkpoint, and a copy of the checkpoint has another name."""
     path = copied / "human.onnx"
     manifest = copied / "human.onnx.posedeploy.json"
     document = json.loads(manifest.read_text())

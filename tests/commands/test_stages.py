@@ -19,7 +19,7 @@ SMALL = ("--input-size", "64x64", "--outputs", "last")
 
 @pytest.fixture(scope="module")
 def exported(tmp_path_factory: pytest.TempPathFactory, done: Invoke) -> tuple[Path, str]:
-    """A checkpoint of three stages beside its export, and what the export said."""
+    """A checkpoint of three stages, its export, and the output of the export."""
     folder = tmp_path_factory.mktemp("drei Stufen é")
     torch.manual_seed(1)
     torch.save({"state_dict": LightweightOpenPose2d(Sizes(3, 16)).state_dict()}, folder / "a.pth")
@@ -27,7 +27,7 @@ def exported(tmp_path_factory: pytest.TempPathFactory, done: Invoke) -> tuple[Pa
     return folder, result.output
 
 
-def test_export_inspect_and_parity_report_what_was_left_out(exported: tuple[Path, str], done: Invoke) -> None:
+def test_export_inspect_and_parity_report_unused_stages(exported: tuple[Path, str], done: Invoke) -> None:
     folder, told = exported
     reported = f"refinement stages (as in the published converter and demo): {LEFT_OUT}"
     assert f"{reported}; --stages N|all changes that" in told
@@ -39,7 +39,7 @@ def test_export_inspect_and_parity_report_what_was_left_out(exported: tuple[Path
     assert reported in done("parity", folder / "a.torchscript").stderr
 
 
-def test_parity_finds_the_stages_in_the_manifest(
+def test_parity_reads_the_stages_from_the_manifest(
     exported: tuple[Path, str], done: Invoke, refused: Callable[..., str]
 ) -> None:
     weights = exported[0] / "a.pth"
@@ -55,7 +55,9 @@ def test_parity_finds_the_stages_in_the_manifest(
     assert tables.count("a.pth (PyTorch)") == 4, "in two tables, each file beside PyTorch of its own stages"
 
 
-def test_what_cannot_be_meant_is_refused(exported: tuple[Path, str], refused: Callable[..., str]) -> None:
+def test_an_invalid_number_of_stages_is_refused(
+    exported: tuple[Path, str], refused: Callable[..., str]
+) -> None:
     weights, artifact = exported[0] / "a.pth", exported[0] / "a.torchscript"
     assert "a.pth holds 3 refinement stages; pass a number from 0 to 3" in refused(
         "export", weights, "--stages", "5"

@@ -40,7 +40,7 @@ def test_invalid_options_are_refused(
     assert not (tmp_path / "out").exists()
 
 
-def test_the_sample_is_predicted_by_name(done: Invoke, refused: Callable[..., str]) -> None:
+def test_the_sample_is_selected_by_name(done: Invoke, refused: Callable[..., str]) -> None:
     done("synthetic", "--count", 1, "--seed", 2, "--size", "256x456", "-o", "images")
     done("predict", "sample", "images/000000.png", "-o", "poses")
     assert json.loads(Path("poses/poses.json").read_text())["producer"]["artifact"] == "sample"

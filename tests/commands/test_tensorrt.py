@@ -1,4 +1,4 @@
-"""The commands on engines, on a machine without a GPU: built, shown, wrapped, refused, left out."""
+"""Commands on engines on a machine without a GPU."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def test_flags_become_options() -> None:
         (EngineFlags(wrap="tensorrt"), "--wrap tensorrt: expected torch2trt"),
     ],
 )
-def test_flags_written_otherwise_are_refused(flags: EngineFlags, said: str) -> None:
+def test_invalid_flags_are_refused(flags: EngineFlags, said: str) -> None:
     with pytest.raises(InputError) as refusal:
         parse_engine_flags(flags)
     assert str(refusal.value).startswith(said)
@@ -69,9 +69,7 @@ def test_flags_written_otherwise_are_refused(flags: EngineFlags, said: str) -> N
         ("--wrap", "torch2trt"),
     ],
 )
-def test_a_flag_where_no_engine_is_made_is_refused(
-    refused: Callable[..., str], flag: str, value: str
-) -> None:
+def test_a_flag_without_an_engine_is_refused(refused: Callable[..., str], flag: str, value: str) -> None:
     said = refused("export", "--to", "onnx", flag, value)
     assert said == f"error: {flag} {value}: only for tensorrt; leave it out, or add --to tensorrt"
 
@@ -96,7 +94,7 @@ def made(own: Path, network: tuple[str, str], done: Invoke, tmp_path_factory: py
     return out
 
 
-def test_what_was_made_is_said(made: Path) -> None:
+def test_written_files_are_reported(made: Path) -> None:
     said = (made / "said").read_text()
     assert (
         "for compute capability 8.6, 8.9\nwrote human.engine.onnx, for `posedeploy engine rebuild`\n" in said
@@ -121,7 +119,7 @@ def test_an_engine_is_shown_without_a_gpu(made: Path, done: Invoke) -> None:
     assert not lines_wider_than(80, result.stdout.partition("\n")[2])
 
 
-def test_without_a_gpu_each_command_says_so_in_one_sentence(
+def test_a_missing_gpu_is_reported_in_one_sentence(
     made: Path, refused: Callable[..., str], network: tuple[str, str]
 ) -> None:
     path = made / "human.engine"
@@ -132,7 +130,7 @@ def test_without_a_gpu_each_command_says_so_in_one_sentence(
         assert "the TensorRT engine human.engine runs on cuda only; use --device cuda" in told
 
 
-def test_parity_compares_the_others(made: Path, invoke: Invoke, network: tuple[str, str]) -> None:
+def test_parity_compares_the_other_artifacts(made: Path, invoke: Invoke, network: tuple[str, str]) -> None:
     result = invoke("parity", made / "human.engine", made / "human.onnx", *network)
     assert result.exit_code == 1, "nothing is proven of the engine"
     (error,) = [line for line in result.stderr.splitlines() if line.startswith("error: ")]
@@ -140,7 +138,9 @@ def test_parity_compares_the_others(made: Path, invoke: Invoke, network: tuple[s
     assert "human.onnx" in result.stdout
 
 
-def test_bench_of_a_folder_times_the_others(made: Path, done: Invoke, network: tuple[str, str]) -> None:
+def test_bench_of_a_folder_times_the_other_artifacts(
+    made: Path, done: Invoke, network: tuple[str, str]
+) -> None:
     Path("artifacts").mkdir()
     for path in made.glob("human*"):
         (Path("artifacts") / path.name).symlink_to(path)
@@ -149,7 +149,7 @@ def test_bench_of_a_folder_times_the_others(made: Path, done: Invoke, network: t
     assert "human.onnx" in result.stdout and "human.engine" not in result.stdout
 
 
-def test_an_engine_is_built_again(made: Path, done: Invoke, refused: Callable[..., str]) -> None:
+def test_an_engine_is_rebuilt(made: Path, done: Invoke, refused: Callable[..., str]) -> None:
     for path in made.glob("human*"):
         Path(path.name).write_bytes(path.read_bytes())
     result = done("engine", "rebuild", "human.engine", "--gpu", "sm120")
@@ -164,9 +164,7 @@ def test_an_engine_is_built_again(made: Path, done: Invoke, refused: Callable[..
     assert "no.engine: it has no manifest" in refused("engine", "rebuild", "no.engine")
 
 
-def test_an_engine_is_taken_out_of_its_wrapping(
-    made: Path, done: Invoke, refused: Callable[..., str]
-) -> None:
+def test_an_engine_is_unwrapped(made: Path, done: Invoke, refused: Callable[..., str]) -> None:
     result = done("engine", "unwrap", made / "human-trt.pth", "-o", "out")
     assert Path("out/human-trt.engine").read_bytes() == (made / "human.engine").read_bytes()
     assert result.stderr.splitlines()[0] == "wrote out/human-trt.engine"

@@ -1,4 +1,4 @@
-"""The whole way of a TFLite file, and what is refused of it."""
+"""Commands on a TFLite file without a manifest, and files that are refused."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from tests.predict.conftest import write_image
 
 @pytest.fixture(scope="module")
 def made(own: Path, network: tuple[str, str], done: Invoke, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with the small network's ``human.tflite``, channels last, and no manifest beside it."""
+    """A folder with ``human.tflite`` of the small network, in channels-last layout and without a manifest."""
     folder = tmp_path_factory.mktemp("phone")
     result = done("export", own / "human.pth", "--to", "tflite", "--layout", "nhwc", "-o", folder, *network)
     assert result.stderr.splitlines()[-1].endswith("human.tflite and human.tflite.posedeploy.json")
@@ -25,7 +25,9 @@ def made(own: Path, network: tuple[str, str], done: Invoke, tmp_path_factory: py
     return folder
 
 
-def test_the_file_alone_is_the_same_as_pytorch(made: Path, network: tuple[str, str], done: Invoke) -> None:
+def test_the_file_without_a_manifest_has_the_outputs_of_pytorch(
+    made: Path, network: tuple[str, str], done: Invoke
+) -> None:
     result = done("parity", made / "human.tflite", "--threads", 1, "--json", "p.json", *network)
     assert "same as PyTorch" in result.stdout
     (entry,) = json.loads(Path("p.json").read_text())["results"]
@@ -33,7 +35,9 @@ def test_the_file_alone_is_the_same_as_pytorch(made: Path, network: tuple[str, s
     assert entry["runtime_info"]["details"]["XNNPACK"].endswith(" operators")
 
 
-def test_the_file_alone_finds_people(made: Path, human: Path, photo: Array, done: Invoke) -> None:
+def test_the_file_without_a_manifest_finds_people(
+    made: Path, human: Path, photo: Array, done: Invoke
+) -> None:
     write_image(Path("photo.png"), photo)
     done("predict", made / "human.tflite", "photo.png", "-o", "tflite")
     done("predict", human / "out" / "human.onnx", "photo.png", "-o", "onnx")
@@ -60,7 +64,7 @@ def test_inspect_shows_the_layout_and_the_runtime(made: Path, done: Invoke) -> N
     assert not lines_wider_than(80, result.stdout)
 
 
-def test_bench_times_it(made: Path, network: tuple[str, str], done: Invoke) -> None:
+def test_bench_times_the_file(made: Path, network: tuple[str, str], done: Invoke) -> None:
     result = done("bench", made / "human.tflite", "--runs", 3, "--threads", 1, *network)
     assert "litert" in result.stdout
 

@@ -1,4 +1,4 @@
-"""Models by others on the command line, described by a contract."""
+"""Third-party models on the command line, described by a contract."""
 
 from __future__ import annotations
 
@@ -21,19 +21,19 @@ DESCRIBED = ("--contract", "crowd.toml")
 
 @pytest.fixture
 def crowd(tmp_path: Path, photo: Array) -> Path:
-    """``crowd.onnx`` of integers, ``crowd.toml`` that describes it, and ``photo.png``."""
+    """The quantized model ``crowd.onnx``, its description ``crowd.toml``, and ``photo.png``."""
     write_image(tmp_path / "photo.png", photo)
     (tmp_path / "crowd.toml").write_text(third_party.contract(INT8, INT8))
     return third_party.write_onnx(tmp_path / "crowd.onnx", INT8, INT8)
 
 
 @pytest.mark.parametrize("runtime", ["onnxruntime", "openvino"])
-def test_a_model_of_integers_predicts(crowd: Path, done: Invoke, runtime: str) -> None:
+def test_a_quantized_model_finds_people(crowd: Path, done: Invoke, runtime: str) -> None:
     done("predict", crowd, "photo.png", *DESCRIBED, "--runtime", runtime, "-o", "found")
     assert len(json.loads(Path("found/poses.json").read_text())["annotations"]) == PEOPLE
 
 
-def test_a_model_of_integers_is_inspected_and_timed_with_its_scales(crowd: Path, done: Invoke) -> None:
+def test_inspect_and_bench_read_the_scales_of_a_quantized_model(crowd: Path, done: Invoke) -> None:
     shown = words(done("inspect", crowd, *DESCRIBED, "--json", "i.json", columns=160).stdout)
     assert "input images int8 1 x 256 x 456 x 3 NHWC scale 0.00392157, zero point 0" in shown
     assert "output pafs int8 1 x 32 x 57 x 38 NHWC scale 0.01, zero point" in shown
@@ -47,7 +47,7 @@ def test_a_model_of_integers_is_inspected_and_timed_with_its_scales(crowd: Path,
     assert [tensor["dtype"] for tensor in result["input_specs"] + result["output_specs"]] == ["int8"] * 3
 
 
-def test_a_model_of_integers_is_compared_with_pytorch(
+def test_a_quantized_model_is_compared_with_pytorch(
     crowd: Path, human: Path, network: tuple[str, str], done: Invoke, refused: Callable[..., str]
 ) -> None:
     arguments = ("parity", crowd, *DESCRIBED, "--checkpoint", human / "human.pth", *network)
@@ -59,7 +59,7 @@ def test_a_model_of_integers_is_compared_with_pytorch(
     assert result["output_specs"][0]["quantization"] == {"scale": 0.01, "zero_point": -3}
 
 
-def test_channels_last_need_no_word_where_the_shapes_tell(tmp_path: Path, photo: Array, done: Invoke) -> None:
+def test_channels_last_is_inferred_from_the_shapes(tmp_path: Path, photo: Array, done: Invoke) -> None:
     write_image(tmp_path / "photo.png", photo)
     path = third_party.write_onnx(tmp_path / "crowd.onnx", FLOAT, FLOAT)
     done("predict", path, "photo.png", "--family", "lightweight-openpose-2d", "-o", "found")
@@ -81,9 +81,7 @@ def build():
 """
 
 
-def test_a_network_of_ones_own_may_have_its_channels_last(
-    human: Path, tmp_path: Path, photo: Array, done: Invoke
-) -> None:
+def test_a_user_network_may_be_channels_last(human: Path, tmp_path: Path, photo: Array, done: Invoke) -> None:
     write_image(tmp_path / "photo.png", photo)
     (tmp_path / "last.py").write_text(CHANNELS_LAST)
     (tmp_path / "last.toml").write_text(
@@ -99,7 +97,7 @@ def test_a_network_of_ones_own_may_have_its_channels_last(
 
 
 @pytest.mark.slow
-def test_a_tflite_file_of_integers_predicts(tmp_path: Path, photo: Array, done: Invoke) -> None:
+def test_a_quantized_tflite_file_finds_people(tmp_path: Path, photo: Array, done: Invoke) -> None:
     write_image(tmp_path / "photo.png", photo)
     path = third_party.write_tflite(tmp_path)
     (tmp_path / "crowd.toml").write_text(
@@ -109,7 +107,7 @@ def test_a_tflite_file_of_integers_predicts(tmp_path: Path, photo: Array, done: 
     assert len(json.loads(Path("found/poses.json").read_text())["annotations"]) == PEOPLE
 
 
-def test_integers_that_nothing_describes_are_refused(crowd: Path, refused: Callable[..., str]) -> None:
+def test_integers_without_a_scale_are_refused(crowd: Path, refused: Callable[..., str]) -> None:
     arguments = ("predict", crowd, "photo.png", "-o", "found")
     message = refused(*arguments, "--family", "lightweight-openpose-2d")
     assert "the output heatmaps int8 1x32x57x19 NHWC holds integers whose scale" in message
@@ -119,7 +117,9 @@ def test_integers_that_nothing_describes_are_refused(crowd: Path, refused: Calla
     assert not Path("found").exists()
 
 
-def test_the_examples_in_the_documentation_are_contracts(tmp_path: Path, crowd: Path, done: Invoke) -> None:
+def test_the_examples_in_the_documentation_are_valid_contracts(
+    tmp_path: Path, crowd: Path, done: Invoke
+) -> None:
     page = (Path(__file__).parents[2] / "docs" / "third-party-models.md").read_text()
     examples = re.findall(r"```toml\n(.*?)```", page, re.DOTALL)
     assert len(examples) >= 3

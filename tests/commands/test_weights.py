@@ -1,4 +1,4 @@
-"""Checkpoints as people have them, from the command line: which weights, and what is no checkpoint."""
+"""Checkpoints with several sets of weights, and files that are not checkpoints, on the command line."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ SMALL = ("--to", "torchscript", "--input-size", "32x32", "-o", "out")
 
 @pytest.fixture
 def both(tmp_path: Path) -> Path:
-    """The weights of a small network, their average beside them, under a name that nobody would look for."""
+    """A checkpoint with the weights of a small network and their average, in a file with an unusual name."""
     weights = torch.load(write_crop_network("hg2d", tmp_path / "one.pth"), weights_only=True)["state_dict"]
     average = {name: tensor.clone().float() * 0.5 for name, tensor in weights.items()}
     content = {"epoch": 3, "model_ema": {f"module.{name}": t for name, t in average.items()}}
@@ -30,7 +30,7 @@ def both(tmp_path: Path) -> Path:
     return Path("été 1.CKPT")
 
 
-def test_the_plain_weights_are_used_and_the_others_are_named(both: Path, done: Invoke) -> None:
+def test_the_plain_weights_are_used_and_the_others_are_listed(both: Path, done: Invoke) -> None:
     result = done("inspect", both, "--json", "i.json")
     facts = json.loads(Path("i.json").read_text())["facts"]
     assert facts["weights key"] == "model"
@@ -40,7 +40,7 @@ def test_the_plain_weights_are_used_and_the_others_are_named(both: Path, done: I
     assert "été 1.CKPT: using the weights model; --weights selects others: model_ema" in words(result.stderr)
 
 
-def test_weights_chooses_and_parity_finds_the_same_again(
+def test_weights_are_selected_and_parity_uses_the_same(
     both: Path, done: Invoke, refused: Callable[..., str]
 ) -> None:
     done("export", both, *SMALL, "--weights", "model_ema")
@@ -54,14 +54,14 @@ def test_weights_chooses_and_parity_finds_the_same_again(
 
 
 @pytest.mark.slow
-def test_parity_with_other_weights_differs(both: Path, done: Invoke, invoke: Invoke) -> None:
+def test_parity_fails_with_other_weights(both: Path, done: Invoke, invoke: Invoke) -> None:
     done("export", both, *SMALL)
     result = invoke("parity", "out/été 1.torchscript", "--weights", "model_ema")
     assert result.exit_code == 1
     assert "different from PyTorch" in words(result.stdout)
 
 
-def test_a_key_that_is_not_there_is_refused(both: Path, refused: Callable[..., str]) -> None:
+def test_a_missing_key_is_refused(both: Path, refused: Callable[..., str]) -> None:
     for command in (("inspect", both), ("export", both, *SMALL), ("bench", both)):
         said = refused(*command, "--weights", "ema")
         assert "été 1.CKPT: --weights ema: no such weights; choose among model (" in said
@@ -85,7 +85,7 @@ COMMANDS = [("inspect",), ("export",), ("bench",), ("predict", "x.png"), ("parit
 
 @pytest.mark.parametrize("name", ["a.pth", "a", "a.onnx"])
 @pytest.mark.parametrize("command", COMMANDS, ids=lambda command: command[0])
-def test_every_command_names_a_web_page_for_what_it_is(
+def test_every_command_recognizes_a_web_page(
     name: str, command: tuple[str, ...], refused: Callable[..., str]
 ) -> None:
     cv2.imwrite("x.png", np.zeros((8, 8, 3), np.uint8))
@@ -101,11 +101,11 @@ def test_a_pipe_is_never_opened(command: str, refused: Callable[..., str]) -> No
     assert "a.pth: a named pipe" in refused(command, "a.pth")
 
 
-def test_parity_of_a_checkpoint_asks_for_its_export(both: Path, refused: Callable[..., str]) -> None:
+def test_parity_of_a_checkpoint_is_refused(both: Path, refused: Callable[..., str]) -> None:
     said = refused("parity", both)
     assert said.startswith(f"error: {both}: a PyTorch checkpoint, not an exported model; export it first: ")
 
 
-def test_a_checkpoint_that_is_named_like_a_model_is_a_checkpoint(tmp_path: Path, done: Invoke) -> None:
+def test_a_checkpoint_with_the_suffix_of_a_model_is_recognized(tmp_path: Path, done: Invoke) -> None:
     write_crop_network("hg2d", tmp_path / "a.onnx")
     assert "pose-hg-3d" in done("inspect", "a.onnx").stdout

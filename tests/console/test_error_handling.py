@@ -1,4 +1,4 @@
-"""What becomes of an error on its way out of a command."""
+"""Errors that end a command: messages, exit status and signals."""
 
 from __future__ import annotations
 
@@ -73,7 +73,7 @@ def _run(command: Callable[[], None]) -> tuple[int, str, BaseException | None]:
         (_raising(ModuleNotFoundError("no", name="openvino")), "pip install 'posedeploy[openvino]'"),
     ],
 )
-def test_what_is_the_users_to_mend_is_one_line_and_status_1(command: Callable[[], None], line: str) -> None:
+def test_errors_of_the_user_are_one_line_with_status_1(command: Callable[[], None], line: str) -> None:
     status, told, _ = _run(command)
     assert status == 1
     assert line in told
@@ -81,19 +81,19 @@ def test_what_is_the_users_to_mend_is_one_line_and_status_1(command: Callable[[]
 
 
 @pytest.mark.parametrize("error", [TypeError("a bug"), ModuleNotFoundError("no", name="mine")])
-def test_a_bug_comes_through_as_it_is(error: Exception) -> None:
+def test_a_bug_keeps_its_traceback(error: Exception) -> None:
     _, told, raised = _run(_raising(error))
     assert raised is error
     assert told == ""
 
 
-def test_cleaning_up_is_not_disturbed_by_being_told_to_end_again() -> None:
+def test_a_second_termination_signal_does_not_interrupt_the_cleanup() -> None:
     CLEANED.clear()
     assert _run(_told_to_end_twice)[0] == 1
     assert CLEANED
 
 
-def test_a_command_that_ends_well_after_ctrl_c_ends_well() -> None:
+def test_a_command_may_succeed_after_ctrl_c() -> None:
     before = signal.getsignal(signal.SIGINT)
     assert _run(_interrupt_and_finish)[:2] == (0, "")
     assert signal.getsignal(signal.SIGINT) is before

@@ -1,4 +1,4 @@
-"""The library names parameters; the command line shows them as options, and each of them exists."""
+"""Parameters in messages of the library exist as options, and the command line shows them as options."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ LIBRARY = sorted(
 
 
 @pytest.mark.parametrize("path", LIBRARY, ids=lambda path: str(path.relative_to(PACKAGE)))
-def test_library_names_parameters_that_are_options(path: Path) -> None:
+def test_parameters_in_messages_are_options(path: Path) -> None:
     literals = [text for text in _literals(path) if " " in text and COMMAND.search(text) is None]
     assert [text for text in literals if OPTION.search(text) is not None] == []
     named = {name for text in literals for name in PARAMETER.findall(text)}

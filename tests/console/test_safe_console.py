@@ -18,7 +18,7 @@ TEXT = "día 雪 \x1b[31mred\udce9\u202e\nnext"
         ("ascii", "d\\xeda \\u96ea \\x1b[31mred\\xe9\\u202e\nnext\n"),
     ],
 )
-def test_whatever_is_printed_is_escaped_for_the_terminal(encoding: str, shown: str) -> None:
+def test_all_output_is_escaped_for_the_terminal(encoding: str, shown: str) -> None:
     file = io.TextIOWrapper(io.BytesIO(), encoding, errors="strict", newline="\n")
     console = SafeConsole(file=file, width=100, color_system=None)
     console.print(TEXT, markup=False, soft_wrap=True)

@@ -1,4 +1,4 @@
-"""Tables fit a terminal of 80 columns, and hold what the user's files are called, brackets and all."""
+"""Tables in a terminal of 80 columns, with file names that have brackets."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def _latency(label: str, runs: int = 1000) -> Latency:
 
 @pytest.mark.parametrize("columns", [80, 120])
 @pytest.mark.parametrize("table", [latency_table, footprint_table])
-def test_the_samples_rows_are_not_folded(
+def test_rows_of_the_sample_are_not_wrapped(
     table: Callable[[list[Latency]], RenderableType], columns: int
 ) -> None:
     lines = _shown(table([_latency(label) for label in SAMPLE]), columns)
@@ -63,19 +63,19 @@ def test_the_samples_rows_are_not_folded(
     assert max(map(len, lines)) <= columns
 
 
-def test_loading_and_the_first_run_are_in_milliseconds_in_every_row() -> None:
+def test_all_load_times_are_in_milliseconds() -> None:
     heading, _, *rows = _shown(footprint_table([_latency(label) for label in SAMPLE]), 80)[1:]
     assert "load ms  first ms  CPU ms" in heading
     assert [row.split()[-7:-4] for row in rows[::2]] == [["10500.0", "1250.0", "1050.0"]] * len(SAMPLE)
 
 
-def test_a_percentile_that_no_one_has_gets_no_column() -> None:
+def test_a_percentile_without_values_has_no_column() -> None:
     both = _shown(latency_table([_latency("a"), _latency("b", 10)]), 80)[1]
     assert "p90 ms" in both and "p99 ms" in both
     assert "p9" not in _shown(latency_table([_latency("a", 10)]), 80)[1]
 
 
-def test_a_long_name_is_folded_and_numbers_are_not() -> None:
+def test_long_names_are_wrapped_and_numbers_are_not() -> None:
     name = "human-pose-estimation-0001-trained-on-everything-at-256x456.torchscript"
     lines = _shown(latency_table([_latency(name)]), 80)
     assert max(map(len, lines)) <= 80
@@ -83,7 +83,7 @@ def test_a_long_name_is_folded_and_numbers_are_not() -> None:
     assert lines[4].endswith("1047-1053  1088-1092  1098-1100          11.9-11.9")
 
 
-def test_brackets_in_names_are_no_markup() -> None:
+def test_brackets_in_names_are_not_markup() -> None:
     for table in (latency_table, footprint_table):
         assert any("[/old] [b].xml" in line for line in _shown(table([_latency("[/old] [b].xml")]), 80))
 
@@ -95,7 +95,7 @@ def _parity(poses: PoseParity | None, error: float = 0.0) -> Parity:
     return Parity("artifacts/[/]sample.xml", EFFECTIVE, (output,), poses, Tolerance())
 
 
-def test_a_verdict_and_what_ran() -> None:
+def test_the_verdict_and_the_runtime_are_shown() -> None:
     heading = _shown(parity_heading(_parity(None)), 80)
     assert heading == [
         "artifacts/[/]sample.xml",
@@ -112,7 +112,7 @@ def test_a_verdict_and_what_ran() -> None:
     ]
 
 
-def test_keypoints_in_a_sentence() -> None:
+def test_keypoint_differences_are_shown_in_a_sentence() -> None:
     assert poses_line(_parity(None)).startswith("keypoints: not compared, because the decoding")
     image = ImageParity(2, 1, 0, np.zeros(30), 0, np.zeros(19))
     assert poses_line(_parity(PoseParity((image,)))) == (
@@ -125,7 +125,7 @@ def test_keypoints_in_a_sentence() -> None:
     )
 
 
-def test_the_noise_floor_stands_beside_each_difference_within_80_columns() -> None:
+def test_the_noise_floor_is_shown_for_each_difference() -> None:
     noise = OutputNoise(9.8e-4, 1.2e-4, 3e-4)
     image = ImageParity(2, 1, 0, np.full(30, 0.25), 2, np.full(19, 1.5))
     poses = PoseParity((image,))

@@ -72,7 +72,7 @@ class Block:
 
 
 def blocks(page: Path) -> tuple[Block, ...]:
-    """Return the fenced blocks of a page, given relative to the root of the repository."""
+    """Return the fenced blocks of a page. The path is relative to the root of the repository."""
     text = (ROOT / page).read_text(encoding="utf-8")
     return tuple(Block(match["language"], match["text"], match["reason"]) for match in _FENCE.finditer(text))
 

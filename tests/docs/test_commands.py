@@ -28,11 +28,11 @@ RUN_PAGES = [page for page in PAGES if any(map(is_run, commands(page)))]
 
 
 @pytest.mark.parametrize("page", PAGES, ids=str)
-def test_every_block_names_its_language(page: Path) -> None:
+def test_every_block_has_a_language(page: Path) -> None:
     assert [block.text for block in blocks(page) if block.language not in LANGUAGES] == []
 
 
-def test_no_block_of_text_hides_a_command() -> None:
+def test_text_blocks_contain_no_commands() -> None:
     hidden = [
         line
         for page in PAGES
@@ -96,7 +96,7 @@ def workspace(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("page", RUN_PAGES, ids=str)
-def test_the_commands_of_a_page_run(
+def test_the_commands_of_a_page_succeed(
     page: Path, workspace: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     folder = tmp_path / "work"

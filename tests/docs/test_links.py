@@ -1,4 +1,4 @@
-"""Links between the pages: the files and the headings that they name exist."""
+"""Links between the pages: their files and headings exist."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def anchors(page: Path) -> set[str]:
 
 
 @pytest.mark.parametrize("page", (*PAGES, *OTHERS), ids=str)
-def test_links_lead_somewhere(page: Path) -> None:
+def test_the_targets_of_links_exist(page: Path) -> None:
     broken = []
     for match in _LINK.finditer((ROOT / page).read_text(encoding="utf-8")):
         file, _, anchor = match["target"].partition("#")

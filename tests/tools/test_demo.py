@@ -1,4 +1,4 @@
-"""``make demo``, as it stands, in an empty folder."""
+"""``make demo`` in an empty folder."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ ROOT = Path(__file__).parents[2]
 
 
 @pytest.mark.slow
-def test_the_demo_leaves_a_picture_both_tables_and_its_commands(tmp_path: Path) -> None:
+def test_the_demo_writes_a_picture_both_tables_and_its_commands(tmp_path: Path) -> None:
     (tmp_path / "tools").symlink_to(ROOT / "tools")
     done = subprocess.run(
         ["sh", "tools/demo.sh", str(Path(sys.executable).parent), "10"],

@@ -1,4 +1,4 @@
-"""What shows people without the photograph that they are on."""
+"""Pictures of people without their photograph."""
 
 from __future__ import annotations
 
@@ -34,13 +34,13 @@ def document(positions: bool) -> dict[str, Any]:
     }
 
 
-def test_people_of_one_image_are_drawn_on_a_blank_ground() -> None:
+def test_people_of_one_image_are_drawn_on_a_blank_background() -> None:
     picture = picture_of(document(positions=False))
     assert picture.shape == (200, 240, 3)
     assert 0.4 < (picture == BACKGROUND).all(axis=2).mean() < 1
 
 
-def test_lifted_people_are_drawn_beside_it_too() -> None:
+def test_lifted_people_are_also_drawn_in_3d() -> None:
     poses = poses_of(document(positions=True), 1)
     assert (len(poses), poses.root_relative) == (1, True)
     assert (poses.keypoints[0, 3] == -1).all() and poses.keypoints[0, 4, 2] == 0.5

@@ -1,4 +1,4 @@
-"""The seeds of fuzz targets keep the contract, what once broke it keeps it now, and findings are counted."""
+"""Fuzz targets: their seeds, earlier findings, and the count of findings."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def test_seeds_are_read(name: str, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("name", [_marked(name) for name in TARGETS])
-def test_mutants_keep_the_contract(name: str, tmp_path: Path) -> None:
+def test_mutated_seeds_keep_the_contract(name: str, tmp_path: Path) -> None:
     target = TARGETS[name]
     seeds, rng = loaded(target.seeds)(), random.Random(name)
     for number in range(5 if name in SLOW else 25):
@@ -55,7 +55,7 @@ def test_mutants_keep_the_contract(name: str, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("path", REGRESSIONS, ids=lambda path: f"{path.parent.name}/{path.name}")
-def test_what_once_broke_the_contract_keeps_it(path: Path, tmp_path: Path) -> None:
+def test_earlier_findings_keep_the_contract(path: Path, tmp_path: Path) -> None:
     outcome = _try(BY_SLUG[path.parent.name], path.read_bytes(), tmp_path)
     assert not isinstance(outcome, Finding), outcome
 
@@ -73,13 +73,15 @@ def _raise(error: BaseException) -> None:
         (InputError(""), "message"),
     ],
 )
-def test_what_is_not_one_line_of_ours_is_a_finding(error: BaseException, kind: str, tmp_path: Path) -> None:
+def test_errors_other_than_one_line_messages_are_findings(
+    error: BaseException, kind: str, tmp_path: Path
+) -> None:
     outcome = attempt(lambda path: _raise(error), tmp_path)
     assert isinstance(outcome, Finding) and outcome.kind == kind
 
 
 @pytest.mark.parametrize("name", MUTATORS)
-def test_a_mutator_takes_any_bytes_and_changes_them(name: str) -> None:
+def test_a_mutator_changes_any_bytes(name: str) -> None:
     changed = 0
     for seed in range(60):
         rng = random.Random(seed)
@@ -104,7 +106,7 @@ def read(path):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("what", HARMFUL)
-def test_a_reader_that_breaks_the_contract_is_counted_and_its_input_kept(
+def test_a_finding_is_counted_and_its_input_is_kept(
     what: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     pytest.importorskip("atheris", reason="Atheris has wheels for Linux on x86-64 alone")

@@ -1,4 +1,4 @@
-"""Training goes on where it stopped, and what it saves is a checkpoint."""
+"""Training of the sample: resuming, and the saved checkpoint."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ from tools.training_data import Batch, Batches, Phase
 SMALL = Phase(((64, 64),), 4 * 64 * 64, fits_person=True)
 
 
-def test_the_rate_rises_and_falls() -> None:
+def test_the_learning_rate_rises_and_falls() -> None:
     assert rate(0.0) < rate(WARM_UP / 2) < rate(WARM_UP) == PEAK_RATE
     assert rate(WARM_UP) > rate(0.5) > rate(0.9) > rate(1.0) > 0
 
 
-def test_what_is_masked_is_not_learnt_from() -> None:
+def test_masked_cells_do_not_change_the_loss() -> None:
     mask = torch.ones(1, 1, 8, 8)
     mask[..., :4] = 0
     parts = torch.zeros(1, 8, 8, dtype=torch.int64)
@@ -37,7 +37,7 @@ def test_what_is_masked_is_not_learnt_from() -> None:
 
 
 @pytest.mark.slow
-def test_training_saves_logs_and_goes_on_to_the_end_of_its_time(
+def test_training_saves_logs_and_ends_at_its_time_limit(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for phase in ("CLOSE_CROPS", "WIDE_CROPS"):
@@ -59,7 +59,7 @@ def test_training_saves_logs_and_goes_on_to_the_end_of_its_time(
 
 
 @pytest.mark.slow
-def test_a_run_that_stopped_goes_on_as_if_it_had_not(tmp_path: Path) -> None:
+def test_a_resumed_run_equals_an_uninterrupted_one(tmp_path: Path) -> None:
     batches = Batches(1, SMALL)
     training = new_training("cpu")
     step(training, batches[0], "cpu")

@@ -1,4 +1,4 @@
-"""What the sample is trained towards: maps that decode to the synthetic people."""
+"""The training targets of the sample, which decode to the synthetic people."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def _decoded(points: Array, labeled: Array) -> Poses:
     return decode(outputs, network, Placement(1.0, (0, 0), (320, 256), (320, 256)), Camera())
 
 
-def test_ideal_maps_decode_to_the_drawn_keypoints() -> None:
+def test_ideal_maps_decode_to_the_synthetic_keypoints() -> None:
     distances = []
     for index in range(12):
         (person,) = generate_scene(3, index, size=(320, 256), people=1).people
@@ -52,13 +52,13 @@ def test_ideal_maps_decode_to_the_drawn_keypoints() -> None:
     assert np.mean(distances) < 1.5
 
 
-def test_unlabeled_keypoints_leave_no_trace() -> None:
+def test_unlabeled_keypoints_have_empty_maps() -> None:
     points, nothing = np.full((18, 2), 100.0), np.zeros(18, bool)
     assert not heatmaps_of([(points, nothing)], 40, 32)[:-1].any()
     assert not pafs_of([(points, nothing)], 40, 32).any()
 
 
-def test_the_background_is_what_no_keypoint_has() -> None:
+def test_the_background_map_is_the_complement_of_all_keypoints() -> None:
     person = generate_scene(3, 0, size=(320, 256), people=1).people[0]
     maps = heatmaps_of([(person.keypoints, person.visibility > 0)], 40, 32)
     np.testing.assert_allclose(maps[-1] + maps[:-1].max(axis=0), 1)
@@ -66,7 +66,7 @@ def test_the_background_is_what_no_keypoint_has() -> None:
 
 
 @pytest.mark.parametrize("phase", [CLOSE_CROPS, WIDE_CROPS])
-def test_a_batch_is_the_same_each_time(phase: Phase) -> None:
+def test_batches_are_reproducible(phase: Phase) -> None:
     first, again = Batches(1, phase)[3], Batches(1, phase)[3]
     for name in ("images", "heatmaps", "pafs", "parts", "mask"):
         assert torch.equal(getattr(first, name), getattr(again, name))
@@ -94,7 +94,7 @@ def test_flipping_swaps_the_sides() -> None:
     np.testing.assert_array_equal(FLIPPED_PARTS[FLIPPED_PARTS], np.arange(len(PARTS) + 1))
 
 
-def test_a_crop_keeps_keypoints_on_their_people_flipped_or_not() -> None:
+def test_keypoints_of_crops_stay_on_their_people() -> None:
     on_people = []
     for index in range(30):
         scene = generate_scene(4, index, people=1)
@@ -109,7 +109,7 @@ def test_a_crop_keeps_keypoints_on_their_people_flipped_or_not() -> None:
     assert np.mean(on_people) > 0.97
 
 
-def test_people_too_small_to_tell_are_masked_all_over() -> None:
+def test_people_who_are_too_small_are_masked() -> None:
     masked = 0
     for index in range(60):
         scene = generate_scene(6, index, people=8)

@@ -1,4 +1,4 @@
-"""What training makes quicker is still the network."""
+"""The faster form of the network for training is equivalent to the network."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from posedeploy.checkpoints.lightweight_openpose_2d import LightweightOpenPose2d
 from tools.training_network import TrainedNetwork
 
 
-def test_outputs_and_gradients_are_those_of_the_network() -> None:
+def test_outputs_and_gradients_equal_those_of_the_network() -> None:
     torch.manual_seed(0)
     trained = TrainedNetwork().double()
     plain = LightweightOpenPose2d().double()
@@ -30,7 +30,7 @@ def test_outputs_and_gradients_are_those_of_the_network() -> None:
 
 
 @pytest.mark.parametrize(("refined", "outputs"), [(False, 3), (True, 5)])
-def test_the_refinement_stage_can_be_left_out(refined: bool, outputs: int) -> None:
+def test_the_refinement_stage_can_be_omitted(refined: bool, outputs: int) -> None:
     network = TrainedNetwork()
     network.refined = refined
     assert len(network.with_parts(torch.zeros(2, 3, 32, 32))) == outputs
