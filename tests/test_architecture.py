@@ -138,8 +138,7 @@ MAY_IMPORT = {
     "testing": BASE | {"api", "benchmarks"},
     "pytest_plugin": BASE | {"testing"},
 }
-"""What each room or module may import, by the first part of a name below ``posedeploy`` or by the whole of
-it.
+"""The permitted imports of each package or module: first parts of names below ``posedeploy``, or whole names.
 
 ``console``, ``commands``, ``cli`` and ``__main__`` are not here: they may import everything
 except what ``test_nothing_imports_the_command_line`` forbids.
@@ -203,8 +202,8 @@ OTHER_LEAVES = {
     "scipy": {"predict.joint_files.matlab_task"},
     "cv2": {"calibration", "poses", "predict", "synthetic"},
 }
-"""Where each heavy package is imported besides the converters and runners of the tables: in these packages or
-modules."""
+"""The packages or modules that import each heavy package, in addition to the converters and runners of
+the tables."""
 
 
 def _leaves() -> dict[str, set[str]]:
@@ -224,7 +223,7 @@ HEAVY = _leaves()
 
 @dataclass(frozen=True)
 class Import:
-    """One import: the module that has it, what it names, and whether it stands at the top of the module."""
+    """One import: the importing module, the imported name, and whether it is at the top of the module."""
 
     importer: str
     name: str
@@ -268,7 +267,7 @@ MODULES = {".".join(path.relative_to(PACKAGE).with_suffix("").parts) for path in
 OURS = [found for found in IMPORTS if found.name.partition(".")[0] == "posedeploy"]
 
 
-def test_every_module_has_a_rule() -> None:
+def test_every_module_has_an_import_rule() -> None:
     first = {
         ".".join(path.relative_to(PACKAGE).with_suffix("").parts).partition(".")[0]
         for path in PACKAGE.rglob("*.py")
@@ -312,7 +311,7 @@ def test_there_are_no_import_cycles() -> None:
 
 
 def test_poses_do_not_import_the_table_that_loads_them() -> None:
-    """``families`` loads the modules of ``poses`` by name: an import of it there would be a hidden cycle."""
+    """``families`` loads the modules of ``poses`` by name, so importing it there would be a hidden cycle."""
     reached, waiting = set(), {found.importer for found in OURS if found.within({"poses"})}
     while waiting:
         module = waiting.pop()

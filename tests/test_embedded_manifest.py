@@ -86,7 +86,7 @@ def test_changed_bytes_are_damage(path: Path) -> None:
 
 
 def test_a_compressed_manifest_is_damaged(tmp_path: Path) -> None:
-    """It could be a zip bomb."""
+    """A compressed manifest could be a zip bomb."""
     path = tmp_path / "net.tflite"
     path.write_bytes(MODEL)
     with zipfile.ZipFile(path, "a", zipfile.ZIP_DEFLATED) as archive:

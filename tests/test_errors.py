@@ -7,7 +7,7 @@ import pytest
 from posedeploy.errors import DeviceError, PoseDeployError
 
 
-def test_message_joins_the_fields() -> None:
+def test_the_message_joins_the_fields() -> None:
     error = PoseDeployError(
         "a.npy: not joints", found="shape 3", expected="(people, joints, 2)", hint="pass `joints=coco17`"
     )
@@ -20,7 +20,7 @@ def test_message_joins_the_fields() -> None:
     ("what", "parameter"),
     [("`threads=0`: too few", "threads"), ("`dynamic`: fixed", "dynamic"), ("a.npy: `dynamic`", None)],
 )
-def test_parameter_is_the_one_that_the_message_begins_with(what: str, parameter: str | None) -> None:
+def test_the_parameter_is_the_one_at_the_start_of_the_message(what: str, parameter: str | None) -> None:
     assert DeviceError(what).parameter == parameter
 
 
@@ -30,5 +30,5 @@ def test_fields_are_printable() -> None:
 
 
 @pytest.mark.parametrize("what", ["`mesh=a.npy`: bad", "`dynamic`: bad", "bad"])
-def test_problem_has_no_parameter(what: str) -> None:
+def test_the_problem_excludes_the_parameter(what: str) -> None:
     assert PoseDeployError(what).problem == "bad"

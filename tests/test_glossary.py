@@ -1,4 +1,4 @@
-"""Retired words stay out of the documentation, the help, the package and the tools."""
+"""Retired words do not occur in the documentation, the help, the package and the tools."""
 
 from __future__ import annotations
 
@@ -106,7 +106,7 @@ FILES = [file.relative_to(ROOT).as_posix() for folder in CLEAN for file in (ROOT
 
 
 @pytest.mark.parametrize("name", sorted(FILES))
-def test_a_file_of_code_has_no_retired_word(name: str) -> None:
+def test_a_source_file_has_no_retired_word(name: str) -> None:
     code = (ROOT / name).read_text(encoding="utf-8")
     allowed = ALLOWED.get(name, set())
     uses = [*retired(code), *retired_names(code)]

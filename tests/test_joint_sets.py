@@ -29,7 +29,7 @@ def test_bones_and_pairs_contain_every_joint_of_a_set_for_graphs(name: str) -> N
     assert {end for edge in (*joints.bones, *joints.pairs) for end in edge} == set(range(len(joints)))
 
 
-def test_the_families_have_sets_by_number() -> None:
+def test_each_family_has_its_joint_sets_by_number_of_joints() -> None:
     sets = {
         poses.__name__.rpartition(".")[2]: {
             number: joints.name for number, joints in poses.JOINT_SETS.items()
@@ -115,8 +115,8 @@ PUBLISHED = {
     ),
     "mpii": ("0-1 1-2 2-6 6-3 3-4 4-5 10-11 11-12 12-8 8-13 13-14 14-15 6-8 8-9", ""),
 }
-"""The bones and pairs of the training. A checkpoint of Pose2Mesh does not hold its graph, so one wrong edge
-gives wrong meshes without an error."""
+"""The bones and pairs of the training. A checkpoint of Pose2Mesh does not contain its graph, so one wrong
+edge causes wrong meshes without an error."""
 
 
 @pytest.mark.parametrize("name", PUBLISHED)

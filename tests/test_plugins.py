@@ -78,7 +78,7 @@ def test_a_version_is_found_by_the_distribution_of_the_package() -> None:
     assert plugins.version_of("no_such_package") is None
 
 
-def test_the_known_distribution_of_a_shared_name_counts(
+def test_the_known_distribution_of_a_shared_name_is_used(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setitem(plugins.DISTRIBUTION_OF_PACKAGE, "cuda", "pytest")

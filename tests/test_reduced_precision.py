@@ -13,7 +13,7 @@ from posedeploy.flatten import flat
 from posedeploy.reduced_precision import DTYPES, ReducedPrecision
 
 STEP = {"fp16": 2**-11, "bf16": 2**-8}
-"""Half a unit in the last place of each, relative."""
+"""Half a unit in the last place of each precision, relative."""
 
 
 class Expectation(nn.Module):

@@ -58,7 +58,7 @@ def test_the_role_is_the_default_name_of_an_output(tmp_path: Path) -> None:
     assert _read(tmp_path, '[outputs.heatmaps]\nlayout = "NHWC"').roles == {"heatmaps": "heatmaps"}
 
 
-def test_layout_and_scale_of_the_input(tmp_path: Path) -> None:
+def test_layout_and_scale_of_the_input_can_be_described(tmp_path: Path) -> None:
     spec = _read(tmp_path, '[input]\ndtype = "uint8"\nlayout = "NHWC"\nscale = 0.5\nzero_point = 255')
     shape = ("batch", "height", "width", 3)
     assert spec.inputs == (TensorSpec("data", shape, "uint8", "NHWC", Quantization(0.5, 255)),)

@@ -16,7 +16,7 @@ NAMES = (
     "right_knee", "left_ankle", "right_ankle",
 )  # fmt: skip
 OURS = (0, 15, 14, 17, 16, 5, 2, 6, 3, 7, 4, 11, 8, 12, 9, 13, 10)
-"""Where each is among the keypoints of lightweight-openpose-2d."""
+"""The index of each keypoint in lightweight-openpose-2d."""
 
 
 def person(image: int, keypoints: Array, height: float | None = None, **fields: Any) -> dict[str, Any]:

@@ -116,7 +116,7 @@ def test_a_difference_beyond_the_budget_is_reported_with_its_image(budget: Budge
     assert all("b.jpg" in failure for failure in failures)
 
 
-def test_people_on_one_side_count_with_all_their_keypoints() -> None:
+def test_unmatched_people_count_with_all_their_keypoints() -> None:
     poses = people(np.random.default_rng(2), 4)
     three = Poses(poses.keypoints[:3], poses.scores[:3])
     missed = PoseComparison((pair_people("a.jpg", Poses(poses.keypoints, poses.scores), three, NAMES),))

@@ -93,7 +93,7 @@ def test_perfect_detections_have_an_ap_and_ar_of_1(tmp_path: Path) -> None:
         ((BIG, BIG, SMALL), (2, 3, 1), ((51 + 50 * 2 / 3) / 101, 1), (1, 1)),
         ((), (), (0, 0), (0, 0)),
     ],
-    ids=["small missed", "big missed", "small extra", "big extra", "extra last", "big twice", "no one"],
+    ids=["small missed", "big missed", "small extra", "big extra", "extra ranked last", "big twice", "none"],
 )
 def test_ap_and_ar_equal_the_values_computed_by_hand(
     people: tuple[Array, ...],

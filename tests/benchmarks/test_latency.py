@@ -62,7 +62,7 @@ def test_one_round_has_a_speed_up_without_an_interval() -> None:
     assert result.median_interval_ms is None
 
 
-def test_images_per_second_count_the_batch() -> None:
+def test_images_per_second_include_the_batch_size() -> None:
     assert replace(_latency(0.1, 0.1), batch=4).images_per_s == pytest.approx(40)
 
 

@@ -1,5 +1,5 @@
-"""The noise floor of the device and precision that a network runs in refuses wrong ones and no right one: on
-a CPU, on a stand-in for a GPU, and in BF16.
+"""With the noise floor of its device and precision, the correct network passes and every wrong one fails:
+on a CPU, on a stand-in for a GPU, and in BF16.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ from tests.support.winograd import WinogradLike
 OPTIONS = RunOptions(threads=1)
 Place = Callable[[Model, int], Runner]
 Fault = Callable[[Any], nn.Module]
-"""Makes a wrong network of a copy of the right one, a TinyPose."""
+"""A change to a copy of the correct network, a TinyPose, that makes it wrong."""
 
 
 class Bf16(PyTorchRunner):
@@ -69,7 +69,7 @@ PLACES: dict[str, tuple[str, Place, Place]] = {
     "bf16": ("bf16", Bf16, _reduced),
     "cuda": ("fp32", _on_gpu, _on_gpu),
 }
-"""Precision, what runs the candidate and what runs PyTorch to measure its noise."""
+"""The precision, the runner of the candidate, and the runner of PyTorch for the noise floor."""
 ON_A_GPU = (
     pytest.mark.gpu,
     pytest.mark.skipif(not torch.cuda.is_available(), reason="this machine has no CUDA device"),
@@ -172,18 +172,18 @@ class _Shifted(nn.Module):
 
 
 FAULTS: dict[str, Fault] = {
-    "channels swapped": _swapped_channels,
-    "RGB fed as BGR": _swapped_colors,
-    "a bias dropped": _dropped_bias,
-    "the eps of another framework": _wrong_eps,
+    "swapped channels": _swapped_channels,
+    "swapped colors": _swapped_colors,
+    "missing bias": _dropped_bias,
+    "eps of another framework": _wrong_eps,
     "stale batch norm": _stale_statistics,
-    "one weight damaged": _one_weight,
-    "maps shifted": _Shifted,
+    "one damaged weight": _one_weight,
+    "shifted maps": _Shifted,
 }
 
 
-SMALLER_THAN_NOISE = {("the eps of another framework", "bf16")}
-"""It changes outputs by less than BF16 rounds."""
+SMALLER_THAN_NOISE = {("eps of another framework", "bf16")}
+"""Faults whose effect is smaller than the rounding of BF16."""
 
 
 @pytest.mark.parametrize(

@@ -172,7 +172,7 @@ def test_depth_is_not_compared_if_the_network_has_none() -> None:
 
 @given(seed=SEEDS, count=st.integers(1, 4))
 @checked
-def test_people_of_one_side_are_counted(seed: int, count: int) -> None:
+def test_unmatched_people_are_counted(seed: int, count: int) -> None:
     poses = people(np.random.default_rng(seed), count, missing=0.2)
     found = (poses.keypoints[..., 2] >= 0).sum()
     nobody = Poses(np.zeros((0, KEYPOINTS, 3)), np.zeros(0))
@@ -227,7 +227,7 @@ def test_each_statistic_names_an_image_with_that_value(
         assert shown.value in values[names.index(shown.image)]
 
 
-def test_the_worst_image_is_named() -> None:
+def test_the_worst_image_is_reported() -> None:
     poses = people(np.random.default_rng(5), 2)
     shifts = {"a.jpg": 0.25, "b.jpg": 2.0, "c.jpg": 0.5}
     images = [

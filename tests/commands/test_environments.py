@@ -92,7 +92,7 @@ def test_wrong_arguments_are_errors(
         ),
     ],
 )
-def test_a_time_limit_needs_a_converter_in_an_isolated_environment(
+def test_a_time_limit_requires_a_converter_in_an_isolated_environment(
     arguments: tuple[object, ...], message: str, refused: Callable[..., str]
 ) -> None:
     assert message in refused("export", *arguments)

@@ -143,7 +143,7 @@ def test_a_missed_person_and_a_limit_change_the_scores(
     assert document["slices"][0]["ar"] == pytest.approx(2 / 3)
 
 
-def test_the_average_of_no_people_is_absent(people: list[dict[str, Any]], human: Path, done: Invoke) -> None:
+def test_an_average_without_people_is_absent(people: list[dict[str, Any]], human: Path, done: Invoke) -> None:
     small = [person | {"bbox": [*person["bbox"][:3], 20.0]} for person in people]
     coco.write(Path("people.json"), dict.fromkeys(IMAGES, (WIDTH, HEIGHT)), small)
     result = done("evaluate", human / "out" / "human.onnx", *GIVEN, "--json", "e.json")

@@ -21,9 +21,9 @@ pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="names of any by
 MAX_BYTES = 255
 NAMES: dict[str, Callable[[str], bytes]] = {
     "not UTF-8": lambda suffix: b"caf\xe9" + suffix.encode(),
-    "a newline": lambda suffix: b"a\nb" + suffix.encode(),
-    "an escape": lambda suffix: b"\x1b[31mred\x07" + suffix.encode(),
-    "a dash": lambda suffix: b"-o" + suffix.encode(),
+    "newline": lambda suffix: b"a\nb" + suffix.encode(),
+    "escape sequence": lambda suffix: b"\x1b[31mred\x07" + suffix.encode(),
+    "leading dash": lambda suffix: b"-o" + suffix.encode(),
     "255 bytes": lambda suffix: b"x" * (MAX_BYTES - len(suffix)) + suffix.encode(),
 }
 CONTRACT = 'family = "lightweight-openpose-2d"\n'

@@ -55,7 +55,7 @@ def test_an_ir_is_renamed_with_its_weights(copied: Path, done: Invoke, refused: 
     assert "b.xml: the weights file b.bin is missing; put it next to b.xml" in message
 
 
-def test_a_changed_file_names_the_nearest_manifest(
+def test_a_changed_file_is_reported_with_the_nearest_manifest(
     copied: Path, invoke: Invoke, refused: Callable[..., str]
 ) -> None:
     path = (copied / "human.torchscript").rename(copied / "human2.torchscript")

@@ -12,7 +12,7 @@ import pytest
 from tests.commands.conftest import Invoke
 
 MIN_AP_LARGE, MIN_AP50_LARGE = 0.50, 0.80
-"""For large people on 24 held-out images; the model card has the figures for 500."""
+"""AP and AP50 of large people on 24 held-out images. The model card has the values for 500 images."""
 
 
 def test_images_are_written_and_listed(done: Invoke, tmp_path: Path) -> None:

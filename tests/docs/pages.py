@@ -18,7 +18,7 @@ PAGES = tuple(
     )
 )
 LANGUAGES = frozenset(("console", "kotlin", "python", "sh", "swift", "text", "toml", "yaml"))
-"""Only ``sh`` and ``console`` blocks hold commands."""
+"""The languages of blocks. Only ``sh`` and ``console`` blocks contain commands."""
 
 _FENCE = re.compile(
     r"(?:^<!-- parse: (?P<reason>[^\n]+) -->\n)?^ *```(?P<language>[^\n]*)\n(?P<text>.*?)^ *```$",

@@ -20,7 +20,7 @@ from tests.predict.image_bytes import avif_with_exif, box, exif, full_box, png, 
 STORED = np.zeros((32, 48, 3), np.uint8)
 STORED[:8] = 255, 0, 0
 STORED[:, :12] = 0, 255, 0
-"""BGR: its top is blue and its left green."""
+"""A BGR image with a blue top and a green left side."""
 UPRIGHT: dict[int, Callable[[Array], Array]] = {
     1: lambda image: image,
     2: np.fliplr,
@@ -67,8 +67,8 @@ WRITERS: dict[str, Callable[[int], bytes]] = {
     "tiff": lambda orientation: tiff(STORED[..., ::-1], tags={274: orientation}),
     "tiff of 16 bits": lambda turn: tiff(STORED[..., ::-1].astype(np.uint16) * 257, tags={274: turn}),
     "tiff of floats": lambda turn: tiff((STORED[..., ::-1] / 255).astype(np.float32), tags={274: turn}),
-    "avif by its boxes": lambda orientation: _by_pillow("AVIF", orientation, quality=100),
-    "avif by its exif": _avif,
+    "avif with boxes": lambda orientation: _by_pillow("AVIF", orientation, quality=100),
+    "avif with exif": _avif,
     "heic": _heic,
 }
 
@@ -102,7 +102,7 @@ def test_heic_without_its_package_is_skipped_and_reported(
 
 
 @pytest.mark.parametrize("name", [b"meta", b"pitm", b"ipma", b"ispe", b"iprp"], ids=bytes.decode)
-@pytest.mark.parametrize("kind", ["avif by its boxes", "heic"])
+@pytest.mark.parametrize("kind", ["avif with boxes", "heic"])
 def test_a_heif_file_without_a_required_box_is_refused(kind: str, name: bytes, tmp_path: Path) -> None:
     (tmp_path / "image").write_bytes(WRITERS[kind](6).replace(name, b"none", 1))
     with pytest.raises(Exception, match=r"image: the image header is damaged or truncated; copy or d"):

@@ -18,7 +18,7 @@ HOSTILE = Path(__file__).parents[1] / "data" / "hostile"
 REGRESSIONS = sorted(path for path in HOSTILE.glob("*/*") if path.is_file())
 BY_SLUG = {target.slug: target for target in TARGETS.values()}
 WITHOUT_VALUES = {"model: engine"}
-"""Without a GPU no seed of these is read."""
+"""Targets whose seeds can only be read with a GPU."""
 SLOW = {"checkpoint: known network", "joints: mat", *(name for name in TARGETS if name.startswith("model: "))}
 
 

@@ -69,7 +69,7 @@ FILES: dict[str, tuple[str, Callable[[Path], object]]] = {
     "YOLO": ("a.txt", lambda path: path.write_text(f"{YOLO}\n2 0.5 0.5 0.1 0.1\n")),
     "YOLO with a score": ("a.txt", lambda path: path.write_text(f"{YOLO} 0.93\r\n")),
     "YOLO with keypoints": ("a.txt", lambda path: path.write_text(f"{YOLO} 0.5 0.5 2 0.4 0.4 1\n")),
-    "YOLO's polygons": (
+    "YOLO polygons": (
         "a.txt",
         lambda path: path.write_text(
             "0 "

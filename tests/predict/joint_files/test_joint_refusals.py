@@ -37,7 +37,7 @@ BAD: dict[str, tuple[str, Callable[[Path], object], str]] = {
         lambda path: path.write_text("joints"),
         r"a\.npy: damaged, or not an array of numbers",
     ),
-    "cut off": (
+    "truncated": (
         "a.npy",
         lambda path: path.write_bytes(npy_bytes(PEOPLE)[:-20]),
         r"truncated: 1,224 bytes according to its header",
@@ -48,7 +48,7 @@ BAD: dict[str, tuple[str, Callable[[Path], object], str]] = {
         lambda path: np.savez(path, positions_2d=np.array({}, object)),
         "positions_2d holds Python objects, which posedeploy never unpickles; save the joints as an array",
     ),
-    "a pickle": (
+    "pickle": (
         "a.npy",
         lambda path: path.write_bytes(pickle.dumps(1)),
         "posedeploy never loads pickles",
@@ -90,12 +90,12 @@ BAD: dict[str, tuple[str, Callable[[Path], object], str]] = {
         lambda path: _bomb(path, "(999999999, 17, 2)"),
         "271,999,999,728 bytes according to its header, but an ar",
     ),
-    "npz, cut off": (
+    "npz, truncated": (
         "a.npz",
         lambda path: _bomb(path, "(200, 17, 2)"),
         "truncated: 54,400 bytes according to its header, but it",
     ),
-    "no zip": (
+    "not a zip file": (
         "a.npz",
         lambda path: path.write_bytes(b"PK\x03\x04" + bytes(50)),
         "damaged, or not an .npz file",
@@ -115,18 +115,18 @@ BAD: dict[str, tuple[str, Callable[[Path], object], str]] = {
         lambda path: path.write_bytes(b"MATLAB 5.0" + bytes(300)),
         "damaged, or not a MATLAB",
     ),
-    "no JSON": (
+    "not JSON": (
         "a.json",
         lambda path: path.write_text("[[1, 2"),
         "not a JSON file of 2D joints: line 1, column 7",
     ),
-    "a page": ("a.json", lambda path: path.write_text("<html>"), "an HTML page; it is often a download"),
+    "web page": ("a.json", lambda path: path.write_text("<html>"), "an HTML page; it is often a download"),
     "other JSON": (
         "a.json",
         lambda path: as_json(path, {"a": 1}),
         "unknown form of joints; expected an OpenPose file",
     ),
-    "JSON of words": (
+    "JSON of strings": (
         "a.json",
         lambda path: as_json(path, ["a", "b"]),
         "malformed list of joints: could not",
@@ -136,18 +136,18 @@ BAD: dict[str, tuple[str, Callable[[Path], object], str]] = {
         lambda path: as_json(path, openpose(PEOPLE[:0])),
         "a.json: no people in the file",
     ),
-    "OpenPose's hands": (
+    "OpenPose hands": (
         "a.json",
         lambda path: as_json(path, {"people": [{"hand_left_keypoints_2d": []}]}),
         "no people in the file; a.json: person 0 is left out: no pose_keypoints_2d",
     ),
     "empty table": ("a.csv", lambda path: path.write_text("\n\n"), "the file is empty"),
-    "another table": (
+    "table without joints": (
         "a.csv",
         lambda path: path.write_text("a,b\n1,2"),
         "no columns of joints in a, b; expected, for",
     ),
-    "odd table": (
+    "table with 7 columns": (
         "a.csv",
         lambda path: path.write_text("1,2,3,4,5,6,7"),
         "7 numbers per row fit no known joint set",
