@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -13,6 +14,8 @@ if TYPE_CHECKING:
     from posedeploy.types import Artifact, Model
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # more threads would slow down the other test workers
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # in the background of a script, and in child processes
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 CACHE = tempfile.TemporaryDirectory(prefix="posedeploy-tests-")  # replaces the user's cache
 os.environ["POSEDEPLOY_CACHE"] = CACHE.name
