@@ -74,23 +74,23 @@ def benchmark(
         scenario: ``single-stream`` times one input after another, ``offline`` many in flight.
         loads: how often each model is loaded anew; the runs are divided among the loads. None is 1, and
             ``LOADS_TO_COMPARE`` with ``compare``.
-        seed: of the order of the models in each round; None is a fixed one.
-        compare: a model, which is then timed in the same rounds, or the path of the JSON of an earlier
-            report. The report then has a verdict on each model.
-        image: a path, or an array (H, W, 3) uint8 BGR, to run on in place of noise. Preprocessing and
+        seed: determines the order of the models in each round; None is a fixed seed.
+        compare: a model to time in the same rounds, or the path of the JSON of an earlier report. The new
+            report then has a verdict on each model.
+        image: a path, or an array (H, W, 3) uint8 BGR, to run on instead of noise. Preprocessing and
             decoding are then timed too.
-        footprint: also load each model in a process of its own, for its start, peak memory and energy.
-        batch: images at once, where the model leaves that free; None is 1.
-        input_size: (height, width) in px, where the model leaves them free; None is the published size.
+        footprint: also load each model in a separate process to measure its start, peak memory and energy.
+        batch: the number of images per run, if this axis is free; None is 1.
+        input_size: (height, width) in px, if these axes are free; None is the published size.
         checkpoint: the checkpoint to compare with, instead of the one that each manifest records.
         model_args: as ``ModelKeywords`` documents them: what describes models without a manifest, or the only
             model.
 
     Raises:
-        InputError: the report to compare with is of another machine, or a model ran otherwise there.
-        MeasurementError: a clock of the machine went back.
-        PoseDeployError: a model cannot be opened or run as asked. A checkpoint that is not found is no error:
-            the artifact then has no ``speed_up``, and a remark is logged.
+        InputError: the report in ``compare`` is of another machine, or was measured with other options.
+        MeasurementError: a clock of the machine ran backwards.
+        PoseDeployError: a model cannot be opened or run as requested. A missing checkpoint is no error: the
+            artifact then has no ``speed_up``, and a remark is logged.
     """
     settings = BenchmarkOptions(
         runs=runs,

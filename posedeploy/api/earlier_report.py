@@ -97,7 +97,7 @@ class EarlierReport:
             InputError: it is another one.
         """
         differences = [
-            f"{name} {getattr(self.machine, name)} there, {getattr(machine, name)} here"
+            f"{name} {getattr(self.machine, name)} in the report, {getattr(machine, name)} on this machine"
             for name in SAME_MACHINE
             if getattr(self.machine, name) != getattr(machine, name)
         ]
@@ -111,7 +111,7 @@ class EarlierReport:
         """Check, before anything is timed, that a row of the report belongs to each model.
 
         Raises:
-            InputError: there is none, or it ran otherwise.
+            InputError: a row is missing, or was measured with other options.
         """
         baselines = {candidate.baseline.label for candidate in candidates if candidate.baseline}
         for candidate in candidates:
@@ -126,10 +126,12 @@ class EarlierReport:
             row = self.rows[candidate.label]
             differences = _differences(candidate.describe(scenario), row)
             if (candidate.pipeline is None) != (not row.decode_times_s):
-                differences.append(f"{_inputs(row.decode_times_s)} there, {_inputs(candidate.pipeline)} now")
+                differences.append(
+                    f"{_inputs(row.decode_times_s)} in the report, {_inputs(candidate.pipeline)} now"
+                )
             if differences:
                 raise InputError(
-                    f"`compare={self.path}`: {candidate.label} ran otherwise there: "
+                    f"`compare={self.path}`: {candidate.label} was measured with other options: "
                     f"{'; '.join(differences)}; measure again with the same options"
                 )
 
@@ -186,4 +188,8 @@ def _inputs(pipeline: object) -> str:
 
 
 def _differences(new: Latency, old: Latency) -> list[str]:
-    return [f"{name} {of(old)} there, {of(new)} now" for name, of in SAME_RUN.items() if of(old) != of(new)]
+    return [
+        f"{name} {of(old)} in the report, {of(new)} now"
+        for name, of in SAME_RUN.items()
+        if of(old) != of(new)
+    ]
