@@ -7,10 +7,12 @@ from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from functools import cache, partial
+from itertools import chain, count
 from pathlib import Path
 from typing import TypeAlias
 
 from posedeploy import artifact_files, files, manifest, plugins
+from posedeploy.api.compared_models import describe_input
 from posedeploy.api.model_args import SAMPLE, ModelArgs, get_path
 from posedeploy.api.open_models import is_checkpoint, open_pytorch_runner, open_with_args
 from posedeploy.backends import RUNTIMES, bytes_of
@@ -101,7 +103,7 @@ class CandidateLoader:
             return self._add_pytorch(get_path(source).name, self._options, partial(_load, source, self._args))
         artifact = open_with_args(source, self._args_for(source))
         candidate = self._load_artifact(artifact)
-        key = (*_weights_of(artifact), _input_of(candidate))
+        key = (*_weights_of(artifact), describe_input(candidate))
         if key not in self._baselines:
             self._baselines[key] = self._add_baseline(artifact, resolve_spec(artifact, candidate.runner))
         return self._keep(replace(candidate, baseline=self._baselines[key]))
@@ -177,9 +179,10 @@ class CandidateLoader:
         )
 
     def _keep(self, candidate: Candidate) -> Candidate:
-        """Keep a candidate, its label with a number where another one has the same."""
-        same = sum(other.label.partition(" #")[0] == candidate.label for other in self.candidates)
-        label = f"{candidate.label} #{same + 1}" if same else candidate.label
+        """Keep a candidate. Its label gets the first unused number if another one has the same."""
+        used = {other.label for other in self.candidates}
+        numbered = (f"{candidate.label} #{number}" for number in count(2))
+        label = next(label for label in chain([candidate.label], numbered) if label not in used)
         self.candidates.append(replace(candidate, label=label))
         return self.candidates[-1]
 
@@ -201,11 +204,6 @@ def _weights_of(artifact: Artifact) -> tuple[str, Stages | None]:
     """Return the checkpoint that an artifact was made from, and how much of it is used."""
     recorded = artifact.provenance
     return (recorded.checkpoint_sha256, recorded.stages) if recorded else ("", None)
-
-
-def _input_of(candidate: Candidate) -> str:
-    """Return the size and batch of the work, whatever layout and type the artifact takes it in."""
-    return "x".join(str(sorted(array.shape)) for array in candidate.tensors.values())
 
 
 def _pipeline(runner: Runner, spec: ModelSpec, settings: BenchmarkOptions) -> Pipeline[Placement] | None:

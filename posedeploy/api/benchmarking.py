@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Unpack
 
 from posedeploy.api.benchmark_candidates import BenchmarkOptions, CandidateLoader
+from posedeploy.api.compared_models import check_inputs, compare_with_last
 from posedeploy.api.earlier_report import EarlierReport, read_report
 from posedeploy.api.latency_report import LatencyReport
 from posedeploy.api.model_args import (
@@ -27,7 +28,6 @@ from posedeploy.api.reporting import report_steps
 from posedeploy.benchmarks import timing
 from posedeploy.benchmarks.latency import Latency, join_loads
 from posedeploy.benchmarks.machine_info import describe_machine
-from posedeploy.benchmarks.time_comparison import TimeComparison, compare_in_rounds
 from posedeploy.convert.export_options import ignore_progress
 from posedeploy.errors import InputError
 from posedeploy.types import (
@@ -87,7 +87,8 @@ def benchmark(
             model.
 
     Raises:
-        InputError: the report in ``compare`` is of another machine, or was measured with other options.
+        InputError: the report in ``compare`` is of another machine, or was measured with other options; or
+            the model in ``compare`` has another batch or input size.
         MeasurementError: a clock of the machine ran backwards.
         PoseDeployError: a model cannot be opened or run as requested. A missing checkpoint is no error: the
             artifact then has no ``speed_up``, and a remark is logged.
@@ -114,13 +115,15 @@ def benchmark(
         ModelArgs.of(model_args),
         scenario,
         timing.SEED if seed is None else seed,
-        on_progress,
+        is_compared=compare is not None,
+        earlier=earlier,
+        on_progress=on_progress,
     )
-    results, labels = run.measure_loads(sources, earlier, footprint=footprint)
+    results, labels = run.measure_loads(sources, footprint=footprint)
     if earlier is not None:
         remarks = earlier.remarks(machine, results)
         return LatencyReport(results, machine, run.seed, earlier.compare(results), remarks)
-    comparisons = () if compare is None else _compare_with_last(results, labels)
+    comparisons = () if compare is None else compare_with_last(results, labels)
     return LatencyReport(results, machine, run.seed, comparisons)
 
 
@@ -134,9 +137,11 @@ class _Benchmark:
     scenario: Scenario
     seed: int
     on_progress: OnProgress
+    is_compared: bool
+    earlier: EarlierReport | None
 
     def measure_loads(
-        self, sources: Sequence[Model | Artifact | Path], earlier: EarlierReport | None, *, footprint: bool
+        self, sources: Sequence[Model | Artifact | Path], *, footprint: bool
     ) -> tuple[tuple[Latency, ...], list[str]]:
         """Return the results, and the labels of the models without their baselines."""
         own_process = OwnProcess(self.options, self.settings, self.args, is_alone=len(sources) == 1)
@@ -146,8 +151,7 @@ class _Benchmark:
         labels: list[str] = []
         for number, runs in enumerate(self.settings.runs_of_each_load):
             with self._loaded(sources, repeats=number > 0) as loader:
-                if earlier is not None:
-                    earlier.check_candidates(loader.candidates, self.scenario)
+                self._check(loader)
                 parts.append(self._measure(loader, number, runs))
                 labels = loader.labels
         results = join_loads(parts)
@@ -170,6 +174,13 @@ class _Benchmark:
                     self.on_progress(f"loading {get_path(source)}", None)
                     loader.add(source)
             yield loader
+
+    def _check(self, loader: CandidateLoader) -> None:
+        """Check that the models can be compared as requested."""
+        if self.earlier is not None:
+            self.earlier.check_candidates(loader.candidates, self.scenario)
+        elif self.is_compared:
+            check_inputs(loader.candidates, loader.labels)
 
     def _measure(self, loader: CandidateLoader, number: int, runs: int) -> list[Latency]:
         """Measure what is loaded. number: of this load, from 0."""
@@ -202,12 +213,6 @@ def _earlier_report(compare: ModelSource | None) -> EarlierReport | None:
     if compare is None or isinstance(compare, (Model, Artifact)) or Path(compare).suffix.lower() != ".json":
         return None
     return read_report(Path(compare))
-
-
-def _compare_with_last(results: Sequence[Latency], labels: Sequence[str]) -> tuple[TimeComparison, ...]:
-    """Compare the models of these labels with the last of them, in the same rounds."""
-    rows = {result.label: result for result in results}
-    return tuple(compare_in_rounds(rows[label], rows[labels[-1]]) for label in labels[:-1])
 
 
 @contextmanager

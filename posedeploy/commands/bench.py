@@ -65,7 +65,8 @@ def list_or_export(folder: Path, device: str, runtime: str | None) -> list[Path]
 def compared_line(results: Sequence[Latency]) -> str:
     """Return what was compared: the number of models and how they ran."""
     first = results[0]
-    images = "1 image" if first.batch == 1 else f"{first.batch} images"
+    batches = sorted({result.batch for result in results})
+    images = "1 image" if batches == [1] else f"{' or '.join(map(str, batches))} images"
     return (
         f"compared: {counted(len(results), 'model', 'models')}, {first.scenario}, {images} in a run, "
         f"{counted(len(first.times_s) * first.block, 'timed run', 'timed runs')} each, in random order; "
@@ -74,11 +75,13 @@ def compared_line(results: Sequence[Latency]) -> str:
 
 
 def fastest_line(results: Sequence[Latency]) -> str:
-    """Return the fastest of several models; empty for one."""
+    """Return the fastest of several models, by the time per image; empty for one model."""
     if len(results) < 2:
         return ""
     fastest, second = sorted(results, key=lambda result: result.median_ms / result.batch)[:2]
-    times = f"median {fastest.median_ms:.2f} ms, {second.label} {second.median_ms:.2f} ms"
+    per_image = [result.median_ms / result.batch for result in (fastest, second)]
+    unit = "ms" if fastest.batch == second.batch == 1 else "ms per image"
+    times = f"median {per_image[0]:.2f} {unit}, {second.label} {per_image[1]:.2f} {unit}"
     speed_up = f", {fastest.speed_up:.2f}x PyTorch" if fastest.speed_up else ""
     return f"fastest: {fastest.label} on {fastest.runtime_info.runtime} ({times}{speed_up})"
 

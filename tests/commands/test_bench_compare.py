@@ -7,8 +7,12 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import onnx
 import pytest
 
+from posedeploy.benchmarks.latency import Latency, LoadCost
+from posedeploy.commands.bench import compared_line, fastest_line
+from posedeploy.types import RuntimeInfo
 from tests.commands.conftest import Invoke, lines_wider_than, words
 
 RUNS = ("--runs", 21, "--threads", 1)
@@ -175,3 +179,50 @@ def test_bad_options_are_refused(
     human: Path, refused: Callable[..., str], arguments: tuple[object, ...], message: str
 ) -> None:
     assert message in refused("bench", human / "out" / "human.onnx", *arguments)
+
+
+def write_copy(path: Path, shape: tuple[int, ...]) -> Path:
+    """Write an ONNX network that returns its input."""
+    x, y = (onnx.helper.make_tensor_value_info(name, onnx.TensorProto.FLOAT, shape) for name in "xy")
+    graph = onnx.helper.make_graph([onnx.helper.make_node("Identity", ["x"], ["y"])], "g", [x], [y])
+    opsets = [onnx.helper.make_opsetid("", 18)]
+    path.parent.mkdir(exist_ok=True)
+    onnx.save(onnx.helper.make_model(graph, opset_imports=opsets, ir_version=9), path)
+    return path
+
+
+@pytest.mark.parametrize("shape", [(2, 3, 8, 16), (1, 3, 16, 8), (1, 8, 8, 3)])
+def test_models_of_other_input_shapes_are_not_compared(
+    refused: Callable[..., str], shape: tuple[int, ...]
+) -> None:
+    one, other = write_copy(Path("one.onnx"), (1, 3, 8, 16)), write_copy(Path("other.onnx"), shape)
+    message = refused("bench", one, "--compare", other, *RUNS)
+    assert "--compare: one.onnx runs on inputs of 1x3x8x16 and other.onnx on " in message
+    assert "pass --batch and --input-size" in message
+
+
+def test_models_in_nhwc_and_nchw_are_compared(invoke: Invoke) -> None:
+    one, other = write_copy(Path("one.onnx"), (1, 3, 8, 16)), write_copy(Path("other.onnx"), (1, 8, 16, 3))
+    assert "Compared with other.onnx" in invoke("bench", one, "--compare", other, *RUNS).stdout
+
+
+def test_models_of_the_same_name_are_not_compared_with_themselves(invoke: Invoke) -> None:
+    shape = (1, 3, 8, 16)
+    models = [write_copy(Path(folder) / "run #1.onnx", shape) for folder in "abc"]
+    invoke("bench", *models[:2], "--compare", models[2], *RUNS, "--json", "new.json")
+    comparisons = json.loads(Path("new.json").read_text())["comparisons"]
+    pairs = [(each["label"], each["against"]) for each in comparisons]
+    assert pairs == [("run #1.onnx", "run #1.onnx #3"), ("run #1.onnx #2", "run #1.onnx #3")]
+
+
+def test_the_fastest_model_is_shown_with_its_time_per_image() -> None:
+    info = RuntimeInfo("onnxruntime", "1", "CPU", "fp32", 1)
+    rows = [
+        Latency(
+            label=f"{batch}.onnx", runtime_info=info, scenario="single-stream", batch=batch, file_bytes=None,
+            loads=(LoadCost(0.1, 0.1, 0),), times_s=(time,),
+        )
+        for batch, time in ((1, 0.010), (4, 0.020))
+    ]  # fmt: skip
+    assert "(median 5.00 ms per image, 1.onnx 10.00 ms per image)" in fastest_line(rows)
+    assert "1 or 4 images in a run" in compared_line(rows)
