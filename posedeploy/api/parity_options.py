@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from posedeploy.benchmarks.budget import Budget, default_budget
-from posedeploy.benchmarks.tolerances import Tolerance, default_tolerance
+from posedeploy.benchmarks.budget import Budget
+from posedeploy.benchmarks.tolerances import Tolerance, default_tolerance, is_quantized
 from posedeploy.errors import InputError
 from posedeploy.types import ModelSpec
 
@@ -54,19 +54,20 @@ class ParityOptions:
     def budget_for(self, spec: ModelSpec, precision: str, *, has_poses: bool) -> Budget | None:
         """Return the budget that decides on a candidate in this precision; None where the tolerances do.
 
-        That is the user's, with defaults for what it does not limit. Without one, a precision that PyTorch
-        does not have, such as INT8, has a default budget.
+        That is the user's, with defaults for what it does not limit. Without one and without tolerances, a
+        quantized precision, such as INT8, has the budget of these defaults.
 
         Raises:
             InputError: the network does not have what the user's budget limits.
         """
+        if self.budget is not None and (reason := _unusable(self.budget, spec, has_poses=has_poses)):
+            raise InputError(f"`budget`: {reason}")
+        is_default = has_poses and not self._tolerances() and is_quantized(precision)
+        budget = Budget() if self.budget is None and is_default else self.budget
+        if budget is None:
+            return None
         has_2d, has_3d = spec.joints is None, spec.unit == "mm"
-        if self.budget is not None:
-            if reason := _unusable(self.budget, spec, has_poses=has_poses):
-                raise InputError(f"`budget`: {reason}")
-            return self.budget.completed(self.tolerance(precision), has_2d=has_2d, has_3d=has_3d)
-        default = default_budget(precision) if has_poses and not self._tolerances() else None
-        return default.limited_to(has_2d=has_2d, has_3d=has_3d) if default is not None else None
+        return budget.completed(default_tolerance(precision), has_2d=has_2d, has_3d=has_3d)
 
 
 def _unusable(budget: Budget, spec: ModelSpec, *, has_poses: bool) -> str | None:

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from posedeploy.benchmarks.pose_comparison import PoseComparison, Summary
-from posedeploy.benchmarks.tolerances import Tolerance, to_torch_precision
+from posedeploy.benchmarks.tolerances import Tolerance
 from posedeploy.errors import InputError
 
 UNITS: Mapping[str, str] = {"px": "px", "mm": "mm", "oks": "oks", "%": "unmatched_percent"}
@@ -68,12 +68,6 @@ class Budget:
             defaults["mm"] = tolerance.mm
         return replace(self, **defaults, defaults=(*self.defaults, *defaults))
 
-    def limited_to(self, *, has_2d: bool, has_3d: bool) -> Budget:
-        """Return the limits of what the network has, all of them as defaults."""
-        limits = {"px": self.px, "unmatched_percent": self.unmatched_percent} if has_2d else {}
-        limits |= {"mm": self.mm} if has_3d else {}
-        return Budget(**limits, defaults=tuple(limits))
-
     def failures(self, poses: PoseComparison) -> list[str]:
         """Return a sentence for each limit that is exceeded."""
         if not poses.people + poses.missed + poses.extra:
@@ -104,16 +98,6 @@ class Budget:
                 f"{summary.worst.value:.3g} on {summary.worst.image}), budget {self.oks:g}"
             )
         return sentences
-
-
-DEFAULT_QUANTIZED_BUDGET = Budget(px=1.5, mm=10.0, unmatched_percent=MAX_UNMATCHED_PERCENT)
-"""The budget of precisions that PyTorch does not have, such as INT8: their outputs differ by more than any
-tolerance of floating-point outputs, so poses alone decide."""
-
-
-def default_budget(precision: str) -> Budget | None:
-    """Return the budget that decides on a precision, as its runtime reports it; None where outputs do."""
-    return DEFAULT_QUANTIZED_BUDGET if to_torch_precision(precision) is None else None
 
 
 def parse_budget(texts: Sequence[str]) -> Budget:

@@ -16,7 +16,7 @@ from posedeploy.benchmarks.keypoints import ImageParity, PoseParity, compare_pos
 from posedeploy.benchmarks.noise_floor import Allowed, NoiseFloor, OutputNoise
 from posedeploy.benchmarks.output_parity import InputDifference, OutputParity, measure_difference
 from posedeploy.benchmarks.pose_comparison import ImagePairs, PoseComparison, pair_people
-from posedeploy.benchmarks.tolerances import Tolerance
+from posedeploy.benchmarks.tolerances import Tolerance, is_quantized, to_torch_precision
 from posedeploy.decoders import Decode
 from posedeploy.errors import ArtifactError
 from posedeploy.runtimes.base import Runner
@@ -55,6 +55,8 @@ class Parity:
             return tuple(self.budget.failures(self.paired))
         by_size = sorted(self.outputs, key=lambda output: -output.rtol)
         messages = [message for output in by_size if (message := self._failure(output))]
+        if messages and (reason := self._untested_rtol()):
+            messages.append(reason)
         if not self.outputs:
             messages.append("the network has no outputs to compare")
         if self.poses is not None:
@@ -93,6 +95,19 @@ class Parity:
                 f"{self._floor_text(noise.rms if noise else None)}"
             )
         return ""
+
+    def _untested_rtol(self) -> str:
+        """Return why the default tolerance of outputs may not fit this precision; '' if it does."""
+        precision = self.runtime_info.precision
+        if self.tolerance.is_fixed or to_torch_precision(precision) is not None:
+            return ""
+        advice = "pass `rtol`, such as 0.05" + (", or `budget`, such as 1.5px" if self.paired else "")
+        if is_quantized(precision):
+            return f"outputs in {precision} have no default tolerance, so that of fp32 was used: {advice}"
+        return (
+            f"{self.runtime_info.runtime} does not report the precision of this file, so the tolerances of "
+            f"fp32 were used: if the file is in a lower precision, {advice}"
+        )
 
     def _floor_text(self, noise: float | None) -> str:
         return "" if noise is None else f" (noise floor of {self.floor}: {noise:.1e})"

@@ -32,6 +32,11 @@ TOLERANCES: Mapping[str, Tolerance] = {
 }
 """Defaults. Below FP32, ``rtol`` is one rounding step of that precision (2**-10, 2**-7)."""
 
+QUANTIZED = frozenset({"int4", "int8", "int16"})
+"""The parts of a reported precision that mark a quantized network."""
+QUANTIZED_TOLERANCE = Tolerance(px=1.5, mm=10.0)
+"""The default of quantized networks. No ``rtol`` fits all of their outputs, so that of FP32 is kept."""
+
 
 def to_torch_precision(reported: str) -> str | None:
     """Return the precision of PyTorch for a reported one: of ``bf16+fp32``, the coarsest part.
@@ -44,6 +49,13 @@ def to_torch_precision(reported: str) -> str | None:
     return max(parts, key=list(MANTISSA_BITS).index)
 
 
+def is_quantized(reported: str) -> bool:
+    """Return whether a reported precision, such as ``fp32+int8``, has a quantized part."""
+    return not QUANTIZED.isdisjoint(reported.split("+"))
+
+
 def default_tolerance(reported: str) -> Tolerance:
-    """Return the default for a reported precision; that of FP32 if PyTorch has no such precision."""
+    """Return the default for a reported precision; that of FP32 if the precision is unknown."""
+    if is_quantized(reported):
+        return QUANTIZED_TOLERANCE
     return TOLERANCES[to_torch_precision(reported) or "fp32"]

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
-from posedeploy.benchmarks.budget import Budget, default_budget, parse_budget
+from posedeploy.api.parity_options import ParityOptions
+from posedeploy.benchmarks.budget import Budget, parse_budget
 from posedeploy.benchmarks.pose_comparison import PoseComparison, pair_people
 from posedeploy.benchmarks.tolerances import TOLERANCES, Tolerance
 from posedeploy.errors import InputError
 from posedeploy.joint_sets import JOINT_SETS
 from posedeploy.types import Poses
+from tests.support.networks import tiny_model
 from tests.support.properties import KEYPOINTS, moved, people
 
 NAMES = JOINT_SETS["coco-17"].joints
@@ -71,13 +75,25 @@ def test_the_default_limits_depend_on_the_precision() -> None:
     assert str(lifted) == "1 mm"
 
 
-@pytest.mark.parametrize("precision", ["fp32", "tf32", "bf16+fp32", "int8", "bf16+int8"])
-def test_a_precision_without_pytorch_support_has_a_default_budget(precision: str) -> None:
-    budget = default_budget(precision)
-    assert (budget is not None) == ("int8" in precision)
-    if budget is not None:
-        limited = budget.limited_to(has_2d=True, has_3d=False)
-        assert str(limited) == "1.5 px (default), 2 % unmatched keypoints (default)"
+@pytest.mark.parametrize(
+    ("precision", "text", "expected"),
+    [
+        ("int8", None, "1.5 px (default), 10 mm (default), 2 % unmatched keypoints (default)"),
+        ("bf16+int8", "5%", "1.5 px (default), 10 mm (default), 5 % unmatched keypoints"),
+        ("fp32+int16", "3px", "3 px, 10 mm (default), 2 % unmatched keypoints (default)"),
+        ("bf16+fp32", "5%", "1 px (default), 5 mm (default), 5 % unmatched keypoints"),
+        ("as in the file", "5%", "0.1 px (default), 1 mm (default), 5 % unmatched keypoints"),
+        ("as in the file", None, "None"),
+        ("unknown", None, "None"),
+        ("bf16+fp32", None, "None"),
+    ],
+)
+def test_only_a_quantized_precision_has_a_default_budget(
+    precision: str, text: str | None, expected: str
+) -> None:
+    spec = replace(tiny_model().spec, unit="mm")
+    options = ParityOptions(budget=None if text is None else parse_budget([text]))
+    assert str(options.budget_for(spec, precision, has_poses=True)) == expected
 
 
 def comparison(by_px: float = 0.0, by_mm: float = 0.0) -> PoseComparison:

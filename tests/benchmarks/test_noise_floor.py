@@ -10,7 +10,13 @@ import pytest
 from posedeploy.benchmarks.inputs import build_image_inputs, generate_noise_images, with_fixed_size
 from posedeploy.benchmarks.noise_floor import RUNS, measure_noise
 from posedeploy.benchmarks.recorded_runner import RecordedRunner
-from posedeploy.benchmarks.tolerances import TOLERANCES, default_tolerance, to_torch_precision
+from posedeploy.benchmarks.tolerances import (
+    QUANTIZED_TOLERANCE,
+    TOLERANCES,
+    default_tolerance,
+    is_quantized,
+    to_torch_precision,
+)
 from posedeploy.checkpoints.float64 import in_float64
 from posedeploy.errors import OutputError
 from posedeploy.runtimes.pytorch import PyTorchRunner
@@ -107,7 +113,8 @@ def test_an_overflow_has_infinite_noise() -> None:
 )
 def test_the_tolerance_is_that_of_the_lowest_precision(reported: str, precision: str | None) -> None:
     assert to_torch_precision(reported) == precision
-    assert default_tolerance(reported) == TOLERANCES[precision or "fp32"]
+    other = QUANTIZED_TOLERANCE if is_quantized(reported) else TOLERANCES["fp32"]
+    assert default_tolerance(reported) == (TOLERANCES[precision] if precision else other)
 
 
 def test_a_recorded_runner_runs_each_input_once() -> None:

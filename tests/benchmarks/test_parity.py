@@ -102,6 +102,30 @@ def test_a_correct_export_passes(tiny: Model, exported: dict[str, Artifact], tar
     assert max(output.rtol for output in parity.outputs) < 1e-5
 
 
+@pytest.mark.parametrize(
+    ("precision", "fixed", "reason"),
+    [
+        (
+            "fp32+int8",
+            False,
+            "outputs in fp32+int8 have no default tolerance, so that of fp32 was used: pass",
+        ),
+        ("as in the file", False, "test does not report the precision of this file, so the tolerances of "),
+        ("fp32+int8", True, ""),
+        ("bf16+fp32", False, ""),
+    ],
+)
+def test_without_a_fitting_rtol_the_failure_gives_the_reason(
+    precision: str, fixed: bool, reason: str
+) -> None:
+    parity = _compare(_in_place(lambda outputs: outputs["pafs"].fill(1)), Tolerance(is_fixed=fixed))
+    info = replace(parity.runtime_info, runtime="test", precision=precision)
+    failures = replace(parity, runtime_info=info, poses=None).failures
+    assert len(failures) == (2 if reason else 1)
+    assert reason in failures[-1]
+    assert ("pass `rtol`, such as 0.05" in failures[-1]) == bool(reason)
+
+
 def test_one_wrong_element_is_reported_with_its_index_and_both_values() -> None:
     def change(outputs: Tensors) -> None:
         outputs["pafs"][0, 7, 3, 40] = 12.5

@@ -7,6 +7,8 @@ import re
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
+import onnx
 import pytest
 
 from posedeploy.types import Array
@@ -57,6 +59,27 @@ def test_a_quantized_model_is_compared_with_pytorch(
     assert [output["name"] for output in result["outputs"]] == ["heatmaps", "pafs"]
     assert 1e-4 < max(output["max_relative"] for output in result["outputs"]) < 0.01
     assert result["output_specs"][0]["quantization"] == {"scale": 0.01, "zero_point": -3}
+
+
+def test_a_file_of_unknown_precision_is_held_to_the_tolerances_of_fp32(
+    human: Path, network: tuple[str, str], tmp_path: Path, invoke: Invoke
+) -> None:
+    model, rng = onnx.load(human / "out" / "human.onnx"), np.random.default_rng(3)
+    del model.metadata_props[:]
+    for weights in model.graph.initializer:
+        array = onnx.numpy_helper.to_array(weights)
+        if array.dtype == np.float32:
+            noisy = (array * (1 + 0.003 * rng.standard_normal(array.shape))).astype(np.float32)
+            weights.CopyFrom(onnx.numpy_helper.from_array(noisy, weights.name))
+    onnx.save(model, tmp_path / "noisy.onnx")
+    (tmp_path / "crowd.toml").write_text('family = "lightweight-openpose-2d"\n')
+    result = invoke("parity", "noisy.onnx", *DESCRIBED, "--checkpoint", human / "human.pth", *network)
+    assert result.exit_code == 1, result.output
+    assert "tolerance: 1e-04 of the largest value, 0.1 px" in result.stdout, result.stderr
+    assert (
+        "onnxruntime does not report the precision of this file, so the tolerances of fp32 were used: if the "
+        "file is in a lower precision, pass --rtol, such as 0.05, or --budget, such as 1.5px"
+    ) in words(result.stderr)
 
 
 def test_channels_last_is_inferred_from_the_shapes(tmp_path: Path, photo: Array, done: Invoke) -> None:
