@@ -61,7 +61,8 @@ def collect(
             "this network cannot be calibrated: it has no image contract that describes the "
             "preprocessing; describe the image with `contract`, or choose another `precision`"
         )
-    for weakness in describe_weaknesses(calibration.record):
+    takes_one_person = spec.contract is not None and spec.contract.fit in BOX_FITS
+    for weakness in describe_weaknesses(calibration.record, takes_one_person=takes_one_person):
         logger.warning(weakness)
     return calibration
 
@@ -75,15 +76,16 @@ def _of_images(
     inputs, pending = SpilledTensors(), list[Array]()
     pixels, perceptual, problems = list[str](), list[str](), list[str]()
     people_counts = list[int]()
-    step = -(-count // MAX_CHECKED)
-    for name, image, box in _user_images(sources, count) if sources else _synthetic_images(spec, count):
+    number, images = _user_images(sources, count) if sources else (count, _synthetic_images(spec, count))
+    step = -(-number // MAX_CHECKED)
+    for name, image, box in images:
         try:
             prepared, _ = prepare(image, single, box)
         except InputError as error:  # such as an image that is too thin
             problems.append(f"{name}: {error}")
             continue
         if find_people is not None and len(pixels) % step == 0:
-            people_counts.append(find_people(image))
+            people_counts += _count_people(find_people, image)
         pixels.append(pixel_hash(image))
         perceptual.append(perceptual_hash(image))
         pending.append(prepared[tensor.name])
@@ -105,13 +107,26 @@ def _of_images(
         perceptual=tuple(perceptual),
         near_duplicates=count_near_duplicates(perceptual),
         checked=len(people_counts),
-        with_people=sum(map(bool, people_counts)) if find_people is not None else None,
+        with_people=sum(map(bool, people_counts)) if people_counts else None,
     )
     return CalibrationSet(inputs, record)
 
 
-def _user_images(sources: Sequence[str], count: int) -> Iterator[NamedImage]:
-    return ((frame.label, frame.image, None) for frame in select_images(sources, count))
+def _count_people(find_people: FindPeople, image: Array) -> list[int]:
+    """Return the number of people in an image, in a list; an empty list if it cannot be counted.
+
+    PyTorch looks for them at the published size, which may not take an image that the exported size takes.
+    """
+    try:
+        return [find_people(image)]
+    except InputError:
+        return []
+
+
+def _user_images(sources: Sequence[str], count: int) -> tuple[int, Iterator[NamedImage]]:
+    """Return the number of selected images, some of which may not be readable, and the readable ones."""
+    number, frames = select_images(sources, count)
+    return number, ((frame.label, frame.image, None) for frame in frames)
 
 
 def _synthetic_images(spec: ModelSpec, count: int) -> Iterator[NamedImage]:

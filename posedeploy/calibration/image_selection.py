@@ -16,18 +16,24 @@ from posedeploy.printable import listed
 logger = logging.getLogger(__name__)
 
 
-def select_images(names: Sequence[str], count: int) -> Iterator[Frame]:
-    """Yield at most ``count`` images, evenly spaced over those of all sources.
+def select_images(names: Sequence[str], count: int) -> tuple[int, Iterator[Frame]]:
+    """Return the number of selected images, at most ``count``, and an iterator over those that can be read.
 
-    What cannot be read is logged by name and left out.
+    The images are evenly spaced over those of all sources. What cannot be read is logged by name and left
+    out.
 
     Raises:
-        InputError: a source is a camera or a stream, or no image can be read.
+        InputError: a source is a camera or a stream; the iterator: no image can be read.
     """
     problems: list[str] = []
     totals = {name: total for name in names if (total := _count(name, problems))}
+    positions = _positions(totals, count)
+    return sum(map(len, positions.values())), _read(names, positions, problems)
+
+
+def _read(names: Sequence[str], positions: Mapping[str, set[int]], problems: list[str]) -> Iterator[Frame]:
     read = 0
-    for name, wanted in _positions(totals, count).items():
+    for name, wanted in positions.items():
         for frame in _images_of(name, wanted, problems):
             read += 1
             yield frame

@@ -17,8 +17,17 @@ SYNTHETIC = (
 )
 
 
-def describe_weaknesses(calibration: Calibration) -> Iterator[str]:
-    """Yield a sentence for each weakness of a calibration set."""
+def describe_weaknesses(calibration: Calibration, *, takes_one_person: bool = False) -> Iterator[str]:
+    """Yield a sentence for each weakness of a calibration set.
+
+    Args:
+        takes_one_person: the network takes the image of one person, cut out by a box.
+    """
+    if takes_one_person and calibration.source == "images":
+        yield (
+            "this network takes images of one person, and whole images were used for calibration: pass crops "
+            "of one person each as `calibration`; if the images are such crops, this warning does not apply"
+        )
     if calibration.source == "synthetic people" and calibration.pixels:
         yield SYNTHETIC
     if calibration.count < MIN_IMAGES:

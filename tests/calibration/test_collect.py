@@ -18,6 +18,7 @@ from posedeploy.errors import InputError
 from posedeploy.poses.preprocess import prepare
 from posedeploy.synthetic import generate_scene
 from posedeploy.types import Array, CalibrationSet, JointsContract, ModelSpec, TensorSpec
+from posedeploy.types.networks import Fit
 from tests.predict.videos import make_video
 from tests.support.networks import tiny_model, two_input_model
 
@@ -111,6 +112,43 @@ def test_images_without_people_are_reported(tmp_path: Path, caplog: pytest.LogCa
     caplog.clear()
     assert collect(SPEC, [str(folder)], 4, lambda image: 2).record.with_people == 4
     assert "PyTorch finds" not in caplog.text
+
+
+def test_the_checked_images_are_spread_over_the_images_that_exist(tmp_path: Path) -> None:
+    folder = str(write(tmp_path / "a", 20))
+    assert collect(SPEC, [folder], 128, lambda image: 1).record.checked == 20
+    assert collect(SPEC, [], 64, lambda image: 1).record.checked == 32
+
+
+def test_an_image_in_which_people_cannot_be_counted_is_used(tmp_path: Path) -> None:
+    def fails_at_the_published_size(image: Array) -> int:
+        if image.shape[0] < 20:
+            raise InputError("an image of 80x16 px is too long and thin")
+        return 1
+
+    folder = write(tmp_path / "a", 2)
+    cv2.imwrite(str(folder / "small.png"), np.full((16, 80, 3), 90, np.uint8))
+    record = collect(SPEC, [str(folder)], 4, fails_at_the_published_size).record
+    assert (record.count, record.checked, record.with_people) == (3, 2, 2)
+    (folder / "00.png").unlink()
+    (folder / "01.png").unlink()
+    record = collect(SPEC, [str(folder)], 4, fails_at_the_published_size).record
+    assert (record.count, record.checked, record.with_people) == (1, 0, None)
+
+
+@pytest.mark.parametrize("fit", ["box", "center", "pad"])
+def test_whole_images_for_a_network_of_one_person_are_reported(
+    fit: Fit, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    contract = SPEC.contract
+    assert contract is not None
+    spec, folder = replace(SPEC, contract=replace(contract, fit=fit)), write(tmp_path / "a", 1)
+    warning = "this network takes images of one person, and whole images were used for calibration"
+    collected([folder], spec=spec)
+    assert (warning in caplog.text) == (fit != "pad")
+    caplog.clear()
+    collected([], 1, spec=spec)
+    assert warning not in caplog.text
 
 
 def test_without_images_synthetic_people_are_used(caplog: pytest.LogCaptureFixture) -> None:
