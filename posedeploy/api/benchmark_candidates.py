@@ -28,7 +28,7 @@ from posedeploy.benchmarks.timing import Candidate, Pipeline
 from posedeploy.errors import InputError, PoseDeployError
 from posedeploy.predict.chain import Predictor
 from posedeploy.runtimes.base import Runner
-from posedeploy.runtimes.load_runner import open_runner, resolve_spec, runner_of
+from posedeploy.runtimes.load_runner import HasTensors, open_runner, resolve_spec, runner_of
 from posedeploy.types import Array, Artifact, Model, ModelSpec, Placement, RunOptions, Stages, Tensors
 
 ModelAndSpec: TypeAlias = tuple[Model, ModelSpec]
@@ -108,12 +108,15 @@ class CandidateLoader:
             self._baselines[key] = self._add_baseline(artifact, resolve_spec(artifact, candidate.runner))
         return self._keep(replace(candidate, baseline=self._baselines[key]))
 
-    def load_alone(self, source: Artifact | Path, *, baseline: bool) -> Candidate:
-        """Load a model or, with ``baseline``, only PyTorch on its checkpoint, which must exist."""
+    def load_alone(self, source: Artifact | Path, baseline_of: HasTensors | None = None) -> Candidate:
+        """Load a model or, with its tensors in ``baseline_of``, only PyTorch on its checkpoint, which must
+        exist."""
         if isinstance(source, Path) and is_checkpoint(source):
             return self.add(source)
         artifact = open_with_args(source, self._args_for(source))
-        candidate = self._add_baseline(artifact, artifact.spec) if baseline else self._load_artifact(artifact)
+        if baseline_of is None:
+            return self._load_artifact(artifact)
+        candidate = self._add_baseline(artifact, resolve_spec(artifact, baseline_of))
         if candidate is None:
             raise InputError(f"{artifact.path}: PyTorch on its checkpoint cannot be loaded again")
         return candidate

@@ -119,12 +119,12 @@ def benchmark(
         earlier=earlier,
         on_progress=on_progress,
     )
-    results, labels = run.measure_loads(sources, footprint=footprint)
+    results, labels, failures = run.measure_loads(sources, footprint=footprint)
     if earlier is not None:
         remarks = earlier.remarks(machine, results)
-        return LatencyReport(results, machine, run.seed, earlier.compare(results), remarks)
+        return LatencyReport(results, machine, run.seed, earlier.compare(results), remarks, failures)
     comparisons = () if compare is None else compare_with_last(results, labels)
-    return LatencyReport(results, machine, run.seed, comparisons)
+    return LatencyReport(results, machine, run.seed, comparisons, failures=failures)
 
 
 @dataclass(frozen=True)
@@ -142,8 +142,9 @@ class _Benchmark:
 
     def measure_loads(
         self, sources: Sequence[Model | Artifact | Path], *, footprint: bool
-    ) -> tuple[tuple[Latency, ...], list[str]]:
-        """Return the results, and the labels of the models without their baselines."""
+    ) -> tuple[tuple[Latency, ...], list[str], tuple[str, ...]]:
+        """Return the results, the labels of the models without their baselines, and why footprints are
+        missing."""
         own_process = OwnProcess(self.options, self.settings, self.args, is_alone=len(sources) == 1)
         if footprint:
             own_process.check(sources)
@@ -155,10 +156,11 @@ class _Benchmark:
                 parts.append(self._measure(loader, number, runs))
                 labels = loader.labels
         results = join_loads(parts)
+        failures: tuple[str, ...] = ()
         if footprint:
             models = list(zip(sources, labels, strict=True))
-            results = own_process.add_footprints(results, models, self.on_progress)
-        return results, labels
+            results, failures = own_process.add_footprints(results, models, self.on_progress)
+        return results, labels, failures
 
     @contextmanager
     def _loaded(

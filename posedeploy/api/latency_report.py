@@ -27,6 +27,7 @@ class LatencyReport:
 
     seed: of the order of the models in the first load's rounds; each further load adds 1. comparisons: the
     verdicts, if a model or an earlier report was compared with. remarks: what differs from that report.
+    failures: why the footprints of some models are missing, although requested.
     """
 
     results: tuple[Latency, ...]
@@ -34,12 +35,14 @@ class LatencyReport:
     seed: int = SEED
     comparisons: tuple[TimeComparison, ...] = ()
     remarks: tuple[str, ...] = ()
+    failures: tuple[str, ...] = ()
 
     @property
     def warnings(self) -> tuple[str, ...]:
-        """Why some of the times cannot be trusted, a sentence each."""
+        """Why some of the times cannot be trusted or footprints are missing, a sentence each."""
         remedies = (comparison.remedy for comparison in self.comparisons if comparison.remedy)
-        return (*self.remarks, *(row.warning for row in self.results if row.warning), *remedies)
+        unsteady = (row.warning for row in self.results if row.warning)
+        return (*self.remarks, *unsteady, *remedies, *self.failures)
 
     @property
     def is_slower(self) -> bool:
@@ -63,6 +66,7 @@ class LatencyReport:
                     for comparison in self.comparisons
                 ],
                 "remarks": list(self.remarks),
+                "failures": list(self.failures),
             }
         )
 

@@ -12,9 +12,10 @@ from posedeploy.api.benchmark_candidates import BenchmarkOptions
 from posedeploy.api.model_args import ModelArgs, get_path
 from posedeploy.benchmarks.footprint import Footprint
 from posedeploy.benchmarks.latency import Latency
-from posedeploy.errors import InputError, MeasurementError
+from posedeploy.errors import InputError, MeasurementError, PoseDeployError
 from posedeploy.isolation.messages import describe_failure
 from posedeploy.isolation.tasks import ChildFailedError, run_task, work_folder
+from posedeploy.runtimes.isolated import RunnerReport
 from posedeploy.types import Artifact, Model, OnProgress, RunOptions
 
 TASK = "posedeploy.api.own_process_task:measure"
@@ -48,46 +49,66 @@ class OwnProcess:
         results: Sequence[Latency],
         sources: Sequence[tuple[Model | Artifact | Path, str]],
         on_progress: OnProgress,
-    ) -> tuple[Latency, ...]:
-        """Return the results with the footprint of each model.
+    ) -> tuple[tuple[Latency, ...], tuple[str, ...]]:
+        """Return the results with the footprint of each model, and why some have none.
 
         Args:
             sources: each model, and its label in the results.
-
-        Raises:
-            MeasurementError: a child process crashes, hangs or cannot be started.
         """
         rows = {row.label: row for row in results}
+        failures: dict[str, str] = {}
         for source, label in sources:
-            on_progress(f"measuring {label} in its own process", None)
-            rows[label] = replace(rows[label], footprint=self._measure(source, label, baseline=False))
             baseline = rows[label].baseline
-            if baseline is not None and rows[baseline].footprint is None:
-                on_progress(f"measuring {baseline} in its own process", None)
-                footprint = self._measure(source, baseline, baseline=True)
-                rows[baseline] = replace(rows[baseline], footprint=footprint)
-        return tuple(rows.values())
+            for each in (label, baseline):
+                if each is None or each in failures or rows[each].footprint is not None:
+                    continue
+                on_progress(f"measuring {each} in its own process", None)
+                candidate = rows[label] if each == baseline else None
+                try:
+                    rows[each] = replace(rows[each], footprint=self._measure(source, rows[each], candidate))
+                except PoseDeployError as error:  # the times stay valid
+                    failures[each] = str(error)
+        return tuple(rows.values()), tuple(failures.values())
 
-    def _measure(self, source: Model | Artifact | Path, label: str, *, baseline: bool) -> Footprint:
+    def _measure(self, source: Model | Artifact | Path, row: Latency, candidate: Latency | None) -> Footprint:
+        """Measure a model in a child process.
+
+        Args:
+            row: the times of the model.
+            candidate: the times of the artifact whose baseline the model is; None for any other model.
+
+        Raises:
+            MeasurementError: the child cannot load or run the model, crashes, hangs or does not start.
+        """
+        tensors = candidate and RunnerReport(
+            candidate.input_specs, candidate.output_specs, candidate.runtime_info
+        )
         argument = {
             "source": str(source) if isinstance(source, Path) else msgspec.to_builtins(source, enc_hook=str),
             "options": msgspec.to_builtins(self.options),
             "settings": {
-                "input_size": self.settings.input_size,
+                "input_size": self.settings.input_size if self.settings.image is None else _image_size(row),
                 "batch": self.settings.batch,
                 "runtime": self.settings.runtime,
                 "checkpoint": None if self.settings.checkpoint is None else str(self.settings.checkpoint),
             },
             "args": msgspec.to_builtins(self.args, enc_hook=str),
             "is_alone": self.is_alone,
-            "baseline": baseline,
+            "baseline_of": msgspec.to_builtins(tensors),
             "folder": str(Path.cwd()),
         }
-        with work_folder(f"the measurement of {label}") as work:
+        where = f"{row.label}: cannot be measured in a process of its own"
+        with work_folder(f"the measurement of {row.label}") as work:
             try:
                 return msgspec.convert(run_task(TASK, argument, work, time_limit_s=TIME_LIMIT_S), Footprint)
             except ChildFailedError as failure:
-                raise MeasurementError(
-                    f"{label}: cannot be measured in a process of its own, which "
-                    f"{describe_failure(failure)}; leave `footprint` out"
-                ) from failure
+                raise MeasurementError(f"{where}, which {describe_failure(failure)}") from failure
+            except PoseDeployError as error:
+                raise MeasurementError(f"{where}: {error}") from error
+
+
+def _image_size(row: Latency) -> tuple[int, int]:
+    """Return the (height, width) in px of the image that a network ran on."""
+    spec = row.input_specs[0]
+    height, width = replace(spec, shape=row.input_shapes[spec.name]).image_size
+    return int(height), int(width)

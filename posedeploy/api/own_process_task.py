@@ -15,6 +15,7 @@ from posedeploy.api.benchmark_candidates import BenchmarkOptions, CandidateLoade
 from posedeploy.api.model_args import ModelArgs, optional_path
 from posedeploy.benchmarks.energy import energy_counters
 from posedeploy.benchmarks.footprint import Footprint, energy_per_run, peak_memory
+from posedeploy.runtimes.isolated import RunnerReport
 from posedeploy.types import Artifact, RunOptions
 
 
@@ -33,8 +34,9 @@ def measure(argument: Mapping[str, Any], enter: Callable[[str], None]) -> Any:
     with ExitStack() as opened:
         loader = CandidateLoader(options, settings, args, opened, is_alone=argument["is_alone"])
         enter("load")
+        baseline_of = msgspec.convert(argument["baseline_of"], RunnerReport | None)
         start = perf_counter()
-        candidate = loader.load_alone(model, baseline=argument["baseline"])
+        candidate = loader.load_alone(model, baseline_of)
         loaded_s = perf_counter() - start
         enter("run")
         runner, tensors, cost = candidate.runner, candidate.tensors, candidate.cost

@@ -84,7 +84,7 @@ def bench(
 ) -> None:
     """Measure the latency of artifacts and of PyTorch on their checkpoint, in the same rounds.
 
-    With --compare, exit with 1 if a model became slower.
+    Exit with 1 if a model became slower (--compare) or cannot be measured alone (--footprint).
 
     Example: posedeploy bench out/human.xml out/human.onnx --threads 2 --json bench.json
     """
@@ -121,7 +121,7 @@ def bench(
             **keywords,
         )
     command.show_latency(report, json, compare)
-    raise typer.Exit(1 if report.is_slower else 0)
+    raise typer.Exit(1 if report.is_slower or report.failures else 0)
 
 
 def parity(

@@ -141,6 +141,39 @@ def test_footprint_loads_each_model_in_its_own_process(
     assert not lines_wider_than(80, shown)
 
 
+def test_footprint_on_an_image_has_the_size_of_the_image(
+    monkeypatch: pytest.MonkeyPatch, done: Invoke, photo: Array
+) -> None:
+    cv2.imwrite("photo.png", photo[:128, :160])
+    done("export", "--to", "onnx", "--dynamic", "-o", "out")
+    arguments: list[dict[str, Any]] = []
+
+    def record(task: str, argument: dict[str, Any], *_: object, **__: object) -> dict[str, Any]:
+        arguments.append(argument)
+        return {"import_s": 1, "load_s": 1, "first_run_s": 1, "peak_memory_bytes": 1, "energy_j": {}}
+
+    monkeypatch.setattr("posedeploy.api.own_process.run_task", record)
+    document, _, _ = _bench(done, "out/sample.onnx", "--runs", 1, "--image", "photo.png", "--footprint")
+    height, width = document["results"][1]["input_shapes"]["data"][2:]
+    assert [each["settings"]["input_size"] for each in arguments] == [(height, width)] * 2
+
+
+def test_times_are_kept_if_a_footprint_cannot_be_measured(
+    human: Path, invoke: Invoke, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("posedeploy.api.own_process.TIME_LIMIT_S", 0.01)
+    model = _model(human, "human.onnx")
+    result = invoke("bench", model, "--runs", 1, "--footprint", "--json", "bench.json")
+    document = json.loads(Path("bench.json").read_text())
+    (row,) = document["results"]
+    assert (result.exit_code, len(row["times_s"]), row["footprint"]) == (1, 1, None)
+    (failure,) = document["failures"]
+    assert failure == (
+        "human.onnx: cannot be measured in a process of its own, which was stopped (no end after 0.01 s)"
+    )
+    assert f"warning: {failure}" in words(result.stderr)
+
+
 def test_an_image_for_a_network_on_joints_is_refused(photo: Array, refused: Callable[..., str]) -> None:
     cv2.imwrite("photo.png", photo)
     write(small_gtrs(), Path("gtrs.pth"))

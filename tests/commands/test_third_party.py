@@ -82,6 +82,16 @@ def test_a_file_of_unknown_precision_is_held_to_the_tolerances_of_fp32(
     ) in words(result.stderr)
 
 
+def test_footprint_of_a_third_party_model_includes_pytorch_on_its_checkpoint(
+    crowd: Path, human: Path, network: tuple[str, str], done: Invoke
+) -> None:
+    arguments = ("bench", crowd, *DESCRIBED, "--checkpoint", human / "human.pth", *network, "--runs", 1)
+    done(*arguments, "--footprint", "--json", "b.json")
+    results = json.loads(Path("b.json").read_text())["results"]
+    assert [row["label"] for row in results] == ["human.pth (PyTorch)", "crowd.onnx"]
+    assert all(row["footprint"]["peak_memory_bytes"] for row in results)
+
+
 def test_channels_last_is_inferred_from_the_shapes(tmp_path: Path, photo: Array, done: Invoke) -> None:
     write_image(tmp_path / "photo.png", photo)
     path = third_party.write_onnx(tmp_path / "crowd.onnx", FLOAT, FLOAT)
