@@ -160,8 +160,9 @@ class Pipeline:
                     pending.append(executor.submit(output, frame, poses))
                     if len(pending) > PENDING and not finish_one():
                         break
-                while pending and finish_one():
-                    pass
+                else:
+                    while pending and finish_one():
+                        pass
             except KeyboardInterrupt:
                 if not (output.people or pending):
                     raise

@@ -9,7 +9,7 @@ import pytest
 from posedeploy.predict.predict_options import PredictOptions
 from posedeploy.predict.run import predict
 from posedeploy.types import Array, Artifact
-from tests.predict.conftest import HEIGHT, PEOPLE, WIDTH, CrowdRunner, MakeVideo
+from tests.predict.conftest import HEIGHT, PEOPLE, WIDTH, CrowdRunner, MakeVideo, write_image
 from tests.predict.prediction_cases import Camera, document, read_video, run
 
 
@@ -83,6 +83,26 @@ def test_closing_the_window_ends_the_run(
     assert prediction.problems == ()
     assert len(read_video(tmp_path / "out" / "clip.mp4")) == prediction.frames
     assert not pygame.display.get_init()
+
+
+@pytest.mark.parametrize("count", [3, 12])
+def test_q_ends_a_folder_of_images_at_once(
+    count: int, artifact: Artifact, tmp_path: Path, photo: Array, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pygame = pytest.importorskip("pygame")
+    monkeypatch.setenv("SDL_VIDEODRIVER", "dummy")
+    (tmp_path / "photos").mkdir()
+    for index in range(count):
+        write_image(tmp_path / "photos" / f"{index:02}.png", photo)
+    shown = []
+
+    def press(done: int, total: int | None) -> None:
+        shown.append(done)
+        pygame.event.post(pygame.event.Event(pygame.KEYDOWN, key=pygame.K_q))
+
+    prediction = run(tmp_path / "photos", artifact, tmp_path / "out", press, show=True)
+    assert shown == [1]
+    assert prediction.frames < 8 and prediction.problems == ()
 
 
 @pytest.mark.parametrize(
