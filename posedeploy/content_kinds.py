@@ -80,7 +80,7 @@ KINDS = {
         ),
         Kind("aoti", "an AOTInductor package", "name it STEM.pt2 to run it"),
         Kind("onnx", "an ONNX model", "name it STEM.onnx to run it"),
-        Kind("openvino", "an OpenVINO model", "name it STEM.xml, with STEM.bin beside it, to run it"),
+        Kind("openvino", "an OpenVINO model", "name it STEM.xml, with STEM.bin next to it, to run it"),
         Kind("tflite", "a TFLite model", "name it STEM.tflite to run it"),
         Kind("tensorrt", "a TensorRT engine", "name it STEM.engine to run it"),
         Kind(

@@ -10,7 +10,7 @@
     ├── ArtifactError                a runtime cannot load or run a model file
     ├── ExportError                  a network cannot be exported to the target with these options
     ├── DeviceError                  the runtime does not have the requested device, precision or thread count
-    ├── RunnerStateError             a runner is used after closing, in a forked process, or by its network
+    ├── RunnerStateError             a runner is closed, of a parent process, or called within its network
     ├── InputError                   an image, video, number or file of the user cannot be used
     │   └── MeshMissingError         a checkpoint needs a mesh that was not passed
     ├── MeasurementError             times cannot be measured on this machine

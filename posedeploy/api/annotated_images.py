@@ -35,7 +35,7 @@ def find_images(annotations: Annotations, folder: Path) -> tuple[dict[int | str,
     message = f"`images={folder}`: {count} missing: {listed(missing, MAX_NAMES)}"
     if not paths:
         raise InputError(f"{message}; pass the folder that contains them")
-    return paths, f"{message}; left out, with the people in them"
+    return paths, f"{message}; these images and their people are left out"
 
 
 def _find_file(image: AnnotatedImage, name: PurePosixPath, folder: Path, *, is_unique: bool) -> Path | None:

@@ -1,4 +1,4 @@
-"""Compare the times of models with those of an earlier report, where both were measured alike."""
+"""Comparison of the times of models with an earlier report that was measured with the same settings."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ from posedeploy.types import Scenario
 FORMAT, VERSION = "posedeploy.bench", 2
 WHAT = "a JSON file of `posedeploy bench`"
 SAME_MACHINE = ("cpu", "physical_cores", "logical_cores")
-"""Fields of a machine without which times cannot be compared."""
+"""Fields of a machine that must be equal for times to be compared."""
 SIMILAR_MACHINE = ("governor", "system", "python")
-"""Fields that explain a difference of times, and are remarked on."""
+"""Fields that may explain a difference between times. A remark names those that differ."""
 SAME_RUN: Mapping[str, Callable[[Latency], Any]] = {
     "runtime": lambda row: row.runtime_info.runtime,
     "device": lambda row: row.runtime_info.device,
@@ -31,14 +31,14 @@ SAME_RUN: Mapping[str, Callable[[Latency], Any]] = {
     "batch": lambda row: row.batch,
     "input shapes": lambda row: " ".join("x".join(map(str, shape)) for shape in row.input_shapes.values()),
 }
-"""What must be the same for two rows to be compared."""
+"""Settings that must be equal for two rows to be compared."""
 MAX_LISTED = 5
-"""Labels listed in a message."""
+"""The maximum number of labels in a message."""
 
 
 @dataclass(frozen=True)
 class _Head:
-    """The fields that say what a JSON file is."""
+    """The fields that identify a JSON document."""
 
     format: str = ""
     version: int = 0
@@ -56,7 +56,7 @@ def read_report(path: Path) -> EarlierReport:
     """Read the JSON of an earlier report.
 
     Raises:
-        InputError: it is no such file, of another version, or holds no raw times.
+        InputError: the file is not such a report, has another version, or contains no raw times.
     """
     head = read_json(path, WHAT, _Head)
     if (head.format, head.version) != (FORMAT, VERSION):
@@ -78,7 +78,7 @@ def _check_times(path: Path, row: Latency) -> None:
         raise InputError(
             f"`compare={path}`: the raw times of {row.label} are damaged or missing",
             found=f"{len(row.times_s)} times and {len(row.cpu_times_s)} processor times",
-            expected="as many of both, all positive",
+            expected="equal numbers of both, all above 0",
         )
 
 
@@ -94,7 +94,7 @@ class EarlierReport:
         """Check that this is the machine of the report.
 
         Raises:
-            InputError: it is another one.
+            InputError: the report was measured on another machine.
         """
         differences = [
             f"{name} {getattr(self.machine, name)} in the report, {getattr(machine, name)} on this machine"
@@ -103,8 +103,8 @@ class EarlierReport:
         ]
         if differences:
             raise InputError(
-                f"`compare={self.path}`: it was measured on another machine: {'; '.join(differences)}; "
-                "times of different machines cannot be compared; measure both on one machine"
+                f"`compare={self.path}`: the earlier report was measured on another machine: "
+                f"{'; '.join(differences)}; measure both on the same machine"
             )
 
     def check_candidates(self, candidates: Sequence[Candidate], scenario: Scenario) -> None:
@@ -119,7 +119,7 @@ class EarlierReport:
                 continue
             if candidate.label not in self.rows:
                 raise InputError(
-                    f"`compare={self.path}`: it has no times of {candidate.label}",
+                    f"`compare={self.path}`: the report has no times of {candidate.label}",
                     found=listed(list(self.rows), MAX_LISTED) or "no times",
                     hint="measure the same models again, under the same names",
                 )
@@ -184,7 +184,7 @@ def _common_reference(
 
 
 def _inputs(pipeline: object) -> str:
-    return "with an image" if pipeline else "with noise"
+    return "an image" if pipeline else "noise"
 
 
 def _differences(new: Latency, old: Latency) -> list[str]:

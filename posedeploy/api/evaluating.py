@@ -130,7 +130,7 @@ def _size_of(image: AnnotatedImage, path: Path) -> tuple[int, int]:
 
 
 def _add_left_out(reason: object) -> str:
-    return f"{reason}; left out, with the people in it"
+    return f"{reason}; the image and its people are left out"
 
 
 def _predict(

@@ -1,4 +1,4 @@
-"""Export a model with what a quantized one is calibrated with."""
+"""Export of a model, with calibration images for quantized ones."""
 
 from __future__ import annotations
 
@@ -35,15 +35,15 @@ def export(
     options: ExportOptions | None = None,
     on_progress: OnProgress = ignore_progress,
 ) -> list[Artifact]:
-    """Convert a model to each target, as ``STEM.SUFFIX`` with its manifest, in ``folder``.
+    """Convert a model to each target and write ``STEM.SUFFIX`` with its manifest to ``folder``.
 
     Sidecar files are written there too; the artifact does not need them. Files of an earlier export that this
     one does not replace are removed.
 
     Args:
         targets: one name of ``backends.TARGETS``, or several.
-        stem: what the files' names begin with; None takes the checkpoint's name, and below FP32 the
-            precision, as in ``human-fp16``.
+        stem: the beginning of the files' names; None takes the checkpoint's name and, for other precisions
+            than FP32, the precision, as in ``human-fp16``.
 
     Raises:
         ExportError: no target has this name, the network cannot be exported to it with these options, or
@@ -65,7 +65,7 @@ def export(
 
 
 def _person_finder(model: Model, opened: ExitStack) -> FindPeople | None:
-    """Return what counts the people in an image with PyTorch; None if the network does not find people.
+    """Return a function that counts the people in an image with PyTorch; None for other kinds of networks.
 
     Args:
         opened: closes the runner.

@@ -1,4 +1,4 @@
-"""The energy that the processor counts: RAPL through the powercap interface of Linux."""
+"""Energy counters of the processor: RAPL, read through the powercap interface of Linux."""
 
 from __future__ import annotations
 
@@ -6,13 +6,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 POWERCAP = Path("/sys/class/powercap")
-PACKAGES = "intel-rapl:[0-9]"
-"""The zones of whole processors, which AMD's have under the same name; their parts are not counted twice."""
+PACKAGE_ZONES = "intel-rapl:[0-9]"
+"""RAPL's package zones, one per socket, on processors of AMD as well. Their subzones are left out, because a
+package includes them."""
 
 
 @dataclass(frozen=True)
 class EnergyCounter:
-    """A counter of energy that starts again at 0 after ``limit_uj``, in microjoules."""
+    """An energy counter in microjoules, which wraps around to 0 after ``limit_uj``."""
 
     name: str
     path: Path
@@ -23,7 +24,7 @@ class EnergyCounter:
         return int(self.path.read_text(encoding="ascii"))
 
     def joules_between(self, start_uj: int, end_uj: int) -> float:
-        """Return the energy between two readings that are less than one turn of the counter apart."""
+        """Return the energy between two readings, between which the counter wraps around at most once."""
         difference = end_uj - start_uj
         return (difference if difference >= 0 else difference + self.limit_uj) / 1e6
 
@@ -34,7 +35,7 @@ def energy_counters(folder: Path = POWERCAP) -> list[EnergyCounter]:
     Since Linux 5.10 only root may read them.
     """
     counters = []
-    for zone in sorted(folder.glob(PACKAGES)):
+    for zone in sorted(folder.glob(PACKAGE_ZONES)):
         try:
             counter = EnergyCounter(
                 (zone / "name").read_text(encoding="ascii").strip(),

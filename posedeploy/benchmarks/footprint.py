@@ -1,4 +1,4 @@
-"""The cost of a model that is alone in its process: start, peak memory and energy."""
+"""The cost of a model that runs in a separate process: start, peak memory and energy."""
 
 from __future__ import annotations
 
@@ -13,16 +13,18 @@ import psutil
 from posedeploy.benchmarks.energy import EnergyCounter
 
 MIN_RUNS, MIN_SECONDS = 10, 1.0
-"""How long the model runs after the first run. Energy counters change about every millisecond."""
+"""The least number of runs after the first one, and their least duration, which is required only with energy
+counters: these are updated about every millisecond."""
 
 
 @dataclass(frozen=True)
 class Footprint:
-    """The cost of a model that is alone in its process.
+    """The cost of a model that runs in a separate process.
 
-    import_s: from the request to the load: the import of the runtime, and the hashes of the files. load_s,
-    first_run_s: as in ``LoadCost``. peak_memory_bytes: of the whole process: Python, the runtime and the
-    model. energy_j: per steady run, by the name of the counter; empty where the machine offers none.
+    import_s: the time before the load, which imports the runtime and hashes the files. load_s, first_run_s:
+    as in ``LoadCost``. peak_memory_bytes: the peak of the whole process: Python, the runtime and the model.
+    energy_j: the energy of one run after the first ones, by the name of the counter; empty on machines
+    without readable counters.
     """
 
     import_s: float
@@ -33,9 +35,10 @@ class Footprint:
 
 
 def energy_per_run(run: Callable[[], object], counters: Sequence[EnergyCounter]) -> dict[str, float]:
-    """Run often enough for all that grows to have grown and, with counters, for them to count.
+    """Return the energy of one run in joules, by counter, and let the memory of the process reach its peak.
 
-    The counters count the whole machine, other processes included.
+    The network runs at least ``MIN_RUNS`` times and, with counters, for at least ``MIN_SECONDS``. The
+    counters include the energy of other processes.
     """
     starts = [counter.read_uj() for counter in counters]
     start, runs = perf_counter(), 0
@@ -49,7 +52,7 @@ def energy_per_run(run: Callable[[], object], counters: Sequence[EnergyCounter])
 
 
 def peak_memory(status: Path = Path("/proc/self/status")) -> int:
-    """Return the most resident memory that this process has had, in bytes."""
+    """Return the peak resident memory of this process, in bytes."""
     if status.is_file():  # the peak of ``getrusage`` on Linux includes that of the parent
         lines = status.read_text(encoding="utf-8", errors="replace").splitlines()
         (line,) = (line for line in lines if line.startswith("VmHWM:"))

@@ -15,9 +15,9 @@ from posedeploy.benchmarks.intervals import Estimate, paired_shift, percentile_i
 from posedeploy.types import RuntimeInfo, Scenario, TensorSpec
 
 RUNS_PAST_PERCENTILE = 10
-"""Runs that must lie beyond a percentile: p90 needs 100 runs, p99 needs 1000."""
+"""The number of runs that must be slower than a percentile: p90 needs 100 runs, p99 needs 1000."""
 MIN_RUNS = 5
-"""Fewer times have no meaningful spread."""
+"""The number of timed runs that a spread needs."""
 MAX_RELATIVE_SPREAD = 0.10
 """The interquartile range over the median above which the result has a warning."""
 
@@ -39,14 +39,14 @@ class LoadCost:
 class Latency:
     """The raw times of one candidate, in seconds, one per round.
 
-    loads: one or several; ``times_s`` holds their times one after another. times_s: one per timed inference;
-    in the offline scenario one per block of ``block`` inferences in flight, divided by ``block``.
-    cpu_times_s: the processor time of all threads of this process meanwhile. preprocess_times_s,
-    decode_times_s: of what surrounds the network in the same rounds, if an image was given. baseline: the
-    label of PyTorch on the same checkpoint, if it was run; ``baseline_times_s`` are its times in the same
-    rounds. input_specs, output_specs: as in the model file. input_shapes: of the arrays, by name.
-    model_sha256: of the checkpoint, or of each file.
-    footprint: in a process of its own, if that was measured.
+    loads: one or more; ``times_s`` holds their times one after another. times_s: one per timed inference; in
+    the offline scenario one per block of ``block`` inferences in flight, divided by ``block``. cpu_times_s:
+    the processor time of all threads of this process during the same inferences. preprocess_times_s,
+    decode_times_s: the times of preprocessing and decoding in the same rounds, if an image was passed.
+    baseline: the label of PyTorch on the same checkpoint, if it was run; ``baseline_times_s`` are its times
+    in the same rounds. input_specs, output_specs: the tensors of the model file. input_shapes: the shapes of
+    the arrays, by name. model_sha256: the hash of the checkpoint, or of each file. footprint: the cost in a
+    separate process, if it was measured.
     """
 
     label: str
@@ -176,8 +176,8 @@ class Latency:
         """Why the times are unreliable; None for reliable times."""
         if self.spread is None:
             return (
-                f"{self.label}: the spread is unknown: it needs at least {MIN_RUNS} times, and this has "
-                f"{len(self.times_s)}; increase `runs`"
+                f"{self.label}: the spread is unknown: it needs at least {MIN_RUNS} timed runs, but there "
+                f"are only {len(self.times_s)}; increase `runs`"
             )
         if self.spread <= MAX_RELATIVE_SPREAD:
             return None

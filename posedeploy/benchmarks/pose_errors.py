@@ -14,8 +14,8 @@ ROOTS = (("pelvis",), ("wrist",), ("neck",), ("left_hip", "right_hip"))
 network has is used. lightweight-openpose-3d reads all its joints at the neck."""
 MIN_SIZE_PX = 1.0
 MIN_AREA_SHARE = 0.1
-"""The least area of a person, over the squared diagonal of the box: of a person whose keypoints lie on a
-line, the box has no area."""
+"""The least area of a person as a fraction of the squared diagonal of the box, because the box of keypoints
+on a line has no area."""
 
 
 def box_diagonals(points: Array, is_present: Array) -> Array:

@@ -21,12 +21,12 @@ from posedeploy.types import Array
 Verdict: TypeAlias = Literal["slower", "faster", "no difference", "cannot tell"]
 Clock: TypeAlias = Literal["wall", "cpu"]
 DEAD_ZONE = 0.01
-"""A relative difference of at most this counts as none."""
+"""The largest relative difference that counts as no difference."""
 CONFIDENCE = 0.99
-"""Of the interval that the verdict needs. A false ``slower`` has half of the rest, so 0.5 %, and less by the
-dead zone."""
+"""Confidence of the interval that decides the verdict. A false ``slower`` is at most 0.5 % likely (one tail);
+the dead zone lowers this further."""
 MIN_TIMES = 20
-"""Fewer times of either network allow no verdict."""
+"""The number of timed runs of each network that a verdict needs."""
 SAME_ROUNDS = "compare with the earlier model itself, which then runs in the same rounds"
 
 
@@ -34,11 +34,11 @@ SAME_ROUNDS = "compare with the earlier model itself, which then runs in the sam
 class TimeComparison:
     """How the time of a network relates to that of another one, or to its own time in an earlier measurement.
 
-    against: what it was compared with. reference: the label of the row that both measurements were divided
-    by; None where both ran in the same rounds, or no row is common. clock: ``cpu`` if processor time decided.
-    ratio: time over the other's time. interval: of the ratio, with ``CONFIDENCE``; None without a meaningful
-    one. times: the number of times of this network and of the other. fault: why there is no verdict, and what
-    to do.
+    against: the label of the other network or the name of the report. reference: the label of the row that
+    both measurements were divided by; None if both networks ran in the same rounds, or no row is common.
+    clock: ``cpu`` if processor time decided. ratio: this network's time divided by the other's. interval: the
+    confidence interval of the ratio at ``CONFIDENCE``; None for too few runs. times: the number of timed runs
+    of this network and of the other. fault: why there is no verdict, and what to do.
     """
 
     label: str
@@ -137,10 +137,14 @@ def _decide(comparisons: Sequence[TimeComparison]) -> TimeComparison:
         if each.verdict != "cannot tell":
             return each
     if comparisons[0].interval is None:
-        few = f"it needs {MIN_TIMES} times, and has {min(comparisons[0].times)}; increase `runs`"
+        few = (
+            f"a verdict needs at least {MIN_TIMES} timed runs of each model, but one has only "
+            f"{min(comparisons[0].times)}; increase `runs`"
+        )
         return replace(comparisons[0], fault=few)
     more = "increase `runs`" if len(comparisons) > 1 else "increase `runs`, use `threads=1` on a CPU"
-    return replace(comparisons[0], fault=f"the interval holds both a difference and none; {more}")
+    wide = "the confidence interval is too wide: it includes both a difference and no difference"
+    return replace(comparisons[0], fault=f"{wide}; {more}")
 
 
 def _comparison(

@@ -29,20 +29,20 @@ MIN_IN_FLIGHT = 10
 RUNS_PER_STREAM = 4
 """Inferences in a block for each stream of the runtime: a shorter block would mostly fill and drain them."""
 SEED = 20181129
-"""Of the order of the candidates."""
+"""The default seed of the order of the candidates."""
 
 
 class Clocks(NamedTuple):
-    """The clocks to use, in seconds: of the wall, and of the processor time of this process."""
+    """The clocks to use, in seconds: wall time, and processor time of this process."""
 
     wall: Callable[[], float] = perf_counter
     cpu: Callable[[], float] = process_time
 
 
 class RunTime(NamedTuple):
-    """The time of one run, and the processor time of all threads of this process meanwhile, in seconds.
+    """The wall time of one run, and the processor time of all threads of this process during it, in seconds.
 
-    preprocess_s, decode_s: of what surrounds the run, if it is timed.
+    preprocess_s, decode_s: the times of preprocessing and decoding, if they are measured.
     """
 
     wall_s: float

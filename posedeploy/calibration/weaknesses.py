@@ -1,4 +1,4 @@
-"""What makes a calibration set a poor one, in sentences."""
+"""Sentences on the weaknesses of a calibration set."""
 
 from __future__ import annotations
 
@@ -11,9 +11,8 @@ MIN_IMAGES = 30
 MAX_NEAR_SHARE = 0.5
 MIN_PEOPLE_SHARE = 0.5
 SYNTHETIC = (
-    "calibrated with synthetic people, since no `calibration` images were passed; on photographs and videos, "
-    "95 % of the keypoints of human-pose-estimation-0001 then moved by less than 1.1 px, and by less than "
-    "1.5 px with 52 frames of two videos (docs/precision.md); for another network, compare both"
+    "calibrated with synthetic people, because no `calibration` images were passed; check the errors on "
+    "your own images with `posedeploy parity --images` (docs/precision.md)"
 )
 
 
@@ -32,13 +31,13 @@ def describe_weaknesses(calibration: Calibration, *, takes_one_person: bool = Fa
         yield SYNTHETIC
     if calibration.count < MIN_IMAGES:
         yield (
-            f"the calibration set has only {counted(calibration.count, 'image')}; values that these images "
-            f"do not reach are clipped in others: pass at least {MIN_IMAGES}"
+            f"the calibration set has only {counted(calibration.count, 'image')}; values outside "
+            f"the ranges of these images will be clipped; pass at least {MIN_IMAGES}"
         )
     if calibration.near_duplicates > MAX_NEAR_SHARE * calibration.count:
         yield (
-            f"{calibration.near_duplicates} of the {calibration.count} calibration images nearly repeat "
-            "others; more varied images give better ranges"
+            f"{calibration.near_duplicates} of the {calibration.count} calibration images are near-"
+            "duplicates of others; more varied images give better ranges"
         )
     with_people = calibration.with_people
     if with_people is not None and with_people < MIN_PEOPLE_SHARE * calibration.checked:

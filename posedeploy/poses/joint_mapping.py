@@ -50,7 +50,8 @@ COMPUTED: tuple[tuple[str, Point], ...] = (
     ("head", _head),
 )
 """Joints that are computed from their neighbors, in this order, if the detector does not find them. The neck
-always is, as its definition varies. The published datasets compute pelvis and neck in the same way."""
+is always computed, because its definition varies. The published datasets compute pelvis and neck in the same
+way."""
 
 
 @dataclass(frozen=True)
@@ -94,7 +95,7 @@ def map_person(person: Array, names: Sequence[str], joint_set: JointSet) -> Arra
 
     Args:
         person: (keypoints, 3) x px, y px and score, below 0 if missing.
-        names: the keypoint names, for which ``unmappable`` returns nothing.
+        names: the keypoint names, for which ``find_unmappable`` returns an empty list.
     """
     own = [coco_name(name) for name in names]
     seen = {name: row for name, row in zip(own, person, strict=True) if row[2] >= 0}

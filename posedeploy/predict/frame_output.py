@@ -15,6 +15,7 @@ from posedeploy.predict.opencv_video import WITHOUT_PYAV
 from posedeploy.predict.opencv_writer import OpenCvWriter
 from posedeploy.predict.pictures import Names, Painter, PictureFiles, Sink
 from posedeploy.predict.predict_options import PredictOptions
+from posedeploy.printable import counted
 from posedeploy.types import Array, Artifact, Poses
 
 
@@ -66,10 +67,11 @@ class FrameOutput:
         remarks = list(self._sink.remarks) if self._sink else []
         if self._frames_without_mesh:
             first, more = self._frames_without_mesh[0], len(set(self._frames_without_mesh)) - 1
+            meshes = counted(len(self._frames_without_mesh), "mesh", "meshes")
             images = "" if self._is_video else f", in {first}" + (f" and {more} more" if more else "")
             remarks.append(
-                f"meshes not drawn: {len(self._frames_without_mesh)}{images}; no camera in front of the "
-                "person projects the 3D joints onto the 2D joints"
+                f"{meshes} not drawn{images}: no camera in front of the person projects the 3D joints "
+                "onto the 2D joints"
             )
         return remarks
 

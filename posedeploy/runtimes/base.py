@@ -18,7 +18,7 @@ from posedeploy.runtimes import forks
 from posedeploy.types import Array, Ranges, RuntimeInfo, Tensors, TensorSpec
 
 CLOSED = "this runner is closed; open another one"
-REENTERED = "this runner is running its network, and the network cannot run or close its own runner"
+REENTERED = "this runner was called from within its own network; a network cannot run or close its own runner"
 FORKED = (
     "this runner was opened before this process was forked, so its threads or its GPU belong to the parent; "
     "open it in the child, or start processes with the multiprocessing method 'spawn'"
@@ -66,7 +66,8 @@ class Runner(Closable, ABC):
 
         Raises:
             InputError: a tensor is missing, unknown, or of another shape or dtype than in ``inputs``.
-            RunnerStateError: the runner is closed, of the parent process, or called by its own network.
+            RunnerStateError: the runner is closed, was opened in the parent process, or is called from within
+                its own network.
         """
         self._check_state()
         self.check(tensors)

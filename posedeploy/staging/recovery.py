@@ -125,8 +125,8 @@ def _wait_as_reader(folder: Path) -> None:
         if not _is_live(work):
             raise OutputError(
                 f"{folder}: {_holder_name(work)} was ended while it was {REPLACING}, and you have no "
-                "permission to finish that; ask a user who has to run posedeploy inspect on a file in this "
-                "folder"
+                "write permission to complete it; ask a user with write permission to run `posedeploy "
+                "inspect` on a file in this folder"
             )
         if time.monotonic() > deadline:
             raise OutputError(

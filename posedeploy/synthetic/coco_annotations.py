@@ -47,7 +47,7 @@ def write_images(
         OutputError: the folder cannot be written; its files are unchanged.
     """
     if count < 1:
-        raise InputError(f"{count} images: it should be at least 1")
+        raise InputError(f"`count={count}`: expected at least 1")
     images: list[dict[str, Any]] = []
     annotations: list[dict[str, Any]] = []
     with files.staged(folder) as stage:

@@ -113,14 +113,16 @@ def generate_scene(
 
 
 def _check(seed: int, index: int, size: tuple[int, int] | None, people: int | None) -> None:
-    if not (0 <= seed < 2**32 and 0 <= index < 2**32):
-        raise InputError(f"seed {seed}, image {index}: each should be 0 to {2**32 - 1}")
+    for name, number in (("seed", seed), ("index", index)):
+        if not 0 <= number < 2**32:
+            raise InputError(f"`{name}={number}`: expected 0 to {2**32 - 1}")
     if size is not None and not all(MIN_SIDE <= length <= MAX_SIDE for length in size):
         raise InputError(
-            f"a synthetic image of {size[0]}x{size[1]} px: each side should be {MIN_SIDE} to {MAX_SIDE}"
+            f"`size`: the images would be {size[0]} px wide and {size[1]} px high; expected {MIN_SIDE} to "
+            f"{MAX_SIDE} px for both"
         )
     if people is not None and not 0 <= people <= MAX_PEOPLE:
-        raise InputError(f"{people} people in an image: it should be 0 to {MAX_PEOPLE}")
+        raise InputError(f"`people={people}`: expected 0 to {MAX_PEOPLE}")
 
 
 def _place_figures(rng: Rng, count: int, size: tuple[int, int], focal_length: float) -> list[Figure]:

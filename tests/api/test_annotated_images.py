@@ -46,7 +46,8 @@ def test_images_with_the_same_name_in_two_folders_are_distinguished(folder: Path
     paths, sentence = find_images(_annotations("cam1/0.png", "cam3/0.png"), folder)
     assert paths == {0: folder / "cam1/0.png"}
     assert sentence == (
-        f"`images={folder}`: 1 of 2 annotated images missing: cam3/0.png; left out, with the people in them"
+        f"`images={folder}`: 1 of 2 annotated images missing: cam3/0.png; "
+        "these images and their people are left out"
     )
 
 

@@ -120,5 +120,6 @@ def test_a_single_run_is_reported_to_have_no_spread() -> None:
     result = _latency(0.1)
     assert (result.spread, result.percentile_ms(90)) == (None, None)
     assert result.warning == (
-        "human.xml: the spread is unknown: it needs at least 5 times, and this has 1; increase `runs`"
+        "human.xml: the spread is unknown: it needs at least 5 timed runs, but there are "
+        "only 1; increase `runs`"
     )

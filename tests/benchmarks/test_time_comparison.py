@@ -90,8 +90,8 @@ def test_processor_time_is_not_compared_with_several_threads() -> None:
     found = compare_in_rounds(new, old)
     assert (found.verdict, found.clock) == ("cannot tell", "wall")
     assert found.remedy == (
-        "new: cannot tell whether it is slower than old: the interval holds both a difference and none; "
-        "increase `runs`, use `threads=1` on a CPU"
+        "new: cannot tell whether it is slower than old: the confidence interval is too wide: "
+        "it includes both a difference and no difference; increase `runs`, use `threads=1` on a CPU"
     )
 
 
@@ -141,4 +141,6 @@ def test_too_few_times_allow_no_verdict() -> None:
     new, old = (latency(label, np.linspace(0.01, 0.011, 19)) for label in ("new", "old"))
     found = compare_in_rounds(new, old)
     assert found.verdict == "cannot tell"
-    assert found.remedy.endswith("it needs 20 times, and has 19; increase `runs`")
+    assert found.remedy.endswith(
+        "a verdict needs at least 20 timed runs of each model, but one has only 19; increase `runs`"
+    )

@@ -100,7 +100,7 @@ def test_few_images_and_copies_are_reported(tmp_path: Path, caplog: pytest.LogCa
     caplog.clear()
     record = collected([write(tmp_path / "b", 32, same=True)]).record
     assert (record.count, record.near_duplicates) == (32, 31)
-    assert "31 of the 32 calibration images nearly repeat others" in caplog.text
+    assert "31 of the 32 calibration images are near-duplicates of others" in caplog.text
     assert "has only" not in caplog.text
 
 
@@ -154,7 +154,7 @@ def test_whole_images_for_a_network_of_one_person_are_reported(
 def test_without_images_synthetic_people_are_used(caplog: pytest.LogCaptureFixture) -> None:
     record = collected([], 30).record
     assert (record.source, record.count) == ("synthetic people", 30)
-    assert "calibrated with synthetic people, since no `calibration` images were passed" in caplog.text
+    assert "calibrated with synthetic people, because no `calibration` images were passed" in caplog.text
 
 
 @pytest.mark.parametrize(

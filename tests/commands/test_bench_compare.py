@@ -113,7 +113,7 @@ def _set(document: dict[str, Any], place: str, value: object) -> None:
 @pytest.mark.parametrize(
     ("place", "value", "message"),
     [
-        ("machine/cpu", "Z80", "it was measured on another machine: cpu Z80 in the report, "),
+        ("machine/cpu", "Z80", "the earlier report was measured on another machine: cpu Z80 in the report, "),
         ("machine/logical_cores", 4096, "another machine: logical_cores 4096 in the report, "),
         (
             "results/1/runtime_info/threads",

@@ -176,7 +176,8 @@ def test_annotations_of_other_tools_are_read(people: list[dict[str, Any]], human
     errors = words(result.stderr)
     assert "people.json: 4 of 5 annotations have no area: computed from their box" in errors
     assert (
-        "--images photos: 1 of 3 annotated images missing: gone.png; left out, with the people in" in errors
+        "--images photos: 1 of 3 annotated images missing: gone.png; these images and their people are"
+        in errors
     )
     document = json.loads(Path("e.json").read_text())
     assert (document["images"], len(document["keypoints"]), len(document["remarks"])) == (2, 17, 2)
@@ -211,7 +212,7 @@ def test_an_unreadable_image_is_skipped_and_reported(
     make(Path("photos/a.png"))
     result = done("evaluate", human / "out" / "human.onnx", *GIVEN, "--json", "e.json")
     errors = words(result.stderr)
-    assert errors.count(why) == 1 and "left out, with the people in it" in errors
+    assert errors.count(why) == 1 and "; the image and its people are left out" in errors
     found = json.loads(Path("e.json").read_text())
     assert (found["images"], found["slices"][0]["people"]) == (1, PEOPLE)
     assert found["slices"][0]["ap"] == pytest.approx(1)

@@ -28,9 +28,11 @@ def test_images_are_written_and_listed(done: Invoke, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (("--count", 0), "0 images: it should be at least 1"),
+        (("--count", 0), "--count 0: expected at least 1"),
         (("--size", 12), "--size 12: expected HEIGHTxWIDTH"),
-        (("--people", 9), "9 people"),
+        (("--people", 9), "--people 9: expected 0 to 8"),
+        (("--seed", -1), "--seed -1: expected 0 to 4294967295"),
+        (("--size", "5000x64"), "--size: the images would be 64 px wide and 5000 px high"),
     ],
 )
 def test_invalid_options_are_refused(

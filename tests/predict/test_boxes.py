@@ -126,7 +126,7 @@ def test_extra_and_missing_images_are_reported(folder: Path) -> None:
     assert remarks([A, B, extra], folder) == [
         f"boxes.json: boxes for images that {folder.name} does not have: c.png"
     ]
-    assert remarks([A], folder) == ["boxes.json: no boxes for b.png, so nobody is found there"]
+    assert remarks([A], folder) == ["boxes.json: no boxes for b.png, so no people are found in them"]
     source = source_of(folder)
     twice = read_boxes(boxes_in(folder, [A, B, A]), source)
     assert [len(found(twice, frame)) for frame in source] == [2, 1]

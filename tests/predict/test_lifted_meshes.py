@@ -132,17 +132,17 @@ class InsideOut(StretchRunner):
 
 
 @pytest.mark.parametrize(
-    ("names", "count", "end"),
+    ("names", "count", "remark"),
     [
-        (("a.png",), 1, ": 1, in a.png"),
-        (("a.png",), 2, ": 2, in a.png"),
-        (("a.png", "b.png"), 1, ": 2, in a.png and 1 more"),
-        (("a.png", "b.png", "c.png"), 2, ": 6, in a.png and 2 more"),
-        (("clip.avi",), 1, ": 3"),
+        (("a.png",), 1, "1 mesh not drawn, in a.png"),
+        (("a.png",), 2, "2 meshes not drawn, in a.png"),
+        (("a.png", "b.png"), 1, "2 meshes not drawn, in a.png and 1 more"),
+        (("a.png", "b.png", "c.png"), 2, "6 meshes not drawn, in a.png and 2 more"),
+        (("clip.avi",), 1, "3 meshes not drawn"),
     ],
 )
 def test_images_without_a_drawn_mesh_are_reported(
-    names: tuple[str, ...], count: int, end: str, tmp_path: Path, photo: Array, video: MakeVideo
+    names: tuple[str, ...], count: int, remark: str, tmp_path: Path, photo: Array, video: MakeVideo
 ) -> None:
     spec = lifter_spec(vertices=4)
     joints = np.pad(people(count=count), ((0, 0), (0, 0), (0, 1)), constant_values=0.5)
@@ -163,4 +163,4 @@ def test_images_without_a_drawn_mesh_are_reported(
     artifact = Artifact(path, "onnx", spec, "fp32", {path.name: files.sha256(path)})
     options = PredictOptions(joint_source=JointSource("joints_file", find), faces=FACES)
     prediction = predict(source, InsideOut(spec), artifact, tmp_path / "out", options)
-    assert f"meshes not drawn{end}; no camera in front of the person projects" in " ".join(prediction.remarks)
+    assert f"{remark}: no camera in front of the person projects" in " ".join(prediction.remarks)

@@ -37,8 +37,8 @@ def test_a_reader_without_permission_to_write_gets_an_error(
         recover(folder)
     assert str(refusal.value).startswith(f"{folder}: process {os.getpid()} (")
     assert str(refusal.value).endswith(
-        ") was ended while it was replacing files here, and you have no permission to finish that; ask a "
-        "user who has to run posedeploy inspect on a file in this folder"
+        ") was ended while it was replacing files here, and you have no write permission to complete it; "
+        "ask a user with write permission to run `posedeploy inspect` on a file in this folder"
     )
 
 

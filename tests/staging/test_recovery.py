@@ -62,7 +62,7 @@ def test_a_user_without_permission_gets_an_error() -> None:
         leave_unfinished(folder, NEW_SET)
         os.seteuid(65534)
         try:
-            with pytest.raises(OutputError, match="you have no permission to finish that; ask a user"):
+            with pytest.raises(OutputError, match="you have no write permission to complete it; ask a user"):
                 recover(folder)
         finally:
             os.seteuid(0)

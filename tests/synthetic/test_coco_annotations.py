@@ -66,6 +66,6 @@ def test_the_info_describes_joints_and_camera(folder: Path) -> None:
 
 
 def test_a_count_of_zero_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match="0 images: it should be at least 1"):
+    with pytest.raises(InputError, match="`count=0`: expected at least 1"):
         write_images(tmp_path / "images", 0, seed=1)
     assert not (tmp_path / "images").exists()

@@ -127,10 +127,13 @@ def test_the_size_and_the_number_of_people_can_be_set() -> None:
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ((-1, 0), r"seed -1, image 0: each should be 0 to 4294967295"),
-        ((0, 2**32), r"seed 0, image 4294967296"),
-        ((0, 0, (10, 4000)), r"a synthetic image of 10x4000 px: each side should be 64 to 4096"),
-        ((0, 0, None, 9), r"9 people in an image: it should be 0 to 8"),
+        ((-1, 0), r"`seed=-1`: expected 0 to 4294967295"),
+        ((0, 2**32), r"`index=4294967296`: expected 0 to 4294967295"),
+        (
+            (0, 0, (10, 4000)),
+            r"`size`: the images would be 10 px wide and 4000 px high; expected 64 to 4096 px",
+        ),
+        ((0, 0, None, 9), r"`people=9`: expected 0 to 8"),
     ],
 )
 def test_invalid_arguments_are_refused(arguments: tuple[int, ...], message: str) -> None:

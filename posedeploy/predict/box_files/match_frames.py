@@ -113,7 +113,7 @@ class Matcher:
             self.remarks.append(f"{name}: boxes for images that {self._source.name} does not have: {extra}")
         if without and used:
             self.remarks.append(
-                f"{name}: no boxes for {listed(without, MAX_SHOWN)}, so nobody is found there"
+                f"{name}: no boxes for {listed(without, MAX_SHOWN)}, so no people are found in them"
             )
 
 

@@ -63,7 +63,7 @@ def test_a_folder_with_a_file_for_each_image_is_read(suffix: str, tmp_path: Path
     extra = "z" if suffix == ".txt" else "z.png"
     assert remarks == [
         f"labels: boxes for images that images does not have: {extra}",
-        "labels: no boxes for b.png, so nobody is found there",
+        "labels: no boxes for b.png, so no people are found in them",
     ]
 
 
