@@ -12,12 +12,12 @@ if TYPE_CHECKING:
 
 OPTION = "--posedeploy-artifacts"
 KEYWORDS: dict[str, tuple[type, str]] = {
-    "images": (str, "An image or a folder of images to compare on as well."),
+    "images": (str, "Also compare on this image, or on the images of this folder."),
     "checkpoint": (str, "Compare with this checkpoint instead of the one in the manifest."),
     "device": (str, "Run the artifacts on this device, such as cuda."),
     "threads": (int, "CPU threads; the default is one per physical core."),
     "rtol": (float, "Tolerance of each output, relative to its largest value."),
-    "budget": (str, "Largest difference of poses, such as 1px, in place of the tolerances."),
+    "budget": (str, "Limit the differences between poses, such as 1px, instead of using the tolerances."),
 }
 """Keyword arguments of ``posedeploy.compare`` that have an option of their own."""
 

@@ -48,7 +48,7 @@ def compare(
     this machine, the report contains its error, and the others are compared.
 
     Args:
-        images: an image or a folder of images to compare on as well.
+        images: also compare on this image, or on the images of this folder.
         precision: the precision in which the runtime computes a float32 file.
         threads: None means one per physical core.
         runtime: None means the default of each target.

@@ -1,4 +1,4 @@
-"""Measure models that are each alone in a process of their own."""
+"""Measurement of models, each in a separate process."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ class OwnProcess:
             for each in (label, baseline):
                 if each is None or each in failures or rows[each].footprint is not None:
                     continue
-                on_progress(f"measuring {each} in its own process", None)
+                on_progress(f"measuring {each} in a separate process", None)
                 candidate = rows[label] if each == baseline else None
                 try:
                     rows[each] = replace(rows[each], footprint=self._measure(source, rows[each], candidate))

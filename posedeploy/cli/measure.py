@@ -22,15 +22,16 @@ def bench(
     scenario: Annotated[
         Scenario,
         typer.Option(
-            help="As in MLPerf: images one after another, for their latency, or many in flight, for images "
-            "per second.",
+            help="As in MLPerf: single-stream runs one input after another and measures latency; offline "
+            "keeps several in flight and measures throughput.",
         ),
     ] = "single-stream",
     runs: Annotated[
         int,
         typer.Option(
             metavar="N",
-            help="Timed runs of each model. p90 needs 100 and p99 1000; offline, ten times as many.",
+            help="Timed runs of each model. p90 needs 100 runs and p99 needs 1000; ten times as many in the "
+            "offline scenario.",
         ),
     ] = 100,
     loads: Annotated[
@@ -56,13 +57,16 @@ def bench(
     ] = None,
     image: Annotated[
         Path | None,
-        typer.Option(metavar="FILE", help="Run on this image, and time preprocessing and decoding as well."),
+        typer.Option(
+            metavar="FILE",
+            help="Run on this image instead of noise, and also time preprocessing and decoding.",
+        ),
     ] = None,
     footprint: Annotated[
         bool,
         typer.Option(
             "--footprint",
-            help="Also load each model in a process of its own, for its start, peak memory and energy.",
+            help="Also load each model in a separate process, and measure its start, peak memory and energy.",
         ),
     ] = False,
     batch: Annotated[
@@ -128,7 +132,7 @@ def parity(
     models: Annotated[list[Path], typer.Argument(help="Artifacts.", show_default=False)],
     images: Annotated[
         Path | None,
-        typer.Option(metavar="PATH", help="An image or a folder of images to compare on as well."),
+        typer.Option(metavar="PATH", help="Also compare on this image, or on the images of this folder."),
     ] = None,
     device: common_options.Device = "cpu",
     threads: common_options.Threads = None,

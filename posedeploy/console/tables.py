@@ -141,11 +141,11 @@ def stages_table(results: Sequence[Latency]) -> Table:
 
 
 def own_process_table(results: Sequence[Latency]) -> Table:
-    """Return the table of the costs of each model in its own process, with energy if it is measured."""
+    """Return the table of the costs of each model in a separate process, with energy if it was measured."""
     footprints = [(row, row.footprint) for row in results if row.footprint is not None]
     counters = sorted({name for _, footprint in footprints for name in footprint.energy_j})
     heads = ["import ms", "load ms", "first ms", "peak memory", *(f"{name} J" for name in counters)]
-    table = create_table("In a process of its own", ["model"], heads)
+    table = create_table("In a separate process", ["model"], heads)
     for row, footprint in footprints:
         table.add_row(
             _two_lines(row.label, _short_runtime(row.runtime_info)),

@@ -1,6 +1,6 @@
 """The operators of an OpenVINO graph that stay in floating point in a quantized file.
 
-They are found by patterns of the graph, not by the network: layers whose results are outputs, expectations of
+Patterns in the graph select them, whatever the network is: layers whose results are outputs, expectations of
 a softmax, normalizations, and preprocessing.
 """
 
@@ -22,7 +22,7 @@ MOVES = frozenset(
 )
 """Operators that only move values."""
 EARLY = 4
-"""In mixed precision, one in this many layers stays in floating point: the first ones in graph order."""
+"""In mixed precision, the first ``1 / EARLY`` of the layers in graph order stays in floating point."""
 
 
 def sensitive(model: Any) -> set[str]:
@@ -64,7 +64,7 @@ def _sources(node: Any) -> list[Any]:
 
 
 def _is_constant(node: Any) -> bool:
-    """Return whether a node is a constant, or one that is reshaped or converted."""
+    """Return whether a node is a constant, or a reshaped or converted constant."""
     while node.get_type_name() in {"Convert", *MOVES}:
         node = _sources(node)[0]
     return bool(node.get_type_name() == "Constant")

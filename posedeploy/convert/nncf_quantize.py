@@ -1,4 +1,4 @@
-"""Quantize an OpenVINO graph to INT8 after training, with NNCF."""
+"""Post-training quantization of an OpenVINO graph to INT8 with NNCF."""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ from posedeploy.types import CalibrationSet
 def quantize(model: openvino.Model, calibration: CalibrationSet, precision: str) -> openvino.Model:
     """Return a copy of an FP32 graph with INT8 layers, and sensitive operators in floating point.
 
-    Signed activations have asymmetric ranges (NNCF's preset ``mixed``), from histograms. Weights have a range
-    for each channel.
+    Activations with negative values are quantized asymmetrically (NNCF's preset ``mixed``), and their ranges
+    come from histograms. Weights are quantized per channel.
 
     Args:
         precision: ``int8``; or ``mixed``, which also keeps early and depthwise layers in floating point.
@@ -37,8 +37,8 @@ def quantize(model: openvino.Model, calibration: CalibrationSet, precision: str)
         names |= float_layers.early_and_depthwise(model)
     if not float_layers.layer_names(model) - names:
         raise ExportError(
-            f"`precision={precision}`: no layer of this network is left for INT8: the last ones stay in "
-            "floating point and, in mixed precision, early and depthwise ones too; export it in bf16"
+            f"`precision={precision}`: no layer of this network is left for INT8: output layers and, in "
+            "mixed precision, early and depthwise layers stay in floating point; use `precision=bf16`"
         )
     attention = float_layers.has_attention(model)
     with redirect_stdout(io.StringIO()), only_errors("nncf"):  # progress bars

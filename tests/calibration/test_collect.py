@@ -96,7 +96,7 @@ def test_images_of_another_kind_or_size_are_used(image: Array, tmp_path: Path) -
 
 def test_few_images_and_copies_are_reported(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     record = collected([write(tmp_path / "a", 1)]).record
-    assert "the calibration set has only 1 image; values that" in caplog.text
+    assert "the calibration set has only 1 image; values outside the ranges of" in caplog.text
     caplog.clear()
     record = collected([write(tmp_path / "b", 32, same=True)]).record
     assert (record.count, record.near_duplicates) == (32, 31)

@@ -136,7 +136,7 @@ def test_footprint_loads_each_model_in_its_own_process(
     for footprint in (pytorch, onnx_file):
         assert min(footprint[name] for name in ("import_s", "load_s", "first_run_s")) > 0
         assert 0 not in footprint["energy_j"].values()
-    table = words(shown.partition("In a process of its own")[2])
+    table = words(shown.partition("In a separate process")[2])
     assert "import ms load ms first ms peak memory" in table
     assert not lines_wider_than(80, shown)
 
