@@ -72,7 +72,7 @@ def test_bench_and_inspect_accept_every_family(crops: Path, done: Invoke) -> Non
     shown = words(done("inspect", crops / "out" / "mobile.xml").stdout)
     assert "LPSKI, 21 joints" in shown
     assert "RGB, (value - (0.485, 0.456, 0.406)) / (0.229, 0.224, 0.225)" in shown
-    assert "256x256, a person's box 1.25 times as large" in shown
+    assert "256x256, a person's box enlarged 1.25 times" in shown
     shown = words(done("inspect", crops / "hg2d.pth").stdout)
     assert "ResNet of 1-1-1-1 basic blocks, 16 joints, 2D: no depth head" in shown
 

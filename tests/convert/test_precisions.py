@@ -119,7 +119,7 @@ def test_a_processor_without_bf16_refuses_a_file_that_needs_it(tiny: Model, tmp_
     (artifact,) = export(tiny, ["openvino"], tmp_path, "tiny", ExportOptions(precision="bf16"))
     with pytest.raises(
         DeviceError,
-        match=r"tiny\.xml: exported in bf16, which needs bf16 arithmetic, and OpenVINO reports none for CPU "
+        match=r"tiny\.xml: exported in bf16, which needs bf16 arithmetic, but OpenVINO reports none for CPU "
         r"on this machine; run it on a processor with bf16, or export it in fp32$",
     ):
         set_precision(_WithoutBf16(), "CPU", artifact, RunOptions(precision="auto"))
