@@ -29,7 +29,18 @@ from posedeploy.errors import InputError, PoseDeployError
 from posedeploy.predict.chain import Predictor
 from posedeploy.runtimes.base import Runner
 from posedeploy.runtimes.load_runner import HasTensors, open_runner, resolve_spec, runner_of
-from posedeploy.types import Array, Artifact, Model, ModelSpec, Placement, RunOptions, Stages, Tensors
+from posedeploy.runtimes.run_options import required_precision
+from posedeploy.types import (
+    Array,
+    Artifact,
+    Model,
+    ModelSpec,
+    Placement,
+    Precision,
+    RunOptions,
+    Stages,
+    Tensors,
+)
 
 ModelAndSpec: TypeAlias = tuple[Model, ModelSpec]
 """A PyTorch model, and the spec whose inputs it is timed on."""
@@ -40,6 +51,7 @@ logger = logging.getLogger(__name__)
 class BenchmarkOptions:
     """The number of runs and loads, and the size and batch for free axes.
 
+    precision: of all models; None for the one that each file requires, FP32 where it requires none.
     image: (H, W, 3) uint8 BGR. With an image, preprocessing and decoding are timed as well.
     """
 
@@ -48,6 +60,7 @@ class BenchmarkOptions:
     input_size: tuple[int, int] | None = None
     batch: int | None = None
     runtime: str | None = None
+    precision: Precision | None = None
     checkpoint: Path | None = None
     image: Array | None = field(default=None, repr=False)
 
@@ -127,9 +140,11 @@ class CandidateLoader:
 
     def _load_artifact(self, artifact: Artifact) -> Candidate:
         runner_of(artifact, self._settings.runtime)  # its import is not its load
+        precision = self._settings.precision or required_precision(artifact)
+        options = replace(self._options, precision=precision)
         candidate = timing.load(
             artifact.path.name,
-            lambda: open_runner(artifact, self._options, self._settings.runtime),
+            lambda: open_runner(artifact, options, self._settings.runtime),
             lambda runner: _tensors(runner, resolve_spec(artifact, runner), self._settings),
             file_bytes=bytes_of(artifact),
         )

@@ -51,7 +51,7 @@ def benchmark(
     runs: int = 100,
     *,
     device: str = "cpu",
-    precision: Precision = "fp32",
+    precision: Precision | None = None,
     threads: int | None = None,
     scenario: Scenario = "single-stream",
     loads: int | None = None,
@@ -71,6 +71,8 @@ def benchmark(
     Args:
         models: artifacts, checkpoints or their paths; one or several.
         runs: timed runs of each, one in each round; p90 needs 100, p99 1000.
+        precision: of the arithmetic of all models; None is the one that each artifact was exported for, and
+            ``fp32`` for any other model.
         scenario: ``single-stream`` times one input after another, ``offline`` many in flight.
         loads: how often each model is loaded anew; the runs are divided among the loads. None is 1, and
             ``LOADS_TO_COMPARE`` with ``compare``.
@@ -99,6 +101,7 @@ def benchmark(
         input_size=input_size,
         batch=batch,
         runtime=runtime,
+        precision=precision,
         checkpoint=optional_path(checkpoint),
         image=None if image is None else to_frame(image).image,
     )
@@ -110,7 +113,7 @@ def benchmark(
     elif compare is not None:
         sources.append(to_source(compare))
     run = _Benchmark(
-        RunOptions(device, precision, threads, HINTS[scenario]),
+        RunOptions(device, precision or "fp32", threads, HINTS[scenario]),
         settings,
         ModelArgs.of(model_args),
         scenario,

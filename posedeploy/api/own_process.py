@@ -90,6 +90,7 @@ class OwnProcess:
                 "input_size": self.settings.input_size if self.settings.image is None else _image_size(row),
                 "batch": self.settings.batch,
                 "runtime": self.settings.runtime,
+                "precision": self.settings.precision,
                 "checkpoint": None if self.settings.checkpoint is None else str(self.settings.checkpoint),
             },
             "args": msgspec.to_builtins(self.args, enc_hook=str),

@@ -9,7 +9,7 @@ import typer
 
 from posedeploy.console import common_options, model_options, parsing, people_options
 from posedeploy.console.output import check_json, show_progress
-from posedeploy.types import Scenario
+from posedeploy.types import Precision, Scenario
 
 
 def bench(
@@ -18,7 +18,13 @@ def bench(
     ] = None,
     device: common_options.Device = "cpu",
     threads: common_options.Threads = None,
-    precision: common_options.PrecisionName = "fp32",
+    precision: Annotated[
+        Precision | None,
+        typer.Option(
+            help="The precision of the arithmetic of all models; auto leaves it to the runtime.",
+            show_default="that of each file, or fp32",
+        ),
+    ] = None,
     scenario: Annotated[
         Scenario,
         typer.Option(

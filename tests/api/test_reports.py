@@ -53,6 +53,18 @@ def test_benchmark_times_an_artifact_and_pytorch(artifact: Artifact, done: Invok
     assert _shape(json.loads(report.to_json())) == _shape(json.loads(Path("b.json").read_text()))
 
 
+def test_benchmark_times_files_of_different_precisions_together(
+    artifact: Artifact, networks: Path, tmp_path: Path
+) -> None:
+    model, options = pd.load_checkpoint(networks / "hg.pth"), pd.ExportOptions(precision="bf16")
+    (half,) = pd.export(model, "torchscript", tmp_path, "half", options)
+    report = pd.benchmark([artifact, half], runs=1, threads=1)
+    precisions = {result.label: result.runtime_info.precision for result in report.results}
+    assert precisions == {"hg.pth (PyTorch)": "fp32", "hg.torchscript": "fp32", "half.torchscript": "bf16"}
+    with pytest.raises(pd.PoseDeployError, match=r"half\.torchscript was exported in bf16"):
+        pd.benchmark([artifact, half], runs=1, precision="fp32")
+
+
 def test_benchmark_times_a_loaded_model(networks: Path) -> None:
     report = pd.benchmark(pd.load_checkpoint(networks / "hg2d.pth"), runs=1, threads=1, batch=2)
     assert [(result.label, result.batch) for result in report.results] == [("hg2d.pth", 2)]
