@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -11,15 +11,22 @@ if TYPE_CHECKING:
     from pytest import ExceptionInfo
 
 OPTION = "--posedeploy-artifacts"
-KEYWORDS: dict[str, tuple[type, str]] = {
-    "images": (str, "Also compare on this image, or on the images of this folder."),
-    "checkpoint": (str, "Compare with this checkpoint instead of the one in the manifest."),
-    "device": (str, "Run the artifacts on this device, such as cuda."),
-    "threads": (int, "CPU threads; the default is one per physical core."),
-    "rtol": (float, "Tolerance of each output, relative to its largest value."),
-    "budget": (str, "Limit the differences between poses, such as 1px, instead of using the tolerances."),
+KEYWORDS: dict[str, tuple[dict[str, Any], str]] = {
+    "images": ({}, "Also compare on this image, or on the images of this folder."),
+    "checkpoint": ({}, "Compare with this checkpoint instead of the one in the manifest."),
+    "device": ({}, "Run the artifacts on this device, such as cuda."),
+    "precision": (
+        {"choices": ("fp32", "tf32", "fp16", "bf16", "auto")},
+        "Run the artifacts in this precision; the default is the one that each was exported for.",
+    ),
+    "threads": ({"type": int}, "CPU threads; the default is one per physical core."),
+    "rtol": ({"type": float}, "Tolerance of each output, relative to its largest value."),
+    "budget": (
+        {"action": "append"},
+        "Limit the differences between poses, such as 1px, instead of using the tolerances; repeatable.",
+    ),
 }
-"""Keyword arguments of ``posedeploy.compare`` that have an option of their own."""
+"""Keyword arguments of ``posedeploy.compare`` with an option, with how pytest reads it and its help."""
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -29,7 +36,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         OPTION, nargs="+", default=[], metavar="FILE", help="Artifacts to test; quoted patterns work too."
     )
     for name, (kind, meaning) in KEYWORDS.items():
-        group.addoption(f"--posedeploy-{name}", type=kind, metavar=name.upper(), help=meaning)
+        group.addoption(f"--posedeploy-{name}", metavar=name.upper(), help=meaning, **kind)
 
 
 @pytest.hookimpl(tryfirst=True)

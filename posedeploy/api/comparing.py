@@ -22,6 +22,7 @@ from posedeploy.benchmarks.budget import parse_budget
 from posedeploy.benchmarks.parity import Parity
 from posedeploy.convert.export_options import ignore_progress
 from posedeploy.errors import DeviceError, InputError, MissingPackageError
+from posedeploy.runtimes.run_options import required_precision
 from posedeploy.types import Artifact, Model, OnProgress, Precision, RunOptions, StrPath
 
 
@@ -30,7 +31,7 @@ def compare(
     images: StrPath | None = None,
     *,
     device: str = "cpu",
-    precision: Precision = "fp32",
+    precision: Precision | None = "fp32",
     threads: int | None = None,
     runtime: str | None = None,
     checkpoint: StrPath | None = None,
@@ -49,7 +50,8 @@ def compare(
 
     Args:
         images: also compare on this image, or on the images of this folder.
-        precision: the precision in which the runtime computes a float32 file.
+        precision: the precision in which the runtime computes a float32 file; None means the one that each
+            artifact was exported for, fp32 if it accepts that.
         threads: None means one per physical core.
         runtime: None means the default of each target.
         checkpoint: the checkpoint to compare with, instead of the one in the manifest.
@@ -79,10 +81,10 @@ def compare(
     )
     # All are opened before any is compared, so that a missing file is reported at once.
     opened = [open_with_args(source, args) for source in _list_artifacts(artifacts)]
-    run_options = RunOptions(device, precision, threads)
     results: list[Parity] = []
     errors: dict[str, str] = {}
     for artifact in opened:
+        run_options = RunOptions(device, precision or required_precision(artifact), threads)
         try:
             results.append(compare_with_pytorch(artifact, run_options, options, args, on_progress))
         except (DeviceError, MissingPackageError) as error:

@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+import posedeploy as pd
+from posedeploy.convert.export_options import ExportOptions
 from posedeploy.errors import PoseDeployError
 from posedeploy.testing import assert_parity
 from posedeploy.types import Artifact
@@ -74,6 +76,22 @@ def test_a_failed_test_lists_the_differences(
     result.stdout.fnmatch_lines([f"{artifact.path} differs from PyTorch in fp32", "  - *"])
     result.stdout.no_fnmatch_line("*Traceback*")
     result.stdout.no_fnmatch_line("*posedeploy/testing.py*")
+
+
+def test_an_artifact_runs_in_the_precision_that_it_was_exported_for(
+    networks: Path, tmp_path: Path, pytester: pytest.Pytester
+) -> None:
+    model = pd.load_checkpoint(networks / "hg.pth")
+    (exported,) = pd.export(model, "onnx", tmp_path / "out", options=ExportOptions(precision="fp16"))
+    assert "fp16" in assert_parity(exported, budget=["1e3px", "1e4mm", "100%"]).runtime_info.precision
+    options = ("--posedeploy-budget", "1e3px", "--posedeploy-budget", "1e4mm", "--posedeploy-artifacts")
+    passed = pytester.runpytest_inprocess(*PLUGIN, *ONE_THREAD, *options, str(exported.path))
+    passed.assert_outcomes(passed=1)
+    refused = pytester.runpytest_inprocess(
+        *PLUGIN, "--posedeploy-precision", "fp32", "--posedeploy-artifacts", str(exported.path)
+    )
+    refused.assert_outcomes(failed=1)
+    refused.stdout.fnmatch_lines(["*`precision=fp32`*"])
 
 
 @pytest.mark.parametrize(("name", "reason"), [("gone.onnx", "no such file"), (".", "a folder")])
