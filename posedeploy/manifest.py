@@ -23,7 +23,7 @@ from posedeploy.manifest_search import (
     find_match,
     find_nearest,
 )
-from posedeploy.staging.reading import reads_one_set
+from posedeploy.staging.reading import read_consistently
 from posedeploy.types import Artifact
 
 
@@ -32,7 +32,7 @@ def path_of(artifact: Path) -> Path:
     return artifact.with_name(artifact.name + SUFFIX)
 
 
-_of_one_set = reads_one_set(lambda artifact: (artifact, path_of(artifact)))
+_consistently = read_consistently(lambda artifact: (artifact, path_of(artifact)))
 
 
 def write(artifact: Artifact, folder: Path) -> None:
@@ -48,8 +48,8 @@ def write_inside(artifact: Artifact, folder: Path) -> Artifact:
     return replace(artifact, files={**artifact.files, path.name: files.sha256(path)})
 
 
-@_of_one_set
-def has_one(artifact: Path) -> bool:
+@_consistently
+def has_manifest(artifact: Path) -> bool:
     """Return whether a manifest belongs to a model file, next to it or embedded.
 
     Raises:
@@ -58,7 +58,7 @@ def has_one(artifact: Path) -> bool:
     return artifact.is_file() and (_match(artifact) is not None or _inside(artifact) is not None)
 
 
-@_of_one_set
+@_consistently
 def locate(artifact: Path) -> str:
     """Return the name of the manifest of a model file, or ``inside the file``; '' if it has none."""
     match = _match(artifact) if artifact.is_file() else None
@@ -67,7 +67,7 @@ def locate(artifact: Path) -> str:
     return "inside the file" if artifact.is_file() and _inside(artifact) is not None else ""
 
 
-@_of_one_set
+@_consistently
 def read_recorded(artifact: Path) -> Artifact:
     """Return an artifact as recorded in its manifest, without checking its files.
 
@@ -101,7 +101,7 @@ def _missing(artifact: Path) -> ManifestError:
     )
 
 
-@_of_one_set
+@_consistently
 def read(artifact: Path) -> Artifact:
     """Return an artifact with the content of its manifest, after checking the hashes of its files.
 
@@ -123,7 +123,7 @@ def read(artifact: Path) -> Artifact:
     return recorded
 
 
-@_of_one_set
+@_consistently
 def find(artifact: Path) -> Artifact | None:
     """Return ``read`` of an existing model file; None if no manifest has its hash or is named after it.
 

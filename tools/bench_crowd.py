@@ -97,7 +97,7 @@ def main() -> None:
         with tempfile.TemporaryDirectory() as folder:
             model = opened(network, shape, Path(folder))
             results = times_of(model, Path(folder), people, arguments.runs)
-            arithmetic_ms = 1e3 * people * gflop(model.deployed or model.module, shape) / product_gflops()
+            arithmetic_ms = 1e3 * people * gflop(model.export_form or model.module, shape) / product_gflops()
         for runtime in ("pytorch", *TARGETS):
             one, crowd = results[runtime, 1], results[runtime, people]
             spread = max(one.spread or 0.0, crowd.spread or 0.0)

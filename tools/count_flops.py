@@ -1,7 +1,7 @@
 """Count the parameters and operations of the published networks, as ``families.py`` lists them.
 
 ``python tools/count_flops.py`` counts convolutions and matrix products for one image or person with PyTorch's
-counter; a multiplication with its addition counts as two operations. Pose2Mesh is counted as deployed, on a
+counter; a multiplication with its addition counts as two operations. Pose2Mesh is counted as exported, on a
 closed mesh with as many vertices as that of SMPL.
 """
 
@@ -31,9 +31,9 @@ def main() -> None:
     """Print a line for each network."""
     for name, network, shape in networks():
         parameters = sum(parameter.numel() for parameter in network.parameters())
-        deployed = network.deployed() if isinstance(network, pose2mesh.Pose2Mesh) else network
+        exported = network.export_form() if isinstance(network, pose2mesh.Pose2Mesh) else network
         size = "x".join(map(str, shape))
-        print(f"{name:30s} {parameters / 1e6:6.1f} M  {gflop(deployed, shape):7.2f} GFLOP at {size}")
+        print(f"{name:30s} {parameters / 1e6:6.1f} M  {gflop(exported, shape):7.2f} GFLOP at {size}")
 
 
 if __name__ == "__main__":

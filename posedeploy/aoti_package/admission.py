@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 
 from posedeploy import files
-from posedeploy.aoti_package import verdicts
+from posedeploy.aoti_package import trial_cache
 from posedeploy.aoti_package.build import read_build
 from posedeploy.aoti_package.diagnosis import explain
 from posedeploy.aoti_package.trial import TIME_LIMIT_S, TrialFailedError, try_package
@@ -14,7 +14,7 @@ from posedeploy.file_states import hash_file, state_of
 from posedeploy.types import Artifact
 
 
-def admit(
+def require_trial(
     artifact: Artifact, device: torch.device, time_limit_s: float = TIME_LIMIT_S, *, graphs: bool = True
 ) -> str:
     """Check that a package passed its trial on this machine; try it if it was not tried yet.
@@ -35,7 +35,7 @@ def admit(
     # ``artifact_files.verify`` has compared the recorded hash with the file.
     sha256 = artifact.files.get(artifact.path.name) or files.sha256(artifact.path)
     graph = graphs and device.type == "cuda"
-    if verdicts.has_passed(sha256, device.type, graph):
+    if trial_cache.has_passed(sha256, device.type, graph):
         return "passed before"
     build = read_build(artifact.path, artifact.details, artifact.spec)
     try:
@@ -46,7 +46,7 @@ def admit(
         raise (DeviceError if failure.kind == "environment" else ArtifactError)(message) from failure
     if hash_file(artifact.path) != (sha256, state):
         raise ArtifactError(f"{artifact.path}: the file changed during the trial; run the command again")
-    problem = verdicts.record_pass(sha256, device.type, graph)
+    problem = trial_cache.record_pass(sha256, device.type, graph)
     return f"passed; the result could not be cached ({problem})" if problem else "passed"
 
 

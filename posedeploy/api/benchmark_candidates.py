@@ -136,7 +136,7 @@ class CandidateLoader:
 
     def _args_for(self, source: Artifact | Path) -> ModelArgs:
         path = source if isinstance(source, Path) else source.path
-        return self._args if self._is_alone or not manifest.has_one(path) else ModelArgs()
+        return self._args if self._is_alone or not manifest.has_manifest(path) else ModelArgs()
 
     def _load_artifact(self, artifact: Artifact) -> Candidate:
         runner_of(artifact, self._settings.runtime)  # its import is not its load

@@ -62,7 +62,7 @@ def _open(path: Path | None, args: ModelArgs) -> Model:
     if args.network is not None:
         return _open_user_network(path, args.network, args)
     model = loading.open_checkpoint(
-        path, args.family, args.mesh, drawn=args.draws_mesh, stages=args.stages, weights=args.weights
+        path, args.family, args.mesh, draws_mesh=args.draws_mesh, stages=args.stages, weights=args.weights
     )
     _report_weights(model)
     _report_stages(model, args.stages)

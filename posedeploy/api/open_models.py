@@ -139,7 +139,7 @@ def _load_checkpoint(path: Path | None, args: ModelArgs) -> Model:
 
 
 def _describes_keypoints(path: Path, args: ModelArgs) -> bool:
-    return args.family is None and manifest.has_one(path)
+    return args.family is None and manifest.has_manifest(path)
 
 
 def _apply_height(spec: ModelSpec, args: ModelArgs) -> ModelSpec:

@@ -171,7 +171,7 @@ class _Case:
         return replace(tolerance, px=px, mm=mm)
 
     def _floor(self, exact: RecordedRunner, options: RunOptions, precision: str) -> NoiseFloor:
-        inputs = self.inputs.for_noise
+        inputs = self.inputs.noise_floor_inputs
         tensors = [each.tensors for each in inputs]
         with (
             _convert_errors(self.model),
@@ -234,7 +234,7 @@ def _in_precision(model: Model, options: RunOptions, precision: str) -> tuple[Mo
     PyTorch's runner on the CPU has FP32 only, so the network itself casts there.
     """
     if options.device == "cpu" and precision in DTYPES:
-        network = model.deployed or model.module
+        network = model.export_form or model.module
         module = ReducedPrecision(network, precision, channels_last=False, emulated=True).eval()
         return replace(model, module=module), options
     return model, replace(options, precision=cast(Precision, precision))

@@ -68,7 +68,7 @@ class ParityInputs:
     jpegs: list[tuple[NetworkInput, NetworkInput]]
 
     @property
-    def for_noise(self) -> list[NetworkInput]:
+    def noise_floor_inputs(self) -> list[NetworkInput]:
         """The reference's inputs for its noise floor: those of the first size."""
         return [reference for reference, _ in self.pairs.generated[: NOISE + SYNTHETIC]]
 

@@ -33,10 +33,10 @@ FOLDED = (
 
 
 @runtime_checkable
-class Rewritten(Protocol):
+class HasExportForm(Protocol):
     """A network with an exported form that differs from the published one."""
 
-    def deployed(self) -> nn.Module:
+    def export_form(self) -> nn.Module:
         """Return the exported form of the network; it may share the trained tensors."""
 
 
@@ -45,7 +45,7 @@ def open_checkpoint(
     family: str | None = None,
     mesh: Path | None = None,
     *,
-    drawn: bool = False,
+    draws_mesh: bool = False,
     stages: StageCount | None = None,
     weights: str | None = None,
 ) -> Model:
@@ -55,7 +55,7 @@ def open_checkpoint(
         path: the file.
         family: the network's name; None to recognize it from the tensors.
         mesh: the file with the triangles of the network's mesh, for a family that has one.
-        drawn: whether the caller draws the mesh, which any family then accepts.
+        draws_mesh: whether the caller draws the mesh, which any family then accepts.
         stages: the number of refinement stages of lightweight-openpose-2d to use; None for one, as published.
         weights: the ``Weights.key`` of a set of weights, for a file that holds several.
 
@@ -76,7 +76,7 @@ def open_checkpoint(
     )
     row = candidates[0] if family else _family_of(checkpoint)
     if topology is not None and not row.mesh:
-        if not drawn:
+        if not draws_mesh:
             raise InputError(f"`mesh={mesh}`: {row.name} has no mesh; leave it out")
         topology = None
     checkpoint_tensors = checkpoint.tensor_specs
@@ -96,8 +96,8 @@ def open_checkpoint(
         weights=checkpoint.weights,
         checkpoint_tensors=checkpoint_tensors,
     )
-    if isinstance(module, Rewritten):
-        model = replace(model, deployed=module.deployed().eval().requires_grad_(False))
+    if isinstance(module, HasExportForm):
+        model = replace(model, export_form=module.export_form().eval().requires_grad_(False))
     if topology is not None:
         model = replace(model, mesh=topology.path, mesh_sha256=topology.sha256)
     return model

@@ -185,14 +185,16 @@ class Pose2Mesh(nn.Module):
         mesh = self.pose2mesh(torch.cat([pose2d, pose3d / 1000], dim=2))
         return mesh[:, self.vertices], pose3d
 
-    def deployed(self) -> nn.Module:
+    def export_form(self) -> nn.Module:
         """Return the network with tiles in place of sparse products, and without the padding vertices, on
         which no other vertex depends."""
         net = self.pose2mesh
-        return Deployed(self.pose_lifter, TiledMeshNet(net.widths.blocks, net, self._joints, self._levels))
+        return TiledPose2Mesh(
+            self.pose_lifter, TiledMeshNet(net.widths.blocks, net, self._joints, self._levels)
+        )
 
 
-class Deployed(nn.Module):
+class TiledPose2Mesh(nn.Module):
     """``Pose2Mesh`` with another mesh network; the lifter is shared."""
 
     def __init__(self, lifter: nn.Module, mesh: nn.Module) -> None:

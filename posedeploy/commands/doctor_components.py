@@ -9,7 +9,7 @@ from posedeploy.commands.doctor_checks import BROKEN, CheckResult
 from posedeploy.commands.doctor_packages import explain_missing, format_error, list_missing
 from posedeploy.commands.environments import summarize
 from posedeploy.environments.child import run_request
-from posedeploy.environments.specs import EnvironmentSpec
+from posedeploy.environments.environment_specs import EnvironmentSpec
 from posedeploy.environments.state import inspect_environment
 from posedeploy.errors import DeviceError, MissingPackageError, first_line
 from posedeploy.tensorrt.libraries import TensorRtLibrary

@@ -11,7 +11,7 @@ import msgspec
 
 from posedeploy.backends import RUNTIMES, TARGETS
 from posedeploy.commands.doctor_checks import CheckKind, CheckResult
-from posedeploy.environments.specs import ENVIRONMENTS
+from posedeploy.environments.environment_specs import ENVIRONMENTS
 from posedeploy.isolation.messages import describe_failure
 from posedeploy.isolation.tasks import ChildFailedError, run_task
 from posedeploy.tensorrt.libraries import LIBRARIES

@@ -23,7 +23,7 @@ from posedeploy.commands.doctor_components import (
 )
 from posedeploy.commands.doctor_packages import list_missing
 from posedeploy.commands.doctor_run import RESULTS, Result
-from posedeploy.environments.specs import ENVIRONMENTS
+from posedeploy.environments.environment_specs import ENVIRONMENTS
 from posedeploy.runtimes.isolated import decode_artifact
 from posedeploy.tensorrt.libraries import LIBRARIES
 from posedeploy.types import Artifact, Model

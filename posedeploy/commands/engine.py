@@ -35,7 +35,7 @@ def unwrap_engine(path: Path, folder: Path) -> None:
     """Write the engine in a torch2trt file as ``STEM.engine`` into ``folder``, and print its tensors."""
     wrapped = plugins.load("posedeploy.tensorrt.torch2trt:read")(path)
     name = f"{path.stem}.engine"
-    if manifest.has_one(folder / name):
+    if manifest.has_manifest(folder / name):
         raise InputError(
             f"{folder / name}: an engine with a manifest, which would not match the new engine; pass another "
             "folder with -o"

@@ -13,7 +13,7 @@ from posedeploy.console.tables import create_table, format_size
 from posedeploy.environments import locations
 from posedeploy.environments import remove as removal
 from posedeploy.environments.add import Installer, add
-from posedeploy.environments.specs import ENVIRONMENTS, environment_named
+from posedeploy.environments.environment_specs import ENVIRONMENTS, environment_named
 from posedeploy.environments.state import Environment, inspect_environment, repair_hint
 
 COLORS = {"installed": "green", "missing": "yellow", "broken": "red"}

@@ -31,7 +31,7 @@ from posedeploy.convert.export_options import (
     TfliteConverter,
     TfliteOptions,
 )
-from posedeploy.environments.specs import ENVIRONMENTS
+from posedeploy.environments.environment_specs import ENVIRONMENTS
 from posedeploy.errors import InputError
 from posedeploy.runtimes.run_options import required_precision
 from posedeploy.tensorrt.options import TensorRtOptions

@@ -12,7 +12,7 @@ from posedeploy.aoti_package.build import Build
 from posedeploy.aoti_package.compilers import Compiler
 from posedeploy.aoti_package.diagnosis import explain
 from posedeploy.aoti_package.trial import TIME_LIMIT_S, TrialFailedError, try_package
-from posedeploy.aoti_package.verdicts import record_pass
+from posedeploy.aoti_package.trial_cache import record_pass
 from posedeploy.convert.agreement import find_mismatch, generate_runs
 from posedeploy.convert.prepare import Prepared
 from posedeploy.errors import ExportError

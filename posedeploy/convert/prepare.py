@@ -1,4 +1,4 @@
-"""Prepare a network for all converters: its deployed module, spec and example inputs."""
+"""Prepare a network for all converters: its export wrapper, spec and example inputs."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def no_calibration() -> CalibrationSet:
 
 @dataclass(frozen=True, eq=False)
 class Prepared:
-    """A network ready for a converter: the deployed module, its spec, and an example of each input.
+    """A network ready for a converter: the wrapper module, its spec, and an example of each input.
 
     axes: for each input, the names of free axes by position; empty if every shape is fixed. options: of the
     export. on_progress: for converters that report progress. calibrate: returns the calibration inputs,
@@ -45,7 +45,7 @@ class Prepared:
         return ReducedPrecision(self.module, precision).eval() if precision in DTYPES else self.module
 
 
-class Deployed(nn.Module):
+class ExportWrapper(nn.Module):
     """A network with embedded preprocessing, and with only the selected outputs, as a flat tuple.
 
     With a contract, the input is an image, and the preprocessing that the network lacks is added.
@@ -93,13 +93,13 @@ def prepare(model: Model, options: ExportOptions, on_progress: OnProgress = igno
     keep = tuple(index for index, output in enumerate(spec.outputs) if output.name in kept)
     contract = spec.contract if options.embed_preprocessing else None
     spec = (_embedded(spec) if options.embed_preprocessing else spec).with_outputs(kept)
-    deployed = Deployed(model.deployed or model.module, contract, keep).eval()
+    wrapper = ExportWrapper(model.export_form or model.module, contract, keep).eval()
     if options.dynamic:
         # torch.export specializes on a length of 1, and so do the reshape operators inside the network.
         example = _examples(spec, lengths | {"batch": 2})
-        return Prepared(deployed, spec, example, _free_axes(spec), options, on_progress)
+        return Prepared(wrapper, spec, example, _free_axes(spec), options, on_progress)
     example = _examples(spec, lengths)
-    return Prepared(deployed, _fixed(spec, lengths, deployed, example), example, (), options, on_progress)
+    return Prepared(wrapper, _fixed(spec, lengths, wrapper, example), example, (), options, on_progress)
 
 
 def _free_axes(spec: ModelSpec) -> tuple[Mapping[int, str], ...]:
@@ -111,7 +111,7 @@ def _free_axes(spec: ModelSpec) -> tuple[Mapping[int, str], ...]:
 
 
 def _fixed(
-    spec: ModelSpec, lengths: Mapping[str, int], deployed: Deployed, example: tuple[Tensor, ...]
+    spec: ModelSpec, lengths: Mapping[str, int], wrapper: ExportWrapper, example: tuple[Tensor, ...]
 ) -> ModelSpec:
     """Return the spec without free axes; shapes that it does not determine are measured on the example."""
     inputs, outputs = (
@@ -119,7 +119,7 @@ def _fixed(
     )
     spec = replace(spec, inputs=inputs, outputs=outputs)
     if any(tensor.is_dynamic or not tensor.shape for tensor in outputs):
-        spec = replace(spec, outputs=_measure_outputs(deployed, example, spec))
+        spec = replace(spec, outputs=_measure_outputs(wrapper, example, spec))
     return spec
 
 
@@ -141,12 +141,12 @@ def random_inputs(prepared: Prepared, shapes: Iterable[tuple[int, ...]], seed: i
 
 
 def _measure_outputs(
-    deployed: Deployed, example: tuple[Tensor, ...], spec: ModelSpec
+    wrapper: ExportWrapper, example: tuple[Tensor, ...], spec: ModelSpec
 ) -> tuple[TensorSpec, ...]:
     """Return the output specs with the shapes that this example produces."""
     try:
         with torch.inference_mode():
-            results = deployed(*example)
+            results = wrapper(*example)
     except RuntimeError as error:
         raise network_does_not_run(map(str, spec.inputs), error) from error
     return tuple(

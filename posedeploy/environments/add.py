@@ -14,8 +14,8 @@ import msgspec
 from posedeploy import files
 from posedeploy.environments import locations
 from posedeploy.environments.child import run_program, run_request
+from posedeploy.environments.environment_specs import FOLDER, EnvironmentSpec
 from posedeploy.environments.remove import create_work_folder, delete_abandoned_work, discard
-from posedeploy.environments.specs import FOLDER, EnvironmentSpec
 from posedeploy.environments.state import (
     MARKER,
     BrokenEnvironmentError,

@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from posedeploy import processes
+from posedeploy.environments.environment_specs import FOLDER, EnvironmentSpec
 from posedeploy.environments.locations import interpreter
-from posedeploy.environments.specs import FOLDER, EnvironmentSpec
 from posedeploy.errors import IsolatedProgramError
 
 HARNESS = FOLDER / "worker" / "harness.py"

@@ -15,7 +15,7 @@ import msgspec
 
 from posedeploy import files
 from posedeploy.environments import locations
-from posedeploy.environments.specs import EnvironmentSpec
+from posedeploy.environments.environment_specs import EnvironmentSpec
 from posedeploy.errors import IsolatedEnvironmentError
 
 MARKER = "environment.json"

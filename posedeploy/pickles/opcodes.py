@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from posedeploy.limits import MAX_OPCODES
-from posedeploy.pickles import containers, literals, objects
-from posedeploy.pickles.containers import LIST_BYTES, SET_BYTES
+from posedeploy.pickles import collection_builders, literals, objects
+from posedeploy.pickles.collection_builders import LIST_BYTES, SET_BYTES
 from posedeploy.pickles.literals import Handler, push_constant
 from posedeploy.pickles.machine import DAMAGE_ERRORS, Machine
 from posedeploy.pickles.values import PickleError
@@ -116,22 +116,22 @@ OPCODES: dict[str, tuple[bytes, Handler]] = {
     "BINUNICODE": (b"X", literals.push_text(4)),
     "SHORT_BINUNICODE": (b"\x8c", literals.push_text(1)),
     "BINUNICODE8": (b"\x8d", literals.push_text(8)),
-    "EMPTY_LIST": (b"]", containers.new_container(list, LIST_BYTES)),
-    "EMPTY_DICT": (b"}", containers.new_container(dict, LIST_BYTES)),
-    "EMPTY_SET": (b"\x8f", containers.new_container(set, SET_BYTES)),
+    "EMPTY_LIST": (b"]", collection_builders.new_container(list, LIST_BYTES)),
+    "EMPTY_DICT": (b"}", collection_builders.new_container(dict, LIST_BYTES)),
+    "EMPTY_SET": (b"\x8f", collection_builders.new_container(set, SET_BYTES)),
     "EMPTY_TUPLE": (b")", push_constant(())),
-    "TUPLE1": (b"\x85", containers.build_tuple_of(1)),
-    "TUPLE2": (b"\x86", containers.build_tuple_of(2)),
-    "TUPLE3": (b"\x87", containers.build_tuple_of(3)),
-    "TUPLE": (b"t", containers.build_tuple),
-    "LIST": (b"l", containers.build_list),
-    "DICT": (b"d", containers.build_dict),
-    "FROZENSET": (b"\x91", containers.build_frozenset),
-    "APPEND": (b"a", containers.append),
-    "APPENDS": (b"e", containers.append_all),
-    "SETITEM": (b"s", containers.set_item),
-    "SETITEMS": (b"u", containers.set_items),
-    "ADDITEMS": (b"\x90", containers.add_items),
+    "TUPLE1": (b"\x85", collection_builders.build_tuple_of(1)),
+    "TUPLE2": (b"\x86", collection_builders.build_tuple_of(2)),
+    "TUPLE3": (b"\x87", collection_builders.build_tuple_of(3)),
+    "TUPLE": (b"t", collection_builders.build_tuple),
+    "LIST": (b"l", collection_builders.build_list),
+    "DICT": (b"d", collection_builders.build_dict),
+    "FROZENSET": (b"\x91", collection_builders.build_frozenset),
+    "APPEND": (b"a", collection_builders.append),
+    "APPENDS": (b"e", collection_builders.append_all),
+    "SETITEM": (b"s", collection_builders.set_item),
+    "SETITEMS": (b"u", collection_builders.set_items),
+    "ADDITEMS": (b"\x90", collection_builders.add_items),
     "MARK": (b"(", Machine.set_mark),
     "POP": (b"0", _pop),
     "POP_MARK": (b"1", _pop_mark),

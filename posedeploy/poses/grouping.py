@@ -49,22 +49,22 @@ def choose_connections(pairs: Pairs, scores: Array, tie: Array, limbs: Limbs) ->
     return connections
 
 
-def group(peaks: Peaks, connections: Connections, limbs: Limbs, *, lone: bool) -> People:
+def group(peaks: Peaks, connections: Connections, limbs: Limbs, *, starts_single_peaks: bool) -> People:
     """Grow people limb by limb, then keep those with enough keypoints and score.
 
     The published rules need limbs in the order in which people grow from the neck. A user's network may have
     limbs in any order, so its people also grow from a limb's second end, and a limb can merge two people.
 
     Args:
-        lone: for a published limb with candidates at one end only, let each unassigned one start a person
-            (the older grouping, of the 3D network).
+        starts_single_peaks: for a published limb with candidates at one end only, start a person with each
+            unassigned candidate (the older grouping, of the 3D network).
     """
     crowd = _Crowd(peaks.scores.tolist(), limbs.keypoints)
     for limb, (start, end) in enumerate(zip(limbs.starts.tolist(), limbs.ends.tolist(), strict=True)):
         ends = [range(peaks.first[kind], peaks.first[kind + 1]) for kind in (start, end)]
         if not limbs.is_published:
             crowd.join(start, end, connections[limb])
-        elif lone and not (ends[0] and ends[1]):
+        elif starts_single_peaks and not (ends[0] and ends[1]):
             crowd.start_alone(start, ends[0])
             crowd.start_alone(end, ends[1])
         elif limb in COMPLETING:

@@ -68,7 +68,12 @@ def decode(
     peaks = find_peaks(upsample(heatmaps[: limbs.keypoints], cv2.INTER_CUBIC))
     fields = upsample_fields(pafs, peaks, limbs, cv2.INTER_CUBIC)
     pairs, scores = select_plausible(peaks, fields, score_rounded)
-    people = group(peaks, choose_connections(pairs, scores, -np.arange(len(pairs)), limbs), limbs, lone=False)
+    people = group(
+        peaks,
+        choose_connections(pairs, scores, -np.arange(len(pairs)), limbs),
+        limbs,
+        starts_single_peaks=False,
+    )
 
     cells = refine_peaks(heatmaps, peaks) if refine else np.stack([peaks.x, peaks.y], axis=1)
     pixels = (cells * stride / UPSAMPLE - placement.offset) / placement.scale

@@ -95,7 +95,7 @@ def decode(
     fields = upsample_fields(pafs, peaks, limbs, cv2.INTER_LINEAR)
     pairs, scores = select_plausible(peaks, fields, score_truncated)
     tie = pairs.a * len(peaks.x) + pairs.b
-    people = group(peaks, choose_connections(pairs, scores, tie, limbs), limbs, lone=True)
+    people = group(peaks, choose_connections(pairs, scores, tie, limbs), limbs, starts_single_peaks=True)
 
     cells = _cells(np.stack([peaks.x, peaks.y], axis=1), peaks, people, layout)
     has_root = cells[:, layout.root, 2] > THRESHOLD

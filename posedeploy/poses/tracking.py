@@ -80,7 +80,7 @@ class Tracker:
         self._last_rows = 0
         self._last_s = 0.0
         self._known: _Known | None = None
-        self.named: dict[int, int] = {}
+        self.assigned_ids: dict[int, int] = {}
         """The ids assigned in the last frame, by their provisional numbers."""
 
     def update(self, poses: Poses, time_s: float | None = None) -> Poses:
@@ -110,13 +110,14 @@ class Tracker:
         return tracked
 
     def finish(self) -> dict[int, int]:
-        """Assign ids to the people in every frame of a video too short for ids; return them as ``named``."""
-        self.named = {}
+        """Assign ids to the people in every frame of a video too short for ids; return them as
+        ``assigned_ids``."""
+        self.assigned_ids = {}
         if self._known is not None and self._frames < self._id_after_frames:
             for candidate, frames in zip(self._known.ids, self._known.frames, strict=True):
                 if candidate < 0 and frames == self._frames:
                     self._name(int(candidate))
-        return self.named
+        return self.assigned_ids
 
     def _match(self, poses: Poses, now_s: float) -> Array:
         """Return (people,) the row of the same person, or -1."""
@@ -141,7 +142,7 @@ class Tracker:
     def _count(self, poses: Poses, rows: Array) -> tuple[Array, Array]:
         """Return (people,) ids, and the number of frames with each person."""
         ids, frames = np.zeros(len(poses), int), np.ones(len(poses), int)
-        self.named = {}
+        self.assigned_ids = {}
         for person in _most_confident_first(poses):
             if rows[person] >= 0 and self._known is not None:
                 ids[person] = self._known.ids[rows[person]]
@@ -154,9 +155,9 @@ class Tracker:
         return ids, frames
 
     def _name(self, candidate: int) -> int:
-        self.named[candidate] = self._next_id
+        self.assigned_ids[candidate] = self._next_id
         self._next_id += 1
-        return self.named[candidate]
+        return self.assigned_ids[candidate]
 
     def _history(self, rows: Array, now_s: float, has_times: bool) -> History:
         known = self._known

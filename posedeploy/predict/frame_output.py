@@ -53,7 +53,7 @@ class FrameOutput:
         """Process a frame, and return its picture if one is drawn."""
         if self._tracker is not None:
             poses = self._tracker.update(poses, frame.time_s)
-            self.document.assign_ids(self._tracker.named)
+            self.document.assign_ids(self._tracker.assigned_ids)
         picture = self._paint(frame, poses) if self._painter else None
         name = self._sink.write(frame, picture) if self._sink and picture is not None else None
         self.document.add(frame, poses, name, self._meshes.write(frame, poses) if self._meshes else ())

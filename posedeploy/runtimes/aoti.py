@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from posedeploy import native_code
-from posedeploy.aoti_package.admission import admit
+from posedeploy.aoti_package.admission import require_trial
 from posedeploy.aoti_package.loader import load_package
 from posedeploy.errors import ArtifactError, first_line
 from posedeploy.runtimes.pytorch import configure
@@ -23,7 +23,7 @@ class AotiRunner(TorchRunner):
     def __init__(self, artifact: Artifact, options: RunOptions) -> None:
         device, self.runtime_info = configure("aoti", options, check_precision(artifact, options))
         native_code.check_requirements(artifact.path, artifact.details, options.device)
-        trial = admit(artifact, device, graphs=options.cuda_graphs)
+        trial = require_trial(artifact, device, graphs=options.cuda_graphs)
         try:
             call: Callable[..., object] = load_package(artifact.path, device)
         except (RuntimeError, ValueError, OSError) as error:

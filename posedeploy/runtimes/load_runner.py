@@ -47,7 +47,7 @@ def open_artifact(path: Path, described: ModelSpec | None = None) -> Artifact:
     _check_kind(path)
     target = target_of(path)
     if described is not None and path.is_file():
-        if manifest.has_one(path):
+        if manifest.has_manifest(path):
             raise InputError(f"{path}: its manifest already describes it; remove `contract` and `family`")
         return _third_party(path, target, described)
     artifact = manifest.find(path) if path.is_file() else manifest.read(path)

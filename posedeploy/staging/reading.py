@@ -14,7 +14,7 @@ MAX_READS = 10
 Result = TypeVar("Result")
 
 
-def reads_one_set(
+def read_consistently(
     names: Callable[[Path], tuple[Path, ...]],
 ) -> Callable[[Callable[[Path], Result]], Callable[[Path], Result]]:
     """Decorate a function that reads a file and its sidecars, so that all files are of one set.

@@ -67,7 +67,7 @@ class Model:
     source: the checkpoint; None for the built-in sample. sha256: of that file, or of the sample's tensors.
     network: the ``file.py:function`` of the user's own network. network_sha256: of that file.
     mesh: the file of the mesh that the network uses. mesh_sha256: of its triangles, in whatever file format.
-    deployed: the module to export, where it differs from ``module``.
+    export_form: the module to export, where it differs from ``module``.
     stages: None for a network without optional refinement stages.
     weights: their place in the checkpoint. checkpoint_tensors: name, shape and dtype of its tensors.
     """
@@ -80,7 +80,7 @@ class Model:
     network_sha256: str | None = None
     mesh: Path | None = None
     mesh_sha256: str | None = None
-    deployed: nn.Module | None = None
+    export_form: nn.Module | None = None
     stages: Stages | None = None
     weights: Weights | None = None
     checkpoint_tensors: tuple[TensorSpec, ...] = ()

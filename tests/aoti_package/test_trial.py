@@ -13,8 +13,8 @@ import numpy as np
 import pytest
 import torch
 
-from posedeploy.aoti_package import trial, verdicts
-from posedeploy.aoti_package.admission import admit
+from posedeploy.aoti_package import trial, trial_cache
+from posedeploy.aoti_package.admission import require_trial
 from posedeploy.aoti_package.trial import TrialFailedError, try_package
 from posedeploy.errors import ArtifactError, DeviceError, ManifestError, OutputError
 from posedeploy.runtimes.load_runner import open_artifact, open_runner
@@ -34,8 +34,8 @@ def package(exported: dict[str, Artifact]) -> Artifact:
 
 @pytest.fixture
 def empty_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Set an empty cache of verdicts."""
-    monkeypatch.setenv(verdicts.VARIABLE, str(tmp_path / "my cache é"))
+    """Set an empty trial cache."""
+    monkeypatch.setenv(trial_cache.VARIABLE, str(tmp_path / "my cache é"))
     return tmp_path / "my cache é"
 
 
@@ -83,17 +83,17 @@ def test_a_package_is_tried_once_until_something_changes(
     package: Artifact, tmp_path: Path, empty_cache: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    assert admit(package, CPU) == "passed"
+    assert require_trial(package, CPU) == "passed"
     assert len(list(empty_cache.rglob("*"))) == 2
 
     with monkeypatch.context() as no_child:
         no_child.setattr(sys, "executable", "/no/such/python")
-        assert admit(package, CPU) == "passed before"
+        assert require_trial(package, CPU) == "passed before"
         with pytest.raises(DeviceError, match=r"cannot be checked: .* when torch is imported \(/no/such/p"):
-            admit(replace(package, files={package.path.name: "0" * 64}), CPU)
-        no_child.setattr(verdicts, "VERSION", 0)
+            require_trial(replace(package, files={package.path.name: "0" * 64}), CPU)
+        no_child.setattr(trial_cache, "VERSION", 0)
         with pytest.raises(DeviceError, match="cannot be checked"):
-            admit(package, CPU)
+            require_trial(package, CPU)
 
 
 @pytest.mark.slow
@@ -101,7 +101,7 @@ def test_a_failed_package_is_tried_again(package: Artifact, tmp_path: Path, empt
     artifact = harmful(package, tmp_path / "harm", LOAD, ABORT)
     for _ in range(2):
         with pytest.raises(ArtifactError, match="crashes when it is loaded"):
-            admit(artifact, CPU)
+            require_trial(artifact, CPU)
     assert not empty_cache.exists()
 
 
@@ -109,7 +109,7 @@ def test_a_cache_that_cannot_be_written_is_reported_without_an_error(
     package: Artifact, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "file").touch()
-    monkeypatch.setenv(verdicts.VARIABLE, str(tmp_path / "file"))
+    monkeypatch.setenv(trial_cache.VARIABLE, str(tmp_path / "file"))
     with open_runner(package, RunOptions(threads=torch.get_num_threads())) as runner:
         trial_result = runner.runtime_info.details["trial"]
     assert trial_result.startswith("passed; the result could not be cached (")
@@ -140,7 +140,7 @@ def test_a_manifest_without_a_complete_build_is_an_error(
     details = {key: value for key, value in package.details.items() if key != "build"}
     doctored = replace(package, details=details if build is None else {**details, "build": build})
     with pytest.raises(ManifestError, match=message):
-        admit(doctored, CPU)
+        require_trial(doctored, CPU)
 
 
 def test_the_error_about_a_damaged_package_quotes_torch(
@@ -149,7 +149,7 @@ def test_the_error_about_a_damaged_package_quotes_torch(
     damaged = tmp_path / package.path.name
     damaged.write_bytes(package.path.read_bytes()[:5000])
     with pytest.raises(ArtifactError, match=r"fails when it is loaded \(Failed to initialize zip archive"):
-        admit(replace(package, path=damaged, files={}), CPU)
+        require_trial(replace(package, path=damaged, files={}), CPU)
 
 
 def test_a_time_limit_before_loading_is_an_environment_error(package: Artifact) -> None:
@@ -170,7 +170,7 @@ def test_a_frozen_program_is_not_started_again(package: Artifact, monkeypatch: p
 def test_a_package_that_hangs_is_ended(package: Artifact, tmp_path: Path, code: str, stage: str) -> None:
     artifact = harmful(package, tmp_path / "hang", code, HANG)
     with pytest.raises(ArtifactError, match=rf"hangs when it is {stage} \(no end after 20 s\); compiled by"):
-        admit(artifact, CPU, time_limit_s=20)
+        require_trial(artifact, CPU, time_limit_s=20)
 
 
 @pytest.mark.slow

@@ -33,7 +33,7 @@ def test_outputs_equal_those_of_the_published_network(tmp_path: Path, reference:
     assert sum(tensor.numel() for tensor in model.module.state_dict().values()) == case.description["values"]
     for run in case.description["runs"]:
         assert [output.name for output in model.spec.outputs] == list(run["outputs"])
-        for module in (model.module, model.deployed or model.module):
+        for module in (model.module, model.export_form or model.module):
             with torch.inference_mode():
                 outputs = flat(module(torch.from_numpy(case.input(run))))
             for spec, output in zip(model.spec.outputs, outputs, strict=True):
@@ -88,14 +88,14 @@ def test_a_variant_is_inferred_from_its_shapes(tmp_path: Path, name: str) -> Non
     for spec, ours, theirs in zip(model.spec.outputs, actual, expected, strict=True):
         assert torch.equal(ours, theirs)
         assert spec.fixed({"batch": 3}).shape == tuple(ours.shape)
-    if model.deployed is not None:
-        for ours, theirs in zip(flat(model.deployed(joints)), expected, strict=True):
+    if model.export_form is not None:
+        for ours, theirs in zip(flat(model.export_form(joints)), expected, strict=True):
             assert float((ours - theirs).abs().max() / theirs.abs().max()) < 1e-5
 
 
 def test_a_batch_gives_each_person_the_same_as_alone() -> None:
     crowd = torch.randn(5, 17, 2, generator=torch.Generator().manual_seed(1))
-    for network in (small_pose2mesh(), small_pose2mesh().deployed().eval(), small_gtrs()):
+    for network in (small_pose2mesh(), small_pose2mesh().export_form().eval(), small_gtrs()):
         for together, alone in zip(flat(network(crowd)), flat(network(crowd[2:3])), strict=True):
             assert torch.allclose(together[2:3], alone, atol=1e-5)
 
@@ -180,7 +180,7 @@ def test_the_same_triangles_have_one_hash_whatever_the_file(checkpoint: Path, tm
 @pytest.mark.slow
 def test_the_exported_form_at_smpl_s_size_is_not_much_larger_than_the_checkpoint() -> None:
     network = smpl_pose2mesh()
-    exported = network.deployed()
+    exported = network.export_form()
     sizes = [
         sum(tensor.numel() * tensor.element_size() for tensor in tensors)
         for tensors in ({*exported.parameters(), *exported.buffers()}, network.state_dict().values())

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from posedeploy.environments.specs import ENVIRONMENTS, EnvironmentSpec
+from posedeploy.environments.environment_specs import ENVIRONMENTS, EnvironmentSpec
 from tests.commands.conftest import Invoke, lines_wider_than, words
 from tests.environments.conftest import base_environment, home, installed
 from tests.environments.tiny_environment import tiny

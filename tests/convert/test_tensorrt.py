@@ -235,7 +235,7 @@ def _check_engine(model: Model, bound: float, options: ExportOptions, folder: Pa
     with load_on_stand_in(artifact) as runner:
         found = runner.run(inputs)
     with torch.inference_mode():
-        results = flat((model.deployed or model.module)(*map(torch.from_numpy, inputs.values())))
+        results = flat((model.export_form or model.module)(*map(torch.from_numpy, inputs.values())))
     for (name, mine), theirs in zip(found.items(), results, strict=True):
         distance = np.abs(mine - theirs.numpy()).max() / theirs.abs().max().item()
         assert distance < bound, name

@@ -9,7 +9,7 @@ import pytest
 
 from posedeploy.environments import locations
 from posedeploy.environments.add import add
-from posedeploy.environments.specs import ENVIRONMENTS, EnvironmentSpec
+from posedeploy.environments.environment_specs import ENVIRONMENTS, EnvironmentSpec
 from tests.environments.tiny_environment import place, tiny
 
 

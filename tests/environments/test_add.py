@@ -12,8 +12,8 @@ import pytest
 
 from posedeploy.environments import locations
 from posedeploy.environments.add import add
+from posedeploy.environments.environment_specs import EnvironmentSpec
 from posedeploy.environments.remove import remove
-from posedeploy.environments.specs import EnvironmentSpec
 from posedeploy.environments.state import MARKER, folder_of, inspect_environment, require_installed
 from posedeploy.errors import IsolatedEnvironmentError, OutputError
 from tests.environments.tiny_environment import SCRIPT, have_ended, place, tiny, wait_for

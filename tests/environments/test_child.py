@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from posedeploy.environments.child import run_request
-from posedeploy.environments.specs import EnvironmentSpec
+from posedeploy.environments.environment_specs import EnvironmentSpec
 from posedeploy.environments.state import folder_of
 from posedeploy.errors import IsolatedProgramError
 from tests.environments.tiny_environment import have_ended, wait_for

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from posedeploy.environments import locations
-from posedeploy.environments.specs import ENVIRONMENTS, environment_named
+from posedeploy.environments.environment_specs import ENVIRONMENTS, environment_named
 from posedeploy.errors import IsolatedEnvironmentError
 
 

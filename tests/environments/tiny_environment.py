@@ -10,7 +10,7 @@ from pathlib import Path
 
 import psutil
 
-from posedeploy.environments.specs import EnvironmentSpec
+from posedeploy.environments.environment_specs import EnvironmentSpec
 from posedeploy.environments.state import folder_of
 
 SCRIPT = """

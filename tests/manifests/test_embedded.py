@@ -11,7 +11,7 @@ from tests.support.manifests import EVERY_STEP, edit_manifest
 
 
 def test_an_embedded_manifest_is_read(lone: Artifact) -> None:
-    assert manifest.has_one(lone.path) and manifest.locate(lone.path) == "inside the file"
+    assert manifest.has_manifest(lone.path) and manifest.locate(lone.path) == "inside the file"
     assert manifest.read(lone.path) == lone
     assert lone.files == {"net.tflite": files.sha256(lone.path)}
 
@@ -23,7 +23,7 @@ def test_a_file_with_an_embedded_manifest_may_be_renamed(lone: Artifact) -> None
 
 def test_a_separate_manifest_has_precedence(lone: Artifact) -> None:
     manifest.write(lone, lone.path.parent)
-    assert manifest.has_one(lone.path) and manifest.locate(lone.path) == "net.tflite.posedeploy.json"
+    assert manifest.has_manifest(lone.path) and manifest.locate(lone.path) == "net.tflite.posedeploy.json"
     assert manifest.read(lone.path) == lone
     edit_manifest(lone, precision="fp16")
     assert manifest.read(lone.path).precision == "fp16"
@@ -59,7 +59,7 @@ def test_a_truncated_manifest_is_detected(lone: Artifact, step: int) -> None:
         with pytest.raises(
             ManifestError, match=r"the manifest inside is damaged \(its bytes were changed, trunc"
         ):
-            manifest.has_one(lone.path)
+            manifest.has_manifest(lone.path)
 
 
 @pytest.mark.parametrize("more", [b"\0", b"PK\5\6" + bytes(18)])

@@ -47,7 +47,7 @@ def test_an_artifact_may_be_renamed(artifact: Artifact, manifest_name: str) -> N
     assert found.files == {"b é.xml": artifact.files["net.xml"], "b é.bin": artifact.files["net.bin"]}
     assert found == replace(artifact, path=path, files=found.files)
     assert manifest.read_recorded(path) == found
-    assert manifest.has_one(path) and manifest.locate(path) == manifest_name
+    assert manifest.has_manifest(path) and manifest.locate(path) == manifest_name
 
 
 def test_an_artifact_may_be_moved(artifact: Artifact, tmp_path: Path) -> None:
@@ -82,7 +82,7 @@ def test_the_hash_decides_between_manifests(artifact: Artifact) -> None:
 
 def test_a_new_file_with_a_stale_manifest_is_refused(artifact: Artifact) -> None:
     artifact.path.write_bytes(b"by others")
-    assert not manifest.has_one(artifact.path)
+    assert not manifest.has_manifest(artifact.path)
     with pytest.raises(
         ManifestError,
         match=r"but net\.xml\.posedeploy\.json records .* the file was changed .* `contract` or `f",

@@ -39,40 +39,46 @@ def test_ties_are_broken_by_the_tie_argument() -> None:
 def test_people_grow_limb_by_limb() -> None:
     # neck 0, right shoulder 1, right elbow 2: peaks in the order of their kinds.
     peaks = peaks_of({1: 1, 2: 1, 3: 1})
-    people = group(peaks, links(limb0=[(0, 1, 0.9)], limb2=[(1, 2, 0.8)]), PUBLISHED, lone=False)
+    people = group(
+        peaks, links(limb0=[(0, 1, 0.9)], limb2=[(1, 2, 0.8)]), PUBLISHED, starts_single_peaks=False
+    )
     assert people.members[0, :4].tolist() == [-1, 0, 1, 2]
     np.testing.assert_allclose(people.scores, [0.5 + 0.5 + 0.9 + 0.5 + 0.8])
 
 
 def test_two_keypoints_are_not_a_person() -> None:
-    people = group(peaks_of({1: 1, 2: 1}), links(limb0=[(0, 1, 0.9)]), PUBLISHED, lone=False)
+    people = group(peaks_of({1: 1, 2: 1}), links(limb0=[(0, 1, 0.9)]), PUBLISHED, starts_single_peaks=False)
     assert people.members.shape == (0, 18)
 
 
 def test_completing_limbs_do_not_change_the_score() -> None:
     peaks = peaks_of({1: 1, 2: 2, 3: 2, 16: 2})
     grown = {"limb0": [(0, 1, 0.9)], "limb2": [(1, 3, 0.8)]}
-    before = group(peaks, links(**grown), PUBLISHED, lone=False)
-    people = group(peaks, links(**grown, limb17=[(1, 5, 0.7), (2, 6, 0.7)]), PUBLISHED, lone=False)
+    before = group(peaks, links(**grown), PUBLISHED, starts_single_peaks=False)
+    people = group(
+        peaks, links(**grown, limb17=[(1, 5, 0.7), (2, 6, 0.7)]), PUBLISHED, starts_single_peaks=False
+    )
     assert people.members[0, 16] == 5
     assert len(people.members) == 1
     np.testing.assert_array_equal(people.scores, before.scores)
 
 
-@pytest.mark.parametrize("lone", [False, True])
-def test_a_leg_without_a_neck_is_a_person(lone: bool) -> None:
+@pytest.mark.parametrize("starts_single_peaks", [False, True])
+def test_a_leg_without_a_neck_is_a_person(starts_single_peaks: bool) -> None:
     # In the older grouping the hip starts alone, and the score comes to the same.
     leg = links(limb7=[(0, 1, 0.9)], limb8=[(1, 2, 0.8)])
-    people = group(peaks_of({8: 1, 9: 1, 10: 1}), leg, PUBLISHED, lone=lone)
+    people = group(peaks_of({8: 1, 9: 1, 10: 1}), leg, PUBLISHED, starts_single_peaks=starts_single_peaks)
     assert people.members[0, 8:11].tolist() == [0, 1, 2]
     np.testing.assert_allclose(people.scores, [3 * 0.5 + 0.9 + 0.8])
 
 
-@pytest.mark.parametrize(("lone", "count"), [(False, 1), (True, 2)])
-def test_a_peak_without_a_person_starts_one_only_in_the_older_grouping(lone: bool, count: int) -> None:
+@pytest.mark.parametrize(("starts_single_peaks", "count"), [(False, 1), (True, 2)])
+def test_a_peak_without_a_person_starts_one_only_in_the_older_grouping(
+    starts_single_peaks: bool, count: int
+) -> None:
     crowd = _Crowd([0.5] * 3, 18)
     crowd.extend(1, 2, [(0, 1, 0.9)])
-    if lone:
+    if starts_single_peaks:
         crowd.start_alone(3, range(1, 3))
     assert len(crowd.members) == count, "peak 1 is in a person already"
 
@@ -84,7 +90,7 @@ def test_a_replaced_keypoint_no_longer_belongs_to_the_person() -> None:
         peaks,
         links(limb6=[(0, 1, 0.9)], limb7=[(1, 2, 0.9)], limb8=[(2, 4, 0.9), (3, 5, 0.9)]),
         PUBLISHED,
-        lone=False,
+        starts_single_peaks=False,
     )
     assert people.members[0, [1, 8, 9, 10]].tolist() == [0, 1, 2, 4]
     assert len(people.members) == 1

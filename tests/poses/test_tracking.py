@@ -67,7 +67,7 @@ def test_ids_are_assigned_after_a_few_frames_and_for_earlier_ones() -> None:
     tracker, candidates, named = default_tracker(), [], {}
     for frame in range(4):
         candidates.append(tracker.update(people((frame, 0), (500, 0)), frame / 30).ids.tolist())
-        named |= tracker.named
+        named |= tracker.assigned_ids
     assert candidates[2:] == [[0, 1], [0, 1]]
     first, second = candidates[0]
     assert first < 0 > second and candidates[1] == candidates[0]
@@ -88,7 +88,7 @@ def test_short_videos_assign_ids_at_their_end() -> None:
     (candidate,) = tracker.update(people((0, 0)), 0.0).ids.tolist()
     _, newcomer = tracker.update(people((1, 0), (500, 0)), 0.1).ids.tolist()
     assert tracker.finish() == {candidate: 0}
-    assert newcomer not in tracker.named
+    assert newcomer not in tracker.assigned_ids
 
 
 @pytest.mark.parametrize(

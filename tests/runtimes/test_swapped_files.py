@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from posedeploy import artifact_files, manifest
-from posedeploy.aoti_package import admission, verdicts
+from posedeploy.aoti_package import admission, trial_cache
 from posedeploy.errors import ArtifactError
 from posedeploy.runtimes import load_runner
 from posedeploy.runtimes.load_runner import open_artifact, open_runner
@@ -114,7 +114,7 @@ def test_a_package_that_changes_during_its_trial_does_not_pass(
     for name in (artifact.path.name, manifest.path_of(artifact.path).name):
         shutil.copy(artifact.path.with_name(name), tmp_path)
     path = tmp_path / artifact.path.name
-    monkeypatch.setenv(verdicts.VARIABLE, str(tmp_path / "cache"))
+    monkeypatch.setenv(trial_cache.VARIABLE, str(tmp_path / "cache"))
     monkeypatch.setattr(admission, "try_package", lambda package, *rest, **named: replace(path))
     with pytest.raises(ArtifactError, match=r"tiny\.pt2: the file changed during the trial; run"):
         open_runner(open_artifact(path), OPTIONS)

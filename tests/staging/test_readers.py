@@ -15,7 +15,7 @@ from posedeploy.errors import ManifestError, OutputError
 from posedeploy.staging import recovery
 from posedeploy.staging.file_lock import try_lock
 from posedeploy.staging.journal import NEW
-from posedeploy.staging.reading import reads_one_set
+from posedeploy.staging.reading import read_consistently
 from posedeploy.staging.recovery import WORK_LOCK, recover
 from tests.staging.recovery_folders import NEW_SET, leave_unfinished
 from tests.staging.writer import write_artifact
@@ -88,7 +88,7 @@ def test_a_read_during_a_replacement_is_repeated(tmp_path: Path) -> None:
     write_artifact(tmp_path, "first")
     readings = []
 
-    @reads_one_set(lambda artifact: (artifact, manifest.path_of(artifact)))
+    @read_consistently(lambda artifact: (artifact, manifest.path_of(artifact)))
     def read(artifact: Path) -> str:
         readings.append(artifact)
         if len(readings) == 1:

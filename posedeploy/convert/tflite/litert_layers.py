@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from posedeploy.convert.prepare import Deployed, Prepared, network_does_not_run
+from posedeploy.convert.prepare import ExportWrapper, Prepared, network_does_not_run
 from posedeploy.convert.tflite.fold_batch_norm import fold_batch_norms
 
 
@@ -60,18 +60,18 @@ class PreprocessingConvolution(nn.Module):
     """Preprocessing as one convolution, since with free axes litert-torch supports neither per-channel
     constants nor reordered channels."""
 
-    def __init__(self, deployed: Deployed) -> None:
+    def __init__(self, wrapper: ExportWrapper) -> None:
         super().__init__()
-        order = [2, 1, 0] if deployed.flip else [0, 1, 2]
-        scale = 1 / deployed.std.flatten().expand(3)
+        order = [2, 1, 0] if wrapper.flip else [0, 1, 2]
+        scale = 1 / wrapper.std.flatten().expand(3)
         self.weight = nn.Parameter((torch.eye(3)[order] * scale[:, None])[..., None, None])
-        self.bias = nn.Parameter(-deployed.mean.flatten().expand(3) * scale)
-        self.deployed = copy.copy(deployed)
-        self.deployed.embedded = False
+        self.bias = nn.Parameter(-wrapper.mean.flatten().expand(3) * scale)
+        self.wrapper = copy.copy(wrapper)
+        self.wrapper.embedded = False
 
     def forward(self, image: Tensor) -> tuple[Tensor, ...]:
         channels_first = image.permute(0, 3, 1, 2).float()
-        result: tuple[Tensor, ...] = self.deployed(torch.conv2d(channels_first, self.weight, self.bias))
+        result: tuple[Tensor, ...] = self.wrapper(torch.conv2d(channels_first, self.weight, self.bias))
         return result
 
 
@@ -82,7 +82,7 @@ def rewrite_layers(prepared: Prepared) -> nn.Module:
         ExportError: the network does not run on its example.
     """
     network = prepared.module
-    if prepared.axes and isinstance(network, Deployed) and network.embedded:
+    if prepared.axes and isinstance(network, ExportWrapper) and network.embedded:
         network = PreprocessingConvolution(network)
     weights = {id(tensor): tensor for tensor in (*network.parameters(), *network.buffers())}
     copied = copy.deepcopy(network, weights)

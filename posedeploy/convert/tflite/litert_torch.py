@@ -37,7 +37,7 @@ class ChannelsLast(nn.Module):
 
     def __init__(self, network: nn.Module, inputs: list[bool], outputs: list[bool]) -> None:
         super().__init__()
-        self.deployed = network
+        self.network = network
         self.inputs, self.outputs = inputs, outputs
 
     def forward(self, *tensors: Tensor) -> tuple[Tensor, ...]:
@@ -47,7 +47,7 @@ class ChannelsLast(nn.Module):
         )
         return tuple(
             tensor.permute(TO_CHANNELS_LAST) if last else tensor
-            for tensor, last in zip(self.deployed(*channels_first), self.outputs, strict=True)
+            for tensor, last in zip(self.network(*channels_first), self.outputs, strict=True)
         )
 
 
@@ -100,7 +100,7 @@ def _conversion_error(error: Exception, prepared: Prepared, module: ChannelsLast
     cannot, remedy = MESSAGES[bool(prepared.axes)]
     operator = failed_operator(error)
     if operator is None:
-        place = running_module(error, module.deployed)
+        place = running_module(error, module.network)
         where = "" if place is None else f"in {place}: "
         return ExportError(f"{cannot}: {where}{first_line(error)}; {remedy}")
     return ExportError(

@@ -18,7 +18,7 @@ from posedeploy.convert.onnx import export_onnx, node_location
 from posedeploy.convert.prepare import Prepared, random_inputs
 from posedeploy.convert.tflite.signature import Signature
 from posedeploy.environments.child import run_request
-from posedeploy.environments.specs import ENVIRONMENTS
+from posedeploy.environments.environment_specs import ENVIRONMENTS
 from posedeploy.environments.state import require_installed
 from posedeploy.errors import ExportError, IsolatedProgramError, first_line
 from posedeploy.types import TensorSpec

@@ -61,7 +61,7 @@ def check(model: Model, folder: Path) -> None:
     shape = [int(length) for length in tensor.shape]
     data = np.random.RandomState(3).standard_normal(shape).astype(np.float32)
     with torch.inference_mode():
-        wanted = flat((model.deployed or model.module)(torch.from_numpy(data)))
+        wanted = flat((model.export_form or model.module)(torch.from_numpy(data)))
     with open_runner(artifact, RunOptions(threads=1)) as runner:
         found = runner.run({tensor.name: data})
     for (output, array), right in zip(found.items(), wanted, strict=True):

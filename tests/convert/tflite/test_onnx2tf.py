@@ -16,7 +16,7 @@ from posedeploy.checkpoints.loading import open_checkpoint
 from posedeploy.convert.export import export
 from posedeploy.convert.export_options import EnvironmentOptions, ExportOptions, IoLayout, TfliteOptions
 from posedeploy.convert.prepare import prepare
-from posedeploy.environments.specs import ENVIRONMENTS, EnvironmentSpec
+from posedeploy.environments.environment_specs import ENVIRONMENTS, EnvironmentSpec
 from posedeploy.errors import ExportError, IsolatedEnvironmentError
 from posedeploy.flatten import flat
 from posedeploy.runtimes.load_runner import open_runner
