@@ -100,7 +100,7 @@ def node_location(model: onnx.ModelProto, name: str) -> str:
         metadata = {note.key: note.value for note in node.metadata_props}
         if SCOPES not in metadata or CLASSES not in metadata:
             return ""
-        # The last entry is the operator; the first module is the ExportWrapper wrapper.
+        # The last entry is the operator; the first module is the export wrapper.
         paths, classes = ast.literal_eval(metadata[SCOPES])[:-1], ast.literal_eval(metadata[CLASSES])[:-1]
         if not paths or not classes:
             return ""

@@ -62,5 +62,5 @@ def locate_operator(operator: str, prepared: Prepared) -> str:
 
 
 def _user_path(path: str) -> str:
-    """Return a module's path without the ExportWrapper wrapper around the network."""
+    """Return a module's path without the export wrapper around the network."""
     return path.removeprefix("network").lstrip(".") or "it"
