@@ -98,7 +98,7 @@ class OwnProcess:
             "baseline_of": msgspec.to_builtins(tensors),
             "folder": str(Path.cwd()),
         }
-        where = f"{row.label}: cannot be measured in a process of its own"
+        where = f"{row.label}: cannot be measured in a separate process"
         with work_folder(f"the measurement of {row.label}") as work:
             try:
                 return msgspec.convert(run_task(TASK, argument, work, time_limit_s=TIME_LIMIT_S), Footprint)

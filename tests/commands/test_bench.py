@@ -169,7 +169,7 @@ def test_times_are_kept_if_a_footprint_cannot_be_measured(
     assert (result.exit_code, len(row["times_s"]), row["footprint"]) == (1, 1, None)
     (failure,) = document["failures"]
     assert failure == (
-        "human.onnx: cannot be measured in a process of its own, which was stopped (no end after 0.01 s)"
+        "human.onnx: cannot be measured in a separate process, which was stopped (no end after 0.01 s)"
     )
     assert f"warning: {failure}" in words(result.stderr)
 
