@@ -38,7 +38,7 @@ def describe_machine() -> Machine:
     """Return the machine and its current load."""
     governor = Path("/sys/devices/system/cpu/cpu0/cpufreq/scaling_governor")
     return Machine(
-        cpu=_cpu_name(),
+        cpu=cpu_name(),
         physical_cores=physical_cores(),
         logical_cores=os.cpu_count() or 1,
         governor=governor.read_text().strip() if governor.is_file() else None,
@@ -50,10 +50,21 @@ def describe_machine() -> Machine:
     )
 
 
-def _cpu_name() -> str:
-    information = Path("/proc/cpuinfo")
-    if information.is_file():
-        for line in information.read_text().splitlines():
-            if line.startswith("model name"):
-                return line.partition(":")[2].strip()
-    return platform.processor() or platform.machine()
+def cpu_name(information: Path = Path("/proc/cpuinfo"), board: Path = Path("/proc/device-tree/model")) -> str:
+    """Return the name of the processor.
+
+    Linux has none for ARM. There, return the board, if known, with the implementer and part of each kind of
+    core: ``Raspberry Pi 5 Model B Rev 1.0, ARM 0x41 0xd0b``.
+    """
+    lines = information.read_text(errors="replace").splitlines() if information.is_file() else []
+    fields = [(key.strip(), value.strip()) for key, _, value in (line.partition(":") for line in lines)]
+    for key, value in fields:
+        if key == "model name":
+            return value
+    implementers = [value for key, value in fields if key == "CPU implementer"]
+    parts = [value for key, value in fields if key == "CPU part"]
+    cores = dict.fromkeys(
+        f"ARM {implementer} {part}" for implementer, part in zip(implementers, parts, strict=False)
+    )
+    model = board.read_text(errors="replace").strip("\0\n ") if board.is_file() else ""
+    return ", ".join(filter(None, (model, *cores))) or platform.processor() or platform.machine()

@@ -3,14 +3,17 @@
 Two networks that ran in the same rounds are compared round by round. Between two measurements the load of
 the machine changes, and affects networks by different amounts. Their times are therefore compared twice, as
 they are and as multiples of a reference that was timed in both, and the interval covers both results.
+
+The runs of one load share its placement in memory, so they are no independent sample of what another load
+would give. If a network was loaded several times, the interval therefore also covers the shift of each load.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import Literal, TypeAlias
+from typing import Literal, NamedTuple, TypeAlias
 
 import numpy as np
 
@@ -23,8 +26,9 @@ Clock: TypeAlias = Literal["wall", "cpu"]
 DEAD_ZONE = 0.01
 """The largest relative difference that counts as no difference."""
 CONFIDENCE = 0.99
-"""Confidence of the interval that decides the verdict. A false ``slower`` is at most 0.5 % likely (one tail);
-the dead zone lowers this further."""
+"""Confidence of the interval of all runs and, from eight loads on, of that of the loads. With fewer loads,
+each one must support the verdict, which has no such confidence: if the loads of equal networks differ by far
+more than the dead zone, the ratios of three loads are all above it in up to one of eight comparisons."""
 MIN_TIMES = 20
 """The number of timed runs of each network that a verdict needs."""
 SAME_ROUNDS = "compare with the earlier model itself, which then runs in the same rounds"
@@ -36,9 +40,9 @@ class TimeComparison:
 
     against: the label of the other network or the name of the report. reference: the label of the row that
     both measurements were divided by; None if both networks ran in the same rounds, or no row is common.
-    clock: ``cpu`` if processor time decided. ratio: this network's time divided by the other's. interval: the
-    confidence interval of the ratio at ``CONFIDENCE``; None for too few runs. times: the number of timed runs
-    of this network and of the other. fault: why there is no verdict, and what to do.
+    clock: ``cpu`` if processor time decided. ratio: this network's time divided by the other's. interval: of
+    the ratio, which decides the verdict (see ``CONFIDENCE``); None for too few runs. times: the number of
+    timed runs of this network and of the other. fault: why there is no verdict, and what to do.
     """
 
     label: str
@@ -72,6 +76,13 @@ class TimeComparison:
         return f"{self.label}: cannot tell whether it is slower than {self.against}: {self.fault}"
 
 
+class Shift(NamedTuple):
+    """The shift of the logarithms of times: of all runs, and of the loads."""
+
+    runs: Estimate
+    loads: Estimate
+
+
 @dataclass(frozen=True)
 class Timed:
     """A network in one measurement, and the reference of that measurement, if any."""
@@ -81,12 +92,13 @@ class Timed:
 
 
 def compare_in_rounds(new: Latency, old: Latency) -> TimeComparison:
-    """Compare two networks that ran in the same rounds."""
+    """Compare two networks that ran in the same rounds, and were loaded equally often."""
 
-    def shift(clock: Clock) -> Estimate:
-        return paired_shift(_log(new, clock) - _log(old, clock), CONFIDENCE)
+    def shifts(clock: Clock) -> Iterator[Shift]:
+        differences = _log(new, clock) - _log(old, clock)
+        yield Shift(paired_shift(differences, CONFIDENCE), _paired_loads(_of_each_load(differences, new)))
 
-    return _decide([_comparison(new, old, None, clock, [shift(clock)]) for clock in _clocks((new, old))])
+    return _decide([_comparison(new, old, None, clock, list(shifts(clock))) for clock in _clocks((new, old))])
 
 
 def compare_measurements(new: Timed, old: Timed, against: str) -> TimeComparison:
@@ -111,14 +123,42 @@ def compare_measurements(new: Timed, old: Timed, against: str) -> TimeComparison
     return replace(compared, against=against, fault=fault)
 
 
-def _shifts(new: Timed, old: Timed, clock: Clock) -> Iterator[Estimate]:
+def _shifts(new: Timed, old: Timed, clock: Clock) -> Iterator[Shift]:
     """Yield the shift relative to the reference, if any, and then that of the times themselves."""
     ours, theirs = _log(new.result, clock), _log(old.result, clock)
     if new.reference is not None and old.reference is not None:
-        yield independent_shift(
-            ours - _log(new.reference, clock), theirs - _log(old.reference, clock), CONFIDENCE
+        yield _independent(
+            ours - _log(new.reference, clock), theirs - _log(old.reference, clock), new.result, old.result
         )
-    yield independent_shift(ours, theirs, CONFIDENCE)
+    yield _independent(ours, theirs, new.result, old.result)
+
+
+def _independent(ours: Array, theirs: Array, new: Latency, old: Latency) -> Shift:
+    loads = _independent_loads(_of_each_load(ours, new), _of_each_load(theirs, old))
+    return Shift(independent_shift(ours, theirs, CONFIDENCE), loads)
+
+
+def _of_each_load(values: Array, result: Latency) -> list[float]:
+    """Return the pseudomedian of the values of each load that has any."""
+    runs = [load.runs for load in result.loads]
+    parts = np.split(values, np.cumsum(runs)[:-1]) if sum(runs) == len(values) else [values]
+    return [paired_shift(part).value for part in parts if len(part)]
+
+
+def _paired_loads(shifts: Sequence[float]) -> Estimate:
+    """Return the interval of the shifts of loads; all of them if there are too few for one."""
+    estimate = paired_shift(shifts, CONFIDENCE)
+    if math.isfinite(estimate.low):
+        return estimate
+    return Estimate(estimate.value, min(shifts), max(shifts))
+
+
+def _independent_loads(new: Sequence[float], old: Sequence[float]) -> Estimate:
+    """Return the interval of the shift between loads; all their differences if there are too few for one."""
+    estimate = independent_shift(new, old, CONFIDENCE)
+    if math.isfinite(estimate.low):
+        return estimate
+    return Estimate(estimate.value, min(new) - max(old), max(new) - min(old))
 
 
 def _clocks(rows: Sequence[Latency]) -> tuple[Clock, ...]:
@@ -142,27 +182,41 @@ def _decide(comparisons: Sequence[TimeComparison]) -> TimeComparison:
             f"{min(comparisons[0].times)}; increase `runs`"
         )
         return replace(comparisons[0], fault=few)
+    if comparisons[0].fault:
+        return comparisons[0]
     more = "increase `runs`" if len(comparisons) > 1 else "increase `runs`, use `threads=1` on a CPU"
     wide = "the confidence interval is too wide: it includes both a difference and no difference"
     return replace(comparisons[0], fault=f"{wide}; {more}")
 
 
 def _comparison(
-    new: Latency, old: Latency, reference: str | None, clock: Clock, shifts: Sequence[Estimate]
+    new: Latency, old: Latency, reference: str | None, clock: Clock, shifts: Sequence[Shift]
 ) -> TimeComparison:
     """Return the comparison whose ratio is the first shift, and whose interval covers all shifts."""
     times = len(new.times_s), len(old.times_s)
-    is_known = min(times) >= MIN_TIMES
-    low, high = min(shift.low for shift in shifts), max(shift.high for shift in shifts)
-    return TimeComparison(
+    runs, loads = _ratios(shift.runs for shift in shifts), _ratios(shift.loads for shift in shifts)
+    compared = TimeComparison(
         label=new.label,
         against=old.label,
         reference=reference,
         clock=clock,
-        ratio=math.exp(shifts[0].value),
-        interval=(math.exp(low), math.exp(high)) if is_known else None,
+        ratio=math.exp(shifts[0].runs.value),
+        interval=runs if min(times) >= MIN_TIMES else None,
         times=times,
     )
+    if compared.interval is None:
+        return compared
+    covering = replace(compared, interval=(min(runs[0], loads[0]), max(runs[1], loads[1])))
+    if covering.verdict != "cannot tell" or compared.verdict == "cannot tell":
+        return covering
+    differ = f"the ratio differs between loads of the models, from {loads[0]:.3f} to {loads[1]:.3f}"
+    return replace(covering, fault=f"{differ}; increase `loads` and `runs`")
+
+
+def _ratios(shifts: Iterable[Estimate]) -> tuple[float, float]:
+    """Return the interval of ratios that covers all shifts."""
+    estimates = list(shifts)
+    return math.exp(min(each.low for each in estimates)), math.exp(max(each.high for each in estimates))
 
 
 def _log(result: Latency, clock: Clock) -> Array:

@@ -158,7 +158,9 @@ def own_process_table(results: Sequence[Latency]) -> Table:
 
 def comparison_table(comparisons: Sequence[TimeComparison], against: str) -> Table:
     """Return the table of the verdicts, with the ratios of the times above their confidence intervals."""
-    table = create_table(f"Compared with {against}", ["model", "verdict"], ["time", "99% interval", "runs"])
+    table = create_table(
+        f"Compared with {against}", ["model", "verdict"], ["network time", "99% interval", "runs"]
+    )
     for each in comparisons:
         basis = f"relative to {each.reference}" if each.reference else ""
         table.add_row(

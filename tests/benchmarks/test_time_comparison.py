@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -144,3 +145,39 @@ def test_too_few_times_allow_no_verdict() -> None:
     assert found.remedy.endswith(
         "a verdict needs at least 20 timed runs of each model, but one has only 19; increase `runs`"
     )
+
+
+def in_loads(of_each: Sequence[float], base_s: float = 0.01) -> tuple[Latency, Latency]:
+    """Return the times of two networks, whose ratio in each load is one of these."""
+    stream = np.random.RandomState(9)
+    runs = 40
+    old, new = (base_s * np.exp(0.003 * stream.standard_normal(runs * len(of_each))) for _ in "ab")
+    loads = (LoadCost(0.1, 0.1, 0, runs),) * len(of_each)
+    return (
+        replace(latency("new", np.repeat(of_each, runs) * new), loads=loads),
+        replace(latency("old", old), loads=loads),
+    )
+
+
+@pytest.mark.parametrize(
+    ("ratios", "verdict"),
+    [
+        ([1.0, 1.0, 1.09], "cannot tell"),
+        ([1.03, 1.04, 1.0], "cannot tell"),
+        ([1.04, 1.05, 1.08], "slower"),
+        ([0.7, 0.72, 0.75], "faster"),
+        ([1.0, 1.002, 0.998], "no difference"),
+        ([1.0, 1.02] * 4, "cannot tell"),
+        ([1.04, 1.06] * 4, "slower"),
+    ],
+)
+def test_all_loads_must_support_the_verdict(ratios: list[float], verdict: str) -> None:
+    new, old = in_loads(ratios)
+    assert compare_in_rounds(new, old).verdict == verdict
+    assert compare_measurements(Timed(new), Timed(old), "old.json").verdict == verdict
+
+
+def test_a_difference_between_loads_is_named() -> None:
+    fault = compare_in_rounds(*in_loads([1.04, 1.05, 1.0])).fault
+    assert fault.startswith("the ratio differs between loads of the models, from 1.0")
+    assert fault.endswith("; increase `loads` and `runs`")
