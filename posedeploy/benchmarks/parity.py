@@ -55,7 +55,7 @@ class Parity:
             return tuple(self.budget.failures(self.paired))
         by_size = sorted(self.outputs, key=lambda output: -output.rtol)
         messages = [message for output in by_size if (message := self._failure(output))]
-        if messages and (reason := self._untested_rtol()):
+        if messages and (reason := self._explain_default()):
             messages.append(reason)
         if not self.outputs:
             messages.append("the network has no outputs to compare")
@@ -96,7 +96,7 @@ class Parity:
             )
         return ""
 
-    def _untested_rtol(self) -> str:
+    def _explain_default(self) -> str:
         """Return why the default tolerance of outputs may not fit this precision; '' if it does."""
         precision = self.runtime_info.precision
         if self.tolerance.is_fixed or to_torch_precision(precision) is not None:
@@ -105,8 +105,8 @@ class Parity:
         if is_quantized(precision):
             return f"outputs in {precision} have no default tolerance, so that of fp32 was used: {advice}"
         return (
-            f"{self.runtime_info.runtime} does not report the precision of this file, so the tolerances of "
-            f"fp32 were used: if the file is in a lower precision, {advice}"
+            f"{self.runtime_info.runtime} reports the precision {precision!r}, which has no default "
+            f"tolerances, so those of fp32 were used: if the file is in a lower precision, {advice}"
         )
 
     def _floor_text(self, noise: float | None) -> str:

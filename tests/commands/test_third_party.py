@@ -77,8 +77,9 @@ def test_a_file_of_unknown_precision_is_held_to_the_tolerances_of_fp32(
     assert result.exit_code == 1, result.output
     assert "tolerance: 1e-04 of the largest value, 0.1 px" in result.stdout, result.stderr
     assert (
-        "onnxruntime does not report the precision of this file, so the tolerances of fp32 were used: if the "
-        "file is in a lower precision, pass --rtol, such as 0.05, or --budget, such as 1.5px"
+        "onnxruntime reports the precision 'as in the file', which has no default tolerances, so those of "
+        "fp32 were used: if the file is in a lower precision, pass --rtol, such as 0.05, or --budget, such "
+        "as 1.5px"
     ) in words(result.stderr)
 
 
