@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import cast
+from typing import cast, get_args
 
 import psutil
 
@@ -42,7 +42,9 @@ def required_precision(artifact: Artifact) -> Precision:
     if artifact.inference_precision is not None:
         return artifact.inference_precision
     free = ("fp32", "unknown", *target_named(artifact.target).free_precisions)
-    return "fp32" if artifact.precision in free else cast(Precision, artifact.precision)
+    if artifact.precision in free:
+        return "fp32"
+    return cast(Precision, artifact.precision) if artifact.precision in get_args(Precision) else "auto"
 
 
 def recorded_precision(artifact: Artifact, options: RunOptions) -> Precision | None:

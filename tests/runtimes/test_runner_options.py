@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import cast
 
@@ -14,7 +15,7 @@ from posedeploy.backends import RUNTIMES
 from posedeploy.errors import DeviceError
 from posedeploy.runtimes.load_runner import open_runner
 from posedeploy.runtimes.onnxruntime import load_error
-from posedeploy.runtimes.run_options import physical_cores
+from posedeploy.runtimes.run_options import physical_cores, required_precision
 from posedeploy.types import Artifact, Model, Precision, RunOptions
 from tests.runtimes.runner_cases import ARTIFACT_PAIRS, PYTORCH, Opener, close_to, opener_of
 from tests.support.networks import outputs_of, tiny_image
@@ -119,3 +120,20 @@ def test_an_operator_that_the_device_lacks_is_refused(
 def test_cores_are_limited_by_the_quota_of_the_container(tmp_path: Path, quota: str, most: int) -> None:
     (tmp_path / "cpu.max").write_text(f"{quota}\n")
     assert physical_cores(tmp_path / "cpu.max") == min(most, physical_cores(tmp_path / "none"))
+
+
+@pytest.mark.parametrize(
+    ("precision", "inference_precision", "required"),
+    [
+        ("fp32", None, "fp32"),
+        ("int8", "fp32", "fp32"),
+        ("mixed", "bf16", "bf16"),
+        ("mixed", None, "auto"),
+        ("some future precision", None, "auto"),
+    ],
+)
+def test_every_recorded_precision_has_options_that_run_it(
+    exported: dict[str, Artifact], precision: str, inference_precision: Precision | None, required: str
+) -> None:
+    artifact = replace(exported["openvino"], precision=precision, inference_precision=inference_precision)
+    assert required_precision(artifact) == required
