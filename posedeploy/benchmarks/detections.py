@@ -95,9 +95,9 @@ def _index_by_name(names: Sequence[str], side: str) -> dict[str, int]:
 def to_detections(poses: Poses, image: AnnotatedImage, common: Keypoints) -> Iterator[Detection]:
     """Yield the detections of an image; people without any of the common keypoints are skipped.
 
-    The score is that of Lightweight OpenPose's published evaluation (``val.py``): the decoder's score, times
-    the number of keypoints minus one for the neck. That evaluation also shifts each keypoint by half a pixel;
-    these keypoints are not shifted.
+    The score is that of Lightweight OpenPose's published evaluation (``val.py``): score x (n - 1), where
+    score is the decoder's and n is the number of keypoints found. That evaluation also shifts each keypoint
+    by half a pixel; these keypoints are not shifted.
     """
     is_present = poses.keypoints[..., 2] >= 0
     scores = poses.scores * np.maximum(is_present.sum(axis=1) - 1, 0)

@@ -187,7 +187,7 @@ class Lpres(Backbone):
 class MobileHumanPose(nn.Module):
     """The expected position of each joint in its volume.
 
-    Input (N, 3, 256, 256); output (N, joints, 3): x, y in cells of the map and z in depth bins.
+    Input (N, 3, 256, 256); output (N, joints, 3): x, y and z in cells of the volume.
     """
 
     def __init__(self, backbone: Backbone, joints: int) -> None:

@@ -147,8 +147,9 @@ def parity(
         float | None,
         typer.Option(
             metavar="X",
-            help="Tolerance relative to an output's largest value. By default, twice the noise floor passes.",
-            show_default="1e-4 in fp32",
+            help="Maximum difference, relative to an output's largest value. By default 1e-4 (fp32), "
+            "1e-3 (tf32, fp16) or 8e-3 (bf16), or twice PyTorch's noise floor if that is larger.",
+            show_default=False,
         ),
     ] = None,
     max_px: Annotated[

@@ -15,7 +15,7 @@ ExportPrecisionName: TypeAlias = Annotated[
     typer.Option(
         "--precision",
         metavar="NAME",
-        help="fp32, fp16, bf16, int8 or mixed. Softmaxes, normalizations, sums, inputs and outputs are FP32.",
+        help="Precision of the model: fp32, fp16, bf16, int8 or mixed. Inputs and outputs stay FP32.",
     ),
 ]
 Calibration: TypeAlias = Annotated[

@@ -69,7 +69,7 @@ class ExportOptions:
     input_size: (height, width) in px, None for the published size. batch: images per run. dynamic: free axes
     keep their names and accept any length. embed_preprocessing: the input is a raw uint8 BGR image (N, H, W,
     3), and the file contains color order, mean and std. outputs: ``last`` keeps only the outputs with roles.
-    precision: of convolutions and linear layers; inputs, outputs and sensitive operators stay FP32.
+    precision: of the model; inputs and outputs stay FP32.
     calibration: images, folders of images and videos for the calibration of a quantized network; empty for
     synthetic people. calibration_images: the maximum number of images used from them. aoti, onnx, tensorrt,
     tflite, environment: options of one target or kind of converter.

@@ -43,7 +43,7 @@ CHANNELS: Mapping[str, int] = {}
 KEYPOINTS_OF = ("coord", 0, 1)
 
 HALF_DEPTH_MM = 1000.0
-"""Extent of the depth bins in front of and behind the root."""
+"""Extent of the volume in front of and behind the root."""
 CROP_MM = 2000.0
 """Assumed width of a crop at the distance of the person."""
 
@@ -54,7 +54,7 @@ def find_missing_description(spec: ModelSpec) -> str | None:
 
 
 def decode(outputs: Tensors, spec: ModelSpec, placement: Placement, camera: Camera) -> Poses:
-    """Return the person in a box, from (1, joints, 3): x and y in cells of the map, z in depth bins.
+    """Return the person in a box, from (1, joints, 3): x, y and z in cells of the volume.
 
     2D positions are in pixels of the image, not rounded. 3D positions are in mm, in camera coordinates, with
     the axis through the center of the image, or in world coordinates if the camera has extrinsics.

@@ -22,7 +22,7 @@ class InputContract:
     mean, std: a pixel becomes ``(value - mean) / std``, with values from 0 to 255, per channel in
     ``color_order``.
     fit: ``pad`` centers the image on a background of the whole pixel value nearest to the mean, up to a
-    multiple of ``multiple`` and at least ``width`` wide. ``crop`` cuts the width down to a multiple. ``box``
+    multiple of ``multiple`` and at least as wide as high. ``crop`` cuts the width down to a multiple. ``box``
     and ``center`` are for networks of one person: the person's box, widened to the aspect ratio of the input
     and ``margin`` times as large, fills the input, on a black background. Without a box, ``box`` uses a box
     around the whole image, and ``center`` the whole image without a margin.
@@ -77,7 +77,8 @@ class ModelSpec:
     roles: output names by the role that the decoding uses, such as ``heatmaps``.
     unit: of the decoded poses.
     joints: set for a network on 2D joints.
-    cells: cells along the width of the input, for a network whose outputs are positions in cells, not maps.
+    cells: the number of cells per side (x, y and depth) of the volume in which mobile-human-pose outputs
+    positions; None for other families.
     limbs: of a network with part affinity fields and its own keypoints. Those of the published networks are
     in the ``poses`` module of the family.
     heatmap_joints: the index of the keypoint of each heatmap of such a network, where the two orders differ.
