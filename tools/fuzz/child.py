@@ -15,6 +15,7 @@ from pathlib import Path
 import atheris
 import msgspec
 
+from posedeploy.benchmarks.footprint import peak_memory
 from posedeploy.errors import PoseDeployError
 from tools.fuzz import tally
 from tools.fuzz.campaign import FINDINGS, HANG_EXIT, INPUT, MEMORY_EXIT, TALLY
@@ -71,7 +72,7 @@ class Fuzzer:
 
 
 def _peak_mib() -> float:
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    return peak_memory() / MIB
 
 
 def _limit_address_space() -> None:
