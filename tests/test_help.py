@@ -35,6 +35,7 @@ def test_no_word_of_the_help_is_broken(path: tuple[str, ...]) -> None:
     shown = help_of(path)
     words = set(re.sub(r"[│╭╮╰╯─\[\]]", " ", shown).split())
     assert "…" not in shown
+    assert re.findall(r"<[^>\s]*(?=\s)", shown) == [], "a type is broken into two lines"
     for param in LEAVES[path].params:
         expected = {*(param.opts if param.param_type_name == "option" else ())}
         expected |= {param.metavar} - {None} | set((getattr(param, "help", "") or "").split())

@@ -30,7 +30,9 @@ PrecisionName: TypeAlias = Annotated[
     Precision,
     typer.Option(
         "--precision",
-        help="The precision of the arithmetic; auto leaves it to the runtime. Quantized models keep theirs.",
+        metavar="NAME",
+        help="Precision of the arithmetic: fp32, tf32, fp16, bf16, or auto for the one of the runtime. "
+        "Quantized models keep theirs.",
     ),
 ]
 InputSize: TypeAlias = Annotated[
