@@ -15,11 +15,11 @@ demo: $(RUNS)
 
 test: lint
 	@echo "== tests: pytest on every core, without those marked slow"
-	$(BIN)/pytest -n auto --dist worksteal -m 'not slow'
+	$(BIN)/pytest -n auto -m 'not slow'
 
 test-all: test
 	@echo "== tests marked slow: pytest on every core"
-	$(BIN)/pytest -n auto --dist worksteal -m slow
+	$(BIN)/pytest -n auto -m slow
 
 lint: $(INSTALLED)
 	@echo "== ruff and mypy --strict"
