@@ -32,6 +32,14 @@ def is_apple_double(path: Path) -> bool:
     return path.name.startswith("._")
 
 
+def path_exists(path: Path) -> bool:
+    """Return whether a path exists; False without permission, or for a name that is too long."""
+    try:
+        return path.exists()
+    except OSError:
+        return False
+
+
 def exists_as_file(path: Path) -> bool:
     """Return whether a file exists; False for a name that is too long for the file system."""
     try:

@@ -13,7 +13,7 @@ from posedeploy.artifact_files import hash_file
 from posedeploy.backends import TARGETS
 from posedeploy.errors import ManifestError
 from posedeploy.file_states import FileState
-from posedeploy.input_files import exists_as_file
+from posedeploy.input_files import exists_as_file, path_exists
 from posedeploy.limits import MAX_MANIFEST_BYTES
 from posedeploy.manifest_document import FORMAT, SUFFIX, Manifest, parse, read_content
 
@@ -71,7 +71,7 @@ def find_nearest(artifact: Path, own: Path) -> Candidate | None:
         for path, document in documents
         if document is not None
         and artifact.name.endswith(TARGETS[document.target].suffix)
-        and not _exists(artifact.with_name(document.model_name))
+        and not path_exists(artifact.with_name(document.model_name))
     ]
     return max(candidates, key=lambda candidate: _similarity(candidate.name, artifact.name), default=None)
 
@@ -83,7 +83,7 @@ def find_damaged(folder: Path, own: Path) -> ManifestError | None:
     of a manifest.
     """
     for path in _manifests(folder, own):
-        if _parse_if_valid(path) is not None or _exists(path.with_name(path.name.removesuffix(SUFFIX))):
+        if _parse_if_valid(path) is not None or path_exists(path.with_name(path.name.removesuffix(SUFFIX))):
             continue
         try:
             content = read_content(path)
@@ -100,13 +100,6 @@ def file_path(artifact: Path, match: Match, name: str) -> Path:
     suffix = TARGETS[match.document.target].suffix
     old, new = match.document.model_name.removesuffix(suffix), artifact.name.removesuffix(suffix)
     return artifact.with_name(new + name.removeprefix(old))
-
-
-def _exists(path: Path) -> bool:
-    try:
-        return path.exists()
-    except OSError:  # the name is too long for the file system
-        return False
 
 
 def _manifests(folder: Path, own: Path) -> Iterator[Path]:

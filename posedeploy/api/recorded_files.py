@@ -8,6 +8,7 @@ from pathlib import Path
 
 from posedeploy import files
 from posedeploy.content_kinds import kind_of_file
+from posedeploy.input_files import path_exists
 from posedeploy.types import Artifact
 
 MAX_CHECKPOINTS = 50
@@ -42,7 +43,7 @@ def _candidates(artifact: Artifact, path: str) -> Iterator[Path]:
         folder.parent / recorded.name,
         folder.parent / recorded.parent.name / recorded.name,
     )
-    return (candidate for candidate in candidates if _exists(candidate))
+    return (candidate for candidate in candidates if path_exists(candidate))
 
 
 def _checkpoints(folder: Path) -> Iterator[Path]:
@@ -51,14 +52,6 @@ def _checkpoints(folder: Path) -> Iterator[Path]:
     except OSError:  # missing, no folder, or not readable
         return iter(())
     return islice((path for path in paths if _may_be_checkpoint(path)), MAX_CHECKPOINTS)
-
-
-def _exists(path: Path) -> bool:
-    """Return whether a path exists; without permission, it counts as missing."""
-    try:
-        return path.exists()
-    except OSError:
-        return False
 
 
 def _may_be_checkpoint(path: Path) -> bool:

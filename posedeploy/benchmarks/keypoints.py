@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from posedeploy.benchmarks.pose_counts import PoseCounts
 from posedeploy.benchmarks.tolerances import Tolerance
 from posedeploy.poses.person_matching import match_people
 from posedeploy.types import Array, Poses
@@ -31,42 +32,17 @@ class ImageParity:
     ambiguous: int = 0
     distances_vertices_mm: Array = field(default_factory=lambda: np.zeros(0), repr=False)
 
-
-@dataclass(frozen=True)
-class PoseParity:
-    """The comparison of all images. A keypoint found by only one model counts as infinitely far."""
-
-    images: tuple[ImageParity, ...]
-
-    @property
-    def people(self) -> int:
-        """Matched pairs of people."""
-        return sum(image.people for image in self.images)
-
-    @property
-    def missed(self) -> int:
-        """People of the reference that the candidate lacks."""
-        return sum(image.missed for image in self.images)
-
-    @property
-    def extra(self) -> int:
-        """People of the candidate that the reference lacks."""
-        return sum(image.extra for image in self.images)
-
     @property
     def keypoints(self) -> int:
         """Keypoints that both models found."""
-        return sum(len(image.distances_px) for image in self.images)
+        return len(self.distances_px)
 
-    @property
-    def unmatched_keypoints(self) -> int:
-        """Keypoints found by only one of the two models."""
-        return sum(image.unmatched_keypoints for image in self.images)
 
-    @property
-    def ambiguous(self) -> int:
-        """Ambiguous keypoints and 3D joints."""
-        return sum(image.ambiguous for image in self.images)
+@dataclass(frozen=True)
+class PoseParity(PoseCounts):
+    """The comparison of all images. A keypoint found by only one model counts as infinitely far."""
+
+    images: tuple[ImageParity, ...]
 
     @property
     def error_px(self) -> float:

@@ -9,6 +9,7 @@ from functools import cached_property
 import numpy as np
 
 from posedeploy.benchmarks.keypoints import count_joints, find_visible
+from posedeploy.benchmarks.pose_counts import PoseCounts
 from posedeploy.benchmarks.pose_errors import (
     MIN_SIZE_PX,
     aligned_distances,
@@ -80,40 +81,10 @@ class Summary:
 
 
 @dataclass(frozen=True)
-class PoseComparison:
+class PoseComparison(PoseCounts):
     """The people of two sides on all images."""
 
     images: tuple[ImagePairs, ...]
-
-    @property
-    def people(self) -> int:
-        """Matched pairs of people."""
-        return sum(image.people for image in self.images)
-
-    @property
-    def missed(self) -> int:
-        """People of the reference that the candidate lacks."""
-        return sum(image.missed for image in self.images)
-
-    @property
-    def extra(self) -> int:
-        """People of the candidate that the reference lacks."""
-        return sum(image.extra for image in self.images)
-
-    @property
-    def keypoints(self) -> int:
-        """Keypoints that both models found."""
-        return sum(image.keypoints for image in self.images)
-
-    @property
-    def unmatched_keypoints(self) -> int:
-        """Keypoints found by only one of the two models."""
-        return sum(image.unmatched_keypoints for image in self.images)
-
-    @property
-    def ambiguous(self) -> int:
-        """Ambiguous keypoints and 3D joints."""
-        return sum(image.ambiguous for image in self.images)
 
     @property
     def unmatched_share(self) -> float:
