@@ -92,8 +92,8 @@ def build_parity_inputs(
         return ParityInputs(InputPairs(tuple(zip(people, people, strict=True))), [])
     if candidate.contract is None:
         _reject_images(images, "has no image contract")
-        sample = build_noise_input(candidate)
-        return ParityInputs(InputPairs(((sample, sample),)), [])
+        noise = build_noise_input(candidate)
+        return ParityInputs(InputPairs(((noise, noise),)), [])
     files = _list_readable(images, calibration) if images is not None else []
     generated: list[tuple[NetworkInput, NetworkInput]] = []
     sets = _generate(candidate, ranges)

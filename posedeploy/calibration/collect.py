@@ -95,7 +95,8 @@ def _of_images(
     for problem in problems:
         logger.warning(f"left out of the calibration set: {problem}")
     if not pixels:
-        raise InputError(f"`calibration={sources[0]}`: no image can be used: {problems[0]}")
+        origin = f"`calibration={sources[0]}`" if sources else "calibration with synthetic people"
+        raise InputError(f"{origin}: no image can be used: {problems[0]}")
     if pending:  # fill the last batch
         rows = [pending[index % len(pending)] for index in range(batch)]
         inputs.append({tensor.name: np.concatenate(rows)})
@@ -152,8 +153,8 @@ def _of_joints(spec: ModelSpec, sources: Sequence[str], count: int) -> Calibrati
     people = _synthetic_joints(fixed, batch * count)
     for start in range(0, len(people), batch):
         inputs.append(prepare_joints(people[start : start + batch], fixed)[0])
-    for sample in build_people_inputs(fixed, 0 if len(people) else count):
-        inputs.append(sample.tensors)
+    for random_joints in build_people_inputs(fixed, 0 if len(people) else count):
+        inputs.append(random_joints.tensors)
     record = Calibration(
         source="synthetic people" if len(people) else "random 2D joints",
         sha256=inputs.sha256,

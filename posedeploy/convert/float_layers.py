@@ -25,7 +25,7 @@ EARLY = 4
 """In mixed precision, the first ``1 / EARLY`` of the layers in graph order stays in floating point."""
 
 
-def sensitive(model: Any) -> set[str]:
+def find_sensitive_operators(model: Any) -> set[str]:
     """Return the names of the operators that stay in floating point in every quantized network."""
     names = set(_last_layers(model))
     names.update(_inputs_until_layers(model))
@@ -33,7 +33,7 @@ def sensitive(model: Any) -> set[str]:
     return names
 
 
-def early_and_depthwise(model: Any) -> set[str]:
+def find_early_and_depthwise_layers(model: Any) -> set[str]:
     """Return the names of the layers that also stay in floating point in mixed precision: the first quarter
     of all layers in graph order, and every depthwise layer."""
     layers = list(_layers(model))
@@ -42,7 +42,7 @@ def early_and_depthwise(model: Any) -> set[str]:
     return {node.get_friendly_name() for node in (*early, *depthwise)}
 
 
-def layer_names(model: Any) -> set[str]:
+def find_layers(model: Any) -> set[str]:
     """Return the names of all layers with weights."""
     return {node.get_friendly_name() for node in _layers(model)}
 

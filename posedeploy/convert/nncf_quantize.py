@@ -32,10 +32,10 @@ def quantize(model: openvino.Model, calibration: CalibrationSet, precision: str)
     Raises:
         ExportError: no layer is left to quantize, or NNCF cannot quantize the graph.
     """
-    names = float_layers.sensitive(model)
+    names = float_layers.find_sensitive_operators(model)
     if precision == "mixed":
-        names |= float_layers.early_and_depthwise(model)
-    if not float_layers.layer_names(model) - names:
+        names |= float_layers.find_early_and_depthwise_layers(model)
+    if not float_layers.find_layers(model) - names:
         raise ExportError(
             f"`precision={precision}`: no layer of this network is left for INT8: output layers and, in "
             "mixed precision, early and depthwise layers stay in floating point; use `precision=bf16`"

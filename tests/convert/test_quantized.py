@@ -154,7 +154,7 @@ def test_an_expectation_of_a_softmax_and_its_layer_stay_in_float() -> None:
     expectation = ops.matmul(shares, ops.constant(np.ones((64, 2), np.float32)), False, False)
     expectation.set_friendly_name("expectation")
     model = _graph(expectation, inputs=[data])
-    sensitive = float_layers.sensitive(model)
+    sensitive = float_layers.find_sensitive_operators(model)
     assert {"volume", "expectation"} <= sensitive
     assert sensitive.isdisjoint({"first", "middle"})
     assert not float_layers.has_attention(model)
@@ -168,8 +168,8 @@ def test_embedded_preprocessing_and_every_output_layer_stay_in_float() -> None:
     early = _convolution(ops.relu(body), 2, 4, "early", 1)
     late = _convolution(ops.concat([body, early], 1), 2, 6, "late", 1)
     model = _graph(early, ops.add(late, ops.constant(np.float32(1))), inputs=[data])
-    assert float_layers.layer_names(model) & float_layers.sensitive(model) == {"early", "late"}
-    assert "scale" in float_layers.sensitive(model)
+    assert float_layers.find_layers(model) & float_layers.find_sensitive_operators(model) == {"early", "late"}
+    assert "scale" in float_layers.find_sensitive_operators(model)
 
 
 def test_attention_is_recognized() -> None:
@@ -190,4 +190,4 @@ def test_early_and_depthwise_layers_stay_in_float_in_mixed_precision() -> None:
     )
     depthwise.set_friendly_name("depthwise")
     model = _graph(_convolution(depthwise, 2, 4, "last"), inputs=[data])
-    assert float_layers.early_and_depthwise(model) == {"0", "1", "depthwise"}
+    assert float_layers.find_early_and_depthwise_layers(model) == {"0", "1", "depthwise"}
