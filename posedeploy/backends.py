@@ -195,7 +195,7 @@ def target_of(path: Path) -> Target:
     for target in TARGETS.values():
         if target.source_suffix and path.name.endswith(target.source_suffix):
             raise ArtifactError(
-                f"{path}: no runtime runs the source of a {target.suffix} file; name the {target.suffix} "
+                f"{path}: no runtime runs the source of a {target.suffix} file; pass the {target.suffix} "
                 "file, or export to another target"
             )
     for target in TARGETS.values():

@@ -69,7 +69,7 @@ KINDS = {
         Kind(
             "torchscript",
             "a TorchScript program",
-            "name it STEM.torchscript to run it, or pass the checkpoint that it was exported from",
+            "rename it to STEM.torchscript to run it, or pass the checkpoint that it was exported from",
         ),
         Kind(
             "torch-export",
@@ -78,11 +78,11 @@ KINDS = {
             "checkpoint that it was exported from",
             refused=True,
         ),
-        Kind("aoti", "an AOTInductor package", "name it STEM.pt2 to run it"),
-        Kind("onnx", "an ONNX model", "name it STEM.onnx to run it"),
-        Kind("openvino", "an OpenVINO model", "name it STEM.xml, with STEM.bin next to it, to run it"),
-        Kind("tflite", "a TFLite model", "name it STEM.tflite to run it"),
-        Kind("tensorrt", "a TensorRT engine", "name it STEM.engine to run it"),
+        Kind("aoti", "an AOTInductor package", "rename it to STEM.pt2 to run it"),
+        Kind("onnx", "an ONNX model", "rename it to STEM.onnx to run it"),
+        Kind("openvino", "an OpenVINO model", "rename it to STEM.xml, with STEM.bin next to it, to run it"),
+        Kind("tflite", "a TFLite model", "rename it to STEM.tflite to run it"),
+        Kind("tensorrt", "a TensorRT engine", "rename it to STEM.engine to run it"),
         Kind(
             "hdf5",
             "an HDF5 file, such as Keras writes",

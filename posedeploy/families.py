@@ -1,4 +1,4 @@
-"""The table of published networks: their modules and the facts that users need.
+"""The table of network families: their modules and the facts that users need.
 
 A new network is one file in ``checkpoints/``, one in ``poses/`` and one row here.
 """
@@ -115,7 +115,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Family:
-    """A published network.
+    """A family of networks with published reference implementations.
 
     network, poses: its modules; ``network`` needs torch. weights_url: a direct link, if there is one. gflop:
     for one image or person, by ``tools/count_flops.py``. mesh: ``build`` takes the triangles of a mesh, which

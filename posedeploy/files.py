@@ -54,7 +54,7 @@ def staged(folder: Path, outdated: Callable[[], Collection[str]] = tuple) -> Ite
         work = _work_folder(folder, created)
     except OSError as error:
         _remove_empty(created)
-        raise OutputError(f"{folder}: cannot write here ({reason(error)}); name another folder") from error
+        raise OutputError(f"{folder}: cannot write here ({reason(error)}); choose another folder") from error
     try:
         with _discarding(work):
             yield work.new

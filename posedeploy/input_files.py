@@ -64,13 +64,13 @@ def check_regular(path: Path, what: str, error: type[PoseDeployError] = InputErr
     try:
         status = path.stat()
     except FileNotFoundError:
-        raise error(f"{path}: no such file; name {what}") from None
+        raise error(f"{path}: no such file; pass {what}") from None
     except OSError as reason:
-        raise error(f"{path}: cannot be read ({reason.strerror}); name {what}") from reason
+        raise error(f"{path}: cannot be read ({reason.strerror}); pass {what}") from reason
     except ValueError as reason:  # a null character or a lone surrogate, from a library call or a JSON file
-        raise error(f"{path}: not a valid file name ({reason}); name {what}") from reason
+        raise error(f"{path}: not a valid file name ({reason}); pass {what}") from reason
     if (kind := not_regular(status)) is not None:
-        raise error(f"{path}: {kind}, which posedeploy does not read; name {what} saved as a regular file")
+        raise error(f"{path}: {kind}, which posedeploy does not read; pass {what} saved as a regular file")
     return status
 
 
@@ -89,11 +89,11 @@ def read_bytes(
         # Nonblocking, in case a named pipe has replaced the file since the check.
         with open(path, "rb", opener=lambda name, flags: os.open(name, flags | NONBLOCK)) as file:
             if (kind := not_regular(os.fstat(file.fileno()))) is not None:
-                raise error(f"{path}: {kind} has replaced it, which posedeploy does not read; name {what}")
+                raise error(f"{path}: {kind} has replaced it, which posedeploy does not read; pass {what}")
             content = file.read(limit + 1) if size <= limit else b""
     except OSError as reason:
-        raise error(f"{path}: cannot be read ({reason.strerror}); name {what}") from reason
+        raise error(f"{path}: cannot be read ({reason.strerror}); pass {what}") from reason
     if max(size, len(content)) > limit:  # some files of /proc are larger than their size
         shown = f"{size:,} bytes" if size > limit else "more bytes than its size"
-        raise error(f"{path}: {shown}, but {what} may have at most {limit:,}; name a smaller file")
+        raise error(f"{path}: {shown}, but {what} may have at most {limit:,}; pass a smaller file")
     return content

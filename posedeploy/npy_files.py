@@ -124,7 +124,7 @@ def load_npy(path: Path, what: str, content: str) -> Array:
         with path.open("rb") as file:
             return read_array(file, str(path), content)
     except OSError as error:
-        raise InputError(f"{path}: cannot be read ({error.strerror}); name {what}") from error
+        raise InputError(f"{path}: cannot be read ({error.strerror}); pass {what}") from error
 
 
 def too_large(source: str, size: int, content: str) -> InputError:

@@ -31,7 +31,7 @@ class TimeLimitError(Exception):
 
 
 @dataclass(frozen=True)
-class Ended:
+class ProgramResult:
     """The result of a program.
 
     status: its exit status; negative for the signal that ended it. output, log: standard output and error.
@@ -60,7 +60,7 @@ def run(
     request: bytes = b"",
     time_limit_s: float | None = None,
     variables: Mapping[str, str] | None = None,
-) -> Ended:
+) -> ProgramResult:
     """Run a program in the folder ``work`` to its end, or to its time limit.
 
     It reads ``request`` from its standard input, which stays open as long as this process exists. An
@@ -94,7 +94,7 @@ def run(
             raise
         finally:  # not earlier: a program may end with its input and leave its child processes running
             _close_input(process)
-    return Ended(status, output.read_bytes(), _text(log))
+    return ProgramResult(status, output.read_bytes(), _text(log))
 
 
 def _wait(process: subprocess.Popen[bytes], request: bytes, time_limit_s: float | None) -> int:

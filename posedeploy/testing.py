@@ -12,7 +12,7 @@ from posedeploy.types import StrPath
 
 
 def assert_parity(artifact: ArtifactSource, images: StrPath | None = None, **options: Any) -> Parity:
-    """Assert that an artifact has the same outputs and poses as PyTorch on its checkpoint.
+    """Assert that the outputs and poses of an artifact are within tolerance of PyTorch on its checkpoint.
 
     The artifact runs in the precision that it was exported for, unless ``precision`` sets another.
 
@@ -24,7 +24,7 @@ def assert_parity(artifact: ArtifactSource, images: StrPath | None = None, **opt
         The comparison, with every difference.
 
     Raises:
-        AssertionError: a difference exceeds its tolerance; the message lists them all.
+        AssertionError: a difference exceeds its tolerance or the budget; the message lists them all.
         PoseDeployError: the artifact or its checkpoint cannot be opened or run.
     """
     (result,) = compare(artifact, images, **{"precision": None, **options}).results
@@ -41,7 +41,7 @@ def format_failures(result: Parity) -> str:
     if result.budget is not None:
         limits = f"budget of the poses: {result.budget}"
     lines = [
-        f"{result.label} differs from PyTorch in {result.reference_precision}",
+        f"{result.label}: {result.verdict}",
         f"  ran: {info.runtime} {info.version}, {info.device}, {info.precision}",
         f"  {limits}",
         *(f"  - {failure}" for failure in result.failures),

@@ -169,7 +169,7 @@ def test_a_file_that_cannot_be_read_is_an_error(tmp_path: Path, make: object, me
     path = tmp_path / "net.toml"
     assert callable(make)
     make(path)
-    with pytest.raises(InputError, match=rf"net\.toml: {message}.*; name a contract"):
+    with pytest.raises(InputError, match=rf"net\.toml: {message}.*; pass a contract"):
         contracts.read(path)
 
 

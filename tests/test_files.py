@@ -147,7 +147,7 @@ def test_a_failed_block_removes_only_the_folders_that_it_created(tmp_path: Path)
 @pytest.mark.parametrize("folder", ["file", "file/below", "/proc/posedeploy"])
 def test_a_folder_that_cannot_be_created_is_refused(tmp_path: Path, folder: str) -> None:
     (tmp_path / "file").touch()
-    with pytest.raises(OutputError, match=r"cannot write here \(.+\); name another folder"):
+    with pytest.raises(OutputError, match=r"cannot write here \(.+\); choose another folder"):
         write_text(tmp_path / folder / "a.txt", "")
 
 

@@ -18,20 +18,20 @@ def test_regular_files_and_links_to_them_are_read(tmp_path: Path) -> None:
     (tmp_path / "b").symlink_to(tmp_path / "a")
     assert check_regular(tmp_path / "b", "a test").st_size == 3
     assert read_bytes(tmp_path / "b", "a test", 3) == b"abc"
-    with pytest.raises(InputError, match=r"a: 3 bytes, but a test may have at most 2; name a smaller file"):
+    with pytest.raises(InputError, match=r"a: 3 bytes, but a test may have at most 2; pass a smaller file"):
         read_bytes(tmp_path / "a", "a test", 2)
 
 
 @pytest.mark.parametrize(
     ("kind", "message"),
     [
-        ("folder", "a folder, which posedeploy does not read; name a test saved as a regular file"),
+        ("folder", "a folder, which posedeploy does not read; pass a test saved as a regular file"),
         ("pipe", "a named pipe, which"),
         ("socket", "a socket, which"),
         ("device", "a character device, which"),
-        ("loop", "cannot be read (Too many levels of symbolic links); name a test"),
-        ("long", "cannot be read (File name too long); name a test"),
-        ("nothing", "no such file; name a test"),
+        ("loop", "cannot be read (Too many levels of symbolic links); pass a test"),
+        ("long", "cannot be read (File name too long); pass a test"),
+        ("nothing", "no such file; pass a test"),
     ],
 )
 def test_other_files_are_refused_without_opening_them(
@@ -68,7 +68,7 @@ ENDLESS = Path("/proc/self/pagemap")
 
 @pytest.mark.skipif(not ENDLESS.exists(), reason="only Linux has such a file")
 def test_an_endless_file_is_refused() -> None:
-    with pytest.raises(InputError, match="more bytes than its size, but a test may have at most 0; name"):
+    with pytest.raises(InputError, match="more bytes than its size, but a test may have at most 0; pass"):
         read_bytes(ENDLESS, "a test")
     for path, reason in ((ENDLESS, "Invalid argument"), ("/proc/version", "it has more bytes than its size")):
         with pytest.raises(CheckpointError, match=rf"cannot be read \({reason}\)"):

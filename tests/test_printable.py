@@ -27,7 +27,7 @@ def test_control_characters_and_invalid_text_are_escaped(text: str, shown: str) 
 
 
 def test_a_long_message_keeps_its_start_and_its_hint() -> None:
-    message = str(InputError("a.csv: " + "\n" * 90_000 + "; name a table of boxes"))
-    assert message.startswith("a.csv: \\n") and message.endswith("; name a table of boxes")
+    message = str(InputError("a.csv: " + "\n" * 90_000 + "; pass a table of boxes"))
+    assert message.startswith("a.csv: \\n") and message.endswith("; pass a table of boxes")
     assert "[... 176,030 characters ...]" in message and len(message) < MAX_MESSAGE + 40
     assert str(InputError("x" * MAX_MESSAGE)) == "x" * MAX_MESSAGE

@@ -16,8 +16,8 @@ def test_a_spec_accepts_shapes_with_equal_fixed_axes() -> None:
 
 
 def test_an_axis_may_be_a_fraction_of_another() -> None:
-    spec = TensorSpec("maps", ("batch", 19, "height/8", "width/8", "free"))
-    assert spec.fixed({"batch": 2, "height": 256, "width": 456}).shape == (2, 19, 32, 57, "free")
+    spec = TensorSpec("maps", ("batch", 19, "height/8", "width/8", "dynamic"))
+    assert spec.fixed({"batch": 2, "height": 256, "width": 456}).shape == (2, 19, 32, 57, "dynamic")
 
 
 def test_a_spec_prints_as_one_line() -> None:

@@ -26,7 +26,7 @@ from posedeploy.api.benchmark_candidates import BenchmarkOptions, CandidateLoade
 from posedeploy.api.model_args import ModelArgs
 from posedeploy.benchmarks import timing
 from posedeploy.benchmarks.latency import Latency, join_loads
-from posedeploy.benchmarks.time_comparison import Timed, compare_in_rounds, compare_measurements
+from posedeploy.benchmarks.time_comparison import TimedNetwork, compare_in_rounds, compare_measurements
 from posedeploy.benchmarks.timing import Candidate
 from posedeploy.runtimes.base import Runner
 from posedeploy.types import RunOptions, Tensors
@@ -88,9 +88,9 @@ def main() -> None:
             "same rounds, slowed": compare_in_rounds(slowed, old),
         }
         if earlier:
-            before = Timed(earlier[1], earlier[0])
+            before = TimedNetwork(earlier[1], earlier[0])
             for name, result in (("equal", old), ("slowed", slowed)):
-                compared = compare_measurements(Timed(result, pytorch), before, "the previous trial")
+                compared = compare_measurements(TimedNetwork(result, pytorch), before, "the previous trial")
                 comparisons[f"earlier report, {name}"] = compared
         earlier = measured
         for name, each in comparisons.items():

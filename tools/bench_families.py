@@ -90,7 +90,7 @@ def each_opened(names: Sequence[str]) -> Iterator[tuple[str, nn.Module, tuple[in
 
 
 def cell(result: Latency, baseline: Latency) -> str:
-    """Return the median and the speed-up, such as ``12.3 (1.5x)``."""
+    """Return the median and the speedup, such as ``12.3 (1.5x)``."""
     return f"{result.median_ms:.3g} ({baseline.median_ms / result.median_ms:.2g}x)"
 
 

@@ -86,7 +86,7 @@ class Row:
     precision: str
     load_s: float = 0.0
     median_ms: float = 0.0
-    speed_up: float = 0.0
+    speedup: float = 0.0
     spread: float = 0.0
     graph: str = ""
     error_px: float | None = None
@@ -102,7 +102,7 @@ class Row:
         head = (self.network, self.runtime, self.precision)
         if not self.median_ms:
             return (*head, "", "", "", "", "", "", "", "", self.failure)
-        times = (f"{self.load_s:.2f}", f"{self.median_ms:.3f}", f"{self.speed_up:.1f}x", f"{self.spread:.0%}")
+        times = (f"{self.load_s:.2f}", f"{self.median_ms:.3f}", f"{self.speedup:.1f}x", f"{self.spread:.0%}")
         graph = "no" if self.graph.startswith("no") else "yes"
         sides = f"{self.unmatched_keypoints}/{self.keypoints + self.unmatched_keypoints}"
         verdict = self.failure or ("ok" if self.is_judged else "runs; poses not judged")
@@ -225,7 +225,7 @@ def rows_of(name: str, model: Model, folder: Path, targets: Sequence[str]) -> li
         results = timing.measure(candidates, runs=RUNS)
         for row, result in zip(kept, results, strict=True):
             row.median_ms, row.spread = result.median_ms, result.spread or 0.0
-            row.speed_up = results[0].median_ms / result.median_ms
+            row.speedup = results[0].median_ms / result.median_ms
     torch.cuda.empty_cache()
     return rows
 

@@ -4,7 +4,7 @@
 loaded strictly. The first row of a case shows the difference between PyTorch and the published outputs.
 Each other row is a target: the size of its file, the time of its export, the difference from PyTorch by
 ``posedeploy parity`` (outputs relative to their largest value; poses at the 99th percentile), and the
-median latency of PyTorch and all runtimes in the same rounds, with the speed-up over PyTorch. A refusal is
+median latency of PyTorch and all runtimes in the same rounds, with the speedup over PyTorch. A refusal is
 shown with its message.
 
 TFLite through onnx2tf needs ``posedeploy env add onnx2tf``. Without a GPU, an engine is built and not run.

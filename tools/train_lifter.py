@@ -23,7 +23,7 @@ from posedeploy.checkpoints.pose2mesh import Lifter
 from posedeploy.joint_sets import JOINT_SETS
 from posedeploy.poses.joint_mapping import map_joints
 from posedeploy.poses.lightweight_openpose_2d import KEYPOINT_NAMES
-from posedeploy.synthetic.body import generate_build, pose
+from posedeploy.synthetic.body import generate_physique, pose
 from posedeploy.synthetic.rng import Rng
 from posedeploy.synthetic.stance import generate_stance
 from posedeploy.types import Array
@@ -41,7 +41,7 @@ def people(seed: int, count: int) -> tuple[Array, Array]:
     width, and (count, 17, 3) mm relative to the pelvis."""
     stream = np.random.default_rng(seed)
     streams = (Rng(seed, index) for index in range(count))
-    points = np.array([pose(generate_build(rng), generate_stance(rng)).joints for rng in streams])
+    points = np.array([pose(generate_physique(rng), generate_stance(rng)).joints for rng in streams])
     points = points[:, : len(KEYPOINT_NAMES)]
     focal = stream.uniform(800, 1600, (count, 1, 1))
     place = np.stack(

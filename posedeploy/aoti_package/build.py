@@ -21,7 +21,7 @@ KEY = "build"
 
 
 @dataclass(frozen=True)
-class Build:
+class PackageBuild:
     """How a package was built.
 
     shapes: of the inputs of its trial, in order. compiler: the C++ compiler, with its version.
@@ -44,13 +44,13 @@ def requirements_of(artifact: Artifact) -> Requirements:
     return Requirements(device=device if isinstance(device, str) else None)
 
 
-def to_details(build: Build) -> dict[str, Any]:
+def to_details(build: PackageBuild) -> dict[str, Any]:
     """Return a build as ``Artifact.details``, for ``read_build``."""
     document: Any = msgspec.json.decode(msgspec.json.encode(build))
     return {KEY: document}
 
 
-def read_build(path: Path, details: Mapping[str, Any], spec: ModelSpec) -> Build:
+def read_build(path: Path, details: Mapping[str, Any], spec: ModelSpec) -> PackageBuild:
     """Return how the package ``path`` was built, by its manifest.
 
     Raises:
@@ -60,7 +60,7 @@ def read_build(path: Path, details: Mapping[str, Any], spec: ModelSpec) -> Build
     if KEY not in details:
         raise ManifestError(f"{path}: its manifest does not record how it was built; {again}")
     try:
-        build = convert(details[KEY], Build)
+        build = convert(details[KEY], PackageBuild)
     except msgspec.ValidationError as error:
         raise ManifestError(
             f"{path}: the build information in its manifest is damaged ({error}); {again}"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from posedeploy.aoti_package.build import Build
+from posedeploy.aoti_package.build import PackageBuild
 from posedeploy.aoti_package.compilers import VARIABLE, list_compilers
 from posedeploy.aoti_package.cpp_library import (
     CppLibrary,
@@ -55,7 +55,9 @@ class _Libraries:
         return ", ".join(parts)
 
 
-def explain(failure: TrialFailedError, package: Path, build: Build, linked_path: Path | None = None) -> str:
+def explain(
+    failure: TrialFailedError, package: Path, build: PackageBuild, linked_path: Path | None = None
+) -> str:
     """Return why a package failed and how to fix it, as the predicate of a sentence about the package.
 
     Args:

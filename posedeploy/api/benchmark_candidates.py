@@ -49,7 +49,7 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True, kw_only=True)
 class BenchmarkOptions:
-    """The number of runs and loads, and the size and batch for free axes.
+    """The number of runs and loads, and the size and batch for dynamic axes.
 
     precision: of all models; None for the one that each file requires, FP32 where it requires none.
     image: (H, W, 3) uint8 BGR. With an image, preprocessing and decoding are timed as well.

@@ -82,8 +82,8 @@ def benchmark(
         image: a path, or an array (H, W, 3) uint8 BGR, to run on instead of noise. Preprocessing and
             decoding are then timed too.
         footprint: also load each model in a separate process to measure its start, peak memory and energy.
-        batch: the number of images per run, if this axis is free; None is 1.
-        input_size: (height, width) in px, if these axes are free; None is the published size.
+        batch: the number of images per run, if this axis is dynamic; None is 1.
+        input_size: (height, width) in px, if these axes are dynamic; None is the published size.
         checkpoint: the checkpoint to compare with, instead of the one that each manifest records.
         model_args: as ``ModelKeywords`` documents them: what describes models without a manifest, or the only
             model.
@@ -93,7 +93,7 @@ def benchmark(
             the model in ``compare`` has another batch or input size.
         MeasurementError: a clock of the machine ran backwards.
         PoseDeployError: a model cannot be opened or run as requested. A missing checkpoint is no error: the
-            artifact then has no ``speed_up``, and a remark is logged.
+            artifact then has no ``speedup``, and a remark is logged.
     """
     settings = BenchmarkOptions(
         runs=runs,

@@ -9,7 +9,7 @@ from typing import Any
 
 from posedeploy.benchmarks.latency import Latency
 from posedeploy.benchmarks.machine_info import Machine
-from posedeploy.benchmarks.time_comparison import TimeComparison, Timed, compare_measurements
+from posedeploy.benchmarks.time_comparison import TimeComparison, TimedNetwork, compare_measurements
 from posedeploy.benchmarks.timing import Candidate
 from posedeploy.errors import InputError
 from posedeploy.printable import listed
@@ -64,7 +64,7 @@ def read_report(path: Path) -> EarlierReport:
             f"`compare={path}`: not {WHAT}",
             found=f"{head.format or 'no format'}, version {head.version}",
             expected=f"{FORMAT}, version {VERSION}",
-            hint="name a model, or a file that this release of `posedeploy bench` wrote",
+            hint="pass a model, or a file that this release of `posedeploy bench` wrote",
         )
     document = read_json(path, WHAT, _Document)
     for row in document.results:
@@ -160,10 +160,10 @@ class EarlierReport:
         return tuple(f"{self.path}: {difference}" for difference in unlike)
 
     def _compare(self, row: Latency, rows: Mapping[str, Latency]) -> TimeComparison:
-        new, old = Timed(row), Timed(self.rows[row.label])
+        new, old = TimedNetwork(row), TimedNetwork(self.rows[row.label])
         reference = _common_reference(row, rows, old.result, self.rows)
         if reference is not None:
-            new, old = Timed(row, reference[0]), Timed(old.result, reference[1])
+            new, old = TimedNetwork(row, reference[0]), TimedNetwork(old.result, reference[1])
         return compare_measurements(new, old, self.path.name)
 
 

@@ -1,4 +1,4 @@
-"""Evaluation of a network on annotated images."""
+"""Evaluate a network on annotated images."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ def evaluate(
         limit: the number of images to score, from the start of the file; None means all.
         refine: compute positions between the cells of the heatmaps, for a network that has heatmaps;
             published results do not.
-        detector: the model that detects the people, for a network of one person.
+        detector: the model that detects the people, for a single-person network.
         detector_spec: the TOML file that describes a third-party detector.
         model_args: the fields of ``ModelKeywords``.
 

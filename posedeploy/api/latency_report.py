@@ -14,7 +14,7 @@ from posedeploy.text_files import format_json
 
 DERIVED = (
     "load_ms", "first_run_ms", "memory_bytes", "median_ms", "median_interval_ms", "cpu_ms", "spread",
-    "images_per_s", "speed_up", "speed_up_interval", "preprocess_ms", "decode_ms", "end_to_end_ms",
+    "images_per_s", "speedup", "speedup_interval", "preprocess_ms", "decode_ms", "end_to_end_ms",
     "end_to_end_interval_ms", "warning",
 )  # fmt: skip
 """Properties of a result that the JSON holds besides the raw times."""

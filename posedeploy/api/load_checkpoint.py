@@ -1,4 +1,4 @@
-"""Loading of checkpoints as PyTorch models."""
+"""Load checkpoints as PyTorch models."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Opening of checkpoints and model files as runners."""
+"""Open checkpoints and model files as runners."""
 
 from __future__ import annotations
 

@@ -31,12 +31,12 @@ class ParityReport:
 
     @property
     def passed(self) -> bool:
-        """Whether every artifact ran and lies within its tolerance."""
+        """Whether every artifact ran and is within its tolerance or budget."""
         return not self.failures
 
     @cached_property
     def failures(self) -> tuple[str, ...]:
-        """A message for each difference above its tolerance and for each artifact that could not run."""
+        """A message for each difference that does not pass, and for each artifact that could not run."""
         differences = [f"{result.label}: {each}" for result in self.results for each in result.failures]
         return (*differences, *self.errors.values())
 
@@ -75,17 +75,17 @@ def _entry(result: Parity) -> dict[str, Any]:
 
 
 def _output(result: Parity, output: OutputParity) -> dict[str, Any]:
-    allowed, noise = result.allowed(output.name), result.noise(output.name)
+    limits, noise = result.limits(output.name), result.noise(output.name)
     return {
         "name": output.name,
         "inputs": output.inputs,
         "max_absolute": output.max_absolute,
         "max_relative": output.rtol,
         "max_relative_floor": noise and noise.largest,
-        "max_relative_tolerance": allowed.largest,
+        "max_relative_tolerance": limits.largest,
         "rms_relative": output.rms_relative,
         "rms_relative_floor": noise and noise.rms,
-        "rms_relative_tolerance": allowed.rms,
+        "rms_relative_tolerance": limits.rms,
         "cosine": output.cosine,
         "worst": asdict(output.worst),
     }

@@ -77,7 +77,7 @@ def open_box_source(
         if persons.option is not None and spec.joints is None:
             raise InputError(
                 f"{persons.option}: {spec.family} detects people in the whole image; leave it out, or use a "
-                "network of one person"
+                "single-person network"
             )
         return None
     if persons.boxes is not None:

@@ -98,7 +98,7 @@ class PoseEstimator(Closable):
 
         Args:
             image: a path, or an array (H, W, 3) uint8 BGR, also of 16 bits, gray or with alpha.
-            boxes: (people, 4) x, y, width, height in px of the people, for a network of one person; without
+            boxes: (people, 4) x, y, width, height in px of the people, for a single-person network; without
                 boxes and without a detector, the whole image is the box of one person.
             joints: (people, joints, 2 or 3) x px, y px and a score (below 0: missing), for a network on 2D
                 joints; ``image`` is then only used for drawing.
@@ -184,7 +184,7 @@ def load(
         precision: the precision in which the runtime computes a float32 file; ``auto`` means its default.
         threads: None means one per physical core.
         runtime: None means the default of the file's target.
-        detector: the model that detects the people, for a network of one person or on 2D joints.
+        detector: the model that detects the people, for a single-person network or on 2D joints.
         detector_spec: the TOML file that describes a third-party detector.
         camera: focal length and position, for a network with 3D positions in camera coordinates.
         min_keypoints: leave out people with fewer keypoints.

@@ -16,7 +16,7 @@ import numpy as np
 from posedeploy.types import Array
 
 CONFIDENCE = 0.95
-"""Of the intervals of medians, percentiles and speed-ups."""
+"""Of the intervals of medians, percentiles and speedups."""
 MAX_EXACT_PAIRS = 100
 """Up to this number of pairs, the distribution of the signed-rank statistic is computed exactly."""
 BISECTIONS = 80

@@ -153,20 +153,20 @@ class Latency:
         return 1e3 * self.batch / self.median_ms
 
     @property
-    def speed_up(self) -> float | None:
+    def speedup(self) -> float | None:
         """The speed relative to PyTorch on the same checkpoint: the Hodges-Lehmann estimate of the ratio of
         both times in one round; None if PyTorch was not run."""
-        return math.exp(self._speed_up.value) if self._speed_up else None
+        return math.exp(self._speedup.value) if self._speedup else None
 
     @property
-    def speed_up_interval(self) -> tuple[float, float] | None:
-        """The confidence interval of ``speed_up``; None without it, or for too few rounds."""
-        if self._speed_up is None or math.isinf(self._speed_up.high):
+    def speedup_interval(self) -> tuple[float, float] | None:
+        """The confidence interval of ``speedup``; None without it, or for too few rounds."""
+        if self._speedup is None or math.isinf(self._speedup.high):
             return None
-        return math.exp(self._speed_up.low), math.exp(self._speed_up.high)
+        return math.exp(self._speedup.low), math.exp(self._speedup.high)
 
     @cached_property
-    def _speed_up(self) -> Estimate | None:
+    def _speedup(self) -> Estimate | None:
         if not self.baseline_times_s:
             return None
         return paired_shift(np.log(self.baseline_times_s) - np.log(self.times_s))

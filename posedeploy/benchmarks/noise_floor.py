@@ -48,7 +48,7 @@ class OutputNoise:
 
 
 @dataclass(frozen=True)
-class Allowed:
+class DifferenceLimits:
     """The largest difference and RMS difference of an output that pass, relative to its largest value."""
 
     largest: float
@@ -77,17 +77,17 @@ class NoiseFloor:
 
     def exceeds(self, tolerance: Tolerance) -> bool:
         """Return whether the floor widens the tolerance of any output, so that FP64 must be the reference."""
-        return any(self.allowed(name, tolerance).largest > tolerance.rtol for name in self.outputs)
+        return any(self.limits(name, tolerance).largest > tolerance.rtol for name in self.outputs)
 
-    def allowed(self, name: str, tolerance: Tolerance) -> Allowed:
+    def limits(self, name: str, tolerance: Tolerance) -> DifferenceLimits:
         """Return the largest differences that pass: ``FLOAT64_FACTOR`` times the noise, at least ``rtol``.
 
         Infinite noise does not widen the tolerance, and neither does any noise if the user set ``rtol``.
         """
         noise = self.outputs.get(name)
         if tolerance.is_fixed or noise is None or not np.isfinite((noise.largest, noise.rms)).all():
-            return Allowed(tolerance.rtol, tolerance.rtol)
-        return Allowed(
+            return DifferenceLimits(tolerance.rtol, tolerance.rtol)
+        return DifferenceLimits(
             max(tolerance.rtol, FLOAT64_FACTOR * noise.largest),
             max(tolerance.rtol, FLOAT64_FACTOR * noise.rms),
         )

@@ -13,7 +13,7 @@ from posedeploy.benchmarks.ambiguity import Sides, decode_sides, noise_bounds
 from posedeploy.benchmarks.budget import Budget
 from posedeploy.benchmarks.inputs import NetworkInput
 from posedeploy.benchmarks.keypoints import ImageParity, PoseParity, compare_poses
-from posedeploy.benchmarks.noise_floor import Allowed, NoiseFloor, OutputNoise
+from posedeploy.benchmarks.noise_floor import DifferenceLimits, NoiseFloor, OutputNoise
 from posedeploy.benchmarks.output_parity import InputDifference, OutputParity, measure_difference
 from posedeploy.benchmarks.pose_comparison import ImagePairs, PoseComparison, pair_people
 from posedeploy.benchmarks.tolerances import Tolerance, is_quantized, to_torch_precision
@@ -65,33 +65,42 @@ class Parity:
 
     @property
     def passed(self) -> bool:
-        """Whether every difference is within its tolerance."""
+        """Whether every difference is within the budget, or else its tolerance."""
         return not self.failures
+
+    @property
+    def verdict(self) -> str:
+        """What the comparison proves, such as ``within tolerance of PyTorch in fp32``."""
+        if self.budget is None or self.paired is None:
+            comparison = f"{'within' if self.passed else 'outside'} tolerance of PyTorch"
+        else:
+            comparison = f"{'within' if self.passed else 'over'} budget, compared with PyTorch"
+        return f"{comparison} in {self.reference_precision}"
 
     def noise(self, output: str) -> OutputNoise | None:
         """Return the noise of PyTorch in an output; None if it was not measured."""
         return self.floor.outputs.get(output) if self.floor is not None else None
 
-    def allowed(self, output: str) -> Allowed:
+    def limits(self, output: str) -> DifferenceLimits:
         """Return the largest differences of an output that pass."""
         if self.floor is None:
-            return Allowed(self.tolerance.rtol, self.tolerance.rtol)
-        return self.floor.allowed(output, self.tolerance)
+            return DifferenceLimits(self.tolerance.rtol, self.tolerance.rtol)
+        return self.floor.limits(output, self.tolerance)
 
     def _failure(self, output: OutputParity) -> str:
-        allowed, noise = self.allowed(output.name), self.noise(output.name)
-        if not output.rtol <= allowed.largest:
+        limits, noise = self.limits(output.name), self.noise(output.name)
+        if not output.rtol <= limits.largest:
             worst = output.worst
             element = f"{output.name}[{', '.join(map(str, worst.index))}] on {worst.input}"
             values = f"{worst.candidate:.6g} instead of {worst.reference:.6g}"
             return (
                 f"{element} is {values}: {output.rtol:.1e} of the largest value, tolerance "
-                f"{allowed.largest:.1e}{self._floor_text(noise.largest if noise else None)}"
+                f"{limits.largest:.1e}{self._floor_text(noise.largest if noise else None)}"
             )
-        if not output.rms_relative <= allowed.rms:
+        if not output.rms_relative <= limits.rms:
             return (
                 f"{output.name} on {output.worst_rms_input}: RMS difference {output.rms_relative:.1e} of "
-                f"the largest value, tolerance {allowed.rms:.1e}"
+                f"the largest value, tolerance {limits.rms:.1e}"
                 f"{self._floor_text(noise.rms if noise else None)}"
             )
         return ""

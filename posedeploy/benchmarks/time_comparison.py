@@ -84,7 +84,7 @@ class Shift(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Timed:
+class TimedNetwork:
     """A network in one measurement, and the reference of that measurement, if any."""
 
     result: Latency
@@ -101,7 +101,7 @@ def compare_in_rounds(new: Latency, old: Latency) -> TimeComparison:
     return _decide([_comparison(new, old, None, clock, list(shifts(clock))) for clock in _clocks((new, old))])
 
 
-def compare_measurements(new: Timed, old: Timed, against: str) -> TimeComparison:
+def compare_measurements(new: TimedNetwork, old: TimedNetwork, against: str) -> TimeComparison:
     """Compare the times of two measurements. Both have a reference, or none has.
 
     Args:
@@ -123,7 +123,7 @@ def compare_measurements(new: Timed, old: Timed, against: str) -> TimeComparison
     return replace(compared, against=against, fault=fault)
 
 
-def _shifts(new: Timed, old: Timed, clock: Clock) -> Iterator[Shift]:
+def _shifts(new: TimedNetwork, old: TimedNetwork, clock: Clock) -> Iterator[Shift]:
     """Yield the shift relative to the reference, if any, and then that of the times themselves."""
     ours, theirs = _log(new.result, clock), _log(old.result, clock)
     if new.reference is not None and old.reference is not None:

@@ -70,7 +70,7 @@ class Pipeline(Generic[Prepared]):
 class Candidate:
     """A loaded runner to measure, with its input and the cost of loading.
 
-    baseline: the candidate of the same measurement that ``speed_up`` is relative to. pipeline: if it is set,
+    baseline: the candidate of the same measurement that ``speedup`` is relative to. pipeline: if it is set,
     preprocessing and decoding are timed as well.
     """
 

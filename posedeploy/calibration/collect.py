@@ -131,7 +131,7 @@ def _user_images(sources: Sequence[str], count: int) -> tuple[int, Iterator[Name
 
 
 def _synthetic_images(spec: ModelSpec, count: int) -> Iterator[NamedImage]:
-    """Yield images of synthetic people, each with a person's box for a network of one person."""
+    """Yield images of synthetic people, each with a person's box for a single-person network."""
     assert spec.contract is not None, "the caller checks it"
     for index in range(count):
         scene = generate_scene(SEED, index)

@@ -50,7 +50,7 @@ def _count(name: str, problems: list[str]) -> int:
     if _is_live(name):
         raise InputError(
             f"`calibration={hide_password(name)}`: a camera or a stream, which gives other images each time; "
-            "name images, folders of images or videos"
+            "pass images, folders of images or videos"
         )
     try:
         with open_source(name) as source:

@@ -14,7 +14,7 @@ from posedeploy.content_kinds import HEAD_BYTES, Kind, kind_of
 from posedeploy.limits import MAX_MEMBERS
 from posedeploy.pickles.archives import ZipArchive
 from posedeploy.pickles.meter import Meter
-from posedeploy.pickles.regions import Region
+from posedeploy.pickles.regions import FileRegion
 from posedeploy.pickles.values import PickleError
 from posedeploy.zip_files import DAMAGED_ZIP
 
@@ -28,10 +28,10 @@ class Member:
 
     name: str
     kind: Kind
-    open: Callable[[], Region]
+    open: Callable[[], FileRegion]
 
 
-def members_of(kind: Kind, region: Region, meter: Meter, opened: ExitStack) -> Iterator[Member]:
+def members_of(kind: Kind, region: FileRegion, meter: Meter, opened: ExitStack) -> Iterator[Member]:
     """Yield the files in a zip or tar archive; none of them stays unpacked.
 
     Args:

@@ -23,7 +23,7 @@ from posedeploy.input_files import check_regular
 from posedeploy.limits import MAX_LAYERS
 from posedeploy.pickles.archives import FolderArchive, ZipArchive, unpack
 from posedeploy.pickles.meter import Meter
-from posedeploy.pickles.regions import Region
+from posedeploy.pickles.regions import FileRegion
 from posedeploy.pickles.torch_zip import find_root
 from posedeploy.pickles.values import PickleError
 from posedeploy.printable import listed, printable
@@ -48,7 +48,7 @@ class Container:
 
     path: Path
     kind: Kind
-    content: Region | FolderArchive
+    content: FileRegion | FolderArchive
     around: tuple[str, ...]
     sha256: str
     meter: Meter
@@ -74,13 +74,13 @@ def open_container(path: Path) -> Iterator[Container]:
             several; the message names the kind.
     """
     with ExitStack() as opened:
-        with reading(path):
+        with convert_read_errors(path):
             container = _folder(path, opened) if path.is_dir() else _file(path, opened)
         yield container
 
 
 @contextmanager
-def reading(path: Path) -> Iterator[None]:
+def convert_read_errors(path: Path) -> Iterator[None]:
     """Turn the errors of reading a checkpoint into a ``CheckpointError``.
 
     Raises:
@@ -100,7 +100,7 @@ def _file(path: Path, opened: ExitStack) -> Container:
     check_regular(path, "a checkpoint file", CheckpointError)
     states = {path: state_of(path)}
     file: BinaryIO = opened.enter_context(path.open("rb", buffering=0))
-    whole = Region(file, 0, os.fstat(file.fileno()).st_size)
+    whole = FileRegion(file, 0, os.fstat(file.fileno()).st_size)
     digest = hash_stream(file, whole.size)
     if whole.size == 0:
         raise CheckpointError(f"{path}: the file is empty; download or copy it again")
@@ -110,8 +110,8 @@ def _file(path: Path, opened: ExitStack) -> Container:
 
 
 def _innermost(
-    path: Path, region: Region, meter: Meter, opened: ExitStack
-) -> tuple[Region, Kind, tuple[str, ...]]:
+    path: Path, region: FileRegion, meter: Meter, opened: ExitStack
+) -> tuple[FileRegion, Kind, tuple[str, ...]]:
     """Open the archives around a checkpoint; return it, its kind and the archives."""
     around: list[str] = []
     for _ in range(MAX_LAYERS):
@@ -128,17 +128,17 @@ def _innermost(
     raise CheckpointError(f"{path}: {MAX_LAYERS} archives inside each other; unpack it first")
 
 
-def _check(path: Path, kind: Kind, region: Region) -> None:
+def _check(path: Path, kind: Kind, region: FileRegion) -> None:
     """Raise an error unless the kind may be a checkpoint; a text can still be an old pickle."""
     if kind.weights or kind.name in ("text", "unknown"):
         return
     raise CheckpointError(refusal(path, kind, region))
 
 
-def refusal(path: Path, kind: Kind, region: Region) -> str:
+def refusal(path: Path, kind: Kind, region: FileRegion) -> str:
     """Return the message for a file that is no checkpoint."""
     if kind.name == "unknown" and path.suffix == ".bin" and path.with_suffix(".xml").is_file():
-        return f"{path}: the weights of an OpenVINO model, not a checkpoint; name {path.with_suffix('.xml')}"
+        return f"{path}: the weights of an OpenVINO model, not a checkpoint; pass {path.with_suffix('.xml')}"
     if kind.name == "unknown":
         return f"{path}: damaged, or not a PyTorch checkpoint; download or copy it again"
     if kind.name not in QUOTED:
@@ -147,7 +147,7 @@ def refusal(path: Path, kind: Kind, region: Region) -> str:
     return f"{path}: {kind.what} ({beginning!r}), not a checkpoint; {kind.remedy}"
 
 
-def _decompressed(kind: Kind, region: Region, meter: Meter, opened: ExitStack) -> Region:
+def _decompressed(kind: Kind, region: FileRegion, meter: Meter, opened: ExitStack) -> FileRegion:
     try:
         with DECOMPRESSORS[kind.name](region.stream()) as source:
             return unpack(iter(partial(source.read, CHUNK), b""), meter.max_bytes, opened)
@@ -155,7 +155,7 @@ def _decompressed(kind: Kind, region: Region, meter: Meter, opened: ExitStack) -
         raise PickleError(f"{kind.what} that is damaged or cut off") from error
 
 
-def _only_checkpoint(path: Path, kind: Kind, archived: Iterator[Member]) -> tuple[str, Region]:
+def _only_checkpoint(path: Path, kind: Kind, archived: Iterator[Member]) -> tuple[str, FileRegion]:
     members = {member.name: member for member in archived}
     if {"pickle", "storages", "tensors"} <= members.keys():
         raise CheckpointError(
@@ -168,7 +168,7 @@ def _only_checkpoint(path: Path, kind: Kind, archived: Iterator[Member]) -> tupl
         what = (
             f"{len(names)} checkpoints: {listed(names)}" if names else f"no checkpoint: {listed([*members])}"
         )
-        raise CheckpointError(f"{path}: {kind.what} with {what}; unpack it and name one file")
+        raise CheckpointError(f"{path}: {kind.what} with {what}; unpack it and pass one file")
     return names[0], members[names[0]].open()
 
 
@@ -189,8 +189,8 @@ def _folder(path: Path, opened: ExitStack) -> Container:
             )
     names = [inner.name for inner in sorted(path.iterdir()) if _is_checkpoint(inner)]
     if names:
-        raise CheckpointError(f"{path}: a folder that holds {listed(names)}; name the checkpoint file")
-    raise CheckpointError(f"{path}: a folder without a checkpoint; name a checkpoint or a model file")
+        raise CheckpointError(f"{path}: a folder that holds {listed(names)}; pass the checkpoint file")
+    raise CheckpointError(f"{path}: a folder without a checkpoint; pass a checkpoint or a model file")
 
 
 def _is_checkpoint(path: Path) -> bool:

@@ -23,7 +23,7 @@ SHA256 = re.compile(r"[0-9a-f]{64}")
 
 
 @dataclass(frozen=True)
-class Fetched:
+class FetchedFile:
     """A checkpoint on disk.
 
     sha256: of its bytes. is_new: whether this call downloaded it. verified_by: which hash it was compared
@@ -38,7 +38,7 @@ class Fetched:
 
 def fetch(
     url: str, folder: Path, on_progress: Progress = lambda done, total: None, *, sha256: str | None = None
-) -> Fetched:
+) -> FetchedFile:
     """Download ``url`` into ``folder`` under the last part of its path; the server cannot choose the name.
 
     The first download writes the file's SHA-256 to a sidecar file. Later calls reject a file with another
@@ -71,7 +71,7 @@ def fetch(
         raise OutputError(
             f"{folder}: cannot write ({error.strerror or error}); the bytes that arrived are kept"
         ) from error
-    return Fetched(path, digest, True, _verifier(sha256, expected))
+    return FetchedFile(path, digest, True, _verifier(sha256, expected))
 
 
 def _name(url: str) -> str:
@@ -113,7 +113,7 @@ def _verifier(sha256: str | None, expected: str | None) -> Literal["caller", "re
     return "caller" if sha256 is not None else "record" if expected is not None else "nothing"
 
 
-def _check_existing(path: Path, record: Path, sha256: str | None) -> Fetched:
+def _check_existing(path: Path, record: Path, sha256: str | None) -> FetchedFile:
     """Return the existing file if it has the expected hash."""
     expected = _expected(record, sha256)
     if not path.is_file():
@@ -129,7 +129,7 @@ def _check_existing(path: Path, record: Path, sha256: str | None) -> Fetched:
             f"{path}: its SHA-256 is {digest}, expected {expected}; delete it and its {RECORD} to fetch it "
             "again"
         )
-    return Fetched(path, digest, False, _verifier(sha256, expected))
+    return FetchedFile(path, digest, False, _verifier(sha256, expected))
 
 
 def _verify(url: str, part: PartialFile, expected: str | None, record: Path) -> str:

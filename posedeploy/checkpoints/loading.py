@@ -27,7 +27,7 @@ _STATISTICS = re.compile(r"(.*\.)(\d+)\.running_var")
 NO_FIT = 1 << 30
 REMEDY = "Pass your own variant as `network=FILE.py:FUNCTION`, or another family as `family`"
 FOLDED = (
-    "Its BatchNorm layers are folded into its convolutions, so it is a variant of the published network; "
+    "Its BatchNorm layers are folded into its convolutions, so it differs from the reference implementation; "
     "examples/human_pose_estimation_0001.py in the repository builds such a variant"
 )
 

@@ -63,7 +63,7 @@ class Backbone(nn.Module):
         self.first_conv = unit(3, widths.stem, 3, self.stem_stride)
         groups = (widths.stem, *widths.groups)
         self.inv_residual = nn.Sequential(*self._blocks(groups))
-        self.last_conv = unit(self.fed(groups, len(GROUPS)), widths.embedding, 1)
+        self.last_conv = unit(self.input_channels(groups, len(GROUPS)), widths.embedding, 1)
         ends = zip(self.step_inputs(widths), widths.hidden, widths.decoder, strict=True)
         for step, (inputs, hidden, outputs) in enumerate(ends):
             self.add_module(self.step_name.format(step), decoder_step(inputs, hidden, outputs))
@@ -72,7 +72,7 @@ class Backbone(nn.Module):
     def _blocks(self, groups: tuple[int, ...]) -> list[nn.Module]:
         blocks: list[nn.Module] = []
         for group, count in enumerate(GROUPS):
-            inputs, stride = self.fed(groups, group), self.strides[group]
+            inputs, stride = self.input_channels(groups, group), self.strides[group]
             for _ in range(count):
                 expansion = EXPANSION if group else 1
                 blocks.append(InvertedResidual(inputs, groups[group + 1], stride, expansion))
@@ -92,7 +92,7 @@ class Backbone(nn.Module):
         return result
 
     @staticmethod
-    def fed(groups: tuple[int, ...], number: int) -> int:
+    def input_channels(groups: tuple[int, ...], number: int) -> int:
         """Return the input channels of a group, or of ``last_conv`` after the last group.
 
         Args:
@@ -175,7 +175,7 @@ class Lpres(Backbone):
         return result
 
     @staticmethod
-    def fed(groups: tuple[int, ...], number: int) -> int:
+    def input_channels(groups: tuple[int, ...], number: int) -> int:
         return groups[number] + (groups[number - 1] if number else 0)
 
     @staticmethod

@@ -14,17 +14,17 @@ from posedeploy.types import Dimension, ModelSpec
 
 
 def measure_outputs(module: nn.Module, spec: ModelSpec) -> ModelSpec:
-    """Return the spec with the outputs' shapes; an axis that follows a free input axis is named after it.
+    """Return the spec with the outputs' shapes; an axis that follows a dynamic input axis is named after it.
 
-    The network runs twice on zeros, with every free axis at another length the second time.
+    The network runs twice on zeros, with every dynamic axis at another length the second time.
 
     Raises:
         NetworkError: the network returns another number of outputs than the spec lists, or does not run at
-            another length of a free input axis.
+            another length of a dynamic input axis.
     """
-    free = sorted({axis for tensor in spec.inputs for axis in tensor.shape if isinstance(axis, str)})
-    first = {axis: _first_length(axis, spec) for axis in free}
-    second = {axis: first[axis] + _step(axis, spec) * place for place, axis in enumerate(free, start=1)}
+    dynamic = sorted({axis for tensor in spec.inputs for axis in tensor.shape if isinstance(axis, str)})
+    first = {axis: _first_length(axis, spec) for axis in dynamic}
+    second = {axis: first[axis] + _step(axis, spec) * place for place, axis in enumerate(dynamic, start=1)}
     small = _run(module, spec, first)
     if len(small) != len(spec.outputs):
         raise NetworkError(
@@ -32,12 +32,12 @@ def measure_outputs(module: nn.Module, spec: ModelSpec) -> ModelSpec:
             f"{', '.join(output.name for output in spec.outputs) or 'none'}; name each output in the contract"
         )
     try:
-        large = _run(module, spec, second) if free else small
+        large = _run(module, spec, second) if dynamic else small
     except RuntimeError as error:
         raise NetworkError(
-            f"the network's contract leaves {', '.join(free)} free, but the network runs at {_listed(first)} "
-            f"and not at {_listed(second)} ({first_line(error)}); write the required lengths in the shape of "
-            "the input"
+            f"the network's contract makes {', '.join(dynamic)} dynamic, but the network runs at "
+            f"{_listed(first)} and not at {_listed(second)} ({first_line(error)}); write the required "
+            "lengths in the shape of the input"
         ) from error
     outputs = tuple(
         replace(
@@ -84,7 +84,7 @@ def _axis(a: int, b: int, first: dict[str, int], second: dict[str, int]) -> Dime
     for axis, length in first.items():
         if a * second[axis] == b * length and length % a == 0:
             return axis if a == length else f"{axis}/{length // a}"
-    return "free"
+    return "dynamic"
 
 
 def _listed(lengths: dict[str, int]) -> str:

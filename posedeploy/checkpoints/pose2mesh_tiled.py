@@ -28,8 +28,8 @@ from posedeploy.meshes.tiles import ROWS, build_tiles, order_in_patches
 from posedeploy.types import Array
 
 
-class Published(Protocol):
-    """The layers of the published network, in order."""
+class PublishedLayers(Protocol):
+    """The layers of the published form, in order."""
 
     fc: nn.Linear
     cl: nn.ModuleList
@@ -37,7 +37,7 @@ class Published(Protocol):
 
 
 @dataclass(frozen=True)
-class Ordered:
+class OrderedLevel:
     """A level in the order of its tiles. vertex: (vertices,) the vertex of the level at each place."""
 
     level: Level
@@ -145,13 +145,13 @@ class TiledMeshNet(nn.Module):
     vertices: Tensor
 
     def __init__(
-        self, blocks: Sequence[Sequence[int]], net: Published, joints: Sparse, levels: Sequence[Level]
+        self, blocks: Sequence[Sequence[int]], net: PublishedLayers, joints: Sparse, levels: Sequence[Level]
     ) -> None:
         """Copy the weights of ``net``, which must be loaded."""
         super().__init__()
         self.fc = net.fc
         self.channels = blocks[1][0]
-        ordered = [Ordered(level, order_in_patches(level.laplacian)) for level in levels]
+        ordered = [OrderedLevel(level, order_in_patches(level.laplacian)) for level in levels]
         products = [Product(_reordered(level, level)) for level in ordered]
         layers = iter(zip(net.cl, [*net.bn, None], strict=True))
         whole = Product(joints, joints.size)
@@ -179,7 +179,7 @@ class TiledMeshNet(nn.Module):
         return x[:, self.vertices]
 
 
-def _reordered(level: Ordered, columns: Ordered, parents: Array | None = None) -> Sparse:
+def _reordered(level: OrderedLevel, columns: OrderedLevel, parents: Array | None = None) -> Sparse:
     """Return a level's Laplacian in the order of its tiles; with ``parents``, its columns are the next
     level's vertices."""
     matrix = level.level.laplacian
@@ -187,7 +187,7 @@ def _reordered(level: Ordered, columns: Ordered, parents: Array | None = None) -
     return Sparse.from_entries(matrix.size, level.place[matrix.rows], columns.place[inputs], matrix.values)
 
 
-def _after_repeating(fine: Ordered, coarse: Ordered) -> tuple[Product, Tensor]:
+def _after_repeating(fine: OrderedLevel, coarse: OrderedLevel) -> tuple[Product, Tensor]:
     """Return a level's Laplacian with the coarser level's vertices as columns, and the vertex of the coarser
     level that each place repeats."""
     parents = fine.level.parents

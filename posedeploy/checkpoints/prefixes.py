@@ -17,7 +17,7 @@ MAX_PREFIX_PARTS = 8
 
 
 @dataclass(frozen=True)
-class View:
+class NameView:
     """New names for tensors, each with its old name.
 
     prefix: the common prefix that was removed. unwrapped: the wrappers that were removed. left_out: the old
@@ -35,17 +35,17 @@ def is_averaged(key: str) -> bool:
     return AVERAGED.search(key) is not None
 
 
-def views(names: Sequence[str]) -> Iterator[View]:
+def views(names: Sequence[str]) -> Iterator[NameView]:
     """Yield the names with and without their common prefix, then those without wrappers in the middle, then
     those under one prefix only. If names contain ``/``, the views with ``.`` in its place come first."""
-    plain = View({name: name for name in names})
+    plain = NameView({name: name for name in names})
     dotted = {name.replace("/", "."): name for name in names}
     if len(dotted) == len(plain.names) and dotted != plain.names:
-        yield from _views(View(dotted))
+        yield from _views(NameView(dotted))
     yield from _views(plain)
 
 
-def _views(plain: View) -> Iterator[View]:
+def _views(plain: NameView) -> Iterator[NameView]:
     bare = _without_wrappers(plain.names)
     yield from _common(plain)
     if bare is not None:
@@ -60,7 +60,7 @@ def _views(plain: View) -> Iterator[View]:
             nodes.extend(_below(view))
 
 
-def _common(view: View) -> Iterator[View]:
+def _common(view: NameView) -> Iterator[NameView]:
     """Yield the view, then without the first part of the names as long as all share it; names of one part,
     such as the counters of averaging, do not count."""
     while True:
@@ -71,7 +71,7 @@ def _common(view: View) -> Iterator[View]:
         view = groups[0]
 
 
-def _without_wrappers(names: dict[str, str]) -> View | None:
+def _without_wrappers(names: dict[str, str]) -> NameView | None:
     """Return the names without wrappers; None if they have none, or if two would become the same."""
     bare: dict[str, str] = {}
     for name, old in names.items():
@@ -80,12 +80,12 @@ def _without_wrappers(names: dict[str, str]) -> View | None:
     unwrapped = tuple(wrapper for wrapper in WRAPPERS if any(wrapper in name.split(".") for name in names))
     if not unwrapped or len(bare) < len(names):
         return None
-    return View(bare, unwrapped=unwrapped)
+    return NameView(bare, unwrapped=unwrapped)
 
 
-def without_common_wrappers(names: Sequence[str]) -> View:
+def without_common_wrappers(names: Sequence[str]) -> NameView:
     """Return the names without the wrappers that all of them start with."""
-    view = View({name: name for name in names})
+    view = NameView({name: name for name in names})
     while len(groups := _below(view)) == 1:
         if groups[0].left_out or groups[0].prefix.split(".")[-2] not in WRAPPERS:
             break
@@ -93,7 +93,7 @@ def without_common_wrappers(names: Sequence[str]) -> View:
     return view
 
 
-def _below(view: View) -> list[View]:
+def _below(view: NameView) -> list[NameView]:
     """Return a view for each first part of the names, without that part: plain before averaged weights, then
     larger before smaller groups."""
     groups: dict[str, dict[str, str]] = {}
@@ -105,7 +105,7 @@ def _below(view: View) -> list[View]:
     return [_group(view, first, inner) for first, inner in ordered[:MAX_VIEWS]]
 
 
-def _group(view: View, first: str, names: dict[str, str]) -> View:
+def _group(view: NameView, first: str, names: dict[str, str]) -> NameView:
     kept = set(names.values())
     left_out = tuple(old for old in view.names.values() if old not in kept)
-    return View(names, f"{view.prefix}{first}.", view.unwrapped, view.left_out + left_out)
+    return NameView(names, f"{view.prefix}{first}.", view.unwrapped, view.left_out + left_out)

@@ -12,14 +12,20 @@ import torch
 from safetensors import SafetensorError
 from safetensors.torch import load, load_file
 
-from posedeploy.checkpoints.containers import Container, archive_of, open_container, reading, refusal
+from posedeploy.checkpoints.containers import (
+    Container,
+    archive_of,
+    convert_read_errors,
+    open_container,
+    refusal,
+)
 from posedeploy.checkpoints.weight_selection import Choice, IsComplete, Misfit, WeightsError, choose
 from posedeploy.checkpoints.weight_sets import Shapes, WeightSet, find_sets
 from posedeploy.errors import CheckpointError
 from posedeploy.pickles.arrays import ArrayRecord
 from posedeploy.pickles.calls import CALLS
 from posedeploy.pickles.reading import load_pickle
-from posedeploy.pickles.regions import Region
+from posedeploy.pickles.regions import FileRegion
 from posedeploy.pickles.tensors import TensorRecord
 from posedeploy.pickles.torch_zip import load_torch_archive
 from posedeploy.pickles.values import PickleError, StandIn, Unreadable
@@ -78,7 +84,7 @@ class Contents:
         try:
             choice = choose(self.sets, misfit, key, is_complete)
             records = choice.weights.tensors
-            with reading(path):
+            with convert_read_errors(path):
                 tensors = {name: _tensor(old, records[old]) for name, old in choice.view.names.items()}
                 self.container.check_unchanged()
         except WeightsError as error:
@@ -130,13 +136,13 @@ def _content(container: Container) -> Any:
     """Return plain containers, tensors (of a safetensors file) or tensor records, and stand-ins."""
     path, kind, content = container.path, container.kind, container.content
     if kind.name == "torch-zip":
-        with reading(path):
+        with convert_read_errors(path):
             archive, root = archive_of(container)
             return load_torch_archive(archive, root, container.meter, CALLS)
-    assert isinstance(content, Region), "only an archive can be a folder"
+    assert isinstance(content, FileRegion), "only an archive can be a folder"
     if kind.name == "safetensors":
         return _safetensors(container, content)
-    with reading(path):
+    with convert_read_errors(path):
         try:
             return load_pickle(content, container.meter)
         except PickleError as error:
@@ -145,7 +151,7 @@ def _content(container: Container) -> Any:
             raise CheckpointError(refusal(path, kind, content)) from error
 
 
-def _safetensors(container: Container, content: Region) -> dict[str, torch.Tensor]:
+def _safetensors(container: Container, content: FileRegion) -> dict[str, torch.Tensor]:
     try:
         if not container.around:
             return load_file(container.path)

@@ -26,7 +26,7 @@ from posedeploy.types import Model, ModelSpec
 
 
 def open_user_network(path: Path, network: str, weights: str | None = None) -> Model:
-    """Load a checkpoint into the user's own network. This RUNS the Python file, so the user must name it.
+    """Load a checkpoint into the user's own network. This RUNS the Python file, so the user must pass it.
 
     Args:
         path: the checkpoint, read as safely and loaded as strictly as any other.
@@ -51,7 +51,7 @@ def open_user_network(path: Path, network: str, weights: str | None = None) -> M
                 user_module, network_sha256 = _run(source)
                 build = getattr(user_module, function, None)
                 if not callable(build):
-                    raise NetworkError(f"{source}: no function {function}; define it, or name another one")
+                    raise NetworkError(f"{source}: no function {function}; define it, or pass another one")
                 result = build()
             except SystemExit as error:
                 raise NetworkError(

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
-from posedeploy.checkpoints.prefixes import View, views, without_common_wrappers
+from posedeploy.checkpoints.prefixes import NameView, views, without_common_wrappers
 from posedeploy.checkpoints.weight_sets import Shapes, WeightSet
 from posedeploy.printable import listed, printable
 
@@ -27,7 +27,7 @@ class _Candidate:
     """A set of weights and a way to name its tensors."""
 
     weights: WeightSet
-    view: View
+    view: NameView
 
     @property
     def shapes(self) -> Shapes:
@@ -45,7 +45,7 @@ class Choice:
     """A set of weights, the names of its tensors, and the labels of the other sets that fit as well."""
 
     weights: WeightSet
-    view: View
+    view: NameView
     others: tuple[str, ...] = ()
 
     @property
@@ -54,7 +54,7 @@ class Choice:
         return label_of(self.weights, self.view)
 
 
-def label_of(weights: WeightSet, view: View) -> str:
+def label_of(weights: WeightSet, view: NameView) -> str:
     """Return the key of a set, with the prefix if the view is only a part of the set."""
     is_part = any("." in name for name in view.left_out)  # names without a dot are counters
     prefix = view.prefix.rstrip(".") if is_part else ""
@@ -93,7 +93,9 @@ def choose(
     return Choice(best.weights, best.view, _others(best, fitting))
 
 
-def _fitting(candidates: Sequence[tuple[WeightSet, View]], misfit: Misfit) -> tuple[int, list[_Candidate]]:
+def _fitting(
+    candidates: Sequence[tuple[WeightSet, NameView]], misfit: Misfit
+) -> tuple[int, list[_Candidate]]:
     """Return the lowest distance, and the candidates that have it."""
     lowest, fitting = 0, list[_Candidate]()
     for candidate in (_Candidate(weights, view) for weights, view in candidates):
@@ -117,7 +119,7 @@ def _others(best: _Candidate, fitting: Sequence[_Candidate]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(label_of(each.weights, each.view) for each in kept))
 
 
-def _candidates(sets: Sequence[WeightSet], key: str | None) -> Iterator[tuple[WeightSet, View]]:
+def _candidates(sets: Sequence[WeightSet], key: str | None) -> Iterator[tuple[WeightSet, NameView]]:
     compared = 0
     for weights in sets:
         for view in views(list(weights.tensors)):
@@ -133,7 +135,7 @@ def _is_near(distance: int, candidate: _Candidate) -> bool:
     return distance < len(candidate.view.names)
 
 
-def _largest(sets: Sequence[WeightSet], candidates: Sequence[tuple[WeightSet, View]]) -> Choice:
+def _largest(sets: Sequence[WeightSet], candidates: Sequence[tuple[WeightSet, NameView]]) -> Choice:
     allowed = [weights for weights, _ in candidates]
     largest = max(allowed, key=lambda weights: (not weights.joined, len(weights.tensors)))
     return Choice(largest, without_common_wrappers(list(largest.tensors)))

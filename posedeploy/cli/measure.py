@@ -191,7 +191,9 @@ def parity(
     contract: model_options.Contract = None,
     json: common_options.Json = None,
 ) -> None:
-    """Compare artifacts with PyTorch, output by output and keypoint by keypoint; exit with 1 if they differ.
+    """Compare artifacts with PyTorch, output by output and keypoint by keypoint.
+
+    Exit with 1 if an artifact is outside its tolerance or over its budget.
 
     Example: posedeploy parity out/human.xml out/human.onnx --images photos/
     """

@@ -88,7 +88,7 @@ def predict(
         Path | None,
         typer.Option(
             metavar="FILE",
-            help="The boxes of people, for networks of one person (docs/joints-and-boxes.md).",
+            help="The boxes of people, for single-person networks (docs/joints-and-boxes.md).",
             rich_help_panel=people_options.PEOPLE,
         ),
     ] = None,

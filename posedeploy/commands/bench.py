@@ -62,13 +62,13 @@ def list_or_export(folder: Path, device: str, runtime: str | None) -> list[Path]
     return usable or paths
 
 
-def compared_line(results: Sequence[Latency]) -> str:
-    """Return what was compared: the number of models and how they ran."""
+def measurement_line(results: Sequence[Latency]) -> str:
+    """Return what was measured: the number of models and how they ran."""
     first = results[0]
     batches = sorted({result.batch for result in results})
     images = "1 image" if batches == [1] else f"{' or '.join(map(str, batches))} images"
     return (
-        f"compared: {counted(len(results), 'model', 'models')}, {first.scenario}, {images} in a run, "
+        f"measured: {counted(len(results), 'model', 'models')}, {first.scenario}, {images} in a run, "
         f"{counted(len(first.times_s) * first.block, 'timed run', 'timed runs')} each, in random order; "
         "intervals at 95% confidence"
     )
@@ -82,8 +82,8 @@ def fastest_line(results: Sequence[Latency]) -> str:
     per_image = [result.median_ms / result.batch for result in (fastest, second)]
     unit = "ms" if fastest.batch == second.batch == 1 else "ms per image"
     times = f"median {per_image[0]:.2f} {unit}, {second.label} {per_image[1]:.2f} {unit}"
-    speed_up = f", {fastest.speed_up:.2f}x PyTorch" if fastest.speed_up else ""
-    return f"fastest: {fastest.label} on {fastest.runtime_info.runtime} ({times}{speed_up})"
+    speedup = f", {fastest.speedup:.2f}x PyTorch" if fastest.speedup else ""
+    return f"fastest: {fastest.label} on {fastest.runtime_info.runtime} ({times}{speedup})"
 
 
 def show_latency(report: LatencyReport, json: Path | None, compared_with: Path | None = None) -> None:
@@ -98,7 +98,7 @@ def show_latency(report: LatencyReport, json: Path | None, compared_with: Path |
     out.print(str(report.machine), style="dim")
     for line in filter(None, [*map(integers_line, report.results), *map(layers_line, report.results)]):
         out.print(line, markup=False, soft_wrap=True)
-    for line in filter(None, (compared_line(report.results), fastest_line(report.results))):
+    for line in filter(None, (measurement_line(report.results), fastest_line(report.results))):
         out.print(line, markup=False)
     for warning in report.warnings:
         warn(warning)

@@ -1,4 +1,4 @@
-"""Running of the checks in a child process, so that a crash ends only one check."""
+"""Run the checks in a child process, so that a crash ends only one check."""
 
 from __future__ import annotations
 

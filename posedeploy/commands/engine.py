@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from posedeploy import files, manifest, plugins
-from posedeploy.console.output import say, show, show_progress, warn
+from posedeploy.console.output import inform, show, show_progress, warn
 from posedeploy.console.tables import artifacts_table
 from posedeploy.console.tensorrt_options import print_build_info
 from posedeploy.errors import InputError
@@ -24,7 +24,7 @@ def rebuild_engine(path: Path, options: TensorRtOptions) -> None:
     before = build_info_of(artifact)
     with show_progress(f"building {path}") as on_progress:
         rebuilt = rebuild(artifact, options, on_progress)
-    say(f"wrote {path} and {manifest.path_of(path).name}")
+    inform(f"wrote {path} and {manifest.path_of(path).name}")
     print_build_info(rebuilt)
     if before is not None and before.wrapped:
         warn(f"{path.with_name(before.wrapped)} still contains the old engine; export again with --wrap")
@@ -42,6 +42,6 @@ def unwrap_engine(path: Path, folder: Path) -> None:
         )
     with files.staged(folder) as stage:
         (stage / name).write_bytes(wrapped.engine)
-    say(f"wrote {folder / name}")
-    say(f"inputs: {', '.join(wrapped.inputs)}; outputs: {', '.join(wrapped.outputs)}")
-    say("the engine has no manifest; describe it with --family or --contract when you run it")
+    inform(f"wrote {folder / name}")
+    inform(f"inputs: {', '.join(wrapped.inputs)}; outputs: {', '.join(wrapped.outputs)}")
+    inform("the engine has no manifest; describe it with --family or --contract when you run it")

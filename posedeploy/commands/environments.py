@@ -7,7 +7,7 @@ from typing import get_args
 
 from rich.markup import escape
 
-from posedeploy.console.output import out, say, show, show_spinner, write_json
+from posedeploy.console.output import inform, out, show, show_spinner, write_json
 from posedeploy.console.parsing import choose
 from posedeploy.console.tables import create_table, format_size
 from posedeploy.environments import locations
@@ -25,7 +25,7 @@ def run_add(name: str, python: Path | None, installer: str | None) -> None:
     spec = environment_named(name)
     installer_name = None if installer is None else choose("--installer", installer, INSTALLERS)
     with show_spinner(f"creating the environment {name}"):
-        environment, is_new = add(spec, python, installer_name, say)
+        environment, is_new = add(spec, python, installer_name, inform)
     verb = "created" if is_new else "is already installed"
     out.print(f"{environment.folder} {verb}: {summarize(environment)}", markup=False, soft_wrap=True)
 
@@ -39,7 +39,7 @@ def run_list(json: Path | None) -> None:
         disk_size = format_size(environment.size_bytes) if environment.state != "missing" else ""
         table.add_row(environment.spec.name, state, escape(summarize(environment)), disk_size)
     show(table)
-    say(f"folder: {locations.home()}; set {locations.VARIABLE} to use another")
+    inform(f"folder: {locations.home()}; set {locations.VARIABLE} to use another")
     if json is not None:
         rows = [_to_json(environment) for environment in environments]
         write_json(json, {"format": "posedeploy.environments", "version": 1, "environments": rows})

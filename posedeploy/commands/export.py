@@ -13,7 +13,7 @@ from posedeploy.api.load_checkpoint import load_sample, open_pytorch_model
 from posedeploy.api.model_args import ModelArgs
 from posedeploy.api.open_models import SAMPLE_REMARK
 from posedeploy.backends import RUNTIMES, TARGETS
-from posedeploy.console.output import out, say, show, show_progress, show_spinner
+from posedeploy.console.output import inform, out, show, show_progress, show_spinner
 from posedeploy.console.parsing import choose
 from posedeploy.console.tables import artifacts_table, tensors_table
 from posedeploy.console.tensorrt_options import print_build_info
@@ -140,7 +140,7 @@ def run(
 ) -> None:
     """Export a checkpoint, and show the artifacts and the next command."""
     if checkpoint is None:
-        say(SAMPLE_REMARK)
+        inform(SAMPLE_REMARK)
     with show_spinner(f"reading {checkpoint or 'the sample'}"):
         model = open_pytorch_model(checkpoint, args)
     artifacts = export_to(model, targets, folder, stem or default_stem(checkpoint, options), options)
@@ -172,15 +172,15 @@ def export_to(
     with show_progress(f"exporting {stem} to {', '.join(targets)}") as on_progress:
         artifacts = export(model, targets, folder, stem, options, on_progress)
     for artifact in artifacts:
-        say(f"wrote {artifact.path} and {manifest.path_of(artifact.path).name}")
+        inform(f"wrote {artifact.path} and {manifest.path_of(artifact.path).name}")
         print_build_info(artifact)
     return artifacts
 
 
 def export_sample(folder: Path) -> list[Artifact]:
     """Export the built-in sample to every default target whose packages are installed."""
-    say(f"no artifacts in {folder}; exporting the built-in sample first")
-    say(SAMPLE_REMARK)
+    inform(f"no artifacts in {folder}; exporting the built-in sample first")
+    inform(SAMPLE_REMARK)
     usable = [
         name for name, row in TARGETS.items() if row.is_default and all(map(plugins.version_of, row.packages))
     ]

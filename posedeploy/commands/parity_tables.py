@@ -27,10 +27,9 @@ def parity_heading(result: Parity) -> str:
 
 
 def verdict_line(result: Parity) -> str:
-    """Return the verdict on the candidate, with the reference if it is not PyTorch in FP32."""
-    verdict = "[bold green]same as PyTorch[/]" if result.passed else "[bold red]different from PyTorch[/]"
-    reference = " in fp64" if result.reference_precision == "fp64" else ""
-    return f"[bold]{escape(result.label)}[/]: {verdict}{reference}"
+    """Return the verdict on the candidate."""
+    color = "green" if result.passed else "red"
+    return f"[bold]{escape(result.label)}[/]: [bold {color}]{result.verdict}[/]"
 
 
 def parity_table(result: Parity) -> Table:
@@ -72,7 +71,7 @@ def poses_line(result: Parity) -> str:
 
 PAIRED_ROWS: Mapping[str, tuple[str, float]] = {
     "px": ("keypoints, px", 1.0),
-    "relative": ("keypoints, % of the person", 100.0),
+    "relative": ("keypoints, % of box diagonal", 100.0),
     "oks": ("OKS", 1.0),
     "joint_mm": ("3D joints, mm", 1.0),
     "mpjpe_mm": ("MPJPE, mm", 1.0),

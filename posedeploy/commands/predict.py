@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from posedeploy.console.output import out, say, warn
+from posedeploy.console.output import inform, out, warn
 from posedeploy.console.parsing import choose
 from posedeploy.predict.box_files.box_content import BOX_FORMATS, BoxFormat
 from posedeploy.predict.predict_options import MeshFormat
@@ -41,9 +41,9 @@ def show_prediction(result: Prediction) -> None:
         warn(warning)
     remarks = result.remarks[len(result.warnings) :]
     for remark in remarks[:MAX_SHOWN]:
-        say(remark)
+        inform(remark)
     if len(remarks) > MAX_SHOWN:
-        say(f"and {len(remarks) - MAX_SHOWN} more remarks; poses.json contains all of them")
+        inform(f"and {len(remarks) - MAX_SHOWN} more remarks; poses.json contains all of them")
     for problem in result.problems:
         warn(problem)
 

@@ -1,4 +1,4 @@
-"""Conversion of the user's errors to one line and exit status 1; a bug keeps its traceback."""
+"""Convert the user's errors to one line and exit status 1; a bug keeps its traceback."""
 
 from __future__ import annotations
 

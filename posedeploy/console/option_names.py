@@ -1,4 +1,4 @@
-"""Conversion of parameters of the library in messages to options of the command line."""
+"""Convert parameters of the library in messages to options of the command line."""
 
 from __future__ import annotations
 

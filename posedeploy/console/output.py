@@ -37,7 +37,7 @@ def show(*tables: Table) -> None:
         out.print()
 
 
-def say(message: str) -> None:
+def inform(message: str) -> None:
     """Print a remark."""
     err.print(printable(message), style="dim", soft_wrap=True, markup=False)
 
@@ -86,7 +86,7 @@ class _TerminalHandler(logging.Handler):
     """A handler that prints log records as remarks and warnings."""
 
     def emit(self, record: logging.LogRecord) -> None:
-        show_record = warn if record.levelno >= logging.WARNING else say
+        show_record = warn if record.levelno >= logging.WARNING else inform
         show_record(record.getMessage())
 
 
@@ -140,4 +140,4 @@ def write_json(path: Path, document: dict[str, Any] | str) -> None:
     """
     check_json(path)
     files.write_text(path, document if isinstance(document, str) else format_json(document))
-    say(f"wrote {path}")
+    inform(f"wrote {path}")

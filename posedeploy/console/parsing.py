@@ -1,4 +1,4 @@
-"""Parsing of the values of options."""
+"""Parse the values of options."""
 
 from __future__ import annotations
 

@@ -14,7 +14,7 @@ Detector: TypeAlias = Annotated[
     Path | None,
     typer.Option(
         metavar="MODEL",
-        help="The model that finds the people, for networks of one person or on 2D joints.",
+        help="The model that finds the people, for single-person networks and networks on 2D joints.",
         rich_help_panel=PEOPLE,
     ),
 ]

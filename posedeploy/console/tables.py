@@ -104,7 +104,7 @@ def latency_table(results: Sequence[Latency]) -> Table:
     percents = [percent for percent in PERCENTILES if any(row.percentile_ms(percent) for row in results)]
     headings = [f"p{percent} ms" for percent in percents]
     rates = ["images/s"] if any(row.scenario == "offline" or row.batch > 1 for row in results) else []
-    table = create_table("Latency", ["model"], ["median ms", *headings, "spread", *rates, "speed-up"])
+    table = create_table("Latency", ["model"], ["median ms", *headings, "spread", *rates, "speedup"])
     for result in results:
         table.add_row(
             _two_lines(result.label, _short_runtime(result.runtime_info)),
@@ -119,8 +119,8 @@ def latency_table(results: Sequence[Latency]) -> Table:
             "" if result.spread is None else f"{result.spread:.1%}",
             *(f"{result.images_per_s:.1f}" for _ in rates),
             _two_lines(
-                f"{result.speed_up:.2f}x" if result.speed_up else "",
-                _format_interval(result.speed_up_interval),
+                f"{result.speedup:.2f}x" if result.speedup else "",
+                _format_interval(result.speedup_interval),
             ),
         )
     return table

@@ -1,4 +1,4 @@
-"""Parsing of the TensorRT options of an export, and remarks on the engine."""
+"""Parse the TensorRT options of an export, and print remarks on the engine."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass, fields
 from pathlib import Path
 
-from posedeploy.console.output import say
+from posedeploy.console.output import inform
 from posedeploy.console.parsing import choose
 from posedeploy.errors import InputError
 from posedeploy.tensorrt.build_info import MAX_WORKSPACE_MIB, build_info_of
@@ -61,12 +61,12 @@ def print_build_info(artifact: Artifact) -> None:
     if info is None:
         return
     built_for = ", ".join(info.compute_capabilities)
-    say(f"built with {info.builder} for compute capability {built_for}")
-    say(f"wrote {info.onnx}, for `posedeploy engine rebuild`")
+    inform(f"built with {info.builder} for compute capability {built_for}")
+    inform(f"wrote {info.onnx}, for `posedeploy engine rebuild`")
     if info.wrapped:
-        say(f"wrote {artifact.path.with_name(info.wrapped)} for torch2trt's TRTModule")
+        inform(f"wrote {artifact.path.with_name(info.wrapped)} for torch2trt's TRTModule")
         if info.library != "tensorrt":
-            say(
+            inform(
                 f"torch2trt imports tensorrt, but this engine needs {info.library}; before importing "
                 "torch2trt, run: import sys, tensorrt_rtx; sys.modules['tensorrt'] = tensorrt_rtx"
             )

@@ -1,4 +1,4 @@
-"""Compare the outputs of a converted network with PyTorch's, also at a second size if axes are free."""
+"""Compare the outputs of a converted network with PyTorch's, also at a second size if axes are dynamic."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ TINY = float(np.finfo(np.float32).tiny)
 
 
 def generate_runs(prepared: Prepared) -> Iterator[tuple[list[Array], bool]]:
-    """Yield the inputs of each run, and whether their free axes are longer than in the example."""
+    """Yield the inputs of each run, and whether their dynamic axes are longer than in the example."""
     yield random_inputs(prepared, (tuple(value.shape) for value in prepared.example), SEED), False
     if prepared.axes:
         yield random_inputs(prepared, _longer_shapes(prepared), SEED), True
 
 
 def _longer_shapes(prepared: Prepared) -> Iterator[tuple[int, ...]]:
-    """Yield the shapes of the inputs with every free axis longer than in the example."""
+    """Yield the shapes of the inputs with every dynamic axis longer than in the example."""
     contract = prepared.spec.contract
     step = contract.multiple if contract is not None else 8
     for value, axes in zip(prepared.example, prepared.axes, strict=True):

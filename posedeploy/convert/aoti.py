@@ -40,7 +40,7 @@ def convert(prepared: Prepared, path: Path) -> Conversion:
     """Write ``path`` (.pt2), for ``options.aoti.device``. The manifest records the tensor names.
 
     Returns:
-        ``native_code.BuildRequirements`` and the package's ``Build``, as details.
+        ``native_code.BuildRequirements`` and the package's ``PackageBuild``, as details.
 
     Raises:
         ExportError: the network cannot be exported or compiled, there is no C++ compiler, or the package does

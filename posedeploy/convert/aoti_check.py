@@ -8,7 +8,7 @@ import torch
 
 from posedeploy import files
 from posedeploy.aoti_package.admission import torch_name
-from posedeploy.aoti_package.build import Build
+from posedeploy.aoti_package.build import PackageBuild
 from posedeploy.aoti_package.compilers import Compiler
 from posedeploy.aoti_package.diagnosis import explain
 from posedeploy.aoti_package.trial import TIME_LIMIT_S, TrialFailedError, try_package
@@ -30,8 +30,8 @@ def check_package(
     device: str,
     compiler: Compiler | None,
     time_limit_s: float = TIME_LIMIT_S,
-) -> Build:
-    """Run a package in a child process, also at a second size if axes are free, and compare it with PyTorch.
+) -> PackageBuild:
+    """Run a package in a child process (twice if axes are dynamic, at two sizes) and compare it with PyTorch.
 
     A pass is cached, so that this machine opens the package without another trial. If it cannot be cached,
     the export still succeeds; opening the package tries it again and reports why.
@@ -49,7 +49,7 @@ def check_package(
     runs = [inputs for inputs, _ in generate_runs(prepared)]
     shapes = tuple(tuple(array.shape) for array in runs[0])
     library = compiler.library if compiler is not None else None
-    build = Build(shapes, str(compiler or ""), library.versions if library else {})
+    build = PackageBuild(shapes, str(compiler or ""), library.versions if library else {})
     try:
         name, graph = torch_name(torch.device(device)), device == "cuda"
         results = try_package(path, name, runs, time_limit_s, graph=graph)

@@ -66,13 +66,13 @@ class EnvironmentOptions:
 class ExportOptions:
     """Options of an export.
 
-    input_size: (height, width) in px, None for the published size. batch: images per run. dynamic: free axes
-    keep their names and accept any length. embed_preprocessing: the input is a raw uint8 BGR image (N, H, W,
-    3), and the file contains color order, mean and std. outputs: ``last`` keeps only the outputs with roles.
-    precision: of the model; inputs and outputs stay FP32.
-    calibration: images, folders of images and videos for the calibration of a quantized network; empty for
-    synthetic people. calibration_images: the maximum number of images used from them. aoti, onnx, tensorrt,
-    tflite, environment: options of one target or kind of converter.
+    input_size: (height, width) in px, None for the published size. batch: images per run. dynamic: dynamic
+    axes keep their names and accept any length. embed_preprocessing: the input is a raw uint8 BGR image (N,
+    H, W, 3), and the file contains color order, mean and std. outputs: ``last`` keeps only the outputs with
+    roles. precision: of the model; inputs and outputs stay FP32. calibration: images, folders of images and
+    videos for the calibration of a quantized network; empty for synthetic people. calibration_images: the
+    maximum number of images used from them. aoti, onnx, tensorrt, tflite, environment: options of one target
+    or kind of converter.
     """
 
     input_size: tuple[int, int] | None = None

@@ -136,7 +136,7 @@ def _export(prepared: Prepared) -> onnx.ModelProto:
 
 
 def _name_axes(model: onnx.ModelProto, prepared: Prepared) -> None:
-    """Name free axes as the spec does: the exporter names them with formulas."""
+    """Name dynamic axes as the spec does: the exporter names them with formulas."""
     values = {value.name: value for value in (*model.graph.input, *model.graph.output)}
     for tensor in (*prepared.spec.inputs, *prepared.spec.outputs):
         for axis, length in zip(values[tensor.name].type.tensor_type.shape.dim, tensor.shape, strict=True):

@@ -25,8 +25,8 @@ def no_calibration() -> CalibrationSet:
 class Prepared:
     """A network ready for a converter: the wrapper module, its spec, and an example of each input.
 
-    axes: for each input, the names of free axes by position; empty if every shape is fixed. options: of the
-    export. on_progress: for converters that report progress. calibrate: returns the calibration inputs,
+    axes: for each input, the names of dynamic axes by position; empty if every shape is fixed. options: of
+    the export. on_progress: for converters that report progress. calibrate: returns the calibration inputs,
     collected at the first call, for converters that quantize.
     """
 
@@ -97,13 +97,13 @@ def prepare(model: Model, options: ExportOptions, on_progress: OnProgress = igno
     if options.dynamic:
         # torch.export specializes on a length of 1, and so do the reshape operators inside the network.
         example = _examples(spec, lengths | {"batch": 2})
-        return Prepared(wrapper, spec, example, _free_axes(spec), options, on_progress)
+        return Prepared(wrapper, spec, example, _dynamic_axes(spec), options, on_progress)
     example = _examples(spec, lengths)
     return Prepared(wrapper, _fixed(spec, lengths, wrapper, example), example, (), options, on_progress)
 
 
-def _free_axes(spec: ModelSpec) -> tuple[Mapping[int, str], ...]:
-    """Return the names of the free axes of each input, by position."""
+def _dynamic_axes(spec: ModelSpec) -> tuple[Mapping[int, str], ...]:
+    """Return the names of the dynamic axes of each input, by position."""
     return tuple(
         {position: axis for position, axis in enumerate(tensor.shape) if isinstance(axis, str)}
         for tensor in spec.inputs
@@ -113,7 +113,7 @@ def _free_axes(spec: ModelSpec) -> tuple[Mapping[int, str], ...]:
 def _fixed(
     spec: ModelSpec, lengths: Mapping[str, int], wrapper: ExportWrapper, example: tuple[Tensor, ...]
 ) -> ModelSpec:
-    """Return the spec without free axes; shapes that it does not determine are measured on the example."""
+    """Return the spec without dynamic axes; shapes that it does not determine are measured on the example."""
     inputs, outputs = (
         tuple(tensor.fixed(lengths) for tensor in side) for side in (spec.inputs, spec.outputs)
     )
@@ -156,7 +156,7 @@ def _measure_outputs(
 
 
 def _lengths(spec: ModelSpec, options: ExportOptions) -> dict[str, int]:
-    """Return the length of each free axis in the example, and in the artifact unless ``dynamic``."""
+    """Return the length of each dynamic axis in the example, and in the artifact unless ``dynamic``."""
     free = {axis for tensor in spec.inputs for axis in tensor.shape if isinstance(axis, str)}
     _check_options(spec, options, free)
     lengths = {"batch": options.batch}
@@ -177,7 +177,7 @@ def _lengths(spec: ModelSpec, options: ExportOptions) -> dict[str, int]:
 
 
 def _check_options(spec: ModelSpec, options: ExportOptions, free: set[str]) -> None:
-    """Check that the options set free axes only."""
+    """Check that the options set dynamic axes only."""
     if options.batch < 1:
         raise ExportError(f"`batch={options.batch}`: expected at least 1")
     if options.dynamic and options.batch != 1:
@@ -233,7 +233,7 @@ def _embedded(spec: ModelSpec) -> ModelSpec:
 
 
 def _examples(spec: ModelSpec, lengths: Mapping[str, int]) -> tuple[Tensor, ...]:
-    """Return zeros for each input, with these lengths of its free axes."""
+    """Return zeros for each input, with these lengths of its dynamic axes."""
     return tuple(_example(tensor.fixed(lengths)) for tensor in spec.inputs)
 
 

@@ -92,7 +92,7 @@ def _choose_python(spec: EnvironmentSpec, python: Path | None) -> _Python:
     supported = [f"{major}.{minor}" for major, minor in spec.pythons]
     if version not in supported:
         raise IsolatedEnvironmentError(
-            f"{spec.name} needs Python {' or '.join(supported)}, and {path} is {version}; name another one "
+            f"{spec.name} needs Python {' or '.join(supported)}, and {path} is {version}; pass another one "
             f"with: {spec.add_command} `python=PATH`"
         )
     return _Python(path, version)
@@ -151,12 +151,12 @@ def _install(
     steps = ("creating the environment", f"installing the packages with {installer}")
     for step, command in zip(steps, commands[installer], strict=True):
         on_step(step)
-        ended = run_program(spec, (sys.executable, "-I", TIED_PROCESS, *command), work)
-        if ended.status != 0:
+        result = run_program(spec, (sys.executable, "-I", TIED_PROCESS, *command), work)
+        if result.status != 0:
             raise IsolatedProgramError(
-                f"{spec.name}: {step} failed: {ended.last_line}",
+                f"{spec.name}: {step} failed: {result.last_line}",
                 spec.name,
-                ended.log + ended.output.decode(errors="replace"),
+                result.log + result.output.decode(errors="replace"),
             )
 
 

@@ -38,7 +38,7 @@ def run_request(
             object.
     """
     with tempfile.TemporaryDirectory(prefix=f"{spec.name}-", dir=folder.absolute()) as work:
-        ended = run_program(
+        result = run_program(
             spec,
             [interpreter(environment), *ISOLATED, HARNESS, spec.script.absolute()],
             Path(work),
@@ -46,14 +46,16 @@ def run_request(
             time_limit_s=time_limit_s,
             variables=spec.variables,
         )
-    if ended.status < 0:
-        hint = "; the machine probably ran out of memory" if ended.status == -9 else ""
+    if result.status < 0:
+        hint = "; the machine probably ran out of memory" if result.status == -9 else ""
         raise IsolatedProgramError(
-            f"{spec.name} was ended by signal {-ended.status} ({ended.last_line}){hint}", spec.name, ended.log
+            f"{spec.name} was ended by signal {-result.status} ({result.last_line}){hint}",
+            spec.name,
+            result.log,
         )
-    if ended.status != 0:
-        raise IsolatedProgramError(f"{spec.name} failed: {ended.last_line}", spec.name, ended.log)
-    return _parse_response(spec, ended)
+    if result.status != 0:
+        raise IsolatedProgramError(f"{spec.name} failed: {result.last_line}", spec.name, result.log)
+    return _parse_response(spec, result)
 
 
 def run_program(
@@ -63,7 +65,7 @@ def run_program(
     request: bytes = b"",
     time_limit_s: float | None = None,
     variables: Mapping[str, str] | None = None,
-) -> processes.Ended:
+) -> processes.ProgramResult:
     """Run a program for an environment in the folder ``work`` (``processes.run``).
 
     Raises:
@@ -81,17 +83,17 @@ def run_program(
         ) from error
 
 
-def _parse_response(spec: EnvironmentSpec, ended: processes.Ended) -> dict[str, Any]:
+def _parse_response(spec: EnvironmentSpec, result: processes.ProgramResult) -> dict[str, Any]:
     try:
-        response = json.loads(ended.output)
+        response = json.loads(result.output)
     except ValueError:
         response = None
     if not isinstance(response, dict):
-        shown = repr(ended.output[:MAX_SHOWN_BYTES].decode(errors="replace"))
-        more = "..." if len(ended.output) > MAX_SHOWN_BYTES else ""
+        shown = repr(result.output[:MAX_SHOWN_BYTES].decode(errors="replace"))
+        more = "..." if len(result.output) > MAX_SHOWN_BYTES else ""
         raise IsolatedProgramError(
             f"{spec.name} exited with status 0 but returned {shown}{more}, expected a JSON object",
             spec.name,
-            ended.log,
+            result.log,
         )
     return response

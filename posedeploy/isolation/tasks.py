@@ -103,7 +103,7 @@ def work_folder(purpose: str) -> Iterator[Path]:
             raise
         raise OutputError(
             f"{tempfile.gettempdir()}: cannot write the files of {purpose} here "
-            f"({error.strerror or error}); name another folder in the environment variable TMPDIR"
+            f"({error.strerror or error}); set the environment variable TMPDIR to another folder"
         ) from error
 
 
@@ -184,7 +184,7 @@ def _read(work: Path) -> _Report:
     )
 
 
-def _result(report: _Report, ended: processes.Ended) -> Any:
+def _result(report: _Report, ended: processes.ProgramResult) -> Any:
     """Return the result of the task, if the child finished it and exited with 0."""
     answer = report.answer
     if answer is None or ended.status != 0:

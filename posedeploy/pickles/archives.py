@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import BinaryIO, Protocol
 
 from posedeploy.pickles.meter import Meter
-from posedeploy.pickles.regions import Region
+from posedeploy.pickles.regions import FileRegion
 from posedeploy.pickles.values import PickleError
 from posedeploy.zip_files import ENCRYPTED, chunks_of, zip_errors
 
@@ -25,7 +25,7 @@ class Archive(Protocol):
 
     names: tuple[str, ...]
 
-    def member(self, name: str) -> Region:
+    def member(self, name: str) -> FileRegion:
         """Open a member.
 
         Raises:
@@ -43,18 +43,18 @@ class FolderArchive:
             sorted(path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file())
         )
 
-    def member(self, name: str) -> Region:
+    def member(self, name: str) -> FileRegion:
         """Read a file whole, because a folder may contain more files than can be open."""
         if name not in self.names:
             raise PickleError(f"{name} is missing")
         content = (self.folder / name).read_bytes()
-        return Region(io.BytesIO(content), 0, len(content))
+        return FileRegion(io.BytesIO(content), 0, len(content))
 
 
 class ZipArchive:
     """A zip archive. Stored members are read in place; compressed ones are unpacked to temporary files."""
 
-    def __init__(self, region: Region, meter: Meter, opened: ExitStack) -> None:
+    def __init__(self, region: FileRegion, meter: Meter, opened: ExitStack) -> None:
         self.region = region
         self.meter = meter
         self.opened = opened
@@ -77,11 +77,11 @@ class ZipArchive:
                     break
             return head[:size], info.file_size
 
-    def member(self, name: str) -> Region:
+    def member(self, name: str) -> FileRegion:
         """Open a member."""
         return self.member_within(name, self.meter, self.opened)
 
-    def member_within(self, name: str, meter: Meter, opened: ExitStack) -> Region:
+    def member_within(self, name: str, meter: Meter, opened: ExitStack) -> FileRegion:
         """Open a member until ``opened`` closes. ``meter`` counts its size if it is unpacked."""
         with _report_damage(name):
             info = self._info(name)
@@ -103,7 +103,7 @@ class ZipArchive:
         return info
 
 
-def unpack(chunks: Iterable[bytes], limit: int, opened: ExitStack) -> Region:
+def unpack(chunks: Iterable[bytes], limit: int, opened: ExitStack) -> FileRegion:
     """Write chunks to an anonymous temporary file.
 
     Raises:
@@ -118,7 +118,7 @@ def unpack(chunks: Iterable[bytes], limit: int, opened: ExitStack) -> Region:
         if size > limit:
             raise PickleError(f"it has more than {limit} bytes unpacked")
         file.write(chunk)
-    return Region(file, 0, size)
+    return FileRegion(file, 0, size)
 
 
 @contextmanager

@@ -9,7 +9,7 @@ from posedeploy.limits import MAX_NESTED_FILES
 from posedeploy.pickles.machine import Calls, Machine
 from posedeploy.pickles.meter import Meter, check_limit
 from posedeploy.pickles.opcodes import run
-from posedeploy.pickles.regions import Region
+from posedeploy.pickles.regions import FileRegion
 from posedeploy.pickles.tensors import Storages
 from posedeploy.pickles.values import PickleError
 from posedeploy.types import Array
@@ -19,7 +19,7 @@ PROTOCOL = 1001
 COUNT_BYTES = 8
 
 
-def load_legacy(region: Region, meter: Meter, calls: Calls, depth: int = 0) -> Any:
+def load_legacy(region: FileRegion, meter: Meter, calls: Calls, depth: int = 0) -> Any:
     """Read a file in this format, or a bare pickle.
 
     Raises:
@@ -52,7 +52,7 @@ def load_legacy(region: Region, meter: Meter, calls: Calls, depth: int = 0) -> A
 
 
 def _locate(
-    region: Region, position: int, keys: list[Any], storages: Storages, offsets: dict[str, int]
+    region: FileRegion, position: int, keys: list[Any], storages: Storages, offsets: dict[str, int]
 ) -> None:
     """Fill ``offsets``. Each storage follows its number of elements."""
     for key in keys:
@@ -73,5 +73,5 @@ def load_from_bytes(machine: Machine, content: Any) -> Any:
     if not isinstance(content, bytes):
         raise ValueError("the argument is not bytes")
     check_limit("nested files", machine.depth + 1, MAX_NESTED_FILES)
-    region = Region(io.BytesIO(content), 0, len(content))
+    region = FileRegion(io.BytesIO(content), 0, len(content))
     return load_legacy(region, machine.meter, machine.calls, machine.depth + 1)

@@ -8,10 +8,10 @@ from typing import Any
 from posedeploy.pickles.calls import CALLS
 from posedeploy.pickles.legacy import load_legacy
 from posedeploy.pickles.meter import Meter
-from posedeploy.pickles.regions import Region
+from posedeploy.pickles.regions import FileRegion
 
 
-def load_pickle(region: Region, meter: Meter | None = None) -> Any:
+def load_pickle(region: FileRegion, meter: Meter | None = None) -> Any:
     """Read a pickle, or a file of ``torch.save`` that is not a zip archive.
 
     Plain containers, numbers, text and bytes are returned as they are, arrays and tensors as ``ArrayRecord``
@@ -31,4 +31,4 @@ def read_pickle(path: Path) -> Any:
         OSError: the file cannot be read.
     """
     with path.open("rb", buffering=0) as file:
-        return load_pickle(Region(file, 0, path.stat().st_size))
+        return load_pickle(FileRegion(file, 0, path.stat().st_size))

@@ -14,7 +14,7 @@ from posedeploy.types import Array
 BUFFER = 1 << 16
 
 
-class Region:
+class FileRegion:
     """``size`` bytes of a file from ``start`` on. The caller keeps the file open."""
 
     def __init__(self, file: BinaryIO, start: int, size: int) -> None:
@@ -22,7 +22,7 @@ class Region:
         self.start = start
         self.size = size
 
-    def part(self, start: int, size: int) -> Region:
+    def part(self, start: int, size: int) -> FileRegion:
         """Return a range within this one.
 
         Raises:
@@ -30,7 +30,7 @@ class Region:
         """
         if not 0 <= start <= start + size <= self.size:
             raise PickleError("it is truncated")
-        return Region(self.file, self.start + start, size)
+        return FileRegion(self.file, self.start + start, size)
 
     def fill(self, buffer: memoryview, offset: int = 0) -> int:
         """Read into a buffer from an offset on; return the number of bytes, smaller only at the end."""
@@ -67,7 +67,7 @@ class Region:
 
 
 class _Raw(io.RawIOBase):
-    def __init__(self, region: Region) -> None:
+    def __init__(self, region: FileRegion) -> None:
         super().__init__()
         self.region = region
         self.position = 0

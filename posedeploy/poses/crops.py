@@ -1,4 +1,4 @@
-"""Cropping of a person's box to the network's input."""
+"""Crop a person's box to the network's input."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ BOX_FITS = ("box", "center")
 
 
 @dataclass(frozen=True)
-class Region:
+class CropRegion:
     """A rectangle that may extend beyond the image: center and size, x and y, in px."""
 
     center: tuple[float, float]
@@ -24,7 +24,7 @@ class Region:
 
 def find_region(
     contract: InputContract, image: Array, box: Array | None, input_size: tuple[int, int]
-) -> Region:
+) -> CropRegion:
     """Return the region of a (H, W, 3) image that fills an input of (width, height) px.
 
     Args:
@@ -35,9 +35,9 @@ def find_region(
     """
     height, width = image.shape[:2]
     if box is None and contract.fit == "center":
-        return _widen(Region((width / 2, height / 2), (width, height)), input_size, 1.0)
+        return _widen(CropRegion((width / 2, height / 2), (width, height)), input_size, 1.0)
     x, y, w, h = clip_box(np.array([0.0, 0.0, width, height]) if box is None else box, width, height).tolist()
-    return _widen(Region((x + w / 2, y + h / 2), (w, h)), input_size, contract.margin)
+    return _widen(CropRegion((x + w / 2, y + h / 2), (w, h)), input_size, contract.margin)
 
 
 def clip_box(box: Array, width: int, height: int) -> Array:
@@ -79,7 +79,7 @@ def format_box(box: Array) -> str:
     return "[" + ", ".join(f"{value:g}" for value in np.asarray(box, np.float64).ravel().tolist()) + "]"
 
 
-def find_transform(part: Region, input_size: tuple[int, int]) -> Array:
+def find_transform(part: CropRegion, input_size: tuple[int, int]) -> Array:
     """Return the (2, 3) transform from px of the image to px of the input, which the region fills.
 
     As published, it is computed from the center and the midpoints of the lower and right edges in float32,
@@ -99,9 +99,9 @@ def warp(image: Array, matrix: Array, input_size: tuple[int, int]) -> Array:
     return warped
 
 
-def _widen(part: Region, input_size: tuple[int, int], margin: float) -> Region:
+def _widen(part: CropRegion, input_size: tuple[int, int], margin: float) -> CropRegion:
     """Return the region widened along one axis to the input's aspect ratio, then scaled by ``margin``."""
     aspect = input_size[0] / input_size[1]
     width, height = part.size
     width, height = max(width, height * aspect), max(height, width / aspect)
-    return Region(part.center, (width * margin, height * margin))
+    return CropRegion(part.center, (width * margin, height * margin))

@@ -1,4 +1,4 @@
-"""Drawing of poses over their image."""
+"""Draw poses over their image."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Drawing of 3D poses as a scene: people above a floor whose grid is labeled in mm."""
+"""Draw 3D poses as a scene: people above a floor whose grid is labeled in mm."""
 
 from __future__ import annotations
 
@@ -28,12 +28,12 @@ UP = np.array([0.0, -1.0, 0.0])
 
 
 @dataclass(frozen=True)
-class View:
+class Viewpoint:
     """The viewpoint of a scene, in the coordinates of the poses.
 
     center_mm: (3,) the center of the floor. span_mm: the side of the floor. yaw_deg: rotation about the
     vertical axis. pitch_deg: angle of looking down. step_mm: the distance of the floor's lines, a divisor of
-    its side. Keep one View for a video while it ``holds`` the people, so that the floor does not move.
+    its side. Keep one Viewpoint for a video while it ``holds`` the people, so that the floor does not move.
     """
 
     center_mm: tuple[float, float, float]
@@ -49,14 +49,14 @@ class View:
         return bool(on_floor.all() and (offsets[:, 1] <= 0).all() and (offsets[:, 1] >= -HEIGHT).all())
 
 
-def choose_view(poses: Poses) -> View:
+def choose_viewpoint(poses: Poses) -> Viewpoint:
     """Return a view of all the people, rounded so that it seldom changes from frame to frame.
 
     Each person is at least 5 % of the floor's side away from its edge, and so stays in the view for a while.
     """
     joints = _joints(poses)[..., :3].reshape(-1, 3).astype(np.float64)
     if not len(joints):
-        return View((0.0, 0.0, 0.0), 4 * STEP_MM)
+        return Viewpoint((0.0, 0.0, 0.0), 4 * STEP_MM)
     low, high = joints.min(axis=0), joints.max(axis=0)
     length = 1.15 * float((high - low).max())
     step = _step_mm(length)
@@ -64,7 +64,7 @@ def choose_view(poses: Poses) -> View:
     reach = 1.05 * float(np.maximum(high - center, center - low)[[0, 2]].max())
     span = step * max(4, math.ceil(max(length, 2 * reach) / step))
     floor = float(np.ceil(high[1] / (step / 10)) * (step / 10))
-    return View((float(center[0]), floor, float(center[2])), span, step_mm=step)
+    return Viewpoint((float(center[0]), floor, float(center[2])), span, step_mm=step)
 
 
 def _step_mm(length_mm: float) -> float:
@@ -76,7 +76,7 @@ def _step_mm(length_mm: float) -> float:
 
 
 def draw_poses_3d(
-    poses: Poses, skeleton: Skeleton, size: tuple[int, int] = (640, 480), view: View | None = None
+    poses: Poses, skeleton: Skeleton, size: tuple[int, int] = (640, 480), view: Viewpoint | None = None
 ) -> Array:
     """Return a (height, width, 3) uint8 BGR picture of the people in 3D; ``size`` is (width, height) in px.
 
@@ -86,7 +86,7 @@ def draw_poses_3d(
         InputError: the poses are 2D only.
     """
     joints = _joints(poses)
-    scene = _Scene(size, view or choose_view(poses))
+    scene = _Scene(size, view or choose_viewpoint(poses))
     scene.draw_floor()
     # Far people first, so that near ones cover them.
     for person in np.argsort(-scene.depths(joints[..., :3].mean(axis=1)), kind="stable").tolist():
@@ -121,7 +121,7 @@ class _Label:
 class _Scene:
     """A picture being drawn, from a perspective camera that looks at the center of a floor."""
 
-    def __init__(self, size: tuple[int, int], view: View) -> None:
+    def __init__(self, size: tuple[int, int], view: Viewpoint) -> None:
         self.image = np.full((size[1], size[0], 3), GROUND, np.uint8)
         self._view = view
         yaw, pitch = math.radians(view.yaw_deg), math.radians(view.pitch_deg)

@@ -1,4 +1,4 @@
-"""Drawing of a person's mesh over the image: shaded triangles from back to front."""
+"""Draw a person's mesh over the image: shaded triangles from back to front."""
 
 from __future__ import annotations
 

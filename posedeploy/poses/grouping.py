@@ -1,4 +1,4 @@
-"""Grouping of keypoints into people."""
+"""Group keypoints into people."""
 
 from __future__ import annotations
 

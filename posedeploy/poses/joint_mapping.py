@@ -1,4 +1,4 @@
-"""Mapping of a detector's keypoints to the joint set of a lifting network, by COCO names."""
+"""Map a detector's keypoints to the joint set of a lifting network, by COCO names."""
 
 from __future__ import annotations
 

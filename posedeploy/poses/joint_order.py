@@ -1,4 +1,4 @@
-"""Detection of 2D joints in a wrong order, by the body proportions that the order implies.
+"""Detect 2D joints in a wrong order, by the body proportions that the order implies.
 
 A distance within a body, such as the length of a thigh, has a maximum in an image in every pose and view.
 Distances are relative to the person's size, the root mean square distance of the joints from their mean. In a

@@ -1,4 +1,4 @@
-"""Decoding of networks on 2D joints: 3D joints, and a mesh if there is one."""
+"""Decode the outputs of networks on 2D joints: 3D joints, and a mesh if there is one."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Selection of a network's output maps by role, their stride and their upsampling."""
+"""Select a network's output maps by role, their stride and their upsampling."""
 
 from __future__ import annotations
 

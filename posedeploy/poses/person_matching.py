@@ -1,4 +1,4 @@
-"""Matching of the people in two results for one image."""
+"""Match the people in two results for one image."""
 
 from __future__ import annotations
 

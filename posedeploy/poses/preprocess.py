@@ -1,4 +1,4 @@
-"""Conversion of an image to the network's input."""
+"""Convert an image to the network's input."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def prepare(image: Array, spec: ModelSpec, box: Array | None = None) -> tuple[Te
     contiguous and belongs to the caller.
 
     Args:
-        box: (4,) x, y, width, height in px of the person, for a network of one person; None for the whole
+        box: (4,) x, y, width, height in px of the person, for a single-person network; None for the whole
             image.
 
     Raises:

@@ -1,4 +1,4 @@
-"""Conversion of 2D joints to the input of a network that takes joints instead of an image."""
+"""Convert 2D joints to the input of a network that takes joints instead of an image."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Smoothing of the poses of tracked people by one-euro filters."""
+"""Smooth the poses of tracked people by one-euro filters."""
 
 from __future__ import annotations
 

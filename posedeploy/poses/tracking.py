@@ -1,4 +1,4 @@
-"""Tracking of people through a video, with smoothing of their poses."""
+"""Track people through a video and smooth their poses."""
 
 from __future__ import annotations
 

@@ -49,7 +49,7 @@ class Demuxed(Closable):
             kinds = sorted({stream.type for stream in container.streams})
             container.close()
             raise InputError(
-                f"{name}: no video stream, only {' and '.join(kinds) or 'an empty container'}; name a video"
+                f"{name}: no video stream, only {' and '.join(kinds) or 'an empty container'}; pass a video"
             )
         best = container.streams.best("video")
         self.picture = best if best in pictures else pictures[0]

@@ -1,4 +1,4 @@
-"""Decoding of HEIC, which OpenCV does not read."""
+"""Decode HEIC, which OpenCV does not read."""
 
 from __future__ import annotations
 

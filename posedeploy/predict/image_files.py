@@ -66,9 +66,9 @@ def open_images(path: Path, *, recursive: bool = False, without: Path | None = N
     if recursive:
         raise InputError(f"`recursive`: {path} is not a folder; leave it out")
     if not path.exists():
-        raise InputError(f"{path}: no such file or folder; name an image or a folder of images")
+        raise InputError(f"{path}: no such file or folder; pass an image or a folder of images")
     if not is_image(path):
-        raise InputError(f"{path}: not an image; name an image or a folder of images")
+        raise InputError(f"{path}: not an image; pass an image or a folder of images")
     return Images(path.name, (path,))
 
 
@@ -81,7 +81,7 @@ def _open_folder(folder: Path, recursive: bool, without: Path | None) -> Images:
     if not images:
         hint = f", or read its {counted(len(below), 'subfolder')} with `recursive`" if below else ""
         raise InputError(
-            f"{folder}: none of its {len(files)} files is an image; name a folder with files that end in "
+            f"{folder}: none of its {len(files)} files is an image; pass a folder with files that end in "
             f"{', '.join(SUFFIXES)}{hint}"
         )
     names = tuple(printable(file.relative_to(folder).as_posix()) for file in skipped)
@@ -112,7 +112,7 @@ def _listed(folder: Path, recursive: bool, without: Path | None) -> tuple[list[P
             break
     unread = [f"{error.filename}: cannot be read ({error.strerror})" for error in errors]
     if unread and not files and not below:
-        raise InputError(f"{unread[0]}; name a readable folder")
+        raise InputError(f"{unread[0]}; pass a readable folder")
     return (
         sorted(file for file in files if not is_apple_double(file)),
         below,

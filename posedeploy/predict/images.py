@@ -1,4 +1,4 @@
-"""Reading of image files as BGR pixels: the only reader of ``predict``, ``parity`` and ``evaluate``."""
+"""Read image files as BGR pixels: the only reader of ``predict``, ``parity`` and ``evaluate``."""
 
 from __future__ import annotations
 

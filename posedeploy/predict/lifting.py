@@ -1,4 +1,4 @@
-"""Lifting of 2D joints, from a detector or a file, to 3D poses."""
+"""Lift 2D joints, from a detector or a file, to 3D poses."""
 
 from __future__ import annotations
 

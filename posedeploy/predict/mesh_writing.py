@@ -1,4 +1,4 @@
-"""Writing of mesh files with trimesh."""
+"""Write mesh files with trimesh."""
 
 from __future__ import annotations
 

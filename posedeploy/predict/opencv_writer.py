@@ -1,4 +1,4 @@
-"""Writing of videos with OpenCV, if PyAV is not installed."""
+"""Write videos with OpenCV, if PyAV is not installed."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Fitting of pictures to the size of the written video."""
+"""Fit pictures to the size of the written video."""
 
 from __future__ import annotations
 

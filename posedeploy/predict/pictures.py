@@ -15,7 +15,7 @@ from posedeploy.errors import InputError, OutputError
 from posedeploy.files import MAX_NAME_BYTES
 from posedeploy.poses.cameras import FIELD_OF_VIEW
 from posedeploy.poses.draw import color_of, draw_poses
-from posedeploy.poses.draw_3d import View, choose_view, draw_poses_3d, join_side_by_side
+from posedeploy.poses.draw_3d import Viewpoint, choose_viewpoint, draw_poses_3d, join_side_by_side
 from posedeploy.poses.draw_mesh import draw_mesh
 from posedeploy.poses.weak_perspective import WeakPerspective, fit_camera
 from posedeploy.predict.frames import Frame
@@ -36,7 +36,7 @@ class Painter:
         self.undrawn_meshes = 0
         """The number of people whose mesh is not drawn, because no camera projects it onto the image."""
         self._is_video = is_video
-        self._view: View | None = None
+        self._view: Viewpoint | None = None
 
     def __call__(self, image: Array, poses: Poses) -> Array:
         """Return a new (H, W, 3) uint8 BGR picture."""
@@ -64,12 +64,12 @@ class Painter:
             draw_mesh(drawn, poses.vertices[person], self._faces, camera, color_of(poses, person))
         return drawn
 
-    def _next_view(self, poses: Poses) -> View | None:
+    def _next_view(self, poses: Poses) -> Viewpoint | None:
         """Return the last view while it contains the people, so that the floor of a video does not move."""
         last = self._view
         if not len(poses) or (last is not None and self._is_video and last.holds(poses)):
             return last
-        return choose_view(poses)
+        return choose_viewpoint(poses)
 
 
 def fit_cameras(poses: Poses) -> list[WeakPerspective | None]:

@@ -1,4 +1,4 @@
-"""Conversion of samples of any bit depth to 8 bits."""
+"""Convert samples of any bit depth to 8 bits."""
 
 from __future__ import annotations
 

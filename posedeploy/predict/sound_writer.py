@@ -1,4 +1,4 @@
-"""Writing of sound to MP4: packets are copied if MP4 supports the codec, otherwise transcoded to AAC."""
+"""Write sound to MP4: packets are copied if MP4 supports the codec, otherwise transcoded to AAC."""
 
 from __future__ import annotations
 

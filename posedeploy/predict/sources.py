@@ -1,4 +1,4 @@
-"""Opening of sources: an image, a folder of images, a pattern, a video file, a stream or a camera."""
+"""Open sources: an image, a folder of images, a pattern, a video file, a stream or a camera."""
 
 from __future__ import annotations
 
@@ -70,7 +70,7 @@ def _open_live(argument: str, fps: float | None) -> Source:
             f"{'://, '.join(SCHEMES)}://"
         )
     raise InputError(
-        f"{argument}: no such file or folder; name an image, a folder of images, a video, a pattern such as "
+        f"{argument}: no such file or folder; pass an image, a folder of images, a video, a pattern such as "
         "'frames/%06d.png' or 'photos/*.jpg', a stream such as rtsp://camera/1, or a camera number such as 0"
     )
 
@@ -86,7 +86,7 @@ def _open_file(path: Path, fps: float | None) -> Source:
         if is_animated(path):
             return _open_animation(path, fps)
     except OSError as error:
-        raise InputError(f"{path}: cannot be read ({error.strerror}); name a readable file") from error
+        raise InputError(f"{path}: cannot be read ({error.strerror}); pass a readable file") from error
     if is_image(path) and path.suffix.lower() not in MOTION_JPEG:
         if fps is not None:
             raise InputError(f"`fps={fps:g}`: {path.name} is a single image; leave `fps` out")
@@ -116,7 +116,7 @@ def _open_glob(argument: str, fps: float | None) -> Source:
         raise InputError(
             f"{argument}: "
             + (
-                f"matches {len(paths)} files, none of them an image; name one video at a time"
+                f"matches {len(paths)} files, none of them an image; pass one video at a time"
                 if paths
                 else "matches no file; check the folder and the suffix"
             )

@@ -1,4 +1,4 @@
-"""Reading of network streams with PyAV, with reconnection."""
+"""Read network streams with PyAV, with reconnection."""
 
 from __future__ import annotations
 
@@ -146,7 +146,7 @@ def _connect(url: str, shown: str) -> Demuxed:
         ) from error
     if container.format.name == "image2" or container.format.name.endswith("_pipe"):
         container.close()
-        raise InputError(f"{shown}: the server sends a single image; download it and name the file")
+        raise InputError(f"{shown}: the server sends a single image; download it and pass the file")
     return Demuxed(container, shown)
 
 

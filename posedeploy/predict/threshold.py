@@ -1,4 +1,4 @@
-"""Selection of people by the number of keypoints and the score."""
+"""Select people by the number of keypoints and the score."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Conversion of a video's time stamps to strictly increasing seconds from its start."""
+"""Convert a video's time stamps to strictly increasing seconds from its start."""
 
 from __future__ import annotations
 

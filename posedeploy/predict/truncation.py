@@ -1,4 +1,4 @@
-"""Detection of truncated video files, by the lengths that they declare for their parts."""
+"""Detect truncated video files, by the lengths that they declare for their parts."""
 
 from __future__ import annotations
 

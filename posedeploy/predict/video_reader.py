@@ -1,4 +1,4 @@
-"""Reading of video files with PyAV: every frame with its own time."""
+"""Read video files with PyAV: every frame with its own time."""
 
 from __future__ import annotations
 
@@ -112,7 +112,7 @@ def _open(path: Path, shown: str) -> Demuxed:
         container = av.open(f"file:{path}", options=DECODER_OPTIONS, metadata_errors="replace")
     except av.FFmpegError as error:
         if isinstance(error, (av.PermissionError, av.IsADirectoryError)):
-            raise InputError(f"{shown}: cannot be read ({error.strerror}); name a readable file") from error
+            raise InputError(f"{shown}: cannot be read ({error.strerror}); pass a readable file") from error
         if not has_movie_header(path):
             raise InputError(
                 f"{shown}: the video is truncated: its index (moov), which cameras write last, is missing; "

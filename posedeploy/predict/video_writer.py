@@ -1,4 +1,4 @@
-"""Writing of H.264 videos in MP4 with PyAV, with the times and the sound of the source."""
+"""Write H.264 videos in MP4 with PyAV, with the times and the sound of the source."""
 
 from __future__ import annotations
 

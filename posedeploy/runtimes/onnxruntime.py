@@ -243,7 +243,9 @@ def _provider(options: RunOptions) -> str:
 
 
 def _spec(argument: onnxruntime.NodeArg) -> TensorSpec:
-    shape = tuple(length if isinstance(length, int) else str(length or "free") for length in argument.shape)
+    shape = tuple(
+        length if isinstance(length, int) else str(length or "dynamic") for length in argument.shape
+    )
     return TensorSpec(argument.name, shape, DTYPES.get(argument.type, argument.type))
 
 

@@ -38,7 +38,7 @@ HEAD_POINTS = {
 
 
 @dataclass(frozen=True)
-class Build:
+class Physique:
     """The lengths of a body in mm; ``girth`` is a factor on the thickness of limbs."""
 
     stature: float
@@ -56,8 +56,8 @@ class Build:
     head: tuple[float, float, float]
 
 
-def generate_build(rng: Rng) -> Build:
-    """Return a random build: an adult, or one time in eight a child, with a larger head in proportion."""
+def generate_physique(rng: Rng) -> Physique:
+    """Return a random physique: an adult, or one time in eight a child, with a larger head in proportion."""
     child = rng.chance(0.12)
     stature = rng.uniform(1000, 1450) if child else rng.around(1710, 230)
 
@@ -65,7 +65,7 @@ def generate_build(rng: Rng) -> Build:
         return stature * fraction * rng.around(1.0, 0.11)
 
     size = (1.28 if child else 1.0) * rng.around(1.0, 0.1)
-    return Build(
+    return Physique(
         stature=stature,
         girth=rng.around(1.08, 0.34),
         torso=part(0.282),
@@ -101,31 +101,35 @@ class Skeleton:
     head: Array
 
 
-def pose(build: Build, stance: Stance) -> Skeleton:
+def pose(physique: Physique, stance: Stance) -> Skeleton:
     """Compute the joints of a body in a stance, relative to the pelvis, in the camera's axes."""
     body = rotation(2, stance.roll) @ rotation(1, stance.yaw) @ rotation(0, stance.lean)
     chest = body @ rotation(0, stance.stoop) @ rotation(2, stance.sway) @ rotation(1, stance.twist)
     positions = {"pelvis": np.zeros(3)}
-    positions["spine"] = (body @ (0, -build.torso * 0.45, 0)).round(3)
-    positions["neck"] = positions["spine"] + chest @ (0, -build.torso * 0.55, 0)
-    _add_limbs(positions, build, chest, ("sho", "elb", "wri", "hand"), (stance.right_arm, stance.left_arm))
-    _add_limbs(positions, build, body, ("hip", "knee", "ank", "toe"), (stance.right_leg, stance.left_leg))
+    positions["spine"] = (body @ (0, -physique.torso * 0.45, 0)).round(3)
+    positions["neck"] = positions["spine"] + chest @ (0, -physique.torso * 0.55, 0)
+    _add_limbs(positions, physique, chest, ("sho", "elb", "wri", "hand"), (stance.right_arm, stance.left_arm))
+    _add_limbs(positions, physique, body, ("hip", "knee", "ank", "toe"), (stance.right_leg, stance.left_leg))
     head = chest @ rotation(1, stance.turn) @ rotation(0, stance.nod) @ rotation(2, stance.tilt)
     upright = chest @ rotation(0, stance.nod * 0.4)
-    positions["head"] = positions["neck"] + upright @ (0, -build.neck, -build.neck * 0.12)
+    positions["head"] = positions["neck"] + upright @ (0, -physique.neck, -physique.neck * 0.12)
     for name, point in HEAD_POINTS.items():
-        positions[name] = positions["head"] + head @ (np.array(point) * build.head)
+        positions[name] = positions["head"] + head @ (np.array(point) * physique.head)
     # Rounded because sines differ slightly between platforms.
     return Skeleton(np.array([positions[name] for name in JOINTS]).round(3), head)
 
 
 def _add_limbs(
-    positions: dict[str, Array], build: Build, trunk: Array, names: tuple[str, ...], limbs: tuple[Limb, Limb]
+    positions: dict[str, Array],
+    physique: Physique,
+    trunk: Array,
+    names: tuple[str, ...],
+    limbs: tuple[Limb, Limb],
 ) -> None:
     """Add the joints of both arms (from the neck) or both legs (from the pelvis) to ``positions``."""
     arms = names[0] == "sho"
-    origin, width = (positions["neck"], build.shoulders) if arms else (positions["pelvis"], build.hips)
-    upper, lower = (build.upper_arm, build.forearm) if arms else (build.thigh, build.shin)
+    origin, width = (positions["neck"], physique.shoulders) if arms else (positions["pelvis"], physique.hips)
+    upper, lower = (physique.upper_arm, physique.forearm) if arms else (physique.thigh, physique.shin)
     for letter, side, limb in (("r", -1, limbs[0]), ("l", 1, limbs[1])):
         first, second, third, end = (f"{letter}_{name}" for name in names)
         frame = (
@@ -139,11 +143,15 @@ def _add_limbs(
         positions[second] = positions[first] + frame @ (0, upper, 0)
         positions[third] = positions[second] + below @ (0, lower, 0)
         if arms:
-            positions[end] = positions[third] + below @ (0, build.hand, 0)
+            positions[end] = positions[third] + below @ (0, physique.hand, 0)
         else:
-            positions[f"{letter}_heel"] = positions[third] + below @ (0, build.foot * 0.22, build.foot * 0.18)
+            positions[f"{letter}_heel"] = positions[third] + below @ (
+                0,
+                physique.foot * 0.22,
+                physique.foot * 0.18,
+            )
             positions[end] = positions[third] + below @ (
-                side * build.foot * 0.12,
-                build.foot * 0.3,
-                -build.foot * 0.72,
+                side * physique.foot * 0.12,
+                physique.foot * 0.3,
+                -physique.foot * 0.72,
             )

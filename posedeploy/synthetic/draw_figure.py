@@ -125,7 +125,7 @@ def _draw_torso(canvas: Canvas, figure: Figure) -> None:
     canvas.owner = figure.owner("torso")
     outfit = figure.outfit
     names = ("r_sho", "l_sho", "spine", "r_hip", "l_hip")
-    girth = figure.build.stature * figure.build.girth * figure.scale[INDEX["spine"]]
+    girth = figure.physique.stature * figure.physique.girth * figure.scale[INDEX["spine"]]
     loose = 0.5 + outfit.looseness * 0.5
     waist = girth * 0.068 * loose
     hips = tuple(figure.radius(name, 1.0) for name in ("r_hip", "l_hip"))

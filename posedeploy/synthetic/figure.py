@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from posedeploy.synthetic.body import HEAD_POINTS, INDEX, Build, Skeleton
+from posedeploy.synthetic.body import HEAD_POINTS, INDEX, Physique, Skeleton
 from posedeploy.synthetic.outfit import Outfit
 from posedeploy.types import Array
 
@@ -33,7 +33,7 @@ class Figure:
     """
 
     number: int
-    build: Build
+    physique: Physique
     outfit: Outfit
     skeleton: Skeleton
     camera_joints: Array
@@ -60,5 +60,5 @@ class Figure:
 
     def radius(self, joint: str, factor: float = 1.0) -> float:
         """Return half the thickness of the body at a joint, in px."""
-        thickness = _THICKNESS[joint.split("_")[-1]] * self.build.stature * self.build.girth
+        thickness = _THICKNESS[joint.split("_")[-1]] * self.physique.stature * self.physique.girth
         return float(thickness * self.scale[INDEX[joint]] * factor)

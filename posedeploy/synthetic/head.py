@@ -35,7 +35,7 @@ class HeadPainter:
         self._canvas, self._figure = canvas, figure
         self._rotation = figure.skeleton.head
         self._center = figure.point("head")
-        self._axes = np.array(figure.build.head) * figure.scale[INDEX["head"]]
+        self._axes = np.array(figure.physique.head) * figure.scale[INDEX["head"]]
         self._surface = (_SPHERE * self._axes) @ self._rotation.T
         self._is_visible = self._surface[:, 2] < 0
         self.back_depth = figure.depth("head") + 90 * float(self._rotation[2, 2])

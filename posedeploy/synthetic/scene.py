@@ -9,7 +9,7 @@ import numpy as np
 from posedeploy.errors import InputError
 from posedeploy.poses.lightweight_openpose_2d import KEYPOINT_NAMES
 from posedeploy.synthetic.backdrop import draw_backdrop, draw_occluder
-from posedeploy.synthetic.body import generate_build, pose
+from posedeploy.synthetic.body import generate_physique, pose
 from posedeploy.synthetic.canvas import NOBODY, Canvas
 from posedeploy.synthetic.draw_figure import draw_figure
 from posedeploy.synthetic.figure import MAX_PARTS, Figure
@@ -134,8 +134,8 @@ def _place_figures(rng: Rng, count: int, size: tuple[int, int], focal_length: fl
 
 def _place_figure(rng: Rng, count: int, size: tuple[int, int], focal_length: float) -> Figure:
     width, height = size
-    build, outfit = generate_build(rng), generate_outfit(rng)
-    skeleton = pose(build, generate_stance(rng))
+    physique, outfit = generate_physique(rng), generate_outfit(rng)
+    skeleton = pose(physique, generate_stance(rng))
     low, high = skeleton.joints[:, 1].min(), skeleton.joints[:, 1].max()
     max_fraction = min(1.0, 1.5 / count**0.5)
     tall = max(MIN_HEIGHT_PX, height * max_fraction * rng.uniform(0.18, 1.0))
@@ -150,7 +150,7 @@ def _place_figure(rng: Rng, count: int, size: tuple[int, int], focal_length: flo
     joints = (skeleton.joints + origin).round(3)
     scale = focal_length / joints[:, 2]
     points = (joints[:, :2] * scale[:, None] + (width / 2, height / 2)).round(4)
-    return Figure(0, build, outfit, skeleton, joints, points, scale)
+    return Figure(0, physique, outfit, skeleton, joints, points, scale)
 
 
 def figure_numbers(owners: Array) -> Array:

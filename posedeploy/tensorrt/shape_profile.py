@@ -29,7 +29,7 @@ def shape_profile(inputs: tuple[TensorSpec, ...], options: TensorRtOptions) -> d
     if not dynamic:
         if unused := [option for option, shapes in shape_options.items() if shapes]:
             raise ExportError(
-                f"{' and '.join(unused)}: no input has free axes; pass `dynamic` too, or leave them out"
+                f"{' and '.join(unused)}: no input has dynamic axes; pass `dynamic` too, or leave them out"
             )
         return {}
     if any(not shapes for shapes in shape_options.values()):
@@ -42,12 +42,12 @@ def shape_profile(inputs: tuple[TensorSpec, ...], options: TensorRtOptions) -> d
 
 
 def _check_names(shape_options: ShapeOptions, dynamic: Mapping[str, TensorSpec]) -> None:
-    """Raise an error for a shape of an input that does not exist or has no free axes."""
+    """Raise an error for a shape of an input that does not exist or has no dynamic axes."""
     for option, shapes in shape_options.items():
         for name in shapes:
             if name not in dynamic and (name or len(dynamic) > 1):
                 raise ExportError(
-                    f"{option} {name or 'without a name'}: the inputs with free axes are "
+                    f"{option} {name or 'without a name'}: the inputs with dynamic axes are "
                     f"{', '.join(dynamic)}; write NAME:SHAPE, separated by commas"
                 )
 

@@ -23,7 +23,7 @@ class InputContract:
     ``color_order``.
     fit: ``pad`` centers the image on a background of the whole pixel value nearest to the mean, up to a
     multiple of ``multiple`` and at least as wide as high. ``crop`` cuts the width down to a multiple. ``box``
-    and ``center`` are for networks of one person: the person's box, widened to the aspect ratio of the input
+    and ``center`` are for single-person networks: the person's box, widened to the aspect ratio of the input
     and ``margin`` times as large, fills the input, on a black background. Without a box, ``box`` uses a box
     around the whole image, and ``center`` the whole image without a margin.
     embedded: the steps that the model file does itself, which the caller must skip.

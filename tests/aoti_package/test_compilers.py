@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from posedeploy.aoti_package.build import Build
+from posedeploy.aoti_package.build import PackageBuild
 from posedeploy.aoti_package.compilers import choose_compiler, list_compilers, read_compiler
 from posedeploy.aoti_package.cpp_library import (
     CppLibrary,
@@ -149,7 +149,7 @@ def test_a_damaged_package_needs_no_versions(tmp_path: Path) -> None:
 def test_the_remedy_depends_on_the_signal_and_the_libraries(path: Path, signal_number: int, end: str) -> None:
     _link(path, "g++")
     failure = TrialFailedError("crash", "load", "", signal_number)
-    build = Build((), "clang++ 3", {"GLIBCXX": (3, 4, 99)})
+    build = PackageBuild((), "clang++ 3", {"GLIBCXX": (3, 4, 99)})
     text = explain(failure, path / "gone.pt2", build)
     assert (
         "compiled by clang++ 3 with a libstdc++ (GLIBCXX_3.4.99), needs no libstdc++ symbols, and torch"

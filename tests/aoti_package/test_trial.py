@@ -113,7 +113,7 @@ def test_a_cache_that_cannot_be_written_is_reported_without_an_error(
     with open_runner(package, RunOptions(threads=torch.get_num_threads())) as runner:
         trial_result = runner.runtime_info.details["trial"]
     assert trial_result.startswith("passed; the result could not be cached (")
-    assert trial_result.endswith("file/aoti: cannot write here (Not a directory); name another folder)")
+    assert trial_result.endswith("file/aoti: cannot write here (Not a directory); choose another folder)")
 
 
 @pytest.mark.parametrize(

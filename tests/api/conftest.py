@@ -57,7 +57,7 @@ def networks(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def artifact(networks: Path) -> Artifact:
-    """A network of one person as TorchScript; do not change the file."""
+    """A single-person network as TorchScript; do not change the file."""
     (made,) = pd.export(pd.load_checkpoint(networks / "hg.pth"), "torchscript", networks / "out")
     return made
 

@@ -46,7 +46,7 @@ def test_compare_reports_an_artifact_that_does_not_run(
 def test_benchmark_times_an_artifact_and_pytorch(artifact: Artifact, done: Invoke) -> None:
     report = pd.benchmark([artifact], runs=1, threads=1)
     assert [result.label for result in report.results] == ["hg.pth (PyTorch)", "hg.torchscript"]
-    assert report.results[1].speed_up is not None
+    assert report.results[1].speedup is not None
     assert len(report.results[0].times_s) == 1
     assert undocumented(report.to_json()) == []
     done("bench", artifact.path, "--runs", 1, "--threads", 1, "--json", "b.json")

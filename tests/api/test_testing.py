@@ -40,7 +40,7 @@ def test_a_difference_raises_an_assertion_error(artifact: Artifact, networks: Pa
     with pytest.raises(AssertionError) as raised:
         assert_parity(artifact, checkpoint=networks / "other.pth", rtol=1e-4, threads=1)
     first, ran, tolerance, *differences, details = str(raised.value).splitlines()
-    assert first == f"{artifact.path} differs from PyTorch in fp32"
+    assert first == f"{artifact.path}: outside tolerance of PyTorch in fp32"
     assert ran.startswith("  ran: torchscript ") and ran.endswith(", CPU, fp32")
     assert tolerance == "  tolerance: 1e-04 of an output's largest value, 0.1 px, 1 mm"
     assert differences and all(line.startswith("  - ") for line in differences)
@@ -51,7 +51,8 @@ def test_a_budget_is_checked_and_shown(artifact: Artifact, networks: Path) -> No
     assert assert_parity(artifact, budget=["1px", "1mm"], threads=1).budget is not None
     with pytest.raises(AssertionError) as raised:
         assert_parity(artifact, checkpoint=networks / "other.pth", budget="0.01px", threads=1)
-    _, _, budget, *differences, _ = str(raised.value).splitlines()
+    verdict, _, budget, *differences, _ = str(raised.value).splitlines()
+    assert verdict == f"{artifact.path}: over budget, compared with PyTorch in fp32"
     assert budget == "  budget of the poses: 0.01 px, 1 mm (default), 2 % unmatched keypoints (default)"
     assert any("keypoints differ by " in line for line in differences)
 
@@ -82,7 +83,7 @@ def test_a_failed_test_lists_the_differences(artifact: Artifact, networks: Path,
     result = run_pytest(tmp_path, *options, "--posedeploy-artifacts", str(artifact.path))
     assert "= 1 failed in" in result.stdout, result.stdout
     lines = result.stdout.splitlines()
-    first = lines.index(f"{artifact.path} differs from PyTorch in fp32")
+    first = lines.index(f"{artifact.path}: outside tolerance of PyTorch in fp32")
     assert any(line.startswith("  - ") for line in lines[first:])
     assert "Traceback" not in result.stdout and "posedeploy/testing.py" not in result.stdout
 

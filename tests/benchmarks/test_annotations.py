@@ -55,7 +55,7 @@ def _text(content: bytes) -> Callable[[Path], Path]:
 @pytest.mark.parametrize(
     ("make", "message"),
     [
-        (lambda path: path, "no such file; name COCO keypoints"),
+        (lambda path: path, "no such file; pass COCO keypoints"),
         (_text(b"\xff\x00"), "not COCO keypoints: "),
         (
             _text(b"[]"),

@@ -39,7 +39,7 @@ def test_synthetic_images_have_the_input_size_and_a_minimum_size(spec: ModelSpec
     assert generate_synthetic_images(with_fixed_size(spec), 1)[0].shape == (64, 64, 3)
 
 
-def test_free_axes_have_the_default_or_the_requested_size(spec: ModelSpec) -> None:
+def test_dynamic_axes_have_the_default_or_the_requested_size(spec: ModelSpec) -> None:
     assert with_fixed_size(spec).inputs[0].shape == (1, 3, 32, 40)
     assert with_fixed_size(spec, 2, (64, 48)).inputs[0].shape == (2, 3, 64, 48)
     assert with_fixed_size(_embedded(spec), 2, (64, 48)).inputs[0].shape == (2, 64, 48, 3)
@@ -58,7 +58,7 @@ def test_a_fixed_size_cannot_be_changed(spec: ModelSpec) -> None:
         with_fixed_size(fixed, 1, (32, 48))
 
 
-def test_free_axes_have_a_second_size_within_their_ranges(spec: ModelSpec) -> None:
+def test_dynamic_axes_have_a_second_size_within_their_ranges(spec: ModelSpec) -> None:
     assert with_other_size(spec).inputs[0].shape == (2, 3, 64, 72)
     ranges = {"data": ((1, 3, 8, 80), (1, 3, 40, 100))}
     assert with_other_size(spec, ranges).inputs[0].shape == (1, 3, 40, 80)
@@ -67,7 +67,7 @@ def test_free_axes_have_a_second_size_within_their_ranges(spec: ModelSpec) -> No
     assert with_other_size(only_batch).inputs[0].shape == (2, 3, 32, 40)
 
 
-def test_free_axes_without_a_known_size_are_refused() -> None:
+def test_dynamic_axes_without_a_known_size_are_refused() -> None:
     foreign = ModelSpec("unknown", "", (TensorSpec("x", ("axis0", 3, "axis2", "axis3")),), ())
     assert build_noise_input(foreign, 4, (16, 24)).tensors["x"].shape == (4, 3, 16, 24)
     with pytest.raises(

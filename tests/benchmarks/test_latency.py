@@ -45,20 +45,20 @@ def test_outliers_are_kept() -> None:
     assert len(result.times_s) == 1000
 
 
-def test_a_speed_up_is_the_ratio_within_rounds() -> None:
+def test_a_speedup_is_the_ratio_within_rounds() -> None:
     drift = np.linspace(1, 3, 50)
     result = replace(
         _latency(*0.1 * drift), baseline="human.pth (PyTorch)", baseline_times_s=tuple(0.25 * drift)
     )
-    assert result.speed_up == pytest.approx(2.5)
-    assert result.speed_up_interval == pytest.approx((2.5, 2.5))
-    assert (_latency(0.1).speed_up, _latency(0.1).speed_up_interval) == (None, None)
+    assert result.speedup == pytest.approx(2.5)
+    assert result.speedup_interval == pytest.approx((2.5, 2.5))
+    assert (_latency(0.1).speedup, _latency(0.1).speedup_interval) == (None, None)
 
 
-def test_one_round_has_a_speed_up_without_an_interval() -> None:
+def test_one_round_has_a_speedup_without_an_interval() -> None:
     result = replace(_latency(0.1), baseline_times_s=(0.25,))
-    assert result.speed_up == pytest.approx(2.5)
-    assert result.speed_up_interval is None
+    assert result.speedup == pytest.approx(2.5)
+    assert result.speedup_interval is None
     assert result.median_interval_ms is None
 
 

@@ -12,7 +12,7 @@ import pytest
 from posedeploy.benchmarks.latency import Latency, LoadCost
 from posedeploy.benchmarks.time_comparison import (
     TimeComparison,
-    Timed,
+    TimedNetwork,
     compare_in_rounds,
     compare_measurements,
 )
@@ -63,7 +63,7 @@ def test_a_slowdown_of_five_percent_is_detected() -> None:
     assert compared(1.05)["slower"] >= 0.95 * TRIALS
 
 
-def test_a_speed_up_of_five_percent_is_detected() -> None:
+def test_a_speedup_of_five_percent_is_detected() -> None:
     assert compared(1 / 1.05)["faster"] >= 0.95 * TRIALS
 
 
@@ -101,11 +101,11 @@ def _across(new_load: float, reference_load: float, slowdown: float = 1.0) -> Ti
     stream = np.random.RandomState(7)
     old, old_reference, new, new_reference = (noisy(stream, base, busy=0.1) for base in (0.01, 0.03) * 2)
     return compare_measurements(
-        Timed(
+        TimedNetwork(
             latency("human.xml", slowdown * new_load * new),
             latency("PyTorch", reference_load * new_reference),
         ),
-        Timed(latency("human.xml", old), latency("PyTorch", old_reference)),
+        TimedNetwork(latency("human.xml", old), latency("PyTorch", old_reference)),
         "old.json",
     )
 
@@ -123,7 +123,9 @@ def test_a_change_of_the_load_is_not_a_slowdown(own: float, reference: float) ->
 
 def test_unreliable_times_without_a_reference_allow_no_verdict() -> None:
     stream = np.random.RandomState(8)
-    old, new = (Timed(latency("human.xml", scale * noisy(stream, 0.01, busy=0.6))) for scale in (1.0, 1.5))
+    old, new = (
+        TimedNetwork(latency("human.xml", scale * noisy(stream, 0.01, busy=0.6))) for scale in (1.0, 1.5)
+    )
     found = compare_measurements(new, old, "old.json")
     assert (found.verdict, found.interval) == ("cannot tell", None)
     assert found.remedy.endswith(
@@ -134,7 +136,9 @@ def test_unreliable_times_without_a_reference_allow_no_verdict() -> None:
 
 def test_steady_times_without_a_reference_are_compared() -> None:
     stream = np.random.RandomState(8)
-    old, new = (Timed(latency("human.xml", scale * noisy(stream, 0.01, busy=0))) for scale in (1.0, 1.05))
+    old, new = (
+        TimedNetwork(latency("human.xml", scale * noisy(stream, 0.01, busy=0))) for scale in (1.0, 1.05)
+    )
     assert compare_measurements(new, old, "old.json").verdict == "slower"
 
 
@@ -174,7 +178,7 @@ def in_loads(of_each: Sequence[float], base_s: float = 0.01) -> tuple[Latency, L
 def test_all_loads_must_support_the_verdict(ratios: list[float], verdict: str) -> None:
     new, old = in_loads(ratios)
     assert compare_in_rounds(new, old).verdict == verdict
-    assert compare_measurements(Timed(new), Timed(old), "old.json").verdict == verdict
+    assert compare_measurements(TimedNetwork(new), TimedNetwork(old), "old.json").verdict == verdict
 
 
 def test_a_difference_between_loads_is_named() -> None:

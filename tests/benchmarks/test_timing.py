@@ -104,7 +104,7 @@ def test_a_block_uses_every_stream_of_a_runtime() -> None:
 def test_the_baseline_is_measured_in_the_same_rounds() -> None:
     first, second, _ = _candidates([])
     ours, theirs = measure([first, replace(second, baseline=first)], runs=7)
-    assert (ours.baseline, ours.speed_up) == (None, None)
+    assert (ours.baseline, ours.speedup) == (None, None)
     assert (theirs.baseline, theirs.baseline_times_s) == ("a", ours.times_s)
 
 

@@ -161,7 +161,7 @@ def test_without_images_synthetic_people_are_used(caplog: pytest.LogCaptureFixtu
     ("source", "message"),
     [
         ("empty", r"^`calibration=.*empty`: no image can be read: .*none of its 0 files is an image"),
-        ("0", r"^`calibration=0`: a camera or a stream, which .*; name images, folders of images or videos$"),
+        ("0", r"^`calibration=0`: a camera or a stream, which .*; pass images, folders of images or videos$"),
         ("rtsp://user:secret@a/1", r"^`calibration=rtsp://[^`]*@a/1`: a camera or a stream"),
         ("missing.png", r"^`calibration=.*missing\.png`: no image can be read: .*no such file or folder"),
         ("damaged.png", r"^`calibration=.*damaged\.png`: no image can be read: .*damaged\.png"),

@@ -159,12 +159,15 @@ NOT_CHECKPOINTS: dict[str, tuple[Callable[[Path], Any], str]] = {
     "an index": (_writes(b'{"weight_map": {}}'), "the index of a checkpoint in several files"),
     "xml": (_writes(b"<?xml version='1.0'?><Error><Code>AccessDenied</Code></Error>"), "an XML document"),
     "text": (_writes(b"404: Not Found"), r"a text file \('404: Not Found'\), not a checkpoint"),
-    "torchscript": (_scripted, "a TorchScript program, not a checkpoint; name it STEM.torchscript"),
+    "torchscript": (_scripted, "a TorchScript program, not a checkpoint; rename it to STEM.torchscript"),
     "torch.export": (_exported, r"a torch\.export program, not a checkpoint; save its weights, "),
-    "onnx": (_writes(b"\x08\x0a\x12\x07pytorch\x1a"), r"an ONNX model, not a checkpoint; name it STEM\.onnx"),
+    "onnx": (
+        _writes(b"\x08\x0a\x12\x07pytorch\x1a"),
+        r"an ONNX model, not a checkpoint; rename it to STEM\.onnx",
+    ),
     "openvino": (_writes(b'<?xml version="1.0"?>\n<net name="a">'), r"an OpenVINO model, .* STEM\.xml"),
-    "tflite": (_writes(b"\x1c\0\0\0TFL3"), r"a TFLite model, not a checkpoint; name it STEM\.tflite"),
-    "tensorrt": (_writes(b"ftrt\0\0"), r"a TensorRT engine, not a checkpoint; name it STEM\.engine"),
+    "tflite": (_writes(b"\x1c\0\0\0TFL3"), r"a TFLite model, not a checkpoint; rename it to STEM\.tflite"),
+    "tensorrt": (_writes(b"ftrt\0\0"), r"a TensorRT engine, not a checkpoint; rename it to STEM\.engine"),
     "keras": (_writes(b"\x89HDF\r\n\x1a\n"), "an HDF5 file, such as Keras writes, not a checkpoint"),
     "npz": (
         lambda folder: (np.savez(folder / "x.npz", a=np.ones(2)), (folder / "x.npz").rename(folder / "x")),
@@ -173,11 +176,11 @@ NOT_CHECKPOINTS: dict[str, tuple[Callable[[Path], Any], str]] = {
     "image": (_writes(b"\x89PNG\r\n\x1a\n"), "an image, not a checkpoint"),
     "7z": (_writes(b"7z\xbc\xaf\x27\x1c"), "a 7z archive, not a checkpoint; unpack it first"),
     "noise": (_writes(np.random.RandomState(0).bytes(5000)), "damaged, or not a PyTorch checkpoint"),
-    "several": (_several, r"a zip archive with 2 checkpoints: a\.pth, b\.pth; unpack it and name one"),
-    "a folder": (_folder_of, r"a folder that holds best\.ckpt; name the checkpoint file"),
-    "an empty folder": (lambda folder: (folder / "x").mkdir(), "a folder without a checkpoint; name"),
+    "several": (_several, r"a zip archive with 2 checkpoints: a\.pth, b\.pth; unpack it and pass one"),
+    "a folder": (_folder_of, r"a folder that holds best\.ckpt; pass the checkpoint file"),
+    "an empty folder": (lambda folder: (folder / "x").mkdir(), "a folder without a checkpoint; pass"),
     "PyTorch 0.1": (_tar_of_old, r"in the format of PyTorch 0\.1; convert it in a program that you trust"),
-    "nothing": (lambda folder: None, "no such file; name a checkpoint file"),
+    "nothing": (lambda folder: None, "no such file; pass a checkpoint file"),
     "a pipe": (lambda folder: os.mkfifo(folder / "x"), "a named pipe, which posedeploy does not read"),
     "an archive without": (
         lambda folder: zipfile.ZipFile(folder / "x", "w").close(),
@@ -202,7 +205,7 @@ def test_another_kind_of_file_is_named(tmp_path: Path, kind: str) -> None:
 def test_the_weights_of_an_openvino_model_are_recognized_by_its_xml(tmp_path: Path) -> None:
     (tmp_path / "a.xml").touch()
     (tmp_path / "a.bin").write_bytes(np.random.RandomState(1).bytes(500))
-    with pytest.raises(CheckpointError, match=r"the weights of an OpenVINO model, .*; name .*/a\.xml$"):
+    with pytest.raises(CheckpointError, match=r"the weights of an OpenVINO model, .*; pass .*/a\.xml$"):
         read(tmp_path / "a.bin")
 
 

@@ -38,7 +38,7 @@ def test_the_dtype_of_an_output_is_measured() -> None:
 
 
 def test_an_axis_that_follows_two_axes_is_free() -> None:
-    assert measure_outputs(nn.Flatten(2), _spec("rows")).outputs[0].shape == ("batch", 3, "free")
+    assert measure_outputs(nn.Flatten(2), _spec("rows")).outputs[0].shape == ("batch", 3, "dynamic")
 
 
 def test_several_inputs_without_an_image_are_measured() -> None:
@@ -55,7 +55,7 @@ def test_another_number_of_outputs_than_in_the_contract_is_an_error(tiny: Model)
 def test_a_free_axis_that_is_fixed_in_the_network_is_an_error() -> None:
     network = nn.Sequential(nn.Flatten(), nn.Linear(3 * 32 * 40, 4))
     with pytest.raises(
-        NetworkError, match=r"leaves batch, height, width free, but the network runs at .*height 32"
+        NetworkError, match=r"makes batch, height, width dynamic, but the network runs at .*height 32"
     ):
         measure_outputs(network, _spec("scores"))
     assert torch.is_tensor(network(torch.zeros(1, 3, 32, 40)))

@@ -48,10 +48,10 @@ def test_every_target_is_timed_with_pytorch(human: Path, network: tuple[str, str
         assert result["load_ms"] == 1e3 * result["loads"][0]["load_s"] > 0
         assert result["first_run_ms"] == 1e3 * result["loads"][0]["first_run_s"] > 0
         assert result["input_shapes"] == {"data": [1, 3, 256, 456]}
-    assert results[0]["speed_up"] is None
+    assert results[0]["speedup"] is None
     for result in results[1:]:
         assert result["baseline"] == labels[0]
-        assert 0 < result["speed_up_interval"][0] <= result["speed_up"] <= result["speed_up_interval"][1]
+        assert 0 < result["speedup_interval"][0] <= result["speedup"] <= result["speedup_interval"][1]
     assert "load ms  first ms" in shown and "CPU ms" in shown
     assert "median ms" in shown and "p90 ms" in shown and "p99 ms" not in shown
     assert "CPU, fp32" in shown and "1 thread " in shown
@@ -64,7 +64,7 @@ def test_few_runs_have_no_percentiles(human: Path, done: Invoke) -> None:
     document, shown, said = _bench(done, human / "out" / "human.onnx", "--runs", 1)
     (result,) = document["results"]
     assert len(result["times_s"]) == 1
-    assert (result["p90_ms"], result["speed_up"], result["median_interval_ms"]) == (None, None, None)
+    assert (result["p90_ms"], result["speedup"], result["median_interval_ms"]) == (None, None, None)
     assert "p90" not in shown
     assert "no comparison with PyTorch for human.onnx: " in said
     assert "repeat that argument, because it executes the file" in said
@@ -87,7 +87,7 @@ def test_a_third_party_model_is_timed(human: Path, done: Invoke, name: str) -> N
 
 
 @pytest.mark.slow
-def test_the_speed_up_is_relative_to_pytorch_at_the_same_size(done: Invoke) -> None:
+def test_the_speedup_is_relative_to_pytorch_at_the_same_size(done: Invoke) -> None:
     for name, size in (("small", "64x96"), ("large", "128x160")):
         done("export", "--to", "torchscript", "--name", name, "--input-size", size, "-o", "out")
     document, _, _ = _bench(done, "out/small.torchscript", "out/large.torchscript", "--runs", 1)
@@ -95,7 +95,7 @@ def test_the_speed_up_is_relative_to_pytorch_at_the_same_size(done: Invoke) -> N
     assert list(rows) == ["sample (PyTorch)", "small.torchscript", "sample (PyTorch) #2", "large.torchscript"]
     for baseline, name in (("sample (PyTorch)", "small"), ("sample (PyTorch) #2", "large")):
         ratio = rows[baseline]["times_s"][0] / rows[f"{name}.torchscript"]["times_s"][0]
-        assert rows[f"{name}.torchscript"]["speed_up"] == pytest.approx(ratio)
+        assert rows[f"{name}.torchscript"]["speedup"] == pytest.approx(ratio)
 
 
 @pytest.mark.parametrize(("kind", "shape"), [("BOOL", [1, 3]), ("STRING", [2]), ("FLOAT", [1, 0])])
@@ -204,7 +204,7 @@ def test_the_sample_is_exported_if_no_artifact_exists(done: Invoke) -> None:
 
 
 @pytest.mark.slow
-def test_free_axes_have_the_requested_batch_and_size(done: Invoke) -> None:
+def test_dynamic_axes_have_the_requested_batch_and_size(done: Invoke) -> None:
     done("export", "--to", "onnx", "--dynamic", "-o", "out")
     document, _, _ = _bench(done, "out/sample.onnx", "--runs", 1, "--batch", 2, "--input-size", "64x96")
     assert [result["batch"] for result in document["results"]] == [2, 2]
@@ -249,8 +249,8 @@ def test_free_axes_have_the_requested_batch_and_size(done: Invoke) -> None:
         (("{model}", "--input-size", "64x64"), "fixed size; leave it out"),
         (("{model}", "--family", "lightweight-openpose-2d"), "its manifest already describes it; remove"),
         (("none.onnx",), "none.onnx: no such file"),
-        (("none.mlmodel",), "none.mlmodel: no such file; name a checkpoint file"),
-        (("{tmp_path}",), "a folder without a checkpoint; name a checkpoint or a model file"),
+        (("none.mlmodel",), "none.mlmodel: no such file; pass a checkpoint file"),
+        (("{tmp_path}",), "a folder without a checkpoint; pass a checkpoint or a model file"),
         (
             ("{model}", "--checkpoint", "{human}/human.pth"),
             "repeat that argument, because it executes the file",

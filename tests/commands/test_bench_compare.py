@@ -11,7 +11,7 @@ import onnx
 import pytest
 
 from posedeploy.benchmarks.latency import Latency, LoadCost
-from posedeploy.commands.bench import compared_line, fastest_line
+from posedeploy.commands.bench import fastest_line, measurement_line
 from posedeploy.types import RuntimeInfo
 from tests.commands.conftest import Invoke, lines_wider_than, words
 
@@ -225,4 +225,4 @@ def test_the_fastest_model_is_shown_with_its_time_per_image() -> None:
         for batch, time in ((1, 0.010), (4, 0.020))
     ]  # fmt: skip
     assert "(median 5.00 ms per image, 1.onnx 10.00 ms per image)" in fastest_line(rows)
-    assert "1 or 4 images in a run" in compared_line(rows)
+    assert "1 or 4 images in a run" in measurement_line(rows)

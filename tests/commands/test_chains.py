@@ -206,7 +206,7 @@ def test_triangles_of_another_mesh_are_refused(lifters: Path) -> None:
             ("{gtrs}", "deep.npy"),
             "deep.npy: the score in the third column is 1000; expected x px, y px and a score of",
         ),
-        (("{gtrs}", "none.npy"), "none.npy: no such file; name a file of 2D joints"),
+        (("{gtrs}", "none.npy"), "none.npy: no such file; pass a file of 2D joints"),
     ],
 )
 def test_bad_input_is_refused(
@@ -268,7 +268,7 @@ def test_a_third_party_detector_can_be_described(
             ("--detector", "{human}/human.pth"),
             "A detector has no such argument: export it with that, and use the artifact",
         ),
-        (("--detector", "gone.pth"), "error: gone.pth: no such file; name a checkpoint file"),
+        (("--detector", "gone.pth"), "error: gone.pth: no such file; pass a checkpoint file"),
     ],
 )
 def test_an_unusable_detector_is_refused(

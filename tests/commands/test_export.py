@@ -40,7 +40,7 @@ def test_written_files_and_tensors_are_shown(own: Path, network: tuple[str, str]
 
 
 @pytest.mark.slow
-def test_the_sample_is_exported_with_free_axes(done: Invoke) -> None:
+def test_the_sample_is_exported_with_dynamic_axes(done: Invoke) -> None:
     result = done("export", "--dynamic", "--outputs", "last")
     assert "the built-in sample: lightweight-openpose-2d, trained on synthetic people" in result.stderr
     names = ["sample.bin", "sample.xml", "sample.xml.posedeploy.json"]

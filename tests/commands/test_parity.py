@@ -39,7 +39,7 @@ def test_every_target_has_the_outputs_of_pytorch(
             *("noise 0", "noise 1", "synthetic 0", "synthetic 1", "synthetic 2", "synthetic 3", "photo.png"),
         ]
         assert all(output["max_relative"] < 1e-4 for output in entry["outputs"])
-    assert result.stdout.count("same as PyTorch") == 3
+    assert words(result.stdout).count("within tolerance of PyTorch") == 3
     assert "14 people matched, 0 missed, 0 extra" in words(result.stdout)
 
 
@@ -52,7 +52,7 @@ def test_other_weights_are_reported_with_the_worst_element(
     arguments = (human / "out" / "human.onnx", "--checkpoint", "other.pth", "--json", "p.json", *network)
     result = invoke("parity", *arguments)
     assert result.exit_code == 1
-    assert "different from PyTorch" in result.stdout
+    assert "outside tolerance of PyTorch" in words(result.stdout)
     assert re.search(
         r"human.onnx: pafs\[0, 7, 3, 5\] on (noise|synthetic) \d is .* instead of 99: ", result.stderr
     )
@@ -114,7 +114,7 @@ def test_an_unreadable_image_does_not_stop_the_others(
     result = done("parity", human / "out" / "human.onnx", "--images", "photos", "--json", "p.json", *network)
     assert "warning: photos/broken.jpg: not an image but a text file" in result.stderr
     assert "deep.png: 16-bit samples with a maximum of 4000 are read as 12-bit samples" in result.stderr
-    assert "deep.png" in Path("p.json").read_text() and "same as PyTorch" in result.stdout
+    assert "deep.png" in Path("p.json").read_text() and "within tolerance of PyTorch" in words(result.stdout)
 
 
 def test_a_budget_decides_on_poses_only(
@@ -134,7 +134,7 @@ def test_a_budget_decides_on_poses_only(
     result = invoke("parity", *onnx, *budget, "brighter.pth")
     assert result.exit_code == 0, result.output
     assert "budget of the poses: 1 px, OKS 0.99, 2 % unmatched keypoints (default)" in result.stdout
-    assert "same as PyTorch" in result.stdout
+    assert "within budget, compared with PyTorch in fp32" in words(result.stdout)
     (entry,) = json.loads(Path("p.json").read_text())["results"]
     assert entry["budget"] == {
         "px": 1,
@@ -224,13 +224,13 @@ def test_the_published_networks_have_the_outputs_of_pytorch(
     Case(BUNDLED / family).write(tmp_path / "human.pth")
     done("export", "human.pth", "--to", "openvino", "--input-size", "128x160", "-o", "out")
     result = done("parity", "out/human.xml")
-    assert "same as PyTorch" in result.stdout
+    assert "within tolerance of PyTorch" in words(result.stdout)
     assert not lines_wider_than(80, result.stdout)
 
 
 @pytest.fixture(scope="module")
 def small(done: Invoke, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A small network of one person (ONNX, OpenVINO, checkpoint ``a.pth``); do not change the files."""
+    """A small single-person network (ONNX, OpenVINO, checkpoint ``a.pth``); do not change the files."""
     folder = tmp_path_factory.mktemp("small")
     write_crop_network("mobile", folder / "a.pth")
     done("export", folder / "a.pth", "--to", "onnx", "--to", "openvino", "-o", folder)
@@ -266,7 +266,7 @@ def test_fp64_is_the_reference_if_noise_exceeds_the_tolerance(
     monkeypatch.setattr(tolerances, "TOLERANCES", {"fp32": Tolerance(rtol=1e-9)})
     arguments = ("parity", small, "--json", "p.json")
     result = done(*arguments)
-    assert "same as PyTorch in fp64" in words(result.stdout)
+    assert "within tolerance of PyTorch in fp64" in words(result.stdout)
     assert "floor: PyTorch fp32 on cpu against fp64, 12 runs on 6 inputs; differences up to 2x pass" in words(
         result.stdout
     )
@@ -286,7 +286,7 @@ def test_fp64_is_the_reference_if_noise_exceeds_the_tolerance(
     state["state_dict"]["backbone.final_layer.weight"] *= 1.01
     torch.save(state, "other.pth")
     other = invoke(*arguments, "--checkpoint", "other.pth")
-    assert other.exit_code == 1 and "different from PyTorch in fp64" in other.stdout
+    assert other.exit_code == 1 and "outside tolerance of PyTorch in fp64" in words(other.stdout)
 
 
 def test_each_precision_has_its_own_noise_floor_and_tolerance(

@@ -107,7 +107,7 @@ def test_a_third_party_model_finds_people(human: Path, done: Invoke, refused: Ca
 
 
 @pytest.mark.slow
-def test_free_axes_accept_any_image_size(done: Invoke, photo: Array, tmp_path: Path) -> None:
+def test_dynamic_axes_accept_any_image_size(done: Invoke, photo: Array, tmp_path: Path) -> None:
     write_image(tmp_path / "narrow.png", photo[:, :200])
     done("export", "--dynamic", "--to", "openvino")
     done("predict", "artifacts/sample.xml", "narrow.png")
@@ -143,7 +143,7 @@ TWO_D = "lightweight-openpose-2d (crowd) returns 2D poses, which do not depend o
     [
         (
             ("{onnx}", "none.png"),
-            "none.png: no such file or folder; name an image, a folder of images, a video",
+            "none.png: no such file or folder; pass an image, a folder of images, a video",
         ),
         (("{onnx}", "empty.png"), "empty.png: the file is empty (0 bytes)"),
         (("{onnx}", "photo.png", "-o", "file/poses"), "file/poses: cannot write here (Not a directory)"),

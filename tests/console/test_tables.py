@@ -9,11 +9,13 @@ import numpy as np
 import pytest
 from rich.console import Console, RenderableType
 
+from posedeploy.benchmarks.budget import Budget
 from posedeploy.benchmarks.keypoints import ImageParity
 from posedeploy.benchmarks.latency import Latency, LoadCost
 from posedeploy.benchmarks.noise_floor import NoiseFloor, OutputNoise
 from posedeploy.benchmarks.output_parity import OutputParity, measure_difference
 from posedeploy.benchmarks.parity import Parity, PoseParity
+from posedeploy.benchmarks.pose_comparison import ImagePairs, PoseComparison
 from posedeploy.benchmarks.tolerances import Tolerance
 from posedeploy.commands.parity_tables import (
     noise_lines,
@@ -26,7 +28,7 @@ from posedeploy.console.tables import footprint_table, format_size, latency_tabl
 from posedeploy.types import RuntimeInfo
 
 SAMPLE = ("sample (PyTorch)", "sample.torchscript", "sample.onnx", "sample.xml")
-EFFECTIVE = RuntimeInfo("torchscript", "2.13.0+cpu", "CPU", "fp32", 16)
+RUNTIME_INFO = RuntimeInfo("torchscript", "2.13.0+cpu", "CPU", "fp32", 16)
 
 
 def _shown(what: RenderableType, columns: int) -> list[str]:
@@ -40,7 +42,7 @@ def _latency(label: str, runs: int = 1000) -> Latency:
     times = tuple(np.linspace(1.0, 1.1, runs))
     return Latency(
         label=label,
-        runtime_info=EFFECTIVE,
+        runtime_info=RUNTIME_INFO,
         scenario="single-stream",
         batch=1,
         file_bytes=16_500_000,
@@ -92,7 +94,7 @@ def _parity(poses: PoseParity | None, error: float = 0.0) -> Parity:
     a = np.ones((1, 2), np.float32)
     apart = measure_difference("random 0", a, a + np.float32(error))
     output = OutputParity("stage_1_output_1_heatmaps", (apart,))
-    return Parity("artifacts/[/]sample.xml", EFFECTIVE, (output,), poses, Tolerance())
+    return Parity("artifacts/[/]sample.xml", RUNTIME_INFO, (output,), poses, Tolerance())
 
 
 def test_the_verdict_and_the_runtime_are_shown() -> None:
@@ -102,8 +104,9 @@ def test_the_verdict_and_the_runtime_are_shown() -> None:
         "torchscript 2.13.0+cpu, CPU, fp32, 16 threads",
         "tolerance: 1e-04 of the largest value, 0.1 px, 1 mm",
     ]
-    assert _shown(verdict_line(_parity(None)), 80) == ["artifacts/[/]sample.xml: same as PyTorch"]
-    assert _shown(verdict_line(_parity(None, 1.0)), 80)[0].endswith(": different from PyTorch")
+    verdict = "artifacts/[/]sample.xml: within tolerance of PyTorch in fp32"
+    assert _shown(verdict_line(_parity(None)), 80) == [verdict]
+    assert _shown(verdict_line(_parity(None, 1.0)), 80)[0].endswith(": outside tolerance of PyTorch in fp32")
     assert _shown(parity_table(_parity(None, 1.0)), 80)[-1].split() == [
         "stage_1_output_1_heatmaps",
         "1.0e+00",
@@ -131,7 +134,7 @@ def test_the_noise_floor_is_shown_for_each_difference() -> None:
     poses = PoseParity((image,))
     floor = NoiseFloor("cuda", "fp32", {"stage_1_output_1_heatmaps": noise}, 6, 36, poses, poses)
     parity = replace(_parity(None, 1.0), floor=floor, reference_precision="fp64")
-    assert _shown(verdict_line(parity), 80)[0].endswith(": different from PyTorch in fp64")
+    assert _shown(verdict_line(parity), 80)[0].endswith(": outside tolerance of PyTorch in fp64")
     lines = _shown(parity_table(parity), 80)
     assert len(lines) == 3 and max(map(len, lines)) <= 80
     assert lines[0].split() == ["output", "max", "abs", "max", "rel", "floor", "rms", "floor", "cosine"]
@@ -173,5 +176,14 @@ def test_sizes_are_in_kb_below_a_megabyte(count: int | None, shown: str) -> None
     ],
 )
 def test_a_row_shows_whether_it_ran_as_a_cuda_graph(report: dict[str, str], shown: str) -> None:
-    result = replace(_latency("a.torchscript"), runtime_info=replace(EFFECTIVE, details=report))
+    result = replace(_latency("a.torchscript"), runtime_info=replace(RUNTIME_INFO, details=report))
     assert _shown(latency_table([result]), 80)[4].split("  ")[0] == shown
+
+
+@pytest.mark.parametrize(
+    ("limit", "verdict"), [(100.0, "within budget"), (2.0, "over budget")], ids=["within", "over"]
+)
+def test_the_verdict_of_a_budget_names_the_budget(limit: float, verdict: str) -> None:
+    poses = PoseComparison((ImagePairs("a.png", 1, 0, 0, 1, 1, 0, {}),))
+    parity = replace(_parity(None, 1.0), paired=poses, budget=Budget(unmatched_percent=limit))
+    assert parity.verdict == f"{verdict}, compared with PyTorch in fp32"

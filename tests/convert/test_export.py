@@ -221,7 +221,7 @@ def test_the_provenance_names_the_packages_and_the_user_s_file(tiny: Model, tmp_
 @pytest.mark.parametrize("folder", ["file/out", "/proc/posedeploy"])
 def test_a_folder_that_cannot_be_written_is_refused(tiny: Model, tmp_path: Path, folder: str) -> None:
     (tmp_path / "file").touch()
-    with pytest.raises(OutputError, match=r"cannot write here \(.*\); name another folder"):
+    with pytest.raises(OutputError, match=r"cannot write here \(.*\); choose another folder"):
         export(tiny, ["torchscript"], tmp_path / folder, "tiny")
 
 

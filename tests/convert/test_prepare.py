@@ -49,7 +49,7 @@ def test_a_batch_of_no_image_is_refused(tiny: Model, batch: int) -> None:
         (ExportOptions(input_size=(64, 64)), "`input_size`"),
     ],
 )
-def test_options_of_free_axes_are_an_error_for_a_fixed_shape(options: ExportOptions, flag: str) -> None:
+def test_options_of_dynamic_axes_are_an_error_for_a_fixed_shape(options: ExportOptions, flag: str) -> None:
     with pytest.raises(
         ExportError, match=rf"{flag}: the input shape of this network is fixed \(joints float32 1x5x2"
     ):
@@ -66,7 +66,7 @@ def test_a_network_without_contract_has_the_requested_size() -> None:
         "unknown",
         "",
         (TensorSpec("data", (1, 3, "height", "width")),),
-        (TensorSpec("maps", (1, 3, "free", "width/8")),),
+        (TensorSpec("maps", (1, 3, "dynamic", "width/8")),),
     )
     model = Model(nn.MaxPool2d(8).eval(), spec, None, "")
     with pytest.raises(ExportError, match="the length of the axis height and width is"):
@@ -98,7 +98,7 @@ def test_the_example_has_the_shapes_of_the_spec(tiny: Model) -> None:
     assert prepared.axes == ()
 
 
-def test_free_axes_are_named_by_position(tiny: Model) -> None:
+def test_dynamic_axes_are_named_by_position(tiny: Model) -> None:
     prepared = prepare(tiny, ExportOptions(dynamic=True, embed_preprocessing=True))
     assert prepared.axes == ({0: "batch", 1: "height", 2: "width"},)
     assert prepared.spec.inputs[0].shape == ("batch", "height", "width", 3)

@@ -167,7 +167,7 @@ def test_fp16_is_recorded_and_close(tiny: Model, tmp_path: Path) -> None:
         assert found[name].dtype == np.float32 and 1e-6 < distance < 3e-3
 
 
-def test_several_inputs_with_free_axes(tmp_path: Path) -> None:
+def test_several_inputs_with_dynamic_axes(tmp_path: Path) -> None:
     low, mid, top = ({"joints": (n, 5, 2)} for n in (1, 2, 4))
     shapes = TensorRtOptions(min_shapes=low, opt_shapes=mid, max_shapes=top)
     options = ExportOptions(dynamic=True, tensorrt=shapes)

@@ -141,7 +141,7 @@ def test_an_unsupported_python_is_an_error(home: Path, tmp_path: Path) -> None:
     with pytest.raises(IsolatedEnvironmentError) as refusal:
         add(spec)
     assert str(refusal.value) == (
-        f"tiny needs Python 3.1 or 3.2, and {sys.executable} is {running}; name another one "
+        f"tiny needs Python 3.1 or 3.2, and {sys.executable} is {running}; pass another one "
         "with: posedeploy env add tiny `python=PATH`"
     )
     with pytest.raises(

@@ -61,7 +61,7 @@ def test_the_memory_is_limited(tmp_path: Path) -> None:
 @pytest.mark.parametrize("number", [errno.ENOSPC, errno.EDQUOT])
 def test_a_full_disk_is_reported(number: int) -> None:
     with (
-        pytest.raises(OutputError, match=r"cannot write the files of a check .*; name"),
+        pytest.raises(OutputError, match=r"cannot write the files of a check .*; set"),
         work_folder("a check"),
     ):
         raise OSError(number, os.strerror(number))

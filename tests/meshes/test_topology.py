@@ -143,7 +143,7 @@ BAD = {
         lambda folder: (folder / "a.png").write_bytes(b""),
         "not a file of triangles; expected .npy, .npz",
     ),
-    "nothing": (lambda folder: None, r"a\.npy: no such file; name a file of triangles for `mesh`"),
+    "nothing": (lambda folder: None, r"a\.npy: no such file; pass a file of triangles for `mesh`"),
     "half a file": (
         lambda folder: (folder / "a.npy").write_bytes(b"\x93NUMPY"),
         r"^`mesh=.*a\.npy`: damaged, or not an array of numbers as numpy\.save writes it",
@@ -185,7 +185,7 @@ BAD = {
     "an encrypted archive": (_encrypted, r"a\.npz`: f is encrypted; copy it again"),
     "a pipe": (
         lambda folder: os.mkfifo(folder / "a.pkl"),
-        r"a\.pkl: a named pipe, which posedeploy does not read; name a file of triangles for `mesh`",
+        r"a\.pkl: a named pipe, which posedeploy does not read; pass a file of triangles for `mesh`",
     ),
     "objects": (
         _save("a.npy", np.array([{}])),

@@ -12,7 +12,7 @@ RUN = """
 import io, pickle, resource, struct, sys
 from pathlib import Path
 from posedeploy.pickles.reading import load_pickle
-from posedeploy.pickles.regions import Region
+from posedeploy.pickles.regions import FileRegion
 from posedeploy.pickles.tensors import TensorRecord
 from posedeploy.pickles.values import PickleError
 from posedeploy.checkpoints.weight_selection import choose
@@ -33,7 +33,7 @@ for seed in range(first, first + count):
     if seed % 2:
         content = HEAD + content + TAIL
     try:
-        value = load_pickle(Region(io.BytesIO(content), 0, len(content)))
+        value = load_pickle(FileRegion(io.BytesIO(content), 0, len(content)))
         read += 1
         for weights in find_sets(value):
             choose([weights], lambda shapes: 1, None)

@@ -20,7 +20,7 @@ from posedeploy.pickles.legacy import MAGIC, PROTOCOL
 from posedeploy.pickles.meter import Meter
 from posedeploy.pickles.opcodes import OPCODES
 from posedeploy.pickles.reading import load_pickle
-from posedeploy.pickles.regions import Region
+from posedeploy.pickles.regions import FileRegion
 from posedeploy.pickles.torch_zip import load_torch_archive
 from posedeploy.pickles.values import PickleError
 from tests.pickles.streams import IDENTITIES, attacks, text
@@ -28,9 +28,9 @@ from tests.pickles.streams import IDENTITIES, attacks, text
 NAMES = [*attacks(Path("canary")), *IDENTITIES]
 
 
-def region(content: bytes) -> Region:
+def region(content: bytes) -> FileRegion:
     """Return bytes as a region of a file."""
-    return Region(io.BytesIO(content), 0, len(content))
+    return FileRegion(io.BytesIO(content), 0, len(content))
 
 
 def load_bare(content: bytes) -> Any:
@@ -77,7 +77,7 @@ AUDIT = """
 import io, sys
 from pathlib import Path
 from posedeploy.pickles.reading import load_pickle
-from posedeploy.pickles.regions import Region
+from posedeploy.pickles.regions import FileRegion
 from posedeploy.pickles.values import PickleError
 from tests.pickles.streams import IDENTITIES, attacks
 bodies = {**attacks(Path("canary")), **IDENTITIES}
@@ -87,7 +87,7 @@ for protocol in range(6):
     for name, body in bodies.items():
         content = b"\\x80" + bytes([protocol]) + body + b"."
         try:
-            load_pickle(Region(io.BytesIO(content), 0, len(content)))
+            load_pickle(FileRegion(io.BytesIO(content), 0, len(content)))
         except PickleError:
             pass
 print(events)

@@ -1,4 +1,4 @@
-"""The decoding of networks of one person."""
+"""The decoding of single-person networks."""
 
 from __future__ import annotations
 

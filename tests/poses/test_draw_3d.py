@@ -9,7 +9,7 @@ import pytest
 from posedeploy.errors import InputError
 from posedeploy.poses import draw_3d
 from posedeploy.poses.draw import FONT
-from posedeploy.poses.draw_3d import GROUND, View, choose_view, draw_poses_3d, join_side_by_side
+from posedeploy.poses.draw_3d import GROUND, Viewpoint, choose_viewpoint, draw_poses_3d, join_side_by_side
 from posedeploy.types import Poses
 from tests.poses.helpers import FAMILIES, some_poses
 
@@ -34,7 +34,7 @@ def test_a_scene_has_the_requested_size(size: Any, people: int) -> None:
 
 def test_the_view_holds_all_people_and_can_be_reused() -> None:
     poses = standing(3)
-    view = choose_view(poses)
+    view = choose_viewpoint(poses)
     joints = poses.keypoints_3d[..., :3]
     assert view.span_mm >= np.ptp(joints, axis=(0, 1)).max()
     assert view.center_mm[1] >= joints[..., 1].max(), "nobody sinks into the floor"
@@ -44,7 +44,7 @@ def test_the_view_holds_all_people_and_can_be_reused() -> None:
         draw_poses_3d(poses, skeleton),
         "the view is the default one",
     )
-    turned = View(view.center_mm, view.span_mm, yaw_deg=-40)
+    turned = Viewpoint(view.center_mm, view.span_mm, yaw_deg=-40)
     assert (draw_poses_3d(poses, skeleton, view=turned) != draw_poses_3d(poses, skeleton)).any()
 
 
@@ -84,7 +84,7 @@ def reaching(length_mm: float, at: tuple[float, float, float] = (0.0, 0.0, 0.0))
     ],
 )
 def test_the_floor_follows_the_size_of_the_people(length_mm: float, span_mm: float, step_mm: float) -> None:
-    view = choose_view(reaching(length_mm))
+    view = choose_viewpoint(reaching(length_mm))
     assert (view.span_mm, view.step_mm) == (span_mm, step_mm)
 
 
@@ -92,7 +92,7 @@ def test_the_floor_follows_the_size_of_the_people(length_mm: float, span_mm: flo
 def test_a_view_holds_its_people_at_any_position(length_mm: float) -> None:
     for share in np.linspace(0, 1, 41).tolist():
         poses = reaching(length_mm, at=(1000 + share * length_mm, 800 + share * 77, 3000 - share * 999))
-        view = choose_view(poses)
+        view = choose_viewpoint(poses)
         assert view.holds(poses)
         steps = view.span_mm / view.step_mm
         assert steps == round(steps) and 4 <= steps <= 13
@@ -103,8 +103,8 @@ def test_a_view_holds_its_people_at_any_position(length_mm: float) -> None:
 
 @pytest.mark.parametrize("moved", [(200, 0, 0), (0, 0, -1100), (0, 60, 0), (0, -300, 0)])
 def test_a_view_does_not_hold_people_outside_its_box(moved: tuple[float, float, float]) -> None:
-    assert choose_view(reaching(1700)).holds(reaching(1700))
-    assert not choose_view(reaching(1700)).holds(reaching(1700, at=moved))
+    assert choose_viewpoint(reaching(1700)).holds(reaching(1700))
+    assert not choose_viewpoint(reaching(1700)).holds(reaching(1700, at=moved))
 
 
 @pytest.mark.parametrize(
@@ -115,15 +115,15 @@ def test_a_view_does_not_hold_people_outside_its_box(moved: tuple[float, float, 
 @pytest.mark.parametrize(
     "view",
     [
-        choose_view(reaching(1700)),
-        choose_view(reaching(180, at=(0, 0, 900))),
-        choose_view(reaching(1700, at=(-54321, 0, 12345))),
-        View((0, 0, 0), 3000, yaw_deg=-40),
-        View((0, 0, 0), 2500, yaw_deg=160, pitch_deg=35),
+        choose_viewpoint(reaching(1700)),
+        choose_viewpoint(reaching(180, at=(0, 0, 900))),
+        choose_viewpoint(reaching(1700, at=(-54321, 0, 12345))),
+        Viewpoint((0, 0, 0), 3000, yaw_deg=-40),
+        Viewpoint((0, 0, 0), 2500, yaw_deg=160, pitch_deg=35),
     ],
 )
 def test_pictures_of_any_size_show_everything(
-    size: tuple[int, int], view: View, monkeypatch: pytest.MonkeyPatch
+    size: tuple[int, int], view: Viewpoint, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     written: list[str] = []
     write = draw_3d.put_text

@@ -27,7 +27,7 @@ MakeVideo: TypeAlias = Callable[..., Path]
 
 
 def spec_of(family: str, batch: int = 1, **size: int) -> ModelSpec:
-    """Return the spec of a network of a family. Without ``size``, its height and width are free."""
+    """Return the spec of a network of a family. Without ``size``, its height and width are dynamic."""
     channels = {"heatmaps": 19, "pafs": 38} | ({"features": 57} if family.endswith("3d") else {})
     spec = image_spec(family, "crowd", channels, {name: name for name in channels})
     lengths = {"batch": batch, **size}

@@ -95,7 +95,7 @@ def test_a_file_without_valid_extrinsics_is_refused(extrinsics: Path, content: s
 
 
 def test_an_unreadable_file_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match=r"none.json: no such file; name a JSON file of extrinsics"):
+    with pytest.raises(InputError, match=r"none.json: no such file; pass a JSON file of extrinsics"):
         read_camera(None, tmp_path / "none.json")
     with pytest.raises(InputError, match=r"a folder, which posedeploy does not read"):
         read_camera(None, tmp_path)

@@ -57,7 +57,7 @@ def test_every_image_format_becomes_8_bit_bgr(name: str, tmp_path: Path, photo: 
         (b"\0\0\0\x18ftypisom", "not an image but a video; expected .jpg"),
         (b"%PDF-1.7", "not an image but a PDF document; expected .jpg"),
         (b"\xff\xd8\xff\xd9", "the JPEG contains no image; copy or download it again"),
-        (None, "no such file; name an image"),
+        (None, "no such file; pass an image"),
     ],
 )
 def test_a_file_that_is_not_an_image_is_refused(content: bytes | None, message: str, tmp_path: Path) -> None:

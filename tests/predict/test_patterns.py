@@ -98,7 +98,7 @@ def test_an_existing_file_takes_precedence_over_a_pattern(folder: Path, photo: A
         ("%d_%d.png", "%d_%d.png: 2 numbers in the name; expected one, such as %06d"),
         ("none/%d.png", "none: cannot be read (No such file or directory)"),
         ("*.gif", "*.gif: matches no file; check the folder and the suffix"),
-        ("*.mp4", "*.mp4: matches 2 files, none of them an image; name one video at a time"),
+        ("*.mp4", "*.mp4: matches 2 files, none of them an image; pass one video at a time"),
     ],
 )
 def test_a_pattern_without_matches_is_refused(pattern: str, message: str, folder: Path) -> None:

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from posedeploy.poses.draw_3d import View, draw_poses_3d
+from posedeploy.poses.draw_3d import Viewpoint, draw_poses_3d
 from posedeploy.predict import pictures
 from posedeploy.predict.pictures import Painter
 from posedeploy.types import Array, Poses
@@ -18,11 +18,11 @@ CROSS = np.array([(-850.0, -1400, 0), (850, -1400, 0), (0, -1700, 0), (0, 0, 0)]
 
 
 @pytest.fixture
-def views(monkeypatch: pytest.MonkeyPatch) -> list[View]:
+def views(monkeypatch: pytest.MonkeyPatch) -> list[Viewpoint]:
     """The views from which scenes were drawn, in order."""
-    seen: list[View] = []
+    seen: list[Viewpoint] = []
 
-    def draw(poses: Poses, skeleton: Any, size: Any, view: View) -> Array:
+    def draw(poses: Poses, skeleton: Any, size: Any, view: Viewpoint) -> Array:
         seen.append(view)
         return draw_poses_3d(poses, skeleton, size, view)
 
@@ -41,7 +41,7 @@ def nobody() -> Poses:
     return Poses(np.zeros((0, 19, 3)), np.zeros(0), np.zeros((0, 19, 4)))
 
 
-def test_the_floor_follows_a_walking_person(views: list[View]) -> None:
+def test_the_floor_follows_a_walking_person(views: list[Viewpoint]) -> None:
     painter = Painter(spec_of("lightweight-openpose-3d"), is_video=True)
     walk = np.linspace((-2500, 900, 5000), (3000, 1300, 10000), 150)
     for place in walk:
@@ -52,7 +52,7 @@ def test_the_floor_follows_a_walking_person(views: list[View]) -> None:
 
 
 @pytest.mark.parametrize("seed", range(8))
-def test_the_floor_does_not_flicker_under_a_standing_person(views: list[View], seed: int) -> None:
+def test_the_floor_does_not_flicker_under_a_standing_person(views: list[Viewpoint], seed: int) -> None:
     chance = np.random.default_rng(seed)
     place = chance.uniform(-3000, 3000, 3)
     painter = Painter(spec_of("lightweight-openpose-3d"), is_video=True)
@@ -63,7 +63,7 @@ def test_the_floor_does_not_flicker_under_a_standing_person(views: list[View], s
     assert len(set(views[30:])) == 1
 
 
-def test_each_image_has_its_own_view_and_a_video_keeps_one(views: list[View]) -> None:
+def test_each_image_has_its_own_view_and_a_video_keeps_one(views: list[Viewpoint]) -> None:
     for is_video in (False, True):
         painter = Painter(spec_of("lightweight-openpose-3d"), is_video=is_video)
         for place in ((0, 0, 3000), (100, 0, 3260), (500, 0, 3500)):
@@ -72,7 +72,7 @@ def test_each_image_has_its_own_view_and_a_video_keeps_one(views: list[View]) ->
     assert len(set(views[3:])) == 2, "the floor is as it was until someone leaves it"
 
 
-def test_an_empty_frame_does_not_move_the_floor(views: list[View]) -> None:
+def test_an_empty_frame_does_not_move_the_floor(views: list[Viewpoint]) -> None:
     painter = Painter(spec_of("lightweight-openpose-3d"), is_video=True)
     for poses in (nobody(), at((9000, 0, 0)), nobody()):
         painter(IMAGE, poses)

@@ -182,14 +182,14 @@ def test_an_empty_video_is_refused(tmp_path: Path) -> None:
 
 def test_a_folder_without_images_is_refused(tmp_path: Path) -> None:
     (tmp_path / "notes.txt").touch()
-    with pytest.raises(InputError, match=r"none of its 1 files is an image; name a folder .*\.png"):
+    with pytest.raises(InputError, match=r"none of its 1 files is an image; pass a folder .*\.png"):
         open_source(str(tmp_path))
 
 
 def test_a_missing_source_is_refused(tmp_path: Path) -> None:
     missing = tmp_path / "gone.jpg"
     with pytest.raises(
-        InputError, match=re.escape(f"{missing}: no such file or folder; name an image, a folder")
+        InputError, match=re.escape(f"{missing}: no such file or folder; pass an image, a folder")
     ):
         open_source(str(missing))
 
@@ -228,6 +228,6 @@ def test_a_path_without_images_is_refused(name: str, message: str, tmp_path: Pat
     video("clip.avi")
     path = tmp_path / name
     with pytest.raises(
-        InputError, match=re.escape(f"{path}: {message}; name an image or a folder of images")
+        InputError, match=re.escape(f"{path}: {message}; pass an image or a folder of images")
     ):
         open_images(path)

@@ -203,7 +203,7 @@ def test_a_file_that_is_not_a_video_is_refused(tmp_path: Path) -> None:
             if packet.dts is not None:
                 packet.stream = stream
                 output.mux(packet)
-    with pytest.raises(InputError, match=r"tone\.m4a: no video stream, only audio; name a video"):
+    with pytest.raises(InputError, match=r"tone\.m4a: no video stream, only audio; pass a video"):
         open_source(str(tmp_path / "tone.m4a"))
 
 

@@ -170,7 +170,7 @@ def test_a_gpu_computes_in_the_requested_precision(
 
 @THERE
 @pytest.mark.gpu
-def test_onnx_runtime_runs_free_axes_on_a_gpu_and_prints_nothing(
+def test_onnx_runtime_runs_dynamic_axes_on_a_gpu_and_prints_nothing(
     tiny: Model, tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
     (artifact,) = export(tiny, ["onnx"], tmp_path, "tiny", ExportOptions(dynamic=True))
@@ -219,7 +219,7 @@ def test_a_compiled_package_is_replayed_as_one_graph(tiny: Model, tmp_path: Path
 @THERE
 @pytest.mark.gpu
 @pytest.mark.slow
-def test_a_compiled_package_with_free_axes_takes_several_shapes(tiny: Model, tmp_path: Path) -> None:
+def test_a_compiled_package_with_dynamic_axes_takes_several_shapes(tiny: Model, tmp_path: Path) -> None:
     options = ExportOptions(dynamic=True, aoti=AotiOptions("cuda"))
     (artifact,) = export(tiny, ["aoti"], tmp_path, "tiny", options)
     with open_runner(artifact, RunOptions("cuda")) as runner:

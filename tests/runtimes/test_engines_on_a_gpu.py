@@ -1,4 +1,4 @@
-"""Engines on a GPU, of each installed library: at fixed and free shapes, in both precisions."""
+"""Engines on a GPU, of each installed library: at fixed and dynamic shapes, in both precisions."""
 
 from __future__ import annotations
 
@@ -75,7 +75,7 @@ def test_a_fixed_shape_is_one_graph(
 
 
 @pytest.mark.parametrize("precision", WITHIN)
-def test_free_axes_take_every_shape_of_their_range_in_any_order(
+def test_dynamic_axes_take_every_shape_of_their_range_in_any_order(
     trt_options: TensorRtOptions, precision: ExportPrecision, tiny: Model, tmp_path: Path
 ) -> None:
     ranged = replace(trt_options, min_shapes={"": SMALLEST}, opt_shapes={"": USUAL}, max_shapes={"": LARGEST})

@@ -134,7 +134,7 @@ def test_irregular_weights_files_are_an_error(
     else:
         weights.mkdir()
     with pytest.raises(
-        ArtifactError, match=rf"a\.bin: {message}, which posedeploy does not read; name a file of "
+        ArtifactError, match=rf"a\.bin: {message}, which posedeploy does not read; pass a file of "
     ):
         open_runner(open_artifact(path), ON_ONE_THREAD)
 

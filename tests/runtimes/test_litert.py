@@ -20,7 +20,7 @@ from posedeploy.types import Artifact, Model, ModelSpec, RunOptions, TensorSpec
 
 @pytest.fixture(scope="module")
 def free(tiny: Model, tmp_path_factory: pytest.TempPathFactory) -> Artifact:
-    """Export the tiny network with every axis free."""
+    """Export the tiny network with every axis dynamic."""
     (artifact,) = export(
         tiny, ["tflite"], tmp_path_factory.mktemp("free"), "free", ExportOptions(dynamic=True)
     )
@@ -80,7 +80,7 @@ def test_a_third_party_file_has_the_names_of_its_signature(
         assert found["pafs"].shape == (1, 4, 4, 5)
 
 
-def test_a_third_party_file_may_have_free_axes(free: Artifact) -> None:
+def test_a_third_party_file_may_have_dynamic_axes(free: Artifact) -> None:
     with open_runner(_as_third_party(free), RunOptions(threads=1)) as runner:
         assert runner.inputs == (TensorSpec("data", ("axis0", 3, "axis2", "axis3")),)
         for shape in ((2, 3, 16, 24), (1, 3, 32, 40)):

@@ -159,7 +159,7 @@ def test_outputs_are_copies_of_inputs_and_weights() -> None:
 
 @pytest.fixture(scope="module")
 def free(tiny: Model, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Artifact]:
-    """The tiny network with free axes as every target that runs on a CPU."""
+    """The tiny network with dynamic axes as every target that runs on a CPU."""
     folder = tmp_path_factory.mktemp("free")
     return {
         artifact.target: artifact

@@ -58,16 +58,16 @@ RANGE = TensorRtOptions(
 
 @pytest.fixture(scope="module")
 def free(tiny: Model, tmp_path_factory: pytest.TempPathFactory) -> Artifact:
-    """Return the tiny network as an engine with free axes."""
+    """Return the tiny network as an engine with dynamic axes."""
     options = ExportOptions(dynamic=True, tensorrt=RANGE)
     (artifact,) = export(tiny, ["tensorrt"], tmp_path_factory.mktemp("free"), "free", options)
     return artifact
 
 
-@pytest.fixture(params=["fixed", "free axes", pytest.param("on a GPU", marks=pytest.mark.gpu)])
+@pytest.fixture(params=["fixed", "dynamic axes", pytest.param("on a GPU", marks=pytest.mark.gpu)])
 def opener(request: pytest.FixtureRequest, engine: Artifact, free: Artifact) -> Iterator[Opener]:
     """Return a function that opens the tiny network; the shared tests of runners use it too."""
-    artifact = free if request.param == "free axes" else engine
+    artifact = free if request.param == "dynamic axes" else engine
     if request.param == "on a GPU":
         skip_without_gpu()
         info, found = build_info_of(artifact), this_gpu()
@@ -131,7 +131,9 @@ def test_a_graph_that_cannot_be_recorded_is_reported(engine: Artifact, tiny: Mod
 
 
 @pytest.mark.parametrize("shape", [(1, 3, 32, 40), (2, 3, 16, 64), (1, 3, 16, 16), (2, 3, 32, 64)])
-def test_free_axes_take_any_size_in_the_profile(free: Artifact, tiny: Model, shape: tuple[int, ...]) -> None:
+def test_dynamic_axes_take_any_size_in_the_profile(
+    free: Artifact, tiny: Model, shape: tuple[int, ...]
+) -> None:
     with load_on_stand_in(free, ON_GPU) as runner:
         assert runner.runtime_info.details["CUDA graph"] == "no"
         assert runner.ranges == {"data": ((1, 3, 16, 16), (2, 3, 32, 64))}

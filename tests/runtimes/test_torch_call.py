@@ -39,7 +39,7 @@ class Doubling:
         return [2 * tensor for tensor in tensors]
 
 
-def test_free_axes_are_recorded_at_the_second_run_of_a_shape() -> None:
+def test_dynamic_axes_are_recorded_at_the_second_run_of_a_shape() -> None:
     recorder = Recorder()
     assert [recorder(4), recorder(4), recorder(4), recorder(5), recorder(4), recorder(5)] == [
         3,

@@ -8,7 +8,7 @@ import numpy as np
 
 from posedeploy.joint_names import coco_name
 from posedeploy.poses.file_joint_sets import KNOWN_SETS
-from posedeploy.synthetic.body import JOINTS, generate_build, pose
+from posedeploy.synthetic.body import JOINTS, generate_physique, pose
 from posedeploy.synthetic.rng import Rng
 from posedeploy.synthetic.stance import generate_stance
 from posedeploy.types import Array
@@ -41,7 +41,7 @@ def synthetic_people(joint_set: str, count: int = 3, *, scored: bool = False) ->
     people = []
     for index in range(count):
         rng = Rng(SEED, index)
-        joints = pose(generate_build(rng), generate_stance(rng)).joints + np.array((0, 0, 4000))
+        joints = pose(generate_physique(rng), generate_stance(rng)).joints + np.array((0, 0, 4000))
         pixels = joints[:, :2] / joints[:, 2:] * 450 + (320, 240)
         people.append(_in_order(dict(zip(map(coco_name, JOINTS), pixels, strict=True)), joint_set))
     joints_px = np.array(people)

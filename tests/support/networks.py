@@ -41,7 +41,7 @@ MOBILE = mobile_human_pose.Widths(8, (8, 8, 8, 8, 8, 8, 8), 16, (8, 8, 8), (8, 8
 
 
 def write_crop_network(name: str, path: Path) -> Path:
-    """Write the checkpoint of a small network of one person, with weights that keep values in range."""
+    """Write the checkpoint of a small single-person network, with weights that keep values in range."""
     torch.manual_seed(3)
     if name == "mobile":
         network: nn.Module = mobile_human_pose.MobileHumanPose(mobile_human_pose.Lpski(MOBILE), 21)

@@ -7,7 +7,7 @@ from dataclasses import fields, replace
 import numpy as np
 import pytest
 
-from posedeploy.synthetic.body import INDEX, Build, generate_build, pose, rotation
+from posedeploy.synthetic.body import INDEX, Physique, generate_physique, pose, rotation
 from posedeploy.synthetic.rng import Rng
 from posedeploy.synthetic.stance import Limb, Stance, generate_stance
 from posedeploy.types import Array
@@ -17,17 +17,17 @@ UPRIGHT = Stance(0, 0, 0, 0, 0, 0, 0, 0, 0, STRAIGHT, STRAIGHT, STRAIGHT, STRAIG
 
 
 @pytest.fixture(scope="module")
-def build() -> Build:
-    return generate_build(Rng(3))
+def physique() -> Physique:
+    return generate_physique(Rng(3))
 
 
-def _at(build: Build, stance: Stance, joint: str) -> Array:
-    position: Array = pose(build, stance).joints[INDEX[joint]]
+def _at(physique: Physique, stance: Stance, joint: str) -> Array:
+    position: Array = pose(physique, stance).joints[INDEX[joint]]
     return position
 
 
-def test_the_right_side_is_on_the_left_of_the_image_by_default(build: Build) -> None:
-    joints = pose(build, UPRIGHT).joints
+def test_the_right_side_is_on_the_left_of_the_image_by_default(physique: Physique) -> None:
+    joints = pose(physique, UPRIGHT).joints
     x, y, z = joints[INDEX["r_sho"]], joints[INDEX["nose"]], joints[INDEX["r_toe"]]
     assert x[0] < 0 < joints[INDEX["l_sho"], 0]
     assert y[1] < joints[INDEX["neck"], 1] < joints[INDEX["pelvis"], 1] < joints[INDEX["r_ank"], 1]
@@ -53,17 +53,17 @@ def test_the_right_side_is_on_the_left_of_the_image_by_default(build: Build) -> 
     ],
 )
 def test_each_angle_moves_its_joint_in_the_documented_direction(
-    build: Build, change: dict[str, float], joint: str, axis: int, sign: int
+    physique: Physique, change: dict[str, float], joint: str, axis: int, sign: int
 ) -> None:
-    moved = _at(build, replace(UPRIGHT, **change), joint) - _at(build, UPRIGHT, joint)  # type: ignore[arg-type]
+    moved = _at(physique, replace(UPRIGHT, **change), joint) - _at(physique, UPRIGHT, joint)  # type: ignore[arg-type]
     assert moved[axis] * sign > 50
 
 
-def test_limbs_keep_their_lengths_in_any_stance(build: Build) -> None:
-    lengths = {("r_sho", "r_elb"): build.upper_arm, ("l_elb", "l_wri"): build.forearm}
-    lengths |= {("r_hip", "r_knee"): build.thigh, ("l_knee", "l_ank"): build.shin}
+def test_limbs_keep_their_lengths_in_any_stance(physique: Physique) -> None:
+    lengths = {("r_sho", "r_elb"): physique.upper_arm, ("l_elb", "l_wri"): physique.forearm}
+    lengths |= {("r_hip", "r_knee"): physique.thigh, ("l_knee", "l_ank"): physique.shin}
     for seed in range(50):
-        joints = pose(build, generate_stance(Rng(seed))).joints
+        joints = pose(physique, generate_stance(Rng(seed))).joints
         for (start, end), length in lengths.items():
             distance = float(np.linalg.norm(joints[INDEX[start]] - joints[INDEX[end]]))
             assert distance == pytest.approx(length, abs=0.01)
@@ -80,9 +80,9 @@ def test_angles_of_limbs_are_anatomically_possible() -> None:
 
 
 def test_statures_are_human() -> None:
-    statures = [generate_build(Rng(seed)).stature for seed in range(300)]
+    statures = [generate_physique(Rng(seed)).stature for seed in range(300)]
     assert 1000 <= min(statures) < 1450 < 1750 < max(statures) < 2000
-    assert {field.name for field in fields(Build)} >= {"stature", "girth"}
+    assert {field.name for field in fields(Physique)} >= {"stature", "girth"}
 
 
 @pytest.mark.parametrize("axis", range(3))

@@ -134,7 +134,7 @@ def test_phases_of_one_name_may_overlap() -> None:
         (
             TensorRtOptions(min_shapes={"": (1, 3, 8, 8)}),
             ExportError,
-            r"^`min_shapes`: no input has free axes; pass `dynamic` too, or leave them out$",
+            r"^`min_shapes`: no input has dynamic axes; pass `dynamic` too, or leave them out$",
         ),
     ],
     ids=["GPU", "timing cache", "workspace", "range"],

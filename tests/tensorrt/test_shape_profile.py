@@ -18,7 +18,7 @@ def _options(
     return TensorRtOptions(min_shapes=min_shapes, opt_shapes=opt_shapes, max_shapes=max_shapes)
 
 
-def test_every_input_with_free_axes_has_a_range() -> None:
+def test_every_input_with_dynamic_axes_has_a_range() -> None:
     min_shapes, opt_shapes, max_shapes = ({"data": (n, 3, 8 * n, 8), "scale": (n,)} for n in (1, 2, 4))
     profile = shape_profile(FREE, _options(min_shapes, opt_shapes, max_shapes))
     assert profile.keys() == {"data", "scale"}
@@ -53,12 +53,12 @@ DATA, SCALE = {"data": (1, 3, 8, 8)}, {"scale": (1,)}
         (
             FREE,
             _options({"": (1,)}, DATA, DATA),
-            r"^`min_shapes` without a name: the inputs with free axes are data, scale;",
+            r"^`min_shapes` without a name: the inputs with dynamic axes are data, scale;",
         ),
         (
             FREE[:1],
             _options({"x": (1,)}, DATA, DATA),
-            r"^`min_shapes` x: the inputs with free axes are data; write NAME:SH",
+            r"^`min_shapes` x: the inputs with dynamic axes are data; write NAME:SH",
         ),
         (
             FREE[:1],

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import msgspec
 
-from posedeploy.processes import Ended, TimeLimitError, run
+from posedeploy.processes import ProgramResult, TimeLimitError, run
 from tools.fuzz import tally
 from tools.fuzz.contract import Finding
 from tools.fuzz.findings import keep, kept
@@ -81,14 +81,14 @@ def _fuzz_once(result: Result, work: Path, seconds: int, seed: int) -> bool:
             },
         )
     except TimeLimitError as error:
-        ended = Ended(HANG_EXIT, b"", error.log)
+        ended = ProgramResult(HANG_EXIT, b"", error.log)
     result.tally.add(tally.read(work / TALLY))
     if ended.status not in (0, MEMORY_EXIT):
         _count_death(result, ended, work)
     return ended.status == 0
 
 
-def _count_death(result: Result, ended: Ended, work: Path) -> None:
+def _count_death(result: Result, ended: ProgramResult, work: Path) -> None:
     """Count a process that an input ended, and keep the input."""
     is_hang = ended.status == HANG_EXIT
     result.hangs += is_hang

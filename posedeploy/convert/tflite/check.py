@@ -26,7 +26,7 @@ MISCONVERTED: dict[TfliteConverter, str] = {
     "onnx2tf": "so onnx2tf converted an operator wrongly; use `converter=litert-torch`",
 }
 """The end of the message about wrong outputs, by converter."""
-FIXED_AXES = "so its axes are not free; leave `dynamic` out, or choose another target"
+FIXED_AXES = "so its axes are not dynamic; leave `dynamic` out, or choose another target"
 """The end of the message about wrong outputs at the second size."""
 REMEDY = "rewrite that part of the network, or choose another target"
 
@@ -51,11 +51,11 @@ def refuse_custom_operators(model: Any) -> None:
 
 
 def check_runs(path: Path, model: Any, prepared: Prepared, signature: Signature) -> None:
-    """Run a file in a child process, also at a second size if axes are free, and compare it with PyTorch.
+    """Run a file in a child process, also at a second size if axes are dynamic, and compare it with PyTorch.
 
     Raises:
         ExportError: the interpreter crashes or lacks an operator, a tensor has another type than in the
-            network, an axis is not free, or the outputs differ.
+            network, an axis is not dynamic, or the outputs differ.
     """
     runs = list(generate_runs(prepared))
     argument = {

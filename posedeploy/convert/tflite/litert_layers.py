@@ -57,7 +57,7 @@ class SubPixel(nn.Module):
 
 
 class PreprocessingConvolution(nn.Module):
-    """Preprocessing as one convolution, since with free axes litert-torch supports neither per-channel
+    """Preprocessing as one convolution, since with dynamic axes litert-torch supports neither per-channel
     constants nor reordered channels."""
 
     def __init__(self, wrapper: ExportWrapper) -> None:

@@ -25,11 +25,11 @@ MESSAGES = {
         "rewrite that part of the network, or choose another target",
     ),
     True: (
-        "`dynamic`: litert-torch cannot convert this network with free axes",
+        "`dynamic`: litert-torch cannot convert this network with dynamic axes",
         "leave `dynamic` out, or choose another target",
     ),
 }
-"""The problem and the remedy, by whether axes are free."""
+"""The problem and the remedy, by whether axes are dynamic."""
 
 
 class ChannelsLast(nn.Module):
@@ -71,7 +71,7 @@ def convert(prepared: Prepared, path: Path) -> Signature:
     with suppress_stderr(native=False), suppress_python_output():
         module = ChannelsLast(rewrite_layers(prepared), inputs, outputs).eval()
         try:
-            edge = litert_torch.convert(module, example, dynamic_shapes=_free_axes(prepared, inputs))
+            edge = litert_torch.convert(module, example, dynamic_shapes=_dynamic_axes(prepared, inputs))
             content = edge.model_content()
         except CONVERSION_ERRORS as error:
             raise _conversion_error(error, prepared, module) from error
@@ -84,8 +84,8 @@ def convert(prepared: Prepared, path: Path) -> Signature:
     )
 
 
-def _free_axes(prepared: Prepared, last: list[bool]) -> tuple[Any, ...] | None:
-    """Return the free axes of each input, in the form of torch.export's ``dynamic_shapes``."""
+def _dynamic_axes(prepared: Prepared, last: list[bool]) -> tuple[Any, ...] | None:
+    """Return the dynamic axes of each input, in the form of torch.export's ``dynamic_shapes``."""
     if not prepared.axes:
         return None
     return (  # axis TO_CHANNELS_FIRST[i] of the transposed input is axis i of the spec

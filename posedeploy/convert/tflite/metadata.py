@@ -48,7 +48,7 @@ def finish(path: Path, prepared: Prepared, signature: Signature) -> None:
         signature: as the converter wrote it.
 
     Raises:
-        ExportError: LiteRT's interpreter lacks an operator of the file, or an axis is not free in it.
+        ExportError: LiteRT's interpreter lacks an operator of the file, or an axis is not dynamic in it.
     """
     content = path.read_bytes()
     model = schema.ModelT.InitFromObj(schema.Model.GetRootAs(content, 0))

@@ -39,7 +39,7 @@ def convert(prepared: Prepared, path: Path) -> Signature:
     """Write ``path`` (.tflite) and return its signature.
 
     Raises:
-        ExportError: an axis is free, or ONNX does not support an operator of the network.
+        ExportError: an axis is dynamic, or ONNX does not support an operator of the network.
         IsolatedEnvironmentError: the isolated environment is missing or broken.
         IsolatedProgramError: onnx2tf cannot convert this network, or took too long.
     """

@@ -17,7 +17,7 @@ TensorSlot: TypeAlias = tuple[int, bool]
 
 
 def run(argument: Mapping[str, Any], enter: Callable[[str], None]) -> str:
-    """Run the file ``argument["path"]``. From the second run on, only free axes are resized.
+    """Run the file ``argument["path"]``. From the second run on, only dynamic axes are resized.
 
     ``argument["inputs"]`` and ``argument["outputs"]`` are the names in the file's signature, in the order of
     the spec, each with whether the tensor is channels last only in the file.

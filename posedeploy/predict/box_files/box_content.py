@@ -123,7 +123,7 @@ def select_people(raw: RawBoxes, options: BoxOptions, source: str) -> RawBoxes:
     if labels and not any(label.casefold() in allowed for label in labels):
         names = ", ".join(f"{label} ({_boxes(labels.count(label))})" for label in sorted(set(labels))[:8])
         raise InputError(
-            f"{source}: no box is labeled {options.label or PERSON}; its labels are {names}: name the label "
+            f"{source}: no box is labeled {options.label or PERSON}; its labels are {names}; pass the label "
             "of people with `box_label`"
         )
     by_image = {key: [box for box in boxes if is_selected(box)] for key, boxes in raw.by_image.items()}

@@ -1,4 +1,4 @@
-"""Detection of the format of a file or folder of boxes, by its content."""
+"""Detect the format of a file or folder of boxes, by its content."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ def _head(path: Path) -> bytes:
         with path.open("rb") as file:
             return file.read(HEAD_BYTES)
     except OSError as error:
-        raise InputError(f"{path}: cannot be read ({error.strerror}); name {WHAT}") from error
+        raise InputError(f"{path}: cannot be read ({error.strerror}); pass {WHAT}") from error
 
 
 def merged(parts: Sequence[RawBoxes]) -> RawBoxes:
@@ -96,7 +96,7 @@ def _read_folder(folder: Path) -> RawBoxes:
     try:
         files = sorted(path for path in folder.iterdir() if path.is_file() and not is_apple_double(path))
     except OSError as error:
-        raise InputError(f"{folder}: cannot be read ({error.strerror}); name {WHAT}") from error
+        raise InputError(f"{folder}: cannot be read ({error.strerror}); pass {WHAT}") from error
     files = [file for file in files if file.name not in CLASSES]
     kinds = {suffix: [file for file in files if file.suffix.lower() == suffix] for suffix in FOLDERS}
     suffixes = [suffix for suffix, matching in kinds.items() if matching]

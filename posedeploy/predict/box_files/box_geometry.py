@@ -1,4 +1,4 @@
-"""Conversion of boxes to px, and detection of implausible boxes and formats."""
+"""Convert boxes to px, and detect implausible boxes and formats."""
 
 from __future__ import annotations
 

@@ -47,7 +47,7 @@ def read_table(path: Path) -> RawBoxes:
     """
     rows = [split(row) for row in read_csv(path, WHAT)]
     if not rows:
-        raise InputError(f"{path}: the file is empty; name {WHAT}")
+        raise InputError(f"{path}: the file is empty; pass {WHAT}")
     header = [cell.lower() for cell in rows[0].cells]
     if _numeric(rows[0].cells) or len(header) < 4:
         return _plain(path, rows)

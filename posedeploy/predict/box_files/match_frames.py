@@ -1,4 +1,4 @@
-"""Matching of the boxes of a file with the frames of a source, by name or by number."""
+"""Match the boxes of a file with the frames of a source, by name or by number."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Reading of the people in the entries of a JSON document."""
+"""Read the people in the entries of a JSON document."""
 
 from __future__ import annotations
 

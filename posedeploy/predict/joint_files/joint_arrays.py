@@ -134,5 +134,5 @@ def _name_of(
         raise InputError(f"{path}: {first} {reason}; save the joints as an array of numbers")
     raise InputError(
         f"{path}: {len(alike)} arrays have the shape of joints, (..., joints, 2 or 3); its arrays are "
-        f"{listed}: name one with `joints_key`"
+        f"{listed}; select one with `joints_key`"
     )

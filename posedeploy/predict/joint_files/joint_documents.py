@@ -88,7 +88,7 @@ def read_folder(folder: Path, files: Sequence[Path]) -> RawJoints:
         remarks += raw.remarks
     if not frames:
         raise InputError(
-            f"{folder}: none of its {len(files)} JSON files is an OpenPose file; name a file, or a folder of "
+            f"{folder}: none of its {len(files)} JSON files is an OpenPose file; pass a file, or a folder of "
             "OpenPose files" + "".join(f"; {remark}" for remark in remarks[:1])
         )
     numbers = frame_numbers([frame.name for frame in frames])

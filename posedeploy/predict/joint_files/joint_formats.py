@@ -1,4 +1,4 @@
-"""Detection of the format of a file of joints, by its first bytes before its name."""
+"""Detect the format of a file of joints, by its first bytes before its name."""
 
 from __future__ import annotations
 
@@ -94,7 +94,7 @@ def read_joints(path: Path, key: str | None = None, *, sequence: bool = False) -
     if path.is_dir():
         return read_folder(path, _documents(path))
     if check_regular(path, WHAT).st_size == 0:
-        raise InputError(f"{path}: the file is empty (0 bytes); name {WHAT}")
+        raise InputError(f"{path}: the file is empty (0 bytes); pass {WHAT}")
     head = _head(path)
     read = next(reader for is_it, reader in FORMATS if is_it(path, head))
     return read(path, key, sequence=sequence)
@@ -105,7 +105,7 @@ def _head(path: Path) -> bytes:
         with path.open("rb") as file:
             return file.read(HEAD)
     except OSError as error:
-        raise InputError(f"{path}: cannot be read ({error.strerror}); name {WHAT}") from error
+        raise InputError(f"{path}: cannot be read ({error.strerror}); pass {WHAT}") from error
 
 
 def _documents(folder: Path) -> list[Path]:
@@ -120,4 +120,4 @@ def _listed(folder: Path) -> list[Path]:
     try:
         return sorted(path for path in folder.iterdir() if not is_apple_double(path))
     except OSError as error:
-        raise InputError(f"{folder}: cannot be read ({error.strerror}); name a readable folder") from error
+        raise InputError(f"{folder}: cannot be read ({error.strerror}); pass a readable folder") from error

@@ -39,7 +39,7 @@ def read_table(path: Path, key: str | None, *, sequence: bool) -> RawJoints:
         raise InputError(f"`joints_key={key}`: {path} is a table and has no named arrays; leave it out")
     rows = [_split(row) for row in read_csv(path, WHAT)]
     if not rows:
-        raise InputError(f"{path}: the file is empty; name {WHAT}")
+        raise InputError(f"{path}: the file is empty; pass {WHAT}")
     if any(number(cell) is None for cell in rows[0].cells):
         return _with_header(path, rows, sequence=sequence)
     array, remarks = _array(rows, path.name, sequence=sequence)

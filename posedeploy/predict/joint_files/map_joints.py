@@ -1,4 +1,4 @@
-"""Mapping of a person's joints from the set of a file to the set of a network."""
+"""Map a person's joints from the set of a file to the set of a network."""
 
 from __future__ import annotations
 

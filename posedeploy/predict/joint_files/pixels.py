@@ -1,4 +1,4 @@
-"""Conversion of joints to px: normalized joints are scaled, and people outside every image left out."""
+"""Convert joints to px: normalized joints are scaled, and people outside every image left out."""
 
 from __future__ import annotations
 

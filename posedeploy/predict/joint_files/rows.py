@@ -1,4 +1,4 @@
-"""Splitting of rows of numbers into joints: 2 or 3 numbers for each joint of a known set."""
+"""Split rows of numbers into joints: 2 or 3 numbers for each joint of a known set."""
 
 from __future__ import annotations
 

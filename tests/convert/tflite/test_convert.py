@@ -29,7 +29,7 @@ LAST = TfliteOptions(layout="nhwc")
 
 @pytest.fixture(scope="module")
 def last(tiny: Model, tmp_path_factory: pytest.TempPathFactory) -> Artifact:
-    """Export the tiny network with channels last and every axis free."""
+    """Export the tiny network with channels last and every axis dynamic."""
     folder = tmp_path_factory.mktemp("last")
     (artifact,) = export(tiny, ["tflite"], folder, "last", ExportOptions(dynamic=True, tflite=LAST))
     return artifact

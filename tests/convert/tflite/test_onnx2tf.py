@@ -125,7 +125,7 @@ def test_a_missing_environment_is_reported_with_its_add_command(
     assert not home.exists(), "nothing installs itself"
 
 
-def test_free_axes_are_refused(home: Path, tiny: Model, tmp_path: Path) -> None:
+def test_dynamic_axes_are_refused(home: Path, tiny: Model, tmp_path: Path) -> None:
     with pytest.raises(
         ExportError,
         match="`dynamic`: onnx2tf fixes every axis; leave the option out, or use `converter=lit",

@@ -77,7 +77,7 @@ def test_a_file_of_classes_names_the_yolo_labels(tmp_path: Path, image: Path) ->
     assert finder.remarks == ["labels: 1 box with other labels ignored"]
     (boxes / "classes.txt").write_text("dog\ncat\n")
     with pytest.raises(
-        InputError, match=r"labeled person; its labels are cat \(1 box\), dog \(1 box\): name the label of"
+        InputError, match=r"labeled person; its labels are cat \(1 box\), dog \(1 box\); pass the label of"
     ):
         read_people(boxes, image)
     _, ((box,),) = read_people(boxes, image, label="CAT")

@@ -96,7 +96,7 @@ def test_a_score_of_labelme_may_be_a_string(tmp_path: Path, image: Path) -> None
             "no columns of boxes in a, b, c, d; expected, for example, image, x, y, width,",
         ),
         ("a.csv", "1,2,3\n", "3 columns; expected x, y, width, height, optionally after an image name"),
-        ("a.csv", "\n", "the file is empty; name a table of boxes"),
+        ("a.csv", "\n", "the file is empty; pass a table of boxes"),
         ("a.json", '{"a": 1}', "not a JSON list of boxes"),
         ("a.xml", "<annotation>", "not a Pascal VOC file: "),
         ("a.xml", "<a/>", "no <annotation> with <object> and <bndbox>"),
@@ -105,7 +105,7 @@ def test_a_score_of_labelme_may_be_a_string(tmp_path: Path, image: Path) -> None
             '<!DOCTYPE a [<!ENTITY x "y">]><annotation>&x;</annotation>',
             "XML entities are not supported",
         ),
-        ("none.json", None, r"none\.json: no such file; name a file or folder of boxes"),
+        ("none.json", None, r"none\.json: no such file; pass a file or folder of boxes"),
     ],
 )
 def test_a_file_without_boxes_is_refused(

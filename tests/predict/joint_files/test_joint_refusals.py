@@ -30,7 +30,7 @@ def _objects(path: Path) -> None:
 
 
 BAD: dict[str, tuple[str, Callable[[Path], object], str]] = {
-    "missing": ("none.npy", lambda path: None, r"none\.npy: no such file; name a file of 2D joints"),
+    "missing": ("none.npy", lambda path: None, r"none\.npy: no such file; pass a file of 2D joints"),
     "empty": ("a.npy", lambda path: path.touch(), "the file is empty"),
     "text as npy": (
         "a.npy",

@@ -9,7 +9,7 @@ from pathlib import Path
 import msgspec
 
 from posedeploy import contracts, files, manifest, native_code
-from posedeploy.aoti_package.build import Build, to_details
+from posedeploy.aoti_package.build import PackageBuild, to_details
 from posedeploy.checkpoints.partial_file import Version
 from posedeploy.staging.file_lock import Holder
 from posedeploy.tensorrt.build_info import to_details as engine_details
@@ -81,7 +81,7 @@ def contract_files() -> list[bytes]:
 
 def build_details() -> list[bytes]:
     """What manifests record of an engine, of an AOTInductor package and of compiled code."""
-    build = to_details(Build(((1, 3, 256, 456),), "c++ 12", {"GLIBCXX": (3, 4, 30)}))
+    build = to_details(PackageBuild(((1, 3, 256, 456),), "c++ 12", {"GLIBCXX": (3, 4, 30)}))
     documents = (engine_details(INFO), build, native_code.requirement_details("cpu"))
     return [msgspec.json.encode(document) for document in documents]
 
