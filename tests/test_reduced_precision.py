@@ -60,7 +60,7 @@ def test_layers_compute_in_the_reduced_precision_and_sensitive_functions_in_fp32
     network = _eval(Expectation)
     reduced = ReducedPrecision(network, precision)
     dtypes: list[torch.dtype] = []
-    reduced.network.body[0].register_forward_hook(lambda module, given, result: dtypes.append(result.dtype))
+    reduced.network.body[0].register_forward_hook(lambda module, inputs, result: dtypes.append(result.dtype))
     data = torch.rand(1, 3, 64, 64)
     for actual, expected in zip(reduced(data), network(data), strict=True):
         assert actual.dtype == torch.float32

@@ -55,7 +55,7 @@ way."""
 
 
 @dataclass(frozen=True)
-class Mapped:
+class MappedPeople:
     """Mapped people.
 
     joints: (people, joints, 3) x px, y px, score. warnings: a message on each person that is left out.
@@ -65,7 +65,7 @@ class Mapped:
     warnings: tuple[str, ...]
 
 
-def map_joints(keypoints: Array, names: Sequence[str], joint_set: JointSet) -> Mapped:
+def map_joints(keypoints: Array, names: Sequence[str], joint_set: JointSet) -> MappedPeople:
     """Map the keypoints of any network to a joint set, by their names.
 
     A person without all joints of the limbs and one point of the face is left out.
@@ -87,7 +87,7 @@ def map_joints(keypoints: Array, names: Sequence[str], joint_set: JointSet) -> M
             warnings.append(f"the person {where} is left out: {missing} not visible")
         else:
             kept.append(mapped)
-    return Mapped(np.array(kept).reshape(-1, len(joint_set), 3), tuple(warnings))
+    return MappedPeople(np.array(kept).reshape(-1, len(joint_set), 3), tuple(warnings))
 
 
 def map_person(person: Array, names: Sequence[str], joint_set: JointSet) -> Array | tuple[str, ...]:

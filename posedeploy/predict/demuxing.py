@@ -29,7 +29,7 @@ NO_TIMESTAMPS, DISCONTINUOUS = 0x80, 0x200
 """FFmpeg's AVFMT_NOTIMESTAMPS and AVFMT_TS_DISCONT."""
 
 
-class Demuxed(Closable):
+class DemuxedVideo(Closable):
     """An open container. Its video stream is decoded; its audio packets are passed on unchanged.
 
     packets: the number of video packets so far. damaged: the number of frames left out or decoded with

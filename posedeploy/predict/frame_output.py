@@ -70,8 +70,7 @@ class FrameOutput:
             meshes = counted(len(self._frames_without_mesh), "mesh", "meshes")
             images = "" if self._is_video else f", in {first}" + (f" and {more} more" if more else "")
             remarks.append(
-                f"{meshes} not drawn{images}: no camera in front of the person projects the 3D joints "
-                "onto the 2D joints"
+                f"{meshes} not drawn{images}: no weak-perspective camera fits the 3D joints and the 2D joints"
             )
         return remarks
 

@@ -11,7 +11,7 @@ import numpy as np
 from posedeploy.errors import InputError
 from posedeploy.families import poses_of
 from posedeploy.own_keypoints import joint_set_of
-from posedeploy.poses.joint_mapping import Mapped, describe_position, map_joints
+from posedeploy.poses.joint_mapping import MappedPeople, describe_position, map_joints
 from posedeploy.poses.preprocess_joints import prepare_joints
 from posedeploy.predict.chain import Predictor, check_finite, concatenate_poses
 from posedeploy.predict.frames import Frame
@@ -20,7 +20,7 @@ from posedeploy.runtimes.adapted import adapt_runner
 from posedeploy.runtimes.base import Runner
 from posedeploy.types import Array, Camera, ModelSpec, PlacedJoints, Poses
 
-Find: TypeAlias = Callable[[Iterable[Frame], list[str] | None], Iterator[tuple[Frame, Mapped]]]
+Find: TypeAlias = Callable[[Iterable[Frame], list[str] | None], Iterator[tuple[Frame, MappedPeople]]]
 """Yields each frame with the joints of its people. The reason why a frame cannot be used is appended to the
 list, or raised if there is none."""
 
@@ -53,14 +53,14 @@ def joints_from_detector(
     except InputError as error:
         raise InputError(f"`detector={name}`: {error}") from error
 
-    def find(frames: Iterable[Frame], rejected: list[str] | None) -> Iterator[tuple[Frame, Mapped]]:
+    def find(frames: Iterable[Frame], rejected: list[str] | None) -> Iterator[tuple[Frame, MappedPeople]]:
         for frame, poses in detector.stream(frames, rejected):
             yield frame, _usable(map_joints(poses.keypoints, names, joint_set), spec)
 
     return JointSource(name, find, producer)
 
 
-def _usable(mapped: Mapped, spec: ModelSpec) -> Mapped:
+def _usable(mapped: MappedPeople, spec: ModelSpec) -> MappedPeople:
     """Leave out people whose joints the network cannot take, such as joints that all lie on one line."""
     kept, left_out = [], list(mapped.warnings)
     for row, person in enumerate(mapped.joints):
@@ -70,7 +70,7 @@ def _usable(mapped: Mapped, spec: ModelSpec) -> Mapped:
         except InputError as error:
             reason = str(error).removeprefix("person 0: ")
             left_out.append(f"the person {describe_position(person)} is left out: {reason}")
-    return Mapped(mapped.joints[kept], tuple(left_out))
+    return MappedPeople(mapped.joints[kept], tuple(left_out))
 
 
 class Lifter:

@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 import av
 
 from posedeploy.errors import InputError
-from posedeploy.predict.demuxing import DECODER_OPTIONS, Demuxed
+from posedeploy.predict.demuxing import DECODER_OPTIONS, DemuxedVideo
 from posedeploy.predict.frames import Frame, Source
 from posedeploy.predict.sound import Sound
 from posedeploy.predict.timeline import Timeline
@@ -136,7 +136,7 @@ class StreamReader(Source):
         return Timeline(self.time_base, 1 / self.fps, from_first)
 
 
-def _connect(url: str, shown: str) -> Demuxed:
+def _connect(url: str, shown: str) -> DemuxedVideo:
     options = DECODER_OPTIONS | OPTIONS.get(urlsplit(url).scheme.lower(), {})
     try:
         container = av.open(url, options=options, timeout=TIMEOUT_S, metadata_errors="replace")
@@ -147,7 +147,7 @@ def _connect(url: str, shown: str) -> Demuxed:
     if container.format.name == "image2" or container.format.name.endswith("_pipe"):
         container.close()
         raise InputError(f"{shown}: the server sends a single image; download it and pass the file")
-    return Demuxed(container, shown)
+    return DemuxedVideo(container, shown)
 
 
 def _reason(error: av.FFmpegError) -> str:

@@ -8,7 +8,7 @@ from pathlib import Path
 import av
 
 from posedeploy.errors import InputError
-from posedeploy.predict.demuxing import DECODER_OPTIONS, HDR_TRANSFERS, Demuxed
+from posedeploy.predict.demuxing import DECODER_OPTIONS, HDR_TRANSFERS, DemuxedVideo
 from posedeploy.predict.frames import Frame, Kind, Source
 from posedeploy.predict.images import SUFFIXES
 from posedeploy.predict.sound import Sound
@@ -106,7 +106,7 @@ class VideoReader(Source):
             )
 
 
-def _open(path: Path, shown: str) -> Demuxed:
+def _open(path: Path, shown: str) -> DemuxedVideo:
     try:
         # Without the protocol, FFmpeg would parse a colon in the file name as the end of one.
         container = av.open(f"file:{path}", options=DECODER_OPTIONS, metadata_errors="replace")
@@ -122,7 +122,7 @@ def _open(path: Path, shown: str) -> Demuxed:
             f"{shown}: not an image or a video that FFmpeg reads, or damaged; expected a video such as .mp4 "
             f"or .webm, or an image: {', '.join(SUFFIXES)}"
         ) from error
-    return Demuxed(container, shown)
+    return DemuxedVideo(container, shown)
 
 
 def _color_remarks(frame: av.VideoFrame) -> list[str]:

@@ -58,8 +58,8 @@ def networks(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def artifact(networks: Path) -> Artifact:
     """A single-person network as TorchScript; do not change the file."""
-    (made,) = pd.export(pd.load_checkpoint(networks / "hg.pth"), "torchscript", networks / "out")
-    return made
+    (model,) = pd.export(pd.load_checkpoint(networks / "hg.pth"), "torchscript", networks / "out")
+    return model
 
 
 @pytest.fixture(scope="session")

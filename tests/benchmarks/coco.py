@@ -26,7 +26,7 @@ def person(image: int, keypoints: Array, height: float | None = None, **fields: 
     box = [*low.tolist(), *(high - low).tolist()]
     box[3] = box[3] if height is None else height
     marked = np.where(found[:, None], np.column_stack([keypoints[:, :2], np.full(len(keypoints), 2)]), 0)
-    made = {
+    annotations = {
         "image_id": image,
         "category_id": 1,
         "keypoints": marked.ravel().tolist(),
@@ -35,7 +35,7 @@ def person(image: int, keypoints: Array, height: float | None = None, **fields: 
         "area": box[2] * box[3],
         "iscrowd": 0,
     }
-    return made | fields
+    return annotations | fields
 
 
 def write(

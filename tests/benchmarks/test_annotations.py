@@ -125,8 +125,8 @@ def test_a_missing_area_is_computed(
     read = read_annotations(coco.write(tmp_path / "a.json", {"a.png": SIZE}, [entry, coco.person(1, PERSON)]))
     person = read.people[0]
     assert person.area == pytest.approx(person.box[2] * person.box[3] if area is None else area)
-    (said,) = read.remarks
-    assert said.startswith("1 of 2 annotations ") and remark in said
+    (message,) = read.remarks
+    assert message.startswith("1 of 2 annotations ") and remark in message
 
 
 def test_other_missing_fields_have_defaults(tmp_path: Path) -> None:

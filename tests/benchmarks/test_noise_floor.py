@@ -34,16 +34,16 @@ def _inputs(model: Model, count: int = 2) -> list[Tensors]:
 
 def test_the_noise_of_a_network_is_the_largest_of_several_inputs(tiny: Model) -> None:
     inputs = _inputs(tiny)
-    told: list[tuple[int, int]] = []
+    progress: list[tuple[int, int]] = []
     with PyTorchRunner(in_float64(tiny), OPTIONS) as exact, PyTorchRunner(tiny, OPTIONS) as single:
         expected = [exact.run(tensors) for tensors in inputs]
         floor = measure_noise(
-            expected, single, inputs, "fp32", on_progress=lambda done, of: told.append((done, of))
+            expected, single, inputs, "fp32", on_progress=lambda done, of: progress.append((done, of))
         )
         again = measure_noise(expected, single, inputs, "fp32")
         found = single.run(inputs[0])
     assert floor == again, "the draws are the same each time"
-    assert (floor.inputs, floor.runs, len(told)) == (2, 2 * RUNS, 2 * RUNS)
+    assert (floor.inputs, floor.runs, len(progress)) == (2, 2 * RUNS, 2 * RUNS)
     assert list(floor.outputs) == [output.name for output in tiny.spec.outputs]
     for name, noise in floor.outputs.items():
         one_draw = np.abs(found[name] - expected[0][name]).max() / np.abs(expected[0][name]).max()
@@ -54,17 +54,17 @@ def test_the_noise_of_a_network_is_the_largest_of_several_inputs(tiny: Model) ->
 
 def _drawn_inputs(tensors: Tensors, precision: str) -> list[Tensors]:
     """Return the inputs of a network while its noise is measured on ``inputs``."""
-    given: list[Tensors] = []
+    perturbed: list[Tensors] = []
 
     class Noting(CrowdRunner):
         def _run(self, tensors: Tensors) -> Tensors:
-            given.append(tensors)
+            perturbed.append(tensors)
             return {}
 
     runner = Noting(SPEC)
     runner.inputs = tuple(TensorSpec(name, a.shape, a.dtype.name) for name, a in tensors.items())
     measure_noise([{}], runner, [tensors], precision)
-    return given
+    return perturbed
 
 
 @pytest.mark.parametrize(
@@ -72,7 +72,7 @@ def _drawn_inputs(tensors: Tensors, precision: str) -> list[Tensors]:
 )
 def test_noise_is_measured_on_inputs_one_rounding_step_apart(precision: str, step: int) -> None:
     image = 1 + np.random.RandomState(0).uniform(0.1, 0.9, (1, 3, 8, 8)).astype(np.float32)
-    first, *others = (given["data"] for given in _drawn_inputs({"data": image}, precision))
+    first, *others = (inputs["data"] for inputs in _drawn_inputs({"data": image}, precision))
     assert np.array_equal(first, image)
     for moved in others:
         assert moved.dtype == np.float32
@@ -83,8 +83,8 @@ def test_noise_is_measured_on_inputs_one_rounding_step_apart(precision: str, ste
 
 def test_integer_inputs_are_unchanged_and_run_once() -> None:
     whole = np.arange(12, dtype=np.uint8)
-    (given,) = _drawn_inputs({"data": whole}, "bf16")
-    assert np.array_equal(given["data"], whole)
+    (inputs,) = _drawn_inputs({"data": whole}, "bf16")
+    assert np.array_equal(inputs["data"], whole)
 
 
 def test_an_overflow_has_infinite_noise() -> None:

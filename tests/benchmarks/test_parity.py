@@ -66,7 +66,7 @@ def _in_place(change: Callable[[Tensors], None]) -> Change:
 
 
 def test_an_identical_network_passes() -> None:
-    told: list[tuple[int, int]] = []
+    progress: list[tuple[int, int]] = []
     same = compare_outputs(
         "x.xml",
         CrowdRunner(SPEC),
@@ -74,10 +74,10 @@ def test_an_identical_network_passes() -> None:
         _pairs(),
         tolerance=Tolerance(),
         decode=_decode,
-        on_progress=lambda done, of: told.append((done, of)),
+        on_progress=lambda done, of: progress.append((done, of)),
     )
     assert same.passed and same.failures == ()
-    assert told == [(1, 2), (2, 2)]
+    assert progress == [(1, 2), (2, 2)]
     assert [output.name for output in same.outputs] == ["heatmaps", "pafs"]
     assert [output.max_absolute for output in same.outputs] == [0, 0]
     assert all(output.cosine == pytest.approx(1) for output in same.outputs)

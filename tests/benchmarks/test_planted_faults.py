@@ -42,8 +42,8 @@ class Bf16(PyTorchRunner):
     def __init__(self, model: Model, seed: int) -> None:
         class Whole(nn.Module):
             def forward(self, data: Tensor) -> list[Tensor]:
-                given = network(data.bfloat16())
-                return [output.float() for output in (*given["early"], *given["late"])]
+                outputs = network(data.bfloat16())
+                return [output.float() for output in (*outputs["early"], *outputs["late"])]
 
         network = copy.deepcopy(model.module).bfloat16()
         super().__init__(replace(model, module=Whole().eval()), OPTIONS)
@@ -167,8 +167,8 @@ class _Shifted(nn.Module):
         self.network = network
 
     def forward(self, data: Tensor) -> dict[str, object]:
-        given: dict[str, list[Tensor]] = self.network(data)
-        return {"early": given["early"], "late": [output.roll(1, 3) for output in given["late"]]}
+        outputs: dict[str, list[Tensor]] = self.network(data)
+        return {"early": outputs["early"], "late": [output.roll(1, 3) for output in outputs["late"]]}
 
 
 FAULTS: dict[str, Fault] = {

@@ -29,7 +29,7 @@ def _model(human: Path, name: str) -> Path:
 
 def test_every_target_is_timed_with_pytorch(human: Path, network: tuple[str, str], done: Invoke) -> None:
     models = [human / "out" / f"human.{suffix}" for suffix in ("torchscript", "onnx", "xml")]
-    document, shown, said = _bench(done, *models, "--runs", 100, *network)
+    document, shown, messages = _bench(done, *models, "--runs", 100, *network)
     assert (document["format"], document["version"]) == ("posedeploy.bench", 2)
     assert document["machine"]["physical_cores"] >= 1
     results = document["results"]
@@ -56,18 +56,20 @@ def test_every_target_is_timed_with_pytorch(human: Path, network: tuple[str, str
     assert "median ms" in shown and "p90 ms" in shown and "p99 ms" not in shown
     assert "CPU, fp32" in shown and "1 thread " in shown
     assert not lines_wider_than(80, shown)
-    assert "wrote bench.json" in said
-    assert sum("warning: " in line for line in said.splitlines()) == sum(bool(r["warning"]) for r in results)
+    assert "wrote bench.json" in messages
+    assert sum("warning: " in line for line in messages.splitlines()) == sum(
+        bool(r["warning"]) for r in results
+    )
 
 
 def test_few_runs_have_no_percentiles(human: Path, done: Invoke) -> None:
-    document, shown, said = _bench(done, human / "out" / "human.onnx", "--runs", 1)
+    document, shown, messages = _bench(done, human / "out" / "human.onnx", "--runs", 1)
     (result,) = document["results"]
     assert len(result["times_s"]) == 1
     assert (result["p90_ms"], result["speedup"], result["median_interval_ms"]) == (None, None, None)
     assert "p90" not in shown
-    assert "no comparison with PyTorch for human.onnx: " in said
-    assert "repeat that argument, because it executes the file" in said
+    assert "no comparison with PyTorch for human.onnx: " in messages
+    assert "repeat that argument, because it executes the file" in messages
 
 
 def test_the_offline_scenario_times_blocks_in_flight(human: Path, done: Invoke) -> None:
@@ -81,9 +83,9 @@ def test_the_offline_scenario_times_blocks_in_flight(human: Path, done: Invoke) 
 
 @pytest.mark.parametrize("name", ["human.onnx", "human.xml"])
 def test_a_third_party_model_is_timed(human: Path, done: Invoke, name: str) -> None:
-    document, _, said = _bench(done, _model(human, name), "--runs", 10)
+    document, _, messages = _bench(done, _model(human, name), "--runs", 10)
     assert [result["label"] for result in document["results"]] == [name]
-    assert f"no comparison with PyTorch for {name}: {name}: a third-party model" in said
+    assert f"no comparison with PyTorch for {name}: {name}: a third-party model" in messages
 
 
 @pytest.mark.slow
@@ -193,8 +195,8 @@ def test_a_checkpoint_is_timed(human: Path, network: tuple[str, str], done: Invo
 
 @pytest.mark.slow
 def test_the_sample_is_exported_if_no_artifact_exists(done: Invoke) -> None:
-    document, shown, said = _bench(done, "--runs", 1)
-    assert said.startswith("no artifacts in artifacts; exporting the built-in sample first\n")
+    document, shown, messages = _bench(done, "--runs", 1)
+    assert messages.startswith("no artifacts in artifacts; exporting the built-in sample first\n")
     labels = ["sample (PyTorch)", "sample.onnx", "sample.tflite", "sample.torchscript", "sample.xml"]
     assert sorted(result["label"] for result in document["results"]) == labels
     assert not lines_wider_than(80, shown)

@@ -164,11 +164,11 @@ def test_triangles_of_another_mesh_are_refused(lifters: Path) -> None:
     fitting = replace(artifact, spec=lifter_spec(vertices=108))
     found = load_faces(faces, fitting)
     assert found is not None and found.shape == (216, 3)
-    made = Provenance("body.pth", "", mesh="smpl.npy", mesh_sha256="0" * 64)
+    recorded = Provenance("body.pth", "", mesh="smpl.npy", mesh_sha256="0" * 64)
     with pytest.raises(
         InputError, match=r"not the triangles that gtrs\.onnx was exported with; use the .* of smpl.npy"
     ):
-        load_faces(faces, replace(fitting, provenance=made))
+        load_faces(faces, replace(fitting, provenance=recorded))
 
 
 @pytest.mark.parametrize(
@@ -286,5 +286,7 @@ def test_a_detector_of_one_person_uses_the_whole_image(lifters: Path, done: Invo
     network = pose_hg_3d.PoseHg3d(pose_hg_3d.BasicBlock, (1, 1, 1, 1), 8, {"hm": 17})
     torch.save(network.state_dict(), tmp_path / "one.pth")
     result = done("predict", lifters / "gtrs.pth.tar", "photo.png", "--detector", tmp_path / "one.pth")
-    said = "one.pth: pose-hg-3d takes one person at a time; the whole image is used as the box of one person"
-    assert said in words(result.stderr)
+    message = (
+        "one.pth: pose-hg-3d takes one person at a time; the whole image is used as the box of one person"
+    )
+    assert message in words(result.stderr)

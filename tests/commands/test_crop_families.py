@@ -158,17 +158,17 @@ def test_evaluate_detects_people_with_the_detector(
     Path("photo.png").rename("photos/photo.png")
     someone = np.column_stack([np.random.RandomState(1).uniform(20, 200, (17, 2)), np.ones(17)])
     coco.write(Path("people.json"), {"photo.png": (WIDTH, HEIGHT)}, [coco.person(1, someone)])
-    given = ("--annotations", "people.json", "--images", "photos", "--json", "e.json")
+    annotated = ("--annotations", "people.json", "--images", "photos", "--json", "e.json")
     network, detector = crops / "out" / "hg.onnx", human / "out" / "human.onnx"
-    done("evaluate", network, *given, "--detector", detector)
+    done("evaluate", network, *annotated, "--detector", detector)
     document = json.loads(Path("e.json").read_text())
     assert (len(document["detections"]), document["detector"]) == (PEOPLE, str(detector))
     assert len(document["keypoints"]) == 12
-    result = done("evaluate", network, *given)
+    result = done("evaluate", network, *annotated)
     assert "without a --detector, the whole image is used as the box of one person" in words(result.stderr)
     document = json.loads(Path("e.json").read_text())
     assert (len(document["detections"]), document["detector"]) == (1, None)
-    message = refused("evaluate", detector, *given, "--detector", network)
+    message = refused("evaluate", detector, *annotated, "--detector", network)
     assert "--detector: lightweight-openpose-2d detects people in the whole image" in message
 
 

@@ -44,12 +44,12 @@ def test_each_installed_library_is_tested(tmp_path: Path, monkeypatch: pytest.Mo
     pytest.importorskip("tensorrt_rtx", reason="tensorrt-rtx builds the engines")
     skip_with_gpu()
     monkeypatch.setitem(LIBRARIES, "tensorrt", replace(LIBRARIES["tensorrt"], module="tensorrt_rtx"))
-    found, made = try_target(TARGETS["tensorrt"], probe(), tmp_path)
+    found, artifacts = try_target(TARGETS["tensorrt"], probe(), tmp_path)
     assert [(finding.name, finding.state) for finding in found] == [
         ("tensorrt --trt-library tensorrt", "untested"),
         ("tensorrt --trt-library tensorrt-rtx", "works"),
     ]
-    assert [artifact.details["library"] for artifact in made] == ["tensorrt-rtx"]
+    assert [artifact.details["library"] for artifact in artifacts] == ["tensorrt-rtx"]
 
 
 @pytest.mark.parametrize(("gpu", "flags"), [(False, [""]), (True, ["", "--device cuda"])])

@@ -28,13 +28,13 @@ def people(human: Path, photo: Array, done: Invoke, tmp_path: Path) -> list[dict
         write_image(tmp_path / "photos" / name, photo)
     done("predict", human / "out" / "human.onnx", "photos", "-o", "found", "--no-draw")
     found = json.loads(Path("found/poses.json").read_text())
-    made = []
+    entries = []
     for person in found["annotations"]:
         keypoints = np.reshape(person["keypoints"], (-1, 3))
         keypoints[keypoints[:, 2] == 0, 2] = -1
-        made.append(coco.person(person["image_id"], keypoints[list(coco.OURS)]))
-    coco.write(tmp_path / "people.json", dict.fromkeys(IMAGES, (WIDTH, HEIGHT)), made)
-    return made
+        entries.append(coco.person(person["image_id"], keypoints[list(coco.OURS)]))
+    coco.write(tmp_path / "people.json", dict.fromkeys(IMAGES, (WIDTH, HEIGHT)), entries)
+    return entries
 
 
 def test_the_height_of_the_images_can_be_changed(

@@ -122,8 +122,8 @@ def test_ctrl_c_leaves_existing_files_unchanged(tmp_path: Path) -> None:
         while not list((tmp_path / "artifacts").glob(".posedeploy-*")) and time.monotonic() < deadline:
             time.sleep(0.05)
         process.send_signal(signal.SIGINT)
-        told = process.stderr.read()
+        messages = process.stderr.read()
     assert process.returncode == 1
-    assert told.splitlines()[-1].startswith("error: interrupted; no partial files remain")
-    assert "Traceback" not in told
+    assert messages.splitlines()[-1].startswith("error: interrupted; no partial files remain")
+    assert "Traceback" not in messages
     assert {path.name: path.read_text() for path in (tmp_path / "artifacts").iterdir()} == before

@@ -167,8 +167,8 @@ def test_pipes_sockets_and_devices_are_refused_without_reading(
 def test_an_empty_value_is_refused(
     arguments: tuple[str, ...], where: str, refused: Callable[..., str]
 ) -> None:
-    told = f"error: {where}: the value is empty, perhaps from an unset variable; pass a value"
-    assert refused(*arguments) == told
+    message = f"error: {where}: the value is empty, perhaps from an unset variable; pass a value"
+    assert refused(*arguments) == message
 
 
 def test_a_path_that_is_too_long_is_refused(refused: Callable[..., str]) -> None:

@@ -15,7 +15,7 @@ def test_a_checkpoint_is_shown(done: Invoke, tmp_path: Path) -> None:
     Case(BUNDLED / "lightweight-openpose-2d").write(tmp_path / "human.pth")
     result = done("inspect", "human.pth", "--json", "i.json")
     shown = words(result.stdout)
-    for said in (
+    for phrase in (
         "human.pth family lightweight-openpose-2d variant ",
         "weights key state_dict",
         "image BGR, (value - 128) / 256 ",
@@ -23,7 +23,7 @@ def test_a_checkpoint_is_shown(done: Invoke, tmp_path: Path) -> None:
         "input data float32 batch x 3 x height x width NCHW",
         "model.0.0.weight",
     ):
-        assert said in shown
+        assert phrase in shown
     assert not lines_wider_than(80, result.stdout)
     document = json.loads(Path("i.json").read_text())
     assert (document["format"], document["version"]) == ("posedeploy.inspect", 1)

@@ -73,10 +73,10 @@ def test_the_graph_has_no_sparse_operators_and_no_dense_laplacian(lifting: Path)
 
 
 def test_the_mesh_is_named_in_the_manifest_and_by_inspect(lifting: Path, done: Invoke) -> None:
-    made = json.loads((lifting / "out" / "body.onnx.posedeploy.json").read_text())
-    assert made["provenance"]["mesh"] == str(lifting / "faces.npy")
-    assert len(made["provenance"]["mesh_sha256"]) == 64
-    assert made["spec"]["joints"] == {"joint_set": "human36", "aspect": 0.75, "margin": 1.0}
+    manifest = json.loads((lifting / "out" / "body.onnx.posedeploy.json").read_text())
+    assert manifest["provenance"]["mesh"] == str(lifting / "faces.npy")
+    assert len(manifest["provenance"]["mesh_sha256"]) == 64
+    assert manifest["spec"]["joints"] == {"joint_set": "human36", "aspect": 0.75, "margin": 1.0}
     shown = words(done("inspect", lifting / "out" / "body.onnx", columns=300).stdout)
     assert "2D joints of human36, normalized per person" in shown
     assert f"mesh {lifting / 'faces.npy'}" in shown

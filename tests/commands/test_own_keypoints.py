@@ -118,9 +118,10 @@ def test_the_joints_of_a_lifting_network_can_be_described(
     assert "within tolerance of PyTorch" in words(done("parity", "out/six.torchscript").stdout)
     people = np.random.RandomState(0).uniform(10, 200, (2, 6, 2))
     np.save("people.npy", people)
-    told = done("predict", "out/six.torchscript", "people.npy", "-o", "numbered").stderr
+    messages = done("predict", "out/six.torchscript", "people.npy", "-o", "numbered").stderr
     assert (
-        "the 6 keypoints of this gtrs have numbers instead of names; --contract FILE.toml names them" in told
+        "the 6 keypoints of this gtrs have numbers instead of names; --contract FILE.toml names them"
+        in messages
     )
     Path("six.toml").write_text(
         "keypoint_names = ['a', 'b', 'c', 'd', 'e', 'f']\nskeleton = [[0, 1], [1, 5]]"

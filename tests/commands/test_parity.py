@@ -84,8 +84,8 @@ def test_a_network_file_that_changed_since_the_export_is_reported(own: Path, don
     assert "not the file" not in done("parity", "out/human.onnx", *network).stderr
     with Path("net.py").open("a") as stream:
         stream.write("\n# edited since\n")
-    told = words(done("parity", "out/human.onnx", *network).stderr)
-    assert "not the file that out/human.onnx was exported with, or it changed since" in told
+    messages = words(done("parity", "out/human.onnx", *network).stderr)
+    assert "not the file that out/human.onnx was exported with, or it changed since" in messages
 
 
 def test_a_changed_artifact_is_refused(human: Path, refused: Callable[..., str]) -> None:

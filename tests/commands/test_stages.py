@@ -28,10 +28,10 @@ def exported(tmp_path_factory: pytest.TempPathFactory, done: Invoke) -> tuple[Pa
 
 
 def test_export_inspect_and_parity_report_unused_stages(exported: tuple[Path, str], done: Invoke) -> None:
-    folder, told = exported
+    folder, messages = exported
     reported = f"refinement stages (as in the published converter and demo): {LEFT_OUT}"
-    assert f"{reported}; --stages N|all changes that" in told
-    assert "stage_1_output_0_pafs" in told
+    assert f"{reported}; --stages N|all changes that" in messages
+    assert "stage_1_output_0_pafs" in messages
     manifest = json.loads((folder / "a.torchscript.posedeploy.json").read_text())
     assert manifest["provenance"]["stages"] == {"used": 1, "stored": 3}
     assert f"refinement stages {LEFT_OUT}" in words(done("inspect", folder / "a.pth").stdout)

@@ -70,8 +70,8 @@ def test_invalid_flags_are_refused(flags: EngineFlags, said: str) -> None:
     ],
 )
 def test_a_flag_without_an_engine_is_refused(refused: Callable[..., str], flag: str, value: str) -> None:
-    said = refused("export", "--to", "onnx", flag, value)
-    assert said == f"error: {flag} {value}: only for tensorrt; leave it out, or add --to tensorrt"
+    message = refused("export", "--to", "onnx", flag, value)
+    assert message == f"error: {flag} {value}: only for tensorrt; leave it out, or add --to tensorrt"
 
 
 def test_gpus_keep_their_order() -> None:
@@ -95,12 +95,13 @@ def made(own: Path, network: tuple[str, str], done: Invoke, tmp_path_factory: py
 
 
 def test_written_files_are_reported(made: Path) -> None:
-    said = (made / "said").read_text()
+    message = (made / "said").read_text()
     assert (
-        "for compute capability 8.6, 8.9\nwrote human.engine.onnx, for `posedeploy engine rebuild`\n" in said
+        "for compute capability 8.6, 8.9\nwrote human.engine.onnx, for `posedeploy engine rebuild`\n"
+        in message
     )
-    assert f"wrote {made / 'human-trt.pth'} for torch2trt's TRTModule\n" in said
-    assert "torch2trt imports tensorrt, but this engine needs tensorrt-rtx;" in said
+    assert f"wrote {made / 'human-trt.pth'} for torch2trt's TRTModule\n" in message
+    assert "torch2trt imports tensorrt, but this engine needs tensorrt-rtx;" in message
     document = json.loads((made / "human.engine.posedeploy.json").read_text())
     assert document["details"]["compute_capabilities"] == ["8.6", "8.9"]
     assert document["details"]["wrapped"] == "human-trt.pth"
@@ -126,8 +127,8 @@ def test_a_missing_gpu_is_reported_in_one_sentence(
     Path("people.npy").touch()
     for arguments in (("bench", path, "--device", "cuda"), ("parity", path, "--device", "cuda", *network)):
         assert "--device cuda: CUDA finds no GPU on this machine" in refused(*arguments)
-        told = refused(*arguments[:2], *arguments[4:])
-        assert "the TensorRT engine human.engine runs on cuda only; use --device cuda" in told
+        message = refused(*arguments[:2], *arguments[4:])
+        assert "the TensorRT engine human.engine runs on cuda only; use --device cuda" in message
 
 
 def test_parity_compares_the_other_artifacts(made: Path, invoke: Invoke, network: tuple[str, str]) -> None:
@@ -169,5 +170,5 @@ def test_an_engine_is_unwrapped(made: Path, done: Invoke, refused: Callable[...,
     assert Path("out/human-trt.engine").read_bytes() == (made / "human.engine").read_bytes()
     assert result.stderr.splitlines()[0] == "wrote out/human-trt.engine"
     assert "inputs: data; outputs: heatmaps, pafs" in result.stderr
-    told = refused("inspect", made / "human-trt.pth")
-    assert f"extract the engine with: posedeploy engine unwrap {made / 'human-trt.pth'}" in told
+    message = refused("inspect", made / "human-trt.pth")
+    assert f"extract the engine with: posedeploy engine unwrap {made / 'human-trt.pth'}" in message

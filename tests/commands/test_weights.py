@@ -44,8 +44,12 @@ def test_weights_are_selected_and_parity_uses_the_same(
     both: Path, done: Invoke, refused: Callable[..., str]
 ) -> None:
     done("export", both, *SMALL, "--weights", "model_ema")
-    made = json.loads(Path("out/été 1.torchscript.posedeploy.json").read_text())["provenance"]["weights"]
-    assert (made["key"], made["prefix"], made["unused_keys"]) == ("model_ema", "module.", ["epoch", "model"])
+    recorded = json.loads(Path("out/été 1.torchscript.posedeploy.json").read_text())["provenance"]["weights"]
+    assert (recorded["key"], recorded["prefix"], recorded["unused_keys"]) == (
+        "model_ema",
+        "module.",
+        ["epoch", "model"],
+    )
     assert "weights key model_ema" in words(done("inspect", "out/été 1.torchscript").stdout)
     assert "within tolerance of PyTorch" in words(done("parity", "out/été 1.torchscript").stdout)
     assert "--weights x: out/été 1.torchscript is an exported model, whose weights are fixed" in refused(
@@ -63,9 +67,9 @@ def test_parity_fails_with_other_weights(both: Path, done: Invoke, invoke: Invok
 
 def test_a_missing_key_is_refused(both: Path, refused: Callable[..., str]) -> None:
     for command in (("inspect", both), ("export", both, *SMALL), ("bench", both)):
-        said = refused(*command, "--weights", "ema")
-        assert "été 1.CKPT: --weights ema: no such weights; choose among model (" in said
-        assert "model_ema (" in said
+        message = refused(*command, "--weights", "ema")
+        assert "été 1.CKPT: --weights ema: no such weights; choose among model (" in message
+        assert "model_ema (" in message
 
 
 def test_a_whole_module_is_exported_and_reported(tmp_path: Path, done: Invoke) -> None:
@@ -90,9 +94,9 @@ def test_every_command_recognizes_a_web_page(
 ) -> None:
     cv2.imwrite("x.png", np.zeros((8, 8, 3), np.uint8))
     Path(name).write_text("<!DOCTYPE html><title>Virus scan warning</title>")
-    said = refused(command[0], name, *command[1:])
-    assert f"{name}: an HTML page, not a " in said
-    assert "it is often a download warning or a login page" in said
+    message = refused(command[0], name, *command[1:])
+    assert f"{name}: an HTML page, not a " in message
+    assert "it is often a download warning or a login page" in message
 
 
 @pytest.mark.parametrize("command", ["inspect", "export", "bench"])
@@ -102,8 +106,10 @@ def test_a_pipe_is_never_opened(command: str, refused: Callable[..., str]) -> No
 
 
 def test_parity_of_a_checkpoint_is_refused(both: Path, refused: Callable[..., str]) -> None:
-    said = refused("parity", both)
-    assert said.startswith(f"error: {both}: a PyTorch checkpoint, not an exported model; export it first: ")
+    message = refused("parity", both)
+    assert message.startswith(
+        f"error: {both}: a PyTorch checkpoint, not an exported model; export it first: "
+    )
 
 
 def test_a_checkpoint_with_the_suffix_of_a_model_is_recognized(tmp_path: Path, done: Invoke) -> None:

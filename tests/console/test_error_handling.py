@@ -74,17 +74,17 @@ def _run(command: Callable[[], None]) -> tuple[int, str, BaseException | None]:
     ],
 )
 def test_errors_of_the_user_are_one_line_with_status_1(command: Callable[[], None], line: str) -> None:
-    status, told, _ = _run(command)
+    status, message, _ = _run(command)
     assert status == 1
-    assert line in told
-    assert told.count("\n") == 1
+    assert line in message
+    assert message.count("\n") == 1
 
 
 @pytest.mark.parametrize("error", [TypeError("a bug"), ModuleNotFoundError("no", name="mine")])
 def test_a_bug_keeps_its_traceback(error: Exception) -> None:
-    _, told, raised = _run(_raising(error))
+    _, message, raised = _run(_raising(error))
     assert raised is error
-    assert told == ""
+    assert message == ""
 
 
 def test_a_second_termination_signal_does_not_interrupt_the_cleanup() -> None:

@@ -102,11 +102,11 @@ case " $* " in *" -shared "*) exec g++ "$@" "{tmp_path}/harm.cpp";; *) exec g++ 
     monkeypatch.setenv("CXX", str(compiler))
     with pytest.raises(ExportError) as refusal:
         export(tiny, ["aoti"], tmp_path / "out", "tiny")
-    said = str(refusal.value)
-    assert said.startswith("the package that AOTInductor compiled crashes when it is loaded (SIGABRT; ")
-    assert f"compiled by {compiler} g++ (" in said and " (from CXX) with " in said
-    assert f" with {tmp_path}/libstdc++.so.6 (GLIBCXX_3.4.99), needs GLIBCXX_3." in said
-    assert said.endswith(
+    message = str(refusal.value)
+    assert message.startswith("the package that AOTInductor compiled crashes when it is loaded (SIGABRT; ")
+    assert f"compiled by {compiler} g++ (" in message and " (from CXX) with " in message
+    assert f" with {tmp_path}/libstdc++.so.6 (GLIBCXX_3.4.99), needs GLIBCXX_3." in message
+    assert message.endswith(
         "; export it again with CXX set to a compiler that links the C++ library that torch loads, such as "
         "g++"
     )
@@ -171,9 +171,9 @@ exit 1
     monkeypatch.setenv("TORCHINDUCTOR_CACHE_DIR", str(tmp_path / "cache"))  # with nothing compiled yet
     with pytest.raises(ExportError) as refusal:
         export(tiny, ["aoti"], tmp_path / "out", "tiny")
-    said = str(refusal.value)
-    assert said.startswith(f"AOTInductor cannot compile this network with {compiler} g++ (")
-    assert said.endswith(
+    message = str(refusal.value)
+    assert message.startswith(f"AOTInductor cannot compile this network with {compiler} g++ (")
+    assert message.endswith(
         f" (from CXX): {fault}; install the missing files, or set the environment variable CXX to "
         "another compiler"
     )
@@ -188,8 +188,8 @@ class _WithSecondHead(nn.Module):
         self.heads = nn.ModuleList([nn.Identity(), head])
 
     def forward(self, data: Tensor) -> Tensor:
-        made: Tensor = self.heads[1](self.heads[0](self.first(data)))
-        return made
+        result: Tensor = self.heads[1](self.heads[0](self.first(data)))
+        return result
 
 
 class _Calling(nn.Module):
@@ -219,8 +219,8 @@ CANNOT = "AOTInductor cannot compile this network: "
 def test_the_error_about_branches_on_values_names_the_module(
     tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    said = _refused(_Branching(), tmp_path)
-    assert said.startswith(f"{CANNOT}in heads.1: Could not guard on data-dependent expression")
+    message = _refused(_Branching(), tmp_path)
+    assert message.startswith(f"{CANNOT}in heads.1: Could not guard on data-dependent expression")
     assert capfd.readouterr() == ("", "")
 
 
@@ -229,8 +229,8 @@ def test_an_operator_without_a_fake_implementation_is_named_with_its_module(tmp_
     def lifted(x: Tensor) -> Tensor:
         return x + 1
 
-    said = _refused(_Calling(lifted), tmp_path)
-    assert said.startswith(
+    message = _refused(_Calling(lifted), tmp_path)
+    assert message.startswith(
         f"{CANNOT}it fails at the operator posedeploy_tests::lifted in heads.1 (There was no fake"
     )
 

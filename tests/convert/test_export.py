@@ -56,9 +56,9 @@ def test_an_export_writes_only_the_artifact_and_its_manifest(
     exported: dict[str, Artifact],
 ) -> None:
     folder = exported["onnx"].path.parent
-    made = {name for artifact in exported.values() for name in artifact.files}
+    written = {name for artifact in exported.values() for name in artifact.files}
     manifests = {manifest.path_of(artifact.path).name for artifact in exported.values()}
-    assert {path.name for path in folder.iterdir()} == made | manifests
+    assert {path.name for path in folder.iterdir()} == written | manifests
     assert exported["openvino"].files.keys() == {"tiny.xml", "tiny.bin"}
 
 
@@ -212,10 +212,10 @@ def _prepared_networks() -> list[Prepared]:
 def test_the_provenance_names_the_packages_and_the_user_s_file(tiny: Model, tmp_path: Path) -> None:
     model = replace(tiny, network="net.py:build", network_sha256="a" * 64)
     (artifact,) = export(model, ["torchscript"], tmp_path, "tiny")
-    made = manifest.read(artifact.path).provenance
-    assert made is not None
-    assert (made.network, made.network_sha256) == ("net.py:build", "a" * 64)
-    assert made.packages == {"posedeploy": __version__, "torch": version("torch")}
+    written = manifest.read(artifact.path).provenance
+    assert written is not None
+    assert (written.network, written.network_sha256) == ("net.py:build", "a" * 64)
+    assert written.packages == {"posedeploy": __version__, "torch": version("torch")}
 
 
 @pytest.mark.parametrize("folder", ["file/out", "/proc/posedeploy"])

@@ -48,8 +48,8 @@ class Exported:
 @pytest.fixture(scope="module", params=OPTIONS)
 def case(request: pytest.FixtureRequest, tiny: Model, tmp_path_factory: pytest.TempPathFactory) -> Exported:
     options = OPTIONS[request.param]
-    made = export(tiny, ON_CPU, tmp_path_factory.mktemp("made"), "tiny", options)
-    return Exported(options, {artifact.target: artifact for artifact in made})
+    artifacts = export(tiny, ON_CPU, tmp_path_factory.mktemp("made"), "tiny", options)
+    return Exported(options, {artifact.target: artifact for artifact in artifacts})
 
 
 def _image(batch: int, height: int, width: int) -> Array:
@@ -107,10 +107,10 @@ def test_the_manifest_records_the_options(case: Exported, target: str) -> None:
     embedded = ("color", "normalization") if options.embed_preprocessing else ()
     assert artifact.spec.contract.embedded == embedded
     assert artifact.precision == "fp32"
-    made = artifact.provenance
-    assert made is not None
-    assert made.options["dynamic"] == str(options.dynamic)
-    assert {"posedeploy", "torch"} <= made.packages.keys()
+    exported = artifact.provenance
+    assert exported is not None
+    assert exported.options["dynamic"] == str(options.dynamic)
+    assert {"posedeploy", "torch"} <= exported.packages.keys()
 
 
 def test_onnx_has_the_names_shapes_axes_and_types_of_the_spec(case: Exported) -> None:

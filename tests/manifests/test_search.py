@@ -132,8 +132,8 @@ def test_unicode_forms_of_a_name_are_different_names(tmp_path: Path) -> None:
     (tmp_path / decomposed).write_bytes(b"theirs")
     hashes = {name: files.sha256(tmp_path / name) for name in (composed, decomposed)}
     beside = {decomposed: hashes.pop(decomposed)}
-    made = Artifact(tmp_path / composed, "tensorrt", SPEC, "fp32", hashes, PROVENANCE, {}, beside)
-    manifest.write(made, tmp_path)
-    assert manifest.outdated(made.path) == []
+    artifact = Artifact(tmp_path / composed, "tensorrt", SPEC, "fp32", hashes, PROVENANCE, {}, beside)
+    manifest.write(artifact, tmp_path)
+    assert manifest.outdated(artifact.path) == []
     with pytest.raises(ManifestError, match="expected the files of an export to tensorrt, \u00e9"):
-        manifest.read(made.path)
+        manifest.read(artifact.path)

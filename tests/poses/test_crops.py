@@ -55,8 +55,8 @@ def test_equals_the_published_input(
 def test_without_a_box_the_whole_image_is_cropped() -> None:
     image = photo()
     whole, where = prepare(image, image_spec(BOX, SQUARE))
-    given, same = prepare(image, image_spec(BOX, SQUARE), np.array([0, 0, 90, 120]))
-    np.testing.assert_array_equal(whole["data"], given["data"])
+    boxed, same = prepare(image, image_spec(BOX, SQUARE), np.array([0, 0, 90, 120]))
+    np.testing.assert_array_equal(whole["data"], boxed["data"])
     assert where == same
     assert where.scale == pytest.approx(256 / (119 * 1.25))
 

@@ -111,7 +111,7 @@ def test_fp16_maps_are_accepted(family: str) -> None:
     half = {role: getattr(maps, role)[None].astype(np.float16) for role in FAMILIES[family].ROLES}
     single = {role: array.astype(np.float32) for role, array in half.items()}
     where = placement_of(maps.heatmaps)
-    a, b = (decode(FAMILIES[family], given, where) for given in (half, single))
+    a, b = (decode(FAMILIES[family], outputs, where) for outputs in (half, single))
     np.testing.assert_array_equal(a.keypoints, b.keypoints)
     assert len(a) == 3
 
@@ -119,9 +119,9 @@ def test_fp16_maps_are_accepted(family: str) -> None:
 @pytest.mark.parametrize("family", FAMILIES)
 def test_decoding_does_not_modify_the_maps(family: str) -> None:
     maps = crowd(2, seed=2)
-    given = {role: getattr(maps, role)[None].copy() for role in FAMILIES[family].ROLES}
-    decode(FAMILIES[family], given, placement_of(maps.heatmaps))
-    for role, array in given.items():
+    outputs = {role: getattr(maps, role)[None].copy() for role in FAMILIES[family].ROLES}
+    decode(FAMILIES[family], outputs, placement_of(maps.heatmaps))
+    for role, array in outputs.items():
         np.testing.assert_array_equal(array[0], getattr(maps, role))
 
 
@@ -138,9 +138,9 @@ def test_maps_without_people_decode_to_no_people(family: str) -> None:
 
 def test_pixels_follow_the_placement() -> None:
     maps = crowd(2, seed=4)
-    given = {role: getattr(maps, role)[None] for role in ("heatmaps", "pafs")}
-    plain = decode(FAMILIES["2d"], given, placement_of(maps.heatmaps)).keypoints
-    moved = decode(FAMILIES["2d"], given, placement_of(maps.heatmaps, 0.5, (16, 4))).keypoints
+    outputs = {role: getattr(maps, role)[None] for role in ("heatmaps", "pafs")}
+    plain = decode(FAMILIES["2d"], outputs, placement_of(maps.heatmaps)).keypoints
+    moved = decode(FAMILIES["2d"], outputs, placement_of(maps.heatmaps, 0.5, (16, 4))).keypoints
     found = plain[..., 2] >= 0
     np.testing.assert_allclose(moved[found][:, :2], (plain[found][:, :2] - (16, 4)) / 0.5)
     assert (moved[~found] == -1).all()
@@ -148,8 +148,8 @@ def test_pixels_follow_the_placement() -> None:
 
 def people_3d(camera: Camera | None = None, scale: float = 1.0) -> np.ndarray:
     maps = crowd(2, seed=6)
-    given = {role: getattr(maps, role)[None] for role in FAMILIES["3d"].ROLES}
-    poses = decode(FAMILIES["3d"], given, placement_of(maps.heatmaps, scale), camera)
+    outputs = {role: getattr(maps, role)[None] for role in FAMILIES["3d"].ROLES}
+    poses = decode(FAMILIES["3d"], outputs, placement_of(maps.heatmaps, scale), camera)
     assert len(poses) == 2
     return poses.keypoints_3d
 

@@ -31,7 +31,7 @@ def test_equal_joint_sets_are_mapped_unchanged() -> None:
 
 def test_missing_joints_are_computed_from_their_neighbors() -> None:
     person = _person()[0]
-    made = dict(
+    computed = dict(
         zip(
             JOINT_SETS["human36"].joints,
             map_joints(person[None], KEYPOINT_NAMES, JOINT_SETS["human36"]).joints[0],
@@ -40,11 +40,11 @@ def test_missing_joints_are_computed_from_their_neighbors() -> None:
     )
     pelvis = (person[AT["r_hip"]] + person[AT["l_hip"]]) / 2
     neck = (person[AT["r_sho"]] + person[AT["l_sho"]]) / 2
-    assert np.allclose(made["pelvis"], pelvis)
-    assert np.allclose(made["neck"], neck)
-    assert np.allclose(made["torso"], (pelvis + neck) / 2)
-    assert np.allclose(made["head"][:2], 2 * person[AT["nose"], :2] - neck[:2])
-    assert made["head"][2] == person[AT["nose"], 2]
+    assert np.allclose(computed["pelvis"], pelvis)
+    assert np.allclose(computed["neck"], neck)
+    assert np.allclose(computed["torso"], (pelvis + neck) / 2)
+    assert np.allclose(computed["head"][:2], 2 * person[AT["nose"], :2] - neck[:2])
+    assert computed["head"][2] == person[AT["nose"], 2]
 
 
 def test_a_missing_point_of_the_face_is_replaced_by_a_visible_one() -> None:

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from posedeploy import files
-from posedeploy.poses.joint_mapping import Mapped
+from posedeploy.poses.joint_mapping import MappedPeople
 from posedeploy.poses.tracking import Tracker
 from posedeploy.predict.images import read_image
 from posedeploy.predict.joint_files.people import joints_from_file
@@ -156,11 +156,11 @@ def test_images_without_a_drawn_mesh_are_reported(
 
     def find(frames: Any, refused: Any) -> Any:
         for frame in frames:
-            yield frame, Mapped(joints, ())
+            yield frame, MappedPeople(joints, ())
 
     path = tmp_path / "a.onnx"
     path.write_bytes(b"a model")
     artifact = Artifact(path, "onnx", spec, "fp32", {path.name: files.sha256(path)})
     options = PredictOptions(joint_source=JointSource("joints_file", find), faces=FACES)
     prediction = predict(source, InsideOut(spec), artifact, tmp_path / "out", options)
-    assert f"{remark}: no camera in front of the person projects" in " ".join(prediction.remarks)
+    assert f"{remark}: no weak-perspective camera fits the 3D joints" in " ".join(prediction.remarks)

@@ -11,7 +11,7 @@ import pytest
 
 from posedeploy.errors import ArtifactError, InputError
 from posedeploy.joint_sets import JOINT_SETS
-from posedeploy.poses.joint_mapping import Mapped
+from posedeploy.poses.joint_mapping import MappedPeople
 from posedeploy.predict.frames import Frame
 from posedeploy.predict.images import read_image
 from posedeploy.predict.joint_files.joint_source import MIN_SIDE
@@ -201,7 +201,7 @@ def test_outputs_that_are_not_finite_are_refused(photo: Array) -> None:
 
 def test_an_image_without_people_is_not_run(photo: Array) -> None:
     spec = lifter_spec()
-    empty = Mapped(np.zeros((0, 17, 3)), ())
+    empty = MappedPeople(np.zeros((0, 17, 3)), ())
     runner = StretchRunner(spec)
     lifter = Lifter(runner, spec, lambda frames, refused: ((frame, empty) for frame in frames))
     ((_, poses),) = lifter.stream([Frame("a", photo, 0)])

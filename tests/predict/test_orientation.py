@@ -93,8 +93,8 @@ def test_heic_without_its_package_is_skipped_and_reported(
         raise plugins.missing_package(ModuleNotFoundError("No module", name="pillow_heif"))
 
     monkeypatch.setattr(plugins, "load", missing)
-    told = r"a\.heic: HEIC: this needs the package pillow_heif.*pip install 'posedeploy\[heif\]'"
-    with pytest.raises(MissingPackageError, match=told):
+    message = r"a\.heic: HEIC: this needs the package pillow_heif.*pip install 'posedeploy\[heif\]'"
+    with pytest.raises(MissingPackageError, match=message):
         read_image(tmp_path / "a.heic")
     source = open_source(str(tmp_path))
     assert [frame.name for frame in source] == ["b.jpg"]

@@ -45,8 +45,8 @@ def test_samples_are_scaled_by_their_significant_bits(bits: int, kind: str, tmp_
     }[kind]()
     picture = _read(content, tmp_path)
     assert _is_ramp(picture)
-    told = f"16-bit samples with a maximum of {(1 << bits) - 1} are read as {bits}-bit samples"
-    assert picture.remark == (None if bits == 16 or kind == "ppm" else told)
+    message = f"16-bit samples with a maximum of {(1 << bits) - 1} are read as {bits}-bit samples"
+    assert picture.remark == (None if bits == 16 or kind == "ppm" else message)
 
 
 def test_full_range_samples_lose_only_their_lowest_bits(tmp_path: Path, photo: Array) -> None:

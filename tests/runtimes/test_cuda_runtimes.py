@@ -38,8 +38,8 @@ THERE = pytest.mark.skipif(not torch.cuda.is_available(), reason="this machine h
 @pytest.fixture(scope="module")
 def exported(tiny: Model, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Artifact]:
     """Export the tiny network for these runtimes; do not change the files."""
-    made = export(tiny, ["torchscript", "onnx"], tmp_path_factory.mktemp("exported"), "tiny")
-    return {artifact.target: artifact for artifact in made}
+    artifacts = export(tiny, ["torchscript", "onnx"], tmp_path_factory.mktemp("exported"), "tiny")
+    return {artifact.target: artifact for artifact in artifacts}
 
 
 def _open(pair: tuple[str, str], tiny: Model, exported: dict[str, Artifact], options: RunOptions) -> Runner:
@@ -73,10 +73,10 @@ def cuda_build(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_the_error_of_onnx_runtime_has_the_reason_and_nothing_is_printed(
     cuda_build: None, exported: dict[str, Artifact], capsys: pytest.CaptureFixture[str]
 ) -> None:
-    said = (
+    message = (
         r"^`device=cuda`: .*`device=cpu` \(message of ONNX Runtime: Failed to load libcublas\.so\.13: no such"
     )
-    with pytest.raises(DeviceError, match=said):
+    with pytest.raises(DeviceError, match=message):
         open_runner(exported["onnx"], RunOptions("cuda"), "onnxruntime")
     assert capsys.readouterr() == ("", "")
 

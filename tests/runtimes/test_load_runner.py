@@ -106,10 +106,10 @@ def test_a_file_with_other_tensors_than_its_manifest_is_an_error(
 def test_a_file_with_the_suffix_of_another_target_is_an_error(tmp_path: Path) -> None:
     (tmp_path / "a.onnx").write_bytes(b"program")
     hashes = {"a.torchscript": files.sha256(tmp_path / "a.onnx")}
-    made = Artifact(
+    artifact = Artifact(
         tmp_path / "a.onnx", "torchscript", ModelSpec("x", "", (), ()), "fp32", hashes, Provenance(None, "")
     )
-    manifest.write(made, tmp_path)
+    manifest.write(artifact, tmp_path)
     with pytest.raises(
         ManifestError, match="the target in its manifest is 'torchscript', and its suffix is that of onnx"
     ):

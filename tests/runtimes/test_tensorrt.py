@@ -104,8 +104,8 @@ def test_memory_is_released_if_there_is_not_enough(engine: Artifact, monkeypatch
         return pins(size) if next(left, False) else (runtime.cudaError_t.cudaErrorMemoryAllocation, None)
 
     monkeypatch.setattr(cuda.calls, "cudaMallocHost", scarce)
-    said = r"^`device=cuda`: CUDA cannot pin \d+ bytes on this machine \(cudaErrorMemoryAllocation\)$"
-    with pytest.raises(DeviceError, match=said):
+    message = r"^`device=cuda`: CUDA cannot pin \d+ bytes on this machine \(cudaErrorMemoryAllocation\)$"
+    with pytest.raises(DeviceError, match=message):
         load_on_stand_in(engine, ON_GPU, cuda)
     assert cuda.closed
 

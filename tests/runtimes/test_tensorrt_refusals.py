@@ -139,11 +139,11 @@ def test_a_whole_engine_without_a_gpu_is_not_called_damaged(engine: Artifact) ->
 
 def test_the_gpu_is_released_if_opening_fails(engine: Artifact) -> None:
     cuda = StandInCuda(Gpu("an old one", "6.1", "12.0"))
-    said = (
+    message = (
         r"an old one has compute capability 6\.1, which tensorrt-rtx \S+ does not support; build it with "
         r"the other library: posedeploy engine rebuild \S+ `trt_library=tensorrt`$"
     )
-    with pytest.raises(DeviceError, match=said):
+    with pytest.raises(DeviceError, match=message):
         load_on_stand_in(engine, ON_GPU, cuda)
     assert cuda.closed
 
@@ -190,9 +190,9 @@ def test_an_unknown_header_is_refused(
     if version_of("tensorrt") is None:
         assert identify_library(theirs)[0].name == "tensorrt-rtx", "its own error describes the problem"
     _pretend_both_are_installed(monkeypatch)
-    said = (
+    message = (
         r"damaged, or not a TensorRT engine: its first bytes are b.*, expected b'ftrt' \(tensorrt\) or "
         r"b'vtrt' \(tensorrt-rtx\); copy it again, or export the network"
     )
-    with pytest.raises(ArtifactError, match=said):
+    with pytest.raises(ArtifactError, match=message):
         identify_library(theirs)

@@ -70,6 +70,6 @@ def test_a_program_that_cannot_be_recorded_runs_and_the_reason_is_reported() -> 
 def test_a_call_on_the_cpu_returns_arrays_that_the_caller_owns() -> None:
     spec = TensorSpec("x", (2,))
     call, report = open_call(lambda x: {"same": x}, torch.device("cpu"), (spec,), (spec,))
-    given = np.arange(4, dtype=np.float32)[::-2]
-    found = call([given])["x"]
-    assert report == {} and np.array_equal(found, given) and not np.shares_memory(found, given)
+    array = np.arange(4, dtype=np.float32)[::-2]
+    found = call([array])["x"]
+    assert report == {} and np.array_equal(found, array) and not np.shares_memory(found, array)

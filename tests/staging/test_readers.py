@@ -66,10 +66,10 @@ def test_a_reader_without_permission_to_write_waits_for_a_writer(
 @pytest.fixture
 def unfinished(tmp_path: Path) -> Path:
     """The path of a new artifact whose files are still in the work folder of a killed run."""
-    made, folder = tmp_path / "made", tmp_path / "out"
-    write_artifact(made, "content")
+    written, folder = tmp_path / "made", tmp_path / "out"
+    write_artifact(written, "content")
     folder.mkdir()
-    leave_unfinished(folder, {path.name: path.read_text() for path in made.iterdir()})
+    leave_unfinished(folder, {path.name: path.read_text() for path in written.iterdir()})
     assert not (folder / "net.xml").exists()
     return folder / "net.xml"
 

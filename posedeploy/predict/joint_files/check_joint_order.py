@@ -78,7 +78,7 @@ def check_order(people: Sequence[Person], own: JointSet, source: str, *, is_stat
         )
     if fit.is_wrong and not is_stated:
         raise InputError(
-            f"{source}: the joints are not in the order of {own.name}: {fit.worst}. {_others(own)} Name "
+            f"{source}: the joints are not in the order of {own.name}: {fit.worst}. {_others(own)} Pass "
             f"the right set with `joints=NAME`; `joints={own.name}` uses the joints unchanged"
         )
     if fit.is_wrong:
@@ -111,7 +111,7 @@ def _advice(content: JointsContent, names: list[str], wanted: JointSet) -> str:
     best = choose_set(content.people[:MAX_SAMPLED], [KNOWN_SETS[name] for name in usable])
     if best is not None and best[1].is_good:
         return f". They fit {best[0].name}: add `joints={best[0].name}`"
-    return f". Name their set with `joints` ({', '.join(usable)})"
+    return f". Pass their set with `joints` ({', '.join(usable)})"
 
 
 def _join(names: list[str]) -> str:

@@ -9,7 +9,7 @@ import numpy as np
 from posedeploy.errors import InputError
 from posedeploy.joint_sets import JointSet
 from posedeploy.own_keypoints import joint_set_of
-from posedeploy.poses.joint_mapping import Mapped
+from posedeploy.poses.joint_mapping import MappedPeople
 from posedeploy.poses.preprocess_joints import prepare_joints
 from posedeploy.predict.frames import Frame
 from posedeploy.predict.joint_files.check_joint_order import check_order, set_of_file
@@ -45,7 +45,7 @@ def joints_from_file(source: JointsFile, spec: ModelSpec) -> JointSource:
     remarks += check_order(used, own, source.name, is_stated=is_stated)
     by_number = dict(zip(source.numbers, frames, strict=True))
 
-    def find(blank: Iterable[Frame], rejected: list[str] | None) -> Iterator[tuple[Frame, Mapped]]:
+    def find(blank: Iterable[Frame], rejected: list[str] | None) -> Iterator[tuple[Frame, MappedPeople]]:
         for frame in blank:
             yield frame, by_number[frame.index]
 
@@ -69,7 +69,7 @@ def _mapping_remark(own: JointSet, wanted: JointSet, source: str) -> str:
 
 def _map_frame(
     frame: JointsFrame, own: JointSet, wanted: JointSet, spec: ModelSpec
-) -> tuple[Mapped, list[Person]]:
+) -> tuple[MappedPeople, list[Person]]:
     """Return the people in the wanted set, and the same people as in the file."""
     kept: list[Array] = []
     used: list[Person] = []
@@ -85,7 +85,7 @@ def _map_frame(
             kept.append(joints)
             suffix = "" if frame.number is None else f" of frame {frame.number}"
             used.append(Person(person.joints, person.label + suffix))
-    return Mapped(np.array(kept).reshape(-1, len(wanted), 3), tuple(left_out)), used
+    return MappedPeople(np.array(kept).reshape(-1, len(wanted), 3), tuple(left_out)), used
 
 
 def _fault(joints: Array, spec: ModelSpec) -> str:
@@ -97,7 +97,7 @@ def _fault(joints: Array, spec: ModelSpec) -> str:
     return ""
 
 
-def _check_not_empty(source: JointsFile, frames: Sequence[Mapped]) -> None:
+def _check_not_empty(source: JointsFile, frames: Sequence[MappedPeople]) -> None:
     """Check that somebody is left if people were left out, as otherwise the numbers are not joints in px."""
     if any(len(frame.joints) for frame in frames):
         return

@@ -103,13 +103,13 @@ def test_a_file_with_other_outputs_is_an_error(
     other = replace(tiny, module=Scaled(tiny.module, scale))
     signature = litert_torch.convert(prepare(other, ExportOptions()), tmp_path / "other.tflite")
     answer = {"inputs": signature.inputs, "outputs": signature.outputs, "versions": {}}
-    given = {"OTHER": str(tmp_path / "other.tflite"), "SAID": answer, "WHAT": "other"}
-    wrong.script.write_text("".join(f"{name} = {value!r}\n" for name, value in given.items()) + WRONG)
-    said = (
+    variables = {"OTHER": str(tmp_path / "other.tflite"), "SAID": answer, "WHAT": "other"}
+    wrong.script.write_text("".join(f"{name} = {value!r}\n" for name, value in variables.items()) + WRONG)
+    message = (
         rf"in \w+ by {distance} of its largest value .* so onnx2tf converted an "
         "operator wrongly; use `converter=lit"
     )
-    with pytest.raises(ExportError, match=said):
+    with pytest.raises(ExportError, match=message):
         export(tiny, ["tflite"], tmp_path / "out", "human", BY_ONNX2TF)
     assert not (tmp_path / "out").exists()
 

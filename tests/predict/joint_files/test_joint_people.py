@@ -11,7 +11,7 @@ import pytest
 
 from posedeploy.errors import InputError
 from posedeploy.joint_sets import JOINT_SETS
-from posedeploy.poses.joint_mapping import Mapped
+from posedeploy.poses.joint_mapping import MappedPeople
 from posedeploy.predict.joint_files.joint_source import JointsFile, JointsOptions
 from posedeploy.predict.joint_files.people import joints_from_file
 from posedeploy.predict.lifting import JointSource
@@ -28,7 +28,7 @@ def given(folder: Path, joints: Array, **options: Any) -> JointsFile:
     return JointsFile(folder / "joints.npy", JointsOptions(**options))
 
 
-def found(source: JointsFile, joint_set: str = "human36") -> tuple[JointSource, list[Mapped]]:
+def found(source: JointsFile, joint_set: str = "human36") -> tuple[JointSource, list[MappedPeople]]:
     people = joints_from_file(source, lifter_spec(joint_set))
     return people, [mapped for _, mapped in people.find(source, None)]
 
@@ -136,7 +136,7 @@ def test_joints_in_another_order_are_refused_with_the_likely_set(tmp_path: Path)
     moved[:, 0] += 200
     message = (
         r"human36: pelvis is not near the middle of the hips\. No other known set of 17 joints fits either "
-        r"\(coco-17, posetrack17, 3dhp17\)\. Name the right set with `joints=NAME`; `joints=human36` uses the"
+        r"\(coco-17, posetrack17, 3dhp17\)\. Pass the right set with `joints=NAME`; `joints=human36` uses the"
     )
     with pytest.raises(InputError, match=message):
         found(given(tmp_path, moved))
