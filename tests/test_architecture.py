@@ -1,17 +1,13 @@
-"""The rules of ARCHITECTURE.md for imports between modules and of heavy packages."""
+"""The rules of ARCHITECTURE.md for imports between modules."""
 
 from __future__ import annotations
 
-import ast
 import re
-from dataclasses import dataclass
-from pathlib import Path
 
 import pytest
 
-from posedeploy.backends import RUNTIMES, TARGETS
+from tests.support.imports import MODULES, OURS, PACKAGE, is_within
 
-PACKAGE = Path(__file__).parents[1] / "posedeploy"
 BASE = {"posedeploy", "errors", "limits", "printable", "types"}
 SHARED = BASE | {
     "plugins",
@@ -145,126 +141,6 @@ except what ``test_nothing_imports_the_command_line`` forbids.
 """
 
 FREE = {"console", "commands", "cli", "__main__", "__init__"}
-OTHER_LEAVES = {
-    "torch": {
-        "aoti_package.admission",
-        "aoti_package.loader",
-        "aoti_package.trial_run",
-        "checkpoints",
-        "convert",
-        "native_code",
-        "reduced_precision",
-        "cuda_graph",
-        "runtimes.tf32",
-        "runtimes.torch_call",
-        "runtimes.torch_runner",
-        "tensorrt.torch2trt",
-    },
-    "litert_torch": {"convert.tflite.litert_torch"},
-    "ai_edge_litert": {
-        "convert.tflite.check",
-        "convert.tflite.metadata",
-        "convert.tflite.run",
-    },
-    "flatbuffers": {"convert.tflite.metadata"},
-    "safetensors": {"checkpoints"},
-    "onnx2tf": {"environments.worker.onnx2tf"},
-    "tensorflow": {"environments.worker.onnx2tf"},
-    "onnx": {
-        "convert.gelu",
-        "convert.fp16_graph",
-        "convert.tflite.onnx2tf",
-        "convert.onnx_opset",
-    },
-    "onnxscript": {"convert.tflite.onnx2tf"},
-    "onnxruntime": {
-        "convert.fp16_graph",
-        "convert.onnx_opset",
-        "convert.onnx_run",
-        "runtimes.onnxruntime_placement",
-    },
-    "cuda": {"cuda"},
-    "tensorrt": set(),
-    "tensorrt_rtx": set(),
-    "nncf": {"convert.nncf_quantize"},
-    "openvino": {"convert.nncf_quantize", "runtimes.openvino_precision"},
-    "pycocotools": {"benchmarks.oks"},
-    "av": {
-        "predict.demuxing",
-        "predict.sound_writer",
-        "predict.stream_reader",
-        "predict.video_reader",
-        "predict.video_writer",
-    },
-    "pillow_heif": {"predict.heif"},
-    "pygame": {"predict.window"},
-    "trimesh": {"predict.mesh_writing"},
-    "scipy": {"predict.joint_files.matlab_task"},
-    "cv2": {"calibration", "poses", "predict", "synthetic"},
-}
-"""The packages or modules that import each heavy package, in addition to the converters and runners of
-the tables."""
-
-
-def _leaves() -> dict[str, set[str]]:
-    """Return the modules that may import each heavy package, at the top."""
-    leaves = {package: set(modules) for package, modules in OTHER_LEAVES.items()}
-    used = [(target.converter, target.packages) for target in TARGETS.values()]
-    used += [(runtime.runner, (runtime.package,)) for runtime in RUNTIMES.values()]
-    for reference, packages in used:
-        module = reference.partition(":")[0].removeprefix("posedeploy.")
-        for package in packages:
-            leaves.setdefault(package, set()).add(module)
-    return leaves
-
-
-HEAVY = _leaves()
-
-
-@dataclass(frozen=True)
-class Import:
-    """One import: the importing module, the imported name, and whether it is at the top of the module."""
-
-    importer: str
-    name: str
-    at_top: bool
-
-    def within(self, places: set[str]) -> bool:
-        """Return whether the importing module is in one of these packages, or is one of these modules."""
-        return _within(self.importer, places)
-
-
-def _within(module: str, places: set[str]) -> bool:
-    return any(module == place or module.startswith(f"{place}.") for place in places)
-
-
-def _imports_of(path: Path) -> list[Import]:
-    importer = ".".join(path.relative_to(PACKAGE).with_suffix("").parts)
-    tree = ast.parse(path.read_text(encoding="utf-8"))
-    for_types = {
-        inner
-        for node in ast.walk(tree)
-        if isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING"
-        for inner in ast.walk(node)
-    }
-    found = []
-    for node in ast.walk(tree):
-        if node in for_types:
-            continue
-        if isinstance(node, ast.Import):
-            names = [alias.name for alias in node.names]
-        elif isinstance(node, ast.ImportFrom):
-            assert node.level == 0, f"{path}: a relative import"
-            names = [f"{node.module}.{alias.name}" for alias in node.names]
-        else:
-            continue
-        found += [Import(importer, name, node in tree.body) for name in names]
-    return found
-
-
-IMPORTS = [found for path in sorted(PACKAGE.rglob("*.py")) for found in _imports_of(path)]
-MODULES = {".".join(path.relative_to(PACKAGE).with_suffix("").parts) for path in PACKAGE.rglob("*.py")}
-OURS = [found for found in IMPORTS if found.name.partition(".")[0] == "posedeploy"]
 
 
 def test_every_module_has_an_import_rule() -> None:
@@ -282,7 +158,7 @@ def test_a_package_imports_only_permitted_modules(room: str) -> None:
         for found in OURS
         if found.within({room})
         and found.name != "posedeploy.__version__"
-        and not _within(found.name.removeprefix("posedeploy."), MAY_IMPORT[room])
+        and not is_within(found.name.removeprefix("posedeploy."), MAY_IMPORT[room])
     ]
     assert not wrong
 
@@ -296,7 +172,7 @@ def test_a_package_imports_only_permitted_modules(room: str) -> None:
     ],
 )
 def test_the_command_line_is_imported_only_by_itself(target: str, importers: set[str]) -> None:
-    wrong = [f for f in OURS if _within(f.name, {f"posedeploy.{target}"}) and not f.within(importers)]
+    wrong = [f for f in OURS if is_within(f.name, {f"posedeploy.{target}"}) and not f.within(importers)]
     assert not wrong
 
 
@@ -319,12 +195,6 @@ def test_poses_do_not_import_the_table_that_loads_them() -> None:
         names = {found.name.removeprefix("posedeploy.") for found in OURS if found.importer == module}
         waiting |= (names | {name.rpartition(".")[0] for name in names}) & MODULES - reached
     assert "families" not in reached
-
-
-@pytest.mark.parametrize("package", HEAVY)
-def test_a_heavy_package_is_imported_at_the_top_of_its_leaves_only(package: str) -> None:
-    uses = [found for found in IMPORTS if found.name.partition(".")[0] == package]
-    assert [found for found in uses if not found.within(HEAVY[package]) or not found.at_top] == []
 
 
 READ_DETAILS = {"aoti_package.build", "runtimes.litert", "tensorrt.build_info", "types.running"}

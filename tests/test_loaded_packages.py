@@ -7,7 +7,8 @@ import sys
 
 import pytest
 
-from tests.test_architecture import HEAVY, PACKAGE
+from tests.support.imports import PACKAGE
+from tests.test_heavy_imports import HEAVY
 
 
 def _loaded(code: str) -> set[str]:

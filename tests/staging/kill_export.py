@@ -24,7 +24,7 @@ from posedeploy.cli import app
 from posedeploy.errors import PoseDeployError
 from posedeploy.files import write_text
 from posedeploy.staging.recovery import PREFIX
-from tests.staging.kill_matrix import CHANGES, Count, run_forked
+from tests.staging.counted_calls import CHANGES, Count, run_forked
 
 NETWORK = """
 from torch import nn

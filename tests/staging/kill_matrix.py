@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import contextlib
 import errno
-import fcntl
 import gc
 import io
 import json
@@ -28,20 +27,14 @@ from posedeploy.console.error_handling import ErrorHandlingGroup
 from posedeploy.console.output import fail
 from posedeploy.console.path_checks import CommandGroup
 from posedeploy.errors import OutputError
-from posedeploy.files import staged, write_text
+from posedeploy.files import write_text
 from posedeploy.staging import file_lock, recovery
 from posedeploy.staging.recovery import PREFIX, recover
+from tests.staging.counted_calls import CHANGES, READS, Count, run_forked
+from tests.staging.scenarios import SCENARIOS, Recovering, Scenario
 
-CHANGES = (
-    "open", "mkdir", "rename", "replace", "link", "symlink", "unlink", "remove", "rmdir", "write",
-    "ftruncate", "fsync", "close",
-)  # fmt: skip
-READS = ("stat", "lstat", "scandir")
 ENDINGS = ("KILL", "TERM", "INT", "INT twice", "INT repeatedly")
 ERRORS = ("ENOSPC", "EIO", "EACCES")
-OLD = {"a.bin": "old bin", "a.xml": "old xml", "a.xml.posedeploy.json": "old manifest", "a.log": "old log"}
-NEW = {"a.bin": "new bin", "a.xml": "new xml", "a.xml.posedeploy.json": "new manifest", "a.onnx": "new onnx"}
-OTHER = {"b.txt": "another's"}
 
 
 @dataclass(frozen=True)
@@ -62,78 +55,6 @@ class Ending:
     after: dict[str, str]
     hidden: list[str]
     problem: str
-
-
-@dataclass(frozen=True)
-class Scenario:
-    """A folder with an old set that a run replaces by a new one."""
-
-    old: dict[str, str]
-    new: dict[str, str]
-    outdated: tuple[str, ...]
-
-    def write(self, folder: Path) -> None:
-        """Replace the old set by the new one."""
-        with staged(folder, lambda: self.outdated) as stage:
-            for name in self.new:
-                if self.old.get(name) != self.new[name]:
-                    (stage / name).write_text(self.new[name])
-
-
-class Recovering(Scenario):
-    """A folder in which a run was killed while it replaced files, and a run that opens the folder."""
-
-    def write(self, folder: Path) -> None:
-        """Open the folder."""
-        recover(folder)
-
-
-SCENARIOS = {
-    "set": Scenario(OTHER | OLD, OTHER | NEW, ("a.log",)),
-    "fresh set": Scenario(OTHER, OTHER | NEW, ()),
-    "one file": Scenario(OTHER | {"a.json": "old"}, OTHER | {"a.json": "new"}, ()),
-    "recovery": Recovering(OTHER | OLD, OTHER | NEW, ("a.log",)),
-}
-
-
-class Count:
-    """Counts operations, and calls ``act`` at one of them, or with ``lasting`` also at all later changes."""
-
-    def __init__(self, at: int, act: Callable[[str, tuple[Any, ...]], None], lasting: bool = False) -> None:
-        self.done = 0
-        self.names: list[str] = []
-        self._at, self._act, self._lasting = at, act, lasting
-
-    def wrap(self, function: Callable[..., Any], name: str) -> Callable[..., Any]:
-        """Return a function that counts its calls."""
-
-        def counted(*arguments: Any, **options: Any) -> Any:
-            self.done += 1
-            self.names.append(name)
-            if self.done == self._at or (self._lasting and self.done > self._at and name in CHANGES):
-                if name == "close":  # the system closes the descriptor even if it reports an error
-                    function(*arguments)
-                self._act(name, arguments)
-                if name == "close":
-                    return None
-            return function(*arguments, **options)
-
-        return counted
-
-    @contextlib.contextmanager
-    def counting(self, names: tuple[str, ...]) -> Iterator[None]:
-        """Count calls of these functions of ``os``, and of ``flock``."""
-        functions = {name: getattr(os, name) for name in names}
-        flock = fcntl.flock
-        try:
-            for name, function in functions.items():
-                setattr(os, name, self.wrap(function, name))
-            fcntl.flock = self.wrap(flock, "flock")  # type: ignore[assignment]
-            yield
-        finally:
-            for name, function in functions.items():
-                setattr(os, name, function)
-            fcntl.flock = flock
 
 
 def _nothing(descriptor: int) -> None:
@@ -177,26 +98,6 @@ def _run(scenario: Scenario, folder: Path, count: Count, names: tuple[str, ...])
 
     _work[:] = [work]
     _command(["write"])
-
-
-def run_forked(work: Callable[[], None], output: Path) -> int:
-    """Run a function in a child; return its exit status, or minus the signal that ended it."""
-    child = os.fork()
-    if child == 0:
-        stream = os.open(output, os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
-        os.dup2(stream, 2)
-        status = 70
-        try:
-            work()
-            status = 0
-        except SystemExit as ended:
-            status = int(ended.code or 0)
-        except BaseException as error:
-            os.write(2, f"Traceback: {type(error).__name__}: {error}".encode())
-        finally:
-            os._exit(status)
-    _, waited = os.waitpid(child, 0)
-    return os.waitstatus_to_exitcode(waited)
 
 
 def _prepare(scenario: Scenario, folder: Path) -> None:

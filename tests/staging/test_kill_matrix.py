@@ -12,7 +12,8 @@ import pytest
 
 from posedeploy.console.error_handling import INTERRUPTED
 from posedeploy.staging.work_folder import IN_PLACE, UNCHANGED
-from tests.staging.kill_matrix import ENDINGS, ERRORS, SCENARIOS, Ending, Scenario
+from tests.staging.kill_matrix import ENDINGS, ERRORS, Ending
+from tests.staging.scenarios import SCENARIOS, Scenario
 
 ROOT = Path(__file__).parents[2]
 PENDING = "and restoring the old files failed too; both the new and the old files are complete in"
