@@ -50,7 +50,7 @@ def find_layers(model: Any) -> set[str]:
 def has_attention(model: Any) -> bool:
     """Return whether a matrix product reads a softmax and another result, as in attention."""
     return any(
-        _reads_softmax(node) and not any(_is_constant(source) for source in _sources(node))
+        _reads_softmax(node) and not any(is_constant(source) for source in _sources(node))
         for node in _layers(model)
     )
 
@@ -63,7 +63,7 @@ def _sources(node: Any) -> list[Any]:
     return [value.get_node() for value in node.input_values()]
 
 
-def _is_constant(node: Any) -> bool:
+def is_constant(node: Any) -> bool:
     """Return whether a node is a constant, or a reshaped or converted constant."""
     while node.get_type_name() in {"Convert", *MOVES}:
         node = _sources(node)[0]

@@ -20,8 +20,12 @@ from posedeploy.suppress_output import only_errors
 from posedeploy.types import CalibrationSet
 
 
-def quantize(model: openvino.Model, calibration: CalibrationSet, precision: str) -> openvino.Model:
-    """Return a copy of an FP32 graph with INT8 layers, and sensitive operators in floating point.
+def quantize(
+    model: openvino.Model, calibration: CalibrationSet, precision: str
+) -> tuple[openvino.Model, set[str]]:
+    """Return a copy of an FP32 graph with INT8 layers, and the names of these layers.
+
+    Sensitive operators stay in floating point.
 
     Activations with negative values are quantized asymmetrically (NNCF's preset ``mixed``), and their ranges
     come from histograms. Weights are quantized per channel.
@@ -35,7 +39,8 @@ def quantize(model: openvino.Model, calibration: CalibrationSet, precision: str)
     names = float_layers.find_sensitive_operators(model)
     if precision == "mixed":
         names |= float_layers.find_early_and_depthwise_layers(model)
-    if not float_layers.find_layers(model) - names:
+    layers = float_layers.find_layers(model) - names
+    if not layers:
         raise ExportError(
             f"`precision={precision}`: no layer of this network is left for INT8: output layers and, in "
             "mixed precision, early and depthwise layers stay in floating point; use `precision=bf16`"
@@ -43,7 +48,7 @@ def quantize(model: openvino.Model, calibration: CalibrationSet, precision: str)
     attention = float_layers.has_attention(model)
     with redirect_stdout(io.StringIO()), only_errors("nncf"):  # progress bars
         try:
-            return nncf.quantize(
+            quantized = nncf.quantize(
                 model,
                 nncf.Dataset(calibration.inputs),
                 preset=nncf.QuantizationPreset.MIXED,
@@ -60,3 +65,4 @@ def quantize(model: openvino.Model, calibration: CalibrationSet, precision: str)
             raise ExportError(
                 f"`precision={precision}`: NNCF cannot quantize this network: {first_line(error)}"
             ) from error
+    return quantized, layers

@@ -5,8 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import shutil
-from collections.abc import Mapping
-from dataclasses import replace
+from collections.abc import Collection, Mapping
 from pathlib import Path
 
 from posedeploy import openvino_telemetry  # noqa: F401
@@ -20,7 +19,9 @@ from posedeploy.backends import TARGETS
 from posedeploy.convert import onnx
 from posedeploy.convert.conversion import Conversion
 from posedeploy.convert.export_options import QUANTIZED
+from posedeploy.convert.layer_choice import Layer, QuantizableNetwork
 from posedeploy.convert.prepare import Prepared
+from posedeploy.convert.restore_layers import estimate_costs, restore
 from posedeploy.errors import ExportError, OutputError, first_line
 from posedeploy.types import Precision
 
@@ -42,29 +43,62 @@ def convert(prepared: Prepared, path: Path) -> Conversion:
         OSError: the disk is full, or the files cannot be written.
     """
     precision = prepared.options.precision
-    quantize = plugins.load(QUANTIZE) if precision in QUANTIZED else None
-    calibration = prepared.calibrate() if precision in QUANTIZED else None  # first: bad images fail at once
+    if precision in QUANTIZED:
+        return _convert_quantized(prepared, path)
+    _save(_build(prepared, path), path, compress_to_fp16=precision == "fp16")
+    return Conversion(precision=precision, inference_precision=INFERENCE_PRECISIONS.get(precision))
+
+
+def _convert_quantized(prepared: Prepared, path: Path) -> Conversion:
+    """Calibrate once, and write the network with the float layers of ``prepared.write_quantized``."""
+    precision = prepared.options.precision
+    quantize = plugins.load(QUANTIZE)
+    calibration = prepared.calibrate()  # first, so that bad images fail at once
+    original = _build(prepared, path)
+    prepared.on_progress("quantizing", None)
+    quantized, names = quantize(original, calibration, precision)
+    conversion = Conversion(
+        precision=precision,
+        inference_precision=INFERENCE_PRECISIONS.get(precision),
+        packages=(*TARGETS["openvino"].packages, "nncf"),
+        calibration=calibration.record,
+    )
+
+    def write(float_layers: Collection[str], trial: Path) -> Conversion:
+        model = restore(quantized, original, float_layers, names) if float_layers else quantized
+        _save(model, trial)
+        return conversion
+
+    return prepared.write_quantized(QuantizableNetwork(_layers(original, names, prepared), write), path)
+
+
+def _layers(model: openvino.Model, names: Collection[str], prepared: Prepared) -> tuple[Layer, ...]:
+    """Return the layers of these names with their costs for the example inputs."""
+    sized = model.clone()
+    shapes = zip(sized.inputs, prepared.example, strict=True)
+    sized.reshape({port.any_name: list(example.shape) for port, example in shapes})
+    return tuple(Layer(name, cost) for name, cost in estimate_costs(sized) if name in names)
+
+
+def _build(prepared: Prepared, path: Path) -> openvino.Model:
+    """Return the graph in FP32, by way of an ONNX file next to ``path``."""
     onnx_path = path.with_suffix(".onnx")
     onnx.convert_fp32(prepared, onnx_path)
-    size = onnx_path.stat().st_size
     try:
-        model = openvino.convert_model(onnx_path)
+        return openvino.convert_model(onnx_path)
     except RuntimeError as error:
         raise ExportError(f"OpenVINO cannot convert this network: {first_line(error)}") from error
     finally:
         onnx_path.unlink()
-    conversion = Conversion(precision=precision, inference_precision=INFERENCE_PRECISIONS.get(precision))
-    if quantize is not None and calibration is not None:
-        prepared.on_progress("quantizing", None)
-        model = quantize(model, calibration, precision)
-        packages = (*TARGETS["openvino"].packages, "nncf")
-        conversion = replace(conversion, packages=packages, calibration=calibration.record)
+
+
+def _save(model: openvino.Model, path: Path, *, compress_to_fp16: bool = False) -> None:
+    size = sum(node.get_byte_size() for node in model.get_ops() if node.get_type_name() == "Constant")
     model.set_friendly_name(path.stem)
     try:
-        openvino.save_model(model, path, compress_to_fp16=precision == "fp16")
+        openvino.save_model(model, path, compress_to_fp16=compress_to_fp16)
     except RuntimeError as error:
-        if shutil.disk_usage(path.parent).free < size:  # the IR has about the size of the ONNX file
+        if shutil.disk_usage(path.parent).free < size:  # the IR has about the size of its constants
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC)) from error
         reason = " ".join(str(error).split())
         raise OutputError(f"{path.name}: OpenVINO cannot write this file ({reason})") from error
-    return conversion

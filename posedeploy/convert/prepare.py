@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from posedeploy.convert.export_options import ExportOptions, Outputs, ignore_progress
+from posedeploy.convert.layer_choice import WriteChosen, write_all_quantized
 from posedeploy.errors import ExportError, first_line
 from posedeploy.flatten import flat
 from posedeploy.reduced_precision import DTYPES, ReducedPrecision
@@ -27,7 +28,8 @@ class Prepared:
 
     axes: for each input, the names of dynamic axes by position; empty if every shape is fixed. options: of
     the export. on_progress: for converters that report progress. calibrate: returns the calibration inputs,
-    collected at the first call, for converters that quantize.
+    collected at the first call, for converters that quantize. write_quantized: writes a network with the
+    float layers that the options ask for, for converters that quantize.
     """
 
     module: nn.Module
@@ -37,6 +39,7 @@ class Prepared:
     options: ExportOptions = field(default_factory=ExportOptions)
     on_progress: OnProgress = ignore_progress
     calibrate: Callable[[], CalibrationSet] = field(default=no_calibration)
+    write_quantized: WriteChosen = field(default=write_all_quantized)
 
     @property
     def in_precision(self) -> nn.Module:

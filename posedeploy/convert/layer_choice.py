@@ -1,0 +1,55 @@
+"""The layers of a network that a target can quantize, for the search of those that must stay in float.
+
+A converter that quantizes passes a ``QuantizableNetwork`` to ``Prepared.write_quantized``. Without a budget,
+that writes the network with all these layers in INT8. With a budget, it writes trial files in other folders,
+and returns the first choice of float layers whose poses hold the budget.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeAlias
+
+from posedeploy.convert.conversion import Conversion
+
+
+@dataclass(frozen=True)
+class Layer:
+    """A layer that is in INT8 unless the search puts it back.
+
+    name: unique in the network, the target's own. cost: the estimated time that the layer loses in floating
+    point, in the same unit for all layers, such as its multiplications.
+    """
+
+    name: str
+    cost: float
+
+
+WriteQuantized: TypeAlias = Callable[[Collection[str], Path], Conversion]
+"""Writes the model file at a path with the layers of these names in floating point and the others in INT8.
+
+It is called several times and must give the same file for the same names. Whatever does not depend on the
+names, such as calibration, should happen before the first call or only in it.
+"""
+
+
+@dataclass(frozen=True)
+class QuantizableNetwork:
+    """A network that a target can write with a choice of layers in floating point.
+
+    layers: in the order of the graph, without those that stay in floating point in every quantized file.
+    """
+
+    layers: tuple[Layer, ...]
+    write: WriteQuantized
+
+
+WriteChosen: TypeAlias = Callable[[QuantizableNetwork, Path], Conversion]
+"""Writes a network to a path with some choice of float layers."""
+
+
+def write_all_quantized(network: QuantizableNetwork, path: Path) -> Conversion:
+    """Write a network with all its layers in INT8."""
+    return network.write((), path)
