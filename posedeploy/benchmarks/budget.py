@@ -9,6 +9,7 @@ from dataclasses import dataclass, field, replace
 from posedeploy.benchmarks.pose_comparison import PoseComparison, Summary
 from posedeploy.benchmarks.tolerances import Tolerance
 from posedeploy.errors import InputError
+from posedeploy.printable import counted
 
 UNITS: Mapping[str, str] = {"px": "px", "mm": "mm", "oks": "oks", "%": "unmatched_percent"}
 """The units of a budget, and the fields of ``Budget`` that they set."""
@@ -28,7 +29,7 @@ class Budget:
     """The differences of paired poses that pass. None does not limit a measure.
 
     px: 95th percentile of the distances of keypoints. mm: the same of 3D joints relative to the root, and of
-    vertices. oks: the similarity that 95 % of the people reach. unmatched_percent: keypoints found by only
+    vertices. oks: the similarity that 95% of the people reach. unmatched_percent: keypoints found by only
     one of the two models, those of missed and extra people included, in percent of all. defaults: the fields
     that the user did not set.
     """
@@ -44,7 +45,7 @@ class Budget:
             "px": "{:g} px",
             "mm": "{:g} mm",
             "oks": "OKS {:g}",
-            "unmatched_percent": "{:g} % unmatched keypoints",
+            "unmatched_percent": "{:g}% unmatched keypoints",
         }
         parts = [
             text.format(value) + (" (default)" if name in self.defaults else "")
@@ -79,8 +80,9 @@ class Budget:
         total = poses.keypoints + poses.unmatched_keypoints
         if self.unmatched_percent is not None and not percent <= self.unmatched_percent:
             sentences.append(
-                f"{poses.unmatched_keypoints} of {total} keypoints are unmatched ({percent:.3g} %, "
-                f"{poses.missed} people missed, {poses.extra} extra), budget {self.unmatched_percent:g} %"
+                f"{poses.unmatched_keypoints} of {total} keypoints are unmatched ({percent:.3g}%, "
+                f"{counted(poses.missed, 'person', 'people')} missed, {poses.extra} extra), "
+                f"budget {self.unmatched_percent:g}%"
             )
         limits = (
             ("keypoints", "px", "px", self.px),
@@ -94,7 +96,7 @@ class Budget:
         summary = poses.summaries.get("oks")
         if self.oks is not None and summary is not None and not summary.p95.value >= self.oks:
             sentences.append(
-                f"5 % of the people have an OKS of {summary.p95.value:.3g} or less (the lowest is "
+                f"5% of the people have an OKS of {summary.p95.value:.3g} or less (the lowest is "
                 f"{summary.worst.value:.3g} on {summary.worst.image}), budget {self.oks:g}"
             )
         return sentences
@@ -129,7 +131,8 @@ def _parse(text: str) -> tuple[str, float]:
     low, high = RANGES.get(unit, (0.0, float("inf")))
     if not low <= value <= high:
         bounds = f"{low:g} to {high:g}" if unit in RANGES else f"at least {low:g}"
-        raise InputError(f"`budget={text}`: expected {bounds} {unit}")
+        space = "" if unit == "%" else " "
+        raise InputError(f"`budget={text}`: expected {bounds}{space}{unit}")
     return UNITS[unit], value
 
 

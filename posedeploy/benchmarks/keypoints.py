@@ -10,6 +10,7 @@ import numpy as np
 from posedeploy.benchmarks.pose_counts import PoseCounts
 from posedeploy.benchmarks.tolerances import Tolerance
 from posedeploy.poses.person_matching import match_people
+from posedeploy.printable import counted
 from posedeploy.types import Array, Poses
 
 
@@ -86,12 +87,12 @@ class PoseParity(PoseCounts):
         """Return a message for each exceeded tolerance. One in a hundred people may be missed or extra."""
         messages = []
         if 100 * (self.missed + self.extra) > self.people + self.missed + self.extra:
-            messages.append(f"{self.missed} people missed and {self.extra} extra, {self.people} matched")
+            missed = counted(self.missed, "person", "people")
+            messages.append(f"{missed} missed and {self.extra} extra, {self.people} matched")
         if not self.error_px <= tolerance.px:
-            people = f"{self.people} people matched, {self.missed} missed, {self.extra} extra"
             messages.append(
                 f"keypoints differ by {self.error_px:.3g} px at the 99th percentile, tolerance "
-                f"{tolerance.px:g} px ({people})"
+                f"{tolerance.px:g} px ({self.describe_people()})"
             )
         for what, error in (("3D joints", self.error_mm), ("vertices", self.error_vertices_mm)):
             if error is not None and not error <= tolerance.mm:

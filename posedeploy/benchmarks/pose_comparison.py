@@ -71,7 +71,7 @@ class ShownValue:
 class Summary:
     """The distribution of one measure over all images.
 
-    count: the number of values. p95: the value that 95 % do not exceed (of ``oks``: are not below).
+    count: the number of values. p95: the value that 95% do not exceed (of ``oks``: are not below).
     """
 
     count: int

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Protocol
 
+from posedeploy.printable import counted
+
 
 class ImageCounts(Protocol):
     """The counts of one image."""
@@ -67,3 +69,7 @@ class PoseCounts:
     def ambiguous(self) -> int:
         """Ambiguous keypoints and 3D joints."""
         return sum(image.ambiguous for image in self.images)
+
+    def describe_people(self) -> str:
+        """Return the counts of people, such as ``1 person matched, 0 missed, 2 extra``."""
+        return f"{counted(self.people, 'person', 'people')} matched, {self.missed} missed, {self.extra} extra"

@@ -69,7 +69,7 @@ def fetch(
 
 
 def doctor(json: common_options.Json = None) -> None:
-    """Test every target and runtime on this machine; name missing packages and how to install them.
+    """Test every target and runtime on this machine; list missing packages and how to install them.
 
     Example: posedeploy doctor
     """

@@ -94,7 +94,7 @@ def bench(
 ) -> None:
     """Measure the latency of artifacts and of PyTorch on their checkpoint, in the same rounds.
 
-    Exit with 1 if a model became slower (--compare) or cannot be measured alone (--footprint).
+    Exit with status 1 if a model became slower (--compare) or cannot be measured alone (--footprint).
 
     Example: posedeploy bench out/human.xml out/human.onnx --threads 2 --json bench.json
     """
@@ -193,7 +193,7 @@ def parity(
 ) -> None:
     """Compare artifacts with PyTorch, output by output and keypoint by keypoint.
 
-    Exit with 1 if an artifact is outside its tolerance or over its budget.
+    Exit with status 1 if an artifact is outside its tolerance or over its budget.
 
     Example: posedeploy parity out/human.xml out/human.onnx --images photos/
     """

@@ -58,7 +58,7 @@ def poses_line(result: Parity) -> str:
     if not (poses.people or poses.missed or poses.extra):
         return "keypoints: not compared, because neither model finds people; pass photographs with --images"
     line = (
-        f"keypoints: {poses.people} people matched, {poses.missed} missed, {poses.extra} extra; "
+        f"keypoints: {poses.describe_people()}; "
         f"{poses.keypoints} keypoints, {poses.error_px:.3g} px off at the 99th percentile"
     )
     line += f", {poses.error_mm:.3g} mm in 3D" if poses.error_mm is not None else ""
@@ -104,7 +104,7 @@ def paired_line(result: Parity) -> str | None:
         return None
     total = paired.keypoints + paired.unmatched_keypoints
     percent = 100 * paired.unmatched_share
-    return f"unmatched keypoints: {paired.unmatched_keypoints} of {total} ({percent:.3g} %)"
+    return f"unmatched keypoints: {paired.unmatched_keypoints} of {total} ({percent:.3g}%)"
 
 
 def noise_lines(result: Parity) -> list[str]:

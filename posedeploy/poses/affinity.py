@@ -48,7 +48,7 @@ def list_candidates(peaks: Peaks, limbs: Limbs) -> Pairs:
 
 
 def select_plausible(peaks: Peaks, fields: Fields, rule: ScoringRule) -> tuple[Pairs, Array]:
-    """Return the pairs with a score above 0 and more than 80 % of the points above the threshold.
+    """Return the pairs with a score above 0 and more than 80% of the points above the threshold.
 
     Pairs are processed in chunks, so that a noisy map with a hundred thousand pairs does not need gigabytes.
     """

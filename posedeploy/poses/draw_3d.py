@@ -52,7 +52,7 @@ class Viewpoint:
 def choose_viewpoint(poses: Poses) -> Viewpoint:
     """Return a view of all the people, rounded so that it seldom changes from frame to frame.
 
-    Each person is at least 5 % of the floor's side away from its edge, and so stays in the view for a while.
+    Each person is at least 5% of the floor's side away from its edge, and so stays in the view for a while.
     """
     joints = _joints(poses)[..., :3].reshape(-1, 3).astype(np.float64)
     if not len(joints):

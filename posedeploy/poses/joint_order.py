@@ -6,7 +6,7 @@ wrong order, some distances are far above their maximum.
 
 ``MAX_RATIO`` and ``GOOD_RATIO`` were measured on synthetic people in poses of every kind. The largest ratio
 of a person was at most 5.6 for upright cameras, and 10 for one person in 3000 for cameras of any direction.
-It was over 9 for 97 % of the people in the order of another set with as many joints. For 654 people detected
+It was over 9 for 97% of the people in the order of another set with as many joints. For 654 people detected
 by a trained network in photographs and two videos, it was at most 6.7.
 """
 

@@ -53,7 +53,7 @@ def test_a_budget_is_checked_and_shown(artifact: Artifact, networks: Path) -> No
         assert_parity(artifact, checkpoint=networks / "other.pth", budget="0.01px", threads=1)
     verdict, _, budget, *differences, _ = str(raised.value).splitlines()
     assert verdict == f"{artifact.path}: over budget, compared with PyTorch in fp32"
-    assert budget == "  budget of the poses: 0.01 px, 1 mm (default), 2 % unmatched keypoints (default)"
+    assert budget == "  budget of the poses: 0.01 px, 1 mm (default), 2% unmatched keypoints (default)"
     assert any("keypoints differ by " in line for line in differences)
 
 

@@ -53,7 +53,7 @@ def test_an_invalid_budget_is_refused(text: str) -> None:
     [
         (["-1px"], "`budget=-1px`: expected at least 0 px"),
         (["1.01oks"], "`budget=1.01oks`: expected 0 to 1 oks"),
-        (["101%"], "`budget=101%`: expected 0 to 100 %"),
+        (["101%"], "`budget=101%`: expected 0 to 100%"),
         (["1px", "2PX"], "`budget=2PX`: a second limit for this unit; pass one limit for each unit"),
     ],
 )
@@ -67,10 +67,10 @@ def test_the_default_limits_depend_on_the_precision() -> None:
     tolerance = TOLERANCES["bf16"]
     both = {"has_2d": True, "has_3d": True}
     completed = Budget(oks=0.9).completed(tolerance, **both)
-    assert str(completed) == "5 mm (default), OKS 0.9, 2 % unmatched keypoints (default)"
+    assert str(completed) == "5 mm (default), OKS 0.9, 2% unmatched keypoints (default)"
     assert Budget(mm=2).completed(tolerance, **both).px == tolerance.px
     flat = Budget(px=1).completed(tolerance, has_2d=True, has_3d=False)
-    assert str(flat) == "1 px, 2 % unmatched keypoints (default)"
+    assert str(flat) == "1 px, 2% unmatched keypoints (default)"
     lifted = Budget(mm=1).completed(tolerance, has_2d=False, has_3d=True)
     assert str(lifted) == "1 mm"
 
@@ -78,11 +78,11 @@ def test_the_default_limits_depend_on_the_precision() -> None:
 @pytest.mark.parametrize(
     ("precision", "text", "expected"),
     [
-        ("int8", None, "1.5 px (default), 10 mm (default), 2 % unmatched keypoints (default)"),
-        ("bf16+int8", "5%", "1.5 px (default), 10 mm (default), 5 % unmatched keypoints"),
-        ("fp32+int16", "3px", "3 px, 10 mm (default), 2 % unmatched keypoints (default)"),
-        ("bf16+fp32", "5%", "1 px (default), 5 mm (default), 5 % unmatched keypoints"),
-        ("as in the file", "5%", "0.1 px (default), 1 mm (default), 5 % unmatched keypoints"),
+        ("int8", None, "1.5 px (default), 10 mm (default), 2% unmatched keypoints (default)"),
+        ("bf16+int8", "5%", "1.5 px (default), 10 mm (default), 5% unmatched keypoints"),
+        ("fp32+int16", "3px", "3 px, 10 mm (default), 2% unmatched keypoints (default)"),
+        ("bf16+fp32", "5%", "1 px (default), 5 mm (default), 5% unmatched keypoints"),
+        ("as in the file", "5%", "0.1 px (default), 1 mm (default), 5% unmatched keypoints"),
         ("as in the file", None, "None"),
         ("unknown", None, "None"),
         ("bf16+fp32", None, "None"),
@@ -123,7 +123,7 @@ def test_poses_within_the_budget_pass() -> None:
             Budget(mm=5),
             "vertices differ by 40 mm at the 95th percentile (40 mm at worst, on b.jpg), budget 5 mm",
         ),
-        (Budget(oks=1.0), "5 % of the people have an OKS of "),
+        (Budget(oks=1.0), "5% of the people have an OKS of "),
     ],
 )
 def test_a_difference_beyond_the_budget_is_reported_with_its_image(budget: Budget, message: str) -> None:
@@ -138,7 +138,7 @@ def test_unmatched_people_count_with_all_their_keypoints() -> None:
     missed = PoseComparison((pair_people("a.jpg", Poses(poses.keypoints, poses.scores), three, NAMES),))
     assert Budget(px=1, unmatched_percent=25).failures(missed) == []
     assert Budget(px=1, unmatched_percent=24).failures(missed) == [
-        "17 of 68 keypoints are unmatched (25 %, 1 people missed, 0 extra), budget 24 %"
+        "17 of 68 keypoints are unmatched (25%, 1 person missed, 0 extra), budget 24%"
     ]
 
 

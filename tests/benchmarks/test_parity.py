@@ -165,7 +165,7 @@ def _without_left_half(outputs: Tensors) -> Tensors:
 def test_a_missing_person_fails() -> None:
     parity = compare_changed(_without_left_half, Tolerance(rtol=np.inf, px=1e3))
     assert parity.failures == (
-        "1 people missed and 0 extra, 3 matched",
+        "1 person missed and 0 extra, 3 matched",
         "keypoints differ by inf px at the 99th percentile, tolerance 1000 px "
         "(3 people matched, 1 missed, 0 extra)",
     )

@@ -127,7 +127,7 @@ def test_a_budget_decides_on_poses_only(
 
     result = invoke("parity", *onnx, *budget, "brighter.pth")
     assert result.exit_code == 0, result.output
-    assert "budget of the poses: 1 px, OKS 0.99, 2 % unmatched keypoints (default)" in result.stdout
+    assert "budget of the poses: 1 px, OKS 0.99, 2% unmatched keypoints (default)" in result.stdout
     assert "within budget, compared with PyTorch in fp32" in words(result.stdout)
     (entry,) = json.loads(Path("p.json").read_text())["results"]
     assert entry["budget"] == {
@@ -143,7 +143,7 @@ def test_a_budget_decides_on_poses_only(
     result = invoke("parity", *onnx, *budget, "moved.pth")
     assert result.exit_code == 1
     assert "keypoints differ by 8 px at the 95th percentile (8 px at worst, on " in result.stderr
-    assert "5 % of the people have an OKS of " in result.stderr
+    assert "5% of the people have an OKS of " in result.stderr
     (entry,) = json.loads(Path("p.json").read_text())["results"]
     assert entry["paired"]["measures"]["px"]["p95"]["value"] == pytest.approx(8, abs=0.05)
     assert not lines_wider_than(80, "\n".join(result.stdout.splitlines()[3:-2]))
