@@ -52,7 +52,7 @@ def hashes_of(artifact: Artifact) -> dict[str, str]:
         return dict(artifact.files)
     digest, state = hash_file(artifact.path)
     if artifact.states.get(artifact.path.name, state) != state:
-        raise _changed(artifact, artifact.path.name)
+        raise _change_error(artifact, artifact.path.name)
     return {artifact.path.name: digest}
 
 
@@ -87,7 +87,7 @@ def _verify_file(artifact: Artifact, name: str, state: FileState) -> FileState:
     path, recorded = artifact.path.with_name(name), artifact.files.get(name)
     if recorded is None:
         if name in artifact.states:
-            raise _changed(artifact, name)
+            raise _change_error(artifact, name)
         return state
     digest, state = hash_file(path)
     if digest != recorded:
@@ -98,7 +98,7 @@ def _verify_file(artifact: Artifact, name: str, state: FileState) -> FileState:
     return state
 
 
-def _changed(artifact: Artifact, name: str) -> ArtifactError:
+def _change_error(artifact: Artifact, name: str) -> ArtifactError:
     return ArtifactError(
         f"{artifact.path.with_name(name)}: it was changed or replaced after it was opened; open it again"
     )

@@ -110,7 +110,7 @@ def read(path: Path) -> ModelSpec:
         InputError: the file is missing or not TOML, has unknown fields, lacks fields that its family does not
             have either, or has invalid values.
     """
-    document = _document(path)
+    document = _read_document(path)
     base = (
         family_defaults(document.family)
         if document.family in FAMILIES
@@ -137,7 +137,7 @@ def describe_keypoints(spec: ModelSpec, path: Path) -> ModelSpec:
     Raises:
         InputError: the file cannot be read, has other fields, or does not fit the network.
     """
-    document = _document(path)
+    document = _read_document(path)
     empty = _Document()
     others = [
         name
@@ -161,12 +161,12 @@ def describe_keypoints(spec: ModelSpec, path: Path) -> ModelSpec:
     return describe(spec, document.keypoints, str(path))
 
 
-def _document(path: Path) -> _Document:
+def _read_document(path: Path) -> _Document:
     table = read_toml(path, "a contract", dict[str, Any], hint=HINT)
     try:
         return convert(table, _Document)
     except msgspec.ValidationError as error:
-        raise InputError(f"{path}: not a contract: {error}{_allowed(str(error))}; {HINT}") from error
+        raise InputError(f"{path}: not a contract: {error}{_list_allowed(str(error))}; {HINT}") from error
 
 
 def _input(path: Path, table: _Input) -> TensorSpec:
@@ -181,7 +181,7 @@ _TABLES: dict[str, type[msgspec.Struct]] = {
 }  # fmt: skip
 
 
-def _allowed(error: str) -> str:
+def _list_allowed(error: str) -> str:
     """Return the valid fields or values after an error of msgspec; '' if its message has them."""
     problem, _, path = error.partition(" - at `")
     table, _, field = path.removesuffix("`").rpartition(".")

@@ -8,7 +8,7 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
-from posedeploy.text_files import read_text, refusal
+from posedeploy.text_files import invalid_file_error, read_text
 
 _DECIMAL_COMMAS = re.compile(r"\s*-?\d*,?\d+(?:\s*;\s*-?\d*,?\d+)+\s*;?\s*")
 _TITLE = re.compile(r"[^\W\d]{2}|^[^\W\d]$")
@@ -50,7 +50,7 @@ def read_csv(path: Path, what: str, *, hint: str = "") -> list[CsvRow]:
                 rows.append(CsvRow(line, stripped))
             line = reader.line_num + 1
     except csv.Error as error:
-        raise refusal(path, what, f"line {line}: {error}", hint) from error
+        raise invalid_file_error(path, what, f"line {line}: {error}", hint) from error
     return _without_trailing_cells(rows)
 
 

@@ -21,7 +21,7 @@ NOT_REGULAR: Mapping[int, str] = {
 NONBLOCK = getattr(os, "O_NONBLOCK", 0)
 
 
-def not_regular(status: os.stat_result) -> str | None:
+def describe_special_file(status: os.stat_result) -> str | None:
     """Return the file type of this status, such as "a named pipe"; None for a regular file."""
     kind = stat.S_IFMT(status.st_mode)
     return None if kind == stat.S_IFREG else NOT_REGULAR.get(kind, "not a regular file")
@@ -69,7 +69,7 @@ def check_regular(path: Path, what: str, error: type[PoseDeployError] = InputErr
         raise error(f"{path}: cannot be read ({reason.strerror}); pass {what}") from reason
     except ValueError as reason:  # a null character or a lone surrogate, from a library call or a JSON file
         raise error(f"{path}: not a valid file name ({reason}); pass {what}") from reason
-    if (kind := not_regular(status)) is not None:
+    if (kind := describe_special_file(status)) is not None:
         raise error(f"{path}: {kind}, which posedeploy does not read; pass {what} saved as a regular file")
     return status
 
@@ -88,7 +88,7 @@ def read_bytes(
     try:
         # Nonblocking, in case a named pipe has replaced the file since the check.
         with open(path, "rb", opener=lambda name, flags: os.open(name, flags | NONBLOCK)) as file:
-            if (kind := not_regular(os.fstat(file.fileno()))) is not None:
+            if (kind := describe_special_file(os.fstat(file.fileno()))) is not None:
                 raise error(f"{path}: {kind} has replaced it, which posedeploy does not read; pass {what}")
             content = file.read(limit + 1) if size <= limit else b""
     except OSError as reason:

@@ -55,7 +55,7 @@ def has_manifest(artifact: Path) -> bool:
     Raises:
         ArtifactError, ManifestError: the file cannot be read, or the embedded manifest is damaged.
     """
-    return artifact.is_file() and (_match(artifact) is not None or _inside(artifact) is not None)
+    return artifact.is_file() and (_match(artifact) is not None or _find_embedded(artifact) is not None)
 
 
 @_consistently
@@ -64,7 +64,7 @@ def locate(artifact: Path) -> str:
     match = _match(artifact) if artifact.is_file() else None
     if match is not None:
         return match.path.name
-    return "inside the file" if artifact.is_file() and _inside(artifact) is not None else ""
+    return "inside the file" if artifact.is_file() and _find_embedded(artifact) is not None else ""
 
 
 @_consistently
@@ -84,7 +84,7 @@ def _by_name(artifact: Path) -> Artifact:
     """Return an artifact as recorded in the manifest that is named after it, without checking its files."""
     path = path_of(artifact)
     if not exists_as_file(path_of(artifact)):
-        raise _missing(artifact)
+        raise _missing_error(artifact)
     document = parse(path, read_content(path))
     if artifact.name != document.model_name:
         raise ManifestError(
@@ -94,7 +94,7 @@ def _by_name(artifact: Path) -> Artifact:
     return _artifact(artifact, document, document.files)
 
 
-def _missing(artifact: Path) -> ManifestError:
+def _missing_error(artifact: Path) -> ManifestError:
     return ManifestError(
         f"{artifact}: it has no manifest {path_of(artifact).name}; export it again, or describe a "
         "third-party model with `contract` or `family`"
@@ -119,7 +119,7 @@ def read(artifact: Path) -> Artifact:
         )
     recorded = find(artifact)
     if recorded is None:
-        raise _missing(artifact)
+        raise _missing_error(artifact)
     return recorded
 
 
@@ -135,7 +135,7 @@ def find(artifact: Path) -> Artifact | None:
         states = _check_files(artifact, match)
         return replace(_artifact(artifact, match.document, _current_hashes(artifact, match)), states=states)
     state = state_of(artifact)
-    inside = _inside(artifact)
+    inside = _find_embedded(artifact)
     if inside is not None:
         return replace(_read_inside(artifact, inside), states={artifact.name: state})
     if not exists_as_file(path_of(artifact)):
@@ -228,7 +228,7 @@ def _artifact(path: Path, document: Manifest, hashes: Mapping[str, str]) -> Arti
     )
 
 
-def _inside(artifact: Path) -> embedded_manifest.EmbeddedManifest | None:
+def _find_embedded(artifact: Path) -> embedded_manifest.EmbeddedManifest | None:
     try:
         return embedded_manifest.read(artifact)
     except OSError as error:

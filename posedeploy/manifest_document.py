@@ -128,16 +128,16 @@ def parse(path: Path, encoded: bytes) -> Manifest:
         _check_head(path, content)
         document = convert(content, Manifest)
     except InputError as error:
-        raise _damaged(path, str(error).removeprefix(printable(f"{path}: not {WHAT}: "))) from error
+        raise _damage_error(path, str(error).removeprefix(printable(f"{path}: not {WHAT}: "))) from error
     except (msgspec.ValidationError, RecursionError) as error:
-        raise _damaged(path, str(error)) from error
+        raise _damage_error(path, str(error)) from error
     if invalid := find_invalid_value(document.spec):
-        raise _damaged(path, invalid)
+        raise _damage_error(path, invalid)
     _check_names(path, document)
     return document
 
 
-def _damaged(path: Path, reason: str) -> ManifestError:
+def _damage_error(path: Path, reason: str) -> ManifestError:
     return ManifestError(f"{path}: the manifest is damaged ({reason}); export the artifact again")
 
 

@@ -26,13 +26,13 @@ def check_units(mean: Sequence[float] | None, std: Sequence[float] | None, where
     fields = {"std": std}
     if mean is not None and not has_pixel_mean:
         fields = {"mean": mean, **fields}
-    fixes = [f"{name} = {_listed([255 * value for value in values])}" for name, values in fields.items()]
+    fixes = [f"{name} = {_bracket([255 * value for value in values])}" for name, values in fields.items()]
     raise InputError(
-        f"{where}: the std {_listed(std)} is for pixel values from 0 to 1, expected mean and std for 0 to "
+        f"{where}: the std {_bracket(std)} is for pixel values from 0 to 1, expected mean and std for 0 to "
         f"255; write {' and '.join(fixes)}. For a network that takes pixel values from 0 to 255, write "
         'embedded = ["normalization"] without mean and std'
     )
 
 
-def _listed(values: Sequence[float]) -> str:
+def _bracket(values: Sequence[float]) -> str:
     return f"[{', '.join(f'{value:.6g}' for value in values)}]"

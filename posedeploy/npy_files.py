@@ -61,7 +61,7 @@ class NpzFile:
         info = self._members[name]
         source = f"{self._path}: {info.filename}"
         if info.file_size > MAX_ARRAY_BYTES + HEADER_BYTES:
-            raise too_large(source, info.file_size, self._content)
+            raise size_error(source, info.file_size, self._content)
         with _damage_of_npz(self._path):
             content = read_member(self._archive, info, MAX_ARRAY_BYTES + HEADER_BYTES)
         return read_array(io.BytesIO(content), source, self._content)
@@ -127,7 +127,7 @@ def load_npy(path: Path, what: str, content: str) -> Array:
         raise InputError(f"{path}: cannot be read ({error.strerror}); pass {what}") from error
 
 
-def too_large(source: str, size: int, content: str) -> InputError:
+def size_error(source: str, size: int, content: str) -> InputError:
     """Return the error for an array that is larger than ``MAX_ARRAY_BYTES``."""
     return InputError(
         f"{source}: {size:,} bytes according to its header, but an array of {content} may have at most "
@@ -163,7 +163,7 @@ def read_array(file: BinaryIO, source: str, content: str) -> Array:
         if header.dtype.hasobject:
             raise InputError(f"{source}: {OBJECTS}; save the {content} as an array of numbers")
         if size > MAX_ARRAY_BYTES:
-            raise too_large(source, size, content)
+            raise size_error(source, size, content)
         start = file.tell()
         if file.seek(0, io.SEEK_END) - start < size:
             stored = file.tell() - start

@@ -28,7 +28,7 @@ def resolve_roles(described: ModelSpec, outputs: Sequence[TensorSpec], where: st
                 "name under [outputs] in the `contract` file"
             )
     free = [spec for spec in outputs if spec.name not in described.roles.values()]
-    return dict(described.roles) | _inferred(described, free, where)
+    return dict(described.roles) | _infer_roles(described, free, where)
 
 
 def channels_by_name(described: ModelSpec, roles: Mapping[str, str]) -> dict[str, int]:
@@ -53,7 +53,7 @@ def _check_described(described: ModelSpec, where: str) -> None:
             )
 
 
-def _inferred(described: ModelSpec, outputs: Sequence[TensorSpec], where: str) -> dict[str, str]:
+def _infer_roles(described: ModelSpec, outputs: Sequence[TensorSpec], where: str) -> dict[str, str]:
     """Return the outputs of roles that are not described: of all roles, or if some are described, of required
     ones with a matching output."""
     if described.family not in FAMILIES:
@@ -65,7 +65,7 @@ def _inferred(described: ModelSpec, outputs: Sequence[TensorSpec], where: str) -
         if role in described.roles:
             continue
         names = [spec.name for spec in outputs if role in spec.name]
-        names = names or _of_channels(outputs, channels.get(role))
+        names = names or _find_by_channels(outputs, channels.get(role))
         if not names and role in needed and len(needed) == len(outputs) == 1:
             names = [outputs[0].name]
         if names:
@@ -78,7 +78,7 @@ def _inferred(described: ModelSpec, outputs: Sequence[TensorSpec], where: str) -
     return roles
 
 
-def _of_channels(outputs: Sequence[TensorSpec], count: int | None) -> list[str]:
+def _find_by_channels(outputs: Sequence[TensorSpec], count: int | None) -> list[str]:
     """Return the only output of maps with this number of channels, first or last; empty if not unique."""
     names = [
         spec.name for spec in outputs if len(spec.shape) == 4 and count in (spec.shape[1], spec.shape[3])

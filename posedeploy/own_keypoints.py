@@ -37,7 +37,7 @@ def count_limbs(spec: ModelSpec) -> int | None:
     return None if channels is None else channels // 2
 
 
-def missing_description(spec: ModelSpec, keypoints_of: tuple[str, int, int]) -> str:
+def describe_missing_keypoints(spec: ModelSpec, keypoints_of: tuple[str, int, int]) -> str:
     """Return the message about a network whose keypoints are not described.
 
     Args:

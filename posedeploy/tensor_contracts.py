@@ -75,7 +75,7 @@ def _resolve_output(
 
 def _check_output(described: TensorSpec, actual: TensorSpec, where: str) -> None:
     expected = described.shape or actual.shape
-    if described.dtype not in ("float32", actual.dtype) or not _compatible(expected, actual.shape):
+    if described.dtype not in ("float32", actual.dtype) or not _are_compatible(expected, actual.shape):
         shown = replace(described, shape=expected, quantization=None)
         raise InputError(
             f"{where}: the output in the contract is {shown}, and in the file {actual}; correct [outputs], "
@@ -94,7 +94,7 @@ def _check_input(described: TensorSpec, actual: TensorSpec, where: str) -> None:
     if (
         described.name not in (default.name, actual.name)
         or described.dtype not in (default.dtype, actual.dtype)
-        or not (described.shape in DEFAULT_SHAPES.values() or _compatible(described.shape, actual.shape))
+        or not (described.shape in DEFAULT_SHAPES.values() or _are_compatible(described.shape, actual.shape))
     ):
         raise InputError(
             f"{where}: the input in the contract is {described}, and in the file {actual}; correct [input], "
@@ -102,7 +102,7 @@ def _check_input(described: TensorSpec, actual: TensorSpec, where: str) -> None:
         )
 
 
-def _compatible(expected: tuple[Dimension, ...], actual: tuple[Dimension, ...]) -> bool:
+def _are_compatible(expected: tuple[Dimension, ...], actual: tuple[Dimension, ...]) -> bool:
     """Return whether two shapes agree along every axis that is fixed in both."""
     return len(expected) == len(actual) and all(
         a == b or isinstance(a, str) or isinstance(b, str) for a, b in zip(expected, actual, strict=True)
@@ -159,10 +159,10 @@ def _tiles(maps: TensorSpec, image: TensorSpec) -> bool:
         return False
     if 0 in (height, width):
         return False
-    return high * width == wide * height or _strided(maps, image, max(1, round(high / height)))
+    return high * width == wide * height or _has_stride(maps, image, max(1, round(high / height)))
 
 
-def _strided(maps: TensorSpec, image: TensorSpec, stride: int) -> bool:
+def _has_stride(maps: TensorSpec, image: TensorSpec, stride: int) -> bool:
     """Return whether the maps have a cell for every ``stride`` pixels, with the last one rounded up or
     down."""
     cells_and_pixels = zip(maps.image_size, image.image_size, strict=True)
@@ -179,7 +179,7 @@ def _check_stride(maps: TensorSpec, image: TensorSpec | None, where: str) -> Non
         raise InputError(
             f"{where}: stride in the contract needs maps of an image, and the output is {maps}; remove stride"
         )
-    if not _strided(maps, image, maps.stride):
+    if not _has_stride(maps, image, maps.stride):
         (height, width), (high, wide) = maps.image_size, image.image_size
         raise InputError(
             f"{where}: the stride of {maps.name} is {maps.stride} in the contract, and the file has "

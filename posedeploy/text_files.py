@@ -109,7 +109,7 @@ def parse_json(
     try:
         return msgspec.json.decode(content, type=type)
     except msgspec.ValidationError as error:
-        raise refusal(path, what, str(error), hint) from error
+        raise invalid_file_error(path, what, str(error), hint) from error
     except (msgspec.DecodeError, RecursionError, ValueError):
         # Python's parser accepts trailing commas (blanked below) and NaN, and its errors have a position.
         text = decode(content, path, what)
@@ -138,7 +138,7 @@ def read_toml(path: Path, what: str, type: Any = Any, *, hint: str = "") -> Any:
     _check_depth(text, TOML, path, what, hint)
     if key := _TOML_LONG_KEY.search(text):
         reason = f"{_position(text[: key.start()])}: a key has more than {MAX_DEPTH} parts"
-        raise refusal(path, what, reason, hint)
+        raise invalid_file_error(path, what, reason, hint)
     return _parse(lambda: _parse_toml(text), text, path, what, type, hint)
 
 
@@ -146,14 +146,14 @@ def _parse(parse: Callable[[], Any], text: str, path: Path, what: str, type: Any
     try:
         return convert(parse(), type)
     except msgspec.ValidationError as error:
-        raise refusal(path, what, str(error), hint) from error
+        raise invalid_file_error(path, what, str(error), hint) from error
     except json.JSONDecodeError as error:
         reason = f"line {error.lineno}, column {error.colno}: {_describe_fault(error.msg, text)}"
-        raise refusal(path, what, reason, hint) from error
+        raise invalid_file_error(path, what, reason, hint) from error
     except tomllib.TOMLDecodeError as error:
-        raise refusal(path, what, _describe_toml_error(str(error), text), hint) from error
+        raise invalid_file_error(path, what, _describe_toml_error(str(error), text), hint) from error
     except (ValueError, RecursionError) as error:  # such as a number with thousands of digits
-        raise refusal(path, what, str(error), hint) from error
+        raise invalid_file_error(path, what, str(error), hint) from error
 
 
 def convert(value: Any, type: type[T]) -> T:
@@ -183,7 +183,7 @@ def _refuse_constant(name: str) -> float:
     raise ValueError(f"{name} is not a finite number")
 
 
-def refusal(path: Path, what: str, reason: str, hint: str) -> InputError:
+def invalid_file_error(path: Path, what: str, reason: str, hint: str) -> InputError:
     """Return the error for a file that is not ``what``."""
     return InputError(f"{path}: not {what}: {reason}" + (f"; {hint}" if hint else ""))
 
@@ -218,7 +218,7 @@ def _describe_toml_error(message: str, text: str) -> str:
 def _check_depth(text: str, syntax: Syntax, path: Path, what: str, hint: str) -> None:
     if (depth := nesting_depth(text, syntax)) > MAX_DEPTH:
         reason = f"lists and objects are nested {depth} deep; expected at most {MAX_DEPTH}"
-        raise refusal(path, what, reason, hint)
+        raise invalid_file_error(path, what, reason, hint)
 
 
 def _position(before: str) -> str:

@@ -16,7 +16,7 @@ from posedeploy.api.parity_inputs import ParityInputs, build_parity_inputs
 from posedeploy.api.parity_options import ParityOptions
 from posedeploy.api.reference_model import load_reference_model
 from posedeploy.api.reporting import report_steps
-from posedeploy.benchmarks.ambiguity import compare_image, noise_bounds
+from posedeploy.benchmarks.ambiguity import bound_noise, compare_image
 from posedeploy.benchmarks.budget import Budget
 from posedeploy.benchmarks.inputs import NetworkInput
 from posedeploy.benchmarks.keypoints import ImageParity, PoseParity
@@ -199,7 +199,7 @@ class _Case:
         if decode is None or not pairs:
             return None
         images: list[ImageParity] = []
-        bounds = noise_bounds(list_peak_outputs(self.spec), floor) if floor is not None else {}
+        bounds = bound_noise(list_peak_outputs(self.spec), floor) if floor is not None else {}
         for first, second in pairs:
             expected, outputs = reference.run(first.tensors), (other or reference).run(second.tensors)
             for index, placement in enumerate(first.placements):

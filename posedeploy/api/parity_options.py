@@ -67,7 +67,7 @@ class ParityOptions:
         if budget is None:
             return None
         has_2d, has_3d = spec.joints is None, spec.unit == "mm"
-        return budget.completed(default_tolerance(precision), has_2d=has_2d, has_3d=has_3d)
+        return budget.with_defaults(default_tolerance(precision), has_2d=has_2d, has_3d=has_3d)
 
 
 def _unusable(budget: Budget, spec: ModelSpec, *, has_poses: bool) -> str | None:

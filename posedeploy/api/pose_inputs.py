@@ -15,7 +15,7 @@ from posedeploy.poses.file_joint_sets import find_set
 from posedeploy.poses.preprocess import to_bgr
 from posedeploy.predict.frames import Frame
 from posedeploy.predict.images import read_picture
-from posedeploy.predict.joint_files.map_joints import lacking_joints, to_set
+from posedeploy.predict.joint_files.map_joints import find_lacking_joints, to_set
 from posedeploy.types import Array, ModelSpec, StrPath
 
 Numbers: TypeAlias = "Array | Sequence[Sequence[float]] | Sequence[Sequence[Sequence[float]]]"
@@ -69,7 +69,7 @@ def to_joint_set(people: Array, name: str | None, spec: ModelSpec) -> Array:
     if name is None:
         return people
     own, wanted = find_set(name, people.shape[1]), joint_set_of(spec)
-    if lacking := lacking_joints(own, wanted):
+    if lacking := find_lacking_joints(own, wanted):
         raise InputError(
             f"joint_set {name}: this network takes {wanted.name}, which cannot be computed from it: "
             f"{', '.join(lacking)} missing"

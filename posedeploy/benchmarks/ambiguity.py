@@ -5,7 +5,7 @@ limbs is better. If two peaks are nearly equal, noise decides, and two runtimes 
 published 3D decoding has such cells along the border of the maps, where bilinear upsampling repeats a value.
 
 The rule is the same for every runtime, device and precision. The reference's maps are moved towards the
-candidate's, each element by at most the noise that PyTorch has at peaks (``noise_bounds``), and decoded
+candidate's, each element by at most the noise that PyTorch has at peaks (``bound_noise``), and decoded
 again. A keypoint or 3D joint that differs between the two sides is ambiguous if this third result agrees with
 the candidate. It counts as ambiguous, and neither as an error nor as a match. The rule does not hide a wrong
 export: its maps differ from the reference's by more than noise, so the peaks stay in place.
@@ -32,7 +32,7 @@ BOUND_FACTOR = 4.0
 """The bound in units of the RMS noise at peaks, which noise hardly ever exceeds."""
 
 
-def noise_bounds(maps: Collection[str], floor: NoiseFloor | None) -> dict[str, float]:
+def bound_noise(maps: Collection[str], floor: NoiseFloor | None) -> dict[str, float]:
     """Return how far each of these maps may be moved, relative to its largest value.
 
     The bound is ``BOUND_FACTOR`` times the noise at its peaks, and at least ``MIN_BOUND``.
@@ -57,7 +57,7 @@ def compare_image(
     """Decode the outputs of both models for one image and compare the people.
 
     Args:
-        bounds: of ``noise_bounds``, by output; empty if the decoding does not pick peaks of maps, so that no
+        bounds: of ``bound_noise``, by output; empty if the decoding does not pick peaks of maps, so that no
             keypoint is ambiguous.
     """
     sides = decode_sides(decode, expected, actual, placement, tolerance, bounds)

@@ -54,7 +54,7 @@ class Budget:
         ]
         return ", ".join(parts)
 
-    def completed(self, tolerance: Tolerance, *, has_2d: bool, has_3d: bool) -> Budget:
+    def with_defaults(self, tolerance: Tolerance, *, has_2d: bool, has_3d: bool) -> Budget:
         """Return the budget with defaults for what the network has and the user did not limit.
 
         Args:
@@ -92,7 +92,7 @@ class Budget:
         for what, measure, unit, limit in limits:
             summary = poses.summaries.get(measure)
             if limit is not None and summary is not None and not summary.p95.value <= limit:
-                sentences.append(f"{what} differ by {_beyond(summary, unit)}, budget {limit:g} {unit}")
+                sentences.append(f"{what} differ by {_format_excess(summary, unit)}, budget {limit:g} {unit}")
         summary = poses.summaries.get("oks")
         if self.oks is not None and summary is not None and not summary.p95.value >= self.oks:
             sentences.append(
@@ -144,6 +144,6 @@ def _number(text: str) -> float | None:
     return value if value < float("inf") else None
 
 
-def _beyond(summary: Summary, unit: str) -> str:
+def _format_excess(summary: Summary, unit: str) -> str:
     worst = f"{summary.worst.value:.3g} {unit} at worst, on {summary.worst.image}"
     return f"{summary.p95.value:.3g} {unit} at the 95th percentile ({worst})"

@@ -42,12 +42,12 @@ class Slice:
     @property
     def ap50(self) -> float | None:
         """The average precision at OKS 0.50."""
-        return _at(0.5, self.precision)
+        return _value_at(0.5, self.precision)
 
     @property
     def ap75(self) -> float | None:
         """The average precision at OKS 0.75."""
-        return _at(0.75, self.precision)
+        return _value_at(0.75, self.precision)
 
     @property
     def ar(self) -> float | None:
@@ -57,12 +57,12 @@ class Slice:
     @property
     def ar50(self) -> float | None:
         """The recall at OKS 0.50."""
-        return _at(0.5, self.recall)
+        return _value_at(0.5, self.recall)
 
     @property
     def ar75(self) -> float | None:
         """The recall at OKS 0.75."""
-        return _at(0.75, self.recall)
+        return _value_at(0.75, self.recall)
 
 
 @dataclass(frozen=True)
@@ -123,11 +123,13 @@ def evaluate(
     if len(sizes) < len(annotations.images):
         annotations = annotations.select_images(sizes)
         check_people(annotations, common)
-    slices = tuple(_slice(name, annotations, detected, common) for name in MIN_HEIGHTS)
+    slices = tuple(_score_slice(name, annotations, detected, common) for name in MIN_HEIGHTS)
     return Evaluation(label, runtime_info, len(sizes), common.names, common.unscored, tuple(detected), slices)
 
 
-def _slice(name: SliceName, annotations: Annotations, detected: list[Detection], common: Keypoints) -> Slice:
+def _score_slice(
+    name: SliceName, annotations: Annotations, detected: list[Detection], common: Keypoints
+) -> Slice:
     min_height = MIN_HEIGHTS[name]
     precision, recall = compute_precision_recall(annotations.people, detected, common, min_height)
     people = sum(is_scored(person, common, min_height) for person in annotations.people)
@@ -138,5 +140,5 @@ def _mean(values: tuple[float, ...]) -> float | None:
     return float(np.mean(values)) if values else None
 
 
-def _at(threshold: float, values: tuple[float, ...]) -> float | None:
+def _value_at(threshold: float, values: tuple[float, ...]) -> float | None:
     return values[THRESHOLDS.index(threshold)] if values else None

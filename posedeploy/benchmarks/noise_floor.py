@@ -40,7 +40,7 @@ class OutputNoise:
     rms: float
     at_peaks: float
 
-    def or_larger(self, other: OutputNoise) -> OutputNoise:
+    def maximum_with(self, other: OutputNoise) -> OutputNoise:
         """Return the maximum of each field."""
         return OutputNoise(
             max(self.largest, other.largest), max(self.rms, other.rms), max(self.at_peaks, other.at_peaks)
@@ -122,7 +122,7 @@ def measure_noise(
     for number, (expected, tensors) in enumerate(runs):
         for name, array in runner.run(tensors).items():
             noise = _measure_output(expected[name], array)
-            outputs[name] = noise.or_larger(outputs[name]) if name in outputs else noise
+            outputs[name] = noise.maximum_with(outputs[name]) if name in outputs else noise
         on_progress(number + 1, len(runs))
     return NoiseFloor(device, precision, outputs, len(inputs), len(runs))
 

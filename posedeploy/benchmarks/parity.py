@@ -9,7 +9,7 @@ from typing import Literal, Protocol
 
 import numpy as np
 
-from posedeploy.benchmarks.ambiguity import Sides, decode_sides, noise_bounds
+from posedeploy.benchmarks.ambiguity import Sides, bound_noise, decode_sides
 from posedeploy.benchmarks.budget import Budget
 from posedeploy.benchmarks.inputs import NetworkInput
 from posedeploy.benchmarks.keypoints import ImageParity, PoseParity, compare_poses
@@ -184,7 +184,7 @@ def compare_outputs(
     differences: dict[str, list[InputDifference]] = {}
     images: list[ImageParity] = []
     paired: list[ImagePairs] = []
-    bounds = noise_bounds(peaks, floor)
+    bounds = bound_noise(peaks, floor)
     for number, (reference_input, candidate_input) in enumerate(pairs):
         expected, outputs = reference.run(reference_input.tensors), candidate.run(candidate_input.tensors)
         for name, array in outputs.items():

@@ -96,7 +96,7 @@ def compare_in_rounds(new: Latency, old: Latency) -> TimeComparison:
 
     def shifts(clock: Clock) -> Iterator[Shift]:
         differences = _log(new, clock) - _log(old, clock)
-        yield Shift(paired_shift(differences, CONFIDENCE), _paired_loads(_of_each_load(differences, new)))
+        yield Shift(paired_shift(differences, CONFIDENCE), _paired_loads(_pseudomedians(differences, new)))
 
     return _decide([_comparison(new, old, None, clock, list(shifts(clock))) for clock in _clocks((new, old))])
 
@@ -127,18 +127,18 @@ def _shifts(new: TimedNetwork, old: TimedNetwork, clock: Clock) -> Iterator[Shif
     """Yield the shift relative to the reference, if any, and then that of the times themselves."""
     ours, theirs = _log(new.result, clock), _log(old.result, clock)
     if new.reference is not None and old.reference is not None:
-        yield _independent(
+        yield _independent_shift(
             ours - _log(new.reference, clock), theirs - _log(old.reference, clock), new.result, old.result
         )
-    yield _independent(ours, theirs, new.result, old.result)
+    yield _independent_shift(ours, theirs, new.result, old.result)
 
 
-def _independent(ours: Array, theirs: Array, new: Latency, old: Latency) -> Shift:
-    loads = _independent_loads(_of_each_load(ours, new), _of_each_load(theirs, old))
+def _independent_shift(ours: Array, theirs: Array, new: Latency, old: Latency) -> Shift:
+    loads = _independent_loads(_pseudomedians(ours, new), _pseudomedians(theirs, old))
     return Shift(independent_shift(ours, theirs, CONFIDENCE), loads)
 
 
-def _of_each_load(values: Array, result: Latency) -> list[float]:
+def _pseudomedians(values: Array, result: Latency) -> list[float]:
     """Return the pseudomedian of the values of each load that has any."""
     runs = [load.runs for load in result.loads]
     parts = np.split(values, np.cumsum(runs)[:-1]) if sum(runs) == len(values) else [values]

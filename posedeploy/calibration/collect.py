@@ -53,9 +53,9 @@ def collect(
     if count < 1:
         raise InputError(f"`calibration_images={count}`: expected at least 1")
     if spec.joints is not None:
-        calibration = _of_joints(spec, sources, count)
+        calibration = _collect_joints(spec, sources, count)
     elif spec.contract is not None:
-        calibration = _of_images(spec, sources, count, find_people)
+        calibration = _collect_images(spec, sources, count, find_people)
     else:
         raise InputError(
             "this network cannot be calibrated: it has no image contract that describes the "
@@ -67,7 +67,7 @@ def collect(
     return calibration
 
 
-def _of_images(
+def _collect_images(
     spec: ModelSpec, sources: Sequence[str], count: int, find_people: FindPeople | None
 ) -> CalibrationSet:
     tensor = spec.inputs[0]
@@ -140,7 +140,7 @@ def _synthetic_images(spec: ModelSpec, count: int) -> Iterator[NamedImage]:
         yield f"synthetic image {index}", scene.image, box
 
 
-def _of_joints(spec: ModelSpec, sources: Sequence[str], count: int) -> CalibrationSet:
+def _collect_joints(spec: ModelSpec, sources: Sequence[str], count: int) -> CalibrationSet:
     """Return the 2D joints of synthetic people, or random ones for a joint set that those do not have."""
     if sources:
         raise InputError(

@@ -34,7 +34,7 @@ def select_images(names: Sequence[str], count: int) -> tuple[int, Iterator[Frame
 def _read(names: Sequence[str], positions: Mapping[str, set[int]], problems: list[str]) -> Iterator[Frame]:
     read = 0
     for name, wanted in positions.items():
-        for frame in _images_of(name, wanted, problems):
+        for frame in _read_images(name, wanted, problems):
             read += 1
             yield frame
     if not read:
@@ -82,13 +82,13 @@ def _positions(totals: Mapping[str, int], count: int) -> dict[str, set[int]]:
     return positions
 
 
-def _images_of(name: str, wanted: set[int], problems: list[str]) -> Iterator[Frame]:
+def _read_images(name: str, wanted: set[int], problems: list[str]) -> Iterator[Frame]:
     try:
         with open_source(name) as source:
             if isinstance(source, Images):  # reads none of the others
-                yield from _of_images(source, wanted)
+                yield from _read_image_files(source, wanted)
             else:
-                yield from _of_video(source, wanted)
+                yield from _read_video_frames(source, wanted)
             problems += source.problems
             for remark in source.remarks:
                 logger.info(remark)
@@ -96,12 +96,12 @@ def _images_of(name: str, wanted: set[int], problems: list[str]) -> Iterator[Fra
         problems.append(str(error))
 
 
-def _of_images(source: Images, wanted: set[int]) -> Iterator[Frame]:
+def _read_image_files(source: Images, wanted: set[int]) -> Iterator[Frame]:
     source.inputs = tuple(path for index, path in enumerate(source.inputs) if index in wanted)
     yield from source
 
 
-def _of_video(source: Source, wanted: set[int]) -> Iterator[Frame]:
+def _read_video_frames(source: Source, wanted: set[int]) -> Iterator[Frame]:
     for position, frame in enumerate(source):
         if position in wanted:
             yield frame

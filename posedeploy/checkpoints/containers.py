@@ -75,7 +75,7 @@ def open_container(path: Path) -> Iterator[Container]:
     """
     with ExitStack() as opened:
         with convert_read_errors(path):
-            container = _folder(path, opened) if path.is_dir() else _file(path, opened)
+            container = _open_folder(path, opened) if path.is_dir() else _open_file(path, opened)
         yield container
 
 
@@ -96,7 +96,7 @@ def convert_read_errors(path: Path) -> Iterator[None]:
         ) from error
 
 
-def _file(path: Path, opened: ExitStack) -> Container:
+def _open_file(path: Path, opened: ExitStack) -> Container:
     check_regular(path, "a checkpoint file", CheckpointError)
     states = {path: state_of(path)}
     file: BinaryIO = opened.enter_context(path.open("rb", buffering=0))
@@ -105,11 +105,11 @@ def _file(path: Path, opened: ExitStack) -> Container:
     if whole.size == 0:
         raise CheckpointError(f"{path}: the file is empty; download or copy it again")
     meter = Meter(whole.size)
-    region, kind, around = _innermost(path, whole, meter, opened)
+    region, kind, around = _open_innermost(path, whole, meter, opened)
     return Container(path, kind, region, around, digest, meter, opened, states)
 
 
-def _innermost(
+def _open_innermost(
     path: Path, region: FileRegion, meter: Meter, opened: ExitStack
 ) -> tuple[FileRegion, Kind, tuple[str, ...]]:
     """Open the archives around a checkpoint; return it, its kind and the archives."""
@@ -118,9 +118,9 @@ def _innermost(
         kind = kind_of(region.stream())
         if kind.name in DECOMPRESSORS:
             around.append(kind.what)
-            region = _decompressed(kind, region, meter, opened)
+            region = _decompress(kind, region, meter, opened)
         elif kind.name in ("tar", "zip"):
-            name, region = _only_checkpoint(path, kind, members_of(kind, region, meter, opened))
+            name, region = _find_only_checkpoint(path, kind, members_of(kind, region, meter, opened))
             around.append(f"{kind.what}, as {printable(name)}")
         else:
             _check(path, kind, region)
@@ -132,10 +132,10 @@ def _check(path: Path, kind: Kind, region: FileRegion) -> None:
     """Raise an error unless the kind may be a checkpoint; a text can still be an old pickle."""
     if kind.weights or kind.name in ("text", "unknown"):
         return
-    raise CheckpointError(refusal(path, kind, region))
+    raise CheckpointError(explain_refusal(path, kind, region))
 
 
-def refusal(path: Path, kind: Kind, region: FileRegion) -> str:
+def explain_refusal(path: Path, kind: Kind, region: FileRegion) -> str:
     """Return the message for a file that is no checkpoint."""
     if kind.name == "unknown" and path.suffix == ".bin" and path.with_suffix(".xml").is_file():
         return f"{path}: the weights of an OpenVINO model, not a checkpoint; pass {path.with_suffix('.xml')}"
@@ -147,7 +147,7 @@ def refusal(path: Path, kind: Kind, region: FileRegion) -> str:
     return f"{path}: {kind.what} ({beginning!r}), not a checkpoint; {kind.remedy}"
 
 
-def _decompressed(kind: Kind, region: FileRegion, meter: Meter, opened: ExitStack) -> FileRegion:
+def _decompress(kind: Kind, region: FileRegion, meter: Meter, opened: ExitStack) -> FileRegion:
     try:
         with DECOMPRESSORS[kind.name](region.stream()) as source:
             return unpack(iter(partial(source.read, CHUNK), b""), meter.max_bytes, opened)
@@ -155,7 +155,7 @@ def _decompressed(kind: Kind, region: FileRegion, meter: Meter, opened: ExitStac
         raise PickleError(f"{kind.what} that is damaged or cut off") from error
 
 
-def _only_checkpoint(path: Path, kind: Kind, archived: Iterator[Member]) -> tuple[str, FileRegion]:
+def _find_only_checkpoint(path: Path, kind: Kind, archived: Iterator[Member]) -> tuple[str, FileRegion]:
     members = {member.name: member for member in archived}
     if {"pickle", "storages", "tensors"} <= members.keys():
         raise CheckpointError(
@@ -172,7 +172,7 @@ def _only_checkpoint(path: Path, kind: Kind, archived: Iterator[Member]) -> tupl
     return names[0], members[names[0]].open()
 
 
-def _folder(path: Path, opened: ExitStack) -> Container:
+def _open_folder(path: Path, opened: ExitStack) -> Container:
     for folder in (path, *sorted(inner for inner in path.iterdir() if inner.is_dir())):
         if (folder / "data.pkl").is_file() and (folder / "data").is_dir():
             archive = FolderArchive(folder)

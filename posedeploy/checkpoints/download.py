@@ -59,7 +59,7 @@ def _request(url: str, part: PartialFile, version: Version | None) -> Response:
     try:
         response = get(url, headers)
     except NETWORK_ERRORS as error:
-        raise DownloadError(_broken(url, part, error)) from error
+        raise DownloadError(_connection_error(url, part, error)) from error
     if version is None or response.status != 416:
         return response
     response.close()  # 416: the stored bytes are no part of that file
@@ -146,7 +146,7 @@ def _chunks(url: str, part: PartialFile, response: Response) -> Iterator[bytes]:
         try:
             chunk = response.read1(CHUNK)
         except NETWORK_ERRORS as error:
-            raise DownloadError(_broken(url, part, error)) from error
+            raise DownloadError(_connection_error(url, part, error)) from error
         if not chunk:
             return
         yield chunk
@@ -159,7 +159,7 @@ def _protocol_error(url: str, what: str, part: PartialFile | None = None) -> Dow
     return DownloadError(f"{url}: the server {what}; {remedy}")
 
 
-def _broken(url: str, part: PartialFile, error: Exception) -> str:
+def _connection_error(url: str, part: PartialFile, error: Exception) -> str:
     kept = f"; {part.size} bytes are kept, run the command again to resume" if part.version(url) else ""
     return f"{url}: {describe(error)}{kept or '; run the command again'}"
 

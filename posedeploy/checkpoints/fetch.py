@@ -54,7 +54,7 @@ def fetch(
     """
     path = folder / _name(url)
     record = path.with_name(path.name + RECORD)
-    expected = _expected(record, sha256)
+    expected = _expected_hash(record, sha256)
     if os.path.lexists(path):
         return _check_existing(path, record, sha256)
     try:
@@ -71,7 +71,7 @@ def fetch(
         raise OutputError(
             f"{folder}: cannot write ({error.strerror or error}); the bytes that arrived are kept"
         ) from error
-    return FetchedFile(path, digest, True, _verifier(sha256, expected))
+    return FetchedFile(path, digest, True, _describe_verifier(sha256, expected))
 
 
 def _name(url: str) -> str:
@@ -94,7 +94,7 @@ def _name(url: str) -> str:
     return name
 
 
-def _expected(record: Path, sha256: str | None) -> str | None:
+def _expected_hash(record: Path, sha256: str | None) -> str | None:
     """Return the hash that the file must have: the caller's, or else the recorded one."""
     if sha256 is not None:
         if not SHA256.fullmatch(sha256.lower()):
@@ -109,13 +109,13 @@ def _expected(record: Path, sha256: str | None) -> str | None:
     return digest
 
 
-def _verifier(sha256: str | None, expected: str | None) -> Literal["caller", "record", "nothing"]:
+def _describe_verifier(sha256: str | None, expected: str | None) -> Literal["caller", "record", "nothing"]:
     return "caller" if sha256 is not None else "record" if expected is not None else "nothing"
 
 
 def _check_existing(path: Path, record: Path, sha256: str | None) -> FetchedFile:
     """Return the existing file if it has the expected hash."""
-    expected = _expected(record, sha256)
+    expected = _expected_hash(record, sha256)
     if not path.is_file():
         raise OutputError(f"{path}: not a file; move it, or use another folder")
     if expected is None:
@@ -129,7 +129,7 @@ def _check_existing(path: Path, record: Path, sha256: str | None) -> FetchedFile
             f"{path}: its SHA-256 is {digest}, expected {expected}; delete it and its {RECORD} to fetch it "
             "again"
         )
-    return FetchedFile(path, digest, False, _verifier(sha256, expected))
+    return FetchedFile(path, digest, False, _describe_verifier(sha256, expected))
 
 
 def _verify(url: str, part: PartialFile, expected: str | None, record: Path) -> str:

@@ -71,7 +71,7 @@ def open_checkpoint(
     checkpoint = read(
         path,
         weights,
-        lambda shapes: 0 if _recognized(shapes, candidates) else NO_FIT,
+        lambda shapes: 0 if _recognize(shapes, candidates) else NO_FIT,
         lambda shapes: _is_complete(shapes, candidates),
     )
     row = candidates[0] if family else _family_of(checkpoint)
@@ -103,13 +103,13 @@ def open_checkpoint(
     return model
 
 
-def _recognized(shapes: Shapes, families: Sequence[Family]) -> Family | None:
+def _recognize(shapes: Shapes, families: Sequence[Family]) -> Family | None:
     return next((family for family in families if plugins.module(family.network).recognizes(shapes)), None)
 
 
 def _is_complete(shapes: Shapes, families: Sequence[Family]) -> bool:
     """Return whether these are exactly the tensors of a network; True if only its mesh is unknown."""
-    family = _recognized(shapes, families)
+    family = _recognize(shapes, families)
     if family is None:
         return False
     try:
@@ -118,11 +118,11 @@ def _is_complete(shapes: Shapes, families: Sequence[Family]) -> bool:
         return True
     except CheckpointError:
         return False
-    return not any(misfits(shapes_of(module), shapes))
+    return not any(find_misfits(shapes_of(module), shapes))
 
 
 def _family_of(checkpoint: Checkpoint) -> Family:
-    family = _recognized(checkpoint.shapes, list(FAMILIES.values()))
+    family = _recognize(checkpoint.shapes, list(FAMILIES.values()))
     if family is not None:
         return family
     names = list(checkpoint.shapes)
@@ -140,7 +140,7 @@ def shapes_of(module: nn.Module) -> Shapes:
     return {name: tuple(tensor.shape) for name, tensor in module.state_dict().items()}
 
 
-def misfits(expected: Shapes, actual: Shapes) -> tuple[list[str], list[str], list[str]]:
+def find_misfits(expected: Shapes, actual: Shapes) -> tuple[list[str], list[str], list[str]]:
     """Return the missing, the unexpected and the wrongly shaped names, without counters of BatchNorm."""
     return (
         [name for name in expected if name not in actual and not name.endswith(UNUSED_IN_EVAL)],
@@ -180,7 +180,7 @@ def load_weights(module: nn.Module, checkpoint: Checkpoint, remedy: str) -> None
 
 def _check_fit(expected: Shapes, checkpoint: Checkpoint, remedy: str) -> None:
     actual = checkpoint.shapes
-    missing, unexpected, wrong = misfits(expected, actual)
+    missing, unexpected, wrong = find_misfits(expected, actual)
     misshaped = [f"{name} {_shape(actual[name])}, expected {_shape(expected[name])}" for name in wrong]
     faults = [
         f"{len(names)} {what}: {listed(names)}"

@@ -36,13 +36,13 @@ def measure_outputs(module: nn.Module, spec: ModelSpec) -> ModelSpec:
     except RuntimeError as error:
         raise NetworkError(
             f"the network's contract makes {', '.join(dynamic)} dynamic, but the network runs at "
-            f"{_listed(first)} and not at {_listed(second)} ({first_line(error)}); write the required "
-            "lengths in the shape of the input"
+            f"{_format_lengths(first)} and not at {_format_lengths(second)} ({first_line(error)}); write the "
+            "required lengths in the shape of the input"
         ) from error
     outputs = tuple(
         replace(
             output,
-            shape=_symbolic(a.shape, b.shape, first, second),
+            shape=_name_axes(a.shape, b.shape, first, second),
             dtype=str(a.dtype).removeprefix("torch."),
         )
         for output, a, b in zip(spec.outputs, small, large, strict=True)
@@ -71,7 +71,7 @@ def _run(module: nn.Module, spec: ModelSpec, lengths: dict[str, int]) -> tuple[T
         return flat(module(*inputs))
 
 
-def _symbolic(
+def _name_axes(
     small: Sequence[int], large: Sequence[int], first: dict[str, int], second: dict[str, int]
 ) -> tuple[Dimension, ...]:
     return tuple(_axis(a, b, first, second) for a, b in zip(small, large, strict=True))
@@ -87,5 +87,5 @@ def _axis(a: int, b: int, first: dict[str, int], second: dict[str, int]) -> Dime
     return "dynamic"
 
 
-def _listed(lengths: dict[str, int]) -> str:
+def _format_lengths(lengths: dict[str, int]) -> str:
     return ", ".join(f"{axis} {length}" for axis, length in lengths.items())

@@ -43,7 +43,7 @@ class PartialFile:
     def version(self, url: str) -> Version | None:
         """Return the version that these bytes belong to; None if they are not known to be from ``url``."""
         try:
-            with _opened(self._state, os.O_RDONLY) as stream:
+            with _open_regular(self._state, os.O_RDONLY) as stream:
                 version = msgspec.json.decode(stream.read(1 << 16), type=Version)
         except (FileNotFoundError, ValueError, RecursionError):  # not JSON, not UTF-8, or nested too deep
             return None
@@ -54,7 +54,7 @@ class PartialFile:
         self._stream.truncate(0)
         self._state.unlink(missing_ok=True)
         if version is not None:
-            with _opened(self._state, os.O_WRONLY | os.O_CREAT | os.O_EXCL) as stream:
+            with _open_regular(self._state, os.O_WRONLY | os.O_CREAT | os.O_EXCL) as stream:
                 stream.write(msgspec.json.encode(version))
 
     def append(self, chunk: bytes) -> None:
@@ -85,7 +85,7 @@ def partial_file(path: Path) -> Iterator[PartialFile]:
         OSError: it cannot be opened.
     """
     flags = os.O_RDWR | os.O_CREAT
-    with _opened(path, flags) as stream:
+    with _open_regular(path, flags) as stream:
         _lock(path, stream)
         part = PartialFile(path, stream)
         try:
@@ -107,7 +107,7 @@ def _lock(path: Path, stream: BinaryIO) -> None:
         raise DownloadError(f"{path}: another process is downloading it; wait until it ends and try again")
 
 
-def _opened(path: Path, flags: int) -> BinaryIO:
+def _open_regular(path: Path, flags: int) -> BinaryIO:
     """Open a regular file, not through a link.
 
     Raises:

@@ -152,7 +152,7 @@ class TiledMeshNet(nn.Module):
         self.fc = net.fc
         self.channels = blocks[1][0]
         ordered = [OrderedLevel(level, order_in_patches(level.laplacian)) for level in levels]
-        products = [Product(_reordered(level, level)) for level in ordered]
+        products = [Product(_reorder(level, level)) for level in ordered]
         layers = iter(zip(net.cl, [*net.bn, None], strict=True))
         whole = Product(joints, joints.size)
         self.joints = nn.Sequential(*(Convolution(*next(layers), whole, whole) for _ in blocks[0][1:]))
@@ -170,7 +170,7 @@ class TiledMeshNet(nn.Module):
             mesh_blocks.append(Block(pair, residual=not last))
         self.blocks = nn.Sequential(*mesh_blocks)
         coarsest = ordered[-1]
-        self.register_buffer("rows", _padded(coarsest.level.positions[coarsest.vertex], coarsest.length))
+        self.register_buffer("rows", _pad(coarsest.level.positions[coarsest.vertex], coarsest.length))
         self.register_buffer("vertices", torch.from_numpy(ordered[0].place))
 
     def forward(self, x: Tensor) -> Tensor:
@@ -179,7 +179,7 @@ class TiledMeshNet(nn.Module):
         return x[:, self.vertices]
 
 
-def _reordered(level: OrderedLevel, columns: OrderedLevel, parents: Array | None = None) -> Sparse:
+def _reorder(level: OrderedLevel, columns: OrderedLevel, parents: Array | None = None) -> Sparse:
     """Return a level's Laplacian in the order of its tiles; with ``parents``, its columns are the next
     level's vertices."""
     matrix = level.level.laplacian
@@ -191,9 +191,9 @@ def _after_repeating(fine: OrderedLevel, coarse: OrderedLevel) -> tuple[Product,
     """Return a level's Laplacian with the coarser level's vertices as columns, and the vertex of the coarser
     level that each place repeats."""
     parents = fine.level.parents
-    repeat = _padded(coarse.place[parents[fine.vertex]], fine.length)
-    return Product(_reordered(fine, coarse, parents)), repeat
+    repeat = _pad(coarse.place[parents[fine.vertex]], fine.length)
+    return Product(_reorder(fine, coarse, parents)), repeat
 
 
-def _padded(places: Array, length: int) -> Tensor:
+def _pad(places: Array, length: int) -> Tensor:
     return torch.from_numpy(np.pad(places, (0, length - len(places))))

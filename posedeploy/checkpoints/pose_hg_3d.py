@@ -98,10 +98,12 @@ class PoseHg3d(nn.Module):
         self.maxpool = nn.MaxPool2d(3, 2, 1)
         channels = WIDTHS[0]
         for number, (width, count) in enumerate(zip(WIDTHS, blocks, strict=True), start=1):
-            layer, channels = _layer(block, channels, width, count, stride=1 if number == 1 else 2)
+            layer, channels = _build_layer(block, channels, width, count, stride=1 if number == 1 else 2)
             self.add_module(f"layer{number}", layer)
         self.deconv_layers = nn.Sequential(
-            *_upsampled(channels, deconv), *_upsampled(deconv, deconv), *_upsampled(deconv, deconv)
+            *_build_upsampling(channels, deconv),
+            *_build_upsampling(deconv, deconv),
+            *_build_upsampling(deconv, deconv),
         )
         self.heads = tuple(heads)
         for head, outputs in heads.items():
@@ -115,7 +117,7 @@ class PoseHg3d(nn.Module):
         return tuple(self.get_submodule(head)(x) for head in self.heads)
 
 
-def _layer(block: Block, inputs: int, width: int, count: int, stride: int) -> tuple[nn.Sequential, int]:
+def _build_layer(block: Block, inputs: int, width: int, count: int, stride: int) -> tuple[nn.Sequential, int]:
     """Return one of the ResNet's four layers, and its output channels."""
     outputs = width * block.expansion
     downsample = None
@@ -125,7 +127,7 @@ def _layer(block: Block, inputs: int, width: int, count: int, stride: int) -> tu
     return nn.Sequential(block(inputs, width, stride, downsample), *rest), outputs
 
 
-def _upsampled(inputs: int, outputs: int) -> tuple[nn.Module, ...]:
+def _build_upsampling(inputs: int, outputs: int) -> tuple[nn.Module, ...]:
     """Return a transposed convolution to twice the size, BatchNorm and ReLU."""
     return (
         nn.ConvTranspose2d(inputs, outputs, 4, 2, 1, bias=False), nn.BatchNorm2d(outputs), nn.ReLU(),

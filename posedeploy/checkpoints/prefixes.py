@@ -47,25 +47,25 @@ def views(names: Sequence[str]) -> Iterator[NameView]:
 
 def _views(plain: NameView) -> Iterator[NameView]:
     bare = _without_wrappers(plain.names)
-    yield from _common(plain)
+    yield from _strip_common(plain)
     if bare is not None:
-        yield from _common(bare)
-    nodes = deque(_below(bare or plain))
+        yield from _strip_common(bare)
+    nodes = deque(_split_by_prefix(bare or plain))
     for _ in range(MAX_VIEWS):
         if not nodes:
             return
         view = nodes.popleft()
         yield view
         if view.prefix.count(".") < MAX_PREFIX_PARTS:
-            nodes.extend(_below(view))
+            nodes.extend(_split_by_prefix(view))
 
 
-def _common(view: NameView) -> Iterator[NameView]:
+def _strip_common(view: NameView) -> Iterator[NameView]:
     """Yield the view, then without the first part of the names as long as all share it; names of one part,
     such as the counters of averaging, do not count."""
     while True:
         yield view
-        groups = _below(view)
+        groups = _split_by_prefix(view)
         if len(groups) != 1 or view.prefix.count(".") >= MAX_PREFIX_PARTS:
             return
         view = groups[0]
@@ -86,14 +86,14 @@ def _without_wrappers(names: dict[str, str]) -> NameView | None:
 def without_common_wrappers(names: Sequence[str]) -> NameView:
     """Return the names without the wrappers that all of them start with."""
     view = NameView({name: name for name in names})
-    while len(groups := _below(view)) == 1:
+    while len(groups := _split_by_prefix(view)) == 1:
         if groups[0].left_out or groups[0].prefix.split(".")[-2] not in WRAPPERS:
             break
         view = groups[0]
     return view
 
 
-def _below(view: NameView) -> list[NameView]:
+def _split_by_prefix(view: NameView) -> list[NameView]:
     """Return a view for each first part of the names, without that part: plain before averaged weights, then
     larger before smaller groups."""
     groups: dict[str, dict[str, str]] = {}

@@ -16,8 +16,8 @@ from posedeploy.checkpoints.containers import (
     Container,
     archive_of,
     convert_read_errors,
+    explain_refusal,
     open_container,
-    refusal,
 )
 from posedeploy.checkpoints.weight_selection import Choice, IsComplete, Misfit, WeightsError, choose
 from posedeploy.checkpoints.weight_sets import Shapes, WeightSet, find_sets
@@ -89,7 +89,7 @@ class Contents:
                 self.container.check_unchanged()
         except WeightsError as error:
             raise CheckpointError(f"{path}: {error}") from error
-        return Checkpoint(path, self.container.sha256, tensors, _described(self.container, choice))
+        return Checkpoint(path, self.container.sha256, tensors, _describe(self.container, choice))
 
 
 @contextmanager
@@ -148,7 +148,7 @@ def _content(container: Container) -> Any:
         except PickleError as error:
             if kind.weights:
                 raise
-            raise CheckpointError(refusal(path, kind, content)) from error
+            raise CheckpointError(explain_refusal(path, kind, content)) from error
 
 
 def _safetensors(container: Container, content: FileRegion) -> dict[str, torch.Tensor]:
@@ -177,7 +177,7 @@ def _tensor(name: str, value: Any) -> torch.Tensor:
     return torch.from_numpy(value.astype(value.dtype.newbyteorder("<")))
 
 
-def _described(container: Container, choice: Choice) -> Weights:
+def _describe(container: Container, choice: Choice) -> Weights:
     view, module = choice.view, choice.weights.module
     return Weights(
         key=choice.label,

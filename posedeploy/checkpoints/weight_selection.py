@@ -82,18 +82,18 @@ def choose(
         ]
         raise WeightsError(f"`weights={key}`: no such weights; choose among {listed(labels)}")
     if misfit is None:
-        return _largest(sets, candidates)
-    lowest, fitting = _fitting(candidates, misfit)
+        return _choose_largest(sets, candidates)
+    lowest, fitting = _select_fitting(candidates, misfit)
     best = fitting[0]
     if lowest and not _is_near(lowest, best):
-        return _largest(sets, candidates)
+        return _choose_largest(sets, candidates)
     if not lowest:
         larger = (each for each in fitting[1:] if each.ids > best.ids)
         best = next((each for each in larger if is_complete is None or is_complete(each.shapes)), best)
-    return Choice(best.weights, best.view, _others(best, fitting))
+    return Choice(best.weights, best.view, _list_others(best, fitting))
 
 
-def _fitting(
+def _select_fitting(
     candidates: Sequence[tuple[WeightSet, NameView]], misfit: Misfit
 ) -> tuple[int, list[_Candidate]]:
     """Return the lowest distance, and the candidates that have it."""
@@ -107,7 +107,7 @@ def _fitting(
     return lowest, fitting
 
 
-def _others(best: _Candidate, fitting: Sequence[_Candidate]) -> tuple[str, ...]:
+def _list_others(best: _Candidate, fitting: Sequence[_Candidate]) -> tuple[str, ...]:
     """Return the labels of the candidates with other tensors than the best, or with more; no parts of
     candidates, and no second names of the same tensors."""
     kept: list[_Candidate] = []
@@ -135,7 +135,7 @@ def _is_near(distance: int, candidate: _Candidate) -> bool:
     return distance < len(candidate.view.names)
 
 
-def _largest(sets: Sequence[WeightSet], candidates: Sequence[tuple[WeightSet, NameView]]) -> Choice:
+def _choose_largest(sets: Sequence[WeightSet], candidates: Sequence[tuple[WeightSet, NameView]]) -> Choice:
     allowed = [weights for weights, _ in candidates]
     largest = max(allowed, key=lambda weights: (not weights.joined, len(weights.tensors)))
     return Choice(largest, without_common_wrappers(list(largest.tensors)))

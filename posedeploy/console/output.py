@@ -22,7 +22,7 @@ from rich.table import Table
 from posedeploy import files
 from posedeploy.console.safe_console import SafeConsole
 from posedeploy.errors import OutputError
-from posedeploy.input_files import not_regular
+from posedeploy.input_files import describe_special_file
 from posedeploy.printable import printable
 from posedeploy.text_files import format_json
 
@@ -123,7 +123,7 @@ def check_json(path: Path | None) -> None:
         return
     if path.is_dir():
         raise OutputError(f"{path}: a folder; pass a file for the JSON")
-    if path.exists() and (kind := not_regular(path.stat())) is not None:
+    if path.exists() and (kind := describe_special_file(path.stat())) is not None:
         raise OutputError(f"{path}: {kind}; pass a file for the JSON")
     with files.staged(path.parent):
         pass

@@ -11,7 +11,7 @@ import typer
 from typer.core import TyperCommand
 
 from posedeploy.errors import InputError, OutputError
-from posedeploy.input_files import not_regular
+from posedeploy.input_files import describe_special_file
 from posedeploy.staging.recovery import recover
 
 Function = TypeVar("Function", bound=Callable[..., Any])
@@ -69,7 +69,7 @@ def _check(path: Path, option: str) -> None:
         status = path.stat()
     except (OSError, ValueError):  # reported where the file is opened or created
         return
-    kind = not_regular(status)
+    kind = describe_special_file(status)
     if kind is not None and not path.is_dir():
         raise InputError(f"{option}{path}: {kind}; expected a regular file")
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import psutil
 
 from posedeploy.environments.environment_specs import EnvironmentSpec
-from posedeploy.environments.state import folder_of, inspect_environment, is_managed, not_installed
+from posedeploy.environments.state import describe_missing, folder_of, inspect_environment, is_managed
 from posedeploy.errors import IsolatedEnvironmentError, OutputError
 
 
@@ -34,7 +34,7 @@ def remove(spec: EnvironmentSpec) -> Path:
     except OSError as error:
         raise OutputError(f"{folder}: cannot be removed ({error.strerror})") from error
     if environment.state == "missing":
-        raise IsolatedEnvironmentError(not_installed(environment))
+        raise IsolatedEnvironmentError(describe_missing(environment))
     return folder
 
 

@@ -93,7 +93,7 @@ def require_installed(spec: EnvironmentSpec) -> Environment:
     """
     environment = inspect_environment(spec)
     if environment.state == "missing":
-        raise IsolatedEnvironmentError(f"{not_installed(environment)}; {repair_hint(environment)}")
+        raise IsolatedEnvironmentError(f"{describe_missing(environment)}; {repair_hint(environment)}")
     if environment.state == "broken":
         raise IsolatedEnvironmentError(
             f"the isolated environment {spec.name} in {environment.folder} is broken: {environment.fault}; "
@@ -102,7 +102,7 @@ def require_installed(spec: EnvironmentSpec) -> Environment:
     return environment
 
 
-def not_installed(environment: Environment) -> str:
+def describe_missing(environment: Environment) -> str:
     """Return the message for a missing environment."""
     return (
         f"the isolated environment {environment.spec.name} is not installed (looked in {environment.folder})"

@@ -28,7 +28,7 @@ def _mapping(machine: Machine, content: Any = ()) -> dict[Any, Any]:
     """Reimplement ``collections.OrderedDict`` and ``Counter`` of a dictionary or pairs."""
     pairs = content.items() if isinstance(content, dict) else content
     machine.meter.reserve(ITEM_BYTES * len(pairs), "items of dictionaries")
-    return {machine.hashable(key): value for key, value in pairs}
+    return {machine.to_hashable(key): value for key, value in pairs}
 
 
 def _default_mapping(machine: Machine, *_: Any) -> dict[Any, Any]:
@@ -44,11 +44,11 @@ def _items(machine: Machine, content: Any) -> list[Any]:
 
 
 def _set(machine: Machine, content: Any = ()) -> set[Any]:
-    return set(map(machine.hashable, _items(machine, content)))
+    return set(map(machine.to_hashable, _items(machine, content)))
 
 
 def _frozenset(machine: Machine, content: Any = ()) -> frozenset[Any]:
-    return frozenset(map(machine.hashable, _items(machine, content)))
+    return frozenset(map(machine.to_hashable, _items(machine, content)))
 
 
 def _list(machine: Machine, content: Any = ()) -> list[Any]:

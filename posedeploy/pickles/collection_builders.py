@@ -51,7 +51,7 @@ def build_dict(machine: Machine) -> None:
 def build_frozenset(machine: Machine) -> None:
     items = machine.pop_mark()
     machine.meter.reserve(SET_BYTES + ITEM_BYTES * len(items), OBJECTS)
-    machine.stack.append(frozenset(map(machine.hashable, items)))
+    machine.stack.append(frozenset(map(machine.to_hashable, items)))
 
 
 def append(machine: Machine) -> None:
@@ -78,6 +78,6 @@ def add_items(machine: Machine) -> None:
     items, target = machine.pop_mark(), machine.stack[-1]
     if isinstance(target, set):
         machine.meter.reserve(ITEM_BYTES * len(items), OBJECTS)
-        target.update(map(machine.hashable, items))
+        target.update(map(machine.to_hashable, items))
     else:
         machine.append(target, items)

@@ -165,7 +165,7 @@ class Machine:
         if isinstance(mapping, dict):
             self.meter.reserve(ITEM_BYTES * (len(items) // 2), OBJECTS)
             for key, value in zip(items[::2], items[1::2], strict=True):
-                mapping[self.hashable(key)] = value
+                mapping[self.to_hashable(key)] = value
         elif not isinstance(target, Unreadable):
             raise PickleError("it sets an item of an object that is not a dictionary")
 
@@ -177,7 +177,7 @@ class Machine:
         elif not isinstance(target, Unreadable):
             raise PickleError("it appends to an object that is not a list")
 
-    def hashable(self, value: Any) -> Any:
+    def to_hashable(self, value: Any) -> Any:
         """Return a key for a dictionary: the value, or a stand-in if it cannot be hashed safely.
 
         A file can contain large integers, floats and tuples of numbers with colliding hashes: (-1,) and (-2,)

@@ -106,12 +106,12 @@ def find_set(name: str, joints: int) -> JointSet:
     Raises:
         InputError: the name is unknown, or the set has another number of joints.
     """
-    plain = {_plain(known): (known,) for known in KNOWN_SETS} | {
+    plain = {_normalize(known): (known,) for known in KNOWN_SETS} | {
         short: names for short, names in SHORT_NAMES.items()
     }
-    if _plain(name) not in plain:
+    if _normalize(name) not in plain:
         raise InputError(f"unknown joint set {name!r}; the sets are {', '.join(KNOWN_SETS)}")
-    sets = [KNOWN_SETS[each] for each in plain[_plain(name)]]
+    sets = [KNOWN_SETS[each] for each in plain[_normalize(name)]]
     for joint_set in sets:
         if len(joint_set) == joints:
             return joint_set
@@ -136,5 +136,5 @@ def match_names(names: Iterable[str]) -> JointSet | None:
     return next((known for known in known_sets if [coco_name(n) for n in known.joints] == own), None)
 
 
-def _plain(name: str) -> str:
+def _normalize(name: str) -> str:
     return "".join(letter for letter in name.lower() if letter.isalnum())

@@ -9,7 +9,7 @@ from functools import lru_cache
 import numpy as np
 
 from posedeploy.errors import InputError
-from posedeploy.own_keypoints import missing_description
+from posedeploy.own_keypoints import describe_missing_keypoints
 from posedeploy.types import Array, Limb, ModelSpec
 
 # People are grouped limb by limb, in this order.
@@ -120,4 +120,4 @@ def explain_missing_limbs(
     others = [role for role, count in published.items() if spec.channels_of(role) not in (None, count)]
     if spec.limbs or not others:
         return None
-    return missing_description(spec, keypoints_of)
+    return describe_missing_keypoints(spec, keypoints_of)

@@ -17,7 +17,7 @@ import numpy as np
 from posedeploy.errors import InputError
 from posedeploy.joint_names import coco_name
 from posedeploy.joint_sets import by_number
-from posedeploy.own_keypoints import missing_description
+from posedeploy.own_keypoints import describe_missing_keypoints
 from posedeploy.poses.maps import find_stride, select_maps
 from posedeploy.poses.refinement import refine_cells
 from posedeploy.types import (
@@ -63,8 +63,9 @@ def find_missing_description(spec: ModelSpec) -> str | None:
     if DEPTH_ROLE not in spec.roles or (_roots(spec.keypoint_names) and _bones(spec.keypoint_names)):
         return None
     return (
-        f"{missing_description(spec, KEYPOINTS_OF)}. Its 3D positions are relative to the joint pelvis or "
-        "to the midpoint of l_hip and r_hip; their scale needs at least one limb, such as l_hip and l_knee"
+        f"{describe_missing_keypoints(spec, KEYPOINTS_OF)}. Its 3D positions are relative to the joint "
+        "pelvis or to the midpoint of l_hip and r_hip; their scale needs at least one limb, such as l_hip "
+        "and l_knee"
     )
 
 
@@ -108,7 +109,7 @@ def decode(
     if not depths:
         return poses
     relative = relative_pose(cells, depths[0], spec.keypoint_names, positions)
-    joints_3d = np.concatenate([_in_mm(relative, spec.keypoint_names), scores], axis=1)
+    joints_3d = np.concatenate([_to_mm(relative, spec.keypoint_names), scores], axis=1)
     return replace(poses, keypoints_3d=joints_3d[None], root_relative=True)
 
 
@@ -161,7 +162,7 @@ def _read(maps: Array, cells: Array) -> Array:
     return values
 
 
-def _in_mm(relative: Array, names: tuple[str, ...]) -> Array:
+def _to_mm(relative: Array, names: tuple[str, ...]) -> Array:
     bones = _bones(names)
     starts, ends = [start for start, _, _ in bones], [end for _, end, _ in bones]
     total = float(np.linalg.norm(relative[starts] - relative[ends], axis=1).sum())

@@ -33,7 +33,7 @@ def refine_cells(maps: Array, channels: Array, cells: Array) -> Array:
         channels: (points,) the map of each point.
         cells: (points, 2) x, y of peaks in cells; the highest of the cells around a fraction is the peak.
     """
-    peaks = _highest_around(maps, channels, cells)
+    peaks = _find_highest(maps, channels, cells)
     patches = _patches(maps, channels, peaks)
     refined = peaks + _offsets(patches)
     usable = (patches[:, 1, 1] > 0) & np.isfinite(refined).all(axis=1)
@@ -56,7 +56,7 @@ def refine_peaks(heatmaps: Array, peaks: Peaks) -> Array:
     return positions
 
 
-def _highest_around(maps: Array, channels: Array, cells: Array) -> Array:
+def _find_highest(maps: Array, channels: Array, cells: Array) -> Array:
     """Return (points, 2) int64 x, y of the highest of the up to four cells around each position."""
     last = np.array(maps.shape[:0:-1]) - 1
     low, high = np.floor(cells), np.ceil(cells)
@@ -71,13 +71,13 @@ def _patches(maps: Array, channels: Array, cells: Array) -> Array:
     """Return (points, 3, 3) float64 values around each cell, mirrored at the border of the map: a peak there
     stays on the border."""
     around = np.arange(-1, 2)
-    rows = _mirrored(cells[:, 1:] + around, maps.shape[1])
-    columns = _mirrored(cells[:, :1] + around, maps.shape[2])
+    rows = _mirror(cells[:, 1:] + around, maps.shape[1])
+    columns = _mirror(cells[:, :1] + around, maps.shape[2])
     values: Array = maps[channels[:, None, None], rows[:, :, None], columns[:, None, :]]
     return values.astype(np.float64)
 
 
-def _mirrored(index: Array, count: int) -> Array:
+def _mirror(index: Array, count: int) -> Array:
     index = np.abs(index)
     mirrored: Array = np.maximum(np.where(index >= count, 2 * (count - 1) - index, index), 0)
     return mirrored

@@ -18,7 +18,7 @@ from av.stream import Disposition
 from posedeploy.closable import Closable
 from posedeploy.errors import InputError
 from posedeploy.limits import MAX_FRAME_PIXELS
-from posedeploy.predict.frames import DEFAULT_FPS, MAX_FPS, too_large
+from posedeploy.predict.frames import DEFAULT_FPS, MAX_FPS, explain_size_limit
 from posedeploy.types import Array
 
 OnSound: TypeAlias = "Callable[[av.Packet[Any]], None]"
@@ -62,7 +62,7 @@ class DemuxedVideo(Closable):
         width, height = self.picture.width, self.picture.height
         if width * height > MAX_FRAME_PIXELS:
             container.close()
-            raise InputError(too_large(name, width, height))
+            raise InputError(explain_size_limit(name, width, height))
         self.picture.codec_context.options = DECODER_OPTIONS
         self.picture.thread_type = "AUTO"
         sound = container.streams.best("audio")

@@ -23,7 +23,7 @@ DEFAULT_FPS = 25.0
 MAX_FPS = 1000.0
 
 
-def too_large(name: str, width: int, height: int) -> str:
+def explain_size_limit(name: str, width: int, height: int) -> str:
     """Return the message for a video whose frames are too large to be decoded."""
     return (
         f"{name}: the video has {width:,} x {height:,} px; expected at most {MAX_FRAME_PIXELS:,} px per "

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from posedeploy.errors import InputError, MissingPackageError
-from posedeploy.input_files import is_apple_double, not_regular
+from posedeploy.input_files import describe_special_file, is_apple_double
 from posedeploy.predict.frames import Frame, Kind, Source
 from posedeploy.predict.images import SUFFIXES, is_image, read_picture
 from posedeploy.printable import counted, listed, printable
@@ -87,7 +87,7 @@ def _open_folder(folder: Path, recursive: bool, without: Path | None) -> Images:
     names = tuple(printable(file.relative_to(folder).as_posix()) for file in skipped)
     source = Images(folder.resolve().name, tuple(images), folder, names)
     source.problems += unread
-    source.remarks += skipped_files(names, skipped)
+    source.remarks += describe_skipped_files(names, skipped)
     if below:
         subfolders = f"{counted(len(below), 'subfolder')}: {listed(below, MAX_NAMES)}"
         source.remarks.append(f"skipped {subfolders}; read them too with `recursive`")
@@ -120,7 +120,7 @@ def _listed(folder: Path, recursive: bool, without: Path | None) -> tuple[list[P
     )
 
 
-def skipped_files(names: Sequence[str], files: Sequence[Path]) -> list[str]:
+def describe_skipped_files(names: Sequence[str], files: Sequence[Path]) -> list[str]:
     """Return a remark that names the files that are not images; an empty list if there are none."""
     if not files:
         return []
@@ -140,7 +140,7 @@ def is_image_file(file: Path) -> bool:
 def _file_kind(file: Path) -> str:
     """Return what a file is, in parentheses, if it is not a regular file."""
     try:
-        kind = not_regular(file.stat())
+        kind = describe_special_file(file.stat())
     except OSError as error:
         return f" ({error.strerror})"
     return f" ({kind})" if kind is not None else ""

@@ -65,7 +65,7 @@ def read_header(content: bytes) -> Header | None:
     return None
 
 
-def _png(content: bytes) -> Header:
+def _parse_png(content: bytes) -> Header:
     """Check the length of every chunk, as OpenCV allocates it."""
     width, height, bits, color = struct.unpack_from(">IIBB", content, 16)
     header, at = Header(format="PNG", width=width, height=height, bits=bits), 8
@@ -86,7 +86,7 @@ def _png(content: bytes) -> Header:
     raise HeaderError(_TRUNCATED.format(len(content)))
 
 
-def still_png(content: bytes) -> bytes:
+def strip_png_animation(content: bytes) -> bytes:
     """Return a PNG without its animation chunks: OpenCV 5.0 crashes on damaged animated PNGs.
 
     Args:
@@ -109,7 +109,7 @@ _JPEG_END = 0xD9
 _JPEG_FRAMES = {*range(0xC0, 0xD0)} - {0xC4, 0xC8, 0xCC}
 
 
-def _jpeg(content: bytes) -> Header:
+def _parse_jpeg(content: bytes) -> Header:
     """Skip the content of segments, as an embedded thumbnail has its own size and end marker."""
     header, at = None, 2
     while segment := _JPEG_SEGMENT.search(content, at):
@@ -127,7 +127,7 @@ def _jpeg(content: bytes) -> Header:
     raise HeaderError(_TRUNCATED.format(len(content)))
 
 
-def _webp(content: bytes) -> Header:
+def _parse_webp(content: bytes) -> Header:
     length = int.from_bytes(content[4:8], "little") + 8
     if length > len(content) + 1:  # some writers count a padding byte that they omit
         raise HeaderError(
@@ -143,18 +143,18 @@ def _webp(content: bytes) -> Header:
     return Header(format="WebP", width=size[0], height=size[1])
 
 
-def _bmp(content: bytes) -> Header:
+def _parse_bmp(content: bytes) -> Header:
     old = int.from_bytes(content[14:18], "little") == 12
     width, height = struct.unpack_from("<HH" if old else "<ii", content, 18)
     return Header(format="BMP", width=abs(width), height=abs(height))
 
 
-def _gif(content: bytes) -> Header:
+def _parse_gif(content: bytes) -> Header:
     width, height = struct.unpack_from("<HH", content, 6)
     return Header(format="GIF", width=width, height=height)
 
 
-def _tiff(content: bytes) -> Header:
+def _parse_tiff(content: bytes) -> Header:
     tags = tiff_header.read_tags(content)
     bits = max(tags.bits)
     return Header(
@@ -166,11 +166,11 @@ def _tiff(content: bytes) -> Header:
         # OpenCV scales packed samples of 10, 12 and 14 bits to 16 bits.
         white=65535 if bits in (10, 12, 14) else tags.max_value,
         is_inverted=tags.photometric == tiff_header.WHITE_IS_ZERO,
-        unreadable=tiff_header.why_unreadable(tags),
+        unreadable=tiff_header.find_unreadable_feature(tags),
     )
 
 
-def _jp2(content: bytes) -> Header:
+def _parse_jp2(content: bytes) -> Header:
     at = content.index(b"\xff\x4f\xff\x51", 0, 1 << 16) if b"\xff\x4f\xff\x51" in content[: 1 << 16] else -1
     if at < 0:
         raise HeaderError("the JPEG 2000 image is damaged or truncated: it has no code stream")
@@ -180,12 +180,12 @@ def _jp2(content: bytes) -> Header:
     )
 
 
-def _avif(content: bytes) -> Header:
+def _parse_avif(content: bytes) -> Header:
     image = heif_boxes.read_primary_image(content)
     return Header(format="AVIF", width=image.width, height=image.height, orientation=image.orientation)
 
 
-def _heic(content: bytes) -> Header:
+def _parse_heic(content: bytes) -> Header:
     image = heif_boxes.read_primary_image(content)
     orientation = 1 if image.by_box else image.orientation  # libheif applies the boxes
     return Header(format=HEIC, width=image.width, height=image.height, orientation=orientation)
@@ -194,7 +194,7 @@ def _heic(content: bytes) -> Header:
 _PNM_NUMBER = re.compile(rb"(?:\s|#[^\n]*\n)+(-?[0-9.]+)")
 
 
-def _pnm(content: bytes) -> Header:
+def _parse_pnm(content: bytes) -> Header:
     numbers, at = [], 2
     for _ in range(2 if content[1:2] in b"14" else 3):
         number = _PNM_NUMBER.match(content, at)
@@ -219,7 +219,7 @@ def _check_white(white: int) -> None:
 _PAM_FIELD = re.compile(rb"^(WIDTH|HEIGHT|MAXVAL)\s+(\d+)\s*$", re.MULTILINE)
 
 
-def _pam(content: bytes) -> Header:
+def _parse_pam(content: bytes) -> Header:
     fields = {name: int(value) for name, value in _PAM_FIELD.findall(content[:1024])}
     if len(fields) < 3:
         raise HeaderError("the image header is damaged")
@@ -234,7 +234,7 @@ def _pam(content: bytes) -> Header:
     )
 
 
-def _sun(content: bytes) -> Header:
+def _parse_sun(content: bytes) -> Header:
     width, height = struct.unpack_from(">II", content, 4)
     return Header(format="Sun raster", width=width, height=height)
 
@@ -242,7 +242,7 @@ def _sun(content: bytes) -> Header:
 _HDR_SIZE = re.compile(rb"\n[-+][XY] (\d+) [-+][XY] (\d+)\n")
 
 
-def _hdr(content: bytes) -> Header:
+def _parse_hdr(content: bytes) -> Header:
     size = _HDR_SIZE.search(content, 0, 1 << 16)
     if size is None:
         raise HeaderError("the image header is damaged")
@@ -250,18 +250,18 @@ def _hdr(content: bytes) -> Header:
 
 
 _PARSERS: tuple[tuple[re.Pattern[bytes], Callable[[bytes], Header]], ...] = (
-    (re.compile(rb"\xff\xd8\xff"), _jpeg),
-    (re.compile(rb"\x89PNG\r\n\x1a\n"), _png),
-    (re.compile(rb"RIFF.{4}WEBPVP8", re.DOTALL), _webp),
-    (re.compile(rb"(II[*+]\0|MM\0[*+])"), _tiff),
-    (re.compile(rb".{4}ftyp(avi[fs]|.{4}.{4}(.{4}){,60}?avif)", re.DOTALL), _avif),
-    (re.compile(rb".{4}ftyp(hei[cxms]|hev[cxms]|mif1|msf1)", re.DOTALL), _heic),
-    (re.compile(rb"BM.{12}[\x0c\x28-\x7c]\0\0\0", re.DOTALL), _bmp),
-    (re.compile(rb"GIF8[79]a"), _gif),
-    (re.compile(rb"(\0\0\0\x0cjP  \r\n\x87\n|\xff\x4f\xff\x51)"), _jp2),
-    (re.compile(rb"P[1-6Ff](?:\s|#[^\n]*\n)+\d+\s"), _pnm),
-    (re.compile(rb"P7\n"), _pam),
-    (re.compile(rb"\x59\xa6\x6a\x95"), _sun),
-    (re.compile(rb"#\?(RADIANCE|RGBE)\n"), _hdr),
+    (re.compile(rb"\xff\xd8\xff"), _parse_jpeg),
+    (re.compile(rb"\x89PNG\r\n\x1a\n"), _parse_png),
+    (re.compile(rb"RIFF.{4}WEBPVP8", re.DOTALL), _parse_webp),
+    (re.compile(rb"(II[*+]\0|MM\0[*+])"), _parse_tiff),
+    (re.compile(rb".{4}ftyp(avi[fs]|.{4}.{4}(.{4}){,60}?avif)", re.DOTALL), _parse_avif),
+    (re.compile(rb".{4}ftyp(hei[cxms]|hev[cxms]|mif1|msf1)", re.DOTALL), _parse_heic),
+    (re.compile(rb"BM.{12}[\x0c\x28-\x7c]\0\0\0", re.DOTALL), _parse_bmp),
+    (re.compile(rb"GIF8[79]a"), _parse_gif),
+    (re.compile(rb"(\0\0\0\x0cjP  \r\n\x87\n|\xff\x4f\xff\x51)"), _parse_jp2),
+    (re.compile(rb"P[1-6Ff](?:\s|#[^\n]*\n)+\d+\s"), _parse_pnm),
+    (re.compile(rb"P7\n"), _parse_pam),
+    (re.compile(rb"\x59\xa6\x6a\x95"), _parse_sun),
+    (re.compile(rb"#\?(RADIANCE|RGBE)\n"), _parse_hdr),
 )
 """The parser of each format, by the signature of the file."""

@@ -23,7 +23,7 @@ from posedeploy.predict.image_headers import (
     HeaderError,
     looks_like_image,
     read_header,
-    still_png,
+    strip_png_animation,
 )
 from posedeploy.predict.sample_depth import to_8_bits
 from posedeploy.types import Array
@@ -190,7 +190,7 @@ def _decode_deep(content: bytes, header: Header) -> tuple[Array, str | None]:
 
 def _decode_by_opencv(content: bytes, flags: int) -> Array:
     if content.startswith(b"\x89PNG"):
-        content = still_png(content)
+        content = strip_png_animation(content)
     pixels: Array | None = cv2.imdecode(np.frombuffer(content, np.uint8), flags)
     if pixels is None:
         raise ValueError("OpenCV cannot decode it")

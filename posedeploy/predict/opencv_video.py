@@ -11,7 +11,7 @@ import cv2
 
 from posedeploy.errors import InputError
 from posedeploy.limits import MAX_FRAME_PIXELS
-from posedeploy.predict.frames import DEFAULT_FPS, MAX_FPS, Frame, Kind, Source, too_large
+from posedeploy.predict.frames import DEFAULT_FPS, MAX_FPS, Frame, Kind, Source, explain_size_limit
 from posedeploy.predict.images import SUFFIXES
 from posedeploy.predict.truncation import missing_bytes
 from posedeploy.printable import printable
@@ -74,7 +74,7 @@ class OpenCvReader(_Captured):
         width, height = (int(capture.get(side)) for side in SIDES)
         if width * height > MAX_FRAME_PIXELS:
             capture.release()
-            raise InputError(too_large(shown, width, height))
+            raise InputError(explain_size_limit(shown, width, height))
         self._path = path
         frames = int(capture.get(cv2.CAP_PROP_FRAME_COUNT))
         super().__init__(capture, path.name, (path,), frames if frames > 0 else None)

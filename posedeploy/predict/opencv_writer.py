@@ -9,7 +9,7 @@ import cv2
 
 from posedeploy.errors import OutputError
 from posedeploy.predict.frames import Frame, Source
-from posedeploy.predict.picture_size import fit_picture, is_padding, scaled_frames
+from posedeploy.predict.picture_size import describe_scaled_frames, fit_picture, is_padding
 from posedeploy.types import Array
 
 
@@ -47,7 +47,7 @@ class OpenCvWriter:
                 f"only {max(0, readable)} of {self._written} frames can be read back; is the disk full?",
                 str(self._path),
             )
-        self.remarks += scaled_frames(self._path.name, self._scaled)
+        self.remarks += describe_scaled_frames(self._path.name, self._scaled)
         if self._uneven:
             self.remarks.append(
                 f"{self._path.name}: written at a constant {self._fps:g} frames per second, although the "

@@ -34,7 +34,7 @@ def fit_picture(picture: Array, size: tuple[int, int]) -> Array:
     )
 
 
-def scaled_frames(name: str, count: int) -> list[str]:
+def describe_scaled_frames(name: str, count: int) -> list[str]:
     """Return a remark on the frames that were scaled; an empty list if there are none."""
     if not count:
         return []

@@ -52,7 +52,7 @@ def read_tags(content: bytes) -> Tags:
     )
 
 
-def why_unreadable(tags: Tags) -> str | None:
+def find_unreadable_feature(tags: Tags) -> str | None:
     """Return the feature that OpenCV does not read, or reads incorrectly; None if it reads the file."""
     bits = max(tags.bits)
     if tags.sample_format == 3 and bits not in (32, 64):

@@ -14,7 +14,7 @@ from av.container import OutputContainer
 
 from posedeploy.errors import OutputError
 from posedeploy.predict.frames import Frame, Source
-from posedeploy.predict.picture_size import fit_picture, is_padding, scaled_frames
+from posedeploy.predict.picture_size import describe_scaled_frames, fit_picture, is_padding
 from posedeploy.predict.sound_writer import SoundWriter
 from posedeploy.types import Array
 
@@ -71,7 +71,7 @@ class VideoWriter:
         container, self._container = self._container, None
         container.close()
         self._check()
-        self.remarks += scaled_frames(self._path.name, self._scaled)
+        self.remarks += describe_scaled_frames(self._path.name, self._scaled)
 
     def close(self) -> None:
         container, self._container = self._container, None

@@ -51,7 +51,7 @@ class AdaptedRunner(Runner):
         self._converted = {tensor.name: tensor for tensor in spec.outputs if _needs_conversion(tensor)}
         self.inputs = runner.inputs
         self.outputs = tuple(
-            _converted_spec(self._converted.get(tensor.name, tensor)) for tensor in runner.outputs
+            _convert_spec(self._converted.get(tensor.name, tensor)) for tensor in runner.outputs
         )
         self.runtime_info = runner.runtime_info
 
@@ -97,7 +97,7 @@ def _convert(array: Array, tensor: TensorSpec) -> Array:
     return dequantize(array, tensor.quantization) if tensor.quantization is not None else array
 
 
-def _converted_spec(tensor: TensorSpec) -> TensorSpec:
+def _convert_spec(tensor: TensorSpec) -> TensorSpec:
     """Return the spec of a converted tensor."""
     if _is_channels_last(tensor):
         shape = tuple(tensor.shape[axis] for axis in TO_CHANNELS_FIRST)

@@ -87,7 +87,7 @@ def explain_failure(failure: ChildFailedError, path: Path, runtime: Runtime) -> 
             f"{path}: {name} cannot be used on this machine: the child process that imports it "
             f"{describe_failure(failure)}; {_remedy_of_start(failure, runtime.package)}"
         )
-    return _of_file(failure, path, name)
+    return _file_error(failure, path, name)
 
 
 def _remedy_of_start(failure: ChildFailedError, package: str) -> str:
@@ -105,7 +105,7 @@ def _remedy_of_start(failure: ChildFailedError, package: str) -> str:
     return again
 
 
-def _of_file(failure: ChildFailedError, path: Path, name: str) -> PoseDeployError:
+def _file_error(failure: ChildFailedError, path: Path, name: str) -> PoseDeployError:
     remedy = REMEDIES.get(signal_name(failure.signal), REMEDY).format(runtime=name)
     if failure.is_out_of_memory:
         remedy = f"{memory_hint(failure)}, or export the file again if it is damaged"

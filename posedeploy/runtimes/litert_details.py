@@ -51,12 +51,12 @@ def tensors_of(interpreter: Any) -> tuple[dict[str, dict[str, Any]], dict[str, d
     if len(interpreter.get_signature_list()) != 1:
         return {each["name"]: each for each in input_details}, {each["name"]: each for each in output_details}
     runner = interpreter.get_signature_runner()
-    return _named(runner.get_input_details(), input_details), _named(
+    return _name_tensors(runner.get_input_details(), input_details), _name_tensors(
         runner.get_output_details(), output_details
     )
 
 
-def _named(
+def _name_tensors(
     named: Mapping[str, dict[str, Any]], ordered: Iterable[dict[str, Any]]
 ) -> dict[str, dict[str, Any]]:
     positions = {int(each["index"]): number for number, each in enumerate(ordered)}

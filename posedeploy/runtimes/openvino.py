@@ -64,7 +64,7 @@ class OpenVinoRunner(Runner):
         try:
             model = core.read_model(artifact.path)
         except RuntimeError as error:
-            raise _unreadable(artifact.path, error) from error
+            raise _read_error(artifact.path, error) from error
         try:
             self._compiled = core.compile_model(
                 model, device, {**_config(options), **properties_of_precision}
@@ -234,7 +234,7 @@ def _spec(port: Any) -> TensorSpec:
     return TensorSpec(port.any_name, shape, np.dtype(port.element_type.to_dtype()).name)
 
 
-def _unreadable(path: Path, error: Exception) -> ArtifactError:
+def _read_error(path: Path, error: Exception) -> ArtifactError:
     weights = path.with_suffix(".bin")
     if path.suffix == ".xml" and not weights.is_file():
         return ArtifactError(

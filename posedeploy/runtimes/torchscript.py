@@ -28,7 +28,7 @@ class TorchScriptRunner(TorchRunner):
                 warnings.simplefilter("ignore", DeprecationWarning)
                 program = torch.jit.load(str(artifact.path), map_location=device)  # type: ignore[no-untyped-call]
         except (RuntimeError, ValueError) as error:
-            raise _damaged(artifact.path, error) from error
+            raise _damage_error(artifact.path, error) from error
         if not artifact.spec.inputs:
             raise ArtifactError(
                 f"{artifact.path}: TorchScript has no tensor names, and the file has no manifest; describe "
@@ -49,8 +49,8 @@ def _check_program(path: Path) -> None:
                     for _ in chunks_of(archive, info):
                         pass
     except (zipfile.BadZipFile, OSError) as error:
-        raise _damaged(path, error) from error
+        raise _damage_error(path, error) from error
 
 
-def _damaged(path: Path, error: Exception) -> ArtifactError:
+def _damage_error(path: Path, error: Exception) -> ArtifactError:
     return ArtifactError(f"{path}: not a TorchScript file, or damaged ({first_line(error)}); export it again")

@@ -9,7 +9,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from posedeploy.errors import OutputError
-from posedeploy.input_files import not_regular
+from posedeploy.input_files import describe_special_file
 from posedeploy.staging.deferred_signals import deferred_signals
 from posedeploy.staging.file_lock import FileLock, reason, wait_for_lock
 from posedeploy.staging.journal import NEW, OLD, REDO, exists, prepare, sync, sync_all
@@ -100,7 +100,7 @@ class WorkFolder:
     def _check_targets(self, names: Collection[str], shown: Path) -> None:
         for name in names:
             target = self._folder / name
-            if target.exists() and (kind := not_regular(target.stat())) is not None:
+            if target.exists() and (kind := describe_special_file(target.stat())) is not None:
                 raise OutputError(f"{shown / name}: {kind} is in the way; move it, or write elsewhere")
 
     def _replace(self, names: list[str], removed: list[str], shown: Path) -> None:

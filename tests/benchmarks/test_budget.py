@@ -66,12 +66,12 @@ def test_numbers_out_of_range_are_refused(texts: list[str], message: str) -> Non
 def test_the_default_limits_depend_on_the_precision() -> None:
     tolerance = TOLERANCES["bf16"]
     both = {"has_2d": True, "has_3d": True}
-    completed = Budget(oks=0.9).completed(tolerance, **both)
+    completed = Budget(oks=0.9).with_defaults(tolerance, **both)
     assert str(completed) == "5 mm (default), OKS 0.9, 2% unmatched keypoints (default)"
-    assert Budget(mm=2).completed(tolerance, **both).px == tolerance.px
-    flat = Budget(px=1).completed(tolerance, has_2d=True, has_3d=False)
+    assert Budget(mm=2).with_defaults(tolerance, **both).px == tolerance.px
+    flat = Budget(px=1).with_defaults(tolerance, has_2d=True, has_3d=False)
     assert str(flat) == "1 px, 2% unmatched keypoints (default)"
-    lifted = Budget(mm=1).completed(tolerance, has_2d=False, has_3d=True)
+    lifted = Budget(mm=1).with_defaults(tolerance, has_2d=False, has_3d=True)
     assert str(lifted) == "1 mm"
 
 
@@ -150,6 +150,6 @@ def test_a_budget_without_people_fails() -> None:
 
 
 def test_a_budget_without_limits_is_completed_by_the_tolerance() -> None:
-    assert Budget().completed(Tolerance(), has_2d=True, has_3d=True) == Budget(
+    assert Budget().with_defaults(Tolerance(), has_2d=True, has_3d=True) == Budget(
         px=0.1, mm=1.0, unmatched_percent=2.0, defaults=("px", "unmatched_percent", "mm")
     )

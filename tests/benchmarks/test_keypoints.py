@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from posedeploy.benchmarks.ambiguity import MIN_BOUND, compare_image, noise_bounds
+from posedeploy.benchmarks.ambiguity import MIN_BOUND, bound_noise, compare_image
 from posedeploy.benchmarks.keypoints import ImageParity
 from posedeploy.benchmarks.noise_floor import NoiseFloor, OutputNoise
 from posedeploy.benchmarks.tolerances import Tolerance
@@ -38,7 +38,7 @@ def _compare(
     floor: NoiseFloor | None = None,
     peaks: tuple[str, ...] = ("heatmaps", "pafs"),
 ) -> ImageParity:
-    return compare_image(_decode, expected, found, PLACEMENT, Tolerance(), noise_bounds(peaks, floor))
+    return compare_image(_decode, expected, found, PLACEMENT, Tolerance(), bound_noise(peaks, floor))
 
 
 def _floor(at_peaks: float) -> NoiseFloor:

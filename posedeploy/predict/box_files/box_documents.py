@@ -46,7 +46,7 @@ def _any_has(document: Document, key: str) -> bool:
     return isinstance(document, list) and any(isinstance(each, dict) and key in each for each in document)
 
 
-def _labelme(document: Document, path: Path) -> RawBoxes:
+def _read_labelme(document: Document, path: Path) -> RawBoxes:
     name = str(document.get("imagePath") or path.stem).replace("\\", "/").rpartition("/")[2]
     by_image, remarks = collect(_shapes(document["shapes"], name), path.name)
     width, height = document.get("imageWidth"), document.get("imageHeight")
@@ -69,7 +69,7 @@ def _shapes(shapes: list[Any], name: str) -> _Entries:
         yield where, partial(read, shape, where)
 
 
-def _annotations(document: Document, path: Path) -> RawBoxes:
+def _read_annotations(document: Document, path: Path) -> RawBoxes:
     images = images_of(document)
     names = {number: category.name or str(number) for number, category in categories_of(document).items()}
 
@@ -79,19 +79,19 @@ def _annotations(document: Document, path: Path) -> RawBoxes:
             return image_id
         return image.frame if image.frame is not None else image.file_name or image_id
 
-    by_image, remarks = collect(_coco(document["annotations"], "annotation", key_of, names), path.name)
+    by_image, remarks = collect(_read_coco(document["annotations"], "annotation", key_of, names), path.name)
     empty: dict[ImageKey, list[Box]] = {key_of(number): [] for number in images}
     sizes = {key_of(number): image.size for number, image in images.items() if image.size is not None}
     first = 0 if any(image.frame is not None for image in images.values()) else None
     return RawBoxes(empty | by_image, "xywh", COCO_PERSON, first, sizes, tuple(remarks))
 
 
-def _results(document: Document, path: Path) -> RawBoxes:
-    by_image, remarks = collect(_coco(document, "entry", lambda image_id: image_id, {}), path.name)
+def _read_results(document: Document, path: Path) -> RawBoxes:
+    by_image, remarks = collect(_read_coco(document, "entry", lambda image_id: image_id, {}), path.name)
     return RawBoxes(by_image, "xywh", COCO_PERSON, remarks=tuple(remarks))
 
 
-def _coco(
+def _read_coco(
     entries: list[Any], what: str, key_of: Callable[[ImageKey], ImageKey], names: Mapping[int, str]
 ) -> _Entries:
     def read(entry: Any, where: str) -> tuple[ImageKey, Box]:
@@ -120,7 +120,7 @@ def _score_of(entry: Any) -> float | None:
         raise ValueError(f"the score {score!r}; expected a number") from error
 
 
-def _named(document: Document, path: Path) -> RawBoxes:
+def _read_named(document: Document, path: Path) -> RawBoxes:
     unnamed = [each for each in document if not isinstance(each, dict)]
     if unnamed:
         raise InputError(f"{path}: some boxes have no image; put each box in the boxes of its image")
@@ -153,7 +153,7 @@ def _reject_unnamed() -> tuple[ImageKey, Box]:
     raise ValueError('no "image" with a name (or "frame" with a number), or no list of "boxes"')
 
 
-def _plain(document: Document, path: Path) -> RawBoxes:
+def _read_plain(document: Document, path: Path) -> RawBoxes:
     if document and not any(isinstance(each, list) and len(each) in (4, 5) for each in document):
         raise InputError(f"{path}: not {WHAT}: {str(document[0])[:80]}")
     by_image, remarks = collect(
@@ -176,10 +176,10 @@ def _plain_box(name: ImageKey, box: Any, where: str) -> tuple[ImageKey, Box]:
 
 
 FORMS: tuple[tuple[str, Callable[[Document], bool], Callable[[Document, Path], RawBoxes]], ...] = (
-    ("LabelMe file", lambda document: _has(document, "shapes"), _labelme),
-    ("COCO annotations", lambda document: _has(document, "annotations"), _annotations),
-    ("COCO results", lambda document: _any_has(document, "bbox"), _results),
-    ("boxes by image", lambda document: _any_has(document, "boxes"), _named),
-    ("list of boxes", lambda document: isinstance(document, list), _plain),
+    ("LabelMe file", lambda document: _has(document, "shapes"), _read_labelme),
+    ("COCO annotations", lambda document: _has(document, "annotations"), _read_annotations),
+    ("COCO results", lambda document: _any_has(document, "bbox"), _read_results),
+    ("boxes by image", lambda document: _any_has(document, "boxes"), _read_named),
+    ("list of boxes", lambda document: isinstance(document, list), _read_plain),
 )
 """Name, test and reader of each known form; the first one that matches is used."""

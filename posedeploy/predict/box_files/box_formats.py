@@ -24,8 +24,8 @@ HEAD_BYTES = 1 << 16
 
 FOLDERS: Mapping[str, Callable[[Sequence[Path], str], RawBoxes]] = {
     ".txt": read_all,
-    ".json": lambda files, source: merged([read_document(file) for file in files]),
-    ".xml": lambda files, source: merged([read_annotation(file) for file in files]),
+    ".json": lambda files, source: merge([read_document(file) for file in files]),
+    ".xml": lambda files, source: merge([read_annotation(file) for file in files]),
 }
 """The reader of the files of a folder, by their suffix."""
 
@@ -40,7 +40,7 @@ def read_raw(path: Path) -> RawBoxes:
         return _read_folder(path)
     head = _head(path)
     if head.startswith(NPY):
-        return _from_array(load_npy(path, WHAT, "boxes"), path)
+        return _read_array(load_npy(path, WHAT, "boxes"), path)
     text = decode(head, path, WHAT, replace=True)  # the last character may be incomplete
     begin = text.lstrip()[:1]
     if begin in ("[", "{") or path.suffix.lower() == ".json":
@@ -61,7 +61,7 @@ def _head(path: Path) -> bytes:
         raise InputError(f"{path}: cannot be read ({error.strerror}); pass {WHAT}") from error
 
 
-def merged(parts: Sequence[RawBoxes]) -> RawBoxes:
+def merge(parts: Sequence[RawBoxes]) -> RawBoxes:
     """Return the boxes of several files, each for different images, as one."""
     by_image: dict[ImageKey, list[Box]] = {}
     sizes: dict[ImageKey, Size] = {}
@@ -76,19 +76,19 @@ def merged(parts: Sequence[RawBoxes]) -> RawBoxes:
     return RawBoxes(by_image, first.box_format, first.person_labels, first.first_number, sizes, remarks)
 
 
-def _from_array(array: Array, path: Path) -> RawBoxes:
+def _read_array(array: Array, path: Path) -> RawBoxes:
     if array.dtype.kind not in "iuf" or array.ndim != 2 or array.shape[1] not in (4, 5):
         raise InputError(
             f"{path}: an array of {array.dtype} {array.shape}; expected (boxes, 4), or (boxes, 5) with scores"
         )
     entries = (
-        (f"row {index}", partial(_from_row, row, f"row {index}")) for index, row in enumerate(array.tolist())
+        (f"row {index}", partial(_read_row, row, f"row {index}")) for index, row in enumerate(array.tolist())
     )
     by_image, remarks = collect(entries, path.name)
     return RawBoxes(by_image or {None: []}, remarks=tuple(remarks))
 
 
-def _from_row(row: list[float], where: str) -> tuple[ImageKey, Box]:
+def _read_row(row: list[float], where: str) -> tuple[ImageKey, Box]:
     return None, Box(numbers_of(row[:4]), where, None, row[4] if len(row) == 5 else None)
 
 

@@ -50,12 +50,12 @@ def read_table(path: Path) -> RawBoxes:
         raise InputError(f"{path}: the file is empty; pass {WHAT}")
     header = [cell.lower() for cell in rows[0].cells]
     if _numeric(rows[0].cells) or len(header) < 4:
-        return _plain(path, rows)
+        return _read_plain(path, rows)
     columns = next((each for each in COLUMNS if set(each[1]) <= set(header)), None)
     if columns is not None:
         return _with_header(path, rows, header, *columns)
     if _numeric(rows[0].cells[1:5]):
-        return _plain(path, rows)
+        return _read_plain(path, rows)
     raise InputError(
         f"{path}: no columns of boxes in {', '.join(rows[0].cells[:10])}; expected, for example, image, x, "
         "y, width, height or image, xmin, ymin, xmax, ymax"
@@ -100,7 +100,7 @@ def _with_header(
             None if score is None else number(row.cells[score]),
         )
 
-    by_image, remarks = collect(_lines(rows[1:], read), path.name)
+    by_image, remarks = collect(_read_lines(rows[1:], read), path.name)
     boxes = [box for kept in by_image.values() for box in kept]
     normalized = box_format == "cxcywh" and all(max(map(abs, box.numbers)) <= 1 for box in boxes)
     return RawBoxes(by_image, "yolo" if normalized and boxes else box_format, remarks=tuple(remarks))
@@ -110,21 +110,21 @@ def _column(header: Sequence[str], names: Sequence[str], taken: Sequence[str]) -
     return next((header.index(name) for name in names if name in header and name not in taken), None)
 
 
-def _plain(path: Path, rows: Sequence[CsvRow]) -> RawBoxes:
+def _read_plain(path: Path, rows: Sequence[CsvRow]) -> RawBoxes:
     ((width, _),) = Counter(len(row.cells) for row in rows).most_common(1)
     if width in MOT_COLUMNS and _numeric(rows[0].cells):
-        by_image, remarks = collect(_lines(rows, partial(_mot, width)), path.name)
+        by_image, remarks = collect(_read_lines(rows, partial(_read_mot, width)), path.name)
         return RawBoxes(by_image, "xywh", MOT_PERSON, 1, remarks=tuple(remarks))
     if width not in (4, 5, 6):
         raise InputError(
             f"{path}: {width} columns; expected x, y, width, height, optionally after an image name and "
             "before a score, or a header"
         )
-    by_image, remarks = collect(_lines(rows, partial(_short, width)), path.name)
+    by_image, remarks = collect(_read_lines(rows, partial(_read_short, width)), path.name)
     return RawBoxes(by_image, remarks=tuple(remarks))
 
 
-def _mot(width: int, row: CsvRow) -> tuple[ImageKey, Box]:
+def _read_mot(width: int, row: CsvRow) -> tuple[ImageKey, Box]:
     """Read MOTChallenge's frame, id, left, top, width, height, confidence, class, ...; -1 means unknown."""
     if len(row.cells) != width:
         raise ValueError(f"{len(row.cells)} cells; expected {width}, as in most lines")
@@ -133,7 +133,7 @@ def _mot(width: int, row: CsvRow) -> tuple[ImageKey, Box]:
     return int(numbers[0]), Box(numbers_of(numbers[2:6]), f"line {row.line}", label, numbers[6])
 
 
-def _short(width: int, row: CsvRow) -> tuple[ImageKey, Box]:
+def _read_short(width: int, row: CsvRow) -> tuple[ImageKey, Box]:
     """Read four numbers, optionally after the name of an image and before a score."""
     if len(row.cells) != width:
         raise ValueError(f"{len(row.cells)} cells; expected {width}, as in most lines")
@@ -148,7 +148,7 @@ def _short(width: int, row: CsvRow) -> tuple[ImageKey, Box]:
     )
 
 
-def _lines(
+def _read_lines(
     rows: Sequence[CsvRow], read: Callable[[CsvRow], tuple[ImageKey, Box]]
 ) -> Iterator[tuple[str, Callable[[], tuple[ImageKey, Box]]]]:
     for row in rows:

@@ -18,7 +18,7 @@ from posedeploy.poses.joint_order import (
     measure_fit,
 )
 from posedeploy.predict.joint_files.joint_content import JointsContent, Person
-from posedeploy.predict.joint_files.map_joints import lacking_joints
+from posedeploy.predict.joint_files.map_joints import find_lacking_joints
 
 MAX_SAMPLED = 2000
 """Number of people whose proportions are checked: more do not change a median."""
@@ -105,7 +105,7 @@ def _others(own: JointSet) -> str:
 
 def _advice(content: JointsContent, names: list[str], wanted: JointSet) -> str:
     """Return advice for a file with another number of joints than the network's."""
-    usable = [name for name in names if not lacking_joints(KNOWN_SETS[name], wanted)]
+    usable = [name for name in names if not find_lacking_joints(KNOWN_SETS[name], wanted)]
     if not usable:
         return ", which cannot be computed from them" if names else ""
     best = choose_set(content.people[:MAX_SAMPLED], [KNOWN_SETS[name] for name in usable])

@@ -15,7 +15,7 @@ from posedeploy.predict.joint_files.entries import (
     set_by_count,
 )
 from posedeploy.predict.joint_files.estimators import COCO
-from posedeploy.predict.joint_files.joint_content import FileFrame, RawJoints, Record, in_order
+from posedeploy.predict.joint_files.joint_content import FileFrame, RawJoints, Record, sort_frames
 from posedeploy.printable import counted
 from posedeploy.types import Array
 
@@ -43,7 +43,7 @@ def read_annotations(document: Document, path: Path) -> RawJoints:
     has_times = bool(frames) and all(frame.time_s is not None for frame in frames)
     names = category.keypoints if category is not None else ()
     return RawJoints(
-        in_order(frames) if has_times else frames,
+        sort_frames(frames) if has_times else frames,
         names or None,
         set_by_count(COCO, records.values()),
         has_times,
@@ -67,7 +67,7 @@ def read_results(document: Document, path: Path) -> RawJoints:
         FileFrame(path.name if name is None else str(name), people, name if isinstance(name, int) else None)
         for name, people in records.items()
     ]
-    return RawJoints(in_order(frames), None, set_by_count(COCO, records.values()), remarks=tuple(remarks))
+    return RawJoints(sort_frames(frames), None, set_by_count(COCO, records.values()), remarks=tuple(remarks))
 
 
 def _frame(number: int | str | None, image: CocoImage | None, people: list[Record]) -> FileFrame:

@@ -12,7 +12,7 @@ from posedeploy.predict.joint_files.entries import (
     scored_joints,
     set_by_count,
 )
-from posedeploy.predict.joint_files.joint_content import FileFrame, RawJoints, in_order
+from posedeploy.predict.joint_files.joint_content import FileFrame, RawJoints, sort_frames
 from posedeploy.types import Array
 
 OPENPOSE = {18: "openpose18", 25: "body25", 15: "openpose-mpi15"}
@@ -61,7 +61,7 @@ def read_mmpose(document: Document, path: Path) -> RawJoints:
         else:
             remarks.append(f"{path.name}: frame {index} of the list is left out: no frame_id or instances")
     set_name = set_by_count(COCO, [frame.people for frame in frames])
-    return RawJoints(in_order(frames), None, set_name, remarks=tuple(remarks))
+    return RawJoints(sort_frames(frames), None, set_name, remarks=tuple(remarks))
 
 
 def is_by_name(document: Document) -> bool:
@@ -81,7 +81,7 @@ def read_by_name(document: Document, path: Path) -> RawJoints:
             kept = people_of(people, _body, "person", f"{path.name}: {name}", remarks)
             frames.append(FileFrame(name, list(kept)))
     set_name = set_by_count(OPENPOSE, [frame.people for frame in frames])
-    return RawJoints(in_order(frames), None, set_name, remarks=tuple(remarks))
+    return RawJoints(sort_frames(frames), None, set_name, remarks=tuple(remarks))
 
 
 def _body(person: Document) -> Array:

@@ -140,7 +140,7 @@ def mark_missing(joints: Array) -> Array:
     return points
 
 
-def in_order(frames: Iterable[FileFrame]) -> list[FileFrame]:
+def sort_frames(frames: Iterable[FileFrame]) -> list[FileFrame]:
     """Return the frames sorted by number or, if they have none, by the numbers in their names."""
     return sorted(
         frames, key=lambda frame: (frame.number is None, frame.number or 0, natural_sort_key(frame.name))

@@ -27,7 +27,7 @@ from posedeploy.predict.joint_files.estimators import (
     read_openpose,
 )
 from posedeploy.predict.joint_files.joint_arrays import from_array, from_arrays
-from posedeploy.predict.joint_files.joint_content import FileFrame, RawJoints, frame_numbers, in_order
+from posedeploy.predict.joint_files.joint_content import FileFrame, RawJoints, frame_numbers, sort_frames
 from posedeploy.text_files import read_json
 
 WHAT = "a JSON file of 2D joints"
@@ -58,10 +58,10 @@ def read_document(path: Path, key: str | None, *, sequence: bool) -> RawJoints:
     if isinstance(document, list):
         if key is not None:
             raise InputError(f"`joints_key={key}`: {path} is a list without a name; leave it out")
-        read_list = partial(_list, document, path, sequence=sequence)
+        read_list = partial(_read_list, document, path, sequence=sequence)
         return call_reader(read_list, "list of joints", make_error)
     if isinstance(document, dict) and any(isinstance(each, list) for each in document.values()):
-        return _arrays(document, path, key, sequence=sequence)
+        return _read_arrays(document, path, key, sequence=sequence)
     raise InputError(f"{path}: unknown form of joints; {HINT}")
 
 
@@ -93,14 +93,14 @@ def read_folder(folder: Path, files: Sequence[Path]) -> RawJoints:
         )
     numbers = frame_numbers([frame.name for frame in frames])
     numbered = [replace(frame, number=number) for frame, number in zip(frames, numbers, strict=True)]
-    return RawJoints(in_order(numbered), None, set_name, remarks=tuple(remarks))
+    return RawJoints(sort_frames(numbered), None, set_name, remarks=tuple(remarks))
 
 
-def _list(document: Document, path: Path, *, sequence: bool) -> RawJoints:
+def _read_list(document: Document, path: Path, *, sequence: bool) -> RawJoints:
     return from_array(array_of(document), path.name, sequence=sequence)
 
 
-def _arrays(document: Document, path: Path, key: str | None, *, sequence: bool) -> RawJoints:
+def _read_arrays(document: Document, path: Path, key: str | None, *, sequence: bool) -> RawJoints:
     arrays, refusals = {}, {}
     for name, value in document.items():
         try:

@@ -29,19 +29,19 @@ class Reader(Protocol):
     def __call__(self, path: Path, key: str | None, *, sequence: bool) -> RawJoints: ...
 
 
-def _mat(path: Path, key: str | None, *, sequence: bool) -> RawJoints:
+def _read_mat(path: Path, key: str | None, *, sequence: bool) -> RawJoints:
     reader: Reader = plugins.load("posedeploy.predict.joint_files.matlab:read_mat")
     return reader(path, key, sequence=sequence)
 
 
-def _hdf5(path: Path, key: str | None, *, sequence: bool) -> NoReturn:
+def _refuse_hdf5(path: Path, key: str | None, *, sequence: bool) -> NoReturn:
     raise InputError(
         f"{path}: HDF5 files, such as those of MATLAB 7.3, are not supported; save it in MATLAB with "
         "save(..., '-v7'), or save the joints as .npy or .csv"
     )
 
 
-def _pickle(path: Path, key: str | None, *, sequence: bool) -> NoReturn:
+def _refuse_pickle(path: Path, key: str | None, *, sequence: bool) -> NoReturn:
     raise InputError(f"{path}: posedeploy never loads pickles; save the joints with numpy.save")
 
 
@@ -57,11 +57,11 @@ def _is_json(path: Path, head: bytes) -> bool:
 FORMATS: tuple[tuple[Callable[[Path, bytes], bool], Reader], ...] = (
     (_starts(NPY), read_npy),
     (_starts(*ZIP), read_npz),
-    (_starts(b"MATLAB 7.3", HDF5), _hdf5),
-    (_starts(b"MATLAB 5.0"), _mat),
-    (_starts(b"\x80\x02", b"\x80\x03", b"\x80\x04", b"\x80\x05"), _pickle),
+    (_starts(b"MATLAB 7.3", HDF5), _refuse_hdf5),
+    (_starts(b"MATLAB 5.0"), _read_mat),
+    (_starts(b"\x80\x02", b"\x80\x03", b"\x80\x04", b"\x80\x05"), _refuse_pickle),
     (_is_json, read_document),
-    (lambda path, head: path.suffix.lower() == ".mat", _mat),
+    (lambda path, head: path.suffix.lower() == ".mat", _read_mat),
     (lambda path, head: path.suffix.lower() == ".npy", read_npy),
     (lambda path, head: path.suffix.lower() == ".npz", read_npz),
     (lambda path, head: True, read_table),

@@ -13,7 +13,7 @@ from posedeploy.errors import InputError
 from posedeploy.predict.frames import Frame, Kind, Source
 from posedeploy.predict.joint_files.joint_content import JointsFrame, gather
 from posedeploy.predict.joint_files.joint_formats import read_joints
-from posedeploy.predict.joint_files.pixels import in_pixels
+from posedeploy.predict.joint_files.pixels import scale_to_pixels
 from posedeploy.printable import printable
 from posedeploy.types import Array
 
@@ -66,7 +66,7 @@ class JointsFile(Source):
         self.options = options or JointsOptions()
         raw = read_joints(path, self.options.key, sequence=self.options.is_sequence)
         source = printable(path.name)
-        self.content = in_pixels(gather(raw, source), source, self.options.image_size)
+        self.content = scale_to_pixels(gather(raw, source), source, self.options.image_size)
         numbers = _numbers_of(self.content.frames)
         self.numbers = list(range(len(self.content.frames))) if numbers is None else numbers
         self._is_sequence = self.options.is_sequence or self.content.is_sequence

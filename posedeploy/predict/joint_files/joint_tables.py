@@ -16,7 +16,7 @@ import numpy as np
 from posedeploy.csv_files import CsvRow, read_csv
 from posedeploy.errors import InputError
 from posedeploy.predict.joint_files.joint_arrays import from_array
-from posedeploy.predict.joint_files.joint_content import MAX_DIGITS, FileFrame, RawJoints, Record, in_order
+from posedeploy.predict.joint_files.joint_content import MAX_DIGITS, FileFrame, RawJoints, Record, sort_frames
 from posedeploy.predict.joint_files.table_rows import FRAME, PERSON, TIME, Row, column_of, number, read_rows
 from posedeploy.types import Array
 
@@ -42,7 +42,7 @@ def read_table(path: Path, key: str | None, *, sequence: bool) -> RawJoints:
         raise InputError(f"{path}: the file is empty; pass {WHAT}")
     if any(number(cell) is None for cell in rows[0].cells):
         return _with_header(path, rows, sequence=sequence)
-    array, remarks = _array(rows, path.name, sequence=sequence)
+    array, remarks = _read_array(rows, path.name, sequence=sequence)
     raw = from_array(_without_count(array), path.name, sequence=sequence)
     return RawJoints(raw.frames, remarks=tuple(remarks))
 
@@ -54,7 +54,7 @@ def _split(row: CsvRow) -> CsvRow:
     return row
 
 
-def _array(rows: Sequence[CsvRow], source: str, *, sequence: bool) -> tuple[Array, list[str]]:
+def _read_array(rows: Sequence[CsvRow], source: str, *, sequence: bool) -> tuple[Array, list[str]]:
     """Return the rows with the most frequent number of columns, and remarks on the others.
 
     In a sequence, the others are NaN, so that the following frames keep their times.
@@ -87,13 +87,13 @@ def _with_header(path: Path, rows: Sequence[CsvRow], *, sequence: bool) -> RawJo
     joint = column_of(header, JOINT)
     body, remarks = read_rows(rows[1:], header, joint, path.name, sequence=sequence)
     if joint is not None and "x" in header and "y" in header:
-        records, names = _long(body, header, joint, path.name, remarks)
+        records, names = _read_long(body, header, joint, path.name, remarks)
     else:
-        records, names = _wide(body, header, rows[0].cells, path, remarks)
+        records, names = _read_wide(body, header, rows[0].cells, path, remarks)
     return _frames(records, names, path.name, remarks)
 
 
-def _wide(
+def _read_wide(
     rows: Sequence[Row], header: Sequence[str], shown: Sequence[str], path: Path, remarks: list[str]
 ) -> tuple[list[tuple[Row, Array]], tuple[str, ...] | None]:
     """Read a row for each person, with the numbers of all joints."""
@@ -136,7 +136,7 @@ def _title(title: str) -> tuple[str, int] | None:
     return None
 
 
-def _long(
+def _read_long(
     rows: Sequence[Row], header: Sequence[str], joint: int, source: str, remarks: list[str]
 ) -> tuple[list[tuple[Row, Array]], tuple[str, ...] | None]:
     """Read a row for each joint."""
@@ -187,5 +187,5 @@ def _frames(
         for (name, time_s), people in frames.items()
     ]
     has_times = any(frame.time_s is not None for frame in listed)
-    listed = sorted(listed, key=lambda frame: frame.time_s or 0) if has_times else in_order(listed)
+    listed = sorted(listed, key=lambda frame: frame.time_s or 0) if has_times else sort_frames(listed)
     return RawJoints(listed, names, is_sequence=has_times, remarks=tuple(remarks))

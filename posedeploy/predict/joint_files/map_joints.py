@@ -16,23 +16,23 @@ HEAD_TOPS = ("head_top", "top_head")
 
 
 @cache
-def same_joints(own: JointSet, wanted: JointSet) -> bool:
+def have_same_joints(own: JointSet, wanted: JointSet) -> bool:
     """Return whether two sets have the same joints in the same order, regardless of names."""
     return [coco_name(name) for name in own.joints] == [coco_name(name) for name in wanted.joints]
 
 
-def lacking_joints(own: JointSet, wanted: JointSet) -> list[str]:
+def find_lacking_joints(own: JointSet, wanted: JointSet) -> list[str]:
     """Return the joints of the wanted set that cannot be computed from a set."""
-    return [] if same_joints(own, wanted) else find_unmappable(_names(own), wanted)
+    return [] if have_same_joints(own, wanted) else find_unmappable(_names(own), wanted)
 
 
 def to_set(joints: Array, own: JointSet, wanted: JointSet) -> Array | tuple[str, ...]:
     """Return a person's joints in the wanted set, or the names of missing joints.
 
     Args:
-        joints: (joints, 3) x px, y px and score in the order of ``own``, without ``lacking_joints``.
+        joints: (joints, 3) x px, y px and score in the order of ``own``, without ``find_lacking_joints``.
     """
-    if not same_joints(own, wanted):
+    if not have_same_joints(own, wanted):
         return map_person(_with_face(joints, own), _names(own), wanted)
     missing = np.array(own.joints)[joints[:, 2] < 0]
     return tuple(missing.tolist()) or joints

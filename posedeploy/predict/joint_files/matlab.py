@@ -15,7 +15,7 @@ from posedeploy.isolation.arrays import read_arrays
 from posedeploy.isolation.messages import describe_failure, memory_hint
 from posedeploy.isolation.tasks import ChildFailedError, free_memory, run_task, work_folder
 from posedeploy.limits import MAX_ARRAY_BYTES
-from posedeploy.npy_files import HEADER_BYTES, too_large
+from posedeploy.npy_files import HEADER_BYTES, size_error
 from posedeploy.predict.joint_files.joint_arrays import JOINTS, WHAT, from_arrays
 from posedeploy.predict.joint_files.joint_content import RawJoints
 from posedeploy.types import Array
@@ -51,7 +51,7 @@ def read_mat(path: Path, key: str | None, *, sequence: bool) -> RawJoints:
         def load(name: str) -> Array:
             size = math.prod(shapes[name]) * BYTES_OF_A_NUMBER
             if size > MAX_ARRAY_BYTES:
-                raise too_large(f"{path}: {name}", size, JOINTS)
+                raise size_error(f"{path}: {name}", size, JOINTS)
             names = [each for each, _, _ in listed]
             _check_unpacked(path, f"{path}: {name}", names.index(name), len(names))
             _run("load", path, work, name=name)
@@ -84,7 +84,7 @@ def _check_unpacked(path: Path, source: str, number: int, count: int) -> None:
                 size += len(unpacker.decompress(packed, CHUNK))
                 packed = unpacker.unconsumed_tail
         except zlib.error as error:
-            raise _damaged(path, f"zlib.error: {error}") from error
+            raise _damage_error(path, f"zlib.error: {error}") from error
         if size > MAX_ARRAY_BYTES + HEADER_BYTES:
             raise InputError(
                 f"{source}: too large when unpacked; expected at most {MAX_ARRAY_BYTES:,} bytes for an array "
@@ -108,10 +108,10 @@ def _run(function: str, path: Path, work: Path, **argument: str) -> Any:
                 f"{memory_hint(failure)}, or save the file again if it is damaged"
             ) from failure
         # SciPy's parser fails on a damaged file, or crashes.
-        raise _damaged(path, f"{failure.error_type or 'SciPy'}: {failure.reason}") from failure
+        raise _damage_error(path, f"{failure.error_type or 'SciPy'}: {failure.reason}") from failure
 
 
-def _damaged(path: Path, reason: str) -> InputError:
+def _damage_error(path: Path, reason: str) -> InputError:
     return InputError(f"{path}: damaged, or not a MATLAB file up to version 7 ({reason}); save it again")
 
 

@@ -15,7 +15,12 @@ from posedeploy.predict.frames import Frame
 from posedeploy.predict.joint_files.check_joint_order import check_order, set_of_file
 from posedeploy.predict.joint_files.joint_content import JointsFrame, Person
 from posedeploy.predict.joint_files.joint_source import JointsFile
-from posedeploy.predict.joint_files.map_joints import lacking_joints, note_on_nose, same_joints, to_set
+from posedeploy.predict.joint_files.map_joints import (
+    find_lacking_joints,
+    have_same_joints,
+    note_on_nose,
+    to_set,
+)
 from posedeploy.predict.lifting import JointSource, with_any_batch
 from posedeploy.printable import listed
 from posedeploy.types import Array, ModelSpec
@@ -34,7 +39,7 @@ def joints_from_file(source: JointsFile, spec: ModelSpec) -> JointSource:
     wanted = joint_set_of(spec)
     own, is_stated = set_of_file(source.content, source.options.joint_set, wanted, source.name)
     remarks = list(source.content.remarks)
-    if not same_joints(own, wanted):
+    if not have_same_joints(own, wanted):
         remarks.append(_mapping_remark(own, wanted, source.name))
     frames, used, any_number = [], [], with_any_batch(spec)
     for frame in source.content.frames:
@@ -58,7 +63,7 @@ def _mapping_remark(own: JointSet, wanted: JointSet, source: str) -> str:
     Raises:
         InputError: the network's joints cannot be computed from them.
     """
-    lacking = lacking_joints(own, wanted)
+    lacking = find_lacking_joints(own, wanted)
     if lacking:
         raise InputError(
             f"{source}: this network expects the joints of {wanted.name}, which cannot be computed from "
@@ -77,7 +82,9 @@ def _map_frame(
     for person in frame.people:
         joints = to_set(person.joints, own, wanted)
         reason = (
-            f"{listed(joints, MAX_NAMES)} {MISSING}" if isinstance(joints, tuple) else _fault(joints, spec)
+            f"{listed(joints, MAX_NAMES)} {MISSING}"
+            if isinstance(joints, tuple)
+            else _find_fault(joints, spec)
         )
         if reason:
             left_out.append(f"{person.label} is left out: {reason}")
@@ -88,7 +95,7 @@ def _map_frame(
     return MappedPeople(np.array(kept).reshape(-1, len(wanted), 3), tuple(left_out)), used
 
 
-def _fault(joints: Array, spec: ModelSpec) -> str:
+def _find_fault(joints: Array, spec: ModelSpec) -> str:
     """Return why a network cannot take these joints, such as all on one line; "" if it can."""
     try:
         prepare_joints(joints, spec)

@@ -18,7 +18,7 @@ MAX_REACH = 8192
 """Maximum coordinate of a joint in px."""
 
 
-def in_pixels(content: JointsContent, source: str, image_size: tuple[int, int] | None) -> JointsContent:
+def scale_to_pixels(content: JointsContent, source: str, image_size: tuple[int, int] | None) -> JointsContent:
     """Return the content in px, without people beyond ``MAX_REACH``.
 
     Args:

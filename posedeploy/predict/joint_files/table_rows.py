@@ -51,7 +51,7 @@ def read_rows(
     kept: list[Row] = []
     remarks: list[str] = []
     for index, row in enumerate(rows):
-        fault = _fault(row, len(header), columns["time"])
+        fault = _find_fault(row, len(header), columns["time"])
         if fault:
             remarks.append(f"{source}: line {row.line} is left out: {fault}")
         else:
@@ -59,7 +59,7 @@ def read_rows(
     return kept, remarks + _steps_back(kept, joint, source)
 
 
-def _fault(row: CsvRow, width: int, time: int | None) -> str:
+def _find_fault(row: CsvRow, width: int, time: int | None) -> str:
     if len(row.cells) != width:
         return f"{len(row.cells)} cells; expected {width}, as in the header"
     if time is None:
