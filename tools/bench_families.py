@@ -1,7 +1,7 @@
 """Print the latency of every published network in every runtime, as the table in docs/networks.md.
 
 ``python tools/bench_families.py [NAME ...]``: random weights, one image or person, float32, all runtimes of
-a network timed in the same rounds, PyTorch eager beside them. Each cell is the median in ms and, in brackets,
+a network and PyTorch eager timed in the same rounds. Each cell is the median in ms and, in brackets,
 how many times as fast as PyTorch that is; last comes the largest spread of a row.
 """
 

@@ -41,7 +41,7 @@ def poses_of(document: dict[str, Any], image: int) -> Poses:
 
 
 def picture_of(document: dict[str, Any]) -> Array:
-    """Return (H, W, 3) uint8 BGR: the skeletons, and the 3D scene beside them."""
+    """Return (H, W, 3) uint8 BGR: the skeletons, and the 3D scene next to them."""
     image, category = document["images"][0], document["categories"][0]
     skeleton = tuple((a - 1, b - 1) for a, b in category["skeleton"])
     spec = ModelSpec("", "", (), (), keypoint_names=tuple(category["keypoints"]), skeleton=skeleton)

@@ -113,7 +113,7 @@ def row(result: CaseResult, times: dict[str, Latency]) -> tuple[str, ...]:
     off = f"{max(output.rtol for output in parity.outputs):.1e}"
     if parity.floor is not None:
         off += f" (noise floor {max(noise.largest for noise in parity.floor.outputs.values()):.1e})"
-    verdict = "" if parity.passed else " NOT THE SAME"
+    verdict = "" if parity.passed else " OUTSIDE TOLERANCE"
     latency = cell(time, times["pytorch"])
     return *cells, off + verdict, poses_off(parity), latency, f"{time.spread or 0:.0%}"
 

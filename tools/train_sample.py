@@ -259,7 +259,7 @@ def save(training: Training, path: Path) -> None:
 
 
 def evaluate(weights: Path) -> None:
-    """Print AP and AR on held-out images, and write both beside the weights."""
+    """Print AP and AR on held-out images, and write both next to the weights."""
     held_out = weights.parent / "held_out"
     annotations = held_out / NAME
     write_images(held_out, HELD_OUT, HELD_OUT_SEED)

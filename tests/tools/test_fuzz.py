@@ -11,7 +11,7 @@ from posedeploy.errors import InputError, PoseDeployError
 from tools.fuzz.campaign import fuzz
 from tools.fuzz.contract import Finding, attempt
 from tools.fuzz.mutators import MUTATORS
-from tools.fuzz.targets import TARGETS, Target, loaded
+from tools.fuzz.targets import TARGETS, Target, load_object
 
 HOSTILE = Path(__file__).parents[1] / "data" / "hostile"
 """A folder for each target, named by its slug, of inputs that once broke the contract."""
@@ -32,13 +32,13 @@ def _marked(name: str) -> object:
 def _try(target: Target, content: bytes, folder: Path) -> Finding | PoseDeployError | None:
     path = folder / f"a{target.suffix}"
     path.write_bytes(content)
-    return attempt(loaded(target.read), path)
+    return attempt(load_object(target.read), path)
 
 
 @pytest.mark.parametrize("name", [_marked(name) for name in TARGETS])
 def test_seeds_are_read(name: str, tmp_path: Path) -> None:
     target = TARGETS[name]
-    seeds = loaded(target.seeds)()
+    seeds = load_object(target.seeds)()
     outcomes = [_try(target, content, tmp_path) for content in seeds]
     assert None in outcomes or name in WITHOUT_VALUES, outcomes
     assert not [outcome for outcome in outcomes if isinstance(outcome, Finding)]
@@ -47,7 +47,7 @@ def test_seeds_are_read(name: str, tmp_path: Path) -> None:
 @pytest.mark.parametrize("name", [_marked(name) for name in TARGETS])
 def test_mutated_seeds_keep_the_contract(name: str, tmp_path: Path) -> None:
     target = TARGETS[name]
-    seeds, rng = loaded(target.seeds)(), random.Random(name)
+    seeds, rng = load_object(target.seeds)(), random.Random(name)
     for number in range(5 if name in SLOW else 25):
         mutate = MUTATORS[target.mutators[number % len(target.mutators)]]
         outcome = _try(target, mutate(rng.choice(seeds), rng), tmp_path)

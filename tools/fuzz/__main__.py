@@ -1,4 +1,4 @@
-"""``python -m tools.fuzz``: fuzz every reader for a while and show what became of the inputs."""
+"""``python -m tools.fuzz``: fuzz every reader for a set time and print a table of the outcomes."""
 
 from __future__ import annotations
 
@@ -14,27 +14,27 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from tools.fuzz.campaign import Result, fuzz
-from tools.fuzz.report import table
+from tools.fuzz.report import format_table
 from tools.fuzz.targets import TARGETS, Target
 
 
 def main() -> int:
-    """Return 0 if every input kept the contract."""
+    """Run the campaign; return 0 if no input broke the contract, 1 otherwise and 2 if nothing was run."""
     arguments = _arguments()
     if find_spec("atheris") is None:
         print(
-            "Atheris is not installed: it has wheels for Linux on x86-64 alone; install it there with: "
+            "Atheris is not installed: it has wheels for Linux on x86-64 only; install it with: "
             "pip install 'posedeploy[dev]'",
             file=sys.stderr,
         )
         return 2
     targets = [target for target in TARGETS.values() if _is_named(target, arguments.targets)]
     if not targets:
-        print(f"no target is named so; they are: {', '.join(TARGETS)}", file=sys.stderr)
+        print(f"no target has such a name; the targets are: {', '.join(TARGETS)}", file=sys.stderr)
         return 2
     seed = arguments.seed if arguments.seed is not None else int(time.time())
     print(
-        f"{len(targets)} targets, {arguments.seconds} s in all, {arguments.jobs} at a time, seed {seed}",
+        f"{len(targets)} targets, {arguments.seconds} s in total, {arguments.jobs} processes, seed {seed}",
         flush=True,
     )
     share = arguments.seconds * arguments.jobs / sum(target.share for target in targets)
@@ -52,8 +52,8 @@ def main() -> int:
             except KeyboardInterrupt:
                 print("interrupted", file=sys.stderr)
                 shutil.rmtree(folder, ignore_errors=True)
-                os._exit(130)  # the processes end with this one, and the threads that wait for them too
-    print(table(results))
+                os._exit(130)  # this also ends the child processes and the threads that wait for them
+    print(format_table(results))
     for result in results:
         for name, what in result.findings.items():
             print(f"{arguments.findings / name}: {what}")
@@ -62,10 +62,10 @@ def main() -> int:
 
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m tools.fuzz", description=__doc__)
-    parser.add_argument("targets", nargs="*", help="parts of targets' names; without any, all of them")
-    parser.add_argument("--seconds", type=int, default=600, help="in all, shared by the targets (600)")
-    parser.add_argument("--jobs", type=int, default=len(os.sched_getaffinity(0)), help="processes at a time")
-    parser.add_argument("--seed", type=int, help="of the random numbers; without it, the time")
+    parser.add_argument("targets", nargs="*", help="parts of the names of targets; all targets by default")
+    parser.add_argument("--seconds", type=int, default=600, help="total time of all targets (600)")
+    parser.add_argument("--jobs", type=int, default=len(os.sched_getaffinity(0)), help="number of processes")
+    parser.add_argument("--seed", type=int, help="seed of the random numbers; the time by default")
     parser.add_argument(
         "--findings",
         type=Path,

@@ -1,4 +1,4 @@
-"""A target's processes, started one after the other until its time is over, and what they found."""
+"""Fuzz one target in successive processes until its time is used, and collect their findings."""
 
 from __future__ import annotations
 
@@ -17,21 +17,21 @@ from tools.fuzz.findings import keep, kept
 from tools.fuzz.targets import Target
 
 INPUT, TALLY, FINDINGS = "a", "tally", "findings"
-"""Names in the folder of a process: the file that is read, the counters, and the folder of findings."""
+"""Names in the folder of a process: the input file, the counters, and the folder of findings."""
 MEMORY_EXIT, HANG_EXIT = 71, 70
-"""Exit statuses of a process that an input made take too much memory or time."""
+"""The exit statuses of a process in which an input took too much memory or time."""
 START_S = 120
-"""Which a process may take for imports and seeds, beside the time that it fuzzes."""
+"""The time for imports and seeds, in addition to the time for fuzzing."""
 MIN_S = 2
 MAX_PROCESSES = 20
-"""Of a target; after as many that ended early, the rest of its time is given up."""
+"""The maximum number of processes of a target. If all of them end early, the rest of its time is not used."""
 ROOT = Path(__file__).parents[2]
 
 
 @dataclass
 class Result:
-    """What became of a target: its inputs, those that hung or crashed its process, and a line for each kind
-    of finding."""
+    """The outcome of a target: the counters of its inputs, the numbers of hangs and crashes, and a line for
+    each kind of finding."""
 
     target: Target
     tally: tally.Tally = field(default_factory=tally.Tally)
@@ -41,15 +41,15 @@ class Result:
 
     @property
     def is_clean(self) -> bool:
-        """Whether there were inputs and all of them kept the contract."""
+        """Whether there were inputs and none of them broke the contract."""
         return self.tally.inputs > 0 and not self.findings
 
 
 def fuzz(target: Target, folder: Path, findings: Path, seconds: float, seed: int) -> Result:
-    """Fuzz a target for a while.
+    """Fuzz a target for this time.
 
     Args:
-        folder: for scratch files; a new one. findings: where inputs are kept that broke the contract.
+        folder: a new folder for temporary files. findings: the folder for inputs that broke the contract.
     """
     result, end = Result(target), time.monotonic() + seconds
     for number in range(MAX_PROCESSES):
@@ -65,39 +65,39 @@ def fuzz(target: Target, folder: Path, findings: Path, seconds: float, seed: int
 
 
 def _fuzz_once(result: Result, work: Path, seconds: int, seed: int) -> bool:
-    """Run one process; whether it ended when its time was over."""
+    """Run one process; return whether it ran until its time was used."""
     target = result.target
     (work / FINDINGS).mkdir(parents=True)
     tally.create(work / TALLY)
     try:
-        ended = run(
+        program = run(
             [sys.executable, "-m", "tools.fuzz.child", str(work), str(seconds), str(seed)],
             work,
             request=msgspec.json.encode(target) + b"\n",
             time_limit_s=seconds + START_S + target.timeout_s,
             variables={
                 "PYTHONPATH": os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")]),
-                "TMPDIR": str(work),  # what a crash leaves of temporary files goes with the folder
+                "TMPDIR": str(work),  # the temporary files of a crashed process are deleted with the folder
             },
         )
     except TimeLimitError as error:
-        ended = ProgramResult(HANG_EXIT, b"", error.log)
+        program = ProgramResult(HANG_EXIT, b"", error.log)
     result.tally.add(tally.read(work / TALLY))
-    if ended.status not in (0, MEMORY_EXIT):
-        _count_death(result, ended, work)
-    return ended.status == 0
+    if program.status not in (0, MEMORY_EXIT):
+        _count_failure(result, program, work)
+    return program.status == 0
 
 
-def _count_death(result: Result, ended: ProgramResult, work: Path) -> None:
-    """Count a process that an input ended, and keep the input."""
-    is_hang = ended.status == HANG_EXIT
+def _count_failure(result: Result, program: ProgramResult, work: Path) -> None:
+    """Count a process that an input hung or crashed, and save the input."""
+    is_hang = program.status == HANG_EXIT
     result.hangs += is_hang
     result.crashes += not is_hang
-    lines = [line for line in ended.log.splitlines() if "ERROR" in line or "Error" in line]
+    lines = [line for line in program.log.splitlines() if "ERROR" in line or "Error" in line]
     what = (
         f"more than {result.target.timeout_s} s"
         if is_hang
-        else f"the process ended with {ended.status}: {' '.join(lines[-2:])[:200]}"
+        else f"the process ended with {program.status}: {' '.join(lines[-2:])[:200]}"
     )
     path = work / f"{INPUT}{result.target.suffix}"
     content = path.read_bytes() if path.is_file() else b""

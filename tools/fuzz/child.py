@@ -1,4 +1,4 @@
-"""One target in a process of its own, which libFuzzer ends when an input crashes it or never returns."""
+"""Fuzz one target in a separate process, which libFuzzer ends if an input crashes or hangs it."""
 
 from __future__ import annotations
 
@@ -22,28 +22,28 @@ from tools.fuzz.campaign import FINDINGS, HANG_EXIT, INPUT, MEMORY_EXIT, TALLY
 from tools.fuzz.contract import Finding, Read, attempt
 from tools.fuzz.findings import keep
 from tools.fuzz.mutators import MUTATORS, Mutator
-from tools.fuzz.targets import Target, loaded
+from tools.fuzz.targets import Target, load_object
 
 MIB = 1 << 20
 INTERRUPTED_EXIT = 130
 ADDRESS_SPACE_MIB = 6 << 10
-"""What the process may map beyond what it has at the start: more is refused, to protect the machine."""
+"""The maximum growth of the address space of the process, to protect the machine."""
 
 
 class Fuzzer:
-    """Feeds inputs to a target and keeps count."""
+    """Runs a target on inputs and counts the outcomes."""
 
     def __init__(self, target: Target, read: Read, folder: Path) -> None:
         self._target = target
         self._read = read
         self._path = folder / f"{INPUT}{target.suffix}"
         self._findings = folder / FINDINGS
-        self._file = tally.mapped(folder / TALLY)
+        self._file = tally.map_file(folder / TALLY)
         self._tally = tally.Tally()
         self._start_mib = _peak_mib()
 
     def one_input(self, content: bytes) -> None:
-        """Read one input and judge what came of it."""
+        """Run the target on one input and record the outcome."""
         self._path.write_bytes(content)
         started = time.perf_counter()
         outcome = attempt(self._read, self._path)
@@ -57,10 +57,10 @@ class Fuzzer:
         self._tally.write(self._file)
 
     def _check_memory(self, content: bytes) -> None:
-        """The peak of a process never falls, so after a finding another process goes on."""
+        """Check the peak memory. It never falls, so after a finding, a new process continues."""
         self._tally.peak_mib = max(self._tally.peak_mib, _peak_mib() - self._start_mib)
         if self._tally.peak_mib > self._target.memory_mib:
-            what = f"{self._tally.peak_mib:.0f} MiB, at most {self._target.memory_mib} wanted"
+            what = f"{self._tally.peak_mib:.0f} MiB, expected at most {self._target.memory_mib}"
             self._keep(Finding("memory", what), content)
             self._tally.write(self._file)
             os._exit(MEMORY_EXIT)
@@ -82,7 +82,7 @@ def _limit_address_space() -> None:
 
 
 def _mutate_with(mutators: Sequence[Mutator], seeds: Sequence[bytes]) -> object:
-    """Half of the changes are libFuzzer's, the others know the format."""
+    """Return a mutator for Atheris that uses libFuzzer's changes and those of ``mutators``."""
 
     def mutate(content: bytes, max_bytes: int, seed: int) -> bytes:
         rng = random.Random(seed)
@@ -98,22 +98,22 @@ def _mutate_with(mutators: Sequence[Mutator], seeds: Sequence[bytes]) -> object:
 
 
 def run(target: Target, folder: Path, seconds: int, seed: int) -> None:
-    """Fuzz a target; returns when the time is over.
+    """Fuzz a target until the time is used.
 
     Args:
-        folder: the process's own; ``tally.create`` has made the counters in it.
+        folder: of this process, with the counters of ``tally.create``.
     """
     warnings.filterwarnings("error", category=RuntimeWarning)
     warnings.filterwarnings("error", category=UserWarning)
     with atheris.instrument_imports(include=["posedeploy"]):
-        read: Read = loaded(target.read)
-        seeds: list[bytes] = loaded(target.seeds)()
+        read: Read = load_object(target.read)
+        seeds: list[bytes] = load_object(target.seeds)()
         corpus = folder / "corpus"
         corpus.mkdir()
         for number, content in enumerate(seeds):
             (corpus / str(number)).write_bytes(content)
             (folder / f"{INPUT}{target.suffix}").write_bytes(content)
-            attempt(read, folder / f"{INPUT}{target.suffix}")  # loads what is imported when it is needed
+            attempt(read, folder / f"{INPUT}{target.suffix}")  # for imports at first use
         _limit_address_space()
         fuzzer = Fuzzer(target, read, folder)
         longest = max(map(len, seeds))
@@ -128,7 +128,7 @@ def run(target: Target, folder: Path, seconds: int, seed: int) -> None:
 
 
 def _end_with_parent() -> None:
-    """End this process when the one that started it ends, which closes the pipe."""
+    """End this process when its parent ends, which closes the pipe."""
     sys.stdin.buffer.read()
     os._exit(INTERRUPTED_EXIT)
 

@@ -1,4 +1,4 @@
-"""What a reader may do with untrusted bytes: return a value, or raise one error of ours in one line."""
+"""The contract of a reader of untrusted bytes: it returns a value or raises a one-line error."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ Read: TypeAlias = Callable[[Path], object]
 
 @dataclass(frozen=True)
 class Finding:
-    """A broken contract. place: the innermost line of posedeploy, which identifies a finding."""
+    """A violation of the contract. place: the innermost line of posedeploy, which identifies it."""
 
     kind: Kind
     what: str
@@ -25,28 +25,28 @@ class Finding:
 
 
 def attempt(read: Read, path: Path) -> Finding | PoseDeployError | None:
-    """Read a file: None for a value, the error of ours, or what the reader did in place of both."""
+    """Read a file; return None if the reader returned a value, its ``PoseDeployError``, or the violation."""
     try:
         read(path)
     except PoseDeployError as error:
-        return _judged(error)
+        return _check_message(error)
     except MemoryError as error:
-        return Finding("memory", _named(error), _place_of(error))
+        return Finding("memory", _describe(error), _place_of(error))
     except Exception as error:
-        return Finding("traceback", _named(error), _place_of(error))
+        return Finding("traceback", _describe(error), _place_of(error))
     return None
 
 
-def _judged(error: PoseDeployError) -> Finding | PoseDeployError:
+def _check_message(error: PoseDeployError) -> Finding | PoseDeployError:
     message = str(error)
     if not message or printable(message) != message:
         return Finding("message", f"not one printable line: {message!r:.200}", _place_of(error))
-    if len(message) > MAX_MESSAGE + 100:  # for what is left out of it
+    if len(message) > MAX_MESSAGE + 100:  # for the note on the omitted characters
         return Finding("message", f"{len(message)} characters: {message:.200}", _place_of(error))
     return error
 
 
-def _named(error: BaseException) -> str:
+def _describe(error: BaseException) -> str:
     return printable(f"{type(error).__name__}: {error}")[:300]
 
 

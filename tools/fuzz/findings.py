@@ -1,4 +1,4 @@
-"""Inputs that broke the contract, kept in a folder: the file, and beside it what it did."""
+"""Store inputs that broke the contract: each input with a JSON file that describes the violation."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ RECORD = ".finding.json"
 
 
 def keep(folder: Path, target: Target, finding: Finding, content: bytes) -> None:
-    """Save an input and what it did; of several that did the same, the shortest."""
+    """Save an input and its violation; of several inputs with the same violation, only the shortest one."""
     key = f"{target.name}\0{finding.kind}\0{finding.what.partition(':')[0]}\0{finding.place}"
     stem = f"{target.slug}-{finding.kind}-{hashlib.sha256(key.encode()).hexdigest()[:8]}"
     path = folder / f"{stem}{target.suffix}"
@@ -25,7 +25,7 @@ def keep(folder: Path, target: Target, finding: Finding, content: bytes) -> None
 
 
 def kept(folder: Path, target: Target) -> dict[str, tuple[Finding, bytes]]:
-    """Return the findings in a folder, by the names of their files, and the inputs."""
+    """Return the findings in a folder with their inputs, by the stems of their files."""
     stored = {}
     for record in folder.glob(f"*{RECORD}"):
         stem = record.name.removesuffix(RECORD)

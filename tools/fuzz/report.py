@@ -1,4 +1,4 @@
-"""The table of a campaign, as Markdown."""
+"""Format the results of a campaign as a Markdown table."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ COLUMNS = (
 )
 
 
-def table(results: Sequence[Result]) -> str:
-    """Return a row for each target, and one for all."""
+def format_table(results: Sequence[Result]) -> str:
+    """Return the table: a row for each target, and one for the totals."""
     rows = [_row(result.target.name, result.tally, result.hangs, result.crashes) for result in results]
     total = Tally()
     for result in results:
         total.add(result.tally)
     hangs, crashes = sum(result.hangs for result in results), sum(result.crashes for result in results)
-    rows.append(_row("in all", total, hangs, crashes))
+    rows.append(_row("total", total, hangs, crashes))
     return "\n".join(f"| {' | '.join(row)} |" for row in (COLUMNS, ["---"] * len(COLUMNS), *rows))
 
 

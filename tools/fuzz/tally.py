@@ -1,4 +1,4 @@
-"""Counters that a fuzzing process keeps in a file, where they outlive its crash."""
+"""Counters of a fuzzing process, in a memory-mapped file so that they survive a crash."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ _FORMAT = "<QQQQQdd"
 
 @dataclass
 class Tally:
-    """What became of a target's inputs.
+    """The outcomes of a target's inputs.
 
-    tracebacks: other exceptions than ours, and messages that are not one printable line. memory: inputs that
-    took more memory than the target may. peak_mib: the most that an input added to the process.
+    tracebacks: exceptions other than ``PoseDeployError``, and messages that are not one printable line.
+    memory: inputs that exceeded the memory limit of the target. peak_mib: the largest growth of the process.
     """
 
     inputs: int = 0
@@ -42,12 +42,12 @@ class Tally:
 
 
 def create(path: Path) -> None:
-    """Make a file of counters that are all 0."""
+    """Create a file of counters with the value 0."""
     path.write_bytes(bytes(struct.calcsize(_FORMAT)))
 
 
-def mapped(path: Path) -> mmap.mmap:
-    """Return the file of counters, to ``write`` into."""
+def map_file(path: Path) -> mmap.mmap:
+    """Map the file of counters into memory, for ``Tally.write``."""
     with path.open("r+b") as file:
         return mmap.mmap(file.fileno(), 0)
 

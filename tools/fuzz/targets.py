@@ -1,4 +1,4 @@
-"""THE table of fuzz targets: one for each reader of files, addresses and answers that others wrote."""
+"""The table of fuzz targets: one for each reader of untrusted files, addresses and server responses."""
 
 from __future__ import annotations
 
@@ -20,19 +20,19 @@ EMBEDDED = ("embedded", "embedded", "zip", "fields")
 MANIFEST_SUFFIX = ".tflite.posedeploy.json"
 TEXT = ("tokens", "tokens", "lines")
 PICTURE: Mapping[str, Any] = {"memory_mib": 2600, "timeout_s": 20}
-"""An image may have 2^28 px by its limit, 805 MB once decoded, and is turned and scaled in copies."""
+"""An image may have 2^28 px, which are 805 MB when decoded. Rotating and scaling it needs copies."""
 NATIVE: Mapping[str, Any] = {"memory_mib": 1500, "timeout_s": 60, "share": 1.5}
-"""A child process loads the model, which takes most of a second."""
+"""A child process loads the model, which takes almost a second."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Target:
-    """A reader, and how it is fuzzed.
+    """A reader, with its seeds, mutators and limits.
 
-    read: a function of a module of ``readers``, and seeds: one of ``seeds``, as ``module:name``. suffix: of
-    the file that is read. mutators: names in ``MUTATORS``, each as often as it stands there. memory_mib: what
-    an input may add to the process's peak. timeout_s: after which an input counts as a hang. share: of the
-    time, beside the others.
+    read, seeds: functions of ``readers`` and ``seeds``, as ``module:name``. suffix: of the input file.
+    mutators: names in ``MUTATORS``; a repeated name is used more often. memory_mib: the limit of the growth
+    of the process's peak memory. timeout_s: the time after which an input counts as a hang. share: the weight
+    of the target in the division of the time.
     """
 
     name: str
@@ -46,12 +46,12 @@ class Target:
 
     @property
     def slug(self) -> str:
-        """The name in names of files."""
+        """The name as used in file names."""
         return re.sub(r"\W+", "-", self.name).lower()
 
 
-def loaded(name: str) -> Any:
-    """Return what ``module:name`` names."""
+def load_object(name: str) -> Any:
+    """Import the object of a reference ``module:name``."""
     module, _, attribute = name.partition(":")
     return getattr(import_module(module), attribute)
 
@@ -106,7 +106,7 @@ TARGETS: Mapping[str, Target] = {
         _target("COCO annotations", "people:coco_annotations", "people:coco_annotations", ".json", JSON),
         _target("extrinsics", "people:extrinsics", "people:extrinsics", ".json", JSON),
         _target("contract", "documents:contract", "documents:contract_files", ".toml", TEXT),
-        _target("manifest", "documents:manifest_beside", "documents:manifests", MANIFEST_SUFFIX, MANIFEST),
+        _target("manifest", "documents:manifest_file", "documents:manifests", MANIFEST_SUFFIX, MANIFEST),
         _target(
             "manifest in TFLite", "documents:manifest_inside", "documents:lone_files", ".tflite", EMBEDDED
         ),

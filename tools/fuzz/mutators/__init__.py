@@ -1,4 +1,4 @@
-"""THE table of mutators: each changes an input in a way that its format allows, or nearly does."""
+"""The table of mutators: each changes an input in a way that is valid or almost valid in its format."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Changes inside of containers, which are packed again so that their checksums and lengths agree."""
+"""Change the content of containers and pack them again, with correct checksums and lengths."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ Members = list[tuple[str, bytes]]
 
 
 def change_npy(content: bytes, rng: random.Random) -> bytes:
-    """Change the header of a ``.npy`` array, whose length is then right."""
+    """Change the header of a ``.npy`` array and correct its length."""
     if not content.startswith(b"\x93NUMPY") or len(content) < 12:
         return change_fields(content, rng)
     size = int.from_bytes(content[8:10], "little")
@@ -66,7 +66,7 @@ def change_npy(content: bytes, rng: random.Random) -> bytes:
 
 
 def change_safetensors(content: bytes, rng: random.Random) -> bytes:
-    """Change the JSON header of a safetensors file, whose length is then right."""
+    """Change the JSON header of a safetensors file and correct its length."""
     size = int.from_bytes(content[:8], "little")
     if not 0 < size <= len(content):
         return change_fields(content, rng)
@@ -75,7 +75,7 @@ def change_safetensors(content: bytes, rng: random.Random) -> bytes:
 
 
 def change_zip(content: bytes, rng: random.Random) -> bytes:
-    """Change a member of a zip file, its name or its method, and now and then the archive's own fields."""
+    """Change the content, name or method of a member of a zip file, and sometimes fields of the archive."""
     try:
         before, members = _unzipped(content)
     except DAMAGED:
@@ -87,7 +87,7 @@ def change_zip(content: bytes, rng: random.Random) -> bytes:
 
 
 def _unzipped(content: bytes) -> tuple[bytes, Members]:
-    """What stands before a zip file, and its members."""
+    """Return the bytes before a zip file, and its members."""
     with zipfile.ZipFile(io.BytesIO(content)) as archive:
         infos = archive.infolist()
         if sum(info.file_size for info in infos) > MAX_UNPACKED:
@@ -122,7 +122,7 @@ def _zipped(members: Sequence[tuple[str, bytes]], rng: random.Random) -> bytes:
     stream = io.BytesIO()
     method = rng.choice(METHODS)
     with warnings.catch_warnings(), zipfile.ZipFile(stream, "w") as archive:
-        warnings.simplefilter("ignore")  # names that are there twice
+        warnings.simplefilter("ignore")  # duplicate names
         for name, data in members:
             info = zipfile.ZipInfo(name)
             info.compress_type = method if rng.random() < 0.7 else rng.choice(METHODS)
@@ -140,7 +140,7 @@ PACKERS: dict[bytes, tuple[Callable[[bytes], bytes], Callable[[bytes], bytes]]] 
 
 
 def change_packed(content: bytes, rng: random.Random) -> bytes:
-    """Change what is inside of a tar file, or of one that gzip, bzip2 or xz compressed."""
+    """Change the content of a tar file, or of a file compressed by gzip, bzip2 or xz."""
     for beginning, (unpack, pack) in PACKERS.items():
         if content.startswith(beginning):
             try:

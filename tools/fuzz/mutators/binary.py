@@ -1,4 +1,4 @@
-"""Changes of binary formats: numbers at their limits, blocks moved, checksums that agree."""
+"""Change binary formats: write extreme numbers, move blocks, keep checksums correct."""
 
 from __future__ import annotations
 
@@ -31,11 +31,11 @@ NUMBERS = (
 )
 ORDERS: tuple[Literal["little", "big"], ...] = ("little", "big")
 HEAD = 512
-"""Bytes at either end of a file, where most fields are."""
+"""The size of the start and the end of a file, where most fields are."""
 
 
 def change_fields(content: bytes, rng: random.Random) -> bytes:
-    """Write numbers at their limits over a few fields, most of them near the start or the end."""
+    """Overwrite a few fields with extreme numbers, most of them near the start or the end."""
     changed = bytearray(content or b"\0")
     for _ in range(rng.choice((1, 1, 2, 3))):
         size = rng.choice((1, 2, 4, 4, 8))
@@ -60,7 +60,7 @@ def _place(size: int, rng: random.Random) -> int:
 
 
 def change_blocks(content: bytes, rng: random.Random) -> bytes:
-    """Cut the end off, or remove, repeat, move or blank a block."""
+    """Truncate the file, or remove, repeat, move or blank a block."""
     start, length = rng.randrange(len(content) + 1), rng.choice((1, 4, 8, 16, 64, 256, 4096))
     block = content[start : start + length]
     before, behind = content[:start], content[start + length :]
@@ -81,7 +81,7 @@ def change_blocks(content: bytes, rng: random.Random) -> bytes:
 
 
 def change_png(content: bytes, rng: random.Random) -> bytes:
-    """Change the chunks of a PNG and keep their checksums right, so that decoding goes on."""
+    """Change the chunks of a PNG and correct their checksums, so that decoding continues."""
     chunks, at = [], 8
     while at + 12 <= len(content):
         (length,) = struct.unpack_from(">I", content, at)

@@ -1,4 +1,4 @@
-"""Changes of manifests whose digest then agrees, beside a model file and inside of it."""
+"""Change manifests, in separate files and inside a model file, and correct their digest."""
 
 from __future__ import annotations
 
@@ -18,17 +18,17 @@ from tools.fuzz.mutators.text import change_json
 
 
 def change_manifest(content: bytes, rng: random.Random) -> bytes:
-    """Change a manifest, and record the digest of what it is then."""
+    """Change a manifest and record its new digest."""
     changed = change_json(content, rng)
     try:
         document = json.loads(changed)
         return seal(document) if isinstance(document, dict) else changed
-    except (ValueError, RecursionError):  # what cannot be written as a manifest
+    except (ValueError, RecursionError):  # the content cannot be written as a manifest
         return changed
 
 
 def change_embedded(content: bytes, rng: random.Random) -> bytes:
-    """Change the manifest inside a model file, and put it there as an export does."""
+    """Change the manifest inside a model file, and embed it as an export does."""
     try:
         with zipfile.ZipFile(io.BytesIO(content)) as archive:
             start = min(info.header_offset for info in archive.infolist())

@@ -1,4 +1,4 @@
-"""Changes of pickles: instructions moved, replaced by others, and whole programs by the grammar."""
+"""Change pickles: move and replace instructions, or generate programs from the grammar."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ MAX_SEED = 1 << 40
 
 
 def change_pickle(content: bytes, rng: random.Random) -> bytes:
-    """Change a pickle, instruction by instruction, or return another by the grammar."""
+    """Change instructions of a pickle, or return one that is generated from the grammar."""
     if rng.random() < 0.3:
         return program(rng.randrange(MAX_SEED))
     parts = _instructions(content)
@@ -35,10 +35,10 @@ def change_pickle(content: bytes, rng: random.Random) -> bytes:
 
 
 def _instructions(content: bytes) -> list[bytes]:
-    """The instructions up to the first damage; what follows is the last part."""
+    """Return the instructions up to the first damaged one; the last part is the rest of the content."""
     places = []
     try:
         places = [place for _, _, place in pickletools.genops(content) if place is not None]
-    except Exception:  # the module raises whatever a damaged pickle makes it stumble over
+    except Exception:  # damaged pickles raise any exception in pickletools
         return []
     return [content[a:b] for a, b in zip(places, [*places[1:], len(content)], strict=True)]

@@ -1,4 +1,4 @@
-"""Changes of JSON, TOML, CSV, XML and HTTP: other values in their places, and lines and tokens that hurt."""
+"""Change JSON, TOML, CSV, XML and HTTP: replace values, and insert problematic lines and tokens."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import re
 from typing import Any
 
 DEEP = "posedeploy-deep"
-"""Stands for lists inside each other, more than any parser takes, until the document is text."""
+"""A placeholder for lists that are nested deeper than any parser accepts; replaced in the encoded text."""
 VALUES: tuple[Any, ...] = (
     None,
     True,
@@ -146,7 +146,7 @@ def _containers(value: Any) -> Any:
 
 
 def change_tokens(content: bytes, rng: random.Random) -> bytes:
-    """Replace, remove, repeat or swap a few words, numbers and signs of a text."""
+    """Replace, remove, repeat or swap a few words, numbers and symbols of a text."""
     tokens = _TOKEN.findall(content) or [b""]
     for _ in range(rng.choice((1, 1, 2, 4))):
         place, kind = rng.randrange(len(tokens)), rng.randrange(5)

@@ -1,1 +1,1 @@
-"""What each target does with a file: it calls the reader that the command line calls and uses the result."""
+"""The functions of the targets: each calls a reader of the command line and uses the result."""

@@ -1,4 +1,4 @@
-"""Manifests, contracts, and what they record of compiled code."""
+"""Readers of manifests and contracts, and of the details of compiled code in manifests."""
 
 from __future__ import annotations
 
@@ -21,15 +21,15 @@ from tools.fuzz.seeds.documents import INPUTS, MODEL, OUTPUTS, sample_spec
 
 
 def contract(path: Path) -> None:
-    """Read a contract, lay it over the tensors of a model, and take its keypoints for a checkpoint."""
+    """Read a contract, apply it to the tensors of a model, and use its keypoints for a checkpoint."""
     _try_all(
         lambda: contracts.apply_contract(contracts.read(path), INPUTS, OUTPUTS, str(path)),
         lambda: contracts.describe_keypoints(sample_spec(), path),
     )
 
 
-def manifest_beside(path: Path) -> None:
-    """Read the manifest of a model file that lies beside it."""
+def manifest_file(path: Path) -> None:
+    """Read a manifest in a separate file."""
     model = path.with_name(path.name.removesuffix(SUFFIX))
     if not model.is_file():
         model.write_bytes(MODEL)
@@ -43,7 +43,7 @@ def manifest_inside(path: Path) -> None:
 
 
 def build_details(path: Path) -> None:
-    """Read what a manifest records of an engine, a package and compiled code, out of JSON."""
+    """Read the details of an engine, a package and compiled code from JSON."""
     details = parse_json(path.read_bytes(), path, "details", dict[str, object])
     spec: ModelSpec = sample_spec()
     artifact = Artifact(path, "tensorrt", spec, "fp32", {}, PROVENANCE, details)
@@ -75,7 +75,7 @@ def _use_artifact(artifact: Artifact) -> None:
 
 
 def _try_all(*uses: Callable[[], object]) -> None:
-    """Call all of them; where each raises an error of ours, raise the first of these."""
+    """Call all of them; if each raises a ``PoseDeployError``, raise the first one."""
     errors: list[PoseDeployError] = []
     for use in uses:
         try:

@@ -1,4 +1,4 @@
-"""What a killed run left in a folder, which the next command reads."""
+"""Readers of the files that a killed run leaves in a folder."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ NAMES = ("a.xml", "a.bin")
 
 
 def lock_record(path: Path) -> None:
-    """Read who holds a lock, or last held it."""
+    """Read the record of the process that holds or last held a lock."""
     str(holder_of(path))
 
 
 def journal(path: Path) -> None:
-    """Recover a folder by a journal, which must not touch what is outside of the folder."""
+    """Recover a folder from a journal, which must not change files outside the folder."""
     with tempfile.TemporaryDirectory() as outside:
         canary, folder = Path(outside, "canary"), Path(outside, "folder")
         work = folder / f"{PREFIX}0123abcd"
@@ -32,4 +32,4 @@ def journal(path: Path) -> None:
         try:
             recover(folder)
         finally:
-            assert canary.read_text() == "whole", "the journal leads out of the folder"
+            assert canary.read_text() == "whole", "the journal changed a file outside the folder"

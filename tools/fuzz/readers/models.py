@@ -1,4 +1,4 @@
-"""Model files, as ``inspect`` reads them."""
+"""Readers of model files, as in ``inspect``."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ b = "b"
 c = "c"
 d = "d"
 """
-"""Names the tensors of a TorchScript file, which has none."""
+"""A contract with tensor names, which a TorchScript file lacks."""
 
 
 def inspect(path: Path) -> None:
-    """Do what ``inspect`` does with a model file: its runtime loads it."""
+    """Load a model file in its runtime, as ``inspect`` does."""
     described = path.with_suffix(".toml")
     if path.suffix == ".xml":
         path.with_suffix(".bin").write_bytes(exported("openvino")[".bin"])

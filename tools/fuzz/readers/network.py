@@ -1,4 +1,4 @@
-"""Addresses, and what servers answer."""
+"""Readers of addresses and of server responses."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from tools.fuzz.seeds.documents import BODY, URL
 
 
 def address(path: Path) -> None:
-    """Take the bytes for the address of a stream and of a file to download."""
+    """Use the bytes as the address of a stream and of a file to download."""
     text = path.read_bytes().decode("utf-8", "surrogateescape")
     for read in (scheme_of, split_url, local_path, hide_password, file_name_of):
         read(text)
@@ -25,7 +25,7 @@ def address(path: Path) -> None:
 
 
 def http_answer(path: Path) -> None:
-    """Download from a server that answers with these bytes, and go on from a part."""
+    """Download from a server that responds with these bytes, from the start and from a part."""
     with tempfile.TemporaryDirectory() as folder, _Server(path.read_bytes()) as address:
         url = f"http://{address}/a.pth"
         Path(folder, "a.pth.part").write_bytes(BODY[:8])
@@ -34,7 +34,7 @@ def http_answer(path: Path) -> None:
 
 
 def download_state(path: Path) -> None:
-    """Read what is known of a part of a file."""
+    """Read the state of a partly downloaded file."""
     with tempfile.TemporaryDirectory() as folder:
         part = Path(folder, "a.pth.part")
         part.write_bytes(BODY[:8])
@@ -44,7 +44,7 @@ def download_state(path: Path) -> None:
 
 
 class _Server:
-    """Answers every connection on this machine with the same bytes, and closes it."""
+    """A local server that responds to every connection with the same bytes and closes it."""
 
     def __init__(self, answer: bytes) -> None:
         self._answer = answer
@@ -70,5 +70,5 @@ class _Server:
                 try:
                     connection.recv(1 << 16)
                     connection.sendall(self._answer)
-                except OSError:  # the reader has gone
+                except OSError:  # the reader closed the connection
                     continue

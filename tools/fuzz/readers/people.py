@@ -1,4 +1,4 @@
-"""Files of joints, boxes, annotations and cameras."""
+"""Readers of joints, boxes, annotations and cameras."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from tools.fuzz.seeds.people import boxes_labels, joints_documents
 
 
 def joints(path: Path) -> None:
-    """Read a file of 2D joints, and give people to a network."""
+    """Read a file of 2D joints and prepare the people for a network."""
     for is_sequence in (False, True):
         with JointsFile(path, JointsOptions(is_sequence=is_sequence)) as opened:
             numbers = opened.content.people
@@ -48,7 +48,7 @@ def extrinsics(path: Path) -> None:
 
 
 def joints_folder(path: Path) -> None:
-    """Read a folder of files of joints, one of which is as it should be."""
+    """Read a folder of files of joints, one of which is valid."""
     with _folder(
         **{"a_000000000000_keypoints.json": joints_documents()[0], "b.json": path.read_bytes()}
     ) as folder:
@@ -56,13 +56,13 @@ def joints_folder(path: Path) -> None:
 
 
 def boxes_folder(path: Path) -> None:
-    """Read a folder of YOLO's labels, one of which is as it should be."""
+    """Read a folder of YOLO labels, one of which is valid."""
     with _folder(**{"a.txt": path.read_bytes(), "b.txt": boxes_labels()[0]}) as folder:
         boxes(folder)
 
 
 def classes(path: Path) -> None:
-    """Read a folder of YOLO's labels with the names of their classes."""
+    """Read a folder of YOLO labels with the names of the classes."""
     with _folder(**{"a.txt": boxes_labels()[0], "classes.txt": path.read_bytes()}) as folder:
         boxes(folder)
 

@@ -1,4 +1,4 @@
-"""Images, animations and videos."""
+"""Readers of images, animations and videos."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ MAX_FRAMES = 30
 
 
 def image_header(path: Path) -> None:
-    """Read the header of an image, and tell what the file is."""
+    """Read the header of an image, and identify the kind of the file."""
     kind_of_file(path)
     is_image(path)
     check_declared_size(path)
@@ -26,7 +26,7 @@ def image(path: Path) -> None:
 
 
 def source(path: Path) -> None:
-    """Decode what ``predict`` is given: images, animations and videos."""
+    """Decode a source of ``predict``: an image, an animation or a video."""
     with open_source(str(path)) as opened:
         _use(opened)
 

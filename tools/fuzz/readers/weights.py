@@ -1,4 +1,4 @@
-"""Checkpoints and meshes."""
+"""Readers of checkpoints and meshes."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from posedeploy.tensorrt import torch2trt as torch2trt_file
 
 
 def checkpoint(path: Path) -> None:
-    """Read a checkpoint, and build the network that its tensors are of where they are of one."""
+    """Read a checkpoint, and build its network if it is a known one."""
     read(path)
     with suppress(MisfitError):
         open_checkpoint(path)

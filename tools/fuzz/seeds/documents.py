@@ -1,4 +1,4 @@
-"""Manifests, contracts, what they record of compiled code, markers, addresses and answers of servers."""
+"""Seeds of manifests, contracts, details of compiled code, markers, addresses and server responses."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def sample_spec() -> ModelSpec:
 
 
 def manifests() -> list[bytes]:
-    """Manifests of ``MODEL``, with little in them and with much."""
+    """Return manifests of ``MODEL``, with few and with many fields."""
     return [_manifest("net.tflite", "tflite", SPEC), _manifest("net.tflite", "tflite", sample_spec())]
 
 
@@ -60,7 +60,7 @@ def _manifest(name: str, target: str, spec: ModelSpec) -> bytes:
 
 
 def lone_files() -> list[bytes]:
-    """TFLite files with their manifest inside."""
+    """Return TFLite files with an embedded manifest."""
     with tempfile.TemporaryDirectory() as folder:
         artifact = _artifact(Path(folder), "net.tflite", "tflite", SPEC)
         manifest.write_inside(artifact, Path(folder))
@@ -68,7 +68,7 @@ def lone_files() -> list[bytes]:
 
 
 def contract_files() -> list[bytes]:
-    """The contracts of the examples and of the documentation, and one that names keypoints alone."""
+    """Return the contracts of the examples and of the documentation, and one with keypoints only."""
     documentation = inspect.getdoc(contracts) or ""
     names = ", ".join(f'"k{number}"' for number in range(18))
     limbs = ", ".join(f"[{number % 17}, {number % 17 + 1}]" for number in range(19))
@@ -80,14 +80,14 @@ def contract_files() -> list[bytes]:
 
 
 def build_details() -> list[bytes]:
-    """What manifests record of an engine, of an AOTInductor package and of compiled code."""
+    """Return the details of an engine, of an AOTInductor package and of compiled code in manifests."""
     build = to_details(PackageBuild(((1, 3, 256, 456),), "c++ 12", {"GLIBCXX": (3, 4, 30)}))
     documents = (engine_details(INFO), build, native_code.requirement_details("cpu"))
     return [msgspec.json.encode(document) for document in documents]
 
 
 def packages() -> list[bytes]:
-    """A package of compiled code that needs symbols of libstdc++."""
+    """Return a package of compiled code that needs symbols of libstdc++."""
     import io
     import zipfile
 
@@ -101,7 +101,7 @@ def packages() -> list[bytes]:
 
 
 def markers() -> list[bytes]:
-    """The marker of an isolated environment."""
+    """Return the marker of an isolated environment."""
     document = {
         "requirements_sha256": "0" * 64,
         "python": "3.11",
@@ -113,7 +113,7 @@ def markers() -> list[bytes]:
 
 
 def addresses() -> list[bytes]:
-    """Addresses of streams and of files."""
+    """Return addresses of streams and of files."""
     return [
         b"rtsp://user:secret@camera:554/1",
         b"https://a.example/weights/a.pth?x=1",
@@ -125,12 +125,12 @@ def addresses() -> list[bytes]:
 
 
 def download_states() -> list[bytes]:
-    """What is known of a part of a file."""
+    """Return states of a partly downloaded file."""
     return [msgspec.json.encode(Version(URL, '"first"', len(BODY)))]
 
 
 def answers() -> list[bytes]:
-    """What servers answer: whole files, parts, refusals, redirects, and what is cut off."""
+    """Return server responses: whole files, parts, errors, redirects, and truncated ones."""
     head = b'HTTP/1.1 %s\r\nContent-Type: application/octet-stream\r\nETag: "first"\r\n'
     return [
         head % b"200 OK" + b"Content-Length: 16\r\n\r\n" + BODY,
@@ -147,12 +147,12 @@ def answers() -> list[bytes]:
 
 
 def lock_records() -> list[bytes]:
-    """Who holds a lock."""
+    """Return records of the holder of a lock."""
     return [msgspec.json.encode(Holder(1, "posedeploy export", "a", "12:00:00"))]
 
 
 def journals() -> list[bytes]:
-    """Journals of files that are in place, were being replaced, and were being removed."""
+    """Return journals of files that are in place, are being replaced, and are being removed."""
     entry = {"name": b"a.xml", "replaces": True, "identity": [1, 2, 3]}
     other = {"name": b"a.bin", "replaces": False, "identity": [1, 2, 3]}
     moved = {"name": b"moved.xml", "replaces": False, "identity": [1, 2, 3]}

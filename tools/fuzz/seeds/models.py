@@ -1,4 +1,4 @@
-"""Model files of every target whose runtime is on this machine, small and without manifests."""
+"""Seeds of model files: one small file, without a manifest, for each target whose runtime is installed."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from tests.support.tables import ON_CPU
 
 @cache
 def exported(target: str) -> dict[str, bytes]:
-    """Return the files of a small network by how their names end."""
+    """Return the files of a small network by their suffixes."""
     with tempfile.TemporaryDirectory() as folder:
         export(tiny_model(), {target: ON_CPU[target]}, Path(folder), "tiny")
         return {path.suffix: path.read_bytes() for path in Path(folder).iterdir()}
@@ -26,12 +26,12 @@ def onnx_models() -> list[bytes]:
 
 
 def openvino_models() -> list[bytes]:
-    """The XML of OpenVINO's IR, whose weights lie beside it."""
+    """Return the XML of OpenVINO IR; its weights are in the same folder."""
     return [exported("openvino")[".xml"]]
 
 
 def tflite_models() -> list[bytes]:
-    """TFLite, as others write it: without the manifest behind it, which its metadata would name."""
+    """Return TFLite files without an embedded manifest, as other tools write them."""
     content = exported("tflite")[".tflite"]
     name = embedded_manifest.NAME.encode()
     return [content[: content.rindex(b"PK\x03\x04")].replace(name, b"x" * len(name))]
@@ -43,5 +43,5 @@ def torchscript_models() -> list[bytes]:
 
 
 def engines() -> list[bytes]:
-    """How engines of TensorRT and of TensorRT-RTX begin."""
+    """Return the first bytes of engines of TensorRT and of TensorRT-RTX."""
     return [b"ftrt" + bytes(range(200)), b"vtrt" + bytes(200)]

@@ -1,4 +1,4 @@
-"""Files of joints and boxes in every form, COCO's annotations and extrinsics."""
+"""Seeds of joints and boxes in every format, of COCO annotations and of extrinsics."""
 
 from __future__ import annotations
 
@@ -25,27 +25,27 @@ def _joints(*suffixes: str) -> list[bytes]:
 
 
 def joints_arrays() -> list[bytes]:
-    """Joints in ``.npy``."""
+    """Return joints in ``.npy``."""
     return _joints(".npy")
 
 
 def joints_archives() -> list[bytes]:
-    """Joints in ``.npz``."""
+    """Return joints in ``.npz``."""
     return _joints(".npz")
 
 
 def joints_matlab() -> list[bytes]:
-    """Joints in ``.mat``."""
+    """Return joints in ``.mat``."""
     return _joints(".mat")
 
 
 def joints_tables() -> list[bytes]:
-    """Joints in CSV and other tables."""
+    """Return joints in CSV and other tables."""
     return _joints(".csv", ".tsv", ".txt")
 
 
 def joints_documents() -> list[bytes]:
-    """Joints in JSON of every tool."""
+    """Return joints in the JSON of each tool."""
     return _joints(".json")
 
 
@@ -55,37 +55,37 @@ def _boxes(*suffixes: str) -> list[bytes]:
 
 
 def boxes_documents() -> list[bytes]:
-    """Boxes in JSON of every tool."""
+    """Return boxes in the JSON of each tool."""
     return _boxes(".json")
 
 
 def boxes_tables() -> list[bytes]:
-    """Boxes in CSV, MOTChallenge's included."""
+    """Return boxes in CSV, including MOTChallenge's."""
     return [*_boxes(".csv"), MOT.encode()]
 
 
 def boxes_labels() -> list[bytes]:
-    """Boxes in YOLO's labels."""
+    """Return boxes as YOLO labels."""
     return _boxes(".txt")
 
 
 def boxes_xml() -> list[bytes]:
-    """Boxes in Pascal VOC's XML."""
+    """Return boxes in Pascal VOC XML."""
     return _boxes(".xml")
 
 
 def boxes_arrays() -> list[bytes]:
-    """Boxes in ``.npy``."""
+    """Return boxes in ``.npy``."""
     return _boxes(".npy")
 
 
 def classes() -> list[bytes]:
-    """YOLO's names of classes."""
+    """Return files of YOLO class names."""
     return [b"person\ndog\ncar\n"]
 
 
 def coco_annotations() -> list[bytes]:
-    """COCO's annotations, as it writes them and with what other tools leave out or write otherwise."""
+    """Return COCO annotations, as COCO and as other tools write them."""
     people = np.asarray(synthetic_people("coco-17", 2, scored=True))
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder, "a.json")
@@ -100,5 +100,5 @@ def coco_annotations() -> list[bytes]:
 
 
 def extrinsics() -> list[bytes]:
-    """A camera's rotation and translation, in the published form and with a column."""
+    """Return rotations and translations of a camera, with the translation as a list and as a column."""
     return [json.dumps(GROUND_TRUTH).encode(), json.dumps(GROUND_TRUTH | {"t": [[0], [0], [300]]}).encode()]

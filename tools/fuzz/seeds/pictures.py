@@ -1,4 +1,4 @@
-"""Images of every format, animations and videos."""
+"""Seeds of images of every format, animations and videos."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ OF_FLOATS = (".pfm", ".hdr", ".exr")
 
 
 def images() -> list[bytes]:
-    """A small image in each format that OpenCV writes, deep ones, and those with EXIF."""
+    """Return small images in each format that OpenCV writes, with more than 8 bits, and with EXIF."""
     floats = np.dstack([ramp(24, 32)] * 3).astype(np.float32)
     picture = (floats * 255).astype(np.uint8)
     images = [
@@ -66,7 +66,7 @@ def _encoded(suffix: str, picture: Array) -> bytes | None:
 
 
 def heic_images() -> list[bytes]:
-    """HEIC, upright and turned by a box."""
+    """Return HEIC images, upright and rotated by a box."""
     import pillow_heif
 
     stream = io.BytesIO()
@@ -76,20 +76,20 @@ def heic_images() -> list[bytes]:
 
 
 def pngs() -> list[bytes]:
-    """PNG alone, for the mutator that keeps its checksums right."""
+    """Return PNG images only, for the mutator that corrects the checksums."""
     beginnings = (b"\x89PNG",)
     return [each for each in images() if each.startswith(beginnings)] + [written("a.png", animated)]
 
 
 def tiffs() -> list[bytes]:
-    """TIFF alone, of one page and of several."""
+    """Return TIFF images only, of one page and of several."""
     pages = [np.full((8, 8, 3), value, np.uint8) for value in (0, 100, 200)]
     several = written("a.tiff", lambda path: cv2.imwritemulti(str(path), pages))
     return [*(each for each in images() if each[:2] in (b"II", b"MM")), several]
 
 
 def animations() -> list[bytes]:
-    """Animations of every format that OpenCV reads."""
+    """Return animations in every format that OpenCV reads."""
     return [written(name, animated) for name in ("a.gif", "a.webp", "a.png", "a.avif")] + tiffs()[-1:]
 
 
@@ -106,7 +106,7 @@ VIDEOS: tuple[tuple[str, str, dict[str, str]], ...] = (
 
 
 def videos() -> list[bytes]:
-    """Small videos of several containers and codecs, one with sound and one that is turned."""
+    """Return small videos in several containers and codecs, one with sound and one that is rotated."""
     images = [written(name, lambda path, c=codec, m=more: _video(path, c, m)) for name, codec, more in VIDEOS]  # type: ignore[misc]
     images.append(
         written("a.mp4", lambda path: make_video(path, stamps=range(4), sound="aac", size=(32, 32)))

@@ -1,4 +1,4 @@
-"""Checkpoints in every container, and meshes."""
+"""Seeds of checkpoints in every container, and of meshes."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def _saved(content: Any, protocol: int, *, archive: bool) -> bytes:
 
 
 def zip_checkpoints() -> list[bytes]:
-    """Archives of PyTorch: weights with more beside them, a module, and a network that is known."""
+    """Return archives of PyTorch: weights among other entries, a whole module, and a known network."""
     whole = torch.nn.Sequential(torch.nn.Conv2d(1, 2, 1), torch.nn.BatchNorm2d(2))
     return [
         *(_saved(CONTENT, protocol, archive=True) for protocol in (2, 4, 5)),
@@ -43,7 +43,7 @@ def zip_checkpoints() -> list[bytes]:
 
 
 def networks() -> list[bytes]:
-    """A network that is recognized and built; large, so it has a target of its own."""
+    """Return a checkpoint of a known network. It is large, so it has a separate target."""
     return [_files_of(partial(write, small_gtrs()))]
 
 
@@ -54,23 +54,23 @@ def _files_of(make: Callable[[Path], object]) -> bytes:
 
 
 def legacy_checkpoints() -> list[bytes]:
-    """Files of PyTorch before 1.6."""
+    """Return files of PyTorch before 1.6."""
     return [_saved(content, protocol, archive=False) for content in (CONTENT, WEIGHTS) for protocol in (2, 4)]
 
 
 def pickled_checkpoints() -> list[bytes]:
-    """Bare pickles of arrays, and programs by the grammar."""
+    """Return bare pickles of arrays, and programs generated from the grammar."""
     arrays = {name: tensor.numpy() for name, tensor in WEIGHTS.items()}
     return [*(pickle.dumps(arrays, protocol) for protocol in range(6)), *map(program, PROGRAMS)]
 
 
 def safetensors() -> list[bytes]:
-    """Safetensors, with metadata and without."""
+    """Return safetensors files with and without metadata."""
     return [save(WEIGHTS), save(WEIGHTS, {"format": "pt"}), save({"a": torch.zeros(2, dtype=torch.bfloat16)})]
 
 
 def archives() -> list[bytes]:
-    """A checkpoint in every archive around it, and in two."""
+    """Return a checkpoint in each kind of archive, and in two nested ones."""
     plain = _saved({"state_dict": WEIGHTS}, 2, archive=True)
     seeds = []
     for name, (pack, _) in PACKINGS.items():
@@ -88,7 +88,7 @@ def _packed(pack: Callable[[Path, Path], Any], content: bytes) -> bytes:
 
 
 def torch2trt_files() -> list[bytes]:
-    """What torch2trt saves: an engine in a bytearray, and names."""
+    """Return a file of torch2trt: an engine in a bytearray, and names."""
     content = {
         "engine": bytearray(b"ftrt" + bytes(60)),
         "input_names": ["data"],
@@ -99,7 +99,7 @@ def torch2trt_files() -> list[bytes]:
 
 
 def mesh_pickles() -> list[bytes]:
-    """Triangles in pickles of every protocol, beside what the files of body models hold, and programs."""
+    """Return triangles in pickles of every protocol, with entries of body models, and generated programs."""
     content = {"f": FACES, "name": "x", "scale": np.float32(2), "more": [1, 2.5, None]}
     return [
         *(pickle.dumps(content, protocol) for protocol in range(6)),
@@ -109,7 +109,7 @@ def mesh_pickles() -> list[bytes]:
 
 
 def mesh_arrays() -> list[bytes]:
-    """Triangles in ``.npy``."""
+    """Return triangles in ``.npy``."""
     return [
         _npy(FACES),
         _npy(FACES.astype(np.uint32)),
@@ -125,7 +125,7 @@ def _npy(array: Any) -> bytes:
 
 
 def mesh_archives() -> list[bytes]:
-    """Triangles in ``.npz``, compressed and not, beside other arrays and beside objects."""
+    """Return triangles in ``.npz``, compressed and uncompressed, with other arrays and with objects."""
     seeds = []
     writers: tuple[Any, ...] = (np.savez, np.savez_compressed)
     for save_arrays in writers:
@@ -140,5 +140,5 @@ def mesh_archives() -> list[bytes]:
 
 
 def mesh_texts() -> list[bytes]:
-    """Triangles in Wavefront files."""
+    """Return triangles in Wavefront files."""
     return [_obj(FACES).encode(), b"v 0 0 0\n" * 4 + b"f -4 -3 -2\nf 1 2 4\nf 2 3 4\nf 1 3 4\n"]
