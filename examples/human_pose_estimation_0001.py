@@ -1,7 +1,7 @@
-"""Someone's own network, as posedeploy takes it: Open Model Zoo's human-pose-estimation-0001 (Apache-2.0).
+"""An example of a user's own network: Open Model Zoo's human-pose-estimation-0001 (Apache-2.0).
 
-It is lightweight-openpose-2d with two differences, so the published one is built and changed. Its contract is
-``human_pose_estimation_0001.toml``, beside it. ::
+It differs from lightweight-openpose-2d in two ways, so this file builds that network and changes it. The
+contract is ``human_pose_estimation_0001.toml`` in the same folder. ::
 
     posedeploy export human-pose-estimation-0001.pth \\
         --network examples/human_pose_estimation_0001.py:build --to openvino
@@ -16,7 +16,7 @@ from posedeploy.checkpoints.lightweight_openpose_2d import LightweightOpenPose2d
 
 
 def build() -> nn.Module:
-    """The network, with random weights: the checkpoint's are loaded into it afterwards."""
+    """Return the network with random weights; posedeploy then loads those of the checkpoint."""
     network = HumanPoseEstimation0001()
     network.cpm = Cpm(512, 128)
     fold(network)
@@ -24,14 +24,14 @@ def build() -> nn.Module:
 
 
 class HumanPoseEstimation0001(LightweightOpenPose2d):
-    """Gives the maps of the last stage alone: heatmaps (N, 19, H/8, W/8), pafs (N, 38, H/8, W/8)."""
+    """Returns the maps of the last stage only: heatmaps (N, 19, H/8, W/8), pafs (N, 38, H/8, W/8)."""
 
     def forward(self, data: Tensor) -> tuple[Tensor, ...]:
         return super().forward(data)[-2:]
 
 
 class Cpm(layers.Cpm):
-    """ELU where the published one has ReLU, and one more convolution before the trunk."""
+    """A reduction with ELU instead of ReLU, and with another convolution before the trunk."""
 
     def __init__(self, inputs: int, channels: int) -> None:
         super().__init__(inputs, channels)
@@ -49,7 +49,7 @@ class Cpm(layers.Cpm):
 
 
 def fold(network: nn.Module) -> None:
-    """Every BatchNorm becomes an identity, and the convolution before it gets a bias."""
+    """Replace each BatchNorm by an identity, and give the convolution before it a bias."""
     for sequence in network.modules():
         if not isinstance(sequence, nn.Sequential):
             continue

@@ -17,7 +17,7 @@ from posedeploy.file_states import FileState, state_of
 from posedeploy.input_files import exists_as_file
 from posedeploy.manifest_document import SUFFIX, Manifest, encode, parse, read_content
 from posedeploy.manifest_search import (
-    Match,
+    ManifestMatch,
     file_path,
     find_damaged,
     find_match,
@@ -185,7 +185,7 @@ def _is_unchanged(path: Path, recorded: str) -> bool:
         return False
 
 
-def _match(artifact: Path) -> Match | None:
+def _match(artifact: Path) -> ManifestMatch | None:
     """Return the manifest that records the hash of a model file; None if none does.
 
     Raises:
@@ -197,7 +197,7 @@ def _match(artifact: Path) -> Match | None:
     return match
 
 
-def _check_files(artifact: Path, match: Match) -> dict[str, FileState]:
+def _check_files(artifact: Path, match: ManifestMatch) -> dict[str, FileState]:
     """Check the hashes of the files of an artifact, and return their states by their current names."""
     states = {artifact.name: match.model_state}
     for name, recorded in match.document.files.items():
@@ -207,7 +207,7 @@ def _check_files(artifact: Path, match: Match) -> dict[str, FileState]:
     return states
 
 
-def _current_hashes(artifact: Path, match: Match) -> dict[str, str]:
+def _current_hashes(artifact: Path, match: ManifestMatch) -> dict[str, str]:
     """Return the recorded hashes by the current names of the files."""
     files = match.document.files.items()
     return {file_path(artifact, match, name).name: recorded for name, recorded in files}

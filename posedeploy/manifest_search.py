@@ -24,7 +24,7 @@ MAX_MANIFESTS = 1000
 
 
 @dataclass(frozen=True)
-class Match:
+class ManifestMatch:
     """The manifest of a model file, and the state of the file when it was hashed."""
 
     path: Path
@@ -33,7 +33,7 @@ class Match:
 
 
 @dataclass(frozen=True)
-class Candidate:
+class ManifestCandidate:
     """A manifest of another model file of the same target, and the name and hash of that file."""
 
     path: Path
@@ -41,7 +41,7 @@ class Candidate:
     sha256: str
 
 
-def find_match(artifact: Path, own: Path) -> Match | None:
+def find_match(artifact: Path, own: Path) -> ManifestMatch | None:
     """Return the manifest that records the hash of a model file; None if none does.
 
     Args:
@@ -58,16 +58,16 @@ def find_match(artifact: Path, own: Path) -> Match | None:
         if state is None:
             digest, state = hash_file(artifact)
         if document.files[document.model_name] == digest:
-            return Match(path, document, state)
+            return ManifestMatch(path, document, state)
     return None
 
 
-def find_nearest(artifact: Path, own: Path) -> Candidate | None:
+def find_nearest(artifact: Path, own: Path) -> ManifestCandidate | None:
     """Return the manifest of the same target whose model file is missing and has the most similar name; None
     if there is none."""
     documents = ((path, _parse_if_valid(path)) for path in _manifests(artifact.parent, own))
     candidates = [
-        Candidate(path, document.model_name, document.files[document.model_name])
+        ManifestCandidate(path, document.model_name, document.files[document.model_name])
         for path, document in documents
         if document is not None
         and artifact.name.endswith(TARGETS[document.target].suffix)
@@ -94,7 +94,7 @@ def find_damaged(folder: Path, own: Path) -> ManifestError | None:
     return None
 
 
-def file_path(artifact: Path, match: Match, name: str) -> Path:
+def file_path(artifact: Path, match: ManifestMatch, name: str) -> Path:
     """Return the current path of a file that a model file needs. If the model file was renamed, the runtime
     expects its other files under the new name too."""
     suffix = TARGETS[match.document.target].suffix

@@ -27,7 +27,7 @@ HEADER_BYTES = 1 << 16
 
 
 @dataclass(frozen=True)
-class Header:
+class ArrayHeader:
     """The header of an array."""
 
     shape: tuple[int, ...]
@@ -49,7 +49,7 @@ class NpzFile:
         self._archive, self._path, self._content = archive, path, content
         self._members = {info.filename.removesuffix(".npy"): info for info in archive.infolist()}
         results = {name: self._read_header(info) for name, info in self._members.items()}
-        self.headers = {name: header for name, header in results.items() if isinstance(header, Header)}
+        self.headers = {name: header for name, header in results.items() if isinstance(header, ArrayHeader)}
         self.refusals = {name: reason for name, reason in results.items() if isinstance(reason, str)}
 
     def load(self, name: str) -> Array:
@@ -66,7 +66,7 @@ class NpzFile:
             content = read_member(self._archive, info, MAX_ARRAY_BYTES + HEADER_BYTES)
         return read_array(io.BytesIO(content), source, self._content)
 
-    def _read_header(self, info: zipfile.ZipInfo) -> Header | str:
+    def _read_header(self, info: zipfile.ZipInfo) -> ArrayHeader | str:
         """Return the header of an array, or why it cannot be read."""
         if not info.filename.endswith(".npy"):
             return "is not a NumPy array"
@@ -135,7 +135,7 @@ def size_error(source: str, size: int, content: str) -> InputError:
     )
 
 
-def read_header(file: BinaryIO) -> Header:
+def read_header(file: BinaryIO) -> ArrayHeader:
     """Read the shape and type of an array.
 
     Raises:
@@ -148,7 +148,7 @@ def read_header(file: BinaryIO) -> Header:
     shape, _, dtype = readers[version](file)
     if min(shape, default=0) < 0:
         raise ValueError(f"its shape is {shape}")
-    return Header(shape, dtype)
+    return ArrayHeader(shape, dtype)
 
 
 def read_array(file: BinaryIO, source: str, content: str) -> Array:

@@ -45,8 +45,8 @@ def smpl_like_mesh() -> Array:
 
 def smpl_pose2mesh() -> pose2mesh.Pose2Mesh:
     """Return Pose2Mesh with the joints of human36 and a mesh of the size of SMPL."""
-    joints, widths = JOINT_SETS["human36"], pose2mesh.Widths(SMPL_BLOCKS)
-    lifter = pose2mesh.Lifter(len(joints), pose2mesh.HIDDEN, pose2mesh.STAGES)
+    joints, widths = JOINT_SETS["human36"], pose2mesh.MeshNetWidths(SMPL_BLOCKS)
+    lifter = pose2mesh.LifterNetwork(len(joints), pose2mesh.HIDDEN, pose2mesh.STAGES)
     return pose2mesh.Pose2Mesh(lifter, widths, joints, build_levels(smpl_like_mesh(), widths.levels))
 
 

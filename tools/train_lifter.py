@@ -19,7 +19,7 @@ from torch import nn
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from posedeploy import files
-from posedeploy.checkpoints.pose2mesh import Lifter
+from posedeploy.checkpoints.pose2mesh import LifterNetwork
 from posedeploy.joint_sets import JOINT_SETS
 from posedeploy.poses.joint_mapping import map_joints
 from posedeploy.poses.lightweight_openpose_2d import KEYPOINT_NAMES
@@ -67,7 +67,7 @@ def normalized(joints_px: Array) -> torch.Tensor:
     return torch.from_numpy(scaled.astype(np.float32))
 
 
-def train(network: Lifter, inputs: Array, wanted: Array) -> None:
+def train(network: LifterNetwork, inputs: Array, wanted: Array) -> None:
     """Minimize the absolute differences; each step adds new noise of a detector."""
     stream = np.random.default_rng(SEED)
     optimizer = torch.optim.AdamW(network.parameters(), lr=PEAK_RATE)
@@ -96,7 +96,7 @@ def main() -> None:
     parser.add_argument("-o", "--output", type=Path, required=True)
     arguments = parser.parse_args()
     torch.manual_seed(SEED)
-    network = Lifter(len(JOINTS), WIDTH)
+    network = LifterNetwork(len(JOINTS), WIDTH)
     train(network, *people(SEED, PEOPLE))
     inputs, wanted = people(HELD_OUT_SEED, HELD_OUT)
     with torch.inference_mode():

@@ -17,7 +17,7 @@ from torch.utils.data import Dataset
 
 from posedeploy.poses.lightweight_openpose_2d import CONTRACT, KEYPOINT_NAMES
 from posedeploy.poses.limbs import FIELDS, LIMBS
-from posedeploy.synthetic import PARTS, Person, Rng, Scene, generate_scene
+from posedeploy.synthetic import PARTS, Rng, Scene, SyntheticPerson, generate_scene
 from posedeploy.types import Array
 
 STRIDE = 8
@@ -128,7 +128,7 @@ def example(scene: Scene, rng: Rng, size: tuple[int, int], fits_person: bool) ->
 
 
 def _corner(
-    rng: Rng, person: Person, scale: float, size: tuple[int, int], crop: tuple[int, int]
+    rng: Rng, person: SyntheticPerson, scale: float, size: tuple[int, int], crop: tuple[int, int]
 ) -> tuple[int, int]:
     """Return the corner of a crop at a random offset from the person."""
     x, y, width, height = person.box

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from posedeploy.benchmarks.annotations import Annotations, Person
+from posedeploy.benchmarks.annotations import AnnotatedPerson, Annotations
 from posedeploy.benchmarks.detections import Keypoints
 from posedeploy.errors import InputError
 from posedeploy.predict.box_files.box_content import MEANINGS, Box, Size
@@ -72,7 +72,7 @@ def _check_outside(pairs: list[tuple[Array, Size]], count: int) -> Iterator[str]
         )
 
 
-def _labeled_points(person: Person) -> Array:
+def _labeled_points(person: AnnotatedPerson) -> Array:
     points: Array = person.keypoints[person.keypoints[:, 2] > 0, :2]
     return points
 

@@ -24,7 +24,7 @@ from posedeploy.benchmarks.inputs import (
     match_candidate,
     with_fixed_size,
 )
-from posedeploy.benchmarks.timing import Candidate, Pipeline
+from posedeploy.benchmarks.timing import Candidate, ImagePipeline
 from posedeploy.errors import InputError, PoseDeployError
 from posedeploy.predict.chain import Predictor
 from posedeploy.runtimes.base import Runner
@@ -224,13 +224,13 @@ def _weights_of(artifact: Artifact) -> tuple[str, Stages | None]:
     return (recorded.checkpoint_sha256, recorded.stages) if recorded else ("", None)
 
 
-def _pipeline(runner: Runner, spec: ModelSpec, settings: BenchmarkOptions) -> Pipeline[Placement] | None:
+def _pipeline(runner: Runner, spec: ModelSpec, settings: BenchmarkOptions) -> ImagePipeline[Placement] | None:
     """Return the steps from the image to poses; None without an image."""
     image = settings.image
     if image is None:
         return None
     predictor = Predictor(runner, spec)
-    return Pipeline(lambda: predictor.preprocess(image), predictor.run, predictor.decode)
+    return ImagePipeline(lambda: predictor.preprocess(image), predictor.run, predictor.decode)
 
 
 def _tensors(runner: Runner, spec: ModelSpec, settings: BenchmarkOptions) -> Tensors:

@@ -65,7 +65,7 @@ def compare_image(
 
 
 @dataclass(frozen=True)
-class Sides:
+class DecodedPair:
     """The poses of both models for one image.
 
     ambiguous: (candidate's people, keypoints and 3D joints) the ambiguous points; None if there are none.
@@ -85,7 +85,7 @@ def decode_sides(
     placement: Placed,
     tolerance: Tolerance,
     bounds: Mapping[str, float],
-) -> Sides:
+) -> DecodedPair:
     """Decode the outputs of both models for one image and find the ambiguous points.
 
     Args:
@@ -94,10 +94,10 @@ def decode_sides(
     reference, candidate = decode(expected, placement), decode(actual, placement)
     differing, missing = find_differing(reference, candidate, tolerance), find_missed(reference, candidate)
     if not bounds or not (differing.any() or missing.any()):
-        return Sides(reference, candidate)
+        return DecodedPair(reference, candidate)
     moved = {name: _move_towards(expected[name], actual[name], bound) for name, bound in bounds.items()}
     between = decode(expected | moved, placement)
-    return Sides(
+    return DecodedPair(
         reference,
         candidate,
         differing & ~find_differing(between, candidate, tolerance),

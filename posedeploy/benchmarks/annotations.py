@@ -10,7 +10,7 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
-from posedeploy.benchmarks.coco_file import Entry, Image, read_coco, read_keypoints
+from posedeploy.benchmarks.coco_file import CocoEntry, ListedImage, read_coco, read_keypoints
 from posedeploy.types import Array
 
 Box: TypeAlias = tuple[float, float, float, float]
@@ -30,7 +30,7 @@ class AnnotatedImage:
 
 
 @dataclass(frozen=True)
-class Person:
+class AnnotatedPerson:
     """An annotated person.
 
     keypoints: (K, 3) x px, y px, v: 0 not labeled, 1 hidden, 2 visible. area: of the person in px^2. crowd:
@@ -57,7 +57,7 @@ class Annotations:
     category_id: int
     keypoint_names: tuple[str, ...]
     images: tuple[AnnotatedImage, ...]
-    people: tuple[Person, ...]
+    people: tuple[AnnotatedPerson, ...]
     remarks: tuple[str, ...] = ()
     sha256: str = ""
 
@@ -98,11 +98,11 @@ def read_annotations(path: Path, limit: int | None = None) -> Annotations:
     )
 
 
-def _image(image: Image) -> AnnotatedImage:
+def _image(image: ListedImage) -> AnnotatedImage:
     return AnnotatedImage(image.id, image.file_name, image.width or 0, image.height or 0)
 
 
-def _person(entry: Entry, image: AnnotatedImage, count: int, filled: Counter[str]) -> Person:
+def _person(entry: CocoEntry, image: AnnotatedImage, count: int, filled: Counter[str]) -> AnnotatedPerson:
     """Return the person of an annotation; ``filled`` counts the filled-in values by their description."""
     keypoints = _keypoints(entry, count, filled)
     if entry.iscrowd is None:
@@ -111,7 +111,7 @@ def _person(entry: Entry, image: AnnotatedImage, count: int, filled: Counter[str
     if box is None:
         box = _bounding_box(keypoints[keypoints[:, 2] > 0, :2])
         filled["have no bbox: computed from their keypoints"] += 1
-    return Person(
+    return AnnotatedPerson(
         image.id,
         keypoints,
         box,
@@ -121,7 +121,7 @@ def _person(entry: Entry, image: AnnotatedImage, count: int, filled: Counter[str
     )
 
 
-def _keypoints(entry: Entry, count: int, filled: Counter[str]) -> Array:
+def _keypoints(entry: CocoEntry, count: int, filled: Counter[str]) -> Array:
     numbers = read_keypoints(entry)
     if len(numbers) == 2 * count:
         filled["have keypoints without v: those at 0, 0 are read as not labeled"] += 1
@@ -138,7 +138,7 @@ def _keypoints(entry: Entry, count: int, filled: Counter[str]) -> Array:
     return np.where(known, keypoints, 0)
 
 
-def _box(entry: Entry) -> Box | None:
+def _box(entry: CocoEntry) -> Box | None:
     box = entry.bbox
     if box is None or len(box) != 4 or not (np.abs(box) <= MAX_COORDINATE).all() or min(box[2:]) < 0:
         return None
@@ -152,7 +152,7 @@ def _bounding_box(points: Array) -> Box:
     return float(low[0]), float(low[1]), float(high[0] - low[0]), float(high[1] - low[1])
 
 
-def _area(entry: Entry, box: Box, filled: Counter[str]) -> float:
+def _area(entry: CocoEntry, box: Box, filled: Counter[str]) -> float:
     if entry.area is not None and np.isfinite(entry.area) and entry.area > 0:
         return entry.area
     area = _segmentation_area(entry.segmentation)

@@ -34,7 +34,7 @@ them."""
 _Length: TypeAlias = Annotated[int, msgspec.Meta(ge=1)]
 
 
-class Image(msgspec.Struct, frozen=True):
+class ListedImage(msgspec.Struct, frozen=True):
     """One entry of ``images``; sizes in px. ``file_name`` is relative to the folder of the images."""
 
     id: int | str
@@ -43,7 +43,7 @@ class Image(msgspec.Struct, frozen=True):
     height: _Length | None = None
 
 
-class Entry(msgspec.Struct, frozen=True):
+class CocoEntry(msgspec.Struct, frozen=True):
     """One entry of ``annotations``; missing values are None or empty."""
 
     image_id: int | str
@@ -55,7 +55,7 @@ class Entry(msgspec.Struct, frozen=True):
     iscrowd: bool | int | None = None
 
 
-class Category(msgspec.Struct, frozen=True):
+class PersonCategory(msgspec.Struct, frozen=True):
     """One entry of ``categories``."""
 
     id: int | None
@@ -64,12 +64,14 @@ class Category(msgspec.Struct, frozen=True):
 
 
 class _Document(msgspec.Struct, frozen=True):
-    images: tuple[Image, ...]
+    images: tuple[ListedImage, ...]
     annotations: list[Any]
-    categories: list[Category] = msgspec.field(default_factory=list)
+    categories: list[PersonCategory] = msgspec.field(default_factory=list)
 
 
-def read_coco(path: Path, remarks: list[str]) -> tuple[tuple[Image, ...], Category, list[Entry], str]:
+def read_coco(
+    path: Path, remarks: list[str]
+) -> tuple[tuple[ListedImage, ...], PersonCategory, list[CocoEntry], str]:
     """Return the images of a file, its category of people with keypoint names, the annotations of these
     people, and the SHA-256 of the bytes that were read.
 
@@ -97,7 +99,7 @@ def read_coco(path: Path, remarks: list[str]) -> tuple[tuple[Image, ...], Catego
     return document.images, category, people, digest
 
 
-def read_keypoints(entry: Entry) -> Array:
+def read_keypoints(entry: CocoEntry) -> Array:
     """Return the numbers of an entry's keypoints in one row, NaN for null; empty if they are not numbers."""
     try:
         return np.array(entry.keypoints, np.float64).ravel()
@@ -105,12 +107,12 @@ def read_keypoints(entry: Entry) -> Array:
         return np.zeros(0)
 
 
-def _entries(annotations: list[Any], ids: set[int | str], remarks: list[str]) -> Iterator[Entry]:
+def _entries(annotations: list[Any], ids: set[int | str], remarks: list[str]) -> Iterator[CocoEntry]:
     """Yield the readable annotations of listed images."""
     broken, unlisted = [], []
     for number, each in enumerate(annotations):
         try:
-            entry = convert(each, Entry)
+            entry = convert(each, CocoEntry)
         except msgspec.ValidationError as error:
             broken.append(f"annotations[{number}]: {error}")
             continue
@@ -128,7 +130,9 @@ def _entries(annotations: list[Any], ids: set[int | str], remarks: list[str]) ->
         )
 
 
-def _category(path: Path, categories: list[Category], entries: list[Entry], remarks: list[str]) -> Category:
+def _category(
+    path: Path, categories: list[PersonCategory], entries: list[CocoEntry], remarks: list[str]
+) -> PersonCategory:
     """Return the category with keypoints, or the one called ``person`` of several.
 
     Missing keypoint names follow from the number of keypoints.
@@ -137,7 +141,7 @@ def _category(path: Path, categories: list[Category], entries: list[Entry], rema
     if not candidates:
         used = {entry.category_id for entry in entries if len(read_keypoints(entry))}
         candidates = [category for category in categories if category.id in used]
-        candidates = candidates or [Category(each) for each in used if not categories]
+        candidates = candidates or [PersonCategory(each) for each in used if not categories]
     if len(candidates) > 1:
         candidates = [category for category in candidates if category.name.lower() == "person"]
     if len(candidates) != 1:
@@ -152,7 +156,9 @@ def _category(path: Path, categories: list[Category], entries: list[Entry], rema
     return msgspec.structs.replace(category, keypoints=_names(path, category, entries, remarks))
 
 
-def _names(path: Path, category: Category, entries: list[Entry], remarks: list[str]) -> tuple[str, ...]:
+def _names(
+    path: Path, category: PersonCategory, entries: list[CocoEntry], remarks: list[str]
+) -> tuple[str, ...]:
     lengths = Counter(len(read_keypoints(entry)) for entry in entries if entry.category_id == category.id)
     del lengths[0]
     for length, _ in lengths.most_common(1):

@@ -11,7 +11,7 @@ import numpy as np
 from pycocotools.coco import COCO
 from pycocotools.cocoeval import COCOeval
 
-from posedeploy.benchmarks.annotations import Person
+from posedeploy.benchmarks.annotations import AnnotatedPerson
 from posedeploy.benchmarks.detections import Detection, Keypoints
 from posedeploy.types import Array
 
@@ -24,14 +24,17 @@ MAX_DETECTIONS = 20
 PERSON = 1
 
 
-def is_scored(person: Person, common: Keypoints, min_height: float = 0.0) -> bool:
+def is_scored(person: AnnotatedPerson, common: Keypoints, min_height: float = 0.0) -> bool:
     """Return whether a person is scored: single, tall enough, and with a label for a scored keypoint."""
     labeled = bool((person.keypoints[common.annotated, 2] > 0).any())
     return labeled and not person.crowd and person.height >= min_height
 
 
 def compute_precision_recall(
-    people: Sequence[Person], detections: Sequence[Detection], common: Keypoints, min_height: float = 0.0
+    people: Sequence[AnnotatedPerson],
+    detections: Sequence[Detection],
+    common: Keypoints,
+    min_height: float = 0.0,
 ) -> tuple[Array, Array]:
     """Return (10,) the precision, averaged over COCO's 101 recalls, and (10,) the recall, per threshold.
 

@@ -9,7 +9,7 @@ from typing import Literal, Protocol
 
 import numpy as np
 
-from posedeploy.benchmarks.ambiguity import Sides, bound_noise, decode_sides
+from posedeploy.benchmarks.ambiguity import DecodedPair, bound_noise, decode_sides
 from posedeploy.benchmarks.budget import Budget
 from posedeploy.benchmarks.inputs import NetworkInput
 from posedeploy.benchmarks.keypoints import ImageParity, PoseParity, compare_poses
@@ -122,7 +122,7 @@ class Parity:
         return "" if noise is None else f" (noise floor of {self.floor}: {noise:.1e})"
 
 
-class Pairs(Protocol):
+class PairedInputs(Protocol):
     """Pairs of inputs, in the forms of the reference and of the candidate; they may be created when used."""
 
     def __len__(self) -> int: ...
@@ -142,7 +142,7 @@ class Pairing:
     refine: Decode | None = None
 
     def compare(
-        self, image: str, sides: Sides, expected: Tensors, actual: Tensors, placement: Placed
+        self, image: str, sides: DecodedPair, expected: Tensors, actual: Tensors, placement: Placed
     ) -> ImagePairs:
         """Return the people of both models, matched and measured. Refinement changes neither the people nor
         their order, so that the ambiguous points of ``sides`` hold."""
@@ -161,7 +161,7 @@ def compare_outputs(
     label: str,
     reference: Runner,
     candidate: Runner,
-    pairs: Pairs,
+    pairs: PairedInputs,
     *,
     tolerance: Tolerance,
     decode: Decode | None = None,

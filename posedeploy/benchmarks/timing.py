@@ -55,7 +55,7 @@ CLOCKS = Clocks()
 
 
 @dataclass(frozen=True)
-class Pipeline(Generic[Prepared]):
+class ImagePipeline(Generic[Prepared]):
     """The steps from an image to poses.
 
     ``preprocess`` returns the input of ``run``, and what ``decode`` needs besides the outputs.
@@ -84,7 +84,7 @@ class Candidate:
     input_specs: tuple[TensorSpec, ...] = ()
     output_specs: tuple[TensorSpec, ...] = ()
     model_sha256: Mapping[str, str] = field(default_factory=dict)
-    pipeline: Pipeline[Any] | None = None
+    pipeline: ImagePipeline[Any] | None = None
 
     def describe(self, scenario: Scenario, times: Sequence[RunTime] = ()) -> Latency:
         """Return the candidate with its times, without its baseline."""
@@ -199,7 +199,7 @@ def _run_untimed(candidate: Candidate) -> None:
         _time_pipeline(candidate.pipeline, CLOCKS)
 
 
-def _time_pipeline(pipeline: Pipeline[Any], clocks: Clocks) -> RunTime:
+def _time_pipeline(pipeline: ImagePipeline[Any], clocks: Clocks) -> RunTime:
     start = clocks.wall()
     tensors, prepared = pipeline.preprocess()
     preprocess_s = _elapsed(start, clocks.wall())

@@ -30,7 +30,7 @@ class ResidualBlock(nn.Module):
         return result
 
 
-class Prediction(nn.Module):
+class CoordinateHead(nn.Module):
     """Three coordinate maps for each joint from the stem's features."""
 
     def __init__(self, channels: int, maps: int) -> None:
@@ -54,7 +54,7 @@ class Pose3D(nn.Module):
             ResidualBlock(inputs, channels, aligned=True),
             *(ResidualBlock(channels, channels, aligned=False) for _ in range(4)),
         )
-        self.prediction = Prediction(channels, maps)
+        self.prediction = CoordinateHead(channels, maps)
 
     def forward(self, x: Tensor) -> Tensor:
         result: Tensor = self.prediction(self.stem(x))

@@ -33,7 +33,7 @@ ENDS = tuple(accumulate(GROUPS))
 DECODER_STEPS = 3
 
 
-class Widths(NamedTuple):
+class BackboneWidths(NamedTuple):
     """The channels of a backbone, which differ between checkpoints; ``final`` is joints * depth bins."""
 
     stem: int
@@ -58,7 +58,7 @@ class Backbone(nn.Module):
     hidden: tuple[int, ...]
     """Hidden channels of each decoder step, as published."""
 
-    def __init__(self, widths: Widths) -> None:
+    def __init__(self, widths: BackboneWidths) -> None:
         super().__init__()
         self.first_conv = unit(3, widths.stem, 3, self.stem_stride)
         groups = (widths.stem, *widths.groups)
@@ -101,7 +101,7 @@ class Backbone(nn.Module):
         return groups[number]
 
     @staticmethod
-    def step_inputs(widths: Widths) -> tuple[int, ...]:
+    def step_inputs(widths: BackboneWidths) -> tuple[int, ...]:
         """Return the input channels of each decoder step."""
         return (widths.embedding, *widths.decoder[:-1])
 
@@ -144,7 +144,7 @@ class Lpski(Backbone):
         return result
 
     @staticmethod
-    def step_inputs(widths: Widths) -> tuple[int, ...]:
+    def step_inputs(widths: BackboneWidths) -> tuple[int, ...]:
         below = (widths.embedding, *widths.decoder[:-1])
         return tuple(widths.groups[skip] + inputs for skip, inputs in zip(Lpski.skips, below, strict=True))
 
@@ -156,7 +156,7 @@ class Lpres(Backbone):
     step_name = "deonv{}"
     hidden = (256, 256, 256)
 
-    def __init__(self, widths: Widths) -> None:
+    def __init__(self, widths: BackboneWidths) -> None:
         super().__init__(widths)
         self.upsample = upsample()
         self.halve = nn.AvgPool2d(3, 2, 1, count_include_pad=False)
@@ -179,7 +179,7 @@ class Lpres(Backbone):
         return groups[number] + (groups[number - 1] if number else 0)
 
     @staticmethod
-    def step_inputs(widths: Widths) -> tuple[int, ...]:
+    def step_inputs(widths: BackboneWidths) -> tuple[int, ...]:
         chain = (widths.groups[-1], widths.embedding, *widths.decoder[:-1])
         return tuple(a + b for a, b in pairwise(chain))
 
@@ -253,12 +253,12 @@ def _kind(shapes: dict[str, tuple[int, ...]]) -> type[Backbone]:
     return Lpwo if step[1:2] == (embedding,) else Lpski
 
 
-def _widths(kind: type[Backbone], shapes: dict[str, tuple[int, ...]]) -> Widths:
+def _widths(kind: type[Backbone], shapes: dict[str, tuple[int, ...]]) -> BackboneWidths:
     def outputs(name: str, published: int) -> int:
         return outputs_of(shapes, f"backbone.{name}.weight", published)
 
     steps = [kind.step_name.format(step) for step in range(DECODER_STEPS)]
-    return Widths(
+    return BackboneWidths(
         stem=outputs("first_conv.0", 48),
         groups=tuple(
             outputs(f"inv_residual.{end - 1}.conv.{2 if group else 1}", channels)

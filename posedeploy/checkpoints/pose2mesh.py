@@ -49,7 +49,7 @@ class Stage(nn.Module):
         return result
 
 
-class Lifter(nn.Module):
+class LifterNetwork(nn.Module):
     """(N, joints, 2) joints to (N, joints, 3) in mm. ``batch_norm1`` is in the checkpoints but not used."""
 
     def __init__(self, joints: int, width: int = HIDDEN, stages: int = STAGES) -> None:
@@ -68,13 +68,13 @@ class Lifter(nn.Module):
 
 
 @dataclass(frozen=True)
-class Widths:
+class MeshNetWidths:
     """Channels before and after each graph convolution; the first block has three, every other two."""
 
     blocks: tuple[tuple[int, ...], ...]
 
     @classmethod
-    def of(cls, shapes: dict[str, tuple[int, ...]]) -> Widths:
+    def of(cls, shapes: dict[str, tuple[int, ...]]) -> MeshNetWidths:
         """Return the widths by the shapes of ``cl.N.weight``: (outputs, 3 * inputs).
 
         Raises:
@@ -112,7 +112,7 @@ ORDERS = 3
 class MeshNet(nn.Module):
     """(N, joints, 5) to (N, whole, 3): vertices in m, in the order of the coarsening, with its padding."""
 
-    def __init__(self, widths: Widths, joints: Sparse, levels: Sequence[Level]) -> None:
+    def __init__(self, widths: MeshNetWidths, joints: Sparse, levels: Sequence[Level]) -> None:
         super().__init__()
         self.widths = widths
         self.graphs = len(levels)
@@ -170,7 +170,9 @@ def _torch_sparse(matrix: Sparse) -> Tensor:
 class Pose2Mesh(nn.Module):
     """(N, joints, 2) joints to (N, V, 3) vertices in m, in the mesh's own order, and (N, joints, 3) in mm."""
 
-    def __init__(self, lifter: Lifter, widths: Widths, joint_set: JointSet, levels: Sequence[Level]) -> None:
+    def __init__(
+        self, lifter: LifterNetwork, widths: MeshNetWidths, joint_set: JointSet, levels: Sequence[Level]
+    ) -> None:
         super().__init__()
         joints = compute_normalized_laplacian(build_joint_graph(joint_set))  # not rescaled, as published
         self.pose_lifter = lifter
@@ -231,7 +233,7 @@ def build(shapes: dict[str, tuple[int, ...]], mesh: Mesh | None = None) -> tuple
     stages = sum(
         name.startswith(f"{prefix}linear_stages.") and name.endswith(".w1.weight") for name in shapes
     )
-    lifter = Lifter(len(joints), hidden, stages or STAGES)
+    lifter = LifterNetwork(len(joints), hidden, stages or STAGES)
     if not has_mesh:
         if mesh is not None:
             raise InputError(
@@ -244,7 +246,7 @@ def build(shapes: dict[str, tuple[int, ...]], mesh: Mesh | None = None) -> tuple
             "`mesh`, such as smpl_faces.npy (also .npz, .obj, .pkl)",
             FAMILY,
         )
-    widths = Widths.of(shapes)
+    widths = MeshNetWidths.of(shapes)
     levels = build_levels(mesh.faces, widths.levels)
     _check_mesh(mesh, levels, shapes["pose2mesh.fc.weight"][0] // widths.blocks[1][0])
     return Pose2Mesh(lifter, widths, joints, levels), joints_spec(FAMILY, joints, mesh.vertices)

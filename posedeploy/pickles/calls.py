@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from posedeploy.pickles import arrays, legacy, tensors
-from posedeploy.pickles.machine import ITEM_BYTES, Machine
+from posedeploy.pickles.machine import ITEM_BYTES, PickleMachine
 from posedeploy.pickles.values import Global, StandIn
 
 ENCODINGS = {
@@ -24,42 +24,42 @@ def _with_meter(function: Callable[..., Any]) -> Callable[..., Any]:
     return lambda machine, *arguments: function(machine.meter, *arguments)
 
 
-def _mapping(machine: Machine, content: Any = ()) -> dict[Any, Any]:
+def _mapping(machine: PickleMachine, content: Any = ()) -> dict[Any, Any]:
     """Reimplement ``collections.OrderedDict`` and ``Counter`` of a dictionary or pairs."""
     pairs = content.items() if isinstance(content, dict) else content
     machine.meter.reserve(ITEM_BYTES * len(pairs), "items of dictionaries")
     return {machine.to_hashable(key): value for key, value in pairs}
 
 
-def _default_mapping(machine: Machine, *_: Any) -> dict[Any, Any]:
+def _default_mapping(machine: PickleMachine, *_: Any) -> dict[Any, Any]:
     """Reimplement ``collections.defaultdict``, whose items are set by later instructions."""
     return {}
 
 
-def _items(machine: Machine, content: Any) -> list[Any]:
+def _items(machine: PickleMachine, content: Any) -> list[Any]:
     if not isinstance(content, list | tuple | set | frozenset):
         raise ValueError(f"a {type(content).__name__} instead of a list")
     machine.meter.reserve(ITEM_BYTES * len(content), "elements of sets and lists")
     return list(content)
 
 
-def _set(machine: Machine, content: Any = ()) -> set[Any]:
+def _set(machine: PickleMachine, content: Any = ()) -> set[Any]:
     return set(map(machine.to_hashable, _items(machine, content)))
 
 
-def _frozenset(machine: Machine, content: Any = ()) -> frozenset[Any]:
+def _frozenset(machine: PickleMachine, content: Any = ()) -> frozenset[Any]:
     return frozenset(map(machine.to_hashable, _items(machine, content)))
 
 
-def _list(machine: Machine, content: Any = ()) -> list[Any]:
+def _list(machine: PickleMachine, content: Any = ()) -> list[Any]:
     return _items(machine, content)
 
 
-def _tuple(machine: Machine, content: Any = ()) -> tuple[Any, ...]:
+def _tuple(machine: PickleMachine, content: Any = ()) -> tuple[Any, ...]:
     return tuple(_items(machine, content))
 
 
-def _encode(machine: Machine, text: Any, encoding: Any = "latin1") -> bytes:
+def _encode(machine: PickleMachine, text: Any, encoding: Any = "latin1") -> bytes:
     """Reimplement ``_codecs.encode``, by which protocols 0 to 2 store bytes."""
     if not isinstance(text, str):
         raise ValueError("the argument is not text")
@@ -69,7 +69,7 @@ def _encode(machine: Machine, text: Any, encoding: Any = "latin1") -> bytes:
     return text.encode(ENCODINGS[encoding])
 
 
-def _bytes(machine: Machine, content: Any = b"", *encoding: Any) -> bytes:
+def _bytes(machine: PickleMachine, content: Any = b"", *encoding: Any) -> bytes:
     """Reimplement ``bytes`` and ``bytearray`` of bytes, text or a list of numbers."""
     if isinstance(content, str):
         return _encode(machine, content, *encoding)
@@ -79,7 +79,7 @@ def _bytes(machine: Machine, content: Any = b"", *encoding: Any) -> bytes:
 
 
 def _number(kind: type[int] | type[float] | type[complex]) -> Callable[..., Any]:
-    def create(machine: Machine, *parts: Any) -> Any:
+    def create(machine: PickleMachine, *parts: Any) -> Any:
         if not all(isinstance(part, int | float) for part in parts):
             raise ValueError("an argument is not a number")
         return kind(*parts)
@@ -87,12 +87,12 @@ def _number(kind: type[int] | type[float] | type[complex]) -> Callable[..., Any]
     return create
 
 
-def _reconstruct(machine: Machine, kind: Any, base: Any, content: Any) -> StandIn:
+def _reconstruct(machine: PickleMachine, kind: Any, base: Any, content: Any) -> StandIn:
     """Reimplement ``copyreg._reconstructor``, by which protocols 0 and 1 store objects."""
     return StandIn(kind, (content,))
 
 
-def _rebuild_from_type(machine: Machine, function: Any, kind: Any, arguments: Any, state: Any) -> Any:
+def _rebuild_from_type(machine: PickleMachine, function: Any, kind: Any, arguments: Any, state: Any) -> Any:
     """Reimplement ``torch._tensor._rebuild_from_type_v2`` for tensors of subclasses or with attributes."""
     if not isinstance(function, Global) or function.module not in ("torch._utils", "torch._tensor"):
         raise ValueError("the function does not build tensors")

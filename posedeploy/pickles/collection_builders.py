@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from posedeploy.pickles.literals import Handler
-from posedeploy.pickles.machine import ITEM_BYTES, OBJECTS, Machine
+from posedeploy.pickles.machine import ITEM_BYTES, OBJECTS, PickleMachine
 from posedeploy.pickles.values import PickleError
 
 LIST_BYTES, SET_BYTES = 64, 224
@@ -14,7 +14,7 @@ LIST_BYTES, SET_BYTES = 64, 224
 
 
 def new_container(kind: Callable[[], Any], size: int) -> Handler:
-    def push(machine: Machine) -> None:
+    def push(machine: PickleMachine) -> None:
         machine.meter.reserve(size, OBJECTS)
         machine.stack.append(kind())
 
@@ -22,7 +22,7 @@ def new_container(kind: Callable[[], Any], size: int) -> Handler:
 
 
 def build_tuple_of(count: int) -> Handler:
-    def push(machine: Machine) -> None:
+    def push(machine: PickleMachine) -> None:
         if len(machine.stack) < count:
             raise PickleError("its stack is empty")
         machine.meter.reserve(LIST_BYTES, OBJECTS)
@@ -31,50 +31,50 @@ def build_tuple_of(count: int) -> Handler:
     return push
 
 
-def build_tuple(machine: Machine) -> None:
+def build_tuple(machine: PickleMachine) -> None:
     machine.meter.reserve(LIST_BYTES, OBJECTS)
     machine.stack.append(tuple(machine.pop_mark()))
 
 
-def build_list(machine: Machine) -> None:
+def build_list(machine: PickleMachine) -> None:
     machine.meter.reserve(LIST_BYTES, OBJECTS)
     machine.stack.append(machine.pop_mark())
 
 
-def build_dict(machine: Machine) -> None:
+def build_dict(machine: PickleMachine) -> None:
     items = machine.pop_mark()
     machine.meter.reserve(LIST_BYTES, OBJECTS)
     machine.stack.append({})
     machine.set_items(machine.stack[-1], items)
 
 
-def build_frozenset(machine: Machine) -> None:
+def build_frozenset(machine: PickleMachine) -> None:
     items = machine.pop_mark()
     machine.meter.reserve(SET_BYTES + ITEM_BYTES * len(items), OBJECTS)
     machine.stack.append(frozenset(map(machine.to_hashable, items)))
 
 
-def append(machine: Machine) -> None:
+def append(machine: PickleMachine) -> None:
     value = machine.stack.pop()
     machine.append(machine.stack[-1], [value])
 
 
-def append_all(machine: Machine) -> None:
+def append_all(machine: PickleMachine) -> None:
     items = machine.pop_mark()
     machine.append(machine.stack[-1], items)
 
 
-def set_item(machine: Machine) -> None:
+def set_item(machine: PickleMachine) -> None:
     value, key = machine.stack.pop(), machine.stack.pop()
     machine.set_items(machine.stack[-1], [key, value])
 
 
-def set_items(machine: Machine) -> None:
+def set_items(machine: PickleMachine) -> None:
     items = machine.pop_mark()
     machine.set_items(machine.stack[-1], items)
 
 
-def add_items(machine: Machine) -> None:
+def add_items(machine: PickleMachine) -> None:
     items, target = machine.pop_mark(), machine.stack[-1]
     if isinstance(target, set):
         machine.meter.reserve(ITEM_BYTES * len(items), OBJECTS)

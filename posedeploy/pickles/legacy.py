@@ -6,7 +6,7 @@ import io
 from typing import Any
 
 from posedeploy.limits import MAX_NESTED_FILES
-from posedeploy.pickles.machine import Calls, Machine
+from posedeploy.pickles.machine import Calls, PickleMachine
 from posedeploy.pickles.meter import Meter, check_limit
 from posedeploy.pickles.opcodes import run
 from posedeploy.pickles.regions import FileRegion
@@ -36,7 +36,7 @@ def load_legacy(region: FileRegion, meter: Meter, calls: Calls, depth: int = 0) 
     storages = Storages(read)
 
     def load() -> Any:
-        return run(Machine(stream, region.size, meter, calls, storages.load_persistent, depth))
+        return run(PickleMachine(stream, region.size, meter, calls, storages.load_persistent, depth))
 
     first = load()
     if type(first) is not int or first != MAGIC:
@@ -68,7 +68,7 @@ def _locate(
             raise PickleError("it is truncated")
 
 
-def load_from_bytes(machine: Machine, content: Any) -> Any:
+def load_from_bytes(machine: PickleMachine, content: Any) -> Any:
     """Reimplement ``torch.storage._load_from_bytes``, by which ``pickle.dump`` stores a tensor as a file."""
     if not isinstance(content, bytes):
         raise ValueError("the argument is not bytes")

@@ -24,7 +24,7 @@ MEMO_BYTES, ITEM_BYTES, STAND_IN_BYTES, PERSISTENT_BYTES = 80, 100, 320, 480
 """The size of a memo entry, an item of a dictionary or set, the result of a call, and a view of a storage."""
 
 
-class Machine:
+class PickleMachine:
     """Executes the instructions of one pickle.
 
     Args:

@@ -8,13 +8,13 @@ from posedeploy.limits import MAX_OPCODES
 from posedeploy.pickles import collection_builders, literals, objects
 from posedeploy.pickles.collection_builders import LIST_BYTES, SET_BYTES
 from posedeploy.pickles.literals import Handler, push_constant
-from posedeploy.pickles.machine import DAMAGE_ERRORS, Machine
+from posedeploy.pickles.machine import DAMAGE_ERRORS, PickleMachine
 from posedeploy.pickles.values import PickleError
 
 MAX_PROTOCOL = 5
 
 
-def run(machine: Machine) -> Any:
+def run(machine: PickleMachine) -> Any:
     """Read one pickle from the stream, up to and including STOP.
 
     Raises:
@@ -45,36 +45,36 @@ def _describe_refusal(code: bytes) -> str:
     return f"{code!r} is not a pickle instruction"
 
 
-def _protocol(machine: Machine) -> None:
+def _protocol(machine: PickleMachine) -> None:
     version = machine.read_exactly(1)[0]
     if version > MAX_PROTOCOL:
         raise PickleError(f"its protocol is {version}; expected at most {MAX_PROTOCOL}")
 
 
-def _frame(machine: Machine) -> None:
+def _frame(machine: PickleMachine) -> None:
     machine.read_exactly(8)
 
 
-def _pop(machine: Machine) -> None:
+def _pop(machine: PickleMachine) -> None:
     if machine.marks and machine.marks[-1] == len(machine.stack):
         machine.marks.pop()
     else:
         machine.stack.pop()
 
 
-def _pop_mark(machine: Machine) -> None:
+def _pop_mark(machine: PickleMachine) -> None:
     machine.pop_mark()
 
 
-def _dup(machine: Machine) -> None:
+def _dup(machine: PickleMachine) -> None:
     machine.stack.append(machine.stack[-1])
 
 
-def _get_text(machine: Machine) -> None:
+def _get_text(machine: PickleMachine) -> None:
     machine.push_memo(int(literals.read_digits(machine)))
 
 
-def _put_text(machine: Machine) -> None:
+def _put_text(machine: PickleMachine) -> None:
     machine.store_memo(int(literals.read_digits(machine)))
 
 
@@ -86,7 +86,7 @@ def _put(size: int) -> Handler:
     return lambda machine: machine.store_memo(machine.read_number(size))
 
 
-def _memoize(machine: Machine) -> None:
+def _memoize(machine: PickleMachine) -> None:
     machine.store_memo(machine.memo_count)
 
 
@@ -132,7 +132,7 @@ OPCODES: dict[str, tuple[bytes, Handler]] = {
     "SETITEM": (b"s", collection_builders.set_item),
     "SETITEMS": (b"u", collection_builders.set_items),
     "ADDITEMS": (b"\x90", collection_builders.add_items),
-    "MARK": (b"(", Machine.set_mark),
+    "MARK": (b"(", PickleMachine.set_mark),
     "POP": (b"0", _pop),
     "POP_MARK": (b"1", _pop_mark),
     "DUP": (b"2", _dup),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from posedeploy.pickles.archives import Archive
-from posedeploy.pickles.machine import Calls, Machine
+from posedeploy.pickles.machine import Calls, PickleMachine
 from posedeploy.pickles.meter import Meter
 from posedeploy.pickles.opcodes import run
 from posedeploy.pickles.tensors import Storages
@@ -43,4 +43,4 @@ def load_torch_archive(archive: Archive, root: str, meter: Meter, calls: Calls) 
     big_endian = order in archive.names and archive.member(order).head(8) == b"big"
     storages = Storages(read, big_endian)
     region = archive.member(root + PICKLE)
-    return run(Machine(region.stream(), region.size, meter, calls, storages.load_persistent))
+    return run(PickleMachine(region.stream(), region.size, meter, calls, storages.load_persistent))

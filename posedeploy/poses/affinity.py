@@ -18,25 +18,25 @@ CHUNK = 1 << 15
 
 
 @dataclass(frozen=True)
-class Pairs:
+class CandidateLimbs:
     """Candidate limbs: (pairs,) int64 indices of the limb and of its two peaks."""
 
     limb: Array
     a: Array
     b: Array
 
-    def __getitem__(self, index: slice | Array) -> Pairs:
-        return Pairs(self.limb[index], self.a[index], self.b[index])
+    def __getitem__(self, index: slice | Array) -> CandidateLimbs:
+        return CandidateLimbs(self.limb[index], self.a[index], self.b[index])
 
     def __len__(self) -> int:
         return len(self.limb)
 
 
-ScoringRule = Callable[[Peaks, Pairs, Fields], tuple[Array, Array]]
+ScoringRule = Callable[[Peaks, CandidateLimbs, Fields], tuple[Array, Array]]
 """Returns the score of each pair and the number of points above the threshold."""
 
 
-def list_candidates(peaks: Peaks, limbs: Limbs) -> Pairs:
+def list_candidates(peaks: Peaks, limbs: Limbs) -> CandidateLimbs:
     """Return all pairs of peaks that could be limbs, limb by limb; the first end varies fastest."""
     count = np.diff(peaks.first)
     start, end = limbs.starts, limbs.ends
@@ -44,10 +44,10 @@ def list_candidates(peaks: Peaks, limbs: Limbs) -> Pairs:
     limb = np.repeat(np.arange(len(limbs)), sizes)
     within = np.arange(len(limb)) - np.repeat(np.cumsum(sizes) - sizes, sizes)
     b, a = np.divmod(within, count[start][limb])
-    return Pairs(limb, peaks.first[start][limb] + a, peaks.first[end][limb] + b)
+    return CandidateLimbs(limb, peaks.first[start][limb] + a, peaks.first[end][limb] + b)
 
 
-def select_plausible(peaks: Peaks, fields: Fields, rule: ScoringRule) -> tuple[Pairs, Array]:
+def select_plausible(peaks: Peaks, fields: Fields, rule: ScoringRule) -> tuple[CandidateLimbs, Array]:
     """Return the pairs with a score above 0 and more than 80% of the points above the threshold.
 
     Pairs are processed in chunks, so that a noisy map with a hundred thousand pairs does not need gigabytes.
@@ -62,7 +62,7 @@ def select_plausible(peaks: Peaks, fields: Fields, rule: ScoringRule) -> tuple[P
     return pairs[np.concatenate(good)], np.concatenate(scores)
 
 
-def score_rounded(peaks: Peaks, pairs: Pairs, fields: Fields) -> tuple[Array, Array]:
+def score_rounded(peaks: Peaks, pairs: CandidateLimbs, fields: Fields) -> tuple[Array, Array]:
     """Score pairs by the rule of the 2D network: float32, points rounded (half to even) to cells."""
     x0, y0 = peaks.x.astype(np.float32)[pairs.a], peaks.y.astype(np.float32)[pairs.a]
     dx, dy = peaks.x.astype(np.float32)[pairs.b] - x0, peaks.y.astype(np.float32)[pairs.b] - y0
@@ -76,7 +76,7 @@ def score_rounded(peaks: Peaks, pairs: Pairs, fields: Fields) -> tuple[Array, Ar
     return (along * passed).sum(1) / (number + 1e-6), number
 
 
-def score_truncated(peaks: Peaks, pairs: Pairs, fields: Fields) -> tuple[Array, Array]:
+def score_truncated(peaks: Peaks, pairs: CandidateLimbs, fields: Fields) -> tuple[Array, Array]:
     """Score pairs by the rule of the 3D network: float64, points truncated to cells, long limbs penalized."""
     x0, y0 = peaks.x[pairs.a], peaks.y[pairs.a]
     dx, dy = peaks.x[pairs.b] - x0, peaks.y[pairs.b] - y0
@@ -92,7 +92,9 @@ def score_truncated(peaks: Peaks, pairs: Pairs, fields: Fields) -> tuple[Array, 
     return mean + np.minimum(fields.height // 2 / divisor - 1, 0), number
 
 
-def _project(fields: Fields, pairs: Pairs, x: Array, y: Array, unit_x: Array, unit_y: Array) -> Array:
+def _project(
+    fields: Fields, pairs: CandidateLimbs, x: Array, y: Array, unit_x: Array, unit_y: Array
+) -> Array:
     """Return (pairs, points) components of the fields at the points, along each pair's direction."""
     sampled = fields.at(pairs.limb, x, y)
     along: Array = sampled[..., 0] * unit_x[:, None] + sampled[..., 1] * unit_y[:, None]

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from posedeploy.poses.affinity import Pairs
+from posedeploy.poses.affinity import CandidateLimbs
 from posedeploy.poses.limbs import Limbs
 from posedeploy.poses.peaks import Peaks
 from posedeploy.types import Array
@@ -32,7 +32,7 @@ class People:
     scores: Array
 
 
-def choose_connections(pairs: Pairs, scores: Array, tie: Array, limbs: Limbs) -> Connections:
+def choose_connections(pairs: CandidateLimbs, scores: Array, tie: Array, limbs: Limbs) -> Connections:
     """Return one-to-one connections per limb, greedily by score; the lowest ``tie`` breaks equal scores."""
     connections: Connections = [[] for _ in limbs.pairs]
     used: list[set[int]] = [set() for _ in limbs.pairs]

@@ -15,7 +15,7 @@ FAR = 0.3
 
 
 @dataclass(frozen=True)
-class Match:
+class PeopleMatch:
     """A one-to-one matching of two sets of poses.
 
     pairs: (matched, 2) indices of a reference person and its candidate. missed, extra: the number of people
@@ -27,7 +27,7 @@ class Match:
     extra: int
 
 
-def match_people(reference: Poses, candidate: Poses) -> Match:
+def match_people(reference: Poses, candidate: Poses) -> PeopleMatch:
     """Match people one to one so that the sum of their distances is minimal.
 
     Raises:
@@ -44,7 +44,7 @@ def match_people(reference: Poses, candidate: Poses) -> Match:
     seen_a, seen_b = reference.keypoints[..., 2] >= 0, candidate.keypoints[..., 2] >= 0
     size = np.maximum(_sizes(reference)[:, None], _sizes(candidate))
     pairs = _pairs_of_least_cost(distances, seen_a, seen_b, size)
-    return Match(pairs, missed=len(reference) - len(pairs), extra=len(candidate) - len(pairs))
+    return PeopleMatch(pairs, missed=len(reference) - len(pairs), extra=len(candidate) - len(pairs))
 
 
 def _pairs_of_least_cost(distances: Array, seen_a: Array, seen_b: Array, size: Array) -> Array:

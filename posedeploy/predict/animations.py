@@ -15,7 +15,7 @@ from posedeploy.errors import InputError
 from posedeploy.input_files import read_bytes
 from posedeploy.limits import MAX_FRAME_PIXELS, MAX_IMAGE_BYTES, MAX_PAGES, MAX_PIXELS
 from posedeploy.predict.frames import DEFAULT_FPS, Frame, Kind, Source
-from posedeploy.predict.image_headers import Header, HeaderError, read_header
+from posedeploy.predict.image_headers import HeaderError, ImageHeader, read_header
 from posedeploy.predict.images import check_size, is_deep
 from posedeploy.predict.sample_depth import to_8_bits
 from posedeploy.predict.tiff_header import directories, read_numbers
@@ -148,7 +148,7 @@ class Animation(Source):
             count = max(1, CHUNK_BYTES // max(1, frames[0][0].nbytes))
 
 
-def _header_of(path: Path, content: bytes) -> Header | None:
+def _header_of(path: Path, content: bytes) -> ImageHeader | None:
     try:
         header = read_header(content)
     except HeaderError:
@@ -192,7 +192,7 @@ def _check_pages(path: Path, content: bytes) -> int:
             tags = read_numbers(content, offset)
             bits = int(max(tags.get(258, (1,))))
             width, height = int(tags[256][0]), int(tags[257][0])
-            check_size(path, Header(format="TIFF", width=width, height=height, bits=bits))
+            check_size(path, ImageHeader(format="TIFF", width=width, height=height, bits=bits))
     return len(offsets)
 
 

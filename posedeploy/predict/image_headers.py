@@ -24,7 +24,7 @@ class HeaderError(ValueError):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Header:
+class ImageHeader:
     """The header of an image.
 
     width, height: px as stored. bits: per sample as stored. white: the largest value that the file declares;
@@ -48,7 +48,7 @@ def looks_like_image(beginning: bytes) -> bool:
     return any(magic.match(beginning) for magic, _ in _PARSERS)
 
 
-def read_header(content: bytes) -> Header | None:
+def read_header(content: bytes) -> ImageHeader | None:
     """Return the header of an image; None if the content does not have the signature of one.
 
     Raises:
@@ -65,10 +65,10 @@ def read_header(content: bytes) -> Header | None:
     return None
 
 
-def _parse_png(content: bytes) -> Header:
+def _parse_png(content: bytes) -> ImageHeader:
     """Check the length of every chunk, as OpenCV allocates it."""
     width, height, bits, color = struct.unpack_from(">IIBB", content, 16)
-    header, at = Header(format="PNG", width=width, height=height, bits=bits), 8
+    header, at = ImageHeader(format="PNG", width=width, height=height, bits=bits), 8
     while at < len(content):
         length, kind = struct.unpack_from(">I4s", content, at)
         if at + 12 + length > len(content):
@@ -109,7 +109,7 @@ _JPEG_END = 0xD9
 _JPEG_FRAMES = {*range(0xC0, 0xD0)} - {0xC4, 0xC8, 0xCC}
 
 
-def _parse_jpeg(content: bytes) -> Header:
+def _parse_jpeg(content: bytes) -> ImageHeader:
     """Skip the content of segments, as an embedded thumbnail has its own size and end marker."""
     header, at = None, 2
     while segment := _JPEG_SEGMENT.search(content, at):
@@ -122,12 +122,12 @@ def _parse_jpeg(content: bytes) -> Header:
         if marker in _JPEG_FRAMES and header is None:
             bits, height, width = struct.unpack_from(">BHH", content, start + 2)
             unreadable = None if bits == 8 else f"{bits}-bit JPEG"
-            header = Header(format="JPEG", width=width, height=height, bits=bits, unreadable=unreadable)
+            header = ImageHeader(format="JPEG", width=width, height=height, bits=bits, unreadable=unreadable)
         at = start + length
     raise HeaderError(_TRUNCATED.format(len(content)))
 
 
-def _parse_webp(content: bytes) -> Header:
+def _parse_webp(content: bytes) -> ImageHeader:
     length = int.from_bytes(content[4:8], "little") + 8
     if length > len(content) + 1:  # some writers count a padding byte that they omit
         raise HeaderError(
@@ -140,24 +140,24 @@ def _parse_webp(content: bytes) -> Header:
         size = [(packed & 0x3FFF) + 1, (packed >> 14 & 0x3FFF) + 1]
     else:
         size = [length & 0x3FFF for length in struct.unpack_from("<HH", content, 26)]
-    return Header(format="WebP", width=size[0], height=size[1])
+    return ImageHeader(format="WebP", width=size[0], height=size[1])
 
 
-def _parse_bmp(content: bytes) -> Header:
+def _parse_bmp(content: bytes) -> ImageHeader:
     old = int.from_bytes(content[14:18], "little") == 12
     width, height = struct.unpack_from("<HH" if old else "<ii", content, 18)
-    return Header(format="BMP", width=abs(width), height=abs(height))
+    return ImageHeader(format="BMP", width=abs(width), height=abs(height))
 
 
-def _parse_gif(content: bytes) -> Header:
+def _parse_gif(content: bytes) -> ImageHeader:
     width, height = struct.unpack_from("<HH", content, 6)
-    return Header(format="GIF", width=width, height=height)
+    return ImageHeader(format="GIF", width=width, height=height)
 
 
-def _parse_tiff(content: bytes) -> Header:
+def _parse_tiff(content: bytes) -> ImageHeader:
     tags = tiff_header.read_tags(content)
     bits = max(tags.bits)
-    return Header(
+    return ImageHeader(
         format="TIFF",
         width=tags.width,
         height=tags.height,
@@ -170,31 +170,31 @@ def _parse_tiff(content: bytes) -> Header:
     )
 
 
-def _parse_jp2(content: bytes) -> Header:
+def _parse_jp2(content: bytes) -> ImageHeader:
     at = content.index(b"\xff\x4f\xff\x51", 0, 1 << 16) if b"\xff\x4f\xff\x51" in content[: 1 << 16] else -1
     if at < 0:
         raise HeaderError("the JPEG 2000 image is damaged or truncated: it has no code stream")
     right, bottom, left, top = struct.unpack_from(">IIII", content, at + 8)
-    return Header(
+    return ImageHeader(
         format="JPEG 2000", width=right - left, height=bottom - top, bits=(content[at + 42] & 0x7F) + 1
     )
 
 
-def _parse_avif(content: bytes) -> Header:
+def _parse_avif(content: bytes) -> ImageHeader:
     image = heif_boxes.read_primary_image(content)
-    return Header(format="AVIF", width=image.width, height=image.height, orientation=image.orientation)
+    return ImageHeader(format="AVIF", width=image.width, height=image.height, orientation=image.orientation)
 
 
-def _parse_heic(content: bytes) -> Header:
+def _parse_heic(content: bytes) -> ImageHeader:
     image = heif_boxes.read_primary_image(content)
     orientation = 1 if image.by_box else image.orientation  # libheif applies the boxes
-    return Header(format=HEIC, width=image.width, height=image.height, orientation=orientation)
+    return ImageHeader(format=HEIC, width=image.width, height=image.height, orientation=orientation)
 
 
 _PNM_NUMBER = re.compile(rb"(?:\s|#[^\n]*\n)+(-?[0-9.]+)")
 
 
-def _parse_pnm(content: bytes) -> Header:
+def _parse_pnm(content: bytes) -> ImageHeader:
     numbers, at = [], 2
     for _ in range(2 if content[1:2] in b"14" else 3):
         number = _PNM_NUMBER.match(content, at)
@@ -204,11 +204,11 @@ def _parse_pnm(content: bytes) -> Header:
         at = number.end()
     width, height = int(numbers[0]), int(numbers[1])
     if content[1:2] in b"Ff":
-        return Header(format="PFM", width=width, height=height, bits=32, samples="float")
+        return ImageHeader(format="PFM", width=width, height=height, bits=32, samples="float")
     white = int(numbers[2]) if len(numbers) == 3 else 255
     _check_white(white)
     bits = 16 if white > 255 else 8
-    return Header(format="PNM", width=width, height=height, bits=bits, white=white)
+    return ImageHeader(format="PNM", width=width, height=height, bits=bits, white=white)
 
 
 def _check_white(white: int) -> None:
@@ -219,13 +219,13 @@ def _check_white(white: int) -> None:
 _PAM_FIELD = re.compile(rb"^(WIDTH|HEIGHT|MAXVAL)\s+(\d+)\s*$", re.MULTILINE)
 
 
-def _parse_pam(content: bytes) -> Header:
+def _parse_pam(content: bytes) -> ImageHeader:
     fields = {name: int(value) for name, value in _PAM_FIELD.findall(content[:1024])}
     if len(fields) < 3:
         raise HeaderError("the image header is damaged")
     white = fields[b"MAXVAL"]
     _check_white(white)
-    return Header(
+    return ImageHeader(
         format="PAM",
         width=fields[b"WIDTH"],
         height=fields[b"HEIGHT"],
@@ -234,22 +234,24 @@ def _parse_pam(content: bytes) -> Header:
     )
 
 
-def _parse_sun(content: bytes) -> Header:
+def _parse_sun(content: bytes) -> ImageHeader:
     width, height = struct.unpack_from(">II", content, 4)
-    return Header(format="Sun raster", width=width, height=height)
+    return ImageHeader(format="Sun raster", width=width, height=height)
 
 
 _HDR_SIZE = re.compile(rb"\n[-+][XY] (\d+) [-+][XY] (\d+)\n")
 
 
-def _parse_hdr(content: bytes) -> Header:
+def _parse_hdr(content: bytes) -> ImageHeader:
     size = _HDR_SIZE.search(content, 0, 1 << 16)
     if size is None:
         raise HeaderError("the image header is damaged")
-    return Header(format="Radiance HDR", width=int(size[2]), height=int(size[1]), bits=32, samples="float")
+    return ImageHeader(
+        format="Radiance HDR", width=int(size[2]), height=int(size[1]), bits=32, samples="float"
+    )
 
 
-_PARSERS: tuple[tuple[re.Pattern[bytes], Callable[[bytes], Header]], ...] = (
+_PARSERS: tuple[tuple[re.Pattern[bytes], Callable[[bytes], ImageHeader]], ...] = (
     (re.compile(rb"\xff\xd8\xff"), _parse_jpeg),
     (re.compile(rb"\x89PNG\r\n\x1a\n"), _parse_png),
     (re.compile(rb"RIFF.{4}WEBPVP8", re.DOTALL), _parse_webp),

@@ -19,8 +19,8 @@ from posedeploy.input_files import read_bytes
 from posedeploy.limits import MAX_IMAGE_BYTES, MAX_PIXELS, MAX_SIDE
 from posedeploy.predict.image_headers import (
     HEIC,
-    Header,
     HeaderError,
+    ImageHeader,
     looks_like_image,
     read_header,
     strip_png_animation,
@@ -121,7 +121,7 @@ def read_picture(path: Path) -> Picture:
     return _decode(path, content, header)
 
 
-def check_size(path: Path, header: Header, max_pixels: int = MAX_PIXELS) -> None:
+def check_size(path: Path, header: ImageHeader, max_pixels: int = MAX_PIXELS) -> None:
     """Check the size of an image before it is decoded.
 
     Args:
@@ -152,7 +152,7 @@ def _not_an_image(path: Path, content: bytes) -> InputError:
     return InputError(f"{path}: not an image but {actual}{remedy}; expected {', '.join(SUFFIXES)}")
 
 
-def _decode(path: Path, content: bytes, header: Header) -> Picture:
+def _decode(path: Path, content: bytes, header: ImageHeader) -> Picture:
     decode = _DECODERS.get(header.format, _decode_deep if is_deep(header) else _decode_8_bits)
     try:
         pixels, remark = decode(content, header)
@@ -168,18 +168,18 @@ def _decode(path: Path, content: bytes, header: Header) -> Picture:
     return Picture(pixels if flip is None else cv2.flip(pixels, flip), remark)
 
 
-def is_deep(header: Header) -> bool:
+def is_deep(header: ImageHeader) -> bool:
     """Return whether the samples must be scaled to 8 bits."""
     narrow = header.format in ("PNM", "PAM") and header.white not in (None, 255)
     return header.bits > 8 or header.samples != "unsigned" or narrow
 
 
-def _decode_8_bits(content: bytes, header: Header) -> tuple[Array, str | None]:
+def _decode_8_bits(content: bytes, header: ImageHeader) -> tuple[Array, str | None]:
     # IMREAD_UNCHANGED would ignore the EXIF orientation.
     return _decode_by_opencv(content, cv2.IMREAD_COLOR), None
 
 
-def _decode_deep(content: bytes, header: Header) -> tuple[Array, str | None]:
+def _decode_deep(content: bytes, header: ImageHeader) -> tuple[Array, str | None]:
     # OpenCV turns every TIFF upright, and reads float TIFFs with alpha only with IMREAD_UNCHANGED.
     unchanged = header.format == "TIFF"
     flags = cv2.IMREAD_UNCHANGED if unchanged else cv2.IMREAD_ANYCOLOR | cv2.IMREAD_ANYDEPTH
@@ -197,10 +197,10 @@ def _decode_by_opencv(content: bytes, flags: int) -> Array:
     return pixels
 
 
-def _decode_heic(content: bytes, header: Header) -> tuple[Array, str | None]:
+def _decode_heic(content: bytes, header: ImageHeader) -> tuple[Array, str | None]:
     decode: Callable[[bytes], Array] = plugins.load("posedeploy.predict.heif:decode_heic")
     return decode(content), None
 
 
-_DECODERS: dict[str, Callable[[bytes, Header], tuple[Array, str | None]]] = {HEIC: _decode_heic}
+_DECODERS: dict[str, Callable[[bytes, ImageHeader], tuple[Array, str | None]]] = {HEIC: _decode_heic}
 """Decoders of formats that OpenCV does not read."""

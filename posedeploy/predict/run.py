@@ -82,11 +82,11 @@ def predict(
         OutputError: the folder cannot be written; its previous content is unchanged.
         KeyboardInterrupt: Ctrl-C was pressed before the first frame was processed.
     """
-    pipeline = Pipeline(source, runner, artifact, options or PredictOptions())
+    pipeline = PredictionPipeline(source, runner, artifact, options or PredictOptions())
     return pipeline.run(folder, on_progress or (lambda done, total: None))
 
 
-class Pipeline:
+class PredictionPipeline:
     """The stages of a prediction, in the order in which a frame passes them.
 
     ``source`` yields the frames. ``predictor`` detects the people, runs the network and decodes the poses (or

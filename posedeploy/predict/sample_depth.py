@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from posedeploy.predict.image_headers import Header
+from posedeploy.predict.image_headers import ImageHeader
 from posedeploy.types import Array
 
 DEPTHS = (8, 10, 12, 14, 16, 24, 32)
@@ -13,7 +13,7 @@ MAX_UNIT_VALUE = 2.0
 """Floats up to this value are read as 0 to 1, as highlights exceed 1."""
 
 
-def to_8_bits(pixels: Array, header: Header) -> tuple[Array, str | None]:
+def to_8_bits(pixels: Array, header: ImageHeader) -> tuple[Array, str | None]:
     """Scale (H, W, C) samples to uint8; return them with a remark if the file does not define the scale.
 
     A 16-bit file may contain the 10, 12 or 14 bits of a sensor. The scale is the smallest of ``DEPTHS`` that

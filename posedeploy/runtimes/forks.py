@@ -10,18 +10,18 @@ from weakref import WeakSet
 from posedeploy.errors import RunnerStateError
 
 
-class Inherited(Protocol):
+class InheritedObject(Protocol):
     """An object that a forked process inherits."""
 
     def _leave_to_parent(self) -> bool: ...
 
 
-_watched: WeakSet[Inherited] = WeakSet()
+_watched: WeakSet[InheritedObject] = WeakSet()
 _started: set[str] = set()
 _lost: set[str] = set()
 
 
-def watch(runner: Inherited) -> None:
+def watch(runner: InheritedObject) -> None:
     """Notify a runner in forked processes, as long as it exists."""
     _watched.add(runner)
 

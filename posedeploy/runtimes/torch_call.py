@@ -47,7 +47,7 @@ def open_call(
         return _OnCpu(program, names), {}
     if not graphs:
         return _OnGpu(program, names, device), {CUDA_GRAPH: "no"}
-    graphed = Graphed(
+    graphed = GraphedProgram(
         _OnGpu(program, names, device), names, lambda forms: GraphedCall(program, forms, device)
     )
     if any(spec.is_dynamic for spec in inputs):
@@ -92,7 +92,7 @@ class _OnGpu:
             return {name: copy.numpy() for name, copy in zip(self._names, copies, strict=True)}
 
 
-class Graphed:
+class GraphedProgram:
     """A call of a program by CUDA graphs, one for each form of its inputs. Not thread-safe.
 
     ``plain`` runs the program without a graph, and ``make`` records it for inputs of some forms.

@@ -29,7 +29,7 @@ MAX_JOURNAL_BYTES, MAX_SYNCS = 64 << 20, 32
 _NO_LINKS = {errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK, errno.EXDEV, errno.EACCES}
 
 
-class Entry(msgspec.Struct):
+class JournalEntry(msgspec.Struct):
     """A new file with its inode, size and modification time in ns.
 
     replaces: whether a file with that name existed.
@@ -43,7 +43,7 @@ class Entry(msgspec.Struct):
 class Journal(msgspec.Struct):
     """The replacement of files in a folder: the new files, and the names of old ones that are removed."""
 
-    entries: list[Entry]
+    entries: list[JournalEntry]
     removed: list[bytes]
 
     def check(self, path: Path) -> None:
@@ -82,7 +82,10 @@ def prepare(work: Path, folder: Path, names: Collection[str], outdated: Collecti
         if exists(folder / name):
             _link(folder / name, work / OLD / name)
     journal = Journal(
-        [Entry(os.fsencode(name), exists(work / OLD / name), _identity(work / NEW / name)) for name in names],
+        [
+            JournalEntry(os.fsencode(name), exists(work / OLD / name), _identity(work / NEW / name))
+            for name in names
+        ],
         [os.fsencode(name) for name in outdated],
     )
     if _replaces(journal):  # a power cut must not lose old files; new ones can be created again

@@ -7,6 +7,6 @@ same OpenCV.
 from posedeploy.synthetic.body import JOINTS
 from posedeploy.synthetic.figure import PARTS
 from posedeploy.synthetic.rng import Rng
-from posedeploy.synthetic.scene import MAX_SIDE, MIN_SIDE, Person, Scene, generate_scene
+from posedeploy.synthetic.scene import MAX_SIDE, MIN_SIDE, Scene, SyntheticPerson, generate_scene
 
-__all__ = ["JOINTS", "MAX_SIDE", "MIN_SIDE", "PARTS", "Person", "Rng", "Scene", "generate_scene"]
+__all__ = ["JOINTS", "MAX_SIDE", "MIN_SIDE", "PARTS", "Rng", "Scene", "SyntheticPerson", "generate_scene"]

@@ -16,7 +16,7 @@ import numpy as np
 
 from posedeploy.poses.lightweight_openpose_2d import KEYPOINT_NAMES
 from posedeploy.synthetic.rng import Rng
-from posedeploy.synthetic.stance import Limb, Stance
+from posedeploy.synthetic.stance import LimbAngles, Stance
 from posedeploy.types import Array
 
 JOINTS = (
@@ -124,7 +124,7 @@ def _add_limbs(
     physique: Physique,
     trunk: Array,
     names: tuple[str, ...],
-    limbs: tuple[Limb, Limb],
+    limbs: tuple[LimbAngles, LimbAngles],
 ) -> None:
     """Add the joints of both arms (from the neck) or both legs (from the pelvis) to ``positions``."""
     arms = names[0] == "sho"

@@ -16,7 +16,7 @@ from posedeploy.joint_names import coco_name
 from posedeploy.poses import coco_keypoints
 from posedeploy.poses.lightweight_openpose_2d import KEYPOINT_NAMES
 from posedeploy.synthetic.body import JOINTS
-from posedeploy.synthetic.scene import Person, Scene, generate_scene
+from posedeploy.synthetic.scene import Scene, SyntheticPerson, generate_scene
 
 NAME = "annotations.json"
 CAMERA = "pinhole: x right, y down, z forward, in mm; its axis goes through (width / 2, height / 2)"
@@ -95,7 +95,7 @@ def _image(scene: Scene, index: int, name: str) -> dict[str, Any]:
     }
 
 
-def _annotation(person: Person, number: int, image: int) -> dict[str, Any]:
+def _annotation(person: SyntheticPerson, number: int, image: int) -> dict[str, Any]:
     visibility = person.visibility[_ORDER] if person.is_recognizable else np.zeros(len(_ORDER), int)
     points = np.where(visibility[:, None] > 0, person.keypoints[_ORDER], 0.0)
     return {

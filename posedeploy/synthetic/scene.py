@@ -37,7 +37,7 @@ MIN_VISIBLE_KEYPOINTS = 4
 
 
 @dataclass(frozen=True)
-class Person:
+class SyntheticPerson:
     """One synthetic person.
 
     keypoints: (18, 2) px, in the order of lightweight-openpose-2d; hidden ones too.
@@ -71,7 +71,7 @@ class Scene:
     """
 
     image: Array
-    people: tuple[Person, ...]
+    people: tuple[SyntheticPerson, ...]
     owners: Array
     parts: Array
     focal_length: float
@@ -165,10 +165,10 @@ def _draw_occluder(canvas: Canvas, rng: Rng, figure: Figure) -> None:
     draw_occluder(canvas, rng, spot, float(high[1] - low[1]) * rng.uniform(0.2, 0.6))
 
 
-def _describe_person(figure: Figure, parts: Array, owners: Array, uncovered: int) -> Person:
+def _describe_person(figure: Figure, parts: Array, owners: Array, uncovered: int) -> SyntheticPerson:
     own = owners == figure.number + 1
     area = int(own.sum())
-    return Person(
+    return SyntheticPerson(
         keypoints=figure.points[: len(KEYPOINT_NAMES)],
         visibility=compute_visibility(figure, parts),
         joints_mm=figure.camera_joints,

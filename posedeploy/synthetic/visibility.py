@@ -35,7 +35,7 @@ _VISIBLE_PARTS = {
 
 
 def compute_visibility(figure: Figure, parts: Array) -> Array:
-    """Return (18,) ``VISIBLE``, ``HIDDEN`` or ``UNLABELED``, as in ``Person.visibility``.
+    """Return (18,) ``VISIBLE``, ``HIDDEN`` or ``UNLABELED``, as in ``SyntheticPerson.visibility``.
 
     Args:
         parts: (H, W) the owners of a canvas: which part of which figure each pixel shows.

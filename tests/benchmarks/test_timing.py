@@ -8,7 +8,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from posedeploy.benchmarks.timing import MIN_IN_FLIGHT, Candidate, Clocks, Pipeline, load, measure
+from posedeploy.benchmarks.timing import MIN_IN_FLIGHT, Candidate, Clocks, ImagePipeline, load, measure
 from posedeploy.errors import MeasurementError
 from posedeploy.runtimes.base import Runner
 from posedeploy.types import RuntimeInfo, Tensors, TensorSpec
@@ -121,7 +121,7 @@ def test_preprocessing_and_decoding_are_timed_separately() -> None:
         assert outputs is INPUT and placement == "placement"
         diary.append("decode")
 
-    candidate = replace(candidate, pipeline=Pipeline(preprocess, candidate.runner.run, decode))
+    candidate = replace(candidate, pipeline=ImagePipeline(preprocess, candidate.runner.run, decode))
     diary.clear()
     clocks = Clocks(lambda: next(ticks), lambda: 0.0)
     (result,) = measure([candidate], runs=1, warm_up=0, clocks=clocks)

@@ -44,7 +44,7 @@ def reopened(module: nn.Module, path: Path) -> Model:
 def test_backbone_joints_and_widths_are_inferred_from_shapes(
     tmp_path: Path, kind: type[mobile_human_pose.Backbone], joints: int
 ) -> None:
-    widths = mobile_human_pose.Widths(
+    widths = mobile_human_pose.BackboneWidths(
         8, (8, 16, 8, 16, 8, 16, 24), 40, (8, 16, 8), (16, 8, 16), joints * kind.bins
     )
     module = mobile_human_pose.MobileHumanPose(kind(widths), joints).eval()

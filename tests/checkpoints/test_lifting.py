@@ -11,7 +11,7 @@ import torch
 from torch import nn
 
 from posedeploy.checkpoints.loading import open_checkpoint
-from posedeploy.checkpoints.pose2mesh import Lifter
+from posedeploy.checkpoints.pose2mesh import LifterNetwork
 from posedeploy.errors import CheckpointError, InputError
 from posedeploy.flatten import flat
 from posedeploy.types import JointsContract
@@ -46,7 +46,7 @@ NETWORKS = {
     "pose2mesh coco": (lambda: small_pose2mesh("coco"), "coco, 108 vertices"),
     "pose2mesh smpl": (lambda: small_pose2mesh("smpl"), "smpl, 108 vertices"),
     "pose2mesh mano": (lambda: small_pose2mesh("mano"), "mano, 108 vertices"),
-    "pose2mesh lifter": (lambda: randomize_statistics(Lifter(21, 8, stages=3)), "mano, joints alone"),
+    "pose2mesh lifter": (lambda: randomize_statistics(LifterNetwork(21, 8, stages=3)), "mano, joints alone"),
     "gtrs human36": (lambda: small_gtrs(17), "human36, 20 vertices"),
     "gtrs coco": (lambda: small_gtrs(19), "coco, 20 vertices"),
     "gtrs smpl": (lambda: small_gtrs(24), "smpl, 20 vertices"),
@@ -127,10 +127,10 @@ def test_a_mesh_for_a_network_that_has_none_is_refused(checkpoint: Path, tmp_pat
     with pytest.raises(
         InputError, match="this checkpoint is the lifter alone, which has no mesh; leave it out"
     ):
-        open_checkpoint(write(randomize_statistics(Lifter(17, 8)), tmp_path / "lifter.pth"), mesh=mesh)
+        open_checkpoint(write(randomize_statistics(LifterNetwork(17, 8)), tmp_path / "lifter.pth"), mesh=mesh)
 
 
-@pytest.mark.parametrize("make", [lambda: small_gtrs(14), lambda: randomize_statistics(Lifter(14, 8))])
+@pytest.mark.parametrize("make", [lambda: small_gtrs(14), lambda: randomize_statistics(LifterNetwork(14, 8))])
 def test_joints_of_an_unknown_set_are_numbered(tmp_path: Path, make: Callable[[], nn.Module]) -> None:
     spec = open_checkpoint(write(make(), tmp_path / "a.pth")).spec
     assert spec.joints == JointsContract("its own")

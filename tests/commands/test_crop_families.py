@@ -239,7 +239,7 @@ def _variant(name: str) -> nn.Module:
     if name == "bottlenecks":
         return pose_hg_3d.PoseHg3d(pose_hg_3d.Bottleneck, (1, 1, 1, 1), 8, {"hm": 17, "depth": 17})
     kind = {"LPRES": mobile_human_pose.Lpres, "LPWO": mobile_human_pose.Lpwo}[name]
-    widths = mobile_human_pose.Widths(8, (8,) * 7, 16, (8, 8, 8), (8, 8, 8), 18 * kind.bins)
+    widths = mobile_human_pose.BackboneWidths(8, (8,) * 7, 16, (8, 8, 8), (8, 8, 8), 18 * kind.bins)
     network = mobile_human_pose.MobileHumanPose(kind(widths), 18)
     nn.init.normal_(network.get_parameter("backbone.final_layer.weight"), 0, 0.01)
     return network

@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from posedeploy.poses.affinity import Pairs
+from posedeploy.poses.affinity import CandidateLimbs
 from posedeploy.poses.grouping import _Crowd, choose_connections, group
 from posedeploy.poses.limbs import LIMBS, PUBLISHED
 from posedeploy.poses.peaks import Peaks
@@ -21,13 +21,13 @@ def links(**by_limb: list[tuple[int, int, float]]) -> list[list[tuple[int, int, 
 
 
 def test_the_best_pair_wins_and_peaks_are_used_once() -> None:
-    pairs = Pairs(np.zeros(4, int), np.array([0, 1, 0, 1]), np.array([2, 2, 3, 3]))
+    pairs = CandidateLimbs(np.zeros(4, int), np.array([0, 1, 0, 1]), np.array([2, 2, 3, 3]))
     connections = choose_connections(pairs, np.array([0.5, 0.9, 0.8, 0.7]), tie=np.arange(4), limbs=PUBLISHED)
     assert connections[0] == [(1, 2, 0.9), (0, 3, 0.8)]
 
 
 def test_ties_are_broken_by_the_tie_argument() -> None:
-    pairs = Pairs(np.zeros(2, int), np.array([0, 1]), np.array([2, 2]))
+    pairs = CandidateLimbs(np.zeros(2, int), np.array([0, 1]), np.array([2, 2]))
     assert choose_connections(pairs, np.array([0.5, 0.5]), tie=np.arange(2), limbs=PUBLISHED)[0] == [
         (0, 2, 0.5)
     ]

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 import torch
 
-from posedeploy.runtimes.torch_call import MAX_GRAPHS, Forms, Graphed, open_call
+from posedeploy.runtimes.torch_call import MAX_GRAPHS, Forms, GraphedProgram, open_call
 from posedeploy.types import Array, TensorSpec
 
 
@@ -17,7 +17,7 @@ class Recorder:
     def __init__(self, refusal: str = "") -> None:
         self.recorded: list[Forms] = []
         self.refusal = refusal
-        self.graphed = Graphed(self.plain, ["out"], self.make)
+        self.graphed = GraphedProgram(self.plain, ["out"], self.make)
 
     def plain(self, arrays: list[Array]) -> dict[str, Array]:
         return {"out": 3 * arrays[0]}

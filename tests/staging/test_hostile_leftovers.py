@@ -10,7 +10,7 @@ import pytest
 
 from posedeploy.errors import OutputError
 from posedeploy.files import write_text
-from posedeploy.staging.journal import NEW, OLD, REDO, UNDO, Entry, Journal
+from posedeploy.staging.journal import NEW, OLD, REDO, UNDO, Journal, JournalEntry
 from posedeploy.staging.recovery import WORK_LOCK, recover
 from tests.staging.recovery_folders import NEW_SET, files_in, leave_unfinished
 
@@ -23,7 +23,9 @@ def test_a_foreign_journal_changes_no_file(folder: Path, name: str) -> None:
         (work / part).mkdir(parents=True)
     (work / NEW / "a").write_text("evil")
     (work / OLD / "mine").write_text("a guess")
-    document = Journal([Entry(b"a", False, (1, 2, 3)), Entry(b"b", False, (1, 2, 3))], [b"gone", b"mine"])
+    document = Journal(
+        [JournalEntry(b"a", False, (1, 2, 3)), JournalEntry(b"b", False, (1, 2, 3))], [b"gone", b"mine"]
+    )
     (work / name).write_bytes(msgspec.json.encode(document))
     with pytest.raises(OutputError, match="a: not the file that the journal records; delete "):
         recover(folder)

@@ -9,12 +9,12 @@ import torch
 from torch import nn
 
 from posedeploy.checkpoints.gtrs import Gtrs
-from posedeploy.checkpoints.pose2mesh import Lifter, Pose2Mesh, Widths
+from posedeploy.checkpoints.pose2mesh import LifterNetwork, MeshNetWidths, Pose2Mesh
 from posedeploy.joint_sets import JOINT_SETS
 from posedeploy.meshes.levels import build_levels
 from tests.support.torus import torus
 
-WIDTHS = Widths(((5, 4, 6, 8), (8, 8, 12), (12, 10, 6), (6, 6, 6), (6, 4, 3)))
+WIDTHS = MeshNetWidths(((5, 4, 6, 8), (8, 8, 12), (12, 10, 6), (6, 6, 6), (6, 4, 3)))
 FACES = torus(9, 12, seed=3)
 """A mesh of 108 vertices, which is coarsened 4 times."""
 
@@ -33,7 +33,7 @@ def randomize_statistics(module: nn.Module) -> nn.Module:
 def small_pose2mesh(joint_set: str = "human36") -> Pose2Mesh:
     torch.manual_seed(7)
     joints = JOINT_SETS[joint_set]
-    network = Pose2Mesh(Lifter(len(joints), 24), WIDTHS, joints, build_levels(FACES, WIDTHS.levels))
+    network = Pose2Mesh(LifterNetwork(len(joints), 24), WIDTHS, joints, build_levels(FACES, WIDTHS.levels))
     randomize_statistics(network)
     return network
 

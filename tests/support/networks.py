@@ -37,7 +37,7 @@ class TinyPose(nn.Module):
 
 CROPS = ("mobile", "hg", "hg2d")
 """mobile-human-pose, and pose-hg-3d with and without a depth head."""
-MOBILE = mobile_human_pose.Widths(8, (8, 8, 8, 8, 8, 8, 8), 16, (8, 8, 8), (8, 8, 8), 21 * 32)
+MOBILE = mobile_human_pose.BackboneWidths(8, (8, 8, 8, 8, 8, 8, 8), 16, (8, 8, 8), (8, 8, 8), 21 * 32)
 
 
 def write_crop_network(name: str, path: Path) -> Path:

@@ -9,10 +9,10 @@ import pytest
 
 from posedeploy.synthetic.body import INDEX, Physique, generate_physique, pose, rotation
 from posedeploy.synthetic.rng import Rng
-from posedeploy.synthetic.stance import Limb, Stance, generate_stance
+from posedeploy.synthetic.stance import LimbAngles, Stance, generate_stance
 from posedeploy.types import Array
 
-STRAIGHT = Limb(0, 0, 0, 0)
+STRAIGHT = LimbAngles(0, 0, 0, 0)
 UPRIGHT = Stance(0, 0, 0, 0, 0, 0, 0, 0, 0, STRAIGHT, STRAIGHT, STRAIGHT, STRAIGHT)
 
 
@@ -45,11 +45,11 @@ def test_the_right_side_is_on_the_left_of_the_image_by_default(physique: Physiqu
         ({"yaw": 90.0}, "l_sho", 2, -1),
         ({"lean": 30.0}, "neck", 2, -1),
         ({"stoop": 30.0}, "neck", 2, -1),
-        ({"right_arm": Limb(90, 0, 0, 0)}, "r_wri", 2, -1),
-        ({"left_arm": Limb(0, 90, 0, 0)}, "l_wri", 0, 1),
-        ({"left_arm": Limb(0, 0, 0, 90)}, "l_wri", 2, -1),
-        ({"left_leg": Limb(0, 0, 0, 90)}, "l_ank", 2, 1),
-        ({"right_leg": Limb(0, 30, 0, 0)}, "r_ank", 0, -1),
+        ({"right_arm": LimbAngles(90, 0, 0, 0)}, "r_wri", 2, -1),
+        ({"left_arm": LimbAngles(0, 90, 0, 0)}, "l_wri", 0, 1),
+        ({"left_arm": LimbAngles(0, 0, 0, 90)}, "l_wri", 2, -1),
+        ({"left_leg": LimbAngles(0, 0, 0, 90)}, "l_ank", 2, 1),
+        ({"right_leg": LimbAngles(0, 30, 0, 0)}, "r_ank", 0, -1),
     ],
 )
 def test_each_angle_moves_its_joint_in_the_documented_direction(

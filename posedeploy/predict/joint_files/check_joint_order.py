@@ -17,7 +17,7 @@ from posedeploy.poses.joint_order import (
     is_upside_down,
     measure_fit,
 )
-from posedeploy.predict.joint_files.joint_content import JointsContent, Person
+from posedeploy.predict.joint_files.joint_content import FilePerson, JointsContent
 from posedeploy.predict.joint_files.map_joints import find_lacking_joints
 
 MAX_SAMPLED = 2000
@@ -55,7 +55,7 @@ def set_of_file(
     )
 
 
-def check_order(people: Sequence[Person], own: JointSet, source: str, *, is_stated: bool) -> list[str]:
+def check_order(people: Sequence[FilePerson], own: JointSet, source: str, *, is_stated: bool) -> list[str]:
     """Check that people's joints are in the order of their set, and return remarks on implausible people.
 
     Args:

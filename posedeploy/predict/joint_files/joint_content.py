@@ -59,7 +59,7 @@ class RawJoints:
 
 
 @dataclass(frozen=True)
-class Person:
+class FilePerson:
     """One person. joints: (joints, 3) x, y, score; a missing joint is 0, 0, -1. label: for messages."""
 
     joints: Array
@@ -71,7 +71,7 @@ class JointsFrame:
     """The people of a frame, all with the same number of joints."""
 
     name: str
-    people: tuple[Person, ...]
+    people: tuple[FilePerson, ...]
     number: int | None = None
     time_s: float | None = None
     size: tuple[int, int] | None = None
@@ -171,10 +171,10 @@ def natural_sort_key(name: str) -> list[tuple[int, str]]:
     ]
 
 
-def _people(frame: FileFrame, joints: int, remarks: list[str], source: str) -> Iterable[Person]:
+def _people(frame: FileFrame, joints: int, remarks: list[str], source: str) -> Iterable[FilePerson]:
     for record in frame.people:
         if len(record.joints) == joints:
-            yield Person(mark_missing(record.joints), record.label)
+            yield FilePerson(mark_missing(record.joints), record.label)
         else:
             remarks.append(
                 f"{source}: {record.label} is left out: {len(record.joints)} joints; expected {joints}, as "

@@ -13,7 +13,7 @@ from posedeploy.poses.joint_mapping import MappedPeople
 from posedeploy.poses.preprocess_joints import prepare_joints
 from posedeploy.predict.frames import Frame
 from posedeploy.predict.joint_files.check_joint_order import check_order, set_of_file
-from posedeploy.predict.joint_files.joint_content import JointsFrame, Person
+from posedeploy.predict.joint_files.joint_content import FilePerson, JointsFrame
 from posedeploy.predict.joint_files.joint_source import JointsFile
 from posedeploy.predict.joint_files.map_joints import (
     find_lacking_joints,
@@ -74,10 +74,10 @@ def _mapping_remark(own: JointSet, wanted: JointSet, source: str) -> str:
 
 def _map_frame(
     frame: JointsFrame, own: JointSet, wanted: JointSet, spec: ModelSpec
-) -> tuple[MappedPeople, list[Person]]:
+) -> tuple[MappedPeople, list[FilePerson]]:
     """Return the people in the wanted set, and the same people as in the file."""
     kept: list[Array] = []
-    used: list[Person] = []
+    used: list[FilePerson] = []
     left_out: list[str] = []
     for person in frame.people:
         joints = to_set(person.joints, own, wanted)
@@ -91,7 +91,7 @@ def _map_frame(
         elif not isinstance(joints, tuple):
             kept.append(joints)
             suffix = "" if frame.number is None else f" of frame {frame.number}"
-            used.append(Person(person.joints, person.label + suffix))
+            used.append(FilePerson(person.joints, person.label + suffix))
     return MappedPeople(np.array(kept).reshape(-1, len(wanted), 3), tuple(left_out)), used
 
 
